@@ -1,0 +1,78 @@
+import type { GatewayError } from './errors.ts';
+
+/** Who an API key or JWT stands for. Made once per key, shared by all its exchanges, never changed. */
+export interface Principal {
+  /** `user:<email>` or `virtualaccount:<name>`. */
+  readonly subject: string;
+  /** The key's name (configured keys) or id (`sluice keys`): safe to log, never the key itself. */
+  readonly keyId: string;
+  readonly teams: readonly string[];
+  /** Model patterns (`account/*`); undefined: all models. */
+  readonly models: readonly string[] | undefined;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** The client headers that a later stage reads, filled by the edge from the head alone; undefined where absent. */
+export interface HeadersOfInterest {
+  contentType: string | undefined;
+  accept: string | undefined;
+  traceparent: string | undefined;
+  tracestate: string | undefined;
+  idempotencyKey: string | undefined;
+  /** All `x-tfy-*` headers that were sent, by full name. */
+  tfy: Record<string, string> | undefined;
+  /** Provider beta and version headers (`openai-beta`, `anthropic-beta`, …), by full name. */
+  beta: Record<string, string> | undefined;
+}
+
+export type AbortReason = 'client' | 'write-timeout' | 'drain';
+
+/**
+ * Where an answer goes: one client, in order. Everything after an abort or an end is a no-op, never a throw.
+ * The head is kept until the first byte (or until the turn of the loop ends), and what is written in one turn leaves as
+ * one send.
+ */
+export interface ResponseSink {
+  /** Names are lower case; values are checked for control characters here and nowhere else. */
+  start(status: number, headers: readonly string[]): void;
+  /**
+   * Takes a chunk; the bytes are kept by reference until they have left, so the caller must not change them.
+   * Returns false when more than the high watermark waits: stop writing until `onDrained`.
+   */
+  write(chunk: Uint8Array): boolean;
+  /** Called once each time the waiting bytes fall to the low watermark after `write` returned false. */
+  onDrained: (() => void) | undefined;
+  end(chunk?: Uint8Array): void;
+  /** Ends without the terminating chunk, after what was written has left, so that no client takes it for a whole answer. */
+  cut(): void;
+  /** Whether a byte of the answer (head included) was handed over. */
+  readonly started: boolean;
+  /** Bytes of body written so far. */
+  readonly bytesOut: number;
+}
+
+/** One client request with its whole response. Made by the edge when the head was accepted; owned by the pipeline. */
+export interface Exchange {
+  /** Generated; what records, ledger and receipts use. */
+  readonly id: string;
+  /** The client's `x-request-id` if sane, else `id`: a label, never an identity. */
+  readonly requestId: string;
+  readonly principal: Principal;
+  /** Route path without base path, as `/chat/completions`. */
+  readonly path: string;
+  readonly headers: HeadersOfInterest;
+  /** The whole body, owned by the exchange: valid until it ends. */
+  body: Buffer;
+  readonly sink: ResponseSink;
+  /** performance.now() when the head was read. */
+  readonly startedAt: number;
+  /** performance.now() when the last body byte was read. */
+  bodyReadAt: number;
+  /** Fires once: the client left, took nothing for too long, or the drain deadline came. Set by the pipeline. */
+  onAbort: ((reason: AbortReason) => void) | undefined;
+  aborted: AbortReason | undefined;
+  /** The pipeline calls it exactly once when nothing of this exchange is left to do: slots are given back here. */
+  finish(): void;
+}
+
+export type OrError<T> = T | GatewayError;

@@ -1,0 +1,55 @@
+import type { GatewayError } from '../core/errors.ts';
+import type { OrError } from '../core/exchange.ts';
+import type { InferenceEvent } from '../inference/event.ts';
+import type { InferenceRequest } from '../inference/request.ts';
+
+/** What one client-facing API form knows. Pure: bytes in, values or bytes out. */
+export interface Dialect {
+  readonly name: 'openai-chat';
+  /** Route paths it serves (POST), without base path. */
+  readonly paths: readonly string[];
+  /** What a provider of the same wire needs to know, found without parsing the body. */
+  peek(body: Buffer): OrError<PeekedRequest>;
+  /** The passthrough body for one target: model replaced, usage asked for where `askUsage`. */
+  splice(body: Buffer, peeked: PeekedRequest, modelId: string, askUsage: boolean): Buffer | Buffer[];
+  /** The whole request parsed, for a translation. `model` is what the provider shall read. */
+  toInference(body: Buffer, model: string): OrError<InferenceRequest>;
+  /** A whole answer from the neutral events. */
+  fromInference(events: readonly InferenceEvent[], context: AnswerContext): OrError<Buffer>;
+  /** A streamed answer: one writer per exchange. */
+  eventWriter(context: AnswerContext): EventWriter;
+  /** The error body before the commit point, and the event after it. */
+  errorBody(error: GatewayError): Buffer;
+  errorEvent(error: GatewayError): Buffer;
+}
+
+export interface PeekedRequest {
+  model: string;
+  /** Where the JSON string of `model` stands in the body, quotes included. */
+  modelStart: number;
+  modelEnd: number;
+  stream: boolean;
+  /** The client itself asked for usage in its stream. */
+  includeUsage: boolean;
+  /** Where the value of `stream_options` stands; -1 where it is absent. */
+  streamOptionsStart: number;
+  streamOptionsEnd: number;
+  /** max_completion_tokens or max_tokens; undefined where absent. */
+  maxOutputTokens: number | undefined;
+}
+
+export interface AnswerContext {
+  exchangeId: string;
+  /** `account/model` to name where the provider named none. */
+  model: string;
+  includeUsage: boolean;
+  /** Seconds since the Unix epoch. */
+  created: number;
+}
+
+export interface EventWriter {
+  /** Bytes for one neutral event; undefined where the dialect has none for it. */
+  write(event: InferenceEvent): Buffer | undefined;
+  /** The dialect's own end (`data: [DONE]`). */
+  end(): Buffer;
+}

@@ -1,0 +1,63 @@
+/**
+ * The neutral chat request, used only when dialect and wire differ. A dialect's parser makes it, a provider's
+ * `toRequest` reads it. Names are ours; what neither side of a translation knows is kept in `extra` under the
+ * client's own key, so that a provider can pass it on, drop it as harmless, or refuse it by name.
+ */
+
+export interface InferenceRequest {
+  /** The provider's model id, not the client's. */
+  model: string;
+  messages: Message[];
+  stream: boolean;
+  /** The client asked for a usage chunk at the end of its stream. */
+  includeUsage: boolean;
+  tools?: Tool[];
+  toolChoice?: ToolChoice;
+  parallelToolCalls?: boolean;
+  maxOutputTokens?: number;
+  temperature?: number;
+  topP?: number;
+  topK?: number;
+  stop?: string[];
+  /** End-user identifier. */
+  user?: string;
+  reasoning?: { effort?: string; budgetTokens?: number; enabled?: boolean };
+  responseFormat?:
+    | { type: 'text' }
+    | { type: 'json' }
+    | { type: 'json-schema'; name: string; schema: unknown; strict?: boolean };
+  /** Everything else the client sent at the top level, by its own key. */
+  extra: Record<string, unknown>;
+}
+
+export type Role = 'system' | 'developer' | 'user' | 'assistant' | 'tool';
+
+export interface Message {
+  role: Role;
+  parts: Part[];
+  name?: string;
+}
+
+/** `cacheControl` on any part is a provider's cache marker, passed on as it is (Anthropic's `cache_control`). */
+export type Part = (
+  | { type: 'text'; text: string }
+  | { type: 'image'; source: { url: string } | { base64: string; mediaType: string }; detail?: string }
+  | { type: 'audio'; base64: string; format: string }
+  | { type: 'file'; base64?: string; url?: string; fileId?: string; mediaType?: string; filename?: string }
+  | { type: 'reasoning'; text: string; signature?: string }
+  | { type: 'redacted-reasoning'; data: string }
+  | { type: 'refusal'; text: string }
+  | { type: 'tool-call'; id: string; name: string; argumentsText: string }
+  | { type: 'tool-result'; toolCallId: string; parts: Part[]; isError?: boolean }
+) & { cacheControl?: unknown };
+
+export interface Tool {
+  name: string;
+  description?: string;
+  /** JSON Schema of the arguments. */
+  parameters?: unknown;
+  strict?: boolean;
+  cacheControl?: unknown;
+}
+
+export type ToolChoice = { type: 'auto' } | { type: 'none' } | { type: 'required' } | { type: 'tool'; name: string };
