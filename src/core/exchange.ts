@@ -25,6 +25,12 @@ export interface HeadersOfInterest {
   beta: Record<string, string> | undefined;
 }
 
+/** Reads a body while its bytes arrive, so that a large one costs each turn of the loop only that turn's bytes. */
+export interface BodyScan {
+  /** buffer[0, end) has arrived; earlier bytes are as before, the buffer may be another one. */
+  advance(buffer: Buffer, end: number): void;
+}
+
 export type AbortReason = 'client' | 'write-timeout' | 'drain';
 
 /**
@@ -58,11 +64,18 @@ export interface Exchange {
   /** The client's `x-request-id` if sane, else `id`: a label, never an identity. */
   readonly requestId: string;
   readonly principal: Principal;
+  readonly method: string;
   /** Route path without base path, as `/chat/completions`. */
   readonly path: string;
+  /** What is behind a route's prefix, percent-decoded (`/models/` + id); empty otherwise. */
+  readonly pathRest: string;
   readonly headers: HeadersOfInterest;
   /** The whole body, owned by the exchange: valid until it ends. */
   body: Buffer;
+  /** Bytes of the request body, also after it was let go. */
+  readonly bytesIn: number;
+  /** Made for the path by the route; has seen the whole body. */
+  readonly scan: BodyScan | undefined;
   readonly sink: ResponseSink;
   /** performance.now() when the head was read. */
   readonly startedAt: number;
@@ -71,6 +84,12 @@ export interface Exchange {
   /** Fires once: the client left, took nothing for too long, or the drain deadline came. Set by the pipeline. */
   onAbort: ((reason: AbortReason) => void) | undefined;
   aborted: AbortReason | undefined;
+  /** `x-request-id`, `x-sluice-exchange-id` and, for browsers, CORS: on every answer. */
+  pushOwnHeaders(list: string[]): void;
+  /** Answers with the error's body in the caller's dialect; where the head is out already, it only cuts. */
+  refuse(error: GatewayError, headers?: readonly string[]): void;
+  /** Gives the memory of the body back; the exchange goes on without it. */
+  releaseBody(): void;
   /** The pipeline calls it exactly once when nothing of this exchange is left to do: slots are given back here. */
   finish(): void;
 }

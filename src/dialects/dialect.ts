@@ -1,5 +1,5 @@
 import type { GatewayError } from '../core/errors.ts';
-import type { OrError } from '../core/exchange.ts';
+import type { BodyScan, OrError } from '../core/exchange.ts';
 import type { InferenceEvent } from '../inference/event.ts';
 import type { InferenceRequest } from '../inference/request.ts';
 
@@ -8,8 +8,8 @@ export interface Dialect {
   readonly name: 'openai-chat';
   /** Route paths it serves (POST), without base path. */
   readonly paths: readonly string[];
-  /** What a provider of the same wire needs to know, found without parsing the body. */
-  peek(body: Buffer): OrError<PeekedRequest>;
+  /** A new scan for one request body: what a provider of the same wire needs to know, found without parsing. */
+  scan(): RequestScan;
   /** The passthrough body for one target: model replaced, usage asked for where `askUsage`. */
   splice(body: Buffer, peeked: PeekedRequest, modelId: string, askUsage: boolean): Buffer | Buffer[];
   /** The whole request parsed, for a translation. `model` is what the provider shall read. */
@@ -21,6 +21,11 @@ export interface Dialect {
   /** The error body before the commit point, and the event after it. */
   errorBody(error: GatewayError): Buffer;
   errorEvent(error: GatewayError): Buffer;
+}
+
+export interface RequestScan extends BodyScan {
+  /** Once the whole body was seen. */
+  result(body: Buffer): OrError<PeekedRequest>;
 }
 
 export interface PeekedRequest {

@@ -1,0 +1,77 @@
+/** Runs a job against a subject and reads off what every scenario wants: CPU of the subject, memory, times, voids. */
+import type { Driver } from './driver/driver.ts';
+import type { Job, JobResult } from './driver/job.ts';
+import type { Subject } from './peers/peer.ts';
+import { sample, watchRss } from './proc.ts';
+import { Recorder } from './recorder.ts';
+import type { Void } from './scenario.ts';
+
+/** Above this share of one core the driver is what is being measured. */
+const DRIVER_SATURATED = 0.95;
+const RSS_WATCH_MS = 100;
+/** Bound of any single job; scenarios stay well below it. */
+const DEADLINE_MS = 180_000;
+
+export type Measured = {
+  result: JobResult;
+  /** CPU of the subject's process tree, µs; NaN for direct. */
+  cpuUs: number;
+  rssBefore: number;
+  rssAfter: number;
+  rssPeak: number;
+  /** RSS at the moment all streams were open; NaN when the job does not report it. */
+  rssAllOpen: number;
+  voids: Void[];
+};
+
+export async function measure(driver: Driver, subject: Subject, job: Job): Promise<Measured> {
+  const { pid } = subject;
+  let rssAllOpen = Number.NaN;
+  const watch = pid === undefined ? undefined : watchRss(pid, RSS_WATCH_MS);
+  const before = pid === undefined ? undefined : sample(pid);
+  try {
+    const result = await driver.run(job, DEADLINE_MS, () => {
+      if (pid !== undefined) rssAllOpen = sample(pid).rssBytes;
+    });
+    const after = pid === undefined ? undefined : sample(pid);
+    return {
+      result,
+      cpuUs: (after?.cpuUs ?? Number.NaN) - (before?.cpuUs ?? Number.NaN),
+      rssBefore: before?.rssBytes ?? Number.NaN,
+      rssAfter: after?.rssBytes ?? Number.NaN,
+      rssPeak: watch?.stop() ?? Number.NaN,
+      rssAllOpen,
+      voids: voidsOf(result, pid !== undefined && after?.rssBytes === 0),
+    };
+  } finally {
+    watch?.stop();
+  }
+}
+
+function voidsOf(result: JobResult, subjectIsGone: boolean): Void[] {
+  const voids: Void[] = Object.entries(result.errors).map(([reason, count]) => ({
+    scope: 'all',
+    reason: `${count} × ${reason}`,
+  }));
+  if (subjectIsGone) voids.push({ scope: 'all', reason: 'its process ended' });
+  const share = driverShare(result);
+  if (share > DRIVER_SATURATED) {
+    voids.push({ scope: 'timing', reason: `driver saturated (${Math.round(share * 100)} % of a core)` });
+  }
+  return voids;
+}
+
+export function driverShare(result: JobResult): number {
+  return result.driverCpuUs / 1000 / result.elapsedMs;
+}
+
+/** p50 and p99 of a recorded time as `NAMEP50Us`, `NAMEP99Us`. */
+export function percentiles(result: JobResult, name: string): Record<string, number> {
+  const data = result.times[name];
+  const recorder = data ? Recorder.from(data) : new Recorder();
+  return { [`${name}P50Us`]: recorder.percentile(50), [`${name}P99Us`]: recorder.percentile(99) };
+}
+
+export function megabytes(bytes: number): number {
+  return bytes / (1024 * 1024);
+}

@@ -1,0 +1,151 @@
+/**
+ * One request being answered. Owns the response object until `#done`; after an abort it is never touched again.
+ * Backpressure is honoured everywhere: a peer that does not read stops the stream, and the mock holds no bytes for it.
+ */
+import type { HttpResponse } from 'uWebSockets.js';
+import { type Answers, errorBody, errorEvent } from './answers.ts';
+import type { Behaviour } from './behaviour.ts';
+import type { Peeked } from './request-peek.ts';
+import { recordAbort, type Stats } from './stats.ts';
+
+const STATUS_TEXT: Record<number, string> = { 200: 'OK', 400: 'Bad Request', 429: 'Too Many Requests' };
+
+export class Exchange {
+  readonly #res: HttpResponse;
+  readonly #stats: () => Stats;
+  #behaviour!: Behaviour;
+  #answers!: Answers;
+  #asked!: Peeked;
+  #timer: NodeJS.Timeout | undefined;
+  #due = 0;
+  #sent = 0;
+  #blocked = false;
+  #done = false;
+
+  constructor(res: HttpResponse, stats: () => Stats) {
+    this.#res = res;
+    this.#stats = stats;
+    const now = stats();
+    now.requests++;
+    now.open++;
+    now.openPeak = Math.max(now.openPeak, now.open);
+    res.onAborted(() => {
+      if (this.#done) return;
+      this.#close();
+      recordAbort(stats(), this.#asked?.user ?? '', this.#sent);
+    });
+  }
+
+  answer(asked: Peeked, behaviour: Behaviour, answers: Answers): void {
+    this.#asked = asked;
+    this.#behaviour = behaviour;
+    this.#answers = answers;
+    if (behaviour.firstByteMs === 0) this.#begin();
+    else this.#after(behaviour.firstByteMs, () => this.#begin());
+  }
+
+  /** A whole JSON answer that is none of the canned ones. */
+  answerWith(status: number, body: string | Buffer): void {
+    this.#head(status, 'application/json');
+    this.#finish(body);
+  }
+
+  #begin(): void {
+    const { fault, faultAfter, status } = this.#behaviour;
+    if (status !== 200) {
+      this.#head(status, 'application/json');
+      if (this.#behaviour.retryAfterSeconds > 0) {
+        this.#res.writeHeader('retry-after', String(this.#behaviour.retryAfterSeconds));
+      }
+      return this.#finish(errorBody(status, `mock answers ${status}`));
+    }
+    if (fault !== 'none' && (faultAfter === 0 || !this.#asked.stream)) return this.#fail();
+    if (!this.#asked.stream) {
+      this.#head(200, 'application/json');
+      return this.#finish(this.#answers.whole);
+    }
+    this.#head(200, 'text/event-stream; charset=utf-8');
+    this.#res.writeHeader('cache-control', 'no-cache');
+    if (this.#behaviour.headMs === 0) return this.#startContent();
+    // An empty write puts the head on the wire without a chunk of content.
+    this.#res.write('');
+    this.#after(this.#behaviour.headMs, () => this.#startContent());
+  }
+
+  #startContent(): void {
+    this.#res.onWritable(() => {
+      this.#blocked = false;
+      this.#pump();
+      return true;
+    });
+    const { intervalMs } = this.#behaviour;
+    const last = this.#lastEvent();
+    this.#due = intervalMs === 0 ? last : 1;
+    if (intervalMs > 0) {
+      this.#timer = setInterval(() => {
+        this.#due++;
+        if (this.#due >= last) clearInterval(this.#timer);
+        if (!this.#blocked) this.#res.cork(() => this.#pump());
+      }, intervalMs);
+    }
+    this.#pump();
+  }
+
+  #lastEvent(): number {
+    const { fault, faultAfter } = this.#behaviour;
+    return fault === 'none' ? this.#answers.stream.chunks : Math.min(faultAfter, this.#answers.stream.chunks);
+  }
+
+  /** Writes what is due until the socket is full; ends the stream after its last event. */
+  #pump(): void {
+    const { stream } = this.#answers;
+    const stats = this.#stats();
+    while (this.#sent < this.#due) {
+      const event = stream.event(this.#sent);
+      this.#sent++;
+      stats.contentEvents++;
+      if (!this.#res.write(event)) {
+        this.#blocked = true;
+        if (this.#sent < this.#due) return;
+      }
+    }
+    if (this.#done || this.#sent < this.#lastEvent()) return;
+    if (this.#behaviour.fault !== 'none') return this.#fail();
+    this.#finish(this.#asked.includeUsage ? stream.tailWithUsage : stream.tail);
+  }
+
+  #fail(): void {
+    const { fault, faultAfter } = this.#behaviour;
+    clearTimeout(this.#timer);
+    if (fault === 'silent') return;
+    if (fault === 'error' && faultAfter > 0) return this.#finish(errorEvent());
+    if (fault === 'error') return this.answerWith(500, errorBody(500, 'mock failure'));
+    // Closed in a turn of its own: a close while still corked loses what was written just before.
+    this.#close();
+    this.#stats().died++;
+    setImmediate(() => this.#res.close());
+  }
+
+  #head(status: number, contentType: string): void {
+    this.#res.writeStatus(`${status} ${STATUS_TEXT[status] ?? 'Mock'}`);
+    this.#res.writeHeader('content-type', contentType);
+    this.#res.writeHeader('x-request-id', 'req-mock');
+    this.#res.writeHeader('x-ratelimit-remaining-requests', '9999');
+  }
+
+  #finish(body: string | Buffer): void {
+    this.#close();
+    this.#stats().finished++;
+    this.#res.end(body);
+  }
+
+  #after(ms: number, then: () => void): void {
+    this.#timer = setTimeout(() => this.#res.cork(then), ms);
+  }
+
+  #close(): void {
+    this.#done = true;
+    this.#stats().open--;
+    clearTimeout(this.#timer);
+  }
+}

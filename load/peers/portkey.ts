@@ -1,0 +1,52 @@
+/**
+ * Portkey's gateway from the npm registry, put into load/.peers/ the first time it is asked for: never a dependency
+ * of ours. It runs on the Node that runs us, as its README starts it, with our mock as the OpenAI host.
+ */
+import { execFile } from 'node:child_process';
+import { existsSync, mkdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { answers, freePort, startChild, untilReady } from '../child.ts';
+import type { Peer } from './peer.ts';
+
+const PACKAGE = '@portkey-ai/gateway';
+const VERSION = '1.15.2';
+const FOLDER = fileURLToPath(new URL('../.peers/portkey', import.meta.url));
+const MAIN = `${FOLDER}/node_modules/${PACKAGE}/build/start-server.js`;
+const INSTALL_MS = 120_000;
+const READY_MS = 20_000;
+
+export const portkey: Peer = {
+  name: 'portkey',
+  summary: `${PACKAGE} ${VERSION}, installed on demand, no policies`,
+  async start({ mockUrl, folder }) {
+    await install();
+    const port = await freePort();
+    const args = [MAIN, '--headless', `--port=${port}`];
+    const child = startChild({ name: 'portkey', folder, command: process.execPath, args });
+    await untilReady(child, READY_MS, answers(`http://127.0.0.1:${port}/`));
+    return {
+      name: 'portkey',
+      baseUrl: `http://127.0.0.1:${port}/v1`,
+      pid: child.pid,
+      headers: {
+        authorization: 'Bearer sk-load',
+        'x-portkey-provider': 'openai',
+        'x-portkey-custom-host': `${mockUrl}/v1`,
+      },
+      modelName: (mockModel) => mockModel,
+      relaysBytes: false,
+      checksKeys: false,
+      notes: [`portkey: ${VERSION}, no policies; its answers are not byte-identical by design, so only status and end are checked`],
+    };
+  },
+};
+
+/** Install scripts stay off: what runs is the bundle as published. */
+async function install(): Promise<void> {
+  if (existsSync(MAIN)) return;
+  mkdirSync(FOLDER, { recursive: true });
+  process.stderr.write(`installing ${PACKAGE} ${VERSION} into load/.peers/\n`);
+  const args = ['install', '--prefix', FOLDER, '--ignore-scripts', '--no-audit', '--no-fund', `${PACKAGE}@${VERSION}`];
+  await promisify(execFile)('npm', args, { cwd: FOLDER, timeout: INSTALL_MS });
+}

@@ -1,0 +1,75 @@
+/** The table for people and the JSON for scripts. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpus, release } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { ScenarioResult, SubjectResult } from './rounds.ts';
+import type { Settings } from './settings.ts';
+
+const RESULTS = fileURLToPath(new URL('results', import.meta.url));
+
+export type Report = { scenarios: ScenarioResult[]; goals: GoalRow[]; notes: string[] };
+
+export type GoalRow = {
+  goal: string;
+  measured: number;
+  digits: number;
+  target: number;
+  landing: number;
+  verdict: string;
+};
+
+export function renderScenario(result: ScenarioResult): string {
+  const rows = result.subjects.map((subject) => [
+    subject.subject,
+    ...result.columns.map(({ key, digits }) => cell(subject, key, digits)),
+  ]);
+  const table = renderTable(['', ...result.columns.map((column) => column.title)], rows);
+  const remarks = result.subjects.flatMap(({ subject, voids, notes }) => [
+    ...voids.map((reason) => `  ${subject}: void (${reason})`),
+    ...notes.map((note) => `  ${subject}: ${note}`),
+  ]);
+  return [`${result.scenario} (median of ${result.rounds})`, table, ...remarks].join('\n');
+}
+
+/** '–': not measurable for this subject; 'void': measured, but its preconditions failed. */
+function cell({ figures, voids }: SubjectResult, key: string, digits: number): string {
+  const value = figures[key];
+  if (value === undefined || Number.isNaN(value)) return voids.length > 0 ? 'void' : '–';
+  return formatNumber(value, digits);
+}
+
+export function renderGoals(rows: GoalRow[]): string {
+  const lines = rows.map(({ goal, measured, digits, target, landing, verdict }) => [
+    goal,
+    Number.isNaN(measured) ? '–' : formatNumber(measured, digits),
+    `≤ ${formatNumber(target, digits)}`,
+    `≤ ${formatNumber(landing, digits)}`,
+    verdict,
+  ]);
+  return renderTable(['Sluice', 'measured', 'goal', 'first landing', ''], lines);
+}
+
+export function formatNumber(value: number, digits: number): string {
+  return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
+/** First column to the left, the others to the right. */
+export function renderTable(head: string[], rows: string[][]): string {
+  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]!.length)));
+  const line = (row: string[]): string =>
+    row.map((text, column) => (column === 0 ? text.padEnd(widths[column]!) : text.padStart(widths[column]!))).join('  ');
+  return [line(head), widths.map((width) => '─'.repeat(width)).join('──'), ...rows.map(line)]
+    .map((text) => `  ${text.trimEnd()}`)
+    .join('\n');
+}
+
+/** Numbers that could not be measured are null; every figure's unit stands in its key. */
+export function writeJson(file: string | undefined, name: string, settings: Settings, report: Report): string {
+  const at = new Date();
+  const path = file ?? join(RESULTS, `${name}-${at.toISOString().slice(0, 19).replaceAll(':', '')}.json`);
+  mkdirSync(dirname(path), { recursive: true });
+  const machine = { cpu: cpus()[0]?.model, cores: cpus().length, kernel: release(), node: process.version };
+  writeFileSync(path, `${JSON.stringify({ name, at, machine, settings, ...report }, null, 2)}\n`);
+  return path;
+}

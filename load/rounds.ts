@@ -1,0 +1,103 @@
+/**
+ * Rounds of a scenario: every subject once a round, in a turning order, and the median over the rounds, so that the
+ * drift of a noisy machine hits all alike. Ratios are taken within a round, and then their median.
+ */
+import type { Subject } from './peers/peer.ts';
+import type { Bench, Column, Round, Scenario, Void } from './scenario.ts';
+
+const REFERENCES = ['nginx', 'portkey'];
+
+export type SubjectResult = {
+  subject: string;
+  /** Medians; a figure that a void covers is NaN. */
+  figures: Record<string, number>;
+  voids: string[];
+  notes: string[];
+};
+
+export type ScenarioResult = { scenario: string; columns: Column[]; rounds: number; subjects: SubjectResult[] };
+
+export type Progress = (line: string) => void;
+
+export async function runRounds(scenario: Scenario, bench: Bench, subjects: Subject[], tell: Progress) {
+  const unfit = new Map(subjects.map((subject) => [subject, scenario.unfit?.(subject)]));
+  const taking = subjects.filter((subject) => unfit.get(subject) === undefined);
+  const seen = new Map<string, Round[]>(taking.map((subject) => [subject.name, []]));
+  for (const subject of taking) await scenario.warmUp?.(bench, subject);
+  for (let round = 0; round < bench.settings.rounds; round++) {
+    const figuresOf = new Map<string, Record<string, number>>();
+    for (const subject of turned(taking, round)) {
+      tell(`${scenario.name}: round ${round + 1} of ${bench.settings.rounds}, ${subject.name}`);
+      const measured = await scenario.round(bench, subject);
+      seen.get(subject.name)?.push(measured);
+      figuresOf.set(subject.name, measured.figures);
+    }
+    if (scenario.costKey) addRatios(figuresOf, scenario.costKey);
+  }
+  const result: ScenarioResult = {
+    scenario: scenario.name,
+    columns: withRatios(scenario, taking),
+    rounds: bench.settings.rounds,
+    subjects: subjects.map((subject) => {
+      const reason = unfit.get(subject);
+      if (reason !== undefined) return { subject: subject.name, figures: {}, voids: [], notes: [reason] };
+      return combine(subject.name, seen.get(subject.name) ?? [], withRatios(scenario, taking));
+    }),
+  };
+  return result;
+}
+
+function turned<T>(items: T[], by: number): T[] {
+  const at = items.length === 0 ? 0 : by % items.length;
+  return [...items.slice(at), ...items.slice(0, at)];
+}
+
+/** `vsNginx`, `vsPortkey`: this subject's cost divided by theirs in the same round. */
+function addRatios(figuresOf: Map<string, Record<string, number>>, costKey: string): void {
+  for (const reference of REFERENCES) {
+    const base = figuresOf.get(reference)?.[costKey];
+    if (base === undefined) continue;
+    for (const figures of figuresOf.values()) figures[ratioKey(reference)] = (figures[costKey] ?? Number.NaN) / base;
+  }
+}
+
+export function ratioKey(reference: string): string {
+  return `vs${reference[0]!.toUpperCase()}${reference.slice(1)}`;
+}
+
+function withRatios(scenario: Scenario, taking: Subject[]): Column[] {
+  if (!scenario.costKey) return scenario.columns;
+  const present = REFERENCES.filter((reference) => taking.some((subject) => subject.name === reference));
+  const ratios = present.map((reference): Column => {
+    return { key: ratioKey(reference), title: `× ${reference}`, digits: reference === 'nginx' ? 2 : 3, basis: 'cost' };
+  });
+  const at = scenario.columns.findIndex((column) => column.key === scenario.costKey) + 1;
+  return [...scenario.columns.slice(0, at), ...ratios, ...scenario.columns.slice(at)];
+}
+
+function combine(subject: string, rounds: Round[], columns: Column[]): SubjectResult {
+  const voids = rounds.flatMap((round) => round.voids);
+  const figures: Record<string, number> = {};
+  for (const { key, basis } of columns) {
+    const values = rounds.map((round) => round.figures[key] ?? Number.NaN);
+    figures[key] = voids.some((one) => covers(one, basis)) ? Number.NaN : median(values);
+  }
+  return {
+    subject,
+    figures,
+    voids: [...new Set(voids.map((one) => (one.scope === 'timing' ? `times: ${one.reason}` : one.reason)))],
+    notes: [...new Set(rounds.flatMap((round) => round.notes ?? []))],
+  };
+}
+
+function covers(one: Void, basis: Column['basis']): boolean {
+  return one.scope === 'all' || basis === 'timing';
+}
+
+/** NaN when one of the values is: a round without a figure is no ground for a median. */
+export function median(values: number[]): number {
+  if (values.length === 0 || values.some(Number.isNaN)) return Number.NaN;
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}

@@ -1,0 +1,100 @@
+/** Reads the command line. Every fault names what was found and what is allowed. */
+import { parseArgs } from 'node:util';
+
+/** What the command line may change; what it leaves out is the scenario's own. */
+export type Settings = {
+  connections?: number;
+  requests?: number;
+  durationMs?: number;
+  rounds: number;
+  threads: number;
+};
+
+export type Command = {
+  scenario: string;
+  subjects: string[];
+  settings: Settings;
+  jsonFile: string | undefined;
+};
+
+/** Bounds keep a slip of the finger from taking the machine down. */
+const BOUNDS = {
+  connections: [1, 16_000],
+  requests: [1, 10_000_000],
+  duration: [1, 600],
+  threads: [1, 64],
+  rounds: [1, 21],
+} as const;
+
+export class UsageError extends Error {}
+
+export function readCommand(args: string[], known: { scenarios: string[]; peers: string[] }): Command {
+  const { values, positionals } = parse(args);
+  const [scenario, ...rest] = positionals;
+  const scenarios = `allowed: list, ${known.scenarios.join(', ')}`;
+  if (scenario === undefined) throw new UsageError(`no scenario given; ${scenarios}`);
+  if (scenario !== 'list' && !known.scenarios.includes(scenario)) {
+    throw new UsageError(`unknown scenario '${scenario}'; ${scenarios}`);
+  }
+  if (rest.length > 0) throw new UsageError(`one scenario at a time; also found '${rest.join(' ')}'`);
+  const seconds = number('duration', values.duration);
+  return {
+    scenario,
+    subjects: subjects(values, known.peers),
+    settings: {
+      connections: number('connections', values.connections),
+      requests: number('requests', values.requests),
+      durationMs: seconds === undefined ? undefined : seconds * 1000,
+      rounds: number('rounds', values.rounds) ?? 3,
+      threads: number('threads', values.threads) ?? 1,
+    },
+    jsonFile: values.json,
+  };
+}
+
+function parse(args: string[]) {
+  const text = { type: 'string' } as const;
+  const options = {
+    peers: text,
+    subjects: text,
+    connections: text,
+    requests: text,
+    duration: text,
+    threads: text,
+    rounds: text,
+    json: text,
+  };
+  try {
+    return parseArgs({ args, options, allowPositionals: true });
+  } catch (error) {
+    const allowed = Object.keys(options).map((name) => `--${name}`);
+    throw new UsageError(`${(error as Error).message.split('. ')[0]}; allowed: ${allowed.join(' ')}`);
+  }
+}
+
+function number(name: keyof typeof BOUNDS, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const [low, high] = BOUNDS[name];
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < low || value > high) {
+    throw new UsageError(`--${name} '${text}'; allowed: a whole number from ${low} to ${high}`);
+  }
+  return value;
+}
+
+/** direct first, Sluice last, the peers between; `--subjects` names exactly who takes part. */
+function subjects(values: { peers?: string; subjects?: string }, known: string[]): string[] {
+  const asked = names('subjects', values.subjects, known);
+  const peers = names('peers', values.peers, known);
+  return asked ?? [...new Set(['direct', ...(peers ?? []), 'sluice'])];
+}
+
+function names(option: string, text: string | undefined, known: string[]): string[] | undefined {
+  if (text === undefined) return undefined;
+  const found = text.split(',').filter((name) => name !== '');
+  const unknown = found.find((name) => !known.includes(name));
+  if (unknown !== undefined || found.length === 0) {
+    throw new UsageError(`--${option} '${unknown ?? text}'; allowed, joined by commas: ${known.join(', ')}`);
+  }
+  return [...new Set(found)];
+}

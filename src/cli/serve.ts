@@ -1,0 +1,100 @@
+import { configurationPaths, type Environment } from '../config/environment.ts';
+import { formatFault } from '../config/fault.ts';
+import { type AccountKind, loadConfiguration, type WellKnownAccount } from '../config/load.ts';
+import { watchConfiguration } from '../config/watch.ts';
+import { type Gateway, StartFault, startGateway } from '../gateway.ts';
+
+export interface ServeOptions {
+  config?: string[];
+  port?: string;
+  threads?: string;
+  dataDir?: string;
+}
+
+export interface ServeContext {
+  readonly environment: Environment;
+  setVariable(name: string, value: string): void;
+  readonly kinds: readonly AccountKind[];
+  readonly wellKnown: readonly WellKnownAccount[];
+  /** Models to show in the printed request, best first. */
+  exampleModel(gateway: Gateway): string | undefined;
+  out(text: string): void;
+  error(text: string): void;
+}
+
+/** `sluice serve`: loads, starts, prints how to reach it, and stays until a signal. Gives an exit code if it cannot. */
+export async function serve(options: ServeOptions, context: ServeContext): Promise<number | undefined> {
+  const { environment, kinds, wellKnown } = context;
+  const paths = options.config?.length ? options.config : configurationPaths(environment);
+  const overrides = {
+    ...(options.port === undefined ? undefined : { port: numeric(options.port) }),
+    ...(options.threads === undefined ? undefined : { threads: numeric(options.threads) }),
+    ...(options.dataDir === undefined ? undefined : { dataDir: options.dataDir }),
+  };
+  const load = () => loadConfiguration({ paths, environment, kinds, wellKnown, overrides });
+  let gateway: Gateway | undefined;
+  const reload = () => {
+    const loaded = load();
+    gateway?.reload(loaded);
+    watch?.update([...paths, ...loaded.files]);
+  };
+  // Before the first load, so that no change falls between the two.
+  const watch = paths.length > 0 ? watchConfiguration({ paths, onChange: reload }) : undefined;
+  const loaded = load();
+  for (const warning of loaded.warnings) context.error(`warning: ${formatFault(warning)}`);
+  if ('faults' in loaded) {
+    for (const fault of loaded.faults) context.error(formatFault(fault));
+    context.error(`${loaded.faults.length} fault(s) in the configuration; not started`);
+    return 1;
+  }
+  watch?.update([...paths, ...loaded.files]);
+  try {
+    gateway = await startGateway({ configuration: loaded.configuration, setVariable: context.setVariable });
+  } catch (error) {
+    if (!(error instanceof StartFault) && !isToldAsIs(error)) throw error;
+    context.error((error as Error).message);
+    return 1;
+  }
+  process.on('SIGHUP', reload);
+  stopOnSignal(gateway);
+  announce(gateway, context);
+  return undefined;
+}
+
+/** The first signal drains, a second one ends at once. */
+function stopOnSignal(gateway: Gateway): void {
+  let stopping = false;
+  const stop = (): void => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    gateway.drain().then(
+      () => process.exit(0),
+      () => process.exit(1),
+    );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}
+
+/** Contract §1: the base URL, then a request that works as printed. */
+function announce(gateway: Gateway, context: ServeContext): void {
+  context.out(`Sluice is ready: ${gateway.url}/v1 (operator: ${gateway.operatorUrl})`);
+  const model = context.exampleModel(gateway);
+  if (model === undefined) return;
+  const key = gateway.defaultKey ?? '$SLUICE_API_KEY';
+  const insecure = gateway.url.startsWith('https') ? ' -k' : '';
+  const body = JSON.stringify({ model, stream: true, messages: [{ role: 'user', content: 'What is a sluice?' }] });
+  context.out(`curl -sN${insecure} ${gateway.url}/v1/chat/completions \\`);
+  context.out(`  -H "Authorization: Bearer ${key}" \\`);
+  context.out(`  -H "Content-Type: application/json" \\`);
+  context.out(`  -d '${body}'`);
+}
+
+/** Faults of the store and of the operator port carry a sentence for people. */
+function isToldAsIs(error: unknown): boolean {
+  return error instanceof Error && (error.name === 'StoreFault' || error.name === 'ListenFault');
+}
+
+function numeric(text: string): number {
+  return /^\d+$/.test(text) ? Number(text) : Number.NaN;
+}

@@ -1,0 +1,41 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Configuration, ServerSettings } from './configuration.ts';
+import type { Fault } from './fault.ts';
+import type { Loaded, Refused } from './load.ts';
+
+/** What sockets, threads and stores were made from: it stays until the next start. */
+const needsRestart = {
+  listen: 'listen',
+  operator: 'operator',
+  threads: 'threads',
+  dataDir: 'data_dir',
+  store: 'store',
+} as const satisfies Partial<Record<keyof ServerSettings, string>>;
+
+export type Reloaded = { configuration: Configuration; warnings: Fault[] } | { faults: Fault[] };
+
+/**
+ * What is in force after a reload: the new configuration with the old values where only a restart can change them, each
+ * such change with a warning. A faulty one gives its faults, and the caller keeps the old one in force.
+ */
+export function applyReload(previous: Configuration, loaded: Loaded | Refused): Reloaded {
+  if ('faults' in loaded) return { faults: loaded.faults };
+  const { configuration, locate } = loaded;
+  const old = previous.server;
+  const wanted = configuration.server;
+  const warnings = [...loaded.warnings];
+  const keep = (before: unknown, after: unknown, ...path: string[]) => {
+    if (isDeepStrictEqual(before, after)) return;
+    const message = 'a change of this needs a restart; the old value stays in force';
+    warnings.push({ code: 'restart-needed', ...locate(path), path: path.join('.'), message });
+  };
+  for (const [setting, written] of Object.entries(needsRestart)) {
+    keep(Reflect.get(old, setting), Reflect.get(wanted, setting), written);
+  }
+  keep(old.limits.maxHeaderBytes, wanted.limits.maxHeaderBytes, 'limits', 'max_header_bytes');
+
+  const { listen, operator, threads, dataDir, store } = old;
+  const limits = { ...wanted.limits, maxHeaderBytes: old.limits.maxHeaderBytes };
+  const server = { ...wanted, listen, operator, threads, dataDir, store, limits };
+  return { configuration: { ...configuration, server }, warnings };
+}

@@ -1,0 +1,73 @@
+import { z } from 'zod';
+
+/**
+ * The small schemas that every manifest is made of. Convention of all schemas here and in provider plugs: a custom
+ * `error` text says what is *allowed* ("a whole number from 1 to 65535"); schema-faults.ts adds what was found, where,
+ * and never shows a secret.
+ */
+
+/** An optional key may also be written with `null` (facts/manifests §0); both read as undefined. */
+export function optionalKey<T extends z.ZodType>(schema: T) {
+  return schema.nullish().transform((value): z.output<T> | undefined => value ?? undefined);
+}
+
+/** An optional key with the value that stands in for an absent one. */
+export function keyWithDefault<T extends z.ZodType>(schema: T, fallback: z.output<T>) {
+  return schema.nullish().transform((value): z.output<T> => (value === null || value === undefined ? fallback : value));
+}
+
+export function wholeNumber(least: number, most: number) {
+  const error = `a whole number from ${least} to ${most}`;
+  return z.int({ error }).min(least, { error }).max(most, { error });
+}
+
+/** A rate or price: zero or more, finite. */
+export function amount() {
+  const error = 'a number, 0 or more';
+  return z.number({ error }).min(0, { error });
+}
+
+// A control character in a credential or a header value would end the header line at the provider.
+const plainText = /^[^\x00-\x08\x0a-\x1f\x7f]*$/;
+
+/** One line of text, not empty. */
+export function text(longest = 4096) {
+  const error = `one line of text, 1 to ${longest} characters, without control characters`;
+  return z.string({ error }).min(1, { error }).max(longest, { error }).regex(plainText, { error });
+}
+
+/** As text; faults never show it. Surrounding white space is nearly always a copying accident and is refused. */
+export function secretText(longest = 65_536) {
+  return text(longest).refine((value) => value === value.trim(), {
+    error: 'a secret without white space around it',
+  });
+}
+
+/** An http(s) address to call, without user, query and fragment; a slash at its end is taken off. */
+export function baseUrl() {
+  const error = 'an http:// or https:// address without user name, query and fragment';
+  return z
+    .string({ error })
+    .refine((value) => isBaseUrl(value), { error })
+    .transform((value) => value.replace(/\/+$/, ''));
+}
+
+function isBaseUrl(value: string): boolean {
+  if (value.length > 2048 || value !== value.trim() || !URL.canParse(value)) return false;
+  const url = new URL(value);
+  const schemeIsHttp = url.protocol === 'http:' || url.protocol === 'https:';
+  return schemeIsHttp && url.username === '' && url.password === '' && !value.includes('?') && !value.includes('#');
+}
+
+const headerName = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/;
+
+/** Request headers that an account configures, as name to value. */
+export function headerMap() {
+  return z.record(
+    z.string().regex(headerName, { error: 'a header name: letters, digits and dashes' }),
+    z
+      .string({ error: 'one line of text' })
+      .max(16_384, { error: 'at most 16384 characters' })
+      .regex(/^[\t\x20-\x7e\x80-\xff]*$/, { error: 'one line of text that a header can carry' }),
+  );
+}

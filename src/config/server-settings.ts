@@ -1,0 +1,83 @@
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import type { ServerSettings } from './configuration.ts';
+import { optionalKey, text, wholeNumber } from './scalar-schema.ts';
+import type { WrittenServer } from './server-schema.ts';
+
+/** What the command line says; wins over the files. */
+export interface Overrides {
+  port?: number;
+  threads?: number;
+  dataDir?: string;
+}
+
+export const overridesSchema = z.object({
+  port: optionalKey(wholeNumber(0, 65_535)),
+  threads: optionalKey(wholeNumber(1, 256)),
+  dataDir: optionalKey(text()),
+});
+
+/**
+ * From the written form to the one the gateway uses: names, defaults that depend on others, absolute paths. A relative
+ * path in a file is relative to the folder of that file; on the command line and by default to the working folder.
+ */
+export function serverSettings(written: WrittenServer, folder: string, overrides: Overrides): ServerSettings {
+  const { listen, operator, limits, timeouts, cors } = written;
+  const port = overrides.port ?? listen.port;
+  const tls = listen.tls;
+  return {
+    listen: {
+      host: listen.host,
+      port,
+      ...(tls && { tls: { certFile: resolve(folder, tls.cert_file), keyFile: resolve(folder, tls.key_file) } }),
+    },
+    operator: {
+      host: operator.host,
+      port: operator.port ?? portBeside(port),
+      ...(operator.admin_key !== undefined && { adminKey: operator.admin_key }),
+    },
+    threads: overrides.threads ?? (written.threads === 'auto' ? automaticThreads() : written.threads),
+    dataDir: overrides.dataDir === undefined ? dataFolder(written.data_dir, folder) : resolve(overrides.dataDir),
+    store: written.store,
+    limits: {
+      maxBodyBytes: limits.max_body_bytes,
+      maxBodyMemoryBytes: limits.max_body_memory_bytes,
+      maxHeaderBytes: limits.max_header_bytes,
+      maxInFlight: limits.max_in_flight,
+      highWatermarkBytes: limits.high_watermark_bytes,
+      maxUpstreamConnections: limits.max_upstream_connections,
+      maxUpstreamQueue: limits.max_upstream_queue,
+      maxTranslateBytes: limits.max_translate_bytes,
+    },
+    timeouts: {
+      bodyMs: timeouts.body_ms,
+      connectMs: timeouts.connect_ms,
+      firstByteMs: timeouts.first_byte_ms,
+      idleMs: timeouts.idle_ms,
+      totalMs: timeouts.total_ms,
+      writeMs: timeouts.write_ms,
+      drainMs: timeouts.drain_ms,
+    },
+    log: written.log,
+    keepaliveCommentMs: written.keepalive_comment_ms,
+    demo: written.demo,
+    retryReusedConnection: written.retry_reused_connection,
+    ...(cors && { cors: { allowedOrigins: cors.allowed_origins, maxAgeSeconds: cors.max_age_seconds } }),
+  };
+}
+
+/** The next port; 0 stays 0 (any free one), and the last port has none after it. */
+function portBeside(port: number): number {
+  if (port === 0) return 0;
+  return port === 65_535 ? 65_534 : port + 1;
+}
+
+function dataFolder(written: string | undefined, folder: string): string {
+  return written === undefined ? resolve('data') : resolve(folder, written);
+}
+
+/** Only Linux spreads connections over several listeners of one port. */
+function automaticThreads(): number {
+  return process.platform === 'linux' ? Math.min(256, availableParallelism()) : 1;
+}

@@ -1,0 +1,29 @@
+import { dataEvent } from '../../codec/sse-writer.ts';
+import type { GatewayError } from '../../core/errors.ts';
+
+/** `{"error": {message, type, code, param}}`, for an answer that has not begun. */
+export function errorBody(error: GatewayError): Buffer {
+  return Buffer.from(errorJson(error));
+}
+
+/** The same as an event, for a stream that has. The SDKs raise it. */
+export function errorEvent(error: GatewayError): Buffer {
+  return dataEvent(errorJson(error));
+}
+
+function errorJson(error: GatewayError): string {
+  const { upstreamCode, upstreamType, param } = error.context;
+  return JSON.stringify({
+    error: {
+      message: messageWithRemedy(error),
+      type: upstreamType ?? error.rule.type,
+      code: upstreamCode ?? error.code,
+      param: param ?? null,
+    },
+  });
+}
+
+/** A provider's own verdict stands as it said it; to ours we add what can be done. */
+function messageWithRemedy(error: GatewayError): string {
+  return error.code === 'upstream_rejected' ? error.message : `${error.message} ${error.rule.remedy}`;
+}

@@ -1,0 +1,20 @@
+import type { Dialect } from '../dialect.ts';
+import { errorBody, errorEvent } from './error-body.ts';
+import { eventWriter } from './event-writer.ts';
+import { fromInference } from './from-inference.ts';
+import { ChatScan } from './peek.ts';
+import { splice } from './splice.ts';
+import { toInference } from './to-inference.ts';
+
+/** OpenAI's chat completions: https://platform.openai.com/docs/api-reference/chat */
+export const openAiChat: Dialect = {
+  name: 'openai-chat',
+  paths: ['/chat/completions'],
+  scan: () => new ChatScan(),
+  splice,
+  toInference,
+  fromInference,
+  eventWriter,
+  errorBody,
+  errorEvent,
+};

@@ -1,0 +1,125 @@
+import { JsonPeek, type PeekFault, PeekKeys } from '../../codec/json-peek.ts';
+import { GatewayError } from '../../core/errors.ts';
+import type { OrError } from '../../core/exchange.ts';
+import type { PeekedRequest, RequestScan } from '../dialect.ts';
+
+/** Every top-level key that the gateway itself reads: repeated or escaped, it is refused. */
+const keys = new PeekKeys(['model', 'messages', 'stream', 'stream_options', 'max_tokens', 'max_completion_tokens']);
+const MODEL = 0;
+const MESSAGES = 1;
+const STREAM = 2;
+const STREAM_OPTIONS = 3;
+const MAX_TOKENS = 4;
+const MAX_COMPLETION_TOKENS = 5;
+
+const OPEN_BRACKET = 0x5b;
+const OPEN_BRACE = 0x7b;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+
+/** Reads a chat request as its bytes arrive; `result` once all are there. */
+export class ChatScan implements RequestScan {
+  readonly #peek = new JsonPeek(keys);
+
+  advance(buffer: Buffer, end: number): void {
+    if (this.#peek.fault === undefined) this.#peek.advance(buffer, end);
+  }
+
+  result(body: Buffer): OrError<PeekedRequest> {
+    const peek = this.#peek;
+    if (!peek.finish()) return fromFault(peek.fault!);
+    const { starts, ends } = peek;
+
+    const modelStart = starts[MODEL]!;
+    if (modelStart < 0) return missing('model');
+    if (body[modelStart] !== QUOTE) return wrong('model', 'It must be a string.');
+    const modelEnd = ends[MODEL]!;
+    const model = text(body, modelStart, modelEnd);
+    if (model === undefined) return wrong('model', 'It must be a string.');
+
+    if (starts[MESSAGES]! < 0) return missing('messages');
+    if (body[starts[MESSAGES]!] !== OPEN_BRACKET) return wrong('messages', 'It must be an array.');
+
+    let stream = false;
+    if (starts[STREAM]! >= 0) {
+      const word = body.toString('latin1', starts[STREAM]!, ends[STREAM]!);
+      if (word === 'true') stream = true;
+      else if (word !== 'false' && word !== 'null') return wrong('stream', 'It must be true or false.');
+    }
+
+    let includeUsage = false;
+    const streamOptionsStart = starts[STREAM_OPTIONS]!;
+    const streamOptionsEnd = ends[STREAM_OPTIONS]!;
+    if (streamOptionsStart >= 0) {
+      const options = parsed(body, streamOptionsStart, streamOptionsEnd);
+      if (options !== null && (typeof options !== 'object' || Array.isArray(options))) {
+        return wrong('stream_options', 'It must be an object.');
+      }
+      if (body[streamOptionsStart] === OPEN_BRACE) {
+        const asked: unknown = Reflect.get(options as object, 'include_usage');
+        if (asked !== undefined && asked !== null && typeof asked !== 'boolean') {
+          return wrong('stream_options.include_usage', 'It must be true or false.');
+        }
+        includeUsage = asked === true;
+      }
+    }
+
+    const most = starts[MAX_COMPLETION_TOKENS]! >= 0 ? MAX_COMPLETION_TOKENS : MAX_TOKENS;
+    let maxOutputTokens: number | undefined;
+    if (starts[most]! >= 0) {
+      const value = parsed(body, starts[most]!, ends[most]!);
+      if (value !== null && (typeof value !== 'number' || !Number.isInteger(value) || value < 0)) {
+        return wrong(keys.names[most]!, 'It must be a whole number.');
+      }
+      if (typeof value === 'number') maxOutputTokens = value;
+    }
+
+    return { model, modelStart, modelEnd, stream, includeUsage, streamOptionsStart, streamOptionsEnd, maxOutputTokens };
+  }
+}
+
+function fromFault(fault: PeekFault): GatewayError {
+  switch (fault.kind) {
+    case 'syntax':
+      return new GatewayError('invalid_json', { detail: `At byte ${fault.at}: expected ${fault.expected}.` });
+    case 'depth':
+      return new GatewayError('invalid_json', { detail: `At byte ${fault.at}: nested too deep.` });
+    case 'repeated':
+      return new GatewayError('ambiguous_parameter', { param: fault.key, detail: `\`${fault.key}\` is repeated.` });
+    case 'escaped':
+      return new GatewayError('ambiguous_parameter', {
+        param: fault.key,
+        detail: `\`${fault.key}\` is written with escapes.`,
+      });
+  }
+}
+
+function missing(param: string): GatewayError {
+  return new GatewayError('missing_parameter', { param, detail: `\`${param}\` is required.` });
+}
+
+function wrong(param: string, detail: string): GatewayError {
+  return new GatewayError('invalid_parameter', { param, detail: `\`${param}\`: ${detail}` });
+}
+
+/** The string between the quotes; undefined where its escapes are not valid. */
+function text(body: Buffer, start: number, end: number): string | undefined {
+  const raw = body.toString('utf8', start + 1, end - 1);
+  for (let i = 0; i < raw.length; i += 1) {
+    if (raw.charCodeAt(i) === BACKSLASH) {
+      const value = parsed(body, start, end);
+      return typeof value === 'string' ? value : undefined;
+    }
+  }
+  return raw;
+}
+
+/** Undefined where the value is not valid JSON. */
+function parsed(body: Buffer, start: number, end: number): unknown {
+  try {
+    return JSON.parse(body.toString('utf8', start, end));
+  } catch {
+    // The caller's type check refuses undefined and names the parameter.
+    return undefined;
+  }
+}

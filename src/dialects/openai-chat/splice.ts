@@ -1,0 +1,61 @@
+import type { PeekedRequest } from '../dialect.ts';
+
+const ASK_USAGE = Buffer.from(',"stream_options":{"include_usage":true}');
+/** Larger bodies are handed on in pieces instead of being copied: 20 MB would stop the loop for milliseconds. */
+const COPY_AT_MOST = 65_536;
+
+/**
+ * The body for a provider that speaks this dialect: `model` replaced by its own id and, where `askUsage`, usage asked
+ * for. All other bytes are the client's. The pieces of a large body refer to `body`.
+ */
+export function splice(body: Buffer, peeked: PeekedRequest, modelId: string, askUsage: boolean): Buffer | Buffer[] {
+  const edits: Edit[] = [
+    { start: peeked.modelStart, end: peeked.modelEnd, bytes: Buffer.from(JSON.stringify(modelId)) },
+  ];
+  if (askUsage) {
+    if (peeked.streamOptionsStart < 0) {
+      edits.push({ start: peeked.modelEnd, end: peeked.modelEnd, bytes: ASK_USAGE });
+    } else {
+      const { streamOptionsStart: start, streamOptionsEnd: end } = peeked;
+      const options: unknown = JSON.parse(body.toString('utf8', start, end));
+      const asking = { ...(options as object | null), include_usage: true };
+      const edit = { start, end, bytes: Buffer.from(JSON.stringify(asking)) };
+      if (start < peeked.modelStart) edits.unshift(edit);
+      else edits.push(edit);
+    }
+  }
+  return body.length > COPY_AT_MOST ? pieces(body, edits) : copied(body, edits);
+}
+
+interface Edit {
+  start: number;
+  end: number;
+  bytes: Buffer;
+}
+
+function copied(body: Buffer, edits: readonly Edit[]): Buffer {
+  let length = body.length;
+  for (const edit of edits) length += edit.bytes.length - (edit.end - edit.start);
+  const out = Buffer.allocUnsafe(length);
+  let from = 0;
+  let to = 0;
+  for (const edit of edits) {
+    to += body.copy(out, to, from, edit.start);
+    to += edit.bytes.copy(out, to);
+    from = edit.end;
+  }
+  body.copy(out, to, from);
+  return out;
+}
+
+function pieces(body: Buffer, edits: readonly Edit[]): Buffer[] {
+  const out: Buffer[] = [];
+  let from = 0;
+  for (const edit of edits) {
+    if (edit.start > from) out.push(body.subarray(from, edit.start));
+    out.push(edit.bytes);
+    from = edit.end;
+  }
+  out.push(body.subarray(from));
+  return out;
+}

@@ -1,0 +1,25 @@
+import type { Usage } from '../../inference/usage.ts';
+
+/** OpenAI's usage object; what nobody counted is left out, not made zero. */
+export function usageObject(usage: Usage): object | undefined {
+  const { inputTokens, outputTokens } = usage;
+  if (inputTokens === undefined && outputTokens === undefined) return undefined;
+  return {
+    prompt_tokens: inputTokens,
+    completion_tokens: outputTokens,
+    total_tokens: inputTokens === undefined || outputTokens === undefined ? undefined : inputTokens + outputTokens,
+    prompt_tokens_details: ifCounted({
+      cached_tokens: usage.cacheReadInputTokens,
+      cache_write_tokens: usage.cacheCreationInputTokens,
+      audio_tokens: usage.audioInputTokens,
+    }),
+    completion_tokens_details: ifCounted({
+      reasoning_tokens: usage.reasoningOutputTokens,
+      audio_tokens: usage.audioOutputTokens,
+    }),
+  };
+}
+
+function ifCounted(counts: Record<string, number | undefined>): object | undefined {
+  return Object.values(counts).some((count) => count !== undefined) ? counts : undefined;
+}

@@ -1,0 +1,42 @@
+import type { ServerSettings } from '../config/configuration.ts';
+
+const NONE: readonly string[] = [];
+
+/** Header lists for browser clients; both functions give nothing while CORS is off or the origin is not allowed. */
+export interface Cors {
+  readonly enabled: boolean;
+  onAnswer(origin: string | undefined): readonly string[];
+  onPreflight(origin: string | undefined): readonly string[];
+}
+
+/** https://fetch.spec.whatwg.org/#http-cors-protocol; credentials are never allowed: keys travel in a header. */
+export function makeCors(settings: ServerSettings['cors']): Cors {
+  if (!settings) return { enabled: false, onAnswer: () => NONE, onPreflight: () => NONE };
+  const any = settings.allowedOrigins.includes('*');
+  const allowed = new Set(settings.allowedOrigins);
+  const exposed =
+    'x-request-id, x-sluice-exchange-id, x-tfy-resolved-model, x-tfy-applied-rules, x-upstream-request-id, retry-after, server-timing';
+  const onAnswer = (origin: string | undefined): readonly string[] => {
+    if (origin === undefined || !(any || allowed.has(origin))) return NONE;
+    const list = ['access-control-allow-origin', any ? '*' : origin, 'access-control-expose-headers', exposed];
+    if (!any) list.push('vary', 'origin');
+    return list;
+  };
+  return {
+    enabled: true,
+    onAnswer,
+    onPreflight: (origin) => {
+      const headers = onAnswer(origin);
+      if (headers.length === 0) return NONE;
+      return [
+        ...headers,
+        'access-control-allow-methods',
+        'GET, POST, OPTIONS',
+        'access-control-allow-headers',
+        '*, authorization',
+        'access-control-max-age',
+        String(settings.maxAgeSeconds),
+      ];
+    },
+  };
+}

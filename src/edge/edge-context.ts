@@ -1,0 +1,23 @@
+import type { ServerSettings } from '../config/configuration.ts';
+import type { GatewayError } from '../core/errors.ts';
+import type { Exchange } from '../core/exchange.ts';
+import type { Sweeper } from '../core/sweeper.ts';
+import type { SharedCounters } from '../threads/shared-counters.ts';
+
+export interface OpenExchange {
+  /** The drain deadline came: it ends now. */
+  drainNow(): void;
+}
+
+/** What an EdgeExchange needs of its edge. */
+export interface EdgeContext {
+  readonly settings: ServerSettings;
+  readonly counters: SharedCounters;
+  readonly sweeper: Sweeper;
+  /** Exchanges that have not ended. */
+  readonly open: Set<OpenExchange>;
+  corsHeaders(origin: string | undefined): readonly string[];
+  tooLarge(): GatewayError;
+  refused(exchange: Exchange, error: GatewayError): void;
+  onLeft(): void;
+}

@@ -1,0 +1,213 @@
+import type { HttpResponse } from 'uWebSockets.js';
+import { GatewayError } from '../core/errors.ts';
+import type { AbortReason, BodyScan, Exchange, Principal } from '../core/exchange.ts';
+import { exchangeId, isSaneRequestId } from '../core/ids.ts';
+import type { Swept } from '../core/sweeper.ts';
+import type { EdgeContext } from './edge-context.ts';
+import { RequestBody } from './request-body.ts';
+import type { RequestHead } from './request-head.ts';
+import { UwsResponseSink } from './response-sink.ts';
+import type { Route } from './routes.ts';
+
+const NO_BODY = Buffer.alloc(0);
+/** How often a slow connection is kept from the addon's own ten-second rule. */
+const KEEP_OPEN_MS = 4_000;
+
+/**
+ * A request from its accepted head to the last byte of its answer. It owns the body's memory, its place in flight and
+ * the two waits that are about the client: `body_ms` and `write_ms`.
+ */
+export class EdgeExchange implements Exchange, Swept {
+  readonly id = exchangeId();
+  readonly requestId: string;
+  readonly method: string;
+  readonly path: string;
+  readonly pathRest: string;
+  readonly principal: Principal;
+  readonly headers: RequestHead;
+  readonly sink: UwsResponseSink;
+  readonly scan: BodyScan | undefined;
+  readonly startedAt: number;
+  body: Buffer = NO_BODY;
+  bytesIn = 0;
+  bodyReadAt: number;
+  aborted: AbortReason | undefined;
+  onAbort: ((reason: AbortReason) => void) | undefined;
+  sweepIndex = -1;
+  readonly route: Route;
+  readonly #context: EdgeContext;
+  readonly #response: HttpResponse;
+  #reading: RequestBody | undefined;
+  #heldBytes = 0;
+  #keptOpenAt: number;
+  #answered = false;
+  #finished = false;
+  #left = false;
+
+  constructor(
+    context: EdgeContext,
+    response: HttpResponse,
+    head: RequestHead,
+    route: Route,
+    rest: string,
+    principal: Principal,
+    startedAt: number,
+  ) {
+    this.#context = context;
+    this.#response = response;
+    this.headers = head;
+    this.route = route;
+    this.method = route.method;
+    this.path = route.path;
+    this.pathRest = rest;
+    this.principal = principal;
+    this.startedAt = startedAt;
+    this.bodyReadAt = startedAt;
+    this.#keptOpenAt = startedAt;
+    this.requestId = head.requestId !== undefined && isSaneRequestId(head.requestId) ? head.requestId : this.id;
+    this.scan = route.scan?.();
+    this.sink = new UwsResponseSink(response, context.settings.limits.highWatermarkBytes, this.#onAnswered);
+    response.onAborted(this.#onAborted);
+  }
+
+  /** Reads the body, then hands the exchange on. Without a body that happens at once. */
+  read(): void {
+    this.#context.open.add(this);
+    this.#context.sweeper.add(this);
+    if (!this.headers.hasBody) {
+      this.route.handle(this);
+      return;
+    }
+    this.#reading = new RequestBody(this.headers.contentLength, this.#context.settings.limits.maxBodyBytes, this.#hold);
+    this.#response.onData(this.#onData);
+  }
+
+  pushOwnHeaders(list: string[]): void {
+    list.push('x-request-id', this.requestId, 'x-sluice-exchange-id', this.id);
+    const cors = this.#context.corsHeaders(this.headers.origin);
+    if (cors.length > 0) list.push(...cors);
+  }
+
+  /** The one place that writes an error body before the commit point. */
+  refuse(error: GatewayError, headers: readonly string[] = []): void {
+    if (this.sink.started) {
+      this.sink.cut();
+      return;
+    }
+    const list = ['content-type', 'application/json', ...headers];
+    const { retryAfterMs } = error.context;
+    if (retryAfterMs !== undefined) list.push('retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
+    this.pushOwnHeaders(list);
+    this.sink.start(error.status, list);
+    this.sink.end(this.route.errorBody(error));
+  }
+
+  releaseBody(): void {
+    this.body = NO_BODY;
+    this.#reading = undefined;
+    if (this.#heldBytes > 0) {
+      this.#context.counters.releaseBody(this.#heldBytes);
+      this.#heldBytes = 0;
+    }
+  }
+
+  finish(): void {
+    this.#finished = true;
+    this.#leaveIfDone();
+  }
+
+  /** The drain deadline came. */
+  drainNow(): void {
+    this.#abort('drain');
+    this.sink.close();
+    this.#onAnswered();
+  }
+
+  sweep(now: number): void {
+    const { timeouts } = this.#context.settings;
+    if (this.#reading && timeouts.bodyMs > 0 && now - this.startedAt > timeouts.bodyMs) {
+      this.#refuseBody(new GatewayError('body_timeout', { setting: `timeouts.body_ms: ${timeouts.bodyMs}` }));
+      return;
+    }
+    const { blockedSince } = this.sink;
+    if (blockedSince > 0 && timeouts.writeMs > 0 && now - blockedSince > timeouts.writeMs) {
+      this.#abort('write-timeout');
+      this.sink.close();
+      this.#onAnswered();
+      return;
+    }
+    if ((this.#reading || blockedSince > 0) && now - this.#keptOpenAt > KEEP_OPEN_MS) {
+      this.#keptOpenAt = now;
+      this.sink.keepOpen();
+    }
+  }
+
+  #hold = (bytes: number): boolean => {
+    if (!this.#context.counters.holdBody(bytes, this.#context.settings.limits.maxBodyMemoryBytes)) return false;
+    // Held in whole KiB each time, so released in the same steps.
+    this.#heldBytes += Math.ceil(bytes / 1024) * 1024;
+    return true;
+  };
+
+  #onData = (chunk: ArrayBuffer, isLast: boolean): void => {
+    const reading = this.#reading;
+    if (!reading) return;
+    const appended = chunk.byteLength === 0 ? 'ok' : reading.append(chunk);
+    if (appended !== 'ok') {
+      this.#refuseBody(
+        appended === 'too-large'
+          ? this.#context.tooLarge()
+          : new GatewayError('body_memory_full', {
+              setting: `limits.max_body_memory_bytes: ${this.#context.settings.limits.maxBodyMemoryBytes}`,
+              retryAfterMs: 1000,
+            }),
+      );
+      return;
+    }
+    this.scan?.advance(reading.buffer, reading.length);
+    if (!isLast) return;
+    this.body = reading.whole();
+    this.bytesIn = this.body.length;
+    this.#reading = undefined;
+    this.bodyReadAt = performance.now();
+    this.route.handle(this);
+  };
+
+  #refuseBody(error: GatewayError): void {
+    this.#reading = undefined;
+    this.releaseBody();
+    this.#context.refused(this, error);
+    this.refuse(error);
+    this.finish();
+  }
+
+  #onAborted = (): void => {
+    this.sink.abandon();
+    this.#abort('client');
+    this.#onAnswered();
+  };
+
+  #abort(reason: AbortReason): void {
+    if (this.#answered || this.aborted) return;
+    this.aborted = reason;
+    if (this.onAbort) this.onAbort(reason);
+    // Nobody has taken the exchange yet: its body was still being read.
+    else this.finish();
+  }
+
+  #onAnswered = (): void => {
+    this.#answered = true;
+    this.#leaveIfDone();
+  };
+
+  /** Both sides are done: the client has its answer or is gone, and the pipeline has nothing left to do. */
+  #leaveIfDone(): void {
+    if (!this.#answered || !this.#finished || this.#left) return;
+    this.#left = true;
+    this.releaseBody();
+    this.#context.sweeper.remove(this);
+    this.#context.open.delete(this);
+    this.#context.counters.leave();
+    this.#context.onLeft();
+  }
+}

@@ -1,0 +1,229 @@
+import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket } from 'uWebSockets.js';
+import { App, SSLApp, us_listen_socket_close, us_socket_local_port } from 'uWebSockets.js';
+import type { ServerSettings } from '../config/configuration.ts';
+import { GatewayError } from '../core/errors.ts';
+import type { Exchange, OrError, Principal } from '../core/exchange.ts';
+import { exchangeId, isSaneRequestId } from '../core/ids.ts';
+import type { Sweeper } from '../core/sweeper.ts';
+import type { SharedCounters } from '../threads/shared-counters.ts';
+import { type Cors, makeCors } from './cors.ts';
+import type { EdgeContext, OpenExchange } from './edge-context.ts';
+import { EdgeExchange } from './edge-exchange.ts';
+import { RequestHead } from './request-head.ts';
+import { joinHead, statusLine } from './response-head.ts';
+import type { Route, RouteTable } from './routes.ts';
+
+/** What was turned away before it became an exchange of the pipeline: enough for a record. */
+export interface Refusal {
+  readonly id: string;
+  readonly requestId: string;
+  readonly method: string;
+  readonly path: string;
+  readonly startedAt: number;
+  readonly principal: Principal | undefined;
+  readonly error: GatewayError;
+}
+
+export interface EdgeOptions {
+  readonly settings: ServerSettings;
+  readonly routes: RouteTable;
+  readonly counters: SharedCounters;
+  readonly sweeper: Sweeper;
+  /** The key on the head → who it is. Synchronous: of a stranger no body byte may be kept. */
+  authenticate(head: RequestHead): OrError<Principal>;
+  onRefused(refusal: Refusal): void;
+  /** How an error looks on paths that are no route. */
+  errorBody(error: GatewayError): Uint8Array;
+}
+
+const RETRY_AFTER_MS = 1000;
+
+/** Sockets ↔ exchanges, for one relay thread: the only door to uWebSockets.js. */
+export class Edge implements EdgeContext {
+  settings: ServerSettings;
+  readonly counters: SharedCounters;
+  readonly sweeper: Sweeper;
+  readonly open = new Set<OpenExchange>();
+  readonly #options: EdgeOptions;
+  readonly #app: TemplatedApp;
+  #cors: Cors;
+  #socket: us_listen_socket | undefined;
+  #draining = false;
+  #onEmpty: (() => void) | undefined;
+
+  constructor(options: EdgeOptions) {
+    this.#options = options;
+    this.settings = options.settings;
+    this.counters = options.counters;
+    this.sweeper = options.sweeper;
+    this.#cors = makeCors(options.settings.cors);
+    const { tls } = options.settings.listen;
+    this.#app = tls ? SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile }) : App();
+    this.#app.any('/*', this.#onRequest);
+  }
+
+  /** Shares the port with the other relay threads (SO_REUSEPORT). Resolves with the port, or undefined: it failed. */
+  listen(host: string, port: number): Promise<number | undefined> {
+    return new Promise((resolve) => {
+      this.#app.listen(host, port, (socket) => {
+        this.#socket = socket || undefined;
+        resolve(socket ? us_socket_local_port(socket as never) : undefined);
+      });
+    });
+  }
+
+  /** For exchanges that begin from now on. */
+  reconfigure(settings: ServerSettings): void {
+    this.settings = settings;
+    this.#cors = makeCors(settings.cors);
+  }
+
+  /** Accepts nothing new; resolves when the last open exchange has ended. */
+  drain(): Promise<void> {
+    this.#draining = true;
+    if (this.#socket) us_listen_socket_close(this.#socket);
+    this.#socket = undefined;
+    return new Promise((resolve) => {
+      if (this.open.size === 0) resolve();
+      else this.#onEmpty = resolve;
+    });
+  }
+
+  /** The drain deadline came: what is still open is cut. */
+  cutAll(): void {
+    for (const exchange of [...this.open]) exchange.drainNow();
+  }
+
+  corsHeaders(origin: string | undefined): readonly string[] {
+    return this.#cors.onAnswer(origin);
+  }
+
+  tooLarge(): GatewayError {
+    return new GatewayError('body_too_large', {
+      setting: `limits.max_body_bytes: ${this.settings.limits.maxBodyBytes}`,
+    });
+  }
+
+  refused(exchange: Exchange, error: GatewayError): void {
+    this.#options.onRefused({ ...pick(exchange), principal: exchange.principal, error });
+  }
+
+  onLeft(): void {
+    if (this.open.size === 0) this.#onEmpty?.();
+  }
+
+  #onRequest = (response: HttpResponse, request: HttpRequest): void => {
+    const startedAt = performance.now();
+    const url = request.getUrl();
+    const method = request.getMethod().toUpperCase();
+    const head = new RequestHead(request);
+    const match = this.#options.routes.match(url);
+    if (!match) {
+      this.#refuse(response, head, method, '', startedAt, new GatewayError('path_not_found'), HAS_BODY_CLOSES);
+      return;
+    }
+    if (head.fault) {
+      const error = new GatewayError('invalid_header', { detail: `${head.fault}.` });
+      this.#refuse(response, head, method, match.path, startedAt, error, ALWAYS_CLOSES);
+      return;
+    }
+    const route = routeFor(match.routes, method);
+    if (!route) {
+      if (method === 'OPTIONS' && this.#cors.enabled) {
+        this.#preflight(response, head.origin);
+        return;
+      }
+      const allowed = match.routes.map((each) => each.method).join(', ');
+      const error = new GatewayError('method_not_allowed', { detail: `Allowed: ${allowed}.` });
+      this.#refuse(response, head, method, match.path, startedAt, error, HAS_BODY_CLOSES, ['allow', allowed]);
+      return;
+    }
+
+    let principal: Principal = NOBODY;
+    if (route.needsKey) {
+      const known = this.#options.authenticate(head);
+      if (known instanceof GatewayError) {
+        // RFC 9110 §11.6.1: a 401 names the scheme.
+        const scheme = known.status === 401 ? ['www-authenticate', 'Bearer'] : [];
+        this.#refuse(response, head, method, match.path, startedAt, known, ALWAYS_CLOSES, scheme, route);
+        return;
+      }
+      principal = known;
+    }
+    const refusal = this.#fullOrTooLarge(head);
+    if (refusal) {
+      // A body that is too large goes on arriving; closing now would reset the connection before the client has read why.
+      const close = refusal.code === 'body_too_large' ? NEVER_CLOSES : HAS_BODY_CLOSES;
+      this.#refuse(response, head, method, match.path, startedAt, refusal, close, [], route, principal);
+      return;
+    }
+    new EdgeExchange(this, response, head, route, match.rest, principal, startedAt).read();
+  };
+
+  /** Takes a place in flight unless it refuses. */
+  #fullOrTooLarge(head: RequestHead): GatewayError | undefined {
+    if (this.#draining) return new GatewayError('draining', { retryAfterMs: RETRY_AFTER_MS });
+    const { limits } = this.settings;
+    if (head.contentLength !== undefined && head.contentLength > limits.maxBodyBytes) return this.tooLarge();
+    if (!this.counters.enter(limits.maxInFlight)) {
+      return new GatewayError('overloaded', {
+        setting: `limits.max_in_flight: ${limits.maxInFlight}`,
+        retryAfterMs: RETRY_AFTER_MS,
+      });
+    }
+    return undefined;
+  }
+
+  #refuse(
+    response: HttpResponse,
+    head: RequestHead,
+    method: string,
+    path: string,
+    startedAt: number,
+    error: GatewayError,
+    closes: Closing,
+    headers: readonly string[] = [],
+    route?: Route,
+    principal?: Principal,
+  ): void {
+    const id = exchangeId();
+    const requestId = head.requestId !== undefined && isSaneRequestId(head.requestId) ? head.requestId : id;
+    const close = closes === ALWAYS_CLOSES || (closes === HAS_BODY_CLOSES && head.hasBody);
+    const all = ['content-type', 'application/json', 'x-request-id', requestId, 'x-sluice-exchange-id', id, ...headers];
+    if (error.context.retryAfterMs !== undefined) {
+      all.push('retry-after', String(Math.ceil(error.context.retryAfterMs / 1000)));
+    }
+    // With `close` the addon writes the header itself.
+    if (closes === NEVER_CLOSES) all.push('connection', 'close');
+    all.push(...this.corsHeaders(head.origin));
+    response.writeStatus(statusLine(error.status));
+    response.writeHeader(all[0]!, joinHead(all));
+    response.end((route?.errorBody ?? this.#options.errorBody)(error), close);
+    this.#options.onRefused({ id, requestId, method, path, startedAt, principal, error });
+  }
+
+  #preflight(response: HttpResponse, origin: string | undefined): void {
+    const headers = ['content-length', '0', ...this.#cors.onPreflight(origin)];
+    response.writeStatus(statusLine(204));
+    if (headers.length > 2) response.writeHeader(headers[2]!, joinHead(headers.slice(2)));
+    response.endWithoutBody();
+  }
+}
+
+/** Whether the connection is closed with a refusal. */
+type Closing = 0 | 1 | 2;
+const NEVER_CLOSES = 0;
+const HAS_BODY_CLOSES = 1;
+const ALWAYS_CLOSES = 2;
+
+const NOBODY: Principal = { subject: '', keyId: '', teams: [], models: [], metadata: {} };
+
+function routeFor(routes: readonly Route[], method: string): Route | undefined {
+  for (const route of routes) if (route.method === method) return route;
+  return undefined;
+}
+
+function pick(exchange: Exchange): Pick<Refusal, 'id' | 'requestId' | 'method' | 'path' | 'startedAt'> {
+  const { id, requestId, method, path, startedAt } = exchange;
+  return { id, requestId, method, path, startedAt };
+}

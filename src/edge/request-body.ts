@@ -1,0 +1,44 @@
+/**
+ * Collects one request body. The addon takes its chunks back when the callback returns, so every byte is copied once,
+ * into a buffer of the declared length, or into one that doubles where the length is not declared (chunked).
+ * Bounded by `mostBytes`; what it holds is counted through `hold` before it is allocated.
+ */
+export class RequestBody {
+  buffer: Buffer = EMPTY;
+  length = 0;
+  heldBytes = 0;
+  readonly #declaredBytes: number | undefined;
+  readonly #mostBytes: number;
+  readonly #hold: (bytes: number) => boolean;
+
+  constructor(declaredBytes: number | undefined, mostBytes: number, hold: (bytes: number) => boolean) {
+    this.#declaredBytes = declaredBytes;
+    this.#mostBytes = mostBytes;
+    this.#hold = hold;
+  }
+
+  /** Copies the chunk. Otherwise says which bound was hit; nothing is kept then. */
+  append(chunk: ArrayBuffer): 'ok' | 'too-large' | 'memory-full' {
+    const needed = this.length + chunk.byteLength;
+    if (needed > this.#mostBytes) return 'too-large';
+    if (needed > this.buffer.length) {
+      const capacity = this.#declaredBytes ?? Math.min(this.#mostBytes, Math.max(needed, this.buffer.length * 2));
+      if (needed > capacity) return 'too-large';
+      if (!this.#hold(capacity - this.heldBytes)) return 'memory-full';
+      this.heldBytes = capacity;
+      const larger = Buffer.allocUnsafe(capacity);
+      this.buffer.copy(larger, 0, 0, this.length);
+      this.buffer = larger;
+    }
+    this.buffer.set(new Uint8Array(chunk), this.length);
+    this.length = needed;
+    return 'ok';
+  }
+
+  /** The body; valid until the exchange lets go of it. */
+  whole(): Buffer {
+    return this.length === this.buffer.length ? this.buffer : this.buffer.subarray(0, this.length);
+  }
+}
+
+const EMPTY = Buffer.alloc(0);

@@ -1,0 +1,34 @@
+import { STATUS_CODES } from 'node:http';
+
+const lines = new Map<number, string>();
+
+export function statusLine(status: number): string {
+  let line = lines.get(status);
+  if (line === undefined) {
+    line = `${status} ${STATUS_CODES[status] ?? 'Unknown'}`;
+    if (lines.size < 1000) lines.set(status, line);
+  }
+  return line;
+}
+
+/** What may not stand in a header value: it could end the header and begin another. RFC 9110 §5.5. */
+const FORBIDDEN = /[\x00-\x08\x0a-\x1f\x7f]/g;
+const OUTSIDE_LATIN1 = /[^\x00-\xff]/g;
+
+/**
+ * The value of the first header and all further headers as one string. The addon passes CR and LF through, so one call
+ * writes the whole block (eight calls cost eight conversions); for the same reason every value is checked here.
+ */
+export function joinHead(headers: readonly string[]): string {
+  let head = safe(headers[1]!);
+  for (let i = 2; i < headers.length; i += 2) head += `\r\n${headers[i]}: ${safe(headers[i + 1]!)}`;
+  return head;
+}
+
+function safe(value: string): string {
+  for (let i = 0; i < value.length; i += 1) {
+    const code = value.charCodeAt(i);
+    if ((code < 0x20 && code !== 0x09) || code > 0x7e) return value.replace(FORBIDDEN, '').replace(OUTSIDE_LATIN1, '?');
+  }
+  return value;
+}

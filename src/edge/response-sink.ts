@@ -1,0 +1,222 @@
+import type { HttpResponse } from 'uWebSockets.js';
+import type { ResponseSink } from '../core/exchange.ts';
+import { joinHead, statusLine } from './response-head.ts';
+
+/**
+ * One client's answer. Invariants:
+ * - The head waits for the first byte of the body; what is written in one turn of the loop leaves as one corked send at
+ *   its end (bench: pipeline; without it every provider chunk is a send, 2.9 times the CPU).
+ * - While the socket does not take more (`#blocked`) chunks wait here, not in the addon, so the bound is ours: `write`
+ *   says false above the high watermark and `onDrained` is called at a quarter of it.
+ * - After an abort or the end nothing touches `#response` any more: the addon would throw.
+ */
+export class UwsResponseSink implements ResponseSink {
+  onDrained: (() => void) | undefined;
+  started = false;
+  bytesOut = 0;
+  /** performance.now() since when the client has taken nothing although something waits; 0 while nothing waits. */
+  blockedSince = 0;
+  readonly #response: HttpResponse;
+  readonly #highWatermarkBytes: number;
+  readonly #onEnd: () => void;
+  #status = 200;
+  #headers: readonly string[] = [];
+  #headSent = false;
+  #waiting: Uint8Array[] = [];
+  #waitingBytes = 0;
+  #blocked = false;
+  #listening = false;
+  #wantsDrain = false;
+  #scheduled = false;
+  #ending: 'no' | 'end' | 'cut' = 'no';
+  #dead = false;
+
+  /** `onEnd`: the last byte was handed to the addon, or the connection closed by us. */
+  constructor(response: HttpResponse, highWatermarkBytes: number, onEnd: () => void) {
+    this.#response = response;
+    this.#highWatermarkBytes = highWatermarkBytes;
+    this.#onEnd = onEnd;
+  }
+
+  start(status: number, headers: readonly string[]): void {
+    if (this.started || this.#dead) return;
+    this.started = true;
+    this.#status = status;
+    this.#headers = headers;
+    this.#schedule();
+  }
+
+  write(chunk: Uint8Array): boolean {
+    if (this.#dead || this.#ending !== 'no') return true;
+    this.#waiting.push(chunk);
+    this.#waitingBytes += chunk.length;
+    this.bytesOut += chunk.length;
+    if (!this.#blocked) this.#schedule();
+    if (this.#waitingBytes <= this.#highWatermarkBytes) return true;
+    this.#wantsDrain = true;
+    return false;
+  }
+
+  end(chunk?: Uint8Array): void {
+    if (this.#dead || this.#ending !== 'no') return;
+    if (chunk) this.write(chunk);
+    this.#ending = 'end';
+    if (!this.#blocked) this.#schedule();
+  }
+
+  cut(): void {
+    if (this.#dead || this.#ending !== 'no') return;
+    this.#ending = 'cut';
+    if (!this.#blocked) this.#schedule();
+  }
+
+  /** The client is gone: from here on everything is a no-op. */
+  abandon(): void {
+    this.#dead = true;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    this.onDrained = undefined;
+  }
+
+  /** Closes the connection at once, whatever still waits. */
+  close(): void {
+    if (this.#dead) return;
+    this.abandon();
+    this.#response.close();
+  }
+
+  /**
+   * The addon closes connections by a ten-second rule of its own while a client reads slowly; pausing and resuming
+   * re-arms it. The sweep calls this so that only `write_ms` decides.
+   */
+  keepOpen(): void {
+    if (this.#dead) return;
+    this.#response.pause();
+    this.#response.resume();
+  }
+
+  get isBlocked(): boolean {
+    return this.#blocked;
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    if (flushQueue.push(this) === 1) process.nextTick(flushAll);
+  }
+
+  /** Called once at the end of the turn in which something was written. */
+  flush(): void {
+    this.#scheduled = false;
+    if (this.#dead || this.#blocked) return;
+    if (this.#ending === 'cut') {
+      this.#flushAndCut();
+      return;
+    }
+    corkedSink = this;
+    this.#response.cork(flushCorked);
+  }
+
+  /** Inside the cork. */
+  writeCorked(): void {
+    const response = this.#response;
+    const body = this.#takeWaiting();
+    // The addon closes the head with the first byte of the body; a head alone would stay open anyway.
+    if (!body && this.#ending === 'no') return;
+    if (!this.#headSent) this.#writeHead();
+    if (this.#ending === 'end') {
+      this.#dead = true;
+      this.blockedSince = 0;
+      // Without an earlier write the addon sends content-length, else the last chunk and the terminator.
+      if (body) response.end(body);
+      else response.end();
+      this.#onEnd();
+      return;
+    }
+    if (body && !response.write(body)) this.#block();
+  }
+
+  /**
+   * Outside a cork, because there `write` tells whether the kernel took all of it; closing earlier would lose bytes.
+   */
+  #flushAndCut(): void {
+    const response = this.#response;
+    if (!this.#headSent) response.cork(() => this.#writeHead());
+    const body = this.#takeWaiting();
+    if (body && !response.write(body)) {
+      this.#block();
+      return;
+    }
+    this.close();
+    this.#onEnd();
+  }
+
+  #writeHead(): void {
+    this.#headSent = true;
+    this.#response.writeStatus(statusLine(this.#status));
+    this.#response.writeHeader(this.#headers[0]!, joinHead(this.#headers));
+  }
+
+  #takeWaiting(): Uint8Array | undefined {
+    const chunks = this.#waiting;
+    if (chunks.length === 0) return undefined;
+    const body = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, this.#waitingBytes);
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    return body;
+  }
+
+  #block(): void {
+    this.#blocked = true;
+    this.blockedSince = performance.now();
+    if (!this.#listening) {
+      this.#listening = true;
+      this.#response.onWritable(this.#onWritable);
+    }
+  }
+
+  #onWritable = (): boolean => {
+    if (this.#dead) return true;
+    this.blockedSince = performance.now();
+    // The addon tells that the socket takes more, not that its own buffer is empty: a small piece probes that, so
+    // that its buffer cannot grow by a whole flush each time a slow client takes a little.
+    const probe = this.#takeProbe();
+    if (probe && !this.#response.write(probe)) return true;
+    this.#blocked = false;
+    this.blockedSince = 0;
+    if (this.#waiting.length > 0 || this.#ending !== 'no') this.flush();
+    if (!this.#blocked && this.#wantsDrain && this.#waitingBytes <= this.#highWatermarkBytes >> 2) {
+      this.#wantsDrain = false;
+      this.onDrained?.();
+    }
+    return true;
+  };
+
+  #takeProbe(): Uint8Array | undefined {
+    const first = this.#waiting[0];
+    if (first === undefined) return undefined;
+    if (first.length <= PROBE_BYTES) this.#waiting.shift();
+    else this.#waiting[0] = first.subarray(PROBE_BYTES);
+    const probe = first.length <= PROBE_BYTES ? first : first.subarray(0, PROBE_BYTES);
+    this.#waitingBytes -= probe.length;
+    return probe;
+  }
+}
+
+const PROBE_BYTES = 1024;
+
+/** Sinks that were written to in this turn of the loop: one tick serves all of them. */
+let flushQueue: UwsResponseSink[] = [];
+let corkedSink: UwsResponseSink | undefined;
+
+function flushAll(): void {
+  const sinks = flushQueue;
+  flushQueue = [];
+  for (const sink of sinks) sink.flush();
+}
+
+/** One function for all corks: a closure per flush would be garbage per chunk. */
+function flushCorked(): void {
+  corkedSink?.writeCorked();
+  corkedSink = undefined;
+}

@@ -1,0 +1,40 @@
+import { GatewayError } from './core/errors.ts';
+import type { Exchange } from './core/exchange.ts';
+import { modelsOf } from './policy/authorize.ts';
+import type { ListedModel, ModelRoutes } from './routing/model-routes.ts';
+
+/** GET /models: what the key may use, in OpenAI's shape. https://platform.openai.com/docs/api-reference/models */
+export function listModels(exchange: Exchange, routes: ModelRoutes): GatewayError | undefined {
+  const allows = modelsOf(exchange.principal);
+  const data = routes
+    .list()
+    .filter((model) => allows(model.id))
+    .map(modelObject);
+  answer(exchange, { object: 'list', data });
+  return undefined;
+}
+
+/** GET /models/{id}. A model that the key may not use is not there. */
+export function showModel(exchange: Exchange, routes: ModelRoutes): GatewayError | undefined {
+  const allows = modelsOf(exchange.principal);
+  const name = exchange.pathRest;
+  const route = routes.resolve(name);
+  if (route instanceof GatewayError) return route.code === 'model_not_found' ? routes.notFound(name, allows) : route;
+  if (!allows(route.model)) return routes.notFound(name, allows);
+  answer(exchange, modelObject({ id: route.model, ownedBy: route.targets[0]?.provider ?? 'sluice' }));
+  return undefined;
+}
+
+/** No provider tells when a model was made; the field is required, so it is the same for all. */
+const CREATED = 0;
+
+function modelObject(model: ListedModel): object {
+  return { id: model.id, object: 'model', created: CREATED, owned_by: model.ownedBy };
+}
+
+function answer(exchange: Exchange, value: object): void {
+  const headers = ['content-type', 'application/json'];
+  exchange.pushOwnHeaders(headers);
+  exchange.sink.start(200, headers);
+  exchange.sink.end(Buffer.from(JSON.stringify(value)));
+}

@@ -1,0 +1,179 @@
+/** Request and answer of POST /chat/completions. What is not named here passes through to the provider untouched. */
+
+const stringList = { type: 'array', items: { type: 'string' } } as const;
+const freeObject = { type: 'object', additionalProperties: true } as const;
+const number = (minimum: number, maximum: number, description: string) =>
+  ({ type: 'number', minimum, maximum, description }) as const;
+
+const message = {
+  type: 'object',
+  required: ['role'],
+  additionalProperties: true,
+  properties: {
+    role: { type: 'string', enum: ['system', 'user', 'assistant', 'function', 'tool', 'developer'] },
+    content: {
+      description: 'Text, or parts: text, image_url, input_audio, file, refusal. May be absent beside tool_calls.',
+      nullable: true,
+      oneOf: [{ type: 'string' }, { type: 'array', items: freeObject }],
+    },
+    name: { type: 'string' },
+    tool_calls: { type: 'array', items: freeObject },
+    tool_call_id: { type: 'string' },
+    refusal: { type: 'string', nullable: true },
+    audio: { type: 'object', nullable: true, properties: { id: { type: 'string' } } },
+    function_call: { ...freeObject, deprecated: true },
+  },
+} as const;
+
+export const chatCompletionRequest = {
+  type: 'object',
+  required: ['model', 'messages'],
+  additionalProperties: true,
+  properties: {
+    model: {
+      type: 'string',
+      minLength: 1,
+      maxLength: 256,
+      description: '`account/model`, or a bare id where exactly one account has it. GET /models lists them.',
+      example: 'openai-main/gpt-4o',
+    },
+    messages: { type: 'array', description: 'Conversation history', items: message },
+    tools: { type: 'array', description: 'Tool definitions', items: freeObject },
+    tool_choice: {
+      description: 'Controls tool usage',
+      oneOf: [{ type: 'string', enum: ['none', 'auto', 'required'] }, freeObject],
+    },
+    parallel_tool_calls: { type: 'boolean' },
+    temperature: number(0, 2, 'Sampling randomness (0 = deterministic)'),
+    top_p: number(0, 1, 'Nucleus sampling'),
+    top_k: { type: 'integer', minimum: 1, description: 'For providers that know it' },
+    n: { type: 'integer', minimum: 1, default: 1 },
+    stream: { type: 'boolean', default: false },
+    stream_options: {
+      type: 'object',
+      nullable: true,
+      additionalProperties: true,
+      properties: {
+        include_usage: { type: 'boolean', description: 'A last chunk with usage and empty choices' },
+        include_obfuscation: { type: 'boolean' },
+      },
+    },
+    max_tokens: { type: 'integer', minimum: 1, description: 'Older form of max_completion_tokens' },
+    max_completion_tokens: { type: 'integer', minimum: 1, description: 'Reasoning tokens count too' },
+    stop: { nullable: true, oneOf: [{ type: 'string' }, stringList] },
+    presence_penalty: number(-2, 2, 'Penalty for tokens that occurred'),
+    frequency_penalty: number(-2, 2, 'Penalty by how often a token occurred'),
+    logit_bias: { type: 'object', nullable: true, additionalProperties: { type: 'number' } },
+    logprobs: { type: 'boolean' },
+    top_logprobs: { type: 'integer', minimum: 0, maximum: 20 },
+    response_format: {
+      ...freeObject,
+      description: '`{type: text}`, `{type: json_object}` or `{type: json_schema, json_schema: …}`',
+    },
+    seed: { type: 'integer', nullable: true },
+    reasoning_effort: { type: 'string', description: 'none, minimal, low, medium, high, …: what the model knows' },
+    verbosity: { type: 'string', enum: ['low', 'medium', 'high'] },
+    modalities: { type: 'array', items: { type: 'string', enum: ['text', 'audio'] } },
+    audio: { ...freeObject, description: 'Voice and format of an audio answer' },
+    prediction: { ...freeObject, description: 'Text of which much is expected to come back' },
+    web_search_options: freeObject,
+    service_tier: { type: 'string', nullable: true },
+    store: { type: 'boolean', nullable: true },
+    metadata: { type: 'object', nullable: true, additionalProperties: { type: 'string' } },
+    prompt_cache_key: { type: 'string' },
+    prompt_cache_retention: { type: 'string' },
+    safety_identifier: { type: 'string' },
+    user: { type: 'string', description: 'End-user identifier for monitoring' },
+    functions: { type: 'array', items: freeObject, deprecated: true },
+    function_call: { deprecated: true, oneOf: [{ type: 'string' }, freeObject] },
+  },
+} as const;
+
+const usage = {
+  type: 'object',
+  additionalProperties: true,
+  properties: {
+    prompt_tokens: { type: 'integer' },
+    completion_tokens: { type: 'integer' },
+    total_tokens: { type: 'integer' },
+    prompt_tokens_details: {
+      type: 'object',
+      additionalProperties: true,
+      properties: { cached_tokens: { type: 'integer' }, audio_tokens: { type: 'integer' } },
+    },
+    completion_tokens_details: {
+      type: 'object',
+      additionalProperties: true,
+      properties: { reasoning_tokens: { type: 'integer' }, audio_tokens: { type: 'integer' } },
+    },
+  },
+} as const;
+
+const finishReason = {
+  type: 'string',
+  nullable: true,
+  enum: ['stop', 'length', 'tool_calls', 'content_filter', 'function_call', null],
+} as const;
+
+const answer = {
+  id: { type: 'string' },
+  created: { type: 'integer', format: 'unix-timestamp' },
+  model: { type: 'string' },
+  usage,
+  service_tier: { type: 'string', nullable: true },
+  system_fingerprint: { type: 'string', nullable: true },
+} as const;
+
+const answerMessage = {
+  type: 'object',
+  additionalProperties: true,
+  properties: {
+    role: { type: 'string' },
+    content: { type: 'string', nullable: true },
+    refusal: { type: 'string', nullable: true },
+    tool_calls: { type: 'array', items: freeObject },
+  },
+} as const;
+
+export const chatCompletionResponse = {
+  type: 'object',
+  additionalProperties: true,
+  properties: {
+    ...answer,
+    object: { type: 'string', enum: ['chat.completion'] },
+    choices: {
+      type: 'array',
+      items: {
+        type: 'object',
+        properties: {
+          index: { type: 'integer' },
+          message: answerMessage,
+          finish_reason: finishReason,
+          logprobs: { type: 'object', nullable: true },
+        },
+      },
+    },
+  },
+} as const;
+
+/** The `data` of one event of a stream; the last event is `data: [DONE]`. */
+export const chatCompletionChunk = {
+  type: 'object',
+  additionalProperties: true,
+  properties: {
+    ...answer,
+    object: { type: 'string', enum: ['chat.completion.chunk'] },
+    choices: {
+      type: 'array',
+      items: {
+        type: 'object',
+        properties: {
+          index: { type: 'integer' },
+          delta: answerMessage,
+          finish_reason: finishReason,
+          logprobs: { type: 'object', nullable: true },
+        },
+      },
+    },
+  },
+} as const;

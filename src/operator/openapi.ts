@@ -1,0 +1,186 @@
+import { chatCompletionChunk, chatCompletionRequest, chatCompletionResponse } from './openapi-chat.ts';
+import { inferenceParameters, ownHeaders, requestIdParameter, retryAfter, upstreamHeaders } from './openapi-headers.ts';
+
+/**
+ * The gateway's own OpenAPI document, served on both ports: the endpoints that exist now, and no others. Whoever adds a
+ * route adds it here; a test compares it with the product's document (facts: spec/ai-gateway.openapi.yaml).
+ */
+
+const schema = (name: string) => ({ $ref: `#/components/schemas/${name}` });
+const parameter = (name: string) => ({ $ref: `#/components/parameters/${name}` });
+const response = (name: string) => ({ $ref: `#/components/responses/${name}` });
+
+function refusal(description: string, headers: object = {}) {
+  return {
+    description,
+    headers: { ...ownHeaders, ...headers },
+    content: { 'application/json': { schema: schema('Error') } },
+  };
+}
+
+const chatCompletions = {
+  post: {
+    summary: 'Create Chat Completion',
+    description:
+      'One endpoint for every provider. Where the provider speaks this form, request and answer pass through byte for byte; where it does not, they are translated, and what it cannot express is refused with 400. Parameters that are not listed pass through.',
+    operationId: 'createChatCompletion',
+    tags: ['Chat'],
+    parameters: Object.keys(inferenceParameters).map(parameter),
+    requestBody: { required: true, content: { 'application/json': { schema: schema('ChatCompletionRequest') } } },
+    responses: {
+      '200': {
+        description: 'Chat completion result',
+        headers: { ...ownHeaders, ...upstreamHeaders },
+        content: {
+          'application/json': { schema: schema('ChatCompletionResponse') },
+          'text/event-stream': {
+            schema: {
+              type: 'string',
+              description:
+                'SSE stream when stream=true: one `data: ` event per ChatCompletionChunk, then `data: [DONE]`. After a failure one `data: {"error": …}` event, then the connection is cut without a proper end.',
+            },
+          },
+        },
+      },
+      '400': response('BadRequest'),
+      '401': response('Unauthorized'),
+      '403': response('Forbidden'),
+      '404': response('NotFound'),
+      '408': response('Timeout'),
+      '413': response('TooLarge'),
+      '429': response('RateLimited'),
+      '502': response('UpstreamFailed'),
+      '503': response('Unavailable'),
+      '504': response('UpstreamTimeout'),
+    },
+  },
+};
+
+const models = {
+  get: {
+    summary: 'List Models',
+    description: 'The models this key may use.',
+    operationId: 'listModels',
+    tags: ['Models'],
+    parameters: [parameter('RequestId')],
+    responses: {
+      '200': {
+        description: 'Model list',
+        headers: ownHeaders,
+        content: {
+          'application/json': {
+            schema: {
+              type: 'object',
+              required: ['object', 'data'],
+              properties: {
+                object: { type: 'string', enum: ['list'] },
+                data: { type: 'array', items: schema('ModelObject') },
+              },
+            },
+          },
+        },
+      },
+      '401': response('Unauthorized'),
+    },
+  },
+};
+
+const model = {
+  get: {
+    summary: 'Get Model',
+    operationId: 'getModel',
+    tags: ['Models'],
+    parameters: [
+      {
+        name: 'id',
+        in: 'path',
+        required: true,
+        description: '`account/model`; the `/` may be written as it is or as %2F',
+        schema: { type: 'string' },
+      },
+      parameter('RequestId'),
+    ],
+    responses: {
+      '200': {
+        description: 'The model',
+        headers: ownHeaders,
+        content: { 'application/json': { schema: schema('ModelObject') } },
+      },
+      '400': response('BadRequest'),
+      '401': response('Unauthorized'),
+      '403': response('Forbidden'),
+      '404': response('NotFound'),
+    },
+  },
+};
+
+export const openapiDocument = {
+  openapi: '3.0.3',
+  info: {
+    title: 'Sluice AI Gateway',
+    description: 'An OpenAI-compatible endpoint in front of many model providers.',
+    version: '1.0.0',
+    license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
+  },
+  servers: ['/v1', '/', '/api/llm', '/api/llm/v1'].map((url) => ({ url })),
+  security: [{ BearerAuth: [] }, { XApiKey: [] }, { ApiKey: [] }],
+  tags: [
+    { name: 'Chat', description: 'Chat completion operations for LLM conversation' },
+    { name: 'Models', description: 'Available model listing' },
+  ],
+  paths: { '/chat/completions': chatCompletions, '/models': models, '/models/{id}': model },
+  components: {
+    securitySchemes: {
+      BearerAuth: { type: 'http', scheme: 'bearer', description: 'An API key: a configured one, or a signed JWT' },
+      XApiKey: { type: 'apiKey', in: 'header', name: 'x-api-key' },
+      ApiKey: { type: 'apiKey', in: 'header', name: 'api-key' },
+    },
+    parameters: { ...inferenceParameters, RequestId: requestIdParameter },
+    schemas: {
+      ChatCompletionRequest: chatCompletionRequest,
+      ChatCompletionResponse: chatCompletionResponse,
+      ChatCompletionChunk: chatCompletionChunk,
+      ModelObject: {
+        type: 'object',
+        required: ['id', 'object'],
+        properties: {
+          id: { type: 'string', description: '`account/model`' },
+          object: { type: 'string', enum: ['model'] },
+          created: { type: 'integer' },
+          owned_by: { type: 'string', description: 'Model provider (e.g., openai, anthropic)' },
+        },
+      },
+      Error: {
+        type: 'object',
+        required: ['error'],
+        properties: {
+          error: {
+            type: 'object',
+            required: ['message', 'type', 'code', 'param'],
+            properties: {
+              message: { type: 'string' },
+              type: { type: 'string' },
+              code: { type: 'string', nullable: true },
+              param: { type: 'string', nullable: true },
+            },
+          },
+        },
+      },
+    },
+    responses: {
+      BadRequest: refusal('Invalid parameters; `param` names the one at fault'),
+      Unauthorized: refusal('Invalid or missing API key; the connection is closed'),
+      Forbidden: refusal('This key may not use this model'),
+      NotFound: refusal('There is no such model; near names are given'),
+      Timeout: refusal('The body came too slowly, or no token within x-tfy-ttft-timeout-ms'),
+      TooLarge: refusal('The body is larger than the gateway takes'),
+      RateLimited: refusal('Too many requests', retryAfter),
+      UpstreamFailed: refusal('The provider failed, or refused the gateway’s credential'),
+      Unavailable: refusal('The gateway or the provider is full, or the gateway is shutting down', retryAfter),
+      UpstreamTimeout: refusal('The provider did not answer in time'),
+    },
+  },
+} as const;
+
+/** The document as it is served. */
+export const openapiJson: Buffer = Buffer.from(JSON.stringify(openapiDocument));

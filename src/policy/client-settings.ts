@@ -1,0 +1,68 @@
+import { GatewayError } from '../core/errors.ts';
+import type { HeadersOfInterest, OrError } from '../core/exchange.ts';
+import type { ClientWaits } from '../upstream/waits.ts';
+
+/** What a client may set for its own request by `x-tfy-*` headers (contract §3). */
+export interface ClientSettings extends ClientWaits {
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Account for a model id that names none. */
+  readonly providerName: string | undefined;
+}
+
+const NO_METADATA: Readonly<Record<string, string>> = {};
+const NONE: ClientSettings = {
+  attemptMs: undefined,
+  firstTokenMs: undefined,
+  metadata: NO_METADATA,
+  providerName: undefined,
+};
+const MAX_VALUE_CHARACTERS = 128;
+const MAX_WAIT_MS = 86_400_000;
+
+export function clientSettings(headers: HeadersOfInterest): OrError<ClientSettings> {
+  const { tfy } = headers;
+  if (tfy === undefined) return NONE;
+  const attemptMs = wait(tfy, 'x-tfy-request-timeout');
+  if (attemptMs instanceof GatewayError) return attemptMs;
+  const firstTokenMs = wait(tfy, 'x-tfy-ttft-timeout-ms');
+  if (firstTokenMs instanceof GatewayError) return firstTokenMs;
+  const metadata = readMetadata(tfy['x-tfy-metadata']);
+  if (metadata instanceof GatewayError) return metadata;
+  // Ignoring it would let through what the client believes to be guarded.
+  if (tfy['x-tfy-guardrails'] !== undefined) {
+    return invalid('x-tfy-guardrails', 'Guardrails are not supported yet; leave the header out.');
+  }
+  return { attemptMs, firstTokenMs, metadata, providerName: tfy['x-tfy-provider-name'] };
+}
+
+function wait(tfy: Record<string, string>, name: string): OrError<number | undefined> {
+  const text = tfy[name];
+  if (text === undefined) return undefined;
+  const value = /^\d{1,9}$/.test(text) ? Number(text) : 0;
+  if (value < 1 || value > MAX_WAIT_MS) return invalid(name, `It must be whole milliseconds, 1 to ${MAX_WAIT_MS}.`);
+  return value;
+}
+
+function readMetadata(text: string | undefined): OrError<Readonly<Record<string, string>>> {
+  if (text === undefined) return NO_METADATA;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return invalid('x-tfy-metadata', 'It must be a JSON object of strings.');
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return invalid('x-tfy-metadata', 'It must be a JSON object of strings.');
+  }
+  for (const [key, each] of Object.entries(value)) {
+    if (typeof each !== 'string') return invalid('x-tfy-metadata', `The value of \`${key}\` must be a string.`);
+    if (each.length > MAX_VALUE_CHARACTERS) {
+      return invalid('x-tfy-metadata', `The value of \`${key}\` may have up to ${MAX_VALUE_CHARACTERS} characters.`);
+    }
+  }
+  return value as Record<string, string>;
+}
+
+function invalid(header: string, detail: string): GatewayError {
+  return new GatewayError('invalid_header', { param: header, detail: `\`${header}\`: ${detail}` });
+}

@@ -1,0 +1,159 @@
+import { isObject, type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
+import type { InferenceEvent } from '../../inference/event.ts';
+import type { EventReader } from '../provider.ts';
+import { pushFinish } from './finish-reason.ts';
+import { statusOfType } from './to-error.ts';
+import { toUsage } from './to-usage.ts';
+
+/** https://platform.claude.com/docs/en/build-with-claude/streaming */
+export function eventReader(): EventReader {
+  return new MessagesEventReader();
+}
+
+/** A tool call whose block is open. Server tools stream their input too; they get none, so their pieces are skipped. */
+interface OpenCall {
+  index: number;
+  hasArguments: boolean;
+}
+
+class MessagesEventReader implements EventReader {
+  complete = false;
+  #started = false;
+  #toolCalls = 0;
+  /** By block index; an entry lives from its block's start to its stop. */
+  readonly #openCalls = new Map<unknown, OpenCall>();
+  /** All of usage told so far, in Anthropic's keys: the last event may give counts without their cache parts. */
+  #usage: Record<string, unknown> = {};
+
+  fromEvent(event: string | undefined, data: string, out: InferenceEvent[]): void {
+    if (event === 'ping') return;
+    let value: unknown;
+    try {
+      value = JSON.parse(data);
+    } catch {
+      out.push({ type: 'error', status: 502, errorType: 'upstream_protocol', message: 'An event is not JSON.' });
+      return;
+    }
+    if (!isObject(value)) return;
+    switch (value['type']) {
+      case 'content_block_delta':
+        this.#delta(value, out);
+        return;
+      case 'content_block_start':
+        this.#blockStart(value, out);
+        return;
+      case 'content_block_stop':
+        this.#blockStop(value, out);
+        return;
+      case 'message_start':
+        this.#messageStart(value, out);
+        return;
+      case 'message_delta':
+        this.#pushUsage(value['usage'], out);
+        pushFinish(out, objectOf(value['delta']) ?? {});
+        return;
+      case 'message_stop':
+        this.complete = true;
+        return;
+      case 'error':
+        pushError(value, out);
+        return;
+      default: // ping, and whatever comes one day: "your code should handle unknown event types gracefully"
+    }
+  }
+
+  #delta(value: JsonObject, out: InferenceEvent[]): void {
+    const delta = value['delta'];
+    if (!isObject(delta)) return;
+    switch (delta['type']) {
+      case 'text_delta':
+        pushText(out, 'text', delta['text']);
+        return;
+      case 'input_json_delta': {
+        const call = this.#openCalls.get(value['index']);
+        const text = stringOf(delta['partial_json']);
+        if (call === undefined || !text) return;
+        call.hasArguments = true;
+        out.push({ type: 'tool-call-arguments', index: call.index, text });
+        return;
+      }
+      case 'thinking_delta':
+        pushText(out, 'reasoning', delta['thinking']);
+        return;
+      case 'signature_delta': {
+        const signature = stringOf(delta['signature']);
+        if (signature) out.push({ type: 'reasoning-signature', signature });
+        return;
+      }
+      default: // citations and the like
+    }
+  }
+
+  /** Blocks begin empty at Anthropic; others who speak its API put content into the start. */
+  #blockStart(value: JsonObject, out: InferenceEvent[]): void {
+    const block = value['content_block'];
+    if (!isObject(block)) return;
+    switch (block['type']) {
+      case 'text':
+        pushText(out, 'text', block['text']);
+        return;
+      case 'thinking':
+        pushText(out, 'reasoning', block['thinking']);
+        return;
+      case 'redacted_thinking':
+        out.push({ type: 'redacted-reasoning', data: stringOf(block['data']) ?? '' });
+        return;
+      case 'tool_use': {
+        const call: OpenCall = { index: this.#toolCalls, hasArguments: false };
+        this.#toolCalls += 1;
+        this.#openCalls.set(value['index'], call);
+        out.push({
+          type: 'tool-call',
+          index: call.index,
+          id: stringOf(block['id']) ?? '',
+          name: stringOf(block['name']) ?? '',
+        });
+        const input = objectOf(block['input']);
+        if (input === undefined || Object.keys(input).length === 0) return;
+        call.hasArguments = true;
+        out.push({ type: 'tool-call-arguments', index: call.index, text: JSON.stringify(input) });
+        return;
+      }
+      default: // see from-response
+    }
+  }
+
+  #blockStop(value: JsonObject, out: InferenceEvent[]): void {
+    const call = this.#openCalls.get(value['index']);
+    if (call === undefined) return;
+    this.#openCalls.delete(value['index']);
+    // A call without arguments streams none at all; a client that parses '' as JSON would fail.
+    if (!call.hasArguments) out.push({ type: 'tool-call-arguments', index: call.index, text: '{}' });
+  }
+
+  #messageStart(value: JsonObject, out: InferenceEvent[]): void {
+    const message = objectOf(value['message']);
+    if (message === undefined || this.#started) return;
+    this.#started = true;
+    out.push({ type: 'start', id: stringOf(message['id']), model: stringOf(message['model']) });
+    this.#pushUsage(message['usage'], out);
+  }
+
+  #pushUsage(value: unknown, out: InferenceEvent[]): void {
+    if (!isObject(value)) return;
+    for (const [key, count] of Object.entries(value)) if (count !== null) this.#usage[key] = count;
+    const usage = toUsage(this.#usage);
+    if (usage) out.push({ type: 'usage', usage });
+  }
+}
+
+function pushText(out: InferenceEvent[], type: 'text' | 'reasoning', value: unknown): void {
+  if (typeof value === 'string' && value !== '') out.push({ type, text: value });
+}
+
+function pushError(value: JsonObject, out: InferenceEvent[]): void {
+  const error = objectOf(value['error']) ?? {};
+  const errorType = stringOf(error['type']) ?? 'api_error';
+  const message = stringOf(error['message']) ?? 'The provider gave no reason.';
+  out.push({ type: 'error', status: statusOfType(errorType), errorType, message });
+}

@@ -1,0 +1,42 @@
+import { accountBase, apiKeyAuth, integrationBase, integrationList } from '../../config/account-schema.ts';
+import { baseUrl, keyWithDefault, optionalKey } from '../../config/scalar-schema.ts';
+import { openAccount } from '../openai-compatible/account.ts';
+import { connectionTo } from '../openai-compatible/connection.ts';
+import { listedModels } from '../openai-compatible/listed-models.ts';
+import type { ProviderPlug } from '../provider.ts';
+import { anthropicWire } from './wire.ts';
+
+const type = 'provider-account/anthropic';
+
+const schema = accountBase(type).extend({
+  auth_data: optionalKey(apiKeyAuth),
+  // Ours, not of the reference manifests: for proxies and for others who speak the Messages API.
+  base_url: keyWithDefault(baseUrl(), 'https://api.anthropic.com'),
+  integrations: integrationList(integrationBase('integration/model/anthropic')),
+});
+
+export const plug: ProviderPlug = {
+  type,
+  schema,
+  wellKnown: {
+    variable: 'ANTHROPIC_API_KEY',
+    account: 'anthropic',
+    manifest: (value) => ({ type, name: 'anthropic', auth_data: { type: 'api-key', api_key: value } }),
+  },
+  open(checked) {
+    const manifest = schema.parse(checked);
+    const headers = ['anthropic-version', '2023-06-01'];
+    if (manifest.auth_data) headers.push('x-api-key', manifest.auth_data.api_key);
+    // The wire's path begins with /v1: an address that was written with it means the same.
+    const url = manifest.base_url.replace(/\/v1$/, '');
+    return openAccount({
+      manifest,
+      catalogueId: 'anthropic',
+      wire: anthropicWire,
+      // Its streams always carry usage; there is nothing to ask for.
+      abilities: { usageInStream: false },
+      reach: { ...connectionTo({ url, headers }), headers },
+      listed: listedModels(manifest.integrations),
+    });
+  },
+};

@@ -1,0 +1,103 @@
+import { parseExact } from '../../codec/exact-json.ts';
+import { GatewayError } from '../../core/errors.ts';
+import type { OrError } from '../../core/exchange.ts';
+import type { Part } from '../../inference/request.ts';
+
+/** A content block of the Messages API, as it goes into the body. */
+export type Block = { type: string } & Record<string, unknown>;
+
+/** Undefined: the part says nothing that Anthropic would take. */
+export function toBlock(part: Part): OrError<Block | undefined> {
+  const block = blockOf(part);
+  if (block !== undefined && !(block instanceof GatewayError) && part.cacheControl) {
+    block['cache_control'] = part.cacheControl;
+  }
+  return block;
+}
+
+export function toBlocks(parts: readonly Part[]): OrError<Block[]> {
+  const blocks: Block[] = [];
+  for (const part of parts) {
+    const block = toBlock(part);
+    if (block instanceof GatewayError) return block;
+    if (block !== undefined) blocks.push(block);
+  }
+  return blocks;
+}
+
+function blockOf(part: Part): OrError<Block | undefined> {
+  switch (part.type) {
+    case 'text':
+    case 'refusal':
+      // An empty text block is a 400 of its own: "text content blocks must contain non-whitespace text".
+      return part.text.trim() === '' ? undefined : { type: 'text', text: part.text };
+    case 'image':
+      return { type: 'image', source: imageSource(part.source) };
+    case 'file':
+      return fileBlock(part);
+    case 'audio':
+      return new GatewayError('unsupported_parameter', {
+        param: 'messages',
+        detail: 'Anthropic takes no audio input.',
+      });
+    case 'reasoning':
+      // Without its proof it is only text that the model may have said, and Anthropic refuses it.
+      return part.signature ? { type: 'thinking', thinking: part.text, signature: part.signature } : undefined;
+    case 'redacted-reasoning':
+      return { type: 'redacted_thinking', data: part.data };
+    case 'tool-call':
+      return toolUse(part);
+    case 'tool-result': {
+      const content = toBlocks(part.parts);
+      if (content instanceof GatewayError) return content;
+      return {
+        type: 'tool_result',
+        tool_use_id: part.toolCallId,
+        content: content.length > 0 ? content : undefined,
+        is_error: part.isError,
+      };
+    }
+  }
+}
+
+function imageSource(source: { url: string } | { base64: string; mediaType: string }) {
+  if ('url' in source) return { type: 'url', url: source.url };
+  return { type: 'base64', media_type: source.mediaType, data: source.base64 };
+}
+
+function fileBlock(part: Extract<Part, { type: 'file' }>): OrError<Block> {
+  const title = part.filename;
+  if (part.fileId !== undefined) return { type: 'document', source: { type: 'file', file_id: part.fileId }, title };
+  if (part.url !== undefined) return { type: 'document', source: { type: 'url', url: part.url }, title };
+  const data = part.base64 ?? '';
+  const mediaType = part.mediaType ?? (title?.toLowerCase().endsWith('.pdf') ? 'application/pdf' : undefined);
+  if (mediaType === 'application/pdf') {
+    return { type: 'document', source: { type: 'base64', media_type: mediaType, data }, title };
+  }
+  if (mediaType?.startsWith('image/'))
+    return { type: 'image', source: { type: 'base64', media_type: mediaType, data } };
+  if (mediaType?.startsWith('text/')) {
+    const text = Buffer.from(data, 'base64').toString('utf8');
+    return { type: 'document', source: { type: 'text', media_type: 'text/plain', data: text }, title };
+  }
+  return new GatewayError('unsupported_parameter', {
+    param: 'messages',
+    detail: 'Anthropic takes files of type PDF, text and image; send them as a data: URL that says its type.',
+  });
+}
+
+/** OpenAI carries arguments as text, Anthropic as an object. */
+function toolUse(part: Extract<Part, { type: 'tool-call' }>): OrError<Block> {
+  const text = part.argumentsText.trim();
+  const block = { type: 'tool_use', id: part.id, name: part.name };
+  if (text === '') return { ...block, input: {} };
+  try {
+    if (text.startsWith('{')) return { ...block, input: parseExact(text) };
+  } catch {
+    // Not JSON: said below, as for what is JSON but no object.
+  }
+  return new GatewayError('invalid_parameter', {
+    param: 'messages',
+    detail: `The arguments of tool call "${part.id.slice(0, 100)}" are not a JSON object, and Anthropic takes nothing else.`,
+  });
+}

@@ -1,0 +1,46 @@
+import { GatewayError } from '../../core/errors.ts';
+import type { OrError } from '../../core/exchange.ts';
+import type { Message } from '../../inference/request.ts';
+import { type Block, toBlocks } from './to-blocks.ts';
+
+export interface Conversation {
+  system: Block[];
+  messages: { role: 'user' | 'assistant'; content: Block[] }[];
+}
+
+/**
+ * System and developer messages go into `system`, wherever they stood: only the newest models take them in the middle.
+ * Everything else alternates between user and assistant; neighbours of one role become one message. So the results of
+ * parallel calls stand together in the one message behind them, as Anthropic demands:
+ * https://platform.claude.com/docs/en/agents-and-tools/tool-use/implement-tool-use#parallel-tool-use
+ */
+export function toConversation(source: readonly Message[]): OrError<Conversation> {
+  const system: Block[] = [];
+  const messages: Conversation['messages'] = [];
+  for (const message of source) {
+    const blocks = toBlocks(message.parts);
+    if (blocks instanceof GatewayError) return blocks;
+    if (blocks.length === 0) continue;
+    if (message.role === 'system' || message.role === 'developer') {
+      system.push(...blocks);
+      continue;
+    }
+    const role = message.role === 'assistant' ? 'assistant' : 'user';
+    const last = messages.at(-1);
+    if (last?.role === role) append(last.content, blocks);
+    else messages.push({ role, content: blocks });
+  }
+  if (messages.length > 0) return { system, messages };
+  return new GatewayError('unsupported_parameter', {
+    param: 'messages',
+    detail: 'Anthropic needs a message of the user or the assistant that is not empty.',
+  });
+}
+
+/** Tool results must be the first blocks of their message. */
+function append(content: Block[], blocks: readonly Block[]): void {
+  for (const block of blocks) {
+    if (block.type !== 'tool_result') content.push(block);
+    else content.splice(content.findLastIndex((earlier) => earlier.type === 'tool_result') + 1, 0, block);
+  }
+}

@@ -1,0 +1,35 @@
+import { openAiChatWire } from '../openai-compatible/wire.ts';
+import type { ProviderAccount, Target } from '../provider.ts';
+import { answerChat } from './chat-responder.ts';
+
+const NAME = 'demo';
+
+/** The account that needs no network and no key: contract §2. Its answers are free and say what they are. */
+export function demoAccount(): ProviderAccount {
+  const chat: Target = {
+    id: `${NAME}/chat`,
+    account: NAME,
+    provider: NAME,
+    modelId: 'chat',
+    modelTypes: ['chat'],
+    // Never connected to; pools are not asked where `local` answers.
+    connection: { origin: 'http://demo.invalid', credential: '' },
+    basePath: '',
+    headers: [],
+    abilities: { usageInStream: true },
+    wire: openAiChatWire,
+    price: {
+      catalogueId: undefined,
+      modelId: 'chat',
+      cost: { metric: 'per_1000_tokens', value: { input: 0, output: 0 } },
+    },
+    local: answerChat,
+  };
+  return {
+    name: NAME,
+    type: NAME,
+    catalogueId: undefined,
+    listed: [chat],
+    target: (model) => (model === chat.modelId ? chat : undefined),
+  };
+}

@@ -1,0 +1,1 @@
+export { demoAccount } from './account.ts';

@@ -1,0 +1,40 @@
+import { z } from 'zod';
+import { accountBase, integrationBase, integrationList } from '../../config/account-schema.ts';
+import { baseUrl, keyWithDefault } from '../../config/scalar-schema.ts';
+import { openAccount } from '../openai-compatible/account.ts';
+import { connectionTo } from '../openai-compatible/connection.ts';
+import { listedModels } from '../openai-compatible/listed-models.ts';
+import { openAiChatWire } from '../openai-compatible/wire.ts';
+import type { ProviderPlug } from '../provider.ts';
+
+const type = 'provider-account/ollama';
+const LOCAL_HOST = 'http://127.0.0.1:11434';
+
+const schema = accountBase(type).extend({
+  auth_data: keyWithDefault(z.object({ custom_host: keyWithDefault(baseUrl(), LOCAL_HOST) }), {
+    custom_host: LOCAL_HOST,
+  }),
+  integrations: integrationList(integrationBase('integration/model/ollama')),
+});
+
+export const plug: ProviderPlug = {
+  type,
+  schema,
+  open(checked) {
+    const manifest = schema.parse(checked);
+    return openAccount({
+      manifest,
+      // Models on one's own machine have no price list.
+      catalogueId: undefined,
+      wire: openAiChatWire,
+      abilities: { usageInStream: true },
+      reach: { ...connectionTo({ url: openAiEndpoint(manifest.auth_data.custom_host), headers: [] }), headers: [] },
+      listed: listedModels(manifest.integrations),
+    });
+  },
+};
+
+/** People write the host as Ollama prints it, or the endpoint as OpenAI clients want it. */
+function openAiEndpoint(host: string): string {
+  return host.endsWith('/v1') ? host : `${host}/v1`;
+}

@@ -1,0 +1,11 @@
+import type { Wire } from '../provider.ts';
+import { toError } from './to-error.ts';
+import { toUsage } from './to-usage.ts';
+
+/** Chat completions as OpenAI speaks them: what the client's dialect speaks too, so there is nothing to translate. */
+export const openAiChatWire: Wire = {
+  name: 'openai-chat',
+  path: () => '/chat/completions',
+  toUsage,
+  toError,
+};

@@ -1,0 +1,38 @@
+import { accountBase, apiKeyAuth, integrationBase, integrationList } from '../../config/account-schema.ts';
+import { baseUrl, keyWithDefault, optionalKey } from '../../config/scalar-schema.ts';
+import { openAccount } from '../openai-compatible/account.ts';
+import { connectionTo } from '../openai-compatible/connection.ts';
+import { listedModels } from '../openai-compatible/listed-models.ts';
+import { openAiChatWire } from '../openai-compatible/wire.ts';
+import type { ProviderPlug } from '../provider.ts';
+
+const type = 'provider-account/openai';
+
+const schema = accountBase(type).extend({
+  auth_data: optionalKey(apiKeyAuth),
+  base_url: keyWithDefault(baseUrl(), 'https://api.openai.com/v1'),
+  integrations: integrationList(integrationBase('integration/model/openai')),
+});
+
+export const plug: ProviderPlug = {
+  type,
+  schema,
+  wellKnown: {
+    variable: 'OPENAI_API_KEY',
+    account: 'openai',
+    manifest: (value) => ({ type, name: 'openai', auth_data: { type: 'api-key', api_key: value } }),
+  },
+  open(checked) {
+    // Parsed again for its types: a manifest comes here over a thread border as plain data.
+    const manifest = schema.parse(checked);
+    const headers = manifest.auth_data ? ['authorization', `Bearer ${manifest.auth_data.api_key}`] : [];
+    return openAccount({
+      manifest,
+      catalogueId: 'openai',
+      wire: openAiChatWire,
+      abilities: { usageInStream: true },
+      reach: { ...connectionTo({ url: manifest.base_url, headers }), headers },
+      listed: listedModels(manifest.integrations),
+    });
+  },
+};

@@ -1,0 +1,41 @@
+import { type AccountSetup, listedAccount, targetOf } from '../openai-compatible/account.ts';
+import { connectionTo } from '../openai-compatible/connection.ts';
+import { openAiChatWire } from '../openai-compatible/wire.ts';
+import type { ProviderPlug } from '../provider.ts';
+import { manifestSchema, type SelfHostedModel, type } from './manifest.ts';
+
+/** Models behind an OpenAI-compatible server of one's own: each with its own address and credential. */
+export const plug: ProviderPlug = {
+  type,
+  schema: manifestSchema,
+  open(checked) {
+    const manifest = manifestSchema.parse(checked);
+    const setup: Omit<AccountSetup, 'reach' | 'listed'> = {
+      manifest,
+      catalogueId: undefined,
+      wire: openAiChatWire,
+      abilities: { usageInStream: true },
+    };
+    const listed = manifest.integrations.map((model) => {
+      const headers = requestHeaders(model);
+      const reach = { ...connectionTo({ url: model.url, headers, tls: model.tls_settings }), headers };
+      return targetOf(setup, reach, {
+        name: model.name,
+        modelId: model.hosted_model_name,
+        modelTypes: model.model_types,
+        cost: model.cost,
+      });
+    });
+    return listedAccount(setup, listed);
+  },
+};
+
+function requestHeaders({ auth_data: auth, headers }: SelfHostedModel): string[] {
+  const flat: string[] = [];
+  for (const [name, value] of Object.entries(headers ?? {})) flat.push(name.toLowerCase(), value);
+  if (auth?.type === 'bearer-auth') flat.push('authorization', `Bearer ${auth.bearer_token}`);
+  if (auth?.type === 'basic-auth') {
+    flat.push('authorization', `Basic ${Buffer.from(`${auth.username}:${auth.password}`).toString('base64')}`);
+  }
+  return flat;
+}

@@ -1,0 +1,239 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import type { Configuration } from './config/configuration.ts';
+import { epochMs } from './core/clock.ts';
+import { GatewayError } from './core/errors.ts';
+import type { Exchange } from './core/exchange.ts';
+import { Sweeper } from './core/sweeper.ts';
+import { Edge, type Refusal } from './edge/edge.ts';
+import { type Route, RouteTable } from './edge/routes.ts';
+import { listModels, showModel } from './models-endpoint.ts';
+import { openapiJson } from './operator/openapi.ts';
+import { type PipelineOptions, runInference, type Snapshot } from './pipeline.ts';
+import { DIALECTS, openAccounts } from './plugs.ts';
+import { KeyRing, presentedKey } from './policy/authenticate.ts';
+import type { Target } from './providers/provider.ts';
+import { ModelRoutes } from './routing/model-routes.ts';
+import { createLog } from './telemetry/log.ts';
+import { RecordBatcher } from './telemetry/record-batch.ts';
+import { EventLoopProbe } from './telemetry/thread-stats.ts';
+import type { FromRelayThread, RelayThreadData, ToRelayThread } from './threads/messages.ts';
+import { SharedCounters } from './threads/shared-counters.ts';
+import { OriginPools } from './upstream/origin-pools.ts';
+import { catalogueHas, catalogueModels } from './usage/price-catalogue.ts';
+import { compilePrice, type Price } from './usage/price-table.ts';
+import { closeEstimates, estimateUsage } from './usage/token-estimate.ts';
+
+/** How often a relay thread says how it is doing. */
+const STATS_MS = 500;
+
+/** Targets whose price is remembered; an account that lists none has as many as its clients think of. */
+const MAX_PRICES = 10_000;
+const NO_KEY = new GatewayError('missing_api_key');
+const ALIVE = Buffer.from('{"status":"ok","service":"sluice"}');
+
+const data = workerData as RelayThreadData;
+const port = parentPort!;
+const send = (message: FromRelayThread, transfer: readonly ArrayBuffer[] = []): void =>
+  port.postMessage(message, transfer);
+
+const log = createLog(
+  data.configuration.server.log.level,
+  { write: (line) => send({ type: 'log', line }) },
+  data.thread,
+);
+const dialect = DIALECTS[0]!;
+const sweeper = new Sweeper();
+const counters = new SharedCounters(data.threads, data.thread, data.counters);
+const records = new RecordBatcher({ send: (frame) => send({ type: 'records', frame }, [frame.buffer]) });
+const { server } = data.configuration;
+const pools = new OriginPools(server.limits, server.timeouts);
+const keyRing = new KeyRing({
+  configured: data.configuration.keys,
+  publicKeys: data.publicKeys,
+  revokedIds: data.revokedIds,
+});
+const NOTHING_KNOWN = { thread: data.thread, stream: false, attempts: 0, upstreamMs: 0, bytesIn: 0, bytesOut: 0 };
+let snapshot = makeSnapshot(data.configuration);
+
+const pipeline: PipelineOptions = {
+  thread: data.thread,
+  pools,
+  sweeper,
+  estimate: estimateUsage,
+  snapshot: () => snapshot,
+  record: (record) => records.add(record),
+  refused: recordRefused,
+};
+
+const edge = new Edge({
+  settings: server,
+  routes: new RouteTable([...inferenceRoutes(), ...plainRoutes()]),
+  counters,
+  sweeper,
+  authenticate: (head) => {
+    const key = presentedKey(head.authorization, head.xApiKey, head.apiKey);
+    return key === undefined ? NO_KEY : keyRing.lookup(key);
+  },
+  onRefused: recordRefusal,
+  errorBody: dialect.errorBody,
+});
+
+const probe = new EventLoopProbe();
+setInterval(reportStats, STATS_MS).unref();
+port.on('message', onMessage);
+const listening = await edge.listen(server.listen.host, server.listen.port);
+send(listening === undefined ? { type: 'listen-failed' } : { type: 'listening', port: listening });
+
+function onMessage(message: ToRelayThread): void {
+  switch (message.type) {
+    case 'reconfigure':
+      reconfigure(message.configuration);
+      return;
+    case 'revoked':
+      keyRing.setRevoked(message.ids);
+      return;
+    case 'cut':
+      edge.cutAll();
+      return;
+    case 'drain':
+      drain();
+  }
+}
+
+function reconfigure(configuration: Configuration): void {
+  snapshot = makeSnapshot(configuration);
+  keyRing.setConfigured(configuration.keys);
+  edge.reconfigure(configuration.server);
+  log.level = configuration.server.log.level;
+  const inUse = [...snapshot.routes.targets()].map((target) => target.connection);
+  pools.reconfigure(configuration.server.limits, configuration.server.timeouts, inUse);
+}
+
+async function drain(): Promise<void> {
+  await edge.drain();
+  await closeEstimates();
+  records.flush();
+  reportStats();
+  pools.destroy();
+  send({ type: 'drained' });
+}
+
+function makeSnapshot(configuration: Configuration): Snapshot {
+  const prices = new Map<Target, Price>();
+  const price = (target: Target): Price => {
+    let known = prices.get(target);
+    if (!known) {
+      known = compilePrice(target.price);
+      if (prices.size < MAX_PRICES) prices.set(target, known);
+    }
+    return known;
+  };
+  const catalogue = { models: catalogueModels, has: catalogueHas };
+  return { settings: configuration.server, routes: new ModelRoutes(openAccounts(configuration), catalogue), price };
+}
+
+function inferenceRoutes(): Route[] {
+  return DIALECTS.flatMap((each) =>
+    each.paths.map(
+      (path): Route => ({
+        path,
+        method: 'POST',
+        needsKey: true,
+        scan: each.scan,
+        handle: (exchange) => runInference(exchange, each, pipeline),
+        errorBody: each.errorBody,
+      }),
+    ),
+  );
+}
+
+function plainRoutes(): Route[] {
+  const { errorBody } = dialect;
+  const plain = (path: string, needsKey: boolean, answer: (exchange: Exchange) => GatewayError | undefined): Route => ({
+    path,
+    method: 'GET',
+    needsKey,
+    errorBody,
+    handle: (exchange) => {
+      const error = answer(exchange);
+      if (error) {
+        exchange.refuse(error);
+        recordRefused(exchange, error, undefined);
+      } else recordPlain(exchange);
+      exchange.finish();
+    },
+  });
+  return [
+    plain('/models', true, (exchange) => listModels(exchange, snapshot.routes)),
+    plain('/models/', true, (exchange) => showModel(exchange, snapshot.routes)),
+    plain('/openapi.json', false, (exchange) => answerJson(exchange, openapiJson)),
+    plain('/', false, (exchange) => answerJson(exchange, ALIVE)),
+  ];
+}
+
+function answerJson(exchange: Exchange, body: Uint8Array): undefined {
+  const headers = ['content-type', 'application/json'];
+  exchange.pushOwnHeaders(headers);
+  exchange.sink.start(200, headers);
+  exchange.sink.end(body);
+}
+
+function recordRefusal(refusal: Refusal, model?: string): void {
+  const { id, requestId, method, path, startedAt, principal, error } = refusal;
+  const durationMs = performance.now() - startedAt;
+  records.add({
+    ...NOTHING_KNOWN,
+    id,
+    requestId,
+    method,
+    path,
+    startedAt: epochMs(startedAt),
+    durationMs,
+    overheadMs: durationMs,
+    status: error.status,
+    outcome: 'error',
+    errorCode: error.code,
+    errorDetail: error.context.detail ?? error.context.setting,
+    subject: principal?.subject,
+    keyId: principal?.keyId,
+    model,
+  });
+}
+
+function recordRefused(exchange: Exchange, error: GatewayError, model: string | undefined): void {
+  recordRefusal({ ...labelsOf(exchange), principal: exchange.principal, error }, model);
+}
+
+function recordPlain(exchange: Exchange): void {
+  const durationMs = performance.now() - exchange.startedAt;
+  records.add({
+    ...NOTHING_KNOWN,
+    ...labelsOf(exchange),
+    startedAt: epochMs(exchange.startedAt),
+    durationMs,
+    overheadMs: durationMs,
+    status: 200,
+    outcome: 'ok',
+    subject: exchange.principal.subject,
+    keyId: exchange.principal.keyId,
+    bytesOut: exchange.sink.bytesOut,
+  });
+}
+
+function labelsOf(exchange: Exchange): Pick<Exchange, 'id' | 'requestId' | 'method' | 'path' | 'startedAt'> {
+  const { id, requestId, method, path, startedAt } = exchange;
+  return { id, requestId, method, path, startedAt };
+}
+
+function reportStats(): void {
+  send({
+    type: 'stats',
+    stats: {
+      thread: data.thread,
+      ...probe.read(),
+      upstreamConnections: pools.connected,
+      upstreamQueued: pools.queued,
+      recordsDropped: records.dropped,
+    },
+  });
+}

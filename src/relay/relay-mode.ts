@@ -1,0 +1,28 @@
+import type { GatewayError } from '../core/errors.ts';
+
+/** What a way of carrying an answer asks of the relay that owns the exchange. */
+export interface RelayHost {
+  /**
+   * The commit point: status and content type go to the client with the next bytes. After it nothing is retried.
+   * Calling it again does nothing.
+   */
+  commit(contentType: string): void;
+  /** Hands bytes to the client's sink; the relay pauses the provider where the sink is full. */
+  write(bytes: Buffer): void;
+  /** The answer is whole. */
+  finish(last?: Buffer): void;
+  /** This attempt is over, badly: before the commit point another may follow, after it the client is told. */
+  fail(error: GatewayError): void;
+  /** Content came: first-byte and idle waits start anew. */
+  content(): void;
+}
+
+/** One way of carrying a 2xx answer back; made per attempt. */
+export interface RelayMode {
+  /** The bytes are never written again, so they may be kept by reference. */
+  chunk(bytes: Buffer): void;
+  /** The provider ended its answer properly, as far as HTTP goes. */
+  ended(): void;
+  /** What has to be written before an in-stream error event so that it stands on its own. */
+  readonly unfinishedLine: boolean;
+}

@@ -1,0 +1,386 @@
+import type { ServerSettings } from '../config/configuration.ts';
+import { GatewayError } from '../core/errors.ts';
+import type { AbortReason, Exchange } from '../core/exchange.ts';
+import type { Sweeper, Swept } from '../core/sweeper.ts';
+import type { AnswerContext, Dialect, PeekedRequest } from '../dialects/dialect.ts';
+import type { AttemptControl, AttemptHandler, Target } from '../providers/provider.ts';
+import { decide } from '../routing/retry-policy.ts';
+import { UpstreamAttempt } from '../upstream/attempt.ts';
+import { pushAnswerHeaders, requestHeaders } from '../upstream/forward-headers.ts';
+import type { OriginPools } from '../upstream/origin-pools.ts';
+import { type ClientWaits, Waits } from '../upstream/waits.ts';
+import { UsageMeter } from '../usage/usage-meter.ts';
+import { asksUsage } from './asks-usage.ts';
+import { ErrorAnswer } from './error-answer.ts';
+import { outbound } from './outbound.ts';
+import type { RelayHost, RelayMode } from './relay-mode.ts';
+import { StreamPassthrough } from './stream-passthrough.ts';
+import { StreamTranslation, type TranslationOptions, WholeTranslation } from './translation.ts';
+import { WholePassthrough } from './whole-passthrough.ts';
+
+export interface RelayOptions {
+  readonly exchange: Exchange;
+  readonly dialect: Dialect;
+  readonly peeked: PeekedRequest;
+  readonly targets: readonly Target[];
+  readonly waits: ClientWaits;
+  readonly settings: ServerSettings;
+  readonly pools: OriginPools;
+  readonly sweeper: Sweeper;
+  /** Once, when nothing is left to do; the exchange is finished right after. */
+  onOver(result: RelayResult): void;
+}
+
+export interface RelayResult {
+  /** What the client was told or would have been; undefined: all went well. */
+  readonly error: GatewayError | undefined;
+  readonly status: number;
+  /** The answer was begun and then broken off. */
+  readonly cut: boolean;
+  readonly target: Target;
+  readonly meter: UsageMeter;
+  readonly attempts: number;
+  /** performance.now() values; 0: it did not come so far. */
+  readonly sentAt: number;
+  readonly endedAt: number;
+  readonly firstContentAt: number;
+  readonly lastContentAt: number;
+  readonly contentPieces: number;
+}
+
+const KEEP_ALIVE = Buffer.from(': keep-alive\n\n');
+const BLANK = Buffer.from('\n\n');
+const EVENT_STREAM = 'text/event-stream';
+
+/**
+ * Carries one exchange from its request to the end of its answer: attempts, the commit point, backpressure, and what a
+ * client sees when something breaks. It owns the attempt that is open; `#over` is set exactly once, and after it nothing
+ * touches the sink or the attempt.
+ */
+export class Relay implements AttemptHandler, RelayHost, Swept {
+  sweepIndex = -1;
+  readonly #o: RelayOptions;
+  readonly #meter = new UsageMeter();
+  #targetIndex = 0;
+  #attempts = 0;
+  #retriedReused = false;
+  #attempt: AttemptControl | undefined;
+  #upstream: UpstreamAttempt | undefined;
+  #attemptStartedAt = 0;
+  #waits: Waits | undefined;
+  #mode: RelayMode | undefined;
+  #paused = false;
+  #committed = false;
+  #status = 200;
+  #answerHeaders: Readonly<Record<string, string | string[] | undefined>> = {};
+  #endedAt = 0;
+  #firstContentAt = 0;
+  #lastContentAt = 0;
+  #contentPieces = 0;
+  #lastCommentAt = 0;
+  #over = false;
+
+  constructor(options: RelayOptions) {
+    this.#o = options;
+  }
+
+  start(): void {
+    const { exchange, sweeper } = this.#o;
+    exchange.onAbort = this.#onAbort;
+    exchange.sink.onDrained = this.#onDrained;
+    sweeper.add(this);
+    this.#next();
+  }
+
+  // ── attempts ──────────────────────────────────────────────────────────────
+
+  get #target(): Target {
+    return this.#o.targets[this.#targetIndex]!;
+  }
+
+  #next(): void {
+    const { exchange, dialect, peeked, pools, settings } = this.#o;
+    const target = this.#target;
+    this.#attempts += 1;
+    this.#mode = undefined;
+    this.#upstream = undefined;
+    this.#attempt = undefined;
+    this.#paused = false;
+    this.#attemptStartedAt = performance.now();
+    this.#waits = new Waits(settings.timeouts, this.#o.waits, exchange.startedAt, this.#attemptStartedAt);
+    const request = outbound(exchange, dialect, peeked, target);
+    if (request instanceof GatewayError) {
+      this.#giveUp(request);
+      return;
+    }
+    if (target.local) {
+      this.#attempt = target.local({ path: request.path, body: request.wholeBody() }, this);
+      return;
+    }
+    const pool = pools.get(target.connection);
+    const { maxUpstreamConnections, maxUpstreamQueue } = settings.limits;
+    if (pool.active >= maxUpstreamConnections + maxUpstreamQueue) {
+      this.failed(
+        new GatewayError('upstream_queue_full', {
+          setting: `limits.max_upstream_connections: ${maxUpstreamConnections}, limits.max_upstream_queue: ${maxUpstreamQueue}`,
+          retryAfterMs: 1000,
+        }),
+      );
+      return;
+    }
+    const attempt = new UpstreamAttempt(pool, this);
+    this.#upstream = attempt;
+    this.#attempt = attempt;
+    attempt.send({
+      origin: target.connection.origin,
+      path: request.path,
+      method: 'POST',
+      headers: requestHeaders(exchange.headers, peeked.stream, request.headers),
+      body: request.body,
+    });
+  }
+
+  started(status: number, headers: Readonly<Record<string, string | string[] | undefined>>): void {
+    this.#answerHeaders = headers;
+    this.#status = status;
+    this.#mode = this.#modeFor(status, headers);
+  }
+
+  chunk(bytes: Buffer): void {
+    this.#mode?.chunk(bytes);
+  }
+
+  ended(): void {
+    this.#endedAt = performance.now();
+    if (this.#mode) this.#mode.ended();
+    else this.failed(new GatewayError('upstream_protocol'));
+  }
+
+  failed(error: GatewayError): void {
+    if (this.#over) return;
+    this.#endedAt = performance.now();
+    this.#afterFailure(error);
+  }
+
+  #modeFor(status: number, headers: Readonly<Record<string, string | string[] | undefined>>): RelayMode {
+    const target = this.#target;
+    if (status < 200 || status > 299) return new ErrorAnswer(this, target, status);
+    const { dialect, settings } = this.#o;
+    const contentType = String(headers['content-type'] ?? 'application/json');
+    const isStream = contentType.startsWith(EVENT_STREAM);
+    if (target.wire.name === dialect.name) {
+      const holdBytes = settings.limits.highWatermarkBytes;
+      if (!isStream) return new WholePassthrough(this, this.#meter, target.wire, contentType, holdBytes);
+      return new StreamPassthrough({
+        host: this,
+        meter: this.#meter,
+        wire: target.wire,
+        contentType,
+        stripUsage: asksUsage(this.#o.peeked, target),
+        endsWithConnection:
+          headers['content-length'] === undefined && headers['transfer-encoding'] === undefined && !target.local,
+        holdBytes,
+      });
+    }
+    const options: TranslationOptions = {
+      host: this,
+      meter: this.#meter,
+      dialect,
+      translation: target.wire.translation!,
+      context: this.#answerContext(),
+      maxBytes: settings.limits.maxTranslateBytes,
+    };
+    return isStream ? new StreamTranslation(options) : new WholeTranslation(options);
+  }
+
+  #answerContext(): AnswerContext {
+    const { exchange, peeked } = this.#o;
+    return {
+      exchangeId: exchange.id,
+      model: this.#target.id,
+      includeUsage: peeked.includeUsage,
+      created: Math.floor(Date.now() / 1000),
+    };
+  }
+
+  // ── what the mode asks for ────────────────────────────────────────────────
+
+  commit(contentType: string): void {
+    if (this.#committed || this.#over) return;
+    this.#committed = true;
+    // From here on nothing is sent a second time: the body's memory can go.
+    const { exchange } = this.#o;
+    if (exchange.body.length > RELEASE_BODY_BYTES) exchange.releaseBody();
+    if (exchange.sink.started) return;
+    exchange.sink.start(this.#status, this.#head(contentType));
+  }
+
+  write(bytes: Buffer): void {
+    if (this.#over) return;
+    if (!this.#o.exchange.sink.write(bytes) && !this.#paused) {
+      this.#paused = true;
+      this.#attempt?.pause();
+    }
+  }
+
+  content(): void {
+    this.#waits?.content();
+    this.#lastContentAt = performance.now();
+    if (this.#contentPieces === 0) this.#firstContentAt = this.#lastContentAt;
+    this.#contentPieces += 1;
+  }
+
+  finish(last?: Buffer): void {
+    if (this.#over) return;
+    this.#o.exchange.sink.end(last);
+    this.#close(undefined, this.#status, false);
+  }
+
+  /** The answer cannot go on; the attempt may still be open. */
+  fail(error: GatewayError): void {
+    if (this.#over) return;
+    this.#attempt?.abort();
+    if (this.#endedAt === 0) this.#endedAt = performance.now();
+    this.#afterFailure(error);
+  }
+
+  // ── failure ───────────────────────────────────────────────────────────────
+
+  #afterFailure(error: GatewayError): void {
+    if (this.#committed) {
+      this.#giveUp(error);
+      return;
+    }
+    const decision = decide(
+      {
+        error,
+        diedReused: this.#upstream?.diedReused ?? false,
+        retriedReused: this.#retriedReused,
+        hasNextTarget: this.#targetIndex + 1 < this.#o.targets.length,
+      },
+      this.#o.settings.retryReusedConnection,
+    );
+    if (decision === 'give-up') {
+      this.#giveUp(error);
+      return;
+    }
+    if (decision === 'same-target') this.#retriedReused = true;
+    else this.#targetIndex += 1;
+    this.#endedAt = 0;
+    this.#next();
+  }
+
+  /** Before anything was sent: the right status. Afterwards: an error event where it is a stream, and a cut. */
+  #giveUp(error: GatewayError): void {
+    const { exchange, dialect } = this.#o;
+    const { sink } = exchange;
+    if (!sink.started) {
+      const headers: string[] = ['x-tfy-resolved-model', this.#target.id];
+      pushAnswerHeaders(headers, this.#answerHeaders);
+      exchange.refuse(error, headers);
+      this.#close(error, error.status, false);
+      return;
+    }
+    if (this.#isEventStream) {
+      if (this.#mode?.unfinishedLine) sink.write(BLANK);
+      sink.write(dialect.errorEvent(error));
+    }
+    sink.cut();
+    this.#close(error, 200, true);
+  }
+
+  get #isEventStream(): boolean {
+    return (
+      this.#mode instanceof StreamPassthrough || this.#mode instanceof StreamTranslation || this.#lastCommentAt > 0
+    );
+  }
+
+  #onAbort = (reason: AbortReason): void => {
+    if (this.#over) return;
+    this.#attempt?.abort();
+    this.#endedAt = performance.now();
+    const code = reason === 'client' ? 'client_closed' : reason === 'drain' ? 'draining' : 'write_timeout';
+    this.#close(new GatewayError(code), 499, this.#o.exchange.sink.started);
+  };
+
+  #onDrained = (): void => {
+    if (!this.#paused || this.#over) return;
+    this.#paused = false;
+    this.#attempt?.resume();
+  };
+
+  #close(error: GatewayError | undefined, status: number, cut: boolean): void {
+    this.#over = true;
+    const { exchange, sweeper, onOver } = this.#o;
+    sweeper.remove(this);
+    exchange.onAbort = undefined;
+    exchange.sink.onDrained = undefined;
+    onOver({
+      error,
+      status,
+      cut,
+      target: this.#target,
+      meter: this.#meter,
+      attempts: this.#attempts,
+      sentAt: this.#attemptStartedAt,
+      endedAt: this.#endedAt,
+      firstContentAt: this.#firstContentAt,
+      lastContentAt: this.#lastContentAt,
+      contentPieces: this.#contentPieces,
+    });
+  }
+
+  // ── waits ─────────────────────────────────────────────────────────────────
+
+  sweep(now: number): void {
+    const sentAt = this.#upstream ? this.#upstream.sentAt : this.#attemptStartedAt;
+    const error = this.#waits?.expired(now, sentAt, this.#paused);
+    if (error) {
+      this.#attempt?.abort();
+      this.#endedAt = now;
+      this.#afterFailure(error);
+      return;
+    }
+    if (this.#o.peeked.stream && !this.#waits?.hasContent) this.#keepAlive(now);
+  }
+
+  /** Commits the status but not the content: another target may still answer, an error now comes as an event. */
+  #keepAlive(now: number): void {
+    const { exchange, settings } = this.#o;
+    const everyMs = settings.keepaliveCommentMs;
+    if (everyMs === 0 || now - Math.max(exchange.bodyReadAt, this.#lastCommentAt) < everyMs) return;
+    this.#lastCommentAt = now;
+    if (!exchange.sink.started) exchange.sink.start(200, this.#head(EVENT_STREAM));
+    exchange.sink.write(KEEP_ALIVE);
+  }
+
+  // ── the head ──────────────────────────────────────────────────────────────
+
+  #head(contentType: string): string[] {
+    const { exchange } = this.#o;
+    const list = ['content-type', contentType];
+    if (contentType.startsWith(EVENT_STREAM)) list.push('cache-control', 'no-cache', 'x-accel-buffering', 'no');
+    pushAnswerHeaders(list, this.#answerHeaders);
+    exchange.pushOwnHeaders(list);
+    const now = performance.now();
+    const upstreamMs = (this.#endedAt || now) - this.#attemptStartedAt;
+    const gatewayMs = Math.max(0, now - exchange.bodyReadAt - upstreamMs);
+    list.push(
+      'x-tfy-resolved-model',
+      this.#target.id,
+      'server-timing',
+      `gateway;dur=${rounded(gatewayMs)}, upstream;dur=${rounded(upstreamMs)}`,
+    );
+    return list;
+  }
+}
+
+/** Small bodies are kept: they may be wanted for an estimate, and cost less than an open stream does anyway. */
+const RELEASE_BODY_BYTES = 16_384;
+
+/** Milliseconds with three digits, without the cost of toFixed. */
+function rounded(ms: number): string {
+  const micros = Math.round(ms * 1000);
+  const fraction = micros % 1000;
+  return `${(micros - fraction) / 1000}.${fraction < 10 ? '00' : fraction < 100 ? '0' : ''}${fraction}`;
+}

@@ -1,0 +1,113 @@
+import { epochMs } from '../core/clock.ts';
+import type { GatewayError } from '../core/errors.ts';
+import type { Exchange } from '../core/exchange.ts';
+import type { Usage } from '../inference/usage.ts';
+import type { ExchangeRecord } from '../telemetry/exchange-record.ts';
+import type { Price } from '../usage/price-table.ts';
+import type { RelayResult } from './relay.ts';
+
+/** What an estimate is made from, where the provider did not say what was used. */
+export interface EstimateRequest {
+  readonly body: Buffer;
+  readonly outputSample: Buffer;
+  readonly outputTotalBytes: number;
+  readonly model: string;
+}
+
+export type Estimator = (request: EstimateRequest) => Promise<Usage | undefined>;
+
+export interface SettlementOptions {
+  readonly thread: number;
+  readonly exchange: Exchange;
+  readonly model: string;
+  readonly stream: boolean;
+  readonly price: Price;
+  readonly estimate: Estimator;
+  readonly record: (record: ExchangeRecord) => void;
+}
+
+/** The record of an exchange that reached a target: made once, when nothing is left to do. */
+export function settle(result: RelayResult, options: SettlementOptions): void {
+  const { exchange } = options;
+  const record = recordOf(result, options);
+  const { usage } = result.meter;
+  if (usage) {
+    record.usage = usage;
+    record.usageSource = 'provider';
+    record.costNanoUsd = options.price.costNanoUsd(usage, record.startedAt);
+  }
+  // Without an answer's bytes nothing was generated that could be billed.
+  const known = usage?.outputTokens !== undefined;
+  if (known || result.meter.answerBytes === 0 || (result.error && !result.cut && !exchange.aborted)) {
+    options.record(record);
+    return;
+  }
+  const request: EstimateRequest = {
+    body: exchange.body,
+    outputSample: result.meter.sample(),
+    outputTotalBytes: result.meter.answerBytes,
+    model: result.target.modelId,
+  };
+  options.estimate(request).then(
+    (estimate) => {
+      if (estimate) {
+        record.usage = { ...estimate, ...usage };
+        record.usageSource = 'estimate';
+        record.costNanoUsd = options.price.costNanoUsd(record.usage, record.startedAt);
+      }
+      options.record(record);
+    },
+    // The exchange happened all the same: a record without usage says that nobody knows.
+    () => options.record(record),
+  );
+}
+
+function recordOf(result: RelayResult, options: SettlementOptions): ExchangeRecord {
+  const { exchange } = options;
+  const { error, target } = result;
+  const now = performance.now();
+  const upstreamMs = result.endedAt > 0 ? result.endedAt - result.sentAt : 0;
+  const durationMs = now - exchange.startedAt;
+  const bodyMs = exchange.bodyReadAt - exchange.startedAt;
+  return {
+    id: exchange.id,
+    requestId: exchange.requestId,
+    startedAt: epochMs(exchange.startedAt),
+    durationMs,
+    thread: options.thread,
+    method: exchange.method,
+    path: exchange.path,
+    status: result.status,
+    outcome: outcomeOf(result, exchange.aborted !== undefined),
+    errorCode: error?.code,
+    errorDetail: detailOf(error),
+    subject: exchange.principal.subject,
+    keyId: exchange.principal.keyId,
+    model: options.model,
+    target: target.id,
+    provider: target.provider,
+    stream: options.stream,
+    attempts: result.attempts,
+    overheadMs: Math.max(0, durationMs - bodyMs - upstreamMs),
+    upstreamMs,
+    firstTokenMs: result.firstContentAt > 0 ? result.firstContentAt - exchange.startedAt : undefined,
+    interTokenMs:
+      options.stream && result.contentPieces > 1
+        ? (result.lastContentAt - result.firstContentAt) / (result.contentPieces - 1)
+        : undefined,
+    bytesIn: exchange.bytesIn,
+    bytesOut: exchange.sink.bytesOut,
+  };
+}
+
+function outcomeOf(result: RelayResult, aborted: boolean): ExchangeRecord['outcome'] {
+  if (!result.error) return 'ok';
+  if (aborted) return 'client-closed';
+  return result.cut ? 'cut' : 'error';
+}
+
+function detailOf(error: GatewayError | undefined): string | undefined {
+  if (!error) return undefined;
+  const { detail, setting } = error.context;
+  return detail ?? setting;
+}

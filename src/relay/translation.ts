@@ -1,0 +1,161 @@
+import { SseParser } from '../codec/sse-parser.ts';
+import { GatewayError } from '../core/errors.ts';
+import type { AnswerContext, Dialect, EventWriter } from '../dialects/dialect.ts';
+import type { InferenceEvent } from '../inference/event.ts';
+import type { EventReader, Translation } from '../providers/provider.ts';
+import type { UsageMeter } from '../usage/usage-meter.ts';
+import type { RelayHost, RelayMode } from './relay-mode.ts';
+
+export interface TranslationOptions {
+  readonly host: RelayHost;
+  readonly meter: UsageMeter;
+  readonly dialect: Dialect;
+  readonly translation: Translation;
+  readonly context: AnswerContext;
+  /** One event of a stream, or one whole answer. */
+  readonly maxBytes: number;
+}
+
+/** An event in, an event out: nothing waits for the end, and one provider chunk becomes one write. */
+export class StreamTranslation implements RelayMode {
+  readonly unfinishedLine = false;
+  readonly #o: TranslationOptions;
+  readonly #reader: EventReader;
+  readonly #writer: EventWriter;
+  readonly #parser: SseParser;
+  readonly #events: InferenceEvent[] = [];
+  #out: Buffer[] = [];
+  #committed = false;
+  #failed = false;
+
+  constructor(options: TranslationOptions) {
+    this.#o = options;
+    this.#reader = options.translation.eventReader();
+    this.#writer = options.dialect.eventWriter(options.context);
+    this.#parser = new SseParser(this.#onEvent, options.maxBytes);
+  }
+
+  chunk(bytes: Buffer): void {
+    if (this.#failed) return;
+    this.#o.meter.passed(bytes);
+    const fault = this.#parser.push(bytes);
+    if (this.#failed) return;
+    if (fault) {
+      this.#fail(fault);
+      return;
+    }
+    if (this.#committed) this.#flush();
+  }
+
+  ended(): void {
+    if (this.#failed) return;
+    if (!this.#reader.complete) {
+      this.#fail(new GatewayError('upstream_cut', { detail: 'The stream ended without its last event.' }));
+      return;
+    }
+    this.#commit();
+    this.#out.push(this.#writer.end());
+    this.#flush();
+    this.#o.host.finish();
+  }
+
+  #onEvent = (event: string | undefined, data: string): void => {
+    if (this.#failed) return;
+    this.#events.length = 0;
+    this.#reader.fromEvent(event, data, this.#events);
+    for (const each of this.#events) {
+      if (each.type === 'error') {
+        this.#flush();
+        this.#fail(fromErrorEvent(each));
+        return;
+      }
+      if (each.type === 'usage') this.#o.meter.add(each.usage);
+      else if (each.type !== 'start') {
+        this.#commit();
+        this.#o.host.content();
+      }
+      const bytes = this.#writer.write(each);
+      if (bytes) this.#out.push(bytes);
+    }
+  };
+
+  #fail(error: GatewayError): void {
+    this.#failed = true;
+    this.#o.host.fail(error);
+  }
+
+  #commit(): void {
+    if (this.#committed) return;
+    this.#committed = true;
+    this.#o.host.commit('text/event-stream');
+  }
+
+  #flush(): void {
+    if (this.#out.length === 0 || !this.#committed) return;
+    this.#o.host.write(this.#out.length === 1 ? this.#out[0]! : Buffer.concat(this.#out));
+    this.#out = [];
+  }
+}
+
+/** A whole answer, read when it is complete; bounded by limits.max_translate_bytes. */
+export class WholeTranslation implements RelayMode {
+  readonly unfinishedLine = false;
+  readonly #o: TranslationOptions;
+  #kept: Buffer[] = [];
+  #keptBytes = 0;
+  #failed = false;
+
+  constructor(options: TranslationOptions) {
+    this.#o = options;
+  }
+
+  chunk(bytes: Buffer): void {
+    if (this.#failed) return;
+    this.#o.host.content();
+    this.#o.meter.passed(bytes);
+    this.#keptBytes += bytes.length;
+    if (this.#keptBytes > this.#o.maxBytes) {
+      this.#fail(
+        new GatewayError('upstream_too_large', { setting: `limits.max_translate_bytes: ${this.#o.maxBytes}` }),
+      );
+      return;
+    }
+    this.#kept.push(bytes);
+  }
+
+  ended(): void {
+    if (this.#failed) return;
+    const events = this.#o.translation.fromResponse(Buffer.concat(this.#kept, this.#keptBytes));
+    if (events instanceof GatewayError) {
+      this.#fail(events);
+      return;
+    }
+    for (const event of events) {
+      if (event.type === 'usage') this.#o.meter.add(event.usage);
+      if (event.type === 'error') {
+        this.#fail(fromErrorEvent(event));
+        return;
+      }
+    }
+    const answer = this.#o.dialect.fromInference(events, this.#o.context);
+    if (answer instanceof GatewayError) {
+      this.#fail(answer);
+      return;
+    }
+    this.#o.host.commit('application/json');
+    this.#o.host.finish(answer);
+  }
+
+  #fail(error: GatewayError): void {
+    this.#failed = true;
+    this.#kept = [];
+    this.#o.host.fail(error);
+  }
+}
+
+function fromErrorEvent(event: InferenceEvent & { type: 'error' }): GatewayError {
+  const context = { detail: event.message, upstreamType: event.errorType };
+  if (event.status === 429) return new GatewayError('upstream_rate_limited', context);
+  if (event.status === 503 || event.status === 529) return new GatewayError('upstream_overloaded', context);
+  return new GatewayError('upstream_stream_error', context);
+}

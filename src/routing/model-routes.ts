@@ -1,0 +1,119 @@
+import { GatewayError } from '../core/errors.ts';
+import type { OrError } from '../core/exchange.ts';
+import { nearNames } from '../core/near-names.ts';
+import type { ProviderAccount, Target } from '../providers/provider.ts';
+import { checkModelId } from './model-id.ts';
+
+/** Models an account without a list can serve: what the price library knows of its provider. */
+export interface Catalogue {
+  models(catalogueId: string): readonly string[];
+  has(catalogueId: string, modelId: string): boolean;
+}
+
+/** A client's model name, resolved. Rules, labels and records use `model`; the targets are tried in order. */
+export interface Route {
+  readonly model: string;
+  readonly targets: readonly Target[];
+}
+
+export interface ListedModel {
+  readonly id: string;
+  readonly ownedBy: string;
+}
+
+/** Names remembered; an account that lists none accepts any name, so this is a bound, not a cache size to tune. */
+const MAX_REMEMBERED = 10_000;
+
+/** Name → canonical model and its targets: a pure lookup, made once per configuration. */
+export class ModelRoutes {
+  readonly #accounts: ReadonlyMap<string, ProviderAccount>;
+  readonly #catalogue: Catalogue;
+  readonly #remembered = new Map<string, OrError<Route>>();
+  #listed: ListedModel[] | undefined;
+
+  constructor(accounts: readonly ProviderAccount[], catalogue: Catalogue) {
+    this.#accounts = new Map(accounts.map((account) => [account.name, account]));
+    this.#catalogue = catalogue;
+  }
+
+  resolve(name: string): OrError<Route> {
+    const known = this.#remembered.get(name);
+    if (known) return known;
+    const fault = checkModelId(name);
+    if (fault) return fault;
+    const found = this.#find(name);
+    const route: OrError<Route> = found
+      ? { model: found.id, targets: [found] }
+      : new GatewayError('model_not_found', { param: 'model', detail: `\`${name}\` is not known.` });
+    if (this.#remembered.size >= MAX_REMEMBERED) this.#remembered.clear();
+    this.#remembered.set(name, route);
+    return route;
+  }
+
+  /** The same refusal with near names among those the caller may use. */
+  notFound(name: string, allowed: (model: string) => boolean): GatewayError {
+    const candidates = this.list()
+      .map((model) => model.id)
+      .filter(allowed);
+    const near = nearNames(name, candidates);
+    const bare = candidates.filter((id) => id.slice(id.indexOf('/') + 1) === name).slice(0, 3);
+    const names = [...new Set([...bare, ...near])].slice(0, 3);
+    const several = bare.length > 1 ? 'Several accounts serve it' : 'Did you mean';
+    const hint = names.length > 0 ? ` ${several}: ${names.map((each) => `\`${each}\``).join(', ')}?` : '';
+    return new GatewayError('model_not_found', { param: 'model', detail: `\`${name}\` is not known.${hint}` });
+  }
+
+  list(): readonly ListedModel[] {
+    if (this.#listed) return this.#listed;
+    this.#listed = [];
+    for (const account of this.#accounts.values()) {
+      const ids =
+        account.listed.length > 0
+          ? account.listed.map((target) => target.id)
+          : this.#catalogueOf(account).map((model) => `${account.name}/${model}`);
+      for (const id of ids) this.#listed.push({ id, ownedBy: providerOf(account) });
+    }
+    return this.#listed;
+  }
+
+  *targets(): Iterable<Target> {
+    for (const account of this.#accounts.values()) yield* account.listed;
+  }
+
+  #catalogueOf(account: ProviderAccount): readonly string[] {
+    return account.catalogueId === undefined ? [] : this.#catalogue.models(account.catalogueId);
+  }
+
+  #find(name: string): Target | undefined {
+    const slash = name.indexOf('/');
+    if (slash > 0) {
+      const account = this.#accounts.get(name.slice(0, slash));
+      if (account && slash + 1 < name.length) return account.target(name.slice(slash + 1));
+    }
+    return this.#findBare(name);
+  }
+
+  /** A bare id: exactly one account lists it, or of those that list none exactly one's catalogue knows it. */
+  #findBare(name: string): Target | undefined {
+    let only: Target | undefined;
+    for (const account of this.#accounts.values()) {
+      if (account.listed.length === 0) continue;
+      const target = account.target(name);
+      if (!target) continue;
+      if (only) return undefined;
+      only = target;
+    }
+    if (only) return only;
+    for (const account of this.#accounts.values()) {
+      if (account.listed.length > 0 || account.catalogueId === undefined) continue;
+      if (!this.#catalogue.has(account.catalogueId, name)) continue;
+      if (only) return undefined;
+      only = account.target(name);
+    }
+    return only;
+  }
+}
+
+function providerOf(account: ProviderAccount): string {
+  return account.type.replace('provider-account/', '');
+}

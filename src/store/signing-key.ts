@@ -1,0 +1,39 @@
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { join } from 'node:path';
+import { calculateJwkThumbprint } from 'jose';
+import { readOrMakeSecret, type Warn } from './secret-file.ts';
+import { reasonOf, StoreFault } from './store-fault.ts';
+import type { VerificationKey } from './token-form.ts';
+
+export interface SigningKey {
+  readonly privateKey: KeyObject;
+  /** What relay threads get: never the private half. */
+  readonly verification: VerificationKey;
+}
+
+/** The Ed25519 key that signs the tokens of `sluice keys`: `signing-key.pem` in the data folder, made on first use. */
+export async function loadOrMakeSigningKey(dataDir: string, warn: Warn): Promise<SigningKey> {
+  const path = join(dataDir, 'signing-key.pem');
+  const privateKey = privateKeyOf(path, await readOrMakeSecret(path, newPrivateKeyPem, warn));
+  const publicKey = createPublicKey(privateKey);
+  const keyId = await calculateJwkThumbprint(publicKey.export({ format: 'jwk' }), 'sha256');
+  const publicKeyPem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
+  return { privateKey, verification: { keyId, publicKeyPem } };
+}
+
+function newPrivateKeyPem(): string {
+  return generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+}
+
+function privateKeyOf(path: string, pem: string): KeyObject {
+  const remedy = 'Restore it; or move it away, and a new one is made: every key made before is void then.';
+  let key: KeyObject;
+  try {
+    key = createPrivateKey(pem);
+  } catch (error) {
+    throw new StoreFault(`${path} is not a private key in PEM form: ${reasonOf(error)}. ${remedy}`, error);
+  }
+  if (key.asymmetricKeyType !== 'ed25519')
+    throw new StoreFault(`${path} holds a key of type ${key.asymmetricKeyType}, not ed25519. ${remedy}`);
+  return key;
+}

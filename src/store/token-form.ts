@@ -1,0 +1,53 @@
+import { z } from 'zod';
+
+/**
+ * What a key made by `sluice keys` looks like: a JWT (RFC 7519, signed as RFC 8037 says). Minting and verifying read
+ * the same few lines here, so that they cannot drift apart.
+ */
+export const TOKEN_ISSUER = 'sluice';
+export const TOKEN_AUDIENCE = 'sluice';
+
+/** A longer key is neither made nor looked at: hashing a megabyte for every stranger would be a gift to them. */
+export const MAX_TOKEN_CHARACTERS = 8192;
+
+/** Key order matters: see `encodedTokenHeader`. */
+export function tokenHeader(signingKeyId: string): { alg: 'EdDSA'; kid: string; typ: 'JWT' } {
+  return { alg: 'EdDSA', kid: signingKeyId, typ: 'JWT' };
+}
+
+/**
+ * The first segment of every token that one signing key makes, letter by letter. A verifier compares it and never
+ * interprets it, so there is no algorithm to be talked into (`none`, HS256 with the public key) and no `crit` or `jku`
+ * to be followed.
+ */
+export function encodedTokenHeader(signingKeyId: string): string {
+  return Buffer.from(JSON.stringify(tokenHeader(signingKeyId))).toString('base64url');
+}
+
+/** `user:<email>` or `virtualaccount:<name>`; no white space or control characters: it reaches logs and metric labels. */
+export const subjectSchema = z.string().regex(/^(user|virtualaccount):[^\s\p{C}]{1,256}$/u);
+
+/** Times are seconds since the Unix epoch. */
+export const tokenClaimsSchema = z.object({
+  iss: z.literal(TOKEN_ISSUER),
+  aud: z.literal(TOKEN_AUDIENCE),
+  sub: subjectSchema,
+  jti: z.string().min(1).max(64),
+  iat: z.number(),
+  nbf: z.number().optional(),
+  exp: z.number().optional(),
+  teams: z.array(z.string()).default([]),
+  /** Absent: all models. */
+  models: z.array(z.string()).optional(),
+  metadata: z.record(z.string(), z.string()).default({}),
+});
+
+export type TokenClaims = z.infer<typeof tokenClaimsSchema>;
+
+/** What a relay thread needs to verify tokens: public, and plain enough to cross threads. */
+export interface VerificationKey {
+  /** RFC 7638 thumbprint: the `kid` of tokens. */
+  readonly keyId: string;
+  /** SubjectPublicKeyInfo. */
+  readonly publicKeyPem: string;
+}

@@ -1,0 +1,106 @@
+import { Worker } from 'node:worker_threads';
+import type { Log } from '../core/log.ts';
+import type { FromRelayThread, RelayThreadData, ToRelayThread } from './messages.ts';
+
+export interface RelayThreadsOptions {
+  readonly entry: URL;
+  readonly count: number;
+  /** What a thread is born with: also after one died, so it must be true at the time of the call. */
+  data(thread: number): RelayThreadData;
+  onMessage(message: FromRelayThread): void;
+  /** A thread ended that should not have; what it held must be given back before the next one begins. */
+  onDied(thread: number): void;
+  readonly log: Log;
+}
+
+/** A thread that dies at once again and again must not eat the machine. */
+const RESTART_FIRST_MS = 100;
+const RESTART_LONGEST_MS = 5_000;
+
+interface Slot {
+  worker: Worker;
+  listening: boolean;
+  drained: boolean;
+  restarts: number;
+}
+
+/** Starts the relay threads, keeps them alive, and speaks to them. Lives on the main thread. */
+export class RelayThreads {
+  readonly #options: RelayThreadsOptions;
+  readonly #slots: Slot[] = [];
+  #stopping = false;
+  #onListening: ((port: number | undefined) => void) | undefined;
+  #onDrained: (() => void) | undefined;
+
+  constructor(options: RelayThreadsOptions) {
+    this.#options = options;
+  }
+
+  get listening(): number {
+    return this.#slots.filter((slot) => slot.listening).length;
+  }
+
+  /** The port once all threads listen; undefined where one could not. */
+  start(): Promise<number | undefined> {
+    return new Promise((resolve) => {
+      this.#onListening = resolve;
+      for (let thread = 0; thread < this.#options.count; thread += 1) this.#slots.push(this.#spawn(thread, 0));
+    });
+  }
+
+  broadcast(message: ToRelayThread): void {
+    for (const { worker } of this.#slots) worker.postMessage(message);
+  }
+
+  /** Resolves when every thread has ended its last exchange; what is open after `deadlineMs` (0: never) is cut. */
+  async drain(deadlineMs: number): Promise<void> {
+    this.#stopping = true;
+    const drained = new Promise<void>((resolve) => {
+      this.#onDrained = resolve;
+    });
+    this.broadcast({ type: 'drain' });
+    this.#checkDrained();
+    const timer = deadlineMs > 0 ? setTimeout(() => this.broadcast({ type: 'cut' }), deadlineMs) : undefined;
+    await drained;
+    clearTimeout(timer);
+  }
+
+  #spawn(thread: number, restarts: number): Slot {
+    const { entry, data, log } = this.#options;
+    const worker = new Worker(entry, { workerData: data(thread), name: `relay-${thread}` });
+    const slot: Slot = { worker, listening: false, drained: false, restarts };
+    worker.on('message', (message: FromRelayThread) => this.#onMessage(slot, message));
+    worker.on('error', (error) => log.error({ error, thread }, 'a relay thread failed'));
+    worker.on('exit', () => this.#onExit(thread, slot));
+    return slot;
+  }
+
+  #onMessage(slot: Slot, message: FromRelayThread): void {
+    if (message.type === 'listening') {
+      slot.listening = true;
+      if (this.listening === this.#options.count) this.#onListening?.(message.port);
+    } else if (message.type === 'listen-failed') this.#onListening?.(undefined);
+    else if (message.type === 'drained') {
+      slot.listening = false;
+      slot.drained = true;
+      this.#checkDrained();
+    }
+    this.#options.onMessage(message);
+  }
+
+  #onExit(thread: number, slot: Slot): void {
+    slot.listening = false;
+    slot.drained = true;
+    this.#checkDrained();
+    this.#options.onDied(thread);
+    if (this.#stopping) return;
+    const delayMs = Math.min(RESTART_LONGEST_MS, RESTART_FIRST_MS * 2 ** slot.restarts);
+    setTimeout(() => {
+      if (!this.#stopping) this.#slots[thread] = this.#spawn(thread, slot.restarts + 1);
+    }, delayMs);
+  }
+
+  #checkDrained(): void {
+    if (this.#stopping && this.#slots.every((slot) => slot.drained)) this.#onDrained?.();
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * What all relay threads must agree on exactly, in one SharedArrayBuffer changed with Atomics: no message, no lock.
+ * Each thread's own share is kept beside the sum, so that what a dead thread held can be given back.
+ */
+
+const IN_FLIGHT = 0;
+const BODY_KIB = 1;
+const TOTALS = 2;
+const PER_THREAD = 2;
+
+export class SharedCounters {
+  readonly buffer: SharedArrayBuffer;
+  readonly #cells: Int32Array;
+  readonly #own: number;
+
+  /** `thread`: 0-based index of the relay thread that counts; the main thread only reads. */
+  constructor(threads: number, thread: number, buffer?: SharedArrayBuffer) {
+    this.buffer = buffer ?? new SharedArrayBuffer(4 * (TOTALS + PER_THREAD * threads));
+    this.#cells = new Int32Array(this.buffer);
+    this.#own = TOTALS + PER_THREAD * thread;
+  }
+
+  get inFlight(): number {
+    return Atomics.load(this.#cells, IN_FLIGHT);
+  }
+
+  get bodyBytes(): number {
+    return Atomics.load(this.#cells, BODY_KIB) * 1024;
+  }
+
+  /** False, and nothing taken, where `most` exchanges are open over all threads. */
+  enter(most: number): boolean {
+    return this.#take(IN_FLIGHT, 1, most);
+  }
+
+  leave(): void {
+    this.#give(IN_FLIGHT, 1);
+  }
+
+  /** Takes room for a body, in whole KiB; false where all threads together would hold more than `mostBytes`. */
+  holdBody(bytes: number, mostBytes: number): boolean {
+    return this.#take(BODY_KIB, kib(bytes), Math.floor(mostBytes / 1024));
+  }
+
+  releaseBody(bytes: number): void {
+    this.#give(BODY_KIB, kib(bytes));
+  }
+
+  /** The main thread, after thread `thread` died: gives back what it held. */
+  reclaim(thread: number): void {
+    for (const kind of [IN_FLIGHT, BODY_KIB]) {
+      const held = Atomics.exchange(this.#cells, TOTALS + PER_THREAD * thread + kind, 0);
+      Atomics.sub(this.#cells, kind, held);
+    }
+  }
+
+  #take(kind: number, amount: number, most: number): boolean {
+    if (Atomics.add(this.#cells, kind, amount) + amount > most) {
+      Atomics.sub(this.#cells, kind, amount);
+      return false;
+    }
+    Atomics.add(this.#cells, this.#own + kind, amount);
+    return true;
+  }
+
+  #give(kind: number, amount: number): void {
+    Atomics.sub(this.#cells, this.#own + kind, amount);
+    Atomics.sub(this.#cells, kind, amount);
+  }
+}
+
+function kib(bytes: number): number {
+  return (bytes + 1023) >> 10;
+}

@@ -1,0 +1,139 @@
+import type { Dispatcher } from 'undici';
+import { GatewayError } from '../core/errors.ts';
+import type { AttemptControl, AttemptHandler } from '../providers/provider.ts';
+import { BYTES_READ, type OriginPool } from './origin-pools.ts';
+
+/** What one attempt sends. */
+export interface OutboundRequest {
+  readonly origin: string;
+  readonly path: string;
+  readonly method: 'GET' | 'POST';
+  /** Flat name-value pairs. */
+  readonly headers: string[];
+  /** Pieces are sent one after another without being copied into one. */
+  readonly body: Buffer | Buffer[] | undefined;
+}
+
+/**
+ * One try of one exchange at one target. Passes undici's callbacks on; pausing stops reading from the socket, so the
+ * provider itself is slowed. After `abort` or an end no callback comes, and the place in the pool is given back once.
+ */
+export class UpstreamAttempt implements AttemptControl, Dispatcher.DispatchHandler {
+  /** performance.now() when the request began to be written; 0 while it waits for a connection. */
+  sentAt = 0;
+  /** Whether any byte of an answer came. */
+  answered = false;
+  /** The connection failed before any byte of an answer, and had served an earlier exchange. */
+  diedReused = false;
+  readonly #handler: AttemptHandler;
+  readonly #pool: OriginPool;
+  #controller: Dispatcher.DispatchController | undefined;
+  #done = false;
+  #paused = false;
+
+  constructor(pool: OriginPool, handler: AttemptHandler) {
+    this.#pool = pool;
+    this.#handler = handler;
+  }
+
+  send(request: OutboundRequest): void {
+    this.#pool.active += 1;
+    this.#pool.pool.dispatch(
+      {
+        origin: request.origin,
+        path: request.path,
+        method: request.method,
+        headers: request.headers,
+        body: Array.isArray(request.body) ? request.body : (request.body ?? null),
+      } as Dispatcher.DispatchOptions,
+      this,
+    );
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#controller?.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#controller?.resume();
+  }
+
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  abort(): void {
+    if (this.#done) return;
+    this.#finish();
+    this.#controller?.abort(ABORTED);
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#done) {
+      controller.abort(ABORTED);
+      return;
+    }
+    this.sentAt = performance.now();
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
+    // 1xx are for the connection, not for the client.
+    if (this.#done || status < 200) return;
+    this.answered = true;
+    this.#handler.started(status, headers);
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (!this.#done) this.#handler.chunk(chunk);
+  }
+
+  onResponseEnd(): void {
+    if (this.#done) return;
+    this.#finish();
+    this.#handler.ended();
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
+    if (this.#done) return;
+    this.#finish();
+    this.diedReused = !this.answered && bytesRead(error) > 0;
+    this.#handler.failed(toGatewayError(error, this.answered));
+  }
+
+  #finish(): void {
+    this.#done = true;
+    this.#pool.active -= 1;
+  }
+}
+
+const ABORTED = new Error('aborted by the gateway');
+
+function bytesRead(error: Error): number {
+  const own: unknown = Reflect.get(error, BYTES_READ);
+  if (typeof own === 'number') return own;
+  const socket: unknown = Reflect.get(error, 'socket');
+  const read: unknown = typeof socket === 'object' && socket !== null ? Reflect.get(socket, 'bytesRead') : undefined;
+  return typeof read === 'number' ? read : 0;
+}
+
+const CONNECT_CODES = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT']);
+
+function toGatewayError(error: Error, answered: boolean): GatewayError {
+  const code: unknown = Reflect.get(error, 'code');
+  const detail = typeof code === 'string' ? `(${code})` : undefined;
+  if (code === 'UND_ERR_CONNECT_TIMEOUT') return new GatewayError('connect_timeout', { cause: error });
+  if (typeof code === 'string' && (CONNECT_CODES.has(code) || code.startsWith('ERR_TLS') || code.includes('CERT'))) {
+    return new GatewayError(answered ? 'upstream_cut' : 'connect_failed', { detail, cause: error });
+  }
+  if (error.name === 'HTTPParserError' || code === 'UND_ERR_HEADERS_OVERFLOW') {
+    return new GatewayError('upstream_protocol', { detail, cause: error });
+  }
+  return new GatewayError('upstream_cut', { detail, cause: error });
+}

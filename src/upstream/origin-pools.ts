@@ -1,0 +1,126 @@
+import type { Socket } from 'node:net';
+import { buildConnector, Pool } from 'undici';
+import type { Limits, Timeouts } from '../config/configuration.ts';
+import type { Connection } from '../providers/provider.ts';
+
+/** A socket error tells in this property how many bytes the connection had brought before. */
+export const BYTES_READ = Symbol('bytes read before the error');
+
+/** Keeps an idle connection for less time than providers and load balancers commonly do (60 s and more). */
+const KEEP_ALIVE_MS = 30_000;
+/** Closes connections that undici still tries to open after our own connect wait gave up on them. */
+const CONNECT_GRACE_MS = 1_000;
+
+/** Connections to one origin with one credential. */
+export interface OriginPool {
+  readonly pool: Pool;
+  /** Attempts that hold or wait for a connection. */
+  active: number;
+}
+
+/**
+ * This relay thread's pools, by origin and credential: accounts with different credentials never share a connection.
+ * Bounded by limits.max_upstream_connections each.
+ */
+export class OriginPools {
+  readonly #pools = new Map<string, OriginPool>();
+  #limits: Limits;
+  #timeouts: Timeouts;
+
+  constructor(limits: Limits, timeouts: Timeouts) {
+    this.#limits = limits;
+    this.#timeouts = timeouts;
+  }
+
+  get(connection: Connection): OriginPool {
+    const key = keyOf(connection);
+    let pool = this.#pools.get(key);
+    if (!pool) {
+      pool = { pool: this.#open(connection), active: 0 };
+      this.#pools.set(key, pool);
+    }
+    return pool;
+  }
+
+  /** Connections open now, over all pools. */
+  get connected(): number {
+    let connected = 0;
+    for (const { pool } of this.#pools.values()) connected += pool.stats.connected;
+    return connected;
+  }
+
+  /** Attempts that wait for a connection, over all pools. */
+  get queued(): number {
+    let queued = 0;
+    for (const { pool } of this.#pools.values()) queued += pool.stats.queued;
+    return queued;
+  }
+
+  /** After a reload: pools that no target uses any more, or whose limits changed, close when their attempts are over. */
+  reconfigure(limits: Limits, timeouts: Timeouts, inUse: Iterable<Connection>): void {
+    const changed =
+      limits.maxUpstreamConnections !== this.#limits.maxUpstreamConnections ||
+      timeouts.connectMs !== this.#timeouts.connectMs;
+    this.#limits = limits;
+    this.#timeouts = timeouts;
+    const keep = new Set<string>();
+    if (!changed) for (const connection of inUse) keep.add(keyOf(connection));
+    for (const [key, { pool }] of this.#pools) {
+      if (keep.has(key)) continue;
+      this.#pools.delete(key);
+      pool.close(ignore);
+    }
+  }
+
+  destroy(): void {
+    for (const { pool } of this.#pools.values()) pool.destroy(ignore);
+    this.#pools.clear();
+  }
+
+  #open(connection: Connection): Pool {
+    const connectMs = this.#timeouts.connectMs;
+    const connect = buildConnector({
+      // HTTP/2 showed no gain on loopback and multiplexes failures.
+      allowH2: false,
+      timeout: connectMs === 0 ? 0 : connectMs + CONNECT_GRACE_MS,
+      ...(connection.tls
+        ? { rejectUnauthorized: connection.tls.rejectUnauthorized, ca: connection.tls.ca }
+        : undefined),
+    });
+    return new Pool(connection.origin, {
+      connections: this.#limits.maxUpstreamConnections,
+      pipelining: 1,
+      allowH2: false,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      // The four waits are ours: one sweep, no timer per attempt.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      connect: (options, callback) =>
+        connect(options, (error, socket) => {
+          if (error) {
+            callback(error, null);
+            return;
+          }
+          watch(socket as Socket);
+          callback(null, socket as Socket);
+        }),
+    });
+  }
+}
+
+/** undici does not say whether a failed connection had served before; the bytes it had brought do. */
+function watch(socket: Socket): void {
+  socket.setNoDelay(true);
+  socket.on('error', (error) => {
+    Object.defineProperty(error, BYTES_READ, { value: socket.bytesRead });
+  });
+}
+
+function keyOf(connection: Connection): string {
+  const { origin, credential, tls } = connection;
+  return tls ? `${origin} ${credential} ${tls.rejectUnauthorized} ${tls.ca ?? ''}` : `${origin} ${credential}`;
+}
+
+function ignore(): void {
+  // Closing is best effort: nothing waits for it and nothing is lost when it fails.
+}

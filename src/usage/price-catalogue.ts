@@ -1,0 +1,122 @@
+import { readFileSync } from 'node:fs';
+import { calcPrice, findProvider, type ModelInfo, type ModelPrice } from '@pydantic/genai-prices';
+import { z } from 'zod';
+import { layeredTable, type RateTable, type SteppedRate } from './token-rates.ts';
+
+/*
+ * The only door to the price library: public list prices and the models a provider has. Loading it takes 16 to 27 ms
+ * and about 13 MB of resident memory (2.5 MB of heap) in each thread that does, measured on the 2-core machine of
+ * design/performance.md. Its data is bundled; nothing is fetched.
+ */
+
+/** The library exports neither its version nor its package.json; a price without the version cannot be recomputed. */
+export const catalogueVersion = `genai-prices ${
+  z
+    .object({ version: z.string() })
+    .parse(JSON.parse(readFileSync(new URL('../package.json', import.meta.resolve('@pydantic/genai-prices')), 'utf8')))
+    .version
+}`;
+
+export interface CatalogueEntry {
+  /** The table that holds at that moment (milliseconds since the Unix epoch). */
+  tableAt(atMs: number): RateTable | undefined;
+}
+
+/** The list price of a model; undefined where the catalogue does not know it. */
+export function catalogueEntry(catalogueId: string, modelId: string): CatalogueEntry | undefined {
+  const found = find(catalogueId, modelId, undefined);
+  if (found === undefined) return undefined;
+  if (!Array.isArray(found.model.prices)) {
+    const table = tableOf(found.price);
+    return { tableAt: () => table };
+  }
+  // Prices that begin on a date or hold for hours of the day: every boundary in the data stands at a full minute, so
+  // asking the library (about 10 µs) once a minute is exact.
+  let minute = -1;
+  let table: RateTable | undefined;
+  return {
+    tableAt: (atMs) => {
+      const now = Math.floor(atMs / 60_000);
+      if (now !== minute) {
+        minute = now;
+        const price = find(catalogueId, modelId, new Date(now * 60_000))?.price;
+        table = price && tableOf(price);
+      }
+      return table;
+    },
+  };
+}
+
+const wellFormedId = /^[A-Za-z0-9._:/@+-]{0,255}[A-Za-z0-9]$/;
+const modelsByCatalogue = new Map<string, readonly string[]>();
+
+/**
+ * Ids of the models of a provider that are not deprecated. Entries that stand for a family (`ft:gpt-4o`,
+ * `regional.anthropic…`) do not match their own id in the library: no provider would take them as a model, so they are
+ * left out. Computed once per provider: 17 ms for the largest (700 models), under 3 ms for the others.
+ */
+export function catalogueModels(catalogueId: string): readonly string[] {
+  let models = modelsByCatalogue.get(catalogueId);
+  if (models === undefined) {
+    models = (findProvider({ providerId: catalogueId })?.models ?? [])
+      .filter((model) => !model.deprecated && wellFormedId.test(model.id) && catalogueHas(catalogueId, model.id))
+      .map((model) => model.id);
+    modelsByCatalogue.set(catalogueId, models);
+  }
+  return models;
+}
+
+/**
+ * Whether the catalogue knows this id as a model of this provider: by the library's matching, so that dated snapshots
+ * and deprecated models count. A miss costs 20 to 50 µs.
+ */
+export function catalogueHas(catalogueId: string, modelId: string): boolean {
+  return find(catalogueId, modelId, undefined) !== undefined;
+}
+
+function find(catalogueId: string, modelId: string, timestamp: Date | undefined) {
+  // An unknown provider id makes the library guess one from the model's name: a price of somebody else.
+  if (findProvider({ providerId: catalogueId }) === undefined) return undefined;
+  try {
+    const found = calcPrice({}, modelId, { providerId: catalogueId, timestamp });
+    return found === null ? undefined : { model: found.model satisfies ModelInfo, price: found.model_price };
+  } catch {
+    // The library throws where its data contradicts itself: no price is known then (a test walks all of them).
+    return undefined;
+  }
+}
+
+const nanoPerTokenFromMtok = 1000;
+
+/** Undefined where the model is billed by something that usage does not count (hours of audio, pages). */
+function tableOf(price: ModelPrice): RateTable | undefined {
+  const input = stepped(price['input_mtok']);
+  const output = stepped(price['output_mtok']);
+  // USD per 1,000 requests.
+  const requests = price['requests_kcount'];
+  const perExchange = typeof requests === 'number' ? requests * 1e6 : 0;
+  if (input === undefined && output === undefined && perExchange === 0) return undefined;
+  return layeredTable(
+    {
+      input,
+      output,
+      cacheRead: stepped(price['cache_read_mtok']),
+      cacheWrite: stepped(price['cache_write_mtok']),
+      cacheWrite1h: stepped(price['cache_write_1h_mtok']),
+      reasoning: stepped(price['output_reasoning_mtok']),
+      audioInput: stepped(price['input_audio_mtok']),
+      audioOutput: stepped(price['output_audio_mtok']),
+    },
+    perExchange,
+  );
+}
+
+function stepped(value: ModelPrice[string]): SteppedRate | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value === 'number') return { base: value * nanoPerTokenFromMtok, steps: [] };
+  return {
+    base: value.base * nanoPerTokenFromMtok,
+    // The library's tier begins above its start.
+    steps: value.tiers.map((tier) => ({ fromInputTokens: tier.start + 1, rate: tier.price * nanoPerTokenFromMtok })),
+  };
+}

@@ -1,0 +1,5 @@
+import type { Usage } from '../inference/usage.ts';
+export async function estimateUsage(_: unknown): Promise<Usage | undefined> {
+  return undefined;
+}
+export async function closeEstimates(): Promise<void> {}

@@ -1,0 +1,36 @@
+import { mergeUsage, type Usage } from '../inference/usage.ts';
+
+/** Raw answer bytes kept for an estimate: enough to learn bytes per token, little enough for 10,000 open streams. */
+const SAMPLE_BYTES = 2_048;
+
+/**
+ * What one exchange used, put together from partial counts as they pass. Where the provider says nothing, the first
+ * bytes of the answer are there to estimate from.
+ */
+export class UsageMeter {
+  /** Undefined until the provider said something. */
+  usage: Usage | undefined;
+  /** Bytes of the answer's body that were received from the provider. */
+  answerBytes = 0;
+  readonly #sample: Buffer[] = [];
+  #sampleBytes = 0;
+
+  add(usage: Usage): void {
+    this.usage ??= {};
+    mergeUsage(this.usage, usage);
+  }
+
+  /** Copies until the sample is full: a kept reference would pin the socket's whole read buffer. */
+  passed(chunk: Buffer): void {
+    this.answerBytes += chunk.length;
+    if (this.#sampleBytes >= SAMPLE_BYTES) return;
+    const piece = Buffer.from(chunk.subarray(0, SAMPLE_BYTES - this.#sampleBytes));
+    this.#sample.push(piece);
+    this.#sampleBytes += piece.length;
+  }
+
+  /** The first bytes of the answer, at most 2 KiB. */
+  sample(): Buffer {
+    return Buffer.concat(this.#sample);
+  }
+}

@@ -1,0 +1,163 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { stringify } from 'yaml';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+export const KEY = 'sk-test key with spaces #1';
+
+export interface RunningGateway extends AsyncDisposable {
+  /** Without base path. */
+  readonly url: string;
+  readonly operatorUrl: string;
+  readonly pid: number;
+  readonly process: ChildProcess;
+  readonly folder: string;
+  readonly configFile: string;
+  /** All that was written to standard output and standard error so far. */
+  output(): string;
+  /** Writes a new configuration over the old one; the gateway sees it by itself. */
+  configure(manifests: readonly object[]): Promise<void>;
+  /** SIGTERM, then the exit code. */
+  stop(): Promise<number | null>;
+  metrics(): Promise<string>;
+  /** One sample's value, summed over the label sets that hold all of `labels`. */
+  metric(name: string, labels?: Record<string, string>): Promise<number>;
+}
+
+export interface GatewayOptions {
+  /** Settings of sluice/server beyond the ports, in YAML form. */
+  readonly server?: Record<string, unknown>;
+  /** Further manifests: accounts. */
+  readonly manifests?: readonly object[];
+  /** Default: one key for everything, KEY. */
+  readonly keys?: readonly object[];
+  readonly environment?: Record<string, string>;
+  /** Keeps the data of an earlier one. */
+  readonly folder?: string;
+}
+
+/** The real thing, as a user starts it: `sluice serve --config FILE`, one process, ports of its own. */
+export async function startGateway(options: GatewayOptions = {}): Promise<RunningGateway> {
+  const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'sluice-test-')));
+  const configFile = join(folder, 'sluice.yaml');
+  const manifestsOf = (manifests: readonly object[]): object[] => [
+    {
+      type: 'sluice/server',
+      listen: { host: '127.0.0.1', port: 0 },
+      operator: { host: '127.0.0.1', port: 0 },
+      threads: 1,
+      data_dir: join(folder, 'data'),
+      ...options.server,
+    },
+    {
+      type: 'sluice/api-keys',
+      keys: options.keys ?? [{ name: 'test', key: KEY, subject: 'virtualaccount:test' }],
+    },
+    ...manifests,
+  ];
+  const write = (manifests: readonly object[]): Promise<void> =>
+    writeFile(
+      configFile,
+      manifestsOf(manifests)
+        .map((each) => stringify(each))
+        .join('---\n'),
+    );
+  await write(options.manifests ?? []);
+  const child = spawn(process.execPath, ['src/main.ts', 'serve', '--config', configFile], {
+    cwd: root,
+    env: { ...process.env, ...options.environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  child.stderr.on('data', (data: Buffer) => {
+    output += data.toString();
+  });
+  const lines = createInterface({ input: child.stdout });
+  const ready = await new Promise<RegExpMatchArray>((resolve, reject) => {
+    lines.on('line', (line) => {
+      output += `${line}\n`;
+      const match = line.match(/Sluice is ready: (\S+)\/v1 \(operator: (\S+)\)/);
+      if (match) resolve(match);
+    });
+    child.once('exit', (code) => reject(new Error(`the gateway ended with ${code}:\n${output}`)));
+  });
+  const url = ready[1]!;
+  const operatorUrl = ready[2]!;
+
+  const stop = async (): Promise<number | null> => {
+    if (child.exitCode === null && child.signalCode === null) {
+      const exit = once(child, 'exit');
+      child.kill('SIGTERM');
+      await exit;
+    }
+    return child.exitCode;
+  };
+  const metrics = async (): Promise<string> => (await fetch(`${operatorUrl}/metrics`)).text();
+  return {
+    url,
+    operatorUrl,
+    pid: child.pid!,
+    process: child,
+    folder,
+    configFile,
+    output: () => output,
+    configure: write,
+    stop,
+    metrics,
+    metric: async (name, labels = {}) => sumOf(await metrics(), name, labels),
+    [Symbol.asyncDispose]: async () => {
+      if (child.exitCode === null && child.signalCode === null) {
+        const exit = once(child, 'exit');
+        child.kill('SIGKILL');
+        await exit;
+      }
+      if (options.folder === undefined) await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function sumOf(text: string, name: string, labels: Record<string, string>): number {
+  let sum = 0;
+  for (const line of text.split('\n')) {
+    if (!line.startsWith(name) || !(line[name.length] === '{' || line[name.length] === ' ')) continue;
+    if (Object.entries(labels).every(([key, value]) => line.includes(`${key}="${value}"`))) {
+      sum += Number(line.slice(line.lastIndexOf(' ') + 1));
+    }
+  }
+  return sum;
+}
+
+/** Asks until it is so; for what happens a little later in another process. Fails after `withinMs`. */
+export async function eventually(
+  what: string,
+  holds: () => Promise<boolean> | boolean,
+  withinMs = 5_000,
+): Promise<void> {
+  const until = performance.now() + withinMs;
+  while (!(await holds())) {
+    if (performance.now() > until) throw new Error(`not within ${withinMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** An account whose models are passed on to a provider at `url` (with /v1). */
+export function selfHosted(name: string, url: string, models: readonly string[]): object {
+  return {
+    type: 'provider-account/self-hosted-model',
+    name,
+    integrations: models.map((model) => ({
+      name: model,
+      type: 'integration/model/self-hosted-model',
+      hosted_model_name: model,
+      url,
+      model_server: 'openai-compatible',
+      model_types: ['chat'],
+    })),
+  };
+}

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { check } from '../../../src/cli/check.ts';
+import { exampleKind, manifestFolder } from '../config/manifest-folder.ts';
+
+async function run(t: TestContext, files: Record<string, string>) {
+  const folder = manifestFolder(t, files);
+  let out = '';
+  let err = '';
+  const output = {
+    stdout: (text: string) => {
+      out += text;
+    },
+    stderr: (text: string) => {
+      err += text;
+    },
+  };
+  const code = await check([folder], output, { kinds: [exampleKind], environment: {} });
+  const shown = (text: string) => text.replaceAll(join(folder, '/'), '');
+  return { code, out: shown(out), err: shown(err) };
+}
+
+test('a good set of manifests exits 0 with counts', async (t) => {
+  const result = await run(t, { 'a.yaml': 'type: sluice/server', 'b.yaml': 'type: provider-account/example\nname: b' });
+  assert.deepEqual(result, { code: 0, out: '2 files, 0 faults, 0 warnings\n', err: '' });
+});
+
+test('each fault of each file is a line, and the exit code is 1', async (t) => {
+  const result = await run(t, {
+    'a.yaml': 'type: sluice/server\nthreads: 0',
+    'b.yaml': 'type: provider-account/example',
+  });
+  assert.equal(result.code, 1);
+  assert.match(
+    result.err,
+    /^a\.yaml:2:10 threads: .* — found 0; allowed: .*\nb\.yaml:1:1 name: this key is missing — .*\n$/,
+  );
+  assert.equal(result.out, '2 files, 2 faults, 0 warnings\n');
+});
+
+test('warnings alone exit 0 and say that they are warnings', async (t) => {
+  const result = await run(t, { 'a.yaml': 'type: sluice/server\nthread: 1\noperator: {admin_key: literal}' });
+  assert.equal(result.code, 0);
+  assert.equal(result.err, '');
+  assert.match(
+    result.out,
+    /a\.yaml:2:1 thread: warning: .*\na\.yaml:3:23 operator\.admin_key: warning: a secret .*\n1 file, 0 faults, 2 warnings\n$/,
+  );
+});
+
+test('no path at all is refused', async () => {
+  const ignore = () => undefined;
+  assert.equal(await check([], { stdout: ignore, stderr: ignore }, { kinds: [], environment: {} }), 1);
+});

@@ -1,0 +1,210 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { join, resolve } from 'node:path';
+import { test } from 'node:test';
+import { configurationPaths } from '../../../src/config/environment.ts';
+import { type LoadOptions, loadConfiguration } from '../../../src/config/load.ts';
+import { configurationOf, exampleKind, loadText, manifestFolder } from './manifest-folder.ts';
+
+const nothing: LoadOptions = { paths: [], environment: {}, kinds: [exampleKind], wellKnown: [] };
+
+function load(options: Partial<LoadOptions>) {
+  return loadConfiguration({ ...nothing, ...options });
+}
+
+test('with nothing configured every setting has its default', () => {
+  const result = load({ overrides: { threads: 3 } });
+  assert.ok('configuration' in result);
+  assert.deepEqual(result.configuration, {
+    server: {
+      listen: { host: '127.0.0.1', port: 8787 },
+      operator: { host: '127.0.0.1', port: 8788 },
+      threads: 3,
+      dataDir: resolve('data'),
+      store: { database: 'sqlite', counters: 'memory', blobs: 'disk' },
+      limits: {
+        maxBodyBytes: 33554432,
+        maxBodyMemoryBytes: 1073741824,
+        maxHeaderBytes: 16384,
+        maxInFlight: 16384,
+        highWatermarkBytes: 65536,
+        maxUpstreamConnections: 8192,
+        maxUpstreamQueue: 4096,
+        maxTranslateBytes: 33554432,
+      },
+      timeouts: {
+        bodyMs: 30000,
+        connectMs: 5000,
+        firstByteMs: 600000,
+        idleMs: 120000,
+        totalMs: 0,
+        writeMs: 60000,
+        drainMs: 30000,
+      },
+      log: { level: 'info', access: 'all' },
+      keepaliveCommentMs: 15000,
+      demo: 'auto',
+      retryReusedConnection: true,
+    },
+    keys: [],
+    accounts: [],
+  });
+  assert.deepEqual(result.warnings, []);
+});
+
+test('a whole configuration in several documents is read as it is written', (t) => {
+  const loaded = loadText(
+    t,
+    `type: sluice/server
+listen: {host: 0.0.0.0, port: 9000}
+threads: 2
+data_dir: ./state
+limits: {max_body_bytes: 1000}
+timeouts: {idle_ms: 0}
+log: {access: off}
+demo: false
+cors: {allowed_origins: ["https://app.example.com"]}
+---
+type: sluice/api-keys
+keys:
+  - {name: ci, key: "a key with spaces", subject: "virtualaccount:ci"}
+  - {name: bob, key_sha256: ${'AB'.repeat(32)}, subject: "user:bob@example.com", teams: [search], models: ["main/*"], metadata: {env: dev}}
+---
+type: provider-account/example
+name: main
+auth_data: {type: api-key, api_key: "\${env:MAIN_KEY}"}
+ownedBy: null
+integrations:
+  - {name: small, type: integration/model/example, model_id: small-1, model_types: [chat], cost: {metric: public_cost}}
+`,
+    { MAIN_KEY: 'sk-1' },
+  );
+  const { server, keys, accounts } = configurationOf(loaded);
+  assert.deepEqual(server.listen, { host: '0.0.0.0', port: 9000 });
+  assert.equal(server.operator.port, 9001);
+  assert.equal(server.dataDir, join(loaded.folder, 'state'));
+  assert.equal(server.limits.maxBodyBytes, 1000);
+  assert.equal(server.limits.maxInFlight, 16384);
+  assert.equal(server.timeouts.idleMs, 0);
+  assert.equal(server.log.access, 'off');
+  assert.equal(server.demo, false);
+  assert.deepEqual(server.cors, { allowedOrigins: ['https://app.example.com'], maxAgeSeconds: 600 });
+  assert.deepEqual(keys, [
+    {
+      name: 'ci',
+      keySha256: createHash('sha256').update('a key with spaces').digest('hex'),
+      subject: 'virtualaccount:ci',
+      teams: [],
+      metadata: {},
+    },
+    {
+      name: 'bob',
+      keySha256: 'ab'.repeat(32),
+      subject: 'user:bob@example.com',
+      teams: ['search'],
+      models: ['main/*'],
+      metadata: { env: 'dev' },
+    },
+  ]);
+  assert.deepEqual(JSON.parse(JSON.stringify(accounts)), [
+    {
+      type: 'provider-account/example',
+      name: 'main',
+      auth_data: { type: 'api-key', api_key: 'sk-1' },
+      integrations: [
+        {
+          type: 'integration/model/example',
+          name: 'small',
+          model_id: 'small-1',
+          model_types: ['chat'],
+          cost: { metric: 'public_cost' },
+        },
+      ],
+    },
+  ]);
+  assert.ok(structuredClone(configurationOf(loaded)));
+});
+
+test('the operator port follows the listen port: any free one beside any free one, the one before the last', () => {
+  const portFor = (port: number) => {
+    const result = load({ overrides: { port } });
+    return 'configuration' in result ? result.configuration.server.operator.port : undefined;
+  };
+  assert.deepEqual([portFor(8787), portFor(0), portFor(65535)], [8788, 0, 65534]);
+});
+
+test('the command line wins over the files and is checked as they are', (t) => {
+  const source = 'type: sluice/server\nlisten: {port: 1}\nthreads: 9\ndata_dir: x';
+  const loaded = loadText(t, source, {}, { overrides: { port: 2, threads: 1, dataDir: '/tmp/y' } });
+  const { server } = configurationOf(loaded);
+  assert.deepEqual([server.listen.port, server.threads, server.dataDir], [2, 1, '/tmp/y']);
+  const refused = loadText(t, source, {}, { overrides: { port: 65536 } });
+  assert.match(refused.faults[0] ?? '', /^command line port: .*found 65536; allowed: a whole number from 0 to 65535/);
+});
+
+test('automatic threads are the cores where the system spreads one port over threads, else one', (t) => {
+  const { server } = configurationOf(loadText(t, 'type: sluice/server\nthreads: auto'));
+  if (process.platform === 'linux') assert.ok(server.threads >= 1 && server.threads <= 256);
+  else assert.equal(server.threads, 1);
+});
+
+test('without any path an account is made for each well-known variable that is set', () => {
+  const wellKnown = ['ONE_KEY', 'TWO_KEY', 'THREE_KEY'].map((variable) => ({
+    variable,
+    account: variable.toLowerCase(),
+    manifest: (value: string) => ({
+      type: 'provider-account/example',
+      name: variable.toLowerCase(),
+      auth_data: { type: 'api-key', api_key: value },
+    }),
+  }));
+  const result = load({ wellKnown, environment: { ONE_KEY: 'a', TWO_KEY: '' } });
+  assert.ok('configuration' in result);
+  assert.deepEqual(
+    result.configuration.accounts.map((account) => account.name),
+    ['one_key'],
+  );
+  const refused = load({ wellKnown, environment: { ONE_KEY: ' hunter2' } });
+  assert.ok('faults' in refused);
+  assert.equal(refused.faults[0]?.file, 'environment variable ONE_KEY');
+  assert.doesNotMatch(JSON.stringify(refused.faults), /hunter2/);
+});
+
+test('with a path no account is made from the environment', (t) => {
+  const manifest = (value: string) => ({ type: 'provider-account/example', name: 'x', auth_data: value });
+  const wellKnown = [{ variable: 'ONE_KEY', account: 'x', manifest }];
+  const loaded = loadText(t, 'type: sluice/server', { ONE_KEY: 'a' }, { wellKnown });
+  assert.deepEqual(configurationOf(loaded).accounts, []);
+});
+
+test('of a folder its YAML files count, by name, without hidden ones and subfolders', (t) => {
+  const account = (name: string) => `type: provider-account/example\nname: ${name}\n`;
+  const folder = manifestFolder(t, {
+    'b.yml': account('b'),
+    'a.yaml': account('a'),
+    'c.txt': 'not: a manifest',
+    '.hidden.yaml': account('hidden'),
+    'deep/d.yaml': account('d'),
+    'folder.yaml/e.yaml': account('e'),
+  });
+  const result = load({ paths: [folder, join(folder, 'a.yaml')] });
+  assert.ok('configuration' in result);
+  assert.deepEqual(
+    result.configuration.accounts.map((found) => found.name),
+    ['a', 'b'],
+  );
+  assert.deepEqual(result.files, [join(folder, 'a.yaml'), join(folder, 'b.yml')]);
+});
+
+test('a path that does not exist is a fault, an empty folder a warning', (t) => {
+  const folder = manifestFolder(t);
+  const result = load({ paths: [folder, join(folder, 'missing.yaml')] });
+  assert.ok('faults' in result);
+  assert.match(result.faults[0]?.message ?? '', /no such file/);
+  assert.match(result.warnings[0]?.message ?? '', /holds no manifest/);
+});
+
+test('SLUICE_CONFIG is separated by colons', () => {
+  assert.deepEqual(configurationPaths({ SLUICE_CONFIG: '/a.yaml::/b' }), ['/a.yaml', '/b']);
+  assert.deepEqual(configurationPaths({}), []);
+});

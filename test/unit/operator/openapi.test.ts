@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { parse } from 'yaml';
+import { openapiDocument, openapiJson } from '../../../src/operator/openapi.ts';
+
+const given = new URL('../../../../shared/spec/ai-gateway.openapi.yaml', import.meta.url);
+const absent = existsSync(given) ? false : 'the shared folder is not there';
+
+type Node = { [key: string]: Node } | Node[] | string | number | boolean | null | undefined;
+
+function at(node: Node, ...path: string[]): Node {
+  for (const key of path)
+    node = typeof node === 'object' && node !== null && !Array.isArray(node) ? node[key] : undefined;
+  return node;
+}
+
+function keysAt(node: Node, ...path: string[]): string[] {
+  const found = at(node, ...path);
+  return typeof found === 'object' && found !== null ? Object.keys(found) : [];
+}
+
+const ours: Node = JSON.parse(openapiJson.toString());
+
+test('every reference of the document leads somewhere, and every component is used', () => {
+  const text = openapiJson.toString();
+  const references = new Set([...text.matchAll(/"\$ref":"#\/([^"]+)"/g)].map((match) => match[1]!));
+  for (const reference of references) assert.notEqual(at(ours, ...reference.split('/')), undefined, reference);
+  for (const kind of ['schemas', 'parameters', 'responses'] as const) {
+    for (const name of Object.keys(openapiDocument.components[kind])) {
+      // The chunk is named in prose: a stream has no schema of its own in OpenAPI 3.0.
+      if (name !== 'ChatCompletionChunk') assert.ok(references.has(`components/${kind}/${name}`), `${kind}/${name}`);
+    }
+  }
+});
+
+test('endpoints, parameters, answers and statuses of the given specification are all there', { skip: absent }, () => {
+  const theirs: Node = parse(readFileSync(given, 'utf8'));
+  for (const [path, method] of [
+    ['/chat/completions', 'post'],
+    ['/models', 'get'],
+  ] as const) {
+    const operation = ['paths', path, method];
+    assert.equal(at(ours, ...operation, 'operationId'), at(theirs, ...operation, 'operationId'));
+    for (const status of keysAt(theirs, ...operation, 'responses'))
+      assert.ok(keysAt(ours, ...operation, 'responses').includes(status), `${path} ${status}`);
+    for (const type of keysAt(theirs, ...operation, 'responses', '200', 'content'))
+      assert.ok(keysAt(ours, ...operation, 'responses', '200', 'content').includes(type), `${path} ${type}`);
+  }
+  for (const name of ['ChatCompletionRequest', 'ChatCompletionResponse', 'ModelObject']) {
+    const properties = ['components', 'schemas', name, 'properties'];
+    for (const property of keysAt(theirs, ...properties)) {
+      assert.ok(keysAt(ours, ...properties).includes(property), `${name}.${property}`);
+      for (const bound of ['type', 'minimum', 'maximum', 'default']) {
+        const expected = at(theirs, ...properties, property, bound);
+        if (expected !== undefined) assert.deepEqual(at(ours, ...properties, property, bound), expected, property);
+      }
+    }
+  }
+  const roles = [
+    'components',
+    'schemas',
+    'ChatCompletionRequest',
+    'properties',
+    'messages',
+    'items',
+    'properties',
+    'role',
+  ];
+  assert.deepEqual(at(ours, ...roles, 'enum'), at(theirs, ...roles, 'enum'));
+});

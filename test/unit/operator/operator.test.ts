@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { test } from 'node:test';
+import { openapiJson } from '../../../src/operator/openapi.ts';
+import { type OperatorOptions, startOperator } from '../../../src/operator/operator.ts';
+import { Metrics } from '../../../src/telemetry/metrics.ts';
+import { fullRecord } from '../telemetry/records.ts';
+
+function operatorOptions(changes: Partial<OperatorOptions> = {}): OperatorOptions {
+  return {
+    host: '127.0.0.1',
+    port: 0,
+    state: { relayThreads: 2, listeningThreads: 2, draining: false },
+    metrics: new Metrics({ inFlight: () => 3, bodyMemoryBytes: () => 0, logLinesDropped: () => 0 }),
+    openapi: openapiJson,
+    ...changes,
+  };
+}
+
+test('a gateway is ready when all relay threads listen and it does not drain; alive in any case', async () => {
+  const state = { relayThreads: 2, listeningThreads: 1, draining: false };
+  const operator = await startOperator(operatorOptions({ state }));
+  const base = `http://127.0.0.1:${operator.port}`;
+  try {
+    const waiting = await fetch(`${base}/readyz`);
+    assert.equal(waiting.status, 503);
+    assert.deepEqual(await waiting.json(), { status: 'not ready', reason: '1 of 2 relay threads listen' });
+    state.listeningThreads = 2;
+    assert.equal((await fetch(`${base}/readyz`)).status, 200);
+    state.draining = true;
+    assert.equal((await fetch(`${base}/readyz`)).status, 503);
+    assert.equal((await fetch(`${base}/livez`)).status, 200);
+  } finally {
+    await operator.close();
+  }
+});
+
+test('metrics show every record that was added, in Prometheus text', async () => {
+  const metrics = new Metrics({ inFlight: () => 3, bodyMemoryBytes: () => 0, logLinesDropped: () => 0 });
+  metrics.addAll([fullRecord()]);
+  const operator = await startOperator(operatorOptions({ metrics }));
+  try {
+    const answer = await fetch(`http://127.0.0.1:${operator.port}/metrics?x=1`);
+    assert.match(answer.headers.get('content-type') ?? '', /^text\/plain; version=0\.0\.4/);
+    const text = await answer.text();
+    assert.match(text, /^ai_gateway_requests_total\{model_name="openai-main\/gpt-4o",.*status_code="200"\} 1$/m);
+    assert.match(text, /^sluice_in_flight 3$/m);
+  } finally {
+    await operator.close();
+  }
+});
+
+test('an unknown path is 404 and a wrong method 405 with allow, both as JSON; no admin route exists', async () => {
+  const operator = await startOperator(operatorOptions());
+  const base = `http://127.0.0.1:${operator.port}`;
+  try {
+    for (const path of ['/', '/nothing', '/admin/keys', '/admin']) {
+      const answer = await fetch(base + path, { headers: { authorization: 'Bearer x' } });
+      assert.equal(answer.status, 404);
+      assert.partialDeepStrictEqual(await answer.json(), { error: { code: 'path_not_found' } });
+    }
+    const wrong = await fetch(`${base}/metrics`, { method: 'POST', body: 'x'.repeat(100) });
+    assert.equal(wrong.status, 405);
+    assert.equal(wrong.headers.get('allow'), 'GET, HEAD');
+    assert.partialDeepStrictEqual(await wrong.json(), { error: { code: 'method_not_allowed' } });
+    const head = await fetch(`${base}/openapi.json`, { method: 'HEAD' });
+    assert.equal(head.headers.get('content-length'), String(openapiJson.length));
+  } finally {
+    await operator.close();
+  }
+});
+
+test('a metric that cannot be rendered is an internal error, logged, and the port lives on', async () => {
+  const lines: unknown[] = [];
+  const log = { debug() {}, info() {}, warn() {}, error: (fields: object) => lines.push(fields) };
+  const metrics = { contentType: 'text/plain', render: () => Promise.reject(new Error('broken')) };
+  const operator = await startOperator(operatorOptions({ metrics, log }));
+  try {
+    const answer = await fetch(`http://127.0.0.1:${operator.port}/metrics`);
+    assert.equal(answer.status, 500);
+    assert.ok(!(await answer.text()).includes('broken'));
+    assert.equal(lines.length, 1);
+    assert.equal((await fetch(`http://127.0.0.1:${operator.port}/livez`)).status, 200);
+  } finally {
+    await operator.close();
+  }
+});
+
+test('a port in use is named with its setting', async () => {
+  const first = await startOperator(operatorOptions());
+  try {
+    await assert.rejects(startOperator(operatorOptions({ port: first.port })), (error: Error) => {
+      assert.match(error.message, new RegExp(`127\\.0\\.0\\.1:${first.port} is in use.*operator\\.port`));
+      return true;
+    });
+  } finally {
+    await first.close();
+  }
+});
+
+test('a header block over the bound is refused and its connection closed', async () => {
+  const operator = await startOperator(operatorOptions());
+  try {
+    const socket = connect(operator.port, '127.0.0.1');
+    socket.write(`GET /livez HTTP/1.1\r\nhost: a\r\nx-long: ${'a'.repeat(20_000)}\r\n\r\n`);
+    let text = '';
+    socket.on('data', (chunk) => {
+      text += chunk;
+    });
+    socket.on('error', () => {});
+    await once(socket, 'close');
+    assert.match(text, /^HTTP\/1\.1 431 /);
+  } finally {
+    await operator.close();
+  }
+});
+
+test('closing does not wait for a client that keeps its connection', async () => {
+  const operator = await startOperator(operatorOptions());
+  const socket = connect(operator.port, '127.0.0.1');
+  await once(socket, 'connect');
+  const closed = once(socket, 'close');
+  await operator.close();
+  await closed;
+});

@@ -1,0 +1,325 @@
+import assert from 'node:assert/strict';
+import { createHash, createHmac, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
+import { describe, it } from 'node:test';
+import type { ConfiguredKey } from '../../../src/config/configuration.ts';
+import { GatewayError } from '../../../src/core/errors.ts';
+import type { OrError, Principal } from '../../../src/core/exchange.ts';
+import { KeyRing, type KeyRingOptions, presentedKey } from '../../../src/policy/authenticate.ts';
+
+const signing = generateKeyPairSync('ed25519');
+const stranger = generateKeyPairSync('ed25519');
+const publicKeyPem = signing.publicKey.export({ type: 'spki', format: 'pem' }).toString();
+const keyId = 'kid-1';
+const NOW = 1_800_000_000_000;
+const nowSeconds = NOW / 1000;
+
+const json = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
+const goodHeader = { alg: 'EdDSA', kid: keyId, typ: 'JWT' };
+const goodClaims = {
+  iss: 'sluice',
+  aud: 'sluice',
+  sub: 'virtualaccount:ci',
+  jti: 'key_1',
+  iat: nowSeconds - 60,
+  exp: nowSeconds + 60,
+  teams: ['search'],
+  models: ['openai/*'],
+  metadata: { env: 'dev' },
+};
+const token = (claims: object, header: object = goodHeader, privateKey = signing.privateKey) => {
+  const text = `${json(header)}.${json(claims)}`;
+  return `${text}.${sign(null, Buffer.from(text), privateKey).toString('base64url')}`;
+};
+const configuredKey = (key: string, more: Partial<ConfiguredKey> = {}): ConfiguredKey => ({
+  name: 'configured',
+  keySha256: createHash('sha256').update(key).digest('hex'),
+  subject: 'user:bob@example.com',
+  teams: [],
+  metadata: {},
+  ...more,
+});
+const ringOf = (options: Partial<KeyRingOptions> = {}) =>
+  new KeyRing({ configured: [], publicKeys: [{ keyId, publicKeyPem }], revokedIds: [], now: () => NOW, ...options });
+const code = (answer: OrError<Principal>) => (answer instanceof GatewayError ? answer.code : undefined);
+const detail = (answer: OrError<Principal>) => (answer instanceof GatewayError ? answer.context.detail : undefined);
+
+describe('a configured key', () => {
+  it('is accepted whatever printable characters it holds, and stands for its principal', () => {
+    for (const key of ['s3cret', 'two words  and three', '~!@#$%^&*()_+{}|:"<>?`-=[]\\;\',./', 'a.b.c', 'clé ✓']) {
+      const ring = ringOf({ configured: [configuredKey('other'), configuredKey(key, { name: 'this', teams: ['t'] })] });
+      const expected = {
+        subject: 'user:bob@example.com',
+        keyId: 'this',
+        teams: ['t'],
+        models: undefined,
+        metadata: {},
+      };
+      assert.deepEqual(ring.lookup(key), expected);
+      assert.equal(ring.lookup(key), ring.lookup(key), 'one principal for all its exchanges');
+    }
+  });
+
+  it('given by an upper-case digest is the same key', () => {
+    const key = configuredKey('s3cret');
+    assert.equal(
+      code(ringOf({ configured: [{ ...key, keySha256: key.keySha256.toUpperCase() }] }).lookup('s3cret')),
+      undefined,
+    );
+  });
+
+  it('that is wrong in one letter, cut, longer, or the digest itself, is refused', () => {
+    const ring = ringOf({ configured: [configuredKey('s3cret')] });
+    for (const wrong of ['', 's3creu', 's3cre', 's3crett', ' s3cret', 'S3CRET', configuredKey('s3cret').keySha256])
+      assert.equal(code(ring.lookup(wrong)), 'invalid_api_key', wrong);
+  });
+
+  it('that a reload took away is refused from the next request on, while verified tokens stay known', () => {
+    const ring = ringOf({ configured: [configuredKey('old')], checksAtOnce: 1, checksPerSecond: 0 });
+    const text = token(goodClaims);
+    assert.deepEqual([code(ring.lookup('old')), code(ring.lookup(text))], [undefined, undefined]);
+    ring.setConfigured([configuredKey('new')]);
+    assert.deepEqual(
+      ['old', 'new', text].map((key) => code(ring.lookup(key))),
+      ['invalid_api_key', undefined, undefined],
+    );
+  });
+
+  it('that is wrong costs the same beside 20,000 configured keys as beside one', () => {
+    const many = ringOf({ configured: Array.from({ length: 20_000 }, (_, index) => configuredKey(`key-${index}`)) });
+    const one = ringOf({ configured: [configuredKey('key-0')] });
+    const wrong = Array.from({ length: 2000 }, (_, index) => `wrong-${index}`);
+    const cost = (ring: KeyRing) => {
+      const rounds = Array.from({ length: 7 }, () => {
+        const startedAt = performance.now();
+        for (const key of wrong) ring.lookup(key);
+        return performance.now() - startedAt;
+      });
+      return Math.min(...rounds);
+    };
+    // Trying one after the other would be some thousand times as much; the room is for a busy machine.
+    assert.ok(cost(many) < 10 * cost(one));
+  });
+
+  it('is remembered, a wrong one leaves nothing behind', () => {
+    const ring = ringOf({ configured: [configuredKey('s3cret')] });
+    ring.lookup('s3cret');
+    for (let index = 0; index < 100_000; index += 1) ring.lookup(`wrong-${index}`);
+    assert.deepEqual(ring.memory, { remembered: 1, rejected: 0 });
+  });
+});
+
+describe('a token', () => {
+  it('signed by us stands for the principal it names, and is verified once', () => {
+    const ring = ringOf({ checksAtOnce: 1, checksPerSecond: 0 });
+    const text = token(goodClaims);
+    const principal = ring.lookup(text);
+    assert.deepEqual(principal, {
+      subject: 'virtualaccount:ci',
+      keyId: 'key_1',
+      teams: ['search'],
+      models: ['openai/*'],
+      metadata: { env: 'dev' },
+    });
+    for (let round = 0; round < 10; round += 1) assert.equal(ring.lookup(text), principal);
+  });
+
+  it('without teams, models, metadata and expiry may use all models for good', () => {
+    const { iss, aud, sub, jti, iat } = goodClaims;
+    const ring = ringOf({ now: () => NOW + 1e12 });
+    const expected = { subject: sub, keyId: jti, teams: [], models: undefined, metadata: {} };
+    assert.deepEqual(ring.lookup(token({ iss, aud, sub, jti, iat })), expected);
+  });
+
+  const good = token(goodClaims);
+  const [head = '', body = '', signature = ''] = good.split('.');
+  const hs256 = (secret: string | Buffer) => {
+    const text = `${json({ ...goodHeader, alg: 'HS256' })}.${body}`;
+    return `${text}.${createHmac('sha256', secret).update(text).digest('base64url')}`;
+  };
+  const without = (name: keyof typeof goodClaims) => ({ ...goodClaims, [name]: undefined });
+  const forged: Record<string, string> = {
+    'none at all': '',
+    'two dots': '..',
+    garbage: randomBytes(300).toString('latin1'),
+    'no signature': `${head}.${body}.`,
+    'two segments': `${head}.${body}`,
+    'four segments': `${good}.x`,
+    'a wrong signature': `${head}.${body}.${randomBytes(64).toString('base64url')}`,
+    'a cut signature': good.slice(0, -2),
+    'a signature written another way': `${good.slice(0, -1)}${signature.endsWith('A') ? 'B' : String.fromCharCode(signature.charCodeAt(85) + 1)}`,
+    'foreign letters in the signature': `${head}.${body}.${signature.slice(0, 40)}!${signature.slice(40)}`,
+    'padding behind the signature': `${good}==`,
+    'other claims under a good signature': `${head}.${json({ ...goodClaims, sub: 'user:root@example.com' })}.${signature}`,
+    'another signer': token(goodClaims, goodHeader, stranger.privateKey),
+    'alg none': `${json({ ...goodHeader, alg: 'none' })}.${body}.`,
+    'alg none with a signature': token(goodClaims, { ...goodHeader, alg: 'none' }),
+    'alg in small letters': token(goodClaims, { ...goodHeader, alg: 'eddsa' }),
+    'HS256 signed with the public key': hs256(publicKeyPem),
+    'HS256 signed with the raw public key': hs256(signing.publicKey.export({ type: 'spki', format: 'der' })),
+    'an unknown kid': token(goodClaims, { ...goodHeader, kid: 'kid-2' }),
+    'no kid': token(goodClaims, { alg: 'EdDSA', typ: 'JWT' }),
+    'no typ': token(goodClaims, { alg: 'EdDSA', kid: keyId }),
+    'a key of its own in the header': token(goodClaims, {
+      ...goodHeader,
+      jwk: stranger.publicKey.export({ format: 'jwk' }),
+    }),
+    'a critical extension': token(goodClaims, { ...goodHeader, crit: ['b64'], b64: false }),
+    'another issuer': token({ ...goodClaims, iss: 'someone' }),
+    'no issuer': token(without('iss')),
+    'another audience': token({ ...goodClaims, aud: 'someone' }),
+    'no audience': token(without('aud')),
+    'no subject': token(without('sub')),
+    'a subject of no kind': token({ ...goodClaims, sub: 'bob' }),
+    'a subject of an unknown kind': token({ ...goodClaims, sub: 'admin:bob' }),
+    'a subject with a line break': token({ ...goodClaims, sub: 'user:bob\nroot' }),
+    'no id': token(without('jti')),
+    'an expiry that is no number': token({ ...goodClaims, exp: '2999-01-01' }),
+    'claims that are no object': token([1, 2]),
+    'an expiry that is past': token({ ...goodClaims, exp: nowSeconds }),
+    'a start in the future': token({ ...goodClaims, nbf: nowSeconds + 31 }),
+    'a megabyte': token({ ...goodClaims, metadata: { big: 'x'.repeat(1_000_000) } }),
+  };
+  for (const [what, text] of Object.entries(forged)) {
+    it(`with ${what} is refused, the first time and the second`, () => {
+      const ring = ringOf();
+      assert.equal(code(ring.lookup(text)), 'invalid_api_key');
+      assert.equal(code(ring.lookup(text)), 'invalid_api_key');
+      assert.equal(ring.memory.remembered, 0);
+    });
+  }
+
+  it('that is refused is never repeated in the error', () => {
+    for (const text of Object.values(forged)) {
+      const answer = ringOf().lookup(text);
+      assert.ok(answer instanceof GatewayError);
+      if (text.length > 20) assert.ok(!JSON.stringify([answer, answer.message]).includes(text.slice(0, 20)));
+    }
+  });
+
+  it('that expires while it is remembered is refused from that millisecond on, and not checked again', () => {
+    let now = NOW;
+    const ring = ringOf({ now: () => now, checksAtOnce: 2, checksPerSecond: 0 });
+    const text = token(goodClaims);
+    now = NOW + 59_999;
+    assert.equal(code(ring.lookup(text)), undefined);
+    now = NOW + 60_000;
+    for (let round = 0; round < 5; round += 1) assert.equal(detail(ring.lookup(text)), 'It has expired.');
+    assert.deepEqual(ring.memory, { remembered: 0, rejected: 1 });
+  });
+
+  it('that is not valid yet is accepted once its time has come, or 30 seconds before', () => {
+    let now = NOW;
+    const ring = ringOf({ now: () => now });
+    const text = token({ ...goodClaims, nbf: nowSeconds + 40 });
+    assert.equal(detail(ring.lookup(text)), 'It is not valid yet.');
+    now = NOW + 10_000;
+    assert.equal(code(ring.lookup(text)), undefined);
+  });
+
+  it('that is revoked is refused from the next request on, and the others stay known', () => {
+    const ring = ringOf({ checksAtOnce: 3, checksPerSecond: 0 });
+    const one = token(goodClaims);
+    const two = token({ ...goodClaims, jti: 'key_2' });
+    for (const text of [one, two]) assert.equal(code(ring.lookup(text)), undefined);
+    ring.setRevoked(['key_1']);
+    for (let round = 0; round < 5; round += 1) {
+      assert.equal(detail(ring.lookup(one)), 'It was revoked.');
+      assert.equal(code(ring.lookup(two)), undefined);
+    }
+  });
+
+  it('that was revoked before it was ever seen is refused, until the list names it no more', () => {
+    const ring = ringOf({ revokedIds: ['key_1'] });
+    const text = token(goodClaims);
+    assert.equal(code(ring.lookup(text)), 'invalid_api_key');
+    ring.setRevoked([]);
+    assert.equal(code(ring.lookup(text)), undefined);
+  });
+
+  it('of either signing key is accepted while they are rotated, and of none where there is none', () => {
+    const second = stranger.publicKey.export({ type: 'spki', format: 'pem' }).toString();
+    const ring = ringOf({
+      publicKeys: [
+        { keyId, publicKeyPem },
+        { keyId: 'kid-2', publicKeyPem: second },
+      ],
+    });
+    assert.equal(code(ring.lookup(token(goodClaims))), undefined);
+    assert.equal(code(ring.lookup(token(goodClaims, { ...goodHeader, kid: 'kid-2' }, stranger.privateKey))), undefined);
+    assert.equal(code(ring.lookup(token(goodClaims, goodHeader, stranger.privateKey))), 'invalid_api_key');
+    assert.equal(code(ringOf({ publicKeys: [] }).lookup(token(goodClaims))), 'invalid_api_key');
+  });
+});
+
+describe('a flood of forged tokens', () => {
+  const forgedHead = `${json(goodHeader)}.${json(goodClaims)}`;
+  const forge = (index: number) => {
+    const bytes = Buffer.alloc(64);
+    bytes.writeUInt32LE(index);
+    return `${forgedHead}.${bytes.toString('base64url')}`;
+  };
+
+  it('costs no more signature checks than the allowance: the rest is told to come again', () => {
+    const ring = ringOf({ checksAtOnce: 50 });
+    const answers = Array.from({ length: 1000 }, (_, index) => ring.lookup(forge(index)));
+    assert.equal(answers.filter((answer) => code(answer) === 'invalid_api_key').length, 50);
+    const refused = answers.filter((answer) => code(answer) === 'overloaded');
+    assert.equal(refused.length, 950);
+    assert.ok(refused.every((answer) => answer instanceof GatewayError && answer.status === 503));
+    assert.ok(refused.every((answer) => answer instanceof GatewayError && answer.context.retryAfterMs === 1000));
+  });
+
+  it('does not touch keys that are known, and a genuine unseen one gets in when it comes again', () => {
+    let now = NOW;
+    const ring = ringOf({ now: () => now, configured: [configuredKey('s3cret')], checksAtOnce: 10 });
+    const known = token(goodClaims);
+    const late = token({ ...goodClaims, jti: 'late' });
+    ring.lookup(known);
+    for (let index = 0; index < 100; index += 1) ring.lookup(forge(index));
+    assert.deepEqual(
+      [known, 's3cret', late].map((key) => code(ring.lookup(key))),
+      [undefined, undefined, 'overloaded'],
+    );
+    now += 1000;
+    assert.equal(code(ring.lookup(late)), undefined);
+  });
+
+  it('of the same token is one check', () => {
+    const ring = ringOf({ checksAtOnce: 1, checksPerSecond: 0 });
+    for (let round = 0; round < 100; round += 1) assert.equal(code(ring.lookup(forge(1))), 'invalid_api_key');
+  });
+
+  it('under kids that are not ours costs no check and leaves nothing behind', () => {
+    const ring = ringOf({ checksAtOnce: 0, checksPerSecond: 0 });
+    for (let index = 0; index < 10_000; index += 1)
+      assert.equal(code(ring.lookup(`${json({ ...goodHeader, kid: `k${index}` })}.e30.e30`)), 'invalid_api_key');
+    assert.deepEqual(ring.memory, { remembered: 0, rejected: 0 });
+  });
+
+  it('of 100,000 distinct ones leaves a bounded memory', () => {
+    const ring = ringOf({ checksAtOnce: 100_000 });
+    // A signature whose second half is not below the group order is thrown out early, so this stays quick.
+    const text = Buffer.alloc(64, 0xff);
+    for (let index = 0; index < 100_000; index += 1) {
+      text.writeUInt32LE(index);
+      ring.lookup(`${forgedHead}.${text.toString('base64url')}`);
+    }
+    assert.ok(ring.memory.rejected <= 16_384 && ring.memory.rejected >= 8192);
+  });
+});
+
+describe('the key a request carries', () => {
+  it('is that of the bearer scheme in any case, spaces inside kept', () => {
+    for (const scheme of ['Bearer', 'bearer', 'BEARER'])
+      assert.equal(presentedKey(`${scheme} a b  c`, 'x', 'y'), 'a b  c');
+    assert.equal(presentedKey('Bearer   k', undefined, undefined), 'k');
+  });
+
+  it('is x-api-key where no bearer key was sent, else api-key', () => {
+    for (const authorization of [undefined, '', 'Bearer', 'Bearer ', 'Basic abc', 'Bearerabc']) {
+      assert.equal(presentedKey(authorization, 'x', 'y'), 'x');
+      assert.equal(presentedKey(authorization, '', 'y'), 'y');
+      assert.equal(presentedKey(authorization, undefined, ''), undefined);
+    }
+  });
+});

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { compilePatterns } from '../../../src/policy/model-pattern.ts';
+
+const covered: [pattern: string, model: string][] = [
+  ['a/b', 'a/b'],
+  ['*', 'a/b'],
+  ['**', ''],
+  ['a/*', 'a/'],
+  ['a/*', 'a/b/c'],
+  ['*/gpt-4o', 'openai/gpt-4o'],
+  ['*4o*', '4o'],
+  ['a*b*c', 'abc'],
+  ['a*b*c', 'a-b-b-c'],
+  ['a*bc*c', 'abcbcc'],
+  ['a**c', 'ac'],
+  ['*aa*aa*', 'aaaa'],
+  ['a.c', 'a.c'],
+];
+const uncovered: [pattern: string, model: string][] = [
+  ['a/b', 'a/bc'],
+  ['a/b', 'A/b'],
+  ['a/*', 'a'],
+  ['a/*', 'ab/c'],
+  ['*/gpt-4o', 'openai/gpt-4o-mini'],
+  ['ab*ba', 'aba'],
+  ['*aa*aa*', 'aaa'],
+  ['a*b*c', 'acb'],
+  ['a*bc*c', 'abc'],
+  ['a.c', 'abc'],
+  ['', 'a'],
+];
+
+describe('a model pattern', () => {
+  for (const [pattern, model] of covered)
+    it(`'${pattern}' covers '${model}'`, () => assert.equal(compilePatterns([pattern])(model), true));
+  for (const [pattern, model] of uncovered)
+    it(`'${pattern}' does not cover '${model}'`, () => assert.equal(compilePatterns([pattern])(model), false));
+
+  it('covers what any of its list covers, and an empty list nothing', () => {
+    const matches = compilePatterns(['a/b', 'c/*', '*/e']);
+    assert.deepEqual(['a/b', 'c/d', 'd/e', 'f/g'].map(matches), [true, true, true, false]);
+    assert.equal(compilePatterns([])('a/b'), false);
+  });
+
+  it('agrees with a regular expression on every short pattern and name', () => {
+    const words = (letters: string, length: number): string[] =>
+      length === 0
+        ? ['']
+        : ['', ...[...letters].flatMap((letter) => words(letters, length - 1).map((w) => letter + w))];
+    const models = [...new Set(words('ab', 5))];
+    for (const pattern of new Set(words('ab*', 4))) {
+      const expression = new RegExp(`^${pattern.replaceAll('*', '.*')}$`);
+      const matches = compilePatterns([pattern]);
+      for (const model of models) assert.equal(matches(model), expression.test(model), `${pattern} on ${model}`);
+    }
+  });
+
+  it('of many stars does not backtrack', () => {
+    const matches = compilePatterns([`${'a*'.repeat(100)}b`]);
+    const startedAt = performance.now();
+    for (let round = 0; round < 100; round += 1) matches('a'.repeat(256));
+    assert.ok(performance.now() - startedAt < 1000);
+  });
+
+  it('list is compiled once', () => {
+    const patterns = ['a/*'];
+    assert.equal(compilePatterns(patterns), compilePatterns(patterns));
+  });
+});

@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, open, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { sql } from 'kysely';
+import { insertKey } from '../../../src/store/api-keys.ts';
+import { openDatabase } from '../../../src/store/database.ts';
+import { MIGRATIONS } from '../../../src/store/migrations.ts';
+import { StoreFault } from '../../../src/store/store-fault.ts';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'sluice-database-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+const key = (id: string) => ({ id, subject: 'user:a@b.c', teams: [], metadata: {}, createdAt: new Date() });
+
+describe('the database', () => {
+  it('makes its folder and file for this user alone', async () => {
+    const dataDir = join(folder, 'deep', 'data');
+    await (await openDatabase(dataDir)).close();
+    assert.equal((await stat(dataDir)).mode & 0o777, 0o700);
+    assert.equal((await stat(join(dataDir, 'sluice.db'))).mode & 0o777, 0o600);
+  });
+
+  it('leaves the mode of a folder that exists', async () => {
+    await mkdir(join(folder, 'shared'), { mode: 0o750 });
+    await (await openDatabase(join(folder, 'shared'))).close();
+    assert.equal((await stat(join(folder, 'shared'))).mode & 0o777, 0o750);
+  });
+
+  it('writes ahead and through to the disk', async () => {
+    const database = await openDatabase(folder);
+    const one = async (pragma: string) =>
+      Object.values((await sql<object>`pragma ${sql.raw(pragma)}`.execute(database.query)).rows[0] ?? {})[0];
+    assert.deepEqual(
+      [await one('journal_mode'), await one('synchronous'), await one('busy_timeout')],
+      ['wal', 2, 5000],
+    );
+    await database.close();
+  });
+
+  it('keeps what was written, and is brought to the newest form once', async () => {
+    for (const id of ['key_1', 'key_2']) {
+      const database = await openDatabase(folder);
+      await insertKey(database, key(id));
+      await database.close();
+    }
+    const database = await openDatabase(folder);
+    const rows = await database.query.selectFrom('api_keys').select('id').orderBy('id').execute();
+    assert.deepEqual(
+      rows.map((row) => row.id),
+      ['key_1', 'key_2'],
+    );
+    await database.close();
+  });
+
+  it('opened by many at once is made once, and all of them can write', async () => {
+    const databases = await Promise.all(Array.from({ length: 5 }, () => openDatabase(folder)));
+    await Promise.all(databases.map((database, index) => insertKey(database, key(`key_${index}`))));
+    const rows = await databases[0]!.query.selectFrom('api_keys').select('id').execute();
+    assert.equal(rows.length, 5);
+    await Promise.all(databases.map((database) => database.close()));
+  });
+
+  it('rolls a transaction back whole', async () => {
+    const database = await openDatabase(folder);
+    const failing = database.query.transaction().execute(async (transaction) => {
+      await insertKey({ ...database, query: transaction }, key('key_1'));
+      throw new Error('midway');
+    });
+    await assert.rejects(failing, /midway/);
+    assert.deepEqual(await database.query.selectFrom('api_keys').select('id').execute(), []);
+    await database.close();
+  });
+
+  it('has a mark that moves with every write, its own and those of others, and with nothing else', async () => {
+    const [ours, theirs] = [await openDatabase(folder), await openDatabase(folder)];
+    const before = await ours.changeMark();
+    await ours.query.selectFrom('api_keys').selectAll().execute();
+    assert.equal(await ours.changeMark(), before);
+    await insertKey(theirs, key('key_1'));
+    const between = await ours.changeMark();
+    assert.notEqual(between, before);
+    await insertKey(ours, key('key_2'));
+    assert.notEqual(await ours.changeMark(), between);
+    await Promise.all([ours.close(), theirs.close()]);
+  });
+
+  it('never changes a migration that was released', () => {
+    assert.deepEqual(Object.keys(MIGRATIONS), [...Object.keys(MIGRATIONS)].sort());
+    assert.equal(Object.keys(MIGRATIONS)[0], '0001-api-keys');
+  });
+});
+
+describe('a database that cannot be used is refused with its path and a remedy:', () => {
+  const refused = (dataDir: string) =>
+    assert.rejects(openDatabase(dataDir), (error) => {
+      assert.ok(error instanceof StoreFault, String(error));
+      assert.ok(error.message.includes(dataDir), error.message);
+      return true;
+    });
+
+  it('one that is not a database', async () => {
+    await writeFile(join(folder, 'sluice.db'), 'this is a text that somebody put here by mistake. '.repeat(100));
+    await refused(folder);
+  });
+
+  it('one whose pages are damaged', async () => {
+    const database = await openDatabase(folder);
+    await insertKey(database, key('key_1'));
+    await database.close();
+    const file = await open(join(folder, 'sluice.db'), 'r+');
+    await file.write(Buffer.alloc(4096 - 100, 0xee), 0, 4096 - 100, 100);
+    await file.close();
+    await refused(folder);
+  });
+
+  it('one that is a folder', async () => {
+    await mkdir(join(folder, 'sluice.db'));
+    await refused(folder);
+  });
+
+  it('one of a newer version', async () => {
+    const database = await openDatabase(folder);
+    await sql`insert into kysely_migration (name, timestamp) values ('9999-later', '')`.execute(database.query);
+    await database.close();
+    await refused(folder);
+  });
+
+  it('a data folder that is a file', async () => {
+    await writeFile(join(folder, 'data'), '');
+    await refused(join(folder, 'data'));
+  });
+});

@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import { createAccessLog } from '../../../src/telemetry/access-log.ts';
+import { createLog } from '../../../src/telemetry/log.ts';
+import { fullRecord, plainRecord } from './records.ts';
+
+function capture() {
+  const lines: string[] = [];
+  return { lines, destination: { write: (line: string) => lines.push(line) } };
+}
+
+test('every exchange is one line of JSON with what is known of it', () => {
+  const { lines, destination } = capture();
+  const log = createAccessLog('all', destination);
+  log.add(fullRecord());
+  log.add(plainRecord());
+  assert.equal(lines.length, 2);
+  const [full, plain] = lines.map((line) => JSON.parse(line));
+  assert.partialDeepStrictEqual(full, {
+    msg: 'exchange',
+    'http.response.status_code': 200,
+    'gen_ai.request.model': 'openai-main/gpt-4o',
+    'gen_ai.usage.input_tokens': 100,
+    'gen_ai.usage.cache_read.input_tokens': 0,
+    'sluice.cost.usd': 1.23456789,
+    'error.type': 'idle_timeout',
+    'user.id': 'virtualaccount:ci',
+  });
+  assert.ok(!('gen_ai.usage.input_tokens' in plain) && !('sluice.cost.usd' in plain));
+});
+
+test('access: errors keeps failures and clients that left, off keeps nothing, a reload changes it', () => {
+  const { lines, destination } = capture();
+  const log = createAccessLog('errors', destination);
+  log.add(plainRecord());
+  log.add(plainRecord({ status: 404, outcome: 'error' }));
+  log.add(plainRecord({ status: 200, outcome: 'cut' }));
+  log.add(plainRecord({ status: 499, outcome: 'client-closed' }));
+  assert.equal(lines.length, 3);
+  log.mode = 'off';
+  log.add(plainRecord({ status: 500, outcome: 'error' }));
+  assert.equal(lines.length, 3);
+});
+
+test('what a client chose cannot make a line of its own, nor a long one', () => {
+  const { lines, destination } = capture();
+  const text = `"\n{"level":"error"}\u2028\ud800${'x'.repeat(100_000)}`;
+  createAccessLog('all', destination).add(
+    fullRecord({ requestId: text, model: text, subject: text, path: text, method: text, errorDetail: text }),
+  );
+  assert.equal(lines.length, 1);
+  assert.equal(lines[0]!.indexOf('\n'), lines[0]!.length - 1);
+  assert.ok(lines[0]!.length < 6000);
+  assert.ok(JSON.parse(lines[0]!)['http.request.id'].startsWith('"\n{"level":"error"}'));
+});
+
+test('the process log keeps to its level, names its thread and shows what was thrown', () => {
+  const { lines, destination } = capture();
+  const log = createLog('warn', destination, 3);
+  log.info({}, 'not shown');
+  log.error({ code: 'internal_error', cause: new Error('broken') }, 'failed');
+  log.level = 'info';
+  log.info({ n: 1 }, 'shown');
+  const [error, info] = lines.map((line) => JSON.parse(line));
+  assert.partialDeepStrictEqual(error, { level: 'error', thread: 3, msg: 'failed', cause: { message: 'broken' } });
+  assert.match(error.cause.stack, /broken/);
+  assert.partialDeepStrictEqual(info, { level: 'info', n: 1, msg: 'shown' });
+});
+
+const script = (body: string) => `
+  import { bufferedDestination } from ${JSON.stringify(new URL('../../../src/telemetry/line-destination.ts', import.meta.url).href)};
+  import { createLog } from ${JSON.stringify(new URL('../../../src/telemetry/log.ts', import.meta.url).href)};
+  const destination = bufferedDestination();
+  const log = createLog('info', destination);
+  ${body}`;
+
+function run(body: string) {
+  return spawn(process.execPath, ['--input-type=module', '-e', script(body)], {
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+  });
+}
+
+test('lines that wait in the buffer are written at exit', async () => {
+  const child = run(`for (let n = 0; n < 1000; n++) log.info({ n }, 'line'); process.exit(0);`);
+  let text = '';
+  for await (const chunk of child.stdout!) text += chunk;
+  const lines = text.trimEnd().split('\n');
+  assert.equal(lines.length, 1000);
+  assert.equal(JSON.parse(lines[999]!).n, 999);
+});
+
+test('a single line is written without waiting for more', async () => {
+  const child = run(`log.info({}, 'alone'); setInterval(() => {}, 1000);`);
+  const begin = performance.now();
+  const [chunk] = await once(child.stdout!, 'data');
+  assert.match(String(chunk), /"msg":"alone"/);
+  assert.ok(performance.now() - begin < 5000);
+  child.kill('SIGKILL');
+});
+
+test('a reader that does not read costs a bounded buffer, and what is lost is counted', async () => {
+  const child = run(`
+    const text = 'x'.repeat(10_000);
+    for (let n = 0; n < 3000; n++) {
+      log.info({ text }, 'line');
+      if (n % 100 === 0) await new Promise(setImmediate);
+    }
+    process.send(destination.dropped);`);
+  const [dropped] = await once(child, 'message');
+  // 30 MB were written: 8 MiB are kept, the pipe takes a little.
+  assert.ok(dropped > 2000 && dropped < 2300, `${dropped} lines dropped`);
+  child.kill('SIGKILL');
+});

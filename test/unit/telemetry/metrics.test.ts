@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Metrics } from '../../../src/telemetry/metrics.ts';
+import { EventLoopProbe } from '../../../src/telemetry/thread-stats.ts';
+import { fullRecord, plainRecord } from './records.ts';
+
+function newMetrics(maxSeries?: number): Metrics {
+  return new Metrics({ maxSeries, inFlight: () => 5, bodyMemoryBytes: () => 4096, logLinesDropped: () => 1 });
+}
+
+/** Samples by name with labels, as written. */
+async function scrape(metrics: Metrics): Promise<Map<string, number>> {
+  const samples = new Map<string, number>();
+  for (const line of (await metrics.render()).split('\n')) {
+    if (line === '' || line.startsWith('#')) continue;
+    const space = line.lastIndexOf(' ');
+    const name = line.slice(0, space);
+    assert.ok(!samples.has(name), `${name} twice`);
+    samples.set(name, Number(line.slice(space + 1)));
+  }
+  return samples;
+}
+
+const ci = 'model_name="openai-main/gpt-4o",tenant_name="default",username="virtualaccount:ci"';
+
+test('requests, tokens, cost and latencies of records stand under the reference names', async () => {
+  const metrics = newMetrics();
+  const changes = { errorCode: undefined, errorDetail: undefined };
+  metrics.addAll([fullRecord(changes), fullRecord({ ...changes, stream: false, overheadMs: 0.02 })]);
+  const samples = await scrape(metrics);
+  assert.equal(samples.get(`ai_gateway_requests_total{${ci},status_code="200"}`), 2);
+  assert.equal(samples.get(`ai_gateway_input_tokens_total{${ci}}`), 200);
+  assert.equal(samples.get(`ai_gateway_output_tokens_total{${ci}}`), 40);
+  assert.equal(samples.get(`ai_gateway_request_cost_total{${ci}}`), 2.46913578);
+  assert.equal(samples.get(`ai_gateway_request_processing_ms_bucket{le="1000",${ci}}`), 0);
+  assert.equal(samples.get(`ai_gateway_request_processing_ms_bucket{le="2500",${ci}}`), 2);
+  assert.equal(samples.get(`ai_gateway_request_processing_ms_bucket{le="+Inf",${ci}}`), 2);
+  assert.equal(samples.get(`ai_gateway_request_processing_ms_sum{${ci}}`), 2000.25);
+  assert.equal(samples.get(`ai_gateway_first_token_latency_ms_count{${ci}}`), 2);
+  assert.equal(samples.get(`ai_gateway_inter_token_latency_ms_sum{${ci}}`), 24.5);
+  assert.equal(samples.get('sluice_gateway_overhead_ms_bucket{le="0.02",stream="false"}'), 1);
+  assert.equal(samples.get('sluice_gateway_overhead_ms_bucket{le="0.2",stream="true"}'), 0);
+  assert.equal(samples.get('sluice_gateway_overhead_ms_bucket{le="0.3",stream="true"}'), 1);
+});
+
+test('what nobody counted is absent, not zero', async () => {
+  const metrics = newMetrics();
+  metrics.addAll([plainRecord({ status: 401, outcome: 'error', errorCode: 'invalid_api_key' })]);
+  const text = await metrics.render();
+  assert.match(
+    text,
+    /^ai_gateway_requests_total\{model_name="",tenant_name="default",username="",status_code="401"\} 1$/m,
+  );
+  for (const name of ['input_tokens_total', 'request_cost_total', 'first_token_latency_ms_count'])
+    assert.doesNotMatch(text, new RegExp(`^ai_gateway_${name}\\{`, 'm'));
+});
+
+test('a failure of a provider is an inference failure, a refusal of ours is none', async () => {
+  const metrics = newMetrics();
+  metrics.addAll([
+    fullRecord({ status: 504, outcome: 'error', errorCode: 'idle_timeout' }),
+    fullRecord({ status: 403, outcome: 'error', errorCode: 'model_forbidden' }),
+  ]);
+  const failures = [...(await scrape(metrics))].filter(([name]) => name.includes('inference_failure'));
+  assert.deepEqual(failures, [
+    [`ai_gateway_request_model_inference_failure_total{${ci},error_code="504",exception_class="idle_timeout"}`, 1],
+  ]);
+});
+
+test('a client that invents models makes a bounded number of series, the rest is other', async () => {
+  const metrics = newMetrics(10);
+  for (let count = 0; count < 100; count++) {
+    const status = 400 + (count % 20);
+    metrics.addAll([fullRecord({ model: `open/${count}`, status, outcome: 'error', errorCode: 'idle_timeout' })]);
+  }
+  // A series that exists may not make more by its statuses either.
+  for (let status = 200; status < 300; status++) metrics.addAll([fullRecord({ model: 'open/1', status })]);
+  const samples = await scrape(metrics);
+  for (const family of ['requests_total', 'request_model_inference_failure_total', 'input_tokens_total']) {
+    const series = [...samples.keys()].filter((name) => name.startsWith(`ai_gateway_${family}{`));
+    assert.equal(series.filter((name) => !name.includes('model_name="other"')).length, 10, family);
+    assert.ok(series.some((name) => name.includes('model_name="other",tenant_name="default",username="other"')));
+  }
+  let requests = 0;
+  for (const [name, value] of samples) if (name.startsWith('ai_gateway_requests_total')) requests += value;
+  assert.equal(requests, 200);
+});
+
+test('a label of a client is escaped and cut', async () => {
+  const metrics = newMetrics();
+  metrics.addAll([fullRecord({ model: `a"b\\c\nd${'x'.repeat(1000)}` })]);
+  const text = await metrics.render();
+  assert.match(text, /^ai_gateway_requests_total\{model_name="a\\"b\\\\c\\ndx{249}",/m);
+});
+
+test('threads, configuration and gauges are shown; a thread that stopped is not', async () => {
+  const metrics = newMetrics();
+  const eventLoopDelayMs = { p50: 0.5, p99: 2, max: 8 };
+  const stats = { eventLoopDelayMs, eventLoopUtilization: 0.25, upstreamConnections: 7, upstreamQueued: 0 };
+  metrics.setThread({ thread: 1, ...stats, recordsDropped: 3 });
+  metrics.setThread({ thread: 2, ...stats, recordsDropped: 0 });
+  metrics.threadStopped(2);
+  metrics.configLoaded(1_764_000_000_000);
+  metrics.configFailed(1_764_000_001_500);
+  const samples = await scrape(metrics);
+  assert.equal(samples.get('sluice_event_loop_delay_ms{thread="1",quantile="p99"}'), 2);
+  assert.equal(samples.get('sluice_event_loop_utilization_ratio{thread="1"}'), 0.25);
+  assert.equal(samples.get('sluice_upstream_connections{thread="1"}'), 7);
+  assert.equal(samples.get('sluice_records_dropped_total{thread="1"}'), 3);
+  assert.ok(![...samples.keys()].some((name) => name.includes('thread="2"')));
+  assert.equal(samples.get('sluice_in_flight'), 5);
+  assert.equal(samples.get('sluice_body_memory_bytes'), 4096);
+  assert.equal(samples.get('ai_gateway_config_parsing_failures_total'), 1);
+  assert.equal(samples.get('sluice_config_loaded_timestamp_seconds'), 1_764_000_000);
+  assert.equal(samples.get('sluice_config_failed_timestamp_seconds'), 1_764_000_001.5);
+  assert.ok((samples.get('process_resident_memory_bytes') ?? 0) > 1e6);
+});
+
+test('a loop that was blocked shows it, once', async () => {
+  const probe = new EventLoopProbe();
+  const turn = () => new Promise((resolve) => setTimeout(resolve, 25));
+  await turn();
+  probe.read();
+  await turn();
+  const until = performance.now() + 120;
+  while (performance.now() < until);
+  await turn();
+  const blocked = probe.read();
+  assert.ok(blocked.eventLoopDelayMs.max > 50, JSON.stringify(blocked));
+  assert.ok(blocked.eventLoopUtilization > 0.2);
+  await turn();
+  const calm = probe.read();
+  assert.ok(calm.eventLoopDelayMs.max < 50, JSON.stringify(calm));
+  probe.stop();
+});
