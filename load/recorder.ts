@@ -18,7 +18,7 @@ export class Recorder {
   #slots = new Float64Array(STEPS * 16);
 
   record(us: number): void {
-    const value = us < 0 ? 0 : us > MAX_US ? MAX_US : us;
+    const value = Math.min(Math.max(us, 0), MAX_US);
     this.count++;
     this.#sumUs += value;
     if (value < this.#minUs) this.#minUs = value;

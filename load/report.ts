@@ -10,13 +10,17 @@ const RESULTS = fileURLToPath(new URL('results', import.meta.url));
 
 export type Report = { scenarios: ScenarioResult[]; goals: GoalRow[]; notes: string[] };
 
+type Verdict = 'met' | 'not met' | 'void';
+
 export type GoalRow = {
   goal: string;
   measured: number;
   digits: number;
+  bound: '≤' | '≥';
   target: number;
   landing: number;
-  verdict: string;
+  goalVerdict: Verdict;
+  landingVerdict: Verdict;
 };
 
 export function renderScenario(result: ScenarioResult): string {
@@ -40,14 +44,15 @@ function cell({ figures, voids }: SubjectResult, key: string, digits: number): s
 }
 
 export function renderGoals(rows: GoalRow[]): string {
-  const lines = rows.map(({ goal, measured, digits, target, landing, verdict }) => [
+  const lines = rows.map(({ goal, measured, digits, bound, target, landing, goalVerdict, landingVerdict }) => [
     goal,
-    Number.isNaN(measured) ? '–' : formatNumber(measured, digits),
-    `≤ ${formatNumber(target, digits)}`,
-    `≤ ${formatNumber(landing, digits)}`,
-    verdict,
+    Number.isNaN(measured) ? 'void' : formatNumber(measured, digits),
+    `${bound} ${formatNumber(target, digits)}`,
+    goalVerdict,
+    `${bound} ${formatNumber(landing, digits)}`,
+    landingVerdict,
   ]);
-  return renderTable(['Sluice', 'measured', 'goal', 'first landing', ''], lines);
+  return renderTable(['Sluice', 'measured', 'goal', '', 'first landing', ''], lines);
 }
 
 export function formatNumber(value: number, digits: number): string {
@@ -58,7 +63,9 @@ export function formatNumber(value: number, digits: number): string {
 export function renderTable(head: string[], rows: string[][]): string {
   const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]!.length)));
   const line = (row: string[]): string =>
-    row.map((text, column) => (column === 0 ? text.padEnd(widths[column]!) : text.padStart(widths[column]!))).join('  ');
+    row
+      .map((text, column) => (column === 0 ? text.padEnd(widths[column]!) : text.padStart(widths[column]!)))
+      .join('  ');
   return [line(head), widths.map((width) => '─'.repeat(width)).join('──'), ...rows.map(line)]
     .map((text) => `  ${text.trimEnd()}`)
     .join('\n');

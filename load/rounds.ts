@@ -24,10 +24,11 @@ export async function runRounds(scenario: Scenario, bench: Bench, subjects: Subj
   const taking = subjects.filter((subject) => unfit.get(subject) === undefined);
   const seen = new Map<string, Round[]>(taking.map((subject) => [subject.name, []]));
   for (const subject of taking) await scenario.warmUp?.(bench, subject);
-  for (let round = 0; round < bench.settings.rounds; round++) {
+  const rounds = bench.settings.rounds ?? scenario.rounds;
+  for (let round = 0; round < rounds; round++) {
     const figuresOf = new Map<string, Record<string, number>>();
     for (const subject of turned(taking, round)) {
-      tell(`${scenario.name}: round ${round + 1} of ${bench.settings.rounds}, ${subject.name}`);
+      tell(`${scenario.name}: round ${round + 1} of ${rounds}, ${subject.name}`);
       const measured = await scenario.round(bench, subject);
       seen.get(subject.name)?.push(measured);
       figuresOf.set(subject.name, measured.figures);
@@ -37,7 +38,7 @@ export async function runRounds(scenario: Scenario, bench: Bench, subjects: Subj
   const result: ScenarioResult = {
     scenario: scenario.name,
     columns: withRatios(scenario, taking),
-    rounds: bench.settings.rounds,
+    rounds,
     subjects: subjects.map((subject) => {
       const reason = unfit.get(subject);
       if (reason !== undefined) return { subject: subject.name, figures: {}, voids: [], notes: [reason] };

@@ -39,6 +39,8 @@ export type Scenario = {
   /** Mock models that this run uses; Sluice is configured with them. */
   models(settings: Settings): string[];
   columns: Column[];
+  /** Unless --rounds says otherwise. */
+  rounds: number;
   /** Figure whose ratio to nginx and Portkey is shown, if there is one. */
   costKey?: string;
   /** Subjects it makes no sense for, with the reason. */

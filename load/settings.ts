@@ -6,7 +6,7 @@ export type Settings = {
   connections?: number;
   requests?: number;
   durationMs?: number;
-  rounds: number;
+  rounds?: number;
   threads: number;
 };
 
@@ -45,7 +45,7 @@ export function readCommand(args: string[], known: { scenarios: string[]; peers:
       connections: number('connections', values.connections),
       requests: number('requests', values.requests),
       durationMs: seconds === undefined ? undefined : seconds * 1000,
-      rounds: number('rounds', values.rounds) ?? 3,
+      rounds: number('rounds', values.rounds),
       threads: number('threads', values.threads) ?? 1,
     },
     jsonFile: values.json,

@@ -36,17 +36,27 @@ export function runInference(exchange: Exchange, dialect: Dialect, options: Pipe
   const { settings, routes, price } = options.snapshot();
 
   const peeked = (exchange.scan as RequestScan).result(exchange.body);
-  if (peeked instanceof GatewayError) return refuse(peeked);
+  if (peeked instanceof GatewayError) {
+    refuse(peeked);
+    return;
+  }
   const client = clientSettings(exchange.headers);
-  if (client instanceof GatewayError) return refuse(client);
+  if (client instanceof GatewayError) {
+    refuse(client);
+    return;
+  }
 
   const name = qualified(peeked.model, client.providerName);
   const route = routes.resolve(name);
   if (route instanceof GatewayError) {
-    return refuse(route.code === 'model_not_found' ? routes.notFound(name, modelsOf(exchange.principal)) : route);
+    refuse(route.code === 'model_not_found' ? routes.notFound(name, modelsOf(exchange.principal)) : route);
+    return;
   }
   const forbidden = authorize(exchange.principal, route.model);
-  if (forbidden) return refuse(forbidden, route.model);
+  if (forbidden) {
+    refuse(forbidden, route.model);
+    return;
+  }
 
   new Relay({
     exchange,

@@ -22,7 +22,10 @@ export async function arrivals(job: Arrivals): Promise<JobResult> {
     let client = idle.pop();
     while (client?.closed) client = idle.pop();
     if (!client) {
-      if (all.size >= MAX_CONNECTIONS) return tally.error(`over ${MAX_CONNECTIONS} unanswered requests`);
+      if (all.size >= MAX_CONNECTIONS) {
+        tally.error(`over ${MAX_CONNECTIONS} unanswered requests`);
+        return;
+      }
       client = new RawClient(job.request.url);
       all.add(client);
     }

@@ -13,12 +13,10 @@ declare module 'autocannon' {
     headers: Record<string, string>;
     body: string;
     connections: number;
-    amount?: number;
-    duration?: number;
+    amount: number;
     timeout: number;
     sampleInt: number;
     reconnectRate?: number;
-    ignoreCoordinatedOmission: boolean;
     setupClient(client: Client): void;
   };
 

@@ -15,31 +15,31 @@ const TIMEOUT_S = 30;
 export async function closedLoop(job: ClosedLoop): Promise<JobResult> {
   const tally = new Tally();
   const counter = { requests: 0, answers: 0 };
-  const count = 'requests' in job.bound ? Math.max(job.bound.requests, job.connections) : undefined;
-  const stopAfterMs = 'durationMs' in job.bound ? job.bound.durationMs : undefined;
+  const amount = Math.max(job.requests, job.connections);
   const run = autocannon({
     url: job.request.url,
     method: 'POST',
     headers: job.request.headers,
     body: job.request.body,
     connections: job.connections,
-    // A duration is ended by our own timer: autocannon's is rounded up to its sampling.
-    ...(count === undefined ? { duration: 3600 } : { amount: count }),
+    amount,
     ...(job.connectionPer === 'request' ? { reconnectRate: 1 } : {}),
     timeout: TIMEOUT_S,
     sampleInt: SAMPLE_MS,
-    ignoreCoordinatedOmission: true,
     setupClient: (client) => observe(client, job, tally, counter),
   });
-  const timer = stopAfterMs === undefined ? undefined : setTimeout(() => run.stop(), stopAfterMs);
+  let stopped = false;
+  const timer = setTimeout(() => {
+    stopped = true;
+    run.stop();
+  }, job.maxMs);
   const outcome = await run;
   clearTimeout(timer);
   for (let i = 0; i < outcome.errors - outcome.timeouts; i++) tally.error('connection error');
   for (let i = 0; i < outcome.timeouts; i++) tally.error(`no answer in ${TIMEOUT_S} s`);
-  // What was under way when a time-bounded run was stopped is neither an answer nor lost.
-  const underWay = count === undefined ? job.connections : 0;
-  const lost = Math.max(0, (count ?? counter.requests) - counter.answers - underWay);
-  for (let i = 0; i < lost; i++) tally.error('connection closed before the answer');
+  // What was under way when the time was over is neither an answer nor lost.
+  const missing = stopped ? counter.requests - counter.answers - job.connections : amount - counter.answers;
+  for (let i = 0; i < missing; i++) tally.error('connection closed before the answer');
   return tally.result();
 }
 

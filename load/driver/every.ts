@@ -14,9 +14,9 @@ export function every(intervalMs: number, times: number, action: (index: number,
         action(index, startMs + index * intervalMs);
         index++;
       }
-      if (index >= times) return resolve();
       const waitMs = startMs + index * intervalMs - performance.now();
-      if (waitMs > POLL_BEFORE_MS + 1) setTimeout(step, Math.floor(waitMs - POLL_BEFORE_MS));
+      if (index >= times) resolve();
+      else if (waitMs > POLL_BEFORE_MS + 1) setTimeout(step, Math.floor(waitMs - POLL_BEFORE_MS));
       else setImmediate(step);
     };
     step();

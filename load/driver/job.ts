@@ -22,8 +22,9 @@ export type ClosedLoop = {
   request: Request;
   expect: Expectation;
   connections: number;
-  /** Bounded by a count or by a time. */
-  bound: { requests: number } | { durationMs: number };
+  /** It ends with whichever comes first. */
+  requests: number;
+  maxMs: number;
   /** 'request': the server closes the connection after each answer. */
   connectionPer: 'run' | 'request';
 };

@@ -48,7 +48,7 @@ export class ResponseReader {
   #readHead(bytes: Buffer, at: number): number {
     // The blank line may be cut anywhere, so the search begins in what is kept.
     const kept = this.#text.length;
-    const text = this.#text + bytes.latin1Slice(at, Math.min(bytes.length, at + MAX_HEAD_BYTES));
+    const text = this.#text + bytes.toString('latin1', at, Math.min(bytes.length, at + MAX_HEAD_BYTES));
     const end = text.indexOf('\r\n\r\n');
     if (end === -1) {
       if (text.length > MAX_HEAD_BYTES) throw new Error('head over 16 KB');
@@ -88,11 +88,11 @@ export class ResponseReader {
   #readLine(bytes: Buffer, at: number): number {
     const end = bytes.indexOf(LF, at);
     if (end === -1) {
-      this.#text += bytes.latin1Slice(at);
+      this.#text += bytes.toString('latin1', at);
       if (this.#text.length > MAX_HEAD_BYTES) throw new Error('line over 16 KB');
       return bytes.length;
     }
-    const line = this.#text + bytes.latin1Slice(at, end > at && bytes[end - 1] === CR ? end - 1 : end);
+    const line = this.#text + bytes.toString('latin1', at, end > at && bytes[end - 1] === CR ? end - 1 : end);
     this.#text = '';
     if (this.#state === 'chunk-end') this.#state = 'chunk-size';
     else if (this.#state === 'trailer') {

@@ -52,24 +52,32 @@ export class Exchange {
 
   #begin(): void {
     const { fault, faultAfter, status } = this.#behaviour;
-    if (status !== 200) {
-      this.#head(status, 'application/json');
-      if (this.#behaviour.retryAfterSeconds > 0) {
-        this.#res.writeHeader('retry-after', String(this.#behaviour.retryAfterSeconds));
-      }
-      return this.#finish(errorBody(status, `mock answers ${status}`));
-    }
-    if (fault !== 'none' && (faultAfter === 0 || !this.#asked.stream)) return this.#fail();
-    if (!this.#asked.stream) {
+    const { stream } = this.#asked;
+    if (status !== 200) this.#refuse(status);
+    else if (fault !== 'none' && (faultAfter === 0 || !stream)) this.#fail();
+    else if (stream) this.#startStream();
+    else {
       this.#head(200, 'application/json');
-      return this.#finish(this.#answers.whole);
+      this.#finish(this.#answers.whole);
     }
+  }
+
+  #refuse(status: number): void {
+    const { retryAfterSeconds } = this.#behaviour;
+    this.#head(status, 'application/json');
+    if (retryAfterSeconds > 0) this.#res.writeHeader('retry-after', String(retryAfterSeconds));
+    this.#finish(errorBody(status, `mock answers ${status}`));
+  }
+
+  #startStream(): void {
     this.#head(200, 'text/event-stream; charset=utf-8');
     this.#res.writeHeader('cache-control', 'no-cache');
-    if (this.#behaviour.headMs === 0) return this.#startContent();
-    // An empty write puts the head on the wire without a chunk of content.
-    this.#res.write('');
-    this.#after(this.#behaviour.headMs, () => this.#startContent());
+    if (this.#behaviour.headMs === 0) this.#startContent();
+    else {
+      // An empty write puts the head on the wire without a chunk of content.
+      this.#res.write('');
+      this.#after(this.#behaviour.headMs, () => this.#startContent());
+    }
   }
 
   #startContent(): void {
@@ -110,20 +118,22 @@ export class Exchange {
       }
     }
     if (this.#done || this.#sent < this.#lastEvent()) return;
-    if (this.#behaviour.fault !== 'none') return this.#fail();
-    this.#finish(this.#asked.includeUsage ? stream.tailWithUsage : stream.tail);
+    if (this.#behaviour.fault !== 'none') this.#fail();
+    else this.#finish(this.#asked.includeUsage ? stream.tailWithUsage : stream.tail);
   }
 
   #fail(): void {
     const { fault, faultAfter } = this.#behaviour;
     clearTimeout(this.#timer);
-    if (fault === 'silent') return;
-    if (fault === 'error' && faultAfter > 0) return this.#finish(errorEvent());
-    if (fault === 'error') return this.answerWith(500, errorBody(500, 'mock failure'));
-    // Closed in a turn of its own: a close while still corked loses what was written just before.
-    this.#close();
-    this.#stats().died++;
-    setImmediate(() => this.#res.close());
+    if (fault === 'error') {
+      if (faultAfter > 0) this.#finish(errorEvent());
+      else this.#refuse(500);
+    } else if (fault === 'die') {
+      this.#close();
+      this.#stats().died++;
+      // In a turn of its own: a close while still corked loses what was written just before.
+      setImmediate(() => this.#res.close());
+    }
   }
 
   #head(status: number, contentType: string): void {

@@ -6,9 +6,10 @@
  * prints `mock-upstream listening on http://127.0.0.1:PORT` once it takes requests. README.md tells what it can do.
  * It ends on SIGTERM, and when the process that forked it goes away.
  */
+
+import { App, type HttpRequest, type HttpResponse, us_socket_local_port } from 'uWebSockets.js';
 import { createHash } from 'node:crypto';
 import { parseArgs } from 'node:util';
-import { App, type HttpRequest, type HttpResponse, us_socket_local_port } from 'uWebSockets.js';
 import { type Answers, answersFor, errorBody } from './answers.ts';
 import { type Behaviour, behaviourOf } from './behaviour.ts';
 import { Exchange } from './exchange.ts';

@@ -23,7 +23,7 @@ export class RequestPeek {
   take(chunk: Buffer): void {
     const room = HEAD_BYTES - this.bytes;
     this.bytes += chunk.length;
-    if (room > 0) this.#head += chunk.latin1Slice(0, Math.min(room, chunk.length));
+    if (room > 0) this.#head += chunk.toString('latin1', 0, Math.min(room, chunk.length));
     if (chunk.length <= room) return;
     const last = chunk.subarray(Math.max(0, room, chunk.length - TAIL_BYTES));
     const kept = this.#tail.subarray(Math.max(0, this.#tail.length + last.length - TAIL_BYTES));
@@ -36,7 +36,7 @@ export class RequestPeek {
   }
 
   peek(): Peeked {
-    const text = this.#tail.length > 0 ? this.#head + this.#tail.latin1Slice() : this.#head;
+    const text = this.#tail.length > 0 ? this.#head + this.#tail.toString('latin1') : this.#head;
     return {
       model: stringAfter(text, '"model"') ?? 'mock',
       stream: trueAfter(text, '"stream"'),

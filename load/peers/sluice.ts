@@ -22,7 +22,10 @@ export const sluice: Peer = {
     const home = join(folder, 'sluice');
     mkdirSync(home, { recursive: true });
     const file = join(home, 'sluice.yaml');
-    writeFileSync(file, [server(port, operatorPort, threads, home), keys(), account(mockUrl, models), LIMITS].join('---\n'));
+    writeFileSync(
+      file,
+      [server(port, operatorPort, threads, home), keys(), account(mockUrl, models), LIMITS].join('---\n'),
+    );
     const args = ['src/main.ts', 'serve', '--config', file, '--port', String(port)];
     args.push('--threads', String(threads), '--data-dir', join(home, 'data'));
     const child = startChild({ name: 'sluice', folder, command: process.execPath, args, cwd: ROOT });
@@ -35,7 +38,9 @@ export const sluice: Peer = {
       modelName: (mockModel) => `mock/${mockModel}`,
       relaysBytes: true,
       checksKeys: true,
-      notes: [`sluice: ${threads} relay thread(s); key, model access, rate limit, budget, usage, metrics, record, log on`],
+      notes: [
+        `sluice: ${threads} relay thread(s); key, model access, rate limit, budget, usage, metrics, record, log on`,
+      ],
     };
   },
 };

@@ -1,0 +1,25 @@
+/** Every scenario, in the order in which `list` names them. `overhead` is composed of the first four. */
+import type { Scenario } from '../scenario.ts';
+import { addedLatency } from './added-latency.ts';
+import { chatBurst } from './chat-burst.ts';
+import { chatPaced } from './chat-paced.ts';
+import { chatWhole } from './chat-whole.ts';
+import { clientLeaves } from './client-leaves.ts';
+import { largeImageBody } from './large-image-body.ts';
+import { manyStreams } from './many-streams.ts';
+import { slowReader } from './slow-reader.ts';
+import { wrongKeys } from './wrong-keys.ts';
+
+export const OVERHEAD: Scenario[] = [chatWhole, chatBurst, chatPaced, addedLatency];
+
+export const SCENARIOS: Scenario[] = [
+  chatWhole,
+  chatBurst,
+  chatPaced,
+  manyStreams,
+  slowReader,
+  clientLeaves,
+  largeImageBody,
+  wrongKeys,
+  addedLatency,
+];

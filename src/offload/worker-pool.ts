@@ -1,0 +1,99 @@
+import { fileURLToPath } from 'node:url';
+import { Piscina } from 'piscina';
+import type { Task, TaskMessage } from './tasks.ts';
+
+export interface WorkerPoolOptions {
+  /** The worker's entry file; its default export is a `taskRunner`. */
+  entry: URL;
+  maxThreads?: number;
+  idleTimeoutMs?: number;
+  /** Tasks that wait for a thread; each holds its input. */
+  maxQueued?: number;
+  /** From handing a task in to its result. A task that runs longer is stopped with its thread. */
+  deadlineMs?: number;
+  maxHeapMb?: number;
+}
+
+/** Why a task has no result. */
+export interface TaskFailure {
+  readonly failure: 'closed' | 'queue-full' | 'deadline' | 'failed';
+  readonly cause?: unknown;
+}
+
+/**
+ * A few threads for heavy work (only door to piscina). Nothing is started before the first task, and threads that have
+ * nothing to do end again: a gateway that offloads nothing pays nothing.
+ */
+export class WorkerPool {
+  readonly #options: Required<WorkerPoolOptions>;
+  #piscina: Piscina<TaskMessage, unknown> | undefined;
+  #open = 0;
+  #closed = false;
+  #whenEmpty: (() => void) | undefined;
+
+  constructor(options: WorkerPoolOptions) {
+    this.#options = {
+      maxThreads: 1,
+      idleTimeoutMs: 10_000,
+      maxQueued: 64,
+      deadlineMs: 5000,
+      maxHeapMb: 256,
+      ...options,
+    };
+  }
+
+  /** Never rejects. What is in `transfer` is gone for the caller, whatever comes back. */
+  async run<Input, Output>(
+    task: Task<Input, Output>,
+    input: Input,
+    transfer: readonly ArrayBuffer[] = [],
+  ): Promise<{ readonly value: Output } | TaskFailure> {
+    if (this.#closed) return { failure: 'closed' };
+    // Counted here, not by the pool: its own limit does not hold while its first thread starts.
+    if (this.#open >= this.#options.maxQueued + this.#options.maxThreads) return { failure: 'queue-full' };
+    this.#open += 1;
+    const signal = AbortSignal.timeout(this.#options.deadlineMs);
+    try {
+      this.#piscina ??= this.#start();
+      const message: TaskMessage = { name: task.name, input };
+      const value = await this.#piscina.run(message, { signal, transferList: [...transfer] });
+      // The implementation of this task returned it (tasks.ts).
+      return { value: value as Output };
+    } catch (cause) {
+      return { failure: signal.aborted ? 'deadline' : 'failed', cause };
+    } finally {
+      this.#open -= 1;
+      if (this.#open === 0) this.#whenEmpty?.();
+    }
+  }
+
+  /** Takes no more tasks, waits for those it has (their deadlines bound it), then ends the threads. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    if (this.#open > 0) {
+      await new Promise<void>((resolve) => {
+        this.#whenEmpty = resolve;
+      });
+    }
+    await this.#piscina?.destroy();
+  }
+
+  #start(): Piscina<TaskMessage, unknown> {
+    const { entry, maxThreads, idleTimeoutMs, maxHeapMb } = this.#options;
+    const piscina = new Piscina<TaskMessage, unknown>({
+      filename: fileURLToPath(entry),
+      minThreads: 0,
+      maxThreads,
+      idleTimeout: idleTimeoutMs,
+      maxQueue: Number.POSITIVE_INFINITY,
+      // Below the event loops, where the system knows niceness per thread: nobody waits for an offloaded task.
+      niceIncrement: 10,
+      // No secret of the process's environment is of use there.
+      env: {},
+      resourceLimits: { maxOldGenerationSizeMb: maxHeapMb },
+    });
+    // A thread that cannot start or dies rejects its tasks too; unheard, the event would end the process.
+    piscina.on('error', () => {});
+    return piscina;
+  }
+}

@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { plug as anthropic } from '../../../src/providers/anthropic/index.ts';
+import { plug as ollama } from '../../../src/providers/ollama/index.ts';
+import { plug as openai } from '../../../src/providers/openai/index.ts';
+import type { ProviderPlug } from '../../../src/providers/provider.ts';
+import { plug as selfHosted } from '../../../src/providers/self-hosted-model/index.ts';
+import { configurationOf, loadText } from '../config/manifest-folder.ts';
+
+const plugs = [openai, anthropic, ollama, selfHosted];
+
+/** As the gateway does it: through the configuration, as plain data, into the plug. */
+function open(plug: ProviderPlug, manifest: object) {
+  const loaded = loadText({ after: () => {} } as never, JSON.stringify(manifest), {}, { kinds: plugs });
+  const [account] = configurationOf(loaded).accounts;
+  assert.ok(account);
+  return plug.open(structuredClone(account));
+}
+
+function faults(manifest: object): string[] {
+  return loadText({ after: () => {} } as never, JSON.stringify(manifest), {}, { kinds: plugs }).faults;
+}
+
+const key = { type: 'api-key', api_key: 'sk-1' };
+
+test('an account without integrations passes on any model id', () => {
+  const account = open(openai, { type: openai.type, name: 'main', auth_data: key });
+  assert.deepEqual(account.listed, []);
+  const target = account.target('ft:gpt-4o:acme/x');
+  assert.equal(target?.id, 'main/ft:gpt-4o:acme/x');
+  assert.equal(target?.modelId, 'ft:gpt-4o:acme/x');
+  assert.equal(target?.connection.origin, 'https://api.openai.com');
+  assert.equal(target?.basePath, '/v1');
+  assert.equal(target?.provider, 'openai');
+  assert.deepEqual(target?.headers, ['authorization', 'Bearer sk-1']);
+  assert.equal(target?.modelTypes, undefined);
+});
+
+test('an account with integrations has those and no other', () => {
+  const account = open(openai, {
+    type: openai.type,
+    name: 'main',
+    base_url: 'http://localhost:8080/openai/v1/',
+    discount_percent: 10,
+    integrations: [
+      {
+        type: 'integration/model/openai',
+        name: 'fast',
+        model_id: 'gpt-4o-mini',
+        model_types: ['chat'],
+        cost: { metric: 'public_cost' },
+      },
+    ],
+  });
+  const target = account.target('fast');
+  assert.equal(target, account.listed[0]);
+  assert.equal(target?.id, 'main/fast');
+  assert.equal(target?.modelId, 'gpt-4o-mini');
+  assert.equal(target?.basePath, '/openai/v1');
+  assert.deepEqual(target?.headers, []);
+  assert.deepEqual(target?.modelTypes, ['chat']);
+  assert.deepEqual(JSON.parse(JSON.stringify(target?.price)), {
+    catalogueId: 'openai',
+    modelId: 'gpt-4o-mini',
+    cost: { metric: 'public_cost' },
+    discountPercent: 10,
+  });
+  assert.equal(account.target('gpt-4o-mini'), undefined);
+});
+
+test('accounts with different credentials never share a connection, and no key stands in its name', () => {
+  const digest = (api_key: string) =>
+    open(openai, { type: openai.type, name: 'a', auth_data: { type: 'api-key', api_key } }).target('m')?.connection.credential;
+  assert.equal(digest('sk-1'), digest('sk-1'));
+  assert.notEqual(digest('sk-1'), digest('sk-2'));
+  assert.match(digest('sk-1') ?? '', /^[0-9a-f]{16}$/);
+});
+
+test('an address with user name, query or fragment is a fault', () => {
+  for (const base_url of ['https://me:pw@x.example/v1', 'https://x.example/v1?key=1', 'https://x.example/#a', 'ftp://x', 'x']) {
+    assert.equal(faults({ type: openai.type, name: 'a', base_url }).length, 1, base_url);
+  }
+});
+
+test('anthropic: key and version in headers, its address with or without /v1', () => {
+  const account = open(anthropic, { type: anthropic.type, name: 'claude', auth_data: key });
+  const target = account.target('claude-opus-4-5');
+  assert.ok(target);
+  assert.deepEqual(target.headers, ['anthropic-version', '2023-06-01', 'x-api-key', 'sk-1']);
+  assert.equal(target.connection.origin, 'https://api.anthropic.com');
+  assert.equal(target.basePath + target.wire.path(target, true), '/v1/messages');
+  for (const base_url of ['https://proxy.example/anthropic', 'https://proxy.example/anthropic/v1']) {
+    const proxied = open(anthropic, { type: anthropic.type, name: 'claude', base_url }).target('m');
+    assert.equal(proxied?.basePath, '/anthropic');
+  }
+});
+
+test('ollama: its host, with or without /v1; none given is the local one', () => {
+  const address = (manifest: object) => {
+    const target = open(ollama, { type: ollama.type, name: 'local', ...manifest }).target('llama3.2:1b');
+    return target && target.connection.origin + target.basePath;
+  };
+  assert.equal(address({}), 'http://127.0.0.1:11434/v1');
+  assert.equal(address({ auth_data: { custom_host: 'http://gpu:11434/' } }), 'http://gpu:11434/v1');
+  assert.equal(address({ auth_data: { custom_host: 'http://gpu:11434/v1' } }), 'http://gpu:11434/v1');
+});
+
+const hosted = {
+  type: 'integration/model/self-hosted-model',
+  name: 'llama',
+  hosted_model_name: 'meta-llama/Llama-3.1-8B',
+  url: 'https://gpu.internal:8443/v1',
+  model_server: 'vllm-openai',
+  model_types: ['chat'],
+};
+const house = (integration: object) => ({
+  type: selfHosted.type,
+  name: 'house',
+  integrations: [{ ...hosted, ...integration }],
+});
+
+test('self-hosted: every model has its own address, credential, headers and TLS settings', () => {
+  const account = open(
+    selfHosted,
+    house({
+      auth_data: { type: 'basic-auth', username: 'me', password: 'pä' },
+      headers: { 'X-Team': 'search' },
+      tls_settings: { reject_unauthorized: false, ca_cert: 'PEM' },
+    }),
+  );
+  const target = account.target('llama');
+  assert.equal(target?.modelId, 'meta-llama/Llama-3.1-8B');
+  assert.equal(target?.connection.origin, 'https://gpu.internal:8443');
+  assert.equal(target?.basePath, '/v1');
+  assert.deepEqual(target?.connection.tls, { rejectUnauthorized: false, ca: 'PEM' });
+  assert.deepEqual(target?.headers, ['x-team', 'search', 'authorization', `Basic ${Buffer.from('me:pä').toString('base64')}`]);
+  assert.equal(account.target('meta-llama/Llama-3.1-8B'), undefined);
+  const bearer = open(selfHosted, house({ auth_data: { type: 'bearer-auth', bearer_token: 't' } }));
+  assert.deepEqual(bearer.target('llama')?.headers, ['authorization', 'Bearer t']);
+});
+
+test('self-hosted: an account without models has none', () => {
+  assert.equal(open(selfHosted, { type: selfHosted.type, name: 'house' }).target('x'), undefined);
+});
+
+test('self-hosted: a model server that is not supported yet is a fault that says so', () => {
+  for (const model_server of ['tei', 'infinity', 'nemo-retriever', 'cohere-rerank-v2']) {
+    assert.match(faults(house({ model_server })).join(), /not supported yet/);
+  }
+  assert.match(faults(house({ model_server: 'gradio' })).join(), /model_server/);
+});
+
+test('self-hosted: two authorization headers are a fault', () => {
+  const both = { auth_data: { type: 'bearer-auth', bearer_token: 't' }, headers: { Authorization: 'x' } };
+  assert.match(faults(house(both)).join(), /authorization/);
+});
+
+test('what a well-known variable makes is a whole manifest', () => {
+  for (const plug of [openai, anthropic]) {
+    assert.ok(plug.wellKnown);
+    const account = plug.open(plug.schema.parse(plug.wellKnown.manifest('sk-env')));
+    assert.equal(account.name, plug.wellKnown.account);
+    assert.ok(account.target('m')?.headers.some((value) => value.includes('sk-env')));
+  }
+});

@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { toError } from '../../../../src/providers/openai-compatible/to-error.ts';
+import { noRecordings, recordedProviders, recordings } from '../../../support/recordings.ts';
+import { exampleTarget } from '../../../support/targets.ts';
+
+function error(status: number, body: unknown) {
+  return toError(status, Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)), exampleTarget);
+}
+
+test('a verdict on the client’s own request passes with status, message, type, code and param', () => {
+  for (const status of [400, 404, 409, 413, 415, 422]) {
+    const rejected = error(status, { error: { message: 'No.', type: 't', code: 'c', param: 'p' } });
+    assert.equal(rejected.code, 'upstream_rejected');
+    assert.equal(rejected.status, status);
+    assert.equal(rejected.message, 'No.');
+    const { upstreamType, upstreamCode, param, target } = rejected.context;
+    assert.deepEqual([upstreamType, upstreamCode, param, target], ['t', 'c', 'p', 'main/model']);
+  }
+});
+
+test('a rate limit passes with the provider’s words', () => {
+  const limited = error(429, { error: { code: 'RateLimitReached', message: 'Slow down.' } });
+  assert.equal(limited.code, 'upstream_rate_limited');
+  assert.equal(limited.status, 429);
+  assert.match(limited.message, /Slow down\./);
+  assert.equal(limited.context.upstreamCode, 'RateLimitReached');
+});
+
+test('a refused credential is our fault, and what is said of it stays in the cause', () => {
+  for (const status of [401, 402, 403]) {
+    const refused = error(status, { error: { message: 'Incorrect API key provided: sk-ab***yz', code: 'invalid_api_key' } });
+    assert.equal(refused.code, 'upstream_credential');
+    assert.equal(refused.status, 502);
+    const { cause, ...shown } = refused.context;
+    assert.ok(!JSON.stringify(shown).includes('sk-ab'));
+    assert.ok(!refused.message.includes('sk-ab'));
+    assert.match(JSON.stringify(cause), /sk-ab/);
+  }
+});
+
+test('an overloaded provider is 503, another failure 502, a redirection too', () => {
+  const statuses = [503, 529, 500, 502, 504, 302, 418].map((status) => error(status, 'x').status);
+  assert.deepEqual(statuses, [503, 503, 502, 502, 502, 502, 502]);
+});
+
+test('a reason is found in every shape it comes in', () => {
+  const message = (body: unknown) => error(400, body).message;
+  assert.equal(message({ error: { message: 'a' } }), 'a');
+  assert.equal(message({ error: 'b', code: 'x' }), 'b');
+  assert.equal(message({ message: 'c' }), 'c');
+  assert.equal(message({ detail: 'd' }), 'd');
+  assert.equal(message({ detail: [{ loc: ['body', 'messages', 0], msg: 'Field required' }] }), 'body.messages.0: Field required');
+  assert.equal(message({ error: { message: { detail: 'e' } } }), 'e');
+  assert.equal(message([{ error: { message: 'f', code: 400 } }]), 'f');
+  assert.equal(message({ errors: ['g', { message: 'h' }] }), 'g; h');
+  assert.equal(message({ error: { errors: [{ message: 'i' }] } }), 'i');
+  assert.equal(message('plain text\n'), 'plain text');
+  assert.equal(message('<html><head><title>502 Bad Gateway</title></head></html>'), '502 Bad Gateway');
+  assert.equal(message(''), 'The provider answered 400 without a reason.');
+  assert.equal(message('{"error": {"message": "cut off'), '{"error": {"message": "cut off');
+});
+
+test('a reason is bounded', () => {
+  assert.ok(error(400, { error: { message: 'x'.repeat(60_000), type: 'y'.repeat(60_000) } }).message.length < 2100);
+});
+
+test('every recorded refusal gives a reason that is not JSON', { skip: noRecordings }, () => {
+  let refusals = 0;
+  for (const provider of recordedProviders) {
+    for (const { name, response } of recordings(provider)) {
+      if (response.status < 400) continue;
+      refusals += 1;
+      const { code, context } = error(response.status, response.body ?? '');
+      const said = code === 'upstream_credential' ? JSON.stringify(context.cause) : context.detail;
+      assert.ok(said && said.length > 10 && !said.includes('"error":'), name);
+    }
+  }
+  assert.ok(refusals > 25);
+});
