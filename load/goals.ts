@@ -96,10 +96,11 @@ export function judgeGoals(results: ScenarioResult[]): GoalRow[] {
     const result = results.find((one) => one.scenario === scenario);
     const own = result?.subjects.find((one) => one.subject === 'sluice');
     if (!result || !own || !result.columns.some((column) => column.key === key)) return [];
-    const measured = own.figures[key] ?? Number.NaN;
-    const met = (bound: number): boolean => (atLeast ? measured >= bound : measured <= bound);
-    const verdict = (bound: number): GoalRow['goalVerdict'] =>
-      Number.isNaN(measured) ? 'void' : met(bound) ? 'met' : 'not met';
+    const measured = own.figures[key] ?? null;
+    const verdict = (bound: number): GoalRow['goalVerdict'] => {
+      if (typeof measured !== 'number') return 'void';
+      return (atLeast ? measured >= bound : measured <= bound) ? 'met' : 'not met';
+    };
     return [
       {
         goal,

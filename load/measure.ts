@@ -8,6 +8,8 @@ import type { Void } from './scenario.ts';
 
 /** Above this share of one core the driver is what is being measured. */
 const DRIVER_SATURATED = 0.95;
+/** Requests that start later than this, at p99, tell of the driver and not of the subject. */
+const MAX_LATENESS_US = 2000;
 const RSS_WATCH_MS = 100;
 /** Bound of any single job; scenarios stay well below it. */
 const DEADLINE_MS = 180_000;
@@ -57,6 +59,10 @@ function voidsOf(result: JobResult, subjectIsGone: boolean): Void[] {
   const share = driverShare(result);
   if (share > DRIVER_SATURATED) {
     voids.push({ scope: 'timing', reason: `driver saturated (${Math.round(share * 100)} % of a core)` });
+  }
+  const lateUs = percentiles(result, 'lateness')['latenessP99Us'] ?? Number.NaN;
+  if (lateUs > MAX_LATENESS_US) {
+    voids.push({ scope: 'timing', reason: `driver started requests ${(lateUs / 1000).toFixed(1)} ms late at p99` });
   }
   return voids;
 }

@@ -1,7 +1,7 @@
 /** The composed table: what each subject costs, side by side, and what Sluice reaches of its goals. */
 import { chatRequest, fetchOnce } from './chat-request.ts';
 import type { Subject } from './peers/peer.ts';
-import { formatNumber, renderTable } from './report.ts';
+import { formatFigure, renderTable } from './report.ts';
 import type { ScenarioResult } from './rounds.ts';
 import type { Bench } from './scenario.ts';
 
@@ -30,16 +30,14 @@ export function renderOverhead(results: ScenarioResult[], subjects: Subject[], i
   const value = ({ scenario, key, digits }: Row, name: string): string => {
     const result = results.find((one) => one.scenario === scenario);
     const own = result?.subjects.find((one) => one.subject === name);
-    const figure = own?.figures[key];
-    if (figure === undefined || Number.isNaN(figure)) return own && own.voids.length > 0 ? 'void' : '–';
-    return formatNumber(figure, digits);
+    return formatFigure(own?.figures[key], digits);
   };
   const shown = ROWS.filter((row) => subjects.some((subject) => value(row, subject.name) !== '–'));
   const rows = shown.map((row) => [row.title, ...subjects.map((subject) => value(row, subject.name))]);
   rows.push(['answers byte for byte', ...subjects.map((subject) => identical.get(subject.name) ?? '–')]);
   const voids = results.flatMap(({ scenario, subjects: found }) =>
     found.flatMap(({ subject, voids: reasons }) =>
-      reasons.map((reason) => `  ${scenario}, ${subject}: void (${reason})`),
+      reasons.map((reason) => `  ${scenario}, ${subject}: void in ${reason}`),
     ),
   );
   return [renderTable(['', ...subjects.map((subject) => subject.name)], rows), ...voids].join('\n');

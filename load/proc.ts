@@ -30,6 +30,12 @@ export function sample(pid: number): ProcessSample {
   return result;
 }
 
+/** CPU time that all processes of the machine took since it started, µs. */
+export function machineCpuUs(): number {
+  const [user, nice, system, , , irq, softirq] = (read('/proc/stat') ?? '').split(/\s+/, 8).slice(1).map(Number);
+  return ((user ?? 0) + (nice ?? 0) + (system ?? 0) + (irq ?? 0) + (softirq ?? 0)) * TICK_US;
+}
+
 /** The highest resident size of the tree since the call, looked at every `everyMs`. */
 export function watchRss(pid: number, everyMs: number): { stop(): number } {
   let peak = sample(pid).rssBytes;

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { ScenarioResult, SubjectResult } from './rounds.ts';
+import type { Figure, ScenarioResult } from './rounds.ts';
 import type { Settings } from './settings.ts';
 
 const RESULTS = fileURLToPath(new URL('results', import.meta.url));
@@ -14,7 +14,7 @@ type Verdict = 'met' | 'not met' | 'void';
 
 export type GoalRow = {
   goal: string;
-  measured: number;
+  measured: Figure;
   digits: number;
   bound: '≤' | '≥';
   target: number;
@@ -26,27 +26,26 @@ export type GoalRow = {
 export function renderScenario(result: ScenarioResult): string {
   const rows = result.subjects.map((subject) => [
     subject.subject,
-    ...result.columns.map(({ key, digits }) => cell(subject, key, digits)),
+    ...result.columns.map(({ key, digits }) => formatFigure(subject.figures[key], digits)),
   ]);
   const table = renderTable(['', ...result.columns.map((column) => column.title)], rows);
   const remarks = result.subjects.flatMap(({ subject, voids, notes }) => [
-    ...voids.map((reason) => `  ${subject}: void (${reason})`),
+    ...voids.map((reason) => `  ${subject}: void in ${reason}`),
     ...notes.map((note) => `  ${subject}: ${note}`),
   ]);
   return [`${result.scenario} (median of ${result.rounds})`, table, ...remarks].join('\n');
 }
 
-/** '–': not measurable for this subject; 'void': measured, but its preconditions failed. */
-function cell({ figures, voids }: SubjectResult, key: string, digits: number): string {
-  const value = figures[key];
-  if (value === undefined || Number.isNaN(value)) return voids.length > 0 ? 'void' : '–';
-  return formatNumber(value, digits);
+/** '–': there is no such figure for this subject. */
+export function formatFigure(figure: Figure | undefined, digits: number): string {
+  if (typeof figure === 'number') return formatNumber(figure, digits);
+  return figure ?? '–';
 }
 
 export function renderGoals(rows: GoalRow[]): string {
   const lines = rows.map(({ goal, measured, digits, bound, target, landing, goalVerdict, landingVerdict }) => [
     goal,
-    Number.isNaN(measured) ? 'void' : formatNumber(measured, digits),
+    formatFigure(measured, digits),
     `${bound} ${formatNumber(target, digits)}`,
     goalVerdict,
     `${bound} ${formatNumber(landing, digits)}`,
@@ -55,7 +54,7 @@ export function renderGoals(rows: GoalRow[]): string {
   return renderTable(['Sluice', 'measured', 'goal', '', 'first landing', ''], lines);
 }
 
-export function formatNumber(value: number, digits: number): string {
+function formatNumber(value: number, digits: number): string {
   return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
@@ -71,7 +70,7 @@ export function renderTable(head: string[], rows: string[][]): string {
     .join('\n');
 }
 
-/** Numbers that could not be measured are null; every figure's unit stands in its key. */
+/** A figure is a number, "void" or null; its unit stands in its key. */
 export function writeJson(file: string | undefined, name: string, settings: Settings, report: Report): string {
   const at = new Date();
   const path = file ?? join(RESULTS, `${name}-${at.toISOString().slice(0, 19).replaceAll(':', '')}.json`);

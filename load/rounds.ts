@@ -3,14 +3,17 @@
  * drift of a noisy machine hits all alike. Ratios are taken within a round, and then their median.
  */
 import type { Subject } from './peers/peer.ts';
-import type { Bench, Column, Round, Scenario, Void } from './scenario.ts';
+import type { Bench, Column, Round, Scenario } from './scenario.ts';
 
 const REFERENCES = ['nginx', 'portkey'];
 
+/** 'void': measured, but its preconditions failed. null: there is no such figure for this subject. */
+export type Figure = number | 'void' | null;
+
 export type SubjectResult = {
   subject: string;
-  /** Medians; a figure that a void covers is NaN. */
-  figures: Record<string, number>;
+  /** Medians over the rounds. */
+  figures: Record<string, Figure>;
   voids: string[];
   notes: string[];
 };
@@ -76,29 +79,32 @@ function withRatios(scenario: Scenario, taking: Subject[]): Column[] {
   return [...scenario.columns.slice(0, at), ...ratios, ...scenario.columns.slice(at)];
 }
 
+/** A round whose times are void is left out of their median; they are void once half of the rounds are. */
 function combine(subject: string, rounds: Round[], columns: Column[]): SubjectResult {
-  const voids = rounds.flatMap((round) => round.voids);
-  const figures: Record<string, number> = {};
+  const broken = rounds.some((round) => round.voids.some((one) => one.scope === 'all'));
+  const timed = rounds.filter((round) => round.voids.length === 0);
+  const timesAreVoid = broken || timed.length <= rounds.length / 2;
+  const figures: Record<string, Figure> = {};
   for (const { key, basis } of columns) {
-    const values = rounds.map((round) => round.figures[key] ?? Number.NaN);
-    figures[key] = voids.some((one) => covers(one, basis)) ? Number.NaN : median(values);
+    const exists = rounds.some((round) => !Number.isNaN(round.figures[key] ?? Number.NaN));
+    const isVoid = broken || (basis === 'timing' && timesAreVoid);
+    const from = basis === 'timing' ? timed : rounds;
+    figures[key] = !exists ? null : isVoid ? 'void' : median(from.map((round) => round.figures[key] ?? Number.NaN));
   }
   return {
     subject,
     figures,
-    voids: [...new Set(voids.map((one) => (one.scope === 'timing' ? `times: ${one.reason}` : one.reason)))],
+    voids: rounds.flatMap((round, index) =>
+      round.voids.map(({ scope, reason }) => `round ${index + 1}${scope === 'timing' ? ', times' : ''}: ${reason}`),
+    ),
     notes: [...new Set(rounds.flatMap((round) => round.notes ?? []))],
   };
 }
 
-function covers(one: Void, basis: Column['basis']): boolean {
-  return one.scope === 'all' || basis === 'timing';
-}
-
-/** NaN when one of the values is: a round without a figure is no ground for a median. */
-export function median(values: number[]): number {
-  if (values.length === 0 || values.some(Number.isNaN)) return Number.NaN;
-  const sorted = values.toSorted((a, b) => a - b);
+/** Rounds without the figure do not count; null when none has it. */
+export function median(values: number[]): number | null {
+  const sorted = values.filter((value) => !Number.isNaN(value)).toSorted((a, b) => a - b);
+  if (sorted.length === 0) return null;
   const middle = Math.floor(sorted.length / 2);
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }

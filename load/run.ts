@@ -2,6 +2,7 @@
 import { openBench } from './bench.ts';
 import { stopAll } from './child.ts';
 import { judgeGoals } from './goals.ts';
+import { watchOthers } from './others.ts';
 import { countIdentical, FIDELITY_MODELS, renderOverhead } from './overhead.ts';
 import { direct } from './peers/direct.ts';
 import { nginx } from './peers/nginx.ts';
@@ -32,6 +33,7 @@ async function run({ scenario: name, subjects: wanted, settings, jsonFile }: Com
   if (name === 'overhead') for (const { model } of FIDELITY_MODELS) models.add(model);
   const peers = PEERS.filter((peer) => wanted.includes(peer.name));
   const { bench, subjects, notes, close } = await openBench(peers, [...models], settings);
+  const others = watchOthers();
   try {
     const results: ScenarioResult[] = [];
     for (const scenario of scenarios) results.push(await runRounds(scenario, bench, subjects, tell));
@@ -43,7 +45,9 @@ async function run({ scenario: name, subjects: wanted, settings, jsonFile }: Com
       parts.push(renderOverhead(results, subjects, identical));
     } else parts.push(...results.map(renderScenario));
     if (goals.length > 0) parts.push(renderGoals(goals));
-    const remarks = [...subjects.flatMap((subject) => subject.notes), ...notes];
+    const remarks = [...subjects.flatMap((subject) => subject.notes), ...notes, others()].filter(
+      (one) => one !== undefined,
+    );
     if (remarks.length > 0) parts.push(remarks.map((note) => `  ${note}`).join('\n'));
     process.stdout.write(`\n${parts.join('\n\n')}\n\n`);
     tell(`written to ${writeJson(jsonFile, name, settings, { scenarios: results, goals, notes: remarks })}`);

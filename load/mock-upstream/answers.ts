@@ -5,6 +5,7 @@
 import type { Behaviour } from './behaviour.ts';
 
 const CREATED = 1_700_000_000;
+const ID = 'chatcmpl-MockA1b2C3d4E5f6G7h8I9j0K1l2M';
 const SENTENCE =
   'The sluice opens a hand wide, the water takes the gap without a word, and below the weir the mill begins to turn. ';
 
@@ -35,12 +36,13 @@ function usageOf(behaviour: Behaviour): object {
 function wholeAnswer(model: string, behaviour: Behaviour): Buffer {
   const render = (content: string): string =>
     JSON.stringify({
-      id: 'chatcmpl-mock',
+      id: ID,
       object: 'chat.completion',
       created: CREATED,
       model,
       choices: [{ index: 0, message: { role: 'assistant', content }, logprobs: null, finish_reason: 'stop' }],
       ...(behaviour.usage ? { usage: usageOf(behaviour) } : {}),
+      service_tier: 'default',
       system_fingerprint: 'fp_mock',
     });
   if (behaviour.wholeBytes === 0) return Buffer.from(render(SENTENCE.repeat(3)));
@@ -48,9 +50,18 @@ function wholeAnswer(model: string, behaviour: Behaviour): Buffer {
 }
 
 function streamAnswer(model: string, behaviour: Behaviour): StreamAnswer {
-  const head = { id: 'chatcmpl-mock', object: 'chat.completion.chunk', created: CREATED, model };
-  const event = (delta: object, finish: string | null): string =>
-    sse({ ...head, choices: [{ index: 0, delta, finish_reason: finish }] });
+  const head = {
+    id: ID,
+    object: 'chat.completion.chunk',
+    created: CREATED,
+    model,
+    service_tier: 'default',
+    system_fingerprint: 'fp_mock',
+  };
+  const event = (delta: object, finish: string | null): string => {
+    const choices = [{ index: 0, delta, logprobs: null, finish_reason: finish }];
+    return sse({ ...head, choices, obfuscation: 'k3Jx9QpZ' });
+  };
   const first = (content: string): Buffer => Buffer.from(event({ role: 'assistant', content }, null));
   const finish = event({}, 'stop');
   const usage = behaviour.usage ? sse({ ...head, choices: [], usage: usageOf(behaviour) }) : '';

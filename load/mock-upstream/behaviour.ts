@@ -10,6 +10,8 @@ export type Behaviour = {
   chunkBytes: number;
   /** Time between content events; 0 = all at once. */
   intervalMs: number;
+  /** Each event is a send of its own, as a model server flushes its tokens; otherwise they share sends of 16 KB. */
+  flushed: boolean;
   /** Nothing at all is sent before this. */
   firstByteMs: number;
   /** The head goes out at once, the content only after this. */
@@ -33,6 +35,7 @@ const PLAIN: Behaviour = {
   chunks: 10,
   chunkBytes: 0,
   intervalMs: 0,
+  flushed: false,
   firstByteMs: 0,
   headMs: 0,
   wholeBytes: 0,
@@ -59,6 +62,9 @@ const WORDS: Record<string, (behaviour: Behaviour, values: Values) => void> = {
   paced: (b, values) => {
     b.intervalMs = values.milliseconds();
     b.chunks = values.count(100);
+  },
+  flushed: (b) => {
+    b.flushed = true;
   },
   chunk: (b, values) => {
     b.chunkBytes = values.bytes();

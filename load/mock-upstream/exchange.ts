@@ -96,7 +96,9 @@ export class Exchange {
         if (!this.#blocked) this.#res.cork(() => this.#pump());
       }, intervalMs);
     }
-    this.#pump();
+    // Inside the request's own turn everything is corked; out of it each event can leave by itself.
+    if (this.#behaviour.flushed) setImmediate(() => this.#done || this.#pump());
+    else this.#pump();
   }
 
   #lastEvent(): number {
@@ -112,7 +114,7 @@ export class Exchange {
       const event = stream.event(this.#sent);
       this.#sent++;
       stats.contentEvents++;
-      if (!this.#res.write(event)) {
+      if (!this.#write(event)) {
         this.#blocked = true;
         if (this.#sent < this.#due) return;
       }
@@ -120,6 +122,16 @@ export class Exchange {
     if (this.#done || this.#sent < this.#lastEvent()) return;
     if (this.#behaviour.fault !== 'none') this.#fail();
     else this.#finish(this.#asked.includeUsage ? stream.tailWithUsage : stream.tail);
+  }
+
+  /** False: the socket is full. */
+  #write(event: Buffer): boolean {
+    if (!this.#behaviour.flushed) return this.#res.write(event);
+    let taken = true;
+    this.#res.cork(() => {
+      taken = this.#res.write(event);
+    });
+    return taken;
   }
 
   #fail(): void {

@@ -3,7 +3,7 @@
  * of ours. It runs on the Node that runs us, as its README starts it, with our mock as the OpenAI host.
  */
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { answers, freePort, startChild, untilReady } from '../child.ts';
@@ -11,6 +11,11 @@ import type { Peer } from './peer.ts';
 
 const PACKAGE = '@portkey-ai/gateway';
 const VERSION = '1.15.2';
+/**
+ * The lowest version it declares. With the newest (1.19.19), 1.19.5 and 1.14.4 every streamed answer is a 500
+ * ("immutable" headers) on Node 20 and 22; with this one streams work.
+ */
+const OVERRIDES = { '@hono/node-server': '1.3.3' };
 const FOLDER = fileURLToPath(new URL('../.peers/portkey', import.meta.url));
 const MAIN = `${FOLDER}/node_modules/${PACKAGE}/build/start-server.js`;
 const INSTALL_MS = 120_000;
@@ -48,7 +53,9 @@ export const portkey: Peer = {
 async function install(): Promise<void> {
   if (existsSync(MAIN)) return;
   mkdirSync(FOLDER, { recursive: true });
+  const manifest = { private: true, dependencies: { [PACKAGE]: VERSION }, overrides: OVERRIDES };
+  writeFileSync(`${FOLDER}/package.json`, JSON.stringify(manifest, null, 2));
   process.stderr.write(`installing ${PACKAGE} ${VERSION} into load/.peers/\n`);
-  const args = ['install', '--prefix', FOLDER, '--ignore-scripts', '--no-audit', '--no-fund', `${PACKAGE}@${VERSION}`];
+  const args = ['install', '--ignore-scripts', '--no-audit', '--no-fund'];
   await promisify(execFile)('npm', args, { cwd: FOLDER, timeout: INSTALL_MS });
 }

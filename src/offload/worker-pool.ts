@@ -52,16 +52,19 @@ export class WorkerPool {
     // Counted here, not by the pool: its own limit does not hold while its first thread starts.
     if (this.#open >= this.#options.maxQueued + this.#options.maxThreads) return { failure: 'queue-full' };
     this.#open += 1;
-    const signal = AbortSignal.timeout(this.#options.deadlineMs);
+    // Not AbortSignal.timeout: its timer does not keep a process alive that waits for nothing but this.
+    const deadline = new AbortController();
+    const timer = setTimeout(() => deadline.abort(), this.#options.deadlineMs);
     try {
       this.#piscina ??= this.#start();
       const message: TaskMessage = { name: task.name, input };
-      const value = await this.#piscina.run(message, { signal, transferList: [...transfer] });
+      const value = await this.#piscina.run(message, { signal: deadline.signal, transferList: [...transfer] });
       // The implementation of this task returned it (tasks.ts).
       return { value: value as Output };
     } catch (cause) {
-      return { failure: signal.aborted ? 'deadline' : 'failed', cause };
+      return { failure: deadline.signal.aborted ? 'deadline' : 'failed', cause };
     } finally {
+      clearTimeout(timer);
       this.#open -= 1;
       if (this.#open === 0) this.#whenEmpty?.();
     }

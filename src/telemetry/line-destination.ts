@@ -9,13 +9,18 @@ export interface LineDestination {
 export interface BufferedDestination extends LineDestination {
   /** Lines thrown away because the reader of our output did not keep up. */
   readonly dropped: number;
-  /** Writes what is buffered before it returns; for the end of the process. */
-  flush(): void;
+  /**
+   * For the end of the process: settles when all is written, or gives up after a second where nobody reads. Without
+   * that, a stuck log shipper would hold the exit for ever, since what is left is written while the process ends.
+   */
+  flush(): Promise<void>;
 }
+
+const GIVE_UP_MS = 1000;
 
 /**
  * Standard output through a buffer: written when 8 KiB are full, after a second at the latest, and at exit. Bounded: a
- * reader that stopped reading (a stuck log shipper) costs 8 MiB, then lines are dropped and counted.
+ * reader that stopped reading costs 8 MiB, then lines are dropped and counted.
  *
  * Only the main thread may own it: lines of two buffers on one pipe would be mixed within a line. Relay threads post
  * their lines (log.ts).
@@ -29,6 +34,7 @@ export function bufferedDestination(fd = 1): BufferedDestination {
     periodicFlush: 1000,
   });
   let dropped = 0;
+  let givenUp = false;
   stream.on('drop', () => {
     dropped += 1;
   });
@@ -37,8 +43,25 @@ export function bufferedDestination(fd = 1): BufferedDestination {
       return dropped;
     },
     write: (line) => {
-      stream.write(line);
+      if (givenUp) dropped += 1;
+      else stream.write(line);
     },
-    flush: () => stream.flushSync(),
+    flush: () =>
+      new Promise((resolve) => {
+        if (givenUp) {
+          resolve();
+          return;
+        }
+        const timer = setTimeout(() => {
+          givenUp = true;
+          stream.destroy();
+          resolve();
+        }, GIVE_UP_MS);
+        // What it calls back with is of syncing the file, which a pipe cannot.
+        stream.flush(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      }),
   };
 }

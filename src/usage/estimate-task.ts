@@ -1,6 +1,6 @@
 import type { Task } from '../offload/tasks.ts';
 import { answerText } from './answer-text.ts';
-import { cutPromptText, type PromptText, promptText } from './prompt-text.ts';
+import { cutPromptText, type PromptText, promptText, TOOL_CALL_TOKENS } from './prompt-text.ts';
 import { counterFor, type TokenCounter } from './token-count.ts';
 
 export interface EstimateInput {
@@ -52,5 +52,6 @@ function outputTokens({ outputSample, outputTotalBytes }: EstimateInput, count: 
   const answer = answerText(sample, outputTotalBytes);
   if (answer === undefined) return undefined;
   const seen = count(answer.text);
-  return Math.round(answer.restBytes === 0 ? seen : seen + (answer.restBytes * seen) / answer.textBytes);
+  const unseen = answer.textBytes === 0 ? 0 : (answer.restBytes * seen) / answer.textBytes;
+  return Math.round(seen + unseen + answer.toolCalls * TOOL_CALL_TOKENS);
 }

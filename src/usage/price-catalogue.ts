@@ -53,22 +53,29 @@ const modelsByCatalogue = new Map<string, readonly string[]>();
 /**
  * Ids of the models of a provider that are not deprecated. Entries that stand for a family (`ft:gpt-4o`,
  * `regional.anthropic…`) do not match their own id in the library: no provider would take them as a model, so they are
- * left out. Computed once per provider: 17 ms for the largest (700 models), under 3 ms for the others.
+ * left out. Computed once per provider and thread: 10 ms at most (700 models).
  */
 export function catalogueModels(catalogueId: string): readonly string[] {
   let models = modelsByCatalogue.get(catalogueId);
   if (models === undefined) {
     models = (findProvider({ providerId: catalogueId })?.models ?? [])
-      .filter((model) => !model.deprecated && wellFormedId.test(model.id) && catalogueHas(catalogueId, model.id))
+      .filter((model) => !model.deprecated && wellFormedId.test(model.id))
+      .filter((model) => namesItself(model) || catalogueHas(catalogueId, model.id))
       .map((model) => model.id);
     modelsByCatalogue.set(catalogueId, models);
   }
   return models;
 }
 
+/** Most do, and it saves asking: a search of the whole catalogue for each of its models. */
+function namesItself({ id, match }: ModelInfo): boolean {
+  const matches = 'or' in match ? match.or : [match];
+  return matches.some((each) => 'equals' in each && each.equals === id);
+}
+
 /**
  * Whether the catalogue knows this id as a model of this provider: by the library's matching, so that dated snapshots
- * and deprecated models count. A miss costs 20 to 50 µs.
+ * and deprecated models count. A miss costs 0.02 to 0.15 ms.
  */
 export function catalogueHas(catalogueId: string, modelId: string): boolean {
   return find(catalogueId, modelId, undefined) !== undefined;

@@ -110,7 +110,8 @@ const messages = recordings('anthropic').filter(({ request }) => request.path ==
 for (const { name, kind, response } of messages) {
   if (response.status !== 200) continue;
   if (kind === 'json') test(`recorded whole: ${name}`, () => checkWhole(response.body ?? ''));
-  if (kind === 'sse') test(`recorded stream, cut at every byte: ${name}`, () => checkStream(response.body ?? '', 1 << 20));
+  if (kind === 'sse')
+    test(`recorded stream, cut at every byte: ${name}`, () => checkStream(response.body ?? '', 1 << 20));
 }
 
 test('the recordings of Anthropic were there', { skip: noRecordings }, () => {

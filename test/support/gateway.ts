@@ -21,10 +21,14 @@ export interface RunningGateway extends AsyncDisposable {
   readonly configFile: string;
   /** All that was written to standard output and standard error so far. */
   output(): string;
-  /** Writes a new configuration over the old one; the gateway sees it by itself. */
-  configure(manifests: readonly object[]): Promise<void>;
+  /** Writes a new configuration over the old one; the gateway sees it by itself. `server` adds to the settings. */
+  configure(manifests: readonly object[], server?: Record<string, unknown>): Promise<void>;
+  /** Lines of the access log so far whose fields are all as in `fields`. */
+  records(fields: Record<string, unknown>): Record<string, unknown>[];
   /** SIGTERM, then the exit code. */
   stop(): Promise<number | null>;
+  /** The exit code, whenever and however it ends; null: by a signal. */
+  readonly exited: Promise<number | null>;
   metrics(): Promise<string>;
   /** One sample's value, summed over the label sets that hold all of `labels`. */
   metric(name: string, labels?: Record<string, string>): Promise<number>;
@@ -42,11 +46,23 @@ export interface GatewayOptions {
   readonly folder?: string;
 }
 
+/** A gateway that ended instead of being ready. */
+export class NotStarted extends Error {
+  readonly exitCode: number | null;
+  readonly output: string;
+
+  constructor(exitCode: number | null, output: string) {
+    super(`the gateway ended with ${exitCode}:\n${output}`);
+    this.exitCode = exitCode;
+    this.output = output;
+  }
+}
+
 /** The real thing, as a user starts it: `sluice serve --config FILE`, one process, ports of its own. */
 export async function startGateway(options: GatewayOptions = {}): Promise<RunningGateway> {
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'sluice-test-')));
   const configFile = join(folder, 'sluice.yaml');
-  const manifestsOf = (manifests: readonly object[]): object[] => [
+  const manifestsOf = (manifests: readonly object[], server: Record<string, unknown>): object[] => [
     {
       type: 'sluice/server',
       listen: { host: '127.0.0.1', port: 0 },
@@ -54,6 +70,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Runnin
       threads: 1,
       data_dir: join(folder, 'data'),
       ...options.server,
+      ...server,
     },
     {
       type: 'sluice/api-keys',
@@ -61,10 +78,10 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Runnin
     },
     ...manifests,
   ];
-  const write = (manifests: readonly object[]): Promise<void> =>
+  const write = (manifests: readonly object[], server: Record<string, unknown> = {}): Promise<void> =>
     writeFile(
       configFile,
-      manifestsOf(manifests)
+      manifestsOf(manifests, server)
         .map((each) => stringify(each))
         .join('---\n'),
     );
@@ -78,6 +95,8 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Runnin
   child.stderr.on('data', (data: Buffer) => {
     output += data.toString();
   });
+  // 'close' comes when its output was read to the end, 'exit' may come before that.
+  const exited = once(child, 'close').then(() => child.exitCode);
   const lines = createInterface({ input: child.stdout });
   const ready = await new Promise<RegExpMatchArray>((resolve, reject) => {
     lines.on('line', (line) => {
@@ -85,7 +104,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Runnin
       const match = line.match(/Sluice is ready: (\S+)\/v1 \(operator: (\S+)\)/);
       if (match) resolve(match);
     });
-    child.once('exit', (code) => reject(new Error(`the gateway ended with ${code}:\n${output}`)));
+    exited.then((code) => reject(new NotStarted(code, output)), reject);
   });
   const url = ready[1]!;
   const operatorUrl = ready[2]!;
@@ -107,6 +126,13 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Runnin
     folder,
     configFile,
     output: () => output,
+    exited,
+    records: (fields) =>
+      output
+        .split('\n')
+        .filter((line) => line.startsWith('{') && line.includes('"msg":"exchange"'))
+        .map((line) => JSON.parse(line))
+        .filter((record) => Object.entries(fields).every(([name, value]) => record[name] === value)),
     configure: write,
     stop,
     metrics,

@@ -14,7 +14,7 @@ export function eventWriter(context: AnswerContext): EventWriter {
 
 /**
  * Chunks are put together as text: between the head, which is the same in all of them, and the tail only the new
- * piece is escaped (bench: event-writer).
+ * piece is escaped.
  */
 class ChunkWriter implements EventWriter {
   readonly #context: AnswerContext;

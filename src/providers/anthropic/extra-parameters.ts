@@ -9,7 +9,7 @@ const never = () => false;
  * Parameters of chat completions that the Messages API has no word for: whether this value of it may be left out
  * without giving the client something else than it asked for. What may not is refused by name. Keys that stand neither
  * here nor in RENAMED are passed on as they are: Anthropic's own (`container`, `mcp_servers`, `speed`, …) work, and it
- * refuses the rest itself. The README's table of dropped parameters is this one.
+ * refuses the rest itself.
  */
 const LEFT_OUT: Readonly<Record<string, (value: unknown) => boolean>> = {
   // Hints on how to sample or to compute; OpenAI promises no exact effect either.

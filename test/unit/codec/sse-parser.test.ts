@@ -15,7 +15,8 @@ function parse(chunks: readonly Buffer[], maxEventBytes = 1000): { events: Event
 
 /** Every cutting of `text` gives `expected`. */
 function gives(text: string | Buffer, expected: Event[]) {
-  for (const chunks of cuttings(Buffer.from(text))) assert.deepEqual(parse(chunks), { events: expected, fault: undefined });
+  for (const chunks of cuttings(Buffer.from(text)))
+    assert.deepEqual(parse(chunks), { events: expected, fault: undefined });
 }
 
 test('lines end with LF, CRLF or CR, also mixed', () => {
@@ -47,7 +48,9 @@ test('one space behind the colon is syntax, a second one is data', () => {
 });
 
 test('comments, id, retry and unknown fields give nothing', () => {
-  gives(': OPENROUTER PROCESSING\n\nid: 7\nretry: 10\nfoo: bar\ndatabase: x\nevents: y\nd\n\ndata: x\n\n', [[undefined, 'x']]);
+  gives(': OPENROUTER PROCESSING\n\nid: 7\nretry: 10\nfoo: bar\ndatabase: x\nevents: y\nd\n\ndata: x\n\n', [
+    [undefined, 'x'],
+  ]);
 });
 
 test('a name without data is no event, and an empty name is none', () => {

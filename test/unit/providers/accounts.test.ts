@@ -70,14 +70,21 @@ test('an account with integrations has those and no other', () => {
 
 test('accounts with different credentials never share a connection, and no key stands in its name', () => {
   const digest = (api_key: string) =>
-    open(openai, { type: openai.type, name: 'a', auth_data: { type: 'api-key', api_key } }).target('m')?.connection.credential;
+    open(openai, { type: openai.type, name: 'a', auth_data: { type: 'api-key', api_key } }).target('m')?.connection
+      .credential;
   assert.equal(digest('sk-1'), digest('sk-1'));
   assert.notEqual(digest('sk-1'), digest('sk-2'));
   assert.match(digest('sk-1') ?? '', /^[0-9a-f]{16}$/);
 });
 
 test('an address with user name, query or fragment is a fault', () => {
-  for (const base_url of ['https://me:pw@x.example/v1', 'https://x.example/v1?key=1', 'https://x.example/#a', 'ftp://x', 'x']) {
+  for (const base_url of [
+    'https://me:pw@x.example/v1',
+    'https://x.example/v1?key=1',
+    'https://x.example/#a',
+    'ftp://x',
+    'x',
+  ]) {
     assert.equal(faults({ type: openai.type, name: 'a', base_url }).length, 1, base_url);
   }
 });
@@ -133,7 +140,12 @@ test('self-hosted: every model has its own address, credential, headers and TLS 
   assert.equal(target?.connection.origin, 'https://gpu.internal:8443');
   assert.equal(target?.basePath, '/v1');
   assert.deepEqual(target?.connection.tls, { rejectUnauthorized: false, ca: 'PEM' });
-  assert.deepEqual(target?.headers, ['x-team', 'search', 'authorization', `Basic ${Buffer.from('me:pä').toString('base64')}`]);
+  assert.deepEqual(target?.headers, [
+    'x-team',
+    'search',
+    'authorization',
+    `Basic ${Buffer.from('me:pä').toString('base64')}`,
+  ]);
   assert.equal(account.target('meta-llama/Llama-3.1-8B'), undefined);
   const bearer = open(selfHosted, house({ auth_data: { type: 'bearer-auth', bearer_token: 't' } }));
   assert.deepEqual(bearer.target('llama')?.headers, ['authorization', 'Bearer t']);

@@ -113,3 +113,25 @@ test('a reader that does not read costs a bounded buffer, and what is lost is co
   assert.ok(dropped > 2000 && dropped < 2300, `${dropped} lines dropped`);
   child.kill('SIGKILL');
 });
+
+test('flushing writes what waits, and a reader that does not read cannot hold the exit', async () => {
+  const whole = run(
+    `log.info({ text: 'x'.repeat(100_000) }, 'long'); await destination.flush(); process.send('done');`,
+  );
+  const flushed = once(whole, 'message');
+  let text = '';
+  whole.stdout!.on('data', (chunk) => {
+    text += chunk;
+  });
+  await flushed;
+  await once(whole, 'close');
+  assert.equal(JSON.parse(text).text.length, 100_000);
+
+  const stuck = run(`
+    for (let n = 0; n < 100; n++) log.info({ text: 'x'.repeat(10_000) }, 'line');
+    await destination.flush();
+    log.info({}, 'after giving up');
+    process.exit(3);`);
+  assert.deepEqual(await once(stuck, 'exit'), [3, null]);
+  stuck.stdout!.destroy();
+});

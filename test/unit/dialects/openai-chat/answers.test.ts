@@ -82,7 +82,12 @@ test('a client that did not ask for usage does not see it', () => {
 test('the chunks of a stream, byte for byte', () => {
   const head = '"object":"chat.completion.chunk","created":1700000000,"model":"claude","choices":';
   assert.equal(
-    stream([start, { type: 'text', text: 'a"b' }, { type: 'usage', usage: { inputTokens: 1, outputTokens: 2 } }, stop]).toString(),
+    stream([
+      start,
+      { type: 'text', text: 'a"b' },
+      { type: 'usage', usage: { inputTokens: 1, outputTokens: 2 } },
+      stop,
+    ]).toString(),
     `data: {"id":"msg_1",${head}[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}],"usage":null}\n\n` +
       `data: {"id":"msg_1",${head}[{"index":0,"delta":{"content":"a\\"b"},"finish_reason":null}],"usage":null}\n\n` +
       `data: {"id":"msg_1",${head}[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":null}\n\n` +
@@ -113,12 +118,19 @@ test('finish reasons in the words of chat completions', () => {
 
 test('a refusal has no content; an empty answer has an empty one', () => {
   const message = (events: InferenceEvent[]) => JSON.parse(whole(events).toString()).choices[0].message;
-  assert.deepEqual(message([{ type: 'refusal', text: 'no' }, stop]), { role: 'assistant', content: null, refusal: 'no' });
+  assert.deepEqual(message([{ type: 'refusal', text: 'no' }, stop]), {
+    role: 'assistant',
+    content: null,
+    refusal: 'no',
+  });
   assert.deepEqual(message([stop]), { role: 'assistant', content: '', refusal: null });
 });
 
 test('an error among the events of a whole answer is an error', () => {
-  const error = fromInference([start, { type: 'error', status: 529, errorType: 'overloaded_error', message: 'm' }], context);
+  const error = fromInference(
+    [start, { type: 'error', status: 529, errorType: 'overloaded_error', message: 'm' }],
+    context,
+  );
   assert.ok(error instanceof GatewayError && error.code === 'upstream_stream_error');
 });
 

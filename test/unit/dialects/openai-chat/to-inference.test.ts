@@ -41,7 +41,9 @@ test('every parameter with a neutral name is read', () => {
     stop: 'END',
     user: 'u-1',
     parallel_tool_calls: false,
-    tools: [{ type: 'function', function: { name: 'f', description: 'd', parameters: { type: 'object' }, strict: true } }],
+    tools: [
+      { type: 'function', function: { name: 'f', description: 'd', parameters: { type: 'object' }, strict: true } },
+    ],
     tool_choice: { type: 'function', function: { name: 'f' } },
     response_format: { type: 'json_schema', json_schema: { name: 'n', schema: { type: 'object' }, strict: true } },
   });
@@ -72,8 +74,14 @@ test('all ways to ask for reasoning are read', () => {
     budgetTokens: 2000,
     enabled: true,
   });
-  assert.deepEqual(reasoning({ thinking: { type: 'enabled', budget_tokens: 3000 } }), { budgetTokens: 3000, enabled: true });
-  assert.deepEqual(reasoning({ thinking: { type: 'disabled' }, reasoning_effort: 'low' }), { effort: 'low', enabled: false });
+  assert.deepEqual(reasoning({ thinking: { type: 'enabled', budget_tokens: 3000 } }), {
+    budgetTokens: 3000,
+    enabled: true,
+  });
+  assert.deepEqual(reasoning({ thinking: { type: 'disabled' }, reasoning_effort: 'low' }), {
+    effort: 'low',
+    enabled: false,
+  });
   assert.equal(reasoning({}), undefined);
 });
 
@@ -159,7 +167,10 @@ test('a fault names its place as OpenAI does', () => {
     'invalid_parameter',
     'messages[1].content[0].image_url.url',
   ]);
-  assert.deepEqual(refused({ messages: [{ role: 'tool', content: 'x' }] }), ['missing_parameter', 'messages[0].tool_call_id']);
+  assert.deepEqual(refused({ messages: [{ role: 'tool', content: 'x' }] }), [
+    'missing_parameter',
+    'messages[0].tool_call_id',
+  ]);
   assert.deepEqual(
     refused({ messages: [{ role: 'assistant', tool_calls: [{ id: 'a', function: { name: 'f', arguments: {} } }] }] }),
     ['invalid_parameter', 'messages[0].tool_calls[0].function.arguments'],
@@ -177,7 +188,10 @@ test('a fault names its place as OpenAI does', () => {
     'unsupported_parameter',
     'tools[0].type',
   ]);
-  assert.deepEqual(refused({ messages: hello, tools: [{ type: 'function' }] }), ['missing_parameter', 'tools[0].function']);
+  assert.deepEqual(refused({ messages: hello, tools: [{ type: 'function' }] }), [
+    'missing_parameter',
+    'tools[0].function',
+  ]);
   assert.deepEqual(refused({ messages: hello, response_format: { type: 'xml' } }), [
     'invalid_parameter',
     'response_format.type',

@@ -38,7 +38,11 @@ function play(body: unknown, onChunk: (control: AttemptControl, count: number) =
   });
 }
 
-const ask = (extra: object = {}) => ({ model: 'chat', messages: [{ role: 'user', content: 'What is a sluice?' }], ...extra });
+const ask = (extra: object = {}) => ({
+  model: 'chat',
+  messages: [{ role: 'user', content: 'What is a sluice?' }],
+  ...extra,
+});
 
 test('the answer says that it is a demo and quotes the question, whole and streamed', async () => {
   const whole = await play(ask());
@@ -110,7 +114,10 @@ test('what is no JSON object is refused as OpenAI would', async () => {
 });
 
 test('parts of a message are read, and a long question is quoted in part', async () => {
-  const content = [{ type: 'text', text: 'x'.repeat(5000) }, { type: 'image_url', image_url: { url: 'data:,' } }];
+  const content = [
+    { type: 'text', text: 'x'.repeat(5000) },
+    { type: 'image_url', image_url: { url: 'data:,' } },
+  ];
   const answer = fromWhole((await play({ messages: [{ role: 'user', content }] })).body);
   assert.ok(answer.content.includes('x…”') && answer.content.length < 1000);
 });

@@ -29,7 +29,9 @@ test('a rate limit passes with the provider’s words', () => {
 
 test('a refused credential is our fault, and what is said of it stays in the cause', () => {
   for (const status of [401, 402, 403]) {
-    const refused = error(status, { error: { message: 'Incorrect API key provided: sk-ab***yz', code: 'invalid_api_key' } });
+    const refused = error(status, {
+      error: { message: 'Incorrect API key provided: sk-ab***yz', code: 'invalid_api_key' },
+    });
     assert.equal(refused.code, 'upstream_credential');
     assert.equal(refused.status, 502);
     const { cause, ...shown } = refused.context;
@@ -37,6 +39,12 @@ test('a refused credential is our fault, and what is said of it stays in the cau
     assert.ok(!refused.message.includes('sk-ab'));
     assert.match(JSON.stringify(cause), /sk-ab/);
   }
+});
+
+test('a key that is refused with 400 is our fault as well', () => {
+  const refused = error(400, { code: 'invalid-argument', error: 'Incorrect API key provided: xai-ab***yz.' });
+  assert.equal(refused.code, 'upstream_credential');
+  assert.ok(!refused.message.includes('xai-ab'));
 });
 
 test('an overloaded provider is 503, another failure 502, a redirection too', () => {
@@ -50,7 +58,10 @@ test('a reason is found in every shape it comes in', () => {
   assert.equal(message({ error: 'b', code: 'x' }), 'b');
   assert.equal(message({ message: 'c' }), 'c');
   assert.equal(message({ detail: 'd' }), 'd');
-  assert.equal(message({ detail: [{ loc: ['body', 'messages', 0], msg: 'Field required' }] }), 'body.messages.0: Field required');
+  assert.equal(
+    message({ detail: [{ loc: ['body', 'messages', 0], msg: 'Field required' }] }),
+    'body.messages.0: Field required',
+  );
   assert.equal(message({ error: { message: { detail: 'e' } } }), 'e');
   assert.equal(message([{ error: { message: 'f', code: 400 } }]), 'f');
   assert.equal(message({ errors: ['g', { message: 'h' }] }), 'g; h');

@@ -48,12 +48,25 @@ test('DeepSeek’s cache hits count where the details are not there', () => {
 
 test('what the provider billed is read as a number and as Perplexity’s object', () => {
   assert.equal(toUsage({ prompt_tokens: 1, cost: 0.002 })?.providerCostUsd, 0.002);
-  assert.equal(toUsage({ prompt_tokens: 1, cost: { total_cost: 0.006, input_tokens_cost: 0 } })?.providerCostUsd, 0.006);
+  assert.equal(
+    toUsage({ prompt_tokens: 1, cost: { total_cost: 0.006, input_tokens_cost: 0 } })?.providerCostUsd,
+    0.006,
+  );
 });
 
 test('reasoning that only the total holds is output, audio that only the total holds is input', () => {
-  const reasoning = { prompt_tokens: 10, completion_tokens: 5, total_tokens: 35, completion_tokens_details: { reasoning_tokens: 20 } };
+  const reasoning = {
+    prompt_tokens: 10,
+    completion_tokens: 5,
+    total_tokens: 35,
+    completion_tokens_details: { reasoning_tokens: 20 },
+  };
   assert.deepEqual(counted(reasoning), { inputTokens: 10, outputTokens: 25, reasoningOutputTokens: 20 });
-  const audio = { prompt_tokens: 9, completion_tokens: 248, total_tokens: 632, prompt_tokens_details: { audio_tokens: 375 } };
+  const audio = {
+    prompt_tokens: 9,
+    completion_tokens: 248,
+    total_tokens: 632,
+    prompt_tokens_details: { audio_tokens: 375 },
+  };
   assert.deepEqual(counted(audio), { inputTokens: 384, outputTokens: 248, audioInputTokens: 375 });
 });

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { openAiChat } from '../../src/dialects/openai-chat/index.ts';
+import { anthropicWire } from '../../src/providers/anthropic/wire.ts';
+import { StreamTranslation } from '../../src/relay/translation.ts';
+import { UsageMeter } from '../../src/usage/usage-meter.ts';
+import { type BenchTask, subjectOf, task } from '../harness/subject.ts';
+import { anthropicEvents, INPUT_TOKENS, MODEL, OUTPUT_TOKENS, text } from '../inputs/anthropic-stream.ts';
+import { CollectingHost } from '../inputs/collecting-host.ts';
+import { pieces } from '../inputs/pieces.ts';
+
+export const inputs = { events: anthropicEvents() };
+
+const whole = Buffer.concat(inputs.events);
+
+export const subject = subjectOf([
+  translate('Anthropic → OpenAI, 100 deltas, a chunk an event', inputs.events),
+  translate('Anthropic → OpenAI, 100 deltas in one read', [whole]),
+  translate('Anthropic → OpenAI, 100 deltas in pieces of 7 bytes', pieces(whole, 7)),
+]);
+
+function translate(name: string, chunks: readonly Buffer[]): BenchTask {
+  const { translation } = anthropicWire;
+  assert.ok(translation);
+  return task({
+    name,
+    bytes: whole.length,
+    run: () => {
+      const host = new CollectingHost();
+      const meter = new UsageMeter();
+      const relay = new StreamTranslation({
+        host,
+        meter,
+        dialect: openAiChat,
+        translation,
+        context: { exchangeId: 'ex_bench', model: 'anthropic/claude', includeUsage: true, created: 1_764_000_000 },
+        maxBytes: 1 << 20,
+      });
+      for (const chunk of chunks) relay.chunk(chunk);
+      relay.ended();
+      return { host, meter };
+    },
+    check: ({ host, meter }) => {
+      assert.equal(host.error, undefined);
+      assert.equal(host.finished, 1);
+      assert.equal(meter.usage?.inputTokens, INPUT_TOKENS);
+      assert.equal(meter.usage?.outputTokens, OUTPUT_TOKENS);
+      assertChunks(host.bytes.toString());
+    },
+  });
+}
+
+/** The client reads the same words, how it ended, what it used, and the dialect's own end. */
+function assertChunks(stream: string): void {
+  const data = stream.split('\n\n').map((event) => event.slice('data: '.length));
+  assert.deepEqual(data.splice(-2), ['[DONE]', '']);
+  const chunks = data.map((each) => JSON.parse(each));
+  const choices = chunks.flatMap((chunk) => chunk.choices);
+  assert.ok(chunks.every((chunk) => chunk.object === 'chat.completion.chunk' && chunk.model === MODEL));
+  assert.equal(choices.map((choice) => choice.delta.content ?? '').join(''), text);
+  assert.equal(choices[0].delta.role, 'assistant');
+  assert.equal(choices.at(-1).finish_reason, 'stop');
+  assert.equal(chunks.at(-1).usage.prompt_tokens, INPUT_TOKENS);
+  assert.equal(chunks.at(-1).usage.completion_tokens, OUTPUT_TOKENS);
+}

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import type { ExchangeRecord } from '../../src/telemetry/exchange-record.ts';
+import { decodeBatch, RecordBatcher } from '../../src/telemetry/record-batch.ts';
+import { encodeBatch } from '../../src/telemetry/record-frame.ts';
+import { type BenchTask, subjectOf, task } from '../harness/subject.ts';
+
+const FULL_FRAME = 512;
+
+export const inputs = {
+  /** What 10 ms of a busy thread are, with every fourth one refused. */
+  records: Array.from({ length: FULL_FRAME }, (_, i) => (i % 4 === 3 ? refused(i) : answered(i))),
+};
+
+const { records } = inputs;
+const frame = encodeBatch(records);
+
+export const subject = subjectOf([
+  encode('encode a record, in frames of 512', records),
+  encode('encode a record, in frames of 8', records.slice(0, 8)),
+  task({
+    name: 'decode a record, in frames of 512',
+    operations: records.length,
+    run: () => decodeBatch(frame),
+    check: assertSame,
+  }),
+  batcher(),
+]);
+
+function encode(name: string, batch: readonly ExchangeRecord[]): BenchTask {
+  return task({
+    name,
+    operations: batch.length,
+    run: () => encodeBatch(batch),
+    check: (bytes) => assertSame(decodeBatch(bytes), batch),
+  });
+}
+
+/** What an exchange pays on the relay thread: `add`, and its share of the frame. */
+function batcher(): BenchTask {
+  let sent: Uint8Array | undefined;
+  const batch = new RecordBatcher({ send: (bytes) => void (sent = bytes) });
+  return task({
+    name: 'add a record to the batcher, encoding included',
+    operations: records.length,
+    run: () => {
+      for (const record of records) batch.add(record);
+      return sent;
+    },
+    check: (bytes) => assertSame(decodeBatch(bytes ?? new Uint8Array())),
+  });
+}
+
+/** Undefined fields may be there or not. */
+function assertSame(found: readonly ExchangeRecord[], expected: readonly ExchangeRecord[] = records): void {
+  const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+  assert.deepEqual(plain(found), plain(expected));
+}
+
+function answered(i: number): ExchangeRecord {
+  return {
+    ...refused(i),
+    status: 200,
+    outcome: 'ok',
+    errorCode: undefined,
+    errorDetail: undefined,
+    model: 'openai-main/gpt-4o',
+    target: 'openai-main/gpt-4o',
+    provider: 'openai',
+    stream: i % 2 === 0,
+    attempts: 1,
+    usage: { inputTokens: 120 + i, outputTokens: 100, cacheReadInputTokens: 64, reasoningOutputTokens: 0 },
+    usageSource: 'provider',
+    costNanoUsd: 1_380_000 + i,
+    durationMs: 812.503 + i,
+    upstreamMs: 812.1 + i,
+    firstTokenMs: 220.25,
+    interTokenMs: 5.9,
+    bytesOut: 25_000,
+  };
+}
+
+function refused(i: number): ExchangeRecord {
+  return {
+    id: `ex_mdz1k2ab0123456789ab${i.toString(36)}`,
+    requestId: `ex_mdz1k2ab0123456789ab${i.toString(36)}`,
+    startedAt: 1_764_000_000_000.25 + i,
+    durationMs: 0.214,
+    thread: 0,
+    method: 'POST',
+    path: '/chat/completions',
+    status: 403,
+    outcome: 'error',
+    errorCode: 'model_forbidden',
+    errorDetail: '`openai-main/gpt-4o` is not among the models of `virtualaccount:ci`.',
+    subject: 'virtualaccount:ci',
+    keyId: 'ci',
+    stream: false,
+    attempts: 0,
+    overheadMs: 0.2,
+    upstreamMs: 0,
+    bytesIn: 812,
+    bytesOut: 260,
+  };
+}

@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { ask, messages } from '../support/chat-client.ts';
+import { type RunningGateway, startGateway } from '../support/gateway.ts';
+import { completion, type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
+import { chatHead, chatRequest, parseAnswer, RawClient } from '../support/raw-client.ts';
+import { openAccount } from '../support/scripted-provider.ts';
+
+let provider: FakeProvider;
+let gateway: RunningGateway;
+
+before(async () => {
+  provider = await startProvider((request, response) => {
+    const { model } = JSON.parse(request.body.toString());
+    sendJson(response, 200, completion(`answer of ${model}`));
+  });
+  gateway = await startGateway({
+    server: { limits: { max_header_bytes: 8192 } },
+    manifests: [openAccount('p', `${provider.origin}/v1`)],
+  });
+});
+after(async () => {
+  await gateway?.[Symbol.asyncDispose]();
+  await provider?.[Symbol.asyncDispose]();
+});
+
+const body = JSON.stringify({ model: 'p/m', messages });
+const length = `content-length: ${body.length}`;
+
+/** Sends it and gives what came back, once the gateway has closed the connection. */
+async function closedAfter(bytes: string): Promise<string> {
+  const client = await RawClient.open(gateway);
+  client.send(bytes);
+  await client.closed;
+  return client.text();
+}
+
+describe('framing that could be read in two ways', { concurrency: true }, () => {
+  for (const [what, lines] of [
+    ['a repeated content-length', [length, 'content-length: 5']],
+    ['content-length repeated with the same value', [length, length]],
+    ['a list of lengths', [`content-length: ${body.length}, ${body.length}`]],
+    ['a negative content-length', ['content-length: -1']],
+    ['a content-length with a sign', [`content-length: +${body.length}`]],
+    ['a transfer-encoding that only ends in chunked', ['transfer-encoding: xchunked']],
+    ['a transfer-encoding of two codings', ['transfer-encoding: gzip, chunked']],
+    ['a transfer-encoding that is not chunked', ['transfer-encoding: identity', length]],
+    ['transfer-encoding beside content-length', [length, 'transfer-encoding: chunked']],
+    ['a repeated transfer-encoding', ['transfer-encoding: chunked', 'transfer-encoding: chunked']],
+  ] as const) {
+    test(`${what} is 400 and the connection is closed`, { timeout: 5_000 }, async () => {
+      const text = await closedAfter(chatHead([...lines]) + (lines[0] === length ? body : ''));
+      assert.match(text, /^HTTP\/1\.1 400 /);
+      assert.equal(text.split('HTTP/1.1 ').length, 2, `one answer and no other: ${text}`);
+    });
+
+    test(`${what} never serves what stands behind it`, { timeout: 5_000 }, async () => {
+      const behind = chatRequest({ model: 'p/m', messages, what });
+      const text = await closedAfter(chatHead([...lines]) + body + behind);
+      // Whether the refusal itself is read before the close is not promised.
+      assert.match(text, /^$|^HTTP\/1\.1 400 /);
+      assert.ok(text.split('HTTP/1.1 ').length <= 2, `at most one answer: ${text}`);
+      assert.ok(!provider.requests.some((request) => request.body.includes(`"${what}"`)));
+    });
+  }
+});
+
+test('a stranger is answered on the head alone, and the connection is closed', { timeout: 5_000 }, async () => {
+  // The body never comes.
+  const text = await closedAfter(chatHead(['content-length: 1000'], 'wrong'));
+  assert.match(text, /^HTTP\/1\.1 401 /);
+  assert.match(text, /^connection: close\r$/im);
+});
+
+test('two requests sent at once on one connection never mix their answers', { timeout: 5_000 }, async () => {
+  const client = await RawClient.open(gateway);
+  client.send(chatRequest({ model: 'p/one', messages }) + chatRequest({ model: 'p/two', messages }));
+  // Answering only the first and closing is allowed; a wrong order or a half answer is not.
+  const text = await client.until((received) => received.includes('answer of two'));
+  client.leave();
+  const first = parseAnswer(text);
+  if (first === undefined) {
+    assert.equal(text, '');
+    return;
+  }
+  assert.equal(first.status, 200);
+  assert.match(first.body, /answer of one/);
+  if (first.rest !== '') assert.match(parseAnswer(first.rest)?.body ?? '', /answer of two/);
+});
+
+test('requests one after another share a connection', { timeout: 5_000 }, async () => {
+  const client = await RawClient.open(gateway);
+  for (const model of ['one', 'two', 'three']) {
+    const behind = client.text().length;
+    client.send(chatRequest({ model: `p/${model}`, messages }));
+    await client.until((text) => parseAnswer(text.slice(behind)) !== undefined);
+    assert.match(client.text().slice(behind), new RegExp(`answer of ${model}`));
+  }
+  client.leave();
+});
+
+test('a request that asks to close is answered and closed', { timeout: 5_000 }, async () => {
+  const text = await closedAfter(chatRequest({ model: 'p/m', messages }, ['connection: close']));
+  assert.match(text, /answer of m/);
+});
+
+test('a head up to the bound is read, one over it is refused and closed', { timeout: 5_000 }, async () => {
+  const within = await ask(gateway, { model: 'p/m', messages }, { headers: { 'x-filler': 'x'.repeat(7000) } });
+  assert.equal(within.status, 200);
+  await within.text();
+  const text = await closedAfter(chatRequest({ model: 'p/m', messages }, [`x-filler: ${'x'.repeat(9000)}`]));
+  assert.match(text, /^HTTP\/1\.1 431 /);
+});
+
+test('what is not HTTP, and HTTP/1.0, is closed without reaching the provider', { timeout: 5_000 }, async () => {
+  const before = provider.requests.length;
+  for (const bytes of [
+    '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 this is TLS\r\n\r\n',
+    chatRequest({ model: 'p/m', messages }).replace('HTTP/1.1', 'HTTP/1.0'),
+    chatRequest({ model: 'p/m', messages }).replace('host: gateway\r\n', ''),
+  ]) {
+    const text = await closedAfter(bytes);
+    assert.doesNotMatch(text, /^HTTP\/1\.1 2/, JSON.stringify(bytes.slice(0, 40)));
+  }
+  assert.equal(provider.requests.length, before);
+});

@@ -1,0 +1,17 @@
+import { implement, taskRunner } from '../../../src/offload/tasks.ts';
+import { blockTask, echoTask, endTask, throwTask } from './tasks-for-test.ts';
+
+export default taskRunner([
+  implement(echoTask, (bytes) => bytes),
+  implement(throwTask, (message) => {
+    throw new Error(message);
+  }),
+  implement(endTask, () => {
+    process.exit(1);
+  }),
+  implement(blockTask, (milliseconds) => {
+    const until = performance.now() + milliseconds;
+    while (performance.now() < until);
+    return milliseconds;
+  }),
+]);

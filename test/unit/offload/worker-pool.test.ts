@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { WorkerPool, type WorkerPoolOptions } from '../../../src/offload/worker-pool.ts';
+import { blockTask, echoTask, endTask, throwTask } from './tasks-for-test.ts';
+
+const entry = new URL('./worker-for-test.ts', import.meta.url);
+
+async function withPool(options: Partial<WorkerPoolOptions>, use: (pool: WorkerPool) => Promise<void>) {
+  const pool = new WorkerPool({ entry, ...options });
+  try {
+    await use(pool);
+  } finally {
+    await pool.close();
+  }
+}
+
+test('a task gives its result, and what is transferred is gone for the sender', async () => {
+  await withPool({}, async (pool) => {
+    const bytes = new Uint8Array([1, 2, 3]);
+    const result = await pool.run(echoTask, bytes, [bytes.buffer]);
+    assert.deepEqual(result, { value: new Uint8Array([1, 2, 3]) });
+    assert.equal(bytes.byteLength, 0);
+  });
+});
+
+test('a task that throws, or whose thread dies, fails, and the pool lives on', async () => {
+  await withPool({}, async (pool) => {
+    const thrown = await pool.run(throwTask, 'broken');
+    assert.ok('failure' in thrown && thrown.failure === 'failed');
+    assert.match(String(thrown.cause), /broken/);
+    const died = await pool.run(endTask, undefined);
+    assert.ok('failure' in died && died.failure === 'failed');
+    assert.deepEqual(await pool.run(echoTask, new Uint8Array([7])), { value: new Uint8Array([7]) });
+  });
+});
+
+test('a task beyond its deadline is stopped, even where it never yields', async () => {
+  await withPool({ deadlineMs: 300 }, async (pool) => {
+    const begin = performance.now();
+    const stopped = await pool.run(blockTask, 60_000);
+    assert.ok('failure' in stopped && stopped.failure === 'deadline');
+    assert.ok(performance.now() - begin < 5000);
+  });
+  await withPool({}, async (pool) => {
+    assert.deepEqual(await pool.run(blockTask, 1), { value: 1 });
+  });
+});
+
+test('the queue is bounded, also while the first thread starts', async () => {
+  await withPool({ maxQueued: 3 }, async (pool) => {
+    const results = await Promise.all(Array.from({ length: 10 }, () => pool.run(blockTask, 20)));
+    const refused = results.filter((result) => 'failure' in result && result.failure === 'queue-full');
+    assert.equal(refused.length, 6);
+    assert.equal(results.filter((result) => 'value' in result).length, 4);
+  });
+});
+
+test('closing waits for tasks under way and refuses new ones', async () => {
+  const pool = new WorkerPool({ entry });
+  const open = pool.run(blockTask, 50);
+  const closed = pool.close();
+  assert.deepEqual(await pool.run(blockTask, 1), { failure: 'closed' });
+  await closed;
+  assert.deepEqual(await open, { value: 50 });
+});
+
+test('a worker that cannot start fails its tasks, not the process', async () => {
+  await withPool({ entry: new URL('./no-such-worker.ts', import.meta.url), deadlineMs: 3000 }, async (pool) => {
+    const result = await pool.run(blockTask, 1);
+    assert.ok('failure' in result);
+  });
+});

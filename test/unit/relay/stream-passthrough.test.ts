@@ -1,0 +1,327 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { openAiChatWire } from '../../../src/providers/openai-compatible/wire.ts';
+import { StreamPassthrough, type StreamPassthroughOptions, streamError } from '../../../src/relay/stream-passthrough.ts';
+import { UsageMeter } from '../../../src/usage/usage-meter.ts';
+import { pieces } from '../../support/cuttings.ts';
+import { chunkEvent, DONE_EVENT, USAGE_EVENT } from '../../support/provider.ts';
+import { FakeRelayHost } from './fake-relay-host.ts';
+
+function start(more: Partial<StreamPassthroughOptions> = {}) {
+  const host = new FakeRelayHost();
+  const meter = new UsageMeter();
+  const mode = new StreamPassthrough({
+    host,
+    meter,
+    wire: openAiChatWire,
+    contentType: 'text/event-stream',
+    stripUsage: false,
+    endsWithConnection: false,
+    holdBytes: 65_536,
+    ...more,
+  });
+  return { host, meter, mode, send: (text: string) => mode.chunk(Buffer.from(text)) };
+}
+
+const hello = chunkEvent({ role: 'assistant', content: 'Hello' });
+const finish = chunkEvent({}, 'stop');
+const big = (bytes: number, more: object = {}) => chunkEvent({ content: 'x'.repeat(bytes) }, null, more);
+const usage = { prompt_tokens: 5, completion_tokens: 7, total_tokens: 12 };
+
+test('comments before the first content commit nothing, and reach the client in front of it', () => {
+  const { host, send } = start();
+  send(': waiting\n\n');
+  send(': waiting\n\n');
+  assert.equal(host.contentType, undefined);
+  assert.equal(host.contentPieces, 0);
+  send(hello);
+  assert.equal(host.contentType, 'text/event-stream');
+  assert.equal(host.output().toString(), `: waiting\n\n: waiting\n\n${hello}`);
+});
+
+test('more comments than may be held commit the answer', () => {
+  const { host, send } = start({ holdBytes: 100 });
+  const comment = ': waiting\n\n';
+  for (let sent = 0; sent <= 100; sent += comment.length) send(comment);
+  assert.equal(host.contentType, 'text/event-stream');
+  assert.equal(host.contentPieces, 0, 'a comment is no content');
+});
+
+test('a stream of comments only ends as the provider ended it', () => {
+  const { host, mode, send } = start();
+  send(': nothing\n\n');
+  mode.ended();
+  assert.ok(host.finished);
+  assert.equal(host.output().toString(), ': nothing\n\n');
+});
+
+test('an error event behind the first content passes as the provider wrote it', () => {
+  const { host, mode, send } = start();
+  const error = 'data: {"error":{"message":"gone","code":502}}\n\n';
+  send(hello);
+  send(error);
+  mode.ended();
+  assert.equal(host.output().toString(), hello + error);
+});
+
+test('the word error inside the first content is no error', () => {
+  for (const first of [
+    chunkEvent({ content: 'an "error": {"code": 429}' }),
+    chunkEvent({ content: 'x' }, null, { error: null }),
+  ]) {
+    const { host, send } = start();
+    send(first);
+    assert.equal(host.error, undefined);
+    assert.equal(host.output().toString(), first);
+  }
+});
+
+test('an error behind comments, named or not, in one chunk with them or not, is not an answer', () => {
+  const error = '{"error":{"message":"busy","code":503}}';
+  for (const chunks of [
+    [`: wait\n\ndata: ${error}\n\n`],
+    [': wait\n\n', `event: error\ndata: ${error}\n\n`],
+    [`data:${error}\r\n\r\n`],
+    pieces(Buffer.from(`data: ${error}\n\n`), 3).map(String),
+  ]) {
+    const { host, send } = start();
+    for (const chunk of chunks) send(chunk);
+    assert.equal(host.error?.code, 'upstream_overloaded');
+    assert.equal(host.writtenBytes, 0);
+  }
+});
+
+test('an error that is not followed by an empty line is an error too, and nothing comes behind it', () => {
+  for (const stripUsage of [false, true]) {
+    const { host, mode, send } = start({ stripUsage });
+    send('data: {"error":{"message":"busy","code":503}}\n');
+    mode.ended();
+    assert.equal(host.error?.code, 'upstream_overloaded');
+    assert.deepEqual(host.behindTheEnd, []);
+  }
+});
+
+test('behind an error nothing more is asked of the host, however long the chunk goes on', () => {
+  const { host, send } = start();
+  send(`data: {"error":{"message":"busy"}}\n\ndata: ${'x'.repeat(100_000)}`);
+  assert.equal(host.error?.code, 'upstream_stream_error');
+  assert.deepEqual(host.behindTheEnd, []);
+});
+
+test('only the event with empty choices and a usage is taken out, wherever it stands in a chunk', () => {
+  const filterResults = 'data: {"choices":[],"prompt_filter_results":[]}\n\n';
+  const stream = filterResults + hello + finish;
+  for (const chunks of [
+    [stream + USAGE_EVENT + DONE_EVENT],
+    [stream, USAGE_EVENT, DONE_EVENT],
+    [stream, USAGE_EVENT + DONE_EVENT],
+    [stream + USAGE_EVENT, DONE_EVENT],
+    [stream + USAGE_EVENT.slice(0, 30), USAGE_EVENT.slice(30) + DONE_EVENT],
+  ]) {
+    const { host, meter, mode, send } = start({ stripUsage: true });
+    for (const chunk of chunks) send(chunk);
+    mode.ended();
+    assert.equal(host.output().toString(), stream + DONE_EVENT);
+    assert.equal(meter.usage?.outputTokens, 7);
+  }
+});
+
+test('usage on an event with choices stays, and so does a usage that is null', () => {
+  const stream =
+    chunkEvent({ content: 'a' }, null, { usage: null }) +
+    'data: {"choices":[],"usage":null}\n\n' +
+    chunkEvent({}, 'stop', { usage });
+  const { host, meter, mode, send } = start({ stripUsage: true });
+  send(stream + DONE_EVENT);
+  mode.ended();
+  assert.equal(host.output().toString(), stream + DONE_EVENT);
+  assert.equal(meter.usage?.inputTokens, 5);
+});
+
+test('two usage events one after the other are both read and both taken out', () => {
+  const { host, meter, mode, send } = start({ stripUsage: true });
+  const second = USAGE_EVENT.replace('"completion_tokens":7', '"completion_tokens":9');
+  send(hello + USAGE_EVENT + second + DONE_EVENT);
+  mode.ended();
+  assert.equal(host.output().toString(), hello + DONE_EVENT);
+  assert.equal(meter.usage?.outputTokens, 9);
+});
+
+test('a usage in the content or in a nested object is not taken for the usage', () => {
+  const stream =
+    chunkEvent({ content: '"usage":{"prompt_tokens":999}' }) + chunkEvent({ content: 'x' }, null, { more: { usage } });
+  for (const stripUsage of [false, true]) {
+    const { host, meter, mode, send } = start({ stripUsage });
+    send(stream + DONE_EVENT);
+    mode.ended();
+    assert.equal(host.output().toString(), stream + DONE_EVENT);
+    assert.equal(meter.usage, undefined);
+  }
+});
+
+test('usage stands on a last event without an empty line behind it: read, and passed or taken out', () => {
+  for (const stripUsage of [false, true]) {
+    const { host, meter, mode, send } = start({ stripUsage });
+    const last = USAGE_EVENT.trimEnd();
+    send(hello);
+    send(last);
+    mode.ended();
+    assert.equal(host.output().toString(), stripUsage ? hello : hello + last);
+    assert.equal(meter.usage?.outputTokens, 7);
+  }
+});
+
+test('usage whose JSON is spread over two data lines is read', () => {
+  const { meter, mode, send } = start();
+  send('data: {"choices":[],\ndata: "usage":{"prompt_tokens":5,"completion_tokens":7}}\n\n');
+  mode.ended();
+  assert.equal(meter.usage?.outputTokens, 7);
+});
+
+test('line ends of every kind, mixed too, pass at once and hide no usage', () => {
+  for (const [one, two] of [
+    ['\n', '\n'],
+    ['\r\n', '\r\n'],
+    ['\r', '\r'],
+    ['\n', '\r\n'],
+    ['\r\n', '\n'],
+  ]) {
+    const nl = one! + two!;
+    const event = (json: string) => `data: ${json}${nl}`;
+    const stream = event('{"choices":[{"delta":{"content":"a"}}]}') + event('{"choices":[{"delta":{"content":"b"}}]}');
+    const usageEvent = event(`{"choices":[],"usage":${JSON.stringify(usage)}}`);
+    for (const stripUsage of [false, true]) {
+      for (const size of [1, 1000]) {
+        const { host, meter, mode } = start({ stripUsage });
+        const how = JSON.stringify({ nl, stripUsage, size });
+        for (const chunk of pieces(Buffer.from(stream), size)) mode.chunk(chunk);
+        assert.equal(host.output().toString(), stream, how);
+        for (const chunk of pieces(Buffer.from(usageEvent), size)) mode.chunk(chunk);
+        mode.ended();
+        assert.equal(host.output().toString(), stripUsage ? stream : stream + usageEvent, how);
+        assert.equal(meter.usage?.outputTokens, 7, how);
+      }
+    }
+  }
+});
+
+test('an event longer than may be remembered passes whole, in any pieces, and the next ones are read again', () => {
+  const stream = hello + big(200_000) + big(70_000) + finish;
+  for (const stripUsage of [false, true]) {
+    for (const size of [1, 7, 1000, 65_536, 1_000_000]) {
+      const { host, meter, mode } = start({ stripUsage });
+      for (const chunk of pieces(Buffer.from(stream + USAGE_EVENT + DONE_EVENT), size)) mode.chunk(chunk);
+      mode.ended();
+      const expected = stripUsage ? stream + DONE_EVENT : stream + USAGE_EVENT + DONE_EVENT;
+      assert.ok(host.output().equals(Buffer.from(expected)), `${stripUsage} ${size}`);
+      assert.equal(meter.usage?.outputTokens, 7, `${stripUsage} ${size}`);
+    }
+  }
+});
+
+test('of an unfinished event that has content only a little is held back before it passes', () => {
+  const { host, mode, send } = start({ stripUsage: true });
+  const event = big(50_000);
+  send(hello);
+  let sent = 0;
+  let most = 0;
+  for (const chunk of pieces(Buffer.from(event), 500)) {
+    mode.chunk(chunk);
+    sent += chunk.length;
+    most = Math.max(most, hello.length + sent - host.writtenBytes);
+  }
+  assert.ok(most <= 2_000, `${most} bytes waited`);
+  assert.equal(host.output().toString(), hello + event);
+});
+
+test('an error event of ours must stand on a line of its own: what was passed says whether it would', () => {
+  const cases: [chunks: string[], unfinished: boolean][] = [
+    [[hello], false],
+    [[hello, 'data: {"cho'], true],
+    [[hello, 'data: {"choices":[]}\n'], true],
+    [[hello, 'data: {"choices":[]}\n', '\n'], false],
+    [[hello, big(100_000).slice(0, 90_000)], true],
+  ];
+  for (const [chunks, unfinished] of cases) {
+    const { mode, send } = start();
+    for (const chunk of chunks) send(chunk);
+    assert.equal(mode.unfinishedLine, unfinished, JSON.stringify(chunks).slice(0, 200));
+  }
+  const { mode, host, send } = start({ stripUsage: true });
+  send(`${hello}data: {"cho`);
+  assert.equal(host.output().toString(), hello);
+  assert.equal(mode.unfinishedLine, false, 'what is held back was not begun');
+});
+
+test('an answer that ends with its connection is whole only with [DONE] or a finish reason', () => {
+  const cases: [text: string, whole: boolean][] = [
+    [hello + finish + DONE_EVENT, true],
+    [hello + finish, true],
+    [hello + DONE_EVENT.trimEnd(), true],
+    [hello + finish.replace('"finish_reason":"stop"', '"finish_reason": "stop"'), true],
+    [hello, false],
+    [hello + hello.slice(0, 20), false],
+    [chunkEvent({ content: '"finish_reason":"stop" and [DONE]' }), false],
+    ['', false],
+    [': comment\n\n', false],
+  ];
+  for (const [text, whole] of cases) {
+    for (const size of [1, 1000]) {
+      const { host, mode } = start({ endsWithConnection: true });
+      for (const chunk of pieces(Buffer.from(text), size)) mode.chunk(chunk);
+      mode.ended();
+      assert.equal(host.error?.code, whole ? undefined : 'upstream_cut', `${size} ${text}`);
+      assert.equal(host.finished, whole);
+      assert.deepEqual(host.behindTheEnd, []);
+    }
+  }
+});
+
+test('an empty answer is the provider’s to give', () => {
+  const { host, mode } = start();
+  mode.ended();
+  assert.ok(host.finished);
+  assert.equal(host.contentType, 'text/event-stream');
+});
+
+test('bytes that are no events at all pass as they are', () => {
+  const { host, mode, send } = start({ stripUsage: true });
+  send(hello);
+  send('data: {"usage": {"prompt_tokens": 1\n\n');
+  send('nonsense "usage": {"prompt_tokens": 1}\n\n');
+  mode.ended();
+  assert.equal(
+    host.output().toString(),
+    `${hello}data: {"usage": {"prompt_tokens": 1\n\nnonsense "usage": {"prompt_tokens": 1}\n\n`,
+  );
+});
+
+test('whoever sends single bytes of one long event does not make it quadratic', () => {
+  const time = (bytes: number): number => {
+    const chunks = pieces(Buffer.from(hello + big(bytes)), 1);
+    let least = Number.POSITIVE_INFINITY;
+    for (let round = 0; round < 3; round += 1) {
+      const { mode } = start({ stripUsage: true });
+      const from = performance.now();
+      for (const chunk of chunks) mode.chunk(chunk);
+      least = Math.min(least, performance.now() - from);
+    }
+    return least;
+  };
+  time(10_000);
+  const short = time(15_000);
+  const long = time(60_000);
+  assert.ok(long < short * 12, `four times the bytes took ${(long / short).toFixed(1)} times as long`);
+});
+
+test('an error event says which kind of failure it was by its code', () => {
+  assert.equal(streamError({ message: 'x', code: 429 }).code, 'upstream_rate_limited');
+  assert.equal(streamError({ message: 'x', code: 503 }).code, 'upstream_overloaded');
+  assert.equal(streamError({ message: 'x', code: 529 }).code, 'upstream_overloaded');
+  assert.equal(streamError({ message: 'x', code: 'server_error', type: 't' }).code, 'upstream_stream_error');
+  assert.equal(streamError('just words').code, 'upstream_stream_error');
+  const { context } = streamError({ message: 'm'.repeat(5000), code: 'quota', type: 'limits' });
+  assert.equal(context.detail?.length, 1024);
+  assert.equal(context.upstreamCode, 'quota');
+  assert.equal(context.upstreamType, 'limits');
+});
