@@ -36,7 +36,8 @@ export function readCommand(args: readonly string[], known: readonly string[]): 
   const timeMs = wholeNumber('time-ms', values['time-ms'], 1, 60_000);
   if (first === 'compare') {
     const [a, b, ...names] = rest;
-    if (a === undefined || b === undefined) throw new UsageError('compare needs two revisions; "." is the working tree');
+    if (a === undefined || b === undefined)
+      throw new UsageError('compare needs two revisions; "." is the working tree');
     const rounds = wholeNumber('rounds', values.rounds, 2, MOST_ROUNDS) ?? ROUNDS;
     const options = timeMs === undefined ? ROUND : { ...ROUND, timeMs };
     return { kind: 'compare', revisions: [a, b], subjects: chooseSubjects(known, names), rounds, options };

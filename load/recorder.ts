@@ -29,6 +29,8 @@ export class Recorder {
   /** The value below or at which `percent` of the recordings lie; NaN when nothing was recorded. */
   percentile(percent: number): number {
     if (this.count === 0) return Number.NaN;
+    if (percent <= 0) return this.#minUs;
+    if (percent >= 100) return this.#maxUs;
     const rank = Math.max(1, Math.ceil((percent / 100) * this.count));
     let seen = 0;
     for (let slot = 0; slot < this.#slots.length; slot++) {

@@ -3,7 +3,7 @@ import { formatFault } from './config/fault.ts';
 import type { Loaded, Refused } from './config/load.ts';
 import { applyReload } from './config/reload.ts';
 import { openapiJson } from './operator/openapi.ts';
-import { type GatewayState, type Operator, startOperator } from './operator/operator.ts';
+import { type GatewayState, startOperator } from './operator/operator.ts';
 import { hasIssuedKeys, revokedKeyIds } from './store/api-keys.ts';
 import { type Database, openDatabase } from './store/database.ts';
 import { loadOrMakeDefaultKey } from './store/default-key.ts';
@@ -104,14 +104,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       return draining;
     },
   };
-  const operator: Operator = await startOperator({
-    host: server.operator.host,
-    port: server.operator.port,
-    state,
-    metrics,
-    openapi: openapiJson,
-    log,
-  });
+  const { host, port: operatorPort } = server.operator;
+  const operator = await startOperator({ host, port: operatorPort, state, metrics, openapi: openapiJson, log }).catch(
+    (error: Error) => {
+      throw new StartFault(error.message);
+    },
+  );
   const port = await threads.start();
   if (port === undefined) {
     throw new StartFault(`cannot listen on ${server.listen.host}:${claim.port} (listen.port): somebody else took it`);
@@ -139,7 +137,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       keyWatch.stop();
       await operator.close();
       await database.close();
-      output.flush();
+      await output.flush();
     },
   };
 
@@ -164,7 +162,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     if (message.type === 'records') {
       const records = decodeBatch(message.frame);
       metrics.addAll(records);
-      for (const record of records) accessLog.add(record);
+      accessLog.addAll(records);
     } else if (message.type === 'stats') metrics.setThread(message.stats);
     else if (message.type === 'log') output.write(message.line);
   }

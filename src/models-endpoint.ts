@@ -34,7 +34,7 @@ function modelObject(model: ListedModel): object {
 
 function answer(exchange: Exchange, value: object): void {
   const headers = ['content-type', 'application/json'];
-  exchange.pushOwnHeaders(headers);
+  exchange.pushOwnHeaders(headers, 0);
   exchange.sink.start(200, headers);
   exchange.sink.end(Buffer.from(JSON.stringify(value)));
 }

@@ -173,7 +173,7 @@ function plainRoutes(): Route[] {
 
 function answerJson(exchange: Exchange, body: Uint8Array): undefined {
   const headers = ['content-type', 'application/json'];
-  exchange.pushOwnHeaders(headers);
+  exchange.pushOwnHeaders(headers, 0);
   exchange.sink.start(200, headers);
   exchange.sink.end(body);
 }

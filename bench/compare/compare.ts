@@ -1,7 +1,7 @@
 import { measureInChild, NotMeasured } from '../harness/child.ts';
-import { median } from '../harness/median.ts';
 import type { MeasureOptions } from '../harness/measure.ts';
 import type { SubjectMeasurement } from '../harness/measurement.ts';
+import { median } from '../harness/median.ts';
 import { type Ratio, ratioOf } from './ratio.ts';
 import { openRevision } from './revision-tree.ts';
 

@@ -20,6 +20,7 @@ export function ratioOf(a: readonly number[], b: readonly number[]): Ratio {
   const middle = median(ratios);
   const least = Math.min(...ratios);
   const most = Math.max(...ratios);
-  const verdict = most < 1 && middle < 1 - MEANINGFUL ? 'faster' : least > 1 && middle > 1 + MEANINGFUL ? 'slower' : 'same';
+  const verdict =
+    most < 1 && middle < 1 - MEANINGFUL ? 'faster' : least > 1 && middle > 1 + MEANINGFUL ? 'slower' : 'same';
   return { median: middle, least, most, verdict };
 }

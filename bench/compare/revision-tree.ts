@@ -51,7 +51,14 @@ export async function openRevision(repository: string, revision: string): Promis
 
 async function commitOf(repository: string, revision: string): Promise<string> {
   try {
-    const { stdout } = await run('git', ['-C', repository, 'rev-parse', '--verify', '--end-of-options', `${revision}^{commit}`]);
+    const { stdout } = await run('git', [
+      '-C',
+      repository,
+      'rev-parse',
+      '--verify',
+      '--end-of-options',
+      `${revision}^{commit}`,
+    ]);
     return stdout.trim();
   } catch {
     // Git's own words name an internal form of the revision; this names what was typed.

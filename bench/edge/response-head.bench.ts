@@ -9,7 +9,14 @@ const plain = [
   ['x-tfy-resolved-model', 'openai-main/gpt-4o'],
   ['server-timing', 'gateway;dur=0.142, upstream;dur=211.93'],
 ];
-const limits = ['limit-requests', 'limit-tokens', 'remaining-requests', 'remaining-tokens', 'reset-requests', 'reset-tokens'];
+const limits = [
+  'limit-requests',
+  'limit-tokens',
+  'remaining-requests',
+  'remaining-tokens',
+  'reset-requests',
+  'reset-tokens',
+];
 
 export const inputs = {
   plain: plain.flat(),

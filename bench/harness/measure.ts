@@ -26,7 +26,11 @@ export function measure(subject: BenchSubject, options: MeasureOptions = DEFAULT
 function measureTask(task: BenchTask, { warmUpMs, timeMs }: MeasureOptions): TaskMeasurement {
   const { name, operations, bytes } = task;
   const batch = batchOf(task, warmUpMs);
-  const heapBytes = Math.max(0, heapBytesPerRun(() => consume(task.run()))) / operations;
+  const heapBytes =
+    Math.max(
+      0,
+      heapBytesPerRun(() => consume(task.run())),
+    ) / operations;
   globalThis.gc?.();
   const bench = new Bench({ time: timeMs, iterations: 10, warmup: false, throws: true });
   bench.add(name, () => runBatch(task, batch), { async: false });

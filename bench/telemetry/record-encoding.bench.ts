@@ -38,7 +38,11 @@ function encode(name: string, batch: readonly ExchangeRecord[]): BenchTask {
 /** What an exchange pays on the relay thread: `add`, and its share of the frame. */
 function batcher(): BenchTask {
   let sent: Uint8Array | undefined;
-  const batch = new RecordBatcher({ send: (bytes) => void (sent = bytes) });
+  const batch = new RecordBatcher({
+    send: (bytes) => {
+      sent = bytes;
+    },
+  });
   return task({
     name: 'add a record to the batcher, encoding included',
     operations: records.length,

@@ -48,7 +48,7 @@ export class ResponseReader {
   #readHead(bytes: Buffer, at: number): number {
     // The blank line may be cut anywhere, so the search begins in what is kept.
     const kept = this.#text.length;
-    const text = this.#text + bytes.toString('latin1', at, Math.min(bytes.length, at + MAX_HEAD_BYTES));
+    const text = this.#text + bytes.toString('latin1', at, Math.min(bytes.length, at + MAX_HEAD_BYTES + 1));
     const end = text.indexOf('\r\n\r\n');
     if (end === -1) {
       if (text.length > MAX_HEAD_BYTES) throw new Error('head over 16 KB');

@@ -14,7 +14,7 @@ export type Behaviour = {
   flushed: boolean;
   /** Nothing at all is sent before this. */
   firstByteMs: number;
-  /** The head goes out at once, the content only after this. */
+  /** Head and an SSE comment go out at once, the content only after this. */
   headMs: number;
   /** A whole answer has exactly this many bytes; 0 = its natural size. */
   wholeBytes: number;

@@ -74,8 +74,8 @@ export class Exchange {
     this.#res.writeHeader('cache-control', 'no-cache');
     if (this.#behaviour.headMs === 0) this.#startContent();
     else {
-      // An empty write puts the head on the wire without a chunk of content.
-      this.#res.write('');
+      // The addon ends a head only with the first byte of a body: an SSE comment is a byte without content.
+      this.#res.write(': head\n\n');
       this.#after(this.#behaviour.headMs, () => this.#startContent());
     }
   }
@@ -158,7 +158,7 @@ export class Exchange {
   #finish(body: string | Buffer): void {
     this.#close();
     this.#stats().finished++;
-    this.#res.end(body);
+    this.#res.cork(() => this.#res.end(body));
   }
 
   #after(ms: number, then: () => void): void {

@@ -1,17 +1,19 @@
 /**
- * Our gateway, started as a user would: the `serve` command with a YAML file, every policy on (key, model access, rate
- * limit, budget, usage metering, metrics, record, access log into a file). Limits are so high that nothing is refused.
+ * Our gateway, started as a user would: the `serve` command with a YAML file, and every policy on that it knows. Its
+ * access log goes into a file, as its output is redirected there.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { answers, freePort, startChild, untilReady } from '../child.ts';
 import type { Peer } from './peer.ts';
+import { supportedPolicies } from './sluice-policies.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const READY_MS = 20_000;
 /** Not a secret: it opens a gateway that lives on loopback for the length of this run. */
 const KEY = 'sk-load-0123456789abcdef0123456789abcdef';
+const ALWAYS_ON = ['key', 'model access', 'usage', 'price', 'metrics', 'record', 'access log'];
 
 export const sluice: Peer = {
   name: 'sluice',
@@ -21,15 +23,16 @@ export const sluice: Peer = {
     const operatorPort = await freePort();
     const home = join(folder, 'sluice');
     mkdirSync(home, { recursive: true });
+    const policies = supportedPolicies(ROOT, join(home, 'policies.yaml'));
+    const documents = [server(port, operatorPort, threads, home), KEYS, account(mockUrl, models)];
     const file = join(home, 'sluice.yaml');
-    writeFileSync(
-      file,
-      [server(port, operatorPort, threads, home), keys(), account(mockUrl, models), LIMITS].join('---\n'),
-    );
+    writeFileSync(file, [...documents, ...policies.map(({ yaml }) => yaml)].join('---\n'));
     const args = ['src/main.ts', 'serve', '--config', file, '--port', String(port)];
     args.push('--threads', String(threads), '--data-dir', join(home, 'data'));
-    const child = startChild({ name: 'sluice', folder, command: process.execPath, args, cwd: ROOT });
+    const env = { ...process.env, SLUICE_LOAD_KEY: KEY };
+    const child = startChild({ name: 'sluice', folder, command: process.execPath, args, cwd: ROOT, env });
     await untilReady(child, READY_MS, answers(`http://127.0.0.1:${operatorPort}/readyz`));
+    const on = [...ALWAYS_ON, ...policies.map(({ name }) => name)];
     return {
       name: 'sluice',
       baseUrl: `http://127.0.0.1:${port}/v1`,
@@ -38,9 +41,7 @@ export const sluice: Peer = {
       modelName: (mockModel) => `mock/${mockModel}`,
       relaysBytes: true,
       checksKeys: true,
-      notes: [
-        `sluice: ${threads} relay thread(s); key, model access, rate limit, budget, usage, metrics, record, log on`,
-      ],
+      notes: [`sluice: ${threads} relay thread(s); on: ${on.join(', ')}`],
     };
   },
 };
@@ -55,12 +56,10 @@ log: {level: info, access: all}
 `;
 }
 
-function keys(): string {
-  return `type: sluice/api-keys
+const KEYS = `type: sluice/api-keys
 keys:
-  - {name: load, key: "${KEY}", subject: "virtualaccount:load", models: ["mock/*"]}
+  - {name: load, key: "\${env:SLUICE_LOAD_KEY}", subject: "virtualaccount:load", models: ["mock/*"]}
 `;
-}
 
 function account(mockUrl: string, models: readonly string[]): string {
   const integrations = models.map(
@@ -78,13 +77,3 @@ name: mock
 integrations:
 ${integrations.join('')}`;
 }
-
-const LIMITS = `type: gateway-rate-limiting-config
-rules:
-  - {id: load-requests, when: {subjects: ["virtualaccount:load"]}, limit_to: 1000000000, unit: requests_per_minute, rate_limit_applies_per: [virtualaccount]}
-  - {id: load-tokens, when: {}, limit_to: 1000000000000, unit: tokens_per_minute, rate_limit_applies_per: [model]}
----
-type: gateway-budget-config
-rules:
-  - {id: load-budget, when: {subjects: ["virtualaccount:load"]}, limit_to: 1000000000, unit: cost_per_day, budget_applies_per: [virtualaccount]}
-`;

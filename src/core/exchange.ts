@@ -84,10 +84,13 @@ export interface Exchange {
   /** Fires once: the client left, took nothing for too long, or the drain deadline came. Set by the pipeline. */
   onAbort: ((reason: AbortReason) => void) | undefined;
   aborted: AbortReason | undefined;
-  /** `x-request-id`, `x-sluice-exchange-id` and, for browsers, CORS: on every answer. */
-  pushOwnHeaders(list: string[]): void;
+  /**
+   * On every answer: `x-request-id`, `x-sluice-exchange-id`, `server-timing` and, for browsers, CORS. `upstreamMs`: what
+   * of the time since the body was read was the provider's; 0 where none was asked.
+   */
+  pushOwnHeaders(list: string[], upstreamMs: number): void;
   /** Answers with the error's body in the caller's dialect; where the head is out already, it only cuts. */
-  refuse(error: GatewayError, headers?: readonly string[]): void;
+  refuse(error: GatewayError, headers?: readonly string[], upstreamMs?: number): void;
   /** Gives the memory of the body back; the exchange goes on without it. */
   releaseBody(): void;
   /** The pipeline calls it exactly once when nothing of this exchange is left to do: slots are given back here. */

@@ -6,6 +6,7 @@ import type { Swept } from '../core/sweeper.ts';
 import type { EdgeContext } from './edge-context.ts';
 import { RequestBody } from './request-body.ts';
 import type { RequestHead } from './request-head.ts';
+import { serverTiming } from './response-head.ts';
 import { UwsResponseSink } from './response-sink.ts';
 import type { Route } from './routes.ts';
 
@@ -82,14 +83,15 @@ export class EdgeExchange implements Exchange, Swept {
     this.#response.onData(this.#onData);
   }
 
-  pushOwnHeaders(list: string[]): void {
-    list.push('x-request-id', this.requestId, 'x-sluice-exchange-id', this.id);
+  pushOwnHeaders(list: string[], upstreamMs: number): void {
+    const timing = serverTiming(performance.now() - this.bodyReadAt - upstreamMs, upstreamMs);
+    list.push('x-request-id', this.requestId, 'x-sluice-exchange-id', this.id, 'server-timing', timing);
     const cors = this.#context.corsHeaders(this.headers.origin);
     if (cors.length > 0) list.push(...cors);
   }
 
   /** The one place that writes an error body before the commit point. */
-  refuse(error: GatewayError, headers: readonly string[] = []): void {
+  refuse(error: GatewayError, headers: readonly string[] = [], upstreamMs = 0): void {
     if (this.sink.started) {
       this.sink.cut();
       return;
@@ -97,7 +99,7 @@ export class EdgeExchange implements Exchange, Swept {
     const list = ['content-type', 'application/json', ...headers];
     const { retryAfterMs } = error.context;
     if (retryAfterMs !== undefined) list.push('retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
-    this.pushOwnHeaders(list);
+    this.pushOwnHeaders(list, upstreamMs);
     this.sink.start(error.status, list);
     this.sink.end(this.route.errorBody(error));
   }

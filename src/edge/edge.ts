@@ -10,7 +10,7 @@ import { type Cors, makeCors } from './cors.ts';
 import type { EdgeContext, OpenExchange } from './edge-context.ts';
 import { EdgeExchange } from './edge-exchange.ts';
 import { RequestHead } from './request-head.ts';
-import { joinHead, statusLine } from './response-head.ts';
+import { joinHead, serverTiming, statusLine } from './response-head.ts';
 import type { Route, RouteTable } from './routes.ts';
 
 /** What was turned away before it became an exchange of the pipeline: enough for a record. */
@@ -196,9 +196,15 @@ export class Edge implements EdgeContext {
     // With `close` the addon writes the header itself.
     if (closes === NEVER_CLOSES) all.push('connection', 'close');
     all.push(...this.corsHeaders(head.origin));
-    response.writeStatus(statusLine(error.status));
-    response.writeHeader(all[0]!, joinHead(all));
-    response.end((route?.errorBody ?? this.#options.errorBody)(error), close);
+    all.push('server-timing', serverTiming(performance.now() - startedAt, 0));
+    const body = (route?.errorBody ?? this.#options.errorBody)(error);
+    const answer = (): void => {
+      response.writeStatus(statusLine(error.status));
+      response.writeHeader(all[0]!, joinHead(all));
+      response.end(body, close);
+    };
+    if (close) answerAlone(response, answer);
+    else answer();
     this.#options.onRefused({ id, requestId, method, path, startedAt, principal, error });
   }
 
@@ -217,6 +223,21 @@ const HAS_BODY_CLOSES = 1;
 const ALWAYS_CLOSES = 2;
 
 const NOBODY: Principal = { subject: '', keyId: '', teams: [], models: [], metadata: {} };
+
+/**
+ * Answers in the next turn. Within the handler the addon would go on to the next request of the same packet, and forget
+ * that it shall close: what stands behind a refused request could then be run (request smuggling). While an answer is
+ * pending it ends a connection that brings another request.
+ */
+function answerAlone(response: HttpResponse, answer: () => void): void {
+  let gone = false;
+  response.onAborted(() => {
+    gone = true;
+  });
+  setImmediate(() => {
+    if (!gone) response.cork(answer);
+  });
+}
 
 function routeFor(routes: readonly Route[], method: string): Route | undefined {
   for (const route of routes) if (route.method === method) return route;

@@ -32,62 +32,70 @@ export class RequestHead implements HeadersOfInterest {
     return this.#hasTransferEncoding || (this.contentLength !== undefined && this.contentLength > 0);
   }
 
+  /** Told apart by length first: names come as fresh strings, and comparing each with fifteen others is felt. */
   #take = (name: string, value: string): void => {
-    switch (name) {
-      case 'authorization':
-        this.authorization = value;
+    switch (name.length) {
+      case 4:
         return;
-      case 'content-type':
-        this.contentType = value;
+      case 10:
+        if (name === 'tracestate') this.tracestate = value;
         return;
-      case 'content-length':
-        // The addon takes the first of several; a proxy before us may take the last (request smuggling).
-        if (this.contentLength !== undefined) this.fault = 'content-length is repeated';
-        this.contentLength = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN;
-        if (Number.isNaN(this.contentLength)) this.fault = 'content-length is not a number';
+      case 6:
+        if (name === 'accept') this.accept = value;
+        else if (name === 'origin') this.origin = value;
         return;
-      case 'transfer-encoding':
-        // The addon reads anything that ends in "chunked" as chunked.
-        if (value.toLowerCase() !== 'chunked' || this.#hasTransferEncoding) {
-          this.fault = 'transfer-encoding may only be chunked';
-        }
-        this.#hasTransferEncoding = true;
+      case 7:
+        if (name === 'api-key') this.apiKey = value;
         return;
-      case 'x-api-key':
-        this.xApiKey = value;
+      case 9:
+        if (name === 'x-api-key') this.xApiKey = value;
         return;
-      case 'api-key':
-        this.apiKey = value;
-        return;
-      case 'x-request-id':
-        this.requestId = value;
-        return;
-      case 'accept':
-        this.accept = value;
-        return;
-      case 'origin':
-        this.origin = value;
-        return;
-      case 'traceparent':
-        this.traceparent = value;
-        return;
-      case 'tracestate':
-        this.tracestate = value;
-        return;
-      case 'idempotency-key':
-        this.idempotencyKey = value;
-        return;
-      case 'openai-beta':
-      case 'anthropic-beta':
-      case 'anthropic-version':
-        this.beta ??= {};
-        this.beta[name] = value;
-        return;
-      default:
-        if (name.startsWith('x-tfy-')) {
-          this.tfy ??= {};
-          this.tfy[name] = value;
-        }
+      case 11:
+        if (name === 'traceparent') this.traceparent = value;
+        else if (name === 'openai-beta') this.#takeBeta(name, value);
+        break;
+      case 12:
+        if (name === 'content-type') this.contentType = value;
+        else if (name === 'x-request-id') this.requestId = value;
+        break;
+      case 13:
+        if (name === 'authorization') this.authorization = value;
+        break;
+      case 14:
+        if (name === 'content-length') this.#takeContentLength(value);
+        else if (name === 'anthropic-beta') this.#takeBeta(name, value);
+        break;
+      case 15:
+        if (name === 'idempotency-key') this.idempotencyKey = value;
+        break;
+      case 17:
+        if (name === 'transfer-encoding') this.#takeTransferEncoding(value);
+        else if (name === 'anthropic-version') this.#takeBeta(name, value);
+        break;
+    }
+    if (name.charCodeAt(0) === 0x78 && name.startsWith('x-tfy-')) {
+      this.tfy ??= {};
+      this.tfy[name] = value;
     }
   };
+
+  #takeContentLength(value: string): void {
+    // The addon takes the first of several; a proxy before us may take the last (request smuggling).
+    if (this.contentLength !== undefined) this.fault = 'content-length is repeated';
+    this.contentLength = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN;
+    if (Number.isNaN(this.contentLength)) this.fault = 'content-length is not a number';
+  }
+
+  #takeTransferEncoding(value: string): void {
+    // The addon reads anything that ends in "chunked" as chunked.
+    if (value.toLowerCase() !== 'chunked' || this.#hasTransferEncoding) {
+      this.fault = 'transfer-encoding may only be chunked';
+    }
+    this.#hasTransferEncoding = true;
+  }
+
+  #takeBeta(name: string, value: string): void {
+    this.beta ??= {};
+    this.beta[name] = value;
+  }
 }

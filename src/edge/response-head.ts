@@ -32,3 +32,16 @@ function safe(value: string): string {
   }
   return value;
 }
+
+/** https://www.w3.org/TR/server-timing/: our own time and the provider's, in milliseconds. */
+export function serverTiming(gatewayMs: number, upstreamMs: number): string {
+  const gateway = `gateway;dur=${rounded(Math.max(0, gatewayMs))}`;
+  return upstreamMs > 0 ? `${gateway}, upstream;dur=${rounded(upstreamMs)}` : gateway;
+}
+
+/** Three digits, without the cost of toFixed. */
+function rounded(ms: number): string {
+  const micros = Math.round(ms * 1000);
+  const fraction = micros % 1000;
+  return `${(micros - fraction) / 1000}.${fraction < 10 ? '00' : fraction < 100 ? '0' : ''}${fraction}`;
+}

@@ -277,7 +277,7 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
     if (!sink.started) {
       const headers: string[] = ['x-tfy-resolved-model', this.#target.id];
       pushAnswerHeaders(headers, this.#answerHeaders);
-      exchange.refuse(error, headers);
+      exchange.refuse(error, headers, this.#upstreamMs());
       this.#close(error, error.status, false);
       return;
     }
@@ -361,26 +361,16 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
     const list = ['content-type', contentType];
     if (contentType.startsWith(EVENT_STREAM)) list.push('cache-control', 'no-cache', 'x-accel-buffering', 'no');
     pushAnswerHeaders(list, this.#answerHeaders);
-    exchange.pushOwnHeaders(list);
-    const now = performance.now();
-    const upstreamMs = (this.#endedAt || now) - this.#attemptStartedAt;
-    const gatewayMs = Math.max(0, now - exchange.bodyReadAt - upstreamMs);
-    list.push(
-      'x-tfy-resolved-model',
-      this.#target.id,
-      'server-timing',
-      `gateway;dur=${rounded(gatewayMs)}, upstream;dur=${rounded(upstreamMs)}`,
-    );
+    exchange.pushOwnHeaders(list, this.#upstreamMs());
+    list.push('x-tfy-resolved-model', this.#target.id);
     return list;
+  }
+
+  /** From sending the request to the end of the answer, or to now. */
+  #upstreamMs(): number {
+    return (this.#endedAt || performance.now()) - this.#attemptStartedAt;
   }
 }
 
 /** Small bodies are kept: they may be wanted for an estimate, and cost less than an open stream does anyway. */
 const RELEASE_BODY_BYTES = 16_384;
-
-/** Milliseconds with three digits, without the cost of toFixed. */
-function rounded(ms: number): string {
-  const micros = Math.round(ms * 1000);
-  const fraction = micros % 1000;
-  return `${(micros - fraction) / 1000}.${fraction < 10 ? '00' : fraction < 100 ? '0' : ''}${fraction}`;
-}

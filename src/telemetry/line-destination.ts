@@ -19,7 +19,7 @@ export interface BufferedDestination extends LineDestination {
 const GIVE_UP_MS = 1000;
 
 /**
- * Standard output through a buffer: written when 8 KiB are full, after a second at the latest, and at exit. Bounded: a
+ * Standard output through a buffer: written when 64 KiB are full, after a second at the latest, and at exit. Bounded: a
  * reader that stopped reading costs 8 MiB, then lines are dropped and counted.
  *
  * Only the main thread may own it: lines of two buffers on one pipe would be mixed within a line. Relay threads post
@@ -29,7 +29,8 @@ export function bufferedDestination(fd = 1): BufferedDestination {
   const stream = pino.destination({
     fd,
     sync: false,
-    minLength: 8192,
+    minLength: 65_536,
+    maxWrite: 262_144,
     maxLength: 8 * 1024 * 1024,
     periodicFlush: 1000,
   });

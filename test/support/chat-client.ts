@@ -40,8 +40,8 @@ export async function errorOf(
 }
 
 /**
- * One request on a connection of its own whose answer is looked at piece by piece. Nothing is read before `head` or
- * `until` is called for; what a client does that never reads is `paused()`.
+ * One request on a connection of its own whose answer is looked at piece by piece. A `paused` one reads nothing beyond
+ * the head, so that the sockets between fill up, until it is drained.
  */
 export class ChatStream {
   readonly request: ClientRequest;
@@ -104,6 +104,17 @@ export class ChatStream {
   /** `cut`: the connection was closed before HTTP says that the answer is whole. */
   ended(): Promise<'whole' | 'cut'> {
     return this.#closed;
+  }
+
+  /** Of a `paused` one: reads on from here and throws the bytes away. */
+  async drain(): Promise<{ bytes: number; ended: 'whole' | 'cut' }> {
+    const response = await this.#answered;
+    let bytes = 0;
+    response.on('data', (piece: Buffer) => {
+      bytes += piece.length;
+    });
+    const ended = await this.#closed;
+    return { bytes, ended };
   }
 
   leave(): void {

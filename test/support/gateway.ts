@@ -131,6 +131,8 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Runnin
       output
         .split('\n')
         .filter((line) => line.startsWith('{') && line.includes('"msg":"exchange"'))
+        // Cheap first: it is asked again and again.
+        .filter((line) => Object.values(fields).every((value) => line.includes(JSON.stringify(value))))
         .map((line) => JSON.parse(line))
         .filter((record) => Object.entries(fields).every(([name, value]) => record[name] === value)),
     configure: write,
@@ -186,4 +188,12 @@ export function selfHosted(name: string, url: string, models: readonly string[])
       model_types: ['chat'],
     })),
   };
+}
+
+/** The record of the request that was sent with this `x-request-id`, once it is in the access log. */
+export async function recordOf(gateway: RunningGateway, requestId: string): Promise<Record<string, unknown>> {
+  const find = () => gateway.records({ 'http.request.id': requestId });
+  await eventually(`a record of ${requestId}`, () => find().length > 0);
+  const [record] = find();
+  return record!;
 }

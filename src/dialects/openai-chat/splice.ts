@@ -9,9 +9,7 @@ const COPY_AT_MOST = 65_536;
  * for. All other bytes are the client's. The pieces of a large body refer to `body`.
  */
 export function splice(body: Buffer, peeked: PeekedRequest, modelId: string, askUsage: boolean): Buffer | Buffer[] {
-  const edits: Edit[] = [
-    { start: peeked.modelStart, end: peeked.modelEnd, bytes: Buffer.from(JSON.stringify(modelId)) },
-  ];
+  const edits: Edit[] = [{ start: peeked.modelStart, end: peeked.modelEnd, bytes: quoted(modelId) }];
   if (askUsage) {
     if (peeked.streamOptionsStart < 0) {
       edits.push({ start: peeked.modelEnd, end: peeked.modelEnd, bytes: ASK_USAGE });
@@ -25,6 +23,20 @@ export function splice(body: Buffer, peeked: PeekedRequest, modelId: string, ask
     }
   }
   return body.length > COPY_AT_MOST ? pieces(body, edits) : copied(body, edits);
+}
+
+const quotedIds = new Map<string, Buffer>();
+const MAX_QUOTED = 1_000;
+
+/** The id as a JSON string; few ids are asked for again and again. */
+function quoted(modelId: string): Buffer {
+  let bytes = quotedIds.get(modelId);
+  if (bytes === undefined) {
+    bytes = Buffer.from(JSON.stringify(modelId));
+    if (quotedIds.size >= MAX_QUOTED) quotedIds.clear();
+    quotedIds.set(modelId, bytes);
+  }
+  return bytes;
 }
 
 interface Edit {

@@ -14,8 +14,8 @@ function capture() {
 test('every exchange is one line of JSON with what is known of it', () => {
   const { lines, destination } = capture();
   const log = createAccessLog('all', destination);
-  log.add(fullRecord());
-  log.add(plainRecord());
+  log.addAll([fullRecord()]);
+  log.addAll([plainRecord()]);
   assert.equal(lines.length, 2);
   const [full, plain] = lines.map((line) => JSON.parse(line));
   assert.partialDeepStrictEqual(full, {
@@ -34,22 +34,22 @@ test('every exchange is one line of JSON with what is known of it', () => {
 test('access: errors keeps failures and clients that left, off keeps nothing, a reload changes it', () => {
   const { lines, destination } = capture();
   const log = createAccessLog('errors', destination);
-  log.add(plainRecord());
-  log.add(plainRecord({ status: 404, outcome: 'error' }));
-  log.add(plainRecord({ status: 200, outcome: 'cut' }));
-  log.add(plainRecord({ status: 499, outcome: 'client-closed' }));
+  log.addAll([plainRecord()]);
+  log.addAll([plainRecord({ status: 404, outcome: 'error' })]);
+  log.addAll([plainRecord({ status: 200, outcome: 'cut' })]);
+  log.addAll([plainRecord({ status: 499, outcome: 'client-closed' })]);
   assert.equal(lines.length, 3);
   log.mode = 'off';
-  log.add(plainRecord({ status: 500, outcome: 'error' }));
+  log.addAll([plainRecord({ status: 500, outcome: 'error' })]);
   assert.equal(lines.length, 3);
 });
 
 test('what a client chose cannot make a line of its own, nor a long one', () => {
   const { lines, destination } = capture();
   const text = `"\n{"level":"error"}\u2028\ud800${'x'.repeat(100_000)}`;
-  createAccessLog('all', destination).add(
+  createAccessLog('all', destination).addAll([
     fullRecord({ requestId: text, model: text, subject: text, path: text, method: text, errorDetail: text }),
-  );
+  ]);
   assert.equal(lines.length, 1);
   assert.equal(lines[0]!.indexOf('\n'), lines[0]!.length - 1);
   assert.ok(lines[0]!.length < 6000);

@@ -1,0 +1,159 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { brokenOff } from '../support/broken-off.ts';
+import { ask, ChatStream, errorOf, messages } from '../support/chat-client.ts';
+import { eventually, type RunningGateway, recordOf, startGateway } from '../support/gateway.ts';
+import { chunkEvent, completion, DONE_EVENT } from '../support/provider.ts';
+import { chatRequest, RawClient } from '../support/raw-client.ts';
+import { EVENTS_HEAD, httpChunk, type RawProvider, startRawProvider, wholeAnswer } from '../support/raw-provider.ts';
+import { openAccount } from '../support/scripted-provider.ts';
+
+const hello = chunkEvent({ role: 'assistant', content: 'hello' });
+const json = JSON.stringify(completion('hello'));
+const jsonHead = 'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n';
+const eventsUntilClose = 'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n';
+
+/** By model: bytes to write, then the connection is closed (`fin`), reset, or kept. */
+const scripts: Record<string, { bytes: string; then: 'fin' | 'reset' | 'keep' }> = {
+  'stream-fin': { bytes: EVENTS_HEAD + httpChunk(hello), then: 'fin' },
+  'stream-reset': { bytes: EVENTS_HEAD + httpChunk(hello), then: 'reset' },
+  'stream-half-event': { bytes: EVENTS_HEAD + httpChunk(hello + hello.slice(0, 40)), then: 'fin' },
+  'stream-half-chunk': { bytes: EVENTS_HEAD + httpChunk(hello).slice(0, -9), then: 'fin' },
+  'stream-bad-chunk': { bytes: `${EVENTS_HEAD + httpChunk(hello)}zz\r\nrubbish`, then: 'keep' },
+  'stream-error-event': {
+    bytes: `${EVENTS_HEAD + httpChunk('data: {"error":{"message":"no room","code":429}}\n\n')}0\r\n\r\n`,
+    then: 'keep',
+  },
+  'stream-to-close': { bytes: `${eventsUntilClose}${hello}`, then: 'fin' },
+  'stream-to-close-whole': { bytes: eventsUntilClose + hello + chunkEvent({}, 'stop') + DONE_EVENT, then: 'fin' },
+  'events-head-only': { bytes: EVENTS_HEAD, then: 'fin' },
+  'json-short': { bytes: `${jsonHead}content-length: ${json.length}\r\n\r\n${json.slice(0, 30)}`, then: 'fin' },
+  'json-reset': { bytes: `${jsonHead}content-length: ${json.length}\r\n\r\n${json.slice(0, 30)}`, then: 'reset' },
+  'json-chunked-short': {
+    bytes: `${jsonHead}transfer-encoding: chunked\r\n\r\n${httpChunk(json.slice(0, 30))}`,
+    then: 'fin',
+  },
+  'json-to-close-short': { bytes: `${jsonHead}\r\n${json.slice(0, 30)}`, then: 'fin' },
+  'json-to-close-whole': { bytes: `${jsonHead}\r\n${json}`, then: 'fin' },
+  'nothing-fin': { bytes: '', then: 'fin' },
+  'nothing-reset': { bytes: '', then: 'reset' },
+  'half-head': { bytes: 'HTTP/1.1 200 OK\r\ncontent-', then: 'fin' },
+  'not-http': { bytes: 'SSH-2.0-OpenSSH_9.0\r\n\r\n', then: 'keep' },
+  'bad-header': { bytes: `HTTP/1.1 200 OK\r\nbad header: \x00\r\n\r\n`, then: 'keep' },
+  'huge-head': { bytes: `HTTP/1.1 200 OK\r\nx-filler: ${'x'.repeat(100_000)}\r\n\r\n`, then: 'keep' },
+  'error-cut': { bytes: 'HTTP/1.1 400 Bad Request\r\ncontent-length: 100\r\n\r\n{"error"', then: 'fin' },
+  'early-hints': { bytes: `HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n${wholeAnswer(completion('hello'))}`, then: 'keep' },
+  'not-a-stream': { bytes: wholeAnswer(completion('hello')), then: 'keep' },
+};
+
+let provider: RawProvider;
+let gateway: RunningGateway;
+before(async () => {
+  provider = await startRawProvider((socket, body) => {
+    const { model } = JSON.parse(body);
+    const script = scripts[model];
+    assert.ok(script, model);
+    socket.write(script.bytes, 'latin1');
+    if (script.then === 'fin') socket.end();
+    // A reset throws away what was not sent yet: only after the other side has read it.
+    else if (script.then === 'reset') setTimeout(() => socket.resetAndDestroy(), 50);
+  });
+  gateway = await startGateway({ manifests: [openAccount('p', `${provider.origin}/v1`)] });
+});
+after(async () => {
+  await gateway?.[Symbol.asyncDispose]();
+  await provider?.[Symbol.asyncDispose]();
+});
+
+describe('an upstream that dies in the middle of a stream', { concurrency: true }, () => {
+  for (const model of ['stream-fin', 'stream-reset', 'stream-half-event', 'stream-bad-chunk']) {
+    test(`is told by an error event and a cut connection: ${model}`, async () => {
+      const stream = new ChatStream(gateway, { model: `p/${model}`, messages, stream: true });
+      const { code, before } = await brokenOff(stream);
+      assert.ok(['upstream_cut', 'upstream_protocol'].includes(code), code);
+      assert.ok(before.startsWith(hello), before);
+    });
+  }
+
+  test('is never ended by the terminating chunk', async () => {
+    const client = await RawClient.open(gateway);
+    client.send(chatRequest({ model: 'p/stream-fin', messages, stream: true }));
+    await client.closed;
+    const text = client.text();
+    assert.match(text, /^HTTP\/1\.1 200 /);
+    assert.match(text, /"upstream_cut"/);
+    assert.doesNotMatch(text, /\r\n0\r\n/);
+  });
+
+  test('without framing of its own, before [DONE], is told as well', async () => {
+    const stream = new ChatStream(gateway, { model: 'p/stream-to-close', messages, stream: true });
+    assert.equal((await brokenOff(stream)).code, 'upstream_cut');
+    const whole = new ChatStream(gateway, { model: 'p/stream-to-close-whole', messages, stream: true });
+    assert.equal(await whole.ended(), 'whole');
+    assert.equal(whole.text(), hello + chunkEvent({}, 'stop') + DONE_EVENT);
+  });
+
+  test('stands as cut in the record', async () => {
+    const headers = { 'x-request-id': 'cut-1' };
+    await new ChatStream(gateway, { model: 'p/stream-fin', messages, stream: true }, { headers }).ended();
+    const record = await recordOf(gateway, 'cut-1');
+    assert.deepEqual([record['sluice.outcome'], record['error.type']], ['cut', 'upstream_cut']);
+  });
+});
+
+describe('before the commit point a failure keeps its status', { concurrency: true }, () => {
+  for (const [model, status, code] of [
+    ['json-short', 502, 'upstream_cut'],
+    ['json-reset', 502, 'upstream_cut'],
+    ['json-chunked-short', 502, 'upstream_cut'],
+    ['json-to-close-short', 502, 'upstream_cut'],
+    ['nothing-fin', 502, 'upstream_cut'],
+    ['nothing-reset', 502, 'upstream_cut'],
+    ['half-head', 502, 'upstream_cut'],
+    ['not-http', 502, 'upstream_protocol'],
+    ['bad-header', 502, 'upstream_protocol'],
+    ['huge-head', 502, 'upstream_protocol'],
+    // Of its first event only a part had come: nothing was passed on yet.
+    ['stream-half-chunk', 502, 'upstream_cut'],
+    ['events-head-only', 502, 'upstream_cut'],
+    ['stream-error-event', 429, '429'],
+  ] as const) {
+    for (const stream of [false, true]) {
+      test(`${model}: ${status} (${stream ? 'streamed' : 'whole'})`, { timeout: 5_000 }, async () => {
+        const response = await ask(gateway, { model: `p/${model}`, messages, stream });
+        assert.equal(response.status, status);
+        const error = await errorOf(response);
+        assert.ok([code, 'upstream_rate_limited'].includes(error.code), error.code);
+      });
+    }
+  }
+
+  test('an error answer that is cut is a failure of the provider', { timeout: 5_000 }, async () => {
+    const response = await ask(gateway, { model: 'p/error-cut', messages });
+    assert.equal(response.status, 502);
+  });
+});
+
+describe('unusual answers', { concurrency: true }, () => {
+  test('an answer to a stream request that is no stream is relayed as it is', async () => {
+    const response = await ask(gateway, { model: 'p/not-a-stream', messages, stream: true });
+    assert.equal(response.headers.get('content-type'), 'application/json');
+    assert.equal(await response.text(), json);
+  });
+
+  test('informational answers before the real one are for the connection only', async () => {
+    const response = await ask(gateway, { model: 'p/early-hints', messages });
+    assert.equal(response.status, 200);
+    assert.equal(await response.text(), json);
+  });
+
+  test('a whole answer without a declared length is whole where its JSON is', async () => {
+    const response = await ask(gateway, { model: 'p/json-to-close-whole', messages });
+    assert.equal(response.status, 200);
+    assert.equal(await response.text(), json);
+  });
+});
+
+test('after all of it nothing is in flight', async () => {
+  await eventually('every place in flight is given back', async () => (await gateway.metric('sluice_in_flight')) === 0);
+});

@@ -1,0 +1,151 @@
+import type { ServerSettings } from '../../../src/config/configuration.ts';
+import { Sweeper } from '../../../src/core/sweeper.ts';
+import type { PeekedRequest } from '../../../src/dialects/dialect.ts';
+import { openAiChat } from '../../../src/dialects/openai-chat/index.ts';
+import type { AttemptHandler, LocalRequest, Target } from '../../../src/providers/provider.ts';
+import { Relay, type RelayResult } from '../../../src/relay/relay.ts';
+import type { ClientWaits } from '../../../src/upstream/waits.ts';
+import { OriginPools } from '../../../src/upstream/origin-pools.ts';
+import { exampleTarget } from '../../support/targets.ts';
+import { FakeExchange } from './fake-exchange.ts';
+
+/** One attempt as the provider sees it: the test says what it answers, and sees what is asked of it. */
+export class LocalAttempt {
+  readonly request: LocalRequest;
+  readonly handler: AttemptHandler;
+  paused = false;
+  aborted = false;
+
+  constructor(request: LocalRequest, handler: AttemptHandler) {
+    this.request = request;
+    this.handler = handler;
+  }
+
+  head(status = 200, headers: Record<string, string> = {}): this {
+    this.handler.started(status, { 'transfer-encoding': 'chunked', ...headers });
+    return this;
+  }
+
+  events(): this {
+    return this.head(200, { 'content-type': 'text/event-stream' });
+  }
+
+  /** A provider that was given up hears nothing more, and nothing more of it is heard. */
+  send(text: string | Buffer): this {
+    if (!this.aborted) this.handler.chunk(Buffer.from(text));
+    return this;
+  }
+
+  end(): void {
+    if (!this.aborted) this.handler.ended();
+  }
+}
+
+export const timeouts = {
+  bodyMs: 30_000,
+  connectMs: 5_000,
+  firstByteMs: 600_000,
+  idleMs: 120_000,
+  totalMs: 0,
+  writeMs: 60_000,
+  drainMs: 30_000,
+};
+
+export const limits = {
+  maxBodyBytes: 33_554_432,
+  maxBodyMemoryBytes: 1_073_741_824,
+  maxHeaderBytes: 16_384,
+  maxInFlight: 16_384,
+  highWatermarkBytes: 65_536,
+  maxUpstreamConnections: 8192,
+  maxUpstreamQueue: 4096,
+  maxTranslateBytes: 33_554_432,
+};
+
+export const settings: ServerSettings = {
+  listen: { host: '127.0.0.1', port: 0 },
+  operator: { host: '127.0.0.1', port: 0 },
+  threads: 1,
+  dataDir: '/nowhere',
+  store: { database: 'sqlite', counters: 'memory', blobs: 'disk' },
+  limits,
+  timeouts,
+  log: { level: 'info', access: 'off' },
+  keepaliveCommentMs: 15_000,
+  demo: false,
+  retryReusedConnection: true,
+};
+
+export interface RelayedOptions {
+  readonly body?: object;
+  /** Names of the targets in order; `main` by default. */
+  readonly targets?: readonly string[];
+  readonly target?: Partial<Target>;
+  readonly settings?: Partial<ServerSettings>;
+  readonly waits?: ClientWaits;
+}
+
+/** The real relay between a client and providers that are the test itself. */
+export class Relayed {
+  readonly attempts: LocalAttempt[] = [];
+  readonly exchange: FakeExchange;
+  readonly sweeper = new Sweeper();
+  readonly relay: Relay;
+  readonly results: RelayResult[] = [];
+  readonly peeked: PeekedRequest;
+
+  constructor(options: RelayedOptions = {}) {
+    const body = Buffer.from(JSON.stringify({ model: 'main/model', messages: [], stream: true, ...options.body }));
+    this.exchange = new FakeExchange(body);
+    const scan = openAiChat.scan();
+    scan.advance(body, body.length);
+    this.peeked = scan.result(body) as PeekedRequest;
+    const all = { ...settings, ...options.settings };
+    this.relay = new Relay({
+      exchange: this.exchange,
+      dialect: openAiChat,
+      peeked: this.peeked,
+      targets: (options.targets ?? ['main']).map((account) => ({
+        ...exampleTarget,
+        id: `${account}/model`,
+        account,
+        local: (request, handler) => this.#attempt(request, handler),
+        ...options.target,
+      })),
+      waits: options.waits ?? { attemptMs: undefined, firstTokenMs: undefined },
+      settings: all,
+      pools: new OriginPools(all.limits, all.timeouts),
+      sweeper: this.sweeper,
+      onOver: (result) => this.results.push(result),
+    });
+    this.relay.start();
+  }
+
+  get attempt(): LocalAttempt {
+    return this.attempts.at(-1)!;
+  }
+
+  get result(): RelayResult | undefined {
+    return this.results[0];
+  }
+
+  get sink(): FakeExchange['sink'] {
+    return this.exchange.sink;
+  }
+
+  #attempt(request: LocalRequest, handler: AttemptHandler) {
+    const attempt = new LocalAttempt(request, handler);
+    this.attempts.push(attempt);
+    return {
+      pause: () => {
+        attempt.paused = true;
+      },
+      resume: () => {
+        attempt.paused = false;
+      },
+      abort: () => {
+        attempt.aborted = true;
+      },
+    };
+  }
+}

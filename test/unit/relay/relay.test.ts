@@ -1,0 +1,379 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { GatewayError } from '../../../src/core/errors.ts';
+import { SWEEP_MS } from '../../../src/core/sweeper.ts';
+import { chunkEvent, completion, DONE_EVENT, USAGE_EVENT } from '../../support/provider.ts';
+import { limits, Relayed, timeouts } from './local-provider.ts';
+
+const hello = chunkEvent({ role: 'assistant', content: 'Hello' });
+const finish = chunkEvent({}, 'stop');
+const stream = hello + chunkEvent({ content: ' world' }) + finish;
+const cut = () => new GatewayError('upstream_cut');
+
+function errorIn(text: string): { message: string; code: string } {
+  const event = text.slice(text.lastIndexOf('data: ') + 6);
+  return JSON.parse(event).error;
+}
+
+test('usage is asked for, metered, and taken out again', () => {
+  const relayed = new Relayed();
+  const asked = JSON.parse(relayed.attempt.request.body.toString());
+  assert.deepEqual(asked.stream_options, { include_usage: true });
+  assert.equal(asked.model, 'model');
+  relayed.attempt
+    .events()
+    .send(stream + USAGE_EVENT + DONE_EVENT)
+    .end();
+  assert.equal(relayed.sink.text(), stream + DONE_EVENT);
+  assert.equal(relayed.sink.end_, 'ended');
+  assert.equal(relayed.results.length, 1);
+  assert.equal(relayed.result?.error, undefined);
+  assert.equal(relayed.result?.meter.usage?.outputTokens, 7);
+  assert.equal(relayed.sweeper.size, 0);
+});
+
+test('a provider that cannot give usage in streams is not asked for it', () => {
+  const relayed = new Relayed({ target: { abilities: { usageInStream: false } } });
+  assert.equal(JSON.parse(relayed.attempt.request.body.toString()).stream_options, undefined);
+  relayed.attempt
+    .events()
+    .send(stream + USAGE_EVENT + DONE_EVENT)
+    .end();
+  assert.equal(relayed.sink.text(), stream + USAGE_EVENT + DONE_EVENT, 'then no event was caused by us');
+});
+
+test('a stream that is cut at any byte ends with an error event and a cut, or before its first content with 502', () => {
+  const whole = stream + USAGE_EVENT + DONE_EVENT;
+  const untouched = stream + DONE_EVENT;
+  for (let at = 0; at <= whole.length; at += 1) {
+    const relayed = new Relayed();
+    relayed.attempt.events().send(whole.slice(0, at));
+    relayed.attempt.handler.failed(cut());
+    const text = relayed.sink.text();
+    assert.equal(relayed.results.length, 1);
+    assert.equal(relayed.result?.error?.code, 'upstream_cut');
+    if (at < hello.length) {
+      assert.equal(relayed.sink.status, 502, `cut at ${at}`);
+      assert.equal(JSON.parse(text).error.code, 'upstream_cut');
+      assert.equal(relayed.sink.end_, 'ended');
+      continue;
+    }
+    assert.equal(relayed.sink.status, 200, `cut at ${at}`);
+    assert.equal(relayed.sink.end_, 'cut', `cut at ${at}`);
+    assert.equal(errorIn(text).code, 'upstream_cut');
+    const before = text.slice(0, text.lastIndexOf('data: '));
+    assert.ok(untouched.startsWith(before.trimEnd()), `cut at ${at}: ${before}`);
+    assert.ok(before.endsWith('\n\n'), 'the error event stands on its own');
+    assert.ok(relayed.result?.cut);
+  }
+});
+
+test('a whole answer that is cut at any byte is 502, and nothing of it reaches the client', () => {
+  const whole = JSON.stringify(completion('hi'));
+  for (let at = 0; at <= whole.length; at += 1) {
+    const relayed = new Relayed({ body: { stream: false } });
+    relayed.attempt.head(200, { 'content-type': 'application/json' }).send(whole.slice(0, at));
+    relayed.attempt.handler.failed(cut());
+    assert.equal(relayed.sink.status, 502);
+    assert.equal(JSON.parse(relayed.sink.text()).error.code, 'upstream_cut');
+  }
+});
+
+test('a whole answer that ends with its connection and is no whole JSON was cut', () => {
+  const whole = JSON.stringify(completion('hi'));
+  for (const at of [0, 1, 20, whole.length - 1]) {
+    const relayed = new Relayed({ body: { stream: false } });
+    relayed.attempt.handler.started(200, { 'content-type': 'application/json' });
+    relayed.attempt.send(whole.slice(0, at)).end();
+    assert.equal(relayed.sink.status, 502, `cut at ${at}`);
+  }
+  const relayed = new Relayed({ body: { stream: false } });
+  relayed.attempt.handler.started(200, { 'content-type': 'application/json' });
+  relayed.attempt.send(whole).end();
+  assert.equal(relayed.sink.text(), whole);
+});
+
+test('a large whole answer that is cut after its beginning was passed on is cut, without an event', () => {
+  const relayed = new Relayed({ body: { stream: false } });
+  const part = JSON.stringify(completion('x'.repeat(200_000))).slice(0, 150_000);
+  relayed.attempt.head(200, { 'content-type': 'application/json' }).send(part);
+  relayed.attempt.handler.failed(cut());
+  assert.equal(relayed.sink.text(), part);
+  assert.equal(relayed.sink.end_, 'cut');
+});
+
+test('before the first content the next target answers, and the client sees nothing of the first', () => {
+  for (const fail of [
+    (relayed: Relayed) => relayed.attempt.handler.failed(new GatewayError('connect_failed')),
+    (relayed: Relayed) => relayed.attempt.head(500).send('{"error":{"message":"no"}}').end(),
+    (relayed: Relayed) => relayed.attempt.head(401).send('{"error":{"message":"no"}}').end(),
+    (relayed: Relayed) => relayed.attempt.events().send(': wait\n\ndata: {"error":{"code":503}}\n\n').end(),
+    (relayed: Relayed) => relayed.attempt.events().send('data: {"error":{"code":503}}\n').end(),
+    (relayed: Relayed) => relayed.attempt.events().send(hello.slice(0, 20)).handler.failed(cut()),
+  ]) {
+    const relayed = new Relayed({ targets: ['first', 'second'] });
+    fail(relayed);
+    assert.equal(relayed.attempts.length, 2, String(fail));
+    relayed.attempt
+      .events()
+      .send(stream + DONE_EVENT)
+      .end();
+    assert.equal(relayed.sink.text(), stream + DONE_EVENT);
+    assert.equal(relayed.sink.headers['x-tfy-resolved-model'], 'second/model');
+    assert.equal(relayed.result?.attempts, 2);
+    assert.equal(relayed.result?.target.id, 'second/model');
+    assert.equal(relayed.result?.error, undefined);
+  }
+});
+
+test('after the first content no target is tried again', () => {
+  const relayed = new Relayed({ targets: ['first', 'second'] });
+  relayed.attempt.events().send(hello);
+  relayed.attempt.handler.failed(cut());
+  assert.equal(relayed.attempts.length, 1);
+  assert.equal(relayed.sink.end_, 'cut');
+});
+
+test('the client’s own fault is not tried at the next target', () => {
+  const relayed = new Relayed({ targets: ['first', 'second'] });
+  relayed.attempt.head(400).send('{"error":{"message":"Bad request of yours","type":"t","param":"n","code":"c"}}').end();
+  assert.equal(relayed.attempts.length, 1);
+  assert.equal(relayed.sink.status, 400);
+  const { error } = JSON.parse(relayed.sink.text());
+  assert.deepEqual(error, { message: 'Bad request of yours', type: 't', code: 'c', param: 'n' });
+});
+
+test('headers of the attempt that answered reach the client, those of a failed one do not', () => {
+  const relayed = new Relayed({ targets: ['first', 'second'] });
+  relayed.attempt.head(429, { 'retry-after': '7', 'x-ratelimit-limit': '1' }).end();
+  relayed.attempt
+    .head(200, { 'content-type': 'text/event-stream', 'x-ratelimit-limit': '2', 'x-request-id': 'up-2', 'set-cookie': 'a' })
+    .send(stream)
+    .end();
+  const { headers } = relayed.sink;
+  assert.equal(headers['x-ratelimit-limit'], '2');
+  assert.equal(headers['retry-after'], undefined);
+  assert.equal(headers['x-upstream-request-id'], 'up-2');
+  assert.equal(headers['x-request-id'], 'request-1');
+  assert.equal(headers['set-cookie'], undefined);
+});
+
+test('headers of an attempt that was answered do not stay for a later one that never was', () => {
+  const relayed = new Relayed({ targets: ['first', 'second'] });
+  relayed.attempt.head(429, { 'retry-after': '7' }).end();
+  relayed.attempt.handler.failed(new GatewayError('connect_failed'));
+  assert.equal(relayed.sink.status, 502);
+  assert.equal(relayed.sink.headers['retry-after'], undefined);
+});
+
+test('a provider’s retry-after reaches the client with its refusal', () => {
+  const relayed = new Relayed();
+  relayed.attempt.head(429, { 'retry-after': '7', 'x-ratelimit-reset': '8s' }).send('{"error":{"message":"slow"}}').end();
+  assert.equal(relayed.sink.status, 429);
+  assert.equal(relayed.sink.headers['retry-after'], '7');
+  assert.equal(relayed.sink.headers['x-ratelimit-reset'], '8s');
+  assert.match(JSON.parse(relayed.sink.text()).error.message, /slow/);
+});
+
+test('a client that leaves stops the attempt, and nothing is written any more', () => {
+  const relayed = new Relayed();
+  relayed.attempt.events().send(hello);
+  relayed.exchange.abort('client');
+  assert.ok(relayed.attempt.aborted);
+  assert.equal(relayed.result?.error?.code, 'client_closed');
+  assert.equal(relayed.result?.status, 499);
+  assert.equal(relayed.results.length, 1);
+  assert.equal(relayed.sweeper.size, 0);
+  relayed.attempt.handler.chunk(Buffer.from(hello));
+  relayed.attempt.handler.failed(cut());
+  assert.equal(relayed.sink.text(), hello);
+  assert.equal(relayed.results.length, 1);
+});
+
+test('each reason to break off has its own code', () => {
+  for (const [reason, code] of [
+    ['client', 'client_closed'],
+    ['drain', 'draining'],
+    ['write-timeout', 'write_timeout'],
+  ] as const) {
+    const relayed = new Relayed();
+    relayed.exchange.abort(reason);
+    assert.equal(relayed.result?.error?.code, code);
+  }
+});
+
+test('a client that is full pauses the provider, one that has drained lets it go on', () => {
+  const relayed = new Relayed();
+  relayed.sink.takes = 100;
+  relayed.attempt.events().send(hello);
+  assert.ok(relayed.attempt.paused);
+  relayed.sink.takes = Number.POSITIVE_INFINITY;
+  relayed.sink.onDrained?.();
+  assert.equal(relayed.attempt.paused, false);
+});
+
+test('an answer of another kind to a stream request is relayed as it is', () => {
+  const relayed = new Relayed();
+  const whole = JSON.stringify(completion('hi'));
+  relayed.attempt.head(200, { 'content-type': 'application/json' }).send(whole).end();
+  assert.equal(relayed.sink.headers['content-type'], 'application/json');
+  assert.equal(relayed.sink.text(), whole);
+});
+
+test('the kind of an answer is told by its media type, whatever its case and parameters', () => {
+  const relayed = new Relayed();
+  relayed.attempt.head(200, { 'content-type': 'Text/Event-Stream; charset=UTF-8' }).send(hello);
+  assert.equal(relayed.sink.text(), hello, 'a stream is passed on as it comes');
+  relayed.attempt.handler.failed(cut());
+  assert.equal(errorIn(relayed.sink.text()).code, 'upstream_cut');
+});
+
+test('a stream that waits for its first token gets comments, and then its answer', () => {
+  const relayed = new Relayed({ settings: { keepaliveCommentMs: 1000 } });
+  const { bodyReadAt } = relayed.exchange;
+  relayed.relay.sweep(bodyReadAt + 999);
+  assert.equal(relayed.sink.started, false);
+  relayed.relay.sweep(bodyReadAt + 1001);
+  assert.equal(relayed.sink.status, 200);
+  assert.equal(relayed.sink.headers['content-type'], 'text/event-stream');
+  relayed.relay.sweep(bodyReadAt + 1900);
+  relayed.relay.sweep(bodyReadAt + 2100);
+  assert.equal(relayed.sink.text(), ': keep-alive\n\n: keep-alive\n\n');
+  relayed.attempt.events().send(stream).end();
+  assert.equal(relayed.sink.text(), `: keep-alive\n\n: keep-alive\n\n${stream}`);
+  assert.equal(relayed.sink.end_, 'ended');
+});
+
+test('after a comment went out an error is an event and a cut', () => {
+  for (const fail of [
+    (relayed: Relayed) => relayed.attempt.handler.failed(new GatewayError('connect_failed')),
+    (relayed: Relayed) => relayed.attempt.head(400).send('{"error":{"message":"no"}}').end(),
+  ]) {
+    const relayed = new Relayed({ settings: { keepaliveCommentMs: 1000 } });
+    relayed.relay.sweep(relayed.exchange.bodyReadAt + 1001);
+    fail(relayed);
+    assert.match(relayed.sink.text(), /^: keep-alive\n\ndata: \{"error":/);
+    assert.equal(relayed.sink.end_, 'cut');
+  }
+});
+
+test('after a comment went out another target may still answer', () => {
+  const relayed = new Relayed({ settings: { keepaliveCommentMs: 1000 }, targets: ['first', 'second'] });
+  relayed.relay.sweep(relayed.exchange.bodyReadAt + 1001);
+  relayed.attempt.handler.failed(new GatewayError('connect_failed'));
+  relayed.attempt.events().send(stream).end();
+  assert.equal(relayed.sink.text(), `: keep-alive\n\n${stream}`);
+});
+
+test('after a comment went out an answer that is no stream is an error event, not bytes that no client can read', () => {
+  const relayed = new Relayed({ settings: { keepaliveCommentMs: 1000 } });
+  relayed.relay.sweep(relayed.exchange.bodyReadAt + 1001);
+  relayed.attempt
+    .head(200, { 'content-type': 'application/json' })
+    .send(JSON.stringify(completion('hi')))
+    .end();
+  assert.match(relayed.sink.text(), /^: keep-alive\n\ndata: \{"error":/);
+  assert.equal(relayed.sink.end_, 'cut');
+});
+
+test('a whole request gets no comments', () => {
+  const relayed = new Relayed({ settings: { keepaliveCommentMs: 1000 }, body: { stream: false } });
+  relayed.relay.sweep(relayed.exchange.bodyReadAt + 60_000);
+  assert.equal(relayed.sink.started, false);
+});
+
+test('comments of the provider are no content: the first-byte wait goes on', () => {
+  const relayed = new Relayed({ settings: { timeouts: { ...timeouts, firstByteMs: 1000 } } });
+  relayed.attempt.events().send(': wait\n\n');
+  relayed.relay.sweep(performance.now() + 2000);
+  assert.ok(relayed.attempt.aborted);
+  assert.equal(relayed.result?.error?.code, 'first_byte_timeout');
+  assert.equal(relayed.sink.status, 504);
+  assert.match(JSON.parse(relayed.sink.text()).error.message, /timeouts\.first_byte_ms: 1000/);
+});
+
+test('after a timeout the next target has its own waits', () => {
+  const relayed = new Relayed({
+    settings: { timeouts: { ...timeouts, firstByteMs: 1000 } },
+    targets: ['first', 'second'],
+  });
+  const [first] = relayed.attempts;
+  relayed.relay.sweep(performance.now() + 1500);
+  assert.ok(first?.aborted);
+  assert.equal(relayed.attempts.length, 2);
+  relayed.relay.sweep(performance.now() + SWEEP_MS);
+  assert.equal(relayed.results.length, 0);
+});
+
+test('a stream that goes silent ends with an error event that names the wait', () => {
+  const relayed = new Relayed({ settings: { timeouts: { ...timeouts, idleMs: 1000 } } });
+  relayed.attempt.events().send(hello);
+  const now = performance.now();
+  relayed.relay.sweep(now);
+  relayed.relay.sweep(now + 1001);
+  assert.equal(errorIn(relayed.sink.text()).code, 'idle_timeout');
+  assert.match(errorIn(relayed.sink.text()).message, /timeouts\.idle_ms: 1000/);
+  assert.equal(relayed.sink.end_, 'cut');
+});
+
+test('the memory of a large body is given back with the first content, not before', () => {
+  const body = { messages: [{ role: 'user', content: 'x'.repeat(50_000) }] };
+  const relayed = new Relayed({ body });
+  relayed.attempt.events();
+  assert.equal(relayed.exchange.released, false);
+  relayed.attempt.send(hello);
+  assert.ok(relayed.exchange.released);
+  const small = new Relayed();
+  small.attempt.events().send(hello);
+  assert.equal(small.exchange.released, false);
+});
+
+test('what the provider sends after its answer failed is not heard', () => {
+  const relayed = new Relayed();
+  relayed.attempt.events().send('data: {"error":{"code":429,"message":"busy"}}\n\n');
+  assert.ok(relayed.attempt.aborted);
+  assert.equal(relayed.sink.status, 429);
+  relayed.attempt.handler.chunk(Buffer.from(hello));
+  relayed.attempt.handler.ended();
+  assert.equal(relayed.results.length, 1);
+  assert.equal(relayed.sink.end_, 'ended');
+});
+
+test('an answer that ends before its head is not understood', () => {
+  const relayed = new Relayed();
+  relayed.attempt.end();
+  assert.equal(relayed.result?.error?.code, 'upstream_protocol');
+  assert.equal(relayed.sink.status, 502);
+});
+
+test('an error answer is read up to a bound and its words reach the client', () => {
+  const relayed = new Relayed();
+  relayed.attempt.head(422);
+  for (let i = 0; i < 100; i += 1) relayed.attempt.send('x'.repeat(10_000));
+  relayed.attempt.end();
+  assert.equal(relayed.sink.status, 422);
+  assert.ok(relayed.sink.text().length < 10_000);
+});
+
+test('an error answer that is cut is still the provider’s refusal', () => {
+  const relayed = new Relayed();
+  relayed.attempt.head(404).send('{"error":{"message":"no such');
+  relayed.attempt.handler.failed(cut());
+  assert.ok([404, 502].includes(relayed.sink.status ?? 0));
+  assert.equal(relayed.sink.end_, 'ended');
+});
+
+test('the parts of the time are in the head of the answer', () => {
+  const relayed = new Relayed({ body: { stream: false } });
+  relayed.attempt.head(200, { 'content-type': 'application/json' }).send('{}').end();
+  assert.match(relayed.sink.headers['server-timing'] ?? '', /^gateway;dur=\d+\.\d{3}, upstream;dur=\d+\.\d{3}$/);
+});
+
+test('a queue that is full refuses at once, with what to raise', () => {
+  const relayed = new Relayed({
+    target: { local: undefined },
+    settings: { limits: { ...limits, maxUpstreamConnections: 0, maxUpstreamQueue: 0 } },
+  });
+  assert.equal(relayed.sink.status, 503);
+  assert.match(relayed.sink.text(), /limits\.max_upstream_queue: 0/);
+});

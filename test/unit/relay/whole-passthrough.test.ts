@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { openAiChatWire } from '../../../src/providers/openai-compatible/wire.ts';
+import { WholePassthrough } from '../../../src/relay/whole-passthrough.ts';
+import { UsageMeter } from '../../../src/usage/usage-meter.ts';
+import { pieces } from '../../support/cuttings.ts';
+import { completion } from '../../support/provider.ts';
+import { FakeRelayHost } from './fake-relay-host.ts';
+
+const HOLD_BYTES = 65_536;
+
+function start(contentType = 'application/json') {
+  const host = new FakeRelayHost();
+  const meter = new UsageMeter();
+  return { host, meter, mode: new WholePassthrough(host, meter, openAiChatWire, contentType, HOLD_BYTES) };
+}
+
+test('JSON is held until it is whole, so that a provider which breaks off can still be answered with an error', () => {
+  const { host, mode } = start();
+  for (const piece of pieces(Buffer.from(JSON.stringify(completion('x'.repeat(60_000)))), 1000)) mode.chunk(piece);
+  assert.equal(host.contentType, undefined);
+  assert.equal(host.writtenBytes, 0);
+  mode.ended();
+  assert.equal(host.contentType, 'application/json');
+  assert.ok(host.finished);
+});
+
+test('JSON that outgrows what may be held passes as it comes, and its usage is read from its end', () => {
+  for (const size of [1000, 7919, 65_536, 1_000_000]) {
+    const body = Buffer.from(JSON.stringify(completion('ü"usage":{}'.repeat(30_000))));
+    const { host, meter, mode } = start();
+    let sent = 0;
+    for (const piece of pieces(body, size)) {
+      mode.chunk(piece);
+      sent += piece.length;
+      if (sent > HOLD_BYTES) assert.equal(host.writtenBytes, sent);
+    }
+    mode.ended();
+    assert.ok(host.output().equals(body));
+    assert.equal(meter.usage?.inputTokens, 5, `pieces of ${size}`);
+    assert.equal(meter.usage?.outputTokens, 7);
+  }
+});
+
+test('usage is read wherever it stands, at the top level only', () => {
+  const cases: [body: object, output: number | undefined][] = [
+    [{ usage: { completion_tokens: 3 }, choices: [] }, 3],
+    [{ choices: [{ message: { usage: { completion_tokens: 4 } } }] }, undefined],
+    [{ choices: [], usage: null }, undefined],
+    [{ choices: [], usage: {} }, undefined],
+    [{ choices: [] }, undefined],
+  ];
+  for (const [body, output] of cases) {
+    const { meter, mode } = start();
+    mode.chunk(Buffer.from(JSON.stringify(body, null, 2)));
+    mode.ended();
+    assert.equal(meter.usage?.outputTokens, output);
+    if (output === undefined) assert.equal(meter.usage, undefined, 'unknown is not zero');
+  }
+});
+
+test('what is not JSON passes as it comes', () => {
+  const { host, mode } = start('text/plain');
+  mode.chunk(Buffer.from('one '));
+  assert.equal(host.contentType, 'text/plain');
+  assert.equal(host.output().toString(), 'one ');
+  mode.chunk(Buffer.from('two'));
+  mode.ended();
+  assert.equal(host.output().toString(), 'one two');
+});
+
+test('bytes that call themselves JSON and are none pass as they are', () => {
+  const { host, meter, mode } = start();
+  mode.chunk(Buffer.from('<html>'));
+  mode.ended();
+  assert.equal(host.output().toString(), '<html>');
+  assert.equal(meter.usage, undefined);
+});
+
+test('an empty answer is the provider’s to give', () => {
+  const { host, mode } = start();
+  mode.ended();
+  assert.ok(host.finished);
+  assert.equal(host.writtenBytes, 0);
+});
+
+test('whoever sends a large answer in single bytes does not make it quadratic', () => {
+  const time = (bytes: number): number => {
+    const chunks = pieces(Buffer.from(JSON.stringify(completion('x'.repeat(bytes)))), 1);
+    let least = Number.POSITIVE_INFINITY;
+    for (let round = 0; round < 3; round += 1) {
+      const { mode } = start();
+      const from = performance.now();
+      for (const chunk of chunks) mode.chunk(chunk);
+      mode.ended();
+      least = Math.min(least, performance.now() - from);
+    }
+    return least;
+  };
+  time(10_000);
+  const short = time(50_000);
+  const long = time(200_000);
+  assert.ok(long < short * 12, `four times the bytes took ${(long / short).toFixed(1)} times as long`);
+});
