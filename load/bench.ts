@@ -16,9 +16,12 @@ export type OpenBench = { bench: Bench; subjects: Subject[]; notes: string[]; cl
 
 export async function openBench(peers: Peer[], models: string[], settings: Settings): Promise<OpenBench> {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-load-'));
+  const remove = (): void => rmSync(folder, { recursive: true, force: true });
+  // A signal does not come past `close`.
+  process.once('exit', remove);
   const close = async (): Promise<void> => {
     await stopAll();
-    rmSync(folder, { recursive: true, force: true });
+    remove();
   };
   try {
     if (!procIsReadable) throw new Error('load needs /proc: CPU and memory of the subjects are read there (Linux)');

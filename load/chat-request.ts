@@ -4,6 +4,9 @@ import type { Subject } from './peers/peer.ts';
 
 const QUESTION = 'Tell me in a few sentences how a sluice gate keeps a mill pond at its level through a dry summer. ';
 
+/** Of a single request outside of any measurement, answered without pace. */
+const FETCH_MS = 10_000;
+
 export type ChatOptions = {
   model: string;
   stream: boolean;
@@ -36,6 +39,6 @@ export function chatRequest(subject: Subject, options: ChatOptions): Request {
 /** Sends one request by fetch, outside of any measurement. */
 export async function fetchOnce(request: Request): Promise<{ status: number; body: Buffer }> {
   const { url, headers, body } = request;
-  const response = await fetch(url, { method: 'POST', headers, body, signal: AbortSignal.timeout(30_000) });
+  const response = await fetch(url, { method: 'POST', headers, body, signal: AbortSignal.timeout(FETCH_MS) });
   return { status: response.status, body: Buffer.from(await response.arrayBuffer()) };
 }

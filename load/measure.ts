@@ -9,7 +9,9 @@ import type { Void } from './scenario.ts';
 /** Above this share of one core the driver is what is being measured. */
 const DRIVER_SATURATED = 0.95;
 /** Requests that start later than this, at p99, tell of the driver and not of the subject. */
-const MAX_LATENESS_US = 2000;
+const MAX_LATENESS_US = 5000;
+/** /proc counts in ticks of 10 ms: with fewer than this much the count is off by more than 5 %. */
+const MIN_CPU_US = 200_000;
 const RSS_WATCH_MS = 100;
 /** Bound of any single job; scenarios stay well below it. */
 const DEADLINE_MS = 180_000;
@@ -36,6 +38,8 @@ export async function measure(driver: Driver, subject: Subject, job: Job): Promi
       if (pid !== undefined) rssAllOpen = sample(pid).rssBytes;
     });
     const after = pid === undefined ? undefined : sample(pid);
+    const voids = voidsOf(result);
+    if (before && after) voids.push(...cpuVoids(after.rssBytes, after.cpuUs - before.cpuUs));
     return {
       result,
       cpuUs: (after?.cpuUs ?? Number.NaN) - (before?.cpuUs ?? Number.NaN),
@@ -43,19 +47,24 @@ export async function measure(driver: Driver, subject: Subject, job: Job): Promi
       rssAfter: after?.rssBytes ?? Number.NaN,
       rssPeak: watch?.stop() ?? Number.NaN,
       rssAllOpen,
-      voids: voidsOf(result, pid !== undefined && after?.rssBytes === 0),
+      voids,
     };
   } finally {
     watch?.stop();
   }
 }
 
-function voidsOf(result: JobResult, subjectIsGone: boolean): Void[] {
+function cpuVoids(rssBytes: number, cpuUs: number): Void[] {
+  if (rssBytes === 0) return [{ scope: 'all', reason: 'its process ended' }];
+  if (cpuUs >= MIN_CPU_US) return [];
+  return [{ scope: 'cpu', reason: `only ${cpuUs / 1000} ms of CPU in all, too little to count in ticks` }];
+}
+
+function voidsOf(result: JobResult): Void[] {
   const voids: Void[] = Object.entries(result.errors).map(([reason, count]) => ({
     scope: 'all',
     reason: `${count} × ${reason}`,
   }));
-  if (subjectIsGone) voids.push({ scope: 'all', reason: 'its process ended' });
   const share = driverShare(result);
   if (share > DRIVER_SATURATED) {
     voids.push({ scope: 'timing', reason: `driver saturated (${Math.round(share * 100)} % of a core)` });

@@ -55,8 +55,9 @@ export async function countIdentical(bench: Bench, subject: Subject): Promise<st
   let same = 0;
   for (const { model, stream } of FIDELITY_MODELS) {
     const sent = await fetchOnce(chatRequest(bench.direct, { model, stream }));
-    const came = await fetchOnce(chatRequest(subject, { model, stream }));
-    if (came.status === sent.status && came.body.equals(sent.body)) same++;
+    // An answer that is cut or never ends is one that is not the same.
+    const came = await fetchOnce(chatRequest(subject, { model, stream })).catch(() => undefined);
+    if (came?.status === sent.status && came.body.equals(sent.body)) same++;
   }
   return `${same} of ${FIDELITY_MODELS.length}`;
 }

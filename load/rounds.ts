@@ -3,7 +3,7 @@
  * drift of a noisy machine hits all alike. Ratios are taken within a round, and then their median.
  */
 import type { Subject } from './peers/peer.ts';
-import type { Bench, Column, Round, Scenario } from './scenario.ts';
+import type { Bench, Column, Round, Scenario, Void } from './scenario.ts';
 
 const REFERENCES = ['nginx', 'portkey'];
 
@@ -60,7 +60,7 @@ function turned<T>(items: T[], by: number): T[] {
 function addRatios(figuresOf: Map<string, Record<string, number>>, costKey: string): void {
   for (const reference of REFERENCES) {
     const base = figuresOf.get(reference)?.[costKey];
-    if (base === undefined) continue;
+    if (!base) continue;
     for (const figures of figuresOf.values()) figures[ratioKey(reference)] = (figures[costKey] ?? Number.NaN) / base;
   }
 }
@@ -73,32 +73,38 @@ function withRatios(scenario: Scenario, taking: Subject[]): Column[] {
   if (!scenario.costKey) return scenario.columns;
   const present = REFERENCES.filter((reference) => taking.some((subject) => subject.name === reference));
   const ratios = present.map((reference): Column => {
-    return { key: ratioKey(reference), title: `× ${reference}`, digits: reference === 'nginx' ? 2 : 3, basis: 'cost' };
+    return { key: ratioKey(reference), title: `× ${reference}`, digits: reference === 'nginx' ? 2 : 3, basis: 'cpu' };
   });
   const at = scenario.columns.findIndex((column) => column.key === scenario.costKey) + 1;
   return [...scenario.columns.slice(0, at), ...ratios, ...scenario.columns.slice(at)];
 }
 
-/** A round whose times are void is left out of their median; they are void once half of the rounds are. */
+const AFFECTED = { timing: 'times', cpu: 'CPU', all: 'all figures' };
+
+/** A round whose times (or CPU) are void is left out of their median; they are void once half of the rounds are. */
 function combine(subject: string, rounds: Round[], columns: Column[]): SubjectResult {
-  const broken = rounds.some((round) => round.voids.some((one) => one.scope === 'all'));
-  const timed = rounds.filter((round) => round.voids.length === 0);
-  const timesAreVoid = broken || timed.length <= rounds.length / 2;
+  const broken = rounds.some((round) => round.voids.some(({ scope }) => scope === 'all'));
   const figures: Record<string, Figure> = {};
   for (const { key, basis } of columns) {
+    const good = rounds.filter((round) => !round.voids.some(({ scope }) => scope === basis));
     const exists = rounds.some((round) => !Number.isNaN(round.figures[key] ?? Number.NaN));
-    const isVoid = broken || (basis === 'timing' && timesAreVoid);
-    const from = basis === 'timing' ? timed : rounds;
-    figures[key] = !exists ? null : isVoid ? 'void' : median(from.map((round) => round.figures[key] ?? Number.NaN));
+    const isVoid = broken || good.length <= rounds.length / 2;
+    figures[key] = !exists ? null : isVoid ? 'void' : median(good.map((round) => round.figures[key] ?? Number.NaN));
   }
   return {
     subject,
     figures,
     voids: rounds.flatMap((round, index) =>
-      round.voids.map(({ scope, reason }) => `round ${index + 1}${scope === 'timing' ? ', times' : ''}: ${reason}`),
+      round.voids
+        .filter(({ scope }) => affects(scope, columns))
+        .map(({ scope, reason }) => `round ${index + 1}, ${AFFECTED[scope]}: ${reason}`),
     ),
     notes: [...new Set(rounds.flatMap((round) => round.notes ?? []))],
   };
+}
+
+function affects(scope: Void['scope'], columns: Column[]): boolean {
+  return scope === 'all' || columns.some(({ basis }) => basis === scope);
 }
 
 /** Rounds without the figure do not count; null when none has it. */

@@ -4,8 +4,11 @@ import type { Mock } from './mock.ts';
 import type { Subject } from './peers/peer.ts';
 import type { Settings } from './settings.ts';
 
-/** What a figure stands on, and so what voids it: 'timing' also needs a driver that was not the bottleneck. */
-export type Basis = 'timing' | 'cost';
+/**
+ * What a figure stands on, and so what voids it: 'timing' needs a driver that was not the bottleneck, 'cpu' a job long
+ * enough to be counted in ticks, 'count' neither.
+ */
+export type Basis = 'timing' | 'cpu' | 'count';
 
 export type Column = {
   /** Key in the JSON, with its unit: `latencyP99Us`. */
@@ -17,7 +20,7 @@ export type Column = {
 };
 
 /** 'all' when errors or wrong counts make every figure meaningless. */
-export type Void = { scope: 'all' | 'timing'; reason: string };
+export type Void = { scope: 'all' | 'timing' | 'cpu'; reason: string };
 
 export type Round = { figures: Record<string, number>; voids: Void[]; notes?: string[] };
 
@@ -55,6 +58,10 @@ export function timing(key: string, title: string, digits = 0): Column {
   return { key, title, digits, basis: 'timing' };
 }
 
-export function cost(key: string, title: string, digits = 0): Column {
-  return { key, title, digits, basis: 'cost' };
+export function cpu(key: string, title: string, digits = 0): Column {
+  return { key, title, digits, basis: 'cpu' };
+}
+
+export function count(key: string, title: string, digits = 0): Column {
+  return { key, title, digits, basis: 'count' };
 }

@@ -11,8 +11,9 @@ export type Driver = {
   stop(): Promise<void>;
 };
 
-export function startDriver(name: string, folder: string): Driver {
-  const child = startChild({ name, folder, command: process.execPath, args: [MAIN], extraStdio: ['ipc'] });
+export function startDriver(name: 'driver' | 'neighbour', folder: string): Driver {
+  const args = name === 'neighbour' ? [MAIN, '--first'] : [MAIN];
+  const child = startChild({ name, folder, command: process.execPath, args, extraStdio: ['ipc'] });
   return {
     run: (job, deadlineMs, onAllOpen) => runJob(child, job, deadlineMs, onAllOpen),
     stop: () => stopChild(child),

@@ -10,7 +10,7 @@ export type Behaviour = {
   chunkBytes: number;
   /** Time between content events; 0 = all at once. */
   intervalMs: number;
-  /** Each event is a send of its own, as a model server flushes its tokens; otherwise they share sends of 16 KB. */
+  /** Each event is a send of its own, as a model server flushes its tokens; otherwise events share sends of 16 KB. */
   flushed: boolean;
   /** Nothing at all is sent before this. */
   firstByteMs: number;

@@ -86,19 +86,31 @@ export class Exchange {
       this.#pump();
       return true;
     });
-    const { intervalMs } = this.#behaviour;
-    const last = this.#lastEvent();
-    this.#due = intervalMs === 0 ? last : 1;
+    const { intervalMs, flushed } = this.#behaviour;
     if (intervalMs > 0) {
-      this.#timer = setInterval(() => {
-        this.#due++;
-        if (this.#due >= last) clearInterval(this.#timer);
-        if (!this.#blocked) this.#res.cork(() => this.#pump());
-      }, intervalMs);
+      this.#due = 1;
+      this.#timer = setInterval(() => this.#dueNext(), intervalMs);
+    } else if (flushed) {
+      this.#due = 1;
+      setImmediate(() => this.#flushNext());
+    } else this.#due = this.#lastEvent();
+    this.#pump();
+  }
+
+  /** One more event, in a turn of the loop of its own, so that it leaves in a send of its own. */
+  #flushNext(): void {
+    if (this.#done) return;
+    this.#dueNext();
+    if (this.#due < this.#lastEvent()) setImmediate(() => this.#flushNext());
+  }
+
+  #dueNext(): void {
+    if (this.#due >= this.#lastEvent()) {
+      clearInterval(this.#timer);
+      return;
     }
-    // Inside the request's own turn everything is corked; out of it each event can leave by itself.
-    if (this.#behaviour.flushed) setImmediate(() => this.#done || this.#pump());
-    else this.#pump();
+    this.#due++;
+    if (!this.#blocked) this.#res.cork(() => this.#pump());
   }
 
   #lastEvent(): number {
@@ -114,7 +126,7 @@ export class Exchange {
       const event = stream.event(this.#sent);
       this.#sent++;
       stats.contentEvents++;
-      if (!this.#write(event)) {
+      if (!this.#res.write(event)) {
         this.#blocked = true;
         if (this.#sent < this.#due) return;
       }
@@ -122,16 +134,6 @@ export class Exchange {
     if (this.#done || this.#sent < this.#lastEvent()) return;
     if (this.#behaviour.fault !== 'none') this.#fail();
     else this.#finish(this.#asked.includeUsage ? stream.tailWithUsage : stream.tail);
-  }
-
-  /** False: the socket is full. */
-  #write(event: Buffer): boolean {
-    if (!this.#behaviour.flushed) return this.#res.write(event);
-    let taken = true;
-    this.#res.cork(() => {
-      taken = this.#res.write(event);
-    });
-    return taken;
   }
 
   #fail(): void {

@@ -42,9 +42,7 @@ export const portkey: Peer = {
       modelName: (mockModel) => mockModel,
       relaysBytes: false,
       checksKeys: false,
-      notes: [
-        `portkey: ${VERSION}, no policies; its answers are not byte-identical by design, so only status and end are checked`,
-      ],
+      notes: [`portkey: ${VERSION}, no policies; its answers are checked by status only`],
     };
   },
 };

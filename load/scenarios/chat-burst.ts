@@ -4,7 +4,7 @@ import type { ClosedLoop } from '../driver/job.ts';
 import { expectation } from '../expectation.ts';
 import { driverShare, measure, percentiles } from '../measure.ts';
 import type { Subject } from '../peers/peer.ts';
-import { type Bench, cost, type Scenario, timing } from '../scenario.ts';
+import { type Bench, count, cpu, type Scenario, timing } from '../scenario.ts';
 
 const MODEL = 'mock-burst-100';
 const WARM_UP = 400;
@@ -22,8 +22,8 @@ export const chatBurst: Scenario = {
     timing('firstContentP99Us', 'p99 µs'),
     timing('latencyP50Us', 'whole stream p50 µs'),
     timing('latencyP99Us', 'p99 µs'),
-    cost('cpuPerStreamUs', 'CPU µs/stream'),
-    cost('driverPercent', 'driver %'),
+    cpu('cpuPerStreamUs', 'CPU µs/stream'),
+    count('driverPercent', 'driver %'),
   ],
   async warmUp(bench, subject) {
     await bench.driver.run(await job(bench, subject, WARM_UP, 3000), 30_000);

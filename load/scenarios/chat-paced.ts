@@ -2,7 +2,7 @@
 import { chatRequest } from '../chat-request.ts';
 import { expectation } from '../expectation.ts';
 import { driverShare, measure, percentiles } from '../measure.ts';
-import { cost, type Scenario, timing } from '../scenario.ts';
+import { count, cpu, type Scenario, timing } from '../scenario.ts';
 import type { Settings } from '../settings.ts';
 
 const PACE_MS = 25;
@@ -20,8 +20,8 @@ export const chatPaced: Scenario = {
     timing('gapP50Us', 'gap p50 µs'),
     timing('gapP99Us', 'p99 µs'),
     timing('stalls', 'stalls'),
-    cost('cpuPerChunkUs', 'CPU µs/chunk', 1),
-    cost('driverPercent', 'driver %'),
+    cpu('cpuPerChunkUs', 'CPU µs/chunk', 1),
+    count('driverPercent', 'driver %'),
   ],
   async round(bench, subject) {
     const streams = bench.settings.connections ?? 300;

@@ -4,7 +4,7 @@ import type { ClosedLoop } from '../driver/job.ts';
 import { expectation } from '../expectation.ts';
 import { driverShare, measure, megabytes, percentiles } from '../measure.ts';
 import type { Subject } from '../peers/peer.ts';
-import { type Bench, cost, type Scenario, timing } from '../scenario.ts';
+import { type Bench, count, cpu, type Scenario, timing } from '../scenario.ts';
 
 const MODEL = 'mock-whole';
 const WARM_UP = 5000;
@@ -19,11 +19,11 @@ export const chatWhole: Scenario = {
     timing('requestsPerSecond', 'requests/s'),
     timing('latencyP50Us', 'p50 µs'),
     timing('latencyP99Us', 'p99 µs'),
-    cost('cpuPerRequestUs', 'CPU µs/request', 1),
-    cost('rssBeforeMb', 'RSS before MB', 1),
-    cost('rssPeakMb', 'peak', 1),
-    cost('rssAfterMb', 'after', 1),
-    cost('driverPercent', 'driver %'),
+    cpu('cpuPerRequestUs', 'CPU µs/request', 1),
+    count('rssBeforeMb', 'RSS before MB', 1),
+    count('rssPeakMb', 'peak', 1),
+    count('rssAfterMb', 'after', 1),
+    count('driverPercent', 'driver %'),
   ],
   async warmUp(bench, subject) {
     await bench.driver.run(await job(bench, subject, WARM_UP, 3000), 30_000);

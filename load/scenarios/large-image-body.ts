@@ -4,7 +4,7 @@ import type { Arrivals } from '../driver/job.ts';
 import { expectation } from '../expectation.ts';
 import { measure, megabytes, percentiles } from '../measure.ts';
 import type { Subject } from '../peers/peer.ts';
-import { type Bench, cost, type Scenario, timing } from '../scenario.ts';
+import { type Bench, count, type Scenario, timing } from '../scenario.ts';
 
 const MODEL = 'mock-whole';
 const IMAGE_BYTES = 20 * 1024 * 1024;
@@ -23,8 +23,8 @@ export const largeImageBody: Scenario = {
     timing('besideP99Ms', 'p99 ms', 2),
     timing('addedP99Ms', 'added p99 ms', 2),
     timing('imageP50Ms', 'image p50 ms', 1),
-    cost('rssBeforeMb', 'RSS before MB', 1),
-    cost('rssPeakMb', 'peak', 1),
+    count('rssBeforeMb', 'RSS before MB', 1),
+    count('rssPeakMb', 'peak', 1),
   ],
   async warmUp(bench, subject) {
     await bench.driver.run(await images(bench, subject, 1000), 60_000);
@@ -49,7 +49,8 @@ export const largeImageBody: Scenario = {
         rssBeforeMb: megabytes(quiet.rssBefore),
         rssPeakMb: megabytes(flood.rssPeak),
       },
-      voids: [...quiet.voids, ...beside.voids, ...flood.voids],
+      // When exactly an image left does not matter, only that it was answered.
+      voids: [...quiet.voids, ...beside.voids, ...flood.voids.filter(({ scope }) => scope === 'all')],
     };
   },
 };

@@ -4,7 +4,7 @@ import { chatRequest } from '../chat-request.ts';
 import { STALL_PACES } from '../driver/streams.ts';
 import { expectation } from '../expectation.ts';
 import { driverShare, measure, megabytes, percentiles } from '../measure.ts';
-import { cost, type Scenario, timing } from '../scenario.ts';
+import { count, cpu, type Scenario, timing } from '../scenario.ts';
 import type { Settings } from '../settings.ts';
 
 const PACE_MS = 250;
@@ -18,17 +18,17 @@ export const manyStreams: Scenario = {
   models: (settings) => [model(settings)],
   rounds: 1,
   columns: [
-    cost('streams', 'streams'),
+    count('streams', 'streams'),
     timing('streamsWithoutStall', 'without stall'),
     timing('stalls', 'stalls'),
     timing('gapP50Us', 'gap p50 µs'),
     timing('gapP99Us', 'p99 µs'),
-    cost('rssPerStreamKb', 'RSS KB/stream', 1),
-    cost('rssBeforeMb', 'RSS before MB', 1),
-    cost('rssPeakMb', 'peak', 1),
-    cost('rssAfterMb', 'after', 1),
-    cost('cpuPerChunkUs', 'CPU µs/chunk', 1),
-    cost('driverPercent', 'driver %'),
+    count('rssPerStreamKb', 'RSS KB/stream', 1),
+    count('rssBeforeMb', 'RSS before MB', 1),
+    count('rssPeakMb', 'peak', 1),
+    count('rssAfterMb', 'after', 1),
+    cpu('cpuPerChunkUs', 'CPU µs/chunk', 1),
+    count('driverPercent', 'driver %'),
   ],
   async round(bench, subject) {
     const asked = bench.settings.connections ?? 4000;

@@ -4,7 +4,7 @@
  */
 import { chatRequest } from '../chat-request.ts';
 import { measure, megabytes } from '../measure.ts';
-import { cost, type Scenario } from '../scenario.ts';
+import { count, type Scenario } from '../scenario.ts';
 
 const MODEL = 'mock-stream-100mb';
 const EVENT_BYTES = 64 * 1024;
@@ -15,12 +15,12 @@ export const slowReader: Scenario = {
   models: () => [MODEL],
   rounds: 3,
   columns: [
-    cost('readers', 'readers'),
-    cost('rssBeforeMb', 'RSS before MB', 1),
-    cost('rssPeakMb', 'peak', 1),
-    cost('rssAfterMb', 'after', 1),
-    cost('rssPerReaderKb', 'growth KB/reader'),
-    cost('takenPerReaderKb', 'taken from provider KB/reader'),
+    count('readers', 'readers'),
+    count('rssBeforeMb', 'RSS before MB', 1),
+    count('rssPeakMb', 'peak', 1),
+    count('rssAfterMb', 'after', 1),
+    count('rssPerReaderKb', 'growth KB/reader'),
+    count('takenPerReaderKb', 'taken from provider KB/reader'),
   ],
   async warmUp(bench, subject) {
     // Once through the same code, so that what is compiled and allocated once does not count.

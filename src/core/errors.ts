@@ -197,7 +197,7 @@ export const ERRORS = {
     'never',
     'info',
     invalid,
-    'A parameter is repeated or its name is written with escapes.',
+    'A parameter is repeated, or its name is written with escapes or in other letter case.',
     'Send each parameter once, in plain letters: a provider might read the other one.',
   ),
   // 3 policy

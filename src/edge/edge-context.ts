@@ -7,6 +7,8 @@ import type { SharedCounters } from '../threads/shared-counters.ts';
 export interface OpenExchange {
   /** The drain deadline came: it ends now. */
   drainNow(): void;
+  /** Closes its connection, whatever still waits. */
+  closeNow(): void;
 }
 
 /** What an EdgeExchange needs of its edge. */

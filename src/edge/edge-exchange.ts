@@ -118,9 +118,14 @@ export class EdgeExchange implements Exchange, Swept {
     this.#leaveIfDone();
   }
 
-  /** The drain deadline came. */
+  /** The drain deadline came: the client is told, then cut. */
   drainNow(): void {
-    this.#abort('drain');
+    if (this.#reading) this.#refuseBody(new GatewayError('draining', { retryAfterMs: 1000 }));
+    else this.onAbort?.('drain');
+  }
+
+  /** What still waits is lost. */
+  closeNow(): void {
     this.sink.close();
     this.#onAnswered();
   }
@@ -193,8 +198,12 @@ export class EdgeExchange implements Exchange, Swept {
     if (this.#answered || this.aborted) return;
     this.aborted = reason;
     if (this.onAbort) this.onAbort(reason);
-    // Nobody has taken the exchange yet: its body was still being read.
-    else this.finish();
+    else {
+      // Nobody has taken the exchange yet: its body was still being read.
+      this.#reading = undefined;
+      this.#context.refused(this, new GatewayError(reason === 'client' ? 'client_closed' : 'write_timeout'));
+      this.finish();
+    }
   }
 
   #onAnswered = (): void => {

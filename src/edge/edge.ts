@@ -37,6 +37,8 @@ export interface EdgeOptions {
 }
 
 const RETRY_AFTER_MS = 1000;
+/** For an error event to leave after the drain deadline. */
+const CUT_GRACE_MS = 500;
 
 /** Sockets ↔ exchanges, for one relay thread: the only door to uWebSockets.js. */
 export class Edge implements EdgeContext {
@@ -79,19 +81,27 @@ export class Edge implements EdgeContext {
   }
 
   /** Accepts nothing new; resolves when the last open exchange has ended. */
-  drain(): Promise<void> {
+  async drain(): Promise<void> {
     this.#draining = true;
     if (this.#socket) us_listen_socket_close(this.#socket);
     this.#socket = undefined;
-    return new Promise((resolve) => {
+    const empty = new Promise<void>((resolve) => {
       if (this.open.size === 0) resolve();
       else this.#onEmpty = resolve;
     });
+    await empty;
+    // Idle connections too: a thread that ends with open sockets takes the process down with it. Their close callbacks
+    // come in the next turn.
+    this.#app.close();
+    await new Promise((resolve) => setImmediate(resolve));
   }
 
-  /** The drain deadline came: what is still open is cut. */
+  /** The drain deadline came: what is still open is told and cut; a client that does not even take that is closed. */
   cutAll(): void {
     for (const exchange of [...this.open]) exchange.drainNow();
+    setTimeout(() => {
+      for (const exchange of [...this.open]) exchange.closeNow();
+    }, CUT_GRACE_MS);
   }
 
   corsHeaders(origin: string | undefined): readonly string[] {

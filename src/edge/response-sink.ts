@@ -53,6 +53,9 @@ export class UwsResponseSink implements ResponseSink {
     this.bytesOut += chunk.length;
     if (!this.#blocked) this.#schedule();
     if (this.#waitingBytes <= this.#highWatermarkBytes) return true;
+    // Much in one turn is no sign of a slow client: only what the socket does not take is.
+    if (!this.#blocked) this.flush();
+    if (!this.#blocked) return true;
     this.#wantsDrain = true;
     return false;
   }
@@ -105,10 +108,14 @@ export class UwsResponseSink implements ResponseSink {
     if (flushQueue.push(this) === 1) process.nextTick(flushAll);
   }
 
-  /** Called once at the end of the turn in which something was written. */
+  /**
+   * Called at the end of the turn in which something was written. A head alone waits: the addon closes it with the first
+   * byte of the body anyway.
+   */
   flush(): void {
     this.#scheduled = false;
     if (this.#dead || this.#blocked) return;
+    if (this.#waiting.length === 0 && this.#ending === 'no') return;
     if (this.#ending === 'cut') {
       this.#flushAndCut();
       return;
@@ -121,8 +128,6 @@ export class UwsResponseSink implements ResponseSink {
   writeCorked(): void {
     const response = this.#response;
     const body = this.#takeWaiting();
-    // The addon closes the head with the first byte of the body; a head alone would stay open anyway.
-    if (!body && this.#ending === 'no') return;
     if (!this.#headSent) this.#writeHead();
     if (this.#ending === 'end') {
       this.#dead = true;

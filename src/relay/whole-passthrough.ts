@@ -1,4 +1,5 @@
 import { JsonPeek, PeekKeys } from '../codec/json-peek.ts';
+import { GatewayError } from '../core/errors.ts';
 import type { Wire } from '../providers/provider.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
 import type { RelayHost, RelayMode } from './relay-mode.ts';
@@ -7,6 +8,20 @@ const keys = new PeekKeys(['usage']);
 /** Usage stands at the end of large answers: only this much of their end is kept to find it. */
 const TAIL_BYTES = 65_536;
 
+const OPEN_BRACE = 0x7b;
+
+export interface WholePassthroughOptions {
+  readonly host: RelayHost;
+  readonly meter: UsageMeter;
+  readonly wire: Wire;
+  readonly contentType: string;
+  readonly isJson: boolean;
+  /** The provider's answer ends with its connection: its end alone does not say that it is whole. */
+  readonly endsWithConnection: boolean;
+  /** What of JSON may be held before it is passed on. */
+  readonly holdBytes: number;
+}
+
 /**
  * An answer that is not a stream, carried back unchanged. JSON is held until it is whole or outgrows `holdBytes`: a
  * provider that breaks off in the middle can then still be answered with a proper error. Beyond that, and for
@@ -14,62 +29,75 @@ const TAIL_BYTES = 65_536;
  */
 export class WholePassthrough implements RelayMode {
   readonly unfinishedLine = false;
-  readonly #host: RelayHost;
-  readonly #meter: UsageMeter;
-  readonly #wire: Wire;
-  readonly #contentType: string;
-  readonly #isJson: boolean;
-  readonly #holdBytes: number;
+  readonly #o: WholePassthroughOptions;
   #kept: Buffer[] = [];
   #keptBytes = 0;
-  #passing = false;
+  /** Pieces of `#kept` that are not wanted any more: dropped now and then, since each drop moves the rest. */
+  #outdated = 0;
+  #passing: boolean;
   #lostBeginning = false;
 
-  constructor(host: RelayHost, meter: UsageMeter, wire: Wire, contentType: string, holdBytes: number) {
-    this.#host = host;
-    this.#meter = meter;
-    this.#wire = wire;
-    this.#contentType = contentType;
-    this.#isJson = contentType.includes('json');
-    this.#holdBytes = holdBytes;
-    this.#passing = !this.#isJson;
+  constructor(options: WholePassthroughOptions) {
+    this.#o = options;
+    this.#passing = !options.isJson;
   }
 
   chunk(bytes: Buffer): void {
-    this.#host.content();
-    this.#meter.passed(bytes);
-    if (this.#isJson) this.#keep(bytes);
+    this.#o.host.content();
+    this.#o.meter.passed(bytes);
+    if (this.#o.isJson) this.#keep(bytes);
     if (this.#passing) {
-      this.#host.commit(this.#contentType);
-      this.#host.write(bytes);
-    } else if (this.#keptBytes > this.#holdBytes) {
+      this.#o.host.commit(this.#o.contentType);
+      this.#o.host.write(bytes);
+    } else if (this.#keptBytes > this.#o.holdBytes) {
       this.#passing = true;
-      this.#host.commit(this.#contentType);
-      for (const piece of this.#kept) this.#host.write(piece);
+      this.#o.host.commit(this.#o.contentType);
+      for (const piece of this.#kept) this.#o.host.write(piece);
     }
   }
 
   ended(): void {
+    this.#dropOutdated();
     const all = this.#kept.length === 1 ? this.#kept[0]! : Buffer.concat(this.#kept, this.#keptBytes);
-    if (this.#isJson) this.#readUsage(all);
-    this.#host.commit(this.#contentType);
-    if (this.#passing) this.#host.finish();
-    else this.#host.finish(all);
+    if (this.#o.isJson) this.#readUsage(all);
+    if (this.#o.endsWithConnection && this.#o.isJson && !this.#isWhole(all)) {
+      this.#o.host.fail(new GatewayError('upstream_cut', { detail: 'The answer ended in the middle.' }));
+      return;
+    }
+    this.#o.host.commit(this.#o.contentType);
+    if (this.#passing) this.#o.host.finish();
+    else this.#o.host.finish(all);
   }
 
   #keep(bytes: Buffer): void {
     this.#kept.push(bytes);
     this.#keptBytes += bytes.length;
-    while (this.#passing && this.#keptBytes - this.#kept[0]!.length >= TAIL_BYTES) {
-      this.#keptBytes -= this.#kept.shift()!.length;
+    if (!this.#passing) return;
+    while (this.#keptBytes - this.#kept[this.#outdated]!.length >= TAIL_BYTES) {
+      this.#keptBytes -= this.#kept[this.#outdated]!.length;
+      this.#outdated += 1;
       this.#lostBeginning = true;
     }
+    if (this.#outdated * 2 > this.#kept.length) this.#dropOutdated();
+  }
+
+  #dropOutdated(): void {
+    this.#kept.splice(0, this.#outdated);
+    this.#outdated = 0;
+  }
+
+  /** Of an answer whose beginning is gone only the last byte can be judged. */
+  #isWhole(all: Buffer): boolean {
+    if (this.#lostBeginning || all[0] !== OPEN_BRACE)
+      return /[}\]]\s*$/.test(all.toString('latin1', Math.max(0, all.length - 64)));
+    const peek = new JsonPeek(keys);
+    return peek.advance(all, all.length) && peek.finish();
   }
 
   #readUsage(bytes: Buffer): void {
     const value = this.#lostBeginning ? lastUsage(bytes) : topLevelUsage(bytes);
-    const usage = value === undefined ? undefined : this.#wire.toUsage(value);
-    if (usage) this.#meter.add(usage);
+    const usage = value === undefined ? undefined : this.#o.wire.toUsage(value);
+    if (usage) this.#o.meter.add(usage);
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Dispatcher } from 'undici';
 import { GatewayError } from '../core/errors.ts';
 import type { AttemptControl, AttemptHandler } from '../providers/provider.ts';
-import { BYTES_READ, type OriginPool } from './origin-pools.ts';
+import { DIED_REUSED, type OriginPool } from './origin-pools.ts';
 
 /** What one attempt sends. */
 export interface OutboundRequest {
@@ -103,7 +103,7 @@ export class UpstreamAttempt implements AttemptControl, Dispatcher.DispatchHandl
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
     if (this.#done) return;
     this.#finish();
-    this.diedReused = !this.answered && bytesRead(error) > 0;
+    this.diedReused = !this.answered && diedReused(error);
     this.#handler.failed(toGatewayError(error, this.answered));
   }
 
@@ -115,12 +115,8 @@ export class UpstreamAttempt implements AttemptControl, Dispatcher.DispatchHandl
 
 const ABORTED = new Error('aborted by the gateway');
 
-function bytesRead(error: Error): number {
-  const own: unknown = Reflect.get(error, BYTES_READ);
-  if (typeof own === 'number') return own;
-  const socket: unknown = Reflect.get(error, 'socket');
-  const read: unknown = typeof socket === 'object' && socket !== null ? Reflect.get(socket, 'bytesRead') : undefined;
-  return typeof read === 'number' ? read : 0;
+function diedReused(error: Error): boolean {
+  return Reflect.get(error, DIED_REUSED) === true;
 }
 
 const CONNECT_CODES = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT']);

@@ -1,10 +1,11 @@
+import { subscribe } from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
 import { buildConnector, Pool } from 'undici';
 import type { Limits, Timeouts } from '../config/configuration.ts';
 import type { Connection } from '../providers/provider.ts';
 
-/** A socket error tells in this property how many bytes the connection had brought before. */
-export const BYTES_READ = Symbol('bytes read before the error');
+/** A socket error tells in this property that a used connection died before any byte of this answer. */
+export const DIED_REUSED = Symbol('a reused connection died');
 
 /** Keeps an idle connection for less time than providers and load balancers commonly do (60 s and more). */
 const KEEP_ALIVE_MS = 30_000;
@@ -108,13 +109,25 @@ export class OriginPools {
   }
 }
 
-/** undici does not say whether a failed connection had served before; the bytes it had brought do. */
+/**
+ * undici does not say whether a failed connection had served before, and whether it brought a byte of the answer that
+ * failed; the bytes it had brought when the request went out, and now, do.
+ */
 function watch(socket: Socket): void {
   socket.setNoDelay(true);
   socket.on('error', (error) => {
-    Object.defineProperty(error, BYTES_READ, { value: socket.bytesRead });
+    const before: unknown = Reflect.get(socket, READ_BEFORE);
+    const diedReused = typeof before === 'number' && before > 0 && socket.bytesRead === before;
+    Object.defineProperty(error, DIED_REUSED, { value: diedReused });
   });
 }
+
+const READ_BEFORE = Symbol('bytes read when the last request went out');
+
+subscribe('undici:client:sendHeaders', (message) => {
+  const { socket } = message as { socket: Socket };
+  Reflect.set(socket, READ_BEFORE, socket.bytesRead);
+});
 
 function keyOf(connection: Connection): string {
   const { origin, credential, tls } = connection;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { openAiChatWire } from '../../src/providers/openai-compatible/wire.ts';
 import { StreamPassthrough } from '../../src/relay/stream-passthrough.ts';
 import { WholePassthrough } from '../../src/relay/whole-passthrough.ts';
-import { openAiChatWire } from '../../src/providers/openai-compatible/wire.ts';
 import { UsageMeter } from '../../src/usage/usage-meter.ts';
 import { pieces } from '../support/cuttings.ts';
 import { noRecordings } from '../support/recordings.ts';
@@ -42,7 +42,9 @@ function carryStream(chunks: readonly Buffer[], stripUsage: boolean): Carried {
 function carryWhole(chunks: readonly Buffer[]): Carried {
   const host = new FakeRelayHost();
   const meter = new UsageMeter();
-  const mode = new WholePassthrough(host, meter, openAiChatWire, 'application/json', HOLD_BYTES);
+  const contentType = 'application/json';
+  const options = { host, meter, wire: openAiChatWire, contentType, isJson: true, holdBytes: HOLD_BYTES };
+  const mode = new WholePassthrough({ ...options, endsWithConnection: false });
   for (const chunk of chunks) mode.chunk(chunk);
   mode.ended();
   return { host, meter };

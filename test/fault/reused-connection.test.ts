@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { ask, messages } from '../support/chat-client.ts';
 import { type RunningGateway, recordOf, startGateway } from '../support/gateway.ts';
 import { completion } from '../support/provider.ts';
@@ -50,52 +50,54 @@ async function warm(at: RunningGateway, account: string): Promise<void> {
 
 const triesOf = (user: string) => seen.filter((each) => each === user).length;
 
-for (const [account, model, stream] of [
-  ['a', 'closes', false],
-  ['b', 'closes', true],
-  ['c', 'resets', false],
-  ['d', 'resets', true],
-] as const) {
-  const kind = `${model}, ${stream ? 'streamed' : 'whole'}`;
-  test(`a reused connection that turns out dead (${kind}) is answered with one second try`, async () => {
-    await warm(gateway, account);
-    const headers = { 'x-request-id': account };
-    const response = await ask(gateway, { model: `${account}/${model}`, messages, user: kind, stream }, { headers });
-    assert.equal(response.status, 200);
-    await response.text();
-    assert.equal(triesOf(kind), 2);
-    assert.equal((await recordOf(gateway, account))['sluice.attempts'], 2);
-  });
-}
+describe('a reused connection that turns out dead', { concurrency: true }, () => {
+  for (const [account, model, stream] of [
+    ['a', 'closes', false],
+    ['b', 'closes', true],
+    ['c', 'resets', false],
+    ['d', 'resets', true],
+  ] as const) {
+    const kind = `${model}, ${stream ? 'streamed' : 'whole'}`;
+    test(`is answered with one second try (${kind})`, async () => {
+      await warm(gateway, account);
+      const headers = { 'x-request-id': account };
+      const response = await ask(gateway, { model: `${account}/${model}`, messages, user: kind, stream }, { headers });
+      assert.equal(response.status, 200);
+      await response.text();
+      assert.equal(triesOf(kind), 2);
+      assert.equal((await recordOf(gateway, account))['sluice.attempts'], 2);
+    });
+  }
 
-test('a fresh connection that dies is not tried again', async () => {
-  const response = await ask(gateway, { model: 'e/always-dies', messages, user: 'fresh' });
-  assert.equal(response.status, 502);
-  assert.equal(triesOf('fresh'), 1);
-});
-
-test('there is one second try and no third', async () => {
-  await warm(gateway, 'f');
-  const response = await ask(gateway, { model: 'f/always-dies', messages, user: 'twice' });
-  assert.equal(response.status, 502);
-  assert.equal(triesOf('twice'), 2);
-});
-
-for (const [account, model] of [
-  ['g', 'after-a-byte'],
-  ['h', 'after-the-head'],
-] as const) {
-  test(`a connection that dies ${model} of the answer is never tried again`, async () => {
-    await warm(gateway, account);
-    const response = await ask(gateway, { model: `${account}/${model}`, messages, user: model });
+  test('a fresh connection that dies is not tried again', async () => {
+    const response = await ask(gateway, { model: 'e/always-dies', messages, user: 'fresh' });
     assert.equal(response.status, 502);
-    assert.equal(triesOf(model), 1);
+    assert.equal(triesOf('fresh'), 1);
   });
-}
 
-test('where retry_reused_connection is off there is no second try', async () => {
-  await warm(careful, 'i');
-  const response = await ask(careful, { model: 'i/closes', messages, user: 'careful' });
-  assert.equal(response.status, 502);
-  assert.equal(triesOf('careful'), 1);
+  test('there is one second try and no third', async () => {
+    await warm(gateway, 'f');
+    const response = await ask(gateway, { model: 'f/always-dies', messages, user: 'twice' });
+    assert.equal(response.status, 502);
+    assert.equal(triesOf('twice'), 2);
+  });
+
+  for (const [account, model] of [
+    ['g', 'after-a-byte'],
+    ['h', 'after-the-head'],
+  ] as const) {
+    test(`a connection that dies ${model} of the answer is never tried again`, async () => {
+      await warm(gateway, account);
+      const response = await ask(gateway, { model: `${account}/${model}`, messages, user: model });
+      assert.equal(response.status, 502);
+      assert.equal(triesOf(model), 1);
+    });
+  }
+
+  test('where retry_reused_connection is off there is no second try', async () => {
+    await warm(careful, 'i');
+    const response = await ask(careful, { model: 'i/closes', messages, user: 'careful' });
+    assert.equal(response.status, 502);
+    assert.equal(triesOf('careful'), 1);
+  });
 });

@@ -14,36 +14,39 @@ const jsonHead = 'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n';
 const eventsUntilClose = 'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n';
 
 /** By model: bytes to write, then the connection is closed (`fin`), reset, or kept. */
-const scripts: Record<string, { bytes: string; then: 'fin' | 'reset' | 'keep' }> = {
-  'stream-fin': { bytes: EVENTS_HEAD + httpChunk(hello), then: 'fin' },
-  'stream-reset': { bytes: EVENTS_HEAD + httpChunk(hello), then: 'reset' },
-  'stream-half-event': { bytes: EVENTS_HEAD + httpChunk(hello + hello.slice(0, 40)), then: 'fin' },
-  'stream-half-chunk': { bytes: EVENTS_HEAD + httpChunk(hello).slice(0, -9), then: 'fin' },
-  'stream-bad-chunk': { bytes: `${EVENTS_HEAD + httpChunk(hello)}zz\r\nrubbish`, then: 'keep' },
+const scripts: Record<string, { bytes: string; afterwards: 'fin' | 'reset' | 'keep' }> = {
+  'stream-fin': { bytes: EVENTS_HEAD + httpChunk(hello), afterwards: 'fin' },
+  'stream-reset': { bytes: EVENTS_HEAD + httpChunk(hello), afterwards: 'reset' },
+  'stream-half-event': { bytes: EVENTS_HEAD + httpChunk(hello + hello.slice(0, 40)), afterwards: 'fin' },
+  'stream-half-chunk': { bytes: EVENTS_HEAD + httpChunk(hello).slice(0, -9), afterwards: 'fin' },
+  'stream-bad-chunk': { bytes: `${EVENTS_HEAD + httpChunk(hello)}zz\r\nrubbish`, afterwards: 'keep' },
   'stream-error-event': {
     bytes: `${EVENTS_HEAD + httpChunk('data: {"error":{"message":"no room","code":429}}\n\n')}0\r\n\r\n`,
-    then: 'keep',
+    afterwards: 'keep',
   },
-  'stream-to-close': { bytes: `${eventsUntilClose}${hello}`, then: 'fin' },
-  'stream-to-close-whole': { bytes: eventsUntilClose + hello + chunkEvent({}, 'stop') + DONE_EVENT, then: 'fin' },
-  'events-head-only': { bytes: EVENTS_HEAD, then: 'fin' },
-  'json-short': { bytes: `${jsonHead}content-length: ${json.length}\r\n\r\n${json.slice(0, 30)}`, then: 'fin' },
-  'json-reset': { bytes: `${jsonHead}content-length: ${json.length}\r\n\r\n${json.slice(0, 30)}`, then: 'reset' },
+  'stream-to-close': { bytes: `${eventsUntilClose}${hello}`, afterwards: 'fin' },
+  'stream-to-close-whole': { bytes: eventsUntilClose + hello + chunkEvent({}, 'stop') + DONE_EVENT, afterwards: 'fin' },
+  'events-head-only': { bytes: EVENTS_HEAD, afterwards: 'fin' },
+  'json-short': { bytes: `${jsonHead}content-length: ${json.length}\r\n\r\n${json.slice(0, 30)}`, afterwards: 'fin' },
+  'json-reset': { bytes: `${jsonHead}content-length: ${json.length}\r\n\r\n${json.slice(0, 30)}`, afterwards: 'reset' },
   'json-chunked-short': {
     bytes: `${jsonHead}transfer-encoding: chunked\r\n\r\n${httpChunk(json.slice(0, 30))}`,
-    then: 'fin',
+    afterwards: 'fin',
   },
-  'json-to-close-short': { bytes: `${jsonHead}\r\n${json.slice(0, 30)}`, then: 'fin' },
-  'json-to-close-whole': { bytes: `${jsonHead}\r\n${json}`, then: 'fin' },
-  'nothing-fin': { bytes: '', then: 'fin' },
-  'nothing-reset': { bytes: '', then: 'reset' },
-  'half-head': { bytes: 'HTTP/1.1 200 OK\r\ncontent-', then: 'fin' },
-  'not-http': { bytes: 'SSH-2.0-OpenSSH_9.0\r\n\r\n', then: 'keep' },
-  'bad-header': { bytes: `HTTP/1.1 200 OK\r\nbad header: \x00\r\n\r\n`, then: 'keep' },
-  'huge-head': { bytes: `HTTP/1.1 200 OK\r\nx-filler: ${'x'.repeat(100_000)}\r\n\r\n`, then: 'keep' },
-  'error-cut': { bytes: 'HTTP/1.1 400 Bad Request\r\ncontent-length: 100\r\n\r\n{"error"', then: 'fin' },
-  'early-hints': { bytes: `HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n${wholeAnswer(completion('hello'))}`, then: 'keep' },
-  'not-a-stream': { bytes: wholeAnswer(completion('hello')), then: 'keep' },
+  'json-to-close-short': { bytes: `${jsonHead}\r\n${json.slice(0, 30)}`, afterwards: 'fin' },
+  'json-to-close-whole': { bytes: `${jsonHead}\r\n${json}`, afterwards: 'fin' },
+  'nothing-fin': { bytes: '', afterwards: 'fin' },
+  'nothing-reset': { bytes: '', afterwards: 'reset' },
+  'half-head': { bytes: 'HTTP/1.1 200 OK\r\ncontent-', afterwards: 'fin' },
+  'not-http': { bytes: 'SSH-2.0-OpenSSH_9.0\r\n\r\n', afterwards: 'keep' },
+  'bad-header': { bytes: `HTTP/1.1 200 OK\r\nbad header: \x00\r\n\r\n`, afterwards: 'keep' },
+  'huge-head': { bytes: `HTTP/1.1 200 OK\r\nx-filler: ${'x'.repeat(100_000)}\r\n\r\n`, afterwards: 'keep' },
+  'error-cut': { bytes: 'HTTP/1.1 400 Bad Request\r\ncontent-length: 100\r\n\r\n{"error"', afterwards: 'fin' },
+  'early-hints': {
+    bytes: `HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n${wholeAnswer(completion('hello'))}`,
+    afterwards: 'keep',
+  },
+  'not-a-stream': { bytes: wholeAnswer(completion('hello')), afterwards: 'keep' },
 };
 
 let provider: RawProvider;
@@ -54,9 +57,9 @@ before(async () => {
     const script = scripts[model];
     assert.ok(script, model);
     socket.write(script.bytes, 'latin1');
-    if (script.then === 'fin') socket.end();
+    if (script.afterwards === 'fin') socket.end();
     // A reset throws away what was not sent yet: only after the other side has read it.
-    else if (script.then === 'reset') setTimeout(() => socket.resetAndDestroy(), 50);
+    else if (script.afterwards === 'reset') setTimeout(() => socket.resetAndDestroy(), 50);
   });
   gateway = await startGateway({ manifests: [openAccount('p', `${provider.origin}/v1`)] });
 });

@@ -14,7 +14,12 @@ const word = chunkEvent({ content: 'word' });
 const BIG = Buffer.alloc(1 << 20, `${chunkEvent({ content: 'x'.repeat(1000) })}`);
 
 /** Writes `piece` again and again with this pause until the answer is given up or `times` are over. */
-function talk(response: ServerResponse, piece: string, pauseMs: number, times = Number.POSITIVE_INFINITY): Promise<void> {
+function talk(
+  response: ServerResponse,
+  piece: string,
+  pauseMs: number,
+  times = Number.POSITIVE_INFINITY,
+): Promise<void> {
   return new Promise((resolve) => {
     let written = 0;
     const timer = setInterval(() => {
@@ -120,174 +125,176 @@ function assertWaited(waitedMs: number, ms: number): void {
   assert.ok(waitedMs >= ms - 20 && waitedMs < ms + 2500, `waited ${waitedMs} ms for a limit of ${ms}`);
 }
 
-describe('four separate waits, each named in its error', { concurrency: true }, () => {
-  for (const stream of [false, true]) {
-    const kind = stream ? 'streamed' : 'whole';
-
-    test(`connect: 504 (${kind})`, async () => {
-      const error = await refusedWith(ask(gateway, { model: 'unaccepting/m', messages, stream }));
-      assert.deepEqual([error.status, error.code], [504, 'connect_timeout']);
-      assert.match(error.message, /timeouts\.connect_ms: 500/);
-      assertWaited(error.waitedMs, 500);
-    });
-
-    test(`first byte: 504 (${kind})`, async () => {
-      const error = await refusedWith(ask(gateway, { model: 'p/silent', messages, stream }));
-      assert.deepEqual([error.status, error.code], [504, 'first_byte_timeout']);
-      assert.match(error.message, /timeouts\.first_byte_ms: 900/);
-      assertWaited(error.waitedMs, 900);
-    });
-
-    test(`total: 504 (${kind})`, async () => {
-      const error = await refusedWith(ask(impatient, { model: 'p/silent', messages, stream }));
-      assert.deepEqual([error.status, error.code], [504, 'total_timeout']);
-      assert.match(error.message, /timeouts\.total_ms: 800/);
-      assertWaited(error.waitedMs, 800);
-    });
-
-    test(`a refused connection is no timeout: 502 (${kind})`, async () => {
-      const error = await refusedWith(ask(gateway, { model: 'dead/m', messages, stream }));
-      assert.deepEqual([error.status, error.code], [502, 'connect_failed']);
-    });
-  }
-
-  test('idle, before anything was passed on: 504', async () => {
-    const error = await refusedWith(ask(gateway, { model: 'p/half-json', messages }));
-    assert.deepEqual([error.status, error.code], [504, 'idle_timeout']);
-    assert.match(error.message, /timeouts\.idle_ms: 700/);
-    assertWaited(error.waitedMs, 700);
-  });
-
-  test('idle, in a stream: an upstream that goes silent is cut with an error event, its slot freed', async () => {
-    const stream = new ChatStream(gateway, { model: 'p/then-silent', messages, stream: true });
-    const { code, message, before } = await brokenOff(stream);
-    assert.equal(code, 'idle_timeout');
-    assert.match(message, /timeouts\.idle_ms: 700/);
-    assert.equal(before, word);
-    await silentCut.promise;
-  });
-
-  test('total, in a stream: an error event and a cut', async () => {
-    const stream = new ChatStream(impatient, { model: 'p/endless', messages, stream: true });
-    const { code, message } = await brokenOff(stream);
-    assert.equal(code, 'total_timeout');
-    assert.match(message, /timeouts\.total_ms: 800/);
-  });
-
-  test('head and comments are not content: the first-byte wait goes on', async () => {
-    for (const model of ['p/head-only', 'p/comments-only']) {
-      const error = await refusedWith(ask(gateway, { model, messages, stream: true }));
-      assert.deepEqual([error.status, error.code], [504, 'first_byte_timeout'], model);
-    }
-  });
-
-  test('comments are not content: the idle wait goes on', { timeout: 5_000 }, async () => {
-    const stream = new ChatStream(gateway, { model: 'p/then-comments', messages, stream: true });
-    assert.equal((await brokenOff(stream)).code, 'idle_timeout');
-  });
-
-  test('a stream that keeps talking is not cut by the first three', async () => {
-    const stream = new ChatStream(gateway, { model: 'p/talkative', messages, stream: true });
-    assert.equal(await stream.ended(), 'whole');
-    assert.equal(stream.text(), word.repeat(25) + DONE_EVENT);
-  });
-
-  test('idle stands still while the client makes us pause the provider', async () => {
-    const stream = new ChatStream(gateway, { model: 'p/big', messages, stream: true }, { paused: true });
-    await stream.head();
-    // Longer than idle_ms in which nothing moves; there is no event for nothing.
-    await new Promise((resolve) => setTimeout(resolve, 1500));
-    const received = await stream.drain();
-    assert.equal(received.bytes, 40 * BIG.length + DONE_EVENT.length);
-    assert.equal(received.ended, 'whole');
-  });
-});
-
-describe('what the client limits itself', { concurrency: true }, () => {
-  test('x-tfy-request-timeout ends the attempt: 504', async () => {
+describe('waits', { concurrency: true }, () => {
+  describe('four separate waits, each named in its error', { concurrency: true }, () => {
     for (const stream of [false, true]) {
-      const headers = { 'x-tfy-request-timeout': '300' };
-      const error = await refusedWith(ask(gateway, { model: 'p/silent', messages, stream }, { headers }));
-      assert.deepEqual([error.status, error.code], [504, 'attempt_timeout']);
-      assert.match(error.message, /x-tfy-request-timeout: 300/);
-      assertWaited(error.waitedMs, 300);
+      const kind = stream ? 'streamed' : 'whole';
+
+      test(`connect: 504 (${kind})`, async () => {
+        const error = await refusedWith(ask(gateway, { model: 'unaccepting/m', messages, stream }));
+        assert.deepEqual([error.status, error.code], [504, 'connect_timeout']);
+        assert.match(error.message, /timeouts\.connect_ms: 500/);
+        assertWaited(error.waitedMs, 500);
+      });
+
+      test(`first byte: 504 (${kind})`, async () => {
+        const error = await refusedWith(ask(gateway, { model: 'p/silent', messages, stream }));
+        assert.deepEqual([error.status, error.code], [504, 'first_byte_timeout']);
+        assert.match(error.message, /timeouts\.first_byte_ms: 900/);
+        assertWaited(error.waitedMs, 900);
+      });
+
+      test(`total: 504 (${kind})`, async () => {
+        const error = await refusedWith(ask(impatient, { model: 'p/silent', messages, stream }));
+        assert.deepEqual([error.status, error.code], [504, 'total_timeout']);
+        assert.match(error.message, /timeouts\.total_ms: 800/);
+        assertWaited(error.waitedMs, 800);
+      });
+
+      test(`a refused connection is no timeout: 502 (${kind})`, async () => {
+        const error = await refusedWith(ask(gateway, { model: 'dead/m', messages, stream }));
+        assert.deepEqual([error.status, error.code], [502, 'connect_failed']);
+      });
     }
-  });
 
-  test('x-tfy-request-timeout in a stream that has begun: an error event and a cut', async () => {
-    const headers = { 'x-tfy-request-timeout': '500' };
-    const stream = new ChatStream(gateway, { model: 'p/endless', messages, stream: true }, { headers });
-    assert.equal((await brokenOff(stream)).code, 'attempt_timeout');
-  });
-
-  test('x-tfy-ttft-timeout-ms: 408, and comments are no token', async () => {
-    for (const model of ['p/silent', 'p/comments-only']) {
-      const headers = { 'x-tfy-ttft-timeout-ms': '300' };
-      const error = await refusedWith(ask(gateway, { model, messages, stream: true }, { headers }));
-      assert.deepEqual([error.status, error.code], [408, 'first_token_timeout'], model);
-      assert.match(error.message, /x-tfy-ttft-timeout-ms: 300/);
-      assertWaited(error.waitedMs, 300);
-    }
-  });
-
-  test('x-tfy-ttft-timeout-ms does not cut a stream whose first token came', async () => {
-    const headers = { 'x-tfy-ttft-timeout-ms': '500' };
-    const stream = new ChatStream(gateway, { model: 'p/talkative', messages, stream: true }, { headers });
-    assert.equal(await stream.ended(), 'whole');
-  });
-
-  test('what is answered within the limits is answered', async () => {
-    const headers = { 'x-tfy-request-timeout': '5000', 'x-tfy-ttft-timeout-ms': '5000' };
-    const response = await ask(gateway, { model: 'p/slow', messages }, { headers });
-    assert.equal(response.status, 200);
-  });
-});
-
-describe('waits for the client', { concurrency: true }, () => {
-  test('a body that does not arrive within body_ms: 408', async () => {
-    for (const framing of ['content-length: 1000', 'transfer-encoding: chunked']) {
-      const client = await RawClient.open(gateway);
-      client.send(chatHead([framing]));
-      client.send(framing.startsWith('content') ? '{"model":' : '9\r\n{"model":\r\n');
-      const answer = await client.answer();
-      client.leave();
-      assert.equal(answer.status, 408);
-      const { error } = JSON.parse(answer.body);
-      assert.equal(error.code, 'body_timeout');
-      assert.match(error.message, /timeouts\.body_ms: 600/);
-    }
-  });
-
-  test('a client that takes nothing for write_ms is cut, and the provider with it', async () => {
-    const cancelled = gate<number>();
-    const answers = byModel({
-      big: (_request, response) => {
-        givenUp(response).then(cancelled.open);
-        startEvents(response);
-        const more = (): void => {
-          while (response.write(BIG));
-          response.once('drain', more);
-        };
-        more();
-      },
+    test('idle, before anything was passed on: 504', async () => {
+      const error = await refusedWith(ask(gateway, { model: 'p/half-json', messages }));
+      assert.deepEqual([error.status, error.code], [504, 'idle_timeout']);
+      assert.match(error.message, /timeouts\.idle_ms: 700/);
+      assertWaited(error.waitedMs, 700);
     });
-    const endless = await startProvider(answers);
-    const own = await startGateway({
-      server: { timeouts: { write_ms: 600 } },
-      manifests: [openAccount('p', `${endless.origin}/v1`)],
+
+    test('idle, in a stream: an upstream that goes silent is cut with an error event, its slot freed', async () => {
+      const stream = new ChatStream(gateway, { model: 'p/then-silent', messages, stream: true });
+      const { code, message, before } = await brokenOff(stream);
+      assert.equal(code, 'idle_timeout');
+      assert.match(message, /timeouts\.idle_ms: 700/);
+      assert.equal(before, word);
+      await silentCut.promise;
     });
-    try {
-      const headers = { 'x-request-id': 'never-reads' };
-      const stream = new ChatStream(own, { model: 'p/big', messages, stream: true }, { paused: true, headers });
-      await cancelled.promise;
-      const record = await recordOf(own, 'never-reads');
-      assert.equal(record['error.type'], 'write_timeout');
-      assert.equal(record['http.response.status_code'], 499);
-      assert.equal(await own.metric('sluice_in_flight'), 0);
-      assert.equal((await stream.drain()).ended, 'cut');
-    } finally {
-      await own[Symbol.asyncDispose]();
-      await endless[Symbol.asyncDispose]();
-    }
+
+    test('total, in a stream: an error event and a cut', async () => {
+      const stream = new ChatStream(impatient, { model: 'p/endless', messages, stream: true });
+      const { code, message } = await brokenOff(stream);
+      assert.equal(code, 'total_timeout');
+      assert.match(message, /timeouts\.total_ms: 800/);
+    });
+
+    test('head and comments are not content: the first-byte wait goes on', async () => {
+      for (const model of ['p/head-only', 'p/comments-only']) {
+        const error = await refusedWith(ask(gateway, { model, messages, stream: true }));
+        assert.deepEqual([error.status, error.code], [504, 'first_byte_timeout'], model);
+      }
+    });
+
+    test('comments are not content: the idle wait goes on', { timeout: 5_000 }, async () => {
+      const stream = new ChatStream(gateway, { model: 'p/then-comments', messages, stream: true });
+      assert.equal((await brokenOff(stream)).code, 'idle_timeout');
+    });
+
+    test('a stream that keeps talking is not cut by the first three', async () => {
+      const stream = new ChatStream(gateway, { model: 'p/talkative', messages, stream: true });
+      assert.equal(await stream.ended(), 'whole');
+      assert.equal(stream.text(), word.repeat(25) + DONE_EVENT);
+    });
+
+    test('idle stands still while the client makes us pause the provider', async () => {
+      const stream = new ChatStream(gateway, { model: 'p/big', messages, stream: true }, { paused: true });
+      await stream.head();
+      // Longer than idle_ms in which nothing moves; there is no event for nothing.
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      const received = await stream.drain();
+      assert.equal(received.bytes, 40 * BIG.length + DONE_EVENT.length);
+      assert.equal(received.ended, 'whole');
+    });
+  });
+
+  describe('what the client limits itself', { concurrency: true }, () => {
+    test('x-tfy-request-timeout ends the attempt: 504', async () => {
+      for (const stream of [false, true]) {
+        const headers = { 'x-tfy-request-timeout': '300' };
+        const error = await refusedWith(ask(gateway, { model: 'p/silent', messages, stream }, { headers }));
+        assert.deepEqual([error.status, error.code], [504, 'attempt_timeout']);
+        assert.match(error.message, /x-tfy-request-timeout: 300/);
+        assertWaited(error.waitedMs, 300);
+      }
+    });
+
+    test('x-tfy-request-timeout in a stream that has begun: an error event and a cut', async () => {
+      const headers = { 'x-tfy-request-timeout': '500' };
+      const stream = new ChatStream(gateway, { model: 'p/endless', messages, stream: true }, { headers });
+      assert.equal((await brokenOff(stream)).code, 'attempt_timeout');
+    });
+
+    test('x-tfy-ttft-timeout-ms: 408, and comments are no token', async () => {
+      for (const model of ['p/silent', 'p/comments-only']) {
+        const headers = { 'x-tfy-ttft-timeout-ms': '300' };
+        const error = await refusedWith(ask(gateway, { model, messages, stream: true }, { headers }));
+        assert.deepEqual([error.status, error.code], [408, 'first_token_timeout'], model);
+        assert.match(error.message, /x-tfy-ttft-timeout-ms: 300/);
+        assertWaited(error.waitedMs, 300);
+      }
+    });
+
+    test('x-tfy-ttft-timeout-ms does not cut a stream whose first token came', async () => {
+      const headers = { 'x-tfy-ttft-timeout-ms': '500' };
+      const stream = new ChatStream(gateway, { model: 'p/talkative', messages, stream: true }, { headers });
+      assert.equal(await stream.ended(), 'whole');
+    });
+
+    test('what is answered within the limits is answered', async () => {
+      const headers = { 'x-tfy-request-timeout': '5000', 'x-tfy-ttft-timeout-ms': '5000' };
+      const response = await ask(gateway, { model: 'p/slow', messages }, { headers });
+      assert.equal(response.status, 200);
+    });
+  });
+
+  describe('waits for the client', { concurrency: true }, () => {
+    test('a body that does not arrive within body_ms: 408', async () => {
+      for (const framing of ['content-length: 1000', 'transfer-encoding: chunked']) {
+        const client = await RawClient.open(gateway);
+        client.send(chatHead([framing]));
+        client.send(framing.startsWith('content') ? '{"model":' : '9\r\n{"model":\r\n');
+        const answer = await client.answer();
+        client.leave();
+        assert.equal(answer.status, 408);
+        const { error } = JSON.parse(answer.body);
+        assert.equal(error.code, 'body_timeout');
+        assert.match(error.message, /timeouts\.body_ms: 600/);
+      }
+    });
+
+    test('a client that takes nothing for write_ms is cut, and the provider with it', async () => {
+      const cancelled = gate<number>();
+      const answers = byModel({
+        big: (_request, response) => {
+          givenUp(response).then(cancelled.open);
+          startEvents(response);
+          const more = (): void => {
+            while (response.write(BIG));
+            response.once('drain', more);
+          };
+          more();
+        },
+      });
+      const endless = await startProvider(answers);
+      const own = await startGateway({
+        server: { timeouts: { write_ms: 600 } },
+        manifests: [openAccount('p', `${endless.origin}/v1`)],
+      });
+      try {
+        const headers = { 'x-request-id': 'never-reads' };
+        const stream = new ChatStream(own, { model: 'p/big', messages, stream: true }, { paused: true, headers });
+        await cancelled.promise;
+        const record = await recordOf(own, 'never-reads');
+        assert.equal(record['error.type'], 'write_timeout');
+        assert.equal(record['http.response.status_code'], 499);
+        assert.equal(await own.metric('sluice_in_flight'), 0);
+        assert.equal((await stream.drain()).ended, 'cut');
+      } finally {
+        await own[Symbol.asyncDispose]();
+        await endless[Symbol.asyncDispose]();
+      }
+    });
   });
 });

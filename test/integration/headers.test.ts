@@ -85,19 +85,22 @@ describe('header leaks', () => {
     for (const stream of [false, true]) {
       await (await ask(gateway, { model: 'p/m', messages, stream }, { headers })).text();
       const sent = provider.requests.at(-1)!;
-      assert.deepEqual({ ...sent.headers, host: 'h', 'content-length': 'n', connection: 'c' }, {
-        host: 'h',
-        connection: 'c',
-        'content-length': 'n',
-        'content-type': 'application/json',
-        accept: stream ? 'text/event-stream' : 'application/json',
-        'accept-encoding': 'identity',
-        authorization: 'Bearer sk-of-the-provider',
-        traceparent: headers.traceparent,
-        tracestate: 'a=b',
-        'idempotency-key': 'once',
-        'openai-beta': 'assistants=v2',
-      });
+      assert.deepEqual(
+        { ...sent.headers, host: 'h', 'content-length': 'n', connection: 'c' },
+        {
+          host: 'h',
+          connection: 'c',
+          'content-length': 'n',
+          'content-type': 'application/json',
+          accept: stream ? 'text/event-stream' : 'application/json',
+          'accept-encoding': 'identity',
+          authorization: 'Bearer sk-of-the-provider',
+          traceparent: headers.traceparent,
+          tracestate: 'a=b',
+          'idempotency-key': 'once',
+          'openai-beta': 'assistants=v2',
+        },
+      );
       assert.ok(!JSON.stringify(sent.rawHeaders).includes(KEY));
       assert.ok(!sent.body.includes(KEY));
     }
@@ -132,7 +135,11 @@ describe('header leaks', () => {
         'x-tfy-resolved-model',
         'x-upstream-request-id',
       ].filter((name) => status === 200 || name !== 'server-timing');
-      assert.deepEqual(names.filter((name) => status === 200 || name !== 'server-timing'), expected, `${model} ${stream}`);
+      assert.deepEqual(
+        names.filter((name) => status === 200 || name !== 'server-timing'),
+        expected,
+        `${model} ${stream}`,
+      );
       assert.equal(response.headers.get('retry-after'), '3');
       assert.equal(response.headers.get('x-upstream-request-id'), 'req-of-provider');
       assert.notEqual(response.headers.get('x-request-id'), 'req-of-provider');

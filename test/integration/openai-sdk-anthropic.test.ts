@@ -74,7 +74,11 @@ before(async () => {
         startEvents(response);
         response.write(opening);
         response.write(
-          block(0, { type: 'tool_use', id: 'toolu_a', name: 'weather', input: {} }, argumentsOf(['', '{"city": "Zür', 'ich"}'])),
+          block(
+            0,
+            { type: 'tool_use', id: 'toolu_a', name: 'weather', input: {} },
+            argumentsOf(['', '{"city": "Zür', 'ich"}']),
+          ),
         );
         response.write(
           block(1, { type: 'tool_use', id: 'toolu_b', name: 'time', input: {} }, argumentsOf(['{"zone"', ': "CET"}'])),

@@ -6,7 +6,9 @@ import { chunkEvent, completion, DONE_EVENT, type FakeProvider, sendJson, startP
 import { byModel, gate, givenUp, openAccount, startEvents } from '../support/scripted-provider.ts';
 
 const messages = [{ role: 'user' as const, content: 'hi' }];
-const refusal = (message: string, more: object = {}) => ({ error: { message, type: 'invalid_request_error', ...more } });
+const refusal = (message: string, more: object = {}) => ({
+  error: { message, type: 'invalid_request_error', ...more },
+});
 
 const toolCalls = [
   { id: 'call_a', type: 'function', function: { name: 'weather', arguments: '{"city":"Zürich"}' } },
@@ -76,10 +78,10 @@ before(async () => {
       },
       bad: (_request, response) =>
         sendJson(response, 400, refusal('top_k is not known', { param: 'top_k', code: 'unknown_parameter' })),
-      's500': (_request, response) => sendJson(response, 500, refusal('boom')),
-      's503': (_request, response) => sendJson(response, 503, refusal('full')),
-      's529': (_request, response) => sendJson(response, 529, refusal('full')),
-      's401': (_request, response) => sendJson(response, 401, refusal('your key sk-of-the-provider is wrong')),
+      s500: (_request, response) => sendJson(response, 500, refusal('boom')),
+      s503: (_request, response) => sendJson(response, 503, refusal('full')),
+      s529: (_request, response) => sendJson(response, 529, refusal('full')),
+      s401: (_request, response) => sendJson(response, 401, refusal('your key sk-of-the-provider is wrong')),
       silent: () => {},
     }),
   );
@@ -128,7 +130,9 @@ describe('the openai SDK against the gateway', () => {
     const runner = client.chat.completions.stream({ model: 'p/tools-stream', messages });
     const message = await runner.finalMessage();
     assert.deepEqual(
-      message.tool_calls?.map((call) => call.type === 'function' && [call.id, call.function.name, call.function.arguments]),
+      message.tool_calls?.map(
+        (call) => call.type === 'function' && [call.id, call.function.name, call.function.arguments],
+      ),
       toolCalls.map((call) => [call.id, call.function.name, call.function.arguments]),
     );
   });

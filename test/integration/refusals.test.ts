@@ -64,7 +64,11 @@ describe('paths and methods', () => {
 
   test('a key with spaces works as bearer, x-api-key and api-key', async () => {
     assert.match(KEY, / /);
-    const ways: Record<string, string>[] = [{}, { authorization: '', 'x-api-key': KEY }, { authorization: '', 'api-key': KEY }];
+    const ways: Record<string, string>[] = [
+      {},
+      { authorization: '', 'x-api-key': KEY },
+      { authorization: '', 'api-key': KEY },
+    ];
     for (const headers of ways) {
       const response = await ask(gateway, { model: 'p/m', messages }, { headers });
       assert.equal(response.status, 200, JSON.stringify(headers));
@@ -210,7 +214,9 @@ describe('request bodies', () => {
     const fields =
       '"temperature": 0.70 ,"seed":12345678901234567890,"logit_bias":{"50256":-100},"x_unknown":{"a":[1,{"b":null}]},' +
       '"user":"J\\u00fcrg \\ud83d\\ude00","tools":[],"tools":[],"response_format":{"type":"json_object"}, "n" : 1';
-    await (await ask(gateway, `{ "messages" : [ {"role":"user","content":"\\u00e9"} ],\n"model" : "p/m:x" , ${fields} }`)).text();
+    await (
+      await ask(gateway, `{ "messages" : [ {"role":"user","content":"\\u00e9"} ],\n"model" : "p/m:x" , ${fields} }`)
+    ).text();
     assert.equal(
       provider.requests.at(-1)!.body.toString(),
       `{ "messages" : [ {"role":"user","content":"\\u00e9"} ],\n"model" : "m:x" , ${fields} }`,
@@ -265,7 +271,11 @@ describe('CORS', () => {
       await ask(browserGateway, {}, { headers }),
       await ask(browserGateway, {}, { headers, key: 'wrong' }),
     ]) {
-      assert.equal(response.headers.get('access-control-allow-origin'), 'https://app.example.com', `${response.status}`);
+      assert.equal(
+        response.headers.get('access-control-allow-origin'),
+        'https://app.example.com',
+        `${response.status}`,
+      );
       assert.match(response.headers.get('access-control-expose-headers') ?? '', /x-request-id/);
       await response.text();
     }

@@ -117,7 +117,9 @@ async function assertMetered(id: string): Promise<void> {
   );
 }
 
-describe('usage is known for every stream, once, and the client sees it only where it asked', { concurrency: true }, () => {
+describe('usage is known for every stream, once, and the client sees it only where it asked', {
+  concurrency: true,
+}, () => {
   for (const [name, shapeOf] of Object.entries(shapes)) {
     test(`${name}: not asked for`, async () => {
       const { sent, kept } = shapeOf(false);

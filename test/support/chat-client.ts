@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, request as httpRequest } from 'node:http';
+import { type ClientRequest, request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { KEY } from './gateway.ts';
 
@@ -104,6 +104,11 @@ export class ChatStream {
   /** `cut`: the connection was closed before HTTP says that the answer is whole. */
   ended(): Promise<'whole' | 'cut'> {
     return this.#closed;
+  }
+
+  /** Of a `paused` one: to read from by hand. */
+  response(): Promise<IncomingMessage> {
+    return this.#answered;
   }
 
   /** Of a `paused` one: reads on from here and throws the bytes away. */

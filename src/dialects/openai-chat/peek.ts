@@ -86,6 +86,11 @@ function fromFault(fault: PeekFault): GatewayError {
       return new GatewayError('invalid_json', { detail: `At byte ${fault.at}: nested too deep.` });
     case 'repeated':
       return new GatewayError('ambiguous_parameter', { param: fault.key, detail: `\`${fault.key}\` is repeated.` });
+    case 'case':
+      return new GatewayError('ambiguous_parameter', {
+        param: fault.key,
+        detail: `\`${fault.key}\` is written in other letter case.`,
+      });
     case 'escaped':
       return new GatewayError('ambiguous_parameter', {
         param: fault.key,

@@ -1,3 +1,4 @@
+import { parseExact } from '../../codec/exact-json.ts';
 import type { PeekedRequest } from '../dialect.ts';
 
 const ASK_USAGE = Buffer.from(',"stream_options":{"include_usage":true}');
@@ -15,7 +16,7 @@ export function splice(body: Buffer, peeked: PeekedRequest, modelId: string, ask
       edits.push({ start: peeked.modelEnd, end: peeked.modelEnd, bytes: ASK_USAGE });
     } else {
       const { streamOptionsStart: start, streamOptionsEnd: end } = peeked;
-      const options: unknown = JSON.parse(body.toString('utf8', start, end));
+      const options: unknown = parseExact(body.toString('utf8', start, end));
       const asking = { ...(options as object | null), include_usage: true };
       const edit = { start, end, bytes: Buffer.from(JSON.stringify(asking)) };
       if (start < peeked.modelStart) edits.unshift(edit);

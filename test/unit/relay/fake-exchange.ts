@@ -9,7 +9,7 @@ export class FakeSink implements ResponseSink {
   headers: Record<string, string> = {};
   started = false;
   bytesOut = 0;
-  end_: 'open' | 'ended' | 'cut' = 'open';
+  ending: 'open' | 'ended' | 'cut' = 'open';
   takes = Number.POSITIVE_INFINITY;
   readonly #written: Uint8Array[] = [];
 
@@ -22,7 +22,7 @@ export class FakeSink implements ResponseSink {
 
   write(chunk: Uint8Array): boolean {
     if (!this.started) throw new Error('bytes before the head');
-    if (this.end_ !== 'open') throw new Error('bytes behind the end');
+    if (this.ending !== 'open') throw new Error('bytes behind the end');
     this.#written.push(chunk);
     this.bytesOut += chunk.length;
     return this.bytesOut <= this.takes;
@@ -30,11 +30,11 @@ export class FakeSink implements ResponseSink {
 
   end(chunk?: Uint8Array): void {
     if (chunk) this.write(chunk);
-    this.end_ = 'ended';
+    this.ending = 'ended';
   }
 
   cut(): void {
-    this.end_ = 'cut';
+    this.ending = 'cut';
   }
 
   text(): string {
@@ -74,8 +74,9 @@ export class FakeExchange implements Exchange {
     this.bytesIn = body.length;
   }
 
-  pushOwnHeaders(list: string[]): void {
+  pushOwnHeaders(list: string[], upstreamMs?: number): void {
     list.push('x-request-id', this.requestId);
+    if (upstreamMs !== undefined) list.push('upstream-ms', String(upstreamMs));
   }
 
   refuse(error: GatewayError, headers: readonly string[] = []): void {

@@ -4,8 +4,8 @@ import type { PeekedRequest } from '../../../src/dialects/dialect.ts';
 import { openAiChat } from '../../../src/dialects/openai-chat/index.ts';
 import type { AttemptHandler, LocalRequest, Target } from '../../../src/providers/provider.ts';
 import { Relay, type RelayResult } from '../../../src/relay/relay.ts';
-import type { ClientWaits } from '../../../src/upstream/waits.ts';
 import { OriginPools } from '../../../src/upstream/origin-pools.ts';
+import type { ClientWaits } from '../../../src/upstream/waits.ts';
 import { exampleTarget } from '../../support/targets.ts';
 import { FakeExchange } from './fake-exchange.ts';
 
@@ -85,6 +85,13 @@ export interface RelayedOptions {
   readonly waits?: ClientWaits;
 }
 
+const opened: Relayed[] = [];
+
+/** For `afterEach`: an open exchange keeps its sweeper, and so the test process, awake. */
+export function closeRelays(): void {
+  for (const { exchange } of opened.splice(0)) exchange.abort('client');
+}
+
 /** The real relay between a client and providers that are the test itself. */
 export class Relayed {
   readonly attempts: LocalAttempt[] = [];
@@ -118,6 +125,7 @@ export class Relayed {
       sweeper: this.sweeper,
       onOver: (result) => this.results.push(result),
     });
+    opened.push(this);
     this.relay.start();
   }
 

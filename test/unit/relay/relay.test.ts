@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { afterEach, test } from 'node:test';
 import { GatewayError } from '../../../src/core/errors.ts';
 import { SWEEP_MS } from '../../../src/core/sweeper.ts';
 import { chunkEvent, completion, DONE_EVENT, USAGE_EVENT } from '../../support/provider.ts';
-import { limits, Relayed, timeouts } from './local-provider.ts';
+import { closeRelays, limits, Relayed, timeouts } from './local-provider.ts';
+
+afterEach(closeRelays);
 
 const hello = chunkEvent({ role: 'assistant', content: 'Hello' });
 const finish = chunkEvent({}, 'stop');
@@ -25,7 +27,7 @@ test('usage is asked for, metered, and taken out again', () => {
     .send(stream + USAGE_EVENT + DONE_EVENT)
     .end();
   assert.equal(relayed.sink.text(), stream + DONE_EVENT);
-  assert.equal(relayed.sink.end_, 'ended');
+  assert.equal(relayed.sink.ending, 'ended');
   assert.equal(relayed.results.length, 1);
   assert.equal(relayed.result?.error, undefined);
   assert.equal(relayed.result?.meter.usage?.outputTokens, 7);
@@ -55,11 +57,11 @@ test('a stream that is cut at any byte ends with an error event and a cut, or be
     if (at < hello.length) {
       assert.equal(relayed.sink.status, 502, `cut at ${at}`);
       assert.equal(JSON.parse(text).error.code, 'upstream_cut');
-      assert.equal(relayed.sink.end_, 'ended');
+      assert.equal(relayed.sink.ending, 'ended');
       continue;
     }
     assert.equal(relayed.sink.status, 200, `cut at ${at}`);
-    assert.equal(relayed.sink.end_, 'cut', `cut at ${at}`);
+    assert.equal(relayed.sink.ending, 'cut', `cut at ${at}`);
     assert.equal(errorIn(text).code, 'upstream_cut');
     const before = text.slice(0, text.lastIndexOf('data: '));
     assert.ok(untouched.startsWith(before.trimEnd()), `cut at ${at}: ${before}`);
@@ -79,27 +81,13 @@ test('a whole answer that is cut at any byte is 502, and nothing of it reaches t
   }
 });
 
-test('a whole answer that ends with its connection and is no whole JSON was cut', () => {
-  const whole = JSON.stringify(completion('hi'));
-  for (const at of [0, 1, 20, whole.length - 1]) {
-    const relayed = new Relayed({ body: { stream: false } });
-    relayed.attempt.handler.started(200, { 'content-type': 'application/json' });
-    relayed.attempt.send(whole.slice(0, at)).end();
-    assert.equal(relayed.sink.status, 502, `cut at ${at}`);
-  }
-  const relayed = new Relayed({ body: { stream: false } });
-  relayed.attempt.handler.started(200, { 'content-type': 'application/json' });
-  relayed.attempt.send(whole).end();
-  assert.equal(relayed.sink.text(), whole);
-});
-
 test('a large whole answer that is cut after its beginning was passed on is cut, without an event', () => {
   const relayed = new Relayed({ body: { stream: false } });
   const part = JSON.stringify(completion('x'.repeat(200_000))).slice(0, 150_000);
   relayed.attempt.head(200, { 'content-type': 'application/json' }).send(part);
   relayed.attempt.handler.failed(cut());
   assert.equal(relayed.sink.text(), part);
-  assert.equal(relayed.sink.end_, 'cut');
+  assert.equal(relayed.sink.ending, 'cut');
 });
 
 test('before the first content the next target answers, and the client sees nothing of the first', () => {
@@ -131,12 +119,15 @@ test('after the first content no target is tried again', () => {
   relayed.attempt.events().send(hello);
   relayed.attempt.handler.failed(cut());
   assert.equal(relayed.attempts.length, 1);
-  assert.equal(relayed.sink.end_, 'cut');
+  assert.equal(relayed.sink.ending, 'cut');
 });
 
 test('the client’s own fault is not tried at the next target', () => {
   const relayed = new Relayed({ targets: ['first', 'second'] });
-  relayed.attempt.head(400).send('{"error":{"message":"Bad request of yours","type":"t","param":"n","code":"c"}}').end();
+  relayed.attempt
+    .head(400)
+    .send('{"error":{"message":"Bad request of yours","type":"t","param":"n","code":"c"}}')
+    .end();
   assert.equal(relayed.attempts.length, 1);
   assert.equal(relayed.sink.status, 400);
   const { error } = JSON.parse(relayed.sink.text());
@@ -147,7 +138,12 @@ test('headers of the attempt that answered reach the client, those of a failed o
   const relayed = new Relayed({ targets: ['first', 'second'] });
   relayed.attempt.head(429, { 'retry-after': '7', 'x-ratelimit-limit': '1' }).end();
   relayed.attempt
-    .head(200, { 'content-type': 'text/event-stream', 'x-ratelimit-limit': '2', 'x-request-id': 'up-2', 'set-cookie': 'a' })
+    .head(200, {
+      'content-type': 'text/event-stream',
+      'x-ratelimit-limit': '2',
+      'x-request-id': 'up-2',
+      'set-cookie': 'a',
+    })
     .send(stream)
     .end();
   const { headers } = relayed.sink;
@@ -168,7 +164,10 @@ test('headers of an attempt that was answered do not stay for a later one that n
 
 test('a provider’s retry-after reaches the client with its refusal', () => {
   const relayed = new Relayed();
-  relayed.attempt.head(429, { 'retry-after': '7', 'x-ratelimit-reset': '8s' }).send('{"error":{"message":"slow"}}').end();
+  relayed.attempt
+    .head(429, { 'retry-after': '7', 'x-ratelimit-reset': '8s' })
+    .send('{"error":{"message":"slow"}}')
+    .end();
   assert.equal(relayed.sink.status, 429);
   assert.equal(relayed.sink.headers['retry-after'], '7');
   assert.equal(relayed.sink.headers['x-ratelimit-reset'], '8s');
@@ -241,7 +240,7 @@ test('a stream that waits for its first token gets comments, and then its answer
   assert.equal(relayed.sink.text(), ': keep-alive\n\n: keep-alive\n\n');
   relayed.attempt.events().send(stream).end();
   assert.equal(relayed.sink.text(), `: keep-alive\n\n: keep-alive\n\n${stream}`);
-  assert.equal(relayed.sink.end_, 'ended');
+  assert.equal(relayed.sink.ending, 'ended');
 });
 
 test('after a comment went out an error is an event and a cut', () => {
@@ -253,7 +252,7 @@ test('after a comment went out an error is an event and a cut', () => {
     relayed.relay.sweep(relayed.exchange.bodyReadAt + 1001);
     fail(relayed);
     assert.match(relayed.sink.text(), /^: keep-alive\n\ndata: \{"error":/);
-    assert.equal(relayed.sink.end_, 'cut');
+    assert.equal(relayed.sink.ending, 'cut');
   }
 });
 
@@ -273,7 +272,7 @@ test('after a comment went out an answer that is no stream is an error event, no
     .send(JSON.stringify(completion('hi')))
     .end();
   assert.match(relayed.sink.text(), /^: keep-alive\n\ndata: \{"error":/);
-  assert.equal(relayed.sink.end_, 'cut');
+  assert.equal(relayed.sink.ending, 'cut');
 });
 
 test('a whole request gets no comments', () => {
@@ -313,7 +312,7 @@ test('a stream that goes silent ends with an error event that names the wait', (
   relayed.relay.sweep(now + 1001);
   assert.equal(errorIn(relayed.sink.text()).code, 'idle_timeout');
   assert.match(errorIn(relayed.sink.text()).message, /timeouts\.idle_ms: 1000/);
-  assert.equal(relayed.sink.end_, 'cut');
+  assert.equal(relayed.sink.ending, 'cut');
 });
 
 test('the memory of a large body is given back with the first content, not before', () => {
@@ -336,7 +335,7 @@ test('what the provider sends after its answer failed is not heard', () => {
   relayed.attempt.handler.chunk(Buffer.from(hello));
   relayed.attempt.handler.ended();
   assert.equal(relayed.results.length, 1);
-  assert.equal(relayed.sink.end_, 'ended');
+  assert.equal(relayed.sink.ending, 'ended');
 });
 
 test('an answer that ends before its head is not understood', () => {
@@ -360,13 +359,14 @@ test('an error answer that is cut is still the provider’s refusal', () => {
   relayed.attempt.head(404).send('{"error":{"message":"no such');
   relayed.attempt.handler.failed(cut());
   assert.ok([404, 502].includes(relayed.sink.status ?? 0));
-  assert.equal(relayed.sink.end_, 'ended');
+  assert.equal(relayed.sink.ending, 'ended');
 });
 
-test('the parts of the time are in the head of the answer', () => {
+test('the head says how long the provider took', () => {
   const relayed = new Relayed({ body: { stream: false } });
   relayed.attempt.head(200, { 'content-type': 'application/json' }).send('{}').end();
-  assert.match(relayed.sink.headers['server-timing'] ?? '', /^gateway;dur=\d+\.\d{3}, upstream;dur=\d+\.\d{3}$/);
+  const upstreamMs = Number(relayed.sink.headers['upstream-ms']);
+  assert.ok(upstreamMs > 0 && upstreamMs < 5_000);
 });
 
 test('a queue that is full refuses at once, with what to raise', () => {

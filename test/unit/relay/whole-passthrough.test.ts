@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openAiChatWire } from '../../../src/providers/openai-compatible/wire.ts';
-import { WholePassthrough } from '../../../src/relay/whole-passthrough.ts';
+import { WholePassthrough, type WholePassthroughOptions } from '../../../src/relay/whole-passthrough.ts';
 import { UsageMeter } from '../../../src/usage/usage-meter.ts';
 import { pieces } from '../../support/cuttings.ts';
 import { completion } from '../../support/provider.ts';
@@ -9,10 +9,20 @@ import { FakeRelayHost } from './fake-relay-host.ts';
 
 const HOLD_BYTES = 65_536;
 
-function start(contentType = 'application/json') {
+function start(more: Partial<WholePassthroughOptions> = {}) {
   const host = new FakeRelayHost();
   const meter = new UsageMeter();
-  return { host, meter, mode: new WholePassthrough(host, meter, openAiChatWire, contentType, HOLD_BYTES) };
+  const mode = new WholePassthrough({
+    host,
+    meter,
+    wire: openAiChatWire,
+    contentType: 'application/json',
+    isJson: true,
+    endsWithConnection: false,
+    holdBytes: HOLD_BYTES,
+    ...more,
+  });
+  return { host, meter, mode };
 }
 
 test('JSON is held until it is whole, so that a provider which breaks off can still be answered with an error', () => {
@@ -60,7 +70,7 @@ test('usage is read wherever it stands, at the top level only', () => {
 });
 
 test('what is not JSON passes as it comes', () => {
-  const { host, mode } = start('text/plain');
+  const { host, mode } = start({ contentType: 'text/plain', isJson: false });
   mode.chunk(Buffer.from('one '));
   assert.equal(host.contentType, 'text/plain');
   assert.equal(host.output().toString(), 'one ');
@@ -75,6 +85,42 @@ test('bytes that call themselves JSON and are none pass as they are', () => {
   mode.ended();
   assert.equal(host.output().toString(), '<html>');
   assert.equal(meter.usage, undefined);
+});
+
+test('JSON that ends with its connection is whole only if it is whole JSON', () => {
+  const whole = JSON.stringify(completion('"}" and "usage"'));
+  for (const size of [1, 1000]) {
+    for (let at = 0; at <= whole.length; at += 1) {
+      const { host, mode } = start({ endsWithConnection: true });
+      for (const piece of pieces(Buffer.from(whole.slice(0, at)), size)) mode.chunk(piece);
+      mode.ended();
+      const isWhole = at === whole.length;
+      assert.equal(host.error?.code, isWhole ? undefined : 'upstream_cut', `cut at ${at}`);
+      assert.equal(host.finished, isWhole);
+      assert.equal(host.output().toString(), isWhole ? whole : '');
+    }
+  }
+});
+
+test('of large JSON that ends with its connection a cut in the middle is an error too', () => {
+  const whole = JSON.stringify(completion('x'.repeat(300_000)));
+  for (const [at, isWhole] of [
+    [200_000, false],
+    [whole.length - 1, false],
+    [whole.length, true],
+  ] as const) {
+    const { host, mode } = start({ endsWithConnection: true });
+    for (const piece of pieces(Buffer.from(whole.slice(0, at)), 5000)) mode.chunk(piece);
+    mode.ended();
+    assert.equal(host.finished, isWhole, `cut at ${at}`);
+  }
+});
+
+test('what is not JSON and ends with its connection is passed as it is: nobody can tell', () => {
+  const { host, mode } = start({ contentType: 'text/plain', isJson: false, endsWithConnection: true });
+  mode.chunk(Buffer.from('half a senten'));
+  mode.ended();
+  assert.ok(host.finished);
 });
 
 test('an empty answer is the provider’s to give', () => {

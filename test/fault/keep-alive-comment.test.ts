@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import OpenAI from 'openai';
+import { brokenOff } from '../support/broken-off.ts';
+import { ask, ChatStream, errorOf, messages } from '../support/chat-client.ts';
+import { KEY, type RunningGateway, recordOf, startGateway } from '../support/gateway.ts';
+import { chunkEvent, completion, DONE_EVENT, type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
+import { byModel, gate, openAccount, startEvents } from '../support/scripted-provider.ts';
+
+const COMMENT = ': keep-alive\n\n';
+const answer = chunkEvent({ role: 'assistant', content: 'at last' }) + chunkEvent({}, 'stop') + DONE_EVENT;
+const release = gate();
+/** Longer than a few comments. */
+const later = (what: () => void) => setTimeout(what, 600);
+
+let provider: FakeProvider;
+let gateway: RunningGateway;
+before(async () => {
+  provider = await startProvider(
+    byModel({
+      'on-signal': (_request, response) => {
+        release.promise.then(() => {
+          startEvents(response);
+          response.end(answer);
+        });
+      },
+      'head-first': (_request, response) => {
+        startEvents(response);
+        later(() => response.end(answer));
+      },
+      late: (_request, response) => later(() => sendJson(response, 200, completion('late'))),
+      'late-stream': (_request, response) =>
+        later(() => {
+          startEvents(response);
+          response.end(answer);
+        }),
+      'refuses-soon': (_request, response) => sendJson(response, 429, { error: { message: 'slow down' } }),
+      'refuses-late': (_request, response) =>
+        later(() => sendJson(response, 400, { error: { message: 'no such voice', type: 'invalid_request_error' } })),
+      'dies-late': (_request, response) => later(() => response.destroy()),
+      silent: () => {},
+    }),
+  );
+  gateway = await startGateway({
+    server: { keepalive_comment_ms: 150, timeouts: { first_byte_ms: 1500 } },
+    manifests: [openAccount('p', `${provider.origin}/v1`)],
+  });
+});
+after(async () => {
+  await gateway?.[Symbol.asyncDispose]();
+  await provider?.[Symbol.asyncDispose]();
+});
+
+const stream = (model: string, headers: Record<string, string> = {}) =>
+  new ChatStream(gateway, { model, messages, stream: true }, { headers });
+const withoutComments = (text: string) => text.replaceAll(COMMENT, '');
+
+describe('while a stream waits long for its first token', { concurrency: true }, () => {
+  test('comments come again and again, with the status and headers of a stream, and then the answer untouched', async () => {
+    const client = stream('p/on-signal');
+    await client.until(COMMENT.repeat(3));
+    const { status, headers } = await client.head();
+    assert.equal(status, 200);
+    assert.equal(headers['content-type'], 'text/event-stream');
+    assert.equal(headers['x-tfy-resolved-model'], 'p/on-signal');
+    const [first, second] = client.pieces;
+    assert.ok(second!.at - first!.at >= 100, 'not faster than every 150 ms');
+    release.open();
+    assert.equal(await client.ended(), 'whole');
+    assert.equal(withoutComments(client.text()), answer);
+    assert.ok(client.text().endsWith(answer), 'no comment within or behind it');
+  });
+
+  test('the head of the provider alone does not stop them', async () => {
+    const client = stream('p/head-first');
+    await client.until(COMMENT.repeat(2));
+    assert.equal(await client.ended(), 'whole');
+    assert.equal(withoutComments(client.text()), answer);
+  });
+
+  test('an SDK does not see them', async () => {
+    const openai = new OpenAI({ apiKey: KEY, baseURL: `${gateway.url}/v1`, maxRetries: 0 });
+    const chunks = await openai.chat.completions.create({ model: 'p/late-stream', messages: [], stream: true });
+    let text = '';
+    for await (const chunk of chunks) text += chunk.choices[0]?.delta.content ?? '';
+    assert.equal(text, 'at last');
+  });
+
+  test('a request that is no stream gets none', async () => {
+    const response = await ask(gateway, { model: 'p/late', messages });
+    assert.equal(await response.text(), JSON.stringify(completion('late')));
+  });
+
+  test('until the first comment goes out the true status is kept', async () => {
+    const response = await ask(gateway, { model: 'p/refuses-soon', messages, stream: true });
+    assert.equal(response.status, 429);
+    assert.match((await errorOf(response)).message, /slow down/);
+  });
+
+  test('after it an error comes as an event, and the connection is cut', async () => {
+    const refused = await brokenOff(stream('p/refuses-late', { 'x-request-id': 'refused-late' }));
+    assert.match(refused.message, /no such voice/);
+    assert.equal(withoutComments(refused.before), '');
+    const record = await recordOf(gateway, 'refused-late');
+    assert.equal(record['error.type'], 'upstream_rejected');
+    assert.equal((await brokenOff(stream('p/dies-late'))).code, 'upstream_cut');
+  });
+
+  test('the first-byte wait goes on all the same', async () => {
+    const { code, before } = await brokenOff(stream('p/silent'));
+    assert.equal(code, 'first_byte_timeout');
+    assert.ok(before.startsWith(COMMENT));
+  });
+});

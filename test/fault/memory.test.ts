@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import type { ServerResponse } from 'node:http';
+import { after, before, test } from 'node:test';
+import { ChatStream, messages } from '../support/chat-client.ts';
+import { eventually, type RunningGateway, startGateway } from '../support/gateway.ts';
+import { chunkEvent, DONE_EVENT, type FakeProvider, startProvider } from '../support/provider.ts';
+import { openAccount, startEvents } from '../support/scripted-provider.ts';
+
+const READERS = 20;
+const STREAM_BYTES = 100_000_000;
+const BOUND_BYTES = 1024 * 1024;
+const noProc = process.platform === 'linux' ? false : 'resident memory of another process is read from /proc';
+const piece = Buffer.from(chunkEvent({ content: 'w'.repeat(4000) }).repeat(16));
+
+/** Bytes that the provider could get rid of so far. */
+let poured = 0;
+let provider: FakeProvider;
+let gateway: RunningGateway;
+before(async () => {
+  provider = await startProvider((request, response) => {
+    const { max_tokens: bytes } = JSON.parse(request.body.toString());
+    startEvents(response);
+    pour(response, bytes);
+  });
+  gateway = await startGateway({
+    server: { log: { access: 'off' } },
+    manifests: [openAccount('p', `${provider.origin}/v1`)],
+  });
+});
+after(async () => {
+  await gateway?.[Symbol.asyncDispose]();
+  await provider?.[Symbol.asyncDispose]();
+});
+
+function pour(response: ServerResponse, bytes: number): void {
+  let left = bytes;
+  const more = (): void => {
+    while (left > 0) {
+      left -= piece.length;
+      poured += piece.length;
+      if (!response.write(piece)) {
+        response.once('drain', more);
+        return;
+      }
+    }
+    response.end(DONE_EVENT);
+  };
+  more();
+}
+
+const open = (bytes: number) =>
+  new ChatStream(gateway, { model: 'p/m', messages, stream: true, max_tokens: bytes }, { paused: true });
+
+async function residentBytes(): Promise<number> {
+  const status = await readFile(`/proc/${gateway.pid}/status`, 'utf8');
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
+}
+
+/** The least of a few looks: garbage that waits for its collection is not what is measured. */
+async function settledBytes(): Promise<number> {
+  const looks: number[] = [];
+  for (let look = 0; look < 10; look += 1) {
+    looks.push(await residentBytes());
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  return Math.min(...looks);
+}
+
+/** Until nothing has moved for a while: all buffers in between are full. */
+async function stalled(): Promise<void> {
+  let before = -1;
+  await eventually(
+    'the provider stands still',
+    async () => {
+      const still = poured === before;
+      before = poured;
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      return still;
+    },
+    20_000,
+  );
+}
+
+test('a client that never reads a 100 MB stream costs no more than a megabyte', {
+  skip: noProc,
+  timeout: 60_000,
+}, async () => {
+  // The same traffic first, read: what the process grows by for good is not the one reader's.
+  for (let turn = 0; turn < 3; turn += 1) {
+    const warm = Array.from({ length: READERS }, () => open(10_000_000));
+    await Promise.all(warm.map((stream) => stream.drain()));
+  }
+  const before = await settledBytes();
+
+  // Several, so that the share of each stands out from the noise.
+  const readers = Array.from({ length: READERS }, () => open(STREAM_BYTES));
+  for (const reader of readers) assert.equal((await reader.head()).status, 200);
+  await stalled();
+  const each = ((await settledBytes()) - before) / READERS;
+  assert.ok(each <= BOUND_BYTES, `${Math.round(each / 1024)} KiB for each of ${READERS}`);
+  assert.equal(await gateway.metric('sluice_in_flight'), READERS);
+
+  // And they are not cut: one that begins to read gets all of it.
+  const [first, ...others] = readers;
+  for (const other of others) other.leave();
+  const { bytes, ended } = await first!.drain();
+  assert.equal(ended, 'whole');
+  assert.equal(bytes, Math.ceil(STREAM_BYTES / piece.length) * piece.length + DONE_EVENT.length);
+  await eventually('all places are given back', async () => (await gateway.metric('sluice_in_flight')) === 0);
+});

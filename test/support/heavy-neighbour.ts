@@ -1,0 +1,120 @@
+import { once } from 'node:events';
+import { createServer, request as httpRequest, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { isMainThread, parentPort, Worker } from 'node:worker_threads';
+import { KEY } from './gateway.ts';
+import { chunkEvent, completion, DONE_EVENT } from './provider.ts';
+
+/**
+ * Both ends of heavy traffic, provider and client, in a thread of their own: in the test's thread they would delay what
+ * the test measures.
+ */
+export interface HeavyNeighbour extends AsyncDisposable {
+  /** A provider of its own; its answers are streams of as many bytes as `max_tokens` says. */
+  readonly origin: string;
+  /** Reads a stream of this many bytes from `url` (with /v1) as fast as it comes; gives the bytes that came. */
+  stream(url: string, model: string, bytes: number): Promise<number>;
+  /** Sends a request with an image of this many bytes (base64); gives the status of the answer. */
+  upload(url: string, model: string, bytes: number): Promise<number>;
+}
+
+interface Job {
+  readonly id: number;
+  readonly url: string;
+  readonly body: { model: string; max_tokens: number; stream: boolean };
+  readonly imageBytes: number;
+}
+
+export async function startHeavyNeighbour(): Promise<HeavyNeighbour> {
+  const worker = new Worker(new URL(import.meta.url));
+  const [origin] = await once(worker, 'message');
+  let jobs = 0;
+  const waiting = new Map<number, (result: number) => void>();
+  worker.on('message', ({ id, result }: { id: number; result: number }) => waiting.get(id)?.(result));
+  const run = (job: Omit<Job, 'id'>): Promise<number> =>
+    new Promise((resolve) => {
+      jobs += 1;
+      waiting.set(jobs, resolve);
+      worker.postMessage({ ...job, id: jobs });
+    });
+  return {
+    origin,
+    stream: (url, model, bytes) => run({ url, body: { model, max_tokens: bytes, stream: true }, imageBytes: 0 }),
+    upload: (url, model, bytes) => run({ url, body: { model, max_tokens: 1, stream: false }, imageBytes: bytes }),
+    [Symbol.asyncDispose]: async () => {
+      await worker.terminate();
+    },
+  };
+}
+
+/** About as large as the read buffers in between. */
+const piece = Buffer.from(chunkEvent({ content: 'z'.repeat(4000) }).repeat(16));
+
+async function serve(): Promise<void> {
+  const server = createServer((request, response) => {
+    const head: Buffer[] = [];
+    let headBytes = 0;
+    request.on('data', (bytes: Buffer) => {
+      // Only its beginning tells what is asked for.
+      if (headBytes < 1000) head.push(bytes);
+      headBytes += bytes.length;
+    });
+    request.on('end', () => {
+      const text = Buffer.concat(head).toString('latin1', 0, 1000);
+      if (text.includes('"stream":true')) pour(response, Number(/"max_tokens":(\d+)/.exec(text)?.[1]));
+      else {
+        response.setHeader('content-type', 'application/json');
+        response.end(JSON.stringify(completion('seen')));
+      }
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  parentPort?.postMessage(`http://127.0.0.1:${port}`);
+}
+
+function pour(response: ServerResponse, bytes: number): void {
+  response.setHeader('content-type', 'text/event-stream');
+  let left = bytes;
+  const more = (): void => {
+    while (left > 0) {
+      left -= piece.length;
+      if (!response.write(piece)) {
+        response.once('drain', more);
+        return;
+      }
+    }
+    response.end(DONE_EVENT);
+  };
+  more();
+}
+
+function ask({ url, body, imageBytes }: Job): Promise<number> {
+  const image = { type: 'image_url', image_url: { url: `data:image/png;base64,${'A'.repeat(imageBytes)}` } };
+  const content = imageBytes > 0 ? [{ type: 'text', text: 'What is this?' }, image] : 'hi';
+  const bytes = Buffer.from(JSON.stringify({ ...body, messages: [{ role: 'user', content }] }));
+  return new Promise((resolve, reject) => {
+    const sent = httpRequest(`${url}/chat/completions`, {
+      method: 'POST',
+      agent: false,
+      headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json', 'content-length': bytes.length },
+    });
+    sent.on('error', reject);
+    sent.on('response', (response) => {
+      let received = 0;
+      response.on('data', (piece: Buffer) => {
+        received += piece.length;
+      });
+      response.on('end', () => resolve(body.stream ? received : (response.statusCode ?? 0)));
+      response.on('error', reject);
+    });
+    sent.end(bytes);
+  });
+}
+
+if (!isMainThread && parentPort !== null) {
+  const port = parentPort;
+  port.on('message', async (job: Job) => port.postMessage({ id: job.id, result: await ask(job) }));
+  await serve();
+}

@@ -1,0 +1,339 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { JsonPeek, MAX_DEPTH, PeekKeys } from '../../../src/codec/json-peek.ts';
+
+const names = ['model', 'messages', 'stream', 'n'];
+const keys = new PeekKeys(names);
+
+interface Seen {
+  readonly ok: boolean;
+  readonly fault: JsonPeek['fault'];
+  readonly values: Record<string, string>;
+}
+
+/** Scans `text` as it arrives in pieces that end at `ends`, into a buffer that is another one each time. */
+function scan(text: string | Buffer, ends: readonly number[] = []): Seen {
+  const body = Buffer.from(text);
+  const peek = new JsonPeek(keys);
+  let ok = true;
+  for (const end of [...ends, body.length]) {
+    if (!ok) break;
+    // What has not come yet is not known: whoever reads it reads rubbish.
+    const arrived = Buffer.concat([body.subarray(0, end), Buffer.from('"}]\\"{[,:')]);
+    ok = peek.advance(arrived, end);
+  }
+  ok = peek.finish() && ok;
+  const values: Record<string, string> = {};
+  for (const [index, name] of names.entries()) {
+    const start = peek.starts[index]!;
+    if (start >= 0) values[name] = body.toString('utf8', start, peek.ends[index]!);
+  }
+  return { ok, fault: peek.fault, values };
+}
+
+function accepts(text: string): Record<string, string> {
+  const { ok, fault, values } = scan(text);
+  assert.ok(ok, `${text.slice(0, 200)}: ${JSON.stringify(fault)}`);
+  return values;
+}
+
+function refuses(text: string | Buffer, kind = 'syntax'): JsonPeek['fault'] {
+  const { ok, fault } = scan(text);
+  assert.equal(ok, false, `accepted: ${String(text).slice(0, 200)}`);
+  assert.equal(fault?.kind, kind, `${String(text).slice(0, 200)}: ${JSON.stringify(fault)}`);
+  return fault;
+}
+
+test('values of the keys are found exactly, white space around them aside', () => {
+  assert.deepEqual(accepts('{"model":"a/b","messages":[{"a":1}],"stream":true,"n":-1.5e+3}'), {
+    model: '"a/b"',
+    messages: '[{"a":1}]',
+    stream: 'true',
+    n: '-1.5e+3',
+  });
+  assert.deepEqual(accepts(' \r\n\t{ "n" :\t12 , "model"\n:\n"x" }\n '), { n: '12', model: '"x"' });
+  assert.deepEqual(accepts('{}'), {});
+  assert.deepEqual(accepts('{"n":{}}'), { n: '{}' });
+  assert.deepEqual(accepts('{"n":null}'), { n: 'null' });
+});
+
+test('keys inside nested objects, and keys named as values, do not count', () => {
+  assert.deepEqual(accepts('{"a":{"model":"no"},"b":[{"model":"no"}],"c":"model","model":"yes"}'), { model: '"yes"' });
+  assert.deepEqual(accepts('{"a":{"model":"no"}}'), {});
+  assert.deepEqual(accepts('{"models":1,"mode":2,"Model":3,"":4}'), {});
+});
+
+test('a key that is read and repeated is refused, one that nobody reads may be repeated', () => {
+  assert.deepEqual(refuses('{"model":"a","model":"b"}', 'repeated'), { kind: 'repeated', key: 'model', at: 14 });
+  refuses('{"model":"a","x":{"y":[1]},"model":"a"}', 'repeated');
+  accepts('{"x":1,"x":2}');
+});
+
+test('a key that is read and written with escapes is refused, however it is written', () => {
+  for (const written of ['\\u006dodel', 'mode\\u006c', 'm\\u006Fdel', '\\u006d\\u006f\\u0064\\u0065\\u006c']) {
+    assert.equal(refuses(`{"${written}":"a"}`, 'escaped')?.kind, 'escaped');
+    refuses(`{"model":"a","${written}":"b"}`, 'escaped');
+  }
+  assert.deepEqual(accepts('{"\\u0078":1,"\\"model\\"":2,"mod\\\\el":3,"\\ud83d\\ude00":4,"model":"x"}'), {
+    model: '"x"',
+  });
+});
+
+test('a key whose escapes are not valid is none of ours', () => {
+  assert.deepEqual(accepts('{"mode\\q":1,"model\\u00":2}'), {});
+});
+
+test('strings with quotes, backslashes and characters of every length are jumped over whole', () => {
+  for (const inside of [
+    '',
+    '\\"',
+    '\\\\',
+    '\\\\\\"',
+    'é🌍',
+    '\\ud83c\\udf0d',
+    '}{][,:"'.replace('"', '\\"'),
+    '\\u0000',
+  ]) {
+    for (const padding of ['', 'x'.repeat(23), 'x'.repeat(24), 'x'.repeat(100)]) {
+      const value = `"${padding}${inside}"`;
+      assert.deepEqual(accepts(`{"a":${value},"model":${value},"n":[${value}]}`), { model: value, n: `[${value}]` });
+    }
+  }
+});
+
+test('one byte too few is refused, wherever it is missing', () => {
+  const text = '{"model":"a\\"b","messages":[{"x":[1,"]"]}],"n":12}';
+  for (let end = 0; end < text.length; end += 1) refuses(text.slice(0, end));
+});
+
+test('what stands behind the object is refused, white space aside', () => {
+  for (const rest of ['x', '{}', ',', '}', ']', '\0', '"', '0']) refuses(`{"n":1}${rest}`);
+  accepts('{"n":1} \n\t\r ');
+});
+
+test('what is not one object is refused', () => {
+  for (const text of ['', ' ', '[]', '"a"', '1', 'null', '\ufeff{}', '//x\n{}', 'model=x']) refuses(text);
+});
+
+test('brackets that do not match are refused', () => {
+  for (const text of ['{"n":[}', '{"n":{]}', '{"n":[1}}', '{"n":[[]}', '{"n":{"a":[1]]}', '{"n":]}', '{]'])
+    refuses(text);
+});
+
+test('structure at the top level is checked', () => {
+  for (const text of [
+    '{"n" 1}',
+    '{"n":}',
+    '{"n":1,}',
+    '{,"n":1}',
+    '{"n":1 "m":2}',
+    '{"n":1,,"m":2}',
+    '{"n"::1}',
+    '{n:1}',
+    "{'n':1}",
+    '{"n":1;}',
+    '{1:1}',
+    '{"n":\'x\'}',
+    '{"a":"b" "c"}',
+    '{"a"}',
+  ]) {
+    refuses(text);
+  }
+});
+
+test('control characters outside strings are refused', () => {
+  for (const control of ['\0', '\x01', '\x0b', '\x0c', '\x1f', '\x7f', '\u00a0', '\u2028']) {
+    refuses(`{${control}"n":1}`);
+    refuses(`{"n":${control}1}`);
+    refuses(`{"n":1${control}}`);
+    if (control < ' ') refuses(`{"n":[${control}]}`);
+  }
+});
+
+test('nesting is refused where it becomes too deep, and not before', () => {
+  const nested = (depth: number) => `{"n":${'['.repeat(depth)}${']'.repeat(depth)}}`;
+  accepts(nested(MAX_DEPTH));
+  assert.deepEqual(refuses(nested(MAX_DEPTH + 1), 'depth'), { kind: 'depth', at: 5 + MAX_DEPTH });
+  const mixed = `${'[{"a":'.repeat(MAX_DEPTH / 2)}1${'}]'.repeat(MAX_DEPTH / 2)}`;
+  assert.deepEqual(accepts(`{"n":${mixed}}`), { n: mixed });
+  refuses(`{"n":${mixed.replace(']'.repeat(1), '}')}}`);
+});
+
+test('a fault says at which byte', () => {
+  assert.deepEqual(refuses('{"n":1}x'), { kind: 'syntax', at: 7, expected: 'nothing after the object' });
+  assert.deepEqual(refuses('{"ü":1 x'), { kind: 'syntax', at: 8, expected: 'a comma or }' });
+});
+
+test('a fault stays: going on does not hide it', () => {
+  const peek = new JsonPeek(keys);
+  const body = Buffer.from('{"n":1}x          ');
+  assert.equal(peek.advance(body, 8), false);
+  assert.equal(peek.finish(), false);
+});
+
+// ── against JSON.parse ──────────────────────────────────────────────────────
+
+/** Reproducible: https://en.wikipedia.org/wiki/Lehmer_random_number_generator */
+class Random {
+  #seed: number;
+
+  constructor(seed: number) {
+    this.#seed = seed;
+  }
+
+  below(limit: number): number {
+    this.#seed = (this.#seed * 48271) % 2147483647;
+    return this.#seed % limit;
+  }
+
+  pick<T>(list: readonly T[]): T {
+    return list[this.below(list.length)]!;
+  }
+}
+
+const texts = ['', 'a', '"', '\\', '\\"', 'é', '🌍', '}', '{"model":1}', 'x'.repeat(40), '\n', '\u0000', '\ud800'];
+
+function randomValue(random: Random, depth: number): unknown {
+  switch (random.below(depth > 3 ? 5 : 7)) {
+    case 0:
+      return random.pick(texts) + random.pick(texts);
+    case 1:
+      return random.below(1000) - 500;
+    case 2:
+      return random.below(1000) * 1e-7;
+    case 3:
+      return random.pick([true, false, null]);
+    case 4:
+      return random.pick(texts);
+    case 5:
+      return Array.from({ length: random.below(4) }, () => randomValue(random, depth + 1));
+    default:
+      return randomObject(random, depth + 1);
+  }
+}
+
+function randomObject(random: Random, depth: number): Record<string, unknown> {
+  const value: Record<string, unknown> = {};
+  for (let i = random.below(6); i > 0; i -= 1) {
+    value[random.pick([...names, 'other', '', 'é"', 'models'])] = randomValue(random, depth);
+  }
+  return value;
+}
+
+test('of random objects the values are those that JSON.parse reads, at every cut', () => {
+  const random = new Random(7);
+  for (let round = 0; round < 400; round += 1) {
+    const object = randomObject(random, 0);
+    const text = JSON.stringify(object, null, random.pick([0, 0, 2, '\t']));
+    const length = Buffer.byteLength(text);
+    const expected = accepts(text);
+    for (const name of names) {
+      const value = object[name];
+      assert.equal(expected[name] !== undefined, value !== undefined, text);
+      if (value !== undefined) assert.deepEqual(JSON.parse(expected[name]!), JSON.parse(JSON.stringify(value)));
+    }
+    for (let cut = 0; cut <= length; cut += 1) assert.deepEqual(scan(text, [cut]).values, expected, text);
+    const bytes = Array.from({ length }, (_, index) => index);
+    assert.deepEqual(scan(text, bytes).values, expected, text);
+  }
+});
+
+/** Undefined where it is no object: then it may be refused, and finer faults may be left to whoever parses it. */
+function parsedObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+test('what is broken at random is refused, or JSON.parse reads the same in it, or it is left to the provider', () => {
+  const random = new Random(11);
+  const structural = ['{', '}', '[', ']', ',', ':', '"', '\\', ' ', 'x', '\0', '1'];
+  let refused = 0;
+  for (let round = 0; round < 6000; round += 1) {
+    const whole = JSON.stringify(randomObject(random, 0));
+    const at = random.below(whole.length);
+    const broken = whole.slice(0, at) + random.pick(structural) + whole.slice(at + random.below(3));
+    // Half a surrogate pair has no bytes of its own.
+    const text = Buffer.from(broken).toString();
+    const parsed = parsedObject(text);
+    const cuts = Array.from({ length: Buffer.byteLength(text) }, (_, index) => index);
+    const seen = scan(text);
+    assert.deepEqual(scan(text, cuts), seen, `cut differently it is read differently: ${text}`);
+    if (!seen.ok) {
+      refused += 1;
+      const isRepeated = seen.fault?.kind === 'repeated' || seen.fault?.kind === 'escaped';
+      assert.ok(parsed === undefined || isRepeated, `refused although it is JSON: ${text}`);
+    } else if (parsed !== undefined) {
+      for (const name of names) {
+        const value = seen.values[name];
+        assert.deepEqual(value === undefined ? undefined : JSON.parse(value), parsed[name], text);
+      }
+    }
+  }
+  assert.ok(refused > 1000);
+});
+
+// ── size ────────────────────────────────────────────────────────────────────
+
+test('a string of a megabyte is jumped over, in any pieces', () => {
+  const long = `"${'é\\"\\\\'.repeat(180_000)}"`;
+  const text = `{"a":${long},"model":"x","messages":[${long}]}`;
+  const length = Buffer.byteLength(text);
+  for (const size of [65_536, 100_003, length]) {
+    const body = Buffer.from(text);
+    const peek = new JsonPeek(keys);
+    for (let end = size; end < length; end += size) assert.ok(peek.advance(body, end));
+    assert.ok(peek.advance(body, length) && peek.finish());
+    assert.equal(body.toString('utf8', peek.starts[0], peek.ends[0]), '"x"');
+    assert.equal(peek.ends[1]! - peek.starts[1]!, Buffer.byteLength(long) + 2);
+  }
+});
+
+/** The least of some rounds: what else runs on the machine only adds. */
+function leastMs(run: () => void): number {
+  let least = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < 5; round += 1) {
+    const from = performance.now();
+    run();
+    least = Math.min(least, performance.now() - from);
+  }
+  return least;
+}
+
+function scanInSlices(body: Buffer, slice: number): void {
+  const peek = new JsonPeek(keys);
+  for (let end = slice; end < body.length; end += slice) peek.advance(body, end);
+  peek.advance(body, body.length);
+  assert.ok(peek.finish());
+}
+
+test('a body of 20 MB that arrives in slices costs what its bytes cost: four times the bytes, four times the time', () => {
+  const bodyOf = (bytes: number) => Buffer.from(`{"model":"a","image":"${'A'.repeat(bytes)}"}`);
+  const small = bodyOf(5_000_000);
+  const large = bodyOf(20_000_000);
+  scanInSlices(small, 16_384);
+  const ratio = leastMs(() => scanInSlices(large, 16_384)) / leastMs(() => scanInSlices(small, 16_384));
+  assert.ok(ratio < 8, `four times the bytes took ${ratio.toFixed(1)} times as long`);
+});
+
+test('nothing is searched beyond what has arrived: the buffer there holds what somebody else left', () => {
+  const whole = Buffer.from(`{"model":"a","image":"${'A'.repeat(20_000_000)}"}`);
+  const sliced = leastMs(() => scanInSlices(whole, 16_384));
+  const atOnce = leastMs(() => scanInSlices(whole, whole.length));
+  assert.ok(sliced < atOnce * 20 + 5, `in slices ${sliced.toFixed(1)} ms, at once ${atOnce.toFixed(1)} ms`);
+});
+
+test('runs of backslashes and of quotes stay linear', () => {
+  for (const unit of ['\\\\', '\\"', '\\\\\\"', '","']) {
+    const bodyOf = (count: number) => Buffer.from(`{"a":["${unit.repeat(count)}"]}`);
+    const small = bodyOf(50_000);
+    const large = bodyOf(200_000);
+    const time = (body: Buffer) => leastMs(() => scanInSlices(body, 1000));
+    time(small);
+    const ratio = time(large) / time(small);
+    assert.ok(ratio < 12, `${unit}: four times the bytes took ${ratio.toFixed(1)} times as long`);
+  }
+});

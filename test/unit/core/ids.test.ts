@@ -1,0 +1,16 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { exchangeId, isSaneRequestId } from '../../../src/core/ids.ts';
+
+test('exchange ids are unique and plain enough for headers, logs and file names', () => {
+  const ids = new Set(Array.from({ length: 10_000 }, exchangeId));
+  assert.equal(ids.size, 10_000);
+  for (const id of ids) assert.match(id, /^ex_[a-z0-9]{10,40}$/);
+});
+
+test('a client’s request id is kept if it is short and plain', () => {
+  for (const id of ['r', 'req_123', '4bf92f35-77b3', 'a.b:c/d+e=f@g', 'x'.repeat(128)]) assert.ok(isSaneRequestId(id), id);
+  for (const id of ['', 'a b', 'x'.repeat(129), 'é', 'a\nb', '"', '<script>', 'a,b', '${x}']) {
+    assert.equal(isSaneRequestId(id), false, JSON.stringify(id));
+  }
+});

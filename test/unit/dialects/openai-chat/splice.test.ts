@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { GatewayError } from '../../../../src/core/errors.ts';
+import { ChatScan } from '../../../../src/dialects/openai-chat/peek.ts';
+import { splice } from '../../../../src/dialects/openai-chat/splice.ts';
+
+/** What is copied instead of handed on in pieces. */
+const COPIED_BYTES = 65_536;
+
+function spliced(text: string, modelId: string, askUsage: boolean): { bytes: Buffer; pieces: Buffer[] | undefined } {
+  const body = Buffer.from(text);
+  const before = Buffer.from(body);
+  const scan = new ChatScan();
+  scan.advance(body, body.length);
+  const peeked = scan.result(body);
+  assert.ok(!(peeked instanceof GatewayError));
+  const out = splice(body, peeked, modelId, askUsage);
+  assert.ok(body.equals(before), 'the client’s bytes are not changed');
+  return Array.isArray(out) ? { bytes: Buffer.concat(out), pieces: out } : { bytes: out, pieces: undefined };
+}
+
+const plain = (text: string, modelId: string) => spliced(text, modelId, false).bytes.toString();
+const asking = (text: string, modelId: string) => spliced(text, modelId, true).bytes.toString();
+
+test('the model is replaced exactly, all other bytes are the client’s', () => {
+  const text =
+    '{ "messages" : [{"content":"Grüße 🌍 \\u00e9 \\ud83c\\udf0d"}],\r\n\t"model"  :"a/b"  , "n": 1.0e0 , "x":{"model":"a/b"}}\n';
+  assert.equal(plain(text, 'gpt-4o'), text.replace('"model"  :"a/b"', '"model"  :"gpt-4o"'));
+});
+
+test('the model is replaced where it stands first, last, alone in its line, or written with escapes', () => {
+  assert.equal(plain('{"model":"a/b","messages":[]}', 'x'), '{"model":"x","messages":[]}');
+  assert.equal(plain('{"messages":[],"model":"a/b"}', 'x'), '{"messages":[],"model":"x"}');
+  assert.equal(plain('{"messages":[],\n"model":\n"\\u0061\\/b"\n}', 'x'), '{"messages":[],\n"model":\n"x"\n}');
+  assert.equal(
+    plain('{"model":"","messages":[]}', 'longer than before'),
+    '{"model":"longer than before","messages":[]}',
+  );
+});
+
+test('a model id of the provider is written as JSON, whatever is in it', () => {
+  for (const id of ['a"b\\c', 'ü/🌍', 'line\nend', 'qwen3:0.6b@x']) {
+    assert.equal(JSON.parse(plain('{"model":"a/b","messages":[]}', id)).model, id);
+  }
+});
+
+test('usage is asked for where nothing of it was said', () => {
+  assert.equal(
+    asking('{"model":"a/b","stream":true,"messages":[]}', 'x'),
+    '{"model":"x","stream_options":{"include_usage":true},"stream":true,"messages":[]}',
+  );
+  assert.equal(
+    asking('{"messages":[],"stream":true,"model":"a/b" }', 'x'),
+    '{"messages":[],"stream":true,"model":"x","stream_options":{"include_usage":true} }',
+  );
+});
+
+test('usage is added to stream options that are there, before the model or behind it', () => {
+  const before = '{"stream_options":{"a":1,"include_usage":false},"messages":[],"model":"a/b","n":1}';
+  assert.equal(asking(before, 'x'), '{"stream_options":{"a":1,"include_usage":true},"messages":[],"model":"x","n":1}');
+  const behind = '{"model":"a/b","messages":[], "stream_options" : { "include_obfuscation" : false } ,"n":1}';
+  assert.equal(
+    asking(behind, 'longer-name'),
+    '{"model":"longer-name","messages":[], "stream_options" : {"include_obfuscation":false,"include_usage":true} ,"n":1}',
+  );
+  const next = '{"stream_options":null,"model":"a/b","messages":[]}';
+  assert.equal(asking(next, 'x'), '{"stream_options":{"include_usage":true},"model":"x","messages":[]}');
+});
+
+test('numbers and names in stream options that nobody knows stay what they were', () => {
+  const text =
+    '{"model":"a/b","messages":[],"stream_options":{"id":12345678901234567890,"scale":1.0,"__proto__":{"a":1}}}';
+  const out = asking(text, 'x');
+  assert.match(out, /"id":12345678901234567890/);
+  assert.match(out, /"__proto__":\{"a":1\}/);
+});
+
+test('without the question stream options stay byte for byte', () => {
+  const text = '{"model":"a/b","messages":[],"stream_options":{ "include_usage" : true ,"x":1.0}}';
+  assert.equal(plain(text, 'x'), text.replace('a/b', 'x'));
+});
+
+test('a large body is handed on in pieces that are the client’s own bytes, and equal to the copied form', () => {
+  const padding = 'ü'.repeat(COPIED_BYTES);
+  for (const make of [
+    (content: string) => `{"model":"a/b","messages":[{"content":"${content}"}],"stream":true}`,
+    (content: string) => `{"messages":[{"content":"${content}"}],"stream":true,"model":"a/b"}`,
+    (content: string) => `{"stream_options":{"a":1},"messages":[{"content":"${content}"}],"model":"a/b"}`,
+    (content: string) => `{"model":"a/b","messages":[{"content":"${content}"}],"stream_options":{"a":1}}`,
+  ]) {
+    for (const askUsage of [false, true]) {
+      const small = spliced(make('PAD'), 'gpt', askUsage);
+      const large = spliced(make(padding), 'gpt', askUsage);
+      assert.equal(small.pieces, undefined);
+      assert.ok(large.pieces !== undefined && large.pieces.length <= 5);
+      assert.ok(large.pieces.every((piece) => piece.length > 0));
+      assert.ok(large.bytes.equals(Buffer.from(small.bytes.toString().replace('PAD', padding))));
+    }
+  }
+});
+
+test('the pieces of a large body refer to it: 20 MB are not copied', () => {
+  const body = Buffer.from(`{"model":"a/b","messages":["${'x'.repeat(100_000)}"]}`);
+  const scan = new ChatScan();
+  scan.advance(body, body.length);
+  const peeked = scan.result(body);
+  assert.ok(!(peeked instanceof GatewayError));
+  const out = splice(body, peeked, 'x', true);
+  assert.ok(Array.isArray(out));
+  const largest = out.reduce((a, b) => (a.length > b.length ? a : b));
+  assert.equal(largest.buffer, body.buffer);
+});
+
+test('what comes out is the JSON that was meant, for any order of the keys', () => {
+  const entries: [string, unknown][] = [
+    ['model', 'a/b'],
+    ['messages', [{ role: 'user', content: 'é"\\🌍' }]],
+    ['stream', true],
+    ['stream_options', { include_obfuscation: false }],
+  ];
+  const orders = permutations(entries);
+  assert.equal(orders.length, 24);
+  for (const order of orders) {
+    const asked = JSON.parse(asking(JSON.stringify(Object.fromEntries(order)), 'gpt'));
+    assert.deepEqual(asked, {
+      ...Object.fromEntries(entries),
+      model: 'gpt',
+      stream_options: { include_obfuscation: false, include_usage: true },
+    });
+  }
+});
+
+function permutations<T>(list: readonly T[]): T[][] {
+  if (list.length === 0) return [[]];
+  return list.flatMap((each, index) =>
+    permutations(list.filter((_, other) => other !== index)).map((rest) => [each, ...rest]),
+  );
+}

@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { RequestBody } from '../../../src/edge/request-body.ts';
+
+/** As the addon gives it: a buffer that is taken back when the callback returns. */
+function give(body: RequestBody, text: string): 'ok' | 'too-large' | 'memory-full' {
+  const chunk = new Uint8Array(Buffer.from(text));
+  const result = body.append(chunk.buffer);
+  chunk.fill(0x21);
+  return result;
+}
+
+function collect(declared: number | undefined, most = 1000, room = 1e9) {
+  const held: number[] = [];
+  const body = new RequestBody(declared, most, (bytes) => {
+    if (held.reduce((a, b) => a + b, 0) + bytes > room) return false;
+    held.push(bytes);
+    return true;
+  });
+  return { body, held };
+}
+
+test('the bytes are copied: what the addon does with its own later does not matter', () => {
+  for (const declared of [10, undefined]) {
+    const { body } = collect(declared);
+    for (const text of ['01', '234', '', '56789']) assert.equal(give(body, text), 'ok');
+    assert.equal(body.whole().toString(), '0123456789');
+  }
+});
+
+test('a declared length is allocated once, an undeclared one in doubling steps that are all counted', () => {
+  const declared = collect(100);
+  for (let i = 0; i < 100; i += 1) give(declared.body, 'x');
+  assert.deepEqual(declared.held, [100]);
+  const undeclared = collect(undefined);
+  for (let i = 0; i < 100; i += 1) give(undeclared.body, 'x');
+  assert.ok(undeclared.held.length <= 8, 'doubled, not grown byte by byte');
+  assert.equal(undeclared.body.heldBytes, undeclared.held.reduce((a, b) => a + b, 0));
+  assert.equal(undeclared.body.heldBytes, undeclared.body.buffer.length);
+  assert.equal(undeclared.body.whole().length, 100);
+});
+
+test('a body of exactly the bound is taken, one byte more is too large', () => {
+  for (const declared of [1000, undefined]) {
+    const { body } = collect(declared);
+    assert.equal(give(body, 'x'.repeat(1000)), 'ok');
+    assert.equal(give(body, 'x'), 'too-large');
+    assert.equal(body.whole().length, 1000);
+  }
+});
+
+test('more than was declared is too large', () => {
+  const { body } = collect(5);
+  assert.equal(give(body, '12345'), 'ok');
+  assert.equal(give(body, '6'), 'too-large');
+});
+
+test('nothing is allocated that could not be counted', () => {
+  const { body } = collect(undefined, 1000, 8);
+  assert.equal(give(body, 'x'.repeat(8)), 'ok');
+  assert.equal(give(body, 'x'), 'memory-full');
+  assert.equal(body.heldBytes, 8);
+  assert.equal(body.whole().length, 8);
+});
+
+test('doubling stops at the bound', () => {
+  const { body, held } = collect(undefined, 100);
+  give(body, 'x'.repeat(60));
+  give(body, 'x'.repeat(30));
+  assert.deepEqual(held, [60, 40]);
+});
+
+test('no body at all is an empty one', () => {
+  assert.equal(collect(undefined).body.whole().length, 0);
+});

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { HttpRequest } from 'uWebSockets.js';
+import { RequestHead } from '../../../src/edge/request-head.ts';
+
+/** As the addon gives a head: names in lower case, repeated ones one after the other. */
+function headOf(headers: readonly [name: string, value: string][]): RequestHead {
+  const request: Pick<HttpRequest, 'forEach'> = {
+    forEach: (each) => {
+      for (const [name, value] of headers) each(name, value);
+    },
+  };
+  return new RequestHead(request as HttpRequest);
+}
+
+test('all that anybody reads is taken in one pass', () => {
+  const head = headOf([
+    ['host', 'gateway'],
+    ['content-type', 'application/json'],
+    ['accept', '*/*'],
+    ['authorization', 'Bearer k'],
+    ['x-api-key', 'k2'],
+    ['api-key', 'k3'],
+    ['x-request-id', 'r-1'],
+    ['origin', 'https://app.example'],
+    ['traceparent', '00-a-b-01'],
+    ['tracestate', 'x=1'],
+    ['idempotency-key', 'i-1'],
+    ['content-length', '12'],
+    ['openai-beta', 'a=1'],
+    ['anthropic-beta', 'b'],
+    ['anthropic-version', '2023-06-01'],
+    ['x-tfy-metadata', '{}'],
+    ['x-tfy-a', '1'],
+    ['cookie', 'session=1'],
+    ['x-forwarded-for', '10.0.0.1'],
+  ]);
+  assert.equal(head.fault, undefined);
+  assert.equal(head.contentType, 'application/json');
+  assert.equal(head.accept, '*/*');
+  assert.equal(head.authorization, 'Bearer k');
+  assert.equal(head.xApiKey, 'k2');
+  assert.equal(head.apiKey, 'k3');
+  assert.equal(head.requestId, 'r-1');
+  assert.equal(head.origin, 'https://app.example');
+  assert.equal(head.traceparent, '00-a-b-01');
+  assert.equal(head.tracestate, 'x=1');
+  assert.equal(head.idempotencyKey, 'i-1');
+  assert.equal(head.contentLength, 12);
+  assert.deepEqual(head.beta, { 'openai-beta': 'a=1', 'anthropic-beta': 'b', 'anthropic-version': '2023-06-01' });
+  assert.deepEqual(head.tfy, { 'x-tfy-metadata': '{}', 'x-tfy-a': '1' });
+});
+
+test('of an x-tfy header of any length nothing is lost', () => {
+  for (let length = 1; length < 20; length += 1) {
+    const name = `x-tfy-${'a'.repeat(length)}`;
+    assert.deepEqual(headOf([[name, 'v']]).tfy, { [name]: 'v' });
+  }
+});
+
+test('what was not sent is undefined', () => {
+  const head = headOf([['host', 'gateway']]);
+  for (const value of [head.contentType, head.authorization, head.contentLength, head.tfy, head.beta, head.requestId]) {
+    assert.equal(value, undefined);
+  }
+  assert.equal(head.fault, undefined);
+  assert.equal(head.hasBody, false);
+});
+
+test('a body is announced by a length above zero or by chunks', () => {
+  assert.equal(headOf([['content-length', '0']]).hasBody, false);
+  assert.equal(headOf([['content-length', '1']]).hasBody, true);
+  assert.equal(headOf([['transfer-encoding', 'chunked']]).hasBody, true);
+});
+
+test('framing that two readers could read in two ways is a fault', () => {
+  const faulty: [string, string][][] = [
+    [
+      ['content-length', '5'],
+      ['content-length', '5'],
+    ],
+    [
+      ['content-length', '5'],
+      ['content-length', '6'],
+    ],
+    [
+      ['content-length', '5'],
+      ['transfer-encoding', 'chunked'],
+    ],
+    [
+      ['transfer-encoding', 'chunked'],
+      ['content-length', '0'],
+    ],
+    [
+      ['transfer-encoding', 'chunked'],
+      ['transfer-encoding', 'chunked'],
+    ],
+  ];
+  for (const headers of faulty) assert.ok(headOf(headers).fault, JSON.stringify(headers));
+  for (const encoding of ['gzip, chunked', 'identity', '', 'chunked, chunked', 'xchunked', 'chunked;q=1', ' chunked']) {
+    assert.ok(headOf([['transfer-encoding', encoding]]).fault, JSON.stringify(encoding));
+  }
+  assert.equal(headOf([['transfer-encoding', 'Chunked']]).fault, undefined);
+});
+
+test('a length that is no plain number is a fault', () => {
+  for (const length of ['', '-1', '+5', '1.5', '0x10', '5, 5', '1e3', ' 5', 'abc', '9'.repeat(16), '٣']) {
+    const head = headOf([['content-length', length]]);
+    assert.ok(head.fault, JSON.stringify(length));
+    assert.ok(Number.isNaN(head.contentLength));
+  }
+  assert.equal(headOf([['content-length', '999999999999999']]).fault, undefined);
+});
+
+test('names that would be keys of an object’s own chain are names like others', () => {
+  const head = headOf([
+    ['__proto__', 'x'],
+    ['constructor', 'y'],
+    ['x-tfy-__proto__', 'z'],
+  ]);
+  assert.deepEqual(head.tfy, { 'x-tfy-__proto__': 'z' });
+});

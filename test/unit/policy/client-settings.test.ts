@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { GatewayError } from '../../../src/core/errors.ts';
+import type { HeadersOfInterest } from '../../../src/core/exchange.ts';
+import { type ClientSettings, clientSettings } from '../../../src/policy/client-settings.ts';
+
+function headers(tfy: Record<string, string> | undefined): HeadersOfInterest {
+  return {
+    contentType: undefined,
+    accept: undefined,
+    traceparent: undefined,
+    tracestate: undefined,
+    idempotencyKey: undefined,
+    tfy,
+    beta: undefined,
+  };
+}
+
+function read(tfy: Record<string, string>): ClientSettings {
+  const settings = clientSettings(headers(tfy));
+  assert.ok(!(settings instanceof GatewayError), settings instanceof GatewayError ? settings.message : '');
+  return settings;
+}
+
+function refused(name: string, value: string): GatewayError {
+  const error = clientSettings(headers({ [name]: value }));
+  assert.ok(error instanceof GatewayError, `${name}: ${value} is accepted`);
+  assert.equal(error.code, 'invalid_header');
+  assert.equal(error.status, 400);
+  assert.equal(error.context.param, name);
+  assert.ok(error.message.includes(name));
+  return error;
+}
+
+test('without any of the headers nothing is set', () => {
+  const expected = { attemptMs: undefined, firstTokenMs: undefined, metadata: {}, providerName: undefined };
+  assert.deepEqual(clientSettings(headers(undefined)), expected);
+  assert.deepEqual(read({ 'x-tfy-something-else': 'x' }), expected);
+});
+
+test('waits are whole milliseconds, 1 up to a day', () => {
+  const settings = read({ 'x-tfy-request-timeout': '1', 'x-tfy-ttft-timeout-ms': '86400000' });
+  assert.equal(settings.attemptMs, 1);
+  assert.equal(settings.firstTokenMs, 86_400_000);
+  for (const name of ['x-tfy-request-timeout', 'x-tfy-ttft-timeout-ms']) {
+    for (const value of ['', '0', '-1', '1.5', '1e3', ' 5', '5s', '86400001', '9'.repeat(30), 'NaN']) refused(name, value);
+  }
+});
+
+test('metadata is an object of strings, each up to 128 characters', () => {
+  const metadata = { env: 'dev', ü: 'é'.repeat(128), empty: '' };
+  assert.deepEqual(read({ 'x-tfy-metadata': JSON.stringify(metadata) }).metadata, metadata);
+  for (const value of [
+    '',
+    'x',
+    '{',
+    'null',
+    '[]',
+    '"a"',
+    '{"a":1}',
+    '{"a":null}',
+    '{"a":{"b":"c"}}',
+    JSON.stringify({ a: 'x'.repeat(129) }),
+  ]) {
+    refused('x-tfy-metadata', value);
+  }
+});
+
+test('the account for a model without one is passed on', () => {
+  assert.equal(read({ 'x-tfy-provider-name': 'openai-main' }).providerName, 'openai-main');
+});
+
+test('guardrails that are asked for and not there are refused, not skipped', () => {
+  refused('x-tfy-guardrails', '[]');
+});

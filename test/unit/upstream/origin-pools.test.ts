@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { afterEach, test } from 'node:test';
+import { OriginPools } from '../../../src/upstream/origin-pools.ts';
+import { type RawProvider, type RawRequestHandler, startRawProvider, wholeAnswer } from '../../support/raw-provider.ts';
+import { limits, timeouts } from '../relay/local-provider.ts';
+import { HeardAttempt } from './attempts.ts';
+
+let opened: OriginPools[] = [];
+const providers: RawProvider[] = [];
+afterEach(async () => {
+  for (const pools of opened) pools.destroy();
+  opened = [];
+  await Promise.all(providers.splice(0).map((provider) => provider[Symbol.asyncDispose]()));
+});
+
+async function provide(handle: RawRequestHandler): Promise<RawProvider> {
+  const provider = await startRawProvider(handle);
+  providers.push(provider);
+  return provider;
+}
+
+function pools(): OriginPools {
+  const made = new OriginPools(limits, timeouts);
+  opened.push(made);
+  return made;
+}
+
+const origin = 'http://127.0.0.1:1';
+
+test('one origin with one credential is one pool; another credential, origin or TLS setting another', () => {
+  const made = pools();
+  const first = made.get({ origin, credential: 'a' });
+  assert.equal(made.get({ origin, credential: 'a' }), first);
+  const others = [
+    made.get({ origin, credential: 'b' }),
+    made.get({ origin: 'http://127.0.0.1:2', credential: 'a' }),
+    made.get({ origin, credential: 'a', tls: { rejectUnauthorized: true } }),
+    made.get({ origin, credential: 'a', tls: { rejectUnauthorized: false } }),
+    made.get({ origin, credential: 'a', tls: { rejectUnauthorized: true, ca: 'x' } }),
+  ];
+  assert.equal(new Set([first, ...others]).size, 6);
+});
+
+test('after a reload pools in use stay as they are, the others are closed once their attempts are over', async () => {
+  let answer: () => void = () => {};
+  const provider = await provide((socket) => {
+    answer = () => socket.write(wholeAnswer({ a: 1 }));
+  });
+  const made = pools();
+  const kept = { origin: 'http://127.0.0.1:1', credential: 'kept' };
+  const keptPool = made.get(kept);
+  const dropped = made.get({ origin: provider.origin, credential: 'c' });
+  const heard = new HeardAttempt(made, provider.origin);
+  while (heard.attempt.sentAt === 0) await new Promise((resolve) => setImmediate(resolve));
+  made.reconfigure(limits, timeouts, [kept]);
+  assert.equal(made.get(kept), keptPool);
+  assert.notEqual(made.get({ origin: provider.origin, credential: 'c' }), dropped);
+  while (provider.sockets.size === 0) await new Promise((resolve) => setImmediate(resolve));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  answer();
+  await heard.over();
+  assert.equal(heard.text(), '{"a":1}', 'what was open finishes on the old one');
+});
+
+test('a reload that changes what a pool is made of makes new ones', () => {
+  const connection = { origin, credential: 'a' };
+  for (const [newLimits, newTimeouts] of [
+    [{ ...limits, maxUpstreamConnections: 7 }, timeouts],
+    [limits, { ...timeouts, connectMs: 7 }],
+  ] as const) {
+    const made = pools();
+    const before = made.get(connection);
+    made.reconfigure(newLimits, newTimeouts, [connection]);
+    assert.notEqual(made.get(connection), before);
+  }
+});
+
+test('a reload that changes nothing of it keeps the connections that are warm', async () => {
+  const provider = await provide((socket) => socket.write(wholeAnswer({})));
+  const made = pools();
+  await new HeardAttempt(made, provider.origin).over();
+  made.reconfigure({ ...limits, maxBodyBytes: 1 }, { ...timeouts, idleMs: 1 }, [
+    { origin: provider.origin, credential: 'c' },
+  ]);
+  await new HeardAttempt(made, provider.origin).over();
+  assert.equal(provider.accepted(), 1);
+});
+
+test('connections are told over all pools, and are gone when they are destroyed', async () => {
+  const provider = await provide((socket) => socket.write(wholeAnswer({})));
+  const made = pools();
+  assert.equal(made.connected, 0);
+  await new HeardAttempt(made, provider.origin).over();
+  assert.equal(made.connected, 1);
+  made.destroy();
+  assert.equal(made.connected, 0);
+  while (provider.sockets.size > 0) await new Promise((resolve) => setImmediate(resolve));
+});
+
+test('no more connections are opened than limits.max_upstream_connections; the rest waits its turn', async () => {
+  const answers: (() => void)[] = [];
+  const provider = await provide((socket) => {
+    answers.push(() => socket.write(wholeAnswer({})));
+  });
+  const made = new OriginPools({ ...limits, maxUpstreamConnections: 3 }, timeouts);
+  opened.push(made);
+  const attempts = Array.from({ length: 10 }, () => new HeardAttempt(made, provider.origin));
+  while (answers.length < 3) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(made.get({ origin: provider.origin, credential: 'c' }).active, 10);
+  for (let done = 0; done < 10; done += 1) {
+    while (answers.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    assert.ok(provider.sockets.size <= 3);
+    answers.shift()?.();
+  }
+  await Promise.all(attempts.map((attempt) => attempt.over()));
+  assert.equal(provider.accepted(), 3);
+  assert.equal(made.get({ origin: provider.origin, credential: 'c' }).active, 0);
+});
