@@ -126,8 +126,8 @@ export class EdgeExchange implements Exchange, Swept {
 
   /** What still waits is lost. */
   closeNow(): void {
-    this.sink.close();
     this.#onAnswered();
+    this.sink.close();
   }
 
   sweep(now: number): void {
@@ -198,8 +198,8 @@ export class EdgeExchange implements Exchange, Swept {
     if (this.#answered || this.aborted) return;
     this.aborted = reason;
     if (this.onAbort) this.onAbort(reason);
-    else {
-      // Nobody has taken the exchange yet: its body was still being read.
+    else if (this.#reading) {
+      // Nobody has taken the exchange yet.
       this.#reading = undefined;
       this.#context.refused(this, new GatewayError(reason === 'client' ? 'client_closed' : 'write_timeout'));
       this.finish();

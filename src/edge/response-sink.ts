@@ -152,8 +152,9 @@ export class UwsResponseSink implements ResponseSink {
       this.#block();
       return;
     }
-    this.close();
+    // Told first: closing is reported back as an abort, and this is none.
     this.#onEnd();
+    this.close();
   }
 
   #writeHead(): void {

@@ -15,7 +15,8 @@ function emptyLineEndsAt(bytes: Buffer, at: number, from: number): boolean {
     // CRLF is one line end; the one before it may be any.
     return before === CR && at - 2 >= from && (bytes[at - 2] === LF || bytes[at - 2] === CR);
   }
-  return byte === CR && (before === CR || before === LF);
+  // Behind LF a CR may be the first half of CRLF: its LF decides.
+  return byte === CR && before === CR;
 }
 
 /** Offset behind the last empty line in bytes[from, end), i.e. behind the last whole event; -1: there is none. */

@@ -1,3 +1,4 @@
+import { JsonBalance } from '../codec/json-balance.ts';
 import { JsonPeek, PeekKeys } from '../codec/json-peek.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Wire } from '../providers/provider.ts';
@@ -7,8 +8,6 @@ import type { RelayHost, RelayMode } from './relay-mode.ts';
 const keys = new PeekKeys(['usage']);
 /** Usage stands at the end of large answers: only this much of their end is kept to find it. */
 const TAIL_BYTES = 65_536;
-
-const OPEN_BRACE = 0x7b;
 
 export interface WholePassthroughOptions {
   readonly host: RelayHost;
@@ -35,16 +34,20 @@ export class WholePassthrough implements RelayMode {
   /** Pieces of `#kept` that are not wanted any more: dropped now and then, since each drop moves the rest. */
   #outdated = 0;
   #passing: boolean;
+  /** Only where HTTP does not say whether the answer is whole. */
+  #balance: JsonBalance | undefined;
   #lostBeginning = false;
 
   constructor(options: WholePassthroughOptions) {
     this.#o = options;
     this.#passing = !options.isJson;
+    if (options.isJson && options.endsWithConnection) this.#balance = new JsonBalance();
   }
 
   chunk(bytes: Buffer): void {
     this.#o.host.content();
     this.#o.meter.passed(bytes);
+    this.#balance?.push(bytes);
     if (this.#o.isJson) this.#keep(bytes);
     if (this.#passing) {
       this.#o.host.commit(this.#o.contentType);
@@ -60,7 +63,7 @@ export class WholePassthrough implements RelayMode {
     this.#dropOutdated();
     const all = this.#kept.length === 1 ? this.#kept[0]! : Buffer.concat(this.#kept, this.#keptBytes);
     if (this.#o.isJson) this.#readUsage(all);
-    if (this.#o.endsWithConnection && this.#o.isJson && !this.#isWhole(all)) {
+    if (this.#balance?.whole === false) {
       this.#o.host.fail(new GatewayError('upstream_cut', { detail: 'The answer ended in the middle.' }));
       return;
     }
@@ -84,14 +87,6 @@ export class WholePassthrough implements RelayMode {
   #dropOutdated(): void {
     this.#kept.splice(0, this.#outdated);
     this.#outdated = 0;
-  }
-
-  /** Of an answer whose beginning is gone only the last byte can be judged. */
-  #isWhole(all: Buffer): boolean {
-    if (this.#lostBeginning || all[0] !== OPEN_BRACE)
-      return /[}\]]\s*$/.test(all.toString('latin1', Math.max(0, all.length - 64)));
-    const peek = new JsonPeek(keys);
-    return peek.advance(all, all.length) && peek.finish();
   }
 
   #readUsage(bytes: Buffer): void {

@@ -60,7 +60,7 @@ test('values of the keys are found exactly, white space around them aside', () =
 test('keys inside nested objects, and keys named as values, do not count', () => {
   assert.deepEqual(accepts('{"a":{"model":"no"},"b":[{"model":"no"}],"c":"model","model":"yes"}'), { model: '"yes"' });
   assert.deepEqual(accepts('{"a":{"model":"no"}}'), {});
-  assert.deepEqual(accepts('{"models":1,"mode":2,"Model":3,"":4}'), {});
+  assert.deepEqual(accepts('{"models":1,"mode":2,"xodel":3,"":4}'), {});
 });
 
 test('a key that is read and repeated is refused, one that nobody reads may be repeated', () => {
@@ -77,6 +77,14 @@ test('a key that is read and written with escapes is refused, however it is writ
   assert.deepEqual(accepts('{"\\u0078":1,"\\"model\\"":2,"mod\\\\el":3,"\\ud83d\\ude00":4,"model":"x"}'), {
     model: '"x"',
   });
+});
+
+test('a key that is read and written in other letter case is refused: some readers do not tell them apart', () => {
+  for (const written of ['Model', 'MODEL', 'modeL', 'N']) {
+    assert.equal(refuses(`{"x":1,"${written}":"a"}`, 'case')?.at, 8);
+    refuses(`{"model":"a","n":1,"${written}":"b"}`, 'case');
+  }
+  accepts('{"m":1,"X":2,"x":3,"a":{"Model":1}}');
 });
 
 test('a key whose escapes are not valid is none of ours', () => {
