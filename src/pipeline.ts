@@ -57,6 +57,12 @@ export function runInference(exchange: Exchange, dialect: Dialect, options: Pipe
     refuse(forbidden, route.model);
     return;
   }
+  if (!route.targets.some((target) => target.modelTypes?.includes(dialect.modelType) ?? true)) {
+    const types = route.targets.flatMap((target) => target.modelTypes ?? []).join(', ');
+    const detail = `\`${route.model}\` is for: ${types}.`;
+    refuse(new GatewayError('unsupported_operation', { param: 'model', detail }), route.model);
+    return;
+  }
 
   new Relay({
     exchange,

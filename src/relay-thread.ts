@@ -105,8 +105,7 @@ function reconfigure(configuration: Configuration): void {
   keyRing.setConfigured(configuration.keys);
   edge.reconfigure(configuration.server);
   log.level = configuration.server.log.level;
-  const inUse = [...snapshot.routes.targets()].map((target) => target.connection);
-  pools.reconfigure(configuration.server.limits, configuration.server.timeouts, inUse);
+  pools.reconfigure(configuration.server.limits, configuration.server.timeouts, snapshot.routes.connections());
 }
 
 async function drain(): Promise<void> {

@@ -33,7 +33,15 @@ function wholePassed(name: string, chunks: readonly Buffer[]): BenchTask {
     run: () => {
       const host = new CollectingHost();
       const meter = new UsageMeter();
-      const relay = new WholePassthrough(host, meter, openAiChatWire, 'application/json', 65_536);
+      const relay = new WholePassthrough({
+        host,
+        meter,
+        wire: openAiChatWire,
+        contentType: 'application/json',
+        isJson: true,
+        endsWithConnection: false,
+        holdBytes: 65_536,
+      });
       for (const chunk of chunks) relay.chunk(chunk);
       relay.ended();
       return { host, meter };

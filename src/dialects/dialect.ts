@@ -6,6 +6,8 @@ import type { InferenceRequest } from '../inference/request.ts';
 /** What one client-facing API form knows. Pure: bytes in, values or bytes out. */
 export interface Dialect {
   readonly name: 'openai-chat';
+  /** What a model must be able to do to be asked this. */
+  readonly modelType: 'chat';
   /** Route paths it serves (POST), without base path. */
   readonly paths: readonly string[];
   /** A new scan for one request body: what a provider of the same wire needs to know, found without parsing. */

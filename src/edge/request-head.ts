@@ -35,21 +35,19 @@ export class RequestHead implements HeadersOfInterest {
   /** Told apart by length first: names come as fresh strings, and comparing each with fifteen others is felt. */
   #take = (name: string, value: string): void => {
     switch (name.length) {
-      case 4:
-        return;
-      case 10:
-        if (name === 'tracestate') this.tracestate = value;
-        return;
       case 6:
         if (name === 'accept') this.accept = value;
         else if (name === 'origin') this.origin = value;
         return;
       case 7:
         if (name === 'api-key') this.apiKey = value;
-        return;
+        break;
       case 9:
         if (name === 'x-api-key') this.xApiKey = value;
-        return;
+        break;
+      case 10:
+        if (name === 'tracestate') this.tracestate = value;
+        break;
       case 11:
         if (name === 'traceparent') this.traceparent = value;
         else if (name === 'openai-beta') this.#takeBeta(name, value);

@@ -25,6 +25,8 @@ export interface ProviderAccount {
   readonly type: string;
   /** The provider's id in the price library, where it has one: its models are this account's catalogue. */
   readonly catalogueId: string | undefined;
+  /** Every connection its targets use. */
+  readonly connections: readonly Connection[];
   /** Models the manifest lists; empty: any model id of this account is passed on. */
   readonly listed: readonly Target[];
   /** By integration name; for an account that lists none, by any id. Undefined: this account has no such model. */

@@ -1,7 +1,7 @@
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
 import { nearNames } from '../core/near-names.ts';
-import type { ProviderAccount, Target } from '../providers/provider.ts';
+import type { Connection, ProviderAccount, Target } from '../providers/provider.ts';
 import { checkModelId } from './model-id.ts';
 
 /** Models an account without a list can serve: what the price library knows of its provider. */
@@ -76,8 +76,9 @@ export class ModelRoutes {
     return this.#listed;
   }
 
-  *targets(): Iterable<Target> {
-    for (const account of this.#accounts.values()) yield* account.listed;
+  /** Of all accounts, also of those that list no models. */
+  *connections(): Iterable<Connection> {
+    for (const account of this.#accounts.values()) yield* account.connections;
   }
 
   #catalogueOf(account: ProviderAccount): readonly string[] {

@@ -38,6 +38,8 @@ export class UpstreamAttempt implements AttemptControl, Dispatcher.DispatchHandl
 
   send(request: OutboundRequest): void {
     this.#pool.active += 1;
+    // Pieces have no length of their own, and undici would send them chunked: some front ends refuse that (411).
+    if (Array.isArray(request.body)) request.headers.push('content-length', String(lengthOf(request.body)));
     this.#pool.pool.dispatch(
       {
         origin: request.origin,
@@ -111,6 +113,12 @@ export class UpstreamAttempt implements AttemptControl, Dispatcher.DispatchHandl
     this.#done = true;
     this.#pool.active -= 1;
   }
+}
+
+function lengthOf(pieces: readonly Buffer[]): number {
+  let length = 0;
+  for (const piece of pieces) length += piece.length;
+  return length;
 }
 
 const ABORTED = new Error('aborted by the gateway');

@@ -9,6 +9,7 @@ import { toInference } from './to-inference.ts';
 /** OpenAI's chat completions: https://platform.openai.com/docs/api-reference/chat */
 export const openAiChat: Dialect = {
   name: 'openai-chat',
+  modelType: 'chat',
   paths: ['/chat/completions'],
   scan: () => new ChatScan(),
   splice,

@@ -32,6 +32,7 @@ export function openAccount(setup: AccountSetup): ProviderAccount {
   if (listed.length > 0) return listedAccount(setup, listed);
   return {
     ...identity(setup),
+    connections: [setup.reach.connection],
     listed,
     target: (model) => targetOf(setup, setup.reach, { name: model, modelId: model, modelTypes: [] }),
   };
@@ -44,7 +45,8 @@ export function listedAccount(
 ): ProviderAccount {
   const prefix = setup.manifest.name.length + 1;
   const byName = new Map(listed.map((target) => [target.id.slice(prefix), target]));
-  return { ...identity(setup), listed, target: (model) => byName.get(model) };
+  const connections = listed.map((target) => target.connection);
+  return { ...identity(setup), connections, listed, target: (model) => byName.get(model) };
 }
 
 export function targetOf(setup: Omit<AccountSetup, 'reach' | 'listed'>, reach: Reach, model: ListedModel): Target {

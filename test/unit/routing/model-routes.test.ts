@@ -169,6 +169,6 @@ test('near names among thousands of models are found in bounded time', () => {
 test('connections in use are known for every account, also for one that lists no models', () => {
   const routes = new ModelRoutes([openAi, local], catalogue);
   routes.resolve('oai/gpt-4o');
-  const accounts = new Set([...routes.targets()].map((each) => each.account));
+  const accounts = new Set([...routes.connections()].map((each) => each.origin));
   assert.deepEqual([...accounts].sort(), ['local', 'oai']);
 });
