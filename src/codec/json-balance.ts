@@ -25,8 +25,8 @@ export class JsonBalance {
     }
   }
 
-  /** False only where something opened and did not close; what holds no bracket at all cannot be judged. */
+  /** Nothing at all is not whole either. */
   get whole(): boolean {
-    return !this.#opened || (this.#depth <= 0 && !this.#inString);
+    return this.#opened && this.#depth <= 0 && !this.#inString;
   }
 }

@@ -43,6 +43,7 @@ before(async () => {
     },
     manifests: [
       openAccount('p', `${provider.origin}/v1`),
+      { type: 'provider-account/anthropic', name: 'a', base_url: provider.origin },
       openAccount('dead', `http://127.0.0.1:${await deadPort()}/v1`),
     ],
   });
@@ -88,6 +89,8 @@ const waysOut: Record<string, () => Promise<unknown>> = {
   'the upstream is silent': () => plain('p/silent', true),
   'the upstream sends garbage': () => plain('p/garbage', false),
   'the upstream answers 400': () => plain('p/bad', false),
+  'a translated stream is cut': () => plain('a/cuts', true),
+  'a translated request cannot be expressed': () => status(ask(gateway, { model: 'a/m', messages, n: 2 })),
   'a bad request': () => status(ask(gateway, '{')),
   'an unknown model': () => plain('nobody/m', false),
   'a body that is too large': () => status(ask(gateway, Buffer.alloc(LIMIT_BYTES + 1, ' '))),

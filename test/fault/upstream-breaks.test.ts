@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { brokenOff } from '../support/broken-off.ts';
 import { ask, ChatStream, errorOf, messages } from '../support/chat-client.ts';
 import { eventually, type RunningGateway, recordOf, startGateway } from '../support/gateway.ts';
@@ -48,6 +49,15 @@ const scripts: Record<string, { bytes: string; afterwards: 'fin' | 'reset' | 'ke
   },
   'not-a-stream': { bytes: wholeAnswer(completion('hello')), afterwards: 'keep' },
 };
+
+const zipped = (status: string, type: string, text: string) => {
+  const bytes = gzipSync(text).toString('latin1');
+  const head = `HTTP/1.1 ${status}\r\ncontent-type: ${type}\r\ncontent-encoding: gzip\r\n`;
+  return { bytes: `${head}content-length: ${bytes.length}\r\n\r\n${bytes}`, afterwards: 'keep' as const };
+};
+scripts['zipped'] = zipped('200 OK', 'application/json', json);
+scripts['zipped-stream'] = zipped('200 OK', 'text/event-stream', hello + DONE_EVENT);
+scripts['zipped-error'] = zipped('400 Bad Request', 'application/json', '{"error":{"message":"no"}}');
 
 let provider: RawProvider;
 let gateway: RunningGateway;
@@ -142,6 +152,20 @@ describe('unusual answers', { concurrency: true }, () => {
     const response = await ask(gateway, { model: 'p/not-a-stream', messages, stream: true });
     assert.equal(response.headers.get('content-type'), 'application/json');
     assert.equal(await response.text(), json);
+  });
+
+  for (const model of ['zipped', 'zipped-stream']) {
+    test(`a compressed answer, which we asked not to get, is never passed on as if it were plain: ${model}`, async () => {
+      const response = await ask(gateway, { model: `p/${model}`, messages, stream: model === 'zipped-stream' });
+      assert.equal(response.status, 502);
+      assert.equal((await errorOf(response)).code, 'upstream_protocol');
+    });
+  }
+
+  test('of a compressed error answer the status counts, and no rubbish is quoted', async () => {
+    const response = await ask(gateway, { model: 'p/zipped-error', messages });
+    assert.equal(response.status, 400);
+    assert.match((await errorOf(response)).message, /^[\x20-\x7e]+$/);
   });
 
   test('informational answers before the real one are for the connection only', async () => {

@@ -124,3 +124,32 @@ test('what is not HTTP, and HTTP/1.0, is closed without reaching the provider', 
   }
   assert.equal(provider.requests.length, before);
 });
+
+test('an answer to HEAD has no body', { timeout: 5_000 }, async () => {
+  const client = await RawClient.open(gateway);
+  // Whoever keeps the connection would read that body as the next answer.
+  client.send('HEAD /v1/models HTTP/1.1\r\nhost: x\r\n\r\n');
+  await client.until((text) => text.includes('\r\n\r\n'));
+  client.send('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+  const text = await client.until((received) => received.includes('"service"'));
+  client.leave();
+  assert.match(text, /^HTTP\/1\.1 405 /);
+  const second = text.slice(text.indexOf('\r\n\r\n') + 4);
+  // Closing after the first is as good.
+  assert.match(second, /^$|^HTTP\/1\.1 200 /);
+});
+
+test('a query behind the path is nothing to us', { timeout: 5_000 }, async () => {
+  const response = await ask(gateway, { model: 'p/m', messages }, { path: '/v1/chat/completions?api-version=1' });
+  assert.equal(response.status, 200);
+  await response.text();
+});
+
+test('a client that waits for 100-continue is told to go on', { timeout: 5_000 }, async () => {
+  const client = await RawClient.open(gateway);
+  client.send(chatHead([length, 'expect: 100-continue']));
+  await client.until((text) => text.startsWith('HTTP/1.1 100 Continue\r\n\r\n'));
+  client.send(body);
+  assert.match(await client.until((text) => text.includes('answer of m')), /HTTP\/1\.1 200 OK/);
+  client.leave();
+});

@@ -3,7 +3,11 @@ import { after, before, describe, test } from 'node:test';
 import { ask, errorOf, messages } from '../support/chat-client.ts';
 import { KEY, type RunningGateway, selfHosted, startGateway } from '../support/gateway.ts';
 import { completion, type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
+import { chatHead, RawClient } from '../support/raw-client.ts';
 import { openAccount } from '../support/scripted-provider.ts';
+
+/** Printable, but nothing that a header usually holds. */
+const ODD_KEY = 'clé "q" \\ ü€ {1}; a=b, c';
 
 let provider: FakeProvider;
 let gateway: RunningGateway;
@@ -11,7 +15,13 @@ let gateway: RunningGateway;
 before(async () => {
   provider = await startProvider((_request, response) => sendJson(response, 200, completion('hello')));
   const url = `${provider.origin}/v1`;
-  gateway = await startGateway({ manifests: [openAccount('p', url), selfHosted('listed', url, ['m', 'other'])] });
+  gateway = await startGateway({
+    keys: [
+      { name: 'test', key: KEY, subject: 'virtualaccount:test' },
+      { name: 'odd', key: ODD_KEY, subject: 'virtualaccount:odd' },
+    ],
+    manifests: [openAccount('p', url), selfHosted('listed', url, ['m', 'other'])],
+  });
 });
 after(async () => {
   await gateway?.[Symbol.asyncDispose]();
@@ -73,6 +83,14 @@ describe('paths and methods', () => {
       const response = await ask(gateway, { model: 'p/m', messages }, { headers });
       assert.equal(response.status, 200, JSON.stringify(headers));
     }
+  });
+
+  test('a key may hold any printable characters, sent as UTF-8', async () => {
+    const client = await RawClient.open(gateway);
+    const text = JSON.stringify({ model: 'p/m', messages });
+    client.send(Buffer.from(chatHead([`content-length: ${text.length}`], ODD_KEY) + text, 'utf8'));
+    assert.equal((await client.answer()).status, 200);
+    client.leave();
   });
 });
 

@@ -108,3 +108,23 @@ test('what needs a restart is warned of and keeps its value', async () => {
   assert.match(gateway.output(), /listen/);
   assert.match(gateway.output(), /threads/);
 });
+
+test('reloads under load fail no request', async () => {
+  let over = false;
+  let answered = 0;
+  const clients = Array.from({ length: 10 }, async () => {
+    while (!over) {
+      const response = await ask(gateway, { model: 'p/m', messages });
+      assert.equal(response.status, 200, await response.text());
+      answered += 1;
+    }
+  });
+  for (let turn = 0; turn < 5; turn += 1) {
+    const before = loads();
+    await gateway.configure([account(turn % 2 === 0 ? first : second)]);
+    await eventually('it was loaded', () => loads() > before);
+  }
+  over = true;
+  await Promise.all(clients);
+  assert.ok(answered > 50);
+});

@@ -318,13 +318,27 @@ function scanInSlices(body: Buffer, slice: number): void {
   assert.ok(peek.finish());
 }
 
+/** Below `most` in one of three tries: a neighbour on the machine only makes it worse, a quadratic scan is 16 at best. */
+function assertRatio(large: () => void, small: () => void, most: number): void {
+  const ratios: number[] = [];
+  small();
+  while (ratios.length < 3) {
+    const ratio = leastMs(large) / leastMs(small);
+    if (ratio < most) return;
+    ratios.push(ratio);
+  }
+  assert.fail(`four times the bytes took ${ratios.map((each) => each.toFixed(1)).join(', ')} times as long`);
+}
+
 test('a body of 20 MB that arrives in slices costs what its bytes cost: four times the bytes, four times the time', () => {
   const bodyOf = (bytes: number) => Buffer.from(`{"model":"a","image":"${'A'.repeat(bytes)}"}`);
   const small = bodyOf(5_000_000);
   const large = bodyOf(20_000_000);
-  scanInSlices(small, 16_384);
-  const ratio = leastMs(() => scanInSlices(large, 16_384)) / leastMs(() => scanInSlices(small, 16_384));
-  assert.ok(ratio < 8, `four times the bytes took ${ratio.toFixed(1)} times as long`);
+  assertRatio(
+    () => scanInSlices(large, 16_384),
+    () => scanInSlices(small, 16_384),
+    10,
+  );
 });
 
 test('nothing is searched beyond what has arrived: the buffer there holds what somebody else left', () => {
@@ -339,9 +353,10 @@ test('runs of backslashes and of quotes stay linear', () => {
     const bodyOf = (count: number) => Buffer.from(`{"a":["${unit.repeat(count)}"]}`);
     const small = bodyOf(50_000);
     const large = bodyOf(200_000);
-    const time = (body: Buffer) => leastMs(() => scanInSlices(body, 1000));
-    time(small);
-    const ratio = time(large) / time(small);
-    assert.ok(ratio < 12, `${unit}: four times the bytes took ${ratio.toFixed(1)} times as long`);
+    assertRatio(
+      () => scanInSlices(large, 1000),
+      () => scanInSlices(small, 1000),
+      10,
+    );
   }
 });

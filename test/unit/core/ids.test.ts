@@ -9,7 +9,8 @@ test('exchange ids are unique and plain enough for headers, logs and file names'
 });
 
 test('a client’s request id is kept if it is short and plain', () => {
-  for (const id of ['r', 'req_123', '4bf92f35-77b3', 'a.b:c/d+e=f@g', 'x'.repeat(128)]) assert.ok(isSaneRequestId(id), id);
+  for (const id of ['r', 'req_123', '4bf92f35-77b3', 'a.b:c/d+e=f@g', 'x'.repeat(128)])
+    assert.ok(isSaneRequestId(id), id);
   for (const id of ['', 'a b', 'x'.repeat(129), 'é', 'a\nb', '"', '<script>', 'a,b', '${x}']) {
     assert.equal(isSaneRequestId(id), false, JSON.stringify(id));
   }

@@ -35,7 +35,10 @@ test('a declared length is allocated once, an undeclared one in doubling steps t
   const undeclared = collect(undefined);
   for (let i = 0; i < 100; i += 1) give(undeclared.body, 'x');
   assert.ok(undeclared.held.length <= 8, 'doubled, not grown byte by byte');
-  assert.equal(undeclared.body.heldBytes, undeclared.held.reduce((a, b) => a + b, 0));
+  assert.equal(
+    undeclared.body.heldBytes,
+    undeclared.held.reduce((a, b) => a + b, 0),
+  );
   assert.equal(undeclared.body.heldBytes, undeclared.body.buffer.length);
   assert.equal(undeclared.body.whole().length, 100);
 });

@@ -1,6 +1,6 @@
+import type { HttpRequest } from 'uWebSockets.js';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { HttpRequest } from 'uWebSockets.js';
 import { RequestHead } from '../../../src/edge/request-head.ts';
 
 /** As the addon gives a head: names in lower case, repeated ones one after the other. */

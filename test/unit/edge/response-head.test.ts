@@ -14,7 +14,14 @@ test('all headers are one string behind the first one’s name', () => {
 });
 
 test('no value can end its header and begin another, whichever header it stands in', () => {
-  for (const evil of ['x\r\nset-cookie: a=1', 'x\nset-cookie: a=1', 'x\rset-cookie: a=1', 'x\r\n\r\n<html>', '\r\n', 'x\0y']) {
+  for (const evil of [
+    'x\r\nset-cookie: a=1',
+    'x\nset-cookie: a=1',
+    'x\rset-cookie: a=1',
+    'x\r\n\r\n<html>',
+    '\r\n',
+    'x\0y',
+  ]) {
     const joined = joinHead(['a', evil, 'b', evil]);
     assert.equal(joined.split('\r\n').length, 2, JSON.stringify(evil));
     assert.equal(/[\0\n]/.test(joined.replace('\r\n', '')), false);

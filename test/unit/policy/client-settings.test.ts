@@ -43,7 +43,8 @@ test('waits are whole milliseconds, 1 up to a day', () => {
   assert.equal(settings.attemptMs, 1);
   assert.equal(settings.firstTokenMs, 86_400_000);
   for (const name of ['x-tfy-request-timeout', 'x-tfy-ttft-timeout-ms']) {
-    for (const value of ['', '0', '-1', '1.5', '1e3', ' 5', '5s', '86400001', '9'.repeat(30), 'NaN']) refused(name, value);
+    for (const value of ['', '0', '-1', '1.5', '1e3', ' 5', '5s', '86400001', '9'.repeat(30), 'NaN'])
+      refused(name, value);
   }
 });
 

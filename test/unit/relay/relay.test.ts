@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { GatewayError } from '../../../src/core/errors.ts';
 import { SWEEP_MS } from '../../../src/core/sweeper.ts';
+import { openAiChatWire } from '../../../src/providers/openai-compatible/wire.ts';
 import { chunkEvent, completion, DONE_EVENT, USAGE_EVENT } from '../../support/provider.ts';
 import { closeRelays, limits, Relayed, timeouts } from './local-provider.ts';
 
@@ -227,6 +229,24 @@ test('the kind of an answer is told by its media type, whatever its case and par
   assert.equal(errorIn(relayed.sink.text()).code, 'upstream_cut');
 });
 
+test('an answer that is compressed although nothing but identity was asked for is not passed off as plain', () => {
+  for (const contentType of ['application/json', 'text/event-stream']) {
+    const relayed = new Relayed();
+    relayed.attempt
+      .head(200, { 'content-type': contentType, 'content-encoding': 'gzip' })
+      .send(gzipSync('{"choices":[]}'))
+      .end();
+    assert.equal(relayed.sink.status, 502, contentType);
+    assert.equal(relayed.result?.error?.code, 'upstream_protocol');
+  }
+  const relayed = new Relayed({ body: { stream: false } });
+  relayed.attempt
+    .head(200, { 'content-type': 'application/json', 'content-encoding': 'identity' })
+    .send('{}')
+    .end();
+  assert.equal(relayed.sink.status, 200);
+});
+
 test('a stream that waits for its first token gets comments, and then its answer', () => {
   const relayed = new Relayed({ settings: { keepaliveCommentMs: 1000 } });
   const { bodyReadAt } = relayed.exchange;
@@ -367,6 +387,22 @@ test('the head says how long the provider took', () => {
   relayed.attempt.head(200, { 'content-type': 'application/json' }).send('{}').end();
   const upstreamMs = Number(relayed.sink.headers['upstream-ms']);
   assert.ok(upstreamMs > 0 && upstreamMs < 5_000);
+});
+
+test('a target whose words nobody can translate says so, and nothing is sent', () => {
+  const wire = { ...openAiChatWire, name: 'anthropic-messages' as const };
+  const relayed = new Relayed({ target: { wire } });
+  assert.equal(relayed.attempts.length, 0);
+  assert.equal(relayed.sink.status, 400);
+  assert.equal(relayed.result?.error?.code, 'unsupported_operation');
+});
+
+test('a provider that failed is 502 with its words', () => {
+  const relayed = new Relayed();
+  relayed.attempt.head(500).send('{"error":{"message":"Segmentation fault"}}').end();
+  assert.equal(relayed.sink.status, 502);
+  assert.equal(relayed.result?.error?.code, 'upstream_failed');
+  assert.match(relayed.sink.text(), /Segmentation fault/);
 });
 
 test('a queue that is full refuses at once, with what to raise', () => {

@@ -74,7 +74,11 @@ test('folders of the same depth do not know each other', () => {
 });
 
 test('nothing below them imports the composition root, and a folder nobody has placed counts as the top', () => {
-  caught({ 'src/relay/a.ts': "import '../gateway.ts';", 'src/gateway.ts': '' }, 'src/relay/a.ts', /may not import gateway/);
+  caught(
+    { 'src/relay/a.ts': "import '../gateway.ts';", 'src/gateway.ts': '' },
+    'src/relay/a.ts',
+    /may not import gateway/,
+  );
   caught({ 'src/core/a.ts': "import '../novel/b.ts';", 'src/novel/b.ts': '' }, 'src/core/a.ts', /may not import novel/);
 });
 
@@ -179,7 +183,8 @@ test('src imports nothing outside src', () => {
 test('a circle is caught, of two files or of many, through types too', () => {
   for (const length of [2, 3, 7]) {
     const files: Record<string, string> = {};
-    for (let i = 0; i < length; i += 1) files[`src/core/f${i}.ts`] = `import type { X } from './f${(i + 1) % length}.ts';`;
+    for (let i = 0; i < length; i += 1)
+      files[`src/core/f${i}.ts`] = `import type { X } from './f${(i + 1) % length}.ts';`;
     const faults = faultsOf(files);
     assert.equal(faults.length, 1);
     assert.match(faults[0]!.reason, /^circle: /);

@@ -11,7 +11,10 @@ interface Result {
   highest: number;
 }
 
-async function race(counters: SharedCounters, data: { tries: number; most: number; gives: boolean }): Promise<Result[]> {
+async function race(
+  counters: SharedCounters,
+  data: { tries: number; most: number; gives: boolean },
+): Promise<Result[]> {
   const gate = new SharedArrayBuffer(4);
   const workers = [0, 1].map(
     (thread) => new Worker(entry, { workerData: { ...data, buffer: counters.buffer, gate, thread, threads: 2 } }),

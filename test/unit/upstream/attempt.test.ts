@@ -1,8 +1,16 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { afterEach, test } from 'node:test';
-import { deadPort, EVENTS_HEAD, httpChunk, type RawProvider, type RawRequestHandler, startRawProvider, wholeAnswer } from '../../support/raw-provider.ts';
 import { OriginPools } from '../../../src/upstream/origin-pools.ts';
+import {
+  deadPort,
+  EVENTS_HEAD,
+  httpChunk,
+  type RawProvider,
+  type RawRequestHandler,
+  startRawProvider,
+  wholeAnswer,
+} from '../../support/raw-provider.ts';
 import { limits, timeouts } from '../relay/local-provider.ts';
 import { HeardAttempt } from './attempts.ts';
 
@@ -195,7 +203,12 @@ test('no such host: connect_failed', async () => {
 });
 
 test('what is not HTTP is upstream_protocol, and not taken for a dead connection', async () => {
-  for (const garbage of ['SSH-2.0-OpenSSH_9.6\r\n', 'HTTP/1.1 abc\r\n\r\n', '\0\0\0\0\0\0\0\0', '<html></html>\r\n\r\n']) {
+  for (const garbage of [
+    'SSH-2.0-OpenSSH_9.6\r\n',
+    'HTTP/1.1 abc\r\n\r\n',
+    '\0\0\0\0\0\0\0\0',
+    '<html></html>\r\n\r\n',
+  ]) {
     const provider = await provide((socket) => {
       socket.write(garbage);
     });

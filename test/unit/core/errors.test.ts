@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { test } from 'node:test';
+import { errorTable } from '../../../scripts/print-errors.ts';
+import { ERRORS, type ErrorCode, type ErrorRule, GatewayError } from '../../../src/core/errors.ts';
+
+const root = resolve(import.meta.dirname, '../../..');
+const rules = Object.entries(ERRORS) as [ErrorCode, ErrorRule][];
+
+function textOf(folder: string, except: string): string {
+  return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((file) => !file.endsWith(except))
+    .map((file) => readFileSync(file, 'utf8'))
+    .join('\n');
+}
+
+test('codes are words in snake case, and each message is one code’s own', () => {
+  for (const [code] of rules) assert.match(code, /^[a-z]+(_[a-z]+)*$/);
+  assert.equal(new Set(rules.map(([, { message }]) => message)).size, rules.length);
+});
+
+test('statuses are those of an error, and say whose fault it is', () => {
+  for (const [code, { status, blame }] of rules) {
+    assert.ok(Number.isInteger(status) && status >= 400 && status <= 599, code);
+    if (blame === 'policy') assert.ok(status < 500, code);
+    if (blame === 'gateway') assert.ok(status >= 500, code);
+    if (blame === 'upstream') assert.ok(status >= 500 || status === 429, code);
+    if (blame === 'client') assert.ok(status < 500, code);
+  }
+});
+
+test('what the client did wrong is not sent to another target; the first token it did not wait for may be', () => {
+  for (const [code, { blame, retry }] of rules) {
+    if ((blame === 'client' || blame === 'policy') && code !== 'first_token_timeout') {
+      assert.equal(retry, 'never', code);
+    }
+  }
+});
+
+test('every error says what it is and what can be done, in sentences', () => {
+  for (const [code, { message, remedy }] of rules) {
+    assert.match(message, /^[A-Z].*\.$/, code);
+    assert.match(remedy, /^[A-Z].*\.$/, code);
+    assert.doesNotMatch(message + remedy, /\|/, 'it stands in a table');
+  }
+});
+
+test('only what is nobody’s doing but ours, or our account’s, is loud', () => {
+  for (const [code, { level, blame }] of rules) {
+    if (level === 'error') assert.equal(blame, 'gateway', code);
+    if (blame === 'client' || blame === 'policy') assert.ok(level === 'info' || level === 'debug', code);
+  }
+});
+
+test('every setting that a remedy names exists', () => {
+  const written = textOf('src/config', 'nothing');
+  for (const [code, { remedy }] of rules) {
+    for (const [, section, key] of remedy.matchAll(/\b(limits|timeouts)\.([a-z_]+)/g)) {
+      assert.ok(written.includes(`${key}:`), `${code}: ${section}.${key}`);
+    }
+  }
+});
+
+test('every code is raised somewhere in src and named in a test', () => {
+  const source = textOf('src', 'core/errors.ts');
+  const tests = textOf('test', 'core/errors.test.ts');
+  const isIn = (text: string, code: string) => new RegExp(`['"]${code}['"]`).test(text);
+  assert.deepEqual(
+    rules.filter(([code]) => !isIn(source, code)).map(([code]) => code),
+    [],
+    'raised nowhere',
+  );
+  assert.deepEqual(
+    rules.filter(([code]) => !isIn(tests, code)).map(([code]) => code),
+    [],
+    'named in no test',
+  );
+});
+
+test('the table of the README is the one that scripts/print-errors.ts prints', (t) => {
+  const readme = join(root, 'README.md');
+  const table = errorTable();
+  const [head = ''] = table.split('\n');
+  if (!existsSync(readme) || !readFileSync(readme, 'utf8').includes(head)) {
+    t.skip('README.md has no table of errors');
+    return;
+  }
+  assert.ok(readFileSync(readme, 'utf8').includes(table), 'run scripts/print-errors.ts and put its output there');
+});
+
+test('the printed table has a row for every code', () => {
+  const rows = errorTable().split('\n').slice(2);
+  assert.equal(rows.length, rules.length);
+  for (const [index, [code, { status }]] of rules.entries()) {
+    assert.ok(rows[index]?.startsWith(`| \`${code}\` | ${status} | `));
+    assert.equal(rows[index]?.split(' | ').length, 5);
+  }
+});
+
+test('an error’s message is what happened, what exactly, and which setting caused it', () => {
+  assert.equal(new GatewayError('idle_timeout').message, 'The provider went silent.');
+  assert.equal(
+    new GatewayError('idle_timeout', { detail: 'For long.', setting: 'timeouts.idle_ms: 5' }).message,
+    'The provider went silent. For long. (timeouts.idle_ms: 5)',
+  );
+});
+
+test('a provider’s verdict stands in its own words, with its own status', () => {
+  const error = new GatewayError('upstream_rejected', { detail: 'No such tool.', status: 422 });
+  assert.equal(error.message, 'No such tool.');
+  assert.equal(error.status, 422);
+  assert.equal(error.rule, ERRORS.upstream_rejected);
+});
+
+test('an error is a value: it carries no stack, and its cause does not show in its message', () => {
+  const error = new GatewayError('connect_failed', { cause: new Error('sk-secret') });
+  assert.equal(error instanceof Error, false);
+  assert.equal('stack' in error, false);
+  assert.doesNotMatch(error.message, /secret/);
+});
