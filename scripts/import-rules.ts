@@ -73,6 +73,9 @@ export interface ImportFault {
 
 const IMPORT = /^\s*(?:import|export)\s+(?:type\s+)?(?:[^'";]*?\sfrom\s+)?['"]([^'"]+)['"]/gm;
 
+/** `await import('…')` and `import('…').Type`, outside comments. */
+const DYNAMIC_IMPORT = /^(?!\s*(?:\/\/|\*)).*?\bimport\(\s*['"]([^'"]+)['"]\s*\)/gm;
+
 export function checkImports(root: string): ImportFault[] {
   const faults: ImportFault[] = [];
   const graph = new Map<string, string[]>();
@@ -80,7 +83,9 @@ export function checkImports(root: string): ImportFault[] {
     for (const file of sourceFiles(join(root, folder))) {
       const name = relative(root, file).split(sep).join('/');
       const local: string[] = [];
-      for (const [, target] of readFileSync(file, 'utf8').matchAll(IMPORT)) {
+      const text = readFileSync(file, 'utf8');
+      const targets = [...text.matchAll(IMPORT), ...text.matchAll(DYNAMIC_IMPORT)].map((match) => match[1]);
+      for (const target of targets) {
         if (target === undefined) continue;
         if (target.startsWith('.')) {
           const to = normalize(join(dirname(name), target))

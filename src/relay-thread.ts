@@ -38,7 +38,7 @@ const send = (message: FromRelayThread, transfer: readonly ArrayBuffer[] = []): 
 
 const log = createLog(
   data.configuration.server.log.level,
-  { write: (line) => send({ type: 'log', line }) },
+  { write: (lines) => send({ type: 'log', line: String(lines) }) },
   data.thread,
 );
 const dialect = DIALECTS[0]!;

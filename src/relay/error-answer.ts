@@ -2,7 +2,7 @@ import type { Target } from '../providers/provider.ts';
 import type { RelayHost, RelayMode } from './relay-mode.ts';
 
 /** A longer error body says nothing more that anybody reads. */
-const MAX_BODY_BYTES = 65_536;
+export const MAX_ERROR_BYTES = 65_536;
 
 /** An answer that is not 2xx: collected, bounded, and given to the wire to be understood. */
 export class ErrorAnswer implements RelayMode {
@@ -10,18 +10,20 @@ export class ErrorAnswer implements RelayMode {
   readonly #host: RelayHost;
   readonly #target: Target;
   readonly #status: number;
+  readonly #mostBytes: number;
   #kept: Buffer[] = [];
   #keptBytes = 0;
 
-  constructor(host: RelayHost, target: Target, status: number) {
+  constructor(host: RelayHost, target: Target, status: number, mostBytes: number) {
     this.#host = host;
     this.#target = target;
     this.#status = status;
+    this.#mostBytes = mostBytes;
   }
 
   chunk(bytes: Buffer): void {
-    if (this.#keptBytes >= MAX_BODY_BYTES) return;
-    const piece = bytes.subarray(0, MAX_BODY_BYTES - this.#keptBytes);
+    if (this.#keptBytes >= this.#mostBytes) return;
+    const piece = bytes.subarray(0, this.#mostBytes - this.#keptBytes);
     this.#kept.push(piece);
     this.#keptBytes += piece.length;
   }

@@ -11,7 +11,7 @@ import type { OriginPools } from '../upstream/origin-pools.ts';
 import { type ClientWaits, Waits } from '../upstream/waits.ts';
 import { UsageMeter } from '../usage/usage-meter.ts';
 import { asksUsage } from './asks-usage.ts';
-import { ErrorAnswer } from './error-answer.ts';
+import { ErrorAnswer, MAX_ERROR_BYTES } from './error-answer.ts';
 import { outbound } from './outbound.ts';
 import type { RelayHost, RelayMode } from './relay-mode.ts';
 import { StreamPassthrough } from './stream-passthrough.ts';
@@ -171,8 +171,14 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
 
   #modeFor(status: number, headers: Readonly<Record<string, string | string[] | undefined>>): OrError<RelayMode> {
     const target = this.#target;
-    if (status < 200 || status > 299) return new ErrorAnswer(this, target, status);
     const { dialect, exchange, settings } = this.#o;
+    const coding = headers['content-encoding'] ?? 'identity';
+    // What cannot be read says nothing: its status alone does.
+    if (status < 200 || status > 299)
+      return new ErrorAnswer(this, target, status, coding === 'identity' ? MAX_ERROR_BYTES : 0);
+    if (coding !== 'identity') {
+      return new GatewayError('upstream_protocol', { detail: 'It compressed its answer although asked not to.' });
+    }
     const contentType = String(headers['content-type'] ?? 'application/json');
     const mediaType = contentType.toLowerCase();
     const isStream = mediaType.startsWith(EVENT_STREAM);

@@ -2,8 +2,8 @@ import pino from 'pino';
 
 /** Where finished log lines go; one for the whole process. */
 export interface LineDestination {
-  /** One line with its line feed. */
-  write(line: string): void;
+  /** Whole lines with their line feeds. The bytes are kept until they have left, so they must not change. */
+  write(lines: string | Buffer): void;
 }
 
 export interface BufferedDestination extends LineDestination {
@@ -29,6 +29,7 @@ export function bufferedDestination(fd = 1): BufferedDestination {
   const stream = pino.destination({
     fd,
     sync: false,
+    contentMode: 'buffer',
     minLength: 65_536,
     maxWrite: 262_144,
     maxLength: 8 * 1024 * 1024,
@@ -43,9 +44,10 @@ export function bufferedDestination(fd = 1): BufferedDestination {
     get dropped() {
       return dropped;
     },
-    write: (line) => {
+    write: (lines) => {
       if (givenUp) dropped += 1;
-      else stream.write(line);
+      // Its type knows text only; `contentMode` makes it take bytes.
+      else stream.write((typeof lines === 'string' ? Buffer.from(lines) : lines) as unknown as string);
     },
     flush: () =>
       new Promise((resolve) => {

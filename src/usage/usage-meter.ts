@@ -12,7 +12,7 @@ export class UsageMeter {
   usage: Usage | undefined;
   /** Bytes of the answer's body that were received from the provider. */
   answerBytes = 0;
-  readonly #sample: Buffer[] = [];
+  #sample: Buffer = EMPTY;
   #sampleBytes = 0;
 
   add(usage: Usage): void {
@@ -23,14 +23,16 @@ export class UsageMeter {
   /** Copies until the sample is full: a kept reference would pin the socket's whole read buffer. */
   passed(chunk: Buffer): void {
     this.answerBytes += chunk.length;
-    if (this.#sampleBytes >= SAMPLE_BYTES) return;
-    const piece = Buffer.from(chunk.subarray(0, SAMPLE_BYTES - this.#sampleBytes));
-    this.#sample.push(piece);
-    this.#sampleBytes += piece.length;
+    if (this.#sampleBytes === SAMPLE_BYTES) return;
+    // One buffer for all of it: a small one for each of the first chunks is half of what a meter costs.
+    if (this.#sample === EMPTY) this.#sample = Buffer.allocUnsafe(SAMPLE_BYTES);
+    this.#sampleBytes += chunk.copy(this.#sample, this.#sampleBytes);
   }
 
   /** The first bytes of the answer, at most 2 KiB. */
   sample(): Buffer {
-    return Buffer.concat(this.#sample);
+    return this.#sample.subarray(0, this.#sampleBytes);
   }
 }
+
+const EMPTY = Buffer.alloc(0);

@@ -65,10 +65,15 @@ describe('paths and methods', () => {
   });
 
   test('without a key there is 401 with www-authenticate, whatever the body', async () => {
-    for (const headers of [{ authorization: '' }, { authorization: 'Basic abc' }, { authorization: 'Bearer wrong' }]) {
-      const response = await ask(gateway, '{not json', { headers });
+    for (const [authorization, code] of [
+      ['', 'missing_api_key'],
+      ['Basic abc', 'missing_api_key'],
+      ['Bearer wrong', 'invalid_api_key'],
+    ] as const) {
+      const response = await ask(gateway, '{not json', { headers: { authorization } });
       assert.equal(response.status, 401);
       assert.equal(response.headers.get('www-authenticate'), 'Bearer');
+      assert.equal((await errorOf(response)).code, code);
     }
   });
 

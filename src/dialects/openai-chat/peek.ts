@@ -16,6 +16,7 @@ const OPEN_BRACKET = 0x5b;
 const OPEN_BRACE = 0x7b;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+const ZERO = 0x30;
 
 /** Reads a chat request as its bytes arrive; `result` once all are there. */
 export class ChatScan implements RequestScan {
@@ -67,7 +68,7 @@ export class ChatScan implements RequestScan {
     const most = starts[MAX_COMPLETION_TOKENS]! >= 0 ? MAX_COMPLETION_TOKENS : MAX_TOKENS;
     let maxOutputTokens: number | undefined;
     if (starts[most]! >= 0) {
-      const value = parsed(body, starts[most]!, ends[most]!);
+      const value = digits(body, starts[most]!, ends[most]!) ?? parsed(body, starts[most]!, ends[most]!);
       if (value !== null && (typeof value !== 'number' || !Number.isInteger(value) || value < 0)) {
         return wrong(keys.names[most]!, 'It must be a whole number.');
       }
@@ -105,6 +106,18 @@ function missing(param: string): GatewayError {
 
 function wrong(param: string, detail: string): GatewayError {
   return new GatewayError('invalid_parameter', { param, detail: `\`${param}\`: ${detail}` });
+}
+
+/** What a count nearly always is: up to nine digits; undefined for all else. */
+function digits(body: Buffer, start: number, end: number): number | undefined {
+  if (end - start > 9 || (end - start > 1 && body[start] === ZERO)) return undefined;
+  let value = 0;
+  for (let at = start; at < end; at += 1) {
+    const digit = body[at]! - ZERO;
+    if (digit < 0 || digit > 9) return undefined;
+    value = value * 10 + digit;
+  }
+  return value;
 }
 
 /** The string between the quotes; undefined where its escapes are not valid. */

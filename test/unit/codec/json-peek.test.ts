@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { JsonPeek, MAX_DEPTH, PeekKeys } from '../../../src/codec/json-peek.ts';
+import { assertLinear, leastMs } from '../growth.ts';
 
 const names = ['model', 'messages', 'stream', 'n'];
 const keys = new PeekKeys(names);
@@ -300,17 +301,6 @@ test('a string of a megabyte is jumped over, in any pieces', () => {
   }
 });
 
-/** The least of some rounds: what else runs on the machine only adds. */
-function leastMs(run: () => void): number {
-  let least = Number.POSITIVE_INFINITY;
-  for (let round = 0; round < 5; round += 1) {
-    const from = performance.now();
-    run();
-    least = Math.min(least, performance.now() - from);
-  }
-  return least;
-}
-
 function scanInSlices(body: Buffer, slice: number): void {
   const peek = new JsonPeek(keys);
   for (let end = slice; end < body.length; end += slice) peek.advance(body, end);
@@ -318,26 +308,13 @@ function scanInSlices(body: Buffer, slice: number): void {
   assert.ok(peek.finish());
 }
 
-/** Below `most` in one of three tries: a neighbour on the machine only makes it worse, a quadratic scan is 16 at best. */
-function assertRatio(large: () => void, small: () => void, most: number): void {
-  const ratios: number[] = [];
-  small();
-  while (ratios.length < 3) {
-    const ratio = leastMs(large) / leastMs(small);
-    if (ratio < most) return;
-    ratios.push(ratio);
-  }
-  assert.fail(`four times the bytes took ${ratios.map((each) => each.toFixed(1)).join(', ')} times as long`);
-}
-
 test('a body of 20 MB that arrives in slices costs what its bytes cost: four times the bytes, four times the time', () => {
   const bodyOf = (bytes: number) => Buffer.from(`{"model":"a","image":"${'A'.repeat(bytes)}"}`);
   const small = bodyOf(5_000_000);
   const large = bodyOf(20_000_000);
-  assertRatio(
+  assertLinear(
     () => scanInSlices(large, 16_384),
     () => scanInSlices(small, 16_384),
-    10,
   );
 });
 
@@ -353,10 +330,10 @@ test('runs of backslashes and of quotes stay linear', () => {
     const bodyOf = (count: number) => Buffer.from(`{"a":["${unit.repeat(count)}"]}`);
     const small = bodyOf(50_000);
     const large = bodyOf(200_000);
-    assertRatio(
+    assertLinear(
       () => scanInSlices(large, 1000),
       () => scanInSlices(small, 1000),
-      10,
+      unit,
     );
   }
 });

@@ -8,7 +8,7 @@ import { fullRecord, plainRecord } from './records.ts';
 
 function capture() {
   const lines: string[] = [];
-  return { lines, destination: { write: (line: string) => lines.push(line) } };
+  return { lines, destination: { write: (text: string | Buffer) => lines.push(...String(text).split(/(?<=\n)/)) } };
 }
 
 test('every exchange is one line of JSON with what is known of it', () => {
