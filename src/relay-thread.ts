@@ -69,7 +69,6 @@ const edge = new Edge({
   settings: server,
   routes: new RouteTable([...inferenceRoutes(), ...plainRoutes()]),
   counters,
-  sweeper,
   authenticate: (head) => {
     const key = presentedKey(head.authorization, head.xApiKey, head.apiKey);
     return key === undefined ? NO_KEY : keyRing.lookup(key);

@@ -1,10 +1,10 @@
 import type { ServerSettings } from '../config/configuration.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
-import type { Sweeper } from '../core/sweeper.ts';
+import type { Sweeper, Swept } from '../core/sweeper.ts';
 import type { SharedCounters } from '../threads/shared-counters.ts';
 
-export interface OpenExchange {
+export interface OpenExchange extends Swept {
   /** The drain deadline came: it ends now. */
   drainNow(): void;
   /** Closes its connection, whatever still waits. */
@@ -15,9 +15,8 @@ export interface OpenExchange {
 export interface EdgeContext {
   readonly settings: ServerSettings;
   readonly counters: SharedCounters;
-  readonly sweeper: Sweeper;
   /** Exchanges that have not ended. */
-  readonly open: Set<OpenExchange>;
+  readonly open: Sweeper<OpenExchange>;
   corsHeaders(origin: string | undefined): readonly string[];
   tooLarge(): GatewayError;
   refused(exchange: Exchange, error: GatewayError): void;

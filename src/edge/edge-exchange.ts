@@ -2,8 +2,7 @@ import type { HttpResponse } from 'uWebSockets.js';
 import { GatewayError } from '../core/errors.ts';
 import type { AbortReason, BodyScan, Exchange, Principal } from '../core/exchange.ts';
 import { exchangeId, isSaneRequestId } from '../core/ids.ts';
-import type { Swept } from '../core/sweeper.ts';
-import type { EdgeContext } from './edge-context.ts';
+import type { EdgeContext, OpenExchange } from './edge-context.ts';
 import { RequestBody } from './request-body.ts';
 import type { RequestHead } from './request-head.ts';
 import { serverTiming } from './response-head.ts';
@@ -18,7 +17,7 @@ const KEEP_OPEN_MS = 4_000;
  * A request from its accepted head to the last byte of its answer. It owns the body's memory, its place in flight and
  * the two waits that are about the client: `body_ms` and `write_ms`.
  */
-export class EdgeExchange implements Exchange, Swept {
+export class EdgeExchange implements Exchange, OpenExchange {
   readonly id = exchangeId();
   readonly requestId: string;
   readonly method: string;
@@ -74,7 +73,6 @@ export class EdgeExchange implements Exchange, Swept {
   /** Reads the body, then hands the exchange on. Without a body that happens at once. */
   read(): void {
     this.#context.open.add(this);
-    this.#context.sweeper.add(this);
     if (!this.headers.hasBody) {
       this.route.handle(this);
       return;
@@ -216,8 +214,7 @@ export class EdgeExchange implements Exchange, Swept {
     if (!this.#answered || !this.#finished || this.#left) return;
     this.#left = true;
     this.releaseBody();
-    this.#context.sweeper.remove(this);
-    this.#context.open.delete(this);
+    this.#context.open.remove(this);
     this.#context.counters.leave();
     this.#context.onLeft();
   }

@@ -4,7 +4,7 @@ import type { ServerSettings } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError, Principal } from '../core/exchange.ts';
 import { exchangeId, isSaneRequestId } from '../core/ids.ts';
-import type { Sweeper } from '../core/sweeper.ts';
+import { Sweeper } from '../core/sweeper.ts';
 import type { SharedCounters } from '../threads/shared-counters.ts';
 import { type Cors, makeCors } from './cors.ts';
 import type { EdgeContext, OpenExchange } from './edge-context.ts';
@@ -28,7 +28,6 @@ export interface EdgeOptions {
   readonly settings: ServerSettings;
   readonly routes: RouteTable;
   readonly counters: SharedCounters;
-  readonly sweeper: Sweeper;
   /** The key on the head → who it is. Synchronous: of a stranger no body byte may be kept. */
   authenticate(head: RequestHead): OrError<Principal>;
   onRefused(refusal: Refusal): void;
@@ -44,8 +43,7 @@ const CUT_GRACE_MS = 500;
 export class Edge implements EdgeContext {
   settings: ServerSettings;
   readonly counters: SharedCounters;
-  readonly sweeper: Sweeper;
-  readonly open = new Set<OpenExchange>();
+  readonly open = new Sweeper<OpenExchange>();
   readonly #options: EdgeOptions;
   readonly #app: TemplatedApp;
   #cors: Cors;
@@ -57,7 +55,6 @@ export class Edge implements EdgeContext {
     this.#options = options;
     this.settings = options.settings;
     this.counters = options.counters;
-    this.sweeper = options.sweeper;
     this.#cors = makeCors(options.settings.cors);
     const { tls } = options.settings.listen;
     this.#app = tls ? SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile }) : App();
@@ -98,9 +95,9 @@ export class Edge implements EdgeContext {
 
   /** The drain deadline came: what is still open is told and cut; a client that does not even take that is closed. */
   cutAll(): void {
-    for (const exchange of [...this.open]) exchange.drainNow();
+    for (const exchange of this.open.items()) exchange.drainNow();
     setTimeout(() => {
-      for (const exchange of [...this.open]) exchange.closeNow();
+      for (const exchange of this.open.items()) exchange.closeNow();
     }, CUT_GRACE_MS);
   }
 

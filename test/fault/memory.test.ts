@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import { after, before, test } from 'node:test';
 import { ChatStream, messages } from '../support/chat-client.ts';
 import { eventually, type RunningGateway, startGateway } from '../support/gateway.ts';
+import { INSPECTED, MemoryProbe } from '../support/inspected-gateway.ts';
 import { chunkEvent, DONE_EVENT, type FakeProvider, startProvider } from '../support/provider.ts';
 import { openAccount, startEvents } from '../support/scripted-provider.ts';
 
@@ -25,6 +25,7 @@ before(async () => {
   });
   gateway = await startGateway({
     server: { log: { access: 'off' } },
+    environment: INSPECTED,
     manifests: [openAccount('p', `${provider.origin}/v1`)],
   });
 });
@@ -52,21 +53,6 @@ function pour(response: ServerResponse, bytes: number): void {
 const open = (bytes: number) =>
   new ChatStream(gateway, { model: 'p/m', messages, stream: true, max_tokens: bytes }, { paused: true });
 
-async function residentBytes(): Promise<number> {
-  const status = await readFile(`/proc/${gateway.pid}/status`, 'utf8');
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
-}
-
-/** The least of a few looks: garbage that waits for its collection is not what is measured. */
-async function settledBytes(): Promise<number> {
-  const looks: number[] = [];
-  for (let look = 0; look < 10; look += 1) {
-    looks.push(await residentBytes());
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  return Math.min(...looks);
-}
-
 /** Until nothing has moved for a while: all buffers in between are full. */
 async function stalled(): Promise<void> {
   let before = -1;
@@ -85,19 +71,21 @@ async function stalled(): Promise<void> {
 test('a client that never reads a 100 MB stream costs no more than a megabyte', {
   skip: noProc,
   timeout: 60_000,
-}, async () => {
+}, async (t) => {
   // The same traffic first, read: what the process grows by for good is not the one reader's.
   for (let turn = 0; turn < 3; turn += 1) {
     const warm = Array.from({ length: READERS }, () => open(10_000_000));
     await Promise.all(warm.map((stream) => stream.drain()));
   }
-  const before = await settledBytes();
+  const memory = await MemoryProbe.attach(gateway);
+    t.after(() => memory.close());
+    const before = await memory.residentBytes();
 
   // Several, so that the share of each stands out from the noise.
   const readers = Array.from({ length: READERS }, () => open(STREAM_BYTES));
   for (const reader of readers) assert.equal((await reader.head()).status, 200);
   await stalled();
-  const each = ((await settledBytes()) - before) / READERS;
+  const each = ((await memory.residentBytes()) - before) / READERS;
   assert.ok(each <= BOUND_BYTES, `${Math.round(each / 1024)} KiB for each of ${READERS}`);
   assert.equal(await gateway.metric('sluice_in_flight'), READERS);
 
