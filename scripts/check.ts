@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const steps: [name: string, command: string, ...rest: string[]][] = [
-  ['format and lint', 'node_modules/.bin/biome', 'check', '.'],
+  ['format and lint', process.execPath, 'scripts/format-and-lint.ts'],
   ['types', 'node_modules/.bin/tsc', '--noEmit', '-p', 'tsconfig.json'],
   ['imports', process.execPath, 'scripts/check-imports.ts'],
 ];

@@ -96,5 +96,7 @@ function dataDirOf(options: { dataDir?: string; config?: string[] }): string | u
 }
 
 function firstModel(account: ReturnType<typeof openAccounts>[number]): string[] {
-  return account.listed.slice(0, 1).map((target) => target.id);
+  const [listed] = account.listed;
+  if (listed) return [listed.id];
+  return account.exampleModel === undefined ? [] : [`${account.name}/${account.exampleModel}`];
 }

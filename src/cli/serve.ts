@@ -84,9 +84,12 @@ function stopOnSignal(gateway: Gateway): void {
 function announce(gateway: Gateway, context: ServeContext): void {
   context.out(`Sluice is ready: ${gateway.url}/v1 (operator: ${gateway.operatorUrl})`);
   const model = context.exampleModel(gateway);
-  if (model === undefined) return;
   const key = gateway.defaultKey ?? '$SLUICE_API_KEY';
   const insecure = gateway.url.startsWith('https') ? ' -k' : '';
+  if (model === undefined) {
+    context.out(`curl -s${insecure} ${gateway.url}/v1/models -H "Authorization: Bearer ${key}"`);
+    return;
+  }
   const body = JSON.stringify({ model, stream: true, messages: [{ role: 'user', content: 'What is a sluice?' }] });
   context.out(`curl -sN${insecure} ${gateway.url}/v1/chat/completions \\`);
   context.out(`  -H "Authorization: Bearer ${key}" \\`);

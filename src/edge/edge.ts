@@ -1,5 +1,5 @@
 import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket } from 'uWebSockets.js';
-import { App, SSLApp, us_listen_socket_close, us_socket_local_port } from 'uWebSockets.js';
+import { _cfg, App, SSLApp, us_listen_socket_close, us_socket_local_port } from 'uWebSockets.js';
 import type { ServerSettings } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError, Principal } from '../core/exchange.ts';
@@ -56,6 +56,8 @@ export class Edge implements EdgeContext {
     this.settings = options.settings;
     this.counters = options.counters;
     this.#cors = makeCors(options.settings.cors);
+    // The addon's switch for the header in which it names itself: nobody needs to know.
+    _cfg('999999990007');
     const { tls } = options.settings.listen;
     this.#app = tls ? SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile }) : App();
     this.#app.any('/*', this.#onRequest);

@@ -23,6 +23,8 @@ export interface ProviderPlug {
 export interface ProviderAccount {
   readonly name: string;
   readonly type: string;
+  /** A model that anybody's account is likely to have: for the request that is printed at the start. */
+  readonly exampleModel: string | undefined;
   /** The provider's id in the price library, where it has one: its models are this account's catalogue. */
   readonly catalogueId: string | undefined;
   /** Every connection its targets use. */

@@ -6,6 +6,7 @@ export const MAX_ERROR_BYTES = 65_536;
 
 /** An answer that is not 2xx: collected, bounded, and given to the wire to be understood. */
 export class ErrorAnswer implements RelayMode {
+  readonly complete = false;
   readonly unfinishedLine = false;
   readonly #host: RelayHost;
   readonly #target: Target;

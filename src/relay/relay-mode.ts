@@ -23,6 +23,8 @@ export interface RelayMode {
   chunk(bytes: Buffer): void;
   /** The provider ended its answer properly, as far as HTTP goes. */
   ended(): void;
+  /** The provider has sent what ends its answer, though not yet the end of the transfer. */
+  readonly complete: boolean;
   /** What has to be written before an in-stream error event so that it stands on its own. */
   readonly unfinishedLine: boolean;
 }

@@ -329,6 +329,11 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
     if (this.#over) return;
     this.#attempt?.abort();
     this.#endedAt = performance.now();
+    if (reason === 'client' && this.#mode?.complete) {
+      // It had all of the answer and did not wait for the last chunk of nothing.
+      this.#close(undefined, this.#status, false);
+      return;
+    }
     if (reason === 'drain') {
       this.#giveUp(new GatewayError('draining', { retryAfterMs: 1000 }));
       return;

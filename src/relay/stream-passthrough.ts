@@ -14,6 +14,7 @@ const LEAST_BEHIND = 8;
 const NO_USAGE = Buffer.from('"usage":null}\n\n');
 const LF = 0x0a;
 const QUOTE = 0x22;
+const CLOSE_BRACKET = 0x5d;
 const CHOICE = Buffer.from('"choices":[{');
 /** An event that is not whole is remembered up to here; a longer one cannot be the usage event. */
 const MAX_EVENT_BYTES = 65_536;
@@ -61,6 +62,10 @@ export class StreamPassthrough implements RelayMode {
     return this.#carryPassed > 0 || this.#skipping;
   }
 
+  get complete(): boolean {
+    return this.#sawEnd;
+  }
+
   chunk(bytes: Buffer): void {
     if (this.#failed) return;
     this.#o.meter.passed(bytes);
@@ -105,7 +110,8 @@ export class StreamPassthrough implements RelayMode {
     }
     // Comments are not content: a proxy that keeps a dead provider's line warm must not keep ours.
     if (bytes[0] === DATA[0] || bytes.indexOf(DATA) >= 0) this.#o.host.content();
-    if (this.#o.endsWithConnection && !this.#sawEnd) this.#sawEnd = saysItIsWhole(bytes);
+    // Only `[DONE]` ends in a bracket; a finish reason has to be looked for, and matters only without a proper end.
+    if (this.#o.endsWithConnection || bytes[bytes.length - 3] === CLOSE_BRACKET) this.#sawEnd ||= saysItIsWhole(bytes);
     const usageAt = saysNoUsage(bytes) ? -1 : nextUsage(bytes, 0);
     if (usageAt < 0) this.#pass(bytes, passed);
     else this.#passWithUsage(bytes, passed, usageAt);

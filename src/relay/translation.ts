@@ -47,6 +47,10 @@ export class StreamTranslation implements RelayMode {
     if (this.#committed) this.#flush();
   }
 
+  get complete(): boolean {
+    return this.#reader.complete;
+  }
+
   ended(): void {
     if (this.#failed) return;
     if (!this.#reader.complete) {
@@ -99,6 +103,7 @@ export class StreamTranslation implements RelayMode {
 
 /** A whole answer, read when it is complete; bounded by limits.max_translate_bytes. */
 export class WholeTranslation implements RelayMode {
+  readonly complete = false;
   readonly unfinishedLine = false;
   readonly #o: TranslationOptions;
   #kept: Buffer[] = [];

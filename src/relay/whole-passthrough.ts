@@ -27,6 +27,7 @@ export interface WholePassthroughOptions {
  * everything that is not JSON, bytes are passed on as they come and only the last TAIL_BYTES are remembered.
  */
 export class WholePassthrough implements RelayMode {
+  readonly complete = false;
   readonly unfinishedLine = false;
   readonly #o: WholePassthroughOptions;
   #kept: Buffer[] = [];

@@ -55,7 +55,13 @@ export class ModelRoutes {
     const candidates = this.list()
       .map((model) => model.id)
       .filter(allowed);
-    const near = nearNames(name, candidates);
+    // A bare name is compared with bare names: the account in front would make all of them far away.
+    const bareNames = name.includes('/') ? [] : candidates.map((id) => id.slice(id.indexOf('/') + 1));
+    const nearBare = nearNames(name, [...new Set(bareNames)]);
+    const near =
+      bareNames.length > 0
+        ? candidates.filter((id) => nearBare.includes(id.slice(id.indexOf('/') + 1)))
+        : nearNames(name, candidates);
     const bare = candidates.filter((id) => id.slice(id.indexOf('/') + 1) === name).slice(0, 3);
     const names = [...new Set([...bare, ...near])].slice(0, 3);
     const several = bare.length > 1 ? 'Several accounts serve it' : 'Did you mean';

@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 import { ChatStream, messages } from '../support/chat-client.ts';
 import { eventually, type RunningGateway, startGateway } from '../support/gateway.ts';
 import { INSPECTED, MemoryProbe } from '../support/inspected-gateway.ts';
-import { chunkEvent, DONE_EVENT, type FakeProvider, startProvider } from '../support/provider.ts';
+import { chunkEvent, DONE_EVENT, type FakeProvider, startProvider, USAGE_EVENT } from '../support/provider.ts';
 import { openAccount, startEvents } from '../support/scripted-provider.ts';
 
 const READERS = 20;
@@ -45,7 +45,8 @@ function pour(response: ServerResponse, bytes: number): void {
         return;
       }
     }
-    response.end(DONE_EVENT);
+    // Without usage it would be estimated, by a worker that stays for a while.
+    response.end(USAGE_EVENT + DONE_EVENT);
   };
   more();
 }
@@ -78,8 +79,8 @@ test('a client that never reads a 100 MB stream costs no more than a megabyte', 
     await Promise.all(warm.map((stream) => stream.drain()));
   }
   const memory = await MemoryProbe.attach(gateway);
-    t.after(() => memory.close());
-    const before = await memory.residentBytes();
+  t.after(() => memory.close());
+  const before = await memory.residentBytes();
 
   // Several, so that the share of each stands out from the noise.
   const readers = Array.from({ length: READERS }, () => open(STREAM_BYTES));

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { Agent, request as httpRequest } from 'node:http';
-import { after, before, describe, test } from 'node:test';
+import { after, before, describe, type TestContext, test } from 'node:test';
 import { ask, messages } from '../support/chat-client.ts';
 import { eventually, KEY, type RunningGateway, startGateway } from '../support/gateway.ts';
 import { type HeavyNeighbour, startHeavyNeighbour } from '../support/heavy-neighbour.ts';
+import { watchOtherPrograms } from '../support/other-programs.ts';
 import { completion, type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
 import { openAccount } from '../support/scripted-provider.ts';
 
@@ -65,44 +66,62 @@ async function p99During(load: Promise<unknown>): Promise<number> {
 
 const median = (values: number[]) => [...values].sort((a, b) => a - b)[values.length >> 1]!;
 
+interface Attempt {
+  readonly addedMs: number;
+  /** Cores that other programs took meanwhile. */
+  readonly others: number;
+}
+
+/** More than this, and the system's own turns are what is measured. */
+const QUIET_CORES = 0.3;
+
 /**
  * The heavy traffic once beside the gateway and once through it, in turns: both times the machine is as busy, so the
- * difference is the gateway's. Another program's burst can only make it larger: of three attempts the best counts.
+ * difference is the gateway's. Another program's burst can only make it larger: of a few attempts the best counts.
  */
-async function addedP99(load: (url: string, model: string) => Promise<unknown>): Promise<number[]> {
-  const attempts: number[] = [];
-  for (let attempt = 0; attempt < 3; attempt += 1) {
+async function attempts(load: (url: string, model: string) => Promise<unknown>): Promise<Attempt[]> {
+  const made: Attempt[] = [];
+  while (made.length < 4 && (made.at(-1)?.addedMs ?? Number.POSITIVE_INFINITY) > BOUND_MS) {
+    const others = await watchOtherPrograms(gateway);
     const added: number[] = [];
     for (let turn = 0; turn < 3; turn += 1) {
       const beside = await p99During(load(`${heavy.origin}/v1`, 'm'));
       const through = await p99During(load(`${gateway.url}/v1`, 'heavy/m'));
       added.push(through - beside);
     }
-    attempts.push(median(added));
-    if (median(added) <= BOUND_MS) break;
+    made.push({ addedMs: median(added), others: await others() });
   }
-  return attempts;
+  return made;
 }
 
-describe('no traffic starves its neighbours', { timeout: 60_000 }, () => {
+function judge(t: TestContext, made: readonly Attempt[]): void {
+  if (made.some(({ addedMs }) => addedMs <= BOUND_MS)) return;
+  const told = made
+    .map(({ addedMs, others }) => `${addedMs.toFixed(1)} ms (others: ${others.toFixed(2)} cores)`)
+    .join(', ');
+  if (made.every(({ others }) => others > QUIET_CORES)) t.skip(`the machine is too busy to tell: added ${told}`);
+  else assert.fail(`added ${told}`);
+}
+
+describe('no traffic starves its neighbours', { timeout: 120_000 }, () => {
   before(async () => {
     // Compiled and grown before anything is measured.
     await p99During(heavy.stream(`${gateway.url}/v1`, 'heavy/m', STREAM_BYTES));
     await p99During(heavy.upload(`${gateway.url}/v1`, 'heavy/m', IMAGE_BYTES));
   });
 
-  test(`a stream of 100 MB at full speed adds no more than ${BOUND_MS} ms to a neighbour’s p99`, async () => {
-    const attempts = await addedP99(async (url, model) => {
+  test(`a stream of 100 MB at full speed adds no more than ${BOUND_MS} ms to a neighbour’s p99`, async (t) => {
+    const made = await attempts(async (url, model) => {
       assert.ok((await heavy.stream(url, model, STREAM_BYTES)) >= STREAM_BYTES);
     });
-    assert.ok(Math.min(...attempts) <= BOUND_MS, `added ${attempts.map((ms) => ms.toFixed(1)).join(', ')} ms`);
+    judge(t, made);
   });
 
-  test(`requests with a 20 MB image add no more than ${BOUND_MS} ms to a neighbour’s p99`, async () => {
-    const attempts = await addedP99(async (url, model) => {
+  test(`requests with a 20 MB image add no more than ${BOUND_MS} ms to a neighbour’s p99`, async (t) => {
+    const made = await attempts(async (url, model) => {
       for (let count = 0; count < 5; count += 1) assert.equal(await heavy.upload(url, model, IMAGE_BYTES), 200);
     });
-    assert.ok(Math.min(...attempts) <= BOUND_MS, `added ${attempts.map((ms) => ms.toFixed(1)).join(', ')} ms`);
+    judge(t, made);
   });
 });
 

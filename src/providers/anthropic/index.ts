@@ -32,6 +32,7 @@ export const plug: ProviderPlug = {
     return openAccount({
       manifest,
       catalogueId: 'anthropic',
+      exampleModel: 'claude-haiku-4-5',
       wire: anthropicWire,
       // Its streams always carry usage; there is nothing to ask for.
       abilities: { usageInStream: false },

@@ -29,6 +29,7 @@ export function demoAccount(): ProviderAccount {
     name: NAME,
     type: NAME,
     catalogueId: undefined,
+    exampleModel: 'chat',
     connections: [],
     listed: [chat],
     target: (model) => (model === chat.modelId ? chat : undefined),

@@ -17,6 +17,7 @@ export class PacedAnswer implements AttemptControl {
   readonly #handler: AttemptHandler;
   #timer: NodeJS.Timeout | undefined;
   #started = false;
+  #ahead: IteratorResult<Buffer, unknown> | undefined;
   #over = false;
 
   constructor(parts: AnswerParts, handler: AttemptHandler) {
@@ -52,11 +53,11 @@ export class PacedAnswer implements AttemptControl {
   #next(): void {
     // A handler may pause or abort from within any call, also the one before this.
     if (this.#timer === undefined) return;
-    const { done, value } = this.#parts.pieces.next();
-    if (!done) {
-      this.#handler.chunk(value);
-      return;
-    }
+    const piece = this.#ahead ?? this.#parts.pieces.next();
+    // One ahead: the last piece brings the end with it, not a pace later.
+    this.#ahead = piece.done ? piece : this.#parts.pieces.next();
+    if (!piece.done) this.#handler.chunk(piece.value);
+    if (!this.#ahead.done || this.#over) return;
     this.abort();
     this.#handler.ended();
   }

@@ -19,6 +19,7 @@ export interface Reach {
 export interface AccountSetup {
   manifest: Pick<AccountManifest, 'type' | 'name'> & { discount_percent?: number };
   catalogueId: string | undefined;
+  exampleModel?: string;
   wire: Wire;
   abilities: Abilities;
   /** For all models of the account. */
@@ -73,7 +74,8 @@ export function targetOf(setup: Omit<AccountSetup, 'reach' | 'listed'>, reach: R
 }
 
 function identity(setup: Omit<AccountSetup, 'reach' | 'listed'>) {
-  return { name: setup.manifest.name, type: setup.manifest.type, catalogueId: setup.catalogueId };
+  const { manifest, catalogueId, exampleModel } = setup;
+  return { name: manifest.name, type: manifest.type, catalogueId, exampleModel };
 }
 
 function kind(type: string): string {

@@ -29,6 +29,7 @@ export const plug: ProviderPlug = {
     return openAccount({
       manifest,
       catalogueId: 'openai',
+      exampleModel: 'gpt-4o-mini',
       wire: openAiChatWire,
       abilities: { usageInStream: true },
       reach: { ...connectionTo({ url: manifest.base_url, headers }), headers },

@@ -26,6 +26,7 @@ function account(name: string, type: string, models: readonly string[] = [], cat
     name,
     type: `provider-account/${type}`,
     catalogueId,
+    exampleModel: undefined,
     connections: [{ origin: `https://${name}.example`, credential: name }],
     listed,
     target: (model) => (listed.length > 0 ? byName.get(model) : target(name, model)),
