@@ -163,6 +163,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       const records = decodeBatch(message.frame);
       metrics.addAll(records);
       accessLog.addAll(records);
+      counters.takeFrame(message.thread);
     } else if (message.type === 'stats') metrics.setThread(message.stats);
     else if (message.type === 'log') output.write(message.line);
   }

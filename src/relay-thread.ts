@@ -26,6 +26,8 @@ import { closeEstimates, estimateUsage } from './usage/token-estimate.ts';
 /** How often a relay thread says how it is doing. */
 const STATS_MS = 500;
 
+/** Frames of records, of up to 512 each, that may be on their way to the main thread. */
+const MAX_FRAMES_UNDERWAY = 64;
 /** Targets whose price is remembered; an account that lists none has as many as its clients think of. */
 const MAX_PRICES = 10_000;
 const NO_KEY = new GatewayError('missing_api_key');
@@ -44,7 +46,15 @@ const log = createLog(
 const dialect = DIALECTS[0]!;
 const sweeper = new Sweeper();
 const counters = new SharedCounters(data.threads, data.thread, data.counters);
-const records = new RecordBatcher({ send: (frame) => send({ type: 'records', frame }, [frame.buffer]) });
+let framesSent = 0;
+const records = new RecordBatcher({
+  send: (frame) => {
+    framesSent += 1;
+    send({ type: 'records', thread: data.thread, frame }, [frame.buffer]);
+  },
+  // A message port has no bound of its own: while the main thread is stuck, records wait here, where they have one.
+  ready: () => framesSent - counters.framesTaken < MAX_FRAMES_UNDERWAY,
+});
 const { server } = data.configuration;
 const pools = new OriginPools(server.limits, server.timeouts);
 const keyRing = new KeyRing({

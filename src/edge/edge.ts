@@ -210,7 +210,9 @@ export class Edge implements EdgeContext {
     const answer = (): void => {
       response.writeStatus(statusLine(error.status));
       response.writeHeader(all[0]!, joinHead(all));
-      response.end(body, close);
+      // RFC 9110 §9.3.2: whoever keeps the connection would read a body as the next answer.
+      if (method === 'HEAD') response.endWithoutBody(body.length, close);
+      else response.end(body, close);
     };
     if (close) answerAlone(response, answer);
     else answer();

@@ -13,6 +13,8 @@ export interface RelayHost {
   finish(last?: Buffer): void;
   /** This attempt is over, badly: before the commit point another may follow, after it the client is told. */
   fail(error: GatewayError): void;
+  /** The provider's own error event passes among the content: nothing changes but the record. */
+  remark(error: GatewayError): void;
   /** Content came: first-byte and idle waits start anew. */
   content(): void;
 }

@@ -80,6 +80,7 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
   /** Of them those that `#lastContentAt` knows of. */
   #datedPieces = 0;
   #lastCommentAt = 0;
+  #remarked: GatewayError | undefined;
   #over = false;
 
   constructor(options: RelayOptions) {
@@ -125,12 +126,7 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
     const pool = pools.get(target.connection);
     const { maxUpstreamConnections, maxUpstreamQueue } = settings.limits;
     if (pool.active >= maxUpstreamConnections + maxUpstreamQueue) {
-      this.failed(
-        new GatewayError('upstream_queue_full', {
-          setting: `limits.max_upstream_connections: ${maxUpstreamConnections}, limits.max_upstream_queue: ${maxUpstreamQueue}`,
-          retryAfterMs: 1000,
-        }),
-      );
+      this.failed(queueFull(settings));
       return;
     }
     const attempt = new UpstreamAttempt(pool, this);
@@ -260,10 +256,14 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
     this.#contentPieces += 1;
   }
 
+  remark(error: GatewayError): void {
+    this.#remarked ??= error;
+  }
+
   finish(last?: Buffer): void {
     if (this.#over) return;
     this.#o.exchange.sink.end(last);
-    this.#close(undefined, this.#status, false);
+    this.#close(this.#remarked, this.#status, false);
   }
 
   /** The answer cannot go on; the attempt may still be open. */
@@ -386,10 +386,17 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
     if (error) {
       this.#attempt?.abort();
       this.#endedAt = now;
-      this.#afterFailure(error);
+      this.#afterFailure(error.code === 'connect_timeout' ? (this.#queueFull() ?? error) : error);
       return;
     }
     if (this.#o.peeked.stream && !this.#waits?.hasContent) this.#keepAlive(now);
+  }
+
+  /** Who waited in vain while all connections were busy was not connecting. */
+  #queueFull(): GatewayError | undefined {
+    const { pools, settings } = this.#o;
+    const { active } = pools.get(this.#target.connection);
+    return active >= settings.limits.maxUpstreamConnections ? queueFull(settings) : undefined;
   }
 
   /** Commits the status but not the content: another target may still answer, an error now comes as an event. */
@@ -422,3 +429,11 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
 
 /** Small bodies are kept: they may be wanted for an estimate, and cost less than an open stream does anyway. */
 const RELEASE_BODY_BYTES = 16_384;
+
+function queueFull({ limits }: ServerSettings): GatewayError {
+  const { maxUpstreamConnections, maxUpstreamQueue } = limits;
+  return new GatewayError('upstream_queue_full', {
+    setting: `limits.max_upstream_connections: ${maxUpstreamConnections}, limits.max_upstream_queue: ${maxUpstreamQueue}`,
+    retryAfterMs: 1000,
+  });
+}

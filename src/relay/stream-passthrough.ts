@@ -112,6 +112,7 @@ export class StreamPassthrough implements RelayMode {
     if (bytes[0] === DATA[0] || bytes.indexOf(DATA) >= 0) this.#o.host.content();
     // Only `[DONE]` ends in a bracket; a finish reason has to be looked for, and matters only without a proper end.
     if (this.#o.endsWithConnection || bytes[bytes.length - 3] === CLOSE_BRACKET) this.#sawEnd ||= saysItIsWhole(bytes);
+    if (bytes[8] === ERROR[0] && bytes[9] === ERROR[1]) this.#remarkError(bytes);
     const usageAt = saysNoUsage(bytes) ? -1 : nextUsage(bytes, 0);
     if (usageAt < 0) this.#pass(bytes, passed);
     else this.#passWithUsage(bytes, passed, usageAt);
@@ -141,6 +142,15 @@ export class StreamPassthrough implements RelayMode {
       }
     }
     if (from < bytes.length) this.#pass(bytes, from);
+  }
+
+  /** `data: {"error"…`, found by two bytes at its place: behind the first content it passes like any other event. */
+  #remarkError(bytes: Buffer): void {
+    if (bytes.indexOf(ERROR) !== 8) return;
+    const end = nextEventEnd(bytes, 0);
+    const event = eventJson(bytes.subarray(0, end < 0 ? bytes.length : end));
+    const error: unknown = event && Reflect.get(event, 'error');
+    if (error) this.#o.host.remark(streamError(error));
   }
 
   #fail(error: GatewayError): void {

@@ -24,7 +24,7 @@ export type FromRelayThread =
   | { type: 'listening'; port: number }
   | { type: 'listen-failed' }
   /** Encoded ExchangeRecords; the buffer is transferred. */
-  | { type: 'records'; frame: Uint8Array }
+  | { type: 'records'; thread: number; frame: Uint8Array }
   | { type: 'stats'; stats: ThreadStats }
   | { type: 'log'; line: string }
   | { type: 'drained' };

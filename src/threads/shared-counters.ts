@@ -6,7 +6,9 @@
 const IN_FLIGHT = 0;
 const BODY_KIB = 1;
 const TOTALS = 2;
-const PER_THREAD = 2;
+const PER_THREAD = 3;
+/** Beside a thread's shares: frames of records that the main thread has taken from it. */
+const FRAMES_TAKEN = 2;
 
 export class SharedCounters {
   readonly buffer: SharedArrayBuffer;
@@ -46,8 +48,19 @@ export class SharedCounters {
     this.#give(BODY_KIB, kib(bytes));
   }
 
+  /** The main thread: one more frame of records of thread `thread` is dealt with. */
+  takeFrame(thread: number): void {
+    Atomics.add(this.#cells, TOTALS + PER_THREAD * thread + FRAMES_TAKEN, 1);
+  }
+
+  /** Frames of this thread that the main thread has dealt with, since the thread before it died or ever. */
+  get framesTaken(): number {
+    return Atomics.load(this.#cells, this.#own + FRAMES_TAKEN);
+  }
+
   /** The main thread, after thread `thread` died: gives back what it held. */
   reclaim(thread: number): void {
+    Atomics.store(this.#cells, TOTALS + PER_THREAD * thread + FRAMES_TAKEN, 0);
     for (const kind of [IN_FLIGHT, BODY_KIB]) {
       const held = Atomics.exchange(this.#cells, TOTALS + PER_THREAD * thread + kind, 0);
       Atomics.sub(this.#cells, kind, held);

@@ -112,7 +112,10 @@ describe('no traffic starves its neighbours', { timeout: 120_000 }, () => {
 
   test(`a stream of 100 MB at full speed adds no more than ${BOUND_MS} ms to a neighbour’s p99`, async (t) => {
     const made = await attempts(async (url, model) => {
-      assert.ok((await heavy.stream(url, model, STREAM_BYTES)) >= STREAM_BYTES);
+      // One after another, since each is over in a few hundred milliseconds.
+      for (let count = 0; count < 3; count += 1) {
+        assert.ok((await heavy.stream(url, model, STREAM_BYTES)) >= STREAM_BYTES);
+      }
     });
     judge(t, made);
   });

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { ask, ChatStream, messages } from '../support/chat-client.ts';
-import { eventually, KEY, NotStarted, type RunningGateway, startGateway } from '../support/gateway.ts';
+import { eventually, KEY, NotStarted, type RunningGateway, recordOf, startGateway } from '../support/gateway.ts';
 import { chunkEvent, completion, DONE_EVENT, type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
 import { openAccount, startEvents } from '../support/scripted-provider.ts';
 
@@ -22,7 +22,13 @@ let provider: FakeProvider;
 let gateway: RunningGateway;
 before(async () => {
   provider = await startProvider((request, response) => {
-    if (!JSON.parse(request.body.toString()).stream) {
+    const { model, stream } = JSON.parse(request.body.toString());
+    if (model === 'fails') {
+      const message = 'Incorrect API key provided: sk-of-the-provider, for: nobody but the model may read this';
+      sendJson(response, 401, { error: { message } });
+      return;
+    }
+    if (!stream) {
       sendJson(response, 200, completion('hello'));
       return;
     }
@@ -149,6 +155,18 @@ test('TLS files that cannot be read are told of, not served without', async () =
   });
 });
 
-test('no secret stands in the output', () => {
-  for (const secret of [KEY, 'sk-of-the-provider']) assert.ok(!gateway.output().includes(secret));
+test('neither a secret nor anything of a conversation stands in the output', async () => {
+  const secret = 'sk-wrong-but-secret';
+  const content = 'nobody but the model may read this';
+  const said = [{ role: 'user', content }];
+  const headers = { 'x-request-id': 'told-to-the-log', 'x-tfy-metadata': '{"note":"of the client"}' };
+  await (await ask(gateway, { model: 'p/m', messages: said }, { headers })).text();
+  await (await ask(gateway, { model: 'p/fails', messages: said })).text();
+  await (await ask(gateway, { model: 'p/m', messages: said, stream: 'wrong' })).text();
+  await (await ask(gateway, { model: 'p/m', messages: said }, { key: secret })).text();
+  await recordOf(gateway, 'told-to-the-log');
+  const output = gateway.output() + (await gateway.metrics());
+  for (const hidden of [KEY, secret, 'sk-of-the-provider', content, 'of the client', 'hello']) {
+    assert.ok(!output.includes(hidden), hidden);
+  }
 });
