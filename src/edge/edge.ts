@@ -197,7 +197,8 @@ export class Edge implements EdgeContext {
   ): void {
     const id = exchangeId();
     const requestId = head.requestId !== undefined && isSaneRequestId(head.requestId) ? head.requestId : id;
-    const close = closes === ALWAYS_CLOSES || (closes === HAS_BODY_CLOSES && head.hasBody);
+    // After an end without a body the addon does not count the answer as given until the connection is closed.
+    const close = closes === ALWAYS_CLOSES || (closes === HAS_BODY_CLOSES && head.hasBody) || method === 'HEAD';
     const all = ['content-type', 'application/json', 'x-request-id', requestId, 'x-sluice-exchange-id', id, ...headers];
     if (error.context.retryAfterMs !== undefined) {
       all.push('retry-after', String(Math.ceil(error.context.retryAfterMs / 1000)));

@@ -10,10 +10,13 @@ import { chunkEvent, completion, DONE_EVENT } from './provider.ts';
  * the test measures.
  */
 export interface HeavyNeighbour extends AsyncDisposable {
-  /** A provider of its own; its answers are streams of as many bytes as `max_tokens` says. */
+  /** A provider of its own; its answers are streams of as many bytes as `max_tokens` says, `seed` of them a second. */
   readonly origin: string;
-  /** Reads a stream of this many bytes from `url` (with /v1) as fast as it comes; gives the bytes that came. */
-  stream(url: string, model: string, bytes: number): Promise<number>;
+  /**
+   * Reads a stream of this many bytes from `url` (with /v1) as fast as it comes; gives the bytes that came. The provider
+   * sends no more than `bytesPerSecond`, or whatever is taken.
+   */
+  stream(url: string, model: string, bytes: number, bytesPerSecond?: number): Promise<number>;
   /** Sends a request with an image of this many bytes (base64); gives the status of the answer. */
   upload(url: string, model: string, bytes: number): Promise<number>;
 }
@@ -21,7 +24,7 @@ export interface HeavyNeighbour extends AsyncDisposable {
 interface Job {
   readonly id: number;
   readonly url: string;
-  readonly body: { model: string; max_tokens: number; stream: boolean };
+  readonly body: { model: string; max_tokens: number; stream: boolean; seed?: number };
   readonly imageBytes: number;
 }
 
@@ -39,7 +42,8 @@ export async function startHeavyNeighbour(): Promise<HeavyNeighbour> {
     });
   return {
     origin,
-    stream: (url, model, bytes) => run({ url, body: { model, max_tokens: bytes, stream: true }, imageBytes: 0 }),
+    stream: (url, model, bytes, seed) =>
+      run({ url, body: { model, max_tokens: bytes, stream: true, seed }, imageBytes: 0 }),
     upload: (url, model, bytes) => run({ url, body: { model, max_tokens: 1, stream: false }, imageBytes: bytes }),
     [Symbol.asyncDispose]: async () => {
       await worker.terminate();
@@ -61,7 +65,9 @@ async function serve(): Promise<void> {
     });
     request.on('end', () => {
       const text = Buffer.concat(head).toString('latin1', 0, 1000);
-      if (text.includes('"stream":true')) pour(response, Number(/"max_tokens":(\d+)/.exec(text)?.[1]));
+      if (text.includes('"stream":true')) {
+        pour(response, Number(/"max_tokens":(\d+)/.exec(text)?.[1]), Number(/"seed":(\d+)/.exec(text)?.[1] ?? Infinity));
+      }
       else {
         response.setHeader('content-type', 'application/json');
         response.end(JSON.stringify(completion('seen')));
@@ -74,12 +80,17 @@ async function serve(): Promise<void> {
   parentPort?.postMessage(`http://127.0.0.1:${port}`);
 }
 
-function pour(response: ServerResponse, bytes: number): void {
+function pour(response: ServerResponse, bytes: number, bytesPerSecond: number): void {
   response.setHeader('content-type', 'text/event-stream');
-  let left = bytes;
+  const startedAt = performance.now();
+  let sent = 0;
   const more = (): void => {
-    while (left > 0) {
-      left -= piece.length;
+    while (sent < bytes) {
+      if (sent > ((performance.now() - startedAt) / 1000) * bytesPerSecond) {
+        setTimeout(more, 1);
+        return;
+      }
+      sent += piece.length;
       if (!response.write(piece)) {
         response.once('drain', more);
         return;
