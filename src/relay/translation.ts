@@ -117,7 +117,7 @@ export class WholeTranslation implements RelayMode {
   chunk(bytes: Buffer): void {
     if (this.#failed) return;
     this.#o.host.content();
-    this.#o.meter.passed(bytes);
+    this.#o.meter.received(bytes);
     this.#keptBytes += bytes.length;
     if (this.#keptBytes > this.#o.maxBytes) {
       this.#fail(
@@ -130,7 +130,8 @@ export class WholeTranslation implements RelayMode {
 
   ended(): void {
     if (this.#failed) return;
-    const events = this.#o.translation.fromResponse(Buffer.concat(this.#kept, this.#keptBytes));
+    const all = Buffer.concat(this.#kept, this.#keptBytes);
+    const events = this.#o.translation.fromResponse(all);
     if (events instanceof GatewayError) {
       this.#fail(events);
       return;
@@ -142,6 +143,7 @@ export class WholeTranslation implements RelayMode {
         return;
       }
     }
+    if (!this.#o.meter.usage) this.#o.meter.sampled(all);
     const answer = this.#o.dialect.fromInference(events, this.#o.context);
     if (answer instanceof GatewayError) {
       this.#fail(answer);

@@ -47,7 +47,8 @@ export class WholePassthrough implements RelayMode {
 
   chunk(bytes: Buffer): void {
     this.#o.host.content();
-    this.#o.meter.passed(bytes);
+    if (this.#passing) this.#o.meter.passed(bytes);
+    else this.#o.meter.received(bytes);
     this.#balance?.push(bytes);
     if (this.#o.isJson) this.#keep(bytes);
     if (this.#passing) {
@@ -94,6 +95,7 @@ export class WholePassthrough implements RelayMode {
     const value = this.#lostBeginning ? lastUsage(bytes) : topLevelUsage(bytes);
     const usage = value === undefined ? undefined : this.#o.wire.toUsage(value);
     if (usage) this.#o.meter.add(usage);
+    else if (!this.#passing) this.#o.meter.sampled(bytes);
   }
 }
 

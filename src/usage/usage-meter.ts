@@ -20,6 +20,17 @@ export class UsageMeter {
     mergeUsage(this.usage, usage);
   }
 
+  /** Counts what is kept whole elsewhere; `sampled` may follow. */
+  received(chunk: Buffer): void {
+    this.answerBytes += chunk.length;
+  }
+
+  /** The whole answer, after all, where it said nothing of usage. */
+  sampled(answer: Buffer): void {
+    this.#sample = answer;
+    this.#sampleBytes = Math.min(SAMPLE_BYTES, answer.length);
+  }
+
   /** Copies until the sample is full: a kept reference would pin the socket's whole read buffer. */
   passed(chunk: Buffer): void {
     this.answerBytes += chunk.length;

@@ -92,7 +92,7 @@ async function attempts(load: (url: string, model: string) => Promise<unknown>):
     }
     made.push({ addedMs: median(added), others: await others() });
   }
-  console.error(made); return made;
+  return made;
 }
 
 function judge(t: TestContext, made: readonly Attempt[]): void {

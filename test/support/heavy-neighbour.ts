@@ -66,9 +66,12 @@ async function serve(): Promise<void> {
     request.on('end', () => {
       const text = Buffer.concat(head).toString('latin1', 0, 1000);
       if (text.includes('"stream":true')) {
-        pour(response, Number(/"max_tokens":(\d+)/.exec(text)?.[1]), Number(/"seed":(\d+)/.exec(text)?.[1] ?? Infinity));
-      }
-      else {
+        pour(
+          response,
+          Number(/"max_tokens":(\d+)/.exec(text)?.[1]),
+          Number(/"seed":(\d+)/.exec(text)?.[1] ?? Infinity),
+        );
+      } else {
         response.setHeader('content-type', 'application/json');
         response.end(JSON.stringify(completion('seen')));
       }
