@@ -9,6 +9,7 @@ import { UpstreamAttempt } from '../upstream/attempt.ts';
 import { pushAnswerHeaders, requestHeaders } from '../upstream/forward-headers.ts';
 import type { OriginPools } from '../upstream/origin-pools.ts';
 import { type ClientWaits, Waits } from '../upstream/waits.ts';
+import { type Prompt, promptSample } from '../usage/prompt.ts';
 import { UsageMeter } from '../usage/usage-meter.ts';
 import { asksUsage } from './asks-usage.ts';
 import { ErrorAnswer, MAX_ERROR_BYTES } from './error-answer.ts';
@@ -39,6 +40,8 @@ export interface RelayResult {
   readonly cut: boolean;
   readonly target: Target;
   readonly meter: UsageMeter;
+  /** What is left of a large request body that was let go at the commit point. */
+  readonly prompt: Prompt | undefined;
   readonly attempts: number;
   /** performance.now() values; 0: it did not come so far. */
   readonly sentAt: number;
@@ -81,6 +84,7 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
   #datedPieces = 0;
   #lastCommentAt = 0;
   #remarked: GatewayError | undefined;
+  #prompt: Prompt | undefined;
   #over = false;
 
   constructor(options: RelayOptions) {
@@ -236,7 +240,10 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
     this.#committed = true;
     // From here on nothing is sent a second time: the body's memory can go.
     const { exchange } = this.#o;
-    if (exchange.body.length > RELEASE_BODY_BYTES) exchange.releaseBody();
+    if (exchange.body.length > RELEASE_BODY_BYTES) {
+      this.#prompt = promptSample(exchange.body, RELEASE_BODY_BYTES);
+      exchange.releaseBody();
+    }
     if (exchange.sink.started) return;
     exchange.sink.start(this.#status, this.#head(contentType));
   }
@@ -368,6 +375,7 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
       cut,
       target: this.#target,
       meter: this.#meter,
+      prompt: this.#prompt,
       attempts: this.#attempts,
       sentAt: this.#attemptStartedAt,
       endedAt: this.#endedAt,

@@ -4,11 +4,12 @@ import type { Exchange } from '../core/exchange.ts';
 import type { Usage } from '../inference/usage.ts';
 import type { ExchangeRecord } from '../telemetry/exchange-record.ts';
 import type { Price } from '../usage/price-table.ts';
+import { type Prompt, promptOf } from '../usage/prompt.ts';
 import type { RelayResult } from './relay.ts';
 
 /** What an estimate is made from, where the provider did not say what was used. */
 export interface EstimateRequest {
-  readonly body: Buffer;
+  readonly prompt: Prompt;
   readonly outputSample: Buffer;
   readonly outputTotalBytes: number;
   readonly model: string;
@@ -43,7 +44,7 @@ export function settle(result: RelayResult, options: SettlementOptions): void {
     return;
   }
   const request: EstimateRequest = {
-    body: exchange.body,
+    prompt: result.prompt ?? promptOf(exchange.body, exchange.body.length),
     outputSample: result.meter.sample(),
     outputTotalBytes: result.meter.answerBytes,
     model: result.target.modelId,

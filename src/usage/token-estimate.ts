@@ -1,10 +1,11 @@
 import type { Usage } from '../inference/usage.ts';
 import { WorkerPool } from '../offload/worker-pool.ts';
 import { type EstimateInput, estimateTokensTask } from './estimate-task.ts';
+import { type Prompt, promptOf } from './prompt.ts';
 
 export interface EstimateRequest {
-  /** Read before this returns; empty where it is no longer known. */
-  readonly body: Buffer;
+  /** Read before this returns. */
+  readonly prompt: Prompt;
   /** The first bytes of the answer as the provider sent them (OpenAI's wire). */
   readonly outputSample: Buffer;
   readonly outputTotalBytes: number;
@@ -48,13 +49,12 @@ async function runEstimate(request: EstimateRequest): Promise<Usage | undefined>
 }
 
 /** Every piece is copied into memory of its own, so that it can be transferred. */
-function toInput({ body, outputSample, outputTotalBytes, model }: EstimateRequest) {
-  const half = MAX_CARRIED_BYTES / 2;
-  const cut = body.length > MAX_CARRIED_BYTES;
+function toInput({ prompt, outputSample, outputTotalBytes, model }: EstimateRequest) {
+  const { head, tail, bytes } = prompt.tail ? prompt : promptOf(prompt.head, MAX_CARRIED_BYTES);
   return {
-    head: new Uint8Array(cut ? body.subarray(0, half) : body),
-    tail: cut ? new Uint8Array(body.subarray(body.length - half)) : undefined,
-    bodyBytes: body.length,
+    head: new Uint8Array(head),
+    tail: tail && new Uint8Array(tail),
+    bodyBytes: bytes,
     outputSample: new Uint8Array(outputSample),
     outputTotalBytes,
     model,
