@@ -40,6 +40,8 @@ const providerHeaders = {
   server: 'cloudflare',
 };
 
+const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+
 export const inputs = {
   request: bytesOf(smallRequest()),
   streamRequest: bytesOf(smallRequest({ stream: true })),
@@ -134,8 +136,10 @@ function exchangeRunner(account: ProviderAccount, pools: OriginPools, sent: Sent
   let record: ExchangeRecord | undefined;
   const options: PipelineOptions = {
     thread: 0,
+    log: silent,
     pools,
     sweeper: new Sweeper(),
+    translateHeavy: () => Promise.reject(new Error('nothing large is asked')),
     estimate: async () => assert.fail('the provider says what it used'),
     snapshot: () => snapshot,
     record: (each) => {

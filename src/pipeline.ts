@@ -1,12 +1,14 @@
 import type { ServerSettings } from './config/configuration.ts';
 import { GatewayError } from './core/errors.ts';
 import type { Exchange } from './core/exchange.ts';
+import type { Log } from './core/log.ts';
 import type { Sweeper } from './core/sweeper.ts';
 import type { Dialect, RequestScan } from './dialects/dialect.ts';
 import { authorize, modelsOf } from './policy/authorize.ts';
 import { clientSettings } from './policy/client-settings.ts';
 import type { Target } from './providers/provider.ts';
 import { Relay } from './relay/relay.ts';
+import type { HeavyTranslator } from './relay/request-translation.ts';
 import { type Estimator, settle } from './relay/settlement.ts';
 import type { ModelRoutes } from './routing/model-routes.ts';
 import type { ExchangeRecord } from './telemetry/exchange-record.ts';
@@ -22,9 +24,11 @@ export interface Snapshot {
 
 export interface PipelineOptions {
   readonly thread: number;
+  readonly log: Log;
   readonly pools: OriginPools;
   readonly sweeper: Sweeper;
   readonly estimate: Estimator;
+  readonly translateHeavy: HeavyTranslator;
   readonly snapshot: () => Snapshot;
   readonly record: (record: ExchangeRecord) => void;
   /** An exchange was refused before it reached a target. */
@@ -73,8 +77,12 @@ export function runInference(exchange: Exchange, dialect: Dialect, options: Pipe
     settings,
     pools: options.pools,
     sweeper: options.sweeper,
+    translateHeavy: options.translateHeavy,
     onOver: (result) => {
-      const { thread, estimate, record } = options;
+      const { thread, estimate, record, log } = options;
+      const { error } = result;
+      if (error?.code === 'internal_error')
+        log.error({ exchange: exchange.id, error: error.context.cause }, error.message);
       settle(result, {
         thread,
         exchange,

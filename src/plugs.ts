@@ -2,15 +2,18 @@ import type { Configuration } from './config/configuration.ts';
 import type { Dialect } from './dialects/dialect.ts';
 import { openAiChat } from './dialects/openai-chat/index.ts';
 import { plug as anthropic } from './providers/anthropic/index.ts';
+import { anthropicWire } from './providers/anthropic/wire.ts';
 import { demoAccount } from './providers/demo/index.ts';
 import { plug as ollama } from './providers/ollama/index.ts';
 import { plug as openai } from './providers/openai/index.ts';
-import type { ProviderAccount, ProviderPlug } from './providers/provider.ts';
+import type { ProviderAccount, ProviderPlug, Wire } from './providers/provider.ts';
 import { plug as selfHostedModel } from './providers/self-hosted-model/index.ts';
 
 /** The one file that names vendors and dialects; everybody else is handed these lists. */
 export const PLUGS: readonly ProviderPlug[] = [openai, anthropic, selfHostedModel, ollama];
 export const DIALECTS: readonly Dialect[] = [openAiChat];
+/** Those that have a translation. */
+export const WIRES: readonly Wire[] = [anthropicWire];
 
 const byType = new Map(PLUGS.map((plug) => [plug.type, plug]));
 

@@ -6,6 +6,7 @@ import type { Exchange } from './core/exchange.ts';
 import { Sweeper } from './core/sweeper.ts';
 import { Edge, type Refusal } from './edge/edge.ts';
 import { type Route, RouteTable } from './edge/routes.ts';
+import { closeTranslations, translateHeavy } from './heavy-translation.ts';
 import { listModels, showModel } from './models-endpoint.ts';
 import { openapiJson } from './operator/openapi.ts';
 import { type PipelineOptions, runInference, type Snapshot } from './pipeline.ts';
@@ -67,9 +68,11 @@ let snapshot = makeSnapshot(data.configuration);
 
 const pipeline: PipelineOptions = {
   thread: data.thread,
+  log,
   pools,
   sweeper,
   estimate: estimateUsage,
+  translateHeavy,
   snapshot: () => snapshot,
   record: (record) => records.add(record),
   refused: recordRefused,
@@ -86,6 +89,11 @@ const edge = new Edge({
   onRefused: recordRefusal,
   errorBody: dialect.errorBody,
 });
+
+// Whatever is thrown past all guards costs what it was about, not the thread: one that ends with open sockets takes the
+// process down, and with it every stream.
+process.on('uncaughtException', (error) => log.error({ error }, 'uncaught in a relay thread'));
+process.on('unhandledRejection', (error) => log.error({ error }, 'unhandled in a relay thread'));
 
 const probe = new EventLoopProbe();
 setInterval(reportStats, STATS_MS).unref();
@@ -119,6 +127,7 @@ function reconfigure(configuration: Configuration): void {
 
 async function drain(): Promise<void> {
   await edge.drain();
+  await closeTranslations();
   await closeEstimates();
   records.flush();
   reportStats();
@@ -189,6 +198,7 @@ function answerJson(exchange: Exchange, body: Uint8Array): undefined {
 function recordRefusal(refusal: Refusal, model?: string): void {
   const { id, requestId, method, path, startedAt, principal, error } = refusal;
   const durationMs = performance.now() - startedAt;
+  if (error.code === 'internal_error') log.error({ exchange: id, error: error.context.cause }, error.message);
   records.add({
     ...NOTHING_KNOWN,
     id,

@@ -1,7 +1,8 @@
 import type { Dispatcher } from 'undici';
 import type { Limits, Timeouts } from '../../src/config/configuration.ts';
 import type { AttemptControl, LocalResponder } from '../../src/providers/provider.ts';
-import { type OriginPool, OriginPools } from '../../src/upstream/origin-pools.ts';
+import { OriginPool } from '../../src/upstream/origin-pool.ts';
+import { OriginPools } from '../../src/upstream/origin-pools.ts';
 
 /** A provider's answer, as it comes off the wire. */
 export interface CannedAnswer {
@@ -47,7 +48,7 @@ export class InstantPools extends OriginPools {
       return true;
     };
     // Of a pool an attempt uses nothing but `dispatch`.
-    this.#pool = { pool: { dispatch } as unknown as OriginPool['pool'], active: 0 };
+    this.#pool = new OriginPool({ dispatch } as unknown as OriginPool['pool'], 1_000, 0);
   }
 
   override get(): OriginPool {

@@ -74,7 +74,7 @@ export class EdgeExchange implements Exchange, OpenExchange {
   read(): void {
     this.#context.open.add(this);
     if (!this.headers.hasBody) {
-      this.route.handle(this);
+      this.#handle();
       return;
     }
     this.#reading = new RequestBody(this.headers.contentLength, this.#context.settings.limits.maxBodyBytes, this.#hold);
@@ -175,8 +175,17 @@ export class EdgeExchange implements Exchange, OpenExchange {
     this.bytesIn = this.body.length;
     this.#reading = undefined;
     this.bodyReadAt = performance.now();
-    this.route.handle(this);
+    this.#handle();
   };
+
+  /** A bug costs this exchange: thrown into the addon it would end the thread, and with it the process. */
+  #handle(): void {
+    try {
+      this.route.handle(this);
+    } catch (cause) {
+      this.#refuseBody(new GatewayError('internal_error', { cause }));
+    }
+  }
 
   #refuseBody(error: GatewayError): void {
     this.#reading = undefined;

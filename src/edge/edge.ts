@@ -148,6 +148,12 @@ export class Edge implements EdgeContext {
       return;
     }
 
+    if (head.hasBody && method === 'GET') {
+      // Some of these need no key, and of a stranger no body byte is kept.
+      const error = new GatewayError('invalid_header', { detail: 'GET takes no body here.' });
+      this.#refuse(response, head, method, match.path, startedAt, error, ALWAYS_CLOSES, [], route);
+      return;
+    }
     let principal: Principal = NOBODY;
     if (route.needsKey) {
       const known = this.#options.authenticate(head);

@@ -106,9 +106,15 @@ export interface Wire {
   readonly translation?: Translation;
 }
 
+/** What of a target a translation may know: plain, since a large request is translated in another thread. */
+export type TranslationTarget = Pick<Target, 'id' | 'modelId'>;
+
 export interface Translation {
   /** Body bytes plus headers this request needs beyond the target's; or what the provider cannot express. */
-  toRequest(request: InferenceRequest, target: Target): OrError<{ body: Buffer; headers: readonly string[] }>;
+  toRequest(
+    request: InferenceRequest,
+    target: TranslationTarget,
+  ): OrError<{ body: Buffer; headers: readonly string[] }>;
   /** A whole 2xx answer. An answer that is not of this wire: GatewayError('upstream_protocol'). */
   fromResponse(body: Buffer): OrError<InferenceEvent[]>;
   /** A new reader per attempt: takes each SSE event as it comes, gives the neutral events it stands for. */

@@ -1,3 +1,4 @@
+import { ByteList } from '../codec/byte-list.ts';
 import type { Target } from '../providers/provider.ts';
 import type { RelayHost, RelayMode } from './relay-mode.ts';
 
@@ -6,14 +7,14 @@ export const MAX_ERROR_BYTES = 65_536;
 
 /** An answer that is not 2xx: collected, bounded, and given to the wire to be understood. */
 export class ErrorAnswer implements RelayMode {
+  readonly isStream = false;
   readonly complete = false;
   readonly unfinishedLine = false;
   readonly #host: RelayHost;
   readonly #target: Target;
   readonly #status: number;
   readonly #mostBytes: number;
-  #kept: Buffer[] = [];
-  #keptBytes = 0;
+  readonly #kept = new ByteList();
 
   constructor(host: RelayHost, target: Target, status: number, mostBytes: number) {
     this.#host = host;
@@ -23,14 +24,14 @@ export class ErrorAnswer implements RelayMode {
   }
 
   chunk(bytes: Buffer): void {
-    if (this.#keptBytes >= this.#mostBytes) return;
-    const piece = bytes.subarray(0, this.#mostBytes - this.#keptBytes);
-    this.#kept.push(piece);
-    this.#keptBytes += piece.length;
+    const room = this.#mostBytes - this.#kept.length;
+    this.#kept.push(bytes.subarray(0, Math.max(0, room)));
+    // Whatever follows changes nothing, and it may have no end.
+    if (bytes.length >= room) this.ended();
   }
 
+  /** Also called when the body takes too long: what came has to do. */
   ended(): void {
-    const body = Buffer.concat(this.#kept, this.#keptBytes);
-    this.#host.fail(this.#target.wire.toError(this.#status, body, this.#target));
+    this.#host.fail(this.#target.wire.toError(this.#status, this.#kept.whole(), this.#target));
   }
 }

@@ -21,6 +21,8 @@ export interface RelayHost {
 
 /** One way of carrying a 2xx answer back; made per attempt. */
 export interface RelayMode {
+  /** Its answer is an event stream: comments may stand in it and errors come as events. */
+  readonly isStream: boolean;
   /** The bytes are never written again, so they may be kept by reference. */
   chunk(bytes: Buffer): void;
   /** The provider ended its answer properly, as far as HTTP goes. */

@@ -13,8 +13,9 @@ import { type Prompt, promptSample } from '../usage/prompt.ts';
 import { UsageMeter } from '../usage/usage-meter.ts';
 import { asksUsage } from './asks-usage.ts';
 import { ErrorAnswer, MAX_ERROR_BYTES } from './error-answer.ts';
-import { outbound } from './outbound.ts';
+import { type Outbound, outbound } from './outbound.ts';
 import type { RelayHost, RelayMode } from './relay-mode.ts';
+import type { HeavyTranslator } from './request-translation.ts';
 import { StreamPassthrough } from './stream-passthrough.ts';
 import { StreamTranslation, type TranslationOptions, WholeTranslation } from './translation.ts';
 import { WholePassthrough } from './whole-passthrough.ts';
@@ -28,6 +29,7 @@ export interface RelayOptions {
   readonly settings: ServerSettings;
   readonly pools: OriginPools;
   readonly sweeper: Sweeper;
+  readonly translateHeavy: HeavyTranslator;
   /** Once, when nothing is left to do; the exchange is finished right after. */
   onOver(result: RelayResult): void;
 }
@@ -76,6 +78,7 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
   #committed = false;
   #status = 200;
   #answerHeaders: Readonly<Record<string, string | string[] | undefined>> = {};
+  #headAt = 0;
   #endedAt = 0;
   #firstContentAt = 0;
   #lastContentAt = 0;
@@ -106,7 +109,7 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
   }
 
   #next(): void {
-    const { exchange, dialect, peeked, pools, settings } = this.#o;
+    const { exchange, dialect, peeked } = this.#o;
     const target = this.#target;
     this.#attempts += 1;
     this.#mode = undefined;
@@ -116,38 +119,49 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
     this.#upstream = undefined;
     this.#attempt = undefined;
     this.#paused = false;
+    this.#waits = undefined;
     this.#attemptStartedAt = performance.now();
-    this.#waits = new Waits(settings.timeouts, this.#o.waits, exchange.startedAt, this.#attemptStartedAt);
-    const request = outbound(exchange, dialect, peeked, target);
+    const request = outbound(exchange, dialect, peeked, target, this.#o.translateHeavy);
+    if (!(request instanceof Promise)) {
+      this.#send(request);
+      return;
+    }
+    const turn = this.#attempts;
+    request.then((made) => {
+      if (!this.#over && this.#attempts === turn) this.#send(made);
+    });
+  }
+
+  #send(request: OrError<Outbound>): void {
+    const { exchange, peeked, pools, settings } = this.#o;
+    const target = this.#target;
+    this.#attemptStartedAt = performance.now();
     if (request instanceof GatewayError) {
       this.#giveUp(request);
       return;
     }
+    this.#waits = new Waits(settings.timeouts, this.#o.waits, exchange.startedAt, this.#attemptStartedAt);
     if (target.local) {
       this.#attempt = target.local({ path: request.path, body: request.wholeBody() }, this);
       return;
     }
-    const pool = pools.get(target.connection);
-    const { maxUpstreamConnections, maxUpstreamQueue } = settings.limits;
-    if (pool.active >= maxUpstreamConnections + maxUpstreamQueue) {
-      this.failed(queueFull(settings));
-      return;
-    }
-    const attempt = new UpstreamAttempt(pool, this);
+    const attempt = new UpstreamAttempt(pools.get(target.connection), this);
     this.#upstream = attempt;
     this.#attempt = attempt;
-    attempt.send({
+    const entered = attempt.send({
       origin: target.connection.origin,
       path: request.path,
       method: 'POST',
       headers: requestHeaders(exchange.headers, peeked.stream, request.headers),
       body: request.body,
     });
+    if (!entered) this.failed(queueFull(settings));
   }
 
   started(status: number, headers: Readonly<Record<string, string | string[] | undefined>>): void {
     this.#answerHeaders = headers;
     this.#status = status;
+    this.#headAt = performance.now();
     const mode = this.#modeFor(status, headers);
     if (mode instanceof GatewayError) this.fail(mode);
     else this.#mode = mode;
@@ -327,9 +341,7 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
   }
 
   get #isEventStream(): boolean {
-    return (
-      this.#mode instanceof StreamPassthrough || this.#mode instanceof StreamTranslation || this.#lastCommentAt > 0
-    );
+    return this.#mode?.isStream === true || this.#lastCommentAt > 0;
   }
 
   #onAbort = (reason: AbortReason): void => {
@@ -390,27 +402,28 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
   sweep(now: number): void {
     this.#dateContent(now);
     const sentAt = this.#upstream ? this.#upstream.sentAt : this.#attemptStartedAt;
+    const waiting = this.#upstream?.inLine === true;
     const error = this.#waits?.expired(now, sentAt, this.#paused);
     if (error) {
       this.#attempt?.abort();
       this.#endedAt = now;
-      this.#afterFailure(error.code === 'connect_timeout' ? (this.#queueFull() ?? error) : error);
+      // Who waited in vain for a connection of others was not connecting.
+      this.#afterFailure(error.code === 'connect_timeout' && waiting ? queueFull(this.#o.settings) : error);
+      return;
+    }
+    if (this.#mode instanceof ErrorAnswer && now - this.#headAt > ERROR_BODY_MS) {
+      this.#mode.ended();
       return;
     }
     if (this.#o.peeked.stream && !this.#waits?.hasContent) this.#keepAlive(now);
-  }
-
-  /** Who waited in vain while all connections were busy was not connecting. */
-  #queueFull(): GatewayError | undefined {
-    const { pools, settings } = this.#o;
-    const { active } = pools.get(this.#target.connection);
-    return active >= settings.limits.maxUpstreamConnections ? queueFull(settings) : undefined;
   }
 
   /** Commits the status but not the content: another target may still answer, an error now comes as an event. */
   #keepAlive(now: number): void {
     const { exchange, settings } = this.#o;
     const everyMs = settings.keepaliveCommentMs;
+    // Once it is known that no stream comes, or in the middle of a line, a comment would break the answer.
+    if (this.#mode && (!this.#mode.isStream || this.#mode.unfinishedLine)) return;
     if (everyMs === 0 || now - Math.max(exchange.bodyReadAt, this.#lastCommentAt) < everyMs) return;
     this.#lastCommentAt = now;
     if (!exchange.sink.started) exchange.sink.start(200, this.#head(EVENT_STREAM));
@@ -434,6 +447,9 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
     return (this.#endedAt || performance.now()) - this.#attemptStartedAt;
   }
 }
+
+/** How long the body of an error may take before the status alone has to do. */
+const ERROR_BODY_MS = 5_000;
 
 /** Small bodies are kept: they may be wanted for an estimate, and cost less than an open stream does anyway. */
 const RELEASE_BODY_BYTES = 16_384;

@@ -1,3 +1,4 @@
+import { ByteList } from '../codec/byte-list.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Wire } from '../providers/provider.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
@@ -40,6 +41,7 @@ export interface StreamPassthroughOptions {
  * copy is kept until its end comes; where `stripUsage` it is also held back, because it might be the one to take out.
  */
 export class StreamPassthrough implements RelayMode {
+  readonly isStream = true;
   readonly #o: StreamPassthroughOptions;
   /** The unfinished event at the end of what was received, in a buffer that doubles. */
   #carry: Buffer = EMPTY;
@@ -49,8 +51,7 @@ export class StreamPassthrough implements RelayMode {
   /** The unfinished event is too long to matter: it is passed on up to its end without being read. */
   #skipping = false;
   #committed = false;
-  #beforeContent: Buffer[] = [];
-  #beforeContentBytes = 0;
+  #beforeContent = new ByteList();
   #sawEnd = false;
   #failed = false;
 
@@ -257,16 +258,15 @@ export class StreamPassthrough implements RelayMode {
 
   #holdBack(bytes: Buffer): void {
     this.#beforeContent.push(bytes);
-    this.#beforeContentBytes += bytes.length;
-    if (this.#beforeContentBytes > this.#o.holdBytes) this.#commit();
+    if (this.#beforeContent.length > this.#o.holdBytes) this.#commit();
   }
 
   #commit(): void {
     if (this.#committed) return;
     this.#committed = true;
     this.#o.host.commit(this.#o.contentType);
-    for (const bytes of this.#beforeContent) this.#o.host.write(bytes);
-    this.#beforeContent = [];
+    for (const bytes of this.#beforeContent.pieces()) this.#o.host.write(bytes);
+    this.#beforeContent = new ByteList();
   }
 }
 

@@ -1,3 +1,4 @@
+import { ByteList } from '../codec/byte-list.ts';
 import { SseParser } from '../codec/sse-parser.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { AnswerContext, Dialect, EventWriter } from '../dialects/dialect.ts';
@@ -18,6 +19,7 @@ export interface TranslationOptions {
 
 /** An event in, an event out: nothing waits for the end, and one provider chunk becomes one write. */
 export class StreamTranslation implements RelayMode {
+  readonly isStream = true;
   readonly unfinishedLine = false;
   readonly #o: TranslationOptions;
   readonly #reader: EventReader;
@@ -103,11 +105,11 @@ export class StreamTranslation implements RelayMode {
 
 /** A whole answer, read when it is complete; bounded by limits.max_translate_bytes. */
 export class WholeTranslation implements RelayMode {
+  readonly isStream = false;
   readonly complete = false;
   readonly unfinishedLine = false;
   readonly #o: TranslationOptions;
-  #kept: Buffer[] = [];
-  #keptBytes = 0;
+  #kept = new ByteList();
   #failed = false;
 
   constructor(options: TranslationOptions) {
@@ -118,8 +120,7 @@ export class WholeTranslation implements RelayMode {
     if (this.#failed) return;
     this.#o.host.content();
     this.#o.meter.received(bytes);
-    this.#keptBytes += bytes.length;
-    if (this.#keptBytes > this.#o.maxBytes) {
+    if (this.#kept.length + bytes.length > this.#o.maxBytes) {
       this.#fail(
         new GatewayError('upstream_too_large', { setting: `limits.max_translate_bytes: ${this.#o.maxBytes}` }),
       );
@@ -130,7 +131,7 @@ export class WholeTranslation implements RelayMode {
 
   ended(): void {
     if (this.#failed) return;
-    const all = Buffer.concat(this.#kept, this.#keptBytes);
+    const all = this.#kept.whole();
     const events = this.#o.translation.fromResponse(all);
     if (events instanceof GatewayError) {
       this.#fail(events);
@@ -155,7 +156,7 @@ export class WholeTranslation implements RelayMode {
 
   #fail(error: GatewayError): void {
     this.#failed = true;
-    this.#kept = [];
+    this.#kept = new ByteList();
     this.#o.host.fail(error);
   }
 }

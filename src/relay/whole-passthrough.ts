@@ -1,3 +1,4 @@
+import { ByteList } from '../codec/byte-list.ts';
 import { JsonBalance } from '../codec/json-balance.ts';
 import { JsonPeek, PeekKeys } from '../codec/json-peek.ts';
 import { GatewayError } from '../core/errors.ts';
@@ -27,13 +28,11 @@ export interface WholePassthroughOptions {
  * everything that is not JSON, bytes are passed on as they come and only the last TAIL_BYTES are remembered.
  */
 export class WholePassthrough implements RelayMode {
+  readonly isStream = false;
   readonly complete = false;
   readonly unfinishedLine = false;
   readonly #o: WholePassthroughOptions;
-  #kept: Buffer[] = [];
-  #keptBytes = 0;
-  /** Pieces of `#kept` that are not wanted any more: dropped now and then, since each drop moves the rest. */
-  #outdated = 0;
+  readonly #kept = new ByteList();
   #passing: boolean;
   /** Only where HTTP does not say whether the answer is whole. */
   #balance: JsonBalance | undefined;
@@ -54,16 +53,15 @@ export class WholePassthrough implements RelayMode {
     if (this.#passing) {
       this.#o.host.commit(this.#o.contentType);
       this.#o.host.write(bytes);
-    } else if (this.#keptBytes > this.#o.holdBytes) {
+    } else if (this.#kept.length > this.#o.holdBytes) {
       this.#passing = true;
       this.#o.host.commit(this.#o.contentType);
-      for (const piece of this.#kept) this.#o.host.write(piece);
+      for (const piece of this.#kept.pieces()) this.#o.host.write(piece);
     }
   }
 
   ended(): void {
-    this.#dropOutdated();
-    const all = this.#kept.length === 1 ? this.#kept[0]! : Buffer.concat(this.#kept, this.#keptBytes);
+    const all = this.#kept.whole();
     if (this.#o.isJson) this.#readUsage(all);
     if (this.#balance?.whole === false) {
       this.#o.host.fail(new GatewayError('upstream_cut', { detail: 'The answer ended in the middle.' }));
@@ -76,19 +74,9 @@ export class WholePassthrough implements RelayMode {
 
   #keep(bytes: Buffer): void {
     this.#kept.push(bytes);
-    this.#keptBytes += bytes.length;
-    if (!this.#passing) return;
-    while (this.#keptBytes - this.#kept[this.#outdated]!.length >= TAIL_BYTES) {
-      this.#keptBytes -= this.#kept[this.#outdated]!.length;
-      this.#outdated += 1;
-      this.#lostBeginning = true;
-    }
-    if (this.#outdated * 2 > this.#kept.length) this.#dropOutdated();
-  }
-
-  #dropOutdated(): void {
-    this.#kept.splice(0, this.#outdated);
-    this.#outdated = 0;
+    if (!this.#passing || this.#kept.length < 2 * TAIL_BYTES) return;
+    this.#kept.keepLast(TAIL_BYTES);
+    this.#lostBeginning = true;
   }
 
   #readUsage(bytes: Buffer): void {

@@ -1,7 +1,9 @@
 import type { Dispatcher } from 'undici';
 import { GatewayError } from '../core/errors.ts';
 import type { AttemptControl, AttemptHandler } from '../providers/provider.ts';
-import { DIED_REUSED, type OriginPool } from './origin-pools.ts';
+import type { Dispatchable, OriginPool } from './origin-pool.ts';
+import { DIED_REUSED } from './origin-pools.ts';
+import type { Waiting } from './waiting-line.ts';
 
 /** What one attempt sends. */
 export interface OutboundRequest {
@@ -18,7 +20,10 @@ export interface OutboundRequest {
  * One try of one exchange at one target. Passes undici's callbacks on; pausing stops reading from the socket, so the
  * provider itself is slowed. After `abort` or an end no callback comes, and the place in the pool is given back once.
  */
-export class UpstreamAttempt implements AttemptControl, Dispatcher.DispatchHandler {
+export class UpstreamAttempt implements AttemptControl, Dispatchable {
+  ahead: Waiting | undefined;
+  behind: Waiting | undefined;
+  inLine = false;
   /** performance.now() when the request began to be written; 0 while it waits for a connection. */
   sentAt = 0;
   /** Whether any byte of an answer came. */
@@ -28,7 +33,11 @@ export class UpstreamAttempt implements AttemptControl, Dispatcher.DispatchHandl
   readonly #handler: AttemptHandler;
   readonly #pool: OriginPool;
   #controller: Dispatcher.DispatchController | undefined;
+  #request: OutboundRequest | undefined;
+  #dispatched = false;
   #done = false;
+  /** Its place among the connections was given back. */
+  #left = false;
   #paused = false;
 
   constructor(pool: OriginPool, handler: AttemptHandler) {
@@ -36,20 +45,27 @@ export class UpstreamAttempt implements AttemptControl, Dispatcher.DispatchHandl
     this.#handler = handler;
   }
 
-  send(request: OutboundRequest): void {
-    this.#pool.active += 1;
+  /** False: as many wait for this origin already as may, and nothing was begun. */
+  send(request: OutboundRequest): boolean {
+    this.#request = request;
+    const entered = this.#pool.enter(this);
+    if (!entered) this.#request = undefined;
+    return entered;
+  }
+
+  dispatchOptions(): Dispatcher.DispatchOptions {
+    const request = this.#request!;
+    this.#request = undefined;
+    this.#dispatched = true;
     // Pieces have no length of their own, and undici would send them chunked: some front ends refuse that (411).
     if (Array.isArray(request.body)) request.headers.push('content-length', String(lengthOf(request.body)));
-    this.#pool.pool.dispatch(
-      {
-        origin: request.origin,
-        path: request.path,
-        method: request.method,
-        headers: request.headers,
-        body: Array.isArray(request.body) ? request.body : (request.body ?? null),
-      } as Dispatcher.DispatchOptions,
-      this,
-    );
+    return {
+      origin: request.origin,
+      path: request.path,
+      method: request.method,
+      headers: request.headers,
+      body: Array.isArray(request.body) ? request.body : (request.body ?? null),
+    } as Dispatcher.DispatchOptions;
   }
 
   pause(): void {
@@ -68,13 +84,20 @@ export class UpstreamAttempt implements AttemptControl, Dispatcher.DispatchHandl
 
   abort(): void {
     if (this.#done) return;
-    this.#finish();
-    this.#controller?.abort(ABORTED);
+    this.#done = true;
+    this.#request = undefined;
+    if (!this.#dispatched) this.#pool.leaveLine(this);
+    else if (this.#controller) {
+      this.#leave();
+      this.#controller.abort(ABORTED);
+    }
+    // Else undici is connecting for it and cannot be told; its place falls free when undici lets go.
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
     if (this.#done) {
+      this.#leave();
       controller.abort(ABORTED);
       return;
     }
@@ -89,29 +112,55 @@ export class UpstreamAttempt implements AttemptControl, Dispatcher.DispatchHandl
     // 1xx are for the connection, not for the client.
     if (this.#done || status < 200) return;
     this.answered = true;
-    this.#handler.started(status, headers);
+    try {
+      this.#handler.started(status, headers);
+    } catch (cause) {
+      this.#broken(cause);
+    }
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (!this.#done) this.#handler.chunk(chunk);
+    if (this.#done) return;
+    try {
+      this.#handler.chunk(chunk);
+    } catch (cause) {
+      this.#broken(cause);
+    }
   }
 
   onResponseEnd(): void {
     if (this.#done) return;
-    this.#finish();
-    this.#handler.ended();
+    this.#done = true;
+    this.#leave();
+    try {
+      this.#handler.ended();
+    } catch (cause) {
+      this.#handler.failed(new GatewayError('internal_error', { cause }));
+    }
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
-    if (this.#done) return;
-    this.#finish();
+    if (this.#done) {
+      // Given up while connecting, or aborted: undici reports that too.
+      this.#leave();
+      return;
+    }
+    this.#done = true;
+    this.#leave();
     this.diedReused = !this.answered && diedReused(error);
     this.#handler.failed(toGatewayError(error, this.answered));
   }
 
-  #finish(): void {
-    this.#done = true;
-    this.#pool.active -= 1;
+  /** A bug of ours costs this exchange, and no other: undici would take it for the provider's fault, or lose it. */
+  #broken(cause: unknown): void {
+    this.abort();
+    this.#handler.failed(new GatewayError('internal_error', { cause }));
+  }
+
+  #leave(): void {
+    if (this.#left) return;
+    this.#left = true;
+    this.#pool.leave();
   }
 }
 

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { buildConnector, Pool } from 'undici';
 import type { Limits, Timeouts } from '../config/configuration.ts';
 import type { Connection } from '../providers/provider.ts';
+import { ignore, OriginPool } from './origin-pool.ts';
 
 /** A socket error tells in this property that a used connection died before any byte of this answer. */
 export const DIED_REUSED = Symbol('a reused connection died');
@@ -11,13 +12,6 @@ export const DIED_REUSED = Symbol('a reused connection died');
 const KEEP_ALIVE_MS = 30_000;
 /** Closes connections that undici still tries to open after our own connect wait gave up on them. */
 const CONNECT_GRACE_MS = 1_000;
-
-/** Connections to one origin with one credential. */
-export interface OriginPool {
-  readonly pool: Pool;
-  /** Attempts that hold or wait for a connection. */
-  active: number;
-}
 
 /**
  * This relay thread's pools, by origin and credential: accounts with different credentials never share a connection.
@@ -37,7 +31,8 @@ export class OriginPools {
     const key = keyOf(connection);
     let pool = this.#pools.get(key);
     if (!pool) {
-      pool = { pool: this.#open(connection), active: 0 };
+      const { maxUpstreamConnections, maxUpstreamQueue } = this.#limits;
+      pool = new OriginPool(this.#open(connection), maxUpstreamConnections, maxUpstreamQueue);
       this.#pools.set(key, pool);
     }
     return pool;
@@ -53,7 +48,7 @@ export class OriginPools {
   /** Attempts that wait for a connection, over all pools. */
   get queued(): number {
     let queued = 0;
-    for (const { pool } of this.#pools.values()) queued += pool.stats.queued;
+    for (const pool of this.#pools.values()) queued += pool.waiting;
     return queued;
   }
 
@@ -61,15 +56,16 @@ export class OriginPools {
   reconfigure(limits: Limits, timeouts: Timeouts, inUse: Iterable<Connection>): void {
     const changed =
       limits.maxUpstreamConnections !== this.#limits.maxUpstreamConnections ||
+      limits.maxUpstreamQueue !== this.#limits.maxUpstreamQueue ||
       timeouts.connectMs !== this.#timeouts.connectMs;
     this.#limits = limits;
     this.#timeouts = timeouts;
     const keep = new Set<string>();
     if (!changed) for (const connection of inUse) keep.add(keyOf(connection));
-    for (const [key, { pool }] of this.#pools) {
+    for (const [key, pool] of this.#pools) {
       if (keep.has(key)) continue;
       this.#pools.delete(key);
-      pool.close(ignore);
+      pool.close();
     }
   }
 
@@ -132,8 +128,4 @@ subscribe('undici:client:sendHeaders', (message) => {
 function keyOf(connection: Connection): string {
   const { origin, credential, tls } = connection;
   return tls ? `${origin} ${credential} ${tls.rejectUnauthorized} ${tls.ca ?? ''}` : `${origin} ${credential}`;
-}
-
-function ignore(): void {
-  // Closing is best effort: nothing waits for it and nothing is lost when it fails.
 }

@@ -46,6 +46,13 @@ export interface GatewayOptions {
   readonly folder?: string;
 }
 
+/** A test that runs out of its time is ended by a signal, and what it started must not outlive it. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+process.once('SIGTERM', () => process.exit(143));
+
 /** A gateway that ended instead of being ready. */
 export class NotStarted extends Error {
   readonly exitCode: number | null;
@@ -91,6 +98,8 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Runnin
     env: { ...process.env, ...options.environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  running.add(child);
+  child.once('exit', () => running.delete(child));
   let output = '';
   child.stderr.on('data', (data: Buffer) => {
     output += data.toString();

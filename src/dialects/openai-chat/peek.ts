@@ -17,6 +17,11 @@ const OPEN_BRACE = 0x7b;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const ZERO = 0x30;
+/** What is read by itself is bounded by itself: parsing a value of 32 MB here would stop the loop for seconds. */
+const MOST_OPTIONS_BYTES = 4_096;
+const MOST_NUMBER_BYTES = 64;
+/** 256 characters, each escaped. */
+const MOST_MODEL_BYTES = 6 * 256 + 2;
 
 /** Reads a chat request as its bytes arrive; `result` once all are there. */
 export class ChatScan implements RequestScan {
@@ -35,6 +40,7 @@ export class ChatScan implements RequestScan {
     if (modelStart < 0) return missing('model');
     if (body[modelStart] !== QUOTE) return wrong('model', 'It must be a string.');
     const modelEnd = ends[MODEL]!;
+    if (modelEnd - modelStart > MOST_MODEL_BYTES) return wrong('model', 'It may have up to 256 characters.');
     const model = text(body, modelStart, modelEnd);
     if (model === undefined) return wrong('model', 'It must be a string.');
 
@@ -51,6 +57,9 @@ export class ChatScan implements RequestScan {
     let includeUsage = false;
     const streamOptionsStart = starts[STREAM_OPTIONS]!;
     const streamOptionsEnd = ends[STREAM_OPTIONS]!;
+    if (streamOptionsEnd - streamOptionsStart > MOST_OPTIONS_BYTES) {
+      return wrong('stream_options', `It may have up to ${MOST_OPTIONS_BYTES} bytes.`);
+    }
     if (streamOptionsStart >= 0) {
       const options = parsed(body, streamOptionsStart, streamOptionsEnd);
       if (options !== null && (typeof options !== 'object' || Array.isArray(options))) {
@@ -67,6 +76,7 @@ export class ChatScan implements RequestScan {
 
     const most = starts[MAX_COMPLETION_TOKENS]! >= 0 ? MAX_COMPLETION_TOKENS : MAX_TOKENS;
     let maxOutputTokens: number | undefined;
+    if (ends[most]! - starts[most]! > MOST_NUMBER_BYTES) return wrong(keys.names[most]!, 'It must be a whole number.');
     if (starts[most]! >= 0) {
       const value = digits(body, starts[most]!, ends[most]!) ?? parsed(body, starts[most]!, ends[most]!);
       if (value !== null && (typeof value !== 'number' || !Number.isInteger(value) || value < 0)) {

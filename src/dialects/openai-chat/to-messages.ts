@@ -55,7 +55,8 @@ function contentParts(reader: RequestReader, message: JsonObject, place: string,
 /** Reasoning first, calls last: the order in which they were made, and the one providers insist on. */
 function assistantParts(reader: RequestReader, message: JsonObject, place: string): Part[] {
   const parts = reasoningParts(reader, message, place);
-  parts.push(...toParts(reader, message['content'], `${place}.content`));
+  // Not spread: every part would be an argument on the stack.
+  for (const part of toParts(reader, message['content'], `${place}.content`)) parts.push(part);
   const refusal = reader.text(message['refusal'], `${place}.refusal`);
   if (refusal !== undefined) parts.push({ type: 'refusal', text: refusal });
   const calls = reader.list(message['tool_calls'], `${place}.tool_calls`);

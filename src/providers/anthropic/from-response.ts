@@ -19,7 +19,12 @@ export function fromResponse(body: Buffer): OrError<InferenceEvent[]> {
     return new GatewayError('upstream_protocol', { detail: 'Its answer is not a message with content.' });
   }
   const events: InferenceEvent[] = [{ type: 'start', id: stringOf(value['id']), model: stringOf(value['model']) }];
-  pushContent(events, value['content'], text);
+  try {
+    pushContent(events, value['content'], text);
+  } catch (cause) {
+    // Nested so deep that it cannot be walked.
+    return new GatewayError('upstream_protocol', { detail: 'Its answer cannot be read.', cause });
+  }
   pushEnd(events, value);
   return events;
 }

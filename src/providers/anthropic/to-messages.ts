@@ -16,31 +16,35 @@ export interface Conversation {
  */
 export function toConversation(source: readonly Message[]): OrError<Conversation> {
   const system: Block[] = [];
-  const messages: Conversation['messages'] = [];
+  const turns: Turn[] = [];
   for (const message of source) {
     const blocks = toBlocks(message.parts);
     if (blocks instanceof GatewayError) return blocks;
     if (blocks.length === 0) continue;
     if (message.role === 'system' || message.role === 'developer') {
-      system.push(...blocks);
+      for (const block of blocks) system.push(block);
       continue;
     }
     const role = message.role === 'assistant' ? 'assistant' : 'user';
-    const last = messages.at(-1);
-    if (last?.role === role) append(last.content, blocks);
-    else messages.push({ role, content: blocks });
+    let turn = turns.at(-1);
+    if (turn?.role !== role) {
+      turn = { role, results: [], others: [] };
+      turns.push(turn);
+    }
+    for (const block of blocks) (block.type === 'tool_result' ? turn.results : turn.others).push(block);
   }
-  if (messages.length > 0) return { system, messages };
+  if (turns.length > 0) {
+    return { system, messages: turns.map(({ role, results, others }) => ({ role, content: [...results, ...others] })) };
+  }
   return new GatewayError('unsupported_parameter', {
     param: 'messages',
     detail: 'Anthropic needs a message of the user or the assistant that is not empty.',
   });
 }
 
-/** Tool results must be the first blocks of their message. */
-function append(content: Block[], blocks: readonly Block[]): void {
-  for (const block of blocks) {
-    if (block.type !== 'tool_result') content.push(block);
-    else content.splice(content.findLastIndex((earlier) => earlier.type === 'tool_result') + 1, 0, block);
-  }
+/** Tool results must be the first blocks of their message. Kept apart: moving each to its place would be quadratic. */
+interface Turn {
+  role: 'user' | 'assistant';
+  results: Block[];
+  others: Block[];
 }

@@ -73,7 +73,8 @@ function list(entries: readonly unknown[]): string | undefined {
 }
 
 function htmlTitle(html: string): string | undefined {
-  return /<title[^>]*>([^<]*)<\/title>/i.exec(html)?.[1]?.trim();
+  // Only so far: over 64 KiB of `<title` the search would go back for each of them.
+  return /<title[^>]*>([^<]*)<\/title>/i.exec(html.slice(0, 2048))?.[1]?.trim();
 }
 
 function bounded(text: string | undefined): string | undefined {

@@ -123,6 +123,7 @@ export class Relayed {
       settings: all,
       pools: new OriginPools(all.limits, all.timeouts),
       sweeper: this.sweeper,
+      translateHeavy: () => Promise.reject(new Error('nothing large is asked')),
       onOver: (result) => this.results.push(result),
     });
     opened.push(this);

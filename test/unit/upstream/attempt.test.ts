@@ -88,7 +88,7 @@ test('an attempt that is given up before it is connected sends nothing, and its 
   const { attempt } = given;
   attempt.abort();
   attempt.abort();
-  assert.equal(made.get(connection(provider.origin)).active, 0);
+  assert.equal(made.get(connection(provider.origin)).running, 0);
   await new HeardAttempt(made, provider.origin).over();
   assert.deepEqual(given.heard, []);
   assert.equal(attempt.sentAt, 0);
@@ -116,7 +116,7 @@ test('an attempt that is given up while it waits for a connection is never sent'
   await third.over();
   assert.deepEqual(seen, ['first', 'third']);
   assert.deepEqual(second.heard, []);
-  assert.equal(made.get(connection(provider.origin)).active, 0);
+  assert.equal(made.get(connection(provider.origin)).running, 0);
 });
 
 test('an attempt that is given up in the middle of its answer is heard of no more, and its connection is closed', async () => {
@@ -132,7 +132,7 @@ test('an attempt that is given up in the middle of its answer is heard of no mor
   heard.attempt.abort();
   await closed;
   assert.equal(heard.heard.length, 2);
-  assert.equal(made.get(connection(provider.origin)).active, 0);
+  assert.equal(made.get(connection(provider.origin)).running, 0);
 });
 
 test('given up from within its own callback, it is heard of no more', async () => {

@@ -106,7 +106,8 @@ test('no more connections are opened than limits.max_upstream_connections; the r
   opened.push(made);
   const attempts = Array.from({ length: 10 }, () => new HeardAttempt(made, provider.origin));
   while (answers.length < 3) await new Promise((resolve) => setImmediate(resolve));
-  assert.equal(made.get({ origin: provider.origin, credential: 'c' }).active, 10);
+  const pool = made.get({ origin: provider.origin, credential: 'c' });
+  assert.deepEqual([pool.running, pool.waiting], [3, 7]);
   for (let done = 0; done < 10; done += 1) {
     while (answers.length === 0) await new Promise((resolve) => setImmediate(resolve));
     assert.ok(provider.sockets.size <= 3);
@@ -114,5 +115,5 @@ test('no more connections are opened than limits.max_upstream_connections; the r
   }
   await Promise.all(attempts.map((attempt) => attempt.over()));
   assert.equal(provider.accepted(), 3);
-  assert.equal(made.get({ origin: provider.origin, credential: 'c' }).active, 0);
+  assert.equal(made.get({ origin: provider.origin, credential: 'c' }).running, 0);
 });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { type EstimateInput, estimateTokens, type TokenEstimate } from '../../../src/usage/estimate-task.ts';
+import { promptSample } from '../../../src/usage/prompt.ts';
 import { closeEstimates, estimateUsage } from '../../../src/usage/token-estimate.ts';
 
 after(closeEstimates);
@@ -25,6 +26,7 @@ function estimate(body: string | Buffer, answer: string, changes: Partial<Estima
 }
 
 const answerOf = (content: string) => JSON.stringify({ choices: [{ message: { role: 'assistant', content } }] });
+const whole = (body: Buffer) => promptSample(body, body.length);
 const promptOf = (content: string) => JSON.stringify({ model: 'gpt-4o', messages: [{ role: 'user', content }] });
 const prose = 'It was the best of times, it was the worst of times, it was the age of wisdom. ';
 
@@ -171,18 +173,18 @@ test('hostile text neither throws nor takes long', async () => {
 test('an estimate runs in the task pool, leaves the body alone and tells what it can', async () => {
   const body = Buffer.from(promptOf('Say hello.'));
   const answer = Buffer.from(answerOf('Hello! How can I help you today?'));
-  const request = { body, outputSample: answer, outputTotalBytes: answer.length, model: 'gpt-4o-mini' };
+  const request = { prompt: whole(body), outputSample: answer, outputTotalBytes: answer.length, model: 'gpt-4o-mini' };
   const usage = await estimateUsage(request);
   assert.ok(near(usage?.inputTokens, 10) && near(usage?.outputTokens, 9), JSON.stringify(usage));
   assert.equal(JSON.parse(body.toString()).model, 'gpt-4o');
-  const released = await estimateUsage({ ...request, body: Buffer.alloc(0) });
+  const released = await estimateUsage({ ...request, prompt: whole(Buffer.alloc(0)) });
   assert.deepEqual(Object.keys(released ?? {}), ['outputTokens']);
 });
 
 test('a body larger than is carried is counted from both its ends', async () => {
   const outputSample = Buffer.from(answerOf('Hello!'));
   const common = { outputSample, outputTotalBytes: outputSample.length, model: 'gpt-4o' };
-  const text = await estimateUsage({ ...common, body: Buffer.from(promptOf(prose.repeat(40_000))) });
+  const text = await estimateUsage({ ...common, prompt: whole(Buffer.from(promptOf(prose.repeat(40_000)))) });
   assert.ok(near(text?.inputTokens, 19 * 40_000), JSON.stringify(text));
   const image = `data:image/png;base64,${'iVBORw0KGgo'.repeat(200_000)}`;
   const content = [
@@ -190,6 +192,15 @@ test('a body larger than is carried is counted from both its ends', async () => 
     { type: 'text', text: prose.repeat(100) },
   ];
   const body = Buffer.from(JSON.stringify({ messages: [{ role: 'user', content }] }));
-  const seen = await estimateUsage({ ...common, body });
+  const seen = await estimateUsage({ ...common, prompt: whole(body) });
   assert.ok(near(seen?.inputTokens, 1900), JSON.stringify(seen));
+});
+
+test('of a large prompt that was let go when the answer began, its two ends are enough', async () => {
+  const body = Buffer.from(promptOf(prose.repeat(2_000)));
+  const outputSample = Buffer.from(answerOf('Hello!'));
+  const prompt = promptSample(body, 16_384);
+  assert.ok(prompt.head.length + (prompt.tail?.length ?? 0) <= 16_384);
+  const usage = await estimateUsage({ prompt, outputSample, outputTotalBytes: outputSample.length, model: 'gpt-4o' });
+  assert.ok(near(usage?.inputTokens, 19 * 2_000), JSON.stringify(usage));
 });

@@ -1,0 +1,40 @@
+/** Whoever waits carries its own place, so that leaving from the middle costs nothing. */
+export interface Waiting {
+  ahead: Waiting | undefined;
+  behind: Waiting | undefined;
+  inLine: boolean;
+}
+
+/** First come, first served; whoever gives up leaves nothing behind. */
+export class WaitingLine<T extends Waiting> {
+  length = 0;
+  #first: Waiting | undefined;
+  #last: Waiting | undefined;
+
+  push(item: T): void {
+    item.inLine = true;
+    item.ahead = this.#last;
+    if (this.#last) this.#last.behind = item;
+    else this.#first = item;
+    this.#last = item;
+    this.length += 1;
+  }
+
+  shift(): T | undefined {
+    const first = this.#first;
+    if (first) this.remove(first as T);
+    return first as T | undefined;
+  }
+
+  remove(item: T): void {
+    if (!item.inLine) return;
+    if (item.ahead) item.ahead.behind = item.behind;
+    else this.#first = item.behind;
+    if (item.behind) item.behind.ahead = item.ahead;
+    else this.#last = item.ahead;
+    item.ahead = undefined;
+    item.behind = undefined;
+    item.inLine = false;
+    this.length -= 1;
+  }
+}
