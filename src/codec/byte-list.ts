@@ -45,11 +45,11 @@ export class ByteList {
 
   /** Lets go of whole pieces at the front while at least `bytes` are left. */
   keepLast(bytes: number): void {
-    if (this.length - bytes < ROOM_BYTES) return;
-    this.#closeRoom();
+    // The room that is being filled stays open: closing it each time would begin a new one for every byte.
+    const droppable = this.#pieces.length - (this.#room ? 1 : 0);
     let outdated = 0;
     let left = this.length;
-    while (outdated < this.#pieces.length && left - this.#pieces[outdated]!.length >= bytes) {
+    while (outdated < droppable && left - this.#pieces[outdated]!.length >= bytes) {
       left -= this.#pieces[outdated]!.length;
       outdated += 1;
     }
