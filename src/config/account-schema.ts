@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import { costSchema } from './cost-schema.ts';
 import { amount, optionalKey, secretText, text } from './scalar-schema.ts';
@@ -32,9 +33,19 @@ export const basicAuth = z.object({
 
 export const bearerAuth = z.object({ type: z.literal('bearer-auth'), bearer_token: secretText() });
 
+/** A wrong one would only show as connections that never come about. */
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).subject !== '';
+  } catch {
+    // Not a certificate: the schema says so.
+    return false;
+  }
+}
+
 export const tlsSettings = z.object({
   reject_unauthorized: z.boolean(),
-  ca_cert: optionalKey(z.string().min(1, { error: 'a certificate in PEM form' })),
+  ca_cert: optionalKey(z.string().refine(isCertificate, { error: 'a certificate in PEM form' })),
 });
 
 /**

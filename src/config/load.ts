@@ -37,6 +37,8 @@ export interface Loaded {
   configuration: Configuration;
   warnings: Fault[];
   files: string[];
+  /** Manifests that were found; none can be right at a start and is hardly ever meant by a reload. */
+  manifests: number;
   locate: Locate;
 }
 
@@ -67,7 +69,7 @@ export function loadConfiguration(options: LoadOptions): Loaded | Refused {
   if (server === undefined || report.faults.length > 0) {
     return { faults: report.faults.sort(inOrder), warnings, files };
   }
-  return { configuration: { server, keys, accounts }, warnings, files, locate };
+  return { configuration: { server, keys, accounts }, warnings, files, manifests: manifests.length, locate };
 }
 
 function readServer(

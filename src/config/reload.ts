@@ -21,6 +21,11 @@ export type Reloaded = { configuration: Configuration; warnings: Fault[] } | { f
 export function applyReload(previous: Configuration, loaded: Loaded | Refused): Reloaded {
   if ('faults' in loaded) return { faults: loaded.faults };
   const { configuration, locate } = loaded;
+  if (loaded.manifests === 0 && (previous.keys.length > 0 || previous.accounts.length > 0)) {
+    // A file that is being written anew, a folder that is being swapped: for a moment there is nothing.
+    const message = 'no manifest is there any more; a reload that would take every key and account is not believed';
+    return { faults: [{ code: 'missing-key', file: loaded.files[0] ?? 'configuration', path: '', message }] };
+  }
   const old = previous.server;
   const wanted = configuration.server;
   const warnings = [...loaded.warnings];

@@ -38,9 +38,9 @@ export function text(longest = 4096) {
 
 /** As text; faults never show it. Surrounding white space is nearly always a copying accident and is refused. */
 export function secretText(longest = 65_536) {
-  return text(longest).refine((value) => value === value.trim(), {
-    error: 'a secret without white space around it',
-  });
+  return text(longest)
+    .refine((value) => value === value.trim(), { error: 'a secret without white space around it' })
+    .refine((value) => /^[\x20-\xff]*$/.test(value), { error: 'characters that a header can carry (Latin-1)' });
 }
 
 /** An http(s) address to call, without user, query and fragment; a slash at its end is taken off. */

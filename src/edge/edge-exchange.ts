@@ -96,7 +96,8 @@ export class EdgeExchange implements Exchange, OpenExchange {
     }
     const list = ['content-type', 'application/json', ...headers];
     const { retryAfterMs } = error.context;
-    if (retryAfterMs !== undefined) list.push('retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
+    if (retryAfterMs !== undefined && !headers.includes('retry-after'))
+      list.push('retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
     this.pushOwnHeaders(list, upstreamMs);
     this.sink.start(error.status, list);
     this.sink.end(this.route.errorBody(error));

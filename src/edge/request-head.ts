@@ -46,10 +46,10 @@ export class RequestHead implements HeadersOfInterest {
         if (name === 'x-api-key') this.xApiKey = value;
         break;
       case 10:
-        if (name === 'tracestate') this.tracestate = value;
+        if (name === 'tracestate') this.tracestate = this.#forwarded(name, value);
         break;
       case 11:
-        if (name === 'traceparent') this.traceparent = value;
+        if (name === 'traceparent') this.traceparent = this.#forwarded(name, value);
         else if (name === 'openai-beta') this.#takeBeta(name, value);
         break;
       case 12:
@@ -64,7 +64,7 @@ export class RequestHead implements HeadersOfInterest {
         else if (name === 'anthropic-beta') this.#takeBeta(name, value);
         break;
       case 15:
-        if (name === 'idempotency-key') this.idempotencyKey = value;
+        if (name === 'idempotency-key') this.idempotencyKey = this.#forwarded(name, value);
         break;
       case 17:
         if (name === 'transfer-encoding') this.#takeTransferEncoding(value);
@@ -76,6 +76,13 @@ export class RequestHead implements HeadersOfInterest {
       this.tfy[name] = value;
     }
   };
+
+  /** What goes on to the provider must be fit for a header there. */
+  #forwarded(name: string, value: string): string {
+    if (/[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]/.test(value))
+      this.fault = `${name} holds a character that no header may`;
+    return value;
+  }
 
   #takeContentLength(value: string): void {
     // The addon takes the first of several; a proxy before us may take the last (request smuggling).
@@ -94,6 +101,6 @@ export class RequestHead implements HeadersOfInterest {
 
   #takeBeta(name: string, value: string): void {
     this.beta ??= {};
-    this.beta[name] = value;
+    this.beta[name] = this.#forwarded(name, value);
   }
 }

@@ -186,7 +186,10 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
   #modeFor(status: number, headers: Readonly<Record<string, string | string[] | undefined>>): OrError<RelayMode> {
     const target = this.#target;
     const { dialect, exchange, settings } = this.#o;
-    const coding = headers['content-encoding'] ?? 'identity';
+    const coding =
+      String(headers['content-encoding'] ?? '')
+        .trim()
+        .toLowerCase() || 'identity';
     // What cannot be read says nothing: its status alone does.
     if (status < 200 || status > 299)
       return new ErrorAnswer(this, target, status, coding === 'identity' ? MAX_ERROR_BYTES : 0);

@@ -192,7 +192,7 @@ export class StreamPassthrough implements RelayMode {
     const fresh = this.#carry.subarray(this.#carryPassed, this.#carryLength);
     if (fresh.length === 0) return;
     this.#commit();
-    if (this.#carry.indexOf(DATA) >= 0) this.#o.host.content();
+    if (this.#carry.subarray(0, this.#carryLength).indexOf(DATA) >= 0) this.#o.host.content();
     this.#o.host.write(Buffer.from(fresh));
     this.#carryPassed = this.#carryLength;
   }

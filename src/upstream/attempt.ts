@@ -188,5 +188,8 @@ function toGatewayError(error: Error, answered: boolean): GatewayError {
   if (error.name === 'HTTPParserError' || code === 'UND_ERR_HEADERS_OVERFLOW') {
     return new GatewayError('upstream_protocol', { detail, cause: error });
   }
+  // Not the provider's doing: what we wanted to send cannot be sent, or undici's own checks failed on its answer.
+  if (code === 'UND_ERR_INVALID_ARG') return new GatewayError('internal_error', { cause: error });
+  if (code === 'ERR_ASSERTION') return new GatewayError('upstream_protocol', { cause: error });
   return new GatewayError('upstream_cut', { detail, cause: error });
 }

@@ -28,6 +28,7 @@ export function pushAnswerHeaders(
   list: string[],
   headers: Readonly<Record<string, string | string[] | undefined>>,
 ): void {
+  let upstreamId: string | undefined;
   for (const name in headers) {
     const value = headers[name];
     if (value === undefined) continue;
@@ -35,12 +36,13 @@ export function pushAnswerHeaders(
     // Most names are told apart by their first letter: r, x.
     if (code === 0x72) {
       if (name === 'retry-after') list.push(name, first(value));
-      else if (name === 'request-id') list.push('x-upstream-request-id', first(value));
+      else if (name === 'request-id') upstreamId ??= first(value);
     } else if (code === 0x78) {
       if (name.startsWith('x-ratelimit-')) list.push(name, first(value));
-      else if (name === 'x-request-id') list.push('x-upstream-request-id', first(value));
+      else if (name === 'x-request-id') upstreamId = first(value);
     } else if (code === 0x61 && name.startsWith('anthropic-ratelimit-')) list.push(name, first(value));
   }
+  if (upstreamId !== undefined) list.push('x-upstream-request-id', upstreamId);
 }
 
 function first(value: string | string[]): string {

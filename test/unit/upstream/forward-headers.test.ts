@@ -74,8 +74,8 @@ test('to the client go rate headers, retry-after and the request id under a name
       ['retry-after', '3'],
       ['x-ratelimit-limit-requests', '10'],
       ['x-ratelimit-remaining-tokens', '5'],
-      ['x-upstream-request-id', 'up'],
       ['anthropic-ratelimit-tokens-limit', '7'],
+      ['x-upstream-request-id', 'up'],
     ],
   );
   assert.deepEqual(answered({ 'request-id': 'req_1' }), [['x-upstream-request-id', 'req_1']]);
