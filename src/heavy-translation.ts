@@ -7,7 +7,8 @@ import { type TranslatedRequest, translateRequestTask } from './relay/request-tr
 
 /** A request of 32 MB in the smallest of values takes about 10 seconds. */
 const DEADLINE_MS = 30_000;
-const MAX_QUEUED = 32;
+/** Each holds a copy of a body, beside what limits.max_body_memory_bytes counts. */
+const MAX_QUEUED = 8;
 
 const pool = new WorkerPool({
   entry: new URL(`./task-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url),
@@ -22,10 +23,11 @@ export async function translateHeavy(
   wire: Wire,
   target: TranslationTarget,
   body: Buffer,
+  signal: AbortSignal,
 ): Promise<OrError<TranslatedRequest>> {
   const copy = new Uint8Array(body);
   const input = { dialect: dialect.name, wire: wire.name, target, body: copy };
-  const result = await pool.run(translateRequestTask, input, [copy.buffer]);
+  const result = await pool.run(translateRequestTask, input, [copy.buffer], signal);
   if ('failure' in result) {
     return new GatewayError('overloaded', {
       detail: `Translating a request this large did not succeed (${result.failure}).`,

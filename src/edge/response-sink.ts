@@ -231,7 +231,17 @@ let corkedSink: UwsResponseSink | undefined;
 function flushAll(): void {
   const sinks = flushQueue;
   flushQueue = [];
-  for (const sink of sinks) sink.flush();
+  for (const sink of sinks) {
+    try {
+      sink.flush();
+    } catch (error) {
+      // A bug with one client must not cost the others of this turn theirs.
+      sink.close();
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
 }
 
 /** One function for all corks: a closure per flush would be garbage per chunk. */

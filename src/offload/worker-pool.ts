@@ -42,11 +42,12 @@ export class WorkerPool {
     };
   }
 
-  /** Never rejects. What is in `transfer` is gone for the caller, whatever comes back. */
+  /** Never rejects. `abandoned` stops it, wherever it stands. What is in `transfer` is gone for the caller, whatever comes back. */
   async run<Input, Output>(
     task: Task<Input, Output>,
     input: Input,
     transfer: readonly ArrayBuffer[] = [],
+    abandoned?: AbortSignal,
   ): Promise<{ readonly value: Output } | TaskFailure> {
     if (this.#closed) return { failure: 'closed' };
     // Counted here, not by the pool: its own limit does not hold while its first thread starts.
@@ -55,6 +56,8 @@ export class WorkerPool {
     // Not AbortSignal.timeout: its timer does not keep a process alive that waits for nothing but this.
     const deadline = new AbortController();
     const timer = setTimeout(() => deadline.abort(), this.#options.deadlineMs);
+    const stop = (): void => deadline.abort();
+    abandoned?.addEventListener('abort', stop);
     try {
       this.#piscina ??= this.#start();
       const message: TaskMessage = { name: task.name, input };
@@ -65,6 +68,7 @@ export class WorkerPool {
       return { failure: deadline.signal.aborted ? 'deadline' : 'failed', cause };
     } finally {
       clearTimeout(timer);
+      abandoned?.removeEventListener('abort', stop);
       this.#open -= 1;
       if (this.#open === 0) this.#whenEmpty?.();
     }

@@ -2,6 +2,7 @@ import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError } from '../core/exchange.ts';
 import type { Dialect, PeekedRequest } from '../dialects/dialect.ts';
 import type { Target } from '../providers/provider.ts';
+import type { Abandonment } from './abandonment.ts';
 import { asksUsage } from './asks-usage.ts';
 import { type HeavyTranslator, type TranslatedRequest, translateRequest } from './request-translation.ts';
 
@@ -20,6 +21,7 @@ export function outbound(
   peeked: PeekedRequest,
   target: Target,
   translateHeavy: HeavyTranslator,
+  abandonment: Abandonment,
 ): OrError<Outbound> | Promise<OrError<Outbound>> {
   const { wire } = target;
   const path = target.basePath + wire.path(target, peeked.stream);
@@ -35,7 +37,9 @@ export function outbound(
   };
   const { body } = exchange;
   if (body.length > INLINE_BYTES)
-    return translateHeavy(dialect, wire, { id: target.id, modelId: target.modelId }, body).then(finish);
+    return translateHeavy(dialect, wire, { id: target.id, modelId: target.modelId }, body, abandonment.signal).then(
+      finish,
+    );
   return finish(translateRequest(dialect, wire.translation, target, body));
 }
 

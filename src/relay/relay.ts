@@ -11,6 +11,7 @@ import type { OriginPools } from '../upstream/origin-pools.ts';
 import { type ClientWaits, Waits } from '../upstream/waits.ts';
 import { type Prompt, promptSample } from '../usage/prompt.ts';
 import { UsageMeter } from '../usage/usage-meter.ts';
+import { Abandonment } from './abandonment.ts';
 import { asksUsage } from './asks-usage.ts';
 import { ErrorAnswer, MAX_ERROR_BYTES } from './error-answer.ts';
 import { type Outbound, outbound } from './outbound.ts';
@@ -89,6 +90,7 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
   #remarked: GatewayError | undefined;
   #prompt: Prompt | undefined;
   #over = false;
+  readonly #gone = new Abandonment();
 
   constructor(options: RelayOptions) {
     this.#o = options;
@@ -99,7 +101,16 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
     exchange.onAbort = this.#onAbort;
     exchange.sink.onDrained = this.#onDrained;
     sweeper.add(this);
-    this.#next();
+    this.#guarded(() => this.#next());
+  }
+
+  /** A bug costs this exchange, with all that was begun for it. */
+  #guarded(step: () => void): void {
+    try {
+      step();
+    } catch (cause) {
+      this.fail(new GatewayError('internal_error', { cause }));
+    }
   }
 
   // ── attempts ──────────────────────────────────────────────────────────────
@@ -119,17 +130,19 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
     this.#upstream = undefined;
     this.#attempt = undefined;
     this.#paused = false;
-    this.#waits = undefined;
     this.#attemptStartedAt = performance.now();
-    const request = outbound(exchange, dialect, peeked, target, this.#o.translateHeavy);
+    // While a large request is translated the waits run too, all but the one for the connection.
+    this.#waits = new Waits(this.#o.settings.timeouts, this.#o.waits, exchange.startedAt, this.#attemptStartedAt);
+    const request = outbound(exchange, dialect, peeked, target, this.#o.translateHeavy, this.#gone);
     if (!(request instanceof Promise)) {
       this.#send(request);
       return;
     }
     const turn = this.#attempts;
-    request.then((made) => {
-      if (!this.#over && this.#attempts === turn) this.#send(made);
-    });
+    const send = (made: OrError<Outbound>): void => {
+      if (!this.#over && this.#attempts === turn) this.#guarded(() => this.#send(made));
+    };
+    request.then(send, (cause) => send(new GatewayError('internal_error', { cause })));
   }
 
   #send(request: OrError<Outbound>): void {
@@ -379,6 +392,7 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
 
   #close(error: GatewayError | undefined, status: number, cut: boolean): void {
     this.#over = true;
+    this.#gone.abandon();
     this.#dateContent(this.#endedAt);
     const { exchange, sweeper, onOver } = this.#o;
     sweeper.remove(this);

@@ -27,6 +27,7 @@ export type HeavyTranslator = (
   wire: Wire,
   target: TranslationTarget,
   body: Buffer,
+  signal: AbortSignal,
 ) => Promise<OrError<TranslatedRequest>>;
 
 export interface TranslateInput {

@@ -7,6 +7,20 @@ import type { ProviderPlug } from '../../../src/providers/provider.ts';
 import { plug as selfHosted } from '../../../src/providers/self-hosted-model/index.ts';
 import { configurationOf, loadText } from '../config/manifest-folder.ts';
 
+/** Of nobody: only its form matters. */
+const CERTIFICATE = `-----BEGIN CERTIFICATE-----
+MIIBgjCCASmgAwIBAgIUMh0JvpjHME9Wg8Dp4Tuq23v8adIwCgYIKoZIzj0EAwIw
+FjEUMBIGA1UEAwwLc2x1aWNlLXRlc3QwIBcNMjYxMTIyMTQwNTMzWhgPMjEyNjEw
+MjkxNDA1MzNaMBYxFDASBgNVBAMMC3NsdWljZS10ZXN0MFkwEwYHKoZIzj0CAQYI
+KoZIzj0DAQcDQgAERHhCyC4/ERvgJETiLJ2bYh3BDJHGZojGDT6zCgFFXS4PHsIv
+knRHf3RXBqO5z4l3FKfqAdbqspdze070EyfseqNTMFEwHQYDVR0OBBYEFFcv2y2P
+UQl3R1HZSxgvI2hJYyMJMB8GA1UdIwQYMBaAFFcv2y2PUQl3R1HZSxgvI2hJYyMJ
+MA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDRwAwRAIgQfxpJziP2bnTYJZD
+IByQiqV/8cHU5o0v1OBW/xYT8BUCIGYO/JcYc1k3nV/yxDYBXu3G6CjYU8zIxaF5
+V1Kg9gIs
+-----END CERTIFICATE-----
+`;
+
 const plugs = [openai, anthropic, ollama, selfHosted];
 
 /** As the gateway does it: through the configuration, as plain data, into the plug. */
@@ -132,14 +146,14 @@ test('self-hosted: every model has its own address, credential, headers and TLS 
     house({
       auth_data: { type: 'basic-auth', username: 'me', password: 'pä' },
       headers: { 'X-Team': 'search' },
-      tls_settings: { reject_unauthorized: false, ca_cert: 'PEM' },
+      tls_settings: { reject_unauthorized: false, ca_cert: CERTIFICATE },
     }),
   );
   const target = account.target('llama');
   assert.equal(target?.modelId, 'meta-llama/Llama-3.1-8B');
   assert.equal(target?.connection.origin, 'https://gpu.internal:8443');
   assert.equal(target?.basePath, '/v1');
-  assert.deepEqual(target?.connection.tls, { rejectUnauthorized: false, ca: 'PEM' });
+  assert.deepEqual(target?.connection.tls, { rejectUnauthorized: false, ca: CERTIFICATE });
   assert.deepEqual(target?.headers, [
     'x-team',
     'search',
