@@ -62,7 +62,11 @@ export class UwsResponseSink implements ResponseSink {
 
   end(chunk?: Uint8Array): void {
     if (this.#dead || this.#ending !== 'no') return;
-    if (chunk) this.write(chunk);
+    if (chunk) {
+      this.#waiting.push(chunk);
+      this.#waitingBytes += chunk.length;
+      this.bytesOut += chunk.length;
+    }
     this.#ending = 'end';
     if (!this.#blocked) this.#schedule();
   }

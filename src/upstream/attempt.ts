@@ -2,7 +2,7 @@ import type { Dispatcher } from 'undici';
 import { GatewayError } from '../core/errors.ts';
 import type { AttemptControl, AttemptHandler } from '../providers/provider.ts';
 import type { Dispatchable, OriginPool } from './origin-pool.ts';
-import { DIED_REUSED } from './origin-pools.ts';
+import { HAD_SERVED } from './origin-pools.ts';
 import type { Waiting } from './waiting-line.ts';
 
 /** What one attempt sends. */
@@ -38,6 +38,8 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable {
   #done = false;
   /** Its place among the connections was given back. */
   #left = false;
+  /** The first byte of an answer came. */
+  #begun = false;
   #paused = false;
 
   constructor(pool: OriginPool, handler: AttemptHandler) {
@@ -104,6 +106,11 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable {
     this.sentAt = performance.now();
   }
 
+  /** undici calls it with the first byte of an answer, before its head is whole. */
+  onResponseStarted(): void {
+    this.#begun = true;
+  }
+
   onResponseStart(
     _controller: Dispatcher.DispatchController,
     status: number,
@@ -147,7 +154,7 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable {
     }
     this.#done = true;
     this.#leave();
-    this.diedReused = !this.answered && diedReused(error);
+    this.diedReused = !this.#begun && hadServed(error);
     this.#handler.failed(toGatewayError(error, this.answered));
   }
 
@@ -172,8 +179,8 @@ function lengthOf(pieces: readonly Buffer[]): number {
 
 const ABORTED = new Error('aborted by the gateway');
 
-function diedReused(error: Error): boolean {
-  return Reflect.get(error, DIED_REUSED) === true;
+function hadServed(error: Error): boolean {
+  return Reflect.get(error, HAD_SERVED) === true;
 }
 
 const CONNECT_CODES = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT']);

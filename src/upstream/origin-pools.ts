@@ -1,12 +1,11 @@
-import { subscribe } from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
 import { buildConnector, Pool } from 'undici';
 import type { Limits, Timeouts } from '../config/configuration.ts';
 import type { Connection } from '../providers/provider.ts';
 import { ignore, OriginPool } from './origin-pool.ts';
 
-/** A socket error tells in this property that a used connection died before any byte of this answer. */
-export const DIED_REUSED = Symbol('a reused connection died');
+/** A socket error tells in this property that the connection had brought bytes before. */
+export const HAD_SERVED = Symbol('the connection had served before');
 
 /** Keeps an idle connection for less time than providers and load balancers commonly do (60 s and more). */
 const KEEP_ALIVE_MS = 30_000;
@@ -105,25 +104,13 @@ export class OriginPools {
   }
 }
 
-/**
- * undici does not say whether a failed connection had served before, and whether it brought a byte of the answer that
- * failed; the bytes it had brought when the request went out, and now, do.
- */
+/** undici does not say whether a failed connection had served before; that it had brought bytes does. */
 function watch(socket: Socket): void {
   socket.setNoDelay(true);
   socket.on('error', (error) => {
-    const before: unknown = Reflect.get(socket, READ_BEFORE);
-    const diedReused = typeof before === 'number' && before > 0 && socket.bytesRead === before;
-    Object.defineProperty(error, DIED_REUSED, { value: diedReused });
+    Object.defineProperty(error, HAD_SERVED, { value: socket.bytesRead > 0 });
   });
 }
-
-const READ_BEFORE = Symbol('bytes read when the last request went out');
-
-subscribe('undici:client:sendHeaders', (message) => {
-  const { socket } = message as { socket: Socket };
-  Reflect.set(socket, READ_BEFORE, socket.bytesRead);
-});
 
 function keyOf(connection: Connection): string {
   const { origin, credential, tls } = connection;
