@@ -1,12 +1,11 @@
 import { ByteList } from '../codec/byte-list.ts';
 import { JsonBalance } from '../codec/json-balance.ts';
-import { JsonPeek, PeekKeys } from '../codec/json-peek.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Wire } from '../providers/provider.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
+import { usageOf, usageOfEnd } from './answer-usage.ts';
 import type { RelayHost, RelayMode } from './relay-mode.ts';
 
-const keys = new PeekKeys(['usage']);
 /** Usage stands at the end of large answers: only this much of their end is kept to find it. */
 const TAIL_BYTES = 65_536;
 
@@ -80,36 +79,9 @@ export class WholePassthrough implements RelayMode {
   }
 
   #readUsage(bytes: Buffer): void {
-    const value = this.#lostBeginning ? lastUsage(bytes) : topLevelUsage(bytes);
+    const value = this.#lostBeginning ? usageOfEnd(bytes) : usageOf(bytes);
     const usage = value === undefined ? undefined : this.#o.wire.toUsage(value);
     if (usage) this.#o.meter.add(usage);
     else if (!this.#passing) this.#o.meter.sampled(bytes);
-  }
-}
-
-function topLevelUsage(bytes: Buffer): unknown {
-  const peek = new JsonPeek(keys);
-  if (!peek.advance(bytes, bytes.length) || !peek.finish() || peek.starts[0]! < 0) return undefined;
-  return parsed(bytes.toString('utf8', peek.starts[0], peek.ends[0]));
-}
-
-/** From the end of an answer whose beginning is gone. */
-function lastUsage(bytes: Buffer): unknown {
-  const at = bytes.lastIndexOf('"usage"');
-  if (at < 0) return undefined;
-  // Put an opening brace before the key: what follows reads as an object of its own up to where it is complete.
-  const rest = Buffer.concat([Buffer.from('{'), bytes.subarray(at)]);
-  const peek = new JsonPeek(keys);
-  peek.advance(rest, rest.length);
-  if (peek.starts[0]! < 0 || peek.ends[0]! < 0) return undefined;
-  return parsed(rest.toString('utf8', peek.starts[0], peek.ends[0]));
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // The client gets the bytes as they are; usage is then unknown and estimated.
-    return undefined;
   }
 }
