@@ -10,7 +10,7 @@ import { type Bench, type Scenario, timing } from '../scenario.ts';
 
 const MODEL = 'mock-whole';
 const BLOCK = 50;
-const WARM_UP = 1500;
+const WARM_UP = 6_000;
 
 export const addedLatency: Scenario = {
   name: 'added-latency',

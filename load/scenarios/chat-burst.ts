@@ -7,7 +7,8 @@ import type { Subject } from '../peers/peer.ts';
 import { type Bench, count, cpu, type Scenario, timing } from '../scenario.ts';
 
 const MODEL = 'mock-burst-100';
-const WARM_UP = 400;
+/** Three seconds at the most: enough for every subject to be as fast as it stays. */
+const WARM_UP = 6_000;
 
 export const chatBurst: Scenario = {
   name: 'chat-burst',
