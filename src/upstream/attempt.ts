@@ -1,6 +1,7 @@
 import type { Dispatcher } from 'undici';
 import { GatewayError } from '../core/errors.ts';
 import type { AttemptControl, AttemptHandler } from '../providers/provider.ts';
+import { bodyPieces } from './body-pieces.ts';
 import type { Dispatchable, OriginPool } from './origin-pool.ts';
 import { HAD_SERVED } from './origin-pools.ts';
 import type { Waiting } from './waiting-line.ts';
@@ -60,13 +61,14 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable {
     this.#request = undefined;
     this.#dispatched = true;
     // Pieces have no length of their own, and undici would send them chunked: some front ends refuse that (411).
-    if (Array.isArray(request.body)) request.headers.push('content-length', String(lengthOf(request.body)));
+    const body = request.body === undefined ? null : bodyPieces(request.body);
+    if (Array.isArray(body)) request.headers.push('content-length', String(lengthOf(body)));
     return {
       origin: request.origin,
       path: request.path,
       method: request.method,
       headers: request.headers,
-      body: Array.isArray(request.body) ? request.body : (request.body ?? null),
+      body,
     } as Dispatcher.DispatchOptions;
   }
 
