@@ -17,12 +17,6 @@ export interface RelayThreadsOptions {
 const RESTART_FIRST_MS = 100;
 const RESTART_LONGEST_MS = 5_000;
 
-/**
- * An exchange's objects live for its milliseconds. With V8's default (16 MB semi-space) many are still alive when a
- * scavenge comes and get copied; a larger one lets nearly all of them die first.
- */
-const YOUNG_GENERATION_MB = 96;
-
 interface Slot {
   worker: Worker;
   listening: boolean;
@@ -73,11 +67,7 @@ export class RelayThreads {
 
   #spawn(thread: number, restarts: number): Slot {
     const { entry, data, log } = this.#options;
-    const worker = new Worker(entry, {
-      workerData: data(thread),
-      name: `relay-${thread}`,
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
-    });
+    const worker = new Worker(entry, { workerData: data(thread), name: `relay-${thread}` });
     const slot: Slot = { worker, listening: false, drained: false, restarts };
     worker.on('message', (message: FromRelayThread) => this.#onMessage(slot, message));
     worker.on('error', (error) => log.error({ error, thread }, 'a relay thread failed'));
