@@ -124,7 +124,7 @@ export class Edge implements EdgeContext {
   #onRequest = (response: HttpResponse, request: HttpRequest): void => {
     const startedAt = performance.now();
     const url = request.getUrl();
-    const method = request.getMethod().toUpperCase();
+    const method = upperCase(request.getMethod());
     const head = new RequestHead(request);
     const match = this.#options.routes.match(url);
     if (!match) {
@@ -239,6 +239,11 @@ type Closing = 0 | 1 | 2;
 const NEVER_CLOSES = 0;
 const HAS_BODY_CLOSES = 1;
 const ALWAYS_CLOSES = 2;
+
+/** The addon gives methods in lower case. */
+function upperCase(method: string): string {
+  return method === 'post' ? 'POST' : method === 'get' ? 'GET' : method.toUpperCase();
+}
 
 const NOBODY: Principal = { subject: '', keyId: '', teams: [], models: [], metadata: {} };
 

@@ -101,16 +101,16 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
     exchange.onAbort = this.#onAbort;
     exchange.sink.onDrained = this.#onDrained;
     sweeper.add(this);
-    this.#guarded(() => this.#next());
+    try {
+      this.#next();
+    } catch (cause) {
+      this.#broken(cause);
+    }
   }
 
   /** A bug costs this exchange, with all that was begun for it. */
-  #guarded(step: () => void): void {
-    try {
-      step();
-    } catch (cause) {
-      this.fail(new GatewayError('internal_error', { cause }));
-    }
+  #broken(cause: unknown): void {
+    this.fail(new GatewayError('internal_error', { cause }));
   }
 
   // ── attempts ──────────────────────────────────────────────────────────────
@@ -140,7 +140,12 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
     }
     const turn = this.#attempts;
     const send = (made: OrError<Outbound>): void => {
-      if (!this.#over && this.#attempts === turn) this.#guarded(() => this.#send(made));
+      if (this.#over || this.#attempts !== turn) return;
+      try {
+        this.#send(made);
+      } catch (cause) {
+        this.#broken(cause);
+      }
     };
     request.then(send, (cause) => send(new GatewayError('internal_error', { cause })));
   }
