@@ -3,6 +3,8 @@
  * stream with a clean end: every SDK sees an empty answer.
  * Root cause: whether a keep-alive comment had gone out was looked at when the head came; a comment that was due between head
  * and body committed the event stream all the same.
+ * Why the fix is right: whether comments may stand in an answer is asked of the mode that carries it, not of the
+ * moment its head came.
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';

@@ -2,6 +2,8 @@
  * Symptom: a whole Anthropic answer whose tool input is nested very deep left the exchange hanging until idle_ms.
  * Root cause: an exception in what reads the whole answer is caught by undici and told as an error of an attempt that had
  * ended already, so nobody heard of it.
+ * Why the fix is right: what throws while an answer is read ends this attempt with a code; undici no longer decides
+ * what a bug of ours means.
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';

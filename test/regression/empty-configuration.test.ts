@@ -2,6 +2,8 @@
  * Symptom: a configuration folder that is empty for a moment, or a file that is truncated before it is written, took all keys and
  * accounts away: every client got 401.
  * Root cause: no manifest at all was a good configuration with nothing in it, on reload too.
+ * Why the fix is right: nothing is hardly ever meant; a start may still be empty, a reload that would take everything
+ * is refused and told.
  */
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';

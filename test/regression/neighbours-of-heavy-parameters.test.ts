@@ -2,6 +2,8 @@
  * Symptom: one request stopped its relay thread for 7 to 11 seconds; everybody else on it waited.
  * Root cause: `stream_options` of any size parsed with a callback per number; and for every tool result a search over all
  * text blocks before it (quadratic) on the way to Anthropic's messages.
+ * Why the fix is right: what is parsed on the loop has a bound of its own, results keep their own list, and large
+ * translations leave the loop.
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';

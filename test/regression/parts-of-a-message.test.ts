@@ -3,6 +3,8 @@
  * account that is translated for ends the whole gateway process.
  * Root cause: `parts.push(...toParts(…))` and `system.push(...blocks)` put every part on the stack as an argument: RangeError,
  * thrown inside the addon's callback.
+ * Why the fix is right: no list of a client becomes arguments on the stack, and whatever a handler throws costs its
+ * exchange only.
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';

@@ -3,6 +3,8 @@
  * sluice_upstream_queued far above max_upstream_queue, the bodies of all refused requests still held.
  * Root cause: an attempt that was given up while it waited for a connection gave its place back at once, but stayed in
  * undici's queue, body and all, until a connection was free.
+ * Why the fix is right: the line of those that wait is ours: leaving it lets go of the body, and its length is what
+ * the limit says.
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
