@@ -7,13 +7,3 @@
 export function dataEvent(json: string): Buffer {
   return Buffer.from(`data: ${json}\n\n`);
 }
-
-/** An event with a name, as Anthropic's streams have. */
-export function namedEvent(event: string, json: string): Buffer {
-  return Buffer.from(`event: ${event}\ndata: ${json}\n\n`);
-}
-
-/** Keeps middle boxes awake; every client skips it. One line. */
-export function comment(text: string): Buffer {
-  return Buffer.from(`: ${text}\n\n`);
-}

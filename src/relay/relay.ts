@@ -2,7 +2,7 @@ import type { ServerSettings } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { AbortReason, Exchange, OrError } from '../core/exchange.ts';
 import type { Sweeper, Swept } from '../core/sweeper.ts';
-import type { AnswerContext, Dialect, PeekedRequest } from '../dialects/dialect.ts';
+import type { Dialect, PeekedRequest } from '../dialects/dialect.ts';
 import type { AttemptControl, AttemptHandler, Target } from '../providers/provider.ts';
 import { decide } from '../routing/retry-policy.ts';
 import { UpstreamAttempt } from '../upstream/attempt.ts';
@@ -12,14 +12,12 @@ import { type ClientWaits, Waits } from '../upstream/waits.ts';
 import { type Prompt, promptSample } from '../usage/prompt.ts';
 import { UsageMeter } from '../usage/usage-meter.ts';
 import { Abandonment } from './abandonment.ts';
-import { asksUsage } from './asks-usage.ts';
-import { ErrorAnswer, MAX_ERROR_BYTES } from './error-answer.ts';
+import { chooseMode, EVENT_STREAM } from './choose-mode.ts';
+import { ContentTimes } from './content-times.ts';
+import { ErrorAnswer } from './error-answer.ts';
 import { type Outbound, outbound } from './outbound.ts';
 import type { RelayHost, RelayMode } from './relay-mode.ts';
 import type { HeavyTranslator } from './request-translation.ts';
-import { StreamPassthrough } from './stream-passthrough.ts';
-import { StreamTranslation, type TranslationOptions, WholeTranslation } from './translation.ts';
-import { WholePassthrough } from './whole-passthrough.ts';
 
 export interface RelayOptions {
   readonly exchange: Exchange;
@@ -49,14 +47,11 @@ export interface RelayResult {
   /** performance.now() values; 0: it did not come so far. */
   readonly sentAt: number;
   readonly endedAt: number;
-  readonly firstContentAt: number;
-  readonly lastContentAt: number;
-  readonly contentPieces: number;
+  readonly content: ContentTimes;
 }
 
 const KEEP_ALIVE = Buffer.from(': keep-alive\n\n');
 const BLANK = Buffer.from('\n\n');
-const EVENT_STREAM = 'text/event-stream';
 
 /**
  * Carries one exchange from its request to the end of its answer: attempts, the commit point, backpressure, and what a
@@ -81,11 +76,7 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
   #answerHeaders: Readonly<Record<string, string | string[] | undefined>> = {};
   #headAt = 0;
   #endedAt = 0;
-  #firstContentAt = 0;
-  #lastContentAt = 0;
-  #contentPieces = 0;
-  /** Of them those that `#lastContentAt` knows of. */
-  #datedPieces = 0;
+  readonly #content = new ContentTimes();
   #lastCommentAt = 0;
   #remarked: GatewayError | undefined;
   #prompt: Prompt | undefined;
@@ -130,9 +121,7 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
     this.#upstream = undefined;
     this.#attempt = undefined;
     this.#paused = false;
-    this.#attemptStartedAt = performance.now();
-    // While a large request is translated the waits run too, all but the one for the connection.
-    this.#waits = new Waits(this.#o.settings.timeouts, this.#o.waits, exchange.startedAt, this.#attemptStartedAt);
+    this.#startWaits();
     const request = outbound(exchange, dialect, peeked, target, this.#o.translateHeavy, this.#gone);
     if (!(request instanceof Promise)) {
       this.#send(request);
@@ -141,6 +130,8 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
     const turn = this.#attempts;
     const send = (made: OrError<Outbound>): void => {
       if (this.#over || this.#attempts !== turn) return;
+      // They ran while the request was translated, all but the one for the connection.
+      this.#startWaits();
       try {
         this.#send(made);
       } catch (cause) {
@@ -150,15 +141,19 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
     request.then(send, (cause) => send(new GatewayError('internal_error', { cause })));
   }
 
+  #startWaits(): void {
+    const { exchange, settings, waits } = this.#o;
+    this.#attemptStartedAt = performance.now();
+    this.#waits = new Waits(settings.timeouts, waits, exchange.startedAt, this.#attemptStartedAt);
+  }
+
   #send(request: OrError<Outbound>): void {
     const { exchange, peeked, pools, settings } = this.#o;
     const target = this.#target;
-    this.#attemptStartedAt = performance.now();
     if (request instanceof GatewayError) {
       this.#giveUp(request);
       return;
     }
-    this.#waits = new Waits(settings.timeouts, this.#o.waits, exchange.startedAt, this.#attemptStartedAt);
     if (target.local) {
       this.#attempt = target.local({ path: request.path, body: request.wholeBody() }, this);
       return;
@@ -180,7 +175,20 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
     this.#answerHeaders = headers;
     this.#status = status;
     this.#headAt = performance.now();
-    const mode = this.#modeFor(status, headers);
+    const { dialect, exchange, peeked, settings } = this.#o;
+    const mode = chooseMode(
+      { status, headers },
+      {
+        host: this,
+        meter: this.#meter,
+        target: this.#target,
+        dialect,
+        peeked,
+        limits: settings.limits,
+        exchangeId: exchange.id,
+        streamPromised: exchange.sink.started,
+      },
+    );
     if (mode instanceof GatewayError) this.fail(mode);
     else this.#mode = mode;
   }
@@ -199,73 +207,6 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
     if (this.#over) return;
     this.#endedAt = performance.now();
     this.#afterFailure(error);
-  }
-
-  #modeFor(status: number, headers: Readonly<Record<string, string | string[] | undefined>>): OrError<RelayMode> {
-    const target = this.#target;
-    const { dialect, exchange, settings } = this.#o;
-    const coding =
-      String(headers['content-encoding'] ?? '')
-        .trim()
-        .toLowerCase() || 'identity';
-    // What cannot be read says nothing: its status alone does.
-    if (status < 200 || status > 299)
-      return new ErrorAnswer(this, target, status, coding === 'identity' ? MAX_ERROR_BYTES : 0);
-    if (coding !== 'identity') {
-      return new GatewayError('upstream_protocol', { detail: 'It compressed its answer although asked not to.' });
-    }
-    const contentType = String(headers['content-type'] ?? 'application/json');
-    const mediaType = contentType.toLowerCase();
-    const isStream = mediaType.startsWith(EVENT_STREAM);
-    if (!isStream && exchange.sink.started) {
-      // A comment has promised an event stream; bare JSON in it would read as an empty answer.
-      return new GatewayError('upstream_protocol', { detail: 'It answered without a stream.' });
-    }
-    // Neither a length nor chunks: the end of the connection is the end of the answer, whole or not.
-    const endsWithConnection =
-      headers['content-length'] === undefined && headers['transfer-encoding'] === undefined && !target.local;
-    if (target.wire.name === dialect.name) {
-      const holdBytes = settings.limits.highWatermarkBytes;
-      if (!isStream) {
-        return new WholePassthrough({
-          host: this,
-          meter: this.#meter,
-          wire: target.wire,
-          contentType,
-          isJson: mediaType.includes('json'),
-          endsWithConnection,
-          holdBytes,
-        });
-      }
-      return new StreamPassthrough({
-        host: this,
-        meter: this.#meter,
-        wire: target.wire,
-        contentType,
-        stripUsage: asksUsage(this.#o.peeked, target),
-        endsWithConnection,
-        holdBytes,
-      });
-    }
-    const options: TranslationOptions = {
-      host: this,
-      meter: this.#meter,
-      dialect,
-      translation: target.wire.translation!,
-      context: this.#answerContext(),
-      maxBytes: settings.limits.maxTranslateBytes,
-    };
-    return isStream ? new StreamTranslation(options) : new WholeTranslation(options);
-  }
-
-  #answerContext(): AnswerContext {
-    const { exchange, peeked } = this.#o;
-    return {
-      exchangeId: exchange.id,
-      model: this.#target.id,
-      includeUsage: peeked.includeUsage,
-      created: Math.floor(Date.now() / 1000),
-    };
   }
 
   // ── what the mode asks for ────────────────────────────────────────────────
@@ -293,9 +234,7 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
 
   content(): void {
     this.#waits?.content();
-    // No clock per chunk: it cost a fifth of a stream (bench: pipeline). The sweep and the end date what came before.
-    if (this.#contentPieces === 0) this.#firstContentAt = performance.now();
-    this.#contentPieces += 1;
+    this.#content.came();
   }
 
   remark(error: GatewayError): void {
@@ -388,17 +327,10 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
     this.#attempt?.resume();
   };
 
-  /** At most SWEEP_MS late, and exact where the answer ended well. */
-  #dateContent(at: number): void {
-    if (this.#datedPieces === this.#contentPieces) return;
-    this.#datedPieces = this.#contentPieces;
-    this.#lastContentAt = at;
-  }
-
   #close(error: GatewayError | undefined, status: number, cut: boolean): void {
     this.#over = true;
     this.#gone.abandon();
-    this.#dateContent(this.#endedAt);
+    this.#content.date(this.#endedAt);
     const { exchange, sweeper, onOver } = this.#o;
     sweeper.remove(this);
     exchange.onAbort = undefined;
@@ -413,16 +345,14 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
       attempts: this.#attempts,
       sentAt: this.#attemptStartedAt,
       endedAt: this.#endedAt,
-      firstContentAt: this.#firstContentAt,
-      lastContentAt: this.#lastContentAt,
-      contentPieces: this.#contentPieces,
+      content: this.#content,
     });
   }
 
   // ── waits ─────────────────────────────────────────────────────────────────
 
   sweep(now: number): void {
-    this.#dateContent(now);
+    this.#content.date(now);
     const sentAt = this.#upstream ? this.#upstream.sentAt : this.#attemptStartedAt;
     const waiting = this.#upstream?.inLine === true;
     const error = this.#waits?.expired(now, sentAt, this.#paused);

@@ -91,10 +91,10 @@ function recordOf(result: RelayResult, options: SettlementOptions): ExchangeReco
     attempts: result.attempts,
     overheadMs: Math.max(0, durationMs - bodyMs - upstreamMs),
     upstreamMs,
-    firstTokenMs: result.firstContentAt > 0 ? result.firstContentAt - exchange.startedAt : undefined,
+    firstTokenMs: result.content.firstAt > 0 ? result.content.firstAt - exchange.startedAt : undefined,
     interTokenMs:
-      options.stream && result.contentPieces > 1
-        ? (result.lastContentAt - result.firstContentAt) / (result.contentPieces - 1)
+      options.stream && result.content.pieces > 1
+        ? (result.content.lastAt - result.content.firstAt) / (result.content.pieces - 1)
         : undefined,
     bytesIn: exchange.bytesIn,
     bytesOut: exchange.sink.bytesOut,
