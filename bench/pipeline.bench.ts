@@ -7,6 +7,8 @@ import { Sweeper } from '../src/core/sweeper.ts';
 import type { Dialect } from '../src/dialects/dialect.ts';
 import { openAiChat } from '../src/dialects/openai-chat/index.ts';
 import { type PipelineOptions, runInference } from '../src/pipeline.ts';
+import { NO_LIMITS } from '../src/policy/admission.ts';
+import { Callers } from '../src/policy/caller.ts';
 import { plug as openai } from '../src/providers/openai/index.ts';
 import type { ProviderAccount, Target } from '../src/providers/provider.ts';
 import { ModelRoutes } from '../src/routing/model-routes.ts';
@@ -131,7 +133,9 @@ function accountWith(change: Partial<Target>): ProviderAccount {
 function exchangeRunner(account: ProviderAccount, pools: OriginPools, sent: Sent) {
   const routes = new ModelRoutes([account], { models: () => [], has: () => false });
   const prices = new Map(account.listed.map((target) => [target, compilePrice(target.price)]));
-  const snapshot = { settings, routes, price: (target: Target) => prices.get(target)! };
+  const identities = { users: [], teams: [], virtualAccounts: [], identityProviders: [], grants: [] };
+  const callers = new Callers({ identities, metadataRules: [], accounts: [] });
+  const snapshot = { settings, routes, callers, limits: NO_LIMITS, price: (target: Target) => prices.get(target)! };
   const batch = new RecordBatcher({ send: () => undefined });
   let record: ExchangeRecord | undefined;
   const options: PipelineOptions = {

@@ -1,22 +1,21 @@
 import { GatewayError } from './core/errors.ts';
 import type { Exchange } from './core/exchange.ts';
-import { modelsOf } from './policy/authorize.ts';
+import type { Caller } from './policy/caller.ts';
 import type { ListedModel, ModelRoutes } from './routing/model-routes.ts';
 
 /** GET /models: what the key may use, in OpenAI's shape. https://platform.openai.com/docs/api-reference/models */
-export function listModels(exchange: Exchange, routes: ModelRoutes): GatewayError | undefined {
-  const allows = modelsOf(exchange.principal);
+export function listModels(exchange: Exchange, caller: Caller, routes: ModelRoutes): GatewayError | undefined {
   const data = routes
     .list()
-    .filter((model) => allows(model.id))
+    .filter((model) => caller.allows(model.id))
     .map(modelObject);
   answer(exchange, { object: 'list', data });
   return undefined;
 }
 
 /** GET /models/{id}. A model that the key may not use is not there. */
-export function showModel(exchange: Exchange, routes: ModelRoutes): GatewayError | undefined {
-  const allows = modelsOf(exchange.principal);
+export function showModel(exchange: Exchange, caller: Caller, routes: ModelRoutes): GatewayError | undefined {
+  const { allows } = caller;
   const name = exchange.pathRest;
   const route = routes.resolve(name);
   if (route instanceof GatewayError) return route.code === 'model_not_found' ? routes.notFound(name, allows) : route;

@@ -11,7 +11,9 @@ import { listModels, showModel } from './models-endpoint.ts';
 import { openapiJson } from './operator/openapi.ts';
 import { type PipelineOptions, runInference, type Snapshot } from './pipeline.ts';
 import { DIALECTS, openAccounts } from './plugs.ts';
+import { NO_LIMITS } from './policy/admission.ts';
 import { KeyRing, presentedKey } from './policy/authenticate.ts';
+import { Callers } from './policy/caller.ts';
 import type { Target } from './providers/provider.ts';
 import { ModelRoutes } from './routing/model-routes.ts';
 import { createLog } from './telemetry/log.ts';
@@ -146,7 +148,13 @@ function makeSnapshot(configuration: Configuration): Snapshot {
     return known;
   };
   const catalogue = { models: catalogueModels, has: catalogueHas };
-  return { settings: configuration.server, routes: new ModelRoutes(openAccounts(configuration), catalogue), price };
+  return {
+    settings: configuration.server,
+    routes: new ModelRoutes(openAccounts(configuration), catalogue),
+    callers: new Callers(configuration),
+    limits: NO_LIMITS,
+    price,
+  };
 }
 
 function inferenceRoutes(): Route[] {
@@ -181,8 +189,12 @@ function plainRoutes(): Route[] {
     },
   });
   return [
-    plain('/models', true, (exchange) => listModels(exchange, snapshot.routes)),
-    plain('/models/', true, (exchange) => showModel(exchange, snapshot.routes)),
+    plain('/models', true, (exchange) =>
+      listModels(exchange, snapshot.callers.of(exchange.principal), snapshot.routes),
+    ),
+    plain('/models/', true, (exchange) =>
+      showModel(exchange, snapshot.callers.of(exchange.principal), snapshot.routes),
+    ),
     plain('/openapi.json', false, (exchange) => answerJson(exchange, openapiJson)),
     plain('/', false, (exchange) => answerJson(exchange, ALIVE)),
   ];

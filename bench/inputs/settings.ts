@@ -30,4 +30,14 @@ export const settings: ServerSettings = {
   keepaliveCommentMs: 15_000,
   demo: false,
   retryReusedConnection: true,
+  counters: { agreement: 'strict', leasePercent: 5, timeoutMs: 250, whenAway: 'local', maxCells: 1024 },
+  ledger: {
+    enabled: false,
+    sync: 'batched',
+    retentionDays: 90,
+    hourlyRetentionDays: 400,
+    metadataKeys: [],
+    maxJournalBytes: 1_048_576,
+  },
+  metrics: { metadataKeys: [] },
 };

@@ -7,6 +7,184 @@ export interface Configuration {
   keys: ConfiguredKey[];
   /** Provider accounts as their plug's schema returned them; `type` and `name` are common to all. */
   accounts: AccountManifest[];
+  identities: Identities;
+  /** gateway-metadata-config: what overrides the metadata header of a request, in order; later rules win. */
+  metadataRules: MetadataRule[];
+  /** One list per gateway-rate-limiting-config; in each the first rule that matches decides and counts. */
+  rateLimits: RateLimitRule[][];
+  budgets: BudgetRule[];
+}
+
+/** Users, teams and virtual accounts (facts/manifests §6), and who else may vouch for them. */
+export interface Identities {
+  users: UserIdentity[];
+  teams: TeamIdentity[];
+  virtualAccounts: VirtualAccountIdentity[];
+  identityProviders: IdentityProvider[];
+  /** role-binding and the permissions of virtual accounts, as far as they are about provider accounts. */
+  grants: AccountGrant[];
+}
+
+export interface UserIdentity {
+  email: string;
+  /** Of its metadata. */
+  tags: Record<string, string>;
+  identities: ProviderIdentity[];
+}
+
+export interface TeamIdentity {
+  name: string;
+  /** E-mails of members and managers. */
+  members: string[];
+  tags: Record<string, string>;
+  identities: ProviderIdentity[];
+}
+
+export interface VirtualAccountIdentity {
+  name: string;
+  /** Milliseconds since the Unix epoch: the end of the day that is written. */
+  expiresAtMs?: number;
+  team?: string;
+  tags: Record<string, string>;
+  identities: ProviderIdentity[];
+  autoRotate?: { intervalMs: number; graceMs: number };
+  tokenType?: 'jwt' | 'opaque';
+  notificationTarget?: NotificationTarget;
+}
+
+/** `identity_provider_mapping`: the claim value of that provider which stands for this identity. */
+export interface ProviderIdentity {
+  provider: string;
+  value: string;
+}
+
+/** May use (or manage) an account or one model of it. */
+export interface AccountGrant {
+  subject: string;
+  account: string;
+  /** Absent: all of the account. */
+  integration?: string;
+}
+
+/** An issuer of JWTs that are accepted as keys (`sluice/identity-provider`; `integration/jwt-auth/custom`). */
+export interface IdentityProvider {
+  name: string;
+  issuer: string;
+  jwksUri: string;
+  /** Empty: not checked. */
+  audiences: string[];
+  algorithms: JwtAlgorithm[];
+  /** Dotted paths into the claims. */
+  subjectClaim: string;
+  subjectKind: 'user' | 'virtualaccount';
+  teamsClaim?: string;
+  /** Empty: all whom it vouches for; else subjects (`user:…`, `team:…`, `virtualaccount:…`). */
+  authorizedSubjects: string[];
+}
+
+/** What may be on the list; never `none`, never a symmetric one. */
+export type JwtAlgorithm =
+  | 'RS256'
+  | 'RS384'
+  | 'RS512'
+  | 'PS256'
+  | 'PS384'
+  | 'PS512'
+  | 'ES256'
+  | 'ES384'
+  | 'ES512'
+  | 'EdDSA';
+
+export interface MetadataRule {
+  id: string;
+  /** Absent: everybody. */
+  subjects?: string[];
+  override: Record<string, string>;
+}
+
+/** All that is given must hold. Patterns may hold `*`. */
+export interface RuleMatch {
+  /** `user:…`, `team:…`, `virtualaccount:…`; `team:everyone` and `*` are everybody. */
+  subjects?: InNotIn;
+  /** Budgets v2 ask for kinds apart: e-mails, team names, virtual account names. */
+  users?: InNotIn;
+  teams?: InNotIn;
+  virtualAccounts?: InNotIn;
+  /** Canonical model names. */
+  models?: InNotIn;
+  metadata?: Record<string, InNotIn>;
+}
+
+export interface InNotIn {
+  in?: string[];
+  notIn?: string[];
+}
+
+/** What a rule counts apart: one count for each user, model, … or `metadata.<key>`. */
+export type GroupKey = 'user' | 'virtualaccount' | 'model' | `metadata.${string}`;
+
+export interface RateLimitRule {
+  id: string;
+  match: RuleMatch;
+  counts: 'requests' | 'tokens' | 'cost' | 'concurrent';
+  /** As written: `requests_per_minute`. */
+  unit: string;
+  /** Length of the sliding window; 0 for `concurrent`. */
+  windowMs: number;
+  /** Requests, tokens, integer nano-dollars, or open requests. */
+  limit: number;
+  appliesPer: GroupKey[];
+}
+
+export type BudgetPeriod = 'day' | 'week' | 'month' | 'quarter';
+
+export interface BudgetLimit {
+  /** As written: `cost_per_day`. */
+  unit: string;
+  counts: 'cost' | 'tokens';
+  period: BudgetPeriod;
+  /** Integer nano-dollars or tokens. */
+  amount: number;
+}
+
+/** v1 rules and v2 manifests in one form. */
+export interface BudgetRule {
+  /** Of the rule, or the name of the manifest: unique over all budgets. */
+  id: string;
+  /** v1: place of its manifest, among whose rules the first match decides; undefined (v2): it decides for itself. */
+  list?: number;
+  match: RuleMatch;
+  limits: BudgetLimit[];
+  appliesPer: GroupKey[];
+  /** Other limits for single values of the group; an empty list of limits there means: none. */
+  overrides: { values: string[]; limits: BudgetLimit[] }[];
+  /** `cut` enforces, and ends a stream that is under way when the budget ends. */
+  mode: 'enforce' | 'audit' | 'downgrade' | 'cut';
+  /** Of `downgrade`: the model that is asked instead. */
+  downgradeTo?: string;
+  alerts?: BudgetAlerts;
+}
+
+export interface BudgetAlerts {
+  /** Percent of the limit, ascending. */
+  thresholds: number[];
+  sendTo: 'shared' | 'breaching-user';
+  targets: NotificationTarget[];
+}
+
+/** With its channel put in: where a message goes. Holds secrets: never logged. */
+export type NotificationTarget =
+  | { type: 'email'; smtp: SmtpServer; from: string; to: string[] }
+  | { type: 'slack-webhook' | 'ms-teams-webhook' | 'webhook'; url: string; headers?: Record<string, string> }
+  | { type: 'slack-bot'; botToken: string; channels: string[] }
+  | { type: 'pagerduty'; integrationKey: string; url: string };
+
+export interface SmtpServer {
+  host: string;
+  port: number;
+  tls: boolean;
+  username?: string;
+  password?: string;
 }
 
 export interface ServerSettings {
@@ -25,6 +203,39 @@ export interface ServerSettings {
   retryReusedConnection: boolean;
   /** Absent: no CORS headers, OPTIONS is 405. */
   cors?: { allowedOrigins: string[]; maxAgeSeconds: number };
+  counters: CounterSettings;
+  ledger: LedgerSettings;
+  /** Keys of request metadata that become labels of metrics. */
+  metrics: { metadataKeys: string[] };
+  /** Name of this gateway in a cluster: its hash chain, its share of reservations. Made and kept in data_dir by default. */
+  gatewayId?: string;
+}
+
+/** How limits and budgets are counted where `store.counters` is Redis; `memory` is exact on one machine by itself. */
+export interface CounterSettings {
+  /** `strict` asks Redis before each request; `leased` spends shares taken in advance. */
+  agreement: 'strict' | 'leased';
+  /** Of a limit, at most this part is leased to one gateway at a time: the bound of overshoot is gateways × this. */
+  leasePercent: number;
+  /** A Redis that does not answer in time counts as away. */
+  timeoutMs: number;
+  /** Redis is away: count on this machine alone, refuse everything, or let everything through. */
+  whenAway: 'local' | 'closed' | 'open';
+  /** Counts of rate limits and budgets kept in shared memory; further groups of a rule share one count. */
+  maxCells: number;
+}
+
+export interface LedgerSettings {
+  enabled: boolean;
+  /** `strict`: the record is in the journal before the last byte of the answer goes out; else at most 10 ms after. */
+  sync: 'batched' | 'strict';
+  /** Rows; 0: kept for ever. */
+  retentionDays: number;
+  hourlyRetentionDays: number;
+  /** Keys of request metadata that are kept in rows and rollups. */
+  metadataKeys: string[];
+  /** Journal files that wait for the database; beyond it the oldest records of usage would be lost, so new requests are refused. */
+  maxJournalBytes: number;
 }
 
 export interface Limits {

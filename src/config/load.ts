@@ -69,7 +69,9 @@ export function loadConfiguration(options: LoadOptions): Loaded | Refused {
   if (server === undefined || report.faults.length > 0) {
     return { faults: report.faults.sort(inOrder), warnings, files };
   }
-  return { configuration: { server, keys, accounts }, warnings, files, manifests: manifests.length, locate };
+  const identities = { users: [], teams: [], virtualAccounts: [], identityProviders: [], grants: [] };
+  const configuration = { server, keys, accounts, identities, metadataRules: [], rateLimits: [], budgets: [] };
+  return { configuration, warnings, files, manifests: manifests.length, locate };
 }
 
 function readServer(

@@ -34,30 +34,55 @@ const operator = section(
 );
 
 /**
- * Engines that the contract names and that are not there yet. Accepting one and keeping the data elsewhere would lose
- * it, so it is a fault until the engine exists. An address may hold a password and is not shown.
+ * An engine of ours, or the address of one that exists. Of the contract's, `s3:` is not there yet: accepting it and
+ * keeping the data elsewhere would lose it, so it is a fault. An address may hold a password and is not shown.
  */
-function engine(builtIn: string, later: RegExp) {
-  const chosen = z.string({ error: `\`${builtIn}\`` }).superRefine((value, context) => {
-    if (value === builtIn) return;
-    const unsupported = later.test(value);
-    const params = {
-      code: 'unsupported',
-      message: 'this engine is not supported yet',
-      found: 'an address (not shown)',
-    };
-    context.addIssue({ code: 'custom', message: `\`${builtIn}\``, params: unsupported ? params : {} });
+function engine(builtIn: string, address: RegExp | undefined, form: string, later?: RegExp) {
+  const allowed = address === undefined ? `\`${builtIn}\`` : `\`${builtIn}\` or ${form}`;
+  const chosen = z.string({ error: allowed }).superRefine((value, context) => {
+    if (value === builtIn || (address?.test(value) && URL.canParse(value))) return;
+    const shown = { found: /:\/\//.test(value) ? 'an address (not shown)' : value };
+    const unsupported = { code: 'unsupported', message: 'this engine is not supported yet', ...shown };
+    context.addIssue({ code: 'custom', message: allowed, params: later?.test(value) ? unsupported : shown });
   });
   return keyWithDefault(chosen, builtIn);
 }
 
 const store = section(
   z.object({
-    database: engine('sqlite', /^postgres(ql)?:/),
-    counters: engine('memory', /^rediss?:/),
-    blobs: engine('disk', /^s3:/),
+    database: engine('sqlite', /^postgres(ql)?:\/\//, '`postgres://user:password@host:5432/database`'),
+    counters: engine('memory', /^rediss?:\/\//, '`redis://host:6379/0`'),
+    blobs: engine('disk', undefined, '', /^s3:/),
   }),
 );
+
+const counters = section(
+  z.object({
+    agreement: keyWithDefault(z.enum(['strict', 'leased']), 'strict'),
+    lease_percent: keyWithDefault(wholeNumber(1, 50), 5),
+    timeout_ms: keyWithDefault(wholeNumber(1, 60_000), 250),
+    when_away: keyWithDefault(z.enum(['local', 'closed', 'open']), 'local'),
+    max_cells: keyWithDefault(wholeNumber(1024, 4_194_304), 65_536),
+  }),
+);
+
+const metadataKeys = keyWithDefault(z.array(text(128)).max(16, { error: 'at most 16 keys' }), []);
+
+const ledger = section(
+  z.object({
+    enabled: keyWithDefault(z.boolean(), true),
+    sync: keyWithDefault(z.enum(['batched', 'strict']), 'batched'),
+    retention_days: keyWithDefault(wholeNumber(0, 36_500), 90),
+    hourly_retention_days: keyWithDefault(wholeNumber(0, 36_500), 400),
+    metadata_keys: metadataKeys,
+    max_journal_bytes: keyWithDefault(wholeNumber(1_048_576, 1024 * gibibyte), 4 * gibibyte),
+  }),
+);
+
+const metrics = section(z.object({ metadata_keys: metadataKeys }));
+
+const gatewayIdError = '1 to 64 characters of A–Z a–z 0–9 . _ -';
+const gatewayId = z.string({ error: gatewayIdError }).regex(/^[A-Za-z0-9._-]{1,64}$/, { error: gatewayIdError });
 
 const limits = section(
   z.object({
@@ -122,6 +147,10 @@ export const serverSchema = z.object({
   demo: keyWithDefault(z.union([z.literal('auto'), z.boolean()]), 'auto'),
   retry_reused_connection: keyWithDefault(z.boolean(), true),
   cors,
+  counters,
+  ledger,
+  metrics,
+  gateway_id: optionalKey(gatewayId),
 });
 
 export type WrittenServer = z.output<typeof serverSchema>;

@@ -23,7 +23,7 @@ export const overridesSchema = z.object({
  * path in a file is relative to the folder of that file; on the command line and by default to the working folder.
  */
 export function serverSettings(written: WrittenServer, folder: string, overrides: Overrides): ServerSettings {
-  const { listen, operator, limits, timeouts, cors } = written;
+  const { listen, operator, limits, timeouts, cors, counters, ledger, metrics } = written;
   const port = overrides.port ?? listen.port;
   const tls = listen.tls;
   return {
@@ -63,6 +63,23 @@ export function serverSettings(written: WrittenServer, folder: string, overrides
     keepaliveCommentMs: written.keepalive_comment_ms,
     demo: written.demo,
     retryReusedConnection: written.retry_reused_connection,
+    counters: {
+      agreement: counters.agreement,
+      leasePercent: counters.lease_percent,
+      timeoutMs: counters.timeout_ms,
+      whenAway: counters.when_away,
+      maxCells: counters.max_cells,
+    },
+    ledger: {
+      enabled: ledger.enabled,
+      sync: ledger.sync,
+      retentionDays: ledger.retention_days,
+      hourlyRetentionDays: ledger.hourly_retention_days,
+      metadataKeys: ledger.metadata_keys,
+      maxJournalBytes: ledger.max_journal_bytes,
+    },
+    metrics: { metadataKeys: metrics.metadata_keys },
+    ...(written.gateway_id !== undefined && { gatewayId: written.gateway_id }),
     ...(cors && { cors: { allowedOrigins: cors.allowed_origins, maxAgeSeconds: cors.max_age_seconds } }),
   };
 }

@@ -211,6 +211,36 @@ export const ERRORS = {
     'This key may not use this model.',
     'Use a model that GET /models lists for this key.',
   ),
+  rate_limited: rule(
+    429,
+    'policy',
+    'policy',
+    'never',
+    'info',
+    'rate_limit_error',
+    'A rate limit of the gateway is reached.',
+    'Wait as retry-after says; the rule is named.',
+  ),
+  budget_exceeded: rule(
+    429,
+    'policy',
+    'policy',
+    'never',
+    'info',
+    'insufficient_quota',
+    'A budget of the gateway is spent.',
+    'Wait for its reset, as retry-after says, or ask for more; the budget is named.',
+  ),
+  counters_away: rule(
+    503,
+    'policy',
+    'gateway',
+    'never',
+    'warn',
+    'server_error',
+    'Limits cannot be counted.',
+    'Try again; the operator must check store.counters, or set counters.when_away.',
+  ),
   // 4 routing
   invalid_model: rule(
     400,
@@ -455,6 +485,8 @@ export interface ErrorContext {
   upstreamCode?: string;
   /** Milliseconds or undefined; becomes `retry-after` on our own refusals. */
   retryAfterMs?: number;
+  /** Flat name-value pairs for our own refusal, as `x-ratelimit-…`. */
+  headers?: readonly string[];
   /** What was thrown; for the log only. */
   cause?: unknown;
 }

@@ -29,8 +29,17 @@ export interface RelayOptions {
   readonly pools: OriginPools;
   readonly sweeper: Sweeper;
   readonly translateHeavy: HeavyTranslator;
+  /** Name-value pairs for the head of every answer. */
+  readonly headers: readonly string[];
+  /** What a stream may use before it is cut; undefined: all it likes. */
+  readonly allowance: Allowance | undefined;
   /** Once, when nothing is left to do; the exchange is finished right after. */
   onOver(result: RelayResult): void;
+}
+
+/** See policy/admission.ts; said here, because relay and policy do not know each other. */
+export interface Allowance {
+  covers(outputTokens: number): boolean;
 }
 
 export interface RelayResult {
@@ -44,6 +53,8 @@ export interface RelayResult {
   /** What is left of a large request body that was let go at the commit point. */
   readonly prompt: Prompt | undefined;
   readonly attempts: number;
+  /** Whether anything was sent to a provider. */
+  readonly dispatched: boolean;
   /** performance.now() values; 0: it did not come so far. */
   readonly sentAt: number;
   readonly endedAt: number;
@@ -64,6 +75,7 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
   readonly #meter = new UsageMeter();
   #targetIndex = 0;
   #attempts = 0;
+  #dispatched = false;
   #retriedReused = false;
   #attempt: AttemptControl | undefined;
   #upstream: UpstreamAttempt | undefined;
@@ -155,6 +167,7 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
       return;
     }
     if (target.local) {
+      this.#dispatched = true;
       this.#attempt = target.local({ path: request.path, body: request.wholeBody() }, this);
       return;
     }
@@ -168,7 +181,8 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
       headers: requestHeaders(exchange.headers, peeked.stream, request.headers),
       body: request.body,
     });
-    if (!entered) this.failed(queueFull(settings));
+    if (entered) this.#dispatched = true;
+    else this.failed(queueFull(settings));
   }
 
   started(status: number, headers: Readonly<Record<string, string | string[] | undefined>>): void {
@@ -286,7 +300,7 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
     const { exchange, dialect } = this.#o;
     const { sink } = exchange;
     if (!sink.started) {
-      const headers: string[] = ['x-tfy-resolved-model', this.#target.id];
+      const headers: string[] = ['x-tfy-resolved-model', this.#target.id, ...this.#o.headers];
       pushAnswerHeaders(headers, this.#answerHeaders);
       exchange.refuse(error, headers, this.#upstreamMs());
       this.#close(error, error.status, false);
@@ -343,6 +357,7 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
       meter: this.#meter,
       prompt: this.#prompt,
       attempts: this.#attempts,
+      dispatched: this.#dispatched,
       sentAt: this.#attemptStartedAt,
       endedAt: this.#endedAt,
       content: this.#content,
@@ -391,6 +406,7 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
     pushAnswerHeaders(list, this.#answerHeaders);
     exchange.pushOwnHeaders(list, this.#upstreamMs());
     list.push('x-tfy-resolved-model', this.#target.id);
+    if (this.#o.headers.length > 0) list.push(...this.#o.headers);
     return list;
   }
 

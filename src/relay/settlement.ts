@@ -25,6 +25,22 @@ export interface SettlementOptions {
   readonly price: Price;
   readonly estimate: Estimator;
   readonly record: (record: ExchangeRecord) => void;
+  readonly admission: Admission;
+  readonly teamsJson: string | undefined;
+  readonly metadataJson: string | undefined;
+}
+
+/** What settlement needs of an admission (policy/admission.ts): said here, because relay and policy do not know each other. */
+export interface Admission {
+  readonly rulesJson: string | undefined;
+  readonly chargesJson: string | undefined;
+  readonly reservedNanoUsd: number | undefined;
+  settle(outcome: {
+    dispatched: boolean;
+    usage: Usage | undefined;
+    costNanoUsd: number | undefined;
+    endedAtMs: number;
+  }): void;
 }
 
 /** The record of an exchange that reached a target: made once, when nothing is left to do. */
@@ -40,7 +56,7 @@ export function settle(result: RelayResult, options: SettlementOptions): void {
   // Without an answer's bytes nothing was generated that could be billed.
   const known = usage?.outputTokens !== undefined;
   if (known || result.meter.answerBytes === 0 || (result.error && !result.cut && !exchange.aborted)) {
-    options.record(record);
+    close();
     return;
   }
   const request: EstimateRequest = {
@@ -56,11 +72,19 @@ export function settle(result: RelayResult, options: SettlementOptions): void {
         record.usageSource = 'estimate';
         record.costNanoUsd = options.price.costNanoUsd(record.usage, record.startedAt);
       }
-      options.record(record);
+      close();
     },
     // The exchange happened all the same: a record without usage says that nobody knows.
-    () => options.record(record),
+    close,
   );
+
+  /** What was held is given back exactly here, and what was used is charged. */
+  function close(): void {
+    const { usage: used, costNanoUsd } = record;
+    const endedAtMs = record.startedAt + record.durationMs;
+    options.admission.settle({ dispatched: result.dispatched, usage: used, costNanoUsd, endedAtMs });
+    options.record(record);
+  }
 }
 
 function recordOf(result: RelayResult, options: SettlementOptions): ExchangeRecord {
@@ -98,6 +122,12 @@ function recordOf(result: RelayResult, options: SettlementOptions): ExchangeReco
         : undefined,
     bytesIn: exchange.bytesIn,
     bytesOut: exchange.sink.bytesOut,
+    teamsJson: options.teamsJson,
+    metadataJson: options.metadataJson,
+    rulesJson: options.admission.rulesJson,
+    chargesJson: options.admission.chargesJson,
+    priceVersion: options.price.version,
+    reservedNanoUsd: options.admission.reservedNanoUsd,
   };
 }
 

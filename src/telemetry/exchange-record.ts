@@ -42,4 +42,18 @@ export interface ExchangeRecord {
   interTokenMs?: number;
   bytesIn: number;
   bytesOut: number;
+  /** JSON array of the principal's teams; absent: none. Texts that repeat are made once and cross as references. */
+  teamsJson?: string;
+  /** JSON object of the metadata keys that ledger or metrics may keep; absent: none. */
+  metadataJson?: string;
+  /** JSON as in `x-tfy-applied-rules`; absent: no rule applied. */
+  rulesJson?: string;
+  /** JSON array of `[budget id, group]`: what this exchange is charged to. */
+  chargesJson?: string;
+  /** JSON array of `{target, error, ms}`: attempts before the last one; absent: there was one. */
+  attemptsJson?: string;
+  /** The price table that the cost came from: `account`, the price library with its version, or `none`. */
+  priceVersion?: string;
+  /** What was held for it before it was sent, in integer nano-dollars. */
+  reservedNanoUsd?: number;
 }

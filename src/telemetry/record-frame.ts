@@ -9,8 +9,8 @@ import type { ExchangeRecord } from './exchange-record.ts';
  */
 const packr = new Packr({ useRecords: false });
 
-const NUMBERS = 21;
-const TEXTS = 11;
+const NUMBERS = 22;
+const TEXTS = 17;
 /** Reference 0: undefined. */
 const NO_TEXT = 0;
 
@@ -87,6 +87,7 @@ function writeNumbers(record: ExchangeRecord, into: Float64Array, at: number): v
   into[at + 18] = usage.reasoningOutputTokens ?? Number.NaN;
   into[at + 19] = usage.audioInputTokens ?? Number.NaN;
   into[at + 20] = usage.audioOutputTokens ?? Number.NaN;
+  into[at + 21] = record.reservedNanoUsd ?? Number.NaN;
 }
 
 function writeTexts(record: ExchangeRecord, into: Uint16Array, at: number, texts: TextTable): void {
@@ -102,6 +103,12 @@ function writeTexts(record: ExchangeRecord, into: Uint16Array, at: number, texts
   into[at + 8] = texts.reference(record.model);
   into[at + 9] = texts.reference(record.target);
   into[at + 10] = texts.reference(labelsOf(record));
+  into[at + 11] = texts.reference(record.teamsJson);
+  into[at + 12] = texts.reference(record.metadataJson);
+  into[at + 13] = texts.reference(record.rulesJson);
+  into[at + 14] = texts.reference(record.chargesJson);
+  into[at + 15] = texts.reference(record.attemptsJson);
+  into[at + 16] = texts.reference(record.priceVersion);
 }
 
 /** Provider, source of the usage and the provider's own cost: few combinations, one reference. */
@@ -169,6 +176,13 @@ function readRecord(
     interTokenMs: number(10),
     bytesIn: numbers[n + 11]!,
     bytesOut: numbers[n + 12]!,
+    teamsJson: text(11),
+    metadataJson: text(12),
+    rulesJson: text(13),
+    chargesJson: text(14),
+    attemptsJson: text(15),
+    priceVersion: text(16),
+    reservedNanoUsd: number(21),
   } satisfies Complete<ExchangeRecord>;
 }
 

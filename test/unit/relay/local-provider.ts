@@ -74,6 +74,16 @@ export const settings: ServerSettings = {
   keepaliveCommentMs: 15_000,
   demo: false,
   retryReusedConnection: true,
+  counters: { agreement: 'strict', leasePercent: 5, timeoutMs: 250, whenAway: 'local', maxCells: 1024 },
+  ledger: {
+    enabled: false,
+    sync: 'batched',
+    retentionDays: 90,
+    hourlyRetentionDays: 400,
+    metadataKeys: [],
+    maxJournalBytes: 1_048_576,
+  },
+  metrics: { metadataKeys: [] },
 };
 
 export interface RelayedOptions {
@@ -124,6 +134,8 @@ export class Relayed {
       pools: new OriginPools(all.limits, all.timeouts),
       sweeper: this.sweeper,
       translateHeavy: () => Promise.reject(new Error('nothing large is asked')),
+      headers: [],
+      allowance: undefined,
       onOver: (result) => this.results.push(result),
     });
     opened.push(this);

@@ -1,0 +1,74 @@
+import type { BudgetPeriod } from '../config/configuration.ts';
+
+/**
+ * Where rate limits and budgets are counted. An amount is **reserved** before a request is sent and **settled** when it
+ * is over; until then it counts as used, so that requests which are open together cannot pass unseen. Amounts are whole
+ * numbers, 0 to 2^53: requests, tokens, nano-dollars.
+ *
+ * Two engines: shared memory (exact over the threads of one process, synchronous) and Redis (exact over gateways,
+ * asynchronous, or leased). The clock of all calls is milliseconds since the Unix epoch.
+ */
+export interface Counters {
+  /** All legs or none; `amounts[i]` belongs to `legs[i]`. In memory the answer is there at once. */
+  reserve(
+    legs: readonly Leg[],
+    amounts: readonly number[],
+    nowMs: number,
+  ): Reservation | Refusal | Promise<Reservation | Refusal>;
+  /** What counts in a cell now, as far as this machine knows: for headers, gauges and alerts. Never waits. */
+  read(cell: Cell, nowMs: number): CellCount;
+}
+
+/** One count: of one rule and one group (a user, a model, …). Made once and kept with what it belongs to. */
+export interface Cell {
+  /** Unique; what Redis and the database know it by. Holds no secret. */
+  readonly name: string;
+  /** Two 32-bit lanes of a hash of `name`: what shared memory knows it by. */
+  readonly high: number;
+  readonly low: number;
+  readonly window: CellWindow;
+}
+
+export type CellWindow =
+  /** Never more than the limit in any span of this length; counted in sixtieths of it. */
+  | { readonly kind: 'sliding'; readonly ms: number }
+  /** From one reset to the next, UTC. */
+  | { readonly kind: 'calendar'; readonly period: BudgetPeriod }
+  /** What is open now. */
+  | { readonly kind: 'open' };
+
+export interface Leg {
+  readonly cell: Cell;
+  /** Infinity: counted, never refused. A reservation above the limit is capped at it. */
+  readonly limit: number;
+}
+
+export interface Reservation {
+  /**
+   * Exactly once, on every way out. `actual[i]`: what leg i really used; 0 gives it back. `endedAtMs` decides which
+   * calendar window is charged. Never throws, never waits.
+   */
+  settle(actual: readonly number[], endedAtMs: number): void;
+  /** Holds more for one leg, for a stream that outgrows its estimate; false: its limit does not allow it. */
+  extend(leg: number, more: number, nowMs: number): boolean;
+}
+
+export interface Refusal {
+  /** Index of the first leg that did not fit; -1: the engine is away and the configuration says closed. */
+  readonly refusedLeg: number;
+  /** Of that leg, settled and held. */
+  readonly used: number;
+  /** When as much as was asked for will fit, if nothing else comes; for `open` cells one second. */
+  readonly retryAfterMs: number;
+}
+
+export interface CellCount {
+  /** Settled, in the window that holds now. */
+  readonly used: number;
+  /** Held by requests that are open. */
+  readonly held: number;
+}
+
+export function isRefusal(answer: Reservation | Refusal): answer is Refusal {
+  return 'refusedLeg' in answer;
+}

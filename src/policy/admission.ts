@@ -1,0 +1,66 @@
+import type { OrError } from '../core/exchange.ts';
+import type { Usage } from '../inference/usage.ts';
+import type { Target } from '../providers/provider.ts';
+import type { Caller } from './caller.ts';
+
+/** What limits and budgets are asked about one request that may use its model. */
+export interface AdmissionRequest {
+  readonly caller: Caller;
+  /** Canonical name. */
+  readonly model: string;
+  /** The target that is tried first: its price is what the request will probably cost. */
+  readonly target: Target;
+  readonly bodyBytes: number;
+  /** `max_tokens`; undefined where the client set none. */
+  readonly maxOutputTokens: number | undefined;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** A request was let in, and what it probably uses is held. */
+export interface Admission {
+  /** JSON of `x-tfy-applied-rules`; undefined: no rule applied. */
+  readonly rulesJson: string | undefined;
+  /** JSON array of `[budget id, group]`, for the record. */
+  readonly chargesJson: string | undefined;
+  /** Integer nano-dollars; undefined: no price is known. */
+  readonly reservedNanoUsd: number | undefined;
+  /** A budget that is spent says which model shall be asked instead; nothing is held then. */
+  readonly downgradeTo: string | undefined;
+  /** Undefined: no budget asks for its streams to be cut. */
+  readonly allowance: Allowance | undefined;
+  /** Exactly once, on every way out; later calls do nothing. */
+  settle(outcome: AdmissionOutcome): void;
+}
+
+export interface AdmissionOutcome {
+  /** False: it never went to a provider and does not count as a request. */
+  readonly dispatched: boolean;
+  /** Undefined counts are nothing, not an error: a request that failed used nothing. */
+  readonly usage: Usage | undefined;
+  readonly costNanoUsd: number | undefined;
+  /** Milliseconds since the Unix epoch. */
+  readonly endedAtMs: number;
+}
+
+/** What a stream may still use before it is cut. */
+export interface Allowance {
+  /** Asked with every piece of content, so it is a comparison nearly always; false: the budget has ended. */
+  covers(outputTokens: number): boolean;
+}
+
+/** Rate limits and budgets of one configuration. */
+export interface Limits {
+  /** Synchronous unless another machine must be asked. */
+  admit(request: AdmissionRequest): OrError<Admission> | Promise<OrError<Admission>>;
+}
+
+const NOTHING_HELD: Admission = {
+  rulesJson: undefined,
+  chargesJson: undefined,
+  reservedNanoUsd: undefined,
+  downgradeTo: undefined,
+  allowance: undefined,
+  settle: () => {},
+};
+
+export const NO_LIMITS: Limits = { admit: () => NOTHING_HELD };
