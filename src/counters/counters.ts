@@ -1,4 +1,4 @@
-import type { BudgetPeriod } from '../config/configuration.ts';
+import type { Cell } from './cell.ts';
 
 /**
  * Where rate limits and budgets are counted. An amount is **reserved** before a request is sent and **settled** when it
@@ -18,24 +18,6 @@ export interface Counters {
   /** What counts in a cell now, as far as this machine knows: for headers, gauges and alerts. Never waits. */
   read(cell: Cell, nowMs: number): CellCount;
 }
-
-/** One count: of one rule and one group (a user, a model, …). Made once and kept with what it belongs to. */
-export interface Cell {
-  /** Unique; what Redis and the database know it by. Holds no secret. */
-  readonly name: string;
-  /** Two 32-bit lanes of a hash of `name`: what shared memory knows it by. */
-  readonly high: number;
-  readonly low: number;
-  readonly window: CellWindow;
-}
-
-export type CellWindow =
-  /** Never more than the limit in any span of this length; counted in sixtieths of it. */
-  | { readonly kind: 'sliding'; readonly ms: number }
-  /** From one reset to the next, UTC. */
-  | { readonly kind: 'calendar'; readonly period: BudgetPeriod }
-  /** What is open now. */
-  | { readonly kind: 'open' };
 
 export interface Leg {
   readonly cell: Cell;

@@ -1,23 +1,13 @@
-import type { Kysely } from 'kysely';
 import type { Migration } from 'kysely/migration';
+import { apiKeys } from './migrations/0001-api-keys.ts';
+import { identity } from './migrations/0002-identity.ts';
+import { ledger } from './migrations/0003-ledger.ts';
+import { budgets } from './migrations/0004-budgets.ts';
 
 /** In the order of their names. One that was released is never changed: a further one is added. */
 export const MIGRATIONS: Record<string, Migration> = {
-  '0001-api-keys': {
-    async up(database: Kysely<unknown>) {
-      await database.schema
-        .createTable('api_keys')
-        .addColumn('id', 'text', (column) => column.primaryKey().notNull())
-        .addColumn('name', 'text')
-        .addColumn('subject', 'text', (column) => column.notNull())
-        .addColumn('teams', 'text', (column) => column.notNull())
-        .addColumn('models', 'text')
-        .addColumn('metadata', 'text', (column) => column.notNull())
-        .addColumn('created_at', 'text', (column) => column.notNull())
-        .addColumn('expires_at', 'text')
-        .addColumn('revoked_at', 'text')
-        .execute();
-      await database.schema.createIndex('api_keys_revoked_at').on('api_keys').column('revoked_at').execute();
-    },
-  },
+  '0001-api-keys': apiKeys,
+  '0002-identity': identity,
+  '0003-ledger': ledger,
+  '0004-budgets': budgets,
 };

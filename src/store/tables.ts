@@ -1,20 +1,8 @@
-/** The tables as queries see them. Only types that SQLite and PostgreSQL have in common: text, and text that is JSON. */
-export interface Tables {
-  api_keys: ApiKeysTable;
-}
+import type { BudgetTables } from './tables/budget-tables.ts';
+import type { KeyTables } from './tables/key-tables.ts';
+import type { LedgerTables } from './tables/ledger-tables.ts';
 
-/** Times are ISO 8601 in UTC with milliseconds: the order of the text is the order of time. */
-export interface ApiKeysTable {
-  id: string;
-  name: string | null;
-  subject: string;
-  /** JSON array of names. */
-  teams: string;
-  /** JSON array of patterns; null: all models. */
-  models: string | null;
-  /** JSON object, text to text. */
-  metadata: string;
-  created_at: string;
-  expires_at: string | null;
-  revoked_at: string | null;
-}
+export type { ApiKeysTable } from './tables/key-tables.ts';
+
+/** The tables as queries see them. Only types that SQLite and PostgreSQL have in common: text, whole numbers, and text that is JSON. */
+export interface Tables extends KeyTables, LedgerTables, BudgetTables {}

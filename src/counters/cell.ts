@@ -1,0 +1,38 @@
+import type { BudgetPeriod } from '../config/configuration.ts';
+
+export type CellWindow =
+  /** Never more than the limit in any span of this length; counted in sixtieths of it. */
+  | { readonly kind: 'sliding'; readonly ms: number }
+  /** From one reset to the next, UTC. */
+  | { readonly kind: 'calendar'; readonly period: BudgetPeriod }
+  /** What is open now. */
+  | { readonly kind: 'open' };
+
+/**
+ * One count: of one rule and one group (a user, a model, …). Made once and kept with what it belongs to, so that an
+ * engine can keep its own address of it here and an exchange need not look it up.
+ */
+export class Cell {
+  /** Unique; what Redis and the database know it by. Holds no secret. */
+  readonly name: string;
+  readonly window: CellWindow;
+  /** Where shared memory keeps it; owned by that engine. */
+  high = 0;
+  low = 0;
+  place = -1;
+
+  constructor(name: string, window: CellWindow) {
+    this.name = name;
+    this.window = window;
+  }
+}
+
+/** Group values of one request, in the order of the rule's keys; empty where the rule counts everything together. */
+export function rateLimitCellName(list: number, ruleId: string, group: string): string {
+  return `rate/${list}/${ruleId}/${group}`;
+}
+
+/** `unit` as written (`cost_per_day`): each limit of a budget is counted apart. The same in every engine and after a restart. */
+export function budgetCellName(budgetId: string, unit: string, group: string): string {
+  return `budget/${budgetId}/${unit}/${group}`;
+}

@@ -1,0 +1,26 @@
+import type { OrError } from '../../core/exchange.ts';
+
+/** One operation of the admin API on the operator port; reached only with the admin key. */
+export interface AdminRoute {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  /** `/admin/keys/:id`; a part that begins with `:` matches one segment, percent-decoded. */
+  readonly path: string;
+  /** For the OpenAPI document of the operator port. */
+  readonly summary: string;
+  handle(request: AdminRequest): Promise<OrError<AdminAnswer>> | OrError<AdminAnswer>;
+}
+
+export interface AdminRequest {
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly query: URLSearchParams;
+  /** Parsed JSON, at most 1 MiB; undefined where no body was sent. Its shape is the route's to check. */
+  readonly body: unknown;
+}
+
+export interface AdminAnswer {
+  readonly status: number;
+  /** Sent as JSON. */
+  readonly json?: unknown;
+  /** Or as text of this type. */
+  readonly text?: { readonly type: string; readonly body: string };
+}

@@ -1,0 +1,6 @@
+import type { Migration } from 'kysely/migration';
+
+/** Opaque keys, rotation, signing keys of the gateways of a cluster. */
+export const identity: Migration = {
+  async up() {},
+};

@@ -1,0 +1,1 @@
+export type BudgetTables = Record<never, never>;
