@@ -5,7 +5,7 @@
 import type { Subject } from './peers/peer.ts';
 import type { Bench, Column, Round, Scenario, Void } from './scenario.ts';
 
-const REFERENCES = ['nginx', 'portkey'];
+const REFERENCES = ['nginx', 'portkey', 'sluice-plain'];
 
 /** 'void': measured, but its preconditions failed. null: there is no such figure for this subject. */
 export type Figure = number | 'void' | null;
@@ -56,7 +56,7 @@ function turned<T>(items: T[], by: number): T[] {
   return [...items.slice(at), ...items.slice(0, at)];
 }
 
-/** `vsNginx`, `vsPortkey`: this subject's cost divided by theirs in the same round. */
+/** `vsNginx`, `vsPortkey`, `vsSluice-plain`: this subject's cost divided by theirs in the same round. */
 function addRatios(figuresOf: Map<string, Record<string, number>>, costKey: string): void {
   for (const reference of REFERENCES) {
     const base = figuresOf.get(reference)?.[costKey];

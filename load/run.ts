@@ -8,13 +8,13 @@ import { direct } from './peers/direct.ts';
 import { nginx } from './peers/nginx.ts';
 import type { Peer } from './peers/peer.ts';
 import { portkey } from './peers/portkey.ts';
-import { sluice } from './peers/sluice.ts';
+import { sluice, sluicePlain } from './peers/sluice.ts';
 import { renderGoals, renderScenario, writeJson } from './report.ts';
 import { runRounds, type ScenarioResult } from './rounds.ts';
 import { OVERHEAD, SCENARIOS } from './scenarios/all.ts';
 import { type Command, readCommand, UsageError } from './settings.ts';
 
-const PEERS: Peer[] = [direct, nginx, portkey, sluice];
+const PEERS: Peer[] = [direct, nginx, portkey, sluicePlain, sluice];
 const OVERHEAD_SUMMARY = 'the composed table direct / Sluice / peers, with what Sluice reaches of its goals';
 
 function list(): string {

@@ -96,6 +96,10 @@ export class FakeExchange implements Exchange {
     this.refusal = error;
   }
 
+  keepBody(): () => void {
+    return () => {};
+  }
+
   releaseBody(): void {
     this.body = Buffer.alloc(0);
   }

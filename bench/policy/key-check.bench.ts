@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHash, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { GatewayError } from '../../src/core/errors.ts';
-import { KeyRing, presentedKey } from '../../src/policy/authenticate.ts';
+import { KeyRing } from '../../src/policy/authenticate.ts';
+import { presentedKey } from '../../src/policy/presented-key.ts';
 import { encodedTokenHeader, TOKEN_AUDIENCE, TOKEN_ISSUER } from '../../src/store/token-form.ts';
 import { type BenchTask, subjectOf, task } from '../harness/subject.ts';
 
@@ -40,8 +41,8 @@ export const subject = subjectOf([
 
 function ringOf(allowance: { checksAtOnce?: number } = {}): KeyRing {
   const publicKeyPem = signing.publicKey.export({ type: 'spki', format: 'pem' }).toString();
-  const publicKeys = [{ keyId: SIGNING_KEY_ID, publicKeyPem }];
-  return new KeyRing({ configured, publicKeys, revokedIds: [], now: () => NOW_MS, checksPerSecond: 0, ...allowance });
+  const issued = { startsAnew: true, signingKeys: [{ keyId: SIGNING_KEY_ID, publicKeyPem }], notes: [] };
+  return new KeyRing({ configured, issued, now: () => NOW_MS, checksPerSecond: 0, ...allowance });
 }
 
 /** With the header as it came, as the edge asks. */

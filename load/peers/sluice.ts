@@ -1,13 +1,14 @@
 /**
- * Our gateway, started as a user would: the `serve` command with a YAML file, and every policy on that it knows. Its
- * access log goes into a file, as its output is redirected there.
+ * Our gateway, started as a user would: the `serve` command with a YAML file. `sluice` has every policy on,
+ * `sluice-plain` no rate limit, no budget and no ledger. The access log goes into a file, as the output is redirected
+ * there.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { answers, freePort, startChild, untilReady } from '../child.ts';
 import type { Peer } from './peer.ts';
-import { supportedPolicies } from './sluice-policies.ts';
+import { POLICIES } from './sluice-policies.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const READY_MS = 20_000;
@@ -15,36 +16,61 @@ const READY_MS = 20_000;
 const KEY = 'sk-load-0123456789abcdef0123456789abcdef';
 const ALWAYS_ON = ['key', 'model access', 'usage', 'price', 'metrics', 'record', 'access log'];
 
-export const sluice: Peer = {
+type Variant = {
+  name: string;
+  summary: string;
+  on: string[];
+  policies: string;
+  /** Settings beyond those of every run. */
+  settings: string;
+};
+
+export const sluice = gateway({
   name: 'sluice',
   summary: 'this gateway with every policy on, relay threads by --threads',
-  async start({ mockUrl, models, folder, threads }) {
-    const port = await freePort();
-    const operatorPort = await freePort();
-    const home = join(folder, 'sluice');
-    mkdirSync(home, { recursive: true });
-    const policies = supportedPolicies(ROOT, join(home, 'policies.yaml'));
-    const documents = [server(port, operatorPort, threads, home), KEYS, account(mockUrl, models)];
-    const file = join(home, 'sluice.yaml');
-    writeFileSync(file, [...documents, ...policies.map(({ yaml }) => yaml)].join('---\n'));
-    const args = ['src/main.ts', 'serve', '--config', file, '--port', String(port)];
-    args.push('--threads', String(threads), '--data-dir', join(home, 'data'));
-    const env = { ...process.env, SLUICE_LOAD_KEY: KEY };
-    const child = startChild({ name: 'sluice', folder, command: process.execPath, args, cwd: ROOT, env });
-    await untilReady(child, READY_MS, answers(`http://127.0.0.1:${operatorPort}/readyz`));
-    const on = [...ALWAYS_ON, ...policies.map(({ name }) => name)];
-    return {
-      name: 'sluice',
-      baseUrl: `http://127.0.0.1:${port}/v1`,
-      pid: child.pid,
-      headers: { authorization: `Bearer ${KEY}` },
-      modelName: (mockModel) => `mock/${mockModel}`,
-      relaysBytes: true,
-      checksKeys: true,
-      notes: [`sluice: ${threads} relay thread(s); on: ${on.join(', ')}`],
-    };
-  },
-};
+  on: [...ALWAYS_ON, '10 rate rules', '5 budgets', 'ledger'],
+  policies: POLICIES,
+  settings: '',
+});
+
+export const sluicePlain = gateway({
+  name: 'sluice-plain',
+  summary: 'this gateway without rate limits, budgets and ledger',
+  on: ALWAYS_ON,
+  policies: '',
+  settings: 'ledger: {enabled: false}\n',
+});
+
+function gateway({ name, summary, on, policies, settings }: Variant): Peer {
+  return {
+    name,
+    summary,
+    async start({ mockUrl, models, folder, threads }) {
+      const port = await freePort();
+      const operatorPort = await freePort();
+      const home = join(folder, name);
+      mkdirSync(home, { recursive: true });
+      const documents = [server(port, operatorPort, threads, home) + settings, KEYS, account(mockUrl, models)];
+      const file = join(home, 'sluice.yaml');
+      writeFileSync(file, [...documents, ...(policies === '' ? [] : [policies])].join('---\n'));
+      const args = ['src/main.ts', 'serve', '--config', file, '--port', String(port)];
+      args.push('--threads', String(threads), '--data-dir', join(home, 'data'));
+      const env = { ...process.env, SLUICE_LOAD_KEY: KEY };
+      const child = startChild({ name, folder, command: process.execPath, args, cwd: ROOT, env });
+      await untilReady(child, READY_MS, answers(`http://127.0.0.1:${operatorPort}/readyz`));
+      return {
+        name,
+        baseUrl: `http://127.0.0.1:${port}/v1`,
+        pid: child.pid,
+        headers: { authorization: `Bearer ${KEY}` },
+        modelName: (mockModel) => `mock/${mockModel}`,
+        relaysBytes: true,
+        checksKeys: true,
+        notes: [`${name}: ${threads} relay thread(s); on: ${on.join(', ')}`],
+      };
+    },
+  };
+}
 
 function server(port: number, operatorPort: number, threads: number, home: string): string {
   return `type: sluice/server

@@ -7,6 +7,7 @@ import { chatWhole } from './chat-whole.ts';
 import { clientLeaves } from './client-leaves.ts';
 import { largeImageBody } from './large-image-body.ts';
 import { manyStreams } from './many-streams.ts';
+import { policies } from './policies.ts';
 import { slowReader } from './slow-reader.ts';
 import { wrongKeys } from './wrong-keys.ts';
 
@@ -22,4 +23,5 @@ export const SCENARIOS: Scenario[] = [
   largeImageBody,
   wrongKeys,
   addedLatency,
+  policies,
 ];

@@ -91,6 +91,12 @@ export interface Exchange {
   pushOwnHeaders(list: string[], upstreamMs: number): void;
   /** Answers with the error's body in the caller's dialect; where the head is out already, it only cuts. */
   refuse(error: GatewayError, headers?: readonly string[], upstreamMs?: number): void;
+  /**
+   * The memory of a large body is used again once nobody reads it. Who hands the body to somebody that reads it later
+   * calls this, and what it gives once that one has read all. Where that is never certain it is never called, and the
+   * memory is left to the collector.
+   */
+  keepBody(): () => void;
   /** Gives the memory of the body back; the exchange goes on without it. */
   releaseBody(): void;
   /** The pipeline calls it exactly once when nothing of this exchange is left to do: slots are given back here. */

@@ -3,6 +3,7 @@ import type { GatewayError } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { Sweeper, Swept } from '../core/sweeper.ts';
 import type { SharedCounters } from '../threads/shared-counters.ts';
+import type { BodyBlocks } from './body-blocks.ts';
 
 export interface OpenExchange extends Swept {
   /** The drain deadline came: it ends now. */
@@ -15,6 +16,7 @@ export interface OpenExchange extends Swept {
 export interface EdgeContext {
   readonly settings: ServerSettings;
   readonly counters: SharedCounters;
+  readonly blocks: BodyBlocks;
   /** Exchanges that have not ended. */
   readonly open: Sweeper<OpenExchange>;
   corsHeaders(origin: string | undefined): readonly string[];

@@ -2,6 +2,7 @@ import type { HttpResponse } from 'uWebSockets.js';
 import { GatewayError } from '../core/errors.ts';
 import type { AbortReason, BodyScan, Exchange, Principal } from '../core/exchange.ts';
 import { exchangeId, isSaneRequestId } from '../core/ids.ts';
+import type { BodyBlock } from './body-blocks.ts';
 import type { EdgeContext, OpenExchange } from './edge-context.ts';
 import { RequestBody } from './request-body.ts';
 import type { RequestHead } from './request-head.ts';
@@ -10,6 +11,7 @@ import { UwsResponseSink } from './response-sink.ts';
 import type { Route } from './routes.ts';
 
 const NO_BODY = Buffer.alloc(0);
+const KEEPS_NOTHING = (): void => {};
 /** How often a slow connection is kept from the addon's own ten-second rule. */
 const KEEP_OPEN_MS = 4_000;
 
@@ -38,6 +40,7 @@ export class EdgeExchange implements Exchange, OpenExchange {
   readonly #context: EdgeContext;
   readonly #response: HttpResponse;
   #reading: RequestBody | undefined;
+  #block: BodyBlock | undefined;
   #heldBytes = 0;
   #keptOpenAt: number;
   #answered = false;
@@ -77,7 +80,8 @@ export class EdgeExchange implements Exchange, OpenExchange {
       this.#handle();
       return;
     }
-    this.#reading = new RequestBody(this.headers.contentLength, this.#context.settings.limits.maxBodyBytes, this.#hold);
+    const { settings, blocks } = this.#context;
+    this.#reading = new RequestBody(this.headers.contentLength, settings.limits.maxBodyBytes, this.#hold, blocks);
     this.#response.onData(this.#onData);
   }
 
@@ -103,9 +107,16 @@ export class EdgeExchange implements Exchange, OpenExchange {
     this.sink.end(this.route.errorBody(error));
   }
 
+  keepBody(): () => void {
+    return this.#block?.hold() ?? KEEPS_NOTHING;
+  }
+
   releaseBody(): void {
     this.body = NO_BODY;
+    this.#reading?.block?.release();
     this.#reading = undefined;
+    this.#block?.release();
+    this.#block = undefined;
     if (this.#heldBytes > 0) {
       this.#context.counters.releaseBody(this.#heldBytes);
       this.#heldBytes = 0;
@@ -173,6 +184,7 @@ export class EdgeExchange implements Exchange, OpenExchange {
     this.scan?.advance(reading.buffer, reading.length);
     if (!isLast) return;
     this.body = reading.whole();
+    this.#block = reading.block;
     this.bytesIn = this.body.length;
     this.#reading = undefined;
     this.bodyReadAt = performance.now();
@@ -189,7 +201,6 @@ export class EdgeExchange implements Exchange, OpenExchange {
   }
 
   #refuseBody(error: GatewayError): void {
-    this.#reading = undefined;
     this.releaseBody();
     this.#context.refused(this, error);
     this.refuse(error);
@@ -208,7 +219,7 @@ export class EdgeExchange implements Exchange, OpenExchange {
     if (this.onAbort) this.onAbort(reason);
     else if (this.#reading) {
       // Nobody has taken the exchange yet.
-      this.#reading = undefined;
+      this.releaseBody();
       this.#context.refused(this, new GatewayError(reason === 'client' ? 'client_closed' : 'write_timeout'));
       this.finish();
     }

@@ -6,6 +6,7 @@ import type { Exchange, OrError, Principal } from '../core/exchange.ts';
 import { exchangeId, isSaneRequestId } from '../core/ids.ts';
 import { Sweeper } from '../core/sweeper.ts';
 import type { SharedCounters } from '../threads/shared-counters.ts';
+import { BodyBlocks } from './body-blocks.ts';
 import { type Cors, makeCors } from './cors.ts';
 import type { EdgeContext, OpenExchange } from './edge-context.ts';
 import { EdgeExchange } from './edge-exchange.ts';
@@ -28,8 +29,8 @@ export interface EdgeOptions {
   readonly settings: ServerSettings;
   readonly routes: RouteTable;
   readonly counters: SharedCounters;
-  /** The key on the head → who it is. Synchronous: of a stranger no body byte may be kept. */
-  authenticate(head: RequestHead): OrError<Principal>;
+  /** The key on the head → who it is. Synchronous: of a stranger no body byte may be kept. `side` is valid until it returns. */
+  authenticate(head: RequestHead, side: Pick<HttpResponse, 'getRemoteAddress'>): OrError<Principal>;
   onRefused(refusal: Refusal): void;
   /** How an error looks on paths that are no route. */
   errorBody(error: GatewayError): Uint8Array;
@@ -43,6 +44,7 @@ const CUT_GRACE_MS = 500;
 export class Edge implements EdgeContext {
   settings: ServerSettings;
   readonly counters: SharedCounters;
+  readonly blocks = new BodyBlocks();
   readonly open = new Sweeper<OpenExchange>();
   readonly #options: EdgeOptions;
   readonly #app: TemplatedApp;
@@ -156,7 +158,7 @@ export class Edge implements EdgeContext {
     }
     let principal: Principal = NOBODY;
     if (route.needsKey) {
-      const known = this.#options.authenticate(head);
+      const known = this.#options.authenticate(head, response);
       if (known instanceof GatewayError) {
         // RFC 9110 §11.6.1: a 401 names the scheme.
         const scheme = known.status === 401 ? ['www-authenticate', 'Bearer'] : [];

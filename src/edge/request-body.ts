@@ -1,3 +1,5 @@
+import type { BodyBlock, BodyBlocks } from './body-blocks.ts';
+
 /**
  * Collects one request body. The addon takes its chunks back when the callback returns, so every byte is copied once,
  * into a buffer of the declared length, or into one that doubles where the length is not declared (chunked).
@@ -7,11 +9,20 @@ export class RequestBody {
   buffer: Buffer = EMPTY;
   length = 0;
   heldBytes = 0;
+  /** Where the buffer is memory that is used again. */
+  block: BodyBlock | undefined;
   readonly #declaredBytes: number | undefined;
   readonly #mostBytes: number;
   readonly #hold: (bytes: number) => boolean;
+  readonly #blocks: BodyBlocks;
 
-  constructor(declaredBytes: number | undefined, mostBytes: number, hold: (bytes: number) => boolean) {
+  constructor(
+    declaredBytes: number | undefined,
+    mostBytes: number,
+    hold: (bytes: number) => boolean,
+    blocks: BodyBlocks,
+  ) {
+    this.#blocks = blocks;
     this.#declaredBytes = declaredBytes;
     this.#mostBytes = mostBytes;
     this.#hold = hold;
@@ -26,8 +37,11 @@ export class RequestBody {
       if (needed > capacity) return 'too-large';
       if (!this.#hold(capacity - this.heldBytes)) return 'memory-full';
       this.heldBytes = capacity;
-      const larger = Buffer.allocUnsafe(capacity);
+      const block = this.#blocks.take(capacity);
+      const larger = block ? block.memory.subarray(0, capacity) : Buffer.allocUnsafe(capacity);
       this.buffer.copy(larger, 0, 0, this.length);
+      this.block?.release();
+      this.block = block;
       this.buffer = larger;
     }
     this.buffer.set(new Uint8Array(chunk), this.length);

@@ -120,6 +120,7 @@ export class UwsResponseSink implements ResponseSink {
     this.#scheduled = false;
     if (this.#dead || this.#blocked) return;
     if (this.#waiting.length === 0 && this.#ending === 'no') return;
+    if (this.#ending !== 'no') beforeLastByte();
     if (this.#ending === 'cut') {
       this.#flushAndCut();
       return;
@@ -227,6 +228,13 @@ export class UwsResponseSink implements ResponseSink {
 
 const PROBE_BYTES = 1024;
 const LINE_FEED = Buffer.from('\n');
+
+/** Must be done before the last byte of any answer leaves. An answer is recorded in the turn in which it is ended, so once is enough for all. */
+let beforeLastByte: () => void = () => {};
+
+export function runBeforeLastByte(run: () => void): void {
+  beforeLastByte = run;
+}
 
 /** Sinks that were written to in this turn of the loop: one tick serves all of them. */
 let flushQueue: UwsResponseSink[] = [];

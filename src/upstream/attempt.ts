@@ -15,6 +15,8 @@ export interface OutboundRequest {
   readonly headers: string[];
   /** Pieces are sent one after another without being copied into one. */
   readonly body: Buffer | Buffer[] | undefined;
+  /** Called when every byte of a large body has gone into the connection; never where that is not certain. */
+  readonly onBodySent?: (() => void) | undefined;
 }
 
 /**
@@ -61,8 +63,8 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable {
     this.#request = undefined;
     this.#dispatched = true;
     // Pieces have no length of their own, and undici would send them chunked: some front ends refuse that (411).
-    const body = request.body === undefined ? null : bodyPieces(request.body);
-    if (Array.isArray(body)) request.headers.push('content-length', String(lengthOf(body)));
+    const body = request.body === undefined ? null : bodyPieces(request.body, request.onBodySent);
+    if (body && !Buffer.isBuffer(body)) request.headers.push('content-length', String(lengthOf(request.body!)));
     return {
       origin: request.origin,
       path: request.path,
@@ -173,7 +175,8 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable {
   }
 }
 
-function lengthOf(pieces: readonly Buffer[]): number {
+function lengthOf(pieces: Buffer | readonly Buffer[]): number {
+  if (Buffer.isBuffer(pieces)) return pieces.length;
   let length = 0;
   for (const piece of pieces) length += piece.length;
   return length;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { BodyBlocks } from '../../../src/edge/body-blocks.ts';
 import { RequestBody } from '../../../src/edge/request-body.ts';
 
 /** As the addon gives it: a buffer that is taken back when the callback returns. */
@@ -12,11 +13,16 @@ function give(body: RequestBody, text: string): 'ok' | 'too-large' | 'memory-ful
 
 function collect(declared: number | undefined, most = 1000, room = 1e9) {
   const held: number[] = [];
-  const body = new RequestBody(declared, most, (bytes) => {
-    if (held.reduce((a, b) => a + b, 0) + bytes > room) return false;
-    held.push(bytes);
-    return true;
-  });
+  const body = new RequestBody(
+    declared,
+    most,
+    (bytes) => {
+      if (held.reduce((a, b) => a + b, 0) + bytes > room) return false;
+      held.push(bytes);
+      return true;
+    },
+    new BodyBlocks(),
+  );
   return { body, held };
 }
 

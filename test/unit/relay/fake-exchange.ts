@@ -85,6 +85,10 @@ export class FakeExchange implements Exchange {
     this.sink.end(errorBody(error));
   }
 
+  keepBody(): () => void {
+    return () => {};
+  }
+
   releaseBody(): void {
     this.released = true;
     this.body = Buffer.alloc(0);
