@@ -150,6 +150,8 @@ function exchangeRunner(account: ProviderAccount, pools: OriginPools, sent: Sent
       record = each;
       batch.add(each);
     },
+    provisional: undefined,
+    refusal: () => undefined,
     refused: () => undefined,
   };
   return (dialect: Dialect, body: Buffer): Exchanged => {

@@ -1,19 +1,38 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { BudgetKeeping } from './budget-keeping.ts';
 import type { Configuration } from './config/configuration.ts';
 import { formatFault } from './config/fault.ts';
 import type { Loaded, Refused } from './config/load.ts';
 import { applyReload } from './config/reload.ts';
+import { budgetCellName } from './counters/cell.ts';
+import { MemoryCounters, sharedCounts } from './counters/memory-counters.ts';
+import { RedisBudgetSeed, type BudgetWindow as SeededWindow } from './counters/redis-budget-seed.ts';
+import { RedisPresence } from './counters/redis-presence.ts';
+import { Identity } from './identity/identity.ts';
+import { registerIssuers } from './identity/issuer-metrics.ts';
+import { type BudgetWindow, currentWindows } from './ledger/budget-windows.ts';
+import { type Ledger, startLedger } from './ledger/ledger.ts';
+import { registerLedger } from './ledger/ledger-metrics.ts';
+import type { AdminRoute } from './operator/admin/admin-route.ts';
+import { budgetRoutes } from './operator/admin/budgets.ts';
+import { identityRoutes } from './operator/admin/identities.ts';
+import { keyRoutes } from './operator/admin/keys.ts';
+import { receiptRoutes } from './operator/admin/receipts.ts';
+import { usageRoutes } from './operator/admin/usage.ts';
 import { openapiJson } from './operator/openapi.ts';
 import { type GatewayState, startOperator } from './operator/operator.ts';
-import { hasIssuedKeys, revokedKeyIds } from './store/api-keys.ts';
-import { type Database, openDatabase } from './store/database.ts';
+import { hasIssuedKeys } from './store/api-keys.ts';
+import { type Database, databasePlace, openDatabase } from './store/database.ts';
 import { loadOrMakeDefaultKey } from './store/default-key.ts';
-import { watchRevokedKeys } from './store/key-watch.ts';
-import { loadOrMakeSigningKey } from './store/signing-key.ts';
+import { loadOrMakeGatewayId } from './store/gateway-id.ts';
 import { createAccessLog } from './telemetry/access-log.ts';
+import type { ExchangeRecord } from './telemetry/exchange-record.ts';
 import { bufferedDestination } from './telemetry/line-destination.ts';
 import { createLog } from './telemetry/log.ts';
+import type { MetricRegistry } from './telemetry/metric-registry.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { decodeBatch } from './telemetry/record-batch.ts';
+import { RuleMetrics } from './telemetry/rule-metrics.ts';
 import { claimPort } from './threads/claim-port.ts';
 import type { FromRelayThread, RelayThreadData } from './threads/messages.ts';
 import { RelayThreads } from './threads/relay-threads.ts';
@@ -42,6 +61,13 @@ export interface Gateway {
   drain(): Promise<void>;
 }
 
+/** How soon a wall clock that was set is followed by what begins with its day. */
+const FOLLOW_WALL_MS = 1_000;
+
+/** How long a start waits for the journal of a crash, and an end for what the database has not taken yet. */
+const REPLAY_MS = 10_000;
+const LEDGER_CLOSE_MS = 10_000;
+
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|localhost|::1)$/;
 
 /** Builds every stage once and joins them: the composition root of the main thread. */
@@ -58,21 +84,47 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const output = bufferedDestination();
   const log = createLog(server.log.level, output);
   const warn = (message: string): void => log.warn({}, message);
-  const database = await openDatabase(server.dataDir);
-  const signingKey = await loadOrMakeSigningKey(server.dataDir, warn);
-  const revokedAtStart = await revokedKeyIds(database, new Date());
-  let revokedIds: readonly string[] = revokedAtStart;
+  const database = await openDatabase(databasePlace(server));
+  const identity = await Identity.open({
+    database,
+    dataDir: server.dataDir,
+    threads: server.threads,
+    identities: configuration.identities,
+    log,
+  });
   const defaultKey = await ownKey(configuration, database, warn);
   const made = defaultKey && { ...defaultKey, key: undefined };
 
   const counters = new SharedCounters(server.threads, 0);
+  const countsBuffer = sharedCounts({
+    relayThreads: server.threads,
+    maxCells: server.counters.maxCells,
+    maxInFlight: server.limits.maxInFlight,
+  });
+  const counts = new MemoryCounters(countsBuffer, server.threads);
+  const followWall = setInterval(() => counts.clock.followWall(Date.now()), FOLLOW_WALL_MS);
+  followWall.unref();
   const accessLog = createAccessLog(server.log.access, output);
   const metrics = new Metrics({
+    metadataKeys: server.metrics.metadataKeys,
     inFlight: () => counters.inFlight,
     bodyMemoryBytes: () => counters.bodyBytes,
     logLinesDropped: () => output.dropped,
   });
+  const ruleMetrics = new RuleMetrics();
+  ruleMetrics.register(metrics.registry);
+  const presence = new RedisPresence(log, () => configuration.server.counters.whenAway);
+  registerCounts(metrics.registry, counts, presence);
+  registerIssuers(metrics.registry, () => identity.issuerStates());
   metrics.configLoaded(Date.now());
+
+  let journalFull = false;
+  let serving = false;
+  let budgets: BudgetKeeping | undefined;
+  let budgetSeed: RedisBudgetSeed | undefined;
+  const ledger = await openLedger();
+  if (server.store.counters !== 'memory') budgetSeed = seedRedis(server.store.counters);
+  await budgetSeed?.start();
 
   options.setVariable('UWS_HTTP_MAX_HEADERS_SIZE', String(server.limits.maxHeaderBytes));
   const threads = new RelayThreads({
@@ -83,17 +135,26 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       thread,
       threads: server.threads,
       counters: counters.buffer,
+      counts: countsBuffer,
       configuration: withKey(withPort(configuration, claim.port)),
-      publicKeys: [signingKey.verification],
-      revokedIds,
+      identity: identity.stateFor(thread),
+      openapi,
+      journal: ledger && { folder: ledger.journalFolder, full: journalFull },
     }),
     onMessage,
     onDied: (thread) => {
       counters.reclaim(thread);
+      counts.reclaim(thread);
       metrics.threadStopped(thread);
+      identity.threadDied(thread);
+      ledger?.threadDied(thread);
+      presence.found(thread);
     },
   });
 
+  identity.begin((message) => threads.broadcast(message));
+
+  let openapi = openapiJson();
   let draining = false;
   const state: GatewayState = {
     relayThreads: server.threads,
@@ -104,28 +165,36 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       return draining;
     },
   };
-  const { host, port: operatorPort } = server.operator;
-  const operator = await startOperator({ host, port: operatorPort, state, metrics, openapi: openapiJson, log }).catch(
-    (error: Error) => {
-      throw new StartFault(error.message);
-    },
-  );
+  const { host, port: operatorPort, adminKey } = server.operator;
+  const adminRoutes = [
+    ...keyRoutes({ database, identity }),
+    ...identityRoutes(identity),
+    ...spendingRoutes(),
+    ...usageRoutes({ database }),
+    ...receiptRoutes({ database }),
+  ];
+  const admin = adminKey === undefined ? undefined : { key: adminKey, routes: adminRoutes };
+  const operator = await startOperator({
+    host,
+    port: operatorPort,
+    state,
+    metrics,
+    openapi: () => openapi,
+    ...(admin && { admin }),
+    log,
+  }).catch((error: Error) => {
+    throw new StartFault(error.message);
+  });
+  serving = true;
+  const operatorUrl = `http://${hostOf(host)}:${operator.port}`;
+  if (admin) openapi = openapiJson({ ...admin, operatorUrl });
   const port = await threads.start();
   if (port === undefined) {
     throw new StartFault(`cannot listen on ${server.listen.host}:${claim.port} (listen.port): somebody else took it`);
   }
-  const keyWatch = watchRevokedKeys(database, {
-    initial: revokedAtStart,
-    onChange: (ids) => {
-      revokedIds = ids;
-      threads.broadcast({ type: 'revoked', ids });
-    },
-    onFault: (error) => log.error({ error }, 'revoked keys cannot be read; those known stay revoked'),
-  });
-
   return {
     url: `${server.listen.tls ? 'https' : 'http'}://${hostOf(server.listen.host)}:${port}`,
-    operatorUrl: `http://${hostOf(server.operator.host)}:${operator.port}`,
+    operatorUrl,
     defaultKey: defaultKey?.key,
     get configuration() {
       return configuration;
@@ -133,8 +202,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     reload,
     drain: async () => {
       draining = true;
+      clearInterval(followWall);
       await threads.drain(configuration.server.timeouts.drainMs);
-      keyWatch.stop();
+      identity.stop();
+      budgetSeed?.stop();
+      await ledger?.close(LEDGER_CLOSE_MS);
+      await budgets?.close();
       await operator.close();
       await database.close();
       await output.flush();
@@ -153,6 +226,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     configuration = result.configuration;
     log.level = configuration.server.log.level;
     accessLog.mode = configuration.server.log.access;
+    identity.reconfigure(configuration.identities);
+    ledger?.reconfigure(configuration.server.ledger);
+    budgets?.reconfigure(configuration.budgets);
     threads.broadcast({ type: 'reconfigure', configuration: withKey(withPort(configuration, port ?? 0)) });
     metrics.configLoaded(Date.now());
     log.info({ accounts: configuration.accounts.length }, 'configuration reloaded');
@@ -160,12 +236,85 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
   function onMessage(message: FromRelayThread): void {
     if (message.type === 'records') {
-      const records = decodeBatch(message.frame);
-      metrics.addAll(records);
-      accessLog.addAll(records);
+      observe(decodeBatch(message.frame));
       counters.takeFrame(message.thread);
-    } else if (message.type === 'stats') metrics.setThread(message.stats);
+    } else if (message.type === 'ledger-records') {
+      const records = decodeBatch(message.frame);
+      ledger?.take(message.thread, records, message.place);
+      // Of a provisional record nobody else is told: the one that counts follows.
+      observe(records.some((record) => record.pending) ? records.filter((record) => !record.pending) : records);
+      counters.takeFrame(message.thread);
+    } else if (message.type === 'counters-away') presence.lost(message.thread, message.reason);
+    else if (message.type === 'counters-back') presence.found(message.thread);
+    else if (message.type === 'journal-closed') ledger?.segmentClosed(message.thread, message.segment, message.end);
+    else if (message.type === 'journal-failed') ledger?.journalFailed(message.thread, message.reason);
+    else if (message.type === 'stats') metrics.setThread(message.stats);
     else if (message.type === 'log') output.write(message.line);
+    else if (message.type === 'keys-known' || message.type === 'issuer-key-unknown') identity.hear(message);
+  }
+
+  function spendingRoutes(): AdminRoute[] {
+    return budgetRoutes({
+      database,
+      budgets: () => configuration.budgets,
+      read: (cell) => counts.read(cell, counts.clock.now()),
+    });
+  }
+
+  function observe(records: readonly ExchangeRecord[]): void {
+    metrics.addAll(records);
+    ruleMetrics.addAll(records);
+    accessLog.addAll(records);
+  }
+
+  /** With what earlier runs left in their journals already written, so that budgets begin with all that was spent. */
+  async function openLedger(): Promise<Ledger | undefined> {
+    if (!server.ledger.enabled) {
+      if (configuration.budgets.length > 0) warn('ledger.enabled is false: budgets begin anew at each start');
+      return undefined;
+    }
+    const gatewayId = server.gatewayId ?? (await loadOrMakeGatewayId(server.dataDir, warn));
+    budgets = new BudgetKeeping({
+      database,
+      gatewayId,
+      budgets: configuration.budgets,
+      counters: counts,
+      // With Redis too: while it is away, this machine's counts are what decides.
+      followsOthers: database.engine === 'postgres',
+      onSpent: (windows) => budgetSeed?.push(windows.map(seededWindow)),
+      registry: metrics.registry,
+      log,
+    });
+    const opened = await startLedger({
+      database,
+      dataDir: server.dataDir,
+      gatewayId,
+      settings: server.ledger,
+      hooks: [budgets.hook],
+      log,
+      onFull: (full) => {
+        journalFull = full;
+        // Those that are not born yet are told at their birth.
+        if (serving) threads.broadcast({ type: 'ledger-full', full });
+      },
+    });
+    registerLedger(metrics.registry, opened);
+    // Beyond it a large journal is replayed beside what is served.
+    const replayed = opened.replayed.then(() => true);
+    const inTime = await Promise.race([replayed, delay(REPLAY_MS, false, { ref: false })]);
+    await budgets.start();
+    if (!inTime) replayed.then(() => budgets?.refresh());
+    return opened;
+  }
+
+  /** A budget that was spent is spent in a Redis that was emptied, too. */
+  function seedRedis(url: string): RedisBudgetSeed {
+    const { timeoutMs } = server.counters;
+    const windows = async (): Promise<SeededWindow[]> => {
+      const current = server.ledger.enabled ? await currentWindows(database, configuration.budgets, Date.now()) : [];
+      return current.map(seededWindow);
+    };
+    return new RedisBudgetSeed({ url, timeoutMs, windows, log });
   }
 
   /** The made key counts only while none is configured: a reload that brings keys ends it. */
@@ -174,6 +323,31 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const { key: _secret, ...key } = made;
     return { ...from, keys: [key] };
   }
+}
+
+function seededWindow({ budget, unit, group, period, periodStart, spent }: BudgetWindow): SeededWindow {
+  return { cell: budgetCellName(budget, unit, group), period, periodStartMs: periodStart, spent };
+}
+
+function registerCounts(registry: MetricRegistry, counts: MemoryCounters, presence: RedisPresence): void {
+  registry.single(
+    'gauge',
+    'sluice_counters_away',
+    'Whether a relay thread is without Redis, which limits are counted in: 1 or 0',
+    () => (presence.away ? 1 : 0),
+  );
+  registry.single(
+    'gauge',
+    'sluice_reservations_open',
+    'Requests that hold something of a rate limit or a budget, over all threads',
+    () => counts.openReservations,
+  );
+  registry.single(
+    'counter',
+    'sluice_counter_cells_overflowed_total',
+    'Requests whose group found no room in counters.max_cells and was counted together with others of its rule',
+    () => counts.overflowed,
+  );
 }
 
 /** Contract §1: only where nobody has given it a key and only the machine itself can reach it. */

@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
 import { check } from './cli/check.ts';
-import { keysCreate, keysList, keysRevoke } from './cli/keys.ts';
+import { keysCreate, keysList, keysRevoke, keysRotate } from './cli/keys.ts';
+import { ledgerReceipt, ledgerVerify } from './cli/ledger.ts';
 import { serve } from './cli/serve.ts';
-import { configurationPaths, environment } from './config/environment.ts';
-import { loadConfiguration } from './config/load.ts';
+import { usage } from './cli/usage.ts';
+import { type CommandPlace, type PlaceOptions, placeOf } from './cli/with-database.ts';
+import { environment } from './config/environment.ts';
 import { openAccounts, PLUGS } from './plugs.ts';
 
 const kinds = PLUGS.map(({ type, schema }) => ({ type, schema }));
@@ -51,7 +53,7 @@ program
     process.exitCode = await check(paths, output, { kinds, environment: environment() });
   });
 
-const keys = program.command('keys').description('make, list and revoke API keys');
+const keys = program.command('keys').description('make, list, rotate and revoke API keys');
 keys
   .command('create')
   .description('make an API key; it is printed once')
@@ -61,38 +63,81 @@ keys
   .option('--expires <duration>', 'as 12h, 90d, 2w')
   .option('--metadata <key=value>', 'repeatable', several)
   .option('--name <name>', 'a label for the list')
+  .option('--token-type <type>', 'jwt (a signed token) or opaque; by default as its virtual account says, else jwt')
   .option('--data-dir <folder>', 'data folder of the gateway')
-  .option('--config <path>', 'configuration that names the data folder, repeatable', several)
+  .option('--config <path>', 'configuration of the gateway: it says where keys are kept, repeatable', several)
   .action(async (options) => {
-    process.exitCode = await keysCreate({ ...options, dataDir: dataDirOf(options) }, { out, error });
+    process.exitCode = await inPlace(options, (place) => keysCreate(options, place, { out, error }));
   });
 keys
   .command('list')
   .description('list the keys that were made')
   .option('--data-dir <folder>', 'data folder of the gateway')
-  .option('--config <path>', 'configuration that names the data folder, repeatable', several)
+  .option('--config <path>', 'configuration of the gateway: it says where keys are kept, repeatable', several)
   .action(async (options) => {
-    process.exitCode = await keysList({ dataDir: dataDirOf(options) }, { out, error });
+    process.exitCode = await inPlace(options, (place) => keysList(place, { out, error }));
+  });
+keys
+  .command('rotate')
+  .description('make a new key for the same subject; the old one works until its grace ends')
+  .argument('<id>')
+  .option('--grace <duration>', 'as 24h, 7d; 0s: the old one ends at once', '24h')
+  .option('--data-dir <folder>', 'data folder of the gateway')
+  .option('--config <path>', 'configuration of the gateway: it says where keys are kept, repeatable', several)
+  .action(async (id: string, options) => {
+    process.exitCode = await inPlace(options, (place) => keysRotate(id, options, place, { out, error }));
   });
 keys
   .command('revoke')
   .description('revoke a key')
   .argument('<id>')
   .option('--data-dir <folder>', 'data folder of the gateway')
-  .option('--config <path>', 'configuration that names the data folder, repeatable', several)
+  .option('--config <path>', 'configuration of the gateway: it says where keys are kept, repeatable', several)
   .action(async (id: string, options) => {
-    process.exitCode = await keysRevoke(id, { dataDir: dataDirOf(options) }, { out, error });
+    process.exitCode = await inPlace(options, (place) => keysRevoke(id, place, { out, error }));
+  });
+
+program
+  .command('usage')
+  .description('requests, tokens and cost, from the ledger')
+  .option(
+    '--by <dimensions>',
+    'comma-separated: subject, user, virtualaccount, key, team, model, target, provider, day, hour, metadata.KEY',
+  )
+  .option('--since <time>', 'as 7d (before now) or 2026-11-22 or 2026-11-22T10:00Z', '7d')
+  .option('--until <time>', 'the same; now without it')
+  .option('--format <format>', 'table, json or csv', 'table')
+  .option('--data-dir <folder>', 'data folder of the gateway')
+  .option('--config <path>', 'configuration of the gateway: it says where the ledger is, repeatable', several)
+  .action(async (options) => {
+    process.exitCode = await inPlace(options, (place) => usage(options, place, { out, error }));
+  });
+
+const ledger = program.command('ledger').description('verify the ledger, print receipts');
+ledger
+  .command('verify')
+  .description('compute every hash and every cost again; exit 1 where something does not hold')
+  .option('--data-dir <folder>', 'data folder of the gateway')
+  .option('--config <path>', 'configuration of the gateway: it says where the ledger is, repeatable', several)
+  .action(async (options) => {
+    process.exitCode = await inPlace(options, (place) => ledgerVerify(place, { out, error }));
+  });
+ledger
+  .command('receipt')
+  .description('what is known of one exchange')
+  .argument('<id>', 'as in x-sluice-exchange-id')
+  .option('--data-dir <folder>', 'data folder of the gateway')
+  .option('--config <path>', 'configuration of the gateway: it says where the ledger is, repeatable', several)
+  .action(async (id: string, options) => {
+    process.exitCode = await inPlace(options, (place) => ledgerReceipt(id, place, { out, error }));
   });
 
 await program.parseAsync();
 
-/** Where the gateway of the same configuration keeps its data. */
-function dataDirOf(options: { dataDir?: string; config?: string[] }): string | undefined {
-  if (options.dataDir !== undefined) return options.dataDir;
-  const paths = options.config?.length ? options.config : configurationPaths(environment());
-  if (paths.length === 0) return undefined;
-  const loaded = loadConfiguration({ paths, environment: environment(), kinds, wellKnown });
-  return 'faults' in loaded ? undefined : loaded.configuration.server.dataDir;
+/** A command over the database that the options name; the exit code. */
+async function inPlace(options: PlaceOptions, work: (place: CommandPlace) => Promise<number>): Promise<number> {
+  const place = placeOf(options, { environment: environment(), kinds, wellKnown }, { error });
+  return place === undefined ? 1 : work(place);
 }
 
 function firstModel(account: ReturnType<typeof openAccounts>[number]): string[] {

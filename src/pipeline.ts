@@ -36,13 +36,29 @@ export interface PipelineOptions {
   readonly translateHeavy: HeavyTranslator;
   readonly snapshot: () => Snapshot;
   readonly record: (record: ExchangeRecord) => void;
+  /** See settlement: a record that a better one follows; undefined: there is no ledger. */
+  readonly provisional: ((record: ExchangeRecord) => void) | undefined;
+  /** Why no new exchange may begin now; asked for each. */
+  readonly refusal: () => GatewayError | undefined;
   /** An exchange was refused before it reached a target. */
-  readonly refused: (exchange: Exchange, error: GatewayError, model: string | undefined) => void;
+  readonly refused: (exchange: Exchange, error: GatewayError, request: RefusedRequest) => void;
+}
+
+/** As much as is known of a request that was refused, for its record. */
+export interface RefusedRequest {
+  readonly model: string | undefined;
+  readonly teamsJson?: string | undefined;
+  readonly metadataJson?: string | undefined;
 }
 
 /** Stages 2 to 8 of an inference request, in order: dialect, policy, routing, provider, upstream, relay, usage. */
 export function runInference(exchange: Exchange, dialect: Dialect, options: PipelineOptions): void {
   const { settings, routes, callers, limits, price } = options.snapshot();
+  const full = options.refusal();
+  if (full) {
+    refuse(full);
+    return;
+  }
 
   const peeked = (exchange.scan as RequestScan).result(exchange.body);
   if (peeked instanceof GatewayError) {
@@ -64,16 +80,7 @@ export function runInference(exchange: Exchange, dialect: Dialect, options: Pipe
     return;
   }
 
-  const admitted = admit(route);
-  if (!(admitted instanceof Promise)) {
-    relay(route, admitted);
-    return;
-  }
-  // Another machine is asked: meanwhile the client may leave, and what was held for it is given back.
-  admitted.then(
-    (answer) => relay(route, answer),
-    (cause) => refuse(new GatewayError('internal_error', { cause }), route.model),
-  );
+  admit(route, undefined);
 
   /** Known, allowed, and able to do what is asked. */
   function permittedRoute(model: string): OrError<Route> {
@@ -89,23 +96,45 @@ export function runInference(exchange: Exchange, dialect: Dialect, options: Pipe
     return new GatewayError('unsupported_operation', { param: 'model', detail, target: found.model });
   }
 
-  function admit({ model, targets }: Route): OrError<Admission> | Promise<OrError<Admission>> {
-    const { maxOutputTokens } = peeked as PeekedRequest;
-    return limits.admit({
+  /** `downgradedBy`: the admission that sent the request here, because a budget is spent. */
+  function admit(to: Route, downgradedBy: Admission | undefined): void {
+    const { maxOutputTokens, stream } = peeked as PeekedRequest;
+    const admitted = limits.admit({
       caller,
-      model,
-      target: targets[0]!,
+      model: to.model,
+      target: to.targets[0]!,
       bodyBytes: exchange.bytesIn,
       maxOutputTokens,
+      stream,
+      downgradedBy,
       metadata,
     });
-  }
-
-  function relay(to: Route, admission: OrError<Admission>): void {
-    if (admission instanceof GatewayError) {
-      refuse(admission, to.model);
+    if (!(admitted instanceof Promise)) {
+      proceed(to, admitted);
       return;
     }
+    // Another machine is asked: meanwhile the client may leave, and what was held for it is given back.
+    admitted
+      .then((answer) => proceed(to, answer))
+      .catch((cause) => refuseCounted(new GatewayError('internal_error', { cause }), to.model));
+  }
+
+  function proceed(to: Route, admission: OrError<Admission>): void {
+    if (admission instanceof GatewayError) {
+      refuseCounted(admission, to.model);
+      return;
+    }
+    if (admission.downgradeTo === undefined) {
+      relay(to, admission);
+      return;
+    }
+    // A budget gives nobody a model that is not theirs.
+    const cheaper = permittedRoute(admission.downgradeTo);
+    if (cheaper instanceof GatewayError) refuseCounted(admission.instead ?? cheaper, to.model);
+    else admit(cheaper, admission);
+  }
+
+  function relay(to: Route, admission: Admission): void {
     if (exchange.aborted !== undefined) {
       admission.settle({ dispatched: false, usage: undefined, costNanoUsd: undefined, endedAtMs: Date.now() });
       refuse(new GatewayError('client_closed'), to.model);
@@ -125,7 +154,7 @@ export function runInference(exchange: Exchange, dialect: Dialect, options: Pipe
       headers: rulesJson === undefined ? NO_HEADERS : ['x-tfy-applied-rules', rulesJson],
       allowance: admission.allowance,
       onOver: (result) => {
-        const { thread, estimate, record, log } = options;
+        const { thread, estimate, record, provisional, log } = options;
         const { error } = result;
         if (error?.code === 'internal_error')
           log.error({ exchange: exchange.id, error: error.context.cause }, error.message);
@@ -137,6 +166,7 @@ export function runInference(exchange: Exchange, dialect: Dialect, options: Pipe
           price: price(result.target),
           estimate,
           record,
+          provisional,
           admission,
           teamsJson: caller.teamsJson,
           metadataJson: recordedMetadata(metadata, settings),
@@ -148,7 +178,15 @@ export function runInference(exchange: Exchange, dialect: Dialect, options: Pipe
 
   function refuse(error: GatewayError, model?: string): void {
     exchange.refuse(error, error.context.headers);
-    options.refused(exchange, error, model);
+    options.refused(exchange, error, { model });
+    exchange.finish();
+  }
+
+  /** By a rule, or while rules were asked: the record says of whom and about what, as that of an answer does. */
+  function refuseCounted(error: GatewayError, model: string): void {
+    exchange.refuse(error, error.context.headers);
+    const { teamsJson } = caller;
+    options.refused(exchange, error, { model, teamsJson, metadataJson: recordedMetadata(metadata, settings) });
     exchange.finish();
   }
 }

@@ -1,23 +1,28 @@
+import { hostname } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Configuration } from './config/configuration.ts';
 import { epochMs } from './core/clock.ts';
 import { GatewayError } from './core/errors.ts';
 import type { Exchange } from './core/exchange.ts';
 import { Sweeper } from './core/sweeper.ts';
+import { MemoryCounters } from './counters/memory-counters.ts';
+import { RedisCounters } from './counters/redis-counters.ts';
 import { Edge, type Refusal } from './edge/edge.ts';
+import { runBeforeLastByte } from './edge/response-sink.ts';
 import { type Route, RouteTable } from './edge/routes.ts';
 import { closeTranslations, translateHeavy } from './heavy-translation.ts';
+import { RecordSender } from './ledger/record-sender.ts';
 import { listModels, showModel } from './models-endpoint.ts';
-import { openapiJson } from './operator/openapi.ts';
-import { type PipelineOptions, runInference, type Snapshot } from './pipeline.ts';
+import { type PipelineOptions, type RefusedRequest, runInference, type Snapshot } from './pipeline.ts';
 import { DIALECTS, openAccounts } from './plugs.ts';
-import { NO_LIMITS } from './policy/admission.ts';
-import { KeyRing, presentedKey } from './policy/authenticate.ts';
+import { KeyRing } from './policy/authenticate.ts';
 import { Callers } from './policy/caller.ts';
+import { createLimits } from './policy/limits.ts';
+import { presentedKey } from './policy/presented-key.ts';
+import { TokenForecast } from './policy/token-forecast.ts';
 import type { Target } from './providers/provider.ts';
 import { ModelRoutes } from './routing/model-routes.ts';
 import { createLog } from './telemetry/log.ts';
-import { RecordBatcher } from './telemetry/record-batch.ts';
 import { EventLoopProbe } from './telemetry/thread-stats.ts';
 import type { FromRelayThread, RelayThreadData, ToRelayThread } from './threads/messages.ts';
 import { SharedCounters } from './threads/shared-counters.ts';
@@ -29,8 +34,6 @@ import { closeEstimates, estimateUsage } from './usage/token-estimate.ts';
 /** How often a relay thread says how it is doing. */
 const STATS_MS = 500;
 
-/** Frames of records, of up to 512 each, that may be on their way to the main thread. */
-const MAX_FRAMES_UNDERWAY = 64;
 /** Targets whose price is remembered; an account that lists none has as many as its clients think of. */
 const MAX_PRICES = 10_000;
 const NO_KEY = new GatewayError('missing_api_key');
@@ -49,23 +52,29 @@ const log = createLog(
 const dialect = DIALECTS[0]!;
 const sweeper = new Sweeper();
 const counters = new SharedCounters(data.threads, data.thread, data.counters);
-let framesSent = 0;
-const records = new RecordBatcher({
-  send: (frame) => {
-    framesSent += 1;
-    send({ type: 'records', thread: data.thread, frame }, [frame.buffer]);
-  },
-  // A message port has no bound of its own: while the main thread is stuck, records wait here, where they have one.
-  ready: () => framesSent - counters.framesTaken < MAX_FRAMES_UNDERWAY,
+const records = new RecordSender({
+  thread: data.thread,
+  journalFolder: data.journal?.folder,
+  send,
+  framesTaken: () => counters.framesTaken,
 });
 const { server } = data.configuration;
 const pools = new OriginPools(server.limits, server.timeouts);
 const keyRing = new KeyRing({
   configured: data.configuration.keys,
-  publicKeys: data.publicKeys,
-  revokedIds: data.revokedIds,
+  issued: data.identity.keys,
+  identities: data.configuration.identities,
+  issuerKeys: data.identity.issuerKeys,
+  onUnknownIssuerKey: (provider) => send({ type: 'issuer-key-unknown', provider }),
 });
 const NOTHING_KNOWN = { thread: data.thread, stream: false, attempts: 0, upstreamMs: 0, bytesIn: 0, bytesOut: 0 };
+const NOTHING_ASKED: RefusedRequest = { model: undefined };
+/** What is learned of models outlives a configuration. */
+const forecast = new TokenForecast();
+const counts = new MemoryCounters(data.counts, data.thread);
+const redisCounts = server.store.counters === 'memory' ? undefined : countInRedis();
+let ledgerFull = data.journal?.full ?? false;
+if (server.ledger.sync === 'strict') runBeforeLastByte(() => records.writeJournal());
 let snapshot = makeSnapshot(data.configuration);
 
 const pipeline: PipelineOptions = {
@@ -77,6 +86,8 @@ const pipeline: PipelineOptions = {
   translateHeavy,
   snapshot: () => snapshot,
   record: (record) => records.add(record),
+  provisional: records.hasJournal ? (record) => records.add(record) : undefined,
+  refusal: () => (ledgerFull ? ledgerFullError() : undefined),
   refused: recordRefused,
 };
 
@@ -84,9 +95,9 @@ const edge = new Edge({
   settings: server,
   routes: new RouteTable([...inferenceRoutes(), ...plainRoutes()]),
   counters,
-  authenticate: (head) => {
+  authenticate: (head, side) => {
     const key = presentedKey(head.authorization, head.xApiKey, head.apiKey);
-    return key === undefined ? NO_KEY : keyRing.lookup(key);
+    return key === undefined ? NO_KEY : keyRing.lookup(key, side);
   },
   onRefused: recordRefusal,
   errorBody: dialect.errorBody,
@@ -100,6 +111,7 @@ process.on('unhandledRejection', (error) => log.error({ error }, 'unhandled in a
 const probe = new EventLoopProbe();
 setInterval(reportStats, STATS_MS).unref();
 port.on('message', onMessage);
+await redisCounts?.start();
 const listening = await edge.listen(server.listen.host, server.listen.port);
 send(listening === undefined ? { type: 'listen-failed' } : { type: 'listening', port: listening });
 
@@ -108,8 +120,15 @@ function onMessage(message: ToRelayThread): void {
     case 'reconfigure':
       reconfigure(message.configuration);
       return;
-    case 'revoked':
-      keyRing.setRevoked(message.ids);
+    case 'keys':
+      keyRing.setIssued(message.news);
+      send({ type: 'keys-known', thread: data.thread, number: message.number });
+      return;
+    case 'issuer-keys':
+      keyRing.setIssuerKeys(message.set);
+      return;
+    case 'ledger-full':
+      ledgerFull = message.full;
       return;
     case 'cut':
       edge.cutAll();
@@ -121,8 +140,9 @@ function onMessage(message: ToRelayThread): void {
 
 function reconfigure(configuration: Configuration): void {
   snapshot = makeSnapshot(configuration);
-  keyRing.setConfigured(configuration.keys);
+  keyRing.reconfigure(configuration);
   edge.reconfigure(configuration.server);
+  redisCounts?.reconfigure(configuration.server.counters);
   log.level = configuration.server.log.level;
   pools.reconfigure(configuration.server.limits, configuration.server.timeouts, snapshot.routes.connections());
 }
@@ -131,10 +151,26 @@ async function drain(): Promise<void> {
   await edge.drain();
   await closeTranslations();
   await closeEstimates();
-  records.flush();
+  await redisCounts?.stop();
+  records.close();
   reportStats();
   pools.destroy();
   send({ type: 'drained' });
+}
+
+function countInRedis(): RedisCounters {
+  const { thread, threads } = data;
+  return new RedisCounters({
+    url: server.store.counters,
+    gatewayId: server.gatewayId ?? `${hostname()}-${process.pid}`,
+    thread,
+    threads,
+    settings: server.counters,
+    machine: counts,
+    budgetTruth: server.ledger.enabled ? 'database' : 'redis',
+    onAway: (reason) => send({ type: 'counters-away', thread, reason }),
+    onBack: () => send({ type: 'counters-back', thread }),
+  });
 }
 
 function makeSnapshot(configuration: Configuration): Snapshot {
@@ -152,7 +188,12 @@ function makeSnapshot(configuration: Configuration): Snapshot {
     settings: configuration.server,
     routes: new ModelRoutes(openAccounts(configuration), catalogue),
     callers: new Callers(configuration),
-    limits: NO_LIMITS,
+    limits: createLimits(configuration, {
+      counters: redisCounts ?? counts,
+      now: () => counts.clock.now(),
+      price,
+      forecast,
+    }),
     price,
   };
 }
@@ -183,7 +224,7 @@ function plainRoutes(): Route[] {
       const error = answer(exchange);
       if (error) {
         exchange.refuse(error);
-        recordRefused(exchange, error, undefined);
+        recordRefused(exchange, error, NOTHING_ASKED);
       } else recordPlain(exchange);
       exchange.finish();
     },
@@ -195,7 +236,7 @@ function plainRoutes(): Route[] {
     plain('/models/', true, (exchange) =>
       showModel(exchange, snapshot.callers.of(exchange.principal), snapshot.routes),
     ),
-    plain('/openapi.json', false, (exchange) => answerJson(exchange, openapiJson)),
+    plain('/openapi.json', false, (exchange) => answerJson(exchange, data.openapi)),
     plain('/', false, (exchange) => answerJson(exchange, ALIVE)),
   ];
 }
@@ -207,7 +248,7 @@ function answerJson(exchange: Exchange, body: Uint8Array): undefined {
   exchange.sink.end(body);
 }
 
-function recordRefusal(refusal: Refusal, model?: string): void {
+function recordRefusal(refusal: Refusal, request = NOTHING_ASKED): void {
   const { id, requestId, method, path, startedAt, principal, error } = refusal;
   const durationMs = performance.now() - startedAt;
   if (error.code === 'internal_error') log.error({ exchange: id, error: error.context.cause }, error.message);
@@ -226,12 +267,13 @@ function recordRefusal(refusal: Refusal, model?: string): void {
     errorDetail: error.context.detail ?? error.context.setting,
     subject: principal?.subject,
     keyId: principal?.keyId,
-    model,
+    ...request,
+    rulesJson: error.context.rulesJson,
   });
 }
 
-function recordRefused(exchange: Exchange, error: GatewayError, model: string | undefined): void {
-  recordRefusal({ ...labelsOf(exchange), principal: exchange.principal, error }, model);
+function recordRefused(exchange: Exchange, error: GatewayError, request: RefusedRequest): void {
+  recordRefusal({ ...labelsOf(exchange), principal: exchange.principal, error }, request);
 }
 
 function recordPlain(exchange: Exchange): void {
@@ -255,7 +297,16 @@ function labelsOf(exchange: Exchange): Pick<Exchange, 'id' | 'requestId' | 'meth
   return { id, requestId, method, path, startedAt };
 }
 
+function ledgerFullError(): GatewayError {
+  const { maxJournalBytes } = snapshot.settings.ledger;
+  return new GatewayError('ledger_full', {
+    setting: `ledger.max_journal_bytes: ${maxJournalBytes}`,
+    retryAfterMs: 5_000,
+  });
+}
+
 function reportStats(): void {
+  records.tick();
   send({
     type: 'stats',
     stats: {
@@ -264,6 +315,8 @@ function reportStats(): void {
       upstreamConnections: pools.connected,
       upstreamQueued: pools.queued,
       recordsDropped: records.dropped,
+      countersAwayRequests: redisCounts?.awayRequests ?? 0,
+      settlementsDropped: redisCounts?.droppedSettlements ?? 0,
     },
   });
 }

@@ -1,3 +1,5 @@
+import type { KeyWish } from '../identity/key-wish.ts';
+import { TIME_SPAN_FORM, timeSpanMs } from '../identity/time-span.ts';
 import { subjectSchema } from '../store/token-form.ts';
 
 /** As the command line gives them. */
@@ -12,21 +14,12 @@ export interface KeysCreateOptions {
   /** Each `key=value`. */
   metadata?: readonly string[];
   name?: string;
-  dataDir?: string;
-}
-
-/** What a key shall be, checked. */
-export interface KeyWish {
-  readonly subject: string;
-  readonly name: string | undefined;
-  readonly teams: string[];
-  readonly models: string[] | undefined;
-  readonly metadata: Record<string, string>;
-  readonly lifetimeMs: number | undefined;
+  /** `jwt` or `opaque`. */
+  tokenType?: string;
 }
 
 /** The checked wish, or what is wrong with it: one line a fault, saying what is allowed. */
-export function readKeyWish(options: KeysCreateOptions): KeyWish | string[] {
+export function readKeyWish(options: KeysCreateOptions, now: Date): KeyWish | string[] {
   const faults: string[] = [];
   function checked<T>(read: () => T): T | undefined {
     try {
@@ -43,7 +36,9 @@ export function readKeyWish(options: KeysCreateOptions): KeyWish | string[] {
   const models = checked(() => modelsOf(options.models));
   const metadata = checked(() => metadataOf(options.metadata ?? [])) ?? {};
   const lifetimeMs = checked(() => (options.expires === undefined ? undefined : spanMs('--expires', options.expires)));
-  return faults.length > 0 ? faults : { subject, name, teams, models, metadata, lifetimeMs };
+  const tokenType = checked(() => tokenTypeOf(options.tokenType));
+  const expiresAt = lifetimeMs === undefined ? undefined : new Date(now.getTime() + lifetimeMs);
+  return faults.length > 0 ? faults : { subject, name, teams, models, metadata, expiresAt, tokenType };
 }
 
 class OptionFault extends Error {}
@@ -91,13 +86,19 @@ function metadataOf(pairs: readonly string[]): Record<string, string> {
   return Object.fromEntries(metadata);
 }
 
-const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
+function tokenTypeOf(text: string | undefined): KeyWish['tokenType'] {
+  if (text === undefined || text === 'jwt' || text === 'opaque') return text;
+  throw new OptionFault(`--token-type: found ${JSON.stringify(text)}; allowed are jwt and opaque`);
+}
+
+/** Milliseconds, or what is wrong with the option. */
+export function readGrace(text: string): number | string {
+  if (text === '0s') return 0;
+  return timeSpanMs(text) ?? `--grace: found ${JSON.stringify(text)}; allowed is ${TIME_SPAN_FORM}; or 0s`;
+}
 
 function spanMs(option: string, text: string): number {
-  const [, digits = '', unit = ''] = /^(\d{1,5})([smhdw])$/.exec(text) ?? [];
-  const span = Number(digits) * (UNIT_MS[unit] ?? 0);
-  if (span > 0) return span;
-  throw new OptionFault(
-    `${option}: found ${JSON.stringify(text)}; allowed is a whole number from 1 to 99999 with a unit: 30s, 15m, 12h, 90d, 2w`,
-  );
+  const span = timeSpanMs(text);
+  if (span !== undefined) return span;
+  throw new OptionFault(`${option}: found ${JSON.stringify(text)}; allowed is ${TIME_SPAN_FORM}`);
 }

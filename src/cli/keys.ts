@@ -1,63 +1,88 @@
-import { type ApiKey, insertKey, listKeys, newKeyId, revokeKey } from '../store/api-keys.ts';
-import { type Database, openDatabase } from '../store/database.ts';
-import { mintToken } from '../store/key-token.ts';
-import { loadOrMakeSigningKey } from '../store/signing-key.ts';
-import { reasonOf, StoreFault, systemCode } from '../store/store-fault.ts';
-import { MAX_TOKEN_CHARACTERS } from '../store/token-form.ts';
-import { type KeysCreateOptions, readKeyWish } from './keys-options.ts';
-
-/** Where a command speaks: results on `out`, for scripts; everything else on `error`, for people. Whole lines. */
-export interface CommandOutput {
-  out(text: string): void;
-  error(text: string): void;
-}
-
-const DEFAULT_DATA_DIR = './data';
+import { GatewayError } from '../core/errors.ts';
+import { publishedSigningKey } from '../identity/identity.ts';
+import { type IssuedKey, issueKey, type KeyMint, rotateKey } from '../identity/issue-key.ts';
+import { graceMs } from '../identity/key-request.ts';
+import { isDue, NO_ACCOUNT_RULES } from '../identity/key-wish.ts';
+import { type ApiKey, listKeys, revokeKey, stateOf } from '../store/api-keys.ts';
+import type { Database } from '../store/database.ts';
+import { type KeysCreateOptions, readGrace, readKeyWish } from './keys-options.ts';
+import { type CommandOutput, type CommandPlace, withDatabase } from './with-database.ts';
 
 /** `sluice keys create`: the token, once, alone on `out`. Gives the exit code. */
-export async function keysCreate(options: KeysCreateOptions, output: CommandOutput): Promise<number> {
-  const wish = readKeyWish(options);
+export async function keysCreate(
+  options: KeysCreateOptions,
+  place: CommandPlace,
+  output: CommandOutput,
+): Promise<number> {
+  const wish = readKeyWish(options, new Date());
   if (Array.isArray(wish)) {
     for (const fault of wish) output.error(fault);
     return 1;
   }
-  const { lifetimeMs, ...rest } = wish;
-  const createdAt = new Date();
-  const expiresAt = lifetimeMs === undefined ? undefined : new Date(createdAt.getTime() + lifetimeMs);
-  const key: ApiKey = { id: newKeyId(), ...rest, createdAt, expiresAt };
-  return withDatabase(options, output, async (database, dataDir) => {
-    const signingKey = await loadOrMakeSigningKey(dataDir, (message) => output.error(`warning: ${message}`));
-    const token = await mintToken(key, signingKey);
-    if (token.length > MAX_TOKEN_CHARACTERS) {
-      output.error(
-        `The key would be ${token.length} characters long; allowed are ${MAX_TOKEN_CHARACTERS}: name fewer models, teams or metadata`,
-      );
-      return 1;
-    }
-    // First the row: a token that was shown can always be revoked, whatever happens in between.
-    await insertKey(database, key);
-    output.error(
-      `Made ${key.id} for ${key.subject}, ${expiresAt ? `until ${expiresAt.toISOString()}` : 'without expiry'}. Keep it: it is not shown again.`,
-    );
-    output.out(token);
+  return withDatabase(place, output, async (database) => {
+    const issued = await issueKey(await mintOf(place, database, output), wish);
+    if (issued instanceof GatewayError) return refused(issued, output);
+    output.error(`Made ${describe(issued)}. Keep it: it is not shown again.`);
+    output.out(issued.token);
     return 0;
   });
 }
 
+/** `sluice keys rotate ID`: the new token, once, alone on `out`. */
+export async function keysRotate(
+  id: string,
+  options: { grace: string },
+  place: CommandPlace,
+  output: CommandOutput,
+): Promise<number> {
+  const asked = readGrace(options.grace);
+  const grace = typeof asked === 'string' ? asked : graceMs(asked);
+  if (typeof grace === 'string') {
+    output.error(grace);
+    return 1;
+  }
+  if (grace instanceof GatewayError) return refused(grace, output);
+  return withDatabase(place, output, async (database) => {
+    const rotated = await rotateKey(await mintOf(place, database, output), id, grace);
+    if (rotated instanceof GatewayError) return refused(rotated, output);
+    const { worksUntil } = rotated;
+    output.error(`Made ${describe(rotated)}. Keep it: it is not shown again.`);
+    output.error(`${id} works until ${worksUntil.toISOString()}.`);
+    output.out(rotated.token);
+    return 0;
+  });
+}
+
+async function mintOf(place: CommandPlace, database: Database, output: CommandOutput): Promise<KeyMint> {
+  const warn = (message: string): void => output.error(`warning: ${message}`);
+  const signingKey = await publishedSigningKey(database, place.dataDir, warn);
+  return { database, signingKey, rules: place.rules ?? NO_ACCOUNT_RULES };
+}
+
+function describe({ key }: IssuedKey): string {
+  const until = key.expiresAt ? `until ${key.expiresAt.toISOString()}` : 'without expiry';
+  return `${key.id} for ${key.subject}, ${until}`;
+}
+
+function refused(error: GatewayError, output: CommandOutput): number {
+  output.error(error.context.detail ?? error.message);
+  return 1;
+}
+
 /** `sluice keys list`: a table of all keys, never a token. */
-export async function keysList(options: { dataDir?: string }, output: CommandOutput): Promise<number> {
-  return withDatabase(options, output, async (database) => {
+export async function keysList(place: CommandPlace, output: CommandOutput): Promise<number> {
+  return withDatabase(place, output, async (database) => {
     const keys = await listKeys(database);
     if (keys.length === 0)
       output.error('No key was made yet. Make one with: sluice keys create --subject virtualaccount:NAME');
-    else for (const line of table([HEADINGS, ...keys.map((key) => cells(key, new Date()))])) output.out(line);
+    else for (const line of table([HEADINGS, ...keys.map((key) => cells(key, new Date(), place))])) output.out(line);
     return 0;
   });
 }
 
 /** `sluice keys revoke ID`: refused on every thread within a second. */
-export async function keysRevoke(id: string, options: { dataDir?: string }, output: CommandOutput): Promise<number> {
-  return withDatabase(options, output, async (database) => {
+export async function keysRevoke(id: string, place: CommandPlace, output: CommandOutput): Promise<number> {
+  return withDatabase(place, output, async (database) => {
     const outcome = await revokeKey(database, id, new Date());
     if (outcome === 'unknown') {
       output.error(`There is no key ${JSON.stringify(id)}. See: sluice keys list`);
@@ -68,42 +93,28 @@ export async function keysRevoke(id: string, options: { dataDir?: string }, outp
   });
 }
 
-async function withDatabase(
-  options: { dataDir?: string },
-  output: CommandOutput,
-  work: (database: Database, dataDir: string) => Promise<number>,
-): Promise<number> {
-  const dataDir = options.dataDir ?? DEFAULT_DATA_DIR;
-  let database: Database | undefined;
-  try {
-    database = await openDatabase(dataDir);
-    return await work(database, dataDir);
-  } catch (error) {
-    if (error instanceof StoreFault) output.error(error.message);
-    else if (systemCode(error) === 'ERR_SQLITE_ERROR')
-      output.error(`The database in ${dataDir} failed: ${reasonOf(error)}`);
-    else throw error;
-    return 1;
-  } finally {
-    await database?.close();
-  }
-}
+const HEADINGS = ['ID', 'STATE', 'SUBJECT', 'NAME', 'TEAMS', 'MODELS', 'METADATA', 'CREATED', 'EXPIRES', 'TYPE'];
 
-const HEADINGS = ['ID', 'STATE', 'SUBJECT', 'NAME', 'TEAMS', 'MODELS', 'METADATA', 'CREATED', 'EXPIRES'];
-
-function cells(key: ApiKey, now: Date): string[] {
+function cells(key: ApiKey, now: Date, { rules = NO_ACCOUNT_RULES }: CommandPlace): string[] {
   const metadata = Object.entries(key.metadata).map(([name, value]) => `${name}=${value}`);
   return [
     key.id,
-    key.revokedAt ? 'revoked' : key.expiresAt && key.expiresAt <= now ? 'expired' : 'active',
+    stateOf(key, now) === 'active' && isDue(key, now, rules) ? 'due' : stateOf(key, now),
     key.subject,
     key.name ?? '-',
     key.teams.join(',') || '-',
     key.models?.join(',') ?? '*',
     metadata.join(',') || '-',
     minute(key.createdAt),
-    key.expiresAt ? minute(key.expiresAt) : 'never',
+    endOf(key),
+    key.tokenType ?? 'jwt',
   ];
+}
+
+/** When it ends by itself, or its grace does. */
+function endOf({ expiresAt, revokedAt, replacedBy }: ApiKey): string {
+  if (replacedBy !== undefined && revokedAt !== undefined) return minute(revokedAt);
+  return expiresAt ? minute(expiresAt) : 'never';
 }
 
 /** UTC, to the minute. */

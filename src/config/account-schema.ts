@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import { costSchema } from './cost-schema.ts';
 import { amount, optionalKey, secretText, text } from './scalar-schema.ts';
+import { subjectPattern } from './subject.ts';
 
 /**
  * The pieces of a provider account's manifest that all kinds share (facts/manifests §0 and §1). A plug takes them and
@@ -48,34 +49,18 @@ export const tlsSettings = z.object({
   ca_cert: optionalKey(z.string().refine(isCertificate, { error: 'a certificate in PEM form' })),
 });
 
-/**
- * Who may use or manage an account is not enforced yet. Accepting the keys in silence would open to everybody what the
- * manifest means to keep for some, so they are faults until the policy exists; then this becomes true.
- */
-const ACCESS_RULES_ARE_ENFORCED: boolean = false;
-
-function accessRule<T extends z.ZodType>(schema: T) {
-  return optionalKey(schema).superRefine((value, context) => {
-    if (ACCESS_RULES_ARE_ENFORCED || value === undefined) return;
-    context.addIssue({
-      code: 'custom',
-      message: 'leave the key out and limit keys by their `models` patterns instead',
-      params: { code: 'unsupported', message: 'is not supported yet: it would not be enforced' },
-    });
-  });
-}
-
-const collaborators = z.array(z.object({ subject: text(256), role_id: text(256) }));
-const authorizedSubjects = z.array(text(256));
+/** Who may use or manage an account, and one model of it; policy/access.ts says what follows. */
+const collaborators = optionalKey(z.array(z.object({ subject: subjectPattern, role_id: text(256) })));
+const authorizedSubjects = optionalKey(z.array(subjectPattern));
 
 const accountNameError = '1 to 64 characters of A–Z a–z 0–9 . _ - (it stands before the first `/` of model ids)';
-const accountName = z
+export const accountName = z
   .string({ error: accountNameError })
   .regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/, { error: accountNameError });
 
 // 64 of the account, one slash and 191 make the 256 characters that a model id may have.
 const integrationNameError = '1 to 191 characters of A–Z a–z 0–9 . _ : / @ + - without a `..` segment';
-const integrationName = z
+export const integrationName = z
   .string({ error: integrationNameError })
   .regex(/^[A-Za-z0-9._:/@+-]{1,191}$/, { error: integrationNameError })
   .refine((name) => !name.split('/').includes('..'), { error: integrationNameError });
@@ -88,7 +73,7 @@ export function integrationBase<T extends string>(type: T) {
     model_id: text(512),
     model_types: z.array(modelType),
     cost: optionalKey(costSchema),
-    authorized_subjects: accessRule(authorizedSubjects),
+    authorized_subjects: authorizedSubjects,
   });
 }
 
@@ -105,8 +90,8 @@ export function accountBase<T extends string>(type: T) {
   return z.object({
     type: z.literal(type),
     name: accountName,
-    collaborators: accessRule(collaborators),
-    ownedBy: optionalKey(z.object({ account: text(256) })),
+    collaborators,
+    ownedBy: optionalKey(z.object({ account: optionalKey(text(256)), team: optionalKey(text(256)) })),
     discount_percent: optionalKey(amount().max(100, { error: 'a number from 0 to 100' })),
   });
 }

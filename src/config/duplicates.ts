@@ -32,6 +32,49 @@ function digestOf({ key, key_sha256: digest }: Record<string, unknown>): string 
   return typeof key === 'string' && key !== '' ? sha256(key) : undefined;
 }
 
+/** Each name once: of users (by e-mail), teams, virtual accounts. */
+export function identityFaults(manifests: readonly Manifest[]): Fault[] {
+  const of = (type: string, key: string, what: string) =>
+    repeated(
+      manifests
+        .filter((manifest) => manifest.type === type)
+        .flatMap((manifest) => nameAt(manifest, manifest.data, [key]))
+        .map((named) => ({ ...named, name: named.name.toLowerCase() })),
+      what,
+    );
+  return [
+    ...of('user', 'email', 'this user'),
+    ...of('team', 'name', 'this team name'),
+    ...of('virtual-account', 'name', 'this virtual account name'),
+  ];
+}
+
+/** Accounts of channels and issuers: another kind may have the same name, since what refers to one says the kind. */
+export function channelFaults(accounts: readonly Manifest[]): Fault[] {
+  const names = accounts
+    .flatMap((manifest) => nameAt(manifest, manifest.data, ['name']))
+    .map((named) => ({ ...named, name: `${named.manifest.type} ${named.name}` }));
+  const integrations = accounts.flatMap((manifest) =>
+    repeated(namesIn(manifest, 'integrations'), 'this integration name'),
+  );
+  return [...repeated(names, 'this account name'), ...integrations];
+}
+
+/** What was spent is kept under the id of a rule or the name of a budget: each may stand once, over all manifests. */
+export function ruleFaults(manifests: readonly Manifest[]): Fault[] {
+  const ids = (manifest: Manifest) =>
+    listIn(manifest, 'rules').flatMap((item, index) => nameAt(manifest, item, ['rules', index, 'id']));
+  const lists = manifests
+    .filter(({ type }) => type === 'gateway-rate-limiting-config' || type === 'gateway-metadata-config')
+    .flatMap((manifest) => repeated(ids(manifest), 'this rule id'));
+  const budgets = manifests.flatMap((manifest) => {
+    if (manifest.type === 'gateway-budget-config') return ids(manifest);
+    const single = manifest.type === 'tenant-budget-config' || manifest.type === 'team-budget-config';
+    return single ? nameAt(manifest, manifest.data, ['name']) : [];
+  });
+  return [...lists, ...repeated(budgets, 'this name of a budget')];
+}
+
 /** The demo account has its name already; with `demo: auto` it steps aside. */
 export function demoFaults(accounts: readonly Manifest[]): Fault[] {
   const names = accounts.flatMap((manifest) => nameAt(manifest, manifest.data, ['name']));
@@ -72,7 +115,7 @@ function listIn(manifest: Manifest, list: string): unknown[] {
 }
 
 function nameAt(manifest: Manifest, item: unknown, path: PathSegment[]): Named[] {
-  const name = isMap(item) ? item['name'] : undefined;
+  const name = isMap(item) ? item[String(path.at(-1))] : undefined;
   return typeof name === 'string' ? [{ name, manifest, path }] : [];
 }
 

@@ -50,7 +50,7 @@ export function interpolate(document: YamlDocument, folder: string, environment:
     const written = value.replace(/\$?\$\{([^{}]*)(\}?)/g, (whole, reference: string, closed: string) =>
       whole.startsWith('$$') ? whole.slice(1) : (valueFor(reference, closed === '}', context) ?? whole),
     );
-    if (isSecretPath(path) && value !== '' && !result.replaced.has(formatPath(path))) {
+    if (holdsSecret(path, value) && !result.replaced.has(formatPath(path))) {
       result.warnings.push({
         ...faultAt(context, 'literal-secret', 'a secret stands literally in this file'),
         remedy: 'Keep it out of the file: "${env:NAME}" or "${file:PATH}"',
@@ -65,6 +65,11 @@ export function interpolate(document: YamlDocument, folder: string, environment:
     result.faults.push({ code: 'syntax', ...document.locate([]), path: '', message });
   }
   return result;
+}
+
+/** By its key, or as the password in an address: `postgres://user:password@host`. */
+function holdsSecret(path: readonly PathSegment[], value: string): boolean {
+  return (isSecretPath(path) && value !== '') || /^[a-z][a-z0-9+.-]*:\/\/[^/@\s]*:[^/@\s]+@/i.test(value);
 }
 
 interface Reference {

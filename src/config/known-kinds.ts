@@ -4,21 +4,19 @@
  */
 const providerAccounts = `
   ai21 anthropic aws aws-bedrock aws-bedrock-mantle aws-claude-platform aws-sagemaker azure azure-foundry azure-openai
-  baseten cartesia cerebras cloudera cohere custom custom-endpoint databricks deepgram deepinfra elevenlabs gcp
-  google-gemini google-vertex groq guardrail-config-group hashicorp hosted-mcp-server mcp-server-group mistral-ai
-  ms-teams nomic ollama openai openrouter pagerduty palm perplexity-ai sambanova self-hosted-model slack smallest-ai
-  snowflake-cortex together-ai truefoundry virtual-model wafer webhook xai`;
+  baseten cartesia cerebras cloudera cohere custom-endpoint databricks deepgram deepinfra elevenlabs gcp google-gemini
+  google-vertex groq guardrail-config-group hashicorp hosted-mcp-server mcp-server-group mistral-ai nomic ollama openai
+  openrouter palm perplexity-ai sambanova self-hosted-model smallest-ai snowflake-cortex together-ai truefoundry
+  virtual-model wafer xai`;
 
 const gatewayConfigurations = `
-  gateway-budget-config gateway-data-access-config gateway-data-routing-config gateway-fallback-config
-  gateway-global-settings gateway-guardrails-config gateway-load-balancing-config gateway-logging-config
-  gateway-metadata-config gateway-otel-config gateway-rate-limiting-config team-budget-config tenant-budget-config
-  tracing-project`;
+  gateway-data-access-config gateway-data-routing-config gateway-fallback-config gateway-global-settings
+  gateway-guardrails-config gateway-load-balancing-config gateway-logging-config gateway-otel-config tracing-project`;
 
 const others = `
   mcp-server/openapi mcp-server/remote mcp-server/stdio mcp-server/tfy-managed mcp-server/virtual
   settings/ai-features settings/common-tools
-  agent-identity pat role role-binding secret-group sso-team team virtual-account
+  agent-identity pat secret-group sso-team
   agent alert-config artifact-version chat_prompt cluster data-dir environment ml-repo model-version policy
   remote-agent/self-hosted truefoundry-agent workspace`;
 

@@ -1,14 +1,47 @@
 import type { z } from 'zod';
+import { checkAccess } from './access-checks.ts';
 import { apiKeysSchema, configuredKeys } from './api-keys-schema.ts';
+import { CHANNEL_KINDS, readChannels } from './channels/read-channels.ts';
 import type { AccountManifest, Configuration, ConfiguredKey, ServerSettings } from './configuration.ts';
-import { accountFaults, demoFaults, keyFaults, serverFaults } from './duplicates.ts';
+import {
+  accountFaults,
+  channelFaults,
+  demoFaults,
+  identityFaults,
+  keyFaults,
+  ruleFaults,
+  serverFaults,
+} from './duplicates.ts';
 import type { Environment } from './environment.ts';
 import type { Fault } from './fault.ts';
-import { type Manifest, parsedFrom, parseManifest, type Report, readManifests } from './manifests.ts';
+import { readIdentities } from './identities/read-identities.ts';
+import { KnownModels } from './known-models.ts';
+import { readBudgets, readRateLimits } from './limits/read-limits.ts';
+import { type Manifest, parsedFrom, parseKind, parseManifest, type Report, readManifests } from './manifests.ts';
+import { metadataRulesSchema } from './metadata-rules.ts';
+import { checkRules } from './rule-checks.ts';
 import { parseWith } from './schema-faults.ts';
 import { checkServer, type Locate } from './server-checks.ts';
 import { serverSchema } from './server-schema.ts';
 import { type Overrides, overridesSchema, serverSettings } from './server-settings.ts';
+
+/** All that no plug brings. */
+const OWN_KINDS: readonly string[] = [
+  'sluice/server',
+  'sluice/api-keys',
+  'gateway-rate-limiting-config',
+  'gateway-budget-config',
+  'tenant-budget-config',
+  'team-budget-config',
+  'gateway-metadata-config',
+  'user',
+  'team',
+  'virtual-account',
+  'role',
+  'role-binding',
+  'sluice/identity-provider',
+  ...CHANNEL_KINDS,
+];
 
 /** A kind of provider account, handed in by its plug: config itself knows no vendor. */
 export interface AccountKind {
@@ -52,12 +85,21 @@ export interface Refused {
 /** From paths to a whole, valid configuration, or everything that is wrong with it. Reads files; starts nothing. */
 export function loadConfiguration(options: LoadOptions): Loaded | Refused {
   const report: Report = { faults: [], warnings: [], files: [] };
-  const supported = new Set(['sluice/server', 'sluice/api-keys', ...options.kinds.map((kind) => kind.type)]);
+  const supported = new Set([...OWN_KINDS, ...options.kinds.map((kind) => kind.type)]);
   const manifests = readManifests(options.paths, supported, options.environment, report);
   const { server, locate } = readServer(manifests, options.overrides ?? {}, report);
   const keys = readKeys(manifests, report);
   const accounts = readAccounts(manifests, options, report);
-  if (server?.demo === true) report.faults.push(...demoFaults(manifests));
+  const read = readChannels(manifests, report);
+  const { identities, grants } = readIdentities(manifests, read, report);
+  const metadataRules = parseKind('gateway-metadata-config', metadataRulesSchema, manifests, report);
+  const rateLimits = readRateLimits(manifests, report);
+  const budgets = readBudgets(manifests, read.channels, report);
+  report.faults.push(...identityFaults(manifests), ...ruleFaults(manifests));
+  report.faults.push(...channelFaults(manifests.filter(({ type }) => CHANNEL_KINDS.includes(type))));
+  const modelAccounts = manifests.filter(({ type }) => options.kinds.some((kind) => kind.type === type));
+  if (server?.demo === true) report.faults.push(...demoFaults(modelAccounts));
+  checkRules(rateLimits, budgets, grants, new KnownModels(modelAccounts, server?.demo !== false), report);
 
   const order = new Map(report.files.map((file, index) => [file, index]));
   const inOrder = (a: Fault, b: Fault) =>
@@ -69,8 +111,15 @@ export function loadConfiguration(options: LoadOptions): Loaded | Refused {
   if (server === undefined || report.faults.length > 0) {
     return { faults: report.faults.sort(inOrder), warnings, files };
   }
-  const identities = { users: [], teams: [], virtualAccounts: [], identityProviders: [], grants: [] };
-  const configuration = { server, keys, accounts, identities, metadataRules: [], rateLimits: [], budgets: [] };
+  const configuration: Configuration = {
+    server,
+    keys,
+    accounts,
+    identities,
+    metadataRules: metadataRules.flatMap(({ value }) => value.rules),
+    rateLimits: rateLimits.map((list) => list.map(({ rule }) => rule)),
+    budgets: budgets.map(({ rule }) => rule),
+  };
   return { configuration, warnings, files, manifests: manifests.length, locate };
 }
 
@@ -113,7 +162,9 @@ function readAccounts(manifests: readonly Manifest[], options: LoadOptions, repo
   return [...written, ...made].flatMap((manifest) => {
     const schema = schemas.get(manifest.type);
     const account = schema === undefined ? undefined : parseManifest(schema, manifest, report);
-    return account === undefined ? [] : [account];
+    if (account === undefined) return [];
+    checkAccess(manifest, report);
+    return [account];
   });
 }
 

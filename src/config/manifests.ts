@@ -2,7 +2,7 @@ import { dirname } from 'node:path';
 import type { z } from 'zod';
 import { nearNames } from '../core/near-names.ts';
 import type { Environment } from './environment.ts';
-import { cut, didYouMean, type Fault, formatPath, formatPosition, type Position } from './fault.ts';
+import { cut, didYouMean, type Fault, formatPath, formatPosition, type PathSegment, type Position } from './fault.ts';
 import { interpolate } from './interpolate.ts';
 import { knownKinds } from './known-kinds.ts';
 import { manifestFiles, readManifest } from './manifest-files.ts';
@@ -109,6 +109,27 @@ export function parseManifest<T>(schema: z.ZodType<T>, manifest: Parsed, report:
   return undefined;
 }
 
+/** A manifest and what its schema made of it. */
+export interface Written<T> {
+  readonly manifest: Manifest;
+  readonly value: T;
+}
+
+/** All manifests of one kind that have no fault. */
+export function parseKind<T>(
+  type: string,
+  schema: z.ZodType<T>,
+  manifests: readonly Manifest[],
+  report: Report,
+): Written<T>[] {
+  return manifests
+    .filter((manifest) => manifest.type === type)
+    .flatMap((manifest) => {
+      const value = parseManifest(schema, manifest, report);
+      return value === undefined ? [] : [{ manifest, value }];
+    });
+}
+
 function formatPlace(fault: Fault): string {
   return `${formatPosition(fault)} ${fault.path}`;
 }
@@ -119,6 +140,16 @@ export function parsedFrom(data: unknown, source: string): Parsed {
   return { data, replaced: new Set(), document: { data, locate: () => position, locateKey: () => position } };
 }
 
-export function positionOf(manifest: Manifest, path: readonly (string | number)[]): Position & { path: string } {
+/** Something that is not wrong but has no effect, or hardly the one that was meant. */
+export function warn(
+  report: Report,
+  manifest: Manifest,
+  path: readonly PathSegment[],
+  said: Pick<Fault, 'message' | 'found' | 'allowed' | 'remedy'>,
+): void {
+  report.warnings.push({ code: 'suspicious-value', ...positionOf(manifest, path), ...said });
+}
+
+export function positionOf(manifest: Manifest, path: readonly PathSegment[]): Position & { path: string } {
   return { ...manifest.document.locate(path), path: formatPath(path) };
 }

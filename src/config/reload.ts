@@ -10,6 +10,9 @@ const needsRestart = {
   threads: 'threads',
   dataDir: 'data_dir',
   store: 'store',
+  counters: 'counters',
+  metrics: 'metrics',
+  gatewayId: 'gateway_id',
 } as const satisfies Partial<Record<keyof ServerSettings, string>>;
 
 export type Reloaded = { configuration: Configuration; warnings: Fault[] } | { faults: Fault[] };
@@ -38,9 +41,23 @@ export function applyReload(previous: Configuration, loaded: Loaded | Refused): 
     keep(Reflect.get(old, setting), Reflect.get(wanted, setting), written);
   }
   keep(old.limits.maxHeaderBytes, wanted.limits.maxHeaderBytes, 'limits', 'max_header_bytes');
+  keep(old.ledger.enabled, wanted.ledger.enabled, 'ledger', 'enabled');
+  keep(old.ledger.sync, wanted.ledger.sync, 'ledger', 'sync');
 
-  const { listen, operator, threads, dataDir, store } = old;
+  const { listen, operator, threads, dataDir, store, counters, metrics, gatewayId } = old;
   const limits = { ...wanted.limits, maxHeaderBytes: old.limits.maxHeaderBytes };
-  const server = { ...wanted, listen, operator, threads, dataDir, store, limits };
+  const ledger = { ...wanted.ledger, enabled: old.ledger.enabled, sync: old.ledger.sync };
+  const { gatewayId: _restart, ...rest } = wanted;
+  const kept = {
+    listen,
+    operator,
+    threads,
+    dataDir,
+    store,
+    counters,
+    metrics,
+    ...(gatewayId !== undefined && { gatewayId }),
+  };
+  const server = { ...rest, ...kept, limits, ledger };
   return { configuration: { ...configuration, server }, warnings };
 }

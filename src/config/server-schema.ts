@@ -41,9 +41,9 @@ function engine(builtIn: string, address: RegExp | undefined, form: string, late
   const allowed = address === undefined ? `\`${builtIn}\`` : `\`${builtIn}\` or ${form}`;
   const chosen = z.string({ error: allowed }).superRefine((value, context) => {
     if (value === builtIn || (address?.test(value) && URL.canParse(value))) return;
-    const shown = { found: /:\/\//.test(value) ? 'an address (not shown)' : value };
+    const shown = value.includes(':') ? { found: 'an address (not shown)' } : undefined;
     const unsupported = { code: 'unsupported', message: 'this engine is not supported yet', ...shown };
-    context.addIssue({ code: 'custom', message: allowed, params: later?.test(value) ? unsupported : shown });
+    context.addIssue({ code: 'custom', message: allowed, params: later?.test(value) ? unsupported : { ...shown } });
   });
   return keyWithDefault(chosen, builtIn);
 }

@@ -79,6 +79,46 @@ export const ERRORS = {
     'The API key is not valid.',
     'Check the key; it may be mistyped, expired or revoked.',
   ),
+  issuer_keys_unavailable: rule(
+    503,
+    'edge',
+    'gateway',
+    'never',
+    'warn',
+    'server_error',
+    'The signing keys of the token’s issuer are not known yet.',
+    'Try again in a second; if it lasts, the operator must check jwks_uri and the log.',
+  ),
+  database_away: rule(
+    503,
+    'edge',
+    'gateway',
+    'never',
+    'warn',
+    'server_error',
+    'The database does not answer.',
+    'Try again later; requests to models go on without it.',
+  ),
+  not_found: rule(
+    404,
+    'edge',
+    'client',
+    'never',
+    'debug',
+    invalid,
+    'There is nothing of this name.',
+    'List what there is; a new entry may take a second.',
+  ),
+  conflict: rule(
+    409,
+    'edge',
+    'client',
+    'never',
+    'info',
+    invalid,
+    'Its state does not allow this.',
+    'See the message for what is there.',
+  ),
   invalid_header: rule(
     400,
     'edge',
@@ -240,6 +280,16 @@ export const ERRORS = {
     'server_error',
     'Limits cannot be counted.',
     'Try again; the operator must check store.counters, or set counters.when_away.',
+  ),
+  ledger_full: rule(
+    503,
+    'policy',
+    'gateway',
+    'never',
+    'error',
+    'server_error',
+    'The ledger waits for its database and its journal has no more room.',
+    'Retry later. Bring the database back, or raise ledger.max_journal_bytes.',
   ),
   // 4 routing
   invalid_model: rule(
@@ -487,6 +537,8 @@ export interface ErrorContext {
   retryAfterMs?: number;
   /** Flat name-value pairs for our own refusal, as `x-ratelimit-…`. */
   headers?: readonly string[];
+  /** As in `x-tfy-applied-rules`, for the record: which rules applied, and which one refused. */
+  rulesJson?: string;
   /** What was thrown; for the log only. */
   cause?: unknown;
 }

@@ -16,23 +16,32 @@ export class Cell {
   /** Unique; what Redis and the database know it by. Holds no secret. */
   readonly name: string;
   readonly window: CellWindow;
+  /** Where this one is counted while an engine of bounded memory has no room for it: one for all groups of a rule. */
+  readonly overflow: Cell | undefined;
   /** Where shared memory keeps it; owned by that engine. */
   high = 0;
   low = 0;
   place = -1;
 
-  constructor(name: string, window: CellWindow) {
+  constructor(name: string, window: CellWindow, overflow?: Cell) {
     this.name = name;
     this.window = window;
+    this.overflow = overflow;
   }
 }
 
-/** Group values of one request, in the order of the rule's keys; empty where the rule counts everything together. */
-export function rateLimitCellName(list: number, ruleId: string, group: string): string {
-  return `rate/${list}/${ruleId}/${group}`;
+/**
+ * Group values of one request, in the order of the rule's keys; empty where the rule counts everything together. With
+ * the unit, so that a rule whose unit was changed begins anew instead of taking tokens for requests.
+ */
+export function rateLimitCellName(list: number, ruleId: string, unit: string, group: string): string {
+  return `rate/${list}/${ruleId}/${unit}/${group}`;
 }
 
 /** `unit` as written (`cost_per_day`): each limit of a budget is counted apart. The same in every engine and after a restart. */
 export function budgetCellName(budgetId: string, unit: string, group: string): string {
   return `budget/${budgetId}/${unit}/${group}`;
 }
+
+/** No client can name it: all groups of a rule that found no room. */
+export const OVERFLOW_GROUP = '\0overflow';

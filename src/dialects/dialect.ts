@@ -2,6 +2,7 @@ import type { GatewayError } from '../core/errors.ts';
 import type { BodyScan, OrError } from '../core/exchange.ts';
 import type { InferenceEvent } from '../inference/event.ts';
 import type { InferenceRequest } from '../inference/request.ts';
+import type { Usage } from '../inference/usage.ts';
 
 /** What one client-facing API form knows. Pure: bytes in, values or bytes out. */
 export interface Dialect {
@@ -20,6 +21,8 @@ export interface Dialect {
   fromInference(events: readonly InferenceEvent[], context: AnswerContext): OrError<Buffer>;
   /** A streamed answer: one writer per exchange. */
   eventWriter(context: AnswerContext): EventWriter;
+  /** Follows a streamed answer, so that it can be ended before its provider does: one follower per attempt. */
+  followStream(context: AnswerContext): StreamFollower;
   /** The error body before the commit point, and the event after it. */
   errorBody(error: GatewayError): Buffer;
   errorEvent(error: GatewayError): Buffer;
@@ -59,4 +62,14 @@ export interface EventWriter {
   write(event: InferenceEvent): Buffer | undefined;
   /** The dialect's own end (`data: [DONE]`). */
   end(): Buffer;
+}
+
+/** Reads the events that a client gets, one after another, whole. */
+export interface StreamFollower {
+  /** Output tokens of the answer with this event in it, as far as can be told; never falls. */
+  read(event: Buffer): number;
+  /** The answer was finished by the events that were read: cutting it would save nothing. */
+  readonly finished: boolean;
+  /** What makes a whole answer, ended for its length, of all events but the one that was read last. */
+  ending(usage: Usage): Buffer;
 }

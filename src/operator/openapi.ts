@@ -1,3 +1,5 @@
+import type { AdminRoute } from './admin/admin-route.ts';
+import { ADMIN_SCHEME, ADMIN_TAG, adminPaths } from './openapi-admin.ts';
 import { chatCompletionChunk, chatCompletionRequest, chatCompletionResponse } from './openapi-chat.ts';
 import { inferenceParameters, ownHeaders, requestIdParameter, retryAfter, upstreamHeaders } from './openapi-headers.ts';
 
@@ -131,7 +133,12 @@ export const openapiDocument = {
   paths: { '/chat/completions': chatCompletions, '/models': models, '/models/{id}': model },
   components: {
     securitySchemes: {
-      BearerAuth: { type: 'http', scheme: 'bearer', description: 'An API key: a configured one, or a signed JWT' },
+      BearerAuth: {
+        type: 'http',
+        scheme: 'bearer',
+        description:
+          'An API key: a configured one, an issued one (signed JWT or opaque), or a JWT of an identity provider',
+      },
       XApiKey: { type: 'apiKey', in: 'header', name: 'x-api-key' },
       ApiKey: { type: 'apiKey', in: 'header', name: 'api-key' },
     },
@@ -182,5 +189,16 @@ export const openapiDocument = {
   },
 } as const;
 
-/** The document as it is served. */
-export const openapiJson: Buffer = Buffer.from(JSON.stringify(openapiDocument));
+/** The document as it is served, on both ports; with the admin API where there is one. */
+export function openapiJson(admin?: { routes: readonly AdminRoute[]; operatorUrl: string }): Buffer {
+  if (admin === undefined) return Buffer.from(JSON.stringify(openapiDocument));
+  const { tags, paths, components } = openapiDocument;
+  return Buffer.from(
+    JSON.stringify({
+      ...openapiDocument,
+      tags: [...tags, ADMIN_TAG],
+      paths: { ...paths, ...adminPaths(admin.routes, admin.operatorUrl) },
+      components: { ...components, securitySchemes: { ...components.securitySchemes, AdminKey: ADMIN_SCHEME } },
+    }),
+  );
+}

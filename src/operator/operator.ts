@@ -1,8 +1,9 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type ErrorCode, GatewayError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { AdminApi, type AdminOptions } from './admin/admin-api.ts';
+import { type Answer, CLOSE, JSON_TYPE, refusal } from './answer.ts';
 
 /** Read at every probe; the main thread keeps it true. */
 export interface GatewayState {
@@ -18,7 +19,9 @@ export interface OperatorOptions {
   state: GatewayState;
   metrics: Pick<Metrics, 'contentType' | 'render'>;
   /** The document as JSON. */
-  openapi: Buffer;
+  openapi(): Buffer;
+  /** Absent: `/admin/…` does not exist. */
+  admin?: AdminOptions;
   log?: Log;
 }
 
@@ -27,22 +30,14 @@ export interface Operator {
   close(): Promise<void>;
 }
 
-interface Answer {
-  status: number;
-  type: string;
-  body: Buffer | string;
-}
-
 type Route = (options: OperatorOptions) => Answer | Promise<Answer>;
 
-const json = 'application/json';
-
-/** There is no admin route yet; with or without a key `/admin/…` does not exist. */
+/** Who asks needs no key, and brings no body. */
 const routes = new Map<string, Route>([
-  ['/livez', () => ({ status: 200, type: json, body: '{"status":"live"}' })],
+  ['/livez', () => ({ status: 200, type: JSON_TYPE, body: '{"status":"live"}' })],
   ['/readyz', ({ state }) => readiness(state)],
   ['/metrics', async ({ metrics }) => ({ status: 200, type: metrics.contentType, body: await metrics.render() })],
-  ['/openapi.json', ({ openapi }) => ({ status: 200, type: json, body: openapi })],
+  ['/openapi.json', ({ openapi }) => ({ status: 200, type: JSON_TYPE, body: openapi() })],
 ]);
 
 /**
@@ -50,6 +45,7 @@ const routes = new Map<string, Route>([
  * clients, so its bounds are narrow: 256 connections, 8 KiB of headers, 10 seconds for a request.
  */
 export async function startOperator(options: OperatorOptions): Promise<Operator> {
+  const admin = options.admin && new AdminApi(options.admin, options.log);
   const server = createServer(
     {
       maxHeaderSize: 8192,
@@ -59,7 +55,7 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
       connectionsCheckingInterval: 1000,
     },
     (request, response) => {
-      answer(request, options).then((found) => send(request, response, found));
+      answer(request, options, admin).then((found) => send(response, found));
     },
   );
   server.maxConnections = 256;
@@ -80,32 +76,37 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
   };
 }
 
-async function answer(request: IncomingMessage, options: OperatorOptions): Promise<Answer & { allow?: string }> {
+async function answer(
+  request: IncomingMessage,
+  options: OperatorOptions,
+  admin: AdminApi | undefined,
+): Promise<Answer> {
   const url = request.url ?? '/';
-  const query = url.indexOf('?');
-  const route = routes.get(query === -1 ? url : url.slice(0, query));
-  if (route === undefined) return refusal('path_not_found');
-  if (request.method !== 'GET' && request.method !== 'HEAD') {
-    return { ...refusal('method_not_allowed'), allow: 'GET, HEAD' };
-  }
+  const mark = url.indexOf('?');
+  const path = mark === -1 ? url : url.slice(0, mark);
   try {
+    if (admin && path.startsWith('/admin/')) {
+      return await admin.answer(request, path, mark === -1 ? '' : url.slice(mark));
+    }
+    const route = routes.get(path);
+    // Of a body that comes nothing is read beyond this answer.
+    const headers = request.method === 'GET' || request.method === 'HEAD' ? {} : CLOSE;
+    if (route === undefined) return refusal('path_not_found', headers);
+    if (headers === CLOSE) return refusal('method_not_allowed', { ...headers, allow: 'GET, HEAD' });
     return await route(options);
   } catch (cause) {
-    options.log?.error({ code: 'internal_error', path: url.slice(0, 200), cause }, 'operator port failed');
-    return refusal('internal_error');
+    options.log?.error({ code: 'internal_error', path: path.slice(0, 200), cause }, 'operator port failed');
+    return refusal('internal_error', CLOSE);
   }
 }
 
-function send(request: IncomingMessage, response: ServerResponse, found: Answer & { allow?: string }): void {
-  const { status, type, body, allow } = found;
+function send(response: ServerResponse, { status, type, body, headers }: Answer): void {
   response.writeHead(status, {
     'content-type': type,
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
-    ...(allow === undefined ? {} : { allow }),
-    // No route takes a body; of one that comes nothing is read beyond this answer.
-    ...(request.method === 'GET' || request.method === 'HEAD' ? {} : { connection: 'close' }),
+    ...headers,
   });
   response.end(body);
 }
@@ -113,20 +114,14 @@ function send(request: IncomingMessage, response: ServerResponse, found: Answer 
 function readiness(state: GatewayState): Answer {
   const reason = unreadyReason(state);
   return reason === undefined
-    ? { status: 200, type: json, body: '{"status":"ready"}' }
-    : { status: 503, type: json, body: JSON.stringify({ status: 'not ready', reason }) };
+    ? { status: 200, type: JSON_TYPE, body: '{"status":"ready"}' }
+    : { status: 503, type: JSON_TYPE, body: JSON.stringify({ status: 'not ready', reason }) };
 }
 
 function unreadyReason({ relayThreads, listeningThreads, draining }: GatewayState): string | undefined {
   if (draining) return 'the gateway is draining';
   if (listeningThreads < relayThreads) return `${listeningThreads} of ${relayThreads} relay threads listen`;
   return undefined;
-}
-
-function refusal(code: ErrorCode): Answer {
-  const error = new GatewayError(code);
-  const body = { error: { message: error.message, type: error.rule.type, code, param: null } };
-  return { status: error.status, type: json, body: JSON.stringify(body) };
 }
 
 function listenFailure({ host, port }: OperatorOptions, cause: Error): Error {

@@ -1,3 +1,4 @@
+import type { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
 import type { Usage } from '../inference/usage.ts';
 import type { Target } from '../providers/provider.ts';
@@ -13,6 +14,10 @@ export interface AdmissionRequest {
   readonly bodyBytes: number;
   /** `max_tokens`; undefined where the client set none. */
   readonly maxOutputTokens: number | undefined;
+  /** Only a streamed answer can be ended when its budget ends. */
+  readonly stream: boolean;
+  /** The admission whose `downgradeTo` this model is. */
+  readonly downgradedBy: Admission | undefined;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
@@ -26,6 +31,8 @@ export interface Admission {
   readonly reservedNanoUsd: number | undefined;
   /** A budget that is spent says which model shall be asked instead; nothing is held then. */
   readonly downgradeTo: string | undefined;
+  /** What the client is told where that model cannot be asked. */
+  readonly instead?: GatewayError;
   /** Undefined: no budget asks for its streams to be cut. */
   readonly allowance: Allowance | undefined;
   /** Exactly once, on every way out; later calls do nothing. */
@@ -44,7 +51,14 @@ export interface AdmissionOutcome {
 
 /** What a stream may still use before it is cut. */
 export interface Allowance {
-  /** Asked with every piece of content, so it is a comparison nearly always; false: the budget has ended. */
+  /** Of the budget that asks for it. */
+  readonly budgetId: string;
+  /** What the prompt was taken for: billed where a stream is cut before its provider said. */
+  readonly inputTokens: number;
+  /**
+   * Asked with every piece of content, so it is a comparison nearly always; false: the budget has ended.
+   * `outputTokens`: of the whole answer so far, that piece included.
+   */
   covers(outputTokens: number): boolean;
 }
 
@@ -54,7 +68,8 @@ export interface Limits {
   admit(request: AdmissionRequest): OrError<Admission> | Promise<OrError<Admission>>;
 }
 
-const NOTHING_HELD: Admission = {
+/** No rule applied. */
+export const NOTHING_HELD: Admission = {
   rulesJson: undefined,
   chargesJson: undefined,
   reservedNanoUsd: undefined,

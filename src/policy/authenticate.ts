@@ -1,18 +1,35 @@
-import { hash, timingSafeEqual } from 'node:crypto';
-import type { ConfiguredKey } from '../config/configuration.ts';
+import { hash, type KeyObject, timingSafeEqual } from 'node:crypto';
+import type { Configuration, ConfiguredKey, Identities } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError, Principal } from '../core/exchange.ts';
-import { MAX_TOKEN_CHARACTERS, type TokenClaims, type VerificationKey } from '../store/token-form.ts';
+import type { KeyNews } from '../store/key-watch.ts';
+import { MAX_TOKEN_CHARACTERS, type VerificationKey } from '../store/token-form.ts';
+import type { IssuerKeySet } from '../threads/identity-messages.ts';
+import { AccountEnds } from './account-ends.ts';
+import { AddressAllowances, type RemoteSide } from './address-allowances.ts';
+import { IssuedKeys } from './issued-keys.ts';
 import { TokenVerifier, verifiedClaims } from './jwt-verify.ts';
 import { CheckAllowance } from './key-check-allowance.ts';
 import { KeyMemory } from './key-memory.ts';
+import {
+  ACCOUNT_EXPIRED,
+  type AcceptedKey,
+  INVALID,
+  isRefused,
+  type KeyVerdict,
+  REVOKED,
+  type RefusedKey,
+  refusedByTime,
+} from './key-verdict.ts';
+import { isUnknownKey, OutsideTokens } from './outside-tokens.ts';
 
 /**
  * Who stands behind a presented key. Synchronous, because it is asked on the head, before any body byte is kept.
  *
  * - A key seen before: one Map lookup and one comparison of time.
- * - Any other: one SHA-256 of at most 8 KiB, however many keys are configured; then, only for what carries the exact
- *   header of our tokens, one signature check out of an allowance per thread and second.
+ * - Any other: one SHA-256 of at most 8 KiB, however many keys are configured or issued; then, only for what has the head
+ *   of a token that may be accepted, one signature check out of two allowances: of its address, which only forgeries use
+ *   up, and of the thread.
  * - The same bad token again: the digest and a lookup, no second signature check.
  *
  * Memory is bounded: MAX_REMEMBERED good keys by their text, MAX_REJECTED bad tokens by their digest. Neither text nor
@@ -30,14 +47,12 @@ const MAX_REJECTED = 16_384;
 const CHECKS_PER_SECOND = 200;
 /** So many keys may be new at once, as after a restart, before the first of them is asked to come again. */
 const CHECKS_AT_ONCE = 2000;
-/** How far the clock of another gateway that made a token may be ahead of ours. Expiry has no such grace. */
-const NOT_BEFORE_LEEWAY_MS = 30_000;
+/** A tenth of the thread's, so that nine addresses that forge leave something to the tenth. */
+const FORGERIES_PER_SECOND = 20;
+const FORGERIES_AT_ONCE = 200;
 
-// Shared by all refusals, so that a flood of wrong keys allocates nothing. Only the holder of a genuine token is told more.
-const INVALID = new GatewayError('invalid_api_key');
-const EXPIRED = new GatewayError('invalid_api_key', { detail: 'It has expired.' });
-const REVOKED = new GatewayError('invalid_api_key', { detail: 'It was revoked.' });
-const NOT_YET_VALID = new GatewayError('invalid_api_key', { detail: 'It is not valid yet.' });
+const NO_IDENTITIES: Identities = { users: [], teams: [], virtualAccounts: [], identityProviders: [], grants: [] };
+
 /** A genuine key that was not seen before can meet it while forged ones pour in: 503, so that its client tries again. */
 const TOO_MANY_CHECKS = new GatewayError('overloaded', {
   detail: 'Too many keys that were not seen before have to be checked.',
@@ -46,75 +61,119 @@ const TOO_MANY_CHECKS = new GatewayError('overloaded', {
 
 export interface KeyRingOptions {
   configured: readonly ConfiguredKey[];
-  /** Several while signing keys are being rotated; none: no token is accepted. */
-  publicKeys: readonly VerificationKey[];
-  revokedIds: readonly string[];
+  /** Without signing keys no token of ours is accepted. */
+  issued: KeyNews;
+  identities?: Identities;
+  issuerKeys?: readonly IssuerKeySet[];
+  /** A token names a key that its issuer did not have when it was last asked. At most twice a minute for each provider. */
+  onUnknownIssuerKey?: (provider: string) => void;
   /** Milliseconds since the Unix epoch; by default the machine's clock. */
   now?: () => number;
   checksPerSecond?: number;
   checksAtOnce?: number;
-}
-
-interface Remembered {
-  readonly principal: Principal;
-  /** Infinity where it never expires. */
-  readonly expiresAtMs: number;
-  readonly origin: 'configured' | 'token';
+  forgeriesPerSecond?: number;
+  forgeriesAtOnce?: number;
 }
 
 interface ConfiguredEntry {
   readonly digest: Buffer;
-  readonly principal: Principal | undefined;
+  readonly accepted: AcceptedKey | undefined;
 }
 
 /** What a wrong key is compared with: no key has this digest. */
-const NOBODY: ConfiguredEntry = { digest: Buffer.alloc(32), principal: undefined };
+const NOBODY: ConfiguredEntry = { digest: Buffer.alloc(32), accepted: undefined };
 
 export class KeyRing {
-  readonly #verifier: TokenVerifier;
-  readonly #checks: CheckAllowance;
   readonly #now: () => number;
-  readonly #remembered = new KeyMemory<Remembered>(MAX_REMEMBERED);
-  readonly #rejected = new KeyMemory<GatewayError>(MAX_REJECTED);
+  readonly #checks: CheckAllowance;
+  readonly #addresses: AddressAllowances;
+  readonly #remembered = new KeyMemory<AcceptedKey>(MAX_REMEMBERED);
+  readonly #rejected = new KeyMemory<RefusedKey>(MAX_REJECTED);
+  readonly #issued = new IssuedKeys();
+  readonly #issuerKeys = new Map<string, IssuerKeySet>();
+  readonly #onUnknownIssuerKey: (provider: string) => void;
   #configured: ReadonlyMap<string, ConfiguredEntry>;
-  #revoked: ReadonlySet<string>;
+  #signingKeys: readonly VerificationKey[] = [];
+  #verifier = new TokenVerifier([]);
+  #identities: Identities;
+  #accountEnds: AccountEnds;
+  #outside: OutsideTokens;
 
   constructor(options: KeyRingOptions) {
     this.#now = options.now ?? Date.now;
-    this.#verifier = new TokenVerifier(options.publicKeys);
     this.#checks = new CheckAllowance(
       options.checksPerSecond ?? CHECKS_PER_SECOND,
       options.checksAtOnce ?? CHECKS_AT_ONCE,
       this.#now(),
     );
+    this.#addresses = new AddressAllowances(
+      options.forgeriesPerSecond ?? FORGERIES_PER_SECOND,
+      options.forgeriesAtOnce ?? FORGERIES_AT_ONCE,
+    );
+    this.#onUnknownIssuerKey = options.onUnknownIssuerKey ?? (() => {});
     this.#configured = byDigest(options.configured);
-    this.#revoked = new Set(options.revokedIds);
+    this.#identities = options.identities ?? NO_IDENTITIES;
+    this.#accountEnds = new AccountEnds(this.#identities.virtualAccounts);
+    for (const set of options.issuerKeys ?? []) this.#issuerKeys.set(set.provider, set);
+    this.#outside = this.#outsideTokens();
+    this.setIssued(options.issued);
   }
 
-  lookup(presented: string): OrError<Principal> {
-    if (presented.length > MAX_TOKEN_CHARACTERS) return INVALID;
+  /** `side` is asked for its address only where a signature may have to be checked. */
+  lookup(presented: string, side?: RemoteSide): OrError<Principal> {
+    if (presented.length > MAX_TOKEN_CHARACTERS) return INVALID.error;
     const known = this.#remembered.get(presented);
     if (known !== undefined) {
       if (this.#now() < known.expiresAtMs) return known.principal;
       this.#remembered.delete(presented);
     }
-    return this.#lookupUnseen(presented);
+    return this.#lookupUnseen(presented, side);
   }
 
-  /** All ids that are revoked now. A token among the remembered ones is refused from its next request on. */
-  setRevoked(ids: readonly string[]): void {
-    const revoked = new Set(ids);
-    const withdrawn = [...this.#revoked].some((id) => !revoked.has(id));
-    this.#revoked = revoked;
+  /** Keys that were made, rotated or revoked. One among the remembered is judged anew at its next request. */
+  setIssued(news: KeyNews): void {
+    const changed = this.#issued.take(news);
+    const lost = this.#signingKeys.some((known) => !news.signingKeys.some((key) => key.keyId === known.keyId));
+    this.#signingKeys = news.signingKeys;
+    this.#verifier = new TokenVerifier(news.signingKeys);
     // Selective: forgetting every token would send them all through the allowance, and most into a 503.
-    this.#remembered.deleteWhere((entry) => entry.origin === 'token' && revoked.has(entry.principal.keyId));
-    if (withdrawn) this.#rejected.clear();
+    this.#remembered.deleteWhere(
+      ({ from, principal }) => from === 'issued' && (lost || changed === undefined || changed.has(principal.keyId)),
+    );
+    this.#rejected.deleteWhere((refused) => refused === REVOKED);
   }
 
-  /** After a reload. Verified tokens stay known. */
-  setConfigured(keys: readonly ConfiguredKey[]): void {
+  /** All keys of an outside issuer. If one was withdrawn, tokens of outside issuers are judged anew. */
+  setIssuerKeys(set: IssuerKeySet): void {
+    const before = this.#issuerKeys.get(set.provider);
+    const withdrawn = before?.keys.some(
+      (known) => !set.keys.some((key) => key.kid === known.kid && key.publicKeyPem === known.publicKeyPem),
+    );
+    this.#issuerKeys.set(set.provider, set);
+    this.#outside.setKeys(set);
+    if (withdrawn) this.#remembered.deleteWhere(({ from }) => from === 'outside');
+    this.#rejected.deleteWhere(isUnknownKey);
+  }
+
+  /** After a reload. Tokens of which it says nothing else than before stay known. */
+  reconfigure({ keys, identities }: Pick<Configuration, 'keys' | 'identities'>): void {
+    const ends = this.#accountEnds;
+    const outsideChanged = JSON.stringify(identities) !== JSON.stringify(this.#identities);
     this.#configured = byDigest(keys);
-    this.#remembered.deleteWhere((entry) => entry.origin === 'configured');
+    this.#identities = identities;
+    this.#accountEnds = new AccountEnds(identities.virtualAccounts);
+    if (outsideChanged) {
+      const known = new Set(identities.identityProviders.map((provider) => provider.name));
+      for (const name of this.#issuerKeys.keys()) if (!known.has(name)) this.#issuerKeys.delete(name);
+      this.#outside = this.#outsideTokens();
+    }
+    this.#remembered.deleteWhere(
+      ({ from, principal: { subject } }) =>
+        from === 'configured' ||
+        (from === 'outside' && outsideChanged) ||
+        ends.of(subject) !== this.#accountEnds.of(subject),
+    );
+    this.#rejected.clear();
   }
 
   /** Entries held, for metrics and for the tests of the bounds. */
@@ -122,86 +181,71 @@ export class KeyRing {
     return { remembered: this.#remembered.size, rejected: this.#rejected.size };
   }
 
-  #lookupUnseen(presented: string): OrError<Principal> {
+  #outsideTokens(): OutsideTokens {
+    return new OutsideTokens(this.#identities, this.#issuerKeys.values(), this.#onUnknownIssuerKey);
+  }
+
+  #lookupUnseen(presented: string, side: RemoteSide | undefined): OrError<Principal> {
     const digest = hash('sha256', presented, 'hex');
-    const candidate = this.#configured.get(digest) ?? NOBODY;
-    if (timingSafeEqual(Buffer.from(digest, 'hex'), candidate.digest) && candidate.principal !== undefined) {
-      const { principal } = candidate;
-      this.#remembered.set(presented, { principal, expiresAtMs: Infinity, origin: 'configured' });
-      return principal;
-    }
-    const signer = this.#verifier.signerOf(presented);
-    if (signer === undefined) return INVALID;
-    const rejected = this.#rejected.get(digest);
-    if (rejected !== undefined) return rejected;
     const now = this.#now();
+    const kept = this.#judgeConfigured(digest) ?? this.#issued.judge(digest, now);
+    if (kept !== undefined) return this.#settle(presented, this.#withAccount(kept, now));
+
+    const signer = this.#verifier.signerOf(presented);
+    const head = signer === undefined ? this.#outside.headOf(presented) : undefined;
+    if (signer === undefined && head === undefined) return INVALID.error;
+    const rejected = this.#rejected.get(digest);
+    if (rejected !== undefined && now < rejected.untilMs) return rejected.error;
+    const place = side && this.#addresses.placeOf(side);
+    if (place !== undefined && !this.#addresses.take(place, now)) return TOO_MANY_CHECKS;
     if (!this.#checks.take(now)) return TOO_MANY_CHECKS;
 
-    const claims = verifiedClaims(presented, signer);
-    const refusal = claims === undefined ? INVALID : this.#refusal(claims, now);
-    if (claims === undefined || refusal !== undefined) {
-      // Time heals a token that is not valid yet, and no other.
-      if (refusal !== NOT_YET_VALID) this.#rejected.set(digest, refusal ?? INVALID);
-      return refusal ?? INVALID;
-    }
-    const principal = principalOf(claims);
-    const expiresAtMs = claims.exp === undefined ? Infinity : claims.exp * 1000;
-    this.#remembered.set(presented, { principal, expiresAtMs, origin: 'token' });
-    return principal;
+    const signed = head ? this.#outside.judge(presented, head, now) : this.#judgeOwn(presented, signer, now);
+    const verdict = this.#withAccount(signed, now);
+    if (!isRefused(verdict)) {
+      if (place !== undefined) this.#addresses.giveBack(place);
+    } else if (now < verdict.untilMs) this.#rejected.set(digest, verdict);
+    return this.#settle(presented, verdict);
   }
 
-  #refusal(claims: TokenClaims, now: number): GatewayError | undefined {
-    if (this.#revoked.has(claims.jti)) return REVOKED;
-    if (claims.exp !== undefined && now >= claims.exp * 1000) return EXPIRED;
-    if (claims.nbf !== undefined && now + NOT_BEFORE_LEEWAY_MS < claims.nbf * 1000) return NOT_YET_VALID;
-    return undefined;
+  #judgeConfigured(digest: string): AcceptedKey | undefined {
+    const candidate = this.#configured.get(digest) ?? NOBODY;
+    return timingSafeEqual(Buffer.from(digest, 'hex'), candidate.digest) ? candidate.accepted : undefined;
   }
-}
 
-/**
- * The key a request carries: `Authorization: Bearer KEY` (RFC 6750; the scheme in any case, the key may hold spaces),
- * else `x-api-key`, else `api-key`. Absent and empty headers are the same. Undefined: none was sent.
- */
-export function presentedKey(
-  authorization: string | undefined,
-  xApiKey: string | undefined,
-  apiKey: string | undefined,
-): string | undefined {
-  const bearer = authorization ? bearerKey(authorization) : '';
-  return bearer || xApiKey || apiKey || undefined;
-}
+  #judgeOwn(presented: string, signer: KeyObject | undefined, now: number): KeyVerdict {
+    const claims = signer && verifiedClaims(presented, signer);
+    if (claims === undefined) return INVALID;
+    const { sub: subject, jti: keyId, teams, models, metadata, exp } = claims;
+    const revokedAtMs = this.#issued.revokedAt(keyId);
+    if (now >= revokedAtMs) return REVOKED;
+    const untimely = refusedByTime(claims, now);
+    if (untimely !== undefined) return untimely;
+    const expiresAtMs = Math.min(revokedAtMs, exp === undefined ? Number.POSITIVE_INFINITY : exp * 1000);
+    return { principal: { subject, keyId, teams, models, metadata }, expiresAtMs, from: 'issued' };
+  }
 
-function bearerKey(authorization: string): string {
-  if (authorization.slice(0, 7).toLowerCase() !== 'bearer ') return '';
-  let start = 7;
-  while (authorization.charCodeAt(start) === 0x20) start += 1;
-  return authorization.slice(start);
+  /** A key ends with the virtual account it belongs to. */
+  #withAccount(verdict: KeyVerdict, now: number): KeyVerdict {
+    if (isRefused(verdict)) return verdict;
+    const endsAtMs = this.#accountEnds.of(verdict.principal.subject);
+    if (now >= endsAtMs) return ACCOUNT_EXPIRED;
+    return endsAtMs < verdict.expiresAtMs ? { ...verdict, expiresAtMs: endsAtMs } : verdict;
+  }
+
+  #settle(presented: string, verdict: KeyVerdict): OrError<Principal> {
+    if (isRefused(verdict)) return verdict.error;
+    this.#remembered.set(presented, verdict);
+    return verdict.principal;
+  }
 }
 
 function byDigest(keys: readonly ConfiguredKey[]): ReadonlyMap<string, ConfiguredEntry> {
   return new Map(
-    keys.map((key) => [
-      key.keySha256.toLowerCase(),
-      {
-        digest: Buffer.from(key.keySha256, 'hex'),
-        principal: {
-          subject: key.subject,
-          keyId: key.name,
-          teams: key.teams,
-          models: key.models,
-          metadata: key.metadata,
-        },
-      },
-    ]),
+    keys.map(({ keySha256, subject, name, teams, models, metadata }) => {
+      const principal: Principal = { subject, keyId: name, teams, models, metadata };
+      const accepted: AcceptedKey = { principal, expiresAtMs: Number.POSITIVE_INFINITY, from: 'configured' };
+      return [keySha256.toLowerCase(), { digest: Buffer.from(keySha256, 'hex'), accepted }];
+    }),
   );
-}
-
-function principalOf(claims: TokenClaims): Principal {
-  return {
-    subject: claims.sub,
-    keyId: claims.jti,
-    teams: claims.teams,
-    models: claims.models,
-    metadata: claims.metadata,
-  };
 }

@@ -1,6 +1,10 @@
-import type { Configuration } from '../config/configuration.ts';
+import type { Configuration, MetadataRule } from '../config/configuration.ts';
+import { canonicalSubject } from '../config/subject.ts';
 import type { Principal } from '../core/exchange.ts';
+import { AccessRules } from './access.ts';
 import { modelsOfKey } from './key-models.ts';
+import { Membership } from './membership.ts';
+import { compileSubjects, type SubjectMatcher } from './subject-match.ts';
 
 /** A principal in the light of one configuration: made once for both, so that an exchange only looks things up. */
 export interface Caller {
@@ -11,33 +15,69 @@ export interface Caller {
   readonly teamsJson: string | undefined;
   /** What rules about subjects are held against: its own subject, `team:<name>` of each team, `team:everyone`, `*`. */
   readonly subjects: ReadonlySet<string>;
-  /** Stands over the metadata of the request's header: configuration, then team, then key. */
-  readonly metadata: Readonly<Record<string, string>>;
+  /** Stands over the metadata of the request's header; undefined: nothing does. */
+  readonly metadata: Readonly<Record<string, string>> | undefined;
   /** Whether it may use a canonical model: patterns of the key and access rules of the account. */
   allows(model: string): boolean;
 }
 
-/** The callers of one configuration. */
+interface CompiledMetadataRule {
+  readonly appliesTo: SubjectMatcher;
+  readonly override: MetadataRule['override'];
+}
+
+/** The callers of one configuration; each is forgotten with its principal. */
 export class Callers {
   readonly #known = new WeakMap<Principal, Caller>();
+  readonly #access: AccessRules;
+  readonly #membership: Membership;
+  readonly #metadataRules: readonly CompiledMetadataRule[];
 
-  // biome-ignore lint/complexity/noUselessConstructor: access rules, teams and metadata rules will be read here.
-  constructor(_configuration: Pick<Configuration, 'identities' | 'metadataRules' | 'accounts'>) {}
+  constructor(configuration: Pick<Configuration, 'identities' | 'metadataRules' | 'accounts'>) {
+    this.#access = new AccessRules(configuration);
+    this.#membership = new Membership(configuration.identities);
+    this.#metadataRules = configuration.metadataRules.map(({ subjects, override }) => ({
+      appliesTo: compileSubjects(subjects ?? ['*']),
+      override,
+    }));
+  }
 
   of(principal: Principal): Caller {
     let caller = this.#known.get(principal);
     if (caller === undefined) {
-      const { teams, metadata, subject } = principal;
-      caller = {
-        principal,
-        teams,
-        teamsJson: teams.length > 0 ? JSON.stringify(teams) : undefined,
-        subjects: new Set([subject, ...teams.map((team) => `team:${team}`), 'team:everyone', '*']),
-        metadata,
-        allows: modelsOfKey(principal),
-      };
+      caller = this.#make(principal);
       this.#known.set(principal, caller);
     }
     return caller;
+  }
+
+  #make(principal: Principal): Caller {
+    const { subject } = principal;
+    const teams = this.#membership.teamsOf(principal);
+    // As the key writes it and as rules do: an issuer of keys may write e-mail addresses in any case.
+    const own = [subject, canonicalSubject(subject)];
+    const subjects = new Set([...own, ...teams.map((team) => `team:${team}`), 'team:everyone', '*']);
+    const byKey = modelsOfKey(principal);
+    const byAccount = this.#access.modelsOf(subjects);
+    return {
+      principal,
+      teams,
+      teamsJson: teams.length > 0 ? JSON.stringify(teams) : undefined,
+      subjects,
+      metadata: this.#metadata(principal, teams, subjects),
+      allows: byAccount === undefined ? byKey : (model) => byKey(model) && byAccount(model),
+    };
+  }
+
+  /** What is nearer to the caller stands over what is farther: rules, then teams, then the subject itself, then the key. */
+  #metadata(principal: Principal, teams: readonly string[], subjects: ReadonlySet<string>): Caller['metadata'] {
+    const layers = [
+      ...this.#metadataRules.filter((rule) => rule.appliesTo(subjects)).map((rule) => rule.override),
+      ...teams.map((team) => this.#membership.tagsOf(`team:${team}`)),
+      this.#membership.tagsOf(principal.subject),
+      principal.metadata,
+    ];
+    const merged: Record<string, string> = Object.assign({}, ...layers);
+    return Object.keys(merged).length > 0 ? merged : undefined;
   }
 }

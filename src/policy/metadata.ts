@@ -4,21 +4,21 @@ import type { Caller } from './caller.ts';
 type Metadata = Readonly<Record<string, string>>;
 
 /** What rules see: the header's, overridden by what configuration, team and key say of the caller. */
-export function requestMetadata(header: Metadata, caller: Caller): Metadata {
-  return { ...header, ...caller.metadata };
+export function requestMetadata(header: Metadata, { metadata }: Caller): Metadata {
+  return metadata === undefined ? header : { ...header, ...metadata };
 }
 
 /** The keys that ledger and metrics may keep, as JSON; undefined: none. */
 export function recordedMetadata(metadata: Metadata, { ledger, metrics }: ServerSettings): string | undefined {
-  const kept: Record<string, string> = {};
-  let any = false;
+  let kept: Record<string, string> | undefined;
   for (const keys of [ledger.metadataKeys, metrics.metadataKeys]) {
     for (const key of keys) {
-      const value = metadata[key];
+      // A request may name a key `constructor`; only what it sent itself counts.
+      const value = Object.hasOwn(metadata, key) ? metadata[key] : undefined;
       if (value === undefined) continue;
+      kept ??= {};
       kept[key] = value;
-      any = true;
     }
   }
-  return any ? JSON.stringify(kept) : undefined;
+  return kept === undefined ? undefined : JSON.stringify(kept);
 }

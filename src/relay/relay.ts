@@ -14,9 +14,10 @@ import { UsageMeter } from '../usage/usage-meter.ts';
 import { Abandonment } from './abandonment.ts';
 import { chooseMode, EVENT_STREAM } from './choose-mode.ts';
 import { ContentTimes } from './content-times.ts';
+import type { Allowance, Shortened, StreamHost } from './cut-short.ts';
 import { ErrorAnswer } from './error-answer.ts';
 import { type Outbound, outbound } from './outbound.ts';
-import type { RelayHost, RelayMode } from './relay-mode.ts';
+import type { RelayMode } from './relay-mode.ts';
 import type { HeavyTranslator } from './request-translation.ts';
 
 export interface RelayOptions {
@@ -37,22 +38,21 @@ export interface RelayOptions {
   onOver(result: RelayResult): void;
 }
 
-/** See policy/admission.ts; said here, because relay and policy do not know each other. */
-export interface Allowance {
-  covers(outputTokens: number): boolean;
-}
-
 export interface RelayResult {
   /** What the client was told or would have been; undefined: all went well. */
   readonly error: GatewayError | undefined;
   readonly status: number;
   /** The answer was begun and then broken off. */
   readonly cut: boolean;
+  /** Ended before its provider ended it, and whole all the same. */
+  readonly shortened: Shortened | undefined;
   readonly target: Target;
   readonly meter: UsageMeter;
   /** What is left of a large request body that was let go at the commit point. */
   readonly prompt: Prompt | undefined;
   readonly attempts: number;
+  /** JSON array of `{target, error, ms}`: those before the last one. */
+  readonly attemptsJson: string | undefined;
   /** Whether anything was sent to a provider. */
   readonly dispatched: boolean;
   /** performance.now() values; 0: it did not come so far. */
@@ -69,7 +69,7 @@ const BLANK = Buffer.from('\n\n');
  * client sees when something breaks. It owns the attempt that is open; `#over` is set exactly once, and after it nothing
  * touches the sink or the attempt.
  */
-export class Relay implements AttemptHandler, RelayHost, Swept {
+export class Relay implements AttemptHandler, StreamHost, Swept {
   sweepIndex = -1;
   readonly #o: RelayOptions;
   readonly #meter = new UsageMeter();
@@ -91,7 +91,10 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
   readonly #content = new ContentTimes();
   #lastCommentAt = 0;
   #remarked: GatewayError | undefined;
+  #shortened: Shortened | undefined;
   #prompt: Prompt | undefined;
+  /** Those before the one at hand. */
+  #failedAttempts: { target: string; error: string; ms: number }[] | undefined;
   #over = false;
   readonly #gone = new Abandonment();
 
@@ -168,6 +171,8 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
     }
     if (target.local) {
       this.#dispatched = true;
+      // It may read the body for as long as it likes.
+      exchange.keepBody();
       this.#attempt = target.local({ path: request.path, body: request.wholeBody() }, this);
       return;
     }
@@ -180,6 +185,7 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
       method: 'POST',
       headers: requestHeaders(exchange.headers, peeked.stream, request.headers),
       body: request.body,
+      onBodySent: exchange.keepBody(),
     });
     if (entered) this.#dispatched = true;
     else this.failed(queueFull(settings));
@@ -201,6 +207,7 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
         limits: settings.limits,
         exchangeId: exchange.id,
         streamPromised: exchange.sink.started,
+        allowance: this.#o.allowance,
       },
     );
     if (mode instanceof GatewayError) this.fail(mode);
@@ -261,6 +268,14 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
     this.#close(this.#remarked, this.#status, false);
   }
 
+  shorten(ending: Buffer, shortened: Shortened): void {
+    if (this.#over) return;
+    this.#attempt?.abort();
+    this.#endedAt = performance.now();
+    this.#shortened = shortened;
+    this.finish(ending);
+  }
+
   /** The answer cannot go on; the attempt may still be open. */
   fail(error: GatewayError): void {
     if (this.#over) return;
@@ -289,6 +304,9 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
       this.#giveUp(error);
       return;
     }
+    const failed = { target: this.#target.id, error: error.code, ms: Math.round(this.#upstreamMs()) };
+    if (this.#failedAttempts) this.#failedAttempts.push(failed);
+    else this.#failedAttempts = [failed];
     if (decision === 'same-target') this.#retriedReused = true;
     else this.#targetIndex += 1;
     this.#endedAt = 0;
@@ -353,10 +371,12 @@ export class Relay implements AttemptHandler, RelayHost, Swept {
       error,
       status,
       cut,
+      shortened: this.#shortened,
       target: this.#target,
       meter: this.#meter,
       prompt: this.#prompt,
       attempts: this.#attempts,
+      attemptsJson: this.#failedAttempts && JSON.stringify(this.#failedAttempts),
       dispatched: this.#dispatched,
       sentAt: this.#attemptStartedAt,
       endedAt: this.#endedAt,

@@ -25,6 +25,8 @@ export interface SettlementOptions {
   readonly price: Price;
   readonly estimate: Estimator;
   readonly record: (record: ExchangeRecord) => void;
+  /** Takes a record that is followed by a better one; undefined: nobody wants it. */
+  readonly provisional: ((record: ExchangeRecord) => void) | undefined;
   readonly admission: Admission;
   readonly teamsJson: string | undefined;
   readonly metadataJson: string | undefined;
@@ -47,12 +49,14 @@ export interface Admission {
 export function settle(result: RelayResult, options: SettlementOptions): void {
   const { exchange } = options;
   const record = recordOf(result, options);
-  const { usage } = result.meter;
-  if (usage) {
-    record.usage = usage;
-    record.usageSource = 'provider';
-    record.costNanoUsd = options.price.costNanoUsd(usage, record.startedAt);
+  if (result.shortened) {
+    use(record, result.shortened.usage, 'estimate', options.price);
+    record.errorDetail = result.shortened.detail;
+    close();
+    return;
   }
+  const { usage } = result.meter;
+  if (usage) use(record, usage, 'provider', options.price);
   // Without an answer's bytes nothing was generated that could be billed.
   const known = usage?.outputTokens !== undefined;
   if (known || result.meter.answerBytes === 0 || (result.error && !result.cut && !exchange.aborted)) {
@@ -65,13 +69,14 @@ export function settle(result: RelayResult, options: SettlementOptions): void {
     outputTotalBytes: result.meter.answerBytes,
     model: result.target.modelId,
   };
+  if (options.provisional) {
+    const provisional: ExchangeRecord = { ...record, pending: true };
+    use(provisional, { ...quickEstimate(result, exchange, options.stream), ...usage }, 'estimate', options.price);
+    options.provisional(provisional);
+  }
   options.estimate(request).then(
     (estimate) => {
-      if (estimate) {
-        record.usage = { ...estimate, ...usage };
-        record.usageSource = 'estimate';
-        record.costNanoUsd = options.price.costNanoUsd(record.usage, record.startedAt);
-      }
+      if (estimate) use(record, { ...estimate, ...usage }, 'estimate', options.price);
       close();
     },
     // The exchange happened all the same: a record without usage says that nobody knows.
@@ -85,6 +90,22 @@ export function settle(result: RelayResult, options: SettlementOptions): void {
     options.admission.settle({ dispatched: result.dispatched, usage: used, costNanoUsd, endedAtMs });
     options.record(record);
   }
+}
+
+function use(record: ExchangeRecord, used: Usage, source: 'provider' | 'estimate', price: Price): void {
+  record.usage = used;
+  record.usageSource = source;
+  record.costNanoUsd = price.costNanoUsd(used, record.startedAt);
+  if (record.costNanoUsd !== undefined) record.priceTable = price.basis(used, record.startedAt);
+}
+
+/**
+ * For the time until the tokens are counted: should the process end meanwhile, this is what the ledger knows.
+ * About four bytes a token; of a stream nearly every piece of content is one.
+ */
+function quickEstimate({ content, meter }: RelayResult, { bytesIn }: Exchange, stream: boolean): Usage {
+  const outputTokens = stream && content.pieces > 0 ? content.pieces : Math.ceil(meter.answerBytes / 4);
+  return { inputTokens: Math.ceil(bytesIn / 4), outputTokens };
 }
 
 function recordOf(result: RelayResult, options: SettlementOptions): ExchangeRecord {
@@ -126,6 +147,7 @@ function recordOf(result: RelayResult, options: SettlementOptions): ExchangeReco
     metadataJson: options.metadataJson,
     rulesJson: options.admission.rulesJson,
     chargesJson: options.admission.chargesJson,
+    attemptsJson: result.attemptsJson,
     priceVersion: options.price.version,
     reservedNanoUsd: options.admission.reservedNanoUsd,
   };

@@ -1,10 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import type { Selectable } from 'kysely';
+import type { Kysely, Selectable } from 'kysely';
 import { z } from 'zod';
 import type { Database } from './database.ts';
-import type { ApiKeysTable } from './tables.ts';
+import { writeKeys } from './key-version.ts';
+import type { ApiKeysTable, Tables } from './tables.ts';
 
-/** A key that `sluice keys` made: all of it except the token, which is kept nowhere. */
+export type TokenType = 'jwt' | 'opaque';
+
+/** A key that was issued: all of it except the token, which is kept nowhere. */
 export interface ApiKey {
   readonly id: string;
   readonly name?: string;
@@ -15,58 +18,81 @@ export interface ApiKey {
   readonly metadata: Readonly<Record<string, string>>;
   readonly createdAt: Date;
   readonly expiresAt?: Date;
+  /** May lie ahead: a key that was rotated works until then. */
   readonly revokedAt?: Date;
+  /** Absent: `jwt`. */
+  readonly tokenType?: TokenType;
+  /** Hex SHA-256 of an opaque key. */
+  readonly tokenHash?: string;
+  /** The key that took its place when it was rotated. */
+  readonly replacedBy?: string;
 }
 
-/** A revoked key stays on the list so long after its expiry, for gateways whose clocks are behind. */
-const CLOCK_DIFFERENCE_MS = 86_400_000;
+/** `rotated`: another one took its place, and it works until its grace ends. */
+export type KeyState = 'active' | 'rotated' | 'revoked' | 'expired';
+
+export function stateOf(key: ApiKey, now: Date): KeyState {
+  if (key.revokedAt !== undefined && key.revokedAt <= now) return 'revoked';
+  if (key.expiresAt !== undefined && key.expiresAt <= now) return 'expired';
+  return key.revokedAt === undefined ? 'active' : 'rotated';
+}
 
 export function newKeyId(): string {
   return `key_${randomBytes(9).toString('hex')}`;
 }
 
-export async function insertKey(database: Database, key: ApiKey): Promise<void> {
-  await database.query.insertInto('api_keys').values(toRow(key)).execute();
+export function insertKey(database: Database, key: ApiKey): Promise<void> {
+  return writeKeys(database, (transaction, version) => insert(transaction, key, version));
+}
+
+export async function findKey(database: Database, id: string): Promise<ApiKey | undefined> {
+  const row = await database.query.selectFrom('api_keys').selectAll().where('id', '=', id).executeTakeFirst();
+  return row && apiKeyOf(row);
 }
 
 /** Oldest first. */
 export async function listKeys(database: Database): Promise<ApiKey[]> {
   const rows = await database.query.selectFrom('api_keys').selectAll().orderBy('created_at').orderBy('id').execute();
-  return rows.map(fromRow);
+  return rows.map(apiKeyOf);
 }
 
-/** A second revocation leaves the time of the first. */
-export async function revokeKey(database: Database, id: string, at: Date): Promise<'revoked' | 'already' | 'unknown'> {
-  const changed = await database.query
-    .updateTable('api_keys')
-    .set({ revoked_at: at.toISOString() })
-    .where('id', '=', id)
-    .where('revoked_at', 'is', null)
-    .executeTakeFirst();
-  if (changed.numUpdatedRows > 0n) return 'revoked';
-  const known = await database.query.selectFrom('api_keys').select('id').where('id', '=', id).executeTakeFirst();
-  return known === undefined ? 'unknown' : 'already';
+/** A second revocation leaves the time of the first, unless that still lies ahead. */
+export function revokeKey(database: Database, id: string, at: Date): Promise<'revoked' | 'already' | 'unknown'> {
+  return writeKeys(database, async (transaction, version) => {
+    const changed = await transaction
+      .updateTable('api_keys')
+      .set({ revoked_at: at.toISOString(), version })
+      .where('id', '=', id)
+      .where((where) => where.or([where('revoked_at', 'is', null), where('revoked_at', '>', at.toISOString())]))
+      .executeTakeFirst();
+    if (changed.numUpdatedRows > 0n) return 'revoked';
+    const known = await transaction.selectFrom('api_keys').select('id').where('id', '=', id).executeTakeFirst();
+    return known === undefined ? 'unknown' : 'already';
+  });
 }
 
-/** Sorted, without those that would be refused as expired anyway. */
-export async function revokedKeyIds(database: Database, now: Date): Promise<string[]> {
-  const expiredBefore = new Date(now.getTime() - CLOCK_DIFFERENCE_MS).toISOString();
-  const rows = await database.query
-    .selectFrom('api_keys')
-    .select('id')
-    .where('revoked_at', 'is not', null)
-    .where((where) => where.or([where('expires_at', 'is', null), where('expires_at', '>', expiredBefore)]))
-    .orderBy('id')
-    .execute();
-  return rows.map((row) => row.id);
+/** The old key works until `worksUntil`; both are written or none. False: it was revoked or rotated meanwhile. */
+export function replaceKey(database: Database, oldId: string, replacement: ApiKey, worksUntil: Date): Promise<boolean> {
+  return writeKeys(database, async (transaction, version) => {
+    const changed = await transaction
+      .updateTable('api_keys')
+      .set({ revoked_at: worksUntil.toISOString(), replaced_by: replacement.id, version })
+      .where('id', '=', oldId)
+      .where('revoked_at', 'is', null)
+      .executeTakeFirst();
+    if (changed.numUpdatedRows === 0n) return false;
+    await insert(transaction, replacement, version);
+    return true;
+  });
 }
 
 /** Whether anybody was ever given a key that was not taken back. */
 export async function hasIssuedKeys(database: Database): Promise<boolean> {
+  const now = new Date().toISOString();
   const row = await database.query
     .selectFrom('api_keys')
     .select('id')
-    .where('revoked_at', 'is', null)
+    .where((where) => where.or([where('revoked_at', 'is', null), where('revoked_at', '>', now)]))
     .limit(1)
     .executeTakeFirst();
   return row !== undefined;
@@ -74,9 +100,10 @@ export async function hasIssuedKeys(database: Database): Promise<boolean> {
 
 const names = z.array(z.string());
 const metadata = z.record(z.string(), z.string());
+const tokenType = z.enum(['jwt', 'opaque']);
 
-function toRow(key: ApiKey): ApiKeysTable {
-  return {
+async function insert(transaction: Kysely<Tables>, key: ApiKey, version: number): Promise<void> {
+  const row: ApiKeysTable = {
     id: key.id,
     name: key.name ?? null,
     subject: key.subject,
@@ -86,10 +113,15 @@ function toRow(key: ApiKey): ApiKeysTable {
     created_at: key.createdAt.toISOString(),
     expires_at: key.expiresAt?.toISOString() ?? null,
     revoked_at: key.revokedAt?.toISOString() ?? null,
+    token_type: key.tokenType ?? 'jwt',
+    token_hash: key.tokenHash ?? null,
+    replaced_by: key.replacedBy ?? null,
+    version,
   };
+  await transaction.insertInto('api_keys').values(row).execute();
 }
 
-function fromRow(row: Selectable<ApiKeysTable>): ApiKey {
+export function apiKeyOf(row: Selectable<ApiKeysTable>): ApiKey {
   return {
     id: row.id,
     name: row.name ?? undefined,
@@ -100,5 +132,8 @@ function fromRow(row: Selectable<ApiKeysTable>): ApiKey {
     createdAt: new Date(row.created_at),
     expiresAt: row.expires_at === null ? undefined : new Date(row.expires_at),
     revokedAt: row.revoked_at === null ? undefined : new Date(row.revoked_at),
+    tokenType: tokenType.parse(row.token_type),
+    tokenHash: row.token_hash ?? undefined,
+    replacedBy: row.replaced_by ?? undefined,
   };
 }

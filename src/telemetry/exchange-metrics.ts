@@ -1,7 +1,9 @@
 import { ERRORS, type ErrorRule } from '../core/errors.ts';
+import { type Count, ExchangeCounts } from './exchange-counts.ts';
 import type { ExchangeRecord } from './exchange-record.ts';
-import { type Count, ExchangeSeries } from './exchange-series.ts';
+import { ExchangeSeries } from './exchange-series.ts';
 import { type Buckets, Histogram } from './histogram.ts';
+import { MetadataLabels } from './metadata-labels.ts';
 import type { Labels, MetricRegistry, Sample } from './metric-registry.ts';
 
 /** The stages whose failure is one of the model, not of the client or the gateway. */
@@ -19,6 +21,8 @@ export interface ExchangeMetricsOptions {
   tenantName: string;
   /** Label sets per family; what comes later is counted under `other` (one series more per status or error code). */
   maxSeries: number;
+  /** Keys of request metadata that become labels of requests, tokens and cost. */
+  metadataKeys: readonly string[];
 }
 
 /**
@@ -33,19 +37,24 @@ export class ExchangeMetrics {
   readonly #other: ExchangeSeries;
   readonly #overheadStreamed = new Histogram(overheadBuckets);
   readonly #overheadWhole = new Histogram(overheadBuckets);
+  readonly #metadata: MetadataLabels;
+  #metadataSeries = 0;
   #requestSeries = 0;
   #failureSeries = 0;
 
   constructor(options: ExchangeMetricsOptions) {
     this.#tenantName = options.tenantName;
     this.#maxSeries = options.maxSeries;
-    this.#other = new ExchangeSeries(this.#labels(other, other));
+    this.#metadata = new MetadataLabels(options.metadataKeys);
+    this.#other = this.#newSeries(other, other);
   }
 
   add(record: ExchangeRecord): void {
     const series = this.#seriesOf(record);
     series.add(record);
-    this.#statusOf(series, record.status).value += 1;
+    const counts = this.#countsOf(series, record);
+    counts.add(record);
+    this.#statusOf(counts, record.status).value += 1;
     if (record.errorCode !== undefined) this.#countFailure(series, record.errorCode, record.status);
     (record.stream ? this.#overheadStreamed : this.#overheadWhole).observe(record.overheadMs);
   }
@@ -57,10 +66,29 @@ export class ExchangeMetrics {
     let series = this.#series.get(key);
     if (series === undefined) {
       if (this.#series.size >= this.#maxSeries) return this.#other;
-      series = new ExchangeSeries(this.#labels(model, subject));
+      series = this.#newSeries(model, subject);
       this.#series.set(key, series);
     }
     return series;
+  }
+
+  #newSeries(model: string, subject: string): ExchangeSeries {
+    const labels = this.#labels(model, subject);
+    return new ExchangeSeries(labels, this.#metadata.any ? { ...labels, ...this.#metadata.allAs(other) } : labels);
+  }
+
+  #countsOf(series: ExchangeSeries, record: ExchangeRecord): ExchangeCounts {
+    if (!this.#metadata.any || series === this.#other) return series.counts;
+    const { key, labels } = this.#metadata.of(record.metadataJson);
+    let counts = series.byMetadata?.get(key);
+    if (counts === undefined) {
+      if (this.#metadataSeries >= this.#maxSeries) return series.counts;
+      this.#metadataSeries += 1;
+      counts = new ExchangeCounts({ ...series.labels, ...labels });
+      series.byMetadata ??= new Map();
+      series.byMetadata.set(key, counts);
+    }
+    return counts;
   }
 
   #labels(model: string, subject: string): Labels {
@@ -71,15 +99,15 @@ export class ExchangeMetrics {
     };
   }
 
-  #statusOf(series: ExchangeSeries, status: number): Count {
-    let count = series.byStatus.get(status);
+  #statusOf(counts: ExchangeCounts, status: number): Count {
+    let count = counts.byStatus.get(status);
     if (count === undefined) {
-      if (series !== this.#other) {
-        if (this.#requestSeries >= this.#maxSeries) return this.#statusOf(this.#other, status);
+      if (counts !== this.#other.counts) {
+        if (this.#requestSeries >= this.#maxSeries) return this.#statusOf(this.#other.counts, status);
         this.#requestSeries += 1;
       }
-      count = { labels: { ...series.labels, status_code: status }, value: 0 };
-      series.byStatus.set(status, count);
+      count = { labels: { ...counts.labels, status_code: status }, value: 0 };
+      counts.byStatus.set(status, count);
     }
     return count;
   }
@@ -104,17 +132,14 @@ export class ExchangeMetrics {
   }
 
   register(registry: MetricRegistry): void {
-    const counts = (of: (series: ExchangeSeries) => Iterable<Count>) => () => {
-      const samples: Sample[] = [];
-      for (const series of this.#all())
-        for (const { labels, value } of of(series)) samples.push({ labels: {}, sharedLabels: labels, value });
-      return samples;
-    };
-    const sums = (of: (series: ExchangeSeries) => number | undefined) => () => {
+    const each = ({ labels, value }: Count): Sample => ({ labels: {}, sharedLabels: labels, value });
+    const sums = (of: (counts: ExchangeCounts) => number | undefined) => () => {
       const samples: Sample[] = [];
       for (const series of this.#all()) {
-        const value = of(series);
-        if (value !== undefined) samples.push({ labels: {}, sharedLabels: series.labels, value });
+        for (const counts of series.allCounts()) {
+          const value = of(counts);
+          if (value !== undefined) samples.push(each({ labels: counts.labels, value }));
+        }
       }
       return samples;
     };
@@ -129,31 +154,34 @@ export class ExchangeMetrics {
       'counter',
       'ai_gateway_requests_total',
       'Exchanges that ended, by the status the client saw (499: it left first)',
-      counts((series) => series.byStatus.values()),
+      () =>
+        [...this.#all()].flatMap((series) =>
+          [...series.allCounts()].flatMap((counts) => [...counts.byStatus.values()].map(each)),
+        ),
     );
     registry.family(
       'counter',
       'ai_gateway_input_tokens_total',
       'Input tokens, those read from and written to a cache included, in tokens',
-      sums((series) => series.inputTokens),
+      sums((counts) => counts.inputTokens),
     );
     registry.family(
       'counter',
       'ai_gateway_output_tokens_total',
       'Output tokens, reasoning included, in tokens',
-      sums((series) => series.outputTokens),
+      sums((counts) => counts.outputTokens),
     );
     registry.family(
       'counter',
       'ai_gateway_request_cost_total',
       'Cost of exchanges whose price is known, in US dollars',
-      sums((series) => series.costNanoUsd && series.costNanoUsd / 1e9),
+      sums((counts) => counts.costNanoUsd && counts.costNanoUsd / 1e9),
     );
     registry.family(
       'counter',
       'ai_gateway_request_model_inference_failure_total',
       'Exchanges that failed at a provider: error_code is the status the client saw, exception_class our error code',
-      counts((series) => series.failures.values()),
+      () => [...this.#all()].flatMap((series) => [...series.failures.values()].map(each)),
     );
     histogram(
       'ai_gateway_request_processing_ms',
@@ -181,7 +209,7 @@ export class ExchangeMetrics {
 
   *#all(): Iterable<ExchangeSeries> {
     yield* this.#series.values();
-    if (this.#other.byStatus.size > 0) yield this.#other;
+    if (this.#other.counts.byStatus.size > 0) yield this.#other;
   }
 }
 

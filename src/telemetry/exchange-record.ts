@@ -54,6 +54,13 @@ export interface ExchangeRecord {
   attemptsJson?: string;
   /** The price table that the cost came from: `account`, the price library with its version, or `none`. */
   priceVersion?: string;
+  /** The rates of it as JSON, or `reported`: the provider's own bill (usage/price-basis.ts); absent where there is no cost. */
+  priceTable?: string;
+  /**
+   * A further record of this exchange follows with better figures, as soon as its tokens are counted: for the ledger's
+   * journal alone, so that a crash meanwhile does not lose the exchange.
+   */
+  pending?: boolean;
   /** What was held for it before it was sent, in integer nano-dollars. */
   reservedNanoUsd?: number;
 }

@@ -7,6 +7,8 @@ export interface MetricsOptions {
   tenantName?: string;
   /** Series per family before the rest is counted under `other`. */
   maxSeries?: number;
+  /** Keys of request metadata that become labels. */
+  metadataKeys?: readonly string[];
   /** Read when somebody scrapes. */
   inFlight(): number;
   bodyMemoryBytes(): number;
@@ -26,6 +28,7 @@ export class Metrics {
     this.#exchanges = new ExchangeMetrics({
       tenantName: options.tenantName ?? 'default',
       maxSeries: options.maxSeries ?? 1000,
+      metadataKeys: options.metadataKeys ?? [],
     });
     this.#exchanges.register(this.#registry);
     this.#registerGateway(options);
@@ -39,6 +42,11 @@ export class Metrics {
 
   render(): Promise<string> {
     return this.#registry.render();
+  }
+
+  /** For parts of the main thread that count for themselves. */
+  get registry(): MetricRegistry {
+    return this.#registry;
   }
 
   addAll(records: readonly ExchangeRecord[]): void {
@@ -135,6 +143,18 @@ export class Metrics {
       'sluice_records_dropped_total',
       'Exchange records thrown away because the main thread did not keep up, by relay thread',
       perThread((stats) => stats.recordsDropped),
+    );
+    registry.family(
+      'counter',
+      'sluice_counters_away_requests_total',
+      'Requests whose limits were decided without Redis because it was away, by relay thread',
+      perThread((stats) => stats.countersAwayRequests),
+    );
+    registry.family(
+      'counter',
+      'sluice_counters_settlements_dropped_total',
+      'Uses of limits that Redis was never told because too many waited for it, by relay thread',
+      perThread((stats) => stats.settlementsDropped),
     );
   }
 

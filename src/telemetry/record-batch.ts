@@ -5,7 +5,7 @@ export { decodeBatch } from './record-frame.ts';
 
 export interface RecordBatcherOptions {
   /** Takes one frame. It owns its ArrayBuffer, so it may be transferred: `port.postMessage(frame, [frame.buffer])`. */
-  send(frame: Uint8Array<ArrayBuffer>): void;
+  send(frame: Uint8Array<ArrayBuffer>, records: number): void;
   /** False while the receiver is too far behind to be sent more: records wait, and are dropped past `maxWaiting`. */
   ready?(): boolean;
   flushAfterMs?: number;
@@ -23,7 +23,7 @@ export class RecordBatcher {
   #waiting: ExchangeRecord[] = [];
   #timer: NodeJS.Timeout | undefined;
   #armed = false;
-  readonly #send: (frame: Uint8Array<ArrayBuffer>) => void;
+  readonly #send: (frame: Uint8Array<ArrayBuffer>, records: number) => void;
   readonly #ready: () => boolean;
   readonly #flushAfterMs: number;
   readonly #recordsPerFrame: number;
@@ -77,7 +77,7 @@ export class RecordBatcher {
     const all = this.#waiting;
     if (all.length <= this.#recordsPerFrame) {
       this.#waiting = [];
-      this.#send(encodeBatch(all));
-    } else this.#send(encodeBatch(all.splice(0, this.#recordsPerFrame)));
+      this.#send(encodeBatch(all), all.length);
+    } else this.#send(encodeBatch(all.splice(0, this.#recordsPerFrame)), this.#recordsPerFrame);
   }
 }

@@ -5,12 +5,16 @@ import type { ExchangeRecord } from './exchange-record.ts';
 /*
  * A batch as columns: all numbers in one array of doubles (NaN: unknown), every other text once per frame with 16-bit
  * references to it, ids apart. msgpack carries these four pieces. Rows of values took three times as long to encode
- * under load (bench: record-encoding). Both ends run the same build, so the order is no protocol.
+ * under load (bench: record-encoding). Frames also stand in the journal of the ledger and may outlive the build that wrote
+ * them: fields are only ever added behind the last one, and what an older frame does not have is undefined.
  */
 const packr = new Packr({ useRecords: false });
 
 const NUMBERS = 22;
-const TEXTS = 17;
+const TEXTS = 18;
+/** Flags in one number. */
+const STREAM = 1;
+const PENDING = 2;
 /** Reference 0: undefined. */
 const NO_TEXT = 0;
 
@@ -43,7 +47,24 @@ export function decodeBatch(bytes: Uint8Array): ExchangeRecord[] {
   const ids = frame.ids.split('\n');
   const numbers = new Float64Array(aligned(frame.numbers));
   const references = new Uint16Array(aligned(frame.references));
-  return ids.map((id, i) => readRecord(id, numbers, i * NUMBERS, references, i * TEXTS, frame.texts));
+  const place: Place = {
+    numbers,
+    numbersPerRecord: numbers.length / ids.length,
+    references,
+    textsPerRecord: references.length / ids.length,
+    texts: frame.texts,
+  };
+  return ids.map((id, i) => readRecord(id, place, i * place.numbersPerRecord, i * place.textsPerRecord));
+}
+
+/** Where the fields of decoded records stand. */
+interface Place {
+  readonly numbers: Float64Array;
+  /** Less than NUMBERS in a frame of an older build. */
+  readonly numbersPerRecord: number;
+  readonly references: Uint16Array;
+  readonly textsPerRecord: number;
+  readonly texts: readonly string[];
 }
 
 /** Labels repeat from record to record; a frame of 512 records holds less than 65,536 different texts. */
@@ -70,7 +91,7 @@ function writeNumbers(record: ExchangeRecord, into: Float64Array, at: number): v
   into[at + 1] = record.durationMs;
   into[at + 2] = record.thread;
   into[at + 3] = record.status;
-  into[at + 4] = record.stream ? 1 : 0;
+  into[at + 4] = (record.stream ? STREAM : 0) | (record.pending ? PENDING : 0);
   into[at + 5] = record.attempts;
   into[at + 6] = record.costNanoUsd ?? Number.NaN;
   into[at + 7] = record.overheadMs;
@@ -109,6 +130,7 @@ function writeTexts(record: ExchangeRecord, into: Uint16Array, at: number, texts
   into[at + 14] = texts.reference(record.chargesJson);
   into[at + 15] = texts.reference(record.attemptsJson);
   into[at + 16] = texts.reference(record.priceVersion);
+  into[at + 17] = texts.reference(record.priceTable);
 }
 
 /** Provider, source of the usage and the provider's own cost: few combinations, one reference. */
@@ -121,16 +143,12 @@ function labelsOf(record: ExchangeRecord): string {
 /** A field that is added to the record and forgotten here does not compile. */
 type Complete<T> = { [Field in keyof Required<T>]: T[Field] };
 
-function readRecord(
-  id: string,
-  numbers: Float64Array,
-  n: number,
-  references: Uint16Array,
-  t: number,
-  texts: readonly string[],
-): ExchangeRecord {
-  const text = (field: number): string | undefined => texts[references[t + field]! - 1];
+function readRecord(id: string, place: Place, n: number, t: number): ExchangeRecord {
+  const { numbers, numbersPerRecord, references, textsPerRecord, texts } = place;
+  const text = (field: number): string | undefined =>
+    field < textsPerRecord ? texts[references[t + field]! - 1] : undefined;
   const number = (field: number): number | undefined => {
+    if (field >= numbersPerRecord) return undefined;
     const value = numbers[n + field]!;
     return Number.isNaN(value) ? undefined : value;
   };
@@ -152,7 +170,8 @@ function readRecord(
     model: text(8),
     target: text(9),
     provider: provider || undefined,
-    stream: numbers[n + 4] === 1,
+    stream: (numbers[n + 4]! & STREAM) !== 0,
+    pending: (numbers[n + 4]! & PENDING) !== 0 ? true : undefined,
     attempts: numbers[n + 5]!,
     usage:
       source === '-'
@@ -183,6 +202,7 @@ function readRecord(
     attemptsJson: text(15),
     priceVersion: text(16),
     reservedNanoUsd: number(21),
+    priceTable: text(17),
   } satisfies Complete<ExchangeRecord>;
 }
 

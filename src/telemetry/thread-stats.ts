@@ -11,6 +11,10 @@ export interface ThreadStats {
   upstreamQueued: number;
   /** Since the thread began. */
   recordsDropped: number;
+  /** Requests that were let in or refused without Redis, which limits are counted in; since the thread began. */
+  countersAwayRequests: number;
+  /** What exchanges used and Redis was never told, because too much waited for it; since the thread began. */
+  settlementsDropped: number;
 }
 
 type LoopReading = Pick<ThreadStats, 'eventLoopDelayMs' | 'eventLoopUtilization'>;

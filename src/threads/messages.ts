@@ -1,20 +1,34 @@
 import type { Configuration } from '../config/configuration.ts';
-import type { VerificationKey } from '../store/token-form.ts';
 import type { ThreadStats } from '../telemetry/thread-stats.ts';
+import type { IdentityAnswer, IdentityMessage, IdentityState } from './identity-messages.ts';
+
+/** Bytes of one segment of the journal. */
+export interface JournalPlace {
+  readonly segment: string;
+  readonly start: number;
+  readonly end: number;
+}
 
 /** What a relay thread is born with. Structured-clonable but for the shared buffer, which is shared. */
 export interface RelayThreadData {
   readonly thread: number;
   readonly threads: number;
   readonly counters: SharedArrayBuffer;
+  /** Of rate limits and budgets: counters/memory-counters. */
+  readonly counts: SharedArrayBuffer;
   readonly configuration: Configuration;
-  readonly publicKeys: readonly VerificationKey[];
-  readonly revokedIds: readonly string[];
+  readonly identity: IdentityState;
+  /** The document that the gateway serves of itself, as JSON. */
+  readonly openapi: Uint8Array;
+  /** Where its part of the ledger's journal goes; undefined: there is no ledger. */
+  readonly journal: { readonly folder: string; readonly full: boolean } | undefined;
 }
 
 export type ToRelayThread =
   | { type: 'reconfigure'; configuration: Configuration }
-  | { type: 'revoked'; ids: readonly string[] }
+  | IdentityMessage
+  /** The journal is full, or has room again. */
+  | { type: 'ledger-full'; full: boolean }
   /** Accept nothing new; answer `drained` when the last exchange has ended. */
   | { type: 'drain' }
   /** The drain deadline came: end what is open. */
@@ -25,6 +39,15 @@ export type FromRelayThread =
   | { type: 'listen-failed' }
   /** Encoded ExchangeRecords; the buffer is transferred. */
   | { type: 'records'; thread: number; frame: Uint8Array }
+  /** The same of those that belong into the ledger; where the frame stands in the journal, or undefined: it could not be written. */
+  | { type: 'ledger-records'; thread: number; frame: Uint8Array; place: JournalPlace | undefined }
+  /** No more is written into this segment of the journal. Frames in it that were never sent are to be read from there. */
+  | { type: 'journal-closed'; thread: number; segment: string; end: number }
+  | { type: 'journal-failed'; thread: number; reason: string }
   | { type: 'stats'; stats: ThreadStats }
+  /** Redis does not answer; once until it is back. */
+  | { type: 'counters-away'; thread: number; reason: string }
+  | { type: 'counters-back'; thread: number }
   | { type: 'log'; line: string }
+  | IdentityAnswer
   | { type: 'drained' };

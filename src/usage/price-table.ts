@@ -1,6 +1,7 @@
 import type { Usage } from '../inference/usage.ts';
 import type { PriceSource } from '../providers/provider.ts';
 import { accountTable } from './account-cost.ts';
+import { basisOf, REPORTED_BASIS } from './price-basis.ts';
 import { type CatalogueEntry, catalogueEntry, catalogueVersion } from './price-catalogue.ts';
 import { type RateTable, scaledTable, tokenCostNanoUsd } from './token-rates.ts';
 
@@ -13,6 +14,8 @@ export interface Price {
    * missing. `atMs` (milliseconds since the Unix epoch, now by default) matters for prices that change by the clock.
    */
   costNanoUsd(usage: Usage, atMs?: number): number | undefined;
+  /** The rates as JSON that `costNanoUsd` of the same arguments comes from, or `reported`; undefined where there are none. */
+  basis(usage: Usage, atMs: number): string | undefined;
 }
 
 /**
@@ -26,10 +29,12 @@ export interface Price {
  */
 export function compilePrice(source: PriceSource): Price {
   const own = accountTable(source.cost);
-  if (own === 'uncounted') return { version: 'account', costNanoUsd: () => undefined };
-  if (own !== 'public') return { version: 'account', costNanoUsd: (usage) => tokenCostNanoUsd(own, usage) };
+  if (own === 'uncounted') return { version: 'account', costNanoUsd: () => undefined, basis: () => undefined };
+  if (own !== 'public') {
+    return { version: 'account', costNanoUsd: (usage) => tokenCostNanoUsd(own, usage), basis: () => basisOf(own) };
+  }
   const entry = source.catalogueId === undefined ? undefined : catalogueEntry(source.catalogueId, source.modelId);
-  if (entry === undefined) return { version: 'none', costNanoUsd: reportedNanoUsd };
+  if (entry === undefined) return { version: 'none', costNanoUsd: reportedNanoUsd, basis: () => REPORTED_BASIS };
   const listAt = discounted(entry, source.discountPercent);
   const billFirst = source.cost === undefined || source.cost === null;
   return {
@@ -39,6 +44,11 @@ export function compilePrice(source: PriceSource): Price {
       if (billFirst && reported !== undefined && reported > 0) return reported;
       const list = listAt(atMs);
       return (list && tokenCostNanoUsd(list, usage)) ?? reported;
+    },
+    basis: (usage, atMs) => {
+      if (billFirst && (reportedNanoUsd(usage) ?? 0) > 0) return REPORTED_BASIS;
+      const list = listAt(atMs);
+      return list && tokenCostNanoUsd(list, usage) !== undefined ? basisOf(list) : REPORTED_BASIS;
     },
   };
 }

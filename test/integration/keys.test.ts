@@ -12,6 +12,7 @@ import { KeyRing } from '../../src/policy/authenticate.ts';
 import { listKeys } from '../../src/store/api-keys.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import { loadOrMakeSigningKey } from '../../src/store/signing-key.ts';
+import { issuedKeys } from '../support/issued-keys.ts';
 
 let dataDir: string;
 beforeEach(async () => {
@@ -54,10 +55,10 @@ describe('processes that share a data folder', () => {
   });
 
   it('and make keys at once in a new folder each get one that is valid, and nothing else on stdout', async () => {
-    const make = `process.exitCode = await keysCreate({ subject: 'virtualaccount:ci', dataDir }, output)`;
+    const make = `process.exitCode = await keysCreate({ subject: 'virtualaccount:ci' }, { database: 'sqlite', dataDir }, output)`;
     const results = await Promise.all([1, 2, 3].map(() => finished(start(make))));
     const { verification } = await loadOrMakeSigningKey(dataDir, assert.fail);
-    const ring = new KeyRing({ configured: [], publicKeys: [verification], revokedIds: [] });
+    const ring = new KeyRing({ configured: [], issued: issuedKeys([verification]) });
     for (const { code, out, error } of results) {
       assert.equal(code, 0, error);
       assert.match(error, /^Made key_\w+ for virtualaccount:ci, without expiry\. [^\n]*\n$/);
@@ -84,7 +85,7 @@ describe('processes that share a data folder', () => {
 
   it('keep every key that was shown when one of them is killed while it makes more', async () => {
     const child = start(
-      `for (;;) await keysCreate({ subject: 'virtualaccount:ci', dataDir }, { ...output, error() {} });`,
+      `for (;;) await keysCreate({ subject: 'virtualaccount:ci' }, { database: 'sqlite', dataDir }, { ...output, error() {} });`,
     );
     const tokens: string[] = [];
     for await (const line of createInterface({ input: child.stdout! })) {
@@ -98,7 +99,7 @@ describe('processes that share a data folder', () => {
     const stored = new Set((await listKeys(database)).map((key) => key.id));
     await database.close();
     const { verification } = await loadOrMakeSigningKey(dataDir, assert.fail);
-    const ring = new KeyRing({ configured: [], publicKeys: [verification], revokedIds: [] });
+    const ring = new KeyRing({ configured: [], issued: issuedKeys([verification]) });
     // The last line may be cut: the kill can come in the middle of a write.
     for (const token of tokens.slice(0, 20)) {
       const principal = ring.lookup(token);

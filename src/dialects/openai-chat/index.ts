@@ -1,6 +1,7 @@
 import type { Dialect } from '../dialect.ts';
 import { errorBody, errorEvent } from './error-body.ts';
 import { eventWriter } from './event-writer.ts';
+import { followStream } from './follow-stream.ts';
 import { fromInference } from './from-inference.ts';
 import { ChatScan } from './peek.ts';
 import { splice } from './splice.ts';
@@ -16,6 +17,7 @@ export const openAiChat: Dialect = {
   toInference,
   fromInference,
   eventWriter,
+  followStream,
   errorBody,
   errorEvent,
 };

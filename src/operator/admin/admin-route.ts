@@ -5,8 +5,14 @@ export interface AdminRoute {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** `/admin/keys/:id`; a part that begins with `:` matches one segment, percent-decoded. */
   readonly path: string;
-  /** For the OpenAPI document of the operator port. */
+  /** For the OpenAPI document. */
   readonly summary: string;
+  /** Parameters behind `?`, each with what it means. */
+  readonly query?: Readonly<Record<string, string>>;
+  /** JSON schema of the body; absent: none is expected. */
+  readonly requestBody?: object;
+  /** Of the answer when it went well; absent: 200. */
+  readonly success?: number;
   handle(request: AdminRequest): Promise<OrError<AdminAnswer>> | OrError<AdminAnswer>;
 }
 

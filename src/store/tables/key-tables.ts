@@ -1,5 +1,7 @@
 export interface KeyTables {
   api_keys: ApiKeysTable;
+  signing_keys: SigningKeysTable;
+  key_version: KeyVersionTable;
 }
 
 /** Times are ISO 8601 in UTC with milliseconds: the order of the text is the order of time. */
@@ -15,5 +17,29 @@ export interface ApiKeysTable {
   metadata: string;
   created_at: string;
   expires_at: string | null;
+  /** May lie ahead: a key that was rotated works until then. */
   revoked_at: string | null;
+  /** `jwt` or `opaque`. */
+  token_type: string;
+  /** Hex SHA-256 of an opaque key; null for a JWT, of which nothing is kept. */
+  token_hash: string | null;
+  /** Of a key that was rotated: the one that took its place. */
+  replaced_by: string | null;
+  /** `key_version.n` when the row was last written. */
+  version: number;
+}
+
+/** The public halves of the keys that gateways on this database sign with. */
+export interface SigningKeysTable {
+  kid: string;
+  public_key_pem: string;
+  /** Its id, by which a gateway that lost its key replaces it. */
+  gateway: string;
+  created_at: string;
+}
+
+/** One row: how many times the tables above were written. */
+export interface KeyVersionTable {
+  id: number;
+  n: number;
 }

@@ -7,11 +7,13 @@ import { keysCreate, keysList, keysRevoke } from '../../../src/cli/keys.ts';
 import { type KeysCreateOptions, readKeyWish } from '../../../src/cli/keys-options.ts';
 import { GatewayError } from '../../../src/core/errors.ts';
 import { KeyRing } from '../../../src/policy/authenticate.ts';
-import { revokedKeyIds } from '../../../src/store/api-keys.ts';
 import { openDatabase } from '../../../src/store/database.ts';
+import { readKeyNotes } from '../../../src/store/key-notes.ts';
 import { loadOrMakeSigningKey } from '../../../src/store/signing-key.ts';
+import { issuedKeys } from '../../support/issued-keys.ts';
 
 let dataDir: string;
+const place = () => ({ database: 'sqlite', dataDir });
 beforeEach(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'sluice-cli-'));
 });
@@ -27,18 +29,18 @@ function recorder() {
     output: { out: (text: string) => lines.out.push(text), error: (text: string) => lines.error.push(text) },
   };
 }
-async function create(options: Omit<KeysCreateOptions, 'dataDir'>): Promise<string> {
+async function create(options: KeysCreateOptions): Promise<string> {
   const { out, error, output } = recorder();
-  assert.equal(await keysCreate({ ...options, dataDir }, output), 0, error.join('\n'));
+  assert.equal(await keysCreate(options, place(), output), 0, error.join('\n'));
   assert.equal(out.length, 1, 'the token alone is on stdout');
   return out[0] ?? '';
 }
 async function ring(): Promise<KeyRing> {
   const { verification } = await loadOrMakeSigningKey(dataDir, silent);
   const database = await openDatabase(dataDir);
-  const revokedIds = await revokedKeyIds(database, new Date());
+  const notes = await readKeyNotes(database, -1, new Date());
   await database.close();
-  return new KeyRing({ configured: [], publicKeys: [verification], revokedIds });
+  return new KeyRing({ configured: [], issued: issuedKeys([verification], notes) });
 }
 
 describe('sluice keys', () => {
@@ -64,7 +66,7 @@ describe('sluice keys', () => {
     assert.equal(claims.exp - claims.iat, 14 * 86_400);
     const { verification } = await loadOrMakeSigningKey(dataDir, silent);
     const later = () => claims.exp * 1000;
-    const expired = new KeyRing({ configured: [], publicKeys: [verification], revokedIds: [], now: later });
+    const expired = new KeyRing({ configured: [], issued: issuedKeys([verification]), now: later });
     assert.ok(expired.lookup(token) instanceof GatewayError);
   });
 
@@ -73,10 +75,10 @@ describe('sluice keys', () => {
     const principal = (await ring()).lookup(token);
     assert.ok(!(principal instanceof GatewayError));
     const { output, out, error } = recorder();
-    assert.equal(await keysRevoke(principal.keyId, { dataDir }, output), 0);
+    assert.equal(await keysRevoke(principal.keyId, place(), output), 0);
     assert.ok((await ring()).lookup(token) instanceof GatewayError);
-    assert.equal(await keysRevoke(principal.keyId, { dataDir }, output), 0);
-    assert.equal(await keysRevoke('key_nobody', { dataDir }, output), 1);
+    assert.equal(await keysRevoke(principal.keyId, place(), output), 0);
+    assert.equal(await keysRevoke('key_nobody', place(), output), 1);
     assert.match(error.at(-1) ?? '', /no key "key_nobody"/);
     assert.deepEqual(out, []);
   });
@@ -84,21 +86,21 @@ describe('sluice keys', () => {
   it('list shows every key with its state, and no token', async () => {
     const tokens = [await create({ subject, name: 'first', models: 'a/*' }), await create({ subject, expires: '30s' })];
     const { output, out } = recorder();
-    assert.equal(await keysList({ dataDir }, output), 0);
+    assert.equal(await keysList(place(), output), 0);
     assert.equal(out.length, 3);
-    assert.match(out[1] ?? '', /^key_\w+ +active +virtualaccount:ci +first +- +a\/\* +- +\S+Z +never$/);
+    assert.match(out[1] ?? '', /^key_\w+ +active +virtualaccount:ci +first +- +a\/\* +- +\S+Z +never +jwt$/);
     for (const token of tokens)
       for (const part of token.split('.')) assert.ok(!out.some((line) => line.includes(part)));
     const id = out[1]?.split(' ')[0] ?? '';
-    await keysRevoke(id, { dataDir }, recorder().output);
+    await keysRevoke(id, place(), recorder().output);
     const again = recorder();
-    await keysList({ dataDir }, again.output);
+    await keysList(place(), again.output);
     assert.ok(again.out.some((line) => line.startsWith(`${id}  revoked`)));
   });
 
   it('list of none says how to make one, on stderr', async () => {
     const { output, out, error } = recorder();
-    assert.equal(await keysList({ dataDir }, output), 0);
+    assert.equal(await keysList(place(), output), 0);
     assert.deepEqual(out, []);
     assert.match(error.join(), /keys create/);
   });
@@ -107,9 +109,9 @@ describe('sluice keys', () => {
     const file = join(dataDir, 'file');
     await writeFile(file, '');
     const { output, out, error } = recorder();
-    assert.equal(await keysCreate({ subject, dataDir: file }, output), 1);
-    assert.equal(await keysList({ dataDir: file }, output), 1);
-    assert.equal(await keysRevoke('key_1', { dataDir: file }, output), 1);
+    assert.equal(await keysCreate({ subject }, { ...place(), dataDir: file }, output), 1);
+    assert.equal(await keysList({ ...place(), dataDir: file }, output), 1);
+    assert.equal(await keysRevoke('key_1', { ...place(), dataDir: file }, output), 1);
     assert.deepEqual(out, []);
     assert.ok(error.length === 3 && error.every((line) => line.includes(file)));
   });
@@ -117,9 +119,9 @@ describe('sluice keys', () => {
   it('create refuses a key too long to be presented, and stores none', async () => {
     const metadata = Array.from({ length: 100 }, (_, index) => `key${index}=${'x'.repeat(100)}`);
     const { output, out, error } = recorder();
-    assert.equal(await keysCreate({ subject, metadata, dataDir }, output), 1);
+    assert.equal(await keysCreate({ subject, metadata }, place(), output), 1);
     assert.match(error.join(), /8192/);
-    await keysList({ dataDir }, output);
+    await keysList(place(), output);
     assert.deepEqual(out, []);
   });
 });
@@ -134,9 +136,9 @@ describe('a wish for a key', () => {
   ];
   for (const [text, lifetimeMs] of spans) {
     it(`may last ${text}`, () => {
-      const wish = readKeyWish({ subject, expires: text });
+      const wish = readKeyWish({ subject, expires: text }, new Date(0));
       assert.ok(!Array.isArray(wish));
-      assert.equal(wish.lifetimeMs, lifetimeMs);
+      assert.equal(wish.expiresAt?.getTime(), lifetimeMs);
     });
   }
 
@@ -151,6 +153,7 @@ describe('a wish for a key', () => {
     ...['', '0d', '90', '-1d', '1.5h', '1y', '90 d', '999999d', 'd'].map(
       (expires): [Partial<KeysCreateOptions>, RegExp] => [{ expires }, /--expires: found .*; allowed .*90d/],
     ),
+    [{ tokenType: 'pat' }, /--token-type: found "pat"; allowed are jwt and opaque/],
     [{ models: '' }, /--models/],
     [{ models: 'a/b,,c/d' }, /--models/],
     [{ models: 'a/b c' }, /--models/],
@@ -164,14 +167,14 @@ describe('a wish for a key', () => {
   ];
   for (const [options, expected] of faulty) {
     it(`with ${JSON.stringify(options).slice(0, 60)} is refused by name`, () => {
-      const faults = readKeyWish({ subject, ...options });
+      const faults = readKeyWish({ subject, ...options }, new Date());
       assert.ok(Array.isArray(faults));
       assert.match(faults.join('\n'), expected);
     });
   }
 
   it('with several faults is told all of them', () => {
-    const faults = readKeyWish({ subject: 'x', expires: 'y', models: ' ', metadata: ['z'] });
+    const faults = readKeyWish({ subject: 'x', expires: 'y', models: ' ', metadata: ['z'] }, new Date());
     assert.ok(Array.isArray(faults));
     assert.equal(faults.length, 4);
   });

@@ -127,22 +127,52 @@ test('an account name works before the first slash of a model id, an integration
   for (const bad of ['', 'a/b', 'a b', '.', '..', 'ä', 'x'.repeat(65)]) assert.equal(nameFaults(bad), 1, bad);
 });
 
-test('access rules that would not be enforced are refused', (t) => {
-  const integration =
-    '{type: integration/model/example, name: m, model_id: m, model_types: [chat], authorized_subjects: [user:a]}';
+test('an engine that is not there yet, or no engine at all, is refused without showing its address', (t) => {
   const { faults } = loadText(
     t,
-    `type: provider-account/example\nname: a\ncollaborators: [{subject: user:a, role_id: r}]\nintegrations: [${integration}]`,
+    'type: sluice/server\nstore: {database: "mysql://u:hunter2@h/d", counters: floppy, blobs: "s3://hunter2/x"}',
   );
-  assert.match(faults[0] ?? '', /^a.yaml:3:16 collaborators: .*not supported yet/);
-  assert.match(faults[1] ?? '', /integrations\[0\].authorized_subjects: .*not supported yet/);
+  assert.match(
+    faults[0] ?? '',
+    /store.database: this value is not allowed — found an address \(not shown\); allowed: `sqlite` or `postgres:/,
+  );
+  assert.match(
+    faults[1] ?? '',
+    /store.counters: this value is not allowed — found the text "floppy"; allowed: `memory` or `redis:/,
+  );
+  assert.match(
+    faults[2] ?? '',
+    /store.blobs: this engine is not supported yet — found an address \(not shown\); allowed: `disk`/,
+  );
+  assert.doesNotMatch(faults.join(), /hunter2/);
 });
 
-test('an engine that is not there yet is refused without showing its address', (t) => {
-  const { faults } = loadText(t, 'type: sluice/server\nstore: {database: "postgres://u:hunter2@h/d", blobs: floppy}');
-  assert.match(faults[0] ?? '', /store.database: this engine is not supported yet.*allowed: `sqlite`/);
-  assert.match(faults[1] ?? '', /store.blobs: this value is not allowed — found the text "floppy"; allowed: `disk`/);
-  assert.doesNotMatch(faults.join(), /hunter2/);
+test('settings of counters, ledger, metrics and the cluster have bounds', (t) => {
+  const { faults } = loadText(
+    t,
+    `type: sluice/server
+store: {database: "postgres://u@h/d", counters: "rediss://h:6379/0"}
+counters: {agreement: loose, lease_percent: 51, when_away: never, max_cells: 1}
+ledger: {sync: always, retention_days: -1, max_journal_bytes: 1, metadata_keys: "env"}
+metrics: {metadata_keys: [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q]}
+gateway_id: a b
+`,
+  );
+  assert.deepEqual(
+    faults.map((fault) => fault.split(': ')[0]),
+    [
+      'a.yaml:3:23 counters.agreement',
+      'a.yaml:3:45 counters.lease_percent',
+      'a.yaml:3:60 counters.when_away',
+      'a.yaml:3:78 counters.max_cells',
+      'a.yaml:4:16 ledger.sync',
+      'a.yaml:4:40 ledger.retention_days',
+      'a.yaml:4:63 ledger.max_journal_bytes',
+      'a.yaml:4:81 ledger.metadata_keys',
+      'a.yaml:5:26 metrics.metadata_keys',
+      'a.yaml:6:13 gateway_id',
+    ],
+  );
 });
 
 test('two listeners on one port, a certificate that cannot be read, and the name of the demo account are faults', (t) => {

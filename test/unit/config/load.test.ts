@@ -45,9 +45,23 @@ test('with nothing configured every setting has its default', () => {
       keepaliveCommentMs: 15000,
       demo: 'auto',
       retryReusedConnection: true,
+      counters: { agreement: 'strict', leasePercent: 5, timeoutMs: 250, whenAway: 'local', maxCells: 65536 },
+      ledger: {
+        enabled: true,
+        sync: 'batched',
+        retentionDays: 90,
+        hourlyRetentionDays: 400,
+        metadataKeys: [],
+        maxJournalBytes: 4294967296,
+      },
+      metrics: { metadataKeys: [] },
     },
     keys: [],
     accounts: [],
+    identities: { users: [], teams: [], virtualAccounts: [], identityProviders: [], grants: [] },
+    metadataRules: [],
+    rateLimits: [],
+    budgets: [],
   });
   assert.deepEqual(result.warnings, []);
 });
@@ -123,6 +137,43 @@ integrations:
     },
   ]);
   assert.ok(structuredClone(configurationOf(loaded)));
+});
+
+test('stores on other machines, counters, ledger and metrics are set as they are written', (t) => {
+  const { server } = configurationOf(
+    loadText(
+      t,
+      `type: sluice/server
+store: {database: "postgres://sluice@db/sluice", counters: "redis://counters:6379/0"}
+counters: {agreement: leased, lease_percent: 10, timeout_ms: 50, when_away: closed, max_cells: 2048}
+ledger: {enabled: false, sync: strict, retention_days: 0, hourly_retention_days: 1, metadata_keys: [env], max_journal_bytes: 1048576}
+metrics: {metadata_keys: [env, project]}
+gateway_id: eu-1
+`,
+    ),
+  );
+  assert.deepEqual(server.store, {
+    database: 'postgres://sluice@db/sluice',
+    counters: 'redis://counters:6379/0',
+    blobs: 'disk',
+  });
+  assert.deepEqual(server.counters, {
+    agreement: 'leased',
+    leasePercent: 10,
+    timeoutMs: 50,
+    whenAway: 'closed',
+    maxCells: 2048,
+  });
+  assert.deepEqual(server.ledger, {
+    enabled: false,
+    sync: 'strict',
+    retentionDays: 0,
+    hourlyRetentionDays: 1,
+    metadataKeys: ['env'],
+    maxJournalBytes: 1048576,
+  });
+  assert.deepEqual(server.metrics, { metadataKeys: ['env', 'project'] });
+  assert.equal(server.gatewayId, 'eu-1');
 });
 
 test('the operator port follows the listen port: any free one beside any free one, the one before the last', () => {

@@ -41,6 +41,54 @@ name: new
   );
 });
 
+test('what counters, labels and the cluster were made from stays until the next start', (t) => {
+  const previous = configurationOf(loadText(t, 'type: sluice/server\nthreads: 1\ngateway_id: one\n'));
+  const next = loadText(
+    t,
+    'type: sluice/server\nthreads: 1\ngateway_id: two\ncounters: {max_cells: 2048}\nmetrics: {metadata_keys: [env]}\nledger: {retention_days: 1, sync: strict, enabled: false}\n',
+  );
+  const reloaded = applyReload(previous, next.result);
+  assert.ok('configuration' in reloaded);
+  const { server } = reloaded.configuration;
+  assert.deepEqual(
+    [server.gatewayId, server.counters, server.metrics],
+    ['one', previous.server.counters, { metadataKeys: [] }],
+  );
+  assert.deepEqual(server.ledger, { ...previous.server.ledger, retentionDays: 1 });
+  assert.deepEqual(
+    reloaded.warnings.map((warning) => `${warning.path} ${warning.code}`),
+    ['counters', 'metrics', 'gateway_id', 'ledger.enabled', 'ledger.sync'].map((path) => `${path} restart-needed`),
+  );
+});
+
+test('identities, access, limits and budgets of a new configuration are in force', (t) => {
+  const previous = configurationOf(loadText(t, 'type: sluice/server\nthreads: 1\n'));
+  const next = loadText(
+    t,
+    `type: sluice/server
+threads: 1
+---
+type: team
+name: search
+---
+type: gateway-rate-limiting-config
+rules: [{id: r, limit_to: 1, unit: requests_per_day}]
+---
+type: gateway-budget-config
+rules: [{id: b, limit_to: 1, unit: cost_per_day}]
+---
+type: gateway-metadata-config
+name: m
+rules: [{id: m, metadata_override: {a: b}}]
+`,
+  );
+  const reloaded = applyReload(previous, next.result);
+  assert.ok('configuration' in reloaded);
+  const { identities, rateLimits, budgets, metadataRules } = reloaded.configuration;
+  assert.deepEqual([identities.teams.length, rateLimits.length, budgets.length, metadataRules.length], [1, 1, 1, 1]);
+  assert.deepEqual(reloaded.warnings, []);
+});
+
 test('a reload that changes nothing warns of nothing', (t) => {
   const source = 'type: sluice/server\ndata_dir: /x\nlisten: {port: 1}\n';
   const reloaded = applyReload(configurationOf(loadText(t, source)), loadText(t, source).result);

@@ -13,7 +13,7 @@ function operatorOptions(changes: Partial<OperatorOptions> = {}): OperatorOption
     port: 0,
     state: { relayThreads: 2, listeningThreads: 2, draining: false },
     metrics: new Metrics({ inFlight: () => 3, bodyMemoryBytes: () => 0, logLinesDropped: () => 0 }),
-    openapi: openapiJson,
+    openapi: () => openapiJson(),
     ...changes,
   };
 }
@@ -65,7 +65,7 @@ test('an unknown path is 404 and a wrong method 405 with allow, both as JSON; no
     assert.equal(wrong.headers.get('allow'), 'GET, HEAD');
     assert.partialDeepStrictEqual(await wrong.json(), { error: { code: 'method_not_allowed' } });
     const head = await fetch(`${base}/openapi.json`, { method: 'HEAD' });
-    assert.equal(head.headers.get('content-length'), String(openapiJson.length));
+    assert.equal(head.headers.get('content-length'), String(openapiJson().length));
   } finally {
     await operator.close();
   }

@@ -4,7 +4,10 @@ import { describe, it } from 'node:test';
 import type { ConfiguredKey } from '../../../src/config/configuration.ts';
 import { GatewayError } from '../../../src/core/errors.ts';
 import type { OrError, Principal } from '../../../src/core/exchange.ts';
-import { KeyRing, type KeyRingOptions, presentedKey } from '../../../src/policy/authenticate.ts';
+import { KeyRing, type KeyRingOptions } from '../../../src/policy/authenticate.ts';
+import { presentedKey } from '../../../src/policy/presented-key.ts';
+import type { KeyNote } from '../../../src/store/key-notes.ts';
+import { issuedKeys } from '../../support/issued-keys.ts';
 
 const signing = generateKeyPairSync('ed25519');
 const stranger = generateKeyPairSync('ed25519');
@@ -39,7 +42,10 @@ const configuredKey = (key: string, more: Partial<ConfiguredKey> = {}): Configur
   ...more,
 });
 const ringOf = (options: Partial<KeyRingOptions> = {}) =>
-  new KeyRing({ configured: [], publicKeys: [{ keyId, publicKeyPem }], revokedIds: [], now: () => NOW, ...options });
+  new KeyRing({ configured: [], issued: issuedKeys([{ keyId, publicKeyPem }]), now: () => NOW, ...options });
+const nobodyElse = { users: [], teams: [], virtualAccounts: [], identityProviders: [], grants: [] };
+/** News of notes alone. */
+const told = (...notes: KeyNote[]) => ({ startsAnew: false, signingKeys: [{ keyId, publicKeyPem }], notes });
 const code = (answer: OrError<Principal>) => (answer instanceof GatewayError ? answer.code : undefined);
 const detail = (answer: OrError<Principal>) => (answer instanceof GatewayError ? answer.context.detail : undefined);
 
@@ -77,7 +83,7 @@ describe('a configured key', () => {
     const ring = ringOf({ configured: [configuredKey('old')], checksAtOnce: 1, checksPerSecond: 0 });
     const text = token(goodClaims);
     assert.deepEqual([code(ring.lookup('old')), code(ring.lookup(text))], [undefined, undefined]);
-    ring.setConfigured([configuredKey('new')]);
+    ring.reconfigure({ keys: [configuredKey('new')], identities: nobodyElse });
     assert.deepEqual(
       ['old', 'new', text].map((key) => code(ring.lookup(key))),
       ['invalid_api_key', undefined, undefined],
@@ -221,7 +227,7 @@ describe('a token', () => {
     const one = token(goodClaims);
     const two = token({ ...goodClaims, jti: 'key_2' });
     for (const text of [one, two]) assert.equal(code(ring.lookup(text)), undefined);
-    ring.setRevoked(['key_1']);
+    ring.setIssued(told({ id: 'key_1', revokedAtMs: NOW - 1 }));
     for (let round = 0; round < 5; round += 1) {
       assert.equal(detail(ring.lookup(one)), 'It was revoked.');
       assert.equal(code(ring.lookup(two)), undefined);
@@ -229,25 +235,25 @@ describe('a token', () => {
   });
 
   it('that was revoked before it was ever seen is refused, until the list names it no more', () => {
-    const ring = ringOf({ revokedIds: ['key_1'] });
+    const ring = ringOf({ issued: issuedKeys([{ keyId, publicKeyPem }], [{ id: 'key_1', revokedAtMs: NOW - 1 }]) });
     const text = token(goodClaims);
     assert.equal(code(ring.lookup(text)), 'invalid_api_key');
-    ring.setRevoked([]);
+    ring.setIssued(told({ id: 'key_1' }));
     assert.equal(code(ring.lookup(text)), undefined);
   });
 
   it('of either signing key is accepted while they are rotated, and of none where there is none', () => {
     const second = stranger.publicKey.export({ type: 'spki', format: 'pem' }).toString();
     const ring = ringOf({
-      publicKeys: [
+      issued: issuedKeys([
         { keyId, publicKeyPem },
         { keyId: 'kid-2', publicKeyPem: second },
-      ],
+      ]),
     });
     assert.equal(code(ring.lookup(token(goodClaims))), undefined);
     assert.equal(code(ring.lookup(token(goodClaims, { ...goodHeader, kid: 'kid-2' }, stranger.privateKey))), undefined);
     assert.equal(code(ring.lookup(token(goodClaims, goodHeader, stranger.privateKey))), 'invalid_api_key');
-    assert.equal(code(ringOf({ publicKeys: [] }).lookup(token(goodClaims))), 'invalid_api_key');
+    assert.equal(code(ringOf({ issued: issuedKeys([]) }).lookup(token(goodClaims))), 'invalid_api_key');
   });
 });
 

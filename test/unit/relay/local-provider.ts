@@ -3,6 +3,7 @@ import { Sweeper } from '../../../src/core/sweeper.ts';
 import type { PeekedRequest } from '../../../src/dialects/dialect.ts';
 import { openAiChat } from '../../../src/dialects/openai-chat/index.ts';
 import type { AttemptHandler, LocalRequest, Target } from '../../../src/providers/provider.ts';
+import type { Allowance } from '../../../src/relay/cut-short.ts';
 import { Relay, type RelayResult } from '../../../src/relay/relay.ts';
 import { OriginPools } from '../../../src/upstream/origin-pools.ts';
 import type { ClientWaits } from '../../../src/upstream/waits.ts';
@@ -93,6 +94,7 @@ export interface RelayedOptions {
   readonly target?: Partial<Target>;
   readonly settings?: Partial<ServerSettings>;
   readonly waits?: ClientWaits;
+  readonly allowance?: Allowance;
 }
 
 const opened: Relayed[] = [];
@@ -135,7 +137,7 @@ export class Relayed {
       sweeper: this.sweeper,
       translateHeavy: () => Promise.reject(new Error('nothing large is asked')),
       headers: [],
-      allowance: undefined,
+      allowance: options.allowance,
       onOver: (result) => this.results.push(result),
     });
     opened.push(this);

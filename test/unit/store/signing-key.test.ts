@@ -12,6 +12,7 @@ import { mintToken } from '../../../src/store/key-token.ts';
 import { loadOrMakeSigningKey } from '../../../src/store/signing-key.ts';
 import { StoreFault } from '../../../src/store/store-fault.ts';
 import { encodedTokenHeader } from '../../../src/store/token-form.ts';
+import { issuedKeys } from '../../support/issued-keys.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -88,7 +89,7 @@ describe('a minted token', () => {
   it('is accepted by the key ring and by an independent library alike', async () => {
     const signingKey = await loadOrMakeSigningKey(folder, noWarning);
     const token = await mintToken(key, signingKey);
-    const ring = new KeyRing({ configured: [], publicKeys: [signingKey.verification], revokedIds: [] });
+    const ring = new KeyRing({ configured: [], issued: issuedKeys([signingKey.verification]) });
     const principal = ring.lookup(token);
     assert.ok(!(principal instanceof GatewayError));
     const { id: keyId, subject, teams, models, metadata } = key;
@@ -105,7 +106,7 @@ describe('a minted token', () => {
   it('without models and expiry is accepted too', async () => {
     const signingKey = await loadOrMakeSigningKey(folder, noWarning);
     const token = await mintToken({ ...key, models: undefined, expiresAt: undefined }, signingKey);
-    const ring = new KeyRing({ configured: [], publicKeys: [signingKey.verification], revokedIds: [] });
+    const ring = new KeyRing({ configured: [], issued: issuedKeys([signingKey.verification]) });
     const principal = ring.lookup(token);
     assert.ok(!(principal instanceof GatewayError) && principal.models === undefined);
   });
@@ -113,7 +114,7 @@ describe('a minted token', () => {
   it('of another gateway is refused', async () => {
     const other = await loadOrMakeSigningKey(join(folder, 'other'), noWarning);
     const ours = await loadOrMakeSigningKey(join(folder, 'ours'), noWarning);
-    const ring = new KeyRing({ configured: [], publicKeys: [ours.verification], revokedIds: [] });
+    const ring = new KeyRing({ configured: [], issued: issuedKeys([ours.verification]) });
     assert.ok(ring.lookup(await mintToken(key, other)) instanceof GatewayError);
   });
 });
@@ -125,7 +126,7 @@ describe('the default key', () => {
     assert.equal(key, made.key);
     assert.match(key, /^sk-sluice-[A-Za-z0-9_-]{32}$/);
     assert.equal((await stat(join(folder, 'default-key'))).mode & 0o777, 0o600);
-    const ring = new KeyRing({ configured: [configured], publicKeys: [], revokedIds: [] });
+    const ring = new KeyRing({ configured: [configured], issued: issuedKeys([]) });
     const principal = ring.lookup(key);
     assert.ok(!(principal instanceof GatewayError) && principal.subject === 'user:local');
   });

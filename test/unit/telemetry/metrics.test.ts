@@ -96,7 +96,14 @@ test('a label of a client is escaped and cut', async () => {
 test('threads, configuration and gauges are shown; a thread that stopped is not', async () => {
   const metrics = newMetrics();
   const eventLoopDelayMs = { p50: 0.5, p99: 2, max: 8 };
-  const stats = { eventLoopDelayMs, eventLoopUtilization: 0.25, upstreamConnections: 7, upstreamQueued: 0 };
+  const stats = {
+    eventLoopDelayMs,
+    eventLoopUtilization: 0.25,
+    upstreamConnections: 7,
+    upstreamQueued: 0,
+    countersAwayRequests: 5,
+    settlementsDropped: 0,
+  };
   metrics.setThread({ thread: 1, ...stats, recordsDropped: 3 });
   metrics.setThread({ thread: 2, ...stats, recordsDropped: 0 });
   metrics.threadStopped(2);

@@ -1,0 +1,156 @@
+import type { Identities } from '../config/configuration.ts';
+import { GatewayError } from '../core/errors.ts';
+import type { OrError } from '../core/exchange.ts';
+import type { Log } from '../core/log.ts';
+import { findKey, revokeKey } from '../store/api-keys.ts';
+import type { Database } from '../store/database.ts';
+import { loadOrMakeGatewayId } from '../store/gateway-id.ts';
+import { type KeyNews, KeyWatch } from '../store/key-watch.ts';
+import { loadOrMakeSigningKey, type SigningKey } from '../store/signing-key.ts';
+import { publishSigningKey } from '../store/signing-keys.ts';
+import type { IdentityAnswer, IdentityMessage, IdentityState } from '../threads/identity-messages.ts';
+import { type IssuedKey, issueKey, type KeyMint, type RotatedKey, rotateKey } from './issue-key.ts';
+import { IssuerKeys, type IssuerState } from './issuer-keys.ts';
+import { KeyBroadcast } from './key-broadcast.ts';
+import type { KeyWish } from './key-wish.ts';
+import { KnownKeys } from './known-keys.ts';
+
+export interface IdentityOptions {
+  readonly database: Database;
+  readonly dataDir: string;
+  readonly threads: number;
+  readonly identities: Identities;
+  readonly log: Log;
+}
+
+/**
+ * Keys on the main thread: makes and revokes them, sees what others on the same database made and revoked, fetches the
+ * keys of outside issuers, and tells all of it to the relay threads.
+ */
+export class Identity {
+  readonly #options: IdentityOptions;
+  readonly #signingKey: SigningKey;
+  readonly #known: KnownKeys;
+  readonly #watch: KeyWatch;
+  readonly #issuers: IssuerKeys;
+  readonly #broadcast: KeyBroadcast;
+  #send: (message: IdentityMessage) => void = () => {};
+  #identities: Identities;
+  #tooMany = false;
+
+  private constructor(options: IdentityOptions, signingKey: SigningKey) {
+    this.#options = options;
+    this.#signingKey = signingKey;
+    this.#identities = options.identities;
+    this.#known = new KnownKeys(signingKey.verification);
+    this.#broadcast = new KeyBroadcast(options.threads, (message) => this.#send(message));
+    this.#watch = new KeyWatch(options.database, {
+      onNews: (news) => this.#onNews(news),
+      onFault: (error) => options.log.error({ error }, 'issued keys cannot be read; what is known stays in force'),
+    });
+    this.#issuers = new IssuerKeys({
+      log: options.log,
+      tell: (set) => this.#send({ type: 'issuer-keys', set }),
+    });
+  }
+
+  /** Knows every key that was issued so far. Throws a StoreFault. */
+  static async open(options: IdentityOptions): Promise<Identity> {
+    const warn = (message: string): void => options.log.warn({}, message);
+    const signingKey = await publishedSigningKey(options.database, options.dataDir, warn);
+    const identity = new Identity(options, signingKey);
+    await identity.#watch.start();
+    return identity;
+  }
+
+  /** From now on relay threads are told through `send`, and outside issuers are asked. */
+  begin(send: (message: IdentityMessage) => void): void {
+    this.#send = send;
+    this.#issuers.setProviders(this.#identities.identityProviders);
+  }
+
+  /** What a thread is born with; all that is said later is sent to it. */
+  stateFor(thread: number): IdentityState {
+    this.#broadcast.born(thread);
+    return { keys: this.#known.all(), issuerKeys: this.#issuers.sets() };
+  }
+
+  threadDied(thread: number): void {
+    this.#broadcast.died(thread);
+  }
+
+  hear(message: IdentityAnswer): void {
+    if (message.type === 'keys-known') this.#broadcast.heard(message.thread, message.number);
+    else this.#issuers.unknownKey(message.provider);
+  }
+
+  reconfigure(identities: Identities): void {
+    this.#identities = identities;
+    this.#issuers.setProviders(identities.identityProviders);
+  }
+
+  get identities(): Identities {
+    return this.#identities;
+  }
+
+  issuerStates(): IssuerState[] {
+    return this.#issuers.states();
+  }
+
+  /** Resolves when the key works on every relay thread of this gateway. */
+  async issue(wish: KeyWish): Promise<OrError<IssuedKey>> {
+    const issued = await issueKey(this.#mint(), wish);
+    if (!(issued instanceof GatewayError)) await this.#toldEverywhere();
+    return issued;
+  }
+
+  async rotate(id: string, graceMs: number): Promise<OrError<RotatedKey>> {
+    const rotated = await rotateKey(this.#mint(), id, graceMs);
+    if (!(rotated instanceof GatewayError)) await this.#toldEverywhere();
+    return rotated;
+  }
+
+  /** Resolves when the key works on no relay thread of this gateway any more; undefined: there is none of this id. */
+  async revoke(id: string): Promise<Awaited<ReturnType<typeof findKey>>> {
+    if ((await revokeKey(this.#options.database, id, new Date())) === 'unknown') return undefined;
+    await this.#toldEverywhere();
+    return findKey(this.#options.database, id);
+  }
+
+  stop(): void {
+    this.#watch.stop();
+    this.#issuers.stop();
+  }
+
+  #mint(): KeyMint {
+    return { database: this.#options.database, signingKey: this.#signingKey, rules: this.#identities };
+  }
+
+  async #toldEverywhere(): Promise<void> {
+    await this.#watch.look();
+    await this.#broadcast.settled();
+  }
+
+  #onNews(news: KeyNews): void {
+    this.#broadcast.tell(this.#known.take(news, Date.now()));
+    if (this.#known.refused > 0 && !this.#tooMany) {
+      this.#tooMany = true;
+      this.#options.log.error(
+        { notTaken: this.#known.refused },
+        'there are too many opaque keys; the newest are refused',
+      );
+    }
+  }
+}
+
+/** The key this data folder signs with, known to every gateway on the database. */
+export async function publishedSigningKey(
+  database: Database,
+  dataDir: string,
+  warn: (message: string) => void,
+): Promise<SigningKey> {
+  const signingKey = await loadOrMakeSigningKey(dataDir, warn);
+  const gateway = await loadOrMakeGatewayId(dataDir, warn);
+  await publishSigningKey(database, signingKey.verification, gateway, new Date());
+  return signingKey;
+}

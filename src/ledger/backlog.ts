@@ -1,0 +1,194 @@
+import { systemCode } from '../store/store-fault.ts';
+import type { ExchangeRecord } from '../telemetry/exchange-record.ts';
+import { type JournalPart, readJournal } from './journal-reader.ts';
+import type { Segment } from './segment.ts';
+
+/** What waits to be written: records in memory, or where they stand in the journal. */
+interface Piece {
+  records: readonly ExchangeRecord[] | undefined;
+  /** Undefined: they are in no journal. */
+  readonly segment: Segment | undefined;
+  start: number;
+  end: number;
+  readonly queuedAtMs: number;
+  /** Called once everything queued before is in a batch. */
+  readonly onReached?: (batch: LedgerBatch) => void;
+}
+
+/** Records to be written together, and what falls free once they are. */
+export interface LedgerBatch {
+  readonly records: ExchangeRecord[];
+  readonly parts: { readonly segment: Segment; readonly bytes: number }[];
+  /** Of each provisional record that is settled by this batch. */
+  readonly settled: Segment[];
+  readonly onCommitted: (() => void)[];
+  oldestAtMs: number;
+}
+
+export interface Provisional {
+  readonly record: ExchangeRecord;
+  readonly segment: Segment | undefined;
+  readonly sinceMs: number;
+}
+
+export interface BacklogOptions {
+  /** Records kept decoded; of what comes beyond it only the place in the journal is. */
+  readonly mostInMemory: number;
+  /** Something of the journal cannot be read. */
+  onUnreadable(path: string, reason: string, bytes: number): void;
+  /** Records that are in no journal and for which there is no room. */
+  onLost(records: number): void;
+}
+
+/**
+ * In order, so that a provisional record comes before its final one. Bounded: while the database is away memory holds
+ * `mostInMemory` records, and for each segment of the journal one place from which to read on.
+ */
+export class Backlog {
+  readonly #o: BacklogOptions;
+  readonly #pieces: Piece[] = [];
+  readonly #provisional = new Map<string, Provisional>();
+  /** The place of each segment to which more may be added. */
+  readonly #lastUnread = new WeakMap<Segment, Piece>();
+  #inMemory = 0;
+
+  constructor(options: BacklogOptions) {
+    this.#o = options;
+  }
+
+  /** Decoded records that wait. */
+  get inMemory(): number {
+    return this.#inMemory;
+  }
+
+  get isEmpty(): boolean {
+    return this.#pieces.length === 0;
+  }
+
+  get provisional(): number {
+    return this.#provisional.size;
+  }
+
+  /** Since when the oldest piece waits; undefined: nothing does. */
+  get oldestAtMs(): number | undefined {
+    return this.#pieces[0]?.queuedAtMs;
+  }
+
+  /** Records as they came from a relay thread; `segment` where they are in the journal. */
+  push(records: readonly ExchangeRecord[], segment: Segment | undefined, start: number, end: number): void {
+    if (this.#inMemory + records.length <= this.#o.mostInMemory) {
+      this.#inMemory += records.length;
+      this.#pieces.push({ records, segment, start, end, queuedAtMs: Date.now() });
+    } else if (segment) this.pushUnread(segment, start, end);
+    else this.#o.onLost(records.length);
+  }
+
+  /** Frames that are to be read from the journal when their turn comes. */
+  pushUnread(segment: Segment, start: number, end: number): void {
+    const last = this.#lastUnread.get(segment);
+    if (last && last.end === start) {
+      last.end = end;
+      return;
+    }
+    const piece: Piece = { records: undefined, segment, start, end, queuedAtMs: Date.now() };
+    this.#lastUnread.set(segment, piece);
+    this.#pieces.push(piece);
+  }
+
+  /** `reached` gets the batch in which, or before which, all is that was queued so far. */
+  pushMark(reached: (batch: LedgerBatch) => void): void {
+    this.#pieces.push({
+      records: [],
+      segment: undefined,
+      start: 0,
+      end: 0,
+      queuedAtMs: Date.now(),
+      onReached: reached,
+    });
+  }
+
+  /** At most about `most` records: a piece is not divided. Undefined: nothing waits. */
+  async next(most: number): Promise<LedgerBatch | undefined> {
+    const batch: LedgerBatch = { records: [], parts: [], settled: [], onCommitted: [], oldestAtMs: Date.now() };
+    let any = false;
+    while (batch.records.length < most) {
+      const piece = this.#pieces[0];
+      if (piece === undefined) break;
+      any = true;
+      batch.oldestAtMs = Math.min(batch.oldestAtMs, piece.queuedAtMs);
+      if (piece.records) {
+        this.#pieces.shift();
+        this.#inMemory -= piece.records.length;
+        this.#take(piece.records, piece.segment, batch);
+        if (piece.segment) batch.parts.push({ segment: piece.segment, bytes: piece.end - piece.start });
+        piece.onReached?.(batch);
+        continue;
+      }
+      try {
+        await this.#read(piece, piece.segment!, most - batch.records.length, batch);
+      } catch (error) {
+        // What was taken already must not be lost with it; the next call meets the fault again.
+        if (batch.parts.length > 0 || batch.records.length > 0) break;
+        throw error;
+      }
+    }
+    return any ? batch : undefined;
+  }
+
+  async #read(piece: Piece, segment: Segment, most: number, batch: LedgerBatch): Promise<void> {
+    const part = await readJournal(segment.path, piece.start, piece.end, most).catch(missing(piece.start));
+    this.#take(part.records, segment, batch);
+    // It may have grown meanwhile.
+    let next = part.next;
+    if (part.broken !== undefined) {
+      this.#o.onUnreadable(segment.path, part.broken, piece.end - next);
+      next = piece.end;
+    }
+    batch.parts.push({ segment, bytes: next - piece.start });
+    piece.start = next;
+    if (piece.start < piece.end) return;
+    if (this.#lastUnread.get(segment) === piece) this.#lastUnread.delete(segment);
+    this.#pieces.shift();
+  }
+
+  #take(records: readonly ExchangeRecord[], segment: Segment | undefined, batch: LedgerBatch): void {
+    for (const record of records) {
+      if (record.pending) {
+        if (segment) segment.pending += 1;
+        this.#provisional.set(record.id, { record, segment, sinceMs: Date.now() });
+        continue;
+      }
+      if (this.#provisional.size > 0) this.#settle(record.id, batch);
+      batch.records.push(record);
+    }
+  }
+
+  /** Provisional records for which no final one will come any more become final. */
+  expire(isOver: (provisional: Provisional) => boolean): void {
+    const over = [...this.#provisional.values()].filter(isOver);
+    if (over.length > 0) this.pushMark((batch) => this.#finalize(over, batch));
+  }
+
+  #finalize(over: readonly Provisional[], batch: LedgerBatch): void {
+    for (const { record } of over) {
+      if (!this.#provisional.has(record.id)) continue;
+      this.#settle(record.id, batch);
+      batch.records.push({ ...record, pending: undefined });
+    }
+  }
+
+  #settle(id: string, batch: LedgerBatch): void {
+    const provisional = this.#provisional.get(id);
+    if (provisional === undefined) return;
+    this.#provisional.delete(id);
+    if (provisional.segment) batch.settled.push(provisional.segment);
+  }
+}
+
+/** Somebody took the file away: waiting for it would be for ever. Any other fault (EIO) may pass. */
+function missing(next: number): (error: unknown) => JournalPart {
+  return (error) => {
+    if (systemCode(error) !== 'ENOENT') throw error;
+    return { records: [], next, broken: 'it is gone' };
+  };
+}

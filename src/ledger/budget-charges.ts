@@ -1,0 +1,99 @@
+import { z } from 'zod';
+import type { BudgetLimit, BudgetPeriod, BudgetRule } from '../config/configuration.ts';
+import { periodStart } from '../counters/periods.ts';
+import { storableText } from '../store/storable-text.ts';
+import type { ExchangeRecord } from '../telemetry/exchange-record.ts';
+
+/** What one batch of records adds to one window. */
+export interface BudgetCharge {
+  readonly budget: string;
+  readonly unit: string;
+  readonly period: BudgetPeriod;
+  readonly periodStart: number;
+  readonly group: string;
+  /** Nano-dollars or tokens, whole. */
+  readonly amount: number;
+}
+
+/** A way in which a budget counts; of two limits with the same unit the first stands for both. */
+export type BudgetUnit = Pick<BudgetLimit, 'unit' | 'counts' | 'period'>;
+
+const DAY_MS = 86_400_000;
+
+/** All units of a budget, those of overrides too: whether one has a limit for a group may change with a reload. */
+export function unitsOf(budget: BudgetRule): BudgetUnit[] {
+  const units = new Map<string, BudgetUnit>();
+  for (const limit of [...budget.limits, ...budget.overrides.flatMap((each) => each.limits)]) {
+    if (!units.has(limit.unit)) units.set(limit.unit, limit);
+  }
+  return [...units.values()];
+}
+
+interface Used {
+  readonly endDay: number;
+  readonly chargesJson: string;
+  costNanoUsd: number;
+  tokens: number;
+}
+
+/**
+ * What records are charged to, each window once. Records that are charged alike are added up before anything is parsed,
+ * since most of a batch are: a period begins at midnight always, so the day of the end says which one.
+ */
+export function budgetCharges(
+  records: readonly ExchangeRecord[],
+  budgets: ReadonlyMap<string, BudgetRule>,
+): BudgetCharge[] {
+  const windows = new Map<string, BudgetCharge & { amount: number }>();
+  for (const { chargesJson, endDay, ...used } of usedAlike(records)) {
+    for (const [id, written] of parseCharges(chargesJson)) {
+      // Two groups that the database takes for one must be one row of the batch.
+      const group = storableText(written);
+      const budget = budgets.get(id);
+      // A rule that a reload took away meanwhile: nobody counts it any more.
+      if (budget === undefined) continue;
+      for (const { unit, counts, period } of unitsOf(budget)) {
+        const amount = counts === 'cost' ? used.costNanoUsd : used.tokens;
+        if (amount === 0) continue;
+        const start = periodStart(period, endDay * DAY_MS);
+        const key = JSON.stringify([id, unit, start, group]);
+        const known = windows.get(key);
+        if (known) known.amount += amount;
+        else windows.set(key, { budget: id, unit, period, periodStart: start, group, amount });
+      }
+    }
+  }
+  return [...windows.values()];
+}
+
+function usedAlike(records: readonly ExchangeRecord[]): Iterable<Used> {
+  const alike = new Map<string, Used>();
+  for (const record of records) {
+    const { chargesJson, costNanoUsd, usage } = record;
+    if (chargesJson === undefined) continue;
+    const endDay = Math.floor((record.startedAt + record.durationMs) / DAY_MS);
+    const key = `${endDay} ${chargesJson}`;
+    let used = alike.get(key);
+    if (used === undefined) {
+      used = { endDay, chargesJson, costNanoUsd: 0, tokens: 0 };
+      alike.set(key, used);
+    }
+    // What nobody knows cannot be charged; the ledger shows how many exchanges that were.
+    if (costNanoUsd !== undefined) used.costNanoUsd += costNanoUsd;
+    if (usage?.inputTokens !== undefined) used.tokens += usage.inputTokens;
+    if (usage?.outputTokens !== undefined) used.tokens += usage.outputTokens;
+  }
+  return alike.values();
+}
+
+const chargesSchema = z.array(z.tuple([z.string(), z.string()]));
+
+function parseCharges(json: string): [string, string][] {
+  try {
+    const parsed = chargesSchema.safeParse(JSON.parse(json));
+    return parsed.success ? parsed.data : [];
+  } catch {
+    // A record of another version of ours, replayed: a charge that cannot be read must not stop the ledger for ever.
+    return [];
+  }
+}

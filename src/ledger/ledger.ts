@@ -1,0 +1,359 @@
+import { stat, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { LedgerSettings } from '../config/configuration.ts';
+import type { Log } from '../core/log.ts';
+import type { Database } from '../store/database.ts';
+import { isRowFault, reasonOf } from '../store/store-fault.ts';
+import type { ExchangeRecord } from '../telemetry/exchange-record.ts';
+import type { JournalPlace } from '../threads/messages.ts';
+import { Backlog, type LedgerBatch } from './backlog.ts';
+import { MAGIC } from './journal-format.ts';
+import { adoptRuns, beginRun, type JournalRun, type LeftoverRun } from './journal-runs.ts';
+import type { LedgerHook } from './ledger-hook.ts';
+import { LedgerWriter } from './ledger-writer.ts';
+import { Retention } from './retention.ts';
+import { Segment } from './segment.ts';
+
+export interface LedgerOptions {
+  readonly database: Database;
+  readonly dataDir: string;
+  readonly gatewayId: string;
+  readonly settings: LedgerSettings;
+  readonly hooks: readonly LedgerHook[];
+  readonly log: Log;
+  /** The journal holds all that it may: nothing new may be begun until it holds less. */
+  onFull(full: boolean): void;
+}
+
+export interface LedgerCounts {
+  readonly rows: number;
+  /** Age of the oldest record that is not in the database yet. */
+  readonly lagSeconds: number;
+  readonly journalBytes: number;
+  readonly failures: Readonly<Record<'journal' | 'database' | 'row', number>>;
+  /** Records that are in neither the journal nor the database. */
+  readonly lost: number;
+}
+
+const BATCH_ROWS = 1_000;
+const BATCH_MS = 250;
+const MOST_IN_MEMORY = 20_000;
+const RETRY_FIRST_MS = 250;
+const RETRY_LONGEST_MS = 5_000;
+/** Settlement gives an estimate up after five seconds; whatever comes later than this comes no more. */
+const PROVISIONAL_MS = 30_000;
+/** How often provisional records are looked at, and how often the same trouble is told. */
+const LOOK_MS = 5_000;
+const TELL_AGAIN_MS = 10_000;
+
+/**
+ * The main thread's half of the ledger: takes records from relay threads, writes them in batches, and drops segments of the
+ * journal once the database has what is in them. While the database is away everything goes on; the journal grows.
+ */
+export class Ledger {
+  /** Segments of relay threads go here. */
+  readonly journalFolder: string;
+  /** Everything that earlier runs left in their journals is in the database. */
+  readonly replayed: Promise<void>;
+  readonly #o: LedgerOptions;
+  #settings: LedgerSettings;
+  readonly #run: JournalRun;
+  readonly #writer: LedgerWriter;
+  readonly #retention: Retention;
+  readonly #backlog: Backlog;
+  /** Of this run and of those left over, until they are taken away. */
+  readonly #segments = new Map<string, Segment>();
+  #journalBytes = 0;
+  #full = false;
+  #unlinking: Promise<void> = Promise.resolve();
+  #batch: LedgerBatch | undefined;
+  #working: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #retryMs = RETRY_FIRST_MS;
+  readonly #looking: NodeJS.Timeout;
+  #closing = false;
+  #rows = 0;
+  #lost = 0;
+  readonly #failures = { journal: 0, database: 0, row: 0 };
+  readonly #toldAt = new Map<string, number>();
+
+  constructor(options: LedgerOptions, run: JournalRun, leftovers: readonly LeftoverRun[]) {
+    this.#o = options;
+    this.#settings = options.settings;
+    this.#run = run;
+    this.journalFolder = run.folder;
+    this.#writer = new LedgerWriter({ ...options, metadataKeys: options.settings.metadataKeys });
+    this.#retention = new Retention(options.database, () => this.#settings, options.log);
+    this.#backlog = new Backlog({
+      mostInMemory: MOST_IN_MEMORY,
+      onUnreadable: (path, reason, bytes) => {
+        this.#failures.journal += 1;
+        options.log.warn({ path, reason, bytes }, 'the rest of a journal segment cannot be read and is left out');
+      },
+      onLost: (records) => {
+        this.#lost += records;
+        this.#tell(
+          'lost',
+          { records: this.#lost },
+          'records of usage are lost: neither journal nor database takes them',
+        );
+      },
+    });
+    this.#looking = setInterval(() => this.#look(), LOOK_MS).unref();
+    this.replayed = this.#replay(leftovers);
+  }
+
+  get counts(): LedgerCounts {
+    const oldest = this.#batch?.oldestAtMs ?? this.#backlog.oldestAtMs;
+    return {
+      rows: this.#rows,
+      lagSeconds: oldest === undefined ? 0 : Math.max(0, Date.now() - oldest) / 1000,
+      journalBytes: this.#journalBytes,
+      failures: this.#failures,
+      lost: this.#lost,
+    };
+  }
+
+  reconfigure(settings: LedgerSettings): void {
+    this.#settings = settings;
+    this.#writer.keepMetadata(settings.metadataKeys);
+  }
+
+  /** Records of a relay thread; `place` where their frame stands in its journal. */
+  take(thread: number, records: readonly ExchangeRecord[], place: JournalPlace | undefined): void {
+    if (place === undefined) this.#backlog.push(records, undefined, 0, 0);
+    else {
+      const segment = this.#segmentOf(place.segment, thread);
+      if (segment.knownEnd < place.start) this.#backlog.pushUnread(segment, segment.knownEnd, place.start);
+      this.#backlog.push(records, segment, place.start, place.end);
+      this.#grow(segment, place.end);
+    }
+    this.#schedule();
+  }
+
+  /** A relay thread writes no more into a segment: frames that it did not send are read from there. */
+  segmentClosed(thread: number, name: string, end: number): void {
+    const segment = this.#segmentOf(name, thread);
+    if (segment.knownEnd < end) this.#backlog.pushUnread(segment, segment.knownEnd, end);
+    this.#grow(segment, end);
+    segment.end = end;
+    this.#drop(segment);
+    this.#schedule();
+  }
+
+  journalFailed(thread: number, reason: string): void {
+    this.#failures.journal += 1;
+    this.#tell('journal', { thread, reason }, 'the journal cannot be written; the ledger is kept in memory meanwhile');
+  }
+
+  /** What it had written is read to the end, and no final record comes from it any more. */
+  threadDied(thread: number): void {
+    for (const segment of this.#segments.values()) {
+      if (segment.thread !== thread || segment.end !== undefined) continue;
+      // At once, or the next look would wait for a thread that is gone.
+      segment.end = Number.POSITIVE_INFINITY;
+      stat(segment.path).then(
+        ({ size }) => {
+          segment.end = undefined;
+          this.segmentClosed(thread, nameOf(segment), Math.max(size, segment.knownEnd));
+          this.#backlog.expire(({ record }) => record.thread === thread);
+          this.#schedule();
+        },
+        (error) => {
+          segment.end = segment.knownEnd;
+          this.#drop(segment);
+          this.journalFailed(thread, reasonOf(error));
+        },
+      );
+    }
+    this.#backlog.expire(({ record }) => record.thread === thread);
+    this.#schedule();
+  }
+
+  /** Relay threads have ended: writes what waits. What the database does not take by then stays in the journal. */
+  async close(deadlineMs: number): Promise<void> {
+    this.#closing = true;
+    clearInterval(this.#looking);
+    this.#retention.stop();
+    this.#backlog.expire(() => true);
+    const giveUp = new Promise<void>((resolve) => setTimeout(resolve, deadlineMs).unref());
+    await Promise.race([this.#drain(), giveUp]);
+    clearTimeout(this.#timer);
+    await this.#unlinking;
+    await this.#run.release();
+  }
+
+  async #drain(): Promise<void> {
+    await this.#working;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    await this.#work();
+  }
+
+  async #replay(leftovers: readonly LeftoverRun[]): Promise<void> {
+    for (const run of leftovers) {
+      const { folder, segments } = run;
+      const bytes = segments.reduce((sum, each) => sum + each.bytes, 0);
+      if (bytes > 0)
+        this.#o.log.info({ folder, segments: segments.length, bytes }, 'the journal of an earlier run is replayed');
+      for (const { name, bytes: end } of segments) {
+        const segment = new Segment(folder, name, undefined);
+        this.#segments.set(segment.path, segment);
+        this.#grow(segment, end);
+        segment.end = end;
+        if (end > MAGIC.length) this.#backlog.pushUnread(segment, MAGIC.length, end);
+        else this.#drop(segment);
+      }
+      await new Promise<void>((resolve) => {
+        this.#backlog.pushMark(() => {
+          this.#backlog.expire(({ segment }) => segment?.thread === undefined);
+          this.#backlog.pushMark((batch) => batch.onCommitted.push(resolve));
+        });
+        this.#schedule();
+      });
+      await this.#unlinking;
+      await run.release();
+    }
+  }
+
+  // ── segments ──────────────────────────────────────────────────────────────
+
+  #segmentOf(name: string, thread: number): Segment {
+    const path = join(this.journalFolder, name);
+    let segment = this.#segments.get(path);
+    if (segment === undefined) this.#segments.set(path, (segment = new Segment(this.journalFolder, name, thread)));
+    return segment;
+  }
+
+  #grow(segment: Segment, end: number): void {
+    if (end <= segment.knownEnd) return;
+    this.#journalBytes += end - segment.knownEnd;
+    segment.knownEnd = end;
+    this.#checkFull();
+  }
+
+  #drop(segment: Segment): void {
+    if (!segment.finished || !this.#segments.delete(segment.path)) return;
+    this.#journalBytes -= segment.knownEnd - MAGIC.length;
+    this.#checkFull();
+    this.#unlinking = this.#unlinking
+      .then(() => unlink(segment.path))
+      .catch((error) => this.journalFailed(segment.thread ?? -1, reasonOf(error)));
+  }
+
+  #checkFull(): void {
+    const most = this.#settings.maxJournalBytes;
+    // A tenth below, or it would open and shut with every segment.
+    const full = this.#journalBytes > (this.#full ? most * 0.9 : most);
+    if (full === this.#full) return;
+    this.#full = full;
+    if (full)
+      this.#o.log.error(
+        { bytes: this.#journalBytes },
+        'the journal is full: new requests are refused until the database takes rows',
+      );
+    else this.#o.log.info({ bytes: this.#journalBytes }, 'the journal has room again');
+    this.#o.onFull(full);
+  }
+
+  // ── batches ───────────────────────────────────────────────────────────────
+
+  #schedule(): void {
+    if (this.#working || this.#closing || this.#backlog.isEmpty) return;
+    // While it fails, only the timer tries again.
+    if (this.#retryMs === RETRY_FIRST_MS && this.#backlog.inMemory >= BATCH_ROWS) {
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+      void this.#work();
+    } else this.#timer ??= setTimeout(() => this.#onTimer(), BATCH_MS);
+  }
+
+  #onTimer(): void {
+    this.#timer = undefined;
+    void this.#work();
+  }
+
+  /** Until nothing waits or the database does not take it. Never rejects. */
+  #work(): Promise<void> {
+    this.#working ??= this.#writeAll().finally(() => {
+      this.#working = undefined;
+      this.#schedule();
+    });
+    return this.#working;
+  }
+
+  async #writeAll(): Promise<void> {
+    try {
+      for (;;) {
+        this.#batch ??= await this.#backlog.next(BATCH_ROWS);
+        if (this.#batch === undefined) return;
+        this.#rows += await this.#write(this.#batch.records);
+        this.#retryMs = RETRY_FIRST_MS;
+        this.#committed(this.#batch);
+        this.#batch = undefined;
+        // Between two batches others have their turn: writing to SQLite holds the thread.
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    } catch (error) {
+      this.#failures.database += 1;
+      this.#tell('database', { error }, 'the ledger cannot be written; it waits in the journal');
+      if (this.#closing) return;
+      this.#timer ??= setTimeout(() => this.#onTimer(), this.#retryMs);
+      this.#retryMs = Math.min(RETRY_LONGEST_MS, this.#retryMs * 2);
+    }
+  }
+
+  /** A row that the database refuses for what is in it must not hold up all others for ever. */
+  async #write(records: readonly ExchangeRecord[]): Promise<number> {
+    if (records.length === 0) return 0;
+    try {
+      return await this.#writer.write(records);
+    } catch (error) {
+      if (!isRowFault(error)) throw error;
+      const [only] = records;
+      if (records.length === 1 && only) {
+        this.#failures.row += 1;
+        this.#lost += 1;
+        this.#o.log.error(
+          { exchange: only.id, error, record: only },
+          'a row is refused by the database and is left out',
+        );
+        return 0;
+      }
+      const middle = records.length >> 1;
+      return (await this.#write(records.slice(0, middle))) + (await this.#write(records.slice(middle)));
+    }
+  }
+
+  #committed({ parts, settled, onCommitted }: LedgerBatch): void {
+    for (const segment of settled) segment.pending -= 1;
+    for (const { segment, bytes } of parts) segment.committedBytes += bytes;
+    for (const segment of settled) this.#drop(segment);
+    for (const { segment } of parts) this.#drop(segment);
+    for (const each of onCommitted) each();
+  }
+
+  #look(): void {
+    const before = Date.now() - PROVISIONAL_MS;
+    if (this.#backlog.provisional > 0) this.#backlog.expire(({ sinceMs }) => sinceMs < before);
+    this.#schedule();
+  }
+
+  #tell(kind: string, fields: object, message: string): void {
+    const now = performance.now();
+    if (now - (this.#toldAt.get(kind) ?? Number.NEGATIVE_INFINITY) < TELL_AGAIN_MS) return;
+    this.#toldAt.set(kind, now);
+    this.#o.log.error(fields, message);
+  }
+}
+
+/** Begins a run of the journal and takes over what earlier ones left. */
+export async function startLedger(options: LedgerOptions): Promise<Ledger> {
+  const folder = join(options.dataDir, 'journal');
+  const run = await beginRun(folder);
+  return new Ledger(options, run, await adoptRuns(folder, run.folder));
+}
+
+function nameOf(segment: Segment): string {
+  return segment.path.slice(segment.path.lastIndexOf('/') + 1);
+}

@@ -1,0 +1,125 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { LedgerSettings } from '../config/configuration.ts';
+import type { Log } from '../core/log.ts';
+import type { Database } from '../store/database.ts';
+import { chainPosition, seqOf } from './chain-position.ts';
+
+const DAY_MS = 86_400_000;
+/** Rows taken away in one transaction, so that nobody waits long for it. */
+const STEP_ROWS = 1_000;
+const STEP_PAUSE_MS = 20;
+const FIRST_LOOK_MS = 60_000;
+const LOOK_MS = 3_600_000;
+
+/** Takes away what is older than the settings say, an hour late at most. Daily sums stay for ever. */
+export class Retention {
+  readonly #database: Database;
+  readonly #settings: () => LedgerSettings;
+  readonly #log: Log;
+  #timer: NodeJS.Timeout;
+  #stopped = false;
+
+  constructor(database: Database, settings: () => LedgerSettings, log: Log) {
+    this.#database = database;
+    this.#settings = settings;
+    this.#log = log;
+    this.#timer = setTimeout(() => void this.#look(), FIRST_LOOK_MS).unref();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  async #look(): Promise<void> {
+    try {
+      const { retentionDays, hourlyRetentionDays } = this.#settings();
+      const stopped = () => this.#stopped;
+      if (retentionDays > 0) await removeRows(this.#database, dayBefore(retentionDays, Date.now()), stopped);
+      if (hourlyRetentionDays > 0)
+        await removeHours(this.#database, dayBefore(hourlyRetentionDays, Date.now()), stopped);
+    } catch (error) {
+      this.#log.warn({ error }, 'old rows of the ledger could not be taken away; they are tried again in an hour');
+    }
+    if (!this.#stopped) this.#timer = setTimeout(() => void this.#look(), LOOK_MS).unref();
+  }
+}
+
+/** The beginning of the first day that is kept: whole days only. */
+export function dayBefore(days: number, nowMs: number): number {
+  return Math.floor((nowMs - days * DAY_MS) / DAY_MS) * DAY_MS;
+}
+
+/**
+ * Rows that ended before `beforeMs`, from the old end of each chain up to the first that is kept; the newest that goes leaves
+ * number and hash as the chain's anchor, from which verify begins. Gives how many.
+ */
+export async function removeRows(
+  database: Database,
+  beforeMs: number,
+  stopped: () => boolean = () => false,
+): Promise<number> {
+  let removed = 0;
+  const chains = await database.query.selectFrom('ledger_chains').select(['gateway', 'chain']).execute();
+  for (const { gateway, chain } of chains) {
+    for (;;) {
+      if (stopped()) return removed;
+      const step = await removeStep(database, gateway, chain, beforeMs);
+      removed += step;
+      if (step < STEP_ROWS) break;
+      await delay(STEP_PAUSE_MS);
+    }
+  }
+  return removed;
+}
+
+async function removeStep(database: Database, gateway: string, chain: number, beforeMs: number): Promise<number> {
+  const oldest = await database.query
+    .selectFrom('ledger_rows')
+    .select(['position', 'ended_at', 'hash'])
+    .where('position', '>', chainPosition(chain, 0))
+    .where('position', '<', chainPosition(chain + 1, 0))
+    .orderBy('position')
+    .limit(STEP_ROWS)
+    .execute();
+  const kept = oldest.findIndex((row) => row.ended_at >= beforeMs);
+  const old = kept === -1 ? oldest : oldest.slice(0, kept);
+  const last = old.at(-1);
+  if (last === undefined) return 0;
+  await database.write(async ({ query }) => {
+    // The anchor first: its lock keeps two gateways from taking the same rows away, and it never goes back.
+    const moved = await query
+      .updateTable('ledger_chains')
+      .set({ anchor_seq: seqOf(last.position), anchor_hash: last.hash })
+      .where('gateway', '=', gateway)
+      .where('anchor_seq', '<', seqOf(last.position))
+      .executeTakeFirst();
+    if (moved.numUpdatedRows === 0n) return;
+    await query
+      .deleteFrom('ledger_rows')
+      .where('position', '>', chainPosition(chain, 0))
+      .where('position', '<=', last.position)
+      .execute();
+  });
+  return old.length;
+}
+
+/** Hourly sums that begin before `beforeMs`. */
+export async function removeHours(
+  database: Database,
+  beforeMs: number,
+  stopped: () => boolean = () => false,
+): Promise<void> {
+  for (;;) {
+    const hour = await database.query
+      .selectFrom('usage_hourly')
+      .select('starts_at')
+      .where('starts_at', '<', beforeMs)
+      .orderBy('starts_at')
+      .limit(1)
+      .executeTakeFirst();
+    if (hour === undefined || stopped()) return;
+    await database.query.deleteFrom('usage_hourly').where('starts_at', '=', hour.starts_at).execute();
+    await delay(STEP_PAUSE_MS);
+  }
+}

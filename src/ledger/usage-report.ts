@@ -1,0 +1,144 @@
+import type { Database } from '../store/database.ts';
+import type { LedgerSeriesTable, UsageTable } from '../store/tables/ledger-tables.ts';
+import { noUsage, USAGE_SUMS } from './rollup.ts';
+import { groupsOf, type UsageDimension } from './usage-groups.ts';
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 86_400_000;
+/** Different users, models, … in the time asked for, before it is refused: they are grouped in memory. */
+const MOST_SUMS = 250_000;
+const PAGE_SERIES = 500;
+
+export interface UsageQuery {
+  readonly by: readonly UsageDimension[];
+  /** Milliseconds since the Unix epoch; whole hours around them are taken, or whole days where hours are no longer kept. */
+  readonly sinceMs: number;
+  readonly untilMs: number;
+}
+
+export type UsageSums = Omit<UsageTable, 'series' | 'starts_at'>;
+
+export interface UsageRow {
+  /** Values in the order of `by`; null: it has none. */
+  readonly group: readonly (string | null)[];
+  readonly sums: UsageSums;
+}
+
+export interface UsageReport {
+  readonly sinceMs: number;
+  readonly untilMs: number;
+  readonly sumsOf: 'hours' | 'days';
+  readonly rows: readonly UsageRow[];
+  /** Of all exchanges, each once: rows by team may add up to more, since who is in two teams counts for both. */
+  readonly total: UsageSums;
+}
+
+/** A text: why it cannot be said. */
+export async function usageReport(database: Database, query: UsageQuery): Promise<UsageReport | string> {
+  const { by } = query;
+  const table = (await hoursReach(database, query.sinceMs)) ? 'usage_hourly' : 'usage_daily';
+  if (table === 'usage_daily' && by.includes('hour')) return 'Hours are no longer kept from so long ago: ask by day.';
+  const step = table === 'usage_hourly' ? HOUR_MS : DAY_MS;
+  const sinceMs = Math.floor(query.sinceMs / step) * step;
+  const untilMs = Math.ceil(query.untilMs / step) * step;
+  const sums = await sumsBySeries(database, table, sinceMs, untilMs, by.includes('day') || by.includes('hour'));
+  if (sums.length > MOST_SUMS)
+    return `There are more than ${MOST_SUMS} combinations of user, key, model and so on in that time: ask for less of it.`;
+  const series = await seriesOf(database, new Set(sums.map((sum) => sum.series)));
+  const total = noUsage('', 0);
+  const rows = new Map<string, UsageRow>();
+  for (const sum of sums) {
+    add(total, sum);
+    for (const group of groupsOf(by, series.get(sum.series), sum.starts_at)) {
+      const key = JSON.stringify(group);
+      let row = rows.get(key);
+      if (row === undefined) rows.set(key, (row = { group, sums: noUsage('', 0) }));
+      add(row.sums, sum);
+    }
+  }
+  return {
+    sinceMs,
+    untilMs,
+    sumsOf: table === 'usage_hourly' ? 'hours' : 'days',
+    rows: sorted([...rows.values()], by),
+    total: sumsAlone(total),
+  };
+}
+
+/** Whether hourly sums are there for all of that time: days stay for ever, hours do not. */
+async function hoursReach(database: Database, sinceMs: number): Promise<boolean> {
+  const hour = await database.query
+    .selectFrom('usage_hourly')
+    .select(({ fn }) => fn.min('starts_at').as('oldest'))
+    .executeTakeFirst();
+  const day = await database.query
+    .selectFrom('usage_daily')
+    .select(({ fn }) => fn.min('starts_at').as('oldest'))
+    .where('starts_at', '>=', Math.floor(sinceMs / DAY_MS) * DAY_MS)
+    .executeTakeFirst();
+  if (!day?.oldest) return true;
+  // Hours are taken away by whole days: the day of the oldest hour is whole.
+  return hour?.oldest ? day.oldest >= Math.floor(hour.oldest / DAY_MS) * DAY_MS : false;
+}
+
+async function sumsBySeries(
+  database: Database,
+  table: 'usage_hourly' | 'usage_daily',
+  sinceMs: number,
+  untilMs: number,
+  inTime: boolean,
+): Promise<UsageTable[]> {
+  const base = database.query
+    .selectFrom(table)
+    .where('starts_at', '>=', sinceMs)
+    .where('starts_at', '<', untilMs)
+    .limit(MOST_SUMS + 1);
+  if (inTime) return base.selectAll().execute();
+  const summed = await base
+    .select(({ fn }) => ['series' as const, ...USAGE_SUMS.map((sum) => fn.sum<number>(sum).as(sum))])
+    .groupBy('series')
+    .execute();
+  return summed.map((row) => ({ ...row, starts_at: 0 }));
+}
+
+async function seriesOf(database: Database, names: ReadonlySet<string>): Promise<Map<string, LedgerSeriesTable>> {
+  const found = new Map<string, LedgerSeriesTable>();
+  const all = [...names];
+  for (let start = 0; start < all.length; start += PAGE_SERIES) {
+    const page = await database.query
+      .selectFrom('ledger_series')
+      .selectAll()
+      .where('series', 'in', all.slice(start, start + PAGE_SERIES))
+      .execute();
+    for (const each of page) found.set(each.series, each);
+  }
+  return found;
+}
+
+function add(into: UsageSums, more: UsageSums): void {
+  for (const name of USAGE_SUMS) into[name] += more[name];
+}
+
+function sumsAlone({ series: _series, starts_at: _startsAt, ...sums }: UsageTable): UsageSums {
+  return sums;
+}
+
+/** In time where it is by time, else what cost most first. */
+function sorted(rows: UsageRow[], by: readonly UsageDimension[]): UsageRow[] {
+  const inTime = by.includes('day') || by.includes('hour');
+  return rows.sort((a, b) => {
+    if (!inTime) {
+      const difference = b.sums.cost_nano_usd - a.sums.cost_nano_usd || b.sums.requests - a.sums.requests;
+      if (difference !== 0) return difference;
+    }
+    return compare(a.group, b.group);
+  });
+}
+
+function compare(a: UsageRow['group'], b: UsageRow['group']): number {
+  for (const [index, value] of a.entries()) {
+    const other = b[index] ?? '';
+    if ((value ?? '') !== other) return (value ?? '') < other ? -1 : 1;
+  }
+  return 0;
+}

@@ -1,0 +1,197 @@
+import type { Usage } from '../inference/usage.ts';
+import type { Database } from '../store/database.ts';
+import type { LedgerRowsTable, LedgerSeriesTable } from '../store/tables/ledger-tables.ts';
+import { chainPosition, seqOf } from './chain-position.ts';
+import { REPORTED } from './price-tables.ts';
+import { contentHash, rowHash } from './row-hash.ts';
+import { type RowDetails, readDetails, usageOf } from './row-reader.ts';
+import { seriesHash } from './series.ts';
+
+/** What a cost should be by a table of rates (its JSON); undefined: that table gives none. Throws where it is no table. */
+export type Recompute = (rates: string, usage: Usage) => number | undefined;
+
+export interface LedgerFault {
+  readonly gateway: string;
+  readonly seq: number;
+  readonly id: string | undefined;
+  readonly reason: string;
+}
+
+export interface Verification {
+  readonly chains: number;
+  readonly rows: number;
+  /** Rows whose cost was computed again and holds, whose cost is the provider's own bill, and those without any. */
+  readonly recomputed: number;
+  readonly reported: number;
+  readonly withoutCost: number;
+  /** The first few, oldest first in each chain. */
+  readonly faults: readonly LedgerFault[];
+  readonly faultCount: number;
+}
+
+const PAGE_ROWS = 1_000;
+const MOST_FAULTS = 20;
+
+/** Walks every chain from its anchor to its head and computes hashes and costs again. Memory holds one page of rows. */
+export async function verifyLedger(database: Database, recompute: Recompute): Promise<Verification> {
+  const walk = new Walk(database, recompute);
+  const chains = await database.query.selectFrom('ledger_chains').selectAll().orderBy('chain').execute();
+  for (const chain of chains) await walk.chain(chain);
+  return walk.result(chains.length);
+}
+
+interface Chain {
+  readonly gateway: string;
+  readonly chain: number;
+  readonly anchor_seq: number;
+  readonly anchor_hash: string;
+}
+
+class Walk {
+  readonly #database: Database;
+  readonly #recompute: Recompute;
+  readonly #rates = new Map<string, string | undefined>();
+  #checkedSeries = new Map<string, boolean>();
+  readonly #faults: LedgerFault[] = [];
+  #faultCount = 0;
+  #rows = 0;
+  #recomputed = 0;
+  #reported = 0;
+  #withoutCost = 0;
+
+  constructor(database: Database, recompute: Recompute) {
+    this.#database = database;
+    this.#recompute = recompute;
+  }
+
+  result(chains: number): Verification {
+    return {
+      chains,
+      rows: this.#rows,
+      recomputed: this.#recomputed,
+      reported: this.#reported,
+      withoutCost: this.#withoutCost,
+      faults: this.#faults,
+      faultCount: this.#faultCount,
+    };
+  }
+
+  async chain(chain: Chain): Promise<void> {
+    let seq = chain.anchor_seq;
+    let hash = chain.anchor_hash;
+    for (;;) {
+      const rows = await this.#page(chain.chain, seq);
+      for (const row of rows) {
+        const at = seqOf(row.position);
+        if (at !== seq + 1) ({ seq, hash } = await this.#afterGap(chain, seq, hash, at));
+        if (at !== seq + 1) this.#fault(chain, at, row.id, `${at - seq - 1} rows before it are missing`);
+        else if (rowHash(hash, row) !== row.hash)
+          this.#fault(chain, at, row.id, 'it was changed: its hash does not hold');
+        // From what stands there: a changed row is one fault, and not one of every row behind it.
+        seq = at;
+        hash = row.hash;
+        await this.#row(chain, row);
+      }
+      if (rows.length < PAGE_ROWS) break;
+    }
+    const head = await this.#database.query
+      .selectFrom('ledger_chains')
+      .select(['head_seq', 'head_hash'])
+      .where('gateway', '=', chain.gateway)
+      .executeTakeFirstOrThrow();
+    // The gateway may write on while this reads, so the head may only be ahead of what was seen by rows that are there.
+    if (head.head_seq > seq && (await this.#page(chain.chain, seq)).length === 0) {
+      this.#fault(chain, head.head_seq, undefined, `the newest ${head.head_seq - seq} rows are missing`);
+    } else if (head.head_seq === seq && head.head_hash !== hash) {
+      this.#fault(chain, seq, undefined, 'the newest row is not the one that was written');
+    }
+  }
+
+  /** Retention may have taken rows away since the anchor was read. */
+  async #afterGap({ gateway }: Chain, seq: number, hash: string, at: number): Promise<{ seq: number; hash: string }> {
+    const now = await this.#database.query
+      .selectFrom('ledger_chains')
+      .select(['anchor_seq', 'anchor_hash'])
+      .where('gateway', '=', gateway)
+      .executeTakeFirst();
+    return now?.anchor_seq === at - 1 ? { seq: now.anchor_seq, hash: now.anchor_hash } : { seq, hash };
+  }
+
+  #page(chain: number, afterSeq: number): Promise<LedgerRowsTable[]> {
+    return this.#database.query
+      .selectFrom('ledger_rows')
+      .selectAll()
+      .where('position', '>', chainPosition(chain, afterSeq))
+      .where('position', '<', chainPosition(chain + 1, 0))
+      .orderBy('position')
+      .limit(PAGE_ROWS)
+      .execute();
+  }
+
+  async #row(chain: Chain, row: LedgerRowsTable): Promise<void> {
+    this.#rows += 1;
+    const fault = (reason: string) => this.#fault(chain, seqOf(row.position), row.id, reason);
+    if (!(await this.#seriesHolds(row.series))) fault(`what its series ${row.series} says was changed or is missing`);
+    if (row.cost_nano_usd === null) {
+      this.#withoutCost += 1;
+      return;
+    }
+    const details = readDetails(row.details);
+    if (details === undefined) {
+      fault('its details cannot be read');
+      return;
+    }
+    const expected = await this.#cost(row, details);
+    if (typeof expected === 'string') fault(expected);
+    else if (expected !== row.cost_nano_usd)
+      fault(`its cost is ${row.cost_nano_usd} nano-dollars, by its price table ${expected ?? 'unknown'}`);
+    else if (row.price_table === REPORTED) this.#reported += 1;
+    else this.#recomputed += 1;
+  }
+
+  /** A text: why it cannot be computed. */
+  async #cost(row: LedgerRowsTable, details: RowDetails): Promise<number | undefined | string> {
+    if (row.price_table === null) return 'it has a cost and no price table';
+    if (row.price_table === REPORTED) return Math.round((details.provider_cost_usd ?? Number.NaN) * 1e9);
+    const rates = await this.#ratesOf(row.price_table);
+    if (rates === undefined) return `its price table ${row.price_table} was changed or is missing`;
+    try {
+      return this.#recompute(rates, usageOf(row, details));
+    } catch {
+      // A table that keeps its hash was written so: by a version whose form this one does not know.
+      return `its price table ${row.price_table} is of an unknown form`;
+    }
+  }
+
+  async #ratesOf(hash: string): Promise<string | undefined> {
+    if (!this.#rates.has(hash)) {
+      const found = await this.#database.query
+        .selectFrom('price_tables')
+        .select('rates')
+        .where('hash', '=', hash)
+        .executeTakeFirst();
+      this.#rates.set(hash, found && contentHash(found.rates) === hash ? found.rates : undefined);
+    }
+    return this.#rates.get(hash);
+  }
+
+  async #seriesHolds(name: string): Promise<boolean> {
+    let holds = this.#checkedSeries.get(name);
+    if (holds === undefined) {
+      const found: LedgerSeriesTable | undefined = await this.#database.query
+        .selectFrom('ledger_series')
+        .selectAll()
+        .where('series', '=', name)
+        .executeTakeFirst();
+      holds = found !== undefined && seriesHash(found) === name;
+      if (this.#checkedSeries.size > 50_000) this.#checkedSeries = new Map();
+      this.#checkedSeries.set(name, holds);
+    }
+    return holds;
+  }
+
+  #fault({ gateway }: Chain, seq: number, id: string | undefined, reason: string): void {
+    this.#faultCount += 1;
+    if (this.#faults.length < MOST_FAULTS) this.#faults.push({ gateway, seq, id, reason });
+  }
+}

@@ -1,0 +1,130 @@
+import { z } from 'zod';
+import { GatewayError } from '../../core/errors.ts';
+import type { OrError } from '../../core/exchange.ts';
+import type { Identity } from '../../identity/identity.ts';
+import { readKeyRequest, readRotation } from '../../identity/key-request.ts';
+import { type AccountRules, isDue } from '../../identity/key-wish.ts';
+import { type ApiKey, findKey, stateOf } from '../../store/api-keys.ts';
+import type { Database } from '../../store/database.ts';
+import { pageOfKeys } from '../../store/key-page.ts';
+import type { AdminAnswer, AdminRequest, AdminRoute } from './admin-route.ts';
+import { keySchema, rotationSchema } from './key-schema.ts';
+
+export interface KeyRouteDependencies {
+  readonly database: Database;
+  readonly identity: Pick<Identity, 'identities' | 'issue' | 'revoke' | 'rotate'>;
+}
+
+const LIMIT = { usual: 100, most: 1000 };
+const STATES = ['active', 'rotated', 'revoked', 'expired'] as const;
+
+const listQuery = z.object({
+  subject: z.string().max(300).optional(),
+  state: z.enum(STATES).optional(),
+  limit: z.coerce.number().int().min(1).max(LIMIT.most).default(LIMIT.usual),
+  page_token: z.string().max(100).optional(),
+});
+
+/** Keys that are issued: made, listed, rotated, revoked. A token is in the one answer that made it and nowhere else. */
+export function keyRoutes(dependencies: KeyRouteDependencies): AdminRoute[] {
+  const { identity } = dependencies;
+  return [
+    {
+      method: 'POST',
+      path: '/admin/keys',
+      summary: 'Make an API key; its token is in this answer and nowhere else, and works when the answer comes',
+      requestBody: keySchema,
+      success: 201,
+      handle: async ({ body }) => {
+        const wish = readKeyRequest(body, new Date());
+        if (wish instanceof GatewayError) return wish;
+        const issued = await identity.issue(wish);
+        if (issued instanceof GatewayError) return issued;
+        return { status: 201, json: { ...keyJson(issued.key, identity.identities), token: issued.token } };
+      },
+    },
+    {
+      method: 'GET',
+      path: '/admin/keys',
+      summary: 'List API keys, oldest first',
+      query: {
+        subject: '`user:EMAIL` or `virtualaccount:NAME`',
+        state: `One of ${STATES.join(', ')}`,
+        limit: `Keys on a page, up to ${LIMIT.most}; ${LIMIT.usual} without it`,
+        page_token: '`next_page_token` of the page before',
+      },
+      handle: (request) => listKeys(request, dependencies),
+    },
+    {
+      method: 'GET',
+      path: '/admin/keys/:id',
+      summary: 'Show an API key',
+      handle: async ({ parameters: { id = '' } }) => shown(await findKey(dependencies.database, id), id, dependencies),
+    },
+    {
+      method: 'DELETE',
+      path: '/admin/keys/:id',
+      summary: 'Revoke an API key; it is void on this gateway when the answer comes, within five seconds on all others',
+      handle: async ({ parameters: { id = '' } }) => shown(await identity.revoke(id), id, dependencies),
+    },
+    {
+      method: 'POST',
+      path: '/admin/keys/:id/rotate',
+      summary: 'Make a new token for the same subject and claims; the old one works until its grace ends',
+      requestBody: rotationSchema,
+      success: 201,
+      handle: async ({ parameters: { id = '' }, body }) => {
+        const graceMs = readRotation(body);
+        if (graceMs instanceof GatewayError) return graceMs;
+        const rotated = await identity.rotate(id, graceMs);
+        if (rotated instanceof GatewayError) return rotated;
+        const { key, token, worksUntil } = rotated;
+        const replaces = { id, works_until: worksUntil.toISOString() };
+        return { status: 201, json: { ...keyJson(key, identity.identities), token, replaces } };
+      },
+    },
+  ];
+}
+
+async function listKeys({ query }: AdminRequest, dependencies: KeyRouteDependencies): Promise<OrError<AdminAnswer>> {
+  const parsed = listQuery.safeParse(Object.fromEntries(query));
+  if (!parsed.success) {
+    const param = String(parsed.error.issues[0]?.path[0] ?? 'query');
+    return new GatewayError('invalid_parameter', { param, detail: `\`${param}\` has a value that is not allowed.` });
+  }
+  const { subject, state, limit, page_token: after } = parsed.data;
+  const filter = { ...(subject && { subject }), ...(state && { state }), ...(after && { after }), limit: limit + 1 };
+  const found = await pageOfKeys(dependencies.database, filter, new Date());
+  if (found === undefined) {
+    return new GatewayError('invalid_parameter', { param: 'page_token', detail: 'There is no such page.' });
+  }
+  const page = found.slice(0, limit);
+  const rules = dependencies.identity.identities;
+  const next = found.length > limit ? (page.at(-1)?.id ?? null) : null;
+  return { status: 200, json: { data: page.map((key) => keyJson(key, rules)), next_page_token: next } };
+}
+
+function shown(key: ApiKey | undefined, id: string, { identity }: KeyRouteDependencies): OrError<AdminAnswer> {
+  if (key !== undefined) return { status: 200, json: keyJson(key, identity.identities) };
+  return new GatewayError('not_found', { detail: `There is no key \`${id.slice(0, 100)}\`.` });
+}
+
+function keyJson(key: ApiKey, rules: AccountRules): object {
+  const now = new Date();
+  const state = stateOf(key, now);
+  return {
+    id: key.id,
+    name: key.name ?? null,
+    subject: key.subject,
+    teams: key.teams,
+    models: key.models ?? null,
+    metadata: key.metadata,
+    token_type: key.tokenType ?? 'jwt',
+    state,
+    rotation_due: state === 'active' && isDue(key, now, rules),
+    created_at: key.createdAt,
+    expires_at: key.expiresAt ?? null,
+    revoked_at: key.revokedAt ?? null,
+    replaced_by: key.replacedBy ?? null,
+  };
+}

@@ -1,0 +1,77 @@
+import { stringify } from 'csv-stringify/sync';
+import type { UsageDimension } from '../../ledger/usage-groups.ts';
+import type { UsageReport, UsageSums } from '../../ledger/usage-report.ts';
+
+/** Columns behind those of the groups, in this order. */
+const COLUMNS = [
+  'requests',
+  'errors',
+  'input_tokens',
+  'output_tokens',
+  'cache_read_tokens',
+  'cache_creation_tokens',
+  'reasoning_tokens',
+  'estimated_requests',
+  'unknown_usage_requests',
+  'unknown_cost_requests',
+  'cost_usd',
+  'duration_ms',
+] as const;
+
+/** A report as the admin API and `sluice usage --format json` give it. */
+export function usageJson(report: UsageReport, by: readonly UsageDimension[]): object {
+  return {
+    since: new Date(report.sinceMs).toISOString(),
+    until: new Date(report.untilMs).toISOString(),
+    sums_of: report.sumsOf,
+    by,
+    rows: report.rows.map(({ group, sums }) => ({
+      ...Object.fromEntries(by.map((dimension, index) => [dimension, group[index] ?? null])),
+      ...sumsJson(sums),
+    })),
+    total: sumsJson(report.total),
+  };
+}
+
+/** One line a group; no total, so that a column can be added up. */
+export function usageCsv(report: UsageReport, by: readonly UsageDimension[]): string {
+  const lines = report.rows.map(({ group, sums }) => [...group.map((value) => value ?? ''), ...values(sums)]);
+  // What begins like a formula would be one where the file is opened: names come from clients.
+  return stringify([[...by, ...COLUMNS], ...lines], { escape_formulas: true });
+}
+
+/** For a terminal. */
+export function usageTable(report: UsageReport, by: readonly UsageDimension[]): string[] {
+  const headings = [...by, 'requests', 'errors', 'input', 'output', 'cost_usd'].map((name) => name.toUpperCase());
+  const line = (group: readonly (string | null)[], sums: UsageSums): string[] => [
+    ...group.map((value) => (value ?? '-').replaceAll(/\p{C}/gu, '?')),
+    String(sums.requests),
+    String(sums.errors),
+    String(sums.input_tokens),
+    String(sums.output_tokens),
+    `${(sums.cost_nano_usd / 1e9).toFixed(6)}${sums.unknown_cost_requests > 0 ? '+' : ''}`,
+  ];
+  const totalOf = by.map((_, index) => (index === 0 ? 'total' : ''));
+  const lines = [headings, ...report.rows.map(({ group, sums }) => line(group, sums)), line(totalOf, report.total)];
+  const widths = headings.map((_, column) => Math.max(...lines.map((cells) => cells[column]?.length ?? 0)));
+  const text = lines.map((cells) =>
+    cells
+      .map((cell, column) =>
+        column < by.length ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
+      )
+      .join('  ')
+      .trimEnd(),
+  );
+  if (by.includes('team')) text.push('Who is in several teams counts for each; the total counts every request once.');
+  if (report.total.unknown_cost_requests > 0)
+    text.push(`+ of ${report.total.unknown_cost_requests} answered requests no cost is known`);
+  return text;
+}
+
+function sumsJson(sums: UsageSums): object {
+  return { ...sums, cost_usd: sums.cost_nano_usd / 1e9 };
+}
+
+function values(sums: UsageSums): (string | number)[] {
+  return COLUMNS.map((column) => (column === 'cost_usd' ? (sums.cost_nano_usd / 1e9).toFixed(9) : sums[column]));
+}

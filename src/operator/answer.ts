@@ -1,0 +1,28 @@
+import { type ErrorCode, type ErrorContext, GatewayError } from '../core/errors.ts';
+
+/** A whole answer of the operator port. */
+export interface Answer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: Buffer | string;
+  /** Beyond those that every answer has. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export const JSON_TYPE = 'application/json';
+
+/** Of what the request brings nothing more is read. */
+export const CLOSE = { connection: 'close' };
+
+export function refusal(code: ErrorCode, headers?: Answer['headers']): Answer {
+  return refusalOf(new GatewayError(code), headers);
+}
+
+/** The same shape of error as on the client port. */
+export function refusalOf(error: GatewayError, headers: Readonly<Record<string, string>> = {}): Answer {
+  const { param, retryAfterMs }: ErrorContext = error.context;
+  const body = { error: { message: error.message, type: error.rule.type, code: error.code, param: param ?? null } };
+  const all: Record<string, string> = { ...headers };
+  if (retryAfterMs !== undefined) all['retry-after'] = String(Math.ceil(retryAfterMs / 1000));
+  return { status: error.status, type: JSON_TYPE, body: JSON.stringify(body), headers: all };
+}

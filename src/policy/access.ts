@@ -1,0 +1,93 @@
+import { z } from 'zod';
+import { ACCESS_ROLES, MANAGER_ROLE } from '../config/access-roles.ts';
+import type { AccountManifest, Configuration } from '../config/configuration.ts';
+import type { ModelMatcher } from './model-pattern.ts';
+import { compileSubjects, type SubjectMatcher } from './subject-match.ts';
+
+/** What an account's manifest says of access, whatever its kind: checked by its schema before it came here. */
+const accountAccess = z.object({
+  collaborators: z.array(z.object({ subject: z.string(), role_id: z.string() })).optional(),
+  integrations: z.array(z.object({ name: z.string(), authorized_subjects: z.array(z.string()).optional() })).optional(),
+});
+
+/** One account that has a rule: who is not named may not use it. */
+interface AccountRule {
+  /** Managers and whoever was granted the whole account: all of its models. */
+  readonly all: SubjectMatcher;
+  /** Collaborators: the models that say nothing of their own. */
+  readonly others: SubjectMatcher;
+  /** Models with `authorized_subjects`. */
+  readonly restricted: ReadonlySet<string>;
+  /** Authorized or granted one model. */
+  readonly single: readonly { readonly model: string; readonly subjects: SubjectMatcher }[];
+}
+
+/** What one caller may do in one account. */
+interface Decision {
+  readonly all: boolean;
+  readonly others: boolean;
+  readonly single: ReadonlySet<string>;
+}
+
+/**
+ * Who may use which model (facts/product §3). An account without collaborators, authorized subjects and grants is open
+ * to everybody; with any of them it is closed to all who are not named. Rules are about canonical names, and an account
+ * that lists no models needs no entry per model: nothing here grows with what clients ask for.
+ */
+export class AccessRules {
+  readonly #accounts = new Map<string, AccountRule>();
+
+  constructor({ accounts, identities }: Pick<Configuration, 'accounts' | 'identities'>) {
+    const grants = Map.groupBy(identities.grants, ({ account }) => account);
+    for (const account of accounts) {
+      const rule = ruleOf(account, grants.get(account.name) ?? []);
+      if (rule) this.#accounts.set(account.name, rule);
+    }
+  }
+
+  /** For whoever all of these are; undefined: nothing is closed to anybody. */
+  modelsOf(subjects: ReadonlySet<string>): ModelMatcher | undefined {
+    if (this.#accounts.size === 0) return undefined;
+    const decisions = new Map<string, Decision>();
+    return (model) => {
+      const slash = model.indexOf('/');
+      const account = model.slice(0, slash);
+      const rule = this.#accounts.get(account);
+      if (rule === undefined) return true;
+      let decision = decisions.get(account);
+      if (decision === undefined) {
+        decision = decide(rule, subjects);
+        decisions.set(account, decision);
+      }
+      if (decision.all) return true;
+      const name = model.slice(slash + 1);
+      return decision.single.has(name) || (decision.others && !rule.restricted.has(name));
+    };
+  }
+}
+
+function ruleOf(account: AccountManifest, grants: Configuration['identities']['grants']): AccountRule | undefined {
+  const { collaborators = [], integrations = [] } = accountAccess.parse(account);
+  const restricted = integrations.filter((each) => each.authorized_subjects !== undefined);
+  if (collaborators.length === 0 && restricted.length === 0 && grants.length === 0) return undefined;
+  const subjectsWith = (roles: ReadonlySet<string>): string[] =>
+    collaborators.filter(({ role_id: role }) => roles.has(role)).map(({ subject }) => subject);
+  const wholeAccount = grants.filter(({ integration }) => integration === undefined).map(({ subject }) => subject);
+  const single = [
+    ...restricted.map(({ name, authorized_subjects: subjects = [] }) => ({ model: name, subjects })),
+    ...grants.flatMap(({ subject, integration }) =>
+      integration === undefined ? [] : [{ model: integration, subjects: [subject] }],
+    ),
+  ];
+  return {
+    all: compileSubjects([...subjectsWith(new Set([MANAGER_ROLE])), ...wholeAccount]),
+    others: compileSubjects(subjectsWith(ACCESS_ROLES)),
+    restricted: new Set(restricted.map(({ name }) => name)),
+    single: single.map(({ model, subjects }) => ({ model, subjects: compileSubjects(subjects) })),
+  };
+}
+
+function decide(rule: AccountRule, subjects: ReadonlySet<string>): Decision {
+  const single = rule.single.filter((each) => each.subjects(subjects)).map(({ model }) => model);
+  return { all: rule.all(subjects), others: rule.others(subjects), single: new Set(single) };
+}

@@ -1,0 +1,59 @@
+import { GatewayError } from '../core/errors.ts';
+import type { Principal } from '../core/exchange.ts';
+
+/** What was found out about a key that was not seen before, and how long that holds. */
+export type KeyVerdict = AcceptedKey | RefusedKey;
+
+export interface AcceptedKey {
+  readonly principal: Principal;
+  /** Milliseconds since the Unix epoch; Infinity where it never expires. */
+  readonly expiresAtMs: number;
+  readonly from: 'configured' | 'issued' | 'outside';
+}
+
+export interface RefusedKey {
+  readonly error: GatewayError;
+  /** Until then the same key need not be looked at again; Infinity: nothing but a reload can help it; 0: it may at once. */
+  readonly untilMs: number;
+}
+
+export function isRefused(verdict: KeyVerdict): verdict is RefusedKey {
+  return 'error' in verdict;
+}
+
+function refusedFor(detail: string): RefusedKey {
+  return { error: new GatewayError('invalid_api_key', { detail }), untilMs: Number.POSITIVE_INFINITY };
+}
+
+// Shared by all refusals, so that a flood of wrong keys allocates nothing. Only the holder of a genuine key is told more.
+export const INVALID: RefusedKey = {
+  error: new GatewayError('invalid_api_key'),
+  untilMs: Number.POSITIVE_INFINITY,
+};
+export const EXPIRED = refusedFor('It has expired.');
+export const REVOKED = refusedFor('It was revoked.');
+export const ACCOUNT_EXPIRED = refusedFor('Its virtual account has expired.');
+export const NO_SUBJECT = refusedFor('It does not say whom it stands for.');
+export const UNVERIFIED_EMAIL = refusedFor('Its e-mail address is not verified.');
+export const NOT_AUTHORIZED = refusedFor('Its subject may not use this gateway.');
+const NOT_YET_VALID = refusedFor('It is not valid yet.').error;
+
+/** Time heals it. */
+export function notYetValid(fromMs: number): RefusedKey {
+  return { error: NOT_YET_VALID, untilMs: fromMs };
+}
+
+/** How far the clock of whoever made a token may be ahead of ours. Expiry has no such grace. */
+const NOT_BEFORE_LEEWAY_MS = 30_000;
+
+/** Claims of time, in seconds since the Unix epoch. */
+export interface TokenTimes {
+  readonly exp?: number | undefined;
+  readonly nbf?: number | undefined;
+}
+
+export function refusedByTime({ exp, nbf }: TokenTimes, now: number): RefusedKey | undefined {
+  if (exp !== undefined && now >= exp * 1000) return EXPIRED;
+  const fromMs = nbf === undefined ? 0 : nbf * 1000 - NOT_BEFORE_LEEWAY_MS;
+  return now < fromMs ? notYetValid(fromMs) : undefined;
+}

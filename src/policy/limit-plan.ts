@@ -1,0 +1,143 @@
+import { appliedRules } from './applied-rules.ts';
+import type { Caller } from './caller.ts';
+import { KeyMemory } from './key-memory.ts';
+import { groupFor, type LimitLeg, type LimitRule, metadataKeyOf, metadataValue, type RuleList } from './limit-rules.ts';
+import { type Charge, LimitSelection } from './limit-selection.ts';
+import type { ModelForecast, TokenForecast } from './token-forecast.ts';
+
+type Metadata = Readonly<Record<string, string>>;
+
+/** Of one caller: clients choose models, where an account lists none, and values of metadata. */
+const PLANS_PER_CALLER = 128;
+const SELECTIONS_PER_CALLER = 512;
+const NONE: readonly string[] = [];
+
+/** The rules that may apply to one caller's use of one model. */
+export class LimitPlan {
+  readonly key: string;
+  readonly model: string;
+  readonly forecast: ModelForecast;
+  readonly lists: readonly RuleList[];
+  /** Keys of metadata that decide which rule applies or which group it counts. */
+  readonly metadataKeys: readonly string[];
+  /** Where there are none, this is the answer. */
+  readonly ready: LimitSelection | undefined;
+  /** The selection that was asked for last, and the values it is for: most clients send the same again and again. */
+  last: LimitSelection | undefined;
+  readonly lastValues: (string | undefined)[];
+  /** Ids of budgets that sent the request to this model: charged here, deciding no more. */
+  readonly #spent: readonly string[];
+
+  constructor(key: string, caller: Caller, model: string, spent: readonly string[], options: PlanOptions) {
+    this.key = key;
+    this.model = model;
+    this.#spent = spent;
+    this.forecast = options.forecast.of(model);
+    this.lists = options.lists
+      .map((list) => ({ ...list, rules: list.rules.filter((rule) => rule.match.fits(caller, model)) }))
+      .filter(({ rules }) => rules.length > 0);
+    const rules = this.lists.flatMap((list) => list.rules);
+    this.metadataKeys = [...new Set(rules.flatMap(keysOf))];
+    this.lastValues = this.metadataKeys.map(() => undefined);
+    this.ready = this.metadataKeys.length === 0 ? this.select(caller, {}) : undefined;
+  }
+
+  select(caller: Caller, metadata: Metadata): LimitSelection {
+    const legs: LimitLeg[] = [];
+    const applied: Record<LimitRule['kind'], string[]> = { ratelimit: [], budget: [] };
+    const charges: Charge[] = [];
+    for (const { rules, charged } of this.lists) {
+      let decided = false;
+      for (const rule of rules) {
+        const { kind, id, match } = rule;
+        if (!match.metadata.every(({ key, holds }) => holds(metadataValue(metadata, key)))) continue;
+        const group = groupFor(rule, caller, this.model, metadata);
+        const decides = !decided && !this.#spent.includes(id);
+        for (const leg of rule.legs(group)) legs.push(decides ? leg : { ...leg, limit: Number.POSITIVE_INFINITY });
+        applied[kind].push(id);
+        if (kind === 'budget') charges.push({ ruleId: id, group });
+        decided = true;
+        if (charged === 'first') break;
+      }
+    }
+    return new LimitSelection(legs, appliedRules(applied.ratelimit, applied.budget), charges);
+  }
+}
+
+interface PlanOptions {
+  readonly lists: readonly RuleList[];
+  readonly forecast: TokenForecast;
+}
+
+/** What applies to a request, looked up: rules are read once per caller and model, and metadata once per set of values. */
+export class LimitPlans {
+  readonly #options: PlanOptions;
+  readonly #callers = new WeakMap<Caller, CallerPlans>();
+
+  constructor(options: PlanOptions) {
+    this.#options = options;
+  }
+
+  plan(caller: Caller, model: string, spent: readonly string[] = NONE): LimitPlan {
+    const plans = this.#of(caller);
+    const key = spent.length === 0 ? model : `${model}\0${spent.join('\0')}`;
+    if (plans.last?.key === key) return plans.last;
+    let plan = plans.plans.get(key);
+    if (plan === undefined) {
+      plan = new LimitPlan(key, caller, model, spent, this.#options);
+      plans.plans.set(key, plan);
+    }
+    plans.last = plan;
+    return plan;
+  }
+
+  selection(plan: LimitPlan, caller: Caller, metadata: Metadata): LimitSelection {
+    if (plan.ready !== undefined) return plan.ready;
+    const { metadataKeys, lastValues } = plan;
+    let same = plan.last !== undefined;
+    for (let index = 0; index < metadataKeys.length; index += 1) {
+      const value = metadataValue(metadata, metadataKeys[index]!);
+      if (lastValues[index] === value) continue;
+      lastValues[index] = value;
+      same = false;
+    }
+    if (!same) plan.last = this.#selectionOf(plan, caller, metadata);
+    return plan.last!;
+  }
+
+  #selectionOf(plan: LimitPlan, caller: Caller, metadata: Metadata): LimitSelection {
+    let key = plan.key;
+    for (const value of plan.lastValues) {
+      // With its length, so that no value can be written that reads like two others.
+      key += value === undefined ? '\0-' : `\0${value.length}:${value}`;
+    }
+    const { selections } = this.#of(caller);
+    let selection = selections.get(key);
+    if (selection === undefined) {
+      selection = plan.select(caller, metadata);
+      selections.set(key, selection);
+    }
+    return selection;
+  }
+
+  #of(caller: Caller): CallerPlans {
+    let plans = this.#callers.get(caller);
+    if (plans === undefined) {
+      plans = new CallerPlans();
+      this.#callers.set(caller, plans);
+    }
+    return plans;
+  }
+}
+
+class CallerPlans {
+  readonly plans = new KeyMemory<LimitPlan>(PLANS_PER_CALLER);
+  readonly selections = new KeyMemory<LimitSelection>(SELECTIONS_PER_CALLER);
+  /** Most callers ask one model again and again. */
+  last: LimitPlan | undefined;
+}
+
+function keysOf({ match, appliesPer }: LimitRule): string[] {
+  const grouped = appliesPer.filter((key) => key.startsWith('metadata.')).map(metadataKeyOf);
+  return [...match.metadata.map(({ key }) => key), ...grouped];
+}

@@ -1,0 +1,126 @@
+import type { BudgetRule, Configuration, GroupKey, RateLimitRule } from '../config/configuration.ts';
+import { groupOf, limitsOfGroup } from '../counters/budget-groups.ts';
+import { budgetCellName, Cell, type CellWindow, OVERFLOW_GROUP, rateLimitCellName } from '../counters/cell.ts';
+import type { Leg } from '../counters/counters.ts';
+import type { Caller } from './caller.ts';
+import { type CompiledMatch, compileMatch } from './rule-match.ts';
+
+type Metadata = Readonly<Record<string, string>>;
+
+/** One count that a request is held against, with what must be said of it. */
+export interface LimitLeg extends Leg {
+  readonly rule: LimitRule;
+  readonly counts: RateLimitRule['counts'];
+  /** As written: `requests_per_minute`. */
+  readonly unit: string;
+}
+
+/** A rule of either kind, ready to be held against requests. Immutable, for the life of a configuration. */
+export interface LimitRule {
+  readonly kind: 'ratelimit' | 'budget';
+  readonly id: string;
+  readonly match: CompiledMatch;
+  readonly appliesPer: readonly GroupKey[];
+  readonly mode: BudgetRule['mode'];
+  readonly downgradeTo: string | undefined;
+  /** Its counts for one group: several where a budget has several limits. */
+  legs(group: string): LimitLeg[];
+}
+
+/** What the rules of one list do beyond the first that matches. */
+export interface RuleList {
+  readonly rules: readonly LimitRule[];
+  /** `first`: only the first match counts. `all`: the first decides, every match is charged. */
+  readonly charged: 'first' | 'all';
+}
+
+/** One list per rate limit manifest and per v1 budget manifest; a v2 budget is a list by itself. */
+export function ruleLists({ rateLimits, budgets }: Pick<Configuration, 'rateLimits' | 'budgets'>): RuleList[] {
+  const lists: RuleList[] = rateLimits.map((rules, list) => ({
+    rules: rules.map((rule) => rateRule(rule, list)),
+    charged: 'first',
+  }));
+  const byList = new Map<number, LimitRule[]>();
+  for (const budget of budgets) {
+    const listed = budget.list === undefined ? undefined : byList.get(budget.list);
+    if (listed) {
+      listed.push(budgetRule(budget));
+      continue;
+    }
+    const rules = [budgetRule(budget)];
+    if (budget.list !== undefined) byList.set(budget.list, rules);
+    lists.push({ rules, charged: 'all' });
+  }
+  return lists;
+}
+
+function rateRule(written: RateLimitRule, list: number): LimitRule {
+  const { id, unit, counts, limit, appliesPer } = written;
+  const window: CellWindow = counts === 'concurrent' ? { kind: 'open' } : { kind: 'sliding', ms: written.windowMs };
+  const cellOf = cells(appliesPer, window, (group) => rateLimitCellName(list, id, unit, group));
+  const rule: LimitRule = {
+    kind: 'ratelimit',
+    id,
+    match: compileMatch(written.match),
+    appliesPer,
+    mode: 'enforce',
+    downgradeTo: undefined,
+    legs: (group) => [{ cell: cellOf(group), limit, rule, counts, unit }],
+  };
+  return rule;
+}
+
+function budgetRule(budget: BudgetRule): LimitRule {
+  const { id, appliesPer, mode } = budget;
+  const rule: LimitRule = {
+    kind: 'budget',
+    id,
+    match: compileMatch(budget.match),
+    appliesPer,
+    mode,
+    downgradeTo: mode === 'downgrade' ? budget.downgradeTo : undefined,
+    legs: (group) =>
+      limitsOfGroup(budget, group).map(({ unit, counts, period, amount }): LimitLeg => {
+        const cellOf = cells(appliesPer, { kind: 'calendar', period }, (each) => budgetCellName(id, unit, each));
+        return { cell: cellOf(group), limit: mode === 'audit' ? Number.POSITIVE_INFINITY : amount, rule, counts, unit };
+      }),
+  };
+  return rule;
+}
+
+/** A rule that counts all together has one cell; of groups there may be more than memory has room for. */
+function cells(appliesPer: readonly GroupKey[], window: CellWindow, name: (group: string) => string) {
+  return (group: string): Cell => {
+    if (appliesPer.length === 0) return new Cell(name(group), window);
+    return new Cell(name(group), window, new Cell(name(OVERFLOW_GROUP), window));
+  };
+}
+
+/** Requests without the value share one group, the empty one. */
+export function groupFor(rule: LimitRule, caller: Caller, model: string, metadata: Metadata): string {
+  return groupOf(rule.appliesPer.map((key) => valueOf(key, caller, model, metadata)));
+}
+
+function valueOf(key: GroupKey, { principal: { subject } }: Caller, model: string, metadata: Metadata): string {
+  switch (key) {
+    case 'model':
+      return model;
+    case 'user':
+      // As rules write it: one person whose issuer capitalizes the address must not have two budgets.
+      return subject.startsWith('user:') ? subject.toLowerCase() : '';
+    case 'virtualaccount':
+      return subject.startsWith('virtualaccount:') ? subject : '';
+    default:
+      return metadataValue(metadata, metadataKeyOf(key)) ?? '';
+  }
+}
+
+/** Undefined: it groups by something else. */
+export function metadataKeyOf(key: GroupKey): string {
+  return key.slice('metadata.'.length);
+}
+
+/** Only what the request itself says: `constructor` is a key like any other. */
+export function metadataValue(metadata: Metadata, key: string): string | undefined {
+  return Object.hasOwn(metadata, key) ? metadata[key] : undefined;
+}

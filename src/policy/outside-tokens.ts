@@ -1,0 +1,182 @@
+import { createVerifier } from 'fast-jwt';
+import { z } from 'zod';
+import type { Identities, IdentityProvider, JwtAlgorithm } from '../config/configuration.ts';
+import { GatewayError } from '../core/errors.ts';
+import type { IssuerKeySet } from '../threads/identity-messages.ts';
+import { EXPIRED, INVALID, type KeyVerdict, type RefusedKey, refusedByTime } from './key-verdict.ts';
+import { OutsideClaims, type Payload, payloadSchema } from './outside-claims.ts';
+
+/**
+ * JWTs of outside issuers as keys, judged in one synchronous step. Their keys come from the main thread; here nothing is
+ * fetched, and no place that a token itself names (`jku`, `x5u`, `jwk`) is ever looked at. The signature is fast-jwt's
+ * work; the algorithm must be one that the configuration lists and that fits the type of the key, so neither `none` nor
+ * an HMAC with a public key can come up.
+ */
+
+/** Beyond the time a fetch of keys may take, so that the answer is awaited and its loss is survived. */
+const FETCH_MS = 6000;
+/** No token makes us ask the main thread again sooner, for one provider. */
+const ASK_EVERY_MS = 30_000;
+/** Enough for `alg`, `kid`, `typ` and a certificate's thumbprint. */
+const MAX_HEAD_CHARACTERS = 2048;
+
+/** It may be ours to wait for: the client comes again in a second. */
+const KEYS_AWAITED: RefusedKey = {
+  error: new GatewayError('issuer_keys_unavailable', { retryAfterMs: 1000 }),
+  untilMs: 0,
+};
+const UNKNOWN_KEY = new GatewayError('invalid_api_key', { detail: 'Its signing key is not known.' });
+
+export function isUnknownKey({ error }: RefusedKey): boolean {
+  return error === UNKNOWN_KEY;
+}
+
+const headSchema = z.looseObject({ alg: z.string().max(16), kid: z.string().max(256).optional() });
+
+export interface TokenHead {
+  readonly alg: string;
+  readonly kid?: string | undefined;
+}
+
+type Verify = (token: string) => unknown;
+
+interface Signer {
+  readonly kid: string | undefined;
+  readonly algorithms: readonly string[];
+  readonly verify: Verify;
+}
+
+interface Issuer {
+  readonly provider: IdentityProvider;
+  readonly claims: OutsideClaims;
+  signers: readonly Signer[];
+  askedAt: number;
+  awaitedUntil: number;
+}
+
+export class OutsideTokens {
+  readonly #issuers: readonly Issuer[];
+  readonly #algorithms: ReadonlySet<string>;
+  readonly #onUnknownKey: (provider: string) => void;
+
+  constructor(identities: Identities, sets: Iterable<IssuerKeySet>, onUnknownKey: (provider: string) => void) {
+    this.#onUnknownKey = onUnknownKey;
+    this.#issuers = identities.identityProviders.map((provider) => ({
+      provider,
+      claims: new OutsideClaims(provider, identities),
+      signers: [],
+      askedAt: Number.NEGATIVE_INFINITY,
+      awaitedUntil: 0,
+    }));
+    this.#algorithms = new Set(identities.identityProviders.flatMap((provider) => provider.algorithms));
+    for (const set of sets) this.setKeys(set);
+  }
+
+  /** All keys of a provider; one that a reload took away or moved is passed over. */
+  setKeys(set: IssuerKeySet): void {
+    for (const issuer of this.#issuers) {
+      const { provider } = issuer;
+      if (provider.name !== set.provider || provider.jwksUri !== set.jwksUri) continue;
+      issuer.awaitedUntil = 0;
+      issuer.signers = set.keys.flatMap(({ kid, publicKeyPem, algorithms }) => {
+        const allowed = provider.algorithms.filter((each) => algorithms.includes(each));
+        return allowed.length === 0
+          ? []
+          : { kid, algorithms: allowed, verify: verifierOf(provider, publicKeyPem, allowed) };
+      });
+    }
+  }
+
+  /** Its head, where it may be a token of one of these issuers; nothing that costs is done for what cannot be. */
+  headOf(token: string): TokenHead | undefined {
+    if (this.#issuers.length === 0) return undefined;
+    const end = token.indexOf('.');
+    if (end < 1 || end > MAX_HEAD_CHARACTERS || token.split('.', 4).length !== 3) return undefined;
+    const head = headSchema.safeParse(parsedSegment(token.slice(0, end)));
+    // RFC 7515 §4.1.11: what must be understood and is not. No extension is known here.
+    if (!head.success || 'crit' in head.data || !this.#algorithms.has(head.data.alg)) return undefined;
+    return head.data;
+  }
+
+  /** At most one check of a signature. */
+  judge(token: string, head: TokenHead, now: number): KeyVerdict {
+    const unverified = payloadSchema.safeParse(
+      parsedSegment(token.slice(token.indexOf('.') + 1, token.lastIndexOf('.'))),
+    );
+    const issuer = unverified.success ? this.#issuerOf(unverified.data) : undefined;
+    if (!unverified.success || issuer === undefined) return INVALID;
+    const signer = signerOf(issuer, head);
+    if (signer === undefined) return this.#unknownKey(issuer, head, now);
+    if (!isGenuine(signer, token)) return INVALID;
+    const payload = unverified.data;
+    const untimely = refusedByTime(payload, now);
+    if (untimely !== undefined) return untimely;
+    const principal = issuer.claims.principalOf(payload);
+    if ('error' in principal) return principal;
+    const expiresAtMs = payload.exp * 1000;
+    return Number.isFinite(expiresAtMs) ? { principal, expiresAtMs, from: 'outside' } : EXPIRED;
+  }
+
+  /** Several providers may share an issuer and differ in audience. */
+  #issuerOf({ iss, aud }: Payload): Issuer | undefined {
+    const audiences = typeof aud === 'string' ? [aud] : (aud ?? []);
+    return this.#issuers.find(
+      ({ provider }) =>
+        provider.issuer === iss &&
+        (provider.audiences.length === 0 || provider.audiences.some((each) => audiences.includes(each))),
+    );
+  }
+
+  #unknownKey(issuer: Issuer, head: TokenHead, now: number): RefusedKey {
+    if (!issuer.provider.algorithms.some((each) => each === head.alg)) return INVALID;
+    if (Math.abs(now - issuer.askedAt) >= ASK_EVERY_MS) {
+      issuer.askedAt = now;
+      issuer.awaitedUntil = now + FETCH_MS;
+      this.#onUnknownKey(issuer.provider.name);
+    }
+    if (now < issuer.awaitedUntil || issuer.signers.length === 0) return KEYS_AWAITED;
+    return { error: UNKNOWN_KEY, untilMs: issuer.askedAt + ASK_EVERY_MS };
+  }
+}
+
+/** Without `kid` the one key that fits, if it is the only one. */
+function signerOf({ signers }: Issuer, { alg, kid }: TokenHead): Signer | undefined {
+  const fitting = signers.filter(
+    (signer) => signer.algorithms.includes(alg) && (kid === undefined || signer.kid === kid),
+  );
+  return fitting.length === 1 || kid !== undefined ? fitting[0] : undefined;
+}
+
+function isGenuine(signer: Signer, token: string): boolean {
+  try {
+    signer.verify(token);
+    return true;
+  } catch {
+    // Signature, algorithm, issuer or audience: whoever forged it need not be told which.
+    return false;
+  }
+}
+
+/** Times are judged by the key ring, whose clock also ends what is remembered. */
+function verifierOf(provider: IdentityProvider, publicKeyPem: string, algorithms: JwtAlgorithm[]): Verify {
+  const { issuer, audiences } = provider;
+  return createVerifier({
+    key: publicKeyPem,
+    algorithms,
+    allowedIss: issuer,
+    ...(audiences.length === 0 ? {} : { allowedAud: audiences }),
+    requiredClaims: ['iss', 'exp', ...(audiences.length === 0 ? [] : ['aud'])],
+    ignoreExpiration: true,
+    ignoreNotBefore: true,
+    cache: false,
+  });
+}
+
+function parsedSegment(segment: string): unknown {
+  try {
+    return JSON.parse(Buffer.from(segment, 'base64url').toString());
+  } catch {
+    // The schema refuses undefined as it refuses any other wrong shape.
+    return undefined;
+  }
+}

@@ -1,0 +1,65 @@
+import type { Usage } from '../inference/usage.ts';
+import { KeyMemory } from './key-memory.ts';
+
+/** Models whose means are kept; an account that lists none has as many as its clients think of. */
+const MOST_MODELS = 2_048;
+/** One token for four bytes of JSON, and half a page of answer: true of no model, near enough for the first request. */
+const FIRST_TOKENS_PER_BYTE = 0.25;
+const FIRST_OUTPUT_TOKENS = 512;
+/** How much the latest exchange says; the first ones say more, so that a bad start is soon forgotten. */
+const WEIGHT = 0.05;
+/** A body of images is all bytes and few tokens; until that was seen of a model, no prompt is taken for longer. */
+const LONGEST_UNSEEN_PROMPT = 131_072;
+/** Above it counts are no tokens any more: a limit must not lose its whole numbers to a client's `max_tokens: 1e300`. */
+export const MOST_TOKENS = 2 ** 31;
+
+/** What a request will probably use, learned from what others did: per relay thread, for reservations only. */
+export class TokenForecast {
+  readonly #models = new KeyMemory<ModelForecast>(MOST_MODELS);
+
+  of(model: string): ModelForecast {
+    let known = this.#models.get(model);
+    if (known === undefined) {
+      known = new ModelForecast();
+      this.#models.set(model, known);
+    }
+    return known;
+  }
+}
+
+export class ModelForecast {
+  #tokensPerByte = FIRST_TOKENS_PER_BYTE;
+  #outputTokens = FIRST_OUTPUT_TOKENS;
+  #prompts = 0;
+  #answers = 0;
+
+  promptTokens(bodyBytes: number): number {
+    const tokens = Math.ceil(bodyBytes * this.#tokensPerByte);
+    return this.#prompts === 0 ? Math.min(tokens, LONGEST_UNSEEN_PROMPT) : Math.min(tokens, MOST_TOKENS);
+  }
+
+  /** `most`: what the client allows; undefined: it did not say. */
+  outputTokens(most: number | undefined): number {
+    return most !== undefined && most > 0 ? Math.min(Math.ceil(most), MOST_TOKENS) : Math.ceil(this.#outputTokens);
+  }
+
+  learn(bodyBytes: number, { inputTokens, outputTokens }: Usage): void {
+    if (isCount(inputTokens) && bodyBytes > 0) {
+      this.#prompts += 1;
+      this.#tokensPerByte += weight(this.#prompts) * (inputTokens / bodyBytes - this.#tokensPerByte);
+    }
+    if (isCount(outputTokens)) {
+      this.#answers += 1;
+      this.#outputTokens += weight(this.#answers) * (outputTokens - this.#outputTokens);
+    }
+  }
+}
+
+/** The first guess counts as one exchange. */
+function weight(seen: number): number {
+  return Math.max(WEIGHT, 1 / (seen + 1));
+}
+
+function isCount(tokens: number | undefined): tokens is number {
+  return tokens !== undefined && tokens >= 0 && tokens <= MOST_TOKENS;
+}

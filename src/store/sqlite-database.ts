@@ -1,0 +1,87 @@
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Kysely, SqliteDialect } from 'kysely';
+import { makeDataFolder } from './data-folder.ts';
+import type { Database } from './database-engine.ts';
+import { migrateToLatest } from './migrate.ts';
+import { asKyselyDatabase, openSqliteFile } from './sqlite-engine.ts';
+import { sqliteRowWriter } from './sqlite-rows.ts';
+import { reasonOf, StoreFault, sqliteCode } from './store-fault.ts';
+import type { Tables } from './tables.ts';
+
+const SQLITE_BUSY = 5;
+/** How long a write waits for another process's to end. It blocks the thread meanwhile, and they last milliseconds. */
+const BUSY_TIMEOUT_MS = 5000;
+/** The log grows over this only while a reader holds it back, and is cut to it afterwards. */
+const MAX_IDLE_LOG_BYTES = 64 * 1024 * 1024;
+
+/** `sluice.db` in the data folder. */
+export async function openSqlite(dataDir: string): Promise<Database> {
+  await makeDataFolder(dataDir);
+  const path = join(dataDir, 'sluice.db');
+  let file: DatabaseSync | undefined;
+  try {
+    // SQLite would make it readable for all.
+    await (await open(path, 'a', 0o600)).close();
+    file = openSqliteFile(path);
+    await prepareFile(file);
+    const query = new Kysely<Tables>({ dialect: new SqliteDialect({ database: asKyselyDatabase(file) }) });
+    await migrate(file, query);
+    const rows = sqliteRowWriter(file);
+    return {
+      engine: 'sqlite',
+      query,
+      write: (work) => query.transaction().execute((transaction) => work({ ...rows, query: transaction })),
+      close: () => query.destroy(),
+    };
+  } catch (error) {
+    if (file?.isOpen) file.close();
+    throw new StoreFault(
+      `The database ${path} cannot be used: ${reasonOf(error)}. ` +
+        'Check that it is ours to read and write; if it is damaged, restore it from a backup, or move it away to start anew.',
+      error,
+    );
+  }
+}
+
+/** While the file is prepared, busy is waited for without blocking: a second opening in this process must let the first go on. */
+async function prepareFile(file: DatabaseSync): Promise<void> {
+  file.exec('pragma busy_timeout = 0');
+  // Write-ahead: commands and the gateway use the file at once, and readers never wait.
+  await whileBusy(() => file.exec('pragma journal_mode = wal'));
+  // FULL: a revocation that was reported done has reached the disk, and so have rows whose journal is dropped.
+  file.exec(`
+    pragma synchronous = full;
+    pragma foreign_keys = on;
+    pragma journal_size_limit = ${MAX_IDLE_LOG_BYTES};
+  `);
+}
+
+/** One process at a time: kysely takes no lock on SQLite, and two that start at once would both create the tables. */
+async function migrate(file: DatabaseSync, query: Kysely<Tables>): Promise<void> {
+  await whileBusy(() => file.exec('begin immediate'));
+  try {
+    await migrateToLatest(query);
+    file.exec('commit');
+  } catch (error) {
+    file.exec('rollback');
+    throw error;
+  }
+  file.exec(`pragma busy_timeout = ${BUSY_TIMEOUT_MS}`);
+}
+
+async function whileBusy(step: () => void): Promise<void> {
+  const giveUpAt = performance.now() + BUSY_TIMEOUT_MS;
+  for (;;) {
+    try {
+      step();
+      return;
+    } catch (error) {
+      // The low byte: another process that reads the log after a crash is SQLITE_BUSY_RECOVERY.
+      if (((sqliteCode(error) ?? 0) & 0xff) !== SQLITE_BUSY || performance.now() > giveUpAt) throw error;
+      await delay(10);
+    }
+  }
+}

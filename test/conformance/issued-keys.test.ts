@@ -1,0 +1,204 @@
+import assert from 'node:assert/strict';
+import { afterEach, before, it } from 'node:test';
+import {
+  type ApiKey,
+  findKey,
+  hasIssuedKeys,
+  insertKey,
+  listKeys,
+  replaceKey,
+  revokeKey,
+  stateOf,
+} from '../../src/store/api-keys.ts';
+import type { Database } from '../../src/store/database.ts';
+import { readKeyNotes } from '../../src/store/key-notes.ts';
+import { type KeyFilter, pageOfKeys } from '../../src/store/key-page.ts';
+import { readKeyVersion } from '../../src/store/key-version.ts';
+import { listSigningKeys, publishSigningKey } from '../../src/store/signing-keys.ts';
+import { forEachEngine } from '../support/engines.ts';
+
+const now = new Date('2030-01-01T00:00:00Z');
+const days = (count: number) => new Date(now.getTime() + count * 86_400_000);
+const key = (id: string, more: Partial<ApiKey> = {}): ApiKey => ({
+  id,
+  subject: 'user:a@b.c',
+  teams: [],
+  metadata: {},
+  createdAt: now,
+  ...more,
+});
+const opaque = (id: string, more: Partial<ApiKey> = {}) =>
+  key(id, { tokenType: 'opaque', tokenHash: `hash-of-${id}`, ...more });
+
+forEachEngine('issued keys', (engine) => {
+  let database: Database;
+  before(async () => {
+    database = await engine.open();
+  });
+  afterEach(() => database.query.deleteFrom('api_keys').execute());
+
+  it('come back as they were stored', async () => {
+    const full = key('key_1', {
+      name: "o'hara",
+      teams: ['a', 'b,c'],
+      models: ['x/*'],
+      metadata: { env: 'dev', __proto__x: 'y' },
+      expiresAt: days(1),
+      tokenType: 'opaque',
+      tokenHash: 'abc',
+    });
+    await insertKey(database, full);
+    await insertKey(database, key('key_2', { createdAt: days(1), models: [] }));
+    const [first, second] = await listKeys(database);
+    assert.deepEqual(first, { ...full, revokedAt: undefined, replacedBy: undefined });
+    assert.deepEqual(await findKey(database, 'key_1'), first);
+    assert.deepEqual(
+      [second?.models, second?.name, second?.expiresAt, second?.tokenType],
+      [[], undefined, undefined, 'jwt'],
+    );
+    assert.equal(await findKey(database, 'key_3'), undefined);
+  });
+
+  it('have an id and a token each', async () => {
+    await insertKey(database, opaque('key_1'));
+    await assert.rejects(insertKey(database, key('key_1')), /UNIQUE|duplicate key/);
+    await assert.rejects(insertKey(database, opaque('key_2', { tokenHash: 'hash-of-key_1' })), /UNIQUE|duplicate key/);
+    for (const id of ['key_3', 'key_4']) await insertKey(database, key(id));
+  });
+
+  it('are revoked once: the second time changes nothing, an unknown id is told', async () => {
+    await insertKey(database, key('key_1'));
+    assert.equal(await revokeKey(database, 'key_1', days(1)), 'revoked');
+    assert.equal(await revokeKey(database, 'key_1', days(2)), 'already');
+    assert.equal(await revokeKey(database, 'key_2', days(1)), 'unknown');
+    assert.deepEqual((await listKeys(database))[0]?.revokedAt, days(1));
+  });
+
+  it('that are replaced work until their grace ends, once, and may be revoked before', async () => {
+    await insertKey(database, key('key_1'));
+    assert.equal(await replaceKey(database, 'key_1', key('key_2'), days(1)), true);
+    assert.equal(await replaceKey(database, 'key_1', key('key_3'), days(2)), false);
+    assert.equal(await findKey(database, 'key_3'), undefined, 'nothing is made where nothing was replaced');
+    const old = await findKey(database, 'key_1');
+    assert.ok(old);
+    assert.deepEqual([old.revokedAt, old.replacedBy], [days(1), 'key_2']);
+    assert.deepEqual([stateOf(old, now), stateOf(old, days(1))], ['rotated', 'revoked']);
+    assert.equal(await revokeKey(database, 'key_1', now), 'revoked');
+    assert.deepEqual((await findKey(database, 'key_1'))?.revokedAt, now);
+  });
+
+  it('are noted where a gateway must know of them: opaque ones, and those revoked until a day after they expired', async () => {
+    for (const [id, expiresAt] of [
+      ['d', undefined],
+      ['c', days(1)],
+      ['b', days(-0.9)],
+      ['a', days(-1.1)],
+    ] as const) {
+      await insertKey(database, key(id, { expiresAt }));
+      await revokeKey(database, id, now);
+    }
+    await insertKey(database, key('e'));
+    await insertKey(database, opaque('f', { models: ['m/*'], expiresAt: days(1) }));
+    await insertKey(database, opaque('g', { expiresAt: days(-1.1) }));
+    const notes = await readKeyNotes(database, -1, now);
+    assert.deepEqual(notes.map((note) => note.id).sort(), ['b', 'c', 'd', 'f']);
+    assert.deepEqual(
+      notes.find((note) => note.id === 'f'),
+      {
+        id: 'f',
+        expiresAtMs: days(1).getTime(),
+        opaque: { hash: 'hash-of-f', subject: 'user:a@b.c', teams: [], models: ['m/*'], metadata: {} },
+      },
+    );
+  });
+
+  it('are noted from a version on, whatever changed, page by page', async () => {
+    await insertKey(database, key('old'));
+    const seen = await readKeyVersion(database.query);
+    assert.deepEqual(await readKeyNotes(database, seen, now), []);
+    await insertKey(database, key('new'));
+    await revokeKey(database, 'old', now);
+    const notes = await readKeyNotes(database, seen, now);
+    assert.deepEqual(notes, [{ id: 'new' }, { id: 'old', revokedAtMs: now.getTime() }]);
+    assert.ok((await readKeyVersion(database.query)) > seen);
+  });
+
+  it('that are thousands are all noted', async () => {
+    const rows = Array.from({ length: 5100 }, (_, index) => ({
+      id: `key_${index}`,
+      name: null,
+      subject: 'user:a@b.c',
+      teams: '[]',
+      models: null,
+      metadata: '{}',
+      created_at: now.toISOString(),
+      expires_at: null,
+      revoked_at: now.toISOString(),
+      token_type: 'jwt',
+      token_hash: null,
+      replaced_by: null,
+      version: 1 + (index % 3),
+    }));
+    for (let start = 0; start < rows.length; start += 500) {
+      await database.query
+        .insertInto('api_keys')
+        .values(rows.slice(start, start + 500))
+        .execute();
+    }
+    const notes = await readKeyNotes(database, -1, now);
+    assert.equal(new Set(notes.map((note) => note.id)).size, rows.length);
+    assert.equal(notes.length, rows.length);
+  });
+
+  it('are there from the first one until the last one is revoked', async () => {
+    assert.equal(await hasIssuedKeys(database), false);
+    await insertKey(database, key('key_1'));
+    await insertKey(database, key('key_2'));
+    await revokeKey(database, 'key_1', new Date());
+    assert.equal(await hasIssuedKeys(database), true);
+    await revokeKey(database, 'key_2', new Date());
+    assert.equal(await hasIssuedKeys(database), false);
+  });
+
+  it('are shown by subject and state, page by page, each once', async () => {
+    await insertKey(database, key('a', { createdAt: days(-9) }));
+    await insertKey(database, key('b', { createdAt: days(-8), expiresAt: days(-1) }));
+    await insertKey(database, key('c', { createdAt: days(-8), subject: 'virtualaccount:ci' }));
+    await insertKey(database, key('d', { createdAt: days(-7) }));
+    await insertKey(database, key('e', { createdAt: days(-6) }));
+    await revokeKey(database, 'd', now);
+    await replaceKey(database, 'e', key('f', { expiresAt: days(1) }), days(1));
+    const ids = async (filter: Partial<KeyFilter>) =>
+      (await pageOfKeys(database, { limit: 10, ...filter }, now))?.map((each) => each.id);
+    assert.deepEqual(await ids({}), ['a', 'b', 'c', 'd', 'e', 'f']);
+    assert.deepEqual(await ids({ subject: 'virtualaccount:ci' }), ['c']);
+    assert.deepEqual(await ids({ state: 'active' }), ['a', 'c', 'f']);
+    assert.deepEqual(await ids({ state: 'expired' }), ['b']);
+    assert.deepEqual(await ids({ state: 'revoked' }), ['d']);
+    assert.deepEqual(await ids({ state: 'rotated' }), ['e']);
+    const seen: string[] = [];
+    for (let after: string | undefined; ; after = seen.at(-1)) {
+      const page = (await ids({ limit: 2, ...(after && { after }) })) ?? [];
+      if (page.length === 0) break;
+      seen.push(...page);
+    }
+    assert.deepEqual(seen, ['a', 'b', 'c', 'd', 'e', 'f']);
+    assert.equal(await ids({ after: 'nobody' }), undefined);
+  });
+});
+
+forEachEngine('signing keys', (engine) => {
+  it('of all gateways on one database are known to each, and a gateway’s new one takes the place of its old one', async () => {
+    const place = await engine.newPlace();
+    const [one, two] = [await engine.open(place), await engine.open(place)];
+    const pem = (keyId: string) => ({ keyId, publicKeyPem: `pem of ${keyId}` });
+    await publishSigningKey(one, pem('k1'), 'gw_1', now);
+    await publishSigningKey(two, pem('k2'), 'gw_2', now);
+    const version = await readKeyVersion(one.query);
+    await publishSigningKey(two, pem('k2'), 'gw_2', now);
+    assert.equal(await readKeyVersion(one.query), version, 'what is there already is not written');
+    assert.deepEqual(await listSigningKeys(one), [pem('k1'), pem('k2')]);
+    await publishSigningKey(one, pem('k3'), 'gw_1', now);
+    assert.deepEqual(await listSigningKeys(two), [pem('k2'), pem('k3')]);
+  });
+});

@@ -1,0 +1,203 @@
+import assert from 'node:assert/strict';
+import { before, it } from 'node:test';
+import { sql } from 'kysely';
+import { type Database, openDatabase } from '../../src/store/database.ts';
+import { isRowFault, StoreFault } from '../../src/store/store-fault.ts';
+import type { Tables } from '../../src/store/tables.ts';
+import { forEachEngine } from '../support/engines.ts';
+import { POSTGRES_PASSWORD } from '../support/postgres-server.ts';
+
+const MOST = Number.MAX_SAFE_INTEGER;
+const PRICE_COLUMNS = ['hash', 'rates', 'version'] as const;
+const price = (hash: string, rates = '{}'): Tables['price_tables'] => ({ hash, rates, version: '1' });
+const WINDOW_KEYS = ['budget', 'unit', 'period_start', 'group_value', 'gateway'] as const;
+const spent = (budget: string, amount: number, group = ''): Tables['budget_windows'] => ({
+  budget,
+  unit: 'cost_per_day',
+  period_start: 1_800_000_000_000,
+  group_value: group,
+  gateway: 'gw',
+  spent: amount,
+});
+
+forEachEngine('a database', (engine) => {
+  it('keeps what was written, and is brought to the newest form once', async () => {
+    const place = await engine.newPlace();
+    for (const hash of ['a', 'b']) {
+      const database = await openDatabase(place);
+      await database.query.insertInto('price_tables').values(price(hash)).execute();
+      await database.close();
+    }
+    const database = await engine.open(place);
+    assert.deepEqual(await hashes(database), ['a', 'b']);
+  });
+
+  it('opened by many at once is made once, and all of them can write', async () => {
+    const place = await engine.newPlace();
+    const databases = await Promise.all(Array.from({ length: 5 }, () => engine.open(place)));
+    await Promise.all(
+      databases.map((database, index) =>
+        database.query
+          .insertInto('price_tables')
+          .values(price(`p${index}`))
+          .execute(),
+      ),
+    );
+    assert.equal((await hashes(databases[0]!)).length, 5);
+  });
+
+  it('of a newer version is refused with its address and what it has, without its password', async () => {
+    const place = await engine.newPlace();
+    const database = await engine.open(place);
+    await sql`insert into kysely_migration (name, timestamp) values ('9999-later', ${new Date().toISOString()})`.execute(
+      database.query,
+    );
+    await assert.rejects(openDatabase(place), (error) => {
+      assert.ok(error instanceof StoreFault);
+      assert.match(error.message, /newer version of Sluice made it \(9999-later\)/);
+      assert.match(error.message, engine.name === 'SQLite' ? /sluice\.db/ : /postgres:\/\/127\.0\.0\.1:\d+\/test_\d+ /);
+      assert.ok(!error.message.includes(POSTGRES_PASSWORD));
+      return true;
+    });
+  });
+
+  it('gives whole numbers up to 2^53 as numbers, and so sums and counts', async () => {
+    const { query } = await engine.open();
+    await query
+      .insertInto('budget_windows')
+      .values([spent('a', MOST), spent('b', 0), spent('c', -5)])
+      .execute();
+    const rows = await query.selectFrom('budget_windows').select(['budget', 'spent']).orderBy('budget').execute();
+    assert.deepEqual(
+      rows.map((row) => row.spent),
+      [MOST, 0, -5],
+    );
+    const sums = await query
+      .selectFrom('budget_windows')
+      .select(({ fn }) => [fn.sum('spent').as('sum'), fn.countAll().as('count')])
+      .executeTakeFirstOrThrow();
+    assert.deepEqual({ ...sums }, { sum: MOST - 5, count: 3 });
+  });
+});
+
+forEachEngine('a transaction', (engine) => {
+  let database: Database;
+  before(async () => {
+    database = await engine.open();
+  });
+
+  it('is rolled back whole: rows written at once, additions and single queries', async () => {
+    const failing = database.write(async (transaction) => {
+      await transaction.insertNew('price_tables', PRICE_COLUMNS, [price('rolled-back')]);
+      await transaction.addUp('budget_windows', WINDOW_KEYS, ['spent'], [spent('rolled-back', 1)]);
+      await transaction.query.insertInto('price_tables').values(price('rolled-back-too')).execute();
+      assert.deepEqual(await hashes(transaction), ['rolled-back', 'rolled-back-too']);
+      throw new Error('midway');
+    });
+    await assert.rejects(failing, /midway/);
+    assert.deepEqual(await hashes(database), []);
+    assert.deepEqual(await spending(database), {});
+  });
+
+  it('gives what its work gives, and others see it afterwards', async () => {
+    const answer = await database.write(async (transaction) => {
+      await transaction.insertNew('price_tables', PRICE_COLUMNS, [price('kept')]);
+      return 42;
+    });
+    assert.equal(answer, 42);
+    assert.deepEqual(await hashes(database), ['kept']);
+  });
+});
+
+forEachEngine('rows inserted at once', (engine) => {
+  let database: Database;
+  before(async () => {
+    database = await engine.open();
+  });
+  const insert = (rows: Tables['price_tables'][]) =>
+    database.write((transaction) => transaction.insertNew('price_tables', PRICE_COLUMNS, rows));
+
+  it('are told from those that were there, which stay as they are', async () => {
+    assert.deepEqual(await insert([price('b', 'first'), price('d')]), [0, 1]);
+    assert.deepEqual(await insert([price('a'), price('b', 'second'), price('c'), price('d')]), [0, 2]);
+    assert.deepEqual(await insert([price('a')]), []);
+    assert.deepEqual(await insert([]), []);
+    const row = await database.query.selectFrom('price_tables').selectAll().where('hash', '=', 'b').executeTakeFirst();
+    assert.equal(row?.rates, 'first');
+  });
+
+  it('may be thousands', async () => {
+    const rows = Array.from({ length: 5000 }, (_, index) => price(`many-${index}`));
+    assert.equal((await insert(rows)).length, 5000);
+    assert.equal((await insert([...rows, price('one-more')])).length, 1);
+  });
+
+  it('keep every text, but for what PostgreSQL refuses', async () => {
+    const texts = ['', '"\\\'', '\\u0000', '\n\r\t\u0001\u007f', '{"a":"\\u0000"}', 'ü€𝄞', '{1,2}', 'NULL', '$1 ? :a'];
+    await insert([...texts.map((text, index) => price(`text-${index}`, text)), price('text-bad\0', 'a\0b\ud800c')]);
+    const rows = await database.query
+      .selectFrom('price_tables')
+      .select(['hash', 'rates'])
+      .where('hash', 'like', 'text-%')
+      .execute();
+    const kept = new Map(rows.map((row) => [row.hash, row.rates]));
+    for (const [index, text] of texts.entries()) assert.equal(kept.get(`text-${index}`), text);
+    assert.equal(kept.get('text-bad\ufffd'), 'a\ufffdb\ufffdc');
+    assert.deepEqual(await insert([price('text-bad\0')]), []);
+  });
+
+  it('that the table cannot take are a fault of the rows, and none is written', async () => {
+    const faulty = [price('good'), { ...price('bad'), rates: null as unknown as string }];
+    await assert.rejects(insert(faulty), isRowFault);
+    const missing = [price('good'), { ...price('bad'), rates: undefined as unknown as string }];
+    await assert.rejects(insert(missing), (error) => isRowFault(error) && /column rates/.test(String(error)));
+    assert.ok(!(await hashes(database)).includes('good'));
+    for (const amount of [0.5, Number.NaN, 2 ** 60]) {
+      const adding = database.write((transaction) =>
+        transaction.addUp('budget_windows', WINDOW_KEYS, ['spent'], [spent('bad', amount)]),
+      );
+      await assert.rejects(adding, (error) => isRowFault(error) && /column spent/.test(String(error)));
+    }
+  });
+});
+
+forEachEngine('additions', (engine) => {
+  it('insert what is not there and add to what is', async () => {
+    const database = await engine.open();
+    const add = (...rows: Tables['budget_windows'][]) =>
+      database.write((transaction) => transaction.addUp('budget_windows', WINDOW_KEYS, ['spent'], rows));
+    await add(spent('a', 1), spent('b', 2));
+    await add(spent('b', 40), spent('c', MOST), spent('a', -1));
+    await add();
+    assert.deepEqual(await spending(database), { a: 0, b: 42, c: MOST });
+  });
+
+  it('of several gateways at once lose nothing, in whatever order each has them', async () => {
+    const place = await engine.newPlace();
+    const first = await engine.open(place);
+    // A process has one database: a second connection to a SQLite file would block the thread that the first one needs.
+    const more = engine.name === 'SQLite' ? [first, first] : [await engine.open(place), await engine.open(place)];
+    const databases = [first, ...more];
+    const names = ['b', 'A', 'a', 'ä', 'B', '_', 'c'];
+    await Promise.all(
+      databases.map(async (database, gateway) => {
+        for (let round = 0; round < 20; round += 1) {
+          const order = names.map((_, index) => names[(index + gateway + round) % names.length]!);
+          const rows = (gateway === 1 ? order.reverse() : order).map((name) => spent(name, 1));
+          await database.write((transaction) => transaction.addUp('budget_windows', WINDOW_KEYS, ['spent'], rows));
+        }
+      }),
+    );
+    assert.deepEqual(await spending(first), Object.fromEntries(names.map((name) => [name, 60])));
+  });
+});
+
+async function hashes({ query }: Pick<Database, 'query'>): Promise<string[]> {
+  const rows = await query.selectFrom('price_tables').select('hash').execute();
+  return rows.map((row) => row.hash).sort();
+}
+
+async function spending({ query }: Pick<Database, 'query'>): Promise<Record<string, number>> {
+  const rows = await query.selectFrom('budget_windows').select(['budget', 'spent']).execute();
+  return Object.fromEntries(rows.map((row) => [row.budget, row.spent]));
+}

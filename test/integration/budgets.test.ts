@@ -1,0 +1,325 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
+import OpenAI from 'openai';
+import { answering, budgetsOf, pricedAccount, startBudgetGateway, talkative } from '../support/budgets.ts';
+import { ask, errorOf, messages } from '../support/chat-client.ts';
+import { eventually, KEY, type RunningGateway, recordOf } from '../support/gateway.ts';
+import { type FakeProvider, type ReceivedRequest, sendJson, startProvider } from '../support/provider.ts';
+import { byModel, gate, givenUp, startEvents } from '../support/scripted-provider.ts';
+
+const usage = { input: 5, output: 7 };
+/** Of an answer, in micro-dollars. */
+const COST = 19_000;
+const keys = ['bob', 'eve', 'rich'].map((name) => ({
+  name,
+  key: `key-of-${name}`,
+  subject: `user:${name}@example.com`,
+}));
+const dayBudget = (name: string, limit: number, more: object = {}) => ({
+  type: 'tenant-budget-config',
+  name,
+  when: {},
+  limits: { cost_per_day: limit },
+  applies_to: { type: 'aggregate' },
+  mode: 'enforce',
+  ...more,
+});
+
+let provider: FakeProvider;
+let leftAt = gate<number>();
+const hooks: Record<string, unknown>[] = [];
+before(async () => {
+  provider = await startProvider((request, response, incoming) => {
+    if (request.path === '/hook') {
+      hooks.push(JSON.parse(request.body.toString()));
+      response.end();
+    } else answers(request, response, incoming);
+  });
+});
+after(() => provider?.close());
+const answers = byModel({
+  m: answering(usage),
+  cheap: answering(usage),
+  talker: (request, response, incoming) => {
+    givenUp(response).then(leftAt.open);
+    talkative(request, response, incoming);
+  },
+});
+
+const running: RunningGateway[] = [];
+async function start(budgets: object[], options: { folder?: string; server?: object } = {}): Promise<RunningGateway> {
+  const gateway = await startBudgetGateway({
+    keys: [{ name: 'test', key: KEY, subject: 'virtualaccount:test' }, ...keys],
+    manifests: [pricedAccount('p', `${provider.origin}/v1`, ['m', 'cheap', 'talker']), ...budgets],
+    ...options,
+    server: { ...options.server },
+  });
+  running.push(gateway);
+  return gateway;
+}
+after(() => Promise.all(running.map((gateway) => gateway[Symbol.asyncDispose]())));
+
+const chat = (gateway: RunningGateway, key = KEY, body: object = {}, headers: Record<string, string> = {}) =>
+  ask(gateway, { model: 'p/m', messages, max_tokens: 7, ...body }, { key, headers });
+const statuses = async (gateway: RunningGateway, times: number, key = KEY) => {
+  const list: number[] = [];
+  for (let each = 0; each < times; each += 1) {
+    const response = await chat(gateway, key);
+    await response.text();
+    list.push(response.status);
+  }
+  return list;
+};
+/** What each budget and group has spent, in micro-dollars or tokens, once nothing is held and the ledger has it. */
+async function spends(gateway: RunningGateway, expected: Record<string, number>): Promise<void> {
+  const found = async (): Promise<Record<string, number>> => {
+    const { data } = await budgetsOf(gateway);
+    if (data.some((each) => each.held !== 0)) return {};
+    const inWhole = (each: (typeof data)[number]) =>
+      each.currency === 'USD' ? Math.round(each.spent * 1e6) : each.spent;
+    return Object.fromEntries(data.map((each) => [`${each.budget} ${each.group}`.trim(), inWhole(each)]));
+  };
+  await eventually('all is settled', async () => isDeepStrictEqual(await found(), expected)).catch(() => {});
+  assert.deepEqual(await found(), expected);
+}
+
+describe('budgets', () => {
+  test('a spent budget refuses, says which it is and until when; it is as spent after a stop, a kill and a reload', async (context) => {
+    const folder = await mkdtemp(join(tmpdir(), 'sluice-budget-'));
+    context.after(() => rm(folder, { recursive: true, force: true }));
+    const budgets = [dayBudget('daily', 0.07)];
+    let gateway = await start(budgets, { folder });
+    assert.deepEqual(await statuses(gateway, 4), [200, 200, 200, 429]);
+    const refused = await chat(gateway);
+    const midnight = 86_400 - ((Date.now() / 1000) % 86_400);
+    assert.ok(Math.abs(Number(refused.headers.get('retry-after')) - midnight) < 5, 'until midnight UTC');
+    assert.match(refused.headers.get('x-tfy-applied-rules') ?? '', /"budget":\["daily"\]/);
+    const error = await errorOf(refused);
+    assert.equal(error.code, 'budget_exceeded');
+    assert.match(error.message, /Budget exceeded for model: p\/m with rule: daily/);
+    for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+      await eventually('the ledger has it', async () => (await gateway.metric('ai_gateway_budget_usage')) > 0.8);
+      gateway.process.kill(signal);
+      await gateway.exited;
+      gateway = await start(budgets, { folder });
+      assert.deepEqual(await statuses(gateway, 1), [429], signal);
+      await spends(gateway, { daily: 3 * COST });
+    }
+    const withMore = [pricedAccount('p', `${provider.origin}/v1`, ['m']), dayBudget('daily', 0.09)];
+    await gateway.configure(withMore);
+    await eventually('the limit is another', async () => (await budgetsOf(gateway)).data[0]?.limit === 0.09);
+    assert.deepEqual(await statuses(gateway, 2), [200, 429]);
+  });
+
+  test('a budget that is taken away and comes back knows what it spent', async () => {
+    const gateway = await start([dayBudget('daily', 0.03)]);
+    assert.deepEqual(await statuses(gateway, 2), [200, 429]);
+    const account = pricedAccount('p', `${provider.origin}/v1`, ['m']);
+    await eventually('the ledger has it', async () => (await gateway.metric('ai_gateway_budget_usage')) > 0.6);
+    await gateway.configure([account]);
+    await eventually('it is gone', async () => (await budgetsOf(gateway)).data.length === 0);
+    assert.deepEqual(await statuses(gateway, 1), [200]);
+    await gateway.configure([account, dayBudget('daily', 0.03)]);
+    await eventually('it is back', async () => (await budgetsOf(gateway)).data.length === 1);
+    assert.deepEqual(await statuses(gateway, 1), [429]);
+  });
+
+  test('of v1 rules the first match decides and every match is charged', async () => {
+    const rule = (id: string, limit_to: number, more: object = {}) => ({ id, limit_to, unit: 'cost_per_day', ...more });
+    const gateway = await start([
+      {
+        type: 'gateway-budget-config',
+        rules: [
+          rule('bob', 1, { when: { subjects: ['user:bob@example.com'] } }),
+          rule('tight', 0.02, { when: { models: ['p/m'] } }),
+          { id: 'tokens', limit_to: 100_000, unit: 'tokens_per_month', when: {} },
+        ],
+      },
+    ]);
+    assert.deepEqual(await statuses(gateway, 3, 'key-of-bob'), [200, 200, 200], 'the second rule does not decide');
+    assert.deepEqual(await statuses(gateway, 1, 'key-of-eve'), [429], 'and was charged all the same');
+    await spends(gateway, { bob: 3 * COST, tight: 3 * COST, tokens: 36 });
+  });
+
+  test('v2 budgets count per user, with limits of their own for some', async () => {
+    const overrides = [{ users: ['rich@example.com'], limits: { cost_per_day: 0.07 } }];
+    const gateway = await start([
+      dayBudget('each', 0.03, { applies_to: { type: 'per-user', overrides } }),
+      dayBudget('watched', 0.001, { mode: 'audit' }),
+    ]);
+    assert.deepEqual(await statuses(gateway, 3, 'key-of-bob'), [200, 429, 429]);
+    assert.deepEqual(await statuses(gateway, 1, 'key-of-eve'), [200]);
+    assert.deepEqual(await statuses(gateway, 4, 'key-of-rich'), [200, 200, 200, 429]);
+    await spends(gateway, {
+      'each user:bob@example.com': COST,
+      'each user:eve@example.com': COST,
+      'each user:rich@example.com': 3 * COST,
+      watched: 5 * COST,
+    });
+    const { data } = await budgetsOf(gateway, '?budget=each&group=user:rich@example.com');
+    assert.deepEqual([data.length, data[0]?.limit, data[0]?.percent], [1, 0.07, 81.4]);
+    const pages: string[] = [];
+    let token: string | null = '';
+    while (token !== null) {
+      const page = await budgetsOf(gateway, `?limit=1${token === '' ? '' : `&page_token=${token}`}`);
+      pages.push(...page.data.map((each) => `${each.budget} ${each.group}`));
+      token = page.next_page_token;
+    }
+    assert.deepEqual(pages, [
+      'each user:bob@example.com',
+      'each user:eve@example.com',
+      'each user:rich@example.com',
+      'watched ',
+    ]);
+    await eventually('the fullest group is shown', async () => {
+      const usage = await gateway.metric('ai_gateway_budget_usage', { ruleId: 'each' });
+      return Math.abs(usage - 57 / 70) < 1e-9;
+    });
+  });
+
+  test('a spent budget that says so sends to a cheaper model', async () => {
+    const gateway = await start([
+      dayBudget('thrifty', 0.03, { when: { models: { in: ['p/m'] } }, mode: 'downgrade', downgrade_to: 'p/cheap' }),
+    ]);
+    assert.deepEqual(await statuses(gateway, 1), [200]);
+    const response = await chat(gateway);
+    assert.equal(response.status, 200);
+    assert.equal(response.headers.get('x-tfy-resolved-model'), 'p/cheap');
+    assert.match(response.headers.get('x-tfy-applied-rules') ?? '', /"downgrade"/);
+    await response.text();
+  });
+
+  test('alerts come to a webhook, once per threshold, and not again after a restart', async (context) => {
+    const folder = await mkdtemp(join(tmpdir(), 'sluice-budget-'));
+    context.after(() => rm(folder, { recursive: true, force: true }));
+    const notification_target = [{ type: 'webhook', notification_channel: 'hooks/costs' }];
+    const budgets = [
+      {
+        type: 'provider-account/webhook',
+        name: 'hooks',
+        integrations: [
+          { name: 'costs', type: 'integration/notification-channel/webhook', webhook_url: `${provider.origin}/hook` },
+        ],
+      },
+      dayBudget('loud', 0.04, {
+        mode: 'audit',
+        applies_to: { type: 'per-user' },
+        alerts: { thresholds: [40, 90], send_to: 'shared', notification_target },
+      }),
+    ];
+    let gateway = await start(budgets, { folder });
+    await statuses(gateway, 1, 'key-of-bob');
+    await eventually('40% is told', () => hooks.length === 1);
+    await statuses(gateway, 3, 'key-of-bob');
+    await eventually('90% is told', () => hooks.length === 2);
+    await eventually('it is counted', async () => (await gateway.metric('sluice_alerts_sent_total')) === 2);
+    assert.deepEqual(
+      hooks.map((each) => [each['budget'], each['threshold'], each['group'], each['limit']]),
+      [
+        ['loud', 40, { user: 'user:bob@example.com' }, 0.04],
+        ['loud', 90, { user: 'user:bob@example.com' }, 0.04],
+      ],
+    );
+    await gateway.stop();
+    gateway = await start(budgets, { folder });
+    await statuses(gateway, 1, 'key-of-bob');
+    await eventually('it was looked at', async () => (await gateway.metric('ai_gateway_budget_usage')) > 2.3);
+    assert.equal(await gateway.stop(), 0);
+    assert.equal(hooks.length, 2);
+  });
+});
+
+describe('a stream whose budget ends', () => {
+  const cutting = (limit: number) => [dayBudget('tight', limit, { mode: 'cut' })];
+
+  test('is an ordinary answer of finish reason length to the official SDK, and is billed for what was sent', async () => {
+    const gateway = await start(cutting(0.2));
+    leftAt = gate<number>();
+    const client = new OpenAI({ apiKey: KEY, baseURL: `${gateway.url}/v1`, maxRetries: 0 });
+    const stream = client.chat.completions.stream(
+      { model: 'p/talker', messages: [{ role: 'user', content: 'hi' }], stream_options: { include_usage: true } },
+      { headers: { 'x-request-id': 'cut-1' } },
+    );
+    const answer = await stream.finalChatCompletion();
+    await leftAt.promise;
+    const [choice] = answer.choices;
+    assert.equal(choice?.finish_reason, 'length');
+    assert.equal(choice?.message.role, 'assistant');
+    assert.match(choice?.message.content ?? '', /^(word)+$/);
+    const words = (choice?.message.content?.length ?? 0) / 4;
+    assert.equal(answer.usage?.completion_tokens, words);
+    const record = await recordOf(gateway, 'cut-1');
+    assert.equal(record['sluice.outcome'], 'ok');
+    assert.equal(record['error.message'], 'cut by budget tight');
+    assert.equal(record['sluice.usage.source'], 'estimate');
+    const micro = ((answer.usage?.prompt_tokens ?? 0) + words * 2) * 1_000;
+    await spends(gateway, { tight: micro });
+    assert.ok(micro <= 200_000 && micro > 200_000 - 17 * 2_000, `${micro} of 200000`);
+  });
+
+  test('is so too where it is translated', async (context) => {
+    const left = gate<number>();
+    const event = (value: { type: string } & Record<string, unknown>) =>
+      `event: ${value.type}\ndata: ${JSON.stringify(value)}\n\n`;
+    const anthropic = await startProvider((request: ReceivedRequest, response) => {
+      if (!JSON.parse(request.body.toString()).stream) return sendJson(response, 500, {});
+      givenUp(response).then(left.open);
+      startEvents(response);
+      const message = {
+        id: 'msg_1',
+        type: 'message',
+        role: 'assistant',
+        model: 'claude',
+        content: [],
+        stop_reason: null,
+      };
+      response.write(
+        event({ type: 'message_start', message: { ...message, usage: { input_tokens: 9, output_tokens: 1 } } }),
+      );
+      response.write(event({ type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } }));
+      const delta = { type: 'text_delta', text: 'a few words' };
+      const timer = setInterval(() => response.write(event({ type: 'content_block_delta', index: 0, delta })), 1);
+      response.on('close', () => clearInterval(timer));
+    });
+    context.after(() => anthropic.close());
+    const gateway = await start([
+      ...cutting(0.2),
+      {
+        type: 'provider-account/anthropic',
+        name: 'a',
+        base_url: anthropic.origin,
+        auth_data: { type: 'api-key', api_key: 'k' },
+        integrations: [
+          {
+            name: 'claude',
+            type: 'integration/model/anthropic',
+            model_id: 'claude',
+            model_types: ['chat'],
+            cost: { metric: 'per_1000_tokens', value: { input: 1, output: 2 } },
+          },
+        ],
+      },
+    ]);
+    const client = new OpenAI({ apiKey: KEY, baseURL: `${gateway.url}/v1`, maxRetries: 0 });
+    const answer = await client.chat.completions
+      .stream({
+        model: 'a/claude',
+        messages: [{ role: 'user', content: 'hi' }],
+        stream_options: { include_usage: true },
+      })
+      .finalChatCompletion();
+    await left.promise;
+    assert.equal(answer.choices[0]?.finish_reason, 'length');
+    assert.equal(answer.id, 'msg_1');
+    assert.equal(answer.usage?.prompt_tokens, 9, 'what the provider said stands');
+    const bytes = answer.choices[0]?.message.content?.length ?? 0;
+    assert.equal(answer.usage?.completion_tokens, Math.ceil(bytes / 4));
+    const micro = (9 + 2 * Math.ceil(bytes / 4)) * 1_000;
+    await spends(gateway, { tight: micro });
+    assert.ok(micro <= 200_000, String(micro));
+  });
+});

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { ask, messages } from '../support/chat-client.ts';
+import { type RunningGateway, startGateway } from '../support/gateway.ts';
+import { completion, type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
+import { type RedisServer, redisSkip, startRedis } from '../support/redis-server.ts';
+import { openAccount } from '../support/scripted-provider.ts';
+
+const REQUESTS = 1_000;
+const LEASED_LIMIT = 600;
+const LEASE_PERCENT = 5;
+
+const RULES = {
+  name: 'limits',
+  type: 'gateway-rate-limiting-config',
+  rules: [1, 10, 100, LEASED_LIMIT].map((limit) => ({
+    id: `limit-${limit}`,
+    when: { models: [`p/m${limit}`] },
+    limit_to: limit,
+    unit: 'requests_per_hour',
+  })),
+};
+
+describe('limits of two gateways on one Redis', { skip: redisSkip }, () => {
+  let redis: RedisServer;
+  let provider: FakeProvider;
+  const running: RunningGateway[] = [];
+  before(async () => {
+    redis = await startRedis();
+    provider = await startProvider((_request, response) => sendJson(response, 200, completion('hi')));
+  });
+  after(async () => {
+    await Promise.all(running.map((each) => each[Symbol.asyncDispose]()));
+    await provider?.[Symbol.asyncDispose]();
+    await redis?.[Symbol.asyncDispose]();
+  });
+
+  async function startTwo(counters: object): Promise<RunningGateway[]> {
+    const two = await Promise.all(
+      [0, 1].map(() =>
+        startGateway({
+          server: { threads: 2, log: { access: 'off' }, store: { counters: redis.url }, counters },
+          manifests: [openAccount('p', `${provider.origin}/v1`), RULES],
+        }),
+      ),
+    );
+    running.push(...two);
+    return two;
+  }
+  async function statuses(gateways: readonly RunningGateway[], model: string): Promise<number[]> {
+    const answers = Array.from({ length: REQUESTS }, async (_, index) => {
+      const response = await ask(gateways[index % gateways.length]!, { model, messages });
+      await response.arrayBuffer();
+      return response.status;
+    });
+    return Promise.all(answers);
+  }
+  const count = (all: readonly number[], status: number): number => all.filter((each) => each === status).length;
+
+  it('strict: of 1,000 requests at once over both exactly 1, 10 and 100 pass', async () => {
+    const gateways = await startTwo({ agreement: 'strict', timeout_ms: 10_000 });
+    for (const limit of [1, 10, 100]) {
+      const before = provider.requests.length;
+      const answers = await statuses(gateways, `p/m${limit}`);
+      assert.deepEqual([count(answers, 200), count(answers, 429)], [limit, REQUESTS - limit]);
+      assert.equal(provider.requests.length - before, limit);
+    }
+  });
+
+  it('leased: what passes is the limit, give or take one lease of each gateway', async (t) => {
+    const gateways = await startTwo({ agreement: 'leased', timeout_ms: 10_000, lease_percent: LEASE_PERCENT });
+    const answers = await statuses(gateways, `p/m${LEASED_LIMIT}`);
+    const passed = count(answers, 200);
+    assert.equal(count(answers, 429), REQUESTS - passed);
+    t.diagnostic(`limit ${LEASED_LIMIT}, 2 gateways, leases of ${LEASE_PERCENT}%: ${passed} of ${REQUESTS} passed`);
+    const bound = (gateways.length * LEASED_LIMIT * LEASE_PERCENT) / 100;
+    assert.ok(Math.abs(passed - LEASED_LIMIT) <= bound, `${passed} passed, bound ${bound}`);
+  });
+});

@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { eventually, KEY, NotStarted, type RunningGateway, startGateway } from '../support/gateway.ts';
+import { POSTGRES_PASSWORD, type PostgresServer, postgresSkip, startPostgres } from '../support/postgres-server.ts';
+
+const run = promisify(execFile);
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** `sluice …` as a user types it: exit code, and both outputs. */
+async function sluice(...words: string[]): Promise<{ code: number; out: string; error: string }> {
+  const command = run(process.execPath, ['src/main.ts', ...words], { cwd: root, timeout: 60_000 });
+  return command.then(
+    ({ stdout, stderr }) => ({ code: 0, out: stdout, error: stderr }),
+    (failed) => ({ code: failed.code, out: failed.stdout, error: failed.stderr }),
+  );
+}
+
+describe('a gateway on PostgreSQL', { skip: postgresSkip }, () => {
+  let server: PostgresServer;
+  let gateway: RunningGateway;
+  let url: string;
+  before(async () => {
+    server = await startPostgres();
+    url = await server.newDatabase();
+    gateway = await startGateway({ server: { store: { database: url }, demo: true } });
+  });
+  after(async () => {
+    await gateway?.[Symbol.asyncDispose]();
+    await server?.[Symbol.asyncDispose]();
+  });
+
+  const statusWith = async (key: string): Promise<number> => {
+    const answer = await fetch(`${gateway.url}/v1/models`, { headers: { authorization: `Bearer ${key}` } });
+    await answer.arrayBuffer();
+    return answer.status;
+  };
+
+  it('takes the keys that commands with its configuration make, lists them, and refuses those they revoke', async () => {
+    const made = await sluice('keys', 'create', '--subject', 'virtualaccount:ci', '--config', gateway.configFile);
+    assert.equal(made.code, 0, made.error);
+    const key = made.out.trim();
+    await eventually('the key works', async () => (await statusWith(key)) === 200);
+    const [id = ''] = /key_\w+/.exec(made.error) ?? [];
+    const listed = await sluice('keys', 'list', '--config', gateway.configFile);
+    assert.match(listed.out, new RegExp(`${id} +active +virtualaccount:ci`));
+    const revoked = await sluice('keys', 'revoke', id, '--config', gateway.configFile);
+    assert.equal(revoked.code, 0, revoked.error);
+    await eventually('the key is refused', async () => (await statusWith(key)) === 401, 1500);
+  });
+
+  it('serves on while PostgreSQL is away, and sees what is written when it is back', async () => {
+    const made = await sluice('keys', 'create', '--subject', 'virtualaccount:ci', '--config', gateway.configFile);
+    const key = made.out.trim();
+    await eventually('the key works', async () => (await statusWith(key)) === 200);
+    await server.stop();
+    const away = await sluice('keys', 'list', '--config', gateway.configFile);
+    assert.equal(away.code, 1);
+    assert.match(away.error, /^The database postgres:\/\/127\.0\.0\.1:\d+\/test_1 cannot be reached: .*ECONNREFUSED/);
+    assert.equal(await statusWith(key), 200);
+    await server.start();
+    const [id = ''] = /key_\w+/.exec(made.error) ?? [];
+    assert.equal((await sluice('keys', 'revoke', id, '--config', gateway.configFile)).code, 0);
+    await eventually('the key is refused', async () => (await statusWith(key)) === 401);
+    for (const text of [gateway.output(), away.error, away.out, await gateway.metrics()])
+      assert.ok(!text.includes(POSTGRES_PASSWORD));
+  });
+
+  it('serves on while PostgreSQL is silent, and stops when it is told to', async () => {
+    const other = await startGateway({ server: { store: { database: await server.newDatabase() }, demo: true } });
+    server.pause();
+    try {
+      const models = () => fetch(`${other.url}/v1/models`, { headers: { authorization: `Bearer ${KEY}` } });
+      for (let time = 0; time < 20; time += 1) assert.equal((await models()).status, 200);
+      const begun = performance.now();
+      assert.equal(await other.stop(), 0);
+      assert.ok(performance.now() - begun < 10_000);
+    } finally {
+      server.resume();
+      await other[Symbol.asyncDispose]();
+    }
+  });
+
+  it('does not start without it, and says where it looked', async () => {
+    const elsewhere = url.replace(/test_\d+$/, 'nothing_here');
+    await assert.rejects(startGateway({ server: { store: { database: elsewhere } } }), (error) => {
+      assert.ok(error instanceof NotStarted && error.exitCode === 1);
+      assert.match(error.output, /database "nothing_here" does not exist\. Check store\.database/);
+      assert.ok(!error.output.includes(POSTGRES_PASSWORD));
+      return true;
+    });
+  });
+});
+
+describe('a command over keys', () => {
+  it('opens no database where the configuration that names it is faulty', async () => {
+    const gateway = await startGateway();
+    try {
+      const faulty = join(gateway.folder, 'faulty.yaml');
+      await writeFile(faulty, 'type: sluice/server\nstore: {database: oracle}\n');
+      const refused = await sluice('keys', 'create', '--subject', 'virtualaccount:ci', '--config', faulty);
+      assert.deepEqual([refused.code, refused.out], [1, '']);
+      assert.match(refused.error, /store\.database/);
+    } finally {
+      await gateway[Symbol.asyncDispose]();
+    }
+  });
+});

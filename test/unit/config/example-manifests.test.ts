@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { loadConfiguration } from '../../../src/config/load.ts';
+import { PLUGS } from '../../../src/plugs.ts';
+
+/** The examples of the reference product, kind by kind (facts/manifests §4 and §6), and what is ours beside them. */
+const folder = fileURLToPath(new URL('../../fixtures/manifests', import.meta.url));
+
+function load(paths: readonly string[]) {
+  return loadConfiguration({ paths, environment: {}, kinds: PLUGS, wellKnown: [] });
+}
+
+test('the manifests of the reference product load unchanged, all together', () => {
+  const result = load([folder]);
+  assert.ok('configuration' in result, JSON.stringify('faults' in result && result.faults, null, 1));
+  const { configuration, warnings } = result;
+  // Secrets stand in examples as they are; what else is said is told to whoever brings such a set along.
+  const said = warnings.filter(({ code }) => code !== 'literal-secret').map(({ message }) => message);
+  assert.equal(said.length, 4, said.join('\n'));
+  assert.ok(said.every((message) => /roles of your own|no `audiences`|nobody is written to/.test(message)));
+  assert.deepEqual(
+    configuration.rateLimits.map((list) => list.map(({ id, unit }) => `${id} ${unit}`)),
+    [
+      [
+        'weekly requests_per_week',
+        'monthly tokens_per_month',
+        'spending cost_per_minute',
+        'at-once concurrent_requests',
+      ],
+      ['ci-hourly requests_per_hour', 'search-production tokens_per_minute', 'per-user-and-model requests_per_day'],
+      ['old requests_per_minute'],
+    ],
+  );
+  assert.deepEqual(
+    configuration.budgets.map(({ id, mode, limits }) => `${id} ${mode} ${limits.map(({ unit }) => unit).join()}`),
+    [
+      'never-more cut cost_per_day',
+      'per-user-daily enforce cost_per_day',
+      'tokens-of-a-project audit tokens_per_month',
+      'everybody enforce cost_per_quarter',
+      'old enforce cost_per_week',
+      'cheaper-when-spent downgrade cost_per_day',
+      'engineering-monthly enforce cost_per_day,cost_per_week,cost_per_month,cost_per_quarter',
+      'by-project audit cost_per_month',
+      'search-weekly enforce cost_per_week',
+    ],
+  );
+  const { users, teams, virtualAccounts, identityProviders, grants } = configuration.identities;
+  assert.deepEqual(
+    [users.length, teams.length, virtualAccounts.length, identityProviders.length, grants.length],
+    [1, 2, 1, 2, 4],
+  );
+  assert.equal(configuration.metadataRules.length, 2);
+});
+
+/** Kinds that refer to others cannot stand alone. */
+const references = new Set([
+  'beyond.yaml',
+  'gateway-budget-config.yaml',
+  'team-budget-config.yaml',
+  'tenant-budget-config.yaml',
+  'virtual-account.yaml',
+]);
+
+for (const name of readdirSync(folder).filter((each) => !references.has(each))) {
+  test(`${name} loads alone`, () => {
+    const result = load([`${folder}/${name}`]);
+    assert.ok('configuration' in result, JSON.stringify('faults' in result && result.faults));
+  });
+}

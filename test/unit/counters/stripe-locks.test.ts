@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { SharedLayout } from '../../../src/counters/shared-layout.ts';
+import { StripeLocks } from '../../../src/counters/stripe-locks.ts';
+
+const layout = () =>
+  SharedLayout.create({ threads: 3, maxCells: 64, maxInFlight: 1, baseMs: Date.now(), clockOffsetMs: 0 });
+
+test('a lock whose holder never comes back is taken over after a quarter of a second', () => {
+  const shared = layout();
+  new StripeLocks(shared, 0).lock(0b1);
+  const other = new StripeLocks(shared, 1);
+  const startedAt = performance.now();
+  other.lock(0b1);
+  assert.ok(performance.now() - startedAt > 200);
+  other.unlock(0b1);
+  const again = performance.now();
+  other.lock(0b1);
+  assert.ok(performance.now() - again < 100);
+  other.unlock(0b1);
+});
+
+test('what a dead thread locked is free when it was reclaimed, what others locked is not', () => {
+  const shared = layout();
+  const dead = new StripeLocks(shared, 0);
+  const alive = new StripeLocks(shared, 1);
+  dead.lock(0b101);
+  alive.lock(0b010);
+  new StripeLocks(shared, 2).release(0);
+  const third = new StripeLocks(shared, 2);
+  const startedAt = performance.now();
+  third.lock(0b101);
+  assert.ok(performance.now() - startedAt < 100);
+  third.unlock(0b101);
+  third.lock(0b010);
+  assert.ok(performance.now() - startedAt > 200, 'that of the living one only after a wait');
+});
+
+test('who was taken for dead does not free the lock of the one that took over', () => {
+  const shared = layout();
+  const slow = new StripeLocks(shared, 0);
+  const other = new StripeLocks(shared, 1);
+  slow.lock(0b1);
+  other.lock(0b1);
+  slow.unlock(0b1);
+  const startedAt = performance.now();
+  new StripeLocks(shared, 2).lock(0b1);
+  assert.ok(performance.now() - startedAt > 200, 'the other one still holds it');
+});

@@ -1,0 +1,159 @@
+import assert from 'node:assert/strict';
+import { beforeEach, it } from 'node:test';
+import type { LedgerHook } from '../../../src/ledger/ledger-hook.ts';
+import { LedgerWriter } from '../../../src/ledger/ledger-writer.ts';
+import { verifyLedger } from '../../../src/ledger/verify.ts';
+import type { Database } from '../../../src/store/database.ts';
+import type { ExchangeRecord } from '../../../src/telemetry/exchange-record.ts';
+import { recomputedNanoUsd } from '../../../src/usage/price-basis.ts';
+import { forEachEngine } from '../../support/engines.ts';
+import { ledgerRecord, many, refusedRecord } from './records.ts';
+
+/** Sums of the rows and of both rollups, which must agree. */
+async function sums(database: Database) {
+  const rows = await database.query.selectFrom('ledger_rows').selectAll().orderBy('position').execute();
+  const hourly = await database.query.selectFrom('usage_hourly').selectAll().execute();
+  const daily = await database.query.selectFrom('usage_daily').selectAll().execute();
+  const of = (usage: typeof hourly) => ({
+    requests: usage.reduce((sum, each) => sum + each.requests, 0),
+    cost: usage.reduce((sum, each) => sum + each.cost_nano_usd, 0),
+    input: usage.reduce((sum, each) => sum + each.input_tokens, 0),
+  });
+  return {
+    rows: {
+      requests: rows.length,
+      cost: rows.reduce((sum, each) => sum + (each.cost_nano_usd ?? 0), 0),
+      input: rows.reduce((sum, each) => sum + (each.input_tokens ?? 0), 0),
+    },
+    hourly: of(hourly),
+    daily: of(daily),
+  };
+}
+
+class NotingHook implements LedgerHook {
+  readonly inside: string[][] = [];
+  readonly committed: string[][] = [];
+  fails = 0;
+
+  async onRows(records: readonly ExchangeRecord[]): Promise<void> {
+    if (this.fails > 0) {
+      this.fails -= 1;
+      throw new Error('the hook failed');
+    }
+    this.inside.push(records.map((record) => record.id));
+  }
+
+  onCommitted(records: readonly ExchangeRecord[]): void {
+    this.committed.push(records.map((record) => record.id));
+  }
+}
+
+forEachEngine('the ledger', (engine) => {
+  let database: Database;
+  let hook: NotingHook;
+  let writer: LedgerWriter;
+  const writerOf = (gatewayId: string, over = database) =>
+    new LedgerWriter({ database: over, gatewayId, metadataKeys: ['env'], hooks: [hook] });
+  beforeEach(async () => {
+    database = await engine.open();
+    hook = new NotingHook();
+    writer = writerOf('gw_a');
+  });
+
+  it('has one row an exchange, and its sums by hour and day equal the rows', async () => {
+    const night = Date.UTC(2026, 10, 22, 23, 59, 59, 990);
+    const records = [
+      ...many(40),
+      ...many(40, { subject: 'virtualaccount:ci', metadataJson: '{"env":"prod","other":"x"}', teamsJson: '["a","b"]' }),
+      ...many(3, { startedAt: night, durationMs: 20 }),
+      refusedRecord(),
+    ];
+    assert.equal(await writer.write(records), records.length);
+    const { rows, hourly, daily } = await sums(database);
+    assert.equal(rows.requests, records.length);
+    assert.ok(rows.cost > 0);
+    assert.deepEqual(hourly, rows);
+    assert.deepEqual(daily, rows);
+    const days = await database.query.selectFrom('usage_daily').select('starts_at').distinct().execute();
+    assert.deepEqual(
+      days.map((day) => day.starts_at).sort((a, b) => a - b),
+      [Date.UTC(2026, 10, 22), Date.UTC(2026, 10, 23)],
+    );
+    const series = await database.query.selectFrom('ledger_series').select('metadata').where('subject', 'like', 'v%').execute();
+    assert.deepEqual(series.map((each) => ({ ...each })), [{ metadata: '{"env":"prod"}' }]);
+  });
+
+  it('keeps unknown as unknown: a count that nobody told is null and no zero', async () => {
+    await writer.write([ledgerRecord({ usage: { inputTokens: 5 }, costNanoUsd: undefined, priceTable: undefined })]);
+    const row = await database.query.selectFrom('ledger_rows').selectAll().executeTakeFirstOrThrow();
+    assert.deepEqual([row.input_tokens, row.output_tokens, row.cost_nano_usd, row.price_table], [5, null, null, null]);
+    const usage = await database.query.selectFrom('usage_hourly').selectAll().executeTakeFirstOrThrow();
+    assert.equal(usage.unknown_cost_requests, 1);
+  });
+
+  it('does not count an exchange twice, whatever comes again and with whatever else', async () => {
+    const first = many(20);
+    const more = many(5);
+    await writer.write(first);
+    assert.equal(await writer.write(first), 0);
+    assert.equal(await writer.write([...first.slice(0, 7), ...more, ...more]), 5);
+    assert.equal(await writerOf('gw_a').write(first), 0);
+    const { rows, hourly, daily } = await sums(database);
+    assert.equal(rows.requests, 25);
+    assert.deepEqual(hourly, rows);
+    assert.deepEqual(daily, rows);
+    assert.equal(hook.committed.flat().length, 25);
+    assert.equal(new Set(hook.committed.flat()).size, 25);
+    assert.equal((await verifyLedger(database, recomputedNanoUsd)).faultCount, 0);
+  });
+
+  it('writes rows and what hooks keep together or not at all', async () => {
+    hook.fails = 1;
+    const records = many(3);
+    await assert.rejects(writer.write(records), /the hook failed/);
+    assert.equal((await sums(database)).rows.requests, 0);
+    assert.equal((await sums(database)).hourly.requests, 0);
+    assert.equal(await writer.write(records), 3);
+    assert.equal(hook.committed.length, 1);
+  });
+
+  it('knows a commit again whose answer was lost', async () => {
+    let lose = true;
+    const losing: Database = {
+      ...database,
+      query: database.query,
+      write: async (work) => {
+        const result = await database.write(work);
+        if (!lose) return result;
+        lose = false;
+        throw new Error('the connection broke');
+      },
+    };
+    const over = writerOf('gw_a', losing);
+    const records = many(4);
+    await assert.rejects(over.write(records), /the connection broke/);
+    assert.equal(await over.write(records), 4);
+    assert.equal((await sums(database)).rows.requests, 4);
+    assert.deepEqual(hook.committed.length, 1);
+    assert.equal(await over.write(many(1)), 1);
+    assert.equal((await verifyLedger(database, recomputedNanoUsd)).faultCount, 0);
+  });
+
+  it('has one chain a gateway, also where two processes write to it by turns', async () => {
+    const second = writerOf('gw_a');
+    const other = writerOf('gw_b');
+    for (let turn = 0; turn < 3; turn += 1) {
+      await writer.write(many(2));
+      await second.write(many(3));
+      await other.write(many(1));
+    }
+    const verified = await verifyLedger(database, recomputedNanoUsd);
+    assert.deepEqual(verified.faults, []);
+    assert.deepEqual([verified.chains, verified.rows], [2, 18]);
+    const chains = await database.query.selectFrom('ledger_chains').select(['gateway', 'chain', 'head_seq']).orderBy('chain').execute();
+    assert.deepEqual(chains.map((each) => ({ ...each })), [
+      { gateway: 'gw_a', chain: 1, head_seq: 15 },
+      { gateway: 'gw_b', chain: 2, head_seq: 3 },
+    ]);
+  });
+});

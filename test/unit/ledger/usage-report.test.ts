@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { before, it } from 'node:test';
+import { LedgerWriter } from '../../../src/ledger/ledger-writer.ts';
+import { removeHours } from '../../../src/ledger/retention.ts';
+import type { UsageDimension } from '../../../src/ledger/usage-groups.ts';
+import { type UsageReport, usageReport } from '../../../src/ledger/usage-report.ts';
+import type { Database } from '../../../src/store/database.ts';
+import { forEachEngine } from '../../support/engines.ts';
+import { many, refusedRecord } from './records.ts';
+
+const NOON = Date.UTC(2026, 10, 22, 12);
+const HOUR_MS = 3_600_000;
+
+forEachEngine('usage', (engine) => {
+  let database: Database;
+  before(async () => {
+    database = await engine.open();
+    const writer = new LedgerWriter({ database, gatewayId: 'gw_a', metadataKeys: ['env'], hooks: [] });
+    const at = (hoursAgo: number) => ({ startedAt: NOON - hoursAgo * HOUR_MS, durationMs: 1, usage: { inputTokens: 10, outputTokens: 1 }, costNanoUsd: 1000 });
+    await writer.write([
+      ...many(4, { ...at(1), teamsJson: '["red","blue"]', model: 'p/big' }),
+      ...many(3, { ...at(2), teamsJson: '["red"]', model: 'p/small', metadataJson: '{"env":"prod"}' }),
+      ...many(2, { ...at(30), subject: 'virtualaccount:ci', keyId: 'key_1' }),
+      refusedRecord(at(1)),
+    ]);
+  });
+
+  async function report(by: UsageDimension[], hours = 48): Promise<UsageReport> {
+    const made = await usageReport(database, { by, sinceMs: NOON - hours * HOUR_MS, untilMs: NOON });
+    if (typeof made === 'string') assert.fail(made);
+    return made;
+  }
+  const requests = (made: UsageReport) => Object.fromEntries(made.rows.map((row) => [row.group.join(' '), row.sums.requests]));
+
+  it('is grouped by anything that is known of an exchange', async () => {
+    assert.deepEqual(requests(await report(['model'])), { 'p/big': 4, 'p/small': 3, 'p/m': 3 });
+    assert.deepEqual(requests(await report(['user'])), { 'bob@example.com': 8, '': 2 });
+    assert.deepEqual(requests(await report(['virtualaccount', 'key'])), { 'ci key_1': 2, ' bob': 8 });
+    assert.deepEqual(requests(await report(['metadata.env'])), { prod: 3, '': 7 });
+    assert.deepEqual(requests(await report(['day'])), { '2026-11-21': 2, '2026-11-22': 8 });
+    assert.deepEqual(requests(await report(['hour', 'target'])), {
+      '2026-11-21T06:00Z p/m': 2,
+      '2026-11-22T10:00Z p/m': 3,
+      '2026-11-22T11:00Z p/m': 4,
+      '2026-11-22T11:00Z ': 1,
+    });
+    assert.deepEqual(requests(await report([])), { '': 10 });
+  });
+
+  it('counts who is in two teams for each, and once in the total', async () => {
+    const made = await report(['team']);
+    assert.deepEqual(requests(made), { red: 7, blue: 4, '': 3 });
+    assert.equal(made.total.requests, 10);
+    assert.equal(made.total.cost_nano_usd, 9000);
+    assert.equal(made.total.errors, 1);
+    assert.equal(made.total.input_tokens, 90);
+  });
+
+  it('takes the hours that were asked for and no others', async () => {
+    assert.equal((await report([], 3)).total.requests, 8);
+    assert.equal((await report([], 1)).total.requests, 5);
+    assert.deepEqual((await report([], 3)).rows.map((row) => row.sums.requests), [8]);
+  });
+
+  it('is known by the day where hours are no longer kept', async () => {
+    await removeHours(database, Date.UTC(2026, 10, 22));
+    const made = await report(['day']);
+    assert.equal(made.sumsOf, 'days');
+    assert.deepEqual(requests(made), { '2026-11-21': 2, '2026-11-22': 8 });
+    assert.match(String(await usageReport(database, { by: ['hour'], sinceMs: NOON - 48 * HOUR_MS, untilMs: NOON })), /ask by day/);
+    assert.equal((await report([], 3)).sumsOf, 'hours');
+  });
+});
