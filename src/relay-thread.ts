@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Configuration } from './config/configuration.ts';
-import { epochMs } from './core/clock.ts';
+import { epochMs, followWall } from './core/clock.ts';
 import { GatewayError } from './core/errors.ts';
 import type { Exchange } from './core/exchange.ts';
 import { Sweeper } from './core/sweeper.ts';
@@ -306,6 +306,7 @@ function ledgerFullError(): GatewayError {
 }
 
 function reportStats(): void {
+  followWall(Date.now());
   records.tick();
   send({
     type: 'stats',

@@ -26,6 +26,8 @@ const CHECK_MS = 1_000;
 const RETRY_LONGEST_MS = 1_000;
 const RETRY_FIRST_MS = 100;
 const WINDOWS_AT_ONCE = 200;
+/** A start waits for it. */
+const LONGEST_WAIT_MS = 5_000;
 
 /**
  * On the main thread, with a connection of its own: brings budgets from the database, which is the truth, to Redis. All
@@ -77,7 +79,8 @@ export class RedisBudgetSeed {
   }
 
   async #bringAll(): Promise<boolean> {
-    const { url, timeoutMs, windows, log } = this.#options;
+    const { url, windows, log } = this.#options;
+    const timeoutMs = Math.min(LONGEST_WAIT_MS, this.#options.timeoutMs);
     try {
       this.#connection ??= await RedisConnection.open({ url, timeoutMs, onFailed: () => this.#failed() });
     } catch {
@@ -89,7 +92,8 @@ export class RedisBudgetSeed {
       this.#faultLogged = false;
       return true;
     } catch (error) {
-      if (!this.#faultLogged) log.error({ error }, 'budgets cannot be brought to Redis; it is tried again');
+      if (!this.#faultLogged)
+        log.error({ code: 'budget_seed_failed', error }, 'budgets cannot be brought to Redis; it is tried again');
       this.#faultLogged = true;
       return false;
     }

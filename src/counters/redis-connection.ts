@@ -11,8 +11,9 @@ export interface Call {
   lost(): void;
 }
 
-/** To connect, to authenticate and to be taught the scripts takes several round trips, and no request waits for it. */
-const OPEN_MS = 2_000;
+/** To connect, to authenticate and to be taught the scripts takes several round trips; no request waits for it, a start does. */
+const SHORTEST_OPEN_MS = 2_000;
+const LONGEST_OPEN_MS = 5_000;
 
 /** Why Redis could not be asked; the message holds no address and no password. */
 export class RedisFault extends Error {
@@ -57,7 +58,7 @@ export class RedisConnection {
   /** Ready: connected, authenticated, and it has answered once. Rejects with a RedisFault. */
   static async open(options: RedisConnectionOptions): Promise<RedisConnection> {
     const { url } = options;
-    const openMs = Math.max(OPEN_MS, options.timeoutMs);
+    const openMs = Math.min(LONGEST_OPEN_MS, Math.max(SHORTEST_OPEN_MS, options.timeoutMs));
     let client: Client;
     try {
       client = createClient({

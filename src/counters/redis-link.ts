@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Cell } from './cell.ts';
 import { type Call, RedisConnection } from './redis-connection.ts';
 import { BEAT, HOLD, LEAVE, REGISTER, type Script } from './redis-scripts.ts';
@@ -24,6 +25,7 @@ export interface RedisLinkOptions {
   onDown(reason: string): void;
 }
 
+const START_MS = 6_000;
 const BEAT_MS = 3_000;
 const RETRY_FIRST_MS = 100;
 const RETRY_LONGEST_MS = 5_000;
@@ -63,9 +65,9 @@ export class RedisLink {
     return this.#connection !== undefined;
   }
 
-  /** Resolves after the first attempt, however it went. */
-  start(): Promise<void> {
-    return this.#attempt();
+  /** Resolves after the first attempt, however it went; a Redis that is slow to answer is waited for no longer than that. */
+  async start(): Promise<void> {
+    await Promise.race([this.#attempt(), delay(START_MS, undefined, { ref: false })]);
   }
 
   /** False, and nothing sent: it is away, or too much waits. */

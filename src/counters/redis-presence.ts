@@ -26,7 +26,7 @@ export class RedisPresence {
     if (!this.away) {
       const setting = this.#whenAway();
       this.#log.warn(
-        { reason, setting: `counters.when_away: ${setting}` },
+        { code: 'counters_away', reason, setting: `counters.when_away: ${setting}` },
         `Redis (store.counters) is away: ${MEANS[setting]}`,
       );
     }
@@ -34,6 +34,7 @@ export class RedisPresence {
   }
 
   found(thread: number): void {
-    if (this.#without.delete(thread) && !this.away) this.#log.info({}, 'Redis (store.counters) is back');
+    if (this.#without.delete(thread) && !this.away)
+      this.#log.info({ code: 'counters_back' }, 'Redis (store.counters) is back');
   }
 }

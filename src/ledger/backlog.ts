@@ -163,18 +163,14 @@ export class Backlog {
     }
   }
 
-  /** Provisional records for which no final one will come any more become final. */
+  /** Provisional records for which no final one will come any more become final, once all before this is in a batch. */
   expire(isOver: (provisional: Provisional) => boolean): void {
-    const over = [...this.#provisional.values()].filter(isOver);
-    if (over.length > 0) this.pushMark((batch) => this.#finalize(over, batch));
-  }
-
-  #finalize(over: readonly Provisional[], batch: LedgerBatch): void {
-    for (const { record } of over) {
-      if (!this.#provisional.has(record.id)) continue;
-      this.#settle(record.id, batch);
-      batch.records.push({ ...record, pending: undefined });
-    }
+    this.pushMark((batch) => {
+      for (const { record } of [...this.#provisional.values()].filter(isOver)) {
+        this.#settle(record.id, batch);
+        batch.records.push({ ...record, pending: undefined });
+      }
+    });
   }
 
   #settle(id: string, batch: LedgerBatch): void {

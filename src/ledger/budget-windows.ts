@@ -36,6 +36,8 @@ const KEPT_MS = 400 * 86_400_000;
 export class BudgetWindows {
   readonly #options: BudgetWindowsOptions;
   #budgets: ReadonlyMap<string, BudgetRule>;
+  /** Of the batch that is being written: it is asked for again when it is committed. */
+  #latest: { readonly records: readonly ExchangeRecord[]; readonly charges: readonly BudgetCharge[] } | undefined;
 
   constructor(options: BudgetWindowsOptions) {
     this.#options = options;
@@ -49,7 +51,9 @@ export class BudgetWindows {
 
   async onRows(records: readonly ExchangeRecord[], transaction: DatabaseTransaction): Promise<void> {
     const { gateway } = this.#options;
-    const rows = budgetCharges(records, this.#budgets).map(({ budget, unit, periodStart, group, amount }) => ({
+    const charges = budgetCharges(records, this.#budgets);
+    this.#latest = { records, charges };
+    const rows = charges.map(({ budget, unit, periodStart, group, amount }) => ({
       budget,
       unit,
       period_start: periodStart,
@@ -63,7 +67,8 @@ export class BudgetWindows {
   }
 
   onCommitted(records: readonly ExchangeRecord[]): void {
-    const charges = budgetCharges(records, this.#budgets);
+    const charges = this.#latest?.records === records ? this.#latest.charges : budgetCharges(records, this.#budgets);
+    this.#latest = undefined;
     if (charges.length > 0) this.#options.onCharged(charges);
   }
 }

@@ -148,15 +148,18 @@ export class Ledger {
 
   /** What it had written is read to the end, and no final record comes from it any more. */
   threadDied(thread: number): void {
-    for (const segment of this.#segments.values()) {
-      if (segment.thread !== thread || segment.end !== undefined) continue;
+    const its = [...this.#segments.values()].filter((segment) => segment.thread === thread);
+    // Not by the number alone: the thread that takes its place has it too.
+    const expire = (): void => this.#backlog.expire(({ segment }) => segment !== undefined && its.includes(segment));
+    for (const segment of its) {
+      if (segment.end !== undefined) continue;
       // At once, or the next look would wait for a thread that is gone.
       segment.end = Number.POSITIVE_INFINITY;
       stat(segment.path).then(
         ({ size }) => {
           segment.end = undefined;
           this.segmentClosed(thread, nameOf(segment), Math.max(size, segment.knownEnd));
-          this.#backlog.expire(({ record }) => record.thread === thread);
+          expire();
           this.#schedule();
         },
         (error) => {
@@ -166,7 +169,7 @@ export class Ledger {
         },
       );
     }
-    this.#backlog.expire(({ record }) => record.thread === thread);
+    expire();
     this.#schedule();
   }
 
@@ -205,10 +208,8 @@ export class Ledger {
         else this.#drop(segment);
       }
       await new Promise<void>((resolve) => {
-        this.#backlog.pushMark(() => {
-          this.#backlog.expire(({ segment }) => segment?.thread === undefined);
-          this.#backlog.pushMark((batch) => batch.onCommitted.push(resolve));
-        });
+        this.#backlog.expire(({ segment }) => segment !== undefined && segment.thread === undefined);
+        this.#backlog.pushMark((batch) => batch.onCommitted.push(resolve));
         this.#schedule();
       });
       await this.#unlinking;

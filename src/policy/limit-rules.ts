@@ -98,10 +98,10 @@ function cells(appliesPer: readonly GroupKey[], window: CellWindow, name: (group
 
 /** Requests without the value share one group, the empty one. */
 export function groupFor(rule: LimitRule, caller: Caller, model: string, metadata: Metadata): string {
-  return groupOf(rule.appliesPer.map((key) => valueOf(key, caller, model, metadata)));
+  return groupOf(rule.appliesPer.map((key) => groupValue(key, caller, model, metadata)));
 }
 
-function valueOf(key: GroupKey, { principal: { subject } }: Caller, model: string, metadata: Metadata): string {
+function groupValue(key: GroupKey, { principal: { subject } }: Caller, model: string, metadata: Metadata): string {
   switch (key) {
     case 'model':
       return model;

@@ -129,6 +129,8 @@ export class OutsideTokens {
 
   #unknownKey(issuer: Issuer, head: TokenHead, now: number): RefusedKey {
     if (!issuer.provider.algorithms.some((each) => each === head.alg)) return INVALID;
+    // A known key signs as its kind does: there is none to be found that would make this right.
+    if (head.kid !== undefined && issuer.signers.some((signer) => signer.kid === head.kid)) return INVALID;
     if (Math.abs(now - issuer.askedAt) >= ASK_EVERY_MS) {
       issuer.askedAt = now;
       issuer.awaitedUntil = now + FETCH_MS;

@@ -18,37 +18,59 @@ export interface StreamAllowanceOptions {
   now(): number;
 }
 
-/** What a stream may still use: what was held for it, and then more of it, step by step, while its budgets have some. */
+/** What a stream may still use: what was held for it, and then more, step by step, while its budgets have some. */
 export class StreamAllowance implements Allowance {
   readonly inputTokens: number;
   /** The budget that ended it, or that will. */
   budgetId: string;
   readonly #options: StreamAllowanceOptions;
-  #covered = Number.POSITIVE_INFINITY;
+  /** Output tokens that are paid for: of each cut, and the fewest of them. */
+  readonly #coveredBy: number[];
+  #covered: number;
 
   constructor(options: StreamAllowanceOptions) {
     this.#options = options;
     this.inputTokens = options.inputTokens;
     this.budgetId = options.legs[options.cuts[0]!]!.rule.id;
-    for (const leg of options.cuts) this.#covered = Math.min(this.#covered, this.#coveredBy(leg));
+    this.#coveredBy = options.cuts.map((leg) => this.#fits(leg));
+    this.#covered = Math.min(...this.#coveredBy);
   }
 
   covers(outputTokens: number): boolean {
-    while (this.#covered < outputTokens) {
-      if (!this.#grow(STEP_TOKENS) && !this.#grow(LAST_STEP_TOKENS)) return false;
+    return outputTokens <= this.#covered || this.#grow(outputTokens);
+  }
+
+  #grow(outputTokens: number): boolean {
+    const { cuts, legs } = this.#options;
+    for (let index = 0; index < cuts.length; index += 1) {
+      while (this.#coveredBy[index]! < outputTokens) {
+        const more = this.#extend(cuts[index]!, STEP_TOKENS) || this.#extend(cuts[index]!, LAST_STEP_TOKENS);
+        if (more === 0) {
+          this.budgetId = legs[cuts[index]!]!.rule.id;
+          return false;
+        }
+        this.#coveredBy[index]! += more;
+      }
     }
+    this.#covered = Math.min(...this.#coveredBy);
     return true;
   }
 
-  /** Output tokens that fit into what is held. */
-  #coveredBy(leg: number): number {
+  /** The tokens, or 0: the budget has not so many. */
+  #extend(leg: number, tokens: number): number {
+    const { reservation, now } = this.#options;
+    return reservation.extend(leg, this.#price(leg, tokens), now()) ? tokens : 0;
+  }
+
+  /** Output tokens that fit into what is held; less than none where not even the prompt does. */
+  #fits(leg: number): number {
     const { legs, held, inputTokens } = this.#options;
     const amount = held[leg] ?? 0;
-    if (legs[leg]!.counts === 'tokens') return Math.max(0, amount - inputTokens);
+    if (legs[leg]!.counts === 'tokens') return amount - inputTokens;
     const step = this.#price(leg, STEP_TOKENS);
     if (step === 0) return Number.POSITIVE_INFINITY;
     const prompt = this.#options.costNanoUsd(0) ?? 0;
-    return Math.max(0, Math.floor(((amount - prompt) / step) * STEP_TOKENS));
+    return Math.floor(((amount - prompt) / step) * STEP_TOKENS);
   }
 
   /** What a step weighs in a leg, in its own count. */
@@ -56,18 +78,5 @@ export class StreamAllowance implements Allowance {
     const { legs, costNanoUsd } = this.#options;
     if (legs[leg]!.counts === 'tokens') return tokens;
     return Math.max(0, (costNanoUsd(tokens) ?? 0) - (costNanoUsd(0) ?? 0));
-  }
-
-  /** What one budget gave before another refused stays held until the end: it is settled with the rest. */
-  #grow(tokens: number): boolean {
-    const { reservation, legs, cuts, now } = this.#options;
-    const nowMs = now();
-    for (const leg of cuts) {
-      if (reservation.extend(leg, this.#price(leg, tokens), nowMs)) continue;
-      this.budgetId = legs[leg]!.rule.id;
-      return false;
-    }
-    this.#covered += tokens;
-    return true;
   }
 }

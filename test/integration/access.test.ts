@@ -134,7 +134,7 @@ test('a key may use what both its patterns and the rules allow', async () => {
 test('a key of a virtual account whose last day is over is refused', async () => {
   const response = await ask(gateway, { model: 'open/m', messages }, { key: 'gone' });
   assert.equal(response.status, 401);
-  assert.equal((await errorOf(response)).code, 'expired_api_key');
+  assert.match((await errorOf(response)).message, /expired/);
 });
 
 test('a reload changes who may use what', async () => {

@@ -13,7 +13,13 @@ before(async () => {
   gateway = await startGateway({
     server: { threads: THREADS, operator: { host: '127.0.0.1', port: 0, admin_key: ADMIN_KEY }, demo: true },
     manifests: [
-      { type: 'virtual-account', name: 'rotating', permissions: [], token_type: 'opaque', auto_rotate: { auto_rotate_interval: 30, grace_period: 2 } },
+      {
+        type: 'virtual-account',
+        name: 'rotating',
+        permissions: [],
+        token_type: 'opaque',
+        auto_rotate: { auto_rotate_interval: 30, grace_period: 2 },
+      },
       { type: 'virtual-account', name: 'over', permissions: [], expiration_date: '2020-01-31' },
       { type: 'team', name: 'search', members: ['ann@example.com'] },
     ],
@@ -21,10 +27,13 @@ before(async () => {
 });
 after(() => gateway[Symbol.asyncDispose]());
 
+// biome-ignore lint/suspicious/noExplicitAny: JSON of any shape, whose fields the tests look at
+type Json = any;
+
 interface Asked {
   readonly status: number;
   readonly headers: Headers;
-  readonly body: Record<string, any>;
+  readonly body: Record<string, Json>;
 }
 
 async function admin(method: string, path: string, body?: unknown, key = ADMIN_KEY, of = gateway): Promise<Asked> {
@@ -37,14 +46,16 @@ async function admin(method: string, path: string, body?: unknown, key = ADMIN_K
   return { status: answer.status, headers: answer.headers, body: text === '' ? {} : JSON.parse(text) };
 }
 
-async function documentOf(url: string): Promise<Record<string, any>> {
+async function documentOf(url: string): Promise<Record<string, Json>> {
   const answer = await fetch(`${url}/openapi.json`);
   return JSON.parse(await answer.text());
 }
 
 /** On a connection of its own, so that every relay thread gets some. */
 async function statusWith(key: string, of = gateway): Promise<number> {
-  const answer = await fetch(`${of.url}/v1/models`, { headers: { authorization: `Bearer ${key}`, connection: 'close' } });
+  const answer = await fetch(`${of.url}/v1/models`, {
+    headers: { authorization: `Bearer ${key}`, connection: 'close' },
+  });
   await answer.arrayBuffer();
   return answer.status;
 }
@@ -61,7 +72,10 @@ describe('the admin API', () => {
       const asked = await admin('GET', '/admin/keys', undefined, 'anything', open);
       assert.deepEqual([asked.status, asked.body.error.code], [404, 'path_not_found']);
       const document = await documentOf(open.operatorUrl);
-      assert.equal(Object.keys(document.paths).some((path) => path.startsWith('/admin')), false);
+      assert.equal(
+        Object.keys(document.paths).some((path) => path.startsWith('/admin')),
+        false,
+      );
     } finally {
       await open[Symbol.asyncDispose]();
     }
@@ -112,7 +126,10 @@ describe('the admin API', () => {
       [{ subject: 'user:a@b.c', scope: 'x' }, 'scope'],
     ] as const) {
       const asked = await admin('POST', '/admin/keys', body);
-      assert.deepEqual([asked.status, asked.body.error.code, asked.body.error.param], [400, 'invalid_parameter', param]);
+      assert.deepEqual(
+        [asked.status, asked.body.error.code, asked.body.error.param],
+        [400, 'invalid_parameter', param],
+      );
     }
   });
 
@@ -143,7 +160,15 @@ describe('the admin API', () => {
 describe('a key made by the admin API', () => {
   for (const type of ['jwt', 'opaque']) {
     it(`(${type}) works on every thread when the answer comes, and is void on every thread when its revocation is answered`, async () => {
-      const made = await admin('POST', '/admin/keys', { subject: 'virtualaccount:ci', token_type: type, name: 'of a test', teams: ['search'], models: ['demo/*'], metadata: { env: 'test' }, expires_in: '90d' });
+      const made = await admin('POST', '/admin/keys', {
+        subject: 'virtualaccount:ci',
+        token_type: type,
+        name: 'of a test',
+        teams: ['search'],
+        models: ['demo/*'],
+        metadata: { env: 'test' },
+        expires_in: '90d',
+      });
       assert.equal(made.status, 201);
       const { id, token, ...rest } = made.body;
       assert.match(token, type === 'jwt' ? /^[\w-]+\.[\w-]+\.[\w-]+$/ : /^sk-sluice-[\w-]{43}$/);
@@ -205,7 +230,11 @@ describe('a key made by the admin API', () => {
   });
 
   it('that is unknown is 404', async () => {
-    for (const [method, path] of [['GET', ''], ['DELETE', ''], ['POST', '/rotate']] as const) {
+    for (const [method, path] of [
+      ['GET', ''],
+      ['DELETE', ''],
+      ['POST', '/rotate'],
+    ] as const) {
       const asked = await admin(method, `/admin/keys/key_nobody${path}`, method === 'POST' ? {} : undefined);
       assert.deepEqual([asked.status, asked.body.error.code], [404, 'not_found']);
     }
@@ -214,7 +243,12 @@ describe('a key made by the admin API', () => {
 
 describe('a key that is rotated', () => {
   it('works beside its successor until the grace ends, and then no more', async () => {
-    const { body: old } = await admin('POST', '/admin/keys', { subject: 'virtualaccount:ci', teams: ['search'], models: ['demo/*'], expires_in: '30d' });
+    const { body: old } = await admin('POST', '/admin/keys', {
+      subject: 'virtualaccount:ci',
+      teams: ['search'],
+      models: ['demo/*'],
+      expires_in: '30d',
+    });
     const rotated = await admin('POST', `/admin/keys/${old.id}/rotate`, { grace_period: '2s' });
     assert.equal(rotated.status, 201);
     const { token, id, replaces } = rotated.body;
@@ -254,17 +288,32 @@ describe('a virtual account', () => {
   it('that expires by a reload takes its keys with it, and gives them back', async () => {
     const { body } = await admin('POST', '/admin/keys', { subject: 'virtualaccount:short' });
     assert.deepEqual(await statuses(body.token), new Set([200]));
-    const account = (expiration_date: string) => ({ type: 'virtual-account', name: 'short', permissions: [], expiration_date });
-    await gateway.configure([account('2020-01-31')], { demo: true, threads: THREADS, operator: { host: '127.0.0.1', port: 0, admin_key: ADMIN_KEY } });
+    const account = (expiration_date: string) => ({
+      type: 'virtual-account',
+      name: 'short',
+      permissions: [],
+      expiration_date,
+    });
+    await gateway.configure([account('2020-01-31')], {
+      demo: true,
+      threads: THREADS,
+      operator: { host: '127.0.0.1', port: 0, admin_key: ADMIN_KEY },
+    });
     await eventually('the account is over', async () => (await statusWith(body.token)) === 401);
-    await gateway.configure([account('2999-01-31')], { demo: true, threads: THREADS, operator: { host: '127.0.0.1', port: 0, admin_key: ADMIN_KEY } });
+    await gateway.configure([account('2999-01-31')], {
+      demo: true,
+      threads: THREADS,
+      operator: { host: '127.0.0.1', port: 0, admin_key: ADMIN_KEY },
+    });
     await eventually('the account is back', async () => (await statusWith(body.token)) === 200);
   });
 });
 
 describe('a key that a command makes, rotates or revokes', () => {
   async function sluice(...words: string[]): Promise<{ code: number | null; out: string; error: string }> {
-    const child = spawn(process.execPath, ['src/main.ts', ...words, '--config', gateway.configFile], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, ['src/main.ts', ...words, '--config', gateway.configFile], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let out = '';
     let error = '';
     child.stdout.on('data', (bytes) => (out += bytes));

@@ -175,6 +175,8 @@ describe('budgets', () => {
       'each user:rich@example.com',
       'watched ',
     ]);
+    for (const query of ['?limit=0', '?limit=x', '?page_token=x', '?limit=1001'])
+      await assert.rejects(budgetsOf(gateway, query), /^Error: 400 .*invalid_parameter/, query);
     await eventually('the fullest group is shown', async () => {
       const usage = await gateway.metric('ai_gateway_budget_usage', { ruleId: 'each' });
       return Math.abs(usage - 57 / 70) < 1e-9;

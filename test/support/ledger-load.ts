@@ -35,14 +35,7 @@ export function startCountingProvider(): Promise<FakeProvider> {
   return startProvider((request, response) => {
     const { model, stream } = JSON.parse(request.body.toString());
     if (!stream) {
-      sendJson(
-        response,
-        200,
-        completion(
-          'hello',
-          model === 'silent' ? undefined : { prompt_tokens: 5, completion_tokens: 7, total_tokens: 12 },
-        ),
-      );
+      sendJson(response, 200, { ...completion('hello'), ...(model === 'silent' && { usage: undefined }) });
       return;
     }
     response.writeHead(200, { 'content-type': 'text/event-stream' });

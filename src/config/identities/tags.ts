@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import type { Manifest, Report } from '../manifests.ts';
-import { warn } from '../manifests.ts';
+import { type Manifest, type Report, warn } from '../manifests.ts';
 import { keyWithDefault } from '../scalar-schema.ts';
 
 /** `tags: {str: any}`: the reference product lets them be anything, request metadata is text (facts/product §2.7). */

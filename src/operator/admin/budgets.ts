@@ -40,6 +40,12 @@ export function budgetRoutes(dependencies: BudgetRouteDependencies): AdminRoute[
       method: 'GET',
       path: '/admin/budgets',
       summary: 'What each budget and each of its groups has spent in the period of now',
+      query: {
+        budget: 'Only this budget, by its id or name.',
+        group: 'Only this group: a subject, a model, a value of metadata.',
+        limit: `How many entries, 1 to ${MOST_LIMIT}; ${DEFAULT_LIMIT} by default.`,
+        page_token: 'The `next_page_token` of the page before.',
+      },
       handle: (request) => listBudgets(request, dependencies),
     },
   ];

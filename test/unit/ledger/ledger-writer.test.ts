@@ -79,8 +79,15 @@ forEachEngine('the ledger', (engine) => {
       days.map((day) => day.starts_at).sort((a, b) => a - b),
       [Date.UTC(2026, 10, 22), Date.UTC(2026, 10, 23)],
     );
-    const series = await database.query.selectFrom('ledger_series').select('metadata').where('subject', 'like', 'v%').execute();
-    assert.deepEqual(series.map((each) => ({ ...each })), [{ metadata: '{"env":"prod"}' }]);
+    const series = await database.query
+      .selectFrom('ledger_series')
+      .select('metadata')
+      .where('subject', 'like', 'v%')
+      .execute();
+    assert.deepEqual(
+      series.map((each) => ({ ...each })),
+      [{ metadata: '{"env":"prod"}' }],
+    );
   });
 
   it('keeps unknown as unknown: a count that nobody told is null and no zero', async () => {
@@ -150,10 +157,17 @@ forEachEngine('the ledger', (engine) => {
     const verified = await verifyLedger(database, recomputedNanoUsd);
     assert.deepEqual(verified.faults, []);
     assert.deepEqual([verified.chains, verified.rows], [2, 18]);
-    const chains = await database.query.selectFrom('ledger_chains').select(['gateway', 'chain', 'head_seq']).orderBy('chain').execute();
-    assert.deepEqual(chains.map((each) => ({ ...each })), [
-      { gateway: 'gw_a', chain: 1, head_seq: 15 },
-      { gateway: 'gw_b', chain: 2, head_seq: 3 },
-    ]);
+    const chains = await database.query
+      .selectFrom('ledger_chains')
+      .select(['gateway', 'chain', 'head_seq'])
+      .orderBy('chain')
+      .execute();
+    assert.deepEqual(
+      chains.map((each) => ({ ...each })),
+      [
+        { gateway: 'gw_a', chain: 1, head_seq: 15 },
+        { gateway: 'gw_b', chain: 2, head_seq: 3 },
+      ],
+    );
   });
 });

@@ -168,7 +168,11 @@ test('a provisional record counts only where its final one never comes', async (
   await eventually('the final one', async () => (await rowIds()).length === 1);
   assert.equal(segmentsIn(ledger.journalFolder).length, 1, 'the segment of the other one is kept');
   await ledger.close(1_000);
-  const rows = await database.query.selectFrom('ledger_rows').select(['id', 'cost_nano_usd']).orderBy('position').execute();
+  const rows = await database.query
+    .selectFrom('ledger_rows')
+    .select(['id', 'cost_nano_usd'])
+    .orderBy('position')
+    .execute();
   assert.deepEqual(
     rows.map((row) => [row.id, row.cost_nano_usd]),
     [
@@ -208,10 +212,17 @@ test('what a crash left in the journal is written at the next start, once, witho
   const again = await begin();
   await again.replayed;
   assert.deepEqual(new Set(await rowIds()), new Set(idsOf([...written, ...waiting, ...pending])));
-  const final = await database.query.selectFrom('ledger_rows').selectAll().where('id', '=', pending[0]!.id).executeTakeFirst();
+  const final = await database.query
+    .selectFrom('ledger_rows')
+    .selectAll()
+    .where('id', '=', pending[0]!.id)
+    .executeTakeFirst();
   assert.equal(final?.cost_nano_usd, 7);
   const hourly = await database.query.selectFrom('usage_hourly').select('requests').execute();
-  assert.equal(hourly.reduce((sum, each) => sum + each.requests, 0), 52);
+  assert.equal(
+    hourly.reduce((sum, each) => sum + each.requests, 0),
+    52,
+  );
   assert.ok(told.some((line) => /cannot be read/.test(line) && /not whole/.test(line)));
   assert.equal(readdirSync(join(dataDir, 'journal')).length, 1);
   await again.close(1_000);

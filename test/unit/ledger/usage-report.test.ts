@@ -16,7 +16,12 @@ forEachEngine('usage', (engine) => {
   before(async () => {
     database = await engine.open();
     const writer = new LedgerWriter({ database, gatewayId: 'gw_a', metadataKeys: ['env'], hooks: [] });
-    const at = (hoursAgo: number) => ({ startedAt: NOON - hoursAgo * HOUR_MS, durationMs: 1, usage: { inputTokens: 10, outputTokens: 1 }, costNanoUsd: 1000 });
+    const at = (hoursAgo: number) => ({
+      startedAt: NOON - hoursAgo * HOUR_MS,
+      durationMs: 1,
+      usage: { inputTokens: 10, outputTokens: 1 },
+      costNanoUsd: 1000,
+    });
     await writer.write([
       ...many(4, { ...at(1), teamsJson: '["red","blue"]', model: 'p/big' }),
       ...many(3, { ...at(2), teamsJson: '["red"]', model: 'p/small', metadataJson: '{"env":"prod"}' }),
@@ -30,7 +35,8 @@ forEachEngine('usage', (engine) => {
     if (typeof made === 'string') assert.fail(made);
     return made;
   }
-  const requests = (made: UsageReport) => Object.fromEntries(made.rows.map((row) => [row.group.join(' '), row.sums.requests]));
+  const requests = (made: UsageReport) =>
+    Object.fromEntries(made.rows.map((row) => [row.group.join(' '), row.sums.requests]));
 
   it('is grouped by anything that is known of an exchange', async () => {
     assert.deepEqual(requests(await report(['model'])), { 'p/big': 4, 'p/small': 3, 'p/m': 3 });
@@ -59,7 +65,10 @@ forEachEngine('usage', (engine) => {
   it('takes the hours that were asked for and no others', async () => {
     assert.equal((await report([], 3)).total.requests, 8);
     assert.equal((await report([], 1)).total.requests, 5);
-    assert.deepEqual((await report([], 3)).rows.map((row) => row.sums.requests), [8]);
+    assert.deepEqual(
+      (await report([], 3)).rows.map((row) => row.sums.requests),
+      [8],
+    );
   });
 
   it('is known by the day where hours are no longer kept', async () => {
@@ -67,7 +76,10 @@ forEachEngine('usage', (engine) => {
     const made = await report(['day']);
     assert.equal(made.sumsOf, 'days');
     assert.deepEqual(requests(made), { '2026-11-21': 2, '2026-11-22': 8 });
-    assert.match(String(await usageReport(database, { by: ['hour'], sinceMs: NOON - 48 * HOUR_MS, untilMs: NOON })), /ask by day/);
+    assert.match(
+      String(await usageReport(database, { by: ['hour'], sinceMs: NOON - 48 * HOUR_MS, untilMs: NOON })),
+      /ask by day/,
+    );
     assert.equal((await report([], 3)).sumsOf, 'hours');
   });
 });

@@ -41,14 +41,46 @@ forEachEngine('verify', (engine) => {
   });
 
   const forgeries: [string, (database: Database, id: string) => Promise<unknown>, RegExp][] = [
-    ['a status that was changed', (on, id) => on.query.updateTable('ledger_rows').set({ status: 500 }).where('id', '=', id).execute(), /it was changed/],
-    ['a token count that was changed', (on, id) => on.query.updateTable('ledger_rows').set({ input_tokens: 1 }).where('id', '=', id).execute(), /it was changed/],
-    ['a cost that was changed', (on, id) => on.query.updateTable('ledger_rows').set({ cost_nano_usd: 1 }).where('id', '=', id).execute(), /it was changed/],
-    ['details that were changed', (on, id) => on.query.updateTable('ledger_rows').set({ details: '{"path":"/"}' }).where('id', '=', id).execute(), /it was changed/],
-    ['a hash that was changed', (on, id) => on.query.updateTable('ledger_rows').set({ hash: 'x' }).where('id', '=', id).execute(), /it was changed/],
-    ['a subject that was changed', (on) => on.query.updateTable('ledger_series').set({ subject: 'user:eve' }).execute(), /series .* was changed/],
-    ['a price table that was changed', (on) => on.query.updateTable('price_tables').set({ rates: '{}' }).execute(), /price table .* was changed/],
-    ['a row that was taken out', (on, id) => on.query.deleteFrom('ledger_rows').where('id', '=', id).execute(), /1 rows before it are missing/],
+    [
+      'a status that was changed',
+      (on, id) => on.query.updateTable('ledger_rows').set({ status: 500 }).where('id', '=', id).execute(),
+      /it was changed/,
+    ],
+    [
+      'a token count that was changed',
+      (on, id) => on.query.updateTable('ledger_rows').set({ input_tokens: 1 }).where('id', '=', id).execute(),
+      /it was changed/,
+    ],
+    [
+      'a cost that was changed',
+      (on, id) => on.query.updateTable('ledger_rows').set({ cost_nano_usd: 1 }).where('id', '=', id).execute(),
+      /it was changed/,
+    ],
+    [
+      'details that were changed',
+      (on, id) => on.query.updateTable('ledger_rows').set({ details: '{"path":"/"}' }).where('id', '=', id).execute(),
+      /it was changed/,
+    ],
+    [
+      'a hash that was changed',
+      (on, id) => on.query.updateTable('ledger_rows').set({ hash: 'x' }).where('id', '=', id).execute(),
+      /it was changed/,
+    ],
+    [
+      'a subject that was changed',
+      (on) => on.query.updateTable('ledger_series').set({ subject: 'user:eve' }).execute(),
+      /series .* was changed/,
+    ],
+    [
+      'a price table that was changed',
+      (on) => on.query.updateTable('price_tables').set({ rates: '{}' }).execute(),
+      /price table .* was changed/,
+    ],
+    [
+      'a row that was taken out',
+      (on, id) => on.query.deleteFrom('ledger_rows').where('id', '=', id).execute(),
+      /1 rows before it are missing/,
+    ],
   ];
   for (const [what, forge, reason] of forgeries) {
     it(`finds ${what}`, async () => {
@@ -57,7 +89,11 @@ forEachEngine('verify', (engine) => {
       assert.equal((await verify()).faultCount, 0);
       await forge(database, records[4]!.id);
       const { faults } = await verify();
-      const about = /series|price/.test(reason.source) ? records[0] : /missing/.test(reason.source) ? records[5] : records[4];
+      const about = /series|price/.test(reason.source)
+        ? records[0]
+        : /missing/.test(reason.source)
+          ? records[5]
+          : records[4];
       assert.match(faults[0]?.reason ?? '', reason);
       assert.equal(faults[0]?.id, about?.id);
     });
@@ -87,8 +123,14 @@ forEachEngine('verify', (engine) => {
     assert.deepEqual((await verify()).faults, []);
     await removeHours(database, dayBefore(9, now));
     const hours = await database.query.selectFrom('usage_hourly').select('requests').execute();
-    assert.equal(hours.reduce((sum, each) => sum + each.requests, 0), 913);
+    assert.equal(
+      hours.reduce((sum, each) => sum + each.requests, 0),
+      913,
+    );
     const days = await database.query.selectFrom('usage_daily').select('requests').execute();
-    assert.equal(days.reduce((sum, each) => sum + each.requests, 0), 2113);
+    assert.equal(
+      days.reduce((sum, each) => sum + each.requests, 0),
+      2113,
+    );
   });
 });

@@ -55,6 +55,7 @@ function bench({ rateLimits = [], budgets = [], counters: other }: Rules) {
       now: () => clock.now,
       price: (target) => ({
         version: 'test',
+        basis: () => undefined,
         costNanoUsd: ({ inputTokens = 0, outputTokens = 0 }) =>
           target.id === 'p/unpriced' ? undefined : (inputTokens + outputTokens) * PRICE,
       }),
@@ -310,7 +311,9 @@ describe('budgets', () => {
       budgets: [
         budget('users', 0, { match: { users: { in: ['bob@example.com'] }, models: { notIn: ['p/free*'] } } }),
         budget('accounts', 0, { match: { virtualAccounts: { in: ['virtualaccount:c*'] } } }),
-        budget('others', 0, { match: { users: { in: [], notIn: ['*'] }, teams: { notIn: ['search'] }, models: { in: ['q/*'] } } }),
+        budget('others', 0, {
+          match: { users: { in: [], notIn: ['*'] }, teams: { notIn: ['search'] }, models: { in: ['q/*'] } },
+        }),
       ],
     });
     assert.match(refused(ask(bob)).message, /users/);

@@ -1,0 +1,111 @@
+/**
+ * `node bench/ledger/ledger-cost.ts [EXCHANGES]`: what the ledger costs an exchange, in CPU time of all threads of this process,
+ * on SQLite in a temporary folder. A program of its own and no subject of `npm run bench`: writing is asynchronous, and what
+ * counts is CPU and not the time that a disk takes.
+ */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { JournalWriter } from '../../src/ledger/journal-writer.ts';
+import { LedgerWriter } from '../../src/ledger/ledger-writer.ts';
+import { openDatabase } from '../../src/store/database.ts';
+import type { ExchangeRecord } from '../../src/telemetry/exchange-record.ts';
+import { decodeBatch, encodeBatch } from '../../src/telemetry/record-frame.ts';
+import { basisOf } from '../../src/usage/price-basis.ts';
+
+const exchanges = Number(process.argv[2] ?? 100_000);
+const BATCH = 1_000;
+/** Records of 5 ms at 10,000 exchanges a second and thread. */
+const FRAME = 50;
+const stem = Date.now().toString(36);
+const priceTable = basisOf({ perExchange: 0, bands: [{ fromInputTokens: 0, rates: { input: 2500, output: 10_000 } }] });
+
+const folder = mkdtempSync(join(tmpdir(), 'sluice-bench-ledger-'));
+try {
+  const frames = framesOf(Array.from({ length: exchanges }, (_, index) => record(index)));
+  report('journal: append', await microseconds(() => append(frames.slice(0, 1000), join(folder, 'warm-up'))), 0);
+  const appended = await microseconds(() => append(frames, join(folder, 'journal')));
+  const database = await openDatabase(folder);
+  const writer = new LedgerWriter({ database, gatewayId: 'bench', metadataKeys: ['env'], hooks: [] });
+  const warmUp = Array.from({ length: 20 * BATCH }, (_, index) => record(exchanges + index));
+  await write(writer, warmUp);
+  const decoded = frames.flatMap(decodeBatch);
+  const written = await microseconds(() => write(writer, decoded));
+  await database.close();
+  report('journal: append', appended, exchanges);
+  report('database: hash, row, rollup, commit', written, exchanges);
+  report('both', appended + written, exchanges);
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+
+function append(frames: readonly Uint8Array[], into: string): void {
+  mkdirSync(into);
+  const journal = new JournalWriter({ folder: into, thread: 0, onClosed: () => {}, onFault: fail });
+  for (const frame of frames) journal.append(frame);
+  journal.close();
+}
+
+async function write(writer: LedgerWriter, records: readonly ExchangeRecord[]): Promise<void> {
+  for (let start = 0; start < records.length; start += BATCH) await writer.write(records.slice(start, start + BATCH));
+}
+
+async function microseconds(run: () => Promise<void> | void): Promise<number> {
+  const before = process.cpuUsage();
+  await run();
+  const { user, system } = process.cpuUsage(before);
+  return user + system;
+}
+
+function report(name: string, totalUs: number, count: number): void {
+  if (count > 0) process.stdout.write(`${name.padEnd(40)} ${(totalUs / count).toFixed(2).padStart(8)} µs an exchange\n`);
+}
+
+function framesOf(records: readonly ExchangeRecord[]): Uint8Array[] {
+  const frames: Uint8Array[] = [];
+  for (let start = 0; start < records.length; start += FRAME) frames.push(encodeBatch(records.slice(start, start + FRAME)));
+  return frames;
+}
+
+/** One of 200 users with rules, budgets and a price. */
+function record(index: number): ExchangeRecord {
+  const id = `ex_${stem}0123456789ab${index.toString(36)}`;
+  return {
+    id,
+    requestId: id,
+    startedAt: 1_764_000_000_000.25 + index / 10,
+    durationMs: 812.503,
+    thread: 0,
+    method: 'POST',
+    path: '/chat/completions',
+    status: 200,
+    outcome: 'ok',
+    subject: `user:user${index % 200}@example.com`,
+    keyId: `key_${index % 200}`,
+    teamsJson: '["search"]',
+    metadataJson: '{"env":"prod"}',
+    rulesJson: '{"rate_limit":["per-user"],"budget":["team-month"]}',
+    chargesJson: `[["team-month","search"],["per-user","user${index % 200}@example.com"]]`,
+    model: 'openai-main/gpt-4o',
+    target: 'openai-main/gpt-4o',
+    provider: 'openai',
+    stream: index % 2 === 0,
+    attempts: 1,
+    usage: { inputTokens: 120 + (index % 50), outputTokens: 100, cacheReadInputTokens: 64, reasoningOutputTokens: 0 },
+    usageSource: 'provider',
+    costNanoUsd: (120 + (index % 50)) * 2500 + 1_000_000,
+    priceTable,
+    priceVersion: 'account',
+    reservedNanoUsd: 2_000_000,
+    overheadMs: 0.2113,
+    upstreamMs: 812.1,
+    firstTokenMs: 220.25,
+    interTokenMs: 5.9,
+    bytesIn: 812,
+    bytesOut: 25_000,
+  };
+}
+
+function fail(error: unknown): never {
+  throw error;
+}

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { eventually, type RunningGateway, startGateway } from '../support/gateway.ts';
+import { type PostgresServer, postgresSkip, startPostgres } from '../support/postgres-server.ts';
+
+const ADMIN_KEY = 'admin-key-of-this-test-0123456789';
+/** Within which what one gateway does is known to all. */
+const CLUSTER_MS = 5000;
+
+describe('two gateways on one PostgreSQL', { skip: postgresSkip }, () => {
+  let postgres: PostgresServer;
+  let one: RunningGateway;
+  let two: RunningGateway;
+  before(async () => {
+    postgres = await startPostgres();
+    const database = await postgres.newDatabase();
+    const operator = { host: '127.0.0.1', port: 0, admin_key: ADMIN_KEY };
+    const server = { store: { database }, demo: true, threads: 2, operator };
+    [one, two] = await Promise.all([startGateway({ server }), startGateway({ server })]);
+  });
+  after(async () => {
+    await Promise.all([one, two].map((gateway) => gateway?.[Symbol.asyncDispose]()));
+    await postgres[Symbol.asyncDispose]();
+  });
+
+  async function admin(gateway: RunningGateway, method: string, path: string, body?: object) {
+    const answer = await fetch(`${gateway.operatorUrl}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${ADMIN_KEY}` },
+      ...(body && { body: JSON.stringify(body) }),
+    });
+    const json: { id: string; token: string; data: { id: string }[] } = JSON.parse(await answer.text());
+    return { status: answer.status, ...json };
+  }
+  async function statuses(gateway: RunningGateway, key: string): Promise<Set<number>> {
+    const each = Array.from({ length: 16 }, async () => {
+      const headers = { authorization: `Bearer ${key}`, connection: 'close' };
+      const answer = await fetch(`${gateway.url}/v1/models`, { headers });
+      await answer.arrayBuffer();
+      return answer.status;
+    });
+    return new Set(await Promise.all(each));
+  }
+  const all = async (gateway: RunningGateway, key: string, status: number) => {
+    const found = await statuses(gateway, key);
+    return found.size === 1 && found.has(status);
+  };
+
+  for (const token_type of ['jwt', 'opaque']) {
+    it(`know each other’s keys (${token_type}), and refuse what either revoked or rotated away, within five seconds`, async () => {
+      for (const [maker, other] of [
+        [one, two],
+        [two, one],
+      ] as const) {
+        const made = await admin(maker, 'POST', '/admin/keys', { subject: 'virtualaccount:ci', token_type });
+        assert.equal(made.status, 201);
+        assert.ok(await all(maker, made.token, 200));
+        await eventually('the other knows it', () => all(other, made.token, 200), CLUSTER_MS);
+        const next = await admin(other, 'POST', `/admin/keys/${made.id}/rotate`, { grace_period: '0s' });
+        assert.equal(next.status, 201);
+        await eventually('it is over where it was made', () => all(maker, made.token, 401), CLUSTER_MS);
+        await eventually('its successor works there', () => all(maker, next.token, 200), CLUSTER_MS);
+        assert.equal((await admin(maker, 'DELETE', `/admin/keys/${next.id}`)).status, 200);
+        await eventually('it is revoked everywhere', () => all(other, next.token, 401), CLUSTER_MS);
+      }
+    });
+  }
+
+  it('go on with the keys they know while the database is away, and say of the admin API that it is', async () => {
+    const made = await admin(one, 'POST', '/admin/keys', { subject: 'virtualaccount:ci', token_type: 'opaque' });
+    await eventually('the other knows it', () => all(two, made.token, 200), CLUSTER_MS);
+    await postgres.stop();
+    for (const gateway of [one, two]) assert.ok(await all(gateway, made.token, 200));
+    await eventually('the admin API says so', async () => (await admin(one, 'GET', '/admin/keys')).status === 503, 15_000);
+    await postgres.start();
+    await eventually('it is back', async () => (await admin(one, 'DELETE', `/admin/keys/${made.id}`)).status === 200, 15_000);
+    await eventually('it is revoked everywhere', () => all(two, made.token, 401), CLUSTER_MS);
+  });
+});

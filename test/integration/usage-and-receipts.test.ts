@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
+import { ask, messages } from '../support/chat-client.ts';
+import { eventually, KEY, type RunningGateway, startGateway } from '../support/gateway.ts';
+import { startCountingProvider } from '../support/ledger-load.ts';
+import type { FakeProvider } from '../support/provider.ts';
+import { openAccount } from '../support/scripted-provider.ts';
+
+const run = promisify(execFile);
+const root = join(import.meta.dirname, '../..');
+const ADMIN_KEY = 'sk-admin-of-this-test';
+const OTHER_KEY = 'sk-of-somebody-else-1';
+
+let provider: FakeProvider;
+let gateway: RunningGateway;
+before(async () => {
+  provider = await startCountingProvider();
+  const priced = ['m', 'silent'].map((name) => ({
+    name,
+    type: 'integration/model/openai',
+    model_id: name,
+    model_types: ['chat'],
+    cost: { metric: 'per_1000_tokens', value: { input: 1, output: 2 } },
+  }));
+  gateway = await startGateway({
+    server: {
+      operator: { host: '127.0.0.1', port: 0, admin_key: ADMIN_KEY },
+      ledger: { metadata_keys: ['env'] },
+    },
+    keys: [
+      { name: 'test', key: KEY, subject: 'user:bob@example.com', teams: ['search', 'ads'] },
+      { name: 'other', key: OTHER_KEY, subject: 'virtualaccount:ci' },
+    ],
+    manifests: [openAccount('p', `${provider.origin}/v1`, { integrations: priced })],
+  });
+});
+after(async () => {
+  await gateway?.[Symbol.asyncDispose]();
+  await provider?.[Symbol.asyncDispose]();
+});
+
+async function exchange(body: object, headers: Record<string, string> = {}, key = KEY): Promise<string> {
+  const response = await ask(gateway, { messages, ...body }, { headers, key });
+  await response.text();
+  return response.headers.get('x-sluice-exchange-id') ?? '';
+}
+
+const admin = (path: string): Promise<Response> =>
+  fetch(`${gateway.operatorUrl}${path}`, { headers: { authorization: `Bearer ${ADMIN_KEY}` } });
+
+async function receiptOf(id: string): Promise<Record<string, Record<string, unknown>>> {
+  await eventually(`a receipt of ${id}`, async () => (await admin(`/admin/receipts/${id}`)).status === 200, 10_000);
+  return JSON.parse(await (await admin(`/admin/receipts/${id}`)).text());
+}
+
+const sluice = (...command: string[]) =>
+  run(process.execPath, ['src/main.ts', ...command, '--config', gateway.configFile], { cwd: root });
+
+test('a receipt says who, what, where it went, what it used and cost, and its place in the chain', async () => {
+  const id = await exchange(
+    { model: 'p/m' },
+    { 'x-request-id': 'mine-1', 'x-tfy-metadata': '{"env":"prod","secret":"no"}' },
+  );
+  const next = await exchange({ model: 'p/m', stream: true });
+  const receipt = await receiptOf(id);
+  assert.equal(receipt['request_id'], 'mine-1');
+  assert.deepEqual(receipt['who'], {
+    subject: 'user:bob@example.com',
+    key_id: 'test',
+    teams: ['search', 'ads'],
+    metadata: { env: 'prod' },
+  });
+  assert.equal(receipt['what']?.['model'], 'p/m');
+  assert.equal(receipt['what']?.['path'], '/chat/completions');
+  assert.equal(receipt['route']?.['target'], 'p/m');
+  assert.equal(receipt['route']?.['attempts'], 1);
+  assert.deepEqual(receipt['outcome'], { status: 200, outcome: 'ok', error_code: null, error_detail: null });
+  assert.equal(receipt['usage']?.['source'], 'provider');
+  assert.equal(receipt['usage']?.['input_tokens'], 5);
+  assert.equal(receipt['usage']?.['cache_read_input_tokens'], null);
+  // 5 × 1 + 7 × 2 dollars for 1,000.
+  assert.equal(receipt['cost']?.['nano_usd'], 19_000_000);
+  assert.equal(receipt['cost']?.['usd'], 0.019);
+  const { rates } = receipt['cost']?.['price_table'] as { rates: object };
+  assert.deepEqual(rates, { perExchange: 0, bands: [{ fromInputTokens: 0, rates: { input: 1e6, output: 2e6 } }] });
+  assert.ok(Number(receipt['latency_ms']?.['overhead']) > 0);
+  const following = await receiptOf(next);
+  assert.equal(following['what']?.['stream'], true);
+  assert.equal(Number(following['ledger']?.['seq']), Number(receipt['ledger']?.['seq']) + 1);
+  assert.equal(following['ledger']?.['previous_hash'], receipt['ledger']?.['hash']);
+});
+
+test('a receipt of an exchange that was refused, or whose tokens were estimated, says so', async () => {
+  const refused = await receiptOf(await exchange({ model: 'p/none' }));
+  assert.equal(refused['outcome']?.['error_code'], 'model_not_found');
+  assert.equal(refused['usage']?.['input_tokens'], null);
+  assert.equal(refused['cost']?.['nano_usd'], null);
+  const estimated = await receiptOf(await exchange({ model: 'p/silent' }));
+  assert.equal(estimated['usage']?.['source'], 'estimate');
+  assert.ok(Number(estimated['cost']?.['nano_usd']) > 0);
+});
+
+test('an unknown receipt is 404, and without the admin key there is none', async () => {
+  const unknown = await admin('/admin/receipts/ex_unknown');
+  assert.equal(unknown.status, 404);
+  assert.match(await unknown.text(), /ex_unknown/);
+  assert.equal((await fetch(`${gateway.operatorUrl}/admin/receipts/ex_unknown`)).status, 401);
+});
+
+test('usage is the sum of the receipts, by the admin API as JSON and CSV and by the command while the gateway runs', async () => {
+  const ids: string[] = [];
+  for (let count = 0; count < 4; count += 1) ids.push(await exchange({ model: 'p/m' }, {}, OTHER_KEY));
+  for (const id of ids) await receiptOf(id);
+  const answer = await admin('/admin/usage?by=virtualaccount,model&since=1h');
+  assert.equal(answer.status, 200);
+  const report = JSON.parse(await answer.text());
+  const row = report.rows.find((each: { virtualaccount: string | null }) => each.virtualaccount === 'ci');
+  assert.deepEqual(
+    { requests: row.requests, model: row.model, cost: row.cost_nano_usd, input: row.input_tokens },
+    { requests: 4, model: 'p/m', cost: 4 * 19_000_000, input: 20 },
+  );
+  assert.equal(
+    report.rows.reduce((sum: number, each: { requests: number }) => sum + each.requests, 0),
+    report.total.requests,
+  );
+
+  const csv = await admin('/admin/usage?by=team&since=1h&format=csv');
+  assert.match(csv.headers.get('content-type') ?? '', /text\/csv/);
+  const lines = (await csv.text()).trim().split('\n');
+  assert.match(lines[0] ?? '', /^team,requests,errors,input_tokens/);
+  const teams = lines.slice(1).map((line) => line.split(',')[0]);
+  assert.deepEqual(new Set(teams), new Set(['search', 'ads', '']));
+
+  const { stdout: table } = await sluice('usage', '--by', 'team,model', '--since', '7d');
+  assert.match(table, /^TEAM +MODEL +REQUESTS/);
+  assert.match(table, /search +p\/m/);
+  assert.match(table, /total/);
+  const { stdout: json } = await sluice('usage', '--by', 'subject', '--format', 'json');
+  assert.deepEqual(JSON.parse(json).total.cost_nano_usd, report.total.cost_nano_usd);
+});
+
+test('a question about usage that cannot be answered says what is allowed', async () => {
+  for (const [query, words] of [
+    ['by=colour', /colour.*metadata\.KEY/],
+    ['since=yesterday', /2026-11-22/],
+    ['format=xml', /json or csv/],
+  ] as const) {
+    const answer = await admin(`/admin/usage?${query}`);
+    assert.equal(answer.status, 400);
+    assert.match(await answer.text(), words);
+  }
+  await assert.rejects(sluice('usage', '--by', 'colour'), /colour/);
+});
+
+test('sluice ledger verify and receipt work while the gateway runs', async () => {
+  const id = await exchange({ model: 'p/m' });
+  const shown = await receiptOf(id);
+  const { stdout: receipt } = await sluice('ledger', 'receipt', id);
+  assert.deepEqual(JSON.parse(receipt), shown);
+  const { stdout: verified } = await sluice('ledger', 'verify');
+  assert.match(
+    verified,
+    /rows in 1 chains: cost of \d+ computed again, 0 billed by the provider itself, \d+ without cost; 0 faults/,
+  );
+  await assert.rejects(sluice('ledger', 'receipt', 'ex_unknown'), /ex_unknown/);
+});

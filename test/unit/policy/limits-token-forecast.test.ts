@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { MOST_TOKENS, TokenForecast } from '../../../src/policy/token-forecast.ts';
+
+test('before anything was seen a token is four bytes, and no prompt is taken for longer than a context', () => {
+  const forecast = new TokenForecast().of('p/m');
+  assert.equal(forecast.promptTokens(400), 100);
+  assert.equal(forecast.promptTokens(20_000_000), 131_072);
+  assert.equal(forecast.outputTokens(undefined), 512);
+});
+
+test('what a client allows itself is taken at its word, within what is a number of tokens', () => {
+  const forecast = new TokenForecast().of('p/m');
+  assert.equal(forecast.outputTokens(30), 30);
+  assert.equal(forecast.outputTokens(0.5), 1);
+  assert.equal(forecast.outputTokens(1e300), MOST_TOKENS);
+  for (const nonsense of [0, -5, Number.NaN]) assert.equal(forecast.outputTokens(nonsense), 512);
+});
+
+test('the means of a model are learned, each model by itself', () => {
+  const all = new TokenForecast();
+  const forecast = all.of('p/m');
+  for (let turn = 0; turn < 200; turn += 1) forecast.learn(1_000, { inputTokens: 10, outputTokens: 40 });
+  assert.ok(forecast.promptTokens(100_000) < 1_200);
+  assert.ok(forecast.outputTokens(undefined) < 60);
+  assert.equal(all.of('p/m').outputTokens(undefined), forecast.outputTokens(undefined));
+  assert.equal(all.of('p/n').outputTokens(undefined), 512);
+});
+
+test('usage that is none teaches nothing', () => {
+  const forecast = new TokenForecast().of('p/m');
+  forecast.learn(1_000, {});
+  forecast.learn(1_000, { inputTokens: -1, outputTokens: Number.NaN });
+  forecast.learn(0, { inputTokens: 1e300, outputTokens: 1e300 });
+  assert.deepEqual([forecast.promptTokens(400), forecast.outputTokens(undefined)], [100, 512]);
+});
