@@ -58,12 +58,14 @@ async function microseconds(run: () => Promise<void> | void): Promise<number> {
 }
 
 function report(name: string, totalUs: number, count: number): void {
-  if (count > 0) process.stdout.write(`${name.padEnd(40)} ${(totalUs / count).toFixed(2).padStart(8)} µs an exchange\n`);
+  if (count > 0)
+    process.stdout.write(`${name.padEnd(40)} ${(totalUs / count).toFixed(2).padStart(8)} µs an exchange\n`);
 }
 
 function framesOf(records: readonly ExchangeRecord[]): Uint8Array[] {
   const frames: Uint8Array[] = [];
-  for (let start = 0; start < records.length; start += FRAME) frames.push(encodeBatch(records.slice(start, start + FRAME)));
+  for (let start = 0; start < records.length; start += FRAME)
+    frames.push(encodeBatch(records.slice(start, start + FRAME)));
   return frames;
 }
 

@@ -4,7 +4,7 @@ import type { GatewayError } from './errors.ts';
 export interface Principal {
   /** `user:<email>` or `virtualaccount:<name>`. */
   readonly subject: string;
-  /** The key's name (configured keys) or id (`sluice keys`): safe to log, never the key itself. */
+  /** Its name (configured), its id (issued) or `provider:id` (outside issuers): safe to log, never the key itself. */
   readonly keyId: string;
   readonly teams: readonly string[];
   /** Model patterns (`account/*`); undefined: all models. */

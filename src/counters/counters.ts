@@ -9,7 +9,10 @@ import type { Cell } from './cell.ts';
  * asynchronous, or leased). The clock of all calls is milliseconds since the Unix epoch.
  */
 export interface Counters {
-  /** All legs or none; `amounts[i]` belongs to `legs[i]`. In memory the answer is there at once. */
+  /**
+   * All legs or none; `amounts[i]` belongs to `legs[i]`. A leg refuses where its limit is used up already, be it for an
+   * amount of 0, or would be passed. In memory the answer is there at once.
+   */
   reserve(
     legs: readonly Leg[],
     amounts: readonly number[],

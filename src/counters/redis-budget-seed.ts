@@ -127,6 +127,7 @@ function run(
   return new Promise((resolve, reject) => {
     const lost = (): void => reject(new Error('Redis went away'));
     const call: Call = { answered: resolve, lost };
-    if (!connection.run(script, keys, args, call)) lost();
+    const command = ['EVALSHA', script.sha, String(keys.length), ...keys, ...args];
+    if (!connection.run(script, command, call)) lost();
   });
 }

@@ -101,14 +101,13 @@ export class RedisConnection {
     return !this.#failed;
   }
 
-  /** False, and nothing done: it has failed, or as many as may are waiting. */
-  run(script: Script, keys: readonly string[], args: readonly string[], call: Call): boolean {
+  /** `command`: an EVALSHA of `script`. False, and nothing done: it has failed, or as many as may are waiting. */
+  run(script: Script, command: string[], call: Call): boolean {
     if (this.#failed || this.#sent - this.#answered >= MAX_WAITING) return false;
     const index = this.#sent % MAX_WAITING;
     this.#calls[index] = call;
     this.#sentAt[index] = performance.now();
     this.#sent += 1;
-    const command = ['EVALSHA', script.sha, String(keys.length), ...keys, ...args];
     this.#client.sendCommand<unknown>(command).then(this.#onReply, (error: Error) => {
       if (this.#failed) return;
       if (!error.message.startsWith('NOSCRIPT')) {

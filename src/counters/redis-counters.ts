@@ -7,7 +7,7 @@ import { type Held, RedisLink } from './redis-link.ts';
 import { RedisReservation } from './redis-reservation.ts';
 import { EXTEND, LEASE, RESERVE } from './redis-scripts.ts';
 import { type BudgetTruth, RedisSettlements } from './redis-settlements.ts';
-import { cellKey, limitArgument, windowArgument } from './redis-words.ts';
+import { cellKey, limitArgument, numbersOf, windowArgument } from './redis-words.ts';
 
 /** Counts on this machine: what is gone by while Redis is away, and what is known without asking it. */
 export interface MachineCounters extends Counters {
@@ -182,7 +182,7 @@ export class RedisCounters implements Counters {
       const takenAt = legs.map(() => reply);
       return this.#opened(legs, capped, takenAt, this.#count(legs, capped, nowMs));
     }
-    const [refusedLeg, used, retryAfterMs] = reply as [number, number, number];
+    const [refusedLeg = -1, used = 0, retryAfterMs = 1_000] = numbersOf(reply);
     return { refusedLeg, used, retryAfterMs };
   }
 
@@ -234,7 +234,7 @@ export class RedisCounters implements Counters {
     const args = [windowArgument(cell), String(wanted), String(least), limitArgument(limit)];
     const call: Call = {
       answered: (reply) => {
-        const [granted, atMs] = reply as [number, number];
+        const [granted = 0, atMs = Date.now()] = numbersOf(reply);
         this.#clockShiftMs = atMs - Date.now();
         answer(granted, atMs);
       },

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Cell } from './cell.ts';
 import { type Call, RedisConnection } from './redis-connection.ts';
 import { BEAT, HOLD, LEAVE, REGISTER, type Script } from './redis-scripts.ts';
-import { cellKey, heldKey, OWNERS_KEY, windowArgument } from './redis-words.ts';
+import { cellKey, heldKey, numbersOf, OWNERS_KEY, windowArgument } from './redis-words.ts';
 
 export interface Held {
   readonly cell: Cell;
@@ -74,8 +74,7 @@ export class RedisLink {
   run(script: Script, cells: readonly string[], args: readonly string[], call: Call): boolean {
     const connection = this.#connection;
     if (connection === undefined) return false;
-    const time = String(this.#options.time());
-    return connection.run(script, [OWNERS_KEY, heldKey(this.#owner), ...cells], [this.#owner, time, ...args], call);
+    return connection.run(script, this.#command(script, cells, args), call);
   }
 
   reconfigure(): void {
@@ -117,17 +116,24 @@ export class RedisLink {
     await new Promise<void>((resolve) => {
       const call: Call = {
         answered: (reply) => {
-          this.#registered(connection, reply as [number, number]);
+          this.#registered(connection, numbersOf(reply));
           resolve();
         },
         lost: resolve,
       };
-      const args = [this.#owner, String(this.#options.time()), ...this.#former.slice(0, -1)];
-      if (!connection.run(REGISTER, [OWNERS_KEY, heldKey(this.#owner)], args, call)) resolve();
+      const command = this.#command(REGISTER, [], this.#former.slice(0, -1));
+      if (!connection.run(REGISTER, command, call)) resolve();
     });
   }
 
-  #registered(connection: RedisConnection, [redisNowMs, seeded]: readonly [number, number]): void {
+  #command(script: Script, cells: readonly string[], args: readonly string[]): string[] {
+    const owner = this.#owner;
+    const keys = String(2 + cells.length);
+    const time = String(this.#options.time());
+    return ['EVALSHA', script.sha, keys, OWNERS_KEY, heldKey(owner), ...cells, owner, time, ...args];
+  }
+
+  #registered(connection: RedisConnection, [redisNowMs = Date.now(), seeded = 0]: readonly number[]): void {
     if (seeded === 0) {
       connection.close();
       this.#former.pop();

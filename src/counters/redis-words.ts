@@ -29,6 +29,11 @@ export function windowArgument({ window }: Cell): string {
   }
 }
 
+/** What a script answers with; empty for whatever else an endpoint that is no Redis may say. */
+export function numbersOf(reply: unknown): readonly number[] {
+  return Array.isArray(reply) && reply.every((each) => typeof each === 'number') ? reply : [];
+}
+
 /** Infinity is said as -1: no limit. */
 export function limitArgument(limit: number): string {
   return limit === Number.POSITIVE_INFINITY ? '-1' : String(limit);

@@ -3,12 +3,13 @@ import type { LedgerRowsTable } from '../store/tables/ledger-tables.ts';
 import type { ExchangeRecord } from '../telemetry/exchange-record.ts';
 import { type ChainHead, readHead } from './chain-head.ts';
 import { chainPosition } from './chain-position.ts';
+import { LabelBook, type Labels } from './labels.ts';
 import type { LedgerHook } from './ledger-hook.ts';
 import { PriceTables } from './price-tables.ts';
 import { Rollup, USAGE_KEYS, USAGE_SUMS } from './rollup.ts';
-import { detailsOf } from './row-details.ts';
+import { detailOf } from './row-detail.ts';
 import { rowHash } from './row-hash.ts';
-import { type Series, SeriesBook } from './series.ts';
+import { numbersOf } from './row-numbers.ts';
 
 export interface LedgerWriterOptions {
   readonly database: Database;
@@ -22,18 +23,30 @@ export interface LedgerWriterOptions {
 const ROW_COLUMNS = [
   'id',
   'position',
-  'series',
+  'labels',
   'started_at',
   'ended_at',
   'status',
-  'outcome',
-  'error_code',
   'input_tokens',
   'output_tokens',
   'cost_nano_usd',
-  'price_table',
-  'details',
+  'numbers',
+  'detail',
   'hash',
+] as const;
+const LABEL_COLUMNS = [
+  'labels',
+  'series',
+  'method',
+  'path',
+  'stream',
+  'outcome',
+  'error_code',
+  'usage_source',
+  'price_table',
+  'price_version',
+  'rules',
+  'charges',
 ] as const;
 const SERIES_COLUMNS = ['series', 'subject', 'key_id', 'teams', 'model', 'target', 'provider', 'metadata'] as const;
 /** Beyond it a batch would wait for another process that moves the head again and again. */
@@ -43,7 +56,7 @@ const MOST_STORED = 50_000;
 interface Batch {
   readonly records: readonly ExchangeRecord[];
   readonly rows: LedgerRowsTable[];
-  readonly series: ReadonlySet<Series>;
+  readonly labels: ReadonlySet<Labels>;
   readonly rollup: Rollup;
   readonly head: ChainHead;
 }
@@ -54,22 +67,22 @@ interface Batch {
  */
 export class LedgerWriter {
   readonly #o: LedgerWriterOptions;
-  #book: SeriesBook;
   readonly #prices = new PriceTables();
+  #book: LabelBook;
   #head: ChainHead | undefined;
-  /** Series that are in the database for certain. */
-  #storedSeries = new Set<string>();
+  /** Hashes of labels that are in the database for certain, and their series with them. */
+  #storedLabels = new Set<string>();
   /** A commit whose answer was lost: it may have happened all the same. */
   #unsure: Batch | undefined;
 
   constructor(options: LedgerWriterOptions) {
     this.#o = options;
-    this.#book = new SeriesBook(options.metadataKeys);
+    this.#book = new LabelBook(this.#prices, options.metadataKeys);
   }
 
   /** The keys of metadata that are kept from now on. */
   keepMetadata(keys: readonly string[]): void {
-    this.#book = new SeriesBook(keys);
+    this.#book = new LabelBook(this.#prices, keys);
   }
 
   /** How many rows were new. Throws what the database throws: then nothing was written, or it will be found so. */
@@ -107,7 +120,7 @@ export class LedgerWriter {
     }
   }
 
-  async #write({ records, rows, series, rollup, head }: Batch, transaction: DatabaseTransaction): Promise<void> {
+  async #write({ records, rows, labels, rollup, head }: Batch, transaction: DatabaseTransaction): Promise<void> {
     // First, since it locks: two processes that write to one chain do it one after the other.
     const before = this.#head!;
     const moved = await transaction.query
@@ -120,8 +133,16 @@ export class LedgerWriter {
     if (moved.numUpdatedRows !== 1n) throw new NotWritten('head-moved');
     const added = await transaction.insertNew('ledger_rows', ROW_COLUMNS, rows);
     if (added.length < rows.length) throw new NotWritten('doubles');
-    const newSeries = [...series].filter((each) => !this.#storedSeries.has(each.series));
-    if (newSeries.length > 0) await transaction.insertNew('ledger_series', SERIES_COLUMNS, newSeries);
+    const unstored = [...labels].filter(({ row }) => !this.#storedLabels.has(row.labels));
+    if (unstored.length > 0) {
+      const series = new Set(unstored.map((each) => each.series));
+      await transaction.insertNew('ledger_series', SERIES_COLUMNS, [...series]);
+      await transaction.insertNew(
+        'ledger_labels',
+        LABEL_COLUMNS,
+        unstored.map(({ row }) => row),
+      );
+    }
     await this.#prices.store(transaction);
     await transaction.addUp('usage_hourly', USAGE_KEYS, USAGE_SUMS, rollup.hourly());
     await transaction.addUp('usage_daily', USAGE_KEYS, USAGE_SUMS, rollup.daily());
@@ -132,44 +153,42 @@ export class LedgerWriter {
     this.#head = batch.head;
     this.#unsure = undefined;
     this.#prices.stored();
-    if (this.#storedSeries.size > MOST_STORED) this.#storedSeries = new Set();
-    for (const each of batch.series) this.#storedSeries.add(each.series);
+    if (this.#storedLabels.size > MOST_STORED) this.#storedLabels = new Set();
+    for (const { row } of batch.labels) this.#storedLabels.add(row.labels);
     for (const hook of this.#o.hooks) hook.onCommitted(batch.records);
   }
 
   #batch(records: readonly ExchangeRecord[], from: ChainHead): Batch {
     const rows: LedgerRowsTable[] = [];
-    const seen = new Set<Series>();
+    const seen = new Set<Labels>();
     const rollup = new Rollup();
     let { seq, hash } = from;
     for (const record of records) {
-      const series = this.#book.of(record);
-      seen.add(series);
+      const labels = this.#book.of(record);
+      seen.add(labels);
       seq += 1;
       const endedAt = Math.floor(record.startedAt + record.durationMs);
       const { usage } = record;
       const row: LedgerRowsTable = {
-        id: record.id,
         position: chainPosition(from.chain, seq),
-        series: series.series,
+        id: record.id,
+        labels: labels.row.labels,
         started_at: Math.floor(record.startedAt),
         ended_at: endedAt,
         status: record.status,
-        outcome: record.outcome,
-        error_code: record.errorCode ?? null,
         input_tokens: whole(usage?.inputTokens),
         output_tokens: whole(usage?.outputTokens),
         cost_nano_usd: whole(record.costNanoUsd),
-        price_table: this.#prices.hashOf(record),
-        details: detailsOf(record),
+        numbers: numbersOf(record),
+        detail: detailOf(record),
         hash: '',
       };
       hash = rowHash(hash, row);
       row.hash = hash;
       rows.push(row);
-      rollup.add(record, series, endedAt);
+      rollup.add(record, labels.series, endedAt);
     }
-    return { records, rows, series: seen, rollup, head: { chain: from.chain, seq, hash } };
+    return { records, rows, labels: seen, rollup, head: { chain: from.chain, seq, hash } };
   }
 
   async #withoutKnown(records: readonly ExchangeRecord[]): Promise<ExchangeRecord[]> {

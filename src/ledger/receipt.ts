@@ -1,75 +1,79 @@
 import type { Database } from '../store/database.ts';
 import { chainOf, seqOf } from './chain-position.ts';
 import { REPORTED } from './price-tables.ts';
-import { readDetails } from './row-reader.ts';
+import { readDetail } from './row-detail.ts';
+import { readNumbers } from './row-numbers.ts';
 
 /** Everything that is known of one exchange, as JSON; undefined: no row has this id (any more, or yet). */
 export async function readReceipt(database: Database, id: string): Promise<object | undefined> {
-  const row = await database.query.selectFrom('ledger_rows').selectAll().where('id', '=', id).executeTakeFirst();
-  if (row === undefined) return undefined;
-  const series = await database.query
-    .selectFrom('ledger_series')
-    .selectAll()
-    .where('series', '=', row.series)
+  const row = await database.query
+    .selectFrom('ledger_rows')
+    .leftJoin('ledger_labels', 'ledger_labels.labels', 'ledger_rows.labels')
+    .leftJoin('ledger_series', 'ledger_series.series', 'ledger_labels.series')
+    .selectAll(['ledger_rows', 'ledger_labels', 'ledger_series'])
+    .where('id', '=', id)
     .executeTakeFirst();
-  const details = readDetails(row.details);
+  if (row === undefined) return undefined;
+  const numbers = readNumbers(row.numbers);
+  const detail = readDetail(row.detail);
+  const known = (count: number | undefined): number | null => count ?? null;
   return {
     id: row.id,
-    request_id: details?.request_id ?? row.id,
+    request_id: detail.request_id ?? row.id,
     who: {
-      subject: series?.subject ?? null,
-      key_id: series?.key_id ?? null,
-      teams: parsed(series?.teams) ?? [],
-      metadata: parsed(series?.metadata) ?? {},
+      subject: row.subject,
+      key_id: row.key_id,
+      teams: parsed(row.teams) ?? [],
+      metadata: parsed(row.metadata) ?? {},
     },
     what: {
-      method: details?.method,
-      path: details?.path,
-      model: series?.model ?? null,
-      stream: details?.stream,
-      bytes_in: details?.bytes_in,
-      bytes_out: details?.bytes_out,
+      method: row.method,
+      path: row.path,
+      model: row.model,
+      stream: row.stream === 1,
+      bytes_in: known(numbers.bytes_in),
+      bytes_out: known(numbers.bytes_out),
     },
     when: { started_at: instant(row.started_at), ended_at: instant(row.ended_at) },
     route: {
-      target: series?.target ?? null,
-      provider: series?.provider ?? null,
-      attempts: details?.attempts,
-      failed_attempts: details?.failed_attempts ?? [],
-      applied_rules: details?.rules ?? null,
+      target: row.target,
+      provider: row.provider,
+      attempts: known(numbers.attempts),
+      failed_attempts: detail.failed_attempts ?? [],
+      applied_rules: parsed(row.rules) ?? null,
     },
     outcome: {
       status: row.status,
       outcome: row.outcome,
       error_code: row.error_code,
-      error_detail: details?.error_detail ?? null,
+      error_detail: detail.error_detail ?? null,
     },
     usage: {
-      source: details?.usage_source ?? null,
+      source: row.usage_source,
       input_tokens: row.input_tokens,
       output_tokens: row.output_tokens,
-      cache_read_input_tokens: details?.cache_read_input_tokens ?? null,
-      cache_creation_input_tokens: details?.cache_creation_input_tokens ?? null,
-      cache_creation_1h_input_tokens: details?.cache_creation_1h_input_tokens ?? null,
-      reasoning_output_tokens: details?.reasoning_output_tokens ?? null,
-      audio_input_tokens: details?.audio_input_tokens ?? null,
-      audio_output_tokens: details?.audio_output_tokens ?? null,
+      cache_read_input_tokens: known(numbers.cache_read_input_tokens),
+      cache_creation_input_tokens: known(numbers.cache_creation_input_tokens),
+      cache_creation_1h_input_tokens: known(numbers.cache_creation_1h_input_tokens),
+      reasoning_output_tokens: known(numbers.reasoning_output_tokens),
+      audio_input_tokens: known(numbers.audio_input_tokens),
+      audio_output_tokens: known(numbers.audio_output_tokens),
     },
     cost: {
       nano_usd: row.cost_nano_usd,
       usd: dollars(row.cost_nano_usd),
-      reserved_nano_usd: details?.reserved_nano_usd ?? null,
-      charges: details?.charges ?? [],
-      provider_cost_usd: details?.provider_cost_usd ?? null,
-      price_version: details?.price_version ?? null,
+      reserved_nano_usd: known(numbers.reserved_nano_usd),
+      charges: parsed(row.charges) ?? [],
+      provider_cost_usd: known(numbers.provider_cost_usd),
+      price_version: row.price_version,
       price_table: await priceTable(database, row.price_table),
     },
     latency_ms: {
-      total: details?.duration_ms,
-      overhead: details?.overhead_ms,
-      upstream: details?.upstream_ms,
-      first_token: details?.first_token_ms ?? null,
-      between_tokens: details?.inter_token_ms ?? null,
+      total: milliseconds(numbers.duration_us),
+      overhead: milliseconds(numbers.overhead_us),
+      upstream: milliseconds(numbers.upstream_us),
+      first_token: milliseconds(numbers.first_token_us),
+      between_tokens: milliseconds(numbers.between_tokens_us),
     },
     ledger: {
       gateway: await gatewayOf(database, row.position),
@@ -127,4 +131,8 @@ function instant(ms: number): string {
 
 function dollars(nano: number | null): number | null {
   return nano === null ? null : nano / 1e9;
+}
+
+function milliseconds(us: number | undefined): number | null {
+  return us === undefined ? null : us / 1000;
 }

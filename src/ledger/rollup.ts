@@ -1,6 +1,6 @@
 import type { UsageTable } from '../store/tables/ledger-tables.ts';
 import type { ExchangeRecord } from '../telemetry/exchange-record.ts';
-import type { Series } from './series.ts';
+import type { Series } from './labels.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;

@@ -3,28 +3,26 @@ import type { LedgerRowsTable } from '../store/tables/ledger-tables.ts';
 
 /**
  * What a row's hash is made of: the hash before it, then every column in this order, one a line (null: an empty line).
- * No column holds a line feed: texts of clients are in `details`, where JSON escapes it. Series and price tables come in
- * by the hash of their content. The rule is for ever: changing it makes every older chain look forged.
+ * No column holds a line feed: texts of clients are in `detail`, where JSON escapes it. Labels, series and price tables
+ * come in by the hash of their content. The rule is for ever: changing it makes every older chain look forged.
  */
 export function rowHash(previousHash: string, row: Omit<LedgerRowsTable, 'hash'>): string {
   const text = `${previousHash}
 ${row.id}
 ${row.position}
-${row.series}
+${row.labels}
 ${row.started_at}
 ${row.ended_at}
 ${row.status}
-${row.outcome}
-${row.error_code ?? ''}
 ${row.input_tokens ?? ''}
 ${row.output_tokens ?? ''}
 ${row.cost_nano_usd ?? ''}
-${row.price_table ?? ''}
-${row.details}`;
+${row.numbers}
+${row.detail ?? ''}`;
   return hash('sha256', text, 'base64url');
 }
 
-/** Names what is kept once by its content (series, price tables): 96 bits of its SHA-256. */
+/** Names what is kept once by its content (labels, series, price tables): 96 bits of its SHA-256. */
 export function contentHash(text: string): string {
   return hash('sha256', text, 'base64url').slice(0, 16);
 }

@@ -1,11 +1,11 @@
 import type { Usage } from '../inference/usage.ts';
 import type { Database } from '../store/database.ts';
-import type { LedgerRowsTable, LedgerSeriesTable } from '../store/tables/ledger-tables.ts';
+import type { LedgerLabelsTable, LedgerRowsTable } from '../store/tables/ledger-tables.ts';
 import { chainPosition, seqOf } from './chain-position.ts';
+import { labelsHash, seriesHash } from './labels.ts';
 import { REPORTED } from './price-tables.ts';
 import { contentHash, rowHash } from './row-hash.ts';
-import { type RowDetails, readDetails, usageOf } from './row-reader.ts';
-import { seriesHash } from './series.ts';
+import { type RowNumbers, readNumbers } from './row-numbers.ts';
 
 /** What a cost should be by a table of rates (its JSON); undefined: that table gives none. Throws where it is no table. */
 export type Recompute = (rates: string, usage: Usage) => number | undefined;
@@ -31,6 +31,7 @@ export interface Verification {
 
 const PAGE_ROWS = 1_000;
 const MOST_FAULTS = 20;
+const MOST_REMEMBERED = 50_000;
 
 /** Walks every chain from its anchor to its head and computes hashes and costs again. Memory holds one page of rows. */
 export async function verifyLedger(database: Database, recompute: Recompute): Promise<Verification> {
@@ -51,7 +52,7 @@ class Walk {
   readonly #database: Database;
   readonly #recompute: Recompute;
   readonly #rates = new Map<string, string | undefined>();
-  #checkedSeries = new Map<string, boolean>();
+  #labels = new Map<string, LedgerLabelsTable | undefined>();
   readonly #faults: LedgerFault[] = [];
   #faultCount = 0;
   #rows = 0;
@@ -131,36 +132,59 @@ class Walk {
   async #row(chain: Chain, row: LedgerRowsTable): Promise<void> {
     this.#rows += 1;
     const fault = (reason: string) => this.#fault(chain, seqOf(row.position), row.id, reason);
-    if (!(await this.#seriesHolds(row.series))) fault(`what its series ${row.series} says was changed or is missing`);
+    const labels = await this.#labelsOf(row.labels);
+    if (labels === undefined) {
+      fault(`what its labels ${row.labels} say was changed or is missing`);
+      return;
+    }
     if (row.cost_nano_usd === null) {
       this.#withoutCost += 1;
       return;
     }
-    const details = readDetails(row.details);
-    if (details === undefined) {
-      fault('its details cannot be read');
-      return;
-    }
-    const expected = await this.#cost(row, details);
+    const expected = await this.#cost(row, labels.price_table);
     if (typeof expected === 'string') fault(expected);
     else if (expected !== row.cost_nano_usd)
       fault(`its cost is ${row.cost_nano_usd} nano-dollars, by its price table ${expected ?? 'unknown'}`);
-    else if (row.price_table === REPORTED) this.#reported += 1;
+    else if (labels.price_table === REPORTED) this.#reported += 1;
     else this.#recomputed += 1;
   }
 
   /** A text: why it cannot be computed. */
-  async #cost(row: LedgerRowsTable, details: RowDetails): Promise<number | undefined | string> {
-    if (row.price_table === null) return 'it has a cost and no price table';
-    if (row.price_table === REPORTED) return Math.round((details.provider_cost_usd ?? Number.NaN) * 1e9);
-    const rates = await this.#ratesOf(row.price_table);
-    if (rates === undefined) return `its price table ${row.price_table} was changed or is missing`;
+  async #cost(row: LedgerRowsTable, table: string | null): Promise<number | undefined | string> {
+    if (table === null) return 'it has a cost and no price table';
+    const numbers = readNumbers(row.numbers);
+    if (table === REPORTED) return Math.round((numbers.provider_cost_usd ?? Number.NaN) * 1e9);
+    const rates = await this.#ratesOf(table);
+    if (rates === undefined) return `its price table ${table} was changed or is missing`;
     try {
-      return this.#recompute(rates, usageOf(row, details));
+      return this.#recompute(rates, usageOf(row, numbers));
     } catch {
       // A table that keeps its hash was written so: by a version whose form this one does not know.
-      return `its price table ${row.price_table} is of an unknown form`;
+      return `its price table ${table} is of an unknown form`;
     }
+  }
+
+  /** Undefined: they, or their series, are not what their hash says. */
+  async #labelsOf(name: string): Promise<LedgerLabelsTable | undefined> {
+    if (this.#labels.has(name)) return this.#labels.get(name);
+    const found = await this.#database.query
+      .selectFrom('ledger_labels')
+      .selectAll()
+      .where('labels', '=', name)
+      .executeTakeFirst();
+    const holds = found !== undefined && labelsHash(found) === name && (await this.#seriesHolds(found.series));
+    if (this.#labels.size > MOST_REMEMBERED) this.#labels = new Map();
+    this.#labels.set(name, holds ? found : undefined);
+    return this.#labels.get(name);
+  }
+
+  async #seriesHolds(name: string): Promise<boolean> {
+    const found = await this.#database.query
+      .selectFrom('ledger_series')
+      .selectAll()
+      .where('series', '=', name)
+      .executeTakeFirst();
+    return found !== undefined && seriesHash(found) === name;
   }
 
   async #ratesOf(hash: string): Promise<string | undefined> {
@@ -175,23 +199,22 @@ class Walk {
     return this.#rates.get(hash);
   }
 
-  async #seriesHolds(name: string): Promise<boolean> {
-    let holds = this.#checkedSeries.get(name);
-    if (holds === undefined) {
-      const found: LedgerSeriesTable | undefined = await this.#database.query
-        .selectFrom('ledger_series')
-        .selectAll()
-        .where('series', '=', name)
-        .executeTakeFirst();
-      holds = found !== undefined && seriesHash(found) === name;
-      if (this.#checkedSeries.size > 50_000) this.#checkedSeries = new Map();
-      this.#checkedSeries.set(name, holds);
-    }
-    return holds;
-  }
-
   #fault({ gateway }: Chain, seq: number, id: string | undefined, reason: string): void {
     this.#faultCount += 1;
     if (this.#faults.length < MOST_FAULTS) this.#faults.push({ gateway, seq, id, reason });
   }
+}
+
+function usageOf(row: LedgerRowsTable, numbers: RowNumbers): Usage {
+  return {
+    inputTokens: row.input_tokens ?? undefined,
+    outputTokens: row.output_tokens ?? undefined,
+    cacheReadInputTokens: numbers.cache_read_input_tokens,
+    cacheCreationInputTokens: numbers.cache_creation_input_tokens,
+    cacheCreation1hInputTokens: numbers.cache_creation_1h_input_tokens,
+    reasoningOutputTokens: numbers.reasoning_output_tokens,
+    audioInputTokens: numbers.audio_input_tokens,
+    audioOutputTokens: numbers.audio_output_tokens,
+    providerCostUsd: numbers.provider_cost_usd,
+  };
 }

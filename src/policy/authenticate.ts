@@ -133,9 +133,11 @@ export class KeyRing {
   /** Keys that were made, rotated or revoked. One among the remembered is judged anew at its next request. */
   setIssued(news: KeyNews): void {
     const changed = this.#issued.take(news);
-    const lost = this.#signingKeys.some((known) => !news.signingKeys.some((key) => key.keyId === known.keyId));
-    this.#signingKeys = news.signingKeys;
-    this.#verifier = new TokenVerifier(news.signingKeys);
+    const lost = this.#signingKeys.some((known) => !isAmong(known, news.signingKeys));
+    if (lost || news.signingKeys.length !== this.#signingKeys.length) {
+      this.#signingKeys = news.signingKeys;
+      this.#verifier = new TokenVerifier(news.signingKeys);
+    }
     // Selective: forgetting every token would send them all through the allowance, and most into a 503.
     this.#remembered.deleteWhere(
       ({ from, principal }) => from === 'issued' && (lost || changed === undefined || changed.has(principal.keyId)),
@@ -238,6 +240,10 @@ export class KeyRing {
     this.#remembered.set(presented, verdict);
     return verdict.principal;
   }
+}
+
+function isAmong({ keyId, publicKeyPem }: VerificationKey, keys: readonly VerificationKey[]): boolean {
+  return keys.some((key) => key.keyId === keyId && key.publicKeyPem === publicKeyPem);
 }
 
 function byDigest(keys: readonly ConfiguredKey[]): ReadonlyMap<string, ConfiguredEntry> {

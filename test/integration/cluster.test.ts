@@ -151,4 +151,13 @@ describe('two gateways on one PostgreSQL and one Redis', { skip: postgresSkip ||
     );
     assert.deepEqual(await statuses(2, 'key of cid', 'p/m'), [200, 429]);
   });
+
+  it('after all of that nothing is held any more, here or there', async () => {
+    await eventually('nothing is held in Redis', () =>
+      withRedis(redis.url, async (client) => (await client.keys('sluice:held:*')).length === 0),
+    );
+    for (const gateway of gateways) {
+      await eventually('nothing is open', async () => (await gateway.metric('sluice_reservations_open')) === 0);
+    }
+  });
 });

@@ -134,7 +134,9 @@ describe('an issuer', () => {
         'a failure is counted',
         async () => (await other.metric('sluice_jwks_refresh_failures_total', { provider: 'late' })) >= 1,
       );
-      await eventually('it is in the log', () => /the keys of an identity provider cannot be fetched/.test(other.output()));
+      await eventually('it is in the log', () =>
+        /the keys of an identity provider cannot be fetched/.test(other.output()),
+      );
       await late.listen();
       await eventually('it opens', async () => (await status()) === 200, 10_000);
     } finally {

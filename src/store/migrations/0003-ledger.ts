@@ -1,28 +1,41 @@
-import type { Kysely } from 'kysely';
+import { type Kysely, SqliteAdapter, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 
 /** Rows, rollups, price tables, chains: what the columns mean is said in tables/ledger-tables.ts. */
 export const ledger: Migration = {
   async up(database: Kysely<unknown>) {
+    // On SQLite this very type makes it the table's own key; any other would cost an index more.
+    const key = database.getExecutor().adapter instanceof SqliteAdapter ? 'integer' : 'bigint';
     await database.schema
       .createTable('ledger_rows')
-      .addColumn('id', 'text', (column) => column.primaryKey().notNull())
-      .addColumn('position', 'bigint', (column) => column.notNull())
-      .addColumn('series', 'text', (column) => column.notNull())
+      .addColumn('position', key, (column) => column.primaryKey().notNull())
+      .addColumn('id', 'text', (column) => column.notNull().unique())
+      .addColumn('labels', 'text', (column) => column.notNull())
       .addColumn('started_at', 'bigint', (column) => column.notNull())
       .addColumn('ended_at', 'bigint', (column) => column.notNull())
       .addColumn('status', 'bigint', (column) => column.notNull())
-      .addColumn('outcome', 'text', (column) => column.notNull())
-      .addColumn('error_code', 'text')
       .addColumn('input_tokens', 'bigint')
       .addColumn('output_tokens', 'bigint')
       .addColumn('cost_nano_usd', 'bigint')
-      .addColumn('price_table', 'text')
-      .addColumn('details', 'text', (column) => column.notNull())
+      .addColumn('numbers', 'text', (column) => column.notNull())
+      .addColumn('detail', 'text')
       .addColumn('hash', 'text', (column) => column.notNull())
       .execute();
-    // Two rows at one place of a chain would be a fork of it.
-    await database.schema.createIndex('ledger_rows_position').unique().on('ledger_rows').column('position').execute();
+    await database.schema
+      .createTable('ledger_labels')
+      .addColumn('labels', 'text', (column) => column.primaryKey().notNull())
+      .addColumn('series', 'text', (column) => column.notNull())
+      .addColumn('method', 'text', (column) => column.notNull())
+      .addColumn('path', 'text', (column) => column.notNull())
+      .addColumn('stream', 'bigint', (column) => column.notNull())
+      .addColumn('outcome', 'text', (column) => column.notNull())
+      .addColumn('error_code', 'text')
+      .addColumn('usage_source', 'text')
+      .addColumn('price_table', 'text')
+      .addColumn('price_version', 'text')
+      .addColumn('rules', 'text')
+      .addColumn('charges', 'text')
+      .execute();
     await database.schema
       .createTable('ledger_series')
       .addColumn('series', 'text', (column) => column.primaryKey().notNull())
@@ -58,6 +71,15 @@ export const ledger: Migration = {
       await sums.addPrimaryKeyConstraint(`${table}_key`, ['series', 'starts_at']).execute();
       await database.schema.createIndex(`${table}_starts_at`).on(table).column('starts_at').execute();
     }
+    // For people and their tools; nothing of ours reads it.
+    await sql`
+      create view ledger as
+      select ledger_rows.id, started_at, ended_at, subject, key_id, teams, model, target, provider, metadata,
+        method, path, stream, status, outcome, error_code, input_tokens, output_tokens, usage_source, cost_nano_usd,
+        price_table, price_version, rules, charges, numbers, detail, position, hash
+      from ledger_rows
+      join ledger_labels on ledger_labels.labels = ledger_rows.labels
+      join ledger_series on ledger_series.series = ledger_labels.series`.execute(database);
   },
 };
 

@@ -1,6 +1,7 @@
 /** Times are milliseconds since the Unix epoch, money is integer nano-dollars (1e-9 USD). */
 export interface LedgerTables {
   ledger_rows: LedgerRowsTable;
+  ledger_labels: LedgerLabelsTable;
   ledger_series: LedgerSeriesTable;
   ledger_chains: LedgerChainsTable;
   price_tables: PriceTablesTable;
@@ -8,32 +9,54 @@ export interface LedgerTables {
   usage_daily: UsageTable;
 }
 
-/** One exchange. */
+/**
+ * One exchange, as short as it can be: a row costs what it weighs (bench/ledger). The view `ledger` has all of it in columns
+ * that people can read.
+ */
 export interface LedgerRowsTable {
-  /** Of the exchange. */
-  id: string;
   /** Number of the chain × 2^40 + number in the chain: one column that orders every chain (ledger/chain-position.ts). */
   position: number;
-  /** Who and what: see ledger_series. */
-  series: string;
+  /** Of the exchange. */
+  id: string;
+  /** Who and what: see ledger_labels. */
+  labels: string;
   started_at: number;
   ended_at: number;
   status: number;
-  outcome: string;
-  error_code: string | null;
   /** Null: nobody knows, which is not zero. */
   input_tokens: number | null;
   output_tokens: number | null;
   cost_nano_usd: number | null;
-  /** Hash of the rates that the cost came from; `reported`: the provider's own bill; null: no cost. */
-  price_table: string | null;
-  /** JSON object: everything else (ledger/row-details.ts). */
-  details: string;
+  /** Times, bytes and kinds of tokens, comma separated in the order of ledger/row-numbers.ts; empty: unknown. */
+  numbers: string;
+  /** JSON object of what is seldom there: the client's own request id, failed attempts, words about an error. */
+  detail: string | null;
   /** SHA-256 in base64url over the hash of the row before it and all of the above (ledger/row-hash.ts). */
   hash: string;
 }
 
-/** What repeats from exchange to exchange, once, by the hash of its content: rows and rollups refer to it. */
+/** What repeats from exchange to exchange, once, by the hash of its content. */
+export interface LedgerLabelsTable {
+  labels: string;
+  /** See ledger_series. */
+  series: string;
+  method: string;
+  path: string;
+  /** 0 or 1. */
+  stream: number;
+  outcome: string;
+  error_code: string | null;
+  usage_source: string | null;
+  /** Hash of the rates that the cost came from; `reported`: the provider's own bill; null: no cost. */
+  price_table: string | null;
+  price_version: string | null;
+  /** JSON as in `x-tfy-applied-rules`. */
+  rules: string | null;
+  /** JSON array of `[budget id, group]`. */
+  charges: string | null;
+}
+
+/** What usage is added up by, once, by the hash of its content. */
 export interface LedgerSeriesTable {
   series: string;
   subject: string | null;

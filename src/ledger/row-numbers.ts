@@ -1,0 +1,73 @@
+import type { Usage } from '../inference/usage.ts';
+import type { ExchangeRecord } from '../telemetry/exchange-record.ts';
+
+/**
+ * The numbers of a row that nobody searches by, in this order and for ever: further ones come behind. As text, because each
+ * column costs as much as a dozen of them. Times in microseconds.
+ */
+export const ROW_NUMBERS = [
+  'thread',
+  'attempts',
+  'duration_us',
+  'overhead_us',
+  'upstream_us',
+  'first_token_us',
+  'between_tokens_us',
+  'bytes_in',
+  'bytes_out',
+  'cache_read_input_tokens',
+  'cache_creation_input_tokens',
+  'cache_creation_1h_input_tokens',
+  'reasoning_output_tokens',
+  'audio_input_tokens',
+  'audio_output_tokens',
+  'provider_cost_usd',
+  'reserved_nano_usd',
+] as const;
+
+export type RowNumbers = { readonly [Name in (typeof ROW_NUMBERS)[number]]: number | undefined };
+
+const NO_USAGE: Usage = {};
+
+/** Empty: unknown. */
+export function numbersOf(record: ExchangeRecord): string {
+  const usage = record.usage ?? NO_USAGE;
+  return (
+    `${record.thread},${record.attempts},${us(record.durationMs)},${us(record.overheadMs)},${us(record.upstreamMs)},` +
+    `${us(record.firstTokenMs)},${us(record.interTokenMs)},${record.bytesIn},${record.bytesOut},` +
+    `${usage.cacheReadInputTokens ?? ''},${usage.cacheCreationInputTokens ?? ''},` +
+    `${usage.cacheCreation1hInputTokens ?? ''},${usage.reasoningOutputTokens ?? ''},${usage.audioInputTokens ?? ''},` +
+    `${usage.audioOutputTokens ?? ''},${usage.providerCostUsd ?? ''},${record.reservedNanoUsd ?? ''}`
+  );
+}
+
+export function readNumbers(text: string): RowNumbers {
+  const parts = text.split(',');
+  const number = (name: (typeof ROW_NUMBERS)[number]): number | undefined => {
+    const part = parts[ROW_NUMBERS.indexOf(name)];
+    return part === undefined || part === '' ? undefined : Number(part);
+  };
+  return {
+    thread: number('thread'),
+    attempts: number('attempts'),
+    duration_us: number('duration_us'),
+    overhead_us: number('overhead_us'),
+    upstream_us: number('upstream_us'),
+    first_token_us: number('first_token_us'),
+    between_tokens_us: number('between_tokens_us'),
+    bytes_in: number('bytes_in'),
+    bytes_out: number('bytes_out'),
+    cache_read_input_tokens: number('cache_read_input_tokens'),
+    cache_creation_input_tokens: number('cache_creation_input_tokens'),
+    cache_creation_1h_input_tokens: number('cache_creation_1h_input_tokens'),
+    reasoning_output_tokens: number('reasoning_output_tokens'),
+    audio_input_tokens: number('audio_input_tokens'),
+    audio_output_tokens: number('audio_output_tokens'),
+    provider_cost_usd: number('provider_cost_usd'),
+    reserved_nano_usd: number('reserved_nano_usd'),
+  };
+}
+
+function us(ms: number | undefined): number | '' {
+  return ms === undefined ? '' : Math.round(ms * 1000);
+}

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { AdminRoute } from '../../../src/operator/admin/admin-route.ts';
+import { AdminRouter } from '../../../src/operator/admin/admin-router.ts';
+
+const route = (method: AdminRoute['method'], path: string): AdminRoute => ({
+  method,
+  path,
+  summary: '',
+  handle: () => ({ status: 200 }),
+});
+const router = new AdminRouter([
+  route('GET', '/admin/things/:id'),
+  route('DELETE', '/admin/things/:id'),
+  route('GET', '/admin/things/special'),
+  route('POST', '/admin/things/:id/parts/:part'),
+]);
+const found = (method: string, path: string) => {
+  const match = router.match(method, path);
+  if (match === undefined) return undefined;
+  return 'allow' in match ? match.allow : [match.route.path, match.parameters];
+};
+
+describe('the paths of the admin API', () => {
+  it('are matched part by part, each part decoded', () => {
+    assert.deepEqual(found('GET', '/admin/things/a%2Fb'), ['/admin/things/:id', { id: 'a/b' }]);
+    assert.deepEqual(found('POST', '/admin/things/x/parts/y'), [
+      '/admin/things/:id/parts/:part',
+      { id: 'x', part: 'y' },
+    ]);
+    assert.deepEqual(found('HEAD', '/admin/things/x'), ['/admin/things/:id', { id: 'x' }]);
+  });
+
+  it('that are written out stand before those with a name', () => {
+    assert.deepEqual(found('GET', '/admin/things/special'), ['/admin/things/special', {}]);
+  });
+
+  it('of other methods say which they take', () => {
+    assert.equal(found('PUT', '/admin/things/x'), 'GET, HEAD, DELETE');
+    assert.equal(found('GET', '/admin/things/x/parts/y'), 'POST');
+  });
+
+  it('that are none, empty or not decodable are none', () => {
+    for (const path of [
+      '/admin',
+      '/admin/',
+      '/admin/things',
+      '/admin/things/',
+      '/admin/things/a/b',
+      '/admin/things/%ff',
+      `/admin${'/x'.repeat(40)}`,
+    ]) {
+      assert.equal(found('GET', path), undefined, path);
+    }
+  });
+});
