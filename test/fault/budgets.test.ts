@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, test } from 'node:test';
+import { readNumbers } from '../../src/ledger/row-numbers.ts';
 import { budgetsOf, pricedAccount, startBudgetGateway, talkative } from '../support/budgets.ts';
 import { ask, messages } from '../support/chat-client.ts';
 import { eventually, type RunningGateway } from '../support/gateway.ts';
@@ -65,15 +66,14 @@ function read<T>(folder: string, work: (database: DatabaseSync) => T): T {
 const rowsIn = (folder: string): Row[] =>
   read(folder, (database) =>
     database
-      .prepare('select cost_nano_usd, input_tokens, output_tokens, details from ledger_rows')
+      .prepare('select cost_nano_usd, input_tokens, output_tokens, numbers, charges from ledger')
       .all()
       .map((row) => {
-        const details = JSON.parse(String(row['details']));
         return {
           cost: Number(row['cost_nano_usd'] ?? 0),
           tokens: Number(row['input_tokens'] ?? 0) + Number(row['output_tokens'] ?? 0),
-          reserved: details.reserved_nano_usd ?? 0,
-          charges: details.charges ?? [],
+          reserved: readNumbers(String(row['numbers'])).reserved_nano_usd ?? 0,
+          charges: JSON.parse(String(row['charges'] ?? '[]')),
         };
       }),
   );

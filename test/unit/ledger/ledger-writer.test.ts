@@ -93,7 +93,9 @@ forEachEngine('the ledger', (engine) => {
   it('keeps unknown as unknown: a count that nobody told is null and no zero', async () => {
     await writer.write([ledgerRecord({ usage: { inputTokens: 5 }, costNanoUsd: undefined, priceTable: undefined })]);
     const row = await database.query.selectFrom('ledger_rows').selectAll().executeTakeFirstOrThrow();
-    assert.deepEqual([row.input_tokens, row.output_tokens, row.cost_nano_usd, row.price_table], [5, null, null, null]);
+    assert.deepEqual([row.input_tokens, row.output_tokens, row.cost_nano_usd], [5, null, null]);
+    const labels = await database.query.selectFrom('ledger_labels').selectAll().executeTakeFirstOrThrow();
+    assert.equal(labels.price_table, null);
     const usage = await database.query.selectFrom('usage_hourly').selectAll().executeTakeFirstOrThrow();
     assert.equal(usage.unknown_cost_requests, 1);
   });

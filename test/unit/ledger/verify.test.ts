@@ -57,8 +57,8 @@ forEachEngine('verify', (engine) => {
       /it was changed/,
     ],
     [
-      'details that were changed',
-      (on, id) => on.query.updateTable('ledger_rows').set({ details: '{"path":"/"}' }).where('id', '=', id).execute(),
+      'numbers that were changed',
+      (on, id) => on.query.updateTable('ledger_rows').set({ numbers: '0,1' }).where('id', '=', id).execute(),
       /it was changed/,
     ],
     [
@@ -69,7 +69,7 @@ forEachEngine('verify', (engine) => {
     [
       'a subject that was changed',
       (on) => on.query.updateTable('ledger_series').set({ subject: 'user:eve' }).execute(),
-      /series .* was changed/,
+      /labels .* was changed/,
     ],
     [
       'a price table that was changed',
@@ -89,7 +89,7 @@ forEachEngine('verify', (engine) => {
       assert.equal((await verify()).faultCount, 0);
       await forge(database, records[4]!.id);
       const { faults } = await verify();
-      const about = /series|price/.test(reason.source)
+      const about = /labels|price/.test(reason.source)
         ? records[0]
         : /missing/.test(reason.source)
           ? records[5]
