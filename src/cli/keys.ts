@@ -14,13 +14,14 @@ export async function keysCreate(
   place: CommandPlace,
   output: CommandOutput,
 ): Promise<number> {
-  const wish = readKeyWish(options, new Date());
+  const now = new Date();
+  const wish = readKeyWish(options, now);
   if (Array.isArray(wish)) {
     for (const fault of wish) output.error(fault);
     return 1;
   }
   return withDatabase(place, output, async (database) => {
-    const issued = await issueKey(await mintOf(place, database, output), wish);
+    const issued = await issueKey(await mintOf(place, database, output), wish, now);
     if (issued instanceof GatewayError) return refused(issued, output);
     output.error(`Made ${describe(issued)}. Keep it: it is not shown again.`);
     output.out(issued.token);

@@ -98,8 +98,8 @@ export class Identity {
   }
 
   /** Resolves when the key works on every relay thread of this gateway. */
-  async issue(wish: KeyWish): Promise<OrError<IssuedKey>> {
-    const issued = await issueKey(this.#mint(), wish);
+  async issue(wish: KeyWish, now: Date): Promise<OrError<IssuedKey>> {
+    const issued = await issueKey(this.#mint(), wish, now);
     if (!(issued instanceof GatewayError)) await this.#toldEverywhere();
     return issued;
   }

@@ -21,8 +21,9 @@ export interface IssuedKey {
   readonly token: string;
 }
 
-export async function issueKey(mint: KeyMint, wish: KeyWish): Promise<OrError<IssuedKey>> {
-  const issued = await makeKey(mint, wish, new Date());
+/** `now`: the moment that the wish's expiry was reckoned from. */
+export async function issueKey(mint: KeyMint, wish: KeyWish, now: Date): Promise<OrError<IssuedKey>> {
+  const issued = await makeKey(mint, wish, now);
   // First the row: a token that was shown can always be revoked, whatever happens in between.
   if (!(issued instanceof GatewayError)) await insertKey(mint.database, issued.key);
   return issued;

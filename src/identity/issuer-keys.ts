@@ -115,7 +115,7 @@ class Issuer {
     if (now - this.#askedAt >= UNKNOWN_KEY_EVERY_MS) {
       this.#askedAt = now;
       await this.#fetch();
-    }
+    } else await this.#underWay;
     if (!this.#stop.signal.aborted) this.#options.tell(this.set());
   }
 

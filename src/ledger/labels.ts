@@ -9,6 +9,13 @@ export interface Labels {
   readonly series: Series;
 }
 
+/** Labels of one subject and model: others differ in what is compared. */
+interface Known {
+  readonly like: ExchangeRecord;
+  readonly labels: Labels;
+  readonly next: Known | undefined;
+}
+
 export type Series = Readonly<LedgerSeriesTable>;
 
 /** Beyond it all are forgotten and made again as they come: a bound against metadata that is never the same. */
@@ -16,7 +23,8 @@ const MOST_KNOWN = 20_000;
 
 /** The texts of a record, once per combination: rows name them by their hash. */
 export class LabelBook {
-  #known = new Map<string, Labels>();
+  #known = new Map<string, Known>();
+  #size = 0;
   #series = new Map<string, Series>();
   readonly #prices: PriceTables;
   readonly #metadataKeys: ReadonlySet<string>;
@@ -27,15 +35,18 @@ export class LabelBook {
     this.#metadataKeys = new Set(metadataKeys);
   }
 
+  /** Found by a short key and then compared: hashing all the texts of every record costs a microsecond. */
   of(record: ExchangeRecord): Labels {
-    const r = record;
-    const key = `${r.subject ?? ''}\n${r.keyId ?? ''}\n${r.model ?? ''}\n${r.target ?? ''}\n${r.outcome}\n${r.errorCode ?? ''}\n${r.path}\n${r.stream}\n${r.usageSource ?? ''}\n${r.provider ?? ''}\n${r.method}\n${r.priceVersion ?? ''}\n${r.priceTable ?? ''}\n${r.teamsJson ?? ''}\n${r.metadataJson ?? ''}\n${r.rulesJson ?? ''}\n${r.chargesJson ?? ''}`;
-    let labels = this.#known.get(key);
-    if (labels === undefined) {
-      labels = this.#make(record);
-      if (this.#known.size >= MOST_KNOWN) this.#known = new Map();
-      this.#known.set(key, labels);
+    const key = `${record.subject} ${record.model} ${record.metadataJson}`;
+    for (let known = this.#known.get(key); known !== undefined; known = known.next)
+      if (sameLabels(known.like, record)) return known.labels;
+    const labels = this.#make(record);
+    this.#size += 1;
+    if (this.#size > MOST_KNOWN) {
+      this.#known = new Map();
+      this.#size = 1;
     }
+    this.#known.set(key, { like: record, labels, next: this.#known.get(key) });
     return labels;
   }
 
@@ -85,6 +96,28 @@ export class LabelBook {
     entries.sort(([a], [b]) => (a < b ? -1 : 1));
     return entries.length === 0 ? null : storableText(JSON.stringify(Object.fromEntries(entries)));
   }
+}
+
+function sameLabels(a: ExchangeRecord, b: ExchangeRecord): boolean {
+  return (
+    a.subject === b.subject &&
+    a.keyId === b.keyId &&
+    a.model === b.model &&
+    a.target === b.target &&
+    a.provider === b.provider &&
+    a.stream === b.stream &&
+    a.outcome === b.outcome &&
+    a.errorCode === b.errorCode &&
+    a.usageSource === b.usageSource &&
+    a.path === b.path &&
+    a.method === b.method &&
+    a.chargesJson === b.chargesJson &&
+    a.rulesJson === b.rulesJson &&
+    a.teamsJson === b.teamsJson &&
+    a.metadataJson === b.metadataJson &&
+    a.priceTable === b.priceTable &&
+    a.priceVersion === b.priceVersion
+  );
 }
 
 /** The hash is over the columns, so that verify can hold what is stored against its name. */

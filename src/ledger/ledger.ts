@@ -222,7 +222,10 @@ export class Ledger {
   #segmentOf(name: string, thread: number): Segment {
     const path = join(this.journalFolder, name);
     let segment = this.#segments.get(path);
-    if (segment === undefined) this.#segments.set(path, (segment = new Segment(this.journalFolder, name, thread)));
+    if (segment === undefined) {
+      segment = new Segment(this.journalFolder, name, thread);
+      this.#segments.set(path, segment);
+    }
     return segment;
   }
 

@@ -30,9 +30,15 @@ export class Rollup {
   add(record: ExchangeRecord, series: Series, endedAtMs: number): void {
     const hour = endedAtMs - (endedAtMs % HOUR_MS);
     let ofHour = this.#hours.get(hour);
-    if (ofHour === undefined) this.#hours.set(hour, (ofHour = new Map()));
+    if (ofHour === undefined) {
+      ofHour = new Map();
+      this.#hours.set(hour, ofHour);
+    }
     let sums = ofHour.get(series);
-    if (sums === undefined) ofHour.set(series, (sums = noUsage(series.series, hour)));
+    if (sums === undefined) {
+      sums = noUsage(series.series, hour);
+      ofHour.set(series, sums);
+    }
     addRecord(sums, record);
   }
 
@@ -76,7 +82,10 @@ function merged(rows: Iterable<UsageTable>, bucket: (startsAt: number) => number
     const startsAt = bucket(row.starts_at);
     const key = `${row.series} ${startsAt}`;
     let sum = sums.get(key);
-    if (sum === undefined) sums.set(key, (sum = noUsage(row.series, startsAt)));
+    if (sum === undefined) {
+      sum = noUsage(row.series, startsAt);
+      sums.set(key, sum);
+    }
     for (const name of USAGE_SUMS) sum[name] += row[name];
   }
   return [...sums.values()];

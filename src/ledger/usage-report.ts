@@ -52,7 +52,10 @@ export async function usageReport(database: Database, query: UsageQuery): Promis
     for (const group of groupsOf(by, series.get(sum.series), sum.starts_at)) {
       const key = JSON.stringify(group);
       let row = rows.get(key);
-      if (row === undefined) rows.set(key, (row = { group, sums: noUsage('', 0) }));
+      if (row === undefined) {
+        row = { group, sums: noUsage('', 0) };
+        rows.set(key, row);
+      }
       add(row.sums, sum);
     }
   }

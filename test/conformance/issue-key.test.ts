@@ -43,7 +43,7 @@ forEachEngine('issuing keys', (engine) => {
     mint = { database, signingKey, rules: { virtualAccounts } };
   });
   async function issue(more: Partial<KeyWish> = {}) {
-    const issued = await issueKey(mint, wish(more));
+    const issued = await issueKey(mint, wish(more), new Date());
     assert.ok(!(issued instanceof GatewayError), issued instanceof GatewayError ? issued.message : '');
     return issued;
   }
@@ -78,7 +78,7 @@ forEachEngine('issuing keys', (engine) => {
     const count = (await listKeys(mint.database)).length;
     const metadata = Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`k${index}`, 'x'.repeat(100)]));
     for (const more of [{ subject: 'virtualaccount:over' }, { metadata }]) {
-      const issued = await issueKey(mint, wish(more));
+      const issued = await issueKey(mint, wish(more), new Date());
       assert.ok(issued instanceof GatewayError && issued.code === 'invalid_parameter');
     }
     assert.equal((await listKeys(mint.database)).length, count);

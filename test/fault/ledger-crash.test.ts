@@ -88,12 +88,15 @@ for (const { sync, graceMs } of [
     const folder = await mkdtemp(join(tmpdir(), 'sluice-ledger-'));
     try {
       const known = new Set<string>();
+      let replayed = 0;
       for (let round = 0; round < 3; round += 1) {
         const ended = await killedUnderLoad(folder, { ledger: { sync } });
         for (const each of ended) if (each.endedAt < ended.killedAt - graceMs) known.add(each.id);
+        const before = readLedger(folder).rows;
         const again = await start(folder, { ledger: { sync } });
         // Before it serves: what was left in the journal is in the database.
         const sums = readLedger(folder);
+        replayed += sums.rows - before;
         const missing = [...known].filter((id) => !sums.ids.has(id));
         assert.deepEqual(missing, [], `${missing.length} of ${known.size} are missing`);
         assert.equal(sums.rows, sums.ids.size);
@@ -105,6 +108,7 @@ for (const { sync, graceMs } of [
         assert.equal(readLedger(folder).rows, sums.rows);
         assert.deepEqual(await readdir(join(folder, 'data', 'journal')), []);
       }
+      assert.ok(replayed > 0, 'the journal was needed');
     } finally {
       await rm(folder, { recursive: true, force: true });
     }

@@ -1,17 +1,20 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { ask, messages } from '../support/chat-client.ts';
-import { eventually, KEY, type RunningGateway, startGateway } from '../support/gateway.ts';
+import { eventually, KEY, type RunningGateway, recordOf, startGateway } from '../support/gateway.ts';
 import { startCountingProvider } from '../support/ledger-load.ts';
-import type { FakeProvider } from '../support/provider.ts';
+import { completion, type FakeProvider } from '../support/provider.ts';
+import { startRawProvider, wholeAnswer } from '../support/raw-provider.ts';
 import { openAccount } from '../support/scripted-provider.ts';
 
 const run = promisify(execFile);
 const root = join(import.meta.dirname, '../..');
 const ADMIN_KEY = 'sk-admin-of-this-test';
+const withAdmin = { operator: { host: '127.0.0.1', port: 0, admin_key: ADMIN_KEY } };
 const OTHER_KEY = 'sk-of-somebody-else-1';
 
 let provider: FakeProvider;
@@ -27,7 +30,7 @@ before(async () => {
   }));
   gateway = await startGateway({
     server: {
-      operator: { host: '127.0.0.1', port: 0, admin_key: ADMIN_KEY },
+      ...withAdmin,
       ledger: { metadata_keys: ['env'] },
     },
     keys: [
@@ -48,12 +51,12 @@ async function exchange(body: object, headers: Record<string, string> = {}, key 
   return response.headers.get('x-sluice-exchange-id') ?? '';
 }
 
-const admin = (path: string): Promise<Response> =>
-  fetch(`${gateway.operatorUrl}${path}`, { headers: { authorization: `Bearer ${ADMIN_KEY}` } });
+const admin = (path: string, at = gateway): Promise<Response> =>
+  fetch(`${at.operatorUrl}${path}`, { headers: { authorization: `Bearer ${ADMIN_KEY}` } });
 
-async function receiptOf(id: string): Promise<Record<string, Record<string, unknown>>> {
-  await eventually(`a receipt of ${id}`, async () => (await admin(`/admin/receipts/${id}`)).status === 200, 10_000);
-  return JSON.parse(await (await admin(`/admin/receipts/${id}`)).text());
+async function receiptOf(id: string, at = gateway): Promise<Record<string, Record<string, unknown>>> {
+  await eventually(`a receipt of ${id}`, async () => (await admin(`/admin/receipts/${id}`, at)).status === 200, 10_000);
+  return JSON.parse(await (await admin(`/admin/receipts/${id}`, at)).text());
 }
 
 const sluice = (...command: string[]) =>
@@ -101,6 +104,52 @@ test('a receipt of an exchange that was refused, or whose tokens were estimated,
   const estimated = await receiptOf(await exchange({ model: 'p/silent' }));
   assert.equal(estimated['usage']?.['source'], 'estimate');
   assert.ok(Number(estimated['cost']?.['nano_usd']) > 0);
+});
+
+test('a receipt names the attempts that failed before the one that answered, and why', async () => {
+  const dying = await startRawProvider((socket, _body, requestOfConnection) => {
+    if (requestOfConnection === 1) socket.write(wholeAnswer(completion('hello')));
+    else socket.end();
+  });
+  const second = await startGateway({ server: withAdmin, manifests: [openAccount('p', `${dying.origin}/v1`)] });
+  try {
+    await (await ask(second, { model: 'p/m', messages })).text();
+    const response = await ask(second, { model: 'p/m', messages });
+    assert.equal(response.status, 200);
+    await response.text();
+    const receipt = await receiptOf(response.headers.get('x-sluice-exchange-id') ?? '', second);
+    assert.equal(receipt['route']?.['attempts'], 2);
+    const [failed] = receipt['route']?.['failed_attempts'] as { target: string; error: string; ms: number }[];
+    assert.equal(failed?.target, 'p/m');
+    assert.equal(failed?.error, 'upstream_cut');
+  } finally {
+    await second[Symbol.asyncDispose]();
+    await dying[Symbol.asyncDispose]();
+  }
+});
+
+test('without a ledger there is no journal, and everything else is as before', async () => {
+  const without = await startGateway({
+    server: { ...withAdmin, ledger: { enabled: false } },
+    manifests: [openAccount('p', `${provider.origin}/v1`)],
+  });
+  try {
+    const response = await ask(
+      without,
+      { model: 'p/silent', messages, user: 'x' },
+      { headers: { 'x-request-id': 'r1' } },
+    );
+    assert.equal(response.status, 200);
+    await response.text();
+    await recordOf(without, 'r1');
+    assert.equal(await without.metric('ai_gateway_requests_total'), 1);
+    assert.equal(existsSync(join(without.folder, 'data', 'journal')), false);
+    assert.doesNotMatch(await without.metrics(), /sluice_ledger/);
+    const id = response.headers.get('x-sluice-exchange-id') ?? '';
+    assert.equal((await admin(`/admin/receipts/${id}`, without)).status, 404);
+  } finally {
+    await without[Symbol.asyncDispose]();
+  }
 });
 
 test('an unknown receipt is 404, and without the admin key there is none', async () => {

@@ -36,9 +36,10 @@ export function keyRoutes(dependencies: KeyRouteDependencies): AdminRoute[] {
       requestBody: keySchema,
       success: 201,
       handle: async ({ body }) => {
-        const wish = readKeyRequest(body, new Date());
+        const now = new Date();
+        const wish = readKeyRequest(body, now);
         if (wish instanceof GatewayError) return wish;
-        const issued = await identity.issue(wish);
+        const issued = await identity.issue(wish, now);
         if (issued instanceof GatewayError) return issued;
         return { status: 201, json: { ...keyJson(issued.key, identity.identities), token: issued.token } };
       },
