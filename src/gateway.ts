@@ -63,6 +63,8 @@ export interface Gateway {
 
 /** How soon a wall clock that was set is followed by what begins with its day. */
 const FOLLOW_WALL_MS = 1_000;
+/** A clock that is kept right goes by less. */
+const CLOCK_SET_MS = 10_000;
 
 /** How long a start waits for the journal of a crash, and an end for what the database has not taken yet. */
 const REPLAY_MS = 10_000;
@@ -102,7 +104,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     maxInFlight: server.limits.maxInFlight,
   });
   const counts = new MemoryCounters(countsBuffer, server.threads);
-  const followWall = setInterval(() => counts.clock.followWall(Date.now()), FOLLOW_WALL_MS);
+  const followWall = setInterval(() => {
+    // What was spent in the periods that hold by the new date is known to the database alone.
+    if (counts.clock.followWall(Date.now()) > CLOCK_SET_MS) budgets?.refresh();
+  }, FOLLOW_WALL_MS);
   followWall.unref();
   const accessLog = createAccessLog(server.log.access, output);
   const metrics = new Metrics({
@@ -239,10 +244,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       observe(decodeBatch(message.frame));
       counters.takeFrame(message.thread);
     } else if (message.type === 'ledger-records') {
-      const records = decodeBatch(message.frame);
-      ledger?.take(message.thread, records, message.place);
-      // Of a provisional record nobody else is told: the one that counts follows.
-      observe(records.some((record) => record.pending) ? records.filter((record) => !record.pending) : records);
+      for (const { frame, place } of message.frames) {
+        const records = decodeBatch(frame);
+        ledger?.take(message.thread, records, place);
+        // Of a provisional record nobody else is told: the one that counts follows.
+        observe(records.some((record) => record.pending) ? records.filter((record) => !record.pending) : records);
+      }
       counters.takeFrame(message.thread);
     } else if (message.type === 'counters-away') presence.lost(message.thread, message.reason);
     else if (message.type === 'counters-back') presence.found(message.thread);

@@ -98,13 +98,14 @@ export function runInference(exchange: Exchange, dialect: Dialect, options: Pipe
 
   /** `downgradedBy`: the admission that sent the request here, because a budget is spent. */
   function admit(to: Route, downgradedBy: Admission | undefined): void {
-    const { maxOutputTokens, stream } = peeked as PeekedRequest;
+    const { maxOutputTokens, choices, stream } = peeked as PeekedRequest;
     const admitted = limits.admit({
       caller,
       model: to.model,
       target: to.targets[0]!,
       bodyBytes: exchange.bytesIn,
       maxOutputTokens,
+      choices,
       stream,
       downgradedBy,
       metadata,

@@ -104,6 +104,7 @@ const request: AdmissionRequest = {
   target,
   bodyBytes: 480,
   maxOutputTokens: undefined,
+  choices: 1,
   stream: false,
   downgradedBy: undefined,
   metadata: { env: 'prod', project: 'search' },

@@ -25,8 +25,11 @@ export function valuesOf(group: string, keys: readonly GroupKey[]): readonly str
 /** The limits that hold for one group; empty: it is counted and never refused. */
 export function limitsOfGroup(budget: BudgetRule, group: string): readonly BudgetLimit[] {
   if (budget.overrides.length === 0) return budget.limits;
-  const bare = bareName(group);
-  const means = (value: string): boolean => value === group || value === bare || fits(value, group);
+  const [key] = budget.appliesPer;
+  // Only where the kind is ours: a client may write `user:vip` into its metadata too, and would have a second `vip`.
+  const bare = key === 'user' || key === 'virtualaccount' ? bareName(group) : group;
+  const means = (value: string): boolean =>
+    value === group || value === bare || (key === 'model' && fits(value, group));
   return budget.overrides.find(({ values }) => values.some(means))?.limits ?? budget.limits;
 }
 

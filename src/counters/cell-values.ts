@@ -76,12 +76,16 @@ export class CellValues {
       const tick = this.#tick(at);
       // Before the newest: another thread was faster by a hair, and what is booked now counts with the newest.
       if (tick > values[at + NEWEST]!) this.#slide(at, tick);
-    } else if (shape > OPEN_SHAPE && this.#wallMs >= values[at + END]!) {
+    } else if (shape > OPEN_SHAPE) {
+      const ended = this.#wallMs >= values[at + END]!;
+      // A clock that was set to tomorrow and is set right again: until then nothing that ends would be charged.
+      const setBack = this.#wallMs < values[at + START]! - SET_BACK_MS;
+      if (!ended && !setBack) return;
       const period = this.#periods[-1 - shape]!.at(this.#wallMs);
       values[at + START] = period.startMs;
       values[at + END] = period.endMs;
-      // What is held is of exchanges that are still open: it stays.
-      values[at + SETTLED] = 0;
+      // What is held is of exchanges that are still open: it stays. So does what was charged under the wrong date.
+      if (ended) values[at + SETTLED] = 0;
     }
   }
 
@@ -222,5 +226,7 @@ export class CellValues {
   }
 }
 
+/** Less is only how two threads read the clock, one before midnight and one after it. */
+const SET_BACK_MS = 60_000;
 /** For what may end at any time. */
 const OPEN_RETRY_MS = 1_000;

@@ -32,10 +32,12 @@ export class Cell {
 
 /**
  * Group values of one request, in the order of the rule's keys; empty where the rule counts everything together. With
- * the unit, so that a rule whose unit was changed begins anew instead of taking tokens for requests.
+ * the unit, so that a rule whose unit was changed begins anew instead of taking tokens for requests. `sameId`: how many
+ * manifests before this one have a rule of that id. Not which manifest it is: with another one put before it everybody's
+ * counts would begin anew.
  */
-export function rateLimitCellName(list: number, ruleId: string, unit: string, group: string): string {
-  return `rate/${list}/${ruleId}/${unit}/${group}`;
+export function rateLimitCellName(sameId: number, ruleId: string, unit: string, group: string): string {
+  return `rate/${sameId}/${ruleId}/${unit}/${group}`;
 }
 
 /** `unit` as written (`cost_per_day`): each limit of a budget is counted apart. The same in every engine and after a restart. */
@@ -43,5 +45,10 @@ export function budgetCellName(budgetId: string, unit: string, group: string): s
   return `budget/${budgetId}/${unit}/${group}`;
 }
 
-/** No client can name it: all groups of a rule that found no room. */
-export const OVERFLOW_GROUP = '\0overflow';
+/**
+ * All groups of a rule that found no room, by the name of its group without a value. It is no group itself: clients
+ * choose values, and who could name it would use up what all those others share.
+ */
+export function overflowCellName(withoutGroup: string): string {
+  return `overflow/${withoutGroup}`;
+}

@@ -32,7 +32,7 @@ export function sharedCounts({ relayThreads, maxCells, maxInFlight }: CounterSiz
  * cells, decides, books and lets go; what it holds stands in slots that the main thread can read when this thread dies.
  */
 export class MemoryCounters implements Counters {
-  readonly clock: CounterClock & { followWall(wallMs: number): void };
+  readonly clock: CounterClock & { followWall(wallMs: number): number };
   readonly #layout: SharedLayout;
   readonly #cells: SharedCells;
   readonly #locks: StripeLocks;
@@ -42,7 +42,7 @@ export class MemoryCounters implements Counters {
   constructor(buffer: SharedArrayBuffer, thread: number, now?: () => number) {
     this.#layout = new SharedLayout(buffer);
     const clock = new SharedClock(this.#layout);
-    this.clock = now ? { now, wallShiftMs: 0, followWall: () => {} } : clock;
+    this.clock = now ? { now, wallShiftMs: 0, followWall: () => 0 } : clock;
     this.#cells = new SharedCells(this.#layout, clock.baseMs);
     this.#locks = new StripeLocks(this.#layout, thread);
     this.#slots = new ReservationSlots(this.#layout, thread);

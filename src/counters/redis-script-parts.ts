@@ -90,10 +90,12 @@ local function turn(key, period)
   local start = periodStart(period, now)
   local state = call('HMGET', key, 'p', 'u', 'h')
   local last, held = tonumber(state[1]), tonumber(state[3]) or 0
-  if last and last >= start then return tonumber(state[2]), held, last end
-  call('HSET', key, 'p', start, 'u', 0, 'h', held)
+  if last and last >= start and last - now <= 60000 then return tonumber(state[2]), held, last end
+  -- A clock that was set to tomorrow and is set right again: what was charged under the wrong date was spent today.
+  local spent = last and last > start and tonumber(state[2]) or 0
+  call('HSET', key, 'p', start, 'u', spent, 'h', held)
   call('PEXPIREAT', key, periodEnd(period, start) + DAY)
-  return 0, held, start
+  return spent, held, start
 end
 local function hold(ledger, key, amount)
   if amount == 0 then return end

@@ -39,10 +39,12 @@ export class SharedClock implements CounterClock {
     return this.#doubles[BASE_MS]!;
   }
 
-  /** The main thread, now and then. */
-  followWall(wallMs: number): void {
+  /** The main thread, now and then; how far the wall clock was set since the last time. */
+  followWall(wallMs: number): number {
     const shift = wallMs - this.now();
-    if (Math.abs(shift - this.wallShiftMs) > NOISE_MS) this.#doubles[WALL_SHIFT_MS] = shift;
+    const setMs = Math.abs(shift - this.wallShiftMs);
+    if (setMs > NOISE_MS) this.#doubles[WALL_SHIFT_MS] = shift;
+    return setMs;
   }
 }
 

@@ -44,8 +44,10 @@ export interface PeekedRequest {
   /** Where the value of `stream_options` stands; -1 where it is absent. */
   streamOptionsStart: number;
   streamOptionsEnd: number;
-  /** max_completion_tokens or max_tokens; undefined where absent. */
+  /** The larger of max_completion_tokens and max_tokens, for one choice; undefined where absent. */
   maxOutputTokens: number | undefined;
+  /** How many answers are asked for at once (`n`): 1 where nothing is said. */
+  choices: number;
 }
 
 export interface AnswerContext {

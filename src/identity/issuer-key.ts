@@ -66,10 +66,11 @@ function publicKeyOf(key: JsonWebKeyInput['key']): KeyObject | undefined {
 
 /** RFC 7518 §3.1, RFC 8037: what each kind of key signs. By the key itself, not by what its set says of it. */
 function algorithmsOf(key: KeyObject): JwtAlgorithm[] {
-  const { modulusLength = 0, namedCurve } = key.asymmetricKeyDetails ?? {};
+  const { modulusLength = 0, publicExponent = 0n, namedCurve } = key.asymmetricKeyDetails ?? {};
   switch (key.asymmetricKeyType) {
     case 'rsa':
-      return modulusLength >= RSA_BITS.least && modulusLength <= RSA_BITS.most
+      // To the power of one, the signature is the message: anybody could write it.
+      return modulusLength >= RSA_BITS.least && modulusLength <= RSA_BITS.most && publicExponent >= 3n
         ? ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512']
         : [];
     case 'ec':

@@ -1,13 +1,14 @@
 import type { BudgetRule } from '../config/configuration.ts';
 import type { Log } from '../core/log.ts';
-import { budgetCellName, Cell, OVERFLOW_GROUP } from '../counters/cell.ts';
+import { budgetCellName, Cell, overflowCellName } from '../counters/cell.ts';
 import { periodEnd } from '../counters/periods.ts';
 import type { Database } from '../store/database.ts';
 import { type BudgetWindow, currentWindows } from './budget-windows.ts';
 
 /** The counts of all relay threads, as far as budgets need them (counters/memory-counters.ts). */
 export interface SpendingCounters {
-  readonly clock: { now(): number };
+  /** `wallShiftMs`: to be added for the time of day, which periods begin with. */
+  readonly clock: { now(): number; readonly wallShiftMs: number };
   /** A cell counts at least so much. */
   seed(cell: Cell, used: number, nowMs: number): void;
   add(cell: Cell, amount: number, endedAtMs: number): void;
@@ -50,8 +51,9 @@ export class BudgetSpending {
     this.#budgets = budgets;
     const { database, gateway, counters } = this.#options;
     const now = counters.clock.now();
+    const wallMs = now + counters.clock.wallShiftMs;
     // What others spent is added and not seeded: of one sum nobody could tell later how much of it was theirs.
-    for (const window of await currentWindows(database, budgets, now, { only: gateway })) {
+    for (const window of await currentWindows(database, budgets, wallMs, { only: gateway })) {
       counters.seed(this.#cellOf(window), window.spent, now);
     }
     await this.#addOthers();
@@ -86,7 +88,7 @@ export class BudgetSpending {
 
   async #addOthers(): Promise<void> {
     const { database, gateway, counters } = this.#options;
-    const now = counters.clock.now();
+    const now = counters.clock.now() + counters.clock.wallShiftMs;
     const windows = await currentWindows(database, this.#budgets, now, { except: gateway });
     for (const window of windows) {
       const cell = this.#cellOf(window);
@@ -106,7 +108,7 @@ export class BudgetSpending {
     const window = { kind: 'calendar', period } as const;
     const rule = this.#budgets.find((each) => each.id === budget);
     if (rule?.appliesPer.length === 0) return new Cell(budgetCellName(budget, unit, group), window);
-    const overflow = new Cell(budgetCellName(budget, unit, OVERFLOW_GROUP), window);
+    const overflow = new Cell(overflowCellName(budgetCellName(budget, unit, '')), window);
     return new Cell(budgetCellName(budget, unit, group), window, overflow);
   }
 }

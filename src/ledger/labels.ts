@@ -9,10 +9,12 @@ export interface Labels {
   readonly series: Series;
 }
 
-/** Labels of one subject and model: others differ in what is compared. */
+/** One of the labels of one subject and its metadata: which one, comparing tells. */
 interface Known {
-  readonly like: ExchangeRecord;
+  /** The record that had them last: texts of one frame are the same objects, so that the next one is compared at a glance. */
+  like: ExchangeRecord;
   readonly labels: Labels;
+  readonly depth: number;
   readonly next: Known | undefined;
 }
 
@@ -20,6 +22,8 @@ export type Series = Readonly<LedgerSeriesTable>;
 
 /** Beyond it all are forgotten and made again as they come: a bound against metadata that is never the same. */
 const MOST_KNOWN = 20_000;
+/** Of one subject; its models, outcomes and rules. */
+const MOST_COMPARED = 256;
 
 /** The texts of a record, once per combination: rows name them by their hash. */
 export class LabelBook {
@@ -37,16 +41,22 @@ export class LabelBook {
 
   /** Found by a short key and then compared: hashing all the texts of every record costs a microsecond. */
   of(record: ExchangeRecord): Labels {
-    const key = `${record.subject} ${record.model} ${record.metadataJson}`;
-    for (let known = this.#known.get(key); known !== undefined; known = known.next)
-      if (sameLabels(known.like, record)) return known.labels;
+    const { subject = '', metadataJson } = record;
+    const key = metadataJson === undefined ? subject : `${subject} ${metadataJson}`;
+    const first = this.#known.get(key);
+    for (let known = first; known !== undefined; known = known.next) {
+      if (!sameLabels(known.like, record)) continue;
+      known.like = record;
+      return known.labels;
+    }
     const labels = this.#make(record);
     this.#size += 1;
     if (this.#size > MOST_KNOWN) {
       this.#known = new Map();
       this.#size = 1;
     }
-    this.#known.set(key, { like: record, labels, next: this.#known.get(key) });
+    const next = first !== undefined && first.depth < MOST_COMPARED ? first : undefined;
+    this.#known.set(key, { like: record, labels, depth: (next?.depth ?? 0) + 1, next });
     return labels;
   }
 

@@ -1,7 +1,7 @@
 import { reasonOf } from '../store/store-fault.ts';
 import type { ExchangeRecord } from '../telemetry/exchange-record.ts';
 import { RecordBatcher } from '../telemetry/record-batch.ts';
-import type { FromRelayThread } from '../threads/messages.ts';
+import type { FromRelayThread, LedgerFrame } from '../threads/messages.ts';
 import { JournalWriter } from './journal-writer.ts';
 
 export interface RecordSenderOptions {
@@ -13,10 +13,17 @@ export interface RecordSenderOptions {
   framesTaken(): number;
 }
 
-/** Frames of up to 512 records that may be on their way: a message port has no bound of its own. */
+/** Messages that may be on their way: a message port has no bound of its own. */
 const MAX_FRAMES_UNDERWAY = 64;
 /** Half of the 10 ms within which an exchange that ended must be in the journal: timers are late under load. */
 const JOURNAL_AFTER_MS = 5;
+/**
+ * What is in the journal is not urgent any more: each message wakes the main thread, which costs more than what it then does
+ * (measured: half a message's cost on two busy cores).
+ */
+const SEND_AFTER_MS = 50;
+const MOST_FRAMES_UNSENT = 64;
+const MOST_RECORDS_UNSENT = 512;
 
 /**
  * Carries the records of a relay thread to the main thread. What belongs into the ledger is written to the journal first: it
@@ -27,12 +34,24 @@ export class RecordSender {
   readonly #journal: JournalWriter | undefined;
   readonly #ledgered: RecordBatcher;
   readonly #others: RecordBatcher;
+  readonly #send: (message: FromRelayThread, transfer?: readonly ArrayBuffer[]) => void;
+  readonly #thread: number;
+  readonly #ready: () => boolean;
+  /** In the journal, and not sent yet. */
+  #unsent: LedgerFrame[] = [];
+  #unsentRecords = 0;
+  /** Segments that were closed, and not told yet. */
+  #closed: { segment: string; end: number }[] = [];
+  #sendTimer: NodeJS.Timeout | undefined;
   #framesSent = 0;
   #withheld = 0;
 
   constructor(options: RecordSenderOptions) {
     const { thread, journalFolder, send } = options;
     const ready = (): boolean => this.#framesSent - options.framesTaken() < MAX_FRAMES_UNDERWAY;
+    this.#send = send;
+    this.#thread = thread;
+    this.#ready = ready;
     this.#others = new RecordBatcher({
       ready,
       send: (frame) => {
@@ -47,20 +66,18 @@ export class RecordSender {
     const journal = new JournalWriter({
       folder: journalFolder,
       thread,
-      onClosed: (segment, end) => send({ type: 'journal-closed', thread, segment, end }),
+      onClosed: (segment, end) => this.#closed.push({ segment, end }),
       onFault: (error) => send({ type: 'journal-failed', thread, reason: reasonOf(error) }),
     });
     this.#journal = journal;
     this.#ledgered = new RecordBatcher({
       flushAfterMs: JOURNAL_AFTER_MS,
       send: (frame, records) => {
-        const place = journal.append(frame);
-        if (!ready()) {
-          this.#withheld += records;
-          return;
-        }
-        this.#framesSent += 1;
-        send({ type: 'ledger-records', thread, frame, place }, [frame.buffer]);
+        this.#unsent.push({ frame, place: journal.append(frame) });
+        this.#unsentRecords += records;
+        if (this.#unsent.length >= MOST_FRAMES_UNSENT || this.#unsentRecords >= MOST_RECORDS_UNSENT) this.#sendFrames();
+        else this.#sendTimer ??= setTimeout(() => this.#sendFrames(), SEND_AFTER_MS);
+        this.#sendClosed();
       },
     });
   }
@@ -88,13 +105,42 @@ export class RecordSender {
   /** A few times a second. */
   tick(): void {
     this.#journal?.tick();
+    this.#sendClosed();
   }
 
   /** For the end of the thread. */
   close(): void {
     this.#ledgered.flush();
+    this.#sendFrames();
     this.#others.flush();
     this.#journal?.close();
+    this.#sendClosed();
+  }
+
+  #sendFrames(): void {
+    clearTimeout(this.#sendTimer);
+    this.#sendTimer = undefined;
+    const frames = this.#unsent;
+    if (frames.length === 0) return;
+    const records = this.#unsentRecords;
+    this.#unsent = [];
+    this.#unsentRecords = 0;
+    if (!this.#ready()) {
+      this.#withheld += records;
+      return;
+    }
+    this.#framesSent += 1;
+    const transfer = frames.map(({ frame }) => frame.buffer);
+    this.#send({ type: 'ledger-records', thread: this.#thread, frames }, transfer);
+  }
+
+  /** Behind the frames that stand in it, or the main thread would take those for withheld and read them too. */
+  #sendClosed(): void {
+    if (this.#closed.length === 0) return;
+    this.#sendFrames();
+    for (const { segment, end } of this.#closed)
+      this.#send({ type: 'journal-closed', thread: this.#thread, segment, end });
+    this.#closed = [];
   }
 }
 

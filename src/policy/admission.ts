@@ -12,8 +12,10 @@ export interface AdmissionRequest {
   /** The target that is tried first: its price is what the request will probably cost. */
   readonly target: Target;
   readonly bodyBytes: number;
-  /** `max_tokens`; undefined where the client set none. */
+  /** `max_tokens`, of each choice; undefined where the client set none. */
   readonly maxOutputTokens: number | undefined;
+  /** Answers that are asked for at once; each is paid for. */
+  readonly choices: number;
   /** Only a streamed answer can be ended when its budget ends. */
   readonly stream: boolean;
   /** The admission whose `downgradeTo` this model is. */

@@ -21,7 +21,7 @@ import {
   type RefusedKey,
   refusedByTime,
 } from './key-verdict.ts';
-import { isUnknownKey, OutsideTokens } from './outside-tokens.ts';
+import { OutsideTokens } from './outside-tokens.ts';
 
 /**
  * Who stands behind a presented key. Synchronous, because it is asked on the head, before any body byte is kept.
@@ -134,7 +134,8 @@ export class KeyRing {
   setIssued(news: KeyNews): void {
     const changed = this.#issued.take(news);
     const lost = this.#signingKeys.some((known) => !isAmong(known, news.signingKeys));
-    if (lost || news.signingKeys.length !== this.#signingKeys.length) {
+    const signersChanged = lost || news.signingKeys.length !== this.#signingKeys.length;
+    if (signersChanged) {
       this.#signingKeys = news.signingKeys;
       this.#verifier = new TokenVerifier(news.signingKeys);
     }
@@ -142,7 +143,9 @@ export class KeyRing {
     this.#remembered.deleteWhere(
       ({ from, principal }) => from === 'issued' && (lost || changed === undefined || changed.has(principal.keyId)),
     );
-    this.#rejected.deleteWhere((refused) => refused === REVOKED);
+    // A token that came before the key of the gateway that made it was no token of ours then.
+    if (signersChanged) this.#rejected.clear();
+    else this.#rejected.deleteWhere((refused) => refused === REVOKED);
   }
 
   /** All keys of an outside issuer. If one was withdrawn, tokens of outside issuers are judged anew. */
@@ -154,7 +157,8 @@ export class KeyRing {
     this.#issuerKeys.set(set.provider, set);
     this.#outside.setKeys(set);
     if (withdrawn) this.#remembered.deleteWhere(({ from }) => from === 'outside');
-    this.#rejected.deleteWhere(isUnknownKey);
+    // Whatever the reason was: an issuer may put a new key under an old name.
+    if (JSON.stringify(before?.keys) !== JSON.stringify(set.keys)) this.#rejected.clear();
   }
 
   /** After a reload. Tokens of which it says nothing else than before stay known. */
@@ -200,7 +204,11 @@ export class KeyRing {
     if (rejected !== undefined && now < rejected.untilMs) return rejected.error;
     const place = side && this.#addresses.placeOf(side);
     if (place !== undefined && !this.#addresses.take(place, now)) return TOO_MANY_CHECKS;
-    if (!this.#checks.take(now)) return TOO_MANY_CHECKS;
+    if (!this.#checks.take(now)) {
+      // Nothing was checked: an honest address must not pay for a flood from elsewhere.
+      if (place !== undefined) this.#addresses.giveBack(place);
+      return TOO_MANY_CHECKS;
+    }
 
     const signed = head ? this.#outside.judge(presented, head, now) : this.#judgeOwn(presented, signer, now);
     const verdict = this.#withAccount(signed, now);

@@ -44,7 +44,7 @@ export class HeldAdmission implements Admission {
     if (reservation === undefined) return;
     this.#reservation = undefined;
     const { request, selection, forecast } = this.#asked;
-    if (usage !== undefined) forecast.learn(request.bodyBytes, usage);
+    if (usage !== undefined) forecast.learn(request.bodyBytes, usage, request.choices);
     if (!dispatched) {
       reservation.settle(selection.nothing, endedAtMs);
       return;

@@ -1,6 +1,6 @@
 import type { BudgetRule, Configuration, GroupKey, RateLimitRule } from '../config/configuration.ts';
 import { groupOf, limitsOfGroup } from '../counters/budget-groups.ts';
-import { budgetCellName, Cell, type CellWindow, OVERFLOW_GROUP, rateLimitCellName } from '../counters/cell.ts';
+import { budgetCellName, Cell, type CellWindow, overflowCellName, rateLimitCellName } from '../counters/cell.ts';
 import type { Leg } from '../counters/counters.ts';
 import type { Caller } from './caller.ts';
 import { type CompiledMatch, compileMatch } from './rule-match.ts';
@@ -36,10 +36,13 @@ export interface RuleList {
 
 /** One list per rate limit manifest and per v1 budget manifest; a v2 budget is a list by itself. */
 export function ruleLists({ rateLimits, budgets }: Pick<Configuration, 'rateLimits' | 'budgets'>): RuleList[] {
-  const lists: RuleList[] = rateLimits.map((rules, list) => ({
-    rules: rules.map((rule) => rateRule(rule, list)),
-    charged: 'first',
-  }));
+  const sameId = new Map<string, number>();
+  const rate = (rule: RateLimitRule): LimitRule => {
+    const before = sameId.get(rule.id) ?? 0;
+    sameId.set(rule.id, before + 1);
+    return rateRule(rule, before);
+  };
+  const lists: RuleList[] = rateLimits.map((rules) => ({ rules: rules.map(rate), charged: 'first' }));
   const byList = new Map<number, LimitRule[]>();
   for (const budget of budgets) {
     const listed = budget.list === undefined ? undefined : byList.get(budget.list);
@@ -54,10 +57,10 @@ export function ruleLists({ rateLimits, budgets }: Pick<Configuration, 'rateLimi
   return lists;
 }
 
-function rateRule(written: RateLimitRule, list: number): LimitRule {
+function rateRule(written: RateLimitRule, sameId: number): LimitRule {
   const { id, unit, counts, limit, appliesPer } = written;
   const window: CellWindow = counts === 'concurrent' ? { kind: 'open' } : { kind: 'sliding', ms: written.windowMs };
-  const cellOf = cells(appliesPer, window, (group) => rateLimitCellName(list, id, unit, group));
+  const cellOf = cells(appliesPer, window, (group) => rateLimitCellName(sameId, id, unit, group));
   const rule: LimitRule = {
     kind: 'ratelimit',
     id,
@@ -92,7 +95,7 @@ function budgetRule(budget: BudgetRule): LimitRule {
 function cells(appliesPer: readonly GroupKey[], window: CellWindow, name: (group: string) => string) {
   return (group: string): Cell => {
     if (appliesPer.length === 0) return new Cell(name(group), window);
-    return new Cell(name(group), window, new Cell(name(OVERFLOW_GROUP), window));
+    return new Cell(name(group), window, new Cell(overflowCellName(name('')), window));
   };
 }
 

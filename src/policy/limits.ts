@@ -56,7 +56,7 @@ class ConfiguredLimits implements Limits {
     let costNanoUsd: number | undefined;
     if (selection.hasTokens || selection.hasCost) {
       inputTokens = plan.forecast.promptTokens(request.bodyBytes);
-      outputTokens = plan.forecast.outputTokens(request.maxOutputTokens);
+      outputTokens = plan.forecast.outputTokens(request.maxOutputTokens, request.choices);
       if (selection.hasCost) costNanoUsd = this.#cost(request.target, inputTokens, outputTokens, nowMs);
     }
     const asked: Asked = { request, forecast: plan.forecast, selection, inputTokens, costNanoUsd };

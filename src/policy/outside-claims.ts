@@ -59,7 +59,7 @@ export class OutsideClaims {
     const text = typeof value === 'number' ? String(value) : value;
     if (typeof text !== 'string') return NO_SUBJECT;
     // Who may write any address into an account without proving it is its own would be whoever it likes.
-    if (subjectClaim === 'email' && payload.email_verified === false) return UNVERIFIED_EMAIL;
+    if (subjectClaim === 'email' && !isVerified(payload.email_verified)) return UNVERIFIED_EMAIL;
     const written = this.#subjects.get(text) ?? `${subjectKind}:${text}`;
     const subject = subjectSchema.safeParse(canonicalSubject(written));
     if (!subject.success) return NO_SUBJECT;
@@ -80,6 +80,11 @@ export class OutsideClaims {
     const teams = this.#membership.teamsOf(principal).map((team) => `team:${team}`);
     return this.#authorized(new Set([principal.subject, ...teams, 'team:everyone', '*']));
   }
+}
+
+/** OpenID Connect Core §5.1 says boolean; there are issuers that write it as text. One that says nothing is trusted. */
+function isVerified(claim: unknown): boolean {
+  return claim === undefined || claim === true || claim === 'true';
 }
 
 /** A label for records. What an issuer writes as an id may be long, or hold anything. */

@@ -27,10 +27,6 @@ const KEYS_AWAITED: RefusedKey = {
 };
 const UNKNOWN_KEY = new GatewayError('invalid_api_key', { detail: 'Its signing key is not known.' });
 
-export function isUnknownKey({ error }: RefusedKey): boolean {
-  return error === UNKNOWN_KEY;
-}
-
 const headSchema = z.looseObject({ alg: z.string().max(16), kid: z.string().max(256).optional() });
 
 export interface TokenHead {

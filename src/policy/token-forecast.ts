@@ -38,17 +38,19 @@ export class ModelForecast {
     return this.#prompts === 0 ? Math.min(tokens, LONGEST_UNSEEN_PROMPT) : Math.min(tokens, MOST_TOKENS);
   }
 
-  /** `most`: what the client allows; undefined: it did not say. */
-  outputTokens(most: number | undefined): number {
-    return most !== undefined && most > 0 ? Math.min(Math.ceil(most), MOST_TOKENS) : Math.ceil(this.#outputTokens);
+  /** `most`: what the client allows each of its choices; undefined: it did not say. */
+  outputTokens(most: number | undefined, choices = 1): number {
+    const each = most !== undefined && most > 0 ? Math.ceil(most) : Math.ceil(this.#outputTokens);
+    return Math.min(each * choices, MOST_TOKENS);
   }
 
-  learn(bodyBytes: number, { inputTokens, outputTokens }: Usage): void {
+  learn(bodyBytes: number, { inputTokens, outputTokens }: Usage, choices = 1): void {
     if (isCount(inputTokens) && bodyBytes > 0) {
       this.#prompts += 1;
       this.#tokensPerByte += weight(this.#prompts) * (inputTokens / bodyBytes - this.#tokensPerByte);
     }
-    if (isCount(outputTokens)) {
+    // Not every provider gives as many choices as it is asked for.
+    if (isCount(outputTokens) && choices === 1) {
       this.#answers += 1;
       this.#outputTokens += weight(this.#answers) * (outputTokens - this.#outputTokens);
     }

@@ -255,6 +255,7 @@ export class Relay implements AttemptHandler, StreamHost, Swept {
 
   content(): void {
     this.#waits?.content();
+    this.#meter.content();
     this.#content.came();
   }
 

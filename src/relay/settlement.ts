@@ -5,6 +5,7 @@ import type { Usage } from '../inference/usage.ts';
 import type { ExchangeRecord } from '../telemetry/exchange-record.ts';
 import type { Price } from '../usage/price-table.ts';
 import { type Prompt, promptOf } from '../usage/prompt.ts';
+import { quickEstimate } from '../usage/quick-estimate.ts';
 import type { RelayResult } from './relay.ts';
 
 /** What an estimate is made from, where the provider did not say what was used. */
@@ -55,33 +56,35 @@ export function settle(result: RelayResult, options: SettlementOptions): void {
     close();
     return;
   }
-  const { usage } = result.meter;
-  if (usage) use(record, usage, 'provider', options.price);
-  // Without an answer's bytes nothing was generated that could be billed.
-  const known = usage?.outputTokens !== undefined;
-  if (known || result.meter.answerBytes === 0 || (result.error && !result.cut && !exchange.aborted)) {
+  const { meter } = result;
+  if (meter.usage) use(record, meter.usage, 'provider', options.price);
+  if (!needsEstimate(result, exchange)) {
     close();
     return;
   }
   const request: EstimateRequest = {
     prompt: result.prompt ?? promptOf(exchange.body, exchange.body.length),
-    outputSample: result.meter.sample(),
-    outputTotalBytes: result.meter.answerBytes,
+    outputSample: meter.sample(),
+    outputTotalBytes: meter.answerBytes,
     model: result.target.modelId,
   };
+  const pieces = options.stream ? result.content.pieces : 0;
+  const quick = quickEstimate({ bodyBytes: exchange.bytesIn, meter, pieces });
   if (options.provisional) {
     const provisional: ExchangeRecord = { ...record, pending: true };
-    use(provisional, { ...quickEstimate(result, exchange, options.stream), ...usage }, 'estimate', options.price);
+    use(provisional, filledUp(meter.usage, quick), 'estimate', options.price);
     options.provisional(provisional);
   }
   options.estimate(request).then(
-    (estimate) => {
-      if (estimate) use(record, { ...estimate, ...usage }, 'estimate', options.price);
-      close();
-    },
-    // The exchange happened all the same: a record without usage says that nobody knows.
-    close,
+    (estimate) => closeWith({ ...quick, ...estimate }),
+    // As where too many wait to be counted: an exchange that nobody counts would be free of charge.
+    () => closeWith(quick),
   );
+
+  function closeWith(estimate: Usage): void {
+    use(record, filledUp(meter.usage, estimate), 'estimate', options.price);
+    close();
+  }
 
   /** What was held is given back exactly here, and what was used is charged. */
   function close(): void {
@@ -100,12 +103,22 @@ function use(record: ExchangeRecord, used: Usage, source: 'provider' | 'estimate
 }
 
 /**
- * For the time until the tokens are counted: should the process end meanwhile, this is what the ledger knows.
- * About four bytes a token; of a stream nearly every piece of content is one.
+ * The provider's count stands where the answer is whole, and where nothing came behind it. Without an answer's bytes, or
+ * with those of an error, nothing was generated that could be billed.
  */
-function quickEstimate({ content, meter }: RelayResult, { bytesIn }: Exchange, stream: boolean): Usage {
-  const outputTokens = stream && content.pieces > 0 ? content.pieces : Math.ceil(meter.answerBytes / 4);
-  return { inputTokens: Math.ceil(bytesIn / 4), outputTokens };
+function needsEstimate({ error, cut, meter, content }: RelayResult, { aborted }: Exchange): boolean {
+  const told = error === undefined ? meter.usage?.outputTokens !== undefined : meter.countedOutput;
+  if (told || meter.answerBytes === 0) return false;
+  return error === undefined || cut || aborted !== undefined || content.pieces > 0;
+}
+
+/** What the provider said stands, but for a count of output that was only its first. */
+function filledUp(told: Usage | undefined, estimate: Usage): Usage {
+  const filled: Usage = { ...estimate, ...told };
+  const first = told?.outputTokens;
+  if (first !== undefined && estimate.outputTokens !== undefined)
+    filled.outputTokens = Math.max(first, estimate.outputTokens);
+  return filled;
 }
 
 function recordOf(result: RelayResult, options: SettlementOptions): ExchangeRecord {

@@ -79,6 +79,7 @@ export class StreamTranslation implements RelayMode {
       else if (each.type !== 'start') {
         this.#commit();
         this.#o.host.content();
+        if ('text' in each) this.#o.meter.translatedCharacters += each.text.length;
       }
       const bytes = this.#writer.write(each);
       if (bytes) this.#out.push(bytes);

@@ -9,6 +9,12 @@ export interface JournalPlace {
   readonly end: number;
 }
 
+export interface LedgerFrame {
+  readonly frame: Uint8Array<ArrayBuffer>;
+  /** Where it stands in the journal; undefined: it could not be written. */
+  readonly place: JournalPlace | undefined;
+}
+
 /** What a relay thread is born with. Structured-clonable but for the shared buffer, which is shared. */
 export interface RelayThreadData {
   readonly thread: number;
@@ -39,8 +45,8 @@ export type FromRelayThread =
   | { type: 'listen-failed' }
   /** Encoded ExchangeRecords; the buffer is transferred. */
   | { type: 'records'; thread: number; frame: Uint8Array }
-  /** The same of those that belong into the ledger; where the frame stands in the journal, or undefined: it could not be written. */
-  | { type: 'ledger-records'; thread: number; frame: Uint8Array; place: JournalPlace | undefined }
+  /** The same of those that belong into the ledger, several frames at once. */
+  | { type: 'ledger-records'; thread: number; frames: readonly LedgerFrame[] }
   /** No more is written into this segment of the journal. Frames in it that were never sent are to be read from there. */
   | { type: 'journal-closed'; thread: number; segment: string; end: number }
   | { type: 'journal-failed'; thread: number; reason: string }

@@ -12,12 +12,30 @@ export class UsageMeter {
   usage: Usage | undefined;
   /** Bytes of the answer's body that were received from the provider. */
   answerBytes = 0;
+  /** Characters of text that a translation took out of the answer. */
+  translatedCharacters = 0;
+  /** Content came behind the last count of output: there is more than was said. */
+  #uncounted = false;
   #sample: Buffer = EMPTY;
   #sampleBytes = 0;
 
   add(usage: Usage): void {
     this.usage ??= {};
     mergeUsage(this.usage, usage);
+    if (usage.outputTokens !== undefined) this.#uncounted = false;
+  }
+
+  /** A piece of content came. */
+  content(): void {
+    this.#uncounted = true;
+  }
+
+  /**
+   * Whether the provider counted all output that came. Some say a first count when they begin (Anthropic: 1) and the
+   * true one at the end: whoever leaves in between would pay for one token.
+   */
+  get countedOutput(): boolean {
+    return this.usage?.outputTokens !== undefined && !this.#uncounted;
   }
 
   /** Counts what is kept whole elsewhere; `sampled` may follow. */

@@ -244,6 +244,23 @@ for (const implementation of IMPLEMENTATIONS) {
       assert.equal(await used(legs[0]!), 0);
     });
 
+    it('a clock that was set to tomorrow and is set right again charges today’s budgets again', async () => {
+      const legs = [leg(DAY, 100)];
+      const today = nowMs;
+      nowMs = periodEnd('day', today) + 3_600_000;
+      (await take(legs, 30)).settle([30], nowMs);
+      nowMs = today;
+      (await take(legs, 30)).settle([30], nowMs);
+      assert.equal(await used(legs[0]!), 60);
+      nowMs = periodEnd('day', today) + 1;
+      assert.equal(await used(legs[0]!), 0);
+      // How two gateways or two threads read the clock at midnight.
+      nowMs -= 2;
+      (await take(legs, 30)).settle([30], nowMs);
+      nowMs += 2;
+      assert.equal(await used(legs[0]!), 0);
+    });
+
     it('a limit of nothing refuses everything', async () => {
       for (const [, window] of WINDOWS) await refused([leg(window, 0)], 1);
     });

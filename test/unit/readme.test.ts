@@ -12,12 +12,13 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { after, before, describe, it, type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
+import { z } from 'zod';
 import { errorTable } from '../../scripts/print-errors.ts';
 import { type Loaded, loadConfiguration, type Refused } from '../../src/config/load.ts';
 import { PLUGS } from '../../src/plugs.ts';
-import { Metrics } from '../../src/telemetry/metrics.ts';
+import { type RunningGateway, startGateway } from '../support/gateway.ts';
 
 const run = promisify(execFile);
 const root = resolve(import.meta.dirname, '../..');
@@ -34,12 +35,21 @@ function blocks(text: string, language: string): string[] {
   );
 }
 
+/** What a page lets a reader put into a variable, where that is more than some text. */
+const VALUES: Record<string, string> = {
+  DATABASE_URL: 'postgres://user:password@host:5432/sluice',
+  REDIS_URL: 'redis://host:6379/0',
+  HOOK_URL: 'http://127.0.0.1:9000/',
+};
+
 /** Loads manifests from a folder in which every variable is set and every file is there that they name. */
 function load(context: TestContext, source: string): Loaded | Refused {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-readme-'));
   context.after(() => rmSync(folder, { recursive: true, force: true }));
   const environment: Record<string, string> = {};
-  for (const [, name = ''] of source.matchAll(/\$\{env:(\w+)\}/g)) environment[name] = `value-of-${name}`;
+  for (const [, name = ''] of source.matchAll(/\$\{env:(\w+)\}/g)) {
+    environment[name] = VALUES[name] ?? `value-of-${name}`;
+  }
   for (const [, file = ''] of source.matchAll(/(?:\$\{file:|_file: )([^\s,}]+)/g)) {
     mkdirSync(dirname(join(folder, file)), { recursive: true });
     writeFileSync(join(folder, file), 'secret\n');
@@ -49,6 +59,13 @@ function load(context: TestContext, source: string): Loaded | Refused {
 }
 
 const manifests = blocks(readme, 'yaml').filter((block) => block.startsWith('type: '));
+
+/** What each snippet builds on: the settings that stand nearest above it, and their accounts. */
+function withItsServer(manifest: string, index: number): string {
+  if (manifest.startsWith('type: sluice/server')) return manifest;
+  const server = manifests.slice(0, index).findLast((each) => each.startsWith('type: sluice/server'));
+  return `${server}---\n${manifest}`;
+}
 
 function loaded(context: TestContext, source: string): Loaded {
   const result = load(context, source);
@@ -63,7 +80,9 @@ test('the table of errors is what scripts/print-errors.ts prints', () => {
 
 test('every manifest of the README loads, without a warning', (context) => {
   assert.ok(manifests.length > 0);
-  for (const manifest of manifests) assert.deepEqual(loaded(context, manifest).warnings, []);
+  for (const [index, manifest] of manifests.entries()) {
+    assert.deepEqual(loaded(context, withItsServer(manifest, index)).warnings, [], manifest);
+  }
 });
 
 test('the server of the README has every setting with its default', (context) => {
@@ -76,7 +95,8 @@ test('the server of the README has every setting with its default', (context) =>
 
   const [first = ''] = source.split('---');
   const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-  for (const name of [plain, plain.limits, plain.timeouts].flatMap(Object.keys)) {
+  const { limits, timeouts, counters, ledger, metrics, store, listen } = plain;
+  for (const name of [plain, limits, timeouts, counters, ledger, metrics, store, listen].flatMap(Object.keys)) {
     assert.match(first, new RegExp(`\\b${snake(name)}:`), name);
   }
 });
@@ -93,7 +113,8 @@ test('every command of sluice that the README shows exists, with its options', {
   const shell = blocks(readme, 'sh').join('\n');
   const shown = [...shell.matchAll(/^npm (?:run (?:-s )?sluice|start) -- (.*)$/gm)].map(([line, rest = '']) => {
     const words = rest.replace(/#.*/, '').trim().split(/\s+/);
-    const command = line.startsWith('npm start') ? ['serve'] : words.slice(0, words[0] === 'keys' ? 2 : 1);
+    const length = words[0] === 'keys' || words[0] === 'ledger' ? 2 : 1;
+    const command = line.startsWith('npm start') ? ['serve'] : words.slice(0, length);
     return { line, command, options: words.filter((word) => word.startsWith('--')) };
   });
   assert.deepEqual([...new Set(shown.map(({ command }) => command.join(' ')))].sort(), [
@@ -101,7 +122,11 @@ test('every command of sluice that the README shows exists, with its options', {
     'keys create',
     'keys list',
     'keys revoke',
+    'keys rotate',
+    'ledger receipt',
+    'ledger verify',
     'serve',
+    'usage',
   ]);
   const help = new Map<string, string>();
   for (const { line, command, options } of shown) {
@@ -129,13 +154,72 @@ test('the subjects and scenarios that the README names exist', () => {
   }
 });
 
-test('the metrics of the README are those that /metrics shows', async () => {
-  const metrics = new Metrics({ inFlight: () => 0, bodyMemoryBytes: () => 0, logLinesDropped: () => 0 });
-  const shown = [...(await metrics.render()).matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name);
-  const [, section = ''] = readme.split('## Operating');
-  const table = section.split('\n').filter((line) => line.startsWith('| `'));
-  const named = table.flatMap((line) => [...(line.split('|')[1] ?? '').matchAll(/`(\w+)`/g)].map(([, name]) => name));
-  assert.deepEqual(named.slice(0, shown.length).sort(), shown.sort());
+/** As much of OpenAPI as is asked for. */
+const openapi = z.object({ paths: z.record(z.string(), z.record(z.string(), z.unknown())) });
+const properties = z.record(z.string(), z.unknown());
+const operation = z.object({
+  parameters: z.array(z.object({ in: z.string(), name: z.string() })).default([]),
+  requestBody: z
+    .object({ content: z.object({ 'application/json': z.object({ schema: z.object({ properties }) }) }) })
+    .optional(),
+});
+
+describe('of a gateway that runs', () => {
+  let gateway: RunningGateway;
+  before(async () => {
+    gateway = await startGateway({
+      server: {
+        operator: { host: '127.0.0.1', port: 0, admin_key: 'the admin key' },
+        metrics: { metadata_keys: ['a'] },
+      },
+    });
+  });
+  after(() => gateway?.[Symbol.asyncDispose]());
+
+  it('the metrics are those of the README', async () => {
+    const shown = [...(await gateway.metrics()).matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name);
+    const table = section('Operating').filter((line) => line.startsWith('| `'));
+    const named = table.flatMap((line) => [...(line.split('|')[1] ?? '').matchAll(/`(\w+)`/g)].map(([, name]) => name));
+    assert.deepEqual(named.sort(), shown.sort());
+  });
+
+  it('the admin routes are those of the README, with their parameters', async () => {
+    const document = await (await fetch(`${gateway.operatorUrl}/openapi.json`)).json();
+    const routes = new Map<string, string[]>();
+    for (const [path, { servers: _, ...methods }] of Object.entries(openapi.parse(document).paths)) {
+      if (!path.startsWith('/admin/')) continue;
+      for (const [method, written] of Object.entries(methods)) {
+        const { parameters, requestBody } = operation.parse(written);
+        const query = parameters.filter((each) => each.in === 'query').map(({ name }) => name);
+        const properties = Object.keys(requestBody?.content['application/json'].schema.properties ?? {});
+        routes.set(`${method.toUpperCase()} ${path}`, [...query, ...properties]);
+      }
+    }
+    const table = new Map(
+      section('Admin API').flatMap((line) => {
+        const [, route, does = ''] = /^\| `([A-Z]+ \/admin\/[^`]+)` \| (.*) \|$/.exec(line) ?? [];
+        return route === undefined ? [] : [[route, does] as const];
+      }),
+    );
+    assert.deepEqual([...table.keys()].sort(), [...routes.keys()].sort());
+    for (const [route, names] of routes) {
+      for (const name of names) assert.match(table.get(route) ?? '', new RegExp(`\\b${name}\\b`), `${route} ${name}`);
+    }
+  });
+});
+
+/** Lines of the README under a heading, up to the next. */
+function section(heading: string): string[] {
+  const [, from = ''] = readme.split(`\n## ${heading}\n`);
+  return (from.split('\n## ')[0] ?? '').split('\n');
+}
+
+test('what the README says of dependencies is what package.json lists', () => {
+  const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const text = section('Dependencies').join('\n');
+  for (const name of Object.keys(dependencies)) assert.ok(text.includes(`\`${name}\``), name);
+  const words = ['Thirteen', 'Fourteen', 'Fifteen', 'Sixteen', 'Seventeen', 'Eighteen', 'Nineteen', 'Twenty'];
+  assert.match(text, new RegExp(`^${words[Object.keys(dependencies).length - 13]}, `, 'm'));
 });
 
 test('links and named files lead to something that exists', () => {

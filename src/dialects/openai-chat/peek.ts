@@ -4,13 +4,14 @@ import type { OrError } from '../../core/exchange.ts';
 import type { PeekedRequest, RequestScan } from '../dialect.ts';
 
 /** Every top-level key that the gateway itself reads: repeated or escaped, it is refused. */
-const keys = new PeekKeys(['model', 'messages', 'stream', 'stream_options', 'max_tokens', 'max_completion_tokens']);
+const keys = new PeekKeys(['model', 'messages', 'stream', 'stream_options', 'max_tokens', 'max_completion_tokens', 'n']);
 const MODEL = 0;
 const MESSAGES = 1;
 const STREAM = 2;
 const STREAM_OPTIONS = 3;
 const MAX_TOKENS = 4;
 const MAX_COMPLETION_TOKENS = 5;
+const CHOICES = 6;
 
 const OPEN_BRACKET = 0x5b;
 const OPEN_BRACE = 0x7b;
@@ -74,18 +75,37 @@ export class ChatScan implements RequestScan {
       }
     }
 
-    const most = starts[MAX_COMPLETION_TOKENS]! >= 0 ? MAX_COMPLETION_TOKENS : MAX_TOKENS;
-    let maxOutputTokens: number | undefined;
-    if (ends[most]! - starts[most]! > MOST_NUMBER_BYTES) return wrong(keys.names[most]!, 'It must be a whole number.');
-    if (starts[most]! >= 0) {
-      const value = digits(body, starts[most]!, ends[most]!) ?? parsed(body, starts[most]!, ends[most]!);
-      if (value !== null && (typeof value !== 'number' || !Number.isInteger(value) || value < 0)) {
-        return wrong(keys.names[most]!, 'It must be a whole number.');
-      }
-      if (typeof value === 'number') maxOutputTokens = value;
-    }
+    const older = this.#count(body, MAX_TOKENS);
+    if (older instanceof GatewayError) return older;
+    const newer = this.#count(body, MAX_COMPLETION_TOKENS);
+    if (newer instanceof GatewayError) return newer;
+    const choices = this.#count(body, CHOICES);
+    if (choices instanceof GatewayError) return choices;
+    // Which of the two a provider goes by is its own affair: no limit may be passed by the smaller one.
+    const maxOutputTokens = older !== undefined && newer !== undefined ? Math.max(older, newer) : (newer ?? older);
+    return {
+      model,
+      modelStart,
+      modelEnd,
+      stream,
+      includeUsage,
+      streamOptionsStart,
+      streamOptionsEnd,
+      maxOutputTokens,
+      choices: Math.max(1, choices ?? 1),
+    };
+  }
 
-    return { model, modelStart, modelEnd, stream, includeUsage, streamOptionsStart, streamOptionsEnd, maxOutputTokens };
+  /** Undefined where it is absent or null. */
+  #count(body: Buffer, key: number): OrError<number | undefined> {
+    const start = this.#peek.starts[key]!;
+    if (start < 0) return undefined;
+    const end = this.#peek.ends[key]!;
+    if (end - start > MOST_NUMBER_BYTES) return wrong(keys.names[key]!, 'It must be a whole number.');
+    const value = digits(body, start, end) ?? parsed(body, start, end);
+    if (value === null) return undefined;
+    if (typeof value === 'number' && Number.isInteger(value) && value >= 0) return value;
+    return wrong(keys.names[key]!, 'It must be a whole number.');
   }
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { GroupKey } from '../../../src/config/configuration.ts';
 import { groupOf, limitsOfGroup, userOfGroup, valuesOf } from '../../../src/counters/budget-groups.ts';
 import { budgetOf, limitOf } from '../ledger/budgets.ts';
 
@@ -16,19 +17,27 @@ test('values of several keys are told apart whatever they hold', () => {
 test('a group’s own limits are found by its name with or without its kind, and models by patterns', () => {
   const limits = [limitOf('cost_per_day', 1)];
   const own = [limitOf('cost_per_day', 2)];
-  const override = (...values: string[]) => budgetOf('b', { limits, overrides: [{ values, limits: own }] });
+  const per =
+    (key: GroupKey) =>
+    (...values: string[]) =>
+      budgetOf('b', { limits, appliesPer: [key], overrides: [{ values, limits: own }] });
+  const [user, account, model, tier] = [per('user'), per('virtualaccount'), per('model'), per('metadata.tier')];
   for (const [budget, group, expected] of [
-    [override('a@b.c'), 'user:a@b.c', own],
-    [override('ci'), 'virtualaccount:ci', own],
-    [override('user:a@b.c'), 'user:a@b.c', own],
-    [override('a@b.c'), 'user:xa@b.c', limits],
-    [override('openai/*'), 'openai/gpt-4o', own],
-    [override('*/gpt-*o'), 'openai/gpt-4o', own],
-    [override('*/gpt-*o'), 'openai/gpt-4', limits],
-    [override('a*a'), 'a', limits],
-    [override('a*b*b'), 'ab', limits],
-    [override('x', '*'), '', own],
-    [override(), 'user:a', limits],
+    [user('a@b.c'), 'user:a@b.c', own],
+    [account('ci'), 'virtualaccount:ci', own],
+    [user('user:a@b.c'), 'user:a@b.c', own],
+    [user('a@b.c'), 'user:xa@b.c', limits],
+    [model('openai/*'), 'openai/gpt-4o', own],
+    [model('*/gpt-*o'), 'openai/gpt-4o', own],
+    [model('*/gpt-*o'), 'openai/gpt-4', limits],
+    [model('a*a'), 'a', limits],
+    [model('a*b*b'), 'ab', limits],
+    [model('x', '*'), '', own],
+    [user(), 'user:a', limits],
+    [tier('vip'), 'vip', own],
+    [tier('vip'), 'user:vip', limits],
+    [tier('v*'), 'vip', limits],
+    [tier('v*'), 'v*', own],
   ] as const) {
     assert.equal(limitsOfGroup(budget, group), expected, `${budget.overrides[0]?.values} ${group}`);
   }

@@ -38,3 +38,18 @@ test('a wall clock that is set to another day begins that day’s budgets', () =
   next.settle([1], Date.now() + 25 * HOUR_MS);
   assert.equal(relay.read(leg.cell, relay.clock.now()).used, 1);
 });
+
+test('a wall clock that is set to tomorrow and set right again charges today’s budgets again', () => {
+  const { main, relay, reserve } = counting();
+  const leg: Leg = { cell: new Cell('day', { kind: 'calendar', period: 'day' }), limit: 2 };
+  assert.ok(main.clock.followWall(Date.now() + 25 * HOUR_MS) > 24 * HOUR_MS, 'it says how far it was set');
+  const tomorrow = reserve(leg);
+  assert.ok(!isRefusal(tomorrow));
+  tomorrow.settle([1], Date.now() + 25 * HOUR_MS);
+  main.clock.followWall(Date.now());
+  const today = reserve(leg);
+  assert.ok(!isRefusal(today));
+  today.settle([1], Date.now());
+  assert.equal(relay.read(leg.cell, relay.clock.now()).used, 2, 'what was used under the wrong date was used today');
+  assert.ok(isRefusal(reserve(leg)));
+});

@@ -17,7 +17,7 @@ const log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 /** Counts as shared memory does: `seed` raises, `add` adds. */
 class Cells {
   readonly values = new Map<string, number>();
-  readonly clock = { now: () => now };
+  readonly clock = { now: () => now, wallShiftMs: 0 };
 
   seed(cell: Cell, used: number): void {
     this.values.set(cell.name, Math.max(this.values.get(cell.name) ?? 0, used));

@@ -27,8 +27,9 @@ test('the means of a model are learned, each model by itself', () => {
   assert.equal(all.of('p/n').outputTokens(undefined), 512);
 });
 
-test('usage that is none teaches nothing', () => {
+test('usage that is none teaches nothing, nor does that of several choices', () => {
   const forecast = new TokenForecast().of('p/m');
+  forecast.learn(0, { outputTokens: 9 }, 4);
   forecast.learn(1_000, {});
   forecast.learn(1_000, { inputTokens: -1, outputTokens: Number.NaN });
   forecast.learn(0, { inputTokens: 1e300, outputTokens: 1e300 });

@@ -70,6 +70,7 @@ function bench({ rateLimits = [], budgets = [], counters: other }: Rules) {
       target: { ...exampleTarget, id: model },
       bodyBytes: 400,
       maxOutputTokens: 100,
+      choices: 1,
       stream: false,
       downgradedBy: undefined,
       metadata: {},
@@ -163,6 +164,38 @@ describe('rate limits', () => {
     refused(ask(bob, { metadata: { constructor: 'x' } }));
   });
 
+  test('counts go on where a manifest is put before others, and rules of one id in two manifests count apart', () => {
+    const limits = (rateLimits: RateLimitRule[][], counters: Counters) => bench({ rateLimits, counters });
+    const { ask, counters } = bench({ rateLimits: [[rate('one', 1)], [rate('both', 2)]] });
+    passed(ask(bob));
+    const more = limits([[rate('first', 9)], [rate('both', 1)], [rate('one', 1)]], counters);
+    assert.match(refused(more.ask(bob)).message, /`both`/);
+    assert.match(refused(limits([[rate('first', 9)], [rate('one', 1)]], counters).ask(bob)).message, /`one`/);
+    const twice = limits([[rate('both', 2)], [rate('both', 1)]], counters);
+    passed(twice.ask(bob));
+    assert.match(refused(twice.ask(bob)).message, /`both` allows 2/);
+  });
+
+  test('no value that a client writes names the count that groups without room share', () => {
+    const names: string[] = [];
+    const shared: (string | undefined)[] = [];
+    const counters: Counters = {
+      reserve: (legs) => {
+        for (const { cell } of legs) {
+          names.push(cell.name);
+          shared.push(cell.overflow?.name);
+        }
+        return { refusedLeg: 0, used: 1, retryAfterMs: 1 };
+      },
+      read: () => ({ used: 0, held: 0 }),
+    };
+    const { ask } = bench({ rateLimits: [[rate('per', 1, { appliesPer: ['metadata.project'] })]], counters });
+    for (const project of ['', '\0overflow', 'overflow', 'overflow/', 'x']) refused(ask(bob, { metadata: { project } }));
+    assert.equal(new Set(names).size, 5);
+    assert.equal(new Set(shared).size, 1);
+    assert.ok(!names.includes(shared[0] ?? ''));
+  });
+
   test('values that read like two others do not share a count', () => {
     const { ask } = bench({ rateLimits: [[rate('two', 1, { appliesPer: ['metadata.a', 'metadata.b'] })]] });
     passed(ask(bob, { metadata: { a: 'x', b: '\u00001:y' } }));
@@ -190,6 +223,16 @@ describe('rate limits', () => {
     for (const each of open) settle(each, 40, clock.now);
     // 200 are used, and what was learned says less than 100 a prompt.
     for (let more = 0; more < 4; more += 1) passed(ask(bob));
+  });
+
+  test('each of several choices is held for', () => {
+    const tokens = rate('tokens', 1_000, { counts: 'tokens', unit: 'tokens_per_minute' });
+    const { ask, clock } = bench({ rateLimits: [[tokens]] });
+    const three = passed(ask(bob, { choices: 3, maxOutputTokens: 300 }));
+    refused(ask(bob, { maxOutputTokens: 1 }));
+    settle(three, 0, clock.now);
+    passed(ask(bob, { choices: 1e300, maxOutputTokens: undefined }));
+    refused(ask(bob, { maxOutputTokens: 1 }));
   });
 
   test('an estimate above the limit is capped at it: it passes alone', () => {

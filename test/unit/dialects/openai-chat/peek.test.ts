@@ -92,17 +92,29 @@ test('usage counts as asked for only where include_usage is true', () => {
   assert.equal(refused('{"model":"a","messages":[],"stream_options":{"a":}}').context.param, 'stream_options');
 });
 
-test('most output tokens: the newer name wins, unknown is not zero', () => {
+test('most output tokens: the larger of both names holds, unknown is not zero', () => {
   assert.equal(read(base).maxOutputTokens, undefined);
   assert.equal(read({ ...base, max_tokens: null }).maxOutputTokens, undefined);
   assert.equal(read({ ...base, max_tokens: 0 }).maxOutputTokens, 0);
   assert.equal(read({ ...base, max_tokens: 5, max_completion_tokens: 7 }).maxOutputTokens, 7);
-  for (const name of ['max_tokens', 'max_completion_tokens']) {
+  assert.equal(read({ ...base, max_tokens: 7, max_completion_tokens: 5 }).maxOutputTokens, 7);
+  assert.equal(read({ ...base, max_tokens: 7, max_completion_tokens: null }).maxOutputTokens, 7);
+  for (const name of ['max_tokens', 'max_completion_tokens', 'n']) {
     for (const value of ['5', 1.5, -1, true, [], {}]) {
       const error = refused({ ...base, [name]: value });
       assert.equal(error.context.param, name);
     }
   }
+});
+
+test('choices: as many as are asked for, at least one', () => {
+  assert.equal(read(base).choices, 1);
+  for (const [n, expected] of [
+    [null, 1],
+    [0, 1],
+    [128, 128],
+  ])
+    assert.equal(read({ ...base, n }).choices, expected);
 });
 
 test('what is missing is named', () => {
@@ -124,7 +136,7 @@ test('model must be a string and messages an array', () => {
 });
 
 test('a key that is read and repeated or escaped is refused by name: a provider might read the other one', () => {
-  for (const name of ['model', 'messages', 'stream', 'stream_options', 'max_tokens', 'max_completion_tokens']) {
+  for (const name of ['model', 'messages', 'stream', 'stream_options', 'max_tokens', 'max_completion_tokens', 'n']) {
     const error = refused(`{"model":"a","messages":[],"x":1,"${name}":null,"${name}":null}`);
     assert.equal(error.code, 'ambiguous_parameter');
     assert.equal(error.context.param, name);

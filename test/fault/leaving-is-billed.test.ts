@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { budgetsOf, pricedAccount, startBudgetGateway } from '../support/budgets.ts';
+import { ChatStream, messages } from '../support/chat-client.ts';
+import { eventually, type RunningGateway } from '../support/gateway.ts';
+import { chunkEvent, type FakeProvider, startProvider } from '../support/provider.ts';
+import { byModel, startEvents } from '../support/scripted-provider.ts';
+
+const PIECES = 40;
+/** About five tokens. */
+const PIECE = 'many words are said here ';
+/** More than wait to be counted at a time. */
+const CLIENTS = 200;
+
+const event = (type: string, more: object): string => `event: ${type}\ndata: ${JSON.stringify({ type, ...more })}\n\n`;
+const delta = (text: string): string =>
+  event('content_block_delta', { index: 0, delta: { type: 'text_delta', text } });
+
+let provider: FakeProvider;
+let gateway: RunningGateway;
+before(async () => {
+  provider = await startProvider(
+    byModel({
+      m: (_request, response) => {
+        startEvents(response);
+        for (let index = 0; index < PIECES; index += 1) response.write(chunkEvent({ content: PIECE }));
+        response.write(chunkEvent({ content: 'LAST' }));
+      },
+      c: (_request, response) => {
+        startEvents(response);
+        const usage = { input_tokens: 10, output_tokens: 1 };
+        response.write(event('message_start', { message: { id: 'x', role: 'assistant', content: [], usage } }));
+        response.write(event('content_block_start', { index: 0, content_block: { type: 'text', text: '' } }));
+        for (let index = 0; index < PIECES; index += 1) response.write(delta(PIECE));
+        response.write(delta('LAST'));
+      },
+    }),
+  );
+  const cost = { metric: 'per_1000_tokens', value: { input: 0, output: 1 } };
+  gateway = await startBudgetGateway({
+    manifests: [
+      pricedAccount('p', `${provider.origin}/v1`, ['m']),
+      {
+        type: 'provider-account/anthropic',
+        name: 'a',
+        base_url: provider.origin,
+        auth_data: { type: 'api-key', api_key: 'sk-of-the-provider' },
+        integrations: [
+          { name: 'c', type: 'integration/model/anthropic', model_id: 'c', model_types: ['chat'], cost },
+        ],
+      },
+      {
+        type: 'gateway-budget-config',
+        rules: [{ id: 'b', unit: 'cost_per_day', limit_to: 100_000, budget_applies_per: ['model'] }],
+      },
+    ],
+  });
+});
+after(async () => {
+  await gateway?.[Symbol.asyncDispose]();
+  await provider?.close();
+});
+
+async function spentAfterLeaving(model: string, clients: number): Promise<number> {
+  const streams = Array.from({ length: clients }, () => new ChatStream(gateway, { model, messages, stream: true }));
+  await Promise.all(streams.map((stream) => stream.until('LAST')));
+  for (const stream of streams) stream.leave();
+  await eventually('all are settled', async () => (await gateway.metric('sluice_reservations_open')) === 0, 20_000);
+  const spent = async () => (await budgetsOf(gateway)).data.find(({ group }) => group === model)?.spent ?? 0;
+  await eventually('the ledger has them', async () => (await gateway.records({})).length >= clients);
+  await eventually('they are charged', async () => (await spent()) > 0);
+  return spent();
+}
+
+test('clients that leave all at once pay for what they were sent, however many they are', {
+  timeout: 60_000,
+}, async () => {
+  // At 2 dollars per 1,000 tokens; the least that anybody could take it for is a token a word.
+  const each = (PIECES * 4 * 2) / 1_000;
+  const spent = await spentAfterLeaving('p/m', CLIENTS);
+  assert.ok(spent > CLIENTS * each, `${spent} dollars`);
+});
+
+test('who leaves before the last count pays for what was sent, and not for the first count', {
+  timeout: 60_000,
+}, async () => {
+  const spent = await spentAfterLeaving('a/c', 1);
+  assert.ok(spent > (PIECES * 4) / 1_000, `${spent} dollars`);
+});

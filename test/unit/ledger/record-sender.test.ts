@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { readJournal } from '../../../src/ledger/journal-reader.ts';
+import { RecordSender } from '../../../src/ledger/record-sender.ts';
+import { decodeBatch } from '../../../src/telemetry/record-frame.ts';
+import type { FromRelayThread } from '../../../src/threads/messages.ts';
+import { eventually } from '../../support/gateway.ts';
+import { ledgerRecord, many } from './records.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'sluice-sender-'));
+after(() => rmSync(root, { recursive: true, force: true }));
+
+function setup(journalFolder: string | undefined = root) {
+  const messages: FromRelayThread[] = [];
+  let taken = 0;
+  const sender = new RecordSender({
+    thread: 0,
+    journalFolder,
+    send: (message) => messages.push(message),
+    framesTaken: () => taken,
+  });
+  const take = (frames: number): void => {
+    taken += frames;
+  };
+  const idsSent = (type: 'records' | 'ledger-records'): string[] =>
+    messages.flatMap((message) => {
+      if (message.type !== type) return [];
+      const frames = message.type === 'records' ? [message.frame] : message.frames.map(({ frame }) => frame);
+      return frames.flatMap(decodeBatch).map((record) => record.id);
+    });
+  return { sender, messages, take, idsSent };
+}
+
+test('a record is in the journal within 10 ms, and with the main thread soon after', async () => {
+  const { sender, messages, idsSent } = setup();
+  const record = ledgerRecord();
+  sender.add(record);
+  await eventually('it is sent', () => idsSent('ledger-records').length === 1, 1_000);
+  const [message] = messages;
+  assert.ok(message?.type === 'ledger-records');
+  const place = message.frames[0]?.place;
+  assert.ok(place);
+  const { records } = await readJournal(join(root, place.segment), place.start, place.end, 10);
+  assert.deepEqual(records.map((each) => each.id), [record.id]);
+  sender.close();
+});
+
+test('strict: a record is in the journal as soon as it is asked for, before any turn of the loop', async () => {
+  const { sender, messages } = setup();
+  const record = ledgerRecord();
+  sender.add(record);
+  sender.writeJournal();
+  sender.close();
+  const closed = messages.find((message) => message.type === 'journal-closed');
+  assert.ok(closed?.type === 'journal-closed');
+  const { records } = await readJournal(join(root, closed.segment), 0, closed.end, 10);
+  assert.deepEqual(records.map((each) => each.id), [record.id]);
+});
+
+test('requests of strangers and other questions than for inference are in no journal', () => {
+  const { sender, idsSent, messages } = setup();
+  const stranger = ledgerRecord({ subject: undefined });
+  const list = ledgerRecord({ method: 'GET', path: '/models' });
+  sender.add(stranger);
+  sender.add(list);
+  sender.close();
+  assert.deepEqual(idsSent('records'), [stranger.id, list.id]);
+  assert.equal(messages.length, 1);
+});
+
+test('while the main thread is behind, frames are withheld and counted, and the end of the segment tells of them', async () => {
+  const { sender, messages, idsSent } = setup();
+  const all = many(200 * 70);
+  for (const record of all) {
+    sender.add(record);
+    if (record === all[7_000]) assert.ok(idsSent('ledger-records').length > 0);
+  }
+  for (let frame = 0; frame < 70; frame += 1) {
+    sender.add(ledgerRecord());
+    sender.writeJournal();
+  }
+  sender.close();
+  const sent = messages.filter((message) => message.type === 'ledger-records').length;
+  assert.ok(sent <= 64, `${sent} messages are underway`);
+  const segments = messages.filter((message) => message.type === 'journal-closed');
+  let journalled = 0;
+  for (const { segment, end } of segments) {
+    const { records, broken } = await readJournal(join(root, segment), 0, end, 1_000_000);
+    assert.equal(broken, undefined);
+    journalled += records.length;
+  }
+  assert.equal(journalled, all.length + 70);
+  assert.equal(idsSent('ledger-records').length + sender.dropped, all.length + 70);
+});
+
+test('a segment is told to be closed only after the frames that stand in it', () => {
+  const { sender, messages } = setup();
+  for (const record of many(512 * 30)) sender.add(record);
+  sender.close();
+  const ends = new Map<string, number>();
+  for (const message of messages) {
+    if (message.type === 'ledger-records')
+      for (const { place } of message.frames) if (place) ends.set(place.segment, place.end);
+    if (message.type === 'journal-closed') assert.equal(ends.get(message.segment), message.end);
+  }
+  assert.ok(ends.size > 0);
+});
+
+test('without a ledger all records go the same way as ever', () => {
+  const messages: FromRelayThread[] = [];
+  const sender = new RecordSender({
+    thread: 0,
+    journalFolder: undefined,
+    send: (message) => messages.push(message),
+    framesTaken: () => 0,
+  });
+  assert.equal(sender.hasJournal, false);
+  sender.add(ledgerRecord());
+  sender.writeJournal();
+  sender.close();
+  assert.deepEqual(
+    messages.map((message) => message.type),
+    ['records'],
+  );
+});
