@@ -26,7 +26,11 @@ program
   .option('--port <number>', 'port to listen on')
   .option('--threads <number>', 'relay threads')
   .option('--data-dir <folder>', 'where keys and the database live')
-  .action(async (options) => {
+  .allowExcessArguments()
+  .action(async (options, command) => {
+    // It is the default: whoever mistypes another command ends here.
+    const [unknown] = command.args;
+    if (unknown !== undefined) command.error(`error: unknown command '${unknown}'. See: sluice --help`);
     const code = await serve(options, {
       environment: environment(),
       setVariable: (name, value) => {

@@ -3,6 +3,7 @@ import { formatFault } from '../config/fault.ts';
 import { type AccountKind, loadConfiguration, type WellKnownAccount } from '../config/load.ts';
 import { watchConfiguration } from '../config/watch.ts';
 import { type Gateway, StartFault, startGateway } from '../gateway.ts';
+import { StoreFault } from '../store/store-fault.ts';
 
 export interface ServeOptions {
   config?: string[];
@@ -33,11 +34,17 @@ export async function serve(options: ServeOptions, context: ServeContext): Promi
   };
   const load = () => loadConfiguration({ paths, environment, kinds, wellKnown, overrides });
   let gateway: Gateway | undefined;
+  let changedMeanwhile = false;
   const reload = () => {
+    // A start may wait for its database: what changes meanwhile would never be seen.
+    changedMeanwhile = gateway === undefined;
+    if (gateway === undefined) return;
     const loaded = load();
-    gateway?.reload(loaded);
+    gateway.reload(loaded);
     watch?.update([...paths, ...loaded.files]);
   };
+  // From the beginning: unheard, the signal would end the process.
+  process.on('SIGHUP', reload);
   // Before the first load, so that no change falls between the two.
   const watch = paths.length > 0 ? watchConfiguration({ paths, onChange: reload }) : undefined;
   const loaded = load();
@@ -51,11 +58,11 @@ export async function serve(options: ServeOptions, context: ServeContext): Promi
   try {
     gateway = await startGateway({ configuration: loaded.configuration, setVariable: context.setVariable });
   } catch (error) {
-    if (!(error instanceof StartFault) && !isToldAsIs(error)) throw error;
-    context.error((error as Error).message);
+    if (!isToldAsIs(error)) throw error;
+    context.error(error.message);
     return 1;
   }
-  process.on('SIGHUP', reload);
+  if (changedMeanwhile) reload();
   stopOnSignal(gateway);
   announce(gateway, context);
   return undefined;
@@ -97,11 +104,12 @@ function announce(gateway: Gateway, context: ServeContext): void {
   context.out(`  -d '${body}'`);
 }
 
-/** Faults of the store and of the operator port carry a sentence for people. */
-function isToldAsIs(error: unknown): boolean {
-  return error instanceof Error && (error.name === 'StoreFault' || error.name === 'ListenFault');
+/** These carry a sentence for people. */
+function isToldAsIs(error: unknown): error is StartFault | StoreFault {
+  return error instanceof StartFault || error instanceof StoreFault;
 }
 
-function numeric(text: string): number {
-  return /^\d+$/.test(text) ? Number(text) : Number.NaN;
+/** What is no number is shown as it was typed, by the check of all settings. */
+function numeric(typed: string): number | string {
+  return /^\d{1,15}$/.test(typed) ? Number(typed) : typed;
 }

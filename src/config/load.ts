@@ -23,7 +23,7 @@ import { checkRules } from './rule-checks.ts';
 import { parseWith } from './schema-faults.ts';
 import { checkServer, type Locate } from './server-checks.ts';
 import { serverSchema } from './server-schema.ts';
-import { type Overrides, overridesSchema, serverSettings } from './server-settings.ts';
+import { overridesSchema, serverSettings, type WrittenOverrides } from './server-settings.ts';
 
 /** All that no plug brings. */
 const OWN_KINDS: readonly string[] = [
@@ -62,7 +62,7 @@ export interface LoadOptions {
   environment: Environment;
   kinds: readonly AccountKind[];
   wellKnown: readonly WellKnownAccount[];
-  overrides?: Overrides;
+  overrides?: WrittenOverrides;
 }
 
 /** `files` are all that were read and may be watched. `locate` finds a key of `sluice/server`. */
@@ -125,12 +125,13 @@ export function loadConfiguration(options: LoadOptions): Loaded | Refused {
 
 function readServer(
   manifests: readonly Manifest[],
-  overrides: Overrides,
+  overrides: WrittenOverrides,
   report: Report,
 ): { server: ServerSettings | undefined; locate: Locate } {
   const servers = manifests.filter((manifest) => manifest.type === 'sluice/server');
   report.faults.push(...serverFaults(servers));
   const fromCommandLine = parseWith(overridesSchema, parsedFrom(overrides, 'command line'));
+  const checked = 'faults' in fromCommandLine ? {} : fromCommandLine.value;
   if ('faults' in fromCommandLine) report.faults.push(...fromCommandLine.faults);
 
   const chosen = servers[0] ?? parsedFrom({ type: 'sluice/server' }, 'command line');
@@ -138,7 +139,7 @@ function readServer(
   const locate: Locate = (path) => chosen.document.locate(path);
   const [written] = [chosen, ...servers.slice(1)].map((manifest) => parseManifest(serverSchema, manifest, report));
   if (written === undefined) return { server: undefined, locate };
-  const server = serverSettings(written, folder, overrides);
+  const server = serverSettings(written, folder, checked);
   const { faults, warnings } = checkServer(server, locate);
   report.faults.push(...faults);
   report.warnings.push(...warnings);

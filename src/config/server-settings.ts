@@ -5,10 +5,10 @@ import type { ServerSettings } from './configuration.ts';
 import { optionalKey, text, wholeNumber } from './scalar-schema.ts';
 import type { WrittenServer } from './server-schema.ts';
 
-/** What the command line says; wins over the files. */
-export interface Overrides {
-  port?: number;
-  threads?: number;
+/** What the command line says; wins over the files. Not checked yet. */
+export interface WrittenOverrides {
+  port?: number | string;
+  threads?: number | string;
   dataDir?: string;
 }
 
@@ -17,6 +17,8 @@ export const overridesSchema = z.object({
   threads: optionalKey(wholeNumber(1, 256)),
   dataDir: optionalKey(text()),
 });
+
+export type Overrides = Partial<z.output<typeof overridesSchema>>;
 
 /**
  * From the written form to the one the gateway uses: names, defaults that depend on others, absolute paths. A relative

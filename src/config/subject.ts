@@ -20,7 +20,15 @@ export function canonicalSubject(subject: string): string {
   const written = subject.slice(0, colon).toLowerCase();
   const kind = KIND_WORDS[written] ?? written;
   const name = subject.slice(colon + 1);
-  return `${kind}:${kind === 'user' ? name.toLowerCase() : name}`;
+  return `${kind}:${kind === 'user' ? lowerCase(name) : name}`;
+}
+
+/**
+ * E-mail addresses alike. The Kelvin sign is the one letter whose small form is a letter of ASCII: whoever can have an
+ * address with it would otherwise be whoever has a `k` in its place.
+ */
+export function lowerCase(address: string): string {
+  return address.replaceAll(/[^\u212a]+/g, (part) => part.toLowerCase());
 }
 
 export function subjectKind(subject: string): string | undefined {
@@ -40,7 +48,7 @@ const plainError = 'a name of 1 to 256 characters';
 const plainName = z.string({ error: plainError }).regex(/^[^\x00-\x1f\x7f]{1,256}$/, { error: plainError });
 
 /** An e-mail address where the kind is known already; `user:` in front is tolerated. */
-export const userName = plainName.transform((name) => withoutKind(name, ['user']).toLowerCase());
+export const userName = plainName.transform((name) => lowerCase(withoutKind(name, ['user'])));
 export const teamName = plainName.transform((name) => withoutKind(name, ['team']));
 export const virtualAccountName = plainName.transform((name) =>
   withoutKind(name, ['virtualaccount', ...Object.keys(KIND_WORDS)]),

@@ -107,6 +107,10 @@ export class CellValues {
     return this.#values[at + SHAPE]! > 0 ? 0 : this.#values[at + HELD]!;
   }
 
+  isOpen(place: number): boolean {
+    return this.#values[place * VALUES_PER_CELL + SHAPE] === OPEN_SHAPE;
+  }
+
   /** Nothing in the window and nothing held: as good as a cell that was never there. Need not be rolled. */
   idle(place: number): boolean {
     const at = place * VALUES_PER_CELL;

@@ -30,6 +30,11 @@ export interface Leg {
 
 export interface Reservation {
   /**
+   * The request is over, and what it used is still being found out: legs of `open` cells are given back now. Whoever
+   * stops an answer and asks anew at once would else be told that it is one too many.
+   */
+  over(): void;
+  /**
    * Exactly once, on every way out. `actual[i]`: what leg i really used; 0 gives it back. `endedAtMs` decides which
    * calendar window is charged. Never throws, never waits.
    */

@@ -151,6 +151,23 @@ export class MemoryCounters implements Counters {
   }
 
   /** Of MemoryReservation alone. */
+  over(head: number): void {
+    const slots = this.#slots;
+    const cells = this.#cells;
+    let locks = 0;
+    for (let slot = head; slot !== NO_SLOT; slot = slots.next(slot)) locks |= cells.lockBit(slots.low(slot));
+    this.#locks.lock(locks);
+    for (let slot = head; slot !== NO_SLOT; slot = slots.next(slot)) {
+      const place = cells.find(slots.high(slot), slots.low(slot), slots.place(slot));
+      if (place < 0 || !cells.values.isOpen(place)) continue;
+      // First the deed: a thread that dies before the note gives back one too much for once, and no place is lost for ever.
+      cells.values.settle(place, 0, slots.amount(slot), 0, 0);
+      slots.set(slot, 0, 0);
+    }
+    this.#locks.unlock(locks);
+  }
+
+  /** Of MemoryReservation alone. */
   extend(legs: readonly Leg[], head: number, leg: number, more: number, nowMs: number): boolean {
     const slots = this.#slots;
     const cells = this.#cells;
@@ -278,6 +295,10 @@ class MemoryReservation implements Reservation {
     this.#counters = counters;
     this.#legs = legs;
     this.#head = head;
+  }
+
+  over(): void {
+    if (this.#head !== NO_SLOT) this.#counters.over(this.#head);
   }
 
   settle(actual: readonly number[], endedAtMs: number): void {

@@ -142,6 +142,16 @@ export class RedisCounters implements Counters {
   }
 
   /** Of RedisReservation alone. */
+  over({ legs, amounts }: RedisReservation): void {
+    for (let index = 0; index < legs.length; index += 1) {
+      const { cell } = legs[index]!;
+      if (cell.window.kind !== 'open') continue;
+      this.#settlements.giveBack(cellKey(cell), windowArgument(cell), amounts[index]!, 0);
+      amounts[index] = 0;
+    }
+  }
+
+  /** Of RedisReservation alone. */
   settled(reservation: RedisReservation, actual: readonly number[], endedAtMs: number): void {
     const { index } = reservation;
     reservation.index = -1;

@@ -2,6 +2,7 @@ import type { Leg, Reservation } from './counters.ts';
 
 /** What a reservation asks of the engine that made it. */
 export interface ReservationKeeper {
+  over(reservation: RedisReservation): void;
   settled(reservation: RedisReservation, actual: readonly number[], endedAtMs: number): void;
   extend(reservation: RedisReservation, leg: number, more: number, nowMs: number): boolean;
 }
@@ -36,6 +37,12 @@ export class RedisReservation implements Reservation {
     this.amounts = amounts;
     this.takenAt = takenAt;
     this.onMachine = onMachine;
+  }
+
+  over(): void {
+    if (this.index < 0) return;
+    this.onMachine?.over();
+    this.#keeper.over(this);
   }
 
   settle(actual: readonly number[], endedAtMs: number): void {

@@ -59,7 +59,7 @@ export class RedisSettlements {
     this.#schedule();
   }
 
-  /** A part of a lease that nobody used. */
+  /** What was held and not used: a part of a lease, a place among those that are open. */
   giveBack(key: string, window: string, amount: number, takenAt: number): void {
     if (amount <= 0 || !this.#link.up) return;
     this.#keep({ key, window, reserved: amount, takenAt, actual: 0, endedAtMs: 0 });

@@ -8,6 +8,8 @@ import { TIME_SPAN_FORM, timeSpanMs } from './time-span.ts';
 /** How long a rotated key may go on working. */
 const MAX_GRACE_MS = 366 * 86_400_000;
 const USUAL_GRACE = '24h';
+/** Every relay thread holds it of every opaque key. */
+const MAX_METADATA = 100;
 
 /** Control characters would let a name write what it likes into logs and tables. */
 const plain = (most: number) => {
@@ -26,7 +28,8 @@ const span = z
 const subjectError = '`user:EMAIL` or `virtualaccount:NAME`, up to 256 characters without white space';
 const patternError = 'patterns ACCOUNT/MODEL in which `*` stands for any characters';
 
-const keyRequest = z.strictObject({
+const keyRequest = z.strictObject(
+  {
   subject: z.string({ error: subjectError }).refine((text) => subjectSchema.safeParse(text).success, {
     error: subjectError,
   }),
@@ -36,9 +39,10 @@ const keyRequest = z.strictObject({
     z.string({ error: patternError }).regex(/^[A-Za-z0-9._:/@+*-]{1,256}$/, { error: patternError }),
   ).nullish(),
   metadata: z
-    .record(plain(128), z.string().max(128, { error: 'text of up to 128 characters' }), {
+    .record(plain(128), z.union([z.literal(''), plain(128)], { error: 'up to 128 printable characters' }), {
       error: 'an object, text to text',
     })
+    .refine((metadata) => Object.keys(metadata).length <= MAX_METADATA, { error: `up to ${MAX_METADATA} entries` })
     .nullish(),
   expires_in: span.nullish(),
   expires_at: z.iso
@@ -46,7 +50,9 @@ const keyRequest = z.strictObject({
     .transform((text) => new Date(text))
     .nullish(),
   token_type: z.enum(['jwt', 'opaque'], { error: '`jwt` or `opaque`' }).nullish(),
-});
+  },
+  { error: 'an object' },
+);
 
 /** What `POST /admin/keys` asks for. */
 export function readKeyRequest(body: unknown, now: Date): OrError<KeyWish> {
@@ -66,9 +72,12 @@ export function readKeyRequest(body: unknown, now: Date): OrError<KeyWish> {
   };
 }
 
-const rotation = z.strictObject({
-  grace_period: z.union([z.literal('0s').transform(() => 0), span], { error: `${TIME_SPAN_FORM}; or 0s` }).nullish(),
-});
+const rotation = z.strictObject(
+  {
+    grace_period: z.union([z.literal('0s').transform(() => 0), span], { error: `${TIME_SPAN_FORM}; or 0s` }).nullish(),
+  },
+  { error: 'an object' },
+);
 
 /** What `POST /admin/keys/:id/rotate` asks for: the grace in milliseconds. */
 export function readRotation(body: unknown): OrError<number> {

@@ -37,6 +37,8 @@ export interface Admission {
   readonly instead?: GatewayError;
   /** Undefined: no budget asks for its streams to be cut. */
   readonly allowance: Allowance | undefined;
+  /** The exchange is over; `settle` comes once its use is counted. What counts open requests counts it no more. */
+  over(): void;
   /** Exactly once, on every way out; later calls do nothing. */
   settle(outcome: AdmissionOutcome): void;
 }
@@ -77,6 +79,7 @@ export const NOTHING_HELD: Admission = {
   reservedNanoUsd: undefined,
   downgradeTo: undefined,
   allowance: undefined,
+  over: () => {},
   settle: () => {},
 };
 

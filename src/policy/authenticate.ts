@@ -132,7 +132,7 @@ export class KeyRing {
 
   /** Keys that were made, rotated or revoked. One among the remembered is judged anew at its next request. */
   setIssued(news: KeyNews): void {
-    const changed = this.#issued.take(news);
+    const changed = this.#issued.take(news, this.#now());
     const lost = this.#signingKeys.some((known) => !isAmong(known, news.signingKeys));
     const signersChanged = lost || news.signingKeys.length !== this.#signingKeys.length;
     if (signersChanged) {
@@ -148,17 +148,18 @@ export class KeyRing {
     else this.#rejected.deleteWhere((refused) => refused === REVOKED);
   }
 
-  /** All keys of an outside issuer. If one was withdrawn, tokens of outside issuers are judged anew. */
+  /** All keys of an outside issuer. What a withdrawn one signed is judged anew, and no more than that: see setIssued. */
   setIssuerKeys(set: IssuerKeySet): void {
-    const before = this.#issuerKeys.get(set.provider);
-    const withdrawn = before?.keys.some(
-      (known) => !set.keys.some((key) => key.kid === known.kid && key.publicKeyPem === known.publicKeyPem),
-    );
+    const known = this.#issuerKeys.get(set.provider)?.keys ?? [];
     this.#issuerKeys.set(set.provider, set);
     this.#outside.setKeys(set);
-    if (withdrawn) this.#remembered.deleteWhere(({ from }) => from === 'outside');
+    const now = new Set(set.keys.map((key) => JSON.stringify(key)));
+    const withdrawn = known.filter((key) => !now.has(JSON.stringify(key))).map((key) => key.publicKeyPem);
+    if (withdrawn.length > 0) {
+      this.#remembered.deleteWhere(({ signedBy }) => signedBy !== undefined && withdrawn.includes(signedBy));
+    }
     // Whatever the reason was: an issuer may put a new key under an old name.
-    if (JSON.stringify(before?.keys) !== JSON.stringify(set.keys)) this.#rejected.clear();
+    if (withdrawn.length > 0 || known.length !== set.keys.length) this.#rejected.clear();
   }
 
   /** After a reload. Tokens of which it says nothing else than before stay known. */

@@ -39,6 +39,10 @@ export class HeldAdmission implements Admission {
     return this.#asked.costNanoUsd;
   }
 
+  over(): void {
+    this.#reservation?.over();
+  }
+
   settle({ dispatched, usage, costNanoUsd, endedAtMs }: AdmissionOutcome): void {
     const reservation = this.#reservation;
     if (reservation === undefined) return;

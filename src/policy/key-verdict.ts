@@ -9,6 +9,8 @@ export interface AcceptedKey {
   /** Milliseconds since the Unix epoch; Infinity where it never expires. */
   readonly expiresAtMs: number;
   readonly from: 'configured' | 'issued' | 'outside';
+  /** Of an outside token: its issuer's key, whose withdrawal ends it. */
+  readonly signedBy?: string;
 }
 
 export interface RefusedKey {

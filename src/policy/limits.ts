@@ -10,7 +10,7 @@ import { withDowngrade } from './applied-rules.ts';
 import { type Asked, amountOf, HeldAdmission } from './held-admission.ts';
 import { LimitPlans } from './limit-plan.ts';
 import { limitRefusal, uncountable } from './limit-refusal.ts';
-import { ruleLists } from './limit-rules.ts';
+import { type LimitLeg, ruleLists } from './limit-rules.ts';
 import type { LimitSelection } from './limit-selection.ts';
 import { StreamAllowance } from './stream-allowance.ts';
 import type { TokenForecast } from './token-forecast.ts';
@@ -87,14 +87,28 @@ class ConfiguredLimits implements Limits {
     const leg = selection.legs[answer.refusedLeg];
     if (leg === undefined) return uncountable(answer.retryAfterMs, selection.rulesJson);
     const left = leg.limit - answer.used;
-    // A stream that can be cut begins with what is left; each try takes one leg down, or another request was faster.
-    if (leg.rule.mode === 'cut' && request.stream && left > 0 && shrunk < 2 * selection.legs.length) {
+    // Each try takes one leg down, or another request was faster.
+    if (shrunk < 2 * selection.legs.length && this.#mayBegin(asked, leg, left)) {
       const fewer = amounts.map((amount, index) => (index === answer.refusedLeg ? Math.min(amount, left) : amount));
       return this.#reserve(asked, fewer, this.#options.now(), shrunk + 1);
     }
     const refusal = limitRefusal(leg, answer, request.model, rulesOf(request, selection));
     const { downgradeTo, id } = leg.rule;
     return downgradeTo === undefined ? refusal : new Downgrade(request, id, downgradeTo, refusal);
+  }
+
+  /**
+   * Whether what is left will do: for a stream that can be cut, and where the length of the answer is only our guess. A
+   * budget smaller than that guess would refuse everything, and nobody would ever learn how long answers are.
+   */
+  #mayBegin({ request, forecast, inputTokens }: Asked, { rule, counts }: LimitLeg, left: number): boolean {
+    const isCut = rule.mode === 'cut' && request.stream;
+    const isGuess = request.maxOutputTokens === undefined && forecast.guesses;
+    if (!isCut && !isGuess) return false;
+    // The prompt, and a first token of the answer.
+    if (counts === 'tokens') return left > inputTokens;
+    if (counts !== 'cost') return false;
+    return left > 0 && left >= amountOf(this.#cost(request.target, inputTokens, 1, this.#options.now()));
   }
 
   #held(asked: Asked, amounts: readonly number[], reservation: Reservation): Admission {
@@ -159,6 +173,8 @@ class Downgrade implements Admission {
     this.from = earlier?.from ?? model;
     this.spent = [...(earlier?.spent ?? []), id];
   }
+
+  over(): void {}
 
   settle(): void {}
 }

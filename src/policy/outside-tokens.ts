@@ -38,6 +38,7 @@ type Verify = (token: string) => unknown;
 
 interface Signer {
   readonly kid: string | undefined;
+  readonly publicKeyPem: string;
   readonly algorithms: readonly string[];
   readonly verify: Verify;
 }
@@ -78,7 +79,7 @@ export class OutsideTokens {
         const allowed = provider.algorithms.filter((each) => algorithms.includes(each));
         return allowed.length === 0
           ? []
-          : { kid, algorithms: allowed, verify: verifierOf(provider, publicKeyPem, allowed) };
+          : { kid, publicKeyPem, algorithms: allowed, verify: verifierOf(provider, publicKeyPem, allowed) };
       });
     }
   }
@@ -110,7 +111,8 @@ export class OutsideTokens {
     const principal = issuer.claims.principalOf(payload);
     if ('error' in principal) return principal;
     const expiresAtMs = payload.exp * 1000;
-    return Number.isFinite(expiresAtMs) ? { principal, expiresAtMs, from: 'outside' } : EXPIRED;
+    if (!Number.isFinite(expiresAtMs)) return EXPIRED;
+    return { principal, expiresAtMs, from: 'outside', signedBy: signer.publicKeyPem };
   }
 
   /** Several providers may share an issuer and differ in audience. */

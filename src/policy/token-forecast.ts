@@ -6,7 +6,7 @@ const MOST_MODELS = 2_048;
 /** One token for four bytes of JSON, and half a page of answer: true of no model, near enough for the first request. */
 const FIRST_TOKENS_PER_BYTE = 0.25;
 const FIRST_OUTPUT_TOKENS = 512;
-/** How much the latest exchange says; the first ones say more, so that a bad start is soon forgotten. */
+/** How much the latest exchange says; the first ones say more, and the very first stands in place of our guess. */
 const WEIGHT = 0.05;
 /** A body of images is all bytes and few tokens; until that was seen of a model, no prompt is taken for longer. */
 const LONGEST_UNSEEN_PROMPT = 131_072;
@@ -33,6 +33,11 @@ export class ModelForecast {
   #prompts = 0;
   #answers = 0;
 
+  /** No answer of the model was seen: what it will be like is a guess, which alone must not refuse anybody. */
+  get guesses(): boolean {
+    return this.#answers === 0;
+  }
+
   promptTokens(bodyBytes: number): number {
     const tokens = Math.ceil(bodyBytes * this.#tokensPerByte);
     return this.#prompts === 0 ? Math.min(tokens, LONGEST_UNSEEN_PROMPT) : Math.min(tokens, MOST_TOKENS);
@@ -57,9 +62,8 @@ export class ModelForecast {
   }
 }
 
-/** The first guess counts as one exchange. */
 function weight(seen: number): number {
-  return Math.max(WEIGHT, 1 / (seen + 1));
+  return Math.max(WEIGHT, 1 / seen);
 }
 
 function isCount(tokens: number | undefined): tokens is number {

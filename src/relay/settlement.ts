@@ -38,6 +38,7 @@ export interface Admission {
   readonly rulesJson: string | undefined;
   readonly chargesJson: string | undefined;
   readonly reservedNanoUsd: number | undefined;
+  over(): void;
   settle(outcome: {
     dispatched: boolean;
     usage: Usage | undefined;
@@ -75,6 +76,7 @@ export function settle(result: RelayResult, options: SettlementOptions): void {
     use(provisional, filledUp(meter.usage, quick), 'estimate', options.price);
     options.provisional(provisional);
   }
+  options.admission.over();
   options.estimate(request).then(
     (estimate) => closeWith({ ...quick, ...estimate }),
     // As where too many wait to be counted: an exchange that nobody counts would be free of charge.

@@ -16,12 +16,16 @@ export interface RelayThreadsOptions {
 /** A thread that dies at once again and again must not eat the machine. */
 const RESTART_FIRST_MS = 100;
 const RESTART_LONGEST_MS = 5_000;
+/** One that lived so long did not die at once: the next begins without what earlier deaths added. */
+const LONG_LIFE_MS = 60_000;
 
 interface Slot {
   worker: Worker;
   listening: boolean;
   drained: boolean;
-  restarts: number;
+  /** Deaths in a row, each soon after a birth, before this one was born. */
+  readonly deaths: number;
+  readonly bornAt: number;
 }
 
 /** Starts the relay threads, keeps them alive, and speaks to them. Lives on the main thread. */
@@ -65,10 +69,10 @@ export class RelayThreads {
     clearTimeout(timer);
   }
 
-  #spawn(thread: number, restarts: number): Slot {
+  #spawn(thread: number, deaths: number): Slot {
     const { entry, data, log } = this.#options;
     const worker = new Worker(entry, { workerData: data(thread), name: `relay-${thread}` });
-    const slot: Slot = { worker, listening: false, drained: false, restarts };
+    const slot: Slot = { worker, listening: false, drained: false, deaths, bornAt: performance.now() };
     worker.on('message', (message: FromRelayThread) => this.#onMessage(slot, message));
     worker.on('error', (error) => log.error({ error, thread }, 'a relay thread failed'));
     worker.on('exit', () => this.#onExit(thread, slot));
@@ -94,13 +98,23 @@ export class RelayThreads {
     this.#checkDrained();
     this.#options.onDied(thread);
     if (this.#stopping) return;
-    const delayMs = Math.min(RESTART_LONGEST_MS, RESTART_FIRST_MS * 2 ** slot.restarts);
+    const deaths = deathsInARow(slot.deaths, performance.now() - slot.bornAt);
     setTimeout(() => {
-      if (!this.#stopping) this.#slots[thread] = this.#spawn(thread, slot.restarts + 1);
-    }, delayMs);
+      if (!this.#stopping) this.#slots[thread] = this.#spawn(thread, deaths);
+    }, restartDelayMs(deaths));
   }
 
   #checkDrained(): void {
     if (this.#stopping && this.#slots.every((slot) => slot.drained)) this.#onDrained?.();
   }
+}
+
+/** With the one that has just come, after a life of `livedMs`. */
+export function deathsInARow(before: number, livedMs: number): number {
+  return livedMs < LONG_LIFE_MS ? before + 1 : 1;
+}
+
+/** After so many deaths in a row, 1 or more. */
+export function restartDelayMs(deaths: number): number {
+  return Math.min(RESTART_LONGEST_MS, RESTART_FIRST_MS * 2 ** (deaths - 1));
 }

@@ -14,9 +14,11 @@ export interface QuickEstimateRequest {
 }
 
 /** What an exchange probably used, at once and without a vocabulary: about four bytes of text a token. */
-export function quickEstimate({ bodyBytes, meter, pieces }: QuickEstimateRequest): Required<
-  Pick<Usage, 'inputTokens' | 'outputTokens'>
-> {
+export function quickEstimate({
+  bodyBytes,
+  meter,
+  pieces,
+}: QuickEstimateRequest): Required<Pick<Usage, 'inputTokens' | 'outputTokens'>> {
   const inputTokens = Math.min(LONGEST_PROMPT, Math.ceil(bodyBytes / BYTES_PER_TOKEN));
   return { inputTokens, outputTokens: Math.max(pieces, Math.ceil(answerBytes(meter, pieces) / BYTES_PER_TOKEN)) };
 }

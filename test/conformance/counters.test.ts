@@ -221,6 +221,21 @@ for (const implementation of IMPLEMENTATIONS) {
       assert.equal(await used(legs[0]!), 30);
     });
 
+    it('what is over is open no more, and is settled later', async () => {
+      const legs = [leg(OPEN, 1), leg(DAY, 100)];
+      const first = await take(legs, 1, 40);
+      await refused(legs, 1, 10);
+      first.over();
+      first.over();
+      await new Promise((resolve) => setImmediate(resolve));
+      const second = await take(legs, 1, 10);
+      first.settle([1, 20], nowMs);
+      assert.equal(await used(legs[0]!), 1);
+      assert.equal(await used(legs[1]!), 30);
+      second.settle([1, 10], nowMs);
+      assert.equal(await used(legs[0]!), 0);
+    });
+
     it('a reset clears what was spent and keeps what is held', async () => {
       const legs = [leg(DAY, 100)];
       const settled = await take(legs, 60);

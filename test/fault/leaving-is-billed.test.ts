@@ -13,8 +13,7 @@ const PIECE = 'many words are said here ';
 const CLIENTS = 200;
 
 const event = (type: string, more: object): string => `event: ${type}\ndata: ${JSON.stringify({ type, ...more })}\n\n`;
-const delta = (text: string): string =>
-  event('content_block_delta', { index: 0, delta: { type: 'text_delta', text } });
+const delta = (text: string): string => event('content_block_delta', { index: 0, delta: { type: 'text_delta', text } });
 
 let provider: FakeProvider;
 let gateway: RunningGateway;
@@ -45,9 +44,7 @@ before(async () => {
         name: 'a',
         base_url: provider.origin,
         auth_data: { type: 'api-key', api_key: 'sk-of-the-provider' },
-        integrations: [
-          { name: 'c', type: 'integration/model/anthropic', model_id: 'c', model_types: ['chat'], cost },
-        ],
+        integrations: [{ name: 'c', type: 'integration/model/anthropic', model_id: 'c', model_types: ['chat'], cost }],
       },
       {
         type: 'gateway-budget-config',

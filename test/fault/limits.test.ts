@@ -72,6 +72,7 @@ describe('over two relay threads', () => {
       const again = new ChatStream(gateway, { model, messages, stream: true });
       assert.equal((await again.head()).status, 200);
       again.leave();
+      await eventually('it is settled', async () => (await gateway.metric('sluice_reservations_open')) === 0);
     });
   }
 
@@ -186,7 +187,10 @@ describe('after a storm of all ways out nothing is held', () => {
     assert.equal(heads.filter(({ status }) => status === 200).length, 40);
     for (const stream of streams) stream.leave();
     await eventually('all are settled', async () => (await gateway.metric('sluice_reservations_open')) === 0);
-    assert.ok((await gateway.metric('ai_gateway_rate_limit_applied_total', { ruleId: 'open' })) >= 20);
+    // Metrics are up to half a second behind.
+    await eventually('the refusals are counted', async () => {
+      return (await gateway.metric('ai_gateway_rate_limit_applied_total', { ruleId: 'open' })) >= 20;
+    });
   });
 
   test('a refusal says which rule, for whom and until when', async () => {

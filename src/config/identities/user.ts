@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { optionalKey, text } from '../scalar-schema.ts';
+import { lowerCase } from '../subject.ts';
 import { ownedBy } from './owner.ts';
 import { providerMapping } from './provider-mapping.ts';
 import { tags } from './tags.ts';
@@ -10,7 +11,7 @@ const emailError = 'an e-mail address';
 export const email = z
   .string({ error: emailError })
   .regex(/^(user:)?[^\s@\x00-\x1f\x7f]{1,128}@[^\s@\x00-\x1f\x7f]{1,255}$/i, { error: emailError })
-  .transform((written) => written.replace(/^user:/i, '').toLowerCase());
+  .transform((written) => lowerCase(written.replace(/^user:/i, '')));
 
 /** `user` is ours: the reference product has users, but no manifest of them. */
 export const userSchema = z.object({

@@ -4,7 +4,15 @@ import type { OrError } from '../../core/exchange.ts';
 import type { PeekedRequest, RequestScan } from '../dialect.ts';
 
 /** Every top-level key that the gateway itself reads: repeated or escaped, it is refused. */
-const keys = new PeekKeys(['model', 'messages', 'stream', 'stream_options', 'max_tokens', 'max_completion_tokens', 'n']);
+const keys = new PeekKeys([
+  'model',
+  'messages',
+  'stream',
+  'stream_options',
+  'max_tokens',
+  'max_completion_tokens',
+  'n',
+]);
 const MODEL = 0;
 const MESSAGES = 1;
 const STREAM = 2;

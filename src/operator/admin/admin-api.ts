@@ -1,10 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import { GatewayError } from '../../core/errors.ts';
+import type { OrError } from '../../core/exchange.ts';
 import type { Log } from '../../core/log.ts';
 import { DatabaseAway } from '../../store/store-fault.ts';
+import { storableText } from '../../store/storable-text.ts';
 import { type Answer, CLOSE, JSON_TYPE, refusal, refusalOf } from '../answer.ts';
 import { AdminKey } from './admin-key.ts';
-import type { AdminAnswer, AdminRoute } from './admin-route.ts';
+import type { AdminAnswer, AdminRequest, AdminRoute } from './admin-route.ts';
 import { AdminRouter } from './admin-router.ts';
 import { readJsonBody } from './json-body.ts';
 
@@ -25,7 +27,8 @@ export class AdminApi {
     this.#log = log;
   }
 
-  async answer(request: IncomingMessage, path: string, query: string): Promise<Answer> {
+  /** `search`: from the question mark on. */
+  async answer(request: IncomingMessage, path: string, search: string): Promise<Answer> {
     const refused = this.#key.refuses(request.headers.authorization);
     if (refused !== undefined) return refusal(refused, { ...CLOSE, 'www-authenticate': 'Bearer' });
     const method = request.method ?? '';
@@ -33,18 +36,26 @@ export class AdminApi {
     if (match === undefined) return refusal('path_not_found', CLOSE);
     if ('allow' in match) return refusal('method_not_allowed', { ...CLOSE, allow: match.allow });
     const { route, parameters } = match;
+    const query = new URLSearchParams(search);
+    const unstorable = [...query].find(([, value]) => storableText(value) !== value)?.[0];
+    if (unstorable !== undefined) return refusalOf(notText(unstorable), CLOSE);
     const body = await readJsonBody(request);
     if (body instanceof GatewayError) return refusalOf(body, CLOSE);
-    const answer = await this.#ask(route, { parameters, query: new URLSearchParams(query), body: body.value });
-    // Who holds the key may do much: what was changed can be read in the log. Reading is not told.
-    if (route.method !== 'GET') {
-      const status = answer instanceof GatewayError ? answer.status : answer.status;
-      this.#log?.info({ method: route.method, route: route.path, ...parameters, status }, 'admin');
-    }
+    const answer = await this.#ask(route, { parameters, query, body: body.value });
+    if (route.method !== 'GET') this.#tell(route, answer);
     return answer instanceof GatewayError ? refusalOf(answer) : written(answer);
   }
 
-  async #ask(route: AdminRoute, request: Parameters<AdminRoute['handle']>[0]): Promise<AdminAnswer | GatewayError> {
+  /**
+   * Who holds the key may do much: what was changed can be read in the log. Nothing that was merely asked for stands
+   * there: people put the token where its id should be.
+   */
+  #tell({ method, path }: AdminRoute, answer: OrError<AdminAnswer>): void {
+    const outcome = answer instanceof GatewayError ? { code: answer.code } : { ids: answer.changed };
+    this.#log?.info({ method, route: path, status: answer.status, ...outcome }, 'admin');
+  }
+
+  async #ask(route: AdminRoute, request: AdminRequest): Promise<OrError<AdminAnswer>> {
     try {
       return await route.handle(request);
     } catch (error) {
@@ -53,6 +64,12 @@ export class AdminApi {
       return new GatewayError('internal_error');
     }
   }
+}
+
+/** PostgreSQL takes no U+0000, and would call the question a failure of ours. */
+function notText(param: string): GatewayError {
+  const detail = `\`${param.slice(0, 100)}\` holds a character that no text may.`;
+  return new GatewayError('invalid_parameter', { param: param.slice(0, 100), detail });
 }
 
 function written({ status, json, text }: AdminAnswer): Answer {

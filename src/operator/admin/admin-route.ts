@@ -27,6 +27,8 @@ export interface AdminAnswer {
   readonly status: number;
   /** Sent as JSON. */
   readonly json?: unknown;
+  /** Ids of what was made or changed, for the log. */
+  readonly changed?: readonly string[];
   /** Or as text of this type. */
   readonly text?: { readonly type: string; readonly body: string };
 }

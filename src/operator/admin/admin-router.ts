@@ -55,7 +55,9 @@ function parametersOf(wanted: readonly string[], parts: readonly string[]): Reco
 
 function decodedSegment(part: string): string | undefined {
   try {
-    return decodeURIComponent(part) || undefined;
+    const text = decodeURIComponent(part);
+    // Nothing is named so; PostgreSQL takes no U+0000.
+    return text === '' || /\p{Cc}/u.test(text) ? undefined : text;
   } catch {
     // Not percent-encoded text: no path of ours.
     return undefined;

@@ -9,6 +9,7 @@ import { periodEnd, periodStart } from '../../counters/periods.ts';
 import { unitsOf } from '../../ledger/budget-charges.ts';
 import { type BudgetWindow, windowsOf } from '../../ledger/budget-windows.ts';
 import type { Database } from '../../store/database.ts';
+import { storableText } from '../../store/storable-text.ts';
 import type { AdminAnswer, AdminRequest, AdminRoute } from './admin-route.ts';
 
 export interface BudgetRouteDependencies {
@@ -141,7 +142,13 @@ interface PageBegin {
   readonly after: string | undefined;
 }
 
-const tokenSchema = z.tuple([z.number().int().min(0), z.string().nullable()]);
+const tokenSchema = z.tuple([
+  z.number().int().min(0),
+  z
+    .string()
+    .refine((group) => storableText(group) === group)
+    .nullable(),
+]);
 
 function writeToken({ place, after }: PageBegin): string {
   return Buffer.from(JSON.stringify([place, after ?? null])).toString('base64url');

@@ -41,7 +41,8 @@ export function keyRoutes(dependencies: KeyRouteDependencies): AdminRoute[] {
         if (wish instanceof GatewayError) return wish;
         const issued = await identity.issue(wish, now);
         if (issued instanceof GatewayError) return issued;
-        return { status: 201, json: { ...keyJson(issued.key, identity.identities), token: issued.token } };
+        const { key, token } = issued;
+        return { status: 201, json: { ...keyJson(key, identity.identities), token }, changed: [key.id] };
       },
     },
     {
@@ -66,7 +67,10 @@ export function keyRoutes(dependencies: KeyRouteDependencies): AdminRoute[] {
       method: 'DELETE',
       path: '/admin/keys/:id',
       summary: 'Revoke an API key; it is void on this gateway when the answer comes, within five seconds on all others',
-      handle: async ({ parameters: { id = '' } }) => shown(await identity.revoke(id), id, dependencies),
+      handle: async ({ parameters: { id = '' } }) => {
+        const answer = shown(await identity.revoke(id), id, dependencies);
+        return answer instanceof GatewayError ? answer : { ...answer, changed: [id] };
+      },
     },
     {
       method: 'POST',
@@ -81,7 +85,7 @@ export function keyRoutes(dependencies: KeyRouteDependencies): AdminRoute[] {
         if (rotated instanceof GatewayError) return rotated;
         const { key, token, worksUntil } = rotated;
         const replaces = { id, works_until: worksUntil.toISOString() };
-        return { status: 201, json: { ...keyJson(key, identity.identities), token, replaces } };
+        return { status: 201, json: { ...keyJson(key, identity.identities), token, replaces }, changed: [id, key.id] };
       },
     },
   ];

@@ -41,6 +41,8 @@ describe('a key set', () => {
       { kty: 'new' },
       { kty: 'RSA', n: '!', e: 'AQAB' },
       { ...good, kid: 7 },
+      // Its signature is the message itself: anybody could write it.
+      { ...good, e: 'AQ' },
       short,
       coin,
     ];

@@ -44,7 +44,10 @@ test('a record is in the journal within 10 ms, and with the main thread soon aft
   const place = message.frames[0]?.place;
   assert.ok(place);
   const { records } = await readJournal(join(root, place.segment), place.start, place.end, 10);
-  assert.deepEqual(records.map((each) => each.id), [record.id]);
+  assert.deepEqual(
+    records.map((each) => each.id),
+    [record.id],
+  );
   sender.close();
 });
 
@@ -57,7 +60,10 @@ test('strict: a record is in the journal as soon as it is asked for, before any 
   const closed = messages.find((message) => message.type === 'journal-closed');
   assert.ok(closed?.type === 'journal-closed');
   const { records } = await readJournal(join(root, closed.segment), 0, closed.end, 10);
-  assert.deepEqual(records.map((each) => each.id), [record.id]);
+  assert.deepEqual(
+    records.map((each) => each.id),
+    [record.id],
+  );
 });
 
 test('requests of strangers and other questions than for inference are in no journal', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash, createHmac, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import { describe, it } from 'node:test';
-import type { ConfiguredKey } from '../../../src/config/configuration.ts';
+import type { ConfiguredKey, IdentityProvider } from '../../../src/config/configuration.ts';
 import { GatewayError } from '../../../src/core/errors.ts';
 import type { OrError, Principal } from '../../../src/core/exchange.ts';
 import { KeyRing, type KeyRingOptions } from '../../../src/policy/authenticate.ts';
@@ -254,6 +254,28 @@ describe('a token', () => {
     assert.equal(code(ring.lookup(token(goodClaims, { ...goodHeader, kid: 'kid-2' }, stranger.privateKey))), undefined);
     assert.equal(code(ring.lookup(token(goodClaims, goodHeader, stranger.privateKey))), 'invalid_api_key');
     assert.equal(code(ringOf({ issued: issuedKeys([]) }).lookup(token(goodClaims))), 'invalid_api_key');
+  });
+});
+
+describe('a token of another gateway', () => {
+  it('that came before its signing key was known here is accepted as soon as it is, identity providers or not', () => {
+    const provider: IdentityProvider = {
+      name: 'login',
+      issuer: 'https://login.example.com/',
+      jwksUri: 'https://login.example.com/keys',
+      audiences: [],
+      algorithms: ['EdDSA'],
+      subjectKind: 'user',
+      subjectClaim: 'email',
+      authorizedSubjects: [],
+    };
+    for (const identityProviders of [[], [provider]]) {
+      const ring = ringOf({ issued: issuedKeys([]), identities: { ...nobodyElse, identityProviders } });
+      const text = token(goodClaims);
+      assert.equal(code(ring.lookup(text)), 'invalid_api_key');
+      ring.setIssued(told());
+      assert.equal(code(ring.lookup(text)), undefined);
+    }
   });
 });
 

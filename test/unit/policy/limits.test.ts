@@ -84,6 +84,14 @@ function bench({ rateLimits = [], budgets = [], counters: other }: Rules) {
   return { clock, counters, ask, used };
 }
 
+/** Two threads count together and learn apart. */
+function twoThreads(rules: Rules) {
+  const { ask, counters, clock } = bench(rules);
+  const second = bench({ ...rules, counters });
+  second.clock.now = clock.now;
+  return { ask, other: second.ask, clock };
+}
+
 function passed(answer: OrError<Admission>): Admission {
   assert.ok(!(answer instanceof GatewayError), answer instanceof GatewayError ? answer.message : '');
   assert.equal(answer.downgradeTo, undefined);
@@ -190,7 +198,8 @@ describe('rate limits', () => {
       read: () => ({ used: 0, held: 0 }),
     };
     const { ask } = bench({ rateLimits: [[rate('per', 1, { appliesPer: ['metadata.project'] })]], counters });
-    for (const project of ['', '\0overflow', 'overflow', 'overflow/', 'x']) refused(ask(bob, { metadata: { project } }));
+    for (const project of ['', '\0overflow', 'overflow', 'overflow/', 'x'])
+      refused(ask(bob, { metadata: { project } }));
     assert.equal(new Set(names).size, 5);
     assert.equal(new Set(shared).size, 1);
     assert.ok(!names.includes(shared[0] ?? ''));
@@ -233,6 +242,30 @@ describe('rate limits', () => {
     settle(three, 0, clock.now);
     passed(ask(bob, { choices: 1e300, maxOutputTokens: undefined }));
     refused(ask(bob, { maxOutputTokens: 1 }));
+  });
+
+  test('our guess at the length of an answer refuses nobody; what the client allows or what was learned does', () => {
+    const tokens = rate('tokens', 300, { counts: 'tokens', unit: 'tokens_per_minute' });
+    const cheap = budget('cheap', 300 * PRICE);
+    for (const rules of [{ rateLimits: [[tokens]] }, { budgets: [cheap] }]) {
+      const unsaid = { maxOutputTokens: undefined };
+      // What another thread let in has taught this one nothing.
+      const { ask, other, clock } = twoThreads(rules);
+      settle(passed(other(bob, unsaid)), 110, clock.now);
+      refused(ask(bob, { maxOutputTokens: 512 }));
+      const guessed = passed(ask(bob, unsaid));
+      // It holds all that was left.
+      refused(ask(bob, unsaid));
+      settle(guessed, 110, clock.now);
+      // 220 are used, and by now it is known that a request takes 110.
+      refused(ask(bob, unsaid));
+    }
+  });
+
+  test('a guess passes only where at least the prompt fits', () => {
+    const { ask, other, clock } = twoThreads({ budgets: [budget('tiny', 200 * PRICE)] });
+    settle(passed(other(bob, { maxOutputTokens: undefined })), 101, clock.now);
+    refused(ask(bob, { maxOutputTokens: undefined }));
   });
 
   test('an estimate above the limit is capped at it: it passes alone', () => {
