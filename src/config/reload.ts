@@ -10,7 +10,6 @@ const needsRestart = {
   threads: 'threads',
   dataDir: 'data_dir',
   store: 'store',
-  counters: 'counters',
   metrics: 'metrics',
   gatewayId: 'gateway_id',
 } as const satisfies Partial<Record<keyof ServerSettings, string>>;
@@ -41,10 +40,12 @@ export function applyReload(previous: Configuration, loaded: Loaded | Refused): 
     keep(Reflect.get(old, setting), Reflect.get(wanted, setting), written);
   }
   keep(old.limits.maxHeaderBytes, wanted.limits.maxHeaderBytes, 'limits', 'max_header_bytes');
+  keep(old.counters.maxCells, wanted.counters.maxCells, 'counters', 'max_cells');
   keep(old.ledger.enabled, wanted.ledger.enabled, 'ledger', 'enabled');
   keep(old.ledger.sync, wanted.ledger.sync, 'ledger', 'sync');
 
-  const { listen, operator, threads, dataDir, store, counters, metrics, gatewayId } = old;
+  const { listen, operator, threads, dataDir, store, metrics, gatewayId } = old;
+  const counters = { ...wanted.counters, maxCells: old.counters.maxCells };
   const limits = { ...wanted.limits, maxHeaderBytes: old.limits.maxHeaderBytes };
   const ledger = { ...wanted.ledger, enabled: old.ledger.enabled, sync: old.ledger.sync };
   const { gatewayId: _restart, ...rest } = wanted;
@@ -54,10 +55,9 @@ export function applyReload(previous: Configuration, loaded: Loaded | Refused): 
     threads,
     dataDir,
     store,
-    counters,
     metrics,
     ...(gatewayId !== undefined && { gatewayId }),
   };
-  const server = { ...rest, ...kept, limits, ledger };
+  const server = { ...rest, ...kept, limits, counters, ledger };
   return { configuration: { ...configuration, server }, warnings };
 }

@@ -66,11 +66,14 @@ function remedyFor(issue: z.core.$ZodIssue, value: unknown, secret: boolean, out
   if (wantsText && (typeof value === 'number' || typeof value === 'boolean')) return 'Put it in quotes';
   const wantsOther = issue.code === 'invalid_type' && typeof value === 'string';
   if (wantsOther && outside) return '`${…}` always gives text; write this value into the file';
-  const quoted = issue.code === 'invalid_type' && issue.expected === 'number' ? /^\d+(\.\d+)?$/ : /^(true|false)$/;
-  const wantsScalar = wantsOther && (issue.expected === 'number' || issue.expected === 'boolean');
-  if (wantsScalar && quoted.test(value)) return 'Write it without quotes';
+  if (wantsOther && isQuoted(issue.expected, value)) return 'Write it without quotes';
   if (typeof value !== 'string' || secret || outside) return undefined;
   return didYouMean(nearNames(value, choices(issue)));
+}
+
+function isQuoted(expected: string, text: string): boolean {
+  if (expected === 'number') return /^\d+(\.\d+)?$/.test(text);
+  return expected === 'boolean' && /^(true|false)$/.test(text);
 }
 
 function choices(issue: z.core.$ZodIssue): string[] {

@@ -30,26 +30,26 @@ const patternError = 'patterns ACCOUNT/MODEL in which `*` stands for any charact
 
 const keyRequest = z.strictObject(
   {
-  subject: z.string({ error: subjectError }).refine((text) => subjectSchema.safeParse(text).success, {
-    error: subjectError,
-  }),
-  name: plain(64).nullish(),
-  teams: list(plain(256)).nullish(),
-  models: list(
-    z.string({ error: patternError }).regex(/^[A-Za-z0-9._:/@+*-]{1,256}$/, { error: patternError }),
-  ).nullish(),
-  metadata: z
-    .record(plain(128), z.union([z.literal(''), plain(128)], { error: 'up to 128 printable characters' }), {
-      error: 'an object, text to text',
-    })
-    .refine((metadata) => Object.keys(metadata).length <= MAX_METADATA, { error: `up to ${MAX_METADATA} entries` })
-    .nullish(),
-  expires_in: span.nullish(),
-  expires_at: z.iso
-    .datetime({ offset: true, error: 'a moment as 2030-01-31T00:00:00Z' })
-    .transform((text) => new Date(text))
-    .nullish(),
-  token_type: z.enum(['jwt', 'opaque'], { error: '`jwt` or `opaque`' }).nullish(),
+    subject: z.string({ error: subjectError }).refine((text) => subjectSchema.safeParse(text).success, {
+      error: subjectError,
+    }),
+    name: plain(64).nullish(),
+    teams: list(plain(256)).nullish(),
+    models: list(
+      z.string({ error: patternError }).regex(/^[A-Za-z0-9._:/@+*-]{1,256}$/, { error: patternError }),
+    ).nullish(),
+    metadata: z
+      .record(plain(128), z.union([z.literal(''), plain(128)], { error: 'up to 128 printable characters' }), {
+        error: 'an object, text to text',
+      })
+      .refine((metadata) => Object.keys(metadata).length <= MAX_METADATA, { error: `up to ${MAX_METADATA} entries` })
+      .nullish(),
+    expires_in: span.nullish(),
+    expires_at: z.iso
+      .datetime({ offset: true, error: 'a moment as 2030-01-31T00:00:00Z' })
+      .transform((text) => new Date(text))
+      .nullish(),
+    token_type: z.enum(['jwt', 'opaque'], { error: '`jwt` or `opaque`' }).nullish(),
   },
   { error: 'an object' },
 );

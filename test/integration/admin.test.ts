@@ -123,6 +123,13 @@ describe('the admin API', () => {
       [{ subject: 'user:a@b.c', token_type: 'pat' }, 'token_type'],
       [{ subject: 'user:a@b.c', models: ['a b'] }, 'models.0'],
       [{ subject: 'user:a@b.c', metadata: { k: 1 } }, 'metadata.k'],
+      // Whoever lists keys in a terminal would run it.
+      [{ subject: 'user:a@b.c', metadata: { k: '\u001b[2J' } }, 'metadata.k'],
+      [
+        { subject: 'user:a@b.c', metadata: Object.fromEntries(Array.from({ length: 101 }, (_, n) => [n, ''])) },
+        'metadata',
+      ],
+      [[], 'body'],
       [{ subject: 'user:a@b.c', scope: 'x' }, 'scope'],
     ] as const) {
       const asked = await admin('POST', '/admin/keys', body);
@@ -209,6 +216,22 @@ describe('a key made by the admin API', () => {
       assert.ok(!gateway.output().includes(part));
     }
     assert.ok(!gateway.output().includes(ADMIN_KEY));
+  });
+
+  it('is named in the log with each change of it, and what was given in place of an id is not', async () => {
+    const { body: old } = await admin('POST', '/admin/keys', { subject: 'virtualaccount:ci', token_type: 'opaque' });
+    const { body: next } = await admin('POST', `/admin/keys/${old.id}/rotate`);
+    await admin('DELETE', `/admin/keys/${next.id}`);
+    assert.equal((await admin('DELETE', `/admin/keys/${old.token}`)).status, 404);
+    const lines = () =>
+      gateway
+        .output()
+        .split('\n')
+        .filter((line) => line.includes('"msg":"admin"'));
+    await eventually('the last one', () => lines().at(-1)?.includes('"status":404,"code":"not_found"') === true);
+    const ids = lines().map((line) => JSON.parse(line).ids);
+    assert.deepEqual(ids.slice(-4), [[old.id], [old.id, next.id], [next.id], undefined]);
+    assert.ok(!gateway.output().includes(old.token.slice(-20)));
   });
 
   it('is found page by page', async () => {

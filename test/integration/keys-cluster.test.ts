@@ -66,6 +66,27 @@ describe('two gateways on one PostgreSQL', { skip: postgresSkip }, () => {
     });
   }
 
+  it('say of a name that PostgreSQL cannot take that it is none, and not that they failed', async () => {
+    for (const [method, path] of [
+      ['GET', '/admin/keys/%00'],
+      ['DELETE', '/admin/keys/%00'],
+      ['POST', '/admin/keys/%00/rotate'],
+      ['GET', '/admin/receipts/%00'],
+    ] as const) {
+      assert.deepEqual([path, (await admin(one, method, path)).status], [path, 404]);
+    }
+    const forged = Buffer.from('[0,"\\u0000"]').toString('base64url');
+    for (const query of [
+      'keys?subject=%00',
+      'keys?page_token=%00',
+      'budgets?group=%00',
+      `budgets?page_token=${forged}`,
+    ]) {
+      const asked = await admin(one, 'GET', `/admin/${query}`);
+      assert.deepEqual([query, asked.status, asked.error?.code], [query, 400, 'invalid_parameter']);
+    }
+  });
+
   it('go on with the keys they know while the database is away, and say of the admin API that it is', async () => {
     const made = await admin(one, 'POST', '/admin/keys', { subject: 'virtualaccount:ci', token_type: 'opaque' });
     await eventually('the other knows it', () => all(two, made.token, 200), CLUSTER_MS);

@@ -45,19 +45,21 @@ test('what counters, labels and the cluster were made from stays until the next 
   const previous = configurationOf(loadText(t, 'type: sluice/server\nthreads: 1\ngateway_id: one\n'));
   const next = loadText(
     t,
-    'type: sluice/server\nthreads: 1\ngateway_id: two\ncounters: {max_cells: 2048}\nmetrics: {metadata_keys: [env]}\nledger: {retention_days: 1, sync: strict, enabled: false}\n',
+    'type: sluice/server\nthreads: 1\ngateway_id: two\ncounters: {max_cells: 2048, when_away: closed}\nmetrics: {metadata_keys: [env]}\nledger: {retention_days: 1, sync: strict, enabled: false}\n',
   );
   const reloaded = applyReload(previous, next.result);
   assert.ok('configuration' in reloaded);
   const { server } = reloaded.configuration;
   assert.deepEqual(
     [server.gatewayId, server.counters, server.metrics],
-    ['one', previous.server.counters, { metadataKeys: [] }],
+    ['one', { ...previous.server.counters, whenAway: 'closed' }, { metadataKeys: [] }],
   );
   assert.deepEqual(server.ledger, { ...previous.server.ledger, retentionDays: 1 });
   assert.deepEqual(
     reloaded.warnings.map((warning) => `${warning.path} ${warning.code}`),
-    ['counters', 'metrics', 'gateway_id', 'ledger.enabled', 'ledger.sync'].map((path) => `${path} restart-needed`),
+    ['metrics', 'gateway_id', 'counters.max_cells', 'ledger.enabled', 'ledger.sync'].map(
+      (path) => `${path} restart-needed`,
+    ),
   );
 });
 

@@ -40,6 +40,10 @@ describe('the paths of the admin API', () => {
     assert.equal(found('GET', '/admin/things/x/parts/y'), 'POST');
   });
 
+  it('with control characters are none: no name of ours has them', () => {
+    for (const name of ['%00', 'a%0ab', '%7f']) assert.equal(found('GET', `/admin/things/${name}`), undefined);
+  });
+
   it('that are none, empty or not decodable are none', () => {
     for (const path of [
       '/admin',

@@ -153,6 +153,13 @@ describe('a token of an outside issuer', () => {
     assert.equal(detail(expired.lookup(await signToken(rsa, claims()))), 'Its virtual account has expired.');
   });
 
+  it('of an address in other letter case is of the same user, and of one with a letter that only looks alike is not', async () => {
+    const subjectOf = async (email: string) =>
+      accepted(ringOf().lookup(await signToken(rsa, claims({ email })))).subject;
+    assert.equal(await subjectOf('KATE@Example.com'), 'user:kate@example.com');
+    assert.equal(await subjectOf('\u212aATE@Example.com'), 'user:\u212aate@example.com');
+  });
+
   it('opens only to those whom its provider is authorized for', async () => {
     const teams = [{ name: 'members', members: ['ann@example.com'], tags: {}, identities: [] }];
     for (const [authorizedSubjects, expected] of [

@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const main = join(import.meta.dirname, '../../src/main.ts');
+
+test('a command line that is mistyped is refused with exit code 1 and a word of what, and nothing is made', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-commands-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  for (const [words, said] of [
+    [['key', 'list'], /unknown command 'key'. See: sluice --help/],
+    [['keys', 'lst'], /unknown command 'lst'/],
+    [['--port', 'abc'], /command line port: .*found the text "abc"; allowed: a whole number from 0 to 65535$/m],
+    [['serve', '--threads', '0'], /command line threads: .*found 0; allowed: a whole number from 1 to 256$/m],
+    [['keys', 'create', '--subject', 'user:a@b.c', '--expires', '1y'], /--expires: found "1y"/],
+    [['keys', 'list', '--config', 'nowhere.yaml'], /nowhere\.yaml: cannot read this path/],
+  ] as const) {
+    const ran = run(process.execPath, [main, ...words], { cwd: folder, timeout: 20_000 });
+    await assert.rejects(ran, (failed: Error & { code?: number; stderr?: string }) => {
+      assert.deepEqual([words, failed.code], [words, 1]);
+      assert.match(failed.stderr ?? '', said);
+      return true;
+    });
+  }
+  assert.deepEqual(await readdir(folder), []);
+});
