@@ -75,15 +75,19 @@ export function budgetCharges(
 
 function usedAlike(records: readonly ExchangeRecord[]): Iterable<Used> {
   const alike = new Map<string, Used>();
+  let used: Used | undefined;
   for (const record of records) {
     const { chargesJson, costNanoUsd, usage } = record;
     if (chargesJson === undefined) continue;
     const endDay = Math.floor((record.startedAt + record.durationMs) / DAY_MS);
-    const key = `${endDay} ${chargesJson}`;
-    let used = alike.get(key);
-    if (used === undefined) {
-      used = { endDay, chargesJson, costNanoUsd: 0, tokens: 0 };
-      alike.set(key, used);
+    // Mostly as the one before, by the very same text: then nothing is put together and looked up.
+    if (used === undefined || used.chargesJson !== chargesJson || used.endDay !== endDay) {
+      const key = `${endDay} ${chargesJson}`;
+      used = alike.get(key);
+      if (used === undefined) {
+        used = { endDay, chargesJson, costNanoUsd: 0, tokens: 0 };
+        alike.set(key, used);
+      }
     }
     // What nobody knows cannot be charged; the ledger shows how many exchanges that were.
     if (costNanoUsd !== undefined) used.costNanoUsd += costNanoUsd;

@@ -150,6 +150,8 @@ function uncounted(request: AdmissionRequest, selection: LimitSelection): Admiss
 function rulesOf({ downgradedBy, model }: AdmissionRequest, { rulesJson }: LimitSelection): string | undefined {
   if (!(downgradedBy instanceof Downgrade)) return rulesJson;
   const { from, spent } = downgradedBy;
+  // Who asks for the cheaper model itself gets what was asked for.
+  if (from === model) return rulesJson;
   return withDowngrade(rulesJson, from, model, spent.at(-1) ?? '');
 }
 

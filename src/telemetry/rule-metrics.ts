@@ -7,13 +7,19 @@ const MOST_TEXTS = 4_096;
 const MOST_RULES = 1_000;
 const OTHER = 'other';
 
-interface Applied {
-  readonly ratelimit: readonly string[];
-  readonly budget: readonly string[];
-  /** Budget that sent the request to another model. */
-  readonly downgradedBy: string | undefined;
-  readonly refused: string | undefined;
+interface Count {
+  value: number;
 }
+
+/** What one text of applied rules counts: found once, then only raised. */
+interface Applied {
+  readonly nominated: readonly Count[];
+  readonly downgraded: Count | undefined;
+  readonly refusedByRate: Count | undefined;
+  readonly refusedByBudget: Count | undefined;
+}
+
+type Counts = Map<string, Count>;
 
 /**
  * How often rules matched (nominated) and how often they refused or sent elsewhere (applied), under the reference
@@ -21,37 +27,53 @@ interface Applied {
  */
 export class RuleMetrics {
   readonly #texts = new Map<string, Applied>();
-  readonly #rateNominated = new Map<string, number>();
-  readonly #rateApplied = new Map<string, number>();
-  readonly #budgetNominated = new Map<string, number>();
-  readonly #budgetApplied = new Map<string, number>();
+  readonly #rateNominated: Counts = new Map();
+  readonly #rateApplied: Counts = new Map();
+  readonly #budgetNominated: Counts = new Map();
+  readonly #budgetApplied: Counts = new Map();
 
   addAll(records: readonly ExchangeRecord[]): void {
     for (const record of records) if (record.rulesJson !== undefined) this.#add(record.rulesJson, record.errorCode);
   }
 
   #add(text: string, errorCode: string | undefined): void {
-    const { ratelimit, budget, refused, downgradedBy } = this.#read(text);
-    for (const id of ratelimit) count(this.#rateNominated, id);
-    for (const id of budget) count(this.#budgetNominated, id);
-    if (downgradedBy !== undefined) count(this.#budgetApplied, downgradedBy);
-    if (refused !== undefined) count(errorCode === 'rate_limited' ? this.#rateApplied : this.#budgetApplied, refused);
+    const { nominated, downgraded, refusedByRate, refusedByBudget } = this.#read(text);
+    for (const count of nominated) count.value += 1;
+    if (downgraded !== undefined) downgraded.value += 1;
+    const refused = errorCode === 'rate_limited' ? refusedByRate : refusedByBudget;
+    if (refused !== undefined) refused.value += 1;
   }
 
   #read(text: string): Applied {
     let applied = this.#texts.get(text);
     if (applied === undefined) {
-      applied = parse(text);
+      applied = this.#parse(text);
       if (this.#texts.size >= MOST_TEXTS) this.#texts.clear();
       this.#texts.set(text, applied);
     }
     return applied;
   }
 
+  /** Written by policy/applied-rules.ts of the same build: its shape is not checked. */
+  #parse(text: string): Applied {
+    const { ratelimit = [], budget = [], refused, downgrade } = JSON.parse(text);
+    // A budget that sent a request on matched it too; under the other model its rule may no longer apply.
+    const budgets = new Set<string>(downgrade === undefined ? budget : [...budget, downgrade.by]);
+    return {
+      nominated: [
+        ...ratelimit.map((id: string) => countOf(this.#rateNominated, id)),
+        ...[...budgets].map((id) => countOf(this.#budgetNominated, id)),
+      ],
+      downgraded: downgrade && countOf(this.#budgetApplied, downgrade.by),
+      refusedByRate: ratelimit.includes(refused) ? countOf(this.#rateApplied, refused) : undefined,
+      refusedByBudget: budgets.has(refused) ? countOf(this.#budgetApplied, refused) : undefined,
+    };
+  }
+
   register(registry: MetricRegistry): void {
-    const family = (name: string, help: string, counts: ReadonlyMap<string, number>) =>
+    const family = (name: string, help: string, counts: Counts) =>
       registry.family('counter', name, help, () =>
-        [...counts].map(([ruleId, value]): Sample => ({ labels: { ruleId }, value })),
+        [...counts].map(([ruleId, { value }]): Sample => ({ labels: { ruleId }, value })),
       );
     family(
       'ai_gateway_rate_limit_nominated_total',
@@ -72,13 +94,12 @@ export class RuleMetrics {
   }
 }
 
-function count(counts: Map<string, number>, id: string): void {
+function countOf(counts: Counts, id: string): Count {
   const label = counts.has(id) || counts.size < MOST_RULES ? id : OTHER;
-  counts.set(label, (counts.get(label) ?? 0) + 1);
-}
-
-/** Written by policy/applied-rules.ts of the same build: its shape is not checked. */
-function parse(text: string): Applied {
-  const { ratelimit = [], budget = [], refused, downgrade } = JSON.parse(text);
-  return { ratelimit, budget, refused, downgradedBy: downgrade?.by };
+  let count = counts.get(label);
+  if (count === undefined) {
+    count = { value: 0 };
+    counts.set(label, count);
+  }
+  return count;
 }

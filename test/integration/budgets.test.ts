@@ -19,6 +19,7 @@ const keys = ['bob', 'eve', 'rich'].map((name) => ({
   key: `key-of-${name}`,
   subject: `user:${name}@example.com`,
 }));
+const narrow = { name: 'narrow', key: 'key-of-narrow', subject: 'user:narrow@example.com', models: ['p/m'] };
 const dayBudget = (name: string, limit: number, more: object = {}) => ({
   type: 'tenant-budget-config',
   name,
@@ -53,7 +54,7 @@ const answers = byModel({
 const running: RunningGateway[] = [];
 async function start(budgets: object[], options: { folder?: string; server?: object } = {}): Promise<RunningGateway> {
   const gateway = await startBudgetGateway({
-    keys: [{ name: 'test', key: KEY, subject: 'virtualaccount:test' }, ...keys],
+    keys: [{ name: 'test', key: KEY, subject: 'virtualaccount:test' }, ...keys, narrow],
     manifests: [pricedAccount('p', `${provider.origin}/v1`, ['m', 'cheap', 'talker']), ...budgets],
     ...options,
     server: { ...options.server },
@@ -193,6 +194,10 @@ describe('budgets', () => {
     assert.equal(response.headers.get('x-tfy-resolved-model'), 'p/cheap');
     assert.match(response.headers.get('x-tfy-applied-rules') ?? '', /"downgrade"/);
     await response.text();
+    const refused = await chat(gateway, narrow.key);
+    assert.equal(refused.status, 429, 'and to no model that the key may not use');
+    assert.equal((await errorOf(refused)).code, 'budget_exceeded');
+    assert.equal(refused.headers.get('x-tfy-resolved-model'), null);
   });
 
   test('alerts come to a webhook, once per threshold, and not again after a restart', async (context) => {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { ask, messages } from '../support/chat-client.ts';
-import { type RunningGateway, startGateway } from '../support/gateway.ts';
+import { ask, ChatStream, messages } from '../support/chat-client.ts';
+import { eventually, type RunningGateway, startGateway } from '../support/gateway.ts';
 import { completion, type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
+import { withRedis } from '../support/redis-counting.ts';
 import { type RedisServer, redisSkip, startRedis } from '../support/redis-server.ts';
 import { openAccount } from '../support/scripted-provider.ts';
 
@@ -19,6 +20,11 @@ const RULES = {
     limit_to: limit,
     unit: 'requests_per_hour',
   })),
+};
+
+const ONE_AT_A_TIME = {
+  type: 'gateway-rate-limiting-config',
+  rules: [{ id: 'one', when: { models: ['p/one'] }, limit_to: 1, unit: 'concurrent_requests' }],
 };
 
 describe('limits of two gateways on one Redis', { skip: redisSkip }, () => {
@@ -40,7 +46,7 @@ describe('limits of two gateways on one Redis', { skip: redisSkip }, () => {
       [0, 1].map(() =>
         startGateway({
           server: { threads: 2, log: { access: 'off' }, store: { counters: redis.url }, counters },
-          manifests: [openAccount('p', `${provider.origin}/v1`), RULES],
+          manifests: [openAccount('p', `${provider.origin}/v1`), RULES, ONE_AT_A_TIME],
         }),
       ),
     );
@@ -65,6 +71,20 @@ describe('limits of two gateways on one Redis', { skip: redisSkip }, () => {
       assert.deepEqual([count(answers, 200), count(answers, 429)], [limit, REQUESTS - limit]);
       assert.equal(provider.requests.length - before, limit);
     }
+  });
+
+  it('a client that leaves while Redis is asked reaches no provider and holds nothing', async () => {
+    const [gateway] = await startTwo({ agreement: 'strict', timeout_ms: 10_000 });
+    const before = provider.requests.length;
+    await withRedis(redis.url, (client) => client.sendCommand(['CLIENT', 'PAUSE', '500', 'ALL']));
+    const leaving = new ChatStream(gateway!, { model: 'p/one', messages });
+    await eventually('it is being decided', async () => (await gateway!.metric('sluice_in_flight')) === 1);
+    leaving.leave();
+    await eventually('it is over', async () => (await gateway!.metric('sluice_in_flight')) === 0);
+    assert.equal(provider.requests.length, before);
+    const response = await ask(gateway!, { model: 'p/one', messages });
+    assert.equal(response.status, 200);
+    await response.arrayBuffer();
   });
 
   it('leased: what passes is the limit, give or take one lease of each gateway', async (t) => {

@@ -49,5 +49,5 @@ test('a configuration that changes while the gateway waits for its database is i
   const status = async () =>
     (await fetch(`${url}/models`, { headers: { authorization: `Bearer ${LATE_KEY}` } })).status;
   await eventually('the late key works', async () => (await status()) === 200);
-  assert.match(output, /configuration reloaded/);
+  assert.equal(child.exitCode, null);
 });

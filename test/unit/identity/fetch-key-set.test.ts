@@ -43,7 +43,12 @@ describe('fetching the keys of an issuer', () => {
   });
 
   it('follows no redirect, takes no status but 200, and no body that does not end', async () => {
-    issuer.answer = (_, response) => response.writeHead(302, { location: issuer.jwksUri }).end();
+    // Keys are there, where it points to.
+    issuer.answer = (request, response) => {
+      if (request.url === '/keys') response.writeHead(302, { location: '/elsewhere' }).end();
+      else response.end(JSON.stringify({ keys: issuer.keys }));
+    };
+    assert.ok('keys' in (await fetched(`${issuer.issuer}elsewhere`)));
     assert.match(await fault(), /redirect/);
     issuer.answer = (_, response) => response.writeHead(503).end('secret words');
     assert.equal(await fault(), 'the answer was 503');
