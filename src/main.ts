@@ -1,5 +1,7 @@
 #!/usr/bin/env node
+import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { z } from 'zod';
 import { check } from './cli/check.ts';
 import { keysCreate, keysList, keysRevoke, keysRotate } from './cli/keys.ts';
 import { ledgerReceipt, ledgerVerify } from './cli/ledger.ts';
@@ -15,9 +17,9 @@ const out = (text: string): void => void process.stdout.write(`${text}\n`);
 const error = (text: string): void => void process.stderr.write(`${text}\n`);
 const several = (value: string, before: string[] = []): string[] => [...before, value];
 
-const program = new Command('sluice').description(
-  'An AI gateway: one OpenAI-compatible endpoint in front of many model providers.',
-);
+const program = new Command('sluice')
+  .description('An AI gateway: one OpenAI-compatible endpoint in front of many model providers.')
+  .version(packageVersion());
 
 program
   .command('serve', { isDefault: true })
@@ -58,9 +60,7 @@ program
   });
 
 const keys = program.command('keys').description('make, list, rotate and revoke API keys');
-keys
-  .command('create')
-  .description('make an API key; it is printed once')
+inDatabase(keys, 'create', 'make an API key; it is printed once')
   .requiredOption('--subject <subject>', 'user:EMAIL or virtualaccount:NAME')
   .option('--models <patterns>', 'comma-separated model patterns, as openai-main/*')
   .option('--teams <names>', 'comma-separated teams')
@@ -68,42 +68,19 @@ keys
   .option('--metadata <key=value>', 'repeatable', several)
   .option('--name <name>', 'a label for the list')
   .option('--token-type <type>', 'jwt (a signed token) or opaque; by default as its virtual account says, else jwt')
-  .option('--data-dir <folder>', 'data folder of the gateway')
-  .option('--config <path>', 'configuration of the gateway: it says where keys are kept, repeatable', several)
-  .action(async (options) => {
-    process.exitCode = await inPlace(options, (place) => keysCreate(options, place, { out, error }));
-  });
-keys
-  .command('list')
-  .description('list the keys that were made')
-  .option('--data-dir <folder>', 'data folder of the gateway')
-  .option('--config <path>', 'configuration of the gateway: it says where keys are kept, repeatable', several)
-  .action(async (options) => {
-    process.exitCode = await inPlace(options, (place) => keysList(place, { out, error }));
-  });
-keys
-  .command('rotate')
-  .description('make a new key for the same subject; the old one works until its grace ends')
+  .action((options) => inPlace(options, (place) => keysCreate(options, place, { out, error })));
+inDatabase(keys, 'list', 'list the keys that were made').action((options) =>
+  inPlace(options, (place) => keysList(place, { out, error })),
+);
+inDatabase(keys, 'rotate', 'make a new key for the same subject; the old one works until its grace ends')
   .argument('<id>')
   .option('--grace <duration>', 'as 24h, 7d; 0s: the old one ends at once', '24h')
-  .option('--data-dir <folder>', 'data folder of the gateway')
-  .option('--config <path>', 'configuration of the gateway: it says where keys are kept, repeatable', several)
-  .action(async (id: string, options) => {
-    process.exitCode = await inPlace(options, (place) => keysRotate(id, options, place, { out, error }));
-  });
-keys
-  .command('revoke')
-  .description('revoke a key')
+  .action((id: string, options) => inPlace(options, (place) => keysRotate(id, options, place, { out, error })));
+inDatabase(keys, 'revoke', 'revoke a key')
   .argument('<id>')
-  .option('--data-dir <folder>', 'data folder of the gateway')
-  .option('--config <path>', 'configuration of the gateway: it says where keys are kept, repeatable', several)
-  .action(async (id: string, options) => {
-    process.exitCode = await inPlace(options, (place) => keysRevoke(id, place, { out, error }));
-  });
+  .action((id: string, options) => inPlace(options, (place) => keysRevoke(id, place, { out, error })));
 
-program
-  .command('usage')
-  .description('requests, tokens and cost, from the ledger')
+inDatabase(program, 'usage', 'requests, tokens and cost, from the ledger')
   .option(
     '--by <dimensions>',
     'comma-separated: subject, user, virtualaccount, key, team, model, target, provider, day, hour, metadata.KEY',
@@ -111,37 +88,36 @@ program
   .option('--since <time>', 'as 7d (before now) or 2026-11-22 or 2026-11-22T10:00Z', '7d')
   .option('--until <time>', 'the same; now without it')
   .option('--format <format>', 'table, json or csv', 'table')
-  .option('--data-dir <folder>', 'data folder of the gateway')
-  .option('--config <path>', 'configuration of the gateway: it says where the ledger is, repeatable', several)
-  .action(async (options) => {
-    process.exitCode = await inPlace(options, (place) => usage(options, place, { out, error }));
-  });
+  .action((options) => inPlace(options, (place) => usage(options, place, { out, error })));
 
 const ledger = program.command('ledger').description('verify the ledger, print receipts');
-ledger
-  .command('verify')
-  .description('compute every hash and every cost again; exit 1 where something does not hold')
-  .option('--data-dir <folder>', 'data folder of the gateway')
-  .option('--config <path>', 'configuration of the gateway: it says where the ledger is, repeatable', several)
-  .action(async (options) => {
-    process.exitCode = await inPlace(options, (place) => ledgerVerify(place, { out, error }));
-  });
-ledger
-  .command('receipt')
-  .description('what is known of one exchange')
+inDatabase(ledger, 'verify', 'compute every hash and every cost again; exit 1 where something does not hold').action(
+  (options) => inPlace(options, (place) => ledgerVerify(place, { out, error })),
+);
+inDatabase(ledger, 'receipt', 'what is known of one exchange')
   .argument('<id>', 'as in x-sluice-exchange-id')
-  .option('--data-dir <folder>', 'data folder of the gateway')
-  .option('--config <path>', 'configuration of the gateway: it says where the ledger is, repeatable', several)
-  .action(async (id: string, options) => {
-    process.exitCode = await inPlace(options, (place) => ledgerReceipt(id, place, { out, error }));
-  });
+  .action((id: string, options) => inPlace(options, (place) => ledgerReceipt(id, place, { out, error })));
 
 await program.parseAsync();
 
-/** A command over the database that the options name; the exit code. */
-async function inPlace(options: PlaceOptions, work: (place: CommandPlace) => Promise<number>): Promise<number> {
+/** A command over a gateway's database, with the options that say where it is. */
+function inDatabase(parent: Command, name: string, description: string): Command {
+  return parent
+    .command(name)
+    .description(description)
+    .option('--data-dir <folder>', 'data folder of the gateway')
+    .option('--config <path>', 'configuration of the gateway: it says where its database is, repeatable', several);
+}
+
+/** Does its work in the database that those options name; what it gives is the exit code. */
+async function inPlace(options: PlaceOptions, work: (place: CommandPlace) => Promise<number>): Promise<void> {
   const place = placeOf(options, { environment: environment(), kinds, wellKnown }, { error });
-  return place === undefined ? 1 : work(place);
+  process.exitCode = place === undefined ? 1 : await work(place);
+}
+
+function packageVersion(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
 }
 
 function firstModel(account: ReturnType<typeof openAccounts>[number]): string[] {

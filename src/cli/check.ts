@@ -1,6 +1,7 @@
 import type { Environment } from '../config/environment.ts';
 import { formatFault } from '../config/fault.ts';
 import { type AccountKind, loadConfiguration } from '../config/load.ts';
+import { plural } from './plural.ts';
 
 /** Where a command writes; `text` has its line end. */
 export interface CommandOutput {
@@ -32,8 +33,4 @@ export async function check(paths: readonly string[], output: CommandOutput, con
   ];
   output.stdout(`${counts.join(', ')}\n`);
   return faults.length === 0 ? 0 : 1;
-}
-
-function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

@@ -3,10 +3,11 @@ import { publishedSigningKey } from '../identity/identity.ts';
 import { type IssuedKey, issueKey, type KeyMint, rotateKey } from '../identity/issue-key.ts';
 import { graceMs } from '../identity/key-request.ts';
 import { isDue, NO_ACCOUNT_RULES } from '../identity/key-wish.ts';
-import { type ApiKey, listKeys, revokeKey, stateOf } from '../store/api-keys.ts';
+import { type ApiKey, revokeKey, stateOf } from '../store/api-keys.ts';
 import type { Database } from '../store/database.ts';
+import { pagesOfKeys } from '../store/key-page.ts';
 import { type KeysCreateOptions, readGrace, readKeyWish } from './keys-options.ts';
-import { type CommandOutput, type CommandPlace, withDatabase } from './with-database.ts';
+import { type CommandOutput, type CommandPlace, withDatabase, withExistingDatabase } from './with-database.ts';
 
 /** `sluice keys create`: the token, once, alone on `out`. Gives the exit code. */
 export async function keysCreate(
@@ -43,7 +44,7 @@ export async function keysRotate(
     return 1;
   }
   if (grace instanceof GatewayError) return refused(grace, output);
-  return withDatabase(place, output, async (database) => {
+  return withExistingDatabase(place, output, async (database) => {
     const rotated = await rotateKey(await mintOf(place, database, output), id, grace);
     if (rotated instanceof GatewayError) return refused(rotated, output);
     const { worksUntil } = rotated;
@@ -70,20 +71,29 @@ function refused(error: GatewayError, output: CommandOutput): number {
   return 1;
 }
 
-/** `sluice keys list`: a table of all keys, never a token. */
+/** There may be a million. */
+const PAGE_KEYS = 1_000;
+
+/** `sluice keys list`: a table of all keys, never a token. Memory holds one page of it. */
 export async function keysList(place: CommandPlace, output: CommandOutput): Promise<number> {
-  return withDatabase(place, output, async (database) => {
-    const keys = await listKeys(database);
-    if (keys.length === 0)
+  return withExistingDatabase(place, output, async (database) => {
+    const table = new Table();
+    let rows = [HEADINGS];
+    for await (const page of pagesOfKeys(database, PAGE_KEYS)) {
+      const now = new Date();
+      for (const key of page) rows.push(cells(key, now, place));
+      for (const line of table.lines(rows)) output.out(line);
+      rows = [];
+    }
+    if (rows.length > 0)
       output.error('No key was made yet. Make one with: sluice keys create --subject virtualaccount:NAME');
-    else for (const line of table([HEADINGS, ...keys.map((key) => cells(key, new Date(), place))])) output.out(line);
     return 0;
   });
 }
 
 /** `sluice keys revoke ID`: refused on every thread within a second. */
 export async function keysRevoke(id: string, place: CommandPlace, output: CommandOutput): Promise<number> {
-  return withDatabase(place, output, async (database) => {
+  return withExistingDatabase(place, output, async (database) => {
     const outcome = await revokeKey(database, id, new Date());
     if (outcome === 'unknown') {
       output.error(`There is no key ${JSON.stringify(id)}. See: sluice keys list`);
@@ -123,12 +133,19 @@ function minute(time: Date): string {
   return `${time.toISOString().slice(0, 16)}Z`;
 }
 
-function table(rows: readonly string[][]): string[] {
-  const widths = HEADINGS.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
+/** Columns as wide as what was seen so far needs: one page of rows after the other. */
+class Table {
+  #widths: number[] = [];
+
+  lines(rows: readonly string[][]): string[] {
+    for (const row of rows) {
+      this.#widths = row.map((cell, column) => Math.max(cell.length, this.#widths[column] ?? 0));
+    }
+    return rows.map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(this.#widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    );
+  }
 }

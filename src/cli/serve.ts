@@ -4,6 +4,7 @@ import { type AccountKind, loadConfiguration, type WellKnownAccount } from '../c
 import { watchConfiguration } from '../config/watch.ts';
 import { type Gateway, StartFault, startGateway } from '../gateway.ts';
 import { StoreFault } from '../store/store-fault.ts';
+import { plural } from './plural.ts';
 
 export interface ServeOptions {
   config?: string[];
@@ -51,7 +52,7 @@ export async function serve(options: ServeOptions, context: ServeContext): Promi
   for (const warning of loaded.warnings) context.error(`warning: ${formatFault(warning)}`);
   if ('faults' in loaded) {
     for (const fault of loaded.faults) context.error(formatFault(fault));
-    context.error(`${loaded.faults.length} fault(s) in the configuration; not started`);
+    context.error(`${plural(loaded.faults.length, 'fault')} in the configuration; not started`);
     return 1;
   }
   watch?.update([...paths, ...loaded.files]);

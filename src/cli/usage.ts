@@ -2,7 +2,7 @@ import { usageReport } from '../ledger/usage-report.ts';
 import { usageCsv, usageJson, usageTable } from '../operator/admin/usage-form.ts';
 import { readUsageQuery, type WrittenUsageQuery } from '../operator/admin/usage-request.ts';
 import type { DatabasePlace } from '../store/database.ts';
-import { type CommandOutput, withDatabase } from './with-database.ts';
+import { type CommandOutput, withExistingDatabase } from './with-database.ts';
 
 /** `sluice usage`: what was used and what it cost, also while the gateway runs. Gives the exit code. */
 export async function usage(
@@ -20,7 +20,7 @@ export async function usage(
     output.error(`--${query.parameter}: ${query.detail}`);
     return 1;
   }
-  return withDatabase(place, output, async (database) => {
+  return withExistingDatabase(place, output, async (database) => {
     const report = await usageReport(database, query);
     if (typeof report === 'string') {
       output.error(report);

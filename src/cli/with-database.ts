@@ -2,8 +2,15 @@ import { configurationPaths, type Environment } from '../config/environment.ts';
 import { formatFault } from '../config/fault.ts';
 import { type AccountKind, loadConfiguration, type WellKnownAccount } from '../config/load.ts';
 import type { AccountRules } from '../identity/key-wish.ts';
-import { type Database, type DatabasePlace, databasePlace, openDatabase } from '../store/database.ts';
-import { reasonOf, StoreFault, systemCode } from '../store/store-fault.ts';
+import {
+  type Database,
+  type DatabasePlace,
+  databasePlace,
+  openDatabase,
+  openExistingDatabase,
+} from '../store/database.ts';
+import { DatabaseAbsent, reasonOf, StoreFault, systemCode } from '../store/store-fault.ts';
+import { plural } from './plural.ts';
 
 /** Where a command speaks: results on `out`, for scripts; everything else on `error`, for people. Whole lines. */
 export interface CommandOutput {
@@ -48,23 +55,34 @@ export function placeOf(
     return { ...databasePlace(server), rules: identities };
   }
   for (const fault of loaded.faults) output.error(formatFault(fault));
-  output.error(`${loaded.faults.length} fault(s) in the configuration, which says where the database is`);
+  output.error(`${plural(loaded.faults.length, 'fault')} in the configuration, which says where the database is`);
   return undefined;
 }
 
-/** Opens it for one piece of work and closes it. Gives the exit code. */
-export async function withDatabase(
-  place: DatabasePlace,
-  output: CommandOutput,
-  work: (database: Database) => Promise<number>,
-): Promise<number> {
+/** A person waits: they are told at once that a server is away, and may try again. */
+const WAIT_MS = 0;
+
+type Work = (database: Database) => Promise<number>;
+
+/** Opens the database for one piece of work and closes it; makes it if need be. Gives the exit code. */
+export function withDatabase(place: DatabasePlace, output: CommandOutput, work: Work): Promise<number> {
+  return within(() => openDatabase(place, WAIT_MS), output, work);
+}
+
+/** The same, for work that needs what is there already: where there is none, the person is told, and none is made. */
+export function withExistingDatabase(place: DatabasePlace, output: CommandOutput, work: Work): Promise<number> {
+  return within(() => openExistingDatabase(place, WAIT_MS), output, work);
+}
+
+async function within(open: () => Promise<Database>, output: CommandOutput, work: Work): Promise<number> {
   let database: Database | undefined;
   try {
-    // A person waits: they are told at once, and may try again.
-    database = await openDatabase(place, 0);
+    database = await open();
     return await work(database);
   } catch (error) {
-    if (error instanceof StoreFault) output.error(error.message);
+    if (error instanceof DatabaseAbsent)
+      output.error(`${error.message} --data-dir or --config says where the gateway has it.`);
+    else if (error instanceof StoreFault) output.error(error.message);
     // An error of the engine, with its code, and not a bug of ours.
     else if (systemCode(error) !== undefined) output.error(`The database failed: ${reasonOf(error)}`);
     else throw error;

@@ -23,13 +23,16 @@ export interface IdentityOptions {
   readonly log: Log;
 }
 
+/** Often enough that a day of gateways which come and go cannot make one that stays look gone. */
+const SEEN_EVERY_MS = 3_600_000;
+
 /**
  * Keys on the main thread: makes and revokes them, sees what others on the same database made and revoked, fetches the
  * keys of outside issuers, and tells all of it to the relay threads.
  */
 export class Identity {
   readonly #options: IdentityOptions;
-  readonly #signingKey: SigningKey;
+  readonly #signingKey: PublishedSigningKey;
   readonly #known: KnownKeys;
   readonly #watch: KeyWatch;
   readonly #issuers: IssuerKeys;
@@ -37,8 +40,9 @@ export class Identity {
   #send: (message: IdentityMessage) => void = () => {};
   #identities: Identities;
   #tooMany = false;
+  #seen: NodeJS.Timeout | undefined;
 
-  private constructor(options: IdentityOptions, signingKey: SigningKey) {
+  private constructor(options: IdentityOptions, signingKey: PublishedSigningKey) {
     this.#options = options;
     this.#signingKey = signingKey;
     this.#identities = options.identities;
@@ -67,6 +71,7 @@ export class Identity {
   begin(send: (message: IdentityMessage) => void): void {
     this.#send = send;
     this.#issuers.setProviders(this.#identities.identityProviders);
+    this.#seen = setInterval(() => this.#saySeen(), SEEN_EVERY_MS).unref();
   }
 
   /** What a thread is born with; all that is said later is sent to it. */
@@ -118,12 +123,24 @@ export class Identity {
   }
 
   stop(): void {
+    clearInterval(this.#seen);
     this.#watch.stop();
     this.#issuers.stop();
   }
 
   #mint(): KeyMint {
     return { database: this.#options.database, signingKey: this.#signingKey, rules: this.#identities };
+  }
+
+  #saySeen(): void {
+    const { database, log } = this.#options;
+    const { verification, gateway } = this.#signingKey;
+    publishSigningKey(database, verification, gateway, new Date()).catch((error) => {
+      log.warn(
+        { code: 'gateway_not_seen', error },
+        'the database was not told that this gateway is there; in an hour again',
+      );
+    });
   }
 
   async #toldEverywhere(): Promise<void> {
@@ -143,14 +160,19 @@ export class Identity {
   }
 }
 
+export interface PublishedSigningKey extends SigningKey {
+  /** Whose it is, in the database. */
+  readonly gateway: string;
+}
+
 /** The key this data folder signs with, known to every gateway on the database. */
 export async function publishedSigningKey(
   database: Database,
   dataDir: string,
   warn: (message: string) => void,
-): Promise<SigningKey> {
+): Promise<PublishedSigningKey> {
   const signingKey = await loadOrMakeSigningKey(dataDir, warn);
   const gateway = await loadOrMakeGatewayId(dataDir, warn);
   await publishSigningKey(database, signingKey.verification, gateway, new Date());
-  return signingKey;
+  return { ...signingKey, gateway };
 }

@@ -210,7 +210,8 @@ export class Ledger {
       await new Promise<void>((resolve) => {
         this.#backlog.expire(({ segment }) => segment !== undefined && segment.thread === undefined);
         this.#backlog.pushMark((batch) => batch.onCommitted.push(resolve));
-        this.#schedule();
+        // At once: a start waits for it, and nothing more will come.
+        void this.#work();
       });
       await this.#unlinking;
       await run.release();

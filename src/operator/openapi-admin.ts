@@ -1,3 +1,4 @@
+import { ERRORS } from '../core/errors.ts';
 import type { AdminRoute } from './admin/admin-route.ts';
 
 const schema = { $ref: '#/components/schemas/Error' };
@@ -14,7 +15,8 @@ export function adminPaths(routes: readonly AdminRoute[], operatorUrl: string): 
   return paths;
 }
 
-function operation({ method, summary, path: written, query, requestBody, success }: AdminRoute, path: string): object {
+function operation(route: AdminRoute, path: string): object {
+  const { method, summary, path: written, query, requestBody, success, otherTypes, conflict } = route;
   const inPath = [...written.matchAll(/:(\w+)/g)].map(([, name = '']) => ({
     name,
     in: 'path',
@@ -35,10 +37,20 @@ function operation({ method, summary, path: written, query, requestBody, success
     ...(inPath.length + behind.length > 0 ? { parameters: [...inPath, ...behind] } : {}),
     ...(requestBody ? { requestBody: { content: { 'application/json': { schema: requestBody } } } } : {}),
     responses: {
-      [String(success ?? 200)]: { description: 'Done' },
+      [String(success ?? 200)]: {
+        description: 'Done',
+        content: {
+          'application/json': { schema: { type: 'object' } },
+          ...Object.fromEntries((otherTypes ?? []).map((type) => [type, { schema: { type: 'string' } }])),
+        },
+      },
       '400': refusal('Something that was sent is not allowed; `param` names it'),
       '401': refusal('Not the admin key; the connection is closed'),
       '404': refusal('There is nothing of this name'),
+      ...(requestBody
+        ? { '408': refusal(ERRORS.body_timeout.message), '413': refusal('The body is larger than 1 MiB') }
+        : {}),
+      ...(conflict === undefined ? {} : { '409': refusal(conflict) }),
       '503': refusal('The database does not answer'),
     },
   };

@@ -15,8 +15,10 @@ export const requestIdParameter = requestHeader(
 export const inferenceParameters = {
   Metadata: requestHeader(
     'x-tfy-metadata',
-    'Metadata for request logging: a JSON object, string to string, values up to 128 characters',
+    'A JSON object, string to string, values up to 128 characters: what rate limits, budgets, ledger and metrics see of the request; metadata of the key and of its teams stands over it',
+    { type: 'string', example: '{"project": "apollo"}' },
   ),
+  ProviderName: requestHeader('x-tfy-provider-name', 'The account, where the `model` of the body names none'),
   RequestTimeout: requestHeader(
     'x-tfy-request-timeout',
     'Milliseconds for each attempt at a provider; 504 when they are over',
@@ -46,14 +48,38 @@ export const ownHeaders = {
   ),
 };
 
+const appliedRules = {
+  'x-tfy-applied-rules': responseHeader(
+    'Where a rate limit or budget applied, JSON: `ratelimit` and `budget` list the rules by id, `refused` names the one that refused, `downgrade` is `{from, to, by}`',
+    { type: 'string', example: '{"ratelimit":["search"],"refused":"search"}' },
+  ),
+};
+
 /** On answers that came from a provider. */
 export const upstreamHeaders = {
   'x-tfy-resolved-model': responseHeader('`account/model` that answered'),
   'x-upstream-request-id': responseHeader('The provider’s own request id'),
   'retry-after': responseHeader('The provider’s'),
   'x-ratelimit-limit-requests': responseHeader('The provider’s, as all its `x-ratelimit-*`'),
+  ...appliedRules,
 };
 
-export const retryAfter = {
+const retryAfter = {
   'retry-after': responseHeader('Seconds to wait before trying again', { type: 'integer' }),
 };
+
+/** On refusals by a rate limit or budget; a provider's own 429 has its own. */
+export const limitHeaders = {
+  ...retryAfter,
+  ...Object.fromEntries(
+    ['requests', 'tokens'].flatMap((counted) => [
+      [`x-ratelimit-limit-${counted}`, responseHeader(`What the rule allows, where it counts ${counted}`)],
+      [`x-ratelimit-remaining-${counted}`, responseHeader('What is left of it')],
+      [`x-ratelimit-reset-${counted}`, responseHeader('When this request would fit, as `20ms`, `6m0s`')],
+    ]),
+  ),
+  ...appliedRules,
+};
+
+/** Where limits were looked at before it was found that the request cannot be served now. */
+export const unavailableHeaders = { ...retryAfter, ...appliedRules };

@@ -1,7 +1,15 @@
+import { ERRORS, type ErrorCode } from '../core/errors.ts';
 import type { AdminRoute } from './admin/admin-route.ts';
 import { ADMIN_SCHEME, ADMIN_TAG, adminPaths } from './openapi-admin.ts';
 import { chatCompletionChunk, chatCompletionRequest, chatCompletionResponse } from './openapi-chat.ts';
-import { inferenceParameters, ownHeaders, requestIdParameter, retryAfter, upstreamHeaders } from './openapi-headers.ts';
+import {
+  inferenceParameters,
+  limitHeaders,
+  ownHeaders,
+  requestIdParameter,
+  unavailableHeaders,
+  upstreamHeaders,
+} from './openapi-headers.ts';
 
 /**
  * The gateway's own OpenAPI document, served on both ports: the endpoints that exist now, and no others. Whoever adds a
@@ -18,6 +26,11 @@ function refusal(description: string, headers: object = {}) {
     headers: { ...ownHeaders, ...headers },
     content: { 'application/json': { schema: schema('Error') } },
   };
+}
+
+/** Codes of the error, each with what it means. */
+function causes(...codes: ErrorCode[]): string {
+  return codes.map((code) => `\`${code}\`: ${ERRORS[code].message}`).join(' ');
 }
 
 const chatCompletions = {
@@ -83,6 +96,7 @@ const models = {
         },
       },
       '401': response('Unauthorized'),
+      '503': response('Unavailable'),
     },
   },
 };
@@ -112,6 +126,7 @@ const model = {
       '401': response('Unauthorized'),
       '403': response('Forbidden'),
       '404': response('NotFound'),
+      '503': response('Unavailable'),
     },
   },
 };
@@ -181,10 +196,22 @@ export const openapiDocument = {
       NotFound: refusal('There is no such model; near names are given'),
       Timeout: refusal('The body came too slowly, or no token within x-tfy-ttft-timeout-ms'),
       TooLarge: refusal('The body is larger than the gateway takes'),
-      RateLimited: refusal('Too many requests', retryAfter),
-      UpstreamFailed: refusal('The provider failed, or refused the gateway’s credential'),
-      Unavailable: refusal('The gateway or the provider is full, or the gateway is shutting down', retryAfter),
-      UpstreamTimeout: refusal('The provider did not answer in time'),
+      RateLimited: refusal(causes('rate_limited', 'budget_exceeded', 'upstream_rate_limited'), limitHeaders),
+      UpstreamFailed: refusal('The provider failed, or refused the gateway’s credential', upstreamHeaders),
+      Unavailable: refusal(
+        causes(
+          'overloaded',
+          'body_memory_full',
+          'draining',
+          'counters_away',
+          'ledger_full',
+          'issuer_keys_unavailable',
+          'upstream_queue_full',
+          'upstream_overloaded',
+        ),
+        unavailableHeaders,
+      ),
+      UpstreamTimeout: refusal('The provider did not answer in time', upstreamHeaders),
     },
   },
 } as const;

@@ -14,6 +14,7 @@ import { KeyMemory } from './key-memory.ts';
 import {
   ACCOUNT_EXPIRED,
   type AcceptedKey,
+  EXPIRED,
   INVALID,
   isRefused,
   type KeyVerdict,
@@ -21,7 +22,7 @@ import {
   type RefusedKey,
   refusedByTime,
 } from './key-verdict.ts';
-import { OutsideTokens } from './outside-tokens.ts';
+import { OutsideTokens, type TokenHead } from './outside-tokens.ts';
 
 /**
  * Who stands behind a presented key. Synchronous, because it is asked on the head, before any body byte is kept.
@@ -32,7 +33,10 @@ import { OutsideTokens } from './outside-tokens.ts';
  *   up, and of the thread.
  * - The same bad token again: the digest and a lookup, no second signature check.
  *
- * Memory is bounded: MAX_REMEMBERED good keys by their text, MAX_REJECTED bad tokens by their digest. Neither text nor
+ * - A token of an outside issuer that was good before a reload: its claims are judged anew, its signature is not.
+ *
+ * Memory is bounded: MAX_REMEMBERED good keys by their text, as many whose signature alone is known to be good, and
+ * MAX_REJECTED bad tokens by their digest. Neither text nor
  * digest ever leaves this file; a Principal names a key by its name or id.
  *
  * Timing. The Map of good keys compares text only where the hash of the whole text is equal; V8 seeds that hash at
@@ -89,6 +93,11 @@ export class KeyRing {
   readonly #addresses: AddressAllowances;
   readonly #remembered = new KeyMemory<AcceptedKey>(MAX_REMEMBERED);
   readonly #rejected = new KeyMemory<RefusedKey>(MAX_REJECTED);
+  /**
+   * By the text of an outside token: its issuer's key, which signed it. Whom it stands for is to be judged anew since a
+   * reload: were its signature checked again too, one more user in a file would send all others through the allowance.
+   */
+  readonly #proven = new KeyMemory<string>(MAX_REMEMBERED);
   readonly #issued = new IssuedKeys();
   readonly #issuerKeys = new Map<string, IssuerKeySet>();
   readonly #onUnknownIssuerKey: (provider: string) => void;
@@ -157,6 +166,7 @@ export class KeyRing {
     const withdrawn = known.filter((key) => !now.has(JSON.stringify(key))).map((key) => key.publicKeyPem);
     if (withdrawn.length > 0) {
       this.#remembered.deleteWhere(({ signedBy }) => signedBy !== undefined && withdrawn.includes(signedBy));
+      this.#proven.deleteWhere((signedBy) => withdrawn.includes(signedBy));
     }
     // Whatever the reason was: an issuer may put a new key under an old name.
     if (withdrawn.length > 0 || known.length !== set.keys.length) this.#rejected.clear();
@@ -174,12 +184,11 @@ export class KeyRing {
       for (const name of this.#issuerKeys.keys()) if (!known.has(name)) this.#issuerKeys.delete(name);
       this.#outside = this.#outsideTokens();
     }
-    this.#remembered.deleteWhere(
-      ({ from, principal: { subject } }) =>
-        from === 'configured' ||
-        (from === 'outside' && outsideChanged) ||
-        ends.of(subject) !== this.#accountEnds.of(subject),
-    );
+    this.#remembered.deleteWhere(({ from, signedBy, principal: { subject } }, presented) => {
+      if (signedBy === undefined) return from === 'configured' || ends.of(subject) !== this.#accountEnds.of(subject);
+      if (outsideChanged) this.#proven.set(presented, signedBy);
+      return outsideChanged;
+    });
     this.#rejected.clear();
   }
 
@@ -203,6 +212,11 @@ export class KeyRing {
     if (signer === undefined && head === undefined) return INVALID.error;
     const rejected = this.#rejected.get(digest);
     if (rejected !== undefined && now < rejected.untilMs) return rejected.error;
+    const proven = head && this.#judgeProven(presented, head, now);
+    if (proven !== undefined) {
+      if (isRefused(proven)) this.#rejected.set(digest, proven);
+      return this.#settle(presented, proven);
+    }
     const place = side && this.#addresses.placeOf(side);
     if (place !== undefined && !this.#addresses.take(place, now)) return TOO_MANY_CHECKS;
     if (!this.#checks.take(now)) {
@@ -234,6 +248,16 @@ export class KeyRing {
     if (untimely !== undefined) return untimely;
     const expiresAtMs = Math.min(revokedAtMs, exp === undefined ? Number.POSITIVE_INFINITY : exp * 1000);
     return { principal: { subject, keyId, teams, models, metadata }, expiresAtMs, from: 'issued' };
+  }
+
+  #judgeProven(presented: string, head: TokenHead, now: number): KeyVerdict | undefined {
+    const signedBy = this.#proven.get(presented);
+    if (signedBy === undefined) return undefined;
+    const verdict = this.#outside.judgeProven(presented, head, signedBy, now);
+    const judged = verdict && this.#withAccount(verdict, now);
+    // A refusal by the configuration leaves the proof for the next one.
+    if (judged === undefined || judged === EXPIRED || !isRefused(judged)) this.#proven.delete(presented);
+    return judged;
   }
 
   /** A key ends with the virtual account it belongs to. */

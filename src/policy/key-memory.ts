@@ -43,9 +43,9 @@ export class KeyMemory<Value> {
   }
 
   /** Looks at every entry: for rare events only, never per request. */
-  deleteWhere(matches: (value: Value) => boolean): void {
+  deleteWhere(matches: (value: Value, key: string) => boolean): void {
     for (const generation of [this.#young, this.#old]) {
-      for (const [key, value] of generation) if (matches(value)) generation.delete(key);
+      for (const [key, value] of generation) if (matches(value, key)) generation.delete(key);
     }
   }
 

@@ -1,4 +1,5 @@
 import type { BudgetRule, Configuration, GroupKey, RateLimitRule } from '../config/configuration.ts';
+import { canonicalSubject } from '../config/subject.ts';
 import { groupOf, limitsOfGroup } from '../counters/budget-groups.ts';
 import { budgetCellName, Cell, type CellWindow, overflowCellName, rateLimitCellName } from '../counters/cell.ts';
 import type { Leg } from '../counters/counters.ts';
@@ -110,7 +111,7 @@ function groupValue(key: GroupKey, { principal: { subject } }: Caller, model: st
       return model;
     case 'user':
       // As rules write it: one person whose issuer capitalizes the address must not have two budgets.
-      return subject.startsWith('user:') ? subject.toLowerCase() : '';
+      return subject.startsWith('user:') ? canonicalSubject(subject) : '';
     case 'virtualaccount':
       return subject.startsWith('virtualaccount:') ? subject : '';
     default:

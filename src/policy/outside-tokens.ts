@@ -97,22 +97,25 @@ export class OutsideTokens {
 
   /** At most one check of a signature. */
   judge(token: string, head: TokenHead, now: number): KeyVerdict {
-    const unverified = payloadSchema.safeParse(
-      parsedSegment(token.slice(token.indexOf('.') + 1, token.lastIndexOf('.'))),
-    );
+    const unverified = payloadOf(token);
     const issuer = unverified.success ? this.#issuerOf(unverified.data) : undefined;
     if (!unverified.success || issuer === undefined) return INVALID;
     const signer = signerOf(issuer, head);
     if (signer === undefined) return this.#unknownKey(issuer, head, now);
     if (!isGenuine(signer, token)) return INVALID;
-    const payload = unverified.data;
-    const untimely = refusedByTime(payload, now);
-    if (untimely !== undefined) return untimely;
-    const principal = issuer.claims.principalOf(payload);
-    if ('error' in principal) return principal;
-    const expiresAtMs = payload.exp * 1000;
-    if (!Number.isFinite(expiresAtMs)) return EXPIRED;
-    return { principal, expiresAtMs, from: 'outside', signedBy: signer.publicKeyPem };
+    return meaningOf(unverified.data, issuer, signer, now);
+  }
+
+  /**
+   * A token of which it is known that the key `signedBy` signed it, in the light of this configuration: no signature is
+   * checked. Undefined: that key would not be the one to judge it by now.
+   */
+  judgeProven(token: string, head: TokenHead, signedBy: string, now: number): KeyVerdict | undefined {
+    const proven = payloadOf(token);
+    const issuer = proven.success ? this.#issuerOf(proven.data) : undefined;
+    const signer = issuer && signerOf(issuer, head);
+    if (!proven.success || issuer === undefined || signer?.publicKeyPem !== signedBy) return undefined;
+    return meaningOf(proven.data, issuer, signer, now);
   }
 
   /** Several providers may share an issuer and differ in audience. */
@@ -137,6 +140,21 @@ export class OutsideTokens {
     if (now < issuer.awaitedUntil || issuer.signers.length === 0) return KEYS_AWAITED;
     return { error: UNKNOWN_KEY, untilMs: issuer.askedAt + ASK_EVERY_MS };
   }
+}
+
+/** Whom it stands for and how long; that issuer, audience and signature are right is known. */
+function meaningOf(payload: Payload, { claims }: Issuer, signer: Signer, now: number): KeyVerdict {
+  const untimely = refusedByTime(payload, now);
+  if (untimely !== undefined) return untimely;
+  const principal = claims.principalOf(payload);
+  if ('error' in principal) return principal;
+  const expiresAtMs = payload.exp * 1000;
+  if (!Number.isFinite(expiresAtMs)) return EXPIRED;
+  return { principal, expiresAtMs, from: 'outside', signedBy: signer.publicKeyPem };
+}
+
+function payloadOf(token: string) {
+  return payloadSchema.safeParse(parsedSegment(token.slice(token.indexOf('.') + 1, token.lastIndexOf('.'))));
 }
 
 /** Without `kid` the one key that fits, if it is the only one. */

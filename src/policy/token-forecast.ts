@@ -30,6 +30,8 @@ export class TokenForecast {
 export class ModelForecast {
   #tokensPerByte = FIRST_TOKENS_PER_BYTE;
   #outputTokens = FIRST_OUTPUT_TOKENS;
+  /** How far answers are from their mean: held besides, so that some short ones do not make room for many long ones. */
+  #deviation = 0;
   #prompts = 0;
   #answers = 0;
 
@@ -45,7 +47,7 @@ export class ModelForecast {
 
   /** `most`: what the client allows each of its choices; undefined: it did not say. */
   outputTokens(most: number | undefined, choices = 1): number {
-    const each = most !== undefined && most > 0 ? Math.ceil(most) : Math.ceil(this.#outputTokens);
+    const each = most !== undefined && most > 0 ? Math.ceil(most) : Math.ceil(this.#outputTokens + this.#deviation);
     return Math.min(each * choices, MOST_TOKENS);
   }
 
@@ -57,6 +59,9 @@ export class ModelForecast {
     // Not every provider gives as many choices as it is asked for.
     if (isCount(outputTokens) && choices === 1) {
       this.#answers += 1;
+      // Of one answer alone nobody knows: twice as much is held.
+      const away = this.#answers === 1 ? outputTokens : Math.abs(outputTokens - this.#outputTokens);
+      this.#deviation += weight(this.#answers) * (away - this.#deviation);
       this.#outputTokens += weight(this.#answers) * (outputTokens - this.#outputTokens);
     }
   }

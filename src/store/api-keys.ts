@@ -50,12 +50,6 @@ export async function findKey(database: Database, id: string): Promise<ApiKey | 
   return row && apiKeyOf(row);
 }
 
-/** Oldest first. */
-export async function listKeys(database: Database): Promise<ApiKey[]> {
-  const rows = await database.query.selectFrom('api_keys').selectAll().orderBy('created_at').orderBy('id').execute();
-  return rows.map(apiKeyOf);
-}
-
 /** A second revocation leaves the time of the first, unless that still lies ahead. */
 export function revokeKey(database: Database, id: string, at: Date): Promise<'revoked' | 'already' | 'unknown'> {
   return writeKeys(database, async (transaction, version) => {

@@ -1,6 +1,6 @@
 import type { Database } from './database-engine.ts';
-import { openPostgres } from './postgres-database.ts';
-import { openSqlite } from './sqlite-database.ts';
+import { openExistingPostgres, openPostgres } from './postgres-database.ts';
+import { openExistingSqlite, openSqlite } from './sqlite-database.ts';
 
 export type { Database, DatabaseTransaction } from './database-engine.ts';
 
@@ -21,6 +21,11 @@ const START_MS = 10_000;
 export function openDatabase(place: DatabasePlace | string, waitMs = START_MS): Promise<Database> {
   if (typeof place === 'string') return openSqlite(place);
   return place.database === 'sqlite' ? openSqlite(place.dataDir) : openPostgres(place.database, waitMs);
+}
+
+/** Only where there is one, for whoever merely looks: a mistyped folder would be found in good order, and empty. */
+export function openExistingDatabase(place: DatabasePlace, waitMs = START_MS): Promise<Database> {
+  return place.database === 'sqlite' ? openExistingSqlite(place.dataDir) : openExistingPostgres(place.database, waitMs);
 }
 
 export function databasePlace(settings: { dataDir: string; store: { database: string } }): DatabasePlace {

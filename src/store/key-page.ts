@@ -45,3 +45,14 @@ export async function pageOfKeys(database: Database, filter: KeyFilter, now: Dat
   const rows = await query.orderBy('created_at').orderBy('id').limit(filter.limit).execute();
   return rows.map(apiKeyOf);
 }
+
+/** All keys, oldest first; of none there is no page. */
+export async function* pagesOfKeys(database: Database, limit: number): AsyncGenerator<ApiKey[]> {
+  let last: ApiKey | undefined;
+  do {
+    const page = await pageOfKeys(database, { limit, ...(last && { after: last.id }) }, new Date());
+    if (page === undefined || page.length === 0) return;
+    yield page;
+    last = page.length === limit ? page.at(-1) : undefined;
+  } while (last !== undefined);
+}

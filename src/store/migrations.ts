@@ -3,6 +3,7 @@ import { apiKeys } from './migrations/0001-api-keys.ts';
 import { identity } from './migrations/0002-identity.ts';
 import { ledger } from './migrations/0003-ledger.ts';
 import { budgets } from './migrations/0004-budgets.ts';
+import { seenGateways } from './migrations/0005-seen-gateways.ts';
 
 /** In the order of their names. One that was released is never changed: a further one is added. */
 export const MIGRATIONS: Record<string, Migration> = {
@@ -10,4 +11,5 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0002-identity': identity,
   '0003-ledger': ledger,
   '0004-budgets': budgets,
+  '0005-seen-gateways': seenGateways,
 };

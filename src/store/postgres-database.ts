@@ -4,7 +4,7 @@ import type { Database } from './database-engine.ts';
 import { migrateToLatest } from './migrate.ts';
 import { addressOf, isRefusedByServer, openPostgresPool } from './postgres-engine.ts';
 import { postgresRowWriter } from './postgres-rows.ts';
-import { DatabaseAway, reasonOf, StoreFault } from './store-fault.ts';
+import { DatabaseAbsent, DatabaseAway, reasonOf, StoreFault } from './store-fault.ts';
 import type { Tables } from './tables.ts';
 
 const BETWEEN_ATTEMPTS_MS = 250;
@@ -16,10 +16,27 @@ const MIGRATION_STATEMENT_MS = 600_000;
  * Several gateways may share it: whatever they must agree on they agree on there. A server that does not answer is asked
  * again until `waitMs` have passed; a gateway does not serve without it, since it would let revoked keys in.
  */
-export async function openPostgres(url: string, waitMs: number): Promise<Database> {
+export function openPostgres(url: string, waitMs: number): Promise<Database> {
+  return openPrepared(url, waitMs, async () => {});
+}
+
+export function openExistingPostgres(url: string, waitMs: number): Promise<Database> {
+  return openPrepared(url, waitMs, async (query, schema) => {
+    const { rows } = await sql`
+      select 1 from information_schema.tables where table_schema = ${schema} and table_name = 'api_keys'
+    `.execute(query);
+    if (rows.length === 0) throw new DatabaseAbsent(`at ${addressOf(url)}`);
+  });
+}
+
+/** `look` is asked before anything is made. */
+type Look = (query: Kysely<Tables>, schema: string) => Promise<void>;
+
+async function openPrepared(url: string, waitMs: number, look: Look): Promise<Database> {
   try {
-    await prepare(url, waitMs);
+    await prepare(url, waitMs, look);
   } catch (error) {
+    if (error instanceof DatabaseAbsent) throw error;
     const remedy = 'Check store.database, that the server runs, and that this user may make tables in it.';
     // Of one that is away the message names the address already.
     const words = error instanceof StoreFault ? error.message : `${addressOf(url)} cannot be used: ${reasonOf(error)}.`;
@@ -40,11 +57,13 @@ function connect(url: string, statementMs: number): Kysely<Tables> {
 }
 
 /** Gateways that start at once take turns: kysely holds an advisory lock meanwhile. */
-async function prepare(url: string, waitMs: number): Promise<void> {
+async function prepare(url: string, waitMs: number, look: Look): Promise<void> {
   const query = connect(url, MIGRATION_STATEMENT_MS);
   try {
     await whenThere(query, waitMs);
-    await migrateToLatest(query, await currentSchema(query));
+    const schema = await currentSchema(query);
+    await look(query, schema);
+    await migrateToLatest(query, schema);
   } finally {
     await query.destroy();
   }

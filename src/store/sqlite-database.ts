@@ -1,5 +1,5 @@
-import { open } from 'node:fs/promises';
-import { join } from 'node:path';
+import { access, open } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Kysely, SqliteDialect } from 'kysely';
@@ -8,7 +8,7 @@ import type { Database } from './database-engine.ts';
 import { migrateToLatest } from './migrate.ts';
 import { asKyselyDatabase, openSqliteFile } from './sqlite-engine.ts';
 import { sqliteRowWriter } from './sqlite-rows.ts';
-import { reasonOf, StoreFault, sqliteCode } from './store-fault.ts';
+import { DatabaseAbsent, reasonOf, StoreFault, sqliteCode } from './store-fault.ts';
 import type { Tables } from './tables.ts';
 
 const SQLITE_BUSY = 5;
@@ -17,10 +17,22 @@ const BUSY_TIMEOUT_MS = 5000;
 /** The log grows over this only while a reader holds it back, and is cut to it afterwards. */
 const MAX_IDLE_LOG_BYTES = 64 * 1024 * 1024;
 
+const FILE_NAME = 'sluice.db';
+
+export async function openExistingSqlite(dataDir: string): Promise<Database> {
+  try {
+    await access(join(dataDir, FILE_NAME));
+  } catch {
+    // Whatever the reason: it cannot be opened as it is, and must not be made.
+    throw new DatabaseAbsent(`at ${resolve(dataDir, FILE_NAME)}`);
+  }
+  return openSqlite(dataDir);
+}
+
 /** `sluice.db` in the data folder. */
 export async function openSqlite(dataDir: string): Promise<Database> {
   await makeDataFolder(dataDir);
-  const path = join(dataDir, 'sluice.db');
+  const path = join(dataDir, FILE_NAME);
   let file: DatabaseSync | undefined;
   try {
     // SQLite would make it readable for all.

@@ -6,6 +6,13 @@ export class StoreFault extends Error {
   }
 }
 
+/** Where a database was looked for there is none, and none was made. */
+export class DatabaseAbsent extends StoreFault {
+  constructor(where: string) {
+    super(`There is no database of Sluice ${where}: nothing was made. Check store.database and data_dir.`);
+  }
+}
+
 /** The database server does not answer. It may come back by itself, and everything is as it was. */
 export class DatabaseAway extends StoreFault {}
 

@@ -5,17 +5,17 @@ import {
   findKey,
   hasIssuedKeys,
   insertKey,
-  listKeys,
   replaceKey,
   revokeKey,
   stateOf,
 } from '../../src/store/api-keys.ts';
 import type { Database } from '../../src/store/database.ts';
 import { readKeyNotes } from '../../src/store/key-notes.ts';
-import { type KeyFilter, pageOfKeys } from '../../src/store/key-page.ts';
+import { type KeyFilter, pageOfKeys, pagesOfKeys } from '../../src/store/key-page.ts';
 import { readKeyVersion } from '../../src/store/key-version.ts';
 import { listSigningKeys, publishSigningKey } from '../../src/store/signing-keys.ts';
 import { forEachEngine } from '../support/engines.ts';
+import { storedKeys } from '../support/stored-keys.ts';
 
 const now = new Date('2030-01-01T00:00:00Z');
 const days = (count: number) => new Date(now.getTime() + count * 86_400_000);
@@ -49,7 +49,7 @@ forEachEngine('issued keys', (engine) => {
     });
     await insertKey(database, full);
     await insertKey(database, key('key_2', { createdAt: days(1), models: [] }));
-    const [first, second] = await listKeys(database);
+    const [first, second] = await storedKeys(database);
     assert.deepEqual(first, { ...full, revokedAt: undefined, replacedBy: undefined });
     assert.deepEqual(await findKey(database, 'key_1'), first);
     assert.deepEqual(
@@ -71,7 +71,7 @@ forEachEngine('issued keys', (engine) => {
     assert.equal(await revokeKey(database, 'key_1', days(1)), 'revoked');
     assert.equal(await revokeKey(database, 'key_1', days(2)), 'already');
     assert.equal(await revokeKey(database, 'key_2', days(1)), 'unknown');
-    assert.deepEqual((await listKeys(database))[0]?.revokedAt, days(1));
+    assert.deepEqual((await storedKeys(database))[0]?.revokedAt, days(1));
   });
 
   it('that are replaced work until their grace ends, once, and may be revoked before', async () => {
@@ -185,6 +185,18 @@ forEachEngine('issued keys', (engine) => {
     assert.deepEqual(seen, ['a', 'b', 'c', 'd', 'e', 'f']);
     assert.equal(await ids({ after: 'nobody' }), undefined);
   });
+
+  it('are read in pages, of which none is empty', async () => {
+    const pages = async (limit: number) => {
+      const sizes: number[] = [];
+      for await (const page of pagesOfKeys(database, limit)) sizes.push(page.length);
+      return sizes;
+    };
+    assert.deepEqual(await pages(2), []);
+    for (const id of ['a', 'b', 'c', 'd']) await insertKey(database, key(id));
+    assert.deepEqual(await pages(3), [3, 1]);
+    assert.deepEqual(await pages(2), [2, 2]);
+  });
 });
 
 forEachEngine('signing keys', (engine) => {
@@ -196,9 +208,62 @@ forEachEngine('signing keys', (engine) => {
     await publishSigningKey(two, pem('k2'), 'gw_2', now);
     const version = await readKeyVersion(one.query);
     await publishSigningKey(two, pem('k2'), 'gw_2', now);
-    assert.equal(await readKeyVersion(one.query), version, 'what is there already is not written');
+    assert.equal(await readKeyVersion(one.query), version, 'what is there already is no news');
     assert.deepEqual(await listSigningKeys(one), [pem('k1'), pem('k2')]);
     await publishSigningKey(one, pem('k3'), 'gw_1', now);
     assert.deepEqual(await listSigningKeys(two), [pem('k2'), pem('k3')]);
+  });
+
+  it('of too many are dropped where the gateway was not seen for long, however old those of the others are', async () => {
+    const database = await engine.open();
+    const pem = (keyId: string) => ({ keyId, publicKeyPem: `pem of ${keyId}` });
+    const kids = async () => (await listSigningKeys(database)).map((each) => each.keyId);
+    await publishSigningKey(database, pem('lives'), 'gw_lives', days(-90));
+    const gone = Array.from({ length: 1_000 }, (_, index) => ({
+      kid: `gone-${String(index).padStart(4, '0')}`,
+      public_key_pem: 'pem',
+      gateway: `gw_${index}`,
+      created_at: days(-30).toISOString(),
+      // The first was seen last.
+      seen_at: new Date(days(-20).getTime() - index).toISOString(),
+    }));
+    await database.query.insertInto('signing_keys').values(gone).execute();
+    await publishSigningKey(database, pem('lives'), 'gw_lives', now);
+    const thousand = await kids();
+    assert.ok(thousand.length === 1_000 && thousand.includes('lives') && thousand.includes('gone-0998'));
+    await publishSigningKey(database, pem('new'), 'gw_new', now);
+    const left = await database.query.selectFrom('signing_keys').select('kid').execute();
+    assert.equal(left.length, 1_000);
+    const known = await kids();
+    assert.ok(known.includes('lives') && known.includes('new') && known.includes('gone-0997'));
+    assert.ok(!known.includes('gone-0998') && !known.includes('gone-0999'));
+  });
+
+  it('of too many gateways that were all seen lately are kept; those seen last are looked at', async () => {
+    const database = await engine.open();
+    const many = Array.from({ length: 1_000 }, (_, index) => ({
+      kid: `k-${index}`,
+      public_key_pem: 'pem',
+      gateway: `gw_${index}`,
+      created_at: days(-30).toISOString(),
+      seen_at: new Date(days(-1).getTime() - index).toISOString(),
+    }));
+    await database.query.insertInto('signing_keys').values(many).execute();
+    await publishSigningKey(database, { keyId: 'new', publicKeyPem: 'pem' }, 'gw_new', now);
+    const left = await database.query.selectFrom('signing_keys').select('kid').execute();
+    assert.equal(left.length, 1_001);
+    const known = (await listSigningKeys(database)).map((each) => each.keyId);
+    assert.ok(known.length === 1_000 && known.includes('new') && !known.includes('k-999'));
+  });
+
+  it('are known to be of gateways that live by a write that makes no other gateway read them again', async () => {
+    const database = await engine.open();
+    const key = { keyId: 'k', publicKeyPem: 'pem' };
+    await publishSigningKey(database, key, 'gw', days(-1));
+    const version = await readKeyVersion(database.query);
+    await publishSigningKey(database, key, 'gw', now);
+    const row = await database.query.selectFrom('signing_keys').selectAll().executeTakeFirstOrThrow();
+    assert.deepEqual([row.created_at, row.seen_at], [days(-1).toISOString(), now.toISOString()]);
+    assert.equal(await readKeyVersion(database.query), version);
   });
 });

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
 import { before, it } from 'node:test';
 import { sql } from 'kysely';
-import { type Database, openDatabase } from '../../src/store/database.ts';
-import { isRowFault, StoreFault } from '../../src/store/store-fault.ts';
+import { type Database, openDatabase, openExistingDatabase } from '../../src/store/database.ts';
+import { DatabaseAbsent, isRowFault, StoreFault } from '../../src/store/store-fault.ts';
 import type { Tables } from '../../src/store/tables.ts';
 import { forEachEngine } from '../support/engines.ts';
 import { POSTGRES_PASSWORD } from '../support/postgres-server.ts';
@@ -30,6 +31,24 @@ forEachEngine('a database', (engine) => {
     }
     const database = await engine.open(place);
     assert.deepEqual(await hashes(database), ['a', 'b']);
+  });
+
+  it('that is not there is not made by who wants one that is, and the refusal says where it was looked for', async () => {
+    const place = await engine.newPlace();
+    for (let round = 0; round < 2; round += 1) {
+      await assert.rejects(openExistingDatabase(place, 0), (error) => {
+        assert.ok(error instanceof DatabaseAbsent);
+        assert.match(
+          error.message,
+          engine.name === 'SQLite' ? /\/sluice\.db: / : /postgres:\/\/127\.0\.0\.1:\d+\/test_\d+: /,
+        );
+        assert.ok(!error.message.includes(POSTGRES_PASSWORD));
+        return true;
+      });
+    }
+    assert.deepEqual(await readdir(place.dataDir), []);
+    await engine.open(place);
+    await (await openExistingDatabase(place, 0)).close();
   });
 
   it('opened by many at once is made once, and all of them can write', async () => {

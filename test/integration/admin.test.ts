@@ -140,6 +140,23 @@ describe('the admin API', () => {
     }
   });
 
+  it('refuses a parameter it does not know, by name and with those it knows: none filters by a word that is mistyped', async () => {
+    for (const [method, path, name, known] of [
+      ['GET', '/admin/keys?stat=revoked', 'stat', /`subject`, `state`, `limit`, `page_token`\./],
+      ['GET', '/admin/keys?state=active&State=revoked', 'State', /`state`/],
+      ['GET', '/admin/keys/key_1?x', 'x', /allowed: none\./],
+      ['DELETE', '/admin/keys/key_1?force=1', 'force', /allowed: none\./],
+      ['GET', '/admin/budgets?name=a', 'name', /`budget`/],
+      ['GET', '/admin/usage?from=1d', 'from', /`since`/],
+      ['GET', '/admin/identities?toString=', 'toString', /none/],
+      ['GET', '/admin/receipts/ex_1?a=b', 'a', /none/],
+    ] as const) {
+      const asked = await admin(method, path);
+      assert.deepEqual([asked.status, asked.body.error.code, asked.body.error.param], [400, 'invalid_parameter', name]);
+      assert.match(asked.body.error.message, known);
+    }
+  });
+
   it('answers are not kept by anybody on the way', async () => {
     assert.equal((await admin('GET', '/admin/keys')).headers.get('cache-control'), 'no-store');
   });
@@ -150,7 +167,9 @@ describe('the admin API', () => {
       const { post, servers } = document.paths['/admin/keys'];
       assert.deepEqual(post.security, [{ AdminKey: [] }]);
       assert.equal(servers[0].url, gateway.operatorUrl);
-      assert.ok(document.paths['/admin/keys/{id}/rotate'].post.requestBody);
+      const rotate = document.paths['/admin/keys/{id}/rotate'].post;
+      assert.ok(rotate.requestBody && rotate.responses[409] && rotate.responses[413] && rotate.responses[408]);
+      assert.ok(document.paths['/admin/usage'].get.responses[200].content['text/csv']);
       assert.ok(document.paths['/chat/completions']);
     }
   });

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
+import { openDatabase } from '../../src/store/database.ts';
 
 const run = promisify(execFile);
 const main = join(import.meta.dirname, '../../src/main.ts');
@@ -28,4 +29,46 @@ test('a command line that is mistyped is refused with exit code 1 and a word of 
     });
   }
   assert.deepEqual(await readdir(folder), []);
+});
+
+test('a command that only looks makes no database: it says where there is none, and exits with 1', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-commands-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  for (const words of [
+    ['keys', 'list'],
+    ['keys', 'revoke', 'key_1'],
+    ['keys', 'rotate', 'key_1'],
+    ['usage'],
+    ['ledger', 'verify'],
+    ['ledger', 'receipt', 'ex_1', '--data-dir', './data'],
+  ]) {
+    const ran = run(process.execPath, [main, ...words], { cwd: folder, timeout: 20_000 });
+    await assert.rejects(ran, (failed: Error & { code?: number; stdout?: string; stderr?: string }) => {
+      assert.deepEqual([words, failed.code, failed.stdout], [words, 1, '']);
+      assert.match(
+        failed.stderr ?? '',
+        /^There is no database of Sluice at \/.*\/data\/sluice\.db: .*--data-dir or --config/,
+      );
+      return true;
+    });
+  }
+  assert.deepEqual(await readdir(folder), []);
+});
+
+test('a ledger that holds nothing is not found to be right: verify says so and exits with 1', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-commands-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  await (await openDatabase(folder)).close();
+  const ran = run(process.execPath, [main, 'ledger', 'verify', '--data-dir', folder], { timeout: 20_000 });
+  await assert.rejects(ran, (failed: Error & { code?: number; stdout?: string; stderr?: string }) => {
+    assert.deepEqual([failed.code, failed.stdout], [1, '']);
+    assert.match(failed.stderr ?? '', /nothing was verified/);
+    return true;
+  });
+});
+
+test('--version prints the version of the package, and nothing else', async () => {
+  const { version } = JSON.parse(await readFile(join(import.meta.dirname, '../../package.json'), 'utf8'));
+  const { stdout } = await run(process.execPath, [main, '--version'], { timeout: 20_000 });
+  assert.equal(stdout, `${version}\n`);
 });

@@ -9,10 +9,10 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { sql } from 'kysely';
 import { GatewayError } from '../../src/core/errors.ts';
 import { KeyRing } from '../../src/policy/authenticate.ts';
-import { listKeys } from '../../src/store/api-keys.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import { loadOrMakeSigningKey } from '../../src/store/signing-key.ts';
 import { issuedKeys } from '../support/issued-keys.ts';
+import { storedKeys } from '../support/stored-keys.ts';
 
 let dataDir: string;
 beforeEach(async () => {
@@ -96,7 +96,7 @@ describe('processes that share a data folder', () => {
     const database = await openDatabase(dataDir);
     const integrity = await sql<{ integrity_check: string }>`pragma integrity_check`.execute(database.query);
     assert.equal(integrity.rows[0]?.integrity_check, 'ok');
-    const stored = new Set((await listKeys(database)).map((key) => key.id));
+    const stored = new Set((await storedKeys(database)).map((key) => key.id));
     await database.close();
     const { verification } = await loadOrMakeSigningKey(dataDir, assert.fail);
     const ring = new KeyRing({ configured: [], issued: issuedKeys([verification]) });

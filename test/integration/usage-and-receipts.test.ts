@@ -215,7 +215,7 @@ test('sluice ledger verify and receipt work while the gateway runs', async () =>
   const { stdout: verified } = await sluice('ledger', 'verify');
   assert.match(
     verified,
-    /rows in 1 chains: cost of \d+ computed again, 0 billed by the provider itself, \d+ without cost; 0 faults/,
+    /rows in 1 chain: cost of \d+ computed again, 0 billed by the provider itself, \d+ without cost; 0 faults/,
   );
   await assert.rejects(sluice('ledger', 'receipt', 'ex_unknown'), /ex_unknown/);
 });

@@ -52,6 +52,8 @@ export function startLoad(
   connections: number,
   models: readonly string[],
   agent: Agent,
+  /** Before each request: a load without it takes every core there is. */
+  pauseMs = 0,
 ): Load {
   const ended: EndedExchange[] = [];
   const failed: string[] = [];
@@ -60,6 +62,7 @@ export function startLoad(
   const one = async (): Promise<void> => {
     for (;;) {
       if (stopping) return;
+      if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
       count += 1;
       const startedAt = performance.now();
       try {

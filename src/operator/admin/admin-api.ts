@@ -37,6 +37,8 @@ export class AdminApi {
     if ('allow' in match) return refusal('method_not_allowed', { ...CLOSE, allow: match.allow });
     const { route, parameters } = match;
     const query = new URLSearchParams(search);
+    const unknown = [...query.keys()].find((name) => !Object.hasOwn(route.query ?? {}, name));
+    if (unknown !== undefined) return refusalOf(unknownParameter(unknown, route), CLOSE);
     const unstorable = [...query].find(([, value]) => storableText(value) !== value)?.[0];
     if (unstorable !== undefined) return refusalOf(notText(unstorable), CLOSE);
     const body = await readJsonBody(request);
@@ -64,6 +66,13 @@ export class AdminApi {
       return new GatewayError('internal_error');
     }
   }
+}
+
+function unknownParameter(name: string, { query }: AdminRoute): GatewayError {
+  const param = name.slice(0, 100);
+  const known = Object.keys(query ?? {}).map((each) => `\`${each}\``);
+  const allowed = known.length === 0 ? 'none' : known.join(', ');
+  return new GatewayError('invalid_parameter', { param, detail: `\`${param}\` is none of those allowed: ${allowed}.` });
 }
 
 /** PostgreSQL takes no U+0000, and would call the question a failure of ours. */

@@ -7,12 +7,16 @@ export interface AdminRoute {
   readonly path: string;
   /** For the OpenAPI document. */
   readonly summary: string;
-  /** Parameters behind `?`, each with what it means. */
+  /** Parameters behind `?`, each with what it means. Any other is refused: a mistyped filter would filter nothing. */
   readonly query?: Readonly<Record<string, string>>;
   /** JSON schema of the body; absent: none is expected. */
   readonly requestBody?: object;
   /** Of the answer when it went well; absent: 200. */
   readonly success?: number;
+  /** What an answer may be besides JSON. */
+  readonly otherTypes?: readonly string[];
+  /** When it is answered with 409; absent: never. */
+  readonly conflict?: string;
   handle(request: AdminRequest): Promise<OrError<AdminAnswer>> | OrError<AdminAnswer>;
 }
 

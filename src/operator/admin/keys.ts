@@ -78,6 +78,7 @@ export function keyRoutes(dependencies: KeyRouteDependencies): AdminRoute[] {
       summary: 'Make a new token for the same subject and claims; the old one works until its grace ends',
       requestBody: rotationSchema,
       success: 201,
+      conflict: 'It was rotated, was revoked or has expired already',
       handle: async ({ parameters: { id = '' }, body }) => {
         const graceMs = readRotation(body);
         if (graceMs instanceof GatewayError) return graceMs;

@@ -19,6 +19,7 @@ export function usageRoutes({ database }: { readonly database: Database }): Admi
         until: 'The same; now without it',
         format: '`json` (the default) or `csv`',
       },
+      otherTypes: ['text/csv'],
       handle: (request) => answerUsage(request, database),
     },
   ];

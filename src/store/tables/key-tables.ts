@@ -36,6 +36,8 @@ export interface SigningKeysTable {
   /** Its id, by which a gateway that lost its key replaces it. */
   gateway: string;
   created_at: string;
+  /** When its gateway, or a command in its data folder, last said that it is there. */
+  seen_at: string;
 }
 
 /** One row: how many times the tables above were written. */

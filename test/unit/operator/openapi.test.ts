@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { parse } from 'yaml';
+import { ERRORS } from '../../../src/core/errors.ts';
+import type { AdminRoute } from '../../../src/operator/admin/admin-route.ts';
 import { openapiDocument, openapiJson } from '../../../src/operator/openapi.ts';
 
 const given = new URL('../../../../shared/spec/ai-gateway.openapi.yaml', import.meta.url);
@@ -20,6 +22,7 @@ function keysAt(node: Node, ...path: string[]): string[] {
   return typeof found === 'object' && found !== null ? Object.keys(found) : [];
 }
 
+const handle = () => ({ status: 200 });
 const ours: Node = JSON.parse(openapiJson().toString());
 
 test('every reference of the document leads somewhere, and every component is used', () => {
@@ -68,4 +71,45 @@ test('endpoints, parameters, answers and statuses of the given specification are
     'role',
   ];
   assert.deepEqual(at(ours, ...roles, 'enum'), at(theirs, ...roles, 'enum'));
+});
+
+test('every code that a client may meet with 429 or 503 is named in the answer of that status', () => {
+  for (const [name, status] of [
+    ['RateLimited', 429],
+    ['Unavailable', 503],
+  ] as const) {
+    const description = String(at(ours, 'components', 'responses', name, 'description'));
+    for (const [code, rule] of Object.entries(ERRORS)) {
+      // Only the admin API asks the database.
+      if (rule.status === status && code !== 'database_away') assert.ok(description.includes(`\`${code}\``), code);
+    }
+  }
+});
+
+test('the headers of limits are in the document: on refusals, and which rules applied on answers too', () => {
+  const refused = keysAt(ours, 'components', 'responses', 'RateLimited', 'headers');
+  for (const what of ['limit', 'remaining', 'reset']) {
+    for (const counted of ['requests', 'tokens']) assert.ok(refused.includes(`x-ratelimit-${what}-${counted}`));
+  }
+  assert.ok(refused.includes('retry-after') && refused.includes('x-tfy-applied-rules'));
+  const answered = ['paths', '/chat/completions', 'post', 'responses', '200', 'headers'];
+  assert.ok(keysAt(ours, ...answered).includes('x-tfy-applied-rules'));
+  const sent = keysAt(ours, 'components', 'parameters').map((name) =>
+    at(ours, 'components', 'parameters', name, 'name'),
+  );
+  for (const name of ['x-tfy-metadata', 'x-tfy-provider-name']) assert.ok(sent.includes(name), name);
+});
+
+test('an admin operation says what else it may answer: bodies that are too large or too slow, conflicts, other types', () => {
+  const routes: AdminRoute[] = [
+    { method: 'POST', path: '/admin/a', summary: '', requestBody: {}, conflict: 'It is over', handle },
+    { method: 'GET', path: '/admin/a', summary: '', otherTypes: ['text/csv'], handle },
+  ];
+  const document: Node = JSON.parse(openapiJson({ routes, operatorUrl: 'http://o' }).toString());
+  const answers = ['paths', '/admin/a', 'post', 'responses'];
+  assert.deepEqual(keysAt(document, ...answers), ['200', '400', '401', '404', '408', '409', '413', '503']);
+  assert.equal(at(document, ...answers, '409', 'description'), 'It is over');
+  const shown = ['paths', '/admin/a', 'get', 'responses'];
+  assert.deepEqual(keysAt(document, ...shown), ['200', '400', '401', '404', '503']);
+  assert.deepEqual(keysAt(document, ...shown, '200', 'content'), ['application/json', 'text/csv']);
 });

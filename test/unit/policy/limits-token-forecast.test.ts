@@ -35,3 +35,12 @@ test('usage that is none teaches nothing, nor does that of several choices', () 
   forecast.learn(0, { inputTokens: 1e300, outputTokens: 1e300 });
   assert.deepEqual([forecast.promptTokens(400), forecast.outputTokens(undefined)], [100, 512]);
 });
+
+test('answers that differ hold more than their mean; the first stands for two of its kind', () => {
+  const forecast = new TokenForecast().of('p/m');
+  forecast.learn(1_000, { outputTokens: 40 });
+  assert.equal(forecast.outputTokens(undefined), 80);
+  for (let turn = 0; turn < 400; turn += 1) forecast.learn(1_000, { outputTokens: turn % 2 === 0 ? 1 : 199 });
+  const held = forecast.outputTokens(undefined);
+  assert.ok(held > 170 && held < 230, `${held} tokens for a mean of 100 and a deviation of 99`);
+});

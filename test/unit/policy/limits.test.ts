@@ -149,6 +149,8 @@ describe('rate limits', () => {
     passed(ask(ci));
     refused(ask(caller('virtualaccount:other')));
     refused(ask(caller('user:Bob@Example.com')));
+    passed(ask(caller('user:kim@example.com')));
+    passed(ask(caller('user:\u212aim@example.com')));
   });
 
   test('metadata decides which rule applies and which group it counts', () => {

@@ -356,6 +356,83 @@ describe('a key of an issuer that is not known', () => {
   });
 });
 
+describe('a token of an outside issuer after a reload of identities', () => {
+  const team = (name: string, ...members: string[]) => ({ name, members, tags: {}, identities: [] });
+  const onlyFor = (...authorizedSubjects: string[]) =>
+    identities({ identityProviders: [provider({ authorizedSubjects })] });
+
+  it('is judged anew without a check of its signature: none of thousands is told to come again', async () => {
+    const count = 3000;
+    const ring = ringOf({ checksAtOnce: count, checksPerSecond: 0 });
+    const tokens = await Promise.all(Array.from({ length: count }, (_, n) => signToken(ed, claims({ n }))));
+    for (const token of tokens) accepted(ring.lookup(token));
+    const mapped = [{ provider: 'login', value: 'ml' }];
+    ring.reconfigure({ keys: [], identities: identities({ teams: [{ ...team('by-group'), identities: mapped }] }) });
+    for (const token of tokens) assert.ok(accepted(ring.lookup(token)).teams.includes('by-group'));
+    // Of those that did not come between two reloads it is known, too.
+    for (const name of ['a', 'b']) ring.reconfigure({ keys: [], identities: identities({ teams: [team(name)] }) });
+    for (const token of tokens) assert.equal(code(ring.lookup(token)), undefined);
+    assert.equal(code(ring.lookup(await signToken(ed, claims({ n: count })))), 'overloaded');
+  });
+
+  it('that shuts it out is refused, and let in by the next one that does not', async () => {
+    const ring = ringOf({ checksAtOnce: 1, checksPerSecond: 0 });
+    const token = await signToken(rsa, claims());
+    accepted(ring.lookup(token));
+    for (let round = 0; round < 2; round += 1) {
+      ring.reconfigure({ keys: [], identities: onlyFor('user:bob@example.com') });
+      for (let again = 0; again < 2; again += 1) {
+        assert.equal(detail(ring.lookup(token)), 'Its subject may not use this gateway.');
+      }
+      ring.reconfigure({ keys: [], identities: onlyFor('user:ann@example.com') });
+      for (let again = 0; again < 2; again += 1) accepted(ring.lookup(token));
+    }
+  });
+
+  it('ends with its virtual account, and when it expires', async () => {
+    let now = Date.now();
+    const exp = seconds() + 100;
+    const ring = ringOf({ now: () => now, checksAtOnce: 1, checksPerSecond: 0 });
+    const token = await signToken(rsa, claims({ exp }));
+    accepted(ring.lookup(token));
+    const account = { name: 'ci', tags: {}, identities: [{ provider: 'login', value: 'Ann@Example.com' }] };
+    const over = { ...account, expiresAtMs: now - 1 };
+    ring.reconfigure({ keys: [], identities: identities({ virtualAccounts: [over] }) });
+    assert.equal(detail(ring.lookup(token)), 'Its virtual account has expired.');
+    ring.reconfigure({ keys: [], identities: identities({ virtualAccounts: [account] }) });
+    assert.equal(accepted(ring.lookup(token)).subject, 'virtualaccount:ci');
+    ring.reconfigure({ keys: [], identities: identities() });
+    now = exp * 1000;
+    for (let round = 0; round < 2; round += 1) assert.equal(detail(ring.lookup(token)), 'It has expired.');
+  });
+
+  it('of an audience, algorithm or issuer that is allowed no more is refused', async () => {
+    for (const change of [
+      { audiences: ['others'] },
+      { algorithms: ['ES256'] },
+      { issuer: 'https://other/' },
+    ] as const) {
+      const ring = ringOf();
+      const token = await signToken(rsa, claims());
+      accepted(ring.lookup(token));
+      const changed = provider(change as Partial<IdentityProvider>);
+      ring.reconfigure({ keys: [], identities: identities({ identityProviders: [changed] }) });
+      assert.equal(code(ring.lookup(token)), 'invalid_api_key');
+    }
+  });
+
+  it('whose key was withdrawn meanwhile is not let in by what was known of it', async () => {
+    const ring = ringOf({ checksAtOnce: 2, checksPerSecond: 0 });
+    const token = await signToken(rsa, claims());
+    accepted(ring.lookup(token));
+    ring.reconfigure({ keys: [], identities: identities({ teams: [team('a')] }) });
+    ring.setIssuerKeys(keysOf(ec, ed));
+    assert.equal(code(ring.lookup(token)), 'issuer_keys_unavailable');
+    ring.setIssuerKeys(keysOf(rsa, ec, ed));
+    assert.equal(code(ring.lookup(token)), 'overloaded');
+  });
+});
+
 describe('a flood of forged tokens of an outside issuer', () => {
   const forge = (index: number) =>
     `${json({ alg: 'EdDSA', kid: 'ed-1' })}.${json(claims({ exp: seconds() + 60, n: index }))}.${Buffer.alloc(64, index).toString('base64url')}`;
