@@ -1,40 +1,21 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { BudgetKeeping } from './budget-keeping.ts';
 import type { Configuration } from './config/configuration.ts';
 import { formatFault } from './config/fault.ts';
 import type { Loaded, Refused } from './config/load.ts';
 import { applyReload } from './config/reload.ts';
-import { budgetCellName } from './counters/cell.ts';
-import { MemoryCounters, sharedCounts } from './counters/memory-counters.ts';
-import { RedisBudgetSeed, type BudgetWindow as SeededWindow } from './counters/redis-budget-seed.ts';
-import { RedisPresence } from './counters/redis-presence.ts';
+import { Counting } from './counting.ts';
 import { Identity } from './identity/identity.ts';
 import { registerIssuers } from './identity/issuer-metrics.ts';
-import { type BudgetWindow, currentWindows } from './ledger/budget-windows.ts';
-import { type Ledger, startLedger } from './ledger/ledger.ts';
-import { registerLedger } from './ledger/ledger-metrics.ts';
-import type { AdminRoute } from './operator/admin/admin-route.ts';
-import { budgetRoutes } from './operator/admin/budgets.ts';
-import { identityRoutes } from './operator/admin/identities.ts';
-import { keyRoutes } from './operator/admin/keys.ts';
-import { receiptRoutes } from './operator/admin/receipts.ts';
-import { usageRoutes } from './operator/admin/usage.ts';
+import { LedgerKeeping } from './ledger-keeping.ts';
+import { Observation } from './observation.ts';
+import { adminRoutes } from './operator/admin/admin-routes.ts';
 import { openapiJson } from './operator/openapi.ts';
-import { type GatewayState, startOperator } from './operator/operator.ts';
+import { type Operator, startOperator } from './operator/operator.ts';
 import { hasIssuedKeys } from './store/api-keys.ts';
 import { type Database, databasePlace, openDatabase } from './store/database.ts';
-import { loadOrMakeDefaultKey } from './store/default-key.ts';
-import { loadOrMakeGatewayId } from './store/gateway-id.ts';
-import { createAccessLog } from './telemetry/access-log.ts';
-import type { ExchangeRecord } from './telemetry/exchange-record.ts';
-import { bufferedDestination } from './telemetry/line-destination.ts';
-import { createLog } from './telemetry/log.ts';
-import type { MetricRegistry } from './telemetry/metric-registry.ts';
-import { Metrics } from './telemetry/metrics.ts';
+import { type DefaultKey, loadOrMakeDefaultKey } from './store/default-key.ts';
 import { decodeBatch } from './telemetry/record-batch.ts';
-import { RuleMetrics } from './telemetry/rule-metrics.ts';
 import { claimPort } from './threads/claim-port.ts';
-import type { FromRelayThread, RelayThreadData } from './threads/messages.ts';
+import type { FromRelayThread, LedgerFrame, RelayThreadData } from './threads/messages.ts';
 import { RelayThreads } from './threads/relay-threads.ts';
 import { SharedCounters } from './threads/shared-counters.ts';
 
@@ -61,166 +42,118 @@ export interface Gateway {
   drain(): Promise<void>;
 }
 
-/** How soon a wall clock that was set is followed by what begins with its day. */
-const FOLLOW_WALL_MS = 1_000;
-/** A clock that is kept right goes by less. */
-const CLOCK_SET_MS = 10_000;
-
-/** How long a start waits for the journal of a crash, and an end for what the database has not taken yet. */
-const REPLAY_MS = 10_000;
-const LEDGER_CLOSE_MS = 10_000;
-
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|localhost|::1)$/;
 
 /** Builds every stage once and joins them: the composition root of the main thread. */
-export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  let { configuration } = options;
+export async function startGateway({ configuration, setVariable }: GatewayOptions): Promise<Gateway> {
   const { server } = configuration;
   // The port first: nothing else is touched by a gateway that cannot have it.
-  const claim = await claimPort(server.listen.host, server.listen.port);
-  if ('reason' in claim) {
-    const { host, port } = server.listen;
-    throw new StartFault(`cannot listen on ${host}:${port} (listen.port): ${claim.reason}`);
-  }
-
-  const output = bufferedDestination();
-  const log = createLog(server.log.level, output);
-  const warn = (message: string): void => log.warn({}, message);
-  const database = await openDatabase(databasePlace(server));
-  const identity = await Identity.open({
-    database,
-    dataDir: server.dataDir,
-    threads: server.threads,
-    identities: configuration.identities,
-    log,
-  });
-  const defaultKey = await ownKey(configuration, database, warn);
-  const made = defaultKey && { ...defaultKey, key: undefined };
-
+  const port = await claimedPort(configuration);
   const counters = new SharedCounters(server.threads, 0);
-  const countsBuffer = sharedCounts({
-    relayThreads: server.threads,
-    maxCells: server.counters.maxCells,
-    maxInFlight: server.limits.maxInFlight,
-  });
-  const counts = new MemoryCounters(countsBuffer, server.threads);
-  const followWall = setInterval(() => {
-    // What was spent in the periods that hold by the new date is known to the database alone.
-    if (counts.clock.followWall(Date.now()) > CLOCK_SET_MS) budgets?.refresh();
-  }, FOLLOW_WALL_MS);
-  followWall.unref();
-  const accessLog = createAccessLog(server.log.access, output);
-  const metrics = new Metrics({
-    metadataKeys: server.metrics.metadataKeys,
-    inFlight: () => counters.inFlight,
-    bodyMemoryBytes: () => counters.bodyBytes,
-    logLinesDropped: () => output.dropped,
-  });
-  const ruleMetrics = new RuleMetrics();
-  ruleMetrics.register(metrics.registry);
-  const presence = new RedisPresence(log, () => configuration.server.counters.whenAway);
-  registerCounts(metrics.registry, counts, presence);
+  const observation = new Observation(server, counters);
+  const { log, metrics } = observation;
+  const database = await openDatabase(databasePlace(server));
+  const { dataDir, threads } = server;
+  const identity = await Identity.open({ database, dataDir, threads, identities: configuration.identities, log });
   registerIssuers(metrics.registry, () => identity.issuerStates());
+  const defaultKey = await ownKey(configuration, database, (message) => log.warn({}, message));
+  const main = new MainThread({ configuration, port, counters, observation, database, identity, defaultKey });
   metrics.configLoaded(Date.now());
+  await main.openLedger();
+  setVariable('UWS_HTTP_MAX_HEADERS_SIZE', String(server.limits.maxHeaderBytes));
+  await main.serve();
+  return main;
+}
 
-  let journalFull = false;
-  let serving = false;
-  let budgets: BudgetKeeping | undefined;
-  let budgetSeed: RedisBudgetSeed | undefined;
-  const ledger = await openLedger();
-  if (server.store.counters !== 'memory') budgetSeed = seedRedis(server.store.counters);
-  await budgetSeed?.start();
+interface Parts {
+  readonly configuration: Configuration;
+  readonly port: number;
+  readonly counters: SharedCounters;
+  readonly observation: Observation;
+  readonly database: Database;
+  readonly identity: Identity;
+  readonly defaultKey: DefaultKey | undefined;
+}
 
-  options.setVariable('UWS_HTTP_MAX_HEADERS_SIZE', String(server.limits.maxHeaderBytes));
-  const threads = new RelayThreads({
-    entry: sibling('relay-thread'),
-    count: server.threads,
-    log,
-    data: (thread): RelayThreadData => ({
-      thread,
-      threads: server.threads,
-      counters: counters.buffer,
-      counts: countsBuffer,
-      configuration: withKey(withPort(configuration, claim.port)),
-      identity: identity.stateFor(thread),
-      openapi,
-      journal: ledger && { folder: ledger.journalFolder, full: journalFull },
-    }),
-    onMessage,
-    onDied: (thread) => {
-      counters.reclaim(thread);
-      counts.reclaim(thread);
-      metrics.threadStopped(thread);
-      identity.threadDied(thread);
-      ledger?.threadDied(thread);
-      presence.found(thread);
-    },
-  });
+class MainThread implements Gateway {
+  readonly #parts: Parts;
+  readonly #counting: Counting;
+  readonly #threads: RelayThreads;
+  /** In force; a reload alone changes it. */
+  #configuration: Configuration;
+  #ledger: LedgerKeeping | undefined;
+  #operator: Operator | undefined;
+  /** Served on both ports. */
+  #openapi = openapiJson();
+  #draining = false;
 
-  identity.begin((message) => threads.broadcast(message));
-
-  let openapi = openapiJson();
-  let draining = false;
-  const state: GatewayState = {
-    relayThreads: server.threads,
-    get listeningThreads() {
-      return threads.listening;
-    },
-    get draining() {
-      return draining;
-    },
-  };
-  const { host, port: operatorPort, adminKey } = server.operator;
-  const adminRoutes = [
-    ...keyRoutes({ database, identity }),
-    ...identityRoutes(identity),
-    ...spendingRoutes(),
-    ...usageRoutes({ database }),
-    ...receiptRoutes({ database }),
-  ];
-  const admin = adminKey === undefined ? undefined : { key: adminKey, routes: adminRoutes };
-  const operator = await startOperator({
-    host,
-    port: operatorPort,
-    state,
-    metrics,
-    openapi: () => openapi,
-    ...(admin && { admin }),
-    log,
-  }).catch((error: Error) => {
-    throw new StartFault(error.message);
-  });
-  serving = true;
-  const operatorUrl = `http://${hostOf(host)}:${operator.port}`;
-  if (admin) openapi = openapiJson({ ...admin, operatorUrl });
-  const port = await threads.start();
-  if (port === undefined) {
-    throw new StartFault(`cannot listen on ${server.listen.host}:${claim.port} (listen.port): somebody else took it`);
+  constructor(parts: Parts) {
+    const { log, metrics } = parts.observation;
+    this.#parts = parts;
+    this.#configuration = parts.configuration;
+    const { server } = parts.configuration;
+    this.#counting = new Counting({
+      server,
+      whenAway: () => this.#configuration.server.counters.whenAway,
+      onClockSet: () => this.#ledger?.refreshBudgets(),
+      log,
+    });
+    this.#counting.register(metrics.registry);
+    this.#threads = new RelayThreads({
+      entry: sibling('relay-thread'),
+      count: server.threads,
+      log,
+      data: (thread) => this.#dataFor(thread),
+      onMessage: (message) => this.#onMessage(message),
+      onDied: (thread) => this.#onDied(thread),
+    });
   }
-  return {
-    url: `${server.listen.tls ? 'https' : 'http'}://${hostOf(server.listen.host)}:${port}`,
-    operatorUrl,
-    defaultKey: defaultKey?.key,
-    get configuration() {
-      return configuration;
-    },
-    reload,
-    drain: async () => {
-      draining = true;
-      clearInterval(followWall);
-      await threads.drain(configuration.server.timeouts.drainMs);
-      identity.stop();
-      budgetSeed?.stop();
-      await ledger?.close(LEDGER_CLOSE_MS);
-      await budgets?.close();
-      await operator.close();
-      await database.close();
-      await output.flush();
-    },
-  };
 
-  function reload(loaded: Loaded | Refused): void {
-    const result = applyReload(configuration, loaded);
+  get configuration(): Configuration {
+    return this.#configuration;
+  }
+
+  get defaultKey(): string | undefined {
+    return this.#parts.defaultKey?.key;
+  }
+
+  get url(): string {
+    const { host, tls } = this.#parts.configuration.server.listen;
+    return `${tls ? 'https' : 'http'}://${hostOf(host)}:${this.#parts.port}`;
+  }
+
+  get operatorUrl(): string {
+    const { host, port } = this.#parts.configuration.server.operator;
+    return `http://${hostOf(host)}:${this.#operator?.port ?? port}`;
+  }
+
+  /** Before anything is served: budgets begin with all that was spent. */
+  async openLedger(): Promise<void> {
+    const { database, observation } = this.#parts;
+    this.#ledger = await LedgerKeeping.open({
+      database,
+      server: this.#configuration.server,
+      budgets: () => this.#configuration.budgets,
+      counters: this.#counting.counts,
+      registry: observation.metrics.registry,
+      log: observation.log,
+      onFull: (full) => this.#threads.broadcast({ type: 'ledger-full', full }),
+    });
+  }
+
+  /** First the operator port, which says when the relay threads are ready, then these. */
+  async serve(): Promise<void> {
+    this.#parts.identity.begin((message) => this.#threads.broadcast(message));
+    await this.#openOperatorPort();
+    if ((await this.#threads.start()) !== undefined) return;
+    const { host } = this.#configuration.server.listen;
+    throw new StartFault(`cannot listen on ${host}:${this.#parts.port} (listen.port): somebody else took it`);
+  }
+
+  reload(loaded: Loaded | Refused): void {
+    const { observation, identity } = this.#parts;
+    const { log, metrics } = observation;
+    const result = applyReload(this.#configuration, loaded);
     if ('faults' in result) {
       metrics.configFailed(Date.now());
       for (const fault of result.faults) log.error({ fault: formatFault(fault) }, 'the new configuration is faulty');
@@ -228,133 +161,152 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       return;
     }
     for (const warning of result.warnings) log.warn({ warning: formatFault(warning) }, 'configuration');
-    configuration = result.configuration;
-    log.level = configuration.server.log.level;
-    accessLog.mode = configuration.server.log.access;
+    const { configuration } = result;
+    this.#configuration = configuration;
+    observation.reconfigure(configuration.server);
     identity.reconfigure(configuration.identities);
-    ledger?.reconfigure(configuration.server.ledger);
-    budgets?.reconfigure(configuration.budgets);
-    threads.broadcast({ type: 'reconfigure', configuration: withKey(withPort(configuration, port ?? 0)) });
+    this.#ledger?.reconfigure(configuration);
+    this.#threads.broadcast({ type: 'reconfigure', configuration: this.#configurationForThreads() });
     metrics.configLoaded(Date.now());
     log.info({ accounts: configuration.accounts.length }, 'configuration reloaded');
   }
 
-  function onMessage(message: FromRelayThread): void {
-    if (message.type === 'records') {
-      observe(decodeBatch(message.frame));
-      counters.takeFrame(message.thread);
-    } else if (message.type === 'ledger-records') {
-      for (const { frame, place } of message.frames) {
-        const records = decodeBatch(frame);
-        ledger?.take(message.thread, records, place);
-        // Of a provisional record nobody else is told: the one that counts follows.
-        observe(records.some((record) => record.pending) ? records.filter((record) => !record.pending) : records);
-      }
-      counters.takeFrame(message.thread);
-    } else if (message.type === 'counters-away') presence.lost(message.thread, message.reason);
-    else if (message.type === 'counters-back') presence.found(message.thread);
-    else if (message.type === 'journal-closed') ledger?.segmentClosed(message.thread, message.segment, message.end);
-    else if (message.type === 'journal-failed') ledger?.journalFailed(message.thread, message.reason);
-    else if (message.type === 'stats') metrics.setThread(message.stats);
-    else if (message.type === 'log') output.write(message.line);
-    else if (message.type === 'keys-known' || message.type === 'issuer-key-unknown') identity.hear(message);
+  async drain(): Promise<void> {
+    const { identity, database, observation } = this.#parts;
+    this.#draining = true;
+    this.#counting.stop();
+    await this.#threads.drain(this.#configuration.server.timeouts.drainMs);
+    identity.stop();
+    await this.#ledger?.close();
+    await this.#operator?.close();
+    await database.close();
+    await observation.flush();
   }
 
-  function spendingRoutes(): AdminRoute[] {
-    return budgetRoutes({
+  async #openOperatorPort(): Promise<void> {
+    const { observation } = this.#parts;
+    const { server } = this.#configuration;
+    const { host, port, adminKey } = server.operator;
+    const admin = adminKey === undefined ? undefined : { key: adminKey, routes: this.#adminRoutes() };
+    const threads = this.#threads;
+    const isDraining = (): boolean => this.#draining;
+    this.#operator = await startOperator({
+      host,
+      port,
+      state: {
+        relayThreads: server.threads,
+        get listeningThreads() {
+          return threads.listening;
+        },
+        get draining() {
+          return isDraining();
+        },
+      },
+      metrics: observation.metrics,
+      openapi: () => this.#openapi,
+      ...(admin && { admin }),
+      log: observation.log,
+    }).catch((error: Error) => {
+      throw new StartFault(error.message);
+    });
+    if (admin) this.#openapi = openapiJson({ ...admin, operatorUrl: this.operatorUrl });
+  }
+
+  #adminRoutes() {
+    const { database, identity } = this.#parts;
+    const { counts } = this.#counting;
+    return adminRoutes({
       database,
-      budgets: () => configuration.budgets,
+      identity,
+      budgets: () => this.#configuration.budgets,
       read: (cell) => counts.read(cell, counts.clock.now()),
     });
   }
 
-  function observe(records: readonly ExchangeRecord[]): void {
-    metrics.addAll(records);
-    ruleMetrics.addAll(records);
-    accessLog.addAll(records);
-  }
-
-  /** With what earlier runs left in their journals already written, so that budgets begin with all that was spent. */
-  async function openLedger(): Promise<Ledger | undefined> {
-    if (!server.ledger.enabled) {
-      if (configuration.budgets.length > 0) warn('ledger.enabled is false: budgets begin anew at each start');
-      return undefined;
-    }
-    const gatewayId = server.gatewayId ?? (await loadOrMakeGatewayId(server.dataDir, warn));
-    budgets = new BudgetKeeping({
-      database,
-      gatewayId,
-      budgets: configuration.budgets,
-      counters: counts,
-      // With Redis too: while it is away, this machine's counts are what decides.
-      followsOthers: database.engine === 'postgres',
-      onSpent: (windows) => budgetSeed?.push(windows.map(seededWindow)),
-      registry: metrics.registry,
-      log,
-    });
-    const opened = await startLedger({
-      database,
-      dataDir: server.dataDir,
-      gatewayId,
-      settings: server.ledger,
-      hooks: [budgets.hook],
-      log,
-      onFull: (full) => {
-        journalFull = full;
-        // Those that are not born yet are told at their birth.
-        if (serving) threads.broadcast({ type: 'ledger-full', full });
-      },
-    });
-    registerLedger(metrics.registry, opened);
-    // Beyond it a large journal is replayed beside what is served.
-    const replayed = opened.replayed.then(() => true);
-    const inTime = await Promise.race([replayed, delay(REPLAY_MS, false, { ref: false })]);
-    await budgets.start();
-    if (!inTime) replayed.then(() => budgets?.refresh());
-    return opened;
-  }
-
-  /** A budget that was spent is spent in a Redis that was emptied, too. */
-  function seedRedis(url: string): RedisBudgetSeed {
-    const { timeoutMs } = server.counters;
-    const windows = async (): Promise<SeededWindow[]> => {
-      const current = server.ledger.enabled ? await currentWindows(database, configuration.budgets, Date.now()) : [];
-      return current.map(seededWindow);
+  #dataFor(thread: number): RelayThreadData {
+    const { counters, identity } = this.#parts;
+    return {
+      thread,
+      threads: this.#configuration.server.threads,
+      counters: counters.buffer,
+      counts: this.#counting.buffer,
+      configuration: this.#configurationForThreads(),
+      identity: identity.stateFor(thread),
+      openapi: this.#openapi,
+      journal: this.#ledger?.journal,
     };
-    return new RedisBudgetSeed({ url, timeoutMs, windows, log });
   }
 
-  /** The made key counts only while none is configured: a reload that brings keys ends it. */
-  function withKey(from: Configuration): Configuration {
-    if (!made || from.keys.length > 0) return from;
-    const { key: _secret, ...key } = made;
-    return { ...from, keys: [key] };
+  /** With the port that was found free. The made key counts only while none is configured: a reload that brings keys ends it. */
+  #configurationForThreads(): Configuration {
+    const { port, defaultKey } = this.#parts;
+    const { server, keys, ...rest } = this.#configuration;
+    const listen = { ...server.listen, port };
+    if (defaultKey === undefined || keys.length > 0) return { ...rest, keys, server: { ...server, listen } };
+    const { key: _secret, ...made } = defaultKey;
+    return { ...rest, keys: [made], server: { ...server, listen } };
+  }
+
+  /** What it held is given back before the next one begins. */
+  #onDied(thread: number): void {
+    const { counters, identity, observation } = this.#parts;
+    counters.reclaim(thread);
+    this.#counting.threadDied(thread);
+    observation.metrics.threadStopped(thread);
+    identity.threadDied(thread);
+    this.#ledger?.threadDied(thread);
+  }
+
+  #onMessage(message: FromRelayThread): void {
+    const { counters, observation, identity } = this.#parts;
+    const { presence } = this.#counting;
+    switch (message.type) {
+      case 'records':
+        observation.addAll(decodeBatch(message.frame));
+        counters.takeFrame(message.thread);
+        return;
+      case 'ledger-records':
+        for (const frame of message.frames) this.#takeLedgerFrame(message.thread, frame);
+        counters.takeFrame(message.thread);
+        return;
+      case 'journal-closed':
+        this.#ledger?.segmentClosed(message.thread, message.segment, message.end);
+        return;
+      case 'journal-failed':
+        this.#ledger?.journalFailed(message.thread, message.reason);
+        return;
+      case 'counters-away':
+        presence.lost(message.thread, message.reason);
+        return;
+      case 'counters-back':
+        presence.found(message.thread);
+        return;
+      case 'stats':
+        observation.metrics.setThread(message.stats);
+        return;
+      case 'log':
+        observation.writeLine(message.line);
+        return;
+      case 'keys-known':
+      case 'issuer-key-unknown':
+        identity.hear(message);
+    }
+  }
+
+  #takeLedgerFrame(thread: number, { frame, place }: LedgerFrame): void {
+    const records = decodeBatch(frame);
+    this.#ledger?.take(thread, records, place);
+    // Of a provisional record nobody else is told: the one that counts follows.
+    const told = records.some((record) => record.pending) ? records.filter((record) => !record.pending) : records;
+    this.#parts.observation.addAll(told);
   }
 }
 
-function seededWindow({ budget, unit, group, period, periodStart, spent }: BudgetWindow): SeededWindow {
-  return { cell: budgetCellName(budget, unit, group), period, periodStartMs: periodStart, spent };
-}
-
-function registerCounts(registry: MetricRegistry, counts: MemoryCounters, presence: RedisPresence): void {
-  registry.single(
-    'gauge',
-    'sluice_counters_away',
-    'Whether a relay thread is without Redis, which limits are counted in: 1 or 0',
-    () => (presence.away ? 1 : 0),
-  );
-  registry.single(
-    'gauge',
-    'sluice_reservations_open',
-    'Requests that hold something of a rate limit or a budget, over all threads',
-    () => counts.openReservations,
-  );
-  registry.single(
-    'counter',
-    'sluice_counter_cells_overflowed_total',
-    'Requests whose group found no room in counters.max_cells and was counted together with others of its rule',
-    () => counts.overflowed,
-  );
+async function claimedPort({ server }: Configuration): Promise<number> {
+  const { host, port } = server.listen;
+  const claim = await claimPort(host, port);
+  if ('port' in claim) return claim.port;
+  throw new StartFault(`cannot listen on ${host}:${port} (listen.port): ${claim.reason}`);
 }
 
 /** Contract §1: only where nobody has given it a key and only the machine itself can reach it. */
@@ -362,11 +314,6 @@ async function ownKey(configuration: Configuration, database: Database, warn: (m
   if (configuration.keys.length > 0 || !LOOPBACK.test(configuration.server.listen.host)) return undefined;
   if (await hasIssuedKeys(database)) return undefined;
   return loadOrMakeDefaultKey(configuration.server.dataDir, warn);
-}
-
-function withPort(configuration: Configuration, port: number): Configuration {
-  const { server } = configuration;
-  return { ...configuration, server: { ...server, listen: { ...server.listen, port } } };
 }
 
 function hostOf(host: string): string {

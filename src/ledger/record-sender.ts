@@ -17,14 +17,14 @@ export interface RecordSenderOptions {
 const MAX_FRAMES_UNDERWAY = 64;
 /**
  * Half of the 10 ms within which an exchange that ended is in the journal, since timers are late under load. The 10 ms are
- * kept while the thread gets its core: on a machine with more to do than cores about one frame in 300 took longer, up to
- * 20 ms, nearly all of it waiting for a core, and a shorter timer changed that little (9 late frames at 5 ms, 8 at 1 ms)
- * for a third more CPU. Only `ledger.sync: strict`, which writes before it answers, holds whatever the machine does.
+ * kept while the thread gets its core. With more to do than two cores can, one frame in 100 to 300 took longer: mostly 10
+ * to 20 ms and once 145, nearly always waiting for a core, and shorter timers did not help (9, 9, 8, 8 late frames at 5,
+ * 3, 2, 1 ms). Only `ledger.sync: strict`, which writes before it answers, holds whatever the machine does.
  */
 const JOURNAL_AFTER_MS = 5;
 /**
- * What is in the journal is not urgent any more: each message wakes the main thread, which costs more than what it then does
- * (measured: half a message's cost on two busy cores).
+ * What is in the journal is not urgent any more, and each message wakes the main thread. With one for each frame the journal
+ * cost about 3 µs an exchange, with one every 50 ms nothing that could be told from noise (10,000 a second, two cores).
  */
 const SEND_AFTER_MS = 50;
 const MOST_FRAMES_UNSENT = 64;

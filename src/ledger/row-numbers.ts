@@ -2,8 +2,8 @@ import type { Usage } from '../inference/usage.ts';
 import type { ExchangeRecord } from '../telemetry/exchange-record.ts';
 
 /**
- * The numbers of a row that nobody searches by, in this order and for ever: further ones come behind. As text, because each
- * column costs as much as a dozen of them. Times in microseconds.
+ * The numbers of a row that nobody searches by, in this order and for ever: further ones come behind. As one text, because
+ * each column is bound and stored for itself. Times in microseconds.
  */
 export const ROW_NUMBERS = [
   'thread',

@@ -4,11 +4,16 @@ import type { ConfiguredKey } from '../config/configuration.ts';
 import { readOrMakeSecret, type Warn } from './secret-file.ts';
 import { StoreFault } from './store-fault.ts';
 
+export interface DefaultKey extends ConfiguredKey {
+  /** Itself, for who starts the gateway. */
+  readonly key: string;
+}
+
 /**
  * The key of a gateway that nobody has given one: `default-key` in the data folder, made on first use. Only for a
  * loopback listener without configured or issued keys (contract §1); the caller sees to that.
  */
-export async function loadOrMakeDefaultKey(dataDir: string, warn: Warn): Promise<ConfiguredKey & { key: string }> {
+export async function loadOrMakeDefaultKey(dataDir: string, warn: Warn): Promise<DefaultKey> {
   const path = join(dataDir, 'default-key');
   const key = (await readOrMakeSecret(path, newKey, warn)).trim();
   // It is printed inside a shell command between quotes, so it must hold nothing that ends them.

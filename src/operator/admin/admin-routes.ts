@@ -1,12 +1,13 @@
+import type { Identity } from '../../identity/identity.ts';
 import type { AdminRoute } from './admin-route.ts';
 import { type BudgetRouteDependencies, budgetRoutes } from './budgets.ts';
 import { identityRoutes } from './identities.ts';
-import { type KeyRouteDependencies, keyRoutes } from './keys.ts';
+import { keyRoutes } from './keys.ts';
 import { receiptRoutes } from './receipts.ts';
 import { usageRoutes } from './usage.ts';
 
-export interface AdminDependencies extends Omit<KeyRouteDependencies, 'identity'>, BudgetRouteDependencies {
-  readonly identity: KeyRouteDependencies['identity'] & Parameters<typeof identityRoutes>[0];
+export interface AdminDependencies extends BudgetRouteDependencies {
+  readonly identity: Identity;
 }
 
 /** All of the admin API: router and OpenAPI document are made from it. */

@@ -8,6 +8,11 @@ test('exchange ids are unique and plain enough for headers, logs and file names'
   for (const id of ids) assert.match(id, /^ex_[a-z0-9]{10,40}$/);
 });
 
+test('ids of one thread ascend as text', () => {
+  const ids = Array.from({ length: 2_000 }, exchangeId);
+  assert.deepEqual([...ids].sort(), ids);
+});
+
 test('a client’s request id is kept if it is short and plain', () => {
   for (const id of ['r', 'req_123', '4bf92f35-77b3', 'a.b:c/d+e=f@g', 'x'.repeat(128)])
     assert.ok(isSaneRequestId(id), id);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -34,7 +34,30 @@ function setup(journalFolder: string | undefined = root) {
   return { sender, messages, take, idsSent };
 }
 
-test('a record is in the journal within 10 ms, and with the main thread soon after', async () => {
+for (const laterMs of [0, 3, 4]) {
+  test(`a record is in the journal 10 ms after it was added, and one that comes ${laterMs} ms later with it`, async (context) => {
+    // One sender a test: a mocked timer that has fired is not begun again by `refresh`, as a real one is.
+    context.mock.timers.enable({ apis: ['setTimeout'] });
+    const folder = mkdtempSync(join(root, 'bound-'));
+    const { sender } = setup(folder);
+    const [first, second] = [ledgerRecord(), ledgerRecord()];
+    sender.add(first);
+    context.mock.timers.tick(laterMs);
+    sender.add(second);
+    context.mock.timers.tick(10 - laterMs);
+    const [name = ''] = readdirSync(folder);
+    assert.notEqual(name, '', 'nothing was written');
+    const path = join(folder, name);
+    const { records } = await readJournal(path, 0, statSync(path).size, 10);
+    assert.deepEqual(
+      records.map((record) => record.id),
+      [first.id, second.id],
+    );
+    sender.close();
+  });
+}
+
+test('a record that is in the journal is with the main thread soon after, and says where it stands', async () => {
   const { sender, messages, idsSent } = setup();
   const record = ledgerRecord();
   sender.add(record);
