@@ -1,6 +1,6 @@
 /**
- * The policy documents of a load run: ten rate rules in two manifests and five budgets, all looked at, seven of them
- * counted for every request, and so high that none refuses.
+ * The policy documents of a load run: ten rate rules, of which the last matches every request and counts it, and five
+ * budgets that all do; so high that none refuses.
  */
 const RATE_LIMITS = `type: gateway-rate-limiting-config
 rules:
@@ -8,19 +8,16 @@ rules:
   - {id: another-model, when: {models: ["other/*"]}, limit_to: 1, unit: requests_per_hour}
   - {id: staging, when: {metadata: {env: staging}}, limit_to: 1, unit: requests_per_day}
   - {id: a-team, when: {subjects: ["team:nobody"]}, limit_to: 1, unit: requests_per_minute}
-  - id: load-requests
-    when: {subjects: ["virtualaccount:load"]}
-    limit_to: 1000000000
-    unit: requests_per_minute
-    rate_limit_applies_per: [virtualaccount]
----
-type: gateway-rate-limiting-config
-rules:
   - {id: token-strangers, when: {subjects: ["user:nobody@example.com"]}, limit_to: 1, unit: tokens_per_minute}
   - {id: token-another-model, when: {models: ["other/*"]}, limit_to: 1, unit: tokens_per_hour}
   - {id: token-staging, when: {metadata: {env: staging}}, limit_to: 1, unit: tokens_per_day}
   - {id: token-a-team, when: {subjects: ["team:nobody"]}, limit_to: 1, unit: tokens_per_minute}
-  - {id: load-tokens, when: {}, limit_to: 1000000000000, unit: tokens_per_minute, rate_limit_applies_per: [model]}
+  - {id: another-account, when: {subjects: ["virtualaccount:nobody"]}, limit_to: 1, unit: requests_per_minute}
+  - id: load-tokens
+    when: {subjects: ["virtualaccount:load"]}
+    limit_to: 1000000000000
+    unit: tokens_per_minute
+    rate_limit_applies_per: [virtualaccount, model]
 `;
 
 const BUDGETS = `type: gateway-budget-config

@@ -1,4 +1,4 @@
-import { createClient } from '@redis/client';
+import { ClientClosedError, createClient, DisconnectsClientError, SocketClosedUnexpectedlyError } from '@redis/client';
 import { SCRIPTS, type Script } from './redis-scripts.ts';
 
 /** Commands that may wait for an answer on one connection: more than exchanges that may be open. */
@@ -29,6 +29,8 @@ export interface RedisConnectionOptions {
 
 type Client = ReturnType<typeof createClient>;
 
+const CLOSED = 'the connection was closed';
+
 /**
  * One connection, from when it is ready until it fails: it is never mended, its owner opens another one. Commands are
  * pipelined; answers come in the order of the commands, so that the oldest one is the only one whose deadline need be
@@ -52,7 +54,7 @@ export class RedisConnection {
     this.#options = options;
     this.timeoutMs = options.timeoutMs;
     client.on('error', (error: Error) => this.#fail(reasonOf(error)));
-    client.on('end', () => this.#fail('the connection was closed'));
+    client.on('end', () => this.#fail(CLOSED));
   }
 
   /** Ready: connected, authenticated, and it has answered once. Rejects with a RedisFault. */
@@ -194,9 +196,13 @@ async function teachAll(client: Client): Promise<void> {
   await Promise.allSettled(loads);
 }
 
+const CLOSED_ERRORS = [ClientClosedError, DisconnectsClientError, SocketClosedUnexpectedlyError];
+
 /** What Redis says itself names no password; addresses are left to the code of the operating system. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown';
+  // Whichever comes first; the client's words are about itself.
+  if (CLOSED_ERRORS.some((kind) => error instanceof kind)) return CLOSED;
   const { code } = error as NodeJS.ErrnoException;
   return typeof code === 'string' ? code : error.message.slice(0, 160);
 }

@@ -35,7 +35,7 @@ export interface LedgerCounts {
   readonly lost: number;
 }
 
-const BATCH_ROWS = 2_000;
+const BATCH_ROWS = 4_000;
 const BATCH_MS = 250;
 const MOST_IN_MEMORY = 20_000;
 const RETRY_FIRST_MS = 250;

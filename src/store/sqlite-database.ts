@@ -60,7 +60,8 @@ export async function openSqlite(dataDir: string): Promise<Database> {
 
 /** While the file is prepared, busy is waited for without blocking: a second opening in this process must let the first go on. */
 async function prepareFile(file: DatabaseSync): Promise<void> {
-  file.exec('pragma busy_timeout = 0');
+  // Larger pages than usual, of a file that is made now: rows of the ledger cost a tenth less (bench: ledger-cost).
+  file.exec('pragma page_size = 16384; pragma busy_timeout = 0');
   // Write-ahead: commands and the gateway use the file at once, and readers never wait.
   await whileBusy(() => file.exec('pragma journal_mode = wal'));
   // FULL: a revocation that was reported done has reached the disk, and so have rows whose journal is dropped.

@@ -78,6 +78,8 @@ function quoted(columns: readonly string[]): string {
   return columns.map((column) => `"${column}"`).join(', ');
 }
 
+const NO_ROW = {};
+
 function bind(
   values: SQLInputValue[],
   columns: readonly string[],
@@ -88,9 +90,11 @@ function bind(
   values.length = count * columns.length;
   let place = 0;
   for (let index = first; index < first + count; index += 1) {
-    const row = rows[index] ?? {};
-    for (const column of columns) {
-      values[place] = storableValue(Reflect.get(row, column), column);
+    // As a map of columns and not by Reflect.get, which is a call for every value (bench: ledger-cost).
+    const row = (rows[index] ?? NO_ROW) as Readonly<Record<string, unknown>>;
+    for (let column = 0; column < columns.length; column += 1) {
+      const name = columns[column]!;
+      values[place] = storableValue(row[name], name);
       place += 1;
     }
   }

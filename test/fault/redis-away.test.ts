@@ -109,6 +109,11 @@ describe('Redis away', { skip: redisSkip }, () => {
     assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]));
     await eventually('both lines are there', () => lines(gateway, BACK) > 0);
     assert.deepEqual([lines(gateway, AWAY), lines(gateway, BACK)], [1, 1]);
+    const said = gateway
+      .output()
+      .split('\n')
+      .find((line) => line.includes(AWAY));
+    assert.match(said ?? '', /"reason":"(the connection was closed|ECONNRESET|EPIPE|ECONNREFUSED)"/);
     const decided = await gateway.metric('sluice_counters_away_requests_total');
     assert.ok(decided > 0 && decided < answers.length, `${decided} of ${answers.length} were decided alone`);
   });
