@@ -28,6 +28,8 @@ const MOST_COMPARED = 256;
 /** The texts of a record, once per combination: rows name them by their hash. */
 export class LabelBook {
   #known = new Map<string, Known>();
+  /** Most records are like the one before. */
+  #last: Known | undefined;
   #size = 0;
   #series = new Map<string, Series>();
   readonly #prices: PriceTables;
@@ -41,12 +43,18 @@ export class LabelBook {
 
   /** Found by a short key and then compared: hashing all the texts of every record costs a microsecond. */
   of(record: ExchangeRecord): Labels {
+    const last = this.#last;
+    if (last !== undefined && sameLabels(last.like, record)) {
+      last.like = record;
+      return last.labels;
+    }
     const { subject = '', metadataJson } = record;
     const key = metadataJson === undefined ? subject : `${subject} ${metadataJson}`;
     const first = this.#known.get(key);
     for (let known = first; known !== undefined; known = known.next) {
       if (!sameLabels(known.like, record)) continue;
       known.like = record;
+      this.#last = known;
       return known.labels;
     }
     const labels = this.#make(record);
@@ -56,7 +64,8 @@ export class LabelBook {
       this.#size = 1;
     }
     const next = first !== undefined && first.depth < MOST_COMPARED ? first : undefined;
-    this.#known.set(key, { like: record, labels, depth: (next?.depth ?? 0) + 1, next });
+    this.#last = { like: record, labels, depth: (next?.depth ?? 0) + 1, next };
+    this.#known.set(key, this.#last);
     return labels;
   }
 
