@@ -17,16 +17,27 @@ export interface Usage {
   providerCostUsd?: number;
 }
 
-/** Later counts win, counter by counter; undefined leaves as is. Providers send partial counts in order. */
+/** Of one exchange; no model reads or writes so much. Ledger and budgets add whole numbers up and must stay exact. */
+const MOST_TOKENS = 2 ** 31;
+
+/**
+ * Later counts win, counter by counter; undefined leaves as is. Providers send partial counts in order. What is no count
+ * (negative, endless) is as if it was not said, and a fraction is rounded: one such answer must not spoil the ledger.
+ */
 export function mergeUsage(into: Usage, later: Usage): void {
-  if (later.inputTokens !== undefined) into.inputTokens = later.inputTokens;
-  if (later.outputTokens !== undefined) into.outputTokens = later.outputTokens;
-  if (later.cacheReadInputTokens !== undefined) into.cacheReadInputTokens = later.cacheReadInputTokens;
-  if (later.cacheCreationInputTokens !== undefined) into.cacheCreationInputTokens = later.cacheCreationInputTokens;
-  if (later.cacheCreation1hInputTokens !== undefined)
-    into.cacheCreation1hInputTokens = later.cacheCreation1hInputTokens;
-  if (later.reasoningOutputTokens !== undefined) into.reasoningOutputTokens = later.reasoningOutputTokens;
-  if (later.audioInputTokens !== undefined) into.audioInputTokens = later.audioInputTokens;
-  if (later.audioOutputTokens !== undefined) into.audioOutputTokens = later.audioOutputTokens;
+  if (isCount(later.inputTokens)) into.inputTokens = Math.round(later.inputTokens);
+  if (isCount(later.outputTokens)) into.outputTokens = Math.round(later.outputTokens);
+  if (isCount(later.cacheReadInputTokens)) into.cacheReadInputTokens = Math.round(later.cacheReadInputTokens);
+  if (isCount(later.cacheCreationInputTokens))
+    into.cacheCreationInputTokens = Math.round(later.cacheCreationInputTokens);
+  if (isCount(later.cacheCreation1hInputTokens))
+    into.cacheCreation1hInputTokens = Math.round(later.cacheCreation1hInputTokens);
+  if (isCount(later.reasoningOutputTokens)) into.reasoningOutputTokens = Math.round(later.reasoningOutputTokens);
+  if (isCount(later.audioInputTokens)) into.audioInputTokens = Math.round(later.audioInputTokens);
+  if (isCount(later.audioOutputTokens)) into.audioOutputTokens = Math.round(later.audioOutputTokens);
   if (later.providerCostUsd !== undefined) into.providerCostUsd = later.providerCostUsd;
+}
+
+function isCount(tokens: number | undefined): tokens is number {
+  return tokens !== undefined && tokens >= 0 && tokens <= MOST_TOKENS;
 }

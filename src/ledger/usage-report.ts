@@ -53,7 +53,7 @@ export async function usageReport(database: Database, query: UsageQuery): Promis
       const key = JSON.stringify(group);
       let row = rows.get(key);
       if (row === undefined) {
-        row = { group, sums: noUsage('', 0) };
+        row = { group, sums: sumsAlone(noUsage('', 0)) };
         rows.set(key, row);
       }
       add(row.sums, sum);

@@ -63,7 +63,7 @@ function closingQuote(raw: string, from: number): number {
   return raw.length;
 }
 
-/** A cut may have left part of an escape at the end: at most `\uXXX`. */
+/** A cut may have left part of an escape at the end: at most a `\u` and three of its digits. */
 function unescaped(inside: string): string {
   for (let less = 0; less <= 5 && less <= inside.length; less++) {
     const value = parseJson(`"${inside.slice(0, inside.length - less)}"`);

@@ -100,8 +100,9 @@ function judge(t: TestContext, made: readonly Attempt[]): void {
   const told = made
     .map(({ addedMs, others }) => `${addedMs.toFixed(1)} ms (others: ${others.toFixed(2)} cores)`)
     .join(', ');
-  if (made.every(({ others }) => others > QUIET_CORES)) t.skip(`the machine is too busy to tell: added ${told}`);
-  else assert.fail(`added ${told}`);
+  if (made.some(({ others }) => others <= QUIET_CORES)) assert.fail(`added ${told}`);
+  t.diagnostic(`added ${told}`);
+  t.skip('other programs use the cores: what a neighbour feels cannot be told from what they take');
 }
 
 describe('no traffic starves its neighbours', { timeout: 120_000 }, () => {

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { eventually, KEY, type RunningGateway, startGateway } from '../support/gateway.ts';
+import { type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
+
+/** What a broken or hostile provider may say that it used. */
+const NONSENSE: readonly unknown[] = [
+  { prompt_tokens: 1e300, completion_tokens: 5 },
+  { prompt_tokens: -5, completion_tokens: -7 },
+  { prompt_tokens: 1.5, completion_tokens: 2.25 },
+  { prompt_tokens: 2 ** 60, completion_tokens: 2 ** 60 },
+  { prompt_tokens: 3, completion_tokens: 4, prompt_tokens_details: { cached_tokens: 99_999 } },
+  { prompt_tokens: '7', completion_tokens: null },
+  { prompt_tokens: {}, completion_tokens: [1] },
+  'usage',
+  [],
+  null,
+];
+const EACH = 20;
+
+let provider: FakeProvider;
+let gateway: RunningGateway;
+
+before(async () => {
+  provider = await startProvider((request, response) => {
+    const { user }: { user: number } = JSON.parse(request.body.toString());
+    const message = { role: 'assistant', content: 'hello' };
+    sendJson(response, 200, { choices: [{ index: 0, message, finish_reason: 'stop' }], usage: NONSENSE[user] });
+  });
+  const integration = {
+    name: 'm',
+    type: 'integration/model/self-hosted-model',
+    hosted_model_name: 'm',
+    url: `${provider.origin}/v1`,
+    model_server: 'openai-compatible',
+    model_types: ['chat'],
+    cost: { metric: 'per_1000_tokens', value: { input: 0.001, output: 0.002 } },
+  };
+  gateway = await startGateway({
+    manifests: [
+      { type: 'provider-account/self-hosted-model', name: 'p', integrations: [integration] },
+      {
+        type: 'gateway-budget-config',
+        rules: [{ id: 'b', when: {}, limit_to: 1_000_000, unit: 'cost_per_day' }],
+      },
+    ],
+  });
+});
+
+after(async () => {
+  await gateway[Symbol.asyncDispose]();
+  await provider.close();
+});
+
+test('a provider that says nonsense of what it used costs the ledger no row, and nobody is refused for it', {
+  timeout: 60_000,
+}, async () => {
+  const asked = NONSENSE.flatMap((_, user) => Array.from({ length: EACH }, () => user));
+  const statuses = await Promise.all(
+    asked.map(async (user) => {
+      const response = await fetch(`${gateway.url}/v1/chat/completions`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ model: 'p/m', user, messages: [{ role: 'user', content: 'Hello' }] }),
+      });
+      await response.text();
+      return response.status;
+    }),
+  );
+  assert.deepEqual(new Set(statuses), new Set([200]));
+  await eventually('every exchange has its row', async () => {
+    return (await gateway.metric('sluice_ledger_rows_total')) === asked.length;
+  });
+  assert.equal(await gateway.metric('sluice_ledger_lost_total'), 0);
+  assert.equal(await gateway.metric('sluice_reservations_open'), 0);
+});
