@@ -17,8 +17,11 @@ export interface Usage {
   providerCostUsd?: number;
 }
 
-/** Of one exchange; no model reads or writes so much. Ledger and budgets add whole numbers up and must stay exact. */
-const MOST_TOKENS = 2 ** 31;
+/**
+ * Of one exchange: more than any context holds. Ledger and budgets add whole nano-dollars up, which are exact to 2^53: a
+ * provider that says thousands of millions each time would have them there after a few hundred answers.
+ */
+const MOST_TOKENS = 2 ** 24;
 
 /**
  * Later counts win, counter by counter; undefined leaves as is. Providers send partial counts in order. What is no count
