@@ -4,13 +4,13 @@ import type { Exchange, OrError } from './core/exchange.ts';
 import type { Log } from './core/log.ts';
 import type { Sweeper } from './core/sweeper.ts';
 import type { Dialect, PeekedRequest, RequestScan } from './dialects/dialect.ts';
-import type { Admission, Limits } from './policy/admission.ts';
+import { type Admission, type Limits, NOTHING_HELD } from './policy/admission.ts';
 import { authorize } from './policy/authorize.ts';
-import type { Callers } from './policy/caller.ts';
+import type { Caller, Callers } from './policy/caller.ts';
 import { type ClientSettings, clientSettings } from './policy/client-settings.ts';
 import { recordedMetadata, requestMetadata } from './policy/metadata.ts';
 import type { Target } from './providers/provider.ts';
-import { Relay } from './relay/relay.ts';
+import { Relay, type RelayOwner, type RelayResult } from './relay/relay.ts';
 import type { HeavyTranslator } from './relay/request-translation.ts';
 import { type Estimator, settle } from './relay/settlement.ts';
 import type { ModelRoutes, Route } from './routing/model-routes.ts';
@@ -53,145 +53,184 @@ export interface RefusedRequest {
 
 /** Stages 2 to 8 of an inference request, in order: dialect, policy, routing, provider, upstream, relay, usage. */
 export function runInference(exchange: Exchange, dialect: Dialect, options: PipelineOptions): void {
-  const { settings, routes, callers, limits, price } = options.snapshot();
+  const snapshot = options.snapshot();
   const full = options.refusal();
   if (full) {
-    refuse(full);
+    refuse(exchange, full, NOTHING_KNOWN, options);
     return;
   }
-
   const peeked = (exchange.scan as RequestScan).result(exchange.body);
   if (peeked instanceof GatewayError) {
-    refuse(peeked);
+    refuse(exchange, peeked, NOTHING_KNOWN, options);
     return;
   }
   const client = clientSettings(exchange.headers);
   if (client instanceof GatewayError) {
-    refuse(client);
+    refuse(exchange, client, NOTHING_KNOWN, options);
     return;
   }
+  new Inference(exchange, dialect, options, snapshot, peeked, client).begin();
+}
 
-  const caller = callers.of(exchange.principal);
-  const metadata = requestMetadata(client.metadata, caller);
-  const name = qualified(peeked.model, client.providerName);
-  const route = permittedRoute(name);
-  if (route instanceof GatewayError) {
-    refuse(route, route.context.target);
-    return;
+/** One request that was understood, until its exchange is over. */
+class Inference implements RelayOwner {
+  readonly #exchange: Exchange;
+  readonly #dialect: Dialect;
+  readonly #options: PipelineOptions;
+  readonly #snapshot: Snapshot;
+  readonly #peeked: PeekedRequest;
+  readonly #client: ClientSettings;
+  readonly #caller: Caller;
+  readonly #metadata: Readonly<Record<string, string>>;
+  /** Canonical id of the model that is asked. */
+  #model = '';
+  #admission: Admission = NOTHING_HELD;
+
+  constructor(
+    exchange: Exchange,
+    dialect: Dialect,
+    options: PipelineOptions,
+    snapshot: Snapshot,
+    peeked: PeekedRequest,
+    client: ClientSettings,
+  ) {
+    this.#exchange = exchange;
+    this.#dialect = dialect;
+    this.#options = options;
+    this.#snapshot = snapshot;
+    this.#peeked = peeked;
+    this.#client = client;
+    this.#caller = snapshot.callers.of(exchange.principal);
+    this.#metadata = requestMetadata(client.metadata, this.#caller);
   }
 
-  admit(route, undefined);
+  begin(): void {
+    const route = this.#permittedRoute(qualified(this.#peeked.model, this.#client.providerName));
+    if (route instanceof GatewayError) refuse(this.#exchange, route, { model: route.context.target }, this.#options);
+    else this.#admit(route, undefined);
+  }
 
   /** Known, allowed, and able to do what is asked. */
-  function permittedRoute(model: string): OrError<Route> {
+  #permittedRoute(model: string): OrError<Route> {
+    const { routes } = this.#snapshot;
+    const caller = this.#caller;
     const found = routes.resolve(model);
-    if (found instanceof GatewayError) {
+    if (found instanceof GatewayError)
       return found.code === 'model_not_found' ? routes.notFound(model, caller.allows) : found;
-    }
     const forbidden = authorize(caller, found.model);
     if (forbidden) return forbidden;
-    if (found.targets.some((target) => target.modelTypes?.includes(dialect.modelType) ?? true)) return found;
+    const { modelType } = this.#dialect;
+    if (found.targets.some((target) => target.modelTypes?.includes(modelType) ?? true)) return found;
     const types = found.targets.flatMap((target) => target.modelTypes ?? []).join(', ');
     const detail = `\`${found.model}\` is for: ${types}.`;
     return new GatewayError('unsupported_operation', { param: 'model', detail, target: found.model });
   }
 
   /** `downgradedBy`: the admission that sent the request here, because a budget is spent. */
-  function admit(to: Route, downgradedBy: Admission | undefined): void {
-    const { maxOutputTokens, choices, stream } = peeked as PeekedRequest;
-    const admitted = limits.admit({
-      caller,
+  #admit(to: Route, downgradedBy: Admission | undefined): void {
+    const { maxOutputTokens, choices, stream } = this.#peeked;
+    this.#model = to.model;
+    const admitted = this.#snapshot.limits.admit({
+      caller: this.#caller,
       model: to.model,
       target: to.targets[0]!,
-      bodyBytes: exchange.bytesIn,
+      bodyBytes: this.#exchange.bytesIn,
       maxOutputTokens,
       choices,
       stream,
       downgradedBy,
-      metadata,
+      metadata: this.#metadata,
     });
-    if (!(admitted instanceof Promise)) {
-      proceed(to, admitted);
-      return;
-    }
-    // Another machine is asked: meanwhile the client may leave, and what was held for it is given back.
-    admitted
-      .then((answer) => proceed(to, answer))
-      .catch((cause) => refuseCounted(new GatewayError('internal_error', { cause }), to.model));
+    if (admitted instanceof Promise) this.#waitFor(admitted, to);
+    else this.#proceed(to, admitted);
   }
 
-  function proceed(to: Route, admission: OrError<Admission>): void {
+  /** Another machine is asked: meanwhile the client may leave, and what was held for it is given back. */
+  #waitFor(admitted: Promise<OrError<Admission>>, to: Route): void {
+    admitted
+      .then((answer) => this.#proceed(to, answer))
+      .catch((cause) => this.#refuseCounted(new GatewayError('internal_error', { cause })));
+  }
+
+  #proceed(to: Route, admission: OrError<Admission>): void {
     if (admission instanceof GatewayError) {
-      refuseCounted(admission, to.model);
+      this.#refuseCounted(admission);
       return;
     }
     if (admission.downgradeTo === undefined) {
-      relay(to, admission);
+      this.#relay(to, admission);
       return;
     }
     // A budget gives nobody a model that is not theirs.
-    const cheaper = permittedRoute(admission.downgradeTo);
-    if (cheaper instanceof GatewayError) refuseCounted(admission.instead ?? cheaper, to.model);
-    else admit(cheaper, admission);
+    const cheaper = this.#permittedRoute(admission.downgradeTo);
+    if (cheaper instanceof GatewayError) this.#refuseCounted(admission.instead ?? cheaper);
+    else this.#admit(cheaper, admission);
   }
 
-  function relay(to: Route, admission: Admission): void {
+  #relay(to: Route, admission: Admission): void {
+    const exchange = this.#exchange;
+    const { pools, sweeper, translateHeavy } = this.#options;
     if (exchange.aborted !== undefined) {
       admission.settle({ dispatched: false, usage: undefined, costNanoUsd: undefined, endedAtMs: Date.now() });
-      refuse(new GatewayError('client_closed'), to.model);
+      refuse(exchange, new GatewayError('client_closed'), { model: to.model }, this.#options);
       return;
     }
+    this.#admission = admission;
     const { rulesJson } = admission;
     new Relay({
       exchange,
-      dialect,
-      peeked: peeked as PeekedRequest,
+      dialect: this.#dialect,
+      peeked: this.#peeked,
       targets: to.targets,
-      waits: client as ClientSettings,
-      settings,
-      pools: options.pools,
-      sweeper: options.sweeper,
-      translateHeavy: options.translateHeavy,
+      waits: this.#client,
+      settings: this.#snapshot.settings,
+      pools,
+      sweeper,
+      translateHeavy,
       headers: rulesJson === undefined ? NO_HEADERS : ['x-tfy-applied-rules', rulesJson],
       allowance: admission.allowance,
-      onOver: (result) => {
-        const { thread, estimate, record, provisional, log } = options;
-        const { error } = result;
-        if (error?.code === 'internal_error')
-          log.error({ exchange: exchange.id, error: error.context.cause }, error.message);
-        settle(result, {
-          thread,
-          exchange,
-          model: to.model,
-          stream: (peeked as PeekedRequest).stream,
-          price: price(result.target),
-          estimate,
-          record,
-          provisional,
-          admission,
-          teamsJson: caller.teamsJson,
-          metadataJson: recordedMetadata(metadata, settings),
-        });
-        exchange.finish();
-      },
+      owner: this,
     }).start();
   }
 
-  function refuse(error: GatewayError, model?: string): void {
-    exchange.refuse(error, error.context.headers);
-    options.refused(exchange, error, { model });
+  relayed(result: RelayResult): void {
+    const exchange = this.#exchange;
+    const { thread, estimate, record, provisional, log } = this.#options;
+    const { settings, price } = this.#snapshot;
+    const { error } = result;
+    if (error?.code === 'internal_error')
+      log.error({ exchange: exchange.id, error: error.context.cause }, error.message);
+    settle(result, {
+      thread,
+      exchange,
+      model: this.#model,
+      stream: this.#peeked.stream,
+      price: price(result.target),
+      estimate,
+      record,
+      provisional,
+      admission: this.#admission,
+      teamsJson: this.#caller.teamsJson,
+      metadataJson: recordedMetadata(this.#metadata, settings),
+    });
     exchange.finish();
   }
 
   /** By a rule, or while rules were asked: the record says of whom and about what, as that of an answer does. */
-  function refuseCounted(error: GatewayError, model: string): void {
-    exchange.refuse(error, error.context.headers);
-    const { teamsJson } = caller;
-    options.refused(exchange, error, { model, teamsJson, metadataJson: recordedMetadata(metadata, settings) });
-    exchange.finish();
+  #refuseCounted(error: GatewayError): void {
+    const { teamsJson } = this.#caller;
+    const metadataJson = recordedMetadata(this.#metadata, this.#snapshot.settings);
+    refuse(this.#exchange, error, { model: this.#model, teamsJson, metadataJson }, this.#options);
   }
 }
 
+function refuse(exchange: Exchange, error: GatewayError, request: RefusedRequest, options: PipelineOptions): void {
+  exchange.refuse(error, error.context.headers);
+  options.refused(exchange, error, request);
+  exchange.finish();
+}
+
+const NOTHING_KNOWN: RefusedRequest = { model: undefined };
 const NO_HEADERS: readonly string[] = [];
 
 /** `x-tfy-provider-name` names the account where the model id names none. */

@@ -4,15 +4,14 @@ const keys = new PeekKeys(['usage']);
 /** Without its opening quote, which is the commonest byte of JSON (bench: usage-reading). */
 const USAGE = Buffer.from('usage"');
 const QUOTE = 0x22;
-const OPEN = Buffer.from('{');
 
 /**
  * The value of the outermost `usage` of a whole answer; undefined where there is none. It mostly stands near the end:
- * what follows it then reads, with a brace put in front, as one object to the last byte, and the rest is not looked at.
+ * what follows it then reads as the rest of one object to the last byte, and what is before it is not looked at.
  */
 export function usageOf(answer: Buffer): unknown {
   const peek = fromLastKey(answer);
-  if (peek?.finish()) return valueAt(peek.source, peek);
+  if (peek?.finish()) return valueAt(answer, peek);
   const whole = new JsonPeek(keys);
   return whole.advance(answer, answer.length) && whole.finish() ? valueAt(answer, whole) : undefined;
 }
@@ -20,23 +19,15 @@ export function usageOf(answer: Buffer): unknown {
 /** The same where only the end of the answer is left: the last `usage` there is. */
 export function usageOfEnd(end: Buffer): unknown {
   const peek = fromLastKey(end);
-  return peek && valueAt(peek.source, peek);
+  return peek && valueAt(end, peek);
 }
 
-class TailPeek extends JsonPeek {
-  readonly source: Buffer;
-
-  constructor(source: Buffer) {
-    super(keys);
-    this.source = source;
-    this.advance(source, source.length);
-  }
-}
-
-function fromLastKey(bytes: Buffer): TailPeek | undefined {
+function fromLastKey(bytes: Buffer): JsonPeek | undefined {
   const at = bytes.lastIndexOf(USAGE);
   if (at < 1 || bytes[at - 1] !== QUOTE) return undefined;
-  return new TailPeek(Buffer.concat([OPEN, bytes.subarray(at - 1)]));
+  const peek = new JsonPeek(keys, at - 1);
+  peek.advance(bytes, bytes.length);
+  return peek;
 }
 
 function valueAt(source: Buffer, peek: JsonPeek): unknown {

@@ -63,18 +63,17 @@ export function chooseMode({ status, headers }: AnswerHead, context: ModeContext
     };
     return isStream ? new StreamTranslation(options) : new WholeTranslation(options);
   }
-  const passthrough = {
-    host,
-    meter,
-    wire: target.wire,
-    contentType,
-    // Neither a length nor chunks: the end of the connection is the end of the answer, whole or not.
-    endsWithConnection:
-      headers['content-length'] === undefined && headers['transfer-encoding'] === undefined && !target.local,
-    holdBytes: limits.highWatermarkBytes,
-  };
-  if (isStream) return new StreamPassthrough({ ...passthrough, stripUsage: asksUsage(context.peeked, target) });
-  return new WholePassthrough({ ...passthrough, isJson: mediaType.includes('json') });
+  const { wire } = target;
+  // Neither a length nor chunks: the end of the connection is the end of the answer, whole or not.
+  const endsWithConnection =
+    headers['content-length'] === undefined && headers['transfer-encoding'] === undefined && !target.local;
+  const holdBytes = limits.highWatermarkBytes;
+  if (isStream) {
+    const stripUsage = asksUsage(context.peeked, target);
+    return new StreamPassthrough({ host, meter, wire, contentType, endsWithConnection, holdBytes, stripUsage });
+  }
+  const isJson = mediaType.includes('json');
+  return new WholePassthrough({ host, meter, wire, contentType, endsWithConnection, holdBytes, isJson });
 }
 
 function streamHost(context: ModeContext): RelayHost {

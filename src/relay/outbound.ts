@@ -2,7 +2,6 @@ import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError } from '../core/exchange.ts';
 import type { Dialect, PeekedRequest } from '../dialects/dialect.ts';
 import type { Target } from '../providers/provider.ts';
-import type { Abandonment } from './abandonment.ts';
 import { asksUsage } from './asks-usage.ts';
 import { type HeavyTranslator, type TranslatedRequest, translateRequest } from './request-translation.ts';
 
@@ -11,7 +10,10 @@ export interface Outbound {
   /** The target's, and what this request needs beyond. */
   readonly headers: readonly string[];
   readonly body: Buffer | Buffer[];
-  wholeBody(): Buffer;
+}
+
+export function wholeBody(body: Buffer | Buffer[]): Buffer {
+  return Array.isArray(body) ? Buffer.concat(body) : body;
 }
 
 /** The client's request in the provider's words: spliced where they speak the same, else translated. */
@@ -21,23 +23,23 @@ export function outbound(
   peeked: PeekedRequest,
   target: Target,
   translateHeavy: HeavyTranslator,
-  abandonment: Abandonment,
+  abandoned: { readonly signal: AbortSignal },
 ): OrError<Outbound> | Promise<OrError<Outbound>> {
   const { wire } = target;
   const path = target.basePath + wire.path(target, peeked.stream);
   if (wire.name === dialect.name) {
     const body = dialect.splice(exchange.body, peeked, target.modelId, asksUsage(peeked, target));
-    return { path, headers: target.headers, body, wholeBody: () => (Array.isArray(body) ? Buffer.concat(body) : body) };
+    return { path, headers: target.headers, body };
   }
   if (!wire.translation) return new GatewayError('unsupported_operation', { target: target.id });
   const finish = (made: OrError<TranslatedRequest>): OrError<Outbound> => {
     if (made instanceof GatewayError) return made;
     const headers = made.headers.length > 0 ? [...target.headers, ...made.headers] : target.headers;
-    return { path, headers, body: made.body, wholeBody: () => made.body };
+    return { path, headers, body: made.body };
   };
   const { body } = exchange;
   if (body.length > INLINE_BYTES)
-    return translateHeavy(dialect, wire, { id: target.id, modelId: target.modelId }, body, abandonment.signal).then(
+    return translateHeavy(dialect, wire, { id: target.id, modelId: target.modelId }, body, abandoned.signal).then(
       finish,
     );
   return finish(translateRequest(dialect, wire.translation, target, body));

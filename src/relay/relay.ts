@@ -1,41 +1,29 @@
-import type { ServerSettings } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
-import type { AbortReason, Exchange, OrError } from '../core/exchange.ts';
+import type { AbortReason } from '../core/exchange.ts';
 import type { Sweeper, Swept } from '../core/sweeper.ts';
-import type { Dialect, PeekedRequest } from '../dialects/dialect.ts';
-import type { AttemptControl, AttemptHandler, Target } from '../providers/provider.ts';
-import { decide } from '../routing/retry-policy.ts';
-import { UpstreamAttempt } from '../upstream/attempt.ts';
-import { pushAnswerHeaders, requestHeaders } from '../upstream/forward-headers.ts';
-import type { OriginPools } from '../upstream/origin-pools.ts';
-import { type ClientWaits, Waits } from '../upstream/waits.ts';
+import type { Target } from '../providers/provider.ts';
+import { pushAnswerHeaders } from '../upstream/forward-headers.ts';
 import { type Prompt, promptSample } from '../usage/prompt.ts';
 import { UsageMeter } from '../usage/usage-meter.ts';
-import { Abandonment } from './abandonment.ts';
+import { Attempts, type AttemptsHandler, type AttemptsOptions } from './attempts.ts';
 import { chooseMode, EVENT_STREAM } from './choose-mode.ts';
 import { ContentTimes } from './content-times.ts';
 import type { Allowance, Shortened, StreamHost } from './cut-short.ts';
 import { ErrorAnswer } from './error-answer.ts';
-import { type Outbound, outbound } from './outbound.ts';
 import type { RelayMode } from './relay-mode.ts';
-import type { HeavyTranslator } from './request-translation.ts';
 
-export interface RelayOptions {
-  readonly exchange: Exchange;
-  readonly dialect: Dialect;
-  readonly peeked: PeekedRequest;
-  readonly targets: readonly Target[];
-  readonly waits: ClientWaits;
-  readonly settings: ServerSettings;
-  readonly pools: OriginPools;
+export interface RelayOptions extends AttemptsOptions {
   readonly sweeper: Sweeper;
-  readonly translateHeavy: HeavyTranslator;
   /** Name-value pairs for the head of every answer. */
   readonly headers: readonly string[];
   /** What a stream may use before it is cut; undefined: all it likes. */
   readonly allowance: Allowance | undefined;
-  /** Once, when nothing is left to do; the exchange is finished right after. */
-  onOver(result: RelayResult): void;
+  readonly owner: RelayOwner;
+}
+
+export interface RelayOwner {
+  /** Once, when nothing is left to do; the exchange is to be finished then. */
+  relayed(result: RelayResult): void;
 }
 
 export interface RelayResult {
@@ -63,43 +51,36 @@ export interface RelayResult {
 
 const KEEP_ALIVE = Buffer.from(': keep-alive\n\n');
 const BLANK = Buffer.from('\n\n');
+const NO_ANSWER: Readonly<Record<string, string>> = {};
 
 /**
- * Carries one exchange from its request to the end of its answer: attempts, the commit point, backpressure, and what a
- * client sees when something breaks. It owns the attempt that is open; `#over` is set exactly once, and after it nothing
- * touches the sink or the attempt.
+ * Carries one exchange from its request to the end of its answer: the commit point, backpressure, and what a client sees
+ * when something breaks. It owns the attempts; `#over` is set exactly once, and after it nothing touches the sink or the
+ * attempt.
  */
-export class Relay implements AttemptHandler, StreamHost, Swept {
+export class Relay implements AttemptsHandler, StreamHost, Swept {
   sweepIndex = -1;
   readonly #o: RelayOptions;
   readonly #meter = new UsageMeter();
-  #targetIndex = 0;
-  #attempts = 0;
-  #dispatched = false;
-  #retriedReused = false;
-  #attempt: AttemptControl | undefined;
-  #upstream: UpstreamAttempt | undefined;
-  #attemptStartedAt = 0;
-  #waits: Waits | undefined;
+  readonly #attempts: Attempts;
   #mode: RelayMode | undefined;
   #paused = false;
   #committed = false;
   #status = 200;
-  #answerHeaders: Readonly<Record<string, string | string[] | undefined>> = {};
-  #headAt = 0;
+  #answerHeaders: Readonly<Record<string, string | string[] | undefined>> = NO_ANSWER;
+  /** performance.now() when the head of an answer that is an error came. */
+  #errorAt = 0;
   #endedAt = 0;
   readonly #content = new ContentTimes();
   #lastCommentAt = 0;
   #remarked: GatewayError | undefined;
   #shortened: Shortened | undefined;
   #prompt: Prompt | undefined;
-  /** Those before the one at hand. */
-  #failedAttempts: { target: string; error: string; ms: number }[] | undefined;
   #over = false;
-  readonly #gone = new Abandonment();
 
   constructor(options: RelayOptions) {
     this.#o = options;
+    this.#attempts = new Attempts(options, this);
   }
 
   start(): void {
@@ -119,89 +100,27 @@ export class Relay implements AttemptHandler, StreamHost, Swept {
     this.fail(new GatewayError('internal_error', { cause }));
   }
 
-  // ── attempts ──────────────────────────────────────────────────────────────
-
-  get #target(): Target {
-    return this.#o.targets[this.#targetIndex]!;
-  }
+  // ── what an attempt brings ────────────────────────────────────────────────
 
   #next(): void {
-    const { exchange, dialect, peeked } = this.#o;
-    const target = this.#target;
-    this.#attempts += 1;
     this.#mode = undefined;
     // What the client is told is of the attempt that answered, and of no earlier one.
-    this.#answerHeaders = {};
+    this.#answerHeaders = NO_ANSWER;
     this.#status = 200;
-    this.#upstream = undefined;
-    this.#attempt = undefined;
     this.#paused = false;
-    this.#startWaits();
-    const request = outbound(exchange, dialect, peeked, target, this.#o.translateHeavy, this.#gone);
-    if (!(request instanceof Promise)) {
-      this.#send(request);
-      return;
-    }
-    const turn = this.#attempts;
-    const send = (made: OrError<Outbound>): void => {
-      if (this.#over || this.#attempts !== turn) return;
-      // They ran while the request was translated, all but the one for the connection.
-      this.#startWaits();
-      try {
-        this.#send(made);
-      } catch (cause) {
-        this.#broken(cause);
-      }
-    };
-    request.then(send, (cause) => send(new GatewayError('internal_error', { cause })));
-  }
-
-  #startWaits(): void {
-    const { exchange, settings, waits } = this.#o;
-    this.#attemptStartedAt = performance.now();
-    this.#waits = new Waits(settings.timeouts, waits, exchange.startedAt, this.#attemptStartedAt);
-  }
-
-  #send(request: OrError<Outbound>): void {
-    const { exchange, peeked, pools, settings } = this.#o;
-    const target = this.#target;
-    if (request instanceof GatewayError) {
-      this.#giveUp(request);
-      return;
-    }
-    if (target.local) {
-      this.#dispatched = true;
-      // It may read the body for as long as it likes.
-      exchange.keepBody();
-      this.#attempt = target.local({ path: request.path, body: request.wholeBody() }, this);
-      return;
-    }
-    const attempt = new UpstreamAttempt(pools.get(target.connection), this);
-    this.#upstream = attempt;
-    this.#attempt = attempt;
-    const entered = attempt.send({
-      origin: target.connection.origin,
-      path: request.path,
-      method: 'POST',
-      headers: requestHeaders(exchange.headers, peeked.stream, request.headers),
-      body: request.body,
-      onBodySent: exchange.keepBody(),
-    });
-    if (entered) this.#dispatched = true;
-    else this.failed(queueFull(settings));
+    this.#attempts.next();
   }
 
   started(status: number, headers: Readonly<Record<string, string | string[] | undefined>>): void {
     this.#answerHeaders = headers;
     this.#status = status;
-    this.#headAt = performance.now();
     const { dialect, exchange, peeked, settings } = this.#o;
     const mode = chooseMode(
       { status, headers },
       {
         host: this,
         meter: this.#meter,
-        target: this.#target,
+        target: this.#attempts.target,
         dialect,
         peeked,
         limits: settings.limits,
@@ -210,8 +129,12 @@ export class Relay implements AttemptHandler, StreamHost, Swept {
         allowance: this.#o.allowance,
       },
     );
-    if (mode instanceof GatewayError) this.fail(mode);
-    else this.#mode = mode;
+    if (mode instanceof GatewayError) {
+      this.fail(mode);
+      return;
+    }
+    if (mode instanceof ErrorAnswer) this.#errorAt = performance.now();
+    this.#mode = mode;
   }
 
   chunk(bytes: Buffer): void {
@@ -228,6 +151,10 @@ export class Relay implements AttemptHandler, StreamHost, Swept {
     if (this.#over) return;
     this.#endedAt = performance.now();
     this.#afterFailure(error);
+  }
+
+  inexpressible(error: GatewayError): void {
+    this.#giveUp(error);
   }
 
   // ── what the mode asks for ────────────────────────────────────────────────
@@ -249,12 +176,12 @@ export class Relay implements AttemptHandler, StreamHost, Swept {
     if (this.#over) return;
     if (!this.#o.exchange.sink.write(bytes) && !this.#paused) {
       this.#paused = true;
-      this.#attempt?.pause();
+      this.#attempts.pause();
     }
   }
 
   content(): void {
-    this.#waits?.content();
+    this.#attempts.content();
     this.#meter.content();
     this.#content.came();
   }
@@ -271,7 +198,7 @@ export class Relay implements AttemptHandler, StreamHost, Swept {
 
   shorten(ending: Buffer, shortened: Shortened): void {
     if (this.#over) return;
-    this.#attempt?.abort();
+    this.#attempts.abort();
     this.#endedAt = performance.now();
     this.#shortened = shortened;
     this.finish(ending);
@@ -280,7 +207,7 @@ export class Relay implements AttemptHandler, StreamHost, Swept {
   /** The answer cannot go on; the attempt may still be open. */
   fail(error: GatewayError): void {
     if (this.#over) return;
-    this.#attempt?.abort();
+    this.#attempts.abort();
     if (this.#endedAt === 0) this.#endedAt = performance.now();
     this.#afterFailure(error);
   }
@@ -292,24 +219,10 @@ export class Relay implements AttemptHandler, StreamHost, Swept {
       this.#giveUp(error);
       return;
     }
-    const decision = decide(
-      {
-        error,
-        diedReused: this.#upstream?.diedReused ?? false,
-        retriedReused: this.#retriedReused,
-        hasNextTarget: this.#targetIndex + 1 < this.#o.targets.length,
-      },
-      this.#o.settings.retryReusedConnection,
-    );
-    if (decision === 'give-up') {
+    if (!this.#attempts.retried(error, this.#upstreamMs())) {
       this.#giveUp(error);
       return;
     }
-    const failed = { target: this.#target.id, error: error.code, ms: Math.round(this.#upstreamMs()) };
-    if (this.#failedAttempts) this.#failedAttempts.push(failed);
-    else this.#failedAttempts = [failed];
-    if (decision === 'same-target') this.#retriedReused = true;
-    else this.#targetIndex += 1;
     this.#endedAt = 0;
     this.#next();
   }
@@ -319,7 +232,7 @@ export class Relay implements AttemptHandler, StreamHost, Swept {
     const { exchange, dialect } = this.#o;
     const { sink } = exchange;
     if (!sink.started) {
-      const headers: string[] = ['x-tfy-resolved-model', this.#target.id, ...this.#o.headers];
+      const headers: string[] = ['x-tfy-resolved-model', this.#attempts.target.id, ...this.#o.headers];
       pushAnswerHeaders(headers, this.#answerHeaders);
       exchange.refuse(error, headers, this.#upstreamMs());
       this.#close(error, error.status, false);
@@ -339,7 +252,7 @@ export class Relay implements AttemptHandler, StreamHost, Swept {
 
   #onAbort = (reason: AbortReason): void => {
     if (this.#over) return;
-    this.#attempt?.abort();
+    this.#attempts.abort();
     this.#endedAt = performance.now();
     if (reason === 'client' && this.#mode?.complete) {
       // It had all of the answer and did not wait for the last chunk of nothing.
@@ -357,29 +270,29 @@ export class Relay implements AttemptHandler, StreamHost, Swept {
   #onDrained = (): void => {
     if (!this.#paused || this.#over) return;
     this.#paused = false;
-    this.#attempt?.resume();
+    this.#attempts.resume();
   };
 
   #close(error: GatewayError | undefined, status: number, cut: boolean): void {
     this.#over = true;
-    this.#gone.abandon();
+    this.#attempts.end();
     this.#content.date(this.#endedAt);
-    const { exchange, sweeper, onOver } = this.#o;
+    const { exchange, sweeper, owner } = this.#o;
     sweeper.remove(this);
     exchange.onAbort = undefined;
     exchange.sink.onDrained = undefined;
-    onOver({
+    owner.relayed({
       error,
       status,
       cut,
       shortened: this.#shortened,
-      target: this.#target,
+      target: this.#attempts.target,
       meter: this.#meter,
       prompt: this.#prompt,
-      attempts: this.#attempts,
-      attemptsJson: this.#failedAttempts && JSON.stringify(this.#failedAttempts),
-      dispatched: this.#dispatched,
-      sentAt: this.#attemptStartedAt,
+      attempts: this.#attempts.count,
+      attemptsJson: this.#attempts.failedJson,
+      dispatched: this.#attempts.dispatched,
+      sentAt: this.#attempts.startedAt,
       endedAt: this.#endedAt,
       content: this.#content,
     });
@@ -389,21 +302,17 @@ export class Relay implements AttemptHandler, StreamHost, Swept {
 
   sweep(now: number): void {
     this.#content.date(now);
-    const sentAt = this.#upstream ? this.#upstream.sentAt : this.#attemptStartedAt;
-    const waiting = this.#upstream?.inLine === true;
-    const error = this.#waits?.expired(now, sentAt, this.#paused);
+    const error = this.#attempts.expired(now, this.#paused);
     if (error) {
-      this.#attempt?.abort();
       this.#endedAt = now;
-      // Who waited in vain for a connection of others was not connecting.
-      this.#afterFailure(error.code === 'connect_timeout' && waiting ? queueFull(this.#o.settings) : error);
+      this.#afterFailure(error);
       return;
     }
-    if (this.#mode instanceof ErrorAnswer && now - this.#headAt > ERROR_BODY_MS) {
+    if (this.#mode instanceof ErrorAnswer && now - this.#errorAt > ERROR_BODY_MS) {
       this.#mode.ended();
       return;
     }
-    if (this.#o.peeked.stream && !this.#waits?.hasContent) this.#keepAlive(now);
+    if (this.#o.peeked.stream && !this.#attempts.hasContent) this.#keepAlive(now);
   }
 
   /** Commits the status but not the content: another target may still answer, an error now comes as an event. */
@@ -426,14 +335,14 @@ export class Relay implements AttemptHandler, StreamHost, Swept {
     if (contentType.startsWith(EVENT_STREAM)) list.push('cache-control', 'no-cache', 'x-accel-buffering', 'no');
     pushAnswerHeaders(list, this.#answerHeaders);
     exchange.pushOwnHeaders(list, this.#upstreamMs());
-    list.push('x-tfy-resolved-model', this.#target.id);
+    list.push('x-tfy-resolved-model', this.#attempts.target.id);
     if (this.#o.headers.length > 0) list.push(...this.#o.headers);
     return list;
   }
 
   /** From sending the request to the end of the answer, or to now. */
   #upstreamMs(): number {
-    return (this.#endedAt || performance.now()) - this.#attemptStartedAt;
+    return (this.#endedAt || performance.now()) - this.#attempts.startedAt;
   }
 }
 
@@ -442,11 +351,3 @@ const ERROR_BODY_MS = 5_000;
 
 /** Small bodies are kept: they may be wanted for an estimate, and cost less than an open stream does anyway. */
 const RELEASE_BODY_BYTES = 16_384;
-
-function queueFull({ limits }: ServerSettings): GatewayError {
-  const { maxUpstreamConnections, maxUpstreamQueue } = limits;
-  return new GatewayError('upstream_queue_full', {
-    setting: `limits.max_upstream_connections: ${maxUpstreamConnections}, limits.max_upstream_queue: ${maxUpstreamQueue}`,
-    retryAfterMs: 1000,
-  });
-}

@@ -49,20 +49,36 @@ export interface Admission {
 
 /** The record of an exchange that reached a target: made once, when nothing is left to do. */
 export function settle(result: RelayResult, options: SettlementOptions): void {
-  const { exchange } = options;
   const record = recordOf(result, options);
-  if (result.shortened) {
-    use(record, result.shortened.usage, 'estimate', options.price);
-    record.errorDetail = result.shortened.detail;
-    close();
-    return;
+  const { meter, shortened } = result;
+  if (shortened) {
+    use(record, shortened.usage, 'estimate', options.price);
+    record.errorDetail = shortened.detail;
+  } else {
+    if (meter.usage) use(record, meter.usage, 'provider', options.price);
+    if (needsEstimate(result, options.exchange)) {
+      settleByEstimate(record, result, options);
+      return;
+    }
   }
+  close(record, result, options);
+}
+
+/** What was held is given back exactly here, and what was used is charged. */
+function close(
+  record: ExchangeRecord,
+  { dispatched }: RelayResult,
+  { admission, record: take }: SettlementOptions,
+): void {
+  const { usage, costNanoUsd } = record;
+  const endedAtMs = record.startedAt + record.durationMs;
+  admission.settle({ dispatched, usage, costNanoUsd, endedAtMs });
+  take(record);
+}
+
+function settleByEstimate(record: ExchangeRecord, result: RelayResult, options: SettlementOptions): void {
+  const { exchange, price, provisional } = options;
   const { meter } = result;
-  if (meter.usage) use(record, meter.usage, 'provider', options.price);
-  if (!needsEstimate(result, exchange)) {
-    close();
-    return;
-  }
   const request: EstimateRequest = {
     prompt: result.prompt ?? promptOf(exchange.body, exchange.body.length),
     outputSample: meter.sample(),
@@ -71,30 +87,21 @@ export function settle(result: RelayResult, options: SettlementOptions): void {
   };
   const pieces = options.stream ? result.content.pieces : 0;
   const quick = quickEstimate({ bodyBytes: exchange.bytesIn, meter, pieces });
-  if (options.provisional) {
-    const provisional: ExchangeRecord = { ...record, pending: true };
-    use(provisional, filledUp(meter.usage, quick), 'estimate', options.price);
-    options.provisional(provisional);
+  if (provisional) {
+    const early: ExchangeRecord = { ...record, pending: true };
+    use(early, filledUp(meter.usage, quick), 'estimate', price);
+    provisional(early);
   }
   options.admission.over();
+  const closeWith = (estimate: Usage): void => {
+    use(record, filledUp(meter.usage, estimate), 'estimate', price);
+    close(record, result, options);
+  };
   options.estimate(request).then(
     (estimate) => closeWith({ ...quick, ...estimate }),
     // As where too many wait to be counted: an exchange that nobody counts would be free of charge.
     () => closeWith(quick),
   );
-
-  function closeWith(estimate: Usage): void {
-    use(record, filledUp(meter.usage, estimate), 'estimate', options.price);
-    close();
-  }
-
-  /** What was held is given back exactly here, and what was used is charged. */
-  function close(): void {
-    const { usage: used, costNanoUsd } = record;
-    const endedAtMs = record.startedAt + record.durationMs;
-    options.admission.settle({ dispatched: result.dispatched, usage: used, costNanoUsd, endedAtMs });
-    options.record(record);
-  }
 }
 
 function use(record: ExchangeRecord, used: Usage, source: 'provider' | 'estimate', price: Price): void {

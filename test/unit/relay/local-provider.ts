@@ -138,7 +138,7 @@ export class Relayed {
       translateHeavy: () => Promise.reject(new Error('nothing large is asked')),
       headers: [],
       allowance: options.allowance,
-      onOver: (result) => this.results.push(result),
+      owner: { relayed: (result) => this.results.push(result) },
     });
     opened.push(this);
     this.relay.start();
