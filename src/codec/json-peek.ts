@@ -76,6 +76,7 @@ export class PeekKeys {
 }
 
 const CASE_BIT = 0x20;
+const NO_WORDS: number[] = [];
 
 /** Equal but for the bits of `except` in letters. */
 function matchAt(buffer: Buffer, from: number, bytes: Buffer, except: number): boolean {
@@ -100,10 +101,17 @@ export class JsonPeek {
   #inNestedString = false;
   #depth = 0;
   /** Kinds of the open brackets, one bit each, 32 to a word: set = object. */
-  #brackets: number[] = [];
+  #brackets = 0;
+  /** The words of the outer ones, where they are so many. */
+  #outerBrackets: number[] = NO_WORDS;
 
-  constructor(keys: PeekKeys) {
+  /** `within`: offset behind the brace of an object; undefined: the object is all of the buffer. */
+  constructor(keys: PeekKeys, within?: number) {
     this.#keys = keys;
+    if (within !== undefined) {
+      this.#at = within;
+      this.#state = STATE.keyOrEnd;
+    }
     // Copied rather than filled by pushing, which makes room for 17 each time.
     this.starts = keys.nowhere.slice();
     this.ends = keys.nowhere.slice();
@@ -243,16 +251,22 @@ export class JsonPeek {
   }
 
   #pushBracket(isObject: boolean): void {
-    const word = this.#depth >> 5;
-    const bit = 1 << (this.#depth & 31);
-    const old = this.#brackets[word] ?? 0;
-    this.#brackets[word] = isObject ? old | bit : old & ~bit;
+    const place = this.#depth & 31;
+    if (place === 0 && this.#depth > 0) this.#outerBrackets = [...this.#outerBrackets, this.#brackets];
+    const bit = 1 << place;
+    this.#brackets = isObject ? this.#brackets | bit : this.#brackets & ~bit;
     this.#depth += 1;
   }
 
   #popBracket(): boolean {
     this.#depth -= 1;
-    return ((this.#brackets[this.#depth >> 5] ?? 0) & (1 << (this.#depth & 31))) !== 0;
+    const place = this.#depth & 31;
+    const isObject = (this.#brackets & (1 << place)) !== 0;
+    if (place === 0 && this.#depth > 0) {
+      this.#brackets = this.#outerBrackets.at(-1)!;
+      this.#outerBrackets = this.#outerBrackets.slice(0, -1);
+    }
+    return isObject;
   }
 
   #keyEnds(buffer: Buffer, keyEnd: number): boolean {

@@ -28,8 +28,12 @@ export function toUsage(value: unknown): Usage | undefined {
     audioOutputTokens: countOf(completion?.['audio_tokens']),
     providerCostUsd: cost(value['cost']),
   };
-  for (const counted of Object.values(usage)) if (counted !== undefined) return usage;
-  return undefined;
+  return countsAnything(usage) ? usage : undefined;
+}
+
+function countsAnything(usage: Usage): boolean {
+  for (const kind in usage) if (usage[kind as keyof Usage] !== undefined) return true;
+  return false;
 }
 
 function missingFromTotal(usage: JsonObject, input: number | undefined, output: number | undefined): number {
