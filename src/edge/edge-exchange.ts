@@ -4,10 +4,10 @@ import type { AbortReason, BodyScan, Exchange, Principal } from '../core/exchang
 import { exchangeId, isSaneRequestId } from '../core/ids.ts';
 import type { BodyBlock } from './body-blocks.ts';
 import type { EdgeContext, OpenExchange } from './edge-context.ts';
-import { RequestBody } from './request-body.ts';
+import { type BodyOwner, RequestBody } from './request-body.ts';
 import type { RequestHead } from './request-head.ts';
 import { serverTiming } from './response-head.ts';
-import { UwsResponseSink } from './response-sink.ts';
+import { type SinkOwner, UwsResponseSink } from './response-sink.ts';
 import type { Route } from './routes.ts';
 
 const NO_BODY = Buffer.alloc(0);
@@ -19,7 +19,7 @@ const KEEP_OPEN_MS = 4_000;
  * A request from its accepted head to the last byte of its answer. It owns the body's memory, its place in flight and
  * the two waits that are about the client: `body_ms` and `write_ms`.
  */
-export class EdgeExchange implements Exchange, OpenExchange {
+export class EdgeExchange implements Exchange, OpenExchange, SinkOwner, BodyOwner {
   readonly id = exchangeId();
   readonly requestId: string;
   readonly method: string;
@@ -69,7 +69,7 @@ export class EdgeExchange implements Exchange, OpenExchange {
     this.#keptOpenAt = startedAt;
     this.requestId = head.requestId !== undefined && isSaneRequestId(head.requestId) ? head.requestId : this.id;
     this.scan = route.scan?.();
-    this.sink = new UwsResponseSink(response, context.settings.limits.highWatermarkBytes, this.#onAnswered);
+    this.sink = new UwsResponseSink(response, context.settings.limits.highWatermarkBytes, this);
     response.onAborted(this.#onAborted);
   }
 
@@ -81,7 +81,7 @@ export class EdgeExchange implements Exchange, OpenExchange {
       return;
     }
     const { settings, blocks } = this.#context;
-    this.#reading = new RequestBody(this.headers.contentLength, settings.limits.maxBodyBytes, this.#hold, blocks);
+    this.#reading = new RequestBody(this.headers.contentLength, settings.limits.maxBodyBytes, this, blocks);
     this.#response.onData(this.#onData);
   }
 
@@ -136,7 +136,7 @@ export class EdgeExchange implements Exchange, OpenExchange {
 
   /** What still waits is lost. */
   closeNow(): void {
-    this.#onAnswered();
+    this.answered();
     this.sink.close();
   }
 
@@ -150,7 +150,7 @@ export class EdgeExchange implements Exchange, OpenExchange {
     if (blockedSince > 0 && timeouts.writeMs > 0 && now - blockedSince > timeouts.writeMs) {
       this.#abort('write-timeout');
       this.sink.close();
-      this.#onAnswered();
+      this.answered();
       return;
     }
     if ((this.#reading || blockedSince > 0) && now - this.#keptOpenAt > KEEP_OPEN_MS) {
@@ -159,12 +159,12 @@ export class EdgeExchange implements Exchange, OpenExchange {
     }
   }
 
-  #hold = (bytes: number): boolean => {
+  holdBody(bytes: number): boolean {
     if (!this.#context.counters.holdBody(bytes, this.#context.settings.limits.maxBodyMemoryBytes)) return false;
     // Held in whole KiB each time, so released in the same steps.
     this.#heldBytes += Math.ceil(bytes / 1024) * 1024;
     return true;
-  };
+  }
 
   #onData = (chunk: ArrayBuffer, isLast: boolean): void => {
     const reading = this.#reading;
@@ -210,7 +210,7 @@ export class EdgeExchange implements Exchange, OpenExchange {
   #onAborted = (): void => {
     this.sink.abandon();
     this.#abort('client');
-    this.#onAnswered();
+    this.answered();
   };
 
   #abort(reason: AbortReason): void {
@@ -225,10 +225,10 @@ export class EdgeExchange implements Exchange, OpenExchange {
     }
   }
 
-  #onAnswered = (): void => {
+  answered(): void {
     this.#answered = true;
     this.#leaveIfDone();
-  };
+  }
 
   /** Both sides are done: the client has its answer or is gone, and the pipeline has nothing left to do. */
   #leaveIfDone(): void {

@@ -1,9 +1,14 @@
 import type { BodyBlock, BodyBlocks } from './body-blocks.ts';
 
+export interface BodyOwner {
+  /** Takes so many bytes of the memory that all bodies share; false where there is no room. */
+  holdBody(bytes: number): boolean;
+}
+
 /**
  * Collects one request body. The addon takes its chunks back when the callback returns, so every byte is copied once,
  * into a buffer of the declared length, or into one that doubles where the length is not declared (chunked).
- * Bounded by `mostBytes`; what it holds is counted through `hold` before it is allocated.
+ * Bounded by `mostBytes`; what it holds is counted through `holdBody` before it is allocated.
  */
 export class RequestBody {
   buffer: Buffer = EMPTY;
@@ -13,19 +18,14 @@ export class RequestBody {
   block: BodyBlock | undefined;
   readonly #declaredBytes: number | undefined;
   readonly #mostBytes: number;
-  readonly #hold: (bytes: number) => boolean;
+  readonly #owner: BodyOwner;
   readonly #blocks: BodyBlocks;
 
-  constructor(
-    declaredBytes: number | undefined,
-    mostBytes: number,
-    hold: (bytes: number) => boolean,
-    blocks: BodyBlocks,
-  ) {
+  constructor(declaredBytes: number | undefined, mostBytes: number, owner: BodyOwner, blocks: BodyBlocks) {
     this.#blocks = blocks;
     this.#declaredBytes = declaredBytes;
     this.#mostBytes = mostBytes;
-    this.#hold = hold;
+    this.#owner = owner;
   }
 
   /** Copies the chunk. Otherwise says which bound was hit; nothing is kept then. */
@@ -35,7 +35,7 @@ export class RequestBody {
     if (needed > this.buffer.length) {
       const capacity = this.#declaredBytes ?? Math.min(this.#mostBytes, Math.max(needed, this.buffer.length * 2));
       if (needed > capacity) return 'too-large';
-      if (!this.#hold(capacity - this.heldBytes)) return 'memory-full';
+      if (!this.#owner.holdBody(capacity - this.heldBytes)) return 'memory-full';
       this.heldBytes = capacity;
       const block = this.#blocks.take(capacity);
       const larger = block ? block.memory.subarray(0, capacity) : Buffer.allocUnsafe(capacity);

@@ -22,7 +22,9 @@ export class RequestHead implements HeadersOfInterest {
   #hasTransferEncoding = false;
 
   constructor(request: HttpRequest) {
-    request.forEach(this.#take);
+    // One function for all heads: a closure per request would be garbage.
+    taking = this;
+    request.forEach(take);
     if (this.#hasTransferEncoding && this.contentLength !== undefined) {
       this.fault ??= 'content-length and transfer-encoding exclude each other';
     }
@@ -33,7 +35,7 @@ export class RequestHead implements HeadersOfInterest {
   }
 
   /** Told apart by length first: names come as fresh strings, and comparing each with fifteen others is felt. */
-  #take = (name: string, value: string): void => {
+  take(name: string, value: string): void {
     switch (name.length) {
       case 6:
         if (name === 'accept') this.accept = value;
@@ -75,7 +77,7 @@ export class RequestHead implements HeadersOfInterest {
       this.tfy ??= {};
       this.tfy[name] = value;
     }
-  };
+  }
 
   /** What goes on to the provider must be fit for a header there. */
   #forwarded(name: string, value: string): string {
@@ -103,4 +105,11 @@ export class RequestHead implements HeadersOfInterest {
     this.beta ??= {};
     this.beta[name] = this.#forwarded(name, value);
   }
+}
+
+/** Whose headers the addon is telling; it tells all of them before it returns. */
+let taking: RequestHead;
+
+function take(name: string, value: string): void {
+  taking.take(name, value);
 }

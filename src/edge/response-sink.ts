@@ -2,6 +2,11 @@ import type { HttpResponse } from 'uWebSockets.js';
 import type { ResponseSink } from '../core/exchange.ts';
 import { joinHead, statusLine } from './response-head.ts';
 
+export interface SinkOwner {
+  /** The last byte was handed to the addon, or the connection closed by us. */
+  answered(): void;
+}
+
 /**
  * One client's answer. Invariants:
  * - The head waits for the first byte of the body; what is written in one turn of the loop leaves as one corked send at
@@ -18,11 +23,11 @@ export class UwsResponseSink implements ResponseSink {
   blockedSince = 0;
   readonly #response: HttpResponse;
   readonly #highWatermarkBytes: number;
-  readonly #onEnd: () => void;
+  readonly #owner: SinkOwner;
   #status = 200;
   #headers: readonly string[] = [];
   #headSent = false;
-  #waiting: Uint8Array[] = [];
+  #waiting: Uint8Array[] = NOTHING;
   #waitingBytes = 0;
   #blocked = false;
   #listening = false;
@@ -31,11 +36,10 @@ export class UwsResponseSink implements ResponseSink {
   #ending: 'no' | 'end' | 'cut' = 'no';
   #dead = false;
 
-  /** `onEnd`: the last byte was handed to the addon, or the connection closed by us. */
-  constructor(response: HttpResponse, highWatermarkBytes: number, onEnd: () => void) {
+  constructor(response: HttpResponse, highWatermarkBytes: number, owner: SinkOwner) {
     this.#response = response;
     this.#highWatermarkBytes = highWatermarkBytes;
-    this.#onEnd = onEnd;
+    this.#owner = owner;
   }
 
   start(status: number, headers: readonly string[]): void {
@@ -48,9 +52,7 @@ export class UwsResponseSink implements ResponseSink {
 
   write(chunk: Uint8Array): boolean {
     if (this.#dead || this.#ending !== 'no') return true;
-    this.#waiting.push(chunk);
-    this.#waitingBytes += chunk.length;
-    this.bytesOut += chunk.length;
+    this.#add(chunk);
     if (!this.#blocked) this.#schedule();
     if (this.#waitingBytes <= this.#highWatermarkBytes) return true;
     // Much in one turn is no sign of a slow client: only what the socket does not take is.
@@ -62,11 +64,7 @@ export class UwsResponseSink implements ResponseSink {
 
   end(chunk?: Uint8Array): void {
     if (this.#dead || this.#ending !== 'no') return;
-    if (chunk) {
-      this.#waiting.push(chunk);
-      this.#waitingBytes += chunk.length;
-      this.bytesOut += chunk.length;
-    }
+    if (chunk) this.#add(chunk);
     this.#ending = 'end';
     if (!this.#blocked) this.#schedule();
   }
@@ -80,7 +78,7 @@ export class UwsResponseSink implements ResponseSink {
   /** The client is gone: from here on everything is a no-op. */
   abandon(): void {
     this.#dead = true;
-    this.#waiting = [];
+    this.#waiting = NOTHING;
     this.#waitingBytes = 0;
     this.onDrained = undefined;
   }
@@ -106,10 +104,20 @@ export class UwsResponseSink implements ResponseSink {
     return this.#blocked;
   }
 
+  #add(chunk: Uint8Array): void {
+    // Mostly it is the only one; an array that grows from nothing makes room for seventeen.
+    if (this.#waiting === NOTHING) this.#waiting = [chunk];
+    else this.#waiting.push(chunk);
+    this.#waitingBytes += chunk.length;
+    this.bytesOut += chunk.length;
+  }
+
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    if (flushQueue.push(this) === 1) process.nextTick(flushAll);
+    flushQueue[flushQueued] = this;
+    flushQueued += 1;
+    if (flushQueued === 1) process.nextTick(flushAll);
   }
 
   /**
@@ -140,7 +148,7 @@ export class UwsResponseSink implements ResponseSink {
       // Without an earlier write the addon sends content-length, else the last chunk and the terminator.
       if (body) response.end(body);
       else response.end();
-      this.#onEnd();
+      this.#owner.answered();
       return;
     }
     if (body && !response.write(body)) this.#block();
@@ -162,7 +170,7 @@ export class UwsResponseSink implements ResponseSink {
       this.#corked(LINE_FEED);
       if (this.#blocked) return;
       // Told first: closing is reported back as an abort, and this is none.
-      this.#onEnd();
+      this.#owner.answered();
       this.close();
     });
   }
@@ -184,7 +192,7 @@ export class UwsResponseSink implements ResponseSink {
     const chunks = this.#waiting;
     if (chunks.length === 0) return undefined;
     const body = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, this.#waitingBytes);
-    this.#waiting = [];
+    this.#waiting = NOTHING;
     this.#waitingBytes = 0;
     return body;
   }
@@ -227,6 +235,8 @@ export class UwsResponseSink implements ResponseSink {
 }
 
 const PROBE_BYTES = 1024;
+/** Shared by all sinks: never pushed to. */
+const NOTHING: Uint8Array[] = [];
 const LINE_FEED = Buffer.from('\n');
 
 /** Must be done before the last byte of any answer leaves. An answer is recorded in the turn in which it is ended, so once is enough for all. */
@@ -236,24 +246,31 @@ export function runBeforeLastByte(run: () => void): void {
   beforeLastByte = run;
 }
 
-/** Sinks that were written to in this turn of the loop: one tick serves all of them. */
-let flushQueue: UwsResponseSink[] = [];
+/** Sinks that were written to in this turn of the loop: one tick serves all of them. Its places are used again. */
+const flushQueue: (UwsResponseSink | undefined)[] = [];
+let flushQueued = 0;
 let corkedSink: UwsResponseSink | undefined;
 
 function flushAll(): void {
-  const sinks = flushQueue;
-  flushQueue = [];
-  for (const sink of sinks) {
+  // What is written meanwhile joins the queue and is flushed in the same turn.
+  for (let i = 0; i < flushQueued; i += 1) {
+    const sink = flushQueue[i]!;
+    flushQueue[i] = undefined;
     try {
       sink.flush();
     } catch (error) {
       // A bug with one client must not cost the others of this turn theirs.
-      sink.close();
       queueMicrotask(() => {
         throw error;
       });
+      try {
+        sink.close();
+      } catch {
+        // The addon has let go of it already.
+      }
     }
   }
+  flushQueued = 0;
 }
 
 /** One function for all corks: a closure per flush would be garbage per chunk. */

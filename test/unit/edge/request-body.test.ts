@@ -16,10 +16,12 @@ function collect(declared: number | undefined, most = 1000, room = 1e9) {
   const body = new RequestBody(
     declared,
     most,
-    (bytes) => {
-      if (held.reduce((a, b) => a + b, 0) + bytes > room) return false;
-      held.push(bytes);
-      return true;
+    {
+      holdBody: (bytes) => {
+        if (held.reduce((a, b) => a + b, 0) + bytes > room) return false;
+        held.push(bytes);
+        return true;
+      },
     },
     new BodyBlocks(),
   );
