@@ -1,7 +1,8 @@
 import type { Dispatcher } from 'undici';
 import type { Limits, Timeouts } from '../../src/config/configuration.ts';
 import type { AttemptControl, LocalResponder } from '../../src/providers/provider.ts';
-import { OriginPool } from '../../src/upstream/origin-pool.ts';
+import type { OriginConnection } from '../../src/upstream/origin-connection.ts';
+import { type Dispatchable, OriginPool } from '../../src/upstream/origin-pool.ts';
 import { OriginPools } from '../../src/upstream/origin-pools.ts';
 
 /** A provider's answer, as it comes off the wire. */
@@ -37,24 +38,45 @@ export class InstantPools extends OriginPools {
 
   constructor(limits: Limits, timeouts: Timeouts, answer: CannedAnswer, sent: Sent) {
     super(limits, timeouts);
-    const dispatch = (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean => {
-      sent.path = options.path;
-      sent.headers = options.headers as string[];
-      sent.body = options.body as Buffer;
-      handler.onRequestStart?.(CONTROLLER, undefined);
-      handler.onResponseStart?.(CONTROLLER, 200, answer.headers);
-      for (const chunk of answer.chunks) handler.onResponseData?.(CONTROLLER, chunk);
-      handler.onResponseEnd?.(CONTROLLER, {});
-      return true;
-    };
-    // Of a pool an attempt uses nothing but `dispatch`.
-    this.#pool = new OriginPool({ dispatch } as unknown as OriginPool['pool'], 1_000, 0);
+    this.#pool = new InstantPool(answer, sent);
   }
 
   override get(): OriginPool {
     return this.#pool;
   }
 }
+
+/** One connection that is free at once and always: nothing is read from a socket, and so nothing to wait for. */
+class InstantPool extends OriginPool {
+  readonly #answer: CannedAnswer;
+  readonly #sent: Sent;
+
+  constructor(answer: CannedAnswer, sent: Sent) {
+    super(noClient, 1, 0);
+    this.#answer = answer;
+    this.#sent = sent;
+  }
+
+  override enter(attempt: Dispatchable): boolean {
+    const { path, headers, body } = attempt.dispatchOptions(CONNECTION);
+    this.#sent.path = path;
+    this.#sent.headers = headers as string[];
+    this.#sent.body = body as Buffer;
+    attempt.onRequestStart?.(CONTROLLER, undefined);
+    attempt.onResponseStart?.(CONTROLLER, 200, this.#answer.headers);
+    for (const chunk of this.#answer.chunks) attempt.onResponseData?.(CONTROLLER, chunk);
+    attempt.onResponseEnd?.(CONTROLLER, {});
+    return true;
+  }
+
+  override free(): void {}
+}
+
+const noClient = (): never => {
+  throw new Error('nothing is connected here');
+};
+
+const CONNECTION = {} as unknown as OriginConnection;
 
 const CONTROLLER = {
   ...NO_CONTROL,

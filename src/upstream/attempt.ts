@@ -2,6 +2,7 @@ import type { Dispatcher } from 'undici';
 import { GatewayError } from '../core/errors.ts';
 import type { AttemptControl, AttemptHandler } from '../providers/provider.ts';
 import { bodyPieces } from './body-pieces.ts';
+import type { OriginConnection } from './origin-connection.ts';
 import type { Dispatchable, OriginPool } from './origin-pool.ts';
 import { HAD_SERVED } from './origin-pools.ts';
 import type { Waiting } from './waiting-line.ts';
@@ -21,7 +22,7 @@ export interface OutboundRequest {
 
 /**
  * One try of one exchange at one target. Passes undici's callbacks on; pausing stops reading from the socket, so the
- * provider itself is slowed. After `abort` or an end no callback comes, and the place in the pool is given back once.
+ * provider itself is slowed. After `abort` or an end no callback comes, and the connection is given back once.
  */
 export class UpstreamAttempt implements AttemptControl, Dispatchable {
   ahead: Waiting | undefined;
@@ -35,12 +36,12 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable {
   diedReused = false;
   readonly #handler: AttemptHandler;
   readonly #pool: OriginPool;
+  /** From its turn until it is given back. */
+  #connection: OriginConnection | undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #request: OutboundRequest | undefined;
   #dispatched = false;
   #done = false;
-  /** Its place among the connections was given back. */
-  #left = false;
   /** The first byte of an answer came. */
   #begun = false;
   #paused = false;
@@ -58,10 +59,11 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable {
     return entered;
   }
 
-  dispatchOptions(): Dispatcher.DispatchOptions {
+  dispatchOptions(connection: OriginConnection): Dispatcher.DispatchOptions {
     const request = this.#request!;
     this.#request = undefined;
     this.#dispatched = true;
+    this.#connection = connection;
     // Pieces have no length of their own, and undici would send them chunked: some front ends refuse that (411).
     const body = request.body === undefined ? null : bodyPieces(request.body, request.onBodySent);
     if (body && !Buffer.isBuffer(body)) request.headers.push('content-length', String(lengthOf(request.body!)));
@@ -93,18 +95,14 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable {
     this.#done = true;
     this.#request = undefined;
     if (!this.#dispatched) this.#pool.leaveLine(this);
-    else if (this.#controller) {
-      this.#leave();
-      this.#controller.abort(ABORTED);
-    }
-    // Else undici is connecting for it and cannot be told; its place falls free when undici lets go.
+    else if (this.#controller) this.#cut(this.#controller);
+    // Else undici is connecting for it and cannot be told; its connection is given back when undici lets go.
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
     if (this.#done) {
-      this.#leave();
-      controller.abort(ABORTED);
+      this.#cut(controller);
       return;
     }
     this.sentAt = performance.now();
@@ -140,9 +138,11 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable {
   }
 
   onResponseEnd(): void {
-    if (this.#done) return;
+    const connection = this.#connection;
+    if (this.#done || !connection) return;
     this.#done = true;
-    this.#leave();
+    this.#connection = undefined;
+    this.#pool.free(connection);
     try {
       this.#handler.ended();
     } catch (cause) {
@@ -151,13 +151,15 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
-    if (this.#done) {
-      // Given up while connecting, or aborted: undici reports that too.
-      this.#leave();
-      return;
+    const connection = this.#connection;
+    this.#connection = undefined;
+    if (connection) {
+      if (isInvalid(error)) this.#pool.free(connection);
+      else this.#pool.broken(connection);
     }
+    // Given up while connecting, or aborted: undici reports that too.
+    if (this.#done) return;
     this.#done = true;
-    this.#leave();
     this.diedReused = !this.#begun && hadServed(error);
     this.#handler.failed(toGatewayError(error, this.answered));
   }
@@ -168,10 +170,11 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable {
     this.#handler.failed(new GatewayError('internal_error', { cause }));
   }
 
-  #leave(): void {
-    if (this.#left) return;
-    this.#left = true;
-    this.#pool.leave();
+  #cut(controller: Dispatcher.DispatchController): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    if (connection) this.#pool.drop(connection);
+    controller.abort(ABORTED);
   }
 }
 
@@ -188,6 +191,11 @@ function hadServed(error: Error): boolean {
   return Reflect.get(error, HAD_SERVED) === true;
 }
 
+/** undici's own checks refused what we wanted to send, before it took it. */
+function isInvalid(error: Error): boolean {
+  return Reflect.get(error, 'code') === 'UND_ERR_INVALID_ARG';
+}
+
 const CONNECT_CODES = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT']);
 
 function toGatewayError(error: Error, answered: boolean): GatewayError {
@@ -201,7 +209,7 @@ function toGatewayError(error: Error, answered: boolean): GatewayError {
     return new GatewayError('upstream_protocol', { detail, cause: error });
   }
   // Not the provider's doing: what we wanted to send cannot be sent, or undici's own checks failed on its answer.
-  if (code === 'UND_ERR_INVALID_ARG') return new GatewayError('internal_error', { cause: error });
+  if (isInvalid(error)) return new GatewayError('internal_error', { cause: error });
   if (code === 'ERR_ASSERTION') return new GatewayError('upstream_protocol', { cause: error });
   return new GatewayError('upstream_cut', { detail, cause: error });
 }

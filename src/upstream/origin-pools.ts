@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
-import { buildConnector, Pool } from 'undici';
+import { buildConnector, Client } from 'undici';
 import type { Limits, Timeouts } from '../config/configuration.ts';
 import type { Connection } from '../providers/provider.ts';
-import { ignore, OriginPool } from './origin-pool.ts';
+import { OriginPool } from './origin-pool.ts';
 
 /** A socket error tells in this property that the connection had brought bytes before. */
 export const HAD_SERVED = Symbol('the connection had served before');
@@ -18,6 +18,8 @@ const CONNECT_GRACE_MS = 1_000;
  */
 export class OriginPools {
   readonly #pools = new Map<string, OriginPool>();
+  /** By the object too: making and hashing the key for each exchange costs more than all the rest of the choice. */
+  #known = new WeakMap<Connection, OriginPool>();
   #limits: Limits;
   #timeouts: Timeouts;
 
@@ -27,20 +29,23 @@ export class OriginPools {
   }
 
   get(connection: Connection): OriginPool {
+    let pool = this.#known.get(connection);
+    if (pool) return pool;
     const key = keyOf(connection);
-    let pool = this.#pools.get(key);
+    pool = this.#pools.get(key);
     if (!pool) {
       const { maxUpstreamConnections, maxUpstreamQueue } = this.#limits;
-      pool = new OriginPool(this.#open(connection), maxUpstreamConnections, maxUpstreamQueue);
+      pool = new OriginPool(this.#clients(connection), maxUpstreamConnections, maxUpstreamQueue);
       this.#pools.set(key, pool);
     }
+    this.#known.set(connection, pool);
     return pool;
   }
 
   /** Connections open now, over all pools. */
   get connected(): number {
     let connected = 0;
-    for (const { pool } of this.#pools.values()) connected += pool.stats.connected;
+    for (const pool of this.#pools.values()) connected += pool.open;
     return connected;
   }
 
@@ -59,6 +64,7 @@ export class OriginPools {
       timeouts.connectMs !== this.#timeouts.connectMs;
     this.#limits = limits;
     this.#timeouts = timeouts;
+    this.#known = new WeakMap();
     const keep = new Set<string>();
     if (!changed) for (const connection of inUse) keep.add(keyOf(connection));
     for (const [key, pool] of this.#pools) {
@@ -69,11 +75,13 @@ export class OriginPools {
   }
 
   destroy(): void {
-    for (const { pool } of this.#pools.values()) pool.destroy(ignore);
+    const pools = [...this.#pools.values()];
     this.#pools.clear();
+    this.#known = new WeakMap();
+    for (const pool of pools) pool.destroy();
   }
 
-  #open(connection: Connection): Pool {
+  #clients(connection: Connection): () => Client {
     const connectMs = this.#timeouts.connectMs;
     const connect = buildConnector({
       // HTTP/2 showed no gain on loopback and multiplexes failures.
@@ -83,8 +91,10 @@ export class OriginPools {
         ? { rejectUnauthorized: connection.tls.rejectUnauthorized, ca: connection.tls.ca }
         : undefined),
     });
-    return new Pool(connection.origin, {
-      connections: this.#limits.maxUpstreamConnections,
+    const origin = new URL(connection.origin);
+    const options: Client.Options = {
+      // The pool gives one at a time whatever is said here; so undici itself holds a second one back, should it not. With
+      // 2 undici goes without one of its turns of the loop after each answer, which showed no gain.
       pipelining: 1,
       allowH2: false,
       keepAliveTimeout: KEEP_ALIVE_MS,
@@ -100,7 +110,8 @@ export class OriginPools {
           watch(socket as Socket);
           callback(null, socket as Socket);
         }),
-    });
+    };
+    return () => new Client(origin, options);
   }
 }
 

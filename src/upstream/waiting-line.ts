@@ -5,7 +5,7 @@ export interface Waiting {
   inLine: boolean;
 }
 
-/** First come, first served; whoever gives up leaves nothing behind. */
+/** Whoever gives up leaves nothing behind. */
 export class WaitingLine<T extends Waiting> {
   length = 0;
   #first: Waiting | undefined;
@@ -20,10 +20,18 @@ export class WaitingLine<T extends Waiting> {
     this.length += 1;
   }
 
+  /** First come, first served. */
   shift(): T | undefined {
     const first = this.#first;
     if (first) this.remove(first as T);
     return first as T | undefined;
+  }
+
+  /** Last come, first taken. */
+  pop(): T | undefined {
+    const last = this.#last;
+    if (last) this.remove(last as T);
+    return last as T | undefined;
   }
 
   remove(item: T): void {

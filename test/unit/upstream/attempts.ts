@@ -1,5 +1,5 @@
 import type { GatewayError } from '../../../src/core/errors.ts';
-import type { AttemptHandler } from '../../../src/providers/provider.ts';
+import type { AttemptHandler, Connection } from '../../../src/providers/provider.ts';
 import { type OutboundRequest, UpstreamAttempt } from '../../../src/upstream/attempt.ts';
 import type { OriginPools } from '../../../src/upstream/origin-pools.ts';
 
@@ -15,8 +15,13 @@ export class HeardAttempt implements AttemptHandler {
   readonly attempt: UpstreamAttempt;
   #wake: (() => void)[] = [];
 
-  constructor(pools: OriginPools, origin: string, more: Partial<OutboundRequest> = {}) {
-    this.attempt = new UpstreamAttempt(pools.get({ origin, credential: 'c' }), this);
+  constructor(
+    pools: OriginPools,
+    origin: string,
+    more: Partial<OutboundRequest> = {},
+    tls: Connection['tls'] = undefined,
+  ) {
+    this.attempt = new UpstreamAttempt(pools.get({ origin, credential: 'c', ...(tls && { tls }) }), this);
     this.attempt.send({
       origin,
       path: '/v1/chat/completions',

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { TLSSocket } from 'node:tls';
+import { promisify } from 'node:util';
+import { OriginPools } from '../../../src/upstream/origin-pools.ts';
+import { limits, timeouts } from '../relay/local-provider.ts';
+import { HeardAttempt } from './attempts.ts';
+
+const run = promisify(execFile);
+const noOpenssl: string | false = await run('openssl', ['version']).then(
+  () => false,
+  () => 'no openssl command to make a certificate with',
+);
+
+test('over TLS connections are used again, a second one resumes the session of the first, and strangers are refused', {
+  skip: noOpenssl,
+}, async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-tls-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const [keyFile, certFile] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+  const words = 'req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1';
+  await run('openssl', [...words.split(' '), '-keyout', keyFile, '-out', certFile]);
+  const [key, cert] = await Promise.all([readFile(keyFile), readFile(certFile, 'utf8')]);
+  const sessions: boolean[] = [];
+  const held: (() => void)[] = [];
+  const server = createServer({ key, cert }, (incoming, response) => {
+    incoming.resume().on('end', () => {
+      if (incoming.url === '/held') held.push(() => response.end('held'));
+      else response.end('own');
+    });
+  });
+  server.on('secureConnection', (socket: TLSSocket) => sessions.push(socket.isSessionReused()));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const origin = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const pools = new OriginPools(limits, timeouts);
+  t.after(() => {
+    pools.destroy();
+    server.closeAllConnections();
+    server.close();
+  });
+  const tls = { rejectUnauthorized: true, ca: cert };
+  const ask = (more = {}) => new HeardAttempt(pools, origin, more, tls);
+
+  for (let count = 0; count < 5; count += 1) assert.equal((await ask().over()).text(), 'own');
+  assert.deepEqual(sessions, [false]);
+  const first = ask({ path: '/held' });
+  while (held.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal((await ask().over()).text(), 'own');
+  held.shift()?.();
+  assert.equal((await first.over()).text(), 'held');
+  assert.deepEqual(sessions, [false, true]);
+  assert.equal(pools.connected, 2);
+
+  const stranger = await new HeardAttempt(pools, origin).over();
+  assert.equal(stranger.error?.code, 'connect_failed');
+});
