@@ -13,7 +13,7 @@ import { type Operator, startOperator } from './operator/operator.ts';
 import { hasIssuedKeys } from './store/api-keys.ts';
 import { type Database, databasePlace, openDatabase } from './store/database.ts';
 import { type DefaultKey, loadOrMakeDefaultKey } from './store/default-key.ts';
-import { decodeBatch } from './telemetry/record-batch.ts';
+import { RecordFrame } from './telemetry/record-frame.ts';
 import { claimPort } from './threads/claim-port.ts';
 import type { FromRelayThread, LedgerFrame, RelayThreadData } from './threads/messages.ts';
 import { RelayThreads } from './threads/relay-threads.ts';
@@ -262,11 +262,11 @@ class MainThread implements Gateway {
     const { presence } = this.#counting;
     switch (message.type) {
       case 'records':
-        observation.addAll(decodeBatch(message.frame));
+        observation.addAll(message.frames.map((frame) => new RecordFrame(frame)));
         counters.takeFrame(message.thread);
         return;
       case 'ledger-records':
-        for (const frame of message.frames) this.#takeLedgerFrame(message.thread, frame);
+        observation.addAll(message.frames.map((frame) => this.#takeLedgerFrame(message.thread, frame)));
         counters.takeFrame(message.thread);
         return;
       case 'journal-closed':
@@ -293,12 +293,10 @@ class MainThread implements Gateway {
     }
   }
 
-  #takeLedgerFrame(thread: number, { frame, place }: LedgerFrame): void {
-    const records = decodeBatch(frame);
+  #takeLedgerFrame(thread: number, { frame, place }: LedgerFrame): RecordFrame {
+    const records = new RecordFrame(frame);
     this.#ledger?.take(thread, records, place);
-    // Of a provisional record nobody else is told: the one that counts follows.
-    const told = records.some((record) => record.pending) ? records.filter((record) => !record.pending) : records;
-    this.#parts.observation.addAll(told);
+    return records;
   }
 }
 

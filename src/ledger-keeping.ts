@@ -10,8 +10,8 @@ import { type Ledger, startLedger } from './ledger/ledger.ts';
 import { registerLedger } from './ledger/ledger-metrics.ts';
 import type { Database } from './store/database.ts';
 import { loadOrMakeGatewayId } from './store/gateway-id.ts';
-import type { ExchangeRecord } from './telemetry/exchange-record.ts';
 import type { MetricRegistry } from './telemetry/metric-registry.ts';
+import type { RecordFrame } from './telemetry/record-frame.ts';
 import type { JournalPlace, RelayThreadData } from './threads/messages.ts';
 
 /** How long a start waits for the journal of a crash, and an end for what the database has not taken yet. */
@@ -62,8 +62,8 @@ export class LedgerKeeping {
     return this.#ledger && { folder: this.#ledger.journalFolder, full: this.#full };
   }
 
-  take(thread: number, records: readonly ExchangeRecord[], place: JournalPlace | undefined): void {
-    this.#ledger?.take(thread, records, place);
+  take(thread: number, frame: RecordFrame, place: JournalPlace | undefined): void {
+    this.#ledger?.take(thread, frame, place);
   }
 
   segmentClosed(thread: number, segment: string, end: number): void {

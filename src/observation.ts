@@ -1,9 +1,10 @@
 import type { ServerSettings } from './config/configuration.ts';
 import { type AccessLog, createAccessLog } from './telemetry/access-log.ts';
-import type { ExchangeRecord } from './telemetry/exchange-record.ts';
+import type { RecordView } from './telemetry/exchange-record.ts';
 import { type BufferedDestination, bufferedDestination } from './telemetry/line-destination.ts';
 import { createLog, type ProcessLog } from './telemetry/log.ts';
 import { Metrics } from './telemetry/metrics.ts';
+import type { RecordFrame } from './telemetry/record-frame.ts';
 import { RuleMetrics } from './telemetry/rule-metrics.ts';
 import type { SharedCounters } from './threads/shared-counters.ts';
 
@@ -27,7 +28,9 @@ export class Observation {
     this.#ruleMetrics.register(this.metrics.registry);
   }
 
-  addAll(records: readonly ExchangeRecord[]): void {
+  /** All of one message, whose lines leave as one write. */
+  addAll(frames: readonly RecordFrame[]): void {
+    const records: Iterable<RecordView> = { [Symbol.iterator]: () => finalRecords(frames) };
     this.metrics.addAll(records);
     this.#ruleMetrics.addAll(records);
     this.#accessLog.addAll(records);
@@ -47,4 +50,9 @@ export class Observation {
   flush(): Promise<void> {
     return this.#output.flush();
   }
+}
+
+/** Of a provisional record nobody is told: the one that counts follows. */
+function* finalRecords(frames: readonly RecordFrame[]): Generator<RecordView> {
+  for (const frame of frames) for (const record of frame) if (!record.pending) yield record;
 }

@@ -1,12 +1,14 @@
 import { systemCode } from '../store/store-fault.ts';
-import type { ExchangeRecord } from '../telemetry/exchange-record.ts';
+import { type ExchangeRecord, keptRecord } from '../telemetry/exchange-record.ts';
+import { RecordFrame } from '../telemetry/record-frame.ts';
+import { BatchRecords } from './batch-records.ts';
 import { type JournalPart, readJournal } from './journal-reader.ts';
 import type { Segment } from './segment.ts';
 
-/** What waits to be written: records in memory, or where they stand in the journal. */
+/** What waits to be written: a frame in memory, or where frames stand in the journal. */
 interface Piece {
-  records: readonly ExchangeRecord[] | undefined;
-  /** Undefined: they are in no journal. */
+  readonly held: HeldFrame | undefined;
+  /** Undefined: it is in no journal. */
   readonly segment: Segment | undefined;
   start: number;
   end: number;
@@ -15,9 +17,15 @@ interface Piece {
   readonly onReached?: (batch: LedgerBatch) => void;
 }
 
+interface HeldFrame {
+  readonly bytes: Uint8Array;
+  readonly records: number;
+  readonly anyPending: boolean;
+}
+
 /** Records to be written together, and what falls free once they are. */
 export interface LedgerBatch {
-  readonly records: ExchangeRecord[];
+  readonly records: BatchRecords;
   readonly parts: { readonly segment: Segment; readonly bytes: number }[];
   /** Of each provisional record that is settled by this batch. */
   readonly settled: Segment[];
@@ -32,7 +40,7 @@ export interface Provisional {
 }
 
 export interface BacklogOptions {
-  /** Records kept decoded; of what comes beyond it only the place in the journal is. */
+  /** Records kept as frames; of what comes beyond it only the place in the journal is. */
   readonly mostInMemory: number;
   /** Something of the journal cannot be read. */
   onUnreadable(path: string, reason: string, bytes: number): void;
@@ -56,7 +64,7 @@ export class Backlog {
     this.#o = options;
   }
 
-  /** Decoded records that wait. */
+  /** Records that wait in frames. */
   get inMemory(): number {
     return this.#inMemory;
   }
@@ -74,13 +82,14 @@ export class Backlog {
     return this.#pieces[0]?.queuedAtMs;
   }
 
-  /** Records as they came from a relay thread; `segment` where they are in the journal. */
-  push(records: readonly ExchangeRecord[], segment: Segment | undefined, start: number, end: number): void {
-    if (this.#inMemory + records.length <= this.#o.mostInMemory) {
-      this.#inMemory += records.length;
-      this.#pieces.push({ records, segment, start, end, queuedAtMs: Date.now() });
+  /** A frame as it came from a relay thread, of which the bytes are kept; `segment` where it is in the journal. */
+  push({ bytes, length, anyPending }: RecordFrame, segment: Segment | undefined, start: number, end: number): void {
+    if (this.#inMemory + length <= this.#o.mostInMemory) {
+      this.#inMemory += length;
+      const held = { bytes, records: length, anyPending };
+      this.#pieces.push({ held, segment, start, end, queuedAtMs: Date.now() });
     } else if (segment) this.pushUnread(segment, start, end);
-    else this.#o.onLost(records.length);
+    else this.#o.onLost(length);
   }
 
   /** Frames that are to be read from the journal when their turn comes. */
@@ -90,7 +99,7 @@ export class Backlog {
       last.end = end;
       return;
     }
-    const piece: Piece = { records: undefined, segment, start, end, queuedAtMs: Date.now() };
+    const piece: Piece = { held: undefined, segment, start, end, queuedAtMs: Date.now() };
     this.#lastUnread.set(segment, piece);
     this.#pieces.push(piece);
   }
@@ -98,7 +107,7 @@ export class Backlog {
   /** `reached` gets the batch in which, or before which, all is that was queued so far. */
   pushMark(reached: (batch: LedgerBatch) => void): void {
     this.#pieces.push({
-      records: [],
+      held: undefined,
       segment: undefined,
       start: 0,
       end: 0,
@@ -109,26 +118,36 @@ export class Backlog {
 
   /** At most about `most` records: a piece is not divided. Undefined: nothing waits. */
   async next(most: number): Promise<LedgerBatch | undefined> {
-    const batch: LedgerBatch = { records: [], parts: [], settled: [], onCommitted: [], oldestAtMs: Date.now() };
+    const batch: LedgerBatch = {
+      records: new BatchRecords(),
+      parts: [],
+      settled: [],
+      onCommitted: [],
+      oldestAtMs: Date.now(),
+    };
     let any = false;
-    while (batch.records.length < most) {
+    while (batch.records.count < most) {
       const piece = this.#pieces[0];
       if (piece === undefined) break;
       any = true;
       batch.oldestAtMs = Math.min(batch.oldestAtMs, piece.queuedAtMs);
-      if (piece.records) {
+      if (piece.held) {
         this.#pieces.shift();
-        this.#inMemory -= piece.records.length;
-        this.#take(piece.records, piece.segment, batch);
+        this.#inMemory -= piece.held.records;
+        this.#takeHeld(piece.held, piece.segment, batch);
         if (piece.segment) batch.parts.push({ segment: piece.segment, bytes: piece.end - piece.start });
-        piece.onReached?.(batch);
+        continue;
+      }
+      if (piece.onReached) {
+        this.#pieces.shift();
+        piece.onReached(batch);
         continue;
       }
       try {
-        await this.#read(piece, piece.segment!, most - batch.records.length, batch);
+        await this.#read(piece, piece.segment!, most - batch.records.count, batch);
       } catch (error) {
         // What was taken already must not be lost with it; the next call meets the fault again.
-        if (batch.parts.length > 0 || batch.records.length > 0) break;
+        if (batch.parts.length > 0 || batch.records.count > 0) break;
         throw error;
       }
     }
@@ -137,7 +156,7 @@ export class Backlog {
 
   async #read(piece: Piece, segment: Segment, most: number, batch: LedgerBatch): Promise<void> {
     const part = await readJournal(segment.path, piece.start, piece.end, most).catch(missing(piece.start));
-    this.#take(part.records, segment, batch);
+    for (const frame of part.frames) this.#take(frame, segment, batch);
     // It may have grown meanwhile.
     let next = part.next;
     if (part.broken !== undefined) {
@@ -151,16 +170,24 @@ export class Backlog {
     this.#pieces.shift();
   }
 
-  #take(records: readonly ExchangeRecord[], segment: Segment | undefined, batch: LedgerBatch): void {
-    for (const record of records) {
+  #takeHeld({ bytes, records, anyPending }: HeldFrame, segment: Segment | undefined, batch: LedgerBatch): void {
+    // Nearly always: then nobody needs to look into it yet.
+    if (!anyPending && this.#provisional.size === 0) batch.records.addFrame(bytes, records);
+    else this.#take(new RecordFrame(bytes), segment, batch);
+  }
+
+  #take(frame: RecordFrame, segment: Segment | undefined, batch: LedgerBatch): void {
+    let records = 0;
+    for (const record of frame) {
       if (record.pending) {
         if (segment) segment.pending += 1;
-        this.#provisional.set(record.id, { record, segment, sinceMs: Date.now() });
+        this.#provisional.set(record.id, { record: keptRecord(record), segment, sinceMs: Date.now() });
         continue;
       }
       if (this.#provisional.size > 0) this.#settle(record.id, batch);
-      batch.records.push(record);
+      records += 1;
     }
+    batch.records.addFrame(frame.bytes, records);
   }
 
   /** Provisional records for which no final one will come any more become final, once all before this is in a batch. */
@@ -168,7 +195,7 @@ export class Backlog {
     this.pushMark((batch) => {
       for (const { record } of [...this.#provisional.values()].filter(isOver)) {
         this.#settle(record.id, batch);
-        batch.records.push({ ...record, pending: undefined });
+        batch.records.add({ ...record, pending: undefined });
       }
     });
   }
@@ -185,6 +212,6 @@ export class Backlog {
 function missing(next: number): (error: unknown) => JournalPart {
   return (error) => {
     if (systemCode(error) !== 'ENOENT') throw error;
-    return { records: [], next, broken: 'it is gone' };
+    return { frames: [], next, broken: 'it is gone' };
   };
 }

@@ -1,7 +1,7 @@
 import type { BudgetLimit, BudgetPeriod, BudgetRule } from '../config/configuration.ts';
 import { periodStart } from '../counters/periods.ts';
 import { storableText } from '../store/storable-text.ts';
-import type { ExchangeRecord } from '../telemetry/exchange-record.ts';
+import type { RecordView } from '../telemetry/exchange-record.ts';
 
 /** What one batch of records adds to one window. */
 export interface BudgetCharge {
@@ -43,58 +43,62 @@ interface Used {
 }
 
 /**
- * What records are charged to, each window once. Records that are charged alike are added up before anything is parsed,
- * since most of a batch are: a period begins at midnight always, so the day of the end says which one.
+ * What the records of a batch are charged to, each window once. Records that are charged alike are added up before anything
+ * is parsed, since most of a batch are: a period begins at midnight always, so the day of the end says which one.
  */
-export function budgetCharges(
-  records: readonly ExchangeRecord[],
-  budgets: ReadonlyMap<string, BudgetRule>,
-): BudgetCharge[] {
-  const windows = new Map<string, BudgetCharge & { amount: number }>();
-  for (const { chargesJson, endDay, ...used } of usedAlike(records)) {
-    for (const [id, written] of parseCharges(chargesJson)) {
-      // Two groups that the database takes for one must be one row of the batch.
-      const group = storableText(written);
-      const budget = budgets.get(id);
-      // A rule that a reload took away meanwhile: nobody counts it any more.
-      if (budget === undefined) continue;
-      for (const { unit, counts, period } of unitsOf(budget)) {
-        const amount = counts === 'cost' ? used.costNanoUsd : used.tokens;
-        if (amount === 0) continue;
-        const start = periodStart(period, endDay * DAY_MS);
-        // With the length of the id: no two windows read alike, whatever id and group hold.
-        const key = `${unit} ${start} ${id.length} ${id}${group}`;
-        const window = windows.get(key);
-        if (window) window.amount += amount;
-        else windows.set(key, { budget: id, unit, period, periodStart: start, group, amount });
-      }
-    }
-  }
-  return [...windows.values()];
-}
+export class ChargeSums {
+  readonly #alike = new Map<string, Used>();
+  #last: Used | undefined;
 
-function usedAlike(records: readonly ExchangeRecord[]): Iterable<Used> {
-  const alike = new Map<string, Used>();
-  let used: Used | undefined;
-  for (const record of records) {
+  add(record: RecordView): void {
     const { chargesJson, costNanoUsd, usage } = record;
-    if (chargesJson === undefined) continue;
+    if (chargesJson === undefined) return;
     const endDay = Math.floor((record.startedAt + record.durationMs) / DAY_MS);
-    // Mostly as the one before, by the very same text: then nothing is put together and looked up.
-    if (used === undefined || used.chargesJson !== chargesJson || used.endDay !== endDay) {
-      const key = `${endDay} ${chargesJson}`;
-      used = alike.get(key);
-      if (used === undefined) {
-        used = { endDay, chargesJson, costNanoUsd: 0, tokens: 0 };
-        alike.set(key, used);
-      }
-    }
+    const used = this.#usedBy(chargesJson, endDay);
     // What nobody knows cannot be charged; the ledger shows how many exchanges that were.
     if (costNanoUsd !== undefined) used.costNanoUsd += costNanoUsd;
-    if (usage?.inputTokens !== undefined) used.tokens += usage.inputTokens;
-    if (usage?.outputTokens !== undefined) used.tokens += usage.outputTokens;
+    if (usage === undefined) return;
+    const { inputTokens, outputTokens } = usage;
+    if (inputTokens !== undefined) used.tokens += inputTokens;
+    if (outputTokens !== undefined) used.tokens += outputTokens;
   }
-  return alike.values();
+
+  charges(budgets: ReadonlyMap<string, BudgetRule>): BudgetCharge[] {
+    const windows = new Map<string, BudgetCharge & { amount: number }>();
+    for (const { chargesJson, endDay, ...used } of this.#alike.values()) {
+      for (const [id, written] of parseCharges(chargesJson)) {
+        // Two groups that the database takes for one must be one row of the batch.
+        const group = storableText(written);
+        const budget = budgets.get(id);
+        // A rule that a reload took away meanwhile: nobody counts it any more.
+        if (budget === undefined) continue;
+        for (const { unit, counts, period } of unitsOf(budget)) {
+          const amount = counts === 'cost' ? used.costNanoUsd : used.tokens;
+          if (amount === 0) continue;
+          const start = periodStart(period, endDay * DAY_MS);
+          // With the length of the id: no two windows read alike, whatever id and group hold.
+          const key = `${unit} ${start} ${id.length} ${id}${group}`;
+          const window = windows.get(key);
+          if (window) window.amount += amount;
+          else windows.set(key, { budget: id, unit, period, periodStart: start, group, amount });
+        }
+      }
+    }
+    return [...windows.values()];
+  }
+
+  #usedBy(chargesJson: string, endDay: number): Used {
+    // Mostly as the one before, by the very same text: then nothing is put together and looked up.
+    if (this.#last?.chargesJson === chargesJson && this.#last.endDay === endDay) return this.#last;
+    const key = `${endDay} ${chargesJson}`;
+    let used = this.#alike.get(key);
+    if (used === undefined) {
+      used = { endDay, chargesJson, costNanoUsd: 0, tokens: 0 };
+      this.#alike.set(key, used);
+    }
+    this.#last = used;
+    return used;
+  }
 }
 
 function parseCharges(json: string): readonly (readonly [string, string])[] {

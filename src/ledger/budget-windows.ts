@@ -1,8 +1,8 @@
 import type { BudgetPeriod, BudgetRule } from '../config/configuration.ts';
 import { periodStart } from '../counters/periods.ts';
 import type { Database, DatabaseTransaction } from '../store/database.ts';
-import type { ExchangeRecord } from '../telemetry/exchange-record.ts';
-import { type BudgetCharge, budgetCharges, unitsOf } from './budget-charges.ts';
+import { type BudgetCharge, ChargeSums, unitsOf } from './budget-charges.ts';
+import type { LedgerHook, LedgerSums } from './ledger-hook.ts';
 
 /** What one group of a budget spent in one period, over all gateways. */
 export interface BudgetWindow {
@@ -33,11 +33,9 @@ const KEPT_MS = 400 * 86_400_000;
  * A hook of the ledger: what budgets have spent is written with the rows that it was spent on, in one transaction, so
  * that after any crash the two are equal and nothing counts twice.
  */
-export class BudgetWindows {
+export class BudgetWindows implements LedgerHook {
   readonly #options: BudgetWindowsOptions;
   #budgets: ReadonlyMap<string, BudgetRule>;
-  /** Of the batch that is being written: it is asked for again when it is committed. */
-  #latest: { readonly records: readonly ExchangeRecord[]; readonly charges: readonly BudgetCharge[] } | undefined;
 
   constructor(options: BudgetWindowsOptions) {
     this.#options = options;
@@ -49,27 +47,29 @@ export class BudgetWindows {
     this.#budgets = byId(budgets);
   }
 
-  async onRows(records: readonly ExchangeRecord[], transaction: DatabaseTransaction): Promise<void> {
+  begin(): LedgerSums {
+    const sums = new ChargeSums();
+    let charges: readonly BudgetCharge[] = [];
+    return {
+      add: (record) => sums.add(record),
+      write: async (transaction) => {
+        charges = sums.charges(this.#budgets);
+        await this.#write(charges, transaction);
+      },
+      committed: () => {
+        if (charges.length > 0) this.#options.onCharged(charges);
+      },
+    };
+  }
+
+  async #write(charges: readonly BudgetCharge[], transaction: DatabaseTransaction): Promise<void> {
     const { gateway } = this.#options;
-    const charges = budgetCharges(records, this.#budgets);
-    this.#latest = { records, charges };
-    const rows = charges.map(({ budget, unit, periodStart, group, amount }) => ({
-      budget,
-      unit,
-      period_start: periodStart,
-      group_value: group,
-      gateway,
-      spent: amount,
-    }));
+    const rows = charges.map(({ budget, unit, periodStart, group, amount }) => {
+      return [budget, unit, periodStart, group, gateway, amount];
+    });
     if (rows.length === 0) return;
     const keys = ['budget', 'unit', 'period_start', 'group_value', 'gateway'] as const;
     await transaction.addUp('budget_windows', keys, ['spent'], rows);
-  }
-
-  onCommitted(records: readonly ExchangeRecord[]): void {
-    const charges = this.#latest?.records === records ? this.#latest.charges : budgetCharges(records, this.#budgets);
-    this.#latest = undefined;
-    if (charges.length > 0) this.#options.onCharged(charges);
   }
 }
 

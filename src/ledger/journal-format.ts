@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib';
 
 /*
  * A segment: 8 bytes of magic, then frames. A frame: length (4 bytes, little endian), CRC-32 of what follows (4), and a
- * batch of records as telemetry/record-frame.ts encodes it. A crash leaves at most the last frame torn; its checksum says so.
+ * batch of records as telemetry/encode-batch.ts encodes it. A crash leaves at most the last frame torn; its checksum says so.
  */
 export const MAGIC = Buffer.from('sluice1\n');
 export const FRAME_HEAD_BYTES = 8;

@@ -1,6 +1,6 @@
 import { storableText } from '../store/storable-text.ts';
 import type { LedgerLabelsTable, LedgerSeriesTable } from '../store/tables/ledger-tables.ts';
-import type { ExchangeRecord } from '../telemetry/exchange-record.ts';
+import type { RecordView } from '../telemetry/exchange-record.ts';
 import type { PriceTables } from './price-tables.ts';
 import { contentHash } from './row-hash.ts';
 
@@ -11,12 +11,34 @@ export interface Labels {
 
 /** One of the labels of one subject and its metadata: which one, comparing tells. */
 interface Known {
-  /** The record that had them last: texts of one frame are the same objects, so that the next one is compared at a glance. */
-  like: ExchangeRecord;
+  /** What they were made of. Labels of frames are shared texts, so that a record is compared at a glance. */
+  readonly like: LabelTexts;
   readonly labels: Labels;
   readonly depth: number;
   readonly next: Known | undefined;
 }
+
+/** The fields of a record that its labels follow from. */
+type LabelTexts = Pick<
+  RecordView,
+  | 'subject'
+  | 'keyId'
+  | 'model'
+  | 'target'
+  | 'provider'
+  | 'stream'
+  | 'outcome'
+  | 'errorCode'
+  | 'usageSource'
+  | 'path'
+  | 'method'
+  | 'chargesJson'
+  | 'rulesJson'
+  | 'teamsJson'
+  | 'metadataJson'
+  | 'priceTable'
+  | 'priceVersion'
+>;
 
 export type Series = Readonly<LedgerSeriesTable>;
 
@@ -42,18 +64,14 @@ export class LabelBook {
   }
 
   /** Found by a short key and then compared: hashing all the texts of every record costs a microsecond. */
-  of(record: ExchangeRecord): Labels {
+  of(record: RecordView): Labels {
     const last = this.#last;
-    if (last !== undefined && sameLabels(last.like, record)) {
-      last.like = record;
-      return last.labels;
-    }
+    if (last !== undefined && sameLabels(last.like, record)) return last.labels;
     const { subject = '', metadataJson } = record;
     const key = metadataJson === undefined ? subject : `${subject} ${metadataJson}`;
     const first = this.#known.get(key);
     for (let known = first; known !== undefined; known = known.next) {
       if (!sameLabels(known.like, record)) continue;
-      known.like = record;
       this.#last = known;
       return known.labels;
     }
@@ -64,12 +82,12 @@ export class LabelBook {
       this.#size = 1;
     }
     const next = first !== undefined && first.depth < MOST_COMPARED ? first : undefined;
-    this.#last = { like: record, labels, depth: (next?.depth ?? 0) + 1, next };
+    this.#last = { like: textsOf(record), labels, depth: (next?.depth ?? 0) + 1, next };
     this.#known.set(key, this.#last);
     return labels;
   }
 
-  #make(record: ExchangeRecord): Labels {
+  #make(record: RecordView): Labels {
     const series = this.#seriesOf(record);
     const columns = {
       series: series.series,
@@ -88,7 +106,7 @@ export class LabelBook {
   }
 
   /** One object a series: sums are added up by it. */
-  #seriesOf(record: ExchangeRecord): Series {
+  #seriesOf(record: RecordView): Series {
     const columns = {
       subject: storable(record.subject),
       key_id: storable(record.keyId),
@@ -117,7 +135,14 @@ export class LabelBook {
   }
 }
 
-function sameLabels(a: ExchangeRecord, b: ExchangeRecord): boolean {
+function textsOf(record: RecordView): LabelTexts {
+  const { subject, keyId, model, target, provider, stream, outcome, errorCode, usageSource, path, method } = record;
+  const { chargesJson, rulesJson, teamsJson, metadataJson, priceTable, priceVersion } = record;
+  const who = { subject, keyId, model, target, provider, stream, outcome, errorCode, usageSource, path, method };
+  return { ...who, chargesJson, rulesJson, teamsJson, metadataJson, priceTable, priceVersion };
+}
+
+function sameLabels(a: LabelTexts, b: LabelTexts): boolean {
   return (
     a.subject === b.subject &&
     a.keyId === b.keyId &&

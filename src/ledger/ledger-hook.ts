@@ -1,14 +1,21 @@
 import type { DatabaseTransaction } from '../store/database.ts';
-import type { ExchangeRecord } from '../telemetry/exchange-record.ts';
+import type { RecordView } from '../telemetry/exchange-record.ts';
 
 /** Who keeps sums beside the rows (budgets do) and must never differ from them. */
 export interface LedgerHook {
+  /** For one try to write one batch. Many a try is dropped and made anew: nothing else may change before `committed`. */
+  begin(): LedgerSums;
+}
+
+/** What the records of one batch add up to. */
+export interface LedgerSums {
+  /** Each record whose row is new, as it passes: none comes twice, also not after a crash. */
+  add(record: RecordView): void;
   /**
-   * Inside the transaction that writes the rows, with the records whose rows are new: none comes twice, also not after a
-   * crash. It may be rolled back and called again with the same records, so nothing in memory may be changed here. A throw
-   * rolls the batch back, and it is tried again. Rows are upserted in a fixed order, or gateways of a cluster deadlock.
+   * Behind the last record, inside the transaction that writes the rows. A throw rolls the batch back, and it is tried
+   * again. Rows are upserted in a fixed order, or gateways of a cluster deadlock.
    */
-  onRows(records: readonly ExchangeRecord[], transaction: DatabaseTransaction): Promise<void>;
-  /** After the commit, the same records, exactly once. Must not throw; nobody waits for a promise. */
-  onCommitted(records: readonly ExchangeRecord[]): void;
+  write(transaction: DatabaseTransaction): Promise<void>;
+  /** After the commit, exactly once. Must not throw; nobody waits for a promise. */
+  committed(): void;
 }

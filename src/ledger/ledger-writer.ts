@@ -1,10 +1,11 @@
 import type { Database, DatabaseTransaction } from '../store/database.ts';
+import { type RowValues, rowValues } from '../store/row-values.ts';
 import type { LedgerRowsTable } from '../store/tables/ledger-tables.ts';
-import type { ExchangeRecord } from '../telemetry/exchange-record.ts';
+import { type ExchangeRecord, keptRecord, type RecordView } from '../telemetry/exchange-record.ts';
 import { type ChainHead, readHead } from './chain-head.ts';
 import { chainPosition } from './chain-position.ts';
 import { LabelBook, type Labels } from './labels.ts';
-import type { LedgerHook } from './ledger-hook.ts';
+import type { LedgerHook, LedgerSums } from './ledger-hook.ts';
 import { PriceTables } from './price-tables.ts';
 import { Rollup, USAGE_KEYS, USAGE_SUMS } from './rollup.ts';
 import { detailOf } from './row-detail.ts';
@@ -19,7 +20,7 @@ export interface LedgerWriterOptions {
   readonly hooks: readonly LedgerHook[];
 }
 
-/** The first names a row for `insertNew`. */
+const USAGE_COLUMNS = [...USAGE_KEYS, ...USAGE_SUMS];
 const ROW_COLUMNS = [
   'id',
   'position',
@@ -52,13 +53,26 @@ const SERIES_COLUMNS = ['series', 'subject', 'key_id', 'teams', 'model', 'target
 /** Beyond it a batch would wait for another process that moves the head again and again. */
 const MOST_TRIES = 10;
 const MOST_STORED = 50_000;
+/** Rows made and handed to the database at once: few enough to be forgotten before garbage is collected the next time. */
+const ROWS_AT_ONCE = 512;
 
-interface Batch {
-  readonly records: readonly ExchangeRecord[];
-  readonly rows: LedgerRowsTable[];
-  readonly labels: ReadonlySet<Labels>;
-  readonly rollup: Rollup;
-  readonly head: ChainHead;
+/** One try to write some records: what is known of them once they all passed. */
+class Batch {
+  readonly records: Iterable<RecordView>;
+  readonly rollup = new Rollup();
+  readonly labels = new Set<Labels>();
+  readonly sums: readonly LedgerSums[];
+  /** Behind the rows so far. */
+  head: ChainHead;
+  rows = 0;
+  /** All was written but for the commit. */
+  whole = false;
+
+  constructor(records: Iterable<RecordView>, head: ChainHead, hooks: readonly LedgerHook[]) {
+    this.records = records;
+    this.head = head;
+    this.sums = hooks.map((hook) => hook.begin());
+  }
 }
 
 /**
@@ -85,27 +99,27 @@ export class LedgerWriter {
     this.#book = new LabelBook(this.#prices, keys);
   }
 
-  /** How many rows were new. Throws what the database throws: then nothing was written, or it will be found so. */
-  async write(records: readonly ExchangeRecord[]): Promise<number> {
+  /**
+   * How many rows were new. Throws what the database throws: then nothing was written, or it will be found so where the
+   * very same `records` come again. They are gone through once a try.
+   */
+  async write(records: Iterable<RecordView>): Promise<number> {
     let left = records;
-    for (let tries = 0; tries < MOST_TRIES && left.length > 0; tries += 1) {
+    for (let tries = 0; tries < MOST_TRIES; tries += 1) {
       this.#head ??= await readHead(this.#o.database, this.#o.gatewayId);
-      if (this.#unsure?.head.hash === this.#head.hash && this.#unsure.records === left) {
-        this.#committed(this.#unsure);
-        return left.length;
-      }
-      const batch = this.#batch(left, this.#head);
+      if (this.#unsure?.head.hash === this.#head.hash && this.#unsure.records === left)
+        return this.#committed(this.#unsure);
+      const batch = new Batch(left, this.#head, this.#o.hooks);
       const outcome = await this.#commit(batch);
-      if (outcome === 'written') {
-        this.#committed(batch);
-        return left.length;
-      }
+      if (outcome === 'written') return this.#committed(batch);
       // Somebody else wrote to this chain, or rows are there already: both are asked for, and it is made anew.
       this.#head = undefined;
-      if (outcome === 'doubles') left = await this.#withoutKnown(left);
+      if (outcome === 'head-moved') continue;
+      const unknown = await this.#withoutKnown(left);
+      if (unknown.length === 0) return 0;
+      left = unknown;
     }
-    if (left.length > 0) throw new Error('another process keeps writing to the chain of this gateway');
-    return 0;
+    throw new Error('another process keeps writing to the chain of this gateway');
   }
 
   async #commit(batch: Batch): Promise<'written' | 'doubles' | 'head-moved'> {
@@ -114,84 +128,98 @@ export class LedgerWriter {
       return 'written';
     } catch (error) {
       if (error instanceof NotWritten) return error.why;
-      this.#unsure = batch;
+      this.#unsure = batch.whole ? batch : undefined;
       this.#head = undefined;
       throw error;
     }
   }
 
-  async #write({ records, rows, labels, rollup, head }: Batch, transaction: DatabaseTransaction): Promise<void> {
-    // First, since it locks: two processes that write to one chain do it one after the other.
-    const before = this.#head!;
-    const moved = await transaction.query
-      .updateTable('ledger_chains')
-      .set({ head_seq: head.seq, head_hash: head.hash })
-      .where('gateway', '=', this.#o.gatewayId)
-      .where('head_seq', '=', before.seq)
-      .where('head_hash', '=', before.hash)
-      .executeTakeFirst();
-    if (moved.numUpdatedRows !== 1n) throw new NotWritten('head-moved');
-    const added = await transaction.insertNew('ledger_rows', ROW_COLUMNS, rows);
-    if (added.length < rows.length) throw new NotWritten('doubles');
-    const unstored = [...labels].filter(({ row }) => !this.#storedLabels.has(row.labels));
-    if (unstored.length > 0) {
-      const series = new Set(unstored.map((each) => each.series));
-      await transaction.insertNew('ledger_series', SERIES_COLUMNS, [...series]);
-      await transaction.insertNew(
-        'ledger_labels',
-        LABEL_COLUMNS,
-        unstored.map(({ row }) => row),
-      );
+  async #write(batch: Batch, transaction: DatabaseTransaction): Promise<void> {
+    await this.#lockHead(batch.head, transaction);
+    let rows: RowValues[] = [];
+    for (const record of batch.records) {
+      rows.push(this.#row(record, batch));
+      if (rows.length < ROWS_AT_ONCE) continue;
+      await insertRows(rows, transaction);
+      rows = [];
     }
+    await insertRows(rows, transaction);
+    await this.#storeLabels(batch.labels, transaction);
     await this.#prices.store(transaction);
-    await transaction.addUp('usage_hourly', USAGE_KEYS, USAGE_SUMS, rollup.hourly());
-    await transaction.addUp('usage_daily', USAGE_KEYS, USAGE_SUMS, rollup.daily());
-    for (const hook of this.#o.hooks) await hook.onRows(records, transaction);
+    const { rollup } = batch;
+    await transaction.addUp('usage_hourly', USAGE_KEYS, USAGE_SUMS, rowValues(USAGE_COLUMNS, rollup.hourly()));
+    await transaction.addUp('usage_daily', USAGE_KEYS, USAGE_SUMS, rowValues(USAGE_COLUMNS, rollup.daily()));
+    for (const sums of batch.sums) await sums.write(transaction);
+    await transaction.query
+      .updateTable('ledger_chains')
+      .set({ head_seq: batch.head.seq, head_hash: batch.head.hash })
+      .where('gateway', '=', this.#o.gatewayId)
+      .execute();
+    batch.whole = true;
   }
 
-  #committed(batch: Batch): void {
+  /** First: two processes that write to one chain do it one after the other. */
+  async #lockHead(head: ChainHead, transaction: DatabaseTransaction): Promise<void> {
+    const locked = await transaction.query
+      .updateTable('ledger_chains')
+      .set({ head_seq: head.seq })
+      .where('gateway', '=', this.#o.gatewayId)
+      .where('head_seq', '=', head.seq)
+      .where('head_hash', '=', head.hash)
+      .executeTakeFirst();
+    if (locked.numUpdatedRows !== 1n) throw new NotWritten('head-moved');
+  }
+
+  async #storeLabels(labels: ReadonlySet<Labels>, transaction: DatabaseTransaction): Promise<void> {
+    const unstored = [...labels].filter(({ row }) => !this.#storedLabels.has(row.labels));
+    if (unstored.length === 0) return;
+    const series = new Set(unstored.map((each) => each.series));
+    await transaction.insertNew('ledger_series', SERIES_COLUMNS, rowValues(SERIES_COLUMNS, [...series]));
+    const rows = unstored.map(({ row }) => row);
+    await transaction.insertNew('ledger_labels', LABEL_COLUMNS, rowValues(LABEL_COLUMNS, rows));
+  }
+
+  #committed(batch: Batch): number {
     this.#head = batch.head;
     this.#unsure = undefined;
     this.#prices.stored();
     if (this.#storedLabels.size > MOST_STORED) this.#storedLabels = new Set();
     for (const { row } of batch.labels) this.#storedLabels.add(row.labels);
-    for (const hook of this.#o.hooks) hook.onCommitted(batch.records);
+    for (const sums of batch.sums) sums.committed();
+    return batch.rows;
   }
 
-  #batch(records: readonly ExchangeRecord[], from: ChainHead): Batch {
-    const rows: LedgerRowsTable[] = [];
-    const seen = new Set<Labels>();
-    const rollup = new Rollup();
-    let { seq, hash } = from;
-    for (const record of records) {
-      const labels = this.#book.of(record);
-      seen.add(labels);
-      seq += 1;
-      const endedAt = Math.floor(record.startedAt + record.durationMs);
-      const { usage } = record;
-      const row: LedgerRowsTable = {
-        position: chainPosition(from.chain, seq),
-        id: record.id,
-        labels: labels.row.labels,
-        started_at: Math.floor(record.startedAt),
-        ended_at: endedAt,
-        status: record.status,
-        input_tokens: whole(usage?.inputTokens),
-        output_tokens: whole(usage?.outputTokens),
-        cost_nano_usd: whole(record.costNanoUsd),
-        numbers: numbersOf(record),
-        detail: detailOf(record),
-        hash: '',
-      };
-      hash = rowHash(hash, row);
-      row.hash = hash;
-      rows.push(row);
-      rollup.add(record, labels.series, endedAt);
-    }
-    return { records, rows, labels: seen, rollup, head: { chain: from.chain, seq, hash } };
+  /** The next row of the chain; what it adds to sums is added. */
+  #row(record: RecordView, batch: Batch): RowValues {
+    const labels = this.#book.of(record);
+    const { chain, seq, hash } = batch.head;
+    const { startedAt, usage } = record;
+    const endedAt = Math.floor(startedAt + record.durationMs);
+    const row: LedgerRowsTable = {
+      position: chainPosition(chain, seq + 1),
+      id: record.id,
+      labels: labels.row.labels,
+      started_at: Math.floor(startedAt),
+      ended_at: endedAt,
+      status: record.status,
+      input_tokens: whole(usage?.inputTokens),
+      output_tokens: whole(usage?.outputTokens),
+      cost_nano_usd: whole(record.costNanoUsd),
+      numbers: numbersOf(record),
+      detail: detailOf(record),
+      hash: '',
+    };
+    row.hash = rowHash(hash, row);
+    batch.head = { chain, seq: seq + 1, hash: row.hash };
+    batch.rows += 1;
+    batch.labels.add(labels);
+    batch.rollup.add(record, labels.series, endedAt);
+    for (const sums of batch.sums) sums.add(record);
+    return valuesOf(row);
   }
 
-  async #withoutKnown(records: readonly ExchangeRecord[]): Promise<ExchangeRecord[]> {
+  async #withoutKnown(views: Iterable<RecordView>): Promise<ExchangeRecord[]> {
+    const records = Array.from(views, keptRecord);
     const known = await this.#o.database.query
       .selectFrom('ledger_rows')
       .select('id')
@@ -210,6 +238,28 @@ export class LedgerWriter {
     }
     return left;
   }
+}
+
+/** In the order of ROW_COLUMNS. */
+function valuesOf(row: LedgerRowsTable): RowValues {
+  return [
+    row.id,
+    row.position,
+    row.labels,
+    row.started_at,
+    row.ended_at,
+    row.status,
+    row.input_tokens,
+    row.output_tokens,
+    row.cost_nano_usd,
+    row.numbers,
+    row.detail,
+    row.hash,
+  ];
+}
+
+async function insertRows(rows: readonly RowValues[], transaction: DatabaseTransaction): Promise<void> {
+  if ((await transaction.insertNew('ledger_rows', ROW_COLUMNS, rows)) < rows.length) throw new NotWritten('doubles');
 }
 
 /** Rolls the transaction back, and says why it has to be made anew. */

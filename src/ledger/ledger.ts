@@ -4,7 +4,8 @@ import type { LedgerSettings } from '../config/configuration.ts';
 import type { Log } from '../core/log.ts';
 import type { Database } from '../store/database.ts';
 import { isRowFault, reasonOf } from '../store/store-fault.ts';
-import type { ExchangeRecord } from '../telemetry/exchange-record.ts';
+import { keptRecord, type RecordView } from '../telemetry/exchange-record.ts';
+import type { RecordFrame } from '../telemetry/record-frame.ts';
 import type { JournalPlace } from '../threads/messages.ts';
 import { Backlog, type LedgerBatch } from './backlog.ts';
 import { MAGIC } from './journal-format.ts';
@@ -120,12 +121,12 @@ export class Ledger {
   }
 
   /** Records of a relay thread; `place` where their frame stands in its journal. */
-  take(thread: number, records: readonly ExchangeRecord[], place: JournalPlace | undefined): void {
-    if (place === undefined) this.#backlog.push(records, undefined, 0, 0);
+  take(thread: number, frame: RecordFrame, place: JournalPlace | undefined): void {
+    if (place === undefined) this.#backlog.push(frame, undefined, 0, 0);
     else {
       const segment = this.#segmentOf(place.segment, thread);
       if (segment.knownEnd < place.start) this.#backlog.pushUnread(segment, segment.knownEnd, place.start);
-      this.#backlog.push(records, segment, place.start, place.end);
+      this.#backlog.push(frame, segment, place.start, place.end);
       this.#grow(segment, place.end);
     }
     this.#schedule();
@@ -292,7 +293,7 @@ export class Ledger {
       for (;;) {
         this.#batch ??= await this.#backlog.next(BATCH_ROWS);
         if (this.#batch === undefined) return;
-        this.#rows += await this.#write(this.#batch.records);
+        if (this.#batch.records.count > 0) this.#rows += await this.#write(this.#batch.records);
         this.#retryMs = RETRY_FIRST_MS;
         this.#committed(this.#batch);
         this.#batch = undefined;
@@ -309,12 +310,12 @@ export class Ledger {
   }
 
   /** A row that the database refuses for what is in it must not hold up all others for ever. */
-  async #write(records: readonly ExchangeRecord[]): Promise<number> {
-    if (records.length === 0) return 0;
+  async #write(views: Iterable<RecordView>): Promise<number> {
     try {
-      return await this.#writer.write(records);
+      return await this.#writer.write(views);
     } catch (error) {
       if (!isRowFault(error)) throw error;
+      const records = Array.from(views, keptRecord);
       const [only] = records;
       if (records.length === 1 && only) {
         this.#failures.row += 1;

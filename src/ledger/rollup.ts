@@ -1,5 +1,5 @@
 import type { UsageTable } from '../store/tables/ledger-tables.ts';
-import type { ExchangeRecord } from '../telemetry/exchange-record.ts';
+import type { RecordView } from '../telemetry/exchange-record.ts';
 import type { Series } from './labels.ts';
 
 const HOUR_MS = 3_600_000;
@@ -27,7 +27,7 @@ export class Rollup {
   /** By the beginning of the hour: nearly always one. */
   readonly #hours = new Map<number, Map<Series, UsageTable>>();
 
-  add(record: ExchangeRecord, series: Series, endedAtMs: number): void {
+  add(record: RecordView, series: Series, endedAtMs: number): void {
     const hour = endedAtMs - (endedAtMs % HOUR_MS);
     let ofHour = this.#hours.get(hour);
     if (ofHour === undefined) {
@@ -91,7 +91,7 @@ function merged(rows: Iterable<UsageTable>, bucket: (startsAt: number) => number
   return [...sums.values()];
 }
 
-function addRecord(sums: UsageTable, record: ExchangeRecord): void {
+function addRecord(sums: UsageTable, record: RecordView): void {
   const { usage, costNanoUsd } = record;
   sums.requests += 1;
   if (record.outcome === 'error' || record.outcome === 'cut') sums.errors += 1;

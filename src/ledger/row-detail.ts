@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { storableText } from '../store/storable-text.ts';
-import type { ExchangeRecord } from '../telemetry/exchange-record.ts';
+import type { RecordView } from '../telemetry/exchange-record.ts';
 
 const detailSchema = z.looseObject({
   request_id: z.string().optional(),
@@ -12,7 +12,7 @@ const detailSchema = z.looseObject({
 export type RowDetail = z.output<typeof detailSchema>;
 
 /** What is seldom there; null: nothing of it. */
-export function detailOf(record: ExchangeRecord): string | null {
+export function detailOf(record: RecordView): string | null {
   const { id, requestId, attemptsJson, errorDetail } = record;
   if (requestId === id && attemptsJson === undefined && errorDetail === undefined) return null;
   return JSON.stringify({

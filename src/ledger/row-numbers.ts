@@ -1,5 +1,5 @@
 import type { Usage } from '../inference/usage.ts';
-import type { ExchangeRecord } from '../telemetry/exchange-record.ts';
+import type { RecordView } from '../telemetry/exchange-record.ts';
 
 /**
  * The numbers of a row that nobody searches by, in this order and for ever: further ones come behind. As one text, because
@@ -30,7 +30,7 @@ export type RowNumbers = { readonly [Name in (typeof ROW_NUMBERS)[number]]: numb
 const NO_USAGE: Usage = {};
 
 /** Empty: unknown. */
-export function numbersOf(record: ExchangeRecord): string {
+export function numbersOf(record: RecordView): string {
   const usage = record.usage ?? NO_USAGE;
   return (
     `${record.thread},${record.attempts},${us(record.durationMs)},${us(record.overheadMs)},${us(record.upstreamMs)},` +

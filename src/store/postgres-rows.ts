@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { RowWriter } from './database-engine.ts';
-import { storableText, storableValue } from './storable-text.ts';
+import type { RowValues } from './row-values.ts';
+import { storableValue } from './storable-text.ts';
 import type { Tables } from './tables.ts';
 
 /**
@@ -10,15 +11,9 @@ import type { Tables } from './tables.ts';
 export function postgresRowWriter(query: Kysely<Tables>): RowWriter {
   return {
     async insertNew(table, columns, rows) {
-      const [key] = columns;
-      if (key === undefined || rows.length === 0) return [];
-      const { rows: added } = await sql<{ key: string }>`
-        ${insertInto(table, columns, rows)} on conflict do nothing returning ${sql.ref(key)} as key`.execute(query);
-      const addedKeys = new Set(added.map((row) => row.key));
-      const indices: number[] = [];
-      for (const [index, row] of rows.entries())
-        if (addedKeys.delete(storableText(String(Reflect.get(row, key))))) indices.push(index);
-      return indices;
+      if (rows.length === 0) return 0;
+      const { numAffectedRows } = await sql`${insertInto(table, columns, rows)} on conflict do nothing`.execute(query);
+      return Number(numAffectedRows ?? 0);
     },
     async addUp(table, keys, sums, rows) {
       if (rows.length === 0) return;
@@ -33,7 +28,7 @@ export function postgresRowWriter(query: Kysely<Tables>): RowWriter {
   };
 }
 
-function insertInto(table: string, columns: readonly string[], rows: readonly object[]) {
+function insertInto(table: string, columns: readonly string[], rows: readonly RowValues[]) {
   return sql`insert into ${sql.table(table)} (${names(columns)})
     select ${names(columns)} from json_populate_recordset(null::${sql.table(table)}, ${asJson(columns, rows)}::json)`;
 }
@@ -42,11 +37,11 @@ function names(columns: readonly string[]) {
   return sql.join(columns.map((column) => sql.ref(column)));
 }
 
-function asJson(columns: readonly string[], rows: readonly object[]): string {
+function asJson(columns: readonly string[], rows: readonly RowValues[]): string {
   const plain: Record<string, string | number | null>[] = [];
   for (const row of rows) {
     const values: Record<string, string | number | null> = {};
-    for (const column of columns) values[column] = storableValue(Reflect.get(row, column), column);
+    for (const [place, column] of columns.entries()) values[column] = storableValue(row[place], column);
     plain.push(values);
   }
   return JSON.stringify(plain);

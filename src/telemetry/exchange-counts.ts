@@ -1,4 +1,4 @@
-import type { ExchangeRecord } from './exchange-record.ts';
+import type { RecordView } from './exchange-record.ts';
 import type { Labels } from './metric-registry.ts';
 
 /** One counter with its own labels. */
@@ -19,7 +19,7 @@ export class ExchangeCounts {
     this.labels = labels;
   }
 
-  add({ usage, costNanoUsd }: ExchangeRecord): void {
+  add({ usage, costNanoUsd }: RecordView): void {
     if (usage !== undefined) {
       if (usage.inputTokens !== undefined) this.inputTokens = (this.inputTokens ?? 0) + usage.inputTokens;
       if (usage.outputTokens !== undefined) this.outputTokens = (this.outputTokens ?? 0) + usage.outputTokens;

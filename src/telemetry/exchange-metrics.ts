@@ -1,6 +1,6 @@
 import { ERRORS, type ErrorRule } from '../core/errors.ts';
 import { type Count, ExchangeCounts } from './exchange-counts.ts';
-import type { ExchangeRecord } from './exchange-record.ts';
+import type { RecordView } from './exchange-record.ts';
 import { ExchangeSeries } from './exchange-series.ts';
 import { type Buckets, Histogram } from './histogram.ts';
 import { MetadataLabels } from './metadata-labels.ts';
@@ -33,7 +33,9 @@ export interface ExchangeMetricsOptions {
 export class ExchangeMetrics {
   readonly #tenantName: string;
   readonly #maxSeries: number;
-  readonly #series = new Map<string, ExchangeSeries>();
+  /** By subject, then by model: putting both together to one key for each record costs as much as all the counting. */
+  readonly #series = new Map<string, Map<string, ExchangeSeries>>();
+  #seriesCount = 0;
   readonly #other: ExchangeSeries;
   readonly #overheadStreamed = new Histogram(overheadBuckets);
   readonly #overheadWhole = new Histogram(overheadBuckets);
@@ -49,7 +51,7 @@ export class ExchangeMetrics {
     this.#other = this.#newSeries(other, other);
   }
 
-  add(record: ExchangeRecord): void {
+  add(record: RecordView): void {
     const series = this.#seriesOf(record);
     series.add(record);
     const counts = this.#countsOf(series, record);
@@ -59,15 +61,17 @@ export class ExchangeMetrics {
     (record.stream ? this.#overheadStreamed : this.#overheadWhole).observe(record.overheadMs);
   }
 
-  #seriesOf(record: ExchangeRecord): ExchangeSeries {
+  #seriesOf(record: RecordView): ExchangeSeries {
     const model = record.model ?? '';
     const subject = record.subject ?? '';
-    const key = `${model}\0${subject}`;
-    let series = this.#series.get(key);
+    const ofSubject = this.#series.get(subject);
+    let series = ofSubject?.get(model);
     if (series === undefined) {
-      if (this.#series.size >= this.#maxSeries) return this.#other;
+      if (this.#seriesCount >= this.#maxSeries) return this.#other;
+      this.#seriesCount += 1;
       series = this.#newSeries(model, subject);
-      this.#series.set(key, series);
+      if (ofSubject) ofSubject.set(model, series);
+      else this.#series.set(subject, new Map([[model, series]]));
     }
     return series;
   }
@@ -77,7 +81,7 @@ export class ExchangeMetrics {
     return new ExchangeSeries(labels, this.#metadata.any ? { ...labels, ...this.#metadata.allAs(other) } : labels);
   }
 
-  #countsOf(series: ExchangeSeries, record: ExchangeRecord): ExchangeCounts {
+  #countsOf(series: ExchangeSeries, record: RecordView): ExchangeCounts {
     if (!this.#metadata.any || series === this.#other) return series.counts;
     const { key, labels } = this.#metadata.of(record.metadataJson);
     let counts = series.byMetadata?.get(key);
@@ -208,7 +212,7 @@ export class ExchangeMetrics {
   }
 
   *#all(): Iterable<ExchangeSeries> {
-    yield* this.#series.values();
+    for (const ofSubject of this.#series.values()) yield* ofSubject.values();
     if (this.#other.counts.byStatus.size > 0) yield this.#other;
   }
 }

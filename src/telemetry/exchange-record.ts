@@ -63,4 +63,74 @@ export interface ExchangeRecord {
   pending?: boolean;
   /** What was held for it before it was sent, in integer nano-dollars. */
   reservedNanoUsd?: number;
+  /** Never there: a view that is taken for a record does not compile. */
+  fleeting?: never;
+}
+
+/**
+ * A record that may be looked at and not kept: behind it may stand a place in a frame, from which the next record is read
+ * a moment later. Its texts and numbers may be kept, the view itself only as `keptRecord`. Every record is a view as well.
+ */
+export interface RecordView extends Readonly<Omit<ExchangeRecord, 'usage' | 'fleeting'>> {
+  readonly usage?: Readonly<Usage> | undefined;
+  readonly fleeting?: true;
+}
+
+/** A field that is added to the record and forgotten here does not compile. */
+type Complete<T> = { [Field in keyof Required<T>]: T[Field] };
+
+/** A record of its own, for whoever keeps it. */
+export function keptRecord(view: RecordView): ExchangeRecord {
+  return {
+    id: view.id,
+    requestId: view.requestId,
+    startedAt: view.startedAt,
+    durationMs: view.durationMs,
+    thread: view.thread,
+    method: view.method,
+    path: view.path,
+    status: view.status,
+    outcome: view.outcome,
+    errorCode: view.errorCode,
+    errorDetail: view.errorDetail,
+    subject: view.subject,
+    keyId: view.keyId,
+    model: view.model,
+    target: view.target,
+    provider: view.provider,
+    stream: view.stream,
+    attempts: view.attempts,
+    usage: view.usage && keptUsage(view.usage),
+    usageSource: view.usageSource,
+    costNanoUsd: view.costNanoUsd,
+    overheadMs: view.overheadMs,
+    upstreamMs: view.upstreamMs,
+    firstTokenMs: view.firstTokenMs,
+    interTokenMs: view.interTokenMs,
+    bytesIn: view.bytesIn,
+    bytesOut: view.bytesOut,
+    teamsJson: view.teamsJson,
+    metadataJson: view.metadataJson,
+    rulesJson: view.rulesJson,
+    chargesJson: view.chargesJson,
+    attemptsJson: view.attemptsJson,
+    priceVersion: view.priceVersion,
+    priceTable: view.priceTable,
+    pending: view.pending,
+    reservedNanoUsd: view.reservedNanoUsd,
+  } satisfies Complete<Omit<ExchangeRecord, 'fleeting'>>;
+}
+
+function keptUsage(usage: Readonly<Usage>): Usage {
+  return {
+    inputTokens: usage.inputTokens,
+    outputTokens: usage.outputTokens,
+    cacheReadInputTokens: usage.cacheReadInputTokens,
+    cacheCreationInputTokens: usage.cacheCreationInputTokens,
+    cacheCreation1hInputTokens: usage.cacheCreation1hInputTokens,
+    reasoningOutputTokens: usage.reasoningOutputTokens,
+    audioInputTokens: usage.audioInputTokens,
+    audioOutputTokens: usage.audioOutputTokens,
+    providerCostUsd: usage.providerCostUsd,
+  } satisfies Complete<Usage>;
 }

@@ -1,5 +1,5 @@
 import { type Count, ExchangeCounts } from './exchange-counts.ts';
-import type { ExchangeRecord } from './exchange-record.ts';
+import type { RecordView } from './exchange-record.ts';
 import { type Buckets, Histogram } from './histogram.ts';
 import type { Labels } from './metric-registry.ts';
 
@@ -25,7 +25,7 @@ export class ExchangeSeries {
     this.counts = new ExchangeCounts(countLabels);
   }
 
-  add(record: ExchangeRecord): void {
+  add(record: RecordView): void {
     this.processingMs.observe(record.durationMs);
     if (record.firstTokenMs !== undefined) {
       this.firstTokenMs ??= new Histogram(latencyBuckets);

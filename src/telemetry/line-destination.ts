@@ -1,9 +1,12 @@
-import pino from 'pino';
+import { writeSync, writev } from 'node:fs';
 
 /** Where finished log lines go; one for the whole process. */
 export interface LineDestination {
-  /** Whole lines with their line feeds. The bytes are kept until they have left, so they must not change. */
-  write(lines: string | Buffer): void;
+  /**
+   * Whole lines with their line feeds. The bytes are kept until they have left, so they must not change before; then
+   * `onLeft` is called, if they ever do.
+   */
+  write(lines: string | Buffer, onLeft?: () => void): void;
 }
 
 export interface BufferedDestination extends LineDestination {
@@ -16,55 +19,160 @@ export interface BufferedDestination extends LineDestination {
   flush(): Promise<void>;
 }
 
+const MOST_BYTES = 8 * 1024 * 1024;
+const ENOUGH_BYTES = 65_536;
+const LONGEST_WAIT_MS = 1000;
 const GIVE_UP_MS = 1000;
+/** Of one system call. */
+const MOST_PIECES = 256;
+/** A pipe that is full says so (EAGAIN): who reads it mostly goes on at once, and else is asked ever more seldom. */
+const FULL_FIRST_MS = 1;
+const FULL_LONGEST_MS = 64;
+const LINE_FEED = 0x0a;
+
+interface Piece {
+  readonly bytes: Buffer;
+  readonly onLeft: (() => void) | undefined;
+}
 
 /**
- * Standard output through a buffer: written when 64 KiB are full, after a second at the latest, and at exit. Bounded: a
- * reader that stopped reading costs 8 MiB, then lines are dropped and counted.
+ * Standard output through a buffer: written when 64 KiB are there, after a second at the latest, and at exit. Bounded: a
+ * reader that stopped reading costs 8 MiB, then lines are dropped and counted. By hand, because pino's destination copies
+ * every buffer before it writes it: memory outside of the heap, for which V8 then marked all of it twice a second.
  *
  * Only the main thread may own it: lines of two buffers on one pipe would be mixed within a line. Relay threads post
  * their lines (log.ts).
  */
 export function bufferedDestination(fd = 1): BufferedDestination {
-  const stream = pino.destination({
-    fd,
-    sync: false,
-    contentMode: 'buffer',
-    minLength: 65_536,
-    maxWrite: 262_144,
-    maxLength: 8 * 1024 * 1024,
-    periodicFlush: 1000,
-  });
-  let dropped = 0;
-  let givenUp = false;
-  stream.on('drop', () => {
-    dropped += 1;
-  });
-  return {
-    get dropped() {
-      return dropped;
-    },
-    write: (lines) => {
-      if (givenUp) dropped += 1;
-      // Its type knows text only; `contentMode` makes it take bytes.
-      else stream.write((typeof lines === 'string' ? Buffer.from(lines) : lines) as unknown as string);
-    },
-    flush: () =>
-      new Promise((resolve) => {
-        if (givenUp) {
-          resolve();
-          return;
-        }
-        const timer = setTimeout(() => {
-          givenUp = true;
-          stream.destroy();
-          resolve();
-        }, GIVE_UP_MS);
-        // What it calls back with is of syncing the file, which a pipe cannot.
-        stream.flush(() => {
-          clearTimeout(timer);
-          resolve();
-        });
-      }),
-  };
+  return new Buffered(fd);
+}
+
+class Buffered implements BufferedDestination {
+  dropped = 0;
+  readonly #fd: number;
+  /** In order; of those that are being written the first may have left in part. */
+  readonly #waiting: Piece[] = [];
+  #bytes = 0;
+  /** Bytes of the first that have left. */
+  #leftOfFirst = 0;
+  /** Pieces in the system call that is under way. */
+  #writing = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #givenUp = false;
+  #fullMs = FULL_FIRST_MS;
+  #onEmpty: (() => void)[] = [];
+
+  constructor(fd: number) {
+    // Once it is asked for, a pipe does not block any more: a thread that hangs in a write would hold the exit.
+    this.#fd = fd === 1 ? process.stdout.fd : fd;
+    process.once('exit', () => this.#writeRest());
+  }
+
+  write(lines: string | Buffer, onLeft?: () => void): void {
+    const bytes = typeof lines === 'string' ? Buffer.from(lines) : lines;
+    if (this.#givenUp || this.#bytes + bytes.length > MOST_BYTES) {
+      this.dropped += linesIn(bytes, 0);
+      return;
+    }
+    this.#waiting.push({ bytes, onLeft });
+    this.#bytes += bytes.length;
+    if (this.#bytes >= ENOUGH_BYTES) this.#begin();
+    else this.#timer ??= setTimeout(() => this.#begin(), LONGEST_WAIT_MS).unref();
+  }
+
+  flush(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.#giveUp(), GIVE_UP_MS);
+      this.#onEmpty.push(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+      if (this.#bytes === 0 || this.#givenUp) this.#tellEmpty();
+      else this.#begin();
+    });
+  }
+
+  #begin(): void {
+    if (this.#writing > 0 || this.#bytes === 0 || this.#givenUp) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const pieces = this.#waiting.slice(0, MOST_PIECES).map(({ bytes }) => bytes);
+    pieces[0] = pieces[0]!.subarray(this.#leftOfFirst);
+    this.#writing = pieces.length;
+    writev(this.#fd, pieces, (error, written) => this.#onWritten(error, written));
+  }
+
+  #onWritten(error: NodeJS.ErrnoException | null, written: number): void {
+    const pieces = this.#writing;
+    this.#writing = 0;
+    if (this.#givenUp) return;
+    if (error?.code === 'EAGAIN' || error?.code === 'EBUSY') {
+      this.#timer ??= setTimeout(() => this.#begin(), this.#fullMs);
+      this.#fullMs = Math.min(FULL_LONGEST_MS, this.#fullMs * 2);
+      return;
+    }
+    this.#fullMs = FULL_FIRST_MS;
+    if (error?.code === 'EPIPE') this.#giveUp();
+    // A full disk, say: what is not written now is lost, and what comes later may be.
+    else if (error) this.#drop(pieces);
+    else this.#leave(written);
+    if (this.#bytes === 0) this.#tellEmpty();
+    else if (this.#bytes >= ENOUGH_BYTES || this.#onEmpty.length > 0) this.#begin();
+    else this.#timer ??= setTimeout(() => this.#begin(), LONGEST_WAIT_MS).unref();
+  }
+
+  #leave(written: number): void {
+    this.#bytes -= written;
+    let left = this.#leftOfFirst + written;
+    let pieces = 0;
+    for (; pieces < this.#waiting.length && left >= this.#waiting[pieces]!.bytes.length; pieces += 1)
+      left -= this.#waiting[pieces]!.bytes.length;
+    this.#leftOfFirst = left;
+    for (const { onLeft } of this.#waiting.splice(0, pieces)) onLeft?.();
+  }
+
+  #drop(pieces: number): void {
+    for (const { bytes } of this.#waiting.splice(0, pieces)) {
+      this.dropped += linesIn(bytes, this.#leftOfFirst);
+      this.#bytes -= bytes.length - this.#leftOfFirst;
+      this.#leftOfFirst = 0;
+    }
+  }
+
+  /** Nobody reads, and nobody will. */
+  #giveUp(): void {
+    this.#givenUp = true;
+    this.#drop(this.#waiting.length);
+    this.#tellEmpty();
+  }
+
+  #tellEmpty(): void {
+    const told = this.#onEmpty;
+    this.#onEmpty = [];
+    for (const each of told) each();
+  }
+
+  /** The process ends: nothing is called back any more. What is being written is left to who writes it. */
+  #writeRest(): void {
+    if (this.#givenUp) return;
+    const deadline = performance.now() + GIVE_UP_MS;
+    const first = this.#writing;
+    const rest = Buffer.concat(this.#waiting.slice(first).map(({ bytes }) => bytes));
+    for (let at = first === 0 ? this.#leftOfFirst : 0; at < rest.length; ) {
+      try {
+        at += writeSync(this.#fd, rest, at);
+      } catch (error) {
+        const full = error instanceof Error && 'code' in error && error.code === 'EAGAIN';
+        if (!full || performance.now() > deadline) return;
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FULL_FIRST_MS);
+      }
+    }
+  }
+}
+
+/** Those that end behind `from`. */
+function linesIn(bytes: Buffer, from: number): number {
+  let lines = 0;
+  for (let at = bytes.indexOf(LINE_FEED, from); at >= 0; at = bytes.indexOf(LINE_FEED, at + 1)) lines += 1;
+  return lines;
 }

@@ -1,5 +1,5 @@
 import { ExchangeMetrics } from './exchange-metrics.ts';
-import type { ExchangeRecord } from './exchange-record.ts';
+import type { RecordView } from './exchange-record.ts';
 import { MetricRegistry, type Sample } from './metric-registry.ts';
 import type { ThreadStats } from './thread-stats.ts';
 
@@ -49,7 +49,7 @@ export class Metrics {
     return this.#registry;
   }
 
-  addAll(records: readonly ExchangeRecord[]): void {
+  addAll(records: Iterable<RecordView>): void {
     for (const record of records) this.#exchanges.add(record);
   }
 

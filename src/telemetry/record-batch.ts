@@ -1,7 +1,5 @@
+import { encodeBatch } from './encode-batch.ts';
 import type { ExchangeRecord } from './exchange-record.ts';
-import { encodeBatch } from './record-frame.ts';
-
-export { decodeBatch } from './record-frame.ts';
 
 export interface RecordBatcherOptions {
   /** Takes one frame. It owns its ArrayBuffer, so it may be transferred: `port.postMessage(frame, [frame.buffer])`. */

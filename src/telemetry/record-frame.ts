@@ -1,216 +1,339 @@
-import { Packr } from 'msgpackr';
 import type { Usage } from '../inference/usage.ts';
-import type { ExchangeRecord } from './exchange-record.ts';
+import { type ExchangeRecord, keptRecord, type RecordView } from './exchange-record.ts';
+import { type FrameColumns, NO_USAGE, NUMBER, PENDING, packr, STREAM, TEXT } from './frame-columns.ts';
+import { sharedText } from './shared-texts.ts';
 
-/*
- * A batch as columns: all numbers in one array of doubles (NaN: unknown), every other text once per frame with 16-bit
- * references to it, ids apart. msgpack carries these four pieces. Rows of values took three times as long to encode
- * under load (bench: record-encoding). Frames also stand in the journal of the ledger and may outlive the build that wrote
- * them: fields are only ever added behind the last one, and what an older frame does not have is undefined.
+/**
+ * A batch of records as a relay thread sent or journalled it. Records are read from its columns while they are looked at:
+ * an object for each cost 0.8 KB of garbage and half a microsecond, twice an exchange (bench: record-encoding).
  */
-const packr = new Packr({ useRecords: false });
+export class RecordFrame implements Iterable<RecordView> {
+  /** As they came. */
+  readonly bytes: Uint8Array;
+  readonly #columns: Columns;
 
-const NUMBERS = 22;
-const TEXTS = 18;
-/** Flags in one number. */
-const STREAM = 1;
-const PENDING = 2;
-/** Reference 0: undefined. */
-const NO_TEXT = 0;
-
-interface Frame {
-  readonly ids: string;
-  readonly texts: string[];
-  readonly numbers: Uint8Array;
-  readonly references: Uint8Array;
-}
-
-/** The frame owns its ArrayBuffer exactly, so it can be transferred. */
-export function encodeBatch(records: readonly ExchangeRecord[]): Uint8Array<ArrayBuffer> {
-  const numbers = new Float64Array(records.length * NUMBERS);
-  const references = new Uint16Array(records.length * TEXTS);
-  const texts = new TextTable();
-  let ids = '';
-  for (let i = 0; i < records.length; i += 1) {
-    const record = records[i]!;
-    ids += i === 0 ? record.id : `\n${record.id}`;
-    writeNumbers(record, numbers, i * NUMBERS);
-    writeTexts(record, references, i * TEXTS, texts);
+  /** Throws where it is no frame. A frame of ours is not checked further. */
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+    this.#columns = new Columns(bytes);
   }
-  const frame: Frame = { ids, texts: texts.list, numbers: bytesOf(numbers), references: bytesOf(references) };
-  return new Uint8Array(packr.pack(frame));
+
+  get length(): number {
+    return this.#columns.ids.length;
+  }
+
+  /** A provisional record is among them. */
+  get anyPending(): boolean {
+    return this.#columns.anyPending;
+  }
+
+  /** One view that goes from record to record: `keptRecord` for whoever keeps one. */
+  [Symbol.iterator](): Iterator<RecordView> {
+    const { length } = this;
+    const record = new FrameRecord(this.#columns);
+    const step = { done: false, value: record };
+    let index = 0;
+    return {
+      next() {
+        if (index >= length) return OVER;
+        record.moveTo(index);
+        index += 1;
+        return step;
+      },
+    };
+  }
+
+  /** Each a record of its own. */
+  records(): ExchangeRecord[] {
+    return Array.from(this, keptRecord);
+  }
 }
 
-/** A frame of ours, from another thread of this process: its shape is not checked. */
-export function decodeBatch(bytes: Uint8Array): ExchangeRecord[] {
-  const frame: Frame = packr.unpack(bytes);
-  const ids = frame.ids.split('\n');
-  const numbers = new Float64Array(aligned(frame.numbers));
-  const references = new Uint16Array(aligned(frame.references));
-  const place: Place = {
-    numbers,
-    numbersPerRecord: numbers.length / ids.length,
-    references,
-    textsPerRecord: references.length / ids.length,
-    texts: frame.texts,
-  };
-  return ids.map((id, i) => readRecord(id, place, i * place.numbersPerRecord, i * place.textsPerRecord));
+const OVER = { done: true, value: undefined } as const;
+const DOUBLE_BYTES = 8;
+const REFERENCE_BYTES = 2;
+
+interface Origin {
+  readonly provider: string | undefined;
+  readonly hasUsage: boolean;
+  readonly usageSource: ExchangeRecord['usageSource'];
+  readonly providerCostUsd: number | undefined;
 }
 
-/** Where the fields of decoded records stand. */
-interface Place {
-  readonly numbers: Float64Array;
-  /** Less than NUMBERS in a frame of an older build. */
+const NO_ORIGIN: Origin = {
+  provider: undefined,
+  hasUsage: true,
+  usageSource: undefined,
+  providerCostUsd: undefined,
+};
+
+class Columns {
+  readonly ids: readonly string[];
+  /** Less than NUMBERS in a frame of an older build, and less than TEXTS. */
   readonly numbersPerRecord: number;
-  readonly references: Uint16Array;
   readonly textsPerRecord: number;
-  readonly texts: readonly string[];
-}
+  readonly #texts: string[];
+  /** By reference, once they were asked for. */
+  readonly #labels: (string | undefined)[];
+  readonly #origins: (Origin | undefined)[];
+  // Read where they lie: a copy that begins at a multiple of eight would be as large as the frame.
+  readonly #numbers: DataView;
+  readonly #references: DataView;
 
-/** Labels repeat from record to record; a frame of 512 records holds less than 65,536 different texts. */
-class TextTable {
-  readonly list: string[] = [];
-  readonly #places = new Map<string, number>();
+  constructor(bytes: Uint8Array) {
+    const { ids, texts, numbers, references }: FrameColumns = packr.unpack(bytes);
+    this.ids = ids.split('\n');
+    this.#texts = texts;
+    this.#labels = new Array(texts.length + 1).fill(undefined);
+    this.#origins = new Array(texts.length + 1).fill(undefined);
+    this.#numbers = viewOf(numbers);
+    this.#references = viewOf(references);
+    this.numbersPerRecord = numbers.length / DOUBLE_BYTES / this.ids.length;
+    this.textsPerRecord = references.length / REFERENCE_BYTES / this.ids.length;
+  }
 
-  reference(text: string | undefined): number {
-    if (text === undefined) return NO_TEXT;
-    let place = this.#places.get(text);
-    if (place === undefined) {
-      place = this.list.push(text);
-      this.#places.set(text, place);
+  get anyPending(): boolean {
+    for (let record = 0; record < this.ids.length; record += 1)
+      if ((this.number(record * this.numbersPerRecord + NUMBER.flags) & PENDING) !== 0) return true;
+    return false;
+  }
+
+  number(place: number): number {
+    return this.#numbers.getFloat64(place * DOUBLE_BYTES, true);
+  }
+
+  text(place: number): string | undefined {
+    return this.#texts[this.#reference(place) - 1];
+  }
+
+  /** A text that repeats from frame to frame: equal ones are one object, which are compared at a glance. */
+  label(place: number): string | undefined {
+    const reference = this.#reference(place);
+    if (reference === 0) return undefined;
+    let label = this.#labels[reference];
+    if (label === undefined) {
+      label = sharedText(this.#texts[reference - 1]!);
+      this.#labels[reference] = label;
     }
-    return place;
+    return label;
+  }
+
+  origin(place: number): Origin {
+    const reference = this.#reference(place);
+    if (reference === 0) return NO_ORIGIN;
+    let origin = this.#origins[reference];
+    if (origin === undefined) {
+      origin = readOrigin(this.#texts[reference - 1]!);
+      this.#origins[reference] = origin;
+    }
+    return origin;
+  }
+
+  #reference(place: number): number {
+    return this.#references.getUint16(place * REFERENCE_BYTES, true);
   }
 }
 
-const NO_USAGE: Usage = {};
-
-function writeNumbers(record: ExchangeRecord, into: Float64Array, at: number): void {
-  const usage = record.usage ?? NO_USAGE;
-  into[at] = record.startedAt;
-  into[at + 1] = record.durationMs;
-  into[at + 2] = record.thread;
-  into[at + 3] = record.status;
-  into[at + 4] = (record.stream ? STREAM : 0) | (record.pending ? PENDING : 0);
-  into[at + 5] = record.attempts;
-  into[at + 6] = record.costNanoUsd ?? Number.NaN;
-  into[at + 7] = record.overheadMs;
-  into[at + 8] = record.upstreamMs;
-  into[at + 9] = record.firstTokenMs ?? Number.NaN;
-  into[at + 10] = record.interTokenMs ?? Number.NaN;
-  into[at + 11] = record.bytesIn;
-  into[at + 12] = record.bytesOut;
-  into[at + 13] = usage.inputTokens ?? Number.NaN;
-  into[at + 14] = usage.outputTokens ?? Number.NaN;
-  into[at + 15] = usage.cacheReadInputTokens ?? Number.NaN;
-  into[at + 16] = usage.cacheCreationInputTokens ?? Number.NaN;
-  into[at + 17] = usage.cacheCreation1hInputTokens ?? Number.NaN;
-  into[at + 18] = usage.reasoningOutputTokens ?? Number.NaN;
-  into[at + 19] = usage.audioInputTokens ?? Number.NaN;
-  into[at + 20] = usage.audioOutputTokens ?? Number.NaN;
-  into[at + 21] = record.reservedNanoUsd ?? Number.NaN;
-}
-
-function writeTexts(record: ExchangeRecord, into: Uint16Array, at: number, texts: TextTable): void {
-  // Mostly the id again: then it is not written twice.
-  into[at] = record.requestId === record.id ? NO_TEXT : texts.reference(record.requestId);
-  into[at + 1] = texts.reference(record.method);
-  into[at + 2] = texts.reference(record.path);
-  into[at + 3] = texts.reference(record.outcome);
-  into[at + 4] = texts.reference(record.errorCode);
-  into[at + 5] = texts.reference(record.errorDetail);
-  into[at + 6] = texts.reference(record.subject);
-  into[at + 7] = texts.reference(record.keyId);
-  into[at + 8] = texts.reference(record.model);
-  into[at + 9] = texts.reference(record.target);
-  into[at + 10] = texts.reference(labelsOf(record));
-  into[at + 11] = texts.reference(record.teamsJson);
-  into[at + 12] = texts.reference(record.metadataJson);
-  into[at + 13] = texts.reference(record.rulesJson);
-  into[at + 14] = texts.reference(record.chargesJson);
-  into[at + 15] = texts.reference(record.attemptsJson);
-  into[at + 16] = texts.reference(record.priceVersion);
-  into[at + 17] = texts.reference(record.priceTable);
-}
-
-/** Provider, source of the usage and the provider's own cost: few combinations, one reference. */
-function labelsOf(record: ExchangeRecord): string {
-  const cost = record.usage?.providerCostUsd;
-  const usage = record.usage === undefined ? '-' : (record.usageSource ?? '');
-  return `${record.provider ?? ''}\n${usage}\n${cost ?? ''}`;
-}
-
-/** A field that is added to the record and forgotten here does not compile. */
-type Complete<T> = { [Field in keyof Required<T>]: T[Field] };
-
-function readRecord(id: string, place: Place, n: number, t: number): ExchangeRecord {
-  const { numbers, numbersPerRecord, references, textsPerRecord, texts } = place;
-  const text = (field: number): string | undefined =>
-    field < textsPerRecord ? texts[references[t + field]! - 1] : undefined;
-  const number = (field: number): number | undefined => {
-    if (field >= numbersPerRecord) return undefined;
-    const value = numbers[n + field]!;
-    return Number.isNaN(value) ? undefined : value;
-  };
-  const [provider, source, cost] = (text(10) ?? '').split('\n');
+function readOrigin(text: string): Origin {
+  const [provider, source, cost] = text.split('\n');
   return {
-    id,
-    requestId: text(0) ?? id,
-    startedAt: numbers[n]!,
-    durationMs: numbers[n + 1]!,
-    thread: numbers[n + 2]!,
-    method: text(1) ?? '',
-    path: text(2) ?? '',
-    status: numbers[n + 3]!,
-    outcome: text(3) as ExchangeRecord['outcome'],
-    errorCode: text(4),
-    errorDetail: text(5),
-    subject: text(6),
-    keyId: text(7),
-    model: text(8),
-    target: text(9),
-    provider: provider || undefined,
-    stream: (numbers[n + 4]! & STREAM) !== 0,
-    pending: (numbers[n + 4]! & PENDING) !== 0 ? true : undefined,
-    attempts: numbers[n + 5]!,
-    usage:
-      source === '-'
-        ? undefined
-        : ({
-            inputTokens: number(13),
-            outputTokens: number(14),
-            cacheReadInputTokens: number(15),
-            cacheCreationInputTokens: number(16),
-            cacheCreation1hInputTokens: number(17),
-            reasoningOutputTokens: number(18),
-            audioInputTokens: number(19),
-            audioOutputTokens: number(20),
-            providerCostUsd: cost ? Number(cost) : undefined,
-          } satisfies Complete<Usage>),
-    usageSource: source === '-' || source === '' ? undefined : (source as ExchangeRecord['usageSource']),
-    costNanoUsd: number(6),
-    overheadMs: numbers[n + 7]!,
-    upstreamMs: numbers[n + 8]!,
-    firstTokenMs: number(9),
-    interTokenMs: number(10),
-    bytesIn: numbers[n + 11]!,
-    bytesOut: numbers[n + 12]!,
-    teamsJson: text(11),
-    metadataJson: text(12),
-    rulesJson: text(13),
-    chargesJson: text(14),
-    attemptsJson: text(15),
-    priceVersion: text(16),
-    reservedNanoUsd: number(21),
-    priceTable: text(17),
-  } satisfies Complete<ExchangeRecord>;
+    provider: provider ? sharedText(provider) : undefined,
+    hasUsage: source !== NO_USAGE,
+    usageSource: source === NO_USAGE || source === '' ? undefined : (source as ExchangeRecord['usageSource']),
+    providerCostUsd: cost ? Number(cost) : undefined,
+  };
 }
 
-function bytesOf(array: Float64Array | Uint16Array): Uint8Array {
-  return Buffer.from(array.buffer, array.byteOffset, array.byteLength);
+/** The records of a frame, one after the other. */
+class FrameRecord implements RecordView {
+  readonly fleeting = true;
+  readonly #columns: Columns;
+  readonly #usage: FrameUsage;
+  #index = 0;
+  /** Where its numbers and its references begin. */
+  #n = 0;
+  #t = 0;
+
+  constructor(columns: Columns) {
+    this.#columns = columns;
+    this.#usage = new FrameUsage(columns);
+  }
+
+  moveTo(index: number): void {
+    this.#index = index;
+    this.#n = index * this.#columns.numbersPerRecord;
+    this.#t = index * this.#columns.textsPerRecord;
+  }
+
+  get id(): string {
+    return this.#columns.ids[this.#index]!;
+  }
+  get requestId(): string {
+    return this.#columns.text(this.#t + TEXT.requestId) ?? this.id;
+  }
+  get startedAt(): number {
+    return this.#columns.number(this.#n + NUMBER.startedAt);
+  }
+  get durationMs(): number {
+    return this.#columns.number(this.#n + NUMBER.durationMs);
+  }
+  get thread(): number {
+    return this.#columns.number(this.#n + NUMBER.thread);
+  }
+  get method(): string {
+    return this.#label(TEXT.method) ?? '';
+  }
+  get path(): string {
+    return this.#label(TEXT.path) ?? '';
+  }
+  get status(): number {
+    return this.#columns.number(this.#n + NUMBER.status);
+  }
+  get outcome(): ExchangeRecord['outcome'] {
+    return this.#label(TEXT.outcome) as ExchangeRecord['outcome'];
+  }
+  get errorCode(): string | undefined {
+    return this.#label(TEXT.errorCode);
+  }
+  get errorDetail(): string | undefined {
+    return this.#text(TEXT.errorDetail);
+  }
+  get subject(): string | undefined {
+    return this.#label(TEXT.subject);
+  }
+  get keyId(): string | undefined {
+    return this.#label(TEXT.keyId);
+  }
+  get model(): string | undefined {
+    return this.#label(TEXT.model);
+  }
+  get target(): string | undefined {
+    return this.#label(TEXT.target);
+  }
+  get provider(): string | undefined {
+    return this.#columns.origin(this.#t + TEXT.origin).provider;
+  }
+  get stream(): boolean {
+    return (this.#columns.number(this.#n + NUMBER.flags) & STREAM) !== 0;
+  }
+  get pending(): true | undefined {
+    return (this.#columns.number(this.#n + NUMBER.flags) & PENDING) !== 0 ? true : undefined;
+  }
+  get attempts(): number {
+    return this.#columns.number(this.#n + NUMBER.attempts);
+  }
+  get usage(): Readonly<Usage> | undefined {
+    const origin = this.#columns.origin(this.#t + TEXT.origin);
+    if (!origin.hasUsage) return undefined;
+    this.#usage.moveTo(this.#n, origin.providerCostUsd);
+    return this.#usage;
+  }
+  get usageSource(): ExchangeRecord['usageSource'] {
+    return this.#columns.origin(this.#t + TEXT.origin).usageSource;
+  }
+  get costNanoUsd(): number | undefined {
+    return known(this.#columns.number(this.#n + NUMBER.costNanoUsd));
+  }
+  get overheadMs(): number {
+    return this.#columns.number(this.#n + NUMBER.overheadMs);
+  }
+  get upstreamMs(): number {
+    return this.#columns.number(this.#n + NUMBER.upstreamMs);
+  }
+  get firstTokenMs(): number | undefined {
+    return known(this.#columns.number(this.#n + NUMBER.firstTokenMs));
+  }
+  get interTokenMs(): number | undefined {
+    return known(this.#columns.number(this.#n + NUMBER.interTokenMs));
+  }
+  get bytesIn(): number {
+    return this.#columns.number(this.#n + NUMBER.bytesIn);
+  }
+  get bytesOut(): number {
+    return this.#columns.number(this.#n + NUMBER.bytesOut);
+  }
+  get teamsJson(): string | undefined {
+    return this.#label(TEXT.teamsJson);
+  }
+  get metadataJson(): string | undefined {
+    return this.#label(TEXT.metadataJson);
+  }
+  get rulesJson(): string | undefined {
+    return this.#label(TEXT.rulesJson);
+  }
+  get chargesJson(): string | undefined {
+    return this.#label(TEXT.chargesJson);
+  }
+  get attemptsJson(): string | undefined {
+    return this.#text(TEXT.attemptsJson);
+  }
+  get priceVersion(): string | undefined {
+    return this.#label(TEXT.priceVersion);
+  }
+  get priceTable(): string | undefined {
+    return this.#label(TEXT.priceTable);
+  }
+  get reservedNanoUsd(): number | undefined {
+    if (NUMBER.reservedNanoUsd >= this.#columns.numbersPerRecord) return undefined;
+    return known(this.#columns.number(this.#n + NUMBER.reservedNanoUsd));
+  }
+
+  #text(field: number): string | undefined {
+    return field < this.#columns.textsPerRecord ? this.#columns.text(this.#t + field) : undefined;
+  }
+
+  #label(field: number): string | undefined {
+    return field < this.#columns.textsPerRecord ? this.#columns.label(this.#t + field) : undefined;
+  }
 }
 
-/** Typed arrays of wider numbers may begin only at multiples of their size: copied. */
-function aligned(bytes: Uint8Array): ArrayBuffer {
-  return new Uint8Array(bytes).buffer;
+class FrameUsage implements Readonly<Usage> {
+  readonly #columns: Columns;
+  #n = 0;
+  #providerCostUsd: number | undefined;
+
+  constructor(columns: Columns) {
+    this.#columns = columns;
+  }
+
+  moveTo(n: number, providerCostUsd: number | undefined): void {
+    this.#n = n;
+    this.#providerCostUsd = providerCostUsd;
+  }
+
+  get inputTokens(): number | undefined {
+    return known(this.#columns.number(this.#n + NUMBER.inputTokens));
+  }
+  get outputTokens(): number | undefined {
+    return known(this.#columns.number(this.#n + NUMBER.outputTokens));
+  }
+  get cacheReadInputTokens(): number | undefined {
+    return known(this.#columns.number(this.#n + NUMBER.cacheReadInputTokens));
+  }
+  get cacheCreationInputTokens(): number | undefined {
+    return known(this.#columns.number(this.#n + NUMBER.cacheCreationInputTokens));
+  }
+  get cacheCreation1hInputTokens(): number | undefined {
+    return known(this.#columns.number(this.#n + NUMBER.cacheCreation1hInputTokens));
+  }
+  get reasoningOutputTokens(): number | undefined {
+    return known(this.#columns.number(this.#n + NUMBER.reasoningOutputTokens));
+  }
+  get audioInputTokens(): number | undefined {
+    return known(this.#columns.number(this.#n + NUMBER.audioInputTokens));
+  }
+  get audioOutputTokens(): number | undefined {
+    return known(this.#columns.number(this.#n + NUMBER.audioOutputTokens));
+  }
+  get providerCostUsd(): number | undefined {
+    return this.#providerCostUsd;
+  }
+}
+
+function known(value: number): number | undefined {
+  return Number.isNaN(value) ? undefined : value;
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

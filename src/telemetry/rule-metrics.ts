@@ -1,4 +1,4 @@
-import type { ExchangeRecord } from './exchange-record.ts';
+import type { RecordView } from './exchange-record.ts';
 import type { MetricRegistry, Sample } from './metric-registry.ts';
 
 /** Texts of applied rules that are remembered with what they mean: they repeat from record to record. */
@@ -32,7 +32,7 @@ export class RuleMetrics {
   readonly #budgetNominated: Counts = new Map();
   readonly #budgetApplied: Counts = new Map();
 
-  addAll(records: readonly ExchangeRecord[]): void {
+  addAll(records: Iterable<RecordView>): void {
     for (const record of records) if (record.rulesJson !== undefined) this.#add(record.rulesJson, record.errorCode);
   }
 

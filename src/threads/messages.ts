@@ -43,9 +43,9 @@ export type ToRelayThread =
 export type FromRelayThread =
   | { type: 'listening'; port: number }
   | { type: 'listen-failed' }
-  /** Encoded ExchangeRecords; the buffer is transferred. */
-  | { type: 'records'; thread: number; frame: Uint8Array }
-  /** The same of those that belong into the ledger, several frames at once. */
+  /** Encoded ExchangeRecords, several frames at once; their buffers are transferred. */
+  | { type: 'records'; thread: number; frames: readonly Uint8Array<ArrayBuffer>[] }
+  /** The same of those that belong into the ledger. */
   | { type: 'ledger-records'; thread: number; frames: readonly LedgerFrame[] }
   /** No more is written into this segment of the journal. Frames in it that were never sent are to be read from there. */
   | { type: 'journal-closed'; thread: number; segment: string; end: number }

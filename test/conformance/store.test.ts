@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { before, it } from 'node:test';
 import { sql } from 'kysely';
 import { type Database, openDatabase, openExistingDatabase } from '../../src/store/database.ts';
+import { rowValues } from '../../src/store/row-values.ts';
 import { DatabaseAbsent, isRowFault, StoreFault } from '../../src/store/store-fault.ts';
 import type { Tables } from '../../src/store/tables.ts';
 import { forEachEngine } from '../support/engines.ts';
@@ -12,6 +13,7 @@ const MOST = Number.MAX_SAFE_INTEGER;
 const PRICE_COLUMNS = ['hash', 'rates', 'version'] as const;
 const price = (hash: string, rates = '{}'): Tables['price_tables'] => ({ hash, rates, version: '1' });
 const WINDOW_KEYS = ['budget', 'unit', 'period_start', 'group_value', 'gateway'] as const;
+const WINDOW_COLUMNS = [...WINDOW_KEYS, 'spent'] as const;
 const spent = (budget: string, amount: number, group = ''): Tables['budget_windows'] => ({
   budget,
   unit: 'cost_per_day',
@@ -107,8 +109,13 @@ forEachEngine('a transaction', (engine) => {
 
   it('is rolled back whole: rows written at once, additions and single queries', async () => {
     const failing = database.write(async (transaction) => {
-      await transaction.insertNew('price_tables', PRICE_COLUMNS, [price('rolled-back')]);
-      await transaction.addUp('budget_windows', WINDOW_KEYS, ['spent'], [spent('rolled-back', 1)]);
+      await transaction.insertNew('price_tables', PRICE_COLUMNS, rowValues(PRICE_COLUMNS, [price('rolled-back')]));
+      await transaction.addUp(
+        'budget_windows',
+        WINDOW_KEYS,
+        ['spent'],
+        rowValues(WINDOW_COLUMNS, [spent('rolled-back', 1)]),
+      );
       await transaction.query.insertInto('price_tables').values(price('rolled-back-too')).execute();
       assert.deepEqual(await hashes(transaction), ['rolled-back', 'rolled-back-too']);
       throw new Error('midway');
@@ -120,7 +127,7 @@ forEachEngine('a transaction', (engine) => {
 
   it('gives what its work gives, and others see it afterwards', async () => {
     const answer = await database.write(async (transaction) => {
-      await transaction.insertNew('price_tables', PRICE_COLUMNS, [price('kept')]);
+      await transaction.insertNew('price_tables', PRICE_COLUMNS, rowValues(PRICE_COLUMNS, [price('kept')]));
       return 42;
     });
     assert.equal(answer, 42);
@@ -134,21 +141,23 @@ forEachEngine('rows inserted at once', (engine) => {
     database = await engine.open();
   });
   const insert = (rows: Tables['price_tables'][]) =>
-    database.write((transaction) => transaction.insertNew('price_tables', PRICE_COLUMNS, rows));
+    database.write((transaction) =>
+      transaction.insertNew('price_tables', PRICE_COLUMNS, rowValues(PRICE_COLUMNS, rows)),
+    );
 
   it('are told from those that were there, which stay as they are', async () => {
-    assert.deepEqual(await insert([price('b', 'first'), price('d')]), [0, 1]);
-    assert.deepEqual(await insert([price('a'), price('b', 'second'), price('c'), price('d')]), [0, 2]);
-    assert.deepEqual(await insert([price('a')]), []);
-    assert.deepEqual(await insert([]), []);
+    assert.equal(await insert([price('b', 'first'), price('d')]), 2);
+    assert.equal(await insert([price('a'), price('b', 'second'), price('c'), price('d')]), 2);
+    assert.equal(await insert([price('a')]), 0);
+    assert.equal(await insert([]), 0);
     const row = await database.query.selectFrom('price_tables').selectAll().where('hash', '=', 'b').executeTakeFirst();
     assert.equal(row?.rates, 'first');
   });
 
   it('may be thousands', async () => {
     const rows = Array.from({ length: 5000 }, (_, index) => price(`many-${index}`));
-    assert.equal((await insert(rows)).length, 5000);
-    assert.equal((await insert([...rows, price('one-more')])).length, 1);
+    assert.equal(await insert(rows), 5000);
+    assert.equal(await insert([...rows, price('one-more')]), 1);
   });
 
   it('keep every text, but for what PostgreSQL refuses', async () => {
@@ -162,7 +171,7 @@ forEachEngine('rows inserted at once', (engine) => {
     const kept = new Map(rows.map((row) => [row.hash, row.rates]));
     for (const [index, text] of texts.entries()) assert.equal(kept.get(`text-${index}`), text);
     assert.equal(kept.get('text-bad\ufffd'), 'a\ufffdb\ufffdc');
-    assert.deepEqual(await insert([price('text-bad\0')]), []);
+    assert.equal(await insert([price('text-bad\0')]), 0);
   });
 
   it('that the table cannot take are a fault of the rows, and none is written', async () => {
@@ -173,7 +182,7 @@ forEachEngine('rows inserted at once', (engine) => {
     assert.ok(!(await hashes(database)).includes('good'));
     for (const amount of [0.5, Number.NaN, 2 ** 60]) {
       const adding = database.write((transaction) =>
-        transaction.addUp('budget_windows', WINDOW_KEYS, ['spent'], [spent('bad', amount)]),
+        transaction.addUp('budget_windows', WINDOW_KEYS, ['spent'], rowValues(WINDOW_COLUMNS, [spent('bad', amount)])),
       );
       await assert.rejects(adding, (error) => isRowFault(error) && /column spent/.test(String(error)));
     }
@@ -184,7 +193,9 @@ forEachEngine('additions', (engine) => {
   it('insert what is not there and add to what is', async () => {
     const database = await engine.open();
     const add = (...rows: Tables['budget_windows'][]) =>
-      database.write((transaction) => transaction.addUp('budget_windows', WINDOW_KEYS, ['spent'], rows));
+      database.write((transaction) =>
+        transaction.addUp('budget_windows', WINDOW_KEYS, ['spent'], rowValues(WINDOW_COLUMNS, rows)),
+      );
     await add(spent('a', 1), spent('b', 2));
     await add(spent('b', 40), spent('c', MOST), spent('a', -1));
     await add();
@@ -203,7 +214,9 @@ forEachEngine('additions', (engine) => {
         for (let round = 0; round < 20; round += 1) {
           const order = names.map((_, index) => names[(index + gateway + round) % names.length]!);
           const rows = (gateway === 1 ? order.reverse() : order).map((name) => spent(name, 1));
-          await database.write((transaction) => transaction.addUp('budget_windows', WINDOW_KEYS, ['spent'], rows));
+          await database.write((transaction) =>
+            transaction.addUp('budget_windows', WINDOW_KEYS, ['spent'], rowValues(WINDOW_COLUMNS, rows)),
+          );
         }
       }),
     );

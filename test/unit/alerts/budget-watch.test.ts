@@ -37,9 +37,10 @@ forEachEngine('a watched budget', (engine) => {
     });
     const windows = new BudgetWindows({ gateway: name, budgets, onCharged: (charges) => watch.charged(charges) });
     const charge = async (costNanoUsd: number, group = 'user:a@b.c'): Promise<void> => {
-      const records = [chargedRecord({ startedAt: nowMs, charges: [['daily', group]], costNanoUsd })];
-      await database.write((transaction) => windows.onRows(records, transaction));
-      windows.onCommitted(records);
+      const sums = windows.begin();
+      sums.add(chargedRecord({ startedAt: nowMs, charges: [['daily', group]], costNanoUsd }));
+      await database.write((transaction) => sums.write(transaction));
+      sums.committed();
     };
     const told = () => sent.map(({ alert }) => `${alert.group} ${alert.threshold}`).sort();
     return { watch, charge, sent, told };

@@ -1,11 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { BudgetLimit, BudgetRule } from '../../../src/config/configuration.ts';
-import { budgetCharges, unitsOf } from '../../../src/ledger/budget-charges.ts';
+import { ChargeSums, unitsOf } from '../../../src/ledger/budget-charges.ts';
 import type { ExchangeRecord } from '../../../src/telemetry/exchange-record.ts';
 import { budgetOf, chargedRecord, limitOf } from './budgets.ts';
 
 const byId = (...budgets: BudgetRule[]) => new Map(budgets.map((each) => [each.id, each]));
+function budgetCharges(records: readonly ExchangeRecord[], budgets: ReadonlyMap<string, BudgetRule>) {
+  const sums = new ChargeSums();
+  for (const record of records) sums.add(record);
+  return sums.charges(budgets);
+}
+
 const midnight = Date.UTC(2030, 2, 1);
 
 function amounts(records: ExchangeRecord[], ...budgets: BudgetRule[]): Record<string, number> {

@@ -48,7 +48,9 @@ forEachEngine('budget windows', (engine) => {
 
   async function write(gateway: string, records: ExchangeRecord[], budgets = [perUser, all]): Promise<void> {
     const hook = new BudgetWindows({ gateway, budgets, onCharged: () => {} });
-    await database.write((transaction) => hook.onRows(records, transaction));
+    const sums = hook.begin();
+    for (const record of records) sums.add(record);
+    await database.write((transaction) => sums.write(transaction));
   }
   const spent = async (budgets: BudgetRule[] = [perUser, all]) =>
     (await currentWindows(database, budgets, now)).map((each) => [each.budget, each.unit, each.group, each.spent]);
@@ -77,7 +79,9 @@ forEachEngine('budget windows', (engine) => {
   it('of a rolled back batch are as they were', async () => {
     const hook = new BudgetWindows({ gateway: 'one', budgets: [all], onCharged: () => {} });
     const failing = database.write(async (transaction) => {
-      await hook.onRows([charged('', 30)], transaction);
+      const sums = hook.begin();
+      sums.add(charged('', 30));
+      await sums.write(transaction);
       throw new Error('the disk is full');
     });
     await assert.rejects(failing, /disk is full/);

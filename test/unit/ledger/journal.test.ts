@@ -6,10 +6,10 @@ import { after, test } from 'node:test';
 import { MAGIC } from '../../../src/ledger/journal-format.ts';
 import { readJournal } from '../../../src/ledger/journal-reader.ts';
 import { JournalWriter } from '../../../src/ledger/journal-writer.ts';
+import { encodeBatch } from '../../../src/telemetry/encode-batch.ts';
 import type { ExchangeRecord } from '../../../src/telemetry/exchange-record.ts';
-import { encodeBatch } from '../../../src/telemetry/record-frame.ts';
 import type { JournalPlace } from '../../../src/threads/messages.ts';
-import { ledgerRecord, many, refusedRecord } from './records.ts';
+import { ledgerRecord, many, recordsOf, refusedRecord } from './records.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'sluice-journal-'));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -46,12 +46,12 @@ test('what was appended is read back, frame by frame or all at once', async () =
   assert.deepEqual(closed, [{ segment: last.segment, end: last.end }]);
   const path = join(folder, last.segment);
   const whole = await readJournal(path, 0, last.end, 100_000);
-  assert.deepEqual(plain(whole.records), plain(batches.flat()));
+  assert.deepEqual(plain(recordsOf(whole)), plain(batches.flat()));
   assert.equal(whole.broken, undefined);
   const first = await readJournal(path, 0, last.end, 1);
-  assert.deepEqual(plain(first.records), plain(batches[0]!));
+  assert.deepEqual(plain(recordsOf(first)), plain(batches[0]!));
   const second = await readJournal(path, first.next, last.end, 1);
-  assert.deepEqual(plain(second.records), plain(batches[1]!));
+  assert.deepEqual(plain(recordsOf(second)), plain(batches[1]!));
 });
 
 test('a last frame that is torn at any byte costs itself and no other', async () => {
@@ -66,7 +66,7 @@ test('a last frame that is torn at any byte costs itself and no other', async ()
   for (let length = first.end; length < torn.end; length += 1) {
     writeFileSync(path, bytes.subarray(0, length));
     const part = await readJournal(path, 0, length, 1000);
-    assert.deepEqual(plain(part.records), plain(kept));
+    assert.deepEqual(plain(recordsOf(part)), plain(kept));
     assert.equal(part.next, first.end);
     if (length > first.end) assert.match(part.broken ?? '', /not whole/);
   }
@@ -86,7 +86,7 @@ test('a byte that was changed is noticed, and what stands before it is kept', as
     changed[at] = changed[at]! ^ 0x55;
     writeFileSync(path, changed);
     const part = await readJournal(path, 0, bytes.length, 1000);
-    assert.deepEqual(plain(part.records), plain(kept));
+    assert.deepEqual(plain(recordsOf(part)), plain(kept));
     assert.ok(part.broken);
   }
   const path = join(folder, 'other');

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { beforeEach, it } from 'node:test';
-import type { LedgerHook } from '../../../src/ledger/ledger-hook.ts';
+import { BatchRecords } from '../../../src/ledger/batch-records.ts';
+import type { LedgerHook, LedgerSums } from '../../../src/ledger/ledger-hook.ts';
 import { LedgerWriter } from '../../../src/ledger/ledger-writer.ts';
 import { verifyLedger } from '../../../src/ledger/verify.ts';
 import type { Database } from '../../../src/store/database.ts';
-import type { ExchangeRecord } from '../../../src/telemetry/exchange-record.ts';
+import { isRowFault } from '../../../src/store/store-fault.ts';
+import { encodeBatch } from '../../../src/telemetry/encode-batch.ts';
 import { recomputedNanoUsd } from '../../../src/usage/price-basis.ts';
 import { forEachEngine } from '../../support/engines.ts';
 import { ledgerRecord, many, refusedRecord } from './records.ts';
@@ -35,16 +37,19 @@ class NotingHook implements LedgerHook {
   readonly committed: string[][] = [];
   fails = 0;
 
-  async onRows(records: readonly ExchangeRecord[]): Promise<void> {
-    if (this.fails > 0) {
-      this.fails -= 1;
-      throw new Error('the hook failed');
-    }
-    this.inside.push(records.map((record) => record.id));
-  }
-
-  onCommitted(records: readonly ExchangeRecord[]): void {
-    this.committed.push(records.map((record) => record.id));
+  begin(): LedgerSums {
+    const ids: string[] = [];
+    return {
+      add: (record) => ids.push(record.id),
+      write: async () => {
+        if (this.fails > 0) {
+          this.fails -= 1;
+          throw new Error('the hook failed');
+        }
+        this.inside.push(ids);
+      },
+      committed: () => this.committed.push(ids),
+    };
   }
 }
 
@@ -113,6 +118,35 @@ forEachEngine('the ledger', (engine) => {
     assert.deepEqual(daily, rows);
     assert.equal(hook.committed.flat().length, 25);
     assert.equal(new Set(hook.committed.flat()).size, 25);
+    assert.equal((await verifyLedger(database, recomputedNanoUsd)).faultCount, 0);
+  });
+
+  it('writes more rows than it makes at once, from frames, without those that are there', async () => {
+    const first = many(700);
+    const more = [...many(600), ...first.slice(690), ...many(5)];
+    const batch = new BatchRecords();
+    const provisional = { ...ledgerRecord(), pending: true as const };
+    batch.addFrame(encodeBatch([...first.slice(0, 300), provisional]), 300);
+    batch.addFrame(encodeBatch(first.slice(300)), 400);
+    assert.equal(await writer.write(batch), 700);
+    const again = new BatchRecords();
+    again.addFrame(encodeBatch(more), more.length);
+    assert.equal(await writer.write(again), 605);
+    const { rows, hourly } = await sums(database);
+    assert.equal(rows.requests, 1_305);
+    assert.deepEqual(hourly, rows);
+    assert.equal(new Set(hook.committed.flat()).size, 1_305);
+    assert.equal(hook.committed.flat().length, 1_305);
+    assert.equal((await verifyLedger(database, recomputedNanoUsd)).faultCount, 0);
+  });
+
+  it('writes nothing of a batch of which the last row is faulty, and all others without it', async () => {
+    const records = many(520);
+    const faulty = ledgerRecord({ status: 0.5 });
+    await assert.rejects(writer.write([...records, faulty]), isRowFault);
+    assert.equal((await sums(database)).rows.requests, 0);
+    assert.equal(await writer.write(records), 520);
+    assert.equal(hook.committed.length, 1);
     assert.equal((await verifyLedger(database, recomputedNanoUsd)).faultCount, 0);
   });
 

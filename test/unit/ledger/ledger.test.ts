@@ -8,8 +8,9 @@ import type { Log } from '../../../src/core/log.ts';
 import { JournalWriter } from '../../../src/ledger/journal-writer.ts';
 import { type Ledger, startLedger } from '../../../src/ledger/ledger.ts';
 import { type Database, openDatabase } from '../../../src/store/database.ts';
+import { encodeBatch } from '../../../src/telemetry/encode-batch.ts';
 import type { ExchangeRecord } from '../../../src/telemetry/exchange-record.ts';
-import { encodeBatch } from '../../../src/telemetry/record-frame.ts';
+import { RecordFrame } from '../../../src/telemetry/record-frame.ts';
 import { eventually } from '../../support/gateway.ts';
 import { ledgerRecord, many } from './records.ts';
 
@@ -77,7 +78,10 @@ function thread(ledger: Ledger, number = 0, segmentBytes?: number) {
   });
   return {
     writer,
-    send: (records: readonly ExchangeRecord[]) => ledger.take(number, records, writer.append(encodeBatch(records))),
+    send: (records: readonly ExchangeRecord[]) => {
+      const frame = encodeBatch(records);
+      ledger.take(number, new RecordFrame(frame), writer.append(frame));
+    },
     withhold: (records: readonly ExchangeRecord[]) => void writer.append(encodeBatch(records)),
   };
 }
@@ -245,7 +249,7 @@ test('a journal that is full says so, and says when it has room again', async ()
 test('records that are in no journal are written all the same', async () => {
   const ledger = await begin();
   const records = many(5);
-  ledger.take(0, records, undefined);
+  ledger.take(0, new RecordFrame(encodeBatch(records)), undefined);
   await eventually('rows', async () => (await rowIds()).length === 5);
   await ledger.close(1_000);
 });

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { readJournal } from '../../../src/ledger/journal-reader.ts';
 import { RecordSender } from '../../../src/ledger/record-sender.ts';
-import { decodeBatch } from '../../../src/telemetry/record-frame.ts';
+import { RecordFrame } from '../../../src/telemetry/record-frame.ts';
 import type { FromRelayThread } from '../../../src/threads/messages.ts';
 import { eventually } from '../../support/gateway.ts';
-import { ledgerRecord, many } from './records.ts';
+import { ledgerRecord, many, recordsOf } from './records.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'sluice-sender-'));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -28,8 +28,8 @@ function setup(journalFolder: string | undefined = root) {
   const idsSent = (type: 'records' | 'ledger-records'): string[] =>
     messages.flatMap((message) => {
       if (message.type !== type) return [];
-      const frames = message.type === 'records' ? [message.frame] : message.frames.map(({ frame }) => frame);
-      return frames.flatMap(decodeBatch).map((record) => record.id);
+      const frames = message.type === 'records' ? message.frames : message.frames.map(({ frame }) => frame);
+      return frames.flatMap((frame) => new RecordFrame(frame).records()).map((record) => record.id);
     });
   return { sender, messages, take, idsSent };
 }
@@ -48,7 +48,7 @@ for (const laterMs of [0, 3, 4]) {
     const [name = ''] = readdirSync(folder);
     assert.notEqual(name, '', 'nothing was written');
     const path = join(folder, name);
-    const { records } = await readJournal(path, 0, statSync(path).size, 10);
+    const records = recordsOf(await readJournal(path, 0, statSync(path).size, 10));
     assert.deepEqual(
       records.map((record) => record.id),
       [first.id, second.id],
@@ -66,7 +66,7 @@ test('a record that is in the journal is with the main thread soon after, and sa
   assert.ok(message?.type === 'ledger-records');
   const place = message.frames[0]?.place;
   assert.ok(place);
-  const { records } = await readJournal(join(root, place.segment), place.start, place.end, 10);
+  const records = recordsOf(await readJournal(join(root, place.segment), place.start, place.end, 10));
   assert.deepEqual(
     records.map((each) => each.id),
     [record.id],
@@ -82,7 +82,7 @@ test('strict: a record is in the journal as soon as it is asked for, before any 
   sender.close();
   const closed = messages.find((message) => message.type === 'journal-closed');
   assert.ok(closed?.type === 'journal-closed');
-  const { records } = await readJournal(join(root, closed.segment), 0, closed.end, 10);
+  const records = recordsOf(await readJournal(join(root, closed.segment), 0, closed.end, 10));
   assert.deepEqual(
     records.map((each) => each.id),
     [record.id],
@@ -117,9 +117,9 @@ test('while the main thread is behind, frames are withheld and counted, and the 
   const segments = messages.filter((message) => message.type === 'journal-closed');
   let journalled = 0;
   for (const { segment, end } of segments) {
-    const { records, broken } = await readJournal(join(root, segment), 0, end, 1_000_000);
-    assert.equal(broken, undefined);
-    journalled += records.length;
+    const part = await readJournal(join(root, segment), 0, end, 1_000_000);
+    assert.equal(part.broken, undefined);
+    journalled += recordsOf(part).length;
   }
   assert.equal(journalled, all.length + 70);
   assert.equal(idsSent('ledger-records').length + sender.dropped, all.length + 70);

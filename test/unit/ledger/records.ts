@@ -1,3 +1,4 @@
+import type { JournalPart } from '../../../src/ledger/journal-reader.ts';
 import type { ExchangeRecord } from '../../../src/telemetry/exchange-record.ts';
 import { basisOf } from '../../../src/usage/price-basis.ts';
 import type { RateTable } from '../../../src/usage/token-rates.ts';
@@ -66,4 +67,8 @@ export function refusedRecord(changes: Partial<ExchangeRecord> = {}): ExchangeRe
 
 export function many(records: number, changes: Partial<ExchangeRecord> = {}): ExchangeRecord[] {
   return Array.from({ length: records }, () => ledgerRecord(changes));
+}
+
+export function recordsOf({ frames }: JournalPart): ExchangeRecord[] {
+  return frames.flatMap((frame) => frame.records());
 }

@@ -62,11 +62,7 @@ describe('a PostgreSQL that is away', { skip: postgresSkip }, () => {
   it('in the middle of a transaction leaves nothing of it', async () => {
     const database = await openAt(url);
     const failing = database.write(async (transaction) => {
-      await transaction.insertNew(
-        'price_tables',
-        ['hash', 'rates', 'version'],
-        [{ hash: 'a', rates: '', version: '' }],
-      );
+      await transaction.insertNew('price_tables', ['hash', 'rates', 'version'], [['a', '', '']]);
       await server.stop();
       await server.start();
       await ask(database);

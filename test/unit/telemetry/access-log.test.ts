@@ -114,6 +114,28 @@ test('a reader that does not read costs a bounded buffer, and what is lost is co
   child.kill('SIGKILL');
 });
 
+test('through a pipe that is read slowly all lines come whole and in order', async () => {
+  const child = run(`
+    for (let n = 0; n < 2000; n++) {
+      log.info({ n, text: 'x'.repeat(n * 7 % 3000) }, 'line');
+      if (n % 100 === 99) await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    await destination.flush();
+    process.send(destination.dropped);`);
+  const dropped = once(child, 'message');
+  let text = '';
+  for await (const chunk of child.stdout!) {
+    text += chunk;
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  assert.deepEqual((await dropped)[0], 0);
+  const lines = text.trimEnd().split('\n');
+  assert.deepEqual(
+    lines.map((line) => JSON.parse(line).n),
+    Array.from({ length: 2000 }, (_, n) => n),
+  );
+});
+
 test('flushing writes what waits, and a reader that does not read cannot hold the exit', async () => {
   const whole = run(
     `log.info({ text: 'x'.repeat(100_000) }, 'long'); await destination.flush(); process.send('done');`,

@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { MessageChannel } from 'node:worker_threads';
 import type { ExchangeRecord } from '../../../src/telemetry/exchange-record.ts';
-import { decodeBatch, RecordBatcher } from '../../../src/telemetry/record-batch.ts';
+import { RecordBatcher } from '../../../src/telemetry/record-batch.ts';
+import { RecordFrame } from '../../../src/telemetry/record-frame.ts';
 import { fullRecord, plainRecord } from './records.ts';
 
 /** Undefined and absent are the same to a reader of a record. */
@@ -18,7 +19,7 @@ test('a record arrives as it was sent, every field, and unknown stays unknown', 
   for (const record of sent) batcher.add(record);
   batcher.flush();
   assert.equal(frames.length, 1);
-  const received = decodeBatch(frames[0]!);
+  const received = new RecordFrame(frames[0]!).records();
   assert.deepEqual(received.map(withoutUndefined), sent.map(withoutUndefined));
   assert.equal(received[0]!.usage, undefined);
   assert.equal(received[1]!.usage?.cacheCreationInputTokens, undefined);
@@ -43,7 +44,7 @@ test('a frame owns its memory: it is transferred, and the next frame is not dist
   while (received.length < 2) await once(port2, 'message');
   assert.deepEqual(lengths, [0, 0]);
   assert.deepEqual(
-    received.map((frame) => decodeBatch(frame)[0]!.id),
+    received.map((frame) => new RecordFrame(frame).records()[0]!.id),
     ['first', 'second'],
   );
   port1.close();
@@ -55,7 +56,7 @@ test('a record waits 10 ms at most, and a full frame does not wait', async () =>
   const batcher = new RecordBatcher({
     recordsPerFrame: 4,
     send: (frame) => {
-      sizes.push(decodeBatch(frame).length);
+      sizes.push(new RecordFrame(frame).length);
       sent();
     },
   });
@@ -78,7 +79,7 @@ test('while the receiver is behind, records wait up to a bound, the rest is coun
     flushAfterMs: 1,
     ready: () => ready,
     send: (frame) => {
-      received += decodeBatch(frame).length;
+      received += new RecordFrame(frame).length;
     },
   });
   for (let count = 0; count < 8; count++) batcher.add(plainRecord());

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { encodeBatch } from '../../../src/telemetry/encode-batch.ts';
+import { keptRecord } from '../../../src/telemetry/exchange-record.ts';
+import { type FrameColumns, NUMBERS, packr, TEXTS } from '../../../src/telemetry/frame-columns.ts';
+import { RecordFrame } from '../../../src/telemetry/record-frame.ts';
+import { fullRecord, plainRecord } from './records.ts';
+
+test('a view shows each record in its turn, and only what is kept of it stays', () => {
+  const sent = [fullRecord({ id: 'a', requestId: 'a' }), plainRecord({ id: 'b', requestId: 'b', status: 429 })];
+  const frame = new RecordFrame(encodeBatch(sent));
+  const views = [...frame];
+  assert.equal(views[0], views[1], 'one view');
+  const kept = Array.from(frame, keptRecord);
+  assert.deepEqual(
+    kept.map(({ id, status, usage }) => [id, status, usage?.inputTokens]),
+    [
+      ['a', 200, 100],
+      ['b', 429, undefined],
+    ],
+  );
+});
+
+test('two who look at one frame do not disturb each other', () => {
+  const frame = new RecordFrame(encodeBatch([plainRecord({ id: 'a' }), plainRecord({ id: 'b' })]));
+  const pairs: string[] = [];
+  for (const outer of frame) for (const inner of frame) pairs.push(outer.id + inner.id);
+  assert.deepEqual(pairs, ['aa', 'ab', 'ba', 'bb']);
+});
+
+test('a frame of an older build is read, and what it has not is unknown', () => {
+  const records = [fullRecord({ reservedNanoUsd: 5, priceTable: 'x' }), plainRecord()];
+  const columns: FrameColumns = packr.unpack(encodeBatch(records));
+  const rows = (bytes: Uint8Array, width: number, kept: number): Uint8Array =>
+    Buffer.concat(records.map((_, row) => bytes.subarray(row * width, row * width + kept)));
+  const older = packr.pack({
+    ...columns,
+    numbers: rows(columns.numbers, NUMBERS * 8, (NUMBERS - 1) * 8),
+    references: rows(columns.references, TEXTS * 2, (TEXTS - 1) * 2),
+  });
+  const [full, plain] = new RecordFrame(older).records();
+  assert.deepEqual(
+    [full?.reservedNanoUsd, full?.priceTable, full?.usage?.audioOutputTokens],
+    [undefined, undefined, 2],
+  );
+  assert.equal(plain?.bytesOut, 200);
+});
+
+test('what is no frame is refused', () => {
+  for (const bytes of [Buffer.from(''), Buffer.from('rubbish'), packr.pack({ ids: 'a' }), packr.pack('a')])
+    assert.throws(() => new RecordFrame(bytes));
+});
