@@ -76,6 +76,7 @@ export class PeekKeys {
 }
 
 const CASE_BIT = 0x20;
+/** Shared by all: never pushed to. */
 const NO_WORDS: number[] = [];
 
 /** Equal but for the bits of `except` in letters. */
@@ -105,7 +106,7 @@ export class JsonPeek {
   /** The words of the outer ones, where they are so many. */
   #outerBrackets: number[] = NO_WORDS;
 
-  /** `within`: offset behind the brace of an object; undefined: the object is all of the buffer. */
+  /** `within`: offset in an object where a key begins; undefined: the object is all of the buffer. */
   constructor(keys: PeekKeys, within?: number) {
     this.#keys = keys;
     if (within !== undefined) {
@@ -252,7 +253,10 @@ export class JsonPeek {
 
   #pushBracket(isObject: boolean): void {
     const place = this.#depth & 31;
-    if (place === 0 && this.#depth > 0) this.#outerBrackets = [...this.#outerBrackets, this.#brackets];
+    if (place === 0 && this.#depth > 0) {
+      if (this.#outerBrackets === NO_WORDS) this.#outerBrackets = [this.#brackets];
+      else this.#outerBrackets.push(this.#brackets);
+    }
     const bit = 1 << place;
     this.#brackets = isObject ? this.#brackets | bit : this.#brackets & ~bit;
     this.#depth += 1;
@@ -262,10 +266,7 @@ export class JsonPeek {
     this.#depth -= 1;
     const place = this.#depth & 31;
     const isObject = (this.#brackets & (1 << place)) !== 0;
-    if (place === 0 && this.#depth > 0) {
-      this.#brackets = this.#outerBrackets.at(-1)!;
-      this.#outerBrackets = this.#outerBrackets.slice(0, -1);
-    }
+    if (place === 0 && this.#depth > 0) this.#brackets = this.#outerBrackets.pop()!;
     return isObject;
   }
 

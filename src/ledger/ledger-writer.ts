@@ -128,7 +128,8 @@ export class LedgerWriter {
       return 'written';
     } catch (error) {
       if (error instanceof NotWritten) return error.why;
-      this.#unsure = batch.whole ? batch : undefined;
+      // A try that came less far says nothing of an earlier one, whose commit may still be under way.
+      if (batch.whole) this.#unsure = batch;
       this.#head = undefined;
       throw error;
     }

@@ -15,6 +15,8 @@ export interface RecordSenderOptions {
 
 /** Messages that may be on their way: a message port has no bound of its own. */
 const MAX_FRAMES_UNDERWAY = 64;
+/** The same where they carry what could not be written into the journal: withheld, it would be lost to the ledger. */
+const MOST_UNDERWAY_UNWRITTEN = 256;
 /**
  * Half of the 10 ms within which an exchange that ended is in the journal, since timers are late under load. The 10 ms are
  * kept while the thread gets its core. With more to do than two cores can, one frame in 100 to 300 took longer: mostly 10
@@ -35,7 +37,8 @@ const MOST_RECORDS_UNSENT = 2_048;
 /**
  * Carries the records of a relay thread to the main thread. What belongs into the ledger is written to the journal first: it
  * is not lost when the process dies, nor while the main thread is behind. Then only the message is left out, and the main
- * thread reads the frame from the journal; log lines and metrics of it are lost, and counted.
+ * thread reads the frame from the journal; log lines and metrics of it are lost, and counted. What could not be written
+ * into the journal is sent all the same.
  */
 export class RecordSender {
   readonly #journal: JournalWriter | undefined;
@@ -43,14 +46,16 @@ export class RecordSender {
   readonly #others: RecordBatcher;
   readonly #send: (message: FromRelayThread, transfer?: readonly ArrayBuffer[]) => void;
   readonly #thread: number;
-  readonly #ready: () => boolean;
-  /** In the journal, and not sent yet. */
+  readonly #framesTaken: () => number;
+  /** In the journal if it can be written, and not sent yet. */
   #unsent: LedgerFrame[] = [];
   /** Of those that belong into no journal. */
   #unsentOthers: Uint8Array<ArrayBuffer>[] = [];
   /** Records in these two. */
   #unsentRecords = 0;
   #unsentLedgered = 0;
+  /** Of these the records in no journal. */
+  #unsentUnwritten = 0;
   /** Segments that were closed, and not told yet. */
   #closed: { segment: string; end: number }[] = [];
   #sendTimer: NodeJS.Timeout | undefined;
@@ -59,12 +64,11 @@ export class RecordSender {
 
   constructor(options: RecordSenderOptions) {
     const { thread, journalFolder, send } = options;
-    const ready = (): boolean => this.#framesSent - options.framesTaken() < MAX_FRAMES_UNDERWAY;
     this.#send = send;
     this.#thread = thread;
-    this.#ready = ready;
+    this.#framesTaken = options.framesTaken;
     this.#others = new RecordBatcher({
-      ready,
+      ready: () => this.#underway < MAX_FRAMES_UNDERWAY,
       send: (frame, records) => {
         this.#unsentOthers.push(frame);
         this.#sendSoon(records);
@@ -84,8 +88,10 @@ export class RecordSender {
     this.#ledgered = new RecordBatcher({
       flushAfterMs: JOURNAL_AFTER_MS,
       send: (frame, records) => {
-        this.#unsent.push({ frame, place: journal.append(frame) });
+        const place = journal.append(frame);
+        this.#unsent.push({ frame, place });
         this.#unsentLedgered += records;
+        if (place === undefined) this.#unsentUnwritten += records;
         this.#sendSoon(records);
         this.#sendClosed();
       },
@@ -95,6 +101,10 @@ export class RecordSender {
   /** Records that were left out of log and metrics because the main thread was behind. */
   get dropped(): number {
     return this.#ledgered === this.#others ? this.#others.dropped : this.#others.dropped + this.#withheld;
+  }
+
+  get #underway(): number {
+    return this.#framesSent - this.#framesTaken();
   }
 
   get hasJournal(): boolean {
@@ -151,13 +161,17 @@ export class RecordSender {
   }
 
   #sendLedgered(): void {
-    const frames = this.#unsent;
+    let frames = this.#unsent;
     const records = this.#unsentLedgered;
+    const unwritten = this.#unsentUnwritten;
     this.#unsent = [];
     this.#unsentLedgered = 0;
-    if (!this.#ready()) {
-      this.#withheld += records;
-      return;
+    this.#unsentUnwritten = 0;
+    if (this.#underway >= MAX_FRAMES_UNDERWAY) {
+      const none = unwritten === 0 || this.#underway >= MOST_UNDERWAY_UNWRITTEN;
+      this.#withheld += none ? records : records - unwritten;
+      if (none) return;
+      frames = frames.filter(({ place }) => place === undefined);
     }
     this.#framesSent += 1;
     const transfer = frames.map(({ frame }) => frame.buffer);

@@ -88,16 +88,7 @@ export class Relay implements AttemptsHandler, StreamHost, Swept {
     exchange.onAbort = this.#onAbort;
     exchange.sink.onDrained = this.#onDrained;
     sweeper.add(this);
-    try {
-      this.#next();
-    } catch (cause) {
-      this.#broken(cause);
-    }
-  }
-
-  /** A bug costs this exchange, with all that was begun for it. */
-  #broken(cause: unknown): void {
-    this.fail(new GatewayError('internal_error', { cause }));
+    this.#next();
   }
 
   // ── what an attempt brings ────────────────────────────────────────────────
@@ -108,7 +99,12 @@ export class Relay implements AttemptsHandler, StreamHost, Swept {
     this.#answerHeaders = NO_ANSWER;
     this.#status = 200;
     this.#paused = false;
-    this.#attempts.next();
+    try {
+      this.#attempts.next();
+    } catch (cause) {
+      // A bug costs this exchange, with all that was begun for it.
+      this.fail(new GatewayError('internal_error', { cause }));
+    }
   }
 
   started(status: number, headers: Readonly<Record<string, string | string[] | undefined>>): void {

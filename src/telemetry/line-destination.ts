@@ -29,6 +29,7 @@ const MOST_PIECES = 256;
 const FULL_FIRST_MS = 1;
 const FULL_LONGEST_MS = 64;
 const LINE_FEED = 0x0a;
+const LINE_END = Buffer.from([LINE_FEED]);
 
 interface Piece {
   readonly bytes: Buffer;
@@ -57,6 +58,8 @@ class Buffered implements BufferedDestination {
   #leftOfFirst = 0;
   /** Pieces in the system call that is under way. */
   #writing = 0;
+  /** The beginning of a line has left whose end was dropped: without a line feed the next one would be spoilt by it. */
+  #torn = false;
   #timer: NodeJS.Timeout | undefined;
   #givenUp = false;
   #fullMs = FULL_FIRST_MS;
@@ -76,8 +79,9 @@ class Buffered implements BufferedDestination {
     }
     this.#waiting.push({ bytes, onLeft });
     this.#bytes += bytes.length;
-    if (this.#bytes >= ENOUGH_BYTES) this.#begin();
-    else this.#timer ??= setTimeout(() => this.#begin(), LONGEST_WAIT_MS).unref();
+    // While the reader is behind, only the timer asks again.
+    if (this.#bytes >= ENOUGH_BYTES && this.#fullMs === FULL_FIRST_MS) this.#begin();
+    else this.#beginWithin(LONGEST_WAIT_MS);
   }
 
   flush(): Promise<void> {
@@ -99,7 +103,15 @@ class Buffered implements BufferedDestination {
     const pieces = this.#waiting.slice(0, MOST_PIECES).map(({ bytes }) => bytes);
     pieces[0] = pieces[0]!.subarray(this.#leftOfFirst);
     this.#writing = pieces.length;
-    writev(this.#fd, pieces, (error, written) => this.#onWritten(error, written));
+    writev(this.#fd, this.#torn ? [LINE_END, ...pieces] : pieces, (error, written) => this.#onWritten(error, written));
+  }
+
+  #beginWithin(waitMs: number): void {
+    this.#timer ??= setTimeout(() => {
+      // First, or no other would be set where it comes during a write that takes longer.
+      this.#timer = undefined;
+      this.#begin();
+    }, waitMs).unref();
   }
 
   #onWritten(error: NodeJS.ErrnoException | null, written: number): void {
@@ -107,7 +119,9 @@ class Buffered implements BufferedDestination {
     this.#writing = 0;
     if (this.#givenUp) return;
     if (error?.code === 'EAGAIN' || error?.code === 'EBUSY') {
-      this.#timer ??= setTimeout(() => this.#begin(), this.#fullMs);
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+      this.#beginWithin(this.#fullMs);
       this.#fullMs = Math.min(FULL_LONGEST_MS, this.#fullMs * 2);
       return;
     }
@@ -118,12 +132,14 @@ class Buffered implements BufferedDestination {
     else this.#leave(written);
     if (this.#bytes === 0) this.#tellEmpty();
     else if (this.#bytes >= ENOUGH_BYTES || this.#onEmpty.length > 0) this.#begin();
-    else this.#timer ??= setTimeout(() => this.#begin(), LONGEST_WAIT_MS).unref();
+    else this.#beginWithin(LONGEST_WAIT_MS);
   }
 
   #leave(written: number): void {
-    this.#bytes -= written;
-    let left = this.#leftOfFirst + written;
+    const ofLines = this.#torn && written > 0 ? written - LINE_END.length : written;
+    if (written > 0) this.#torn = false;
+    this.#bytes -= ofLines;
+    let left = this.#leftOfFirst + ofLines;
     let pieces = 0;
     for (; pieces < this.#waiting.length && left >= this.#waiting[pieces]!.bytes.length; pieces += 1)
       left -= this.#waiting[pieces]!.bytes.length;
@@ -133,6 +149,7 @@ class Buffered implements BufferedDestination {
 
   #drop(pieces: number): void {
     for (const { bytes } of this.#waiting.splice(0, pieces)) {
+      if (this.#leftOfFirst > 0) this.#torn = bytes[this.#leftOfFirst - 1] !== LINE_FEED;
       this.dropped += linesIn(bytes, this.#leftOfFirst);
       this.#bytes -= bytes.length - this.#leftOfFirst;
       this.#leftOfFirst = 0;
@@ -157,8 +174,10 @@ class Buffered implements BufferedDestination {
     if (this.#givenUp) return;
     const deadline = performance.now() + GIVE_UP_MS;
     const first = this.#writing;
-    const rest = Buffer.concat(this.#waiting.slice(first).map(({ bytes }) => bytes));
-    for (let at = first === 0 ? this.#leftOfFirst : 0; at < rest.length; ) {
+    const pieces = this.#waiting.slice(first).map(({ bytes }) => bytes);
+    if (first === 0 && pieces[0]) pieces[0] = pieces[0].subarray(this.#leftOfFirst);
+    const rest = Buffer.concat(first === 0 && this.#torn ? [LINE_END, ...pieces] : pieces);
+    for (let at = 0; at < rest.length; ) {
       try {
         at += writeSync(this.#fd, rest, at);
       } catch (error) {

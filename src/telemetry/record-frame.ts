@@ -52,6 +52,9 @@ export class RecordFrame implements Iterable<RecordView> {
 const OVER = { done: true, value: undefined } as const;
 const DOUBLE_BYTES = 8;
 const REFERENCE_BYTES = 2;
+/** Of a record in the oldest frame that may be met. */
+const LEAST_NUMBERS = 21;
+const LEAST_TEXTS = 11;
 
 interface Origin {
   readonly provider: string | undefined;
@@ -90,6 +93,9 @@ class Columns {
     this.#references = viewOf(references);
     this.numbersPerRecord = numbers.length / DOUBLE_BYTES / this.ids.length;
     this.textsPerRecord = references.length / REFERENCE_BYTES / this.ids.length;
+    // Read beyond its end later, it would hold up the ledger for ever; here it is left out as one of another version.
+    if (!isWidth(this.numbersPerRecord, LEAST_NUMBERS) || !isWidth(this.textsPerRecord, LEAST_TEXTS))
+      throw new RangeError('the columns of this frame have not as many places as its records need');
   }
 
   get anyPending(): boolean {
@@ -132,6 +138,10 @@ class Columns {
   #reference(place: number): number {
     return this.#references.getUint16(place * REFERENCE_BYTES, true);
   }
+}
+
+function isWidth(places: number, least: number): boolean {
+  return Number.isInteger(places) && places >= least;
 }
 
 function readOrigin(text: string): Origin {

@@ -126,12 +126,23 @@ export class OriginPool implements ConnectionKeeper {
     connection.dispatch(attempt.dispatchOptions(connection), attempt);
   }
 
+  /** For one that waited. What its exchange throws, where it is refused, is not for whoever gave the connection. */
+  #serve(connection: OriginConnection, next: Dispatchable): void {
+    try {
+      this.#dispatch(connection, next);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+
   #nextTurn = (): void => {
     const rested = this.#resting;
     this.#resting = [];
     for (const connection of rested) {
       const next = this.#line.shift();
-      if (next) this.#dispatch(connection, next);
+      if (next) this.#serve(connection, next);
       else if (this.#closing || !connection.open) this.drop(connection);
       else this.#idle.push(connection);
     }
@@ -144,6 +155,6 @@ export class OriginPool implements ConnectionKeeper {
       last.index = connection.index;
     }
     const next = this.#line.length > this.#resting.length ? this.#line.shift() : undefined;
-    if (next) this.#dispatch(this.#another()!, next);
+    if (next) this.#serve(this.#another()!, next);
   }
 }

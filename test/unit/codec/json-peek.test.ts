@@ -129,6 +129,27 @@ test('brackets that do not match are refused', () => {
     refuses(text);
 });
 
+test('at every depth a bracket is closed by its own kind only, however often one opens and closes there', () => {
+  const kinds = [...Array(MAX_DEPTH - 1).keys()].map((depth) => (depth * 7) % 3 === 0);
+  for (let depth = 1; depth < kinds.length; depth += 1) {
+    const inner = kinds.slice(0, depth);
+    const open = inner.map((isObject) => (isObject ? '{"a":' : '[')).join('');
+    const close = inner.map((isObject) => (isObject ? '}' : ']')).reverse();
+    const before = `{"n":${open}[[],{},[]]`;
+    accepts(`${before}${close.join('')}}`);
+    const wrong = close.map((bracket, at) => (at === depth - 1 ? (bracket === '}' ? ']' : '}') : bracket));
+    refuses(`${before}${wrong.join('')}}`);
+  }
+});
+
+test('a place where brackets open and close all the time costs the same at every depth', () => {
+  const times = [20, 32].map((depth) => {
+    const body = Buffer.from(`{"n":${'['.repeat(depth)}${'[],'.repeat(300_000)}[]${']'.repeat(depth)}}`);
+    return leastMs(() => new JsonPeek(keys).advance(body, body.length));
+  });
+  assert.ok(times[1]! < times[0]! * 3, `${times}`);
+});
+
 test('structure at the top level is checked', () => {
   for (const text of [
     '{"n" 1}',

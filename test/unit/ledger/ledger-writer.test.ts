@@ -182,6 +182,36 @@ forEachEngine('the ledger', (engine) => {
     assert.equal((await verifyLedger(database, recomputedNanoUsd)).faultCount, 0);
   });
 
+  it('knows such a commit again also where a further try failed before it was seen', async () => {
+    // Under way still (it waits for a replica, say): whoever asks meanwhile is told of the head before it.
+    const before = { head_seq: 0, head_hash: '' };
+    const unseen = database.query.withPlugin({
+      transformQuery: ({ node }) => node,
+      transformResult: async ({ result }) => ({ ...result, rows: result.rows.map((row) => ({ ...row, ...before })) }),
+    });
+    let fault: 'answer lost' | 'lock timeout' | undefined = 'answer lost';
+    const over = writerOf('gw_a', {
+      ...database,
+      get query() {
+        return fault === 'lock timeout' ? unseen : database.query;
+      },
+      write: async (work) => {
+        if (fault === 'lock timeout') throw new Error(fault);
+        const result = await database.write(work);
+        if (fault) throw new Error(fault);
+        return result;
+      },
+    });
+    const records = many(4);
+    await assert.rejects(over.write(records), /answer lost/);
+    fault = 'lock timeout';
+    await assert.rejects(over.write(records), /lock timeout/);
+    fault = undefined;
+    assert.equal(await over.write(records), 4);
+    assert.equal(hook.committed.length, 1);
+    assert.equal((await sums(database)).rows.requests, 4);
+  });
+
   it('has one chain a gateway, also where two processes write to it by turns', async () => {
     const second = writerOf('gw_a');
     const other = writerOf('gw_b');

@@ -155,3 +155,30 @@ test('without a ledger all records go the same way as ever', () => {
     ['records'],
   );
 });
+
+test('what the journal does not take is sent also while the main thread is behind', () => {
+  const { sender, idsSent, messages } = setup(join(root, 'not-there'));
+  const records = many(70 * 64);
+  for (const record of records) {
+    sender.add(record);
+    sender.writeJournal();
+  }
+  sender.close();
+  assert.ok(messages.filter(({ type }) => type === 'ledger-records').length > 64);
+  assert.deepEqual(
+    idsSent('ledger-records'),
+    records.map((record) => record.id),
+  );
+  assert.equal(sender.dropped, 0);
+});
+
+test('with neither journal nor main thread what is sent is bounded, and the rest is counted', () => {
+  const { sender, idsSent } = setup(join(root, 'not-there'));
+  for (const record of many(300 * 64)) {
+    sender.add(record);
+    sender.writeJournal();
+  }
+  sender.close();
+  assert.ok(sender.dropped > 0);
+  assert.equal(idsSent('ledger-records').length + sender.dropped, 300 * 64);
+});

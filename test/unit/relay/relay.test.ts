@@ -116,6 +116,26 @@ test('before the first content the next target answers, and the client sees noth
   }
 });
 
+test('a bug on the way to the next target costs the exchange, and does not leave it open', () => {
+  let asked = 0;
+  const relayed = new Relayed({
+    targets: ['first', 'second'],
+    target: {
+      local: (_request, handler) => {
+        asked += 1;
+        if (asked === 2) throw new Error('a bug');
+        queueMicrotask(() => handler.failed(new GatewayError('connect_failed')));
+        return { pause: () => {}, resume: () => {}, abort: () => {} };
+      },
+    },
+  });
+  return Promise.resolve().then(() => {
+    assert.equal(relayed.result?.error?.code, 'internal_error');
+    assert.equal(relayed.sink.status, 500);
+    assert.equal(relayed.sweeper.size, 0);
+  });
+});
+
 test('after the first content no target is tried again', () => {
   const relayed = new Relayed({ targets: ['first', 'second'] });
   relayed.attempt.events().send(hello);

@@ -47,6 +47,17 @@ test('a frame of an older build is read, and what it has not is unknown', () => 
 });
 
 test('what is no frame is refused', () => {
-  for (const bytes of [Buffer.from(''), Buffer.from('rubbish'), packr.pack({ ids: 'a' }), packr.pack('a')])
+  const whole: FrameColumns = packr.unpack(encodeBatch([fullRecord(), plainRecord()]));
+  const { numbers, references } = whole;
+  const others = [
+    { ids: 'a' },
+    'a',
+    // Of another version: they must not be found out in the middle of a batch.
+    { ...whole, ids: `${whole.ids}\nb` },
+    { ...whole, numbers: numbers.subarray(8) },
+    { ...whole, numbers: numbers.subarray(numbers.length / 2) },
+    { ...whole, references: references.subarray(references.length / 2) },
+  ];
+  for (const bytes of [Buffer.from(''), Buffer.from('rubbish'), ...others.map((each) => packr.pack(each))])
     assert.throws(() => new RecordFrame(bytes));
 });

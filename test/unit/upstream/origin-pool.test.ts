@@ -201,6 +201,51 @@ test('what undici refuses to send leaves its connection to others, and a line of
   assert.equal(provider.accepted(), 1);
 });
 
+test('whatever is thrown where one that waited is refused, the others of its turn are served', async (t) => {
+  const held: Socket[] = [];
+  const provider = await provide((socket, body) => {
+    if (body === 'held') held.push(socket);
+    else socket.write(echo(body));
+  });
+  const made = pools({ maxUpstreamConnections: 3 });
+  const burst = Array.from({ length: 3 }, () => ask(made, provider.origin, 'held'));
+  await eventually(() => held.length === 3);
+  const bad = new HeardAttempt(made, provider.origin, { headers: ['bad name', 'x'] });
+  bad.failed = () => {
+    throw new Error('a bug');
+  };
+  const waiting = Array.from({ length: 2 }, (_, index) => ask(made, provider.origin, `own ${index}`));
+  const thrown: string[] = [];
+  process.setUncaughtExceptionCaptureCallback((error) => thrown.push(error.message));
+  t.after(() => process.setUncaughtExceptionCaptureCallback(null));
+  // Written in one turn of the loop they are read in one, and their connections given out in one.
+  for (const socket of held) socket.write(echo('held'));
+  await Promise.all(burst.map((each) => each.over()));
+  for (const [index, heard] of waiting.entries()) assert.equal((await heard.over()).text(), `own ${index}`);
+  assert.deepEqual(thrown, ['a bug']);
+  await eventually(() => poolOf(made, provider.origin).running === 0);
+});
+
+test('whatever is thrown where one that waited is refused, the one whose connection broke is told', async (t) => {
+  const held: Socket[] = [];
+  const provider = await provide((socket) => held.push(socket));
+  const made = pools({ maxUpstreamConnections: 1 });
+  const first = ask(made, provider.origin, 'held');
+  await eventually(() => held.length === 1);
+  const bad = new HeardAttempt(made, provider.origin, { headers: ['bad name', 'x'] });
+  bad.failed = () => {
+    throw new Error('a bug');
+  };
+  const thrown: string[] = [];
+  process.setUncaughtExceptionCaptureCallback((error) => thrown.push(error.message));
+  t.after(() => process.setUncaughtExceptionCaptureCallback(null));
+  held[0]?.destroy();
+  assert.equal((await first.over()).error?.code, 'upstream_cut');
+  await eventually(() => poolOf(made, provider.origin).running === 0);
+  assert.deepEqual(thrown, ['a bug']);
+  assert.equal(made.connected, 0);
+});
+
 test('given up in the middle of an answer, the place is free once and at once', async () => {
   const provider = await provide((socket, body) => {
     socket.write(body === 'talks' ? EVENTS_HEAD + httpChunk('a') : wholeAnswer({}));
