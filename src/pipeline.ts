@@ -195,14 +195,26 @@ class Inference implements RelayOwner {
 
   relayed(result: RelayResult): void {
     const exchange = this.#exchange;
-    const { thread, estimate, record, provisional, log } = this.#options;
-    const { settings, price } = this.#snapshot;
+    const { log } = this.#options;
     const { error } = result;
     if (error?.code === 'internal_error')
       log.error({ exchange: exchange.id, error: error.context.cause }, error.message);
+    try {
+      this.#settle(result);
+    } catch (cause) {
+      log.error({ exchange: exchange.id, error: cause }, 'an exchange could not be settled');
+    } finally {
+      // Whatever happened: its place in flight is not lost.
+      exchange.finish();
+    }
+  }
+
+  #settle(result: RelayResult): void {
+    const { thread, estimate, record, provisional } = this.#options;
+    const { settings, price } = this.#snapshot;
     settle(result, {
       thread,
-      exchange,
+      exchange: this.#exchange,
       model: this.#model,
       stream: this.#peeked.stream,
       price: price(result.target),
@@ -213,7 +225,6 @@ class Inference implements RelayOwner {
       teamsJson: this.#caller.teamsJson,
       metadataJson: recordedMetadata(this.#metadata, settings),
     });
-    exchange.finish();
   }
 
   /** By a rule, or while rules were asked: the record says of whom and about what, as that of an answer does. */

@@ -4,6 +4,7 @@ const keys = new PeekKeys(['usage']);
 /** Without its opening quote, which is the commonest byte of JSON (bench: usage-reading). */
 const USAGE = Buffer.from('usage"');
 const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
 
 /**
  * The value of the outermost `usage` of a whole answer; undefined where there is none. It mostly stands near the end:
@@ -25,6 +26,8 @@ export function usageOfEnd(end: Buffer): unknown {
 function fromLastKey(bytes: Buffer): JsonPeek | undefined {
   const at = bytes.lastIndexOf(USAGE);
   if (at < 1 || bytes[at - 1] !== QUOTE) return undefined;
+  // That quote is within a text, of which ours is only the end.
+  if (bytes[at - 2] === BACKSLASH) return undefined;
   const peek = new JsonPeek(keys, at - 1);
   peek.advance(bytes, bytes.length);
   return peek;

@@ -1,4 +1,5 @@
-import { ERRORS, type ErrorRule } from '../core/errors.ts';
+import type { ErrorRule } from '../core/error-rule.ts';
+import { ERRORS } from '../core/errors.ts';
 import { type Count, ExchangeCounts } from './exchange-counts.ts';
 import type { RecordView } from './exchange-record.ts';
 import { ExchangeSeries } from './exchange-series.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { eventually, KEY, type RunningGateway, startGateway } from '../support/gateway.ts';
+import { eventually, KEY, type RunningGateway, selfHosted, startGateway } from '../support/gateway.ts';
 import { type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
 
 /** What a broken or hostile provider may say that it used. */
@@ -27,18 +27,11 @@ before(async () => {
     const message = { role: 'assistant', content: 'hello' };
     sendJson(response, 200, { choices: [{ index: 0, message, finish_reason: 'stop' }], usage: NONSENSE[user] });
   });
-  const integration = {
-    name: 'm',
-    type: 'integration/model/self-hosted-model',
-    hosted_model_name: 'm',
-    url: `${provider.origin}/v1`,
-    model_server: 'openai-compatible',
-    model_types: ['chat'],
-    cost: { metric: 'per_1000_tokens', value: { input: 0.001, output: 0.002 } },
-  };
   gateway = await startGateway({
     manifests: [
-      { type: 'provider-account/self-hosted-model', name: 'p', integrations: [integration] },
+      selfHosted('p', `${provider.origin}/v1`, ['m'], {
+        cost: { metric: 'per_1000_tokens', value: { input: 0.001, output: 0.002 } },
+      }),
       {
         type: 'gateway-budget-config',
         rules: [{ id: 'b', when: {}, limit_to: 1_000_000, unit: 'cost_per_day' }],

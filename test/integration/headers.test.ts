@@ -34,21 +34,7 @@ before(async () => {
   gateway = await startGateway({
     manifests: [
       openAccount('p', `${provider.origin}/v1`),
-      {
-        type: 'provider-account/self-hosted-model',
-        name: 'own',
-        integrations: [
-          {
-            name: 'm',
-            type: 'integration/model/self-hosted-model',
-            hosted_model_name: 'm',
-            url: `${provider.origin}/v1`,
-            model_server: 'openai-compatible',
-            model_types: ['chat'],
-            headers: { 'X-Of-The-Account': 'yes' },
-          },
-        ],
-      },
+      selfHosted('own', `${provider.origin}/v1`, ['m'], { headers: { 'X-Of-The-Account': 'yes' } }),
       selfHosted('bare', `${provider.origin}/v1`, ['m']),
     ],
   });

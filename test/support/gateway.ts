@@ -183,8 +183,8 @@ export async function eventually(
   }
 }
 
-/** An account whose models are passed on to a provider at `url` (with /v1). */
-export function selfHosted(name: string, url: string, models: readonly string[]): object {
+/** An account whose models are passed on to a provider at `url` (with /v1). `more`: what each of them has besides. */
+export function selfHosted(name: string, url: string, models: readonly string[], more: object = {}): object {
   return {
     type: 'provider-account/self-hosted-model',
     name,
@@ -195,6 +195,7 @@ export function selfHosted(name: string, url: string, models: readonly string[])
       url,
       model_server: 'openai-compatible',
       model_types: ['chat'],
+      ...more,
     })),
   };
 }

@@ -1,5 +1,5 @@
 import type { GatewayError } from '../../../src/core/errors.ts';
-import type { AbortReason, Exchange, HeadersOfInterest, ResponseSink } from '../../../src/core/exchange.ts';
+import type { AbortReason, BodyScan, Exchange, HeadersOfInterest, ResponseSink } from '../../../src/core/exchange.ts';
 import { errorBody } from '../../../src/dialects/openai-chat/error-body.ts';
 
 /** A client that is a list of bytes. `takes`: how much it takes before it is full. */
@@ -59,7 +59,8 @@ export class FakeExchange implements Exchange {
     beta: undefined,
   };
   readonly bytesIn: number;
-  readonly scan = undefined;
+  scan: BodyScan | undefined;
+  finished = 0;
   readonly sink = new FakeSink();
   readonly startedAt = performance.now();
   bodyReadAt = performance.now();
@@ -94,7 +95,9 @@ export class FakeExchange implements Exchange {
     this.body = Buffer.alloc(0);
   }
 
-  finish(): void {}
+  finish(): void {
+    this.finished += 1;
+  }
 
   abort(reason: AbortReason): void {
     this.aborted = reason;

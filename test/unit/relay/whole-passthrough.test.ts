@@ -53,6 +53,20 @@ test('JSON that outgrows what may be held passes as it comes, and its usage is r
   }
 });
 
+test('a key that only ends like usage is nobody’s count', () => {
+  const tricky = String.raw`"x\"usage": {"prompt_tokens": 999, "completion_tokens": 999}`;
+  for (const [body, output] of [
+    [`{"usage": {"prompt_tokens": 1, "completion_tokens": 3}, ${tricky}}`, 3],
+    [`{${tricky}}`, undefined],
+  ] as const) {
+    JSON.parse(body);
+    const { meter, mode } = start();
+    mode.chunk(Buffer.from(body));
+    mode.ended();
+    assert.equal(meter.usage?.outputTokens, output, body);
+  }
+});
+
 test('usage is read wherever it stands, at the top level only', () => {
   const cases: [body: object, output: number | undefined][] = [
     [{ usage: { completion_tokens: 3 }, choices: [] }, 3],

@@ -1,38 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { afterEach, test } from 'node:test';
-import { OriginPools } from '../../../src/upstream/origin-pools.ts';
-import {
-  deadPort,
-  EVENTS_HEAD,
-  httpChunk,
-  type RawProvider,
-  type RawRequestHandler,
-  startRawProvider,
-  wholeAnswer,
-} from '../../support/raw-provider.ts';
-import { limits, timeouts } from '../relay/local-provider.ts';
+import { test } from 'node:test';
+import { deadPort, EVENTS_HEAD, httpChunk, wholeAnswer } from '../../support/raw-provider.ts';
 import { HeardAttempt } from './attempts.ts';
-
-let opened: OriginPools[] = [];
-const providers: RawProvider[] = [];
-afterEach(async () => {
-  for (const pools of opened) pools.destroy();
-  opened = [];
-  await Promise.all(providers.splice(0).map((provider) => provider[Symbol.asyncDispose]()));
-});
-
-async function provide(handle: RawRequestHandler): Promise<RawProvider> {
-  const provider = await startRawProvider(handle);
-  providers.push(provider);
-  return provider;
-}
-
-function pools(more: object = {}): OriginPools {
-  const made = new OriginPools({ ...limits, ...more }, timeouts);
-  opened.push(made);
-  return made;
-}
+import { pools, provide } from './providers.ts';
 
 const connection = (origin: string) => ({ origin, credential: 'c' });
 

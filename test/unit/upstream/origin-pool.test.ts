@@ -1,38 +1,11 @@
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
-import { afterEach, test } from 'node:test';
-import { OriginPools } from '../../../src/upstream/origin-pools.ts';
-import {
-  deadPort,
-  EVENTS_HEAD,
-  httpChunk,
-  type RawProvider,
-  type RawRequestHandler,
-  startRawProvider,
-  wholeAnswer,
-} from '../../support/raw-provider.ts';
+import { test } from 'node:test';
+import type { OriginPools } from '../../../src/upstream/origin-pools.ts';
+import { deadPort, EVENTS_HEAD, httpChunk, wholeAnswer } from '../../support/raw-provider.ts';
 import { limits, timeouts } from '../relay/local-provider.ts';
 import { HeardAttempt } from './attempts.ts';
-
-let opened: OriginPools[] = [];
-const providers: RawProvider[] = [];
-afterEach(async () => {
-  for (const pools of opened) pools.destroy();
-  opened = [];
-  await Promise.all(providers.splice(0).map((provider) => provider[Symbol.asyncDispose]()));
-});
-
-async function provide(handle: RawRequestHandler): Promise<RawProvider> {
-  const provider = await startRawProvider(handle);
-  providers.push(provider);
-  return provider;
-}
-
-function pools(more: object = {}): OriginPools {
-  const made = new OriginPools({ ...limits, ...more }, timeouts);
-  opened.push(made);
-  return made;
-}
+import { pools, provide } from './providers.ts';
 
 const poolOf = (made: OriginPools, origin: string) => made.get({ origin, credential: 'c' });
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -1,29 +1,9 @@
 import assert from 'node:assert/strict';
-import { afterEach, test } from 'node:test';
-import { OriginPools } from '../../../src/upstream/origin-pools.ts';
-import { type RawProvider, type RawRequestHandler, startRawProvider, wholeAnswer } from '../../support/raw-provider.ts';
+import { test } from 'node:test';
+import { wholeAnswer } from '../../support/raw-provider.ts';
 import { limits, timeouts } from '../relay/local-provider.ts';
 import { HeardAttempt } from './attempts.ts';
-
-let opened: OriginPools[] = [];
-const providers: RawProvider[] = [];
-afterEach(async () => {
-  for (const pools of opened) pools.destroy();
-  opened = [];
-  await Promise.all(providers.splice(0).map((provider) => provider[Symbol.asyncDispose]()));
-});
-
-async function provide(handle: RawRequestHandler): Promise<RawProvider> {
-  const provider = await startRawProvider(handle);
-  providers.push(provider);
-  return provider;
-}
-
-function pools(): OriginPools {
-  const made = new OriginPools(limits, timeouts);
-  opened.push(made);
-  return made;
-}
+import { pools, provide } from './providers.ts';
 
 const origin = 'http://127.0.0.1:1';
 
@@ -102,8 +82,7 @@ test('no more connections are opened than limits.max_upstream_connections; the r
   const provider = await provide((socket) => {
     answers.push(() => socket.write(wholeAnswer({})));
   });
-  const made = new OriginPools({ ...limits, maxUpstreamConnections: 3 }, timeouts);
-  opened.push(made);
+  const made = pools({ maxUpstreamConnections: 3 });
   const attempts = Array.from({ length: 10 }, () => new HeardAttempt(made, provider.origin));
   while (answers.length < 3) await new Promise((resolve) => setImmediate(resolve));
   const pool = made.get({ origin: provider.origin, credential: 'c' });
