@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { buildConnector, Client } from 'undici';
 import type { Limits, Timeouts } from '../config/configuration.ts';
 import type { Connection } from '../providers/provider.ts';
+import { directRead, readDirectly } from './direct-read.ts';
 import { OriginPool } from './origin-pool.ts';
 
 /** A socket error tells in this property that the connection had brought bytes before. */
@@ -87,6 +88,7 @@ export class OriginPools {
       // HTTP/2 showed no gain on loopback and multiplexes failures.
       allowH2: false,
       timeout: connectMs === 0 ? 0 : connectMs + CONNECT_GRACE_MS,
+      onread: directRead,
       ...(connection.tls
         ? { rejectUnauthorized: connection.tls.rejectUnauthorized, ca: connection.tls.ca }
         : undefined),
@@ -118,6 +120,7 @@ export class OriginPools {
 /** undici does not say whether a failed connection had served before; that it had brought bytes does. */
 function watch(socket: Socket): void {
   socket.setNoDelay(true);
+  readDirectly(socket);
   socket.on('error', (error) => {
     Object.defineProperty(error, HAD_SERVED, { value: socket.bytesRead > 0 });
   });

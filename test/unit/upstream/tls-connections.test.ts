@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:https';
@@ -28,11 +29,13 @@ test('over TLS connections are used again, a second one resumes the session of t
   const words = 'req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1';
   await run('openssl', [...words.split(' '), '-keyout', keyFile, '-out', certFile]);
   const [key, cert] = await Promise.all([readFile(keyFile), readFile(certFile, 'utf8')]);
+  const large = randomBytes(3 << 20).toString('base64');
   const sessions: boolean[] = [];
   const held: (() => void)[] = [];
   const server = createServer({ key, cert }, (incoming, response) => {
     incoming.resume().on('end', () => {
       if (incoming.url === '/held') held.push(() => response.end('held'));
+      else if (incoming.url === '/large') response.end(large);
       else response.end('own');
     });
   });
@@ -51,6 +54,13 @@ test('over TLS connections are used again, a second one resumes the session of t
 
   for (let count = 0; count < 5; count += 1) assert.equal((await ask().over()).text(), 'own');
   assert.deepEqual(sessions, [false]);
+  const paused = ask({ path: '/large' });
+  const pausing = setInterval(() => {
+    if (paused.attempt.paused) paused.attempt.resume();
+    else paused.attempt.pause();
+  }, 0);
+  assert.ok((await paused.over()).text() === large, 'paused at every turn of the loop, it arrives whole');
+  clearInterval(pausing);
   const first = ask({ path: '/held' });
   while (held.length === 0) await new Promise((resolve) => setImmediate(resolve));
   assert.equal((await ask().over()).text(), 'own');
