@@ -7,6 +7,7 @@ import { expectation } from '../expectation.ts';
 import { measure, percentiles } from '../measure.ts';
 import type { Subject } from '../peers/peer.ts';
 import { type Bench, type Scenario, timing } from '../scenario.ts';
+import { warmUp } from '../warm-up.ts';
 
 const MODEL = 'mock-whole';
 const BLOCK = 50;
@@ -26,7 +27,7 @@ export const addedLatency: Scenario = {
     timing('addedP99Us', 'added p99 µs'),
   ],
   async warmUp(bench, subject) {
-    await bench.driver.run(await job(bench, subject, WARM_UP), 60_000);
+    await warmUp(bench.driver, await job(bench, subject, WARM_UP));
   },
   async round(bench, subject) {
     const measured = await measure(bench.driver, subject, await job(bench, subject, bench.settings.requests ?? 4000));

@@ -5,9 +5,10 @@ import { expectation } from '../expectation.ts';
 import { driverShare, measure, megabytes, percentiles } from '../measure.ts';
 import type { Subject } from '../peers/peer.ts';
 import { type Bench, count, cpu, type Scenario, timing } from '../scenario.ts';
+import { warmUp } from '../warm-up.ts';
 
 const MODEL = 'mock-whole';
-/** Three seconds at the most: enough for every subject to be as fast as it stays. */
+/** A run of it takes three seconds at the most. */
 const WARM_UP = 80_000;
 
 export const chatWhole: Scenario = {
@@ -27,7 +28,7 @@ export const chatWhole: Scenario = {
     count('driverPercent', 'driver %'),
   ],
   async warmUp(bench, subject) {
-    await bench.driver.run(await job(bench, subject, WARM_UP, 3000), 30_000);
+    await warmUp(bench.driver, await job(bench, subject, WARM_UP, 3000));
   },
   async round(bench, subject) {
     const { requests, durationMs } = bench.settings;
