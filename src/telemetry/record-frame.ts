@@ -1,6 +1,6 @@
 import type { Usage } from '../inference/usage.ts';
 import { type ExchangeRecord, keptRecord, type RecordView } from './exchange-record.ts';
-import { type FrameColumns, NO_USAGE, NUMBER, PENDING, packr, STREAM, TEXT } from './frame-columns.ts';
+import { type FrameColumns, NO_TEXT, NO_USAGE, NUMBER, PENDING, packr, STREAM, TEXT } from './frame-columns.ts';
 import { sharedText } from './shared-texts.ts';
 
 /**
@@ -109,13 +109,15 @@ class Columns {
   }
 
   text(place: number): string | undefined {
-    return this.#texts[this.#reference(place) - 1];
+    const reference = this.#reference(place);
+    // Index -1 would be looked up as the name of a property, at ten times the cost.
+    return reference === NO_TEXT ? undefined : this.#texts[reference - 1];
   }
 
   /** A text that repeats from frame to frame: equal ones are one object, which are compared at a glance. */
   label(place: number): string | undefined {
     const reference = this.#reference(place);
-    if (reference === 0) return undefined;
+    if (reference === NO_TEXT) return undefined;
     let label = this.#labels[reference];
     if (label === undefined) {
       label = sharedText(this.#texts[reference - 1]!);
@@ -126,7 +128,7 @@ class Columns {
 
   origin(place: number): Origin {
     const reference = this.#reference(place);
-    if (reference === 0) return NO_ORIGIN;
+    if (reference === NO_TEXT) return NO_ORIGIN;
     let origin = this.#origins[reference];
     if (origin === undefined) {
       origin = readOrigin(this.#texts[reference - 1]!);
