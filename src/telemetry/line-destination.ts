@@ -13,8 +13,9 @@ export interface BufferedDestination extends LineDestination {
   /** Lines thrown away because the reader of our output did not keep up. */
   readonly dropped: number;
   /**
-   * For the end of the process: settles when all is written, or gives up after a second where nobody reads. Without
-   * that, a stuck log shipper would hold the exit for ever, since what is left is written while the process ends.
+   * For the end of the process: settles when all is written, or gives up after a second in which nothing was read, and
+   * after five in all. Without that, a stuck log shipper would hold the exit for ever, since what is left is written
+   * while the process ends.
    */
   flush(): Promise<void>;
 }
@@ -23,6 +24,7 @@ const MOST_BYTES = 8 * 1024 * 1024;
 const ENOUGH_BYTES = 65_536;
 const LONGEST_WAIT_MS = 1000;
 const GIVE_UP_MS = 1000;
+const LONGEST_FLUSH_MS = 5000;
 /** Of one system call. */
 const MOST_PIECES = 256;
 /** A pipe that is full says so (EAGAIN): who reads it mostly goes on at once, and else is asked ever more seldom. */
@@ -54,6 +56,8 @@ class Buffered implements BufferedDestination {
   /** In order; of those that are being written the first may have left in part. */
   readonly #waiting: Piece[] = [];
   #bytes = 0;
+  /** Bytes that have left, ever. */
+  #leftInAll = 0;
   /** Bytes of the first that have left. */
   #leftOfFirst = 0;
   /** Pieces in the system call that is under way. */
@@ -86,9 +90,14 @@ class Buffered implements BufferedDestination {
 
   flush(): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(() => this.#giveUp(), GIVE_UP_MS);
+      const deadline = performance.now() + LONGEST_FLUSH_MS;
+      let left = this.#leftInAll;
+      const timer = setInterval(() => {
+        if (left === this.#leftInAll || performance.now() >= deadline) this.#giveUp();
+        left = this.#leftInAll;
+      }, GIVE_UP_MS);
       this.#onEmpty.push(() => {
-        clearTimeout(timer);
+        clearInterval(timer);
         resolve();
       });
       if (this.#bytes === 0 || this.#givenUp) this.#tellEmpty();
@@ -139,6 +148,7 @@ class Buffered implements BufferedDestination {
     const ofLines = this.#torn && written > 0 ? written - LINE_END.length : written;
     if (written > 0) this.#torn = false;
     this.#bytes -= ofLines;
+    this.#leftInAll += ofLines;
     let left = this.#leftOfFirst + ofLines;
     let pieces = 0;
     for (; pieces < this.#waiting.length && left >= this.#waiting[pieces]!.bytes.length; pieces += 1)

@@ -157,3 +157,23 @@ test('flushing writes what waits, and a reader that does not read cannot hold th
   assert.deepEqual(await once(stuck, 'exit'), [3, null]);
   stuck.stdout!.destroy();
 });
+
+test('flushing waits for a reader that is only slow, and nothing of the log is lost', async () => {
+  const child = run(`
+    for (let n = 0; n < 100; n++) log.info({ n, text: 'x'.repeat(10_000) }, 'line');
+    await destination.flush();
+    process.exit(destination.dropped);`);
+  const exited = once(child, 'exit');
+  const pieces: Buffer[] = [];
+  // A megabyte in about two seconds.
+  for await (const piece of child.stdout!) {
+    pieces.push(piece);
+    await new Promise((resolve) => setTimeout(resolve, 120));
+  }
+  assert.deepEqual(await exited, [0, null]);
+  const lines = Buffer.concat(pieces).toString().trimEnd().split('\n');
+  assert.deepEqual(
+    lines.map((line) => JSON.parse(line).n),
+    Array.from({ length: 100 }, (_, n) => n),
+  );
+});
