@@ -44,6 +44,9 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable {
   #done = false;
   /** The first byte of an answer came. */
   #begun = false;
+  /** What the provider declared as the length of its body, and how much of it came. */
+  #declared: string | string[] | undefined;
+  #received = 0;
   #paused = false;
 
   constructor(pool: OriginPool, handler: AttemptHandler) {
@@ -121,6 +124,7 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable {
     // 1xx are for the connection, not for the client.
     if (this.#done || status < 200) return;
     this.answered = true;
+    this.#declared = headers['content-length'];
     try {
       this.#handler.started(status, headers);
     } catch (cause) {
@@ -130,6 +134,7 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable {
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#done) return;
+    this.#received += chunk.length;
     try {
       this.#handler.chunk(chunk);
     } catch (cause) {
@@ -143,11 +148,7 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable {
     this.#done = true;
     this.#connection = undefined;
     this.#pool.free(connection);
-    try {
-      this.#handler.ended();
-    } catch (cause) {
-      this.#handler.failed(new GatewayError('internal_error', { cause }));
-    }
+    this.#ended();
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
@@ -160,8 +161,21 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable {
     // Given up while connecting, or aborted: undici reports that too.
     if (this.#done) return;
     this.#done = true;
+    // Paused at the last byte, undici did not get to say so before the provider closed.
+    if (this.answered && this.#declared === String(this.#received)) {
+      this.#ended();
+      return;
+    }
     this.diedReused = !this.#begun && hadServed(error);
     this.#handler.failed(toGatewayError(error, this.answered));
+  }
+
+  #ended(): void {
+    try {
+      this.#handler.ended();
+    } catch (cause) {
+      this.#handler.failed(new GatewayError('internal_error', { cause }));
+    }
   }
 
   /** A bug of ours costs this exchange, and no other: undici would take it for the provider's fault, or lose it. */

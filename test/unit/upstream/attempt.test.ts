@@ -267,6 +267,29 @@ test('an answer that breaks off is upstream_cut, whole or in chunks', async () =
   }
 });
 
+test('an answer that was paused at its last byte is whole, although its provider closed behind it', async () => {
+  for (const [declared, last] of [
+    [6, 'ended'],
+    [7, 'failed'],
+  ] as const) {
+    const provider = await provide((socket) => {
+      socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${declared}\r\n\r\nabc`);
+      setTimeout(() => socket.end('def'), 5);
+    });
+    const heard = new HeardAttempt(pools(), provider.origin);
+    heard.chunk = (bytes) => {
+      HeardAttempt.prototype.chunk.call(heard, bytes);
+      // Where it goes on, undici begins with a chunk of nothing.
+      if (bytes.length > 0) heard.attempt.pause();
+      if (bytes.toString() === 'abc') setTimeout(() => heard.attempt.resume(), 1);
+    };
+    await heard.over();
+    assert.equal(heard.text(), 'abcdef');
+    assert.equal(heard.heard.at(-1)?.[0], last);
+    if (last === 'failed') assert.equal(heard.error?.code, 'upstream_cut');
+  }
+});
+
 test('an answer without length and chunks ends with its connection', async () => {
   const provider = await provide((socket) => {
     socket.end('HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\nabc');
