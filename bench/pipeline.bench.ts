@@ -9,7 +9,6 @@ import { openAiChat } from '../src/dialects/openai-chat/index.ts';
 import { type PipelineOptions, runInference } from '../src/pipeline.ts';
 import { NO_LIMITS } from '../src/policy/admission.ts';
 import { Callers } from '../src/policy/caller.ts';
-import { plug as openai } from '../src/providers/openai/index.ts';
 import type { ProviderAccount, Target } from '../src/providers/provider.ts';
 import { ModelRoutes } from '../src/routing/model-routes.ts';
 import type { ExchangeRecord } from '../src/telemetry/exchange-record.ts';
@@ -21,6 +20,7 @@ import { chatEvents, usage, wholeAnswer } from './inputs/chat-answer.ts';
 import { bytesOf, MODEL, smallRequest } from './inputs/chat-request.ts';
 import { FakeExchange } from './inputs/fake-exchange.ts';
 import { type CannedAnswer, InstantPools, instantResponder, type Sent } from './inputs/instant-upstream.ts';
+import { openAiAccount } from './inputs/openai-account.ts';
 import { settings } from './inputs/settings.ts';
 
 /** What OpenAI sends with every answer. */
@@ -91,7 +91,7 @@ function exchanges(
   pools: OriginPools,
   sent: Sent,
 ): BenchTask {
-  const run = exchangeRunner(accountWith(change), pools, sent);
+  const run = exchangeRunner(openAiAccount(change), pools, sent);
   return task({
     name,
     bytes: body.length + Buffer.concat(answer.chunks).length,
@@ -104,7 +104,7 @@ function exchanges(
 function refusedModel(): BenchTask {
   const sent: Sent = { path: '', headers: [], body: Buffer.alloc(0) };
   const pools = new OriginPools(settings.limits, settings.timeouts);
-  const run = exchangeRunner(accountWith({}), pools, sent);
+  const run = exchangeRunner(openAiAccount({}), pools, sent);
   const body = bytesOf(smallRequest({ model: 'openai-main/../secret' }));
   return task({
     name: 'refused: no such model',
@@ -115,18 +115,6 @@ function refusedModel(): BenchTask {
       assert.equal(record, undefined);
     },
   });
-}
-
-function accountWith(change: Partial<Target>): ProviderAccount {
-  const manifest = {
-    type: 'provider-account/openai',
-    name: 'openai-main',
-    auth_data: { type: 'api-key', api_key: 'sk-bench' },
-    integrations: [{ name: 'gpt-4o', type: 'integration/model/openai', model_id: 'gpt-4o', model_types: ['chat'] }],
-  };
-  const account = openai.open(openai.schema.parse(manifest));
-  const listed = account.listed.map((target): Target => ({ ...target, ...change }));
-  return { ...account, listed, target: (model) => listed.find((target) => target.modelId === model) };
 }
 
 /** Built as a relay thread builds it. */

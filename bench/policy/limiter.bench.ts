@@ -10,9 +10,9 @@ import type { Admission, AdmissionRequest, Limits } from '../../src/policy/admis
 import { Callers } from '../../src/policy/caller.ts';
 import { createLimits } from '../../src/policy/limits.ts';
 import { TokenForecast } from '../../src/policy/token-forecast.ts';
-import { plug as openai } from '../../src/providers/openai/index.ts';
 import { compilePrice } from '../../src/usage/price-table.ts';
 import { type BenchTask, subjectOf, task } from '../harness/subject.ts';
+import { openAiAccount } from '../inputs/openai-account.ts';
 
 type Rules = Pick<Configuration, 'rateLimits' | 'budgets'>;
 
@@ -21,15 +21,7 @@ const USAGE = { inputTokens: 120, outputTokens: 100 };
 const DOLLAR = 1_000_000_000;
 const zeroDollars = { unit: 'cost_per_month', counts: 'cost', period: 'month', amount: 0 } as const;
 
-const account = openai.open(
-  openai.schema.parse({
-    type: 'provider-account/openai',
-    name: 'openai-main',
-    auth_data: { type: 'api-key', api_key: 'sk-bench' },
-    integrations: [{ name: 'gpt-4o', type: 'integration/model/openai', model_id: 'gpt-4o', model_types: ['chat'] }],
-  }),
-);
-const target = account.listed[0]!;
+const target = openAiAccount().listed[0]!;
 const price = compilePrice(target.price);
 const identities = { users: [], teams: [], virtualAccounts: [], identityProviders: [], grants: [] };
 const caller = new Callers({ identities, metadataRules: [], accounts: [] }).of({

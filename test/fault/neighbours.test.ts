@@ -101,10 +101,8 @@ function judge(t: TestContext, made: readonly Attempt[]): void {
     .map(({ addedMs, others }) => `${addedMs.toFixed(1)} ms (others: ${others.toFixed(2)} cores)`)
     .join(', ');
   if (made.some(({ others }) => others <= QUIET_CORES)) assert.fail(`added ${told}`);
-  t.skip(
-    `the machine was never quiet: in each of ${made.length} attempts other programs took more than ${QUIET_CORES} cores, ` +
-      `which cannot be told from what a neighbour feels; added ${told}`,
-  );
+  const busy = `in each of ${made.length} attempts other programs took more than ${QUIET_CORES} cores`;
+  t.skip(`the machine was never quiet: ${busy}, which cannot be told from what a neighbour feels; added ${told}`);
 }
 
 describe('no traffic starves its neighbours', { timeout: 120_000 }, () => {

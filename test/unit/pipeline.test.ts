@@ -1,31 +1,21 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { openAiAccount } from '../../bench/inputs/openai-account.ts';
 import { Sweeper } from '../../src/core/sweeper.ts';
 import { openAiChat } from '../../src/dialects/openai-chat/index.ts';
 import { runInference } from '../../src/pipeline.ts';
 import { type Admission, NOTHING_HELD } from '../../src/policy/admission.ts';
 import { Callers } from '../../src/policy/caller.ts';
-import { plug as openai } from '../../src/providers/openai/index.ts';
-import type { Target } from '../../src/providers/provider.ts';
 import { ModelRoutes } from '../../src/routing/model-routes.ts';
 import { OriginPools } from '../../src/upstream/origin-pools.ts';
 import { compilePrice } from '../../src/usage/price-table.ts';
 import { FakeExchange } from './relay/fake-exchange.ts';
 import { limits, settings, timeouts } from './relay/local-provider.ts';
 
-const REQUEST = Buffer.from('{"model": "main/gpt-4o", "messages": [{"role": "user", "content": "hi"}]}');
+const REQUEST = Buffer.from('{"model": "openai-main/gpt-4o", "messages": [{"role": "user", "content": "hi"}]}');
 const ANSWER = Buffer.from('{"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 2}}');
 
-const account = openai.open(
-  openai.schema.parse({
-    type: 'provider-account/openai',
-    name: 'main',
-    auth_data: { type: 'api-key', api_key: 'sk' },
-    integrations: [{ name: 'gpt-4o', type: 'integration/model/openai', model_id: 'gpt-4o', model_types: ['chat'] }],
-  }),
-);
-const target: Target = {
-  ...account.listed[0]!,
+const account = openAiAccount({
   local: (_request, handler) => {
     queueMicrotask(() => {
       handler.started(200, { 'content-type': 'application/json' });
@@ -34,7 +24,7 @@ const target: Target = {
     });
     return { pause: () => {}, resume: () => {}, abort: () => {} };
   },
-};
+});
 const identities = { users: [], teams: [], virtualAccounts: [], identityProviders: [], grants: [] };
 
 test('an exchange that cannot be settled is over all the same, and the log says why', async () => {
@@ -48,7 +38,7 @@ test('an exchange that cannot be settled is over all the same, and the log says 
   const exchange = new FakeExchange(REQUEST);
   exchange.scan = openAiChat.scan();
   exchange.scan.advance(REQUEST, REQUEST.length);
-  const price = compilePrice(target.price);
+  const price = compilePrice(account.listed[0]!.price);
   runInference(exchange, openAiChat, {
     thread: 0,
     log: { debug: () => {}, info: () => {}, warn: () => {}, error: (_fields, message) => told.push(message) },
@@ -58,10 +48,7 @@ test('an exchange that cannot be settled is over all the same, and the log says 
     translateHeavy: () => Promise.reject(new Error('nothing is large')),
     snapshot: () => ({
       settings,
-      routes: new ModelRoutes([{ ...account, listed: [target], target: () => target }], {
-        models: () => [],
-        has: () => false,
-      }),
+      routes: new ModelRoutes([account], { models: () => [], has: () => false }),
       callers: new Callers({ identities, metadataRules: [], accounts: [] }),
       limits: { admit: () => admission },
       price: () => price,
