@@ -153,7 +153,7 @@ export class EdgeExchange implements Exchange, OpenExchange, SinkOwner, BodyOwne
       this.answered();
       return;
     }
-    if ((this.#reading || blockedSince > 0) && now - this.#keptOpenAt > KEEP_OPEN_MS) {
+    if ((this.#reading || this.sink.mayBeHeldUp) && now - this.#keptOpenAt > KEEP_OPEN_MS) {
       this.#keptOpenAt = now;
       this.sink.keepOpen();
     }

@@ -1,6 +1,7 @@
 import type { HttpResponse } from 'uWebSockets.js';
 import type { ResponseSink } from '../core/exchange.ts';
 import { joinHead, statusLine } from './response-head.ts';
+import { WaitingChunks } from './waiting-chunks.ts';
 
 export interface SinkOwner {
   /** The last byte was handed to the addon, or the connection closed by us. */
@@ -11,6 +12,8 @@ export interface SinkOwner {
  * One client's answer. Invariants:
  * - The head waits for the first byte of the body; what is written in one turn of the loop leaves as one corked send at
  *   its end: a send per provider chunk costs half as much again on whole answers and a third on bursts (load: overhead).
+ * - No cork holds more than the addon's buffer for it: what overflows that is lost when the kernel does not take what
+ *   was corked before (the length of a chunk, say, whose bytes then never come).
  * - While the socket does not take more (`#blocked`) chunks wait here, not in the addon, so the bound is ours: `write`
  *   says false above the high watermark and `onDrained` is called at a quarter of it.
  * - After an abort or the end nothing touches `#response` any more: the addon would throw.
@@ -24,11 +27,16 @@ export class UwsResponseSink implements ResponseSink {
   readonly #response: HttpResponse;
   readonly #highWatermarkBytes: number;
   readonly #owner: SinkOwner;
+  readonly #waiting = new WaitingChunks();
+  /** Of an answer with a declared length that the kernel did not take at once. */
+  #whole: Uint8Array | undefined;
   #status = 200;
-  #headers: readonly string[] = [];
+  #firstHeader = '';
+  /** The value of the first header and all others, as they are sent. */
+  #head = '';
   #headSent = false;
-  #waiting: Uint8Array[] = NOTHING;
-  #waitingBytes = 0;
+  /** Something was written before the end: the addon sends it in chunks. */
+  #chunked = false;
   #blocked = false;
   #listening = false;
   #wantsDrain = false;
@@ -46,7 +54,8 @@ export class UwsResponseSink implements ResponseSink {
     if (this.started || this.#dead) return;
     this.started = true;
     this.#status = status;
-    this.#headers = headers;
+    this.#firstHeader = headers[0]!;
+    this.#head = joinHead(headers);
     this.#schedule();
   }
 
@@ -54,7 +63,7 @@ export class UwsResponseSink implements ResponseSink {
     if (this.#dead || this.#ending !== 'no') return true;
     this.#add(chunk);
     if (!this.#blocked) this.#schedule();
-    if (this.#waitingBytes <= this.#highWatermarkBytes) return true;
+    if (this.#waiting.bytes <= this.#highWatermarkBytes) return true;
     // Much in one turn is no sign of a slow client: only what the socket does not take is.
     if (!this.#blocked) this.flush();
     if (!this.#blocked) return true;
@@ -78,8 +87,8 @@ export class UwsResponseSink implements ResponseSink {
   /** The client is gone: from here on everything is a no-op. */
   abandon(): void {
     this.#dead = true;
-    this.#waiting = NOTHING;
-    this.#waitingBytes = 0;
+    this.#waiting.clear();
+    this.#whole = undefined;
     this.onDrained = undefined;
   }
 
@@ -91,24 +100,22 @@ export class UwsResponseSink implements ResponseSink {
   }
 
   /**
-   * The addon closes connections by a ten-second rule of its own while a client reads slowly; pausing and resuming
-   * re-arms it. The sweep calls this so that only `write_ms` decides.
+   * Whether the addon may hold, or have held, bytes that the kernel did not take: ten seconds after that it closes the
+   * connection, and what leaves meanwhile does not stop its clock.
    */
+  get mayBeHeldUp(): boolean {
+    return this.blockedSince > 0 || this.bytesOut > KERNEL_BYTES;
+  }
+
+  /** Pausing and resuming begins the addon's ten seconds anew. The sweep calls this so that only `write_ms` decides. */
   keepOpen(): void {
     if (this.#dead) return;
     this.#response.pause();
     this.#response.resume();
   }
 
-  get isBlocked(): boolean {
-    return this.#blocked;
-  }
-
   #add(chunk: Uint8Array): void {
-    // Mostly it is the only one; an array that grows from nothing makes room for seventeen.
-    if (this.#waiting === NOTHING) this.#waiting = [chunk];
-    else this.#waiting.push(chunk);
-    this.#waitingBytes += chunk.length;
+    this.#waiting.add(chunk);
     this.bytesOut += chunk.length;
   }
 
@@ -127,47 +134,70 @@ export class UwsResponseSink implements ResponseSink {
   flush(): void {
     this.#scheduled = false;
     if (this.#dead || this.#blocked) return;
-    if (this.#waiting.length === 0 && this.#ending === 'no') return;
+    if (this.#waiting.bytes === 0 && this.#ending === 'no') return;
     if (this.#ending !== 'no') beforeLastByte();
-    if (this.#ending === 'cut') {
-      this.#flushAndCut();
-      return;
+    while (!this.#dead && !this.#blocked && (this.#waiting.bytes > 0 || this.#ending === 'end')) {
+      corkedSink = this;
+      this.#response.cork(flushCorked);
     }
-    corkedSink = this;
-    this.#response.cork(flushCorked);
+    if (this.#ending === 'cut' && !this.#dead && !this.#blocked) this.#cutNextTurn();
   }
 
-  /** Inside the cork. */
+  /** Inside the cork, which holds nothing yet. */
   writeCorked(): void {
-    const response = this.#response;
-    const body = this.#takeWaiting();
-    if (!this.#headSent) this.#writeHead();
-    if (this.#ending === 'end') {
-      this.#dead = true;
-      this.blockedSince = 0;
-      // Without an earlier write the addon sends content-length, else the last chunk and the terminator.
-      if (body) response.end(body);
-      else response.end();
-      this.#owner.answered();
-      return;
+    let room = CORK_BYTES - FRAME_BYTES;
+    if (!this.#headSent) {
+      this.#writeHead();
+      room -= headBytes(this.#head);
+      // A very long one goes alone.
+      if (room <= 0) return;
     }
-    if (body && !response.write(body)) this.#block();
+    const fits = this.#waiting.bytes <= room;
+    if (this.#ending === 'end' && !fits && !this.#chunked) {
+      this.#whole = this.#waiting.takeAll()!;
+      this.#writeWhole(this.#whole, 0);
+    } else if (this.#ending === 'end' && fits) {
+      const last = this.#waiting.takeAll();
+      // Without an earlier write the addon sends content-length, else the last chunk and the terminator.
+      if (last) this.#response.end(last);
+      else this.#response.end();
+      this.#ended();
+    } else {
+      this.#write(this.#waiting.take(room)!);
+    }
+  }
+
+  #write(body: Uint8Array): void {
+    this.#chunked = true;
+    if (!this.#response.write(body)) this.#block();
+  }
+
+  /** Of an answer with a declared length the addon takes what the kernel takes, and asks for the rest. */
+  #writeWhole(whole: Uint8Array, offset: number): void {
+    const [, done] = this.#response.tryEnd(whole.subarray(offset), whole.length);
+    if (done) this.#ended();
+    else this.#block();
+  }
+
+  #ended(): void {
+    this.#dead = true;
+    this.#whole = undefined;
+    this.blockedSince = 0;
+    this.#owner.answered();
   }
 
   /**
    * Closing loses what the addon still holds, and a small write within a cork does not tell whether the kernel took it;
-   * the next one does. So what waits is written now, and a line feed in the next turn: when that meets no backlog, all
+   * the next one does. So what waits was written, and a line feed is in the next turn: when that meets no backlog, all
    * before it has left. It is in nobody's way: behind an error event it is an empty line, behind a broken body nothing.
    */
-  #flushAndCut(): void {
-    const body = this.#takeWaiting();
-    if (body) {
-      this.#corked(body);
-      if (this.#blocked) return;
-    }
+  #cutNextTurn(): void {
     setImmediate(() => {
       if (this.#dead || this.#blocked) return;
-      this.#corked(LINE_FEED);
+      this.#response.cork(() => {
+        if (!this.#headSent) this.#writeHead();
+        this.#write(LINE_FEED);
+      });
       if (this.#blocked) return;
       // Told first: closing is reported back as an abort, and this is none.
       this.#owner.answered();
@@ -175,26 +205,10 @@ export class UwsResponseSink implements ResponseSink {
     });
   }
 
-  #corked(body: Uint8Array): void {
-    this.#response.cork(() => {
-      if (!this.#headSent) this.#writeHead();
-      if (!this.#response.write(body)) this.#block();
-    });
-  }
-
   #writeHead(): void {
     this.#headSent = true;
     this.#response.writeStatus(statusLine(this.#status));
-    this.#response.writeHeader(this.#headers[0]!, joinHead(this.#headers));
-  }
-
-  #takeWaiting(): Uint8Array | undefined {
-    const chunks = this.#waiting;
-    if (chunks.length === 0) return undefined;
-    const body = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, this.#waitingBytes);
-    this.#waiting = NOTHING;
-    this.#waitingBytes = 0;
-    return body;
+    this.#response.writeHeader(this.#firstHeader, this.#head);
   }
 
   #block(): void {
@@ -206,44 +220,52 @@ export class UwsResponseSink implements ResponseSink {
     }
   }
 
-  #onWritable = (): boolean => {
+  #onWritable = (offset: number): boolean => {
     if (this.#dead) return true;
-    this.blockedSince = performance.now();
+    if (this.#whole) {
+      this.#writeWhole(this.#whole, offset);
+      return true;
+    }
+    if (this.#blocked) this.blockedSince = performance.now();
     // The addon tells that the socket takes more, not that its own buffer is empty: a small piece probes that, so
     // that its buffer cannot grow by a whole flush each time a slow client takes a little.
-    const probe = this.#takeProbe();
+    const probe = this.#waiting.take(PROBE_BYTES);
     if (probe && !this.#response.write(probe)) return true;
+    // Who listens must write what the addon holds himself; an empty cork does.
+    if (!probe) this.#response.cork(NOTHING);
     this.#blocked = false;
     this.blockedSince = 0;
-    if (this.#waiting.length > 0 || this.#ending !== 'no') this.flush();
-    if (!this.#blocked && this.#wantsDrain && this.#waitingBytes <= this.#highWatermarkBytes >> 2) {
+    this.flush();
+    if (!this.#blocked && this.#wantsDrain && this.#waiting.bytes <= this.#highWatermarkBytes >> 2) {
       this.#wantsDrain = false;
       this.onDrained?.();
     }
     return true;
   };
-
-  #takeProbe(): Uint8Array | undefined {
-    const first = this.#waiting[0];
-    if (first === undefined) return undefined;
-    if (first.length <= PROBE_BYTES) this.#waiting.shift();
-    else this.#waiting[0] = first.subarray(PROBE_BYTES);
-    const probe = first.length <= PROBE_BYTES ? first : first.subarray(0, PROBE_BYTES);
-    this.#waitingBytes -= probe.length;
-    return probe;
-  }
 }
 
+/** The addon's buffer for one corked send. */
+const CORK_BYTES = 16_384;
+/** A chunk's length in at most four digits with its line ends, and the last chunk. */
+const FRAME_BYTES = 15;
+/** Beyond the headers: status line, date, the addon's mark, the framing, line ends and the first header's name. */
+const ADDED_HEAD_BYTES = 320;
+/** So many bytes every kernel takes for a client that reads nothing. */
+const KERNEL_BYTES = 32_768;
 const PROBE_BYTES = 1024;
-/** Shared by all sinks: never pushed to. */
-const NOTHING: Uint8Array[] = [];
 const LINE_FEED = Buffer.from('\n');
+const NOTHING = (): void => {};
 
 /** Must be done before the last byte of any answer leaves. An answer is recorded in the turn in which it is ended, so once is enough for all. */
 let beforeLastByte: () => void = () => {};
 
 export function runBeforeLastByte(run: () => void): void {
   beforeLastByte = run;
+}
+
+/** At most: values are Latin-1, which is two bytes a character. */
+function headBytes(head: string): number {
+  return ADDED_HEAD_BYTES + 2 * head.length;
 }
 
 /** Sinks that were written to in this turn of the loop: one tick serves all of them. Its places are used again. */

@@ -9,6 +9,7 @@ import { byModel, openAccount, startEvents } from '../support/scripted-provider.
 /** The addon has rules of ten seconds of its own; these tests stay beyond them. */
 const LONG_MS = 13_000;
 const STREAM_BYTES = 24 * 1024 * 1024;
+const WHOLE_BYTES = 12 * 1024 * 1024;
 const piece = Buffer.from(chunkEvent({ content: 'y'.repeat(8000) }));
 
 let provider: FakeProvider;
@@ -17,6 +18,19 @@ before(async () => {
   provider = await startProvider(
     byModel({
       m: (_request, response) => sendJson(response, 200, completion('hello')),
+      // Of another dialect, so that the gateway has the whole answer before it tells its length.
+      whole: (_request, response) => {
+        sendJson(response, 200, {
+          id: 'msg_1',
+          type: 'message',
+          role: 'assistant',
+          model: 'whole',
+          content: [{ type: 'text', text: 'z'.repeat(WHOLE_BYTES) }],
+          stop_reason: 'end_turn',
+          stop_sequence: null,
+          usage: { input_tokens: 1, output_tokens: 1 },
+        });
+      },
       late: (_request, response) => {
         setTimeout(() => sendJson(response, 200, completion('late')), LONG_MS);
       },
@@ -44,7 +58,10 @@ before(async () => {
   );
   gateway = await startGateway({
     server: { timeouts: { body_ms: 60_000, write_ms: 60_000 } },
-    manifests: [openAccount('p', `${provider.origin}/v1`)],
+    manifests: [
+      openAccount('p', `${provider.origin}/v1`),
+      { type: 'provider-account/anthropic', name: 'a', base_url: provider.origin },
+    ],
   });
 });
 after(async () => {
@@ -115,6 +132,16 @@ describe('only our settings cut a slow client, not ten seconds of the HTTP layer
     await client.head();
     await slowly(1, () => {});
     assert.deepEqual(await client.drain(), { bytes: expected, ended: 'whole' });
+  });
+
+  test('a client that reads nothing of an answer in one piece for a while loses nothing', async () => {
+    const client = new ChatStream(gateway, { model: 'a/whole', messages, max_tokens: 10 }, { paused: true });
+    const { headers } = await client.head();
+    await slowly(1, () => {});
+    const { bytes, ended } = await client.drain();
+    assert.equal(ended, 'whole');
+    assert.ok(bytes > WHOLE_BYTES);
+    assert.equal(bytes, Number(headers['content-length']));
   });
 
   test('an answer that comes late reaches its client', async () => {

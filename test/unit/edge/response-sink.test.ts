@@ -1,0 +1,246 @@
+import {
+  App,
+  type HttpResponse,
+  type TemplatedApp,
+  type us_listen_socket,
+  us_listen_socket_close,
+  us_socket_local_port,
+} from 'uWebSockets.js';
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
+import { after, before, beforeEach, describe, test } from 'node:test';
+import { UwsResponseSink } from '../../../src/edge/response-sink.ts';
+
+/** The addon's buffer for one corked send. */
+const CORK_BYTES = 16_384;
+const HIGH_WATERMARK = 65_536;
+
+/** Real answers of the addon on a real socket; what is given to it within one cork is counted on the way. */
+let app: TemplatedApp;
+let listening: us_listen_socket | false;
+let port: number;
+/** Bytes within each cork so far, except of what the addon gives back when it does not fit. */
+let corks: number[];
+let answered: number;
+let write: (sink: UwsResponseSink) => void;
+before(async () => {
+  app = App();
+  app.get('/*', (response) => {
+    const sink = new UwsResponseSink(counting(response), HIGH_WATERMARK, {
+      answered: () => {
+        answered += 1;
+      },
+    });
+    response.onAborted(() => sink.abandon());
+    setImmediate(() => write(sink));
+  });
+  listening = await new Promise((resolve) => app.listen('127.0.0.1', 0, resolve));
+  assert.ok(listening);
+  port = us_socket_local_port(listening);
+});
+after(() => {
+  if (listening) us_listen_socket_close(listening);
+});
+beforeEach(() => {
+  corks = [];
+  answered = 0;
+});
+
+function counting(response: HttpResponse): HttpResponse {
+  let corked: number | undefined;
+  const add = (bytes: number): void => {
+    if (corked !== undefined) corked += bytes;
+  };
+  const size = (value: string | Uint8Array | undefined): number => (value === undefined ? 0 : Buffer.byteLength(value));
+  const counted = {
+    writeStatus: (status: string) => {
+      // With date, mark and framing, which the addon adds to a head.
+      add('HTTP/1.1 \r\n'.length + size(status) + 37 + 17 + 38 + 4);
+      response.writeStatus(status);
+    },
+    writeHeader: (name: string, value: string) => {
+      add(size(name) + size(value) + 4);
+      response.writeHeader(name, value);
+    },
+    write: (body: Uint8Array) => {
+      add(body.length + 4 + body.length.toString(16).length);
+      return response.write(body);
+    },
+    end: (body?: Uint8Array) => {
+      add(size(body) + 7);
+      response.end(body);
+    },
+    tryEnd: (body: Uint8Array, total: number) => response.tryEnd(body, total),
+    cork: (run: () => void) => {
+      corked = 0;
+      response.cork(run);
+      corks.push(corked);
+      corked = undefined;
+    },
+    onWritable: (handler: (offset: number) => boolean) => response.onWritable(handler),
+    pause: () => response.pause(),
+    resume: () => response.resume(),
+    close: () => response.close(),
+  };
+  return counted as unknown as HttpResponse;
+}
+
+async function answer(): Promise<IncomingMessage> {
+  const sent = request({ port, host: '127.0.0.1', agent: false });
+  sent.end();
+  const [response] = await once(sent, 'response');
+  return response;
+}
+
+async function read(response: IncomingMessage): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  for await (const piece of response) pieces.push(piece);
+  assert.ok(response.complete, 'the answer was cut');
+  return Buffer.concat(pieces);
+}
+
+/** No two places of it look alike. */
+function numbered(bytes: number): Buffer {
+  const all = Buffer.allocUnsafe(Math.ceil(bytes / 8) * 8);
+  for (let at = 0; at < all.length; at += 8) all.write(at.toString(36).padStart(8, '.'), at, 'latin1');
+  return all.subarray(0, bytes);
+}
+
+const HEAD = ['content-type', 'text/plain'];
+
+describe('no cork holds more than the addon’s buffer for it, so that nothing of it is lost when the client is behind', () => {
+  for (const bytes of [1, 1000, 16_000, 16_384, 16_400, 20_000, 65_536, 1_000_000]) {
+    test(`chunks of ${bytes} bytes`, async () => {
+      const body = numbered(Math.max(bytes * 3, 100_000));
+      write = (sink) => {
+        sink.start(200, HEAD);
+        for (let at = 0; at < body.length; at += bytes) sink.write(body.subarray(at, at + bytes));
+        sink.end();
+      };
+      const received = await read(await answer());
+      assert.ok(received.equals(body));
+      assert.ok(corks.length > 0 && Math.max(...corks) <= CORK_BYTES, `corks of ${corks.join(', ')} bytes`);
+      assert.equal(answered, 1);
+    });
+
+    test(`${bytes} bytes at once`, async () => {
+      const body = numbered(bytes);
+      write = (sink) => {
+        sink.start(200, HEAD);
+        sink.end(body);
+      };
+      const response = await answer();
+      assert.equal(response.headers['content-length'], String(bytes));
+      assert.ok((await read(response)).equals(body));
+      assert.ok(Math.max(...corks) <= CORK_BYTES, `corks of ${corks.join(', ')} bytes`);
+      assert.equal(answered, 1);
+    });
+  }
+
+  for (const bytes of [3000, 7000, 7900, 8000]) {
+    test(`a head of ${bytes} characters that are two bytes each`, async () => {
+      const body = numbered(40_000);
+      write = (sink) => {
+        sink.start(200, [...HEAD, 'x-long', 'é'.repeat(bytes)]);
+        sink.write(body);
+        sink.end();
+      };
+      const response = await answer();
+      assert.equal(response.headers['x-long']?.length, bytes * 2);
+      assert.ok((await read(response)).equals(body));
+      assert.ok(Math.max(...corks) <= CORK_BYTES, `corks of ${corks.join(', ')} bytes`);
+    });
+  }
+
+  test('what is written in one turn leaves as one send', async () => {
+    write = (sink) => {
+      sink.start(200, HEAD);
+      for (let index = 0; index < 100; index += 1) sink.write(numbered(100));
+      sink.end();
+    };
+    assert.equal((await read(await answer())).length, 10_000);
+    assert.equal(corks.length, 1);
+  });
+});
+
+describe('a client that is behind gets all of it', () => {
+  const body = numbered(12_000_000);
+
+  test('of an answer with a declared length, which is answered when its last byte has left', async () => {
+    let sink!: UwsResponseSink;
+    write = (own) => {
+      sink = own;
+      sink.start(200, HEAD);
+      sink.end(body);
+    };
+    const response = await answer();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.equal(answered, 0);
+    assert.ok(sink.blockedSince > 0);
+    assert.equal(response.headers['content-length'], String(body.length));
+    assert.ok((await read(response)).equals(body));
+    assert.equal(answered, 1);
+    assert.equal(sink.blockedSince, 0);
+  });
+
+  test('of a stream, which is answered when all but its end has left', async () => {
+    let sink!: UwsResponseSink;
+    let at = 0;
+    write = (own) => {
+      sink = own;
+      sink.start(200, HEAD);
+      const more = (): void => {
+        while (at < body.length) {
+          const piece = body.subarray(at, at + 18_000);
+          at += piece.length;
+          if (!sink.write(piece)) {
+            sink.onDrained = more;
+            return;
+          }
+        }
+        sink.end();
+      };
+      more();
+    };
+    const response = await answer();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.ok(at < body.length && sink.blockedSince > 0);
+    assert.ok((await read(response)).equals(body));
+    assert.equal(answered, 1);
+  });
+
+  test('of a stream that is cut, to the last byte before the cut', async () => {
+    write = (sink) => {
+      sink.start(200, HEAD);
+      sink.write(body);
+      sink.cut();
+    };
+    const response = await answer();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const pieces: Buffer[] = [];
+    await assert.rejects(async () => {
+      for await (const piece of response) pieces.push(piece);
+    }, /aborted/);
+    assert.ok(Buffer.concat(pieces).subarray(0, body.length).equals(body));
+    assert.ok(!response.complete);
+    assert.equal(answered, 1);
+  });
+
+  test('a client that leaves meanwhile is let go of', async () => {
+    let sink!: UwsResponseSink;
+    write = (own) => {
+      sink = own;
+      sink.start(200, HEAD);
+      sink.end(body);
+    };
+    const response = await answer();
+    response.destroy();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.equal(answered, 0);
+    // After an abort the addon throws on every touch.
+    sink.flush();
+    sink.keepOpen();
+    sink.close();
+  });
+});
