@@ -174,8 +174,9 @@ export class UwsResponseSink implements ResponseSink {
 
   /** Of an answer with a declared length the addon takes what the kernel takes, and asks for the rest. */
   #writeWhole(whole: Uint8Array, offset: number): void {
-    const [, done] = this.#response.tryEnd(whole.subarray(offset), whole.length);
-    if (done) this.#ended();
+    // What else it returns is read before or after the write, as its compiler likes.
+    const [all] = this.#response.tryEnd(whole.subarray(offset), whole.length);
+    if (all) this.#ended();
     else this.#block();
   }
 
