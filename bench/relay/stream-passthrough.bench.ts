@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { openAiChatWire } from '../../src/providers/openai-compatible/wire.ts';
 import { StreamPassthrough } from '../../src/relay/stream-passthrough.ts';
-import { UsageMeter } from '../../src/usage/usage-meter.ts';
 import { type BenchTask, subjectOf, task } from '../harness/subject.ts';
 import { chatEvents, usage } from '../inputs/chat-answer.ts';
-import { CollectingHost } from '../inputs/collecting-host.ts';
 import { pieces } from '../inputs/pieces.ts';
+import { assertWhole, relayed } from '../inputs/relayed.ts';
 
 export const inputs = { withUsage: chatEvents('with usage'), withoutUsage: chatEvents('without usage') };
 
@@ -29,25 +28,21 @@ function pass(name: string, chunks: readonly Buffer[], mode: 'keep usage' | 'str
   return task({
     name,
     bytes: all.length,
-    run: () => {
-      const host = new CollectingHost();
-      const meter = new UsageMeter();
-      const relay = new StreamPassthrough({
-        host,
-        meter,
-        wire: openAiChatWire,
-        contentType: 'text/event-stream',
-        stripUsage,
-        endsWithConnection: false,
-        holdBytes: 65_536,
-      });
-      for (const chunk of chunks) relay.chunk(chunk);
-      relay.ended();
-      return { host, meter };
-    },
+    run: () =>
+      relayed(
+        chunks,
+        (parts) =>
+          new StreamPassthrough({
+            ...parts,
+            wire: openAiChatWire,
+            contentType: 'text/event-stream',
+            stripUsage,
+            endsWithConnection: false,
+            holdBytes: 65_536,
+          }),
+      ),
     check: ({ host, meter }) => {
-      assert.equal(host.error, undefined);
-      assert.equal(host.finished, 1);
+      assertWhole(host);
       assert.deepEqual(host.bytes, stripUsage ? stripped : all);
       assert.equal(meter.answerBytes, all.length);
       assert.equal(meter.usage?.inputTokens, all.includes('"usage":{') ? usage.prompt_tokens : undefined);

@@ -2,11 +2,10 @@ import assert from 'node:assert/strict';
 import { openAiChat } from '../../src/dialects/openai-chat/index.ts';
 import { anthropicWire } from '../../src/providers/anthropic/wire.ts';
 import { StreamTranslation } from '../../src/relay/translation.ts';
-import { UsageMeter } from '../../src/usage/usage-meter.ts';
 import { type BenchTask, subjectOf, task } from '../harness/subject.ts';
 import { anthropicEvents, INPUT_TOKENS, MODEL, OUTPUT_TOKENS, text } from '../inputs/anthropic-stream.ts';
-import { CollectingHost } from '../inputs/collecting-host.ts';
 import { pieces } from '../inputs/pieces.ts';
+import { assertWhole, relayed } from '../inputs/relayed.ts';
 
 export const inputs = { events: anthropicEvents() };
 
@@ -24,24 +23,20 @@ function translate(name: string, chunks: readonly Buffer[]): BenchTask {
   return task({
     name,
     bytes: whole.length,
-    run: () => {
-      const host = new CollectingHost();
-      const meter = new UsageMeter();
-      const relay = new StreamTranslation({
-        host,
-        meter,
-        dialect: openAiChat,
-        translation,
-        context: { exchangeId: 'ex_bench', model: 'anthropic/claude', includeUsage: true, created: 1_764_000_000 },
-        maxBytes: 1 << 20,
-      });
-      for (const chunk of chunks) relay.chunk(chunk);
-      relay.ended();
-      return { host, meter };
-    },
+    run: () =>
+      relayed(
+        chunks,
+        (parts) =>
+          new StreamTranslation({
+            ...parts,
+            dialect: openAiChat,
+            translation,
+            context: { exchangeId: 'ex_bench', model: 'anthropic/claude', includeUsage: true, created: 1_764_000_000 },
+            maxBytes: 1 << 20,
+          }),
+      ),
     check: ({ host, meter }) => {
-      assert.equal(host.error, undefined);
-      assert.equal(host.finished, 1);
+      assertWhole(host);
       assert.equal(meter.usage?.inputTokens, INPUT_TOKENS);
       assert.equal(meter.usage?.outputTokens, OUTPUT_TOKENS);
       assertChunks(host.bytes.toString());

@@ -7,8 +7,8 @@ import { UsageMeter } from '../../src/usage/usage-meter.ts';
 import { type BenchTask, subjectOf, task } from '../harness/subject.ts';
 import { chatEvents, usage, wholeAnswer } from '../inputs/chat-answer.ts';
 import { bytesOf } from '../inputs/chat-request.ts';
-import { CollectingHost } from '../inputs/collecting-host.ts';
 import { pieces } from '../inputs/pieces.ts';
+import { assertWhole, relayed } from '../inputs/relayed.ts';
 
 export const inputs = {
   small: bytesOf(wholeAnswer('Neither: an event loop. A thread each costs memory for nothing but waiting. '.repeat(8))),
@@ -30,25 +30,21 @@ function wholePassed(name: string, chunks: readonly Buffer[]): BenchTask {
   return task({
     name,
     bytes: all.length,
-    run: () => {
-      const host = new CollectingHost();
-      const meter = new UsageMeter();
-      const relay = new WholePassthrough({
-        host,
-        meter,
-        wire: openAiChatWire,
-        contentType: 'application/json',
-        isJson: true,
-        endsWithConnection: false,
-        holdBytes: 65_536,
-      });
-      for (const chunk of chunks) relay.chunk(chunk);
-      relay.ended();
-      return { host, meter };
-    },
+    run: () =>
+      relayed(
+        chunks,
+        (parts) =>
+          new WholePassthrough({
+            ...parts,
+            wire: openAiChatWire,
+            contentType: 'application/json',
+            isJson: true,
+            endsWithConnection: false,
+            holdBytes: 65_536,
+          }),
+      ),
     check: ({ host, meter }) => {
-      assert.equal(host.error, undefined);
-      assert.equal(host.finished, 1);
+      assertWhole(host);
       assert.deepEqual(host.bytes, all);
       assertUsage(meter.usage);
     },

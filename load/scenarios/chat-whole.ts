@@ -1,20 +1,14 @@
 /** Whole answers as fast as they come: the cost of one relayed request. */
-import { chatRequest } from '../chat-request.ts';
-import type { ClosedLoop } from '../driver/job.ts';
-import { expectation } from '../expectation.ts';
+import { type ChatLoop, roundOf, warmUpLoop } from '../chat-loop.ts';
 import { driverShare, measure, megabytes, percentiles } from '../measure.ts';
-import type { Subject } from '../peers/peer.ts';
-import { type Bench, count, cpu, type Scenario, timing } from '../scenario.ts';
-import { warmUp } from '../warm-up.ts';
+import { count, cpu, type Scenario, timing } from '../scenario.ts';
 
-const MODEL = 'mock-whole';
-/** A run of it takes three seconds at the most. */
-const WARM_UP = 80_000;
+const LOOP: ChatLoop = { model: 'mock-whole', body: 'whole', warmUpRequests: 80_000, roundRequests: 30_000 };
 
 export const chatWhole: Scenario = {
   name: 'chat-whole',
   summary: 'whole answers of 0.6 KB, closed loop on 32 connections: requests/s, latency, CPU per request',
-  models: () => [MODEL],
+  models: () => [LOOP.model],
   rounds: 3,
   costKey: 'cpuPerRequestUs',
   columns: [
@@ -28,12 +22,10 @@ export const chatWhole: Scenario = {
     count('driverPercent', 'driver %'),
   ],
   async warmUp(bench, subject) {
-    await warmUp(bench.driver, await job(bench, subject, WARM_UP, 3000));
+    await warmUpLoop(bench, subject, LOOP);
   },
   async round(bench, subject) {
-    const { requests, durationMs } = bench.settings;
-    const count = requests ?? (durationMs === undefined ? 30_000 : Number.MAX_SAFE_INTEGER);
-    const measured = await measure(bench.driver, subject, await job(bench, subject, count, durationMs ?? 5000));
+    const measured = await measure(bench.driver, subject, await roundOf(bench, subject, LOOP));
     const { result } = measured;
     return {
       figures: {
@@ -49,15 +41,3 @@ export const chatWhole: Scenario = {
     };
   },
 };
-
-async function job(bench: Bench, subject: Subject, requests: number, maxMs: number): Promise<ClosedLoop> {
-  return {
-    kind: 'closed-loop',
-    request: chatRequest(subject, { model: MODEL, stream: false }),
-    expect: await expectation(bench, subject, MODEL, 'whole'),
-    connections: bench.settings.connections ?? 32,
-    requests,
-    maxMs,
-    connectionPer: 'run',
-  };
-}

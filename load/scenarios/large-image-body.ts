@@ -3,12 +3,12 @@ import { chatRequest } from '../chat-request.ts';
 import type { Arrivals } from '../driver/job.ts';
 import { expectation } from '../expectation.ts';
 import { measure, megabytes, percentiles } from '../measure.ts';
+import { neighbours } from '../neighbours.ts';
 import type { Subject } from '../peers/peer.ts';
 import { type Bench, count, type Scenario, timing } from '../scenario.ts';
 
 const MODEL = 'mock-whole';
 const IMAGE_BYTES = 20 * 1024 * 1024;
-const NEIGHBOURS_PER_SECOND = 100;
 const IMAGES_PER_SECOND = 4;
 
 export const largeImageBody: Scenario = {
@@ -31,9 +31,9 @@ export const largeImageBody: Scenario = {
   },
   async round(bench, subject) {
     const durationMs = bench.settings.durationMs ?? 4000;
-    const quiet = await measure(bench.neighbour, subject, await neighbours(bench, subject, durationMs));
+    const quiet = await measure(bench.neighbour, subject, await neighbours(bench, subject, MODEL, durationMs));
     const [beside, flood] = await Promise.all([
-      measure(bench.neighbour, subject, await neighbours(bench, subject, durationMs)),
+      measure(bench.neighbour, subject, await neighbours(bench, subject, MODEL, durationMs)),
       measure(bench.driver, subject, await images(bench, subject, durationMs)),
     ]);
     const quietTimes = percentiles(quiet.result, 'latency');
@@ -54,16 +54,6 @@ export const largeImageBody: Scenario = {
     };
   },
 };
-
-async function neighbours(bench: Bench, subject: Subject, durationMs: number): Promise<Arrivals> {
-  return {
-    kind: 'arrivals',
-    request: chatRequest(subject, { model: MODEL, stream: false }),
-    expect: await expectation(bench, subject, MODEL, 'whole'),
-    perSecond: NEIGHBOURS_PER_SECOND,
-    durationMs,
-  };
-}
 
 async function images(bench: Bench, subject: Subject, durationMs: number): Promise<Arrivals> {
   const content = [

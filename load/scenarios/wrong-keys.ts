@@ -1,14 +1,13 @@
 /** A flood of wrong keys next to good ones: what a refusal costs, and what it does to those who may. */
 import { chatRequest } from '../chat-request.ts';
-import type { Arrivals, ClosedLoop } from '../driver/job.ts';
-import { expectation } from '../expectation.ts';
+import type { ClosedLoop } from '../driver/job.ts';
 import { measure, percentiles } from '../measure.ts';
+import { neighbours } from '../neighbours.ts';
 import type { Subject } from '../peers/peer.ts';
 import { type Bench, count, cpu, type Scenario, timing, type Void } from '../scenario.ts';
 
 const MODEL = 'mock-whole';
 const WRONG_KEY = 'sk-wrong-ffffffffffffffffffffffffffffffff';
-const NEIGHBOURS_PER_SECOND = 100;
 /** Each refusal closes its connection; few at once keep the machine's two cores from being the subject. */
 const CONNECTIONS = 4;
 
@@ -36,9 +35,9 @@ export const wrongKeys: Scenario = {
     await bench.mock.reset();
     const refused = await measure(bench.driver, subject, flood(bench, subject, bench.settings.requests ?? 8000, 5000));
     const { requests } = await bench.mock.stats();
-    const quiet = await measure(bench.neighbour, subject, await neighbours(bench, subject, durationMs));
+    const quiet = await measure(bench.neighbour, subject, await neighbours(bench, subject, MODEL, durationMs));
     const [beside, flooding] = await Promise.all([
-      measure(bench.neighbour, subject, await neighbours(bench, subject, durationMs)),
+      measure(bench.neighbour, subject, await neighbours(bench, subject, MODEL, durationMs)),
       measure(bench.driver, subject, flood(bench, subject, Number.MAX_SAFE_INTEGER, durationMs)),
     ]);
     const quietTimes = percentiles(quiet.result, 'latency');
@@ -62,16 +61,6 @@ export const wrongKeys: Scenario = {
 
 function notOfCpu({ scope }: Void): boolean {
   return scope !== 'cpu';
-}
-
-async function neighbours(bench: Bench, subject: Subject, durationMs: number): Promise<Arrivals> {
-  return {
-    kind: 'arrivals',
-    request: chatRequest(subject, { model: MODEL, stream: false }),
-    expect: await expectation(bench, subject, MODEL, 'whole'),
-    perSecond: NEIGHBOURS_PER_SECOND,
-    durationMs,
-  };
 }
 
 function flood(bench: Bench, subject: Subject, requests: number, maxMs: number): ClosedLoop {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openAiAccount } from '../../bench/inputs/openai-account.ts';
+import { settings } from '../../bench/inputs/settings.ts';
 import { Sweeper } from '../../src/core/sweeper.ts';
 import { openAiChat } from '../../src/dialects/openai-chat/index.ts';
 import { runInference } from '../../src/pipeline.ts';
@@ -10,7 +11,7 @@ import { ModelRoutes } from '../../src/routing/model-routes.ts';
 import { OriginPools } from '../../src/upstream/origin-pools.ts';
 import { compilePrice } from '../../src/usage/price-table.ts';
 import { FakeExchange } from './relay/fake-exchange.ts';
-import { limits, settings, timeouts } from './relay/local-provider.ts';
+import { limits, timeouts } from './relay/local-provider.ts';
 
 const REQUEST = Buffer.from('{"model": "openai-main/gpt-4o", "messages": [{"role": "user", "content": "hi"}]}');
 const ANSWER = Buffer.from('{"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 2}}');

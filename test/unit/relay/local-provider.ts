@@ -1,3 +1,4 @@
+import { settings } from '../../../bench/inputs/settings.ts';
 import type { ServerSettings } from '../../../src/config/configuration.ts';
 import { Sweeper } from '../../../src/core/sweeper.ts';
 import type { PeekedRequest } from '../../../src/dialects/dialect.ts';
@@ -42,50 +43,7 @@ export class LocalAttempt {
   }
 }
 
-export const timeouts = {
-  bodyMs: 30_000,
-  connectMs: 5_000,
-  firstByteMs: 600_000,
-  idleMs: 120_000,
-  totalMs: 0,
-  writeMs: 60_000,
-  drainMs: 30_000,
-};
-
-export const limits = {
-  maxBodyBytes: 33_554_432,
-  maxBodyMemoryBytes: 1_073_741_824,
-  maxHeaderBytes: 16_384,
-  maxInFlight: 16_384,
-  highWatermarkBytes: 65_536,
-  maxUpstreamConnections: 8192,
-  maxUpstreamQueue: 4096,
-  maxTranslateBytes: 33_554_432,
-};
-
-export const settings: ServerSettings = {
-  listen: { host: '127.0.0.1', port: 0 },
-  operator: { host: '127.0.0.1', port: 0 },
-  threads: 1,
-  dataDir: '/nowhere',
-  store: { database: 'sqlite', counters: 'memory', blobs: 'disk' },
-  limits,
-  timeouts,
-  log: { level: 'info', access: 'off' },
-  keepaliveCommentMs: 15_000,
-  demo: false,
-  retryReusedConnection: true,
-  counters: { agreement: 'strict', leasePercent: 5, timeoutMs: 250, whenAway: 'local', maxCells: 1024 },
-  ledger: {
-    enabled: false,
-    sync: 'batched',
-    retentionDays: 90,
-    hourlyRetentionDays: 400,
-    metadataKeys: [],
-    maxJournalBytes: 1_048_576,
-  },
-  metrics: { metadataKeys: [] },
-};
+export const { timeouts, limits } = settings;
 
 export interface RelayedOptions {
   readonly body?: object;
