@@ -223,16 +223,17 @@ export class Edge implements EdgeContext {
       if (method === 'HEAD') response.endWithoutBody(body.length, close);
       else response.end(body, close);
     };
-    if (close) answerAlone(response, answer);
-    else answer();
+    answerAlone(response, answer);
     this.#options.onRefused({ id, requestId, method, path, startedAt, principal, error });
   }
 
   #preflight(response: HttpResponse, origin: string | undefined): void {
     const headers = ['content-length', '0', ...this.#cors.onPreflight(origin)];
-    response.writeStatus(statusLine(204));
-    if (headers.length > 2) response.writeHeader(headers[2]!, joinHead(headers.slice(2)));
-    response.endWithoutBody();
+    answerAlone(response, () => {
+      response.writeStatus(statusLine(204));
+      if (headers.length > 2) response.writeHeader(headers[2]!, joinHead(headers.slice(2)));
+      response.endWithoutBody();
+    });
   }
 }
 

@@ -1,5 +1,6 @@
 import type { HttpResponse } from 'uWebSockets.js';
 import type { ResponseSink } from '../core/exchange.ts';
+import { currentTurn, isOver } from './request-turn.ts';
 import { joinHead, statusLine } from './response-head.ts';
 import { WaitingChunks } from './waiting-chunks.ts';
 
@@ -41,6 +42,8 @@ export class UwsResponseSink implements ResponseSink {
   #listening = false;
   #wantsDrain = false;
   #scheduled = false;
+  /** In which nothing may leave; 0 when it is over. */
+  #turn = 0;
   #ending: 'no' | 'end' | 'cut' = 'no';
   #dead = false;
 
@@ -48,6 +51,14 @@ export class UwsResponseSink implements ResponseSink {
     this.#response = response;
     this.#highWatermarkBytes = highWatermarkBytes;
     this.#owner = owner;
+  }
+
+  /**
+   * For an answer that may be given in the very turn of its request, in the addon's own cork of this socket: it leaves in
+   * the next. Answers of providers come in later turns anyway.
+   */
+  waitForNextTurn(): void {
+    this.#turn = currentTurn();
   }
 
   start(status: number, headers: readonly string[]): void {
@@ -107,14 +118,29 @@ export class UwsResponseSink implements ResponseSink {
     return this.blockedSince > 0 || this.bytesOut > KERNEL_BYTES;
   }
 
-  /** Pausing and resuming begins the addon's ten seconds anew. The sweep calls this so that only `write_ms` decides. */
+  /**
+   * The sweep calls this now and then, so that only `write_ms` decides: pausing and resuming begins the addon's ten
+   * seconds anew. And who reads slowly is seen to read: the kernel takes a little long before it says that it takes more
+   * (Linux: when a third of its buffer is free).
+   */
   keepOpen(): void {
     if (this.#dead) return;
     this.#response.pause();
     this.#response.resume();
+    if (!this.#blocked) return;
+    if (this.#whole) this.#retryWhole(this.#whole);
+    else if (this.#waiting.bytes > 0) this.#probe();
+  }
+
+  #retryWhole(whole: Uint8Array): void {
+    const { blockedSince } = this;
+    const offset = this.#response.getWriteOffset();
+    this.#response.cork(() => this.#writeWhole(whole, offset));
+    if (!this.#dead && this.#response.getWriteOffset() === offset) this.blockedSince = blockedSince;
   }
 
   #add(chunk: Uint8Array): void {
+    if (chunk.length === 0) return;
     this.#waiting.add(chunk);
     this.bytesOut += chunk.length;
   }
@@ -135,6 +161,14 @@ export class UwsResponseSink implements ResponseSink {
     this.#scheduled = false;
     if (this.#dead || this.#blocked) return;
     if (this.#waiting.bytes === 0 && this.#ending === 'no') return;
+    if (this.#turn !== 0) {
+      if (!isOver(this.#turn)) {
+        this.#scheduled = true;
+        setImmediate(flushGuarded, this);
+        return;
+      }
+      this.#turn = 0;
+    }
     if (this.#ending !== 'no') beforeLastByte();
     while (!this.#dead && !this.#blocked && (this.#waiting.bytes > 0 || this.#ending === 'end')) {
       corkedSink = this;
@@ -157,6 +191,12 @@ export class UwsResponseSink implements ResponseSink {
       this.#whole = this.#waiting.takeAll()!;
       this.#writeWhole(this.#whole, 0);
     } else if (this.#ending === 'end' && fits) {
+      // A write says whether the cork before it has left, an end does not.
+      if (this.#chunked && this.bytesOut > KERNEL_BYTES) {
+        const probe = this.#waiting.take(PROBE_BYTES);
+        if (probe) this.#write(probe);
+        if (this.#blocked) return;
+      }
       const last = this.#waiting.takeAll();
       // Without an earlier write the addon sends content-length, else the last chunk and the terminator.
       if (last) this.#response.end(last);
@@ -228,27 +268,43 @@ export class UwsResponseSink implements ResponseSink {
       return true;
     }
     if (this.#blocked) this.blockedSince = performance.now();
-    // The addon tells that the socket takes more, not that its own buffer is empty: a small piece probes that, so
-    // that its buffer cannot grow by a whole flush each time a slow client takes a little.
-    const probe = this.#waiting.take(PROBE_BYTES);
-    if (probe && !this.#response.write(probe)) return true;
-    // Who listens must write what the addon holds himself; an empty cork does.
-    if (!probe) this.#response.cork(NOTHING);
+    if (this.#waiting.bytes > 0) this.#probe();
+    else {
+      // Who listens must write what the addon holds himself; an empty cork does.
+      this.#response.cork(NOTHING);
+      this.#goOn();
+    }
+    return true;
+  };
+
+  /**
+   * The addon tells that the socket takes more, not that its own buffer is empty: a small piece shows that, so that its
+   * buffer cannot grow by a whole flush each time a slow client takes a little.
+   */
+  #probe(): void {
+    const probe = this.#waiting.take(PROBE_BYTES)!;
+    let taken = false;
+    this.#response.cork(() => {
+      taken = this.#response.write(probe);
+    });
+    if (taken) this.#goOn();
+  }
+
+  #goOn(): void {
     this.#blocked = false;
     this.blockedSince = 0;
-    this.flush();
+    flushGuarded(this);
     if (!this.#blocked && this.#wantsDrain && this.#waiting.bytes <= this.#highWatermarkBytes >> 2) {
       this.#wantsDrain = false;
       this.onDrained?.();
     }
-    return true;
-  };
+  }
 }
 
 /** The addon's buffer for one corked send. */
 const CORK_BYTES = 16_384;
-/** A chunk's length in at most four digits with its line ends, and the last chunk. */
-const FRAME_BYTES = 15;
+/** The lengths of two chunks in at most four digits with their line ends, and the last chunk. */
+const FRAME_BYTES = 23;
 /** Beyond the headers: status line, date, the addon's mark, the framing, line ends and the first header's name. */
 const ADDED_HEAD_BYTES = 320;
 /** So many bytes every kernel takes for a client that reads nothing. */
@@ -279,21 +335,25 @@ function flushAll(): void {
   for (let i = 0; i < flushQueued; i += 1) {
     const sink = flushQueue[i]!;
     flushQueue[i] = undefined;
-    try {
-      sink.flush();
-    } catch (error) {
-      // A bug with one client must not cost the others of this turn theirs.
-      queueMicrotask(() => {
-        throw error;
-      });
-      try {
-        sink.close();
-      } catch {
-        // The addon has let go of it already.
-      }
-    }
+    flushGuarded(sink);
   }
   flushQueued = 0;
+}
+
+/** A bug with one client must not cost the others of this turn theirs, nor be thrown into the addon. */
+function flushGuarded(sink: UwsResponseSink): void {
+  try {
+    sink.flush();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+    try {
+      sink.close();
+    } catch {
+      // The addon has let go of it already.
+    }
+  }
 }
 
 /** One function for all corks: a closure per flush would be garbage per chunk. */

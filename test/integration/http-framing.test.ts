@@ -153,3 +153,44 @@ test('a client that waits for 100-continue is told to go on', { timeout: 5_000 }
   assert.match(await client.until((text) => text.includes('answer of m')), /HTTP\/1\.1 200 OK/);
   client.leave();
 });
+
+describe('answers to requests of one packet never run into each other', { concurrency: true }, () => {
+  const key = 'authorization: Bearer sk-test key with spaces #1';
+  for (const [what, request] of [
+    ['that name no route', 'GET /nowhere HTTP/1.1\r\nhost: x\r\n\r\n'],
+    ['for the models', `GET /v1/models HTTP/1.1\r\nhost: x\r\n${key}\r\n\r\n`],
+    ['of a method that is not allowed', 'DELETE /v1/models HTTP/1.1\r\nhost: x\r\n\r\n'],
+    ['that are refused for what they say', chatRequest({ model: 'p/m' })],
+  ] as const) {
+    test(`requests ${what}`, { timeout: 10_000 }, async () => {
+      const client = await RawClient.open(gateway);
+      client.socket.pause();
+      for (let index = 0; index < 100; index += 1) client.send(request.repeat(30));
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      client.socket.resume();
+      const last = await Promise.race([client.closed, new Promise((resolve) => setTimeout(resolve, 1000, 'open'))]);
+      client.leave();
+      // Answering some and closing is allowed; an answer that is not whole is not, except that it is cut.
+      let rest = client.text();
+      let answers = 0;
+      for (let answer = parseAnswer(rest); answer; answer = parseAnswer(rest)) {
+        answers += 1;
+        assert.ok(answer.status === 200 || answer.status >= 400);
+        JSON.parse(answer.body);
+        rest = answer.rest;
+      }
+      assert.ok(rest === '' || rest.startsWith('HTTP/1.1 '), `between answers: ${rest.slice(0, 100)}`);
+      assert.ok(last !== 'open' || answers === 3000, `${answers} answers and still open`);
+    });
+  }
+
+  test('and one after another they are all answered', { timeout: 5_000 }, async () => {
+    const client = await RawClient.open(gateway);
+    for (let index = 1; index <= 3; index += 1) {
+      client.send('GET /nowhere HTTP/1.1\r\nhost: x\r\n\r\n');
+      await client.until((text) => text.split('HTTP/1.1 404 ').length > index && text.endsWith('}'));
+    }
+    assert.equal(client.text().split('HTTP/1.1 404 ').length, 4);
+    client.leave();
+  });
+});

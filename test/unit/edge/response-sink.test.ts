@@ -23,7 +23,10 @@ let port: number;
 /** Bytes within each cork so far, except of what the addon gives back when it does not fit. */
 let corks: number[];
 let answered: number;
+/** Called in a turn after the request's. */
 let write: (sink: UwsResponseSink) => void;
+/** Called within the addon's callback. */
+let within: (sink: UwsResponseSink) => void;
 before(async () => {
   app = App();
   app.get('/*', (response) => {
@@ -33,6 +36,7 @@ before(async () => {
       },
     });
     response.onAborted(() => sink.abandon());
+    within(sink);
     setImmediate(() => write(sink));
   });
   listening = await new Promise((resolve) => app.listen('127.0.0.1', 0, resolve));
@@ -44,6 +48,8 @@ after(() => {
 });
 beforeEach(() => {
   corks = [];
+  write = () => {};
+  within = () => {};
   answered = 0;
 });
 
@@ -71,6 +77,7 @@ function counting(response: HttpResponse): HttpResponse {
       add(size(body) + 7);
       response.end(body);
     },
+    getWriteOffset: () => response.getWriteOffset(),
     tryEnd: (body: Uint8Array, total: number) => response.tryEnd(body, total),
     cork: (run: () => void) => {
       corked = 0;
@@ -153,6 +160,32 @@ describe('no cork holds more than the addon’s buffer for it, so that nothing o
     });
   }
 
+  test('what is answered in the turn of the request leaves in the next, out of the addon’s own cork', async () => {
+    const body = numbered(40_000);
+    const order: string[] = [];
+    within = (sink) => {
+      setImmediate(() => order.push('next turn'));
+      sink.waitForNextTurn();
+      sink.start(200, HEAD);
+      sink.end(body);
+      process.nextTick(() => queueMicrotask(() => order.push(`${corks.length} sent behind the callback`)));
+    };
+    assert.ok((await read(await answer())).equals(body));
+    assert.deepEqual(order, ['0 sent behind the callback', 'next turn']);
+    assert.equal(answered, 1);
+  });
+
+  test('an empty piece is none', async () => {
+    write = (sink) => {
+      sink.start(200, HEAD);
+      sink.write(numbered(0));
+      sink.end(numbered(0));
+    };
+    const response = await answer();
+    assert.equal(response.headers['content-length'], '0');
+    assert.equal((await read(response)).length, 0);
+  });
+
   test('what is written in one turn leaves as one send', async () => {
     write = (sink) => {
       sink.start(200, HEAD);
@@ -226,6 +259,39 @@ describe('a client that is behind gets all of it', () => {
     assert.ok(!response.complete);
     assert.equal(answered, 1);
   });
+
+  for (const kind of ['with a declared length', 'in chunks'] as const) {
+    test(`a client that reads a little of an answer ${kind} is seen to read, although the kernel does not say so`, async () => {
+      let sink!: UwsResponseSink;
+      write = (own) => {
+        sink = own;
+        sink.start(200, HEAD);
+        if (kind === 'in chunks') sink.write(body.subarray(0, 1000));
+        setImmediate(() => sink.end(body.subarray(sink.bytesOut)));
+      };
+      const response = await answer();
+      // Until the kernels on the way are full.
+      let since: number;
+      do {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        since = sink.blockedSince;
+        sink.keepOpen();
+      } while (since === 0 || sink.blockedSince > since);
+      let read = 0;
+      while (read < 1_500_000) {
+        const piece: Buffer | null = response.read(65_536);
+        if (piece) read += piece.length;
+        else await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      sink.keepOpen();
+      assert.ok(sink.blockedSince > since, 'what was read meanwhile was not seen');
+      response.resume();
+      await once(response, 'end');
+      assert.ok(response.complete);
+      assert.equal(answered, 1);
+    });
+  }
 
   test('a client that leaves meanwhile is let go of', async () => {
     let sink!: UwsResponseSink;
