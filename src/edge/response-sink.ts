@@ -1,5 +1,6 @@
 import type { HttpResponse } from 'uWebSockets.js';
 import type { ResponseSink } from '../core/exchange.ts';
+import { type Flushed, flushAtEndOfTurn, flushGuarded } from './flush-queue.ts';
 import { currentTurn, isOver } from './request-turn.ts';
 import { joinHead, statusLine } from './response-head.ts';
 import { WaitingChunks } from './waiting-chunks.ts';
@@ -19,7 +20,7 @@ export interface SinkOwner {
  *   says false above the high watermark and `onDrained` is called at a quarter of it.
  * - After an abort or the end nothing touches `#response` any more: the addon would throw.
  */
-export class UwsResponseSink implements ResponseSink {
+export class UwsResponseSink implements ResponseSink, Flushed {
   onDrained: (() => void) | undefined;
   started = false;
   bytesOut = 0;
@@ -148,9 +149,7 @@ export class UwsResponseSink implements ResponseSink {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    flushQueue[flushQueued] = this;
-    flushQueued += 1;
-    if (flushQueued === 1) process.nextTick(flushAll);
+    flushAtEndOfTurn(this);
   }
 
   /**
@@ -158,6 +157,14 @@ export class UwsResponseSink implements ResponseSink {
    * byte of the body anyway.
    */
   flush(): void {
+    this.#send();
+    if (!this.#blocked && this.#wantsDrain && this.#waiting.bytes <= this.#highWatermarkBytes >> 2) {
+      this.#wantsDrain = false;
+      this.onDrained?.();
+    }
+  }
+
+  #send(): void {
     this.#scheduled = false;
     if (this.#dead || this.#blocked) return;
     if (this.#waiting.bytes === 0 && this.#ending === 'no') return;
@@ -294,10 +301,6 @@ export class UwsResponseSink implements ResponseSink {
     this.#blocked = false;
     this.blockedSince = 0;
     flushGuarded(this);
-    if (!this.#blocked && this.#wantsDrain && this.#waiting.bytes <= this.#highWatermarkBytes >> 2) {
-      this.#wantsDrain = false;
-      this.onDrained?.();
-    }
   }
 }
 
@@ -325,36 +328,7 @@ function headBytes(head: string): number {
   return ADDED_HEAD_BYTES + 2 * head.length;
 }
 
-/** Sinks that were written to in this turn of the loop: one tick serves all of them. Its places are used again. */
-const flushQueue: (UwsResponseSink | undefined)[] = [];
-let flushQueued = 0;
 let corkedSink: UwsResponseSink | undefined;
-
-function flushAll(): void {
-  // What is written meanwhile joins the queue and is flushed in the same turn.
-  for (let i = 0; i < flushQueued; i += 1) {
-    const sink = flushQueue[i]!;
-    flushQueue[i] = undefined;
-    flushGuarded(sink);
-  }
-  flushQueued = 0;
-}
-
-/** A bug with one client must not cost the others of this turn theirs, nor be thrown into the addon. */
-function flushGuarded(sink: UwsResponseSink): void {
-  try {
-    sink.flush();
-  } catch (error) {
-    queueMicrotask(() => {
-      throw error;
-    });
-    try {
-      sink.close();
-    } catch {
-      // The addon has let go of it already.
-    }
-  }
-}
 
 /** One function for all corks: a closure per flush would be garbage per chunk. */
 function flushCorked(): void {

@@ -1,0 +1,43 @@
+export interface Flushed {
+  /** Sends what waits. */
+  flush(): void;
+  /** Closes the connection at once. */
+  close(): void;
+}
+
+/** Who was written to in this turn of the loop: one tick serves all of them. Its places are used again. */
+const queue: (Flushed | undefined)[] = [];
+let queued = 0;
+
+/** Flushes at the end of this turn. */
+export function flushAtEndOfTurn(sink: Flushed): void {
+  queue[queued] = sink;
+  queued += 1;
+  if (queued === 1) process.nextTick(flushAll);
+}
+
+function flushAll(): void {
+  // What is written meanwhile joins the queue and is flushed in the same turn.
+  for (let i = 0; i < queued; i += 1) {
+    const sink = queue[i]!;
+    queue[i] = undefined;
+    flushGuarded(sink);
+  }
+  queued = 0;
+}
+
+/** A bug with one client must not cost the others of this turn theirs, nor be thrown into the addon. */
+export function flushGuarded(sink: Flushed): void {
+  try {
+    sink.flush();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+    try {
+      sink.close();
+    } catch {
+      // The addon has let go of it already.
+    }
+  }
+}
