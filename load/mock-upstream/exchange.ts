@@ -10,6 +10,11 @@ import { recordAbort, type Stats } from './stats.ts';
 
 const STATUS_TEXT: Record<number, string> = { 200: 'OK', 400: 'Bad Request', 429: 'Too Many Requests' };
 
+/** What the addon holds in a cork, less the head. */
+const SHARED_SEND_BYTES = 15_872;
+/** A length in four digits and two line ends. */
+const CHUNK_FRAME_BYTES = 8;
+
 export class Exchange {
   readonly #res: HttpResponse;
   readonly #stats: () => Stats;
@@ -83,7 +88,7 @@ export class Exchange {
   #startContent(): void {
     this.#res.onWritable(() => {
       this.#blocked = false;
-      this.#pump();
+      this.#res.cork(() => this.#pump());
       return true;
     });
     const { intervalMs, flushed } = this.#behaviour;
@@ -118,22 +123,33 @@ export class Exchange {
     return fault === 'none' ? this.#answers.stream.chunks : Math.min(faultAfter, this.#answers.stream.chunks);
   }
 
-  /** Writes what is due until the socket is full; ends the stream after its last event. */
+  /** Writes what is due, within a cork, until the socket is full; ends the stream after its last event. */
   #pump(): void {
     const { stream } = this.#answers;
     const stats = this.#stats();
-    while (this.#sent < this.#due) {
+    let shared = 0;
+    while (this.#sent < this.#due && !this.#blocked) {
       const event = stream.event(this.#sent);
+      shared += event.length + CHUNK_FRAME_BYTES;
+      if (shared > SHARED_SEND_BYTES && shared > event.length + CHUNK_FRAME_BYTES) {
+        // What overflows a cork would leave in four small sends an event.
+        this.#pumpLater();
+        return;
+      }
       this.#sent++;
       stats.contentEvents++;
-      if (!this.#res.write(event)) {
-        this.#blocked = true;
-        if (this.#sent < this.#due) return;
-      }
+      this.#blocked = !this.#res.write(event);
     }
+    if (this.#sent < this.#due) return;
     if (this.#done || this.#sent < this.#lastEvent()) return;
     if (this.#behaviour.fault !== 'none') this.#fail();
     else this.#finish(this.#asked.includeUsage ? stream.tailWithUsage : stream.tail);
+  }
+
+  #pumpLater(): void {
+    setImmediate(() => {
+      if (!this.#done && !this.#blocked) this.#res.cork(() => this.#pump());
+    });
   }
 
   #fail(): void {

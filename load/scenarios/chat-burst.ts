@@ -3,7 +3,7 @@ import { type ChatLoop, roundOf, warmUpLoop } from '../chat-loop.ts';
 import { driverShare, measure, percentiles } from '../measure.ts';
 import { count, cpu, type Scenario, timing } from '../scenario.ts';
 
-const LOOP: ChatLoop = { model: 'mock-burst-100', body: 'stream', warmUpRequests: 6_000, roundRequests: 2_000 };
+const LOOP: ChatLoop = { model: 'mock-burst-100', body: 'stream', warmUpRequests: 6_000, roundRequests: 6_000 };
 
 export const chatBurst: Scenario = {
   name: 'chat-burst',
