@@ -204,7 +204,7 @@ export class UwsResponseSink implements ResponseSink, Flushed {
         if (probe) this.#write(probe);
         if (this.#blocked) return;
       }
-      const last = this.#waiting.takeAll();
+      const last = this.#waiting.take(room);
       // Without an earlier write the addon sends content-length, else the last chunk and the terminator.
       if (last) this.#response.end(last);
       else this.#response.end();

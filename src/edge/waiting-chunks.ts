@@ -1,6 +1,9 @@
 /** Shared by all: never pushed to. */
 const NOTHING: Uint8Array[] = [];
 
+/** Where what is taken is joined: it is written to a socket at once, and never kept. */
+const joined = Buffer.allocUnsafeSlow(16_384);
+
 /** Chunks in the order in which they came, not copied until they are taken. */
 export class WaitingChunks {
   bytes = 0;
@@ -13,7 +16,7 @@ export class WaitingChunks {
     this.bytes += chunk.length;
   }
 
-  /** All that waits, as one; undefined if nothing does. */
+  /** All that waits, as one, to be kept; undefined if nothing does. */
   takeAll(): Uint8Array | undefined {
     const chunks = this.#chunks;
     if (chunks.length === 0) return undefined;
@@ -22,11 +25,14 @@ export class WaitingChunks {
     return all;
   }
 
-  /** At least one byte and at most `most`, without copying: of one chunk, or several whole ones that must be joined. */
+  /**
+   * At least one byte and at most `most` (up to 16 KiB), undefined if nothing waits: a part of one chunk, or as many whole
+   * ones as fit. Good until the next call, on whichever of these.
+   */
   take(most: number): Uint8Array | undefined {
-    if (this.bytes <= most) return this.takeAll();
     const chunks = this.#chunks;
-    const first = chunks[0]!;
+    const first = chunks[0];
+    if (first === undefined) return undefined;
     if (first.length > most) {
       chunks[0] = first.subarray(most);
       this.bytes -= most;
@@ -34,13 +40,19 @@ export class WaitingChunks {
     }
     let count = 1;
     let bytes = first.length;
-    while (bytes + chunks[count]!.length <= most) {
-      bytes += chunks[count]!.length;
-      count += 1;
+    if (chunks.length > 1) {
+      joined.set(first);
+      for (; count < chunks.length && bytes + chunks[count]!.length <= most; count += 1) {
+        joined.set(chunks[count]!, bytes);
+        bytes += chunks[count]!.length;
+      }
     }
-    const taken = chunks.splice(0, count);
-    this.bytes -= bytes;
-    return count === 1 ? first : Buffer.concat(taken, bytes);
+    if (count === chunks.length) this.clear();
+    else {
+      chunks.splice(0, count);
+      this.bytes -= bytes;
+    }
+    return count === 1 ? first : joined.subarray(0, bytes);
   }
 
   clear(): void {
