@@ -18,6 +18,7 @@ import { claimPort } from './threads/claim-port.ts';
 import type { FromRelayThread, LedgerFrame, RelayThreadData } from './threads/messages.ts';
 import { RelayThreads } from './threads/relay-threads.ts';
 import { SharedCounters } from './threads/shared-counters.ts';
+import { keepHeapSteady } from './threads/steady-heap.ts';
 
 /** Why a gateway did not start: for the person at the terminal. */
 export class StartFault extends Error {
@@ -46,6 +47,7 @@ const LOOPBACK = /^(127\.\d+\.\d+\.\d+|localhost|::1)$/;
 
 /** Builds every stage once and joins them: the composition root of the main thread. */
 export async function startGateway({ configuration, setVariable }: GatewayOptions): Promise<Gateway> {
+  keepHeapSteady();
   const { server } = configuration;
   // The port first: nothing else is touched by a gateway that cannot have it.
   const port = await claimedPort(configuration);
