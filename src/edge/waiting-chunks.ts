@@ -40,23 +40,30 @@ export class WaitingChunks {
     }
     let count = 1;
     let bytes = first.length;
-    if (chunks.length > 1) {
-      joined.set(first);
-      for (; count < chunks.length && bytes + chunks[count]!.length <= most; count += 1) {
-        joined.set(chunks[count]!, bytes);
-        bytes += chunks[count]!.length;
-      }
+    while (count < chunks.length && bytes + chunks[count]!.length <= most) {
+      bytes += chunks[count]!.length;
+      count += 1;
     }
+    const taken = count === 1 ? first : join(chunks, count, bytes);
     if (count === chunks.length) this.clear();
     else {
       chunks.splice(0, count);
       this.bytes -= bytes;
     }
-    return count === 1 ? first : joined.subarray(0, bytes);
+    return taken;
   }
 
   clear(): void {
     this.#chunks = NOTHING;
     this.bytes = 0;
   }
+}
+
+function join(chunks: readonly Uint8Array[], count: number, bytes: number): Uint8Array {
+  let at = 0;
+  for (let index = 0; index < count; index += 1) {
+    joined.set(chunks[index]!, at);
+    at += chunks[index]!.length;
+  }
+  return joined.subarray(0, bytes);
 }

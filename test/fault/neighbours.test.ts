@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { Agent, request as httpRequest } from 'node:http';
-import { after, before, describe, type TestContext, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { ask, messages } from '../support/chat-client.ts';
 import { eventually, KEY, type RunningGateway, startGateway } from '../support/gateway.ts';
 import { type HeavyNeighbour, startHeavyNeighbour } from '../support/heavy-neighbour.ts';
@@ -73,16 +73,17 @@ interface Attempt {
   readonly others: number;
 }
 
-/** More than this, and the system's own turns are what is measured. */
-const QUIET_CORES = 0.3;
+/** Of one law, at least: where other programs are busy, a better moment is waited for. */
+const ATTEMPTS_MS = 45_000;
 
 /**
  * The heavy traffic once beside the gateway and once through it, in turns: both times the machine is as busy, so the
- * difference is the gateway's. Another program's burst can only make it larger: of a few attempts the best counts.
+ * difference is the gateway's. Another program's burst can only make it larger: of several attempts the best counts.
  */
-async function attempts(load: (url: string, model: string) => Promise<unknown>): Promise<Attempt[]> {
+async function addsLittle(load: (url: string, model: string) => Promise<unknown>): Promise<void> {
+  const until = performance.now() + ATTEMPTS_MS;
   const made: Attempt[] = [];
-  while (made.length < 4 && (made.at(-1)?.addedMs ?? Number.POSITIVE_INFINITY) > BOUND_MS) {
+  do {
     const others = await watchOtherPrograms(gateway);
     const added: number[] = [];
     for (let turn = 0; turn < 3; turn += 1) {
@@ -91,39 +92,29 @@ async function attempts(load: (url: string, model: string) => Promise<unknown>):
       added.push(through - beside);
     }
     made.push({ addedMs: median(added), others: await others() });
-  }
-  return made;
+    if (made.at(-1)!.addedMs <= BOUND_MS) return;
+  } while (performance.now() < until);
+  const told = made.map(({ addedMs, others }) => `${addedMs.toFixed(1)} ms (others: ${others.toFixed(2)} cores)`);
+  assert.fail(`added ${told.join(', ')}`);
 }
 
-function judge(t: TestContext, made: readonly Attempt[]): void {
-  if (made.some(({ addedMs }) => addedMs <= BOUND_MS)) return;
-  const told = made
-    .map(({ addedMs, others }) => `${addedMs.toFixed(1)} ms (others: ${others.toFixed(2)} cores)`)
-    .join(', ');
-  if (made.some(({ others }) => others <= QUIET_CORES)) assert.fail(`added ${told}`);
-  const busy = `in each of ${made.length} attempts other programs took more than ${QUIET_CORES} cores`;
-  t.skip(`the machine was never quiet: ${busy}, which cannot be told from what a neighbour feels; added ${told}`);
-}
-
-describe('no traffic starves its neighbours', { timeout: 120_000 }, () => {
+describe('no traffic starves its neighbours', { timeout: 150_000 }, () => {
   before(async () => {
     // Compiled and grown before anything is measured.
     await p99During(heavy.stream(`${gateway.url}/v1`, 'heavy/m', STREAM_BYTES));
     await p99During(heavy.upload(`${gateway.url}/v1`, 'heavy/m', IMAGE_BYTES));
   });
 
-  test(`a stream of 100 MB/s adds no more than ${BOUND_MS} ms to a neighbour’s p99`, async (t) => {
-    const made = await attempts(async (url, model) => {
+  test(`a stream of 100 MB/s adds no more than ${BOUND_MS} ms to a neighbour’s p99`, async () => {
+    await addsLittle(async (url, model) => {
       assert.ok((await heavy.stream(url, model, STREAM_BYTES, BYTES_PER_SECOND)) >= STREAM_BYTES);
     });
-    judge(t, made);
   });
 
-  test(`requests with a 20 MB image add no more than ${BOUND_MS} ms to a neighbour’s p99`, async (t) => {
-    const made = await attempts(async (url, model) => {
+  test(`requests with a 20 MB image add no more than ${BOUND_MS} ms to a neighbour’s p99`, async () => {
+    await addsLittle(async (url, model) => {
       for (let count = 0; count < 5; count += 1) assert.equal(await heavy.upload(url, model, IMAGE_BYTES), 200);
     });
-    judge(t, made);
   });
 });
 

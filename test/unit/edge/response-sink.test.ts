@@ -200,7 +200,8 @@ describe('no cork holds more than the addon’s buffer for it, so that nothing o
 describe('a client that is behind gets all of it', () => {
   const body = numbered(12_000_000);
 
-  test('of an answer with a declared length, which is answered when its last byte has left', async () => {
+  /** All of `body` at once, of which the client has read the head only. */
+  async function unreadWhole(): Promise<{ sink: UwsResponseSink; response: IncomingMessage }> {
     let sink!: UwsResponseSink;
     write = (own) => {
       sink = own;
@@ -211,6 +212,11 @@ describe('a client that is behind gets all of it', () => {
     await new Promise((resolve) => setTimeout(resolve, 100));
     assert.equal(answered, 0);
     assert.ok(sink.blockedSince > 0);
+    return { sink, response };
+  }
+
+  test('of an answer with a declared length, which is answered when its last byte has left', async () => {
+    const { sink, response } = await unreadWhole();
     assert.equal(response.headers['content-length'], String(body.length));
     assert.ok((await read(response)).equals(body));
     assert.equal(answered, 1);
@@ -294,13 +300,7 @@ describe('a client that is behind gets all of it', () => {
   }
 
   test('a client that leaves meanwhile is let go of', async () => {
-    let sink!: UwsResponseSink;
-    write = (own) => {
-      sink = own;
-      sink.start(200, HEAD);
-      sink.end(body);
-    };
-    const response = await answer();
+    const { sink, response } = await unreadWhole();
     response.destroy();
     await new Promise((resolve) => setTimeout(resolve, 100));
     assert.equal(answered, 0);
