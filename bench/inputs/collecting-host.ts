@@ -31,8 +31,8 @@ export class CollectingHost implements RelayHost {
     this.remarked.push(error);
   }
 
-  content(): void {
-    this.contentPieces += 1;
+  content(pieces: number): void {
+    this.contentPieces += pieces;
   }
 
   get bytes(): Buffer {

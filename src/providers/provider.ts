@@ -137,8 +137,11 @@ export interface LocalRequest {
 export interface AttemptHandler {
   /** Header names in lower case. */
   started(status: number, headers: Readonly<Record<string, string | string[] | undefined>>): void;
-  /** Bytes may be kept by reference; they are never written again. */
-  chunk(bytes: Buffer): void;
+  /**
+   * Bytes may be kept by reference; they are never written again. `pieces`: how many the provider sent one by one that
+   * came together; 1 where nothing is said.
+   */
+  chunk(bytes: Buffer, pieces?: number): void;
   ended(): void;
   failed(error: GatewayError): void;
 }

@@ -9,9 +9,9 @@ export class ContentTimes {
   pieces = 0;
   #dated = 0;
 
-  came(): void {
+  came(pieces: number): void {
     if (this.pieces === 0) this.firstAt = performance.now();
-    this.pieces += 1;
+    this.pieces += pieces;
   }
 
   date(at: number): void {

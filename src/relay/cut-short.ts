@@ -61,8 +61,8 @@ export class CutShort implements RelayHost {
     this.#o.host.commit(contentType);
   }
 
-  content(): void {
-    this.#o.host.content();
+  content(pieces: number): void {
+    this.#o.host.content(pieces);
   }
 
   remark(error: GatewayError): void {

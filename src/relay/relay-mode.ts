@@ -15,16 +15,16 @@ export interface RelayHost {
   fail(error: GatewayError): void;
   /** The provider's own error event passes among the content: nothing changes but the record. */
   remark(error: GatewayError): void;
-  /** Content came: first-byte and idle waits start anew. */
-  content(): void;
+  /** Content came, in so many pieces: first-byte and idle waits start anew. */
+  content(pieces: number): void;
 }
 
 /** One way of carrying a 2xx answer back; made per attempt. */
 export interface RelayMode {
   /** Its answer is an event stream: comments may stand in it and errors come as events. */
   readonly isStream: boolean;
-  /** The bytes are never written again, so they may be kept by reference. */
-  chunk(bytes: Buffer): void;
+  /** As AttemptHandler.chunk: the bytes may be kept by reference. */
+  chunk(bytes: Buffer, pieces?: number): void;
   /** The provider ended its answer properly, as far as HTTP goes. */
   ended(): void;
   /** The provider has sent what ends its answer, though not yet the end of the transfer. */

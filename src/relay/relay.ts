@@ -133,8 +133,8 @@ export class Relay implements AttemptsHandler, StreamHost, Swept {
     this.#mode = mode;
   }
 
-  chunk(bytes: Buffer): void {
-    this.#mode?.chunk(bytes);
+  chunk(bytes: Buffer, pieces?: number): void {
+    this.#mode?.chunk(bytes, pieces);
   }
 
   ended(): void {
@@ -176,10 +176,10 @@ export class Relay implements AttemptsHandler, StreamHost, Swept {
     }
   }
 
-  content(): void {
+  content(pieces: number): void {
     this.#attempts.content();
     this.#meter.content();
-    this.#content.came();
+    this.#content.came(pieces);
   }
 
   remark(error: GatewayError): void {

@@ -14,6 +14,7 @@ const DATA = Buffer.from('data:');
 const LEAST_BEHIND = 8;
 const NO_USAGE = Buffer.from('"usage":null}\n\n');
 const LF = 0x0a;
+const CR = 0x0d;
 const QUOTE = 0x22;
 const CLOSE_BRACKET = 0x5d;
 const CHOICE = Buffer.from('"choices":[{');
@@ -36,8 +37,8 @@ export interface StreamPassthroughOptions {
 }
 
 /**
- * An OpenAI-style event stream, carried back byte for byte, read on the side for usage. A chunk of whole events (nearly
- * every chunk is) costs two native searches and is passed on by reference. Of an event that was cut by the network a
+ * An OpenAI-style event stream, carried back byte for byte, read on the side for usage. A chunk of whole events, be it
+ * one or a hundred, costs few native searches and is passed on by reference. Of an event that was cut by the network a
  * copy is kept until its end comes; where `stripUsage` it is also held back, because it might be the one to take out.
  */
 export class StreamPassthrough implements RelayMode {
@@ -54,6 +55,8 @@ export class StreamPassthrough implements RelayMode {
   #beforeContent = new ByteList();
   #sawEnd = false;
   #failed = false;
+  /** Of the chunk at hand: pieces that were not counted as content yet. */
+  #pieces = 0;
 
   constructor(options: StreamPassthroughOptions) {
     this.#o = options;
@@ -67,14 +70,13 @@ export class StreamPassthrough implements RelayMode {
     return this.#sawEnd;
   }
 
-  chunk(bytes: Buffer): void {
+  chunk(bytes: Buffer, pieces = 1): void {
     if (this.#failed) return;
     this.#o.meter.passed(bytes);
-    if (this.#carryLength === 0 && !this.#skipping && endsWithEvent(bytes)) {
-      this.#events(bytes);
-      return;
-    }
-    this.#cutChunk(bytes);
+    this.#pieces = pieces;
+    if (this.#skipping) this.#skipOn(bytes);
+    else if (this.#carryLength > 0) this.#endEvent(bytes);
+    else this.#fresh(bytes);
   }
 
   ended(): void {
@@ -110,10 +112,11 @@ export class StreamPassthrough implements RelayMode {
       }
     }
     // Comments are not content: a proxy that keeps a dead provider's line warm must not keep ours.
-    if (bytes[0] === DATA[0] || bytes.indexOf(DATA) >= 0) this.#o.host.content();
+    if (bytes[0] === DATA[0] || bytes.indexOf(DATA) >= 0) this.#content();
     // Only `[DONE]` ends in a bracket; a finish reason has to be looked for, and matters only without a proper end.
-    if (this.#o.endsWithConnection || bytes[bytes.length - 3] === CLOSE_BRACKET) this.#sawEnd ||= saysItIsWhole(bytes);
-    if (bytes[8] === ERROR[0] && bytes[9] === ERROR[1]) this.#remarkError(bytes);
+    if (bytes[bytes.length - 3] === CLOSE_BRACKET) this.#sawEnd ||= saysDone(bytes);
+    if (this.#o.endsWithConnection) this.#sawEnd ||= saysDone(bytes) || saysWhy(bytes);
+    this.#remarkErrors(bytes);
     const usageAt = saysNoUsage(bytes) ? -1 : nextUsage(bytes, 0);
     if (usageAt < 0) this.#pass(bytes, passed);
     else this.#passWithUsage(bytes, passed, usageAt);
@@ -145,11 +148,20 @@ export class StreamPassthrough implements RelayMode {
     if (from < bytes.length) this.#pass(bytes, from);
   }
 
-  /** `data: {"error"…`, found by two bytes at its place: behind the first content it passes like any other event. */
-  #remarkError(bytes: Buffer): void {
-    if (bytes.indexOf(ERROR) !== 8) return;
-    const end = nextEventEnd(bytes, 0);
-    const event = eventJson(bytes.subarray(0, end < 0 ? bytes.length : end));
+  /** `data: {"error"…` behind the first content passes like any other event; two bytes at their place tell it. */
+  #remarkErrors(bytes: Buffer): void {
+    for (let line = 0; ; ) {
+      while (bytes[line] === LF || bytes[line] === CR) line += 1;
+      if (bytes[line + 8] === ERROR[0] && bytes[line + 9] === ERROR[1]) this.#remarkError(bytes, line);
+      line = bytes.indexOf(LF, line) + 1;
+      if (line === 0 || line === bytes.length) return;
+    }
+  }
+
+  #remarkError(bytes: Buffer, line: number): void {
+    if (bytes.indexOf(ERROR, line) !== line + 8) return;
+    const end = nextEventEnd(bytes, line);
+    const event = eventJson(bytes.subarray(line, end < 0 ? bytes.length : end));
     const error: unknown = event && Reflect.get(event, 'error');
     if (error) this.#o.host.remark(streamError(error));
   }
@@ -159,12 +171,30 @@ export class StreamPassthrough implements RelayMode {
     this.#o.host.fail(error);
   }
 
-  #cutChunk(bytes: Buffer): void {
-    if (this.#skipping) {
-      // The boundary may lie across two chunks: the last bytes of the event stay in the carry.
-      this.#skipOn(bytes);
+  #content(): void {
+    this.#o.host.content(this.#pieces);
+    this.#pieces = 0;
+  }
+
+  /** Behind whole events. */
+  #fresh(bytes: Buffer): void {
+    const end = endsWithEvent(bytes) ? bytes.length : lastEventEnd(bytes, 0, bytes.length);
+    if (end > 0) this.#events(end === bytes.length ? bytes : bytes.subarray(0, end));
+    if (!this.#failed && end < bytes.length) this.#hold(end > 0 ? bytes.subarray(end) : bytes);
+  }
+
+  /** Only what ends the unfinished event is copied to it; what follows is on its own. */
+  #endEvent(bytes: Buffer): void {
+    const end = nextEventEnd(bytes, 0);
+    if (end < 0 || end === bytes.length) {
+      this.#hold(bytes);
       return;
     }
+    this.#hold(bytes.subarray(0, end));
+    if (!this.#failed) this.#fresh(bytes.subarray(end));
+  }
+
+  #hold(bytes: Buffer): void {
     const before = this.#carryLength;
     this.#append(bytes);
     const end = lastEventEnd(this.#carry, Math.max(0, before - 3), this.#carryLength);
@@ -192,34 +222,28 @@ export class StreamPassthrough implements RelayMode {
     const fresh = this.#carry.subarray(this.#carryPassed, this.#carryLength);
     if (fresh.length === 0) return;
     this.#commit();
-    if (this.#carry.subarray(0, this.#carryLength).indexOf(DATA) >= 0) this.#o.host.content();
+    if (this.#carry.subarray(0, this.#carryLength).indexOf(DATA) >= 0) this.#content();
     this.#o.host.write(Buffer.from(fresh));
     this.#carryPassed = this.#carryLength;
   }
 
+  /** The boundary may lie across two chunks: the last bytes of the event stay in the carry. */
   #skipOn(bytes: Buffer): void {
     const before = this.#carryLength;
     this.#append(bytes);
     const end = nextEventEnd(this.#carry.subarray(0, this.#carryLength), 0);
+    this.#content();
     if (end < 0) {
-      this.#o.host.content();
       this.#o.host.write(bytes);
       this.#keepEnd();
       return;
     }
     this.#skipping = false;
     const ofChunk = Math.max(0, end - before);
-    this.#o.host.content();
     if (ofChunk > 0) this.#o.host.write(bytes.subarray(0, ofChunk));
     this.#carryLength = 0;
     this.#carryPassed = 0;
-    if (ofChunk < bytes.length) this.chunkRest(bytes.subarray(ofChunk));
-  }
-
-  /** The rest of a chunk behind a skipped event: metered already. */
-  chunkRest(bytes: Buffer): void {
-    if (endsWithEvent(bytes)) this.#events(bytes);
-    else this.#cutChunk(bytes);
+    if (ofChunk < bytes.length) this.#fresh(bytes.subarray(ofChunk));
   }
 
   /** While skipping only what can be the beginning of an empty line matters. */
@@ -295,12 +319,18 @@ function nextUsage(bytes: Buffer, from: number): number {
   return -1;
 }
 
-/** The last event of a whole answer: `data: [DONE]`, or one with a finish reason where the provider sends no [DONE]. */
-function saysItIsWhole(bytes: Buffer): boolean {
+const LAST_BYTES = 64;
+
+function saysDone(bytes: Buffer): boolean {
+  return /(?:^|[\r\n])data: ?\[DONE\]/.test(bytes.toString('latin1', Math.max(0, bytes.length - LAST_BYTES)));
+}
+
+/** A finish reason: the last of a whole answer where the provider sends no `[DONE]`. */
+function saysWhy(bytes: Buffer): boolean {
   for (let at = bytes.indexOf(FINISH); at >= 0; at = bytes.indexOf(FINISH, at + 1)) {
     if (bytes[at - 1] === QUOTE && valueBegins(bytes, at + FINISH.length) === QUOTE) return true;
   }
-  return /(?:^|[\r\n])data: ?\[DONE\]/.test(bytes.toString('latin1', Math.max(0, bytes.length - 64)));
+  return false;
 }
 
 /** The first byte of the value behind a key, its colon and white space; 0 where that is not what follows. */

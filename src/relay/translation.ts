@@ -78,7 +78,7 @@ export class StreamTranslation implements RelayMode {
       if (each.type === 'usage') this.#o.meter.add(each.usage);
       else if (each.type !== 'start') {
         this.#commit();
-        this.#o.host.content();
+        this.#o.host.content(1);
         if ('text' in each) this.#o.meter.translatedCharacters += each.text.length;
       }
       const bytes = this.#writer.write(each);
@@ -117,9 +117,9 @@ export class WholeTranslation implements RelayMode {
     this.#o = options;
   }
 
-  chunk(bytes: Buffer): void {
+  chunk(bytes: Buffer, pieces = 1): void {
     if (this.#failed) return;
-    this.#o.host.content();
+    this.#o.host.content(pieces);
     this.#o.meter.received(bytes);
     if (this.#kept.length + bytes.length > this.#o.maxBytes) {
       this.#fail(

@@ -43,8 +43,8 @@ export class WholePassthrough implements RelayMode {
     if (options.isJson && options.endsWithConnection) this.#balance = new JsonBalance();
   }
 
-  chunk(bytes: Buffer): void {
-    this.#o.host.content();
+  chunk(bytes: Buffer, pieces = 1): void {
+    this.#o.host.content(pieces);
     if (this.#passing) this.#o.meter.passed(bytes);
     else this.#o.meter.received(bytes);
     this.#balance?.push(bytes);

@@ -2,6 +2,7 @@ import type { Dispatcher } from 'undici';
 import { GatewayError } from '../core/errors.ts';
 import type { AttemptControl, AttemptHandler } from '../providers/provider.ts';
 import { bodyPieces } from './body-pieces.ts';
+import { oneRead, type PieceTaker } from './one-read.ts';
 import type { OriginConnection } from './origin-connection.ts';
 import type { Dispatchable, OriginPool } from './origin-pool.ts';
 import { HAD_SERVED } from './origin-pools.ts';
@@ -24,7 +25,7 @@ export interface OutboundRequest {
  * One try of one exchange at one target. Passes undici's callbacks on; pausing stops reading from the socket, so the
  * provider itself is slowed. After `abort` or an end no callback comes, and the connection is given back once.
  */
-export class UpstreamAttempt implements AttemptControl, Dispatchable {
+export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker {
   ahead: Waiting | undefined;
   behind: Waiting | undefined;
   inLine = false;
@@ -135,14 +136,23 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable {
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#done) return;
     this.#received += chunk.length;
+    // What has a declared length comes in one piece a read.
+    if (this.#declared === undefined && oneRead.take(this, chunk)) return;
+    oneRead.deliver(this);
+    this.deliver(chunk, 1);
+  }
+
+  deliver(bytes: Buffer, pieces: number): void {
+    if (this.#done) return;
     try {
-      this.#handler.chunk(chunk);
+      this.#handler.chunk(bytes, pieces);
     } catch (cause) {
       this.#broken(cause);
     }
   }
 
   onResponseEnd(): void {
+    oneRead.deliver(this);
     const connection = this.#connection;
     if (this.#done || !connection) return;
     this.#done = true;
@@ -152,6 +162,7 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
+    oneRead.deliver(this);
     const connection = this.#connection;
     this.#connection = undefined;
     if (connection) {

@@ -1,4 +1,5 @@
 import { type OnReadOpts, Socket } from 'node:net';
+import { oneRead } from './one-read.ts';
 
 /** What libuv reads at most at once. */
 const READ_BYTES = 65_536;
@@ -38,11 +39,13 @@ function onRead(this: unknown, length: number): boolean {
   if (!direct) return socket.push(chunk);
   socket[ARRIVED] = chunk;
   let taken = false;
+  oneRead.begin(chunk);
   try {
     socket.emit('readable');
     taken = socket[ARRIVED] === null;
   } finally {
     socket[ARRIVED] = undefined;
+    oneRead.end();
   }
   return taken || socket.destroyed || socket.push(chunk);
 }

@@ -43,8 +43,13 @@ export class FakeRelayHost implements RelayHost {
     this.remarked.push(error);
   }
 
-  content(): void {
-    this.contentPieces += 1;
+  content(pieces: number): void {
+    this.contentPieces += pieces;
+  }
+
+  /** As it was handed over: a write that was not copied is the very memory that came. */
+  get written(): readonly Buffer[] {
+    return this.#written;
   }
 
   output(): Buffer {

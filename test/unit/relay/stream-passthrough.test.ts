@@ -69,6 +69,50 @@ test('an error event behind the first content passes as the provider wrote it', 
   assert.equal(host.output().toString(), hello + error);
 });
 
+test('an error event is remarked wherever it stands among the events of one read', () => {
+  for (const nl of ['\n', '\r\n']) {
+    const event = (text: string) => text.replaceAll('\n', nl);
+    const error = 'data: {"error":{"message":"gone","code":429}}\n\n';
+    const stream = event(hello + chunkEvent({ content: 'no "error": {' }) + error + hello);
+    const { host, mode, send } = start();
+    send(event(hello));
+    send(stream);
+    mode.ended();
+    assert.deepEqual(
+      host.remarked.map(({ code }) => code),
+      ['upstream_rate_limited'],
+    );
+    assert.equal(host.output().toString(), event(hello) + stream);
+  }
+});
+
+test('pieces that came together are counted one by one, comments not at all', () => {
+  const { host, mode, send } = start();
+  send(': waiting\n\n');
+  mode.chunk(Buffer.from(hello + hello + hello), 3);
+  mode.chunk(Buffer.from(hello + hello.slice(0, 10)), 2);
+  mode.chunk(Buffer.from(hello.slice(10)), 1);
+  assert.equal(host.contentPieces, 6);
+});
+
+test('of a read that begins or ends in the middle of an event only that event is copied', () => {
+  for (const stripUsage of [false, true]) {
+    const { host, mode, send } = start({ stripUsage });
+    const first = Buffer.from(hello.repeat(100) + hello.slice(0, 20));
+    const second = Buffer.from(hello.slice(20) + hello.repeat(100) + USAGE_EVENT.slice(0, 5));
+    const third = Buffer.from(USAGE_EVENT.slice(5) + DONE_EVENT);
+    for (const read of [first, second, third]) mode.chunk(read);
+    send(hello);
+    mode.ended();
+    const expected = hello.repeat(201) + (stripUsage ? '' : USAGE_EVENT) + DONE_EVENT + hello;
+    assert.equal(host.output().toString(), expected);
+    const copied = host.written.filter(({ buffer }) => ![first, second].some((read) => read.buffer === buffer));
+    assert.ok(host.written.some((bytes) => bytes.buffer === first.buffer && bytes.length === 100 * hello.length));
+    assert.ok(host.written.some((bytes) => bytes.buffer === second.buffer && bytes.length === 100 * hello.length));
+    assert.ok(Buffer.concat(copied).length <= 3 * hello.length + USAGE_EVENT.length + DONE_EVENT.length);
+  }
+});
+
 test('the word error inside the first content is no error', () => {
   for (const first of [
     chunkEvent({ content: 'an "error": {"code": 429}' }),

@@ -5,7 +5,7 @@ import type { OriginPools } from '../../../src/upstream/origin-pools.ts';
 
 export type Heard =
   | ['started', number, Readonly<Record<string, string | string[] | undefined>>]
-  | ['chunk', string]
+  | ['chunk', string, pieces?: number]
   | ['ended']
   | ['failed', GatewayError];
 
@@ -36,8 +36,8 @@ export class HeardAttempt implements AttemptHandler {
     this.#hear(['started', status, headers]);
   }
 
-  chunk(bytes: Buffer): void {
-    this.#hear(['chunk', bytes.toString('latin1')]);
+  chunk(bytes: Buffer, pieces?: number): void {
+    this.#hear(['chunk', bytes.toString('latin1'), pieces]);
   }
 
   ended(): void {

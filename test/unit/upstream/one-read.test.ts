@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { randomBytes, randomInt } from 'node:crypto';
+import { test } from 'node:test';
+import { oneRead } from '../../../src/upstream/one-read.ts';
+import { EVENTS_HEAD, httpChunk, wholeAnswer } from '../../support/raw-provider.ts';
+import { HeardAttempt } from './attempts.ts';
+import { pools, provide } from './providers.ts';
+
+const chunksOf = (heard: HeardAttempt) => heard.heard.filter(([what]) => what === 'chunk');
+
+test('the chunks of one read are handed on as one, with their number, before the end that came with them', async () => {
+  const pieces = Array.from({ length: 100 }, (_, i) => `data: {"number":${i}}\n\n`);
+  const provider = await provide((socket) => {
+    socket.write(`${EVENTS_HEAD}${pieces.map(httpChunk).join('')}0\r\n\r\n`);
+  });
+  const heard = await new HeardAttempt(pools(), provider.origin).over();
+  assert.deepEqual(heard.heard.slice(1), [['chunk', pieces.join(''), 100], ['ended']]);
+});
+
+test('what was cut in any place by the network arrives as it was sent', async () => {
+  const made = pools();
+  let answer = '';
+  const provider = await provide(async (socket) => {
+    const wire = Buffer.from(`${EVENTS_HEAD}${framed(answer)}0\r\ntrailer: x\r\n\r\n`, 'latin1');
+    for (let at = 0; at < wire.length; ) {
+      const next = at + randomInt(1, 5_000);
+      socket.write(wire.subarray(at, next));
+      at = next;
+      if (randomInt(2) === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+  });
+  for (let round = 0; round < 20; round += 1) {
+    answer = randomBytes(40_000).toString('latin1');
+    const heard = await new HeardAttempt(made, provider.origin).over();
+    assert.deepEqual(heard.heard.at(-1), ['ended']);
+    assert.ok(heard.text() === answer);
+  }
+  assert.equal(provider.accepted(), 1);
+});
+
+/** In HTTP chunks of one byte to some thousands, some of them with an extension. */
+function framed(text: string): string {
+  let wire = '';
+  for (let at = 0; at < text.length; ) {
+    const piece = text.slice(at, at + randomInt(1, randomInt(2) === 0 ? 10 : 3_000));
+    at += piece.length;
+    wire += `${piece.length.toString(16)}${randomInt(3) === 0 ? ';name=value' : ''}\r\n${piece}\r\n`;
+  }
+  return wire;
+}
+
+test('what came before a provider broke off, or broke the protocol, is heard before the failure', async () => {
+  for (const [behind, code] of [
+    ['', 'upstream_cut'],
+    ['zz\r\n', 'upstream_protocol'],
+  ] as const) {
+    const provider = await provide((socket) => {
+      socket.end(`${EVENTS_HEAD}${httpChunk('one ')}${httpChunk('two')}${behind}`);
+    });
+    const heard = await new HeardAttempt(pools(), provider.origin).over();
+    assert.deepEqual(chunksOf(heard), [['chunk', 'one two', 2]]);
+    assert.equal(heard.error?.code, code);
+  }
+});
+
+test('who pauses gets no more than was read and a chunk behind it, until he goes on', async () => {
+  const read = Array.from({ length: 50 }, () => 'x'.repeat(200));
+  let write = (): void => {};
+  const provider = await provide((socket) => {
+    write = () => void socket.write(read.map(httpChunk).join(''));
+    socket.write(EVENTS_HEAD);
+    write();
+  });
+  const heard = new HeardAttempt(pools(), provider.origin);
+  heard.chunk = (bytes, pieces) => {
+    HeardAttempt.prototype.chunk.call(heard, bytes, pieces);
+    heard.attempt.pause();
+  };
+  await heard.until(() => heard.text().length >= 10_000);
+  for (let i = 0; i < 5; i += 1) {
+    write();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  assert.equal(heard.text().length, 10_000 + 200);
+  heard.chunk = HeardAttempt.prototype.chunk;
+  heard.attempt.resume();
+  await heard.until(() => heard.text().length === 60_000);
+  heard.attempt.abort();
+});
+
+test('an answer of declared length is handed on as it comes', async () => {
+  const provider = await provide((socket) => void socket.write(wholeAnswer({ a: 'b' })));
+  const heard = await new HeardAttempt(pools(), provider.origin).over();
+  assert.deepEqual(chunksOf(heard), [['chunk', '{"a":"b"}', 1]]);
+});
+
+test('only what lies in the read at hand, in order and for one taker, is joined; memory around it is not touched', () => {
+  const delivered: [string, number][] = [];
+  const taker = { deliver: (bytes: Buffer, pieces: number) => void delivered.push([bytes.toString(), pieces]) };
+  const other = { deliver: () => assert.fail('nothing was taken for it') };
+  const around = Buffer.from('before[1]one[2]two[3]three|after');
+  const memory = around.subarray(6, around.indexOf('|'));
+  const at = (text: string) => memory.subarray(memory.indexOf(text), memory.indexOf(text) + text.length);
+  assert.equal(oneRead.take(taker, at('one')), false, 'no read is at hand');
+  oneRead.begin(memory);
+  assert.ok(oneRead.take(taker, at('one')));
+  assert.equal(oneRead.take(taker, Buffer.from('elsewhere')), false);
+  assert.equal(oneRead.take(taker, around.subarray(0, 6)), false, 'the same memory, not of this read');
+  assert.equal(oneRead.take(taker, around.subarray(around.length - 5)), false, 'the same memory, not of this read');
+  assert.equal(oneRead.take(other, at('two')), false, 'one taker a read');
+  assert.ok(oneRead.take(taker, at('two')));
+  assert.equal(oneRead.take(taker, at('[1]')), false, 'behind what was taken only');
+  oneRead.deliver(other);
+  oneRead.deliver(taker);
+  assert.ok(oneRead.take(taker, at('three')));
+  oneRead.end();
+  assert.deepEqual(delivered, [
+    ['onetwo', 2],
+    ['three', 1],
+  ]);
+  assert.match(around.toString(), /^before\[1\]onetwo.*three\|after$/);
+  oneRead.end();
+  assert.equal(delivered.length, 2);
+});
