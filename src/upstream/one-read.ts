@@ -12,6 +12,7 @@ export interface PieceTaker {
  */
 class OneRead {
   #memory: Buffer | undefined;
+  #buffer: ArrayBufferLike | undefined;
   #taker: PieceTaker | undefined;
   #start = 0;
   #end = 0;
@@ -20,13 +21,14 @@ class OneRead {
   /** `memory` is ours: nobody else keeps anything in it. */
   begin(memory: Buffer): void {
     this.#memory = memory;
+    this.#buffer = memory.buffer;
     this.#end = 0;
   }
 
   /** False: it is no part of the read at hand, and whoever has it must hand it on. */
   take(taker: PieceTaker, piece: Buffer): boolean {
     const memory = this.#memory;
-    if (memory === undefined || piece.buffer !== memory.buffer) return false;
+    if (memory === undefined || piece.buffer !== this.#buffer) return false;
     const at = piece.byteOffset - memory.byteOffset;
     if (at < this.#end || at + piece.length > memory.length) return false;
     if (this.#taker === undefined) {
@@ -49,6 +51,7 @@ class OneRead {
   end(): void {
     if (this.#taker !== undefined) this.#deliver(this.#taker);
     this.#memory = undefined;
+    this.#buffer = undefined;
   }
 
   #deliver(taker: PieceTaker): void {
