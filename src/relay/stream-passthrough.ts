@@ -9,6 +9,9 @@ import type { RelayHost, RelayMode } from './relay-mode.ts';
 const USAGE = Buffer.from('usage"');
 const FINISH = Buffer.from('finish_reason"');
 const ERROR = Buffer.from('error"');
+/** Where it stands in `data: {"error"`. */
+const ERROR_AT = 8;
+const DONE = [Buffer.from('data: [DONE]'), Buffer.from('data:[DONE]')];
 const DATA = Buffer.from('data:');
 /** Behind a key whose value is an object with anything in it there are at least so many bytes. */
 const LEAST_BEHIND = 8;
@@ -38,8 +41,9 @@ export interface StreamPassthroughOptions {
 
 /**
  * An OpenAI-style event stream, carried back byte for byte, read on the side for usage. A chunk of whole events, be it
- * one or a hundred, costs few native searches and is passed on by reference. Of an event that was cut by the network a
- * copy is kept until its end comes; where `stripUsage` it is also held back, because it might be the one to take out.
+ * one or a hundred, costs a native search and one for each of its lines, and is passed on by reference. Of an event that
+ * was cut by the network a copy is kept until its end comes; where `stripUsage` it is also held back, because it might be
+ * the one to take out.
  */
 export class StreamPassthrough implements RelayMode {
   readonly isStream = true;
@@ -112,11 +116,10 @@ export class StreamPassthrough implements RelayMode {
       }
     }
     // Comments are not content: a proxy that keeps a dead provider's line warm must not keep ours.
-    if (bytes[0] === DATA[0] || bytes.indexOf(DATA) >= 0) this.#content();
-    // Only `[DONE]` ends in a bracket; a finish reason has to be looked for, and matters only without a proper end.
-    if (bytes[bytes.length - 3] === CLOSE_BRACKET) this.#sawEnd ||= saysDone(bytes);
-    if (this.#o.endsWithConnection) this.#sawEnd ||= saysDone(bytes) || saysWhy(bytes);
-    this.#remarkErrors(bytes);
+    const dataLines = this.#readLines(bytes);
+    if (dataLines > 0) this.#content(dataLines);
+    // A finish reason has to be looked for, and matters only without a proper end.
+    this.#sawEnd ||= saysDone(bytes) || (this.#o.endsWithConnection && saysWhy(bytes));
     const usageAt = saysNoUsage(bytes) ? -1 : nextUsage(bytes, 0);
     if (usageAt < 0) this.#pass(bytes, passed);
     else this.#passWithUsage(bytes, passed, usageAt);
@@ -148,22 +151,34 @@ export class StreamPassthrough implements RelayMode {
     if (from < bytes.length) this.#pass(bytes, from);
   }
 
-  /** `data: {"error"…` behind the first content passes like any other event; two bytes at their place tell it. */
-  #remarkErrors(bytes: Buffer): void {
-    for (let line = 0; ; ) {
-      while (bytes[line] === LF || bytes[line] === CR) line += 1;
-      if (bytes[line + 8] === ERROR[0] && bytes[line + 9] === ERROR[1]) this.#remarkError(bytes, line);
-      line = bytes.indexOf(LF, line) + 1;
-      if (line === 0 || line === bytes.length) return;
+  /** How many lines of data there are; `data: {"error"…` among them is remarked, and passes like any other event. */
+  #readLines(bytes: Buffer): number {
+    let data = 0;
+    for (let line = 0; line < bytes.length; ) {
+      const first = bytes[line];
+      if (first === LF || first === CR) {
+        line += 1;
+        continue;
+      }
+      if (first === DATA[0]) data += 1;
+      if (isAt(bytes, line + ERROR_AT, ERROR)) line = this.#remarkError(bytes, line);
+      else {
+        const end = bytes.indexOf(LF, line);
+        line = end < 0 ? bytes.length : end + 1;
+      }
     }
+    return data > 0 || bytes.indexOf(DATA) < 0 ? data : 1;
   }
 
-  #remarkError(bytes: Buffer, line: number): void {
-    if (bytes.indexOf(ERROR, line) !== line + 8) return;
-    const end = nextEventEnd(bytes, line);
-    const event = eventJson(bytes.subarray(line, end < 0 ? bytes.length : end));
+  /** Offset behind the event in which the line is. */
+  #remarkError(bytes: Buffer, line: number): number {
+    const start = Math.max(lastEventEnd(bytes, 0, line), 0);
+    const next = nextEventEnd(bytes, line);
+    const end = next < 0 ? bytes.length : next;
+    const event = eventJson(bytes.subarray(start, end));
     const error: unknown = event && Reflect.get(event, 'error');
     if (error) this.#o.host.remark(streamError(error));
+    return end;
   }
 
   #fail(error: GatewayError): void {
@@ -171,9 +186,11 @@ export class StreamPassthrough implements RelayMode {
     this.#o.host.fail(error);
   }
 
-  #content(): void {
-    this.#o.host.content(this.#pieces);
-    this.#pieces = 0;
+  /** Of the pieces that came at most so many brought content. */
+  #content(most: number): void {
+    const pieces = Math.min(this.#pieces, most);
+    this.#pieces -= pieces;
+    this.#o.host.content(pieces);
   }
 
   /** Behind whole events. */
@@ -222,7 +239,7 @@ export class StreamPassthrough implements RelayMode {
     const fresh = this.#carry.subarray(this.#carryPassed, this.#carryLength);
     if (fresh.length === 0) return;
     this.#commit();
-    if (this.#carry.subarray(0, this.#carryLength).indexOf(DATA) >= 0) this.#content();
+    if (this.#carry.subarray(0, this.#carryLength).indexOf(DATA) >= 0) this.#content(1);
     this.#o.host.write(Buffer.from(fresh));
     this.#carryPassed = this.#carryLength;
   }
@@ -232,7 +249,7 @@ export class StreamPassthrough implements RelayMode {
     const before = this.#carryLength;
     this.#append(bytes);
     const end = nextEventEnd(this.#carry.subarray(0, this.#carryLength), 0);
-    this.#content();
+    this.#content(1);
     if (end < 0) {
       this.#o.host.write(bytes);
       this.#keepEnd();
@@ -319,10 +336,18 @@ function nextUsage(bytes: Buffer, from: number): number {
   return -1;
 }
 
-const LAST_BYTES = 64;
-
+/** `data: [DONE]`; comments may stand behind it. */
 function saysDone(bytes: Buffer): boolean {
-  return /(?:^|[\r\n])data: ?\[DONE\]/.test(bytes.toString('latin1', Math.max(0, bytes.length - LAST_BYTES)));
+  const end = bytes.lastIndexOf(CLOSE_BRACKET) + 1;
+  return DONE.some((done) => {
+    const at = end - done.length;
+    return isAt(bytes, at, done) && (at === 0 || bytes[at - 1] === LF || bytes[at - 1] === CR);
+  });
+}
+
+function isAt(bytes: Buffer, at: number, what: Buffer): boolean {
+  for (let i = 0; i < what.length; i += 1) if (bytes[at + i] !== what[i]) return false;
+  return true;
 }
 
 /** A finish reason: the last of a whole answer where the provider sends no `[DONE]`. */

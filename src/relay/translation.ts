@@ -42,11 +42,8 @@ export class StreamTranslation implements RelayMode {
     this.#o.meter.passed(bytes);
     const fault = this.#parser.push(bytes);
     if (this.#failed) return;
-    if (fault) {
-      this.#fail(fault);
-      return;
-    }
     if (this.#committed) this.#flush();
+    if (fault) this.#fail(fault);
   }
 
   get complete(): boolean {

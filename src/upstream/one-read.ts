@@ -1,6 +1,6 @@
 /** Who takes pieces of an answer out of a read. */
 export interface PieceTaker {
-  /** All that was taken for it, as one; `pieces`: of how many it was made. Must not throw. */
+  /** All that was taken for it, as one; `pieces`: of how many it was made. */
   deliver(bytes: Buffer, pieces: number): void;
 }
 
@@ -18,7 +18,7 @@ class OneRead {
   #end = 0;
   #pieces = 0;
 
-  /** `memory` is ours: nobody else keeps anything in it. */
+  /** Of `memory` what is behind a piece is undici's until it hands that on as well; what is before it is ours. */
   begin(memory: Buffer): void {
     this.#memory = memory;
     this.#buffer = memory.buffer;
@@ -47,18 +47,21 @@ class OneRead {
     if (this.#taker === taker) this.#deliver(taker);
   }
 
-  /** undici has seen all of it. */
+  /** undici has seen all of it. Who is told may go on reading, which is no part of this read. */
   end(): void {
-    if (this.#taker !== undefined) this.#deliver(this.#taker);
+    const memory = this.#memory;
     this.#memory = undefined;
     this.#buffer = undefined;
+    if (this.#taker !== undefined) this.#deliver(this.#taker, memory);
   }
 
-  #deliver(taker: PieceTaker): void {
+  #deliver(taker: PieceTaker, memory = this.#memory): void {
     const pieces = this.#pieces;
     this.#taker = undefined;
     this.#pieces = 0;
-    taker.deliver(this.#memory!.subarray(this.#start, this.#end), pieces);
+    const bytes = memory!.subarray(this.#start, this.#end);
+    // Who keeps it keeps all of the read: of one that was mostly framing only the bytes.
+    taker.deliver(bytes.length * 2 < memory!.length ? Buffer.from(bytes) : bytes, pieces);
   }
 }
 

@@ -86,13 +86,69 @@ test('an error event is remarked wherever it stands among the events of one read
   }
 });
 
+test('what is no error event is none: words like it, and lines that are no JSON of their own', () => {
+  const stream = `data: {"errors":1}\n\n${hello}data: text\ndata: {"error":{"message":"x"}}\n\ndata: {"error":null}\n\n`;
+  const { host, mode, send } = start();
+  send(hello);
+  send(stream);
+  mode.ended();
+  assert.deepEqual(host.remarked, []);
+  assert.equal(host.output().toString(), hello + stream);
+});
+
+test('many lines that look like errors take no longer than others', () => {
+  for (const line of ['event: server_message\ndata: {"a":1}\n\n', 'data: {"erx"}\n\n', 'data: {"error":1}\n']) {
+    const run = (bytes: number) => {
+      const read = Buffer.from(`${line.repeat(Math.ceil(bytes / line.length))}\n\n`);
+      return () => {
+        const { mode, send } = start();
+        send(hello);
+        mode.chunk(read);
+      };
+    };
+    assertLinear(run(60_000), run(15_000), line);
+  }
+});
+
+test('behind an error that comes first nothing of its read is asked of the host', () => {
+  const error = 'data: {"error":{"message":"busy"}}\n\n';
+  for (const chunks of [
+    [error.slice(0, 10), error.slice(10) + hello],
+    [error.slice(0, 10), `${error.slice(10)}${hello}data: {`],
+    [`${error}data: {`],
+  ]) {
+    const { host, mode, send } = start();
+    for (const chunk of chunks) send(chunk);
+    mode.ended();
+    assert.equal(host.error?.code, 'upstream_stream_error');
+    assert.deepEqual(host.behindTheEnd, []);
+  }
+});
+
+test('a stream is complete with [DONE], whatever comments stand behind it, and not with words like it', () => {
+  for (const [text, complete] of [
+    [hello + DONE_EVENT, true],
+    [`${hello}${DONE_EVENT}: bye\n\n`, true],
+    [`${hello}data:[DONE]\r\n\r\n`, true],
+    [`${hello}more data: [DONE]\n\n`, false],
+    [hello + finish, false],
+  ] as const) {
+    const { mode, send } = start();
+    send(text);
+    assert.equal(mode.complete, complete, text);
+  }
+});
+
 test('pieces that came together are counted one by one, comments not at all', () => {
   const { host, mode, send } = start();
   send(': waiting\n\n');
   mode.chunk(Buffer.from(hello + hello + hello), 3);
+  assert.equal(host.contentPieces, 3);
   mode.chunk(Buffer.from(hello + hello.slice(0, 10)), 2);
   mode.chunk(Buffer.from(hello.slice(10)), 1);
   assert.equal(host.contentPieces, 6);
+  mode.chunk(Buffer.from(`${': waiting\n\n'.repeat(10)}${hello}`), 11);
+  assert.equal(host.contentPieces, 7);
 });
 
 test('of a read that begins or ends in the middle of an event only that event is copied', () => {

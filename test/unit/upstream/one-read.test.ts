@@ -88,6 +88,48 @@ test('who pauses gets no more than was read and a chunk behind it, until he goes
   heard.attempt.abort();
 });
 
+test('who goes on reading from within the end of a read hears all of it, in order', async () => {
+  const writes = ['<1a> <1b>', '<2a> <2b> <2c>', '<3a> <3b>', '<4a>'];
+  let write = (): void => {};
+  const provider = await provide((socket) => {
+    socket.write(EVENTS_HEAD);
+    write = () => {
+      const pieces = writes.shift();
+      if (pieces) socket.write(pieces.split(' ').map(httpChunk).join(''));
+      else socket.write('0\r\n\r\n');
+    };
+    write();
+  });
+  const heard = new HeardAttempt(pools(), provider.origin);
+  heard.chunk = (bytes, pieces) => {
+    const first = heard.text() === '';
+    HeardAttempt.prototype.chunk.call(heard, bytes, pieces);
+    if (first) heard.attempt.pause();
+    else heard.attempt.resume();
+  };
+  await heard.until(() => heard.text() !== '');
+  for (let i = 0; i < 4; i += 1) {
+    write();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  await heard.over();
+  assert.equal(heard.text(), '<1a><1b><2a><2b><2c><3a><3b><4a>');
+  assert.deepEqual(heard.heard.at(-1), ['ended']);
+});
+
+test('a read that was mostly framing is not kept for the few bytes in it', async () => {
+  const provider = await provide((socket) => {
+    const chunk = `1;name=${'x'.repeat(100)}\r\ny\r\n`;
+    socket.write(`${EVENTS_HEAD}${chunk.repeat(500)}0\r\n\r\n`);
+  });
+  const kept: Buffer[] = [];
+  const heard = new HeardAttempt(pools(), provider.origin);
+  heard.chunk = (bytes) => void kept.push(bytes);
+  await heard.over();
+  assert.equal(Buffer.concat(kept).toString(), 'y'.repeat(500));
+  for (const { buffer } of kept) assert.ok(buffer.byteLength <= Buffer.poolSize, `${buffer.byteLength} bytes are kept`);
+});
+
 test('an answer of declared length is handed on as it comes', async () => {
   const provider = await provide((socket) => void socket.write(wholeAnswer({ a: 'b' })));
   const heard = await new HeardAttempt(pools(), provider.origin).over();
