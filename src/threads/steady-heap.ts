@@ -2,21 +2,25 @@ import { setFlagsFromString } from 'node:v8';
 
 /** What V8 lets a young generation grow to by itself, in MiB. */
 const YOUNG_MIB = 16;
+/** Below it an old generation is not collected, in MiB; what lies outside of V8's heap counts. */
+const OLD_MIB = 128;
 
 /**
- * Keeps V8 from shrinking what it lets a quiet thread grow to, in this process and all its threads. When work came back
- * after some idle seconds:
- * - It was under the lowered limit of the old generation for good: each read of a stream is memory outside of V8's heap,
- *   so it marked the heap without end, 30 times a second, and a burst stream cost twice as much.
- * - It began again with a young generation of 1 MiB, collected it 150 times a second and took two seconds to let it grow:
- *   a whole answer cost a quarter more in the first second.
+ * Keeps V8 from collecting without end what is small, and from shrinking what it lets a quiet thread grow to. Each was
+ * seen with load: overhead and --trace-gc:
+ * - Its memory reducer lowers the limit of a quiet thread's old generation for good, so that it is marked 30 times a
+ *   second when work comes back.
+ * - That limit lies only some 25 MiB above a heap of 27. What a provider sends is memory outside of V8's heap until the
+ *   young generation is collected, and bursts bring more than that in the meantime: they came to 65 µs a stream or to
+ *   107, by chance.
+ * - After a rest the young generation begins again with 1 MiB: it was collected 150 times a second and took two seconds to
+ *   grow, in which a whole answer cost a quarter more.
  *
- * Garbage is collected as before; a thread that was busy only keeps the room for it. Both are seen with load: overhead,
- * where Sluice rests while its peers are measured, and with --trace-gc.
- *
- * Must be called before threads are started: the second holds for those that are, the first for all.
+ * A thread that was busy keeps the room for it, and up to OLD_MIB of garbage. Must be called before threads are started:
+ * the first holds for all, the others for those that are started afterwards.
  */
 export function keepHeapSteady(): void {
   setFlagsFromString('--no-memory-reducer');
+  setFlagsFromString(`--initial-old-space-size=${OLD_MIB}`);
   setFlagsFromString(`--min-semi-space-size=${YOUNG_MIB}`);
 }
