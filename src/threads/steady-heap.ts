@@ -16,11 +16,17 @@ const OLD_MIB = 128;
  * - After a rest the young generation begins again with 1 MiB: it was collected 150 times a second and took two seconds to
  *   grow, in which a whole answer cost a quarter more.
  *
- * A thread that was busy keeps the room for it, and up to OLD_MIB of garbage. Must be called before threads are started:
- * the first holds for all, the others for those that are started afterwards.
+ * A thread that was busy keeps the room for it, and up to OLD_MIB of garbage. What NODE_OPTIONS or the command line say of
+ * a flag stands. Must be called before threads are started: the first holds for all, the others for those that come after.
  */
 export function keepHeapSteady(): void {
-  setFlagsFromString('--no-memory-reducer');
-  setFlagsFromString(`--initial-old-space-size=${OLD_MIB}`);
-  setFlagsFromString(`--min-semi-space-size=${YOUNG_MIB}`);
+  const given = [process.env.NODE_OPTIONS, ...process.execArgv].join(' ').replaceAll('_', '-');
+  for (const flag of [
+    '--no-memory-reducer',
+    `--initial-old-space-size=${OLD_MIB}`,
+    `--min-semi-space-size=${YOUNG_MIB}`,
+  ]) {
+    const name = flag.replace(/^--(no-)?/, '').replace(/=.*/, '');
+    if (!given.includes(name)) setFlagsFromString(flag);
+  }
 }
