@@ -1,4 +1,5 @@
 import { GatewayError } from '../core/errors.ts';
+import { Carry } from './carry.ts';
 
 /**
  * Server-sent events, pushed in as bytes, given out as events: https://html.spec.whatwg.org/multipage/server-sent-events.html
@@ -14,7 +15,6 @@ const LF = 0x0a;
 const CR = 0x0d;
 const COLON = 0x3a;
 const SPACE = 0x20;
-const FIRST_CARRY_BYTES = 512;
 
 export type SseEventHandler = (event: string | undefined, data: string) => void;
 
@@ -22,8 +22,7 @@ export class SseParser {
   readonly #onEvent: SseEventHandler;
   readonly #maxEventBytes: number;
   /** The bytes of a line whose end has not come yet: copied, since the chunk they came in may be large. */
-  #carry: Buffer | undefined;
-  #carryBytes = 0;
+  #carry = new Carry();
   /** A CR ended the last chunk: an LF at the start of the next one belongs to it. */
   #skipLineFeed = false;
   #atStart = true;
@@ -72,25 +71,17 @@ export class SseParser {
   }
 
   #endLine(chunk: Buffer, start: number, end: number): GatewayError | undefined {
-    if (this.#carryBytes === 0) return this.#line(chunk, start, end);
+    if (this.#carry.length === 0) return this.#line(chunk, start, end);
     const fault = this.#carryOver(chunk, start, end);
     if (fault !== undefined) return fault;
-    const bytes = this.#carryBytes;
-    this.#carryBytes = 0;
-    return this.#line(this.#carry!, 0, bytes);
+    const bytes = this.#carry.length;
+    this.#carry.clear();
+    return this.#line(this.#carry.memory, 0, bytes);
   }
 
   #carryOver(chunk: Buffer, start: number, end: number): GatewayError | undefined {
-    const bytes = this.#carryBytes + end - start;
-    if (bytes + this.#heldBytes > this.#maxEventBytes) return this.#tooLarge();
-    if (this.#carry === undefined || this.#carry.length < bytes) {
-      // Doubled, not fitted: a provider that drips single bytes must not cost a copy of the line for each of them.
-      const larger = Buffer.allocUnsafe(Math.max(FIRST_CARRY_BYTES, bytes * 2));
-      this.#carry?.copy(larger, 0, 0, this.#carryBytes);
-      this.#carry = larger;
-    }
-    chunk.copy(this.#carry, this.#carryBytes, start, end);
-    this.#carryBytes = bytes;
+    if (this.#carry.length + end - start + this.#heldBytes > this.#maxEventBytes) return this.#tooLarge();
+    this.#carry.append(chunk, start, end);
     return undefined;
   }
 
@@ -135,8 +126,7 @@ export class SseParser {
   }
 
   #tooLarge(): GatewayError {
-    this.#carry = undefined;
-    this.#carryBytes = 0;
+    this.#carry = new Carry();
     this.#data = undefined;
     this.#fault = new GatewayError('upstream_too_large', {
       detail: `One event of its stream is larger than ${this.#maxEventBytes} bytes.`,

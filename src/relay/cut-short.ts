@@ -1,3 +1,4 @@
+import { Carry } from '../codec/carry.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { StreamFollower } from '../dialects/dialect.ts';
 import type { Usage } from '../inference/usage.ts';
@@ -33,6 +34,8 @@ export interface CutShortOptions {
 
 /** An event that is not whole is held up to here; a longer one is passed on in pieces, and the stream ends behind it. */
 const MAX_HELD_BYTES = 65_536;
+/** An empty line may lie across two pieces: so many bytes can be the beginning of one. */
+const LINE_ENDS = 3;
 const BYTES_PER_TOKEN = 4;
 const EMPTY = Buffer.alloc(0);
 
@@ -43,9 +46,8 @@ const EMPTY = Buffer.alloc(0);
  */
 export class CutShort implements RelayHost {
   readonly #o: CutShortOptions;
-  /** The unfinished event at the end of what was written, in a buffer that doubles. */
-  #held: Buffer = EMPTY;
-  #heldBytes = 0;
+  /** The unfinished event at the end of what was written. */
+  readonly #held = new Carry();
   /** In an event too long to be held: its last bytes are in `#held` and passed on already. */
   #long = false;
   #longBytes = 0;
@@ -76,14 +78,14 @@ export class CutShort implements RelayHost {
   write(bytes: Buffer): void {
     if (this.#over) return;
     if (this.#long) this.#passLong(bytes);
-    else if (this.#heldBytes === 0 && endsWithEvent(bytes)) this.#events(bytes);
+    else if (this.#held.length === 0 && endsWithEvent(bytes)) this.#events(bytes);
     else this.#hold(bytes);
   }
 
   finish(last?: Buffer): void {
     if (last) this.write(last);
     // What is behind the last whole event is the provider's to send; it is no content that could be cut.
-    if (!this.#long && this.#heldBytes > 0 && !this.#over) this.#o.host.write(this.#takeHeld(this.#heldBytes));
+    if (!this.#long && this.#held.length > 0 && !this.#over) this.#o.host.write(this.#held.take(this.#held.length));
     if (!this.#over) this.#o.host.finish();
   }
 
@@ -117,32 +119,32 @@ export class CutShort implements RelayHost {
   }
 
   #hold(bytes: Buffer): void {
-    const before = this.#heldBytes;
-    this.#append(bytes);
-    const end = lastEventEnd(this.#held, Math.max(0, before - 3), this.#heldBytes);
-    if (end > 0) this.#events(this.#takeHeld(end));
-    if (this.#over || this.#heldBytes <= MAX_HELD_BYTES) return;
-    this.#o.host.write(Buffer.from(this.#held.subarray(0, this.#heldBytes)));
-    this.#longBytes += this.#heldBytes;
+    const before = this.#held.length;
+    this.#held.append(bytes);
+    const end = lastEventEnd(this.#held.memory, Math.max(0, before - 3), this.#held.length);
+    if (end > 0) this.#events(this.#held.take(end));
+    if (this.#over || this.#held.length <= MAX_HELD_BYTES) return;
+    this.#o.host.write(Buffer.from(this.#held.memory.subarray(0, this.#held.length)));
+    this.#longBytes += this.#held.length;
     this.#long = true;
-    this.#keepEnd();
+    this.#held.keepLast(LINE_ENDS);
   }
 
   /** Up to the end of the long event; there the stream may end. */
   #passLong(bytes: Buffer): void {
     const { host, allowance, follower } = this.#o;
-    const before = this.#heldBytes;
-    this.#append(bytes);
-    const end = nextEventEnd(this.#held.subarray(0, this.#heldBytes), 0);
+    const before = this.#held.length;
+    this.#held.append(bytes);
+    const end = nextEventEnd(this.#held.memory.subarray(0, this.#held.length), 0);
     const passed = end < 0 ? bytes.length : Math.max(0, end - before);
     if (passed > 0) host.write(bytes.subarray(0, passed));
     this.#longBytes += passed;
     if (end < 0) {
-      this.#keepEnd();
+      this.#held.keepLast(LINE_ENDS);
       return;
     }
     this.#long = false;
-    this.#heldBytes = 0;
+    this.#held.clear();
     if (!allowance.covers(this.#readTokens + this.#longTokens)) {
       // The event before it was sent as well.
       follower.read(EMPTY);
@@ -153,30 +155,5 @@ export class CutShort implements RelayHost {
   /** Of events too long to be read. */
   get #longTokens(): number {
     return Math.ceil(this.#longBytes / BYTES_PER_TOKEN);
-  }
-
-  /** An empty line may lie across two pieces. */
-  #keepEnd(): void {
-    const keep = Math.min(3, this.#heldBytes);
-    this.#held.copyWithin(0, this.#heldBytes - keep, this.#heldBytes);
-    this.#heldBytes = keep;
-  }
-
-  #takeHeld(bytes: number): Buffer {
-    const taken = Buffer.from(this.#held.subarray(0, bytes));
-    this.#held.copyWithin(0, bytes, this.#heldBytes);
-    this.#heldBytes -= bytes;
-    return taken;
-  }
-
-  #append(bytes: Buffer): void {
-    const needed = this.#heldBytes + bytes.length;
-    if (needed > this.#held.length) {
-      const larger = Buffer.allocUnsafe(Math.max(512, needed, this.#held.length * 2));
-      this.#held.copy(larger, 0, 0, this.#heldBytes);
-      this.#held = larger;
-    }
-    bytes.copy(this.#held, this.#heldBytes);
-    this.#heldBytes = needed;
   }
 }

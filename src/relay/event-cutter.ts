@@ -38,3 +38,9 @@ export function nextEventEnd(bytes: Buffer, from: number): number {
   }
   return -1;
 }
+
+/** The event in which the byte at `at` stands; what has no end yet goes to the last byte. */
+export function eventAround(bytes: Buffer, at: number): { start: number; end: number } {
+  const end = nextEventEnd(bytes, at);
+  return { start: Math.max(lastEventEnd(bytes, 0, at), 0), end: end < 0 ? bytes.length : end };
+}

@@ -6,6 +6,7 @@ import type { InferenceEvent } from '../inference/event.ts';
 import type { EventReader, Translation } from '../providers/provider.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
 import type { RelayHost, RelayMode } from './relay-mode.ts';
+import { failureOf } from './stream-error.ts';
 
 export interface TranslationOptions {
   readonly host: RelayHost;
@@ -159,9 +160,6 @@ export class WholeTranslation implements RelayMode {
   }
 }
 
-function fromErrorEvent(event: InferenceEvent & { type: 'error' }): GatewayError {
-  const context = { detail: event.message, upstreamType: event.errorType };
-  if (event.status === 429) return new GatewayError('upstream_rate_limited', context);
-  if (event.status === 503 || event.status === 529) return new GatewayError('upstream_overloaded', context);
-  return new GatewayError('upstream_stream_error', context);
+function fromErrorEvent({ status, message, errorType }: InferenceEvent & { type: 'error' }): GatewayError {
+  return failureOf(status, { detail: message, upstreamType: errorType });
 }

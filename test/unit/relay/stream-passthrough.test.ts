@@ -1,11 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openAiChatWire } from '../../../src/providers/openai-compatible/wire.ts';
-import {
-  StreamPassthrough,
-  type StreamPassthroughOptions,
-  streamError,
-} from '../../../src/relay/stream-passthrough.ts';
+import { streamError } from '../../../src/relay/stream-error.ts';
+import { StreamPassthrough, type StreamPassthroughOptions } from '../../../src/relay/stream-passthrough.ts';
 import { UsageMeter } from '../../../src/usage/usage-meter.ts';
 import { pieces } from '../../support/cuttings.ts';
 import { chunkEvent, DONE_EVENT, USAGE_EVENT } from '../../support/provider.ts';
