@@ -162,7 +162,6 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
-    oneRead.deliver(this);
     const connection = this.#connection;
     this.#connection = undefined;
     if (connection) {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes, randomInt } from 'node:crypto';
 import { test } from 'node:test';
+import type { Dispatcher } from 'undici';
 import { oneRead } from '../../../src/upstream/one-read.ts';
 import { EVENTS_HEAD, httpChunk, wholeAnswer } from '../../support/raw-provider.ts';
 import { HeardAttempt } from './attempts.ts';
@@ -134,6 +135,22 @@ test('an answer of declared length is handed on as it comes', async () => {
   const provider = await provide((socket) => void socket.write(wholeAnswer({ a: 'b' })));
   const heard = await new HeardAttempt(pools(), provider.origin).over();
   assert.deepEqual(chunksOf(heard), [['chunk', '{"a":"b"}', 1]]);
+});
+
+test('what is no part of the read at hand comes behind what was taken of it', async () => {
+  const heard = new HeardAttempt(pools(), (await provide(() => {})).origin);
+  const controller = {} as Dispatcher.DispatchController;
+  const read = Buffer.from('[1]one[2]two');
+  oneRead.begin(read);
+  heard.attempt.onResponseData(controller, read.subarray(3, 6));
+  heard.attempt.onResponseData(controller, read.subarray(9));
+  heard.attempt.onResponseData(controller, Buffer.from('three'));
+  oneRead.end();
+  assert.deepEqual(heard.heard, [
+    ['chunk', 'onetwo', 2],
+    ['chunk', 'three', 1],
+  ]);
+  heard.attempt.abort();
 });
 
 test('only what lies in the read at hand, in order and for one taker, is joined; memory around it is not touched', () => {

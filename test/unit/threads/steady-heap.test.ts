@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const PROGRAM = fileURLToPath(new URL('heap-program.ts', import.meta.url));
+
+async function run(how: 'steady' | 'as V8 has it', ...flags: string[]): Promise<{ majors: number; youngMib: number }> {
+  const { stdout } = await promisify(execFile)(process.execPath, [...flags, PROGRAM, how], { timeout: 60_000 });
+  return JSON.parse(stdout);
+}
+
+test('memory that comes and goes does not have a small heap collected again and again, and it begins with room', async () => {
+  const plain = await run('as V8 has it');
+  const steady = await run('steady');
+  assert.ok(steady.majors <= 1, `${steady.majors} collections of all, ${plain.majors} without`);
+  assert.ok(plain.majors >= 3, `V8 itself collects all ${plain.majors} times: what this guards against is gone`);
+  assert.ok(steady.youngMib >= 16 && plain.youngMib < 16, `${steady.youngMib} and ${plain.youngMib} MiB`);
+});
+
+test('what the command line says of a flag stands', async () => {
+  const { youngMib } = await run('steady', '--min_semi_space_size=4');
+  assert.ok(youngMib < 16, `${youngMib} MiB`);
+});
