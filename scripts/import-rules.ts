@@ -26,13 +26,15 @@ const DEPTHS: Record<string, number> = {
   ledger: 3,
   identity: 3,
   alerts: 3,
-  policy: 4,
-  relay: 4,
+  authentication: 3,
+  policy: 3,
+  limits: 4,
+  relay: 5,
   operator: 5,
-  'pipeline.ts': 5,
-  'models-endpoint.ts': 5,
+  settlement: 6,
+  'pipeline.ts': 7,
 };
-const TOP = 6;
+const TOP = 8;
 
 /** Of these folders others see the interface file only; their subfolders do not see each other. */
 const INTERFACES: Record<string, string> = {
@@ -40,7 +42,7 @@ const INTERFACES: Record<string, string> = {
   providers: 'providers/provider.ts',
 };
 /** Bases that every sibling may use. */
-const SHARED_BASES = new Set(['providers/openai-compatible']);
+const SHARED_BASES = new Set(['providers/base', 'providers/openai-compatible']);
 const NAMES_VENDORS = new Set(['plugs.ts']);
 
 /** Third parties and the folders or files that may import them. */
@@ -56,7 +58,7 @@ const DOORS: Record<string, string[]> = {
   '@redis/client': ['counters'],
   nodemailer: ['alerts'],
   'csv-stringify': ['operator'],
-  'fast-jwt': ['policy'],
+  'fast-jwt': ['authentication'],
   jose: ['store'],
   'node:sqlite': ['store'],
   yaml: ['config'],
@@ -73,6 +75,8 @@ const ALLOWED_SIDEWAYS = new Set([
   'threads → telemetry',
   'threads → counters',
   'routing → providers',
+  // Who is asked for is told apart by the subjects and teams that policy knows.
+  'authentication → policy',
 ]);
 
 export interface ImportFault {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHash, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { KeyRing } from '../../src/authentication/authenticate.ts';
+import { presentedKey } from '../../src/authentication/presented-key.ts';
 import { GatewayError } from '../../src/core/errors.ts';
-import { KeyRing } from '../../src/policy/authenticate.ts';
-import { presentedKey } from '../../src/policy/presented-key.ts';
 import { encodedTokenHeader, TOKEN_AUDIENCE, TOKEN_ISSUER } from '../../src/store/token-form.ts';
 import { type BenchTask, subjectOf, task } from '../harness/subject.ts';
 

@@ -7,12 +7,22 @@ export interface WorkerPoolOptions {
   entry: URL;
   maxThreads?: number;
   idleTimeoutMs?: number;
-  /** Tasks that wait for a thread; each holds its input. */
-  maxQueued?: number;
-  /** From handing a task in to its result. A task that runs longer is stopped with its thread. */
-  deadlineMs?: number;
   maxHeapMb?: number;
 }
+
+export interface RunOptions {
+  /** Memory that moves to the worker: gone for the caller, whatever comes back. */
+  transfer?: readonly ArrayBuffer[];
+  /** Stops the task, queued or running. */
+  abandoned?: AbortSignal;
+  /** From handing the task in to its result, in ms. A task that runs longer is stopped with its thread. */
+  deadlineMs?: number;
+  /** Tasks of the same name that may wait for a thread; each holds its input. */
+  maxQueued?: number;
+}
+
+const DEADLINE_MS = 5000;
+const MAX_QUEUED = 64;
 
 /** Why a task has no result. */
 export interface TaskFailure {
@@ -28,6 +38,7 @@ export class WorkerPool {
   readonly #options: Required<WorkerPoolOptions>;
   #piscina: Piscina<TaskMessage, unknown> | undefined;
   #open = 0;
+  readonly #openByName = new Map<string, number>();
   #closed = false;
   #whenEmpty: (() => void) | undefined;
 
@@ -35,27 +46,26 @@ export class WorkerPool {
     this.#options = {
       maxThreads: 1,
       idleTimeoutMs: 10_000,
-      maxQueued: 64,
-      deadlineMs: 5000,
       maxHeapMb: 256,
       ...options,
     };
   }
 
-  /** Never rejects. `abandoned` stops it, wherever it stands. What is in `transfer` is gone for the caller, whatever comes back. */
+  /** Never rejects. */
   async run<Input, Output>(
     task: Task<Input, Output>,
     input: Input,
-    transfer: readonly ArrayBuffer[] = [],
-    abandoned?: AbortSignal,
+    { transfer = [], abandoned, deadlineMs = DEADLINE_MS, maxQueued = MAX_QUEUED }: RunOptions = {},
   ): Promise<{ readonly value: Output } | TaskFailure> {
     if (this.#closed) return { failure: 'closed' };
+    const open = this.#openByName.get(task.name) ?? 0;
     // Counted here, not by the pool: its own limit does not hold while its first thread starts.
-    if (this.#open >= this.#options.maxQueued + this.#options.maxThreads) return { failure: 'queue-full' };
+    if (open >= maxQueued + this.#options.maxThreads) return { failure: 'queue-full' };
+    this.#openByName.set(task.name, open + 1);
     this.#open += 1;
     // Not AbortSignal.timeout: its timer does not keep a process alive that waits for nothing but this.
     const deadline = new AbortController();
-    const timer = setTimeout(() => deadline.abort(), this.#options.deadlineMs);
+    const timer = setTimeout(() => deadline.abort(), deadlineMs);
     const stop = (): void => deadline.abort();
     abandoned?.addEventListener('abort', stop);
     try {
@@ -70,6 +80,7 @@ export class WorkerPool {
       clearTimeout(timer);
       abandoned?.removeEventListener('abort', stop);
       this.#open -= 1;
+      this.#openByName.set(task.name, this.#openByName.get(task.name)! - 1);
       if (this.#open === 0) this.#whenEmpty?.();
     }
   }

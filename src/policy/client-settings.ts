@@ -1,9 +1,12 @@
 import { GatewayError } from '../core/errors.ts';
 import type { HeadersOfInterest, OrError } from '../core/exchange.ts';
-import type { ClientWaits } from '../upstream/waits.ts';
 
 /** What a client may set for its own request by `x-tfy-*` headers (contract §3). */
-export interface ClientSettings extends ClientWaits {
+export interface ClientSettings {
+  /** Milliseconds for each attempt (`x-tfy-request-timeout`); undefined where the client set none. */
+  readonly attemptMs: number | undefined;
+  /** Milliseconds until first content (`x-tfy-ttft-timeout-ms`); undefined where the client set none. */
+  readonly firstTokenMs: number | undefined;
   readonly metadata: Readonly<Record<string, string>>;
   /** Account for a model id that names none. */
   readonly providerName: string | undefined;

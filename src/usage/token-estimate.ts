@@ -1,5 +1,5 @@
 import type { Usage } from '../inference/usage.ts';
-import { WorkerPool } from '../offload/worker-pool.ts';
+import type { WorkerPool } from '../offload/worker-pool.ts';
 import { type EstimateInput, estimateTokensTask } from './estimate-task.ts';
 import { type Prompt, promptOf } from './prompt.ts';
 
@@ -16,32 +16,46 @@ export interface EstimateRequest {
 /** A body up to this size is carried to the worker whole, of a larger one as much from both ends together. */
 const MAX_CARRIED_BYTES = 1024 * 1024;
 
-/*
- * One thread per relay thread, started by the first estimate, ended after ten idle seconds. While it lives it costs
- * about 80 MB: most of it the vocabulary. At most 64 estimates wait (64 MiB of bodies); beyond that usage stays unknown.
- */
-const pool = new WorkerPool({
-  entry: new URL(`../task-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url),
-});
-const pending = new Set<Promise<unknown>>();
+/** Estimates that wait for the pool: 64 MiB of bodies; beyond that usage stays unknown. */
+const MAX_QUEUED = 64;
+const DEADLINE_MS = 5000;
 
-/**
- * What an exchange probably used, where its provider did not say; undefined where nothing can be said. Bounded: long
- * prompts are counted in samples and scaled, the answer is scaled from its first bytes, and an estimate that takes
- * longer than five seconds is given up.
- */
-export function estimateUsage(request: EstimateRequest): Promise<Usage | undefined> {
-  const estimate = runEstimate(request);
-  pending.add(estimate);
-  const settled = () => pending.delete(estimate);
-  estimate.then(settled, settled);
-  return estimate;
+/** Token estimates, counted in the task pool. */
+export class TokenEstimates {
+  readonly #pool: WorkerPool;
+  readonly #pending = new Set<Promise<unknown>>();
+
+  constructor(pool: WorkerPool) {
+    this.#pool = pool;
+  }
+
+  /**
+   * What an exchange probably used, where its provider did not say; undefined where nothing can be said. Bounded: long
+   * prompts are counted in samples and scaled, the answer is scaled from its first bytes, and an estimate that takes
+   * longer than five seconds is given up.
+   */
+  estimate(request: EstimateRequest): Promise<Usage | undefined> {
+    const estimate = runEstimate(this.#pool, request);
+    this.#pending.add(estimate);
+    const settled = () => this.#pending.delete(estimate);
+    estimate.then(settled, settled);
+    return estimate;
+  }
+
+  /** When the estimates under way are done: records wait for them. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#pending);
+  }
 }
 
-async function runEstimate(request: EstimateRequest): Promise<Usage | undefined> {
+async function runEstimate(pool: WorkerPool, request: EstimateRequest): Promise<Usage | undefined> {
   const input = toInput(request);
   const transfer = [input.head, input.tail, input.outputSample].flatMap((bytes) => (bytes ? [bytes.buffer] : []));
-  const result = await pool.run(estimateTokensTask, input, transfer);
+  const result = await pool.run(estimateTokensTask, input, {
+    transfer,
+    deadlineMs: DEADLINE_MS,
+    maxQueued: MAX_QUEUED,
+  });
   if ('failure' in result) return undefined;
   const { inputTokens, outputTokens } = result.value;
   if (inputTokens === undefined && outputTokens === undefined) return undefined;
@@ -59,10 +73,4 @@ function toInput({ prompt, outputSample, outputTotalBytes, model }: EstimateRequ
     outputTotalBytes,
     model,
   } satisfies EstimateInput;
-}
-
-/** For the end of a thread: waits for the estimates under way, whose records wait for them, then ends the worker. */
-export async function closeEstimates(): Promise<void> {
-  await Promise.allSettled(pending);
-  await pool.close();
 }

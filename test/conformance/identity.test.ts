@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { copyFile } from 'node:fs/promises';
 import { afterEach, beforeEach, it } from 'node:test';
+import { KeyRing } from '../../src/authentication/authenticate.ts';
 import { GatewayError } from '../../src/core/errors.ts';
 import { Identity } from '../../src/identity/identity.ts';
-import { KeyRing } from '../../src/policy/authenticate.ts';
 import type { Database, DatabasePlace } from '../../src/store/database.ts';
 import type { IdentityMessage } from '../../src/threads/identity-messages.ts';
 import { forEachEngine } from '../support/engines.ts';

@@ -1,6 +1,6 @@
 import { hash, timingSafeEqual } from 'node:crypto';
+import { bearerKey } from '../../authentication/presented-key.ts';
 import type { Log } from '../../core/log.ts';
-import { bearerKey } from '../../policy/presented-key.ts';
 
 /** One line of log in so long, however many keys are tried. */
 const LOG_EVERY_MS = 10_000;

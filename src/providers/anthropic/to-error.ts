@@ -1,6 +1,6 @@
 import type { GatewayError } from '../../core/errors.ts';
-import { providerError } from '../openai-compatible/provider-error.ts';
-import { readProviderFault } from '../openai-compatible/provider-fault.ts';
+import { providerError } from '../base/provider-error.ts';
+import { readProviderFault } from '../base/provider-fault.ts';
 import type { Target } from '../provider.ts';
 
 /** https://platform.claude.com/docs/en/api/errors */

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { accountBase, integrationBase, integrationList } from '../../config/account-schema.ts';
 import { baseUrl, keyWithDefault } from '../../config/scalar-schema.ts';
-import { openAccount } from '../openai-compatible/account.ts';
-import { connectionTo } from '../openai-compatible/connection.ts';
-import { listedModels } from '../openai-compatible/listed-models.ts';
+import { openAccount } from '../base/account.ts';
+import { connectionTo } from '../base/connection.ts';
+import { listedModels } from '../base/listed-models.ts';
 import { openAiChatWire } from '../openai-compatible/wire.ts';
 import type { ProviderPlug } from '../provider.ts';
 

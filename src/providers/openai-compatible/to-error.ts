@@ -1,7 +1,7 @@
 import type { GatewayError } from '../../core/errors.ts';
+import { providerError } from '../base/provider-error.ts';
+import { readProviderFault } from '../base/provider-fault.ts';
 import type { Target } from '../provider.ts';
-import { providerError } from './provider-error.ts';
-import { readProviderFault } from './provider-fault.ts';
 
 /** How xAI and Gemini begin when they refuse a key: with status 400, as if it were the client's fault. */
 const REFUSED_KEY = /^(incorrect|invalid) api key|^api key not valid/i;

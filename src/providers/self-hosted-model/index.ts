@@ -1,5 +1,5 @@
-import { type AccountSetup, listedAccount, targetOf } from '../openai-compatible/account.ts';
-import { connectionTo } from '../openai-compatible/connection.ts';
+import { type AccountSetup, listedAccount, targetOf } from '../base/account.ts';
+import { connectionTo } from '../base/connection.ts';
 import { openAiChatWire } from '../openai-compatible/wire.ts';
 import type { ProviderPlug } from '../provider.ts';
 import { manifestSchema, type SelfHostedModel, type } from './manifest.ts';

@@ -17,7 +17,7 @@ async function withPool(options: Partial<WorkerPoolOptions>, use: (pool: WorkerP
 test('a task gives its result, and what is transferred is gone for the sender', async () => {
   await withPool({}, async (pool) => {
     const bytes = new Uint8Array([1, 2, 3]);
-    const result = await pool.run(echoTask, bytes, [bytes.buffer]);
+    const result = await pool.run(echoTask, bytes, { transfer: [bytes.buffer] });
     assert.deepEqual(result, { value: new Uint8Array([1, 2, 3]) });
     assert.equal(bytes.byteLength, 0);
   });
@@ -35,9 +35,9 @@ test('a task that throws, or whose thread dies, fails, and the pool lives on', a
 });
 
 test('a task beyond its deadline is stopped, even where it never yields', async () => {
-  await withPool({ deadlineMs: 300 }, async (pool) => {
+  await withPool({}, async (pool) => {
     const begin = performance.now();
-    const stopped = await pool.run(blockTask, 60_000);
+    const stopped = await pool.run(blockTask, 60_000, { deadlineMs: 300 });
     assert.ok('failure' in stopped && stopped.failure === 'deadline');
     assert.ok(performance.now() - begin < 5000);
   });
@@ -46,9 +46,10 @@ test('a task beyond its deadline is stopped, even where it never yields', async 
   });
 });
 
-test('the queue is bounded, also while the first thread starts', async () => {
-  await withPool({ maxQueued: 3 }, async (pool) => {
-    const results = await Promise.all(Array.from({ length: 10 }, () => pool.run(blockTask, 20)));
+test('the queue of each kind of task is bounded, also while the first thread starts', async () => {
+  await withPool({}, async (pool) => {
+    const results = await Promise.all(Array.from({ length: 10 }, () => pool.run(blockTask, 20, { maxQueued: 3 })));
+    assert.deepEqual(await pool.run(echoTask, new Uint8Array([7])), { value: new Uint8Array([7]) });
     const refused = results.filter((result) => 'failure' in result && result.failure === 'queue-full');
     assert.equal(refused.length, 6);
     assert.equal(results.filter((result) => 'value' in result).length, 4);
@@ -65,8 +66,8 @@ test('closing waits for tasks under way and refuses new ones', async () => {
 });
 
 test('a worker that cannot start fails its tasks, not the process', async () => {
-  await withPool({ entry: new URL('./no-such-worker.ts', import.meta.url), deadlineMs: 3000 }, async (pool) => {
-    const result = await pool.run(blockTask, 1);
+  await withPool({ entry: new URL('./no-such-worker.ts', import.meta.url) }, async (pool) => {
+    const result = await pool.run(blockTask, 1, { deadlineMs: 3000 });
     assert.ok('failure' in result);
   });
 });

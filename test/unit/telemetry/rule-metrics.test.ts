@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { appliedRules, withDowngrade, withRefused } from '../../../src/policy/applied-rules.ts';
+import { appliedRules, withDowngrade, withRefused } from '../../../src/limits/applied-rules.ts';
 import { MetricRegistry } from '../../../src/telemetry/metric-registry.ts';
 import { RuleMetrics } from '../../../src/telemetry/rule-metrics.ts';
 import { plainRecord } from './records.ts';

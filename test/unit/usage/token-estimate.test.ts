@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
+import { TaskPool } from '../../../src/relay-thread/task-pool.ts';
 import { type EstimateInput, estimateTokens, type TokenEstimate } from '../../../src/usage/estimate-task.ts';
 import { promptSample } from '../../../src/usage/prompt.ts';
-import { closeEstimates, estimateUsage } from '../../../src/usage/token-estimate.ts';
 
-after(closeEstimates);
+const tasks = new TaskPool();
+after(() => tasks.close());
 
 const cassettes = new URL('../../../../shared/cassettes/', import.meta.url);
 const absent = existsSync(cassettes) ? false : 'the shared folder is not there';
@@ -174,17 +175,17 @@ test('an estimate runs in the task pool, leaves the body alone and tells what it
   const body = Buffer.from(promptOf('Say hello.'));
   const answer = Buffer.from(answerOf('Hello! How can I help you today?'));
   const request = { prompt: whole(body), outputSample: answer, outputTotalBytes: answer.length, model: 'gpt-4o-mini' };
-  const usage = await estimateUsage(request);
+  const usage = await tasks.estimate(request);
   assert.ok(near(usage?.inputTokens, 10) && near(usage?.outputTokens, 9), JSON.stringify(usage));
   assert.equal(JSON.parse(body.toString()).model, 'gpt-4o');
-  const released = await estimateUsage({ ...request, prompt: whole(Buffer.alloc(0)) });
+  const released = await tasks.estimate({ ...request, prompt: whole(Buffer.alloc(0)) });
   assert.deepEqual(Object.keys(released ?? {}), ['outputTokens']);
 });
 
 test('a body larger than is carried is counted from both its ends', async () => {
   const outputSample = Buffer.from(answerOf('Hello!'));
   const common = { outputSample, outputTotalBytes: outputSample.length, model: 'gpt-4o' };
-  const text = await estimateUsage({ ...common, prompt: whole(Buffer.from(promptOf(prose.repeat(40_000)))) });
+  const text = await tasks.estimate({ ...common, prompt: whole(Buffer.from(promptOf(prose.repeat(40_000)))) });
   assert.ok(near(text?.inputTokens, 19 * 40_000), JSON.stringify(text));
   const image = `data:image/png;base64,${'iVBORw0KGgo'.repeat(200_000)}`;
   const content = [
@@ -192,7 +193,7 @@ test('a body larger than is carried is counted from both its ends', async () => 
     { type: 'text', text: prose.repeat(100) },
   ];
   const body = Buffer.from(JSON.stringify({ messages: [{ role: 'user', content }] }));
-  const seen = await estimateUsage({ ...common, prompt: whole(body) });
+  const seen = await tasks.estimate({ ...common, prompt: whole(body) });
   assert.ok(near(seen?.inputTokens, 1900), JSON.stringify(seen));
 });
 
@@ -201,6 +202,6 @@ test('of a large prompt that was let go when the answer began, its two ends are 
   const outputSample = Buffer.from(answerOf('Hello!'));
   const prompt = promptSample(body, 16_384);
   assert.ok(prompt.head.length + (prompt.tail?.length ?? 0) <= 16_384);
-  const usage = await estimateUsage({ prompt, outputSample, outputTotalBytes: outputSample.length, model: 'gpt-4o' });
+  const usage = await tasks.estimate({ prompt, outputSample, outputTotalBytes: outputSample.length, model: 'gpt-4o' });
   assert.ok(near(usage?.inputTokens, 19 * 2_000), JSON.stringify(usage));
 });

@@ -1,18 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { BudgetKeeping } from './budget-keeping.ts';
-import type { BudgetRule, Configuration, ServerSettings } from './config/configuration.ts';
-import type { Log } from './core/log.ts';
-import { budgetCellName } from './counters/cell.ts';
-import { RedisBudgetSeed, type BudgetWindow as SeededWindow } from './counters/redis-budget-seed.ts';
-import type { SpendingCounters } from './ledger/budget-spending.ts';
-import { type BudgetWindow, currentWindows } from './ledger/budget-windows.ts';
-import { type Ledger, startLedger } from './ledger/ledger.ts';
-import { registerLedger } from './ledger/ledger-metrics.ts';
-import type { Database } from './store/database.ts';
-import { loadOrMakeGatewayId } from './store/gateway-id.ts';
-import type { MetricRegistry } from './telemetry/metric-registry.ts';
-import type { RecordFrame } from './telemetry/record-frame.ts';
-import type { JournalPlace, RelayThreadData } from './threads/messages.ts';
+import type { BudgetRule, Configuration, ServerSettings } from '../config/configuration.ts';
+import type { Log } from '../core/log.ts';
+import { budgetCellName } from '../counters/cell.ts';
+import { RedisBudgetSeed, type BudgetWindow as SeededWindow } from '../counters/redis-budget-seed.ts';
+import type { SpendingCounters } from '../ledger/budget-spending.ts';
+import { type BudgetWindow, currentWindows } from '../ledger/budget-windows.ts';
+import { type Ledger, startLedger } from '../ledger/ledger.ts';
+import { registerLedger } from '../ledger/ledger-metrics.ts';
+import type { Database } from '../store/database.ts';
+import { loadOrMakeGatewayId } from '../store/gateway-id.ts';
+import type { MetricRegistry } from '../telemetry/metric-registry.ts';
+import type { RecordFrame } from '../telemetry/record-frame.ts';
+import type { JournalPlace, RelayThreadData } from '../threads/messages.ts';
+import { BudgetKeeping } from './budget-service.ts';
 
 /** How long a start waits for the journal of a crash, and an end for what the database has not taken yet. */
 const REPLAY_MS = 10_000;

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { createHmac, generateKeyPairSync, sign as signBytes } from 'node:crypto';
 import { before, describe, it } from 'node:test';
+import { KeyRing, type KeyRingOptions } from '../../../src/authentication/authenticate.ts';
 import type { Identities, IdentityProvider } from '../../../src/config/configuration.ts';
 import { GatewayError } from '../../../src/core/errors.ts';
 import type { OrError, Principal } from '../../../src/core/exchange.ts';
 import { readKeySet } from '../../../src/identity/issuer-key.ts';
-import { KeyRing, type KeyRingOptions } from '../../../src/policy/authenticate.ts';
 import type { IssuerKeySet } from '../../../src/threads/identity-messages.ts';
 import { issuedKeys } from '../../support/issued-keys.ts';
 import { type IssuerKeyPair, keyPair, signToken } from '../../support/token-issuer.ts';

@@ -1,8 +1,8 @@
-import type { CounterSettings, ServerSettings } from './config/configuration.ts';
-import type { Log } from './core/log.ts';
-import { MemoryCounters, sharedCounts } from './counters/memory-counters.ts';
-import { RedisPresence } from './counters/redis-presence.ts';
-import type { MetricRegistry } from './telemetry/metric-registry.ts';
+import type { CounterSettings, ServerSettings } from '../config/configuration.ts';
+import type { Log } from '../core/log.ts';
+import { MemoryCounters, sharedCounts } from '../counters/memory-counters.ts';
+import { RedisPresence } from '../counters/redis-presence.ts';
+import type { MetricRegistry } from '../telemetry/metric-registry.ts';
 
 /** How soon a wall clock that was set is followed by what begins with its day. */
 const FOLLOW_WALL_MS = 1_000;

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { createHash, createHmac, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import { describe, it } from 'node:test';
+import { KeyRing, type KeyRingOptions } from '../../../src/authentication/authenticate.ts';
+import { presentedKey } from '../../../src/authentication/presented-key.ts';
 import type { ConfiguredKey, IdentityProvider } from '../../../src/config/configuration.ts';
 import { GatewayError } from '../../../src/core/errors.ts';
 import type { OrError, Principal } from '../../../src/core/exchange.ts';
-import { KeyRing, type KeyRingOptions } from '../../../src/policy/authenticate.ts';
-import { presentedKey } from '../../../src/policy/presented-key.ts';
 import type { KeyNote } from '../../../src/store/key-notes.ts';
 import { issuedKeys } from '../../support/issued-keys.ts';
 

@@ -1,8 +1,8 @@
 import type { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
 import type { Usage } from '../inference/usage.ts';
+import type { Caller } from '../policy/caller.ts';
 import type { Target } from '../providers/provider.ts';
-import type { Caller } from './caller.ts';
 
 /** What limits and budgets are asked about one request that may use its model. */
 export interface AdmissionRequest {

@@ -1,12 +1,12 @@
-import type { ServerSettings } from './config/configuration.ts';
-import { type AccessLog, createAccessLog } from './telemetry/access-log.ts';
-import type { RecordView } from './telemetry/exchange-record.ts';
-import { type BufferedDestination, bufferedDestination } from './telemetry/line-destination.ts';
-import { createLog, type ProcessLog } from './telemetry/log.ts';
-import { Metrics } from './telemetry/metrics.ts';
-import type { RecordFrame } from './telemetry/record-frame.ts';
-import { RuleMetrics } from './telemetry/rule-metrics.ts';
-import type { SharedCounters } from './threads/shared-counters.ts';
+import type { ServerSettings } from '../config/configuration.ts';
+import { type AccessLog, createAccessLog } from '../telemetry/access-log.ts';
+import type { RecordView } from '../telemetry/exchange-record.ts';
+import { type BufferedDestination, bufferedDestination } from '../telemetry/line-destination.ts';
+import { createLog, type ProcessLog } from '../telemetry/log.ts';
+import { Metrics } from '../telemetry/metrics.ts';
+import type { RecordFrame } from '../telemetry/record-frame.ts';
+import { RuleMetrics } from '../telemetry/rule-metrics.ts';
+import type { SharedCounters } from '../threads/shared-counters.ts';
 
 /** All that is seen of exchanges from outside, on the main thread: log, access log, metrics. It follows from records alone. */
 export class Observation {

@@ -1,35 +1,34 @@
 import { hostname } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
-import type { Configuration } from './config/configuration.ts';
-import { epochMs, followWall } from './core/clock.ts';
-import { GatewayError } from './core/errors.ts';
-import type { Exchange } from './core/exchange.ts';
-import { Sweeper } from './core/sweeper.ts';
-import { MemoryCounters } from './counters/memory-counters.ts';
-import { RedisCounters } from './counters/redis-counters.ts';
-import { Edge, type Refusal } from './edge/edge.ts';
-import { runBeforeLastByte } from './edge/response-sink.ts';
-import { type Route, RouteTable } from './edge/routes.ts';
-import { closeTranslations, translateHeavy } from './heavy-translation.ts';
-import { RecordSender } from './ledger/record-sender.ts';
+import { KeyRing } from '../authentication/authenticate.ts';
+import { presentedKey } from '../authentication/presented-key.ts';
+import type { Configuration } from '../config/configuration.ts';
+import { epochMs, followWall } from '../core/clock.ts';
+import { GatewayError } from '../core/errors.ts';
+import type { Exchange } from '../core/exchange.ts';
+import { Sweeper } from '../core/sweeper.ts';
+import { MemoryCounters } from '../counters/memory-counters.ts';
+import { RedisCounters } from '../counters/redis-counters.ts';
+import { Edge, type Refusal } from '../edge/edge.ts';
+import { runBeforeLastByte } from '../edge/response-sink.ts';
+import { type Route, RouteTable } from '../edge/routes.ts';
+import { RecordSender } from '../ledger/record-sender.ts';
+import { createLimits } from '../limits/limits.ts';
+import { TokenForecast } from '../limits/token-forecast.ts';
+import { type PipelineOptions, type RefusedRequest, runInference, type Snapshot } from '../pipeline.ts';
+import { DIALECTS, openAccounts } from '../plugs.ts';
+import { Callers } from '../policy/caller.ts';
+import type { Target } from '../providers/provider.ts';
+import { ModelRoutes } from '../routing/model-routes.ts';
+import { createLog } from '../telemetry/log.ts';
+import { EventLoopProbe } from '../telemetry/thread-stats.ts';
+import type { FromRelayThread, RelayThreadData, ToRelayThread } from '../threads/messages.ts';
+import { SharedCounters } from '../threads/shared-counters.ts';
+import { OriginPools } from '../upstream/origin-pools.ts';
+import { catalogueHas, catalogueModels } from '../usage/price-catalogue.ts';
+import { compilePrice, type Price } from '../usage/price-table.ts';
 import { listModels, showModel } from './models-endpoint.ts';
-import { type PipelineOptions, type RefusedRequest, runInference, type Snapshot } from './pipeline.ts';
-import { DIALECTS, openAccounts } from './plugs.ts';
-import { KeyRing } from './policy/authenticate.ts';
-import { Callers } from './policy/caller.ts';
-import { createLimits } from './policy/limits.ts';
-import { presentedKey } from './policy/presented-key.ts';
-import { TokenForecast } from './policy/token-forecast.ts';
-import type { Target } from './providers/provider.ts';
-import { ModelRoutes } from './routing/model-routes.ts';
-import { createLog } from './telemetry/log.ts';
-import { EventLoopProbe } from './telemetry/thread-stats.ts';
-import type { FromRelayThread, RelayThreadData, ToRelayThread } from './threads/messages.ts';
-import { SharedCounters } from './threads/shared-counters.ts';
-import { OriginPools } from './upstream/origin-pools.ts';
-import { catalogueHas, catalogueModels } from './usage/price-catalogue.ts';
-import { compilePrice, type Price } from './usage/price-table.ts';
-import { closeEstimates, estimateUsage } from './usage/token-estimate.ts';
+import { TaskPool } from './task-pool.ts';
 
 /** How often a relay thread says how it is doing. */
 const STATS_MS = 500;
@@ -51,6 +50,7 @@ const log = createLog(
 );
 const dialect = DIALECTS[0]!;
 const sweeper = new Sweeper();
+const tasks = new TaskPool();
 const counters = new SharedCounters(data.threads, data.thread, data.counters);
 const records = new RecordSender({
   thread: data.thread,
@@ -82,8 +82,8 @@ const pipeline: PipelineOptions = {
   log,
   pools,
   sweeper,
-  estimate: estimateUsage,
-  translateHeavy,
+  estimate: tasks.estimate,
+  translateHeavy: tasks.translateHeavy,
   snapshot: () => snapshot,
   record: (record) => records.add(record),
   provisional: records.hasJournal ? (record) => records.add(record) : undefined,
@@ -149,8 +149,7 @@ function reconfigure(configuration: Configuration): void {
 
 async function drain(): Promise<void> {
   await edge.drain();
-  await closeTranslations();
-  await closeEstimates();
+  await tasks.close();
   await redisCounts?.stop();
   records.close();
   reportStats();

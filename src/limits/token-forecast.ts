@@ -1,5 +1,5 @@
+import { GenerationCache } from '../core/generation-cache.ts';
 import type { Usage } from '../inference/usage.ts';
-import { KeyMemory } from './key-memory.ts';
 
 /** Models whose means are kept; an account that lists none has as many as its clients think of. */
 const MOST_MODELS = 2_048;
@@ -15,7 +15,7 @@ export const MOST_TOKENS = 2 ** 31;
 
 /** What a request will probably use, learned from what others did: per relay thread, for reservations only. */
 export class TokenForecast {
-  readonly #models = new KeyMemory<ModelForecast>(MOST_MODELS);
+  readonly #models = new GenerationCache<ModelForecast>(MOST_MODELS);
 
   of(model: string): ModelForecast {
     let known = this.#models.get(model);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { IssuedKeys } from '../../../src/policy/issued-keys.ts';
+import { IssuedKeys } from '../../../src/authentication/issued-keys.ts';
 import type { KeyNote } from '../../../src/store/key-notes.ts';
 
 const DAY = 86_400_000;

@@ -1,7 +1,7 @@
-import { GatewayError } from './core/errors.ts';
-import type { Exchange } from './core/exchange.ts';
-import type { Caller } from './policy/caller.ts';
-import type { ListedModel, ModelRoutes } from './routing/model-routes.ts';
+import { GatewayError } from '../core/errors.ts';
+import type { Exchange } from '../core/exchange.ts';
+import type { Caller } from '../policy/caller.ts';
+import type { ListedModel, ModelRoutes } from '../routing/model-routes.ts';
 
 /** GET /models: what the key may use, in OpenAI's shape. https://platform.openai.com/docs/api-reference/models */
 export function listModels(exchange: Exchange, caller: Caller, routes: ModelRoutes): GatewayError | undefined {

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { CheckAllowance } from '../../../src/policy/key-check-allowance.ts';
-import { KeyMemory } from '../../../src/policy/key-memory.ts';
+import { CheckAllowance } from '../../../src/authentication/key-check-allowance.ts';
+import { GenerationCache } from '../../../src/core/generation-cache.ts';
 
 describe('the memory of keys', () => {
   it('never holds more than its capacity', () => {
-    const memory = new KeyMemory<number>(1000);
+    const memory = new GenerationCache<number>(1000);
     for (let index = 0; index < 100_000; index += 1) {
       memory.set(`key-${index}`, index);
       assert.ok(memory.size <= 1000);
@@ -15,7 +15,7 @@ describe('the memory of keys', () => {
   });
 
   it('keeps what is used while a flood passes through', () => {
-    const memory = new KeyMemory<string>(100);
+    const memory = new GenerationCache<string>(100);
     memory.set('used', 'here');
     for (let index = 0; index < 10_000; index += 1) {
       memory.set(`key-${index}`, 'passing');
@@ -24,7 +24,7 @@ describe('the memory of keys', () => {
   });
 
   it('holds one value a key, the last, and forgets it in both generations', () => {
-    const memory = new KeyMemory<number>(4);
+    const memory = new GenerationCache<number>(4);
     for (const [index, key] of ['a', 'b', 'c', 'a', 'd', 'a'].entries()) memory.set(key, index);
     assert.equal(memory.get('a'), 5);
     memory.delete('a');

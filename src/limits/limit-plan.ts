@@ -1,6 +1,6 @@
+import { GenerationCache } from '../core/generation-cache.ts';
+import type { Caller } from '../policy/caller.ts';
 import { appliedRules } from './applied-rules.ts';
-import type { Caller } from './caller.ts';
-import { KeyMemory } from './key-memory.ts';
 import { groupFor, type LimitLeg, type LimitRule, metadataKeyOf, metadataValue, type RuleList } from './limit-rules.ts';
 import { type Charge, LimitSelection } from './limit-selection.ts';
 import type { ModelForecast, TokenForecast } from './token-forecast.ts';
@@ -131,8 +131,8 @@ export class LimitPlans {
 }
 
 class CallerPlans {
-  readonly plans = new KeyMemory<LimitPlan>(PLANS_PER_CALLER);
-  readonly selections = new KeyMemory<LimitSelection>(SELECTIONS_PER_CALLER);
+  readonly plans = new GenerationCache<LimitPlan>(PLANS_PER_CALLER);
+  readonly selections = new GenerationCache<LimitSelection>(SELECTIONS_PER_CALLER);
   /** Most callers ask one model again and again. */
   last: LimitPlan | undefined;
 }

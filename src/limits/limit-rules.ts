@@ -3,7 +3,7 @@ import { canonicalSubject } from '../config/subject.ts';
 import { groupOf, limitsOfGroup } from '../counters/budget-groups.ts';
 import { budgetCellName, Cell, type CellWindow, overflowCellName, rateLimitCellName } from '../counters/cell.ts';
 import type { Leg } from '../counters/counters.ts';
-import type { Caller } from './caller.ts';
+import type { Caller } from '../policy/caller.ts';
 import { type CompiledMatch, compileMatch } from './rule-match.ts';
 
 type Metadata = Readonly<Record<string, string>>;

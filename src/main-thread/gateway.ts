@@ -1,24 +1,24 @@
-import type { Configuration } from './config/configuration.ts';
-import { formatFault } from './config/fault.ts';
-import type { Loaded, Refused } from './config/load.ts';
-import { applyReload } from './config/reload.ts';
-import { Counting } from './counting.ts';
-import { Identity } from './identity/identity.ts';
-import { registerIssuers } from './identity/issuer-metrics.ts';
-import { LedgerKeeping } from './ledger-keeping.ts';
+import type { Configuration } from '../config/configuration.ts';
+import { formatFault } from '../config/fault.ts';
+import type { Loaded, Refused } from '../config/load.ts';
+import { applyReload } from '../config/reload.ts';
+import { Identity } from '../identity/identity.ts';
+import { registerIssuers } from '../identity/issuer-metrics.ts';
+import { adminRoutes } from '../operator/admin/admin-routes.ts';
+import { openapiJson } from '../operator/openapi.ts';
+import { type Operator, startOperator } from '../operator/operator.ts';
+import { hasIssuedKeys } from '../store/api-keys.ts';
+import { type Database, databasePlace, openDatabase } from '../store/database.ts';
+import { type DefaultKey, loadOrMakeDefaultKey } from '../store/default-key.ts';
+import { RecordFrame } from '../telemetry/record-frame.ts';
+import { claimPort } from '../threads/claim-port.ts';
+import type { FromRelayThread, LedgerFrame, RelayThreadData } from '../threads/messages.ts';
+import { RelayThreads } from '../threads/relay-threads.ts';
+import { SharedCounters } from '../threads/shared-counters.ts';
+import { keepHeapSteady } from '../threads/steady-heap.ts';
+import { LedgerKeeping } from './ledger-service.ts';
+import { Counting } from './limit-counters.ts';
 import { Observation } from './observation.ts';
-import { adminRoutes } from './operator/admin/admin-routes.ts';
-import { openapiJson } from './operator/openapi.ts';
-import { type Operator, startOperator } from './operator/operator.ts';
-import { hasIssuedKeys } from './store/api-keys.ts';
-import { type Database, databasePlace, openDatabase } from './store/database.ts';
-import { type DefaultKey, loadOrMakeDefaultKey } from './store/default-key.ts';
-import { RecordFrame } from './telemetry/record-frame.ts';
-import { claimPort } from './threads/claim-port.ts';
-import type { FromRelayThread, LedgerFrame, RelayThreadData } from './threads/messages.ts';
-import { RelayThreads } from './threads/relay-threads.ts';
-import { SharedCounters } from './threads/shared-counters.ts';
-import { keepHeapSteady } from './threads/steady-heap.ts';
 
 /** Why a gateway did not start: for the person at the terminal. */
 export class StartFault extends Error {
@@ -102,7 +102,7 @@ class MainThread implements Gateway {
     });
     this.#counting.register(metrics.registry);
     this.#threads = new RelayThreads({
-      entry: sibling('relay-thread'),
+      entry: relayThreadEntry(),
       count: server.threads,
       log,
       data: (thread) => this.#dataFor(thread),
@@ -322,7 +322,8 @@ function hostOf(host: string): string {
   return host.includes(':') ? `[${host}]` : host;
 }
 
-/** Beside this file: `.ts` in a clone, `.js` in the published package. */
-function sibling(name: string): URL {
-  return new URL(`./${name}${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
+/** `.ts` in a clone, `.js` in the published package. */
+function relayThreadEntry(): URL {
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  return new URL(`../relay-thread/relay-thread.${extension}`, import.meta.url);
 }

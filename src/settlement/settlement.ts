@@ -2,19 +2,12 @@ import { epochMs } from '../core/clock.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { Usage } from '../inference/usage.ts';
+import type { RelayResult } from '../relay/relay.ts';
 import type { ExchangeRecord } from '../telemetry/exchange-record.ts';
 import type { Price } from '../usage/price-table.ts';
-import { type Prompt, promptOf } from '../usage/prompt.ts';
+import { promptOf } from '../usage/prompt.ts';
 import { quickEstimate } from '../usage/quick-estimate.ts';
-import type { RelayResult } from './relay.ts';
-
-/** What an estimate is made from, where the provider did not say what was used. */
-export interface EstimateRequest {
-  readonly prompt: Prompt;
-  readonly outputSample: Buffer;
-  readonly outputTotalBytes: number;
-  readonly model: string;
-}
+import type { EstimateRequest } from '../usage/token-estimate.ts';
 
 export type Estimator = (request: EstimateRequest) => Promise<Usage | undefined>;
 

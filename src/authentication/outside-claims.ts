@@ -3,10 +3,10 @@ import { z } from 'zod';
 import type { Identities, IdentityProvider, ProviderIdentity } from '../config/configuration.ts';
 import { canonicalSubject } from '../config/subject.ts';
 import type { Principal } from '../core/exchange.ts';
+import { Membership } from '../policy/membership.ts';
+import { compileSubjects, type SubjectMatcher } from '../policy/subject-match.ts';
 import { subjectSchema } from '../store/token-form.ts';
 import { NO_SUBJECT, NOT_AUTHORIZED, type RefusedKey, UNVERIFIED_EMAIL } from './key-verdict.ts';
-import { Membership } from './membership.ts';
-import { compileSubjects, type SubjectMatcher } from './subject-match.ts';
 
 const MAX_TEAMS = 100;
 const MAX_TEAM_CHARACTERS = 128;

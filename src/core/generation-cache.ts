@@ -4,7 +4,7 @@
  * and size never exceeds the capacity. Evicting one oldest entry at a time would, with a few more keys in turn than
  * room, throw each one out just before it is needed again.
  */
-export class KeyMemory<Value> {
+export class GenerationCache<Value> {
   readonly #half: number;
   #young = new Map<string, Value>();
   #old = new Map<string, Value>();

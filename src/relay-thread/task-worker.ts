@@ -1,13 +1,13 @@
-import { GatewayError } from './core/errors.ts';
-import { implement, taskRunner } from './offload/tasks.ts';
-import { DIALECTS, WIRES } from './plugs.ts';
+import { GatewayError } from '../core/errors.ts';
+import { implement, taskRunner } from '../offload/tasks.ts';
+import { DIALECTS, WIRES } from '../plugs.ts';
 import {
   type TranslateInput,
   type TranslateOutput,
   translateRequest,
   translateRequestTask,
-} from './relay/request-translation.ts';
-import { estimateTokens, estimateTokensTask } from './usage/estimate-task.ts';
+} from '../relay/request-translation.ts';
+import { estimateTokens, estimateTokensTask } from '../usage/estimate-task.ts';
 
 /** The entry of the task pool's threads: every task and the function that does it. */
 export default taskRunner([implement(estimateTokensTask, estimateTokens), implement(translateRequestTask, translate)]);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MOST_TOKENS, TokenForecast } from '../../../src/policy/token-forecast.ts';
+import { MOST_TOKENS, TokenForecast } from '../../../src/limits/token-forecast.ts';
 
 test('before anything was seen a token is four bytes, and no prompt is taken for longer than a context', () => {
   const forecast = new TokenForecast().of('p/m');

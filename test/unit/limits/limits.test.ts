@@ -6,10 +6,10 @@ import type { OrError } from '../../../src/core/exchange.ts';
 import { budgetCellName, Cell } from '../../../src/counters/cell.ts';
 import type { Counters } from '../../../src/counters/counters.ts';
 import { MemoryCounters, sharedCounts } from '../../../src/counters/memory-counters.ts';
-import type { Admission, AdmissionRequest } from '../../../src/policy/admission.ts';
+import type { Admission, AdmissionRequest } from '../../../src/limits/admission.ts';
+import { createLimits } from '../../../src/limits/limits.ts';
+import { TokenForecast } from '../../../src/limits/token-forecast.ts';
 import { type Caller, Callers } from '../../../src/policy/caller.ts';
-import { createLimits } from '../../../src/policy/limits.ts';
-import { TokenForecast } from '../../../src/policy/token-forecast.ts';
 import { exampleTarget } from '../../support/targets.ts';
 
 const DOLLAR = 1_000_000_000;

@@ -1,12 +1,12 @@
-import { AlertSender } from './alerts/alert-sender.ts';
-import { BudgetWatch } from './alerts/budget-watch.ts';
-import type { BudgetRule } from './config/configuration.ts';
-import type { Log } from './core/log.ts';
-import { BudgetSpending, type SpendingCounters } from './ledger/budget-spending.ts';
-import { BudgetWindows, currentWindows, forgetOldWindows, spentIn } from './ledger/budget-windows.ts';
-import type { LedgerHook } from './ledger/ledger-hook.ts';
-import type { Database } from './store/database.ts';
-import type { MetricRegistry } from './telemetry/metric-registry.ts';
+import { AlertSender } from '../alerts/alert-sender.ts';
+import { BudgetWatch } from '../alerts/budget-watch.ts';
+import type { BudgetRule } from '../config/configuration.ts';
+import type { Log } from '../core/log.ts';
+import { BudgetSpending, type SpendingCounters } from '../ledger/budget-spending.ts';
+import { BudgetWindows, currentWindows, forgetOldWindows, spentIn } from '../ledger/budget-windows.ts';
+import type { LedgerHook } from '../ledger/ledger-hook.ts';
+import type { Database } from '../store/database.ts';
+import type { MetricRegistry } from '../telemetry/metric-registry.ts';
 
 export interface BudgetKeepingOptions {
   readonly database: Database;

@@ -2,6 +2,7 @@ import { hash, type KeyObject, timingSafeEqual } from 'node:crypto';
 import type { Configuration, ConfiguredKey, Identities } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError, Principal } from '../core/exchange.ts';
+import { GenerationCache } from '../core/generation-cache.ts';
 import type { KeyNews } from '../store/key-watch.ts';
 import { MAX_TOKEN_CHARACTERS, type VerificationKey } from '../store/token-form.ts';
 import type { IssuerKeySet } from '../threads/identity-messages.ts';
@@ -10,7 +11,6 @@ import { AddressAllowances, type RemoteSide } from './address-allowances.ts';
 import { IssuedKeys } from './issued-keys.ts';
 import { TokenVerifier, verifiedClaims } from './jwt-verify.ts';
 import { CheckAllowance } from './key-check-allowance.ts';
-import { KeyMemory } from './key-memory.ts';
 import {
   ACCOUNT_EXPIRED,
   type AcceptedKey,
@@ -91,13 +91,13 @@ export class KeyRing {
   readonly #now: () => number;
   readonly #checks: CheckAllowance;
   readonly #addresses: AddressAllowances;
-  readonly #remembered = new KeyMemory<AcceptedKey>(MAX_REMEMBERED);
-  readonly #rejected = new KeyMemory<RefusedKey>(MAX_REJECTED);
+  readonly #remembered = new GenerationCache<AcceptedKey>(MAX_REMEMBERED);
+  readonly #rejected = new GenerationCache<RefusedKey>(MAX_REJECTED);
   /**
    * By the text of an outside token: its issuer's key, which signed it. Whom it stands for is to be judged anew since a
    * reload: were its signature checked again too, one more user in a file would send all others through the allowance.
    */
-  readonly #proven = new KeyMemory<string>(MAX_REMEMBERED);
+  readonly #proven = new GenerationCache<string>(MAX_REMEMBERED);
   readonly #issued = new IssuedKeys();
   readonly #issuerKeys = new Map<string, IssuerKeySet>();
   readonly #onUnknownIssuerKey: (provider: string) => void;

@@ -1,6 +1,6 @@
 import type { InNotIn, RuleMatch } from '../config/configuration.ts';
-import type { Caller } from './caller.ts';
-import { compilePatterns } from './model-pattern.ts';
+import type { Caller } from '../policy/caller.ts';
+import { compilePatterns } from '../policy/model-pattern.ts';
 
 /** `when` of one rule, in the two halves that cost differently: who and which model never change for a caller's model. */
 export interface CompiledMatch {

@@ -1,0 +1,75 @@
+import { GatewayError } from '../core/errors.ts';
+import type { OrError } from '../core/exchange.ts';
+import type { Dialect } from '../dialects/dialect.ts';
+import type { Usage } from '../inference/usage.ts';
+import { WorkerPool } from '../offload/worker-pool.ts';
+import type { TranslationTarget, Wire } from '../providers/provider.ts';
+import { type TranslatedRequest, translateRequestTask } from '../relay/request-translation.ts';
+import { type EstimateRequest, TokenEstimates } from '../usage/token-estimate.ts';
+
+/** A translated request of 32 MB in the smallest of values takes about 10 seconds. */
+const TRANSLATION_DEADLINE_MS = 30_000;
+/** Each queued task holds a copy of a body, beside what limits.max_body_memory_bytes counts. */
+const MAX_QUEUED_TRANSLATIONS = 8;
+/** The vocabulary of an estimate is 80 MB, the values of a large translated request up to 1.5 GB. */
+const MAX_HEAP_MB = 2048;
+/** A long translation must not make estimates wait beyond their deadline. */
+const MAX_THREADS = 2;
+
+/**
+ * The one task pool of a relay thread: heavy work of every kind, done in threads that the first task starts
+ * and ten idle seconds end. Each kind bounds its own queue and its own time.
+ */
+export class TaskPool {
+  readonly #pool = new WorkerPool({
+    entry: sibling('task-worker'),
+    maxThreads: MAX_THREADS,
+    maxHeapMb: MAX_HEAP_MB,
+  });
+  readonly #estimates = new TokenEstimates(this.#pool);
+
+  /** See `TokenEstimates.estimate`. */
+  readonly estimate = (request: EstimateRequest): Promise<Usage | undefined> => this.#estimates.estimate(request);
+
+  /** Translates a large request in the pool. The body is copied, because another target may need it again. */
+  readonly translateHeavy = async (
+    dialect: Dialect,
+    wire: Wire,
+    target: TranslationTarget,
+    body: Buffer,
+    signal: AbortSignal,
+  ): Promise<OrError<TranslatedRequest>> => {
+    const copy = new Uint8Array(body);
+    const input = { dialect: dialect.name, wire: wire.name, target, body: copy };
+    const result = await this.#pool.run(translateRequestTask, input, {
+      transfer: [copy.buffer],
+      abandoned: signal,
+      deadlineMs: TRANSLATION_DEADLINE_MS,
+      maxQueued: MAX_QUEUED_TRANSLATIONS,
+    });
+    if ('failure' in result) {
+      return new GatewayError('overloaded', {
+        detail: `Translating a request this large did not succeed (${result.failure}).`,
+        cause: result.cause,
+        retryAfterMs: 1000,
+      });
+    }
+    const { value } = result;
+    if ('code' in value) return new GatewayError(value.code, value.context);
+    return {
+      body: Buffer.from(value.body.buffer, value.body.byteOffset, value.body.byteLength),
+      headers: value.headers,
+    };
+  };
+
+  /** Waits for the tasks under way (their deadlines bound it), then ends the thread. */
+  async close(): Promise<void> {
+    await this.#estimates.settled();
+    await this.#pool.close();
+  }
+}
+
+/** The entry beside this file: `.ts` in a clone, `.js` in the published package. */
+function sibling(name: string): URL {
+  return new URL(`./${name}${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
+}
