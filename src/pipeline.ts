@@ -4,15 +4,15 @@ import type { Exchange, OrError } from './core/exchange.ts';
 import type { Log } from './core/log.ts';
 import type { Sweeper } from './core/sweeper.ts';
 import type { Dialect, PeekedRequest, RequestScan } from './dialects/dialect.ts';
-import { type Admission, type Limits, NOTHING_HELD } from './limits/admission.ts';
-import { authorize } from './policy/authorize.ts';
-import type { Caller, Callers } from './policy/caller.ts';
+import { type Admission, type Limits, NOTHING_HELD, Refused } from './limits/admission.ts';
+import { authorize, type Caller, type Callers } from './policy/caller.ts';
 import { type ClientSettings, clientSettings } from './policy/client-settings.ts';
 import { recordedMetadata, requestMetadata } from './policy/metadata.ts';
 import type { Target } from './providers/provider.ts';
 import { Relay, type RelayOwner, type RelayResult } from './relay/relay.ts';
 import type { HeavyTranslator } from './relay/request-translation.ts';
-import type { ModelRoutes, Route } from './routing/model-routes.ts';
+import type { ModelRoutes } from './routing/model-routes.ts';
+import type { Route } from './routing/route-plan.ts';
 import { type Estimator, settle } from './settlement/settlement.ts';
 import type { ExchangeRecord } from './telemetry/exchange-record.ts';
 import type { OriginPools } from './upstream/origin-pools.ts';
@@ -126,8 +126,8 @@ class Inference implements RelayOwner {
     return new GatewayError('unsupported_operation', { param: 'model', detail, target: found.model });
   }
 
-  /** `downgradedBy`: the admission that sent the request here, because a budget is spent. */
-  #admit(to: Route, downgradedBy: Admission | undefined): void {
+  /** `downgradedBy`: the refusal that sent the request here, because a budget is spent. */
+  #admit(to: Route, downgradedBy: Refused | undefined): void {
     const { maxOutputTokens, choices, stream } = this.#peeked;
     this.#model = to.model;
     const admitted = this.#snapshot.limits.admit({
@@ -146,25 +146,22 @@ class Inference implements RelayOwner {
   }
 
   /** Another machine is asked: meanwhile the client may leave, and what was held for it is given back. */
-  #waitFor(admitted: Promise<OrError<Admission>>, to: Route): void {
+  #waitFor(admitted: Promise<Admission | Refused>, to: Route): void {
     admitted
       .then((answer) => this.#proceed(to, answer))
       .catch((cause) => this.#refuseCounted(new GatewayError('internal_error', { cause })));
   }
 
-  #proceed(to: Route, admission: OrError<Admission>): void {
-    if (admission instanceof GatewayError) {
-      this.#refuseCounted(admission);
+  #proceed(to: Route, admitted: Admission | Refused): void {
+    if (!(admitted instanceof Refused)) {
+      this.#relay(to, admitted);
       return;
     }
-    if (admission.downgradeTo === undefined) {
-      this.#relay(to, admission);
-      return;
-    }
-    // A budget gives nobody a model that is not theirs.
-    const cheaper = this.#permittedRoute(admission.downgradeTo);
-    if (cheaper instanceof GatewayError) this.#refuseCounted(admission.instead ?? cheaper);
-    else this.#admit(cheaper, admission);
+    const { error, instead } = admitted;
+    const cheaper = instead === undefined ? error : this.#permittedRoute(instead);
+    // A budget gives nobody a model that is not theirs: then it refuses.
+    if (cheaper instanceof GatewayError) this.#refuseCounted(error);
+    else this.#admit(cheaper, admitted);
   }
 
   #relay(to: Route, admission: Admission): void {
@@ -182,7 +179,7 @@ class Inference implements RelayOwner {
       dialect: this.#dialect,
       peeked: this.#peeked,
       targets: to.targets,
-      waits: this.#client,
+      waits: this.#client.waits,
       settings: this.#snapshot.settings,
       pools,
       sweeper,

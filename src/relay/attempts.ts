@@ -4,10 +4,11 @@ import type { Exchange, OrError } from '../core/exchange.ts';
 import type { Dialect, PeekedRequest } from '../dialects/dialect.ts';
 import type { AttemptControl, AttemptHandler, Target } from '../providers/provider.ts';
 import { decide } from '../routing/retry-policy.ts';
+import { NO_RETRY, type StepWaits } from '../routing/route-plan.ts';
 import { UpstreamAttempt } from '../upstream/attempt.ts';
 import { requestHeaders } from '../upstream/forward-headers.ts';
 import type { OriginPools } from '../upstream/origin-pools.ts';
-import { type ClientWaits, Waits } from '../upstream/waits.ts';
+import { Waits } from '../upstream/waits.ts';
 import { type Outbound, outbound, wholeBody } from './outbound.ts';
 import type { HeavyTranslator } from './request-translation.ts';
 
@@ -16,7 +17,7 @@ export interface AttemptsOptions {
   readonly dialect: Dialect;
   readonly peeked: PeekedRequest;
   readonly targets: readonly Target[];
-  readonly waits: ClientWaits;
+  readonly waits: StepWaits;
   readonly settings: ServerSettings;
   readonly pools: OriginPools;
   readonly translateHeavy: HeavyTranslator;
@@ -90,20 +91,22 @@ export class Attempts {
 
   /** Whether another one was begun because this one failed, before anything of an answer was passed on. */
   retried(error: GatewayError, ms: number): boolean {
+    const { settings, targets } = this.#o;
     const decision = decide(
+      error,
       {
-        error,
+        retry: NO_RETRY,
+        retries: 0,
         diedReused: this.#upstream?.diedReused ?? false,
-        retriedReused: this.#retriedReused,
-        hasNextTarget: this.#targetIndex + 1 < this.#o.targets.length,
+        mayRetryReused: settings.retryReusedConnection && !this.#retriedReused,
       },
-      this.#o.settings.retryReusedConnection,
-    );
-    if (decision === 'give-up') return false;
+      Number.POSITIVE_INFINITY,
+    ).next;
+    if (decision === 'give-up' || (decision === 'next-step' && this.#targetIndex + 1 === targets.length)) return false;
     const failed = { target: this.target.id, error: error.code, ms: Math.round(ms) };
     if (this.#failed) this.#failed.push(failed);
     else this.#failed = [failed];
-    if (decision === 'same-target') this.#retriedReused = true;
+    if (decision === 'same-step') this.#retriedReused = true;
     else this.#targetIndex += 1;
     return true;
   }

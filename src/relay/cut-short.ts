@@ -2,16 +2,10 @@ import { Carry } from '../codec/carry.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { StreamFollower } from '../dialects/dialect.ts';
 import type { Usage } from '../inference/usage.ts';
+import type { Allowance } from '../limits/admission.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
 import { endsWithEvent, lastEventEnd, nextEventEnd } from './event-cutter.ts';
 import type { RelayHost } from './relay-mode.ts';
-
-/** See policy/admission.ts; said here, because relay and policy do not know each other. */
-export interface Allowance {
-  readonly budgetId: string;
-  readonly inputTokens: number;
-  covers(outputTokens: number): boolean;
-}
 
 /** What an answer came to that was ended before its provider ended it. */
 export interface Shortened {

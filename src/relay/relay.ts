@@ -1,6 +1,7 @@
 import { GatewayError } from '../core/errors.ts';
 import type { AbortReason } from '../core/exchange.ts';
 import type { Sweeper, Swept } from '../core/sweeper.ts';
+import type { Allowance } from '../limits/admission.ts';
 import type { Target } from '../providers/provider.ts';
 import { pushAnswerHeaders } from '../upstream/forward-headers.ts';
 import { type Prompt, promptSample } from '../usage/prompt.ts';
@@ -8,7 +9,7 @@ import { UsageMeter } from '../usage/usage-meter.ts';
 import { Attempts, type AttemptsHandler, type AttemptsOptions } from './attempts.ts';
 import { chooseMode, EVENT_STREAM } from './choose-mode.ts';
 import { ContentTimes } from './content-times.ts';
-import type { Allowance, Shortened, StreamHost } from './cut-short.ts';
+import type { Shortened, StreamHost } from './cut-short.ts';
 import { ErrorAnswer } from './error-answer.ts';
 import type { RelayMode } from './relay-mode.ts';
 

@@ -2,6 +2,7 @@ import { epochMs } from '../core/clock.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { Usage } from '../inference/usage.ts';
+import type { Admission } from '../limits/admission.ts';
 import type { RelayResult } from '../relay/relay.ts';
 import type { ExchangeRecord } from '../telemetry/exchange-record.ts';
 import type { Price } from '../usage/price-table.ts';
@@ -24,20 +25,6 @@ export interface SettlementOptions {
   readonly admission: Admission;
   readonly teamsJson: string | undefined;
   readonly metadataJson: string | undefined;
-}
-
-/** What settlement needs of an admission (policy/admission.ts): said here, because relay and policy do not know each other. */
-export interface Admission {
-  readonly rulesJson: string | undefined;
-  readonly chargesJson: string | undefined;
-  readonly reservedNanoUsd: number | undefined;
-  over(): void;
-  settle(outcome: {
-    dispatched: boolean;
-    usage: Usage | undefined;
-    costNanoUsd: number | undefined;
-    endedAtMs: number;
-  }): void;
 }
 
 /** The record of an exchange that reached a target: made once, when nothing is left to do. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
-import type { Allowance } from '../../../src/relay/cut-short.ts';
+import type { Allowance } from '../../../src/limits/admission.ts';
 import { chunkEvent, DONE_EVENT, USAGE_EVENT } from '../../support/provider.ts';
 import { closeRelays, Relayed } from './local-provider.ts';
 

@@ -3,11 +3,11 @@ import type { ServerSettings } from '../../../src/config/configuration.ts';
 import { Sweeper } from '../../../src/core/sweeper.ts';
 import type { PeekedRequest } from '../../../src/dialects/dialect.ts';
 import { openAiChat } from '../../../src/dialects/openai-chat/index.ts';
+import type { Allowance } from '../../../src/limits/admission.ts';
 import type { AttemptHandler, LocalRequest, Target } from '../../../src/providers/provider.ts';
-import type { Allowance } from '../../../src/relay/cut-short.ts';
 import { Relay, type RelayResult } from '../../../src/relay/relay.ts';
+import { NO_WAITS, type StepWaits } from '../../../src/routing/route-plan.ts';
 import { OriginPools } from '../../../src/upstream/origin-pools.ts';
-import type { ClientWaits } from '../../../src/upstream/waits.ts';
 import { exampleTarget } from '../../support/targets.ts';
 import { FakeExchange } from './fake-exchange.ts';
 
@@ -51,7 +51,7 @@ export interface RelayedOptions {
   readonly targets?: readonly string[];
   readonly target?: Partial<Target>;
   readonly settings?: Partial<ServerSettings>;
-  readonly waits?: ClientWaits;
+  readonly waits?: StepWaits;
   readonly allowance?: Allowance;
 }
 
@@ -89,7 +89,7 @@ export class Relayed {
         local: (request, handler) => this.#attempt(request, handler),
         ...options.target,
       })),
-      waits: options.waits ?? { attemptMs: undefined, firstTokenMs: undefined },
+      waits: options.waits ?? NO_WAITS,
       settings: all,
       pools: new OriginPools(all.limits, all.timeouts),
       sweeper: this.sweeper,
