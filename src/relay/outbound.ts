@@ -18,7 +18,7 @@ export function wholeBody(body: Buffer | Buffer[]): Buffer {
 
 /** The client's request in the provider's words: spliced where they speak the same, else translated. */
 export function outbound(
-  exchange: Exchange,
+  { body }: Pick<Exchange, 'body'>,
   dialect: Dialect,
   peeked: PeekedRequest,
   target: Target,
@@ -28,8 +28,8 @@ export function outbound(
   const { wire } = target;
   const path = target.basePath + wire.path(target, peeked.stream);
   if (wire.name === dialect.name) {
-    const body = dialect.splice(exchange.body, peeked, target.modelId, asksUsage(peeked, target));
-    return { path, headers: target.headers, body };
+    const spliced = dialect.splice(body, peeked, target.modelId, asksUsage(peeked, target));
+    return { path, headers: target.headers, body: spliced };
   }
   if (!wire.translation) return new GatewayError('unsupported_operation', { target: target.id });
   const finish = (made: OrError<TranslatedRequest>): OrError<Outbound> => {
@@ -37,7 +37,6 @@ export function outbound(
     const headers = made.headers.length > 0 ? [...target.headers, ...made.headers] : target.headers;
     return { path, headers, body: made.body };
   };
-  const { body } = exchange;
   if (body.length > INLINE_BYTES)
     return translateHeavy(dialect, wire, { id: target.id, modelId: target.modelId }, body, abandoned.signal).then(
       finish,

@@ -1,0 +1,40 @@
+import { parseExact } from '../codec/exact-json.ts';
+import { GatewayError } from '../core/errors.ts';
+import type { OrError } from '../core/exchange.ts';
+import type { Dialect, PeekedRequest } from '../dialects/dialect.ts';
+import type { StepOverrides } from '../routing/route-plan.ts';
+
+/**
+ * The client's body with the parameters of a step set over its own; numbers of the client stay digit for digit. It is
+ * parsed here and now, so only a step that has such parameters pays for it.
+ */
+export function overriddenRequest(
+  body: Buffer,
+  dialect: Dialect,
+  params: NonNullable<StepOverrides['params']>,
+): OrError<{ readonly body: Buffer; readonly peeked: PeekedRequest }> {
+  let asked: unknown;
+  try {
+    asked = parseExact(body.toString());
+  } catch {
+    // The scan checks strings and brackets only: finer faults show here.
+    return new GatewayError('invalid_json');
+  }
+  const changed = Buffer.from(JSON.stringify(Object.assign({}, asked, params)));
+  const scan = dialect.scan();
+  scan.advance(changed, changed.length);
+  const peeked = scan.result(changed);
+  return peeked instanceof GatewayError ? peeked : { body: changed, peeked };
+}
+
+/** Flat name-value pairs, lower-case names; the list itself where nothing is changed. */
+export function overriddenHeaders(list: string[], overrides: StepOverrides | undefined): string[] {
+  const changes = overrides?.headers;
+  if (changes === undefined) return list;
+  const { remove, set } = changes;
+  const kept = list.filter((_, at) => {
+    const name = list[at - (at % 2)]!;
+    return !remove.includes(name) && !Object.hasOwn(set, name);
+  });
+  return [...kept, ...Object.entries(set).flat()];
+}
