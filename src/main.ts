@@ -52,11 +52,7 @@ program
   .description('validate manifests')
   .argument('<path...>', 'YAML files or folders')
   .action(async (paths: string[]) => {
-    const output = {
-      stdout: (text: string) => void process.stdout.write(text),
-      stderr: (text: string) => void process.stderr.write(text),
-    };
-    process.exitCode = await check(paths, output, { kinds, environment: environment() });
+    process.exitCode = await check(paths, { out, error }, { kinds, environment: environment() });
   });
 
 const keys = program.command('keys').description('make, list, rotate and revoke API keys');

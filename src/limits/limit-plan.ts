@@ -1,10 +1,9 @@
 import { GenerationCache } from '../core/generation-cache.ts';
 import type { Caller } from '../policy/caller.ts';
+import type { Metadata } from '../policy/metadata.ts';
 import { appliedRules } from './applied-rules.ts';
 import { groupFor, type LimitLeg, type LimitRule, metadataKeyOf, metadataValue, type RuleList } from './limit-rules.ts';
 import type { ModelForecast, TokenForecast } from './token-forecast.ts';
-
-type Metadata = Readonly<Record<string, string>>;
 
 /** Of one caller: clients choose models, where an account lists none, and values of metadata. */
 const PLANS_PER_CALLER = 128;

@@ -11,9 +11,8 @@ import { groupOf, limitsOfGroup } from '../counters/budget-groups.ts';
 import { budgetCellName, Cell, type CellWindow, overflowCellName, rateLimitCellName } from '../counters/cell.ts';
 import type { Leg } from '../counters/counters.ts';
 import type { Caller } from '../policy/caller.ts';
+import type { Metadata } from '../policy/metadata.ts';
 import { compilePatterns } from '../policy/model-pattern.ts';
-
-type Metadata = Readonly<Record<string, string>>;
 
 /** One count that a request is held against, with what must be said of it. */
 export interface LimitLeg extends Leg {

@@ -9,11 +9,11 @@ async function run(t: TestContext, files: Record<string, string>) {
   let out = '';
   let err = '';
   const output = {
-    stdout: (text: string) => {
-      out += text;
+    out: (text: string) => {
+      out += `${text}\n`;
     },
-    stderr: (text: string) => {
-      err += text;
+    error: (text: string) => {
+      err += `${text}\n`;
     },
   };
   const code = await check([folder], output, { kinds: [exampleKind], environment: {} });
@@ -51,5 +51,5 @@ test('warnings alone exit 0 and say that they are warnings', async (t) => {
 
 test('no path at all is refused', async () => {
   const ignore = () => undefined;
-  assert.equal(await check([], { stdout: ignore, stderr: ignore }, { kinds: [], environment: {} }), 1);
+  assert.equal(await check([], { out: ignore, error: ignore }, { kinds: [], environment: {} }), 1);
 });
