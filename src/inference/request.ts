@@ -12,6 +12,8 @@ export interface InferenceRequest {
   /** The client asked for a usage chunk at the end of its stream. */
   includeUsage: boolean;
   tools?: Tool[];
+  /** Tools that are no functions, as the client wrote them: a provider runs its own kinds, or refuses them by type. */
+  nativeTools?: NativeTool[];
   toolChoice?: ToolChoice;
   parallelToolCalls?: boolean;
   maxOutputTokens?: number;
@@ -58,6 +60,16 @@ export interface Tool {
   parameters?: unknown;
   strict?: boolean;
   cacheControl?: unknown;
+  /** Everything else that the client said of this tool, by its own key. */
+  extra: Record<string, unknown>;
+}
+
+export interface NativeTool {
+  type: string;
+  /** Where it stands in the request (`tools[2]`), for an error. */
+  place: string;
+  /** The tool as the client wrote it, `type` included. */
+  definition: unknown;
 }
 
 export type ToolChoice = { type: 'auto' } | { type: 'none' } | { type: 'required' } | { type: 'tool'; name: string };

@@ -43,7 +43,10 @@ function toRole(reader: RequestReader, value: unknown, place: string): Role {
 
 function toolParts(reader: RequestReader, message: JsonObject, place: string): Part[] {
   const toolCallId = reader.requiredText(message['tool_call_id'], `${place}.tool_call_id`);
-  return [{ type: 'tool-result', toolCallId, parts: toParts(reader, message['content'], `${place}.content`) }];
+  const parts = toParts(reader, message['content'], `${place}.content`);
+  // Not OpenAI's: clients that know Anthropic's word for a failed tool say it here too.
+  const isError = reader.flag(message['is_error'], `${place}.is_error`);
+  return [{ type: 'tool-result', toolCallId, parts, isError }];
 }
 
 function contentParts(reader: RequestReader, message: JsonObject, place: string, role: Role): Part[] {

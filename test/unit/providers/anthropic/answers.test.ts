@@ -63,7 +63,8 @@ test('every stop reason has a neutral word and keeps its own', () => {
     ['end_turn', 'stop_sequence', 'max_tokens', 'model_context_window_exceeded', 'tool_use', 'refusal'].map(unified),
     ['stop', 'stop', 'length', 'length', 'tool-calls', 'content-filter'],
   );
-  assert.deepEqual(toFinishReason('pause_turn'), { unified: 'other', raw: 'pause_turn' });
+  assert.deepEqual(toFinishReason('compaction'), { unified: 'other', raw: 'compaction' });
+  assert.deepEqual(toFinishReason('pause_turn'), { unified: 'pause', raw: 'pause_turn' });
 });
 
 test('content in the start of a block counts, as others who speak this API send it', () => {
