@@ -64,7 +64,8 @@ class WholeChoice {
   readonly #annotations: object[] = [];
   readonly #images: object[] = [];
   readonly #logprobs: unknown[] = [];
-  readonly #extensions: [string, unknown][] = [];
+  /** By key. Lists under the same key are put together, as a client does with deltas. */
+  readonly #extensions: Record<string, unknown> = {};
 
   take(event: Exclude<InferenceEvent, { type: 'start' | 'usage' | 'error' }>, context: AnswerContext): void {
     switch (event.type) {
@@ -106,11 +107,16 @@ class WholeChoice {
         for (const entry of event.content) this.#logprobs.push(entry);
         return;
       case 'extension':
-        this.#extensions.push([event.key, event.value]);
+        this.#extend(event.key, event.value);
         return;
       case 'finish':
         this.#finish = finishWord(event.reason, context);
     }
+  }
+
+  #extend(key: string, value: unknown): void {
+    const before = this.#extensions[key];
+    this.#extensions[key] = Array.isArray(before) && Array.isArray(value) ? [...before, ...value] : value;
   }
 
   toJson(index: number, { strict }: AnswerContext): object {
@@ -120,7 +126,7 @@ class WholeChoice {
       reasoning_content: this.#reasoning,
       thinking_blocks: ifAny(this.#thinkingBlocks),
       images: ifAny(this.#images),
-      ...Object.fromEntries(this.#extensions),
+      ...this.#extensions,
     };
     return {
       index,
