@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { SseParser } from '../../src/codec/sse-parser.ts';
 import type { InferenceEvent } from '../../src/inference/event.ts';
-import { anthropicWire } from '../../src/providers/anthropic/wire.ts';
+import { anthropicWire } from '../../src/providers/anthropic-messages/wire.ts';
 import { type AnthropicMessage, messageOfStream } from '../support/anthropic-message.ts';
 import { type ChatAnswer, fromStream, fromWhole } from '../support/chat-answer.ts';
 import { cuttings } from '../support/cuttings.ts';
