@@ -5,7 +5,6 @@ import type { Dialect, PeekedRequest } from '../dialects/dialect.ts';
 import type { AttemptControl, AttemptHandler, Target } from '../providers/provider.ts';
 import type { Step } from '../routing/route-plan.ts';
 import { UpstreamAttempt } from '../upstream/attempt.ts';
-import { requestHeaders } from '../upstream/forward-headers.ts';
 import type { OriginPools } from '../upstream/origin-pools.ts';
 import { Waits } from '../upstream/waits.ts';
 import { UsageMeter } from '../usage/usage-meter.ts';
@@ -21,7 +20,7 @@ import { ErrorAnswer } from './error-answer.ts';
 import { type Outbound, outbound, wholeBody } from './outbound.ts';
 import type { RelayMode } from './relay-mode.ts';
 import type { HeavyTranslator } from './request-translation.ts';
-import { overriddenHeaders, overriddenRequest } from './step-overrides.ts';
+import { overriddenRequest } from './step-overrides.ts';
 
 /** What all runs of one exchange share. */
 export interface RunContext {
@@ -267,10 +266,11 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
   #request(): OrError<Outbound> | Promise<OrError<Outbound>> {
     const { exchange, dialect, translateHeavy } = this.#c;
     const params = this.step.overrides?.params;
-    const asked = params === undefined ? exchange : overriddenRequest(exchange.body, dialect, params);
-    if (asked instanceof GatewayError) return asked;
-    if ('peeked' in asked) this.#peeked = asked.peeked;
-    return outbound(asked, dialect, this.#peeked, this.target, translateHeavy, this);
+    if (params === undefined) return outbound(exchange, dialect, this.#peeked, this.step, translateHeavy, this);
+    const changed = overriddenRequest(exchange, dialect, params);
+    if (changed instanceof GatewayError) return changed;
+    this.#peeked = changed.peeked;
+    return outbound(changed, dialect, changed.peeked, this.step, translateHeavy, this);
   }
 
   #sendTranslated(request: Promise<OrError<Outbound>>): void {
@@ -302,21 +302,13 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
     if (this.#over) this.#control.abort();
   }
 
-  #sendOut({ path, headers, body }: Outbound): void {
+  #sendOut(request: Outbound): void {
     const { exchange, pools, settings } = this.#c;
-    const { connection } = this.target;
-    const attempt = new UpstreamAttempt(pools.get(connection), this);
+    const attempt = new UpstreamAttempt(pools.get(request.connection), this);
     this.#upstream = attempt;
     this.#control = attempt;
-    const entered = attempt.send({
-      origin: connection.origin,
-      path,
-      method: 'POST',
-      headers: overriddenHeaders(requestHeaders(exchange.headers, this.#peeked.stream, headers), this.step.overrides),
-      body,
-      onBodySent: exchange.keepBody(),
-    });
-    if (entered) this.dispatched = true;
+    request.onBodySent = exchange.keepBody();
+    if (attempt.send(request)) this.dispatched = true;
     else this.failed(queueFull(settings));
   }
 

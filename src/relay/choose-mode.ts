@@ -5,6 +5,7 @@ import type { AnswerContext, Dialect, PeekedRequest } from '../dialects/dialect.
 import type { Target } from '../providers/provider.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
 import { asksUsage } from './asks-usage.ts';
+import { mountFor } from './choose-mount.ts';
 import { ErrorAnswer, MAX_ERROR_BYTES } from './error-answer.ts';
 import type { RelayHost, RelayMode } from './relay-mode.ts';
 import { StreamPassthrough } from './stream-passthrough.ts';
@@ -34,9 +35,10 @@ export interface ModeContext {
 /** How an answer is carried back, told from its head alone; or why it cannot be. */
 export function chooseMode({ status, headers }: AnswerHead, context: ModeContext): OrError<RelayMode> {
   const { host, meter, target, dialect, limits } = context;
+  const { wire } = mountFor(target, dialect)!;
   const readable = isPlain(headers['content-encoding']);
   // What cannot be read says nothing: its status alone does.
-  if (status < 200 || status > 299) return new ErrorAnswer(host, target, status, readable ? MAX_ERROR_BYTES : 0);
+  if (status < 200 || status > 299) return new ErrorAnswer(host, target, wire, status, readable ? MAX_ERROR_BYTES : 0);
   if (!readable) {
     return new GatewayError('upstream_protocol', { detail: 'It compressed its answer although asked not to.' });
   }
@@ -47,18 +49,17 @@ export function chooseMode({ status, headers }: AnswerHead, context: ModeContext
     // Bare JSON behind a comment would read as an empty answer.
     return new GatewayError('upstream_protocol', { detail: 'It answered without a stream.' });
   }
-  if (target.wire.name !== dialect.name) {
+  if (wire.name !== dialect.name) {
     const options: TranslationOptions = {
       host,
       meter,
       dialect,
-      translation: target.wire.translation!,
+      translation: wire.translation!,
       context: answerContext(context),
       maxBytes: limits.maxTranslateBytes,
     };
     return isStream ? new StreamTranslation(options) : new WholeTranslation(options);
   }
-  const { wire } = target;
   // Neither a length nor chunks: the end of the connection is the end of the answer, whole or not.
   const endsWithConnection =
     headers['content-length'] === undefined && headers['transfer-encoding'] === undefined && !target.local;

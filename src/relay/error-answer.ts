@@ -1,5 +1,5 @@
 import { ByteList } from '../codec/byte-list.ts';
-import type { Target } from '../providers/provider.ts';
+import type { Target, Wire } from '../providers/provider.ts';
 import type { RelayHost, RelayMode } from './relay-mode.ts';
 
 /** A longer error body says nothing more that anybody reads. */
@@ -14,14 +14,16 @@ export class ErrorAnswer implements RelayMode {
   readonly unfinishedLine = false;
   readonly #host: RelayHost;
   readonly #target: Target;
+  readonly #wire: Wire;
   readonly #status: number;
   readonly #maxBytes: number;
   readonly #kept = new ByteList();
   readonly #since = performance.now();
 
-  constructor(host: RelayHost, target: Target, status: number, maxBytes: number) {
+  constructor(host: RelayHost, target: Target, wire: Wire, status: number, maxBytes: number) {
     this.#host = host;
     this.#target = target;
+    this.#wire = wire;
     this.#status = status;
     this.#maxBytes = maxBytes;
   }
@@ -39,6 +41,6 @@ export class ErrorAnswer implements RelayMode {
   }
 
   ended(): void {
-    this.#host.fail(this.#target.wire.toError(this.#status, this.#kept.whole(), this.#target));
+    this.#host.fail(this.#wire.toError(this.#status, this.#kept.whole(), this.#target));
   }
 }

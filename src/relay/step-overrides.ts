@@ -1,30 +1,33 @@
 import { parseExact } from '../codec/exact-json.ts';
 import { GatewayError } from '../core/errors.ts';
-import type { OrError } from '../core/exchange.ts';
+import type { Exchange, OrError } from '../core/exchange.ts';
 import type { Dialect, PeekedRequest } from '../dialects/dialect.ts';
 import type { StepOverrides } from '../routing/route-plan.ts';
+
+/** What a step asks: as the client sent it, or as the step changed it. */
+export type AskedRequest = Pick<Exchange, 'body' | 'headers'>;
 
 /**
  * The client's body with the parameters of a step set over its own; numbers of the client stay digit for digit. It is
  * parsed here and now, so only a step that has such parameters pays for it.
  */
 export function overriddenRequest(
-  body: Buffer,
+  exchange: Exchange,
   dialect: Dialect,
   params: NonNullable<StepOverrides['params']>,
-): OrError<{ readonly body: Buffer; readonly peeked: PeekedRequest }> {
+): OrError<AskedRequest & { readonly peeked: PeekedRequest }> {
   let asked: unknown;
   try {
-    asked = parseExact(body.toString());
+    asked = parseExact(exchange.body.toString());
   } catch {
     // The scan checks strings and brackets only: finer faults show here.
     return new GatewayError('invalid_json');
   }
-  const changed = Buffer.from(JSON.stringify(Object.assign({}, asked, params)));
-  const scan = dialect.scan();
-  scan.advance(changed, changed.length);
-  const peeked = scan.result(changed);
-  return peeked instanceof GatewayError ? peeked : { body: changed, peeked };
+  const body = Buffer.from(JSON.stringify(Object.assign({}, asked, params)));
+  const scan = dialect.scan(exchange);
+  scan.advance(body, body.length);
+  const peeked = scan.result(body);
+  return peeked instanceof GatewayError ? peeked : { body, headers: exchange.headers, peeked };
 }
 
 /** Flat name-value pairs, lower-case names; the list itself where nothing is changed. */

@@ -13,7 +13,7 @@ import {
   USAGE_EVENT,
 } from '../../support/provider.ts';
 import { givenUp, startEvents } from '../../support/scripted-provider.ts';
-import { exampleTarget } from '../../support/targets.ts';
+import { targetAt } from '../../support/targets.ts';
 import { closeRelays, Relayed, type RelayedOptions } from './local-provider.ts';
 
 const providers: FakeProvider[] = [];
@@ -40,8 +40,7 @@ async function askedProvider() {
 }
 
 function stepTo(account: string, origin: string, hedgeAfterMs?: number) {
-  const target = { ...exampleTarget, id: `${account}/model`, account, connection: { origin, credential: account } };
-  return stepAt(target, { hedgeAfterMs });
+  return stepAt(targetAt(origin, account), { hedgeAfterMs });
 }
 
 /** An exchange whose first target is asked, and its second beside it as soon as the sweep looks. */

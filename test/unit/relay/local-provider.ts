@@ -82,7 +82,7 @@ export class Relayed {
     const asked = { model: 'main/model', messages: [], stream: true, ...options.body };
     const body = options.rawBody ?? Buffer.from(JSON.stringify(asked));
     this.exchange = new StrictExchange(body);
-    const scan = openAiChat.scan();
+    const scan = openAiChat.scan(this.exchange);
     scan.advance(body, body.length);
     this.peeked = scan.result(body) as PeekedRequest;
     const all = { ...settings, ...options.settings };

@@ -3,7 +3,7 @@ import { afterEach, test } from 'node:test';
 import { overriddenHeaders } from '../../../src/relay/step-overrides.ts';
 import { stepAt } from '../../../src/routing/route-plan.ts';
 import { type FakeProvider, sendJson, startProvider } from '../../support/provider.ts';
-import { exampleTarget } from '../../support/targets.ts';
+import { targetAt } from '../../support/targets.ts';
 import { closeRelays, Relayed } from './local-provider.ts';
 
 let provider: FakeProvider | undefined;
@@ -39,11 +39,7 @@ test('a body that a step has to change and that is no JSON is refused, and nobod
 
 test('a step removes and sets headers of its request', async () => {
   provider = await startProvider((_request, response) => sendJson(response, 200, {}));
-  const target = {
-    ...exampleTarget,
-    connection: { origin: provider.origin, credential: '0' },
-    headers: ['x-configured', 'account', 'x-tier', 'account'],
-  };
+  const target = targetAt(provider.origin, 'main', ['x-configured', 'account', 'x-tier', 'account']);
   const headers = { remove: ['x-configured'], set: { 'x-tier': 'step', 'x-more': 'step' } };
   const relayed = new Relayed({
     body: { stream: false },
