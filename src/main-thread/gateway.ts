@@ -277,6 +277,10 @@ class MainThread implements Gateway {
       case 'journal-failed':
         this.#ledger?.journalFailed(message.thread, message.reason);
         return;
+      case 'budget-refuses':
+        observation.budgetRefuses(message.window, message.action);
+        this.#ledger?.budgetRefuses(message.window);
+        return;
       case 'counters-away':
         presence.lost(message.thread, message.reason);
         return;

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BudgetRule, Configuration, ServerSettings } from '../config/configuration.ts';
 import type { Log } from '../core/log.ts';
+import type { BudgetWindowKey } from '../counters/budget-groups.ts';
 import { budgetCellName } from '../counters/cell.ts';
 import { RedisBudgetSeed, type BudgetWindow as SeededWindow } from '../counters/redis-budget-seed.ts';
 import type { SpendingCounters } from '../ledger/budget-spending.ts';
@@ -76,6 +77,10 @@ export class LedgerKeeping {
 
   threadDied(thread: number): void {
     this.#ledger?.threadDied(thread);
+  }
+
+  budgetRefuses(window: BudgetWindowKey): void {
+    this.#budgets?.refuses(window);
   }
 
   /** The database may hold what the counts do not know. */

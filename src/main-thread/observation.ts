@@ -1,4 +1,6 @@
+import { type RefusalAction, RefusingBudgets } from '../alerts/refusing-budgets.ts';
 import type { ServerSettings } from '../config/configuration.ts';
+import type { BudgetWindowKey } from '../counters/budget-groups.ts';
 import { type AccessLog, createAccessLog } from '../telemetry/access-log.ts';
 import type { RecordView } from '../telemetry/exchange-record.ts';
 import { type BufferedDestination, bufferedDestination } from '../telemetry/line-destination.ts';
@@ -15,6 +17,7 @@ export class Observation {
   readonly #output: BufferedDestination = bufferedDestination();
   readonly #accessLog: AccessLog;
   readonly #ruleMetrics = new RuleMetrics();
+  readonly #refusingBudgets: RefusingBudgets;
 
   constructor({ log, metrics }: ServerSettings, counters: SharedCounters) {
     this.log = createLog(log.level, this.#output);
@@ -26,6 +29,8 @@ export class Observation {
       logLinesDropped: () => this.#output.dropped,
     });
     this.#ruleMetrics.register(this.metrics.registry);
+    this.#refusingBudgets = new RefusingBudgets(this.log);
+    this.#refusingBudgets.register(this.metrics.registry);
   }
 
   /** All of one message, whose lines leave as one write. */
@@ -34,6 +39,10 @@ export class Observation {
     this.metrics.addAll(records);
     this.#ruleMetrics.addAll(records);
     this.#accessLog.addAll(records);
+  }
+
+  budgetRefuses(window: BudgetWindowKey, action: RefusalAction): void {
+    this.#refusingBudgets.refuses(window, action);
   }
 
   /** A finished line of a relay thread's log. */

@@ -11,6 +11,7 @@ import { RedisCounters } from '../counters/redis-counters.ts';
 import { Edge } from '../edge/edge.ts';
 import { runBeforeLastByte } from '../edge/response-sink.ts';
 import { RecordSender } from '../ledger/record-sender.ts';
+import type { LimitsOptions } from '../limits/limits.ts';
 import { TokenForecast } from '../limits/token-forecast.ts';
 import type { PipelineOptions } from '../pipeline.ts';
 import { DIALECTS, FORWARDABLE } from '../plugs.ts';
@@ -65,7 +66,12 @@ let ledgerFull = data.journal?.full ?? false;
 if (server.ledger.sync === 'strict') runBeforeLastByte(() => records.writeJournal());
 /** What is learned of models outlives a configuration. */
 const forecast = new TokenForecast();
-const lasting = { counters: redisCounts ?? counts, now: () => counts.clock.now(), forecast };
+const lasting: Omit<LimitsOptions, 'price'> = {
+  counters: redisCounts ?? counts,
+  now: () => counts.clock.now(),
+  forecast,
+  onBudgetRefuses: (window, action) => send({ type: 'budget-refuses', window, action }),
+};
 let snapshot = makeSnapshot(data.configuration, lasting);
 
 const pipeline: PipelineOptions = {
