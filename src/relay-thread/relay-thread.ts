@@ -63,9 +63,13 @@ const counts = new MemoryCounters(data.counts, data.thread);
 const redisCounts = server.store.counters === 'memory' ? undefined : countInRedis();
 let ledgerFull = data.journal?.full ?? false;
 if (server.ledger.sync === 'strict') runBeforeLastByte(() => records.writeJournal());
-/** What is learned of models outlives a configuration. */
-const forecast = new TokenForecast();
-const lasting = { counters: redisCounts ?? counts, now: () => counts.clock.now(), forecast };
+const tokens = new Map(data.tokens.map((token) => [token.id, token]));
+const lasting = {
+  counters: redisCounts ?? counts,
+  now: () => counts.clock.now(),
+  forecast: new TokenForecast(),
+  tokens,
+};
 let snapshot = makeSnapshot(data.configuration, lasting);
 
 const pipeline: PipelineOptions = {
@@ -118,6 +122,10 @@ function onMessage(message: ToRelayThread): void {
       return;
     case 'issuer-keys':
       keyRing.setIssuerKeys(message.set);
+      return;
+    case 'tokens':
+      tokens.clear();
+      for (const token of message.tokens) tokens.set(token.id, token);
       return;
     case 'ledger-full':
       ledgerFull = message.full;
