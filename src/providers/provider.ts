@@ -116,6 +116,8 @@ export interface Credential {
   readonly poolKey: string;
   /** Flat name-value pairs to be added to the request's headers; never changed by who gets them. */
   sign(request: UnsignedRequest): OrError<readonly string[]>;
+  /** A provider's words without the secrets that they may quote. */
+  redact(words: string): string;
 }
 
 /** All of a request but what authorises it. */

@@ -3,6 +3,7 @@ import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import type { Credential, Tokens } from '../provider.ts';
 import { digest } from './credential.ts';
+import { redaction } from './redaction.ts';
 
 /** Where a credential finds its token. */
 export interface TokenPlace {
@@ -34,14 +35,20 @@ export function tokenCredential(
   headersOf: (values: AccountToken['values']) => readonly string[],
 ): Credential {
   let made: { readonly token: AccountToken; readonly headers: readonly string[] } | undefined;
+  let before: AccountToken | undefined;
   return {
     // A connection outlives a token: it is the source that tells accounts apart.
     poolKey: digest([place.id]),
     sign: () => {
       const token = currentToken(place);
       if (token instanceof GatewayError) return token;
-      if (made?.token !== token) made = { token, headers: headersOf(token.values) };
+      if (made?.token !== token) {
+        before = made?.token;
+        made = { token, headers: headersOf(token.values) };
+      }
       return made.headers;
     },
+    // A late answer may be about the token before.
+    redact: (words) => redaction([before, made?.token].flatMap((token) => Object.values(token?.values ?? {})))(words),
   };
 }
