@@ -69,6 +69,8 @@ export interface AnswerContext {
   includeUsage: boolean;
   /** Seconds since the Unix epoch. */
   created: number;
+  /** `x-tfy-strict-openai`: nothing that the form itself does not have. */
+  strict?: boolean;
 }
 
 export interface EventWriter {

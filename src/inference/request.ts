@@ -46,10 +46,11 @@ export type Part = (
   | { type: 'image'; source: { url: string } | { base64: string; mediaType: string }; detail?: string }
   | { type: 'audio'; base64: string; format: string }
   | { type: 'file'; base64?: string; url?: string; fileId?: string; mediaType?: string; filename?: string }
+  /** `signature` as inference/signature.ts marks it. */
   | { type: 'reasoning'; text: string; signature?: string }
   | { type: 'redacted-reasoning'; data: string }
   | { type: 'refusal'; text: string }
-  | { type: 'tool-call'; id: string; name: string; argumentsText: string }
+  | { type: 'tool-call'; id: string; name: string; argumentsText: string; signature?: string }
   | { type: 'tool-result'; toolCallId: string; parts: Part[]; isError?: boolean }
 ) & { cacheControl?: unknown };
 

@@ -1,11 +1,11 @@
 import { accountBase, apiKeyAuth, integrationBase, integrationList } from '../../config/account-schema.ts';
 import { baseUrl, keyWithDefault, optionalKey } from '../../config/scalar-schema.ts';
+import { anthropicWire } from '../anthropic-messages/wire.ts';
 import { openAccount } from '../base/account.ts';
 import { headerCredential, NO_CREDENTIAL } from '../base/credential.ts';
 import { listedModels } from '../base/listed-models.ts';
 import { mountAt } from '../base/mount.ts';
 import type { ProviderPlug } from '../provider.ts';
-import { anthropicWire } from './wire.ts';
 
 const type = 'provider-account/anthropic';
 

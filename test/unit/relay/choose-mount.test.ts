@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { anthropicWire } from '../../../src/providers/anthropic/wire.ts';
+import { anthropicWire } from '../../../src/providers/anthropic-messages/wire.ts';
 import { NO_CREDENTIAL } from '../../../src/providers/base/credential.ts';
 import { mountAt, mountsOf } from '../../../src/providers/base/mount.ts';
 import { openAiChatWire } from '../../../src/providers/openai-compatible/wire.ts';

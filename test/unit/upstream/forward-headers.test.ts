@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { HeadersOfInterest } from '../../../src/core/exchange.ts';
-import { anthropicWire } from '../../../src/providers/anthropic/wire.ts';
+import { anthropicWire } from '../../../src/providers/anthropic-messages/wire.ts';
 import { openAiChatWire } from '../../../src/providers/openai-compatible/wire.ts';
 import type { Mount } from '../../../src/providers/provider.ts';
 import { pushAnswerHeaders, requestHeaders } from '../../../src/upstream/forward-headers.ts';

@@ -2,6 +2,7 @@ import { parseExact } from '../../codec/exact-json.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import type { Part } from '../../inference/request.ts';
+import { plainSignature } from '../../inference/signature.ts';
 import { strictToolCallId } from '../base/tool-call-id.ts';
 
 /** A content block of the Messages API, as it goes into the body. */
@@ -42,8 +43,8 @@ function blockOf(part: Part): OrError<Block | undefined> {
         detail: 'Anthropic takes no audio input.',
       });
     case 'reasoning':
-      // Without its proof it is only text that the model may have said, and Anthropic refuses it.
-      return part.signature ? { type: 'thinking', thinking: part.text, signature: part.signature } : undefined;
+      // Without a proof of Anthropic's it is only text that a model may have said, and Anthropic refuses it.
+      return thinkingBlock(part.text, plainSignature(part.signature));
     case 'redacted-reasoning':
       return { type: 'redacted_thinking', data: part.data };
     case 'tool-call':
@@ -59,6 +60,10 @@ function blockOf(part: Part): OrError<Block | undefined> {
       };
     }
   }
+}
+
+function thinkingBlock(thinking: string, signature: string | undefined): Block | undefined {
+  return signature ? { type: 'thinking', thinking, signature } : undefined;
 }
 
 function imageSource(source: { url: string } | { base64: string; mediaType: string }) {

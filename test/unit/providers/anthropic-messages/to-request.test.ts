@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { GatewayError } from '../../../../src/core/errors.ts';
 import { toInference } from '../../../../src/dialects/openai-chat/to-inference.ts';
-import { anthropicWire } from '../../../../src/providers/anthropic/wire.ts';
+import { anthropicWire } from '../../../../src/providers/anthropic-messages/wire.ts';
 import { exampleTarget } from '../../../support/targets.ts';
 
 const MODEL = 'claude-haiku-4-5-20251001';

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { GatewayError } from '../../../../src/core/errors.ts';
 import type { InferenceEvent } from '../../../../src/inference/event.ts';
-import { toFinishReason } from '../../../../src/providers/anthropic/finish-reason.ts';
-import { eventReader } from '../../../../src/providers/anthropic/from-event.ts';
-import { fromResponse } from '../../../../src/providers/anthropic/from-response.ts';
-import { toError } from '../../../../src/providers/anthropic/to-error.ts';
-import { toUsage } from '../../../../src/providers/anthropic/to-usage.ts';
+import { toFinishReason } from '../../../../src/providers/anthropic-messages/finish-reason.ts';
+import { eventReader } from '../../../../src/providers/anthropic-messages/from-event.ts';
+import { fromResponse } from '../../../../src/providers/anthropic-messages/from-response.ts';
+import { toError } from '../../../../src/providers/anthropic-messages/to-error.ts';
+import { toUsage } from '../../../../src/providers/anthropic-messages/to-usage.ts';
 import { exampleTarget } from '../../../support/targets.ts';
 
 function read(...data: unknown[]): InferenceEvent[] {
