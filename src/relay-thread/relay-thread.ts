@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { KeyRing } from '../authentication/authenticate.ts';
 import { presentedKey } from '../authentication/presented-key.ts';
 import type { Configuration } from '../config/configuration.ts';
@@ -38,8 +38,11 @@ const MAX_PRICES = 10_000;
 const NO_KEY = new GatewayError('missing_api_key');
 const ALIVE = Buffer.from('{"status":"ok","service":"sluice"}');
 
-const data = workerData as RelayThreadData;
 const port = parentPort!;
+// Its modules are loaded by now. Nothing may be awaited between this message and `port.on`: later ones would be lost.
+const data = await new Promise<RelayThreadData>((resolve) => {
+  port.once('message', (message: ToRelayThread) => message.type === 'begin' && resolve(message.data));
+});
 const send = (message: FromRelayThread, transfer: readonly ArrayBuffer[] = []): void =>
   port.postMessage(message, transfer);
 
@@ -135,6 +138,8 @@ function onMessage(message: ToRelayThread): void {
       return;
     case 'drain':
       drain();
+      return;
+    case 'begin':
   }
 }
 

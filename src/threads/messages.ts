@@ -31,6 +31,8 @@ export interface RelayThreadData {
 }
 
 export type ToRelayThread =
+  /** The first message; before it a thread only loads its code. */
+  | { type: 'begin'; data: RelayThreadData }
   | { type: 'reconfigure'; configuration: Configuration }
   | IdentityMessage
   /** The journal is full, or has room again. */
