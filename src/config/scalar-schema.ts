@@ -11,9 +11,25 @@ export function optionalKey<T extends z.ZodType>(schema: T) {
   return schema.nullish().transform((value): z.output<T> | undefined => value ?? undefined);
 }
 
-/** An optional key with the value that stands in for an absent one. */
+/** An optional key with the value that stands in for an absent one; the value also stands in its metadata, for the docs. */
 export function keyWithDefault<T extends z.ZodType>(schema: T, fallback: z.output<T>) {
-  return schema.nullish().transform((value): z.output<T> => (value === null || value === undefined ? fallback : value));
+  return schema
+    .nullish()
+    .transform((value): z.output<T> => (value === null || value === undefined ? fallback : value))
+    .meta({ default: fallback });
+}
+
+/**
+ * Marks a key whose absence opens what it closes, and all within it. A key that is near to it, or near to any key within,
+ * is taken for a misspelling and refuses the file (checks/unknown-keys.ts).
+ */
+export function restricting<T extends z.ZodType>(schema: T): T {
+  return schema.meta({ restricting: 'within' });
+}
+
+/** Marks such a key alone: what stands within it is judged for itself. */
+export function restrictingKey<T extends z.ZodType>(schema: T): T {
+  return schema.meta({ restricting: 'key' });
 }
 
 export function wholeNumber(least: number, most: number) {
@@ -43,12 +59,27 @@ export function secretText(longest = 65_536) {
     .refine((value) => /^[\x20-\xff]*$/.test(value), { error: 'characters that a header can carry (Latin-1)' });
 }
 
-/** An http(s) address to call, without user, query and fragment; a slash at its end is taken off. */
+const ENDPOINT_PATH = /\/(chat\/completions|completions|embeddings|responses|messages)\/*$/;
+
+/**
+ * An http(s) address to call, without user, query and fragment; a slash at its end is taken off. One that ends with the
+ * path of an endpoint is refused: the path would stand there twice.
+ */
 export function baseUrl() {
   const error = 'an http:// or https:// address without user name, query and fragment';
   return z
     .string({ error })
-    .refine((value) => isBaseUrl(value), { error })
+    .refine((value) => isBaseUrl(value), { error, abort: true })
+    .superRefine((value, context) => {
+      const [path] = ENDPOINT_PATH.exec(value) ?? [];
+      if (path === undefined) return;
+      const message = 'the address that stands before the path of an endpoint, as `https://api.example.com/v1`';
+      const params = {
+        message: 'this is the address of an endpoint, whose path is added to it again',
+        remedy: `Leave \`${path.replace(/\/+$/, '')}\` out`,
+      };
+      context.addIssue({ code: 'custom', message, params });
+    })
     .transform((value) => value.replace(/\/+$/, ''));
 }
 

@@ -40,12 +40,12 @@ test('each fault of each file is a line, and the exit code is 1', async (t) => {
 });
 
 test('warnings alone exit 0 and say that they are warnings', async (t) => {
-  const result = await run(t, { 'a.yaml': 'type: sluice/server\nthread: 1\noperator: {admin_key: literal}' });
+  const result = await run(t, { 'a.yaml': 'type: sluice/server\nfeature_x: 1\noperator: {admin_key: literal}' });
   assert.equal(result.code, 0);
   assert.equal(result.err, '');
   assert.match(
     result.out,
-    /a\.yaml:2:1 thread: warning: .*\na\.yaml:3:23 operator\.admin_key: warning: a secret .*\n1 file, 0 faults, 2 warnings\n$/,
+    /a\.yaml:2:1 feature_x: warning: .*\na\.yaml:3:23 operator\.admin_key: warning: a secret .*\n1 file, 0 faults, 2 warnings\n$/,
   );
 });
 

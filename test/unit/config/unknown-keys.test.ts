@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { z } from 'zod';
-import { parsedFrom } from '../../../src/config/manifests.ts';
-import { takeUnknownKeys } from '../../../src/config/unknown-keys.ts';
+import { takeUnknownKeys } from '../../../src/config/checks/unknown-keys.ts';
+import { parsedFrom } from '../../../src/config/documents/manifests.ts';
 
 function unknownIn(schema: z.ZodType, data: unknown): string[] {
-  return takeUnknownKeys(schema, data, parsedFrom(data, 'x').document).map((warning) => warning.path);
+  return takeUnknownKeys(schema, data, parsedFrom(data, 'x').document).warnings.map((warning) => warning.path);
 }
 
 const one = z.object({ type: z.literal('one'), a: z.string() });
