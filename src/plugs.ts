@@ -12,6 +12,8 @@ import { plug as selfHostedModel } from './providers/self-hosted-model/index.ts'
 /** The one file that names vendors and dialects; everybody else is handed these lists. */
 export const PLUGS: readonly ProviderPlug[] = [openai, anthropic, selfHostedModel, ollama];
 export const DIALECTS: readonly Dialect[] = [openAiChat];
+/** What the model of a manifest may be for, so that a client can ask it. */
+export const SERVED_MODEL_TYPES: ReadonlySet<string> = new Set(['chat']);
 /** Those that have a translation. */
 export const WIRES: readonly Wire[] = [anthropicWire];
 

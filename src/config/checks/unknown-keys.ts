@@ -58,7 +58,7 @@ export function takeUnknownKeys(
     const marked = names.filter((name) => restrictionOf(shape[name]) !== undefined);
     const restriction = restricts && near.length > 0 ? near : marked.filter((name) => isNear(key, name, near));
     if (restriction.length > 0) {
-      const message = `${shown} is not known here, and something that is to be restricted would not be`;
+      const message = `${shown} is not known here, and what it seems to mean would not hold`;
       told.faults.push({ ...at, message, remedy: didYouMean(restriction) });
       return;
     }
