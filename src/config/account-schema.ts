@@ -78,7 +78,7 @@ const collaborators = restricting(
   ),
 ).describe('Who may use or manage the account; absent: everybody whose key may.');
 
-const authorizedSubjects = restricting(optionalKey(z.array(subjectPattern))).describe(
+const authorizedSubjects = restricting(optionalKey(z.array(subjectPattern)), ['users', 'teams', 'allow']).describe(
   'Who may use this model; absent: whoever may use the account.',
 );
 
@@ -111,7 +111,7 @@ export function integrationBase<T extends string>(type: T) {
     name: integrationName,
     model_id: text(512).describe("The provider's own id of the model."),
     model_types: z.array(modelType).describe('What the model is for.'),
-    cost: restricting(optionalKey(costSchema)).describe(
+    cost: restrictingKey(optionalKey(costSchema)).describe(
       'What it costs; absent: the public list price, where one is known.',
     ),
     authorized_subjects: authorizedSubjects,
@@ -125,6 +125,7 @@ export function integrationList<T extends z.ZodType<{ name: string }>>(integrati
       .array(integration)
       .nullish()
       .transform((list): z.output<T>[] => list ?? []),
+    ['models', 'model_list'],
   ).describe('The models of the account; none listed: any model id is passed on.');
 }
 
@@ -135,7 +136,7 @@ export function accountBase<T extends string>(type: T) {
     name: accountName,
     collaborators,
     ownedBy,
-    discount_percent: restricting(optionalKey(amount().max(100, { error: 'a number from 0 to 100' }))).describe(
+    discount_percent: restrictingKey(optionalKey(amount().max(100, { error: 'a number from 0 to 100' }))).describe(
       'Percent off the public list price.',
     ),
   });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { keyWithDefault, optionalKey, secretText, text, wholeNumber } from './scalar-schema.ts';
+import { keyWithDefault, optionalKey, restricting, secretText, text, wholeNumber } from './scalar-schema.ts';
 
 /** `sluice/server` as it is written (contract §2), with every default and bound. server-settings.ts takes it on. */
 
@@ -187,7 +187,7 @@ export const serverSchema = z.object({
     'Folder of keys, ledger and journal; deleting it resets the gateway. Absent: `./data` in the working folder.',
   ),
   store: store.describe('Which engines keep what.'),
-  limits: limits.describe('Bounds of the gateway itself.'),
+  limits: restricting(limits).describe('Bounds of the gateway itself.'),
   timeouts: timeouts.describe('The waits, in milliseconds; 0: no limit.'),
   log: log.describe('What is logged.'),
   keepalive_comment_ms: keyWithDefault(milliseconds, 15_000).describe(

@@ -1,18 +1,9 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: `${env:NAME}` is our own syntax, not a template
 import type { z } from 'zod';
-import { nearNames } from '../../core/near-names.ts';
 import type { Manifest, Parsed } from '../documents/manifests.ts';
 import { isSecretPath } from '../documents/secret-names.ts';
-import {
-  describe,
-  didYouMean,
-  type Fault,
-  formatPath,
-  formatPosition,
-  type PathSegment,
-  type Report,
-} from '../fault.ts';
+import { describe, type Fault, formatPath, formatPosition, type PathSegment, type Report } from '../fault.ts';
 import type { ManifestKind } from '../kinds/manifest-kind.ts';
+import { discriminatorValues, remedyFor } from './remedies.ts';
 import { takeUnknownKeys } from './unknown-keys.ts';
 
 /** What a schema's own check may add to its message (which says what is allowed). */
@@ -49,7 +40,10 @@ function formatPlace(fault: Fault): string {
 export function parseWith<T>(schema: z.ZodType<T>, parsed: Parsed): { value: T } | { faults: Fault[] } {
   const result = schema.safeParse(parsed.data, { error: allowedText });
   if (result.success) return { value: result.data };
-  return { faults: result.error.issues.flatMap((issue) => issueFaults(issue, parsed)) };
+  const faults = result.error.issues.flatMap((issue) => issueFaults(issue, parsed));
+  // A value that breaks several rules is told once, by the first of them.
+  const first = new Map(faults.toReversed().map((fault) => [fault.path, fault]));
+  return { faults: faults.filter((fault) => first.get(fault.path) === fault) };
 }
 
 function issueFaults(issue: z.core.$ZodIssue, parsed: Parsed): Fault[] {
@@ -75,7 +69,7 @@ function issueFaults(issue: z.core.$ZodIssue, parsed: Parsed): Fault[] {
       message: extra.message ?? (issue.code === 'invalid_type' ? 'wrong type' : 'this value is not allowed'),
       found: extra.found ?? describe(value, secret || outside),
       allowed: issue.message,
-      remedy: extra.remedy ?? remedyFor(issue, value, secret, outside),
+      remedy: extra.remedy ?? remedyFor(issue, { value, key: String(path.at(-1) ?? ''), secret, outside }),
     },
   ];
 }
@@ -84,27 +78,6 @@ function issueFaults(issue: z.core.$ZodIssue, parsed: Parsed): Fault[] {
 function innerIssues(issue: z.core.$ZodIssueInvalidUnion): z.core.$ZodIssue[] | undefined {
   const deeper = issue.errors.filter((errors) => errors.every((error) => error.path.length > 0) && errors.length > 0);
   return deeper.sort((a, b) => a.length - b.length)[0];
-}
-
-function remedyFor(issue: z.core.$ZodIssue, value: unknown, secret: boolean, outside: boolean): string | undefined {
-  const wantsText = issue.code === 'invalid_type' && issue.expected === 'string';
-  if (wantsText && (typeof value === 'number' || typeof value === 'boolean')) return 'Put it in quotes';
-  const wantsOther = issue.code === 'invalid_type' && typeof value === 'string';
-  if (wantsOther && outside) return '`${…}` always gives text; write this value into the file';
-  if (wantsOther && isQuoted(issue.expected, value)) return 'Write it without quotes';
-  if (typeof value !== 'string' || secret || outside) return undefined;
-  return didYouMean(nearNames(value, choices(issue)));
-}
-
-function isQuoted(expected: string, text: string): boolean {
-  if (expected === 'number') return /^\d+(\.\d+)?$/.test(text);
-  return expected === 'boolean' && /^(true|false)$/.test(text);
-}
-
-function choices(issue: z.core.$ZodIssue): string[] {
-  if (issue.code === 'invalid_value') return issue.values.map(String);
-  if (issue.code === 'invalid_union') return discriminatorValues(issue).map(String);
-  return [];
 }
 
 function valueAt(data: unknown, path: readonly PathSegment[]): unknown {
@@ -137,11 +110,6 @@ function allowedText(issue: z.core.$ZodRawIssue): string | undefined {
   if (values.length > 0) return quoted(values);
   const members = (issue.errors ?? []).flatMap((errors) => errors.slice(0, 1).map((error) => error.message));
   return [...new Set(members)].join(' or ');
-}
-
-/** Zod gives them as `options`, which its types do not tell. */
-function discriminatorValues(issue: object): unknown[] {
-  return 'options' in issue && Array.isArray(issue.options) ? issue.options : [];
 }
 
 function quoted(values: readonly unknown[]): string {

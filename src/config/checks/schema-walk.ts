@@ -4,13 +4,20 @@ import { z } from 'zod';
 
 export type Schema = z.core.$ZodType;
 
+export interface Restriction {
+  /** `within`: what stands in it is restricting as well. */
+  readonly reach: 'within' | 'key';
+  readonly otherNames: readonly string[];
+}
+
 /** How a schema is marked as restricting (scalar-schema.ts), at any of its layers. */
-export function restrictionOf(schema: Schema | undefined): 'within' | 'key' | undefined {
-  let mark: 'within' | 'key' | undefined;
+export function restrictionOf(schema: Schema | undefined): Restriction | undefined {
+  let mark: Restriction | undefined;
   for (let at = schema as z.core.$ZodTypes | undefined; at !== undefined; at = innerOf(at)) {
-    const found = z.globalRegistry.get(at)?.['restricting'];
-    if (found === 'within') return found;
-    if (found === 'key') mark = found;
+    const { restricting, otherNames } = z.globalRegistry.get(at) ?? {};
+    if (restricting === 'within')
+      return { reach: restricting, otherNames: Array.isArray(otherNames) ? otherNames : [] };
+    if (restricting === 'key') mark = { reach: restricting, otherNames: [] };
   }
   return mark;
 }

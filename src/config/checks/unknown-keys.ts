@@ -28,7 +28,7 @@ export function takeUnknownKeys(
   const visit = (at: Schema, value: unknown, path: PathSegment[], restricts: boolean): void => {
     const known = settle(at, value);
     if (known === undefined) return;
-    const within = restricts || restrictionOf(at) === 'within' || restrictionOf(known) === 'within';
+    const within = restricts || restrictionOf(at)?.reach === 'within' || restrictionOf(known)?.reach === 'within';
     const { def } = known._zod;
     if (def.type === 'array' && Array.isArray(value)) {
       for (const [index, item] of value.entries()) visit(def.element, item, [...path, index], within);
@@ -53,37 +53,88 @@ export function takeUnknownKeys(
     delete map[key];
     const at = { code: 'unknown-key' as const, ...document.locateKey(path), path: formatPath(path) };
     const shown = `the key \`${cut(key)}\``;
-    const names = Object.keys(shape);
-    const near = nearNames(key, names);
-    const marked = names.filter((name) => restrictionOf(shape[name]) !== undefined);
-    const restriction = restricts && near.length > 0 ? near : marked.filter((name) => isNear(key, name, near));
-    if (restriction.length > 0) {
+    const guess = guessesOf(key, shape, map, restricts);
+    if (guess.restrictions.length > 0) {
       const message = `${shown} is not known here, and what it seems to mean would not hold`;
-      told.faults.push({ ...at, message, remedy: didYouMean(restriction) });
+      told.faults.push({ ...at, message, remedy: didYouMean(guess.restrictions) });
       return;
     }
-    const misplaced = placesOf(key, schema);
-    if (misplaced.length > 0) {
-      const message = `${shown} restricts nothing here`;
-      told.faults.push({
-        ...at,
-        message,
-        remedy: `Its place is ${misplaced.map((place) => `\`${place}\``).join(' or ')}`,
-      });
+    const places = placesOf(key, schema);
+    const restricted = places.filter((place) => place.restricts);
+    if (restricted.length > 0) {
+      told.faults.push({ ...at, message: `${shown} restricts nothing here`, remedy: itsPlace(restricted) });
       return;
     }
-    const message = `${shown} is not known here and has no effect`;
-    told.warnings.push({ ...at, message, remedy: didYouMean(near) });
+    const remedy = didYouMean(guess.others) ?? itsPlace(places);
+    told.warnings.push({ ...at, message: `${shown} is not known here and has no effect`, remedy });
   };
 
   visit(schema, data, [], kindRestricts);
   return told;
 }
 
-/** By letters, or by words: `allowed_models` is near `models`, `not` is near `not_in`. */
-function isNear(key: string, name: string, near: readonly string[]): boolean {
+interface Guesses {
+  /** What it may be a misspelling of, where that must not be ignored. */
+  restrictions: string[];
+  others: string[];
+}
+
+function guessesOf(
+  key: string,
+  shape: Readonly<Record<string, Schema>>,
+  map: Readonly<Record<string, unknown>>,
+  restricts: boolean,
+): Guesses {
+  const names = Object.keys(shape);
+  const marks = new Map(names.map((name) => [name, restrictionOf(shape[name])]));
+  const near = nearNames(key, names);
+  const absent = (name: string): boolean => !Object.hasOwn(map, name);
+  const byWords = fewestMore(
+    key,
+    names.filter((name) => absent(name) && holdOneAnother(key, name)),
+  );
+  const meant = names.filter((name) => {
+    const mark = marks.get(name);
+    return mark?.otherNames.includes(key.toLowerCase()) || (mark?.reach === 'within' && shareWord(key, name));
+  });
+  const byLetters = restricts ? near : near.filter((name) => marks.get(name) !== undefined);
+  // What is there already is hardly meant a second time; but two restrictions of one name are a slip of the hand.
+  const likely = byLetters.filter((name) => marks.get(name) !== undefined || absent(name));
+  if (likely.length > 0) return { restrictions: likely, others: [] };
+  if (meant.length > 0) return { restrictions: fewestMore(key, [...new Set([...meant, ...byWords])]), others: [] };
+  if (byLetters.length > 0) return { restrictions: byLetters, others: [] };
+  return { restrictions: [], others: near.length > 0 ? near : byWords };
+}
+
+/** Of names that share words with a key, those with the fewest more. */
+function fewestMore(key: string, names: readonly string[]): string[] {
+  const more = (name: string): number => Math.abs(wordsOf(name).length - wordsOf(key).length);
+  const least = Math.min(...names.map(more));
+  return names.filter((name) => more(name) === least).slice(0, 3);
+}
+
+/** Words that begin alike are one word with another ending: `expires`, `expiry` and `expiration`. */
+const ALIKE_LETTERS = 5;
+/** Shorter ones (`id`, `to`, `per`, `key`) are in too many names to say anything. */
+const MIN_SHARED_LETTERS = 4;
+
+/** `allowed_models` shares one with `models`, `api_base` with `base_url`; and `not` is all of `not_in` but its end. */
+function shareWord(key: string, name: string): boolean {
   const [words, others] = [wordsOf(key), wordsOf(name)];
-  return near.includes(name) || holds(words, others) || holds(others, words);
+  const shared = words.some((word) => others.some((other) => isSameWord(word, other)));
+  return shared || holdOneAnother(key, name);
+}
+
+function isSameWord(word: string, other: string): boolean {
+  if (word === other) return word.length >= MIN_SHARED_LETTERS;
+  return word.length >= ALIKE_LETTERS && word.slice(0, ALIKE_LETTERS) === other.slice(0, ALIKE_LETTERS);
+}
+
+/** Whether all words of one are in the other: `cert` is in `cert_file`. */
+function holdOneAnother(key: string, name: string): boolean {
+  const [words, others] = [wordsOf(key), wordsOf(name)];
+  const [few, many] = words.length < others.length ? [words, others] : [others, words];
+  return few.length > 0 && few.length < many.length && few.every((word) => many.includes(word));
 }
 
 function wordsOf(key: string): string[] {
@@ -94,13 +145,14 @@ function wordsOf(key: string): string[] {
     .filter((word) => word !== '');
 }
 
-function holds(words: readonly string[], some: readonly string[]): boolean {
-  return some.length > 0 && some.length < words.length && some.every((word) => words.includes(word));
+interface Place {
+  readonly path: string;
+  readonly restricts: boolean;
 }
 
-/** Where in a schema a key of this very name restricts something: it was written at another level. */
-function placesOf(key: string, schema: Schema): string[] {
-  const places: string[] = [];
+/** Where in a schema a key of this very name stands: it was written at another level. */
+function placesOf(key: string, schema: Schema): Place[] {
+  const places = new Map<string, Place>();
   const visit = (at: Schema, path: string): void => {
     for (const known of membersOf(at)) {
       const { def } = known._zod;
@@ -108,13 +160,19 @@ function placesOf(key: string, schema: Schema): string[] {
       if (def.type !== 'object') continue;
       for (const [name, next] of Object.entries(def.shape)) {
         const below = path === '' ? name : `${path}.${name}`;
-        if (name === key && restrictionOf(next) !== undefined) places.push(below);
+        if (name === key) places.set(below, { path: below, restricts: restrictionOf(next) !== undefined });
         else visit(next, below);
       }
     }
   };
   visit(schema, '');
-  return [...new Set(places)].slice(0, 3);
+  return [...places.values()];
+}
+
+function itsPlace(places: readonly Place[]): string | undefined {
+  if (places.length === 0) return undefined;
+  const shown = places.slice(0, 3).map(({ path }) => `\`${path}\``);
+  return `Its place is ${shown.join(' or ')}`;
 }
 
 /** The schema below all layers and unions that this value is checked against. */

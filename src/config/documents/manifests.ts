@@ -93,13 +93,15 @@ function kindOf(document: YamlDocument, { supported, toCome }: KindNames): strin
       message: 'a manifest is a map',
       found: describe(data, true),
       allowed: 'a map',
+      remedy: typeof data === 'string' && /^[\w-]+:\S/.test(data) ? 'Put a blank behind the colon' : undefined,
     };
   }
   const at = { ...document.locate(['type']), path: 'type' };
   const type = 'type' in data ? data.type : undefined;
   const allowed = 'the kind of this manifest, as `sluice/server`';
   if (type === undefined || type === null) {
-    const remedy = didYouMean(nearNames('type', Object.keys(data)));
+    const written = 'kind' in data ? 'kind' : nearNames('type', Object.keys(data))[0];
+    const remedy = written && `Rename \`${cut(written)}\``;
     return { code: 'missing-key', ...at, message: 'this key is missing', allowed, remedy };
   }
   if (typeof type !== 'string') {

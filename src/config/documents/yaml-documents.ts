@@ -9,6 +9,7 @@ import {
   LineCounter,
   type ParsedNode,
   parseAllDocuments,
+  visit,
   type YAMLError,
 } from 'yaml';
 import type { Fault, PathSegment, Position } from '../fault.ts';
@@ -42,7 +43,11 @@ export function yamlDocuments(source: string, file: string): { documents: YamlDo
     for (const document of parsed) {
       // An unresolved tag is only a warning to the library; here the value would not be what was meant.
       const errors = [...document.errors, ...document.warnings];
-      for (const error of errors) faults.push(syntaxFault(error, file, lines, source));
+      // What follows on the same line follows from the first.
+      const first = new Map(errors.toReversed().map((error) => [lines.linePos(error.pos[0]).line, error]));
+      for (const error of errors) {
+        if (first.get(lines.linePos(error.pos[0]).line) === error) faults.push(syntaxFault(error, file, lines, source));
+      }
       if (errors.length === 0) convert(document, file, lines, documents, faults);
     }
   } catch (error) {
@@ -70,8 +75,21 @@ function convert(
       locateKey: (path) => position(keyOffset(document, path) ?? start),
     });
   } catch (error) {
-    faults.push(conversionFault(error, position(start)));
+    faults.push(conversionFault(error, position(danglingAlias(document) ?? start)));
   }
+}
+
+/** Where the first alias stands whose anchor is not there. */
+function danglingAlias(document: Document.Parsed): number | undefined {
+  let offset: number | undefined;
+  visit(document, {
+    Alias(_key, alias) {
+      if (alias.resolve(document) !== undefined) return undefined;
+      offset = alias.range?.[0];
+      return visit.BREAK;
+    },
+  });
+  return offset;
 }
 
 function valueOffset(document: Document.Parsed, path: readonly PathSegment[]): number | undefined {
@@ -111,10 +129,13 @@ function offsetOf(node: unknown): number | undefined {
 
 /** The library's own messages quote the source in these cases, and the source may be a secret. */
 const ownMessages: Partial<Record<YAMLError['code'], string>> = {
+  BAD_ALIAS: 'a value that begins with `*` is the alias of an anchor, and this is none',
+  BAD_INDENT: 'this is indented in a way that belongs nowhere, or a bracket or brace before it is not closed',
   BAD_DQ_ESCAPE: 'a backslash sequence in a double-quoted text is not one of YAML',
   BAD_DIRECTIVE: 'this %-directive is not understood',
   DUPLICATE_KEY: 'this key stands twice in one map',
   IMPOSSIBLE: 'this is not understood',
+  MISSING_CHAR: 'a character is missing: a comma between two entries, a bracket, a brace, a quote, or a blank',
   RESOURCE_EXHAUSTION: 'this is nested too deep',
   TAB_AS_INDENT: 'tabs must not be used to indent',
   TAG_RESOLVE_FAILED: 'a value that begins with `!` is a YAML tag, and this one is not known',
@@ -137,10 +158,12 @@ function syntaxFault(error: YAMLError, file: string, lines: LineCounter, source:
 }
 
 function syntaxRemedy(error: YAMLError, line: string): string | undefined {
-  if (error.code === 'DUPLICATE_KEY') return 'Keep one of the two';
+  if (error.code === 'DUPLICATE_KEY') {
+    return /^type\s*:/.test(line) ? 'Put a line `---` between two manifests' : 'Keep one of the two';
+  }
   if (error.code === 'TAB_AS_INDENT') return 'Indent with spaces';
   if (line.includes('${')) return 'Put values with `${…}` in double quotes';
-  if (error.code === 'TAG_RESOLVE_FAILED' || error.code === 'BAD_SCALAR_START') return 'Put the value in quotes';
+  if (['TAG_RESOLVE_FAILED', 'BAD_SCALAR_START', 'BAD_ALIAS'].includes(error.code)) return 'Put the value in quotes';
   return undefined;
 }
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { MetadataRule } from '../configuration.ts';
-import { metadataKey, metadataValue, subjectsKey } from '../rules/conditions.ts';
+import { metadataKey, metadataValue, subjectsKey, WHEN_NAMES } from '../rules/conditions.ts';
 import { optionalKey, restricting, text } from '../scalar-schema.ts';
 import { manifestKind } from './manifest-kind.ts';
 
@@ -8,7 +8,9 @@ import { manifestKind } from './manifest-kind.ts';
 const rule = z
   .object({
     id: text(256).describe('Unique in its manifest.'),
-    when: restricting(optionalKey(z.object({ subjects: subjectsKey }))).describe('Whose requests; absent: all.'),
+    when: restricting(optionalKey(z.object({ subjects: subjectsKey })), WHEN_NAMES).describe(
+      'Whose requests; absent: all.',
+    ),
     metadata_override: z
       .record(metadataKey, metadataValue)
       .describe('Key to value: what stands in the metadata, whatever the request says.'),

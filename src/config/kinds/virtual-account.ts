@@ -32,7 +32,9 @@ const schema = restricting(
     type: z.literal('virtual-account'),
     name: virtualAccountName.describe('`virtualaccount:<name>` in keys and rules.'),
     permissions: keyWithDefault(z.array(permission), []).describe('Which accounts or models it may use.'),
-    expiration_date: optionalKey(expiration).describe('After this day (UTC) its keys are refused.'),
+    expiration_date: restricting(optionalKey(expiration), ['valid_until', 'ttl']).describe(
+      'After this day (UTC) its keys are refused.',
+    ),
     auto_rotate: optionalKey(
       z
         .object({

@@ -103,7 +103,7 @@ function alertsOf(
       warn(report, manifest, [...path, 'send_to'], { message, remedy });
     }
   }
-  if (sendTo === 'shared' && targets.length === 0) {
+  if (sendTo === 'shared' && written.notification_target.length === 0) {
     warn(report, manifest, path, { message: 'no target is named, so nobody is told; thresholds are only logged' });
   }
   return { thresholds: written.thresholds, sendTo, targets };

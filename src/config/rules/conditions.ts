@@ -25,6 +25,9 @@ export const metadataValue = z
 const metadataKeyError = 'a key of 1 to 128 characters';
 export const metadataKey = z.string().regex(/^[^\x00-\x1f\x7f]{1,128}$/, { error: metadataKeyError });
 
+/** Other names that people give `when`. */
+export const WHEN_NAMES = ['if', 'match', 'matches', 'condition', 'conditions', 'filter', 'filters', 'where'];
+
 const whenText = 'Which requests it is about; all that is given must hold. Absent: all requests.';
 
 export const subjectsKey = restricting(optionalKey(z.array(subjectPattern))).describe(
@@ -41,15 +44,19 @@ export const ruleConditions = restricting(
       ),
     }),
   ),
+  WHEN_NAMES,
 ).describe(whenText);
 
 function inNotIn<T extends z.ZodType<string>>(item: T) {
   return restricting(
     optionalKey(
-      z.object({
-        in: restricting(optionalKey(z.array(item))).describe('One of these.'),
-        not_in: restricting(optionalKey(z.array(item))).describe('None of these.'),
-      }),
+      z.object(
+        {
+          in: restricting(optionalKey(z.array(item))).describe('One of these.'),
+          not_in: restricting(optionalKey(z.array(item)), ['exclude', 'excludes', 'except']).describe('None of these.'),
+        },
+        { error: 'a map of `in` and `not_in`, each of them a list' },
+      ),
     ),
   );
 }
@@ -76,6 +83,7 @@ export const tenantBudgetConditions = restricting(
       ...conditions,
     }),
   ),
+  WHEN_NAMES,
 ).describe(whenText);
 
 /** Its team is said beside it. */
@@ -83,6 +91,7 @@ export const teamBudgetConditions = restricting(
   optionalKey(
     z.object({ subjects: restricting(optionalKey(z.object(subjectSets))).describe(subjectsText), ...conditions }),
   ),
+  WHEN_NAMES,
 ).describe(whenText);
 
 const groupError = '`user`, `virtualaccount`, `model` or `metadata.<key>`';

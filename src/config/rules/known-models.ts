@@ -50,6 +50,9 @@ export class KnownModels {
     const slash = model.indexOf('/');
     const near = nearNames(model, all);
     if (near.length > 0) return near;
+    // Only the account is missing.
+    const whole = slash < 0 ? all.filter((each) => each.endsWith(`/${model}`)) : [];
+    if (whole.length > 0) return whole.slice(0, 3);
     const name = slash < 0 ? '' : model.slice(slash + 1);
     // It is the account that is misspelt.
     return this.nearAccounts(slash < 0 ? model : model.slice(0, slash)).map((account) =>
