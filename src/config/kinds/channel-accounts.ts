@@ -71,7 +71,8 @@ const email = z
           message: 'both `username` and `password`, or neither',
           input: written,
         });
-      }),
+      })
+      .describe('The mail server.'),
   })
   .transform(({ name, authorized_subjects, from_email: from, auth_data: { host, port, tls, username, password } }) => {
     const smtp: SmtpServer = {
@@ -83,14 +84,18 @@ const email = z
     return integration(name, authorized_subjects, { type: 'email', smtp, from });
   });
 
+/** Where the address is all there is. */
+function webhookAuth<T extends string>(type: T) {
+  return z
+    .object({ type: z.literal(type), webhook_url: webhookUrl.describe('The address itself is the secret.') })
+    .describe('Where messages are posted.');
+}
+
 const slackWebhook = z
   .object({
     type: z.literal('integration/notification-channel/slack-webhook'),
     ...common,
-    auth_data: z.object({
-      type: z.literal('slack-webhook'),
-      webhook_url: webhookUrl.describe('The address itself is the secret.'),
-    }),
+    auth_data: webhookAuth('slack-webhook'),
   })
   .transform(({ name, authorized_subjects, auth_data: { webhook_url: url } }) =>
     integration(name, authorized_subjects, { type: 'slack-webhook', url }),
@@ -100,7 +105,9 @@ const slackBot = z
   .object({
     type: z.literal('integration/notification-channel/slack-bot'),
     ...common,
-    auth_data: z.object({ type: z.literal('slack-bot'), bot_token: secretText(4096).describe('`xoxb-…`.') }),
+    auth_data: z
+      .object({ type: z.literal('slack-bot'), bot_token: secretText(4096).describe('`xoxb-…`.') })
+      .describe('The bot that posts.'),
   })
   .transform(({ name, authorized_subjects, auth_data: { bot_token: botToken } }) =>
     integration(name, authorized_subjects, { type: 'slack-bot', botToken }),
@@ -110,11 +117,13 @@ const pagerduty = z
   .object({
     type: z.literal('integration/notification-channel/pagerduty'),
     ...common,
-    auth_data: z.object({
-      type: z.literal('pagerduty-integration-auth'),
-      integration_key: secretText(4096).describe('Of the service that is alerted.'),
-      integration_url: webhookUrl.describe('Where events are sent.'),
-    }),
+    auth_data: z
+      .object({
+        type: z.literal('pagerduty-integration-auth'),
+        integration_key: secretText(4096).describe('Of the service that is alerted.'),
+        integration_url: webhookUrl.describe('Where events are sent.'),
+      })
+      .describe('The service that is alerted.'),
   })
   .transform(({ name, authorized_subjects, auth_data: { integration_key: integrationKey, integration_url: url } }) =>
     integration(name, authorized_subjects, { type: 'pagerduty', integrationKey, url }),
@@ -124,10 +133,7 @@ const msTeams = z
   .object({
     type: z.literal('integration/notification-channel/ms-teams-webhook'),
     ...common,
-    auth_data: z.object({
-      type: z.literal('ms-teams-webhook'),
-      webhook_url: webhookUrl.describe('The address itself is the secret.'),
-    }),
+    auth_data: webhookAuth('ms-teams-webhook'),
   })
   .transform(({ name, authorized_subjects, auth_data: { webhook_url: url } }) =>
     integration(name, authorized_subjects, { type: 'ms-teams-webhook', url }),
@@ -163,12 +169,12 @@ function notYet(type: string) {
 
 const loginProvider = z.object({
   type: z.literal('oauth2'),
-  client_id: text(512),
-  client_secret: optionalKey(secretText(4096)),
-  authorization_url: text(2048),
-  token_url: text(2048),
-  scopes: keyWithDefault(z.array(text(256)), []),
-  jwt_source: z.enum(['access_token', 'id_token']),
+  client_id: text(512).describe('Has no effect.'),
+  client_secret: optionalKey(secretText(4096)).describe('Has no effect.'),
+  authorization_url: text(2048).describe('Has no effect.'),
+  token_url: text(2048).describe('Has no effect.'),
+  scopes: keyWithDefault(z.array(text(256)), []).describe('Has no effect.'),
+  jwt_source: z.enum(['access_token', 'id_token']).describe('Has no effect.'),
 });
 
 interface IssuerIntegration {

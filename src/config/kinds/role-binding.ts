@@ -46,7 +46,10 @@ export const roleBinding = manifestKind({
 /** Older forms (§7) list maps where newer ones list words; neither is read any further. */
 const rolePermission = z.union([
   text(256),
-  z.object({ resourceType: text(256), actions: keyWithDefault(z.array(text(256)), []) }),
+  z.object({
+    resourceType: text(256).describe('Has no effect.'),
+    actions: keyWithDefault(z.array(text(256)), []).describe('Has no effect.'),
+  }),
 ]);
 
 const roleSchema = z.object({

@@ -38,11 +38,12 @@ type Division = Pick<BudgetRule, 'appliesPer' | 'overrides'>;
 type WrittenOverride = { limits: BudgetLimit[] };
 
 function overridesOf<K extends string, T extends z.ZodType<string>>(key: K, item: T) {
-  const values = z.array(item).min(1, { error: 'at least one' });
+  const values = z.array(item).min(1, { error: 'at least one' }).describe('For which of them.');
+  const own = limits.describe('Their limits, in place of the common ones.');
   return keyWithDefault(
-    z.array(z.object({ [key]: values, limits } as Record<K, typeof values> & { limits: typeof limits })),
+    z.array(z.object({ [key]: values, limits: own } as Record<K, typeof values> & { limits: typeof limits })),
     [],
-  );
+  ).describe('Other limits for some of them; an empty map of limits: none.');
 }
 
 const aggregate = z
@@ -75,7 +76,7 @@ const perVirtualAccount = z
 const perMetadata = z
   .object({
     type: z.literal('metadata'),
-    metadata: metadataKey,
+    metadata: metadataKey.describe('The key whose values are told apart.'),
     overrides: overridesOf('metadata_values', metadataValue),
   })
   .transform(

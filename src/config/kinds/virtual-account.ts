@@ -47,9 +47,12 @@ const schema = restricting(
         })),
     ).describe('How long its keys live.'),
     notification_target: optionalKey(notificationTarget).describe('Is checked; nobody is written to yet.'),
-    secret_store_config: optionalKey(z.object({ integration_fqn: text(1024), secret_path: text(1024) })).describe(
-      'Has no effect: secret stores are not written to.',
-    ),
+    secret_store_config: optionalKey(
+      z.object({
+        integration_fqn: text(1024).describe('Has no effect.'),
+        secret_path: text(1024).describe('Has no effect.'),
+      }),
+    ).describe('Has no effect: secret stores are not written to.'),
     ownedBy: owner,
     tags,
     identity_provider_mapping: providerMapping,
