@@ -42,6 +42,7 @@ export interface PipelineOptions {
   readonly provisional: ((record: ExchangeRecord) => void) | undefined;
   /** Why no new exchange may begin now; asked for each. */
   readonly refusal: () => GatewayError | undefined;
+  readonly credentialRefused: (target: Target, error: GatewayError) => void;
   /** An exchange was refused before it reached a target. */
   readonly refused: (exchange: Exchange, error: GatewayError, request: RefusedRequest) => void;
 }
@@ -192,6 +193,10 @@ class Inference implements RelayOwner {
       allowance: admission.allowance,
       owner: this,
     }).start();
+  }
+
+  credentialRefused(target: Target, error: GatewayError): void {
+    this.#options.credentialRefused(target, error);
   }
 
   relayed(result: RelayResult): void {

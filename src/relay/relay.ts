@@ -24,6 +24,8 @@ export interface RelayOptions extends AttemptsOptions {
 export interface RelayOwner {
   /** Once, when nothing is left to do; the exchange is to be finished then. */
   relayed(result: RelayResult): void;
+  /** A provider refused our credential; another target may answer all the same. */
+  credentialRefused(target: Target, error: GatewayError): void;
 }
 
 export interface RelayResult {
@@ -211,6 +213,7 @@ export class Relay implements AttemptsHandler, StreamHost, Swept {
   // ── failure ───────────────────────────────────────────────────────────────
 
   #afterFailure(error: GatewayError): void {
+    if (error.code === 'upstream_credential') this.#o.owner.credentialRefused(this.#attempts.target, error);
     if (this.#committed) {
       this.#giveUp(error);
       return;

@@ -57,6 +57,7 @@ test('an exchange that cannot be settled is over all the same, and the log says 
     record: () => {},
     provisional: undefined,
     refusal: () => undefined,
+    credentialRefused: () => assert.fail('it is not'),
     refused: () => assert.fail('it is not refused'),
   });
   await new Promise((resolve) => setImmediate(resolve));

@@ -71,6 +71,8 @@ export class Relayed {
   readonly sweeper = new Sweeper();
   readonly relay: Relay;
   readonly results: RelayResult[] = [];
+  /** Ids of targets whose providers refused our credential. */
+  readonly refusedCredentials: string[] = [];
   readonly peeked: PeekedRequest;
 
   constructor(options: RelayedOptions = {}) {
@@ -99,7 +101,10 @@ export class Relayed {
       translateHeavy: () => Promise.reject(new Error('nothing large is asked')),
       headers: [],
       allowance: options.allowance,
-      owner: { relayed: (result) => this.results.push(result) },
+      owner: {
+        relayed: (result) => this.results.push(result),
+        credentialRefused: (target) => this.refusedCredentials.push(target.id),
+      },
     });
     opened.push(this);
     this.relay.start();

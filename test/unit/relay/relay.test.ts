@@ -159,6 +159,22 @@ test('the client’s own fault is not tried at the next target', () => {
   assert.deepEqual(error, { message: 'Bad request of yours', type: 't', code: 'c', param: 'n' });
 });
 
+test('a refused credential is told to the owner of the relay, also where another target answers', () => {
+  const relayed = new Relayed({ targets: ['first', 'second'] });
+  relayed.attempt.head(401).send('{"error":{"message":"no"}}').end();
+  relayed.attempt
+    .events()
+    .send(stream + DONE_EVENT)
+    .end();
+  assert.equal(relayed.result?.error, undefined);
+  assert.deepEqual(relayed.refusedCredentials, ['first/model']);
+
+  const alone = new Relayed();
+  alone.attempt.head(402).send('{"error":{"message":"pay"}}').end();
+  assert.deepEqual(alone.refusedCredentials, ['main/model']);
+  assert.equal(alone.sink.headers['x-should-retry'], 'false', 'SDKs shall not try again by themselves');
+});
+
 test('headers of the attempt that answered reach the client, those of a failed one do not', () => {
   const relayed = new Relayed({ targets: ['first', 'second'] });
   relayed.attempt.head(429, { 'retry-after': '7', 'x-ratelimit-limit': '1' }).end();
