@@ -65,6 +65,14 @@ export const integrationName = z
   .regex(/^[A-Za-z0-9._:/@+-]{1,191}$/, { error: integrationNameError })
   .refine((name) => !name.split('/').includes('..'), { error: integrationNameError });
 
+/** What a provider of this form may lack; what is not said is as the kind of account usually is. */
+const abilities = optionalKey(
+  z.object({
+    stream_usage: optionalKey(z.boolean()).describe('Understands `stream_options.include_usage`.'),
+    developer_role: optionalKey(z.boolean()).describe('Takes the role `developer`; `false`: it is sent as `system`.'),
+  }),
+);
+
 /** One listed model; extend it with what the kind adds (or `.omit` what it replaces). */
 export function integrationBase<T extends string>(type: T) {
   return z.object({
@@ -73,6 +81,7 @@ export function integrationBase<T extends string>(type: T) {
     model_id: text(512),
     model_types: z.array(modelType),
     cost: optionalKey(costSchema),
+    abilities: abilities.describe('What its provider can, where that differs from others of the kind.'),
     authorized_subjects: authorizedSubjects,
   });
 }

@@ -32,7 +32,11 @@ export function outbound(
   if (mount === undefined) return new GatewayError('unsupported_operation', { target: target.id });
   const { wire } = mount;
   if (wire.name === dialect.name) {
-    const body = dialect.splice(exchange.body, peeked, target.modelId, asksUsage(peeked, target));
+    const body = dialect.splice(exchange.body, peeked, {
+      modelId: target.modelId,
+      askUsage: asksUsage(peeked, target),
+      developerAsSystem: !target.abilities.developerRole,
+    });
     return authorised(exchange, peeked, target, mount, body, NO_HEADERS);
   }
   const finish = (made: OrError<TranslatedRequest>): OrError<Outbound> =>
