@@ -44,6 +44,7 @@ export interface PipelineOptions {
   readonly provisional: ((record: ExchangeRecord) => void) | undefined;
   /** Why no new exchange may begin now; asked for each. */
   readonly refusal: () => GatewayError | undefined;
+  readonly credentialRefused: (target: Target, error: GatewayError) => void;
   /** An exchange was refused before it reached a target. */
   readonly refused: (exchange: Exchange, error: GatewayError, request: RefusedRequest) => void;
 }
@@ -202,6 +203,10 @@ class Inference implements RelayOwner {
   #leave(error: GatewayError): void {
     this.#admission.settle({ dispatched: false, usage: undefined, costNanoUsd: undefined, endedAtMs: Date.now() });
     this.#refuseCounted(error);
+  }
+
+  credentialRefused(target: Target, error: GatewayError): void {
+    this.#options.credentialRefused(target, error);
   }
 
   relayed(result: RelayResult): void {

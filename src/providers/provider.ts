@@ -131,9 +131,12 @@ export interface UnsignedRequest {
   readonly body: Buffer | readonly Buffer[] | undefined;
 }
 
+/** What differs among those who speak the same form; an integration may say otherwise (`abilities`). */
 export interface Abilities {
   /** Understands `stream_options.include_usage`. */
   readonly usageInStream: boolean;
+  /** Takes messages of the role `developer`; others get them as `system`. */
+  readonly developerRole: boolean;
 }
 
 export interface PriceSource {

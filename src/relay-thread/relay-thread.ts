@@ -19,6 +19,7 @@ import { EventLoopProbe } from '../telemetry/thread-stats.ts';
 import type { FromRelayThread, RelayThreadData, ToRelayThread } from '../threads/messages.ts';
 import { SharedCounters } from '../threads/shared-counters.ts';
 import { OriginPools } from '../upstream/origin-pools.ts';
+import { CredentialWarnings } from './credential-warnings.ts';
 import { routeTable } from './endpoints.ts';
 import { RefusalRecords } from './refusal-records.ts';
 import { makeSnapshot } from './snapshot.ts';
@@ -86,6 +87,7 @@ const pipeline: PipelineOptions = {
   record: (record) => records.add(record),
   provisional: records.hasJournal ? (record) => records.add(record) : undefined,
   refusal: () => (ledgerFull ? ledgerFullError() : undefined),
+  credentialRefused: new CredentialWarnings(log).refused,
   refused: refusals.refused,
 };
 

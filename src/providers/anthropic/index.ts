@@ -34,7 +34,7 @@ export const plug: ProviderPlug = {
       catalogueId: 'anthropic',
       exampleModel: 'claude-haiku-4-5',
       // Its streams always carry usage; there is nothing to ask for.
-      abilities: { usageInStream: false },
+      abilities: { usageInStream: false, developerRole: true },
       mounts: [
         mountAt({
           wire: anthropicWire,

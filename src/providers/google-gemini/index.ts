@@ -33,7 +33,7 @@ export const plug: ProviderPlug = {
       catalogueId: 'google',
       exampleModel: 'gemini-2.5-flash',
       // Every chunk carries usage; there is nothing to ask for.
-      abilities: { usageInStream: false },
+      abilities: { usageInStream: false, developerRole: true },
       mounts: [
         mountAt({
           wire: geminiWire,

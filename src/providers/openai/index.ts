@@ -34,7 +34,7 @@ export const plug: ProviderPlug = {
       manifest,
       catalogueId: 'openai',
       exampleModel: 'gpt-4o-mini',
-      abilities: { usageInStream: true },
+      abilities: { usageInStream: true, developerRole: true },
       mounts: [mountAt({ wire: openAiChatWire, url: manifest.base_url, credential })],
       listed: listedModels(manifest.integrations),
     });
