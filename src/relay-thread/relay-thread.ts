@@ -8,7 +8,7 @@ import { GatewayError } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
 import { Sweeper } from '../core/sweeper.ts';
 import { MemoryCounters } from '../counters/memory-counters.ts';
-import { RedisCounters } from '../counters/redis-counters.ts';
+import type { RedisCounters } from '../counters/redis-counters.ts';
 import { Edge, type Refusal } from '../edge/edge.ts';
 import { runBeforeLastByte } from '../edge/response-sink.ts';
 import { type Route, RouteTable } from '../edge/routes.ts';
@@ -24,8 +24,9 @@ import { createLog } from '../telemetry/log.ts';
 import { EventLoopProbe } from '../telemetry/thread-stats.ts';
 import type { FromRelayThread, RelayThreadData, ToRelayThread } from '../threads/messages.ts';
 import { SharedCounters } from '../threads/shared-counters.ts';
+import { collectWhenIdle } from '../threads/steady-heap.ts';
 import { OriginPools } from '../upstream/origin-pools.ts';
-import { catalogueHas, catalogueModels } from '../usage/price-catalogue.ts';
+import { catalogueHas, catalogueModels, loadCatalogue } from '../usage/price-catalogue.ts';
 import { compilePrice, type Price } from '../usage/price-table.ts';
 import { listModels, showModel } from './models-endpoint.ts';
 import { TaskPool } from './task-pool.ts';
@@ -39,9 +40,17 @@ const NO_KEY = new GatewayError('missing_api_key');
 const ALIVE = Buffer.from('{"status":"ok","service":"sluice"}');
 
 const port = parentPort!;
-// Its modules are loaded by now. Nothing may be awaited between this message and `port.on`: later ones would be lost.
+type LaterMessage = Exclude<ToRelayThread, { type: 'begin' }>;
+
+/** Messages that come before this thread can act upon them. */
+const early: LaterMessage[] = [];
+let hear = (message: LaterMessage): void => void early.push(message);
+// Its modules are loaded by now; it begins with what the first message brings.
 const data = await new Promise<RelayThreadData>((resolve) => {
-  port.once('message', (message: ToRelayThread) => message.type === 'begin' && resolve(message.data));
+  port.on('message', (message: ToRelayThread) => {
+    if (message.type === 'begin') resolve(message.data);
+    else hear(message);
+  });
 });
 const send = (message: FromRelayThread, transfer: readonly ArrayBuffer[] = []): void =>
   port.postMessage(message, transfer);
@@ -75,7 +84,7 @@ const NOTHING_ASKED: RefusedRequest = { model: undefined };
 /** What is learned of models outlives a configuration. */
 const forecast = new TokenForecast();
 const counts = new MemoryCounters(data.counts, data.thread);
-const redisCounts = server.store.counters === 'memory' ? undefined : countInRedis();
+const redisCounts = server.store.counters === 'memory' ? undefined : await countInRedis();
 let ledgerFull = data.journal?.full ?? false;
 if (server.ledger.sync === 'strict') runBeforeLastByte(() => records.writeJournal());
 let snapshot = makeSnapshot(data.configuration);
@@ -113,12 +122,14 @@ process.on('unhandledRejection', (error) => log.error({ error }, 'unhandled in a
 
 const probe = new EventLoopProbe();
 setInterval(reportStats, STATS_MS).unref();
-port.on('message', onMessage);
+collectWhenIdle(() => counters.idleMark);
+hear = onMessage;
+for (const message of early) onMessage(message);
 await redisCounts?.start();
 const listening = await edge.listen(server.listen.host, server.listen.port);
 send(listening === undefined ? { type: 'listen-failed' } : { type: 'listening', port: listening });
 
-function onMessage(message: ToRelayThread): void {
+function onMessage(message: LaterMessage): void {
   switch (message.type) {
     case 'reconfigure':
       reconfigure(message.configuration);
@@ -138,8 +149,6 @@ function onMessage(message: ToRelayThread): void {
       return;
     case 'drain':
       drain();
-      return;
-    case 'begin':
   }
 }
 
@@ -162,7 +171,8 @@ async function drain(): Promise<void> {
   send({ type: 'drained' });
 }
 
-function countInRedis(): RedisCounters {
+async function countInRedis(): Promise<RedisCounters> {
+  const { RedisCounters } = await import('../counters/redis-counters.ts');
   const { thread, threads } = data;
   return new RedisCounters({
     url: server.store.counters,
@@ -187,10 +197,12 @@ function makeSnapshot(configuration: Configuration): Snapshot {
     }
     return known;
   };
+  const accounts = openAccounts(configuration);
+  if (accounts.some(({ catalogueId }) => catalogueId !== undefined)) loadCatalogue();
   const catalogue = { models: catalogueModels, has: catalogueHas };
   return {
     settings: configuration.server,
-    routes: new ModelRoutes(openAccounts(configuration), catalogue),
+    routes: new ModelRoutes(accounts, catalogue),
     callers: new Callers(configuration),
     limits: createLimits(configuration, {
       counters: redisCounts ?? counts,
