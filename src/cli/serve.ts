@@ -50,7 +50,7 @@ export async function serve(options: ServeOptions, context: ServeContext): Promi
   // From the beginning: unheard, it would end the process.
   process.on('SIGHUP', reload);
   // From the beginning as well: process 1 of a container does not end by a signal that it does not hear.
-  stopOnSignal({ environment, drain: () => gateway?.drain() });
+  stopOnSignal({ environment, gateway: () => gateway });
   // Before the first load, so that no change falls between the two.
   const watch = paths.length > 0 ? watchConfiguration({ paths, onChange: reload }) : undefined;
   const loaded = load();
