@@ -1,6 +1,7 @@
 import type { Configuration, ServerSettings } from '../config/configuration.ts';
 import { Identity } from '../identity/identity.ts';
 import { registerIssuers } from '../identity/issuer-metrics.ts';
+import { tokenSources } from '../plugs.ts';
 import { hasIssuedKeys } from '../store/api-keys.ts';
 import { type Database, databasePlace, openDatabase } from '../store/database.ts';
 import { loadOrMakeDefaultKey } from '../store/default-key.ts';
@@ -8,6 +9,7 @@ import { claimPort } from '../threads/claim-port.ts';
 import { RelayThreads } from '../threads/relay-threads.ts';
 import { SharedCounters } from '../threads/shared-counters.ts';
 import { collectWhenIdle, keepHeapSteady } from '../threads/steady-heap.ts';
+import { AccountTokens } from './account-tokens.ts';
 import { budgetSeed } from './budget-seed.ts';
 import { type LedgerService, NO_LEDGER, openLedger } from './ledger-service.ts';
 import { LimitCounters } from './limit-counters.ts';
@@ -66,6 +68,13 @@ export async function startGateway({ configuration, setVariable }: GatewayOption
     onFull: (full) => relayThreads.broadcast({ type: 'ledger-full', full }),
   });
   await seed.start();
+  const accountTokens = new AccountTokens({
+    sources: tokenSources,
+    tell: (tokens) => relayThreads.broadcast({ type: 'tokens', tokens }),
+    log,
+  });
+  accountTokens.register(registry);
+  accountTokens.reconfigure(configuration);
   identity.begin((message) => relayThreads.broadcast(message));
   const state = {
     relayThreads: threads,
@@ -97,6 +106,7 @@ export async function startGateway({ configuration, setVariable }: GatewayOption
       limitCounters,
       new RecordIntake({ counters, observation, ledger }),
       identity,
+      accountTokens,
       seed,
       ledger,
       operatorPort,
@@ -111,6 +121,7 @@ export async function startGateway({ configuration, setVariable }: GatewayOption
     counts: limitCounters.buffer,
     configuration: configurationForThreads(inForce.configuration, port, madeKey),
     identity: identity.stateFor(thread),
+    tokens: accountTokens.tokens(),
     openapi: operatorPort.openapi,
     journal: ledger.journal,
   }));
