@@ -9,9 +9,11 @@ import { serve } from './cli/serve.ts';
 import { usage } from './cli/usage.ts';
 import { type CommandPlace, type PlaceOptions, placeOf } from './cli/with-database.ts';
 import { environment } from './config/environment.ts';
-import { openAccounts, PLUGS, SERVED_MODEL_TYPES } from './plugs.ts';
+import { ACCOUNT_KINDS, openAccounts, PLUGS } from './plugs.ts';
 
-const kinds = PLUGS.map(({ type, schema }) => ({ type, schema, servedModelTypes: SERVED_MODEL_TYPES }));
+/** Models are named here, not asked. */
+const NO_TOKENS = new Map<string, never>();
+const kinds = ACCOUNT_KINDS;
 const wellKnown = PLUGS.flatMap((plug) => plug.wellKnown ?? []);
 const out = (text: string): void => void process.stdout.write(`${text}\n`);
 const error = (text: string): void => void process.stderr.write(`${text}\n`);
@@ -40,7 +42,7 @@ program
       },
       kinds,
       wellKnown,
-      exampleModel: (gateway) => openAccounts(gateway.configuration).flatMap(firstModel)[0],
+      exampleModel: (gateway) => openAccounts(gateway.configuration, NO_TOKENS).flatMap(firstModel)[0],
       out,
       error,
     });
