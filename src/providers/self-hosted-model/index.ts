@@ -14,8 +14,14 @@ export const plug: ProviderPlug = {
     const manifest = manifestSchema.parse(checked);
     const setup: AccountSetup = { manifest, catalogueId: undefined, abilities: { usageInStream: true } };
     const listed = manifest.integrations.map((model) => {
-      const { url, tls_settings: tls } = model;
-      const mount = mountAt({ wire: openAiChatWire, url, credential: headerCredential(requestHeaders(model)), tls });
+      const { url, tls_settings = manifest.tls_settings } = model;
+      const account = { ...manifest, tls_settings };
+      const mount = mountAt({
+        wire: openAiChatWire,
+        url,
+        credential: headerCredential(requestHeaders(model)),
+        account,
+      });
       return targetOf(setup, mountsOf([mount]), {
         name: model.name,
         modelId: model.hosted_model_name,
