@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import { costSchema } from './cost-schema.ts';
-import { amount, optionalKey, restricting, restrictingKey, secretText, text } from './scalar-schema.ts';
+import { amount, optionalKey, proxyAddress, restricting, restrictingKey, secretText, text } from './scalar-schema.ts';
 import { subjectPattern } from './subject.ts';
 
 /**
@@ -145,6 +145,10 @@ export function accountBase<T extends string>(type: T) {
     name: accountName,
     collaborators,
     ownedBy,
+    proxy: restrictingKey(optionalKey(proxyAddress())).describe(
+      'The proxy that its provider is reached through, or `none`; absent: as `upstream` of the server says.',
+    ),
+    tls_settings: optionalKey(tlsSettings).describe('How the certificate of its provider is checked.'),
     discount_percent: restrictingKey(optionalKey(amount().max(100, { error: 'a number from 0 to 100' }))).describe(
       'Percent off the public list price.',
     ),

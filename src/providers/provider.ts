@@ -104,6 +104,8 @@ export interface Connection {
   readonly origin: string;
   /** A digest of the credential: accounts with different credentials never share a connection. */
   readonly credential: string;
+  /** The account's own proxy, or `none`; undefined: as the server's settings say. May hold a password. */
+  readonly proxy?: string;
   readonly tls?: { rejectUnauthorized: boolean; ca?: string };
 }
 

@@ -63,7 +63,7 @@ const records = new RecordSender({
   framesTaken: () => counters.framesTaken,
 });
 const { server } = data.configuration;
-const pools = new OriginPools(server.limits, server.timeouts);
+const pools = new OriginPools(server.limits, server.timeouts, server.upstream);
 const keyRing = new KeyRing({
   configured: data.configuration.keys,
   issued: data.identity.keys,
@@ -160,7 +160,8 @@ function reconfigure(configuration: Configuration): void {
   edge.reconfigure(configuration.server);
   redisCounts?.reconfigure(configuration.server.counters);
   log.level = configuration.server.log.level;
-  pools.reconfigure(configuration.server.limits, configuration.server.timeouts, snapshot.routes.connections());
+  const { limits, timeouts, upstream } = configuration.server;
+  pools.reconfigure(limits, timeouts, snapshot.routes.connections(), upstream);
 }
 
 async function drain(): Promise<void> {

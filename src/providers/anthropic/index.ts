@@ -38,6 +38,7 @@ export const plug: ProviderPlug = {
       mounts: [
         mountAt({
           wire: anthropicWire,
+          account: manifest,
           url,
           credential: manifest.auth_data ? headerCredential(['x-api-key', manifest.auth_data.api_key]) : NO_CREDENTIAL,
           headers: ['anthropic-version', '2023-06-01'],

@@ -37,6 +37,7 @@ export const plug: ProviderPlug = {
       mounts: [
         mountAt({
           wire: geminiWire,
+          account: manifest,
           url: manifest.base_url,
           // A header, not `?key=`: addresses are logged on the way.
           credential: headerCredential(['x-goog-api-key', manifest.auth_data.apiKey]),

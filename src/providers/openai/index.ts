@@ -35,7 +35,7 @@ export const plug: ProviderPlug = {
       catalogueId: 'openai',
       exampleModel: 'gpt-4o-mini',
       abilities: { usageInStream: true, developerRole: true },
-      mounts: [mountAt({ wire: openAiChatWire, url: manifest.base_url, credential })],
+      mounts: [mountAt({ wire: openAiChatWire, url: manifest.base_url, credential, account: manifest })],
       listed: listedModels(manifest.integrations),
     });
   },
