@@ -9,7 +9,7 @@ import { type ServedAs, servedAfter } from './served-as.ts';
 interface Counter {
   /** Name in receipts, usage reports, metrics and log lines. */
   readonly column: string;
-  readonly unit: 'tokens' | 'requests' | 'characters' | 'seconds' | 'images' | 'pages';
+  readonly unit: 'tokens' | 'requests' | 'characters' | 'ms' | 'images' | 'pages';
   /** What of a stream that was cut short is true all the same is of its input. */
   readonly side: 'input' | 'output';
   /**
@@ -21,7 +21,7 @@ interface Counter {
   readonly partOf?: string;
   /** Never billed at another rate than its own: without one the cost of the exchange is unknown. */
   readonly ownRate?: true;
-  /** Column of the usage sums; without one, sums are rows of the table `usage_counters`. */
+  /** Column of the usage sums; without one its sums are rows of the tables `usage_counters_…`. */
   readonly sum?: string;
   /** Attribute of log lines, where OpenTelemetry has a name; else `sluice.usage.` and the column. */
   readonly attribute?: string;
@@ -121,7 +121,13 @@ export const USAGE_COUNTERS = {
   /** Tokens of sources that are billed beside the answer's (Perplexity). */
   citationTokens: { column: 'citation_tokens', unit: 'tokens', side: 'output', carried: 'rare', ownRate: true },
   /** Searches of the web that the provider made for the answer. */
-  webSearchRequests: { column: 'web_search_requests', unit: 'requests', side: 'output', carried: 'rare', ownRate: true },
+  webSearchRequests: {
+    column: 'web_search_requests',
+    unit: 'requests',
+    side: 'output',
+    carried: 'rare',
+    ownRate: true,
+  },
   /** Sources read by a search that is billed by source (xAI). */
   searchSources: { column: 'search_sources', unit: 'requests', side: 'output', carried: 'rare', ownRate: true },
   /** Calls of other tools of the provider's own that it bills. */
@@ -131,8 +137,8 @@ export const USAGE_COUNTERS = {
   /** Searches of documents, the unit of rerank models. */
   searchUnits: { column: 'search_units', unit: 'requests', side: 'input', carried: 'rare' },
   inputCharacters: { column: 'input_characters', unit: 'characters', side: 'input', carried: 'rare' },
-  audioInputSeconds: { column: 'audio_input_seconds', unit: 'seconds', side: 'input', carried: 'rare' },
-  audioOutputSeconds: { column: 'audio_output_seconds', unit: 'seconds', side: 'output', carried: 'rare' },
+  audioInputMs: { column: 'audio_input_ms', unit: 'ms', side: 'input', carried: 'rare' },
+  audioOutputMs: { column: 'audio_output_ms', unit: 'ms', side: 'output', carried: 'rare' },
   outputImages: { column: 'output_images', unit: 'images', side: 'output', carried: 'rare' },
   pages: { column: 'pages', unit: 'pages', side: 'input', carried: 'rare' },
   annotatedPages: { column: 'annotated_pages', unit: 'pages', side: 'input', carried: 'rare' },
@@ -173,6 +179,8 @@ type Counts = { [Name in NumberCounter]?: number };
  * provider that says thousands of millions each time would have them there after a few hundred answers.
  */
 const MAX_COUNT = 2 ** 24;
+/** Seven weeks of audio. */
+const MAX_MS = 2 ** 32;
 
 /**
  * Later counts win, counter by counter; undefined leaves as is. Providers send partial counts in order. What is no count
@@ -200,18 +208,15 @@ function mergedRare(before: RareCounts | undefined, later: RareCounts): RareCoun
   const merged: RareCounts = { ...before };
   for (const name of RARE_COUNTERS) {
     const count = later[name];
-    // Seconds are no whole numbers, and many count zero of what they never do.
-    if (isCount(count) && (count > 0 || name in merged)) merged[name] = roundedCount(name, count);
+    const max = USAGE_COUNTERS[name].unit === 'ms' ? MAX_MS : MAX_COUNT;
+    // Many count zero of what they never do.
+    if (isCount(count, max) && (count > 0 || name in merged)) merged[name] = Math.round(count);
   }
   return isEmpty(merged) ? undefined : merged;
 }
 
-function roundedCount(name: RareCounter, count: number): number {
-  return USAGE_COUNTERS[name].unit === 'seconds' ? Math.round(count * 1000) / 1000 : Math.round(count);
-}
-
-function isCount(count: number | undefined): count is number {
-  return count !== undefined && count >= 0 && count <= MAX_COUNT;
+function isCount(count: number | undefined, max = MAX_COUNT): count is number {
+  return count !== undefined && count >= 0 && count <= max;
 }
 
 function isEmpty(object: object): boolean {

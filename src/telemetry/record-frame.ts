@@ -1,5 +1,11 @@
 import type { NumberCounter, Usage } from '../inference/usage.ts';
-import { type Complete, type ExchangeRecord, keptRecord, type RecordView, type UnknownCost } from './exchange-record.ts';
+import {
+  type Complete,
+  type ExchangeRecord,
+  keptRecord,
+  type RecordView,
+  type UnknownCost,
+} from './exchange-record.ts';
 import { type FrameColumns, NO_TEXT, NO_USAGE, NUMBER, PENDING, packr, STREAM, TEXT } from './frame-columns.ts';
 import { sharedText } from './shared-texts.ts';
 

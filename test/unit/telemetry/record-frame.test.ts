@@ -50,7 +50,9 @@ test('a frame of an older build is read, and what it has not is unknown', () => 
 
 test('an origin that an older build wrote tells no rare counts', () => {
   const columns: FrameColumns = packr.unpack(encodeBatch([fullRecord()]));
-  const texts = columns.texts.map((text) => (text.startsWith('openai\n') ? text.split('\n').slice(0, 3).join('\n') : text));
+  const texts = columns.texts.map((text) =>
+    text.startsWith('openai\n') ? text.split('\n').slice(0, 3).join('\n') : text,
+  );
   const [usage] = new RecordFrame(packr.pack({ ...columns, texts })).records().map((record) => record.usage);
   assert.deepEqual([usage?.providerCostUsd, usage?.rare, usage?.servedAs], [0.00125, undefined, undefined]);
 });
