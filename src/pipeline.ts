@@ -128,7 +128,7 @@ class Inference implements RelayOwner {
 
   /** `downgradedBy`: the admission that sent the request here, because a budget is spent. */
   #admit(to: Route, downgradedBy: Admission | undefined): void {
-    const { maxOutputTokens, choices, stream } = this.#peeked;
+    const { maxOutputTokens, choices, servedAs, stream } = this.#peeked;
     this.#model = to.model;
     const admitted = this.#snapshot.limits.admit({
       caller: this.#caller,
@@ -137,6 +137,7 @@ class Inference implements RelayOwner {
       bodyBytes: this.#exchange.bytesIn,
       maxOutputTokens,
       choices,
+      servedAs,
       stream,
       downgradedBy,
       metadata: this.#metadata,

@@ -55,3 +55,22 @@ export function servedAfter(before: ServedAs | undefined, later: ServedAs): Serv
   }
   return special ? merged : undefined;
 }
+
+/** What a provider publishes of a term: by how much it multiplies the rates of tokens. */
+export interface TermMultiplier {
+  readonly term: TermName;
+  readonly values: readonly string[];
+  /** Of the provider's own model ids; absent: all. */
+  readonly models?: RegExp;
+  readonly factor: number;
+  /** Where the provider says so. */
+  readonly source: string;
+}
+
+/** What of a provider's list price stands in no catalogue. */
+export interface ListTerms {
+  /** The first that fits holds; where none does, the cost of an answer that was served so is unknown. */
+  readonly multipliers: readonly TermMultiplier[];
+  /** Models that are billed by something besides which their usage does not tell. */
+  readonly untold?: readonly { readonly models: RegExp; readonly column: string }[];
+}

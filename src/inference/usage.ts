@@ -17,6 +17,8 @@ interface Counter {
    * only where something of it was told.
    */
   readonly carried: 'number' | 'rare';
+  /** Its rate in tables of prices (usage/token-rates.ts), which are kept: a name stays for ever. */
+  readonly rate: string;
   /** The counter whose count holds this one. Without a rate of its own a part is billed as the whole is. */
   readonly partOf?: string;
   /** Never billed at another rate than its own: without one the cost of the exchange is unknown. */
@@ -31,6 +33,7 @@ export const USAGE_COUNTERS = {
   /** All input tokens, those read from and written to a cache included. */
   inputTokens: {
     column: 'input_tokens',
+    rate: 'input',
     unit: 'tokens',
     side: 'input',
     carried: 'number',
@@ -40,6 +43,7 @@ export const USAGE_COUNTERS = {
   /** All output tokens, reasoning included. */
   outputTokens: {
     column: 'output_tokens',
+    rate: 'output',
     unit: 'tokens',
     side: 'output',
     carried: 'number',
@@ -48,6 +52,7 @@ export const USAGE_COUNTERS = {
   },
   cacheReadInputTokens: {
     column: 'cache_read_input_tokens',
+    rate: 'cacheRead',
     unit: 'tokens',
     side: 'input',
     carried: 'number',
@@ -57,6 +62,7 @@ export const USAGE_COUNTERS = {
   },
   cacheCreationInputTokens: {
     column: 'cache_creation_input_tokens',
+    rate: 'cacheWrite',
     unit: 'tokens',
     side: 'input',
     carried: 'number',
@@ -67,6 +73,7 @@ export const USAGE_COUNTERS = {
   /** Written for one hour, which Anthropic prices apart. */
   cacheCreation1hInputTokens: {
     column: 'cache_creation_1h_input_tokens',
+    rate: 'cacheWrite1h',
     unit: 'tokens',
     side: 'input',
     carried: 'number',
@@ -74,6 +81,7 @@ export const USAGE_COUNTERS = {
   },
   reasoningOutputTokens: {
     column: 'reasoning_output_tokens',
+    rate: 'reasoning',
     unit: 'tokens',
     side: 'output',
     carried: 'number',
@@ -83,6 +91,7 @@ export const USAGE_COUNTERS = {
   },
   audioInputTokens: {
     column: 'audio_input_tokens',
+    rate: 'audioInput',
     unit: 'tokens',
     side: 'input',
     carried: 'number',
@@ -91,6 +100,7 @@ export const USAGE_COUNTERS = {
   },
   audioOutputTokens: {
     column: 'audio_output_tokens',
+    rate: 'audioOutput',
     unit: 'tokens',
     side: 'output',
     carried: 'number',
@@ -99,6 +109,7 @@ export const USAGE_COUNTERS = {
   },
   imageInputTokens: {
     column: 'image_input_tokens',
+    rate: 'imageInput',
     unit: 'tokens',
     side: 'input',
     carried: 'rare',
@@ -106,6 +117,7 @@ export const USAGE_COUNTERS = {
   },
   imageOutputTokens: {
     column: 'image_output_tokens',
+    rate: 'imageOutput',
     unit: 'tokens',
     side: 'output',
     carried: 'rare',
@@ -113,35 +125,37 @@ export const USAGE_COUNTERS = {
   },
   videoInputTokens: {
     column: 'video_input_tokens',
+    rate: 'videoInput',
     unit: 'tokens',
     side: 'input',
     carried: 'rare',
     partOf: 'inputTokens',
   },
   /** Tokens of sources that are billed beside the answer's (Perplexity). */
-  citationTokens: { column: 'citation_tokens', unit: 'tokens', side: 'output', carried: 'rare', ownRate: true },
+  citationTokens: { column: 'citation_tokens', rate: 'citation', unit: 'tokens', side: 'output', carried: 'rare', ownRate: true },
   /** Searches of the web that the provider made for the answer. */
   webSearchRequests: {
     column: 'web_search_requests',
+    rate: 'webSearch',
     unit: 'requests',
     side: 'output',
     carried: 'rare',
     ownRate: true,
   },
   /** Sources read by a search that is billed by source (xAI). */
-  searchSources: { column: 'search_sources', unit: 'requests', side: 'output', carried: 'rare', ownRate: true },
+  searchSources: { column: 'search_sources', rate: 'searchSource', unit: 'requests', side: 'output', carried: 'rare', ownRate: true },
   /** Calls of other tools of the provider's own that it bills. */
-  toolRequests: { column: 'tool_requests', unit: 'requests', side: 'output', carried: 'rare', ownRate: true },
+  toolRequests: { column: 'tool_requests', rate: 'toolRequest', unit: 'requests', side: 'output', carried: 'rare', ownRate: true },
   /** Passes by another model than the one that was asked, billed at its rates. */
-  otherModelPasses: { column: 'other_model_passes', unit: 'requests', side: 'output', carried: 'rare', ownRate: true },
+  otherModelPasses: { column: 'other_model_passes', rate: 'otherModelPass', unit: 'requests', side: 'output', carried: 'rare', ownRate: true },
   /** Searches of documents, the unit of rerank models. */
-  searchUnits: { column: 'search_units', unit: 'requests', side: 'input', carried: 'rare' },
-  inputCharacters: { column: 'input_characters', unit: 'characters', side: 'input', carried: 'rare' },
-  audioInputMs: { column: 'audio_input_ms', unit: 'ms', side: 'input', carried: 'rare' },
-  audioOutputMs: { column: 'audio_output_ms', unit: 'ms', side: 'output', carried: 'rare' },
-  outputImages: { column: 'output_images', unit: 'images', side: 'output', carried: 'rare' },
-  pages: { column: 'pages', unit: 'pages', side: 'input', carried: 'rare' },
-  annotatedPages: { column: 'annotated_pages', unit: 'pages', side: 'input', carried: 'rare' },
+  searchUnits: { column: 'search_units', rate: 'searchUnit', unit: 'requests', side: 'input', carried: 'rare' },
+  inputCharacters: { column: 'input_characters', rate: 'inputCharacter', unit: 'characters', side: 'input', carried: 'rare' },
+  audioInputMs: { column: 'audio_input_ms', rate: 'audioInputMs', unit: 'ms', side: 'input', carried: 'rare' },
+  audioOutputMs: { column: 'audio_output_ms', rate: 'audioOutputMs', unit: 'ms', side: 'output', carried: 'rare' },
+  outputImages: { column: 'output_images', rate: 'outputImage', unit: 'images', side: 'output', carried: 'rare' },
+  pages: { column: 'pages', rate: 'page', unit: 'pages', side: 'input', carried: 'rare' },
+  annotatedPages: { column: 'annotated_pages', rate: 'annotatedPage', unit: 'pages', side: 'input', carried: 'rare' },
 } as const satisfies Record<string, Counter>;
 
 type Counters = typeof USAGE_COUNTERS;
@@ -245,8 +259,10 @@ function sum(a: number | undefined, b: number | undefined): number | undefined {
 
 /** What is true of the prompt, whatever became of the answer; no cost, which would be that of the whole answer. */
 export function inputUsage(usage: Readonly<Usage>): Usage {
-  const input: Usage = { servedAs: usage.servedAs };
-  for (const name of NUMBER_COUNTERS) if (USAGE_COUNTERS[name].side === 'input') input[name] = usage[name];
+  const input: Usage = usage.servedAs === undefined ? {} : { servedAs: usage.servedAs };
+  for (const name of NUMBER_COUNTERS) {
+    if (USAGE_COUNTERS[name].side === 'input' && usage[name] !== undefined) input[name] = usage[name];
+  }
   if (usage.rare === undefined) return input;
   const rare = Object.entries(usage.rare).filter(([name]) => USAGE_COUNTERS[name as RareCounter].side === 'input');
   if (rare.length > 0) input.rare = Object.fromEntries(rare);

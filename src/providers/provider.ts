@@ -1,9 +1,11 @@
 import type { ZodType } from 'zod';
+import type { JsonObject } from '../codec/json-value.ts';
 import type { AccountManifest } from '../config/configuration.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
 import type { InferenceEvent } from '../inference/event.ts';
 import type { InferenceRequest } from '../inference/request.ts';
+import type { ListTerms } from '../inference/served-as.ts';
 import type { Usage } from '../inference/usage.ts';
 
 /**
@@ -91,6 +93,8 @@ export interface PriceSource {
   /** The manifest's `cost` block (facts/manifests §1.2), already checked; wins over the catalogue. */
   readonly cost?: unknown;
   readonly discountPercent?: number;
+  /** What the provider publishes of tiers, speeds and geographies, which the catalogue does not know. */
+  readonly terms?: ListTerms | undefined;
 }
 
 /** A provider's JSON as it is on the line. One object per wire, shared by all accounts that speak it. */
@@ -99,8 +103,11 @@ export interface Wire {
   readonly name: 'openai-chat' | 'anthropic-messages';
   /** Path behind the target's base path. */
   path(target: Target, stream: boolean): string;
-  /** The wire's own usage object → neutral; undefined where it is none. */
-  toUsage(usage: unknown): Usage | undefined;
+  /**
+   * The wire's own usage object → neutral; undefined where it is none. `answer`: the event, or the small values of the
+   * answer, that it stood in (the usage object itself too), where more may be told.
+   */
+  toUsage(usage: unknown, answer: JsonObject): Usage | undefined;
   /** A non-2xx answer → our error. `body` holds at most 64 KiB of it. */
   toError(status: number, body: Buffer, target: Target): GatewayError;
   readonly translation?: Translation;

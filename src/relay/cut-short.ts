@@ -1,7 +1,7 @@
 import { Carry } from '../codec/carry.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { StreamFollower } from '../dialects/dialect.ts';
-import type { Usage } from '../inference/usage.ts';
+import { inputUsage, type Usage } from '../inference/usage.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
 import { endsWithEvent, lastEventEnd, nextEventEnd } from './event-cutter.ts';
 import type { RelayHost } from './relay-mode.ts';
@@ -109,7 +109,7 @@ export class CutShort implements RelayHost {
   #cut(): void {
     this.#over = true;
     const { host, allowance, follower, meter } = this.#o;
-    const { reasoningOutputTokens: _, audioOutputTokens: __, providerCostUsd: ___, ...input } = meter.usage ?? {};
+    const input = inputUsage(meter.usage ?? {});
     const usage: Usage = {
       ...input,
       inputTokens: input.inputTokens ?? allowance.inputTokens,

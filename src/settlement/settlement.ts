@@ -63,7 +63,8 @@ function close(
   { dispatched }: RelayResult,
   { admission, record: take }: SettlementOptions,
 ): void {
-  const { usage, costNanoUsd } = record;
+  const { usage } = record;
+  const costNanoUsd = record.costNanoUsd ?? record.unknownCost?.atMostNanoUsd;
   const endedAtMs = record.startedAt + record.durationMs;
   admission.settle({ dispatched, usage, costNanoUsd, endedAtMs });
   take(record);
@@ -100,8 +101,11 @@ function settleByEstimate(record: ExchangeRecord, result: RelayResult, options: 
 function use(record: ExchangeRecord, used: Usage, source: 'provider' | 'estimate', price: Price): void {
   record.usage = used;
   record.usageSource = source;
-  record.costNanoUsd = price.costNanoUsd(used, record.startedAt);
-  if (record.costNanoUsd !== undefined) record.priceTable = price.basis(used, record.startedAt);
+  const costNanoUsd = price.costNanoUsd(used, record.startedAt);
+  const known = costNanoUsd !== undefined;
+  record.costNanoUsd = costNanoUsd;
+  record.priceTable = known ? price.basis(used, record.startedAt) : undefined;
+  record.unknownCost = known ? undefined : price.unknownCost(used, record.startedAt);
 }
 
 /**

@@ -4,6 +4,7 @@ import { openAccount } from '../base/account.ts';
 import { connectionTo } from '../base/connection.ts';
 import { listedModels } from '../base/listed-models.ts';
 import type { ProviderPlug } from '../provider.ts';
+import { listTerms } from './list-terms.ts';
 import { anthropicWire } from './wire.ts';
 
 const type = 'provider-account/anthropic';
@@ -32,6 +33,7 @@ export const plug: ProviderPlug = {
     return openAccount({
       manifest,
       catalogueId: 'anthropic',
+      terms: listTerms,
       exampleModel: 'claude-haiku-4-5',
       wire: anthropicWire,
       // Its streams always carry usage; there is nothing to ask for.

@@ -1,4 +1,5 @@
 import type { AccountManifest } from '../../config/configuration.ts';
+import type { ListTerms } from '../../inference/served-as.ts';
 import type { Abilities, Connection, ModelType, PriceSource, ProviderAccount, Target, Wire } from '../provider.ts';
 
 /** A model as any manifest lists it; what a vendor calls its own id is put here by its plug. */
@@ -19,6 +20,8 @@ export interface Reach {
 export interface AccountSetup {
   manifest: Pick<AccountManifest, 'type' | 'name'> & { discount_percent?: number };
   catalogueId: string | undefined;
+  /** Of the provider's list prices. */
+  terms?: ListTerms;
   exampleModel?: string;
   wire: Wire;
   abilities: Abilities;
@@ -57,6 +60,7 @@ export function targetOf(setup: Omit<AccountSetup, 'reach' | 'listed'>, reach: R
     modelId: model.modelId,
     cost: model.cost,
     discountPercent: manifest.discount_percent,
+    terms: setup.terms,
   };
   return {
     id: `${manifest.name}/${model.name}`,

@@ -5,6 +5,7 @@ import { connectionTo } from '../base/connection.ts';
 import { listedModels } from '../base/listed-models.ts';
 import { openAiChatWire } from '../openai-compatible/wire.ts';
 import type { ProviderPlug } from '../provider.ts';
+import { listTerms } from './list-terms.ts';
 
 const type = 'provider-account/openai';
 
@@ -29,6 +30,7 @@ export const plug: ProviderPlug = {
     return openAccount({
       manifest,
       catalogueId: 'openai',
+      terms: listTerms,
       exampleModel: 'gpt-4o-mini',
       wire: openAiChatWire,
       abilities: { usageInStream: true },

@@ -2,7 +2,7 @@ import type { JournalPart } from '../../../src/ledger/journal-reader.ts';
 import type { ExchangeRecord } from '../../../src/telemetry/exchange-record.ts';
 import { basisOf } from '../../../src/usage/price-basis.ts';
 import type { RateTable } from '../../../src/usage/token-rates.ts';
-import { tokenCostNanoUsd } from '../../../src/usage/token-rates.ts';
+import { tokenCostNanoUsd } from '../../../src/usage/token-cost.ts';
 
 export const RATES: RateTable = {
   perExchange: 0,
