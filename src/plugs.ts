@@ -2,18 +2,21 @@ import type { Configuration } from './config/configuration.ts';
 import type { Dialect } from './dialects/dialect.ts';
 import { openAiChat } from './dialects/openai-chat/index.ts';
 import { plug as anthropic } from './providers/anthropic/index.ts';
-import { anthropicWire } from './providers/anthropic/wire.ts';
 import { demoAccount } from './providers/demo/index.ts';
+import { plug as googleGemini } from './providers/google-gemini/index.ts';
 import { plug as ollama } from './providers/ollama/index.ts';
 import { plug as openai } from './providers/openai/index.ts';
 import type { ProviderAccount, ProviderPlug, Wire } from './providers/provider.ts';
 import { plug as selfHostedModel } from './providers/self-hosted-model/index.ts';
 
-/** The one file that names vendors and dialects; everybody else is handed these lists. */
-export const PLUGS: readonly ProviderPlug[] = [openai, anthropic, selfHostedModel, ollama];
+/** The one file that names vendors and dialects; everybody else is handed these lists, and all others are made of them. */
+export const PLUGS: readonly ProviderPlug[] = [openai, anthropic, googleGemini, selfHostedModel, ollama];
 export const DIALECTS: readonly Dialect[] = [openAiChat];
-/** Those that have a translation. */
-export const WIRES: readonly Wire[] = [anthropicWire];
+export const WIRES: readonly Wire[] = [...new Set(PLUGS.flatMap((plug) => plug.wires))];
+/** Client headers that some provider takes. */
+export const FORWARDABLE: readonly string[] = [
+  ...new Set([...WIRES.flatMap((wire) => wire.forwards), ...PLUGS.flatMap((plug) => plug.forwards ?? [])]),
+];
 
 const byType = new Map(PLUGS.map((plug) => [plug.type, plug]));
 

@@ -132,7 +132,14 @@ export const USAGE_COUNTERS = {
     partOf: 'inputTokens',
   },
   /** Tokens of sources that are billed beside the answer's (Perplexity). */
-  citationTokens: { column: 'citation_tokens', rate: 'citation', unit: 'tokens', side: 'output', carried: 'rare', ownRate: true },
+  citationTokens: {
+    column: 'citation_tokens',
+    rate: 'citation',
+    unit: 'tokens',
+    side: 'output',
+    carried: 'rare',
+    ownRate: true,
+  },
   /** Searches of the web that the provider made for the answer. */
   webSearchRequests: {
     column: 'web_search_requests',
@@ -143,14 +150,41 @@ export const USAGE_COUNTERS = {
     ownRate: true,
   },
   /** Sources read by a search that is billed by source (xAI). */
-  searchSources: { column: 'search_sources', rate: 'searchSource', unit: 'requests', side: 'output', carried: 'rare', ownRate: true },
+  searchSources: {
+    column: 'search_sources',
+    rate: 'searchSource',
+    unit: 'requests',
+    side: 'output',
+    carried: 'rare',
+    ownRate: true,
+  },
   /** Calls of other tools of the provider's own that it bills. */
-  toolRequests: { column: 'tool_requests', rate: 'toolRequest', unit: 'requests', side: 'output', carried: 'rare', ownRate: true },
+  toolRequests: {
+    column: 'tool_requests',
+    rate: 'toolRequest',
+    unit: 'requests',
+    side: 'output',
+    carried: 'rare',
+    ownRate: true,
+  },
   /** Passes by another model than the one that was asked, billed at its rates. */
-  otherModelPasses: { column: 'other_model_passes', rate: 'otherModelPass', unit: 'requests', side: 'output', carried: 'rare', ownRate: true },
+  otherModelPasses: {
+    column: 'other_model_passes',
+    rate: 'otherModelPass',
+    unit: 'requests',
+    side: 'output',
+    carried: 'rare',
+    ownRate: true,
+  },
   /** Searches of documents, the unit of rerank models. */
   searchUnits: { column: 'search_units', rate: 'searchUnit', unit: 'requests', side: 'input', carried: 'rare' },
-  inputCharacters: { column: 'input_characters', rate: 'inputCharacter', unit: 'characters', side: 'input', carried: 'rare' },
+  inputCharacters: {
+    column: 'input_characters',
+    rate: 'inputCharacter',
+    unit: 'characters',
+    side: 'input',
+    carried: 'rare',
+  },
   audioInputMs: { column: 'audio_input_ms', rate: 'audioInputMs', unit: 'ms', side: 'input', carried: 'rare' },
   audioOutputMs: { column: 'audio_output_ms', rate: 'audioOutputMs', unit: 'ms', side: 'output', carried: 'rare' },
   outputImages: { column: 'output_images', rate: 'outputImage', unit: 'images', side: 'output', carried: 'rare' },

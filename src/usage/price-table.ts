@@ -6,7 +6,7 @@ import { basisOf, REPORTED_BASIS } from './price-basis.ts';
 import { type CatalogueEntry, catalogueEntry, catalogueVersion } from './price-catalogue.ts';
 import { TermFactors } from './term-factors.ts';
 import { atMostNanoUsd, pricedNanoUsd } from './token-cost.ts';
-import { multipliedTable, type RateTable, scaledTable } from './token-rates.ts';
+import { multipliedTable, type RateTable, scaledTable, withPlainAudio } from './token-rates.ts';
 
 /** The price of one target, compiled once per configuration. */
 export interface Price {
@@ -48,7 +48,7 @@ export function compilePrice(source: PriceSource): Price {
   const entry = source.catalogueId === undefined ? undefined : catalogueEntry(source.catalogueId, source.modelId);
   const untold = source.terms?.untold?.find(({ models }) => models.test(source.modelId))?.column;
   if (entry === undefined) return new TablePrice('none', () => undefined, factors, 'first');
-  const listAt = discounted(entry, source.discountPercent);
+  const listAt = derived(entry.tableAt, (list) => offList(list, source));
   const reported = source.cost === undefined || source.cost === null ? 'first' : 'last';
   return new TablePrice(catalogueVersion, listAt, factors, reported, untold);
 }
@@ -81,6 +81,16 @@ class TablePrice implements Price {
   }
 
   costNanoUsd(usage: Usage, atMs = Date.now()): number | undefined {
+    // Nearly always nothing but counts was told.
+    if (usage.providerCostUsd !== undefined || usage.servedAs !== undefined || this.#untold !== undefined)
+      return this.#specialNanoUsd(usage, atMs);
+    const table = this.#tableAt(atMs);
+    if (table === undefined) return undefined;
+    const priced = pricedNanoUsd(table, usage);
+    return typeof priced === 'number' ? priced : undefined;
+  }
+
+  #specialNanoUsd(usage: Usage, atMs: number): number | undefined {
     const reported = this.#reportedNanoUsd(usage);
     if (reported !== undefined && reported > 0 && this.#reported === 'first') return reported;
     const table = this.#tableFor(usage, atMs);
@@ -150,17 +160,26 @@ class TablePrice implements Price {
   }
 }
 
-function discounted(entry: CatalogueEntry, percent: number | undefined): (atMs: number) => RateTable | undefined {
-  if (percent === undefined || percent === 0) return entry.tableAt;
-  const factor = Math.min(1, Math.max(0, 1 - percent / 100));
-  let list: RateTable | undefined;
-  let reduced: RateTable | undefined;
+/** What holds of a list price for this account; the very same table where nothing differs. */
+function offList(list: RateTable, { discountPercent, terms }: PriceSource): RateTable {
+  const whole = terms?.audioAsText ? withPlainAudio(list) : list;
+  if (discountPercent === undefined || discountPercent === 0) return whole;
+  return scaledTable(whole, Math.min(1, Math.max(0, 1 - discountPercent / 100)));
+}
+
+/** Made anew only when the clock brings another table. */
+function derived(
+  tableAt: CatalogueEntry['tableAt'],
+  derive: (table: RateTable) => RateTable,
+): (atMs: number) => RateTable | undefined {
+  let from: RateTable | undefined;
+  let made: RateTable | undefined;
   return (atMs) => {
-    const current = entry.tableAt(atMs);
-    if (current !== list) {
-      list = current;
-      reduced = current && scaledTable(current, factor);
+    const current = tableAt(atMs);
+    if (current !== from) {
+      from = current;
+      made = current && derive(current);
     }
-    return reduced;
+    return made;
   };
 }

@@ -3,7 +3,9 @@ import { COUNTER_NAMES, type CounterName, type RareCounter, USAGE_COUNTERS } fro
 type Counters = typeof USAGE_COUNTERS;
 type Whole = 'inputTokens' | 'outputTokens';
 /** Counters of tokens that are input or output, or a part of it. */
-type TokenCounter = { [Name in CounterName]: Counters[Name] extends { partOf: string } ? Name : never }[CounterName] | Whole;
+type TokenCounter =
+  | { [Name in CounterName]: Counters[Name] extends { partOf: string } ? Name : never }[CounterName]
+  | Whole;
 /** Counters of what is billed beside them. */
 export type UnitCounter = Exclude<RareCounter, TokenCounter>;
 export type TokenRateName = Counters[TokenCounter]['rate'];
@@ -62,6 +64,16 @@ export function scaledTable(table: RateTable, factor: number): RateTable {
 /** A copy with the rates of tokens multiplied, and nothing else: what tier, speed and geography do to a price. */
 export function multipliedTable(table: RateTable, factor: number): RateTable {
   return { ...withTokenRates(table, factor), multiplier: cleanRate(factor) };
+}
+
+/** A copy in which audio that has no rate of its own costs what text costs. */
+export function withPlainAudio(table: RateTable): RateTable {
+  const [first, ...others] = table.bands;
+  const plain = ({ fromInputTokens, rates }: RateBand): RateBand => {
+    const { audioInput = rates.input, audioOutput = rates.output } = rates;
+    return { fromInputTokens, rates: { ...rates, audioInput, audioOutput } };
+  };
+  return { ...table, bands: [plain(first), ...others.map(plain)] };
 }
 
 function withTokenRates(table: RateTable, factor: number): RateTable {

@@ -54,7 +54,9 @@ function countsOf(value: JsonObject | undefined): Usage | undefined {
     outputTokens: output !== undefined && missing > 0 && missing === reasoning ? output + missing : output,
     // DeepSeek's older form, and Moonshot's; where several are there they agree.
     cacheReadInputTokens:
-      countOf(prompt?.['cached_tokens']) ?? countOf(value['prompt_cache_hit_tokens']) ?? countOf(value['cached_tokens']),
+      countOf(prompt?.['cached_tokens']) ??
+      countOf(value['prompt_cache_hit_tokens']) ??
+      countOf(value['cached_tokens']),
     // OpenRouter says cache_write_tokens, others cache_creation_tokens.
     cacheCreationInputTokens: countOf(prompt?.['cache_write_tokens']) ?? countOf(prompt?.['cache_creation_tokens']),
     reasoningOutputTokens: reasoning,
@@ -115,7 +117,8 @@ function providerCost(usage: JsonObject): number | undefined {
   const billed = countOf(cost);
   // With the customer's own key at the provider `cost` is the fee of the router alone:
   // https://openrouter.ai/docs/use-cases/usage-accounting#cost-breakdown
-  if (usage['is_byok'] === true) return sum(billed, countOf(objectOf(usage['cost_details'])?.['upstream_inference_cost']));
+  if (usage['is_byok'] === true)
+    return sum(billed, countOf(objectOf(usage['cost_details'])?.['upstream_inference_cost']));
   if (billed !== undefined) return billed;
   const ticks = countOf(usage['cost_in_usd_ticks']);
   return ticks === undefined ? undefined : ticks / TICKS_PER_DOLLAR;

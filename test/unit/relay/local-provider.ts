@@ -74,7 +74,7 @@ export class Relayed {
   constructor(options: RelayedOptions = {}) {
     const body = Buffer.from(JSON.stringify({ model: 'main/model', messages: [], stream: true, ...options.body }));
     this.exchange = new FakeExchange(body);
-    const scan = openAiChat.scan();
+    const scan = openAiChat.scan(this.exchange);
     scan.advance(body, body.length);
     this.peeked = scan.result(body) as PeekedRequest;
     const all = { ...settings, ...options.settings };

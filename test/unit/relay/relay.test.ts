@@ -5,6 +5,7 @@ import { GatewayError } from '../../../src/core/errors.ts';
 import { SWEEP_MS } from '../../../src/core/sweeper.ts';
 import { openAiChatWire } from '../../../src/providers/openai-compatible/wire.ts';
 import { chunkEvent, completion, DONE_EVENT, USAGE_EVENT } from '../../support/provider.ts';
+import { exampleMounts } from '../../support/targets.ts';
 import { closeRelays, limits, Relayed, timeouts } from './local-provider.ts';
 
 afterEach(closeRelays);
@@ -407,8 +408,7 @@ test('the head says how long the provider took', () => {
 });
 
 test('a target whose words nobody can translate says so, and nothing is sent', () => {
-  const wire = { ...openAiChatWire, name: 'anthropic-messages' as const };
-  const relayed = new Relayed({ target: { wire } });
+  const relayed = new Relayed({ target: { mounts: exampleMounts({ ...openAiChatWire, name: 'another-form' }) } });
   assert.equal(relayed.attempts.length, 0);
   assert.equal(relayed.sink.status, 400);
   assert.equal(relayed.result?.error?.code, 'unsupported_operation');

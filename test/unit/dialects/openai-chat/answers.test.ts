@@ -110,10 +110,18 @@ test('half a character at the end of a delta stays half, so that the next can co
 });
 
 test('finish reasons in the words of chat completions', () => {
-  const words = (['stop', 'length', 'content-filter', 'tool-calls', 'error', 'other'] as const).map(
+  const words = (['stop', 'length', 'content-filter', 'tool-calls', 'error', 'pause', 'other'] as const).map(
     (unified) => fromWhole(whole([{ type: 'finish', reason: { unified, raw: undefined } }])).finish,
   );
-  assert.deepEqual(words, ['stop', 'length', 'content_filter', 'tool_calls', 'error', 'stop']);
+  assert.deepEqual(words, ['stop', 'length', 'content_filter', 'tool_calls', 'error', 'pause', 'other']);
+});
+
+test('a finish reason that OpenAI has no word for is never told as a clean stop', () => {
+  const word = (raw: string) => fromWhole(whole([{ type: 'finish', reason: { unified: 'other', raw } }])).finish;
+  assert.equal(word('compaction'), 'compaction');
+  assert.equal(word('MALFORMED_FUNCTION_CALL'), 'malformed_function_call');
+  assert.equal(word('two words'), 'other');
+  assert.equal(word('x'.repeat(65)), 'other');
 });
 
 test('a refusal has no content; an empty answer has an empty one', () => {

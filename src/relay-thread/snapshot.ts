@@ -1,0 +1,32 @@
+import type { Configuration } from '../config/configuration.ts';
+import { createLimits, type LimitsOptions } from '../limits/limits.ts';
+import type { Snapshot } from '../pipeline.ts';
+import { openAccounts } from '../plugs.ts';
+import { Callers } from '../policy/caller.ts';
+import type { Target } from '../providers/provider.ts';
+import { ModelRoutes } from '../routing/model-routes.ts';
+import { catalogueHas, catalogueModels } from '../usage/price-catalogue.ts';
+import { compilePrice, type Price } from '../usage/price-table.ts';
+
+/** Targets whose price is remembered; an account that lists none has as many as its clients think of. */
+const MAX_PRICES = 10_000;
+
+/** Everything that follows from one configuration. `lasting`: what outlives it. */
+export function makeSnapshot(configuration: Configuration, lasting: Omit<LimitsOptions, 'price'>): Snapshot {
+  const prices = new Map<Target, Price>();
+  const price = (target: Target): Price => {
+    let known = prices.get(target);
+    if (!known) {
+      known = compilePrice(target.price);
+      if (prices.size < MAX_PRICES) prices.set(target, known);
+    }
+    return known;
+  };
+  return {
+    settings: configuration.server,
+    routes: new ModelRoutes(openAccounts(configuration), { models: catalogueModels, has: catalogueHas }),
+    callers: new Callers(configuration),
+    limits: createLimits(configuration, { ...lasting, price }),
+    price,
+  };
+}
