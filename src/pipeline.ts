@@ -219,6 +219,7 @@ class Inference implements RelayOwner {
       exchange: this.#exchange,
       model: this.#model,
       stream: this.#peeked.stream,
+      servedAs: this.#peeked.servedAs,
       price: price(result.target),
       estimate,
       record,

@@ -1,5 +1,6 @@
 import { COUNTER_NAMES, countIn, USAGE_COUNTERS, type Usage } from '../inference/usage.ts';
 import type { Database } from '../store/database.ts';
+import { NO_PRICE } from '../telemetry/exchange-record.ts';
 import { chainOf, seqOf } from './chain-position.ts';
 import { REPORTED } from './price-tables.ts';
 import { readDetail } from './row-detail.ts';
@@ -53,7 +54,7 @@ export async function readReceipt(database: Database, id: string): Promise<objec
     cost: {
       nano_usd: row.cost_nano_usd,
       usd: dollars(row.cost_nano_usd),
-      unknown_part: detail.unknown_cost?.part ?? null,
+      unknown_part: detail.unknown_cost?.part ?? (row.cost_nano_usd === null && row.usage_source !== null ? NO_PRICE : null),
       charged_nano_usd: row.cost_nano_usd ?? known(detail.unknown_cost?.charged_nano_usd),
       reserved_nano_usd: known(numbers.reserved_nano_usd),
       charges: parsed(row.charges) ?? [],

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { SERVED_TERMS, type ServedAs, TERM_NAMES } from '../inference/served-as.ts';
 import { RARE_COUNTERS, type RareCounts, USAGE_COUNTERS } from '../inference/usage.ts';
 import { storableText } from '../store/storable-text.ts';
-import type { RecordView, UnknownCost } from '../telemetry/exchange-record.ts';
+import { NO_PRICE, type RecordView, type UnknownCost } from '../telemetry/exchange-record.ts';
 
 /** What is seldom there, by names that stay for ever: rows are hashed with it. A further counter needs no column. */
 const detailSchema = z.looseObject({
@@ -21,7 +21,8 @@ export type RowDetail = z.output<typeof detailSchema>;
 
 /** Null: nothing of it. */
 export function detailOf(record: RecordView): string | null {
-  const { id, requestId, attemptsJson, errorDetail, usage, unknownCost } = record;
+  const { id, requestId, attemptsJson, errorDetail, usage } = record;
+  const unknownCost = saidOf(record.unknownCost);
   const rare = usage?.rare;
   const servedAs = usage?.servedAs;
   if (requestId === id && attemptsJson === undefined && errorDetail === undefined) {
@@ -53,6 +54,11 @@ function termColumns(servedAs: ServedAs): Record<string, string> {
     if (value !== undefined) columns[SERVED_TERMS[name].column] = value;
   }
   return columns;
+}
+
+/** That no price is known at all is said by the lack of a cost: some accounts have none for any of their answers. */
+function saidOf(unknownCost: UnknownCost | undefined): UnknownCost | undefined {
+  return unknownCost?.part === NO_PRICE && unknownCost.atMostNanoUsd === undefined ? undefined : unknownCost;
 }
 
 function unknownCostColumns({ part, atMostNanoUsd }: UnknownCost): NonNullable<RowDetail['unknown_cost']> {

@@ -1,6 +1,7 @@
 import { epochMs } from '../core/clock.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
+import type { ServedAs } from '../inference/served-as.ts';
 import type { Usage } from '../inference/usage.ts';
 import type { RelayResult } from '../relay/relay.ts';
 import type { ExchangeRecord } from '../telemetry/exchange-record.ts';
@@ -16,6 +17,8 @@ export interface SettlementOptions {
   readonly exchange: Exchange;
   readonly model: string;
   readonly stream: boolean;
+  /** As the client asked to be served: so it is priced where the provider did not tell. */
+  readonly servedAs: ServedAs | undefined;
   readonly price: Price;
   readonly estimate: Estimator;
   readonly record: (record: ExchangeRecord) => void;
@@ -45,7 +48,7 @@ export function settle(result: RelayResult, options: SettlementOptions): void {
   const record = recordOf(result, options);
   const { meter, shortened } = result;
   if (shortened) {
-    use(record, shortened.usage, 'estimate', options.price);
+    use(record, servedAsAsked(shortened.usage, result, options), 'estimate', options.price);
     record.errorDetail = shortened.detail;
   } else {
     if (meter.usage) use(record, meter.usage, 'provider', options.price);
@@ -81,14 +84,16 @@ function settleByEstimate(record: ExchangeRecord, result: RelayResult, options: 
   };
   const pieces = options.stream ? result.content.pieces : 0;
   const quick = quickEstimate({ bodyBytes: exchange.bytesIn, meter, pieces });
+  const useEstimate = (of: ExchangeRecord, estimate: Usage): void =>
+    use(of, servedAsAsked(filledUp(meter.usage, estimate), result, options), 'estimate', price);
   if (provisional) {
     const early: ExchangeRecord = { ...record, pending: true };
-    use(early, filledUp(meter.usage, quick), 'estimate', price);
+    useEstimate(early, quick);
     provisional(early);
   }
   options.admission.over();
   const closeWith = (estimate: Usage): void => {
-    use(record, filledUp(meter.usage, estimate), 'estimate', price);
+    useEstimate(record, estimate);
     close(record, result, options);
   };
   options.estimate(request).then(
@@ -106,6 +111,11 @@ function use(record: ExchangeRecord, used: Usage, source: 'provider' | 'estimate
   record.costNanoUsd = costNanoUsd;
   record.priceTable = known ? price.basis(used, record.startedAt) : undefined;
   record.unknownCost = known ? undefined : price.unknownCost(used, record.startedAt);
+}
+
+/** A provider that told nothing did not tell its tier either: what was asked for is the best that is known. */
+function servedAsAsked(used: Usage, { meter }: RelayResult, { servedAs }: SettlementOptions): Usage {
+  return meter.usage === undefined && servedAs !== undefined ? { ...used, servedAs } : used;
 }
 
 /**

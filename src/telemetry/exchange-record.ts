@@ -1,5 +1,8 @@
 import type { Usage } from '../inference/usage.ts';
 
+/** As `UnknownCost.part`: no price is known of the model. */
+export const NO_PRICE = 'price';
+
 /** Why nobody knows what an exchange cost, although its answer was billed. */
 export interface UnknownCost {
   /**

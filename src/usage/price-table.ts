@@ -1,6 +1,6 @@
 import type { Usage } from '../inference/usage.ts';
 import type { PriceSource } from '../providers/provider.ts';
-import type { UnknownCost } from '../telemetry/exchange-record.ts';
+import { NO_PRICE, type UnknownCost } from '../telemetry/exchange-record.ts';
 import { accountCost } from './account-cost.ts';
 import { basisOf, REPORTED_BASIS } from './price-basis.ts';
 import { type CatalogueEntry, catalogueEntry, catalogueVersion } from './price-catalogue.ts';
@@ -112,7 +112,7 @@ class TablePrice implements Price {
     const priced = typeof table === 'object' ? this.#priced(table, usage) : table;
     const atMost = this.atMostNanoUsd(usage, atMs);
     return {
-      part: typeof priced === 'string' ? priced : 'price',
+      part: typeof priced === 'string' ? priced : NO_PRICE,
       ...(atMost !== undefined && { atMostNanoUsd: atMost }),
     };
   }
