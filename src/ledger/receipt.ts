@@ -54,7 +54,8 @@ export async function readReceipt(database: Database, id: string): Promise<objec
     cost: {
       nano_usd: row.cost_nano_usd,
       usd: dollars(row.cost_nano_usd),
-      unknown_part: detail.unknown_cost?.part ?? (row.cost_nano_usd === null && row.usage_source !== null ? NO_PRICE : null),
+      unknown_part:
+        detail.unknown_cost?.part ?? (row.cost_nano_usd === null && row.usage_source !== null ? NO_PRICE : null),
       charged_nano_usd: row.cost_nano_usd ?? known(detail.unknown_cost?.charged_nano_usd),
       reserved_nano_usd: known(numbers.reserved_nano_usd),
       charges: parsed(row.charges) ?? [],

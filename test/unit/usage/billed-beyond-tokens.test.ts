@@ -15,7 +15,12 @@ const AT = Date.UTC(2026, 10, 28);
 function priceOf(type: string, modelId: string, more: Partial<PriceSource> = {}): Price {
   const plug = PLUGS.find((each) => each.type === `provider-account/${type}`);
   const key = type === 'google-gemini' ? 'apiKey' : 'api_key';
-  const account = plug?.open({ type: plug.type, name: 'p', auth_data: { type: 'api-key', [key]: 'k' }, integrations: [] } as never);
+  const account = plug?.open({
+    type: plug.type,
+    name: 'p',
+    auth_data: { type: 'api-key', [key]: 'k' },
+    integrations: [],
+  } as never);
   const target = account?.target(modelId);
   assert.ok(target, `${type}/${modelId}`);
   return compilePrice({ ...target.price, ...more });
@@ -115,7 +120,10 @@ test('what a budget holds for a request is the dearest that it may cause: cheap 
 
 test('audio is billed at its own rate, and where the list has none the cost is unknown: it is never billed as text', () => {
   const usage = { inputTokens: 100, outputTokens: 50, audioInputTokens: 40, audioOutputTokens: 30 };
-  assert.equal(priceOf('openai', 'gpt-audio').costNanoUsd(usage, AT), 60 * 2500 + 40 * 32_000 + 20 * 10_000 + 30 * 64_000);
+  assert.equal(
+    priceOf('openai', 'gpt-audio').costNanoUsd(usage, AT),
+    60 * 2500 + 40 * 32_000 + 20 * 10_000 + 30 * 64_000,
+  );
   const preview = priceOf('openai', 'gpt-4o-audio-preview');
   assert.equal(preview.costNanoUsd(usage, AT), undefined);
   assert.deepEqual(preview.unknownCost(usage, AT), {
@@ -190,7 +198,12 @@ test('an account’s own cost prices audio, searches and tiers where it says so,
 
 test('an account that bills by characters, minutes or pages has a cost where those are counted', () => {
   for (const [cost, rare, nanoUsd, part] of [
-    [{ metric: 'per_million_characters', value: { input: 15 } }, { inputCharacters: 2000 }, 30_000_000, 'input_characters'],
+    [
+      { metric: 'per_million_characters', value: { input: 15 } },
+      { inputCharacters: 2000 },
+      30_000_000,
+      'input_characters',
+    ],
     [{ metric: 'per_minute_of_audio', value: { input: 0.006 } }, { audioInputMs: 90_000 }, 9_000_000, 'audio_input_ms'],
     [
       { metric: 'per_1000_pages', value: { pages: 1, annotated_pages: 3 } },

@@ -60,6 +60,9 @@ test('as what an answer was served the last word counts, and the provider’s de
   const priority = { servedAs: { serviceTier: 'priority' } };
   assert.deepEqual(merged(priority, { inputTokens: 1 }).servedAs, priority.servedAs);
   assert.equal(merged(priority, { servedAs: { serviceTier: 'standard' } }).servedAs, undefined);
-  assert.deepEqual(merged(priority, { servedAs: { speed: 'fast' } }).servedAs, { serviceTier: 'priority', speed: 'fast' });
+  assert.deepEqual(merged(priority, { servedAs: { speed: 'fast' } }).servedAs, {
+    serviceTier: 'priority',
+    speed: 'fast',
+  });
   assert.deepEqual(inputUsage({ ...priority, providerCostUsd: 5 }), priority);
 });

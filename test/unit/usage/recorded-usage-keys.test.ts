@@ -215,7 +215,8 @@ const wires = [...new Set(PLUGS.flatMap((plug) => plug.wires))].filter(({ name }
 /** Which wire has the key; the rest are of wires to come. */
 const OF_WIRE: Readonly<Record<string, RegExp>> = {
   'openai-chat': /^(prompt_|completion_|num_|audio_prompt|service_tier|server_tool_use_details|cached_tokens)/,
-  'anthropic-messages': /^(input_tokens$|output_tokens$|cache_|inference_geo|service_tier|server_tool_use\.|output_tokens_details\.thinking|iterations)/,
+  'anthropic-messages':
+    /^(input_tokens$|output_tokens$|cache_|inference_geo|service_tier|server_tool_use\.|output_tokens_details\.thinking|iterations)/,
   'gemini-generate-content': /TokenCount$|^serviceTier|^trafficType/,
 };
 

@@ -102,8 +102,15 @@ test('usage that stands in x_groq or in a choice is read, and one at the top win
   const usage = { prompt_tokens: 21, completion_tokens: 988 };
   const groq = { choices: [{ index: 0, finish_reason: 'stop' }], x_groq: { id: 'r', usage } };
   assert.equal(toUsage(undefined, groq)?.outputTokens, 988);
-  const moonshot = { choices: [{ index: 0, finish_reason: 'stop', usage: { ...usage, cached_tokens: 8 } }], usage: null };
-  assert.deepEqual(JSON.parse(JSON.stringify(toUsage(null, moonshot))), { inputTokens: 21, outputTokens: 988, cacheReadInputTokens: 8 });
+  const moonshot = {
+    choices: [{ index: 0, finish_reason: 'stop', usage: { ...usage, cached_tokens: 8 } }],
+    usage: null,
+  };
+  assert.deepEqual(JSON.parse(JSON.stringify(toUsage(null, moonshot))), {
+    inputTokens: 21,
+    outputTokens: 988,
+    cacheReadInputTokens: 8,
+  });
   assert.equal(toUsage({ prompt_tokens: 1, completion_tokens: 2 }, groq)?.outputTokens, 2);
   assert.equal(toUsage(undefined, { choices: [{ delta: {} }], x_groq: { id: 'r' } }), undefined);
 });
