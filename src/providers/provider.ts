@@ -1,6 +1,7 @@
 import type { ZodType } from 'zod';
 import type { JsonObject } from '../codec/json-value.ts';
 import type { AccountManifest } from '../config/configuration.ts';
+import type { AccountToken } from '../core/account-token.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { Method, OrError } from '../core/exchange.ts';
 import type { InferenceEvent } from '../inference/event.ts';
@@ -24,7 +25,24 @@ export interface ProviderPlug {
   readonly wires: readonly Wire[];
   /** Client headers, in lower case, that its accounts take beyond those of the wire, as `x-title` of OpenRouter. */
   readonly forwards?: readonly string[];
-  open(manifest: AccountManifest): ProviderAccount;
+  /** Where an account gets its tokens, if it needs any. Main thread only: `open` finds what they gave in `tokens`. */
+  tokenSources?(manifest: AccountManifest): readonly TokenSource[];
+  open(manifest: AccountManifest, tokens: Tokens): ProviderAccount;
+}
+
+/** Gives the tokens of one credential, one after the other; when to ask is main-thread/account-tokens.ts. */
+export interface TokenSource {
+  /** Unique among all sources; another secret makes another id. Holds no secret. */
+  readonly id: string;
+  readonly account: string;
+  /** Rejects with a reason that people read in the log: it must hold no secret. */
+  fetch(signal: AbortSignal): Promise<Pick<AccountToken, 'values' | 'expiresAtMs'>>;
+}
+
+/** The tokens that this thread knows of. */
+export interface Tokens {
+  /** By the id of the source; undefined: none was fetched yet. It may have ended. */
+  get(sourceId: string): AccountToken | undefined;
 }
 
 export interface ProviderAccount {
@@ -100,6 +118,8 @@ export interface Credential {
   readonly poolKey: string;
   /** Flat name-value pairs to be added to the request's headers; never changed by who gets them. */
   sign(request: UnsignedRequest): OrError<readonly string[]>;
+  /** A provider's words without the secrets that they may quote. */
+  redact(words: string): string;
 }
 
 /** All of a request but what authorises it. */

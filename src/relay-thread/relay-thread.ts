@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { KeyRing } from '../authentication/authenticate.ts';
 import { presentedKey } from '../authentication/presented-key.ts';
 import type { Configuration } from '../config/configuration.ts';
@@ -29,8 +29,11 @@ const STATS_MS = 500;
 
 const NO_KEY = new GatewayError('missing_api_key');
 
-const data = workerData as RelayThreadData;
 const port = parentPort!;
+// Its modules are loaded by now. Nothing may be awaited between this message and `port.on`: later ones would be lost.
+const data = await new Promise<RelayThreadData>((resolve) => {
+  port.once('message', (message: ToRelayThread) => message.type === 'begin' && resolve(message.data));
+});
 const send = (message: FromRelayThread, transfer: readonly ArrayBuffer[] = []): void =>
   port.postMessage(message, transfer);
 
@@ -63,9 +66,13 @@ const counts = new MemoryCounters(data.counts, data.thread);
 const redisCounts = server.store.counters === 'memory' ? undefined : countInRedis();
 let ledgerFull = data.journal?.full ?? false;
 if (server.ledger.sync === 'strict') runBeforeLastByte(() => records.writeJournal());
-/** What is learned of models outlives a configuration. */
-const forecast = new TokenForecast();
-const lasting = { counters: redisCounts ?? counts, now: () => counts.clock.now(), forecast };
+const tokens = new Map(data.tokens.map((token) => [token.id, token]));
+const lasting = {
+  counters: redisCounts ?? counts,
+  now: () => counts.clock.now(),
+  forecast: new TokenForecast(),
+  tokens,
+};
 let snapshot = makeSnapshot(data.configuration, lasting);
 
 const pipeline: PipelineOptions = {
@@ -119,6 +126,10 @@ function onMessage(message: ToRelayThread): void {
     case 'issuer-keys':
       keyRing.setIssuerKeys(message.set);
       return;
+    case 'tokens':
+      tokens.clear();
+      for (const token of message.tokens) tokens.set(token.id, token);
+      return;
     case 'ledger-full':
       ledgerFull = message.full;
       return;
@@ -127,6 +138,8 @@ function onMessage(message: ToRelayThread): void {
       return;
     case 'drain':
       drain();
+      return;
+    case 'begin':
   }
 }
 

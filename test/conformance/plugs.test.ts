@@ -29,7 +29,7 @@ after(() => tasks.close());
 
 function targetOf(plug: ProviderPlug): Target {
   const manifest = plug.wellKnown?.manifest('sk-1') ?? { type: plug.type, ...MANIFESTS[plug.type] };
-  const account = plug.open(plug.schema.parse(manifest));
+  const account = plug.open(plug.schema.parse(manifest), new Map());
   const target = account.listed[0] ?? account.target('m');
   assert.ok(target, `${plug.type} has no model: give it a manifest here`);
   return target;

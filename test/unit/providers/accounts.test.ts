@@ -29,7 +29,7 @@ function open(plug: ProviderPlug, manifest: object) {
   const loaded = loadText({ after: () => {} } as never, JSON.stringify(manifest), {}, { kinds: plugs });
   const [account] = configurationOf(loaded).accounts;
   assert.ok(account);
-  return plug.open(structuredClone(account));
+  return plug.open(structuredClone(account), new Map());
 }
 
 function faults(manifest: object): string[] {
@@ -194,7 +194,7 @@ test('self-hosted: two authorization headers are a fault', () => {
 test('what a well-known variable makes is a whole manifest', () => {
   for (const plug of [openai, anthropic]) {
     assert.ok(plug.wellKnown);
-    const account = plug.open(plug.schema.parse(plug.wellKnown.manifest('sk-env')));
+    const account = plug.open(plug.schema.parse(plug.wellKnown.manifest('sk-env')), new Map());
     assert.equal(account.name, plug.wellKnown.account);
     assert.ok(reached(account.target('m')).headers.some((value) => value.includes('sk-env')));
   }

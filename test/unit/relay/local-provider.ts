@@ -50,6 +50,8 @@ export interface RelayedOptions {
   /** Names of the targets in order; `main` by default. */
   readonly targets?: readonly string[];
   readonly target?: Partial<Target>;
+  /** The same by name of the target. */
+  readonly targetOf?: Readonly<Record<string, Partial<Target>>>;
   readonly settings?: Partial<ServerSettings>;
   readonly waits?: ClientWaits;
   readonly allowance?: Allowance;
@@ -88,6 +90,7 @@ export class Relayed {
         account,
         local: (request, handler) => this.#attempt(request, handler),
         ...options.target,
+        ...options.targetOf?.[account],
       })),
       waits: options.waits ?? { attemptMs: undefined, firstTokenMs: undefined },
       settings: all,

@@ -14,14 +14,11 @@ const AT = Date.UTC(2026, 10, 28);
 /** As its plug opens it. */
 function priceOf(type: string, modelId: string, more: Partial<PriceSource> = {}): Price {
   const plug = PLUGS.find((each) => each.type === `provider-account/${type}`);
-  const key = type === 'google-gemini' ? 'apiKey' : 'api_key';
-  const account = plug?.open({
-    type: plug.type,
-    name: 'p',
-    auth_data: { type: 'api-key', [key]: 'k' },
-    integrations: [],
-  } as never);
-  const target = account?.target(modelId);
+  assert.ok(plug, type);
+  const credential = { type: 'api-key', api_key: 'k', apiKey: 'k' };
+  const manifest = plug.schema.parse({ type: plug.type, name: 'p', auth_data: credential });
+  const account = plug.open(manifest, new Map());
+  const target = account.target(modelId);
   assert.ok(target, `${type}/${modelId}`);
   return compilePrice({ ...target.price, ...more });
 }
