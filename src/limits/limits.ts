@@ -32,7 +32,7 @@ export interface LimitsOptions {
   readonly counters: Counters;
   /** Milliseconds since the Unix epoch, the same on all threads. */
   now(): number;
-  price(target: Target): Price;
+  price(target: Target): Pick<Price, 'atMostNanoUsd'>;
   /** Of this thread; outlives a configuration. */
   readonly forecast: TokenForecast;
   /** A budget begins to refuse requests, or to send them to a cheaper model. Once per window and configuration, about. */
@@ -65,7 +65,7 @@ class ConfiguredLimits implements Limits {
   readonly #options: LimitsOptions;
   readonly #told = new GenerationCache<true>(MAX_TOLD_WINDOWS);
   /** Filled anew for every question about a price, which keeps nothing of it. */
-  readonly #usage: Usage = { inputTokens: 0, outputTokens: 0 };
+  readonly #usage: Usage = { inputTokens: 0, outputTokens: 0, servedAs: undefined };
 
   constructor(plans: LimitPlans, options: LimitsOptions) {
     this.#plans = plans;
@@ -84,7 +84,7 @@ class ConfiguredLimits implements Limits {
     if (selection.hasTokens || selection.hasCost) {
       inputTokens = plan.forecast.promptTokens(request.bodyBytes);
       outputTokens = plan.forecast.outputTokens(request.maxOutputTokens, request.choices);
-      if (selection.hasCost) costNanoUsd = this.#cost(request.target, inputTokens, outputTokens, nowMs);
+      if (selection.hasCost) costNanoUsd = this.#cost(request, inputTokens, outputTokens, nowMs);
     }
     const asked: Asked = { request, forecast: plan.forecast, selection, inputTokens, costNanoUsd };
     const amounts = selection.amounts(inputTokens + outputTokens, amountOf(costNanoUsd));
@@ -133,7 +133,7 @@ class ConfiguredLimits implements Limits {
     // The prompt, and a first token of the answer.
     if (counts === 'tokens') return left > inputTokens;
     if (counts !== 'cost') return false;
-    return left > 0 && left >= amountOf(this.#cost(request.target, inputTokens, 1, this.#options.now()));
+    return left > 0 && left >= amountOf(this.#cost(request, inputTokens, 1, this.#options.now()));
   }
 
   #tellRefusal({ rule, unit, group }: LimitLeg, period: BudgetPeriod): void {
@@ -162,15 +162,22 @@ class ConfiguredLimits implements Limits {
       cuts,
       held: amounts.map((amount, index) => Math.min(amount, legs[index]!.limit)),
       inputTokens,
-      costNanoUsd: (outputTokens) => this.#cost(request.target, inputTokens, outputTokens, now()),
+      costNanoUsd: (outputTokens) => this.#cost(request, inputTokens, outputTokens, now()),
       now,
     });
   }
 
-  #cost(target: Target, inputTokens: number, outputTokens: number, nowMs: number): number | undefined {
+  /** The most it can be: in which tier a request is served is known with its answer. */
+  #cost(
+    { target, servedAs }: AdmissionRequest,
+    inputTokens: number,
+    outputTokens: number,
+    nowMs: number,
+  ): number | undefined {
     this.#usage.inputTokens = inputTokens;
     this.#usage.outputTokens = outputTokens;
-    return this.#options.price(target).costNanoUsd(this.#usage, nowMs);
+    this.#usage.servedAs = servedAs;
+    return this.#options.price(target).atMostNanoUsd(this.#usage, nowMs);
   }
 }
 

@@ -64,7 +64,7 @@ export class RefusalRecords {
       status: error.status,
       outcome: 'error',
       errorCode: error.code,
-      errorDetail: error.context.detail ?? error.context.setting,
+      errorDetail: error.recordedDetail,
       subject: principal?.subject,
       keyId: principal?.keyId,
       ...request,

@@ -266,11 +266,14 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
   #request(): OrError<Outbound> | Promise<OrError<Outbound>> {
     const { exchange, dialect, translateHeavy } = this.#c;
     const params = this.step.overrides?.params;
-    if (params === undefined) return outbound(exchange, dialect, this.#peeked, this.step, translateHeavy, this);
+    const { headers, body } = exchange;
+    if (params === undefined) {
+      return outbound({ headers, body, peeked: this.#peeked }, dialect, this.step, translateHeavy, this);
+    }
     const changed = overriddenRequest(exchange, dialect, params);
     if (changed instanceof GatewayError) return changed;
     this.#peeked = changed.peeked;
-    return outbound(changed, dialect, changed.peeked, this.step, translateHeavy, this);
+    return outbound({ headers, ...changed }, dialect, this.step, translateHeavy, this);
   }
 
   #sendTranslated(request: Promise<OrError<Outbound>>): void {

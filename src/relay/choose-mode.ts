@@ -38,7 +38,9 @@ export function chooseMode({ status, headers }: AnswerHead, context: ModeContext
   const { wire } = mountFor(target, dialect)!;
   const readable = isPlain(headers['content-encoding']);
   // What cannot be read says nothing: its status alone does.
-  if (status < 200 || status > 299) return new ErrorAnswer(host, target, wire, status, readable ? MAX_ERROR_BYTES : 0);
+  if (status < 200 || status > 299) {
+    return new ErrorAnswer(host, target, wire, status, readable ? MAX_ERROR_BYTES : 0);
+  }
   if (!readable) {
     return new GatewayError('upstream_protocol', { detail: 'It compressed its answer although asked not to.' });
   }

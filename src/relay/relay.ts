@@ -20,6 +20,8 @@ export interface RelayOptions extends AttemptsOptions {
 export interface RelayOwner {
   /** Once, when nothing is left to do; the exchange is to be finished then. */
   relayed(result: RelayResult): void;
+  /** A provider refused our credential; another target may answer all the same. */
+  credentialRefused(target: Target, error: GatewayError): void;
 }
 
 export interface RelayResult {
@@ -110,6 +112,7 @@ export class Relay implements RunOwner, Swept {
   }
 
   failed(run: AttemptRun, error: GatewayError): void {
+    if (error.code === 'upstream_credential') this.#o.owner.credentialRefused(run.target, error);
     if (this.#committed || !this.#attempts.survives(run, error)) this.#giveUp(error);
   }
 
@@ -148,6 +151,7 @@ export class Relay implements RunOwner, Swept {
     if (!sink.started) {
       const headers: string[] = ['x-tfy-resolved-model', run.target.id, ...this.#o.headers];
       pushAnswerHeaders(headers, run.answerHeaders);
+      if (error.context.headers) headers.push(...error.context.headers);
       exchange.refuse(error, headers, run.upstreamMs);
       this.#close(error, error.status, false);
       return;

@@ -4,9 +4,6 @@ import type { Exchange, OrError } from '../core/exchange.ts';
 import type { Dialect, PeekedRequest } from '../dialects/dialect.ts';
 import type { StepOverrides } from '../routing/route-plan.ts';
 
-/** What a step asks: as the client sent it, or as the step changed it. */
-export type AskedRequest = Pick<Exchange, 'body' | 'headers'>;
-
 /**
  * The client's body with the parameters of a step set over its own; numbers of the client stay digit for digit. It is
  * parsed here and now, so only a step that has such parameters pays for it.
@@ -15,7 +12,7 @@ export function overriddenRequest(
   exchange: Exchange,
   dialect: Dialect,
   params: NonNullable<StepOverrides['params']>,
-): OrError<AskedRequest & { readonly peeked: PeekedRequest }> {
+): OrError<{ readonly body: Buffer; readonly peeked: PeekedRequest }> {
   let asked: unknown;
   try {
     asked = parseExact(exchange.body.toString());
@@ -23,18 +20,18 @@ export function overriddenRequest(
     // The scan checks strings and brackets only: finer faults show here.
     return new GatewayError('invalid_json');
   }
-  const body = Buffer.from(JSON.stringify(Object.assign({}, asked, params)));
+  const changed = Buffer.from(JSON.stringify(Object.assign({}, asked, params)));
   const scan = dialect.scan(exchange);
-  scan.advance(body, body.length);
-  const peeked = scan.result(body);
-  return peeked instanceof GatewayError ? peeked : { body, headers: exchange.headers, peeked };
+  scan.advance(changed, changed.length);
+  const peeked = scan.result(changed);
+  return peeked instanceof GatewayError ? peeked : { body: changed, peeked };
 }
 
-/** Flat name-value pairs, lower-case names; the list itself where nothing is changed. */
-export function overriddenHeaders(list: string[], overrides: StepOverrides | undefined): string[] {
-  const changes = overrides?.headers;
-  if (changes === undefined) return list;
-  const { remove, set } = changes;
+/** Flat name-value pairs, lower-case names. */
+export function overriddenHeaders(
+  list: readonly string[],
+  { remove, set }: NonNullable<StepOverrides['headers']>,
+): string[] {
   const kept = list.filter((_, at) => {
     const name = list[at - (at % 2)]!;
     return !remove.includes(name) && !Object.hasOwn(set, name);

@@ -17,7 +17,7 @@ export interface Step {
 export interface StepOverrides {
   /** Top-level parameters in the client's dialect, set over those of the body; undefined: none. */
   readonly params: Readonly<Record<string, unknown>> | undefined;
-  /** Of the headers that go to the provider; names in lower case. The target's credential is added behind them. */
+  /** Of the headers that go to the provider; names in lower case. A credential among them takes the place of the target's. */
   readonly headers: { readonly remove: readonly string[]; readonly set: Readonly<Record<string, string>> } | undefined;
 }
 

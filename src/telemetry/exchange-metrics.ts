@@ -1,5 +1,6 @@
 import type { ErrorRule } from '../core/error-rule.ts';
 import { ERRORS } from '../core/errors.ts';
+import { USAGE_COUNTERS } from '../inference/usage.ts';
 import { type Count, ExchangeCounts } from './exchange-counts.ts';
 import type { RecordView } from './exchange-record.ts';
 import { ExchangeSeries } from './exchange-series.ts';
@@ -40,6 +41,7 @@ export class ExchangeMetrics {
   readonly #other: ExchangeSeries;
   readonly #overheadStreamed = new Histogram(overheadBuckets);
   readonly #overheadWhole = new Histogram(overheadBuckets);
+  readonly #unknownCosts = new Map<string, Count>();
   readonly #metadata: MetadataLabels;
   #metadataSeries = 0;
   #requestSeries = 0;
@@ -59,6 +61,7 @@ export class ExchangeMetrics {
     counts.add(record);
     this.#statusOf(counts, record.status).value += 1;
     if (record.errorCode !== undefined) this.#countFailure(series, record.errorCode, record.status);
+    if (record.unknownCost !== undefined) this.#countUnknownCost(record.unknownCost.part);
     (record.stream ? this.#overheadStreamed : this.#overheadWhole).observe(record.overheadMs);
   }
 
@@ -136,6 +139,17 @@ export class ExchangeMetrics {
     count.value += 1;
   }
 
+  /** Parts are columns and terms of ours, without the values that a provider gave them: few. */
+  #countUnknownCost(part: string): void {
+    const [name = ''] = part.split('=', 1);
+    let count = this.#unknownCosts.get(name);
+    if (count === undefined) {
+      count = { labels: { part: name }, value: 0 };
+      this.#unknownCosts.set(name, count);
+    }
+    count.value += 1;
+  }
+
   register(registry: MetricRegistry): void {
     const each = ({ labels, value }: Count): Sample => ({ labels: {}, sharedLabels: labels, value });
     const sums = (of: (counts: ExchangeCounts) => number | undefined) => () => {
@@ -178,6 +192,18 @@ export class ExchangeMetrics {
     );
     registry.family(
       'counter',
+      'sluice_usage_total',
+      'What else was used (cache, reasoning, audio, images, searches), by counter, in the unit that it is named for',
+      () => [...this.#all()].flatMap((series) => [...series.allCounts()].flatMap(otherCounts)),
+    );
+    registry.family(
+      'counter',
+      'sluice_unknown_cost_total',
+      'Exchanges whose cost is not known, by what of them could not be priced',
+      () => [...this.#unknownCosts.values()].map(each),
+    );
+    registry.family(
+      'counter',
       'ai_gateway_request_cost_total',
       'Cost of exchanges whose price is known, in US dollars',
       sums((counts) => counts.costNanoUsd && counts.costNanoUsd / 1e9),
@@ -216,6 +242,14 @@ export class ExchangeMetrics {
     for (const ofSubject of this.#series.values()) yield* ofSubject.values();
     if (this.#other.counts.byStatus.size > 0) yield this.#other;
   }
+}
+
+function otherCounts({ labels, others }: ExchangeCounts): Sample[] {
+  return Array.from(others, ([name, value]) => ({
+    labels: { counter: USAGE_COUNTERS[name].column },
+    sharedLabels: labels,
+    value,
+  }));
 }
 
 const wholeLabels: Labels = { stream: 'false' };

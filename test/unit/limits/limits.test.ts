@@ -54,9 +54,7 @@ function bench({ rateLimits = [], budgets = [], counters: other, onBudgetRefuses
       counters: other ?? counters,
       now: () => clock.now,
       price: (target) => ({
-        version: 'test',
-        basis: () => undefined,
-        costNanoUsd: ({ inputTokens = 0, outputTokens = 0 }) =>
+        atMostNanoUsd: ({ inputTokens = 0, outputTokens = 0 }) =>
           target.id === 'p/unpriced' ? undefined : (inputTokens + outputTokens) * PRICE,
       }),
       forecast: new TokenForecast(),

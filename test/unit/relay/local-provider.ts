@@ -52,6 +52,8 @@ export interface RelayedOptions {
   /** Names of the targets in order, all of them the test itself; `main` by default. */
   readonly targets?: readonly string[];
   readonly target?: Partial<Target>;
+  /** The same by name of the target. */
+  readonly targetOf?: Readonly<Record<string, Partial<Target>>>;
   readonly settings?: Partial<ServerSettings>;
   /** Of each step. */
   readonly step?: Partial<Step>;
@@ -74,6 +76,8 @@ export class Relayed {
   readonly sweeper = new Sweeper();
   readonly relay: Relay;
   readonly results: RelayResult[] = [];
+  /** Ids of targets whose providers refused our credential. */
+  readonly refusedCredentials: string[] = [];
   readonly peeked: PeekedRequest;
   readonly over: Promise<RelayResult>;
   readonly #pools: OriginPools;
@@ -108,6 +112,7 @@ export class Relayed {
           this.results.push(result);
           resolve(result);
         },
+        credentialRefused: (target) => this.refusedCredentials.push(target.id),
       },
     });
     opened.push(this);
@@ -131,9 +136,12 @@ export class Relayed {
     this.#pools.destroy();
   }
 
-  #step(account: string, { target, step }: RelayedOptions): Step {
+  #step(account: string, { target, targetOf, step }: RelayedOptions): Step {
     const local: LocalResponder = (request, handler) => this.#attempt(request, handler);
-    return stepAt({ ...exampleTarget, id: `${account}/model`, account, local, ...target }, step);
+    return stepAt(
+      { ...exampleTarget, id: `${account}/model`, account, local, ...target, ...targetOf?.[account] },
+      step,
+    );
   }
 
   #attempt(request: LocalRequest, handler: AttemptHandler) {

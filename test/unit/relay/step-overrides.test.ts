@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
-import { overriddenHeaders } from '../../../src/relay/step-overrides.ts';
 import { stepAt } from '../../../src/routing/route-plan.ts';
 import { type FakeProvider, sendJson, startProvider } from '../../support/provider.ts';
 import { targetAt } from '../../support/targets.ts';
@@ -48,9 +47,4 @@ test('a step removes and sets headers of its request', async () => {
   await relayed.over;
   const sent = provider.requests[0]?.headers;
   assert.deepEqual([sent?.['x-configured'], sent?.['x-tier'], sent?.['x-more']], [undefined, 'step', 'step']);
-});
-
-test('headers are the very list where a step changes none', () => {
-  const list = ['a', '1'];
-  assert.equal(overriddenHeaders(list, undefined), list);
 });

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { COUNTER_NAMES, type CounterName, countIn, USAGE_COUNTERS } from '../../../src/inference/usage.ts';
 import { Metrics } from '../../../src/telemetry/metrics.ts';
 import { EventLoopProbe } from '../../../src/telemetry/thread-stats.ts';
-import { fullRecord, plainRecord } from './records.ts';
+import { fullRecord, plainRecord, WHOLE_RECORD } from './records.ts';
 
 function newMetrics(maxSeries?: number): Metrics {
   return new Metrics({ maxSeries, inFlight: () => 5, bodyMemoryBytes: () => 4096, logLinesDropped: () => 1 });
@@ -41,6 +42,32 @@ test('requests, tokens, cost and latencies of records stand under the reference 
   assert.equal(samples.get('sluice_gateway_overhead_ms_bucket{le="0.02",stream="false"}'), 1);
   assert.equal(samples.get('sluice_gateway_overhead_ms_bucket{le="0.2",stream="true"}'), 0);
   assert.equal(samples.get('sluice_gateway_overhead_ms_bucket{le="0.3",stream="true"}'), 1);
+});
+
+test('every counter of a usage is in the metrics, in its own unit, and zeros make no series', async () => {
+  const metrics = newMetrics();
+  metrics.addAll([WHOLE_RECORD, WHOLE_RECORD]);
+  const samples = await scrape(metrics);
+  const labels = 'model_name="openai-main/gpt-4o",tenant_name="default",username="virtualaccount:ci"';
+  const own: Partial<Record<CounterName, string>> = {
+    inputTokens: `ai_gateway_input_tokens_total{${labels}}`,
+    outputTokens: `ai_gateway_output_tokens_total{${labels}}`,
+  };
+  for (const name of COUNTER_NAMES) {
+    const sample = own[name] ?? `sluice_usage_total{counter="${USAGE_COUNTERS[name].column}",${labels}}`;
+    assert.equal(samples.get(sample), 2 * countIn(WHOLE_RECORD.usage, name)! || undefined, sample);
+  }
+});
+
+test('exchanges of unknown cost are counted by what could not be priced, without what a provider called it', async () => {
+  const metrics = newMetrics();
+  const unknown = (part: string) => plainRecord({ unknownCost: { part } });
+  metrics.addAll([unknown('service_tier=scale'), unknown('service_tier=x'), unknown('price')]);
+  const samples = [...(await scrape(metrics))].filter(([name]) => name.startsWith('sluice_unknown_cost_total'));
+  assert.deepEqual(samples, [
+    ['sluice_unknown_cost_total{part="service_tier"}', 2],
+    ['sluice_unknown_cost_total{part="price"}', 1],
+  ]);
 });
 
 test('what nobody counted is absent, not zero', async () => {

@@ -168,7 +168,9 @@ test('a provider’s verdict passes in its own words', () => {
   assert.equal(errorEvent(error).toString(), `data: ${JSON.stringify(body)}\n\n`);
 });
 
-test('what was thrown never reaches the client', () => {
-  const error = new GatewayError('upstream_credential', { cause: { message: 'Incorrect API key: sk-abc' } });
+test('what was thrown, and what is for the operator, never reaches the client', () => {
+  const operatorDetail = 'The provider answered 401: Incorrect API key: sk-abc';
+  const error = new GatewayError('upstream_credential', { cause: { message: 'sk-abc' }, operatorDetail });
   assert.ok(!errorBody(error).includes('sk-abc'));
+  assert.ok(!errorEvent(error).includes('sk-abc'));
 });
