@@ -126,16 +126,16 @@ export class Edge implements EdgeContext {
   #onRequest = (response: HttpResponse, request: HttpRequest): void => {
     const startedAt = performance.now();
     const url = request.getUrl();
-    const method = upperCase(request.getMethod());
+    const method = request.getCaseSensitiveMethod();
     const head = new RequestHead(request);
     const match = this.#options.routes.match(url);
-    if (!match) {
-      this.#refuse(response, head, method, '', startedAt, new GatewayError('path_not_found'), HAS_BODY_CLOSES);
-      return;
-    }
     if (head.fault) {
       const error = new GatewayError('invalid_header', { detail: `${head.fault}.` });
-      this.#refuse(response, head, method, match.path, startedAt, error, ALWAYS_CLOSES);
+      this.#refuse(response, head, method, match?.path ?? '', startedAt, error, ALWAYS_CLOSES);
+      return;
+    }
+    if (!match) {
+      this.#refuse(response, head, method, '', startedAt, new GatewayError('path_not_found'), HAS_BODY_CLOSES);
       return;
     }
     const route = routeFor(match.routes, method);
@@ -242,11 +242,6 @@ type Closing = 0 | 1 | 2;
 const NEVER_CLOSES = 0;
 const HAS_BODY_CLOSES = 1;
 const ALWAYS_CLOSES = 2;
-
-/** The addon gives methods in lower case. */
-function upperCase(method: string): string {
-  return method === 'post' ? 'POST' : method === 'get' ? 'GET' : method.toUpperCase();
-}
 
 const NOBODY: Principal = { subject: '', keyId: '', teams: [], models: [], metadata: {} };
 
