@@ -7,7 +7,7 @@ const SMALL_U = 0x75;
  * Of each string, what is checked before the native search takes over: most texts of people are shorter, and a picture
  * of megabytes costs no more than without (bench: json-peek).
  */
-export const CHECKED_BYTES = 1_024;
+export const CHECKED_BYTES = 512;
 /** Bytes looked at one by one before four at a time are: most keys and short values end within. */
 const SHORT_BYTES = 16;
 /** Bytes looked at one by one before the native search: quotes stand close where JSON is quoted in JSON. */
@@ -18,7 +18,7 @@ const SIMPLE = 1;
 const escapes = new Uint8Array(256);
 for (const letter of '"\\/bfnrt') escapes[letter.charCodeAt(0)] = SIMPLE;
 
-const NO_VIEW: DataView = new DataView(new ArrayBuffer(0));
+const NO_WORDS: Int32Array = new Int32Array(0);
 
 /** Finds where JSON strings end, and checks their first CHECKED_BYTES (RFC 8259 §7) on the way. */
 export class JsonStringScan {
@@ -29,30 +29,34 @@ export class JsonStringScan {
   /** What had to stand at `at`; undefined: nothing is wrong. */
   expected: string | undefined;
   #viewed: Buffer | undefined;
-  #view = NO_VIEW;
+  /** Its bytes in fours; its first byte is the one at `#shift` of the first four. */
+  #words = NO_WORDS;
+  #shift = 0;
 
   /** Offset behind the closing quote; -1: it does not end before `end`, or there is a fault. */
   end(buffer: Buffer, searchFrom: number, end: number): number {
-    const near = Math.min(this.from + CHECKED_BYTES, end);
+    const { from } = this;
+    const near = from + CHECKED_BYTES < end ? from + CHECKED_BYTES : end;
+    const inFours = from + SHORT_BYTES;
     let at = searchFrom;
     while (at < near) {
       const byte = buffer[at]!;
-      if (byte === QUOTE) return at + 1;
-      if (byte < SPACE) return this.#fault(at, 'a control character to be escaped');
-      if (byte !== BACKSLASH) {
+      if (byte > BACKSLASH || (byte >= SPACE && byte !== QUOTE && byte !== BACKSLASH)) {
         at += 1;
-        if (at - this.from >= SHORT_BYTES) at = this.#ordinaryEnd(buffer, at, near);
-        continue;
+        if (at >= inFours) at = this.#ordinaryEnd(buffer, at, near);
+      } else if (byte === QUOTE) return at + 1;
+      else if (byte < SPACE) return this.#fault(at, 'a control character to be escaped');
+      else {
+        const behind = this.#escapeEnd(buffer, at, end);
+        if (behind < 0) {
+          // It is read again from its backslash when the rest of it is there.
+          this.at = at;
+          return -1;
+        }
+        at = behind;
       }
-      const behind = this.#escapeEnd(buffer, at, end);
-      if (behind < 0) {
-        // It is read again from its backslash when the rest of it is there.
-        this.at = at;
-        return -1;
-      }
-      at = behind;
     }
-    const behind = at < end ? quoteEnd(buffer, at, end, this.from) : -1;
+    const behind = at < end ? quoteEnd(buffer, at, end, from) : -1;
     this.at = end;
     return behind;
   }
@@ -60,27 +64,34 @@ export class JsonStringScan {
   /** Lets go of the bytes. */
   close(): void {
     this.#viewed = undefined;
-    this.#view = NO_VIEW;
+    this.#words = NO_WORDS;
   }
 
-  /** Four bytes at a time, up to one that is a quote, a backslash or a control character, or not far before it. */
+  /** Four bytes at a time, up to one that is a quote, a backslash or a control character, or a little before it. */
   #ordinaryEnd(buffer: Buffer, from: number, near: number): number {
-    if (this.#viewed !== buffer) {
-      this.#viewed = buffer;
-      this.#view = new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
-    }
-    const view = this.#view;
-    let at = from;
-    for (; at + 4 <= near; at += 4) {
+    if (this.#viewed !== buffer) this.#view(buffer);
+    const words = this.#words;
+    const shift = this.#shift;
+    if (((from + shift) & 3) !== 0) return from;
+    const end = (near + shift) >> 2;
+    let word = (from + shift) >> 2;
+    for (; word < end; word += 1) {
       // https://graphics.stanford.edu/~seander/bithacks.html#HasLessInWord: the high bit of a byte tells that it is one.
-      const four = view.getInt32(at, true);
+      const four = words[word]!;
       const quotes = four ^ 0x22222222;
       const backslashes = four ^ 0x5c5c5c5c;
       const found =
         ((four - 0x20202020) & ~four) | ((quotes - 0x01010101) & ~quotes) | ((backslashes - 0x01010101) & ~backslashes);
       if ((found & 0x80808080) !== 0) break;
     }
-    return at;
+    return word * 4 - shift;
+  }
+
+  #view(buffer: Buffer): void {
+    const shift = buffer.byteOffset & 3;
+    this.#viewed = buffer;
+    this.#shift = shift;
+    this.#words = new Int32Array(buffer.buffer, buffer.byteOffset - shift, (buffer.length + shift) >> 2);
   }
 
   /** Offset behind the escape whose backslash is at `at`; -1: it does not end before `end`, or there is a fault. */

@@ -244,6 +244,21 @@ test('of a long string the beginning is checked, and what is behind it is left t
   }
 });
 
+test('a control character is found at every place of a string, wherever the string and its buffer begin', () => {
+  for (let before = 0; before < 4; before += 1) {
+    for (let at = 0; at < 60; at += 1) {
+      const text = `{"${'k'.repeat(before)}":"${'é'.repeat(10)}${'x'.repeat(at)}\n${'x'.repeat(20)}"}`;
+      for (let shift = 0; shift < 4; shift += 1) {
+        const body = Buffer.concat([Buffer.alloc(shift, '"'), Buffer.from(text)]).subarray(shift);
+        assert.equal(new JsonPeek(keys).advance(body, body.length), false);
+        body[body.indexOf(0x0a)] = 0x7f;
+        const peek = new JsonPeek(keys);
+        assert.ok(peek.advance(body, body.length) && peek.finish());
+      }
+    }
+  }
+});
+
 test('bytes that are no UTF-8 pass as they are', () => {
   const bad = Buffer.concat([Buffer.from('{"n":"a'), Buffer.from([0xff, 0xc3, 0x80]), Buffer.from('b"}')]);
   assert.equal(scan(bad).ok, true);
