@@ -1,5 +1,6 @@
 import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket } from 'uWebSockets.js';
 import { _cfg, App, SSLApp, us_listen_socket_close, us_socket_local_port } from 'uWebSockets.js';
+import { CONTENT_ENCODINGS, contentEncoding } from '../codec/content-decoder.ts';
 import type { ServerSettings } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError, Principal } from '../core/exchange.ts';
@@ -109,8 +110,9 @@ export class Edge implements EdgeContext {
     return this.#cors.onAnswer(origin);
   }
 
-  tooLarge(): GatewayError {
+  tooLarge(detail?: string): GatewayError {
     return new GatewayError('body_too_large', {
+      detail,
       setting: `limits.max_body_bytes: ${this.settings.limits.maxBodyBytes}`,
     });
   }
@@ -167,9 +169,16 @@ export class Edge implements EdgeContext {
       }
       principal = known;
     }
+    if (head.hasBody && contentEncoding(head.contentEncoding) === undefined) {
+      const detail = `The content-encoding may be ${CONTENT_ENCODINGS.join(', ')}, one alone.`;
+      const error = new GatewayError('unsupported_encoding', { detail, param: 'content-encoding' });
+      const accepted = ['accept-encoding', CONTENT_ENCODINGS.join(', ')];
+      this.#refuse(response, head, method, match.path, startedAt, error, NEVER_CLOSES, accepted, route, principal);
+      return;
+    }
     const refusal = this.#fullOrTooLarge(head);
     if (refusal) {
-      // A body that is too large goes on arriving; closing now would reset the connection before the client has read why.
+      // A body that is too large goes on arriving, see NEVER_CLOSES.
       const close = refusal.code === 'body_too_large' ? NEVER_CLOSES : HAS_BODY_CLOSES;
       this.#refuse(response, head, method, match.path, startedAt, refusal, close, [], route, principal);
       return;
@@ -239,6 +248,7 @@ export class Edge implements EdgeContext {
 
 /** Whether the connection is closed with a refusal. */
 type Closing = 0 | 1 | 2;
+/** A body that goes on arriving: closing now would reset the connection before the client has read why. */
 const NEVER_CLOSES = 0;
 const HAS_BODY_CLOSES = 1;
 const ALWAYS_CLOSES = 2;

@@ -17,6 +17,7 @@ export class RequestHead implements HeadersOfInterest {
   origin: string | undefined;
   /** Undefined where none was sent; NaN where it is not a number. */
   contentLength: number | undefined;
+  contentEncoding: string | undefined;
   /** What is wrong with the head itself: the framing could be read in two ways. */
   fault: string | undefined;
   #hasTransferEncoding = false;
@@ -73,6 +74,9 @@ export class RequestHead implements HeadersOfInterest {
       case 15:
         if (name === 'idempotency-key') this.idempotencyKey = this.#forwarded(name, value);
         break;
+      case 16:
+        if (name === 'content-encoding') this.#takeContentEncoding(value);
+        break;
       case 17:
         if (name === 'transfer-encoding') this.#takeTransferEncoding(value);
         else if (name === 'anthropic-version') this.#takeBeta(name, value);
@@ -109,6 +113,11 @@ export class RequestHead implements HeadersOfInterest {
     if (this.contentLength !== undefined) this.fault = 'content-length is repeated';
     this.contentLength = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN;
     if (Number.isNaN(this.contentLength)) this.fault = 'content-length is not a number';
+  }
+
+  /** RFC 9110 §5.3: several lines are one list, in order. */
+  #takeContentEncoding(value: string): void {
+    this.contentEncoding = this.contentEncoding === undefined ? value : `${this.contentEncoding}, ${value}`;
   }
 
   #takeTransferEncoding(value: string): void {
