@@ -4,6 +4,7 @@ import type { Limits, Timeouts } from '../config/configuration.ts';
 import type { Connection } from '../providers/provider.ts';
 import { directRead, readDirectly } from './direct-read.ts';
 import { OriginPool } from './origin-pool.ts';
+import type { UnaskedContinue } from './unasked-continue.ts';
 
 /** A socket error tells in this property that the connection had brought bytes before. */
 export const HAD_SERVED = Symbol('the connection had served before');
@@ -82,7 +83,7 @@ export class OriginPools {
     for (const pool of pools) pool.destroy();
   }
 
-  #clients(connection: Connection): () => Client {
+  #clients(connection: Connection): (heads: UnaskedContinue) => Client {
     const connectMs = this.#timeouts.connectMs;
     const connect = buildConnector({
       // HTTP/2 showed no gain on loopback and multiplexes failures.
@@ -94,7 +95,7 @@ export class OriginPools {
         : undefined),
     });
     const origin = new URL(connection.origin);
-    const options: Client.Options = {
+    const options = (heads: UnaskedContinue): Client.Options => ({
       // The pool gives one at a time whatever is said here; so undici itself holds a second one back, should it not. With
       // 2 undici goes without one of its turns of the loop after each answer, which showed no gain.
       pipelining: 1,
@@ -109,18 +110,18 @@ export class OriginPools {
             callback(error, null);
             return;
           }
-          watch(socket as Socket);
+          watch(socket as Socket, heads);
           callback(null, socket as Socket);
         }),
-    };
-    return () => new Client(origin, options);
+    });
+    return (heads) => new Client(origin, options(heads));
   }
 }
 
 /** undici does not say whether a failed connection had served before; that it had brought bytes does. */
-function watch(socket: Socket): void {
+function watch(socket: Socket, heads: UnaskedContinue): void {
   socket.setNoDelay(true);
-  readDirectly(socket);
+  readDirectly(socket, heads);
   socket.on('error', (error) => {
     Object.defineProperty(error, HAD_SERVED, { value: socket.bytesRead > 0 });
   });
