@@ -72,10 +72,6 @@ export class Attempts {
     return this.#abandoned.signal;
   }
 
-  get hasContent(): boolean {
-    return this.#waits?.hasContent === true;
-  }
-
   /** Begins the next one. */
   next(): void {
     this.count += 1;

@@ -49,7 +49,11 @@ export interface RelayResult {
   readonly content: ContentTimes;
 }
 
-const KEEP_ALIVE = Buffer.from(': keep-alive\n\n');
+/**
+ * One line, and no empty one behind it: openai-python takes an empty line for the end of an event wherever an earlier
+ * event had an `id`, and fails to parse the data that is not there.
+ */
+const KEEP_ALIVE = Buffer.from(': keep-alive\n');
 const BLANK = Buffer.from('\n\n');
 const NO_ANSWER: Readonly<Record<string, string>> = {};
 
@@ -72,7 +76,11 @@ export class Relay implements AttemptsHandler, StreamHost, Swept {
   #errorAt = 0;
   #endedAt = 0;
   readonly #content = new ContentTimes();
-  #lastCommentAt = 0;
+  /** A comment went out: the client has the head of an event stream. */
+  #commented = false;
+  /** performance.now() of the sweep that last found that something had been written. */
+  #writtenAt = 0;
+  #written = false;
   #remarked: GatewayError | undefined;
   #shortened: Shortened | undefined;
   #prompt: Prompt | undefined;
@@ -170,6 +178,7 @@ export class Relay implements AttemptsHandler, StreamHost, Swept {
 
   write(bytes: Buffer): void {
     if (this.#over) return;
+    this.#written = true;
     if (!this.#o.exchange.sink.write(bytes) && !this.#paused) {
       this.#paused = true;
       this.#attempts.pause();
@@ -243,7 +252,7 @@ export class Relay implements AttemptsHandler, StreamHost, Swept {
   }
 
   get #isEventStream(): boolean {
-    return this.#mode?.isStream === true || this.#lastCommentAt > 0;
+    return this.#mode?.isStream === true || this.#commented;
   }
 
   #onAbort = (reason: AbortReason): void => {
@@ -308,17 +317,28 @@ export class Relay implements AttemptsHandler, StreamHost, Swept {
       this.#mode.ended();
       return;
     }
-    if (this.#o.peeked.stream && !this.#attempts.hasContent) this.#keepAlive(now);
+    if (this.#o.peeked.stream) this.#keepAlive(now);
   }
 
-  /** Commits the status but not the content: another target may still answer, an error now comes as an event. */
+  /**
+   * Between the client and us middle boxes cut what is silent for a minute. The first comment commits the status but not
+   * the content: another target may still answer, an error from then on comes as an event.
+   */
   #keepAlive(now: number): void {
     const { exchange, settings } = this.#o;
     const everyMs = settings.keepaliveCommentMs;
-    // Once it is known that no stream comes, or in the middle of a line, a comment would break the answer.
-    if (this.#mode && (!this.#mode.isStream || this.#mode.unfinishedLine)) return;
-    if (everyMs === 0 || now - Math.max(exchange.bodyReadAt, this.#lastCommentAt) < everyMs) return;
-    this.#lastCommentAt = now;
+    if (this.#written) {
+      this.#written = false;
+      this.#writtenAt = now;
+    }
+    if (everyMs === 0 || now - Math.max(exchange.bodyReadAt, this.#writtenAt) < everyMs) return;
+    const mode = this.#mode;
+    // Once it is known that no stream comes, within an event, or behind the last one, a comment would break the answer.
+    if (mode && (!mode.isStream || mode.unfinishedLine || mode.complete)) return;
+    // It waits with what waits already.
+    if (this.#paused) return;
+    this.#writtenAt = now;
+    this.#commented = true;
     if (!exchange.sink.started) exchange.sink.start(200, this.#head(EVENT_STREAM));
     exchange.sink.write(KEEP_ALIVE);
   }

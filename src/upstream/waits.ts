@@ -32,10 +32,6 @@ export class Waits {
     this.#contentSinceSweep = true;
   }
 
-  get hasContent(): boolean {
-    return this.#content;
-  }
-
   /** `sentAt`: when the request went out, 0 while it waits for a connection. */
   expired(now: number, sentAt: number, paused: boolean): GatewayError | undefined {
     const t = this.#timeouts;
