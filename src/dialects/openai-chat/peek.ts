@@ -1,4 +1,5 @@
-import { JsonPeek, type PeekFault, PeekKeys } from '../../codec/json-peek.ts';
+import { JsonPeek, MAX_DEPTH, type PeekFault } from '../../codec/json-peek.ts';
+import { PeekKeys } from '../../codec/peek-keys.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import { type ServedAs, servedAfter, servedAs } from '../../inference/served-as.ts';
@@ -153,13 +154,13 @@ function fromFault(fault: PeekFault): GatewayError {
     case 'syntax':
       return new GatewayError('invalid_json', { detail: `At byte ${fault.at}: expected ${fault.expected}.` });
     case 'depth':
-      return new GatewayError('invalid_json', { detail: `At byte ${fault.at}: nested too deep.` });
+      return new GatewayError('invalid_json', { detail: `At byte ${fault.at}: nested deeper than ${MAX_DEPTH}.` });
     case 'repeated':
       return new GatewayError('ambiguous_parameter', { param: fault.key, detail: `\`${fault.key}\` is repeated.` });
     case 'case':
       return new GatewayError('ambiguous_parameter', {
         param: fault.key,
-        detail: `\`${fault.key}\` is written in other letter case.`,
+        detail: `\`${fault.key}\` is written in other letter case, or with letters that some servers read as the same.`,
       });
     case 'escaped':
       return new GatewayError('ambiguous_parameter', {
