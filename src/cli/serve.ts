@@ -88,7 +88,7 @@ function stopOnSignal(gateway: Gateway): void {
   process.on('SIGINT', stop);
 }
 
-/** Contract §1: the base URL, then a request that works as printed. */
+/** Prints the base URL, then a request that works as printed: scripts and the README count on both. */
 function announce(gateway: Gateway, context: ServeContext): void {
   context.out(`Sluice is ready: ${gateway.url}/v1 (operator: ${gateway.operatorUrl})`);
   const model = context.exampleModel(gateway);

@@ -5,7 +5,7 @@ import { amount, optionalKey, secretText, text } from './scalar-schema.ts';
 import { subjectPattern } from './subject.ts';
 
 /**
- * The pieces of a provider account's manifest that all kinds share (facts/manifests §0 and §1). A plug takes them and
+ * The pieces of a provider account's manifest that all kinds share (docs/manifests.md). A plug takes them and
  * `.extend`s; wire names stay as they are written, snake_case. Unknown keys are stripped; load.ts warns of them.
  */
 

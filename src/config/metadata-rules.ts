@@ -4,7 +4,7 @@ import { metadataKey, metadataValue } from './limits/rule-conditions.ts';
 import { optionalKey, text } from './scalar-schema.ts';
 import { subjectPattern } from './subject.ts';
 
-/** `gateway-metadata-config` (facts/manifests §4.9). */
+/** `gateway-metadata-config`. */
 const rule = z
   .object({
     id: text(256),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { keyWithDefault, optionalKey, secretText, text, wholeNumber } from './scalar-schema.ts';
 
-/** `sluice/server` as it is written (contract §2), with every default and bound. server-settings.ts takes it on. */
+/** `sluice/server` as it is written, with every default and bound; docs/configuration.md is generated from it. */
 
 const gibibyte = 1024 ** 3;
 const port = wholeNumber(0, 65_535);
@@ -34,8 +34,8 @@ const operator = section(
 );
 
 /**
- * An engine of ours, or the address of one that exists. Of the contract's, `s3:` is not there yet: accepting it and
- * keeping the data elsewhere would lose it, so it is a fault. An address may hold a password and is not shown.
+ * An engine of ours, or the address of one that exists. `s3:` is planned and not there yet: it is a fault, since accepting
+ * it and keeping the data elsewhere would lose the data. An address may hold a password and is not shown.
  */
 function engine(builtIn: string, address: RegExp | undefined, form: string, later?: RegExp) {
   const allowed = address === undefined ? `\`${builtIn}\`` : `\`${builtIn}\` or ${form}`;

@@ -16,7 +16,7 @@ export interface Route {
   errorBody(error: GatewayError): Uint8Array;
 }
 
-/** All the same, contract §3; longest first. */
+/** Every route is served under each of them. Longest first: a prefix route takes the first match. */
 export const BASE_PATHS = ['/api/llm/v1', '/api/llm', '/v1', ''] as const;
 
 export interface PathMatch {

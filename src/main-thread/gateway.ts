@@ -309,7 +309,7 @@ async function claimedPort({ server }: Configuration): Promise<number> {
   throw new StartFault(`cannot listen on ${host}:${port} (listen.port): ${claim.reason}`);
 }
 
-/** Contract §1: only where nobody has given it a key and only the machine itself can reach it. */
+/** The default key: only where no other key exists and only this machine can reach the gateway. */
 async function ownKey(configuration: Configuration, database: Database, warn: (message: string) => void) {
   if (configuration.keys.length > 0 || !LOOPBACK.test(configuration.server.listen.host)) return undefined;
   if (await hasIssuedKeys(database)) return undefined;

@@ -1,7 +1,7 @@
 import { GatewayError } from '../core/errors.ts';
 import type { HeadersOfInterest, OrError } from '../core/exchange.ts';
 
-/** What a client may set for its own request by `x-tfy-*` headers (contract §3). */
+/** What a client may set for its own request by `x-tfy-*` headers (docs/api.md). */
 export interface ClientSettings {
   /** Milliseconds for each attempt (`x-tfy-request-timeout`); undefined where the client set none. */
   readonly attemptMs: number | undefined;

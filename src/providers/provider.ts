@@ -88,7 +88,7 @@ export interface Abilities {
 export interface PriceSource {
   readonly catalogueId: string | undefined;
   readonly modelId: string;
-  /** The manifest's `cost` block (facts/manifests §1.2), already checked; wins over the catalogue. */
+  /** The manifest's `cost` block, already checked; wins over the catalogue. */
   readonly cost?: unknown;
   readonly discountPercent?: number;
 }

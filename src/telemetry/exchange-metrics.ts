@@ -27,9 +27,9 @@ export interface ExchangeMetricsOptions {
 }
 
 /**
- * Counters and histograms of exchanges under the reference product's names (facts/product.md §4). Every label value of a
- * client is bounded: a model is named only where it was resolved, and an account that passes on any model id cannot make
- * more than `maxSeries` series.
+ * Counters and histograms of exchanges under the reference product's names, so that its dashboards work. Every label
+ * value of a client is bounded: a model is named only where it was resolved, and an account that passes on any model id
+ * cannot make more than `maxSeries` series.
  */
 export class ExchangeMetrics {
   readonly #tenantName: string;

@@ -1,7 +1,7 @@
 import type { HeadersOfInterest } from '../core/exchange.ts';
 
 /**
- * What goes to the provider is an allow-list (contract §3): nothing else of the client, so no cookie, no key and no
+ * What goes to the provider is an allow-list: nothing else of the client, so no cookie, no key and no
  * hop-by-hop header can slip through. `identity`: a compressed answer could not be read on the way.
  */
 export function requestHeaders(client: HeadersOfInterest, stream: boolean, target: readonly string[]): string[] {

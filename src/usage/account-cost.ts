@@ -5,7 +5,7 @@ import { layeredTable, type RateTable, type SteppedRate } from './token-rates.ts
 const nanoPerTokenFrom1000 = 1e6;
 
 /**
- * What the `cost` block of an integration (facts/manifests §1.2) says. `public`: the list price holds. `uncounted`: the
+ * What the `cost` block of an integration says. `public`: the list price holds. `uncounted`: the
  * account bills by characters, minutes or pages (or by something unknown), which usage does not hold: the cost is
  * unknown then, and never the list price instead.
  */

@@ -5,8 +5,8 @@ import { layeredTable, type RateTable, type SteppedRate } from './token-rates.ts
 
 /*
  * The only door to the price library: public list prices and the models a provider has. Loading it takes 16 to 27 ms
- * and about 13 MB of resident memory (2.5 MB of heap) in each thread that does, measured on the 2-core machine of
- * design/performance.md. Its data is bundled; nothing is fetched.
+ * and about 13 MB of resident memory (2.5 MB of heap) in each thread that does, measured on a
+ * 2-core Linux machine. Its data is bundled; nothing is fetched.
  */
 
 /** The library exports neither its version nor its package.json; a price without the version cannot be recomputed. */

@@ -176,13 +176,13 @@ test('a client that did not ask for usage gets every recorded stream without the
 
 // ── errors ──────────────────────────────────────────────────────────────────
 
-/** Contract §3. */
+/** What a client sees for a provider's status (docs/errors.md). */
 const SHOWN_STATUS: Record<number, number> = { 400: 400, 401: 502, 404: 404, 422: 422, 429: 429, 500: 502, 503: 503 };
 
 for (const name of chatProviders) {
   const refusals = recordedChats(name).filter(({ status }) => status !== 200);
   if (refusals.length === 0) continue;
-  test(`every recorded refusal of ${name} has the status of the contract, and its words where they are for the client`, async () => {
+  test(`every recorded refusal of ${name} has the documented status, and its words where they are for the client`, async () => {
     for (const chat of refusals) {
       count += 1;
       const key = `refusal-${count}`;

@@ -4,7 +4,7 @@ import type { IdentityProvider, NotificationTarget, SmtpServer } from '../config
 import { jwtAuthIntegration } from '../identities/identity-provider.ts';
 import { headerMap, keyWithDefault, optionalKey, secretText, text, wholeNumber } from '../scalar-schema.ts';
 
-/** The accounts that hold notification channels, and issuers of JWTs (facts/manifests §6.4, §6.5). */
+/** The accounts that hold notification channels, and issuers of JWTs. */
 
 /** A target that lacks only whom: what an integration knows of it. */
 export type Channel =

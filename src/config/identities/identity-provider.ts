@@ -5,8 +5,8 @@ import { keyWithDefault, optionalKey, secretText, text } from '../scalar-schema.
 import { subjectPattern } from '../subject.ts';
 
 /**
- * Issuers whose JWTs are accepted as keys: `integration/jwt-auth/custom` (facts/manifests §6.4), which lacks audience
- * and claims: those keys are ours; and our own `sluice/identity-provider`.
+ * Issuers whose JWTs are accepted as keys: our own `sluice/identity-provider`, and the reference product's
+ * `integration/jwt-auth/custom`. That kind has no keys for audience and claims: those are ours.
  */
 
 const ALGORITHMS = [

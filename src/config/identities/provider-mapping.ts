@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { keyWithDefault, text } from '../scalar-schema.ts';
 
-/** `identity_provider_mapping`: the claim value of a provider that stands for this identity (facts/manifests §6.1, §6.2). */
+/** `identity_provider_mapping`: the claim value of a provider that stands for this identity. */
 export const providerMapping = keyWithDefault(
   z
     .array(

@@ -4,7 +4,7 @@ import { canonicalSubject } from '../subject.ts';
 import { ownedBy } from './owner.ts';
 import { permission } from './virtual-account.ts';
 
-/** `role-binding` and `role` (facts/manifests §6.2). */
+/** `role-binding`, which grants, and `role`, which is read and has no effect. */
 
 export const roleBindingSchema = z.object({
   type: z.literal('role-binding'),
@@ -19,7 +19,7 @@ export const roleBindingSchema = z.object({
   ownedBy,
 });
 
-/** Older forms (§7) list maps where newer ones list words; neither is read any further. */
+/** Older manifests list maps where newer ones list words; neither is read any further. */
 const rolePermission = z.union([
   text(256),
   z.object({ resourceType: text(256), actions: keyWithDefault(z.array(text(256)), []) }),

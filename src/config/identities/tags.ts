@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type Manifest, type Report, warn } from '../manifests.ts';
 import { keyWithDefault } from '../scalar-schema.ts';
 
-/** `tags: {str: any}`: the reference product lets them be anything, request metadata is text (facts/product §2.7). */
+/** The reference product lets the value of a tag be anything; metadata of a request is text. */
 export const tags = keyWithDefault(z.record(z.string(), z.unknown()), {});
 
 /** Those that can be metadata; of the others a warning. */

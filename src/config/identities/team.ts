@@ -6,7 +6,7 @@ import { providerMapping } from './provider-mapping.ts';
 import { tags } from './tags.ts';
 import { email } from './user.ts';
 
-/** `team` (facts/manifests §6.2). Managers are members as well. */
+/** `team`. Managers are members as well. */
 export const teamSchema = z.object({
   type: z.literal('team'),
   name: teamName,

@@ -6,8 +6,6 @@ import { ownedBy } from './owner.ts';
 import { providerMapping } from './provider-mapping.ts';
 import { tags } from './tags.ts';
 
-/** `virtual-account` (facts/manifests §6.1). */
-
 const DAY_MS = 86_400_000;
 
 const dateError = 'a date as `2027-01-31`';
@@ -22,7 +20,7 @@ const expiration = z.string({ error: dateError }).transform((written, context): 
   return z.NEVER;
 });
 
-/** In snake_case here, in camelCase on a role-binding; both are read in both (facts/manifests §6). */
+/** Virtual accounts write its keys in snake_case, role bindings in camelCase; both are read in both. */
 export const permission = z
   .object({
     resource_fqn: optionalKey(text(1024)),

@@ -15,7 +15,7 @@ import {
   tenantBudgetConditions,
 } from './rule-conditions.ts';
 
-/** `tenant-budget-config` and `team-budget-config` (facts/manifests §4.3): one budget a manifest; two modes are ours. */
+/** `tenant-budget-config` and `team-budget-config`: one budget a manifest. The modes `downgrade` and `cut` are ours. */
 
 const limits = z
   .object({

@@ -14,7 +14,7 @@ export interface WrittenBudget {
   alerts?: WrittenAlerts;
 }
 
-/** `gateway-budget-config` (facts/manifests §4.2); `mode` and `downgrade_to` are ours. */
+/** `gateway-budget-config`; `mode` and `downgrade_to` are ours. */
 const UNITS = {
   cost_per_day: { counts: 'cost', period: 'day' },
   cost_per_week: { counts: 'cost', period: 'week' },
@@ -66,7 +66,7 @@ const rule = z
 
 export const budgetRulesSchema = z.object({
   type: z.literal('gateway-budget-config'),
-  /** Of older forms (§7); says nothing. */
+  /** Older manifests have one; it has no effect. */
   name: optionalKey(text(256)),
   rules: z
     .array(rule)

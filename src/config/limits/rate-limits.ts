@@ -5,7 +5,7 @@ import { limitAmount, limitTo } from './amount-schema.ts';
 import { groupKeys } from './group-key.ts';
 import { matchOfRule, ruleConditions } from './rule-conditions.ts';
 
-/** `gateway-rate-limiting-config` (facts/manifests §4.1), and beyond: weeks, months, cost, open requests. */
+/** `gateway-rate-limiting-config`; the units of weeks, months, cost and open requests are ours. */
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
@@ -55,7 +55,7 @@ const rule = z
 
 export const rateLimitsSchema = z.object({
   type: z.literal('gateway-rate-limiting-config'),
-  /** Of older forms (§7); says nothing. */
+  /** Older manifests have one; it has no effect. */
   name: optionalKey(text(256)),
   rules: z
     .array(rule)

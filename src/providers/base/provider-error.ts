@@ -2,7 +2,7 @@ import { type ErrorCode, GatewayError } from '../../core/errors.ts';
 import type { Target } from '../provider.ts';
 import type { ProviderFault } from './provider-fault.ts';
 
-/** Its verdict on the client's own request: status and words pass (contract §3). */
+/** The provider's verdict on the client's own request: status and words pass. */
 const PASSED_STATUSES: ReadonlySet<number> = new Set([400, 404, 409, 413, 415, 422]);
 
 /**

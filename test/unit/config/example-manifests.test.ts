@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { loadConfiguration } from '../../../src/config/load.ts';
 import { PLUGS } from '../../../src/plugs.ts';
 
-/** The examples of the reference product, kind by kind (facts/manifests §4 and §6), and what is ours beside them. */
+/** The examples of the reference product, kind by kind, and what is ours beside them. */
 const folder = fileURLToPath(new URL('../../fixtures/manifests', import.meta.url));
 
 function load(paths: readonly string[]) {

@@ -1,15 +1,13 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { TaskPool } from '../../../src/relay-thread/task-pool.ts';
 import { type EstimateInput, estimateTokens, type TokenEstimate } from '../../../src/usage/estimate-task.ts';
 import { promptSample } from '../../../src/usage/prompt.ts';
+import { noRecordings, recordings } from '../../support/recordings.ts';
 
 const tasks = new TaskPool();
 after(() => tasks.close());
 
-const cassettes = new URL('../../../../shared/cassettes/', import.meta.url);
-const absent = existsSync(cassettes) ? false : 'the shared folder is not there';
 const SAMPLE_BYTES = 2048;
 
 function estimate(body: string | Buffer, answer: string, changes: Partial<EstimateInput> = {}): Promise<TokenEstimate> {
@@ -43,13 +41,11 @@ interface Recorded {
 const special = /image_url|input_audio|"file"|json_schema|"audio"|search/;
 
 /** Recorded chat answers that say what they used, but for requests that `excluded` matches. */
-function recordings(provider: string, excluded: RegExp): Recorded[] {
+function recordedChats(provider: string, excluded: RegExp): Recorded[] {
   const found: Recorded[] = [];
-  for (const line of readFileSync(new URL(`${provider}.jsonl`, cassettes), 'utf8')
-    .trimEnd()
-    .split('\n')) {
-    const { request, response } = JSON.parse(line);
-    if (!request.path.endsWith('/chat/completions') || response.status !== 200 || !response.body) continue;
+  for (const { request, response } of recordings(provider)) {
+    if (!request.path.endsWith('/chat/completions') || response.status !== 200) continue;
+    if (request.body === undefined || !response.body) continue;
     if (excluded.test(request.body) || special.test(request.body)) continue;
     const usage = /"prompt_tokens":\s*(\d+)/.exec(response.body)?.[1];
     const completion = /"completion_tokens":\s*(\d+)/.exec(response.body)?.[1];
@@ -70,8 +66,8 @@ function near(actual: number | undefined, expected: number): boolean {
   return actual !== undefined && Math.abs(actual - expected) <= Math.max(3, expected * 0.25);
 }
 
-test('a plain prompt is estimated within a quarter of what OpenAI counted', { skip: absent }, async () => {
-  const recorded = recordings('openai', /"tools"/);
+test('a plain prompt is estimated within a quarter of what OpenAI counted', { skip: noRecordings }, async () => {
+  const recorded = recordedChats('openai', /"tools"/);
   assert.ok(recorded.length >= 6, `${recorded.length}`);
   for (const { request, answer, model, promptTokens } of recorded) {
     const { inputTokens } = await estimate(request, answer, { model });
@@ -79,11 +75,13 @@ test('a plain prompt is estimated within a quarter of what OpenAI counted', { sk
   }
 });
 
-test('an answer is estimated from its first 2 KiB within a quarter of what was counted', { skip: absent }, async () => {
+test('an answer is estimated from its first 2 KiB within a quarter of what was counted', {
+  skip: noRecordings,
+}, async () => {
   let compared = 0;
   let long = 0;
   for (const provider of ['openai', 'azure', 'deepseek', 'ollama']) {
-    for (const { request, answer, model, completionTokens, reasoned } of recordings(provider, /never/)) {
+    for (const { request, answer, model, completionTokens, reasoned } of recordedChats(provider, /never/)) {
       // What was thought and not shown cannot be estimated; frames of tool calls differ by a factor of five, and some
       // models bill ten tokens of frames with any answer.
       if (reasoned || /"(tool_calls|thinking)"/.test(answer) || completionTokens < 50) continue;
