@@ -65,7 +65,7 @@ const references = new Set([
 ]);
 
 for (const name of readdirSync(folder).filter((each) => !references.has(each))) {
-  test(`${name} loads alone`, () => {
+  test(`the example manifest ${name} loads alone`, () => {
     const result = load([`${folder}/${name}`]);
     assert.ok('configuration' in result, JSON.stringify('faults' in result && result.faults));
   });
