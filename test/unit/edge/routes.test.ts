@@ -22,7 +22,7 @@ test('every base path leads to the same routes', () => {
   for (const base of bases.slice(1)) assert.deepEqual(table.match(base)?.routes, [root], base);
 });
 
-test('base paths do not stack, and nothing else is one', () => {
+test('base paths do not stack, and no other path is a base path', () => {
   for (const path of [
     '/v1/v1/chat/completions',
     '/api/chat/completions',
@@ -50,17 +50,17 @@ test('a path that ends in a slash takes what is behind it, percent-decoded', () 
   assert.equal(table.match('/v1/models/%E6%A8%A1')?.rest, '模');
 });
 
-test('nothing behind the slash, or an escape that is none, names nothing', () => {
+test('nothing behind the slash, or an invalid escape, names nothing', () => {
   for (const path of ['/v1/models/', '/models/', '/v1/models/%', '/v1/models/%zz', '/v1/models/%ff']) {
     assert.equal(table.match(path), undefined, path);
   }
 });
 
-test('what is decoded is not decoded again', () => {
+test('a decoded path is not decoded again', () => {
   assert.equal(table.match('/models/a%252Fb')?.rest, 'a%2Fb');
 });
 
-test('routes of one path and several methods come together', () => {
+test('routes of one path and several methods are found together', () => {
   const get = route('/files', 'GET');
   const post = route('/files', 'POST');
   assert.deepEqual(new RouteTable([get, post]).match('/v1/files')?.routes, [get, post]);
