@@ -23,7 +23,7 @@ function keysAt(node: Node, ...path: string[]): string[] {
 const handle = () => ({ status: 200 });
 const ours: Node = JSON.parse(openapiJson().toString());
 
-test('every reference of the document leads somewhere, and every component is used', () => {
+test('every reference of the OpenAPI document leads somewhere, and every component is used', () => {
   const text = openapiJson().toString();
   const references = new Set([...text.matchAll(/"\$ref":"#\/([^"]+)"/g)].map((match) => match[1]!));
   for (const reference of references) assert.notEqual(at(ours, ...reference.split('/')), undefined, reference);
@@ -35,7 +35,7 @@ test('every reference of the document leads somewhere, and every component is us
   }
 });
 
-test('endpoints, parameters, answers and statuses of the given specification are all there', {
+test('endpoints, parameters, answers and statuses of the reference document are all there', {
   skip: noReferenceDocument,
 }, () => {
   const theirs: Node = parse(readFileSync(referenceDocument, 'utf8'));
@@ -86,7 +86,7 @@ test('every code that a client may meet with 429 or 503 is named in the answer o
   }
 });
 
-test('the headers of limits are in the document: on refusals, and which rules applied on answers too', () => {
+test('the headers of limits are in the OpenAPI document: on refusals, and which rules applied on answers too', () => {
   const refused = keysAt(ours, 'components', 'responses', 'RateLimited', 'headers');
   for (const what of ['limit', 'remaining', 'reset']) {
     for (const counted of ['requests', 'tokens']) assert.ok(refused.includes(`x-ratelimit-${what}-${counted}`));
