@@ -28,7 +28,7 @@ const account = openAiAccount({
 });
 const identities = { users: [], teams: [], virtualAccounts: [], identityProviders: [], grants: [] };
 
-test('an exchange that cannot be settled is over all the same, and the log says why', async () => {
+test('an exchange that cannot be settled ends all the same, and the log says why', async () => {
   const told: unknown[] = [];
   const admission: Admission = {
     ...NOTHING_HELD,
