@@ -23,18 +23,18 @@ test('the second try can be forbidden, since it may bill twice', () => {
   assert.equal(decide(outcome({ diedReused: true }), false), 'give-up');
 });
 
-test('without a next target there is nothing to fall back to', () => {
+test('a failure without a next target is final', () => {
   assert.equal(decide(outcome({}), true), 'give-up');
 });
 
-test('for every error the table says whether another target may help', () => {
+test('the error table says for every error whether another target may help', () => {
   for (const code of Object.keys(ERRORS) as ErrorCode[]) {
     const decided = decide(outcome({ error: new GatewayError(code), hasNextTarget: true }), true);
     assert.equal(decided, ERRORS[code].retry === 'never' ? 'give-up' : 'next-target', code);
   }
 });
 
-test('what the client did wrong is not tried again anywhere', () => {
+test('a fault of the client is not tried again anywhere', () => {
   for (const code of ['invalid_json', 'model_forbidden', 'upstream_rejected', 'unsupported_parameter'] as const) {
     assert.equal(decide(outcome({ error: new GatewayError(code), hasNextTarget: true }), true), 'give-up');
   }
