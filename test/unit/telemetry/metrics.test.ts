@@ -43,7 +43,7 @@ test('requests, tokens, cost and latencies of records stand under the reference 
   assert.equal(samples.get('sluice_gateway_overhead_ms_bucket{le="0.3",stream="true"}'), 1);
 });
 
-test('what nobody counted is absent, not zero', async () => {
+test('a metric that nobody counted is absent, and not zero', async () => {
   const metrics = newMetrics();
   metrics.addAll([plainRecord({ status: 401, outcome: 'error', errorCode: 'invalid_api_key' })]);
   const text = await metrics.render();
@@ -55,7 +55,7 @@ test('what nobody counted is absent, not zero', async () => {
     assert.doesNotMatch(text, new RegExp(`^ai_gateway_${name}\\{`, 'm'));
 });
 
-test('a failure of a provider is an inference failure, a refusal of ours is none', async () => {
+test('a failure of a provider is an inference failure, and a refusal of ours is none', async () => {
   const metrics = newMetrics();
   metrics.addAll([
     fullRecord({ status: 504, outcome: 'error', errorCode: 'idle_timeout' }),
@@ -67,7 +67,7 @@ test('a failure of a provider is an inference failure, a refusal of ours is none
   ]);
 });
 
-test('a client that invents models makes a bounded number of series, the rest is other', async () => {
+test('a client that invents models makes a bounded number of series, and the rest is other', async () => {
   const metrics = newMetrics(10);
   for (let count = 0; count < 100; count++) {
     const status = 400 + (count % 20);
@@ -86,14 +86,14 @@ test('a client that invents models makes a bounded number of series, the rest is
   assert.equal(requests, 200);
 });
 
-test('a label of a client is escaped and cut', async () => {
+test('a label that a client chose is escaped and cut', async () => {
   const metrics = newMetrics();
   metrics.addAll([fullRecord({ model: `a"b\\c\nd${'x'.repeat(1000)}` })]);
   const text = await metrics.render();
   assert.match(text, /^ai_gateway_requests_total\{model_name="a\\"b\\\\c\\ndx{249}",/m);
 });
 
-test('threads, configuration and gauges are shown; a thread that stopped is not', async () => {
+test('metrics of threads, configuration and gauges are shown, and those of a stopped thread are not', async () => {
   const metrics = newMetrics();
   const eventLoopDelayMs = { p50: 0.5, p99: 2, max: 8 };
   const stats = {
@@ -123,7 +123,7 @@ test('threads, configuration and gauges are shown; a thread that stopped is not'
   assert.ok((samples.get('process_resident_memory_bytes') ?? 0) > 1e6);
 });
 
-test('a loop that was blocked shows it, once', async () => {
+test('an event loop that was blocked shows it, once', async () => {
   const probe = new EventLoopProbe();
   const turn = () => new Promise((resolve) => setTimeout(resolve, 25));
   await turn();
