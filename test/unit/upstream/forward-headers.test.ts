@@ -23,7 +23,7 @@ function answered(headers: Record<string, string | string[] | undefined>): [stri
   return pairs(list);
 }
 
-test('a provider gets its content type, what is wanted, no compression, and what the account configures', () => {
+test('a provider gets its content type, accept, no compression, and what the account configures', () => {
   assert.deepEqual(pairs(requestHeaders(nothing, true, ['authorization', 'Bearer k', 'x-own', '1'])), [
     ['content-type', 'application/json'],
     ['accept', 'text/event-stream'],
@@ -34,7 +34,7 @@ test('a provider gets its content type, what is wanted, no compression, and what
   assert.deepEqual(pairs(requestHeaders(nothing, false, []))[1], ['accept', 'application/json']);
 });
 
-test('of the client only trace, idempotency and beta headers pass', () => {
+test('only trace, idempotency and beta headers of the client pass', () => {
   const client: HeadersOfInterest = {
     contentType: 'text/plain',
     accept: '*/*',
@@ -57,11 +57,11 @@ test('of the client only trace, idempotency and beta headers pass', () => {
   ]);
 });
 
-test('a trace state without its parent means nothing and does not pass', () => {
+test('a tracestate without its traceparent does not pass', () => {
   assert.equal(requestHeaders({ ...nothing, tracestate: 'x=1' }, false, []).includes('tracestate'), false);
 });
 
-test('to the client go rate headers, retry-after and the request id under a name of its own', () => {
+test('a client gets rate headers, retry-after and the request id under a name of its own', () => {
   assert.deepEqual(
     answered({
       'retry-after': '3',
@@ -81,7 +81,7 @@ test('to the client go rate headers, retry-after and the request id under a name
   assert.deepEqual(answered({ 'request-id': 'req_1' }), [['x-upstream-request-id', 'req_1']]);
 });
 
-test('nothing else of a provider reaches the client', () => {
+test('no other header of a provider reaches the client', () => {
   assert.deepEqual(
     answered({
       'set-cookie': ['a=1'],

@@ -20,7 +20,7 @@ const noOpenssl: string | false = await run('openssl', ['version']).then(
   () => 'no openssl command to make a certificate with',
 );
 
-test('over TLS connections are used again, a second one resumes the session of the first, and strangers are refused', {
+test('connections over TLS are used again, a second one resumes the first one’s session, and strangers are refused', {
   skip: noOpenssl,
 }, async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-tls-'));
