@@ -115,7 +115,7 @@ test('an answer cut inside an escape, a character or a word still counts', async
   }
 });
 
-test('nothing said is unknown, not zero', async () => {
+test('an unknown prompt or answer is estimated as unknown, and not as zero', async () => {
   const unseen = await estimate('', answerOf(''));
   assert.deepEqual(unseen, { inputTokens: undefined, outputTokens: undefined });
   assert.equal((await estimate('no json', 'neither')).inputTokens, undefined);
@@ -124,7 +124,7 @@ test('nothing said is unknown, not zero', async () => {
   assert.equal((await estimate(promptOf('hi'), late)).outputTokens, undefined);
 });
 
-test('an image counts by its size in tokens, not by its bytes', async () => {
+test('an image is estimated by its size in tokens, and not by its bytes', async () => {
   const url = `data:image/png;base64,${'iVBORw0KGgo'.repeat(20_000)}`;
   const content = [
     { type: 'text', text: 'What is this?' },
@@ -141,7 +141,7 @@ test('a long prompt is sampled and scaled', async () => {
   assert.ok(near(inputTokens, (single - 7) * 10_000), `${inputTokens}`);
 });
 
-test('hostile text neither throws nor takes long', async () => {
+test('hostile text neither throws nor takes long to estimate', async () => {
   await estimate(promptOf('warm up'), answerOf('x'));
   await estimate(promptOf('warm up'), answerOf('x'), { model: 'gpt-4' });
   const size = 1_000_000;
@@ -180,7 +180,7 @@ test('an estimate runs in the task pool, leaves the body alone and tells what it
   assert.deepEqual(Object.keys(released ?? {}), ['outputTokens']);
 });
 
-test('a body larger than is carried is counted from both its ends', async () => {
+test('a body larger than is carried is estimated from both its ends', async () => {
   const outputSample = Buffer.from(answerOf('Hello!'));
   const common = { outputSample, outputTotalBytes: outputSample.length, model: 'gpt-4o' };
   const text = await tasks.estimate({ ...common, prompt: whole(Buffer.from(promptOf(prose.repeat(40_000)))) });
@@ -195,7 +195,7 @@ test('a body larger than is carried is counted from both its ends', async () => 
   assert.ok(near(seen?.inputTokens, 1900), JSON.stringify(seen));
 });
 
-test('of a large prompt that was let go when the answer began, its two ends are enough', async () => {
+test('the two ends of a large prompt that was released when the answer began are enough', async () => {
   const body = Buffer.from(promptOf(prose.repeat(2_000)));
   const outputSample = Buffer.from(answerOf('Hello!'));
   const prompt = promptSample(body, 16_384);
