@@ -42,7 +42,7 @@ const INTERFACES: Record<string, string> = {
   providers: 'providers/provider.ts',
 };
 /** Bases that every sibling may use. */
-const SHARED_BASES = new Set(['providers/base', 'providers/openai-compatible']);
+const SHARED_BASES = new Set(['providers/base', 'providers/openai-compatible', 'providers/anthropic-messages']);
 const NAMES_VENDORS = new Set(['plugs.ts']);
 
 /** Third parties and the folders or files that may import them. */

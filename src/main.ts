@@ -11,6 +11,8 @@ import { type CommandPlace, type PlaceOptions, placeOf } from './cli/with-databa
 import { environment } from './config/environment.ts';
 import { openAccounts, PLUGS } from './plugs.ts';
 
+/** Models are named here, not asked. */
+const NO_TOKENS = new Map<string, never>();
 const kinds = PLUGS.map(({ type, schema }) => ({ type, schema }));
 const wellKnown = PLUGS.flatMap((plug) => plug.wellKnown ?? []);
 const out = (text: string): void => void process.stdout.write(`${text}\n`);
@@ -40,7 +42,7 @@ program
       },
       kinds,
       wellKnown,
-      exampleModel: (gateway) => openAccounts(gateway.configuration).flatMap(firstModel)[0],
+      exampleModel: (gateway) => openAccounts(gateway.configuration, NO_TOKENS).flatMap(firstModel)[0],
       out,
       error,
     });

@@ -4,12 +4,14 @@ import type { Exchange, OrError } from './core/exchange.ts';
 import type { Log } from './core/log.ts';
 import type { Sweeper } from './core/sweeper.ts';
 import type { Dialect, PeekedRequest, RequestScan } from './dialects/dialect.ts';
+import { MODEL_TYPES_OF } from './inference/operation.ts';
 import { type Admission, type Limits, NOTHING_HELD } from './limits/admission.ts';
 import { authorize } from './policy/authorize.ts';
 import type { Caller, Callers } from './policy/caller.ts';
 import { type ClientSettings, clientSettings } from './policy/client-settings.ts';
 import { recordedMetadata, requestMetadata } from './policy/metadata.ts';
 import type { Target } from './providers/provider.ts';
+import { mountFor } from './relay/choose-mount.ts';
 import { Relay, type RelayOwner, type RelayResult } from './relay/relay.ts';
 import type { HeavyTranslator } from './relay/request-translation.ts';
 import type { ModelRoutes, Route } from './routing/model-routes.ts';
@@ -119,10 +121,9 @@ class Inference implements RelayOwner {
       return found.code === 'model_not_found' ? routes.notFound(model, caller.allows) : found;
     const forbidden = authorize(caller, found.model);
     if (forbidden) return forbidden;
-    const { modelType } = this.#dialect;
-    if (found.targets.some((target) => target.modelTypes?.includes(modelType) ?? true)) return found;
+    if (found.targets.some((target) => serves(target, this.#dialect))) return found;
     const types = found.targets.flatMap((target) => target.modelTypes ?? []).join(', ');
-    const detail = `\`${found.model}\` is for: ${types}.`;
+    const detail = types === '' ? undefined : `\`${found.model}\` is for: ${types}.`;
     return new GatewayError('unsupported_operation', { param: 'model', detail, target: found.model });
   }
 
@@ -233,6 +234,13 @@ class Inference implements RelayOwner {
     const metadataJson = recordedMetadata(this.#metadata, this.#snapshot.settings);
     refuse(this.#exchange, error, { model: this.#model, teamsJson, metadataJson }, this.#options);
   }
+}
+
+/** Its manifest says that the model is for this, and its provider speaks a form in which it can be asked. */
+function serves(target: Target, dialect: Dialect): boolean {
+  const types = MODEL_TYPES_OF[dialect.operation];
+  const isFor = target.modelTypes?.some((type) => types.includes(type)) ?? true;
+  return isFor && mountFor(target, dialect) !== undefined;
 }
 
 function refuse(exchange: Exchange, error: GatewayError, request: RefusedRequest, options: PipelineOptions): void {

@@ -1,30 +1,40 @@
-import type { Configuration } from './config/configuration.ts';
+import type { AccountManifest, Configuration } from './config/configuration.ts';
 import type { Dialect } from './dialects/dialect.ts';
 import { openAiChat } from './dialects/openai-chat/index.ts';
 import { plug as anthropic } from './providers/anthropic/index.ts';
-import { anthropicWire } from './providers/anthropic/wire.ts';
 import { demoAccount } from './providers/demo/index.ts';
+import { plug as googleGemini } from './providers/google-gemini/index.ts';
 import { plug as ollama } from './providers/ollama/index.ts';
 import { plug as openai } from './providers/openai/index.ts';
-import type { ProviderAccount, ProviderPlug, Wire } from './providers/provider.ts';
+import type { ProviderAccount, ProviderPlug, TokenSource, Tokens, Wire } from './providers/provider.ts';
 import { plug as selfHostedModel } from './providers/self-hosted-model/index.ts';
 
-/** The one file that names vendors and dialects; everybody else is handed these lists. */
-export const PLUGS: readonly ProviderPlug[] = [openai, anthropic, selfHostedModel, ollama];
+/** The one file that names vendors and dialects; everybody else is handed these lists, and all others are made of them. */
+export const PLUGS: readonly ProviderPlug[] = [openai, anthropic, googleGemini, selfHostedModel, ollama];
 export const DIALECTS: readonly Dialect[] = [openAiChat];
-/** Those that have a translation. */
-export const WIRES: readonly Wire[] = [anthropicWire];
+export const WIRES: readonly Wire[] = [...new Set(PLUGS.flatMap((plug) => plug.wires))];
+/** Client headers that some provider takes. */
+export const FORWARDABLE: readonly string[] = [
+  ...new Set([...WIRES.flatMap((wire) => wire.forwards), ...PLUGS.flatMap((plug) => plug.forwards ?? [])]),
+];
 
 const byType = new Map(PLUGS.map((plug) => [plug.type, plug]));
 
 /** The accounts of a configuration, the demo account among them where it applies. */
-export function openAccounts(configuration: Configuration): ProviderAccount[] {
-  const accounts = configuration.accounts.map((manifest) => {
-    const plug = byType.get(manifest.type);
-    if (!plug) throw new Error(`no plug for ${manifest.type}: config must have refused it`);
-    return plug.open(manifest);
-  });
+export function openAccounts(configuration: Configuration, tokens: Tokens): ProviderAccount[] {
+  const accounts = configuration.accounts.map((manifest) => plugOf(manifest).open(manifest, tokens));
   const { demo } = configuration.server;
   if (demo === true || (demo === 'auto' && accounts.length === 0)) accounts.push(demoAccount());
   return accounts;
+}
+
+/** Where the accounts of a configuration get their tokens. */
+export function tokenSources(configuration: Pick<Configuration, 'accounts'>): TokenSource[] {
+  return configuration.accounts.flatMap((manifest) => plugOf(manifest).tokenSources?.(manifest) ?? []);
+}
+
+function plugOf({ type }: AccountManifest): ProviderPlug {
+  const plug = byType.get(type);
+  if (!plug) throw new Error(`no plug for ${type}: config must have refused it`);
+  return plug;
 }

@@ -17,7 +17,7 @@ const NO_HEADERS: HeadersOfInterest = {
   tracestate: undefined,
   idempotencyKey: undefined,
   tfy: undefined,
-  beta: undefined,
+  forwardable: undefined,
 };
 
 /** May use what its pattern names, as most keys may. */
@@ -68,7 +68,7 @@ export class FakeExchange implements Exchange {
   readonly principal = principal;
   readonly method = 'POST';
   readonly path = '/chat/completions';
-  readonly pathRest = '';
+  readonly params = {};
   readonly headers = NO_HEADERS;
   readonly sink = new FakeSink();
   readonly startedAt = performance.now();
@@ -84,7 +84,7 @@ export class FakeExchange implements Exchange {
   constructor(dialect: Dialect, body: Buffer) {
     this.body = body;
     this.bytesIn = body.length;
-    this.scan = dialect.scan();
+    this.scan = dialect.scan(this);
     this.scan.advance(body, body.length);
   }
 

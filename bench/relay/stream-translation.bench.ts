@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { openAiChat } from '../../src/dialects/openai-chat/index.ts';
-import { anthropicWire } from '../../src/providers/anthropic/wire.ts';
+import { anthropicWire } from '../../src/providers/anthropic-messages/wire.ts';
 import { StreamTranslation } from '../../src/relay/translation.ts';
 import { type BenchTask, subjectOf, task } from '../harness/subject.ts';
 import { anthropicEvents, INPUT_TOKENS, MODEL, OUTPUT_TOKENS, text } from '../inputs/anthropic-stream.ts';

@@ -20,6 +20,14 @@ function keepNumber(_key: string, value: unknown, context: { source?: string }):
   return exact.rawJSON(context.source);
 }
 
+/** Digits that JavaScript would write in another way: many of them, a trailing zero behind the point, an exponent, `-0`. */
+const CHANGED_NUMBER = /\d{16}|\.\d{14}|\.\d*0(?!\d)|\d[eE][+-]?\d|-0(?![.\d])/;
+
+/** Whether `text` may hold a number that a parse and a stringify would change; false is certain, true is not. */
+export function mayChangeNumbers(text: string): boolean {
+  return CHANGED_NUMBER.test(text);
+}
+
 /** Throws SyntaxError as JSON.parse does. */
 export function parseExact(text: string): unknown {
   return exact.parse(text, keepNumber);

@@ -144,6 +144,16 @@ export const ANSWER_ERRORS = {
     'The provider refused the credential of this gateway.',
     'The operator must check the account: its auth_data, its balance and what it may use.',
   ),
+  account_token_missing: rule(
+    503,
+    'provider',
+    'gateway',
+    'next-target',
+    'error',
+    'upstream_error',
+    'The gateway has no valid token for the provider.',
+    'Try again; the operator must check the account and the log, which says why no token was given.',
+  ),
   upstream_failed: rule(
     502,
     'provider',

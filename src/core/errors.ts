@@ -25,6 +25,10 @@ export interface ErrorContext {
   /** A provider's own error type and code, which pass with its verdict. */
   upstreamType?: string;
   upstreamCode?: string;
+  /** The status that the provider refused our credential with. */
+  upstreamStatus?: number;
+  /** For log and receipt, never for the client: what a provider said of our credential, without its secrets. */
+  operatorDetail?: string;
   /** Milliseconds or undefined; becomes `retry-after` on our own refusals. */
   retryAfterMs?: number;
   /** Flat name-value pairs for our own refusal, as `x-ratelimit-…`. */
@@ -50,6 +54,12 @@ export class GatewayError {
 
   get status(): number {
     return this.context.status ?? ERRORS[this.code].status;
+  }
+
+  /** What a record keeps beside the code. */
+  get recordedDetail(): string | undefined {
+    const { operatorDetail, detail, setting } = this.context;
+    return operatorDetail ?? detail ?? setting;
   }
 
   /** One sentence or three: what, exactly what, which setting. */

@@ -21,9 +21,14 @@ export interface HeadersOfInterest {
   idempotencyKey: string | undefined;
   /** All `x-tfy-*` headers that were sent, by full name. */
   tfy: Record<string, string> | undefined;
-  /** Provider beta and version headers (`openai-beta`, `anthropic-beta`, …), by full name. */
-  beta: Record<string, string> | undefined;
+  /** Those that some provider takes (`openai-beta`, `anthropic-version`, …), by full name. */
+  forwardable: Record<string, string> | undefined;
 }
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+/** Values of the parameters in a route's pattern, percent-decoded. */
+export type PathParams = Readonly<Record<string, string>>;
 
 /** Reads a body while its bytes arrive, so that a large one costs each turn of the loop only that turn's bytes. */
 export interface BodyScan {
@@ -65,10 +70,9 @@ export interface Exchange {
   readonly requestId: string;
   readonly principal: Principal;
   readonly method: string;
-  /** Route path without base path, as `/chat/completions`. */
+  /** The route's pattern without base path, as `/chat/completions` or `/models/{+id}`: there are only so many. */
   readonly path: string;
-  /** What is behind a route's prefix, percent-decoded (`/models/` + id); empty otherwise. */
-  readonly pathRest: string;
+  readonly params: PathParams;
   readonly headers: HeadersOfInterest;
   /** The whole body, owned by the exchange: valid until it ends. */
   body: Buffer;

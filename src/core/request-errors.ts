@@ -13,6 +13,16 @@ export const REQUEST_ERRORS = {
     'There is no such path.',
     'See /openapi.json for the paths that exist.',
   ),
+  not_supported_yet: rule(
+    404,
+    'edge',
+    'client',
+    'never',
+    'debug',
+    invalid,
+    'This endpoint is not built yet.',
+    'See /openapi.json for the paths that exist.',
+  ),
   method_not_allowed: rule(
     405,
     'edge',

@@ -1,18 +1,20 @@
 import type { GatewayError } from '../core/errors.ts';
-import type { BodyScan, OrError } from '../core/exchange.ts';
+import type { BodyScan, Exchange, Method, OrError } from '../core/exchange.ts';
 import type { InferenceEvent } from '../inference/event.ts';
+import type { Operation } from '../inference/operation.ts';
 import type { InferenceRequest } from '../inference/request.ts';
 import type { Usage } from '../inference/usage.ts';
 
 /** What one client-facing API form knows. Pure: bytes in, values or bytes out. */
 export interface Dialect {
   readonly name: 'openai-chat';
-  /** What a model must be able to do to be asked this. */
-  readonly modelType: 'chat';
-  /** Route paths it serves (POST), without base path. */
-  readonly paths: readonly string[];
+  /** What is asked in it. */
+  readonly operation: Operation;
+  /** Operations in whose wires it can be asked as well, through the neutral form; the best first. */
+  readonly translatesTo: readonly Operation[];
+  readonly routes: readonly DialectRoute[];
   /** A new scan for one request body: what a provider of the same wire needs to know, found without parsing. */
-  scan(): RequestScan;
+  scan(request: ScannedRequest): RequestScan;
   /** The passthrough body for one target: model replaced, usage asked for where `askUsage`. */
   splice(body: Buffer, peeked: PeekedRequest, modelId: string, askUsage: boolean): Buffer | Buffer[];
   /** The whole request parsed, for a translation. `model` is what the provider shall read. */
@@ -27,6 +29,16 @@ export interface Dialect {
   errorBody(error: GatewayError): Buffer;
   errorEvent(error: GatewayError): Buffer;
 }
+
+/** A path on which a dialect is spoken. */
+export interface DialectRoute {
+  readonly method: Method;
+  /** Without base path: `/responses/{id}/cancel`; see edge/routes.ts. */
+  readonly pattern: string;
+}
+
+/** What is known of a request before its body comes: the scan of a form with boundaries or ids in its path needs it. */
+export type ScannedRequest = Pick<Exchange, 'path' | 'params' | 'headers'>;
 
 export interface RequestScan extends BodyScan {
   /** Once the whole body was seen. */
@@ -57,6 +69,8 @@ export interface AnswerContext {
   includeUsage: boolean;
   /** Seconds since the Unix epoch. */
   created: number;
+  /** `x-tfy-strict-openai`: nothing that the form itself does not have. */
+  strict?: boolean;
 }
 
 export interface EventWriter {

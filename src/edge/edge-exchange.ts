@@ -1,6 +1,6 @@
 import type { HttpResponse } from 'uWebSockets.js';
 import { GatewayError } from '../core/errors.ts';
-import type { AbortReason, BodyScan, Exchange, Principal } from '../core/exchange.ts';
+import type { AbortReason, BodyScan, Exchange, PathParams, Principal } from '../core/exchange.ts';
 import { exchangeId, isSaneRequestId } from '../core/ids.ts';
 import type { BodyBlock } from './body-blocks.ts';
 import type { EdgeContext, OpenExchange } from './edge-context.ts';
@@ -24,7 +24,7 @@ export class EdgeExchange implements Exchange, OpenExchange, SinkOwner, BodyOwne
   readonly requestId: string;
   readonly method: string;
   readonly path: string;
-  readonly pathRest: string;
+  readonly params: PathParams;
   readonly principal: Principal;
   readonly headers: RequestHead;
   readonly sink: UwsResponseSink;
@@ -51,8 +51,9 @@ export class EdgeExchange implements Exchange, OpenExchange, SinkOwner, BodyOwne
     context: EdgeContext,
     response: HttpResponse,
     head: RequestHead,
+    method: string,
     route: Route,
-    rest: string,
+    params: PathParams,
     principal: Principal,
     startedAt: number,
   ) {
@@ -60,16 +61,17 @@ export class EdgeExchange implements Exchange, OpenExchange, SinkOwner, BodyOwne
     this.#response = response;
     this.headers = head;
     this.route = route;
-    this.method = route.method;
-    this.path = route.path;
-    this.pathRest = rest;
+    this.method = method;
+    this.path = route.pattern;
+    this.params = params;
     this.principal = principal;
     this.startedAt = startedAt;
     this.bodyReadAt = startedAt;
     this.#keptOpenAt = startedAt;
     this.requestId = head.requestId !== undefined && isSaneRequestId(head.requestId) ? head.requestId : this.id;
-    this.scan = route.scan?.();
+    this.scan = route.scan?.(this);
     this.sink = new UwsResponseSink(response, context.settings.limits.highWatermarkBytes, this);
+    this.sink.headOnly = method === 'HEAD';
     response.onAborted(this.#onAborted);
   }
 

@@ -10,7 +10,7 @@ import { BodyBlocks } from './body-blocks.ts';
 import { type Cors, makeCors } from './cors.ts';
 import type { EdgeContext, OpenExchange } from './edge-context.ts';
 import { EdgeExchange } from './edge-exchange.ts';
-import { RequestHead } from './request-head.ts';
+import { type NamesByLength, namesByLength, RequestHead } from './request-head.ts';
 import { joinHead, serverTiming, statusLine } from './response-head.ts';
 import type { Route, RouteTable } from './routes.ts';
 
@@ -28,6 +28,8 @@ export interface Refusal {
 export interface EdgeOptions {
   readonly settings: ServerSettings;
   readonly routes: RouteTable;
+  /** Names of client headers that some provider takes, in lower case. */
+  readonly forwardable: readonly string[];
   readonly counters: SharedCounters;
   /** The key on the head → who it is. Synchronous: of a stranger no body byte may be kept. `side` is valid until it returns. */
   authenticate(head: RequestHead, side: Pick<HttpResponse, 'getRemoteAddress'>): OrError<Principal>;
@@ -48,6 +50,7 @@ export class Edge implements EdgeContext {
   readonly open = new Sweeper<OpenExchange>();
   readonly #options: EdgeOptions;
   readonly #app: TemplatedApp;
+  readonly #forwardable: NamesByLength;
   #cors: Cors;
   #socket: us_listen_socket | undefined;
   #draining = false;
@@ -57,6 +60,7 @@ export class Edge implements EdgeContext {
     this.#options = options;
     this.settings = options.settings;
     this.counters = options.counters;
+    this.#forwardable = namesByLength(options.forwardable);
     this.#cors = makeCors(options.settings.cors);
     // The addon's switch for the header in which it names itself: nobody needs to know.
     _cfg('999999990007');
@@ -127,10 +131,11 @@ export class Edge implements EdgeContext {
     const startedAt = performance.now();
     const url = request.getUrl();
     const method = upperCase(request.getMethod());
-    const head = new RequestHead(request);
+    const head = new RequestHead(request, this.#forwardable);
     const match = this.#options.routes.match(url);
-    if (!match) {
-      this.#refuse(response, head, method, '', startedAt, new GatewayError('path_not_found'), HAS_BODY_CLOSES);
+    if (!match || match.routes.length === 0) {
+      const error = match ? notYet(method, match.path) : new GatewayError('path_not_found');
+      this.#refuse(response, head, method, match?.path ?? '', startedAt, error, HAS_BODY_CLOSES);
       return;
     }
     if (head.fault) {
@@ -144,15 +149,15 @@ export class Edge implements EdgeContext {
         this.#preflight(response, head.origin);
         return;
       }
-      const allowed = match.routes.map((each) => each.method).join(', ');
+      const allowed = allowedMethods(match.routes).join(', ');
       const error = new GatewayError('method_not_allowed', { detail: `Allowed: ${allowed}.` });
       this.#refuse(response, head, method, match.path, startedAt, error, HAS_BODY_CLOSES, ['allow', allowed]);
       return;
     }
 
-    if (head.hasBody && method === 'GET') {
+    if (head.hasBody && route.body === 'none') {
       // Some of these need no key, and of a stranger no body byte is kept.
-      const error = new GatewayError('invalid_header', { detail: 'GET takes no body here.' });
+      const error = new GatewayError('invalid_header', { detail: `${method} takes no body here.` });
       this.#refuse(response, head, method, match.path, startedAt, error, ALWAYS_CLOSES, [], route);
       return;
     }
@@ -174,7 +179,7 @@ export class Edge implements EdgeContext {
       this.#refuse(response, head, method, match.path, startedAt, refusal, close, [], route, principal);
       return;
     }
-    new EdgeExchange(this, response, head, route, match.rest, principal, startedAt).read();
+    new EdgeExchange(this, response, head, method, route, match.params, principal, startedAt).read();
   };
 
   /** Takes a place in flight unless it refuses. */
@@ -265,9 +270,19 @@ function answerAlone(response: HttpResponse, answer: () => void): void {
   });
 }
 
+/** RFC 9110 §9.3.2: HEAD is GET without the body of its answer. */
 function routeFor(routes: readonly Route[], method: string): Route | undefined {
-  for (const route of routes) if (route.method === method) return route;
+  const wanted = method === 'HEAD' ? 'GET' : method;
+  for (const route of routes) if (route.method === wanted) return route;
   return undefined;
+}
+
+function allowedMethods(routes: readonly Route[]): string[] {
+  return routes.flatMap(({ method }) => (method === 'GET' ? [method, 'HEAD'] : [method]));
+}
+
+function notYet(method: string, path: string): GatewayError {
+  return new GatewayError('not_supported_yet', { detail: `${method} ${path} is planned.` });
 }
 
 function pick(exchange: Exchange): Pick<Refusal, 'id' | 'requestId' | 'method' | 'path' | 'startedAt'> {

@@ -1,6 +1,15 @@
 import type { HttpRequest } from 'uWebSockets.js';
 import type { HeadersOfInterest } from '../core/exchange.ts';
 
+/** At each length the names that have it; undefined: none has. */
+export type NamesByLength = readonly (readonly string[] | undefined)[];
+
+export function namesByLength(names: readonly string[]): NamesByLength {
+  const byLength: string[][] = [];
+  for (const name of names) byLength[name.length] = [...(byLength[name.length] ?? []), name];
+  return byLength;
+}
+
 /** All of a request's head that anybody reads, in one pass: each look at the addon's own headers is a crossing. */
 export class RequestHead implements HeadersOfInterest {
   contentType: string | undefined;
@@ -9,7 +18,7 @@ export class RequestHead implements HeadersOfInterest {
   tracestate: string | undefined;
   idempotencyKey: string | undefined;
   tfy: Record<string, string> | undefined;
-  beta: Record<string, string> | undefined;
+  forwardable: Record<string, string> | undefined;
   authorization: string | undefined;
   xApiKey: string | undefined;
   apiKey: string | undefined;
@@ -19,9 +28,11 @@ export class RequestHead implements HeadersOfInterest {
   contentLength: number | undefined;
   /** What is wrong with the head itself: the framing could be read in two ways. */
   fault: string | undefined;
+  readonly #forwardableNames: NamesByLength;
   #hasTransferEncoding = false;
 
-  constructor(request: HttpRequest) {
+  constructor(request: HttpRequest, forwardable: NamesByLength) {
+    this.#forwardableNames = forwardable;
     // One function for all heads: a closure per request would be garbage.
     taking = this;
     request.forEach(take);
@@ -52,7 +63,6 @@ export class RequestHead implements HeadersOfInterest {
         break;
       case 11:
         if (name === 'traceparent') this.traceparent = this.#forwarded(name, value);
-        else if (name === 'openai-beta') this.#takeBeta(name, value);
         break;
       case 12:
         if (name === 'content-type') this.contentType = value;
@@ -63,15 +73,17 @@ export class RequestHead implements HeadersOfInterest {
         break;
       case 14:
         if (name === 'content-length') this.#takeContentLength(value);
-        else if (name === 'anthropic-beta') this.#takeBeta(name, value);
         break;
       case 15:
         if (name === 'idempotency-key') this.idempotencyKey = this.#forwarded(name, value);
         break;
       case 17:
         if (name === 'transfer-encoding') this.#takeTransferEncoding(value);
-        else if (name === 'anthropic-version') this.#takeBeta(name, value);
         break;
+    }
+    if (this.#forwardableNames[name.length]?.includes(name)) {
+      this.forwardable ??= {};
+      this.forwardable[name] = this.#forwarded(name, value);
     }
     if (name.charCodeAt(0) === 0x78 && name.startsWith('x-tfy-')) {
       this.tfy ??= {};
@@ -99,11 +111,6 @@ export class RequestHead implements HeadersOfInterest {
       this.fault = 'transfer-encoding may only be chunked';
     }
     this.#hasTransferEncoding = true;
-  }
-
-  #takeBeta(name: string, value: string): void {
-    this.beta ??= {};
-    this.beta[name] = this.#forwarded(name, value);
   }
 }
 

@@ -24,6 +24,9 @@ export class UwsResponseSink implements ResponseSink, Flushed {
   onDrained: (() => void) | undefined;
   started = false;
   bytesOut = 0;
+  /** The request is a HEAD: of the body only its length is told. */
+  headOnly = false;
+  #bodyBytes = 0;
   /** performance.now() since when the client has taken nothing although something waits; 0 while nothing waits. */
   blockedSince = 0;
   readonly #response: HttpResponse;
@@ -142,6 +145,10 @@ export class UwsResponseSink implements ResponseSink, Flushed {
 
   #add(chunk: Uint8Array): void {
     if (chunk.length === 0) return;
+    if (this.headOnly) {
+      this.#bodyBytes += chunk.length;
+      return;
+    }
     this.#waiting.add(chunk);
     this.bytesOut += chunk.length;
   }
@@ -186,6 +193,13 @@ export class UwsResponseSink implements ResponseSink, Flushed {
 
   /** Inside the cork, which holds nothing yet. */
   writeCorked(): void {
+    if (this.headOnly) {
+      this.#writeHead();
+      // The addon does not count such an answer as given until the connection is closed.
+      this.#response.endWithoutBody(this.#bodyBytes, true);
+      this.#ended();
+      return;
+    }
     let room = CORK_BYTES - FRAME_BYTES;
     if (!this.#headSent) {
       this.#writeHead();

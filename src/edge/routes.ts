@@ -1,61 +1,131 @@
 import type { GatewayError } from '../core/errors.ts';
-import type { BodyScan, Exchange } from '../core/exchange.ts';
+import type { BodyScan, Exchange, Method, PathParams } from '../core/exchange.ts';
 
 /** What the edge knows of an endpoint: enough to refuse or to read its body, nothing of what it means. */
 export interface Route {
-  /** Without base path, as `/chat/completions`. One that ends in `/` takes everything behind it. */
-  readonly path: string;
-  readonly method: 'GET' | 'POST';
+  /**
+   * Without base path: `/chat/completions`, `/responses/{id}/cancel`. `{name}` is one segment; `{+name}` at the end is all
+   * that is left, slashes included (RFC 6570 §3.2.3).
+   */
+  readonly pattern: string;
+  /** GET answers HEAD as well. */
+  readonly method: Method;
   /** False: answered without a key. */
   readonly needsKey: boolean;
+  /** `none`: a request that brings a body is refused. `whole`: `handle` is called when all of it is there. */
+  readonly body: 'none' | 'whole';
   /** Made per request; sees the body as it arrives. */
-  scan?(): BodyScan;
+  scan?(request: Pick<Exchange, 'path' | 'params' | 'headers'>): BodyScan;
   /** The whole request is there. */
   handle(exchange: Exchange): void;
   /** The error body in the caller's dialect. */
   errorBody(error: GatewayError): Uint8Array;
 }
 
-/** Every route is served under each of them. Longest first: a prefix route takes the first match. */
+/** A path that is promised and not served yet: it is refused by name instead of as unknown. */
+export interface PlannedPath {
+  readonly pattern: string;
+  /** Under the root alone, not under the other base paths. */
+  readonly atRootOnly?: true;
+}
+
+/** All the same, longest first. */
 export const BASE_PATHS = ['/api/llm/v1', '/api/llm', '/v1', ''] as const;
 
 export interface PathMatch {
-  /** One route per method. */
+  /** One route per method; none: the path is planned. */
   readonly routes: readonly Route[];
+  /** The pattern. */
   readonly path: string;
-  /** What is behind a prefix route, percent-decoded. */
-  readonly rest: string;
+  readonly params: PathParams;
 }
 
+interface Pattern {
+  readonly path: string;
+  readonly segments: readonly Segment[];
+  /** Its last parameter takes all that is left. */
+  readonly open: boolean;
+  readonly routes: readonly Route[];
+  readonly atRootOnly: boolean;
+}
+
+/** A literal, or the name of a parameter. */
+type Segment = { readonly literal: string } | { readonly name: string };
+
+const NO_PARAMS: PathParams = {};
+
+/** Path → routes. A path without parameters, as nearly all are, is one lookup. */
 export class RouteTable {
   readonly #exact = new Map<string, PathMatch>();
-  readonly #prefixes: { prefix: string; routes: Route[]; path: string }[] = [];
+  /** Patterns with parameters, by their first segment; among them those with more literals first. */
+  readonly #patterns = new Map<string, Pattern[]>();
 
-  constructor(routes: readonly Route[]) {
-    const byPath = new Map<string, Route[]>();
-    for (const route of routes) byPath.set(route.path, [...(byPath.get(route.path) ?? []), route]);
-    for (const base of BASE_PATHS) {
-      for (const [path, same] of byPath) {
-        if (path.endsWith('/') && path !== '/') this.#prefixes.push({ prefix: base + path, routes: same, path });
-        else this.#exact.set(base + path, { routes: same, path, rest: '' });
-      }
+  constructor(routes: readonly Route[], planned: readonly PlannedPath[] = []) {
+    const byPattern = new Map<string, Route[]>();
+    for (const route of routes) byPattern.set(route.pattern, [...(byPattern.get(route.pattern) ?? []), route]);
+    for (const [pattern, same] of byPattern) this.#add(pattern, same, false);
+    for (const { pattern, atRootOnly = false } of planned) {
+      if (!byPattern.has(pattern)) this.#add(pattern, [], atRootOnly);
     }
+    for (const patterns of this.#patterns.values()) patterns.sort((one, other) => literals(other) - literals(one));
     // `/v1` and `/v1/` are the base path itself.
-    const root = byPath.get('/');
-    if (root) for (const base of BASE_PATHS) if (base) this.#exact.set(base, { routes: root, path: '/', rest: '' });
+    const root = this.#exact.get('/');
+    if (root) for (const base of BASE_PATHS) if (base) this.#exact.set(base, root);
   }
 
   match(url: string): PathMatch | undefined {
-    const exact = this.#exact.get(url);
-    if (exact) return exact;
-    for (const { prefix, routes, path } of this.#prefixes) {
-      if (url.length > prefix.length && url.startsWith(prefix)) {
-        const rest = decoded(url.slice(prefix.length));
-        return rest === undefined ? undefined : { routes, path, rest };
+    return this.#exact.get(url) ?? this.#matchPattern(url);
+  }
+
+  #add(path: string, routes: readonly Route[], atRootOnly: boolean): void {
+    if (!path.includes('{')) {
+      const match = { routes, path, params: NO_PARAMS };
+      for (const base of atRootOnly ? [''] : BASE_PATHS) this.#exact.set(base + path, match);
+      return;
+    }
+    const written = path.slice(1).split('/');
+    const [first = ''] = written;
+    const pattern = { path, segments: written.map(segmentOf), open: path.includes('{+'), routes, atRootOnly };
+    this.#patterns.set(first, [...(this.#patterns.get(first) ?? []), pattern]);
+  }
+
+  #matchPattern(url: string): PathMatch | undefined {
+    for (const base of BASE_PATHS) {
+      if (!url.startsWith(base) || url[base.length] !== '/') continue;
+      const segments = url.slice(base.length + 1).split('/');
+      for (const pattern of this.#patterns.get(segments[0]!) ?? []) {
+        if (pattern.atRootOnly && base !== '') continue;
+        const params = paramsOf(pattern, segments);
+        if (params) return { routes: pattern.routes, path: pattern.path, params };
       }
     }
     return undefined;
   }
+}
+
+function segmentOf(written: string): Segment {
+  return written.startsWith('{') ? { name: written.replace(/^\{\+?|\}$/g, '') } : { literal: written };
+}
+
+function literals({ segments }: Pattern): number {
+  return segments.filter((segment) => 'literal' in segment).length;
+}
+
+/** Undefined: the path is another one. A parameter is never empty, and a malformed escape names nothing. */
+function paramsOf({ segments, open }: Pattern, found: readonly string[]): PathParams | undefined {
+  if (open ? found.length < segments.length : found.length !== segments.length) return undefined;
+  const params: Record<string, string> = {};
+  for (const [index, segment] of segments.entries()) {
+    if ('literal' in segment) {
+      if (found[index] !== segment.literal) return undefined;
+      continue;
+    }
+    const isRest = open && index === segments.length - 1;
+    const value = decoded(isRest ? found.slice(index).join('/') : found[index]!);
+    if (!value) return undefined;
+    params[segment.name] = value;
+  }
+  return params;
 }
 
 function decoded(text: string): string | undefined {

@@ -8,16 +8,31 @@ import type { Usage } from './usage.ts';
  */
 export type InferenceEvent =
   | { type: 'start'; id?: string; model?: string; created?: number }
+  | (ContentEvent & OfChoice)
+  | ({ type: 'finish'; reason: FinishReason } & OfChoice)
+  | { type: 'usage'; usage: Usage }
+  /** The provider failed after its answer began. `status` is the HTTP status its error type stands for. */
+  | { type: 'error'; status: number; errorType: string; message: string };
+
+/** Which of several answers (`n`) is meant, from 0; absent: the first. */
+interface OfChoice {
+  choice?: number;
+}
+
+export type ContentEvent =
   | { type: 'text'; text: string }
   | { type: 'reasoning'; text: string }
-  /** Closes a reasoning block: the opaque proof that must come back with the next request. */
+  /** Closes a reasoning block: the opaque proof that must come back with the next request (see signature.ts). */
   | { type: 'reasoning-signature'; signature: string }
   | { type: 'redacted-reasoning'; data: string }
   | { type: 'refusal'; text: string }
-  /** `index` counts tool calls of this answer from 0 and keys the pieces of parallel calls. */
-  | { type: 'tool-call'; index: number; id: string; name: string }
+  /** `index` counts tool calls of this choice from 0 and keys the pieces of parallel calls. */
+  | { type: 'tool-call'; index: number; id: string; name: string; signature?: string }
   | { type: 'tool-call-arguments'; index: number; text: string }
-  | { type: 'usage'; usage: Usage }
-  | { type: 'finish'; reason: FinishReason }
-  /** The provider failed after its answer began. `status` is the HTTP status its error type stands for. */
-  | { type: 'error'; status: number; errorType: string; message: string };
+  | { type: 'image'; mediaType: string; base64: string }
+  /** A source on the web; offsets count UTF-16 units of the choice's text so far. */
+  | { type: 'citation'; url: string; title?: string; start?: number; end?: number }
+  /** Log probabilities in OpenAI's form: entries `{token, logprob, bytes, top_logprobs}`. */
+  | { type: 'logprobs'; content: readonly unknown[] }
+  /** What the provider says beside its answer and OpenAI has no word for, under a documented key of the message. */
+  | { type: 'extension'; key: string; value: unknown };

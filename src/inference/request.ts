@@ -12,6 +12,8 @@ export interface InferenceRequest {
   /** The client asked for a usage chunk at the end of its stream. */
   includeUsage: boolean;
   tools?: Tool[];
+  /** Tools that are no functions, as the client wrote them: a provider runs its own kinds, or refuses them by type. */
+  nativeTools?: NativeTool[];
   toolChoice?: ToolChoice;
   parallelToolCalls?: boolean;
   maxOutputTokens?: number;
@@ -44,10 +46,11 @@ export type Part = (
   | { type: 'image'; source: { url: string } | { base64: string; mediaType: string }; detail?: string }
   | { type: 'audio'; base64: string; format: string }
   | { type: 'file'; base64?: string; url?: string; fileId?: string; mediaType?: string; filename?: string }
+  /** `signature` as inference/signature.ts marks it. */
   | { type: 'reasoning'; text: string; signature?: string }
   | { type: 'redacted-reasoning'; data: string }
   | { type: 'refusal'; text: string }
-  | { type: 'tool-call'; id: string; name: string; argumentsText: string }
+  | { type: 'tool-call'; id: string; name: string; argumentsText: string; signature?: string }
   | { type: 'tool-result'; toolCallId: string; parts: Part[]; isError?: boolean }
 ) & { cacheControl?: unknown };
 
@@ -58,6 +61,16 @@ export interface Tool {
   parameters?: unknown;
   strict?: boolean;
   cacheControl?: unknown;
+  /** Everything else that the client said of this tool, by its own key. */
+  extra: Record<string, unknown>;
+}
+
+export interface NativeTool {
+  type: string;
+  /** Where it stands in the request (`tools[2]`), for an error. */
+  place: string;
+  /** The tool as the client wrote it, `type` included. */
+  definition: unknown;
 }
 
 export type ToolChoice = { type: 'auto' } | { type: 'none' } | { type: 'required' } | { type: 'tool'; name: string };

@@ -7,6 +7,7 @@ import { registerIssuers } from '../identity/issuer-metrics.ts';
 import { adminRoutes } from '../operator/admin/admin-routes.ts';
 import { openapiJson } from '../operator/openapi.ts';
 import { type Operator, startOperator } from '../operator/operator.ts';
+import { tokenSources } from '../plugs.ts';
 import { hasIssuedKeys } from '../store/api-keys.ts';
 import { type Database, databasePlace, openDatabase } from '../store/database.ts';
 import { type DefaultKey, loadOrMakeDefaultKey } from '../store/default-key.ts';
@@ -16,6 +17,7 @@ import type { FromRelayThread, LedgerFrame, RelayThreadData } from '../threads/m
 import { RelayThreads } from '../threads/relay-threads.ts';
 import { SharedCounters } from '../threads/shared-counters.ts';
 import { keepHeapSteady } from '../threads/steady-heap.ts';
+import { AccountTokens } from './account-tokens.ts';
 import { LedgerKeeping } from './ledger-service.ts';
 import { Counting } from './limit-counters.ts';
 import { Observation } from './observation.ts';
@@ -80,6 +82,7 @@ interface Parts {
 class MainThread implements Gateway {
   readonly #parts: Parts;
   readonly #counting: Counting;
+  readonly #tokens: AccountTokens;
   readonly #threads: RelayThreads;
   /** In force; a reload alone changes it. */
   #configuration: Configuration;
@@ -101,6 +104,12 @@ class MainThread implements Gateway {
       log,
     });
     this.#counting.register(metrics.registry);
+    this.#tokens = new AccountTokens({
+      sources: tokenSources,
+      tell: (tokens) => this.#threads.broadcast({ type: 'tokens', tokens }),
+      log,
+    });
+    this.#tokens.register(metrics.registry);
     this.#threads = new RelayThreads({
       entry: relayThreadEntry(),
       count: server.threads,
@@ -145,6 +154,7 @@ class MainThread implements Gateway {
 
   /** First the operator port, which says when the relay threads are ready, then these. */
   async serve(): Promise<void> {
+    this.#tokens.reconfigure(this.#configuration);
     this.#parts.identity.begin((message) => this.#threads.broadcast(message));
     await this.#openOperatorPort();
     if ((await this.#threads.start()) !== undefined) return;
@@ -167,6 +177,7 @@ class MainThread implements Gateway {
     this.#configuration = configuration;
     observation.reconfigure(configuration.server);
     identity.reconfigure(configuration.identities);
+    this.#tokens.reconfigure(configuration);
     this.#ledger?.reconfigure(configuration);
     this.#threads.broadcast({ type: 'reconfigure', configuration: this.#configurationForThreads() });
     metrics.configLoaded(Date.now());
@@ -179,6 +190,7 @@ class MainThread implements Gateway {
     this.#counting.stop();
     await this.#threads.drain(this.#configuration.server.timeouts.drainMs);
     identity.stop();
+    this.#tokens.close();
     await this.#ledger?.close();
     await this.#operator?.close();
     await database.close();
@@ -234,6 +246,7 @@ class MainThread implements Gateway {
       counts: this.#counting.buffer,
       configuration: this.#configurationForThreads(),
       identity: identity.stateFor(thread),
+      tokens: this.#tokens.tokens(),
       openapi: this.#openapi,
       journal: this.#ledger?.journal,
     };

@@ -1,8 +1,10 @@
 import type { ZodType } from 'zod';
 import type { AccountManifest } from '../config/configuration.ts';
+import type { AccountToken } from '../core/account-token.ts';
 import type { GatewayError } from '../core/errors.ts';
-import type { OrError } from '../core/exchange.ts';
+import type { Method, OrError } from '../core/exchange.ts';
 import type { InferenceEvent } from '../inference/event.ts';
+import type { ModelType, Operation } from '../inference/operation.ts';
 import type { InferenceRequest } from '../inference/request.ts';
 import type { Usage } from '../inference/usage.ts';
 
@@ -17,7 +19,28 @@ export interface ProviderPlug {
   readonly schema: ZodType<AccountManifest>;
   /** With no configuration at all an account of this name is made when this environment variable is set. */
   readonly wellKnown?: { variable: string; account: string; manifest(value: string): unknown };
-  open(manifest: AccountManifest): ProviderAccount;
+  /** Every wire that its accounts may speak. `WIRES` of plugs.ts is made of these lists; there is no second one. */
+  readonly wires: readonly Wire[];
+  /** Client headers, in lower case, that its accounts take beyond those of the wire, as `x-title` of OpenRouter. */
+  readonly forwards?: readonly string[];
+  /** Where an account gets its tokens, if it needs any. Main thread only: `open` finds what they gave in `tokens`. */
+  tokenSources?(manifest: AccountManifest): readonly TokenSource[];
+  open(manifest: AccountManifest, tokens: Tokens): ProviderAccount;
+}
+
+/** Gives the tokens of one credential, one after the other; when to ask is main-thread/account-tokens.ts. */
+export interface TokenSource {
+  /** Unique among all sources; another secret makes another id. Holds no secret. */
+  readonly id: string;
+  readonly account: string;
+  /** Rejects with a reason that people read in the log: it must hold no secret. */
+  fetch(signal: AbortSignal): Promise<Pick<AccountToken, 'values' | 'expiresAtMs'>>;
+}
+
+/** The tokens that this thread knows of. */
+export interface Tokens {
+  /** By the id of the source; undefined: none was fetched yet. It may have ended. */
+  get(sourceId: string): AccountToken | undefined;
 }
 
 export interface ProviderAccount {
@@ -35,21 +58,10 @@ export interface ProviderAccount {
   target(model: string): Target | undefined;
 }
 
-export type ModelType =
-  | 'chat'
-  | 'completion'
-  | 'embedding'
-  | 'realtime'
-  | 'rerank'
-  | 'audio_transcription'
-  | 'audio_translation'
-  | 'text_to_speech'
-  | 'moderation'
-  | 'image'
-  | 'responses'
-  | 'ocr';
-
-/** Account, model, credential and address: one place that can answer. Immutable. */
+/**
+ * Account, model, credential and address: one place that can answer. Immutable. An account with several credentials has
+ * one target for each of them, so that the health of a credential is the health of its targets.
+ */
 export interface Target {
   /** `account/model`: canonical, what rules, labels and records use. */
   readonly id: string;
@@ -59,16 +71,31 @@ export interface Target {
   /** The provider's own model id, put into the body. */
   readonly modelId: string;
   readonly modelTypes: readonly ModelType[] | undefined;
-  readonly connection: Connection;
-  /** Path prefix before the wire's own path, as `/v1`. */
-  readonly basePath: string;
-  /** Flat name-value pairs: credential and configured headers. Holds secrets: never logged. */
-  readonly headers: readonly string[];
+  /** The wires that this place serves. Models of one account share the object: what is told by it is told once. */
+  readonly mounts: Mounts;
   readonly abilities: Abilities;
-  readonly wire: Wire;
   readonly price: PriceSource;
   /** Answers inside the process instead of over a connection (the demo account). */
   readonly local?: LocalResponder;
+}
+
+/** By operation of the wire, the preferred one first. */
+export type Mounts = ReadonlyMap<Operation, readonly Mount[]>;
+
+/**
+ * A wire where one account serves it. Many hosts serve several side by side, each under a path of its own and with a
+ * header of its own for the same key: OpenAI's under `/v1`, Anthropic's under `/anthropic`.
+ */
+export interface Mount {
+  readonly wire: Wire;
+  readonly connection: Connection;
+  readonly credential: Credential;
+  /** Flat name-value pairs sent with every request beside what the credential adds. Never a secret. */
+  readonly headers: readonly string[];
+  /** Names of client headers that go on, in lower case: the wire's and the plug's. */
+  readonly forwards: readonly string[];
+  /** From the root, the base path of the mount included. */
+  path(target: Target, request: WireRequest): string;
 }
 
 /** What pools are keyed by. */
@@ -78,6 +105,30 @@ export interface Connection {
   /** A digest of the credential: accounts with different credentials never share a connection. */
   readonly credential: string;
   readonly tls?: { rejectUnauthorized: boolean; ca?: string };
+}
+
+/**
+ * What authorises a request, in the style of one mount. Synchronous: whatever has to be fetched was fetched before.
+ * A static one gives the same list each time; one that signs reads the request.
+ */
+export interface Credential {
+  /** Tells credentials apart without holding one: 64 bits of a digest. */
+  readonly poolKey: string;
+  /** Flat name-value pairs to be added to the request's headers; never changed by who gets them. */
+  sign(request: UnsignedRequest): OrError<readonly string[]>;
+  /** A provider's words without the secrets that they may quote. */
+  redact(words: string): string;
+}
+
+/** All of a request but what authorises it. */
+export interface UnsignedRequest {
+  readonly method: Method;
+  readonly origin: string;
+  /** With its query. */
+  readonly path: string;
+  /** Flat name-value pairs. */
+  readonly headers: readonly string[];
+  readonly body: Buffer | readonly Buffer[] | undefined;
 }
 
 export interface Abilities {
@@ -93,12 +144,22 @@ export interface PriceSource {
   readonly discountPercent?: number;
 }
 
-/** A provider's JSON as it is on the line. One object per wire, shared by all accounts that speak it. */
+/** What lies between the pieces of a streamed answer; `none`: the wire has no streamed answers. */
+export type Framing = 'sse' | 'ndjson' | 'aws-event-stream' | 'none';
+
+/** A provider's form of one operation, as it is on the line. One object per wire, shared by all accounts that speak it. */
 export interface Wire {
-  /** Where it equals the client's dialect the answer is passed through; else `translation` must exist. */
-  readonly name: 'openai-chat' | 'anthropic-messages';
-  /** Path behind the target's base path. */
-  path(target: Target, stream: boolean): string;
+  /** Where it equals the client's dialect, requests and answers are passed through; else `translation` must exist. */
+  readonly name: string;
+  readonly operation: Operation;
+  readonly framing: Framing;
+  readonly method: Method;
+  /** Media type of the request body; undefined: its requests have none. */
+  readonly contentType: string | undefined;
+  /** Client headers that providers of this form read (versions, betas), in lower case. */
+  readonly forwards: readonly string[];
+  /** Behind the base path of the mount. */
+  path(target: Target, request: WireRequest): string;
   /** The wire's own usage object → neutral; undefined where it is none. */
   toUsage(usage: unknown): Usage | undefined;
   /** A non-2xx answer → our error. `body` holds at most 64 KiB of it. */
@@ -106,11 +167,16 @@ export interface Wire {
   readonly translation?: Translation;
 }
 
+/** What of a client's request the path at the provider may depend on. */
+export interface WireRequest {
+  readonly stream: boolean;
+}
+
 /** What of a target a translation may know: plain, since a large request is translated in another thread. */
 export type TranslationTarget = Pick<Target, 'id' | 'modelId'>;
 
 export interface Translation {
-  /** Body bytes plus headers this request needs beyond the target's; or what the provider cannot express. */
+  /** Body bytes plus headers this request needs beyond the mount's; or what the provider cannot express. */
   toRequest(
     request: InferenceRequest,
     target: TranslationTarget,

@@ -16,7 +16,7 @@ export function listModels(exchange: Exchange, caller: Caller, routes: ModelRout
 /** GET /models/{id}. A model that the key may not use is not there. */
 export function showModel(exchange: Exchange, caller: Caller, routes: ModelRoutes): GatewayError | undefined {
   const { allows } = caller;
-  const name = exchange.pathRest;
+  const { id: name = '' } = exchange.params;
   const route = routes.resolve(name);
   if (route instanceof GatewayError) return route.code === 'model_not_found' ? routes.notFound(name, allows) : route;
   if (!allows(route.model)) return routes.notFound(name, allows);

@@ -5,7 +5,6 @@ import type { Dialect, PeekedRequest } from '../dialects/dialect.ts';
 import type { AttemptControl, AttemptHandler, Target } from '../providers/provider.ts';
 import { decide } from '../routing/retry-policy.ts';
 import { UpstreamAttempt } from '../upstream/attempt.ts';
-import { requestHeaders } from '../upstream/forward-headers.ts';
 import type { OriginPools } from '../upstream/origin-pools.ts';
 import { type ClientWaits, Waits } from '../upstream/waits.ts';
 import { type Outbound, outbound, wholeBody } from './outbound.ts';
@@ -166,10 +165,12 @@ export class Attempts {
   }
 
   #send(request: OrError<Outbound>): void {
-    const { exchange, peeked, pools, settings } = this.#o;
+    const { exchange, pools, settings } = this.#o;
     const { target } = this;
     if (request instanceof GatewayError) {
-      this.#handler.inexpressible(request);
+      // What is not about the request itself may be otherwise at the next target.
+      if (request.rule.retry === 'never') this.#handler.inexpressible(request);
+      else this.#handler.failed(request);
       return;
     }
     if (target.local) {
@@ -179,18 +180,11 @@ export class Attempts {
       this.#control = target.local({ path: request.path, body: wholeBody(request.body) }, this.#handler);
       return;
     }
-    const attempt = new UpstreamAttempt(pools.get(target.connection), this.#handler);
+    const attempt = new UpstreamAttempt(pools.get(request.connection), this.#handler);
     this.#upstream = attempt;
     this.#control = attempt;
-    const entered = attempt.send({
-      origin: target.connection.origin,
-      path: request.path,
-      method: 'POST',
-      headers: requestHeaders(exchange.headers, peeked.stream, request.headers),
-      body: request.body,
-      onBodySent: exchange.keepBody(),
-    });
-    if (entered) this.dispatched = true;
+    request.onBodySent = exchange.keepBody();
+    if (attempt.send(request)) this.dispatched = true;
     else this.#handler.failed(queueFull(settings));
   }
 }

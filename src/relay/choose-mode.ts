@@ -5,6 +5,7 @@ import type { AnswerContext, Dialect, PeekedRequest } from '../dialects/dialect.
 import type { Target } from '../providers/provider.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
 import { asksUsage } from './asks-usage.ts';
+import { mountFor } from './choose-mount.ts';
 import { type Allowance, CutShort, type StreamHost } from './cut-short.ts';
 import { ErrorAnswer, MAX_ERROR_BYTES } from './error-answer.ts';
 import type { RelayHost, RelayMode } from './relay-mode.ts';
@@ -37,10 +38,11 @@ export interface ModeContext {
 /** How an answer is carried back, told from its head alone; or why it cannot be. */
 export function chooseMode({ status, headers }: AnswerHead, context: ModeContext): OrError<RelayMode> {
   const { meter, target, dialect, limits } = context;
+  const { wire } = mountFor(target, dialect)!;
   const readable = isPlain(headers['content-encoding']);
   // What cannot be read says nothing: its status alone does.
   if (status < 200 || status > 299)
-    return new ErrorAnswer(context.host, target, status, readable ? MAX_ERROR_BYTES : 0);
+    return new ErrorAnswer(context.host, target, wire, status, readable ? MAX_ERROR_BYTES : 0);
   if (!readable) {
     return new GatewayError('upstream_protocol', { detail: 'It compressed its answer although asked not to.' });
   }
@@ -52,18 +54,17 @@ export function chooseMode({ status, headers }: AnswerHead, context: ModeContext
     return new GatewayError('upstream_protocol', { detail: 'It answered without a stream.' });
   }
   const host = isStream ? streamHost(context) : context.host;
-  if (target.wire.name !== dialect.name) {
+  if (wire.name !== dialect.name) {
     const options: TranslationOptions = {
       host,
       meter,
       dialect,
-      translation: target.wire.translation!,
+      translation: wire.translation!,
       context: answerContext(context),
       maxBytes: limits.maxTranslateBytes,
     };
     return isStream ? new StreamTranslation(options) : new WholeTranslation(options);
   }
-  const { wire } = target;
   // Neither a length nor chunks: the end of the connection is the end of the answer, whole or not.
   const endsWithConnection =
     headers['content-length'] === undefined && headers['transfer-encoding'] === undefined && !target.local;

@@ -1,5 +1,5 @@
 import { ByteList } from '../codec/byte-list.ts';
-import type { Target } from '../providers/provider.ts';
+import type { Target, Wire } from '../providers/provider.ts';
 import type { RelayHost, RelayMode } from './relay-mode.ts';
 
 /** A longer error body says nothing more that anybody reads. */
@@ -12,13 +12,15 @@ export class ErrorAnswer implements RelayMode {
   readonly unfinishedLine = false;
   readonly #host: RelayHost;
   readonly #target: Target;
+  readonly #wire: Wire;
   readonly #status: number;
   readonly #mostBytes: number;
   readonly #kept = new ByteList();
 
-  constructor(host: RelayHost, target: Target, status: number, mostBytes: number) {
+  constructor(host: RelayHost, target: Target, wire: Wire, status: number, mostBytes: number) {
     this.#host = host;
     this.#target = target;
+    this.#wire = wire;
     this.#status = status;
     this.#mostBytes = mostBytes;
   }
@@ -32,6 +34,6 @@ export class ErrorAnswer implements RelayMode {
 
   /** Also called when the body takes too long: what came has to do. */
   ended(): void {
-    this.#host.fail(this.#target.wire.toError(this.#status, this.#kept.whole(), this.#target));
+    this.#host.fail(this.#wire.toError(this.#status, this.#kept.whole(), this.#target));
   }
 }

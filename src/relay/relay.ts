@@ -230,6 +230,7 @@ export class Relay implements AttemptsHandler, StreamHost, Swept {
     if (!sink.started) {
       const headers: string[] = ['x-tfy-resolved-model', this.#attempts.target.id, ...this.#o.headers];
       pushAnswerHeaders(headers, this.#answerHeaders);
+      if (error.context.headers) headers.push(...error.context.headers);
       exchange.refuse(error, headers, this.#upstreamMs());
       this.#close(error, error.status, false);
       return;

@@ -1,5 +1,4 @@
 import { epochMs } from '../core/clock.ts';
-import type { GatewayError } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { Usage } from '../inference/usage.ts';
 import type { RelayResult } from '../relay/relay.ts';
@@ -141,7 +140,7 @@ function recordOf(result: RelayResult, options: SettlementOptions): ExchangeReco
     status: result.status,
     outcome: outcomeOf(result, exchange.aborted !== undefined),
     errorCode: error?.code,
-    errorDetail: detailOf(error),
+    errorDetail: error?.recordedDetail,
     subject: exchange.principal.subject,
     keyId: exchange.principal.keyId,
     model: options.model,
@@ -172,10 +171,4 @@ function outcomeOf(result: RelayResult, aborted: boolean): ExchangeRecord['outco
   if (!result.error) return 'ok';
   if (aborted) return 'client-closed';
   return result.cut ? 'cut' : 'error';
-}
-
-function detailOf(error: GatewayError | undefined): string | undefined {
-  if (!error) return undefined;
-  const { detail, setting } = error.context;
-  return detail ?? setting;
 }

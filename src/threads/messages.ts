@@ -1,4 +1,5 @@
 import type { Configuration } from '../config/configuration.ts';
+import type { AccountToken } from '../core/account-token.ts';
 import type { ThreadStats } from '../telemetry/thread-stats.ts';
 import type { IdentityAnswer, IdentityMessage, IdentityState } from './identity-messages.ts';
 
@@ -24,6 +25,8 @@ export interface RelayThreadData {
   readonly counts: SharedArrayBuffer;
   readonly configuration: Configuration;
   readonly identity: IdentityState;
+  /** Of accounts whose credentials end. */
+  readonly tokens: readonly AccountToken[];
   /** The document that the gateway serves of itself, as JSON. */
   readonly openapi: Uint8Array;
   /** Where its part of the ledger's journal goes; undefined: there is no ledger. */
@@ -33,6 +36,8 @@ export interface RelayThreadData {
 export type ToRelayThread =
   | { type: 'reconfigure'; configuration: Configuration }
   | IdentityMessage
+  /** All tokens of accounts that there are now: one of them is new. */
+  | { type: 'tokens'; tokens: readonly AccountToken[] }
   /** The journal is full, or has room again. */
   | { type: 'ledger-full'; full: boolean }
   /** Accept nothing new; answer `drained` when the last exchange has ended. */

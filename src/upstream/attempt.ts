@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici';
 import { GatewayError } from '../core/errors.ts';
+import type { Method } from '../core/exchange.ts';
 import type { AttemptControl, AttemptHandler } from '../providers/provider.ts';
 import { bodyPieces } from './body-pieces.ts';
 import { oneRead, type PieceTaker } from './one-read.ts';
@@ -12,7 +13,7 @@ import type { Waiting } from './waiting-line.ts';
 export interface OutboundRequest {
   readonly origin: string;
   readonly path: string;
-  readonly method: 'GET' | 'POST';
+  readonly method: Method;
   /** Flat name-value pairs. */
   readonly headers: string[];
   /** Pieces are sent one after another without being copied into one. */

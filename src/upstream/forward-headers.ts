@@ -1,25 +1,42 @@
 import type { HeadersOfInterest } from '../core/exchange.ts';
+import type { Framing, Mount } from '../providers/provider.ts';
+
+/** What is asked for where a stream is wanted. */
+const STREAM_TYPES: Readonly<Record<Framing, string>> = {
+  sse: 'text/event-stream',
+  ndjson: 'application/x-ndjson',
+  'aws-event-stream': 'application/vnd.amazon.eventstream',
+  none: 'application/json',
+};
 
 /**
- * What goes to the provider is an allow-list: nothing else of the client, so no cookie, no key and no
- * hop-by-hop header can slip through. `identity`: a compressed answer could not be read on the way.
+ * What goes to the provider is an allow-list: nothing else of the client, so no cookie, no key and no hop-by-hop header
+ * can slip through. `identity`: a compressed answer could not be read on the way. Where a header of the client's that the
+ * mount forwards is one that the mount sets itself, the client's stands: it goes with the client's own bytes.
  */
-export function requestHeaders(client: HeadersOfInterest, stream: boolean, target: readonly string[]): string[] {
-  const list = [
-    'content-type',
-    'application/json',
-    'accept',
-    stream ? 'text/event-stream' : 'application/json',
-    'accept-encoding',
-    'identity',
-  ];
+export function requestHeaders(
+  client: HeadersOfInterest,
+  request: { readonly stream: boolean },
+  { wire, headers, forwards }: Pick<Mount, 'wire' | 'headers' | 'forwards'>,
+): string[] {
+  const accept = request.stream ? STREAM_TYPES[wire.framing] : 'application/json';
+  const list =
+    wire.contentType === undefined
+      ? ['accept', accept, 'accept-encoding', 'identity']
+      : ['content-type', wire.contentType, 'accept', accept, 'accept-encoding', 'identity'];
   if (client.traceparent !== undefined) {
     list.push('traceparent', client.traceparent);
     if (client.tracestate !== undefined) list.push('tracestate', client.tracestate);
   }
   if (client.idempotencyKey !== undefined) list.push('idempotency-key', client.idempotencyKey);
-  if (client.beta !== undefined) for (const name in client.beta) list.push(name, client.beta[name]!);
-  for (let i = 0; i < target.length; i += 2) list.push(target[i]!, target[i + 1]!);
+  const { forwardable } = client;
+  if (forwardable !== undefined) {
+    for (const name of forwards) if (forwardable[name] !== undefined) list.push(name, forwardable[name]);
+  }
+  for (let i = 0; i < headers.length; i += 2) {
+    if (forwardable?.[headers[i]!] === undefined || !forwards.includes(headers[i]!))
+      list.push(headers[i]!, headers[i + 1]!);
+  }
   return list;
 }
 

@@ -3,45 +3,18 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { SseParser } from '../../src/codec/sse-parser.ts';
-import { GatewayError } from '../../src/core/errors.ts';
-import { eventWriter } from '../../src/dialects/openai-chat/event-writer.ts';
-import { fromInference } from '../../src/dialects/openai-chat/from-inference.ts';
 import type { InferenceEvent } from '../../src/inference/event.ts';
-import { anthropicWire } from '../../src/providers/anthropic/wire.ts';
+import { anthropicWire } from '../../src/providers/anthropic-messages/wire.ts';
 import { type AnthropicMessage, messageOfStream } from '../support/anthropic-message.ts';
 import { type ChatAnswer, fromStream, fromWhole } from '../support/chat-answer.ts';
 import { cuttings } from '../support/cuttings.ts';
 import { noRecordings, recordings } from '../support/recordings.ts';
+import { translateStream, translateWhole } from '../support/translated-chat.ts';
 
-const context = { exchangeId: 'ex_1', model: 'anthropic/claude', includeUsage: true, created: 1 };
 const { translation } = anthropicWire;
 assert.ok(translation);
-
-/** Provider bytes → client bytes, as the relay does it for a stream. */
-function translateStream(chunks: readonly Buffer[]): { bytes: Buffer; complete: boolean } {
-  const reader = translation!.eventReader();
-  const writer = eventWriter(context);
-  const out: Buffer[] = [];
-  const parser = new SseParser((event, data) => {
-    const events: InferenceEvent[] = [];
-    reader.fromEvent(event, data, events);
-    for (const each of events) {
-      const bytes = writer.write(each);
-      if (bytes) out.push(bytes);
-    }
-  }, 1 << 24);
-  for (const chunk of chunks) assert.equal(parser.push(chunk), undefined);
-  if (reader.complete) out.push(writer.end());
-  return { bytes: Buffer.concat(out), complete: reader.complete };
-}
-
-function translateWhole(body: string): Buffer {
-  const events = translation!.fromResponse(Buffer.from(body));
-  assert.ok(!(events instanceof GatewayError));
-  const answer = fromInference(events, context);
-  assert.ok(!(answer instanceof GatewayError));
-  return answer;
-}
+const streamed = (chunks: readonly Buffer[]) => translateStream(translation, chunks);
+const whole = (body: string) => translateWhole(translation, body);
 
 const finishWords: Record<string, string> = {
   end_turn: 'stop',
@@ -88,19 +61,19 @@ function withParsedArguments(answer: ChatAnswer) {
 }
 
 function checkWhole(body: string): void {
-  assert.deepEqual(withParsedArguments(fromWhole(translateWhole(body))), expected(JSON.parse(body)));
+  assert.deepEqual(withParsedArguments(fromWhole(whole(body))), expected(JSON.parse(body)));
 }
 
 function checkStream(text: string, mostCuts: number): void {
   const message = messageOfStream(text);
   const bytes = Buffer.from(text);
-  const { bytes: answer, complete } = translateStream([bytes]);
+  const { bytes: answer, complete } = streamed([bytes]);
   assert.ok(complete);
-  const streamed = withParsedArguments(fromStream(answer));
-  assert.deepEqual(streamed, expected(message));
-  assert.deepEqual(streamed, withParsedArguments(fromWhole(translateWhole(JSON.stringify(message)))));
+  const told = withParsedArguments(fromStream(answer));
+  assert.deepEqual(told, expected(message));
+  assert.deepEqual(told, withParsedArguments(fromWhole(whole(JSON.stringify(message)))));
   for (const chunks of cuttings(bytes, mostCuts)) {
-    const cut = translateStream(chunks).bytes;
+    const cut = streamed(chunks).bytes;
     assert.ok(cut.equals(answer));
   }
 }
@@ -128,24 +101,23 @@ for (const file of readdirSync(fixtures).filter((name) => name.endsWith('.json')
   test(`the fixture ${name} tells the same whole and streamed, cut at every byte`, () => {
     checkWhole(fixture(file));
     checkStream(fixture(`${name}.sse`), 1 << 20);
-    const whole = fromWhole(translateWhole(fixture(file)));
-    const streamed = fromStream(translateStream([Buffer.from(fixture(`${name}.sse`))]).bytes);
-    assert.deepEqual(streamed, whole);
+    const asWhole = fromWhole(whole(fixture(file)));
+    assert.deepEqual(fromStream(streamed([Buffer.from(fixture(`${name}.sse`))]).bytes), asWhole);
   });
 }
 
 test('numbers in the arguments of a call keep every digit, whole and streamed', () => {
   const text = '{"order":12345678901234567890,"city":"Zürich","scale":1.0}';
-  const whole = fromWhole(translateWhole(fixture('tools.json')));
-  const streamed = fromStream(translateStream([Buffer.from(fixture('tools.sse'))]).bytes);
-  assert.equal(whole.toolCalls[0]?.arguments, text);
-  assert.equal(streamed.toolCalls[0]?.arguments, text);
+  const asWhole = fromWhole(whole(fixture('tools.json')));
+  const asStream = fromStream(streamed([Buffer.from(fixture('tools.sse'))]).bytes);
+  assert.equal(asWhole.toolCalls[0]?.arguments, text);
+  assert.equal(asStream.toolCalls[0]?.arguments, text);
 });
 
 test('a stream that was cut anywhere before its last event is not complete', () => {
   for (const name of ['text.sse', 'tools.sse', 'thinking.sse', 'refusal.sse']) {
     const bytes = Buffer.from(fixture(name));
-    for (let at = 0; at < bytes.length; at += 1) assert.equal(translateStream([bytes.subarray(0, at)]).complete, false);
+    for (let at = 0; at < bytes.length; at += 1) assert.equal(streamed([bytes.subarray(0, at)]).complete, false);
   }
 });
 

@@ -132,17 +132,23 @@ test('a connection that speaks no HTTP, or HTTP/1.0, is closed without reaching 
 });
 
 test('an answer to HEAD has no body', { timeout: 5_000 }, async () => {
-  const client = await RawClient.open(gateway);
-  // Whoever keeps the connection would read that body as the next answer.
-  client.send('HEAD /v1/models HTTP/1.1\r\nhost: x\r\n\r\n');
-  await client.until((text) => text.includes('\r\n\r\n'));
-  client.send('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
-  const text = await client.until((received) => received.includes('"service"'));
-  client.leave();
-  assert.match(text, /^HTTP\/1\.1 405 /);
-  const second = text.slice(text.indexOf('\r\n\r\n') + 4);
-  // Closing after the first is as good.
-  assert.match(second, /^$|^HTTP\/1\.1 200 /);
+  for (const [path, status] of [
+    ['/v1/chat/completions', 405],
+    ['/v1/models', 401],
+    ['/healthz', 200],
+  ] as const) {
+    const client = await RawClient.open(gateway);
+    // Whoever keeps the connection would read that body as the next answer.
+    client.send(`HEAD ${path} HTTP/1.1\r\nhost: x\r\n\r\n`);
+    await client.until((text) => text.includes('\r\n\r\n'));
+    client.send('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+    const text = await client.until((received) => received.includes('"service"'));
+    client.leave();
+    assert.ok(text.startsWith(`HTTP/1.1 ${status} `), text);
+    const second = text.slice(text.indexOf('\r\n\r\n') + 4);
+    // Closing after the first is as good.
+    assert.match(second, /^$|^HTTP\/1\.1 200 /);
+  }
 });
 
 test('a query behind the path has no effect', { timeout: 5_000 }, async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { ask, errorOf, messages } from '../support/chat-client.ts';
-import { KEY, type RunningGateway, selfHosted, startGateway } from '../support/gateway.ts';
+import { eventually, KEY, type RunningGateway, selfHosted, startGateway } from '../support/gateway.ts';
 import { completion, type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
 import { chatHead, RawClient } from '../support/raw-client.ts';
 import { openAccount } from '../support/scripted-provider.ts';
@@ -50,11 +50,43 @@ describe('paths and methods', () => {
     }
   });
 
+  test('an endpoint that is still to come is 404 and named, under every base path, whatever the method', async () => {
+    for (const [method, path, name] of [
+      ['POST', '/v1/embeddings', '/embeddings'],
+      ['GET', '/api/llm/files/file-1/content', '/files/{+path}'],
+      ['DELETE', '/api/llm/v1/responses/resp_1', '/responses/{+path}'],
+      ['POST', '/proxy-api/main/any/path', '/proxy-api/{account}/{+path}'],
+      ['POST', '/agent/chat/completions', '/agent/chat/completions'],
+    ] as const) {
+      const response = await get(path, { method });
+      assert.equal(response.status, 404, path);
+      const error = await errorOf(response);
+      assert.equal(error.code, 'not_supported_yet');
+      assert.ok(error.message.includes(name), error.message);
+    }
+    assert.equal((await errorOf(await get('/v1/mcp'))).code, 'path_not_found', 'this one stands at the root alone');
+  });
+
+  test('HEAD answers where GET does, with the length and without the body', async () => {
+    for (const path of ['/', '/v1', '/healthz', '/v1/models', '/v1/models/listed/m', '/openapi.json']) {
+      const whole = await get(path);
+      const body = await whole.arrayBuffer();
+      const head = await get(path, { method: 'HEAD' });
+      assert.equal(head.status, 200, path);
+      assert.equal(Number(head.headers.get('content-length')), body.byteLength, path);
+      assert.equal(head.headers.get('content-type'), whole.headers.get('content-type'));
+      assert.equal((await head.arrayBuffer()).byteLength, 0);
+    }
+    assert.equal((await get('/v1/models/listed/none', { method: 'HEAD' })).status, 404);
+    const record = () => gateway.records({ 'http.request.method': 'HEAD', 'http.response.status_code': 200 });
+    await eventually('a record says HEAD', () => record().length > 0);
+  });
+
   test('a wrong method is 405 with allow', async () => {
     for (const [method, path, allow] of [
       ['GET', '/v1/chat/completions', 'POST'],
       ['DELETE', '/chat/completions', 'POST'],
-      ['POST', '/v1/models', 'GET'],
+      ['POST', '/v1/models', 'GET, HEAD'],
       ['OPTIONS', '/v1/chat/completions', 'POST'],
     ] as const) {
       const response = await get(path, { method });

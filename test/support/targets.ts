@@ -1,5 +1,12 @@
+import { NO_CREDENTIAL } from '../../src/providers/base/credential.ts';
+import { mountAt, mountsOf } from '../../src/providers/base/mount.ts';
 import { openAiChatWire } from '../../src/providers/openai-compatible/wire.ts';
-import type { Target } from '../../src/providers/provider.ts';
+import type { Mounts, Target, Wire } from '../../src/providers/provider.ts';
+
+/** One place that speaks these wires, leading nowhere. */
+export function exampleMounts(...wires: readonly Wire[]): Mounts {
+  return mountsOf(wires.map((wire) => mountAt({ wire, url: 'https://provider.example', credential: NO_CREDENTIAL })));
+}
 
 /** A target that leads nowhere, for what only wants its name. */
 export const exampleTarget: Target = {
@@ -8,10 +15,7 @@ export const exampleTarget: Target = {
   provider: 'example',
   modelId: 'model',
   modelTypes: undefined,
-  connection: { origin: 'https://provider.example', credential: '0' },
-  basePath: '',
-  headers: [],
+  mounts: exampleMounts(openAiChatWire),
   abilities: { usageInStream: true },
-  wire: openAiChatWire,
   price: { catalogueId: undefined, modelId: 'model' },
 };

@@ -37,7 +37,7 @@ test('an exchange that cannot be settled ends all the same, and the log says why
     },
   };
   const exchange = new FakeExchange(REQUEST);
-  exchange.scan = openAiChat.scan();
+  exchange.scan = openAiChat.scan(exchange);
   exchange.scan.advance(REQUEST, REQUEST.length);
   const price = compilePrice(account.listed[0]!.price);
   runInference(exchange, openAiChat, {

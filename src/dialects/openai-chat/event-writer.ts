@@ -1,7 +1,9 @@
-import type { InferenceEvent } from '../../inference/event.ts';
+import type { ContentEvent, InferenceEvent } from '../../inference/event.ts';
+import { carryInId } from '../../inference/signature.ts';
 import { mergeUsage, type Usage } from '../../inference/usage.ts';
 import type { AnswerContext, EventWriter } from '../dialect.ts';
 import { finishWord } from './finish-word.ts';
+import { imagePart, urlCitation } from './message-parts.ts';
 import { usageObject } from './usage-object.ts';
 
 /** Reasoning that is held for the block that closes it; beyond this the block is left out, its text was sent anyway. */
@@ -12,19 +14,26 @@ export function eventWriter(context: AnswerContext): EventWriter {
   return new ChunkWriter(context);
 }
 
+/** What is the same in all chunks of one choice, and what waits for a later one. */
+interface Choice {
+  /** `data: {"id":…,"choices":[{"index":0,"delta":` */
+  readonly head: string;
+  /** Reasoning since the last signature. */
+  unproven: string;
+}
+
 /**
  * Chunks are put together as text: between the head, which is the same in all of them, and the tail only the new
  * piece is escaped.
  */
 class ChunkWriter implements EventWriter {
   readonly #context: AnswerContext;
-  /** `data: {"id":…,"choices":[{"index":0,"delta":`, once the answer has begun. */
-  #head = '';
+  /** `data: {"id":…,"choices":`, once the answer has begun. */
   #base = '';
+  readonly #choices: (Choice | undefined)[] = [];
   /** OpenAI puts `"usage":null` on every chunk but the last where usage was asked for. */
   readonly #tail: string;
   #usage: Usage | undefined;
-  #unproven = '';
 
   constructor(context: AnswerContext) {
     this.#context = context;
@@ -33,76 +42,101 @@ class ChunkWriter implements EventWriter {
 
   write(event: InferenceEvent): Buffer | undefined {
     switch (event.type) {
-      case 'text':
-        return this.#delta(`{"content":${JSON.stringify(event.text)}}`);
-      case 'tool-call-arguments':
-        return this.#delta(
-          `{"tool_calls":[{"index":${event.index},"function":{"arguments":${JSON.stringify(event.text)}}}]}`,
-        );
-      case 'tool-call':
-        return this.#delta(
-          `{"tool_calls":[{"index":${event.index},"id":${JSON.stringify(event.id)},"type":"function","function":{"name":${JSON.stringify(event.name)},"arguments":""}}]}`,
-        );
-      case 'reasoning':
-        if (this.#unproven.length <= MAX_HELD_REASONING_CHARACTERS) this.#unproven += event.text;
-        return this.#delta(`{"reasoning_content":${JSON.stringify(event.text)}}`);
-      case 'reasoning-signature':
-        return this.#closeReasoning(event.signature);
-      case 'redacted-reasoning':
-        return this.#delta(`{"thinking_blocks":[{"type":"redacted_thinking","data":${JSON.stringify(event.data)}}]}`);
-      case 'refusal':
-        return this.#delta(`{"refusal":${JSON.stringify(event.text)}}`);
       case 'start':
-        return this.#head === '' ? Buffer.from(this.#begin(event.id, event.model, event.created)) : undefined;
+        if (this.#base !== '') return undefined;
+        this.#begin(event.id, event.model, event.created);
+        return Buffer.from(this.#role(0));
       case 'finish':
-        return this.#finish(finishWord(event.reason));
+        return this.#finish(event.choice ?? 0, finishWord(event.reason, this.#context));
       case 'usage':
         this.#usage ??= {};
         mergeUsage(this.#usage, event.usage);
         return undefined;
       case 'error':
         return undefined; // The relay writes it as the dialect's error event, and cuts.
+      default:
+        return this.#content(event, event.choice ?? 0);
     }
   }
 
   end(): Buffer {
     const usage = this.#context.includeUsage && this.#usage ? usageObject(this.#usage) : undefined;
     if (usage === undefined) return Buffer.from('data: [DONE]\n\n');
-    if (this.#head === '') this.#begin();
+    if (this.#base === '') this.#begin();
     return Buffer.from(`${this.#base}[],"usage":${JSON.stringify(usage)}}\n\ndata: [DONE]\n\n`);
   }
 
-  #delta(delta: string): Buffer {
-    if (this.#head === '') return Buffer.from(`${this.#begin()}${this.#head}${delta}${this.#tail}`);
-    return Buffer.from(`${this.#head}${delta}${this.#tail}`);
+  #content(event: ContentEvent, index: number): Buffer | undefined {
+    const role = this.#choices[index] === undefined ? this.#role(index) : '';
+    const choice = this.#choices[index]!;
+    const delta = this.#delta(event, choice);
+    if (delta !== undefined) return Buffer.from(`${role}${choice.head}${delta}${this.#tail}`);
+    return role === '' ? undefined : Buffer.from(role);
   }
 
-  /** The chunk that names the role; it comes before any other. */
-  #begin(id?: string, model?: string, created?: number): string {
+  /** The JSON of one delta; undefined where there is nothing to say. */
+  #delta(event: ContentEvent, choice: Choice): string | undefined {
+    const { strict } = this.#context;
+    switch (event.type) {
+      case 'text':
+        return `{"content":${JSON.stringify(event.text)}}`;
+      case 'tool-call-arguments':
+        return `{"tool_calls":[{"index":${event.index},"function":{"arguments":${JSON.stringify(event.text)}}}]}`;
+      case 'tool-call': {
+        const id = JSON.stringify(carryInId(event.id, event.signature));
+        return `{"tool_calls":[{"index":${event.index},"id":${id},"type":"function","function":{"name":${JSON.stringify(event.name)},"arguments":""}}]}`;
+      }
+      case 'reasoning':
+        if (strict) return undefined;
+        if (choice.unproven.length <= MAX_HELD_REASONING_CHARACTERS) choice.unproven += event.text;
+        return `{"reasoning_content":${JSON.stringify(event.text)}}`;
+      case 'reasoning-signature':
+        return strict ? undefined : this.#closeReasoning(choice, event.signature);
+      case 'redacted-reasoning':
+        if (strict) return undefined;
+        return `{"thinking_blocks":[{"type":"redacted_thinking","data":${JSON.stringify(event.data)}}]}`;
+      case 'refusal':
+        return `{"refusal":${JSON.stringify(event.text)}}`;
+      case 'citation':
+        return `{"annotations":[${JSON.stringify(urlCitation(event))}]}`;
+      case 'image':
+        return strict ? undefined : `{"images":[${JSON.stringify(imagePart(event))}]}`;
+      case 'extension':
+        return strict ? undefined : `{${JSON.stringify(event.key)}:${JSON.stringify(event.value)}}`;
+      case 'logprobs':
+        return `{},"logprobs":{"content":${JSON.stringify(event.content)},"refusal":null}`;
+    }
+  }
+
+  #begin(id?: string, model?: string, created?: number): void {
     const { exchangeId } = this.#context;
     this.#base =
       `data: {"id":${JSON.stringify(id ?? `chatcmpl-${exchangeId}`)},"object":"chat.completion.chunk",` +
       `"created":${created ?? this.#context.created},"model":${JSON.stringify(model ?? this.#context.model)},"choices":`;
-    this.#head = `${this.#base}[{"index":0,"delta":`;
-    return `${this.#head}{"role":"assistant","content":""}${this.#tail}`;
   }
 
-  #finish(word: string): Buffer {
-    const begin = this.#head === '' ? this.#begin() : '';
+  /** The chunk that names the role; it comes before any other of its choice. */
+  #role(index: number): string {
+    if (this.#base === '') this.#begin();
+    const head = `${this.#base}[{"index":${index},"delta":`;
+    this.#choices[index] = { head, unproven: '' };
+    return `${head}{"role":"assistant","content":""}${this.#tail}`;
+  }
+
+  #finish(index: number, word: string): Buffer {
+    const role = this.#choices[index] === undefined ? this.#role(index) : '';
     const usage = this.#context.includeUsage ? ',"usage":null' : '';
-    return Buffer.from(`${begin}${this.#head}{},"finish_reason":"${word}"}]${usage}}\n\n`);
+    return Buffer.from(`${role}${this.#choices[index]!.head}{},"finish_reason":${JSON.stringify(word)}}]${usage}}\n\n`);
   }
 
   /**
-   * The whole block with its proof, so that a client which appends the lists of all chunks holds what it must send
+   * The whole block with its signature, so that a client which appends the lists of all chunks holds what it must send
    * back with the next request.
    */
-  #closeReasoning(signature: string): Buffer | undefined {
-    const thinking = this.#unproven;
-    this.#unproven = '';
+  #closeReasoning(choice: Choice, signature: string): string | undefined {
+    const thinking = choice.unproven;
+    choice.unproven = '';
     if (thinking.length > MAX_HELD_REASONING_CHARACTERS) return undefined;
-    return this.#delta(
-      `{"thinking_blocks":[{"type":"thinking","thinking":${JSON.stringify(thinking)},"signature":${JSON.stringify(signature)}}]}`,
-    );
+    return `{"thinking_blocks":[{"type":"thinking","thinking":${JSON.stringify(thinking)},"signature":${JSON.stringify(signature)}}]}`;
   }
 }

@@ -1,34 +1,19 @@
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import type { InferenceEvent } from '../../inference/event.ts';
+import { carryInId } from '../../inference/signature.ts';
 import { mergeUsage, type Usage } from '../../inference/usage.ts';
 import type { AnswerContext } from '../dialect.ts';
 import { finishWord } from './finish-word.ts';
+import { imagePart, urlCitation } from './message-parts.ts';
 import { usageObject } from './usage-object.ts';
-
-interface ToolCall {
-  id: string;
-  type: 'function';
-  function: { name: string; arguments: string };
-}
-
-type ThinkingBlock =
-  | { type: 'thinking'; thinking: string; signature: string }
-  | { type: 'redacted_thinking'; data: string };
 
 /** A whole `chat.completion` from the neutral events. https://platform.openai.com/docs/api-reference/chat/object */
 export function fromInference(events: readonly InferenceEvent[], context: AnswerContext): OrError<Buffer> {
   let { created, model } = context;
   let id = `chatcmpl-${context.exchangeId}`;
-  let content: string | undefined;
-  let refusal: string | undefined;
-  let reasoning: string | undefined;
-  /** Reasoning since the last proof: what the next proof is for. */
-  let unproven = '';
-  let finish = 'stop';
   const usage: Usage = {};
-  const toolCalls: ToolCall[] = [];
-  const thinkingBlocks: ThinkingBlock[] = [];
+  const choices: (WholeChoice | undefined)[] = [new WholeChoice()];
   for (const event of events) {
     switch (event.type) {
       case 'start':
@@ -36,65 +21,129 @@ export function fromInference(events: readonly InferenceEvent[], context: Answer
         model = event.model ?? model;
         created = event.created ?? created;
         break;
-      case 'text':
-        content = (content ?? '') + event.text;
-        break;
-      case 'reasoning':
-        reasoning = (reasoning ?? '') + event.text;
-        unproven += event.text;
-        break;
-      case 'reasoning-signature':
-        thinkingBlocks.push({ type: 'thinking', thinking: unproven, signature: event.signature });
-        unproven = '';
-        break;
-      case 'redacted-reasoning':
-        thinkingBlocks.push({ type: 'redacted_thinking', data: event.data });
-        break;
-      case 'refusal':
-        refusal = (refusal ?? '') + event.text;
-        break;
-      case 'tool-call':
-        toolCalls[event.index] = { id: event.id, type: 'function', function: { name: event.name, arguments: '' } };
-        break;
-      case 'tool-call-arguments': {
-        const call = toolCalls[event.index];
-        if (call) call.function.arguments += event.text;
-        break;
-      }
       case 'usage':
         mergeUsage(usage, event.usage);
         break;
-      case 'finish':
-        finish = finishWord(event.reason);
-        break;
       case 'error':
         return new GatewayError('upstream_stream_error', { detail: event.message, upstreamType: event.errorType });
+      default: {
+        const index = event.choice ?? 0;
+        choices[index] ??= new WholeChoice();
+        choices[index].take(event, context);
+      }
     }
   }
-  const calls = toolCalls.filter((call) => call !== undefined);
-  const answered = calls.length > 0 || refusal !== undefined;
   return Buffer.from(
     JSON.stringify({
       id,
       object: 'chat.completion',
       created,
       model,
-      choices: [
-        {
-          index: 0,
-          message: {
-            role: 'assistant',
-            content: content ?? (answered ? null : ''),
-            refusal: refusal ?? null,
-            reasoning_content: reasoning,
-            thinking_blocks: thinkingBlocks.length > 0 ? thinkingBlocks : undefined,
-            tool_calls: calls.length > 0 ? calls : undefined,
-          },
-          logprobs: null,
-          finish_reason: finish,
-        },
-      ],
+      choices: Array.from(choices, (choice, index) => (choice ?? new WholeChoice()).toJson(index, context)),
       usage: usageObject(usage),
     }),
   );
+}
+
+interface ToolCall {
+  id: string;
+  type: 'function';
+  function: { name: string; arguments: string };
+}
+
+/** One choice as it comes together. */
+class WholeChoice {
+  #content: string | undefined;
+  #refusal: string | undefined;
+  #reasoning: string | undefined;
+  /** Reasoning since the last signature: what the next one is for. */
+  #unproven = '';
+  #finish = 'stop';
+  readonly #toolCalls: (ToolCall | undefined)[] = [];
+  readonly #thinkingBlocks: object[] = [];
+  readonly #annotations: object[] = [];
+  readonly #images: object[] = [];
+  readonly #logprobs: unknown[] = [];
+  /** By key. Lists under the same key are put together, as a client does with deltas. */
+  readonly #extensions: Record<string, unknown> = {};
+
+  take(event: Exclude<InferenceEvent, { type: 'start' | 'usage' | 'error' }>, context: AnswerContext): void {
+    switch (event.type) {
+      case 'text':
+        this.#content = (this.#content ?? '') + event.text;
+        return;
+      case 'reasoning':
+        this.#reasoning = (this.#reasoning ?? '') + event.text;
+        this.#unproven += event.text;
+        return;
+      case 'reasoning-signature':
+        this.#thinkingBlocks.push({ type: 'thinking', thinking: this.#unproven, signature: event.signature });
+        this.#unproven = '';
+        return;
+      case 'redacted-reasoning':
+        this.#thinkingBlocks.push({ type: 'redacted_thinking', data: event.data });
+        return;
+      case 'refusal':
+        this.#refusal = (this.#refusal ?? '') + event.text;
+        return;
+      case 'tool-call': {
+        const id = carryInId(event.id, event.signature);
+        this.#toolCalls[event.index] = { id, type: 'function', function: { name: event.name, arguments: '' } };
+        return;
+      }
+      case 'tool-call-arguments': {
+        const call = this.#toolCalls[event.index];
+        if (call) call.function.arguments += event.text;
+        return;
+      }
+      case 'citation':
+        this.#annotations.push(urlCitation(event));
+        return;
+      case 'image':
+        this.#images.push(imagePart(event));
+        return;
+      case 'logprobs':
+        // Not spread: every entry would be an argument on the stack.
+        for (const entry of event.content) this.#logprobs.push(entry);
+        return;
+      case 'extension':
+        this.#extend(event.key, event.value);
+        return;
+      case 'finish':
+        this.#finish = finishWord(event.reason, context);
+    }
+  }
+
+  #extend(key: string, value: unknown): void {
+    const before = this.#extensions[key];
+    this.#extensions[key] = Array.isArray(before) && Array.isArray(value) ? [...before, ...value] : value;
+  }
+
+  toJson(index: number, { strict }: AnswerContext): object {
+    const calls = this.#toolCalls.filter((call) => call !== undefined);
+    const answered = calls.length > 0 || this.#refusal !== undefined;
+    const extensions = {
+      reasoning_content: this.#reasoning,
+      thinking_blocks: ifAny(this.#thinkingBlocks),
+      images: ifAny(this.#images),
+      ...this.#extensions,
+    };
+    return {
+      index,
+      message: {
+        role: 'assistant',
+        content: this.#content ?? (answered ? null : ''),
+        refusal: this.#refusal ?? null,
+        ...(strict ? undefined : extensions),
+        annotations: ifAny(this.#annotations),
+        tool_calls: ifAny(calls),
+      },
+      logprobs: this.#logprobs.length > 0 ? { content: this.#logprobs, refusal: null } : null,
+      finish_reason: this.#finish,
+    };
+  }
+}
+
+function ifAny<T>(list: readonly T[]): readonly T[] | undefined {
+  return list.length > 0 ? list : undefined;
 }

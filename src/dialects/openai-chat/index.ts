@@ -10,8 +10,9 @@ import { toInference } from './to-inference.ts';
 /** OpenAI's chat completions: https://platform.openai.com/docs/api-reference/chat */
 export const openAiChat: Dialect = {
   name: 'openai-chat',
-  modelType: 'chat',
-  paths: ['/chat/completions'],
+  operation: 'chat',
+  translatesTo: ['chat', 'messages'],
+  routes: [{ method: 'POST', pattern: '/chat/completions' }],
   scan: () => new ChatScan(),
   splice,
   toInference,

@@ -1,10 +1,11 @@
-import { isObject, type JsonObject } from '../../codec/json-value.ts';
+import { mayChangeNumbers, parseExact } from '../../codec/exact-json.ts';
+import { isObject, type JsonObject, objectOf } from '../../codec/json-value.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import type { InferenceRequest } from '../../inference/request.ts';
 import { RequestReader } from './request-reader.ts';
 import { toMessages } from './to-messages.ts';
-import { toToolChoice, toTools } from './to-tools.ts';
+import { toNativeTools, toToolChoice, toTools } from './to-tools.ts';
 
 /** What has a neutral name; every other key goes into `extra` as it is. */
 const READ_KEYS: ReadonlySet<string> = new Set([
@@ -31,15 +32,26 @@ const READ_KEYS: ReadonlySet<string> = new Set([
 /** The whole request, for a provider of another wire. https://platform.openai.com/docs/api-reference/chat/create */
 export function toInference(body: Buffer, model: string): OrError<InferenceRequest> {
   let value: unknown;
+  const text = body.toString('utf8');
   try {
-    value = JSON.parse(body.toString('utf8'));
+    value = JSON.parse(text);
   } catch {
     return new GatewayError('invalid_json');
   }
   if (!isObject(value)) return new GatewayError('invalid_json', { detail: 'It is not an object.' });
   const reader = new RequestReader();
-  const request = readRequest(reader, value, model);
+  const request = readRequest(reader, withExactSchemas(value, text), model);
   return reader.fault ?? request;
+}
+
+/**
+ * Schemas are written again for the provider, so their numbers stay digit for digit. Only these keys are parsed exactly:
+ * an exact number is good for writing, not for reading.
+ */
+function withExactSchemas(body: JsonObject, text: string): JsonObject {
+  if ((body['tools'] === undefined && body['response_format'] === undefined) || !mayChangeNumbers(text)) return body;
+  const exact = objectOf(parseExact(text));
+  return { ...body, tools: exact?.['tools'], response_format: exact?.['response_format'] };
 }
 
 function readRequest(reader: RequestReader, body: JsonObject, model: string): InferenceRequest {
@@ -50,6 +62,7 @@ function readRequest(reader: RequestReader, body: JsonObject, model: string): In
     stream: reader.flag(body['stream'], 'stream') ?? false,
     includeUsage: reader.flag(streamOptions?.['include_usage'], 'stream_options.include_usage') ?? false,
     tools: toTools(reader, body['tools']),
+    nativeTools: toNativeTools(reader, body['tools']),
     toolChoice: toToolChoice(reader, body['tool_choice']),
     parallelToolCalls: reader.flag(body['parallel_tool_calls'], 'parallel_tool_calls'),
     // max_tokens is the older name; OpenAI reads the newer one where both are sent.

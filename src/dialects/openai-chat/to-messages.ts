@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../codec/json-value.ts';
 import type { Message, Part, Role } from '../../inference/request.ts';
+import { splitCarryingId } from '../../inference/signature.ts';
 import type { RequestReader } from './request-reader.ts';
 import { toParts } from './to-parts.ts';
 
@@ -42,8 +43,11 @@ function toRole(reader: RequestReader, value: unknown, place: string): Role {
 }
 
 function toolParts(reader: RequestReader, message: JsonObject, place: string): Part[] {
-  const toolCallId = reader.requiredText(message['tool_call_id'], `${place}.tool_call_id`);
-  return [{ type: 'tool-result', toolCallId, parts: toParts(reader, message['content'], `${place}.content`) }];
+  const { id: toolCallId } = splitCarryingId(reader.requiredText(message['tool_call_id'], `${place}.tool_call_id`));
+  const parts = toParts(reader, message['content'], `${place}.content`);
+  // Not OpenAI's: clients that know Anthropic's word for a failed tool say it here too.
+  const isError = reader.flag(message['is_error'], `${place}.is_error`);
+  return [{ type: 'tool-result', toolCallId, parts, isError }];
 }
 
 function contentParts(reader: RequestReader, message: JsonObject, place: string, role: Role): Part[] {
@@ -80,7 +84,7 @@ function toolCall(reader: RequestReader, value: unknown, place: string): Part {
   const made = reader.requiredObject(call['function'], `${place}.function`);
   return {
     type: 'tool-call',
-    id: reader.requiredText(call['id'], `${place}.id`),
+    ...splitCarryingId(reader.requiredText(call['id'], `${place}.id`)),
     name: reader.requiredText(made['name'], `${place}.function.name`),
     argumentsText: reader.requiredText(made['arguments'], `${place}.function.arguments`),
     cacheControl: call['cache_control'] ?? undefined,

@@ -1,17 +1,42 @@
-import type { Tool, ToolChoice } from '../../inference/request.ts';
+import { type JsonObject, objectOf } from '../../codec/json-value.ts';
+import type { NativeTool, Tool, ToolChoice } from '../../inference/request.ts';
 import type { RequestReader } from './request-reader.ts';
 
+/** The keys of a function tool that have a neutral name, in the tool or in its `function`. */
+const READ_KEYS: ReadonlySet<string> = new Set([
+  'type',
+  'function',
+  'name',
+  'description',
+  'parameters',
+  'strict',
+  'cache_control',
+]);
+
+/** Those that the client itself runs. */
 export function toTools(reader: RequestReader, value: unknown): Tool[] | undefined {
   if (value === undefined || value === null) return undefined;
-  return reader.list(value, 'tools').map((entry, index) => toTool(reader, entry, `tools[${index}]`));
+  const tools: Tool[] = [];
+  for (const [index, entry] of reader.list(value, 'tools').entries()) {
+    const tool = reader.requiredObject(entry, `tools[${index}]`);
+    const type = reader.requiredText(tool['type'], `tools[${index}].type`);
+    if (type === 'function') tools.push(toTool(reader, tool, `tools[${index}]`));
+  }
+  return tools;
 }
 
-function toTool(reader: RequestReader, value: unknown, place: string): Tool {
-  const tool = reader.requiredObject(value, place);
-  const type = reader.requiredText(tool['type'], `${place}.type`);
-  if (type !== 'function') {
-    reader.unsupported(`${place}.type`, `Tools of type "${type.slice(0, 40)}" cannot be translated for this provider.`);
+/** Those of every other type, as they are. */
+export function toNativeTools(reader: RequestReader, value: unknown): NativeTool[] | undefined {
+  const tools: NativeTool[] = [];
+  for (const [index, entry] of reader.list(value, 'tools').entries()) {
+    const type = objectOf(entry)?.['type'];
+    if (typeof type === 'string' && type !== 'function')
+      tools.push({ type, definition: entry, place: `tools[${index}]` });
   }
+  return tools.length > 0 ? tools : undefined;
+}
+
+function toTool(reader: RequestReader, tool: JsonObject, place: string): Tool {
   const definition = reader.requiredObject(tool['function'], `${place}.function`);
   return {
     name: reader.requiredText(definition['name'], `${place}.function.name`),
@@ -19,7 +44,12 @@ function toTool(reader: RequestReader, value: unknown, place: string): Tool {
     parameters: reader.object(definition['parameters'], `${place}.function.parameters`),
     strict: reader.flag(definition['strict'], `${place}.function.strict`),
     cacheControl: tool['cache_control'] ?? definition['cache_control'] ?? undefined,
+    extra: { ...others(tool), ...others(definition) },
   };
+}
+
+function others(source: JsonObject): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(source).filter(([key, value]) => !READ_KEYS.has(key) && value !== null));
 }
 
 export function toToolChoice(reader: RequestReader, value: unknown): ToolChoice | undefined {

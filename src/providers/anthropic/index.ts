@@ -1,10 +1,11 @@
 import { accountBase, apiKeyAuth, integrationBase, integrationList } from '../../config/account-schema.ts';
 import { baseUrl, keyWithDefault, optionalKey } from '../../config/scalar-schema.ts';
+import { anthropicWire } from '../anthropic-messages/wire.ts';
 import { openAccount } from '../base/account.ts';
-import { connectionTo } from '../base/connection.ts';
+import { headerCredential, NO_CREDENTIAL } from '../base/credential.ts';
 import { listedModels } from '../base/listed-models.ts';
+import { mountAt } from '../base/mount.ts';
 import type { ProviderPlug } from '../provider.ts';
-import { anthropicWire } from './wire.ts';
 
 const type = 'provider-account/anthropic';
 
@@ -23,20 +24,25 @@ export const plug: ProviderPlug = {
     account: 'anthropic',
     manifest: (value) => ({ type, name: 'anthropic', auth_data: { type: 'api-key', api_key: value } }),
   },
+  wires: [anthropicWire],
   open(checked) {
     const manifest = schema.parse(checked);
-    const headers = ['anthropic-version', '2023-06-01'];
-    if (manifest.auth_data) headers.push('x-api-key', manifest.auth_data.api_key);
     // The wire's path begins with /v1: an address that was written with it means the same.
     const url = manifest.base_url.replace(/\/v1$/, '');
     return openAccount({
       manifest,
       catalogueId: 'anthropic',
       exampleModel: 'claude-haiku-4-5',
-      wire: anthropicWire,
       // Its streams always carry usage; there is nothing to ask for.
       abilities: { usageInStream: false },
-      reach: { ...connectionTo({ url, headers }), headers },
+      mounts: [
+        mountAt({
+          wire: anthropicWire,
+          url,
+          credential: manifest.auth_data ? headerCredential(['x-api-key', manifest.auth_data.api_key]) : NO_CREDENTIAL,
+          headers: ['anthropic-version', '2023-06-01'],
+        }),
+      ],
       listed: listedModels(manifest.integrations),
     });
   },

@@ -1,5 +1,7 @@
 import type { AccountManifest } from '../../config/configuration.ts';
-import type { Abilities, Connection, ModelType, PriceSource, ProviderAccount, Target, Wire } from '../provider.ts';
+import type { ModelType } from '../../inference/operation.ts';
+import type { Abilities, Connection, Mount, Mounts, PriceSource, ProviderAccount, Target } from '../provider.ts';
+import { mountsOf } from './mount.ts';
 
 /** A model as any manifest lists it; what a vendor calls its own id is put here by its plug. */
 export interface ListedModel {
@@ -9,49 +11,45 @@ export interface ListedModel {
   cost?: unknown;
 }
 
-/** Where and how a model is reached. */
-export interface Reach {
-  connection: Connection;
-  basePath: string;
-  headers: readonly string[];
-}
-
+/** What all models of an account have in common. */
 export interface AccountSetup {
   manifest: Pick<AccountManifest, 'type' | 'name'> & { discount_percent?: number };
   catalogueId: string | undefined;
   exampleModel?: string;
-  wire: Wire;
   abilities: Abilities;
+}
+
+export interface OneAddress extends AccountSetup {
   /** For all models of the account. */
-  reach: Reach;
+  mounts: readonly Mount[];
   listed: readonly ListedModel[];
 }
 
-/** One address for all models; lists its models, or passes on any id. */
-export function openAccount(setup: AccountSetup): ProviderAccount {
-  const listed = setup.listed.map((model) => targetOf(setup, setup.reach, model));
-  if (listed.length > 0) return listedAccount(setup, listed);
+/** The same addresses for all models; lists its models, or passes on any id. */
+export function openAccount(setup: OneAddress): ProviderAccount {
+  const mounts = mountsOf(setup.mounts);
+  if (setup.listed.length > 0) {
+    const targets = setup.listed.map((model) => targetOf(setup, mounts, model));
+    return listedAccount(setup, targets);
+  }
   return {
     ...identity(setup),
-    connections: [setup.reach.connection],
-    listed,
-    target: (model) => targetOf(setup, setup.reach, { name: model, modelId: model, modelTypes: [] }),
+    connections: connectionsOf(mounts),
+    listed: [],
+    target: (model) => targetOf(setup, mounts, { name: model, modelId: model, modelTypes: [] }),
   };
 }
 
 /** An account that has the models it lists and no other. */
-export function listedAccount(
-  setup: Omit<AccountSetup, 'reach' | 'listed'>,
-  listed: readonly Target[],
-): ProviderAccount {
+export function listedAccount(setup: AccountSetup, listed: readonly Target[]): ProviderAccount {
   const prefix = setup.manifest.name.length + 1;
   const byName = new Map(listed.map((target) => [target.id.slice(prefix), target]));
-  const connections = listed.map((target) => target.connection);
+  const connections = [...new Set(listed.map(({ mounts }) => mounts))].flatMap(connectionsOf);
   return { ...identity(setup), connections, listed, target: (model) => byName.get(model) };
 }
 
-export function targetOf(setup: Omit<AccountSetup, 'reach' | 'listed'>, reach: Reach, model: ListedModel): Target {
-  const { manifest, catalogueId } = setup;
+export function targetOf(setup: AccountSetup, mounts: Mounts, model: ListedModel): Target {
+  const { manifest, catalogueId, abilities } = setup;
   const price: PriceSource = {
     catalogueId,
     modelId: model.modelId,
@@ -64,18 +62,18 @@ export function targetOf(setup: Omit<AccountSetup, 'reach' | 'listed'>, reach: R
     provider: kind(manifest.type),
     modelId: model.modelId,
     modelTypes: model.modelTypes.length > 0 ? model.modelTypes : undefined,
-    connection: reach.connection,
-    basePath: reach.basePath,
-    headers: reach.headers,
-    abilities: setup.abilities,
-    wire: setup.wire,
+    mounts,
+    abilities,
     price,
   };
 }
 
-function identity(setup: Omit<AccountSetup, 'reach' | 'listed'>) {
-  const { manifest, catalogueId, exampleModel } = setup;
+function identity({ manifest, catalogueId, exampleModel }: AccountSetup) {
   return { name: manifest.name, type: manifest.type, catalogueId, exampleModel };
+}
+
+function connectionsOf(mounts: Mounts): Connection[] {
+  return [...mounts.values()].flat().map(({ connection }) => connection);
 }
 
 function kind(type: string): string {

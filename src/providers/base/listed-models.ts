@@ -1,4 +1,4 @@
-import type { ModelType } from '../provider.ts';
+import type { ModelType } from '../../inference/operation.ts';
 import type { ListedModel } from './account.ts';
 
 interface Integration {

@@ -1,3 +1,5 @@
+import { NO_CREDENTIAL } from '../base/credential.ts';
+import { mountAt, mountsOf } from '../base/mount.ts';
 import { openAiChatWire } from '../openai-compatible/wire.ts';
 import type { ProviderAccount, Target } from '../provider.ts';
 import { answerChat } from './chat-responder.ts';
@@ -13,11 +15,8 @@ export function demoAccount(): ProviderAccount {
     modelId: 'chat',
     modelTypes: ['chat'],
     // Never connected to; pools are not asked where `local` answers.
-    connection: { origin: 'http://demo.invalid', credential: '' },
-    basePath: '',
-    headers: [],
+    mounts: mountsOf([mountAt({ wire: openAiChatWire, url: 'http://demo.invalid', credential: NO_CREDENTIAL })]),
     abilities: { usageInStream: true },
-    wire: openAiChatWire,
     price: {
       catalogueId: undefined,
       modelId: 'chat',

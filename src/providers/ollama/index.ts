@@ -2,8 +2,9 @@ import { z } from 'zod';
 import { accountBase, integrationBase, integrationList } from '../../config/account-schema.ts';
 import { baseUrl, keyWithDefault } from '../../config/scalar-schema.ts';
 import { openAccount } from '../base/account.ts';
-import { connectionTo } from '../base/connection.ts';
+import { NO_CREDENTIAL } from '../base/credential.ts';
 import { listedModels } from '../base/listed-models.ts';
+import { mountAt } from '../base/mount.ts';
 import { openAiChatWire } from '../openai-compatible/wire.ts';
 import type { ProviderPlug } from '../provider.ts';
 
@@ -20,15 +21,16 @@ const schema = accountBase(type).extend({
 export const plug: ProviderPlug = {
   type,
   schema,
+  wires: [openAiChatWire],
   open(checked) {
     const manifest = schema.parse(checked);
+    const url = openAiEndpoint(manifest.auth_data.custom_host);
     return openAccount({
       manifest,
       // Models on one's own machine have no price list.
       catalogueId: undefined,
-      wire: openAiChatWire,
       abilities: { usageInStream: true },
-      reach: { ...connectionTo({ url: openAiEndpoint(manifest.auth_data.custom_host), headers: [] }), headers: [] },
+      mounts: [mountAt({ wire: openAiChatWire, url, credential: NO_CREDENTIAL })],
       listed: listedModels(manifest.integrations),
     });
   },

@@ -5,6 +5,11 @@ import { toUsage } from './to-usage.ts';
 /** Chat completions as OpenAI speaks them: what the client's dialect speaks too, so there is nothing to translate. */
 export const openAiChatWire: Wire = {
   name: 'openai-chat',
+  operation: 'chat',
+  framing: 'sse',
+  method: 'POST',
+  contentType: 'application/json',
+  forwards: ['openai-beta'],
   path: () => '/chat/completions',
   toUsage,
   toError,

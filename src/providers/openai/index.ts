@@ -1,8 +1,9 @@
 import { accountBase, apiKeyAuth, integrationBase, integrationList } from '../../config/account-schema.ts';
 import { baseUrl, keyWithDefault, optionalKey } from '../../config/scalar-schema.ts';
 import { openAccount } from '../base/account.ts';
-import { connectionTo } from '../base/connection.ts';
+import { headerCredential, NO_CREDENTIAL } from '../base/credential.ts';
 import { listedModels } from '../base/listed-models.ts';
+import { mountAt } from '../base/mount.ts';
 import { openAiChatWire } from '../openai-compatible/wire.ts';
 import type { ProviderPlug } from '../provider.ts';
 
@@ -22,17 +23,19 @@ export const plug: ProviderPlug = {
     account: 'openai',
     manifest: (value) => ({ type, name: 'openai', auth_data: { type: 'api-key', api_key: value } }),
   },
+  wires: [openAiChatWire],
   open(checked) {
     // Parsed again for its types: a manifest comes here over a thread border as plain data.
     const manifest = schema.parse(checked);
-    const headers = manifest.auth_data ? ['authorization', `Bearer ${manifest.auth_data.api_key}`] : [];
+    const credential = manifest.auth_data
+      ? headerCredential(['authorization', `Bearer ${manifest.auth_data.api_key}`])
+      : NO_CREDENTIAL;
     return openAccount({
       manifest,
       catalogueId: 'openai',
       exampleModel: 'gpt-4o-mini',
-      wire: openAiChatWire,
       abilities: { usageInStream: true },
-      reach: { ...connectionTo({ url: manifest.base_url, headers }), headers },
+      mounts: [mountAt({ wire: openAiChatWire, url: manifest.base_url, credential })],
       listed: listedModels(manifest.integrations),
     });
   },

@@ -1,5 +1,6 @@
 import { type AccountSetup, listedAccount, targetOf } from '../base/account.ts';
-import { connectionTo } from '../base/connection.ts';
+import { headerCredential } from '../base/credential.ts';
+import { mountAt, mountsOf } from '../base/mount.ts';
 import { openAiChatWire } from '../openai-compatible/wire.ts';
 import type { ProviderPlug } from '../provider.ts';
 import { manifestSchema, type SelfHostedModel, type } from './manifest.ts';
@@ -8,18 +9,14 @@ import { manifestSchema, type SelfHostedModel, type } from './manifest.ts';
 export const plug: ProviderPlug = {
   type,
   schema: manifestSchema,
+  wires: [openAiChatWire],
   open(checked) {
     const manifest = manifestSchema.parse(checked);
-    const setup: Omit<AccountSetup, 'reach' | 'listed'> = {
-      manifest,
-      catalogueId: undefined,
-      wire: openAiChatWire,
-      abilities: { usageInStream: true },
-    };
+    const setup: AccountSetup = { manifest, catalogueId: undefined, abilities: { usageInStream: true } };
     const listed = manifest.integrations.map((model) => {
-      const headers = requestHeaders(model);
-      const reach = { ...connectionTo({ url: model.url, headers, tls: model.tls_settings }), headers };
-      return targetOf(setup, reach, {
+      const { url, tls_settings: tls } = model;
+      const mount = mountAt({ wire: openAiChatWire, url, credential: headerCredential(requestHeaders(model)), tls });
+      return targetOf(setup, mountsOf([mount]), {
         name: model.name,
         modelId: model.hosted_model_name,
         modelTypes: model.model_types,
@@ -30,6 +27,7 @@ export const plug: ProviderPlug = {
   },
 };
 
+/** What is configured may be a credential as well: all of it is taken for one. */
 function requestHeaders({ auth_data: auth, headers }: SelfHostedModel): string[] {
   const flat: string[] = [];
   for (const [name, value] of Object.entries(headers ?? {})) flat.push(name.toLowerCase(), value);

@@ -1,7 +1,9 @@
 import type { HttpRequest } from 'uWebSockets.js';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RequestHead } from '../../../src/edge/request-head.ts';
+import { namesByLength, RequestHead } from '../../../src/edge/request-head.ts';
+
+const forwardable = namesByLength(['openai-beta', 'anthropic-beta', 'anthropic-version']);
 
 /** As the addon gives a head: names in lower case, repeated ones one after the other. */
 function headOf(headers: readonly [name: string, value: string][]): RequestHead {
@@ -10,7 +12,7 @@ function headOf(headers: readonly [name: string, value: string][]): RequestHead 
       for (const [name, value] of headers) each(name, value);
     },
   };
-  return new RequestHead(request as HttpRequest);
+  return new RequestHead(request as HttpRequest, forwardable);
 }
 
 test('one pass over a request head takes all that anybody reads', () => {
@@ -47,7 +49,11 @@ test('one pass over a request head takes all that anybody reads', () => {
   assert.equal(head.tracestate, 'x=1');
   assert.equal(head.idempotencyKey, 'i-1');
   assert.equal(head.contentLength, 12);
-  assert.deepEqual(head.beta, { 'openai-beta': 'a=1', 'anthropic-beta': 'b', 'anthropic-version': '2023-06-01' });
+  assert.deepEqual(head.forwardable, {
+    'openai-beta': 'a=1',
+    'anthropic-beta': 'b',
+    'anthropic-version': '2023-06-01',
+  });
   assert.deepEqual(head.tfy, { 'x-tfy-metadata': '{}', 'x-tfy-a': '1' });
 });
 
@@ -60,7 +66,14 @@ test('an x-tfy header of any length is read whole', () => {
 
 test('a header that was not sent is undefined', () => {
   const head = headOf([['host', 'gateway']]);
-  for (const value of [head.contentType, head.authorization, head.contentLength, head.tfy, head.beta, head.requestId]) {
+  for (const value of [
+    head.contentType,
+    head.authorization,
+    head.contentLength,
+    head.tfy,
+    head.forwardable,
+    head.requestId,
+  ]) {
     assert.equal(value, undefined);
   }
   assert.equal(head.fault, undefined);

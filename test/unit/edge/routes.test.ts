@@ -2,20 +2,24 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Route, RouteTable } from '../../../src/edge/routes.ts';
 
-function route(path: string, method: Route['method'] = 'POST'): Route {
-  return { path, method, needsKey: true, handle: () => {}, errorBody: () => Buffer.alloc(0) };
+function route(pattern: string, method: Route['method'] = 'POST'): Route {
+  return { pattern, method, needsKey: true, body: 'whole', handle: () => {}, errorBody: () => Buffer.alloc(0) };
 }
 
 const chat = route('/chat/completions');
 const list = route('/models', 'GET');
-const show = route('/models/', 'GET');
+const show = route('/models/{+id}', 'GET');
 const root = route('/', 'GET');
 const table = new RouteTable([chat, list, show, root]);
 const bases = ['', '/v1', '/api/llm', '/api/llm/v1'];
 
 test('every base path leads to the same routes', () => {
   for (const base of bases) {
-    assert.deepEqual(table.match(`${base}/chat/completions`), { routes: [chat], path: '/chat/completions', rest: '' });
+    assert.deepEqual(table.match(`${base}/chat/completions`), {
+      routes: [chat],
+      path: '/chat/completions',
+      params: {},
+    });
     assert.deepEqual(table.match(`${base}/models`)?.routes, [list]);
     assert.deepEqual(table.match(`${base}/`)?.routes, [root]);
   }
@@ -41,13 +45,13 @@ test('base paths do not stack, and no other path is a base path', () => {
   }
 });
 
-test('a path that ends in a slash takes what is behind it, percent-decoded', () => {
+test('an open parameter takes all that is left of the path, percent-decoded', () => {
   for (const base of bases) {
     const match = table.match(`${base}/models/openai-main%2Fgpt-4o%3Alatest`);
-    assert.deepEqual(match, { routes: [show], path: '/models/', rest: 'openai-main/gpt-4o:latest' });
-    assert.equal(table.match(`${base}/models/a/b/c`)?.rest, 'a/b/c');
+    assert.deepEqual(match, { routes: [show], path: '/models/{+id}', params: { id: 'openai-main/gpt-4o:latest' } });
+    assert.equal(table.match(`${base}/models/a/b/c`)?.params['id'], 'a/b/c');
   }
-  assert.equal(table.match('/v1/models/%E6%A8%A1')?.rest, '模');
+  assert.equal(table.match('/v1/models/%E6%A8%A1')?.params['id'], '模');
 });
 
 test('nothing behind the slash, or an invalid escape, names nothing', () => {
@@ -57,11 +61,58 @@ test('nothing behind the slash, or an invalid escape, names nothing', () => {
 });
 
 test('a decoded path is not decoded again', () => {
-  assert.equal(table.match('/models/a%252Fb')?.rest, 'a%2Fb');
+  assert.equal(table.match('/models/a%252Fb')?.params['id'], 'a%2Fb');
 });
 
 test('routes of one path and several methods are found together', () => {
   const get = route('/files', 'GET');
   const post = route('/files', 'POST');
   assert.deepEqual(new RouteTable([get, post]).match('/v1/files')?.routes, [get, post]);
+});
+
+test('a path parameter is one segment, and a literal in its place is nearer', () => {
+  const one = route('/responses/{id}', 'GET');
+  const cancel = route('/responses/{id}/cancel');
+  const items = route('/responses/{id}/{kind}', 'GET');
+  const patterns = new RouteTable([items, one, cancel]);
+  for (const base of bases) {
+    assert.deepEqual(patterns.match(`${base}/responses/a%20b`), {
+      routes: [one],
+      path: '/responses/{id}',
+      params: { id: 'a b' },
+    });
+    assert.deepEqual(patterns.match(`${base}/responses/r1/cancel`)?.routes, [cancel]);
+    assert.deepEqual(patterns.match(`${base}/responses/r1/input_items`)?.params, { id: 'r1', kind: 'input_items' });
+  }
+  for (const path of ['/responses', '/responses/', '/responses/a/b/c', '/responses//cancel', '/responses/%']) {
+    assert.equal(patterns.match(path), undefined, path);
+  }
+});
+
+test('a path parameter may stand in the middle of an open pattern', () => {
+  const table = new RouteTable([route('/proxy-api/{account}/{+path}')]);
+  assert.deepEqual(table.match('/v1/proxy-api/main/a/b%2Fc')?.params, { account: 'main', path: 'a/b/c' });
+  assert.equal(table.match('/v1/proxy-api/main'), undefined);
+});
+
+test('a planned path is known and has no route, and one that is served is not planned any more', () => {
+  const planned = [{ pattern: '/chat/completions' }, { pattern: '/files/{+path}' }, { pattern: '/embeddings' }];
+  const table = new RouteTable([chat], planned);
+  assert.deepEqual(table.match('/v1/chat/completions')?.routes, [chat]);
+  assert.deepEqual(table.match('/v1/embeddings'), { routes: [], path: '/embeddings', params: {} });
+  assert.deepEqual(table.match('/api/llm/files/f1/content')?.path, '/files/{+path}');
+});
+
+test('a path that is planned at the root alone is nowhere else', () => {
+  const table = new RouteTable(
+    [],
+    [
+      { pattern: '/mcp', atRootOnly: true },
+      { pattern: '/mcp/v1/{name}/mcp', atRootOnly: true },
+    ],
+  );
+  assert.ok(table.match('/mcp'));
+  assert.ok(table.match('/mcp/v1/files/mcp'));
+  assert.equal(table.match('/v1/mcp'), undefined);
+  assert.equal(table.match('/v1/mcp/v1/files/mcp'), undefined);
 });

@@ -12,7 +12,7 @@ function headers(tfy: Record<string, string> | undefined): HeadersOfInterest {
     tracestate: undefined,
     idempotencyKey: undefined,
     tfy,
-    beta: undefined,
+    forwardable: undefined,
   };
 }
 

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { GatewayError } from '../../../src/core/errors.ts';
 import { plug as anthropic } from '../../../src/providers/anthropic/index.ts';
 import { plug as ollama } from '../../../src/providers/ollama/index.ts';
 import { plug as openai } from '../../../src/providers/openai/index.ts';
-import type { ProviderPlug } from '../../../src/providers/provider.ts';
+import type { ProviderPlug, Target } from '../../../src/providers/provider.ts';
 import { plug as selfHosted } from '../../../src/providers/self-hosted-model/index.ts';
 import { configurationOf, loadText } from '../config/manifest-folder.ts';
 
@@ -28,11 +29,25 @@ function open(plug: ProviderPlug, manifest: object) {
   const loaded = loadText({ after: () => {} } as never, JSON.stringify(manifest), {}, { kinds: plugs });
   const [account] = configurationOf(loaded).accounts;
   assert.ok(account);
-  return plug.open(structuredClone(account));
+  return plug.open(structuredClone(account), new Map());
 }
 
 function faults(manifest: object): string[] {
   return loadText({ after: () => {} } as never, JSON.stringify(manifest), {}, { kinds: plugs }).faults;
+}
+
+/** Where a model's only mount sends a request, and with which headers of the account. */
+function reached(target: Target | undefined) {
+  assert.ok(target);
+  const [mount, ...others] = [...target.mounts.values()].flat();
+  assert.ok(mount);
+  assert.deepEqual(others, []);
+  const { connection, credential } = mount;
+  const path = mount.path(target, { stream: true });
+  const { origin } = connection;
+  const signed = credential.sign({ method: 'POST', origin, path, headers: [], body: undefined });
+  assert.ok(!(signed instanceof GatewayError));
+  return { connection, url: origin + path, headers: [...mount.headers, ...signed] };
 }
 
 const key = { type: 'api-key', api_key: 'sk-1' };
@@ -43,10 +58,9 @@ test('an account without integrations passes on any model id', () => {
   const target = account.target('ft:gpt-4o:acme/x');
   assert.equal(target?.id, 'main/ft:gpt-4o:acme/x');
   assert.equal(target?.modelId, 'ft:gpt-4o:acme/x');
-  assert.equal(target?.connection.origin, 'https://api.openai.com');
-  assert.equal(target?.basePath, '/v1');
   assert.equal(target?.provider, 'openai');
-  assert.deepEqual(target?.headers, ['authorization', 'Bearer sk-1']);
+  assert.equal(reached(target).url, 'https://api.openai.com/v1/chat/completions');
+  assert.deepEqual(reached(target).headers, ['authorization', 'Bearer sk-1']);
   assert.equal(target?.modelTypes, undefined);
 });
 
@@ -70,8 +84,8 @@ test('an account with integrations has those and no other', () => {
   assert.equal(target, account.listed[0]);
   assert.equal(target?.id, 'main/fast');
   assert.equal(target?.modelId, 'gpt-4o-mini');
-  assert.equal(target?.basePath, '/openai/v1');
-  assert.deepEqual(target?.headers, []);
+  assert.equal(reached(target).url, 'http://localhost:8080/openai/v1/chat/completions');
+  assert.deepEqual(reached(target).headers, []);
   assert.deepEqual(target?.modelTypes, ['chat']);
   assert.deepEqual(JSON.parse(JSON.stringify(target?.price)), {
     catalogueId: 'openai',
@@ -84,11 +98,11 @@ test('an account with integrations has those and no other', () => {
 
 test('accounts with different credentials never share a connection, and no key stands in a connection’s name', () => {
   const digest = (api_key: string) =>
-    open(openai, { type: openai.type, name: 'a', auth_data: { type: 'api-key', api_key } }).target('m')?.connection
-      .credential;
+    reached(open(openai, { type: openai.type, name: 'a', auth_data: { type: 'api-key', api_key } }).target('m'))
+      .connection.credential;
   assert.equal(digest('sk-1'), digest('sk-1'));
   assert.notEqual(digest('sk-1'), digest('sk-2'));
-  assert.match(digest('sk-1') ?? '', /^[0-9a-f]{16}$/);
+  assert.match(digest('sk-1'), /^[0-9a-f]{16}$/);
 });
 
 test('an account address with user name, query or fragment is a fault', () => {
@@ -106,24 +120,21 @@ test('an account address with user name, query or fragment is a fault', () => {
 test('an Anthropic account sends key and version in headers, with or without /v1 in its address', () => {
   const account = open(anthropic, { type: anthropic.type, name: 'claude', auth_data: key });
   const target = account.target('claude-opus-4-5');
-  assert.ok(target);
-  assert.deepEqual(target.headers, ['anthropic-version', '2023-06-01', 'x-api-key', 'sk-1']);
-  assert.equal(target.connection.origin, 'https://api.anthropic.com');
-  assert.equal(target.basePath + target.wire.path(target, true), '/v1/messages');
+  assert.deepEqual(reached(target).headers, ['anthropic-version', '2023-06-01', 'x-api-key', 'sk-1']);
+  assert.equal(reached(target).url, 'https://api.anthropic.com/v1/messages');
   for (const base_url of ['https://proxy.example/anthropic', 'https://proxy.example/anthropic/v1']) {
     const proxied = open(anthropic, { type: anthropic.type, name: 'claude', base_url }).target('m');
-    assert.equal(proxied?.basePath, '/anthropic');
+    assert.equal(reached(proxied).url, 'https://proxy.example/anthropic/v1/messages');
   }
 });
 
 test('an Ollama account has its host, with or without /v1, and the local one by default', () => {
-  const address = (manifest: object) => {
-    const target = open(ollama, { type: ollama.type, name: 'local', ...manifest }).target('llama3.2:1b');
-    return target && target.connection.origin + target.basePath;
-  };
-  assert.equal(address({}), 'http://127.0.0.1:11434/v1');
-  assert.equal(address({ auth_data: { custom_host: 'http://gpu:11434/' } }), 'http://gpu:11434/v1');
-  assert.equal(address({ auth_data: { custom_host: 'http://gpu:11434/v1' } }), 'http://gpu:11434/v1');
+  const address = (manifest: object) =>
+    reached(open(ollama, { type: ollama.type, name: 'local', ...manifest }).target('llama3.2:1b')).url;
+  assert.equal(address({}), 'http://127.0.0.1:11434/v1/chat/completions');
+  for (const custom_host of ['http://gpu:11434/', 'http://gpu:11434/v1']) {
+    assert.equal(address({ auth_data: { custom_host } }), 'http://gpu:11434/v1/chat/completions');
+  }
 });
 
 const hosted = {
@@ -151,10 +162,9 @@ test('every self-hosted model has its own address, credential, headers and TLS s
   );
   const target = account.target('llama');
   assert.equal(target?.modelId, 'meta-llama/Llama-3.1-8B');
-  assert.equal(target?.connection.origin, 'https://gpu.internal:8443');
-  assert.equal(target?.basePath, '/v1');
-  assert.deepEqual(target?.connection.tls, { rejectUnauthorized: false, ca: CERTIFICATE });
-  assert.deepEqual(target?.headers, [
+  assert.equal(reached(target).url, 'https://gpu.internal:8443/v1/chat/completions');
+  assert.deepEqual(reached(target).connection.tls, { rejectUnauthorized: false, ca: CERTIFICATE });
+  assert.deepEqual(reached(target).headers, [
     'x-team',
     'search',
     'authorization',
@@ -162,7 +172,7 @@ test('every self-hosted model has its own address, credential, headers and TLS s
   ]);
   assert.equal(account.target('meta-llama/Llama-3.1-8B'), undefined);
   const bearer = open(selfHosted, house({ auth_data: { type: 'bearer-auth', bearer_token: 't' } }));
-  assert.deepEqual(bearer.target('llama')?.headers, ['authorization', 'Bearer t']);
+  assert.deepEqual(reached(bearer.target('llama')).headers, ['authorization', 'Bearer t']);
 });
 
 test('a self-hosted account without models has none', () => {
@@ -184,8 +194,8 @@ test('two authorization headers of a self-hosted model are a fault', () => {
 test('a well-known variable makes a whole manifest', () => {
   for (const plug of [openai, anthropic]) {
     assert.ok(plug.wellKnown);
-    const account = plug.open(plug.schema.parse(plug.wellKnown.manifest('sk-env')));
+    const account = plug.open(plug.schema.parse(plug.wellKnown.manifest('sk-env')), new Map());
     assert.equal(account.name, plug.wellKnown.account);
-    assert.ok(account.target('m')?.headers.some((value) => value.includes('sk-env')));
+    assert.ok(reached(account.target('m')).headers.some((value) => value.includes('sk-env')));
   }
 });

@@ -48,7 +48,7 @@ export class FakeExchange implements Exchange {
   readonly principal = { subject: 'user:a', keyId: 'k', teams: [], models: undefined, metadata: {} };
   readonly method = 'POST';
   readonly path = '/chat/completions';
-  readonly pathRest = '';
+  readonly params = {};
   readonly headers: HeadersOfInterest = {
     contentType: undefined,
     accept: undefined,
@@ -56,7 +56,7 @@ export class FakeExchange implements Exchange {
     tracestate: undefined,
     idempotencyKey: undefined,
     tfy: undefined,
-    beta: undefined,
+    forwardable: undefined,
   };
   readonly bytesIn: number;
   scan: BodyScan | undefined;

@@ -50,6 +50,8 @@ export interface RelayedOptions {
   /** Names of the targets in order; `main` by default. */
   readonly targets?: readonly string[];
   readonly target?: Partial<Target>;
+  /** The same by name of the target. */
+  readonly targetOf?: Readonly<Record<string, Partial<Target>>>;
   readonly settings?: Partial<ServerSettings>;
   readonly waits?: ClientWaits;
   readonly allowance?: Allowance;
@@ -74,7 +76,7 @@ export class Relayed {
   constructor(options: RelayedOptions = {}) {
     const body = Buffer.from(JSON.stringify({ model: 'main/model', messages: [], stream: true, ...options.body }));
     this.exchange = new FakeExchange(body);
-    const scan = openAiChat.scan();
+    const scan = openAiChat.scan(this.exchange);
     scan.advance(body, body.length);
     this.peeked = scan.result(body) as PeekedRequest;
     const all = { ...settings, ...options.settings };
@@ -88,6 +90,7 @@ export class Relayed {
         account,
         local: (request, handler) => this.#attempt(request, handler),
         ...options.target,
+        ...options.targetOf?.[account],
       })),
       waits: options.waits ?? { attemptMs: undefined, firstTokenMs: undefined },
       settings: all,

@@ -3,8 +3,11 @@ import { afterEach, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { GatewayError } from '../../../src/core/errors.ts';
 import { SWEEP_MS } from '../../../src/core/sweeper.ts';
+import { mountAt, mountsOf } from '../../../src/providers/base/mount.ts';
+import { tokenCredential } from '../../../src/providers/base/token-credential.ts';
 import { openAiChatWire } from '../../../src/providers/openai-compatible/wire.ts';
 import { chunkEvent, completion, DONE_EVENT, USAGE_EVENT } from '../../support/provider.ts';
+import { exampleMounts } from '../../support/targets.ts';
 import { closeRelays, limits, Relayed, timeouts } from './local-provider.ts';
 
 afterEach(closeRelays);
@@ -407,11 +410,29 @@ test('the head of an answer says how long the provider took', () => {
 });
 
 test('a target whose form nobody can translate says so, and nothing is sent', () => {
-  const wire = { ...openAiChatWire, name: 'anthropic-messages' as const };
-  const relayed = new Relayed({ target: { wire } });
+  const relayed = new Relayed({ target: { mounts: exampleMounts({ ...openAiChatWire, name: 'another-form' }) } });
   assert.equal(relayed.attempts.length, 0);
   assert.equal(relayed.sink.status, 400);
   assert.equal(relayed.result?.error?.code, 'unsupported_operation');
+});
+
+test('an account whose token has ended is 503 that names it, nothing is sent, and the next target is asked', () => {
+  const place = { tokens: new Map(), id: 'main 1', account: 'main' };
+  const credential = tokenCredential(place, () => []);
+  const mounts = mountsOf([mountAt({ wire: openAiChatWire, url: 'https://provider.example', credential })]);
+  const alone = new Relayed({ target: { mounts } });
+  assert.equal(alone.attempts.length, 0);
+  assert.equal(alone.sink.status, 503);
+  assert.match(JSON.parse(alone.sink.text()).error.message, /Account `main` has no token yet/);
+  assert.equal(alone.result?.dispatched, false);
+
+  const two = new Relayed({ targets: ['first', 'second'], targetOf: { first: { mounts } } });
+  two.attempt
+    .events()
+    .send(stream + DONE_EVENT)
+    .end();
+  assert.equal(two.result?.target.id, 'second/model');
+  assert.match(two.result?.attemptsJson ?? '', /account_token_missing/);
 });
 
 test('a provider that failed is 502 with its words', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { anthropicEvents } from '../../../bench/inputs/anthropic-stream.ts';
 import { openAiChat } from '../../../src/dialects/openai-chat/index.ts';
-import { anthropicWire } from '../../../src/providers/anthropic/wire.ts';
+import { anthropicWire } from '../../../src/providers/anthropic-messages/wire.ts';
 import { StreamTranslation } from '../../../src/relay/translation.ts';
 import { UsageMeter } from '../../../src/usage/usage-meter.ts';
 import { FakeRelayHost } from './fake-relay-host.ts';

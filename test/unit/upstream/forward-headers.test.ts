@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { HeadersOfInterest } from '../../../src/core/exchange.ts';
+import { anthropicWire } from '../../../src/providers/anthropic-messages/wire.ts';
+import { openAiChatWire } from '../../../src/providers/openai-compatible/wire.ts';
+import type { Mount } from '../../../src/providers/provider.ts';
 import { pushAnswerHeaders, requestHeaders } from '../../../src/upstream/forward-headers.ts';
 
 const nothing: HeadersOfInterest = {
@@ -10,8 +13,13 @@ const nothing: HeadersOfInterest = {
   tracestate: undefined,
   idempotencyKey: undefined,
   tfy: undefined,
-  beta: undefined,
+  forwardable: undefined,
 };
+const whole = { stream: false };
+
+function mount(change: Partial<Pick<Mount, 'wire' | 'headers' | 'forwards'>> = {}) {
+  return { wire: openAiChatWire, headers: [], forwards: ['openai-beta'], ...change };
+}
 
 function pairs(flat: readonly string[]): [string, string][] {
   return Array.from({ length: flat.length / 2 }, (_, index) => [flat[2 * index]!, flat[2 * index + 1]!]);
@@ -24,17 +32,31 @@ function answered(headers: Record<string, string | string[] | undefined>): [stri
 }
 
 test('a provider gets its content type, accept, no compression, and what the account configures', () => {
-  assert.deepEqual(pairs(requestHeaders(nothing, true, ['authorization', 'Bearer k', 'x-own', '1'])), [
+  assert.deepEqual(pairs(requestHeaders(nothing, { stream: true }, mount({ headers: ['x-own', '1'] }))), [
     ['content-type', 'application/json'],
     ['accept', 'text/event-stream'],
     ['accept-encoding', 'identity'],
-    ['authorization', 'Bearer k'],
     ['x-own', '1'],
   ]);
-  assert.deepEqual(pairs(requestHeaders(nothing, false, []))[1], ['accept', 'application/json']);
+  assert.deepEqual(pairs(requestHeaders(nothing, whole, mount()))[1], ['accept', 'application/json']);
 });
 
-test('only trace, idempotency and beta headers of the client pass', () => {
+test('a wire without a body has no content type, and each framing is asked for by its own media type', () => {
+  const get = { ...openAiChatWire, method: 'GET' as const, contentType: undefined };
+  assert.deepEqual(
+    pairs(requestHeaders(nothing, whole, mount({ wire: get }))).map(([name]) => name),
+    ['accept', 'accept-encoding'],
+  );
+  for (const [framing, accept] of [
+    ['ndjson', 'application/x-ndjson'],
+    ['aws-event-stream', 'application/vnd.amazon.eventstream'],
+  ] as const) {
+    const wire = { ...openAiChatWire, framing };
+    assert.ok(requestHeaders(nothing, { stream: true }, mount({ wire })).includes(accept));
+  }
+});
+
+test('only trace, idempotency and what the mount forwards pass of the client’s headers', () => {
   const client: HeadersOfInterest = {
     contentType: 'text/plain',
     accept: '*/*',
@@ -42,9 +64,9 @@ test('only trace, idempotency and beta headers of the client pass', () => {
     tracestate: 'x=1',
     idempotencyKey: 'i-1',
     tfy: { 'x-tfy-metadata': '{}' },
-    beta: { 'openai-beta': 'b=1', 'anthropic-version': '2023-06-01' },
+    forwardable: { 'openai-beta': 'b=1', 'anthropic-version': '2023-06-01' },
   };
-  const names = pairs(requestHeaders(client, false, [])).map(([name]) => name);
+  const names = pairs(requestHeaders(client, whole, mount())).map(([name]) => name);
   assert.deepEqual(names, [
     'content-type',
     'accept',
@@ -53,12 +75,21 @@ test('only trace, idempotency and beta headers of the client pass', () => {
     'tracestate',
     'idempotency-key',
     'openai-beta',
-    'anthropic-version',
   ]);
 });
 
+test('a header that the client sends and the mount sets goes out once, as the client wrote it', () => {
+  const headers = ['anthropic-version', '2023-06-01'];
+  const claude = mount({ wire: anthropicWire, headers, forwards: anthropicWire.forwards });
+  const versions = (forwardable: Record<string, string> | undefined) =>
+    pairs(requestHeaders({ ...nothing, forwardable }, whole, claude)).filter(([name]) => name === 'anthropic-version');
+  assert.deepEqual(versions(undefined), [['anthropic-version', '2023-06-01']]);
+  assert.deepEqual(versions({ 'openai-beta': 'x' }), [['anthropic-version', '2023-06-01']]);
+  assert.deepEqual(versions({ 'anthropic-version': '2027-01-01' }), [['anthropic-version', '2027-01-01']]);
+});
+
 test('a tracestate without its traceparent does not pass', () => {
-  assert.equal(requestHeaders({ ...nothing, tracestate: 'x=1' }, false, []).includes('tracestate'), false);
+  assert.equal(requestHeaders({ ...nothing, tracestate: 'x=1' }, whole, mount()).includes('tracestate'), false);
 });
 
 test('a client gets rate headers, retry-after and the request id under a name of its own', () => {

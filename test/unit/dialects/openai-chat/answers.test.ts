@@ -110,10 +110,18 @@ test('half a character at the end of a delta stays half, so that the next can co
 });
 
 test('finish reasons are told in the words of chat completions', () => {
-  const words = (['stop', 'length', 'content-filter', 'tool-calls', 'error', 'other'] as const).map(
+  const words = (['stop', 'length', 'content-filter', 'tool-calls', 'error', 'pause', 'other'] as const).map(
     (unified) => fromWhole(whole([{ type: 'finish', reason: { unified, raw: undefined } }])).finish,
   );
-  assert.deepEqual(words, ['stop', 'length', 'content_filter', 'tool_calls', 'error', 'stop']);
+  assert.deepEqual(words, ['stop', 'length', 'content_filter', 'tool_calls', 'error', 'pause', 'other']);
+});
+
+test('a finish reason that OpenAI has no word for is never told as a clean stop', () => {
+  const word = (raw: string) => fromWhole(whole([{ type: 'finish', reason: { unified: 'other', raw } }])).finish;
+  assert.equal(word('compaction'), 'compaction');
+  assert.equal(word('MALFORMED_FUNCTION_CALL'), 'malformed_function_call');
+  assert.equal(word('two words'), 'other');
+  assert.equal(word('x'.repeat(65)), 'other');
 });
 
 test('a refusal has null content, and an empty answer has an empty text', () => {
@@ -160,7 +168,9 @@ test('a provider’s verdict passes in its own words', () => {
   assert.equal(errorEvent(error).toString(), `data: ${JSON.stringify(body)}\n\n`);
 });
 
-test('a thrown error never reaches the client', () => {
-  const error = new GatewayError('upstream_credential', { cause: { message: 'Incorrect API key: sk-abc' } });
+test('a thrown error, and what is for the operator, never reaches the client', () => {
+  const operatorDetail = 'The provider answered 401: Incorrect API key: sk-abc';
+  const error = new GatewayError('upstream_credential', { cause: { message: 'sk-abc' }, operatorDetail });
   assert.ok(!errorBody(error).includes('sk-abc'));
+  assert.ok(!errorEvent(error).includes('sk-abc'));
 });

@@ -59,7 +59,7 @@ test('every parameter with a neutral name is read', () => {
     stop: ['END'],
     user: 'u-1',
     parallelToolCalls: false,
-    tools: [{ name: 'f', description: 'd', parameters: { type: 'object' }, strict: true }],
+    tools: [{ name: 'f', description: 'd', parameters: { type: 'object' }, strict: true, extra: {} }],
     toolChoice: { type: 'tool', name: 'f' },
     responseFormat: { type: 'json-schema', name: 'n', schema: { type: 'object' }, strict: true },
     extra: {},
@@ -184,10 +184,6 @@ test('a fault of a chat request names its place as OpenAI does', () => {
   assert.deepEqual(refused({ messages: hello, stop: [1] }), ['invalid_parameter', 'stop[0]']);
   assert.deepEqual(refused({ messages: hello, stream: 'yes' }), ['invalid_parameter', 'stream']);
   assert.deepEqual(refused({ messages: hello, tool_choice: 'always' }), ['invalid_parameter', 'tool_choice']);
-  assert.deepEqual(refused({ messages: hello, tools: [{ type: 'custom', custom: {} }] }), [
-    'unsupported_parameter',
-    'tools[0].type',
-  ]);
   assert.deepEqual(refused({ messages: hello, tools: [{ type: 'function' }] }), [
     'missing_parameter',
     'tools[0].function',

@@ -8,6 +8,11 @@ import { toUsage } from './to-usage.ts';
 /** The Messages API. https://platform.claude.com/docs/en/api/messages */
 export const anthropicWire: Wire = {
   name: 'anthropic-messages',
+  operation: 'messages',
+  framing: 'sse',
+  method: 'POST',
+  contentType: 'application/json',
+  forwards: ['anthropic-beta', 'anthropic-version'],
   path: () => '/v1/messages',
   toUsage,
   toError,

@@ -1,9 +1,11 @@
-import { objectOf } from '../../codec/json-value.ts';
+import { isObject, type JsonObject, objectOf } from '../../codec/json-value.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
-import type { InferenceRequest, Tool } from '../../inference/request.ts';
+import type { InferenceRequest, NativeTool, Tool } from '../../inference/request.ts';
+import { jsonBody } from '../base/json-body.ts';
 import { extraParameters } from './extra-parameters.ts';
 import { type ModelFamily, modelFamily } from './model-family.ts';
+import { outputSchema } from './output-schema.ts';
 import { type ThinkingFields, toThinking } from './thinking.ts';
 import { toConversation } from './to-messages.ts';
 
@@ -16,6 +18,8 @@ export function toRequest(request: InferenceRequest): OrError<{ body: Buffer; he
   const family = modelFamily(request.model);
   const format = outputFormat(request, family);
   if (format instanceof GatewayError) return format;
+  const tools = toTools(request, family);
+  if (tools instanceof GatewayError) return tools;
 
   const maxTokens = request.maxOutputTokens ?? family.maxOutputTokens;
   const thinking = toThinking(request, family, maxTokens);
@@ -26,14 +30,14 @@ export function toRequest(request: InferenceRequest): OrError<{ body: Buffer; he
     system: conversation.system.length > 0 ? conversation.system : undefined,
     messages: conversation.messages,
     stream: request.stream,
-    stop_sequences: request.stop,
+    stop_sequences: stopSequences(request.stop),
     ...sampling(request, family, thinking),
     thinking: thinking.thinking,
     output_config: Object.values(outputConfig).some((value) => value !== undefined) ? outputConfig : undefined,
-    tools: request.tools?.length ? request.tools.map((tool) => toTool(tool, family)) : undefined,
-    tool_choice: toolChoice(request),
+    tools,
+    tool_choice: tools && toolChoice(request),
   });
-  return { body: Buffer.from(JSON.stringify(body)), headers: [] };
+  return { body: jsonBody(body), headers: [] };
 }
 
 /** What was translated wins; where it says nothing, Anthropic's own key of the client stands (`system`, `stop_sequences`). */
@@ -61,7 +65,7 @@ function sampling({ temperature, topP, topK }: InferenceRequest, family: ModelFa
 function outputFormat({ responseFormat }: InferenceRequest, family: ModelFamily): OrError<object | undefined> {
   if (responseFormat === undefined || responseFormat.type === 'text') return undefined;
   if (responseFormat.type === 'json-schema' && family.structuredOutputs) {
-    return { type: 'json_schema', schema: responseFormat.schema };
+    return { type: 'json_schema', schema: outputSchema(objectOf(responseFormat.schema) ?? {}) };
   }
   const detail =
     responseFormat.type === 'json'
@@ -70,20 +74,56 @@ function outputFormat({ responseFormat }: InferenceRequest, family: ModelFamily)
   return new GatewayError('unsupported_parameter', { param: 'response_format', detail });
 }
 
+/** Blank sequences are refused ("must contain non-whitespace"), and no answer would end at most of them. */
+function stopSequences(stop: readonly string[] | undefined): string[] | undefined {
+  const sequences = stop?.filter((text) => text.trim() !== '');
+  return sequences?.length ? sequences : undefined;
+}
+
+/** Those that Anthropic runs or defines itself have a date in their type: `web_search_20250305`, `bash_20250124`. */
+const NATIVE_TYPE = /^[a-z_]+_\d{8}$|^mcp_toolset$/;
+
+function toTools(
+  { tools = [], nativeTools = [] }: InferenceRequest,
+  family: ModelFamily,
+): OrError<object[] | undefined> {
+  const foreign = nativeTools.find(({ type }) => !NATIVE_TYPE.test(type));
+  if (foreign) return foreignTool(foreign);
+  if (tools.length + nativeTools.length === 0) return undefined;
+  return [
+    ...tools.map((tool) => toTool(tool, family)),
+    ...nativeTools.map(({ definition }) => objectOf(definition) ?? {}),
+  ];
+}
+
+function foreignTool({ type, place }: NativeTool): GatewayError {
+  const detail = `Anthropic has no tools of type "${type.slice(0, 40)}": functions, and its own types with a date, as web_search_20250305.`;
+  return new GatewayError('unsupported_parameter', { param: `${place}.type`, detail });
+}
+
+/** Properties of a tool that Anthropic knows beyond OpenAI's. https://platform.claude.com/docs/en/api/messages/create */
+const TOOL_EXTRAS = ['defer_loading', 'input_examples', 'allowed_callers', 'eager_input_streaming'];
+
+/** Clients send `{}`, no `type` or nothing where a function has no parameters; Anthropic wants an object schema. */
+function inputSchema(parameters: unknown): JsonObject {
+  if (!isObject(parameters)) return { type: 'object', properties: {} };
+  return parameters['type'] === 'object' ? parameters : { ...parameters, type: 'object' };
+}
+
 function toTool(tool: Tool, family: ModelFamily) {
   return {
+    ...Object.fromEntries(TOOL_EXTRAS.flatMap((key) => (key in tool.extra ? [[key, tool.extra[key]]] : []))),
     name: tool.name,
     description: tool.description,
-    input_schema: tool.parameters ?? { type: 'object', properties: {} },
+    input_schema: inputSchema(tool.parameters),
     // Older models do not know it; the schema guides them all the same.
     strict: tool.strict && family.structuredOutputs ? true : undefined,
     cache_control: tool.cacheControl,
   };
 }
 
-function toolChoice({ toolChoice: choice, parallelToolCalls, tools }: InferenceRequest): object | undefined {
-  // Without tools Anthropic refuses any choice, also the one that OpenAI takes for granted.
-  if (!tools?.length) return undefined;
+/** Asked only where there are tools: without them Anthropic refuses any choice, also the one that OpenAI takes for granted. */
+function toolChoice({ toolChoice: choice, parallelToolCalls }: InferenceRequest): object | undefined {
   const single = parallelToolCalls === false ? true : undefined;
   switch (choice?.type) {
     case 'none':

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { GatewayError } from '../../../../src/core/errors.ts';
 import { toInference } from '../../../../src/dialects/openai-chat/to-inference.ts';
-import { anthropicWire } from '../../../../src/providers/anthropic/wire.ts';
+import { anthropicWire } from '../../../../src/providers/anthropic-messages/wire.ts';
 import { exampleTarget } from '../../../support/targets.ts';
 
 const MODEL = 'claude-haiku-4-5-20251001';
@@ -105,14 +105,136 @@ test('numbers in the arguments of a call to Anthropic keep every digit', () => {
   );
 });
 
-test('arguments that are no JSON object are refused before Anthropic would', () => {
+test('a past call whose arguments were cut goes on as an object, so that later turns do not fail', () => {
   for (const args of ['{"a":', '[]', '7', '"x"']) {
     const tool_calls = [{ id: 'a', type: 'function', function: { name: 'f', arguments: args } }];
-    assert.deepEqual(refused({ messages: [...hello, { role: 'assistant', tool_calls }] }), [
-      'invalid_parameter',
-      'messages',
-    ]);
+    const [, assistant] = sent({ messages: [...hello, { role: 'assistant', tool_calls }] }).messages;
+    assert.deepEqual(assistant.content, [{ type: 'tool_use', id: 'a', name: 'f', input: { INVALID_JSON: args } }]);
   }
+});
+
+test('tool call ids of another provider are rewritten, the same for call and result, and two ids stay two', () => {
+  const call = (id: string) => ({ id, type: 'function', function: { name: 'f', arguments: '{}' } });
+  const ids = ['functions.f:0', 'functions.f.0', 'toolu_01', 'x'.repeat(65), ''];
+  const { messages } = sent({
+    messages: [
+      ...hello,
+      { role: 'assistant', tool_calls: ids.map(call) },
+      ...ids.map((id) => ({ role: 'tool', tool_call_id: id, content: id })),
+    ],
+  });
+  const made = messages[1].content.map(({ id }: { id: string }) => id);
+  assert.deepEqual(
+    messages[2].content.map((block: { tool_use_id: string }) => block.tool_use_id),
+    made,
+  );
+  assert.equal(new Set(made).size, ids.length);
+  assert.equal(made[2], 'toolu_01');
+  for (const id of made) assert.match(id, /^[a-zA-Z0-9_-]{1,64}$/);
+});
+
+test('a function without parameters, or whose schema has no type, has an object schema', () => {
+  const schemas = [{}, { properties: { a: { type: 'string' } } }, null, undefined, { type: 'object' }].map(
+    (parameters) => sent({ tools: [{ type: 'function', function: { name: 'f', parameters } }] }).tools[0].input_schema,
+  );
+  for (const schema of schemas) assert.equal(schema.type, 'object');
+  assert.deepEqual(schemas[1].properties, { a: { type: 'string' } });
+});
+
+test('what only Anthropic knows of a tool passes, and so do its own tools; tools of other kinds are refused by name', () => {
+  const f = { type: 'function', function: { name: 'f', input_examples: [{ x: 1 }] }, defer_loading: true };
+  const search = { type: 'web_search_20250305', name: 'web_search', max_uses: 3 };
+  const { tools } = sent({ tools: [f, search] });
+  assert.deepEqual(tools[0].input_examples, [{ x: 1 }]);
+  assert.equal(tools[0].defer_loading, true);
+  assert.deepEqual(tools[1], search);
+  assert.deepEqual(refused({ tools: [f, { type: 'custom', custom: {} }] }), ['unsupported_parameter', 'tools[1].type']);
+});
+
+test('a failed tool result says so', () => {
+  const tool_calls = [{ id: 'a', type: 'function', function: { name: 'f', arguments: '{}' } }];
+  const { messages } = sent({
+    messages: [
+      ...hello,
+      { role: 'assistant', tool_calls },
+      { role: 'tool', tool_call_id: 'a', content: 'no', is_error: true },
+    ],
+  });
+  assert.equal(messages[2].content[0].is_error, true);
+});
+
+test('a JSON schema is sent as structured outputs take it, with unknown keywords in the description', () => {
+  const schema = {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    type: 'object',
+    properties: {
+      score: { type: 'integer', minimum: 1, description: 'from 1' },
+      tags: { type: 'array', items: { type: 'string', minLength: 1, format: 'uuid' }, maxItems: 5, minItems: 1 },
+      extra: { additionalProperties: true, properties: {} },
+      either: {
+        oneOf: [
+          { type: 'string', format: 'phone' },
+          { $ref: '#/$defs/d', title: 't' },
+        ],
+      },
+      word: { enum: ['a', 'b'] },
+    },
+    required: ['score'],
+    $defs: { d: { type: 'object' } },
+  };
+  const { output_config } = sent({ response_format: { type: 'json_schema', json_schema: { name: 'n', schema } } });
+  assert.deepEqual(output_config.format.schema, {
+    $defs: { d: { type: 'object', properties: {}, additionalProperties: false } },
+    type: 'object',
+    properties: {
+      score: { type: 'integer', description: 'from 1\n\n{minimum: 1}' },
+      tags: {
+        type: 'array',
+        items: { type: 'string', format: 'uuid', description: '{minLength: 1}' },
+        minItems: 1,
+        description: '{maxItems: 5}',
+      },
+      extra: { type: 'object', properties: {}, additionalProperties: false },
+      either: { anyOf: [{ type: 'string', description: '{format: "phone"}' }, { $ref: '#/$defs/d' }] },
+      word: { enum: ['a', 'b'] },
+    },
+    required: ['score'],
+    additionalProperties: false,
+  });
+});
+
+test('numbers in schemas and tool inputs stay digit for digit', () => {
+  const body =
+    '{"messages":[{"role":"user","content":"x"},{"role":"assistant","tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{\\"n\\":12345678901234567890}"}}]}],' +
+    '"temperature":0.50,"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object","properties":{"n":{"default":1.0,"maximum":12345678901234567890}}}}}]}';
+  const request = toInference(Buffer.from(body), MODEL);
+  assert.ok(!(request instanceof GatewayError));
+  const made = anthropicWire.translation!.toRequest(request, exampleTarget);
+  assert.ok(!(made instanceof GatewayError));
+  assert.match(made.body.toString(), /"default":1\.0,"maximum":12345678901234567890/);
+  assert.match(made.body.toString(), /"input":\{"n":12345678901234567890\}/);
+  assert.match(made.body.toString(), /"temperature":0\.5,/);
+});
+
+test('half of a surrogate pair becomes U+FFFD, and an escape that the client wrote itself stays', () => {
+  assert.equal(
+    sent({ messages: [{ role: 'user', content: 'cut \ud83d emoji' }] }).messages[0].content[0].text,
+    'cut \ufffd emoji',
+  );
+  assert.equal(
+    sent({ messages: [{ role: 'user', content: 'a \\ud83d b' }] }).messages[0].content[0].text,
+    'a \\ud83d b',
+  );
+});
+
+test('the blanks behind an answer that the client began are left out', () => {
+  const { messages } = sent({ messages: [...hello, { role: 'assistant', content: 'The answer is \n' }] });
+  assert.deepEqual(messages[1].content, [{ type: 'text', text: 'The answer is' }]);
+});
+
+test('image types that no registry knows are sent under their registered name', () => {
+  const content = [{ type: 'image_url', image_url: { url: 'data:image/jpg;base64,AAAA' } }];
+  assert.equal(sent({ messages: [{ role: 'user', content }] }).messages[0].content[0].source.media_type, 'image/jpeg');
 });
 
 test('images by address and inline, and PDF, text and image files, are translated', () => {
@@ -190,9 +312,10 @@ test('tools and every tool choice are translated', () => {
   assert.equal(sent({ tool_choice: 'auto' }).tool_choice, undefined);
 });
 
-test('stop sequences, end user and tier are translated into Anthropic’s words', () => {
+test('stop sequences without the blank ones, end user and tier are told in Anthropic’s words', () => {
   const body = sent({ stop: ['END', '\n\n'], user: 'u-1', service_tier: 'default', stream: true });
-  assert.deepEqual(body.stop_sequences, ['END', '\n\n']);
+  assert.deepEqual(body.stop_sequences, ['END']);
+  assert.equal(sent({ stop: ' ' }).stop_sequences, undefined);
   assert.deepEqual(body.metadata, { user_id: 'u-1' });
   assert.equal(body.service_tier, 'standard_only');
   assert.equal(body.stream, true);

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { InferenceRequest, Message } from '../../../../src/inference/request.ts';
-import { modelFamily } from '../../../../src/providers/anthropic/model-family.ts';
-import { toThinking } from '../../../../src/providers/anthropic/thinking.ts';
-import { toConversation } from '../../../../src/providers/anthropic/to-messages.ts';
+import { modelFamily } from '../../../../src/providers/anthropic-messages/model-family.ts';
+import { toThinking } from '../../../../src/providers/anthropic-messages/thinking.ts';
+import { toConversation } from '../../../../src/providers/anthropic-messages/to-messages.ts';
 
 type Reasoning = NonNullable<InferenceRequest['reasoning']>;
 

@@ -2,6 +2,8 @@ import { parseExact } from '../../codec/exact-json.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import type { Part } from '../../inference/request.ts';
+import { plainSignature } from '../../inference/signature.ts';
+import { strictToolCallId } from '../base/tool-call-id.ts';
 
 /** A content block of the Messages API, as it goes into the body. */
 export type Block = { type: string } & Record<string, unknown>;
@@ -41,8 +43,8 @@ function blockOf(part: Part): OrError<Block | undefined> {
         detail: 'Anthropic takes no audio input.',
       });
     case 'reasoning':
-      // Without its proof it is only text that the model may have said, and Anthropic refuses it.
-      return part.signature ? { type: 'thinking', thinking: part.text, signature: part.signature } : undefined;
+      // Without a proof of Anthropic's it is only text that a model may have said, and Anthropic refuses it.
+      return thinkingBlock(part.text, plainSignature(part.signature));
     case 'redacted-reasoning':
       return { type: 'redacted_thinking', data: part.data };
     case 'tool-call':
@@ -52,12 +54,16 @@ function blockOf(part: Part): OrError<Block | undefined> {
       if (content instanceof GatewayError) return content;
       return {
         type: 'tool_result',
-        tool_use_id: part.toolCallId,
+        tool_use_id: strictToolCallId(part.toolCallId),
         content: content.length > 0 ? content : undefined,
         is_error: part.isError,
       };
     }
   }
+}
+
+function thinkingBlock(thinking: string, signature: string | undefined): Block | undefined {
+  return signature ? { type: 'thinking', thinking, signature } : undefined;
 }
 
 function imageSource(source: { url: string } | { base64: string; mediaType: string }) {
@@ -86,18 +92,19 @@ function fileBlock(part: Extract<Part, { type: 'file' }>): OrError<Block> {
   });
 }
 
-/** OpenAI carries arguments as text, Anthropic as an object. */
-function toolUse(part: Extract<Part, { type: 'tool-call' }>): OrError<Block> {
+/**
+ * OpenAI carries arguments as text, Anthropic as an object. A past call whose arguments were cut must not make every later
+ * turn fail: its text goes on in an object that says so, as Anthropic advises for broken input that is sent back.
+ * https://platform.claude.com/docs/en/agents-and-tools/tool-use/fine-grained-tool-streaming#handling-invalid-json-in-tool-responses
+ */
+function toolUse(part: Extract<Part, { type: 'tool-call' }>): Block {
   const text = part.argumentsText.trim();
-  const block = { type: 'tool_use', id: part.id, name: part.name };
+  const block = { type: 'tool_use', id: strictToolCallId(part.id), name: part.name };
   if (text === '') return { ...block, input: {} };
   try {
     if (text.startsWith('{')) return { ...block, input: parseExact(text) };
   } catch {
-    // Not JSON: said below, as for what is JSON but no object.
+    // Not JSON: sent on as text, as what is JSON but no object.
   }
-  return new GatewayError('invalid_parameter', {
-    param: 'messages',
-    detail: `The arguments of tool call "${part.id.slice(0, 100)}" are not a JSON object, and Anthropic takes nothing else.`,
-  });
+  return { ...block, input: { INVALID_JSON: part.argumentsText } };
 }

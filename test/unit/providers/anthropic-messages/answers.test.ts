@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { GatewayError } from '../../../../src/core/errors.ts';
 import type { InferenceEvent } from '../../../../src/inference/event.ts';
-import { toFinishReason } from '../../../../src/providers/anthropic/finish-reason.ts';
-import { eventReader } from '../../../../src/providers/anthropic/from-event.ts';
-import { fromResponse } from '../../../../src/providers/anthropic/from-response.ts';
-import { toError } from '../../../../src/providers/anthropic/to-error.ts';
-import { toUsage } from '../../../../src/providers/anthropic/to-usage.ts';
+import { toFinishReason } from '../../../../src/providers/anthropic-messages/finish-reason.ts';
+import { eventReader } from '../../../../src/providers/anthropic-messages/from-event.ts';
+import { fromResponse } from '../../../../src/providers/anthropic-messages/from-response.ts';
+import { toError } from '../../../../src/providers/anthropic-messages/to-error.ts';
+import { toUsage } from '../../../../src/providers/anthropic-messages/to-usage.ts';
 import { exampleTarget } from '../../../support/targets.ts';
 
 function read(...data: unknown[]): InferenceEvent[] {
@@ -63,7 +63,8 @@ test('every stop reason of Anthropic has a neutral word and keeps its own', () =
     ['end_turn', 'stop_sequence', 'max_tokens', 'model_context_window_exceeded', 'tool_use', 'refusal'].map(unified),
     ['stop', 'stop', 'length', 'length', 'tool-calls', 'content-filter'],
   );
-  assert.deepEqual(toFinishReason('pause_turn'), { unified: 'other', raw: 'pause_turn' });
+  assert.deepEqual(toFinishReason('compaction'), { unified: 'other', raw: 'compaction' });
+  assert.deepEqual(toFinishReason('pause_turn'), { unified: 'pause', raw: 'pause_turn' });
 });
 
 test('content in the start of a block counts, as others who speak Anthropic’s API send it', () => {

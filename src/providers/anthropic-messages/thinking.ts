@@ -1,4 +1,5 @@
 import type { InferenceRequest, Message } from '../../inference/request.ts';
+import { plainSignature } from '../../inference/signature.ts';
 import type { ModelFamily } from './model-family.ts';
 
 /** What the body says about thinking. */
@@ -78,7 +79,7 @@ function lacksThinking(messages: readonly Message[]): boolean {
     if (role === 'user') return false;
     if (role !== 'assistant') continue;
     const proven = parts.some(
-      (part) => part.type === 'redacted-reasoning' || (part.type === 'reasoning' && part.signature),
+      (part) => part.type === 'redacted-reasoning' || (part.type === 'reasoning' && plainSignature(part.signature)),
     );
     return !proven && parts.some((part) => part.type === 'tool-call');
   }

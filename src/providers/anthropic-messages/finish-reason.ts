@@ -10,6 +10,7 @@ const UNIFIED: ReadonlyMap<string, UnifiedFinishReason> = new Map([
   ['model_context_window_exceeded', 'length'],
   ['tool_use', 'tool-calls'],
   ['refusal', 'content-filter'],
+  ['pause_turn', 'pause'],
 ]);
 
 export function toFinishReason(raw: string): FinishReason {

@@ -33,6 +33,7 @@ export function toConversation(source: readonly Message[]): OrError<Conversation
     }
     for (const block of blocks) (block.type === 'tool_result' ? turn.results : turn.others).push(block);
   }
+  trimEnd(turns.at(-1));
   if (turns.length > 0) {
     return { system, messages: turns.map(({ role, results, others }) => ({ role, content: [...results, ...others] })) };
   }
@@ -40,6 +41,13 @@ export function toConversation(source: readonly Message[]): OrError<Conversation
     param: 'messages',
     detail: 'Anthropic needs a message of the user or the assistant that is not empty.',
   });
+}
+
+/** An answer that the client began may not end with blanks: the model goes on right behind it. */
+function trimEnd(last: Turn | undefined): void {
+  if (last?.role !== 'assistant') return;
+  const block = last.others.at(-1);
+  if (block?.type === 'text') block['text'] = String(block['text']).trimEnd();
 }
 
 /** Tool results must be the first blocks of their message. Kept apart: moving each to its place would be quadratic. */

@@ -1,0 +1,44 @@
+import type { Operation } from '../../inference/operation.ts';
+import type { Credential, Mount, Mounts, Wire } from '../provider.ts';
+import { digest } from './credential.ts';
+
+export interface MountSetup {
+  readonly wire: Wire;
+  /** Base address; its path stands before the wire's own. Checked by the manifest schema's `baseUrl()`. */
+  readonly url: string;
+  readonly credential: Credential;
+  /** Flat name-value pairs sent with every request; no secrets. */
+  readonly headers?: readonly string[];
+  /** Of the plug: client headers that its hosts take beyond those of the wire. */
+  readonly forwards?: readonly string[];
+  readonly tls?: { reject_unauthorized: boolean; ca_cert?: string } | undefined;
+}
+
+/** One wire at one address. */
+export function mountAt({ wire, url, credential, headers = [], forwards = [], tls }: MountSetup): Mount {
+  const { origin, pathname } = new URL(url);
+  const basePath = pathname === '/' ? '' : pathname;
+  return {
+    wire,
+    connection: {
+      origin,
+      // Whatever sets an account apart at the provider keeps its connections apart.
+      credential: headers.length === 0 ? credential.poolKey : digest([credential.poolKey, ...headers]),
+      tls: tls && { rejectUnauthorized: tls.reject_unauthorized, ca: tls.ca_cert },
+    },
+    credential,
+    headers,
+    forwards: [...wire.forwards, ...forwards],
+    path: (target, request) => basePath + wire.path(target, request),
+  };
+}
+
+/** In the order given: of several that could answer a client the first is asked. */
+export function mountsOf(mounts: readonly Mount[]): Mounts {
+  const byOperation = new Map<Operation, Mount[]>();
+  for (const mount of mounts) {
+    const { operation } = mount.wire;
+    byOperation.set(operation, [...(byOperation.get(operation) ?? []), mount]);
+  }
+  return byOperation;
+}

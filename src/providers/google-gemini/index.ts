@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import { accountBase, integrationBase, integrationList } from '../../config/account-schema.ts';
+import { baseUrl, keyWithDefault, secretText } from '../../config/scalar-schema.ts';
+import { openAccount } from '../base/account.ts';
+import { headerCredential } from '../base/credential.ts';
+import { listedModels } from '../base/listed-models.ts';
+import { mountAt } from '../base/mount.ts';
+import type { ProviderPlug } from '../provider.ts';
+import { geminiWire } from './wire.ts';
+
+const type = 'provider-account/google-gemini';
+
+const schema = accountBase(type).extend({
+  auth_data: z.object({ type: z.literal('api-key'), apiKey: secretText() }),
+  // Ours, not of the reference manifests: for proxies.
+  base_url: keyWithDefault(baseUrl(), 'https://generativelanguage.googleapis.com/v1beta'),
+  integrations: integrationList(integrationBase('integration/model/gemini')),
+});
+
+export const plug: ProviderPlug = {
+  type,
+  schema,
+  wellKnown: {
+    variable: 'GEMINI_API_KEY',
+    account: 'google-gemini',
+    manifest: (value) => ({ type, name: 'google-gemini', auth_data: { type: 'api-key', apiKey: value } }),
+  },
+  wires: [geminiWire],
+  open(checked) {
+    const manifest = schema.parse(checked);
+    return openAccount({
+      manifest,
+      catalogueId: 'google',
+      exampleModel: 'gemini-2.5-flash',
+      // Every chunk carries usage; there is nothing to ask for.
+      abilities: { usageInStream: false },
+      mounts: [
+        mountAt({
+          wire: geminiWire,
+          url: manifest.base_url,
+          // A header, not `?key=`: addresses are logged on the way.
+          credential: headerCredential(['x-goog-api-key', manifest.auth_data.apiKey]),
+        }),
+      ],
+      listed: listedModels(manifest.integrations),
+    });
+  },
+};

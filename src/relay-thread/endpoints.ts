@@ -1,0 +1,113 @@
+import type { GatewayError } from '../core/errors.ts';
+import type { Exchange } from '../core/exchange.ts';
+import type { Dialect } from '../dialects/dialect.ts';
+import { type PlannedPath, type Route, RouteTable } from '../edge/routes.ts';
+import { type PipelineOptions, runInference } from '../pipeline.ts';
+import { listModels, showModel } from './models-endpoint.ts';
+import type { RefusalRecords } from './refusal-records.ts';
+
+export interface EndpointsOptions {
+  readonly dialects: readonly Dialect[];
+  readonly pipeline: PipelineOptions;
+  readonly records: RefusalRecords;
+  /** The document that the gateway serves of itself, as JSON. */
+  readonly openapi: Uint8Array;
+  /** In the form of the dialect that a path without one is answered in. */
+  errorBody(error: GatewayError): Uint8Array;
+}
+
+const ALIVE = Buffer.from('{"status":"ok","service":"sluice"}');
+
+/** Endpoints that are planned and not built yet. One that is built leaves this list: a test holds that. */
+export const PLANNED: readonly PlannedPath[] = [
+  ...[
+    '/completions',
+    '/embeddings',
+    '/images/generations',
+    '/images/edits',
+    '/images/variations',
+    '/audio/speech',
+    '/audio/transcriptions',
+    '/audio/translations',
+    '/moderations',
+    '/rerank',
+    '/v2/rerank',
+    '/files',
+    '/files/{+path}',
+    '/batches',
+    '/batches/{+path}',
+    '/messages',
+    '/messages/count_tokens',
+    '/responses',
+    '/responses/{+path}',
+    '/proxy-api/{account}/{+path}',
+  ].map((pattern) => ({ pattern })),
+  ...['/mcp', '/mcp/v1/{name}/mcp', '/agent/chat/completions', '/agent/responses'].map((pattern) => ({
+    pattern,
+    atRootOnly: true as const,
+  })),
+];
+
+/** Every path of the listening port. */
+export function routeTable(options: EndpointsOptions): RouteTable {
+  return new RouteTable([...inferenceRoutes(options), ...plainRoutes(options)], PLANNED);
+}
+
+function inferenceRoutes({ dialects, pipeline }: EndpointsOptions): Route[] {
+  return dialects.flatMap((dialect) =>
+    dialect.routes.map(
+      ({ method, pattern }): Route => ({
+        pattern,
+        method,
+        needsKey: true,
+        body: method === 'GET' || method === 'DELETE' ? 'none' : 'whole',
+        scan: dialect.scan,
+        handle: (exchange) => runInference(exchange, dialect, pipeline),
+        errorBody: dialect.errorBody,
+      }),
+    ),
+  );
+}
+
+function plainRoutes({ pipeline, records, openapi, errorBody }: EndpointsOptions): Route[] {
+  const plain = (
+    pattern: string,
+    needsKey: boolean,
+    answer: (exchange: Exchange) => GatewayError | undefined,
+  ): Route => ({
+    pattern,
+    method: 'GET',
+    needsKey,
+    body: 'none',
+    errorBody,
+    handle: (exchange) => {
+      const error = answer(exchange);
+      if (error) {
+        exchange.refuse(error);
+        records.refused(exchange, error);
+      } else records.answered(exchange);
+      exchange.finish();
+    },
+  });
+  const alive = (exchange: Exchange): undefined => answerJson(exchange, ALIVE);
+  return [
+    plain('/models', true, (exchange) => {
+      const { callers, routes } = pipeline.snapshot();
+      return listModels(exchange, callers.of(exchange.principal), routes);
+    }),
+    plain('/models/{+id}', true, (exchange) => {
+      const { callers, routes } = pipeline.snapshot();
+      return showModel(exchange, callers.of(exchange.principal), routes);
+    }),
+    plain('/openapi.json', false, (exchange) => answerJson(exchange, openapi)),
+    plain('/', false, alive),
+    plain('/healthz', false, alive),
+  ];
+}
+
+function answerJson(exchange: Exchange, body: Uint8Array): undefined {
+  const headers = ['content-type', 'application/json'];
+  exchange.pushOwnHeaders(headers, 0);
+  exchange.sink.start(200, headers);
+  exchange.sink.end(body);
+}

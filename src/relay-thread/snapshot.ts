@@ -1,0 +1,40 @@
+import type { Configuration } from '../config/configuration.ts';
+import { createLimits, type LimitsOptions } from '../limits/limits.ts';
+import type { Snapshot } from '../pipeline.ts';
+import { openAccounts } from '../plugs.ts';
+import { Callers } from '../policy/caller.ts';
+import type { Target, Tokens } from '../providers/provider.ts';
+import { ModelRoutes } from '../routing/model-routes.ts';
+import { catalogueHas, catalogueModels } from '../usage/price-catalogue.ts';
+import { compilePrice, type Price } from '../usage/price-table.ts';
+
+/** Targets whose price is remembered; an account that lists none has as many as its clients think of. */
+const MAX_PRICES = 10_000;
+
+/** What outlives a configuration. */
+export interface Lasting extends Omit<LimitsOptions, 'price'> {
+  readonly tokens: Tokens;
+}
+
+/** Everything that follows from one configuration. */
+export function makeSnapshot(configuration: Configuration, lasting: Lasting): Snapshot {
+  const prices = new Map<Target, Price>();
+  const price = (target: Target): Price => {
+    let known = prices.get(target);
+    if (!known) {
+      known = compilePrice(target.price);
+      if (prices.size < MAX_PRICES) prices.set(target, known);
+    }
+    return known;
+  };
+  return {
+    settings: configuration.server,
+    routes: new ModelRoutes(openAccounts(configuration, lasting.tokens), {
+      models: catalogueModels,
+      has: catalogueHas,
+    }),
+    callers: new Callers(configuration),
+    limits: createLimits(configuration, { ...lasting, price }),
+    price,
+  };
+}

@@ -1,0 +1,33 @@
+import type { Dialect } from '../dialects/dialect.ts';
+import type { Mount, Mounts, Target } from '../providers/provider.ts';
+
+/** What of a dialect decides which wire is spoken for it. */
+export type Spoken = { readonly name: string } & Pick<Dialect, 'operation' | 'translatesTo'>;
+
+const chosen = new WeakMap<Mounts, Map<string, Mount | undefined>>();
+
+/**
+ * The mount through which a target answers a dialect; undefined: it cannot. One that speaks the dialect itself wins,
+ * since its bytes pass; else the first that can be translated to. Remembered by dialect for all models of an account.
+ */
+export function mountFor({ mounts }: Pick<Target, 'mounts'>, dialect: Spoken): Mount | undefined {
+  let known = chosen.get(mounts);
+  if (known === undefined) {
+    known = new Map();
+    chosen.set(mounts, known);
+  }
+  let mount = known.get(dialect.name);
+  if (mount === undefined && !known.has(dialect.name)) {
+    mount = chooseMount(mounts, dialect);
+    known.set(dialect.name, mount);
+  }
+  return mount;
+}
+
+function chooseMount(mounts: Mounts, dialect: Spoken): Mount | undefined {
+  const own = mounts.get(dialect.operation)?.find(({ wire }) => wire.name === dialect.name);
+  if (own) return own;
+  return dialect.translatesTo
+    .flatMap((operation) => mounts.get(operation) ?? [])
+    .find(({ wire }) => wire.translation !== undefined);
+}

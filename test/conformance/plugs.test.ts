@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { after, describe, test } from 'node:test';
+import { GatewayError } from '../../src/core/errors.ts';
+import { DIALECTS, FORWARDABLE, PLUGS, WIRES } from '../../src/plugs.ts';
+import type { ProviderPlug, Target } from '../../src/providers/provider.ts';
+import { mountFor } from '../../src/relay/choose-mount.ts';
+import { TaskPool } from '../../src/relay-thread/task-pool.ts';
+
+/** What makes an account of a kind that no variable makes one of. */
+const MANIFESTS: Record<string, object> = {
+  'provider-account/ollama': { name: 'local' },
+  'provider-account/self-hosted-model': {
+    name: 'house',
+    integrations: [
+      {
+        type: 'integration/model/self-hosted-model',
+        name: 'm',
+        hosted_model_name: 'm',
+        url: 'http://127.0.0.1:1/v1',
+        model_server: 'vllm-openai',
+        model_types: ['chat'],
+      },
+    ],
+  },
+};
+
+const tasks = new TaskPool();
+after(() => tasks.close());
+
+function targetOf(plug: ProviderPlug): Target {
+  const manifest = plug.wellKnown?.manifest('sk-1') ?? { type: plug.type, ...MANIFESTS[plug.type] };
+  const account = plug.open(plug.schema.parse(manifest), new Map());
+  const target = account.listed[0] ?? account.target('m');
+  assert.ok(target, `${plug.type} has no model: give it a manifest here`);
+  return target;
+}
+
+/** More than the relay translates on its own thread. */
+const LARGE = Buffer.from(
+  JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'x'.repeat(300_000) }], max_tokens: 5 }),
+);
+
+for (const plug of PLUGS) {
+  describe(plug.type, () => {
+    const target = targetOf(plug);
+    const mounts = [...target.mounts.values()].flat();
+
+    test('a plug’s accounts speak wires that it lists, and each of these is in WIRES', () => {
+      assert.ok(mounts.length > 0);
+      for (const { wire } of mounts) assert.ok(plug.wires.includes(wire), wire.name);
+      for (const wire of plug.wires) assert.ok(WIRES.includes(wire), wire.name);
+    });
+
+    test('every client header that a plug forwards is read by the edge', () => {
+      for (const { forwards } of mounts) {
+        for (const name of forwards) {
+          assert.ok(FORWARDABLE.includes(name), name);
+          assert.equal(name, name.toLowerCase());
+        }
+      }
+    });
+
+    for (const dialect of DIALECTS) {
+      test(`a large request in ${dialect.name} is translated where it has to be`, async () => {
+        const mount = mountFor(target, dialect);
+        if (mount === undefined || mount.wire.name === dialect.name) return;
+        const { signal } = new AbortController();
+        const made = await tasks.translateHeavy(dialect, mount.wire, { id: 'a/m', modelId: 'm' }, LARGE, signal);
+        assert.ok(!(made instanceof GatewayError), made instanceof GatewayError ? made.message : '');
+        assert.ok(made.body.length > 300_000);
+      });
+    }
+  });
+}
+
+test('one name is one wire, and a wire that no dialect speaks has a translation', () => {
+  assert.equal(new Set(WIRES.map(({ name }) => name)).size, WIRES.length);
+  for (const wire of WIRES) {
+    const spoken = DIALECTS.some((dialect) => dialect.name === wire.name && dialect.operation === wire.operation);
+    assert.ok(spoken || wire.translation, wire.name);
+  }
+});

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { anthropicWire } from '../../../src/providers/anthropic-messages/wire.ts';
+import { NO_CREDENTIAL } from '../../../src/providers/base/credential.ts';
+import { mountAt, mountsOf } from '../../../src/providers/base/mount.ts';
+import { openAiChatWire } from '../../../src/providers/openai-compatible/wire.ts';
+import type { Wire } from '../../../src/providers/provider.ts';
+import { mountFor, type Spoken } from '../../../src/relay/choose-mount.ts';
+import { exampleMounts } from '../../support/targets.ts';
+
+const chat: Spoken = { name: 'openai-chat', operation: 'chat', translatesTo: ['chat', 'messages'] };
+const messages: Spoken = { name: 'anthropic-messages', operation: 'messages', translatesTo: ['messages', 'chat'] };
+const responses: Spoken = { name: 'openai-responses', operation: 'responses', translatesTo: ['chat', 'messages'] };
+
+const translatedChat: Wire = { ...openAiChatWire, name: 'another-chat', translation: anthropicWire.translation! };
+
+function spokenFor(dialect: Spoken, ...wires: readonly Wire[]): string | undefined {
+  return mountFor({ mounts: exampleMounts(...wires) }, dialect)?.wire.name;
+}
+
+test('the wire that a dialect speaks itself wins over every translation, whatever their order', () => {
+  assert.equal(spokenFor(chat, translatedChat, anthropicWire, openAiChatWire), 'openai-chat');
+  assert.equal(spokenFor(messages, translatedChat, openAiChatWire, anthropicWire), 'anthropic-messages');
+});
+
+test('the first wire with a translation is chosen where none is the dialect’s own, in the dialect’s order of operations', () => {
+  assert.equal(spokenFor(chat, anthropicWire), 'anthropic-messages');
+  assert.equal(spokenFor(chat, anthropicWire, translatedChat), 'another-chat');
+  assert.equal(spokenFor(messages, translatedChat), 'another-chat');
+  assert.equal(spokenFor(responses, anthropicWire, translatedChat), 'another-chat');
+});
+
+test('a target that speaks nothing a dialect can be put into has no mount for it', () => {
+  assert.equal(spokenFor(messages, openAiChatWire), undefined, 'this wire has no translation');
+  assert.equal(spokenFor({ ...chat, name: 'x', operation: 'embedding', translatesTo: [] }, anthropicWire), undefined);
+  assert.equal(spokenFor(chat), undefined);
+});
+
+test('a host serves two forms side by side, each at its own path with its own header for the key', () => {
+  const mounts = mountsOf([
+    mountAt({ wire: openAiChatWire, url: 'https://host.example/v1', credential: NO_CREDENTIAL }),
+    mountAt({
+      wire: anthropicWire,
+      url: 'https://host.example/anthropic',
+      credential: NO_CREDENTIAL,
+      headers: ['a', 'b'],
+    }),
+  ]);
+  const target = { mounts };
+  const path = (dialect: Spoken) => mountFor(target, dialect)?.path({} as never, { stream: false });
+  assert.equal(path(chat), '/v1/chat/completions');
+  assert.equal(path(messages), '/anthropic/v1/messages');
+  assert.deepEqual(mountFor(target, messages)?.headers, ['a', 'b']);
+});
+
+test('the choice is made once for all models of an account', () => {
+  const mounts = exampleMounts(anthropicWire);
+  assert.equal(mountFor({ mounts }, chat), mountFor({ mounts }, { ...chat }));
+});
