@@ -6,9 +6,8 @@ import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { errorTable } from './docs/error-table.ts';
-import { manifestKeyTables } from './docs/key-tables.ts';
+import { manifestKeyTables, serverSettingsTable } from './docs/key-tables.ts';
 import { metricTable } from './docs/metric-table.ts';
-import { serverSettingsTable } from './docs/server-settings.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 

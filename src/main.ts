@@ -9,11 +9,11 @@ import { serve } from './cli/serve.ts';
 import { usage } from './cli/usage.ts';
 import { type CommandPlace, type PlaceOptions, placeOf } from './cli/with-database.ts';
 import { environment } from './config/environment.ts';
-import { openAccounts, PLUGS } from './plugs.ts';
+import { openAccounts, PLUGS, SERVED_MODEL_TYPES } from './plugs.ts';
 
 /** Models are named here, not asked. */
 const NO_TOKENS = new Map<string, never>();
-const kinds = PLUGS.map(({ type, schema }) => ({ type, schema }));
+const kinds = PLUGS.map(({ type, schema }) => ({ type, schema, servedModelTypes: SERVED_MODEL_TYPES }));
 const wellKnown = PLUGS.flatMap((plug) => plug.wellKnown ?? []);
 const out = (text: string): void => void process.stdout.write(`${text}\n`);
 const error = (text: string): void => void process.stderr.write(`${text}\n`);
@@ -53,12 +53,9 @@ program
   .command('check')
   .description('validate manifests')
   .argument('<path...>', 'YAML files or folders')
-  .action(async (paths: string[]) => {
-    const output = {
-      stdout: (text: string) => void process.stdout.write(text),
-      stderr: (text: string) => void process.stderr.write(text),
-    };
-    process.exitCode = await check(paths, output, { kinds, environment: environment() });
+  .option('--strict', 'warnings are faults')
+  .action(async (paths: string[], options: { strict?: boolean }) => {
+    process.exitCode = await check(paths, options, { kinds, environment: environment(), out, error });
   });
 
 const keys = program.command('keys').description('make, list, rotate and revoke API keys');

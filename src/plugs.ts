@@ -1,6 +1,7 @@
 import type { AccountManifest, Configuration } from './config/configuration.ts';
 import type { Dialect } from './dialects/dialect.ts';
 import { openAiChat } from './dialects/openai-chat/index.ts';
+import { MODEL_TYPES_OF } from './inference/operation.ts';
 import { plug as anthropic } from './providers/anthropic/index.ts';
 import { demoAccount } from './providers/demo/index.ts';
 import { plug as googleGemini } from './providers/google-gemini/index.ts';
@@ -12,6 +13,10 @@ import { plug as selfHostedModel } from './providers/self-hosted-model/index.ts'
 /** The one file that names vendors and dialects; everybody else is handed these lists, and all others are made of them. */
 export const PLUGS: readonly ProviderPlug[] = [openai, anthropic, googleGemini, selfHostedModel, ollama];
 export const DIALECTS: readonly Dialect[] = [openAiChat];
+/** What the model of a manifest may be for, so that a client can ask it. */
+export const SERVED_MODEL_TYPES: ReadonlySet<string> = new Set(
+  DIALECTS.flatMap(({ operation }) => MODEL_TYPES_OF[operation]),
+);
 export const WIRES: readonly Wire[] = [...new Set(PLUGS.flatMap((plug) => plug.wires))];
 /** Client headers that some provider takes. */
 export const FORWARDABLE: readonly string[] = [

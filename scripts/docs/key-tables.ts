@@ -1,5 +1,18 @@
+import { sluiceServer } from '../../src/config/kinds/sluice-server.ts';
+import { serverSchema } from '../../src/config/server-schema.ts';
 import { MANIFEST_KINDS, SHARED_PARTS } from './manifest-kinds.ts';
 import { type SchemaKey, schemaKeys } from './schema-keys.ts';
+
+const HEAD = '| key | value | default | what it does |\n|---|---|---|---|';
+
+/** Every key of `sluice/server`; those of which a reload keeps the old value are marked. */
+export function serverSettingsTable(): string {
+  const restart = Object.keys(sluiceServer.restartKeys ?? {});
+  const needsRestart = (path: string) => restart.some((key) => path === key || path.startsWith(`${key}.`));
+  return [HEAD, ...schemaKeys(serverSchema).map((key) => row(key, needsRestart(key.path) ? ' *(restart)*' : ''))].join(
+    '\n',
+  );
+}
 
 /** One table for each kind of manifest, and one for each part that several kinds share. */
 export function manifestKeyTables(): string {
@@ -24,12 +37,16 @@ function sentence(text: string): string {
 }
 
 function keyTable(keys: readonly SchemaKey[]): string {
-  const rows = keys.map((key) => `| \`${key.path}\` | ${key.allowed} | ${fallbackWords(key)} |`);
-  return ['| key | value | default |', '|---|---|---|', ...rows].join('\n');
+  return [HEAD, ...keys.map((key) => row(key, ''))].join('\n');
+}
+
+function row(key: SchemaKey, mark: string): string {
+  const { path, allowed, meaning = '' } = key;
+  return `| \`${path}\` | ${allowed} | ${fallbackWords(key)} | ${meaning.replaceAll('|', '\\|')}${mark} |`;
 }
 
 /** What stands for an absent key: a default is shown where it is a plain value or a list of some. */
-export function fallbackWords({ required, fallback }: SchemaKey): string {
+function fallbackWords({ required, fallback }: SchemaKey): string {
   if (required) return 'required';
   if (Array.isArray(fallback)) return fallback.length === 0 ? '' : `\`[${fallback.join(', ')}]\``;
   const isPlain = ['string', 'number', 'boolean'].includes(typeof fallback);

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 
 /** One key of a manifest, read off its zod schema. */
 export interface SchemaKey {
@@ -13,6 +13,8 @@ export interface SchemaKey {
   readonly required: boolean;
   /** The value that stands in for an absent key; undefined: none, or the key is required. */
   readonly fallback: unknown;
+  /** What it is for, in the words of its schema (`.describe`). */
+  readonly meaning: string | undefined;
 }
 
 type Schema = z.core.$ZodType;
@@ -37,15 +39,18 @@ export function schemaKeys(schema: Schema, shared: SharedParts = new Map()): Sch
     const { def } = inner._zod;
     const part = sharedPart(at, shared);
     const before = placeOf.get(inner);
-    if (part === undefined && before === undefined && def.type === 'object') {
+    const meaning = meaningOf(at);
+    const isNewMap = part === undefined && before === undefined && def.type === 'object';
+    // A map that nobody describes is told by its keys.
+    if (!isNewMap || meaning !== undefined) {
+      const required = !isAccepted(at, undefined);
+      const allowed = before === undefined ? words(at, shared) : `as \`${before}\``;
+      keys.push({ path, allowed, required, fallback: required ? undefined : parsed(at, undefined), meaning });
+    }
+    if (isNewMap) {
       placeOf.set(inner, path);
       visitShape(def.shape, path);
-      return;
-    }
-    const required = !isAccepted(at, undefined);
-    const allowed = before === undefined ? words(at, shared) : `as \`${before}\``;
-    keys.push({ path, allowed, required, fallback: required ? undefined : parsed(at, undefined) });
-    if (before === undefined) visitInside(at, path);
+    } else if (before === undefined) visitInside(at, path);
   };
 
   const visitInside = (at: Schema, path: string): void => {
@@ -70,6 +75,12 @@ export function schemaKeys(schema: Schema, shared: SharedParts = new Map()): Sch
 
   visit(schema, '');
   return keys;
+}
+
+/** Described at any of its layers: the outermost words are about this place. */
+function meaningOf(schema: Schema): string | undefined {
+  const inside = insideOf(schema as z.core.$ZodTypes);
+  return z.globalRegistry.get(schema)?.description ?? (inside === undefined ? undefined : meaningOf(inside));
 }
 
 /** A schema without what makes it optional, gives it a default or transforms its value. */

@@ -1,36 +1,39 @@
 import type { Environment } from '../config/environment.ts';
-import { formatFault } from '../config/fault.ts';
+import { type Fault, formatFault } from '../config/fault.ts';
 import { type AccountKind, loadConfiguration } from '../config/load.ts';
 import { plural } from './plural.ts';
+import type { CommandOutput } from './with-database.ts';
 
-/** Where a command writes; `text` has its line end. */
-export interface CommandOutput {
-  stdout(text: string): void;
-  stderr(text: string): void;
+export interface CheckOptions {
+  /** Warnings are faults. */
+  readonly strict?: boolean;
 }
 
-export interface CheckContext {
-  kinds: readonly AccountKind[];
-  environment: Environment;
+export interface CheckContext extends CommandOutput {
+  readonly kinds: readonly AccountKind[];
+  readonly environment: Environment;
 }
 
 /** `sluice check PATH…`: every fault and warning on a line of its own, a line of counts, and the exit code. */
-export async function check(paths: readonly string[], output: CommandOutput, context: CheckContext): Promise<number> {
+export async function check(paths: readonly string[], options: CheckOptions, context: CheckContext): Promise<number> {
+  const { kinds, environment, out, error } = context;
   if (paths.length === 0) {
-    output.stderr('check needs at least one file or folder\n');
+    error('check needs at least one file or folder');
     return 1;
   }
-  const result = loadConfiguration({ paths, ...context, wellKnown: [] });
-  const faults = 'faults' in result ? result.faults : [];
-  for (const fault of faults) output.stderr(`${formatFault(fault)}\n`);
-  for (const warning of result.warnings) {
-    output.stdout(`${formatFault({ ...warning, message: `warning: ${warning.message}` })}\n`);
-  }
-  const counts = [
-    plural(result.files.length, 'file'),
-    plural(faults.length, 'fault'),
-    plural(result.warnings.length, 'warning'),
-  ];
-  output.stdout(`${counts.join(', ')}\n`);
+  const result = loadConfiguration({ paths, kinds, environment, wellKnown: [] });
+  const found = 'faults' in result ? result.faults : [];
+  const [faults, warnings] = options.strict ? [[...found, ...result.warnings], []] : [found, result.warnings];
+  for (const fault of faults) error(formatFault(fault));
+  for (const warning of warnings) out(formatWarning(warning));
+  out(
+    [plural(result.files.length, 'file'), plural(faults.length, 'fault'), plural(warnings.length, 'warning')].join(
+      ', ',
+    ),
+  );
   return faults.length === 0 ? 0 : 1;
+}
+
+function formatWarning(warning: Fault): string {
+  return formatFault({ ...warning, message: `warning: ${warning.message}` });
 }

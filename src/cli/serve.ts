@@ -2,7 +2,9 @@ import { configurationPaths, type Environment } from '../config/environment.ts';
 import { formatFault } from '../config/fault.ts';
 import { type AccountKind, loadConfiguration, type WellKnownAccount } from '../config/load.ts';
 import { watchConfiguration } from '../config/watch.ts';
-import { type Gateway, StartFault, startGateway } from '../main-thread/gateway.ts';
+import { startGateway } from '../main-thread/gateway.ts';
+import type { Gateway } from '../main-thread/running-gateway.ts';
+import { StartFault } from '../main-thread/start-fault.ts';
 import { StoreFault } from '../store/store-fault.ts';
 import { plural } from './plural.ts';
 

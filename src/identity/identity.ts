@@ -1,4 +1,4 @@
-import type { Identities } from '../config/configuration.ts';
+import type { Configuration, Identities } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
 import type { Log } from '../core/log.ts';
@@ -8,7 +8,8 @@ import { loadOrMakeGatewayId } from '../store/gateway-id.ts';
 import { type KeyNews, KeyWatch } from '../store/key-watch.ts';
 import { loadOrMakeSigningKey, type SigningKey } from '../store/signing-key.ts';
 import { publishSigningKey } from '../store/signing-keys.ts';
-import type { IdentityAnswer, IdentityMessage, IdentityState } from '../threads/identity-messages.ts';
+import type { IdentityMessage, IdentityState } from '../threads/identity-messages.ts';
+import type { FromRelayThread } from '../threads/messages.ts';
 import { type IssuedKey, issueKey, type KeyMint, type RotatedKey, rotateKey } from './issue-key.ts';
 import { IssuerKeys, type IssuerState } from './issuer-keys.ts';
 import { KeyBroadcast } from './key-broadcast.ts';
@@ -84,12 +85,12 @@ export class Identity {
     this.#broadcast.died(thread);
   }
 
-  hear(message: IdentityAnswer): void {
+  hear(message: FromRelayThread): void {
     if (message.type === 'keys-known') this.#broadcast.heard(message.thread, message.number);
-    else this.#issuers.unknownKey(message.provider);
+    else if (message.type === 'issuer-key-unknown') this.#issuers.unknownKey(message.provider);
   }
 
-  reconfigure(identities: Identities): void {
+  reconfigure({ identities }: Pick<Configuration, 'identities'>): void {
     this.#identities = identities;
     this.#issuers.setProviders(identities.identityProviders);
   }
@@ -122,7 +123,7 @@ export class Identity {
     return findKey(this.#options.database, id);
   }
 
-  stop(): void {
+  close(): void {
     clearInterval(this.#seen);
     this.#watch.stop();
     this.#issuers.stop();

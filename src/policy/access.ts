@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ACCESS_ROLES, MANAGER_ROLE } from '../config/access-roles.ts';
+import { ACCESS_ROLES, MANAGER_ROLE } from '../config/account-schema.ts';
 import type { AccountManifest, Configuration } from '../config/configuration.ts';
 import type { ModelMatcher } from './model-pattern.ts';
 import { compileSubjects, type SubjectMatcher } from './subject-match.ts';

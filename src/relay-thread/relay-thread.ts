@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { KeyRing } from '../authentication/authenticate.ts';
 import { presentedKey } from '../authentication/presented-key.ts';
 import type { Configuration } from '../config/configuration.ts';
@@ -29,8 +29,11 @@ const STATS_MS = 500;
 
 const NO_KEY = new GatewayError('missing_api_key');
 
-const data = workerData as RelayThreadData;
 const port = parentPort!;
+// Its modules are loaded by now. Nothing may be awaited between this message and `port.on`: later ones would be lost.
+const data = await new Promise<RelayThreadData>((resolve) => {
+  port.once('message', (message: ToRelayThread) => message.type === 'begin' && resolve(message.data));
+});
 const send = (message: FromRelayThread, transfer: readonly ArrayBuffer[] = []): void =>
   port.postMessage(message, transfer);
 
@@ -135,6 +138,8 @@ function onMessage(message: ToRelayThread): void {
       return;
     case 'drain':
       drain();
+      return;
+    case 'begin':
   }
 }
 

@@ -34,6 +34,8 @@ export interface RelayThreadData {
 }
 
 export type ToRelayThread =
+  /** The first message; before it a thread only loads its code. */
+  | { type: 'begin'; data: RelayThreadData }
   | { type: 'reconfigure'; configuration: Configuration }
   | IdentityMessage
   /** All tokens of accounts that there are now: one of them is new. */

@@ -71,7 +71,7 @@ forEachEngine('identity', (engine) => {
     place = await engine.newPlace();
   });
   afterEach(() => {
-    for (const identity of open.splice(0)) identity.stop();
+    for (const identity of open.splice(0)) identity.close();
   });
 
   for (const type of ['jwt', 'opaque'] as const) {
@@ -101,7 +101,7 @@ forEachEngine('identity', (engine) => {
     await before.revoke(gone.key.id);
     const rotated = await before.rotate(kept.key.id, 60_000);
     assert.ok(!(rotated instanceof GatewayError));
-    before.stop();
+    before.close();
     const threads = new Threads(await gateway(await engine.open(place)), 2);
     const accepted = [kept, opaque, gone, rotated].map(({ token }) => threads.accept(token)[0]);
     assert.deepEqual(accepted, [true, true, false, true]);
