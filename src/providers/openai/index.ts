@@ -34,8 +34,8 @@ export const plug: ProviderPlug = {
       manifest,
       catalogueId: 'openai',
       exampleModel: 'gpt-4o-mini',
-      abilities: { usageInStream: true },
-      mounts: [mountAt({ wire: openAiChatWire, url: manifest.base_url, credential })],
+      abilities: { usageInStream: true, developerRole: true },
+      mounts: [mountAt({ wire: openAiChatWire, url: manifest.base_url, credential, account: manifest })],
       listed: listedModels(manifest.integrations),
     });
   },
