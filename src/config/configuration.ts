@@ -15,7 +15,7 @@ export interface Configuration {
   budgets: BudgetRule[];
 }
 
-/** Users, teams and virtual accounts (facts/manifests §6), and who else may vouch for them. */
+/** Users, teams and virtual accounts, and the issuers that may vouch for them. */
 export interface Identities {
   users: UserIdentity[];
   teams: TeamIdentity[];

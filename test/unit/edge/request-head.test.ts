@@ -16,7 +16,7 @@ function headOf(headers: readonly [name: string, value: string][], host: readonl
   return new RequestHead(request as HttpRequest, forwardable);
 }
 
-test('all that anybody reads is taken in one pass', () => {
+test('one pass over a request head takes all that anybody reads', () => {
   const head = headOf([
     ['content-type', 'application/json'],
     ['accept', '*/*'],
@@ -57,7 +57,7 @@ test('all that anybody reads is taken in one pass', () => {
   assert.deepEqual(head.tfy, { 'x-tfy-metadata': '{}', 'x-tfy-a': '1' });
 });
 
-test('of an x-tfy header of any length nothing is lost', () => {
+test('an x-tfy header of any length is read whole', () => {
   for (let length = 1; length < 20; length += 1) {
     const name = `x-tfy-${'a'.repeat(length)}`;
     assert.deepEqual(headOf([[name, 'v']]).tfy, { [name]: 'v' });
@@ -116,7 +116,7 @@ test('framing that two readers could read in two ways is a fault', () => {
   assert.equal(headOf([['transfer-encoding', 'Chunked']]).fault, undefined);
 });
 
-test('a length that is no plain number is a fault', () => {
+test('a content-length that is no plain number is a fault', () => {
   for (const length of ['', '-1', '+5', '1.5', '0x10', '5, 5', '1e3', ' 5', 'abc', '9'.repeat(16), '٣']) {
     const head = headOf([['content-length', length]]);
     assert.ok(head.fault, JSON.stringify(length));
@@ -125,7 +125,7 @@ test('a length that is no plain number is a fault', () => {
   assert.equal(headOf([['content-length', '999999999999999']]).fault, undefined);
 });
 
-test('names that would be keys of an object’s own chain are names like others', () => {
+test('header names that are keys of the object prototype are names like others', () => {
   const head = headOf([
     ['__proto__', 'x'],
     ['constructor', 'y'],
