@@ -14,12 +14,13 @@ export function toUsage(value: unknown): Usage | undefined {
   if (isArray(value['iterations'])) {
     for (const pass of value['iterations']) if (isObject(pass)) addPass(usage, pass);
   }
+  if (!tellsAnything(usage)) return undefined;
   usage.servedAs = servedAs({
     serviceTier: value['service_tier'],
     speed: value['speed'],
     inferenceGeo: value['inference_geo'],
   });
-  return tellsAnything(usage) ? usage : undefined;
+  return usage;
 }
 
 /** Passes of the model itself are in the counts already; those of another one are billed at that one's rates. */
