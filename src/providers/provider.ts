@@ -106,6 +106,8 @@ export interface Connection {
   readonly origin: string;
   /** A digest of the credential: accounts with different credentials never share a connection. */
   readonly credential: string;
+  /** The account's own proxy, or `none`; undefined: as the server's settings say. May hold a password. */
+  readonly proxy?: string;
   readonly tls?: { rejectUnauthorized: boolean; ca?: string };
 }
 
@@ -133,9 +135,12 @@ export interface UnsignedRequest {
   readonly body: Buffer | readonly Buffer[] | undefined;
 }
 
+/** What differs among those who speak the same form; an integration may say otherwise (`abilities`). */
 export interface Abilities {
   /** Understands `stream_options.include_usage`. */
   readonly usageInStream: boolean;
+  /** Takes messages of the role `developer`; others get them as `system`. */
+  readonly developerRole: boolean;
 }
 
 export interface PriceSource {

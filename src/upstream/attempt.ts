@@ -7,6 +7,7 @@ import { oneRead, type PieceTaker } from './one-read.ts';
 import type { OriginConnection } from './origin-connection.ts';
 import type { Dispatchable, OriginPool } from './origin-pool.ts';
 import { HAD_SERVED } from './origin-pools.ts';
+import { PROXY_FAULT } from './tunnel.ts';
 import type { Waiting } from './waiting-line.ts';
 
 /** What one attempt sends. */
@@ -226,6 +227,14 @@ const CONNECT_CODES = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTU
 function toGatewayError(error: Error, answered: boolean): GatewayError {
   const code: unknown = Reflect.get(error, 'code');
   const detail = typeof code === 'string' ? `(${code})` : undefined;
+  const proxyFault: unknown = Reflect.get(error, PROXY_FAULT);
+  if (typeof proxyFault === 'string') {
+    const timedOut = code === 'UND_ERR_CONNECT_TIMEOUT';
+    return new GatewayError(timedOut ? 'connect_timeout' : 'connect_failed', {
+      detail: `(${proxyFault})`,
+      cause: error,
+    });
+  }
   if (code === 'UND_ERR_CONNECT_TIMEOUT') return new GatewayError('connect_timeout', { cause: error });
   if (typeof code === 'string' && (CONNECT_CODES.has(code) || code.startsWith('ERR_TLS') || code.includes('CERT'))) {
     return new GatewayError(answered ? 'upstream_cut' : 'connect_failed', { detail, cause: error });

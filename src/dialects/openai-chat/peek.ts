@@ -105,6 +105,8 @@ export class ChatScan implements RequestScan {
       modelEnd,
       stream,
       includeUsage,
+      messagesStart: starts[MESSAGES]!,
+      messagesEnd: ends[MESSAGES]!,
       streamOptionsStart,
       streamOptionsEnd,
       maxOutputTokens,

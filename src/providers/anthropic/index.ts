@@ -36,10 +36,11 @@ export const plug: ProviderPlug = {
       terms: listTerms,
       exampleModel: 'claude-haiku-4-5',
       // Its streams always carry usage; there is nothing to ask for.
-      abilities: { usageInStream: false },
+      abilities: { usageInStream: false, developerRole: true },
       mounts: [
         mountAt({
           wire: anthropicWire,
+          account: manifest,
           url,
           credential: manifest.auth_data ? headerCredential(['x-api-key', manifest.auth_data.api_key]) : NO_CREDENTIAL,
           headers: ['anthropic-version', '2023-06-01'],

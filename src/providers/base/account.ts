@@ -10,6 +10,8 @@ export interface ListedModel {
   modelId: string;
   modelTypes: readonly ModelType[];
   cost?: unknown;
+  /** Where it differs from the account's others. */
+  abilities?: Partial<Abilities>;
 }
 
 /** What all models of an account have in common. */
@@ -52,7 +54,7 @@ export function listedAccount(setup: AccountSetup, listed: readonly Target[]): P
 }
 
 export function targetOf(setup: AccountSetup, mounts: Mounts, model: ListedModel): Target {
-  const { manifest, catalogueId, abilities } = setup;
+  const { manifest, catalogueId } = setup;
   const price: PriceSource = {
     catalogueId,
     modelId: model.modelId,
@@ -67,7 +69,7 @@ export function targetOf(setup: AccountSetup, mounts: Mounts, model: ListedModel
     modelId: model.modelId,
     modelTypes: model.modelTypes.length > 0 ? model.modelTypes : undefined,
     mounts,
-    abilities,
+    abilities: model.abilities ? { ...setup.abilities, ...model.abilities } : setup.abilities,
     price,
   };
 }

@@ -35,10 +35,11 @@ export const plug: ProviderPlug = {
       terms: listTerms,
       exampleModel: 'gemini-2.5-flash',
       // Every chunk carries usage; there is nothing to ask for.
-      abilities: { usageInStream: false },
+      abilities: { usageInStream: false, developerRole: true },
       mounts: [
         mountAt({
           wire: geminiWire,
+          account: manifest,
           url: manifest.base_url,
           // A header, not `?key=`: addresses are logged on the way.
           credential: headerCredential(['x-goog-api-key', manifest.auth_data.apiKey]),

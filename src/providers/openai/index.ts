@@ -36,8 +36,8 @@ export const plug: ProviderPlug = {
       catalogueId: 'openai',
       terms: listTerms,
       exampleModel: 'gpt-4o-mini',
-      abilities: { usageInStream: true },
-      mounts: [mountAt({ wire: openAiChatWire, url: manifest.base_url, credential })],
+      abilities: { usageInStream: true, developerRole: true },
+      mounts: [mountAt({ wire: openAiChatWire, url: manifest.base_url, credential, account: manifest })],
       listed: listedModels(manifest.integrations),
     });
   },

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { BudgetRule, RateLimitRule } from '../../../src/config/configuration.ts';
-import { GatewayError } from '../../../src/core/errors.ts';
-import type { OrError } from '../../../src/core/exchange.ts';
+import type { GatewayError } from '../../../src/core/errors.ts';
 import { budgetCellName, Cell } from '../../../src/counters/cell.ts';
 import type { Counters } from '../../../src/counters/counters.ts';
 import { MemoryCounters, sharedCounts } from '../../../src/counters/memory-counters.ts';
-import type { Admission, AdmissionRequest } from '../../../src/limits/admission.ts';
+import { type Admission, type AdmissionRequest, Refused } from '../../../src/limits/admission.ts';
 import { createLimits } from '../../../src/limits/limits.ts';
 import { TokenForecast } from '../../../src/limits/token-forecast.ts';
 import { type Caller, Callers } from '../../../src/policy/caller.ts';
@@ -60,7 +59,7 @@ function bench({ rateLimits = [], budgets = [], counters: other }: Rules) {
       forecast: new TokenForecast(),
     },
   );
-  const ask = (who: Caller, more: Partial<AdmissionRequest> = {}): OrError<Admission> => {
+  const ask = (who: Caller, more: Partial<AdmissionRequest> = {}): Admission | Refused => {
     const model = more.model ?? 'p/m';
     const admitted = limits.admit({
       caller: who,
@@ -90,14 +89,21 @@ function twoThreads(rules: Rules) {
   return { ask, other: second.ask, clock };
 }
 
-function passed(answer: OrError<Admission>): Admission {
-  assert.ok(!(answer instanceof GatewayError), answer instanceof GatewayError ? answer.message : '');
-  assert.equal(answer.downgradeTo, undefined);
+function passed(answer: Admission | Refused): Admission {
+  assert.ok(!(answer instanceof Refused), answer instanceof Refused ? answer.error.message : '');
   return answer;
 }
 
-function refused(answer: OrError<Admission>): GatewayError {
-  assert.ok(answer instanceof GatewayError, 'it passed');
+function refused(answer: Admission | Refused): GatewayError {
+  assert.ok(answer instanceof Refused, 'it passed');
+  assert.equal(answer.instead, undefined);
+  return answer.error;
+}
+
+/** The refusal that names a cheaper model. */
+function sentOn(answer: Admission | Refused, instead: string): Refused {
+  assert.ok(answer instanceof Refused, 'it passed');
+  assert.equal(answer.instead, instead);
   return answer;
 }
 
@@ -224,6 +230,15 @@ describe('rate limits', () => {
     refused(ask(bob));
   });
 
+  test('a refusal tells an amount of money in dollars, as it was written, whichever rule it is of', () => {
+    const spending = rate('r', 250_000_000, { counts: 'cost', unit: 'cost_per_minute' });
+    const large = { maxOutputTokens: 1_000_000_000 };
+    const [byRate, byBudget] = [bench({ rateLimits: [[spending]] }), bench({ budgets: [budget('b', 30_000_000)] })];
+    for (const { ask } of [byRate, byBudget]) passed(ask(bob, large));
+    assert.match(refused(byRate.ask(bob, large)).message, /Rule `r` allows \$0\.25 cost_per_minute\./);
+    assert.match(refused(byBudget.ask(bob, large)).message, /\(\$0\.03 cost_per_day\)/);
+  });
+
   test('tokens are held by estimate and settled by usage', () => {
     const tokens = rate('tokens', 1_000, { counts: 'tokens', unit: 'tokens_per_minute' });
     const { ask, clock } = bench({ rateLimits: [[tokens]] });
@@ -302,7 +317,7 @@ describe('rate limits', () => {
     assert.deepEqual(JSON.parse(rulesJson), { ratelimit: ['größe "1"'] });
   });
 
-  test('counters that are away are no rate limit: 503', () => {
+  test('unavailable counters answer 503, not 429', () => {
     const away: Counters = {
       reserve: () => ({ refusedLeg: -1, used: 0, retryAfterMs: 700 }),
       read: () => ({ used: 0, held: 0 }),
@@ -328,7 +343,10 @@ describe('budgets', () => {
     assert.equal(used('search').used, 1_000 * PRICE);
     assert.equal(used('all').used, 1_000 * PRICE);
     passed(ask(bob));
-    assert.match(refused(ask(eve)).message, /Budget exceeded for model: p\/m with rule: all \(\$1e-9 cost_per_day\)/);
+    assert.match(
+      refused(ask(eve)).message,
+      /Budget exceeded for model: p\/m with rule: all \(\$0\.000000001 cost_per_day\)/,
+    );
   });
 
   test('v2: each decides for itself; a spent one refuses until its period ends', () => {
@@ -407,12 +425,9 @@ describe('downgrade', () => {
   test('a spent budget sends on, is charged there and decides no more', () => {
     const { ask, clock, used, counters } = bench({ budgets: [spent], rateLimits: [[rate('all', 10)]] });
     settle(passed(ask(bob)), 100, clock.now);
-    const sent = ask(bob);
-    assert.ok(!(sent instanceof GatewayError));
-    assert.equal(sent.downgradeTo, 'p/cheap');
+    const sent = sentOn(ask(bob), 'p/cheap');
     assert.equal(counters.openReservations, 0, 'nothing is held');
-    assert.equal(sent.instead?.code, 'budget_exceeded');
-    sent.settle({ dispatched: false, usage: undefined, costNanoUsd: undefined, endedAtMs: clock.now });
+    assert.equal(sent.error.code, 'budget_exceeded');
     const admission = passed(ask(bob, { model: 'p/cheap', downgradedBy: sent }));
     assert.deepEqual(JSON.parse(admission.rulesJson ?? ''), {
       ratelimit: ['all'],
@@ -422,15 +437,13 @@ describe('downgrade', () => {
     settle(admission, 50, clock.now);
     assert.equal(used('gold').used, 150 * PRICE);
     // Whoever asks for the cheap one itself is sent to it as well.
-    const direct = ask(bob, { model: 'p/cheap' });
-    assert.ok(!(direct instanceof GatewayError) && direct.downgradeTo === 'p/cheap');
+    sentOn(ask(bob, { model: 'p/cheap' }), 'p/cheap');
   });
 
   test('other budgets decide about the cheaper model as about any', () => {
     const { ask, clock } = bench({ budgets: [spent, budget('hard', 100 * PRICE)] });
     settle(passed(ask(bob)), 100, clock.now);
-    const sent = ask(bob);
-    assert.ok(!(sent instanceof GatewayError));
+    const sent = sentOn(ask(bob), 'p/cheap');
     assert.match(refused(ask(bob, { model: 'p/cheap', downgradedBy: sent })).message, /hard/);
   });
 
@@ -438,9 +451,8 @@ describe('downgrade', () => {
     const second = budget('silver', 100 * PRICE, { mode: 'downgrade', downgradeTo: 'p/cheapest' });
     const { ask, clock } = bench({ budgets: [spent, second] });
     settle(passed(ask(bob)), 100, clock.now);
-    const first = ask(bob) as Admission;
-    const next = ask(bob, { model: 'p/cheap', downgradedBy: first }) as Admission;
-    assert.equal(next.downgradeTo, 'p/cheapest');
+    const first = sentOn(ask(bob), 'p/cheap');
+    const next = sentOn(ask(bob, { model: 'p/cheap', downgradedBy: first }), 'p/cheapest');
     const { rulesJson = '' } = passed(ask(bob, { model: 'p/cheapest', downgradedBy: next }));
     assert.deepEqual(JSON.parse(rulesJson).downgrade, { from: 'p/m', to: 'p/cheapest', by: 'silver' });
   });

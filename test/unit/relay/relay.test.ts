@@ -40,13 +40,26 @@ test('usage is asked for, metered, and taken out again', () => {
 });
 
 test('a provider that cannot give usage in streams is not asked for it', () => {
-  const relayed = new Relayed({ target: { abilities: { usageInStream: false } } });
+  const relayed = new Relayed({ target: { abilities: { usageInStream: false, developerRole: true } } });
   assert.equal(JSON.parse(relayed.attempt.request.body.toString()).stream_options, undefined);
   relayed.attempt
     .events()
     .send(stream + USAGE_EVENT + DONE_EVENT)
     .end();
   assert.equal(relayed.sink.text(), stream + USAGE_EVENT + DONE_EVENT, 'then no event was caused by us');
+});
+
+test('a provider that does not know the role developer gets it as system', () => {
+  for (const [developerRole, role] of [
+    [true, 'developer'],
+    [false, 'system'],
+  ] as const) {
+    const relayed = new Relayed({
+      body: { messages: [{ role: 'developer', content: 'be short' }] },
+      target: { abilities: { usageInStream: true, developerRole } },
+    });
+    assert.equal(JSON.parse(relayed.attempt.request.body.toString()).messages[0].role, role);
+  }
 });
 
 test('a stream that is cut at any byte ends with an error event and a cut, or before its first content with 502', () => {
@@ -157,6 +170,22 @@ test('the client’s own fault is not tried at the next target', () => {
   assert.equal(relayed.sink.status, 400);
   const { error } = JSON.parse(relayed.sink.text());
   assert.deepEqual(error, { message: 'Bad request of yours', type: 't', code: 'c', param: 'n' });
+});
+
+test('a refused credential is told to the owner of the relay, also where another target answers', () => {
+  const relayed = new Relayed({ targets: ['first', 'second'] });
+  relayed.attempt.head(401).send('{"error":{"message":"no"}}').end();
+  relayed.attempt
+    .events()
+    .send(stream + DONE_EVENT)
+    .end();
+  assert.equal(relayed.result?.error, undefined);
+  assert.deepEqual(relayed.refusedCredentials, ['first/model']);
+
+  const alone = new Relayed();
+  alone.attempt.head(402).send('{"error":{"message":"pay"}}').end();
+  assert.deepEqual(alone.refusedCredentials, ['main/model']);
+  assert.equal(alone.sink.headers['x-should-retry'], 'false', 'SDKs shall not try again by themselves');
 });
 
 test('headers of the attempt that answered reach the client, those of a failed one do not', () => {
