@@ -1,6 +1,7 @@
 import { countOf, isArray, isObject, type JsonObject, objectOf } from '../../codec/json-value.ts';
 import { servedAs } from '../../inference/served-as.ts';
-import { addCounts, type RareCounts, tellsAnything, type Usage } from '../../inference/usage.ts';
+import { addCounts, tellsAnything, type Usage } from '../../inference/usage.ts';
+import type { RareCounts } from '../../inference/usage-counters.ts';
 
 /**
  * Anthropic's input_tokens are what is left beside the cache; ours hold all of it:
