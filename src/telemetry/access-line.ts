@@ -1,5 +1,5 @@
 import { SERVED_TERMS, type ServedAs, TERM_NAMES } from '../inference/served-as.ts';
-import { COUNTER_NAMES, type CounterName, RARE_COUNTERS, USAGE_COUNTERS } from '../inference/usage.ts';
+import { COUNTER_NAMES, type CounterName, RARE_COUNTERS, USAGE_COUNTERS } from '../inference/usage-counters.ts';
 import type { RecordView } from './exchange-record.ts';
 import type { LineWriter } from './line-writer.ts';
 

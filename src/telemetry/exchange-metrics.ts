@@ -1,6 +1,6 @@
 import type { ErrorRule } from '../core/error-rule.ts';
 import { ERRORS } from '../core/errors.ts';
-import { USAGE_COUNTERS } from '../inference/usage.ts';
+import { USAGE_COUNTERS } from '../inference/usage-counters.ts';
 import { type Count, ExchangeCounts } from './exchange-counts.ts';
 import type { RecordView } from './exchange-record.ts';
 import { ExchangeSeries } from './exchange-series.ts';

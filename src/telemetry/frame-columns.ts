@@ -1,5 +1,5 @@
 import { Packr } from 'msgpackr';
-import type { NumberCounter } from '../inference/usage.ts';
+import type { NumberCounter } from '../inference/usage-counters.ts';
 
 /*
  * A batch as columns: all numbers in one array of doubles (NaN: unknown), every other text once per frame with 16-bit

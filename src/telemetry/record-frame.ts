@@ -1,4 +1,5 @@
-import type { NumberCounter, Usage } from '../inference/usage.ts';
+import type { Usage } from '../inference/usage.ts';
+import type { NumberCounter } from '../inference/usage-counters.ts';
 import {
   type Complete,
   type ExchangeRecord,

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { before, it } from 'node:test';
 import { SERVED_TERMS, TERM_NAMES } from '../../../src/inference/served-as.ts';
-import { COUNTER_NAMES, countIn, USAGE_COUNTERS } from '../../../src/inference/usage.ts';
+import { countIn } from '../../../src/inference/usage.ts';
+import { COUNTER_NAMES, USAGE_COUNTERS } from '../../../src/inference/usage-counters.ts';
 import { BatchRecords } from '../../../src/ledger/batch-records.ts';
 import { LedgerWriter } from '../../../src/ledger/ledger-writer.ts';
 import { readReceipt } from '../../../src/ledger/receipt.ts';

@@ -1,5 +1,6 @@
 import type { ServedAs } from '../../../src/inference/served-as.ts';
-import type { RareCounts, Usage } from '../../../src/inference/usage.ts';
+import type { Usage } from '../../../src/inference/usage.ts';
+import type { RareCounts } from '../../../src/inference/usage-counters.ts';
 import type { ExchangeRecord, UnknownCost } from '../../../src/telemetry/exchange-record.ts';
 
 /** A refused exchange: of everything optional nothing is known. */
