@@ -96,6 +96,10 @@ export class FakeExchange implements Exchange {
     this.refusal = error;
   }
 
+  clientJson(): undefined {
+    return undefined;
+  }
+
   keepBody(): () => void {
     return () => {};
   }

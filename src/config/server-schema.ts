@@ -1,3 +1,4 @@
+import { isIPv4, isIPv6 } from 'node:net';
 import { z } from 'zod';
 import { keyWithDefault, optionalKey, secretText, text, wholeNumber } from './scalar-schema.ts';
 
@@ -16,11 +17,23 @@ function section<T extends z.ZodObject>(object: T) {
 const hostError = 'an IP address or a host name';
 const host = z.string({ error: hostError }).regex(/^[A-Za-z0-9._:%-]{1,253}$/, { error: hostError });
 
+const networkError = 'IP addresses and networks: `10.0.0.1`, `10.0.0.0/8`, `2001:db8::/32`';
+const network = z.string({ error: networkError }).refine(isNetwork, { error: networkError });
+
+function isNetwork(value: string): boolean {
+  const [address = '', prefix, ...more] = value.split('/');
+  const bits = isIPv4(address) ? 32 : isIPv6(address) ? 128 : -1;
+  if (bits < 0 || address.includes('%') || more.length > 0) return false;
+  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits);
+}
+
 const listen = section(
   z.object({
     host: keyWithDefault(host, '127.0.0.1'),
     port: keyWithDefault(port, 8787),
     tls: optionalKey(z.object({ cert_file: text(), key_file: text() })),
+    trusted_proxies: keyWithDefault(z.array(network).max(256, { error: 'at most 256 networks' }), []),
+    close_after_answer: keyWithDefault(z.boolean(), false),
   }),
 );
 
@@ -106,6 +119,7 @@ const timeouts = section(
     total_ms: keyWithDefault(milliseconds, 0),
     write_ms: keyWithDefault(milliseconds, 60_000),
     drain_ms: keyWithDefault(milliseconds, 30_000),
+    keep_alive_ms: keyWithDefault(milliseconds, 75_000),
   }),
 );
 

@@ -32,6 +32,8 @@ export function serverSettings(written: WrittenServer, folder: string, overrides
     listen: {
       host: listen.host,
       port,
+      trustedProxies: listen.trusted_proxies,
+      closeAfterAnswer: listen.close_after_answer,
       ...(tls && { tls: { certFile: resolve(folder, tls.cert_file), keyFile: resolve(folder, tls.key_file) } }),
     },
     operator: {
@@ -60,6 +62,7 @@ export function serverSettings(written: WrittenServer, folder: string, overrides
       totalMs: timeouts.total_ms,
       writeMs: timeouts.write_ms,
       drainMs: timeouts.drain_ms,
+      keepAliveMs: timeouts.keep_alive_ms,
     },
     log: written.log,
     keepaliveCommentMs: written.keepalive_comment_ms,

@@ -248,7 +248,7 @@ function answerJson(exchange: Exchange, body: Uint8Array): undefined {
 }
 
 function recordRefusal(refusal: Refusal, request = NOTHING_ASKED): void {
-  const { id, requestId, method, path, startedAt, principal, error } = refusal;
+  const { id, requestId, method, path, startedAt, principal, error, clientJson } = refusal;
   const durationMs = performance.now() - startedAt;
   if (error.code === 'internal_error') log.error({ exchange: id, error: error.context.cause }, error.message);
   records.add({
@@ -268,11 +268,13 @@ function recordRefusal(refusal: Refusal, request = NOTHING_ASKED): void {
     keyId: principal?.keyId,
     ...request,
     rulesJson: error.context.rulesJson,
+    clientJson,
   });
 }
 
 function recordRefused(exchange: Exchange, error: GatewayError, request: RefusedRequest): void {
-  recordRefusal({ ...labelsOf(exchange), principal: exchange.principal, error }, request);
+  const clientJson = exchange.clientJson();
+  recordRefusal({ ...labelsOf(exchange), principal: exchange.principal, error, clientJson }, request);
 }
 
 function recordPlain(exchange: Exchange): void {

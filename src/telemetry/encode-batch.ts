@@ -106,6 +106,7 @@ function writeTexts(record: ExchangeRecord, into: Uint16Array, at: number, texts
   into[at + TEXT.attemptsJson] = texts.reference(TEXT.attemptsJson, record.attemptsJson);
   into[at + TEXT.priceVersion] = texts.reference(TEXT.priceVersion, record.priceVersion);
   into[at + TEXT.priceTable] = texts.reference(TEXT.priceTable, record.priceTable);
+  into[at + TEXT.clientJson] = texts.reference(TEXT.clientJson, record.clientJson);
 }
 
 function originOf(record: ExchangeRecord): string {

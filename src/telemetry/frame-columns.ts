@@ -64,8 +64,9 @@ export const TEXT = {
   attemptsJson: 15,
   priceVersion: 16,
   priceTable: 17,
+  clientJson: 18,
 } as const;
-export const TEXTS = 18;
+export const TEXTS = 19;
 
 /** Flags in one number. */
 export const STREAM = 1;

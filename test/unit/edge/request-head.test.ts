@@ -5,7 +5,8 @@ import { RequestHead } from '../../../src/edge/request-head.ts';
 
 /** As the addon gives a head: names in lower case, repeated ones one after the other. */
 function headOf(headers: readonly [name: string, value: string][], host: readonly string[] = ['gateway']): RequestHead {
-  const request: Pick<HttpRequest, 'forEach'> = {
+  const request: Pick<HttpRequest, 'forEach' | 'getUrl'> = {
+    getUrl: () => '/v1/chat/completions',
     forEach: (each) => {
       for (const value of host) each('host', value);
       for (const [name, value] of headers) each(name, value);
@@ -18,6 +19,7 @@ test('all that anybody reads is taken in one pass', () => {
   const head = headOf([
     ['content-type', 'application/json'],
     ['accept', '*/*'],
+    ['user-agent', 'curl'],
     ['authorization', 'Bearer k'],
     ['x-api-key', 'k2'],
     ['api-key', 'k3'],
@@ -34,10 +36,13 @@ test('all that anybody reads is taken in one pass', () => {
     ['x-tfy-a', '1'],
     ['cookie', 'session=1'],
     ['x-forwarded-for', '10.0.0.1'],
+    ['x-forwarded-for', '10.0.0.2, 10.0.0.3'],
   ]);
   assert.equal(head.fault, undefined);
   assert.equal(head.contentType, 'application/json');
   assert.equal(head.accept, '*/*');
+  assert.equal(head.userAgent, 'curl');
+  assert.equal(head.url, '/v1/chat/completions');
   assert.equal(head.authorization, 'Bearer k');
   assert.equal(head.xApiKey, 'k2');
   assert.equal(head.apiKey, 'k3');
@@ -47,6 +52,7 @@ test('all that anybody reads is taken in one pass', () => {
   assert.equal(head.tracestate, 'x=1');
   assert.equal(head.idempotencyKey, 'i-1');
   assert.equal(head.contentLength, 12);
+  assert.equal(head.forwardedFor, '10.0.0.1,10.0.0.2, 10.0.0.3');
   assert.deepEqual(head.beta, { 'openai-beta': 'a=1', 'anthropic-beta': 'b', 'anthropic-version': '2023-06-01' });
   assert.deepEqual(head.tfy, { 'x-tfy-metadata': '{}', 'x-tfy-a': '1' });
 });

@@ -86,6 +86,10 @@ export class FakeExchange implements Exchange {
     this.sink.end(errorBody(error));
   }
 
+  clientJson(): undefined {
+    return undefined;
+  }
+
   keepBody(): () => void {
     return () => {};
   }

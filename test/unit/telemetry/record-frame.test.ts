@@ -29,7 +29,7 @@ test('two who look at one frame do not disturb each other', () => {
 });
 
 test('a frame of an older build is read, and what it has not is unknown', () => {
-  const records = [fullRecord({ reservedNanoUsd: 5, priceTable: 'x' }), plainRecord()];
+  const records = [fullRecord({ reservedNanoUsd: 5, clientJson: '{}' }), plainRecord()];
   const columns: FrameColumns = packr.unpack(encodeBatch(records));
   const rows = (bytes: Uint8Array, width: number, kept: number): Uint8Array =>
     Buffer.concat(records.map((_, row) => bytes.subarray(row * width, row * width + kept)));
@@ -40,7 +40,7 @@ test('a frame of an older build is read, and what it has not is unknown', () => 
   });
   const [full, plain] = new RecordFrame(older).records();
   assert.deepEqual(
-    [full?.reservedNanoUsd, full?.priceTable, full?.usage?.audioOutputTokens],
+    [full?.reservedNanoUsd, full?.clientJson, full?.usage?.audioOutputTokens],
     [undefined, undefined, 2],
   );
   assert.equal(plain?.bytesOut, 200);

@@ -11,6 +11,7 @@ const timeouts: Timeouts = {
   totalMs: 5000,
   writeMs: 0,
   drainMs: 0,
+  keepAliveMs: 0,
 };
 const noWaits: ClientWaits = { attemptMs: undefined, firstTokenMs: undefined };
 
