@@ -119,6 +119,11 @@ export class EdgeExchange implements Exchange, OpenExchange, SinkOwner, BodyOwne
     this.sink.end(this.route.errorBody(error));
   }
 
+  clientJson(): string | undefined {
+    if (this.aborted !== undefined || this.#answered) return undefined;
+    return this.#context.clientJson(this.headers, this.#response);
+  }
+
   keepBody(): () => void {
     return this.#block?.hold() ?? KEEPS_NOTHING;
   }
