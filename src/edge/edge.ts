@@ -2,7 +2,7 @@ import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket } from '
 import { _cfg, App, SSLApp, us_listen_socket_close, us_socket_local_port } from 'uWebSockets.js';
 import { CONTENT_ENCODINGS, contentEncoding } from '../codec/content-decoder.ts';
 import type { ServerSettings } from '../config/configuration.ts';
-import { GatewayError } from '../core/errors.ts';
+import { GatewayError, retryHeaders } from '../core/errors.ts';
 import type { Exchange, OrError, Principal } from '../core/exchange.ts';
 import { exchangeId, isSaneRequestId } from '../core/ids.ts';
 import { Sweeper } from '../core/sweeper.ts';
@@ -232,9 +232,7 @@ export class Edge implements EdgeContext {
     // After an end without a body the addon does not count the answer as given until the connection is closed.
     const close = closes === ALWAYS_CLOSES || (closes === HAS_BODY_CLOSES && head.hasBody) || method === 'HEAD';
     const all = ['content-type', 'application/json', 'x-request-id', requestId, 'x-sluice-exchange-id', id, ...headers];
-    if (error.context.retryAfterMs !== undefined) {
-      all.push('retry-after', String(Math.ceil(error.context.retryAfterMs / 1000)));
-    }
+    all.push(...retryHeaders(error));
     // With `close` the addon writes the header itself.
     if (closes === NEVER_CLOSES) all.push('connection', 'close');
     all.push(...this.corsHeaders(head.origin));
