@@ -3,7 +3,7 @@ import type { GatewayError } from '../core/errors.ts';
 import type { StreamFollower } from '../dialects/dialect.ts';
 import type { Usage } from '../inference/usage.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
-import { endsWithEvent, lastEventEnd, nextEventEnd } from './event-cutter.ts';
+import { endsWithEvent, lastEventEnd, nextEventEnd } from '../codec/event-cutter.ts';
 import type { RelayHost } from './relay-mode.ts';
 
 /** See policy/admission.ts; said here, because relay and policy do not know each other. */

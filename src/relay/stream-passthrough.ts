@@ -3,7 +3,7 @@ import { Carry } from '../codec/carry.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Wire } from '../providers/provider.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
-import { endsWithEvent, eventAround, lastEventEnd, nextEventEnd } from './event-cutter.ts';
+import { endsWithEvent, eventAround, lastEventEnd, nextEventEnd } from '../codec/event-cutter.ts';
 import { eventJson, hasNoChoices } from './event-json.ts';
 import { isAt, nextUsage, saysDone, saysWhy } from './event-marks.ts';
 import type { RelayHost, RelayMode } from './relay-mode.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { endsWithEvent, lastEventEnd, nextEventEnd } from '../../../src/relay/event-cutter.ts';
+import { endsWithEvent, lastEventEnd, nextEventEnd } from '../../../src/codec/event-cutter.ts';
 
 const blanks = ['\n\n', '\r\n\r\n', '\r\r', '\n\r\n', '\r\n\n'];
 
