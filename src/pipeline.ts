@@ -10,6 +10,7 @@ import type { Caller, Callers } from './policy/caller.ts';
 import { type ClientSettings, clientSettings } from './policy/client-settings.ts';
 import { recordedMetadata, requestMetadata } from './policy/metadata.ts';
 import type { Target } from './providers/provider.ts';
+import type { SharedMemory } from './relay/held-memory.ts';
 import { Relay, type RelayOwner, type RelayResult } from './relay/relay.ts';
 import type { HeavyTranslator } from './relay/request-translation.ts';
 import type { ModelRoutes, Route } from './routing/model-routes.ts';
@@ -34,6 +35,7 @@ export interface PipelineOptions {
   readonly sweeper: Sweeper;
   readonly estimate: Estimator;
   readonly translateHeavy: HeavyTranslator;
+  readonly sharedMemory: SharedMemory;
   readonly snapshot: () => Snapshot;
   readonly record: (record: ExchangeRecord) => void;
   /** See settlement: a record that a better one follows; undefined: there is no ledger. */
@@ -189,6 +191,7 @@ class Inference implements RelayOwner {
       translateHeavy,
       headers: rulesJson === undefined ? NO_HEADERS : ['x-tfy-applied-rules', rulesJson],
       allowance: admission.allowance,
+      sharedMemory: this.#options.sharedMemory,
       owner: this,
     }).start();
   }
@@ -215,6 +218,7 @@ class Inference implements RelayOwner {
     settle(result, {
       thread,
       exchange: this.#exchange,
+      form: this.#dialect,
       model: this.#model,
       stream: this.#peeked.stream,
       price: price(result.target),

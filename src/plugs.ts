@@ -1,5 +1,6 @@
 import type { Configuration } from './config/configuration.ts';
-import type { Dialect } from './dialects/dialect.ts';
+import { anthropicMessages } from './dialects/anthropic-messages/index.ts';
+import type { ApiForm, Dialect } from './dialects/dialect.ts';
 import { openAiChat } from './dialects/openai-chat/index.ts';
 import { plug as anthropic } from './providers/anthropic/index.ts';
 import { anthropicWire } from './providers/anthropic/wire.ts';
@@ -12,6 +13,8 @@ import { plug as selfHostedModel } from './providers/self-hosted-model/index.ts'
 /** The one file that names vendors and dialects; everybody else is handed these lists. */
 export const PLUGS: readonly ProviderPlug[] = [openai, anthropic, selfHostedModel, ollama];
 export const DIALECTS: readonly Dialect[] = [openAiChat];
+/** What is known of each form, whether a client speaks it or a provider. */
+export const FORMS: readonly ApiForm[] = [...DIALECTS, anthropicMessages];
 /** Those that have a translation. */
 export const WIRES: readonly Wire[] = [anthropicWire];
 

@@ -94,6 +94,7 @@ const limits = section(
     max_upstream_connections: keyWithDefault(wholeNumber(1, 65_536), 8192),
     max_upstream_queue: keyWithDefault(wholeNumber(0, 1_000_000), 4096),
     max_translate_bytes: keyWithDefault(wholeNumber(1024, gibibyte), 33_554_432),
+    max_event_bytes: keyWithDefault(wholeNumber(65_536, gibibyte), 16_777_216),
   }),
 );
 

@@ -21,3 +21,22 @@ export type InferenceEvent =
   | { type: 'finish'; reason: FinishReason }
   /** The provider failed after its answer began. `status` is the HTTP status its error type stands for. */
   | { type: 'error'; status: number; errorType: string; message: string };
+
+/**
+ * Whether an event is content, as the commit point, waits and latencies mean it: text, reasoning, a refusal, or a tool
+ * call.
+ */
+export function bringsContent(event: InferenceEvent): boolean {
+  switch (event.type) {
+    case 'text':
+    case 'reasoning':
+    case 'refusal':
+    case 'tool-call-arguments':
+      return event.text !== '';
+    case 'tool-call':
+    case 'redacted-reasoning':
+      return true;
+    default:
+      return false;
+  }
+}

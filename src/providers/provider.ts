@@ -1,4 +1,5 @@
 import type { ZodType } from 'zod';
+import type { JsonObject } from '../codec/json-value.ts';
 import type { AccountManifest } from '../config/configuration.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
@@ -99,10 +100,16 @@ export interface Wire {
   readonly name: 'openai-chat' | 'anthropic-messages';
   /** Path behind the target's base path. */
   path(target: Target, stream: boolean): string;
-  /** The wire's own usage object → neutral; undefined where it is none. */
-  toUsage(usage: unknown): Usage | undefined;
-  /** A non-2xx answer → our error. `body` holds at most 64 KiB of it. */
-  toError(status: number, body: Buffer, target: Target): GatewayError;
+  /**
+   * The wire's own usage object → neutral; undefined where it is none. `answer`: the event, or the small values of the
+   * answer, that it stood in (the usage object itself too), where more may be told.
+   */
+  toUsage(usage: unknown, answer: JsonObject): Usage | undefined;
+  /**
+   * A failure in the provider's words → our error. `status` undefined: told inside a 200, where only the words can say
+   * what it would have been. `body` holds at most 64 KiB.
+   */
+  toError(status: number | undefined, body: Buffer, target: Target): GatewayError;
   readonly translation?: Translation;
 }
 

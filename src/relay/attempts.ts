@@ -132,6 +132,12 @@ export class Attempts {
     this.#control?.resume();
   }
 
+  /** Its answer is whole, though its transfer may not have ended: it calls back no more, and its connection is kept. */
+  letGo(): void {
+    if (this.#upstream) this.#upstream.letGo();
+    else this.#control?.abort();
+  }
+
   /** The one at hand calls back no more. */
   abort(): void {
     this.#control?.abort();

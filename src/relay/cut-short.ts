@@ -1,9 +1,9 @@
 import { Carry } from '../codec/carry.ts';
+import { endsWithEvent, lastEventEnd, nextEventEnd } from '../codec/event-cutter.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { StreamFollower } from '../dialects/dialect.ts';
 import type { Usage } from '../inference/usage.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
-import { endsWithEvent, lastEventEnd, nextEventEnd } from '../codec/event-cutter.ts';
 import type { RelayHost } from './relay-mode.ts';
 
 /** See policy/admission.ts; said here, because relay and policy do not know each other. */
@@ -65,10 +65,6 @@ export class CutShort implements RelayHost {
 
   content(pieces: number): void {
     this.#o.host.content(pieces);
-  }
-
-  remark(error: GatewayError): void {
-    this.#o.host.remark(error);
   }
 
   fail(error: GatewayError): void {

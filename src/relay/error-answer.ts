@@ -5,18 +5,20 @@ import type { RelayHost, RelayMode } from './relay-mode.ts';
 /** A longer error body says nothing more that anybody reads. */
 export const MAX_ERROR_BYTES = 65_536;
 
-/** An answer that is not 2xx: collected, bounded, and given to the wire to be understood. */
+/**
+ * An answer that is not 2xx, or is 2xx and no answer (`status` undefined): collected, bounded, and given to the wire to be
+ * understood.
+ */
 export class ErrorAnswer implements RelayMode {
   readonly isStream = false;
-  readonly complete = false;
   readonly unfinishedLine = false;
   readonly #host: RelayHost;
   readonly #target: Target;
-  readonly #status: number;
+  readonly #status: number | undefined;
   readonly #mostBytes: number;
   readonly #kept = new ByteList();
 
-  constructor(host: RelayHost, target: Target, status: number, mostBytes: number) {
+  constructor(host: RelayHost, target: Target, status: number | undefined, mostBytes: number) {
     this.#host = host;
     this.#target = target;
     this.#status = status;

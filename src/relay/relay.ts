@@ -10,6 +10,7 @@ import { chooseMode, EVENT_STREAM } from './choose-mode.ts';
 import { ContentTimes } from './content-times.ts';
 import type { Allowance, Shortened, StreamHost } from './cut-short.ts';
 import { ErrorAnswer } from './error-answer.ts';
+import { HeldMemory, type SharedMemory } from './held-memory.ts';
 import type { RelayMode } from './relay-mode.ts';
 
 export interface RelayOptions extends AttemptsOptions {
@@ -18,6 +19,8 @@ export interface RelayOptions extends AttemptsOptions {
   readonly headers: readonly string[];
   /** What a stream may use before it is cut; undefined: all it likes. */
   readonly allowance: Allowance | undefined;
+  /** What large answers are held in, beside the bodies of all exchanges. */
+  readonly sharedMemory: SharedMemory;
   readonly owner: RelayOwner;
 }
 
@@ -63,6 +66,7 @@ export class Relay implements AttemptsHandler, StreamHost, Swept {
   readonly #o: RelayOptions;
   readonly #meter = new UsageMeter();
   readonly #attempts: Attempts;
+  readonly #memory: HeldMemory;
   #mode: RelayMode | undefined;
   #paused = false;
   #committed = false;
@@ -73,7 +77,6 @@ export class Relay implements AttemptsHandler, StreamHost, Swept {
   #endedAt = 0;
   readonly #content = new ContentTimes();
   #lastCommentAt = 0;
-  #remarked: GatewayError | undefined;
   #shortened: Shortened | undefined;
   #prompt: Prompt | undefined;
   #over = false;
@@ -81,6 +84,7 @@ export class Relay implements AttemptsHandler, StreamHost, Swept {
   constructor(options: RelayOptions) {
     this.#o = options;
     this.#attempts = new Attempts(options, this);
+    this.#memory = new HeldMemory(options.sharedMemory, options.settings.limits.maxBodyMemoryBytes);
   }
 
   start(): void {
@@ -95,6 +99,7 @@ export class Relay implements AttemptsHandler, StreamHost, Swept {
 
   #next(): void {
     this.#mode = undefined;
+    this.#memory.release();
     // What the client is told is of the attempt that answered, and of no earlier one.
     this.#answerHeaders = NO_ANSWER;
     this.#status = 200;
@@ -121,7 +126,7 @@ export class Relay implements AttemptsHandler, StreamHost, Swept {
         peeked,
         limits: settings.limits,
         exchangeId: exchange.id,
-        streamPromised: exchange.sink.started,
+        memory: this.#memory,
         allowance: this.#o.allowance,
       },
     );
@@ -182,14 +187,13 @@ export class Relay implements AttemptsHandler, StreamHost, Swept {
     this.#content.came(pieces);
   }
 
-  remark(error: GatewayError): void {
-    this.#remarked ??= error;
-  }
-
   finish(last?: Buffer): void {
     if (this.#over) return;
+    if (this.#endedAt === 0) this.#endedAt = performance.now();
+    // Whole by its own end: what the provider does with its connection from here on is no part of the exchange.
+    this.#attempts.letGo();
     this.#o.exchange.sink.end(last);
-    this.#close(this.#remarked, this.#status, false);
+    this.#close(undefined, this.#status, false);
   }
 
   shorten(ending: Buffer, shortened: Shortened): void {
@@ -250,11 +254,6 @@ export class Relay implements AttemptsHandler, StreamHost, Swept {
     if (this.#over) return;
     this.#attempts.abort();
     this.#endedAt = performance.now();
-    if (reason === 'client' && this.#mode?.complete) {
-      // It had all of the answer and did not wait for the last chunk of nothing.
-      this.#close(undefined, this.#status, false);
-      return;
-    }
     if (reason === 'drain') {
       this.#giveUp(new GatewayError('draining', { retryAfterMs: 1000 }));
       return;
@@ -272,6 +271,7 @@ export class Relay implements AttemptsHandler, StreamHost, Swept {
   #close(error: GatewayError | undefined, status: number, cut: boolean): void {
     this.#over = true;
     this.#attempts.end();
+    this.#memory.release();
     this.#content.date(this.#endedAt);
     const { exchange, sweeper, owner } = this.#o;
     sweeper.remove(this);

@@ -1,6 +1,7 @@
 import { epochMs } from '../core/clock.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
+import type { ApiForm } from '../dialects/dialect.ts';
 import type { Usage } from '../inference/usage.ts';
 import type { RelayResult } from '../relay/relay.ts';
 import type { ExchangeRecord } from '../telemetry/exchange-record.ts';
@@ -14,6 +15,8 @@ export type Estimator = (request: EstimateRequest) => Promise<Usage | undefined>
 export interface SettlementOptions {
   readonly thread: number;
   readonly exchange: Exchange;
+  /** The client's API form. */
+  readonly form: ApiForm;
   readonly model: string;
   readonly stream: boolean;
   readonly price: Price;
@@ -47,7 +50,7 @@ export function settle(result: RelayResult, options: SettlementOptions): void {
   if (shortened) {
     use(record, shortened.usage, 'estimate', options.price);
     record.errorDetail = shortened.detail;
-  } else {
+  } else if (!isFailureOfProvider(result.error)) {
     if (meter.usage) use(record, meter.usage, 'provider', options.price);
     if (needsEstimate(result, options.exchange)) {
       settleByEstimate(record, result, options);
@@ -70,16 +73,20 @@ function close(
 }
 
 function settleByEstimate(record: ExchangeRecord, result: RelayResult, options: SettlementOptions): void {
-  const { exchange, price, provisional } = options;
+  const { exchange, form, price, provisional } = options;
   const { meter } = result;
+  const answerForm = result.target.wire.name;
   const request: EstimateRequest = {
+    promptForm: form.name,
+    answerForm,
     prompt: result.prompt ?? promptOf(exchange.body, exchange.body.length),
     outputSample: meter.sample(),
     outputTotalBytes: meter.answerBytes,
     model: result.target.modelId,
   };
   const pieces = options.stream ? result.content.pieces : 0;
-  const quick = quickEstimate({ bodyBytes: exchange.bytesIn, meter, pieces });
+  const answerText = answerForm === form.name ? form.answerText : () => undefined;
+  const quick = quickEstimate({ bodyBytes: exchange.bytesIn, meter, answerText, pieces });
   if (provisional) {
     const early: ExchangeRecord = { ...record, pending: true };
     use(early, filledUp(meter.usage, quick), 'estimate', price);
@@ -102,6 +109,11 @@ function use(record: ExchangeRecord, used: Usage, source: 'provider' | 'estimate
   record.usageSource = source;
   record.costNanoUsd = price.costNanoUsd(used, record.startedAt);
   if (record.costNanoUsd !== undefined) record.priceTable = price.basis(used, record.startedAt);
+}
+
+/** Its own verdict, with a status or inside a 200: nothing is charged for it, whatever came before it. */
+function isFailureOfProvider(error: GatewayError | undefined): boolean {
+  return error?.rule.stage === 'provider';
 }
 
 /**

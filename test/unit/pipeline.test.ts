@@ -8,6 +8,7 @@ import { type Admission, NOTHING_HELD } from '../../src/limits/admission.ts';
 import { runInference } from '../../src/pipeline.ts';
 import { Callers } from '../../src/policy/caller.ts';
 import { ModelRoutes } from '../../src/routing/model-routes.ts';
+import { SharedCounters } from '../../src/threads/shared-counters.ts';
 import { OriginPools } from '../../src/upstream/origin-pools.ts';
 import { compilePrice } from '../../src/usage/price-table.ts';
 import { FakeExchange } from './relay/fake-exchange.ts';
@@ -45,6 +46,7 @@ test('an exchange that cannot be settled is over all the same, and the log says 
     log: { debug: () => {}, info: () => {}, warn: () => {}, error: (_fields, message) => told.push(message) },
     pools: new OriginPools(limits, timeouts),
     sweeper: new Sweeper(),
+    sharedMemory: new SharedCounters(1, 0),
     estimate: () => Promise.reject(new Error('nobody asks')),
     translateHeavy: () => Promise.reject(new Error('nothing is large')),
     snapshot: () => ({

@@ -6,11 +6,13 @@ import type { ProviderFault } from './provider-fault.ts';
 const PASSED_STATUSES: ReadonlySet<number> = new Set([400, 404, 409, 413, 415, 422]);
 
 /**
- * A provider's answer that is no 2xx, as our error: the one place where provider statuses get their meaning.
+ * A provider's failure as our error: the one place where provider statuses get their meaning. Undefined: told inside a
+ * 200, in words that stand for none.
  * 401, 402 and 403 are about *our* credential: their words often quote a part of the key, so they go into `cause`,
  * which only the log sees, and never to the client.
  */
-export function providerError(status: number, fault: ProviderFault, target: Target): GatewayError {
+export function providerError(status: number | undefined, fault: ProviderFault, target: Target): GatewayError {
+  if (status === undefined) return new GatewayError('upstream_stream_error', words(fault, target));
   if (PASSED_STATUSES.has(status)) {
     return new GatewayError('upstream_rejected', {
       ...words(fault, target),

@@ -6,6 +6,7 @@ import { openAiChat } from '../../../src/dialects/openai-chat/index.ts';
 import type { AttemptHandler, LocalRequest, Target } from '../../../src/providers/provider.ts';
 import type { Allowance } from '../../../src/relay/cut-short.ts';
 import { Relay, type RelayResult } from '../../../src/relay/relay.ts';
+import { SharedCounters } from '../../../src/threads/shared-counters.ts';
 import { OriginPools } from '../../../src/upstream/origin-pools.ts';
 import type { ClientWaits } from '../../../src/upstream/waits.ts';
 import { exampleTarget } from '../../support/targets.ts';
@@ -67,6 +68,7 @@ export class Relayed {
   readonly attempts: LocalAttempt[] = [];
   readonly exchange: FakeExchange;
   readonly sweeper = new Sweeper();
+  readonly sharedMemory = new SharedCounters(1, 0);
   readonly relay: Relay;
   readonly results: RelayResult[] = [];
   readonly peeked: PeekedRequest;
@@ -93,6 +95,7 @@ export class Relayed {
       settings: all,
       pools: new OriginPools(all.limits, all.timeouts),
       sweeper: this.sweeper,
+      sharedMemory: this.sharedMemory,
       translateHeavy: () => Promise.reject(new Error('nothing large is asked')),
       headers: [],
       allowance: options.allowance,
