@@ -3,8 +3,8 @@ import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
 import type { RelayHost, RelayMode } from './relay-mode.ts';
 
-/** Told by the first bytes: server-sent events, JSON, something else (HTML), no bytes at all. */
-export type AnswerKind = 'events' | 'json' | 'other' | 'nothing';
+/** Told by the first bytes: server-sent events, JSON, a page, something else, no bytes at all. */
+export type AnswerKind = 'events' | 'json' | 'html' | 'other' | 'nothing';
 
 /** Longer white space in front of an answer is dropped: it tells nothing, and may have no end. */
 const MAX_BLANK_BYTES = 4_096;
@@ -86,6 +86,7 @@ export class AnswerByKind implements RelayMode {
 /** Undefined: more is needed. */
 function kindOf(first: string): AnswerKind | undefined {
   if (first[0] === '{' || first[0] === '[') return 'json';
+  if (first[0] === '<') return 'html';
   // Of a comment the name is empty.
   const colon = first.indexOf(':');
   if (colon >= 0) return colon === 0 || FIELDS.includes(first.slice(0, colon)) ? 'events' : 'other';

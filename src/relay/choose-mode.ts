@@ -52,12 +52,14 @@ export function chooseMode(head: AnswerHead, context: ModeContext): OrError<Rela
 }
 
 /** The provider's kind of answer, turned into the kind that was asked for where it is the other one. */
-function modeFor(kind: AnswerKind, head: AnswerHead, context: ModeContext): OrError<RelayMode> {
+function modeFor(told: AnswerKind, head: AnswerHead, context: ModeContext): OrError<RelayMode> {
   const contentType = String(head.headers['content-type'] ?? '');
   const label = contentType.toLowerCase();
+  // A stream may begin with a field that nobody knows.
+  const kind = told === 'other' && label.startsWith(EVENT_STREAM) ? 'events' : told;
   const { limits, dialect, memory } = context;
   // HTML of whatever stands in between: read as the error that it should have been.
-  if (kind === 'other') return new ErrorAnswer(context.host, context.target, undefined, MAX_ERROR_BYTES);
+  if (kind === 'html' || kind === 'other') return new ErrorAnswer(context.host, context.target, undefined, MAX_ERROR_BYTES);
   if (kind === 'nothing') return new GatewayError('upstream_protocol', { detail: 'Its answer is empty.' });
   const host = context.peeked.stream ? streamHost(context) : context.host;
   const shared = { memory, maxBytes: limits.maxTranslateBytes };

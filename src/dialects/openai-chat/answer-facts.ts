@@ -34,7 +34,8 @@ export function end(bytes: Buffer): AnswerFacts | undefined {
  */
 export function failureIn(answer: JsonObject, event: string | undefined): unknown {
   const { error, choices } = answer;
-  if (error) return error;
+  // Of an error that is a string the code stands beside it.
+  if (error) return typeof error === 'string' ? answer : error;
   if (event === 'error' || answer['object'] === 'error') return answer;
   if (!isArray(choices)) return undefined;
   for (const choice of choices) {
@@ -52,5 +53,5 @@ export function isFinished(choice: JsonObject): boolean {
 }
 
 function factsOf(values: JsonObject): AnswerFacts {
-  return { usage: values['usage'], answer: values, error: values['error'] || undefined };
+  return { usage: values['usage'], answer: values, error: failureIn(values, undefined) };
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 import type { Allowance } from '../../../src/relay/cut-short.ts';
 import { chunkEvent, DONE_EVENT, USAGE_EVENT } from '../../support/provider.ts';
-import { closeRelays, Relayed } from './local-provider.ts';
+import { closeRelays, limits, Relayed } from './local-provider.ts';
 
 afterEach(closeRelays);
 
@@ -148,7 +148,8 @@ test('the role comes once: with the finish where the first event was not covered
 });
 
 test('an event too long to be held passes whole, and the stream ends behind it', () => {
-  const relayed = new Relayed({ allowance: new Tokens(10) });
+  const settings = { limits: { ...limits, maxEventBytes: 65_536 } };
+  const relayed = new Relayed({ allowance: new Tokens(10), settings });
   const long = word('z'.repeat(300_000));
   relayed.attempt.events().send(role);
   for (let at = 0; at < long.length; at += 16_000) relayed.attempt.send(long.slice(at, at + 16_000));

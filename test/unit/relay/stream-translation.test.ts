@@ -5,6 +5,8 @@ import { openAiChat } from '../../../src/dialects/openai-chat/index.ts';
 import { anthropicWire } from '../../../src/providers/anthropic/wire.ts';
 import { StreamTranslation } from '../../../src/relay/translation.ts';
 import { UsageMeter } from '../../../src/usage/usage-meter.ts';
+import { heldMemory } from '../../support/held-memory.ts';
+import { exampleTarget } from '../../support/targets.ts';
 import { FakeRelayHost } from './fake-relay-host.ts';
 
 test('what came whole in front of an event that is too long reaches the client, however they were cut', () => {
@@ -16,7 +18,11 @@ test('what came whole in front of an event that is too long reaches the client, 
       host,
       meter: new UsageMeter(),
       dialect: openAiChat,
+      wire: anthropicWire,
+      target: exampleTarget,
       translation: anthropicWire.translation!,
+      memory: heldMemory(),
+      holdBytes: 65_536,
       context: { exchangeId: 'ex_1', model: 'anthropic/claude', includeUsage: false, created: 1_764_000_000 },
       maxBytes: 1_024,
     });
