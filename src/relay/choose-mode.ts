@@ -59,7 +59,8 @@ function modeFor(told: AnswerKind, head: AnswerHead, context: ModeContext): OrEr
   const kind = told === 'other' && label.startsWith(EVENT_STREAM) ? 'events' : told;
   const { limits, dialect, memory } = context;
   // HTML of whatever stands in between: read as the error that it should have been.
-  if (kind === 'html' || kind === 'other') return new ErrorAnswer(context.host, context.target, undefined, MAX_ERROR_BYTES);
+  if (kind === 'html' || kind === 'other')
+    return new ErrorAnswer(context.host, context.target, undefined, MAX_ERROR_BYTES);
   if (kind === 'nothing') return new GatewayError('upstream_protocol', { detail: 'Its answer is empty.' });
   const host = context.peeked.stream ? streamHost(context) : context.host;
   const shared = { memory, maxBytes: limits.maxTranslateBytes };

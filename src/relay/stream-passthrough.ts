@@ -16,8 +16,9 @@ const CR = 0x0d;
 /** The beginning of an empty line may be the end of one read: so many bytes of it. */
 const BOUNDARY_BYTES = 3;
 const EMPTY = Buffer.alloc(0);
-/** What a cut event is ended with, to see what it says. */
 const EMPTY_LINE = Buffer.from('\n\n');
+const LINE_END = Buffer.from('\n');
+const CR_LINE_END = Buffer.from('\r\n');
 
 export interface StreamPassthroughOptions {
   readonly host: RelayHost;
@@ -184,7 +185,7 @@ export class StreamPassthrough implements RelayMode {
 
   /** The last bytes of a stream that HTTP ended cleanly, without an empty line behind them. */
   #lastEvent(finished: boolean): void {
-    this.#carry.append(EMPTY_LINE);
+    this.#carry.append(missingLineEnds(this.#carry.memory, this.#carry.length));
     const event = this.#carry.take(this.#carry.length);
     const { data } = readEvent(event, 0, event.length);
     const isWhole = data !== undefined && parseObject(data) !== undefined;
@@ -223,4 +224,10 @@ export class StreamPassthrough implements RelayMode {
     if (ofEvent > 0) this.#o.host.write(bytes.subarray(0, ofEvent));
     if (ofEvent < bytes.length) this.#fresh(bytes.subarray(ofEvent));
   }
+}
+
+/** What an unfinished event lacks to be one. */
+function missingLineEnds(bytes: Buffer, length: number): Buffer {
+  if (bytes[length - 1] !== LF) return EMPTY_LINE;
+  return bytes[length - 2] === CR ? CR_LINE_END : LINE_END;
 }

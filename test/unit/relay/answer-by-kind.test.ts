@@ -68,7 +68,10 @@ test('until the kind is known the answer counts as what was asked for', () => {
 });
 
 test('white space without end is not kept', () => {
-  const { bytes, kind } = told([...Array.from({ length: 100 }, () => Buffer.from(' '.repeat(1_000))), Buffer.from('{}')]);
+  const { bytes, kind } = told([
+    ...Array.from({ length: 100 }, () => Buffer.from(' '.repeat(1_000))),
+    Buffer.from('{}'),
+  ]);
   assert.equal(kind, 'json');
   assert.ok(bytes.length < 10_000, `${bytes.length} bytes were kept`);
   assert.ok(bytes.endsWith('{}'));

@@ -1,7 +1,7 @@
 import { settings } from '../../../bench/inputs/settings.ts';
 import type { ServerSettings } from '../../../src/config/configuration.ts';
 import { Sweeper } from '../../../src/core/sweeper.ts';
-import type { PeekedRequest } from '../../../src/dialects/dialect.ts';
+import type { Dialect, PeekedRequest } from '../../../src/dialects/dialect.ts';
 import { openAiChat } from '../../../src/dialects/openai-chat/index.ts';
 import type { AttemptHandler, LocalRequest, Target } from '../../../src/providers/provider.ts';
 import type { Allowance } from '../../../src/relay/cut-short.ts';
@@ -47,6 +47,7 @@ export class LocalAttempt {
 export const { timeouts, limits } = settings;
 
 export interface RelayedOptions {
+  readonly dialect?: Dialect;
   readonly body?: object;
   /** Names of the targets in order; `main` by default. */
   readonly targets?: readonly string[];
@@ -76,13 +77,14 @@ export class Relayed {
   constructor(options: RelayedOptions = {}) {
     const body = Buffer.from(JSON.stringify({ model: 'main/model', messages: [], stream: true, ...options.body }));
     this.exchange = new FakeExchange(body);
-    const scan = openAiChat.scan();
+    const dialect = options.dialect ?? openAiChat;
+    const scan = dialect.scan();
     scan.advance(body, body.length);
     this.peeked = scan.result(body) as PeekedRequest;
     const all = { ...settings, ...options.settings };
     this.relay = new Relay({
       exchange: this.exchange,
-      dialect: openAiChat,
+      dialect,
       peeked: this.peeked,
       targets: (options.targets ?? ['main']).map((account) => ({
         ...exampleTarget,

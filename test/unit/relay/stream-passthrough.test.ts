@@ -360,8 +360,7 @@ test('usage on a large event is read, and its finish reason counts', () => {
 
 test('bytes that are no events at all pass as they are', () => {
   const { host, send } = start({ expected: TAKE_OUT });
-  const nonsense =
-    'data: {"usage": {"prompt_tokens": 1\n\nnonsense "usage": {"prompt_tokens": 1}\n\ndata: 1\n\n\n\n\n';
+  const nonsense = 'data: {"usage": {"prompt_tokens": 1\n\nnonsense "usage": {"prompt_tokens": 1}\n\ndata: 1\n\n\n\n\n';
   send(hello);
   send(nonsense);
   send(hello);
