@@ -20,8 +20,10 @@ import {
 afterEach(closeRelays);
 
 /** Longer streams are cut at every offset of their first and last so many bytes, and at some in between. */
-const EVERY_OFFSET_BYTES = 1_500;
+const EVERY_OFFSET_BYTES = 1_200;
 const SOME_OFFSETS = 60;
+/** A broken length and broken chunks are one failure to the relay: the first is tried at each so many. */
+const LENGTH_STEP = 11;
 
 /** How a provider says where its answer ends; of a cut one HTTP is broken, but for the last. */
 const FRAMINGS = {
@@ -96,6 +98,7 @@ async function checkCuts(label: string, form: Form): Promise<void> {
   for (const asksUsage of [true, false]) {
     for (const framing of Object.keys(FRAMINGS) as Framing[]) {
       for (const at of offsetsOf(form)) {
+        if (framing === 'content-length' && at % LENGTH_STEP !== 0) continue;
         const how = `${label}, ${framing}, usage ${asksUsage ? 'asked' : 'not asked'} for, cut at ${at}`;
         const bytes = form.answer.subarray(0, at);
         const relayed = new Relayed(form.options(asksUsage));

@@ -24,5 +24,6 @@ const STATUS_OF_WORD: ReadonlyMap<string, number> = new Map([
 export function toError(told: number | undefined, body: Buffer, target: Target): GatewayError {
   const fault = readProviderFault(body);
   const status = told ?? fault.status ?? STATUS_OF_WORD.get(fault.code ?? '') ?? STATUS_OF_WORD.get(fault.type ?? '');
-  return providerError(status === 400 && REFUSED_KEY.test(fault.message ?? '') ? 401 : status, fault, target);
+  const mayBeKey = status === 400 || status === undefined;
+  return providerError(mayBeKey && REFUSED_KEY.test(fault.message ?? '') ? 401 : status, fault, target);
 }

@@ -238,7 +238,7 @@ test('where a stream was asked for, JSON becomes its events, whatever it calls i
   for (const label of ['application/json', 'text/event-stream', 'text/plain', undefined]) {
     for (const include_usage of [true, false]) {
       const relayed = new Relayed({ body: { stream_options: { include_usage } } });
-      const headers = label === undefined ? {} : { 'content-type': label };
+      const headers: Record<string, string> = label === undefined ? {} : { 'content-type': label };
       relayed.attempt
         .head(200, headers)
         .send(JSON.stringify(completion('hi')))
@@ -285,7 +285,7 @@ test('a stream that nobody asked for and that is cut is 502, not half an answer'
 test('a stream is a stream whatever it calls itself: it passes as it comes', () => {
   for (const label of ['Text/Event-Stream; charset=UTF-8', 'application/json', 'application/octet-stream', '']) {
     const relayed = new Relayed();
-    relayed.attempt.head(200, label === '' ? {} : { 'content-type': label }).send(hello);
+    relayed.attempt.head(200, { 'content-type': label }).send(hello);
     assert.equal(relayed.sink.text(), hello, label);
     assert.match(relayed.sink.headers['content-type'] ?? '', /^text\/event-stream/i);
     relayed.attempt.handler.failed(cut());
