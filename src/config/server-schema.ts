@@ -164,6 +164,9 @@ const limits = section(
     max_translate_bytes: keyWithDefault(wholeNumber(1024, gibibyte), 33_554_432).describe(
       'Bound of one whole answer or one event that is to be translated (502).',
     ),
+    max_event_bytes: keyWithDefault(wholeNumber(65_536, gibibyte), 16_777_216).describe(
+      'Bound of one event of a stream that is held until it is whole; the stream is cut at a larger one.',
+    ),
   }),
 );
 
