@@ -5,12 +5,13 @@ import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 
 /*
  * The table of metrics is read off a gateway that runs, since the labels of a family are those of its samples. The
- * gateway gets enough to do that every family has one: an answer, a stream, a failure, refusals, an alert, a faulty reload.
+ * gateway gets enough to do that every family has one: answers, a stream, a failure, refusals, an alert, a faulty reload.
  */
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -88,13 +89,15 @@ function manifests(folder: string, outsideUrl: string): object[] {
     {
       type: 'provider-account/self-hosted-model',
       name: 'outside',
-      integrations: ['fails', 'spent'].map((name) => ({
+      integrations: ['fails', 'spent', 'audio'].map((name) => ({
         name,
         type: 'integration/model/self-hosted-model',
         hosted_model_name: name,
         url: `${outsideUrl}/v1`,
         model_server: 'openai-compatible',
         model_types: ['chat'],
+        // Nobody says what audio costs.
+        cost: { metric: 'per_1000_tokens', value: { input: 1, output: 1 } },
       })),
     },
     {
@@ -131,11 +134,17 @@ function manifests(folder: string, outsideUrl: string): object[] {
   ];
 }
 
-/** Takes alerts, serves no signing keys, and fails as a provider. */
+const AUDIO = JSON.stringify({
+  choices: [{ index: 0, message: { role: 'assistant', content: 'Hello' }, finish_reason: 'stop' }],
+  usage: { prompt_tokens: 9, completion_tokens: 1, prompt_tokens_details: { audio_tokens: 7 } },
+});
+
+/** Takes alerts, serves no signing keys, answers as a provider that heard audio, and fails as any other. */
 async function startOutside(): Promise<{ server: Server; url: string }> {
-  const server = createServer((request, response) => {
-    request.resume();
+  const server = createServer(async (request, response) => {
+    const body = await text(request);
     if (request.url === '/jwks') response.end('{"keys":[]}');
+    else if (body.includes('"audio"')) response.setHeader('content-type', 'application/json').end(AUDIO);
     else response.writeHead(request.url === '/hook' ? 204 : 500).end();
   });
   await once(server.listen(0, '127.0.0.1'), 'listening');
@@ -157,6 +166,7 @@ async function traffic(url: string): Promise<void> {
   await ask('demo/chat', false);
   await ask('outside/fails', false);
   await ask('outside/spent', false);
+  await ask('outside/audio', false);
 }
 
 /** Asks again until every family has a sample: records and alerts come a little after their exchanges. */

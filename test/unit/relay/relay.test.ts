@@ -306,9 +306,9 @@ test('a stream that waits for its first token gets comments, and then its answer
   assert.equal(relayed.sink.headers['content-type'], 'text/event-stream');
   relayed.relay.sweep(bodyReadAt + 1900);
   relayed.relay.sweep(bodyReadAt + 2100);
-  assert.equal(relayed.sink.text(), ': keep-alive\n\n: keep-alive\n\n');
+  assert.equal(relayed.sink.text(), ': keep-alive\n: keep-alive\n');
   relayed.attempt.events().send(stream).end();
-  assert.equal(relayed.sink.text(), `: keep-alive\n\n: keep-alive\n\n${stream}`);
+  assert.equal(relayed.sink.text(), `: keep-alive\n: keep-alive\n${stream}`);
   assert.equal(relayed.sink.ending, 'ended');
 });
 
@@ -320,7 +320,7 @@ test('an error after a comment went out is an event and a cut', () => {
     const relayed = new Relayed({ settings: { keepaliveCommentMs: 1000 } });
     relayed.relay.sweep(relayed.exchange.bodyReadAt + 1001);
     fail(relayed);
-    assert.match(relayed.sink.text(), /^: keep-alive\n\ndata: \{"error":/);
+    assert.match(relayed.sink.text(), /^: keep-alive\ndata: \{"error":/);
     assert.equal(relayed.sink.ending, 'cut');
   }
 });
@@ -330,7 +330,7 @@ test('another target may still answer after a comment went out', () => {
   relayed.relay.sweep(relayed.exchange.bodyReadAt + 1001);
   relayed.attempt.handler.failed(new GatewayError('connect_failed'));
   relayed.attempt.events().send(stream).end();
-  assert.equal(relayed.sink.text(), `: keep-alive\n\n${stream}`);
+  assert.equal(relayed.sink.text(), `: keep-alive\n${stream}`);
 });
 
 test('an answer that is no stream is an error event after a comment went out, and not unreadable bytes', () => {
@@ -340,8 +340,52 @@ test('an answer that is no stream is an error event after a comment went out, an
     .head(200, { 'content-type': 'application/json' })
     .send(JSON.stringify(completion('hi')))
     .end();
-  assert.match(relayed.sink.text(), /^: keep-alive\n\ndata: \{"error":/);
+  assert.match(relayed.sink.text(), /^: keep-alive\ndata: \{"error":/);
   assert.equal(relayed.sink.ending, 'cut');
+});
+
+test('a stream that falls silent between tokens gets comments, and none while it talks', () => {
+  const relayed = new Relayed({ settings: { keepaliveCommentMs: 1000 } });
+  const from = relayed.exchange.bodyReadAt;
+  relayed.attempt.events().send(hello);
+  relayed.relay.sweep(from + 900);
+  relayed.relay.sweep(from + 1800);
+  assert.equal(relayed.sink.text(), hello, 'not so long after the last token');
+  relayed.relay.sweep(from + 1901);
+  assert.equal(relayed.sink.text(), `${hello}: keep-alive\n`);
+  relayed.attempt.send(hello);
+  relayed.relay.sweep(from + 2950);
+  relayed.relay.sweep(from + 3900);
+  assert.equal(relayed.sink.text(), `${hello}: keep-alive\n${hello}`);
+  relayed.relay.sweep(from + 3960);
+  assert.equal(relayed.sink.text(), `${hello}: keep-alive\n${hello}: keep-alive\n`);
+});
+
+test('a comment stands between events: never within one, and never behind the last', () => {
+  const relayed = new Relayed({ settings: { keepaliveCommentMs: 1000 } });
+  const from = relayed.exchange.bodyReadAt;
+  const text = chunkEvent({ content: 'x'.repeat(3000) });
+  let at = 0;
+  for (const piece of [hello, text.slice(0, 2000), text.slice(2000), 'data: [DO', 'NE]\n\n']) {
+    if (at === 0) relayed.attempt.events();
+    relayed.attempt.send(piece);
+    at += 1100;
+    relayed.relay.sweep(from + at);
+    at += 1100;
+    relayed.relay.sweep(from + at);
+  }
+  for (const event of relayed.sink.text().split('\n\n')) assert.match(event, /^(: keep-alive\n)*(data: .*)?$/);
+  assert.equal(relayed.sink.text().replaceAll(': keep-alive\n', ''), `${hello}${text}data: [DONE]\n\n`);
+  assert.ok(relayed.sink.text().endsWith('data: [DONE]\n\n'));
+});
+
+test('a client that takes nothing gets no comments on top', () => {
+  const relayed = new Relayed({ settings: { keepaliveCommentMs: 1000 } });
+  relayed.sink.takes = 0;
+  relayed.attempt.events().send(hello);
+  assert.equal(relayed.attempt.paused, true);
+  relayed.relay.sweep(relayed.exchange.bodyReadAt + 60_000);
+  assert.equal(relayed.sink.text(), hello);
 });
 
 test('a whole request gets no comments', () => {
