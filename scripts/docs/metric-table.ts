@@ -5,7 +5,6 @@ import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 
@@ -89,15 +88,13 @@ function manifests(folder: string, outsideUrl: string): object[] {
     {
       type: 'provider-account/self-hosted-model',
       name: 'outside',
-      integrations: ['fails', 'spent', 'audio'].map((name) => ({
+      integrations: ['fails', 'spent', 'searches'].map((name) => ({
         name,
         type: 'integration/model/self-hosted-model',
         hosted_model_name: name,
         url: `${outsideUrl}/v1`,
         model_server: 'openai-compatible',
         model_types: ['chat'],
-        // Nobody says what audio costs.
-        cost: { metric: 'per_1000_tokens', value: { input: 1, output: 1 } },
       })),
     },
     {
@@ -134,18 +131,26 @@ function manifests(folder: string, outsideUrl: string): object[] {
   ];
 }
 
-const AUDIO = JSON.stringify({
-  choices: [{ index: 0, message: { role: 'assistant', content: 'Hello' }, finish_reason: 'stop' }],
-  usage: { prompt_tokens: 9, completion_tokens: 1, prompt_tokens_details: { audio_tokens: 7 } },
+/** An answer of a model without a price, which searched the web. */
+const SEARCHED = JSON.stringify({
+  object: 'chat.completion',
+  choices: [{ index: 0, message: { role: 'assistant', content: 'found' }, finish_reason: 'stop' }],
+  usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2, num_search_queries: 1 },
 });
 
-/** Takes alerts, serves no signing keys, answers as a provider that heard audio, and fails as any other. */
+/** Takes alerts, serves no signing keys, and fails as a provider but for one model. */
 async function startOutside(): Promise<{ server: Server; url: string }> {
-  const server = createServer(async (request, response) => {
-    const body = await text(request);
-    if (request.url === '/jwks') response.end('{"keys":[]}');
-    else if (body.includes('"audio"')) response.setHeader('content-type', 'application/json').end(AUDIO);
-    else response.writeHead(request.url === '/hook' ? 204 : 500).end();
+  const server = createServer((request, response) => {
+    let body = '';
+    request.on('data', (bytes) => {
+      body += bytes;
+    });
+    request.on('end', () => {
+      if (request.url === '/jwks') response.end('{"keys":[]}');
+      else if (request.url === '/hook') response.writeHead(204).end();
+      else if (body.includes('"searches"')) response.setHeader('content-type', 'application/json').end(SEARCHED);
+      else response.writeHead(500).end();
+    });
   });
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const address = server.address();
@@ -166,7 +171,7 @@ async function traffic(url: string): Promise<void> {
   await ask('demo/chat', false);
   await ask('outside/fails', false);
   await ask('outside/spent', false);
-  await ask('outside/audio', false);
+  await ask('outside/searches', false);
 }
 
 /** Asks again until every family has a sample: records and alerts come a little after their exchanges. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { before, it } from 'node:test';
-import { COUNTER_NAMES, type CounterName, countIn, USAGE_COUNTERS } from '../../../src/inference/usage.ts';
+import { countIn } from '../../../src/inference/usage.ts';
+import { COUNTER_NAMES, type CounterName, USAGE_COUNTERS } from '../../../src/inference/usage-counters.ts';
 import { LedgerWriter } from '../../../src/ledger/ledger-writer.ts';
 import { removeHours } from '../../../src/ledger/retention.ts';
 import type { UsageDimension } from '../../../src/ledger/usage-groups.ts';

@@ -232,6 +232,15 @@ describe('rate limits', () => {
     refused(ask(bob));
   });
 
+  test('a refusal tells an amount of money in dollars, as it was written, whichever rule it is of', () => {
+    const spending = rate('r', 250_000_000, { counts: 'cost', unit: 'cost_per_minute' });
+    const large = { maxOutputTokens: 1_000_000_000 };
+    const [byRate, byBudget] = [bench({ rateLimits: [[spending]] }), bench({ budgets: [budget('b', 30_000_000)] })];
+    for (const { ask } of [byRate, byBudget]) passed(ask(bob, large));
+    assert.match(refused(byRate.ask(bob, large)).message, /Rule `r` allows \$0\.25 cost_per_minute\./);
+    assert.match(refused(byBudget.ask(bob, large)).message, /\(\$0\.03 cost_per_day\)/);
+  });
+
   test('tokens are held by estimate and settled by usage', () => {
     const tokens = rate('tokens', 1_000, { counts: 'tokens', unit: 'tokens_per_minute' });
     const { ask, clock } = bench({ rateLimits: [[tokens]] });
@@ -336,7 +345,10 @@ describe('budgets', () => {
     assert.equal(used('search').used, 1_000 * PRICE);
     assert.equal(used('all').used, 1_000 * PRICE);
     passed(ask(bob));
-    assert.match(refused(ask(eve)).message, /Budget exceeded for model: p\/m with rule: all \(\$1e-9 cost_per_day\)/);
+    assert.match(
+      refused(ask(eve)).message,
+      /Budget exceeded for model: p\/m with rule: all \(\$0\.000000001 cost_per_day\)/,
+    );
   });
 
   test('each v2 budget decides for itself, and a spent one refuses until its period ends', () => {

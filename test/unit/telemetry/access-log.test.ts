@@ -3,7 +3,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { SERVED_TERMS, TERM_NAMES } from '../../../src/inference/served-as.ts';
-import { COUNTER_NAMES, countIn, USAGE_COUNTERS } from '../../../src/inference/usage.ts';
+import { countIn } from '../../../src/inference/usage.ts';
+import { COUNTER_NAMES, USAGE_COUNTERS } from '../../../src/inference/usage-counters.ts';
 import { createAccessLog } from '../../../src/telemetry/access-log.ts';
 import { createLog } from '../../../src/telemetry/log.ts';
 import { fullRecord, plainRecord, WHOLE_RECORD } from './records.ts';
@@ -46,6 +47,25 @@ test('an access line has every counter that was told, as what it was served, and
     assert.equal(unknown[`sluice.served_as.${SERVED_TERMS[name].column}`], WHOLE_RECORD.usage.servedAs[name]);
   assert.equal(unknown['sluice.cost.unknown_part'], WHOLE_RECORD.unknownCost.part);
   assert.ok(!('sluice.cost.usd' in unknown) && !('sluice.cost.unknown_part' in known));
+});
+
+test('the access line of a refusal says where it came from', () => {
+  const { lines, destination } = capture();
+  const clientJson = JSON.stringify({
+    address: '203.0.113.9',
+    userAgent: `u"\n${'x'.repeat(1000)}`,
+    path: '/wp-login.php',
+  });
+  createAccessLog('all', destination).addAll([
+    plainRecord({ clientJson }),
+    plainRecord({ clientJson: '{"address":"::1"}' }),
+  ]);
+  const [whole, little] = lines.map((line) => JSON.parse(line));
+  assert.equal(whole['client.address'], '203.0.113.9');
+  assert.ok(whole['user_agent.original'].startsWith('u"\n') && whole['user_agent.original'].length <= 301);
+  assert.equal(whole['url.path'], '/wp-login.php');
+  assert.equal(little['client.address'], '::1');
+  assert.ok(!('user_agent.original' in little));
 });
 
 test('log.access errors keeps failures and clients that left, off keeps nothing, and a reload changes it', () => {

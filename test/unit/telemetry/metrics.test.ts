@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { COUNTER_NAMES, type CounterName, countIn, USAGE_COUNTERS } from '../../../src/inference/usage.ts';
+import { countIn } from '../../../src/inference/usage.ts';
+import { COUNTER_NAMES, type CounterName, USAGE_COUNTERS } from '../../../src/inference/usage-counters.ts';
 import { Metrics } from '../../../src/telemetry/metrics.ts';
 import { EventLoopProbe } from '../../../src/telemetry/thread-stats.ts';
 import { fullRecord, plainRecord, WHOLE_RECORD } from './records.ts';
