@@ -260,7 +260,7 @@ export const serverSchema = z.object({
   upstream: upstream.describe('How providers are reached.'),
   log: log.describe('What is logged.'),
   keepalive_comment_ms: keyWithDefault(milliseconds, 15_000).describe(
-    'Silence after which a stream that waits for its first token gets an SSE comment; 0 sends none.',
+    'Silence after which a stream gets an SSE comment, before the first token and between two; 0 sends none.',
   ),
   demo: keyWithDefault(z.union([z.literal('auto'), z.boolean()]), 'auto').describe(
     'Whether the demo account is there; `auto`: while no other account is configured.',
