@@ -35,6 +35,11 @@ test('every thread signs with the newest token, one that is born later too', asy
   const threads = new RelayThreads({
     entry: new URL('./signing-thread.ts', import.meta.url),
     count: THREADS,
+    log: silent,
+  });
+  tokens.reconfigure({} as Configuration);
+  threads.load();
+  await threads.start({
     data: (thread) => ({ thread, tokens: tokens.tokens() }) as unknown as RelayThreadData,
     onMessage: (message) => {
       if (message.type !== 'log') return;
@@ -42,10 +47,7 @@ test('every thread signs with the newest token, one that is born later too', asy
       onSaid();
     },
     onDied: () => {},
-    log: silent,
   });
-  tokens.reconfigure({} as Configuration);
-  await threads.start();
   await allSaid('account_token_missing');
 
   const soon = Date.now() + 500;
@@ -61,14 +63,16 @@ test('every thread signs with the newest token, one that is born later too', asy
   const born = new RelayThreads({
     entry: new URL('./signing-thread.ts', import.meta.url),
     count: 1,
+    log: silent,
+  });
+  born.load();
+  await born.start({
     data: () => ({ thread: 9, tokens: tokens.tokens() }) as unknown as RelayThreadData,
     onMessage: (message) => {
       if (message.type === 'log') said.push(message.line);
     },
     onDied: () => {},
-    log: silent,
   });
-  await born.start();
   assert.deepEqual(said.at(-1), '9: x-token second');
   tokens.close();
   await Promise.all([threads.drain(0), born.drain(0)]);
