@@ -2,14 +2,14 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { z } from 'zod';
-import { check } from './cli/check.ts';
+import { type CheckOptions, check } from './cli/check.ts';
 import { keysCreate, keysList, keysRevoke, keysRotate } from './cli/keys.ts';
 import { ledgerReceipt, ledgerVerify } from './cli/ledger.ts';
 import { serve } from './cli/serve.ts';
 import { usage } from './cli/usage.ts';
 import { type CommandPlace, type PlaceOptions, placeOf } from './cli/with-database.ts';
 import { environment } from './config/environment.ts';
-import { ACCOUNT_KINDS, openAccounts, PLUGS } from './plugs.ts';
+import { ACCOUNT_KINDS, openAccounts, PLUGS, probeOf, tokenSources } from './plugs.ts';
 
 /** Models are named here, not asked. */
 const NO_TOKENS = new Map<string, never>();
@@ -54,8 +54,10 @@ program
   .description('validate manifests')
   .argument('<path...>', 'YAML files or folders')
   .option('--strict', 'warnings are faults')
-  .action(async (paths: string[], options: { strict?: boolean }) => {
-    process.exitCode = await check(paths, options, { kinds, environment: environment(), out, error });
+  .option('--online', 'ask each account whether its credential works and which of its models exist')
+  .action(async (paths: string[], options: CheckOptions) => {
+    const online = { openAccounts, tokenSources, probeOf };
+    process.exitCode = await check(paths, options, { kinds, environment: environment(), online, out, error });
   });
 
 const keys = program.command('keys').description('make, list, rotate and revoke API keys');

@@ -1,6 +1,7 @@
 import { type AccountSetup, listedAccount, targetOf } from '../base/account.ts';
 import { headerCredential } from '../base/credential.ts';
 import { mountAt, mountsOf } from '../base/mount.ts';
+import { openAiModels } from '../openai-compatible/models-probe.ts';
 import { openAiChatWire } from '../openai-compatible/wire.ts';
 import type { ProviderPlug } from '../provider.ts';
 import { manifestSchema, type SelfHostedModel, type } from './manifest.ts';
@@ -10,6 +11,7 @@ export const plug: ProviderPlug = {
   type,
   schema: manifestSchema,
   wires: [openAiChatWire],
+  probe: openAiModels,
   open(checked) {
     const manifest = manifestSchema.parse(checked);
     const setup: AccountSetup = { manifest, catalogueId: undefined, abilities: { usageInStream: true } };
