@@ -140,6 +140,7 @@ function exchangeRunner(account: ProviderAccount, pools: OriginPools, sent: Sent
     },
     provisional: undefined,
     refusal: () => undefined,
+    credentialRefused: () => undefined,
     refused: () => undefined,
   };
   return (dialect: Dialect, body: Buffer): Exchanged => {

@@ -44,6 +44,7 @@ export interface PipelineOptions {
   readonly provisional: ((record: ExchangeRecord) => void) | undefined;
   /** Why no new exchange may begin now; asked for each. */
   readonly refusal: () => GatewayError | undefined;
+  readonly credentialRefused: (target: Target, error: GatewayError) => void;
   /** An exchange was refused before it reached a target. */
   readonly refused: (exchange: Exchange, error: GatewayError, request: RefusedRequest) => void;
 }
@@ -131,7 +132,7 @@ class Inference implements RelayOwner {
 
   /** `downgradedBy`: the refusal that sent the request here, because a budget is spent. */
   #admit(to: Route, downgradedBy: Refused | undefined): void {
-    const { maxOutputTokens, choices, stream } = this.#peeked;
+    const { maxOutputTokens, choices, servedAs, stream } = this.#peeked;
     const plan = to.plan(this.#client);
     this.#model = to.model;
     const admitted = this.#snapshot.limits.admit({
@@ -141,6 +142,7 @@ class Inference implements RelayOwner {
       bodyBytes: this.#exchange.bytesIn,
       maxOutputTokens,
       choices,
+      servedAs,
       stream,
       downgradedBy,
       metadata: this.#metadata,
@@ -204,6 +206,10 @@ class Inference implements RelayOwner {
     this.#refuseCounted(error);
   }
 
+  credentialRefused(target: Target, error: GatewayError): void {
+    this.#options.credentialRefused(target, error);
+  }
+
   relayed(result: RelayResult): void {
     const exchange = this.#exchange;
     const { thread, log, estimate, record, provisional } = this.#options;
@@ -216,6 +222,7 @@ class Inference implements RelayOwner {
       exchange,
       model: this.#model,
       stream: this.#peeked.stream,
+      servedAs: this.#peeked.servedAs,
       price,
       estimate,
       record,

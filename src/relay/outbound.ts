@@ -41,7 +41,11 @@ export function outbound(
   if (mount === undefined) return new GatewayError('unsupported_operation', { target: target.id });
   const { wire } = mount;
   if (wire.name === dialect.name) {
-    const spliced = dialect.splice(body, peeked, target.modelId, asksUsage(peeked, target));
+    const spliced = dialect.splice(body, peeked, {
+      modelId: target.modelId,
+      askUsage: asksUsage(peeked, target),
+      developerAsSystem: !target.abilities.developerRole,
+    });
     return authorised(asked, target, mount, overrides, { body: spliced, headers: NO_HEADERS });
   }
   const finish = (made: OrError<TranslatedRequest>): OrError<Outbound> =>

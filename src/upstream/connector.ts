@@ -1,11 +1,11 @@
 import type { Socket } from 'node:net';
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
-import { buildConnector } from 'undici';
 import type { UpstreamSettings } from '../config/configuration.ts';
 import type { Connection } from '../providers/provider.ts';
 import { directRead } from './direct-read.ts';
 import { proxyFor } from './proxy-choice.ts';
 import { openTunnel } from './tunnel.ts';
+import { buildConnector } from './undici-client.ts';
 
 type Connector = ReturnType<typeof buildConnector>;
 

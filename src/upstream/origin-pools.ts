@@ -1,11 +1,13 @@
 import type { Socket } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
-import { Client } from 'undici';
+import type { Client as ClientType } from 'undici';
 import type { Limits, Timeouts, UpstreamSettings } from '../config/configuration.ts';
 import type { Connection } from '../providers/provider.ts';
 import { Connectors } from './connector.ts';
 import { readDirectly } from './direct-read.ts';
 import { OriginPool } from './origin-pool.ts';
+import type { UnaskedContinue } from './unasked-continue.ts';
+import { Client } from './undici-client.ts';
 
 /** A socket error tells in this property that the connection had brought bytes before. */
 export const HAD_SERVED = Symbol('the connection had served before');
@@ -95,11 +97,11 @@ export class OriginPools {
     for (const pool of pools) pool.destroy();
   }
 
-  #clients(connection: Connection): () => Client {
+  #clients(connection: Connection): (heads: UnaskedContinue) => ClientType {
     const connectMs = this.#timeouts.connectMs;
     const connect = this.#connectors.to(connection, connectMs === 0 ? 0 : connectMs + CONNECT_GRACE_MS);
     const origin = new URL(connection.origin);
-    const options: Client.Options = {
+    const options = (heads: UnaskedContinue): ClientType.Options => ({
       // The pool gives one at a time whatever is said here; so undici itself holds a second one back, should it not. With
       // 2 undici goes without one of its turns of the loop after each answer, which showed no gain.
       pipelining: 1,
@@ -114,18 +116,18 @@ export class OriginPools {
             callback(error, null);
             return;
           }
-          watch(socket as Socket);
+          watch(socket as Socket, heads);
           callback(null, socket as Socket);
         }),
-    };
-    return () => new Client(origin, options);
+    });
+    return (heads) => new Client(origin, options(heads));
   }
 }
 
 /** undici does not say whether a failed connection had served before; that it had brought bytes does. */
-function watch(socket: Socket): void {
+function watch(socket: Socket, heads: UnaskedContinue): void {
   socket.setNoDelay(true);
-  readDirectly(socket);
+  readDirectly(socket, heads);
   // A proxy has answered on it before.
   const before = socket.bytesRead;
   socket.on('error', (error) => {

@@ -1,13 +1,35 @@
 import { readFileSync } from 'node:fs';
-import { calcPrice, findProvider, type ModelInfo, type ModelPrice } from '@pydantic/genai-prices';
+import { createRequire } from 'node:module';
+import type { ModelInfo, ModelPrice } from '@pydantic/genai-prices';
 import { z } from 'zod';
-import { layeredTable, type RateTable, type SteppedRate } from './token-rates.ts';
+import {
+  cleanRate,
+  layeredTable,
+  type RateTable,
+  type SteppedRate,
+  type SteppedRates,
+  TOKEN_RATES,
+  type TokenRateName,
+  UNIT_RATES,
+  type UnitRateName,
+  type UnitRates,
+} from './token-rates.ts';
 
 /*
  * The only door to the price library: public list prices and the models a provider has. Loading it takes 16 to 27 ms
  * and about 13 MB of resident memory (2.5 MB of heap) in each thread that does, measured on the 2-core machine of
- * design/performance.md. Its data is bundled; nothing is fetched.
+ * design/performance.md. So it is loaded when an account asks for list prices, and never where none does. Its data is
+ * bundled; nothing is fetched.
  */
+
+const load = createRequire(import.meta.url);
+let library: typeof import('@pydantic/genai-prices') | undefined;
+
+/** To be called before the first price is asked for on the way of an exchange, which would wait for it. */
+export function loadCatalogue(): typeof import('@pydantic/genai-prices') {
+  library ??= load('@pydantic/genai-prices') as typeof import('@pydantic/genai-prices');
+  return library;
+}
 
 /** The library exports neither its version nor its package.json; a price without the version cannot be recomputed. */
 export const catalogueVersion = `genai-prices ${
@@ -58,7 +80,7 @@ const modelsByCatalogue = new Map<string, readonly string[]>();
 export function catalogueModels(catalogueId: string): readonly string[] {
   let models = modelsByCatalogue.get(catalogueId);
   if (models === undefined) {
-    models = (findProvider({ providerId: catalogueId })?.models ?? [])
+    models = (loadCatalogue().findProvider({ providerId: catalogueId })?.models ?? [])
       .filter((model) => !model.deprecated && wellFormedId.test(model.id))
       .filter((model) => namesItself(model) || catalogueHas(catalogueId, model.id))
       .map((model) => model.id);
@@ -82,6 +104,7 @@ export function catalogueHas(catalogueId: string, modelId: string): boolean {
 }
 
 function find(catalogueId: string, modelId: string, timestamp: Date | undefined) {
+  const { calcPrice, findProvider } = loadCatalogue();
   // An unknown provider id makes the library guess one from the model's name: a price of somebody else.
   if (findProvider({ providerId: catalogueId }) === undefined) return undefined;
   try {
@@ -94,28 +117,59 @@ function find(catalogueId: string, modelId: string, timestamp: Date | undefined)
 }
 
 const nanoPerTokenFromMtok = 1000;
+const nanoEachFromThousand = 1e6;
+const nanoPerMsFromHour = 1e9 / 3_600_000;
 
-/** Undefined where the model is billed by something that usage does not count (hours of audio, pages). */
+/** The library's key of each rate of tokens, in US dollars per million; null: it has none. */
+const TOKEN_KEYS: Record<TokenRateName, string | null> = {
+  input: 'input_mtok',
+  output: 'output_mtok',
+  cacheRead: 'cache_read_mtok',
+  cacheWrite: 'cache_write_mtok',
+  cacheWrite1h: 'cache_write_1h_mtok',
+  reasoning: 'output_reasoning_mtok',
+  audioInput: 'input_audio_mtok',
+  audioOutput: 'output_audio_mtok',
+  imageInput: 'input_image_mtok',
+  imageOutput: 'output_image_mtok',
+  videoInput: 'input_video_mtok',
+};
+
+/** The same of what is billed beside tokens, with what makes nano-dollars each of it. */
+const UNIT_KEYS: Record<UnitRateName, readonly [key: string, nanoUsd: number] | null> = {
+  citation: ['output_citation_mtok', nanoPerTokenFromMtok],
+  webSearch: ['web_searches_kcount', nanoEachFromThousand],
+  searchSource: null,
+  toolRequest: null,
+  otherModelPass: null,
+  searchUnit: ['rerank_searches_kcount', nanoEachFromThousand],
+  inputCharacter: null,
+  audioInputMs: ['input_audio_hours', nanoPerMsFromHour],
+  audioOutputMs: null,
+  outputImage: null,
+  page: ['input_document_kpages', nanoEachFromThousand],
+  annotatedPage: ['input_annotated_document_kpages', nanoEachFromThousand],
+};
+
+/** Undefined where the model is billed by something that no counter counts. */
 function tableOf(price: ModelPrice): RateTable | undefined {
-  const input = stepped(price['input_mtok']);
-  const output = stepped(price['output_mtok']);
+  const rates: SteppedRates = {};
+  for (const name of TOKEN_RATES) {
+    const key = TOKEN_KEYS[name];
+    if (key !== null) rates[name] = stepped(price[key]);
+  }
+  const each: UnitRates = {};
+  for (const name of UNIT_RATES) {
+    const [key = '', nanoUsd = 0] = UNIT_KEYS[name] ?? [];
+    const written = price[key];
+    if (typeof written === 'number') each[name] = cleanRate(written * nanoUsd);
+  }
   // USD per 1,000 requests.
   const requests = price['requests_kcount'];
-  const perExchange = typeof requests === 'number' ? requests * 1e6 : 0;
-  if (input === undefined && output === undefined && perExchange === 0) return undefined;
-  return layeredTable(
-    {
-      input,
-      output,
-      cacheRead: stepped(price['cache_read_mtok']),
-      cacheWrite: stepped(price['cache_write_mtok']),
-      cacheWrite1h: stepped(price['cache_write_1h_mtok']),
-      reasoning: stepped(price['output_reasoning_mtok']),
-      audioInput: stepped(price['input_audio_mtok']),
-      audioOutput: stepped(price['output_audio_mtok']),
-    },
-    perExchange,
-  );
+  const perExchange = typeof requests === 'number' ? requests * nanoEachFromThousand : 0;
+  const table = layeredTable(rates, perExchange, each);
+  const tells = rates.input !== undefined || rates.output !== undefined || perExchange > 0 || table.each !== undefined;
+  return tells ? table : undefined;
 }
 
 function stepped(value: ModelPrice[string]): SteppedRate | undefined {

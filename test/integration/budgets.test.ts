@@ -33,6 +33,7 @@ const dayBudget = (name: string, limit: number, more: object = {}) => ({
 let provider: FakeProvider;
 let leftAt = gate<number>();
 const hooks: Record<string, unknown>[] = [];
+let webhook: object;
 before(async () => {
   provider = await startProvider((request, response, incoming) => {
     if (request.path === '/hook') {
@@ -40,6 +41,9 @@ before(async () => {
       response.end();
     } else answers(request, response, incoming);
   });
+  const costs = { name: 'costs', type: 'integration/notification-channel/webhook' };
+  const integrations = [{ ...costs, webhook_url: `${provider.origin}/hook` }];
+  webhook = { type: 'provider-account/webhook', name: 'hooks', integrations };
 });
 after(() => provider?.close());
 const answers = byModel({
@@ -200,18 +204,35 @@ describe('budgets', () => {
     assert.equal(refused.headers.get('x-tfy-resolved-model'), null);
   });
 
+  test('a budget that begins to send requests to a cheaper model is told, logged and counted, once', async () => {
+    const notification_target = [{ type: 'webhook', notification_channel: 'hooks/costs' }];
+    const gateway = await start([
+      webhook,
+      dayBudget('thrifty', 0.03, {
+        when: { models: { in: ['p/m'] } },
+        mode: 'downgrade',
+        downgrade_to: 'p/cheap',
+        alerts: { thresholds: [100], send_to: 'shared', notification_target },
+      }),
+    ]);
+    const told = () => hooks.filter((each) => each['type'] === 'budget.downgrades');
+    assert.deepEqual(await statuses(gateway, 4), [200, 200, 200, 200]);
+    await eventually('it is told', () => told().length === 1);
+    assert.equal(told()[0]?.['budget'], 'thrifty');
+    const begun = { ruleId: 'thrifty', action: 'downgrade' };
+    assert.equal(await gateway.metric('sluice_budget_refusals_begun_total', begun), 1);
+    await gateway.stop();
+    assert.equal(told().length, 1);
+    assert.equal(gateway.output().split('begins to send requests to a cheaper model').length, 2, 'once in the log');
+    hooks.length = 0;
+  });
+
   test('alerts come to a webhook, once per threshold, and not again after a restart', async (context) => {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-budget-'));
     context.after(() => rm(folder, { recursive: true, force: true }));
     const notification_target = [{ type: 'webhook', notification_channel: 'hooks/costs' }];
     const budgets = [
-      {
-        type: 'provider-account/webhook',
-        name: 'hooks',
-        integrations: [
-          { name: 'costs', type: 'integration/notification-channel/webhook', webhook_url: `${provider.origin}/hook` },
-        ],
-      },
+      webhook,
       dayBudget('loud', 0.04, {
         mode: 'audit',
         applies_to: { type: 'per-user' },

@@ -87,6 +87,7 @@ function ask({ answer = whole(ANSWER), admit = () => NOTHING_HELD, options }: As
     record: (record) => records.push(record),
     provisional: undefined,
     refusal: () => undefined,
+    credentialRefused: () => assert.fail('no credential is refused'),
     refused: (_exchange, error) => refused.push(error),
     ...options,
   });

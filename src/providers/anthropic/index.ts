@@ -7,6 +7,7 @@ import { headerCredential, NO_CREDENTIAL } from '../base/credential.ts';
 import { listedModels } from '../base/listed-models.ts';
 import { mountAt } from '../base/mount.ts';
 import type { ProviderPlug } from '../provider.ts';
+import { listTerms } from './list-terms.ts';
 
 const type = 'provider-account/anthropic';
 
@@ -34,9 +35,10 @@ export const plug: ProviderPlug = {
     return openAccount({
       manifest,
       catalogueId: 'anthropic',
+      terms: listTerms,
       exampleModel: 'claude-haiku-4-5',
       // Its streams always carry usage; there is nothing to ask for.
-      abilities: { usageInStream: false },
+      abilities: { usageInStream: false, developerRole: true },
       mounts: [
         mountAt({
           wire: anthropicWire,

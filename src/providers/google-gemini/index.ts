@@ -7,6 +7,7 @@ import { listedIds } from '../base/listed-ids.ts';
 import { listedModels } from '../base/listed-models.ts';
 import { mountAt } from '../base/mount.ts';
 import type { ProviderPlug } from '../provider.ts';
+import { listTerms } from './list-terms.ts';
 import { geminiWire } from './wire.ts';
 
 const type = 'provider-account/google-gemini';
@@ -38,9 +39,10 @@ export const plug: ProviderPlug = {
     return openAccount({
       manifest,
       catalogueId: 'google',
+      terms: listTerms,
       exampleModel: 'gemini-2.5-flash',
       // Every chunk carries usage; there is nothing to ask for.
-      abilities: { usageInStream: false },
+      abilities: { usageInStream: false, developerRole: true },
       mounts: [
         mountAt({
           wire: geminiWire,

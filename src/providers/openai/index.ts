@@ -7,6 +7,7 @@ import { mountAt } from '../base/mount.ts';
 import { openAiModels } from '../openai-compatible/models-probe.ts';
 import { openAiChatWire } from '../openai-compatible/wire.ts';
 import type { ProviderPlug } from '../provider.ts';
+import { listTerms } from './list-terms.ts';
 
 const type = 'provider-account/openai';
 
@@ -35,8 +36,9 @@ export const plug: ProviderPlug = {
     return openAccount({
       manifest,
       catalogueId: 'openai',
+      terms: listTerms,
       exampleModel: 'gpt-4o-mini',
-      abilities: { usageInStream: true },
+      abilities: { usageInStream: true, developerRole: true },
       mounts: [mountAt({ wire: openAiChatWire, url: manifest.base_url, credential, account: manifest })],
       listed: listedModels(manifest.integrations),
     });

@@ -21,6 +21,13 @@ forEachEngine('a watched budget', (engine) => {
     nowMs = Date.UTC(2030, 4, 15, 12);
   });
 
+  const window = {
+    budget: 'daily',
+    unit: 'cost_per_day',
+    period: 'day',
+    periodStart: Date.UTC(2030, 4, 15),
+    group: 'user:a@b.c',
+  } as const;
   const daily = budgetOf('daily', { limits: [limitOf('cost_per_day', 1_000)], alerts, appliesPer: ['user'] });
 
   /** One gateway: its ledger's hook and its watch. */
@@ -133,6 +140,44 @@ forEachEngine('a watched budget', (engine) => {
     await watch.looked();
     assert.deepEqual(told(), ['user:a@b.c 50', 'user:rich@b.c 50']);
     watch.stop();
+  });
+
+  it('tells once that it begins to refuse, over gateways, whatever was spent', async () => {
+    const one = gateway('one');
+    const two = gateway('two');
+    await one.charge(400);
+    for (const { watch } of [one, two, one]) {
+      watch.refuses(window);
+      await watch.looked();
+    }
+    one.watch.refuses({ ...window, group: 'user:new@b.c' });
+    await one.watch.looked();
+    one.watch.stop();
+    two.watch.stop();
+    assert.deepEqual([...one.told(), ...two.told()].sort(), ['user:a@b.c refuses', 'user:new@b.c refuses']);
+    const spent = [...one.sent, ...two.sent].map(({ alert }) => [alert.group, alert.spent, alert.limit]);
+    assert.deepEqual(spent.sort(), [
+      ['user:a@b.c', 400, 1_000],
+      ['user:new@b.c', 0, 1_000],
+    ]);
+  });
+
+  it('tells that it refuses when the database is back, and nobody where no alerts are configured', async () => {
+    let away = true;
+    const { told, watch } = gateway('one', [daily], () => {
+      if (away) throw new Error('away');
+      return database;
+    });
+    watch.refuses(window);
+    await watch.looked();
+    away = false;
+    await eventually('told', () => told().length === 1);
+    watch.stop();
+    const silent = gateway('two', [budgetOf('daily', { limits: [limitOf('cost_per_day', 1_000)] })]);
+    silent.watch.refuses({ ...window, group: 'user:x@b.c' });
+    await silent.watch.looked();
+    silent.watch.stop();
+    assert.deepEqual(silent.told(), []);
   });
 
   it('is told when the database is back', async () => {

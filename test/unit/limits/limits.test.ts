@@ -6,7 +6,7 @@ import { budgetCellName, Cell } from '../../../src/counters/cell.ts';
 import type { Counters } from '../../../src/counters/counters.ts';
 import { MemoryCounters, sharedCounts } from '../../../src/counters/memory-counters.ts';
 import { type Admission, type AdmissionRequest, Refused } from '../../../src/limits/admission.ts';
-import { createLimits } from '../../../src/limits/limits.ts';
+import { createLimits, type LimitsOptions } from '../../../src/limits/limits.ts';
 import { TokenForecast } from '../../../src/limits/token-forecast.ts';
 import { type Caller, Callers } from '../../../src/policy/caller.ts';
 import { exampleTarget } from '../../support/targets.ts';
@@ -38,12 +38,13 @@ function budget(id: string, nanoUsd: number, more: Partial<BudgetRule> = {}): Bu
 }
 
 interface Rules {
+  onBudgetRefuses?: LimitsOptions['onBudgetRefuses'];
   rateLimits?: RateLimitRule[][];
   budgets?: BudgetRule[];
   counters?: Counters;
 }
 
-function bench({ rateLimits = [], budgets = [], counters: other }: Rules) {
+function bench({ rateLimits = [], budgets = [], counters: other, onBudgetRefuses }: Rules) {
   const clock = { now: Date.now() + 86_400_000 };
   const buffer = sharedCounts({ relayThreads: 1, maxCells: 1024, maxInFlight: 256 });
   const counters = new MemoryCounters(buffer, 0, () => clock.now);
@@ -53,12 +54,11 @@ function bench({ rateLimits = [], budgets = [], counters: other }: Rules) {
       counters: other ?? counters,
       now: () => clock.now,
       price: (target) => ({
-        version: 'test',
-        basis: () => undefined,
-        costNanoUsd: ({ inputTokens = 0, outputTokens = 0 }) =>
+        atMostNanoUsd: ({ inputTokens = 0, outputTokens = 0 }) =>
           target.id === 'p/unpriced' ? undefined : (inputTokens + outputTokens) * PRICE,
       }),
       forecast: new TokenForecast(),
+      onBudgetRefuses,
     },
   );
   const ask = (who: Caller, more: Partial<AdmissionRequest> = {}): Admission | Refused => {
@@ -407,6 +407,33 @@ describe('budgets', () => {
     passed(ask(eve, { model: 'q/m' }));
     assert.match(refused(ask(caller('virtualaccount:x'), { model: 'q/m' })).message, /others/);
   });
+});
+
+test('a budget that begins to refuse is told, once for each group and period; a rate limit is not', () => {
+  const told: string[] = [];
+  const { ask, clock } = bench({
+    rateLimits: [[rate('rate', 1, { match: { models: { in: ['p/limited'] } } })]],
+    budgets: [
+      budget('small', 0, { appliesPer: ['user'], match: { subjects: { in: ['user:*'] } } }),
+      budget('gold', 0, { match: { models: { in: ['p/gold'] } }, mode: 'downgrade', downgradeTo: 'p/cheap' }),
+    ],
+    onBudgetRefuses: ({ budget: id, unit, period, periodStart, group }, action) =>
+      told.push([id, unit, period, (periodStart - clock.now) / 86_400_000 > -1, group, action].join(' ')),
+  });
+  for (const who of [bob, bob, eve]) refused(ask(who));
+  sentOn(ask(caller('virtualaccount:rich'), { model: 'p/gold' }), 'p/cheap');
+  assert.deepEqual(told, [
+    'small cost_per_day day true user:bob@example.com refuse',
+    'small cost_per_day day true user:eve@example.com refuse',
+    'gold cost_per_day day true  downgrade',
+  ]);
+  clock.now += 86_400_000;
+  refused(ask(bob));
+  assert.equal(told.length, 4);
+  const limited = { model: 'p/limited' };
+  passed(ask(ci, limited));
+  refused(ask(ci, limited));
+  assert.equal(told.length, 4);
 });
 
 describe('downgrade', () => {

@@ -76,6 +76,8 @@ export class Relayed {
   readonly sweeper = new Sweeper();
   readonly relay: Relay;
   readonly results: RelayResult[] = [];
+  /** Ids of targets whose providers refused our credential. */
+  readonly refusedCredentials: string[] = [];
   readonly peeked: PeekedRequest;
   readonly over: Promise<RelayResult>;
   readonly #pools: OriginPools;
@@ -110,6 +112,7 @@ export class Relayed {
           this.results.push(result);
           resolve(result);
         },
+        credentialRefused: (target) => this.refusedCredentials.push(target.id),
       },
     });
     opened.push(this);

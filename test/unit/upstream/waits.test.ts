@@ -101,10 +101,3 @@ test('the client’s wait for an attempt goes on through content', () => {
   assert.equal(error?.code, 'attempt_timeout');
   assert.equal(error?.context.setting, 'x-tfy-request-timeout: 600');
 });
-
-test('whether content came is known', () => {
-  const waits = open();
-  assert.equal(waits.hasContent, false);
-  waits.content();
-  assert.equal(waits.hasContent, true);
-});
