@@ -1,6 +1,7 @@
-import { Client, type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
 import type { Connection } from '../providers/provider.ts';
 import type { Connectors } from './connector.ts';
+import { Client } from './undici-client.ts';
 
 export interface OneRequest {
   readonly connection: Connection;
