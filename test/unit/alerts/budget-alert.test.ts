@@ -16,7 +16,7 @@ const alert: BudgetAlert = {
   limit: 1000,
 };
 
-test('the text says what follows from it', () => {
+test('the text of an alert says what follows from it', () => {
   assert.equal(
     alertText(alert),
     'Budget b: 100% of 1000 tokens reached. Spent this month: 999 tokens (99.9%). At 100% requests are refused. ' +
@@ -28,13 +28,13 @@ test('the text says what follows from it', () => {
   assert.match(alertText({ ...alert, mode: 'audit', spent: 5000 }), /watched and not enforced/);
 });
 
-test('a share of nothing is not said, small amounts are not shown as zero, and 100% is not said before it is', () => {
+test('the text of an alert leaves out a share of nothing, shows small amounts, and says 100% only when it is reached', () => {
   const dollars = { ...alert, counts: 'cost' as const, unit: 'cost_per_month' };
   assert.match(alertText({ ...dollars, limit: 0, spent: 1_200 }), /Spent this month: 0\.0000012 US dollars\. /);
   assert.match(alertText({ ...dollars, limit: 1e9, spent: 1e9 - 1 }), /\(99\.9%\)/);
 });
 
-test('of a group that was made for other keys the text shows what there is', () => {
+test('the text of an alert shows what there is of a group that was made for other keys', () => {
   assert.match(alertText({ ...alert, appliesPer: ['user', 'model'], group: 'x' }), /by group x/);
   assert.match(alertText({ ...alert, appliesPer: ['user'], group: '' }), /by user \(none\)/);
 });
