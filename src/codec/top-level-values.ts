@@ -20,15 +20,15 @@ export function topLevelValues(answer: Buffer, keys: PeekKeys): JsonObject | und
   return valuesAt(answer, peek, keys);
 }
 
-/** Some servers write `NaN` and the like: where the brackets close it is an answer all the same, and most of it is told. */
+/** Python's JSON has these words beyond the standard, and vLLM writes them among log probabilities. */
+const BEYOND_JSON = /^-?(?:NaN|Infinity)/;
+
+/** An answer with such a word is an answer all the same where its brackets close, and most of it is told. */
 function valuesOfLoose(answer: Buffer, peek: JsonPeek, faultAt: number, keys: PeekKeys): JsonObject | undefined {
-  const text = answer.toString('latin1').trim();
-  if (!text.startsWith('{') || !text.endsWith('}')) return undefined;
+  const word = answer.toString('latin1', faultAt, faultAt + 10);
+  if (!BEYOND_JSON.test(word)) return undefined;
   const balance = new JsonBalance();
-  balance.push(answer.subarray(0, faultAt));
-  // The object ended in front of what is wrong: that is another one.
-  if (balance.whole) return undefined;
-  balance.push(answer.subarray(faultAt));
+  balance.push(answer);
   if (!balance.whole) return undefined;
   const behind = keys.names.map((name) => valuesOfEnd(answer, keys, Buffer.from(`${name}"`)));
   return Object.assign({}, ...behind, valuesAt(answer, peek, keys));

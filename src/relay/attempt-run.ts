@@ -16,6 +16,7 @@ import {
   type Shortened,
 } from './answer-filter.ts';
 import { answerContext, chooseMode } from './choose-mode.ts';
+import { ContentTimes } from './content-times.ts';
 import { ErrorAnswer } from './error-answer.ts';
 import { HeldMemory, type SharedMemory } from './held-memory.ts';
 import { type Outbound, outbound, wholeBody } from './outbound.ts';
@@ -102,6 +103,10 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
     return this.step.target;
   }
 
+  get over(): boolean {
+    return this.#over;
+  }
+
   get hasContent(): boolean {
     return this.#waits.hasContent;
   }
@@ -138,12 +143,12 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
   /** As often as it is called, `resume` has to be, until the provider is read again. */
   pause(): void {
     this.#pauses += 1;
-    if (this.#pauses === 1) this.#control?.pause();
+    if (this.#pauses === 1 && !this.#over) this.#control?.pause();
   }
 
   resume(): void {
     this.#pauses -= 1;
-    if (this.#pauses === 0) this.#control?.resume();
+    if (this.#pauses === 0 && !this.#over) this.#control?.resume();
   }
 
   /** The run is over: the provider is told, and nobody is called back. */
@@ -342,29 +347,6 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
     const error = this.#waits.expired(now, upstream ? upstream.sentAt : this.startedAt, ours);
     // A request that waited in vain for a connection of others was not connecting.
     return error?.code === 'connect_timeout' && upstream?.inLine ? queueFull(this.#c.settings) : error;
-  }
-}
-
-/**
- * When content came, for the latencies of the record. No clock per piece: that cost a fifth of a stream (bench:
- * pipeline). The sweep and the end date what came before: at most SWEEP_MS late, exact where the answer ended well.
- */
-export class ContentTimes {
-  /** performance.now(); 0 while nothing came. */
-  firstAt = 0;
-  lastAt = 0;
-  pieces = 0;
-  #dated = 0;
-
-  came(pieces: number): void {
-    if (this.pieces === 0) this.firstAt = performance.now();
-    this.pieces += pieces;
-  }
-
-  date(at: number): void {
-    if (this.#dated === this.pieces) return;
-    this.#dated = this.pieces;
-    this.lastAt = at;
   }
 }
 

@@ -138,7 +138,8 @@ export class Attempts {
     const run = this.#run;
     const { hedgeAfterMs } = run.step;
     if (hedgeAfterMs === undefined || this.#adopted || this.#beside !== undefined) return;
-    if (this.#retryAt > 0 || run.hasContent || now - run.startedAt < hedgeAfterMs) return;
+    // Over: the exchange is, or its next attempt waits.
+    if (run.over || run.hasContent || now - run.startedAt < hedgeAfterMs) return;
     const step = this.#following();
     if (step === undefined) return;
     this.#beside = run;

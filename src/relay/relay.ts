@@ -6,10 +6,11 @@ import { pushAnswerHeaders } from '../upstream/forward-headers.ts';
 import { type Prompt, promptSample } from '../usage/prompt.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
 import type { Shortened } from './answer-filter.ts';
-import type { AttemptRun, ContentTimes, RunOwner } from './attempt-run.ts';
+import type { AttemptRun, RunOwner } from './attempt-run.ts';
 import { Attempts, type AttemptsOptions } from './attempts.ts';
 import { EVENT_STREAM } from './choose-mode.ts';
 import { mountFor } from './choose-mount.ts';
+import type { ContentTimes } from './content-times.ts';
 
 export interface RelayOptions extends AttemptsOptions {
   readonly sweeper: Sweeper;

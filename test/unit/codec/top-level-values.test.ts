@@ -24,8 +24,10 @@ test('a key that stands twice, or in other letters, does not make an object none
   assert.deepEqual(of('{"error":1,"Usage":2}'), { error: 1 });
 });
 
-test('a value that is no JSON is left out', () => {
-  assert.deepEqual(of('{"usage":{"a":nope},"error":1}'), { error: 1 });
+test('a value with a word that only Python writes is left out, and the others are told', () => {
+  assert.deepEqual(of('{"choices":[{"logprob":NaN}],"usage":{"a":1},"error":1}'), { usage: { a: 1 }, error: 1 });
+  assert.deepEqual(of('{"usage":{"a":-Infinity},"error":1}'), { error: 1 });
+  assert.equal(of('{"usage":{"a":nope},"error":1}'), undefined);
 });
 
 test('of the first bytes those values are given that end within them', () => {
