@@ -7,6 +7,7 @@ import { decide } from '../routing/retry-policy.ts';
 import { UpstreamAttempt } from '../upstream/attempt.ts';
 import type { OriginPools } from '../upstream/origin-pools.ts';
 import { type ClientWaits, Waits } from '../upstream/waits.ts';
+import { refusedUsage } from './asks-usage.ts';
 import { type Outbound, outbound, wholeBody } from './outbound.ts';
 import type { HeavyTranslator } from './request-translation.ts';
 
@@ -37,6 +38,8 @@ export class Attempts {
   dispatched = false;
   /** performance.now() when the one at hand was begun, or when its request had been translated. */
   startedAt = 0;
+  /** Whether the one at hand asks for usage although the client did not. */
+  asksUsage = false;
   readonly #o: AttemptsOptions;
   readonly #handler: AttemptsHandler;
   #targetIndex = 0;
@@ -80,6 +83,7 @@ export class Attempts {
     this.count += 1;
     this.#upstream = undefined;
     this.#control = undefined;
+    this.asksUsage = false;
     this.#startWaits();
     const { exchange, dialect, peeked, translateHeavy } = this.#o;
     const request = outbound(exchange, dialect, peeked, this.target, translateHeavy, this);
@@ -89,10 +93,13 @@ export class Attempts {
 
   /** Whether another one was begun because this one failed, before anything of an answer was passed on. */
   retried(error: GatewayError, ms: number): boolean {
+    const refused = this.asksUsage && refusedUsage(this.#o.dialect, this.target, error);
+    const diedReused = this.#upstream?.diedReused ?? false;
     const decision = decide(
       {
         error,
-        diedReused: this.#upstream?.diedReused ?? false,
+        diedReused,
+        refusedUsage: refused,
         retriedReused: this.#retriedReused,
         hasNextTarget: this.#targetIndex + 1 < this.#o.targets.length,
       },
@@ -102,8 +109,8 @@ export class Attempts {
     const failed = { target: this.target.id, error: error.code, ms: Math.round(ms) };
     if (this.#failed) this.#failed.push(failed);
     else this.#failed = [failed];
-    if (decision === 'same-target') this.#retriedReused = true;
-    else this.#targetIndex += 1;
+    if (decision === 'next-target') this.#targetIndex += 1;
+    else if (diedReused) this.#retriedReused = true;
     return true;
   }
 
@@ -173,6 +180,7 @@ export class Attempts {
       else this.#handler.failed(request);
       return;
     }
+    this.asksUsage = request.asksUsage;
     if (target.local) {
       this.dispatched = true;
       // It may read the body for as long as it likes.

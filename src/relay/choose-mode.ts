@@ -4,7 +4,6 @@ import type { OrError } from '../core/exchange.ts';
 import type { AnswerContext, Dialect, PeekedRequest } from '../dialects/dialect.ts';
 import type { Target } from '../providers/provider.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
-import { asksUsage } from './asks-usage.ts';
 import { mountFor } from './choose-mount.ts';
 import { type Allowance, CutShort, type StreamHost } from './cut-short.ts';
 import { ErrorAnswer, MAX_ERROR_BYTES } from './error-answer.ts';
@@ -29,6 +28,8 @@ export interface ModeContext {
   readonly peeked: PeekedRequest;
   readonly limits: Limits;
   readonly exchangeId: string;
+  /** The gateway asked for usage, not the client: the event that this causes is not the client's. */
+  readonly askedUsage: boolean;
   /** A keep-alive comment went out: nothing but an event stream can follow. */
   readonly streamPromised: boolean;
   /** Undefined: no budget asks for its streams to be cut. */
@@ -70,7 +71,7 @@ export function chooseMode({ status, headers }: AnswerHead, context: ModeContext
     headers['content-length'] === undefined && headers['transfer-encoding'] === undefined && !target.local;
   const holdBytes = limits.highWatermarkBytes;
   if (isStream) {
-    const stripUsage = asksUsage(context.peeked, target);
+    const stripUsage = context.askedUsage;
     return new StreamPassthrough({ host, meter, wire, contentType, endsWithConnection, holdBytes, stripUsage });
   }
   const isJson = mediaType.includes('json');

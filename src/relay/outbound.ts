@@ -12,6 +12,8 @@ import { type HeavyTranslator, type TranslatedRequest, translateRequest } from '
 export interface Outbound extends OutboundRequest {
   readonly connection: Connection;
   readonly body: Buffer | Buffer[];
+  /** The gateway asks for usage, and the client did not. */
+  readonly asksUsage: boolean;
   onBodySent: (() => void) | undefined;
 }
 
@@ -32,15 +34,14 @@ export function outbound(
   if (mount === undefined) return new GatewayError('unsupported_operation', { target: target.id });
   const { wire } = mount;
   if (wire.name === dialect.name) {
-    const body = dialect.splice(exchange.body, peeked, {
-      modelId: target.modelId,
-      askUsage: asksUsage(peeked, target),
-      developerAsSystem: !target.abilities.developerRole,
-    });
-    return authorised(exchange, peeked, target, mount, body, NO_HEADERS);
+    const { modelId, abilities } = target;
+    const askUsage = asksUsage(dialect, peeked, target);
+    const edits = { modelId, askUsage, developerAsSystem: !abilities.developerRole };
+    const body = dialect.splice(exchange.body, peeked, edits);
+    return authorised(exchange, peeked, target, mount, { body, headers: NO_HEADERS, asksUsage: askUsage });
   }
   const finish = (made: OrError<TranslatedRequest>): OrError<Outbound> =>
-    made instanceof GatewayError ? made : authorised(exchange, peeked, target, mount, made.body, made.headers);
+    made instanceof GatewayError ? made : authorised(exchange, peeked, target, mount, { ...made, asksUsage: false });
   const { body } = exchange;
   if (body.length > INLINE_BYTES) {
     const { id, modelId } = target;
@@ -49,26 +50,32 @@ export function outbound(
   return finish(translateRequest(dialect, wire.translation!, target, body));
 }
 
-/** `extra`: headers that this request needs beyond the mount's. */
+interface Asked {
+  readonly body: Buffer | Buffer[];
+  /** Those that this request needs beyond the mount's. */
+  readonly headers: readonly string[];
+  readonly asksUsage: boolean;
+}
+
 function authorised(
   exchange: Exchange,
   peeked: PeekedRequest,
   target: Target,
   mount: Mount,
-  body: Buffer | Buffer[],
-  extra: readonly string[],
+  asked: Asked,
 ): OrError<Outbound> {
   const { wire, connection, credential } = mount;
   // Answered inside the process: nobody reads headers.
   const headers = target.local ? [] : requestHeaders(exchange.headers, peeked, mount);
-  for (const each of extra) headers.push(each);
+  for (const each of asked.headers) headers.push(each);
   const request: Outbound = {
     connection,
     origin: connection.origin,
     path: mount.path(target, peeked),
     method: wire.method,
     headers,
-    body,
+    body: asked.body,
+    asksUsage: asked.asksUsage,
     onBodySent: undefined,
   };
   const signed = credential.sign(request);

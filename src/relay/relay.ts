@@ -123,6 +123,7 @@ export class Relay implements AttemptsHandler, StreamHost, Swept {
         peeked,
         limits: settings.limits,
         exchangeId: exchange.id,
+        askedUsage: this.#attempts.asksUsage,
         streamPromised: exchange.sink.started,
         allowance: this.#o.allowance,
       },

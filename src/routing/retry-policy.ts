@@ -8,14 +8,18 @@ export interface AttemptOutcome {
   readonly diedReused: boolean;
   /** Whether that was answered with a second try before, in this exchange. */
   readonly retriedReused: boolean;
+  /** Only because the gateway asked for usage, which the client did not; the next attempt does not ask. */
+  readonly refusedUsage: boolean;
   readonly hasNextTarget: boolean;
 }
 
 /**
  * What to do after a failed attempt, before the commit point. A request that died with a reused connection most likely
- * never reached the provider, which had closed it; but it may have, so `retry_reused_connection` can forbid it.
+ * never reached the provider, which had closed it; but it may have, so `retry_reused_connection` can forbid it. A refusal
+ * that the gateway caused is no answer to the client.
  */
 export function decide(outcome: AttemptOutcome, retryReusedConnection: boolean): Decision {
+  if (outcome.refusedUsage) return 'same-target';
   if (outcome.diedReused && !outcome.retriedReused && retryReusedConnection) return 'same-target';
   if (outcome.error.rule.retry !== 'never' && outcome.hasNextTarget) return 'next-target';
   return 'give-up';

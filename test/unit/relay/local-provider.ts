@@ -52,6 +52,8 @@ export interface RelayedOptions {
   readonly target?: Partial<Target>;
   /** The same by name of the target. */
   readonly targetOf?: Readonly<Record<string, Partial<Target>>>;
+  /** Its very targets are asked; from now on they answer here. */
+  readonly sameTarget?: Relayed;
   readonly settings?: Partial<ServerSettings>;
   readonly waits?: ClientWaits;
   readonly allowance?: Allowance;
@@ -74,6 +76,8 @@ export class Relayed {
   /** Ids of targets whose providers refused our credential. */
   readonly refusedCredentials: string[] = [];
   readonly peeked: PeekedRequest;
+  readonly targets: readonly Target[];
+  #receiver: Relayed = this;
 
   constructor(options: RelayedOptions = {}) {
     const body = Buffer.from(JSON.stringify({ model: 'main/model', messages: [], stream: true, ...options.body }));
@@ -82,18 +86,13 @@ export class Relayed {
     scan.advance(body, body.length);
     this.peeked = scan.result(body) as PeekedRequest;
     const all = { ...settings, ...options.settings };
+    this.targets = options.sameTarget?.targets ?? this.#targets(options);
+    if (options.sameTarget) options.sameTarget.#receiver = this;
     this.relay = new Relay({
       exchange: this.exchange,
       dialect: openAiChat,
       peeked: this.peeked,
-      targets: (options.targets ?? ['main']).map((account) => ({
-        ...exampleTarget,
-        id: `${account}/model`,
-        account,
-        local: (request, handler) => this.#attempt(request, handler),
-        ...options.target,
-        ...options.targetOf?.[account],
-      })),
+      targets: this.targets,
       waits: options.waits ?? { attemptMs: undefined, firstTokenMs: undefined },
       settings: all,
       pools: new OriginPools(all.limits, all.timeouts),
@@ -108,6 +107,17 @@ export class Relayed {
     });
     opened.push(this);
     this.relay.start();
+  }
+
+  #targets({ targets = ['main'], target, targetOf }: RelayedOptions): Target[] {
+    return targets.map((account) => ({
+      ...exampleTarget,
+      id: `${account}/model`,
+      account,
+      local: (request, handler) => this.#receiver.#attempt(request, handler),
+      ...target,
+      ...targetOf?.[account],
+    }));
   }
 
   get attempt(): LocalAttempt {

@@ -62,6 +62,71 @@ test('a provider that does not know the role developer gets it as system', () =>
   }
 });
 
+/** As vLLM and Mistral say it. */
+const REFUSED_OPTIONS = JSON.stringify({
+  object: 'error',
+  message: {
+    detail: [{ type: 'extra_forbidden', loc: ['body', 'stream_options'], msg: 'Extra inputs are not permitted' }],
+  },
+});
+const asksUsage = (relayed: Relayed) => 'stream_options' in JSON.parse(relayed.attempt.request.body.toString());
+
+test('a provider that refuses to be asked for usage is asked again without it, and from then on not at all', () => {
+  for (const [status, words] of [
+    [422, REFUSED_OPTIONS],
+    [400, '{"error":{"message":"Unrecognized request argument supplied: stream_options"}}'],
+    [400, '{"error":{"message":"Unknown parameter","param":"stream_options"}}'],
+  ] as const) {
+    // A target of its own: what is learned is learned of a target.
+    const own = { abilities: { usageInStream: true, developerRole: true } };
+    const relayed = new Relayed({ target: own });
+    assert.ok(asksUsage(relayed));
+    relayed.attempt.head(status).send(words).end();
+    assert.equal(relayed.attempts.length, 2);
+    assert.equal(asksUsage(relayed), false);
+    relayed.attempt
+      .events()
+      .send(stream + USAGE_EVENT + DONE_EVENT)
+      .end();
+    assert.equal(
+      relayed.sink.text(),
+      stream + USAGE_EVENT + DONE_EVENT,
+      'nothing was caused by us, so nothing is taken out',
+    );
+    assert.equal(relayed.result?.error, undefined);
+    assert.equal(relayed.result?.attempts, 2);
+
+    const later = new Relayed({ sameTarget: relayed });
+    assert.equal(asksUsage(later), false);
+  }
+});
+
+test('a refusal that the client caused is the client’s: of its own stream_options, and of anything else', () => {
+  const asked = new Relayed({ body: { stream_options: { include_usage: true } } });
+  asked.attempt.head(422).send(REFUSED_OPTIONS).end();
+  assert.equal(asked.attempts.length, 1);
+  assert.equal(asked.sink.status, 422);
+  for (const [status, words] of [
+    [400, '{"error":{"message":"prompt is too long"}}'],
+    [500, REFUSED_OPTIONS],
+  ] as const) {
+    const other = new Relayed();
+    other.attempt.head(status).send(words).end();
+    assert.equal(other.attempts.length, 1);
+  }
+});
+
+test('an answer to a request that asked for usage is stripped of it, whatever was learned of the target meanwhile', () => {
+  const early = new Relayed();
+  const late = new Relayed({ sameTarget: early });
+  late.attempt.head(422).send(REFUSED_OPTIONS).end();
+  early.attempt
+    .events()
+    .send(stream + USAGE_EVENT + DONE_EVENT)
+    .end();
+  assert.equal(early.sink.text(), stream + DONE_EVENT);
+});
+
 test('a stream that is cut at any byte ends with an error event and a cut, or before its first content with 502', () => {
   const whole = stream + USAGE_EVENT + DONE_EVENT;
   const untouched = stream + DONE_EVENT;

@@ -8,6 +8,7 @@ function outcome(more: Partial<AttemptOutcome>): AttemptOutcome {
     error: new GatewayError('upstream_cut'),
     diedReused: false,
     retriedReused: false,
+    refusedUsage: false,
     hasNextTarget: false,
     ...more,
   };
@@ -21,6 +22,13 @@ test('a reused connection that died is answered with one more try at the same ta
 
 test('the second try can be forbidden, since it may bill twice', () => {
   assert.equal(decide(outcome({ diedReused: true }), false), 'give-up');
+});
+
+test('a refusal that the gateway caused by asking for usage is answered with another try at the same target', () => {
+  const error = new GatewayError('upstream_rejected', { status: 422 });
+  assert.equal(decide(outcome({ error, refusedUsage: true }), false), 'same-target');
+  assert.equal(decide(outcome({ error, refusedUsage: true, hasNextTarget: true }), true), 'same-target');
+  assert.equal(decide(outcome({ error }), true), 'give-up');
 });
 
 test('without a next target there is nothing to fall back to', () => {
