@@ -8,7 +8,7 @@ import { loadOrMakeDefaultKey } from '../store/default-key.ts';
 import { claimPort } from '../threads/claim-port.ts';
 import { RelayThreads } from '../threads/relay-threads.ts';
 import { SharedCounters } from '../threads/shared-counters.ts';
-import { keepHeapSteady } from '../threads/steady-heap.ts';
+import { collectWhenIdle, keepHeapSteady } from '../threads/steady-heap.ts';
 import { AccountTokens } from './account-tokens.ts';
 import { budgetSeed } from './budget-seed.ts';
 import { type LedgerService, NO_LEDGER, openLedger } from './ledger-service.ts';
@@ -125,6 +125,7 @@ export async function startGateway({ configuration, setVariable }: GatewayOption
     openapi: operatorPort.openapi,
     journal: ledger.journal,
   }));
+  collectWhenIdle(() => counters.idleMark);
   return gateway;
 }
 

@@ -1,6 +1,5 @@
 import type { Configuration } from '../config/configuration.ts';
 import type { Identity } from '../identity/identity.ts';
-import { adminRoutes } from '../operator/admin/admin-routes.ts';
 import { openapiJson } from '../operator/openapi.ts';
 import { type GatewayState, startOperator } from '../operator/operator.ts';
 import type { Database } from '../store/database.ts';
@@ -29,7 +28,7 @@ export interface OperatorPort extends MainService {
 export async function openOperatorPort(options: OperatorPortOptions): Promise<OperatorPort> {
   const { configuration, state, observation } = options;
   const { host, port, adminKey } = configuration().server.operator;
-  const admin = adminKey === undefined ? undefined : { key: adminKey, routes: routesOf(options) };
+  const admin = adminKey === undefined ? undefined : { key: adminKey, routes: await routesOf(options) };
   let openapi = openapiJson();
   const operator = await startOperator({
     host,
@@ -47,7 +46,8 @@ export async function openOperatorPort(options: OperatorPortOptions): Promise<Op
   return { url, openapi, close: () => operator.close() };
 }
 
-function routesOf({ database, identity, configuration, limitCounters }: OperatorPortOptions) {
+async function routesOf({ database, identity, configuration, limitCounters }: OperatorPortOptions) {
+  const { adminRoutes } = await import('../operator/admin/admin-routes.ts');
   const { counts } = limitCounters;
   return adminRoutes({
     database,

@@ -19,6 +19,8 @@ export interface Gateway {
   reload(loaded: Loaded | Refused): void;
   /** Accepts nothing new, lets what is open finish until `drain_ms`, then stops. */
   drain(): Promise<void>;
+  /** While it drains: ends what is open now, as at the end of `drain_ms`. */
+  cut(): void;
 }
 
 export interface InForce {
@@ -101,6 +103,10 @@ export class RunningGateway implements Gateway {
     inForce.draining = true;
     await relayThreads.drain(inForce.configuration.server.timeouts.drainMs);
     for (const service of services) await service.close();
+  }
+
+  cut(): void {
+    this.#parts.relayThreads.broadcast({ type: 'cut' });
   }
 }
 

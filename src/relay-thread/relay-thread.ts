@@ -7,7 +7,7 @@ import { followWall } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
 import { Sweeper } from '../core/sweeper.ts';
 import { MemoryCounters } from '../counters/memory-counters.ts';
-import { RedisCounters } from '../counters/redis-counters.ts';
+import type { RedisCounters } from '../counters/redis-counters.ts';
 import { Edge } from '../edge/edge.ts';
 import { runBeforeLastByte } from '../edge/response-sink.ts';
 import { RecordSender } from '../ledger/record-sender.ts';
@@ -18,6 +18,7 @@ import { createLog } from '../telemetry/log.ts';
 import { EventLoopProbe } from '../telemetry/thread-stats.ts';
 import type { FromRelayThread, RelayThreadData, ToRelayThread } from '../threads/messages.ts';
 import { SharedCounters } from '../threads/shared-counters.ts';
+import { collectWhenIdle } from '../threads/steady-heap.ts';
 import { OriginPools } from '../upstream/origin-pools.ts';
 import { CredentialWarnings } from './credential-warnings.ts';
 import { routeTable } from './endpoints.ts';
@@ -31,9 +32,17 @@ const STATS_MS = 500;
 const NO_KEY = new GatewayError('missing_api_key');
 
 const port = parentPort!;
-// Its modules are loaded by now. Nothing may be awaited between this message and `port.on`: later ones would be lost.
+type LaterMessage = Exclude<ToRelayThread, { type: 'begin' }>;
+
+/** Messages that come before this thread can act upon them. */
+const early: LaterMessage[] = [];
+let hear = (message: LaterMessage): void => void early.push(message);
+// Its modules are loaded by now; it begins with what the first message brings.
 const data = await new Promise<RelayThreadData>((resolve) => {
-  port.once('message', (message: ToRelayThread) => message.type === 'begin' && resolve(message.data));
+  port.on('message', (message: ToRelayThread) => {
+    if (message.type === 'begin') resolve(message.data);
+    else hear(message);
+  });
 });
 const send = (message: FromRelayThread, transfer: readonly ArrayBuffer[] = []): void =>
   port.postMessage(message, transfer);
@@ -64,7 +73,7 @@ const keyRing = new KeyRing({
 });
 const refusals = new RefusalRecords({ thread: data.thread, log, add: (record) => records.add(record) });
 const counts = new MemoryCounters(data.counts, data.thread);
-const redisCounts = server.store.counters === 'memory' ? undefined : countInRedis();
+const redisCounts = server.store.counters === 'memory' ? undefined : await countInRedis();
 let ledgerFull = data.journal?.full ?? false;
 if (server.ledger.sync === 'strict') runBeforeLastByte(() => records.writeJournal());
 const tokens = new Map(data.tokens.map((token) => [token.id, token]));
@@ -111,12 +120,14 @@ process.on('unhandledRejection', (error) => log.error({ error }, 'unhandled in a
 
 const probe = new EventLoopProbe();
 setInterval(reportStats, STATS_MS).unref();
-port.on('message', onMessage);
+collectWhenIdle(() => counters.idleMark);
+hear = onMessage;
+for (const message of early) onMessage(message);
 await redisCounts?.start();
 const listening = await edge.listen(server.listen.host, server.listen.port);
 send(listening === undefined ? { type: 'listen-failed' } : { type: 'listening', port: listening });
 
-function onMessage(message: ToRelayThread): void {
+function onMessage(message: LaterMessage): void {
   switch (message.type) {
     case 'reconfigure':
       reconfigure(message.configuration);
@@ -140,8 +151,6 @@ function onMessage(message: ToRelayThread): void {
       return;
     case 'drain':
       drain();
-      return;
-    case 'begin':
   }
 }
 
@@ -164,7 +173,8 @@ async function drain(): Promise<void> {
   send({ type: 'drained' });
 }
 
-function countInRedis(): RedisCounters {
+async function countInRedis(): Promise<RedisCounters> {
+  const { RedisCounters } = await import('../counters/redis-counters.ts');
   const { thread, threads } = data;
   return new RedisCounters({
     url: server.store.counters,

@@ -5,7 +5,7 @@ import { openAccounts } from '../plugs.ts';
 import { Callers } from '../policy/caller.ts';
 import type { Target, Tokens } from '../providers/provider.ts';
 import { ModelRoutes } from '../routing/model-routes.ts';
-import { catalogueHas, catalogueModels } from '../usage/price-catalogue.ts';
+import { catalogueHas, catalogueModels, loadCatalogue } from '../usage/price-catalogue.ts';
 import { compilePrice, type Price } from '../usage/price-table.ts';
 
 /** Targets whose price is remembered; an account that lists none has as many as its clients think of. */
@@ -27,12 +27,11 @@ export function makeSnapshot(configuration: Configuration, lasting: Lasting): Sn
     }
     return known;
   };
+  const accounts = openAccounts(configuration, lasting.tokens);
+  if (accounts.some(({ catalogueId }) => catalogueId !== undefined)) loadCatalogue();
   return {
     settings: configuration.server,
-    routes: new ModelRoutes(openAccounts(configuration, lasting.tokens), {
-      models: catalogueModels,
-      has: catalogueHas,
-    }),
+    routes: new ModelRoutes(accounts, { models: catalogueModels, has: catalogueHas }),
     callers: new Callers(configuration),
     limits: createLimits(configuration, { ...lasting, price }),
     price,

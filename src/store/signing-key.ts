@@ -1,6 +1,5 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, hash, type KeyObject } from 'node:crypto';
 import { join } from 'node:path';
-import { calculateJwkThumbprint } from 'jose';
 import { readOrMakeSecret, type Warn } from './secret-file.ts';
 import { reasonOf, StoreFault } from './store-fault.ts';
 import type { VerificationKey } from './token-form.ts';
@@ -16,9 +15,15 @@ export async function loadOrMakeSigningKey(dataDir: string, warn: Warn): Promise
   const path = join(dataDir, 'signing-key.pem');
   const privateKey = privateKeyOf(path, await readOrMakeSecret(path, newPrivateKeyPem, warn));
   const publicKey = createPublicKey(privateKey);
-  const keyId = await calculateJwkThumbprint(publicKey.export({ format: 'jwk' }), 'sha256');
+  const keyId = thumbprint(publicKey);
   const publicKeyPem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
   return { privateKey, verification: { keyId, publicKeyPem } };
+}
+
+/** RFC 7638 §3.2, for the members that RFC 8037 §2 names. */
+function thumbprint(publicKey: KeyObject): string {
+  const { crv, kty, x } = publicKey.export({ format: 'jwk' });
+  return hash('sha256', JSON.stringify({ crv, kty, x }), 'base64url');
 }
 
 function newPrivateKeyPem(): string {

@@ -1,5 +1,6 @@
-import { type Client, type Dispatcher, errors } from 'undici';
+import type { Client, Dispatcher } from 'undici';
 import { type ConnectionKeeper, OriginConnection } from './origin-connection.ts';
+import { errors } from './undici-client.ts';
 import { type Waiting, WaitingLine } from './waiting-line.ts';
 
 /** An attempt as the pool sees it. */

@@ -1,9 +1,10 @@
 import type { Socket } from 'node:net';
-import { buildConnector, Client } from 'undici';
+import type { Client as ClientType } from 'undici';
 import type { Limits, Timeouts } from '../config/configuration.ts';
 import type { Connection } from '../providers/provider.ts';
 import { directRead, readDirectly } from './direct-read.ts';
 import { OriginPool } from './origin-pool.ts';
+import { buildConnector, Client } from './undici-client.ts';
 
 /** A socket error tells in this property that the connection had brought bytes before. */
 export const HAD_SERVED = Symbol('the connection had served before');
@@ -82,7 +83,7 @@ export class OriginPools {
     for (const pool of pools) pool.destroy();
   }
 
-  #clients(connection: Connection): () => Client {
+  #clients(connection: Connection): () => ClientType {
     const connectMs = this.#timeouts.connectMs;
     const connect = buildConnector({
       // HTTP/2 showed no gain on loopback and multiplexes failures.
@@ -94,7 +95,7 @@ export class OriginPools {
         : undefined),
     });
     const origin = new URL(connection.origin);
-    const options: Client.Options = {
+    const options: ClientType.Options = {
       // The pool gives one at a time whatever is said here; so undici itself holds a second one back, should it not. With
       // 2 undici goes without one of its turns of the loop after each answer, which showed no gain.
       pipelining: 1,

@@ -1,13 +1,24 @@
 import { readFileSync } from 'node:fs';
-import { calcPrice, findProvider, type ModelInfo, type ModelPrice } from '@pydantic/genai-prices';
+import { createRequire } from 'node:module';
+import type { ModelInfo, ModelPrice } from '@pydantic/genai-prices';
 import { z } from 'zod';
 import { layeredTable, type RateTable, type SteppedRate } from './token-rates.ts';
 
 /*
  * The only door to the price library: public list prices and the models a provider has. Loading it takes 16 to 27 ms
  * and about 13 MB of resident memory (2.5 MB of heap) in each thread that does, measured on the 2-core machine of
- * design/performance.md. Its data is bundled; nothing is fetched.
+ * design/performance.md. So it is loaded when an account asks for list prices, and never where none does. Its data is
+ * bundled; nothing is fetched.
  */
+
+const load = createRequire(import.meta.url);
+let library: typeof import('@pydantic/genai-prices') | undefined;
+
+/** To be called before the first price is asked for on the way of an exchange, which would wait for it. */
+export function loadCatalogue(): typeof import('@pydantic/genai-prices') {
+  library ??= load('@pydantic/genai-prices') as typeof import('@pydantic/genai-prices');
+  return library;
+}
 
 /** The library exports neither its version nor its package.json; a price without the version cannot be recomputed. */
 export const catalogueVersion = `genai-prices ${
@@ -58,7 +69,7 @@ const modelsByCatalogue = new Map<string, readonly string[]>();
 export function catalogueModels(catalogueId: string): readonly string[] {
   let models = modelsByCatalogue.get(catalogueId);
   if (models === undefined) {
-    models = (findProvider({ providerId: catalogueId })?.models ?? [])
+    models = (loadCatalogue().findProvider({ providerId: catalogueId })?.models ?? [])
       .filter((model) => !model.deprecated && wellFormedId.test(model.id))
       .filter((model) => namesItself(model) || catalogueHas(catalogueId, model.id))
       .map((model) => model.id);
@@ -82,6 +93,7 @@ export function catalogueHas(catalogueId: string, modelId: string): boolean {
 }
 
 function find(catalogueId: string, modelId: string, timestamp: Date | undefined) {
+  const { calcPrice, findProvider } = loadCatalogue();
   // An unknown provider id makes the library guess one from the model's name: a price of somebody else.
   if (findProvider({ providerId: catalogueId }) === undefined) return undefined;
   try {

@@ -62,7 +62,7 @@ describe('while a stream waits long for its first token', { concurrency: true },
     const { status, headers } = await client.head();
     assert.equal(status, 200);
     assert.equal(headers['content-type'], 'text/event-stream');
-    assert.equal(headers['x-tfy-resolved-model'], 'p/on-signal');
+    assert.equal(headers['x-tfy-resolved-model'], undefined, 'another target may still answer');
     const [first, second] = client.pieces;
     assert.ok(second!.at - first!.at >= 100, 'not faster than every 150 ms');
     release.open();

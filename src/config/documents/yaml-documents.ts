@@ -1,18 +1,16 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: `${env:NAME}` is our own syntax, not a template
-import {
-  type Document,
-  isAlias,
-  isMap,
-  isNode,
-  isScalar,
-  isSeq,
-  LineCounter,
-  type ParsedNode,
-  parseAllDocuments,
-  visit,
-  type YAMLError,
-} from 'yaml';
+import { createRequire } from 'node:module';
+import type { Document, LineCounter, ParsedNode, YAMLError } from 'yaml';
 import type { Fault, PathSegment, Position } from '../fault.ts';
+
+const load = createRequire(import.meta.url);
+let library: typeof import('yaml') | undefined;
+
+/** Loaded by the first file: a gateway without any is ready sooner. */
+function yaml(): typeof import('yaml') {
+  library ??= load('yaml') as typeof import('yaml');
+  return library;
+}
 
 /** One YAML document as plain data, with the place of everything in it. The only door to the `yaml` package. */
 export interface YamlDocument {
@@ -30,6 +28,7 @@ export interface YamlDocument {
 const maxAliasCount = 1000;
 
 export function yamlDocuments(source: string, file: string): { documents: YamlDocument[]; faults: Fault[] } {
+  const { LineCounter, parseAllDocuments } = yaml();
   const lines = new LineCounter();
   const documents: YamlDocument[] = [];
   const faults: Fault[] = [];
@@ -82,6 +81,7 @@ function convert(
 /** Where the first alias stands whose anchor is not there. */
 function danglingAlias(document: Document.Parsed): number | undefined {
   let offset: number | undefined;
+  const { visit } = yaml();
   visit(document, {
     Alias(_key, alias) {
       if (alias.resolve(document) !== undefined) return undefined;
@@ -117,6 +117,7 @@ function step(
   node: unknown,
   segment: PathSegment,
 ): { key?: unknown; value: unknown } | undefined {
+  const { isAlias, isMap, isScalar, isSeq } = yaml();
   const collection = isAlias(node) ? node.resolve(document) : node;
   if (isSeq(collection) && typeof segment === 'number') return { value: collection.items[segment] };
   if (!isMap(collection)) return undefined;
@@ -124,7 +125,7 @@ function step(
 }
 
 function offsetOf(node: unknown): number | undefined {
-  return isNode(node) ? (node as ParsedNode).range?.[0] : undefined;
+  return yaml().isNode(node) ? (node as ParsedNode).range?.[0] : undefined;
 }
 
 /** The library's own messages quote the source in these cases, and the source may be a secret. */

@@ -96,7 +96,7 @@ test('a provider that refuses to be asked for usage is asked again without it, a
     assert.equal(relayed.result?.error, undefined);
     assert.equal(relayed.result?.attempts, 2);
 
-    const later = new Relayed({ sameTarget: relayed });
+    const later = new Relayed({ sameSteps: relayed });
     assert.equal(asksUsage(later), false);
   }
 });
@@ -118,7 +118,7 @@ test('a refusal that the client caused is the client’s: of its own stream_opti
 
 test('an answer to a request that asked for usage is stripped of it, whatever was learned of the target meanwhile', () => {
   const early = new Relayed();
-  const late = new Relayed({ sameTarget: early });
+  const late = new Relayed({ sameSteps: early });
   late.attempt.head(422).send(REFUSED_OPTIONS).end();
   early.attempt
     .events()

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Timeouts } from '../../../src/config/configuration.ts';
-import { type ClientWaits, Waits } from '../../../src/upstream/waits.ts';
+import { NO_WAITS, type StepWaits } from '../../../src/routing/route-plan.ts';
+import { Waits } from '../../../src/upstream/waits.ts';
 
 const timeouts: Timeouts = {
   bodyMs: 0,
@@ -12,11 +13,10 @@ const timeouts: Timeouts = {
   writeMs: 0,
   drainMs: 0,
 };
-const noWaits: ClientWaits = { attemptMs: undefined, firstTokenMs: undefined };
 
 /** An exchange that began at 0, its attempt at 100; looked at by hand. */
-function open(more: Partial<Timeouts> = {}, client: Partial<ClientWaits> = {}): Waits {
-  return new Waits({ ...timeouts, ...more }, { ...noWaits, ...client }, 0, 100);
+function open(more: Partial<Timeouts> = {}, client: Partial<StepWaits> = {}): Waits {
+  return new Waits({ ...timeouts, ...more }, { ...NO_WAITS, ...client }, 0, 100);
 }
 
 const SENT_AT = 110;
