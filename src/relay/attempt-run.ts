@@ -21,6 +21,7 @@ import { type Outbound, outbound, wholeBody } from './outbound.ts';
 import type { RelayMode } from './relay-mode.ts';
 import type { HeavyTranslator } from './request-translation.ts';
 import { overriddenRequest } from './step-overrides.ts';
+import { withoutSecrets } from './stream-error.ts';
 
 /** What all runs of one exchange share. */
 export interface RunContext {
@@ -225,7 +226,9 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
   }
 
   remark(error: GatewayError): void {
-    this.remarked ??= error;
+    // An event that quotes our credential does not pass: ours stands in its place.
+    if (withoutSecrets(error, this.target) !== error) this.fail(error);
+    else this.remarked ??= error;
   }
 
   finish(last?: Buffer): void {
@@ -238,7 +241,7 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
   }
 
   fail(error: GatewayError): void {
-    this.#fail(error, this.endedAt || performance.now());
+    this.#fail(withoutSecrets(error, this.target), this.endedAt || performance.now());
   }
 
   // ── what a filter asks besides ────────────────────────────────────────────

@@ -3,6 +3,7 @@ import { afterEach, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { GatewayError } from '../../../src/core/errors.ts';
 import { SWEEP_MS } from '../../../src/core/sweeper.ts';
+import { headerCredential } from '../../../src/providers/base/credential.ts';
 import { mountAt, mountsOf } from '../../../src/providers/base/mount.ts';
 import { tokenCredential } from '../../../src/providers/base/token-credential.ts';
 import { openAiChatWire } from '../../../src/providers/openai-compatible/wire.ts';
@@ -251,6 +252,20 @@ test('a refused credential is told to the owner of the relay, also where another
   alone.attempt.head(402).send('{"error":{"message":"pay"}}').end();
   assert.deepEqual(alone.refusedCredentials, ['main/model']);
   assert.equal(alone.sink.headers['x-should-retry'], 'false', 'SDKs shall not try again by themselves');
+});
+
+test('an error in a stream that quotes our credential reaches the client without it, wherever it stands', () => {
+  const SECRET = 'sk-upstream-SECRET-4711';
+  const credential = headerCredential(['authorization', `Bearer ${SECRET}`]);
+  const mounts = mountsOf([mountAt({ wire: openAiChatWire, url: 'https://provider.example', credential })]);
+  const quoting = `data: ${JSON.stringify({ error: { message: `bad key ${SECRET}`, type: SECRET, code: SECRET } })}\n\n`;
+  for (const sent of [quoting, hello + quoting, stream + quoting, stream + quoting + DONE_EVENT]) {
+    const relayed = new Relayed({ target: { mounts } });
+    relayed.attempt.events().send(sent).end();
+    assert.ok(!relayed.sink.text().includes('SECRET'), relayed.sink.text());
+    assert.match(relayed.sink.text(), /bad key \[redacted\]/);
+    assert.ok(!JSON.stringify(relayed.result?.error?.context).includes('SECRET'));
+  }
 });
 
 test('headers of the attempt that answered reach the client, those of a failed one do not', () => {
