@@ -132,7 +132,7 @@ class Inference implements RelayOwner {
 
   /** `downgradedBy`: the refusal that sent the request here, because a budget is spent. */
   #admit(to: Route, downgradedBy: Refused | undefined): void {
-    const { maxOutputTokens, choices, stream } = this.#peeked;
+    const { maxOutputTokens, choices, servedAs, stream } = this.#peeked;
     const plan = to.plan(this.#client);
     this.#model = to.model;
     const admitted = this.#snapshot.limits.admit({
@@ -142,6 +142,7 @@ class Inference implements RelayOwner {
       bodyBytes: this.#exchange.bytesIn,
       maxOutputTokens,
       choices,
+      servedAs,
       stream,
       downgradedBy,
       metadata: this.#metadata,
@@ -221,6 +222,7 @@ class Inference implements RelayOwner {
       exchange,
       model: this.#model,
       stream: this.#peeked.stream,
+      servedAs: this.#peeked.servedAs,
       price,
       estimate,
       record,

@@ -1,16 +1,16 @@
 import { X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import { costSchema } from './cost-schema.ts';
-import { amount, optionalKey, restricting, restrictingKey, secretText, text } from './scalar-schema.ts';
+import { amount, optionalKey, proxyAddress, restricting, restrictingKey, secretText, text } from './scalar-schema.ts';
 import { subjectPattern } from './subject.ts';
 
 /**
- * The pieces of a provider account's manifest that all kinds share (facts/manifests §0 and §1). A plug takes them and
+ * The pieces of a provider account's manifest that all kinds share (docs/manifests.md). A plug takes them and
  * `.extend`s; wire names stay as they are written, snake_case. Unknown keys are stripped; checks/unknown-keys.ts tells
  * of them.
  */
 
-/** Roles on a provider account that mean something here (facts/product §2.1); a manifest with any other is warned. */
+/** Roles on a provider account that have an effect (docs/identity.md, access rules). Any other gives a warning. */
 export const MANAGER_ROLE = 'provider-account-manager';
 export const ACCESS_ROLES: ReadonlySet<string> = new Set([MANAGER_ROLE, 'provider-account-access']);
 
@@ -145,6 +145,10 @@ export function accountBase<T extends string>(type: T) {
     name: accountName,
     collaborators,
     ownedBy,
+    proxy: restrictingKey(optionalKey(proxyAddress())).describe(
+      'The proxy that its provider is reached through, or `none`; absent: as `upstream` of the server says.',
+    ),
+    tls_settings: optionalKey(tlsSettings).describe('How the certificate of its provider is checked.'),
     discount_percent: restrictingKey(optionalKey(amount().max(100, { error: 'a number from 0 to 100' }))).describe(
       'Percent off the public list price.',
     ),

@@ -6,7 +6,7 @@ import { z } from 'zod';
  * and never shows a secret.
  */
 
-/** An optional key may also be written with `null` (facts/manifests §0); both read as undefined. */
+/** An optional key may also be written with `null`; both read as undefined. */
 export function optionalKey<T extends z.ZodType>(schema: T) {
   return schema.nullish().transform((value): z.output<T> | undefined => value ?? undefined);
 }
@@ -100,6 +100,22 @@ function isBaseUrl(value: string): boolean {
   const url = new URL(value);
   const schemeIsHttp = url.protocol === 'http:' || url.protocol === 'https:';
   return schemeIsHttp && url.username === '' && url.password === '' && !value.includes('?') && !value.includes('#');
+}
+
+/** An HTTP proxy to reach providers through, or `none`. It may hold a password and is not shown. */
+export function proxyAddress() {
+  const error = '`none`, or an address as `http://user:password@proxy.example.com:3128`';
+  return z.string({ error }).superRefine((value, context) => {
+    if (value === 'none' || isProxy(value)) return;
+    const params = { found: value.includes('@') ? 'an address (not shown)' : undefined };
+    context.addIssue({ code: 'custom', message: error, params });
+  });
+}
+
+export function isProxy(value: string): boolean {
+  if (value.length > 2048 || value !== value.trim() || !URL.canParse(value)) return false;
+  const { protocol, pathname, search, hash } = new URL(value);
+  return (protocol === 'http:' || protocol === 'https:') && pathname === '/' && search === '' && hash === '';
 }
 
 const headerName = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/;

@@ -3,6 +3,7 @@ import type { BodyScan, Exchange, Method, OrError } from '../core/exchange.ts';
 import type { InferenceEvent } from '../inference/event.ts';
 import type { Operation } from '../inference/operation.ts';
 import type { InferenceRequest } from '../inference/request.ts';
+import type { ServedAs } from '../inference/served-as.ts';
 import type { Usage } from '../inference/usage.ts';
 
 /** What one client-facing API form knows. Pure: bytes in, values or bytes out. */
@@ -75,6 +76,8 @@ export interface PeekedRequest {
   maxOutputTokens: number | undefined;
   /** How many answers are asked for at once (`n`): 1 where nothing is said. */
   choices: number;
+  /** Tier, speed and geography that it asks for, where they are not the provider's default. */
+  servedAs?: ServedAs | undefined;
 }
 
 export interface AnswerContext {

@@ -1,4 +1,5 @@
 import type { GatewayError } from '../core/errors.ts';
+import type { ServedAs } from '../inference/served-as.ts';
 import type { Usage } from '../inference/usage.ts';
 import type { Caller } from '../policy/caller.ts';
 import type { Target } from '../providers/provider.ts';
@@ -15,6 +16,8 @@ export interface AdmissionRequest {
   readonly maxOutputTokens: number | undefined;
   /** Answers that are asked for at once; each is paid for. */
   readonly choices: number;
+  /** Tier, speed and geography that it asks for: they multiply what it costs. */
+  readonly servedAs?: ServedAs | undefined;
   /** Only a streamed answer can be ended when its budget ends. */
   readonly stream: boolean;
   /** The refusal whose `instead` this model is; undefined: the client asked for this model. */

@@ -23,7 +23,7 @@ import { OriginPools } from '../upstream/origin-pools.ts';
 import { CredentialWarnings } from './credential-warnings.ts';
 import { routeTable } from './endpoints.ts';
 import { RefusalRecords } from './refusal-records.ts';
-import { makeSnapshot } from './snapshot.ts';
+import { type Lasting, makeSnapshot } from './snapshot.ts';
 import { TaskPool } from './task-pool.ts';
 
 /** How often a relay thread says how it is doing. */
@@ -63,7 +63,7 @@ const records = new RecordSender({
   framesTaken: () => counters.framesTaken,
 });
 const { server } = data.configuration;
-const pools = new OriginPools(server.limits, server.timeouts);
+const pools = new OriginPools(server.limits, server.timeouts, server.upstream);
 const keyRing = new KeyRing({
   configured: data.configuration.keys,
   issued: data.identity.keys,
@@ -77,11 +77,12 @@ const redisCounts = server.store.counters === 'memory' ? undefined : await count
 let ledgerFull = data.journal?.full ?? false;
 if (server.ledger.sync === 'strict') runBeforeLastByte(() => records.writeJournal());
 const tokens = new Map(data.tokens.map((token) => [token.id, token]));
-const lasting = {
+const lasting: Lasting = {
   counters: redisCounts ?? counts,
   now: () => counts.clock.now(),
   forecast: new TokenForecast(),
   tokens,
+  onBudgetRefuses: (window, action) => send({ type: 'budget-refuses', window, action }),
 };
 let snapshot = makeSnapshot(data.configuration, lasting);
 
@@ -160,7 +161,8 @@ function reconfigure(configuration: Configuration): void {
   edge.reconfigure(configuration.server);
   redisCounts?.reconfigure(configuration.server.counters);
   log.level = configuration.server.log.level;
-  pools.reconfigure(configuration.server.limits, configuration.server.timeouts, snapshot.routes.connections());
+  const { limits, timeouts, upstream } = configuration.server;
+  pools.reconfigure(limits, timeouts, snapshot.routes.connections(), upstream);
 }
 
 async function drain(): Promise<void> {

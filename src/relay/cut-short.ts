@@ -1,6 +1,6 @@
 import { Carry } from '../codec/carry.ts';
 import type { StreamFollower } from '../dialects/dialect.ts';
-import type { Usage } from '../inference/usage.ts';
+import { inputUsage, type Usage } from '../inference/usage.ts';
 import type { Allowance } from '../limits/admission.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
 import { AnswerFilter, type AnswerFilterMaker, type FilterHost } from './answer-filter.ts';
@@ -77,7 +77,7 @@ class CutShort extends AnswerFilter {
   #cut(): void {
     this.#over = true;
     const { budgetId, inputTokens } = this.#allowance;
-    const { reasoningOutputTokens: _, audioOutputTokens: __, providerCostUsd: ___, ...input } = this.#meter.usage ?? {};
+    const input = inputUsage(this.#meter.usage ?? {});
     const usage: Usage = {
       ...input,
       inputTokens: input.inputTokens ?? inputTokens,

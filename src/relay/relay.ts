@@ -48,7 +48,11 @@ export interface RelayResult {
   readonly attemptsJson: string | undefined;
 }
 
-const KEEP_ALIVE = Buffer.from(': keep-alive\n\n');
+/**
+ * One line, and no empty one behind it: openai-python takes an empty line for the end of an event wherever an earlier
+ * event had an `id`, and fails to parse the data that is not there.
+ */
+const KEEP_ALIVE = Buffer.from(': keep-alive\n');
 const BLANK = Buffer.from('\n\n');
 /** Small bodies are kept: they may be wanted for an estimate, and cost less than an open stream does anyway. */
 const RELEASE_BODY_BYTES = 16_384;
@@ -65,7 +69,11 @@ export class Relay implements RunOwner, Swept {
   #committed = false;
   /** The sink is full, and the attempt paused for it. */
   #full = false;
-  #lastCommentAt = 0;
+  /** A comment went out: the client has the head of an event stream. */
+  #commented = false;
+  /** performance.now() of the sweep that last found that something had been written. */
+  #writtenAt = 0;
+  #written = false;
   #prompt: Prompt | undefined;
   #over = false;
 
@@ -101,6 +109,7 @@ export class Relay implements RunOwner, Swept {
   }
 
   write(run: AttemptRun, bytes: Buffer): void {
+    this.#written = true;
     if (this.#o.exchange.sink.write(bytes) || this.#full) return;
     this.#full = true;
     run.pause();
@@ -150,13 +159,13 @@ export class Relay implements RunOwner, Swept {
     const { run } = this.#attempts;
     if (!sink.started) {
       const headers: string[] = ['x-tfy-resolved-model', run.target.id, ...this.#o.headers];
-      pushAnswerHeaders(headers, run.answerHeaders);
       if (error.context.headers) headers.push(...error.context.headers);
+      pushAnswerHeaders(headers, run.answerHeaders);
       exchange.refuse(error, headers, run.upstreamMs);
       this.#close(error, error.status, false);
       return;
     }
-    if (run.mode?.isStream || this.#lastCommentAt > 0) {
+    if (run.mode?.isStream || this.#commented) {
       if (run.mode?.unfinishedLine) sink.write(BLANK);
       sink.write(dialect.errorEvent(error));
     }
@@ -194,16 +203,25 @@ export class Relay implements RunOwner, Swept {
 
   sweep(now: number): void {
     this.#attempts.sweep(now);
-    if (!this.#over && this.#o.peeked.stream && !this.#attempts.run.hasContent) this.#keepAlive(now);
+    if (!this.#over && this.#o.peeked.stream) this.#keepAlive(now);
   }
 
-  /** Commits the status but not the content: another target may still answer, an error now comes as an event. */
+  /**
+   * Between the client and us middle boxes cut what is silent for a minute. The first comment commits the status but not
+   * the content: another target may still answer, an error from then on comes as an event.
+   */
   #keepAlive(now: number): void {
     const { exchange, settings } = this.#o;
     const everyMs = settings.keepaliveCommentMs;
-    if (everyMs === 0 || now - Math.max(exchange.bodyReadAt, this.#lastCommentAt) < everyMs) return;
-    if (!this.#attempts.takeComments) return;
-    this.#lastCommentAt = now;
+    if (this.#written) {
+      this.#written = false;
+      this.#writtenAt = now;
+    }
+    if (everyMs === 0 || now - Math.max(exchange.bodyReadAt, this.#writtenAt) < everyMs) return;
+    // A comment waits with what waits already.
+    if (this.#full || !this.#attempts.takeComments) return;
+    this.#writtenAt = now;
+    this.#commented = true;
     if (!exchange.sink.started) exchange.sink.start(200, this.#head(EVENT_STREAM, undefined));
     exchange.sink.write(KEEP_ALIVE);
   }

@@ -1,5 +1,6 @@
 import { epochMs } from '../core/clock.ts';
 import type { Exchange } from '../core/exchange.ts';
+import type { ServedAs } from '../inference/served-as.ts';
 import type { Usage } from '../inference/usage.ts';
 import type { Admission } from '../limits/admission.ts';
 import type { Target } from '../providers/provider.ts';
@@ -17,6 +18,8 @@ export interface SettlementOptions {
   readonly exchange: Exchange;
   readonly model: string;
   readonly stream: boolean;
+  /** As the client asked to be served: so it is priced where the provider did not tell. */
+  readonly servedAs: ServedAs | undefined;
   readonly price: (target: Target) => Price;
   readonly estimate: Estimator;
   readonly record: (record: ExchangeRecord) => void;
@@ -46,7 +49,7 @@ function settleByUse(result: RelayResult, options: SettlementOptions): void {
   const record = recordOf(result, price, options);
   const { meter, shortened } = result;
   if (shortened) {
-    use(record, shortened.usage, 'estimate', price);
+    use(record, servedAsAsked(shortened.usage, result, options), 'estimate', price);
     record.errorDetail = shortened.detail;
   } else {
     if (meter.usage) use(record, meter.usage, 'provider', price);
@@ -64,7 +67,8 @@ function close(
   { dispatched }: RelayResult,
   { admission, record: take }: SettlementOptions,
 ): void {
-  const { usage, costNanoUsd } = record;
+  const { usage } = record;
+  const costNanoUsd = record.costNanoUsd ?? record.unknownCost?.atMostNanoUsd;
   const endedAtMs = record.startedAt + record.durationMs;
   admission.settle({ dispatched, usage, costNanoUsd, endedAtMs });
   take(record);
@@ -90,14 +94,16 @@ function settleByEstimate(record: ExchangeRecord, price: Price, result: RelayRes
   };
   const pieces = options.stream ? result.content.pieces : 0;
   const quick = quickEstimate({ bodyBytes: exchange.bytesIn, meter, pieces });
+  const useEstimate = (of: ExchangeRecord, estimate: Usage): void =>
+    use(of, servedAsAsked(filledUp(meter.usage, estimate), result, options), 'estimate', price);
   if (provisional) {
     const early: ExchangeRecord = { ...record, pending: true };
-    use(early, filledUp(meter.usage, quick), 'estimate', price);
+    useEstimate(early, quick);
     provisional(early);
   }
   options.admission.over();
   const closeWith = (estimate: Usage): void => {
-    use(record, filledUp(meter.usage, estimate), 'estimate', price);
+    useEstimate(record, estimate);
     close(record, result, options);
   };
   options
@@ -113,8 +119,16 @@ function settleByEstimate(record: ExchangeRecord, price: Price, result: RelayRes
 function use(record: ExchangeRecord, used: Usage, source: 'provider' | 'estimate', price: Price): void {
   record.usage = used;
   record.usageSource = source;
-  record.costNanoUsd = price.costNanoUsd(used, record.startedAt);
-  if (record.costNanoUsd !== undefined) record.priceTable = price.basis(used, record.startedAt);
+  const costNanoUsd = price.costNanoUsd(used, record.startedAt);
+  const known = costNanoUsd !== undefined;
+  record.costNanoUsd = costNanoUsd;
+  record.priceTable = known ? price.basis(used, record.startedAt) : undefined;
+  record.unknownCost = known ? undefined : price.unknownCost(used, record.startedAt);
+}
+
+/** A provider that told nothing did not tell its tier either: what was asked for is the best that is known. */
+function servedAsAsked(used: Usage, { meter }: RelayResult, { servedAs }: SettlementOptions): Usage {
+  return meter.usage === undefined && servedAs !== undefined ? { ...used, servedAs } : used;
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { AccountManifest } from '../../config/configuration.ts';
 import type { ModelType } from '../../inference/operation.ts';
+import type { ListTerms } from '../../inference/served-as.ts';
 import type { Abilities, Connection, Mount, Mounts, PriceSource, ProviderAccount, Target } from '../provider.ts';
 import { mountsOf } from './mount.ts';
 
@@ -17,6 +18,8 @@ export interface ListedModel {
 export interface AccountSetup {
   manifest: Pick<AccountManifest, 'type' | 'name'> & { discount_percent?: number };
   catalogueId: string | undefined;
+  /** Of the provider's list prices. */
+  terms?: ListTerms;
   exampleModel?: string;
   abilities: Abilities;
 }
@@ -57,6 +60,7 @@ export function targetOf(setup: AccountSetup, mounts: Mounts, model: ListedModel
     modelId: model.modelId,
     cost: model.cost,
     discountPercent: manifest.discount_percent,
+    terms: setup.terms,
   };
   return {
     id: `${manifest.name}/${model.name}`,

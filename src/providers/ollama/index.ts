@@ -30,7 +30,7 @@ export const plug: ProviderPlug = {
       // Models on one's own machine have no price list.
       catalogueId: undefined,
       abilities: { usageInStream: true, developerRole: false },
-      mounts: [mountAt({ wire: openAiChatWire, url, credential: NO_CREDENTIAL })],
+      mounts: [mountAt({ wire: openAiChatWire, url, credential: NO_CREDENTIAL, account: manifest })],
       listed: listedModels(manifest.integrations),
     });
   },

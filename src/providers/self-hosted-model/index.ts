@@ -20,8 +20,14 @@ export const plug: ProviderPlug = {
       abilities: { usageInStream: true, developerRole: false },
     };
     const listed = manifest.integrations.map((model) => {
-      const { url, tls_settings: tls } = model;
-      const mount = mountAt({ wire: openAiChatWire, url, credential: headerCredential(requestHeaders(model)), tls });
+      const { url, tls_settings = manifest.tls_settings } = model;
+      const account = { ...manifest, tls_settings };
+      const mount = mountAt({
+        wire: openAiChatWire,
+        url,
+        credential: headerCredential(requestHeaders(model)),
+        account,
+      });
       return targetOf(setup, mountsOf([mount]), listedModel(model, model.hosted_model_name));
     });
     return listedAccount(setup, listed);

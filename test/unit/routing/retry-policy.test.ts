@@ -28,14 +28,14 @@ test('a refusal that the gateway caused by asking for usage is answered with ano
   assert.equal(decide(error, history(), UNBOUNDED).next, 'give-up');
 });
 
-test('the same step is tried again as often as its plan says, after the delay that the plan says', () => {
+test('a step is tried again as often as its plan says, after the delay that the plan says', () => {
   const retry = { maxRetries: 2, delayMs: 100 };
   assert.deepEqual(decide(CUT, history({ retry }), UNBOUNDED), { next: 'same-step', afterMs: 100 });
   assert.equal(nextAfter({ retry, retries: 1 }), 'same-step');
   assert.equal(nextAfter({ retry, retries: 2 }), 'next-step');
 });
 
-test('a retry that could only begin behind the deadline is none', () => {
+test('a retry that could only begin behind the deadline is not made', () => {
   const retry = { maxRetries: 2, delayMs: 100 };
   assert.equal(nextAfter({ retry }, 101), 'same-step');
   assert.equal(nextAfter({ retry }, 100), 'next-step');
