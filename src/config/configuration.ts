@@ -188,7 +188,15 @@ export interface SmtpServer {
 }
 
 export interface ServerSettings {
-  listen: { host: string; port: number; tls?: { certFile: string; keyFile: string } };
+  listen: {
+    host: string;
+    port: number;
+    tls?: { certFile: string; keyFile: string };
+    /** Addresses and networks whose `x-forwarded-for` is believed. */
+    trustedProxies: string[];
+    /** No connection of a client is used for a second request. */
+    closeAfterAnswer: boolean;
+  };
   operator: { host: string; port: number; adminKey?: string };
   /** Relay threads. `auto` was resolved to a number by load. */
   threads: number;
@@ -265,6 +273,8 @@ export interface Limits {
   maxUpstreamQueue: number;
   /** What a translation may hold: a whole unstreamed answer, or one event of a stream. */
   maxTranslateBytes: number;
+  /** Of a stream that is passed through: a longer event is passed on in pieces. */
+  maxEventBytes: number;
 }
 
 export interface Timeouts {
@@ -275,6 +285,8 @@ export interface Timeouts {
   totalMs: number;
   writeMs: number;
   drainMs: number;
+  /** How long a client's connection may rest between two requests. */
+  keepAliveMs: number;
 }
 
 export interface ConfiguredKey {

@@ -1,3 +1,4 @@
+import { isIPv4, isIPv6 } from 'node:net';
 import { z } from 'zod';
 import {
   keyWithDefault,
@@ -25,6 +26,16 @@ function section<T extends z.ZodObject>(object: T) {
 const hostError = 'an IP address or a host name';
 const host = z.string({ error: hostError }).regex(/^[A-Za-z0-9._:%-]{1,253}$/, { error: hostError });
 
+const networkError = 'IP addresses and networks: `10.0.0.1`, `10.0.0.0/8`, `2001:db8::/32`';
+const network = z.string({ error: networkError }).refine(isNetwork, { error: networkError });
+
+function isNetwork(value: string): boolean {
+  const [address = '', prefix, ...more] = value.split('/');
+  const bits = isIPv4(address) ? 32 : isIPv6(address) ? 128 : -1;
+  if (bits < 0 || address.includes('%') || more.length > 0) return false;
+  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits);
+}
+
 const listen = section(
   z.object({
     host: keyWithDefault(host, '127.0.0.1').describe(
@@ -37,6 +48,12 @@ const listen = section(
         key_file: text().describe('Private key of the certificate, a PEM file.'),
       }),
     ).describe('With it the port speaks TLS; without it plain HTTP.'),
+    trusted_proxies: restrictingKey(
+      keyWithDefault(z.array(network).max(256, { error: 'at most 256 networks' }), []),
+    ).describe('Addresses and networks of load balancers whose `x-forwarded-for` says who the client is.'),
+    close_after_answer: keyWithDefault(z.boolean(), false).describe(
+      'Close each client connection after its answer, for load balancers that use a connection just as it is closed.',
+    ),
   }),
 );
 
@@ -147,6 +164,9 @@ const limits = section(
     max_translate_bytes: keyWithDefault(wholeNumber(1024, gibibyte), 33_554_432).describe(
       'Bound of one whole answer or one event that is to be translated (502).',
     ),
+    max_event_bytes: keyWithDefault(wholeNumber(65_536, gibibyte), 16_777_216).describe(
+      'Bound of one event of a stream that is held until it is whole; the stream is cut at a larger one.',
+    ),
   }),
 );
 
@@ -167,6 +187,9 @@ const timeouts = section(
       'How long a client may take nothing of what is to be written; then its connection is closed.',
     ),
     drain_ms: keyWithDefault(milliseconds, 30_000).describe('How long open exchanges may go on after a stop signal.'),
+    keep_alive_ms: keyWithDefault(milliseconds, 75_000).describe(
+      'How long a client connection may be idle before it is closed; longer than the idle time of a load balancer.',
+    ),
   }),
 );
 

@@ -37,6 +37,8 @@ export function serverSettings(
     listen: {
       host: listen.host,
       port,
+      trustedProxies: listen.trusted_proxies,
+      closeAfterAnswer: listen.close_after_answer,
       ...(tls && { tls: { certFile: resolve(folder, tls.cert_file), keyFile: resolve(folder, tls.key_file) } }),
     },
     operator: {
@@ -56,6 +58,7 @@ export function serverSettings(
       maxUpstreamConnections: limits.max_upstream_connections,
       maxUpstreamQueue: limits.max_upstream_queue,
       maxTranslateBytes: limits.max_translate_bytes,
+      maxEventBytes: limits.max_event_bytes,
     },
     timeouts: {
       bodyMs: timeouts.body_ms,
@@ -65,6 +68,7 @@ export function serverSettings(
       totalMs: timeouts.total_ms,
       writeMs: timeouts.write_ms,
       drainMs: timeouts.drain_ms,
+      keepAliveMs: timeouts.keep_alive_ms,
     },
     upstream,
     log: written.log,

@@ -70,8 +70,9 @@ export const TEXT = {
   priceTable: 17,
   /** Its part and amount, one a line. */
   unknownCost: 18,
+  clientJson: 19,
 } as const;
-export const TEXTS = 19;
+export const TEXTS = 20;
 
 /** Flags in one number. */
 export const STREAM = 1;

@@ -317,6 +317,9 @@ class FrameRecord implements Complete<RecordView> {
   get priceTable(): string | undefined {
     return this.#label(TEXT.priceTable);
   }
+  get clientJson(): string | undefined {
+    return this.#text(TEXT.clientJson);
+  }
   get reservedNanoUsd(): number | undefined {
     if (NUMBER.reservedNanoUsd >= this.#columns.numbersPerRecord) return undefined;
     return known(this.#columns.number(this.#n + NUMBER.reservedNanoUsd));

@@ -204,6 +204,20 @@ describe('budgets', () => {
     assert.equal(refused.headers.get('x-tfy-resolved-model'), null);
   });
 
+  test('the official SDK gives up on a spent budget at once, instead of sleeping until its reset', async () => {
+    const gateway = await start([dayBudget('gone', 0)]);
+    const client = new OpenAI({ baseURL: `${gateway.url}/v1`, apiKey: KEY, maxRetries: 3 });
+    await assert.rejects(
+      client.chat.completions.create({ model: 'p/m', messages: [{ role: 'user', content: 'hi' }] }),
+      OpenAI.RateLimitError,
+    );
+    const refused = await chat(gateway);
+    const names = ['retry-after', 'retry-after-ms', 'x-should-retry'];
+    const [seconds, milliseconds, shouldRetry] = names.map((name) => refused.headers.get(name));
+    assert.equal(Number(seconds), Math.ceil(Number(milliseconds) / 1000));
+    assert.equal(shouldRetry, String(Number(milliseconds) <= 60_000));
+  });
+
   test('a budget that begins to send requests to a cheaper model is told, logged and counted, once', async () => {
     const notification_target = [{ type: 'webhook', notification_channel: 'hooks/costs' }];
     const gateway = await start([

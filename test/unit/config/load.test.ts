@@ -17,7 +17,7 @@ test('every setting has its default when nothing is configured', () => {
   assert.ok('configuration' in result);
   assert.deepEqual(result.configuration, {
     server: {
-      listen: { host: '127.0.0.1', port: 8787 },
+      listen: { host: '127.0.0.1', port: 8787, trustedProxies: [], closeAfterAnswer: false },
       operator: { host: '127.0.0.1', port: 8788 },
       threads: 3,
       dataDir: resolve('data'),
@@ -40,6 +40,7 @@ test('every setting has its default when nothing is configured', () => {
         totalMs: 0,
         writeMs: 60000,
         drainMs: 30000,
+        keepAliveMs: 75000,
       },
       upstream: { proxies: {}, noProxy: [] },
       log: { level: 'info', access: 'all' },
@@ -95,7 +96,7 @@ integrations:
     { MAIN_KEY: 'sk-1' },
   );
   const { server, keys, accounts } = configurationOf(loaded);
-  assert.deepEqual(server.listen, { host: '0.0.0.0', port: 9000 });
+  assert.deepEqual(server.listen, { host: '0.0.0.0', port: 9000, trustedProxies: [], closeAfterAnswer: false });
   assert.equal(server.operator.port, 9001);
   assert.equal(server.dataDir, join(loaded.folder, 'state'));
   assert.equal(server.limits.maxBodyBytes, 1000);
@@ -259,4 +260,21 @@ test('a path that does not exist is a fault, and an empty folder is a warning', 
 test('SLUICE_CONFIG is split at colons', () => {
   assert.deepEqual(configurationPaths({ SLUICE_CONFIG: '/a.yaml::/b' }), ['/a.yaml', '/b']);
   assert.deepEqual(configurationPaths({}), []);
+});
+
+test('trusted proxies are addresses and networks, and nothing else', (t) => {
+  const load = (value: string) => loadText(t, `type: sluice/server\nlisten: {trusted_proxies: ["${value}"]}\n`).result;
+  for (const value of ['10.0.0.1', '10.0.0.0/8', '0.0.0.0/0', '::1', '2001:db8::/32', '::/0'])
+    assert.ok(!('faults' in load(value)), value);
+  for (const value of [
+    '10.0.0.0/33',
+    '10.0.0',
+    'proxy.example.com',
+    '::1/129',
+    '10.0.0.0/8/8',
+    '10.0.0.0/',
+    'fe80::1%eth0',
+    '*',
+  ])
+    assert.ok('faults' in load(value), value);
 });

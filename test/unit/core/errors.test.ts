@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { errorTable } from '../../../scripts/docs/error-table.ts';
 import type { ErrorRule } from '../../../src/core/error-rule.ts';
-import { ERRORS, type ErrorCode, GatewayError } from '../../../src/core/errors.ts';
+import { ERRORS, type ErrorCode, GatewayError, retryHeaders } from '../../../src/core/errors.ts';
 
 const root = resolve(import.meta.dirname, '../../..');
 const rules = Object.entries(ERRORS) as [ErrorCode, ErrorRule][];
@@ -21,6 +21,18 @@ function textOf(folder: string, ...except: string[]): string {
 test('error codes are words in snake case, and each message belongs to one code', () => {
   for (const [code] of rules) assert.match(code, /^[a-z]+(_[a-z]+)*$/);
   assert.equal(new Set(rules.map(([, { message }]) => message)).size, rules.length);
+});
+
+test('our own refusals say when to try again, and not to where that takes more than a minute', () => {
+  const told = (retryAfterMs: number | undefined, given?: string[]) =>
+    retryHeaders(new GatewayError('rate_limited', { retryAfterMs }), given).join(' ');
+  assert.equal(told(undefined), '');
+  assert.equal(told(0.2), 'retry-after 1 retry-after-ms 1 x-should-retry true');
+  assert.equal(told(1_500), 'retry-after 2 retry-after-ms 1500 x-should-retry true');
+  assert.equal(told(60_000), 'retry-after 60 retry-after-ms 60000 x-should-retry true');
+  assert.equal(told(60_001), 'retry-after 61 retry-after-ms 60001 x-should-retry false');
+  assert.equal(told(1_000, ['retry-after', '7']), '', 'the provider’s own word stands');
+  assert.equal(told(1_000, ['x-should-retry', 'false']), 'retry-after 1 retry-after-ms 1000');
 });
 
 test('error statuses are those of an error, and say whose fault it is', () => {

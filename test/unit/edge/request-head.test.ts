@@ -7,7 +7,8 @@ const forwardable = namesByLength(['openai-beta', 'anthropic-beta', 'anthropic-v
 
 /** As the addon gives a head: names in lower case, repeated ones one after the other. */
 function headOf(headers: readonly [name: string, value: string][], host: readonly string[] = ['gateway']): RequestHead {
-  const request: Pick<HttpRequest, 'forEach'> = {
+  const request: Pick<HttpRequest, 'forEach' | 'getUrl'> = {
+    getUrl: () => '/v1/chat/completions',
     forEach: (each) => {
       for (const value of host) each('host', value);
       for (const [name, value] of headers) each(name, value);
@@ -20,6 +21,7 @@ test('one pass over a request head takes all that anybody reads', () => {
   const head = headOf([
     ['content-type', 'application/json'],
     ['accept', '*/*'],
+    ['user-agent', 'curl'],
     ['authorization', 'Bearer k'],
     ['x-api-key', 'k2'],
     ['api-key', 'k3'],
@@ -36,10 +38,13 @@ test('one pass over a request head takes all that anybody reads', () => {
     ['x-tfy-a', '1'],
     ['cookie', 'session=1'],
     ['x-forwarded-for', '10.0.0.1'],
+    ['x-forwarded-for', '10.0.0.2, 10.0.0.3'],
   ]);
   assert.equal(head.fault, undefined);
   assert.equal(head.contentType, 'application/json');
   assert.equal(head.accept, '*/*');
+  assert.equal(head.userAgent, 'curl');
+  assert.equal(head.url, '/v1/chat/completions');
   assert.equal(head.authorization, 'Bearer k');
   assert.equal(head.xApiKey, 'k2');
   assert.equal(head.apiKey, 'k3');
@@ -49,6 +54,7 @@ test('one pass over a request head takes all that anybody reads', () => {
   assert.equal(head.tracestate, 'x=1');
   assert.equal(head.idempotencyKey, 'i-1');
   assert.equal(head.contentLength, 12);
+  assert.equal(head.forwardedFor, '10.0.0.1,10.0.0.2, 10.0.0.3');
   assert.deepEqual(head.forwardable, {
     'openai-beta': 'a=1',
     'anthropic-beta': 'b',

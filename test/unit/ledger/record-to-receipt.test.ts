@@ -58,6 +58,8 @@ const SAID: Record<Field, ((receipt: Receipt) => [said: unknown, expected: unkno
   attemptsJson: ({ route }) => [route?.['failed_attempts'], JSON.parse(SENT.attemptsJson)],
   priceVersion: ({ cost }) => [cost?.['price_version'], SENT.priceVersion],
   priceTable: ({ cost }) => [Reflect.get(Object(cost?.['price_table']), 'rates'), JSON.parse(SENT.priceTable)],
+  // For the access log: no address of a person stands in the ledger.
+  clientJson: null,
   // A provisional record makes no row.
   pending: null,
   reservedNanoUsd: ({ cost }) => [cost?.['reserved_nano_usd'], SENT.reservedNanoUsd],

@@ -49,6 +49,25 @@ test('a line has every counter that was told, as what it was served, and what of
   assert.ok(!('sluice.cost.usd' in unknown) && !('sluice.cost.unknown_part' in known));
 });
 
+test('of a refusal the line says where it came from', () => {
+  const { lines, destination } = capture();
+  const clientJson = JSON.stringify({
+    address: '203.0.113.9',
+    userAgent: `u"\n${'x'.repeat(1000)}`,
+    path: '/wp-login.php',
+  });
+  createAccessLog('all', destination).addAll([
+    plainRecord({ clientJson }),
+    plainRecord({ clientJson: '{"address":"::1"}' }),
+  ]);
+  const [whole, little] = lines.map((line) => JSON.parse(line));
+  assert.equal(whole['client.address'], '203.0.113.9');
+  assert.ok(whole['user_agent.original'].startsWith('u"\n') && whole['user_agent.original'].length <= 301);
+  assert.equal(whole['url.path'], '/wp-login.php');
+  assert.equal(little['client.address'], '::1');
+  assert.ok(!('user_agent.original' in little));
+});
+
 test('access: errors keeps failures and clients that left, off keeps nothing, a reload changes it', () => {
   const { lines, destination } = capture();
   const log = createAccessLog('errors', destination);

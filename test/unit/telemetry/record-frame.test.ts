@@ -29,7 +29,7 @@ test('two readers of one frame do not disturb each other', () => {
 });
 
 test('a frame of an older build is read, and what it has not is unknown', () => {
-  const records = [fullRecord(), plainRecord()];
+  const records = [fullRecord({ clientJson: '{}' }), plainRecord()];
   const columns: FrameColumns = packr.unpack(encodeBatch(records));
   const rows = (bytes: Uint8Array, width: number, kept: number): Uint8Array =>
     Buffer.concat(records.map((_, row) => bytes.subarray(row * width, row * width + kept)));
@@ -41,8 +41,8 @@ test('a frame of an older build is read, and what it has not is unknown', () => 
   });
   const [full, plain] = new RecordFrame(older).records();
   assert.deepEqual(
-    [full?.reservedNanoUsd, full?.priceTable, full?.unknownCost, full?.usage?.audioOutputTokens],
-    [undefined, undefined, undefined, 4],
+    [full?.reservedNanoUsd, full?.priceTable, full?.unknownCost, full?.clientJson, full?.usage?.audioOutputTokens],
+    [undefined, undefined, undefined, undefined, 4],
   );
   assert.equal(full?.priceVersion, 'account');
   assert.equal(plain?.bytesOut, 200);

@@ -85,6 +85,7 @@ export const WHOLE_RECORD: WholeRecord = {
   usageSource: 'provider',
   costNanoUsd: 1_234_567_890,
   unknownCost: { part: 'service_tier=scale', atMostNanoUsd: 987_654_321 },
+  clientJson: '{"address":"203.0.113.9"}',
   overheadMs: 0.25,
   upstreamMs: 0.125,
   firstTokenMs: 300.5,

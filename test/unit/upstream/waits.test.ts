@@ -12,6 +12,7 @@ const timeouts: Timeouts = {
   totalMs: 5000,
   writeMs: 0,
   drainMs: 0,
+  keepAliveMs: 0,
 };
 
 /** An exchange that began at 0, its attempt at 100; looked at by hand. */
