@@ -9,7 +9,7 @@ import { demoAccount } from './providers/demo/index.ts';
 import { plug as googleGemini } from './providers/google-gemini/index.ts';
 import { plug as ollama } from './providers/ollama/index.ts';
 import { plug as openai } from './providers/openai/index.ts';
-import type { ProviderAccount, ProviderPlug, TokenSource, Tokens, Wire } from './providers/provider.ts';
+import type { Probe, ProviderAccount, ProviderPlug, TokenSource, Tokens, Wire } from './providers/provider.ts';
 import { plug as selfHostedModel } from './providers/self-hosted-model/index.ts';
 
 /** The one file that names vendors and dialects; everybody else is handed these lists, and all others are made of them. */
@@ -50,6 +50,11 @@ export function openAccounts(configuration: Configuration, tokens: Tokens): Prov
 /** Where the accounts of a configuration get their tokens. */
 export function tokenSources(configuration: Pick<Configuration, 'accounts'>): TokenSource[] {
   return configuration.accounts.flatMap((manifest) => plugOf(manifest).tokenSources?.(manifest) ?? []);
+}
+
+/** How accounts of a kind are asked whether their credential works. */
+export function probeOf(accountType: string): Probe | undefined {
+  return byType.get(accountType)?.probe;
 }
 
 function plugOf({ type }: AccountManifest): ProviderPlug {

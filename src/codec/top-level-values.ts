@@ -1,3 +1,4 @@
+import { JsonBalance } from './json-balance.ts';
 import { JsonPeek } from './json-peek.ts';
 import type { JsonObject } from './json-value.ts';
 import type { PeekKeys } from './peek-keys.ts';
@@ -15,8 +16,22 @@ export function topLevelValues(answer: Buffer, keys: PeekKeys): JsonObject | und
   const peek = new JsonPeek(keys);
   peek.advance(answer, answer.length);
   // Of a key that is written twice, or nests too deep, whoever reads it must judge; it is one object all the same.
-  if (!peek.finish() && peek.fault?.kind === 'syntax') return undefined;
+  if (!peek.finish() && peek.fault?.kind === 'syntax') return valuesOfLoose(answer, peek, peek.fault.at, keys);
   return valuesAt(answer, peek, keys);
+}
+
+/** Some servers write `NaN` and the like: where the brackets close it is an answer all the same, and most of it is told. */
+function valuesOfLoose(answer: Buffer, peek: JsonPeek, faultAt: number, keys: PeekKeys): JsonObject | undefined {
+  const text = answer.toString('latin1').trim();
+  if (!text.startsWith('{') || !text.endsWith('}')) return undefined;
+  const balance = new JsonBalance();
+  balance.push(answer.subarray(0, faultAt));
+  // The object ended in front of what is wrong: that is another one.
+  if (balance.whole) return undefined;
+  balance.push(answer.subarray(faultAt));
+  if (!balance.whole) return undefined;
+  const behind = keys.names.map((name) => valuesOfEnd(answer, keys, Buffer.from(`${name}"`)));
+  return Object.assign({}, ...behind, valuesAt(answer, peek, keys));
 }
 
 /** Those that end within the first bytes of an object. */

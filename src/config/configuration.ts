@@ -1,3 +1,5 @@
+import type { PriceList } from './price-list.ts';
+
 /**
  * A whole, valid configuration as plain data (structured-clonable): what `load` makes, what crosses to the relay
  * threads, what an exchange keeps until it ends. Times in milliseconds (0 = no limit), sizes in bytes.
@@ -205,6 +207,8 @@ export interface ServerSettings {
   limits: Limits;
   timeouts: Timeouts;
   upstream: UpstreamSettings;
+  /** Absent: list prices are those of the price library. */
+  prices?: PriceSettings;
   log: { level: 'debug' | 'info' | 'warn' | 'error'; access: 'all' | 'errors' | 'off' };
   keepaliveCommentMs: number;
   demo: 'auto' | boolean;
@@ -228,6 +232,15 @@ export interface UpstreamSettings {
   noProxy: string[];
   /** PEM certificates of authorities that are trusted besides the public ones. */
   ca?: string;
+}
+
+/** Where list prices come from that stand before those of the price library. */
+export interface PriceSettings {
+  /** Of a file, read; of an address, what was fetched last, if anything was. */
+  list?: PriceList;
+  url?: string;
+  publicKey?: string;
+  refreshMs: number;
 }
 
 /** How limits and budgets are counted where `store.counters` is Redis; `memory` is exact on one machine by itself. */

@@ -1,5 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { z } from 'zod';
+import { signingKey } from './price-list.ts';
 import {
   keyWithDefault,
   optionalKey,
@@ -212,6 +213,45 @@ const upstream = section(
   }),
 );
 
+const publicKeyError = 'an Ed25519 key, as PEM or as its 32 bytes in base64';
+const listUrlError =
+  'an https:// address (http:// with `public_key`, or on this machine) without user name and fragment';
+
+const prices = optionalKey(
+  z
+    .object({
+      file: optionalKey(text()).describe('A price list as JSON; a change is seen as one of a manifest is.'),
+      url: optionalKey(z.string({ error: listUrlError })).describe('Where a price list is fetched from.'),
+      refresh_hours: keyWithDefault(wholeNumber(1, 8760), 24).describe('How often it is fetched again.'),
+      public_key: optionalKey(
+        z.string({ error: publicKeyError }).refine((key) => signingKey(key) !== undefined, { error: publicKeyError }),
+      ).describe('Whose signature must stand beside the list, under the same name with `.sig` at its end.'),
+    })
+    .superRefine(({ file, url, public_key: publicKey }, context) => {
+      if ((file === undefined) === (url === undefined)) {
+        const message = 'exactly one of `file` and `url`';
+        const found = file === undefined ? 'neither' : 'both';
+        context.issues.push({
+          code: 'custom',
+          message,
+          params: { message: 'it must be said once where the list is', found },
+          input: file,
+        });
+      } else if (url !== undefined && !isListUrl(url, publicKey !== undefined)) {
+        context.issues.push({ code: 'custom', message: listUrlError, path: ['url'], input: url });
+      }
+    }),
+);
+
+/** Whoever can answer for it decides what things cost: over a line that others can write to the list must be signed. */
+function isListUrl(value: string, signed: boolean): boolean {
+  if (value.length > 2048 || !URL.canParse(value)) return false;
+  const { protocol, hostname, username, password, hash } = new URL(value);
+  const loopback = hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+  const safe = protocol === 'https:' || (protocol === 'http:' && (signed || loopback));
+  return safe && username === '' && password === '' && hash === '';
+}
+
 const log = section(
   z.object({
     level: keyWithDefault(z.enum(['debug', 'info', 'warn', 'error']), 'info').describe(
@@ -258,9 +298,10 @@ export const serverSchema = z.object({
   limits: restricting(limits).describe('Bounds of the gateway itself.'),
   timeouts: timeouts.describe('How long each step may take, in milliseconds; 0 is no limit.'),
   upstream: upstream.describe('How providers are reached.'),
+  prices: prices.describe('Prices that stand before those of the price library; absent: the library alone.'),
   log: log.describe('What is logged.'),
   keepalive_comment_ms: keyWithDefault(milliseconds, 15_000).describe(
-    'Silence after which a stream that waits for its first token gets an SSE comment; 0 sends none.',
+    'Silence after which a stream gets an SSE comment, before the first token and between two; 0 sends none.',
   ),
   demo: keyWithDefault(z.union([z.literal('auto'), z.boolean()]), 'auto').describe(
     'Whether the demo account is there; `auto`: while no other account is configured.',

@@ -22,13 +22,13 @@ export type Overrides = Partial<z.output<typeof overridesSchema>>;
 
 /**
  * From the written form to the one the gateway uses: names, defaults that depend on others, absolute paths. A relative
- * path in a file is relative to the folder of that file; on the command line and by default to the working folder.
+ * path in a file is relative to the folder of that file; on the command line and by default to the working folder. What other files hold was read before.
  */
 export function serverSettings(
   written: WrittenServer,
   folder: string,
   overrides: Overrides,
-  upstream: ServerSettings['upstream'],
+  { upstream, prices }: Pick<ServerSettings, 'upstream' | 'prices'>,
 ): ServerSettings {
   const { listen, operator, limits, timeouts, cors, counters, ledger, metrics } = written;
   const port = overrides.port ?? listen.port;
@@ -71,6 +71,7 @@ export function serverSettings(
       keepAliveMs: timeouts.keep_alive_ms,
     },
     upstream,
+    ...(prices && { prices }),
     log: written.log,
     keepaliveCommentMs: written.keepalive_comment_ms,
     demo: written.demo,

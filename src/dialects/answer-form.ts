@@ -1,6 +1,16 @@
 import type { JsonObject } from '../codec/json-value.ts';
 import type { OrError } from '../core/exchange.ts';
-import type { AnswerContext } from './dialect.ts';
+
+export interface AnswerContext {
+  exchangeId: string;
+  /** `account/model` to name where the provider named none. */
+  model: string;
+  includeUsage: boolean;
+  /** Seconds since the Unix epoch. */
+  created: number;
+  /** `x-tfy-strict-openai`: nothing that the form itself does not have. */
+  strict?: boolean;
+}
 
 /**
  * How the answers of one API form are read while they pass to a client that speaks the same form. Pure: bytes in, what

@@ -6,7 +6,9 @@ import type { InferenceRequest } from '../inference/request.ts';
 import type { AnswerText, PromptText } from '../inference/sampled-text.ts';
 import type { ServedAs } from '../inference/served-as.ts';
 import type { Usage } from '../inference/usage.ts';
-import type { AnswerForm } from './answer-form.ts';
+import type { AnswerContext, AnswerForm } from './answer-form.ts';
+
+export type { AnswerContext } from './answer-form.ts';
 
 /**
  * What is to be known of one API form whoever speaks it, client or provider. Pure: bytes in, values or bytes out. A
@@ -93,17 +95,6 @@ export interface PeekedRequest {
   choices: number;
   /** Tier, speed and geography that it asks for, where they are not the provider's default. */
   servedAs?: ServedAs | undefined;
-}
-
-export interface AnswerContext {
-  exchangeId: string;
-  /** `account/model` to name where the provider named none. */
-  model: string;
-  includeUsage: boolean;
-  /** Seconds since the Unix epoch. */
-  created: number;
-  /** `x-tfy-strict-openai`: nothing that the form itself does not have. */
-  strict?: boolean;
 }
 
 export interface EventWriter {

@@ -174,7 +174,7 @@ describe('unusual answers', { concurrency: true }, () => {
     }
   });
 
-  test('of a compressed error answer the words reach the client', async () => {
+  test('the words of a compressed error answer reach the client', async () => {
     const response = await ask(gateway, { model: 'p/zipped-error', messages });
     assert.equal(response.status, 400);
     assert.match((await errorOf(response)).message, /no/);

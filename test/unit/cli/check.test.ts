@@ -4,12 +4,16 @@ import { type TestContext, test } from 'node:test';
 import { type CheckOptions, check } from '../../../src/cli/check.ts';
 import { exampleKind, manifestFolder } from '../config/manifest-folder.ts';
 
+/** Asks nobody. */
+const nobody = { openAccounts: () => [], tokenSources: () => [], probeOf: () => undefined };
+
 async function run(t: TestContext, files: Record<string, string>, options: CheckOptions = {}) {
   const folder = manifestFolder(t, files);
   const [out, err]: [string[], string[]] = [[], []];
   const context = {
     kinds: [exampleKind],
     environment: {},
+    online: nobody,
     out: (text: string) => void out.push(text),
     error: (text: string) => void err.push(text),
   };
@@ -57,5 +61,5 @@ test('sluice check --strict treats a warning as a fault, and exits with 1', asyn
 
 test('sluice check without a path is refused', async () => {
   const ignore = () => undefined;
-  assert.equal(await check([], {}, { kinds: [], environment: {}, out: ignore, error: ignore }), 1);
+  assert.equal(await check([], {}, { kinds: [], environment: {}, online: nobody, out: ignore, error: ignore }), 1);
 });

@@ -529,7 +529,7 @@ test('after a comment went out an answer that is no stream becomes the events th
     .head(200, { 'content-type': 'application/json' })
     .send(JSON.stringify(completion('hi')))
     .end();
-  assert.match(relayed.sink.text(), /^: keep-alive\n\ndata: \{.*"content":"hi".*data: \[DONE\]\n\n$/s);
+  assert.match(relayed.sink.text(), /^: keep-alive\ndata: \{.*"content":"hi".*data: \[DONE\]\n\n$/s);
   assert.equal(relayed.sink.ending, 'ended');
 });
 

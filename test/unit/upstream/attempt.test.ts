@@ -326,7 +326,7 @@ test('an attempt that is let go is heard no more, and its connection serves agai
   const made = pools();
   const first = new HeardAttempt(made, provider.origin, { body: Buffer.from('first') });
   await first.until(() => first.text() === 'all');
-  first.attempt.letGo();
+  first.attempt.linger();
   const pool = made.get(connection(provider.origin));
   assert.equal(pool.running, 1);
   end();
@@ -352,8 +352,8 @@ test('a provider that does not end the transfer of an answer which is whole lose
     const made = pools();
     const heard = new HeardAttempt(made, provider.origin);
     await heard.until(() => heard.text().startsWith('all'));
-    heard.attempt.letGo();
-    heard.attempt.letGo();
+    heard.attempt.linger();
+    heard.attempt.linger();
     await left;
     assert.equal(made.get(connection(provider.origin)).running, 0);
     assert.ok(heard.heard.every(([what]) => what === 'started' || what === 'chunk'));
