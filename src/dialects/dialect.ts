@@ -34,6 +34,8 @@ export interface Dialect extends ApiForm {
   /** Operations in whose wires it can be asked as well, through the neutral form; the best first. */
   readonly translatesTo: readonly Operation[];
   readonly routes: readonly DialectRoute[];
+  /** The parameter by which a provider is asked for usage in a stream; undefined: it tells without being asked. */
+  readonly usageParameter: string | undefined;
   /** A new scan for one request body: what a provider of the same wire needs to know, found without parsing. */
   scan(request: ScannedRequest): RequestScan;
   /** The passthrough body for one target: all bytes are the client's but those of the edits. */

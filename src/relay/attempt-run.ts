@@ -72,6 +72,8 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
   endedAt = 0;
   /** Whether anything was sent to a provider. */
   dispatched = false;
+  /** Whether it asks for usage although the client did not. */
+  asksUsage = false;
   shortened: Shortened | undefined;
   readonly #c: RunContext;
   readonly #owner: RunOwner;
@@ -190,6 +192,7 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
         limits: settings.limits,
         memory: this.#memory,
         exchangeId: exchange.id,
+        askedUsage: this.asksUsage,
       },
     );
     if (mode instanceof GatewayError) this.fail(mode);
@@ -299,8 +302,12 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
   }
 
   #send(request: OrError<Outbound>): void {
-    if (request instanceof GatewayError) this.#fail(request, 0);
-    else if (this.target.local) this.#sendInside(request, this.target.local);
+    if (request instanceof GatewayError) {
+      this.#fail(request, 0);
+      return;
+    }
+    this.asksUsage = request.asksUsage;
+    if (this.target.local) this.#sendInside(request, this.target.local);
     else this.#sendOut(request);
   }
 

@@ -5,7 +5,6 @@ import type { AnswerContext, Dialect, PeekedRequest } from '../dialects/dialect.
 import type { Target, Wire } from '../providers/provider.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
 import { AnswerByKind, type AnswerKind } from './answer-by-kind.ts';
-import { asksUsage } from './asks-usage.ts';
 import { mountFor } from './choose-mount.ts';
 import { ConvertedAnswer } from './converted-answer.ts';
 import { ErrorAnswer, MAX_ERROR_BYTES } from './error-answer.ts';
@@ -33,6 +32,8 @@ export interface ModeContext {
   readonly limits: Limits;
   readonly memory: HeldMemory;
   readonly exchangeId: string;
+  /** The gateway asked for usage, not the client: the event that this causes is not the client's. */
+  readonly askedUsage: boolean;
 }
 
 /** How an answer is carried back, told from its head and then from its first bytes; or why it cannot be. */
@@ -89,7 +90,7 @@ function eventsMode(host: RelayHost, contentType: string, wire: Wire, context: M
     wire,
     target,
     form: dialect.answers,
-    expected: { choices: peeked.choices, usageEvent: asksUsage(peeked, target) ? 'take-out' : 'keep' },
+    expected: { choices: peeked.choices, usageEvent: context.askedUsage ? 'take-out' : 'keep' },
     memory,
     contentType,
     holdBytes: limits.highWatermarkBytes,

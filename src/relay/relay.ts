@@ -158,8 +158,8 @@ export class Relay implements RunOwner, Swept {
     const { run } = this.#attempts;
     if (!sink.started) {
       const headers: string[] = ['x-tfy-resolved-model', run.target.id, ...this.#o.headers];
-      pushAnswerHeaders(headers, run.answerHeaders);
       if (error.context.headers) headers.push(...error.context.headers);
+      pushAnswerHeaders(headers, run.answerHeaders);
       exchange.refuse(error, headers, run.upstreamMs);
       this.#close(error, error.status, false);
       return;

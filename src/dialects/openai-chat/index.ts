@@ -16,6 +16,7 @@ export const openAiChat: Dialect = {
   operation: 'chat',
   translatesTo: ['chat', 'messages'],
   routes: [{ method: 'POST', pattern: '/chat/completions' }],
+  usageParameter: 'stream_options',
   scan: () => new ChatScan(),
   splice,
   answers: answerForm,

@@ -56,6 +56,8 @@ export interface RelayedOptions {
   readonly target?: Partial<Target>;
   /** The same by name of the target. */
   readonly targetOf?: Readonly<Record<string, Partial<Target>>>;
+  /** Its very steps are asked; from now on their targets answer here. */
+  readonly sameSteps?: Relayed;
   readonly settings?: Partial<ServerSettings>;
   /** Of each step. */
   readonly step?: Partial<Step>;
@@ -84,6 +86,8 @@ export class Relayed {
   readonly peeked: PeekedRequest;
   readonly over: Promise<RelayResult>;
   readonly #pools: OriginPools;
+  readonly #steps: readonly [Step, ...Step[]];
+  #receiver: Relayed = this;
 
   constructor(options: RelayedOptions = {}) {
     const asked = { model: 'main/model', messages: [], stream: true, ...options.body };
@@ -97,14 +101,14 @@ export class Relayed {
     this.#pools = new OriginPools(all.limits, all.timeouts);
     const { promise, resolve } = Promise.withResolvers<RelayResult>();
     this.over = promise;
-    const [first = 'main', ...others] = options.targets ?? [];
+    const { steps, sameSteps } = options;
+    if (sameSteps) sameSteps.#receiver = this;
+    this.#steps = steps ?? (sameSteps ? sameSteps.#steps : this.#ownSteps(options));
     this.relay = new Relay({
       exchange: this.exchange,
       dialect,
       peeked: this.peeked,
-      plan: fixedPlan(
-        options.steps ?? [this.#step(first, options), ...others.map((account) => this.#step(account, options))],
-      ),
+      plan: fixedPlan(this.#steps),
       settings: all,
       pools: this.#pools,
       sweeper: this.sweeper,
@@ -141,8 +145,13 @@ export class Relayed {
     this.#pools.destroy();
   }
 
+  #ownSteps(options: RelayedOptions): [Step, ...Step[]] {
+    const [first = 'main', ...others] = options.targets ?? [];
+    return [this.#step(first, options), ...others.map((account) => this.#step(account, options))];
+  }
+
   #step(account: string, { target, targetOf, step }: RelayedOptions): Step {
-    const local: LocalResponder = (request, handler) => this.#attempt(request, handler);
+    const local: LocalResponder = (request, handler) => this.#receiver.#attempt(request, handler);
     return stepAt(
       { ...exampleTarget, id: `${account}/model`, account, local, ...target, ...targetOf?.[account] },
       step,

@@ -3,6 +3,7 @@ import { afterEach, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { GatewayError } from '../../../src/core/errors.ts';
 import { SWEEP_MS } from '../../../src/core/sweeper.ts';
+import { headerCredential } from '../../../src/providers/base/credential.ts';
 import { mountAt, mountsOf } from '../../../src/providers/base/mount.ts';
 import { tokenCredential } from '../../../src/providers/base/token-credential.ts';
 import { openAiChatWire } from '../../../src/providers/openai-compatible/wire.ts';
@@ -60,6 +61,71 @@ test('a provider that does not know the role developer gets it as system', () =>
     });
     assert.equal(JSON.parse(relayed.attempt.request.body.toString()).messages[0].role, role);
   }
+});
+
+/** As vLLM and Mistral say it. */
+const REFUSED_OPTIONS = JSON.stringify({
+  object: 'error',
+  message: {
+    detail: [{ type: 'extra_forbidden', loc: ['body', 'stream_options'], msg: 'Extra inputs are not permitted' }],
+  },
+});
+const asksUsage = (relayed: Relayed) => 'stream_options' in JSON.parse(relayed.attempt.request.body.toString());
+
+test('a provider that refuses to be asked for usage is asked again without it, and from then on not at all', () => {
+  for (const [status, words] of [
+    [422, REFUSED_OPTIONS],
+    [400, '{"error":{"message":"Unrecognized request argument supplied: stream_options"}}'],
+    [400, '{"error":{"message":"Unknown parameter","param":"stream_options"}}'],
+  ] as const) {
+    // A target of its own: what is learned is learned of a target.
+    const own = { abilities: { usageInStream: true, developerRole: true } };
+    const relayed = new Relayed({ target: own });
+    assert.ok(asksUsage(relayed));
+    relayed.attempt.head(status).send(words).end();
+    assert.equal(relayed.attempts.length, 2);
+    assert.equal(asksUsage(relayed), false);
+    relayed.attempt
+      .events()
+      .send(stream + USAGE_EVENT + DONE_EVENT)
+      .end();
+    assert.equal(
+      relayed.sink.text(),
+      stream + USAGE_EVENT + DONE_EVENT,
+      'nothing was caused by us, so nothing is taken out',
+    );
+    assert.equal(relayed.result?.error, undefined);
+    assert.equal(relayed.result?.attempts, 2);
+
+    const later = new Relayed({ sameSteps: relayed });
+    assert.equal(asksUsage(later), false);
+  }
+});
+
+test('a refusal that the client caused is the client’s: of its own stream_options, and of anything else', () => {
+  const asked = new Relayed({ body: { stream_options: { include_usage: true } } });
+  asked.attempt.head(422).send(REFUSED_OPTIONS).end();
+  assert.equal(asked.attempts.length, 1);
+  assert.equal(asked.sink.status, 422);
+  for (const [status, words] of [
+    [400, '{"error":{"message":"prompt is too long"}}'],
+    [500, REFUSED_OPTIONS],
+  ] as const) {
+    const other = new Relayed();
+    other.attempt.head(status).send(words).end();
+    assert.equal(other.attempts.length, 1);
+  }
+});
+
+test('an answer to a request that asked for usage is stripped of it, whatever was learned of the target meanwhile', () => {
+  const early = new Relayed();
+  const late = new Relayed({ sameSteps: early });
+  late.attempt.head(422).send(REFUSED_OPTIONS).end();
+  early.attempt
+    .events()
+    .send(stream + USAGE_EVENT + DONE_EVENT)
+    .end();
+  assert.equal(early.sink.text(), stream + DONE_EVENT);
 });
 
 test('a stream that is cut at any byte ends with an error event and a cut, or before its first content with 502', () => {
@@ -184,9 +250,23 @@ test('a refused credential is told to the owner of the relay, also where another
   assert.deepEqual(relayed.refusedCredentials, ['first/model']);
 
   const alone = new Relayed();
-  alone.attempt.head(402).send('{"error":{"message":"pay"}}').end();
+  alone.attempt.head(402, { 'x-should-retry': 'true' }).send('{"error":{"message":"pay"}}').end();
   assert.deepEqual(alone.refusedCredentials, ['main/model']);
   assert.equal(alone.sink.headers['x-should-retry'], 'false', 'SDKs shall not try again by themselves');
+});
+
+test('an error in a stream that quotes our credential reaches the client without it, wherever it stands', () => {
+  const SECRET = 'sk-upstream-SECRET-4711';
+  const credential = headerCredential(['authorization', `Bearer ${SECRET}`]);
+  const mounts = mountsOf([mountAt({ wire: openAiChatWire, url: 'https://provider.example', credential })]);
+  const quoting = `data: ${JSON.stringify({ error: { message: `bad key ${SECRET}`, type: SECRET, code: SECRET } })}\n\n`;
+  for (const sent of [quoting, hello + quoting, stream + quoting, stream + quoting + DONE_EVENT]) {
+    const relayed = new Relayed({ target: { mounts } });
+    relayed.attempt.events().send(sent).end();
+    assert.ok(!relayed.sink.text().includes('SECRET'), relayed.sink.text());
+    assert.match(relayed.sink.text(), /bad key \[redacted\]/);
+    assert.ok(!JSON.stringify(relayed.result?.error?.context).includes('SECRET'));
+  }
 });
 
 test('headers of the attempt that answered reach the client, and those of a failed one do not', () => {
