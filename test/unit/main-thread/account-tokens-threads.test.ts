@@ -35,11 +35,11 @@ test('every thread signs with the newest token, one that is born later too', asy
   const threads = new RelayThreads({
     entry: new URL('./signing-thread.ts', import.meta.url),
     count: THREADS,
-    log: silent,
   });
   tokens.reconfigure({} as Configuration);
   threads.load();
   await threads.start({
+    log: silent,
     data: (thread) => ({ thread, tokens: tokens.tokens() }) as unknown as RelayThreadData,
     onMessage: (message) => {
       if (message.type !== 'log') return;
@@ -63,10 +63,10 @@ test('every thread signs with the newest token, one that is born later too', asy
   const born = new RelayThreads({
     entry: new URL('./signing-thread.ts', import.meta.url),
     count: 1,
-    log: silent,
   });
   born.load();
   await born.start({
+    log: silent,
     data: () => ({ thread: 9, tokens: tokens.tokens() }) as unknown as RelayThreadData,
     onMessage: (message) => {
       if (message.type === 'log') said.push(message.line);
