@@ -4,11 +4,11 @@ import { Command } from 'commander';
 import { z } from 'zod';
 import type { CommandPlace, PlaceOptions } from './cli/with-database.ts';
 import { environment } from './config/environment.ts';
-import { openAccounts, PLUGS, SERVED_MODEL_TYPES } from './plugs.ts';
+import { ACCOUNT_KINDS, openAccounts, PLUGS } from './plugs.ts';
 
 /** Models are named here, not asked. */
 const NO_TOKENS = new Map<string, never>();
-const kinds = PLUGS.map(({ type, schema }) => ({ type, schema, servedModelTypes: SERVED_MODEL_TYPES }));
+const kinds = ACCOUNT_KINDS;
 const wellKnown = PLUGS.flatMap((plug) => plug.wellKnown ?? []);
 const out = (text: string): void => void process.stdout.write(`${text}\n`);
 const error = (text: string): void => void process.stderr.write(`${text}\n`);

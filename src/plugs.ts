@@ -1,4 +1,5 @@
 import type { AccountManifest, Configuration } from './config/configuration.ts';
+import type { AccountKind } from './config/load.ts';
 import type { Dialect } from './dialects/dialect.ts';
 import { openAiChat } from './dialects/openai-chat/index.ts';
 import { MODEL_TYPES_OF } from './inference/operation.ts';
@@ -13,10 +14,6 @@ import { plug as selfHostedModel } from './providers/self-hosted-model/index.ts'
 /** The one file that names vendors and dialects; everybody else is handed these lists, and all others are made of them. */
 export const PLUGS: readonly ProviderPlug[] = [openai, anthropic, googleGemini, selfHostedModel, ollama];
 export const DIALECTS: readonly Dialect[] = [openAiChat];
-/** What the model of a manifest may be for, so that a client can ask it. */
-export const SERVED_MODEL_TYPES: ReadonlySet<string> = new Set(
-  DIALECTS.flatMap(({ operation }) => MODEL_TYPES_OF[operation]),
-);
 export const WIRES: readonly Wire[] = [...new Set(PLUGS.flatMap((plug) => plug.wires))];
 /** Client headers that some provider takes. */
 export const FORWARDABLE: readonly string[] = [
@@ -24,6 +21,20 @@ export const FORWARDABLE: readonly string[] = [
 ];
 
 const byType = new Map(PLUGS.map((plug) => [plug.type, plug]));
+
+/** The kinds of account that a configuration may hold. */
+export const ACCOUNT_KINDS: readonly AccountKind[] = PLUGS.map((plug) => ({
+  type: plug.type,
+  schema: plug.schema,
+  servedModelTypes: servedModelTypes(plug),
+}));
+
+/** What models of such an account may be for, so that a client can ask them. */
+function servedModelTypes({ wires }: ProviderPlug): ReadonlySet<string> {
+  const operations = new Set(wires.map(({ operation }) => operation));
+  const served = DIALECTS.filter((each) => [each.operation, ...each.translatesTo].some((one) => operations.has(one)));
+  return new Set(served.flatMap(({ operation }) => MODEL_TYPES_OF[operation]));
+}
 
 /** The accounts of a configuration, the demo account among them where it applies. */
 export function openAccounts(configuration: Configuration, tokens: Tokens): ProviderAccount[] {

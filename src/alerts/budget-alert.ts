@@ -1,4 +1,5 @@
 import type { BudgetPeriod, BudgetRule, GroupKey } from '../config/configuration.ts';
+import { dollarText } from '../core/dollars.ts';
 import { valuesOf } from '../counters/budget-groups.ts';
 import { periodEnd } from '../counters/periods.ts';
 
@@ -79,9 +80,7 @@ function resetsAt({ period, periodStart }: BudgetAlert): number {
 }
 
 function amountOf({ counts }: BudgetAlert, amount: number): string {
-  if (counts === 'tokens') return `${amount} tokens`;
-  const dollars = amount / 1e9;
-  return `${dollars >= 0.01 || dollars === 0 ? dollars.toFixed(2) : dollars.toPrecision(2)} US dollars`;
+  return counts === 'tokens' ? `${amount} tokens` : `${dollarText(amount)} US dollars`;
 }
 
 function labelled({ appliesPer, group }: BudgetAlert): [string, string][] {

@@ -6,14 +6,13 @@ import { GenerationCache } from '../core/generation-cache.ts';
 import type { KeyNews } from '../store/key-watch.ts';
 import { MAX_TOKEN_CHARACTERS, type VerificationKey } from '../store/token-form.ts';
 import type { IssuerKeySet } from '../threads/identity-messages.ts';
-import { AccountEnds } from './account-ends.ts';
-import { AddressAllowances, type RemoteSide } from './address-allowances.ts';
+import { AddressAllowances, CheckAllowance, type RemoteSide } from './check-allowances.ts';
 import { IssuedKeys } from './issued-keys.ts';
 import { TokenVerifier, verifiedClaims } from './jwt-verify.ts';
-import { CheckAllowance } from './key-check-allowance.ts';
 import {
   ACCOUNT_EXPIRED,
   type AcceptedKey,
+  AccountEnds,
   EXPIRED,
   INVALID,
   isRefused,

@@ -1,3 +1,4 @@
+import type { VirtualAccountIdentity } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Principal } from '../core/exchange.ts';
 
@@ -58,4 +59,22 @@ export function refusedByTime({ exp, nbf }: TokenTimes, now: number): RefusedKey
   if (exp !== undefined && now >= exp * 1000) return EXPIRED;
   const fromMs = nbf === undefined ? 0 : nbf * 1000 - NOT_BEFORE_LEEWAY_MS;
   return now < fromMs ? notYetValid(fromMs) : undefined;
+}
+
+/** When virtual accounts end, by subject: a key of such an account ends with it, whatever the key itself says. */
+export class AccountEnds {
+  readonly #ends: ReadonlyMap<string, number>;
+
+  constructor(accounts: readonly VirtualAccountIdentity[]) {
+    this.#ends = new Map(
+      accounts.flatMap(({ name, expiresAtMs }) =>
+        expiresAtMs === undefined ? [] : [[`virtualaccount:${name}`, expiresAtMs] as const],
+      ),
+    );
+  }
+
+  /** Milliseconds since the Unix epoch; Infinity: it never ends. */
+  of(subject: string): number {
+    return this.#ends.get(subject) ?? Number.POSITIVE_INFINITY;
+  }
 }

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import { costSchema } from './cost-schema.ts';
-import { amount, optionalKey, restricting, restrictingKey, secretText, text } from './scalar-schema.ts';
+import { amount, optionalKey, proxyAddress, restricting, restrictingKey, secretText, text } from './scalar-schema.ts';
 import { subjectPattern } from './subject.ts';
 
 /**
@@ -104,6 +104,14 @@ export const integrationName = z
   .refine((name) => !name.split('/').includes('..'), { error: integrationNameError })
   .describe('Stands behind the account: `account/name`.');
 
+/** What a provider of this form may lack; what is not said is as the kind of account usually is. */
+const abilities = optionalKey(
+  z.object({
+    stream_usage: optionalKey(z.boolean()).describe('Understands `stream_options.include_usage`.'),
+    developer_role: optionalKey(z.boolean()).describe('Takes the role `developer`; `false`: it is sent as `system`.'),
+  }),
+);
+
 /** One listed model; extend it with what the kind adds (or `.omit` what it replaces). */
 export function integrationBase<T extends string>(type: T) {
   return z.object({
@@ -114,6 +122,7 @@ export function integrationBase<T extends string>(type: T) {
     cost: restrictingKey(optionalKey(costSchema)).describe(
       'What it costs; absent: the public list price, where one is known.',
     ),
+    abilities: abilities.describe('What its provider can, where that differs from others of the kind.'),
     authorized_subjects: authorizedSubjects,
   });
 }
@@ -136,6 +145,10 @@ export function accountBase<T extends string>(type: T) {
     name: accountName,
     collaborators,
     ownedBy,
+    proxy: restrictingKey(optionalKey(proxyAddress())).describe(
+      'The proxy that its provider is reached through, or `none`; absent: as `upstream` of the server says.',
+    ),
+    tls_settings: optionalKey(tlsSettings).describe('How the certificate of its provider is checked.'),
     discount_percent: restrictingKey(optionalKey(amount().max(100, { error: 'a number from 0 to 100' }))).describe(
       'Percent off the public list price.',
     ),

@@ -196,6 +196,7 @@ export interface ServerSettings {
   store: { database: string; counters: string; blobs: string };
   limits: Limits;
   timeouts: Timeouts;
+  upstream: UpstreamSettings;
   log: { level: 'debug' | 'info' | 'warn' | 'error'; access: 'all' | 'errors' | 'off' };
   keepaliveCommentMs: number;
   demo: 'auto' | boolean;
@@ -209,6 +210,16 @@ export interface ServerSettings {
   metrics: { metadataKeys: string[] };
   /** Name of this gateway in a cluster: its hash chain, its share of reservations. Made and kept in data_dir by default. */
   gatewayId?: string;
+}
+
+/** How providers are reached. Holds the password of a proxy: never logged. */
+export interface UpstreamSettings {
+  /** Addresses of HTTP proxies, by the scheme of what is reached through them; an account may name another. */
+  proxies: { http?: string; https?: string };
+  /** Hosts that are reached without them, as in NO_PROXY. */
+  noProxy: string[];
+  /** PEM certificates of authorities that are trusted besides the public ones. */
+  ca?: string;
 }
 
 /** How limits and budgets are counted where `store.counters` is Redis; `memory` is exact on one machine by itself. */

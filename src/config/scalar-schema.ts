@@ -102,6 +102,22 @@ function isBaseUrl(value: string): boolean {
   return schemeIsHttp && url.username === '' && url.password === '' && !value.includes('?') && !value.includes('#');
 }
 
+/** An HTTP proxy to reach providers through, or `none`. It may hold a password and is not shown. */
+export function proxyAddress() {
+  const error = '`none`, or an address as `http://user:password@proxy.example.com:3128`';
+  return z.string({ error }).superRefine((value, context) => {
+    if (value === 'none' || isProxy(value)) return;
+    const params = { found: value.includes('@') ? 'an address (not shown)' : undefined };
+    context.addIssue({ code: 'custom', message: error, params });
+  });
+}
+
+export function isProxy(value: string): boolean {
+  if (value.length > 2048 || value !== value.trim() || !URL.canParse(value)) return false;
+  const { protocol, pathname, search, hash } = new URL(value);
+  return (protocol === 'http:' || protocol === 'https:') && pathname === '/' && search === '' && hash === '';
+}
+
 const headerName = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/;
 
 /** Request headers that an account configures, as name to value. */

@@ -1,5 +1,14 @@
 import { z } from 'zod';
-import { keyWithDefault, optionalKey, restricting, secretText, text, wholeNumber } from './scalar-schema.ts';
+import {
+  keyWithDefault,
+  optionalKey,
+  proxyAddress,
+  restricting,
+  restrictingKey,
+  secretText,
+  text,
+  wholeNumber,
+} from './scalar-schema.ts';
 
 /** `sluice/server` as it is written (contract §2), with every default and bound. server-settings.ts takes it on. */
 
@@ -151,6 +160,25 @@ const timeouts = section(
   }),
 );
 
+const noProxyError = '`*`, a host name, `.domain`, an IP address or range (`10.0.0.0/8`); `:port` may follow';
+const noProxy = z
+  .string({ error: noProxyError })
+  .regex(/^(\*|(\*?\.)?[A-Za-z0-9_[\]:.-]{1,253}(\/\d{1,3})?)$/, { error: noProxyError });
+
+const upstream = section(
+  z.object({
+    proxy: restrictingKey(optionalKey(proxyAddress())).describe(
+      'HTTP proxy to all providers, or `none`. Absent: for https:// providers what the variable HTTPS_PROXY says.',
+    ),
+    no_proxy: restrictingKey(optionalKey(z.array(noProxy).max(1000))).describe(
+      'Hosts that are reached without `proxy`. Absent, with a proxy of HTTPS_PROXY: what the variable NO_PROXY says.',
+    ),
+    ca_file: optionalKey(text()).describe(
+      'Certificates of authorities, as PEM, that are trusted besides the public ones.',
+    ),
+  }),
+);
+
 const log = section(
   z.object({
     level: keyWithDefault(z.enum(['debug', 'info', 'warn', 'error']), 'info').describe('The least that is logged.'),
@@ -189,6 +217,7 @@ export const serverSchema = z.object({
   store: store.describe('Which engines keep what.'),
   limits: restricting(limits).describe('Bounds of the gateway itself.'),
   timeouts: timeouts.describe('The waits, in milliseconds; 0: no limit.'),
+  upstream: upstream.describe('How providers are reached.'),
   log: log.describe('What is logged.'),
   keepalive_comment_ms: keyWithDefault(milliseconds, 15_000).describe(
     'A comment in a stream after so much silence; 0: none.',

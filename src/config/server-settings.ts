@@ -24,7 +24,12 @@ export type Overrides = Partial<z.output<typeof overridesSchema>>;
  * From the written form to the one the gateway uses: names, defaults that depend on others, absolute paths. A relative
  * path in a file is relative to the folder of that file; on the command line and by default to the working folder.
  */
-export function serverSettings(written: WrittenServer, folder: string, overrides: Overrides): ServerSettings {
+export function serverSettings(
+  written: WrittenServer,
+  folder: string,
+  overrides: Overrides,
+  upstream: ServerSettings['upstream'],
+): ServerSettings {
   const { listen, operator, limits, timeouts, cors, counters, ledger, metrics } = written;
   const port = overrides.port ?? listen.port;
   const tls = listen.tls;
@@ -61,6 +66,7 @@ export function serverSettings(written: WrittenServer, folder: string, overrides
       writeMs: timeouts.write_ms,
       drainMs: timeouts.drain_ms,
     },
+    upstream,
     log: written.log,
     keepaliveCommentMs: written.keepalive_comment_ms,
     demo: written.demo,

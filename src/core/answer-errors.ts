@@ -94,6 +94,16 @@ export const ANSWER_ERRORS = {
     'The exchange took longer than it may.',
     'Ask for less, or raise timeouts.total_ms.',
   ),
+  out_of_sockets: rule(
+    503,
+    'upstream',
+    'gateway',
+    'next-target',
+    'error',
+    'server_error',
+    'The gateway has no file descriptor or local port left for a connection to the provider.',
+    'Try again; the operator must raise the limit of open files or spread the load.',
+  ),
   upstream_queue_full: rule(
     503,
     'upstream',

@@ -3,6 +3,7 @@ import type { BodyScan, Exchange, Method, OrError } from '../core/exchange.ts';
 import type { InferenceEvent } from '../inference/event.ts';
 import type { Operation } from '../inference/operation.ts';
 import type { InferenceRequest } from '../inference/request.ts';
+import type { ServedAs } from '../inference/served-as.ts';
 import type { Usage } from '../inference/usage.ts';
 
 /** What one client-facing API form knows. Pure: bytes in, values or bytes out. */
@@ -15,8 +16,8 @@ export interface Dialect {
   readonly routes: readonly DialectRoute[];
   /** A new scan for one request body: what a provider of the same wire needs to know, found without parsing. */
   scan(request: ScannedRequest): RequestScan;
-  /** The passthrough body for one target: model replaced, usage asked for where `askUsage`. */
-  splice(body: Buffer, peeked: PeekedRequest, modelId: string, askUsage: boolean): Buffer | Buffer[];
+  /** The passthrough body for one target: all bytes are the client's but those of the edits. */
+  splice(body: Buffer, peeked: PeekedRequest, edits: SpliceEdits): Buffer | Buffer[];
   /** The whole request parsed, for a translation. `model` is what the provider shall read. */
   toInference(body: Buffer, model: string): OrError<InferenceRequest>;
   /** A whole answer from the neutral events. */
@@ -28,6 +29,16 @@ export interface Dialect {
   /** The error body before the commit point, and the event after it. */
   errorBody(error: GatewayError): Buffer;
   errorEvent(error: GatewayError): Buffer;
+}
+
+/** In what a provider of the same form differs from what the client asked. */
+export interface SpliceEdits {
+  /** The provider's own id in the place of the client's. */
+  readonly modelId: string;
+  /** Ask for usage in the stream. */
+  readonly askUsage: boolean;
+  /** `system` in the place of the role `developer`. */
+  readonly developerAsSystem: boolean;
 }
 
 /** A path on which a dialect is spoken. */
@@ -53,6 +64,9 @@ export interface PeekedRequest {
   stream: boolean;
   /** The client itself asked for usage in its stream. */
   includeUsage: boolean;
+  /** Where the array `messages` stands. */
+  messagesStart: number;
+  messagesEnd: number;
   /** Where the value of `stream_options` stands; -1 where it is absent. */
   streamOptionsStart: number;
   streamOptionsEnd: number;
@@ -60,6 +74,8 @@ export interface PeekedRequest {
   maxOutputTokens: number | undefined;
   /** How many answers are asked for at once (`n`): 1 where nothing is said. */
   choices: number;
+  /** Tier, speed and geography that it asks for, where they are not the provider's default. */
+  servedAs?: ServedAs | undefined;
 }
 
 export interface AnswerContext {

@@ -20,7 +20,8 @@ export interface EdgeContext {
   /** Exchanges that have not ended. */
   readonly open: Sweeper<OpenExchange>;
   corsHeaders(origin: string | undefined): readonly string[];
-  tooLarge(): GatewayError;
+  /** `detail`: what makes it larger than it looked. */
+  tooLarge(detail?: string): GatewayError;
   refused(exchange: Exchange, error: GatewayError): void;
   onLeft(): void;
 }

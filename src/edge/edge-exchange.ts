@@ -1,8 +1,10 @@
 import type { HttpResponse } from 'uWebSockets.js';
+import { contentEncoding } from '../codec/content-decoder.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { AbortReason, BodyScan, Exchange, PathParams, Principal } from '../core/exchange.ts';
 import { exchangeId, isSaneRequestId } from '../core/ids.ts';
 import type { BodyBlock } from './body-blocks.ts';
+import { BodyDecoder, type DecodedBodyOwner } from './body-decoder.ts';
 import type { EdgeContext, OpenExchange } from './edge-context.ts';
 import { type BodyOwner, RequestBody } from './request-body.ts';
 import type { RequestHead } from './request-head.ts';
@@ -19,7 +21,7 @@ const KEEP_OPEN_MS = 4_000;
  * A request from its accepted head to the last byte of its answer. It owns the body's memory, its place in flight and
  * the two waits that are about the client: `body_ms` and `write_ms`.
  */
-export class EdgeExchange implements Exchange, OpenExchange, SinkOwner, BodyOwner {
+export class EdgeExchange implements Exchange, OpenExchange, SinkOwner, BodyOwner, DecodedBodyOwner {
   readonly id = exchangeId();
   readonly requestId: string;
   readonly method: string;
@@ -40,6 +42,8 @@ export class EdgeExchange implements Exchange, OpenExchange, SinkOwner, BodyOwne
   readonly #context: EdgeContext;
   readonly #response: HttpResponse;
   #reading: RequestBody | undefined;
+  /** Where the body is compressed, until all of it is decoded. */
+  #decoder: BodyDecoder | undefined;
   #block: BodyBlock | undefined;
   #heldBytes = 0;
   #keptOpenAt: number;
@@ -83,8 +87,12 @@ export class EdgeExchange implements Exchange, OpenExchange, SinkOwner, BodyOwne
       this.#handle();
       return;
     }
-    const { settings, blocks } = this.#context;
-    this.#reading = new RequestBody(this.headers.contentLength, settings.limits.maxBodyBytes, this, blocks);
+    const { blocks } = this.#context;
+    const { maxBodyBytes } = this.#context.settings.limits;
+    const encoding = contentEncoding(this.headers.contentEncoding) ?? 'identity';
+    const declaredBytes = encoding === 'identity' ? this.headers.contentLength : undefined;
+    this.#reading = new RequestBody(declaredBytes, maxBodyBytes, this, blocks);
+    if (encoding !== 'identity') this.#decoder = new BodyDecoder(encoding, maxBodyBytes, this);
     this.#response.onData(this.#onData);
   }
 
@@ -117,14 +125,13 @@ export class EdgeExchange implements Exchange, OpenExchange, SinkOwner, BodyOwne
 
   releaseBody(): void {
     this.body = NO_BODY;
+    this.#decoder?.destroy();
+    this.#decoder = undefined;
     this.#reading?.block?.release();
     this.#reading = undefined;
     this.#block?.release();
     this.#block = undefined;
-    if (this.#heldBytes > 0) {
-      this.#context.counters.releaseBody(this.#heldBytes);
-      this.#heldBytes = 0;
-    }
+    this.#giveBack(this.#heldBytes);
   }
 
   finish(): void {
@@ -172,30 +179,68 @@ export class EdgeExchange implements Exchange, OpenExchange, SinkOwner, BodyOwne
     return true;
   }
 
+  decoded(bytes: Uint8Array): void {
+    if (this.#reading) this.#collect(this.#reading, bytes, 'Decoded it is longer than that.');
+  }
+
+  decodedAll(): void {
+    // Its input is let go; what was decoded of it is counted apart.
+    this.#giveBack(this.#decoder?.heldBytes ?? 0);
+    this.#decoder = undefined;
+    if (this.#reading) this.#bodyIsThere(this.#reading);
+  }
+
+  undecodable(detail: string): void {
+    if (this.#reading)
+      this.#refuseBody(new GatewayError('invalid_encoding', { detail: `At its content-encoding: ${detail}.` }));
+  }
+
   #onData = (chunk: ArrayBuffer, isLast: boolean): void => {
     const reading = this.#reading;
     if (!reading) return;
-    const appended = chunk.byteLength === 0 ? 'ok' : reading.append(chunk);
-    if (appended !== 'ok') {
-      this.#refuseBody(
-        appended === 'too-large'
-          ? this.#context.tooLarge()
-          : new GatewayError('body_memory_full', {
-              setting: `limits.max_body_memory_bytes: ${this.#context.settings.limits.maxBodyMemoryBytes}`,
-              retryAfterMs: 1000,
-            }),
-      );
+    const decoder = this.#decoder;
+    if (decoder) {
+      const appended = decoder.append(chunk);
+      if (appended !== 'ok') this.#refuseLarge(appended, undefined);
+      else if (isLast) decoder.end();
       return;
     }
-    this.scan?.advance(reading.buffer, reading.length);
-    if (!isLast) return;
+    if (chunk.byteLength > 0) this.#collect(reading, new Uint8Array(chunk), undefined);
+    if (isLast && this.#reading) this.#bodyIsThere(reading);
+  };
+
+  #collect(reading: RequestBody, bytes: Uint8Array, ifTooLarge: string | undefined): void {
+    const appended = reading.append(bytes);
+    if (appended === 'ok') this.scan?.advance(reading.buffer, reading.length);
+    else this.#refuseLarge(appended, ifTooLarge);
+  }
+
+  #refuseLarge(bound: 'too-large' | 'memory-full', detail: string | undefined): void {
+    const { maxBodyMemoryBytes } = this.#context.settings.limits;
+    this.#refuseBody(
+      bound === 'too-large'
+        ? this.#context.tooLarge(detail)
+        : new GatewayError('body_memory_full', {
+            setting: `limits.max_body_memory_bytes: ${maxBodyMemoryBytes}`,
+            retryAfterMs: 1000,
+          }),
+    );
+  }
+
+  #bodyIsThere(reading: RequestBody): void {
     this.body = reading.whole();
     this.#block = reading.block;
     this.bytesIn = this.body.length;
     this.#reading = undefined;
     this.bodyReadAt = performance.now();
     this.#handle();
-  };
+  }
+
+  #giveBack(bytes: number): void {
+    if (bytes === 0) return;
+    this.#context.counters.releaseBody(bytes);
+    this.#heldBytes -= bytes;
+  }
 
   /** A bug costs this exchange: thrown into the addon it would end the thread, and with it the process. */
   #handle(): void {

@@ -1,5 +1,6 @@
 import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket } from 'uWebSockets.js';
 import { _cfg, App, SSLApp, us_listen_socket_close, us_socket_local_port } from 'uWebSockets.js';
+import { CONTENT_ENCODINGS, contentEncoding } from '../codec/content-decoder.ts';
 import type { ServerSettings } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError, Principal } from '../core/exchange.ts';
@@ -113,8 +114,9 @@ export class Edge implements EdgeContext {
     return this.#cors.onAnswer(origin);
   }
 
-  tooLarge(): GatewayError {
+  tooLarge(detail?: string): GatewayError {
     return new GatewayError('body_too_large', {
+      detail,
       setting: `limits.max_body_bytes: ${this.settings.limits.maxBodyBytes}`,
     });
   }
@@ -130,17 +132,17 @@ export class Edge implements EdgeContext {
   #onRequest = (response: HttpResponse, request: HttpRequest): void => {
     const startedAt = performance.now();
     const url = request.getUrl();
-    const method = upperCase(request.getMethod());
+    const method = request.getCaseSensitiveMethod();
     const head = new RequestHead(request, this.#forwardable);
     const match = this.#options.routes.match(url);
+    if (head.fault) {
+      const error = new GatewayError('invalid_header', { detail: `${head.fault}.` });
+      this.#refuse(response, head, method, match?.path ?? '', startedAt, error, ALWAYS_CLOSES);
+      return;
+    }
     if (!match || match.routes.length === 0) {
       const error = match ? notYet(method, match.path) : new GatewayError('path_not_found');
       this.#refuse(response, head, method, match?.path ?? '', startedAt, error, HAS_BODY_CLOSES);
-      return;
-    }
-    if (head.fault) {
-      const error = new GatewayError('invalid_header', { detail: `${head.fault}.` });
-      this.#refuse(response, head, method, match.path, startedAt, error, ALWAYS_CLOSES);
       return;
     }
     const route = routeFor(match.routes, method);
@@ -172,9 +174,16 @@ export class Edge implements EdgeContext {
       }
       principal = known;
     }
+    if (head.hasBody && contentEncoding(head.contentEncoding) === undefined) {
+      const detail = `The content-encoding may be ${CONTENT_ENCODINGS.join(', ')}, one alone.`;
+      const error = new GatewayError('unsupported_encoding', { detail, param: 'content-encoding' });
+      const accepted = ['accept-encoding', CONTENT_ENCODINGS.join(', ')];
+      this.#refuse(response, head, method, match.path, startedAt, error, NEVER_CLOSES, accepted, route, principal);
+      return;
+    }
     const refusal = this.#fullOrTooLarge(head);
     if (refusal) {
-      // A body that is too large goes on arriving; closing now would reset the connection before the client has read why.
+      // A body that is too large goes on arriving, see NEVER_CLOSES.
       const close = refusal.code === 'body_too_large' ? NEVER_CLOSES : HAS_BODY_CLOSES;
       this.#refuse(response, head, method, match.path, startedAt, refusal, close, [], route, principal);
       return;
@@ -244,14 +253,10 @@ export class Edge implements EdgeContext {
 
 /** Whether the connection is closed with a refusal. */
 type Closing = 0 | 1 | 2;
+/** A body that goes on arriving: closing now would reset the connection before the client has read why. */
 const NEVER_CLOSES = 0;
 const HAS_BODY_CLOSES = 1;
 const ALWAYS_CLOSES = 2;
-
-/** The addon gives methods in lower case. */
-function upperCase(method: string): string {
-  return method === 'post' ? 'POST' : method === 'get' ? 'GET' : method.toUpperCase();
-}
 
 const NOBODY: Principal = { subject: '', keyId: '', teams: [], models: [], metadata: {} };
 

@@ -3,6 +3,7 @@ import type { AccountToken } from '../core/account-token.ts';
 import type { Log } from '../core/log.ts';
 import type { TokenSource } from '../providers/provider.ts';
 import type { MetricRegistry } from '../telemetry/metric-registry.ts';
+import type { MainService } from './main-service.ts';
 
 /** Of a token's life, so that the next one is here before it ends. */
 const AHEAD = 0.8;
@@ -26,7 +27,7 @@ export interface AccountTokensOptions {
  * of its life are over, one fetch at a time. While that fails the old one stays in use until it ends. Relay threads are
  * told and never fetch.
  */
-export class AccountTokens {
+export class AccountTokens implements MainService {
   readonly #options: AccountTokensOptions;
   #renewals = new Map<string, Renewal>();
 

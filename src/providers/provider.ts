@@ -1,4 +1,5 @@
 import type { ZodType } from 'zod';
+import type { JsonObject } from '../codec/json-value.ts';
 import type { AccountManifest } from '../config/configuration.ts';
 import type { AccountToken } from '../core/account-token.ts';
 import type { GatewayError } from '../core/errors.ts';
@@ -6,6 +7,7 @@ import type { Method, OrError } from '../core/exchange.ts';
 import type { InferenceEvent } from '../inference/event.ts';
 import type { ModelType, Operation } from '../inference/operation.ts';
 import type { InferenceRequest } from '../inference/request.ts';
+import type { ListTerms } from '../inference/served-as.ts';
 import type { Usage } from '../inference/usage.ts';
 
 /**
@@ -104,6 +106,8 @@ export interface Connection {
   readonly origin: string;
   /** A digest of the credential: accounts with different credentials never share a connection. */
   readonly credential: string;
+  /** The account's own proxy, or `none`; undefined: as the server's settings say. May hold a password. */
+  readonly proxy?: string;
   readonly tls?: { rejectUnauthorized: boolean; ca?: string };
 }
 
@@ -131,9 +135,12 @@ export interface UnsignedRequest {
   readonly body: Buffer | readonly Buffer[] | undefined;
 }
 
+/** What differs among those who speak the same form; an integration may say otherwise (`abilities`). */
 export interface Abilities {
   /** Understands `stream_options.include_usage`. */
   readonly usageInStream: boolean;
+  /** Takes messages of the role `developer`; others get them as `system`. */
+  readonly developerRole: boolean;
 }
 
 export interface PriceSource {
@@ -142,6 +149,8 @@ export interface PriceSource {
   /** The manifest's `cost` block, already checked; wins over the catalogue. */
   readonly cost?: unknown;
   readonly discountPercent?: number;
+  /** What the provider publishes of tiers, speeds and geographies, which the catalogue does not know. */
+  readonly terms?: ListTerms | undefined;
 }
 
 /** What lies between the pieces of a streamed answer; `none`: the wire has no streamed answers. */
@@ -160,8 +169,11 @@ export interface Wire {
   readonly forwards: readonly string[];
   /** Behind the base path of the mount. */
   path(target: Target, request: WireRequest): string;
-  /** The wire's own usage object → neutral; undefined where it is none. */
-  toUsage(usage: unknown): Usage | undefined;
+  /**
+   * The wire's own usage object → neutral; undefined where it is none. `answer`: the event, or the small values of the
+   * answer, that it stood in (the usage object itself too), where more may be told.
+   */
+  toUsage(usage: unknown, answer: JsonObject): Usage | undefined;
   /** A non-2xx answer → our error. `body` holds at most 64 KiB of it. */
   toError(status: number, body: Buffer, target: Target): GatewayError;
   readonly translation?: Translation;

@@ -20,6 +20,7 @@ import type { FromRelayThread, RelayThreadData, ToRelayThread } from '../threads
 import { SharedCounters } from '../threads/shared-counters.ts';
 import { collectWhenIdle } from '../threads/steady-heap.ts';
 import { OriginPools } from '../upstream/origin-pools.ts';
+import { CredentialWarnings } from './credential-warnings.ts';
 import { routeTable } from './endpoints.ts';
 import { RefusalRecords } from './refusal-records.ts';
 import { makeSnapshot } from './snapshot.ts';
@@ -62,7 +63,7 @@ const records = new RecordSender({
   framesTaken: () => counters.framesTaken,
 });
 const { server } = data.configuration;
-const pools = new OriginPools(server.limits, server.timeouts);
+const pools = new OriginPools(server.limits, server.timeouts, server.upstream);
 const keyRing = new KeyRing({
   configured: data.configuration.keys,
   issued: data.identity.keys,
@@ -95,6 +96,7 @@ const pipeline: PipelineOptions = {
   record: (record) => records.add(record),
   provisional: records.hasJournal ? (record) => records.add(record) : undefined,
   refusal: () => (ledgerFull ? ledgerFullError() : undefined),
+  credentialRefused: new CredentialWarnings(log).refused,
   refused: refusals.refused,
 };
 
@@ -158,7 +160,8 @@ function reconfigure(configuration: Configuration): void {
   edge.reconfigure(configuration.server);
   redisCounts?.reconfigure(configuration.server.counters);
   log.level = configuration.server.log.level;
-  pools.reconfigure(configuration.server.limits, configuration.server.timeouts, snapshot.routes.connections());
+  const { limits, timeouts, upstream } = configuration.server;
+  pools.reconfigure(limits, timeouts, snapshot.routes.connections(), upstream);
 }
 
 async function drain(): Promise<void> {

@@ -1,4 +1,5 @@
-import { JsonPeek, PeekKeys } from '../codec/json-peek.ts';
+import { JsonPeek } from '../codec/json-peek.ts';
+import { PeekKeys } from '../codec/peek-keys.ts';
 
 const keys = new PeekKeys(['usage']);
 /** Without its opening quote, which is the commonest byte of JSON (bench: usage-reading). */

@@ -6,7 +6,6 @@ import type { Target } from '../providers/provider.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
 import { asksUsage } from './asks-usage.ts';
 import { mountFor } from './choose-mount.ts';
-import { type Allowance, CutShort, type StreamHost } from './cut-short.ts';
 import { ErrorAnswer, MAX_ERROR_BYTES } from './error-answer.ts';
 import type { RelayHost, RelayMode } from './relay-mode.ts';
 import { StreamPassthrough } from './stream-passthrough.ts';
@@ -22,7 +21,7 @@ export interface AnswerHead {
 }
 
 export interface ModeContext {
-  readonly host: StreamHost;
+  readonly host: RelayHost;
   readonly meter: UsageMeter;
   readonly target: Target;
   readonly dialect: Dialect;
@@ -31,18 +30,17 @@ export interface ModeContext {
   readonly exchangeId: string;
   /** A keep-alive comment went out: nothing but an event stream can follow. */
   readonly streamPromised: boolean;
-  /** Undefined: no budget asks for its streams to be cut. */
-  readonly allowance: Allowance | undefined;
 }
 
 /** How an answer is carried back, told from its head alone; or why it cannot be. */
 export function chooseMode({ status, headers }: AnswerHead, context: ModeContext): OrError<RelayMode> {
-  const { meter, target, dialect, limits } = context;
+  const { host, meter, target, dialect, limits } = context;
   const { wire } = mountFor(target, dialect)!;
   const readable = isPlain(headers['content-encoding']);
   // What cannot be read says nothing: its status alone does.
-  if (status < 200 || status > 299)
-    return new ErrorAnswer(context.host, target, wire, status, readable ? MAX_ERROR_BYTES : 0);
+  if (status < 200 || status > 299) {
+    return new ErrorAnswer(host, target, wire, status, readable ? MAX_ERROR_BYTES : 0);
+  }
   if (!readable) {
     return new GatewayError('upstream_protocol', { detail: 'It compressed its answer although asked not to.' });
   }
@@ -53,7 +51,6 @@ export function chooseMode({ status, headers }: AnswerHead, context: ModeContext
     // Bare JSON behind a comment would read as an empty answer.
     return new GatewayError('upstream_protocol', { detail: 'It answered without a stream.' });
   }
-  const host = isStream ? streamHost(context) : context.host;
   if (wire.name !== dialect.name) {
     const options: TranslationOptions = {
       host,
@@ -77,20 +74,17 @@ export function chooseMode({ status, headers }: AnswerHead, context: ModeContext
   return new WholePassthrough({ host, meter, wire, contentType, endsWithConnection, holdBytes, isJson });
 }
 
-function streamHost(context: ModeContext): RelayHost {
-  const { host, meter, dialect, allowance } = context;
-  if (allowance === undefined) return host;
-  const follower = dialect.followStream(answerContext(context));
-  return new CutShort({ host, meter, allowance, follower });
-}
-
 function isPlain(encoding: string | string[] | undefined): boolean {
   if (encoding === undefined) return true;
   const name = String(encoding).trim().toLowerCase();
   return name === '' || name === 'identity';
 }
 
-function answerContext({ exchangeId, target, peeked }: ModeContext): AnswerContext {
+export function answerContext({
+  exchangeId,
+  target,
+  peeked,
+}: Pick<ModeContext, 'exchangeId' | 'target' | 'peeked'>): AnswerContext {
   const created = Math.floor(Date.now() / 1000);
   return { exchangeId, model: target.id, includeUsage: peeked.includeUsage, created };
 }

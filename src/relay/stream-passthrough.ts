@@ -130,7 +130,7 @@ export class StreamPassthrough implements RelayMode {
       end = around.end;
       const event = eventJson(bytes.subarray(around.start, end));
       if (event === undefined) continue;
-      const usage = this.#o.wire.toUsage(Reflect.get(event, 'usage'));
+      const usage = this.#o.wire.toUsage(event['usage'], event);
       if (usage) this.#o.meter.add(usage);
       if (usage && this.#o.stripUsage && hasNoChoices(event)) {
         if (around.start > from) this.#pass(bytes.subarray(from, around.start), 0);

@@ -80,7 +80,7 @@ export class WholePassthrough implements RelayMode {
 
   #readUsage(bytes: Buffer): void {
     const value = this.#lostBeginning ? usageOfEnd(bytes) : usageOf(bytes);
-    const usage = value === undefined ? undefined : this.#o.wire.toUsage(value);
+    const usage = value === undefined ? undefined : this.#o.wire.toUsage(value, { usage: value });
     if (usage) this.#o.meter.add(usage);
     else if (!this.#passing) this.#o.meter.sampled(bytes);
   }

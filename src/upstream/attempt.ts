@@ -3,10 +3,18 @@ import { GatewayError } from '../core/errors.ts';
 import type { Method } from '../core/exchange.ts';
 import type { AttemptControl, AttemptHandler } from '../providers/provider.ts';
 import { bodyPieces } from './body-pieces.ts';
+import {
+  type AnswerHeaders,
+  answerEncoding,
+  DecodedAnswer,
+  type DecodedSource,
+  decodedHeaders,
+} from './decoded-answer.ts';
 import { oneRead, type PieceTaker } from './one-read.ts';
 import type { OriginConnection } from './origin-connection.ts';
 import type { Dispatchable, OriginPool } from './origin-pool.ts';
 import { HAD_SERVED } from './origin-pools.ts';
+import { PROXY_FAULT } from './tunnel.ts';
 import type { Waiting } from './waiting-line.ts';
 
 /** What one attempt sends. */
@@ -26,7 +34,7 @@ export interface OutboundRequest {
  * One try of one exchange at one target. Passes undici's callbacks on; pausing stops reading from the socket, so the
  * provider itself is slowed. After `abort` or an end no callback comes, and the connection is given back once.
  */
-export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker {
+export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker, DecodedSource {
   ahead: Waiting | undefined;
   behind: Waiting | undefined;
   inLine = false;
@@ -49,6 +57,8 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
   /** What the provider declared as the length of its body, and how much of it came. */
   #declared: string | string[] | undefined;
   #received = 0;
+  /** Where the provider compressed its answer. */
+  #decoded: DecodedAnswer | undefined;
   #paused = false;
 
   constructor(pool: OriginPool, handler: AttemptHandler) {
@@ -84,11 +94,21 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
   pause(): void {
     this.#paused = true;
     this.#controller?.pause();
+    this.#decoded?.pause();
   }
 
   resume(): void {
     this.#paused = false;
-    this.#controller?.resume();
+    this.#decoded?.resume();
+    if (this.#decoded?.holds !== true) this.#controller?.resume();
+  }
+
+  hold(): void {
+    this.#controller?.pause();
+  }
+
+  letGo(): void {
+    if (!this.#paused) this.#controller?.resume();
   }
 
   get paused(): boolean {
@@ -96,6 +116,8 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
   }
 
   abort(): void {
+    // It may still be decoding what came before the end.
+    this.#decoded?.destroy();
     if (this.#done) return;
     this.#done = true;
     this.#request = undefined;
@@ -118,17 +140,18 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
     this.#begun = true;
   }
 
-  onResponseStart(
-    _controller: Dispatcher.DispatchController,
-    status: number,
-    headers: Record<string, string | string[] | undefined>,
-  ): void {
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: AnswerHeaders): void {
+    if (this.#done) return;
+    if (status === SWITCHING_PROTOCOLS)
+      this.passFailure(new GatewayError('upstream_protocol', { detail: UNASKED_SWITCH }));
     // 1xx are for the connection, not for the client.
-    if (this.#done || status < 200) return;
+    if (status < 200) return;
     this.answered = true;
     this.#declared = headers['content-length'];
+    const encoding = answerEncoding(headers);
+    if (encoding !== undefined) this.#decoded = new DecodedAnswer(encoding, this);
     try {
-      this.#handler.started(status, headers);
+      this.#handler.started(status, encoding === undefined ? headers : decodedHeaders(headers));
     } catch (cause) {
       this.#broken(cause);
     }
@@ -145,6 +168,11 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
 
   deliver(bytes: Buffer, pieces: number): void {
     if (this.#done) return;
+    if (this.#decoded) this.#decoded.write(bytes);
+    else this.pass(bytes, pieces);
+  }
+
+  pass(bytes: Buffer, pieces = 1): void {
     try {
       this.#handler.chunk(bytes, pieces);
     } catch (cause) {
@@ -178,10 +206,17 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
       return;
     }
     this.diedReused = !this.#begun && hadServed(error);
-    this.#handler.failed(toGatewayError(error, this.answered));
+    const failure = toGatewayError(error, this.answered);
+    if (this.#decoded) this.#decoded.fail(failure);
+    else this.passFailure(failure);
   }
 
   #ended(): void {
+    if (this.#decoded) this.#decoded.end();
+    else this.passEnd();
+  }
+
+  passEnd(): void {
     try {
       this.#handler.ended();
     } catch (cause) {
@@ -189,10 +224,14 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
     }
   }
 
+  passFailure(error: GatewayError): void {
+    this.abort();
+    this.#handler.failed(error);
+  }
+
   /** A bug of ours costs this exchange, and no other: undici would take it for the provider's fault, or lose it. */
   #broken(cause: unknown): void {
-    this.abort();
-    this.#handler.failed(new GatewayError('internal_error', { cause }));
+    this.passFailure(new GatewayError('internal_error', { cause }));
   }
 
   #cut(controller: Dispatcher.DispatchController): void {
@@ -210,6 +249,10 @@ function lengthOf(pieces: Buffer | readonly Buffer[]): number {
   return length;
 }
 
+const SWITCHING_PROTOCOLS = 101;
+const UNASKED_SWITCH = 'It switched to another protocol, which nobody had asked for.';
+/** What undici says of a 101 with an `upgrade` header. */
+const BAD_UPGRADE = 'bad upgrade';
 const ABORTED = new Error('aborted by the gateway');
 
 function hadServed(error: Error): boolean {
@@ -221,15 +264,30 @@ function isInvalid(error: Error): boolean {
   return Reflect.get(error, 'code') === 'UND_ERR_INVALID_ARG';
 }
 
+/** What this machine or process has no more of: not the provider's fault. */
+const OWN_CODES = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL']);
 const CONNECT_CODES = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT']);
 
 function toGatewayError(error: Error, answered: boolean): GatewayError {
   const code: unknown = Reflect.get(error, 'code');
   const detail = typeof code === 'string' ? `(${code})` : undefined;
+  const proxyFault: unknown = Reflect.get(error, PROXY_FAULT);
+  if (typeof proxyFault === 'string') {
+    const timedOut = code === 'UND_ERR_CONNECT_TIMEOUT';
+    return new GatewayError(timedOut ? 'connect_timeout' : 'connect_failed', {
+      detail: `(${proxyFault})`,
+      cause: error,
+    });
+  }
   if (code === 'UND_ERR_CONNECT_TIMEOUT') return new GatewayError('connect_timeout', { cause: error });
   if (typeof code === 'string' && (CONNECT_CODES.has(code) || code.startsWith('ERR_TLS') || code.includes('CERT'))) {
     return new GatewayError(answered ? 'upstream_cut' : 'connect_failed', { detail, cause: error });
   }
+  if (typeof code === 'string' && OWN_CODES.has(code) && !answered) {
+    return new GatewayError('out_of_sockets', { detail, retryAfterMs: 1000, cause: error });
+  }
+  if (error.message === BAD_UPGRADE)
+    return new GatewayError('upstream_protocol', { detail: UNASKED_SWITCH, cause: error });
   if (error.name === 'HTTPParserError' || code === 'UND_ERR_HEADERS_OVERFLOW') {
     return new GatewayError('upstream_protocol', { detail, cause: error });
   }

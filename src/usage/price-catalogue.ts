@@ -2,7 +2,18 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { ModelInfo, ModelPrice } from '@pydantic/genai-prices';
 import { z } from 'zod';
-import { layeredTable, type RateTable, type SteppedRate } from './token-rates.ts';
+import {
+  cleanRate,
+  layeredTable,
+  type RateTable,
+  type SteppedRate,
+  type SteppedRates,
+  TOKEN_RATES,
+  type TokenRateName,
+  UNIT_RATES,
+  type UnitRateName,
+  type UnitRates,
+} from './token-rates.ts';
 
 /*
  * The only door to the price library: public list prices and the models a provider has. Loading it takes 16 to 27 ms
@@ -106,28 +117,59 @@ function find(catalogueId: string, modelId: string, timestamp: Date | undefined)
 }
 
 const nanoPerTokenFromMtok = 1000;
+const nanoEachFromThousand = 1e6;
+const nanoPerMsFromHour = 1e9 / 3_600_000;
 
-/** Undefined where the model is billed by something that usage does not count (hours of audio, pages). */
+/** The library's key of each rate of tokens, in US dollars per million; null: it has none. */
+const TOKEN_KEYS: Record<TokenRateName, string | null> = {
+  input: 'input_mtok',
+  output: 'output_mtok',
+  cacheRead: 'cache_read_mtok',
+  cacheWrite: 'cache_write_mtok',
+  cacheWrite1h: 'cache_write_1h_mtok',
+  reasoning: 'output_reasoning_mtok',
+  audioInput: 'input_audio_mtok',
+  audioOutput: 'output_audio_mtok',
+  imageInput: 'input_image_mtok',
+  imageOutput: 'output_image_mtok',
+  videoInput: 'input_video_mtok',
+};
+
+/** The same of what is billed beside tokens, with what makes nano-dollars each of it. */
+const UNIT_KEYS: Record<UnitRateName, readonly [key: string, nanoUsd: number] | null> = {
+  citation: ['output_citation_mtok', nanoPerTokenFromMtok],
+  webSearch: ['web_searches_kcount', nanoEachFromThousand],
+  searchSource: null,
+  toolRequest: null,
+  otherModelPass: null,
+  searchUnit: ['rerank_searches_kcount', nanoEachFromThousand],
+  inputCharacter: null,
+  audioInputMs: ['input_audio_hours', nanoPerMsFromHour],
+  audioOutputMs: null,
+  outputImage: null,
+  page: ['input_document_kpages', nanoEachFromThousand],
+  annotatedPage: ['input_annotated_document_kpages', nanoEachFromThousand],
+};
+
+/** Undefined where the model is billed by something that no counter counts. */
 function tableOf(price: ModelPrice): RateTable | undefined {
-  const input = stepped(price['input_mtok']);
-  const output = stepped(price['output_mtok']);
+  const rates: SteppedRates = {};
+  for (const name of TOKEN_RATES) {
+    const key = TOKEN_KEYS[name];
+    if (key !== null) rates[name] = stepped(price[key]);
+  }
+  const each: UnitRates = {};
+  for (const name of UNIT_RATES) {
+    const [key = '', nanoUsd = 0] = UNIT_KEYS[name] ?? [];
+    const written = price[key];
+    if (typeof written === 'number') each[name] = cleanRate(written * nanoUsd);
+  }
   // USD per 1,000 requests.
   const requests = price['requests_kcount'];
-  const perExchange = typeof requests === 'number' ? requests * 1e6 : 0;
-  if (input === undefined && output === undefined && perExchange === 0) return undefined;
-  return layeredTable(
-    {
-      input,
-      output,
-      cacheRead: stepped(price['cache_read_mtok']),
-      cacheWrite: stepped(price['cache_write_mtok']),
-      cacheWrite1h: stepped(price['cache_write_1h_mtok']),
-      reasoning: stepped(price['output_reasoning_mtok']),
-      audioInput: stepped(price['input_audio_mtok']),
-      audioOutput: stepped(price['output_audio_mtok']),
-    },
-    perExchange,
-  );
+  const perExchange = typeof requests === 'number' ? requests * nanoEachFromThousand : 0;
+  const table = layeredTable(rates, perExchange, each);
+  const tells = rates.input !== undefined || rates.output !== undefined || perExchange > 0 || table.each !== undefined;
+  return tells ? table : undefined;
 }
 
 function stepped(value: ModelPrice[string]): SteppedRate | undefined {

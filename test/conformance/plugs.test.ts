@@ -27,8 +27,9 @@ const MANIFESTS: Record<string, object> = {
 const tasks = new TaskPool();
 after(() => tasks.close());
 
-function targetOf(plug: ProviderPlug): Target {
-  const manifest = plug.wellKnown?.manifest('sk-1') ?? { type: plug.type, ...MANIFESTS[plug.type] };
+function targetOf(plug: ProviderPlug, more: object = {}): Target {
+  const made = plug.wellKnown?.manifest('sk-1') ?? { type: plug.type, ...MANIFESTS[plug.type] };
+  const manifest = { ...(made as object), ...more };
   const account = plug.open(plug.schema.parse(manifest), new Map());
   const target = account.listed[0] ?? account.target('m');
   assert.ok(target, `${plug.type} has no model: give it a manifest here`);
@@ -49,6 +50,14 @@ for (const plug of PLUGS) {
       assert.ok(mounts.length > 0);
       for (const { wire } of mounts) assert.ok(plug.wires.includes(wire), wire.name);
       for (const wire of plug.wires) assert.ok(WIRES.includes(wire), wire.name);
+    });
+
+    test('the proxy and the TLS settings of an account are those of all its connections', () => {
+      const proxy = 'http://proxy.example:3128';
+      const reached = targetOf(plug, { proxy, tls_settings: { reject_unauthorized: false } });
+      for (const { connection } of [...reached.mounts.values()].flat()) {
+        assert.deepEqual([connection.proxy, connection.tls?.rejectUnauthorized], [proxy, false]);
+      }
     });
 
     test('every client header that it forwards is read by the edge', () => {

@@ -65,6 +65,39 @@ describe('framing that could be read in two ways', { concurrency: true }, () => 
   }
 });
 
+describe('a head that two readers could take for two requests', { concurrency: true }, () => {
+  const key = 'authorization: Bearer sk-test key with spaces #1';
+  const good = ['host: gateway', key, length];
+  for (const [what, lines] of [
+    ['without a host', [key, length]],
+    ['with two hosts', ['host: other', ...good]],
+    ['with the same host twice', ['host: gateway', ...good]],
+    ['with an empty host', ['host:', key, length]],
+    ['with a host that is no host', ['host: gate/way', key, length]],
+    ['with two keys', ['authorization: Bearer other', ...good]],
+    ['with the same key twice', [key, ...good]],
+    ['with two keys in x-api-key', ['x-api-key: a', 'x-api-key: b', 'host: gateway', length]],
+  ] as const) {
+    test(`${what} is 400, the connection is closed, and no provider hears of it`, { timeout: 5_000 }, async () => {
+      const before = provider.requests.length;
+      const head = ['POST /v1/chat/completions HTTP/1.1', ...lines].join('\r\n');
+      const text = await closedAfter(`${head}\r\n\r\n${body}`);
+      assert.match(text, /^HTTP\/1\.1 400 /);
+      assert.equal(text.split('HTTP/1.1 ').length, 2, `one answer and no other: ${text}`);
+      assert.equal(provider.requests.length, before);
+    });
+  }
+
+  test('at a path that does not exist it is 400 as well', { timeout: 5_000 }, async () => {
+    assert.match(await closedAfter('GET /nowhere HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n'), /^HTTP\/1\.1 400 /);
+  });
+});
+
+test('a method is its capital letters: `post` is another method', { timeout: 5_000 }, async () => {
+  const text = await closedAfter(chatRequest({ model: 'p/m', messages }).replace('POST', 'post'));
+  assert.match(text, /^HTTP\/1\.1 405 /);
+});
+
 test('a stranger is answered on the head alone, and the connection is closed', { timeout: 5_000 }, async () => {
   // The body never comes.
   const text = await closedAfter(chatHead(['content-length: 1000'], 'wrong'));

@@ -16,6 +16,6 @@ export const exampleTarget: Target = {
   modelId: 'model',
   modelTypes: undefined,
   mounts: exampleMounts(openAiChatWire),
-  abilities: { usageInStream: true },
+  abilities: { usageInStream: true, developerRole: true },
   price: { catalogueId: undefined, modelId: 'model' },
 };

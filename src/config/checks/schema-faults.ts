@@ -1,8 +1,8 @@
 import type { z } from 'zod';
 import type { Manifest, Parsed } from '../documents/manifests.ts';
-import { isSecretPath } from '../documents/secret-names.ts';
 import { describe, type Fault, formatPath, formatPosition, type PathSegment, type Report } from '../fault.ts';
 import type { ManifestKind } from '../kinds/manifest-kind.ts';
+import { isSecretPath } from '../secret-names.ts';
 import { discriminatorValues, remedyFor } from './remedies.ts';
 import { takeUnknownKeys } from './unknown-keys.ts';
 

@@ -3,8 +3,8 @@ import { resolve } from 'node:path';
 import { nearNames } from '../../core/near-names.ts';
 import type { Environment } from '../environment.ts';
 import { didYouMean, type Fault, formatPath, type PathSegment } from '../fault.ts';
+import { isSecretPath } from '../secret-names.ts';
 import { readText } from './manifest-files.ts';
-import { isSecretPath } from './secret-names.ts';
 import type { YamlDocument } from './yaml-documents.ts';
 
 /** Bounds against aliases that multiply or contain themselves. */

@@ -6,6 +6,7 @@ import { type Manifest, parsedFrom, positionOf, warn } from '../documents/manife
 import type { PathSegment, Report } from '../fault.ts';
 import { serverSchema, type WrittenServer } from '../server-schema.ts';
 import { type Overrides, overridesSchema, serverSettings } from '../server-settings.ts';
+import { upstreamSettings } from '../upstream-settings.ts';
 import { type KindContext, manifestKind, type Written } from './manifest-kind.ts';
 
 /** `sluice/server`: the settings of the gateway. What is not written has its default, the whole manifest too. */
@@ -30,8 +31,9 @@ export const sluiceServer = manifestKind({
   check([first], context) {
     const overrides = parseWith(overridesSchema, parsedFrom(context.overrides, 'command line'));
     if ('faults' in overrides) context.report.faults.push(...overrides.faults);
-    const server = first && settingsOf(first, context);
-    if (first === undefined || server === undefined) return;
+    if (first === undefined) return;
+    const server = settingsOf(first, context);
+    checkUpstream(first, context);
     checkPorts(server, first.manifest, context.report);
     checkFiles(server, first.manifest, context.report);
     checkMemory(server, first.manifest, context.report);
@@ -42,10 +44,18 @@ export const sluiceServer = manifestKind({
   }),
 });
 
-function settingsOf({ manifest, value }: Written<WrittenServer>, { overrides }: KindContext): ServerSettings {
-  const read = overridesSchema.safeParse(overrides);
+function settingsOf({ manifest, value }: Written<WrittenServer>, context: KindContext): ServerSettings {
+  const read = overridesSchema.safeParse(context.overrides);
   const checked: Overrides = read.success ? read.data : {};
-  return serverSettings(value, manifest.folder, checked);
+  const { settings } = upstreamSettings(value.upstream, manifest.folder, context.environment);
+  return serverSettings(value, manifest.folder, checked, settings);
+}
+
+function checkUpstream({ manifest, value }: Written<WrittenServer>, { environment, report }: KindContext): void {
+  const { file, fault, warning } = upstreamSettings(value.upstream, manifest.folder, environment);
+  if (file !== undefined) report.files.push(file);
+  if (fault) report.faults.push({ ...positionOf(manifest, ['upstream', 'ca_file']), ...fault });
+  if (warning) warn(report, manifest, ['upstream', 'proxy'], warning);
 }
 
 function checkPorts({ listen, operator }: ServerSettings, manifest: Manifest, report: Report): void {

@@ -6,6 +6,7 @@ import { headerCredential, NO_CREDENTIAL } from '../base/credential.ts';
 import { listedModels } from '../base/listed-models.ts';
 import { mountAt } from '../base/mount.ts';
 import type { ProviderPlug } from '../provider.ts';
+import { listTerms } from './list-terms.ts';
 
 const type = 'provider-account/anthropic';
 
@@ -32,12 +33,14 @@ export const plug: ProviderPlug = {
     return openAccount({
       manifest,
       catalogueId: 'anthropic',
+      terms: listTerms,
       exampleModel: 'claude-haiku-4-5',
       // Its streams always carry usage; there is nothing to ask for.
-      abilities: { usageInStream: false },
+      abilities: { usageInStream: false, developerRole: true },
       mounts: [
         mountAt({
           wire: anthropicWire,
+          account: manifest,
           url,
           credential: manifest.auth_data ? headerCredential(['x-api-key', manifest.auth_data.api_key]) : NO_CREDENTIAL,
           headers: ['anthropic-version', '2023-06-01'],

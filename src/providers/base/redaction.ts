@@ -1,4 +1,4 @@
-import { isSecretHeader } from '../../config/documents/secret-names.ts';
+import { isSecretHeader } from '../../config/secret-names.ts';
 
 /** What stands in the place of a secret. */
 const REDACTED = '[redacted]';

@@ -16,7 +16,7 @@ export function demoAccount(): ProviderAccount {
     modelTypes: ['chat'],
     // Never connected to; pools are not asked where `local` answers.
     mounts: mountsOf([mountAt({ wire: openAiChatWire, url: 'http://demo.invalid', credential: NO_CREDENTIAL })]),
-    abilities: { usageInStream: true },
+    abilities: { usageInStream: true, developerRole: true },
     price: {
       catalogueId: undefined,
       modelId: 'chat',

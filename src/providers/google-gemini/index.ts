@@ -6,6 +6,7 @@ import { headerCredential } from '../base/credential.ts';
 import { listedModels } from '../base/listed-models.ts';
 import { mountAt } from '../base/mount.ts';
 import type { ProviderPlug } from '../provider.ts';
+import { listTerms } from './list-terms.ts';
 import { geminiWire } from './wire.ts';
 
 const type = 'provider-account/google-gemini';
@@ -31,12 +32,14 @@ export const plug: ProviderPlug = {
     return openAccount({
       manifest,
       catalogueId: 'google',
+      terms: listTerms,
       exampleModel: 'gemini-2.5-flash',
       // Every chunk carries usage; there is nothing to ask for.
-      abilities: { usageInStream: false },
+      abilities: { usageInStream: false, developerRole: true },
       mounts: [
         mountAt({
           wire: geminiWire,
+          account: manifest,
           url: manifest.base_url,
           // A header, not `?key=`: addresses are logged on the way.
           credential: headerCredential(['x-goog-api-key', manifest.auth_data.apiKey]),

@@ -29,8 +29,8 @@ export const plug: ProviderPlug = {
       manifest,
       // Models on one's own machine have no price list.
       catalogueId: undefined,
-      abilities: { usageInStream: true },
-      mounts: [mountAt({ wire: openAiChatWire, url, credential: NO_CREDENTIAL })],
+      abilities: { usageInStream: true, developerRole: false },
+      mounts: [mountAt({ wire: openAiChatWire, url, credential: NO_CREDENTIAL, account: manifest })],
       listed: listedModels(manifest.integrations),
     });
   },

@@ -6,6 +6,7 @@ import { listedModels } from '../base/listed-models.ts';
 import { mountAt } from '../base/mount.ts';
 import { openAiChatWire } from '../openai-compatible/wire.ts';
 import type { ProviderPlug } from '../provider.ts';
+import { listTerms } from './list-terms.ts';
 
 const type = 'provider-account/openai';
 
@@ -33,9 +34,10 @@ export const plug: ProviderPlug = {
     return openAccount({
       manifest,
       catalogueId: 'openai',
+      terms: listTerms,
       exampleModel: 'gpt-4o-mini',
-      abilities: { usageInStream: true },
-      mounts: [mountAt({ wire: openAiChatWire, url: manifest.base_url, credential })],
+      abilities: { usageInStream: true, developerRole: true },
+      mounts: [mountAt({ wire: openAiChatWire, url: manifest.base_url, credential, account: manifest })],
       listed: listedModels(manifest.integrations),
     });
   },

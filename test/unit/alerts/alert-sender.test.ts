@@ -97,7 +97,10 @@ describe('an alert', () => {
       period_start: '2030-01-02T00:00:00.000Z',
       resets_at: '2030-01-03T00:00:00.000Z',
     });
-    assert.match(String(text), /90% of 100\.00 US dollars .* user:bob@example\.com.*91\.26 US dollars \(91\.2%\)/);
+    assert.match(
+      String(text),
+      /90% of 100\.00 US dollars .* user:bob@example\.com.*91\.259999999 US dollars \(91\.2%\)/,
+    );
     assert.match(String(text), /2030-01-03 00:00 UTC/);
     assert.match(metrics, /sluice_alerts_sent_total{channel="webhook",outcome="sent"} 1/);
   });

@@ -43,3 +43,8 @@ test('two alerts never have the same name', () => {
   const names = [alert, { ...alert, threshold: 90 }, { ...alert, group: 'x' }, { ...alert, unit: 'tokens_per_day' }];
   assert.equal(new Set(names.map(alertId)).size, 4);
 });
+
+test('spent and limit are told to the last digit: what is not yet the limit never reads like it', () => {
+  const text = alertText({ ...alert, counts: 'cost', unit: 'cost_per_month', limit: 30_000_000, spent: 29_600_000 });
+  assert.match(text, /100% of 0\.03 US dollars reached\. Spent this month: 0\.0296 US dollars \(98\.6%\)/);
+});

@@ -213,3 +213,18 @@ rules:
     'a.yaml:10:5 rules[1]: rule `second` never decides, it is only charged, and `first` (a.yaml:9:5) matches all that it does. Put it before that one',
   ]);
 });
+
+test('an amount that would be rounded to another one is refused, in either form', (t) => {
+  const small = 'limit_to: 0.0000000004, unit: cost_per_day';
+  const said = /limit_to: .*; allowed: US dollars, in whole billionths/;
+  assert.match(loadText(t, `type: gateway-budget-config\nrules: [{id: r, ${small}}]`).faults.join(), said);
+  const second = loadText(t, 'type: tenant-budget-config\nname: b\nlimits: {cost_per_day: 1.4e-9}\nmode: enforce');
+  assert.match(second.faults.join(), /cost_per_day: .*; allowed: US dollars, in whole billionths/);
+  for (const [written, nano] of [
+    ['0.000000001', 1],
+    ['0.1', 100_000_000],
+    ['33.333333333333336', 33_333_333_333],
+    ['9007199', 9_007_199_000_000_000],
+  ])
+    assert.equal(rule(t, `{id: r, limit_to: ${written}, unit: cost_per_day}`)?.limits[0]?.amount, nano);
+});

@@ -41,6 +41,7 @@ test('with nothing configured every setting has its default', () => {
         writeMs: 60000,
         drainMs: 30000,
       },
+      upstream: { proxies: {}, noProxy: [] },
       log: { level: 'info', access: 'all' },
       keepaliveCommentMs: 15000,
       demo: 'auto',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { CheckAllowance } from '../../../src/authentication/key-check-allowance.ts';
+import { CheckAllowance } from '../../../src/authentication/check-allowances.ts';
 import { GenerationCache } from '../../../src/core/generation-cache.ts';
 
 describe('the memory of keys', () => {

@@ -13,12 +13,19 @@ test('off by default: no header, no preflight', () => {
   assert.deepEqual(cors.onPreflight(origin), []);
 });
 
-test('an allowed origin is named, and caches are told that the answer depends on it', () => {
+test('an allowed origin is named and may read the rate headers and ours, and caches are told that the answer depends on it', () => {
   const cors = makeCors({ allowedOrigins: [origin], maxAgeSeconds: 600 });
   const headers = asObject(cors.onAnswer(origin));
   assert.equal(headers['access-control-allow-origin'], origin);
   assert.equal(headers['vary'], 'origin');
-  assert.match(headers['access-control-expose-headers'] ?? '', /x-request-id/);
+  const exposed = (headers['access-control-expose-headers'] ?? '').split(', ');
+  for (const name of [
+    ...['x-request-id', 'x-sluice-exchange-id', 'x-tfy-resolved-model', 'x-tfy-applied-rules', 'server-timing'],
+    ...['retry-after', 'retry-after-ms', 'x-should-retry', 'x-upstream-request-id'],
+    ...['x-ratelimit-limit-requests', 'x-ratelimit-remaining-tokens', 'x-ratelimit-reset-requests'],
+    ...['anthropic-ratelimit-requests-limit', 'anthropic-ratelimit-input-tokens-remaining'],
+  ])
+    assert.ok(exposed.includes(name), name);
   assert.equal(headers['access-control-allow-credentials'], undefined);
 });
 

@@ -6,7 +6,7 @@ import { RequestBody } from '../../../src/edge/request-body.ts';
 /** As the addon gives it: a buffer that is taken back when the callback returns. */
 function give(body: RequestBody, text: string): 'ok' | 'too-large' | 'memory-full' {
   const chunk = new Uint8Array(Buffer.from(text));
-  const result = body.append(chunk.buffer);
+  const result = body.append(chunk);
   chunk.fill(0x21);
   return result;
 }

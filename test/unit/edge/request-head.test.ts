@@ -6,9 +6,10 @@ import { namesByLength, RequestHead } from '../../../src/edge/request-head.ts';
 const forwardable = namesByLength(['openai-beta', 'anthropic-beta', 'anthropic-version']);
 
 /** As the addon gives a head: names in lower case, repeated ones one after the other. */
-function headOf(headers: readonly [name: string, value: string][]): RequestHead {
+function headOf(headers: readonly [name: string, value: string][], host: readonly string[] = ['gateway']): RequestHead {
   const request: Pick<HttpRequest, 'forEach'> = {
     forEach: (each) => {
+      for (const value of host) each('host', value);
       for (const [name, value] of headers) each(name, value);
     },
   };
@@ -17,7 +18,6 @@ function headOf(headers: readonly [name: string, value: string][]): RequestHead 
 
 test('all that anybody reads is taken in one pass', () => {
   const head = headOf([
-    ['host', 'gateway'],
     ['content-type', 'application/json'],
     ['accept', '*/*'],
     ['authorization', 'Bearer k'],
@@ -65,7 +65,7 @@ test('of an x-tfy header of any length nothing is lost', () => {
 });
 
 test('what was not sent is undefined', () => {
-  const head = headOf([['host', 'gateway']]);
+  const head = headOf([]);
   for (const value of [
     head.contentType,
     head.authorization,
@@ -132,4 +132,61 @@ test('names that would be keys of an object’s own chain are names like others'
     ['x-tfy-__proto__', 'z'],
   ]);
   assert.deepEqual(head.tfy, { 'x-tfy-__proto__': 'z' });
+});
+
+test('a host that is missing, repeated or malformed is a fault', () => {
+  for (const hosts of [[], ['a', 'a'], ['a', 'b'], ['']]) assert.match(headOf([], hosts).fault ?? '', /^host /);
+  for (const host of [
+    'a b',
+    'a/b',
+    'user@a',
+    'a?b',
+    'a#b',
+    'a\\b',
+    'a:b',
+    'a:1:2',
+    'a:65536',
+    'a:123456',
+    '[::1',
+    '::1',
+    '[a b]',
+    'a%zz',
+    'ä',
+    'http://a',
+    'a\t',
+  ]) {
+    // The one before is remembered as good, and must not vouch for it.
+    assert.equal(headOf([], ['a']).fault, undefined);
+    assert.match(headOf([], [host]).fault ?? '', /^host is not /, host);
+  }
+});
+
+test('a host is a name or an address, with a port or without', () => {
+  for (const host of [
+    'a',
+    'gateway.example.com:8787',
+    '127.0.0.1:80',
+    '[::1]',
+    '[2001:db8::1]:443',
+    'a_b-c~',
+    'a:',
+    'a%20',
+  ])
+    assert.equal(headOf([], [host]).fault, undefined, host);
+});
+
+test('a credential that is repeated in its header is a fault, one in each of several headers is not', () => {
+  for (const name of ['authorization', 'x-api-key', 'api-key']) {
+    const twice: [string, string][] = [
+      [name, 'k'],
+      [name, 'k'],
+    ];
+    assert.equal(headOf(twice).fault, `${name} is repeated`);
+  }
+  const each = headOf([
+    ['authorization', 'Bearer k'],
+    ['x-api-key', 'k2'],
+    ['api-key', 'k3'],
+  ]);
+  assert.equal(each.fault, undefined);
 });

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { BudgetRule, RateLimitRule } from '../../../src/config/configuration.ts';
-import { GatewayError } from '../../../src/core/errors.ts';
-import type { OrError } from '../../../src/core/exchange.ts';
+import type { GatewayError } from '../../../src/core/errors.ts';
 import { budgetCellName, Cell } from '../../../src/counters/cell.ts';
 import type { Counters } from '../../../src/counters/counters.ts';
 import { MemoryCounters, sharedCounts } from '../../../src/counters/memory-counters.ts';
-import type { Admission, AdmissionRequest } from '../../../src/limits/admission.ts';
+import { type Admission, type AdmissionRequest, Refused } from '../../../src/limits/admission.ts';
 import { createLimits } from '../../../src/limits/limits.ts';
 import { TokenForecast } from '../../../src/limits/token-forecast.ts';
 import { type Caller, Callers } from '../../../src/policy/caller.ts';
@@ -54,15 +53,13 @@ function bench({ rateLimits = [], budgets = [], counters: other }: Rules) {
       counters: other ?? counters,
       now: () => clock.now,
       price: (target) => ({
-        version: 'test',
-        basis: () => undefined,
-        costNanoUsd: ({ inputTokens = 0, outputTokens = 0 }) =>
+        atMostNanoUsd: ({ inputTokens = 0, outputTokens = 0 }) =>
           target.id === 'p/unpriced' ? undefined : (inputTokens + outputTokens) * PRICE,
       }),
       forecast: new TokenForecast(),
     },
   );
-  const ask = (who: Caller, more: Partial<AdmissionRequest> = {}): OrError<Admission> => {
+  const ask = (who: Caller, more: Partial<AdmissionRequest> = {}): Admission | Refused => {
     const model = more.model ?? 'p/m';
     const admitted = limits.admit({
       caller: who,
@@ -92,14 +89,21 @@ function twoThreads(rules: Rules) {
   return { ask, other: second.ask, clock };
 }
 
-function passed(answer: OrError<Admission>): Admission {
-  assert.ok(!(answer instanceof GatewayError), answer instanceof GatewayError ? answer.message : '');
-  assert.equal(answer.downgradeTo, undefined);
+function passed(answer: Admission | Refused): Admission {
+  assert.ok(!(answer instanceof Refused), answer instanceof Refused ? answer.error.message : '');
   return answer;
 }
 
-function refused(answer: OrError<Admission>): GatewayError {
-  assert.ok(answer instanceof GatewayError, 'it passed');
+function refused(answer: Admission | Refused): GatewayError {
+  assert.ok(answer instanceof Refused, 'it passed');
+  assert.equal(answer.instead, undefined);
+  return answer.error;
+}
+
+/** The refusal that names a cheaper model. */
+function sentOn(answer: Admission | Refused, instead: string): Refused {
+  assert.ok(answer instanceof Refused, 'it passed');
+  assert.equal(answer.instead, instead);
   return answer;
 }
 
@@ -304,7 +308,7 @@ describe('rate limits', () => {
     assert.deepEqual(JSON.parse(rulesJson), { ratelimit: ['größe "1"'] });
   });
 
-  test('counters that are away are no rate limit: 503', () => {
+  test('unavailable counters answer 503, not 429', () => {
     const away: Counters = {
       reserve: () => ({ refusedLeg: -1, used: 0, retryAfterMs: 700 }),
       read: () => ({ used: 0, held: 0 }),
@@ -409,12 +413,9 @@ describe('downgrade', () => {
   test('a spent budget sends on, is charged there and decides no more', () => {
     const { ask, clock, used, counters } = bench({ budgets: [spent], rateLimits: [[rate('all', 10)]] });
     settle(passed(ask(bob)), 100, clock.now);
-    const sent = ask(bob);
-    assert.ok(!(sent instanceof GatewayError));
-    assert.equal(sent.downgradeTo, 'p/cheap');
+    const sent = sentOn(ask(bob), 'p/cheap');
     assert.equal(counters.openReservations, 0, 'nothing is held');
-    assert.equal(sent.instead?.code, 'budget_exceeded');
-    sent.settle({ dispatched: false, usage: undefined, costNanoUsd: undefined, endedAtMs: clock.now });
+    assert.equal(sent.error.code, 'budget_exceeded');
     const admission = passed(ask(bob, { model: 'p/cheap', downgradedBy: sent }));
     assert.deepEqual(JSON.parse(admission.rulesJson ?? ''), {
       ratelimit: ['all'],
@@ -424,15 +425,13 @@ describe('downgrade', () => {
     settle(admission, 50, clock.now);
     assert.equal(used('gold').used, 150 * PRICE);
     // Whoever asks for the cheap one itself is sent to it as well.
-    const direct = ask(bob, { model: 'p/cheap' });
-    assert.ok(!(direct instanceof GatewayError) && direct.downgradeTo === 'p/cheap');
+    sentOn(ask(bob, { model: 'p/cheap' }), 'p/cheap');
   });
 
   test('other budgets decide about the cheaper model as about any', () => {
     const { ask, clock } = bench({ budgets: [spent, budget('hard', 100 * PRICE)] });
     settle(passed(ask(bob)), 100, clock.now);
-    const sent = ask(bob);
-    assert.ok(!(sent instanceof GatewayError));
+    const sent = sentOn(ask(bob), 'p/cheap');
     assert.match(refused(ask(bob, { model: 'p/cheap', downgradedBy: sent })).message, /hard/);
   });
 
@@ -440,9 +439,8 @@ describe('downgrade', () => {
     const second = budget('silver', 100 * PRICE, { mode: 'downgrade', downgradeTo: 'p/cheapest' });
     const { ask, clock } = bench({ budgets: [spent, second] });
     settle(passed(ask(bob)), 100, clock.now);
-    const first = ask(bob) as Admission;
-    const next = ask(bob, { model: 'p/cheap', downgradedBy: first }) as Admission;
-    assert.equal(next.downgradeTo, 'p/cheapest');
+    const first = sentOn(ask(bob), 'p/cheap');
+    const next = sentOn(ask(bob, { model: 'p/cheap', downgradedBy: first }), 'p/cheapest');
     const { rulesJson = '' } = passed(ask(bob, { model: 'p/cheapest', downgradedBy: next }));
     assert.deepEqual(JSON.parse(rulesJson).downgrade, { from: 'p/m', to: 'p/cheapest', by: 'silver' });
   });

@@ -20,8 +20,8 @@ test('what a client allows itself is taken at its word, within what is a number 
 test('the means of a model are learned, each model by itself', () => {
   const all = new TokenForecast();
   const forecast = all.of('p/m');
-  for (let turn = 0; turn < 200; turn += 1) forecast.learn(1_000, { inputTokens: 10, outputTokens: 40 });
-  assert.ok(forecast.promptTokens(100_000) < 1_200);
+  for (let turn = 0; turn < 200; turn += 1) forecast.learn(1_000, { inputTokens: 100, outputTokens: 40 });
+  assert.ok(forecast.promptTokens(100_000) < 12_000);
   assert.ok(forecast.outputTokens(undefined) < 60);
   assert.equal(all.of('p/m').outputTokens(undefined), forecast.outputTokens(undefined));
   assert.equal(all.of('p/n').outputTokens(undefined), 512);
@@ -43,4 +43,25 @@ test('answers that differ hold more than their mean; the first stands for two of
   for (let turn = 0; turn < 400; turn += 1) forecast.learn(1_000, { outputTokens: turn % 2 === 0 ? 1 : 199 });
   const held = forecast.outputTokens(undefined);
   assert.ok(held > 170 && held < 230, `${held} tokens for a mean of 100 and a deviation of 99`);
+});
+
+/*
+ * Symptom: a provider that tells one token for every prompt made budgets hold next to nothing, so that many requests at
+ * once went far beyond them. Root cause: the mean was learned from whatever was told. A text has at most 16 bytes a token.
+ */
+test('absurd usage teaches no more than what bytes can be', () => {
+  const few = new TokenForecast().of('p/few');
+  for (let turn = 0; turn < 500; turn += 1) few.learn(500, { inputTokens: 1, outputTokens: 1 });
+  assert.equal(few.promptTokens(500), Math.ceil(500 / 16));
+  assert.equal(few.promptTokens(1_000_000), 62_500);
+  const many = new TokenForecast().of('p/many');
+  for (let turn = 0; turn < 500; turn += 1) many.learn(500, { inputTokens: 16_000_000 });
+  assert.equal(many.promptTokens(500), 8_000);
+});
+
+test('large bodies may be pictures of few tokens, and teach nothing about short ones', () => {
+  const pictures = new TokenForecast().of('p/pictures');
+  for (let turn = 0; turn < 500; turn += 1) pictures.learn(1_000_000, { inputTokens: 765 });
+  assert.ok(pictures.promptTokens(1_000_000) < 1_000);
+  assert.equal(pictures.promptTokens(1_600), 100);
 });

@@ -8,22 +8,18 @@ import type { FromRelayThread, ToRelayThread } from '../../../src/threads/messag
 const tokens = new Map<string, AccountToken>();
 const credential = tokenCredential({ tokens, id: 'main 1', account: 'main' }, ({ token = '' }) => ['x-token', token]);
 const send = (message: FromRelayThread): void => parentPort!.postMessage(message);
-let thread = 0;
+let thread = -1;
 
 function know(all: readonly AccountToken[]): void {
   tokens.clear();
   for (const token of all) tokens.set(token.id, token);
-  say();
-}
-
-function say(): void {
   const signed = credential.sign({ method: 'POST', origin: '', path: '/', headers: [], body: undefined });
   send({ type: 'log', line: `${thread}: ${signed instanceof GatewayError ? signed.code : signed.join(' ')}` });
 }
 
 parentPort!.on('message', (message: ToRelayThread) => {
   if (message.type === 'begin') {
-    ({ thread } = message.data);
+    thread = message.data.thread;
     know(message.data.tokens);
     send({ type: 'listening', port: 1 });
   } else if (message.type === 'tokens') know(message.tokens);

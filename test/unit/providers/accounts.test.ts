@@ -87,7 +87,7 @@ test('an account with integrations has those and no other', () => {
   assert.equal(reached(target).url, 'http://localhost:8080/openai/v1/chat/completions');
   assert.deepEqual(reached(target).headers, []);
   assert.deepEqual(target?.modelTypes, ['chat']);
-  assert.deepEqual(JSON.parse(JSON.stringify(target?.price)), {
+  assert.partialDeepStrictEqual(target?.price, {
     catalogueId: 'openai',
     modelId: 'gpt-4o-mini',
     cost: { metric: 'public_cost' },
@@ -198,4 +198,23 @@ test('what a well-known variable makes is a whole manifest', () => {
     assert.equal(account.name, plug.wellKnown.account);
     assert.ok(reached(account.target('m')).headers.some((value) => value.includes('sk-env')));
   }
+});
+
+test('what a model’s provider can is as its kind usually is, and as its integration says', () => {
+  const abilitiesOf = (abilities: object | undefined) =>
+    open(selfHosted, house({ ...(abilities && { abilities }) })).target('llama')?.abilities;
+  assert.deepEqual(abilitiesOf(undefined), { usageInStream: true, developerRole: false });
+  assert.deepEqual(abilitiesOf({ stream_usage: false }), { usageInStream: false, developerRole: false });
+  assert.deepEqual(abilitiesOf({ developer_role: true, stream_usage: null }), {
+    usageInStream: true,
+    developerRole: true,
+  });
+  const integration = { type: 'integration/model/openai', name: 'm', model_id: 'm', model_types: ['chat'] };
+  const listed = open(openai, {
+    type: openai.type,
+    name: 'a',
+    integrations: [{ ...integration, abilities: { developer_role: false } }],
+  });
+  assert.deepEqual(listed.target('m')?.abilities, { usageInStream: true, developerRole: false });
+  assert.match(faults(house({ abilities: { stream_usage: 'no' } })).join(), /abilities\.stream_usage/);
 });

@@ -3,13 +3,13 @@ import type { ServerSettings } from '../../../src/config/configuration.ts';
 import { Sweeper } from '../../../src/core/sweeper.ts';
 import type { PeekedRequest } from '../../../src/dialects/dialect.ts';
 import { openAiChat } from '../../../src/dialects/openai-chat/index.ts';
-import type { AttemptHandler, LocalRequest, Target } from '../../../src/providers/provider.ts';
-import type { Allowance } from '../../../src/relay/cut-short.ts';
+import type { AttemptHandler, LocalRequest, LocalResponder, Target } from '../../../src/providers/provider.ts';
+import type { AnswerFilterMaker } from '../../../src/relay/answer-filter.ts';
 import { Relay, type RelayResult } from '../../../src/relay/relay.ts';
+import { fixedPlan, type Step, stepAt } from '../../../src/routing/route-plan.ts';
 import { OriginPools } from '../../../src/upstream/origin-pools.ts';
-import type { ClientWaits } from '../../../src/upstream/waits.ts';
 import { exampleTarget } from '../../support/targets.ts';
-import { FakeExchange } from './fake-exchange.ts';
+import { StrictExchange } from './fake-exchange.ts';
 
 /** One attempt as the provider sees it: the test says what it answers, and sees what is asked of it. */
 export class LocalAttempt {
@@ -47,59 +47,73 @@ export const { timeouts, limits } = settings;
 
 export interface RelayedOptions {
   readonly body?: object;
-  /** Names of the targets in order; `main` by default. */
+  /** Instead of it, byte for byte. */
+  readonly rawBody?: Buffer;
+  /** Names of the targets in order, all of them the test itself; `main` by default. */
   readonly targets?: readonly string[];
   readonly target?: Partial<Target>;
   /** The same by name of the target. */
   readonly targetOf?: Readonly<Record<string, Partial<Target>>>;
   readonly settings?: Partial<ServerSettings>;
-  readonly waits?: ClientWaits;
-  readonly allowance?: Allowance;
+  /** Of each step. */
+  readonly step?: Partial<Step>;
+  /** Steps that lead elsewhere, instead of those that lead to the test. */
+  readonly steps?: readonly [Step, ...Step[]];
+  readonly filters?: readonly AnswerFilterMaker[];
 }
 
 const opened: Relayed[] = [];
 
 /** For `afterEach`: an open exchange keeps its sweeper, and so the test process, awake. */
 export function closeRelays(): void {
-  for (const { exchange } of opened.splice(0)) exchange.abort('client');
+  for (const relayed of opened.splice(0)) relayed.close();
 }
 
 /** The real relay between a client and providers that are the test itself. */
 export class Relayed {
   readonly attempts: LocalAttempt[] = [];
-  readonly exchange: FakeExchange;
+  readonly exchange: StrictExchange;
   readonly sweeper = new Sweeper();
   readonly relay: Relay;
   readonly results: RelayResult[] = [];
+  /** Ids of targets whose providers refused our credential. */
+  readonly refusedCredentials: string[] = [];
   readonly peeked: PeekedRequest;
+  readonly over: Promise<RelayResult>;
+  readonly #pools: OriginPools;
 
   constructor(options: RelayedOptions = {}) {
-    const body = Buffer.from(JSON.stringify({ model: 'main/model', messages: [], stream: true, ...options.body }));
-    this.exchange = new FakeExchange(body);
+    const asked = { model: 'main/model', messages: [], stream: true, ...options.body };
+    const body = options.rawBody ?? Buffer.from(JSON.stringify(asked));
+    this.exchange = new StrictExchange(body);
     const scan = openAiChat.scan(this.exchange);
     scan.advance(body, body.length);
     this.peeked = scan.result(body) as PeekedRequest;
     const all = { ...settings, ...options.settings };
+    this.#pools = new OriginPools(all.limits, all.timeouts);
+    const { promise, resolve } = Promise.withResolvers<RelayResult>();
+    this.over = promise;
+    const [first = 'main', ...others] = options.targets ?? [];
     this.relay = new Relay({
       exchange: this.exchange,
       dialect: openAiChat,
       peeked: this.peeked,
-      targets: (options.targets ?? ['main']).map((account) => ({
-        ...exampleTarget,
-        id: `${account}/model`,
-        account,
-        local: (request, handler) => this.#attempt(request, handler),
-        ...options.target,
-        ...options.targetOf?.[account],
-      })),
-      waits: options.waits ?? { attemptMs: undefined, firstTokenMs: undefined },
+      plan: fixedPlan(
+        options.steps ?? [this.#step(first, options), ...others.map((account) => this.#step(account, options))],
+      ),
       settings: all,
-      pools: new OriginPools(all.limits, all.timeouts),
+      pools: this.#pools,
       sweeper: this.sweeper,
       translateHeavy: () => Promise.reject(new Error('nothing large is asked')),
       headers: [],
-      allowance: options.allowance,
-      owner: { relayed: (result) => this.results.push(result) },
+      filters: options.filters ?? [],
+      owner: {
+        relayed: (result) => {
+          this.results.push(result);
+          resolve(result);
+        },
+        credentialRefused: (target) => this.refusedCredentials.push(target.id),
+      },
     });
     opened.push(this);
     this.relay.start();
@@ -113,8 +127,21 @@ export class Relayed {
     return this.results[0];
   }
 
-  get sink(): FakeExchange['sink'] {
+  get sink(): StrictExchange['sink'] {
     return this.exchange.sink;
+  }
+
+  close(): void {
+    this.exchange.abort('client');
+    this.#pools.destroy();
+  }
+
+  #step(account: string, { target, targetOf, step }: RelayedOptions): Step {
+    const local: LocalResponder = (request, handler) => this.#attempt(request, handler);
+    return stepAt(
+      { ...exampleTarget, id: `${account}/model`, account, local, ...target, ...targetOf?.[account] },
+      step,
+    );
   }
 
   #attempt(request: LocalRequest, handler: AttemptHandler) {

@@ -40,13 +40,26 @@ test('usage is asked for, metered, and taken out again', () => {
 });
 
 test('a provider that cannot give usage in streams is not asked for it', () => {
-  const relayed = new Relayed({ target: { abilities: { usageInStream: false } } });
+  const relayed = new Relayed({ target: { abilities: { usageInStream: false, developerRole: true } } });
   assert.equal(JSON.parse(relayed.attempt.request.body.toString()).stream_options, undefined);
   relayed.attempt
     .events()
     .send(stream + USAGE_EVENT + DONE_EVENT)
     .end();
   assert.equal(relayed.sink.text(), stream + USAGE_EVENT + DONE_EVENT, 'then no event was caused by us');
+});
+
+test('a provider that does not know the role developer gets it as system', () => {
+  for (const [developerRole, role] of [
+    [true, 'developer'],
+    [false, 'system'],
+  ] as const) {
+    const relayed = new Relayed({
+      body: { messages: [{ role: 'developer', content: 'be short' }] },
+      target: { abilities: { usageInStream: true, developerRole } },
+    });
+    assert.equal(JSON.parse(relayed.attempt.request.body.toString()).messages[0].role, role);
+  }
 });
 
 test('a stream that is cut at any byte ends with an error event and a cut, or before its first content with 502', () => {
@@ -157,6 +170,22 @@ test('the client’s own fault is not tried at the next target', () => {
   assert.equal(relayed.sink.status, 400);
   const { error } = JSON.parse(relayed.sink.text());
   assert.deepEqual(error, { message: 'Bad request of yours', type: 't', code: 'c', param: 'n' });
+});
+
+test('a refused credential is told to the owner of the relay, also where another target answers', () => {
+  const relayed = new Relayed({ targets: ['first', 'second'] });
+  relayed.attempt.head(401).send('{"error":{"message":"no"}}').end();
+  relayed.attempt
+    .events()
+    .send(stream + DONE_EVENT)
+    .end();
+  assert.equal(relayed.result?.error, undefined);
+  assert.deepEqual(relayed.refusedCredentials, ['first/model']);
+
+  const alone = new Relayed();
+  alone.attempt.head(402).send('{"error":{"message":"pay"}}').end();
+  assert.deepEqual(alone.refusedCredentials, ['main/model']);
+  assert.equal(alone.sink.headers['x-should-retry'], 'false', 'SDKs shall not try again by themselves');
 });
 
 test('headers of the attempt that answered reach the client, those of a failed one do not', () => {
@@ -277,9 +306,9 @@ test('a stream that waits for its first token gets comments, and then its answer
   assert.equal(relayed.sink.headers['content-type'], 'text/event-stream');
   relayed.relay.sweep(bodyReadAt + 1900);
   relayed.relay.sweep(bodyReadAt + 2100);
-  assert.equal(relayed.sink.text(), ': keep-alive\n\n: keep-alive\n\n');
+  assert.equal(relayed.sink.text(), ': keep-alive\n: keep-alive\n');
   relayed.attempt.events().send(stream).end();
-  assert.equal(relayed.sink.text(), `: keep-alive\n\n: keep-alive\n\n${stream}`);
+  assert.equal(relayed.sink.text(), `: keep-alive\n: keep-alive\n${stream}`);
   assert.equal(relayed.sink.ending, 'ended');
 });
 
@@ -291,7 +320,7 @@ test('after a comment went out an error is an event and a cut', () => {
     const relayed = new Relayed({ settings: { keepaliveCommentMs: 1000 } });
     relayed.relay.sweep(relayed.exchange.bodyReadAt + 1001);
     fail(relayed);
-    assert.match(relayed.sink.text(), /^: keep-alive\n\ndata: \{"error":/);
+    assert.match(relayed.sink.text(), /^: keep-alive\ndata: \{"error":/);
     assert.equal(relayed.sink.ending, 'cut');
   }
 });
@@ -301,7 +330,7 @@ test('after a comment went out another target may still answer', () => {
   relayed.relay.sweep(relayed.exchange.bodyReadAt + 1001);
   relayed.attempt.handler.failed(new GatewayError('connect_failed'));
   relayed.attempt.events().send(stream).end();
-  assert.equal(relayed.sink.text(), `: keep-alive\n\n${stream}`);
+  assert.equal(relayed.sink.text(), `: keep-alive\n${stream}`);
 });
 
 test('after a comment went out an answer that is no stream is an error event, not bytes that no client can read', () => {
@@ -311,8 +340,52 @@ test('after a comment went out an answer that is no stream is an error event, no
     .head(200, { 'content-type': 'application/json' })
     .send(JSON.stringify(completion('hi')))
     .end();
-  assert.match(relayed.sink.text(), /^: keep-alive\n\ndata: \{"error":/);
+  assert.match(relayed.sink.text(), /^: keep-alive\ndata: \{"error":/);
   assert.equal(relayed.sink.ending, 'cut');
+});
+
+test('a stream that falls silent between tokens gets comments, and none while it talks', () => {
+  const relayed = new Relayed({ settings: { keepaliveCommentMs: 1000 } });
+  const from = relayed.exchange.bodyReadAt;
+  relayed.attempt.events().send(hello);
+  relayed.relay.sweep(from + 900);
+  relayed.relay.sweep(from + 1800);
+  assert.equal(relayed.sink.text(), hello, 'not so long after the last token');
+  relayed.relay.sweep(from + 1901);
+  assert.equal(relayed.sink.text(), `${hello}: keep-alive\n`);
+  relayed.attempt.send(hello);
+  relayed.relay.sweep(from + 2950);
+  relayed.relay.sweep(from + 3900);
+  assert.equal(relayed.sink.text(), `${hello}: keep-alive\n${hello}`);
+  relayed.relay.sweep(from + 3960);
+  assert.equal(relayed.sink.text(), `${hello}: keep-alive\n${hello}: keep-alive\n`);
+});
+
+test('a comment stands between events: never within one, and never behind the last', () => {
+  const relayed = new Relayed({ settings: { keepaliveCommentMs: 1000 } });
+  const from = relayed.exchange.bodyReadAt;
+  const text = chunkEvent({ content: 'x'.repeat(3000) });
+  let at = 0;
+  for (const piece of [hello, text.slice(0, 2000), text.slice(2000), 'data: [DO', 'NE]\n\n']) {
+    if (at === 0) relayed.attempt.events();
+    relayed.attempt.send(piece);
+    at += 1100;
+    relayed.relay.sweep(from + at);
+    at += 1100;
+    relayed.relay.sweep(from + at);
+  }
+  for (const event of relayed.sink.text().split('\n\n')) assert.match(event, /^(: keep-alive\n)*(data: .*)?$/);
+  assert.equal(relayed.sink.text().replaceAll(': keep-alive\n', ''), `${hello}${text}data: [DONE]\n\n`);
+  assert.ok(relayed.sink.text().endsWith('data: [DONE]\n\n'));
+});
+
+test('a client that takes nothing gets no comments on top', () => {
+  const relayed = new Relayed({ settings: { keepaliveCommentMs: 1000 } });
+  relayed.sink.takes = 0;
+  relayed.attempt.events().send(hello);
+  assert.equal(relayed.attempt.paused, true);
+  relayed.relay.sweep(relayed.exchange.bodyReadAt + 60_000);
+  assert.equal(relayed.sink.text(), hello);
 });
 
 test('a whole request gets no comments', () => {

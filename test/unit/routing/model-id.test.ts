@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { checkModelId } from '../../../src/routing/model-id.ts';
+import { checkModelId } from '../../../src/routing/model-routes.ts';
 
 test('letters, digits and . _ : / @ + - make a model id, 1 to 256 of them', () => {
   for (const name of [

@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
+import { SERVED_TERMS, TERM_NAMES } from '../../../src/inference/served-as.ts';
+import { COUNTER_NAMES, countIn, USAGE_COUNTERS } from '../../../src/inference/usage.ts';
 import { createAccessLog } from '../../../src/telemetry/access-log.ts';
 import { createLog } from '../../../src/telemetry/log.ts';
-import { fullRecord, plainRecord } from './records.ts';
+import { fullRecord, plainRecord, WHOLE_RECORD } from './records.ts';
 
 function capture() {
   const lines: string[] = [];
@@ -29,6 +31,21 @@ test('every exchange is one line of JSON with what is known of it', () => {
     'user.id': 'virtualaccount:ci',
   });
   assert.ok(!('gen_ai.usage.input_tokens' in plain) && !('sluice.cost.usd' in plain));
+});
+
+test('a line has every counter that was told, as what it was served, and what of it could not be priced', () => {
+  const { lines, destination } = capture();
+  createAccessLog('all', destination).addAll([{ ...WHOLE_RECORD, costNanoUsd: undefined }, WHOLE_RECORD]);
+  const [unknown, known] = lines.map((line) => JSON.parse(line));
+  for (const name of COUNTER_NAMES) {
+    const counter = USAGE_COUNTERS[name];
+    const field = 'attribute' in counter ? counter.attribute : `sluice.usage.${counter.column}`;
+    assert.equal(unknown[field], countIn(WHOLE_RECORD.usage, name), field);
+  }
+  for (const name of TERM_NAMES)
+    assert.equal(unknown[`sluice.served_as.${SERVED_TERMS[name].column}`], WHOLE_RECORD.usage.servedAs[name]);
+  assert.equal(unknown['sluice.cost.unknown_part'], WHOLE_RECORD.unknownCost.part);
+  assert.ok(!('sluice.cost.usd' in unknown) && !('sluice.cost.unknown_part' in known));
 });
 
 test('access: errors keeps failures and clients that left, off keeps nothing, a reload changes it', () => {

@@ -50,7 +50,7 @@ test('metadata that may be shown are labels of requests, tokens and cost, and of
 });
 
 test('values that clients invent make a bounded number of series, the rest is other', async () => {
-  const metrics = newMetrics(['env'], 10);
+  const metrics = newMetrics(['env'], 20);
   for (let count = 0; count < 100; count++) metrics.addAll([fullRecord({ metadataJson: `{"env":"${count}"}` })]);
   const tokens = await samples(metrics, 'ai_gateway_output_tokens_total');
   assert.equal(tokens.size, 11);

@@ -15,7 +15,11 @@ function withoutUndefined(record: ExchangeRecord): unknown {
 test('a record arrives as it was sent, every field, and unknown stays unknown', () => {
   const frames: Uint8Array[] = [];
   const batcher = new RecordBatcher({ send: (frame) => frames.push(frame) });
-  const sent = [plainRecord(), fullRecord(), plainRecord({ errorDetail: 'ünïcode “quotes” 🙂 \u0000' })];
+  const sent = [
+    plainRecord(),
+    fullRecord({ usage: { inputTokens: 1, cacheReadInputTokens: 0 } }),
+    plainRecord({ errorDetail: 'ünïcode “quotes” 🙂 \u0000' }),
+  ];
   for (const record of sent) batcher.add(record);
   batcher.flush();
   assert.equal(frames.length, 1);

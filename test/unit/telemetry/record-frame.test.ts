@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { encodeBatch } from '../../../src/telemetry/encode-batch.ts';
 import { keptRecord } from '../../../src/telemetry/exchange-record.ts';
-import { type FrameColumns, NUMBERS, packr, TEXTS } from '../../../src/telemetry/frame-columns.ts';
+import { type FrameColumns, NUMBER, NUMBERS, packr, TEXT, TEXTS } from '../../../src/telemetry/frame-columns.ts';
 import { RecordFrame } from '../../../src/telemetry/record-frame.ts';
 import { fullRecord, plainRecord } from './records.ts';
 
@@ -29,21 +29,32 @@ test('two who look at one frame do not disturb each other', () => {
 });
 
 test('a frame of an older build is read, and what it has not is unknown', () => {
-  const records = [fullRecord({ reservedNanoUsd: 5, priceTable: 'x' }), plainRecord()];
+  const records = [fullRecord(), plainRecord()];
   const columns: FrameColumns = packr.unpack(encodeBatch(records));
   const rows = (bytes: Uint8Array, width: number, kept: number): Uint8Array =>
     Buffer.concat(records.map((_, row) => bytes.subarray(row * width, row * width + kept)));
+  // As it was before these two were added.
   const older = packr.pack({
     ...columns,
-    numbers: rows(columns.numbers, NUMBERS * 8, (NUMBERS - 1) * 8),
-    references: rows(columns.references, TEXTS * 2, (TEXTS - 1) * 2),
+    numbers: rows(columns.numbers, NUMBERS * 8, NUMBER.reservedNanoUsd * 8),
+    references: rows(columns.references, TEXTS * 2, TEXT.priceTable * 2),
   });
   const [full, plain] = new RecordFrame(older).records();
   assert.deepEqual(
-    [full?.reservedNanoUsd, full?.priceTable, full?.usage?.audioOutputTokens],
-    [undefined, undefined, 2],
+    [full?.reservedNanoUsd, full?.priceTable, full?.unknownCost, full?.usage?.audioOutputTokens],
+    [undefined, undefined, undefined, 4],
   );
+  assert.equal(full?.priceVersion, 'account');
   assert.equal(plain?.bytesOut, 200);
+});
+
+test('an origin that an older build wrote tells no rare counts', () => {
+  const columns: FrameColumns = packr.unpack(encodeBatch([fullRecord()]));
+  const texts = columns.texts.map((text) =>
+    text.startsWith('openai\n') ? text.split('\n').slice(0, 3).join('\n') : text,
+  );
+  const [usage] = new RecordFrame(packr.pack({ ...columns, texts })).records().map((record) => record.usage);
+  assert.deepEqual([usage?.providerCostUsd, usage?.rare, usage?.servedAs], [0.00125, undefined, undefined]);
 });
 
 test('what is no frame is refused', () => {

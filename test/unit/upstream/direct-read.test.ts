@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { directRead, readDirectly } from '../../../src/upstream/direct-read.ts';
+import { UnaskedContinue } from '../../../src/upstream/unasked-continue.ts';
 import { HeardAttempt } from './attempts.ts';
 import { pools, provide } from './providers.ts';
 
@@ -19,7 +20,7 @@ async function connection(t: TestContext): Promise<{ ours: Socket; theirs: Socke
     theirs.destroy();
     server.close();
   });
-  readDirectly(ours);
+  readDirectly(ours, new UnaskedContinue());
   return { ours, theirs };
 }
 

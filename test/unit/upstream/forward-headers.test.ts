@@ -92,10 +92,12 @@ test('a trace state without its parent means nothing and does not pass', () => {
   assert.equal(requestHeaders({ ...nothing, tracestate: 'x=1' }, whole, mount()).includes('tracestate'), false);
 });
 
-test('to the client go rate headers, retry-after and the request id under a name of its own', () => {
+test('to the client go rate and retry headers and the request id under a name of its own', () => {
   assert.deepEqual(
     answered({
       'retry-after': '3',
+      'retry-after-ms': '2500',
+      'x-should-retry': 'false',
       'x-ratelimit-limit-requests': '10',
       'x-ratelimit-remaining-tokens': ['5', '6'],
       'x-request-id': 'up',
@@ -103,6 +105,8 @@ test('to the client go rate headers, retry-after and the request id under a name
     }),
     [
       ['retry-after', '3'],
+      ['retry-after-ms', '2500'],
+      ['x-should-retry', 'false'],
       ['x-ratelimit-limit-requests', '10'],
       ['x-ratelimit-remaining-tokens', '5'],
       ['anthropic-ratelimit-tokens-limit', '7'],
@@ -125,7 +129,7 @@ test('nothing else of a provider reaches the client', () => {
       'x-powered-by': 'x',
       'access-control-allow-origin': '*',
       'openai-organization': 'secret-org',
-      'retry-after-ms': '1',
+      'retry-after-x': '1',
       'x-ratelimit': '1',
       location: 'http://internal',
       alpha: undefined,

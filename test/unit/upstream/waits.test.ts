@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Timeouts } from '../../../src/config/configuration.ts';
-import { type ClientWaits, Waits } from '../../../src/upstream/waits.ts';
+import { NO_WAITS, type StepWaits } from '../../../src/routing/route-plan.ts';
+import { Waits } from '../../../src/upstream/waits.ts';
 
 const timeouts: Timeouts = {
   bodyMs: 0,
@@ -12,11 +13,10 @@ const timeouts: Timeouts = {
   writeMs: 0,
   drainMs: 0,
 };
-const noWaits: ClientWaits = { attemptMs: undefined, firstTokenMs: undefined };
 
 /** An exchange that began at 0, its attempt at 100; looked at by hand. */
-function open(more: Partial<Timeouts> = {}, client: Partial<ClientWaits> = {}): Waits {
-  return new Waits({ ...timeouts, ...more }, { ...noWaits, ...client }, 0, 100);
+function open(more: Partial<Timeouts> = {}, client: Partial<StepWaits> = {}): Waits {
+  return new Waits({ ...timeouts, ...more }, { ...NO_WAITS, ...client }, 0, 100);
 }
 
 const SENT_AT = 110;
@@ -100,11 +100,4 @@ test('the client’s wait for an attempt goes on through content', () => {
   const error = waits.expired(701, SENT_AT, false);
   assert.equal(error?.code, 'attempt_timeout');
   assert.equal(error?.context.setting, 'x-tfy-request-timeout: 600');
-});
-
-test('whether content came is known', () => {
-  const waits = open();
-  assert.equal(waits.hasContent, false);
-  waits.content();
-  assert.equal(waits.hasContent, true);
 });

@@ -84,20 +84,18 @@ test('cache reads, cache writes, one-hour writes, audio and reasoning are billed
     reasoningOutputTokens: 60,
   };
   assert.equal(claude.costNanoUsd(usage), 500 * 800 + 300 * 80 + 150 * 1000 + 50 * 1600 + 100 * 4000);
-  const audio = openai('gpt-4o-audio-preview');
   const theirs = calcPrice(
-    {
-      input_tokens: 100,
-      output_tokens: 50,
-      input_audio_tokens: 40,
-      output_audio_tokens: 30,
-      cache_audio_read_tokens: 0,
-    },
-    'gpt-4o-audio-preview',
+    { input_tokens: 100, output_tokens: 50, input_audio_tokens: 40, output_audio_tokens: 30 },
+    'gpt-audio',
     { providerId: 'openai' },
   );
   assert.equal(
-    audio.costNanoUsd({ inputTokens: 100, outputTokens: 50, audioInputTokens: 40, audioOutputTokens: 30 }),
+    openai('gpt-audio').costNanoUsd({
+      inputTokens: 100,
+      outputTokens: 50,
+      audioInputTokens: 40,
+      audioOutputTokens: 30,
+    }),
     Math.round((theirs?.total_price ?? Number.NaN) * 1e9),
   );
 });

@@ -7,14 +7,19 @@ import { splice } from '../../../../src/dialects/openai-chat/splice.ts';
 /** What is copied instead of handed on in pieces. */
 const COPIED_BYTES = 65_536;
 
-function spliced(text: string, modelId: string, askUsage: boolean): { bytes: Buffer; pieces: Buffer[] | undefined } {
+function spliced(
+  text: string,
+  modelId: string,
+  askUsage: boolean,
+  developerAsSystem = false,
+): { bytes: Buffer; pieces: Buffer[] | undefined } {
   const body = Buffer.from(text);
   const before = Buffer.from(body);
   const scan = new ChatScan();
   scan.advance(body, body.length);
   const peeked = scan.result(body);
   assert.ok(!(peeked instanceof GatewayError));
-  const out = splice(body, peeked, modelId, askUsage);
+  const out = splice(body, peeked, { modelId, askUsage, developerAsSystem });
   assert.ok(body.equals(before), 'the client’s bytes are not changed');
   return Array.isArray(out) ? { bytes: Buffer.concat(out), pieces: out } : { bytes: out, pieces: undefined };
 }
@@ -105,7 +110,7 @@ test('the pieces of a large body refer to it: 20 MB are not copied', () => {
   scan.advance(body, body.length);
   const peeked = scan.result(body);
   assert.ok(!(peeked instanceof GatewayError));
-  const out = splice(body, peeked, 'x', true);
+  const out = splice(body, peeked, { modelId: 'x', askUsage: true, developerAsSystem: false });
   assert.ok(Array.isArray(out));
   const largest = out.reduce((a, b) => (a.length > b.length ? a : b));
   assert.equal(largest.buffer, body.buffer);
@@ -136,3 +141,38 @@ function permutations<T>(list: readonly T[]): T[][] {
     permutations(list.filter((_, other) => other !== index)).map((rest) => [each, ...rest]),
   );
 }
+
+test('developer messages become system messages where that is asked, and nothing else of the body changes', () => {
+  const asSystem = (text: string) => spliced(text, 'gpt', false, true).bytes.toString();
+  const body = (messages: string) => `{"messages": ${messages}, "model": "m", "x": [{"role": "developer"}]}`;
+  const changed = body('CHANGED').replace('"m"', '"gpt"');
+  for (const [messages, expected] of [
+    ['[{"role":"developer","content":"be short"}]', '[{"role":"system","content":"be short"}]'],
+    [
+      '[{"content":"a","role" :\n "developer" }, {"role":"user"}]',
+      '[{"content":"a","role" :\n "system" }, {"role":"user"}]',
+    ],
+    ['[{"role":"developer"},{"role":"developer"}]', '[{"role":"system"},{"role":"system"}]'],
+    // Where the word is a text, a key, or of something else.
+    ['[{"role":"user","content":"\\"role\\":\\"developer\\""}]', undefined],
+    ['[{"role":"user","content":"developer","developer":"role"}]', undefined],
+    ['[{"role":"user","content":[{"role":"developer"}],"name":"developer"}]', undefined],
+    ['[{"role":"user","content":"\\\\"},{"role":"system"}]', undefined],
+    ['["role","developer"]', undefined],
+    ['[]', undefined],
+  ]) {
+    assert.equal(asSystem(body(messages!)), changed.replace('CHANGED', expected ?? messages!), messages);
+  }
+});
+
+test('the role of a developer message behind a large one is found, and the large one is not copied', () => {
+  const text = `{"messages":[{"role":"user","content":"${'\\"developer\\" '.repeat(20_000)}"},{"role":"developer"}],"model":"m"}`;
+  const { bytes, pieces } = spliced(text, 'gpt', true, true);
+  const asked = JSON.parse(bytes.toString());
+  assert.deepEqual(
+    asked.messages.map(({ role }: { role: string }) => role),
+    ['user', 'system'],
+  );
+  assert.deepEqual(asked.stream_options, { include_usage: true });
+  assert.ok(pieces);
+});

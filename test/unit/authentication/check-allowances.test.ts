@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { AddressAllowances } from '../../../src/authentication/address-allowances.ts';
+import { AddressAllowances } from '../../../src/authentication/check-allowances.ts';
 
 const side = (...bytes: number[]) => ({ getRemoteAddress: () => new Uint8Array(bytes).buffer });
 const ipv6 = (...bytes: number[]) => side(...bytes, ...Array.from({ length: 16 - bytes.length }, () => 0));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { resetText } from '../../../src/limits/rate-headers.ts';
+import { resetText } from '../../../src/limits/applied-rules.ts';
 
 test('spans are written as OpenAI writes them, and never shorter than they are', () => {
   const written: [number, string][] = [

@@ -1,4 +1,4 @@
-import type { PathSegment } from '../fault.ts';
+import type { PathSegment } from './fault.ts';
 
 /**
  * Keys whose value is a secret, by name: their values are never shown in a fault, and `check` warns where they stand
