@@ -32,22 +32,24 @@ test('every thread signs with the newest token, one that is born later too', asy
     tell: (all) => threads.broadcast({ type: 'tokens', tokens: all }),
     log: silent,
   });
-  const threads = new RelayThreads({
-    entry: new URL('./signing-thread.ts', import.meta.url),
-    count: THREADS,
-  });
+  const entry = new URL('./signing-thread.ts', import.meta.url);
+  const begin = async (first: number, count: number): Promise<RelayThreads> => {
+    const relayThreads = new RelayThreads({ entry, count });
+    relayThreads.load();
+    await relayThreads.start({
+      log: silent,
+      data: (thread) => ({ thread: first + thread, tokens: tokens.tokens() }) as unknown as RelayThreadData,
+      onMessage: (message) => {
+        if (message.type !== 'log') return;
+        said.push(message.line);
+        onSaid();
+      },
+      onDied: () => {},
+    });
+    return relayThreads;
+  };
   tokens.reconfigure({} as Configuration);
-  threads.load();
-  await threads.start({
-    log: silent,
-    data: (thread) => ({ thread, tokens: tokens.tokens() }) as unknown as RelayThreadData,
-    onMessage: (message) => {
-      if (message.type !== 'log') return;
-      said.push(message.line);
-      onSaid();
-    },
-    onDied: () => {},
-  });
+  const threads = await begin(0, THREADS);
   await allSaid('account_token_missing');
 
   const soon = Date.now() + 500;
@@ -60,19 +62,7 @@ test('every thread signs with the newest token, one that is born later too', asy
   await allSaid('x-token second');
   assert.equal(given.length, 2);
 
-  const born = new RelayThreads({
-    entry: new URL('./signing-thread.ts', import.meta.url),
-    count: 1,
-  });
-  born.load();
-  await born.start({
-    log: silent,
-    data: () => ({ thread: 9, tokens: tokens.tokens() }) as unknown as RelayThreadData,
-    onMessage: (message) => {
-      if (message.type === 'log') said.push(message.line);
-    },
-    onDied: () => {},
-  });
+  const born = await begin(9, 1);
   assert.deepEqual(said.at(-1), '9: x-token second');
   tokens.close();
   await Promise.all([threads.drain(0), born.drain(0)]);
