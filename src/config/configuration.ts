@@ -15,7 +15,7 @@ export interface Configuration {
   budgets: BudgetRule[];
 }
 
-/** Users, teams and virtual accounts (facts/manifests §6), and who else may vouch for them. */
+/** Users, teams and virtual accounts, and the issuers that may vouch for them. */
 export interface Identities {
   users: UserIdentity[];
   teams: TeamIdentity[];
@@ -188,7 +188,15 @@ export interface SmtpServer {
 }
 
 export interface ServerSettings {
-  listen: { host: string; port: number; tls?: { certFile: string; keyFile: string } };
+  listen: {
+    host: string;
+    port: number;
+    tls?: { certFile: string; keyFile: string };
+    /** Addresses and networks whose `x-forwarded-for` is believed. */
+    trustedProxies: string[];
+    /** No connection of a client is used for a second request. */
+    closeAfterAnswer: boolean;
+  };
   operator: { host: string; port: number; adminKey?: string };
   /** Relay threads. `auto` was resolved to a number by load. */
   threads: number;
@@ -275,6 +283,8 @@ export interface Timeouts {
   totalMs: number;
   writeMs: number;
   drainMs: number;
+  /** How long a client's connection may rest between two requests. */
+  keepAliveMs: number;
 }
 
 export interface ConfiguredKey {

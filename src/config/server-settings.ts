@@ -37,6 +37,8 @@ export function serverSettings(
     listen: {
       host: listen.host,
       port,
+      trustedProxies: listen.trusted_proxies,
+      closeAfterAnswer: listen.close_after_answer,
       ...(tls && { tls: { certFile: resolve(folder, tls.cert_file), keyFile: resolve(folder, tls.key_file) } }),
     },
     operator: {
@@ -65,6 +67,7 @@ export function serverSettings(
       totalMs: timeouts.total_ms,
       writeMs: timeouts.write_ms,
       drainMs: timeouts.drain_ms,
+      keepAliveMs: timeouts.keep_alive_ms,
     },
     upstream,
     log: written.log,

@@ -4,6 +4,8 @@ import type { Exchange } from '../core/exchange.ts';
 import type { Sweeper, Swept } from '../core/sweeper.ts';
 import type { SharedCounters } from '../threads/shared-counters.ts';
 import type { BodyBlocks } from './body-blocks.ts';
+import type { RemoteSide } from './client-address.ts';
+import type { RequestHead } from './request-head.ts';
 
 export interface OpenExchange extends Swept {
   /** The drain deadline came: it ends now. */
@@ -23,5 +25,7 @@ export interface EdgeContext {
   /** `detail`: what makes it larger than it looked. */
   tooLarge(detail?: string): GatewayError;
   refused(exchange: Exchange, error: GatewayError): void;
+  /** For the record of a refusal, as ExchangeRecord.clientJson. */
+  clientJson(head: RequestHead, side: RemoteSide): string;
   onLeft(): void;
 }

@@ -1,6 +1,6 @@
 import type { HttpResponse } from 'uWebSockets.js';
 import { contentEncoding } from '../codec/content-decoder.ts';
-import { GatewayError } from '../core/errors.ts';
+import { GatewayError, retryHeaders } from '../core/errors.ts';
 import type { AbortReason, BodyScan, Exchange, PathParams, Principal } from '../core/exchange.ts';
 import { exchangeId, isSaneRequestId } from '../core/ids.ts';
 import type { BodyBlock } from './body-blocks.ts';
@@ -111,12 +111,15 @@ export class EdgeExchange implements Exchange, OpenExchange, SinkOwner, BodyOwne
     }
     this.sink.waitForNextTurn();
     const list = ['content-type', 'application/json', ...headers];
-    const { retryAfterMs } = error.context;
-    if (retryAfterMs !== undefined && !headers.includes('retry-after'))
-      list.push('retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
+    list.push(...retryHeaders(error, headers));
     this.pushOwnHeaders(list, upstreamMs);
     this.sink.start(error.status, list);
     this.sink.end(this.route.errorBody(error));
+  }
+
+  clientJson(): string | undefined {
+    if (this.aborted !== undefined || this.#answered) return undefined;
+    return this.#context.clientJson(this.headers, this.#response);
   }
 
   keepBody(): () => void {

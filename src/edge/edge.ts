@@ -2,12 +2,13 @@ import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket } from '
 import { _cfg, App, SSLApp, us_listen_socket_close, us_socket_local_port } from 'uWebSockets.js';
 import { CONTENT_ENCODINGS, contentEncoding } from '../codec/content-decoder.ts';
 import type { ServerSettings } from '../config/configuration.ts';
-import { GatewayError } from '../core/errors.ts';
+import { GatewayError, retryHeaders } from '../core/errors.ts';
 import type { Exchange, OrError, Principal } from '../core/exchange.ts';
 import { exchangeId, isSaneRequestId } from '../core/ids.ts';
 import { Sweeper } from '../core/sweeper.ts';
 import type { SharedCounters } from '../threads/shared-counters.ts';
 import { BodyBlocks } from './body-blocks.ts';
+import { type RemoteSide, TrustedProxies } from './client-address.ts';
 import { type Cors, makeCors } from './cors.ts';
 import type { EdgeContext, OpenExchange } from './edge-context.ts';
 import { EdgeExchange } from './edge-exchange.ts';
@@ -24,6 +25,7 @@ export interface Refusal {
   readonly startedAt: number;
   readonly principal: Principal | undefined;
   readonly error: GatewayError;
+  readonly clientJson: string | undefined;
 }
 
 export interface EdgeOptions {
@@ -33,7 +35,7 @@ export interface EdgeOptions {
   readonly forwardable: readonly string[];
   readonly counters: SharedCounters;
   /** The key on the head → who it is. Synchronous: of a stranger no body byte may be kept. `side` is valid until it returns. */
-  authenticate(head: RequestHead, side: Pick<HttpResponse, 'getRemoteAddress'>): OrError<Principal>;
+  authenticate(head: RequestHead, side: RemoteSide): OrError<Principal>;
   onRefused(refusal: Refusal): void;
   /** How an error looks on paths that are no route. */
   errorBody(error: GatewayError): Uint8Array;
@@ -52,6 +54,7 @@ export class Edge implements EdgeContext {
   readonly #options: EdgeOptions;
   readonly #app: TemplatedApp;
   readonly #forwardable: NamesByLength;
+  readonly #proxies: TrustedProxies;
   #cors: Cors;
   #socket: us_listen_socket | undefined;
   #draining = false;
@@ -63,6 +66,7 @@ export class Edge implements EdgeContext {
     this.counters = options.counters;
     this.#forwardable = namesByLength(options.forwardable);
     this.#cors = makeCors(options.settings.cors);
+    this.#proxies = new TrustedProxies(options.settings.listen.trustedProxies);
     // The addon's switch for the header in which it names itself: nobody needs to know.
     _cfg('999999990007');
     const { tls } = options.settings.listen;
@@ -122,7 +126,13 @@ export class Edge implements EdgeContext {
   }
 
   refused(exchange: Exchange, error: GatewayError): void {
-    this.#options.onRefused({ ...pick(exchange), principal: exchange.principal, error });
+    const clientJson = exchange.clientJson();
+    this.#options.onRefused({ ...pick(exchange), principal: exchange.principal, error, clientJson });
+  }
+
+  clientJson(head: RequestHead, side: RemoteSide): string {
+    const address = this.#proxies.addressOf(side, head.forwardedFor);
+    return JSON.stringify({ address, userAgent: cut(head.userAgent), path: cut(head.url) });
   }
 
   onLeft(): void {
@@ -131,10 +141,9 @@ export class Edge implements EdgeContext {
 
   #onRequest = (response: HttpResponse, request: HttpRequest): void => {
     const startedAt = performance.now();
-    const url = request.getUrl();
     const method = request.getCaseSensitiveMethod();
     const head = new RequestHead(request, this.#forwardable);
-    const match = this.#options.routes.match(url);
+    const match = this.#options.routes.match(head.url);
     if (head.fault) {
       const error = new GatewayError('invalid_header', { detail: `${head.fault}.` });
       this.#refuse(response, head, method, match?.path ?? '', startedAt, error, ALWAYS_CLOSES);
@@ -165,7 +174,7 @@ export class Edge implements EdgeContext {
     }
     let principal: Principal = NOBODY;
     if (route.needsKey) {
-      const known = this.#options.authenticate(head, response);
+      const known = this.#options.authenticate(head, this.#proxies.sideOf(response, head.forwardedFor));
       if (known instanceof GatewayError) {
         // RFC 9110 §11.6.1: a 401 names the scheme.
         const scheme = known.status === 401 ? ['www-authenticate', 'Bearer'] : [];
@@ -218,13 +227,12 @@ export class Edge implements EdgeContext {
     principal?: Principal,
   ): void {
     const id = exchangeId();
+    const clientJson = this.clientJson(head, response);
     const requestId = head.requestId !== undefined && isSaneRequestId(head.requestId) ? head.requestId : id;
     // After an end without a body the addon does not count the answer as given until the connection is closed.
     const close = closes === ALWAYS_CLOSES || (closes === HAS_BODY_CLOSES && head.hasBody) || method === 'HEAD';
     const all = ['content-type', 'application/json', 'x-request-id', requestId, 'x-sluice-exchange-id', id, ...headers];
-    if (error.context.retryAfterMs !== undefined) {
-      all.push('retry-after', String(Math.ceil(error.context.retryAfterMs / 1000)));
-    }
+    all.push(...retryHeaders(error));
     // With `close` the addon writes the header itself.
     if (closes === NEVER_CLOSES) all.push('connection', 'close');
     all.push(...this.corsHeaders(head.origin));
@@ -238,7 +246,7 @@ export class Edge implements EdgeContext {
       else response.end(body, close);
     };
     answerAlone(response, answer);
-    this.#options.onRefused({ id, requestId, method, path, startedAt, principal, error });
+    this.#options.onRefused({ id, requestId, method, path, startedAt, principal, error, clientJson });
   }
 
   #preflight(response: HttpResponse, origin: string | undefined): void {
@@ -274,6 +282,13 @@ function answerAlone(response: HttpResponse, answer: () => void): void {
     if (!gone) response.cork(answer);
   });
 }
+
+/** As much of a text of the client as a log keeps. */
+function cut(text: string | undefined): string | undefined {
+  return text?.slice(0, MAX_LOGGED);
+}
+
+const MAX_LOGGED = 300;
 
 /** RFC 9110 §9.3.2: HEAD is GET without the body of its answer. */
 function routeFor(routes: readonly Route[], method: string): Route | undefined {

@@ -23,6 +23,11 @@ export class RequestHead implements HeadersOfInterest {
   xApiKey: string | undefined;
   apiKey: string | undefined;
   requestId: string | undefined;
+  userAgent: string | undefined;
+  /** In the order of its lines. */
+  forwardedFor: string | undefined;
+  /** As it was sent, without the query, which may hold a key. */
+  readonly url: string;
   origin: string | undefined;
   /** Undefined where none was sent; NaN where it is not a number. */
   contentLength: number | undefined;
@@ -37,6 +42,7 @@ export class RequestHead implements HeadersOfInterest {
     this.#forwardableNames = forwardable;
     // One function for all heads: a closure per request would be garbage.
     taking = this;
+    this.url = request.getUrl();
     request.forEach(take);
     if (this.#host === undefined) this.fault ??= 'host is missing';
     if (this.#hasTransferEncoding && this.contentLength !== undefined) {
@@ -65,7 +71,8 @@ export class RequestHead implements HeadersOfInterest {
         if (name === 'x-api-key') this.xApiKey = this.#credential(name, value, this.xApiKey);
         break;
       case 10:
-        if (name === 'tracestate') this.tracestate = this.#forwarded(name, value);
+        if (name === 'user-agent') this.userAgent = value;
+        else if (name === 'tracestate') this.tracestate = this.#forwarded(name, value);
         break;
       case 11:
         if (name === 'traceparent') this.traceparent = this.#forwarded(name, value);
@@ -81,7 +88,9 @@ export class RequestHead implements HeadersOfInterest {
         if (name === 'content-length') this.#takeContentLength(value);
         break;
       case 15:
-        if (name === 'idempotency-key') this.idempotencyKey = this.#forwarded(name, value);
+        if (name === 'x-forwarded-for') {
+          this.forwardedFor = this.forwardedFor === undefined ? value : `${this.forwardedFor},${value}`;
+        } else if (name === 'idempotency-key') this.idempotencyKey = this.#forwarded(name, value);
         break;
       case 16:
         if (name === 'content-encoding') this.#takeContentEncoding(value);

@@ -1,4 +1,5 @@
 import type {
+  BudgetPeriod,
   BudgetRule,
   Configuration,
   GroupKey,
@@ -20,6 +21,9 @@ export interface LimitLeg extends Leg {
   readonly counts: RateLimitRule['counts'];
   /** As written: `requests_per_minute`. */
   readonly unit: string;
+  readonly group: string;
+  /** Of a budget; undefined: a rate limit has none. */
+  readonly period: BudgetPeriod | undefined;
 }
 
 /** A rule of either kind, ready to be held against requests. Immutable, for the life of a configuration. */
@@ -75,7 +79,7 @@ function rateRule(written: RateLimitRule, sameId: number): LimitRule {
     appliesPer,
     mode: 'enforce',
     downgradeTo: undefined,
-    legs: (group) => [{ cell: cellOf(group), limit, rule, counts, unit }],
+    legs: (group) => [{ cell: cellOf(group), limit, rule, counts, unit, group, period: undefined }],
   };
   return rule;
 }
@@ -92,7 +96,8 @@ function budgetRule(budget: BudgetRule): LimitRule {
     legs: (group) =>
       limitsOfGroup(budget, group).map(({ unit, counts, period, amount }): LimitLeg => {
         const cellOf = cells(appliesPer, { kind: 'calendar', period }, (each) => budgetCellName(id, unit, each));
-        return { cell: cellOf(group), limit: mode === 'audit' ? Number.POSITIVE_INFINITY : amount, rule, counts, unit };
+        const limit = mode === 'audit' ? Number.POSITIVE_INFINITY : amount;
+        return { cell: cellOf(group), limit, rule, counts, unit, group, period };
       }),
   };
   return rule;

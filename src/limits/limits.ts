@@ -1,5 +1,8 @@
-import type { Configuration } from '../config/configuration.ts';
+import type { BudgetPeriod, Configuration } from '../config/configuration.ts';
+import { GenerationCache } from '../core/generation-cache.ts';
+import type { BudgetWindowKey } from '../counters/budget-groups.ts';
 import { type Counters, isRefusal, type Refusal, type Reservation } from '../counters/counters.ts';
+import { periodStart } from '../counters/periods.ts';
 import type { Usage } from '../inference/usage.ts';
 import type { Target } from '../providers/provider.ts';
 import type { Price } from '../usage/price-table.ts';
@@ -19,6 +22,9 @@ import { type LimitLeg, ruleLists } from './limit-rules.ts';
 import { StreamAllowance } from './stream-allowance.ts';
 import type { ModelForecast, TokenForecast } from './token-forecast.ts';
 
+/** Windows whose refusals are known to be told. */
+const MAX_TOLD_WINDOWS = 4_096;
+
 /** Whole numbers up to here are exact, and sums of many of them still are. */
 const MAX_AMOUNT = 2 ** 50;
 
@@ -29,6 +35,8 @@ export interface LimitsOptions {
   price(target: Target): Pick<Price, 'atMostNanoUsd'>;
   /** Of this thread; outlives a configuration. */
   readonly forecast: TokenForecast;
+  /** A budget begins to refuse requests, or to send them to a cheaper model. Once per window and configuration, about. */
+  onBudgetRefuses?(window: BudgetWindowKey, action: 'refuse' | 'downgrade'): void;
 }
 
 /** The rate limits and budgets of one configuration. */
@@ -55,6 +63,7 @@ interface Asked {
 class ConfiguredLimits implements Limits {
   readonly #plans: LimitPlans;
   readonly #options: LimitsOptions;
+  readonly #told = new GenerationCache<true>(MAX_TOLD_WINDOWS);
   /** Filled anew for every question about a price, which keeps nothing of it. */
   readonly #usage: Usage = { inputTokens: 0, outputTokens: 0, servedAs: undefined };
 
@@ -106,6 +115,7 @@ class ConfiguredLimits implements Limits {
       return this.#reserve(asked, fewer, this.#options.now(), shrunk + 1);
     }
     const error = limitRefusal(leg, answer, request.model, rulesOf(request, selection));
+    if (leg.period !== undefined) this.#tellRefusal(leg, leg.period);
     const { downgradeTo, id } = leg.rule;
     if (downgradeTo === undefined) return new Refused(error);
     const { downgradedBy, model } = request;
@@ -124,6 +134,15 @@ class ConfiguredLimits implements Limits {
     if (counts === 'tokens') return left > inputTokens;
     if (counts !== 'cost') return false;
     return left > 0 && left >= amountOf(this.#cost(request, inputTokens, 1, this.#options.now()));
+  }
+
+  #tellRefusal({ rule, unit, group }: LimitLeg, period: BudgetPeriod): void {
+    const { now, onBudgetRefuses } = this.#options;
+    const window = { budget: rule.id, unit, period, periodStart: periodStart(period, now()), group };
+    const key = `${window.periodStart} ${unit} ${rule.id}\0${group}`;
+    if (onBudgetRefuses === undefined || this.#told.get(key)) return;
+    this.#told.set(key, true);
+    onBudgetRefuses(window, rule.downgradeTo === undefined ? 'refuse' : 'downgrade');
   }
 
   #held(asked: Asked, amounts: readonly number[], reservation: Reservation): Admission {

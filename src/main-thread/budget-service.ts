@@ -2,6 +2,7 @@ import { AlertSender } from '../alerts/alert-sender.ts';
 import { BudgetWatch } from '../alerts/budget-watch.ts';
 import type { BudgetRule } from '../config/configuration.ts';
 import type { Log } from '../core/log.ts';
+import type { BudgetWindowKey } from '../counters/budget-groups.ts';
 import { BudgetSpending, type SpendingCounters } from '../ledger/budget-spending.ts';
 import { BudgetWindows, currentWindows, forgetOldWindows, spentIn } from '../ledger/budget-windows.ts';
 import type { LedgerHook } from '../ledger/ledger-hook.ts';
@@ -83,6 +84,11 @@ export class BudgetService {
     this.#windows.configure(budgets);
     this.#watch.configure(budgets);
     this.refresh();
+  }
+
+  /** A request did not fit into this window. */
+  refuses(window: BudgetWindowKey): void {
+    this.#watch.refuses(window);
   }
 
   /** The database may hold what the counts do not know: budgets that came back, a journal that was replayed late. */

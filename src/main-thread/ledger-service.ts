@@ -98,6 +98,7 @@ async function openEnabledLedger(options: LedgerServiceOptions): Promise<LedgerS
     hear(message: FromRelayThread) {
       if (message.type === 'journal-closed') ledger.segmentClosed(message.thread, message.segment, message.end);
       else if (message.type === 'journal-failed') ledger.journalFailed(message.thread, message.reason);
+      else if (message.type === 'budget-refuses') budgets.refuses(message.window);
     },
     threadDied: (thread) => ledger.threadDied(thread),
     async close() {

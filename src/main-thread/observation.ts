@@ -1,3 +1,4 @@
+import { RefusingBudgets } from '../alerts/refusing-budgets.ts';
 import type { Configuration, ServerSettings } from '../config/configuration.ts';
 import { type AccessLog, createAccessLog } from '../telemetry/access-log.ts';
 import type { RecordView } from '../telemetry/exchange-record.ts';
@@ -17,6 +18,7 @@ export class Observation implements MainService {
   readonly #output: BufferedDestination = bufferedDestination();
   readonly #accessLog: AccessLog;
   readonly #ruleMetrics = new RuleMetrics();
+  readonly #refusingBudgets: RefusingBudgets;
 
   constructor({ log, metrics }: ServerSettings, counters: SharedCounters) {
     this.log = createLog(log.level, this.#output);
@@ -28,6 +30,8 @@ export class Observation implements MainService {
       logLinesDropped: () => this.#output.dropped,
     });
     this.#ruleMetrics.register(this.metrics.registry);
+    this.#refusingBudgets = new RefusingBudgets(this.log);
+    this.#refusingBudgets.register(this.metrics.registry);
   }
 
   /** All of one message, whose lines leave as one write. */
@@ -47,6 +51,7 @@ export class Observation implements MainService {
     if (message.type === 'stats') this.metrics.setThread(message.stats);
     // A finished line of that thread's log.
     else if (message.type === 'log') this.#output.write(message.line);
+    else if (message.type === 'budget-refuses') this.#refusingBudgets.refuses(message.window, message.action);
   }
 
   threadDied(thread: number): void {

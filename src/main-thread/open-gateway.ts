@@ -124,7 +124,7 @@ export async function openGateway({ configuration, port, relayThreads }: OpenGat
 
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|localhost|::1)$/;
 
-/** Contract §1: only where nobody has given it a key and only the machine itself can reach it. */
+/** The default key: only where no other key exists and only this machine can reach the gateway. */
 async function ownKey(configuration: Configuration, database: Database, warn: (message: string) => void) {
   if (configuration.keys.length > 0 || !LOOPBACK.test(configuration.server.listen.host)) return undefined;
   if (await hasIssuedKeys(database)) return undefined;

@@ -23,7 +23,7 @@ import { OriginPools } from '../upstream/origin-pools.ts';
 import { CredentialWarnings } from './credential-warnings.ts';
 import { routeTable } from './endpoints.ts';
 import { RefusalRecords } from './refusal-records.ts';
-import { makeSnapshot } from './snapshot.ts';
+import { type Lasting, makeSnapshot } from './snapshot.ts';
 import { TaskPool } from './task-pool.ts';
 
 /** How often a relay thread says how it is doing. */
@@ -77,11 +77,12 @@ const redisCounts = server.store.counters === 'memory' ? undefined : await count
 let ledgerFull = data.journal?.full ?? false;
 if (server.ledger.sync === 'strict') runBeforeLastByte(() => records.writeJournal());
 const tokens = new Map(data.tokens.map((token) => [token.id, token]));
-const lasting = {
+const lasting: Lasting = {
   counters: redisCounts ?? counts,
   now: () => counts.clock.now(),
   forecast: new TokenForecast(),
   tokens,
+  onBudgetRefuses: (window, action) => send({ type: 'budget-refuses', window, action }),
 };
 let snapshot = makeSnapshot(data.configuration, lasting);
 

@@ -17,9 +17,8 @@ import {
 
 /*
  * The only door to the price library: public list prices and the models a provider has. Loading it takes 16 to 27 ms
- * and about 13 MB of resident memory (2.5 MB of heap) in each thread that does, measured on the 2-core machine of
- * design/performance.md. So it is loaded when an account asks for list prices, and never where none does. Its data is
- * bundled; nothing is fetched.
+ * and about 13 MB of resident memory (2.5 MB of heap) in each thread that does, measured on a 2-core Linux machine. So it
+ * is loaded when an account asks for list prices, and never where none does. Its data is bundled; nothing is fetched.
  */
 
 const load = createRequire(import.meta.url);

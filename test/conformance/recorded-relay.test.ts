@@ -170,7 +170,7 @@ for (const chat of fixtureChats()) {
   });
 }
 
-test('an error in place of the first content is an error, not an answer, wherever the stream is cut', () => {
+test('an error in place of the first content is an error and not an answer, wherever the stream is cut', () => {
   const chat = fixtureChats().find(({ label }) => label.includes('error-first'));
   assert.ok(chat);
   for (const stripUsage of [false, true]) {
@@ -184,7 +184,7 @@ test('an error in place of the first content is an error, not an answer, whereve
   }
 });
 
-test('once content has come, no byte waits where nothing is to be taken out', () => {
+test('no byte waits once content has come, where nothing has to be taken out', () => {
   for (const chat of fixtureChats()) {
     if (chat.kind === 'json' || chat.label.includes('error-first')) continue;
     const firstContent = splitEvents(chat.answer).findIndex((event) => event.includes('data:')) + 1;
@@ -202,7 +202,7 @@ test('once content has come, no byte waits where nothing is to be taken out', ()
   }
 });
 
-test('where the usage event is to be taken out, every whole event passes at once all the same', () => {
+test('every whole event passes at once, also where the usage event has to be taken out', () => {
   for (const chat of fixtureChats()) {
     if (chat.kind === 'json' || chat.label.includes('error-first')) continue;
     const host = new FakeRelayHost();
@@ -220,7 +220,7 @@ test('where the usage event is to be taken out, every whole event passes at once
   }
 });
 
-test('the recordings were there', { skip: noRecordings }, () => {
+test('the recordings of chat completions are there and many', { skip: noRecordings }, () => {
   const all = chatProviders.flatMap((provider) => recordedChats(provider));
   assert.equal(all.filter(({ kind, status }) => kind === 'sse' && status === 200).length, 59);
   assert.equal(all.filter(({ kind, status }) => kind === 'json' && status === 200).length, 307);

@@ -176,13 +176,13 @@ test('a client that did not ask for usage gets every recorded stream without the
 
 // ── errors ──────────────────────────────────────────────────────────────────
 
-/** Contract §3. */
+/** What a client sees for a provider's status (docs/errors.md). */
 const SHOWN_STATUS: Record<number, number> = { 400: 400, 401: 502, 404: 404, 422: 422, 429: 429, 500: 502, 503: 503 };
 
 for (const name of chatProviders) {
   const refusals = recordedChats(name).filter(({ status }) => status !== 200);
   if (refusals.length === 0) continue;
-  test(`every recorded refusal of ${name} has the status of the contract, and its words where they are for the client`, async () => {
+  test(`every recorded refusal of ${name} has the documented status, and the client gets its words where they are for it`, async () => {
     for (const chat of refusals) {
       count += 1;
       const key = `refusal-${count}`;
@@ -280,7 +280,7 @@ test('a fixture that is cut anywhere is an error for the client, never a clean e
   await checkCuts(fixtureChats().filter(({ label }) => !label.includes('error-')));
 });
 
-test('an answer that ends with its connection is whole with its last event or bracket, and an error before', async () => {
+test('an answer that ends with its connection is whole after its last event or bracket, and an error before', async () => {
   for (const chat of fixtureChats()) {
     if (chat.label.includes('error-')) continue;
     const events = splitEvents(chat.answer);
@@ -303,7 +303,7 @@ test('an answer that ends with its connection is whole with its last event or br
   }
 });
 
-test('an error in place of the first content has a status of its own over sockets too', async () => {
+test('an error in place of the first content has its own status over sockets too', async () => {
   const chat = fixtureChats().find(({ label }) => label.includes('error-first'))!;
   for (const pieceBytes of [1, 7, 1000]) {
     count += 1;

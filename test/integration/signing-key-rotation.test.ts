@@ -47,7 +47,7 @@ describe('a signing key that is rotated while the gateway runs', () => {
   });
   after(() => gateway?.[Symbol.asyncDispose]());
 
-  it('signs no more, and what it signed goes on working: for good, after a restart too', async () => {
+  it('a rotated signing key signs no more, and what it signed goes on working, after a restart too', async () => {
     const old = await create(gateway);
     await eventually('the first works', async () => (await statusOf(gateway, old)) === 200);
     const keyId = await sluice(gateway, 'keys', 'rotate-signing-key');
@@ -73,7 +73,7 @@ describe('a signing key that is rotated while the gateway runs', () => {
 });
 
 describe('the grace of a rotated signing key', () => {
-  it('of nothing ends all that it signed at once, and nothing else', async (t) => {
+  it('a grace of 0s ends all that the old signing key signed at once, and nothing else', async (t) => {
     const gateway = await startGateway({ server: { demo: true, threads: 2, operator: OPERATOR } });
     t.after(gateway[Symbol.asyncDispose]);
     const [first, second] = [await create(gateway), await madeByAdmin(gateway)];
@@ -86,7 +86,7 @@ describe('the grace of a rotated signing key', () => {
     await eventually('the new one works', async () => (await statusOf(gateway, third)) === 200);
   });
 
-  it('that is no span is refused with a word of what is allowed, and nothing is rotated', async (t) => {
+  it('a grace that is no span is refused with what is allowed, and nothing is rotated', async (t) => {
     const gateway = await startGateway({ server: { demo: true } });
     t.after(gateway[Symbol.asyncDispose]);
     const token = await create(gateway);
@@ -109,7 +109,7 @@ describe('two gateways on one PostgreSQL', { skip: postgresSkip }, () => {
     await postgres?.[Symbol.asyncDispose]();
   });
 
-  it('both take what either signing key of one signed, until its grace ends everywhere', async () => {
+  it('both gateways take what either signing key of one signed, until its grace ends everywhere', async () => {
     const [old, others] = [await madeByAdmin(one), await madeByAdmin(two)];
     await eventually('the other takes it', async () => (await statusOf(two, old)) === 200, CLUSTER_MS);
     // Of some seconds, so that the test sees its end.

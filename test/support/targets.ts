@@ -19,3 +19,9 @@ export const exampleTarget: Target = {
   abilities: { usageInStream: true, developerRole: true },
   price: { catalogueId: undefined, modelId: 'model' },
 };
+
+/** A target that is asked over a connection of its own, at `origin`. */
+export function targetAt(origin: string, account: string, headers: readonly string[] = []): Target {
+  const mount = mountAt({ wire: openAiChatWire, url: origin, credential: NO_CREDENTIAL, headers });
+  return { ...exampleTarget, id: `${account}/model`, account, mounts: mountsOf([mount]) };
+}

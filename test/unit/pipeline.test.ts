@@ -94,7 +94,7 @@ function ask({ answer = whole(ANSWER), admit = () => NOTHING_HELD, options }: As
   return { exchange, told, records, refused, settled: () => new Promise((resolve) => setImmediate(resolve)) };
 }
 
-test('an exchange that cannot be settled is over all the same, and the log says why', async () => {
+test('an exchange that cannot be settled ends all the same, and the log says why', async () => {
   const admission: Admission = {
     ...NOTHING_HELD,
     settle: () => {
@@ -150,7 +150,7 @@ test('an admission is settled exactly once on every way out', async () => {
   }
 });
 
-test('what was used is charged, and nothing where nothing was sent', async () => {
+test('used tokens are charged, and nothing is where nothing was sent', async () => {
   const admission = new CountedAdmission();
   const { records, settled } = ask({ admit: () => admission });
   await settled();

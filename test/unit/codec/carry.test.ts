@@ -5,7 +5,7 @@ import { assertLinear } from '../growth.ts';
 
 const textOf = ({ memory, length }: Carry) => memory.toString('latin1', 0, length);
 
-test('what is appended is copied, in order; what is taken is memory of its own', () => {
+test('a carry copies what is appended, in order, and gives out memory of its own', () => {
   const carry = new Carry();
   const came = Buffer.from('-one-two');
   carry.append(came, 1);
@@ -24,7 +24,7 @@ test('what is appended is copied, in order; what is taken is memory of its own',
   assert.equal(taken.toString(), 'one-');
 });
 
-test('single bytes are not copied again for each of them', () => {
+test('a carry does not copy single bytes again for each of them', () => {
   const byte = Buffer.from('x');
   const run = (bytes: number) => () => {
     const carry = new Carry();

@@ -118,7 +118,7 @@ const HEAD = ['content-type', 'text/plain'];
 
 describe('no cork holds more than the addon’s buffer for it, so that nothing of it is lost when the client is behind', () => {
   for (const bytes of [1, 1000, 16_000, 16_384, 16_400, 20_000, 65_536, 1_000_000]) {
-    test(`chunks of ${bytes} bytes`, async () => {
+    test(`chunks of ${bytes} bytes leave in corks within the addon’s buffer, so that none is lost to a client that is behind`, async () => {
       const body = numbered(Math.max(bytes * 3, 100_000));
       write = (sink) => {
         sink.start(200, HEAD);
@@ -131,7 +131,7 @@ describe('no cork holds more than the addon’s buffer for it, so that nothing o
       assert.equal(answered, 1);
     });
 
-    test(`${bytes} bytes at once`, async () => {
+    test(`${bytes} bytes at once leave in corks within the addon’s buffer, so that none is lost to a client that is behind`, async () => {
       const body = numbered(bytes);
       write = (sink) => {
         sink.start(200, HEAD);
@@ -146,7 +146,7 @@ describe('no cork holds more than the addon’s buffer for it, so that nothing o
   }
 
   for (const bytes of [3000, 7000, 7900, 8000]) {
-    test(`a head of ${bytes} characters that are two bytes each`, async () => {
+    test(`a head of ${bytes} characters of two bytes leaves in corks within the addon’s buffer`, async () => {
       const body = numbered(40_000);
       write = (sink) => {
         sink.start(200, [...HEAD, 'x-long', 'é'.repeat(bytes)]);
@@ -160,7 +160,7 @@ describe('no cork holds more than the addon’s buffer for it, so that nothing o
     });
   }
 
-  test('what is answered in the turn of the request leaves in the next, out of the addon’s own cork', async () => {
+  test('an answer in the turn of its request leaves in the next turn, out of the addon’s own cork', async () => {
     const body = numbered(40_000);
     const order: string[] = [];
     within = (sink) => {
@@ -175,7 +175,7 @@ describe('no cork holds more than the addon’s buffer for it, so that nothing o
     assert.equal(answered, 1);
   });
 
-  test('an empty piece is none', async () => {
+  test('an empty chunk sends nothing', async () => {
     write = (sink) => {
       sink.start(200, HEAD);
       sink.write(numbered(0));
@@ -186,7 +186,7 @@ describe('no cork holds more than the addon’s buffer for it, so that nothing o
     assert.equal((await read(response)).length, 0);
   });
 
-  test('what is written in one turn leaves as one send', async () => {
+  test('all writes of one turn leave as one send', async () => {
     write = (sink) => {
       sink.start(200, HEAD);
       for (let index = 0; index < 100; index += 1) sink.write(numbered(100));
@@ -215,7 +215,7 @@ describe('a client that is behind gets all of it', () => {
     return { sink, response };
   }
 
-  test('of an answer with a declared length, which is answered when its last byte has left', async () => {
+  test('a client that is behind gets all of an answer with a declared length, which ends when its last byte has left', async () => {
     const { sink, response } = await unreadWhole();
     assert.equal(response.headers['content-length'], String(body.length));
     assert.ok((await read(response)).equals(body));
@@ -223,7 +223,7 @@ describe('a client that is behind gets all of it', () => {
     assert.equal(sink.blockedSince, 0);
   });
 
-  test('of a stream, which is answered when all but its end has left', async () => {
+  test('a client that is behind gets all of a stream, which ends when all but its end has left', async () => {
     let sink!: UwsResponseSink;
     let at = 0;
     write = (own) => {
@@ -249,7 +249,7 @@ describe('a client that is behind gets all of it', () => {
     assert.equal(answered, 1);
   });
 
-  test('of a stream that is cut, to the last byte before the cut', async () => {
+  test('a client that is behind gets all of a cut stream, to the last byte before the cut', async () => {
     write = (sink) => {
       sink.start(200, HEAD);
       sink.write(body);
@@ -299,7 +299,7 @@ describe('a client that is behind gets all of it', () => {
     });
   }
 
-  test('a client that leaves meanwhile is let go of', async () => {
+  test('a client that leaves while it is behind is released', async () => {
     const { sink, response } = await unreadWhole();
     response.destroy();
     await new Promise((resolve) => setTimeout(resolve, 100));

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { before, it } from 'node:test';
 import { SERVED_TERMS, TERM_NAMES } from '../../../src/inference/served-as.ts';
-import { COUNTER_NAMES, countIn, USAGE_COUNTERS } from '../../../src/inference/usage.ts';
+import { countIn } from '../../../src/inference/usage.ts';
+import { COUNTER_NAMES, USAGE_COUNTERS } from '../../../src/inference/usage-counters.ts';
 import { BatchRecords } from '../../../src/ledger/batch-records.ts';
 import { LedgerWriter } from '../../../src/ledger/ledger-writer.ts';
 import { readReceipt } from '../../../src/ledger/receipt.ts';
@@ -57,6 +58,8 @@ const SAID: Record<Field, ((receipt: Receipt) => [said: unknown, expected: unkno
   attemptsJson: ({ route }) => [route?.['failed_attempts'], JSON.parse(SENT.attemptsJson)],
   priceVersion: ({ cost }) => [cost?.['price_version'], SENT.priceVersion],
   priceTable: ({ cost }) => [Reflect.get(Object(cost?.['price_table']), 'rates'), JSON.parse(SENT.priceTable)],
+  // For the access log: no address of a person stands in the ledger.
+  clientJson: null,
   // A provisional record makes no row.
   pending: null,
   reservedNanoUsd: ({ cost }) => [cost?.['reserved_nano_usd'], SENT.reservedNanoUsd],

@@ -2,9 +2,6 @@ import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { afterEach, test } from 'node:test';
 import { GatewayError } from '../../../src/core/errors.ts';
-import { NO_CREDENTIAL } from '../../../src/providers/base/credential.ts';
-import { mountAt, mountsOf } from '../../../src/providers/base/mount.ts';
-import { openAiChatWire } from '../../../src/providers/openai-compatible/wire.ts';
 import { stepAt } from '../../../src/routing/route-plan.ts';
 import {
   chunkEvent,
@@ -16,7 +13,7 @@ import {
   USAGE_EVENT,
 } from '../../support/provider.ts';
 import { givenUp, startEvents } from '../../support/scripted-provider.ts';
-import { exampleTarget } from '../../support/targets.ts';
+import { targetAt } from '../../support/targets.ts';
 import { closeRelays, Relayed, type RelayedOptions } from './local-provider.ts';
 
 const providers: FakeProvider[] = [];
@@ -42,13 +39,8 @@ async function askedProvider() {
   return { asked: asked.promise, requests: provider.requests, origin: provider.origin };
 }
 
-function mountsTo(url: string) {
-  return mountsOf([mountAt({ wire: openAiChatWire, url, credential: NO_CREDENTIAL })]);
-}
-
 function stepTo(account: string, origin: string, hedgeAfterMs?: number) {
-  const target = { ...exampleTarget, id: `${account}/model`, account, mounts: mountsTo(origin) };
-  return stepAt(target, { hedgeAfterMs });
+  return stepAt(targetAt(origin, account), { hedgeAfterMs });
 }
 
 /** An exchange whose first target is asked, and its second beside it as soon as the sweep looks. */
@@ -157,7 +149,7 @@ test('a late callback of an aborted attempt changes nothing, whatever it is', ()
   }
 });
 
-test('where both attempts fail the next step of the plan is tried, and each failure is told once', () => {
+test('the next step of the plan is tried where both attempts fail, and each failure is told once', () => {
   const relayed = new Relayed({ targets: ['first', 'second', 'third'], step: { hedgeAfterMs: 100 } });
   relayed.relay.sweep(performance.now() + 100);
   const [first, second] = relayed.attempts;
@@ -187,7 +179,7 @@ test('no attempt begins beside one whose content came, or whose plan asks for no
   }
 });
 
-test('the waits of two live attempts are their own: one that times out leaves the other', async () => {
+test('the timeouts of two live attempts are their own: one that times out leaves the other', async () => {
   const first = await askedProvider();
   const second = await askedProvider();
   const waits = { attemptMs: undefined, firstTokenMs: 200 };

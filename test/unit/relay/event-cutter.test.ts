@@ -22,7 +22,7 @@ function boundaries(text: string): number[] {
   return ends;
 }
 
-test('the end of the last event is behind the last empty line, of whatever line ends it is made', () => {
+test('the end of the last event is behind the last empty line, whatever its line ends', () => {
   for (const blank of blanks) {
     const text = `data: a${blank}data: b${blank}data: c`;
     const bytes = Buffer.from(text);
@@ -44,14 +44,14 @@ test('the end of the next event is behind the first empty line from there on', (
   }
 });
 
-test('bytes that end with an empty line hold whole events, others do not', () => {
+test('bytes that end with an empty line hold whole events, and others do not', () => {
   for (const blank of blanks) assert.equal(endsWithEvent(Buffer.from(`data: a${blank}`)), true, JSON.stringify(blank));
   for (const text of ['', '\n', 'a\n', 'a\r\n', 'a\r', 'a', 'data: a\r\n\r', '\r\n']) {
     assert.equal(endsWithEvent(Buffer.from(text)), false, JSON.stringify(text));
   }
 });
 
-test('what is found agrees with the plain rule on any mixture of line ends', () => {
+test('the event cutter agrees with the plain rule on any mixture of line ends', () => {
   let seed = 1;
   const random = (below: number): number => {
     seed = (seed * 48271) % 2147483647;

@@ -22,7 +22,7 @@ function errorIn(text: string): { message: string; code: string } {
   return JSON.parse(event).error;
 }
 
-test('usage is asked for, metered, and taken out again', () => {
+test('usage of a stream is asked for, metered, and taken out again', () => {
   const relayed = new Relayed();
   const asked = JSON.parse(relayed.attempt.request.body.toString());
   assert.deepEqual(asked.stream_options, { include_usage: true });
@@ -108,7 +108,7 @@ test('a large whole answer that is cut after its beginning was passed on is cut,
   assert.equal(relayed.sink.ending, 'cut');
 });
 
-test('before the first content the next target answers, and the client sees nothing of the first', () => {
+test('the next target answers before the first content, and the client sees nothing of the first one', () => {
   for (const fail of [
     (relayed: Relayed) => relayed.attempt.handler.failed(new GatewayError('connect_failed')),
     (relayed: Relayed) => relayed.attempt.head(500).send('{"error":{"message":"no"}}').end(),
@@ -152,7 +152,7 @@ test('a bug on the way to the next target costs the exchange, and does not leave
   });
 });
 
-test('after the first content no target is tried again', () => {
+test('no target is tried again after the first content', () => {
   const relayed = new Relayed({ targets: ['first', 'second'] });
   relayed.attempt.events().send(hello);
   relayed.attempt.handler.failed(cut());
@@ -188,7 +188,7 @@ test('a refused credential is told to the owner of the relay, also where another
   assert.equal(alone.sink.headers['x-should-retry'], 'false', 'SDKs shall not try again by themselves');
 });
 
-test('headers of the attempt that answered reach the client, those of a failed one do not', () => {
+test('headers of the attempt that answered reach the client, and those of a failed one do not', () => {
   const relayed = new Relayed({ targets: ['first', 'second'] });
   relayed.attempt.head(429, { 'retry-after': '7', 'x-ratelimit-limit': '1' }).end();
   relayed.attempt
@@ -243,7 +243,7 @@ test('a client that leaves stops the attempt, and nothing is written any more', 
   assert.equal(relayed.results.length, 1);
 });
 
-test('each reason to break off has its own code', () => {
+test('each reason to break off has its own error code', () => {
   for (const [reason, code] of [
     ['client', 'client_closed'],
     ['drain', 'draining'],
@@ -255,7 +255,7 @@ test('each reason to break off has its own code', () => {
   }
 });
 
-test('a client that is full pauses the provider, one that has drained lets it go on', () => {
+test('a full client pauses the provider, and a drained one lets it go on', () => {
   const relayed = new Relayed();
   relayed.sink.takes = 100;
   relayed.attempt.events().send(hello);
@@ -273,7 +273,7 @@ test('an answer of another kind to a stream request is relayed as it is', () => 
   assert.equal(relayed.sink.text(), whole);
 });
 
-test('the kind of an answer is told by its media type, whatever its case and parameters', () => {
+test('the kind of an answer is told by its media type, whatever its letter case and parameters', () => {
   const relayed = new Relayed();
   relayed.attempt.head(200, { 'content-type': 'Text/Event-Stream; charset=UTF-8' }).send(hello);
   assert.equal(relayed.sink.text(), hello, 'a stream is passed on as it comes');
@@ -312,7 +312,7 @@ test('a stream that waits for its first token gets comments, and then its answer
   assert.equal(relayed.sink.ending, 'ended');
 });
 
-test('after a comment went out an error is an event and a cut', () => {
+test('an error after a comment went out is an event and a cut', () => {
   for (const fail of [
     (relayed: Relayed) => relayed.attempt.handler.failed(new GatewayError('connect_failed')),
     (relayed: Relayed) => relayed.attempt.head(400).send('{"error":{"message":"no"}}').end(),
@@ -325,7 +325,7 @@ test('after a comment went out an error is an event and a cut', () => {
   }
 });
 
-test('after a comment went out another target may still answer', () => {
+test('another target may still answer after a comment went out', () => {
   const relayed = new Relayed({ settings: { keepaliveCommentMs: 1000 }, targets: ['first', 'second'] });
   relayed.relay.sweep(relayed.exchange.bodyReadAt + 1001);
   relayed.attempt.handler.failed(new GatewayError('connect_failed'));
@@ -333,7 +333,7 @@ test('after a comment went out another target may still answer', () => {
   assert.equal(relayed.sink.text(), `: keep-alive\n${stream}`);
 });
 
-test('after a comment went out an answer that is no stream is an error event, not bytes that no client can read', () => {
+test('an answer that is no stream is an error event after a comment went out, and not unreadable bytes', () => {
   const relayed = new Relayed({ settings: { keepaliveCommentMs: 1000 } });
   relayed.relay.sweep(relayed.exchange.bodyReadAt + 1001);
   relayed.attempt
@@ -394,7 +394,7 @@ test('a whole request gets no comments', () => {
   assert.equal(relayed.sink.started, false);
 });
 
-test('comments of the provider are no content: the first-byte wait goes on', () => {
+test('the first-byte timeout runs on through comments of the provider', () => {
   const relayed = new Relayed({ settings: { timeouts: { ...timeouts, firstByteMs: 1000 } } });
   relayed.attempt.events().send(': wait\n\n');
   relayed.relay.sweep(performance.now() + 2000);
@@ -404,7 +404,7 @@ test('comments of the provider are no content: the first-byte wait goes on', () 
   assert.match(JSON.parse(relayed.sink.text()).error.message, /timeouts\.first_byte_ms: 1000/);
 });
 
-test('after a timeout the next target has its own waits', () => {
+test('the next target has timeouts of its own after a timeout', () => {
   const relayed = new Relayed({
     settings: { timeouts: { ...timeouts, firstByteMs: 1000 } },
     targets: ['first', 'second'],
@@ -417,7 +417,7 @@ test('after a timeout the next target has its own waits', () => {
   assert.equal(relayed.results.length, 0);
 });
 
-test('a stream that goes silent ends with an error event that names the wait', () => {
+test('a stream that goes silent ends with an error event that names the timeout', () => {
   const relayed = new Relayed({ settings: { timeouts: { ...timeouts, idleMs: 1000 } } });
   relayed.attempt.events().send(hello);
   const now = performance.now();
@@ -428,7 +428,7 @@ test('a stream that goes silent ends with an error event that names the wait', (
   assert.equal(relayed.sink.ending, 'cut');
 });
 
-test('the memory of a large body is given back with the first content, not before', () => {
+test('the memory of a large body is given back with the first content, and not before', () => {
   const body = { messages: [{ role: 'user', content: 'x'.repeat(50_000) }] };
   const relayed = new Relayed({ body });
   relayed.attempt.events();
@@ -440,7 +440,7 @@ test('the memory of a large body is given back with the first content, not befor
   assert.equal(small.exchange.released, false);
 });
 
-test('what the provider sends after its answer failed is not heard', () => {
+test('bytes that a provider sends after its answer failed are ignored', () => {
   const relayed = new Relayed();
   relayed.attempt.events().send('data: {"error":{"code":429,"message":"busy"}}\n\n');
   assert.ok(relayed.attempt.aborted);
@@ -451,14 +451,14 @@ test('what the provider sends after its answer failed is not heard', () => {
   assert.equal(relayed.sink.ending, 'ended');
 });
 
-test('an answer that ends before its head is not understood', () => {
+test('an answer that ends before its head is upstream_protocol', () => {
   const relayed = new Relayed();
   relayed.attempt.end();
   assert.equal(relayed.result?.error?.code, 'upstream_protocol');
   assert.equal(relayed.sink.status, 502);
 });
 
-test('an error answer is read up to a bound and its words reach the client', () => {
+test('an error answer is read up to a bound, and its words reach the client', () => {
   const relayed = new Relayed();
   relayed.attempt.head(422);
   for (let i = 0; i < 100; i += 1) relayed.attempt.send('x'.repeat(10_000));
@@ -475,14 +475,14 @@ test('an error answer that is cut is still the provider’s refusal', () => {
   assert.equal(relayed.sink.ending, 'ended');
 });
 
-test('the head says how long the provider took', () => {
+test('the head of an answer says how long the provider took', () => {
   const relayed = new Relayed({ body: { stream: false } });
   relayed.attempt.head(200, { 'content-type': 'application/json' }).send('{}').end();
   const upstreamMs = Number(relayed.sink.headers['upstream-ms']);
   assert.ok(upstreamMs > 0 && upstreamMs < 5_000);
 });
 
-test('a target whose words nobody can translate says so, and nothing is sent', () => {
+test('a target whose form nobody can translate says so, and nothing is sent', () => {
   const relayed = new Relayed({ target: { mounts: exampleMounts({ ...openAiChatWire, name: 'another-form' }) } });
   assert.equal(relayed.attempts.length, 0);
   assert.equal(relayed.sink.status, 400);
@@ -516,7 +516,7 @@ test('a provider that failed is 502 with its words', () => {
   assert.match(relayed.sink.text(), /Segmentation fault/);
 });
 
-test('a queue that is full refuses at once, with what to raise', () => {
+test('a full upstream queue refuses at once, with the setting to raise', () => {
   const relayed = new Relayed({
     target: { local: undefined },
     settings: { limits: { ...limits, maxUpstreamConnections: 0, maxUpstreamQueue: 0 } },

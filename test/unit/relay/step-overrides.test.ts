@@ -1,11 +1,8 @@
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
-import { NO_CREDENTIAL } from '../../../src/providers/base/credential.ts';
-import { mountAt, mountsOf } from '../../../src/providers/base/mount.ts';
-import { openAiChatWire } from '../../../src/providers/openai-compatible/wire.ts';
 import { stepAt } from '../../../src/routing/route-plan.ts';
 import { type FakeProvider, sendJson, startProvider } from '../../support/provider.ts';
-import { exampleTarget } from '../../support/targets.ts';
+import { targetAt } from '../../support/targets.ts';
 import { closeRelays, Relayed } from './local-provider.ts';
 
 let provider: FakeProvider | undefined;
@@ -41,17 +38,7 @@ test('a body that a step has to change and that is no JSON is refused, and nobod
 
 test('a step removes and sets headers of its request', async () => {
   provider = await startProvider((_request, response) => sendJson(response, 200, {}));
-  const target = {
-    ...exampleTarget,
-    mounts: mountsOf([
-      mountAt({
-        wire: openAiChatWire,
-        url: provider.origin,
-        credential: NO_CREDENTIAL,
-        headers: ['x-configured', 'account', 'x-tier', 'account'],
-      }),
-    ]),
-  };
+  const target = targetAt(provider.origin, 'main', ['x-configured', 'account', 'x-tier', 'account']);
   const headers = { remove: ['x-configured'], set: { 'x-tier': 'step', 'x-more': 'step' } };
   const relayed = new Relayed({
     body: { stream: false },

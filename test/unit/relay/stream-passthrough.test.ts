@@ -66,7 +66,7 @@ test('an error event behind the first content passes as the provider wrote it', 
   assert.equal(host.output().toString(), hello + error);
 });
 
-test('an error event is remarked wherever it stands among the events of one read', () => {
+test('an error event is found wherever it stands among the events of one read', () => {
   for (const nl of ['\n', '\r\n']) {
     const event = (text: string) => text.replaceAll('\n', nl);
     const error = 'data: {"error":{"message":"gone","code":429}}\n\n';
@@ -83,7 +83,7 @@ test('an error event is remarked wherever it stands among the events of one read
   }
 });
 
-test('what is no error event is none: words like it, and lines that are no JSON of their own', () => {
+test('words like an error event, and lines that are no JSON of their own, are no error event', () => {
   const stream = `data: {"errors":1}\n\n${hello}data: text\ndata: {"error":{"message":"x"}}\n\ndata: {"error":null}\n\n`;
   const { host, mode, send } = start();
   send(hello);
@@ -107,7 +107,7 @@ test('many lines that look like errors take no longer than others', () => {
   }
 });
 
-test('behind an error that comes first nothing of its read is asked of the host', () => {
+test('nothing of a read is passed on behind an error that comes first in it', () => {
   const error = 'data: {"error":{"message":"busy"}}\n\n';
   for (const chunks of [
     [error.slice(0, 10), error.slice(10) + hello],
@@ -136,7 +136,7 @@ test('a stream is complete with [DONE], whatever comments stand behind it, and n
   }
 });
 
-test('pieces that came together are counted one by one, comments not at all', () => {
+test('pieces that came together are counted one by one, and comments not at all', () => {
   const { host, mode, send } = start();
   send(': waiting\n\n');
   mode.chunk(Buffer.from(hello + hello + hello), 3);
@@ -148,7 +148,7 @@ test('pieces that came together are counted one by one, comments not at all', ()
   assert.equal(host.contentPieces, 7);
 });
 
-test('of a read that begins or ends in the middle of an event only that event is copied', () => {
+test('only the event that a read cuts is copied', () => {
   for (const stripUsage of [false, true]) {
     const { host, mode, send } = start({ stripUsage });
     const first = Buffer.from(hello.repeat(100) + hello.slice(0, 20));
@@ -203,7 +203,7 @@ test('an error that is not followed by an empty line is an error too, and nothin
   }
 });
 
-test('behind an error nothing more is asked of the host, however long the chunk goes on', () => {
+test('nothing is passed on behind an error, however long the chunk goes on', () => {
   const { host, send } = start();
   send(`data: {"error":{"message":"busy"}}\n\ndata: ${'x'.repeat(100_000)}`);
   assert.equal(host.error?.code, 'upstream_stream_error');
@@ -228,7 +228,7 @@ test('only the event with empty choices and a usage is taken out, wherever it st
   }
 });
 
-test('usage on an event with choices stays, and so does a usage that is null', () => {
+test('a usage on an event with choices stays, and so does a usage that is null', () => {
   const stream =
     chunkEvent({ content: 'a' }, null, { usage: null }) +
     'data: {"choices":[],"usage":null}\n\n' +
@@ -261,7 +261,7 @@ test('a usage in the content or in a nested object is not taken for the usage', 
   }
 });
 
-test('usage stands on a last event without an empty line behind it: read, and passed or taken out', () => {
+test('a usage on a last event without an empty line is read, and passed or taken out', () => {
   for (const stripUsage of [false, true]) {
     const { host, meter, mode, send } = start({ stripUsage });
     const last = USAGE_EVENT.trimEnd();
@@ -273,7 +273,7 @@ test('usage stands on a last event without an empty line behind it: read, and pa
   }
 });
 
-test('usage whose JSON is spread over two data lines is read', () => {
+test('a usage whose JSON is spread over two data lines is read', () => {
   const { meter, mode, send } = start();
   send('data: {"choices":[],\ndata: "usage":{"prompt_tokens":5,"completion_tokens":7}}\n\n');
   mode.ended();
@@ -321,7 +321,7 @@ test('an event longer than may be remembered passes whole, in any pieces, and th
   }
 });
 
-test('of an unfinished event that has content only a little is held back before it passes', () => {
+test('only a little of an unfinished event with content is held back before it passes', () => {
   const { host, mode, send } = start({ stripUsage: true });
   const event = big(50_000);
   send(hello);
@@ -336,7 +336,7 @@ test('of an unfinished event that has content only a little is held back before 
   assert.equal(host.output().toString(), hello + event);
 });
 
-test('an error event of ours must stand on a line of its own: what was passed says whether it would', () => {
+test('what was passed says whether an error event of ours would stand on a line of its own', () => {
   const cases: [chunks: string[], unfinished: boolean][] = [
     [[hello], false],
     [[hello, 'data: {"cho'], true],
@@ -379,7 +379,7 @@ test('an answer that ends with its connection is whole only with [DONE] or a fin
   }
 });
 
-test('an empty answer is the provider’s to give', () => {
+test('an empty stream is passed on as the provider’s answer', () => {
   const { host, mode } = start();
   mode.ended();
   assert.ok(host.finished);
@@ -398,7 +398,7 @@ test('bytes that are no events at all pass as they are', () => {
   );
 });
 
-test('whoever sends single bytes of one long event does not make it quadratic', () => {
+test('single bytes of one long event take linear time', () => {
   const run = (bytes: number): (() => void) => {
     const chunks = pieces(Buffer.from(hello + big(bytes)), 1);
     return () => {
@@ -409,7 +409,7 @@ test('whoever sends single bytes of one long event does not make it quadratic', 
   assertLinear(run(60_000), run(15_000));
 });
 
-test('an error event says which kind of failure it was by its code', () => {
+test('an error event says by its code which kind of failure it was', () => {
   assert.equal(streamError({ message: 'x', code: 429 }).code, 'upstream_rate_limited');
   assert.equal(streamError({ message: 'x', code: 503 }).code, 'upstream_overloaded');
   assert.equal(streamError({ message: 'x', code: 529 }).code, 'upstream_overloaded');

@@ -7,7 +7,7 @@ import { StreamTranslation } from '../../../src/relay/translation.ts';
 import { UsageMeter } from '../../../src/usage/usage-meter.ts';
 import { FakeRelayHost } from './fake-relay-host.ts';
 
-test('what came whole in front of an event that is too long reaches the client, however they were cut', () => {
+test('whole events in front of one that is too long reach the client, however they were cut', () => {
   const events = anthropicEvents().slice(0, 6);
   const long = Buffer.from(`data: ${'x'.repeat(2_000)}\n\n`);
   const outputs = [[...events, long], [Buffer.concat([...events, long])]].map((chunks) => {

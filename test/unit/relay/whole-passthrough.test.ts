@@ -53,7 +53,7 @@ test('JSON that outgrows what may be held passes as it comes, and its usage is r
   }
 });
 
-test('a key that only ends like usage is nobody’s count', () => {
+test('a key that only ends like usage is no usage', () => {
   const tricky = String.raw`"x\"usage": {"prompt_tokens": 999, "completion_tokens": 999}`;
   for (const [body, output] of [
     [`{"usage": {"prompt_tokens": 1, "completion_tokens": 3}, ${tricky}}`, 3],
@@ -67,7 +67,7 @@ test('a key that only ends like usage is nobody’s count', () => {
   }
 });
 
-test('usage is read wherever it stands, at the top level only', () => {
+test('usage of a whole answer is read wherever it stands, at the top level only', () => {
   const cases: [body: object, output: number | undefined][] = [
     [{ usage: { completion_tokens: 3 }, choices: [] }, 3],
     [{ choices: [{ message: { usage: { completion_tokens: 4 } } }] }, undefined],
@@ -84,7 +84,7 @@ test('usage is read wherever it stands, at the top level only', () => {
   }
 });
 
-test('what is not JSON passes as it comes', () => {
+test('a whole answer that is not JSON passes as it comes', () => {
   const { host, mode } = start({ contentType: 'text/plain', isJson: false });
   mode.chunk(Buffer.from('one '));
   assert.equal(host.contentType, 'text/plain');
@@ -94,7 +94,7 @@ test('what is not JSON passes as it comes', () => {
   assert.equal(host.output().toString(), 'one two');
 });
 
-test('bytes that call themselves JSON and are none pass as they are', () => {
+test('bytes that are labelled JSON and are none pass as they are', () => {
   const { host, meter, mode } = start();
   mode.chunk(Buffer.from('<html>'));
   mode.ended();
@@ -117,7 +117,7 @@ test('JSON that ends with its connection is whole only if it is whole JSON', () 
   }
 });
 
-test('of large JSON that ends with its connection a cut in the middle is an error too', () => {
+test('large JSON that ends with its connection in the middle is an error too', () => {
   const whole = JSON.stringify(completion('x'.repeat(300_000)));
   for (const [at, isWhole] of [
     [200_000, false],
@@ -131,21 +131,21 @@ test('of large JSON that ends with its connection a cut in the middle is an erro
   }
 });
 
-test('what is not JSON and ends with its connection is passed as it is: nobody can tell', () => {
+test('an answer that is not JSON and ends with its connection passes as it is, since nobody can tell', () => {
   const { host, mode } = start({ contentType: 'text/plain', isJson: false, endsWithConnection: true });
   mode.chunk(Buffer.from('half a senten'));
   mode.ended();
   assert.ok(host.finished);
 });
 
-test('an empty answer is the provider’s to give', () => {
+test('an empty whole answer is passed on as the provider’s answer', () => {
   const { host, mode } = start();
   mode.ended();
   assert.ok(host.finished);
   assert.equal(host.writtenBytes, 0);
 });
 
-test('whoever sends a large answer in single bytes does not make it quadratic', () => {
+test('single bytes of a large answer take linear time', () => {
   const run = (bytes: number): (() => void) => {
     const chunks = pieces(Buffer.from(JSON.stringify(completion('x'.repeat(bytes)))), 1);
     return () => {

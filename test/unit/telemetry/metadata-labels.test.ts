@@ -27,7 +27,7 @@ const who = 'model_name="openai-main/gpt-4o",tenant_name="default",username="vir
 const prod = { metadataJson: '{"env":"prod","trace":"1"}' };
 const prodAgain = { metadataJson: '{"trace":"2","env":"prod"}' };
 
-test('metadata that may be shown are labels of requests, tokens and cost, and of nothing else', async () => {
+test('metadata that may be shown is a label of requests, tokens and cost, and of nothing else', async () => {
   const metrics = newMetrics(['env', 'cost-center']);
   metrics.addAll([
     fullRecord(prod),

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { COUNTER_NAMES, type CounterName, countIn, USAGE_COUNTERS } from '../../../src/inference/usage.ts';
+import { countIn } from '../../../src/inference/usage.ts';
+import { COUNTER_NAMES, type CounterName, USAGE_COUNTERS } from '../../../src/inference/usage-counters.ts';
 import { Metrics } from '../../../src/telemetry/metrics.ts';
 import { EventLoopProbe } from '../../../src/telemetry/thread-stats.ts';
 import { fullRecord, plainRecord, WHOLE_RECORD } from './records.ts';
@@ -82,7 +83,7 @@ test('what nobody counted is absent, not zero', async () => {
     assert.doesNotMatch(text, new RegExp(`^ai_gateway_${name}\\{`, 'm'));
 });
 
-test('a failure of a provider is an inference failure, a refusal of ours is none', async () => {
+test('a failure of a provider is an inference failure, and a refusal of ours is none', async () => {
   const metrics = newMetrics();
   metrics.addAll([
     fullRecord({ status: 504, outcome: 'error', errorCode: 'idle_timeout' }),
@@ -157,7 +158,7 @@ test('a label of a client is escaped and cut', async () => {
   assert.match(text, /^ai_gateway_requests_total\{model_name="a\\"b\\\\c\\ndx{249}",/m);
 });
 
-test('threads, configuration and gauges are shown; a thread that stopped is not', async () => {
+test('metrics of threads, configuration and gauges are shown, and those of a stopped thread are not', async () => {
   const metrics = newMetrics();
   const eventLoopDelayMs = { p50: 0.5, p99: 2, max: 8 };
   const stats = {
@@ -187,7 +188,7 @@ test('threads, configuration and gauges are shown; a thread that stopped is not'
   assert.ok((samples.get('process_resident_memory_bytes') ?? 0) > 1e6);
 });
 
-test('a loop that was blocked shows it, once', async () => {
+test('an event loop that was blocked shows it, once', async () => {
   const probe = new EventLoopProbe();
   const turn = () => new Promise((resolve) => setTimeout(resolve, 25));
   await turn();

@@ -1,15 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  addCounts,
-  COUNTER_NAMES,
-  type CounterName,
-  countIn,
-  inputUsage,
-  mergeUsage,
-  USAGE_COUNTERS,
-  type Usage,
-} from '../../../src/inference/usage.ts';
+import { addCounts, countIn, inputUsage, mergeUsage, type Usage } from '../../../src/inference/usage.ts';
+import { COUNTER_NAMES, type CounterName, USAGE_COUNTERS } from '../../../src/inference/usage-counters.ts';
 import { WHOLE_RECORD } from '../telemetry/records.ts';
 
 const told = (name: CounterName, count: number): Usage =>

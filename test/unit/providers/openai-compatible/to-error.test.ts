@@ -8,7 +8,7 @@ function error(status: number, body: unknown) {
   return toError(status, Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)), exampleTarget);
 }
 
-test('a verdict on the client’s own request passes with status, message, type, code and param', () => {
+test('a provider’s verdict on the client’s request passes with status, message, type, code and param', () => {
   for (const status of [400, 404, 409, 413, 415, 422]) {
     const rejected = error(status, { error: { message: 'No.', type: 't', code: 'c', param: 'p' } });
     assert.equal(rejected.code, 'upstream_rejected');
@@ -19,7 +19,7 @@ test('a verdict on the client’s own request passes with status, message, type,
   }
 });
 
-test('a rate limit passes with the provider’s words', () => {
+test('a provider’s rate limit passes with its words', () => {
   const limited = error(429, { error: { code: 'RateLimitReached', message: 'Slow down.' } });
   assert.equal(limited.code, 'upstream_rate_limited');
   assert.equal(limited.status, 429);
@@ -27,7 +27,7 @@ test('a rate limit passes with the provider’s words', () => {
   assert.equal(limited.context.upstreamCode, 'RateLimitReached');
 });
 
-test('a refused credential is our fault, and what is said of it is for the operator alone', () => {
+test('a refused credential is the gateway’s fault, and the provider’s words are for the operator alone', () => {
   for (const status of [401, 402, 403]) {
     const refused = error(status, {
       error: { message: 'Incorrect API key provided: sk-ab***yz', code: 'invalid_api_key' },
@@ -45,18 +45,18 @@ test('a refused credential is our fault, and what is said of it is for the opera
   }
 });
 
-test('a key that is refused with 400 is our fault as well', () => {
+test('a credential that is refused with 400 is the gateway’s fault as well', () => {
   const refused = error(400, { code: 'invalid-argument', error: 'Incorrect API key provided: xai-ab***yz.' });
   assert.equal(refused.code, 'upstream_credential');
   assert.ok(!refused.message.includes('xai-ab'));
 });
 
-test('an overloaded provider is 503, another failure 502, a redirection too', () => {
+test('an overloaded provider is 503, and any other failure or redirection is 502', () => {
   const statuses = [503, 529, 500, 502, 504, 302, 418].map((status) => error(status, 'x').status);
   assert.deepEqual(statuses, [503, 503, 502, 502, 502, 502, 502]);
 });
 
-test('a reason is found in every shape it comes in', () => {
+test('a provider’s reason is found in every shape it comes in', () => {
   const message = (body: unknown) => error(400, body).message;
   assert.equal(message({ error: { message: 'a' } }), 'a');
   assert.equal(message({ error: 'b', code: 'x' }), 'b');
@@ -76,7 +76,7 @@ test('a reason is found in every shape it comes in', () => {
   assert.equal(message('{"error": {"message": "cut off'), '{"error": {"message": "cut off');
 });
 
-test('a reason is bounded', () => {
+test('a provider’s reason is bounded', () => {
   assert.ok(error(400, { error: { message: 'x'.repeat(60_000), type: 'y'.repeat(60_000) } }).message.length < 2100);
 });
 
