@@ -2,9 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { z } from 'zod';
+import type { CheckOptions } from './cli/check.ts';
 import type { CommandPlace, PlaceOptions } from './cli/with-database.ts';
 import { environment } from './config/environment.ts';
-import { ACCOUNT_KINDS, openAccounts, PLUGS } from './plugs.ts';
+import { ACCOUNT_KINDS, openAccounts, PLUGS, probeOf, tokenSources } from './plugs.ts';
 
 /** Models are named here, not asked. */
 const NO_TOKENS = new Map<string, never>();
@@ -50,9 +51,11 @@ program
   .description('validate manifests')
   .argument('<path...>', 'YAML files or folders')
   .option('--strict', 'warnings are faults')
-  .action(async (paths: string[], options: { strict?: boolean }) => {
+  .option('--online', 'ask each account whether its credential works and which of its models exist')
+  .action(async (paths: string[], options: CheckOptions) => {
     const { check } = await import('./cli/check.ts');
-    process.exitCode = await check(paths, options, { kinds, environment: environment(), out, error });
+    const online = { openAccounts, tokenSources, probeOf };
+    process.exitCode = await check(paths, options, { kinds, environment: environment(), online, out, error });
   });
 
 const keys = program.command('keys').description('make, list, rotate and revoke API keys');

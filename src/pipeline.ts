@@ -13,6 +13,7 @@ import type { Target } from './providers/provider.ts';
 import type { AnswerFilterMaker } from './relay/answer-filter.ts';
 import { mountFor } from './relay/choose-mount.ts';
 import { cutShort } from './relay/cut-short.ts';
+import type { SharedMemory } from './relay/held-memory.ts';
 import { Relay, type RelayOwner, type RelayResult } from './relay/relay.ts';
 import type { HeavyTranslator } from './relay/request-translation.ts';
 import type { ModelRoutes } from './routing/model-routes.ts';
@@ -38,6 +39,7 @@ export interface PipelineOptions {
   readonly sweeper: Sweeper;
   readonly estimate: Estimator;
   readonly translateHeavy: HeavyTranslator;
+  readonly sharedMemory: SharedMemory;
   readonly snapshot: () => Snapshot;
   readonly record: (record: ExchangeRecord) => void;
   /** See settlement: a record that a better one follows; undefined: there is no ledger. */
@@ -196,6 +198,7 @@ class Inference implements RelayOwner {
       translateHeavy,
       headers: rulesJson === undefined ? NO_HEADERS : ['x-tfy-applied-rules', rulesJson],
       filters: allowance === undefined ? NO_FILTERS : [cutShort(allowance)],
+      sharedMemory: this.#options.sharedMemory,
       owner: this,
     }).start();
   }
@@ -221,6 +224,7 @@ class Inference implements RelayOwner {
       thread,
       log,
       exchange,
+      form: this.#dialect,
       model: this.#model,
       stream: this.#peeked.stream,
       servedAs: this.#peeked.servedAs,

@@ -106,6 +106,10 @@ export class FakeExchange implements Exchange {
     this.refusal = error;
   }
 
+  clientJson(): undefined {
+    return undefined;
+  }
+
   keepBody(): () => void {
     return () => {};
   }

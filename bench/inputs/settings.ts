@@ -13,5 +13,5 @@ export const settings = serverSettings(
   }),
   '.',
   {},
-  { proxies: {}, noProxy: [] },
+  { upstream: { proxies: {}, noProxy: [] } },
 );

@@ -7,6 +7,7 @@ import { type ApiKey, revokeKey, stateOf } from '../store/api-keys.ts';
 import type { Database } from '../store/database.ts';
 import { pagesOfKeys } from '../store/key-page.ts';
 import { type KeysCreateOptions, readGrace, readKeyWish } from './keys-options.ts';
+import { Table } from './table.ts';
 import { type CommandOutput, type CommandPlace, withDatabase, withExistingDatabase } from './with-database.ts';
 
 /** `sluice keys create`: the token, once, alone on `out`. Gives the exit code. */
@@ -131,21 +132,4 @@ function endOf({ expiresAt, revokedAt, replacedBy }: ApiKey): string {
 /** UTC, to the minute. */
 function minute(time: Date): string {
   return `${time.toISOString().slice(0, 16)}Z`;
-}
-
-/** Columns as wide as what was seen so far needs: one page of rows after the other. */
-class Table {
-  #widths: number[] = [];
-
-  lines(rows: readonly string[][]): string[] {
-    for (const row of rows) {
-      this.#widths = row.map((cell, column) => Math.max(cell.length, this.#widths[column] ?? 0));
-    }
-    return rows.map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(this.#widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    );
-  }
 }

@@ -73,7 +73,7 @@ export async function serve(options: ServeOptions, context: ServeContext): Promi
   return undefined;
 }
 
-/** Contract §1: the base URL, then a request that works as printed. */
+/** Prints the base URL, then a request that works as printed: scripts and the README count on both. */
 function announce(gateway: Gateway, context: ServeContext): void {
   context.out(`Sluice is ready: ${gateway.url}/v1 (operator: ${gateway.operatorUrl})`);
   const model = context.exampleModel(gateway);

@@ -5,12 +5,12 @@ import { amount, optionalKey, proxyAddress, restricting, restrictingKey, secretT
 import { subjectPattern } from './subject.ts';
 
 /**
- * The pieces of a provider account's manifest that all kinds share (facts/manifests §0 and §1). A plug takes them and
+ * The pieces of a provider account's manifest that all kinds share (docs/manifests.md). A plug takes them and
  * `.extend`s; wire names stay as they are written, snake_case. Unknown keys are stripped; checks/unknown-keys.ts tells
  * of them.
  */
 
-/** Roles on a provider account that mean something here (facts/product §2.1); a manifest with any other is warned. */
+/** Roles on a provider account that have an effect (docs/identity.md, access rules). Any other gives a warning. */
 export const MANAGER_ROLE = 'provider-account-manager';
 export const ACCESS_ROLES: ReadonlySet<string> = new Set([MANAGER_ROLE, 'provider-account-access']);
 

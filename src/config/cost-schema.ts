@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { amount, optionalKey, wholeNumber } from './scalar-schema.ts';
 
-/** `cost` of a listed model (facts/manifests §1.2). Wire names are kept; usage/ turns it into a price. */
+/** `cost` of a listed model. The names of the manifest are kept; usage/ turns it into a price. */
 
 const tier = z.object({
   from: wholeNumber(0, Number.MAX_SAFE_INTEGER).describe('Input tokens from which the tier holds.'),

@@ -39,6 +39,8 @@ export interface Loaded {
   manifests: number;
   /** Where a key of the first manifest of a kind stands. */
   locate(kind: string, path: readonly PathSegment[]): Position;
+  /** Where a key of the manifest of an account stands. */
+  locateAccount(name: string, path: readonly PathSegment[]): Position;
 }
 
 /** All faults there are, not only the first; `faults` is never empty. */
@@ -85,9 +87,24 @@ export function loadConfiguration(options: LoadOptions): Loaded | Refused {
   if (server === undefined || faults.length > 0) return { faults, warnings, files };
   const accounts = manifests.flatMap((manifest) => accountKinds.flatMap((kind) => read.valueOf(manifest, kind)));
   const configuration: Configuration = { server, accounts, ...parts };
-  const locate: Loaded['locate'] = (type, path) =>
-    manifests.find((manifest) => manifest.type === type)?.document.locate(path) ?? { file: 'configuration' };
-  return { configuration, warnings, files, manifests: found.length, locate };
+  const placeIn = (manifest: Manifest | undefined, path: readonly PathSegment[]): Position =>
+    manifest?.document.locate(path) ?? { file: 'configuration' };
+  return {
+    configuration,
+    warnings,
+    files,
+    manifests: found.length,
+    locate: (kind, path) =>
+      placeIn(
+        manifests.find(({ type }) => type === kind),
+        path,
+      ),
+    locateAccount: (name, path) =>
+      placeIn(
+        read.listing.find((manifest) => nameOf(manifest) === name),
+        path,
+      ),
+  };
 }
 
 /** What stands in no file: the server with its defaults, and accounts of variables where nothing is configured. */
@@ -141,12 +158,15 @@ class ReadManifests {
   }
 
   faultyNames({ type }: ManifestKind): string[] {
-    const faulty = this.#all.filter((manifest) => manifest.type === type && !this.#values.has(manifest));
-    return faulty.map(({ data }) => {
-      const name: unknown = typeof data === 'object' && data !== null ? Reflect.get(data, 'name') : undefined;
-      return typeof name === 'string' ? name : '';
-    });
+    return this.#all
+      .filter((manifest) => manifest.type === type && !this.#values.has(manifest))
+      .map((manifest) => nameOf(manifest) ?? '');
   }
+}
+
+function nameOf({ data }: Manifest): string | undefined {
+  const name: unknown = typeof data === 'object' && data !== null ? Reflect.get(data, 'name') : undefined;
+  return typeof name === 'string' ? name : undefined;
 }
 
 /** The demo account has its name already; with `demo: auto` it steps aside. */
@@ -154,7 +174,7 @@ function demoFaults({ demo, listing }: ReadManifests): Fault[] {
   if (demo !== true) return [];
   const message = 'this is the name of the demo account, which `demo: true` turns on';
   return listing
-    .filter(({ data }) => typeof data === 'object' && data !== null && Reflect.get(data, 'name') === 'demo')
+    .filter((manifest) => nameOf(manifest) === 'demo')
     .map((manifest) => ({ code: 'duplicate', ...positionOf(manifest, ['name']), message }));
 }
 

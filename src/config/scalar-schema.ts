@@ -6,7 +6,7 @@ import { z } from 'zod';
  * and never shows a secret.
  */
 
-/** An optional key may also be written with `null` (facts/manifests §0); both read as undefined. */
+/** An optional key may also be written with `null`; both read as undefined. */
 export function optionalKey<T extends z.ZodType>(schema: T) {
   return schema.nullish().transform((value): z.output<T> | undefined => value ?? undefined);
 }

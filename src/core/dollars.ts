@@ -10,7 +10,7 @@ export function dollarText(nanoUsd: number, minPlaces = 2): string {
   const whole = Math.floor(amount / NANO_PER_DOLLAR);
   const behind = String(amount - whole * NANO_PER_DOLLAR).padStart(9, '0');
   const places = Math.max(minPlaces, placesOf(nanoUsd));
-  return `${sign}${whole}.${behind.slice(0, places)}`;
+  return `${sign}${whole}${places === 0 ? '' : '.'}${behind.slice(0, places)}`;
 }
 
 /** Behind the point: as many as the amount needs, 0 to 9. */

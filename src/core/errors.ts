@@ -5,7 +5,7 @@ import { REQUEST_ERRORS } from './request-errors.ts';
 /**
  * One class, one table. A code is looked up in ERRORS for everything that follows from it: the status a client sees,
  * who is to blame, whether another attempt may help, how loud it is in the log, and what to do about it.
- * Statuses are those of the contract §3. GatewayError is a value: it carries no stack and is cheap to make.
+ * docs/errors.md is generated from it. GatewayError is a value: it carries no stack and is cheap to make.
  */
 export const ERRORS = { ...REQUEST_ERRORS, ...ANSWER_ERRORS } as const satisfies Record<string, ErrorRule>;
 

@@ -23,6 +23,13 @@ export class RequestHead implements HeadersOfInterest {
   xApiKey: string | undefined;
   apiKey: string | undefined;
   requestId: string | undefined;
+  userAgent: string | undefined;
+  /** In the order of its lines. */
+  forwardedFor: string | undefined;
+  /** The addon closes the connection behind the answer. */
+  closes = false;
+  /** As it was sent, without the query, which may hold a key. */
+  readonly url: string;
   origin: string | undefined;
   /** Undefined where none was sent; NaN where it is not a number. */
   contentLength: number | undefined;
@@ -31,12 +38,14 @@ export class RequestHead implements HeadersOfInterest {
   fault: string | undefined;
   readonly #forwardableNames: NamesByLength;
   #hasTransferEncoding = false;
+  #hasConnection = false;
   #host: string | undefined;
 
   constructor(request: HttpRequest, forwardable: NamesByLength) {
     this.#forwardableNames = forwardable;
     // One function for all heads: a closure per request would be garbage.
     taking = this;
+    this.url = request.getUrl();
     request.forEach(take);
     if (this.#host === undefined) this.fault ??= 'host is missing';
     if (this.#hasTransferEncoding && this.contentLength !== undefined) {
@@ -65,7 +74,14 @@ export class RequestHead implements HeadersOfInterest {
         if (name === 'x-api-key') this.xApiKey = this.#credential(name, value, this.xApiKey);
         break;
       case 10:
-        if (name === 'tracestate') this.tracestate = this.#forwarded(name, value);
+        // The addon's own rule: by the length of the first such header, which only `close` has.
+        if (name === 'connection' && !this.#hasConnection) {
+          this.#hasConnection = true;
+          this.closes = value.length === CLOSE.length;
+          return;
+        }
+        if (name === 'user-agent') this.userAgent = value;
+        else if (name === 'tracestate') this.tracestate = this.#forwarded(name, value);
         break;
       case 11:
         if (name === 'traceparent') this.traceparent = this.#forwarded(name, value);
@@ -81,7 +97,9 @@ export class RequestHead implements HeadersOfInterest {
         if (name === 'content-length') this.#takeContentLength(value);
         break;
       case 15:
-        if (name === 'idempotency-key') this.idempotencyKey = this.#forwarded(name, value);
+        if (name === 'x-forwarded-for') {
+          this.forwardedFor = this.forwardedFor === undefined ? value : `${this.forwardedFor},${value}`;
+        } else if (name === 'idempotency-key') this.idempotencyKey = this.#forwarded(name, value);
         break;
       case 16:
         if (name === 'content-encoding') this.#takeContentEncoding(value);
@@ -140,6 +158,8 @@ export class RequestHead implements HeadersOfInterest {
     this.#hasTransferEncoding = true;
   }
 }
+
+const CLOSE = 'close';
 
 /** RFC 3986 §3.2.2: an address in brackets or a registered name; an empty one names nobody (RFC 9110 §4.2.1). */
 const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+)(?::(\d{0,5}))?$/;

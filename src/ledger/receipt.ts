@@ -1,4 +1,5 @@
-import { COUNTER_NAMES, countIn, USAGE_COUNTERS, type Usage } from '../inference/usage.ts';
+import { countIn, type Usage } from '../inference/usage.ts';
+import { COUNTER_NAMES, USAGE_COUNTERS } from '../inference/usage-counters.ts';
 import type { Database } from '../store/database.ts';
 import { NO_PRICE } from '../telemetry/exchange-record.ts';
 import { chainOf, seqOf } from './chain-position.ts';

@@ -1,4 +1,4 @@
-import { type CounterName, RARE_COUNTERS, USAGE_COUNTERS } from '../inference/usage.ts';
+import { type CounterName, RARE_COUNTERS, USAGE_COUNTERS } from '../inference/usage-counters.ts';
 import type { UsageCountersTable, UsageTable } from '../store/tables/ledger-tables.ts';
 import type { RecordView } from '../telemetry/exchange-record.ts';
 import type { Series } from './labels.ts';

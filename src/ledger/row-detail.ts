@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { SERVED_TERMS, type ServedAs, TERM_NAMES } from '../inference/served-as.ts';
-import { RARE_COUNTERS, type RareCounts, USAGE_COUNTERS } from '../inference/usage.ts';
+import { RARE_COUNTERS, type RareCounts, USAGE_COUNTERS } from '../inference/usage-counters.ts';
 import { storableText } from '../store/storable-text.ts';
 import { NO_PRICE, type RecordView, type UnknownCost } from '../telemetry/exchange-record.ts';
 

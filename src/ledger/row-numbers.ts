@@ -1,4 +1,5 @@
-import { NUMBER_COUNTERS, type NumberCounter, USAGE_COUNTERS, type Usage } from '../inference/usage.ts';
+import type { Usage } from '../inference/usage.ts';
+import { NUMBER_COUNTERS, type NumberCounter, USAGE_COUNTERS } from '../inference/usage-counters.ts';
 import type { LedgerRowsTable } from '../store/tables/ledger-tables.ts';
 import type { RecordView } from '../telemetry/exchange-record.ts';
 import { type RowDetail, rareCountsOf } from './row-detail.ts';

@@ -1,3 +1,4 @@
+import { dollarText } from '../core/dollars.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Refusal } from '../counters/counters.ts';
 import type { LimitLeg } from './limit-rules.ts';
@@ -45,7 +46,7 @@ export function limitRefusal(leg: LimitLeg, refusal: Refusal, model: string, rul
   const rate = rule.kind === 'ratelimit';
   return new GatewayError(rate ? 'rate_limited' : 'budget_exceeded', {
     detail: rate
-      ? `Rule \`${rule.id}\` allows ${leg.limit} ${unit}${per}.`
+      ? `Rule \`${rule.id}\` allows ${amountText(leg)} ${unit}${per}.`
       : `Budget exceeded for model: ${model} with rule: ${rule.id} (${amountText(leg)} ${unit}${per}).`,
     retryAfterMs,
     headers: [...rateHeaders(leg, used, retryAfterMs), 'x-tfy-applied-rules', applied],
@@ -62,8 +63,8 @@ export function uncountable(retryAfterMs: number, rulesJson: string | undefined)
   });
 }
 
-function amountText({ counts, limit, rule }: LimitLeg): string {
-  return counts === 'cost' && rule.kind === 'budget' ? `$${limit / 1e9}` : String(limit);
+function amountText({ counts, limit }: LimitLeg): string {
+  return counts === 'cost' ? `$${dollarText(limit, 0)}` : String(limit);
 }
 
 /**

@@ -15,6 +15,7 @@ import { type LedgerService, NO_LEDGER, openLedger } from './ledger-service.ts';
 import { LimitCounters } from './limit-counters.ts';
 import { Observation } from './observation.ts';
 import { openOperatorPort } from './operator-port.ts';
+import { PriceRefresh } from './price-refresh.ts';
 import { RecordIntake } from './record-intake.ts';
 import { configurationForThreads, type Gateway, type InForce, RunningGateway } from './running-gateway.ts';
 import { StartFault } from './start-fault.ts';
@@ -33,7 +34,13 @@ export async function startGateway({ configuration, setVariable }: GatewayOption
   // The port first: nothing else is touched by a gateway that cannot have it.
   const port = await claimedPort(server);
   setVariable('UWS_HTTP_MAX_HEADERS_SIZE', String(server.limits.maxHeaderBytes));
-  const inForce: InForce = { configuration, draining: false };
+  const inForce: InForce = {
+    configuration,
+    draining: false,
+    get prices() {
+      return priceRefresh.list;
+    },
+  };
   const budgets = () => inForce.configuration.budgets;
   const counters = new SharedCounters(threads, 0);
   const observation = new Observation(server, counters);
@@ -75,6 +82,13 @@ export async function startGateway({ configuration, setVariable }: GatewayOption
   });
   accountTokens.register(registry);
   accountTokens.reconfigure(configuration);
+  const priceRefresh = new PriceRefresh({
+    tell: () =>
+      relayThreads.broadcast({ type: 'reconfigure', configuration: configurationForThreads(inForce, port, madeKey) }),
+    log,
+  });
+  priceRefresh.register(registry);
+  priceRefresh.reconfigure(configuration);
   identity.begin((message) => relayThreads.broadcast(message));
   const state = {
     relayThreads: threads,
@@ -107,6 +121,7 @@ export async function startGateway({ configuration, setVariable }: GatewayOption
       new RecordIntake({ counters, observation, ledger }),
       identity,
       accountTokens,
+      priceRefresh,
       seed,
       ledger,
       operatorPort,
@@ -119,7 +134,7 @@ export async function startGateway({ configuration, setVariable }: GatewayOption
     threads,
     counters: counters.buffer,
     counts: limitCounters.buffer,
-    configuration: configurationForThreads(inForce.configuration, port, madeKey),
+    configuration: configurationForThreads(inForce, port, madeKey),
     identity: identity.stateFor(thread),
     tokens: accountTokens.tokens(),
     openapi: operatorPort.openapi,
@@ -137,7 +152,7 @@ async function claimedPort({ listen: { host, port } }: ServerSettings): Promise<
 
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|localhost|::1)$/;
 
-/** Contract §1: only where nobody has given it a key and only the machine itself can reach it. */
+/** The default key: only where no other key exists and only this machine can reach the gateway. */
 async function ownKey(configuration: Configuration, database: Database, warn: (message: string) => void) {
   if (configuration.keys.length > 0 || !LOOPBACK.test(configuration.server.listen.host)) return undefined;
   if (await hasIssuedKeys(database)) return undefined;

@@ -1,6 +1,7 @@
 import type { Configuration } from '../config/configuration.ts';
 import { formatFault } from '../config/fault.ts';
 import type { Loaded, Refused } from '../config/load.ts';
+import type { PriceList } from '../config/price-list.ts';
 import { applyReload } from '../config/reload.ts';
 import type { DefaultKey } from '../store/default-key.ts';
 import type { RelayThreadData } from '../threads/messages.ts';
@@ -27,6 +28,8 @@ export interface InForce {
   /** A reload alone changes it. */
   configuration: Configuration;
   draining: boolean;
+  /** What was fetched last from `prices.url`. */
+  readonly prices: PriceList | undefined;
 }
 
 export interface GatewayParts {
@@ -92,7 +95,7 @@ export class RunningGateway implements Gateway {
     const { configuration } = result;
     inForce.configuration = configuration;
     for (const service of services) service.reconfigure?.(configuration);
-    const forThreads = configurationForThreads(configuration, port, madeKey);
+    const forThreads = configurationForThreads(inForce, port, madeKey);
     relayThreads.broadcast({ type: 'reconfigure', configuration: forThreads });
     metrics.configLoaded(Date.now());
     log.info({ accounts: configuration.accounts.length }, 'configuration reloaded');
@@ -110,14 +113,19 @@ export class RunningGateway implements Gateway {
   }
 }
 
-/** With the port that was found free. The made key counts only while none is configured: a reload that brings keys ends it. */
+/**
+ * With the port that was found free and the prices that were fetched. The made key counts only while none is configured: a
+ * reload that brings keys ends it.
+ */
 export function configurationForThreads(
-  { server, keys, ...rest }: Configuration,
+  { configuration, prices: list }: Pick<InForce, 'configuration' | 'prices'>,
   port: number,
   madeKey: DefaultKey | undefined,
 ): Configuration {
-  const listen = { ...server.listen, port };
-  if (madeKey === undefined || keys.length > 0) return { ...rest, keys, server: { ...server, listen } };
+  const { server, keys, ...rest } = configuration;
+  const prices = server.prices && { ...server.prices, ...(list && { list }) };
+  const known = { ...server, listen: { ...server.listen, port }, ...(prices && { prices }) };
+  if (madeKey === undefined || keys.length > 0) return { ...rest, keys, server: known };
   const { key: _secret, ...made } = madeKey;
-  return { ...rest, keys: [made], server: { ...server, listen } };
+  return { ...rest, keys: [made], server: known };
 }

@@ -1,4 +1,4 @@
-/** Headers of the contract §3, as OpenAPI parameters and response headers. */
+/** The headers of docs/api.md, as OpenAPI parameters and response headers. */
 
 function requestHeader(name: string, description: string, schema: object = { type: 'string' }) {
   return { name, in: 'header', required: false, description, schema } as const;

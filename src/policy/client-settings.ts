@@ -2,7 +2,7 @@ import { GatewayError } from '../core/errors.ts';
 import type { HeadersOfInterest, OrError } from '../core/exchange.ts';
 import { NO_WAITS, type StepWaits } from '../routing/route-plan.ts';
 
-/** What a client may set for its own request by `x-tfy-*` headers (contract §3). */
+/** What a client may set for its own request by `x-tfy-*` headers (docs/api.md). */
 export interface ClientSettings {
   /** `x-tfy-request-timeout` and `x-tfy-ttft-timeout-ms`; NO_WAITS itself where the client set neither. */
   readonly waits: StepWaits;

@@ -25,9 +25,20 @@ export interface ProviderPlug {
   readonly wires: readonly Wire[];
   /** Client headers, in lower case, that its accounts take beyond those of the wire, as `x-title` of OpenRouter. */
   readonly forwards?: readonly string[];
+  /** How an account is asked whether its credential works; absent: there is nothing cheap to ask for. */
+  readonly probe?: Probe;
   /** Where an account gets its tokens, if it needs any. Main thread only: `open` finds what they gave in `tokens`. */
   tokenSources?(manifest: AccountManifest): readonly TokenSource[];
   open(manifest: AccountManifest, tokens: Tokens): ProviderAccount;
+}
+
+/** A cheap GET that needs the credential. Paths stand behind the base path of an account's first mount. */
+export interface Probe {
+  readonly path: string;
+  /** Ids of the models that a whole answer lists; undefined: it is no such list. Absent: the answer is about no models. */
+  modelIds?(answer: unknown): readonly string[] | undefined;
+  /** Where one model is asked for: lists leave out aliases. */
+  modelPath?(modelId: string): string;
 }
 
 /** Gives the tokens of one credential, one after the other; when to ask is main-thread/account-tokens.ts. */
@@ -96,6 +107,8 @@ export interface Mount {
   readonly headers: readonly string[];
   /** Names of client headers that go on, in lower case: the wire's and the plug's. */
   readonly forwards: readonly string[];
+  /** Without a slash at its end: `/v1`, or nothing. */
+  readonly basePath: string;
   /** From the root, the base path of the mount included. */
   path(target: Target, request: WireRequest): string;
 }
@@ -174,8 +187,11 @@ export interface Wire {
    * answer, that it stood in (the usage object itself too), where more may be told.
    */
   toUsage(usage: unknown, answer: JsonObject): Usage | undefined;
-  /** A non-2xx answer → our error. `body` holds at most 64 KiB of it. */
-  toError(status: number, body: Buffer, target: Target): GatewayError;
+  /**
+   * A failure in the provider's words → our error. `status` undefined: told inside a 200, where only the words can say
+   * what it would have been. `body` holds at most 64 KiB.
+   */
+  toError(status: number | undefined, body: Buffer, target: Target): GatewayError;
   readonly translation?: Translation;
 }
 

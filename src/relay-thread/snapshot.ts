@@ -5,7 +5,7 @@ import { openAccounts } from '../plugs.ts';
 import { Callers } from '../policy/caller.ts';
 import type { Target, Tokens } from '../providers/provider.ts';
 import { ModelRoutes } from '../routing/model-routes.ts';
-import { catalogueHas, catalogueModels, loadCatalogue } from '../usage/price-catalogue.ts';
+import { catalogueHas, catalogueModels, loadCatalogue, usePriceList } from '../usage/price-catalogue.ts';
 import { compilePrice, type Price } from '../usage/price-table.ts';
 
 /** Targets whose price is remembered; an account that lists none has as many as its clients think of. */
@@ -18,6 +18,7 @@ export interface Lasting extends Omit<LimitsOptions, 'price'> {
 
 /** Everything that follows from one configuration. */
 export function makeSnapshot(configuration: Configuration, lasting: Lasting): Snapshot {
+  usePriceList(configuration.server.prices?.list);
   const prices = new Map<Target, Price>();
   const price = (target: Target): Price => {
     let known = prices.get(target);

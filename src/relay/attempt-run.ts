@@ -18,6 +18,7 @@ import {
 import { answerContext, chooseMode } from './choose-mode.ts';
 import { ContentTimes } from './content-times.ts';
 import { ErrorAnswer } from './error-answer.ts';
+import { HeldMemory, type SharedMemory } from './held-memory.ts';
 import { type Outbound, outbound, wholeBody } from './outbound.ts';
 import type { RelayMode } from './relay-mode.ts';
 import type { HeavyTranslator } from './request-translation.ts';
@@ -31,6 +32,8 @@ export interface RunContext {
   readonly settings: ServerSettings;
   readonly pools: OriginPools;
   readonly translateHeavy: HeavyTranslator;
+  /** What large answers are held in, beside the bodies of all exchanges. */
+  readonly sharedMemory: SharedMemory;
   /** In the order in which they see the answer. */
   readonly filters: readonly AnswerFilterMaker[];
 }
@@ -69,8 +72,6 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
   endedAt = 0;
   /** Whether anything was sent to a provider. */
   dispatched = false;
-  /** A provider's own error event that passed among the content. */
-  remarked: GatewayError | undefined;
   shortened: Shortened | undefined;
   readonly #c: RunContext;
   readonly #owner: RunOwner;
@@ -79,6 +80,7 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
   #control: AttemptControl | undefined;
   /** The same where it goes over a connection. */
   #upstream: UpstreamAttempt | undefined;
+  readonly #memory: HeldMemory;
   #waits: Waits;
   #mode: RelayMode | undefined;
   #filtered: FilteredAnswer | undefined;
@@ -93,6 +95,7 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
     this.#c = context;
     this.#owner = owner;
     this.#peeked = context.peeked;
+    this.#memory = new HeldMemory(context.sharedMemory, context.settings.limits.maxBodyMemoryBytes);
     this.#waits = this.#newWaits();
   }
 
@@ -151,10 +154,8 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
   /** The run is over: the provider is told, and nobody is called back. */
   abort(): void {
     if (this.#over) return;
-    this.#over = true;
     if (this.endedAt === 0) this.#control?.abort();
-    this.#abandoned?.abort();
-    this.#filtered?.close();
+    this.#close();
   }
 
   /** Looks at the waits; `now` is performance.now(). */
@@ -187,8 +188,8 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
         dialect,
         peeked: this.#peeked,
         limits: settings.limits,
+        memory: this.#memory,
         exchangeId: exchange.id,
-        streamPromised: exchange.sink.started,
       },
     );
     if (mode instanceof GatewayError) this.fail(mode);
@@ -226,15 +227,15 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
     this.contentTimes.came(pieces);
   }
 
-  remark(error: GatewayError): void {
-    this.remarked ??= error;
-  }
-
   finish(last?: Buffer): void {
     if (this.#over) return;
-    // A provider that goes on behind the end of its answer is not heard.
-    this.abort();
-    if (this.endedAt === 0) this.endedAt = performance.now();
+    // Whole by its own end: what the provider does with its connection from here on is no part of the exchange.
+    if (this.endedAt === 0) {
+      if (this.#upstream) this.#upstream.linger();
+      else this.#control?.abort();
+    }
+    this.endedAt ||= performance.now();
+    this.#close();
     this.contentTimes.date(this.endedAt);
     this.#owner.finished(this, last);
   }
@@ -248,6 +249,8 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
   shorten(ending: Buffer, shortened: Shortened): void {
     if (this.#over) return;
     this.shortened = shortened;
+    // What the provider would still send is not wanted.
+    if (this.endedAt === 0) this.#control?.abort();
     this.finish(ending);
   }
 
@@ -321,6 +324,13 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
   }
 
   // ── its end ───────────────────────────────────────────────────────────────
+
+  #close(): void {
+    this.#over = true;
+    this.#abandoned?.abort();
+    this.#filtered?.close();
+    this.#memory.release();
+  }
 
   /** `at`: performance.now(); 0 where nothing could be sent, so that no time was the provider's. */
   #fail(error: GatewayError, at: number): void {

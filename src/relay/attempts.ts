@@ -174,5 +174,5 @@ export class Attempts {
 }
 
 function takesComments(mode: RelayMode | undefined): boolean {
-  return mode === undefined || (mode.isStream && !mode.unfinishedLine && !mode.complete);
+  return mode === undefined || (mode.isStream && !mode.unfinishedLine);
 }

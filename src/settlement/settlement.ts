@@ -1,6 +1,8 @@
 import { epochMs } from '../core/clock.ts';
+import type { GatewayError } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { Log } from '../core/log.ts';
+import type { ApiForm } from '../dialects/dialect.ts';
 import type { ServedAs } from '../inference/served-as.ts';
 import type { Usage } from '../inference/usage.ts';
 import type { Admission } from '../limits/admission.ts';
@@ -18,6 +20,8 @@ export interface SettlementOptions {
   readonly thread: number;
   readonly log: Log;
   readonly exchange: Exchange;
+  /** The client's API form. */
+  readonly form: ApiForm;
   readonly model: string;
   readonly stream: boolean;
   /** As the client asked to be served: so it is priced where the provider did not tell. */
@@ -51,7 +55,7 @@ function settleByUse(result: RelayResult, options: SettlementOptions): void {
   if (shortened) {
     use(record, servedAsAsked(shortened.usage, result, options), 'estimate', price);
     record.errorDetail = shortened.detail;
-  } else {
+  } else if (!isFailureOfProvider(result.error)) {
     if (meter.usage) use(record, meter.usage, 'provider', price);
     if (needsEstimate(result, options.exchange)) {
       settleByEstimate(record, price, result, options);
@@ -84,16 +88,20 @@ function giveBack(cause: unknown, { dispatched }: RelayResult, { admission, exch
 }
 
 function settleByEstimate(record: ExchangeRecord, price: Price, result: RelayResult, options: SettlementOptions): void {
-  const { exchange, provisional } = options;
+  const { exchange, form, provisional } = options;
   const { meter } = result;
+  const answerForm = result.wireName ?? form.name;
   const request: EstimateRequest = {
+    promptForm: form.name,
+    answerForm,
     prompt: result.prompt ?? promptOf(exchange.body, exchange.body.length),
     outputSample: meter.sample(),
     outputTotalBytes: meter.answerBytes,
     model: result.target.modelId,
   };
   const pieces = options.stream ? result.content.pieces : 0;
-  const quick = quickEstimate({ bodyBytes: exchange.bytesIn, meter, pieces });
+  const answerText = answerForm === form.name ? form.answerText : () => undefined;
+  const quick = quickEstimate({ bodyBytes: exchange.bytesIn, meter, answerText, pieces });
   const useEstimate = (of: ExchangeRecord, estimate: Usage): void =>
     use(of, servedAsAsked(filledUp(meter.usage, estimate), result, options), 'estimate', price);
   if (provisional) {
@@ -129,6 +137,11 @@ function use(record: ExchangeRecord, used: Usage, source: 'provider' | 'estimate
 /** A provider that told nothing did not tell its tier either: what was asked for is the best that is known. */
 function servedAsAsked(used: Usage, { meter }: RelayResult, { servedAs }: SettlementOptions): Usage {
   return meter.usage === undefined && servedAs !== undefined ? { ...used, servedAs } : used;
+}
+
+/** Its own verdict, with a status or inside a 200: nothing is charged for it, whatever came before it. */
+function isFailureOfProvider(error: GatewayError | undefined): boolean {
+  return error?.rule.stage === 'provider';
 }
 
 /**

@@ -1,5 +1,5 @@
 import { SERVED_TERMS, type ServedAs, TERM_NAMES } from '../inference/served-as.ts';
-import { COUNTER_NAMES, type CounterName, RARE_COUNTERS, USAGE_COUNTERS } from '../inference/usage.ts';
+import { COUNTER_NAMES, type CounterName, RARE_COUNTERS, USAGE_COUNTERS } from '../inference/usage-counters.ts';
 import type { RecordView } from './exchange-record.ts';
 import type { LineWriter } from './line-writer.ts';
 
@@ -19,7 +19,7 @@ export class AccessLine {
       this.#timeMs = timeMs;
       this.#begin = Buffer.from(`{"level":"info","time":${timeMs},"sluice.exchange.id":"`);
     }
-    const { id, requestId, errorDetail, usage, costNanoUsd } = record;
+    const { id, requestId, errorDetail, clientJson, usage, costNanoUsd } = record;
     const labels = this.#labels.of(record);
     into.bytes(this.#begin);
     into.ascii(id);
@@ -27,6 +27,7 @@ export class AccessLine {
     if (requestId !== id) into.text(`,"http.request.id":${quoted(requestId)}`);
     into.bytes(labels.what);
     if (errorDetail !== undefined) into.text(`,"error.message":${quoted(errorDetail)}`);
+    if (clientJson !== undefined) into.text(clientFields(clientJson));
     into.bytes(labels.who);
     if (usage) {
       number(into, COUNTS.inputTokens, usage.inputTokens);
@@ -202,6 +203,16 @@ function labelsOf(record: RecordView, next: Labels | undefined): Labels {
     depth: (next?.depth ?? 0) + 1,
     next,
   };
+}
+
+/** Only of refusals, which are few. */
+function clientFields(clientJson: string): string {
+  const { address, userAgent, path }: Record<string, unknown> = JSON.parse(clientJson);
+  return field('client.address', address) + field('user_agent.original', userAgent) + field('url.path', path);
+
+  function field(name: string, value: unknown): string {
+    return typeof value === 'string' ? `,"${name}":${quoted(value)}` : '';
+  }
 }
 
 function quoted(text: string): string {

@@ -1,4 +1,5 @@
-import { type CounterName, RARE_COUNTERS, type Usage } from '../inference/usage.ts';
+import type { Usage } from '../inference/usage.ts';
+import { type CounterName, RARE_COUNTERS } from '../inference/usage-counters.ts';
 import type { RecordView } from './exchange-record.ts';
 import type { Labels } from './metric-registry.ts';
 

@@ -1,6 +1,6 @@
 import type { ErrorRule } from '../core/error-rule.ts';
 import { ERRORS } from '../core/errors.ts';
-import { USAGE_COUNTERS } from '../inference/usage.ts';
+import { USAGE_COUNTERS } from '../inference/usage-counters.ts';
 import { type Count, ExchangeCounts } from './exchange-counts.ts';
 import type { RecordView } from './exchange-record.ts';
 import { ExchangeSeries } from './exchange-series.ts';
@@ -31,8 +31,8 @@ export interface ExchangeMetricsOptions {
 }
 
 /**
- * Counters and histograms of exchanges under the reference product's names (facts/product.md §4). Every label value of a
- * client is bounded: a model is named only once it was resolved and something else came of it than that the request was
+ * Counters and histograms of exchanges under the reference product's names, so that its dashboards work. Every label
+ * value of a client is bounded: a model is named only once it was resolved and something else came of it than that the request was
  * at fault (an account that passes on any model id is asked for made-up ones), and nobody's models, statuses and metadata
  * take the room of all others.
  */

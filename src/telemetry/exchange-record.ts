@@ -71,6 +71,8 @@ export interface ExchangeRecord {
   priceVersion?: string;
   /** The rates of it as JSON, or `reported`: the provider's own bill (usage/price-basis.ts); absent where there is no cost. */
   priceTable?: string;
+  /** JSON of `{address, userAgent, path}`: where a request came from that was refused, for the log. */
+  clientJson?: string;
   /**
    * A further record of this exchange follows with better figures, as soon as its tokens are counted: for the ledger's
    * journal alone, so that a crash meanwhile does not lose the exchange.
@@ -132,6 +134,7 @@ export function keptRecord(view: RecordView): ExchangeRecord {
     attemptsJson: view.attemptsJson,
     priceVersion: view.priceVersion,
     priceTable: view.priceTable,
+    clientJson: view.clientJson,
     pending: view.pending,
     reservedNanoUsd: view.reservedNanoUsd,
   } satisfies Complete<Omit<ExchangeRecord, 'fleeting'>>;

@@ -1,5 +1,5 @@
 import { Packr } from 'msgpackr';
-import type { NumberCounter } from '../inference/usage.ts';
+import type { NumberCounter } from '../inference/usage-counters.ts';
 
 /*
  * A batch as columns: all numbers in one array of doubles (NaN: unknown), every other text once per frame with 16-bit
@@ -70,8 +70,9 @@ export const TEXT = {
   priceTable: 17,
   /** Its part and amount, one a line. */
   unknownCost: 18,
+  clientJson: 19,
 } as const;
-export const TEXTS = 19;
+export const TEXTS = 20;
 
 /** Flags in one number. */
 export const STREAM = 1;

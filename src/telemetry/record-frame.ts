@@ -1,4 +1,5 @@
-import type { NumberCounter, Usage } from '../inference/usage.ts';
+import type { Usage } from '../inference/usage.ts';
+import type { NumberCounter } from '../inference/usage-counters.ts';
 import {
   type Complete,
   type ExchangeRecord,
@@ -315,6 +316,9 @@ class FrameRecord implements Complete<RecordView> {
   }
   get priceTable(): string | undefined {
     return this.#label(TEXT.priceTable);
+  }
+  get clientJson(): string | undefined {
+    return this.#text(TEXT.clientJson);
   }
   get reservedNanoUsd(): number | undefined {
     if (NUMBER.reservedNanoUsd >= this.#columns.numbersPerRecord) return undefined;

@@ -23,7 +23,7 @@ type Counts = Map<string, Count>;
 
 /**
  * How often rules matched (nominated) and how often they refused or sent elsewhere (applied), under the reference
- * product's names (facts/product.md §4). Read from `rulesJson` of records.
+ * product's names. Read from `rulesJson` of records.
  */
 export class RuleMetrics {
   readonly #texts = new Map<string, Applied>();

@@ -4,7 +4,7 @@ import { cleanRate, layeredTable, type RateTable, type SteppedRate } from './tok
 /** USD per 1,000 of something to nano-dollars each. */
 const nanoEachFrom1000 = 1e6;
 
-/** What the `cost` block of an integration (facts/manifests §1.2) says. */
+/** What the `cost` block of an integration says. */
 export interface AccountCost {
   /** `public`: the list price holds. `unreadable`: nobody knows what it says, and it is never the list price instead. */
   readonly table: RateTable | 'public' | 'unreadable';

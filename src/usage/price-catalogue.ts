@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import type { ModelInfo, ModelPrice } from '@pydantic/genai-prices';
+import type { ModelInfo, ModelPrice, PriceCalculationResult, Provider } from '@pydantic/genai-prices';
 import { z } from 'zod';
+import type { PricedProvider, PriceList } from '../config/price-list.ts';
 import {
   cleanRate,
   layeredTable,
@@ -17,9 +18,8 @@ import {
 
 /*
  * The only door to the price library: public list prices and the models a provider has. Loading it takes 16 to 27 ms
- * and about 13 MB of resident memory (2.5 MB of heap) in each thread that does, measured on the 2-core machine of
- * design/performance.md. So it is loaded when an account asks for list prices, and never where none does. Its data is
- * bundled; nothing is fetched.
+ * and about 13 MB of resident memory (2.5 MB of heap) in each thread that does, measured on a 2-core Linux machine. So it
+ * is loaded when an account asks for list prices, and never where none does. Its data is bundled; nothing is fetched.
  */
 
 const load = createRequire(import.meta.url);
@@ -39,29 +39,44 @@ export const catalogueVersion = `genai-prices ${
     .version
 }`;
 
+/** What stands before the library in this thread; undefined: nothing. */
+let priceList: PriceList | undefined;
+
+/** For all prices that are compiled from now on; those compiled before keep theirs. */
+export function usePriceList(list: PriceList | undefined): void {
+  if (list === priceList) return;
+  priceList = list;
+  modelsByCatalogue.clear();
+}
+
 export interface CatalogueEntry {
+  /** Whose price it is: of the library, or of the list that stands before it. */
+  readonly version: string;
   /** The table that holds at that moment (milliseconds since the Unix epoch). */
   tableAt(atMs: number): RateTable | undefined;
 }
 
 /** The list price of a model; undefined where the catalogue does not know it. */
 export function catalogueEntry(catalogueId: string, modelId: string): CatalogueEntry | undefined {
-  const found = find(catalogueId, modelId, undefined);
+  const list = priceList;
+  const found = find(catalogueId, modelId, undefined, list);
   if (found === undefined) return undefined;
+  const { version } = found;
   if (!Array.isArray(found.model.prices)) {
     const table = tableOf(found.price);
-    return { tableAt: () => table };
+    return { version, tableAt: () => table };
   }
   // Prices that begin on a date or hold for hours of the day: every boundary in the data stands at a full minute, so
   // asking the library (about 10 µs) once a minute is exact.
   let minute = -1;
   let table: RateTable | undefined;
   return {
+    version,
     tableAt: (atMs) => {
       const now = Math.floor(atMs / 60_000);
       if (now !== minute) {
         minute = now;
-        const price = find(catalogueId, modelId, new Date(now * 60_000))?.price;
+        const price = find(catalogueId, modelId, new Date(now * 60_000), list)?.price;
         table = price && tableOf(price);
       }
       return table;
@@ -80,10 +95,13 @@ const modelsByCatalogue = new Map<string, readonly string[]>();
 export function catalogueModels(catalogueId: string): readonly string[] {
   let models = modelsByCatalogue.get(catalogueId);
   if (models === undefined) {
-    models = (loadCatalogue().findProvider({ providerId: catalogueId })?.models ?? [])
+    const listed = priceList?.providers.find(({ id }) => id === catalogueId)?.models.map(({ id }) => id) ?? [];
+    const known = (loadCatalogue().findProvider({ providerId: catalogueId })?.models ?? [])
       .filter((model) => !model.deprecated && wellFormedId.test(model.id))
       .filter((model) => namesItself(model) || catalogueHas(catalogueId, model.id))
       .map((model) => model.id);
+    const own = listed.filter((id) => wellFormedId.test(id) && catalogueHas(catalogueId, id));
+    models = own.length === 0 ? known : [...new Set([...known, ...own])];
     modelsByCatalogue.set(catalogueId, models);
   }
   return models;
@@ -100,20 +118,33 @@ function namesItself({ id, match }: ModelInfo): boolean {
  * and deprecated models count. A miss costs 0.02 to 0.15 ms.
  */
 export function catalogueHas(catalogueId: string, modelId: string): boolean {
-  return find(catalogueId, modelId, undefined) !== undefined;
+  return find(catalogueId, modelId, undefined, priceList) !== undefined;
 }
 
-function find(catalogueId: string, modelId: string, timestamp: Date | undefined) {
+function find(catalogueId: string, modelId: string, timestamp: Date | undefined, list: PriceList | undefined) {
   const { calcPrice, findProvider } = loadCatalogue();
+  const listed = list?.providers.find(({ id }) => id === catalogueId);
+  const own = listed && priced(() => calcPrice({}, modelId, { provider: providerOf(listed), timestamp }));
+  if (list && own) return { ...own, version: `prices ${list.version}` };
   // An unknown provider id makes the library guess one from the model's name: a price of somebody else.
   if (findProvider({ providerId: catalogueId }) === undefined) return undefined;
+  const found = priced(() => calcPrice({}, modelId, { providerId: catalogueId, timestamp }));
+  return found && { ...found, version: catalogueVersion };
+}
+
+function priced(calculate: () => PriceCalculationResult) {
   try {
-    const found = calcPrice({}, modelId, { providerId: catalogueId, timestamp });
+    const found = calculate();
     return found === null ? undefined : { model: found.model satisfies ModelInfo, price: found.model_price };
   } catch {
     // The library throws where its data contradicts itself: no price is known then (a test walks all of them).
     return undefined;
   }
+}
+
+/** What the library wants besides, and reads only where it looks for a provider. */
+function providerOf({ id, models }: PricedProvider): Provider {
+  return { id, name: id, api_pattern: '', models: [...models] };
 }
 
 const nanoPerTokenFromMtok = 1000;

@@ -3,14 +3,14 @@ import type { PriceSource } from '../providers/provider.ts';
 import { NO_PRICE, type UnknownCost } from '../telemetry/exchange-record.ts';
 import { accountCost } from './account-cost.ts';
 import { basisOf, REPORTED_BASIS } from './price-basis.ts';
-import { type CatalogueEntry, catalogueEntry, catalogueVersion } from './price-catalogue.ts';
+import { type CatalogueEntry, catalogueEntry } from './price-catalogue.ts';
 import { TermFactors } from './term-factors.ts';
 import { atMostNanoUsd, pricedNanoUsd } from './token-cost.ts';
 import { multipliedTable, type RateTable, scaledTable, withPlainAudio } from './token-rates.ts';
 
 /** The price of one target, compiled once per configuration. */
 export interface Price {
-  /** Which table a cost came from: `account`, the price library with its version, or `none`. */
+  /** Which table a cost came from: `account`, the price library or the price list with its version, or `none`. */
   readonly version: string;
   /**
    * Integer nano-dollars (1e-9 USD) for what an exchange used; undefined where no price is known or something that is
@@ -50,7 +50,7 @@ export function compilePrice(source: PriceSource): Price {
   if (entry === undefined) return new TablePrice('none', () => undefined, factors, 'first');
   const listAt = derived(entry.tableAt, (list) => offList(list, source));
   const reported = source.cost === undefined || source.cost === null ? 'first' : 'last';
-  return new TablePrice(catalogueVersion, listAt, factors, reported, untold);
+  return new TablePrice(entry.version, listAt, factors, reported, untold);
 }
 
 /** When what the provider says it billed is believed: before the table, where that gives nothing, or never. */

@@ -1,4 +1,5 @@
-import { RARE_COUNTERS, type RareCounter, type RareCounts, USAGE_COUNTERS, type Usage } from '../inference/usage.ts';
+import type { Usage } from '../inference/usage.ts';
+import { RARE_COUNTERS, type RareCounter, type RareCounts, USAGE_COUNTERS } from '../inference/usage-counters.ts';
 import { type RateTable, type TokenRates, UNIT_COUNTERS, type UnitCounter, type UnitRates } from './token-rates.ts';
 
 type RareTokens = Exclude<RareCounter, UnitCounter>;

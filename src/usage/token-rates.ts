@@ -1,4 +1,4 @@
-import { COUNTER_NAMES, type CounterName, type RareCounter, USAGE_COUNTERS } from '../inference/usage.ts';
+import { COUNTER_NAMES, type CounterName, type RareCounter, USAGE_COUNTERS } from '../inference/usage-counters.ts';
 
 type Counters = typeof USAGE_COUNTERS;
 type Whole = 'inputTokens' | 'outputTokens';

@@ -75,7 +75,7 @@ forEachEngine('identity', (engine) => {
   });
 
   for (const type of ['jwt', 'opaque'] as const) {
-    it(`answers when every thread knows of a key (${type}), and a thread that is born later knows it too`, async () => {
+    it(`an issued key (${type}) is answered when every thread knows it, and a thread that is born later knows it too`, async () => {
       const identity = await gateway(await engine.open(place));
       const threads = new Threads(identity, 2);
       const { token, key } = await issue(identity, type);
@@ -90,7 +90,7 @@ forEachEngine('identity', (engine) => {
     });
   }
 
-  it('knows at its start what was made, rotated and revoked before, and keeps its signing key', async () => {
+  it('a gateway knows at its start which keys were made, rotated and revoked before, and keeps its signing key', async () => {
     const before = await gateway(await engine.open(place));
     new Threads(before, 2);
     const [kept, opaque, gone] = [
@@ -107,7 +107,7 @@ forEachEngine('identity', (engine) => {
     assert.deepEqual(accepted, [true, true, false, true]);
   });
 
-  it('accepts what another gateway on the same database signs, and no more once that one replaced its key', async () => {
+  it('a gateway accepts what another one on the same database signs, until that one replaces its key', async () => {
     const [one, two] = [await engine.newPlace(), await engine.newPlace()];
     const mine = await gateway(await engine.open(place));
     const threads = new Threads(mine, 2);

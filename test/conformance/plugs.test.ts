@@ -46,7 +46,7 @@ for (const plug of PLUGS) {
     const target = targetOf(plug);
     const mounts = [...target.mounts.values()].flat();
 
-    test('its accounts speak wires that it lists, and each of these is in WIRES', () => {
+    test('a plug’s accounts speak wires that it lists, and each of these is in WIRES', () => {
       assert.ok(mounts.length > 0);
       for (const { wire } of mounts) assert.ok(plug.wires.includes(wire), wire.name);
       for (const wire of plug.wires) assert.ok(WIRES.includes(wire), wire.name);
@@ -60,7 +60,7 @@ for (const plug of PLUGS) {
       }
     });
 
-    test('every client header that it forwards is read by the edge', () => {
+    test('every client header that a plug forwards is read by the edge', () => {
       for (const { forwards } of mounts) {
         for (const name of forwards) {
           assert.ok(FORWARDABLE.includes(name), name);

@@ -81,8 +81,8 @@ const stream = (model: string, headers: Record<string, string> = {}) =>
   new ChatStream(gateway, { model, messages, stream: true }, { headers });
 const withoutComments = (text: string) => text.replaceAll(COMMENT, '');
 
-describe('while a stream waits long for its first token', { concurrency: true }, () => {
-  test('comments come again and again, with the status and headers of a stream, and then the answer untouched', async () => {
+describe('a stream that waits long for its first token', { concurrency: true }, () => {
+  test('keep-alive comments come again and again with the head of a stream, and then the answer untouched', async () => {
     const client = stream('p/on-signal');
     await client.until(COMMENT.repeat(3));
     const { status, headers } = await client.head();
@@ -97,14 +97,14 @@ describe('while a stream waits long for its first token', { concurrency: true },
     assert.ok(client.text().endsWith(answer), 'no comment within or behind it');
   });
 
-  test('the head of the provider alone does not stop them', async () => {
+  test('the head of the provider alone does not stop keep-alive comments', async () => {
     const client = stream('p/head-first');
     await client.until(COMMENT.repeat(2));
     assert.equal(await client.ended(), 'whole');
     assert.equal(withoutComments(client.text()), answer);
   });
 
-  test('an SDK does not see them', async () => {
+  test('an official SDK does not see keep-alive comments', async () => {
     const openai = new OpenAI({ apiKey: KEY, baseURL: `${gateway.url}/v1`, maxRetries: 0 });
     const chunks = await openai.chat.completions.create({ model: 'p/late-stream', messages: [], stream: true });
     let text = '';
@@ -112,18 +112,18 @@ describe('while a stream waits long for its first token', { concurrency: true },
     assert.equal(text, 'at last');
   });
 
-  test('a request that is no stream gets none', async () => {
+  test('a request that is no stream gets no keep-alive comment', async () => {
     const response = await ask(gateway, { model: 'p/late', messages });
     assert.equal(await response.text(), JSON.stringify(completion('late')));
   });
 
-  test('until the first comment goes out the true status is kept', async () => {
+  test('the true status is kept until the first keep-alive comment goes out', async () => {
     const response = await ask(gateway, { model: 'p/refuses-soon', messages, stream: true });
     assert.equal(response.status, 429);
     assert.match((await errorOf(response)).message, /slow down/);
   });
 
-  test('after it an error comes as an event, and the connection is cut', async () => {
+  test('an error after a keep-alive comment comes as an event, and the connection is cut', async () => {
     const refused = await brokenOff(stream('p/refuses-late', { 'x-request-id': 'refused-late' }));
     assert.match(refused.message, /no such voice/);
     assert.equal(withoutComments(refused.before), '');
@@ -132,15 +132,15 @@ describe('while a stream waits long for its first token', { concurrency: true },
     assert.equal((await brokenOff(stream('p/dies-late'))).code, 'upstream_cut');
   });
 
-  test('the first-byte wait goes on all the same', async () => {
+  test('the first-byte timeout runs on through keep-alive comments', async () => {
     const { code, before } = await brokenOff(stream('p/silent'));
     assert.equal(code, 'first_byte_timeout');
     assert.ok(before.startsWith(COMMENT));
   });
 });
 
-describe('while a stream is silent between tokens', { concurrency: true }, () => {
-  test('comments come as well, and no client sees an event without data', async () => {
+describe('a stream that is silent between tokens', { concurrency: true }, () => {
+  test('comments come between tokens as well, and no client sees an event without data', async () => {
     const client = stream('p/pauses');
     await client.until('"at "');
     await client.until(COMMENT.repeat(2));
@@ -154,7 +154,7 @@ describe('while a stream is silent between tokens', { concurrency: true }, () =>
     assert.ok(dispatched(text.replaceAll(COMMENT, `${COMMENT}\n`)).includes(''));
   });
 
-  test('the official SDK reads the text and nothing else', async () => {
+  test('the official SDK reads the text of a stream with comments and nothing else', async () => {
     const openai = new OpenAI({ apiKey: KEY, baseURL: `${gateway.url}/v1`, maxRetries: 0 });
     const chunks = await openai.chat.completions.create({ model: 'p/pauses', messages: [], stream: true });
     let text = '';
@@ -166,7 +166,7 @@ describe('while a stream is silent between tokens', { concurrency: true }, () =>
     assert.deepEqual([text, count], ['at last', 2]);
   });
 
-  test('an event that came in two parts is not torn', async () => {
+  test('an event that came in two parts is not torn by a comment', async () => {
     const client = stream('p/pauses-within');
     assert.equal(await client.ended(), 'whole');
     for (const event of dispatched(client.text())) if (event !== '[DONE]') JSON.parse(event);

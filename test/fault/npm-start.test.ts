@@ -70,7 +70,7 @@ const WAYS: { name: string; signal(gateway: RunningGateway): void }[] = [
 
 describe('npm start', () => {
   for (const { name, signal } of WAYS) {
-    test(`${name}, drains: an open stream ends whole, npm exits with 0, the port is free`, async (t) => {
+    test(`a stop of npm by ${name} drains the gateway: an open stream ends whole, npm exits with 0, the port is free`, async (t) => {
       const gateway = await startWithNpm();
       t.after(gateway[Symbol.asyncDispose]);
       const client = await openStream(gateway, name);
@@ -81,7 +81,7 @@ describe('npm start', () => {
     });
   }
 
-  test('a second Ctrl-C ends it at once, and npm says by which signal', async (t) => {
+  test('a second Ctrl-C ends npm start at once, and npm says by which signal', async (t) => {
     const gateway = await startWithNpm();
     t.after(gateway[Symbol.asyncDispose]);
     const client = await openStream(gateway, 'twice');

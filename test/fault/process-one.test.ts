@@ -11,7 +11,7 @@ import { byModel, openAccount, startEvents } from '../support/scripted-provider.
 const CONTAINER = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child'] as const;
 const missing = spawnSync(CONTAINER[0], [...CONTAINER.slice(1), 'true']).status !== 0;
 
-test('as process 1 of a container the first SIGTERM drains and the second one ends it', {
+test('the first SIGTERM drains a gateway that is process 1 of a container, and the second one ends it', {
   skip: missing && 'this user may not make a namespace of processes',
 }, async (t) => {
   const open: ServerResponse[] = [];

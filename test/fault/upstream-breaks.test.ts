@@ -86,7 +86,7 @@ after(async () => {
 
 describe('an upstream that dies in the middle of a stream', { concurrency: true }, () => {
   for (const model of ['stream-fin', 'stream-reset', 'stream-half-event', 'stream-bad-chunk']) {
-    test(`is told by an error event and a cut connection: ${model}`, async () => {
+    test(`an upstream that dies in the middle of a stream is told by an error event and a cut connection: ${model}`, async () => {
       const stream = new ChatStream(gateway, { model: `p/${model}`, messages, stream: true });
       const { code, before } = await brokenOff(stream);
       assert.ok(['upstream_cut', 'upstream_protocol'].includes(code), code);
@@ -94,7 +94,7 @@ describe('an upstream that dies in the middle of a stream', { concurrency: true 
     });
   }
 
-  test('is never ended by the terminating chunk', async () => {
+  test('a stream whose upstream died never ends with the terminating chunk', async () => {
     const client = await RawClient.open(gateway);
     client.send(chatRequest({ model: 'p/stream-fin', messages, stream: true }));
     await client.closed;
@@ -104,7 +104,7 @@ describe('an upstream that dies in the middle of a stream', { concurrency: true 
     assert.doesNotMatch(text, /\r\n0\r\n/);
   });
 
-  test('without framing of its own, before [DONE], is told as well', async () => {
+  test('a stream that ends with its connection before [DONE] is told as an error', async () => {
     const stream = new ChatStream(gateway, { model: 'p/stream-to-close', messages, stream: true });
     assert.equal((await brokenOff(stream)).code, 'upstream_cut');
     const whole = new ChatStream(gateway, { model: 'p/stream-to-close-whole', messages, stream: true });
@@ -112,7 +112,7 @@ describe('an upstream that dies in the middle of a stream', { concurrency: true 
     assert.equal(whole.text(), hello + chunkEvent({}, 'stop') + DONE_EVENT);
   });
 
-  test('stands as cut in the record', async () => {
+  test('a stream whose upstream died is recorded as cut', async () => {
     const headers = { 'x-request-id': 'cut-1' };
     await new ChatStream(gateway, { model: 'p/stream-fin', messages, stream: true }, { headers }).ended();
     const record = await recordOf(gateway, 'cut-1');
@@ -120,7 +120,7 @@ describe('an upstream that dies in the middle of a stream', { concurrency: true 
   });
 });
 
-describe('before the commit point a failure keeps its status', { concurrency: true }, () => {
+describe('a failure before the commit point', { concurrency: true }, () => {
   for (const [model, status, code] of [
     ['json-short', 502, 'upstream_cut'],
     ['json-reset', 502, 'upstream_cut'],
@@ -138,7 +138,9 @@ describe('before the commit point a failure keeps its status', { concurrency: tr
     ['stream-error-event', 429, '429'],
   ] as const) {
     for (const stream of [false, true]) {
-      test(`${model}: ${status} (${stream ? 'streamed' : 'whole'})`, { timeout: 5_000 }, async () => {
+      test(`a failure before the commit point keeps its status: ${model}, ${status} (${stream ? 'streamed' : 'whole'})`, {
+        timeout: 5_000,
+      }, async () => {
         const response = await ask(gateway, { model: `p/${model}`, messages, stream });
         assert.equal(response.status, status);
         const error = await errorOf(response);
@@ -154,10 +156,10 @@ describe('before the commit point a failure keeps its status', { concurrency: tr
 });
 
 describe('unusual answers', { concurrency: true }, () => {
-  test('an answer to a stream request that is no stream is relayed as it is', async () => {
+  test('an answer to a stream request that is no stream becomes one', async () => {
     const response = await ask(gateway, { model: 'p/not-a-stream', messages, stream: true });
-    assert.equal(response.headers.get('content-type'), 'application/json');
-    assert.equal(await response.text(), json);
+    assert.equal(response.headers.get('content-type'), 'text/event-stream');
+    assert.match(await response.text(), /^data: \{.*"content":"hello".*data: \[DONE\]\n\n$/s);
   });
 
   test('a compressed answer, which we asked not to get, reaches the client decoded and unlabelled', async () => {
@@ -172,7 +174,7 @@ describe('unusual answers', { concurrency: true }, () => {
     }
   });
 
-  test('of a compressed error answer the words reach the client', async () => {
+  test('the words of a compressed error answer reach the client', async () => {
     const response = await ask(gateway, { model: 'p/zipped-error', messages });
     assert.equal(response.status, 400);
     assert.match((await errorOf(response)).message, /no/);
@@ -199,6 +201,6 @@ describe('unusual answers', { concurrency: true }, () => {
   });
 });
 
-test('after all of it nothing is in flight', async () => {
+test('nothing is in flight after all broken answers', async () => {
   await eventually('every place in flight is given back', async () => (await gateway.metric('sluice_in_flight')) === 0);
 });

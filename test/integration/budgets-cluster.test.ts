@@ -35,7 +35,7 @@ describe('two gateways on one PostgreSQL, without Redis', { skip: postgresSkip, 
     return response.status;
   };
 
-  test('a budget that one spends is spent for the other within seconds, and each alert comes once', async () => {
+  test('a budget that one gateway spends is spent for the other within seconds, and each alert comes once', async () => {
     const database = await server.newDatabase();
     const start = () =>
       startBudgetGateway({

@@ -93,7 +93,7 @@ async function spends(gateway: RunningGateway, expected: Record<string, number>)
 }
 
 describe('budgets', () => {
-  test('a spent budget refuses, says which it is and until when; it is as spent after a stop, a kill and a reload', async (context) => {
+  test('a spent budget refuses by name until its period ends, also after a stop, a kill and a reload', async (context) => {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-budget-'));
     context.after(() => rm(folder, { recursive: true, force: true }));
     const budgets = [dayBudget('daily', 0.07)];
@@ -133,7 +133,7 @@ describe('budgets', () => {
     assert.deepEqual(await statuses(gateway, 1), [429]);
   });
 
-  test('of v1 rules the first match decides and every match is charged', async () => {
+  test('the first v1 rule that matches decides, and every match is charged', async () => {
     const rule = (id: string, limit_to: number, more: object = {}) => ({ id, limit_to, unit: 'cost_per_day', ...more });
     const gateway = await start([
       {
@@ -188,7 +188,7 @@ describe('budgets', () => {
     });
   });
 
-  test('a spent budget that says so sends to a cheaper model', async () => {
+  test('a spent budget with mode downgrade sends requests to the cheaper model', async () => {
     const gateway = await start([
       dayBudget('thrifty', 0.03, { when: { models: { in: ['p/m'] } }, mode: 'downgrade', downgrade_to: 'p/cheap' }),
     ]);
@@ -241,7 +241,7 @@ describe('budgets', () => {
     hooks.length = 0;
   });
 
-  test('alerts come to a webhook, once per threshold, and not again after a restart', async (context) => {
+  test('alerts come to a webhook once per threshold, and not again after a restart', async (context) => {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-budget-'));
     context.after(() => rm(folder, { recursive: true, force: true }));
     const notification_target = [{ type: 'webhook', notification_channel: 'hooks/costs' }];
@@ -278,7 +278,7 @@ describe('budgets', () => {
 describe('a stream whose budget ends', () => {
   const cutting = (limit: number) => [dayBudget('tight', limit, { mode: 'cut' })];
 
-  test('is an ordinary answer of finish reason length to the official SDK, and is billed for what was sent', async () => {
+  test('a stream that a budget cuts is an ordinary answer of finish reason length to the official SDK, billed for what was sent', async () => {
     const gateway = await start(cutting(0.2));
     leftAt = gate<number>();
     const client = new OpenAI({ apiKey: KEY, baseURL: `${gateway.url}/v1`, maxRetries: 0 });
@@ -303,7 +303,7 @@ describe('a stream whose budget ends', () => {
     assert.ok(micro <= 200_000 && micro > 200_000 - 17 * 2_000, `${micro} of 200000`);
   });
 
-  test('is so too where it is translated', async (context) => {
+  test('a translated stream that a budget cuts is an ordinary answer as well', async (context) => {
     const left = gate<number>();
     const event = (value: { type: string } & Record<string, unknown>) =>
       `event: ${value.type}\ndata: ${JSON.stringify(value)}\n\n`;

@@ -40,7 +40,7 @@ after(async () => {
 
 describe('our credential never comes back', () => {
   for (const model of ['oai/gpt-4o', 'claude/claude-opus-4-5', 'own/m']) {
-    test(`from ${model}, whatever the status: not to the client, not into the log`, async () => {
+    test(`no credential comes back from ${model}, whatever the status: not to the client, not into the log`, async () => {
       for (const status of STATUSES) {
         const id = `${model.replace('/', '-')}-${status}`;
         const response = await ask(
@@ -59,7 +59,7 @@ describe('our credential never comes back', () => {
     });
   }
 
-  test('the operator reads what the provider said of it, as a warning and in the record', async () => {
+  test('the operator reads what a provider said of a credential, as a warning and in the record', async () => {
     const warning = () =>
       gateway
         .output()

@@ -3,7 +3,7 @@ import { integrationName } from '../account-schema.ts';
 import type { NotificationTarget, SmtpServer } from '../configuration.ts';
 import { headerMap, optionalKey, secretText, text, wholeNumber } from '../scalar-schema.ts';
 
-/** The integrations that are notification channels (facts/manifests §6.5). */
+/** The integrations that are notification channels. */
 
 /** A target that lacks only whom: what an integration knows of it. */
 export type Channel =

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { text } from '../scalar-schema.ts';
 
-/** Where a message goes (facts/manifests §0); `notification_channel` names an integration of §6.5. `webhook` is ours. */
+/** Where a message goes; `notification_channel` names an integration of a channel account. `webhook` is ours. */
 
 const notification_channel = text(512).describe('`<account>/<integration>` of a notification channel.');
 const addressError = 'an e-mail address';

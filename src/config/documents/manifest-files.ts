@@ -57,21 +57,34 @@ export function readManifest(file: string): string | Fault {
   return 'reason' in read ? unreadable(file, read.reason) : read.text;
 }
 
-/** A whole regular file as UTF-8 without byte order mark, or why not: a pipe or device would block or never end. */
+/** A whole regular file as UTF-8 without byte order mark, or why not. */
 export function readText(file: string, maxBytes: number): { text: string } | { reason: string } {
+  const read = readBytes(file, maxBytes);
+  if ('reason' in read) return read;
+  try {
+    return { text: new TextDecoder('utf-8', { fatal: true }).decode(read.bytes) };
+  } catch (error) {
+    return { reason: reasonOf(error) };
+  }
+}
+
+/** A whole regular file, or why not: a pipe or device would block or never end. */
+export function readBytes(file: string, maxBytes: number): { bytes: Buffer } | { reason: string } {
   let descriptor: number | undefined;
   try {
-    if (!statSync(file).isFile()) return { reason: 'it is not a regular file' };
+    const stat = statSync(file);
+    if (!stat.isFile()) return { reason: 'it is not a regular file' };
     descriptor = openSync(file, 'r');
-    const buffer = Buffer.allocUnsafe(maxBytes + 1);
+    // One byte more than there is: it may grow meanwhile, and files of /proc say that they are empty.
+    let buffer = Buffer.allocUnsafe(Math.min(Math.max(stat.size, 65_535), maxBytes) + 1);
     let length = 0;
-    while (length < buffer.length) {
+    for (;;) {
       const read = readSync(descriptor, buffer, length, buffer.length - length, null);
-      if (read === 0) break;
       length += read;
+      if (read === 0) return { bytes: buffer.subarray(0, length) };
+      if (length > maxBytes) return { reason: `it is larger than ${maxBytes} bytes` };
+      if (length === buffer.length) buffer = Buffer.concat([buffer], Math.min(buffer.length * 2, maxBytes + 1));
     }
-    if (length > maxBytes) return { reason: `it is larger than ${maxBytes} bytes` };
-    return { text: new TextDecoder('utf-8', { fatal: true }).decode(buffer.subarray(0, length)) };
   } catch (error) {
     return { reason: reasonOf(error) };
   } finally {

@@ -8,7 +8,7 @@ import type { KindContext } from '../kinds/manifest-kind.ts';
 import { parseResourceName } from '../resource-name.ts';
 import { optionalKey, text } from '../scalar-schema.ts';
 
-/** In snake_case here, in camelCase on a role-binding; both are read in both (facts/manifests §6). */
+/** Virtual accounts write its keys in snake_case, role bindings in camelCase; both are read in both. */
 export const permission = z
   .object({
     resource_fqn: optionalKey(text(1024)).describe(

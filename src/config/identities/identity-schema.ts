@@ -21,7 +21,7 @@ export const owner = optionalKey(
   }),
 ).describe('Of whom it is.');
 
-/** `tags: {str: any}`: the reference product lets them be anything, request metadata is text (facts/product §2.7). */
+/** The reference product lets the value of a tag be anything; metadata of a request is text. */
 export const tags = keyWithDefault(z.record(z.string(), z.unknown()), {}).describe(
   'Key to value: part of the metadata of its requests.',
 );

@@ -10,7 +10,7 @@ import { subjectPattern } from '../subject.ts';
 
 /**
  * Issuers of JWTs that are accepted as keys. Two kinds of manifest hold them: our own `sluice/identity-provider`, and
- * accounts with an `integration/jwt-auth/custom` (facts/manifests §6.4), which lacks audience and claims: those are ours.
+ * accounts with an `integration/jwt-auth/custom`, which lacks audience and claims: those are ours.
  */
 
 /** An issuer and where it stands. */
@@ -93,7 +93,7 @@ const mappingEntry = z
   })
   .transform(({ identity_provider: provider, value }) => ({ provider, value }));
 
-/** `identity_provider_mapping`: the claim value of a provider that stands for this identity (facts/manifests §6.1, §6.2). */
+/** `identity_provider_mapping`: the claim value of a provider that stands for this identity. */
 export const providerMapping = keyWithDefault(
   z.array(mappingEntry).max(1000, { error: 'at most 1000 mappings' }),
   [],

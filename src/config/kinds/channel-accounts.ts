@@ -15,7 +15,7 @@ import { identityProvider, issuerKeys } from '../identities/issuers.ts';
 import { keyWithDefault, optionalKey, restricting, secretText, text } from '../scalar-schema.ts';
 import { type ManifestKind, manifestKind } from './manifest-kind.ts';
 
-/** The accounts that hold notification channels, and issuers of JWTs (facts/manifests §6.4, §6.5). */
+/** The accounts that hold notification channels, and issuers of JWTs. */
 
 /** Integrations that these accounts may hold besides, and that do nothing here yet: refused by name, never ignored. */
 function notYet(type: string) {

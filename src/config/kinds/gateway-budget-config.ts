@@ -7,7 +7,7 @@ import { checkBudget, checkRules } from '../rules/rule-checks.ts';
 import { optionalKey, restricting, text } from '../scalar-schema.ts';
 import { manifestKind } from './manifest-kind.ts';
 
-/** `gateway-budget-config` (facts/manifests §4.2); `mode` and `downgrade_to` are ours. */
+/** `gateway-budget-config`; `mode` and `downgrade_to` are ours. */
 
 const UNITS = {
   cost_per_day: { counts: 'cost', period: 'day' },

@@ -4,7 +4,7 @@ import { metadataKey, metadataValue, subjectsKey, WHEN_NAMES } from '../rules/co
 import { optionalKey, restricting, text } from '../scalar-schema.ts';
 import { manifestKind } from './manifest-kind.ts';
 
-/** `gateway-metadata-config` (facts/manifests §4.9). */
+/** `gateway-metadata-config`. */
 const rule = z
   .object({
     id: text(256).describe('Unique in its manifest.'),

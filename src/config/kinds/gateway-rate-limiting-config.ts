@@ -6,7 +6,7 @@ import { checkRules } from '../rules/rule-checks.ts';
 import { optionalKey, restricting, text } from '../scalar-schema.ts';
 import { manifestKind } from './manifest-kind.ts';
 
-/** `gateway-rate-limiting-config` (facts/manifests §4.1), and beyond: weeks, months, cost, open requests. */
+/** `gateway-rate-limiting-config`; the units of weeks, months, cost and open requests are ours. */
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;

@@ -7,7 +7,7 @@ import { keyWithDefault, optionalKey, restricting, text } from '../scalar-schema
 import { canonicalSubject, SUBJECT_KINDS, subjectKind } from '../subject.ts';
 import { manifestKind } from './manifest-kind.ts';
 
-/** `role-binding` and `role` (facts/manifests §6.2). */
+/** `role-binding`, which grants, and `role`, which is read and has no effect. */
 
 const subject = z
   .object({

@@ -4,6 +4,7 @@ import type { ServerSettings } from '../configuration.ts';
 import { reasonOf } from '../documents/manifest-files.ts';
 import { type Manifest, parsedFrom, positionOf, warn } from '../documents/manifests.ts';
 import type { PathSegment, Report } from '../fault.ts';
+import { priceSettings } from '../price-settings.ts';
 import { serverSchema, type WrittenServer } from '../server-schema.ts';
 import { type Overrides, overridesSchema, serverSettings } from '../server-settings.ts';
 import { upstreamSettings } from '../upstream-settings.ts';
@@ -34,6 +35,7 @@ export const sluiceServer = manifestKind({
     if (first === undefined) return;
     const server = settingsOf(first, context);
     checkUpstream(first, context);
+    checkPrices(first, context.report);
     checkPorts(server, first.manifest, context.report);
     checkFiles(server, first.manifest, context.report);
     checkMemory(server, first.manifest, context.report);
@@ -47,8 +49,15 @@ export const sluiceServer = manifestKind({
 function settingsOf({ manifest, value }: Written<WrittenServer>, context: KindContext): ServerSettings {
   const read = overridesSchema.safeParse(context.overrides);
   const checked: Overrides = read.success ? read.data : {};
-  const { settings } = upstreamSettings(value.upstream, manifest.folder, context.environment);
-  return serverSettings(value, manifest.folder, checked, settings);
+  const { settings: upstream } = upstreamSettings(value.upstream, manifest.folder, context.environment);
+  const { settings: prices } = priceSettings(value.prices, manifest.folder);
+  return serverSettings(value, manifest.folder, checked, { upstream, prices });
+}
+
+function checkPrices({ manifest, value }: Written<WrittenServer>, report: Report): void {
+  const { files, fault } = priceSettings(value.prices, manifest.folder);
+  report.files.push(...files);
+  if (fault) report.faults.push({ ...positionOf(manifest, ['prices', 'file']), ...fault });
 }
 
 function checkUpstream({ manifest, value }: Written<WrittenServer>, { environment, report }: KindContext): void {

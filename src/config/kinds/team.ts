@@ -22,7 +22,7 @@ const schema = restricting(
   }),
 );
 
-/** `team` (facts/manifests §6.2). */
+/** `team`. */
 export const team = manifestKind({
   type: 'team',
   schema,

@@ -16,7 +16,7 @@ import { keyWithDefault, optionalKey, restricting, text } from '../scalar-schema
 import { teamName, userName, virtualAccountName } from '../subject.ts';
 import { type KindContext, manifestKind, type Written } from './manifest-kind.ts';
 
-/** `tenant-budget-config` and `team-budget-config` (facts/manifests §4.3): one budget a manifest; two modes are ours. */
+/** `tenant-budget-config` and `team-budget-config`: one budget a manifest. The modes `downgrade` and `cut` are ours. */
 
 const limits = z
   .object({

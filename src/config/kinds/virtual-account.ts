@@ -60,7 +60,7 @@ const schema = restricting(
   }),
 );
 
-/** `virtual-account` (facts/manifests §6.1). */
+/** `virtual-account`. */
 export const virtualAccount = manifestKind({
   type: 'virtual-account',
   schema,

@@ -5,8 +5,8 @@ import { keyWithDefault, optionalKey, restricting } from '../scalar-schema.ts';
 import { subjectPattern, teamName, userName, virtualAccountName } from '../subject.ts';
 
 /**
- * `when` of limits and budgets (facts/manifests §4.1–4.3). All that is given must hold; an absent, null or empty list
- * asks for nothing: the reference product's own editor writes empty lists for what was not filled in.
+ * `when` of limits and budgets. All that is given must hold. An absent, null or empty list asks for nothing, since the
+ * reference product's own editor writes empty lists for what was not filled in.
  */
 
 const modelError = 'a model as `account/model`, in which `*` stands for any characters';

@@ -1,6 +1,6 @@
 import { stringify } from 'csv-stringify/sync';
 import { dollarText, placesOf } from '../../core/dollars.ts';
-import { COUNTER_NAMES, USAGE_COUNTERS } from '../../inference/usage.ts';
+import { COUNTER_NAMES, USAGE_COUNTERS } from '../../inference/usage-counters.ts';
 import type { UsageDimension } from '../../ledger/usage-groups.ts';
 import type { UsageReport, UsageSums } from '../../ledger/usage-report.ts';
 

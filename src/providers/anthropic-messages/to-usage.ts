@@ -1,6 +1,7 @@
 import { countOf, isArray, isObject, type JsonObject, objectOf } from '../../codec/json-value.ts';
 import { servedAs } from '../../inference/served-as.ts';
-import { addCounts, type RareCounts, tellsAnything, type Usage } from '../../inference/usage.ts';
+import { addCounts, tellsAnything, type Usage } from '../../inference/usage.ts';
+import type { RareCounts } from '../../inference/usage-counters.ts';
 
 /**
  * Anthropic's input_tokens are what is left beside the cache; ours hold all of it:
@@ -14,12 +15,13 @@ export function toUsage(value: unknown): Usage | undefined {
   if (isArray(value['iterations'])) {
     for (const pass of value['iterations']) if (isObject(pass)) addPass(usage, pass);
   }
+  if (!tellsAnything(usage)) return undefined;
   usage.servedAs = servedAs({
     serviceTier: value['service_tier'],
     speed: value['speed'],
     inferenceGeo: value['inference_geo'],
   });
-  return tellsAnything(usage) ? usage : undefined;
+  return usage;
 }
 
 /** Passes of the model itself are in the counts already; those of another one are billed at that one's rates. */

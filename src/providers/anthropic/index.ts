@@ -1,5 +1,6 @@
 import { accountBase, apiKeyAuth, integrationBase, integrationList } from '../../config/account-schema.ts';
 import { baseUrl, keyWithDefault, optionalKey } from '../../config/scalar-schema.ts';
+import { anthropicModels } from '../anthropic-messages/models-probe.ts';
 import { anthropicWire } from '../anthropic-messages/wire.ts';
 import { openAccount } from '../base/account.ts';
 import { headerCredential, NO_CREDENTIAL } from '../base/credential.ts';
@@ -26,6 +27,7 @@ export const plug: ProviderPlug = {
     manifest: (value) => ({ type, name: 'anthropic', auth_data: { type: 'api-key', api_key: value } }),
   },
   wires: [anthropicWire],
+  probe: anthropicModels,
   open(checked) {
     const manifest = schema.parse(checked);
     // The wire's path begins with /v1: an address that was written with it means the same.

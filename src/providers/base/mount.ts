@@ -37,6 +37,7 @@ export function mountAt({ wire, url, credential, headers = [], forwards = [], ac
     credential,
     headers,
     forwards: [...wire.forwards, ...forwards],
+    basePath,
     path: (target, request) => basePath + wire.path(target, request),
   };
 }

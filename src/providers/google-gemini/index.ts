@@ -3,6 +3,7 @@ import { accountBase, integrationBase, integrationList } from '../../config/acco
 import { baseUrl, keyWithDefault, secretText } from '../../config/scalar-schema.ts';
 import { openAccount } from '../base/account.ts';
 import { headerCredential } from '../base/credential.ts';
+import { listedIds } from '../base/listed-ids.ts';
 import { listedModels } from '../base/listed-models.ts';
 import { mountAt } from '../base/mount.ts';
 import type { ProviderPlug } from '../provider.ts';
@@ -27,6 +28,12 @@ export const plug: ProviderPlug = {
     manifest: (value) => ({ type, name: 'google-gemini', auth_data: { type: 'api-key', apiKey: value } }),
   },
   wires: [geminiWire],
+  // https://ai.google.dev/api/models
+  probe: {
+    path: '/models?pageSize=1000',
+    modelIds: (answer) => listedIds(answer, 'models', 'name')?.map((name) => name.replace(/^models\//, '')),
+    modelPath: (modelId) => `/${modelId.includes('/') ? modelId : `models/${modelId}`}`,
+  },
   open(checked) {
     const manifest = schema.parse(checked);
     return openAccount({

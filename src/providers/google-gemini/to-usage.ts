@@ -1,6 +1,7 @@
 import { countOf, isArray, isObject, type JsonObject, objectOf } from '../../codec/json-value.ts';
 import { servedAs } from '../../inference/served-as.ts';
-import type { RareCounts, Usage } from '../../inference/usage.ts';
+import type { Usage } from '../../inference/usage.ts';
+import type { RareCounts } from '../../inference/usage-counters.ts';
 
 const NOTHING_BESIDE: JsonObject = {};
 

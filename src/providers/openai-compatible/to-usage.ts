@@ -1,6 +1,7 @@
 import { countOf, isArray, isObject, type JsonObject, objectOf } from '../../codec/json-value.ts';
 import { type ServedAs, servedAs } from '../../inference/served-as.ts';
-import { type RareCounts, tellsAnything, type Usage } from '../../inference/usage.ts';
+import { tellsAnything, type Usage } from '../../inference/usage.ts';
+import type { RareCounts } from '../../inference/usage-counters.ts';
 
 const NOTHING_BESIDE: JsonObject = {};
 
@@ -11,8 +12,11 @@ const NOTHING_BESIDE: JsonObject = {};
  */
 export function toUsage(usage: unknown, answer: JsonObject = NOTHING_BESIDE): Usage | undefined {
   const told = isObject(usage) ? usage : (usageOfGroq(answer['x_groq']) ?? usageOfChoice(answer['choices']));
+  if (told === undefined) return undefined;
   const counts = countsOf(told);
-  if (counts !== undefined) counts.servedAs = tierOf(answer['service_tier']) ?? counts.servedAs;
+  if (!tellsAnything(counts)) return undefined;
+  // Mistral says it within.
+  counts.servedAs = tierOf(answer['service_tier'] ?? told['service_tier']);
   return counts;
 }
 
@@ -37,8 +41,7 @@ function usageOfChoice(choices: unknown): JsonObject | undefined {
  * The usage object of chat completions, in the variants of those who speak it. All of them count cached tokens within
  * prompt_tokens, as our Usage does. Null, or an object that counts nothing: undefined.
  */
-function countsOf(value: JsonObject | undefined): Usage | undefined {
-  if (value === undefined) return undefined;
+function countsOf(value: JsonObject): Usage {
   const prompt = objectOf(value['prompt_tokens_details']);
   const completion = objectOf(value['completion_tokens_details']);
   const reasoning = countOf(completion?.['reasoning_tokens']);
@@ -47,7 +50,7 @@ function countsOf(value: JsonObject | undefined): Usage | undefined {
   const input = countOf(value['prompt_tokens']);
   const output = countOf(value['completion_tokens']);
   const missing = missingFromTotal(value, input, output);
-  const usage: Usage = {
+  return {
     // Mistral leaves audio out of prompt_tokens, xAI (also behind Azure) reasoning out of completion_tokens; only the
     // total tells. Without this neither would be billed.
     inputTokens: input !== undefined && missing > 0 && missing === audioInput ? input + missing : input,
@@ -63,11 +66,9 @@ function countsOf(value: JsonObject | undefined): Usage | undefined {
     audioInputTokens: audioInput,
     audioOutputTokens: countOf(completion?.['audio_tokens']),
     rare: rareCounts(value, prompt, completion),
-    // Mistral says it within.
-    servedAs: tierOf(value['service_tier']),
+    servedAs: undefined,
     providerCostUsd: providerCost(value),
   };
-  return tellsAnything(usage) ? usage : undefined;
 }
 
 /** Hardly any answer has one: nothing is made where none is told (bench: usage-reading). */

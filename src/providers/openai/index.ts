@@ -4,6 +4,7 @@ import { openAccount } from '../base/account.ts';
 import { headerCredential, NO_CREDENTIAL } from '../base/credential.ts';
 import { listedModels } from '../base/listed-models.ts';
 import { mountAt } from '../base/mount.ts';
+import { openAiModels } from '../openai-compatible/models-probe.ts';
 import { openAiChatWire } from '../openai-compatible/wire.ts';
 import type { ProviderPlug } from '../provider.ts';
 import { listTerms } from './list-terms.ts';
@@ -25,6 +26,7 @@ export const plug: ProviderPlug = {
     manifest: (value) => ({ type, name: 'openai', auth_data: { type: 'api-key', api_key: value } }),
   },
   wires: [openAiChatWire],
+  probe: openAiModels,
   open(checked) {
     // Parsed again for its types: a manifest comes here over a thread border as plain data.
     const manifest = schema.parse(checked);

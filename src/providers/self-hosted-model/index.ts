@@ -2,6 +2,7 @@ import { type AccountSetup, listedAccount, targetOf } from '../base/account.ts';
 import { headerCredential } from '../base/credential.ts';
 import { listedModel } from '../base/listed-models.ts';
 import { mountAt, mountsOf } from '../base/mount.ts';
+import { openAiModels } from '../openai-compatible/models-probe.ts';
 import { openAiChatWire } from '../openai-compatible/wire.ts';
 import type { ProviderPlug } from '../provider.ts';
 import { manifestSchema, type SelfHostedModel, type } from './manifest.ts';
@@ -11,6 +12,7 @@ export const plug: ProviderPlug = {
   type,
   schema: manifestSchema,
   wires: [openAiChatWire],
+  probe: openAiModels,
   open(checked) {
     const manifest = manifestSchema.parse(checked);
     const setup: AccountSetup = {

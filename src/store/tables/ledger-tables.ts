@@ -121,7 +121,7 @@ export interface UsageTable {
 export interface UsageCountersTable {
   series: string;
   starts_at: number;
-  /** Column of the counter (inference/usage.ts). */
+  /** Column of the counter (inference/usage-counters.ts). */
   counter: string;
   amount: number;
 }

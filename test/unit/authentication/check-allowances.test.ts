@@ -6,7 +6,7 @@ const side = (...bytes: number[]) => ({ getRemoteAddress: () => new Uint8Array(b
 const ipv6 = (...bytes: number[]) => side(...bytes, ...Array.from({ length: 16 - bytes.length }, () => 0));
 
 describe('the allowance of an address', () => {
-  it('is used up by what it takes, and filled again with time', () => {
+  it('the allowance of an address is used up by what it takes, and filled again with time', () => {
     const allowances = new AddressAllowances(10, 3);
     const place = allowances.placeOf(side(10, 0, 0, 1));
     const takes = (now: number, count: number) => Array.from({ length: count }, () => allowances.take(place, now));
@@ -16,7 +16,7 @@ describe('the allowance of an address', () => {
     assert.deepEqual(takes(100_000, 5), [true, true, true, false, false]);
   });
 
-  it('is not touched by what was given back', () => {
+  it('the allowance of an address is not touched by what was given back', () => {
     const allowances = new AddressAllowances(1, 2);
     const place = allowances.placeOf(side(10, 0, 0, 1));
     for (let round = 0; round < 50; round += 1) {
@@ -25,7 +25,7 @@ describe('the allowance of an address', () => {
     }
   });
 
-  it('is one for a /64 of IPv6, and one for IPv4 however it is written', () => {
+  it('an allowance is one for a /64 of IPv6, and one for an IPv4 address however it is written', () => {
     const allowances = new AddressAllowances(1, 1);
     const place = (each: ReturnType<typeof side>) => allowances.placeOf(each);
     const net = [0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 1];
@@ -34,7 +34,7 @@ describe('the allowance of an address', () => {
     assert.equal(place(mapped), place(side(192, 0, 2, 1)));
   });
 
-  it('spreads addresses over its places, differently in each thread', () => {
+  it('allowances spread addresses over their places, differently in each thread', () => {
     const [one, other] = [new AddressAllowances(1, 1), new AddressAllowances(1, 1)];
     const sides = Array.from({ length: 4096 }, (_, index) => side(10, 0, index >> 8, index & 255));
     const places = sides.map((each) => one.placeOf(each));

@@ -4,12 +4,16 @@ import { type TestContext, test } from 'node:test';
 import { type CheckOptions, check } from '../../../src/cli/check.ts';
 import { exampleKind, manifestFolder } from '../config/manifest-folder.ts';
 
+/** Asks nobody. */
+const nobody = { openAccounts: () => [], tokenSources: () => [], probeOf: () => undefined };
+
 async function run(t: TestContext, files: Record<string, string>, options: CheckOptions = {}) {
   const folder = manifestFolder(t, files);
   const [out, err]: [string[], string[]] = [[], []];
   const context = {
     kinds: [exampleKind],
     environment: {},
+    online: nobody,
     out: (text: string) => void out.push(text),
     error: (text: string) => void err.push(text),
   };
@@ -18,12 +22,12 @@ async function run(t: TestContext, files: Record<string, string>, options: Check
   return { code, out: shown(out), err: shown(err) };
 }
 
-test('a good set of manifests exits 0 with counts', async (t) => {
+test('sluice check exits with 0 and counts for a good set of manifests', async (t) => {
   const result = await run(t, { 'a.yaml': 'type: sluice/server', 'b.yaml': 'type: provider-account/example\nname: b' });
   assert.deepEqual(result, { code: 0, out: '2 files, 0 faults, 0 warnings\n', err: '' });
 });
 
-test('each fault of each file is a line, and the exit code is 1', async (t) => {
+test('sluice check prints a line for each fault of each file, and exits with 1', async (t) => {
   const result = await run(t, {
     'a.yaml': 'type: sluice/server\nthreads: 0',
     'b.yaml': 'type: provider-account/example',
@@ -36,7 +40,7 @@ test('each fault of each file is a line, and the exit code is 1', async (t) => {
   assert.equal(result.out, '2 files, 2 faults, 0 warnings\n');
 });
 
-test('warnings alone exit 0 and say that they are warnings', async (t) => {
+test('sluice check exits with 0 for warnings alone, and says that they are warnings', async (t) => {
   const result = await run(t, { 'a.yaml': 'type: sluice/server\nfeature_x: 1\noperator: {admin_key: literal}' });
   assert.equal(result.code, 0);
   assert.equal(result.err, '');
@@ -46,7 +50,7 @@ test('warnings alone exit 0 and say that they are warnings', async (t) => {
   );
 });
 
-test('with --strict a warning is a fault, and the exit code is 1', async (t) => {
+test('sluice check --strict treats a warning as a fault, and exits with 1', async (t) => {
   const result = await run(t, { 'a.yaml': 'type: sluice/server\nfeature_x: 1' }, { strict: true });
   assert.deepEqual(result, {
     code: 1,
@@ -55,7 +59,7 @@ test('with --strict a warning is a fault, and the exit code is 1', async (t) => 
   });
 });
 
-test('no path at all is refused', async () => {
+test('sluice check without a path is refused', async () => {
   const ignore = () => undefined;
-  assert.equal(await check([], {}, { kinds: [], environment: {}, out: ignore, error: ignore }), 1);
+  assert.equal(await check([], {}, { kinds: [], environment: {}, online: nobody, out: ignore, error: ignore }), 1);
 });

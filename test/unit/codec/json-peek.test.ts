@@ -47,7 +47,7 @@ function refuses(text: string | Buffer, kind = 'syntax'): JsonPeek['fault'] {
   return fault;
 }
 
-test('values of the keys are found exactly, white space around them aside', () => {
+test('the peek finds the values of its keys exactly, without white space around them', () => {
   assert.deepEqual(accepts('{"model":"a/b","messages":[{"a":1}],"stream":true,"n":-1.5e+3}'), {
     model: '"a/b"',
     messages: '[{"a":1}]',
@@ -60,13 +60,13 @@ test('values of the keys are found exactly, white space around them aside', () =
   assert.deepEqual(accepts('{"n":null}'), { n: 'null' });
 });
 
-test('keys inside nested objects, and keys named as values, do not count', () => {
+test('the peek ignores keys of nested objects, and values that look like keys', () => {
   assert.deepEqual(accepts('{"a":{"model":"no"},"b":[{"model":"no"}],"c":"model","model":"yes"}'), { model: '"yes"' });
   assert.deepEqual(accepts('{"a":{"model":"no"}}'), {});
   assert.deepEqual(accepts('{"models":1,"mode":2,"xodel":3,"":4}'), {});
 });
 
-test('a key that is read and repeated is refused, one that nobody reads may be repeated', () => {
+test('a key that is read and repeated is refused, and one that nobody reads may be repeated', () => {
   assert.deepEqual(refuses('{"model":"a","model":"b"}', 'repeated'), { kind: 'repeated', key: 'model', at: 14 });
   refuses('{"model":"a","x":{"y":[1]},"model":"a"}', 'repeated');
   accepts('{"x":1,"x":2}');
@@ -82,7 +82,7 @@ test('a key that is read and written with escapes is refused, however it is writ
   });
 });
 
-test('a key that is read and written in other letter case is refused: some readers do not tell them apart', () => {
+test('a key that is read and written in other letter case is refused, since some readers do not tell them apart', () => {
   for (const written of ['Model', 'MODEL', 'modeL', 'N']) {
     assert.equal(refuses(`{"x":1,"${written}":"a"}`, 'case')?.at, 8);
     refuses(`{"model":"a","n":1,"${written}":"b"}`, 'case');
@@ -117,7 +117,7 @@ test('a key in other letter case is refused in escapes too', () => {
   refuses('{"\\u004dodel":"a"}', 'escaped');
 });
 
-test('strings with quotes, backslashes and characters of every length are jumped over whole', () => {
+test('the peek jumps over strings with quotes, backslashes and characters of every length', () => {
   for (const inside of [
     '',
     '\\"',
@@ -206,7 +206,7 @@ test('a value that is no JSON is refused, wherever it stands', () => {
   }
 });
 
-test('every form of a value passes, wherever it stands', () => {
+test('every form of a JSON value passes, wherever it stands', () => {
   for (const value of [
     '0',
     '-0',
@@ -234,7 +234,7 @@ test('every form of a value passes, wherever it stands', () => {
   }
 });
 
-test('of a long string the beginning is checked, and what is behind it is left to whoever parses the value', () => {
+test('the beginning of a long string is checked, and the rest is left to whoever parses the value', () => {
   for (const wrong of ['\n', '\\q', '\\u00g0']) {
     const at = (before: number) => `{"n":["${'x'.repeat(before)}${wrong}"]}`;
     refuses(at(0));
@@ -264,17 +264,17 @@ test('bytes that are no UTF-8 pass as they are', () => {
   assert.equal(scan(bad).ok, true);
 });
 
-test('one byte too few is refused, wherever it is missing', () => {
+test('a JSON object that lacks one byte is refused, wherever the byte is missing', () => {
   const text = '{"model":"a\\"b","messages":[{"x":[1,"]"]}],"n":12}';
   for (let end = 0; end < text.length; end += 1) refuses(text.slice(0, end));
 });
 
-test('what stands behind the object is refused, white space aside', () => {
+test('bytes behind a JSON object are refused, except white space', () => {
   for (const rest of ['x', '{}', ',', '}', ']', '\0', '"', '0']) refuses(`{"n":1}${rest}`);
   accepts('{"n":1} \n\t\r ');
 });
 
-test('what is not one object is refused', () => {
+test('a body that is not one JSON object is refused', () => {
   for (const text of ['', ' ', '[]', '"a"', '1', 'null', '\ufeff{}', '//x\n{}', 'model=x']) refuses(text);
 });
 
@@ -283,7 +283,7 @@ test('brackets that do not match are refused', () => {
     refuses(text);
 });
 
-test('at every depth a bracket is closed by its own kind only, however often one opens and closes there', () => {
+test('a bracket is closed by its own kind only, at every depth and however often brackets open and close there', () => {
   const kinds = [...Array(MAX_DEPTH - 1).keys()].map((depth) => (depth * 7) % 3 === 0);
   for (let depth = 1; depth < kinds.length; depth += 1) {
     const inner = kinds.slice(0, depth);
@@ -296,7 +296,7 @@ test('at every depth a bracket is closed by its own kind only, however often one
   }
 });
 
-test('a place where brackets open and close all the time costs the same at every depth', () => {
+test('brackets that open and close all the time cost the same at every depth', () => {
   const times = [20, 32].map((depth) => {
     const body = Buffer.from(`{"n":${'['.repeat(depth)}${'[],'.repeat(300_000)}[]${']'.repeat(depth)}}`);
     return leastMs(() => new JsonPeek(keys).advance(body, body.length));
@@ -304,7 +304,7 @@ test('a place where brackets open and close all the time costs the same at every
   assert.ok(times[1]! < times[0]! * 3, `${times}`);
 });
 
-test('structure at the top level is checked', () => {
+test('the peek checks the structure of the top level', () => {
   for (const text of [
     '{"n" 1}',
     '{"n":}',
@@ -343,12 +343,12 @@ test('nesting is refused where it becomes too deep, and not before', () => {
   refuses(`{"n":${mixed.replace(']'.repeat(1), '}')}}`);
 });
 
-test('a fault says at which byte', () => {
+test('a fault of the peek says at which byte it is', () => {
   assert.deepEqual(refuses('{"n":1}x'), { kind: 'syntax', at: 7, expected: 'nothing after the object' });
   assert.deepEqual(refuses('{"ü":1 x'), { kind: 'syntax', at: 8, expected: 'a comma or }' });
 });
 
-test('a fault stays: going on does not hide it', () => {
+test('a fault of the peek stays when more bytes come', () => {
   const peek = new JsonPeek(keys);
   const body = Buffer.from('{"n":1}x          ');
   assert.equal(peek.advance(body, 8), false);
@@ -404,7 +404,7 @@ function randomObject(random: Random, depth: number): Record<string, unknown> {
   return value;
 }
 
-test('of random objects the values are those that JSON.parse reads, at every cut', () => {
+test('the peek reads the values of random objects as JSON.parse does, at every cut', () => {
   const random = new Random(7);
   for (let round = 0; round < 400; round += 1) {
     const object = randomObject(random, 0);
@@ -432,7 +432,7 @@ function parsedObject(text: string): Record<string, unknown> | undefined {
   }
 }
 
-test('what is broken at random is refused exactly where JSON.parse refuses it', () => {
+test('a randomly broken object is refused exactly where JSON.parse refuses it', () => {
   const random = new Random(11);
   const structural = [
     '{',
@@ -483,7 +483,7 @@ test('what is broken at random is refused exactly where JSON.parse refuses it', 
 
 // ── size ────────────────────────────────────────────────────────────────────
 
-test('a string of a megabyte is jumped over, in any pieces', () => {
+test('the peek jumps over a string of a megabyte, in any pieces', () => {
   const long = `"${'é\\"\\\\'.repeat(180_000)}"`;
   const text = `{"a":${long},"model":"x","messages":[${long}]}`;
   const length = Buffer.byteLength(text);
@@ -504,7 +504,7 @@ function scanInSlices(body: Buffer, slice: number): void {
   assert.ok(peek.finish());
 }
 
-test('a body of 20 MB that arrives in slices costs what its bytes cost: four times the bytes, four times the time', () => {
+test('the peek takes four times as long for four times the bytes of a 20 MB body that arrives in slices', () => {
   const bodyOf = (bytes: number) => Buffer.from(`{"model":"a","image":"${'A'.repeat(bytes)}"}`);
   const small = bodyOf(5_000_000);
   const large = bodyOf(20_000_000);
@@ -514,14 +514,14 @@ test('a body of 20 MB that arrives in slices costs what its bytes cost: four tim
   );
 });
 
-test('nothing is searched beyond what has arrived: the buffer there holds what somebody else left', () => {
+test('the peek reads nothing beyond what has arrived, since the buffer there holds foreign bytes', () => {
   const whole = Buffer.from(`{"model":"a","image":"${'A'.repeat(20_000_000)}"}`);
   const sliced = leastMs(() => scanInSlices(whole, 16_384));
   const atOnce = leastMs(() => scanInSlices(whole, whole.length));
   assert.ok(sliced < atOnce * 20 + 5, `in slices ${sliced.toFixed(1)} ms, at once ${atOnce.toFixed(1)} ms`);
 });
 
-test('runs of backslashes and of quotes stay linear', () => {
+test('runs of backslashes and of quotes take linear time', () => {
   for (const unit of ['\\\\', '\\"', '\\\\\\"', '","']) {
     const bodyOf = (count: number) => Buffer.from(`{"a":["${unit.repeat(count)}"]}`);
     const small = bodyOf(50_000);

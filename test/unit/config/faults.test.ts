@@ -36,7 +36,7 @@ keys: [{name: x, key_sha256: 12, subject: nobody}]
   );
 });
 
-test('text where a number is wanted, and a number where text is wanted, come with the remedy', (t) => {
+test('text in place of a number, and a number in place of text, come with the remedy', (t) => {
   const { faults } = loadText(t, 'type: sluice/server\ntimeouts: {idle_ms: "5"}\nlisten: {host: 12}');
   assert.match(faults.join('\n'), /idle_ms: wrong type — found the text "5".*Write it without quotes/);
   assert.match(faults.join('\n'), /listen.host: wrong type — found 12.*Put it in quotes/);
@@ -73,7 +73,7 @@ test('an unknown key is told also where the manifest has a fault', (t) => {
   assert.match(warnings.join(), /`feature_x` is not known/);
 });
 
-test('an unknown kind is refused with near names, one that is not supported yet by name', (t) => {
+test('an unknown kind is refused with near names, and one that is not supported yet by its name', (t) => {
   assert.match(
     loadText(t, 'type: sluice/servr').faults.join(),
     /no kind `sluice\/servr`\. Did you mean `sluice\/server`/,
@@ -118,14 +118,14 @@ keys: [{name: k, key: same-secret, subject: user:x}, {name: k, key: same-secret,
   ]);
 });
 
-test('an account name works before the first slash of a model id, an integration name behind it', (t) => {
+test('an account name has no slash, and an integration name may have some', (t) => {
   const nameFaults = (name: string) =>
     loadText(t, `type: provider-account/example\nname: ${JSON.stringify(name)}`).faults.length;
   for (const good of ['a', 'A.b_c-1', 'x'.repeat(64)]) assert.equal(nameFaults(good), 0, good);
   for (const bad of ['', 'a/b', 'a b', '.', '..', 'ä', 'x'.repeat(65)]) assert.equal(nameFaults(bad), 1, bad);
 });
 
-test('an engine that is not there yet, or no engine at all, is refused without showing its address', (t) => {
+test('a store engine that is not there yet, or that is unknown, is refused without showing its address', (t) => {
   const { faults } = loadText(
     t,
     'type: sluice/server\nstore: {database: "mysql://u:hunter2@h/d", counters: floppy, blobs: "s3://hunter2/x"}',
@@ -185,13 +185,13 @@ test('two listeners on one port, a certificate that cannot be read, and the name
   assert.match(faults[3] ?? '', /name of the demo account/);
 });
 
-test('body memory below one body is a warning', (t) => {
+test('a bound of body memory below one body is a warning', (t) => {
   const loaded = loadText(t, 'type: sluice/server\nlimits: {max_body_memory_bytes: 1000}');
   configurationOf(loaded);
   assert.match(loaded.warnings.join(), /max_body_memory_bytes.*Bodies over 1000 bytes are always refused/);
 });
 
-test('an origin of a browser has no path and no slash at its end', (t) => {
+test('a CORS origin has no path and no slash at its end', (t) => {
   const faultsFor = (origin: string) =>
     loadText(t, `type: sluice/server\ncors: {allowed_origins: ["${origin}"]}`).faults.length;
   for (const good of ['*', 'https://a.example', 'http://localhost:3000']) assert.equal(faultsFor(good), 0, good);

@@ -12,18 +12,18 @@ function unknownIn(schema: z.ZodType, data: unknown): string[] {
 const one = z.object({ type: z.literal('one'), a: z.string() });
 const two = z.object({ type: z.literal('two'), b: z.string() });
 
-test('of a union the member counts that the literal keys name, even where it has faults', () => {
+test('a union is read as the member that the literal keys name, even where it has faults', () => {
   const schema = z.object({ auth: z.discriminatedUnion('type', [one, two]).optional() });
   assert.deepEqual(unknownIn(schema, { auth: { type: 'two', a: 'x', b: 5 } }), ['auth.a']);
 });
 
-test('of a union without literal keys the member counts that accepts the value', () => {
+test('a union without literal keys is read as the member that accepts the value', () => {
   const schema = z.union([z.object({ a: z.string() }), z.object({ b: z.string() }), z.string()]);
   assert.deepEqual(unknownIn(schema, { b: 'x', c: 1 }), ['c']);
   assert.deepEqual(unknownIn(schema, 'text'), []);
 });
 
-test('keys are found below lists, maps of any name, transforms, preprocessing and lazy schemas', () => {
+test('unknown keys are found below lists, maps of any name, transforms, preprocessing and lazy schemas', () => {
   const item = z
     .object({ a: z.string() })
     .nullish()
@@ -44,7 +44,7 @@ test('keys are found below lists, maps of any name, transforms, preprocessing an
   assert.deepEqual(unknownIn(schema, data), ['list[0].z', 'map.any.y', 'prepared.w']);
 });
 
-test('a strict schema passes once they are taken out, a loose one keeps them', () => {
+test('a strict schema passes once unknown keys are taken out, and a loose one keeps them', () => {
   const strict = z.strictObject({ a: z.string() });
   const data = { a: 'x', b: 1 };
   assert.deepEqual(unknownIn(strict, data), ['b']);

@@ -20,7 +20,7 @@ test('a proxy that is written is for all providers, and the variables do not cou
   });
 });
 
-test('without one HTTPS_PROXY is for https providers, with the exceptions of NO_PROXY; HTTP_PROXY is not read', (t) => {
+test('HTTPS_PROXY is for https providers, with the exceptions of NO_PROXY, and HTTP_PROXY is not read', (t) => {
   const of = (environment: Record<string, string>, text = 'type: sluice/server') =>
     configurationOf(loadText(t, text, environment)).server.upstream;
   assert.deepEqual(of({ HTTPS_PROXY: 'http://p:1', NO_PROXY: 'localhost, .corp' }), {

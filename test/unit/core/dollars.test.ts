@@ -17,6 +17,7 @@ test('an amount of money is printed digit for digit, never as another amount', (
     assert.equal(dollarText(nano), text);
   }
   assert.equal(dollarText(10_300_000, 6), '0.010300');
+  assert.deepEqual([dollarText(5_000_000_000, 0), dollarText(30_000_000, 0)], ['5', '0.03']);
 });
 
 test('a printed amount reads back as the same number of nano-dollars', () => {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { before, it } from 'node:test';
 import { SERVED_TERMS, TERM_NAMES } from '../../../src/inference/served-as.ts';
-import { COUNTER_NAMES, countIn, USAGE_COUNTERS } from '../../../src/inference/usage.ts';
+import { countIn } from '../../../src/inference/usage.ts';
+import { COUNTER_NAMES, USAGE_COUNTERS } from '../../../src/inference/usage-counters.ts';
 import { BatchRecords } from '../../../src/ledger/batch-records.ts';
 import { LedgerWriter } from '../../../src/ledger/ledger-writer.ts';
 import { readReceipt } from '../../../src/ledger/receipt.ts';
@@ -57,6 +58,8 @@ const SAID: Record<Field, ((receipt: Receipt) => [said: unknown, expected: unkno
   attemptsJson: ({ route }) => [route?.['failed_attempts'], JSON.parse(SENT.attemptsJson)],
   priceVersion: ({ cost }) => [cost?.['price_version'], SENT.priceVersion],
   priceTable: ({ cost }) => [Reflect.get(Object(cost?.['price_table']), 'rates'), JSON.parse(SENT.priceTable)],
+  // For the access log: no address of a person stands in the ledger.
+  clientJson: null,
   // A provisional record makes no row.
   pending: null,
   reservedNanoUsd: ({ cost }) => [cost?.['reserved_nano_usd'], SENT.reservedNanoUsd],
@@ -78,14 +81,14 @@ forEachEngine('a record that went through a frame into the ledger', (engine) => 
 
   for (const [field, said] of Object.entries(SAID)) {
     if (said === null) continue;
-    it(`says its ${field} in the receipt`, () => {
+    it(`a receipt says the ${field} of its record`, () => {
       const [found, expected] = said(receipt);
       assert.notEqual(found, undefined);
       assert.deepEqual(found, expected);
     });
   }
 
-  it('says as what it was served, and what the provider billed', () => {
+  it('a receipt says as what an answer was served, and what the provider billed', () => {
     for (const name of TERM_NAMES)
       assert.equal(
         Reflect.get(Object(receipt['cost']?.['served_as']), SERVED_TERMS[name].column),
@@ -94,7 +97,7 @@ forEachEngine('a record that went through a frame into the ledger', (engine) => 
     assert.equal(receipt['cost']?.['provider_cost_usd'], SENT.usage.providerCostUsd);
   });
 
-  it('says what budgets are charged where its cost is not known', async () => {
+  it('a receipt says what budgets are charged where the cost is not known', async () => {
     const unknown = await write({ ...SENT, id: 'ex_2', costNanoUsd: undefined });
     assert.deepEqual(
       [unknown['cost']?.['nano_usd'], unknown['cost']?.['charged_nano_usd']],

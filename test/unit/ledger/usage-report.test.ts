@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { before, it } from 'node:test';
-import { COUNTER_NAMES, type CounterName, countIn, USAGE_COUNTERS } from '../../../src/inference/usage.ts';
+import { countIn } from '../../../src/inference/usage.ts';
+import { COUNTER_NAMES, type CounterName, USAGE_COUNTERS } from '../../../src/inference/usage-counters.ts';
 import { LedgerWriter } from '../../../src/ledger/ledger-writer.ts';
 import { removeHours } from '../../../src/ledger/retention.ts';
 import type { UsageDimension } from '../../../src/ledger/usage-groups.ts';
@@ -46,7 +47,7 @@ forEachEngine('usage', (engine) => {
   const requests = (made: UsageReport) =>
     Object.fromEntries(made.rows.map((row) => [row.group.join(' '), row.sums.requests]));
 
-  it('is grouped by anything that is known of an exchange', async () => {
+  it('usage is grouped by anything that is known of an exchange', async () => {
     assert.deepEqual(requests(await report(['model'])), { 'p/big': 4, 'p/small': 3, 'p/m': 3 });
     assert.deepEqual(requests(await report(['user'])), { 'bob@example.com': 8, '': 2 });
     assert.deepEqual(requests(await report(['virtualaccount', 'key'])), { 'ci key_1': 2, ' bob': 8 });
@@ -61,7 +62,7 @@ forEachEngine('usage', (engine) => {
     assert.deepEqual(requests(await report([])), { '': 10 });
   });
 
-  it('counts who is in two teams for each, and once in the total', async () => {
+  it('usage counts a member of two teams for each, and once in the total', async () => {
     const made = await report(['team']);
     assert.deepEqual(requests(made), { red: 7, blue: 4, '': 3 });
     assert.equal(made.total.requests, 10);
@@ -70,7 +71,7 @@ forEachEngine('usage', (engine) => {
     assert.equal(made.total.input_tokens, 90);
   });
 
-  it('takes the hours that were asked for and no others', async () => {
+  it('usage takes the hours that were asked for and no others', async () => {
     assert.equal((await report([], 3)).total.requests, 8);
     assert.equal((await report([], 1)).total.requests, 5);
     assert.deepEqual(
@@ -79,7 +80,7 @@ forEachEngine('usage', (engine) => {
     );
   });
 
-  it('holds the sums of every counter that there is, those without a column of their own among them', async () => {
+  it('usage holds the sums of every counter, those without a column of their own among them', async () => {
     const other = await engine.open();
     const writer = new LedgerWriter({ database: other, gatewayId: 'gw_a', metadataKeys: [], hooks: [] });
     const { usage } = WHOLE_RECORD;
@@ -109,7 +110,7 @@ forEachEngine('usage', (engine) => {
     assert.equal((await reportOf(other, [])).total.counters['web_search_requests'], 7 * usage.rare.webSearchRequests);
   });
 
-  it('is known by the day where hours are no longer kept', async () => {
+  it('usage is known by the day where hours are no longer kept', async () => {
     await removeHours(database, Date.UTC(2026, 10, 22));
     const made = await report(['day']);
     assert.equal(made.sumsOf, 'days');

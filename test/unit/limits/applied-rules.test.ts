@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { resetText } from '../../../src/limits/applied-rules.ts';
 
-test('spans are written as OpenAI writes them, and never shorter than they are', () => {
+test('time spans of rate headers are written as OpenAI writes them, and never shorter than they are', () => {
   const written: [number, string][] = [
     [0, '0ms'],
     [19.2, '20ms'],

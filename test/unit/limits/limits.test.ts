@@ -118,7 +118,7 @@ const settle = (admission: Admission, tokens: number, endedAtMs: number): void =
   });
 
 describe('rate limits', () => {
-  test('in a list the first rule that matches counts, and no other', () => {
+  test('only the first rate limit rule of a list that matches counts', () => {
     const { ask } = bench({
       rateLimits: [[rate('bob', 1, { match: { subjects: { in: ['user:bob@example.com'] } } }), rate('all', 2)]],
     });
@@ -129,7 +129,7 @@ describe('rate limits', () => {
     refused(ask(eve));
   });
 
-  test('each manifest is a list of its own', () => {
+  test('each rate limit manifest is a list of its own', () => {
     const { ask } = bench({ rateLimits: [[rate('wide', 3)], [rate('narrow', 1, { appliesPer: ['user'] })]] });
     assert.equal(passed(ask(bob)).rulesJson, '{"ratelimit":["wide","narrow"]}');
     assert.match(refused(ask(bob)).message, /`narrow`/);
@@ -138,7 +138,7 @@ describe('rate limits', () => {
     assert.match(refused(ask(caller('user:joe@example.com'))).message, /`wide`/);
   });
 
-  test('no rule, no header, nothing held', () => {
+  test('a request without a matching rule gets no header and holds nothing', () => {
     const { ask, counters } = bench({ rateLimits: [[rate('other', 1, { match: { models: { in: ['q/*'] } } })]] });
     const admission = passed(ask(bob));
     assert.equal(admission.rulesJson, undefined);
@@ -146,7 +146,7 @@ describe('rate limits', () => {
     settle(admission, 1, 0);
   });
 
-  test('groups count apart, those of another kind together', () => {
+  test('groups of a rule count apart, and requests without its group count together', () => {
     const { ask } = bench({ rateLimits: [[rate('per-user', 1, { appliesPer: ['user', 'model'] })]] });
     passed(ask(bob));
     refused(ask(bob));
@@ -213,7 +213,7 @@ describe('rate limits', () => {
     assert.ok(!names.includes(shared[0] ?? ''));
   });
 
-  test('values that read like two others do not share a count', () => {
+  test('group values that read like two others do not share a count', () => {
     const { ask } = bench({ rateLimits: [[rate('two', 1, { appliesPer: ['metadata.a', 'metadata.b'] })]] });
     passed(ask(bob, { metadata: { a: 'x', b: '\u00001:y' } }));
     passed(ask(bob, { metadata: { a: 'x\u00001:y', b: '' } }));
@@ -222,7 +222,7 @@ describe('rate limits', () => {
     refused(ask(bob, { metadata: { a: '', b: '","' } }));
   });
 
-  test('a request that reached no provider does not count, one that failed there does', () => {
+  test('a request that reached no provider does not count, and one that failed there does', () => {
     const { ask, clock } = bench({ rateLimits: [[rate('one', 1)]] });
     const nowhere = { dispatched: false, usage: undefined, costNanoUsd: undefined, endedAtMs: clock.now };
     passed(ask(bob)).settle(nowhere);
@@ -230,6 +230,15 @@ describe('rate limits', () => {
     failed.settle({ ...nowhere, dispatched: true });
     failed.settle(nowhere);
     refused(ask(bob));
+  });
+
+  test('a refusal tells an amount of money in dollars, as it was written, whichever rule it is of', () => {
+    const spending = rate('r', 250_000_000, { counts: 'cost', unit: 'cost_per_minute' });
+    const large = { maxOutputTokens: 1_000_000_000 };
+    const [byRate, byBudget] = [bench({ rateLimits: [[spending]] }), bench({ budgets: [budget('b', 30_000_000)] })];
+    for (const { ask } of [byRate, byBudget]) passed(ask(bob, large));
+    assert.match(refused(byRate.ask(bob, large)).message, /Rule `r` allows \$0\.25 cost_per_minute\./);
+    assert.match(refused(byBudget.ask(bob, large)).message, /\(\$0\.03 cost_per_day\)/);
   });
 
   test('tokens are held by estimate and settled by usage', () => {
@@ -242,7 +251,7 @@ describe('rate limits', () => {
     for (let more = 0; more < 4; more += 1) passed(ask(bob));
   });
 
-  test('each of several choices is held for', () => {
+  test('the tokens of each of several choices are held', () => {
     const tokens = rate('tokens', 1_000, { counts: 'tokens', unit: 'tokens_per_minute' });
     const { ask, clock } = bench({ rateLimits: [[tokens]] });
     const three = passed(ask(bob, { choices: 3, maxOutputTokens: 300 }));
@@ -252,7 +261,7 @@ describe('rate limits', () => {
     refused(ask(bob, { maxOutputTokens: 1 }));
   });
 
-  test('our guess at the length of an answer refuses nobody; what the client allows or what was learned does', () => {
+  test('a guess at the length of an answer refuses nobody, unlike what the client allows or what was learned', () => {
     const tokens = rate('tokens', 300, { counts: 'tokens', unit: 'tokens_per_minute' });
     const cheap = budget('cheap', 300 * PRICE);
     for (const rules of [{ rateLimits: [[tokens]] }, { budgets: [cheap] }]) {
@@ -276,7 +285,7 @@ describe('rate limits', () => {
     refused(ask(bob, { maxOutputTokens: undefined }));
   });
 
-  test('an estimate above the limit is capped at it: it passes alone', () => {
+  test('an estimate above the limit is capped at it, and passes alone', () => {
     const tokens = rate('tokens', 1_000, { counts: 'tokens', unit: 'tokens_per_minute' });
     const { ask, clock } = bench({ rateLimits: [[tokens]] });
     const large = passed(ask(bob, { maxOutputTokens: 1e300 }));
@@ -322,7 +331,7 @@ describe('rate limits', () => {
 });
 
 describe('budgets', () => {
-  test('v1: the first match decides, every match is charged', () => {
+  test('the first v1 budget that matches decides, and every match is charged', () => {
     const { ask, clock, used } = bench({
       budgets: [
         budget('search', 10 * DOLLAR, { list: 0, match: { subjects: { in: ['team:search'] } } }),
@@ -336,10 +345,13 @@ describe('budgets', () => {
     assert.equal(used('search').used, 1_000 * PRICE);
     assert.equal(used('all').used, 1_000 * PRICE);
     passed(ask(bob));
-    assert.match(refused(ask(eve)).message, /Budget exceeded for model: p\/m with rule: all \(\$1e-9 cost_per_day\)/);
+    assert.match(
+      refused(ask(eve)).message,
+      /Budget exceeded for model: p\/m with rule: all \(\$0\.000000001 cost_per_day\)/,
+    );
   });
 
-  test('v2: each decides for itself; a spent one refuses until its period ends', () => {
+  test('each v2 budget decides for itself, and a spent one refuses until its period ends', () => {
     const { ask, clock } = bench({ budgets: [budget('wide', DOLLAR), budget('narrow', 300 * PRICE)] });
     const admission = passed(ask(bob));
     assert.equal(admission.reservedNanoUsd, 200 * PRICE);
@@ -352,13 +364,13 @@ describe('budgets', () => {
     passed(ask(bob));
   });
 
-  test('audit charges and never refuses', () => {
+  test('an audited budget charges and never refuses', () => {
     const { ask, clock, used } = bench({ budgets: [budget('watched', 1, { mode: 'audit' })] });
     for (let turn = 0; turn < 3; turn += 1) settle(passed(ask(bob)), 100, clock.now);
     assert.equal(used('watched').used, 300 * PRICE);
   });
 
-  test('overrides: other limits for single values; an empty list is no limit, charged all the same', () => {
+  test('overrides set other limits for single values, and an empty list is no limit but charged', () => {
     const { ask, clock } = bench({
       budgets: [
         budget('per-user', 0, {
@@ -390,7 +402,7 @@ describe('budgets', () => {
     refused(ask(bob, { model: 'p/unpriced' }));
   });
 
-  test('conditions on users, teams, virtual accounts, models: all that are given must hold', () => {
+  test('all given conditions on users, teams, virtual accounts and models must hold', () => {
     const { ask } = bench({
       budgets: [
         budget('users', 0, { match: { users: { in: ['bob@example.com'] }, models: { notIn: ['p/free*'] } } }),
@@ -439,7 +451,7 @@ test('a budget that begins to refuse is told, once for each group and period; a 
 describe('downgrade', () => {
   const spent = budget('gold', 100 * PRICE, { mode: 'downgrade', downgradeTo: 'p/cheap' });
 
-  test('a spent budget sends on, is charged there and decides no more', () => {
+  test('a spent budget with a downgrade sends a request on, is charged for it and decides no more', () => {
     const { ask, clock, used, counters } = bench({ budgets: [spent], rateLimits: [[rate('all', 10)]] });
     settle(passed(ask(bob)), 100, clock.now);
     const sent = sentOn(ask(bob), 'p/cheap');
@@ -464,7 +476,7 @@ describe('downgrade', () => {
     assert.match(refused(ask(bob, { model: 'p/cheap', downgradedBy: sent })).message, /hard/);
   });
 
-  test('two budgets that send on do so once each', () => {
+  test('two budgets that downgrade do so once each', () => {
     const second = budget('silver', 100 * PRICE, { mode: 'downgrade', downgradeTo: 'p/cheapest' });
     const { ask, clock } = bench({ budgets: [spent, second] });
     settle(passed(ask(bob)), 100, clock.now);
@@ -478,7 +490,7 @@ describe('downgrade', () => {
 describe('cut', () => {
   const cut = budget('cut', 1_000 * PRICE, { mode: 'cut' });
 
-  test('a stream begins with what is left, and is cut where that ends', () => {
+  test('a stream under a cutting budget begins with what is left, and is cut where that ends', () => {
     const { ask, clock, used } = bench({ budgets: [cut] });
     settle(passed(ask(bob, { model: 'p/other' })), 850, clock.now);
     const { allowance } = passed(ask(bob, { stream: true }));
@@ -505,20 +517,20 @@ describe('cut', () => {
     assert.ok(used('cut').held > 980 * PRICE);
   });
 
-  test('what cannot be cut must fit', () => {
+  test('a request that cannot be cut must fit into the budget', () => {
     const { ask, clock } = bench({ budgets: [cut] });
     settle(passed(ask(bob, { model: 'p/other' })), 850, clock.now);
     refused(ask(bob));
     passed(ask(bob, { stream: true }));
   });
 
-  test('a spent budget refuses streams too', () => {
+  test('a spent budget with mode cut refuses streams too', () => {
     const { ask, clock } = bench({ budgets: [cut] });
     settle(passed(ask(bob)), 1_000, clock.now);
     refused(ask(bob, { stream: true }));
   });
 
-  test('of two budgets the one that ends first cuts', () => {
+  test('the budget that ends first cuts where two would', () => {
     const small = budget('small', 300 * PRICE, { mode: 'cut', appliesPer: ['user'] });
     const { ask } = bench({ budgets: [cut, small] });
     const { allowance } = passed(ask(bob, { stream: true }));
@@ -529,7 +541,7 @@ describe('cut', () => {
   });
 });
 
-test('memory stays bounded whatever a client sends, and rules hold all the while', () => {
+test('memory of limits stays bounded whatever a client sends, and rules hold all the while', () => {
   const { ask, counters } = bench({
     rateLimits: [[rate('per', 1, { appliesPer: ['metadata.project', 'model'] })], [rate('all', 100_000)]],
   });

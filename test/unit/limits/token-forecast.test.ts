@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MOST_TOKENS, TokenForecast } from '../../../src/limits/token-forecast.ts';
 
-test('before anything was seen a token is four bytes, and no prompt is taken for longer than a context', () => {
+test('a token is forecast as four bytes before anything was seen, and no prompt as longer than a context', () => {
   const forecast = new TokenForecast().of('p/m');
   assert.equal(forecast.promptTokens(400), 100);
   assert.equal(forecast.promptTokens(20_000_000), 131_072);
   assert.equal(forecast.outputTokens(undefined), 512);
 });
 
-test('what a client allows itself is taken at its word, within what is a number of tokens', () => {
+test('a forecast takes max_tokens at its word, within what can be a number of tokens', () => {
   const forecast = new TokenForecast().of('p/m');
   assert.equal(forecast.outputTokens(30), 30);
   assert.equal(forecast.outputTokens(0.5), 1);
@@ -17,7 +17,7 @@ test('what a client allows itself is taken at its word, within what is a number 
   for (const nonsense of [0, -5, Number.NaN]) assert.equal(forecast.outputTokens(nonsense), 512);
 });
 
-test('the means of a model are learned, each model by itself', () => {
+test('a forecast learns the means of each model by itself', () => {
   const all = new TokenForecast();
   const forecast = all.of('p/m');
   for (let turn = 0; turn < 200; turn += 1) forecast.learn(1_000, { inputTokens: 100, outputTokens: 40 });
@@ -27,7 +27,7 @@ test('the means of a model are learned, each model by itself', () => {
   assert.equal(all.of('p/n').outputTokens(undefined), 512);
 });
 
-test('usage that is none teaches nothing, nor does that of several choices', () => {
+test('invalid usage, and usage of several choices, teaches the forecast nothing', () => {
   const forecast = new TokenForecast().of('p/m');
   forecast.learn(0, { outputTokens: 9 }, 4);
   forecast.learn(1_000, {});
@@ -36,7 +36,7 @@ test('usage that is none teaches nothing, nor does that of several choices', () 
   assert.deepEqual([forecast.promptTokens(400), forecast.outputTokens(undefined)], [100, 512]);
 });
 
-test('answers that differ hold more than their mean; the first stands for two of its kind', () => {
+test('the forecast of answers that differ is above their mean, and the first answer stands for two', () => {
   const forecast = new TokenForecast().of('p/m');
   forecast.learn(1_000, { outputTokens: 40 });
   assert.equal(forecast.outputTokens(undefined), 80);

@@ -13,7 +13,7 @@ const silent = {
 };
 const THREADS = 4;
 
-test('every thread signs with the newest token, one that is born later too', async () => {
+test('every thread signs with the newest account token, one that is born later too', async () => {
   const given: { resolve(token: { values: { token: string }; expiresAtMs: number }): void }[] = [];
   const said: string[] = [];
   let onSaid = (): void => {};

@@ -77,7 +77,7 @@ describe('the token of an account', () => {
   });
   after(() => mock.timers.reset());
 
-  it('is fetched at once, told to the threads, and fetched again when four fifths of its life are over', async () => {
+  it('an account token is fetched at once, told to the threads, and fetched again after four fifths of its life', async () => {
     assert.equal(source.asked, 1);
     assert.deepEqual(tokens.tokens(), []);
     await source.give('one', 10 * MINUTE);
@@ -91,7 +91,7 @@ describe('the token of an account', () => {
     assert.deepEqual(logged, []);
   });
 
-  it('is fetched once at a time, however often the configuration is loaded meanwhile', async () => {
+  it('an account token is fetched once at a time, however often the configuration is loaded meanwhile', async () => {
     for (let reload = 0; reload < 5; reload += 1) tokens.reconfigure(configuration);
     assert.equal(source.asked, 1);
     await source.give('one', 10 * MINUTE);
@@ -101,7 +101,7 @@ describe('the token of an account', () => {
     assert.equal(source.asked, 2);
   });
 
-  it('stays in use while it cannot be renewed, with retries ever more rarely, and its end is said', async () => {
+  it('an account token stays in use while it cannot be renewed, with retries ever more rarely, and its end is logged', async () => {
     await source.give('one', 10 * MINUTE);
     await tick(8 * MINUTE);
     const asked: number[] = [];
@@ -131,7 +131,7 @@ describe('the token of an account', () => {
     assert.deepEqual(told, [['one'], ['two']]);
   });
 
-  it('is missing where none was ever given or what was given has ended: an error in the log, and another try', async () => {
+  it('an account token that was never given or has ended is missing: an error in the log, and another try', async () => {
     await source.give('stale', 0);
     assert.deepEqual(tokens.tokens(), []);
     assert.deepEqual(told, []);
@@ -140,7 +140,7 @@ describe('the token of an account', () => {
     assert.equal(source.asked, 2);
   });
 
-  it('outlives a reload that keeps its source, and is forgotten with a source that goes', async () => {
+  it('an account token outlives a reload that keeps its source, and is forgotten with a source that goes', async () => {
     await source.give('one', 10 * MINUTE);
     const other = new ScriptedSource('other');
     sources = [source, other];
@@ -155,14 +155,14 @@ describe('the token of an account', () => {
     assert.deepEqual([source.asked, other.asked], [1, 1], 'who is gone is asked no more');
   });
 
-  it('is not waited for beyond the end of the gateway', async () => {
+  it('an account token is not waited for beyond the end of the gateway', async () => {
     tokens.close();
     assert.ok(source.signal?.aborted);
     await source.give('late', MINUTE);
     assert.deepEqual(told, []);
   });
 
-  it('is shown in the metrics: its failures, and the seconds that are left of it', async () => {
+  it('an account token shows in the metrics its failures, and the seconds that are left of it', async () => {
     const registry = new MetricRegistry();
     tokens.register(registry);
     await source.fail('away');

@@ -33,13 +33,13 @@ function refused(name: string, value: string): GatewayError {
   return error;
 }
 
-test('without any of the headers nothing is set', () => {
+test('no client setting is set without its header', () => {
   const expected = { waits: NO_WAITS, metadata: {}, providerName: undefined };
   assert.deepEqual(clientSettings(headers(undefined)), expected);
   assert.deepEqual(read({ 'x-tfy-something-else': 'x' }), expected);
 });
 
-test('waits are whole milliseconds, 1 up to a day', () => {
+test('timeouts of a client are whole milliseconds, from 1 up to a day', () => {
   const settings = read({ 'x-tfy-request-timeout': '1', 'x-tfy-ttft-timeout-ms': '86400000' });
   assert.equal(settings.waits.attemptMs, 1);
   assert.equal(settings.waits.firstTokenMs, 86_400_000);
@@ -49,7 +49,7 @@ test('waits are whole milliseconds, 1 up to a day', () => {
   }
 });
 
-test('metadata is an object of strings, each up to 128 characters', () => {
+test('request metadata is an object of strings, each up to 128 characters', () => {
   const metadata = { env: 'dev', ü: 'é'.repeat(128), empty: '' };
   assert.deepEqual(read({ 'x-tfy-metadata': JSON.stringify(metadata) }).metadata, metadata);
   for (const value of [
@@ -68,10 +68,10 @@ test('metadata is an object of strings, each up to 128 characters', () => {
   }
 });
 
-test('the account for a model without one is passed on', () => {
+test('the account header for a bare model id is passed on', () => {
   assert.equal(read({ 'x-tfy-provider-name': 'openai-main' }).providerName, 'openai-main');
 });
 
-test('guardrails that are asked for and not there are refused, not skipped', () => {
+test('guardrails that are asked for and not there are refused, and not skipped', () => {
   refused('x-tfy-guardrails', '[]');
 });

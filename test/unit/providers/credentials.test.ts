@@ -31,7 +31,7 @@ test('a token’s headers are made once for each token', () => {
   assert.equal(made, 2);
 });
 
-test('without a token, or with one that has ended, a request is refused in the name of its account', () => {
+test('a request without a token, or with one that has ended, is refused in the name of its account', () => {
   const tokens = new Map<string, AccountToken>();
   const credential = tokenCredential({ tokens, id: 'a', account: 'main' }, () => ['x', 'y']);
   const refused = (): GatewayError => {

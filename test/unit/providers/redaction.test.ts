@@ -38,7 +38,7 @@ test('a secret is found as JSON and as an address write it', () => {
   assert.ok(!redact(`https://p.example/?key=${encodeURIComponent(KEY)}`).includes('SECRET'));
 });
 
-test('of several secrets one that holds another is taken out whole', () => {
+test('a secret that holds another is taken out whole', () => {
   assert.equal(redaction(['abcdefgh', 'xx-abcdefgh-yy'])('xx-abcdefgh-yy abcdefgh'), '[redacted] [redacted]');
 });
 
@@ -47,7 +47,7 @@ test('a secret of under four characters is a word like others, one of under eigh
   assert.equal(redaction(['up-key'])('your up-key, not up-ke'), 'your [redacted], not up-ke');
 });
 
-test('of a token’s credential the newest two are taken out', () => {
+test('the newest two tokens of a credential are taken out', () => {
   const tokens = new Map<string, AccountToken>();
   const credential = tokenCredential({ tokens, id: 'a', account: 'main' }, () => []);
   for (const token of ['token-one', 'token-two']) {

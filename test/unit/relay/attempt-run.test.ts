@@ -149,7 +149,7 @@ test('a late callback of an aborted attempt changes nothing, whatever it is', ()
   }
 });
 
-test('where both attempts fail the next step of the plan is tried, and each failure is told once', () => {
+test('the next step of the plan is tried where both attempts fail, and each failure is told once', () => {
   const relayed = new Relayed({ targets: ['first', 'second', 'third'], step: { hedgeAfterMs: 100 } });
   relayed.relay.sweep(performance.now() + 100);
   const [first, second] = relayed.attempts;
@@ -190,7 +190,7 @@ test('an exchange that is over begins no further attempt', () => {
   assert.equal(relayed.attempts.length, 1);
 });
 
-test('the waits of two live attempts are their own: one that times out leaves the other', async () => {
+test('the timeouts of two live attempts are their own: one that times out leaves the other', async () => {
   const first = await askedProvider();
   const second = await askedProvider();
   const waits = { attemptMs: undefined, firstTokenMs: 200 };

@@ -3,7 +3,7 @@ import { afterEach, test } from 'node:test';
 import type { Allowance } from '../../../src/limits/admission.ts';
 import { cutShort } from '../../../src/relay/cut-short.ts';
 import { chunkEvent, DONE_EVENT, USAGE_EVENT } from '../../support/provider.ts';
-import { closeRelays, Relayed } from './local-provider.ts';
+import { closeRelays, limits, Relayed } from './local-provider.ts';
 
 afterEach(closeRelays);
 
@@ -99,7 +99,7 @@ test('a stream that its budget covers is the provider’s, byte for byte', () =>
   }
 });
 
-test('an answer that is finished is not cut, nor is the event that says what it used', () => {
+test('a finished answer is not cut, nor is the event that says what it used', () => {
   const allowance = new Tokens(1);
   const relayed = new Relayed({ filters: [cutShort(allowance)] });
   relayed.attempt
@@ -111,7 +111,7 @@ test('an answer that is finished is not cut, nor is the event that says what it 
   assert.equal(relayed.result?.meter.usage?.outputTokens, 7);
 });
 
-test('pieces of many tokens are counted by their bytes, reasoning and calls of tools too', () => {
+test('pieces of many tokens are counted by their bytes, reasoning and tool calls too', () => {
   const allowance = new Tokens(1_000);
   const relayed = new Relayed({ filters: [cutShort(allowance)] });
   relayed.attempt
@@ -124,7 +124,7 @@ test('pieces of many tokens are counted by their bytes, reasoning and calls of t
   assert.deepEqual(allowance.asked, [100, 110, 116]);
 });
 
-test('usage is told to a client that asked, as it is billed', () => {
+test('a client that asked for usage gets that of the cut stream as it is billed', () => {
   const relayed = new Relayed({
     body: { stream_options: { include_usage: true } },
     filters: [cutShort(new Tokens(1))],
@@ -135,7 +135,7 @@ test('usage is told to a client that asked, as it is billed', () => {
   assert.deepEqual(last.usage, { prompt_tokens: 11, completion_tokens: 1, total_tokens: 12 });
 });
 
-test('the role comes once: with the finish where the first event was not covered, and for each choice', () => {
+test('a cut stream tells the role once for each choice, with the finish where no event came before', () => {
   const choice = (index: number, delta: object) =>
     `data: ${JSON.stringify({ id: 'i', choices: [{ index, delta }] })}\n\n`;
   const relayed = new Relayed({ filters: [cutShort(new Tokens(1))] });
@@ -148,8 +148,9 @@ test('the role comes once: with the finish where the first event was not covered
   ]);
 });
 
-test('an event too long to be held passes whole, and the stream ends behind it', () => {
-  const relayed = new Relayed({ filters: [cutShort(new Tokens(10))] });
+test('an event too long to be held passes whole, and the cut stream ends behind it', () => {
+  const settings = { limits: { ...limits, maxEventBytes: 65_536 } };
+  const relayed = new Relayed({ filters: [cutShort(new Tokens(10))], settings });
   const long = word('z'.repeat(300_000));
   relayed.attempt.events().send(role);
   for (let at = 0; at < long.length; at += 16_000) relayed.attempt.send(long.slice(at, at + 16_000));

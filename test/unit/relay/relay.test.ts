@@ -22,7 +22,7 @@ function errorIn(text: string): { message: string; code: string } {
   return JSON.parse(event).error;
 }
 
-test('usage is asked for, metered, and taken out again', () => {
+test('usage of a stream is asked for, metered, and taken out again', () => {
   const relayed = new Relayed();
   const asked = JSON.parse(relayed.attempt.request.body.toString());
   assert.deepEqual(asked.stream_options, { include_usage: true });
@@ -65,7 +65,8 @@ test('a provider that does not know the role developer gets it as system', () =>
 test('a stream that is cut at any byte ends with an error event and a cut, or before its first content with 502', () => {
   const whole = stream + USAGE_EVENT + DONE_EVENT;
   const untouched = stream + DONE_EVENT;
-  for (let at = 0; at <= whole.length; at += 1) {
+  const events = untouched.split(/(?<=\n\n)/);
+  for (let at = 0; at < whole.length; at += 1) {
     const relayed = new Relayed();
     relayed.attempt.events().send(whole.slice(0, at));
     relayed.attempt.handler.failed(cut());
@@ -82,8 +83,8 @@ test('a stream that is cut at any byte ends with an error event and a cut, or be
     assert.equal(relayed.sink.ending, 'cut', `cut at ${at}`);
     assert.equal(errorIn(text).code, 'upstream_cut');
     const before = text.slice(0, text.lastIndexOf('data: '));
-    assert.ok(untouched.startsWith(before.trimEnd()), `cut at ${at}: ${before}`);
-    assert.ok(before.endsWith('\n\n'), 'the error event stands on its own');
+    const wholeEvents = events.slice(0, before.split('\n\n').length - 1).join('');
+    assert.equal(before, wholeEvents, `cut at ${at}`);
     assert.ok(relayed.result?.cut);
   }
 });
@@ -108,7 +109,7 @@ test('a large whole answer that is cut after its beginning was passed on is cut,
   assert.equal(relayed.sink.ending, 'cut');
 });
 
-test('before the first content the next target answers, and the client sees nothing of the first', () => {
+test('the next target answers before the first content, and the client sees nothing of the first one', () => {
   for (const fail of [
     (relayed: Relayed) => relayed.attempt.handler.failed(new GatewayError('connect_failed')),
     (relayed: Relayed) => relayed.attempt.head(500).send('{"error":{"message":"no"}}').end(),
@@ -152,7 +153,7 @@ test('a bug on the way to the next target costs the exchange, and does not leave
   });
 });
 
-test('after the first content no target is tried again', () => {
+test('no target is tried again after the first content', () => {
   const relayed = new Relayed({ targets: ['first', 'second'] });
   relayed.attempt.events().send(hello);
   relayed.attempt.handler.failed(cut());
@@ -188,7 +189,7 @@ test('a refused credential is told to the owner of the relay, also where another
   assert.equal(alone.sink.headers['x-should-retry'], 'false', 'SDKs shall not try again by themselves');
 });
 
-test('headers of the attempt that answered reach the client, those of a failed one do not', () => {
+test('headers of the attempt that answered reach the client, and those of a failed one do not', () => {
   const relayed = new Relayed({ targets: ['first', 'second'] });
   relayed.attempt.head(429, { 'retry-after': '7', 'x-ratelimit-limit': '1' }).end();
   relayed.attempt
@@ -243,7 +244,7 @@ test('a client that leaves stops the attempt, and nothing is written any more', 
   assert.equal(relayed.results.length, 1);
 });
 
-test('each reason to break off has its own code', () => {
+test('each reason to break off has its own error code', () => {
   for (const [reason, code] of [
     ['client', 'client_closed'],
     ['drain', 'draining'],
@@ -255,7 +256,7 @@ test('each reason to break off has its own code', () => {
   }
 });
 
-test('a client that is full pauses the provider, one that has drained lets it go on', () => {
+test('a full client pauses the provider, and a drained one lets it go on', () => {
   const relayed = new Relayed();
   relayed.sink.takes = 100;
   relayed.attempt.events().send(hello);
@@ -265,20 +266,128 @@ test('a client that is full pauses the provider, one that has drained lets it go
   assert.equal(relayed.attempt.paused, false);
 });
 
-test('an answer of another kind to a stream request is relayed as it is', () => {
-  const relayed = new Relayed();
-  const whole = JSON.stringify(completion('hi'));
-  relayed.attempt.head(200, { 'content-type': 'application/json' }).send(whole).end();
-  assert.equal(relayed.sink.headers['content-type'], 'application/json');
-  assert.equal(relayed.sink.text(), whole);
+test('where a stream was asked for, JSON becomes its events, whatever it calls itself', () => {
+  for (const label of ['application/json', 'text/event-stream', 'text/plain', undefined]) {
+    for (const include_usage of [true, false]) {
+      const relayed = new Relayed({ body: { stream_options: { include_usage } } });
+      const headers: Record<string, string> = label === undefined ? {} : { 'content-type': label };
+      relayed.attempt
+        .head(200, headers)
+        .send(JSON.stringify(completion('hi')))
+        .end();
+      assert.equal(relayed.sink.headers['content-type'], 'text/event-stream', label);
+      const [said, finished, ...rest] = relayed.sink.text().split('\n\n');
+      assert.match(said ?? '', /"delta":\{"role":"assistant","content":"hi"\},"finish_reason":null/);
+      assert.match(finished ?? '', /"finish_reason":"stop"/);
+      assert.deepEqual(rest.slice(-2), ['data: [DONE]', '']);
+      assert.equal(rest.length, include_usage ? 3 : 2);
+      assert.equal(relayed.sink.ending, 'ended');
+      assert.equal(relayed.result?.meter.usage?.outputTokens, 7);
+    }
+  }
 });
 
-test('the kind of an answer is told by its media type, whatever its case and parameters', () => {
-  const relayed = new Relayed();
-  relayed.attempt.head(200, { 'content-type': 'Text/Event-Stream; charset=UTF-8' }).send(hello);
-  assert.equal(relayed.sink.text(), hello, 'a stream is passed on as it comes');
+test('where no stream was asked for, a stream becomes one answer, whatever it calls itself', () => {
+  for (const label of ['application/json', 'text/event-stream']) {
+    const relayed = new Relayed({ body: { stream: false } });
+    relayed.attempt.head(200, { 'content-type': label }).send(stream + USAGE_EVENT + DONE_EVENT);
+    assert.equal(relayed.sink.ending, 'ended');
+    assert.equal(relayed.sink.headers['content-type'], 'application/json');
+    const { choices, usage, object } = JSON.parse(relayed.sink.text());
+    assert.deepEqual(choices, [
+      { index: 0, message: { role: 'assistant', content: 'Hello world' }, finish_reason: 'stop' },
+    ]);
+    assert.equal(object, 'chat.completion');
+    assert.equal(usage.completion_tokens, 7);
+    assert.equal(relayed.result?.meter.usage?.outputTokens, 7);
+  }
+});
+
+test('a stream that nobody asked for and that is cut is 502, not half an answer', () => {
+  for (const end of ['ended', 'failed'] as const) {
+    const relayed = new Relayed({ body: { stream: false } });
+    relayed.attempt.events().send(hello);
+    if (end === 'ended') relayed.attempt.end();
+    else relayed.attempt.handler.failed(cut());
+    assert.equal(relayed.sink.status, 502);
+    assert.equal(relayed.result?.error?.code, 'upstream_cut');
+  }
+});
+
+test('a stream is a stream whatever it calls itself: it passes as it comes', () => {
+  for (const label of ['Text/Event-Stream; charset=UTF-8', 'application/json', 'application/octet-stream', '']) {
+    const relayed = new Relayed();
+    relayed.attempt.head(200, { 'content-type': label }).send(hello);
+    assert.equal(relayed.sink.text(), hello, label);
+    assert.match(relayed.sink.headers['content-type'] ?? '', /^text\/event-stream/i);
+    relayed.attempt.handler.failed(cut());
+    assert.equal(errorIn(relayed.sink.text()).code, 'upstream_cut');
+  }
+});
+
+test('HTML, other words and nothing at all are failures where an answer was due, and the next target is asked', () => {
+  for (const [label, body, words] of [
+    ['text/html', '<html><title>503 Backend fetch failed</title>', /503 Backend fetch failed/],
+    ['application/json', '<html><title>503 Backend fetch failed</title>', /503 Backend fetch failed/],
+    ['text/event-stream', '<html><title>Login</title>', /Login/],
+    ['text/plain', 'no healthy upstream', /no healthy upstream/],
+    ['application/json', '', /empty/],
+    ['application/json', ' \n', /empty/],
+    ['application/json', '{"error":{"message":"Rate limited","code":429}}', /Rate limited/],
+    ['text/event-stream', '', /empty/],
+    ['text/event-stream', 'no healthy upstream', /without its last event/],
+  ] as const) {
+    for (const stream of [true, false]) {
+      const relayed = new Relayed({ body: { stream } });
+      relayed.attempt.head(200, { 'content-type': label }).send(body).end();
+      const how = `${label} ${body} ${stream}`;
+      assert.equal(relayed.sink.status, body.includes('429') ? 429 : 502, how);
+      assert.match(JSON.parse(relayed.sink.text()).error.message, words, how);
+      const retried = new Relayed({ body: { stream }, targets: ['first', 'second'] });
+      retried.attempt.head(200, { 'content-type': label }).send(body).end();
+      assert.equal(retried.attempts.length, 2, how);
+    }
+  }
+});
+
+test('behind its own end the answer is whole, however long the provider keeps its connection or however it closes', () => {
+  for (const afterwards of ['nothing', 'ended', 'failed'] as const) {
+    const relayed = new Relayed();
+    relayed.attempt.events().send(stream + DONE_EVENT);
+    assert.equal(relayed.sink.ending, 'ended');
+    assert.equal(relayed.result?.error, undefined);
+    assert.equal(relayed.result?.cut, false);
+    assert.equal(relayed.sweeper.size, 0);
+    if (afterwards === 'ended') relayed.attempt.handler.ended();
+    if (afterwards === 'failed') relayed.attempt.handler.failed(cut());
+    assert.equal(relayed.results.length, 1);
+    assert.equal(relayed.sink.text(), stream + DONE_EVENT);
+  }
+});
+
+test('an event too long to be held and cut in its middle is closed before the error event, which stands alone', () => {
+  const relayed = new Relayed({ settings: { limits: { ...limits, maxEventBytes: 65_536 } } });
+  const long = chunkEvent({ content: 'x'.repeat(100_000) });
+  relayed.attempt.events().send(hello).send(long.slice(0, 90_000));
   relayed.attempt.handler.failed(cut());
-  assert.equal(errorIn(relayed.sink.text()).code, 'upstream_cut');
+  const [first, half, error, ...rest] = relayed.sink.text().split('\n\n');
+  assert.equal(`${first}\n\n`, hello);
+  assert.equal(half, long.slice(0, 90_000));
+  assert.equal(JSON.parse(error?.slice('data: '.length) ?? '').error.code, 'upstream_cut');
+  assert.deepEqual(rest, ['']);
+});
+
+test('what large events take of the shared memory is given back however the exchange ends', () => {
+  for (const end of ['failed', 'client', 'event'] as const) {
+    const relayed = new Relayed({ settings: { limits: { ...limits, maxEventBytes: 16_777_216 } } });
+    const long = chunkEvent({ content: 'x'.repeat(1_000_000) });
+    relayed.attempt.events().send(hello).send(long.slice(0, 900_000));
+    assert.ok(relayed.sharedMemory.bodyBytes > 800_000);
+    if (end === 'failed') relayed.attempt.handler.failed(cut());
+    else if (end === 'client') relayed.exchange.abort('client');
+    else relayed.attempt.send(long.slice(900_000) + finish + DONE_EVENT);
+    assert.equal(relayed.sharedMemory.bodyBytes, 0, end);
+  }
 });
 
 test('an answer that is compressed although nothing but identity was asked for is not passed off as plain', () => {
@@ -312,7 +421,7 @@ test('a stream that waits for its first token gets comments, and then its answer
   assert.equal(relayed.sink.ending, 'ended');
 });
 
-test('after a comment went out an error is an event and a cut', () => {
+test('an error after a comment went out is an event and a cut', () => {
   for (const fail of [
     (relayed: Relayed) => relayed.attempt.handler.failed(new GatewayError('connect_failed')),
     (relayed: Relayed) => relayed.attempt.head(400).send('{"error":{"message":"no"}}').end(),
@@ -325,7 +434,7 @@ test('after a comment went out an error is an event and a cut', () => {
   }
 });
 
-test('after a comment went out another target may still answer', () => {
+test('another target may still answer after a comment went out', () => {
   const relayed = new Relayed({ settings: { keepaliveCommentMs: 1000 }, targets: ['first', 'second'] });
   relayed.relay.sweep(relayed.exchange.bodyReadAt + 1001);
   relayed.attempt.handler.failed(new GatewayError('connect_failed'));
@@ -333,15 +442,15 @@ test('after a comment went out another target may still answer', () => {
   assert.equal(relayed.sink.text(), `: keep-alive\n${stream}`);
 });
 
-test('after a comment went out an answer that is no stream is an error event, not bytes that no client can read', () => {
+test('after a comment went out an answer that is no stream becomes the events that the client waits for', () => {
   const relayed = new Relayed({ settings: { keepaliveCommentMs: 1000 } });
   relayed.relay.sweep(relayed.exchange.bodyReadAt + 1001);
   relayed.attempt
     .head(200, { 'content-type': 'application/json' })
     .send(JSON.stringify(completion('hi')))
     .end();
-  assert.match(relayed.sink.text(), /^: keep-alive\ndata: \{"error":/);
-  assert.equal(relayed.sink.ending, 'cut');
+  assert.match(relayed.sink.text(), /^: keep-alive\ndata: \{.*"content":"hi".*data: \[DONE\]\n\n$/s);
+  assert.equal(relayed.sink.ending, 'ended');
 });
 
 test('a stream that falls silent between tokens gets comments, and none while it talks', () => {
@@ -394,7 +503,7 @@ test('a whole request gets no comments', () => {
   assert.equal(relayed.sink.started, false);
 });
 
-test('comments of the provider are no content: the first-byte wait goes on', () => {
+test('the first-byte timeout runs on through comments of the provider', () => {
   const relayed = new Relayed({ settings: { timeouts: { ...timeouts, firstByteMs: 1000 } } });
   relayed.attempt.events().send(': wait\n\n');
   relayed.relay.sweep(performance.now() + 2000);
@@ -404,7 +513,7 @@ test('comments of the provider are no content: the first-byte wait goes on', () 
   assert.match(JSON.parse(relayed.sink.text()).error.message, /timeouts\.first_byte_ms: 1000/);
 });
 
-test('after a timeout the next target has its own waits', () => {
+test('the next target has timeouts of its own after a timeout', () => {
   const relayed = new Relayed({
     settings: { timeouts: { ...timeouts, firstByteMs: 1000 } },
     targets: ['first', 'second'],
@@ -417,7 +526,7 @@ test('after a timeout the next target has its own waits', () => {
   assert.equal(relayed.results.length, 0);
 });
 
-test('a stream that goes silent ends with an error event that names the wait', () => {
+test('a stream that goes silent ends with an error event that names the timeout', () => {
   const relayed = new Relayed({ settings: { timeouts: { ...timeouts, idleMs: 1000 } } });
   relayed.attempt.events().send(hello);
   const now = performance.now();
@@ -428,7 +537,7 @@ test('a stream that goes silent ends with an error event that names the wait', (
   assert.equal(relayed.sink.ending, 'cut');
 });
 
-test('the memory of a large body is given back with the first content, not before', () => {
+test('the memory of a large body is given back with the first content, and not before', () => {
   const body = { messages: [{ role: 'user', content: 'x'.repeat(50_000) }] };
   const relayed = new Relayed({ body });
   relayed.attempt.events();
@@ -440,7 +549,7 @@ test('the memory of a large body is given back with the first content, not befor
   assert.equal(small.exchange.released, false);
 });
 
-test('what the provider sends after its answer failed is not heard', () => {
+test('bytes that a provider sends after its answer failed are ignored', () => {
   const relayed = new Relayed();
   relayed.attempt.events().send('data: {"error":{"code":429,"message":"busy"}}\n\n');
   assert.ok(relayed.attempt.aborted);
@@ -451,14 +560,14 @@ test('what the provider sends after its answer failed is not heard', () => {
   assert.equal(relayed.sink.ending, 'ended');
 });
 
-test('an answer that ends before its head is not understood', () => {
+test('an answer that ends before its head is upstream_protocol', () => {
   const relayed = new Relayed();
   relayed.attempt.end();
   assert.equal(relayed.result?.error?.code, 'upstream_protocol');
   assert.equal(relayed.sink.status, 502);
 });
 
-test('an error answer is read up to a bound and its words reach the client', () => {
+test('an error answer is read up to a bound, and its words reach the client', () => {
   const relayed = new Relayed();
   relayed.attempt.head(422);
   for (let i = 0; i < 100; i += 1) relayed.attempt.send('x'.repeat(10_000));
@@ -475,14 +584,14 @@ test('an error answer that is cut is still the provider’s refusal', () => {
   assert.equal(relayed.sink.ending, 'ended');
 });
 
-test('the head says how long the provider took', () => {
+test('the head of an answer says how long the provider took', () => {
   const relayed = new Relayed({ body: { stream: false } });
   relayed.attempt.head(200, { 'content-type': 'application/json' }).send('{}').end();
   const upstreamMs = Number(relayed.sink.headers['upstream-ms']);
   assert.ok(upstreamMs > 0 && upstreamMs < 5_000);
 });
 
-test('a target whose words nobody can translate says so, and nothing is sent', () => {
+test('a target whose form nobody can translate says so, and nothing is sent', () => {
   const relayed = new Relayed({ target: { mounts: exampleMounts({ ...openAiChatWire, name: 'another-form' }) } });
   assert.equal(relayed.attempts.length, 0);
   assert.equal(relayed.sink.status, 400);
@@ -516,7 +625,7 @@ test('a provider that failed is 502 with its words', () => {
   assert.match(relayed.sink.text(), /Segmentation fault/);
 });
 
-test('a queue that is full refuses at once, with what to raise', () => {
+test('a full upstream queue refuses at once, with the setting to raise', () => {
   const relayed = new Relayed({
     target: { local: undefined },
     settings: { limits: { ...limits, maxUpstreamConnections: 0, maxUpstreamQueue: 0 } },

@@ -18,14 +18,14 @@ test('a reused connection that died is answered with one more try of the same st
   assert.equal(nextAfter({ diedReused: true, mayRetryReused: false }), 'next-step');
 });
 
-test('the same step is tried again as often as its plan says, after the delay that the plan says', () => {
+test('a step is tried again as often as its plan says, after the delay that the plan says', () => {
   const retry = { maxRetries: 2, delayMs: 100 };
   assert.deepEqual(decide(CUT, history({ retry }), UNBOUNDED), { next: 'same-step', afterMs: 100 });
   assert.equal(nextAfter({ retry, retries: 1 }), 'same-step');
   assert.equal(nextAfter({ retry, retries: 2 }), 'next-step');
 });
 
-test('a retry that could only begin behind the deadline is none', () => {
+test('a retry that could only begin behind the deadline is not made', () => {
   const retry = { maxRetries: 2, delayMs: 100 };
   assert.equal(nextAfter({ retry }, 101), 'same-step');
   assert.equal(nextAfter({ retry }, 100), 'next-step');

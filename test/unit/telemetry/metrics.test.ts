@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { COUNTER_NAMES, type CounterName, countIn, USAGE_COUNTERS } from '../../../src/inference/usage.ts';
+import { countIn } from '../../../src/inference/usage.ts';
+import { COUNTER_NAMES, type CounterName, USAGE_COUNTERS } from '../../../src/inference/usage-counters.ts';
 import { Metrics } from '../../../src/telemetry/metrics.ts';
 import { EventLoopProbe } from '../../../src/telemetry/thread-stats.ts';
 import { fullRecord, plainRecord, WHOLE_RECORD } from './records.ts';
@@ -70,7 +71,7 @@ test('exchanges of unknown cost are counted by what could not be priced, without
   ]);
 });
 
-test('what nobody counted is absent, not zero', async () => {
+test('a metric that nobody counted is absent, and not zero', async () => {
   const metrics = newMetrics();
   metrics.addAll([plainRecord({ status: 401, outcome: 'error', errorCode: 'invalid_api_key' })]);
   const text = await metrics.render();
@@ -82,7 +83,7 @@ test('what nobody counted is absent, not zero', async () => {
     assert.doesNotMatch(text, new RegExp(`^ai_gateway_${name}\\{`, 'm'));
 });
 
-test('a failure of a provider is an inference failure, a refusal of ours is none', async () => {
+test('a failure of a provider is an inference failure, and a refusal of ours is none', async () => {
   const metrics = newMetrics();
   metrics.addAll([
     fullRecord({ status: 504, outcome: 'error', errorCode: 'idle_timeout' }),
@@ -94,7 +95,7 @@ test('a failure of a provider is an inference failure, a refusal of ours is none
   ]);
 });
 
-test('a client that invents models makes a bounded number of series, the rest is other', async () => {
+test('a client that invents models makes a bounded number of series, and the rest is other', async () => {
   const metrics = newMetrics(20);
   for (let count = 0; count < 100; count++) {
     const status = 400 + (count % 20);
@@ -118,7 +119,7 @@ const seriesOf = (samples: Map<string, number>, ...parts: string[]) =>
     (name) => name.startsWith('ai_gateway_requests_total{') && parts.every((part) => name.includes(part)),
   );
 
-test('what one caller invents takes no more room than it leaves: the models of others are named', async () => {
+test('the models that one caller invents leave room for those of others, which are named', async () => {
   const metrics = newMetrics();
   const callers = ['user:junk', ...Array.from({ length: 5 }, (_, index) => `user:${index}`)];
   for (const subject of callers) {
@@ -150,14 +151,14 @@ test('a model is named once it was served: made-up ones do not push a caller’s
   assert.equal(samples.get(others[0]!), 1200);
 });
 
-test('a label of a client is escaped and cut', async () => {
+test('a label that a client chose is escaped and cut', async () => {
   const metrics = newMetrics();
   metrics.addAll([fullRecord({ model: `a"b\\c\nd${'x'.repeat(1000)}` })]);
   const text = await metrics.render();
   assert.match(text, /^ai_gateway_requests_total\{model_name="a\\"b\\\\c\\ndx{249}",/m);
 });
 
-test('threads, configuration and gauges are shown; a thread that stopped is not', async () => {
+test('metrics of threads, configuration and gauges are shown, and those of a stopped thread are not', async () => {
   const metrics = newMetrics();
   const eventLoopDelayMs = { p50: 0.5, p99: 2, max: 8 };
   const stats = {
@@ -187,7 +188,7 @@ test('threads, configuration and gauges are shown; a thread that stopped is not'
   assert.ok((samples.get('process_resident_memory_bytes') ?? 0) > 1e6);
 });
 
-test('a loop that was blocked shows it, once', async () => {
+test('an event loop that was blocked shows it, once', async () => {
   const probe = new EventLoopProbe();
   const turn = () => new Promise((resolve) => setTimeout(resolve, 25));
   await turn();

@@ -74,7 +74,7 @@ test('a record waits 10 ms at most, and a full frame does not wait', async () =>
   assert.ok(performance.now() - begin < 1000);
 });
 
-test('while the receiver is behind, records wait up to a bound, the rest is counted', async () => {
+test('records wait up to a bound while the receiver is behind, and the rest is counted', async () => {
   let ready = false;
   let received = 0;
   const batcher = new RecordBatcher({

@@ -1,5 +1,6 @@
 import type { ServedAs } from '../../../src/inference/served-as.ts';
-import type { RareCounts, Usage } from '../../../src/inference/usage.ts';
+import type { Usage } from '../../../src/inference/usage.ts';
+import type { RareCounts } from '../../../src/inference/usage-counters.ts';
 import type { ExchangeRecord, UnknownCost } from '../../../src/telemetry/exchange-record.ts';
 
 /** A refused exchange: of everything optional nothing is known. */
@@ -84,6 +85,7 @@ export const WHOLE_RECORD: WholeRecord = {
   usageSource: 'provider',
   costNanoUsd: 1_234_567_890,
   unknownCost: { part: 'service_tier=scale', atMostNanoUsd: 987_654_321 },
+  clientJson: '{"address":"203.0.113.9"}',
   overheadMs: 0.25,
   upstreamMs: 0.125,
   firstTokenMs: 300.5,

@@ -11,7 +11,7 @@ async function run(how: 'steady' | 'as V8 has it', ...flags: string[]): Promise<
   return JSON.parse(stdout);
 }
 
-test('memory that comes and goes does not have a small heap collected again and again, and it begins with room', async () => {
+test('short-lived memory does not have a small heap collected again and again, and the heap begins with room', async () => {
   const plain = await run('as V8 has it');
   const steady = await run('steady');
   assert.ok(steady.majors <= 1, `${steady.majors} collections of all, ${plain.majors} without`);
@@ -19,7 +19,7 @@ test('memory that comes and goes does not have a small heap collected again and 
   assert.ok(steady.youngMib >= 16 && plain.youngMib < 16, `${steady.youngMib} and ${plain.youngMib} MiB`);
 });
 
-test('what the command line says of a flag stands', async () => {
+test('a V8 flag of the command line stays as it was given', async () => {
   const { youngMib } = await run('steady', '--min_semi_space_size=4');
   assert.ok(youngMib < 16, `${youngMib} MiB`);
 });

@@ -10,7 +10,7 @@ import { noOpenssl, selfSigned } from '../../support/certificate.ts';
 import { limits, timeouts } from '../relay/local-provider.ts';
 import { HeardAttempt } from './attempts.ts';
 
-test('over TLS connections are used again, a second one resumes the session of the first, and strangers are refused', {
+test('connections over TLS are used again, a second one resumes the first one’s session, and strangers are refused', {
   skip: noOpenssl,
 }, async (t) => {
   const { key, cert } = await selfSigned(t, 'IP:127.0.0.1');

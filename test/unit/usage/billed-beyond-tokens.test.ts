@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { servedAfter, servedAs } from '../../../src/inference/served-as.ts';
-import { COUNTER_NAMES, type CounterName, USAGE_COUNTERS, type Usage } from '../../../src/inference/usage.ts';
+import type { Usage } from '../../../src/inference/usage.ts';
+import { COUNTER_NAMES, type CounterName, USAGE_COUNTERS } from '../../../src/inference/usage-counters.ts';
 import { PLUGS } from '../../../src/plugs.ts';
 import type { PriceSource } from '../../../src/providers/provider.ts';
 import { recomputedNanoUsd } from '../../../src/usage/price-basis.ts';

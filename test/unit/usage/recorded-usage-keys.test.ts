@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SERVED_TERMS, type TermName } from '../../../src/inference/served-as.ts';
-import { COUNTER_NAMES, type CounterName, countIn, mergeUsage, type Usage } from '../../../src/inference/usage.ts';
+import { countIn, mergeUsage, type Usage } from '../../../src/inference/usage.ts';
+import { COUNTER_NAMES, type CounterName } from '../../../src/inference/usage-counters.ts';
 import { PLUGS } from '../../../src/plugs.ts';
 import { noRecordings, recordedProviders, recordings } from '../../support/recordings.ts';
 

@@ -27,13 +27,13 @@ function spliced(
 const plain = (text: string, modelId: string) => spliced(text, modelId, false).bytes.toString();
 const asking = (text: string, modelId: string) => spliced(text, modelId, true).bytes.toString();
 
-test('the model is replaced exactly, all other bytes are the client’s', () => {
+test('a splice replaces exactly the model, and all other bytes are the client’s', () => {
   const text =
     '{ "messages" : [{"content":"Grüße 🌍 \\u00e9 \\ud83c\\udf0d"}],\r\n\t"model"  :"a/b"  , "n": 1.0e0 , "x":{"model":"a/b"}}\n';
   assert.equal(plain(text, 'gpt-4o'), text.replace('"model"  :"a/b"', '"model"  :"gpt-4o"'));
 });
 
-test('the model is replaced where it stands first, last, alone in its line, or written with escapes', () => {
+test('a splice replaces the model where it stands first, last, alone in its line, or written with escapes', () => {
   assert.equal(plain('{"model":"a/b","messages":[]}', 'x'), '{"model":"x","messages":[]}');
   assert.equal(plain('{"messages":[],"model":"a/b"}', 'x'), '{"messages":[],"model":"x"}');
   assert.equal(plain('{"messages":[],\n"model":\n"\\u0061\\/b"\n}', 'x'), '{"messages":[],\n"model":\n"x"\n}');
@@ -43,13 +43,13 @@ test('the model is replaced where it stands first, last, alone in its line, or w
   );
 });
 
-test('a model id of the provider is written as JSON, whatever is in it', () => {
+test('a splice writes the provider’s model id as JSON, whatever is in it', () => {
   for (const id of ['a"b\\c', 'ü/🌍', 'line\nend', 'qwen3:0.6b@x']) {
     assert.equal(JSON.parse(plain('{"model":"a/b","messages":[]}', id)).model, id);
   }
 });
 
-test('usage is asked for where nothing of it was said', () => {
+test('a splice asks for usage where nothing of it was said', () => {
   assert.equal(
     asking('{"model":"a/b","stream":true,"messages":[]}', 'x'),
     '{"model":"x","stream_options":{"include_usage":true},"stream":true,"messages":[]}',
@@ -60,7 +60,7 @@ test('usage is asked for where nothing of it was said', () => {
   );
 });
 
-test('usage is added to stream options that are there, before the model or behind it', () => {
+test('a splice adds usage to existing stream options, before the model or behind it', () => {
   const before = '{"stream_options":{"a":1,"include_usage":false},"messages":[],"model":"a/b","n":1}';
   assert.equal(asking(before, 'x'), '{"stream_options":{"a":1,"include_usage":true},"messages":[],"model":"x","n":1}');
   const behind = '{"model":"a/b","messages":[], "stream_options" : { "include_obfuscation" : false } ,"n":1}';
@@ -72,7 +72,7 @@ test('usage is added to stream options that are there, before the model or behin
   assert.equal(asking(next, 'x'), '{"stream_options":{"include_usage":true},"model":"x","messages":[]}');
 });
 
-test('numbers and names in stream options that nobody knows stay what they were', () => {
+test('unknown numbers and names in stream options stay what they were', () => {
   const text =
     '{"model":"a/b","messages":[],"stream_options":{"id":12345678901234567890,"scale":1.0,"__proto__":{"a":1}}}';
   const out = asking(text, 'x');
@@ -80,12 +80,12 @@ test('numbers and names in stream options that nobody knows stay what they were'
   assert.match(out, /"__proto__":\{"a":1\}/);
 });
 
-test('without the question stream options stay byte for byte', () => {
+test('stream options stay byte for byte where usage is not asked for', () => {
   const text = '{"model":"a/b","messages":[],"stream_options":{ "include_usage" : true ,"x":1.0}}';
   assert.equal(plain(text, 'x'), text.replace('a/b', 'x'));
 });
 
-test('a large body is handed on in pieces that are the client’s own bytes, and equal to the copied form', () => {
+test('a large body is spliced into pieces of the client’s own bytes, equal to the copied form', () => {
   const padding = 'ü'.repeat(COPIED_BYTES);
   for (const make of [
     (content: string) => `{"model":"a/b","messages":[{"content":"${content}"}],"stream":true}`,
@@ -104,7 +104,7 @@ test('a large body is handed on in pieces that are the client’s own bytes, and
   }
 });
 
-test('the pieces of a large body refer to it: 20 MB are not copied', () => {
+test('the pieces of a large spliced body refer to it: 20 MB are not copied', () => {
   const body = Buffer.from(`{"model":"a/b","messages":["${'x'.repeat(100_000)}"]}`);
   const scan = new ChatScan();
   scan.advance(body, body.length);
@@ -116,7 +116,7 @@ test('the pieces of a large body refer to it: 20 MB are not copied', () => {
   assert.equal(largest.buffer, body.buffer);
 });
 
-test('what comes out is the JSON that was meant, for any order of the keys', () => {
+test('a spliced body is the JSON that was meant, for any order of the keys', () => {
   const entries: [string, unknown][] = [
     ['model', 'a/b'],
     ['messages', [{ role: 'user', content: 'é"\\🌍' }]],

@@ -7,18 +7,18 @@ function counted(value: unknown) {
   return usage && JSON.parse(JSON.stringify(usage));
 }
 
-test('null, and an object that counts nothing, is no usage', () => {
+test('a usage of null, or one that counts nothing, is no usage', () => {
   for (const value of [null, undefined, {}, [], 'x', { prompt_tokens: null, prompt_tokens_details: null }]) {
     assert.equal(toUsage(value), undefined);
   }
 });
 
-test('unknown is not zero', () => {
+test('an unknown count of a usage is not zero', () => {
   assert.deepEqual(counted({ prompt_tokens: 5 }), { inputTokens: 5 });
   assert.deepEqual(counted({ prompt_tokens: 0, completion_tokens: 0 }), { inputTokens: 0, outputTokens: 0 });
 });
 
-test('all details are read', () => {
+test('all details of a usage are read', () => {
   assert.deepEqual(
     counted({
       prompt_tokens: 100,
@@ -46,7 +46,7 @@ test('DeepSeek’s cache hits count where the details are not there', () => {
   });
 });
 
-test('what the provider billed is read as a number and as Perplexity’s object', () => {
+test('a provider’s own bill is read as a number and as Perplexity’s object', () => {
   assert.equal(toUsage({ prompt_tokens: 1, cost: 0.002 })?.providerCostUsd, 0.002);
   assert.equal(
     toUsage({ prompt_tokens: 1, cost: { total_cost: 0.006, input_tokens_cost: 0 } })?.providerCostUsd,
@@ -54,7 +54,7 @@ test('what the provider billed is read as a number and as Perplexity’s object'
   );
 });
 
-test('reasoning that only the total holds is output, audio that only the total holds is input', () => {
+test('reasoning that only the total holds is output, and audio that only the total holds is input', () => {
   const reasoning = {
     prompt_tokens: 10,
     completion_tokens: 5,
