@@ -222,6 +222,7 @@ class Inference implements RelayOwner {
       log.error({ exchange: exchange.id, error: error.context.cause }, error.message);
     settle(result, {
       thread,
+      log,
       exchange,
       form: this.#dialect,
       model: this.#model,
@@ -234,7 +235,6 @@ class Inference implements RelayOwner {
       admission: this.#admission,
       teamsJson: this.#caller.teamsJson,
       metadataJson: recordedMetadata(this.#metadata, settings),
-      onFault: (cause) => log.error({ exchange: exchange.id, error: cause }, 'an exchange could not be settled'),
     });
     // Whatever happened: its place in flight is not lost.
     exchange.finish();

@@ -1,6 +1,7 @@
 import { epochMs } from '../core/clock.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
+import type { Log } from '../core/log.ts';
 import type { ApiForm } from '../dialects/dialect.ts';
 import type { ServedAs } from '../inference/served-as.ts';
 import type { Usage } from '../inference/usage.ts';
@@ -17,6 +18,7 @@ export type Estimator = (request: EstimateRequest) => Promise<Usage | undefined>
 
 export interface SettlementOptions {
   readonly thread: number;
+  readonly log: Log;
   readonly exchange: Exchange;
   /** The client's API form. */
   readonly form: ApiForm;
@@ -32,13 +34,11 @@ export interface SettlementOptions {
   readonly admission: Admission;
   readonly teamsJson: string | undefined;
   readonly metadataJson: string | undefined;
-  /** The exchange could not be settled by what it used: a bug. */
-  readonly onFault: (cause: unknown) => void;
 }
 
 /**
  * The record of an exchange that reached a target: made once, when nothing is left to do. What was held for the exchange
- * is settled exactly once; a fault on the way is told, never thrown, and gives it back.
+ * is settled exactly once; a fault on the way is logged, never thrown, and gives it back.
  */
 export function settle(result: RelayResult, options: SettlementOptions): void {
   try {
@@ -78,12 +78,12 @@ function close(
   take(record);
 }
 
-function giveBack(cause: unknown, { dispatched }: RelayResult, { admission, onFault }: SettlementOptions): void {
-  onFault(cause);
+function giveBack(cause: unknown, { dispatched }: RelayResult, { admission, exchange, log }: SettlementOptions): void {
+  log.error({ exchange: exchange.id, error: cause }, 'an exchange could not be settled');
   try {
     admission.settle({ dispatched, usage: undefined, costNanoUsd: undefined, endedAtMs: Date.now() });
   } catch {
-    // The settling itself is what failed, and that was told.
+    // The settling itself is what failed, and that was logged.
   }
 }
 
