@@ -17,7 +17,7 @@ export function plainRecord(changes: Partial<ExchangeRecord> = {}): ExchangeReco
     outcome: 'ok',
     stream: false,
     attempts: 1,
-      overheadMs: 0.25,
+    overheadMs: 0.25,
     upstreamMs: 0.125,
     bytesIn: 100,
     bytesOut: 200,
