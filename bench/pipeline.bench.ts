@@ -13,6 +13,7 @@ import type { ProviderAccount, Target } from '../src/providers/provider.ts';
 import { ModelRoutes } from '../src/routing/model-routes.ts';
 import type { ExchangeRecord } from '../src/telemetry/exchange-record.ts';
 import { RecordBatcher } from '../src/telemetry/record-batch.ts';
+import { SharedCounters } from '../src/threads/shared-counters.ts';
 import { OriginPools } from '../src/upstream/origin-pools.ts';
 import { compilePrice } from '../src/usage/price-table.ts';
 import { type BenchTask, subjectOf, task } from './harness/subject.ts';
@@ -131,6 +132,7 @@ function exchangeRunner(account: ProviderAccount, pools: OriginPools, sent: Sent
     log: silent,
     pools,
     sweeper: new Sweeper(),
+    sharedMemory: new SharedCounters(1, 0),
     translateHeavy: () => Promise.reject(new Error('nothing large is asked')),
     estimate: async () => assert.fail('the provider says what it used'),
     snapshot: () => snapshot,

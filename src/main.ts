@@ -79,6 +79,11 @@ inDatabase(keys, 'rotate', 'make a new key for the same subject; the old one wor
   .action((id: string, options) =>
     inPlace(options, async (place) => (await keyCommands()).keysRotate(id, options, place, { out, error })),
   );
+inDatabase(keys, 'rotate-signing-key', 'sign keys with a new key; those that the old one signed go on working')
+  .option('--grace <duration>', 'until then, as 30d; 0s: not at all; without it until they expire')
+  .action((options) =>
+    inPlace(options, async (place) => (await keyCommands()).keysRotateSigningKey(options, place, { out, error })),
+  );
 inDatabase(keys, 'revoke', 'revoke a key')
   .argument('<id>')
   .action((id: string, options) =>

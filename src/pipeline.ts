@@ -13,6 +13,7 @@ import type { Target } from './providers/provider.ts';
 import type { AnswerFilterMaker } from './relay/answer-filter.ts';
 import { mountFor } from './relay/choose-mount.ts';
 import { cutShort } from './relay/cut-short.ts';
+import type { SharedMemory } from './relay/held-memory.ts';
 import { Relay, type RelayOwner, type RelayResult } from './relay/relay.ts';
 import type { HeavyTranslator } from './relay/request-translation.ts';
 import type { ModelRoutes } from './routing/model-routes.ts';
@@ -38,6 +39,7 @@ export interface PipelineOptions {
   readonly sweeper: Sweeper;
   readonly estimate: Estimator;
   readonly translateHeavy: HeavyTranslator;
+  readonly sharedMemory: SharedMemory;
   readonly snapshot: () => Snapshot;
   readonly record: (record: ExchangeRecord) => void;
   /** See settlement: a record that a better one follows; undefined: there is no ledger. */
@@ -196,6 +198,7 @@ class Inference implements RelayOwner {
       translateHeavy,
       headers: rulesJson === undefined ? NO_HEADERS : ['x-tfy-applied-rules', rulesJson],
       filters: allowance === undefined ? NO_FILTERS : [cutShort(allowance)],
+      sharedMemory: this.#options.sharedMemory,
       owner: this,
     }).start();
   }
@@ -219,7 +222,9 @@ class Inference implements RelayOwner {
       log.error({ exchange: exchange.id, error: error.context.cause }, error.message);
     settle(result, {
       thread,
+      log,
       exchange,
+      form: this.#dialect,
       model: this.#model,
       stream: this.#peeked.stream,
       servedAs: this.#peeked.servedAs,
@@ -230,7 +235,6 @@ class Inference implements RelayOwner {
       admission: this.#admission,
       teamsJson: this.#caller.teamsJson,
       metadataJson: recordedMetadata(this.#metadata, settings),
-      onFault: (cause) => log.error({ exchange: exchange.id, error: cause }, 'an exchange could not be settled'),
     });
     // Whatever happened: its place in flight is not lost.
     exchange.finish();

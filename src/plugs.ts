@@ -1,6 +1,7 @@
 import type { AccountManifest, Configuration } from './config/configuration.ts';
 import type { AccountKind } from './config/load.ts';
-import type { Dialect } from './dialects/dialect.ts';
+import { anthropicMessages } from './dialects/anthropic-messages/index.ts';
+import type { ApiForm, Dialect } from './dialects/dialect.ts';
 import { openAiChat } from './dialects/openai-chat/index.ts';
 import { MODEL_TYPES_OF } from './inference/operation.ts';
 import { plug as anthropic } from './providers/anthropic/index.ts';
@@ -14,6 +15,8 @@ import { plug as selfHostedModel } from './providers/self-hosted-model/index.ts'
 /** The one file that names vendors and dialects; everybody else is handed these lists, and all others are made of them. */
 export const PLUGS: readonly ProviderPlug[] = [openai, anthropic, googleGemini, selfHostedModel, ollama];
 export const DIALECTS: readonly Dialect[] = [openAiChat];
+/** What is known of each form, whether a client speaks it or a provider. */
+export const FORMS: readonly ApiForm[] = [...DIALECTS, anthropicMessages];
 export const WIRES: readonly Wire[] = [...new Set(PLUGS.flatMap((plug) => plug.wires))];
 /** Client headers that some provider takes. */
 export const FORWARDABLE: readonly string[] = [

@@ -10,7 +10,7 @@ import { stringify } from 'yaml';
 
 /*
  * The table of metrics is read off a gateway that runs, since the labels of a family are those of its samples. The
- * gateway gets enough to do that every family has one: an answer, a stream, a failure, refusals, an alert, a faulty reload.
+ * gateway gets enough to do that every family has one: answers, a stream, a failure, refusals, an alert, a faulty reload.
  */
 
 const root = fileURLToPath(new URL('../..', import.meta.url));

@@ -1,9 +1,6 @@
 import type { Log } from '../core/log.ts';
-import type { BudgetWindowKey } from '../counters/budget-groups.ts';
+import type { BudgetWindowKey, RefusalAction } from '../counters/budget-groups.ts';
 import type { MetricRegistry } from '../telemetry/metric-registry.ts';
-
-/** What becomes of a request that does not fit. */
-export type RefusalAction = 'refuse' | 'downgrade';
 
 /** Windows that are known to be told; beyond it they may be told twice. */
 const MAX_WINDOWS = 50_000;

@@ -1,6 +1,14 @@
+import type { KeyObject } from 'node:crypto';
 import type { VirtualAccountIdentity } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Principal } from '../core/exchange.ts';
+
+/** A key that signs tokens of ours. */
+export interface Signer {
+  readonly key: KeyObject;
+  /** Milliseconds since the Unix epoch, set when the key is rotated; Infinity: no end. */
+  untilMs: number;
+}
 
 /** What was found out about a key that was not seen before, and how long that holds. */
 export type KeyVerdict = AcceptedKey | RefusedKey;
@@ -12,6 +20,8 @@ export interface AcceptedKey {
   readonly from: 'configured' | 'issued' | 'outside';
   /** Of an outside token: its issuer's key, whose withdrawal ends it. */
   readonly signedBy?: string;
+  /** Of a token of ours: the key that signed it, whose grace may end before the token does. */
+  readonly signer?: Signer;
 }
 
 export interface RefusedKey {
@@ -35,6 +45,7 @@ export const INVALID: RefusedKey = {
 };
 export const EXPIRED = refusedFor('It has expired.');
 export const REVOKED = refusedFor('It was revoked.');
+export const RETIRED = refusedFor('The key that signed it was retired.');
 export const ACCOUNT_EXPIRED = refusedFor('Its virtual account has expired.');
 export const NO_SUBJECT = refusedFor('It does not say whom it stands for.');
 export const UNVERIFIED_EMAIL = refusedFor('Its e-mail address is not verified.');

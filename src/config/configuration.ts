@@ -286,6 +286,8 @@ export interface Limits {
   maxUpstreamQueue: number;
   /** What a translation may hold: a whole unstreamed answer, or one event of a stream. */
   maxTranslateBytes: number;
+  /** Of a stream that is passed through: a longer event is passed on in pieces. */
+  maxEventBytes: number;
 }
 
 export interface Timeouts {

@@ -165,6 +165,9 @@ const limits = section(
     max_translate_bytes: keyWithDefault(wholeNumber(1024, gibibyte), 33_554_432).describe(
       'Bound of one whole answer or one event that is to be translated (502).',
     ),
+    max_event_bytes: keyWithDefault(wholeNumber(65_536, gibibyte), 16_777_216).describe(
+      'Bound of one event of a stream that is held until it is whole; the stream is cut at a larger one.',
+    ),
   }),
 );
 
@@ -298,7 +301,7 @@ export const serverSchema = z.object({
   prices: prices.describe('Prices that stand before those of the price library; absent: the library alone.'),
   log: log.describe('What is logged.'),
   keepalive_comment_ms: keyWithDefault(milliseconds, 15_000).describe(
-    'Silence after which a stream that waits for its first token gets an SSE comment; 0 sends none.',
+    'Silence after which a stream gets an SSE comment, before the first token and between two; 0 sends none.',
   ),
   demo: keyWithDefault(z.union([z.literal('auto'), z.boolean()]), 'auto').describe(
     'Whether the demo account is there; `auto`: while no other account is configured.',

@@ -58,6 +58,7 @@ export function serverSettings(
       maxUpstreamConnections: limits.max_upstream_connections,
       maxUpstreamQueue: limits.max_upstream_queue,
       maxTranslateBytes: limits.max_translate_bytes,
+      maxEventBytes: limits.max_event_bytes,
     },
     timeouts: {
       bodyMs: timeouts.body_ms,

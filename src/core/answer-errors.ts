@@ -206,12 +206,12 @@ export const ANSWER_ERRORS = {
   ),
   upstream_stream_error: rule(
     502,
-    'relay',
+    'provider',
     'upstream',
     'next-target',
     'warn',
     'upstream_error',
-    'The provider reported an error inside its stream.',
+    'The provider reported an error inside an answer of status 200.',
     'Try again.',
   ),
   // the gateway itself

@@ -16,6 +16,9 @@ export interface BudgetWindowKey {
   readonly group: string;
 }
 
+/** What becomes of a request that does not fit into a budget. */
+export type RefusalAction = 'refuse' | 'downgrade';
+
 /** The values of a rule's keys, in their order: none is '', one stands for itself, several are a JSON array. */
 export function groupOf(values: readonly string[]): string {
   return values.length > 1 ? JSON.stringify(values) : (values[0] ?? '');

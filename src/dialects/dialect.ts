@@ -3,17 +3,39 @@ import type { BodyScan, Exchange, Method, OrError } from '../core/exchange.ts';
 import type { InferenceEvent } from '../inference/event.ts';
 import type { Operation } from '../inference/operation.ts';
 import type { InferenceRequest } from '../inference/request.ts';
+import type { AnswerText, PromptText } from '../inference/sampled-text.ts';
 import type { ServedAs } from '../inference/served-as.ts';
 import type { Usage } from '../inference/usage.ts';
+import type { AnswerContext, AnswerForm } from './answer-form.ts';
 
-/** What one client-facing API form knows. Pure: bytes in, values or bytes out. */
-export interface Dialect {
-  readonly name: 'openai-chat';
+export type { AnswerContext } from './answer-form.ts';
+
+/**
+ * What is to be known of one API form whoever speaks it, client or provider. Pure: bytes in, values or bytes out. A
+ * provider's wire of the same name speaks this form: then bytes pass and nothing is translated.
+ */
+export interface ApiForm {
+  readonly name: 'openai-chat' | 'anthropic-messages';
+  /** How its answers are read while they pass. */
+  readonly answers: AnswerForm;
+  /** The words of a parsed request. */
+  promptText(body: unknown): PromptText;
+  /** The words in the first bytes of an answer; undefined: they show none. */
+  answerText(sample: Buffer, totalBytes: number): AnswerText | undefined;
+  /** The error body before the commit point, and the event after it, which stands alone and ends what an SDK reads. */
+  errorBody(error: GatewayError): Buffer;
+  errorEvent(error: GatewayError): Buffer;
+}
+
+/** What one client-facing API form knows beyond that: requests, and what translation needs. */
+export interface Dialect extends ApiForm {
   /** What is asked in it. */
   readonly operation: Operation;
   /** Operations in whose wires it can be asked as well, through the neutral form; the best first. */
   readonly translatesTo: readonly Operation[];
   readonly routes: readonly DialectRoute[];
+  /** The parameter by which a provider is asked for usage in a stream; undefined: it tells without being asked. */
+  readonly usageParameter: string | undefined;
   /** A new scan for one request body: what a provider of the same wire needs to know, found without parsing. */
   scan(request: ScannedRequest): RequestScan;
   /** The passthrough body for one target: all bytes are the client's but those of the edits. */
@@ -26,9 +48,6 @@ export interface Dialect {
   eventWriter(context: AnswerContext): EventWriter;
   /** Follows a streamed answer, so that it can be ended before its provider does: one follower per attempt. */
   followStream(context: AnswerContext): StreamFollower;
-  /** The error body before the commit point, and the event after it. */
-  errorBody(error: GatewayError): Buffer;
-  errorEvent(error: GatewayError): Buffer;
 }
 
 /** In what a provider of the same form differs from what the client asked. */
@@ -76,17 +95,6 @@ export interface PeekedRequest {
   choices: number;
   /** Tier, speed and geography that it asks for, where they are not the provider's default. */
   servedAs?: ServedAs | undefined;
-}
-
-export interface AnswerContext {
-  exchangeId: string;
-  /** `account/model` to name where the provider named none. */
-  model: string;
-  includeUsage: boolean;
-  /** Seconds since the Unix epoch. */
-  created: number;
-  /** `x-tfy-strict-openai`: nothing that the form itself does not have. */
-  strict?: boolean;
 }
 
 export interface EventWriter {

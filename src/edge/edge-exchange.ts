@@ -5,6 +5,7 @@ import type { AbortReason, BodyScan, Exchange, PathParams, Principal } from '../
 import { exchangeId, isSaneRequestId } from '../core/ids.ts';
 import type { BodyBlock } from './body-blocks.ts';
 import { BodyDecoder, type DecodedBodyOwner } from './body-decoder.ts';
+import type { ClientConnection, RequestTaker } from './client-connections.ts';
 import type { EdgeContext, OpenExchange } from './edge-context.ts';
 import { type BodyOwner, RequestBody } from './request-body.ts';
 import type { RequestHead } from './request-head.ts';
@@ -21,7 +22,8 @@ const KEEP_OPEN_MS = 4_000;
  * A request from its accepted head to the last byte of its answer. It owns the body's memory, its place in flight and
  * the two waits that are about the client: `body_ms` and `write_ms`.
  */
-export class EdgeExchange implements Exchange, OpenExchange, SinkOwner, BodyOwner, DecodedBodyOwner {
+export class EdgeExchange implements Exchange, OpenExchange, SinkOwner, BodyOwner, DecodedBodyOwner, RequestTaker {
+  connection: ClientConnection | undefined;
   readonly id = exchangeId();
   readonly requestId: string;
   readonly method: string;
@@ -82,6 +84,7 @@ export class EdgeExchange implements Exchange, OpenExchange, SinkOwner, BodyOwne
   /** Reads the body, then hands the exchange on. Without a body that happens at once. */
   read(): void {
     this.#context.open.add(this);
+    this.#context.connections.arrives(this);
     if (!this.headers.hasBody) {
       this.sink.waitForNextTurn();
       this.#handle();
@@ -93,12 +96,12 @@ export class EdgeExchange implements Exchange, OpenExchange, SinkOwner, BodyOwne
     const declaredBytes = encoding === 'identity' ? this.headers.contentLength : undefined;
     this.#reading = new RequestBody(declaredBytes, maxBodyBytes, this, blocks);
     if (encoding !== 'identity') this.#decoder = new BodyDecoder(encoding, maxBodyBytes, this);
-    this.#response.onData(this.#onData);
   }
 
   pushOwnHeaders(list: string[], upstreamMs: number): void {
     const timing = serverTiming(performance.now() - this.bodyReadAt - upstreamMs, upstreamMs);
     list.push('x-request-id', this.requestId, 'x-sluice-exchange-id', this.id, 'server-timing', timing);
+    list.push(...this.#context.keepAliveHeaders(this.headers));
     const cors = this.#context.corsHeaders(this.headers.origin);
     if (cors.length > 0) list.push(...cors);
   }
@@ -198,7 +201,7 @@ export class EdgeExchange implements Exchange, OpenExchange, SinkOwner, BodyOwne
       this.#refuseBody(new GatewayError('invalid_encoding', { detail: `At its content-encoding: ${detail}.` }));
   }
 
-  #onData = (chunk: ArrayBuffer, isLast: boolean): void => {
+  takeData(chunk: ArrayBuffer, isLast: boolean): void {
     const reading = this.#reading;
     if (!reading) return;
     const decoder = this.#decoder;
@@ -210,7 +213,7 @@ export class EdgeExchange implements Exchange, OpenExchange, SinkOwner, BodyOwne
     }
     if (chunk.byteLength > 0) this.#collect(reading, new Uint8Array(chunk), undefined);
     if (isLast && this.#reading) this.#bodyIsThere(reading);
-  };
+  }
 
   #collect(reading: RequestBody, bytes: Uint8Array, ifTooLarge: string | undefined): void {
     const appended = reading.append(bytes);
@@ -262,6 +265,7 @@ export class EdgeExchange implements Exchange, OpenExchange, SinkOwner, BodyOwne
   }
 
   #onAborted = (): void => {
+    this.connection?.lost();
     this.sink.abandon();
     this.#abort('client');
     this.answered();
@@ -277,6 +281,20 @@ export class EdgeExchange implements Exchange, OpenExchange, SinkOwner, BodyOwne
       this.#context.refused(this, new GatewayError(reason === 'client' ? 'client_closed' : 'write_timeout'));
       this.finish();
     }
+  }
+
+  get closesAfterAnswer(): boolean {
+    return this.#context.closesAfterAnswer && !this.headers.closes;
+  }
+
+  ended(): void {
+    const { connection } = this;
+    const { closing } = this.sink;
+    if (closing === 'no' && !this.headers.closes) connection?.rest();
+    else connection?.leaveToAddon();
+    // It is told of its end by then, should the client have been faster.
+    if (closing === 'now') setImmediate(() => connection?.close());
+    this.answered();
   }
 
   answered(): void {

@@ -9,6 +9,7 @@ import { Sweeper } from '../core/sweeper.ts';
 import type { SharedCounters } from '../threads/shared-counters.ts';
 import { BodyBlocks } from './body-blocks.ts';
 import { type RemoteSide, TrustedProxies } from './client-address.ts';
+import { ClientConnections, type RequestTaker } from './client-connections.ts';
 import { type Cors, makeCors } from './cors.ts';
 import type { EdgeContext, OpenExchange } from './edge-context.ts';
 import { EdgeExchange } from './edge-exchange.ts';
@@ -51,6 +52,7 @@ export class Edge implements EdgeContext {
   readonly counters: SharedCounters;
   readonly blocks = new BodyBlocks();
   readonly open = new Sweeper<OpenExchange>();
+  readonly connections: ClientConnections;
   readonly #options: EdgeOptions;
   readonly #app: TemplatedApp;
   readonly #forwardable: NamesByLength;
@@ -58,6 +60,8 @@ export class Edge implements EdgeContext {
   #cors: Cors;
   #socket: us_listen_socket | undefined;
   #draining = false;
+  #hintedMs = 0;
+  #hint: readonly string[] = [];
   #onEmpty: (() => void) | undefined;
 
   constructor(options: EdgeOptions) {
@@ -71,6 +75,7 @@ export class Edge implements EdgeContext {
     _cfg('999999990007');
     const { tls } = options.settings.listen;
     this.#app = tls ? SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile }) : App();
+    this.connections = new ClientConnections(this.#app, () => this.settings.timeouts.keepAliveMs);
     this.#app.any('/*', this.#onRequest);
   }
 
@@ -112,6 +117,20 @@ export class Edge implements EdgeContext {
     setTimeout(() => {
       for (const exchange of this.open.items()) exchange.closeNow();
     }, CUT_GRACE_MS);
+  }
+
+  get closesAfterAnswer(): boolean {
+    return this.#draining || this.settings.listen.closeAfterAnswer;
+  }
+
+  keepAliveHeaders(head: RequestHead): readonly string[] {
+    const { keepAliveMs } = this.settings.timeouts;
+    if (head.closes || keepAliveMs < 1000 || this.closesAfterAnswer) return [];
+    if (keepAliveMs !== this.#hintedMs) {
+      this.#hintedMs = keepAliveMs;
+      this.#hint = ['connection', 'keep-alive', 'keep-alive', `timeout=${Math.floor(keepAliveMs / 1000)}`];
+    }
+    return this.#hint;
   }
 
   corsHeaders(origin: string | undefined): readonly string[] {
@@ -157,7 +176,7 @@ export class Edge implements EdgeContext {
     const route = routeFor(match.routes, method);
     if (!route) {
       if (method === 'OPTIONS' && this.#cors.enabled) {
-        this.#preflight(response, head.origin);
+        this.#preflight(response, head);
         return;
       }
       const allowed = allowedMethods(match.routes).join(', ');
@@ -230,11 +249,15 @@ export class Edge implements EdgeContext {
     const clientJson = this.clientJson(head, response);
     const requestId = head.requestId !== undefined && isSaneRequestId(head.requestId) ? head.requestId : id;
     // After an end without a body the addon does not count the answer as given until the connection is closed.
-    const close = closes === ALWAYS_CLOSES || (closes === HAS_BODY_CLOSES && head.hasBody) || method === 'HEAD';
+    const close =
+      closes === ALWAYS_CLOSES ||
+      (closes === HAS_BODY_CLOSES && (head.hasBody || this.closesAfterAnswer)) ||
+      method === 'HEAD';
     const all = ['content-type', 'application/json', 'x-request-id', requestId, 'x-sluice-exchange-id', id, ...headers];
     all.push(...retryHeaders(error));
     // With `close` the addon writes the header itself.
     if (closes === NEVER_CLOSES) all.push('connection', 'close');
+    else if (!close) all.push(...this.keepAliveHeaders(head));
     all.push(...this.corsHeaders(head.origin));
     all.push('server-timing', serverTiming(performance.now() - startedAt, 0));
     const body = (route?.errorBody ?? this.#options.errorBody)(error);
@@ -245,17 +268,23 @@ export class Edge implements EdgeContext {
       if (method === 'HEAD') response.endWithoutBody(body.length, close);
       else response.end(body, close);
     };
-    answerAlone(response, answer);
+    answerAlone(
+      this.connections,
+      response,
+      answer,
+      close || closes === NEVER_CLOSES || head.closes ? 'closes' : 'rests',
+    );
     this.#options.onRefused({ id, requestId, method, path, startedAt, principal, error, clientJson });
   }
 
-  #preflight(response: HttpResponse, origin: string | undefined): void {
-    const headers = ['content-length', '0', ...this.#cors.onPreflight(origin)];
-    answerAlone(response, () => {
+  #preflight(response: HttpResponse, head: RequestHead): void {
+    const headers = ['content-length', '0', ...this.#cors.onPreflight(head.origin), ...this.keepAliveHeaders(head)];
+    const answer = (): void => {
       response.writeStatus(statusLine(204));
       if (headers.length > 2) response.writeHeader(headers[2]!, joinHead(headers.slice(2)));
       response.endWithoutBody();
-    });
+    };
+    answerAlone(this.connections, response, answer, head.closes ? 'closes' : 'rests');
   }
 }
 
@@ -273,15 +302,30 @@ const NOBODY: Principal = { subject: '', keyId: '', teams: [], models: [], metad
  * that it shall close: what stands behind a refused request could then be run (request smuggling). While an answer is
  * pending it ends a connection that brings another request.
  */
-function answerAlone(response: HttpResponse, answer: () => void): void {
+function answerAlone(
+  connections: ClientConnections,
+  response: HttpResponse,
+  answer: () => void,
+  afterwards: 'rests' | 'closes',
+): void {
+  const request: RequestTaker = { connection: undefined, takeData: IGNORE };
+  connections.arrives(request);
   let gone = false;
   response.onAborted(() => {
     gone = true;
+    request.connection?.lost();
   });
   setImmediate(() => {
-    if (!gone) response.cork(answer);
+    if (gone) return;
+    response.cork(() => {
+      answer();
+      if (afterwards === 'rests') request.connection?.rest();
+      else request.connection?.leaveToAddon();
+    });
   });
 }
+
+const IGNORE = (): void => {};
 
 /** As much of a text of the client as a log keeps. */
 function cut(text: string | undefined): string | undefined {

@@ -26,6 +26,8 @@ export class RequestHead implements HeadersOfInterest {
   userAgent: string | undefined;
   /** In the order of its lines. */
   forwardedFor: string | undefined;
+  /** The addon closes the connection behind the answer. */
+  closes = false;
   /** As it was sent, without the query, which may hold a key. */
   readonly url: string;
   origin: string | undefined;
@@ -36,6 +38,7 @@ export class RequestHead implements HeadersOfInterest {
   fault: string | undefined;
   readonly #forwardableNames: NamesByLength;
   #hasTransferEncoding = false;
+  #hasConnection = false;
   #host: string | undefined;
 
   constructor(request: HttpRequest, forwardable: NamesByLength) {
@@ -71,6 +74,12 @@ export class RequestHead implements HeadersOfInterest {
         if (name === 'x-api-key') this.xApiKey = this.#credential(name, value, this.xApiKey);
         break;
       case 10:
+        // The addon's own rule: by the length of the first such header, which only `close` has.
+        if (name === 'connection' && !this.#hasConnection) {
+          this.#hasConnection = true;
+          this.closes = value.length === CLOSE.length;
+          return;
+        }
         if (name === 'user-agent') this.userAgent = value;
         else if (name === 'tracestate') this.tracestate = this.#forwarded(name, value);
         break;
@@ -149,6 +158,8 @@ export class RequestHead implements HeadersOfInterest {
     this.#hasTransferEncoding = true;
   }
 }
+
+const CLOSE = 'close';
 
 /** RFC 3986 §3.2.2: an address in brackets or a registered name; an empty one names nobody (RFC 9110 §4.2.1). */
 const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+)(?::(\d{0,5}))?$/;

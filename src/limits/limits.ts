@@ -1,6 +1,6 @@
 import type { BudgetPeriod, Configuration } from '../config/configuration.ts';
 import { GenerationCache } from '../core/generation-cache.ts';
-import type { BudgetWindowKey } from '../counters/budget-groups.ts';
+import type { BudgetWindowKey, RefusalAction } from '../counters/budget-groups.ts';
 import { type Counters, isRefusal, type Refusal, type Reservation } from '../counters/counters.ts';
 import { periodStart } from '../counters/periods.ts';
 import type { Usage } from '../inference/usage.ts';
@@ -36,7 +36,7 @@ export interface LimitsOptions {
   /** Of this thread; outlives a configuration. */
   readonly forecast: TokenForecast;
   /** A budget begins to refuse requests, or to send them to a cheaper model. Once per window and configuration, about. */
-  onBudgetRefuses?(window: BudgetWindowKey, action: 'refuse' | 'downgrade'): void;
+  onBudgetRefuses?(window: BudgetWindowKey, action: RefusalAction): void;
 }
 
 /** The rate limits and budgets of one configuration. */

@@ -68,6 +68,7 @@ export class RunningGateway implements Gateway {
     const { relayThreads, services, observation, port } = this.#parts;
     observation.metrics.configLoaded(Date.now());
     const listening = await relayThreads.start({
+      log: observation.log,
       data,
       onMessage: (message) => {
         for (const service of services) service.hear?.(message);

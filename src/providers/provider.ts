@@ -187,8 +187,11 @@ export interface Wire {
    * answer, that it stood in (the usage object itself too), where more may be told.
    */
   toUsage(usage: unknown, answer: JsonObject): Usage | undefined;
-  /** A non-2xx answer → our error. `body` holds at most 64 KiB of it. */
-  toError(status: number, body: Buffer, target: Target): GatewayError;
+  /**
+   * A failure in the provider's words → our error. `status` undefined: told inside a 200, where only the words can say
+   * what it would have been. `body` holds at most 64 KiB.
+   */
+  toError(status: number | undefined, body: Buffer, target: Target): GatewayError;
   readonly translation?: Translation;
 }
 

@@ -93,6 +93,7 @@ const pipeline: PipelineOptions = {
   sweeper,
   estimate: tasks.estimate,
   translateHeavy: tasks.translateHeavy,
+  sharedMemory: counters,
   snapshot: () => snapshot,
   record: (record) => records.add(record),
   provisional: records.hasJournal ? (record) => records.add(record) : undefined,

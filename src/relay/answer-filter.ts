@@ -70,10 +70,6 @@ export abstract class AnswerFilter implements FilterHost {
     this.host.fail(error);
   }
 
-  remark(error: GatewayError): void {
-    this.host.remark(error);
-  }
-
   content(pieces: number): void {
     this.host.content(pieces);
   }
@@ -130,10 +126,6 @@ export class FilteredAnswer implements RelayHost {
 
   fail(error: GatewayError): void {
     this.#first.fail(error);
-  }
-
-  remark(error: GatewayError): void {
-    this.#first.remark(error);
   }
 
   content(pieces: number): void {

@@ -16,7 +16,9 @@ import {
   type Shortened,
 } from './answer-filter.ts';
 import { answerContext, chooseMode } from './choose-mode.ts';
+import { ContentTimes } from './content-times.ts';
 import { ErrorAnswer } from './error-answer.ts';
+import { HeldMemory, type SharedMemory } from './held-memory.ts';
 import { type Outbound, outbound, wholeBody } from './outbound.ts';
 import type { RelayMode } from './relay-mode.ts';
 import type { HeavyTranslator } from './request-translation.ts';
@@ -30,6 +32,8 @@ export interface RunContext {
   readonly settings: ServerSettings;
   readonly pools: OriginPools;
   readonly translateHeavy: HeavyTranslator;
+  /** What large answers are held in, beside the bodies of all exchanges. */
+  readonly sharedMemory: SharedMemory;
   /** In the order in which they see the answer. */
   readonly filters: readonly AnswerFilterMaker[];
 }
@@ -68,8 +72,8 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
   endedAt = 0;
   /** Whether anything was sent to a provider. */
   dispatched = false;
-  /** A provider's own error event that passed among the content. */
-  remarked: GatewayError | undefined;
+  /** Whether it asks for usage although the client did not. */
+  asksUsage = false;
   shortened: Shortened | undefined;
   readonly #c: RunContext;
   readonly #owner: RunOwner;
@@ -78,6 +82,7 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
   #control: AttemptControl | undefined;
   /** The same where it goes over a connection. */
   #upstream: UpstreamAttempt | undefined;
+  readonly #memory: HeldMemory;
   #waits: Waits;
   #mode: RelayMode | undefined;
   #filtered: FilteredAnswer | undefined;
@@ -92,11 +97,16 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
     this.#c = context;
     this.#owner = owner;
     this.#peeked = context.peeked;
+    this.#memory = new HeldMemory(context.sharedMemory, context.settings.limits.maxBodyMemoryBytes);
     this.#waits = this.#newWaits();
   }
 
   get target(): Target {
     return this.step.target;
+  }
+
+  get over(): boolean {
+    return this.#over;
   }
 
   get hasContent(): boolean {
@@ -135,21 +145,19 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
   /** As often as it is called, `resume` has to be, until the provider is read again. */
   pause(): void {
     this.#pauses += 1;
-    if (this.#pauses === 1) this.#control?.pause();
+    if (this.#pauses === 1 && !this.#over) this.#control?.pause();
   }
 
   resume(): void {
     this.#pauses -= 1;
-    if (this.#pauses === 0) this.#control?.resume();
+    if (this.#pauses === 0 && !this.#over) this.#control?.resume();
   }
 
   /** The run is over: the provider is told, and nobody is called back. */
   abort(): void {
     if (this.#over) return;
-    this.#over = true;
     if (this.endedAt === 0) this.#control?.abort();
-    this.#abandoned?.abort();
-    this.#filtered?.close();
+    this.#close();
   }
 
   /** Looks at the waits; `now` is performance.now(). */
@@ -182,8 +190,9 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
         dialect,
         peeked: this.#peeked,
         limits: settings.limits,
+        memory: this.#memory,
         exchangeId: exchange.id,
-        streamPromised: exchange.sink.started,
+        askedUsage: this.asksUsage,
       },
     );
     if (mode instanceof GatewayError) this.fail(mode);
@@ -221,15 +230,15 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
     this.contentTimes.came(pieces);
   }
 
-  remark(error: GatewayError): void {
-    this.remarked ??= error;
-  }
-
   finish(last?: Buffer): void {
     if (this.#over) return;
-    // A provider that goes on behind the end of its answer is not heard.
-    this.abort();
-    if (this.endedAt === 0) this.endedAt = performance.now();
+    // Whole by its own end: what the provider does with its connection from here on is no part of the exchange.
+    if (this.endedAt === 0) {
+      if (this.#upstream) this.#upstream.linger();
+      else this.#control?.abort();
+    }
+    this.endedAt ||= performance.now();
+    this.#close();
     this.contentTimes.date(this.endedAt);
     this.#owner.finished(this, last);
   }
@@ -243,6 +252,8 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
   shorten(ending: Buffer, shortened: Shortened): void {
     if (this.#over) return;
     this.shortened = shortened;
+    // What the provider would still send is not wanted.
+    if (this.endedAt === 0) this.#control?.abort();
     this.finish(ending);
   }
 
@@ -291,8 +302,12 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
   }
 
   #send(request: OrError<Outbound>): void {
-    if (request instanceof GatewayError) this.#fail(request, 0);
-    else if (this.target.local) this.#sendInside(request, this.target.local);
+    if (request instanceof GatewayError) {
+      this.#fail(request, 0);
+      return;
+    }
+    this.asksUsage = request.asksUsage;
+    if (this.target.local) this.#sendInside(request, this.target.local);
     else this.#sendOut(request);
   }
 
@@ -317,6 +332,13 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
 
   // ── its end ───────────────────────────────────────────────────────────────
 
+  #close(): void {
+    this.#over = true;
+    this.#abandoned?.abort();
+    this.#filtered?.close();
+    this.#memory.release();
+  }
+
   /** `at`: performance.now(); 0 where nothing could be sent, so that no time was the provider's. */
   #fail(error: GatewayError, at: number): void {
     if (this.#over) return;
@@ -332,29 +354,6 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
     const error = this.#waits.expired(now, upstream ? upstream.sentAt : this.startedAt, ours);
     // A request that waited in vain for a connection of others was not connecting.
     return error?.code === 'connect_timeout' && upstream?.inLine ? queueFull(this.#c.settings) : error;
-  }
-}
-
-/**
- * When content came, for the latencies of the record. No clock per piece: that cost a fifth of a stream (bench:
- * pipeline). The sweep and the end date what came before: at most SWEEP_MS late, exact where the answer ended well.
- */
-export class ContentTimes {
-  /** performance.now(); 0 while nothing came. */
-  firstAt = 0;
-  lastAt = 0;
-  pieces = 0;
-  #dated = 0;
-
-  came(pieces: number): void {
-    if (this.pieces === 0) this.firstAt = performance.now();
-    this.pieces += pieces;
-  }
-
-  date(at: number): void {
-    if (this.#dated === this.pieces) return;
-    this.#dated = this.pieces;
-    this.lastAt = at;
   }
 }
 

@@ -1,6 +1,7 @@
 import { GatewayError } from '../core/errors.ts';
 import { decide } from '../routing/retry-policy.ts';
 import type { RoutePlan, Step } from '../routing/route-plan.ts';
+import { refusedUsage } from './asks-usage.ts';
 import { AttemptRun, type RunContext, type RunOwner } from './attempt-run.ts';
 import type { RelayMode } from './relay-mode.ts';
 
@@ -108,17 +109,25 @@ export class Attempts {
     this.#run.abort();
   }
 
-  #nextStep({ step, diedReused }: AttemptRun, error: GatewayError): Step | undefined {
-    const { exchange, settings } = this.#o;
+  #nextStep(run: AttemptRun, error: GatewayError): Step | undefined {
+    const { step, diedReused } = run;
+    const { exchange, settings, dialect } = this.#o;
     const now = performance.now();
     const { totalMs } = settings.timeouts;
     const leftMs = totalMs > 0 ? exchange.startedAt + totalMs - now : Number.POSITIVE_INFINITY;
     const mayRetryReused = settings.retryReusedConnection && !this.#retriedReused;
-    const decision = decide(error, { retry: step.retry, retries: this.#retries, diedReused, mayRetryReused }, leftMs);
+    const history = {
+      retry: step.retry,
+      retries: this.#retries,
+      diedReused,
+      mayRetryReused,
+      refusedUsage: run.asksUsage && refusedUsage(dialect, run.target, error),
+    };
+    const decision = decide(error, history, leftMs);
     if (decision.next === 'give-up') return undefined;
     if (decision.next === 'same-step') {
       if (diedReused && mayRetryReused) this.#retriedReused = true;
-      else this.#retries += 1;
+      else if (!history.refusedUsage) this.#retries += 1;
       if (decision.afterMs > 0) this.#retryAt = now + decision.afterMs;
       return step;
     }
@@ -138,7 +147,8 @@ export class Attempts {
     const run = this.#run;
     const { hedgeAfterMs } = run.step;
     if (hedgeAfterMs === undefined || this.#adopted || this.#beside !== undefined) return;
-    if (this.#retryAt > 0 || run.hasContent || now - run.startedAt < hedgeAfterMs) return;
+    // Over: the exchange is, or its next attempt waits.
+    if (run.over || run.hasContent || now - run.startedAt < hedgeAfterMs) return;
     const step = this.#following();
     if (step === undefined) return;
     this.#beside = run;
@@ -173,5 +183,5 @@ export class Attempts {
 }
 
 function takesComments(mode: RelayMode | undefined): boolean {
-  return mode === undefined || (mode.isStream && !mode.unfinishedLine && !mode.complete);
+  return mode === undefined || (mode.isStream && !mode.unfinishedLine);
 }

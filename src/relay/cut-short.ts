@@ -1,10 +1,10 @@
 import { Carry } from '../codec/carry.ts';
+import { endsWithEvent, lastEventEnd, nextEventEnd } from '../codec/event-cutter.ts';
 import type { StreamFollower } from '../dialects/dialect.ts';
 import { inputUsage, type Usage } from '../inference/usage.ts';
 import type { Allowance } from '../limits/admission.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
 import { AnswerFilter, type AnswerFilterMaker, type FilterHost } from './answer-filter.ts';
-import { endsWithEvent, lastEventEnd, nextEventEnd } from './event-cutter.ts';
 
 /** An event that is not whole is held up to here; a longer one is passed on in pieces, and the stream ends behind it. */
 const MAX_HELD_BYTES = 65_536;

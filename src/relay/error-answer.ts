@@ -7,20 +7,22 @@ export const MAX_ERROR_BYTES = 65_536;
 /** How long the body of an error may take before the status alone has to do. */
 const MAX_BODY_MS = 5_000;
 
-/** An answer that is not 2xx: collected, bounded, and given to the wire to be understood. */
+/**
+ * An answer that is not 2xx, or is 2xx and no answer (`status` undefined): collected, bounded, and given to the wire to be
+ * understood.
+ */
 export class ErrorAnswer implements RelayMode {
   readonly isStream = false;
-  readonly complete = false;
   readonly unfinishedLine = false;
   readonly #host: RelayHost;
   readonly #target: Target;
   readonly #wire: Wire;
-  readonly #status: number;
+  readonly #status: number | undefined;
   readonly #maxBytes: number;
   readonly #kept = new ByteList();
   readonly #since = performance.now();
 
-  constructor(host: RelayHost, target: Target, wire: Wire, status: number, maxBytes: number) {
+  constructor(host: RelayHost, target: Target, wire: Wire, status: number | undefined, maxBytes: number) {
     this.#host = host;
     this.#target = target;
     this.#wire = wire;

@@ -14,6 +14,8 @@ import { overriddenHeaders } from './step-overrides.ts';
 export interface Outbound extends OutboundRequest {
   readonly connection: Connection;
   readonly body: Buffer | Buffer[];
+  /** The gateway asks for usage, and the client did not. */
+  readonly asksUsage: boolean;
   onBodySent: (() => void) | undefined;
 }
 
@@ -41,15 +43,13 @@ export function outbound(
   if (mount === undefined) return new GatewayError('unsupported_operation', { target: target.id });
   const { wire } = mount;
   if (wire.name === dialect.name) {
-    const spliced = dialect.splice(body, peeked, {
-      modelId: target.modelId,
-      askUsage: asksUsage(peeked, target),
-      developerAsSystem: !target.abilities.developerRole,
-    });
-    return authorised(asked, target, mount, overrides, { body: spliced, headers: NO_HEADERS });
+    const { modelId, abilities } = target;
+    const askUsage = asksUsage(dialect, peeked, target);
+    const spliced = dialect.splice(body, peeked, { modelId, askUsage, developerAsSystem: !abilities.developerRole });
+    return authorised(asked, target, mount, overrides, { body: spliced, headers: NO_HEADERS, asksUsage: askUsage });
   }
   const finish = (made: OrError<TranslatedRequest>): OrError<Outbound> =>
-    made instanceof GatewayError ? made : authorised(asked, target, mount, overrides, made);
+    made instanceof GatewayError ? made : authorised(asked, target, mount, overrides, { ...made, asksUsage: false });
   if (body.length > INLINE_BYTES) {
     const { id, modelId } = target;
     return translateHeavy(dialect, wire, { id, modelId }, body, abandoned.signal).then(finish);
@@ -61,6 +61,7 @@ interface MadeRequest {
   readonly body: Buffer | Buffer[];
   /** What this request needs beyond the mount's headers. */
   readonly headers: readonly string[];
+  readonly asksUsage: boolean;
 }
 
 function authorised(
@@ -68,7 +69,7 @@ function authorised(
   target: Target,
   mount: Mount,
   overrides: StepOverrides | undefined,
-  { body, headers: extra }: MadeRequest,
+  { body, headers: extra, asksUsage: askedUsage }: MadeRequest,
 ): OrError<Outbound> {
   const { wire, connection, credential } = mount;
   const { peeked } = asked;
@@ -84,6 +85,7 @@ function authorised(
     method: wire.method,
     headers,
     body,
+    asksUsage: askedUsage,
     onBodySent: undefined,
   };
   const signed = credential.sign(request);

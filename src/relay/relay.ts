@@ -6,9 +6,11 @@ import { pushAnswerHeaders } from '../upstream/forward-headers.ts';
 import { type Prompt, promptSample } from '../usage/prompt.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
 import type { Shortened } from './answer-filter.ts';
-import type { AttemptRun, ContentTimes, RunOwner } from './attempt-run.ts';
+import type { AttemptRun, RunOwner } from './attempt-run.ts';
 import { Attempts, type AttemptsOptions } from './attempts.ts';
 import { EVENT_STREAM } from './choose-mode.ts';
+import { mountFor } from './choose-mount.ts';
+import type { ContentTimes } from './content-times.ts';
 
 export interface RelayOptions extends AttemptsOptions {
   readonly sweeper: Sweeper;
@@ -34,6 +36,8 @@ export interface RelayResult {
   readonly shortened: Shortened | undefined;
   /** What the following say is of the attempt that was adopted, or of the latest. */
   readonly target: Target;
+  /** The form in which that provider speaks. */
+  readonly wireName: string | undefined;
   readonly meter: UsageMeter;
   readonly content: ContentTimes;
   /** performance.now() values; 0: it did not come so far. */
@@ -117,7 +121,7 @@ export class Relay implements RunOwner, Swept {
 
   finished(run: AttemptRun, last: Buffer | undefined): void {
     this.#o.exchange.sink.end(last);
-    this.#close(run.remarked, run.status, false);
+    this.#close(undefined, run.status, false);
   }
 
   failed(run: AttemptRun, error: GatewayError): void {
@@ -137,11 +141,6 @@ export class Relay implements RunOwner, Swept {
     const { run } = this.#attempts;
     this.#attempts.abort();
     run.endedAt ||= performance.now();
-    if (reason === 'client' && run.mode?.complete) {
-      // It had all of the answer and did not wait for the last chunk of nothing.
-      this.#close(undefined, run.status, false);
-      return;
-    }
     if (reason === 'drain') {
       this.#giveUp(new GatewayError('draining', { retryAfterMs: 1000 }));
       return;
@@ -159,8 +158,8 @@ export class Relay implements RunOwner, Swept {
     const { run } = this.#attempts;
     if (!sink.started) {
       const headers: string[] = ['x-tfy-resolved-model', run.target.id, ...this.#o.headers];
-      pushAnswerHeaders(headers, run.answerHeaders);
       if (error.context.headers) headers.push(...error.context.headers);
+      pushAnswerHeaders(headers, run.answerHeaders);
       exchange.refuse(error, headers, run.upstreamMs);
       this.#close(error, error.status, false);
       return;
@@ -188,6 +187,7 @@ export class Relay implements RunOwner, Swept {
       cut,
       shortened: run.shortened,
       target: run.target,
+      wireName: mountFor(run.target, this.#o.dialect)?.wire.name,
       meter: run.meter,
       content: run.contentTimes,
       sentAt: run.startedAt,

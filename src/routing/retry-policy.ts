@@ -15,6 +15,8 @@ export interface AttemptHistory {
   readonly diedReused: boolean;
   /** Whether that may be answered with one more try: not by configuration, or not a second time in this exchange. */
   readonly mayRetryReused: boolean;
+  /** It was refused for asking for usage, which the client did not; the next attempt does not ask. */
+  readonly refusedUsage: boolean;
 }
 
 const AT_ONCE: Decision = { next: 'same-step', afterMs: 0 };
@@ -23,11 +25,12 @@ const GIVE_UP: Decision = { next: 'give-up' };
 
 /**
  * What to do after a failed attempt, before the commit point. A request that died with a reused connection most likely
- * never reached the provider, which had closed it; but it may have, so `retry_reused_connection` can forbid it.
+ * never reached the provider, which had closed it; but it may have, so `retry_reused_connection` can forbid it. A refusal
+ * that the gateway caused is no answer to the client.
  * `leftMs`: until the exchange's deadline; Infinity where it has none. A retry that could only begin behind it is none.
  */
 export function decide(error: GatewayError, history: AttemptHistory, leftMs: number): Decision {
-  if (history.diedReused && history.mayRetryReused) return AT_ONCE;
+  if (history.refusedUsage || (history.diedReused && history.mayRetryReused)) return AT_ONCE;
   if (error.rule.retry === 'never') return GIVE_UP;
   const { maxRetries, delayMs } = history.retry;
   if (history.retries < maxRetries && delayMs < leftMs) return { next: 'same-step', afterMs: delayMs };

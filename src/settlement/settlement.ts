@@ -1,5 +1,8 @@
 import { epochMs } from '../core/clock.ts';
+import type { GatewayError } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
+import type { Log } from '../core/log.ts';
+import type { ApiForm } from '../dialects/dialect.ts';
 import type { ServedAs } from '../inference/served-as.ts';
 import type { Usage } from '../inference/usage.ts';
 import type { Admission } from '../limits/admission.ts';
@@ -15,7 +18,10 @@ export type Estimator = (request: EstimateRequest) => Promise<Usage | undefined>
 
 export interface SettlementOptions {
   readonly thread: number;
+  readonly log: Log;
   readonly exchange: Exchange;
+  /** The client's API form. */
+  readonly form: ApiForm;
   readonly model: string;
   readonly stream: boolean;
   /** As the client asked to be served: so it is priced where the provider did not tell. */
@@ -28,13 +34,11 @@ export interface SettlementOptions {
   readonly admission: Admission;
   readonly teamsJson: string | undefined;
   readonly metadataJson: string | undefined;
-  /** The exchange could not be settled by what it used: a bug. */
-  readonly onFault: (cause: unknown) => void;
 }
 
 /**
  * The record of an exchange that reached a target: made once, when nothing is left to do. What was held for the exchange
- * is settled exactly once; a fault on the way is told, never thrown, and gives it back.
+ * is settled exactly once; a fault on the way is logged, never thrown, and gives it back.
  */
 export function settle(result: RelayResult, options: SettlementOptions): void {
   try {
@@ -51,7 +55,7 @@ function settleByUse(result: RelayResult, options: SettlementOptions): void {
   if (shortened) {
     use(record, servedAsAsked(shortened.usage, result, options), 'estimate', price);
     record.errorDetail = shortened.detail;
-  } else {
+  } else if (!isFailureOfProvider(result.error)) {
     if (meter.usage) use(record, meter.usage, 'provider', price);
     if (needsEstimate(result, options.exchange)) {
       settleByEstimate(record, price, result, options);
@@ -74,26 +78,30 @@ function close(
   take(record);
 }
 
-function giveBack(cause: unknown, { dispatched }: RelayResult, { admission, onFault }: SettlementOptions): void {
-  onFault(cause);
+function giveBack(cause: unknown, { dispatched }: RelayResult, { admission, exchange, log }: SettlementOptions): void {
+  log.error({ exchange: exchange.id, error: cause }, 'an exchange could not be settled');
   try {
     admission.settle({ dispatched, usage: undefined, costNanoUsd: undefined, endedAtMs: Date.now() });
   } catch {
-    // The settling itself is what failed, and that was told.
+    // The settling itself is what failed, and that was logged.
   }
 }
 
 function settleByEstimate(record: ExchangeRecord, price: Price, result: RelayResult, options: SettlementOptions): void {
-  const { exchange, provisional } = options;
+  const { exchange, form, provisional } = options;
   const { meter } = result;
+  const answerForm = result.wireName ?? form.name;
   const request: EstimateRequest = {
+    promptForm: form.name,
+    answerForm,
     prompt: result.prompt ?? promptOf(exchange.body, exchange.body.length),
     outputSample: meter.sample(),
     outputTotalBytes: meter.answerBytes,
     model: result.target.modelId,
   };
   const pieces = options.stream ? result.content.pieces : 0;
-  const quick = quickEstimate({ bodyBytes: exchange.bytesIn, meter, pieces });
+  const answerText = answerForm === form.name ? form.answerText : () => undefined;
+  const quick = quickEstimate({ bodyBytes: exchange.bytesIn, meter, answerText, pieces });
   const useEstimate = (of: ExchangeRecord, estimate: Usage): void =>
     use(of, servedAsAsked(filledUp(meter.usage, estimate), result, options), 'estimate', price);
   if (provisional) {
@@ -129,6 +137,11 @@ function use(record: ExchangeRecord, used: Usage, source: 'provider' | 'estimate
 /** A provider that told nothing did not tell its tier either: what was asked for is the best that is known. */
 function servedAsAsked(used: Usage, { meter }: RelayResult, { servedAs }: SettlementOptions): Usage {
   return meter.usage === undefined && servedAs !== undefined ? { ...used, servedAs } : used;
+}
+
+/** Its own verdict, with a status or inside a 200: nothing is charged for it, whatever came before it. */
+function isFailureOfProvider(error: GatewayError | undefined): boolean {
+  return error?.rule.stage === 'provider';
 }
 
 /**

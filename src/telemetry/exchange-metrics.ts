@@ -31,8 +31,8 @@ export interface ExchangeMetricsOptions {
 }
 
 /**
- * Counters and histograms of exchanges under the reference product's names, so that its dashboards work. Every label value of a
- * client is bounded: a model is named only once it was resolved and something else came of it than that the request was
+ * Counters and histograms of exchanges under the reference product's names, so that its dashboards work. Every label
+ * value of a client is bounded: a model is named only once it was resolved and something else came of it than that the request was
  * at fault (an account that passes on any model id is asked for made-up ones), and nobody's models, statuses and metadata
  * take the room of all others.
  */

@@ -1,6 +1,6 @@
 import type { Configuration } from '../config/configuration.ts';
 import type { AccountToken } from '../core/account-token.ts';
-import type { BudgetWindowKey } from '../counters/budget-groups.ts';
+import type { BudgetWindowKey, RefusalAction } from '../counters/budget-groups.ts';
 import type { ThreadStats } from '../telemetry/thread-stats.ts';
 import type { IdentityAnswer, IdentityMessage, IdentityState } from './identity-messages.ts';
 
@@ -63,7 +63,7 @@ export type FromRelayThread =
   | { type: 'counters-away'; thread: number; reason: string }
   | { type: 'counters-back'; thread: number }
   /** A budget refused a request, or sent it to a cheaper model: the first in its period that this thread knows of. */
-  | { type: 'budget-refuses'; window: BudgetWindowKey; action: 'refuse' | 'downgrade' }
+  | { type: 'budget-refuses'; window: BudgetWindowKey; action: RefusalAction }
   | { type: 'log'; line: string }
   | IdentityAnswer
   | { type: 'drained' };

@@ -5,10 +5,10 @@ import type { FromRelayThread, RelayThreadData, ToRelayThread } from './messages
 export interface RelayThreadsOptions {
   readonly entry: URL;
   readonly count: number;
-  readonly log: Log;
 }
 
 export interface RelayThreadsHost {
+  readonly log: Log;
   /** What a thread is born with: also after one died, so it must be true at the time of the call. */
   data(thread: number): RelayThreadData;
   onMessage(message: FromRelayThread): void;
@@ -38,6 +38,8 @@ export class RelayThreads {
   readonly #options: RelayThreadsOptions;
   readonly #slots: Slot[] = [];
   #host: RelayThreadsHost | undefined;
+  /** Why threads ended while there was no log yet. */
+  readonly #early: { thread: number; error: unknown }[] = [];
   #stopping = false;
   #onListening: ((port: number | undefined) => void) | undefined;
   #onDrained: (() => void) | undefined;
@@ -60,6 +62,7 @@ export class RelayThreads {
     return new Promise((resolve) => {
       this.#onListening = resolve;
       this.#host = host;
+      for (const { thread, error } of this.#early.splice(0)) this.#onError(thread, error);
       for (const [thread, slot] of this.#slots.entries()) this.#bear(thread, slot, host);
     });
   }
@@ -82,12 +85,12 @@ export class RelayThreads {
   }
 
   #spawn(thread: number, deaths: number): Slot {
-    const { entry, log } = this.#options;
+    const { entry } = this.#options;
     const worker = new Worker(entry, { name: `relay-${thread}` });
     const bornAt = performance.now();
     const slot: Slot = { worker, born: false, listening: false, drained: false, deaths, bornAt };
     worker.on('message', (message: FromRelayThread) => this.#onMessage(slot, message));
-    worker.on('error', (error) => log.error({ error, thread }, 'a relay thread failed'));
+    worker.on('error', (error) => this.#onError(thread, error));
     worker.on('exit', () => this.#onExit(thread, slot));
     if (this.#host) this.#bear(thread, slot, this.#host);
     return slot;
@@ -97,6 +100,11 @@ export class RelayThreads {
     slot.born = true;
     const message: ToRelayThread = { type: 'begin', data: host.data(thread) };
     slot.worker.postMessage(message);
+  }
+
+  #onError(thread: number, error: unknown): void {
+    if (this.#host) this.#host.log.error({ error, thread }, 'a relay thread failed');
+    else this.#early.push({ thread, error });
   }
 
   #onMessage(slot: Slot, message: FromRelayThread): void {

@@ -1,6 +1,7 @@
 import type { Dispatcher } from 'undici';
 import { GatewayError } from '../core/errors.ts';
 import type { Method } from '../core/exchange.ts';
+import { Sweeper, type Swept } from '../core/sweeper.ts';
 import type { AttemptControl, AttemptHandler } from '../providers/provider.ts';
 import { bodyPieces } from './body-pieces.ts';
 import {
@@ -30,11 +31,18 @@ export interface OutboundRequest {
   readonly onBodySent?: (() => void) | undefined;
 }
 
+/** How long, and with how many bytes, a transfer may go on whose answer is whole: its last chunk is due at once. */
+const MAX_LINGER_MS = 1_000;
+const MAX_LINGER_BYTES = 65_536;
+/** Of this thread. Looked at by one timer, which runs only while there are any. */
+const lingering = new Sweeper<UpstreamAttempt>();
+
 /**
  * One try of one exchange at one target. Passes undici's callbacks on; pausing stops reading from the socket, so the
  * provider itself is slowed. After `abort` or an end no callback comes, and the connection is given back once.
  */
-export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker, DecodedSource {
+export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker, DecodedSource, Swept {
+  sweepIndex = -1;
   ahead: Waiting | undefined;
   behind: Waiting | undefined;
   inLine = false;
@@ -60,6 +68,8 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
   /** Where the provider compressed its answer. */
   #decoded: DecodedAnswer | undefined;
   #paused = false;
+  /** performance.now(); 0: it was not. */
+  #lingersSince = 0;
 
   constructor(pool: OriginPool, handler: AttemptHandler) {
     this.#pool = pool;
@@ -115,11 +125,28 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
     return this.#paused;
   }
 
+  /**
+   * The exchange has all it wants: no callback comes any more. What ends the transfer is read over, so that the
+   * connection can serve again; a provider that does not end it soon loses the connection.
+   */
+  linger(): void {
+    this.#decoded?.destroy();
+    if (this.#done || this.#lingersSince > 0) return;
+    this.#lingersSince = performance.now();
+    this.#received = 0;
+    lingering.add(this);
+    if (this.#paused) this.resume();
+  }
+
+  sweep(now: number): void {
+    if (now - this.#lingersSince > MAX_LINGER_MS) this.abort();
+  }
+
   abort(): void {
     // It may still be decoding what came before the end.
     this.#decoded?.destroy();
     if (this.#done) return;
-    this.#done = true;
+    this.#end();
     this.#request = undefined;
     if (!this.#dispatched) this.#pool.leaveLine(this);
     else if (this.#controller) this.#cut(this.#controller);
@@ -160,6 +187,10 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#done) return;
     this.#received += chunk.length;
+    if (this.#lingersSince > 0) {
+      if (this.#received > MAX_LINGER_BYTES) this.abort();
+      return;
+    }
     // What has a declared length comes in one piece a read.
     if (this.#declared === undefined && oneRead.take(this, chunk)) return;
     oneRead.deliver(this);
@@ -167,7 +198,7 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
   }
 
   deliver(bytes: Buffer, pieces: number): void {
-    if (this.#done) return;
+    if (this.#done || this.#lingersSince > 0) return;
     if (this.#decoded) this.#decoded.write(bytes);
     else this.pass(bytes, pieces);
   }
@@ -184,7 +215,7 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
     oneRead.deliver(this);
     const connection = this.#connection;
     if (this.#done || !connection) return;
-    this.#done = true;
+    this.#end();
     this.#connection = undefined;
     this.#pool.free(connection);
     this.#ended();
@@ -199,7 +230,8 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
     }
     // Given up while connecting, or aborted: undici reports that too.
     if (this.#done) return;
-    this.#done = true;
+    this.#end();
+    if (this.#lingersSince > 0) return;
     // Paused at the last byte, undici did not get to say so before the provider closed.
     if (this.answered && this.#declared === String(this.#received)) {
       this.#ended();
@@ -212,6 +244,7 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
   }
 
   #ended(): void {
+    if (this.#lingersSince > 0) return;
     if (this.#decoded) this.#decoded.end();
     else this.passEnd();
   }
@@ -232,6 +265,11 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
   /** A bug of ours costs this exchange, and no other: undici would take it for the provider's fault, or lose it. */
   #broken(cause: unknown): void {
     this.passFailure(new GatewayError('internal_error', { cause }));
+  }
+
+  #end(): void {
+    this.#done = true;
+    lingering.remove(this);
   }
 
   #cut(controller: Dispatcher.DispatchController): void {

@@ -55,7 +55,9 @@ export function pushAnswerHeaders(
       if (name === 'retry-after' || name === 'retry-after-ms') list.push(name, first(value));
       else if (name === 'request-id') upstreamId ??= first(value);
     } else if (code === 0x78) {
-      if (name.startsWith('x-ratelimit-') || name === 'x-should-retry') list.push(name, first(value));
+      if (name.startsWith('x-ratelimit-')) list.push(name, first(value));
+      // Whether a refused credential is worth another try is known here.
+      else if (name === 'x-should-retry' && !list.includes(name)) list.push(name, first(value));
       else if (name === 'x-request-id') upstreamId = first(value);
     } else if (code === 0x61 && name.startsWith('anthropic-ratelimit-')) list.push(name, first(value));
   }

@@ -13,7 +13,7 @@ import type { Database } from '../../src/store/database.ts';
 import { readKeyNotes } from '../../src/store/key-notes.ts';
 import { type KeyFilter, pageOfKeys, pagesOfKeys } from '../../src/store/key-page.ts';
 import { readKeyVersion } from '../../src/store/key-version.ts';
-import { listSigningKeys, publishSigningKey } from '../../src/store/signing-keys.ts';
+import { listSigningKeys, publishSigningKey, retireSigningKey } from '../../src/store/signing-keys.ts';
 import { forEachEngine } from '../support/engines.ts';
 import { storedKeys } from '../support/stored-keys.ts';
 
@@ -212,6 +212,48 @@ forEachEngine('signing keys', (engine) => {
     assert.deepEqual(await listSigningKeys(one), [pem('k1'), pem('k2')]);
     await publishSigningKey(one, pem('k3'), 'gw_1', now);
     assert.deepEqual(await listSigningKeys(two), [pem('k2'), pem('k3')]);
+  });
+
+  it('a rotated signing key stays known, with the end of its grace, beside the one that signs', async () => {
+    const database = await engine.open();
+    const pem = (keyId: string) => ({ keyId, publicKeyPem: `pem of ${keyId}` });
+    await publishSigningKey(database, pem('k1'), 'gw', days(-3));
+    await retireSigningKey(database, { keyId: 'k1', untilMs: undefined }, pem('k2'), 'gw', days(-2));
+    const untilMs = days(1).getTime();
+    await retireSigningKey(database, { keyId: 'k2', untilMs }, pem('k3'), 'gw', days(-1));
+    assert.deepEqual(await listSigningKeys(database), [pem('k1'), { ...pem('k2'), untilMs }, pem('k3')]);
+    const version = await readKeyVersion(database.query);
+    await publishSigningKey(database, pem('k3'), 'gw', now);
+    assert.equal(await readKeyVersion(database.query), version, 'that its gateway is there is no news');
+    const unseen = database.query.selectFrom('signing_keys').select('kid').where('seen_at', '<>', now.toISOString());
+    assert.deepEqual(await unseen.execute(), [], 'retired ones live as long as their gateway');
+    // A week after its grace it is forgotten.
+    await retireSigningKey(database, { keyId: 'k3', untilMs: undefined }, pem('k4'), 'gw', days(9));
+    assert.deepEqual(await listSigningKeys(database), [pem('k1'), pem('k3'), pem('k4')]);
+  });
+
+  it('a rotation that broke off before the data folder got the new signing key is taken back', async () => {
+    const database = await engine.open();
+    const pem = (keyId: string) => ({ keyId, publicKeyPem: `pem of ${keyId}` });
+    await publishSigningKey(database, pem('k1'), 'gw', days(-1));
+    await retireSigningKey(database, { keyId: 'k1', untilMs: now.getTime() + 60_000 }, pem('k2'), 'gw', now);
+    // The gateway looks while the rotation is under way: it must not undo it.
+    await publishSigningKey(database, pem('k1'), 'gw', new Date(now.getTime() + 1_000));
+    assert.deepEqual(
+      (await listSigningKeys(database)).map(({ keyId }) => keyId),
+      ['k1', 'k2'],
+    );
+    await publishSigningKey(database, pem('k1'), 'gw', new Date(now.getTime() + 120_000));
+    assert.deepEqual(await listSigningKeys(database), [pem('k1')]);
+  });
+
+  it('all signing keys of a gateway are void, rotated ones too, once the one that signs was moved away', async () => {
+    const database = await engine.open();
+    const pem = (keyId: string) => ({ keyId, publicKeyPem: `pem of ${keyId}` });
+    await publishSigningKey(database, pem('k1'), 'gw', days(-1));
+    await retireSigningKey(database, { keyId: 'k1', untilMs: undefined }, pem('k2'), 'gw', now);
+    await publishSigningKey(database, pem('other'), 'gw', now);
+    assert.deepEqual(await listSigningKeys(database), [pem('other')]);
   });
 
   it('signing keys beyond the bound are dropped where their gateway was not seen for long; a live gateway keeps its old key', async () => {

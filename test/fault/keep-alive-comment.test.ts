@@ -139,8 +139,8 @@ describe('a stream that waits long for its first token', { concurrency: true }, 
   });
 });
 
-describe('while a stream is silent between tokens', { concurrency: true }, () => {
-  test('comments come as well, and no client sees an event without data', async () => {
+describe('a stream that is silent between tokens', { concurrency: true }, () => {
+  test('comments come between tokens as well, and no client sees an event without data', async () => {
     const client = stream('p/pauses');
     await client.until('"at "');
     await client.until(COMMENT.repeat(2));
@@ -154,7 +154,7 @@ describe('while a stream is silent between tokens', { concurrency: true }, () =>
     assert.ok(dispatched(text.replaceAll(COMMENT, `${COMMENT}\n`)).includes(''));
   });
 
-  test('the official SDK reads the text and nothing else', async () => {
+  test('the official SDK reads the text of a stream with comments and nothing else', async () => {
     const openai = new OpenAI({ apiKey: KEY, baseURL: `${gateway.url}/v1`, maxRetries: 0 });
     const chunks = await openai.chat.completions.create({ model: 'p/pauses', messages: [], stream: true });
     let text = '';
@@ -166,7 +166,7 @@ describe('while a stream is silent between tokens', { concurrency: true }, () =>
     assert.deepEqual([text, count], ['at last', 2]);
   });
 
-  test('an event that came in two parts is not torn', async () => {
+  test('an event that came in two parts is not torn by a comment', async () => {
     const client = stream('p/pauses-within');
     assert.equal(await client.ended(), 'whole');
     for (const event of dispatched(client.text())) if (event !== '[DONE]') JSON.parse(event);

@@ -63,9 +63,9 @@ async function pidOfGateway(npm: RunningGateway): Promise<number> {
 
 /** Each way in which a stop reaches `npm start`. */
 const WAYS: { name: string; signal(gateway: RunningGateway): void }[] = [
-  { name: 'SIGTERM to npm alone, as a container sends it', signal: (npm) => process.kill(npm.pid, 'SIGTERM') },
-  { name: 'SIGTERM to all of its group, as systemd sends it', signal: (npm) => process.kill(-npm.pid, 'SIGTERM') },
-  { name: 'SIGINT to all of its group, as a terminal sends it', signal: (npm) => process.kill(-npm.pid, 'SIGINT') },
+  { name: 'a SIGTERM to npm alone, as a container sends it', signal: (npm) => process.kill(npm.pid, 'SIGTERM') },
+  { name: 'a SIGTERM to all of its group, as systemd sends it', signal: (npm) => process.kill(-npm.pid, 'SIGTERM') },
+  { name: 'a SIGINT to all of its group, as a terminal sends it', signal: (npm) => process.kill(-npm.pid, 'SIGINT') },
 ];
 
 describe('npm start', () => {

@@ -147,7 +147,7 @@ test('with the customer’s own key behind a router the cost is what both billed
   assert.equal(line()?.['sluice.cost.usd'], 0.0360795);
 });
 
-test('the ledger of all that holds, every cost computed again', async () => {
+test('the ledger verifies answers that are billed beyond plain tokens, every cost computed again', async () => {
   const { verifyLedger } = await import('../../src/ledger/verify.ts');
   const { openExistingDatabase } = await import('../../src/store/database.ts');
   const { recomputedNanoUsd } = await import('../../src/usage/price-basis.ts');

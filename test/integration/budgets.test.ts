@@ -241,7 +241,7 @@ describe('budgets', () => {
     hooks.length = 0;
   });
 
-  test('alerts come to a webhook, once per threshold, and not again after a restart', async (context) => {
+  test('alerts come to a webhook once per threshold, and not again after a restart', async (context) => {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-budget-'));
     context.after(() => rm(folder, { recursive: true, force: true }));
     const notification_target = [{ type: 'webhook', notification_channel: 'hooks/costs' }];

@@ -42,7 +42,7 @@ const noBodyIsHeld = () =>
 
 describe('a compressed body is the body that it holds', () => {
   for (const [encoding, encode] of Object.entries(encoders)) {
-    test(`in ${encoding}: the provider gets it as it was, and is told of no encoding`, async () => {
+    test(`a body in ${encoding} reaches the provider as it was, without its encoding`, async () => {
       for (const content of ['', 'Grüße 🌍', 'x'.repeat(200_000), Buffer.alloc(900_000, 'a1b2').toString('base64')]) {
         const text = chat(content);
         const response = await send(encoding, encode(Buffer.from(text)), { 'x-request-id': `of-${encoding.trim()}` });
@@ -57,7 +57,7 @@ describe('a compressed body is the body that it holds', () => {
     });
   }
 
-  test('in pieces of any size, chunked', async () => {
+  test('a compressed body in pieces of any size, chunked, is the body that it holds', async () => {
     for (const [encode, encoding] of [
       [gzipSync, 'gzip'],
       [brotliCompressSync, 'br'],
@@ -80,18 +80,18 @@ describe('a compressed body is the body that it holds', () => {
     }
   });
 
-  test('identity and an empty header are no encoding', async () => {
+  test('identity and an empty content-encoding header are no encoding', async () => {
     for (const encoding of ['identity', '']) {
       assert.equal((await send(encoding, Buffer.from(chat('plain')))).status, 200);
     }
   });
 
-  test('a model that is named twice in it is refused as in any body', async () => {
+  test('a model that is named twice in a compressed body is refused as in any body', async () => {
     const response = await send('gzip', gzipSync('{"model":"p/a","model":"p/b","messages":[]}'));
     assert.equal((await errorOf(response)).code, 'ambiguous_parameter');
   });
 
-  test('of a stranger nothing is decoded', async () => {
+  test('no compressed body of a request without a key is decoded', async () => {
     const response = await ask(gateway, Buffer.from('no gzip'), {
       key: 'wrong',
       headers: { 'content-encoding': 'gzip' },
@@ -100,7 +100,7 @@ describe('a compressed body is the body that it holds', () => {
   });
 });
 
-test('any other encoding, or one in another, is 415 and says what is allowed', async () => {
+test('any other content-encoding, or one in another, is 415 and says what is allowed', async () => {
   const before = provider.requests.length;
   for (const encoding of ['compress', 'gzip, br', 'gzip,gzip', 'lz4', 'identity, gzip', 'gzip;q=1', '*']) {
     const response = await send(encoding, gzipSync(chat('x')));
@@ -128,7 +128,7 @@ describe('what is no whole encoding is 400', () => {
       ['with bytes behind it', Buffer.concat([whole, Buffer.from('{}')])],
       ['with zeros behind it', Buffer.concat([whole, Buffer.alloc(3)])],
     ] as const) {
-      test(`${encoding}, ${what}`, async () => {
+      test(`a body that is no whole encoding is 400: ${encoding}, ${what}`, async () => {
         const before = provider.requests.length;
         const response = await send(encoding, body ?? Buffer.alloc(0));
         assert.equal(response.status, 400);
@@ -144,7 +144,7 @@ describe('what is no whole encoding is 400', () => {
 
 describe('what it grows to is bounded', () => {
   for (const [encoding, encode] of Object.entries(encoders)) {
-    test(`${encoding}: up to the limit it passes, a byte more is 413 and names the limit`, async () => {
+    test(`a body in ${encoding} passes up to the limit, and a byte more is 413 and names the limit`, async () => {
       const filler = LIMIT - chat('').length;
       const within = await send(encoding, encode(Buffer.from(chat('x'.repeat(filler)))));
       assert.equal(within.status, 200, await within.text());
@@ -159,7 +159,7 @@ describe('what it grows to is bounded', () => {
     });
   }
 
-  test('what all bodies hold together counts what they grew to: 503', async () => {
+  test('the memory of all bodies counts what they grew to: 503', async () => {
     const holders = await Promise.all([0, 1].map(() => RawClient.open(gateway)));
     const grown = gzipSync(chat('x'.repeat(2_500_000)));
     // The last byte does not come.

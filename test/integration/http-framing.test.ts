@@ -88,7 +88,7 @@ describe('a head that two readers could take for two requests', { concurrency: t
     });
   }
 
-  test('at a path that does not exist it is 400 as well', { timeout: 5_000 }, async () => {
+  test('an ambiguous head at a path that does not exist is 400 as well', { timeout: 5_000 }, async () => {
     assert.match(await closedAfter('GET /nowhere HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n'), /^HTTP\/1\.1 400 /);
   });
 });
@@ -98,7 +98,9 @@ test('a method is its capital letters: `post` is another method', { timeout: 5_0
   assert.match(text, /^HTTP\/1\.1 405 /);
 });
 
-test('a stranger is answered on the head alone, and the connection is closed', { timeout: 5_000 }, async () => {
+test('a request without a key is answered on the head alone, and its connection is closed', {
+  timeout: 5_000,
+}, async () => {
   // The body never comes.
   const text = await closedAfter(chatHead(['content-length: 1000'], 'wrong'));
   assert.match(text, /^HTTP\/1\.1 401 /);

@@ -64,7 +64,7 @@ test('what a client says of itself is cut and makes no line of its own', async (
   for (const name of ['user_agent.original', 'url.path']) assert.ok(String(record[name]).length <= 301, name);
 });
 
-test('of an answered request the log has no address: it is about refusals', async () => {
+test('the log has no address of an answered request, since it is about refusals', async () => {
   const headers = { ...client, 'x-request-id': 'answered' };
   const response = await ask(gateway, { model: 'p/m', messages }, { headers });
   assert.equal(response.status, 200);

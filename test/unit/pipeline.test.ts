@@ -18,6 +18,7 @@ import { Callers } from '../../src/policy/caller.ts';
 import type { AttemptHandler, LocalResponder } from '../../src/providers/provider.ts';
 import { ModelRoutes } from '../../src/routing/model-routes.ts';
 import type { ExchangeRecord } from '../../src/telemetry/exchange-record.ts';
+import { SharedCounters } from '../../src/threads/shared-counters.ts';
 import { OriginPools } from '../../src/upstream/origin-pools.ts';
 import { compilePrice } from '../../src/usage/price-table.ts';
 import { StrictExchange } from './relay/fake-exchange.ts';
@@ -87,6 +88,7 @@ function ask({ answer = whole(ANSWER), admit = () => NOTHING_HELD, options }: As
     record: (record) => records.push(record),
     provisional: undefined,
     refusal: () => undefined,
+    sharedMemory: new SharedCounters(1, 0),
     credentialRefused: () => assert.fail('no credential is refused'),
     refused: (_exchange, error) => refused.push(error),
     ...options,

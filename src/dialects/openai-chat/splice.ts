@@ -9,9 +9,18 @@ const COPY_AT_MOST = 65_536;
 /** The body for a provider that speaks this dialect. The pieces of a large body refer to `body`. */
 export function splice(body: Buffer, peeked: PeekedRequest, asked: SpliceEdits): Buffer | Buffer[] {
   const edits: Edit[] = [{ start: peeked.modelStart, end: peeked.modelEnd, bytes: quoted(asked.modelId) }];
-  if (asked.askUsage) edits.push(askingForUsage(body, peeked));
-  if (asked.developerAsSystem) edits.push(...developerEdits(body, peeked.messagesStart, peeked.messagesEnd));
-  if (edits.length > 1) edits.sort((one, other) => one.start - other.start);
+  if (asked.askUsage) {
+    const edit = askingForUsage(body, peeked);
+    if (edit.start < peeked.modelStart) edits.unshift(edit);
+    else edits.push(edit);
+  }
+  if (asked.developerAsSystem) {
+    const roles = developerEdits(body, peeked.messagesStart, peeked.messagesEnd);
+    if (roles.length > 0) {
+      for (const role of roles) edits.push(role);
+      edits.sort((one, other) => one.start - other.start);
+    }
+  }
   return body.length > COPY_AT_MOST ? pieces(body, edits) : copied(body, edits);
 }
 

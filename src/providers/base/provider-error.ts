@@ -11,9 +11,11 @@ const NO_RETRY = ['x-should-retry', 'false'];
  * What a provider says instead of an answer, as our error: the one place where its statuses get their meaning, and where
  * its words lose what they quote of the account's credentials. 401, 402 and 403 are about *our* credential: their words
  * are for the operator (log, receipt) and never for the client.
+ * `status` undefined: told inside a 200, in words that stand for none.
  */
-export function providerError(status: number, said: ProviderFault, target: Target): GatewayError {
+export function providerError(status: number | undefined, said: ProviderFault, target: Target): GatewayError {
   const fault = redacted(said, target);
+  if (status === undefined) return new GatewayError('upstream_stream_error', words(fault, target));
   if (PASSED_STATUSES.has(status)) {
     return new GatewayError('upstream_rejected', {
       ...words(fault, target),
@@ -41,7 +43,8 @@ function redacted(said: ProviderFault, target: Target): ProviderFault {
     for (const credential of credentials) words &&= credential.redact(words);
     return words;
   };
-  return { message: clean(said.message), type: clean(said.type), code: clean(said.code), param: clean(said.param) };
+  const { message, type, code, param, status } = said;
+  return { message: clean(message), type: clean(type), code: clean(code), param: clean(param), status };
 }
 
 function words(fault: ProviderFault, target: Target) {

@@ -39,7 +39,7 @@ test('the text of an alert shows what there is of a group that was made for othe
   assert.match(alertText({ ...alert, appliesPer: ['user'], group: '' }), /by user \(none\)/);
 });
 
-test('the first refusal says what was spent of how much, since requests may be refused before all is', () => {
+test('the alert of a first refusal says what was spent of how much, since requests may be refused before all is', () => {
   const refuses: BudgetAlert = { ...alert, threshold: 'refuses' };
   assert.equal(
     alertText(refuses),
@@ -49,7 +49,7 @@ test('the first refusal says what was spent of how much, since requests may be r
   assert.match(alertText({ ...refuses, mode: 'downgrade' }), /^Budget b: requests go to a cheaper model\./);
 });
 
-test('a program tells what happened by the type, and reads a threshold only where there is one', () => {
+test('an alert says by its type what happened, and has a threshold only where there is one', () => {
   const typed = (more: Partial<BudgetAlert>) => JSON.parse(JSON.stringify(alertJson({ ...alert, ...more })));
   assert.deepEqual([typed({}).type, typed({}).threshold], ['budget.threshold', 100]);
   const refuses = typed({ threshold: 'refuses' });
@@ -67,7 +67,7 @@ test('two alerts never have the same name', () => {
   assert.equal(new Set([alert, refuses, ...others].map(alertId)).size, 5);
 });
 
-test('spent and limit are told to the last digit: what is not yet the limit never reads like it', () => {
+test('spent and limit of an alert are told to the last digit, so that what is below the limit never reads like it', () => {
   const text = alertText({ ...alert, counts: 'cost', unit: 'cost_per_month', limit: 30_000_000, spent: 29_600_000 });
   assert.match(text, /100% of 0\.03 US dollars reached\. Spent this month: 0\.0296 US dollars \(98\.6%\)/);
 });

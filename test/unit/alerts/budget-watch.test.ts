@@ -142,7 +142,7 @@ forEachEngine('a watched budget', (engine) => {
     watch.stop();
   });
 
-  it('tells once that it begins to refuse, over gateways, whatever was spent', async () => {
+  it('a budget that begins to refuse is told once, over gateways, whatever was spent', async () => {
     const one = gateway('one');
     const two = gateway('two');
     await one.charge(400);
@@ -162,7 +162,7 @@ forEachEngine('a watched budget', (engine) => {
     ]);
   });
 
-  it('tells that it refuses when the database is back, and nobody where no alerts are configured', async () => {
+  it('a budget that refuses is told when the database is back, and to nobody where no alerts are configured', async () => {
     let away = true;
     const { told, watch } = gateway('one', [daily], () => {
       if (away) throw new Error('away');
@@ -180,7 +180,7 @@ forEachEngine('a watched budget', (engine) => {
     assert.deepEqual(silent.told(), []);
   });
 
-  it('is told when the database is back', async () => {
+  it('an alert is told when the database is back', async () => {
     let away = true;
     const { charge, told, watch } = gateway('one', [daily], () => {
       if (away) throw new Error('away');

@@ -258,6 +258,28 @@ describe('a token', () => {
 });
 
 describe('a token of another gateway', () => {
+  it('a token whose signing key was rotated ends with the grace of that key, remembered or not', () => {
+    let now = NOW;
+    const ring = ringOf({ now: () => now, checksAtOnce: 2, checksPerSecond: 1 });
+    const [remembered, unseen] = [token({ ...goodClaims, jti: 'key_1' }), token({ ...goodClaims, jti: 'key_2' })];
+    assert.equal(code(ring.lookup(remembered)), undefined);
+    const endingAt = (untilMs: number) => ({
+      startsAnew: false,
+      signingKeys: [{ keyId, publicKeyPem, untilMs }],
+      notes: [],
+    });
+    ring.setIssued(endingAt(NOW + 10_000));
+    now = NOW + 9_999;
+    assert.equal(code(ring.lookup(remembered)), undefined);
+    now = NOW + 10_000;
+    assert.equal(detail(ring.lookup(unseen)), 'The key that signed it was retired.');
+    assert.equal(detail(ring.lookup(remembered)), 'The key that signed it was retired.');
+    // A rotation that broke off is taken back.
+    ring.setIssued({ startsAnew: false, signingKeys: [{ keyId, publicKeyPem }], notes: [] });
+    now = NOW + 12_000;
+    assert.equal(code(ring.lookup(remembered)), undefined);
+  });
+
   it('a token of another gateway is accepted as soon as its signing key is known, identity providers or not', () => {
     const provider: IdentityProvider = {
       name: 'login',

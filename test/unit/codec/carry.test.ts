@@ -24,7 +24,20 @@ test('a carry copies what is appended, in order, and gives out memory of its own
   assert.equal(taken.toString(), 'one-');
 });
 
-test('a carry does not copy single bytes again for each of them', () => {
+test('memory that grew for something large is not kept for what comes later, nor changed while others have it', () => {
+  const carry = new Carry();
+  carry.append(Buffer.from('x'.repeat(300_000)));
+  carry.append(Buffer.from('rest'));
+  const taken = carry.take(300_000);
+  assert.equal(textOf(carry), 'rest');
+  assert.ok(carry.memory.length < 10_000);
+  carry.append(Buffer.from('y'.repeat(400_000)));
+  assert.equal(taken.toString(), 'x'.repeat(300_000));
+  carry.clear();
+  assert.equal(carry.memory.length, 0);
+});
+
+test('single bytes are not copied again for each of them', () => {
   const byte = Buffer.from('x');
   const run = (bytes: number) => () => {
     const carry = new Carry();

@@ -206,7 +206,7 @@ test('a value that is no JSON is refused, wherever it stands', () => {
   }
 });
 
-test('every form of a value passes, wherever it stands', () => {
+test('every form of a JSON value passes, wherever it stands', () => {
   for (const value of [
     '0',
     '-0',
@@ -234,7 +234,7 @@ test('every form of a value passes, wherever it stands', () => {
   }
 });
 
-test('of a long string the beginning is checked, and what is behind it is left to whoever parses the value', () => {
+test('the beginning of a long string is checked, and the rest is left to whoever parses the value', () => {
   for (const wrong of ['\n', '\\q', '\\u00g0']) {
     const at = (before: number) => `{"n":["${'x'.repeat(before)}${wrong}"]}`;
     refuses(at(0));
@@ -264,7 +264,7 @@ test('bytes that are no UTF-8 pass as they are', () => {
   assert.equal(scan(bad).ok, true);
 });
 
-test('one byte too few is refused, wherever it is missing', () => {
+test('a JSON object that lacks one byte is refused, wherever the byte is missing', () => {
   const text = '{"model":"a\\"b","messages":[{"x":[1,"]"]}],"n":12}';
   for (let end = 0; end < text.length; end += 1) refuses(text.slice(0, end));
 });
@@ -432,7 +432,7 @@ function parsedObject(text: string): Record<string, unknown> | undefined {
   }
 }
 
-test('what is broken at random is refused exactly where JSON.parse refuses it', () => {
+test('a randomly broken object is refused exactly where JSON.parse refuses it', () => {
   const random = new Random(11);
   const structural = [
     '{',

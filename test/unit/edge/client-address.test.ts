@@ -7,17 +7,17 @@ const proxy = side(10, 0, 0, 1);
 const loopback6 = side(...new Array<number>(15).fill(0), 1);
 const trusted = new TrustedProxies(['10.0.0.0/8', '192.0.2.7', '2001:db8::/32', '::1']);
 
-test('without trusted proxies the client is who connected, whatever a header says', () => {
+test('the client is who connected where no proxy is trusted, whatever a header says', () => {
   const none = new TrustedProxies([]);
   assert.equal(none.addressOf(proxy, '203.0.113.9'), '10.0.0.1');
   assert.equal(none.sideOf(proxy, '203.0.113.9'), proxy);
 });
 
-test('of a stranger the header is not believed', () => {
+test('a header about the client’s address is not believed of a stranger', () => {
   assert.equal(trusted.addressOf(side(203, 0, 113, 5), '198.51.100.1'), '203.0.113.5');
 });
 
-test('of a trusted proxy the last address that is no proxy counts: what stands before it anybody may have written', () => {
+test('the last address that is no proxy counts of a trusted proxy’s header, since anybody may have written the rest', () => {
   for (const [header, client] of [
     ['203.0.113.9', '203.0.113.9'],
     ['1.1.1.1, 203.0.113.9', '203.0.113.9'],
@@ -42,7 +42,7 @@ test('of a trusted proxy the last address that is no proxy counts: what stands b
   assert.equal(trusted.addressOf(loopback6, '203.0.113.9'), '203.0.113.9');
 });
 
-test('an address is written as everybody writes it', () => {
+test('a client’s address is written in its one usual form', () => {
   assert.equal(trusted.addressOf(loopback6, undefined), '::1');
   const mapped = side(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 203, 0, 113, 9);
   assert.equal(trusted.addressOf(mapped, undefined), '203.0.113.9');
@@ -50,7 +50,7 @@ test('an address is written as everybody writes it', () => {
   assert.equal(trusted.addressOf(long, undefined), '2001:db8::ab:1');
 });
 
-test('who counts by address counts the client behind a proxy', () => {
+test('a client behind a trusted proxy is counted by its own address', () => {
   for (const [header, bytes] of [
     ['203.0.113.9', [203, 0, 113, 9]],
     ['2001:db9::ab:1', [0x20, 1, 0xd, 0xb9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xab, 0, 1]],

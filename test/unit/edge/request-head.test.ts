@@ -70,7 +70,7 @@ test('an x-tfy header of any length is read whole', () => {
   }
 });
 
-test('what was not sent is undefined', () => {
+test('a header that was not sent is undefined', () => {
   const head = headOf([]);
   for (const value of [
     head.contentType,

@@ -23,6 +23,9 @@ let port: number;
 /** Bytes within each cork so far, except of what the addon gives back when it does not fit. */
 let corks: number[];
 let answered: number;
+let closesAfterAnswer: boolean;
+/** What the sink said of the connection when its answer ended. */
+let closing: UwsResponseSink['closing'];
 /** Called in a turn after the request's. */
 let write: (sink: UwsResponseSink) => void;
 /** Called within the addon's callback. */
@@ -30,7 +33,12 @@ let within: (sink: UwsResponseSink) => void;
 before(async () => {
   app = App();
   app.get('/*', (response) => {
-    const sink = new UwsResponseSink(counting(response), HIGH_WATERMARK, {
+    const sink: UwsResponseSink = new UwsResponseSink(counting(response), HIGH_WATERMARK, {
+      closesAfterAnswer,
+      ended: () => {
+        answered += 1;
+        closing = sink.closing;
+      },
       answered: () => {
         answered += 1;
       },
@@ -51,6 +59,7 @@ beforeEach(() => {
   write = () => {};
   within = () => {};
   answered = 0;
+  closesAfterAnswer = false;
 });
 
 function counting(response: HttpResponse): HttpResponse {
@@ -73,9 +82,9 @@ function counting(response: HttpResponse): HttpResponse {
       add(body.length + 4 + body.length.toString(16).length);
       return response.write(body);
     },
-    end: (body?: Uint8Array) => {
+    end: (body?: Uint8Array, closes?: boolean) => {
       add(size(body) + 7);
-      response.end(body);
+      response.end(body, closes);
     },
     getWriteOffset: () => response.getWriteOffset(),
     tryEnd: (body: Uint8Array, total: number) => response.tryEnd(body, total),
@@ -93,8 +102,8 @@ function counting(response: HttpResponse): HttpResponse {
   return counted as unknown as HttpResponse;
 }
 
-async function answer(): Promise<IncomingMessage> {
-  const sent = request({ port, host: '127.0.0.1', agent: false });
+async function answer(headers = {}): Promise<IncomingMessage> {
+  const sent = request({ port, host: '127.0.0.1', agent: false, headers });
   sent.end();
   const [response] = await once(sent, 'response');
   return response;
@@ -309,4 +318,45 @@ describe('a client that is behind gets all of it', () => {
     sink.keepOpen();
     sink.close();
   });
+});
+
+describe('where an answer shall be the last of its connection', () => {
+  const large = Buffer.alloc(3 * CORK_BYTES, 'l');
+  for (const [what, send, expected] of [
+    ['a short whole one', (sink: UwsResponseSink) => sink.end(Buffer.from('short')), 'left'],
+    ['an empty one', (sink: UwsResponseSink) => sink.end(), 'left'],
+    ['a long whole one', (sink: UwsResponseSink) => sink.end(large), 'left'],
+    [
+      'a stream',
+      (sink: UwsResponseSink) => {
+        sink.write(Buffer.from('one'));
+        setImmediate(() => sink.end(Buffer.from('two')));
+      },
+      'now',
+    ],
+    [
+      'a long stream',
+      (sink: UwsResponseSink) => {
+        sink.write(large);
+        setImmediate(() => sink.end(Buffer.from('two')));
+      },
+      'left',
+    ],
+  ] as const) {
+    test(`${what} says so in its head, once, and is whole`, async () => {
+      closesAfterAnswer = true;
+      write = (sink) => {
+        sink.start(200, ['content-type', 'text/plain']);
+        send(sink);
+      };
+      // Where the client asks for it the addon says nothing.
+      const response = await answer({ connection: 'keep-alive' });
+      await read(response);
+      const said = response.rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === 'connection');
+      assert.equal(said.length, 1);
+      assert.equal(response.headers.connection, 'close');
+      assert.equal(closing, expected);
+      assert.equal(answered, 1);
+    });
+  }
 });

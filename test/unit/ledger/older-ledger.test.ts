@@ -20,7 +20,7 @@ async function takeBack(database: Database): Promise<void> {
 }
 
 forEachEngine('a ledger of an older version', (engine) => {
-  it('keeps its rows, sums and chain when this version opens it, and goes on from there', async () => {
+  it('an older ledger keeps its rows, sums and chain when this version opens it, and goes on from there', async () => {
     const place = await engine.newPlace();
     const older = await openDatabase(place);
     await takeBack(older);
@@ -39,7 +39,7 @@ forEachEngine('a ledger of an older version', (engine) => {
     assert.equal(report.total.requests, 9);
   });
 
-  it('holds costs whose audio was billed at the rate of text, as older versions did', async () => {
+  it('an older ledger holds costs whose audio was billed at the rate of text, as older versions did', async () => {
     const database = await engine.open();
     const usage = { inputTokens: 120, outputTokens: 20, audioInputTokens: 7 };
     await writerTo(database).write([ledgerRecord({ usage, costNanoUsd: 120 * 2500 + 20 * 10_000 })]);

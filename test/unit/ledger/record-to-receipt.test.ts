@@ -81,14 +81,14 @@ forEachEngine('a record that went through a frame into the ledger', (engine) => 
 
   for (const [field, said] of Object.entries(SAID)) {
     if (said === null) continue;
-    it(`says its ${field} in the receipt`, () => {
+    it(`a receipt says the ${field} of its record`, () => {
       const [found, expected] = said(receipt);
       assert.notEqual(found, undefined);
       assert.deepEqual(found, expected);
     });
   }
 
-  it('says as what it was served, and what the provider billed', () => {
+  it('a receipt says as what an answer was served, and what the provider billed', () => {
     for (const name of TERM_NAMES)
       assert.equal(
         Reflect.get(Object(receipt['cost']?.['served_as']), SERVED_TERMS[name].column),
@@ -97,7 +97,7 @@ forEachEngine('a record that went through a frame into the ledger', (engine) => 
     assert.equal(receipt['cost']?.['provider_cost_usd'], SENT.usage.providerCostUsd);
   });
 
-  it('says what budgets are charged where its cost is not known', async () => {
+  it('a receipt says what budgets are charged where the cost is not known', async () => {
     const unknown = await write({ ...SENT, id: 'ex_2', costNanoUsd: undefined });
     assert.deepEqual(
       [unknown['cost']?.['nano_usd'], unknown['cost']?.['charged_nano_usd']],

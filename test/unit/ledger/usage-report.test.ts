@@ -80,7 +80,7 @@ forEachEngine('usage', (engine) => {
     );
   });
 
-  it('holds the sums of every counter that there is, those without a column of their own among them', async () => {
+  it('usage holds the sums of every counter, those without a column of their own among them', async () => {
     const other = await engine.open();
     const writer = new LedgerWriter({ database: other, gatewayId: 'gw_a', metadataKeys: [], hooks: [] });
     const { usage } = WHOLE_RECORD;
@@ -110,7 +110,7 @@ forEachEngine('usage', (engine) => {
     assert.equal((await reportOf(other, [])).total.counters['web_search_requests'], 7 * usage.rare.webSearchRequests);
   });
 
-  it('is known by the day where hours are no longer kept', async () => {
+  it('usage is known by the day where hours are no longer kept', async () => {
     await removeHours(database, Date.UTC(2026, 10, 22));
     const made = await report(['day']);
     assert.equal(made.sumsOf, 'days');

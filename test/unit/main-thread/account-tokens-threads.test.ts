@@ -34,9 +34,10 @@ test('every thread signs with the newest account token, one that is born later t
   });
   const entry = new URL('./signing-thread.ts', import.meta.url);
   const begin = async (first: number, count: number): Promise<RelayThreads> => {
-    const relayThreads = new RelayThreads({ entry, count, log: silent });
+    const relayThreads = new RelayThreads({ entry, count });
     relayThreads.load();
     await relayThreads.start({
+      log: silent,
       data: (thread) => ({ thread: first + thread, tokens: tokens.tokens() }) as unknown as RelayThreadData,
       onMessage: (message) => {
         if (message.type !== 'log') return;

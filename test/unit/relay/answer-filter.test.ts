@@ -87,7 +87,7 @@ test('an answer is held until a verdict comes, the provider paused meanwhile, an
 });
 
 test('a provider may end its answer before the verdict comes', () => {
-  const { relayed, guards } = guarded();
+  const { relayed, guards } = guarded({ settings: { keepaliveCommentMs: 0 } });
   relayed.attempt.events().send(whole).end();
   relayed.relay.sweep(performance.now() + 10 * (timeouts.idleMs || 60_000));
   assert.equal(relayed.results.length, 0, 'no wait of the provider runs any more');
@@ -138,14 +138,18 @@ test('a client that leaves ends what a filter waits for', () => {
   assert.equal(relayed.sink.started, false);
 });
 
+function louder(bytes: Buffer): Buffer {
+  return Buffer.from(bytes.toString().replaceAll('one ', 'ONE ').replaceAll('"hi"', '"HI"'));
+}
+
 /** Upper case for what is said: an edit that every cut of the stream leaves the same. */
 class Louder extends AnswerFilter {
   override write(bytes: Buffer): void {
-    super.write(Buffer.from(bytes.toString().replaceAll('one ', 'ONE ')));
+    super.write(louder(bytes));
   }
 
   override finish(last?: Buffer): void {
-    super.finish(last && Buffer.from(last.toString().replaceAll('hi', 'HI')));
+    super.finish(last && louder(last));
   }
 }
 
@@ -164,11 +168,11 @@ test('a filter edits what passes, in streams and in whole answers', () => {
 
 test('filters compose in their order, and each may end the stream for all', () => {
   const allowance: Allowance = { budgetId: 'b', inputTokens: 3, covers: (tokens) => tokens <= 1 };
-  const louder: AnswerFilterMaker = (host) => new Louder(host);
+  const louderAnswer: AnswerFilterMaker = (host) => new Louder(host);
   const none: AnswerFilterMaker = () => undefined;
   for (const filters of [
-    [louder, cutShort(allowance)],
-    [cutShort(allowance), none, louder],
+    [louderAnswer, cutShort(allowance)],
+    [cutShort(allowance), none, louderAnswer],
   ]) {
     const relayed = new Relayed({ filters });
     relayed.attempt.events().send(word('one ')).send(word('two '));

@@ -14,7 +14,7 @@ import {
 } from '../../support/provider.ts';
 import { givenUp, startEvents } from '../../support/scripted-provider.ts';
 import { targetAt } from '../../support/targets.ts';
-import { closeRelays, Relayed, type RelayedOptions } from './local-provider.ts';
+import { closeRelays, Relayed, type RelayedOptions, timeouts } from './local-provider.ts';
 
 const providers: FakeProvider[] = [];
 
@@ -177,6 +177,17 @@ test('no attempt begins beside one whose content came, or whose plan asks for no
     relayed.relay.sweep(performance.now() + 1_000);
     assert.equal(relayed.attempts.length, 1);
   }
+});
+
+test('an exchange that is over begins no further attempt', () => {
+  const relayed = new Relayed({
+    targets: ['first', 'second'],
+    step: { hedgeAfterMs: 2_000 },
+    settings: { timeouts: { ...timeouts, totalMs: 1_000 } },
+  });
+  relayed.relay.sweep(performance.now() + 3_000);
+  assert.equal(relayed.result?.error?.code, 'total_timeout');
+  assert.equal(relayed.attempts.length, 1);
 });
 
 test('the timeouts of two live attempts are their own: one that times out leaves the other', async () => {

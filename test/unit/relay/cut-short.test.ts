@@ -3,7 +3,7 @@ import { afterEach, test } from 'node:test';
 import type { Allowance } from '../../../src/limits/admission.ts';
 import { cutShort } from '../../../src/relay/cut-short.ts';
 import { chunkEvent, DONE_EVENT, USAGE_EVENT } from '../../support/provider.ts';
-import { closeRelays, Relayed } from './local-provider.ts';
+import { closeRelays, limits, Relayed } from './local-provider.ts';
 
 afterEach(closeRelays);
 
@@ -149,7 +149,8 @@ test('a cut stream tells the role once for each choice, with the finish where no
 });
 
 test('an event too long to be held passes whole, and the cut stream ends behind it', () => {
-  const relayed = new Relayed({ filters: [cutShort(new Tokens(10))] });
+  const settings = { limits: { ...limits, maxEventBytes: 65_536 } };
+  const relayed = new Relayed({ filters: [cutShort(new Tokens(10))], settings });
   const long = word('z'.repeat(300_000));
   relayed.attempt.events().send(role);
   for (let at = 0; at < long.length; at += 16_000) relayed.attempt.send(long.slice(at, at + 16_000));

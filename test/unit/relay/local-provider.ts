@@ -1,12 +1,13 @@
 import { settings } from '../../../bench/inputs/settings.ts';
 import type { ServerSettings } from '../../../src/config/configuration.ts';
 import { Sweeper } from '../../../src/core/sweeper.ts';
-import type { PeekedRequest } from '../../../src/dialects/dialect.ts';
+import type { Dialect, PeekedRequest } from '../../../src/dialects/dialect.ts';
 import { openAiChat } from '../../../src/dialects/openai-chat/index.ts';
 import type { AttemptHandler, LocalRequest, LocalResponder, Target } from '../../../src/providers/provider.ts';
 import type { AnswerFilterMaker } from '../../../src/relay/answer-filter.ts';
 import { Relay, type RelayResult } from '../../../src/relay/relay.ts';
 import { fixedPlan, type Step, stepAt } from '../../../src/routing/route-plan.ts';
+import { SharedCounters } from '../../../src/threads/shared-counters.ts';
 import { OriginPools } from '../../../src/upstream/origin-pools.ts';
 import { exampleTarget } from '../../support/targets.ts';
 import { StrictExchange } from './fake-exchange.ts';
@@ -46,6 +47,7 @@ export class LocalAttempt {
 export const { timeouts, limits } = settings;
 
 export interface RelayedOptions {
+  readonly dialect?: Dialect;
   readonly body?: object;
   /** Instead of it, byte for byte. */
   readonly rawBody?: Buffer;
@@ -54,6 +56,8 @@ export interface RelayedOptions {
   readonly target?: Partial<Target>;
   /** The same by name of the target. */
   readonly targetOf?: Readonly<Record<string, Partial<Target>>>;
+  /** Its very steps are asked; from now on their targets answer here. */
+  readonly sameSteps?: Relayed;
   readonly settings?: Partial<ServerSettings>;
   /** Of each step. */
   readonly step?: Partial<Step>;
@@ -74,6 +78,7 @@ export class Relayed {
   readonly attempts: LocalAttempt[] = [];
   readonly exchange: StrictExchange;
   readonly sweeper = new Sweeper();
+  readonly sharedMemory = new SharedCounters(1, 0);
   readonly relay: Relay;
   readonly results: RelayResult[] = [];
   /** Ids of targets whose providers refused our credential. */
@@ -81,29 +86,33 @@ export class Relayed {
   readonly peeked: PeekedRequest;
   readonly over: Promise<RelayResult>;
   readonly #pools: OriginPools;
+  readonly #steps: readonly [Step, ...Step[]];
+  #receiver: Relayed = this;
 
   constructor(options: RelayedOptions = {}) {
     const asked = { model: 'main/model', messages: [], stream: true, ...options.body };
     const body = options.rawBody ?? Buffer.from(JSON.stringify(asked));
     this.exchange = new StrictExchange(body);
-    const scan = openAiChat.scan(this.exchange);
+    const dialect = options.dialect ?? openAiChat;
+    const scan = dialect.scan(this.exchange);
     scan.advance(body, body.length);
     this.peeked = scan.result(body) as PeekedRequest;
     const all = { ...settings, ...options.settings };
     this.#pools = new OriginPools(all.limits, all.timeouts);
     const { promise, resolve } = Promise.withResolvers<RelayResult>();
     this.over = promise;
-    const [first = 'main', ...others] = options.targets ?? [];
+    const { steps, sameSteps } = options;
+    if (sameSteps) sameSteps.#receiver = this;
+    this.#steps = steps ?? (sameSteps ? sameSteps.#steps : this.#ownSteps(options));
     this.relay = new Relay({
       exchange: this.exchange,
-      dialect: openAiChat,
+      dialect,
       peeked: this.peeked,
-      plan: fixedPlan(
-        options.steps ?? [this.#step(first, options), ...others.map((account) => this.#step(account, options))],
-      ),
+      plan: fixedPlan(this.#steps),
       settings: all,
       pools: this.#pools,
       sweeper: this.sweeper,
+      sharedMemory: this.sharedMemory,
       translateHeavy: () => Promise.reject(new Error('nothing large is asked')),
       headers: [],
       filters: options.filters ?? [],
@@ -136,8 +145,13 @@ export class Relayed {
     this.#pools.destroy();
   }
 
+  #ownSteps(options: RelayedOptions): [Step, ...Step[]] {
+    const [first = 'main', ...others] = options.targets ?? [];
+    return [this.#step(first, options), ...others.map((account) => this.#step(account, options))];
+  }
+
   #step(account: string, { target, targetOf, step }: RelayedOptions): Step {
-    const local: LocalResponder = (request, handler) => this.#attempt(request, handler);
+    const local: LocalResponder = (request, handler) => this.#receiver.#attempt(request, handler);
     return stepAt(
       { ...exampleTarget, id: `${account}/model`, account, local, ...target, ...targetOf?.[account] },
       step,

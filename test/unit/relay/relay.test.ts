@@ -3,6 +3,7 @@ import { afterEach, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { GatewayError } from '../../../src/core/errors.ts';
 import { SWEEP_MS } from '../../../src/core/sweeper.ts';
+import { headerCredential } from '../../../src/providers/base/credential.ts';
 import { mountAt, mountsOf } from '../../../src/providers/base/mount.ts';
 import { tokenCredential } from '../../../src/providers/base/token-credential.ts';
 import { openAiChatWire } from '../../../src/providers/openai-compatible/wire.ts';
@@ -62,10 +63,76 @@ test('a provider that does not know the role developer gets it as system', () =>
   }
 });
 
+/** As vLLM and Mistral say it. */
+const REFUSED_OPTIONS = JSON.stringify({
+  object: 'error',
+  message: {
+    detail: [{ type: 'extra_forbidden', loc: ['body', 'stream_options'], msg: 'Extra inputs are not permitted' }],
+  },
+});
+const asksUsage = (relayed: Relayed) => 'stream_options' in JSON.parse(relayed.attempt.request.body.toString());
+
+test('a provider that refuses to be asked for usage is asked again without it, and from then on not at all', () => {
+  for (const [status, words] of [
+    [422, REFUSED_OPTIONS],
+    [400, '{"error":{"message":"Unrecognized request argument supplied: stream_options"}}'],
+    [400, '{"error":{"message":"Unknown parameter","param":"stream_options"}}'],
+  ] as const) {
+    // A target of its own: what is learned is learned of a target.
+    const own = { abilities: { usageInStream: true, developerRole: true } };
+    const relayed = new Relayed({ target: own });
+    assert.ok(asksUsage(relayed));
+    relayed.attempt.head(status).send(words).end();
+    assert.equal(relayed.attempts.length, 2);
+    assert.equal(asksUsage(relayed), false);
+    relayed.attempt
+      .events()
+      .send(stream + USAGE_EVENT + DONE_EVENT)
+      .end();
+    assert.equal(
+      relayed.sink.text(),
+      stream + USAGE_EVENT + DONE_EVENT,
+      'nothing was caused by us, so nothing is taken out',
+    );
+    assert.equal(relayed.result?.error, undefined);
+    assert.equal(relayed.result?.attempts, 2);
+
+    const later = new Relayed({ sameSteps: relayed });
+    assert.equal(asksUsage(later), false);
+  }
+});
+
+test('a refusal that the client caused is the client’s: of its own stream_options, and of anything else', () => {
+  const asked = new Relayed({ body: { stream_options: { include_usage: true } } });
+  asked.attempt.head(422).send(REFUSED_OPTIONS).end();
+  assert.equal(asked.attempts.length, 1);
+  assert.equal(asked.sink.status, 422);
+  for (const [status, words] of [
+    [400, '{"error":{"message":"prompt is too long"}}'],
+    [500, REFUSED_OPTIONS],
+  ] as const) {
+    const other = new Relayed();
+    other.attempt.head(status).send(words).end();
+    assert.equal(other.attempts.length, 1);
+  }
+});
+
+test('an answer to a request that asked for usage is stripped of it, whatever was learned of the target meanwhile', () => {
+  const early = new Relayed();
+  const late = new Relayed({ sameSteps: early });
+  late.attempt.head(422).send(REFUSED_OPTIONS).end();
+  early.attempt
+    .events()
+    .send(stream + USAGE_EVENT + DONE_EVENT)
+    .end();
+  assert.equal(early.sink.text(), stream + DONE_EVENT);
+});
+
 test('a stream that is cut at any byte ends with an error event and a cut, or before its first content with 502', () => {
   const whole = stream + USAGE_EVENT + DONE_EVENT;
   const untouched = stream + DONE_EVENT;
-  for (let at = 0; at <= whole.length; at += 1) {
+  const events = untouched.split(/(?<=\n\n)/);
+  for (let at = 0; at < whole.length; at += 1) {
     const relayed = new Relayed();
     relayed.attempt.events().send(whole.slice(0, at));
     relayed.attempt.handler.failed(cut());
@@ -82,8 +149,8 @@ test('a stream that is cut at any byte ends with an error event and a cut, or be
     assert.equal(relayed.sink.ending, 'cut', `cut at ${at}`);
     assert.equal(errorIn(text).code, 'upstream_cut');
     const before = text.slice(0, text.lastIndexOf('data: '));
-    assert.ok(untouched.startsWith(before.trimEnd()), `cut at ${at}: ${before}`);
-    assert.ok(before.endsWith('\n\n'), 'the error event stands on its own');
+    const wholeEvents = events.slice(0, before.split('\n\n').length - 1).join('');
+    assert.equal(before, wholeEvents, `cut at ${at}`);
     assert.ok(relayed.result?.cut);
   }
 });
@@ -183,9 +250,23 @@ test('a refused credential is told to the owner of the relay, also where another
   assert.deepEqual(relayed.refusedCredentials, ['first/model']);
 
   const alone = new Relayed();
-  alone.attempt.head(402).send('{"error":{"message":"pay"}}').end();
+  alone.attempt.head(402, { 'x-should-retry': 'true' }).send('{"error":{"message":"pay"}}').end();
   assert.deepEqual(alone.refusedCredentials, ['main/model']);
   assert.equal(alone.sink.headers['x-should-retry'], 'false', 'SDKs shall not try again by themselves');
+});
+
+test('an error in a stream that quotes our credential reaches the client without it, wherever it stands', () => {
+  const SECRET = 'sk-upstream-SECRET-4711';
+  const credential = headerCredential(['authorization', `Bearer ${SECRET}`]);
+  const mounts = mountsOf([mountAt({ wire: openAiChatWire, url: 'https://provider.example', credential })]);
+  const quoting = `data: ${JSON.stringify({ error: { message: `bad key ${SECRET}`, type: SECRET, code: SECRET } })}\n\n`;
+  for (const sent of [quoting, hello + quoting, stream + quoting, stream + quoting + DONE_EVENT]) {
+    const relayed = new Relayed({ target: { mounts } });
+    relayed.attempt.events().send(sent).end();
+    assert.ok(!relayed.sink.text().includes('SECRET'), relayed.sink.text());
+    assert.match(relayed.sink.text(), /bad key \[redacted\]/);
+    assert.ok(!JSON.stringify(relayed.result?.error?.context).includes('SECRET'));
+  }
 });
 
 test('headers of the attempt that answered reach the client, and those of a failed one do not', () => {
@@ -265,20 +346,128 @@ test('a full client pauses the provider, and a drained one lets it go on', () =>
   assert.equal(relayed.attempt.paused, false);
 });
 
-test('an answer of another kind to a stream request is relayed as it is', () => {
-  const relayed = new Relayed();
-  const whole = JSON.stringify(completion('hi'));
-  relayed.attempt.head(200, { 'content-type': 'application/json' }).send(whole).end();
-  assert.equal(relayed.sink.headers['content-type'], 'application/json');
-  assert.equal(relayed.sink.text(), whole);
+test('where a stream was asked for, JSON becomes its events, whatever it calls itself', () => {
+  for (const label of ['application/json', 'text/event-stream', 'text/plain', undefined]) {
+    for (const include_usage of [true, false]) {
+      const relayed = new Relayed({ body: { stream_options: { include_usage } } });
+      const headers: Record<string, string> = label === undefined ? {} : { 'content-type': label };
+      relayed.attempt
+        .head(200, headers)
+        .send(JSON.stringify(completion('hi')))
+        .end();
+      assert.equal(relayed.sink.headers['content-type'], 'text/event-stream', label);
+      const [said, finished, ...rest] = relayed.sink.text().split('\n\n');
+      assert.match(said ?? '', /"delta":\{"role":"assistant","content":"hi"\},"finish_reason":null/);
+      assert.match(finished ?? '', /"finish_reason":"stop"/);
+      assert.deepEqual(rest.slice(-2), ['data: [DONE]', '']);
+      assert.equal(rest.length, include_usage ? 3 : 2);
+      assert.equal(relayed.sink.ending, 'ended');
+      assert.equal(relayed.result?.meter.usage?.outputTokens, 7);
+    }
+  }
 });
 
-test('the kind of an answer is told by its media type, whatever its letter case and parameters', () => {
-  const relayed = new Relayed();
-  relayed.attempt.head(200, { 'content-type': 'Text/Event-Stream; charset=UTF-8' }).send(hello);
-  assert.equal(relayed.sink.text(), hello, 'a stream is passed on as it comes');
+test('where no stream was asked for, a stream becomes one answer, whatever it calls itself', () => {
+  for (const label of ['application/json', 'text/event-stream']) {
+    const relayed = new Relayed({ body: { stream: false } });
+    relayed.attempt.head(200, { 'content-type': label }).send(stream + USAGE_EVENT + DONE_EVENT);
+    assert.equal(relayed.sink.ending, 'ended');
+    assert.equal(relayed.sink.headers['content-type'], 'application/json');
+    const { choices, usage, object } = JSON.parse(relayed.sink.text());
+    assert.deepEqual(choices, [
+      { index: 0, message: { role: 'assistant', content: 'Hello world' }, finish_reason: 'stop' },
+    ]);
+    assert.equal(object, 'chat.completion');
+    assert.equal(usage.completion_tokens, 7);
+    assert.equal(relayed.result?.meter.usage?.outputTokens, 7);
+  }
+});
+
+test('a stream that nobody asked for and that is cut is 502, not half an answer', () => {
+  for (const end of ['ended', 'failed'] as const) {
+    const relayed = new Relayed({ body: { stream: false } });
+    relayed.attempt.events().send(hello);
+    if (end === 'ended') relayed.attempt.end();
+    else relayed.attempt.handler.failed(cut());
+    assert.equal(relayed.sink.status, 502);
+    assert.equal(relayed.result?.error?.code, 'upstream_cut');
+  }
+});
+
+test('a stream is a stream whatever it calls itself: it passes as it comes', () => {
+  for (const label of ['Text/Event-Stream; charset=UTF-8', 'application/json', 'application/octet-stream', '']) {
+    const relayed = new Relayed();
+    relayed.attempt.head(200, { 'content-type': label }).send(hello);
+    assert.equal(relayed.sink.text(), hello, label);
+    assert.match(relayed.sink.headers['content-type'] ?? '', /^text\/event-stream/i);
+    relayed.attempt.handler.failed(cut());
+    assert.equal(errorIn(relayed.sink.text()).code, 'upstream_cut');
+  }
+});
+
+test('HTML, other words and nothing at all are failures where an answer was due, and the next target is asked', () => {
+  for (const [label, body, words] of [
+    ['text/html', '<html><title>503 Backend fetch failed</title>', /503 Backend fetch failed/],
+    ['application/json', '<html><title>503 Backend fetch failed</title>', /503 Backend fetch failed/],
+    ['text/event-stream', '<html><title>Login</title>', /Login/],
+    ['text/plain', 'no healthy upstream', /no healthy upstream/],
+    ['application/json', '', /empty/],
+    ['application/json', ' \n', /empty/],
+    ['application/json', '{"error":{"message":"Rate limited","code":429}}', /Rate limited/],
+    ['text/event-stream', '', /empty/],
+    ['text/event-stream', 'no healthy upstream', /without its last event/],
+  ] as const) {
+    for (const stream of [true, false]) {
+      const relayed = new Relayed({ body: { stream } });
+      relayed.attempt.head(200, { 'content-type': label }).send(body).end();
+      const how = `${label} ${body} ${stream}`;
+      assert.equal(relayed.sink.status, body.includes('429') ? 429 : 502, how);
+      assert.match(JSON.parse(relayed.sink.text()).error.message, words, how);
+      const retried = new Relayed({ body: { stream }, targets: ['first', 'second'] });
+      retried.attempt.head(200, { 'content-type': label }).send(body).end();
+      assert.equal(retried.attempts.length, 2, how);
+    }
+  }
+});
+
+test('behind its own end the answer is whole, however long the provider keeps its connection or however it closes', () => {
+  for (const afterwards of ['nothing', 'ended', 'failed'] as const) {
+    const relayed = new Relayed();
+    relayed.attempt.events().send(stream + DONE_EVENT);
+    assert.equal(relayed.sink.ending, 'ended');
+    assert.equal(relayed.result?.error, undefined);
+    assert.equal(relayed.result?.cut, false);
+    assert.equal(relayed.sweeper.size, 0);
+    if (afterwards === 'ended') relayed.attempt.handler.ended();
+    if (afterwards === 'failed') relayed.attempt.handler.failed(cut());
+    assert.equal(relayed.results.length, 1);
+    assert.equal(relayed.sink.text(), stream + DONE_EVENT);
+  }
+});
+
+test('an event too long to be held and cut in its middle is closed before the error event, which stands alone', () => {
+  const relayed = new Relayed({ settings: { limits: { ...limits, maxEventBytes: 65_536 } } });
+  const long = chunkEvent({ content: 'x'.repeat(100_000) });
+  relayed.attempt.events().send(hello).send(long.slice(0, 90_000));
   relayed.attempt.handler.failed(cut());
-  assert.equal(errorIn(relayed.sink.text()).code, 'upstream_cut');
+  const [first, half, error, ...rest] = relayed.sink.text().split('\n\n');
+  assert.equal(`${first}\n\n`, hello);
+  assert.equal(half, long.slice(0, 90_000));
+  assert.equal(JSON.parse(error?.slice('data: '.length) ?? '').error.code, 'upstream_cut');
+  assert.deepEqual(rest, ['']);
+});
+
+test('what large events take of the shared memory is given back however the exchange ends', () => {
+  for (const end of ['failed', 'client', 'event'] as const) {
+    const relayed = new Relayed({ settings: { limits: { ...limits, maxEventBytes: 16_777_216 } } });
+    const long = chunkEvent({ content: 'x'.repeat(1_000_000) });
+    relayed.attempt.events().send(hello).send(long.slice(0, 900_000));
+    assert.ok(relayed.sharedMemory.bodyBytes > 800_000);
+    if (end === 'failed') relayed.attempt.handler.failed(cut());
+    else if (end === 'client') relayed.exchange.abort('client');
+    else relayed.attempt.send(long.slice(900_000) + finish + DONE_EVENT);
+    assert.equal(relayed.sharedMemory.bodyBytes, 0, end);
+  }
 });
 
 test('an answer that is compressed although nothing but identity was asked for is not passed off as plain', () => {
@@ -333,15 +522,15 @@ test('another target may still answer after a comment went out', () => {
   assert.equal(relayed.sink.text(), `: keep-alive\n${stream}`);
 });
 
-test('an answer that is no stream is an error event after a comment went out, and not unreadable bytes', () => {
+test('after a comment went out an answer that is no stream becomes the events that the client waits for', () => {
   const relayed = new Relayed({ settings: { keepaliveCommentMs: 1000 } });
   relayed.relay.sweep(relayed.exchange.bodyReadAt + 1001);
   relayed.attempt
     .head(200, { 'content-type': 'application/json' })
     .send(JSON.stringify(completion('hi')))
     .end();
-  assert.match(relayed.sink.text(), /^: keep-alive\ndata: \{"error":/);
-  assert.equal(relayed.sink.ending, 'cut');
+  assert.match(relayed.sink.text(), /^: keep-alive\ndata: \{.*"content":"hi".*data: \[DONE\]\n\n$/s);
+  assert.equal(relayed.sink.ending, 'ended');
 });
 
 test('a stream that falls silent between tokens gets comments, and none while it talks', () => {

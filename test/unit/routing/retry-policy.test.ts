@@ -7,7 +7,8 @@ const CUT = new GatewayError('upstream_cut');
 const UNBOUNDED = Number.POSITIVE_INFINITY;
 
 function history(more: Partial<AttemptHistory> = {}): AttemptHistory {
-  return { retry: { maxRetries: 0, delayMs: 0 }, retries: 0, diedReused: false, mayRetryReused: true, ...more };
+  const nothing = { retry: { maxRetries: 0, delayMs: 0 }, retries: 0, diedReused: false, refusedUsage: false };
+  return { ...nothing, mayRetryReused: true, ...more };
 }
 
 const nextAfter = (more: Partial<AttemptHistory>, leftMs = UNBOUNDED): Decision['next'] =>
@@ -16,6 +17,15 @@ const nextAfter = (more: Partial<AttemptHistory>, leftMs = UNBOUNDED): Decision[
 test('a reused connection that died is answered with one more try of the same step, at once', () => {
   assert.deepEqual(decide(CUT, history({ diedReused: true }), UNBOUNDED), { next: 'same-step', afterMs: 0 });
   assert.equal(nextAfter({ diedReused: true, mayRetryReused: false }), 'next-step');
+});
+
+test('a refusal that the gateway caused by asking for usage is answered with another try of the same step, at once', () => {
+  const error = new GatewayError('upstream_rejected', { status: 422 });
+  assert.deepEqual(decide(error, history({ refusedUsage: true, mayRetryReused: false }), 1), {
+    next: 'same-step',
+    afterMs: 0,
+  });
+  assert.equal(decide(error, history(), UNBOUNDED).next, 'give-up');
 });
 
 test('a step is tried again as often as its plan says, after the delay that the plan says', () => {

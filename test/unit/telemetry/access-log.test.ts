@@ -34,7 +34,7 @@ test('every exchange is one line of JSON with what is known of it', () => {
   assert.ok(!('gen_ai.usage.input_tokens' in plain) && !('sluice.cost.usd' in plain));
 });
 
-test('a line has every counter that was told, as what it was served, and what of it could not be priced', () => {
+test('an access line has every counter that was told, as what it was served, and what of it could not be priced', () => {
   const { lines, destination } = capture();
   createAccessLog('all', destination).addAll([{ ...WHOLE_RECORD, costNanoUsd: undefined }, WHOLE_RECORD]);
   const [unknown, known] = lines.map((line) => JSON.parse(line));
@@ -49,7 +49,7 @@ test('a line has every counter that was told, as what it was served, and what of
   assert.ok(!('sluice.cost.usd' in unknown) && !('sluice.cost.unknown_part' in known));
 });
 
-test('of a refusal the line says where it came from', () => {
+test('the access line of a refusal says where it came from', () => {
   const { lines, destination } = capture();
   const clientJson = JSON.stringify({
     address: '203.0.113.9',
@@ -68,7 +68,7 @@ test('of a refusal the line says where it came from', () => {
   assert.ok(!('user_agent.original' in little));
 });
 
-test('access: errors keeps failures and clients that left, off keeps nothing, a reload changes it', () => {
+test('log.access errors keeps failures and clients that left, off keeps nothing, and a reload changes it', () => {
   const { lines, destination } = capture();
   const log = createAccessLog('errors', destination);
   log.addAll([plainRecord()]);

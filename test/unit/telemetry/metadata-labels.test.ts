@@ -49,7 +49,7 @@ test('metadata that may be shown is a label of requests, tokens and cost, and of
   assert.doesNotMatch(await metrics.render(), /trace/);
 });
 
-test('values that clients invent make a bounded number of series, the rest is other', async () => {
+test('values that clients invent make a bounded number of series, and the rest is other', async () => {
   const metrics = newMetrics(['env'], 20);
   for (let count = 0; count < 100; count++) metrics.addAll([fullRecord({ metadataJson: `{"env":"${count}"}` })]);
   const tokens = await samples(metrics, 'ai_gateway_output_tokens_total');

@@ -71,7 +71,7 @@ test('exchanges of unknown cost are counted by what could not be priced, without
   ]);
 });
 
-test('what nobody counted is absent, not zero', async () => {
+test('a metric that nobody counted is absent, and not zero', async () => {
   const metrics = newMetrics();
   metrics.addAll([plainRecord({ status: 401, outcome: 'error', errorCode: 'invalid_api_key' })]);
   const text = await metrics.render();
@@ -95,7 +95,7 @@ test('a failure of a provider is an inference failure, and a refusal of ours is 
   ]);
 });
 
-test('a client that invents models makes a bounded number of series, the rest is other', async () => {
+test('a client that invents models makes a bounded number of series, and the rest is other', async () => {
   const metrics = newMetrics(20);
   for (let count = 0; count < 100; count++) {
     const status = 400 + (count % 20);
@@ -119,7 +119,7 @@ const seriesOf = (samples: Map<string, number>, ...parts: string[]) =>
     (name) => name.startsWith('ai_gateway_requests_total{') && parts.every((part) => name.includes(part)),
   );
 
-test('what one caller invents takes no more room than it leaves: the models of others are named', async () => {
+test('the models that one caller invents leave room for those of others, which are named', async () => {
   const metrics = newMetrics();
   const callers = ['user:junk', ...Array.from({ length: 5 }, (_, index) => `user:${index}`)];
   for (const subject of callers) {
@@ -151,7 +151,7 @@ test('a model is named once it was served: made-up ones do not push a caller’s
   assert.equal(samples.get(others[0]!), 1200);
 });
 
-test('a label of a client is escaped and cut', async () => {
+test('a label that a client chose is escaped and cut', async () => {
   const metrics = newMetrics();
   metrics.addAll([fullRecord({ model: `a"b\\c\nd${'x'.repeat(1000)}` })]);
   const text = await metrics.render();

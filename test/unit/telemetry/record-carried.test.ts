@@ -34,7 +34,7 @@ for (const count of counts) {
   });
 }
 
-test('of a record that knows nothing optional no view makes anything up', () => {
+test('no view makes anything up for a record that knows nothing optional', () => {
   const plain = plainRecord();
   const kept = keptRecord(viewOf(plain));
   for (const field of fields) assert.deepEqual(kept[field] || undefined, plain[field] || undefined, field);

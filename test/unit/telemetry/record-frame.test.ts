@@ -28,7 +28,7 @@ test('two readers of one frame do not disturb each other', () => {
   assert.deepEqual(pairs, ['aa', 'ab', 'ba', 'bb']);
 });
 
-test('a frame of an older build is read, and what it has not is unknown', () => {
+test('a frame of an older build is read, and fields that it lacks are unknown', () => {
   const records = [fullRecord({ clientJson: '{}' }), plainRecord()];
   const columns: FrameColumns = packr.unpack(encodeBatch(records));
   const rows = (bytes: Uint8Array, width: number, kept: number): Uint8Array =>
@@ -57,7 +57,7 @@ test('an origin that an older build wrote tells no rare counts', () => {
   assert.deepEqual([usage?.providerCostUsd, usage?.rare, usage?.servedAs], [0.00125, undefined, undefined]);
 });
 
-test('what is no frame is refused', () => {
+test('bytes that are no frame are refused', () => {
   const whole: FrameColumns = packr.unpack(encodeBatch([fullRecord(), plainRecord()]));
   const { numbers, references } = whole;
   const others = [

@@ -92,3 +92,18 @@ test('exchanges and bodies of a dead thread are given back together', () => {
   assert.equal(main.inFlight, 1);
   assert.equal(main.bodyBytes, 1024);
 });
+
+test('two looks at an idle gateway find the same, and any exchange between them shows', () => {
+  const main = new SharedCounters(2, 0);
+  const second = new SharedCounters(2, 1, main.buffer);
+  const idle = main.idleMark;
+  assert.notEqual(idle, undefined);
+  assert.equal(second.idleMark, idle);
+  second.enter(10);
+  assert.equal(main.idleMark, undefined, 'an exchange of another thread is open');
+  second.leave();
+  // Its record comes with a frame.
+  main.takeFrame(1);
+  assert.notEqual(main.idleMark, idle);
+  assert.equal(main.idleMark, second.idleMark);
+});

@@ -6,7 +6,13 @@ import { promisify } from 'node:util';
 
 const PROGRAM = fileURLToPath(new URL('heap-program.ts', import.meta.url));
 
-async function run(how: 'steady' | 'as V8 has it', ...flags: string[]): Promise<{ majors: number; youngMib: number }> {
+interface Heap {
+  readonly majors: number;
+  readonly youngMib: number;
+  readonly residentMib: number;
+}
+
+async function run(how: 'steady' | 'collected' | 'as V8 has it', ...flags: string[]): Promise<Heap> {
   const { stdout } = await promisify(execFile)(process.execPath, [...flags, PROGRAM, how], { timeout: 60_000 });
   return JSON.parse(stdout);
 }
@@ -17,6 +23,13 @@ test('short-lived memory does not have a small heap collected again and again, a
   assert.ok(steady.majors <= 1, `${steady.majors} collections of all, ${plain.majors} without`);
   assert.ok(plain.majors >= 3, `V8 itself collects all ${plain.majors} times: what this guards against is gone`);
   assert.ok(steady.youngMib >= 16 && plain.youngMib < 16, `${steady.youngMib} and ${plain.youngMib} MiB`);
+});
+
+test('the garbage of a start is given back to the system, and the heap is as steady afterwards', async () => {
+  const { majors, youngMib, residentMib } = await run('collected');
+  assert.ok(residentMib < 4, `${residentMib} MiB of the young generation are resident`);
+  assert.ok(majors <= 1, `${majors} collections of all`);
+  assert.ok(youngMib >= 16, `${youngMib} MiB`);
 });
 
 test('a V8 flag of the command line stays as it was given', async () => {

@@ -310,3 +310,52 @@ test('bytes beyond the declared length are not part of the answer', async () => 
   const next = await new HeardAttempt(made, provider.origin).over();
   assert.notEqual(next.text(), 'evil', 'an answer nobody asked for is not the next one’s');
 });
+
+test('an attempt that is let go is heard no more, and its connection serves again once its transfer has ended', async () => {
+  let end = () => {};
+  let connections = 0;
+  const provider = await provide((socket, body) => {
+    if (!body.includes('first')) {
+      socket.write(wholeAnswer({}));
+      return;
+    }
+    connections += 1;
+    socket.write(`${EVENTS_HEAD}${httpChunk('all')}`);
+    end = () => socket.write(`${httpChunk('more')}0\r\n\r\n`);
+  });
+  const made = pools();
+  const first = new HeardAttempt(made, provider.origin, { body: Buffer.from('first') });
+  await first.until(() => first.text() === 'all');
+  first.attempt.linger();
+  const pool = made.get(connection(provider.origin));
+  assert.equal(pool.running, 1);
+  end();
+  while (pool.idle === 0) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(first.text(), 'all');
+  assert.deepEqual(first.heard.at(-1)?.[0], 'chunk');
+  await new HeardAttempt(made, provider.origin).over();
+  assert.equal(connections, 1);
+  assert.equal(pool.open, 1, 'the second went over the same connection');
+});
+
+test('a provider that does not end the transfer of an answer which is whole loses the connection within bounds', async () => {
+  for (const goesOn of [false, true]) {
+    let closed = () => {};
+    const left = new Promise<void>((resolve) => {
+      closed = resolve;
+    });
+    const provider = await provide((socket) => {
+      socket.once('close', closed);
+      socket.write(`${EVENTS_HEAD}${httpChunk('all')}`);
+      if (goesOn) for (let i = 0; i < 20; i += 1) socket.write(httpChunk('x'.repeat(10_000)));
+    });
+    const made = pools();
+    const heard = new HeardAttempt(made, provider.origin);
+    await heard.until(() => heard.text().startsWith('all'));
+    heard.attempt.linger();
+    heard.attempt.linger();
+    await left;
+    assert.equal(made.get(connection(provider.origin)).running, 0);
+    assert.ok(heard.heard.every(([what]) => what === 'started' || what === 'chunk'));
+  }
+});

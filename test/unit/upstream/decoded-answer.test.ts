@@ -42,7 +42,7 @@ const utf8 = (heard: HeardAttempt): string => Buffer.from(heard.text(), 'latin1'
 
 describe('an answer that the provider compressed is heard as it was before', () => {
   for (const [encoding, encode] of Object.entries(encoders)) {
-    test(`in ${encoding}, with a length, in chunks, and to the end of the connection`, async () => {
+    test(`an answer compressed in ${encoding} is heard with a length, in chunks, and to the end of the connection`, async () => {
       const bytes = encode(TEXT);
       const framings: Record<string, (socket: Socket) => void> = {
         length: (socket) => {
@@ -101,7 +101,7 @@ test('each event of a compressed stream is heard before the next one is sent', a
   }
 });
 
-test('while it is paused nothing is heard and the provider is not read, however much it grows; then all of it is', async () => {
+test('a paused compressed answer is not heard and not read, however much it grows, and then heard whole', async () => {
   const bytes = gzipSync(Buffer.alloc(60_000_000, 'x'));
   // More than the kernel holds for a connection.
   const noise = gzipSync(randomBytes(30_000_000), { level: 1 });
@@ -141,7 +141,7 @@ test('while it is paused nothing is heard and the provider is not read, however 
 
 describe('an answer that cannot be decoded', () => {
   const whole = gzipSync(TEXT);
-  test('is a fault of the protocol, and its connection is closed', async () => {
+  test('an answer that cannot be decoded is a fault of the protocol, and its connection is closed', async () => {
     for (const body of [
       Buffer.from('plain text, no gzip'),
       whole.subarray(0, -5),
@@ -157,7 +157,7 @@ describe('an answer that cannot be decoded', () => {
     }
   });
 
-  test('because its connection broke is told as that, behind all that could be decoded', async () => {
+  test('a compressed answer whose connection broke is told as that, behind all that could be decoded', async () => {
     const provider = await provide((socket) => {
       socket.write(head('gzip', `content-length: ${whole.length}\r\n`));
       socket.end(whole.subarray(0, -20));
@@ -167,7 +167,7 @@ describe('an answer that cannot be decoded', () => {
     assert.ok(utf8(heard).length > 0 && TEXT.startsWith(utf8(heard).slice(0, -2)));
   });
 
-  test('where nothing came at all is an empty answer', async () => {
+  test('a compressed answer where nothing came at all is an empty answer', async () => {
     const provider = await provide((socket) => socket.write(head('gzip', 'content-length: 0\r\n')));
     const heard = await new HeardAttempt(pools(), provider.origin).over();
     assert.deepEqual(
@@ -176,7 +176,7 @@ describe('an answer that cannot be decoded', () => {
     );
   });
 
-  test('in a coding that nobody here knows keeps its label', async () => {
+  test('an answer in a coding that nobody here knows keeps its label', async () => {
     for (const encoding of ['compress', 'gzip, gzip']) {
       const provider = await provide((socket) => {
         socket.write(`${head(encoding, 'content-length: 3\r\n')}abc`);
@@ -188,7 +188,7 @@ describe('an answer that cannot be decoded', () => {
   });
 });
 
-test('an attempt that is given up hears nothing more of what is being decoded', async () => {
+test('an aborted attempt hears nothing more of what is being decoded', async () => {
   const bytes = gzipSync(Buffer.alloc(5_000_000, 'x'));
   const provider = await provide((socket) => {
     socket.write(head('gzip', `content-length: ${bytes.length}\r\n`));

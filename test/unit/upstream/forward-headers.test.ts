@@ -92,7 +92,7 @@ test('a tracestate without its traceparent does not pass', () => {
   assert.equal(requestHeaders({ ...nothing, tracestate: 'x=1' }, whole, mount()).includes('tracestate'), false);
 });
 
-test('to the client go rate and retry headers and the request id under a name of its own', () => {
+test('a client gets rate and retry headers and the request id under a name of its own', () => {
   assert.deepEqual(
     answered({
       'retry-after': '3',

@@ -14,7 +14,7 @@ function merged(...parts: Usage[]): Usage {
 }
 
 for (const name of COUNTER_NAMES) {
-  test(`of ${name} the last count wins, and what nobody said or no count can be leaves it as it is`, () => {
+  test(`the last count of ${name} wins, and an unknown or impossible one leaves it as it is`, () => {
     const count = (...parts: Usage[]) => countIn(merged(...parts), name);
     assert.equal(count(told(name, 5), told(name, 7)), 7);
     assert.equal(count(told(name, 5), {}, { rare: {} }), 5);
@@ -48,7 +48,7 @@ test('a provider that tells zeros of what it never does makes no rare counts', (
   assert.equal(merged({ rare: { webSearchRequests: 0, outputImages: 0 } }).rare, undefined);
 });
 
-test('as what an answer was served the last word counts, and the provider’s default is none', () => {
+test('the last word of a provider says as what an answer was served, and its default is none', () => {
   const priority = { servedAs: { serviceTier: 'priority' } };
   assert.deepEqual(merged(priority, { inputTokens: 1 }).servedAs, priority.servedAs);
   assert.equal(merged(priority, { servedAs: { serviceTier: 'standard' } }).servedAs, undefined);

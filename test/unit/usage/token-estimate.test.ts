@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { FORMS } from '../../../src/plugs.ts';
 import { TaskPool } from '../../../src/relay-thread/task-pool.ts';
 import { type EstimateInput, estimateTokens, type TokenEstimate } from '../../../src/usage/estimate-task.ts';
 import { promptSample } from '../../../src/usage/prompt.ts';
@@ -13,7 +14,9 @@ const SAMPLE_BYTES = 2048;
 function estimate(body: string | Buffer, answer: string, changes: Partial<EstimateInput> = {}): Promise<TokenEstimate> {
   const bytes = Buffer.from(body);
   const output = Buffer.from(answer);
-  return estimateTokens({
+  const input = {
+    promptForm: 'openai-chat',
+    answerForm: 'openai-chat',
     head: bytes,
     tail: undefined,
     bodyBytes: bytes.length,
@@ -21,9 +24,11 @@ function estimate(body: string | Buffer, answer: string, changes: Partial<Estima
     outputTotalBytes: output.length,
     model: 'gpt-4o',
     ...changes,
-  });
+  };
+  return estimateTokens(input, FORMS);
 }
 
+const chat = { promptForm: 'openai-chat', answerForm: 'openai-chat' };
 const answerOf = (content: string) => JSON.stringify({ choices: [{ message: { role: 'assistant', content } }] });
 const whole = (body: Buffer) => promptSample(body, body.length);
 const promptOf = (content: string) => JSON.stringify({ model: 'gpt-4o', messages: [{ role: 'user', content }] });
@@ -172,7 +177,13 @@ test('hostile text neither throws nor takes long to estimate', async () => {
 test('an estimate runs in the task pool, leaves the body alone and tells what it can', async () => {
   const body = Buffer.from(promptOf('Say hello.'));
   const answer = Buffer.from(answerOf('Hello! How can I help you today?'));
-  const request = { prompt: whole(body), outputSample: answer, outputTotalBytes: answer.length, model: 'gpt-4o-mini' };
+  const request = {
+    ...chat,
+    prompt: whole(body),
+    outputSample: answer,
+    outputTotalBytes: answer.length,
+    model: 'gpt-4o-mini',
+  };
   const usage = await tasks.estimate(request);
   assert.ok(near(usage?.inputTokens, 10) && near(usage?.outputTokens, 9), JSON.stringify(usage));
   assert.equal(JSON.parse(body.toString()).model, 'gpt-4o');
@@ -180,9 +191,32 @@ test('an estimate runs in the task pool, leaves the body alone and tells what it
   assert.deepEqual(Object.keys(released ?? {}), ['outputTokens']);
 });
 
-test('a body larger than is carried is estimated from both its ends', async () => {
+test('a message of Anthropic is counted by its own form, and an answer in the form of the provider that gave it', async () => {
+  const request = {
+    system: 'Be brief.',
+    messages: [
+      { role: 'user', content: [{ type: 'text', text: prose }] },
+      { role: 'assistant', content: [{ type: 'tool_use', id: 't', name: 'look', input: { place: prose } }] },
+      { role: 'user', content: [{ type: 'tool_result', tool_use_id: 't', content: [{ type: 'text', text: prose }] }] },
+    ],
+  };
+  const event = (type: string, more: object) => `event: ${type}\ndata: ${JSON.stringify({ type, ...more })}\n\n`;
+  const delta = (text: string) => event('content_block_delta', { index: 0, delta: { type: 'text_delta', text } });
+  const streamed = event('message_start', { message: { content: [] } }) + delta(prose) + delta(prose);
+  const answered = JSON.stringify({ type: 'message', content: [{ type: 'text', text: prose + prose }] });
+  const forms = { promptForm: 'anthropic-messages', answerForm: 'anthropic-messages' };
+  for (const answer of [streamed, answered]) {
+    const tokens = await estimate(JSON.stringify(request), answer, forms);
+    assert.ok(near(tokens.inputTokens, 3 * 19 + 3 + 3 * 4 + 3 + 16), JSON.stringify(tokens));
+    assert.ok(near(tokens.outputTokens, 2 * 19), JSON.stringify(tokens));
+  }
+  const translated = await estimate(promptOf(prose), streamed, { answerForm: 'anthropic-messages' });
+  assert.ok(near(translated.outputTokens, 2 * 19), JSON.stringify(translated));
+});
+
+test('a body larger than is carried is counted from both its ends', async () => {
   const outputSample = Buffer.from(answerOf('Hello!'));
-  const common = { outputSample, outputTotalBytes: outputSample.length, model: 'gpt-4o' };
+  const common = { ...chat, outputSample, outputTotalBytes: outputSample.length, model: 'gpt-4o' };
   const text = await tasks.estimate({ ...common, prompt: whole(Buffer.from(promptOf(prose.repeat(40_000)))) });
   assert.ok(near(text?.inputTokens, 19 * 40_000), JSON.stringify(text));
   const image = `data:image/png;base64,${'iVBORw0KGgo'.repeat(200_000)}`;
@@ -200,6 +234,12 @@ test('the two ends of a large prompt that was released when the answer began are
   const outputSample = Buffer.from(answerOf('Hello!'));
   const prompt = promptSample(body, 16_384);
   assert.ok(prompt.head.length + (prompt.tail?.length ?? 0) <= 16_384);
-  const usage = await tasks.estimate({ prompt, outputSample, outputTotalBytes: outputSample.length, model: 'gpt-4o' });
+  const usage = await tasks.estimate({
+    ...chat,
+    prompt,
+    outputSample,
+    outputTotalBytes: outputSample.length,
+    model: 'gpt-4o',
+  });
   assert.ok(near(usage?.inputTokens, 19 * 2_000), JSON.stringify(usage));
 });

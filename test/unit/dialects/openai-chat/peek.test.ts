@@ -164,7 +164,7 @@ test('a key that is read and written with letters that fold to it is refused by 
   }
 });
 
-test('a body that is no JSON object says where', () => {
+test('a body that is no JSON object is refused with its place', () => {
   for (const text of [
     '',
     'x',

@@ -4,7 +4,7 @@ import { toError } from '../../../../src/providers/openai-compatible/to-error.ts
 import { noRecordings, recordedProviders, recordings } from '../../../support/recordings.ts';
 import { exampleTarget } from '../../../support/targets.ts';
 
-function error(status: number, body: unknown) {
+function error(status: number | undefined, body: unknown) {
   return toError(status, Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)), exampleTarget);
 }
 
@@ -56,7 +56,35 @@ test('an overloaded provider is 503, and any other failure or redirection is 502
   assert.deepEqual(statuses, [503, 503, 502, 502, 502, 502, 502]);
 });
 
-test('a provider’s reason is found in every shape it comes in', () => {
+test('a failure told inside a 200 has the status that its code, or its words, stand for', () => {
+  const cases: [error: unknown, code: string, status: number][] = [
+    [{ message: 'x', code: 429 }, 'upstream_rate_limited', 429],
+    [{ message: 'x', code: '429' }, 'upstream_rate_limited', 429],
+    [{ message: 'x', status: 503 }, 'upstream_overloaded', 503],
+    [{ message: 'x', code: 529 }, 'upstream_overloaded', 503],
+    [{ message: 'x', code: 502 }, 'upstream_failed', 502],
+    [{ message: 'x', code: 404 }, 'upstream_rejected', 404],
+    [{ message: 'x', code: 401 }, 'upstream_credential', 502],
+    [{ message: 'Incorrect API key provided: sk-ab***yz' }, 'upstream_credential', 502],
+    [{ message: 'x', code: 'rate_limit_exceeded' }, 'upstream_rate_limited', 429],
+    [{ message: 'x', code: null, type: 'invalid_request_error' }, 'upstream_rejected', 400],
+    [{ message: 'x', code: 'server_error', type: 't' }, 'upstream_stream_error', 502],
+    [{ message: 'x', code: 200 }, 'upstream_stream_error', 502],
+    [{ error: 'x', code: 429 }, 'upstream_rate_limited', 429],
+    ['just words', 'upstream_stream_error', 502],
+    [true, 'upstream_stream_error', 502],
+  ];
+  for (const [said, code, status] of cases) {
+    const told = error(undefined, { error: said });
+    assert.deepEqual([told.code, told.status], [code, status], JSON.stringify(said));
+  }
+  assert.match(error(undefined, { error: 'just words' }).message, /just words/);
+  const { context } = error(undefined, { error: { message: 'm'.repeat(5000), code: 'quota', type: 'limits' } });
+  assert.ok((context.detail?.length ?? 0) < 2_100);
+  assert.deepEqual([context.upstreamCode, context.upstreamType], ['quota', 'limits']);
+});
+
+test('a reason is found in every shape it comes in', () => {
   const message = (body: unknown) => error(400, body).message;
   assert.equal(message({ error: { message: 'a' } }), 'a');
   assert.equal(message({ error: 'b', code: 'x' }), 'b');

@@ -39,8 +39,42 @@ export function nextEventEnd(bytes: Buffer, from: number): number {
   return -1;
 }
 
-/** The event in which the byte at `at` stands; what has no end yet goes to the last byte. */
-export function eventAround(bytes: Buffer, at: number): { start: number; end: number } {
-  const end = nextEventEnd(bytes, at);
-  return { start: Math.max(lastEventEnd(bytes, 0, at), 0), end: end < 0 ? bytes.length : end };
+/**
+ * Walks over bytes that are whole events, from the end of one to the end of the next, by native searches. Where a read
+ * holds no CR that is found out once for all of its events, not once for each.
+ */
+export class EventEnds {
+  #bytes: Buffer = EMPTY;
+  /** Offset of a CR behind which none was looked for; -1: unknown; Infinity: there is no further one. */
+  #cr = -1;
+
+  begin(bytes: Buffer): void {
+    this.#bytes = bytes;
+    this.#cr = -1;
+  }
+
+  /** Offset behind the event that begins at `from`; what has no end goes to the last byte. */
+  after(from: number): number {
+    const bytes = this.#bytes;
+    let lf = bytes.indexOf(LF, from);
+    let cr = this.#crFrom(from);
+    while (lf >= 0 || cr < bytes.length) {
+      const at = lf < 0 || cr < lf ? cr : lf;
+      // What is before `from` belongs to the event before: its line end does not make this one end.
+      if (emptyLineEndsAt(bytes, at, from)) return at + 1;
+      if (at === lf) lf = bytes.indexOf(LF, at + 1);
+      else cr = this.#crFrom(at + 1);
+    }
+    return bytes.length;
+  }
+
+  #crFrom(from: number): number {
+    if (this.#cr < from) {
+      const at = this.#bytes.indexOf(CR, from);
+      this.#cr = at < 0 ? Number.POSITIVE_INFINITY : at;
+    }
+    return this.#cr;
+  }
 }
+
+const EMPTY = Buffer.alloc(0);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { endsWithEvent, lastEventEnd, nextEventEnd } from '../../../src/relay/event-cutter.ts';
+import { EventEnds, endsWithEvent, lastEventEnd, nextEventEnd } from '../../../src/codec/event-cutter.ts';
 
 const blanks = ['\n\n', '\r\n\r\n', '\r\r', '\n\r\n', '\r\n\n'];
 
@@ -66,5 +66,29 @@ test('the event cutter agrees with the plain rule on any mixture of line ends', 
     assert.equal(lastEventEnd(bytes, 0, bytes.length), ends.at(-1) ?? -1, shown);
     assert.equal(nextEventEnd(bytes, 0), ends[0] ?? -1, shown);
     assert.equal(endsWithEvent(bytes), ends.at(-1) === bytes.length, shown);
+  }
+});
+
+test('whole events are walked over one by one, of whatever line ends they are made', () => {
+  const walk = new EventEnds();
+  for (const blank of [...blanks, '\n\n\n']) {
+    for (const next of blanks) {
+      const text = `data: a${blank}: b${next}event: c${blank[0]}data: d${next}`;
+      walk.begin(Buffer.from(text));
+      const ends: number[] = [];
+      for (let at = 0; at < text.length; at = ends.at(-1)!) ends.push(walk.after(at));
+      const data = ends.map((end, index) => text.slice(ends[index - 1] ?? 0, end).trim());
+      assert.deepEqual(data, ['data: a', ': b', `event: c${blank[0]}data: d`], JSON.stringify(text));
+    }
+  }
+});
+
+test('what has no end goes to the last byte, and a walk begins anew for each read', () => {
+  const walk = new EventEnds();
+  for (const text of ['data: a', 'data: a\r\rdata: b', 'data: a\n\ndata: b']) {
+    walk.begin(Buffer.from(text));
+    const first = walk.after(0);
+    assert.equal(text.slice(0, first).trim(), 'data: a');
+    assert.equal(first === text.length ? text.length : walk.after(first), text.length);
   }
 });
