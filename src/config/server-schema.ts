@@ -204,7 +204,7 @@ const noProxy = z
 
 const upstream = section(
   z.object({
-    proxy: restrictingKey(optionalKey(proxyAddress())).describe(
+    proxy: restricting(optionalKey(proxyAddress())).describe(
       'HTTP proxy to all providers, or `none`. Absent: for https:// providers what the variable HTTPS_PROXY says.',
     ),
     no_proxy: restrictingKey(optionalKey(z.array(noProxy).max(1000))).describe(
