@@ -31,6 +31,7 @@ test('with nothing configured every setting has its default', () => {
         maxUpstreamConnections: 8192,
         maxUpstreamQueue: 4096,
         maxTranslateBytes: 33554432,
+        maxEventBytes: 16777216,
       },
       timeouts: {
         bodyMs: 30000,
