@@ -1,5 +1,5 @@
-import { Carry } from '../codec/carry.ts';
 import { endsWithEvent, lastEventEnd, nextEventEnd } from '../codec/event-cutter.ts';
+import { PartialBuffer } from '../codec/partial-buffer.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { StreamFollower } from '../dialects/dialect.ts';
 import type { Usage } from '../inference/usage.ts';
@@ -47,7 +47,7 @@ const EMPTY = Buffer.alloc(0);
 export class CutShort implements RelayHost {
   readonly #o: CutShortOptions;
   /** The unfinished event at the end of what was written. */
-  readonly #held = new Carry();
+  readonly #held = new PartialBuffer();
   /** In an event too long to be held: its last bytes are in `#held` and passed on already. */
   #long = false;
   #longBytes = 0;
