@@ -4,7 +4,9 @@ import type { InferenceEvent } from '../inference/event.ts';
 import type { InferenceRequest } from '../inference/request.ts';
 import type { AnswerText, PromptText } from '../inference/sampled-text.ts';
 import type { Usage } from '../inference/usage.ts';
-import type { AnswerForm } from './answer-form.ts';
+import type { AnswerContext, AnswerForm } from './answer-form.ts';
+
+export type { AnswerContext };
 
 /**
  * What is to be known of one API form whoever speaks it, client or provider. Pure: bytes in, values or bytes out. A
@@ -63,15 +65,6 @@ export interface PeekedRequest {
   maxOutputTokens: number | undefined;
   /** How many answers are asked for at once (`n`): 1 where nothing is said. */
   choices: number;
-}
-
-export interface AnswerContext {
-  exchangeId: string;
-  /** `account/model` to name where the provider named none. */
-  model: string;
-  includeUsage: boolean;
-  /** Seconds since the Unix epoch. */
-  created: number;
 }
 
 export interface EventWriter {
