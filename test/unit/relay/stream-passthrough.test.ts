@@ -40,7 +40,7 @@ const finish = chunkEvent({}, 'stop');
 const big = (bytes: number) => chunkEvent({ content: 'x'.repeat(bytes) });
 const usage = { prompt_tokens: 5, completion_tokens: 7, total_tokens: 12 };
 
-test('what comes before the first content commits nothing, and reaches the client in front of it', () => {
+test('bytes before the first content commit nothing, and reach the client in front of it', () => {
   const { host, send } = start();
   for (const event of [': waiting\n\n', role, ': waiting\n\n']) send(event);
   assert.equal(host.contentType, undefined);
@@ -71,7 +71,7 @@ test('the answer is whole with its own end: the client is told at once, and noth
   }
 });
 
-test('without its own end an answer is whole only where HTTP ends cleanly behind a finish reason of every choice', () => {
+test('an answer without its own end is whole only where HTTP ends cleanly behind a finish reason of every choice', () => {
   const ofChoice = (index: number, reason: string | null) =>
     `data: ${JSON.stringify({ choices: [{ index, delta: { content: 'a' }, finish_reason: reason }] })}\n\n`;
   const cases: [text: string, choices: number, whole: boolean][] = [
@@ -174,7 +174,7 @@ test('an error event that lacks its empty line is an error too', () => {
   }
 });
 
-test('what is no error event is none: words like it, an error that is null, lines that are no JSON of their own', () => {
+test('words like an error event, an error that is null, and lines that are no JSON of their own are no error event', () => {
   const stream =
     `data: {"errors":1}\n\n${hello}data: text\ndata: {"error":{"message":"x"}}\n\ndata: {"error":null}\n\n` +
     chunkEvent({ content: 'an "error": {"code": 429}' }) +
@@ -280,7 +280,7 @@ test('events with content are counted one by one, comments, roles and usage not 
   assert.equal(host.contentPieces, 6);
 });
 
-test('of a read that begins or ends in the middle of an event only that event is copied', () => {
+test('only the event that a read cuts is copied', () => {
   for (const expected of [KEEP, TAKE_OUT]) {
     const { host, mode } = start({ expected });
     const first = Buffer.from(hello.repeat(100) + hello.slice(0, 20));
