@@ -169,7 +169,7 @@ const limits = section(
       'Bound of one whole answer or one event that is to be translated (502).',
     ),
     max_event_bytes: keyWithDefault(wholeNumber(65_536, gibibyte), 16_777_216).describe(
-      'Bound of one event of a stream that is held until it is whole; the stream is cut at a larger one.',
+      'Bound of one event of a stream that is held until it is whole; a larger one passes in pieces.',
     ),
   }),
 );
