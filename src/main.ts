@@ -107,10 +107,16 @@ inDatabase(program, 'backup', 'copy a data folder, also while its gateway runs; 
     inPlace(options, async (place) => (await import('./cli/backup.ts')).backup(folder, place, { out, error })),
   );
 
-const ledger = program.command('ledger').description('verify the ledger, print receipts');
+const ledger = program.command('ledger').description('verify the ledger, print receipts, erase a person');
 inDatabase(ledger, 'verify', 'compute every hash and every cost again; exit 1 where something does not hold').action(
   (options) => inPlace(options, async (place) => (await ledgerCommands()).ledgerVerify(place, { out, error })),
 );
+inDatabase(ledger, 'erase', 'take a person out of the ledger, for good; sums stay, and verify still holds')
+  .option('--subject <subject>', 'user:EMAIL or virtualaccount:NAME, whose keys have ended')
+  .option('--metadata <key=value>', 'a value of request metadata, whoever sent it; repeatable', several)
+  .action((options) =>
+    inPlace(options, async (place) => (await ledgerCommands()).ledgerErase(options, place, { out, error })),
+  );
 inDatabase(ledger, 'receipt', 'what is known of one exchange')
   .argument('<id>', 'as in x-sluice-exchange-id')
   .action((id: string, options) =>
