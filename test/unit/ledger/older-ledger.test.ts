@@ -16,6 +16,8 @@ const writerTo = (database: Database) => new LedgerWriter({ database, gatewayId:
 async function takeBack(database: Database): Promise<void> {
   for (const table of ['usage_counters_hourly', 'usage_counters_daily'])
     await sql`drop table ${sql.table(table)}`.execute(database.query);
+  for (const column of ['retired_at', 'valid_until'])
+    await sql`alter table signing_keys drop column ${sql.ref(column)}`.execute(database.query);
   await sql`delete from kysely_migration where name > '0005-seen-gateways'`.execute(database.query);
 }
 
