@@ -55,7 +55,7 @@ test('everything that the Dockerfile copies is in the repository, and passes .do
   assert.deepEqual(passed.map((line) => line.slice(1)).sort(), [...needed].sort());
 });
 
-test('of the binaries of the HTTP addon the Dockerfile keeps the one that this Node loads', async (t) => {
+test('the Dockerfile keeps the one binary of the HTTP addon that this Node loads', async (t) => {
   const folder = await temporaryFolder(t);
   const addon = 'node_modules/uWebSockets.js/dist/bin';
   await mkdir(join(folder, addon), { recursive: true });
