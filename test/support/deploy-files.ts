@@ -32,7 +32,10 @@ export interface Instruction {
 /** Of a Dockerfile, stage by stage: each begins with its FROM. */
 export function stagesOf(dockerfile: string): Instruction[][] {
   const stages: Instruction[][] = [];
-  for (const line of dockerfile.replace(/^#.*\n/gm, '').replace(/\\\n\s*/g, '').split('\n')) {
+  for (const line of dockerfile
+    .replace(/^#.*\n/gm, '')
+    .replace(/\\\n\s*/g, '')
+    .split('\n')) {
     const [, name = '', value = ''] = /^([A-Z]+)\s+(.*)$/.exec(line) ?? [];
     if (name === 'FROM') stages.push([]);
     if (name !== '') stages.at(-1)?.push({ name, value });

@@ -53,9 +53,10 @@ const prometheus = z.strictObject({
 
 const file = 'deploy/compose/compose.yaml';
 const text = await textOf(file);
-const [{ services, volumes } = { services: {}, volumes: {} }] = await documentsOf(file, compose);
-const { sluice } = services;
-assert.ok(sluice);
+const [written] = await documentsOf(file, compose);
+assert.ok(written?.services['sluice']);
+const { services, volumes } = written;
+const sluice = written.services['sluice'];
 const manifests = await textOf('deploy/compose/config/sluice.yaml');
 const server = serverOf(manifests);
 
@@ -81,7 +82,9 @@ test('every file and folder that the compose file mounts exists, and every volum
       const there = from.startsWith('.') ? existsSync(join(root, 'deploy/compose', from)) : from in volumes;
       assert.ok(there, `${name}: ${mount}`);
     }
-    for (const [needed, healthy] of Array.isArray(needs) ? needs.map((each) => [each] as const) : Object.entries(needs)) {
+    for (const [needed, healthy] of Array.isArray(needs)
+      ? needs.map((each) => [each] as const)
+      : Object.entries(needs)) {
       assert.ok(services[needed], needed);
       if (healthy) assert.ok(services[needed].healthcheck, needed);
     }
@@ -128,7 +131,10 @@ test('Prometheus scrapes the operator port of the gateway, and Grafana asks that
   const asked = grafana?.datasources.map(({ url }) => new URL(url)) ?? [];
   assert.equal(asked.length, 1);
   for (const { hostname, port } of asked) {
-    assert.ok(services[hostname]?.ports.some((each) => each.endsWith(`:${port}`)), `${hostname}:${port}`);
+    assert.ok(
+      services[hostname]?.ports.some((each) => each.endsWith(`:${port}`)),
+      `${hostname}:${port}`,
+    );
   }
 });
 

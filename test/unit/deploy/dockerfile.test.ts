@@ -51,7 +51,7 @@ test('everything that the Dockerfile copies is in the repository, and passes .do
     assert.ok(existsSync(join(root, path)), source);
     assert.ok(passed.includes(`!${path}`), source);
   }
-  const needed = new Set(sources.map((each) => each.replace(/^\.\//, "")));
+  const needed = new Set(sources.map((each) => each.replace(/^\.\//, '')));
   assert.deepEqual(passed.map((line) => line.slice(1)).sort(), [...needed].sort());
 });
 
@@ -83,6 +83,9 @@ test('the configuration of the image passes check --strict, and opens the ports 
   assert.equal(listen.host, '0.0.0.0');
   assert.deepEqual(valuesOf(image, 'EXPOSE'), [`${listen.port} ${operator.port}`]);
   assert.match(execForm(image, 'HEALTHCHECK').join(' '), new RegExp(`http://127\\.0\\.0\\.1:${operator.port}/readyz`));
-  const [, target = ''] = valuesOf(image, 'COPY').find((line) => line.includes('sluice.yaml'))?.split(' ') ?? [];
+  const [, target = ''] =
+    valuesOf(image, 'COPY')
+      .find((line) => line.includes('sluice.yaml'))
+      ?.split(' ') ?? [];
   assert.deepEqual(valuesOf(image, 'ENV'), [`SLUICE_CONFIG=${target.replace('/sluice.yaml', '')}`]);
 });
