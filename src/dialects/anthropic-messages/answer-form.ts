@@ -9,7 +9,7 @@ const keys = new PeekKeys(['type', 'usage', 'error']);
 const USAGE = Buffer.from('usage"');
 
 /** Messages, whole and streamed: https://platform.claude.com/docs/en/build-with-claude/streaming */
-export const answerForm: AnswerForm = {
+export const answerForm = {
   stream: (_expected, told) => new MessagesStreamReader(told),
   whole(answer) {
     const values = topLevelValues(answer, keys);
@@ -21,7 +21,7 @@ export const answerForm: AnswerForm = {
     return values && factsOf(values);
   },
   toEvents,
-};
+} satisfies AnswerForm;
 
 function factsOf(values: JsonObject): AnswerFacts {
   const error = values['error'] || (values['type'] === 'error' ? values : undefined);
