@@ -199,6 +199,7 @@ class Inference implements RelayOwner {
       headers: rulesJson === undefined ? NO_HEADERS : ['x-tfy-applied-rules', rulesJson],
       filters: allowance === undefined ? NO_FILTERS : [cutShort(allowance)],
       sharedMemory: this.#options.sharedMemory,
+      strictForm: this.#client.strictForm,
       owner: this,
     }).start();
   }

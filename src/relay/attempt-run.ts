@@ -34,6 +34,8 @@ export interface RunContext {
   readonly translateHeavy: HeavyTranslator;
   /** What large answers are held in, beside the bodies of all exchanges. */
   readonly sharedMemory: SharedMemory;
+  /** A translated answer has no fields beyond those of the client's form. */
+  readonly strictForm: boolean;
   /** In the order in which they see the answer. */
   readonly filters: readonly AnswerFilterMaker[];
 }
@@ -179,7 +181,7 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
     if (this.#over) return;
     this.status = status;
     this.answerHeaders = headers;
-    const { dialect, exchange, settings, filters } = this.#c;
+    const { dialect, exchange, settings, strictForm, filters } = this.#c;
     if (filters.length > 0) this.#filtered = new FilteredAnswer(this, filters);
     const mode = chooseMode(
       { status, headers },
@@ -192,6 +194,7 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
         limits: settings.limits,
         memory: this.#memory,
         exchangeId: exchange.id,
+        strictForm,
         askedUsage: this.asksUsage,
       },
     );
@@ -262,8 +265,9 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
   }
 
   describe(contentType: string): FilteredAnswerContext {
-    const { exchange, dialect } = this.#c;
-    const answer = answerContext({ exchangeId: exchange.id, target: this.target, peeked: this.#peeked });
+    const { exchange, dialect, strictForm } = this.#c;
+    const { target } = this;
+    const answer = answerContext({ exchangeId: exchange.id, target, peeked: this.#peeked, strictForm });
     return { contentType, isStream: this.#mode?.isStream === true, dialect, answer, meter: this.meter };
   }
 
