@@ -236,6 +236,7 @@ class Inference implements RelayOwner {
       admission: this.#admission,
       teamsJson: this.#caller.teamsJson,
       metadataJson: recordedMetadata(this.#metadata, settings),
+      providerWords: settings.log.providerWords,
     });
     // Whatever happened: its place in flight is not lost.
     exchange.finish();

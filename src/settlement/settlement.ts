@@ -1,5 +1,5 @@
 import { epochMs } from '../core/clock.ts';
-import type { GatewayError } from '../core/errors.ts';
+import type { GatewayError, ProviderWords } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { Log } from '../core/log.ts';
 import type { ApiForm } from '../dialects/dialect.ts';
@@ -34,6 +34,7 @@ export interface SettlementOptions {
   readonly admission: Admission;
   readonly teamsJson: string | undefined;
   readonly metadataJson: string | undefined;
+  readonly providerWords: ProviderWords;
 }
 
 /**
@@ -181,7 +182,7 @@ function recordOf(result: RelayResult, price: Price, options: SettlementOptions)
     status: result.status,
     outcome: outcomeOf(result, exchange.aborted !== undefined),
     errorCode: error?.code,
-    errorDetail: error?.recordedDetail,
+    errorDetail: error?.recordedDetail(options.providerWords),
     subject: exchange.principal.subject,
     keyId: exchange.principal.keyId,
     model: options.model,
