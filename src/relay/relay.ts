@@ -159,7 +159,11 @@ export class Relay implements RunOwner, Swept {
     if (!sink.started) {
       const headers: string[] = ['x-tfy-resolved-model', run.target.id, ...this.#o.headers];
       if (error.context.headers) headers.push(...error.context.headers);
+      const { length } = headers;
       pushAnswerHeaders(headers, run.answerHeaders);
+      // They come from the provider as its words do, which may quote our credential.
+      const credential = mountFor(run.target, dialect)?.credential;
+      for (let i = length + 1; credential && i < headers.length; i += 2) headers[i] = credential.redact(headers[i]!);
       exchange.refuse(error, headers, run.upstreamMs);
       this.#close(error, error.status, false);
       return;

@@ -1,5 +1,5 @@
 import { epochMs } from '../core/clock.ts';
-import type { GatewayError, ProviderWords } from '../core/errors.ts';
+import type { ProviderWords } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { Log } from '../core/log.ts';
 import type { ApiForm } from '../dialects/dialect.ts';
@@ -56,7 +56,7 @@ function settleByUse(result: RelayResult, options: SettlementOptions): void {
   if (shortened) {
     use(record, servedAsAsked(shortened.usage, result, options), 'estimate', price);
     record.errorDetail = shortened.detail;
-  } else if (!isFailureOfProvider(result.error)) {
+  } else if (!isFailureOfProvider(result)) {
     if (meter.usage) use(record, meter.usage, 'provider', price);
     if (needsEstimate(result, options.exchange)) {
       settleByEstimate(record, price, result, options);
@@ -140,9 +140,12 @@ function servedAsAsked(used: Usage, { meter }: RelayResult, { servedAs }: Settle
   return meter.usage === undefined && servedAs !== undefined ? { ...used, servedAs } : used;
 }
 
-/** Its own verdict, with a status or inside a 200: nothing is charged for it, whatever came before it. */
-function isFailureOfProvider(error: GatewayError | undefined): boolean {
-  return error?.rule.stage === 'provider';
+/**
+ * Its own verdict, with a status or inside a 200, or what is no answer at all: nothing is charged for it, whatever came
+ * before it.
+ */
+function isFailureOfProvider({ error, cut }: RelayResult): boolean {
+  return error?.rule.stage === 'provider' || (error?.code === 'upstream_protocol' && !cut);
 }
 
 /**
