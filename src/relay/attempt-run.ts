@@ -2,7 +2,7 @@ import type { ServerSettings } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError } from '../core/exchange.ts';
 import type { Dialect, PeekedRequest } from '../dialects/dialect.ts';
-import type { AttemptControl, AttemptHandler, Target, Wire } from '../providers/provider.ts';
+import type { AttemptControl, AttemptHandler, Mount, Target } from '../providers/provider.ts';
 import type { Step } from '../routing/route-plan.ts';
 import { UpstreamAttempt } from '../upstream/attempt.ts';
 import type { OriginPools } from '../upstream/origin-pools.ts';
@@ -84,7 +84,7 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
   #control: AttemptControl | undefined;
   /** The same where it goes over a connection. */
   #upstream: UpstreamAttempt | undefined;
-  #wire: Wire | undefined;
+  #mount: Mount | undefined;
   readonly #memory: HeldMemory;
   #waits: Waits;
   #mode: RelayMode | undefined;
@@ -108,9 +108,14 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
     return this.step.target;
   }
 
+  /** Text of the provider's without what it quotes of the credential that it was asked with. */
+  redacted(text: string): string {
+    return this.#mount === undefined ? text : this.#mount.credential.redact(text);
+  }
+
   /** The form in which its provider is asked; undefined: nothing was to be sent. */
   get wireName(): string | undefined {
-    return this.#wire?.name;
+    return this.#mount?.wire.name;
   }
 
   get over(): boolean {
@@ -195,7 +200,7 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
         host: this.#filtered ?? this,
         meter: this.meter,
         target: this.target,
-        wire: this.#wire!,
+        wire: this.#mount!.wire,
         dialect,
         peeked: this.#peeked,
         limits: settings.limits,
@@ -318,7 +323,7 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
       return;
     }
     this.asksUsage = request.asksUsage;
-    this.#wire = request.mount.wire;
+    this.#mount = request.mount;
     if (this.target.local) this.#sendInside(request, this.target.local);
     else this.#sendOut(request);
   }

@@ -161,8 +161,7 @@ export class Relay implements RunOwner, Swept {
       const { length } = headers;
       pushAnswerHeaders(headers, run.answerHeaders);
       // They come from the provider as its words do, which may quote our credential.
-      const credential = mountFor(run.target, dialect)?.credential;
-      for (let i = length + 1; credential && i < headers.length; i += 2) headers[i] = credential.redact(headers[i]!);
+      for (let i = length + 1; i < headers.length; i += 2) headers[i] = run.redacted(headers[i]!);
       exchange.refuse(error, headers, run.upstreamMs);
       this.#close(error, error.status, false);
       return;

@@ -99,7 +99,9 @@ class Sought {
       const before = words.slice(from, index);
       const after = words.slice(index + mask.length);
       for (const secret of this.#secrets) {
-        const head = before.endsWith(REDACTED) ? REDACTED.length : commonLength(secret, (part) => before.endsWith(part));
+        const head = before.endsWith(REDACTED)
+          ? REDACTED.length
+          : commonLength(secret, (part) => before.endsWith(part));
         const tail = commonLength(reversed(secret), (part) => after.startsWith(reversed(part)));
         if (head < MIN_END_CHARACTERS || tail < MIN_END_CHARACTERS) continue;
         clean += before.slice(0, before.length - head) + REDACTED;

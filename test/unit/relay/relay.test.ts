@@ -481,7 +481,8 @@ test('an answer that is compressed although nothing but identity was asked for i
     assert.equal(relayed.result?.error?.code, 'upstream_protocol');
   }
   const relayed = new Relayed({ body: { stream: false } });
-  relayed.attempt.head(200, { 'content-type': 'application/json', 'content-encoding': 'identity' })
+  relayed.attempt
+    .head(200, { 'content-type': 'application/json', 'content-encoding': 'identity' })
     .send('{"choices":[]}')
     .end();
   assert.equal(relayed.sink.status, 200);
