@@ -32,6 +32,7 @@ export interface ModeContext {
   readonly limits: Limits;
   readonly memory: HeldMemory;
   readonly exchangeId: string;
+  readonly strictForm: boolean;
   /** The gateway asked for usage, not the client: the event that this causes is not the client's. */
   readonly askedUsage: boolean;
 }
@@ -155,7 +156,8 @@ export function answerContext({
   exchangeId,
   target,
   peeked,
-}: Pick<ModeContext, 'exchangeId' | 'target' | 'peeked'>): AnswerContext {
+  strictForm,
+}: Pick<ModeContext, 'exchangeId' | 'target' | 'peeked' | 'strictForm'>): AnswerContext {
   const created = Math.floor(Date.now() / 1000);
-  return { exchangeId, model: target.id, includeUsage: peeked.includeUsage, created };
+  return { exchangeId, model: target.id, includeUsage: peeked.includeUsage, created, strict: strictForm };
 }
