@@ -6,7 +6,7 @@ import type { Operation } from '../inference/operation.ts';
 import type { AnswerText, PromptText } from '../inference/sampled-text.ts';
 import type { ServedAs } from '../inference/served-as.ts';
 import type { Usage } from '../inference/usage.ts';
-import type { AnswerContext, AnswerForm } from './answer-form.ts';
+import type { AnswerContext, AnswerForm, VectorEncoding } from './answer-form.ts';
 
 export type { AnswerContext } from './answer-form.ts';
 
@@ -99,6 +99,9 @@ export interface PeekedRequest {
   choices: number;
   /** Tier, speed and geography that it asks for, where they are not the provider's default. */
   servedAs?: ServedAs | undefined;
+  /** As in `AnswerContext`. */
+  encoding?: VectorEncoding | undefined;
+  maxResults?: number | undefined;
 }
 
 export interface EventWriter {

@@ -4,6 +4,7 @@ import type { Dialect } from '../dialects/dialect.ts';
 import type { Usage } from '../inference/usage.ts';
 import { WorkerPool } from '../offload/worker-pool.ts';
 import type { TranslationTarget, Wire } from '../providers/provider.ts';
+import { type AnswerJob, type MadeAnswer, makeAnswerTask, type ToldFailure } from '../relay/answer-translation.ts';
 import { type TranslatedRequest, translateRequestTask } from '../relay/request-translation.ts';
 import { type EstimateRequest, TokenEstimates } from '../usage/token-estimate.ts';
 
@@ -60,6 +61,30 @@ export class TaskPool {
       body: Buffer.from(value.body.buffer, value.body.byteOffset, value.body.byteLength),
       headers: value.headers,
     };
+  };
+
+  /** Writes a large whole answer anew in the pool. It is copied, since its bytes may be needed for an estimate. */
+  readonly heavyAnswers = async (job: AnswerJob, signal: AbortSignal): Promise<OrError<MadeAnswer | ToldFailure>> => {
+    const copy = new Uint8Array(job.answer);
+    const input = { dialect: job.dialect.name, wire: job.wire?.name, context: job.context, answer: copy };
+    const result = await this.#pool.run(makeAnswerTask, input, {
+      transfer: [copy.buffer],
+      abandoned: signal,
+      deadlineMs: TRANSLATION_DEADLINE_MS,
+      maxQueued: MAX_QUEUED_TRANSLATIONS,
+    });
+    if ('failure' in result) {
+      return new GatewayError('overloaded', {
+        detail: `Translating an answer this large did not succeed (${result.failure}).`,
+        cause: result.cause,
+        retryAfterMs: 1000,
+      });
+    }
+    const { value } = result;
+    if ('code' in value) return new GatewayError(value.code, value.context);
+    if ('failure' in value) return value;
+    const { body, usage } = value;
+    return { body: Buffer.from(body.buffer, body.byteOffset, body.byteLength), usage };
   };
 
   /** Waits for the tasks under way (their deadlines bound it), then ends the thread. */

@@ -15,6 +15,7 @@ import {
   type FilteredEnd,
   type Shortened,
 } from './answer-filter.ts';
+import type { HeavyAnswers } from './answer-translation.ts';
 import { answerContext, chooseMode } from './choose-mode.ts';
 import { ContentTimes } from './content-times.ts';
 import { ErrorAnswer } from './error-answer.ts';
@@ -32,6 +33,7 @@ export interface RunContext {
   readonly settings: ServerSettings;
   readonly pools: OriginPools;
   readonly translateHeavy: HeavyTranslator;
+  readonly heavyAnswers: HeavyAnswers;
   /** What large answers are held in, beside the bodies of all exchanges. */
   readonly sharedMemory: SharedMemory;
   /** A translated answer has no fields beyond those of the client's form. */
@@ -208,6 +210,8 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
         exchangeId: exchange.id,
         strictForm,
         askedUsage: this.asksUsage,
+        heavyAnswers: this.#c.heavyAnswers,
+        abandoned: this,
       },
     );
     if (mode instanceof GatewayError) this.fail(mode);

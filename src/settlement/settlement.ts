@@ -26,6 +26,8 @@ export interface SettlementOptions {
   readonly stream: boolean;
   /** As the client asked to be served: so it is priced where the provider did not tell. */
   readonly servedAs: ServedAs | undefined;
+  /** Answers that were asked for; 0: none, since the operation generates nothing (embeddings). */
+  readonly choices: number;
   readonly price: (target: Target) => Price;
   readonly estimate: Estimator;
   readonly record: (record: ExchangeRecord) => void;
@@ -57,8 +59,8 @@ function settleByUse(result: RelayResult, options: SettlementOptions): void {
     use(record, servedAsAsked(shortened.usage, result, options), 'estimate', price);
     record.errorDetail = shortened.detail;
   } else if (!isFailureOfProvider(result)) {
-    if (meter.usage) use(record, meter.usage, 'provider', price);
-    if (needsEstimate(result, options.exchange)) {
+    if (meter.usage) use(record, generated(meter.usage, options), 'provider', price);
+    if (needsEstimate(result, options)) {
       settleByEstimate(record, price, result, options);
       return;
     }
@@ -102,9 +104,9 @@ function settleByEstimate(record: ExchangeRecord, price: Price, result: RelayRes
   };
   const pieces = options.stream ? result.content.pieces : 0;
   const answerText = answerForm === form.name ? form.answerText : () => undefined;
-  const quick = quickEstimate({ bodyBytes: exchange.bytesIn, meter, answerText, pieces });
+  const quick = generated(quickEstimate({ bodyBytes: exchange.bytesIn, meter, answerText, pieces }), options);
   const useEstimate = (of: ExchangeRecord, estimate: Usage): void =>
-    use(of, servedAsAsked(filledUp(meter.usage, estimate), result, options), 'estimate', price);
+    use(of, servedAsAsked(generated(filledUp(meter.usage, estimate), options), result, options), 'estimate', price);
   if (provisional) {
     const early: ExchangeRecord = { ...record, pending: true };
     useEstimate(early, quick);
@@ -152,10 +154,20 @@ function isFailureOfProvider({ error, cut }: RelayResult): boolean {
  * The provider's count stands where the answer is whole, and where nothing came behind it. Without an answer's bytes, or
  * with those of an error, nothing was generated that could be billed.
  */
-function needsEstimate({ error, cut, meter, content }: RelayResult, { aborted }: Exchange): boolean {
+function needsEstimate(
+  { error, cut, meter, content }: RelayResult,
+  { exchange: { aborted }, choices }: SettlementOptions,
+): boolean {
+  // Units and tokens of the input are told, or nothing is.
+  if (choices === 0) return error === undefined && meter.usage === undefined && meter.answerBytes > 0;
   const told = error === undefined ? meter.usage?.outputTokens !== undefined : meter.countedOutput;
   if (told || meter.answerBytes === 0) return false;
   return error === undefined || cut || aborted !== undefined || content.pieces > 0;
+}
+
+/** Where nothing is generated there are no output tokens, whatever is said or taken for them. */
+function generated(usage: Usage, { choices }: SettlementOptions): Usage {
+  return choices === 0 ? { ...usage, outputTokens: 0 } : usage;
 }
 
 /** What the provider said stands, but for a count of output that was only its first. */

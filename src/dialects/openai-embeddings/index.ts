@@ -1,5 +1,8 @@
 import { jsonDialect } from '../openai-json/json-dialect.ts';
+import { fromInference } from './from-inference.ts';
 import { promptText } from './prompt-text.ts';
+import { toInference } from './to-inference.ts';
+import { vectors } from './vectors.ts';
 
 /** OpenAI's embeddings: https://platform.openai.com/docs/api-reference/embeddings/create */
 export const openAiEmbeddings = jsonDialect({
@@ -7,5 +10,16 @@ export const openAiEmbeddings = jsonDialect({
   operation: 'embedding',
   patterns: ['/embeddings'],
   required: ['input'],
+  more: {
+    keys: ['encoding_format'],
+    read(scan, body, first) {
+      if (scan.starts[first]! < 0) return { encoding: 'float' };
+      const word = scan.word(body, first);
+      // Other words (`base64_int8`) are for the provider alone.
+      return { encoding: word === 'float' || word === 'base64' ? word : undefined };
+    },
+  },
+  vectors,
   promptText,
+  translation: { to: ['embedding'], toInference, fromInference },
 });
