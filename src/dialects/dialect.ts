@@ -11,7 +11,13 @@ import type { AnswerContext, AnswerForm, VectorEncoding } from './answer-form.ts
 export type { AnswerContext } from './answer-form.ts';
 
 /** Every form that a client or a provider speaks, and whose words are known. */
-export type FormName = 'openai-chat' | 'anthropic-messages' | 'openai-embeddings';
+export type FormName =
+  | 'openai-chat'
+  | 'anthropic-messages'
+  | 'openai-embeddings'
+  | 'openai-moderations'
+  | 'openai-completions'
+  | 'cohere-rerank';
 
 /**
  * What is to be known of one API form whoever speaks it, client or provider. Pure: bytes in, values or bytes out. A

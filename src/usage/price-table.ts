@@ -45,6 +45,7 @@ export function compilePrice(source: PriceSource): Price {
   const factors = new TermFactors(multipliers, source.terms, source.modelId);
   if (table === 'unreadable') return new TablePrice('account', () => undefined, factors, 'never');
   if (table !== 'public') return new TablePrice('account', () => table, factors, 'never');
+  if (source.terms?.free?.test(source.modelId)) return new TablePrice(FREE, () => FREE_TABLE, factors, 'never');
   const entry = source.catalogueId === undefined ? undefined : catalogueEntry(source.catalogueId, source.modelId);
   const untold = source.terms?.untold?.find(({ models }) => models.test(source.modelId))?.column;
   if (entry === undefined) return new TablePrice('none', () => undefined, factors, 'first');
@@ -52,6 +53,10 @@ export function compilePrice(source: PriceSource): Price {
   const reported = source.cost === undefined || source.cost === null ? 'first' : 'last';
   return new TablePrice(entry.version, listAt, factors, reported, untold);
 }
+
+/** Billed nothing, by what its provider publishes. */
+const FREE = 'free';
+const FREE_TABLE: RateTable = { perExchange: 0, bands: [{ fromInputTokens: 0, rates: {} }] };
 
 /** When what the provider says it billed is believed: before the table, where that gives nothing, or never. */
 type Reported = 'first' | 'last' | 'never';

@@ -1,6 +1,6 @@
+import { inputText } from '../openai-json/input-text.ts';
 import { jsonDialect } from '../openai-json/json-dialect.ts';
 import { fromInference } from './from-inference.ts';
-import { promptText } from './prompt-text.ts';
 import { toInference } from './to-inference.ts';
 import { vectors } from './vectors.ts';
 
@@ -20,6 +20,6 @@ export const openAiEmbeddings = jsonDialect({
     },
   },
   vectors,
-  promptText,
+  promptText: ({ input }) => inputText(input),
   translation: { to: ['embedding'], toInference, fromInference },
 });

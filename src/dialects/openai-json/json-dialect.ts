@@ -1,3 +1,4 @@
+import { type JsonObject, objectOf } from '../../codec/json-value.ts';
 import { PeekKeys } from '../../codec/peek-keys.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
@@ -5,10 +6,12 @@ import type { Operation } from '../../inference/operation.ts';
 import type { PromptText } from '../../inference/sampled-text.ts';
 import type { VectorForm } from '../answer-form.ts';
 import type { Dialect, DialectTranslation, FormName, PeekedRequest, RequestScan, SpliceEdits } from '../dialect.ts';
-import { editedBody, quoted } from './edited-body.ts';
+import { type Edit, editedBody, quoted } from './edited-body.ts';
 import { errorBody, errorEvent } from './error-body.ts';
 import { jsonAnswers } from './json-answers.ts';
 import { JsonRequestScan, missing, type NamedModel } from './request-scan.ts';
+
+const OPEN_BRACE = 0x7b;
 
 export interface JsonForm {
   readonly name: FormName;
@@ -27,7 +30,9 @@ export interface JsonForm {
   /** Small values of its answers that tell of usage, besides `usage`. */
   readonly answerKeys?: readonly string[];
   readonly vectors?: VectorForm;
-  promptText(body: unknown): PromptText;
+  /** Asked where the client names no model; absent: it has to. */
+  readonly defaultModel?: string;
+  promptText(body: JsonObject): PromptText;
   readonly translation?: DialectTranslation;
 }
 
@@ -46,10 +51,9 @@ export function jsonDialect(form: JsonForm): Dialect {
     routes: form.patterns.map((pattern) => ({ method: 'POST', pattern })),
     usageParameter: undefined,
     scan: () => new JsonScan(keys, form),
-    splice: (body, peeked: PeekedJson, { modelId }: SpliceEdits) =>
-      editedBody(body, [{ start: peeked.modelStart, end: peeked.modelEnd, bytes: quoted(modelId) }]),
+    splice: (body, peeked: PeekedJson, { modelId }: SpliceEdits) => editedBody(body, [modelEdit(peeked, modelId)]),
     answers: { ...jsonAnswers(form.answerKeys), ...(vectors && { vectors }) },
-    promptText: form.promptText,
+    promptText: (body) => form.promptText(objectOf(body) ?? {}),
     // Nothing of the answer is text that was generated.
     answerText: () => undefined,
     errorBody,
@@ -75,9 +79,9 @@ class JsonScan implements RequestScan {
     const scan = this.#scan;
     const fault = scan.fault();
     if (fault) return fault;
-    const named = scan.model(body, 0);
+    const { required, choicesKey, more, defaultModel } = this.#form;
+    const named = scan.starts[0]! < 0 && defaultModel !== undefined ? unnamed(body, defaultModel) : scan.model(body, 0);
     if (named instanceof GatewayError) return named;
-    const { required, choicesKey, more } = this.#form;
     const absent = required.find((_, index) => scan.starts[index + 1]! < 0);
     if (absent !== undefined) return missing(absent);
     const choices = choicesKey === undefined ? 0 : scan.count(body, required.length + 1);
@@ -87,4 +91,16 @@ class JsonScan implements RequestScan {
     if (told instanceof GatewayError) return told;
     return { ...named, stream: false, includeUsage: false, maxOutputTokens: 0, choices: choices ?? 1, ...told };
   }
+}
+
+/** Nothing to be replaced: the model is to be written behind the opening brace. */
+function unnamed(body: Buffer, model: string): NamedModel {
+  const at = body.indexOf(OPEN_BRACE) + 1;
+  return { model, modelStart: at, modelEnd: at };
+}
+
+function modelEdit({ modelStart: start, modelEnd: end }: NamedModel, modelId: string): Edit {
+  if (end > start) return { start, end, bytes: quoted(modelId) };
+  // A required key follows it.
+  return { start, end, bytes: Buffer.from(`"model":${JSON.stringify(modelId)},`) };
 }
