@@ -10,6 +10,7 @@ import {
   unavailableHeaders,
   upstreamHeaders,
 } from './openapi-headers.ts';
+import { jsonPaths, jsonSchemas, jsonTags } from './openapi-json.ts';
 
 /**
  * The gateway's own OpenAPI document, served on both ports: the endpoints that exist now, and no others. Whoever adds a
@@ -143,9 +144,10 @@ export const openapiDocument = {
   security: [{ BearerAuth: [] }, { XApiKey: [] }, { ApiKey: [] }],
   tags: [
     { name: 'Chat', description: 'Chat completion operations for LLM conversation' },
+    ...jsonTags,
     { name: 'Models', description: 'Available model listing' },
   ],
-  paths: { '/chat/completions': chatCompletions, '/models': models, '/models/{id}': model },
+  paths: { '/chat/completions': chatCompletions, ...jsonPaths, '/models': models, '/models/{id}': model },
   components: {
     securitySchemes: {
       BearerAuth: {
@@ -162,6 +164,7 @@ export const openapiDocument = {
       ChatCompletionRequest: chatCompletionRequest,
       ChatCompletionResponse: chatCompletionResponse,
       ChatCompletionChunk: chatCompletionChunk,
+      ...jsonSchemas,
       ModelObject: {
         type: 'object',
         required: ['id', 'object'],

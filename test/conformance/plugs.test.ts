@@ -40,7 +40,9 @@ function targetOf(plug: ProviderPlug, more: object = {}): Target {
 const LONG = 'x'.repeat(300_000);
 const LARGE: Record<string, object> = {
   'openai-chat': { model: 'm', messages: [{ role: 'user', content: LONG }], max_tokens: 5 },
-  'openai-embeddings': { model: 'm', input: LONG },
+  'openai-embeddings': { model: 'm', input: LONG, input_type: 'query' },
+  'openai-completions': { model: 'm', prompt: LONG },
+  'cohere-rerank': { model: 'm', query: 'q', documents: [LONG] },
 };
 
 for (const plug of PLUGS) {
