@@ -1,0 +1,146 @@
+import { crc32 } from 'node:zlib';
+import { GatewayError } from '../core/errors.ts';
+import { Carry } from './carry.ts';
+
+/**
+ * AWS's binary event stream: messages of a prelude (total length, length of the headers, CRC32 of both), headers, payload
+ * and a CRC32 of all before it. https://smithy.io/2.0/aws/amazon-eventstream.html
+ *
+ * Any cutting of the stream gives the same messages. Bounded: of one message at most `maxMessageBytes` are held. A wrong
+ * checksum or length is an error, and so is everything after it: where the next message begins is not known.
+ */
+export class AwsEventStreamParser {
+  readonly #onEvent: AwsEventHandler;
+  readonly #maxMessageBytes: number;
+  readonly #carry = new Carry();
+  #fault: GatewayError | undefined;
+
+  constructor(onEvent: AwsEventHandler, maxMessageBytes: number) {
+    this.#onEvent = onEvent;
+    this.#maxMessageBytes = maxMessageBytes;
+  }
+
+  /** Takes the next bytes; `chunk` is not kept. The handler is called before this returns. */
+  push(chunk: Buffer): GatewayError | undefined {
+    if (this.#fault !== undefined) return this.#fault;
+    let at = 0;
+    if (this.#carry.length > 0) {
+      at = this.#endCarried(chunk);
+      if (at < 0 || this.#fault !== undefined) return this.#fault;
+    }
+    while (this.#fault === undefined && chunk.length - at >= PRELUDE_BYTES) {
+      const bytes = this.#messageBytes(chunk, at);
+      if (bytes === 0 || at + bytes > chunk.length) break;
+      this.#message(chunk, at, at + bytes);
+      at += bytes;
+    }
+    if (this.#fault === undefined && at < chunk.length) this.#carry.append(chunk, at);
+    return this.#fault;
+  }
+
+  /** Offset in `chunk` behind the message that began in an earlier one; -1: its end has not come. */
+  #endCarried(chunk: Buffer): number {
+    let at = 0;
+    if (this.#carry.length < PRELUDE_BYTES) {
+      at = Math.min(PRELUDE_BYTES - this.#carry.length, chunk.length);
+      this.#carry.append(chunk, 0, at);
+      if (this.#carry.length < PRELUDE_BYTES) return -1;
+    }
+    const bytes = this.#messageBytes(this.#carry.memory, 0);
+    if (bytes === 0) return -1;
+    const end = Math.min(at + bytes - this.#carry.length, chunk.length);
+    this.#carry.append(chunk, at, end);
+    if (this.#carry.length < bytes) return -1;
+    this.#message(this.#carry.memory, 0, bytes);
+    this.#carry.clear();
+    return end;
+  }
+
+  /** Length of the message that begins here; 0 where its prelude is broken or it is too large. */
+  #messageBytes(bytes: Buffer, at: number): number {
+    const total = bytes.readUInt32BE(at);
+    if (total < PRELUDE_BYTES + CHECKSUM_BYTES || bytes.readUInt32BE(at + 8) !== crc32(bytes.subarray(at, at + 8))) {
+      this.#fail('The frame of its event stream is broken.');
+      return 0;
+    }
+    if (total <= this.#maxMessageBytes) return total;
+    this.#fault = new GatewayError('upstream_too_large', {
+      detail: `One event of its stream is larger than ${this.#maxMessageBytes} bytes.`,
+    });
+    return 0;
+  }
+
+  #message(bytes: Buffer, start: number, end: number): void {
+    const checked = end - CHECKSUM_BYTES;
+    if (bytes.readUInt32BE(checked) !== crc32(bytes.subarray(start, checked))) {
+      this.#fail('The checksum of an event of its stream is wrong.');
+      return;
+    }
+    const headersEnd = start + PRELUDE_BYTES + bytes.readUInt32BE(start + 4);
+    if (headersEnd > checked) {
+      this.#fail('The frame of its event stream is broken.');
+      return;
+    }
+    const headers = readHeaders(bytes, start + PRELUDE_BYTES, headersEnd);
+    if (headers === undefined) {
+      this.#fail('The headers of an event of its stream cannot be read.');
+      return;
+    }
+    this.#deliver(headers, bytes.toString('utf8', headersEnd, checked));
+  }
+
+  #deliver(headers: ReadonlyMap<string, string>, payload: string): void {
+    switch (headers.get(':message-type')) {
+      case 'exception':
+        this.#onEvent(`${EXCEPTION}${headers.get(':exception-type') ?? ''}`, payload);
+        return;
+      case 'error':
+        this.#onEvent(
+          `${EXCEPTION}${headers.get(':error-code') ?? ''}`,
+          JSON.stringify({ message: headers.get(':error-message') }),
+        );
+        return;
+      default:
+        this.#onEvent(headers.get(':event-type'), payload);
+    }
+  }
+
+  #fail(detail: string): void {
+    this.#fault = new GatewayError('upstream_protocol', { detail });
+  }
+}
+
+/** `event` is the event's type; that of an exception has this before it. */
+export type AwsEventHandler = (event: string | undefined, payload: string) => void;
+export const EXCEPTION = 'exception:';
+
+const PRELUDE_BYTES = 12;
+const CHECKSUM_BYTES = 4;
+
+/** Lengths of header values by type; types 6 and 7 (bytes, string) say their own. */
+const VALUE_BYTES = [0, 0, 1, 2, 4, 8, -1, -1, 8, 16];
+const STRING_TYPE = 7;
+
+/** Those that are strings; undefined where they are broken. */
+function readHeaders(bytes: Buffer, start: number, end: number): Map<string, string> | undefined {
+  const headers = new Map<string, string>();
+  let at = start;
+  while (at < end) {
+    const nameEnd = at + 1 + bytes[at]!;
+    if (nameEnd >= end) return undefined;
+    const name = bytes.toString('latin1', at + 1, nameEnd);
+    const type = bytes[nameEnd]!;
+    at = nameEnd + 1;
+    let length = VALUE_BYTES[type];
+    if (length === undefined) return undefined;
+    if (length < 0) {
+      if (at + 2 > end) return undefined;
+      length = bytes.readUInt16BE(at);
+      at += 2;
+    }
+    if (at + length > end) return undefined;
+    if (type === STRING_TYPE) headers.set(name, bytes.toString('utf8', at, at + length));
+    at += length;
+  }
+  return headers;
+}
