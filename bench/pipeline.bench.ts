@@ -13,6 +13,7 @@ import type { ProviderAccount, Target } from '../src/providers/provider.ts';
 import { ModelRoutes } from '../src/routing/model-routes.ts';
 import type { ExchangeRecord } from '../src/telemetry/exchange-record.ts';
 import { RecordBatcher } from '../src/telemetry/record-batch.ts';
+import { SharedCounters } from '../src/threads/shared-counters.ts';
 import { OriginPools } from '../src/upstream/origin-pools.ts';
 import { compilePrice } from '../src/usage/price-table.ts';
 import { type BenchTask, subjectOf, task } from './harness/subject.ts';
@@ -131,6 +132,7 @@ function exchangeRunner(account: ProviderAccount, pools: OriginPools, sent: Sent
     log: silent,
     pools,
     sweeper: new Sweeper(),
+    sharedMemory: new SharedCounters(1, 0),
     translateHeavy: () => Promise.reject(new Error('nothing large is asked')),
     estimate: async () => assert.fail('the provider says what it used'),
     snapshot: () => snapshot,
@@ -140,11 +142,12 @@ function exchangeRunner(account: ProviderAccount, pools: OriginPools, sent: Sent
     },
     provisional: undefined,
     refusal: () => undefined,
+    credentialRefused: () => undefined,
     refused: () => undefined,
   };
   return (dialect: Dialect, body: Buffer): Exchanged => {
     record = undefined;
-    const exchange = new FakeExchange(dialect, body);
+    const exchange = new FakeExchange(body, dialect);
     runInference(exchange, dialect, options);
     return { exchange, sent, record };
   };
@@ -158,13 +161,13 @@ function assertAnswered({ exchange, sent, record }: Exchanged, body: Buffer, ans
   assert.deepEqual(JSON.parse(sent.body.toString()), question);
   assert.equal(sent.path, '/v1/chat/completions');
 
-  assert.deepEqual([exchange.refusal, exchange.finished, sink.status, sink.ended], [undefined, 1, 200, 'end']);
+  assert.deepEqual([exchange.refusal, exchange.finished, sink.status, sink.ending], [undefined, 1, 200, 'ended']);
   // The client did not ask for the usage event, which is the last but one.
   const { chunks } = answer;
   const expected = streamed ? chunks.filter((_, index) => index !== chunks.length - 2) : chunks;
   assert.deepEqual(Buffer.concat(sink.written), Buffer.concat(expected));
-  assert.equal(sink.headers[sink.headers.indexOf('x-tfy-resolved-model') + 1], MODEL);
-  assert.equal(sink.headers[sink.headers.indexOf('x-ratelimit-remaining-requests') + 1], '9999');
+  assert.equal(sink.headers['x-tfy-resolved-model'], MODEL);
+  assert.equal(sink.headers['x-ratelimit-remaining-requests'], '9999');
 
   assert.equal(record?.outcome, 'ok');
   assert.equal(record.target, MODEL);

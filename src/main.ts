@@ -2,16 +2,14 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { z } from 'zod';
-import { check } from './cli/check.ts';
-import { keysCreate, keysList, keysRevoke, keysRotate } from './cli/keys.ts';
-import { ledgerReceipt, ledgerVerify } from './cli/ledger.ts';
-import { serve } from './cli/serve.ts';
-import { usage } from './cli/usage.ts';
-import { type CommandPlace, type PlaceOptions, placeOf } from './cli/with-database.ts';
+import type { CheckOptions } from './cli/check.ts';
+import type { CommandPlace, PlaceOptions } from './cli/with-database.ts';
 import { environment } from './config/environment.ts';
-import { openAccounts, PLUGS } from './plugs.ts';
+import { ACCOUNT_KINDS, openAccounts, PLUGS, probeOf, tokenSources } from './plugs.ts';
 
-const kinds = PLUGS.map(({ type, schema }) => ({ type, schema }));
+/** Models are named here, not asked. */
+const NO_TOKENS = new Map<string, never>();
+const kinds = ACCOUNT_KINDS;
 const wellKnown = PLUGS.flatMap((plug) => plug.wellKnown ?? []);
 const out = (text: string): void => void process.stdout.write(`${text}\n`);
 const error = (text: string): void => void process.stderr.write(`${text}\n`);
@@ -33,6 +31,7 @@ program
     // It is the default: whoever mistypes another command ends here.
     const [unknown] = command.args;
     if (unknown !== undefined) command.error(`error: unknown command '${unknown}'. See: sluice --help`);
+    const { serve } = await import('./cli/serve.ts');
     const code = await serve(options, {
       environment: environment(),
       setVariable: (name, value) => {
@@ -40,7 +39,7 @@ program
       },
       kinds,
       wellKnown,
-      exampleModel: (gateway) => openAccounts(gateway.configuration).flatMap(firstModel)[0],
+      exampleModel: (gateway) => openAccounts(gateway.configuration, NO_TOKENS).flatMap(firstModel)[0],
       out,
       error,
     });
@@ -51,12 +50,12 @@ program
   .command('check')
   .description('validate manifests')
   .argument('<path...>', 'YAML files or folders')
-  .action(async (paths: string[]) => {
-    const output = {
-      stdout: (text: string) => void process.stdout.write(text),
-      stderr: (text: string) => void process.stderr.write(text),
-    };
-    process.exitCode = await check(paths, output, { kinds, environment: environment() });
+  .option('--strict', 'warnings are faults')
+  .option('--online', 'ask each account whether its credential works and which of its models exist')
+  .action(async (paths: string[], options: CheckOptions) => {
+    const { check } = await import('./cli/check.ts');
+    const online = { openAccounts, tokenSources, probeOf };
+    process.exitCode = await check(paths, options, { kinds, environment: environment(), online, out, error });
   });
 
 const keys = program.command('keys').description('make, list, rotate and revoke API keys');
@@ -68,17 +67,28 @@ inDatabase(keys, 'create', 'make an API key; it is printed once')
   .option('--metadata <key=value>', 'repeatable', several)
   .option('--name <name>', 'a label for the list')
   .option('--token-type <type>', 'jwt (a signed token) or opaque; by default as its virtual account says, else jwt')
-  .action((options) => inPlace(options, (place) => keysCreate(options, place, { out, error })));
+  .action((options) =>
+    inPlace(options, async (place) => (await keyCommands()).keysCreate(options, place, { out, error })),
+  );
 inDatabase(keys, 'list', 'list the keys that were made').action((options) =>
-  inPlace(options, (place) => keysList(place, { out, error })),
+  inPlace(options, async (place) => (await keyCommands()).keysList(place, { out, error })),
 );
 inDatabase(keys, 'rotate', 'make a new key for the same subject; the old one works until its grace ends')
   .argument('<id>')
   .option('--grace <duration>', 'as 24h, 7d; 0s: the old one ends at once', '24h')
-  .action((id: string, options) => inPlace(options, (place) => keysRotate(id, options, place, { out, error })));
+  .action((id: string, options) =>
+    inPlace(options, async (place) => (await keyCommands()).keysRotate(id, options, place, { out, error })),
+  );
+inDatabase(keys, 'rotate-signing-key', 'sign keys with a new key; those that the old one signed go on working')
+  .option('--grace <duration>', 'until then, as 30d; 0s: not at all; without it until they expire')
+  .action((options) =>
+    inPlace(options, async (place) => (await keyCommands()).keysRotateSigningKey(options, place, { out, error })),
+  );
 inDatabase(keys, 'revoke', 'revoke a key')
   .argument('<id>')
-  .action((id: string, options) => inPlace(options, (place) => keysRevoke(id, place, { out, error })));
+  .action((id: string, options) =>
+    inPlace(options, async (place) => (await keyCommands()).keysRevoke(id, place, { out, error })),
+  );
 
 inDatabase(program, 'usage', 'requests, tokens and cost, from the ledger')
   .option(
@@ -88,17 +98,30 @@ inDatabase(program, 'usage', 'requests, tokens and cost, from the ledger')
   .option('--since <time>', 'as 7d (before now) or 2026-11-22 or 2026-11-22T10:00Z', '7d')
   .option('--until <time>', 'the same; now without it')
   .option('--format <format>', 'table, json or csv', 'table')
-  .action((options) => inPlace(options, (place) => usage(options, place, { out, error })));
+  .action((options) =>
+    inPlace(options, async (place) => (await import('./cli/usage.ts')).usage(options, place, { out, error })),
+  );
 
 const ledger = program.command('ledger').description('verify the ledger, print receipts');
 inDatabase(ledger, 'verify', 'compute every hash and every cost again; exit 1 where something does not hold').action(
-  (options) => inPlace(options, (place) => ledgerVerify(place, { out, error })),
+  (options) => inPlace(options, async (place) => (await ledgerCommands()).ledgerVerify(place, { out, error })),
 );
 inDatabase(ledger, 'receipt', 'what is known of one exchange')
   .argument('<id>', 'as in x-sluice-exchange-id')
-  .action((id: string, options) => inPlace(options, (place) => ledgerReceipt(id, place, { out, error })));
+  .action((id: string, options) =>
+    inPlace(options, async (place) => (await ledgerCommands()).ledgerReceipt(id, place, { out, error })),
+  );
 
 await program.parseAsync();
+
+/** Each command loads its own code: a gateway must be ready soon, and needs none of the others. */
+function keyCommands() {
+  return import('./cli/keys.ts');
+}
+
+function ledgerCommands() {
+  return import('./cli/ledger.ts');
+}
 
 /** A command over a gateway's database, with the options that say where it is. */
 function inDatabase(parent: Command, name: string, description: string): Command {
@@ -111,6 +134,7 @@ function inDatabase(parent: Command, name: string, description: string): Command
 
 /** Does its work in the database that those options name; what it gives is the exit code. */
 async function inPlace(options: PlaceOptions, work: (place: CommandPlace) => Promise<number>): Promise<void> {
+  const { placeOf } = await import('./cli/with-database.ts');
   const place = placeOf(options, { environment: environment(), kinds, wellKnown }, { error });
   process.exitCode = place === undefined ? 1 : await work(place);
 }

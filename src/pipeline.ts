@@ -5,16 +5,19 @@ import type { Log } from './core/log.ts';
 import type { Sweeper } from './core/sweeper.ts';
 import type { Dialect, PeekedRequest, RequestScan } from './dialects/dialect.ts';
 import { MODEL_TYPES_OF } from './inference/operation.ts';
-import { type Admission, type Limits, NOTHING_HELD } from './limits/admission.ts';
-import { authorize } from './policy/authorize.ts';
-import type { Caller, Callers } from './policy/caller.ts';
+import { type Admission, type Limits, NOTHING_HELD, Refused } from './limits/admission.ts';
+import { authorize, type Caller, type Callers } from './policy/caller.ts';
 import { type ClientSettings, clientSettings } from './policy/client-settings.ts';
 import { recordedMetadata, requestMetadata } from './policy/metadata.ts';
 import type { Target } from './providers/provider.ts';
+import type { AnswerFilterMaker } from './relay/answer-filter.ts';
 import { mountFor } from './relay/choose-mount.ts';
+import { cutShort } from './relay/cut-short.ts';
+import type { SharedMemory } from './relay/held-memory.ts';
 import { Relay, type RelayOwner, type RelayResult } from './relay/relay.ts';
 import type { HeavyTranslator } from './relay/request-translation.ts';
-import type { ModelRoutes, Route } from './routing/model-routes.ts';
+import type { ModelRoutes } from './routing/model-routes.ts';
+import type { Route, RoutePlan } from './routing/route-plan.ts';
 import { type Estimator, settle } from './settlement/settlement.ts';
 import type { ExchangeRecord } from './telemetry/exchange-record.ts';
 import type { OriginPools } from './upstream/origin-pools.ts';
@@ -36,12 +39,14 @@ export interface PipelineOptions {
   readonly sweeper: Sweeper;
   readonly estimate: Estimator;
   readonly translateHeavy: HeavyTranslator;
+  readonly sharedMemory: SharedMemory;
   readonly snapshot: () => Snapshot;
   readonly record: (record: ExchangeRecord) => void;
   /** See settlement: a record that a better one follows; undefined: there is no ledger. */
   readonly provisional: ((record: ExchangeRecord) => void) | undefined;
   /** Why no new exchange may begin now; asked for each. */
   readonly refusal: () => GatewayError | undefined;
+  readonly credentialRefused: (target: Target, error: GatewayError) => void;
   /** An exchange was refused before it reached a target. */
   readonly refused: (exchange: Exchange, error: GatewayError, request: RefusedRequest) => void;
 }
@@ -127,98 +132,103 @@ class Inference implements RelayOwner {
     return new GatewayError('unsupported_operation', { param: 'model', detail, target: found.model });
   }
 
-  /** `downgradedBy`: the admission that sent the request here, because a budget is spent. */
-  #admit(to: Route, downgradedBy: Admission | undefined): void {
-    const { maxOutputTokens, choices, stream } = this.#peeked;
+  /** `downgradedBy`: the refusal that sent the request here, because a budget is spent. */
+  #admit(to: Route, downgradedBy: Refused | undefined): void {
+    const { maxOutputTokens, choices, servedAs, stream } = this.#peeked;
+    const plan = to.plan(this.#client);
     this.#model = to.model;
     const admitted = this.#snapshot.limits.admit({
       caller: this.#caller,
       model: to.model,
-      target: to.targets[0]!,
+      target: plan.first.target,
       bodyBytes: this.#exchange.bytesIn,
       maxOutputTokens,
       choices,
+      servedAs,
       stream,
       downgradedBy,
       metadata: this.#metadata,
     });
-    if (admitted instanceof Promise) this.#waitFor(admitted, to);
-    else this.#proceed(to, admitted);
+    if (admitted instanceof Promise) this.#waitFor(admitted, plan);
+    else this.#proceed(plan, admitted);
   }
 
   /** Another machine is asked: meanwhile the client may leave, and what was held for it is given back. */
-  #waitFor(admitted: Promise<OrError<Admission>>, to: Route): void {
+  #waitFor(admitted: Promise<Admission | Refused>, plan: RoutePlan): void {
     admitted
-      .then((answer) => this.#proceed(to, answer))
+      .then((answer) => this.#proceed(plan, answer))
       .catch((cause) => this.#refuseCounted(new GatewayError('internal_error', { cause })));
   }
 
-  #proceed(to: Route, admission: OrError<Admission>): void {
-    if (admission instanceof GatewayError) {
-      this.#refuseCounted(admission);
+  #proceed(plan: RoutePlan, admitted: Admission | Refused): void {
+    if (admitted instanceof Refused) {
+      this.#refuseOrDowngrade(admitted);
       return;
     }
-    if (admission.downgradeTo === undefined) {
-      this.#relay(to, admission);
+    this.#admission = admitted;
+    if (this.#exchange.aborted !== undefined) {
+      this.#leave(new GatewayError('client_closed'));
       return;
     }
-    // A budget gives nobody a model that is not theirs.
-    const cheaper = this.#permittedRoute(admission.downgradeTo);
-    if (cheaper instanceof GatewayError) this.#refuseCounted(admission.instead ?? cheaper);
-    else this.#admit(cheaper, admission);
+    try {
+      this.#relay(plan, admitted);
+    } catch (cause) {
+      this.#leave(new GatewayError('internal_error', { cause }));
+    }
   }
 
-  #relay(to: Route, admission: Admission): void {
-    const exchange = this.#exchange;
+  #refuseOrDowngrade(refused: Refused): void {
+    const { error, instead } = refused;
+    const cheaper = instead === undefined ? error : this.#permittedRoute(instead);
+    // A budget gives nobody a model that is not theirs: then it refuses.
+    if (cheaper instanceof GatewayError) this.#refuseCounted(error);
+    else this.#admit(cheaper, refused);
+  }
+
+  #relay(plan: RoutePlan, { rulesJson, allowance }: Admission): void {
     const { pools, sweeper, translateHeavy } = this.#options;
-    if (exchange.aborted !== undefined) {
-      admission.settle({ dispatched: false, usage: undefined, costNanoUsd: undefined, endedAtMs: Date.now() });
-      refuse(exchange, new GatewayError('client_closed'), { model: to.model }, this.#options);
-      return;
-    }
-    this.#admission = admission;
-    const { rulesJson } = admission;
     new Relay({
-      exchange,
+      exchange: this.#exchange,
       dialect: this.#dialect,
       peeked: this.#peeked,
-      targets: to.targets,
-      waits: this.#client,
+      plan,
       settings: this.#snapshot.settings,
       pools,
       sweeper,
       translateHeavy,
       headers: rulesJson === undefined ? NO_HEADERS : ['x-tfy-applied-rules', rulesJson],
-      allowance: admission.allowance,
+      filters: allowance === undefined ? NO_FILTERS : [cutShort(allowance)],
+      sharedMemory: this.#options.sharedMemory,
       owner: this,
     }).start();
   }
 
+  /** Admitted, and over before anything was sent: what was held is given back. */
+  #leave(error: GatewayError): void {
+    this.#admission.settle({ dispatched: false, usage: undefined, costNanoUsd: undefined, endedAtMs: Date.now() });
+    this.#refuseCounted(error);
+  }
+
+  credentialRefused(target: Target, error: GatewayError): void {
+    this.#options.credentialRefused(target, error);
+  }
+
   relayed(result: RelayResult): void {
     const exchange = this.#exchange;
-    const { log } = this.#options;
+    const { thread, log, estimate, record, provisional } = this.#options;
+    const { settings, price } = this.#snapshot;
     const { error } = result;
     if (error?.code === 'internal_error')
       log.error({ exchange: exchange.id, error: error.context.cause }, error.message);
-    try {
-      this.#settle(result);
-    } catch (cause) {
-      log.error({ exchange: exchange.id, error: cause }, 'an exchange could not be settled');
-    } finally {
-      // Whatever happened: its place in flight is not lost.
-      exchange.finish();
-    }
-  }
-
-  #settle(result: RelayResult): void {
-    const { thread, estimate, record, provisional } = this.#options;
-    const { settings, price } = this.#snapshot;
     settle(result, {
       thread,
-      exchange: this.#exchange,
+      log,
+      exchange,
+      form: this.#dialect,
       model: this.#model,
       stream: this.#peeked.stream,
-      price: price(result.target),
+      servedAs: this.#peeked.servedAs,
+      price,
       estimate,
       record,
       provisional,
@@ -226,6 +236,8 @@ class Inference implements RelayOwner {
       teamsJson: this.#caller.teamsJson,
       metadataJson: recordedMetadata(this.#metadata, settings),
     });
+    // Whatever happened: its place in flight is not lost.
+    exchange.finish();
   }
 
   /** By a rule, or while rules were asked: the record says of whom and about what, as that of an answer does. */
@@ -251,6 +263,7 @@ function refuse(exchange: Exchange, error: GatewayError, request: RefusedRequest
 
 const NOTHING_KNOWN: RefusedRequest = { model: undefined };
 const NO_HEADERS: readonly string[] = [];
+const NO_FILTERS: readonly AnswerFilterMaker[] = [];
 
 /** `x-tfy-provider-name` names the account where the model id names none. */
 function qualified(model: string, providerName: string | undefined): string {

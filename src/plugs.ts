@@ -1,17 +1,22 @@
-import type { Configuration } from './config/configuration.ts';
-import type { Dialect } from './dialects/dialect.ts';
+import type { AccountManifest, Configuration } from './config/configuration.ts';
+import type { AccountKind } from './config/load.ts';
+import { anthropicMessages } from './dialects/anthropic-messages/index.ts';
+import type { ApiForm, Dialect } from './dialects/dialect.ts';
 import { openAiChat } from './dialects/openai-chat/index.ts';
+import { MODEL_TYPES_OF } from './inference/operation.ts';
 import { plug as anthropic } from './providers/anthropic/index.ts';
 import { demoAccount } from './providers/demo/index.ts';
 import { plug as googleGemini } from './providers/google-gemini/index.ts';
 import { plug as ollama } from './providers/ollama/index.ts';
 import { plug as openai } from './providers/openai/index.ts';
-import type { ProviderAccount, ProviderPlug, Wire } from './providers/provider.ts';
+import type { Probe, ProviderAccount, ProviderPlug, TokenSource, Tokens, Wire } from './providers/provider.ts';
 import { plug as selfHostedModel } from './providers/self-hosted-model/index.ts';
 
 /** The one file that names vendors and dialects; everybody else is handed these lists, and all others are made of them. */
 export const PLUGS: readonly ProviderPlug[] = [openai, anthropic, googleGemini, selfHostedModel, ollama];
 export const DIALECTS: readonly Dialect[] = [openAiChat];
+/** What is known of each form, whether a client speaks it or a provider. */
+export const FORMS: readonly ApiForm[] = [...DIALECTS, anthropicMessages];
 export const WIRES: readonly Wire[] = [...new Set(PLUGS.flatMap((plug) => plug.wires))];
 /** Client headers that some provider takes. */
 export const FORWARDABLE: readonly string[] = [
@@ -20,14 +25,40 @@ export const FORWARDABLE: readonly string[] = [
 
 const byType = new Map(PLUGS.map((plug) => [plug.type, plug]));
 
+/** The kinds of account that a configuration may hold. */
+export const ACCOUNT_KINDS: readonly AccountKind[] = PLUGS.map((plug) => ({
+  type: plug.type,
+  schema: plug.schema,
+  servedModelTypes: servedModelTypes(plug),
+}));
+
+/** What models of such an account may be for, so that a client can ask them. */
+function servedModelTypes({ wires }: ProviderPlug): ReadonlySet<string> {
+  const operations = new Set(wires.map(({ operation }) => operation));
+  const served = DIALECTS.filter((each) => [each.operation, ...each.translatesTo].some((one) => operations.has(one)));
+  return new Set(served.flatMap(({ operation }) => MODEL_TYPES_OF[operation]));
+}
+
 /** The accounts of a configuration, the demo account among them where it applies. */
-export function openAccounts(configuration: Configuration): ProviderAccount[] {
-  const accounts = configuration.accounts.map((manifest) => {
-    const plug = byType.get(manifest.type);
-    if (!plug) throw new Error(`no plug for ${manifest.type}: config must have refused it`);
-    return plug.open(manifest);
-  });
+export function openAccounts(configuration: Configuration, tokens: Tokens): ProviderAccount[] {
+  const accounts = configuration.accounts.map((manifest) => plugOf(manifest).open(manifest, tokens));
   const { demo } = configuration.server;
   if (demo === true || (demo === 'auto' && accounts.length === 0)) accounts.push(demoAccount());
   return accounts;
+}
+
+/** Where the accounts of a configuration get their tokens. */
+export function tokenSources(configuration: Pick<Configuration, 'accounts'>): TokenSource[] {
+  return configuration.accounts.flatMap((manifest) => plugOf(manifest).tokenSources?.(manifest) ?? []);
+}
+
+/** How accounts of a kind are asked whether their credential works. */
+export function probeOf(accountType: string): Probe | undefined {
+  return byType.get(accountType)?.probe;
+}
+
+function plugOf({ type }: AccountManifest): ProviderPlug {
+  const plug = byType.get(type);
+  if (!plug) throw new Error(`no plug for ${type}: config must have refused it`);
+  return plug;
 }

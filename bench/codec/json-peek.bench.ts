@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { JsonPeek, PeekKeys } from '../../src/codec/json-peek.ts';
+import { JsonPeek } from '../../src/codec/json-peek.ts';
+import { PeekKeys } from '../../src/codec/peek-keys.ts';
 import { type BenchTask, subjectOf, task } from '../harness/subject.ts';
 import { bytesOf, type ChatRequest, imageRequest, quotedRequest, smallRequest } from '../inputs/chat-request.ts';
 import { pieces } from '../inputs/pieces.ts';

@@ -33,9 +33,14 @@ export function wholeAnswer(text: string): object {
   };
 }
 
-/** The events of a stream: the role, 100 pieces of content, the finish, the usage (where `usageEvent`), `[DONE]`. */
-export function chatEvents(ending: 'with usage' | 'without usage'): Buffer[] {
+/**
+ * The events of a stream: the role, 100 pieces of content, the finish, the usage, `[DONE]`. `padded`: each ends with text
+ * that hides the length of its content, as OpenAI's do.
+ */
+export function chatEvents(ending: 'with usage' | 'without usage', length: 'plain' | 'padded' = 'plain'): Buffer[] {
   const rest = ending === 'with usage' ? { usage: null } : {};
+  let made = 0;
+  const padding = () => (length === 'padded' ? { obfuscation: 'aGkJ3bQxYz0'.slice(made++ % 10) } : {});
   const chunk = (choices: object[], more: object = rest): Buffer =>
     event(
       JSON.stringify({
@@ -47,6 +52,7 @@ export function chatEvents(ending: 'with usage' | 'without usage'): Buffer[] {
         system_fingerprint: 'fp_fc9f1d7035',
         choices,
         ...more,
+        ...padding(),
       }),
     );
   const delta = (change: object, finish: string | null = null): Buffer =>

@@ -3,7 +3,6 @@ import type { RelayHost } from '../../src/relay/relay-mode.ts';
 
 /** Stands for the relay and its client: keeps by reference what would be sent. */
 export class CollectingHost implements RelayHost {
-  readonly remarked: GatewayError[] = [];
   readonly written: Buffer[] = [];
   contentType: string | undefined;
   contentPieces = 0;
@@ -25,10 +24,6 @@ export class CollectingHost implements RelayHost {
 
   fail(error: GatewayError): void {
     this.error = error;
-  }
-
-  remark(error: GatewayError): void {
-    this.remarked.push(error);
   }
 
   content(pieces: number): void {

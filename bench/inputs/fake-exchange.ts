@@ -29,20 +29,26 @@ const principal: Principal = {
   metadata: {},
 };
 
-/** A client that takes everything at once. */
+/** A client that is a list of bytes and takes everything at once. */
 export class FakeSink implements ResponseSink {
   onDrained: (() => void) | undefined;
   started = false;
-  ended: 'no' | 'end' | 'cut' = 'no';
+  ending: 'open' | 'ended' | 'cut' = 'open';
   bytesOut = 0;
-  status = 0;
-  headers: readonly string[] = [];
+  status: number | undefined;
   readonly written: Uint8Array[] = [];
+  #headers: readonly string[] = [];
+
+  /** By name. */
+  get headers(): Record<string, string> {
+    const list = this.#headers;
+    return Object.fromEntries(list.flatMap((name, at) => (at % 2 === 0 ? [[name, list[at + 1]!]] : [])));
+  }
 
   start(status: number, headers: readonly string[]): void {
     this.started = true;
     this.status = status;
-    this.headers = headers;
+    this.#headers = headers;
   }
 
   write(chunk: Uint8Array): boolean {
@@ -53,19 +59,23 @@ export class FakeSink implements ResponseSink {
 
   end(chunk?: Uint8Array): void {
     if (chunk) this.write(chunk);
-    this.ended = 'end';
+    this.ending = 'ended';
   }
 
   cut(): void {
-    this.ended = 'cut';
+    this.ending = 'cut';
+  }
+
+  text(): string {
+    return Buffer.concat(this.written).toString();
   }
 }
 
-/** What the edge hands on, without a socket: head accepted, body read and scanned. */
+/** What the edge hands on, without a socket: head accepted, body read and scanned where there is a dialect. */
 export class FakeExchange implements Exchange {
-  readonly id = exchangeId();
-  readonly requestId = this.id;
-  readonly principal = principal;
+  readonly id: string = exchangeId();
+  readonly requestId: string = this.id;
+  readonly principal: Principal = principal;
   readonly method = 'POST';
   readonly path = '/chat/completions';
   readonly params = {};
@@ -74,26 +84,30 @@ export class FakeExchange implements Exchange {
   readonly startedAt = performance.now();
   readonly bodyReadAt = this.startedAt;
   readonly bytesIn: number;
-  readonly scan: BodyScan;
+  readonly scan: BodyScan | undefined;
   body: Buffer;
   aborted: AbortReason | undefined;
   onAbort: ((reason: AbortReason) => void) | undefined;
   refusal: GatewayError | undefined;
   finished = 0;
 
-  constructor(dialect: Dialect, body: Buffer) {
+  constructor(body: Buffer, dialect?: Dialect) {
     this.body = body;
     this.bytesIn = body.length;
-    this.scan = dialect.scan(this);
-    this.scan.advance(body, body.length);
+    this.scan = dialect?.scan(this);
+    this.scan?.advance(body, body.length);
   }
 
-  pushOwnHeaders(list: string[]): void {
+  pushOwnHeaders(list: string[], _upstreamMs: number): void {
     list.push('x-request-id', this.requestId, 'x-sluice-exchange-id', this.id);
   }
 
-  refuse(error: GatewayError): void {
+  refuse(error: GatewayError, _headers?: readonly string[]): void {
     this.refusal = error;
+  }
+
+  clientJson(): undefined {
+    return undefined;
   }
 
   keepBody(): () => void {

@@ -9,7 +9,7 @@ export function openAiAccount(change: Partial<Target> = {}): ProviderAccount {
     auth_data: { type: 'api-key', api_key: 'sk-bench' },
     integrations: [{ name: 'gpt-4o', type: 'integration/model/openai', model_id: 'gpt-4o', model_types: ['chat'] }],
   };
-  const account = openai.open(openai.schema.parse(manifest));
+  const account = openai.open(openai.schema.parse(manifest), new Map());
   const listed = account.listed.map((target): Target => ({ ...target, ...change }));
   return { ...account, listed, target: (model) => listed.find((target) => target.modelId === model) };
 }

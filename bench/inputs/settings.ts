@@ -13,4 +13,5 @@ export const settings = serverSettings(
   }),
   '.',
   {},
+  { upstream: { proxies: {}, noProxy: [] } },
 );

@@ -4,9 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import type { BudgetRule, Configuration, RateLimitRule } from '../../src/config/configuration.ts';
-import { GatewayError } from '../../src/core/errors.ts';
 import { MemoryCounters, sharedCounts } from '../../src/counters/memory-counters.ts';
-import type { Admission, AdmissionRequest, Limits } from '../../src/limits/admission.ts';
+import { type Admission, type AdmissionRequest, type Limits, Refused } from '../../src/limits/admission.ts';
 import { createLimits } from '../../src/limits/limits.ts';
 import { TokenForecast } from '../../src/limits/token-forecast.ts';
 import { Callers } from '../../src/policy/caller.ts';
@@ -126,6 +125,6 @@ function refusedByLast(): BenchTask {
   return task({
     name: 'refused by the last of 16',
     run: () => limits.admit(request),
-    check: (refusal) => assert.equal(refusal instanceof GatewayError && refusal.code, 'budget_exceeded'),
+    check: (refusal) => assert.equal(refusal instanceof Refused && refusal.error.code, 'budget_exceeded'),
   });
 }

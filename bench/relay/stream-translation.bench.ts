@@ -29,6 +29,7 @@ function translate(name: string, chunks: readonly Buffer[]): BenchTask {
         (parts) =>
           new StreamTranslation({
             ...parts,
+            wire: anthropicWire,
             dialect: openAiChat,
             translation,
             context: { exchangeId: 'ex_bench', model: 'anthropic/claude', includeUsage: true, created: 1_764_000_000 },

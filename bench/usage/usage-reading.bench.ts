@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
+import { openAiChat } from '../../src/dialects/openai-chat/index.ts';
 import type { Usage } from '../../src/inference/usage.ts';
 import { toUsage } from '../../src/providers/openai-compatible/to-usage.ts';
-import { openAiChatWire } from '../../src/providers/openai-compatible/wire.ts';
 import { WholePassthrough } from '../../src/relay/whole-passthrough.ts';
 import { UsageMeter } from '../../src/usage/usage-meter.ts';
 import { type BenchTask, subjectOf, task } from '../harness/subject.ts';
@@ -36,11 +36,9 @@ function wholePassed(name: string, chunks: readonly Buffer[]): BenchTask {
         (parts) =>
           new WholePassthrough({
             ...parts,
-            wire: openAiChatWire,
+            form: openAiChat.answers,
             contentType: 'application/json',
-            isJson: true,
             endsWithConnection: false,
-            holdBytes: 65_536,
           }),
       ),
     check: ({ host, meter }) => {

@@ -1,5 +1,5 @@
 import type { Database } from '../store/database.ts';
-import type { BudgetAlert } from './budget-alert.ts';
+import type { AlertThreshold, BudgetAlert } from './budget-alert.ts';
 
 /*
  * Each alert once, over gateways and restarts: whoever inserts its row sends it. One that was claimed and not sent (the
@@ -9,6 +9,8 @@ import type { BudgetAlert } from './budget-alert.ts';
 /** Longer than all tries of all channels. */
 const CLAIM_MS = 300_000;
 const MOST_AT_ONCE = 100;
+/** In the place of a percentage: the first refusal. */
+const REFUSES = -1;
 
 export type AlertClaim = Pick<
   BudgetAlert,
@@ -53,7 +55,7 @@ export async function reclaimAlerts(database: Database, nowMs: number): Promise<
       unit: row.unit,
       periodStart: row.period_start,
       group: row.group_value,
-      threshold: row.threshold / 1000,
+      threshold: row.threshold === REFUSES ? 'refuses' : row.threshold / 1000,
       spent: row.spent,
       limit: row.limit_amount,
     };
@@ -84,6 +86,11 @@ function keyOf({ budget, unit, periodStart, group, threshold }: AlertClaim) {
     unit,
     period_start: periodStart,
     group_value: group,
-    threshold: Math.round(threshold * 1000),
+    threshold: storedThreshold(threshold),
   };
+}
+
+/** Thousandths of a percent. */
+function storedThreshold(threshold: AlertThreshold): number {
+  return threshold === 'refuses' ? REFUSES : Math.round(threshold * 1000);
 }

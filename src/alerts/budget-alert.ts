@@ -1,19 +1,17 @@
-import type { BudgetPeriod, BudgetRule, GroupKey } from '../config/configuration.ts';
-import { valuesOf } from '../counters/budget-groups.ts';
+import type { BudgetRule, GroupKey } from '../config/configuration.ts';
+import { dollarText } from '../core/dollars.ts';
+import { type BudgetWindowKey, valuesOf } from '../counters/budget-groups.ts';
 import { periodEnd } from '../counters/periods.ts';
 
+/** Percent of the limit; or the first request of a period that did not fit into what is left. */
+export type AlertThreshold = number | 'refuses';
+
 /** A budget's group reached a threshold in one period. Amounts are nano-dollars or tokens. */
-export interface BudgetAlert {
-  readonly budget: string;
+export interface BudgetAlert extends BudgetWindowKey {
   readonly mode: BudgetRule['mode'];
   readonly appliesPer: readonly GroupKey[];
-  readonly group: string;
-  readonly unit: string;
   readonly counts: 'cost' | 'tokens';
-  readonly period: BudgetPeriod;
-  readonly periodStart: number;
-  /** Percent of the limit. */
-  readonly threshold: number;
+  readonly threshold: AlertThreshold;
   readonly spent: number;
   readonly limit: number;
 }
@@ -22,14 +20,14 @@ export interface BudgetAlert {
 export function alertJson(alert: BudgetAlert): object {
   const inUnit = (amount: number): number => (alert.counts === 'cost' ? amount / 1e9 : amount);
   return {
-    type: 'budget.threshold',
+    type: alertType(alert),
     text: alertText(alert),
     budget: alert.budget,
     mode: alert.mode,
     group: Object.fromEntries(labelled(alert)),
     unit: alert.unit,
     currency: alert.counts === 'cost' ? 'USD' : undefined,
-    threshold: alert.threshold,
+    threshold: alert.threshold === 'refuses' ? undefined : alert.threshold,
     percent: percentOf(alert),
     spent: inUnit(alert.spent),
     limit: inUnit(alert.limit),
@@ -39,7 +37,15 @@ export function alertJson(alert: BudgetAlert): object {
 }
 
 export function alertTitle(alert: BudgetAlert): string {
-  return `Budget ${plain(alert.budget)}: ${alert.threshold}% of ${amountOf(alert, alert.limit)} reached`;
+  const budget = `Budget ${plain(alert.budget)}`;
+  if (alert.threshold !== 'refuses') return `${budget}: ${alert.threshold}% of ${amountOf(alert, alert.limit)} reached`;
+  return `${budget}: ${alert.mode === 'downgrade' ? 'requests go to a cheaper model' : 'requests are refused'}`;
+}
+
+/** What happened, for programs: `budget.threshold`, `budget.refuses` or `budget.downgrades`. */
+function alertType({ threshold, mode }: BudgetAlert): string {
+  if (threshold !== 'refuses') return 'budget.threshold';
+  return mode === 'downgrade' ? 'budget.downgrades' : 'budget.refuses';
 }
 
 /** One paragraph for people. Group values come from requests: no line ends and no control characters of theirs in it. */
@@ -51,8 +57,8 @@ export function alertText(alert: BudgetAlert): string {
   const reset = new Date(resetsAt(alert)).toISOString().replace('T', ' ').slice(0, 16);
   return [
     `${alertTitle(alert)}.`,
-    `Spent this ${alert.period}${who === '' ? '' : ` by ${who}`}: ${amountOf(alert, alert.spent)}${percent === null ? '' : ` (${percent}%)`}.`,
-    CONSEQUENCE[alert.mode](alert.spent >= alert.limit),
+    `Spent this ${alert.period}${who === '' ? '' : ` by ${who}`}: ${spentOf(alert, percent)}.`,
+    alert.threshold === 'refuses' ? NO_LONGER_FITS : CONSEQUENCE[alert.mode](alert.spent >= alert.limit),
     `It begins anew at ${reset} UTC.`,
   ].join(' ');
 }
@@ -62,12 +68,21 @@ export function alertId(alert: BudgetAlert): string {
   return JSON.stringify(['sluice', alert.budget, alert.unit, alert.periodStart, alert.group, alert.threshold]);
 }
 
+/** Requests that are open hold their forecast, so it may happen before all is spent. */
+const NO_LONGER_FITS = 'A request did not fit into what is left beside what open requests hold.';
+
 const CONSEQUENCE: Record<BudgetRule['mode'], (spent: boolean) => string> = {
   enforce: (spent) => (spent ? 'Further requests are refused.' : 'At 100% requests are refused.'),
   cut: (spent) => (spent ? 'Further requests are refused.' : 'At 100% streams are cut and requests are refused.'),
   downgrade: (spent) => (spent ? 'Further requests go to a cheaper model.' : 'At 100% requests go to a cheaper model.'),
   audit: () => 'It is watched and not enforced.',
 };
+
+/** Of a threshold the title names the limit. */
+function spentOf(alert: BudgetAlert, percent: number | null): string {
+  const limit = alert.threshold === 'refuses' ? ` of ${amountOf(alert, alert.limit)}` : '';
+  return `${amountOf(alert, alert.spent)}${limit}${percent === null ? '' : ` (${percent}%)`}`;
+}
 
 /** Rounded down: nothing says 100% before it is; null where the limit is zero. */
 function percentOf({ spent, limit }: BudgetAlert): number | null {
@@ -79,9 +94,7 @@ function resetsAt({ period, periodStart }: BudgetAlert): number {
 }
 
 function amountOf({ counts }: BudgetAlert, amount: number): string {
-  if (counts === 'tokens') return `${amount} tokens`;
-  const dollars = amount / 1e9;
-  return `${dollars >= 0.01 || dollars === 0 ? dollars.toFixed(2) : dollars.toPrecision(2)} US dollars`;
+  return counts === 'tokens' ? `${amount} tokens` : `${dollarText(amount)} US dollars`;
 }
 
 function labelled({ appliesPer, group }: BudgetAlert): [string, string][] {

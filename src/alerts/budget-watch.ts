@@ -1,6 +1,6 @@
-import type { BudgetLimit, BudgetPeriod, BudgetRule } from '../config/configuration.ts';
+import type { BudgetLimit, BudgetRule } from '../config/configuration.ts';
 import type { Log } from '../core/log.ts';
-import { limitsOfGroup, userOfGroup } from '../counters/budget-groups.ts';
+import { type BudgetWindowKey, limitsOfGroup, userOfGroup } from '../counters/budget-groups.ts';
 import { periodEnd, periodStart } from '../counters/periods.ts';
 import type { Database } from '../store/database.ts';
 import { type AlertClaim, alertSent, claimAlert, reclaimAlerts } from './alert-claims.ts';
@@ -8,20 +8,11 @@ import type { AlertSender } from './alert-sender.ts';
 import type { BudgetAlert } from './budget-alert.ts';
 import { BudgetUsage } from './budget-usage.ts';
 
-/** One group of one budget in one period, as the ledger keeps them. */
-export interface WatchedWindow {
-  readonly budget: string;
-  readonly unit: string;
-  readonly period: BudgetPeriod;
-  readonly periodStart: number;
-  readonly group: string;
-}
-
 export interface BudgetWatchOptions {
   readonly database: Database;
   readonly budgets: readonly BudgetRule[];
   /** What these windows hold now, over all gateways. */
-  readonly spentIn: (windows: readonly WatchedWindow[]) => Promise<readonly (WatchedWindow & { spent: number })[]>;
+  readonly spentIn: (windows: readonly BudgetWindowKey[]) => Promise<readonly (BudgetWindowKey & { spent: number })[]>;
   readonly sender: Pick<AlertSender, 'send'>;
   readonly log: Log;
   /** Milliseconds since the Unix epoch. */
@@ -46,7 +37,9 @@ export class BudgetWatch {
   readonly usage = new BudgetUsage();
   readonly #options: BudgetWatchOptions;
   #budgets: ReadonlyMap<string, BudgetRule>;
-  #charged = new Map<string, WatchedWindow>();
+  #charged = new Map<string, BudgetWindowKey>();
+  /** Those that refused a request since the last look. */
+  #refusing = new Map<string, BudgetWindowKey>();
   /** The highest threshold of each window that needs no look at the database any more. */
   readonly #told = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
@@ -61,7 +54,7 @@ export class BudgetWatch {
   }
 
   /** Also for what was spent before this process began: a gateway may have died between the charge and the alert. */
-  start(windows: readonly WatchedWindow[]): void {
+  start(windows: readonly BudgetWindowKey[]): void {
     this.charged(windows);
     this.#reclaiming = setInterval(() => this.#guarded(() => this.#reclaim()), RECLAIM_EVERY_MS).unref();
     this.#guarded(() => this.#reclaim());
@@ -74,13 +67,19 @@ export class BudgetWatch {
     this.usage.clear();
   }
 
-  charged(windows: readonly WatchedWindow[]): void {
+  charged(windows: readonly BudgetWindowKey[]): void {
     if (this.#stopped) return;
     for (const window of windows) {
-      const key = keyOf(window);
-      if (this.#charged.size < MOST_WINDOWS || this.#charged.has(key)) this.#charged.set(key, window);
+      keep(this.#charged, keyOf(window), window);
     }
     if (this.#charged.size > 0) this.#schedule();
+  }
+
+  /** A request did not fit into this window: told once in its period, whatever was spent. */
+  refuses(window: BudgetWindowKey): void {
+    if (this.#stopped) return;
+    keep(this.#refusing, keyOf(window), window);
+    this.#schedule();
   }
 
   stop(): void {
@@ -111,27 +110,33 @@ export class BudgetWatch {
     this.#timer = undefined;
     this.#looking = this.#guarded(() => this.#look()).finally(() => {
       this.#looking = undefined;
-      if (this.#charged.size > 0) this.#schedule();
+      if (this.#charged.size + this.#refusing.size > 0) this.#schedule();
     });
     return this.#looking;
   }
 
   async #look(): Promise<void> {
-    const taken = this.#charged;
+    const charged = this.#charged;
+    const refusing = this.#refusing;
     this.#charged = new Map();
+    this.#refusing = new Map();
     try {
-      for (const window of await this.#options.spentIn([...taken.values()])) await this.#judge(window);
+      const spent = new Map<string, number>();
+      for (const window of await this.#options.spentIn([...new Map([...charged, ...refusing]).values()])) {
+        spent.set(keyOf(window), window.spent);
+        await this.#judge(window);
+      }
+      for (const [key, window] of refusing) await this.#tellRefusal(window, spent.get(key) ?? 0);
     } catch (error) {
-      for (const [key, window] of taken) if (this.#charged.size < MOST_WINDOWS) this.#charged.set(key, window);
+      for (const [key, window] of charged) keep(this.#charged, key, window);
+      for (const [key, window] of refusing) keep(this.#refusing, key, window);
       throw error;
     }
   }
 
-  async #judge({ spent, ...window }: WatchedWindow & { spent: number }): Promise<void> {
-    const budget = this.#budgets.get(window.budget);
-    if (budget === undefined) return;
-    const limit = limitsOfGroup(budget, window.group).find((each) => each.unit === window.unit);
-    if (limit === undefined) return;
+  async #judge({ spent, ...window }: BudgetWindowKey & { spent: number }): Promise<void> {
+    const [budget, limit] = this.#limitOf(window);
+    if (budget === undefined || limit === undefined) return;
     const now = this.#now;
     this.usage.seen({
       budget: budget.id,
@@ -151,11 +156,24 @@ export class BudgetWatch {
     }
   }
 
+  async #tellRefusal(window: BudgetWindowKey, spent: number): Promise<void> {
+    const [budget, limit] = this.#limitOf(window);
+    if (budget?.alerts === undefined || limit === undefined) return;
+    const claim = { ...window, threshold: 'refuses', spent, limit: limit.amount } as const;
+    if (await claimAlert(this.#options.database, claim, this.#now)) this.#send(budget, limit, claim);
+  }
+
+  /** As configured now. */
+  #limitOf({ budget, group, unit }: Pick<BudgetWindowKey, 'budget' | 'group' | 'unit'>) {
+    const rule = this.#budgets.get(budget);
+    const limit = rule && limitsOfGroup(rule, group).find((each) => each.unit === unit);
+    return [rule, limit] as const;
+  }
+
   async #reclaim(): Promise<void> {
     const { database } = this.#options;
     for (const claim of await reclaimAlerts(database, this.#now)) {
-      const budget = this.#budgets.get(claim.budget);
-      const limit = budget && limitsOfGroup(budget, claim.group).find((each) => each.unit === claim.unit);
+      const [budget, limit] = this.#limitOf(claim);
       const stale = limit && periodEnd(limit.period, claim.periodStart) + STALE_MS < this.#now;
       if (budget === undefined || limit === undefined || stale) await alertSent(database, claim, this.#now);
       else this.#send(budget, limit, claim);
@@ -187,7 +205,12 @@ export class BudgetWatch {
   }
 }
 
-function keyOf({ budget, unit, periodStart, group }: WatchedWindow): string {
+/** More than so many at once are not looked at. */
+function keep(windows: Map<string, BudgetWindowKey>, key: string, window: BudgetWindowKey): void {
+  if (windows.size < MOST_WINDOWS || windows.has(key)) windows.set(key, window);
+}
+
+function keyOf({ budget, unit, periodStart, group }: BudgetWindowKey): string {
   return JSON.stringify([budget, unit, periodStart, group]);
 }
 

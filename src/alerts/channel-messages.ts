@@ -74,7 +74,7 @@ function pagerdutyEvent(integrationKey: string, alert: BudgetAlert): object {
     payload: {
       summary: alertText(alert).slice(0, 1024),
       source: 'sluice',
-      severity: alert.threshold >= 100 ? 'critical' : 'warning',
+      severity: alert.threshold === 'refuses' || alert.threshold >= 100 ? 'critical' : 'warning',
       component: alert.budget,
       custom_details: alertJson(alert),
     },

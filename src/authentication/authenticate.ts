@@ -1,4 +1,4 @@
-import { hash, type KeyObject, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import type { Configuration, ConfiguredKey, Identities } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError, Principal } from '../core/exchange.ts';
@@ -6,21 +6,22 @@ import { GenerationCache } from '../core/generation-cache.ts';
 import type { KeyNews } from '../store/key-watch.ts';
 import { MAX_TOKEN_CHARACTERS, type VerificationKey } from '../store/token-form.ts';
 import type { IssuerKeySet } from '../threads/identity-messages.ts';
-import { AccountEnds } from './account-ends.ts';
-import { AddressAllowances, type RemoteSide } from './address-allowances.ts';
+import { AddressAllowances, CheckAllowance, type RemoteSide } from './check-allowances.ts';
 import { IssuedKeys } from './issued-keys.ts';
 import { TokenVerifier, verifiedClaims } from './jwt-verify.ts';
-import { CheckAllowance } from './key-check-allowance.ts';
 import {
   ACCOUNT_EXPIRED,
   type AcceptedKey,
+  AccountEnds,
   EXPIRED,
   INVALID,
   isRefused,
   type KeyVerdict,
+  RETIRED,
   REVOKED,
   type RefusedKey,
   refusedByTime,
+  type Signer,
 } from './key-verdict.ts';
 import { OutsideTokens, type TokenHead } from './outside-tokens.ts';
 
@@ -103,7 +104,7 @@ export class KeyRing {
   readonly #onUnknownIssuerKey: (provider: string) => void;
   #configured: ReadonlyMap<string, ConfiguredEntry>;
   #signingKeys: readonly VerificationKey[] = [];
-  #verifier = new TokenVerifier([]);
+  readonly #verifier = new TokenVerifier();
   #identities: Identities;
   #accountEnds: AccountEnds;
   #outside: OutsideTokens;
@@ -133,7 +134,8 @@ export class KeyRing {
     if (presented.length > MAX_TOKEN_CHARACTERS) return INVALID.error;
     const known = this.#remembered.get(presented);
     if (known !== undefined) {
-      if (this.#now() < known.expiresAtMs) return known.principal;
+      const now = this.#now();
+      if (now < known.expiresAtMs && (known.signer === undefined || now < known.signer.untilMs)) return known.principal;
       this.#remembered.delete(presented);
     }
     return this.#lookupUnseen(presented, side);
@@ -144,9 +146,10 @@ export class KeyRing {
     const changed = this.#issued.take(news, this.#now());
     const lost = this.#signingKeys.some((known) => !isAmong(known, news.signingKeys));
     const signersChanged = lost || news.signingKeys.length !== this.#signingKeys.length;
-    if (signersChanged) {
+    const endsChanged = news.signingKeys.some((key, at) => key.untilMs !== this.#signingKeys[at]?.untilMs);
+    if (signersChanged || endsChanged) {
       this.#signingKeys = news.signingKeys;
-      this.#verifier = new TokenVerifier(news.signingKeys);
+      this.#verifier.setKeys(news.signingKeys);
     }
     // Selective: forgetting every token would send them all through the allowance, and most into a 503.
     this.#remembered.deleteWhere(
@@ -154,7 +157,7 @@ export class KeyRing {
     );
     // A token that came before the key of the gateway that made it was no token of ours then.
     if (signersChanged) this.#rejected.clear();
-    else this.#rejected.deleteWhere((refused) => refused === REVOKED);
+    else this.#rejected.deleteWhere((refused) => refused === REVOKED || refused === RETIRED);
   }
 
   /** All keys of an outside issuer. What a withdrawn one signed is judged anew, and no more than that: see setIssued. */
@@ -238,16 +241,17 @@ export class KeyRing {
     return timingSafeEqual(Buffer.from(digest, 'hex'), candidate.digest) ? candidate.accepted : undefined;
   }
 
-  #judgeOwn(presented: string, signer: KeyObject | undefined, now: number): KeyVerdict {
+  #judgeOwn(presented: string, signer: Signer | undefined, now: number): KeyVerdict {
     const claims = signer && verifiedClaims(presented, signer);
-    if (claims === undefined) return INVALID;
+    if (signer === undefined || claims === undefined) return INVALID;
+    if (now >= signer.untilMs) return RETIRED;
     const { sub: subject, jti: keyId, teams, models, metadata, exp } = claims;
     const revokedAtMs = this.#issued.revokedAt(keyId);
     if (now >= revokedAtMs) return REVOKED;
     const untimely = refusedByTime(claims, now);
     if (untimely !== undefined) return untimely;
     const expiresAtMs = Math.min(revokedAtMs, exp === undefined ? Number.POSITIVE_INFINITY : exp * 1000);
-    return { principal: { subject, keyId, teams, models, metadata }, expiresAtMs, from: 'issued' };
+    return { principal: { subject, keyId, teams, models, metadata }, expiresAtMs, from: 'issued', signer };
   }
 
   #judgeProven(presented: string, head: TokenHead, now: number): KeyVerdict | undefined {

@@ -1,5 +1,6 @@
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { encodedTokenHeader, type TokenClaims, tokenClaimsSchema, type VerificationKey } from '../store/token-form.ts';
+import type { Signer } from './key-verdict.ts';
 
 /**
  * Verification of our own tokens in one synchronous step, because the key is judged on the head, before any body byte
@@ -7,19 +8,27 @@ import { encodedTokenHeader, type TokenClaims, tokenClaimsSchema, type Verificat
  */
 export class TokenVerifier {
   /** By the whole first segment of a token. */
-  readonly #signers: ReadonlyMap<string, KeyObject>;
+  #signers: ReadonlyMap<string, Signer & { publicKeyPem: string }> = new Map();
 
-  constructor(keys: readonly VerificationKey[]) {
+  /** All keys that are accepted now. One that stays is the same object, in whatever holds it, with the end it has now. */
+  setKeys(keys: readonly VerificationKey[]): void {
+    const before = this.#signers;
     this.#signers = new Map(
-      keys.flatMap(({ keyId, publicKeyPem }) => {
+      keys.flatMap(({ keyId, publicKeyPem, untilMs = Number.POSITIVE_INFINITY }) => {
+        const head = encodedTokenHeader(keyId);
+        const known = before.get(head);
+        if (known?.publicKeyPem === publicKeyPem) {
+          known.untilMs = untilMs;
+          return [[head, known] as const];
+        }
         const key = ed25519Key(publicKeyPem);
-        return key === undefined ? [] : [[encodedTokenHeader(keyId), key] as const];
+        return key === undefined ? [] : [[head, { key, publicKeyPem, untilMs }] as const];
       }),
     );
   }
 
   /** The key a token claims to be signed by; undefined for whatever is not a token of ours. One comparison, no parsing. */
-  signerOf(token: string): KeyObject | undefined {
+  signerOf(token: string): Signer | undefined {
     const dot = token.indexOf('.');
     return dot < 0 ? undefined : this.#signers.get(token.slice(0, dot));
   }
@@ -36,14 +45,14 @@ function ed25519Key(publicKeyPem: string): KeyObject | undefined {
 }
 
 /** What a token says, if `signer` signed it and it is well formed; time and revocation are the caller's to judge. */
-export function verifiedClaims(token: string, signer: KeyObject): TokenClaims | undefined {
+export function verifiedClaims(token: string, { key }: Signer): TokenClaims | undefined {
   const start = token.indexOf('.') + 1;
   const end = token.lastIndexOf('.');
   const signatureText = token.slice(end + 1);
   const signature = Buffer.from(signatureText, 'base64url');
   // The decoder skips foreign letters and ignores surplus bits: without this one token could be written in many ways.
   if (signature.length !== 64 || signature.toString('base64url') !== signatureText) return undefined;
-  if (!verify(null, Buffer.from(token.slice(0, end)), signer, signature)) return undefined;
+  if (!verify(null, Buffer.from(token.slice(0, end)), key, signature)) return undefined;
   const parsed = tokenClaimsSchema.safeParse(parseJson(Buffer.from(token.slice(start, end), 'base64url').toString()));
   return parsed.success ? parsed.data : undefined;
 }

@@ -1,5 +1,14 @@
+import type { KeyObject } from 'node:crypto';
+import type { VirtualAccountIdentity } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Principal } from '../core/exchange.ts';
+
+/** A key that signs tokens of ours. */
+export interface Signer {
+  readonly key: KeyObject;
+  /** Milliseconds since the Unix epoch, set when the key is rotated; Infinity: no end. */
+  untilMs: number;
+}
 
 /** What was found out about a key that was not seen before, and how long that holds. */
 export type KeyVerdict = AcceptedKey | RefusedKey;
@@ -11,6 +20,8 @@ export interface AcceptedKey {
   readonly from: 'configured' | 'issued' | 'outside';
   /** Of an outside token: its issuer's key, whose withdrawal ends it. */
   readonly signedBy?: string;
+  /** Of a token of ours: the key that signed it, whose grace may end before the token does. */
+  readonly signer?: Signer;
 }
 
 export interface RefusedKey {
@@ -34,6 +45,7 @@ export const INVALID: RefusedKey = {
 };
 export const EXPIRED = refusedFor('It has expired.');
 export const REVOKED = refusedFor('It was revoked.');
+export const RETIRED = refusedFor('The key that signed it was retired.');
 export const ACCOUNT_EXPIRED = refusedFor('Its virtual account has expired.');
 export const NO_SUBJECT = refusedFor('It does not say whom it stands for.');
 export const UNVERIFIED_EMAIL = refusedFor('Its e-mail address is not verified.');
@@ -58,4 +70,22 @@ export function refusedByTime({ exp, nbf }: TokenTimes, now: number): RefusedKey
   if (exp !== undefined && now >= exp * 1000) return EXPIRED;
   const fromMs = nbf === undefined ? 0 : nbf * 1000 - NOT_BEFORE_LEEWAY_MS;
   return now < fromMs ? notYetValid(fromMs) : undefined;
+}
+
+/** When virtual accounts end, by subject: a key of such an account ends with it, whatever the key itself says. */
+export class AccountEnds {
+  readonly #ends: ReadonlyMap<string, number>;
+
+  constructor(accounts: readonly VirtualAccountIdentity[]) {
+    this.#ends = new Map(
+      accounts.flatMap(({ name, expiresAtMs }) =>
+        expiresAtMs === undefined ? [] : [[`virtualaccount:${name}`, expiresAtMs] as const],
+      ),
+    );
+  }
+
+  /** Milliseconds since the Unix epoch; Infinity: it never ends. */
+  of(subject: string): number {
+    return this.#ends.get(subject) ?? Number.POSITIVE_INFINITY;
+  }
 }

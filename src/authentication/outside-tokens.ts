@@ -1,4 +1,4 @@
-import { createVerifier } from 'fast-jwt';
+import { createRequire } from 'node:module';
 import { z } from 'zod';
 import type { Identities, IdentityProvider, JwtAlgorithm } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
@@ -35,6 +35,8 @@ export interface TokenHead {
 }
 
 type Verify = (token: string) => unknown;
+
+const load = createRequire(import.meta.url);
 
 interface Signer {
   readonly kid: string | undefined;
@@ -178,6 +180,8 @@ function isGenuine(signer: Signer, token: string): boolean {
 /** Times are judged by the key ring, whose clock also ends what is remembered. */
 function verifierOf(provider: IdentityProvider, publicKeyPem: string, algorithms: JwtAlgorithm[]): Verify {
   const { issuer, audiences } = provider;
+  // Synchronously, by the first key of an issuer: most gateways have none.
+  const { createVerifier }: typeof import('fast-jwt') = load('fast-jwt');
   return createVerifier({
     key: publicKeyPem,
     algorithms,

@@ -1,12 +1,13 @@
 import { GatewayError } from '../core/errors.ts';
-import { publishedSigningKey } from '../identity/identity.ts';
 import { type IssuedKey, issueKey, type KeyMint, rotateKey } from '../identity/issue-key.ts';
 import { graceMs } from '../identity/key-request.ts';
 import { isDue, NO_ACCOUNT_RULES } from '../identity/key-wish.ts';
+import { publishedSigningKey, rotateSigningKey } from '../identity/published-signing-key.ts';
 import { type ApiKey, revokeKey, stateOf } from '../store/api-keys.ts';
 import type { Database } from '../store/database.ts';
 import { pagesOfKeys } from '../store/key-page.ts';
 import { type KeysCreateOptions, readGrace, readKeyWish } from './keys-options.ts';
+import { Table } from './table.ts';
 import { type CommandOutput, type CommandPlace, withDatabase, withExistingDatabase } from './with-database.ts';
 
 /** `sluice keys create`: the token, once, alone on `out`. Gives the exit code. */
@@ -51,6 +52,34 @@ export async function keysRotate(
     output.error(`Made ${describe(rotated)}. Keep it: it is not shown again.`);
     output.error(`${id} works until ${worksUntil.toISOString()}.`);
     output.out(rotated.token);
+    return 0;
+  });
+}
+
+/** `sluice keys rotate-signing-key`: the id of the new one, alone on `out`. */
+export async function keysRotateSigningKey(
+  options: { grace?: string },
+  place: CommandPlace,
+  output: CommandOutput,
+): Promise<number> {
+  const asked = options.grace === undefined ? undefined : readGrace(options.grace);
+  const grace = typeof asked === 'number' ? graceMs(asked) : asked;
+  if (typeof grace === 'string') {
+    output.error(grace);
+    return 1;
+  }
+  if (grace instanceof GatewayError) return refused(grace, output);
+  return withExistingDatabase(place, output, async (database) => {
+    const warn = (message: string): void => output.error(`warning: ${message}`);
+    const rotated = await rotateSigningKey(database, place.dataDir, grace, warn);
+    const { keyId, retiredKeyId, worksUntil } = rotated;
+    output.error(`Keys are signed by ${keyId} from now on.`);
+    output.error(
+      worksUntil === undefined
+        ? `Those that ${retiredKeyId} signed go on working until they expire.`
+        : `Those that ${retiredKeyId} signed work until ${worksUntil.toISOString()}.`,
+    );
+    output.out(keyId);
     return 0;
   });
 }
@@ -131,21 +160,4 @@ function endOf({ expiresAt, revokedAt, replacedBy }: ApiKey): string {
 /** UTC, to the minute. */
 function minute(time: Date): string {
   return `${time.toISOString().slice(0, 16)}Z`;
-}
-
-/** Columns as wide as what was seen so far needs: one page of rows after the other. */
-class Table {
-  #widths: number[] = [];
-
-  lines(rows: readonly string[][]): string[] {
-    for (const row of rows) {
-      this.#widths = row.map((cell, column) => Math.max(cell.length, this.#widths[column] ?? 0));
-    }
-    return rows.map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(this.#widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    );
-  }
 }

@@ -2,9 +2,12 @@ import { configurationPaths, type Environment } from '../config/environment.ts';
 import { formatFault } from '../config/fault.ts';
 import { type AccountKind, loadConfiguration, type WellKnownAccount } from '../config/load.ts';
 import { watchConfiguration } from '../config/watch.ts';
-import { type Gateway, StartFault, startGateway } from '../main-thread/gateway.ts';
+import { startGateway } from '../main-thread/gateway.ts';
+import type { Gateway } from '../main-thread/running-gateway.ts';
+import { StartFault } from '../main-thread/start-fault.ts';
 import { StoreFault } from '../store/store-fault.ts';
 import { plural } from './plural.ts';
+import { stopOnSignal } from './stop-signals.ts';
 
 export interface ServeOptions {
   config?: string[];
@@ -44,8 +47,10 @@ export async function serve(options: ServeOptions, context: ServeContext): Promi
     gateway.reload(loaded);
     watch?.update([...paths, ...loaded.files]);
   };
-  // From the beginning: unheard, the signal would end the process.
+  // From the beginning: unheard, it would end the process.
   process.on('SIGHUP', reload);
+  // From the beginning as well: process 1 of a container does not end by a signal that it does not hear.
+  stopOnSignal({ environment, gateway: () => gateway });
   // Before the first load, so that no change falls between the two.
   const watch = paths.length > 0 ? watchConfiguration({ paths, onChange: reload }) : undefined;
   const loaded = load();
@@ -64,31 +69,11 @@ export async function serve(options: ServeOptions, context: ServeContext): Promi
     return 1;
   }
   if (changedMeanwhile) reload();
-  stopOnSignal(gateway);
   announce(gateway, context);
   return undefined;
 }
 
-/** The first signal drains, a second one ends at once: by its default action, which tears nothing down in order. */
-function stopOnSignal(gateway: Gateway): void {
-  let stopping = false;
-  const stop = (signal: NodeJS.Signals): void => {
-    if (stopping) {
-      process.removeAllListeners(signal);
-      process.kill(process.pid, signal);
-      return;
-    }
-    stopping = true;
-    gateway.drain().then(
-      () => process.exit(0),
-      () => process.exit(1),
-    );
-  };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
-}
-
-/** Contract §1: the base URL, then a request that works as printed. */
+/** Prints the base URL, then a request that works as printed: scripts and the README count on both. */
 function announce(gateway: Gateway, context: ServeContext): void {
   context.out(`Sluice is ready: ${gateway.url}/v1 (operator: ${gateway.operatorUrl})`);
   const model = context.exampleModel(gateway);

@@ -1,4 +1,6 @@
 const FIRST_BYTES = 512;
+/** Memory beyond this is not kept for what may come later. */
+const MAX_KEPT_BYTES = 65_536;
 
 /**
  * What is unfinished at the end of what came. Copied, since what it came in may be large, into memory that doubles:
@@ -24,11 +26,18 @@ export class Carry {
     this.length = needed;
   }
 
-  /** The first so many bytes, in memory of their own; they are dropped here. */
+  /** The first so many bytes, which are nobody else's any more; they are dropped here. */
   take(bytes: number): Buffer {
-    const taken = Buffer.from(this.#memory.subarray(0, bytes));
-    this.keepLast(this.length - bytes);
-    return taken;
+    const first = this.#memory.subarray(0, bytes);
+    if (this.#memory.length <= MAX_KEPT_BYTES) {
+      const taken = Buffer.from(first);
+      this.keepLast(this.length - bytes);
+      return taken;
+    }
+    const rest = this.#memory.subarray(bytes, this.length);
+    this.clear();
+    this.append(rest);
+    return first;
   }
 
   /** Drops all but at most so many bytes. */
@@ -40,6 +49,7 @@ export class Carry {
 
   clear(): void {
     this.length = 0;
+    if (this.#memory.length > MAX_KEPT_BYTES) this.#memory = EMPTY;
   }
 }
 

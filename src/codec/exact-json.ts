@@ -1,3 +1,5 @@
+import { type JsonObject, objectOf } from './json-value.ts';
+
 /**
  * JSON that is parsed only to be written again. A number beyond 2^53, or written as `1.0`, would come out as another
  * number: an order id in the arguments of a tool call would then name another order. So numbers whose text would
@@ -31,4 +33,14 @@ export function mayChangeNumbers(text: string): boolean {
 /** Throws SyntaxError as JSON.parse does. */
 export function parseExact(text: string): unknown {
   return exact.parse(text, keepNumber);
+}
+
+/** The object that the text is; undefined where it is no JSON, or no object. */
+export function parseExactObject(text: string): JsonObject | undefined {
+  try {
+    return objectOf(parseExact(text));
+  } catch {
+    // Whoever asks knows what it means that it is none.
+    return undefined;
+  }
 }

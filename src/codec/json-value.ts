@@ -6,6 +6,16 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** The object that the text is; undefined where it is no JSON, or no object. */
+export function parseObject(text: string): JsonObject | undefined {
+  try {
+    return objectOf(JSON.parse(text));
+  } catch {
+    // Whoever asks knows what it means that it is none.
+    return undefined;
+  }
+}
+
 /** Array.isArray says any[], which would let everything through unchecked. */
 export function isArray(value: unknown): value is readonly unknown[] {
   return Array.isArray(value);

@@ -74,9 +74,9 @@ export class SseParser {
     if (this.#carry.length === 0) return this.#line(chunk, start, end);
     const fault = this.#carryOver(chunk, start, end);
     if (fault !== undefined) return fault;
-    const bytes = this.#carry.length;
+    const { memory, length } = this.#carry;
     this.#carry.clear();
-    return this.#line(this.#carry.memory, 0, bytes);
+    return this.#line(memory, 0, length);
   }
 
   #carryOver(chunk: Buffer, start: number, end: number): GatewayError | undefined {

@@ -1,3 +1,5 @@
+import type { PriceList } from './price-list.ts';
+
 /**
  * A whole, valid configuration as plain data (structured-clonable): what `load` makes, what crosses to the relay
  * threads, what an exchange keeps until it ends. Times in milliseconds (0 = no limit), sizes in bytes.
@@ -15,7 +17,7 @@ export interface Configuration {
   budgets: BudgetRule[];
 }
 
-/** Users, teams and virtual accounts (facts/manifests §6), and who else may vouch for them. */
+/** Users, teams and virtual accounts, and the issuers that may vouch for them. */
 export interface Identities {
   users: UserIdentity[];
   teams: TeamIdentity[];
@@ -188,7 +190,15 @@ export interface SmtpServer {
 }
 
 export interface ServerSettings {
-  listen: { host: string; port: number; tls?: { certFile: string; keyFile: string } };
+  listen: {
+    host: string;
+    port: number;
+    tls?: { certFile: string; keyFile: string };
+    /** Addresses and networks whose `x-forwarded-for` is believed. */
+    trustedProxies: string[];
+    /** No connection of a client is used for a second request. */
+    closeAfterAnswer: boolean;
+  };
   operator: { host: string; port: number; adminKey?: string };
   /** Relay threads. `auto` was resolved to a number by load. */
   threads: number;
@@ -196,6 +206,9 @@ export interface ServerSettings {
   store: { database: string; counters: string; blobs: string };
   limits: Limits;
   timeouts: Timeouts;
+  upstream: UpstreamSettings;
+  /** Absent: list prices are those of the price library. */
+  prices?: PriceSettings;
   log: { level: 'debug' | 'info' | 'warn' | 'error'; access: 'all' | 'errors' | 'off' };
   keepaliveCommentMs: number;
   demo: 'auto' | boolean;
@@ -209,6 +222,25 @@ export interface ServerSettings {
   metrics: { metadataKeys: string[] };
   /** Name of this gateway in a cluster: its hash chain, its share of reservations. Made and kept in data_dir by default. */
   gatewayId?: string;
+}
+
+/** How providers are reached. Holds the password of a proxy: never logged. */
+export interface UpstreamSettings {
+  /** Addresses of HTTP proxies, by the scheme of what is reached through them; an account may name another. */
+  proxies: { http?: string; https?: string };
+  /** Hosts that are reached without them, as in NO_PROXY. */
+  noProxy: string[];
+  /** PEM certificates of authorities that are trusted besides the public ones. */
+  ca?: string;
+}
+
+/** Where list prices come from that stand before those of the price library. */
+export interface PriceSettings {
+  /** Of a file, read; of an address, what was fetched last, if anything was. */
+  list?: PriceList;
+  url?: string;
+  publicKey?: string;
+  refreshMs: number;
 }
 
 /** How limits and budgets are counted where `store.counters` is Redis; `memory` is exact on one machine by itself. */
@@ -254,6 +286,8 @@ export interface Limits {
   maxUpstreamQueue: number;
   /** What a translation may hold: a whole unstreamed answer, or one event of a stream. */
   maxTranslateBytes: number;
+  /** Of a stream that is passed through: a longer event is passed on in pieces. */
+  maxEventBytes: number;
 }
 
 export interface Timeouts {
@@ -264,6 +298,8 @@ export interface Timeouts {
   totalMs: number;
   writeMs: number;
   drainMs: number;
+  /** How long a client's connection may rest between two requests. */
+  keepAliveMs: number;
 }
 
 export interface ConfiguredKey {

@@ -14,8 +14,8 @@ export type FaultCode =
   | 'invalid-value'
   | 'duplicate'
   | 'missing-secret'
-  // only ever warnings:
   | 'unknown-key'
+  // only ever warnings:
   | 'literal-secret'
   | 'suspicious-value'
   | 'restart-needed';
@@ -29,6 +29,14 @@ export interface Fault extends Position {
   found?: string;
   allowed?: string;
   remedy?: string;
+}
+
+/** Everything that is to be said about a configuration, gathered over all its files. */
+export interface Report {
+  faults: Fault[];
+  warnings: Fault[];
+  /** Every file that was read, those of `${file:}` too: a change of one is a change of the configuration. */
+  files: string[];
 }
 
 export type PathSegment = string | number;
@@ -70,4 +78,15 @@ export function cut(shown: string): string {
 export function didYouMean(names: readonly string[]): string | undefined {
   if (names.length === 0) return undefined;
   return `Did you mean ${names.map((name) => `\`${name}\``).join(' or ')}?`;
+}
+
+/** What was found, in words; of a secret only that there is one. */
+export function describe(value: unknown, hidden: boolean): string {
+  if (value === undefined || value === null) return 'nothing';
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (typeof value === 'object') return 'a map';
+  if (hidden)
+    return value === '' ? 'an empty text' : `a ${typeof value === 'string' ? 'text' : typeof value} (not shown)`;
+  if (typeof value === 'string') return value === '' ? 'an empty text' : `the text ${JSON.stringify(cut(value))}`;
+  return String(value);
 }

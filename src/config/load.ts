@@ -1,53 +1,18 @@
-import type { z } from 'zod';
-import { checkAccess } from './access-checks.ts';
-import { apiKeysSchema, configuredKeys } from './api-keys-schema.ts';
-import { CHANNEL_KINDS, readChannels } from './channels/read-channels.ts';
-import type { AccountManifest, Configuration, ConfiguredKey, ServerSettings } from './configuration.ts';
-import {
-  accountFaults,
-  channelFaults,
-  demoFaults,
-  identityFaults,
-  keyFaults,
-  ruleFaults,
-  serverFaults,
-} from './duplicates.ts';
+import { parseManifest } from './checks/schema-faults.ts';
+import { duplicateFaults } from './checks/unique-keys.ts';
+import type { Configuration } from './configuration.ts';
+import { type Manifest, parsedFrom, positionOf, readManifests } from './documents/manifests.ts';
 import type { Environment } from './environment.ts';
-import type { Fault } from './fault.ts';
-import { readIdentities } from './identities/read-identities.ts';
-import { KnownModels } from './known-models.ts';
-import { readBudgets, readRateLimits } from './limits/read-limits.ts';
-import { type Manifest, parsedFrom, parseKind, parseManifest, type Report, readManifests } from './manifests.ts';
-import { metadataRulesSchema } from './metadata-rules.ts';
-import { checkRules } from './rule-checks.ts';
-import { parseWith } from './schema-faults.ts';
-import { checkServer, type Locate } from './server-checks.ts';
-import { serverSchema } from './server-schema.ts';
-import { overridesSchema, serverSettings, type WrittenOverrides } from './server-settings.ts';
+import type { Fault, PathSegment, Position, Report } from './fault.ts';
+import { KINDS } from './kinds/kinds.ts';
+import { KINDS_TO_COME } from './kinds/kinds-to-come.ts';
+import type { ConfigurationPart, KindContext, ManifestKind, Written } from './kinds/manifest-kind.ts';
+import { type AccountKind, modelAccount } from './kinds/model-account.ts';
+import { sluiceServer } from './kinds/sluice-server.ts';
+import { KnownModels } from './rules/known-models.ts';
+import type { WrittenOverrides } from './server-settings.ts';
 
-/** All that no plug brings. */
-const OWN_KINDS: readonly string[] = [
-  'sluice/server',
-  'sluice/api-keys',
-  'gateway-rate-limiting-config',
-  'gateway-budget-config',
-  'tenant-budget-config',
-  'team-budget-config',
-  'gateway-metadata-config',
-  'user',
-  'team',
-  'virtual-account',
-  'role',
-  'role-binding',
-  'sluice/identity-provider',
-  ...CHANNEL_KINDS,
-];
-
-/** A kind of provider account, handed in by its plug: config itself knows no vendor. */
-export interface AccountKind {
-  readonly type: string;
-  readonly schema: z.ZodType<AccountManifest>;
-}
+export type { AccountKind };
 
 /** An account that is made where nothing is configured and this variable is set. */
 export interface WellKnownAccount {
@@ -65,14 +30,17 @@ export interface LoadOptions {
   overrides?: WrittenOverrides;
 }
 
-/** `files` are all that were read and may be watched. `locate` finds a key of `sluice/server`. */
+/** `files` are all that were read and may be watched. */
 export interface Loaded {
   configuration: Configuration;
   warnings: Fault[];
   files: string[];
   /** Manifests that were found; none can be right at a start and is hardly ever meant by a reload. */
   manifests: number;
-  locate: Locate;
+  /** Where a key of the first manifest of a kind stands. */
+  locate(kind: string, path: readonly PathSegment[]): Position;
+  /** Where a key of the manifest of an account stands. */
+  locateAccount(name: string, path: readonly PathSegment[]): Position;
 }
 
 /** All faults there are, not only the first; `faults` is never empty. */
@@ -82,99 +50,160 @@ export interface Refused {
   files: string[];
 }
 
-/** From paths to a whole, valid configuration, or everything that is wrong with it. Reads files; starts nothing. */
+/**
+ * From paths to a whole, valid configuration, or everything that is wrong with it. Reads files; starts nothing.
+ * Files → documents → interpolation → kinds → checks over all → Configuration.
+ */
 export function loadConfiguration(options: LoadOptions): Loaded | Refused {
+  const { paths, environment, overrides = {} } = options;
   const report: Report = { faults: [], warnings: [], files: [] };
-  const supported = new Set([...OWN_KINDS, ...options.kinds.map((kind) => kind.type)]);
-  const manifests = readManifests(options.paths, supported, options.environment, report);
-  const { server, locate } = readServer(manifests, options.overrides ?? {}, report);
-  const keys = readKeys(manifests, report);
-  const accounts = readAccounts(manifests, options, report);
-  const read = readChannels(manifests, report);
-  const { identities, grants } = readIdentities(manifests, read, report);
-  const metadataRules = parseKind('gateway-metadata-config', metadataRulesSchema, manifests, report);
-  const rateLimits = readRateLimits(manifests, report);
-  const budgets = readBudgets(manifests, read.channels, report);
-  report.faults.push(...identityFaults(manifests), ...ruleFaults(manifests));
-  report.faults.push(...channelFaults(manifests.filter(({ type }) => CHANNEL_KINDS.includes(type))));
-  const modelAccounts = manifests.filter(({ type }) => options.kinds.some((kind) => kind.type === type));
-  if (server?.demo === true) report.faults.push(...demoFaults(modelAccounts));
-  checkRules(rateLimits, budgets, grants, new KnownModels(modelAccounts, server?.demo !== false), report);
+  const accountKinds = options.kinds.map(modelAccount);
+  const kinds: readonly ManifestKind[] = [...KINDS, ...accountKinds];
+  const byType = new Map(kinds.map((kind) => [kind.type, kind]));
 
+  const names = { supported: new Set(byType.keys()), toCome: KINDS_TO_COME };
+  const found = readManifests(paths, names, environment, report);
+  const manifests = [...found, ...notWritten(found, options)];
+
+  const read = new ReadManifests(manifests, byType, report);
+  const uniqueKeys = new Map(kinds.map((kind) => [kind.type, kind.uniqueKeys]));
+  report.faults.push(...duplicateFaults(manifests, uniqueKeys), ...demoFaults(read));
+
+  const { models } = read;
+  const context: KindContext = {
+    report,
+    environment,
+    overrides,
+    models,
+    written: (kind) => read.written(kind),
+    faultyNames: (kind) => read.faultyNames(kind),
+  };
+  for (const kind of kinds) kind.check?.(read.written(kind), context);
+  // Every kind of the list gives what its type says, so that together they give what `Given` says.
+  const given = joined(KINDS.map((kind: ManifestKind) => kind.part?.(read.written(kind), context) ?? {})) as Given;
+
+  const { server, ...parts } = given;
+  const { faults, warnings, files } = inOrder(report);
+  if (server === undefined || faults.length > 0) return { faults, warnings, files };
+  const accounts = manifests.flatMap((manifest) => accountKinds.flatMap((kind) => read.valueOf(manifest, kind)));
+  const configuration: Configuration = { server, accounts, ...parts };
+  const placeIn = (manifest: Manifest | undefined, path: readonly PathSegment[]): Position =>
+    manifest?.document.locate(path) ?? { file: 'configuration' };
+  return {
+    configuration,
+    warnings,
+    files,
+    manifests: found.length,
+    locate: (kind, path) =>
+      placeIn(
+        manifests.find(({ type }) => type === kind),
+        path,
+      ),
+    locateAccount: (name, path) =>
+      placeIn(
+        read.listing.find((manifest) => nameOf(manifest) === name),
+        path,
+      ),
+  };
+}
+
+/** What stands in no file: the server with its defaults, and accounts of variables where nothing is configured. */
+function notWritten(found: readonly Manifest[], { paths, wellKnown, environment }: LoadOptions): Manifest[] {
+  const made: Manifest[] = [];
+  const { type } = sluiceServer;
+  if (!found.some((manifest) => manifest.type === type)) {
+    made.push({ ...parsedFrom({ type }, 'command line'), type, folder: '.' });
+  }
+  if (paths.length > 0) return made;
+  for (const { variable, manifest } of wellKnown) {
+    const value = environment[variable];
+    if (value === undefined || value === '') continue;
+    const data = manifest(value);
+    const kind = typeof data === 'object' && data !== null && 'type' in data ? String(data.type) : '';
+    made.push({ ...parsedFrom(data, `environment variable ${variable}`), type: kind, folder: '.' });
+  }
+  return made;
+}
+
+/** Every manifest in the form that its schema gives it. */
+class ReadManifests {
+  readonly models: KnownModels;
+  readonly listing: readonly Manifest[];
+  readonly #all: readonly Manifest[];
+  readonly #values = new Map<Manifest, unknown>();
+
+  constructor(manifests: readonly Manifest[], kinds: ReadonlyMap<string, ManifestKind>, report: Report) {
+    this.#all = manifests;
+    for (const manifest of manifests) {
+      const kind = kinds.get(manifest.type);
+      const parsed = kind && parseManifest(kind, manifest, report);
+      if (parsed) this.#values.set(manifest, parsed.value);
+    }
+    this.listing = manifests.filter(({ type }) => kinds.get(type)?.listsModels);
+    this.models = new KnownModels(this.listing, this.demo !== false);
+  }
+
+  /** Whether the demo account is there. */
+  get demo(): boolean | 'auto' | undefined {
+    return this.written(sluiceServer)[0]?.value.demo;
+  }
+
+  written<T>(kind: ManifestKind<T>): Written<T>[] {
+    return this.#all.flatMap((manifest) => this.valueOf(manifest, kind).map((value) => ({ manifest, value })));
+  }
+
+  /** None, or the one value that the kind's schema made of it. */
+  valueOf<T>(manifest: Manifest, kind: ManifestKind<T>): T[] {
+    return manifest.type === kind.type && this.#values.has(manifest) ? [this.#values.get(manifest) as T] : [];
+  }
+
+  faultyNames({ type }: ManifestKind): string[] {
+    return this.#all
+      .filter((manifest) => manifest.type === type && !this.#values.has(manifest))
+      .map((manifest) => nameOf(manifest) ?? '');
+  }
+}
+
+function nameOf({ data }: Manifest): string | undefined {
+  const name: unknown = typeof data === 'object' && data !== null ? Reflect.get(data, 'name') : undefined;
+  return typeof name === 'string' ? name : undefined;
+}
+
+/** The demo account has its name already; with `demo: auto` it steps aside. */
+function demoFaults({ demo, listing }: ReadManifests): Fault[] {
+  if (demo !== true) return [];
+  const message = 'this is the name of the demo account, which `demo: true` turns on';
+  return listing
+    .filter((manifest) => nameOf(manifest) === 'demo')
+    .map((manifest) => ({ code: 'duplicate', ...positionOf(manifest, ['name']), message }));
+}
+
+type PartOf<K> = K extends ManifestKind<infer _, infer P> ? P : never;
+type Together<U> = (U extends unknown ? (each: U) => void : never) extends (all: infer I) => void ? I : never;
+/** What all kinds together give. A field of Configuration that no kind gives does not compile above. */
+type Given = Together<PartOf<(typeof KINDS)[number]>>;
+
+/** Lists of several kinds one after another, maps key by key. */
+function joined(parts: readonly ConfigurationPart[]): object {
+  const all: Record<string, unknown> = {};
+  for (const part of parts) {
+    for (const [key, value] of Object.entries(part)) {
+      const before = all[key];
+      if (Array.isArray(before) && Array.isArray(value)) all[key] = [...before, ...value];
+      else if (key === 'identities') all[key] = joined([before ?? {}, value]);
+      else all[key] = value;
+    }
+  }
+  return all;
+}
+
+/** By file and line, as a person reads. */
+function inOrder(report: Report): Report {
+  const files = [...new Set(report.files)];
   const order = new Map(report.files.map((file, index) => [file, index]));
-  const inOrder = (a: Fault, b: Fault) =>
+  const compare = (a: Fault, b: Fault) =>
     (order.get(a.file) ?? -1) - (order.get(b.file) ?? -1) ||
     (a.line ?? 0) - (b.line ?? 0) ||
     (a.column ?? 0) - (b.column ?? 0);
-  const warnings = report.warnings.sort(inOrder);
-  const files = [...new Set(report.files)];
-  if (server === undefined || report.faults.length > 0) {
-    return { faults: report.faults.sort(inOrder), warnings, files };
-  }
-  const configuration: Configuration = {
-    server,
-    keys,
-    accounts,
-    identities,
-    metadataRules: metadataRules.flatMap(({ value }) => value.rules),
-    rateLimits: rateLimits.map((list) => list.map(({ rule }) => rule)),
-    budgets: budgets.map(({ rule }) => rule),
-  };
-  return { configuration, warnings, files, manifests: manifests.length, locate };
-}
-
-function readServer(
-  manifests: readonly Manifest[],
-  overrides: WrittenOverrides,
-  report: Report,
-): { server: ServerSettings | undefined; locate: Locate } {
-  const servers = manifests.filter((manifest) => manifest.type === 'sluice/server');
-  report.faults.push(...serverFaults(servers));
-  const fromCommandLine = parseWith(overridesSchema, parsedFrom(overrides, 'command line'));
-  const checked = 'faults' in fromCommandLine ? {} : fromCommandLine.value;
-  if ('faults' in fromCommandLine) report.faults.push(...fromCommandLine.faults);
-
-  const chosen = servers[0] ?? parsedFrom({ type: 'sluice/server' }, 'command line');
-  const folder = servers[0]?.folder ?? '.';
-  const locate: Locate = (path) => chosen.document.locate(path);
-  const [written] = [chosen, ...servers.slice(1)].map((manifest) => parseManifest(serverSchema, manifest, report));
-  if (written === undefined) return { server: undefined, locate };
-  const server = serverSettings(written, folder, checked);
-  const { faults, warnings } = checkServer(server, locate);
-  report.faults.push(...faults);
-  report.warnings.push(...warnings);
-  return { server, locate };
-}
-
-function readKeys(manifests: readonly Manifest[], report: Report): ConfiguredKey[] {
-  const lists = manifests.filter((manifest) => manifest.type === 'sluice/api-keys');
-  report.faults.push(...keyFaults(lists));
-  return lists.flatMap((manifest) => {
-    const parsed = parseManifest(apiKeysSchema, manifest, report);
-    return parsed === undefined ? [] : configuredKeys(parsed);
-  });
-}
-
-function readAccounts(manifests: readonly Manifest[], options: LoadOptions, report: Report): AccountManifest[] {
-  const schemas = new Map(options.kinds.map((kind) => [kind.type, kind.schema]));
-  const written = manifests.filter((manifest) => schemas.has(manifest.type));
-  report.faults.push(...accountFaults(written));
-  const made = options.paths.length > 0 ? [] : fromEnvironment(options);
-  return [...written, ...made].flatMap((manifest) => {
-    const schema = schemas.get(manifest.type);
-    const account = schema === undefined ? undefined : parseManifest(schema, manifest, report);
-    if (account === undefined) return [];
-    checkAccess(manifest, report);
-    return [account];
-  });
-}
-
-function fromEnvironment({ wellKnown, environment }: LoadOptions): Manifest[] {
-  return wellKnown.flatMap((entry) => {
-    const value = environment[entry.variable];
-    if (value === undefined || value === '') return [];
-    const data = entry.manifest(value);
-    const type = typeof data === 'object' && data !== null && 'type' in data ? String(data.type) : '';
-    return [{ ...parsedFrom(data, `environment variable ${entry.variable}`), type, folder: '.' }];
-  });
+  return { faults: report.faults.sort(compare), warnings: report.warnings.sort(compare), files };
 }

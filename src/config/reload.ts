@@ -1,18 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Configuration, ServerSettings } from './configuration.ts';
+import type { Configuration } from './configuration.ts';
 import type { Fault } from './fault.ts';
+import { KINDS } from './kinds/kinds.ts';
+import type { ManifestKind } from './kinds/manifest-kind.ts';
 import type { Loaded, Refused } from './load.ts';
-
-/** What sockets, threads and stores were made from: it stays until the next start. */
-const needsRestart = {
-  listen: 'listen',
-  operator: 'operator',
-  threads: 'threads',
-  dataDir: 'data_dir',
-  store: 'store',
-  metrics: 'metrics',
-  gatewayId: 'gateway_id',
-} as const satisfies Partial<Record<keyof ServerSettings, string>>;
 
 export type Reloaded = { configuration: Configuration; warnings: Fault[] } | { faults: Fault[] };
 
@@ -22,42 +13,36 @@ export type Reloaded = { configuration: Configuration; warnings: Fault[] } | { f
  */
 export function applyReload(previous: Configuration, loaded: Loaded | Refused): Reloaded {
   if ('faults' in loaded) return { faults: loaded.faults };
-  const { configuration, locate } = loaded;
   if (loaded.manifests === 0 && (previous.keys.length > 0 || previous.accounts.length > 0)) {
     // A file that is being written anew, a folder that is being swapped: for a moment there is nothing.
     const message = 'no manifest is there any more; a reload that would take every key and account is not believed';
     return { faults: [{ code: 'missing-key', file: loaded.files[0] ?? 'configuration', path: '', message }] };
   }
-  const old = previous.server;
-  const wanted = configuration.server;
+  const configuration = structuredClone(loaded.configuration);
   const warnings = [...loaded.warnings];
-  const keep = (before: unknown, after: unknown, ...path: string[]) => {
-    if (isDeepStrictEqual(before, after)) return;
-    const message = 'a change of this needs a restart; the old value stays in force';
-    warnings.push({ code: 'restart-needed', ...locate(path), path: path.join('.'), message });
-  };
-  for (const [setting, written] of Object.entries(needsRestart)) {
-    keep(Reflect.get(old, setting), Reflect.get(wanted, setting), written);
+  for (const { type, restartKeys = {} } of KINDS as readonly ManifestKind[]) {
+    for (const [key, place] of Object.entries(restartKeys)) {
+      const path = place.split('.');
+      const before = valueAt(previous, path);
+      if (isDeepStrictEqual(before, valueAt(configuration, path))) continue;
+      setAt(configuration, path, before);
+      const message = 'a change of this needs a restart; the old value stays in force';
+      warnings.push({ code: 'restart-needed', ...loaded.locate(type, key.split('.')), path: key, message });
+    }
   }
-  keep(old.limits.maxHeaderBytes, wanted.limits.maxHeaderBytes, 'limits', 'max_header_bytes');
-  keep(old.counters.maxCells, wanted.counters.maxCells, 'counters', 'max_cells');
-  keep(old.ledger.enabled, wanted.ledger.enabled, 'ledger', 'enabled');
-  keep(old.ledger.sync, wanted.ledger.sync, 'ledger', 'sync');
+  return { configuration, warnings };
+}
 
-  const { listen, operator, threads, dataDir, store, metrics, gatewayId } = old;
-  const counters = { ...wanted.counters, maxCells: old.counters.maxCells };
-  const limits = { ...wanted.limits, maxHeaderBytes: old.limits.maxHeaderBytes };
-  const ledger = { ...wanted.ledger, enabled: old.ledger.enabled, sync: old.ledger.sync };
-  const { gatewayId: _restart, ...rest } = wanted;
-  const kept = {
-    listen,
-    operator,
-    threads,
-    dataDir,
-    store,
-    metrics,
-    ...(gatewayId !== undefined && { gatewayId }),
-  };
-  const server = { ...rest, ...kept, limits, counters, ledger };
-  return { configuration: { ...configuration, server }, warnings };
+function valueAt(from: unknown, path: readonly string[]): unknown {
+  let value = from;
+  for (const step of path) value = typeof value === 'object' && value !== null ? Reflect.get(value, step) : undefined;
+  return value;
+}
+
+function setAt(within: object, path: readonly string[], value: unknown): void {
+  const last = path.at(-1) ?? '';
+  const holder = valueAt(within, path.slice(0, -1));
+  if (typeof holder !== 'object' || holder === null) return;
+  if (value === undefined) Reflect.deleteProperty(holder, last);
+  else Reflect.set(holder, last, value);
 }

@@ -1,6 +1,6 @@
 /**
- * Fully qualified names, `<tenant>:<provider>:<account>` and `<tenant>:<provider>:<account>:<kind>:<integration>`
- * (facts/product §2.1): tenant, provider and kind say nothing here, where one tenant's account names are unique.
+ * Fully qualified names, `<tenant>:<provider>:<account>` and `<tenant>:<provider>:<account>:<kind>:<integration>`.
+ * Tenant, provider and kind have no effect: one gateway serves one tenant, whose account names are unique.
  */
 export interface ResourceName {
   readonly account: string;

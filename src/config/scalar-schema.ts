@@ -6,14 +6,31 @@ import { z } from 'zod';
  * and never shows a secret.
  */
 
-/** An optional key may also be written with `null` (facts/manifests §0); both read as undefined. */
+/** An optional key may also be written with `null`; both read as undefined. */
 export function optionalKey<T extends z.ZodType>(schema: T) {
   return schema.nullish().transform((value): z.output<T> | undefined => value ?? undefined);
 }
 
-/** An optional key with the value that stands in for an absent one. */
+/** An optional key with the value that stands in for an absent one; the value also stands in its metadata, for the docs. */
 export function keyWithDefault<T extends z.ZodType>(schema: T, fallback: z.output<T>) {
-  return schema.nullish().transform((value): z.output<T> => (value === null || value === undefined ? fallback : value));
+  return schema
+    .nullish()
+    .transform((value): z.output<T> => (value === null || value === undefined ? fallback : value))
+    .meta({ default: fallback });
+}
+
+/**
+ * Marks a key whose absence opens what it closes, and all within it. A key that is near to it, by letters or by words, or
+ * near to any key within, is taken for a misspelling and refuses the file (checks/unknown-keys.ts); so are the other names
+ * that people give it.
+ */
+export function restricting<T extends z.ZodType>(schema: T, otherNames: readonly string[] = []): T {
+  return schema.meta({ restricting: 'within', otherNames });
+}
+
+/** Marks such a key alone, for what is near by letters: what stands within it is judged for itself. */
+export function restrictingKey<T extends z.ZodType>(schema: T, otherNames: readonly string[] = []): T {
+  return schema.meta({ restricting: 'key', otherNames });
 }
 
 export function wholeNumber(least: number, most: number) {
@@ -38,18 +55,44 @@ export function text(longest = 4096) {
 
 /** As text; faults never show it. Surrounding white space is nearly always a copying accident and is refused. */
 export function secretText(longest = 65_536) {
-  return text(longest)
-    .refine((value) => value === value.trim(), { error: 'a secret without white space around it' })
+  const error = `one line of text, 1 to ${longest} characters, without control characters`;
+  return z
+    .string({ error })
+    .refine((value) => value === value.trim(), { error: 'a secret without white space around it', abort: true })
+    .min(1, { error })
+    .max(longest, { error })
+    .regex(plainText, { error })
     .refine((value) => /^[\x20-\xff]*$/.test(value), { error: 'characters that a header can carry (Latin-1)' });
 }
 
-/** An http(s) address to call, without user, query and fragment; a slash at its end is taken off. */
+const ENDPOINT_PATH = /\/(chat\/completions|completions|embeddings|responses|messages)\/*$/;
+
+/**
+ * An http(s) address to call, without user, query and fragment; a slash at its end is taken off. One that ends with the
+ * path of an endpoint is refused: the path would stand there twice. Misspelt, requests and credential would go elsewhere.
+ */
 export function baseUrl() {
   const error = 'an http:// or https:// address without user name, query and fragment';
-  return z
+  const address = z
     .string({ error })
-    .refine((value) => isBaseUrl(value), { error })
+    .superRefine((value, context) => {
+      if (isBaseUrl(value)) {
+        const [path] = ENDPOINT_PATH.exec(value) ?? [];
+        if (path === undefined) return;
+        const message = 'the address that stands before the path of an endpoint, as `https://api.example.com/v1`';
+        const params = {
+          message: 'this is the address of an endpoint, whose path is added to it again',
+          remedy: `Leave \`${path.replace(/\/+$/, '')}\` out`,
+        };
+        context.addIssue({ code: 'custom', message, params });
+        return;
+      }
+      const params =
+        !value.includes('://') && isBaseUrl(`https://${value}`) ? { remedy: 'Put `https://` before it' } : {};
+      context.addIssue({ code: 'custom', message: error, params });
+    })
     .transform((value) => value.replace(/\/+$/, ''));
+  return restricting(address, ['endpoint', 'host']);
 }
 
 function isBaseUrl(value: string): boolean {
@@ -57,6 +100,22 @@ function isBaseUrl(value: string): boolean {
   const url = new URL(value);
   const schemeIsHttp = url.protocol === 'http:' || url.protocol === 'https:';
   return schemeIsHttp && url.username === '' && url.password === '' && !value.includes('?') && !value.includes('#');
+}
+
+/** An HTTP proxy to reach providers through, or `none`. It may hold a password and is not shown. */
+export function proxyAddress() {
+  const error = '`none`, or an address as `http://user:password@proxy.example.com:3128`';
+  return z.string({ error }).superRefine((value, context) => {
+    if (value === 'none' || isProxy(value)) return;
+    const params = { found: value.includes('@') ? 'an address (not shown)' : undefined };
+    context.addIssue({ code: 'custom', message: error, params });
+  });
+}
+
+export function isProxy(value: string): boolean {
+  if (value.length > 2048 || value !== value.trim() || !URL.canParse(value)) return false;
+  const { protocol, pathname, search, hash } = new URL(value);
+  return (protocol === 'http:' || protocol === 'https:') && pathname === '/' && search === '' && hash === '';
 }
 
 const headerName = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/;

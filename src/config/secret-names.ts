@@ -12,6 +12,11 @@ const secretKeys = new Set(
 
 const secretHeader = /authorization|cookie|key|token|secret|password/i;
 
+/** Whether a header of this name holds a secret. */
+export function isSecretHeader(name: string): boolean {
+  return secretHeader.test(name);
+}
+
 /** Whether the value at this path is a secret. Segments of lists are looked through: `keys[0]` counts as `keys`. */
 export function isSecretPath(path: readonly PathSegment[]): boolean {
   const names = path.filter((segment) => typeof segment === 'string');
@@ -19,5 +24,5 @@ export function isSecretPath(path: readonly PathSegment[]): boolean {
   if (name === undefined) return false;
   if (secretKeys.has(name)) return true;
   const parent = names.at(-2);
-  return (parent === 'headers' || parent === 'env') && secretHeader.test(name);
+  return (parent === 'headers' || parent === 'env') && isSecretHeader(name);
 }

@@ -1,7 +1,18 @@
+import { isIPv4, isIPv6 } from 'node:net';
 import { z } from 'zod';
-import { keyWithDefault, optionalKey, secretText, text, wholeNumber } from './scalar-schema.ts';
+import { signingKey } from './price-list.ts';
+import {
+  keyWithDefault,
+  optionalKey,
+  proxyAddress,
+  restricting,
+  restrictingKey,
+  secretText,
+  text,
+  wholeNumber,
+} from './scalar-schema.ts';
 
-/** `sluice/server` as it is written (contract §2), with every default and bound. server-settings.ts takes it on. */
+/** `sluice/server` as it is written, with every default and bound; docs/configuration.md is generated from it. */
 
 const gibibyte = 1024 ** 3;
 const port = wholeNumber(0, 65_535);
@@ -16,26 +27,50 @@ function section<T extends z.ZodObject>(object: T) {
 const hostError = 'an IP address or a host name';
 const host = z.string({ error: hostError }).regex(/^[A-Za-z0-9._:%-]{1,253}$/, { error: hostError });
 
+const networkError = 'IP addresses and networks: `10.0.0.1`, `10.0.0.0/8`, `2001:db8::/32`';
+const network = z.string({ error: networkError }).refine(isNetwork, { error: networkError });
+
+function isNetwork(value: string): boolean {
+  const [address = '', prefix, ...more] = value.split('/');
+  const bits = isIPv4(address) ? 32 : isIPv6(address) ? 128 : -1;
+  if (bits < 0 || address.includes('%') || more.length > 0) return false;
+  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits);
+}
+
 const listen = section(
   z.object({
-    host: keyWithDefault(host, '127.0.0.1'),
-    port: keyWithDefault(port, 8787),
-    tls: optionalKey(z.object({ cert_file: text(), key_file: text() })),
+    host: keyWithDefault(host, '127.0.0.1').describe(
+      'Address on which clients are served; `0.0.0.0` is every address of the machine.',
+    ),
+    port: keyWithDefault(port, 8787).describe('Port on which clients are served; 0 takes any free port.'),
+    tls: optionalKey(
+      z.object({
+        cert_file: text().describe('Certificate with its chain, a PEM file.'),
+        key_file: text().describe('Private key of the certificate, a PEM file.'),
+      }),
+    ).describe('With it the port speaks TLS; without it plain HTTP.'),
+    trusted_proxies: restrictingKey(
+      keyWithDefault(z.array(network).max(256, { error: 'at most 256 networks' }), []),
+    ).describe('Addresses and networks of load balancers whose `x-forwarded-for` says who the client is.'),
+    close_after_answer: keyWithDefault(z.boolean(), false).describe(
+      'Close each client connection after its answer, for load balancers that use a connection just as it is closed.',
+    ),
   }),
 );
 
 const operator = section(
   z.object({
-    host: keyWithDefault(host, '127.0.0.1'),
-    /** Absent: the port after listen.port. */
-    port: optionalKey(port),
-    admin_key: optionalKey(secretText(4096)),
+    host: keyWithDefault(host, '127.0.0.1').describe('Address of the operator port, which speaks plain HTTP.'),
+    port: optionalKey(port).describe(
+      'Port for health, metrics and the admin API; by default the port after `listen.port`.',
+    ),
+    admin_key: optionalKey(secretText(4096)).describe('Key of the admin API; without it there is no admin API.'),
   }),
 );
 
 /**
- * An engine of ours, or the address of one that exists. Of the contract's, `s3:` is not there yet: accepting it and
- * keeping the data elsewhere would lose it, so it is a fault. An address may hold a password and is not shown.
+ * An engine of ours, or the address of one that exists. `s3:` is planned and not there yet: it is a fault, since accepting
+ * it and keeping the data elsewhere would lose the data. An address may hold a password and is not shown.
  */
 function engine(builtIn: string, address: RegExp | undefined, form: string, later?: RegExp) {
   const allowed = address === undefined ? `\`${builtIn}\`` : `\`${builtIn}\` or ${form}`;
@@ -50,19 +85,31 @@ function engine(builtIn: string, address: RegExp | undefined, form: string, late
 
 const store = section(
   z.object({
-    database: engine('sqlite', /^postgres(ql)?:\/\//, '`postgres://user:password@host:5432/database`'),
-    counters: engine('memory', /^rediss?:\/\//, '`redis://host:6379/0`'),
-    blobs: engine('disk', undefined, '', /^s3:/),
+    database: engine('sqlite', /^postgres(ql)?:\/\//, '`postgres://user:password@host:5432/database`').describe(
+      'Where keys, ledger and spent budgets are kept: a file in `data_dir`, or PostgreSQL.',
+    ),
+    counters: engine('memory', /^rediss?:\/\//, '`redis://host:6379/0`').describe(
+      'Where limits and budgets are counted: in memory, or in a Redis for several gateways.',
+    ),
+    blobs: engine('disk', undefined, '', /^s3:/).describe('Where file bodies will be kept; nothing uses it yet.'),
   }),
 );
 
 const counters = section(
   z.object({
-    agreement: keyWithDefault(z.enum(['strict', 'leased']), 'strict'),
-    lease_percent: keyWithDefault(wholeNumber(1, 50), 5),
-    timeout_ms: keyWithDefault(wholeNumber(1, 60_000), 250),
-    when_away: keyWithDefault(z.enum(['local', 'closed', 'open']), 'local'),
-    max_cells: keyWithDefault(wholeNumber(1024, 4_194_304), 65_536),
+    agreement: keyWithDefault(z.enum(['strict', 'leased']), 'strict').describe(
+      'With Redis: `strict` asks it before each request, `leased` spends shares taken ahead.',
+    ),
+    lease_percent: keyWithDefault(wholeNumber(1, 50), 5).describe(
+      'Share of a limit that one gateway may take ahead with `leased`.',
+    ),
+    timeout_ms: keyWithDefault(wholeNumber(1, 60_000), 250).describe('A Redis that takes longer counts as away.'),
+    when_away: keyWithDefault(z.enum(['local', 'closed', 'open']), 'local').describe(
+      'Without Redis: `local` counts on this machine, `closed` refuses (503), `open` lets everything pass.',
+    ),
+    max_cells: keyWithDefault(wholeNumber(1024, 4_194_304), 65_536).describe(
+      'Counts kept in memory, 520 bytes each; further groups of a rule share one.',
+    ),
   }),
 );
 
@@ -70,49 +117,149 @@ const metadataKeys = keyWithDefault(z.array(text(128)).max(16, { error: 'at most
 
 const ledger = section(
   z.object({
-    enabled: keyWithDefault(z.boolean(), true),
-    sync: keyWithDefault(z.enum(['batched', 'strict']), 'batched'),
-    retention_days: keyWithDefault(wholeNumber(0, 36_500), 90),
-    hourly_retention_days: keyWithDefault(wholeNumber(0, 36_500), 400),
-    metadata_keys: metadataKeys,
-    max_journal_bytes: keyWithDefault(wholeNumber(1_048_576, 1024 * gibibyte), 4 * gibibyte),
+    enabled: keyWithDefault(z.boolean(), true).describe('Whether exchanges are recorded in the ledger.'),
+    sync: keyWithDefault(z.enum(['batched', 'strict']), 'batched').describe(
+      '`batched` writes a record within 10 ms after its end, `strict` before the last byte of the answer.',
+    ),
+    retention_days: keyWithDefault(wholeNumber(0, 36_500), 90).describe(
+      'Days for which rows are kept; 0 keeps them for ever.',
+    ),
+    hourly_retention_days: keyWithDefault(wholeNumber(0, 36_500), 400).describe(
+      'Days for which hourly sums are kept; daily sums stay.',
+    ),
+    metadata_keys: metadataKeys.describe('Keys of request metadata that the ledger keeps.'),
+    max_journal_bytes: keyWithDefault(wholeNumber(1_048_576, 1024 * gibibyte), 4 * gibibyte).describe(
+      'Bound of what may wait for the database; beyond it requests are refused (503).',
+    ),
   }),
 );
 
-const metrics = section(z.object({ metadata_keys: metadataKeys }));
+const metrics = section(
+  z.object({ metadata_keys: metadataKeys.describe('Keys of request metadata that become labels.') }),
+);
 
 const gatewayIdError = '1 to 64 characters of A–Z a–z 0–9 . _ -';
 const gatewayId = z.string({ error: gatewayIdError }).regex(/^[A-Za-z0-9._-]{1,64}$/, { error: gatewayIdError });
 
 const limits = section(
   z.object({
-    max_body_bytes: keyWithDefault(wholeNumber(1, gibibyte), 33_554_432),
-    max_body_memory_bytes: keyWithDefault(wholeNumber(1, 1024 * gibibyte), gibibyte),
-    max_header_bytes: keyWithDefault(wholeNumber(4096, 1_048_576), 16_384),
-    max_in_flight: keyWithDefault(wholeNumber(1, 1_000_000), 16_384),
-    high_watermark_bytes: keyWithDefault(wholeNumber(4096, 67_108_864), 65_536),
-    max_upstream_connections: keyWithDefault(wholeNumber(1, 65_536), 8192),
-    max_upstream_queue: keyWithDefault(wholeNumber(0, 1_000_000), 4096),
-    max_translate_bytes: keyWithDefault(wholeNumber(1024, gibibyte), 33_554_432),
+    max_body_bytes: keyWithDefault(wholeNumber(1, gibibyte), 33_554_432).describe('Bound of one request body (413).'),
+    max_body_memory_bytes: keyWithDefault(wholeNumber(1, 1024 * gibibyte), gibibyte).describe(
+      'Bound of all request bodies held at once (503).',
+    ),
+    max_header_bytes: keyWithDefault(wholeNumber(4096, 1_048_576), 16_384).describe(
+      'Bound of the head of one request (431).',
+    ),
+    max_in_flight: keyWithDefault(wholeNumber(1, 1_000_000), 16_384).describe(
+      'Bound of open exchanges, over all threads (503).',
+    ),
+    high_watermark_bytes: keyWithDefault(wholeNumber(4096, 67_108_864), 65_536).describe(
+      'Bytes that may wait for one slow client before its provider is paused.',
+    ),
+    max_upstream_connections: keyWithDefault(wholeNumber(1, 65_536), 8192).describe(
+      'Bound of connections per thread, provider address and credential.',
+    ),
+    max_upstream_queue: keyWithDefault(wholeNumber(0, 1_000_000), 4096).describe(
+      'Bound of exchanges that wait for one of those connections (503).',
+    ),
+    max_translate_bytes: keyWithDefault(wholeNumber(1024, gibibyte), 33_554_432).describe(
+      'Bound of one whole answer or one event that is to be translated (502).',
+    ),
+    max_event_bytes: keyWithDefault(wholeNumber(65_536, gibibyte), 16_777_216).describe(
+      'Bound of one event of a stream that is held until it is whole; the stream is cut at a larger one.',
+    ),
   }),
 );
 
 const timeouts = section(
   z.object({
-    body_ms: keyWithDefault(milliseconds, 30_000),
-    connect_ms: keyWithDefault(milliseconds, 5000),
-    first_byte_ms: keyWithDefault(milliseconds, 600_000),
-    idle_ms: keyWithDefault(milliseconds, 120_000),
-    total_ms: keyWithDefault(milliseconds, 0),
-    write_ms: keyWithDefault(milliseconds, 60_000),
-    drain_ms: keyWithDefault(milliseconds, 30_000),
+    body_ms: keyWithDefault(milliseconds, 30_000).describe(
+      'From the head of a request to the last byte of its body (408).',
+    ),
+    connect_ms: keyWithDefault(milliseconds, 5000).describe('Until a request has a connection to its provider (504).'),
+    first_byte_ms: keyWithDefault(milliseconds, 600_000).describe(
+      'From sending a request to the first content of its answer (504).',
+    ),
+    idle_ms: keyWithDefault(milliseconds, 120_000).describe(
+      'Between two pieces of content (504, in a stream an error event).',
+    ),
+    total_ms: keyWithDefault(milliseconds, 0).describe('The whole exchange (504, in a stream an error event).'),
+    write_ms: keyWithDefault(milliseconds, 60_000).describe(
+      'How long a client may take nothing of what is to be written; then its connection is closed.',
+    ),
+    drain_ms: keyWithDefault(milliseconds, 30_000).describe('How long open exchanges may go on after a stop signal.'),
+    keep_alive_ms: keyWithDefault(milliseconds, 75_000).describe(
+      'How long a client connection may be idle before it is closed; longer than the idle time of a load balancer.',
+    ),
   }),
 );
 
+const noProxyError = '`*`, a host name, `.domain`, an IP address or range (`10.0.0.0/8`); `:port` may follow';
+const noProxy = z
+  .string({ error: noProxyError })
+  .regex(/^(\*|(\*?\.)?[A-Za-z0-9_[\]:.-]{1,253}(\/\d{1,3})?)$/, { error: noProxyError });
+
+const upstream = section(
+  z.object({
+    proxy: restrictingKey(optionalKey(proxyAddress())).describe(
+      'HTTP proxy to all providers, or `none`. Absent: for https:// providers what the variable HTTPS_PROXY says.',
+    ),
+    no_proxy: restrictingKey(optionalKey(z.array(noProxy).max(1000))).describe(
+      'Hosts that are reached without `proxy`. Absent, with a proxy of HTTPS_PROXY: what the variable NO_PROXY says.',
+    ),
+    ca_file: optionalKey(text()).describe(
+      'Certificates of authorities, as PEM, that are trusted besides the public ones.',
+    ),
+  }),
+);
+
+const publicKeyError = 'an Ed25519 key, as PEM or as its 32 bytes in base64';
+const listUrlError =
+  'an https:// address (http:// with `public_key`, or on this machine) without user name and fragment';
+
+const prices = optionalKey(
+  z
+    .object({
+      file: optionalKey(text()).describe('A price list as JSON; a change is seen as one of a manifest is.'),
+      url: optionalKey(z.string({ error: listUrlError })).describe('Where a price list is fetched from.'),
+      refresh_hours: keyWithDefault(wholeNumber(1, 8760), 24).describe('How often it is fetched again.'),
+      public_key: optionalKey(
+        z.string({ error: publicKeyError }).refine((key) => signingKey(key) !== undefined, { error: publicKeyError }),
+      ).describe('Whose signature must stand beside the list, under the same name with `.sig` at its end.'),
+    })
+    .superRefine(({ file, url, public_key: publicKey }, context) => {
+      if ((file === undefined) === (url === undefined)) {
+        const message = 'exactly one of `file` and `url`';
+        const found = file === undefined ? 'neither' : 'both';
+        context.issues.push({
+          code: 'custom',
+          message,
+          params: { message: 'it must be said once where the list is', found },
+          input: file,
+        });
+      } else if (url !== undefined && !isListUrl(url, publicKey !== undefined)) {
+        context.issues.push({ code: 'custom', message: listUrlError, path: ['url'], input: url });
+      }
+    }),
+);
+
+/** Whoever can answer for it decides what things cost: over a line that others can write to the list must be signed. */
+function isListUrl(value: string, signed: boolean): boolean {
+  if (value.length > 2048 || !URL.canParse(value)) return false;
+  const { protocol, hostname, username, password, hash } = new URL(value);
+  const loopback = hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+  const safe = protocol === 'https:' || (protocol === 'http:' && (signed || loopback));
+  return safe && username === '' && password === '' && hash === '';
+}
+
 const log = section(
   z.object({
-    level: keyWithDefault(z.enum(['debug', 'info', 'warn', 'error']), 'info'),
-    access: keyWithDefault(z.enum(['all', 'errors', 'off']), 'all'),
+    level: keyWithDefault(z.enum(['debug', 'info', 'warn', 'error']), 'info').describe(
+      'Least level of the process log.',
+    ),
+    access: keyWithDefault(z.enum(['all', 'errors', 'off']), 'all').describe(
+      'Which exchanges get a line in the access log.',
+    ),
   }),
 );
 
@@ -127,30 +274,48 @@ function isOrigin(value: string): boolean {
 
 const cors = optionalKey(
   z.object({
-    allowed_origins: z.array(origin).min(1, { error: 'at least one origin' }),
-    max_age_seconds: keyWithDefault(wholeNumber(0, 86_400), 600),
+    allowed_origins: z
+      .array(origin)
+      .min(1, { error: 'at least one origin' })
+      .describe('Origins whose browsers may call, or `*`.'),
+    max_age_seconds: keyWithDefault(wholeNumber(0, 86_400), 600).describe(
+      'How long a browser may remember the answer to a preflight.',
+    ),
   }),
 );
 
 export const serverSchema = z.object({
   type: z.literal('sluice/server'),
-  listen,
-  operator,
-  threads: keyWithDefault(z.union([z.literal('auto'), wholeNumber(1, 256)]), 'auto'),
-  /** Absent: `./data` in the working folder. */
-  data_dir: optionalKey(text()),
-  store,
-  limits,
-  timeouts,
-  log,
-  keepalive_comment_ms: keyWithDefault(milliseconds, 15_000),
-  demo: keyWithDefault(z.union([z.literal('auto'), z.boolean()]), 'auto'),
-  retry_reused_connection: keyWithDefault(z.boolean(), true),
-  cors,
-  counters,
-  ledger,
-  metrics,
-  gateway_id: optionalKey(gatewayId),
+  listen: listen.describe('Where clients reach the gateway.'),
+  operator: operator.describe('Where operators reach the gateway: health, metrics, admin API.'),
+  threads: keyWithDefault(z.union([z.literal('auto'), wholeNumber(1, 256)]), 'auto').describe(
+    'Relay threads; `auto` takes all cores on Linux and 1 elsewhere.',
+  ),
+  data_dir: optionalKey(text()).describe(
+    'Folder for keys, ledger and journal; by default `./data` in the working folder. Deleting it resets the gateway.',
+  ),
+  store: store.describe('Which engine keeps what.'),
+  limits: restricting(limits).describe('Bounds of the gateway itself.'),
+  timeouts: timeouts.describe('How long each step may take, in milliseconds; 0 is no limit.'),
+  upstream: upstream.describe('How providers are reached.'),
+  prices: prices.describe('Prices that stand before those of the price library; absent: the library alone.'),
+  log: log.describe('What is logged.'),
+  keepalive_comment_ms: keyWithDefault(milliseconds, 15_000).describe(
+    'Silence after which a stream gets an SSE comment, before the first token and between two; 0 sends none.',
+  ),
+  demo: keyWithDefault(z.union([z.literal('auto'), z.boolean()]), 'auto').describe(
+    'Whether the demo account is there; `auto`: while no other account is configured.',
+  ),
+  retry_reused_connection: keyWithDefault(z.boolean(), true).describe(
+    'Whether a request is sent once more when a reused connection dies before any byte of an answer.',
+  ),
+  cors: cors.describe('Which browsers may call; without it there are no CORS headers.'),
+  counters: counters.describe('How limits and budgets are counted.'),
+  ledger: ledger.describe('How the ledger is kept.'),
+  metrics: metrics.describe('What metrics tell apart.'),
+  gateway_id: optionalKey(gatewayId).describe(
+    'Name of this gateway in a cluster; by default made and kept in `data_dir`.',
+  ),
 });
 
 export type WrittenServer = z.output<typeof serverSchema>;

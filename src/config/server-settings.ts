@@ -22,9 +22,14 @@ export type Overrides = Partial<z.output<typeof overridesSchema>>;
 
 /**
  * From the written form to the one the gateway uses: names, defaults that depend on others, absolute paths. A relative
- * path in a file is relative to the folder of that file; on the command line and by default to the working folder.
+ * path in a file is relative to the folder of that file; on the command line and by default to the working folder. What other files hold was read before.
  */
-export function serverSettings(written: WrittenServer, folder: string, overrides: Overrides): ServerSettings {
+export function serverSettings(
+  written: WrittenServer,
+  folder: string,
+  overrides: Overrides,
+  { upstream, prices }: Pick<ServerSettings, 'upstream' | 'prices'>,
+): ServerSettings {
   const { listen, operator, limits, timeouts, cors, counters, ledger, metrics } = written;
   const port = overrides.port ?? listen.port;
   const tls = listen.tls;
@@ -32,6 +37,8 @@ export function serverSettings(written: WrittenServer, folder: string, overrides
     listen: {
       host: listen.host,
       port,
+      trustedProxies: listen.trusted_proxies,
+      closeAfterAnswer: listen.close_after_answer,
       ...(tls && { tls: { certFile: resolve(folder, tls.cert_file), keyFile: resolve(folder, tls.key_file) } }),
     },
     operator: {
@@ -51,6 +58,7 @@ export function serverSettings(written: WrittenServer, folder: string, overrides
       maxUpstreamConnections: limits.max_upstream_connections,
       maxUpstreamQueue: limits.max_upstream_queue,
       maxTranslateBytes: limits.max_translate_bytes,
+      maxEventBytes: limits.max_event_bytes,
     },
     timeouts: {
       bodyMs: timeouts.body_ms,
@@ -60,7 +68,10 @@ export function serverSettings(written: WrittenServer, folder: string, overrides
       totalMs: timeouts.total_ms,
       writeMs: timeouts.write_ms,
       drainMs: timeouts.drain_ms,
+      keepAliveMs: timeouts.keep_alive_ms,
     },
+    upstream,
+    ...(prices && { prices }),
     log: written.log,
     keepaliveCommentMs: written.keepalive_comment_ms,
     demo: written.demo,

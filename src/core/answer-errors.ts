@@ -94,6 +94,16 @@ export const ANSWER_ERRORS = {
     'The exchange took longer than it may.',
     'Ask for less, or raise timeouts.total_ms.',
   ),
+  out_of_sockets: rule(
+    503,
+    'upstream',
+    'gateway',
+    'next-target',
+    'error',
+    'server_error',
+    'The gateway has no file descriptor or local port left for a connection to the provider.',
+    'Try again; the operator must raise the limit of open files or spread the load.',
+  ),
   upstream_queue_full: rule(
     503,
     'upstream',
@@ -144,6 +154,16 @@ export const ANSWER_ERRORS = {
     'The provider refused the credential of this gateway.',
     'The operator must check the account: its auth_data, its balance and what it may use.',
   ),
+  account_token_missing: rule(
+    503,
+    'provider',
+    'gateway',
+    'next-target',
+    'error',
+    'upstream_error',
+    'The gateway has no valid token for the provider.',
+    'Try again; the operator must check the account and the log, which says why no token was given.',
+  ),
   upstream_failed: rule(
     502,
     'provider',
@@ -186,12 +206,12 @@ export const ANSWER_ERRORS = {
   ),
   upstream_stream_error: rule(
     502,
-    'relay',
+    'provider',
     'upstream',
     'next-target',
     'warn',
     'upstream_error',
-    'The provider reported an error inside its stream.',
+    'The provider reported an error inside an answer of status 200.',
     'Try again.',
   ),
   // the gateway itself

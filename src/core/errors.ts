@@ -5,7 +5,7 @@ import { REQUEST_ERRORS } from './request-errors.ts';
 /**
  * One class, one table. A code is looked up in ERRORS for everything that follows from it: the status a client sees,
  * who is to blame, whether another attempt may help, how loud it is in the log, and what to do about it.
- * Statuses are those of the contract §3. GatewayError is a value: it carries no stack and is cheap to make.
+ * docs/errors.md is generated from it. GatewayError is a value: it carries no stack and is cheap to make.
  */
 export const ERRORS = { ...REQUEST_ERRORS, ...ANSWER_ERRORS } as const satisfies Record<string, ErrorRule>;
 
@@ -25,7 +25,11 @@ export interface ErrorContext {
   /** A provider's own error type and code, which pass with its verdict. */
   upstreamType?: string;
   upstreamCode?: string;
-  /** Milliseconds or undefined; becomes `retry-after` on our own refusals. */
+  /** The status that the provider refused our credential with. */
+  upstreamStatus?: number;
+  /** For log and receipt, never for the client: what a provider said of our credential, without its secrets. */
+  operatorDetail?: string;
+  /** Milliseconds or undefined; becomes `retryHeaders` on our own refusals. */
   retryAfterMs?: number;
   /** Flat name-value pairs for our own refusal, as `x-ratelimit-…`. */
   headers?: readonly string[];
@@ -52,6 +56,12 @@ export class GatewayError {
     return this.context.status ?? ERRORS[this.code].status;
   }
 
+  /** What a record keeps beside the code. */
+  get recordedDetail(): string | undefined {
+    const { operatorDetail, detail, setting } = this.context;
+    return operatorDetail ?? detail ?? setting;
+  }
+
   /** One sentence or three: what, exactly what, which setting. */
   get message(): string {
     const { detail, setting } = this.context;
@@ -61,4 +71,23 @@ export class GatewayError {
     if (setting) text += ` (${setting})`;
     return text;
   }
+}
+
+/** A client that waits by itself waits so long at the most: behind it a person should hear of the refusal first. */
+const MAX_CLIENT_WAIT_MS = 60_000;
+const NONE: readonly string[] = [];
+
+/**
+ * Name-value pairs of our own refusals: when to try again in seconds, rounded up, and in milliseconds; and whether to.
+ * The SDKs of OpenAI and Anthropic obey the latter two: on a spent budget they would else sleep until next month. `given`:
+ * headers of the provider's that the refusal has already; they stand.
+ */
+export function retryHeaders(
+  { context: { retryAfterMs } }: GatewayError,
+  given: readonly string[] = NONE,
+): readonly string[] {
+  if (retryAfterMs === undefined || given.includes('retry-after')) return NONE;
+  const ms = Math.max(1, Math.ceil(retryAfterMs));
+  const when = ['retry-after', String(Math.ceil(ms / 1000)), 'retry-after-ms', String(ms)];
+  return given.includes('x-should-retry') ? when : [...when, 'x-should-retry', String(ms <= MAX_CLIENT_WAIT_MS)];
 }

@@ -96,6 +96,11 @@ export interface Exchange {
   /** Answers with the error's body in the caller's dialect; where the head is out already, it only cuts. */
   refuse(error: GatewayError, headers?: readonly string[], upstreamMs?: number): void;
   /**
+   * JSON of `{address, userAgent, path}` for the record of a refusal (ExchangeRecord.clientJson). To be asked in the turn of
+   * the refusal; undefined where the client has left, or has its answer already.
+   */
+  clientJson(): string | undefined;
+  /**
    * The memory of a large body is used again once nobody reads it. Who hands the body to somebody that reads it later
    * calls this, and what it gives once that one has read all. Where that is never certain it is never called, and the
    * memory is left to the collector.

@@ -1,9 +1,23 @@
-import type { BudgetLimit, BudgetRule, GroupKey } from '../config/configuration.ts';
+import type { BudgetLimit, BudgetPeriod, BudgetRule, GroupKey } from '../config/configuration.ts';
 
 /*
  * What a budget counts apart, as one text: admission names cells with it, records and windows keep it, alerts and the
  * admin API read it again.
  */
+
+/** One limit of a budget for one group, in one period. */
+export interface BudgetWindowKey {
+  readonly budget: string;
+  /** As written: `cost_per_day`. */
+  readonly unit: string;
+  readonly period: BudgetPeriod;
+  /** Milliseconds since the Unix epoch. */
+  readonly periodStart: number;
+  readonly group: string;
+}
+
+/** What becomes of a request that does not fit into a budget. */
+export type RefusalAction = 'refuse' | 'downgrade';
 
 /** The values of a rule's keys, in their order: none is '', one stands for itself, several are a JSON array. */
 export function groupOf(values: readonly string[]): string {

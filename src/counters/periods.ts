@@ -1,7 +1,7 @@
 import type { BudgetPeriod } from '../config/configuration.ts';
 
 /**
- * When budgets begin anew: UTC midnight, Monday, the first of a month, the first of a quarter (facts/product.md §2.4).
+ * When budgets begin anew: UTC midnight, Monday, the first of a month, the first of a quarter.
  * Times are milliseconds since the Unix epoch.
  */
 const DAY_MS = 86_400_000;

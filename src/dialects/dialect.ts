@@ -3,20 +3,43 @@ import type { BodyScan, Exchange, Method, OrError } from '../core/exchange.ts';
 import type { InferenceEvent } from '../inference/event.ts';
 import type { Operation } from '../inference/operation.ts';
 import type { InferenceRequest } from '../inference/request.ts';
+import type { AnswerText, PromptText } from '../inference/sampled-text.ts';
+import type { ServedAs } from '../inference/served-as.ts';
 import type { Usage } from '../inference/usage.ts';
+import type { AnswerContext, AnswerForm } from './answer-form.ts';
 
-/** What one client-facing API form knows. Pure: bytes in, values or bytes out. */
-export interface Dialect {
-  readonly name: 'openai-chat';
+export type { AnswerContext } from './answer-form.ts';
+
+/**
+ * What is to be known of one API form whoever speaks it, client or provider. Pure: bytes in, values or bytes out. A
+ * provider's wire of the same name speaks this form: then bytes pass and nothing is translated.
+ */
+export interface ApiForm {
+  readonly name: 'openai-chat' | 'anthropic-messages';
+  /** How its answers are read while they pass. */
+  readonly answers: AnswerForm;
+  /** The words of a parsed request. */
+  promptText(body: unknown): PromptText;
+  /** The words in the first bytes of an answer; undefined: they show none. */
+  answerText(sample: Buffer, totalBytes: number): AnswerText | undefined;
+  /** The error body before the commit point, and the event after it, which stands alone and ends what an SDK reads. */
+  errorBody(error: GatewayError): Buffer;
+  errorEvent(error: GatewayError): Buffer;
+}
+
+/** What one client-facing API form knows beyond that: requests, and what translation needs. */
+export interface Dialect extends ApiForm {
   /** What is asked in it. */
   readonly operation: Operation;
   /** Operations in whose wires it can be asked as well, through the neutral form; the best first. */
   readonly translatesTo: readonly Operation[];
   readonly routes: readonly DialectRoute[];
+  /** The parameter by which a provider is asked for usage in a stream; undefined: it tells without being asked. */
+  readonly usageParameter: string | undefined;
   /** A new scan for one request body: what a provider of the same wire needs to know, found without parsing. */
   scan(request: ScannedRequest): RequestScan;
-  /** The passthrough body for one target: model replaced, usage asked for where `askUsage`. */
-  splice(body: Buffer, peeked: PeekedRequest, modelId: string, askUsage: boolean): Buffer | Buffer[];
+  /** The passthrough body for one target: all bytes are the client's but those of the edits. */
+  splice(body: Buffer, peeked: PeekedRequest, edits: SpliceEdits): Buffer | Buffer[];
   /** The whole request parsed, for a translation. `model` is what the provider shall read. */
   toInference(body: Buffer, model: string): OrError<InferenceRequest>;
   /** A whole answer from the neutral events. */
@@ -25,9 +48,16 @@ export interface Dialect {
   eventWriter(context: AnswerContext): EventWriter;
   /** Follows a streamed answer, so that it can be ended before its provider does: one follower per attempt. */
   followStream(context: AnswerContext): StreamFollower;
-  /** The error body before the commit point, and the event after it. */
-  errorBody(error: GatewayError): Buffer;
-  errorEvent(error: GatewayError): Buffer;
+}
+
+/** In what a provider of the same form differs from what the client asked. */
+export interface SpliceEdits {
+  /** The provider's own id in the place of the client's. */
+  readonly modelId: string;
+  /** Ask for usage in the stream. */
+  readonly askUsage: boolean;
+  /** `system` in the place of the role `developer`. */
+  readonly developerAsSystem: boolean;
 }
 
 /** A path on which a dialect is spoken. */
@@ -53,6 +83,9 @@ export interface PeekedRequest {
   stream: boolean;
   /** The client itself asked for usage in its stream. */
   includeUsage: boolean;
+  /** Where the array `messages` stands. */
+  messagesStart: number;
+  messagesEnd: number;
   /** Where the value of `stream_options` stands; -1 where it is absent. */
   streamOptionsStart: number;
   streamOptionsEnd: number;
@@ -60,17 +93,8 @@ export interface PeekedRequest {
   maxOutputTokens: number | undefined;
   /** How many answers are asked for at once (`n`): 1 where nothing is said. */
   choices: number;
-}
-
-export interface AnswerContext {
-  exchangeId: string;
-  /** `account/model` to name where the provider named none. */
-  model: string;
-  includeUsage: boolean;
-  /** Seconds since the Unix epoch. */
-  created: number;
-  /** `x-tfy-strict-openai`: nothing that the form itself does not have. */
-  strict?: boolean;
+  /** Tier, speed and geography that it asks for, where they are not the provider's default. */
+  servedAs?: ServedAs | undefined;
 }
 
 export interface EventWriter {

@@ -4,6 +4,9 @@ import type { Exchange } from '../core/exchange.ts';
 import type { Sweeper, Swept } from '../core/sweeper.ts';
 import type { SharedCounters } from '../threads/shared-counters.ts';
 import type { BodyBlocks } from './body-blocks.ts';
+import type { RemoteSide } from './client-address.ts';
+import type { ClientConnections } from './client-connections.ts';
+import type { RequestHead } from './request-head.ts';
 
 export interface OpenExchange extends Swept {
   /** The drain deadline came: it ends now. */
@@ -19,8 +22,16 @@ export interface EdgeContext {
   readonly blocks: BodyBlocks;
   /** Exchanges that have not ended. */
   readonly open: Sweeper<OpenExchange>;
+  readonly connections: ClientConnections;
+  /** Every answer from now on is the last of its connection. */
+  readonly closesAfterAnswer: boolean;
+  /** How long the connection is kept, for a client that did not ask to close it. */
+  keepAliveHeaders(head: RequestHead): readonly string[];
   corsHeaders(origin: string | undefined): readonly string[];
-  tooLarge(): GatewayError;
+  /** `detail`: what makes it larger than it looked. */
+  tooLarge(detail?: string): GatewayError;
   refused(exchange: Exchange, error: GatewayError): void;
+  /** For the record of a refusal, as ExchangeRecord.clientJson. */
+  clientJson(head: RequestHead, side: RemoteSide): string;
   onLeft(): void;
 }

@@ -1,8 +1,11 @@
 import type { HttpResponse } from 'uWebSockets.js';
-import { GatewayError } from '../core/errors.ts';
+import { contentEncoding } from '../codec/content-decoder.ts';
+import { GatewayError, retryHeaders } from '../core/errors.ts';
 import type { AbortReason, BodyScan, Exchange, PathParams, Principal } from '../core/exchange.ts';
 import { exchangeId, isSaneRequestId } from '../core/ids.ts';
 import type { BodyBlock } from './body-blocks.ts';
+import { BodyDecoder, type DecodedBodyOwner } from './body-decoder.ts';
+import type { ClientConnection, RequestTaker } from './client-connections.ts';
 import type { EdgeContext, OpenExchange } from './edge-context.ts';
 import { type BodyOwner, RequestBody } from './request-body.ts';
 import type { RequestHead } from './request-head.ts';
@@ -19,7 +22,8 @@ const KEEP_OPEN_MS = 4_000;
  * A request from its accepted head to the last byte of its answer. It owns the body's memory, its place in flight and
  * the two waits that are about the client: `body_ms` and `write_ms`.
  */
-export class EdgeExchange implements Exchange, OpenExchange, SinkOwner, BodyOwner {
+export class EdgeExchange implements Exchange, OpenExchange, SinkOwner, BodyOwner, DecodedBodyOwner, RequestTaker {
+  connection: ClientConnection | undefined;
   readonly id = exchangeId();
   readonly requestId: string;
   readonly method: string;
@@ -40,6 +44,8 @@ export class EdgeExchange implements Exchange, OpenExchange, SinkOwner, BodyOwne
   readonly #context: EdgeContext;
   readonly #response: HttpResponse;
   #reading: RequestBody | undefined;
+  /** Where the body is compressed, until all of it is decoded. */
+  #decoder: BodyDecoder | undefined;
   #block: BodyBlock | undefined;
   #heldBytes = 0;
   #keptOpenAt: number;
@@ -78,19 +84,24 @@ export class EdgeExchange implements Exchange, OpenExchange, SinkOwner, BodyOwne
   /** Reads the body, then hands the exchange on. Without a body that happens at once. */
   read(): void {
     this.#context.open.add(this);
+    this.#context.connections.arrives(this);
     if (!this.headers.hasBody) {
       this.sink.waitForNextTurn();
       this.#handle();
       return;
     }
-    const { settings, blocks } = this.#context;
-    this.#reading = new RequestBody(this.headers.contentLength, settings.limits.maxBodyBytes, this, blocks);
-    this.#response.onData(this.#onData);
+    const { blocks } = this.#context;
+    const { maxBodyBytes } = this.#context.settings.limits;
+    const encoding = contentEncoding(this.headers.contentEncoding) ?? 'identity';
+    const declaredBytes = encoding === 'identity' ? this.headers.contentLength : undefined;
+    this.#reading = new RequestBody(declaredBytes, maxBodyBytes, this, blocks);
+    if (encoding !== 'identity') this.#decoder = new BodyDecoder(encoding, maxBodyBytes, this);
   }
 
   pushOwnHeaders(list: string[], upstreamMs: number): void {
     const timing = serverTiming(performance.now() - this.bodyReadAt - upstreamMs, upstreamMs);
     list.push('x-request-id', this.requestId, 'x-sluice-exchange-id', this.id, 'server-timing', timing);
+    list.push(...this.#context.keepAliveHeaders(this.headers));
     const cors = this.#context.corsHeaders(this.headers.origin);
     if (cors.length > 0) list.push(...cors);
   }
@@ -103,12 +114,15 @@ export class EdgeExchange implements Exchange, OpenExchange, SinkOwner, BodyOwne
     }
     this.sink.waitForNextTurn();
     const list = ['content-type', 'application/json', ...headers];
-    const { retryAfterMs } = error.context;
-    if (retryAfterMs !== undefined && !headers.includes('retry-after'))
-      list.push('retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
+    list.push(...retryHeaders(error, headers));
     this.pushOwnHeaders(list, upstreamMs);
     this.sink.start(error.status, list);
     this.sink.end(this.route.errorBody(error));
+  }
+
+  clientJson(): string | undefined {
+    if (this.aborted !== undefined || this.#answered) return undefined;
+    return this.#context.clientJson(this.headers, this.#response);
   }
 
   keepBody(): () => void {
@@ -117,14 +131,13 @@ export class EdgeExchange implements Exchange, OpenExchange, SinkOwner, BodyOwne
 
   releaseBody(): void {
     this.body = NO_BODY;
+    this.#decoder?.destroy();
+    this.#decoder = undefined;
     this.#reading?.block?.release();
     this.#reading = undefined;
     this.#block?.release();
     this.#block = undefined;
-    if (this.#heldBytes > 0) {
-      this.#context.counters.releaseBody(this.#heldBytes);
-      this.#heldBytes = 0;
-    }
+    this.#giveBack(this.#heldBytes);
   }
 
   finish(): void {
@@ -172,30 +185,68 @@ export class EdgeExchange implements Exchange, OpenExchange, SinkOwner, BodyOwne
     return true;
   }
 
-  #onData = (chunk: ArrayBuffer, isLast: boolean): void => {
+  decoded(bytes: Uint8Array): void {
+    if (this.#reading) this.#collect(this.#reading, bytes, 'Decoded it is longer than that.');
+  }
+
+  decodedAll(): void {
+    // Its input is let go; what was decoded of it is counted apart.
+    this.#giveBack(this.#decoder?.heldBytes ?? 0);
+    this.#decoder = undefined;
+    if (this.#reading) this.#bodyIsThere(this.#reading);
+  }
+
+  undecodable(detail: string): void {
+    if (this.#reading)
+      this.#refuseBody(new GatewayError('invalid_encoding', { detail: `At its content-encoding: ${detail}.` }));
+  }
+
+  takeData(chunk: ArrayBuffer, isLast: boolean): void {
     const reading = this.#reading;
     if (!reading) return;
-    const appended = chunk.byteLength === 0 ? 'ok' : reading.append(chunk);
-    if (appended !== 'ok') {
-      this.#refuseBody(
-        appended === 'too-large'
-          ? this.#context.tooLarge()
-          : new GatewayError('body_memory_full', {
-              setting: `limits.max_body_memory_bytes: ${this.#context.settings.limits.maxBodyMemoryBytes}`,
-              retryAfterMs: 1000,
-            }),
-      );
+    const decoder = this.#decoder;
+    if (decoder) {
+      const appended = decoder.append(chunk);
+      if (appended !== 'ok') this.#refuseLarge(appended, undefined);
+      else if (isLast) decoder.end();
       return;
     }
-    this.scan?.advance(reading.buffer, reading.length);
-    if (!isLast) return;
+    if (chunk.byteLength > 0) this.#collect(reading, new Uint8Array(chunk), undefined);
+    if (isLast && this.#reading) this.#bodyIsThere(reading);
+  }
+
+  #collect(reading: RequestBody, bytes: Uint8Array, ifTooLarge: string | undefined): void {
+    const appended = reading.append(bytes);
+    if (appended === 'ok') this.scan?.advance(reading.buffer, reading.length);
+    else this.#refuseLarge(appended, ifTooLarge);
+  }
+
+  #refuseLarge(bound: 'too-large' | 'memory-full', detail: string | undefined): void {
+    const { maxBodyMemoryBytes } = this.#context.settings.limits;
+    this.#refuseBody(
+      bound === 'too-large'
+        ? this.#context.tooLarge(detail)
+        : new GatewayError('body_memory_full', {
+            setting: `limits.max_body_memory_bytes: ${maxBodyMemoryBytes}`,
+            retryAfterMs: 1000,
+          }),
+    );
+  }
+
+  #bodyIsThere(reading: RequestBody): void {
     this.body = reading.whole();
     this.#block = reading.block;
     this.bytesIn = this.body.length;
     this.#reading = undefined;
     this.bodyReadAt = performance.now();
     this.#handle();
-  };
+  }
+
+  #giveBack(bytes: number): void {
+    if (bytes === 0) return;
+    this.#context.counters.releaseBody(bytes);
+    this.#heldBytes -= bytes;
+  }
 
   /** A bug costs this exchange: thrown into the addon it would end the thread, and with it the process. */
   #handle(): void {
@@ -214,6 +265,7 @@ export class EdgeExchange implements Exchange, OpenExchange, SinkOwner, BodyOwne
   }
 
   #onAborted = (): void => {
+    this.connection?.lost();
     this.sink.abandon();
     this.#abort('client');
     this.answered();
@@ -229,6 +281,20 @@ export class EdgeExchange implements Exchange, OpenExchange, SinkOwner, BodyOwne
       this.#context.refused(this, new GatewayError(reason === 'client' ? 'client_closed' : 'write_timeout'));
       this.finish();
     }
+  }
+
+  get closesAfterAnswer(): boolean {
+    return this.#context.closesAfterAnswer && !this.headers.closes;
+  }
+
+  ended(): void {
+    const { connection } = this;
+    const { closing } = this.sink;
+    if (closing === 'no' && !this.headers.closes) connection?.rest();
+    else connection?.leaveToAddon();
+    // It is told of its end by then, should the client have been faster.
+    if (closing === 'now') setImmediate(() => connection?.close());
+    this.answered();
   }
 
   answered(): void {

@@ -1,12 +1,15 @@
 import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket } from 'uWebSockets.js';
 import { _cfg, App, SSLApp, us_listen_socket_close, us_socket_local_port } from 'uWebSockets.js';
+import { CONTENT_ENCODINGS, contentEncoding } from '../codec/content-decoder.ts';
 import type { ServerSettings } from '../config/configuration.ts';
-import { GatewayError } from '../core/errors.ts';
+import { GatewayError, retryHeaders } from '../core/errors.ts';
 import type { Exchange, OrError, Principal } from '../core/exchange.ts';
 import { exchangeId, isSaneRequestId } from '../core/ids.ts';
 import { Sweeper } from '../core/sweeper.ts';
 import type { SharedCounters } from '../threads/shared-counters.ts';
 import { BodyBlocks } from './body-blocks.ts';
+import { type RemoteSide, TrustedProxies } from './client-address.ts';
+import { ClientConnections, type RequestTaker } from './client-connections.ts';
 import { type Cors, makeCors } from './cors.ts';
 import type { EdgeContext, OpenExchange } from './edge-context.ts';
 import { EdgeExchange } from './edge-exchange.ts';
@@ -23,6 +26,7 @@ export interface Refusal {
   readonly startedAt: number;
   readonly principal: Principal | undefined;
   readonly error: GatewayError;
+  readonly clientJson: string | undefined;
 }
 
 export interface EdgeOptions {
@@ -32,7 +36,7 @@ export interface EdgeOptions {
   readonly forwardable: readonly string[];
   readonly counters: SharedCounters;
   /** The key on the head → who it is. Synchronous: of a stranger no body byte may be kept. `side` is valid until it returns. */
-  authenticate(head: RequestHead, side: Pick<HttpResponse, 'getRemoteAddress'>): OrError<Principal>;
+  authenticate(head: RequestHead, side: RemoteSide): OrError<Principal>;
   onRefused(refusal: Refusal): void;
   /** How an error looks on paths that are no route. */
   errorBody(error: GatewayError): Uint8Array;
@@ -48,12 +52,16 @@ export class Edge implements EdgeContext {
   readonly counters: SharedCounters;
   readonly blocks = new BodyBlocks();
   readonly open = new Sweeper<OpenExchange>();
+  readonly connections: ClientConnections;
   readonly #options: EdgeOptions;
   readonly #app: TemplatedApp;
   readonly #forwardable: NamesByLength;
+  readonly #proxies: TrustedProxies;
   #cors: Cors;
   #socket: us_listen_socket | undefined;
   #draining = false;
+  #hintedMs = 0;
+  #hint: readonly string[] = [];
   #onEmpty: (() => void) | undefined;
 
   constructor(options: EdgeOptions) {
@@ -62,10 +70,12 @@ export class Edge implements EdgeContext {
     this.counters = options.counters;
     this.#forwardable = namesByLength(options.forwardable);
     this.#cors = makeCors(options.settings.cors);
+    this.#proxies = new TrustedProxies(options.settings.listen.trustedProxies);
     // The addon's switch for the header in which it names itself: nobody needs to know.
     _cfg('999999990007');
     const { tls } = options.settings.listen;
     this.#app = tls ? SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile }) : App();
+    this.connections = new ClientConnections(this.#app, () => this.settings.timeouts.keepAliveMs);
     this.#app.any('/*', this.#onRequest);
   }
 
@@ -109,18 +119,39 @@ export class Edge implements EdgeContext {
     }, CUT_GRACE_MS);
   }
 
+  get closesAfterAnswer(): boolean {
+    return this.#draining || this.settings.listen.closeAfterAnswer;
+  }
+
+  keepAliveHeaders(head: RequestHead): readonly string[] {
+    const { keepAliveMs } = this.settings.timeouts;
+    if (head.closes || keepAliveMs < 1000 || this.closesAfterAnswer) return [];
+    if (keepAliveMs !== this.#hintedMs) {
+      this.#hintedMs = keepAliveMs;
+      this.#hint = ['connection', 'keep-alive', 'keep-alive', `timeout=${Math.floor(keepAliveMs / 1000)}`];
+    }
+    return this.#hint;
+  }
+
   corsHeaders(origin: string | undefined): readonly string[] {
     return this.#cors.onAnswer(origin);
   }
 
-  tooLarge(): GatewayError {
+  tooLarge(detail?: string): GatewayError {
     return new GatewayError('body_too_large', {
+      detail,
       setting: `limits.max_body_bytes: ${this.settings.limits.maxBodyBytes}`,
     });
   }
 
   refused(exchange: Exchange, error: GatewayError): void {
-    this.#options.onRefused({ ...pick(exchange), principal: exchange.principal, error });
+    const clientJson = exchange.clientJson();
+    this.#options.onRefused({ ...pick(exchange), principal: exchange.principal, error, clientJson });
+  }
+
+  clientJson(head: RequestHead, side: RemoteSide): string {
+    const address = this.#proxies.addressOf(side, head.forwardedFor);
+    return JSON.stringify({ address, userAgent: cut(head.userAgent), path: cut(head.url) });
   }
 
   onLeft(): void {
@@ -129,24 +160,23 @@ export class Edge implements EdgeContext {
 
   #onRequest = (response: HttpResponse, request: HttpRequest): void => {
     const startedAt = performance.now();
-    const url = request.getUrl();
-    const method = upperCase(request.getMethod());
+    const method = request.getCaseSensitiveMethod();
     const head = new RequestHead(request, this.#forwardable);
-    const match = this.#options.routes.match(url);
+    const match = this.#options.routes.match(head.url);
+    if (head.fault) {
+      const error = new GatewayError('invalid_header', { detail: `${head.fault}.` });
+      this.#refuse(response, head, method, match?.path ?? '', startedAt, error, ALWAYS_CLOSES);
+      return;
+    }
     if (!match || match.routes.length === 0) {
       const error = match ? notYet(method, match.path) : new GatewayError('path_not_found');
       this.#refuse(response, head, method, match?.path ?? '', startedAt, error, HAS_BODY_CLOSES);
       return;
     }
-    if (head.fault) {
-      const error = new GatewayError('invalid_header', { detail: `${head.fault}.` });
-      this.#refuse(response, head, method, match.path, startedAt, error, ALWAYS_CLOSES);
-      return;
-    }
     const route = routeFor(match.routes, method);
     if (!route) {
       if (method === 'OPTIONS' && this.#cors.enabled) {
-        this.#preflight(response, head.origin);
+        this.#preflight(response, head);
         return;
       }
       const allowed = allowedMethods(match.routes).join(', ');
@@ -163,7 +193,7 @@ export class Edge implements EdgeContext {
     }
     let principal: Principal = NOBODY;
     if (route.needsKey) {
-      const known = this.#options.authenticate(head, response);
+      const known = this.#options.authenticate(head, this.#proxies.sideOf(response, head.forwardedFor));
       if (known instanceof GatewayError) {
         // RFC 9110 §11.6.1: a 401 names the scheme.
         const scheme = known.status === 401 ? ['www-authenticate', 'Bearer'] : [];
@@ -172,9 +202,16 @@ export class Edge implements EdgeContext {
       }
       principal = known;
     }
+    if (head.hasBody && contentEncoding(head.contentEncoding) === undefined) {
+      const detail = `The content-encoding may be ${CONTENT_ENCODINGS.join(', ')}, one alone.`;
+      const error = new GatewayError('unsupported_encoding', { detail, param: 'content-encoding' });
+      const accepted = ['accept-encoding', CONTENT_ENCODINGS.join(', ')];
+      this.#refuse(response, head, method, match.path, startedAt, error, NEVER_CLOSES, accepted, route, principal);
+      return;
+    }
     const refusal = this.#fullOrTooLarge(head);
     if (refusal) {
-      // A body that is too large goes on arriving; closing now would reset the connection before the client has read why.
+      // A body that is too large goes on arriving, see NEVER_CLOSES.
       const close = refusal.code === 'body_too_large' ? NEVER_CLOSES : HAS_BODY_CLOSES;
       this.#refuse(response, head, method, match.path, startedAt, refusal, close, [], route, principal);
       return;
@@ -209,15 +246,18 @@ export class Edge implements EdgeContext {
     principal?: Principal,
   ): void {
     const id = exchangeId();
+    const clientJson = this.clientJson(head, response);
     const requestId = head.requestId !== undefined && isSaneRequestId(head.requestId) ? head.requestId : id;
     // After an end without a body the addon does not count the answer as given until the connection is closed.
-    const close = closes === ALWAYS_CLOSES || (closes === HAS_BODY_CLOSES && head.hasBody) || method === 'HEAD';
+    const close =
+      closes === ALWAYS_CLOSES ||
+      (closes === HAS_BODY_CLOSES && (head.hasBody || this.closesAfterAnswer)) ||
+      method === 'HEAD';
     const all = ['content-type', 'application/json', 'x-request-id', requestId, 'x-sluice-exchange-id', id, ...headers];
-    if (error.context.retryAfterMs !== undefined) {
-      all.push('retry-after', String(Math.ceil(error.context.retryAfterMs / 1000)));
-    }
+    all.push(...retryHeaders(error));
     // With `close` the addon writes the header itself.
     if (closes === NEVER_CLOSES) all.push('connection', 'close');
+    else if (!close) all.push(...this.keepAliveHeaders(head));
     all.push(...this.corsHeaders(head.origin));
     all.push('server-timing', serverTiming(performance.now() - startedAt, 0));
     const body = (route?.errorBody ?? this.#options.errorBody)(error);
@@ -228,30 +268,32 @@ export class Edge implements EdgeContext {
       if (method === 'HEAD') response.endWithoutBody(body.length, close);
       else response.end(body, close);
     };
-    answerAlone(response, answer);
-    this.#options.onRefused({ id, requestId, method, path, startedAt, principal, error });
+    answerAlone(
+      this.connections,
+      response,
+      answer,
+      close || closes === NEVER_CLOSES || head.closes ? 'closes' : 'rests',
+    );
+    this.#options.onRefused({ id, requestId, method, path, startedAt, principal, error, clientJson });
   }
 
-  #preflight(response: HttpResponse, origin: string | undefined): void {
-    const headers = ['content-length', '0', ...this.#cors.onPreflight(origin)];
-    answerAlone(response, () => {
+  #preflight(response: HttpResponse, head: RequestHead): void {
+    const headers = ['content-length', '0', ...this.#cors.onPreflight(head.origin), ...this.keepAliveHeaders(head)];
+    const answer = (): void => {
       response.writeStatus(statusLine(204));
       if (headers.length > 2) response.writeHeader(headers[2]!, joinHead(headers.slice(2)));
       response.endWithoutBody();
-    });
+    };
+    answerAlone(this.connections, response, answer, head.closes ? 'closes' : 'rests');
   }
 }
 
 /** Whether the connection is closed with a refusal. */
 type Closing = 0 | 1 | 2;
+/** A body that goes on arriving: closing now would reset the connection before the client has read why. */
 const NEVER_CLOSES = 0;
 const HAS_BODY_CLOSES = 1;
 const ALWAYS_CLOSES = 2;
-
-/** The addon gives methods in lower case. */
-function upperCase(method: string): string {
-  return method === 'post' ? 'POST' : method === 'get' ? 'GET' : method.toUpperCase();
-}
 
 const NOBODY: Principal = { subject: '', keyId: '', teams: [], models: [], metadata: {} };
 
@@ -260,15 +302,37 @@ const NOBODY: Principal = { subject: '', keyId: '', teams: [], models: [], metad
  * that it shall close: what stands behind a refused request could then be run (request smuggling). While an answer is
  * pending it ends a connection that brings another request.
  */
-function answerAlone(response: HttpResponse, answer: () => void): void {
+function answerAlone(
+  connections: ClientConnections,
+  response: HttpResponse,
+  answer: () => void,
+  afterwards: 'rests' | 'closes',
+): void {
+  const request: RequestTaker = { connection: undefined, takeData: IGNORE };
+  connections.arrives(request);
   let gone = false;
   response.onAborted(() => {
     gone = true;
+    request.connection?.lost();
   });
   setImmediate(() => {
-    if (!gone) response.cork(answer);
+    if (gone) return;
+    response.cork(() => {
+      answer();
+      if (afterwards === 'rests') request.connection?.rest();
+      else request.connection?.leaveToAddon();
+    });
   });
 }
+
+const IGNORE = (): void => {};
+
+/** As much of a text of the client as a log keeps. */
+function cut(text: string | undefined): string | undefined {
+  return text?.slice(0, MAX_LOGGED);
+}
+
+const MAX_LOGGED = 300;
 
 /** RFC 9110 §9.3.2: HEAD is GET without the body of its answer. */
 function routeFor(routes: readonly Route[], method: string): Route | undefined {

@@ -29,7 +29,7 @@ export class RequestBody {
   }
 
   /** Copies the chunk. Otherwise says which bound was hit; nothing is kept then. */
-  append(chunk: ArrayBuffer): 'ok' | 'too-large' | 'memory-full' {
+  append(chunk: Uint8Array): 'ok' | 'too-large' | 'memory-full' {
     const needed = this.length + chunk.byteLength;
     if (needed > this.#mostBytes) return 'too-large';
     if (needed > this.buffer.length) {
@@ -44,7 +44,7 @@ export class RequestBody {
       this.block = block;
       this.buffer = larger;
     }
-    this.buffer.set(new Uint8Array(chunk), this.length);
+    this.buffer.set(chunk, this.length);
     this.length = needed;
     return 'ok';
   }

@@ -1,4 +1,5 @@
-import { STATUS_CODES } from 'node:http';
+// An import would load Node's own undici with it, since that is among the exports: 10 MB in each thread.
+const { STATUS_CODES } = process.getBuiltinModule('node:http');
 
 const lines = new Map<number, string>();
 

@@ -6,7 +6,11 @@ import { joinHead, statusLine } from './response-head.ts';
 import { WaitingChunks } from './waiting-chunks.ts';
 
 export interface SinkOwner {
-  /** The last byte was handed to the addon, or the connection closed by us. */
+  /** This answer shall be the last of its connection; asked when its head leaves. */
+  readonly closesAfterAnswer: boolean;
+  /** The last byte was handed to the addon; told within the cork. */
+  ended(): void;
+  /** The connection was closed by us, or is about to be. */
   answered(): void;
 }
 
@@ -27,6 +31,11 @@ export class UwsResponseSink implements ResponseSink, Flushed {
   /** The request is a HEAD: of the body only its length is told. */
   headOnly = false;
   #bodyBytes = 0;
+  /**
+   * Who closes the connection behind the answer: nobody; the addon, or the client, since it was told; or whoever owns it,
+   * at once, because the kernel has all of it.
+   */
+  closing: 'no' | 'left' | 'now' = 'no';
   /** performance.now() since when the client has taken nothing although something waits; 0 while nothing waits. */
   blockedSince = 0;
   readonly #response: HttpResponse;
@@ -194,6 +203,7 @@ export class UwsResponseSink implements ResponseSink, Flushed {
   /** Inside the cork, which holds nothing yet. */
   writeCorked(): void {
     if (this.headOnly) {
+      this.closing = 'left';
       this.#writeHead();
       // The addon does not count such an answer as given until the connection is closed.
       this.#response.endWithoutBody(this.#bodyBytes, true);
@@ -202,6 +212,7 @@ export class UwsResponseSink implements ResponseSink, Flushed {
     }
     let room = CORK_BYTES - FRAME_BYTES;
     if (!this.#headSent) {
+      if (this.#owner.closesAfterAnswer) this.closing = 'left';
       this.#writeHead();
       room -= headBytes(this.#head);
       // A very long one goes alone.
@@ -210,6 +221,7 @@ export class UwsResponseSink implements ResponseSink, Flushed {
     const fits = this.#waiting.bytes <= room;
     if (this.#ending === 'end' && !fits && !this.#chunked) {
       this.#whole = this.#waiting.takeAll()!;
+      this.#endHead();
       this.#writeWhole(this.#whole, 0);
     } else if (this.#ending === 'end' && fits) {
       // A write says whether the cork before it has left, an end does not.
@@ -220,8 +232,15 @@ export class UwsResponseSink implements ResponseSink, Flushed {
       }
       const last = this.#waiting.take(room);
       // Without an earlier write the addon sends content-length, else the last chunk and the terminator.
-      if (last) this.#response.end(last);
-      else this.#response.end();
+      if (this.closing === 'no') {
+        if (last) this.#response.end(last);
+        else this.#response.end();
+      } else if (!this.#chunked) this.#response.end(last ?? NO_BYTES, true);
+      else {
+        if (this.bytesOut <= KERNEL_BYTES) this.closing = 'now';
+        if (last) this.#response.end(last);
+        else this.#response.end();
+      }
       this.#ended();
     } else {
       this.#write(this.#waiting.take(room)!);
@@ -229,6 +248,7 @@ export class UwsResponseSink implements ResponseSink, Flushed {
   }
 
   #write(body: Uint8Array): void {
+    if (!this.#chunked) this.#endHead();
     this.#chunked = true;
     if (!this.#response.write(body)) this.#block();
   }
@@ -245,7 +265,7 @@ export class UwsResponseSink implements ResponseSink, Flushed {
     this.#dead = true;
     this.#whole = undefined;
     this.blockedSince = 0;
-    this.#owner.answered();
+    this.#owner.ended();
   }
 
   /**
@@ -273,6 +293,11 @@ export class UwsResponseSink implements ResponseSink, Flushed {
     this.#response.writeHeader(this.#firstHeader, this.#head);
   }
 
+  /** Where the addon is not told with the end of the answer that this is the end of its connection. */
+  #endHead(): void {
+    if (this.closing !== 'no') this.#response.writeHeader('connection', 'close');
+  }
+
   #block(): void {
     this.#blocked = true;
     this.blockedSince = performance.now();
@@ -284,8 +309,10 @@ export class UwsResponseSink implements ResponseSink, Flushed {
 
   #onWritable = (offset: number): boolean => {
     if (this.#dead) return true;
-    if (this.#whole) {
-      this.#writeWhole(this.#whole, offset);
+    const whole = this.#whole;
+    if (whole) {
+      // In a cork the addon does not close the connection before it was told what becomes of that.
+      this.#response.cork(() => this.#writeWhole(whole, offset));
       return true;
     }
     if (this.#blocked) this.blockedSince = performance.now();
@@ -327,6 +354,7 @@ const ADDED_HEAD_BYTES = 320;
 /** So many bytes every kernel takes for a client that reads nothing. */
 const KERNEL_BYTES = 32_768;
 const PROBE_BYTES = 1024;
+const NO_BYTES = Buffer.alloc(0);
 const LINE_FEED = Buffer.from('\n');
 const NOTHING = (): void => {};
 

@@ -1,19 +1,20 @@
-import type { Identities } from '../config/configuration.ts';
+import type { Configuration, Identities } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
 import type { Log } from '../core/log.ts';
 import { findKey, revokeKey } from '../store/api-keys.ts';
 import type { Database } from '../store/database.ts';
-import { loadOrMakeGatewayId } from '../store/gateway-id.ts';
 import { type KeyNews, KeyWatch } from '../store/key-watch.ts';
-import { loadOrMakeSigningKey, type SigningKey } from '../store/signing-key.ts';
+import { loadOrMakeSigningKey } from '../store/signing-key.ts';
 import { publishSigningKey } from '../store/signing-keys.ts';
-import type { IdentityAnswer, IdentityMessage, IdentityState } from '../threads/identity-messages.ts';
+import type { IdentityMessage, IdentityState } from '../threads/identity-messages.ts';
+import type { FromRelayThread } from '../threads/messages.ts';
 import { type IssuedKey, issueKey, type KeyMint, type RotatedKey, rotateKey } from './issue-key.ts';
 import { IssuerKeys, type IssuerState } from './issuer-keys.ts';
 import { KeyBroadcast } from './key-broadcast.ts';
 import type { KeyWish } from './key-wish.ts';
 import { KnownKeys } from './known-keys.ts';
+import { type PublishedSigningKey, publishedSigningKey } from './published-signing-key.ts';
 
 export interface IdentityOptions {
   readonly database: Database;
@@ -32,7 +33,7 @@ const SEEN_EVERY_MS = 3_600_000;
  */
 export class Identity {
   readonly #options: IdentityOptions;
-  readonly #signingKey: PublishedSigningKey;
+  #signingKey: PublishedSigningKey;
   readonly #known: KnownKeys;
   readonly #watch: KeyWatch;
   readonly #issuers: IssuerKeys;
@@ -71,7 +72,7 @@ export class Identity {
   begin(send: (message: IdentityMessage) => void): void {
     this.#send = send;
     this.#issuers.setProviders(this.#identities.identityProviders);
-    this.#seen = setInterval(() => this.#saySeen(), SEEN_EVERY_MS).unref();
+    this.#seen = setInterval(() => void this.#saySeen(), SEEN_EVERY_MS).unref();
   }
 
   /** What a thread is born with; all that is said later is sent to it. */
@@ -84,12 +85,12 @@ export class Identity {
     this.#broadcast.died(thread);
   }
 
-  hear(message: IdentityAnswer): void {
+  hear(message: FromRelayThread): void {
     if (message.type === 'keys-known') this.#broadcast.heard(message.thread, message.number);
-    else this.#issuers.unknownKey(message.provider);
+    else if (message.type === 'issuer-key-unknown') this.#issuers.unknownKey(message.provider);
   }
 
-  reconfigure(identities: Identities): void {
+  reconfigure({ identities }: Pick<Configuration, 'identities'>): void {
     this.#identities = identities;
     this.#issuers.setProviders(identities.identityProviders);
   }
@@ -104,13 +105,13 @@ export class Identity {
 
   /** Resolves when the key works on every relay thread of this gateway. */
   async issue(wish: KeyWish, now: Date): Promise<OrError<IssuedKey>> {
-    const issued = await issueKey(this.#mint(), wish, now);
+    const issued = await issueKey(await this.#mint(), wish, now);
     if (!(issued instanceof GatewayError)) await this.#toldEverywhere();
     return issued;
   }
 
   async rotate(id: string, graceMs: number): Promise<OrError<RotatedKey>> {
-    const rotated = await rotateKey(this.#mint(), id, graceMs);
+    const rotated = await rotateKey(await this.#mint(), id, graceMs);
     if (!(rotated instanceof GatewayError)) await this.#toldEverywhere();
     return rotated;
   }
@@ -122,25 +123,40 @@ export class Identity {
     return findKey(this.#options.database, id);
   }
 
-  stop(): void {
+  close(): void {
     clearInterval(this.#seen);
     this.#watch.stop();
     this.#issuers.stop();
   }
 
-  #mint(): KeyMint {
-    return { database: this.#options.database, signingKey: this.#signingKey, rules: this.#identities };
+  async #mint(): Promise<KeyMint> {
+    return { database: this.#options.database, signingKey: await this.#currentKey(), rules: this.#identities };
   }
 
-  #saySeen(): void {
+  /** A command may have rotated the key, or somebody moved it away: what stands in the data folder is what counts. */
+  async #currentKey(): Promise<PublishedSigningKey> {
+    const { database, dataDir } = this.#options;
+    // What is wrong with the mode of the file was said at the start.
+    const quiet = (): void => {};
+    const { verification } = await loadOrMakeSigningKey(dataDir, quiet);
+    if (verification.keyId !== this.#signingKey.verification.keyId) {
+      this.#signingKey = await publishedSigningKey(database, dataDir, quiet);
+      this.#known.own = this.#signingKey.verification;
+    }
+    return this.#signingKey;
+  }
+
+  async #saySeen(): Promise<void> {
     const { database, log } = this.#options;
-    const { verification, gateway } = this.#signingKey;
-    publishSigningKey(database, verification, gateway, new Date()).catch((error) => {
+    try {
+      const { verification, gateway } = await this.#currentKey();
+      await publishSigningKey(database, verification, gateway, new Date());
+    } catch (error) {
       log.warn(
         { code: 'gateway_not_seen', error },
         'the database was not told that this gateway is there; in an hour again',
       );
-    });
+    }
   }
 
   async #toldEverywhere(): Promise<void> {
@@ -158,21 +174,4 @@ export class Identity {
       );
     }
   }
-}
-
-export interface PublishedSigningKey extends SigningKey {
-  /** Whose it is, in the database. */
-  readonly gateway: string;
-}
-
-/** The key this data folder signs with, known to every gateway on the database. */
-export async function publishedSigningKey(
-  database: Database,
-  dataDir: string,
-  warn: (message: string) => void,
-): Promise<PublishedSigningKey> {
-  const signingKey = await loadOrMakeSigningKey(dataDir, warn);
-  const gateway = await loadOrMakeGatewayId(dataDir, warn);
-  await publishSigningKey(database, signingKey.verification, gateway, new Date());
-  return { ...signingKey, gateway };
 }

@@ -11,14 +11,14 @@ const PRUNE_EVERY = 10_000;
 export class KnownKeys {
   readonly #notes = new Map<string, KeyNote>();
   #signingKeys: readonly VerificationKey[];
-  readonly #own: VerificationKey;
+  /** Always among the signing keys, whatever the database says. */
+  own: VerificationKey;
   #opaque = 0;
   #sincePruned = 0;
   #refused = 0;
 
-  /** `own`: always among the signing keys, whatever the database says. */
   constructor(own: VerificationKey) {
-    this.#own = own;
+    this.own = own;
     this.#signingKeys = [own];
   }
 
@@ -34,9 +34,9 @@ export class KnownKeys {
       this.#opaque = 0;
     }
     const notes = news.notes.filter((note) => this.#takeNote(note));
-    this.#signingKeys = news.signingKeys.some(({ keyId }) => keyId === this.#own.keyId)
+    this.#signingKeys = news.signingKeys.some(({ keyId }) => keyId === this.own.keyId)
       ? news.signingKeys
-      : [...news.signingKeys, this.#own];
+      : [...news.signingKeys, this.own];
     this.#sincePruned += notes.length;
     if (this.#sincePruned > PRUNE_EVERY) this.#prune(nowMs);
     return { startsAnew: news.startsAnew, notes, signingKeys: this.#signingKeys };

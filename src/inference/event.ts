@@ -36,3 +36,23 @@ export type ContentEvent =
   | { type: 'logprobs'; content: readonly unknown[] }
   /** What the provider says beside its answer and OpenAI has no word for, under a documented key of the message. */
   | { type: 'extension'; key: string; value: unknown };
+
+/**
+ * Whether an event is content, as the commit point, waits and latencies mean it: text, reasoning, a refusal, an image, or
+ * a tool call.
+ */
+export function bringsContent(event: InferenceEvent): boolean {
+  switch (event.type) {
+    case 'text':
+    case 'reasoning':
+    case 'refusal':
+    case 'tool-call-arguments':
+      return event.text !== '';
+    case 'tool-call':
+    case 'image':
+    case 'redacted-reasoning':
+      return true;
+    default:
+      return false;
+  }
+}

@@ -51,11 +51,13 @@ export class ChargeSums {
   #last: Used | undefined;
 
   add(record: RecordView): void {
-    const { chargesJson, costNanoUsd, usage } = record;
+    const { chargesJson, usage } = record;
     if (chargesJson === undefined) return;
+    const costNanoUsd = record.costNanoUsd ?? record.unknownCost?.atMostNanoUsd;
     const endDay = Math.floor((record.startedAt + record.durationMs) / DAY_MS);
     const used = this.#usedBy(chargesJson, endDay);
-    // What nobody knows cannot be charged; the ledger shows how many exchanges that were.
+    // Where a part cannot be priced, the most that it can be is charged. Where no price is known at all nothing can be; the
+    // ledger shows how many exchanges that were.
     if (costNanoUsd !== undefined) used.costNanoUsd += costNanoUsd;
     if (usage === undefined) return;
     const { inputTokens, outputTokens } = usage;

@@ -1,13 +1,13 @@
 import type { Database, DatabaseTransaction } from '../store/database.ts';
-import { type RowValues, rowValues } from '../store/row-values.ts';
-import type { LedgerRowsTable } from '../store/tables/ledger-tables.ts';
+import { allColumns, type RowValues, rowValues } from '../store/row-values.ts';
+import type { LedgerLabelsTable, LedgerRowsTable, LedgerSeriesTable } from '../store/tables/ledger-tables.ts';
 import { type ExchangeRecord, keptRecord, type RecordView } from '../telemetry/exchange-record.ts';
 import { type ChainHead, readHead } from './chain-head.ts';
 import { chainPosition } from './chain-position.ts';
 import { LabelBook, type Labels } from './labels.ts';
 import type { LedgerHook, LedgerSums } from './ledger-hook.ts';
 import { PriceTables } from './price-tables.ts';
-import { Rollup, USAGE_KEYS, USAGE_SUMS } from './rollup.ts';
+import { COUNTER_KEYS, COUNTER_SUMS, Rollup, USAGE_KEYS, USAGE_SUMS, type UsageAdditions } from './rollup.ts';
 import { detailOf } from './row-detail.ts';
 import { rowHash } from './row-hash.ts';
 import { numbersOf } from './row-numbers.ts';
@@ -21,7 +21,8 @@ export interface LedgerWriterOptions {
 }
 
 const USAGE_COLUMNS = [...USAGE_KEYS, ...USAGE_SUMS];
-const ROW_COLUMNS = [
+const COUNTER_COLUMNS = [...COUNTER_KEYS, ...COUNTER_SUMS];
+const ROW_COLUMNS = allColumns<LedgerRowsTable>()([
   'id',
   'position',
   'labels',
@@ -34,8 +35,8 @@ const ROW_COLUMNS = [
   'numbers',
   'detail',
   'hash',
-] as const;
-const LABEL_COLUMNS = [
+]);
+const LABEL_COLUMNS = allColumns<LedgerLabelsTable>()([
   'labels',
   'series',
   'method',
@@ -48,8 +49,17 @@ const LABEL_COLUMNS = [
   'price_version',
   'rules',
   'charges',
-] as const;
-const SERIES_COLUMNS = ['series', 'subject', 'key_id', 'teams', 'model', 'target', 'provider', 'metadata'] as const;
+]);
+const SERIES_COLUMNS = allColumns<LedgerSeriesTable>()([
+  'series',
+  'subject',
+  'key_id',
+  'teams',
+  'model',
+  'target',
+  'provider',
+  'metadata',
+]);
 /** Beyond it a batch would wait for another process that moves the head again and again. */
 const MOST_TRIES = 10;
 const MOST_STORED = 50_000;
@@ -147,9 +157,8 @@ export class LedgerWriter {
     await insertRows(rows, transaction);
     await this.#storeLabels(batch.labels, transaction);
     await this.#prices.store(transaction);
-    const { rollup } = batch;
-    await transaction.addUp('usage_hourly', USAGE_KEYS, USAGE_SUMS, rowValues(USAGE_COLUMNS, rollup.hourly()));
-    await transaction.addUp('usage_daily', USAGE_KEYS, USAGE_SUMS, rowValues(USAGE_COLUMNS, rollup.daily()));
+    await addUsage('hourly', batch.rollup.hourly(), transaction);
+    await addUsage('daily', batch.rollup.daily(), transaction);
     for (const sums of batch.sums) await sums.write(transaction);
     await transaction.query
       .updateTable('ledger_chains')
@@ -257,6 +266,17 @@ function valuesOf(row: LedgerRowsTable): RowValues {
     row.detail,
     row.hash,
   ];
+}
+
+async function addUsage(
+  span: 'hourly' | 'daily',
+  { usage, counters }: UsageAdditions,
+  transaction: DatabaseTransaction,
+): Promise<void> {
+  await transaction.addUp(`usage_${span}`, USAGE_KEYS, USAGE_SUMS, rowValues(USAGE_COLUMNS, usage));
+  if (counters.length === 0) return;
+  const rows = rowValues(COUNTER_COLUMNS, counters);
+  await transaction.addUp(`usage_counters_${span}`, COUNTER_KEYS, COUNTER_SUMS, rows);
 }
 
 async function insertRows(rows: readonly RowValues[], transaction: DatabaseTransaction): Promise<void> {

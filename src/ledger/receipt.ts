@@ -1,8 +1,11 @@
+import { countIn, type Usage } from '../inference/usage.ts';
+import { COUNTER_NAMES, USAGE_COUNTERS } from '../inference/usage-counters.ts';
 import type { Database } from '../store/database.ts';
+import { NO_PRICE } from '../telemetry/exchange-record.ts';
 import { chainOf, seqOf } from './chain-position.ts';
 import { REPORTED } from './price-tables.ts';
 import { readDetail } from './row-detail.ts';
-import { readNumbers } from './row-numbers.ts';
+import { readNumbers, usageOfRow } from './row-numbers.ts';
 
 /** Everything that is known of one exchange, as JSON; undefined: no row has this id (any more, or yet). */
 export async function readReceipt(database: Database, id: string): Promise<object | undefined> {
@@ -48,23 +51,17 @@ export async function readReceipt(database: Database, id: string): Promise<objec
       error_code: row.error_code,
       error_detail: detail.error_detail ?? null,
     },
-    usage: {
-      source: row.usage_source,
-      input_tokens: row.input_tokens,
-      output_tokens: row.output_tokens,
-      cache_read_input_tokens: known(numbers.cache_read_input_tokens),
-      cache_creation_input_tokens: known(numbers.cache_creation_input_tokens),
-      cache_creation_1h_input_tokens: known(numbers.cache_creation_1h_input_tokens),
-      reasoning_output_tokens: known(numbers.reasoning_output_tokens),
-      audio_input_tokens: known(numbers.audio_input_tokens),
-      audio_output_tokens: known(numbers.audio_output_tokens),
-    },
+    usage: { source: row.usage_source, ...countsOf(usageOfRow(row, numbers, detail)) },
     cost: {
       nano_usd: row.cost_nano_usd,
       usd: dollars(row.cost_nano_usd),
+      unknown_part:
+        detail.unknown_cost?.part ?? (row.cost_nano_usd === null && row.usage_source !== null ? NO_PRICE : null),
+      charged_nano_usd: row.cost_nano_usd ?? known(detail.unknown_cost?.charged_nano_usd),
       reserved_nano_usd: known(numbers.reserved_nano_usd),
       charges: parsed(row.charges) ?? [],
       provider_cost_usd: known(numbers.provider_cost_usd),
+      served_as: detail.served_as ?? {},
       price_version: row.price_version,
       price_table: await priceTable(database, row.price_table),
     },
@@ -82,6 +79,17 @@ export async function readReceipt(database: Database, id: string): Promise<objec
       previous_hash: await hashBefore(database, row.position),
     },
   };
+}
+
+/** Every counter that records carry as a number; of the rare ones those that were told. */
+function countsOf(usage: Usage): Record<string, number | null> {
+  const counts: Record<string, number | null> = {};
+  for (const name of COUNTER_NAMES) {
+    const count = countIn(usage, name);
+    if (count !== undefined || USAGE_COUNTERS[name].carried === 'number')
+      counts[USAGE_COUNTERS[name].column] = count ?? null;
+  }
+  return counts;
 }
 
 async function priceTable(database: Database, hash: string | null): Promise<object | string | null> {

@@ -119,7 +119,9 @@ export async function removeHours(
       .limit(1)
       .executeTakeFirst();
     if (hour === undefined || stopped()) return;
-    await database.query.deleteFrom('usage_hourly').where('starts_at', '=', hour.starts_at).execute();
+    // Counters first: those of an hour without its sums would never be looked for again.
+    for (const table of ['usage_counters_hourly', 'usage_hourly'] as const)
+      await database.query.deleteFrom(table).where('starts_at', '=', hour.starts_at).execute();
     await delay(STEP_PAUSE_MS);
   }
 }

@@ -1,4 +1,5 @@
-import type { UsageTable } from '../store/tables/ledger-tables.ts';
+import { type CounterName, RARE_COUNTERS, USAGE_COUNTERS } from '../inference/usage-counters.ts';
+import type { UsageCountersTable, UsageTable } from '../store/tables/ledger-tables.ts';
 import type { RecordView } from '../telemetry/exchange-record.ts';
 import type { Series } from './labels.ts';
 
@@ -20,12 +21,36 @@ export const USAGE_SUMS = [
   'unknown_cost_requests',
   'duration_ms',
   'overhead_us',
-] as const;
+] as const satisfies readonly (keyof UsageTable)[];
+export const COUNTER_KEYS = ['series', 'starts_at', 'counter'] as const;
+export const COUNTER_SUMS = ['amount'] as const;
+
+/** What one batch adds to the sums of hours or of days. */
+export interface UsageAdditions {
+  readonly usage: UsageTable[];
+  readonly counters: UsageCountersTable[];
+}
+
+class SeriesSums {
+  readonly usage: UsageTable;
+  /** Of what has no column, by counter. */
+  counters: Map<CounterName, number> | undefined;
+
+  constructor(series: string, startsAtMs: number) {
+    this.usage = noUsage(series, startsAtMs);
+  }
+
+  count(name: CounterName, count: number | undefined): void {
+    if (count === undefined || count === 0) return;
+    this.counters ??= new Map();
+    this.counters.set(name, (this.counters.get(name) ?? 0) + count);
+  }
+}
 
 /** The sums of one batch: added up in memory, so that the database sees one row a series and hour. */
 export class Rollup {
   /** By the beginning of the hour: nearly always one. */
-  readonly #hours = new Map<number, Map<Series, UsageTable>>();
+  readonly #hours = new Map<number, Map<Series, SeriesSums>>();
 
   add(record: RecordView, series: Series, endedAtMs: number): void {
     const hour = endedAtMs - (endedAtMs % HOUR_MS);
@@ -36,21 +61,21 @@ export class Rollup {
     }
     let sums = ofHour.get(series);
     if (sums === undefined) {
-      sums = noUsage(series.series, hour);
+      sums = new SeriesSums(series.series, hour);
       ofHour.set(series, sums);
     }
     addRecord(sums, record);
   }
 
-  hourly(): UsageTable[] {
+  hourly(): UsageAdditions {
     return merged(this.#all(), (startsAt) => startsAt);
   }
 
-  daily(): UsageTable[] {
+  daily(): UsageAdditions {
     return merged(this.#all(), (startsAt) => startsAt - (startsAt % DAY_MS));
   }
 
-  *#all(): Iterable<UsageTable> {
+  *#all(): Iterable<SeriesSums> {
     for (const ofHour of this.#hours.values()) yield* ofHour.values();
   }
 }
@@ -76,38 +101,62 @@ export function noUsage(series: string, startsAtMs: number): UsageTable {
 }
 
 /** Keys are unique afterwards: two objects of one series come from a book that forgot it in between. */
-function merged(rows: Iterable<UsageTable>, bucket: (startsAt: number) => number): UsageTable[] {
-  const sums = new Map<string, UsageTable>();
-  for (const row of rows) {
-    const startsAt = bucket(row.starts_at);
-    const key = `${row.series} ${startsAt}`;
+function merged(all: Iterable<SeriesSums>, bucket: (startsAt: number) => number): UsageAdditions {
+  const sums = new Map<string, SeriesSums>();
+  for (const each of all) {
+    const { series } = each.usage;
+    const startsAt = bucket(each.usage.starts_at);
+    const key = `${series} ${startsAt}`;
     let sum = sums.get(key);
     if (sum === undefined) {
-      sum = noUsage(row.series, startsAt);
+      sum = new SeriesSums(series, startsAt);
       sums.set(key, sum);
     }
-    for (const name of USAGE_SUMS) sum[name] += row[name];
+    for (const name of USAGE_SUMS) sum.usage[name] += each.usage[name];
+    if (each.counters) for (const [name, count] of each.counters) sum.count(name, count);
   }
-  return [...sums.values()];
+  const added = [...sums.values()];
+  return { usage: added.map(({ usage }) => usage), counters: added.flatMap(counterRows) };
 }
 
-function addRecord(sums: UsageTable, record: RecordView): void {
-  const { usage, costNanoUsd } = record;
-  sums.requests += 1;
-  if (record.outcome === 'error' || record.outcome === 'cut') sums.errors += 1;
+function counterRows({ usage: { series, starts_at }, counters }: SeriesSums): UsageCountersTable[] {
+  if (counters === undefined) return [];
+  return Array.from(counters, ([name, amount]) => ({
+    series,
+    starts_at,
+    counter: USAGE_COUNTERS[name].column,
+    amount,
+  }));
+}
+
+function addRecord(sums: SeriesSums, record: RecordView): void {
+  const { costNanoUsd } = record;
+  const { usage: into } = sums;
+  into.requests += 1;
+  if (record.outcome === 'error' || record.outcome === 'cut') into.errors += 1;
   // A target that refused used nothing: that nobody counted it is no gap.
   const answered = record.target !== undefined && record.outcome !== 'error';
-  if (usage !== undefined) {
-    // Sums of what is known: the gaps are counted beside them.
-    if (usage.inputTokens !== undefined) sums.input_tokens += usage.inputTokens;
-    if (usage.outputTokens !== undefined) sums.output_tokens += usage.outputTokens;
-    if (usage.cacheReadInputTokens !== undefined) sums.cache_read_tokens += usage.cacheReadInputTokens;
-    if (usage.cacheCreationInputTokens !== undefined) sums.cache_creation_tokens += usage.cacheCreationInputTokens;
-    if (usage.reasoningOutputTokens !== undefined) sums.reasoning_tokens += usage.reasoningOutputTokens;
-    if (record.usageSource === 'estimate') sums.estimated_requests += 1;
-  } else if (answered) sums.unknown_usage_requests += 1;
-  if (costNanoUsd !== undefined) sums.cost_nano_usd += costNanoUsd;
-  else if (answered) sums.unknown_cost_requests += 1;
-  sums.duration_ms += Math.round(record.durationMs);
-  sums.overhead_us += Math.round(record.overheadMs * 1000);
+  if (record.usage !== undefined) {
+    addUsage(sums, record.usage);
+    if (record.usageSource === 'estimate') into.estimated_requests += 1;
+  } else if (answered) into.unknown_usage_requests += 1;
+  if (costNanoUsd !== undefined) into.cost_nano_usd += costNanoUsd;
+  else if (answered) into.unknown_cost_requests += 1;
+  into.duration_ms += Math.round(record.durationMs);
+  into.overhead_us += Math.round(record.overheadMs * 1000);
+}
+
+/** Sums of what is known: the gaps are counted beside them. */
+function addUsage(sums: SeriesSums, usage: NonNullable<RecordView['usage']>): void {
+  const { usage: into } = sums;
+  if (usage.inputTokens !== undefined) into.input_tokens += usage.inputTokens;
+  if (usage.outputTokens !== undefined) into.output_tokens += usage.outputTokens;
+  if (usage.cacheReadInputTokens !== undefined) into.cache_read_tokens += usage.cacheReadInputTokens;
+  if (usage.cacheCreationInputTokens !== undefined) into.cache_creation_tokens += usage.cacheCreationInputTokens;
+  if (usage.reasoningOutputTokens !== undefined) into.reasoning_tokens += usage.reasoningOutputTokens;
+  sums.count('cacheCreation1hInputTokens', usage.cacheCreation1hInputTokens);
+  sums.count('audioInputTokens', usage.audioInputTokens);
+  sums.count('audioOutputTokens', usage.audioOutputTokens);
+  const { rare } = usage;
+  if (rare !== undefined) for (const name of RARE_COUNTERS) sums.count(name, rare[name]);
 }

@@ -1,25 +1,76 @@
 import { z } from 'zod';
+import { SERVED_TERMS, type ServedAs, TERM_NAMES } from '../inference/served-as.ts';
+import { RARE_COUNTERS, type RareCounts, USAGE_COUNTERS } from '../inference/usage-counters.ts';
 import { storableText } from '../store/storable-text.ts';
-import type { RecordView } from '../telemetry/exchange-record.ts';
+import { NO_PRICE, type RecordView, type UnknownCost } from '../telemetry/exchange-record.ts';
 
+/** What is seldom there, by names that stay for ever: rows are hashed with it. A further counter needs no column. */
 const detailSchema = z.looseObject({
   request_id: z.string().optional(),
   /** `{target, error, ms}` of each attempt before the last. */
   failed_attempts: z.array(z.unknown()).optional(),
   error_detail: z.string().optional(),
+  /** Counts by the columns of their counters. */
+  usage: z.record(z.string(), z.number()).optional(),
+  /** Tier, speed and geography, where they are not the provider's default. */
+  served_as: z.record(z.string(), z.string()).optional(),
+  unknown_cost: z.object({ part: z.string(), charged_nano_usd: z.number().optional() }).optional(),
 });
 
 export type RowDetail = z.output<typeof detailSchema>;
 
-/** What is seldom there; null: nothing of it. */
+/** Null: nothing of it. */
 export function detailOf(record: RecordView): string | null {
-  const { id, requestId, attemptsJson, errorDetail } = record;
-  if (requestId === id && attemptsJson === undefined && errorDetail === undefined) return null;
+  const { id, requestId, attemptsJson, errorDetail, usage } = record;
+  const unknownCost = saidOf(record.unknownCost);
+  const rare = usage?.rare;
+  const servedAs = usage?.servedAs;
+  if (requestId === id && attemptsJson === undefined && errorDetail === undefined) {
+    if (rare === undefined && servedAs === undefined && unknownCost === undefined) return null;
+  }
   return JSON.stringify({
     ...(requestId !== id && { request_id: storableText(requestId) }),
     ...(attemptsJson !== undefined && { failed_attempts: JSON.parse(attemptsJson) }),
     ...(errorDetail !== undefined && { error_detail: storableText(errorDetail) }),
-  });
+    ...(rare !== undefined && { usage: countColumns(rare) }),
+    ...(servedAs !== undefined && { served_as: termColumns(servedAs) }),
+    ...(unknownCost !== undefined && { unknown_cost: unknownCostColumns(unknownCost) }),
+  } satisfies RowDetail);
+}
+
+function countColumns(rare: RareCounts): Record<string, number> {
+  const columns: Record<string, number> = {};
+  for (const name of RARE_COUNTERS) {
+    const count = rare[name];
+    if (count !== undefined) columns[USAGE_COUNTERS[name].column] = count;
+  }
+  return columns;
+}
+
+function termColumns(servedAs: ServedAs): Record<string, string> {
+  const columns: Record<string, string> = {};
+  for (const name of TERM_NAMES) {
+    const value = servedAs[name];
+    if (value !== undefined) columns[SERVED_TERMS[name].column] = value;
+  }
+  return columns;
+}
+
+/** That no price is known at all is said by the lack of a cost: some accounts have none for any of their answers. */
+function saidOf(unknownCost: UnknownCost | undefined): UnknownCost | undefined {
+  return unknownCost?.part === NO_PRICE && unknownCost.atMostNanoUsd === undefined ? undefined : unknownCost;
+}
+
+function unknownCostColumns({ part, atMostNanoUsd }: UnknownCost): NonNullable<RowDetail['unknown_cost']> {
+  return { part, ...(atMostNanoUsd !== undefined && { charged_nano_usd: atMostNanoUsd }) };
+}
+
+/** By the names of counters; columns of counters that this version does not know are left out. */
+export function rareCountsOf({ usage }: RowDetail): RareCounts | undefined {
+  if (usage === undefined) return undefined;
+  const rare: RareCounts = {};
+  for (const name of RARE_COUNTERS) rare[name] = usage[USAGE_COUNTERS[name].column];
+  return rare;
 }
 
 /** Empty where somebody changed it to something that cannot be read: the row's hash says so. */

@@ -1,5 +1,8 @@
 import type { Usage } from '../inference/usage.ts';
+import { NUMBER_COUNTERS, type NumberCounter, USAGE_COUNTERS } from '../inference/usage-counters.ts';
+import type { LedgerRowsTable } from '../store/tables/ledger-tables.ts';
 import type { RecordView } from '../telemetry/exchange-record.ts';
+import { type RowDetail, rareCountsOf } from './row-detail.ts';
 
 /**
  * The numbers of a row that nobody searches by, in this order and for ever: further ones come behind. As one text, because
@@ -25,7 +28,15 @@ export const ROW_NUMBERS = [
   'reserved_nano_usd',
 ] as const;
 
-export type RowNumbers = { readonly [Name in (typeof ROW_NUMBERS)[number]]: number | undefined };
+type RowNumber = (typeof ROW_NUMBERS)[number];
+export type RowNumbers = { readonly [Name in RowNumber]: number | undefined };
+
+/** Counters with a column of their own in a row; all other numbers of a usage must be in the list above. */
+type InColumns = 'inputTokens' | 'outputTokens';
+type ColumnOf<Name extends NumberCounter> = (typeof USAGE_COUNTERS)[Name]['column'];
+const COUNTERS_IN_NUMBERS = NUMBER_COUNTERS.filter(
+  (name): name is Exclude<NumberCounter, InColumns> => name !== 'inputTokens' && name !== 'outputTokens',
+);
 
 const NO_USAGE: Usage = {};
 
@@ -43,29 +54,31 @@ export function numbersOf(record: RecordView): string {
 
 export function readNumbers(text: string): RowNumbers {
   const parts = text.split(',');
-  const number = (name: (typeof ROW_NUMBERS)[number]): number | undefined => {
-    const part = parts[ROW_NUMBERS.indexOf(name)];
-    return part === undefined || part === '' ? undefined : Number(part);
+  const numbers: { [Name in RowNumber]?: number } = {};
+  for (const [index, name] of ROW_NUMBERS.entries()) {
+    const part = parts[index];
+    numbers[name] = part === undefined || part === '' ? undefined : Number(part);
+  }
+  return numbers as RowNumbers;
+}
+
+/** What a row says was used, as its record did. */
+export function usageOfRow(
+  row: Pick<LedgerRowsTable, 'input_tokens' | 'output_tokens'>,
+  numbers: RowNumbers,
+  detail: RowDetail,
+): Usage {
+  const usage: Usage = {
+    inputTokens: row.input_tokens ?? undefined,
+    outputTokens: row.output_tokens ?? undefined,
+    rare: rareCountsOf(detail),
+    providerCostUsd: numbers.provider_cost_usd,
   };
-  return {
-    thread: number('thread'),
-    attempts: number('attempts'),
-    duration_us: number('duration_us'),
-    overhead_us: number('overhead_us'),
-    upstream_us: number('upstream_us'),
-    first_token_us: number('first_token_us'),
-    between_tokens_us: number('between_tokens_us'),
-    bytes_in: number('bytes_in'),
-    bytes_out: number('bytes_out'),
-    cache_read_input_tokens: number('cache_read_input_tokens'),
-    cache_creation_input_tokens: number('cache_creation_input_tokens'),
-    cache_creation_1h_input_tokens: number('cache_creation_1h_input_tokens'),
-    reasoning_output_tokens: number('reasoning_output_tokens'),
-    audio_input_tokens: number('audio_input_tokens'),
-    audio_output_tokens: number('audio_output_tokens'),
-    provider_cost_usd: number('provider_cost_usd'),
-    reserved_nano_usd: number('reserved_nano_usd'),
-  };
+  for (const name of COUNTERS_IN_NUMBERS) {
+    const column: ColumnOf<typeof name> = USAGE_COUNTERS[name].column;
+    usage[name] = numbers[column];
+  }
+  return usage;
 }
 
 function us(ms: number | undefined): number | '' {

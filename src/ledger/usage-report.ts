@@ -1,5 +1,5 @@
 import type { Database } from '../store/database.ts';
-import type { LedgerSeriesTable, UsageTable } from '../store/tables/ledger-tables.ts';
+import type { LedgerSeriesTable, UsageCountersTable, UsageTable } from '../store/tables/ledger-tables.ts';
 import { noUsage, USAGE_SUMS } from './rollup.ts';
 import { groupsOf, type UsageDimension } from './usage-groups.ts';
 
@@ -16,7 +16,8 @@ export interface UsageQuery {
   readonly untilMs: number;
 }
 
-export type UsageSums = Omit<UsageTable, 'series' | 'starts_at'>;
+/** `counters`: of what has no column of its own, by the columns of USAGE_COUNTERS; those that were told. */
+export type UsageSums = Omit<UsageTable, 'series' | 'starts_at'> & { readonly counters: Record<string, number> };
 
 export interface UsageRow {
   /** Values in the order of `by`; null: it has none. */
@@ -41,19 +42,21 @@ export async function usageReport(database: Database, query: UsageQuery): Promis
   const step = table === 'usage_hourly' ? HOUR_MS : DAY_MS;
   const sinceMs = Math.floor(query.sinceMs / step) * step;
   const untilMs = Math.ceil(query.untilMs / step) * step;
-  const sums = await sumsBySeries(database, table, sinceMs, untilMs, by.includes('day') || by.includes('hour'));
-  if (sums.length > MOST_SUMS)
+  const span: Span = { table, sinceMs, untilMs, inTime: by.includes('day') || by.includes('hour') };
+  const sums = await sumsBySeries(database, span);
+  const counters = await countersBySeries(database, span);
+  if (sums.length > MOST_SUMS || counters.length > MOST_SUMS)
     return `There are more than ${MOST_SUMS} combinations of user, key, model and so on in that time: ask for less of it.`;
   const series = await seriesOf(database, new Set(sums.map((sum) => sum.series)));
-  const total = noUsage('', 0);
+  const total = noSums();
   const rows = new Map<string, UsageRow>();
-  for (const sum of sums) {
+  for (const sum of [...sums, ...counters]) {
     add(total, sum);
     for (const group of groupsOf(by, series.get(sum.series), sum.starts_at)) {
       const key = JSON.stringify(group);
       let row = rows.get(key);
       if (row === undefined) {
-        row = { group, sums: sumsAlone(noUsage('', 0)) };
+        row = { group, sums: noSums() };
         rows.set(key, row);
       }
       add(row.sums, sum);
@@ -64,7 +67,7 @@ export async function usageReport(database: Database, query: UsageQuery): Promis
     untilMs,
     sumsOf: table === 'usage_hourly' ? 'hours' : 'days',
     rows: sorted([...rows.values()], by),
-    total: sumsAlone(total),
+    total,
   };
 }
 
@@ -84,13 +87,17 @@ async function hoursReach(database: Database, sinceMs: number): Promise<boolean>
   return hour?.oldest ? day.oldest >= Math.floor(hour.oldest / DAY_MS) * DAY_MS : false;
 }
 
-async function sumsBySeries(
-  database: Database,
-  table: 'usage_hourly' | 'usage_daily',
-  sinceMs: number,
-  untilMs: number,
-  inTime: boolean,
-): Promise<UsageTable[]> {
+interface Span {
+  readonly table: 'usage_hourly' | 'usage_daily';
+  readonly sinceMs: number;
+  readonly untilMs: number;
+  /** Hours or days apart. */
+  readonly inTime: boolean;
+}
+
+const COUNTERS_OF = { usage_hourly: 'usage_counters_hourly', usage_daily: 'usage_counters_daily' } as const;
+
+async function sumsBySeries(database: Database, { table, sinceMs, untilMs, inTime }: Span): Promise<UsageTable[]> {
   const base = database.query
     .selectFrom(table)
     .where('starts_at', '>=', sinceMs)
@@ -100,6 +107,23 @@ async function sumsBySeries(
   const summed = await base
     .select(({ fn }) => ['series' as const, ...USAGE_SUMS.map((sum) => fn.sum<number>(sum).as(sum))])
     .groupBy('series')
+    .execute();
+  return summed.map((row) => ({ ...row, starts_at: 0 }));
+}
+
+async function countersBySeries(
+  database: Database,
+  { table, sinceMs, untilMs, inTime }: Span,
+): Promise<UsageCountersTable[]> {
+  const base = database.query
+    .selectFrom(COUNTERS_OF[table])
+    .where('starts_at', '>=', sinceMs)
+    .where('starts_at', '<', untilMs)
+    .limit(MOST_SUMS + 1);
+  if (inTime) return base.selectAll().execute();
+  const summed = await base
+    .select(({ fn }) => ['series', 'counter', fn.sum<number>('amount').as('amount')])
+    .groupBy(['series', 'counter'])
     .execute();
   return summed.map((row) => ({ ...row, starts_at: 0 }));
 }
@@ -118,12 +142,16 @@ async function seriesOf(database: Database, names: ReadonlySet<string>): Promise
   return found;
 }
 
-function add(into: UsageSums, more: UsageSums): void {
-  for (const name of USAGE_SUMS) into[name] += more[name];
+function noSums(): UsageSums {
+  const { series: _series, starts_at: _startsAt, ...sums } = noUsage('', 0);
+  return { ...sums, counters: {} };
 }
 
-function sumsAlone({ series: _series, starts_at: _startsAt, ...sums }: UsageTable): UsageSums {
-  return sums;
+function add(into: UsageSums, more: UsageTable | UsageCountersTable): void {
+  if ('counter' in more) {
+    const { counter, amount } = more;
+    into.counters[counter] = (into.counters[counter] ?? 0) + amount;
+  } else for (const name of USAGE_SUMS) into[name] += more[name];
 }
 
 /** In time where it is by time, else what cost most first. */

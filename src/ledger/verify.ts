@@ -4,8 +4,9 @@ import type { LedgerLabelsTable, LedgerRowsTable } from '../store/tables/ledger-
 import { chainPosition, seqOf } from './chain-position.ts';
 import { labelsHash, seriesHash } from './labels.ts';
 import { REPORTED } from './price-tables.ts';
+import { readDetail } from './row-detail.ts';
 import { contentHash, rowHash } from './row-hash.ts';
-import { type RowNumbers, readNumbers } from './row-numbers.ts';
+import { readNumbers, usageOfRow } from './row-numbers.ts';
 
 /** What a cost should be by a table of rates (its JSON); undefined: that table gives none. Throws where it is no table. */
 export type Recompute = (rates: string, usage: Usage) => number | undefined;
@@ -157,7 +158,7 @@ class Walk {
     const rates = await this.#ratesOf(table);
     if (rates === undefined) return `its price table ${table} was changed or is missing`;
     try {
-      return this.#recompute(rates, usageOf(row, numbers));
+      return this.#recompute(rates, usageOfRow(row, numbers, readDetail(row.detail)));
     } catch {
       // A table that keeps its hash was written so: by a version whose form this one does not know.
       return `its price table ${table} is of an unknown form`;
@@ -203,18 +204,4 @@ class Walk {
     this.#faultCount += 1;
     if (this.#faults.length < MOST_FAULTS) this.#faults.push({ gateway, seq, id, reason });
   }
-}
-
-function usageOf(row: LedgerRowsTable, numbers: RowNumbers): Usage {
-  return {
-    inputTokens: row.input_tokens ?? undefined,
-    outputTokens: row.output_tokens ?? undefined,
-    cacheReadInputTokens: numbers.cache_read_input_tokens,
-    cacheCreationInputTokens: numbers.cache_creation_input_tokens,
-    cacheCreation1hInputTokens: numbers.cache_creation_1h_input_tokens,
-    reasoningOutputTokens: numbers.reasoning_output_tokens,
-    audioInputTokens: numbers.audio_input_tokens,
-    audioOutputTokens: numbers.audio_output_tokens,
-    providerCostUsd: numbers.provider_cost_usd,
-  };
 }

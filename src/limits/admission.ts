@@ -1,50 +1,48 @@
 import type { GatewayError } from '../core/errors.ts';
-import type { OrError } from '../core/exchange.ts';
+import type { ServedAs } from '../inference/served-as.ts';
 import type { Usage } from '../inference/usage.ts';
 import type { Caller } from '../policy/caller.ts';
 import type { Target } from '../providers/provider.ts';
 
-/** What limits and budgets are asked about one request that may use its model. */
+/** What limits and budgets are asked about one request whose caller may use its model. */
 export interface AdmissionRequest {
   readonly caller: Caller;
   /** Canonical name. */
   readonly model: string;
-  /** The target that is tried first: its price is what the request will probably cost. */
+  /** The target that is tried first: its price is the forecast of the request's cost. */
   readonly target: Target;
   readonly bodyBytes: number;
   /** `max_tokens`, of each choice; undefined where the client set none. */
   readonly maxOutputTokens: number | undefined;
   /** Answers that are asked for at once; each is paid for. */
   readonly choices: number;
+  /** Tier, speed and geography that it asks for: they multiply what it costs. */
+  readonly servedAs?: ServedAs | undefined;
   /** Only a streamed answer can be ended when its budget ends. */
   readonly stream: boolean;
-  /** The admission whose `downgradeTo` this model is. */
-  readonly downgradedBy: Admission | undefined;
+  /** The refusal whose `instead` this model is; undefined: the client asked for this model. */
+  readonly downgradedBy: Refused | undefined;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** A request was let in, and what it probably uses is held. */
+/** A request was let in, and its forecast is held. Whoever receives it settles it, exactly once, on every way out. */
 export interface Admission {
   /** JSON of `x-tfy-applied-rules`; undefined: no rule applied. */
   readonly rulesJson: string | undefined;
-  /** JSON array of `[budget id, group]`, for the record. */
+  /** JSON array of `[budget id, group]`, for the record; undefined: no budget is charged. */
   readonly chargesJson: string | undefined;
   /** Integer nano-dollars; undefined: no price is known. */
   readonly reservedNanoUsd: number | undefined;
-  /** A budget that is spent says which model shall be asked instead; nothing is held then. */
-  readonly downgradeTo: string | undefined;
-  /** What the client is told where that model cannot be asked. */
-  readonly instead?: GatewayError;
   /** Undefined: no budget asks for its streams to be cut. */
   readonly allowance: Allowance | undefined;
-  /** The exchange is over; `settle` comes once its use is counted. What counts open requests counts it no more. */
+  /** The exchange is over, and `settle` follows once its use is counted: it no longer counts as an open request. */
   over(): void;
-  /** Exactly once, on every way out; later calls do nothing. */
+  /** Later calls do nothing. */
   settle(outcome: AdmissionOutcome): void;
 }
 
 export interface AdmissionOutcome {
-  /** False: it never went to a provider and does not count as a request. */
+  /** False: nothing was sent to a provider, so it does not count as a request. */
   readonly dispatched: boolean;
   /** Undefined counts are nothing, not an error: a request that failed used nothing. */
   readonly usage: Usage | undefined;
@@ -57,7 +55,7 @@ export interface AdmissionOutcome {
 export interface Allowance {
   /** Of the budget that asks for it. */
   readonly budgetId: string;
-  /** What the prompt was taken for: billed where a stream is cut before its provider said. */
+  /** The forecast of the prompt: billed where a stream is cut before its provider counted. */
   readonly inputTokens: number;
   /**
    * Asked with every piece of content, so it is a comparison nearly always; false: the budget has ended.
@@ -66,18 +64,38 @@ export interface Allowance {
   covers(outputTokens: number): boolean;
 }
 
+/** A request was not let in. Nothing is held, so there is nothing to settle. */
+export class Refused {
+  /** What the client is told, unless `instead` can be asked. */
+  readonly error: GatewayError;
+  /** Canonical name of the cheaper model that a spent budget sends the request to; undefined: it ends here. */
+  readonly instead: string | undefined;
+  /** The model that the client asked for. */
+  readonly from: string;
+  /** Ids of the budgets that sent the request on, the latest last: none decides twice, so the way ends. */
+  readonly spent: readonly string[];
+
+  constructor(error: GatewayError, instead?: string, from = '', spent: readonly string[] = NO_BUDGETS) {
+    this.error = error;
+    this.instead = instead;
+    this.from = from;
+    this.spent = spent;
+  }
+}
+
 /** Rate limits and budgets of one configuration. */
 export interface Limits {
   /** Synchronous unless another machine must be asked. */
-  admit(request: AdmissionRequest): OrError<Admission> | Promise<OrError<Admission>>;
+  admit(request: AdmissionRequest): Admission | Refused | Promise<Admission | Refused>;
 }
+
+const NO_BUDGETS: readonly string[] = [];
 
 /** No rule applied. */
 export const NOTHING_HELD: Admission = {
   rulesJson: undefined,
   chargesJson: undefined,
   reservedNanoUsd: undefined,
-  downgradeTo: undefined,
   allowance: undefined,
   over: () => {},
   settle: () => {},

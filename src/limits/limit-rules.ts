@@ -1,12 +1,19 @@
-import type { BudgetRule, Configuration, GroupKey, RateLimitRule } from '../config/configuration.ts';
+import type {
+  BudgetPeriod,
+  BudgetRule,
+  Configuration,
+  GroupKey,
+  InNotIn,
+  RateLimitRule,
+  RuleMatch,
+} from '../config/configuration.ts';
 import { canonicalSubject } from '../config/subject.ts';
 import { groupOf, limitsOfGroup } from '../counters/budget-groups.ts';
 import { budgetCellName, Cell, type CellWindow, overflowCellName, rateLimitCellName } from '../counters/cell.ts';
 import type { Leg } from '../counters/counters.ts';
 import type { Caller } from '../policy/caller.ts';
-import { type CompiledMatch, compileMatch } from './rule-match.ts';
-
-type Metadata = Readonly<Record<string, string>>;
+import type { Metadata } from '../policy/metadata.ts';
+import { compilePatterns } from '../policy/model-pattern.ts';
 
 /** One count that a request is held against, with what must be said of it. */
 export interface LimitLeg extends Leg {
@@ -14,6 +21,9 @@ export interface LimitLeg extends Leg {
   readonly counts: RateLimitRule['counts'];
   /** As written: `requests_per_minute`. */
   readonly unit: string;
+  readonly group: string;
+  /** Of a budget; undefined: a rate limit has none. */
+  readonly period: BudgetPeriod | undefined;
 }
 
 /** A rule of either kind, ready to be held against requests. Immutable, for the life of a configuration. */
@@ -69,7 +79,7 @@ function rateRule(written: RateLimitRule, sameId: number): LimitRule {
     appliesPer,
     mode: 'enforce',
     downgradeTo: undefined,
-    legs: (group) => [{ cell: cellOf(group), limit, rule, counts, unit }],
+    legs: (group) => [{ cell: cellOf(group), limit, rule, counts, unit, group, period: undefined }],
   };
   return rule;
 }
@@ -86,7 +96,8 @@ function budgetRule(budget: BudgetRule): LimitRule {
     legs: (group) =>
       limitsOfGroup(budget, group).map(({ unit, counts, period, amount }): LimitLeg => {
         const cellOf = cells(appliesPer, { kind: 'calendar', period }, (each) => budgetCellName(id, unit, each));
-        return { cell: cellOf(group), limit: mode === 'audit' ? Number.POSITIVE_INFINITY : amount, rule, counts, unit };
+        const limit = mode === 'audit' ? Number.POSITIVE_INFINITY : amount;
+        return { cell: cellOf(group), limit, rule, counts, unit, group, period };
       }),
   };
   return rule;
@@ -127,4 +138,62 @@ export function metadataKeyOf(key: GroupKey): string {
 /** Only what the request itself says: `constructor` is a key like any other. */
 export function metadataValue(metadata: Metadata, key: string): string | undefined {
   return Object.hasOwn(metadata, key) ? metadata[key] : undefined;
+}
+
+/** `when` of one rule, in the two halves that cost differently: who and which model never change for a caller's model. */
+interface CompiledMatch {
+  fits(caller: Caller, model: string): boolean;
+  /** Empty: the rule asks nothing of metadata. */
+  readonly metadata: readonly MetadataCondition[];
+}
+
+interface MetadataCondition {
+  readonly key: string;
+  /** Undefined: the request has no such key. */
+  holds(value: string | undefined): boolean;
+}
+
+type Test = (values: Iterable<string>) => boolean;
+
+/** All that is given must hold. */
+function compileMatch(match: RuleMatch): CompiledMatch {
+  const ofSubjects = [
+    setTest(match.subjects),
+    setTest(prefixed('user', match.users)),
+    setTest(prefixed('team', match.teams)),
+    setTest(prefixed('virtualaccount', match.virtualAccounts)),
+  ].filter((test) => test !== undefined);
+  const ofModel = setTest(match.models);
+  const metadata: MetadataCondition[] = [];
+  for (const [key, set] of Object.entries(match.metadata ?? {})) {
+    const test = setTest(set);
+    if (test) metadata.push({ key, holds: (value) => test(value === undefined ? [] : [value]) });
+  }
+  return {
+    fits: (caller, model) =>
+      ofSubjects.every((test) => test(caller.subjects)) && (ofModel === undefined || ofModel([model])),
+    metadata,
+  };
+}
+
+/** Undefined: nothing is asked. An empty list asks nothing: manifests show `in: []` for "anybody". */
+function setTest(set: InNotIn | undefined): Test | undefined {
+  const included = set?.in?.length ? compilePatterns(set.in) : undefined;
+  const excluded = set?.notIn?.length ? compilePatterns(set.notIn) : undefined;
+  if (included === undefined && excluded === undefined) return undefined;
+  return (values) => {
+    let found = included === undefined;
+    for (const value of values) {
+      if (excluded?.(value)) return false;
+      found ||= included?.(value) === true;
+    }
+    return found;
+  };
+}
+
+/** Names of one kind, with or without it: what they are held against always has it. */
+function prefixed(kind: string, set: InNotIn | undefined): InNotIn | undefined {
+  const named = (names: readonly string[] | undefined) =>
+    names?.map((name) => (name.startsWith(`${kind}:`) ? name : `${kind}:${name}`));
+  return set && { in: named(set.in), notIn: named(set.notIn) };
 }

@@ -1,27 +1,42 @@
-import type { Configuration } from '../config/configuration.ts';
-import type { GatewayError } from '../core/errors.ts';
-import type { OrError } from '../core/exchange.ts';
+import type { BudgetPeriod, Configuration } from '../config/configuration.ts';
+import { GenerationCache } from '../core/generation-cache.ts';
+import type { BudgetWindowKey, RefusalAction } from '../counters/budget-groups.ts';
 import { type Counters, isRefusal, type Refusal, type Reservation } from '../counters/counters.ts';
+import { periodStart } from '../counters/periods.ts';
 import type { Usage } from '../inference/usage.ts';
 import type { Target } from '../providers/provider.ts';
 import type { Price } from '../usage/price-table.ts';
-import { type Admission, type AdmissionRequest, type Limits, NO_LIMITS, NOTHING_HELD } from './admission.ts';
-import { withDowngrade } from './applied-rules.ts';
-import { type Asked, amountOf, HeldAdmission } from './held-admission.ts';
-import { LimitPlans } from './limit-plan.ts';
-import { limitRefusal, uncountable } from './limit-refusal.ts';
+import {
+  type Admission,
+  type AdmissionOutcome,
+  type AdmissionRequest,
+  type Allowance,
+  type Limits,
+  NO_LIMITS,
+  NOTHING_HELD,
+  Refused,
+} from './admission.ts';
+import { limitRefusal, uncountable, withDowngrade } from './applied-rules.ts';
+import { LimitPlans, type LimitSelection } from './limit-plan.ts';
 import { type LimitLeg, ruleLists } from './limit-rules.ts';
-import type { LimitSelection } from './limit-selection.ts';
 import { StreamAllowance } from './stream-allowance.ts';
-import type { TokenForecast } from './token-forecast.ts';
+import type { ModelForecast, TokenForecast } from './token-forecast.ts';
+
+/** Windows whose refusals are known to be told. */
+const MAX_TOLD_WINDOWS = 4_096;
+
+/** Whole numbers up to here are exact, and sums of many of them still are. */
+const MAX_AMOUNT = 2 ** 50;
 
 export interface LimitsOptions {
   readonly counters: Counters;
   /** Milliseconds since the Unix epoch, the same on all threads. */
   now(): number;
-  price(target: Target): Price;
+  price(target: Target): Pick<Price, 'atMostNanoUsd'>;
   /** Of this thread; outlives a configuration. */
   readonly forecast: TokenForecast;
+  /** A budget begins to refuse requests, or to send them to a cheaper model. Once per window and configuration, about. */
+  onBudgetRefuses?(window: BudgetWindowKey, action: RefusalAction): void;
 }
 
 /** The rate limits and budgets of one configuration. */
@@ -33,21 +48,33 @@ export function createLimits(
   return lists.length === 0 ? NO_LIMITS : new ConfiguredLimits(new LimitPlans({ lists, ...options }), options);
 }
 
+type Admitted = Admission | Refused;
+
+/** One request with what it is held against and its forecast. */
+interface Asked {
+  readonly request: AdmissionRequest;
+  readonly selection: LimitSelection;
+  readonly forecast: ModelForecast;
+  readonly inputTokens: number;
+  /** Undefined: no price is known, or no rule asks for it. */
+  readonly costNanoUsd: number | undefined;
+}
+
 class ConfiguredLimits implements Limits {
   readonly #plans: LimitPlans;
   readonly #options: LimitsOptions;
+  readonly #told = new GenerationCache<true>(MAX_TOLD_WINDOWS);
   /** Filled anew for every question about a price, which keeps nothing of it. */
-  readonly #usage: Usage = { inputTokens: 0, outputTokens: 0 };
+  readonly #usage: Usage = { inputTokens: 0, outputTokens: 0, servedAs: undefined };
 
   constructor(plans: LimitPlans, options: LimitsOptions) {
     this.#plans = plans;
     this.#options = options;
   }
 
-  admit(request: AdmissionRequest): OrError<Admission> | Promise<OrError<Admission>> {
+  admit(request: AdmissionRequest): Admitted | Promise<Admitted> {
     const { caller, model, metadata, downgradedBy } = request;
-    const spent = downgradedBy instanceof Downgrade ? downgradedBy.spent : undefined;
-    const plan = this.#plans.plan(caller, model, spent);
+    const plan = this.#plans.plan(caller, model, downgradedBy?.spent);
     const selection = this.#plans.selection(plan, caller, metadata);
     if (selection.legs.length === 0) return uncounted(request, selection);
     const nowMs = this.#options.now();
@@ -57,19 +84,14 @@ class ConfiguredLimits implements Limits {
     if (selection.hasTokens || selection.hasCost) {
       inputTokens = plan.forecast.promptTokens(request.bodyBytes);
       outputTokens = plan.forecast.outputTokens(request.maxOutputTokens, request.choices);
-      if (selection.hasCost) costNanoUsd = this.#cost(request.target, inputTokens, outputTokens, nowMs);
+      if (selection.hasCost) costNanoUsd = this.#cost(request, inputTokens, outputTokens, nowMs);
     }
     const asked: Asked = { request, forecast: plan.forecast, selection, inputTokens, costNanoUsd };
     const amounts = selection.amounts(inputTokens + outputTokens, amountOf(costNanoUsd));
     return this.#reserve(asked, amounts, nowMs, 0);
   }
 
-  #reserve(
-    asked: Asked,
-    amounts: readonly number[],
-    nowMs: number,
-    shrunk: number,
-  ): OrError<Admission> | Promise<OrError<Admission>> {
+  #reserve(asked: Asked, amounts: readonly number[], nowMs: number, shrunk: number): Admitted | Promise<Admitted> {
     const answer = this.#options.counters.reserve(asked.selection.legs, amounts, nowMs);
     return answer instanceof Promise
       ? answer.then((each) => this.#answered(asked, amounts, each, shrunk))
@@ -81,20 +103,23 @@ class ConfiguredLimits implements Limits {
     amounts: readonly number[],
     answer: Reservation | Refusal,
     shrunk: number,
-  ): OrError<Admission> | Promise<OrError<Admission>> {
+  ): Admitted | Promise<Admitted> {
     if (!isRefusal(answer)) return this.#held(asked, amounts, answer);
     const { request, selection } = asked;
     const leg = selection.legs[answer.refusedLeg];
-    if (leg === undefined) return uncountable(answer.retryAfterMs, selection.rulesJson);
+    if (leg === undefined) return new Refused(uncountable(answer.retryAfterMs, selection.rulesJson));
     const left = leg.limit - answer.used;
     // Each try takes one leg down, or another request was faster.
     if (shrunk < 2 * selection.legs.length && this.#mayBegin(asked, leg, left)) {
       const fewer = amounts.map((amount, index) => (index === answer.refusedLeg ? Math.min(amount, left) : amount));
       return this.#reserve(asked, fewer, this.#options.now(), shrunk + 1);
     }
-    const refusal = limitRefusal(leg, answer, request.model, rulesOf(request, selection));
+    const error = limitRefusal(leg, answer, request.model, rulesOf(request, selection));
+    if (leg.period !== undefined) this.#tellRefusal(leg, leg.period);
     const { downgradeTo, id } = leg.rule;
-    return downgradeTo === undefined ? refusal : new Downgrade(request, id, downgradeTo, refusal);
+    if (downgradeTo === undefined) return new Refused(error);
+    const { downgradedBy, model } = request;
+    return new Refused(error, downgradeTo, downgradedBy?.from ?? model, [...(downgradedBy?.spent ?? []), id]);
   }
 
   /**
@@ -108,7 +133,16 @@ class ConfiguredLimits implements Limits {
     // The prompt, and a first token of the answer.
     if (counts === 'tokens') return left > inputTokens;
     if (counts !== 'cost') return false;
-    return left > 0 && left >= amountOf(this.#cost(request.target, inputTokens, 1, this.#options.now()));
+    return left > 0 && left >= amountOf(this.#cost(request, inputTokens, 1, this.#options.now()));
+  }
+
+  #tellRefusal({ rule, unit, group }: LimitLeg, period: BudgetPeriod): void {
+    const { now, onBudgetRefuses } = this.#options;
+    const window = { budget: rule.id, unit, period, periodStart: periodStart(period, now()), group };
+    const key = `${window.periodStart} ${unit} ${rule.id}\0${group}`;
+    if (onBudgetRefuses === undefined || this.#told.get(key)) return;
+    this.#told.set(key, true);
+    onBudgetRefuses(window, rule.downgradeTo === undefined ? 'refuse' : 'downgrade');
   }
 
   #held(asked: Asked, amounts: readonly number[], reservation: Reservation): Admission {
@@ -128,15 +162,22 @@ class ConfiguredLimits implements Limits {
       cuts,
       held: amounts.map((amount, index) => Math.min(amount, legs[index]!.limit)),
       inputTokens,
-      costNanoUsd: (outputTokens) => this.#cost(request.target, inputTokens, outputTokens, now()),
+      costNanoUsd: (outputTokens) => this.#cost(request, inputTokens, outputTokens, now()),
       now,
     });
   }
 
-  #cost(target: Target, inputTokens: number, outputTokens: number, nowMs: number): number | undefined {
+  /** The most it can be: in which tier a request is served is known with its answer. */
+  #cost(
+    { target, servedAs }: AdmissionRequest,
+    inputTokens: number,
+    outputTokens: number,
+    nowMs: number,
+  ): number | undefined {
     this.#usage.inputTokens = inputTokens;
     this.#usage.outputTokens = outputTokens;
-    return this.#options.price(target).costNanoUsd(this.#usage, nowMs);
+    this.#usage.servedAs = servedAs;
+    return this.#options.price(target).atMostNanoUsd(this.#usage, nowMs);
   }
 }
 
@@ -148,35 +189,50 @@ function uncounted(request: AdmissionRequest, selection: LimitSelection): Admiss
 }
 
 function rulesOf({ downgradedBy, model }: AdmissionRequest, { rulesJson }: LimitSelection): string | undefined {
-  if (!(downgradedBy instanceof Downgrade)) return rulesJson;
-  const { from, spent } = downgradedBy;
-  // Who asks for the cheaper model itself gets what was asked for.
-  if (from === model) return rulesJson;
-  return withDowngrade(rulesJson, from, model, spent.at(-1) ?? '');
+  // A client that asks for the cheaper model itself gets what it asked for.
+  if (downgradedBy === undefined || downgradedBy.from === model) return rulesJson;
+  return withDowngrade(rulesJson, downgradedBy.from, model, downgradedBy.spent.at(-1) ?? '');
 }
 
-/** A budget that is spent sends the request to another model. Nothing is held. */
-class Downgrade implements Admission {
-  readonly rulesJson = undefined;
-  readonly chargesJson = undefined;
-  readonly reservedNanoUsd = undefined;
-  readonly allowance = undefined;
-  readonly downgradeTo: string;
-  readonly instead: GatewayError;
-  /** The model that was asked for at first. */
-  readonly from: string;
-  /** Budgets that sent it on, the latest last: none decides twice, so the way ends. */
-  readonly spent: readonly string[];
+/** What an exchange holds until it is settled. */
+class HeldAdmission implements Admission {
+  readonly rulesJson: string | undefined;
+  readonly allowance: Allowance | undefined;
+  readonly #asked: Asked;
+  #reservation: Reservation | undefined;
 
-  constructor({ downgradedBy, model }: AdmissionRequest, id: string, to: string, instead: GatewayError) {
-    const earlier = downgradedBy instanceof Downgrade ? downgradedBy : undefined;
-    this.downgradeTo = to;
-    this.instead = instead;
-    this.from = earlier?.from ?? model;
-    this.spent = [...(earlier?.spent ?? []), id];
+  constructor(asked: Asked, reservation: Reservation, rulesJson: string | undefined, allowance: Allowance | undefined) {
+    this.rulesJson = rulesJson;
+    this.allowance = allowance;
+    this.#asked = asked;
+    this.#reservation = reservation;
   }
 
-  over(): void {}
+  get chargesJson(): string | undefined {
+    return this.#asked.selection.chargesJson;
+  }
 
-  settle(): void {}
+  get reservedNanoUsd(): number | undefined {
+    return this.#asked.costNanoUsd;
+  }
+
+  over(): void {
+    this.#reservation?.over();
+  }
+
+  settle({ dispatched, usage, costNanoUsd, endedAtMs }: AdmissionOutcome): void {
+    const reservation = this.#reservation;
+    if (reservation === undefined) return;
+    this.#reservation = undefined;
+    const { request, selection, forecast } = this.#asked;
+    const tokens = amountOf(usage?.inputTokens) + amountOf(usage?.outputTokens);
+    const used = dispatched ? selection.amounts(tokens, amountOf(costNanoUsd)) : selection.nothing;
+    reservation.settle(used, endedAtMs);
+    if (usage !== undefined) forecast.learn(request.bodyBytes, usage, request.choices);
+  }
+}
+
+/** A request that failed used nothing; a provider that says nonsense must not make a count that is none. */
+function amountOf(count: number | undefined): number {
+  return count !== undefined && count > 0 ? Math.min(Math.round(count), MAX_AMOUNT) : 0;
 }

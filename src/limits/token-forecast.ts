@@ -10,6 +10,15 @@ const FIRST_OUTPUT_TOKENS = 512;
 const WEIGHT = 0.05;
 /** A body of images is all bytes and few tokens; until that was seen of a model, no prompt is taken for longer. */
 const LONGEST_UNSEEN_PROMPT = 131_072;
+/**
+ * What bytes can be, whatever a provider tells: JSON of text has at most 16 bytes a token (letters written as escapes), a
+ * prompt that names files and pictures at most 16 tokens a byte, and the largest picture or film has 8,192 bytes a token.
+ */
+const MIN_TOKENS_PER_TEXT_BYTE = 1 / 16;
+const MIN_TOKENS_PER_BYTE = 1 / 8_192;
+const MAX_TOKENS_PER_BYTE = 16;
+/** A shorter body holds no picture: it is text, and costs what text costs. */
+const MAX_TEXT_BYTES = 16_384;
 /** Above it counts are no tokens any more: a limit must not lose its whole numbers to a client's `max_tokens: 1e300`. */
 export const MOST_TOKENS = 2 ** 31;
 
@@ -41,7 +50,7 @@ export class ModelForecast {
   }
 
   promptTokens(bodyBytes: number): number {
-    const tokens = Math.ceil(bodyBytes * this.#tokensPerByte);
+    const tokens = Math.ceil(bodyBytes * Math.max(this.#tokensPerByte, leastPerByte(bodyBytes)));
     return this.#prompts === 0 ? Math.min(tokens, LONGEST_UNSEEN_PROMPT) : Math.min(tokens, MOST_TOKENS);
   }
 
@@ -54,7 +63,8 @@ export class ModelForecast {
   learn(bodyBytes: number, { inputTokens, outputTokens }: Usage, choices = 1): void {
     if (isCount(inputTokens) && bodyBytes > 0) {
       this.#prompts += 1;
-      this.#tokensPerByte += weight(this.#prompts) * (inputTokens / bodyBytes - this.#tokensPerByte);
+      const told = Math.max(inputTokens / bodyBytes, leastPerByte(bodyBytes));
+      this.#tokensPerByte += weight(this.#prompts) * (Math.min(told, MAX_TOKENS_PER_BYTE) - this.#tokensPerByte);
     }
     // Not every provider gives as many choices as it is asked for.
     if (isCount(outputTokens) && choices === 1) {
@@ -65,6 +75,10 @@ export class ModelForecast {
       this.#outputTokens += weight(this.#answers) * (outputTokens - this.#outputTokens);
     }
   }
+}
+
+function leastPerByte(bodyBytes: number): number {
+  return bodyBytes <= MAX_TEXT_BYTES ? MIN_TOKENS_PER_TEXT_BYTE : MIN_TOKENS_PER_BYTE;
 }
 
 function weight(seen: number): number {

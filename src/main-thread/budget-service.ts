@@ -2,13 +2,14 @@ import { AlertSender } from '../alerts/alert-sender.ts';
 import { BudgetWatch } from '../alerts/budget-watch.ts';
 import type { BudgetRule } from '../config/configuration.ts';
 import type { Log } from '../core/log.ts';
+import type { BudgetWindowKey } from '../counters/budget-groups.ts';
 import { BudgetSpending, type SpendingCounters } from '../ledger/budget-spending.ts';
 import { BudgetWindows, currentWindows, forgetOldWindows, spentIn } from '../ledger/budget-windows.ts';
 import type { LedgerHook } from '../ledger/ledger-hook.ts';
 import type { Database } from '../store/database.ts';
 import type { MetricRegistry } from '../telemetry/metric-registry.ts';
 
-export interface BudgetKeepingOptions {
+export interface BudgetServiceOptions {
   readonly database: Database;
   readonly gatewayId: string;
   readonly budgets: readonly BudgetRule[];
@@ -18,7 +19,7 @@ export interface BudgetKeepingOptions {
   readonly registry: MetricRegistry;
   readonly log: Log;
   /** What windows hold over all gateways, some time after they were charged. */
-  readonly onSpent?: (windows: Awaited<ReturnType<typeof spentIn>>) => void;
+  readonly onSpent: (windows: Awaited<ReturnType<typeof spentIn>>) => void;
 }
 
 const FORGET_EVERY_MS = 86_400_000;
@@ -29,9 +30,9 @@ const ALERTS_GRACE_MS = 5_000;
  * All of budgets that lasts, on the main thread: what they spent, what the counts of relay threads must know of it, who is
  * told. Needs the ledger: without it budgets count from zero at each start, and nobody is told.
  */
-export class BudgetKeeping {
+export class BudgetService {
   readonly hook: LedgerHook;
-  readonly #options: BudgetKeepingOptions;
+  readonly #options: BudgetServiceOptions;
   readonly #windows: BudgetWindows;
   readonly #spending: BudgetSpending;
   readonly #sender: AlertSender;
@@ -39,7 +40,7 @@ export class BudgetKeeping {
   #budgets: readonly BudgetRule[];
   #forgetting: NodeJS.Timeout | undefined;
 
-  constructor(options: BudgetKeepingOptions) {
+  constructor(options: BudgetServiceOptions) {
     const { database, gatewayId, budgets, counters, registry, log } = options;
     this.#options = options;
     this.#budgets = budgets;
@@ -51,7 +52,7 @@ export class BudgetKeeping {
       sender: this.#sender,
       spentIn: async (keys) => {
         const windows = await spentIn(database, keys);
-        options.onSpent?.(windows);
+        options.onSpent(windows);
         return windows;
       },
     });
@@ -83,6 +84,11 @@ export class BudgetKeeping {
     this.#windows.configure(budgets);
     this.#watch.configure(budgets);
     this.refresh();
+  }
+
+  /** A request did not fit into this window. */
+  refuses(window: BudgetWindowKey): void {
+    this.#watch.refuses(window);
   }
 
   /** The database may hold what the counts do not know: budgets that came back, a journal that was replayed late. */

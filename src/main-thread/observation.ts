@@ -1,4 +1,5 @@
-import type { ServerSettings } from '../config/configuration.ts';
+import { RefusingBudgets } from '../alerts/refusing-budgets.ts';
+import type { Configuration, ServerSettings } from '../config/configuration.ts';
 import { type AccessLog, createAccessLog } from '../telemetry/access-log.ts';
 import type { RecordView } from '../telemetry/exchange-record.ts';
 import { type BufferedDestination, bufferedDestination } from '../telemetry/line-destination.ts';
@@ -6,15 +7,18 @@ import { createLog, type ProcessLog } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import type { RecordFrame } from '../telemetry/record-frame.ts';
 import { RuleMetrics } from '../telemetry/rule-metrics.ts';
+import type { FromRelayThread } from '../threads/messages.ts';
 import type { SharedCounters } from '../threads/shared-counters.ts';
+import type { MainService } from './main-service.ts';
 
 /** All that is seen of exchanges from outside, on the main thread: log, access log, metrics. It follows from records alone. */
-export class Observation {
+export class Observation implements MainService {
   readonly log: ProcessLog;
   readonly metrics: Metrics;
   readonly #output: BufferedDestination = bufferedDestination();
   readonly #accessLog: AccessLog;
   readonly #ruleMetrics = new RuleMetrics();
+  readonly #refusingBudgets: RefusingBudgets;
 
   constructor({ log, metrics }: ServerSettings, counters: SharedCounters) {
     this.log = createLog(log.level, this.#output);
@@ -26,6 +30,8 @@ export class Observation {
       logLinesDropped: () => this.#output.dropped,
     });
     this.#ruleMetrics.register(this.metrics.registry);
+    this.#refusingBudgets = new RefusingBudgets(this.log);
+    this.#refusingBudgets.register(this.metrics.registry);
   }
 
   /** All of one message, whose lines leave as one write. */
@@ -36,18 +42,24 @@ export class Observation {
     this.#accessLog.addAll(records);
   }
 
-  /** A finished line of a relay thread's log. */
-  writeLine(line: string): void {
-    this.#output.write(line);
+  reconfigure({ server }: Configuration): void {
+    this.log.level = server.log.level;
+    this.#accessLog.mode = server.log.access;
   }
 
-  reconfigure({ log }: ServerSettings): void {
-    this.log.level = log.level;
-    this.#accessLog.mode = log.access;
+  hear(message: FromRelayThread): void {
+    if (message.type === 'stats') this.metrics.setThread(message.stats);
+    // A finished line of that thread's log.
+    else if (message.type === 'log') this.#output.write(message.line);
+    else if (message.type === 'budget-refuses') this.#refusingBudgets.refuses(message.window, message.action);
   }
 
-  /** For the end of the process. */
-  flush(): Promise<void> {
+  threadDied(thread: number): void {
+    this.metrics.threadStopped(thread);
+  }
+
+  /** The last part to close, since all others log: resolves when every line has been written. */
+  close(): Promise<void> {
     return this.#output.flush();
   }
 }

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { Piscina } from 'piscina';
+import type { Piscina } from 'piscina';
 import type { Task, TaskMessage } from './tasks.ts';
 
 export interface WorkerPoolOptions {
@@ -36,7 +36,7 @@ export interface TaskFailure {
  */
 export class WorkerPool {
   readonly #options: Required<WorkerPoolOptions>;
-  #piscina: Piscina<TaskMessage, unknown> | undefined;
+  #piscina: Promise<Piscina<TaskMessage, unknown>> | undefined;
   #open = 0;
   readonly #openByName = new Map<string, number>();
   #closed = false;
@@ -70,8 +70,9 @@ export class WorkerPool {
     abandoned?.addEventListener('abort', stop);
     try {
       this.#piscina ??= this.#start();
+      const piscina = await this.#piscina;
       const message: TaskMessage = { name: task.name, input };
-      const value = await this.#piscina.run(message, { signal: deadline.signal, transferList: [...transfer] });
+      const value = await piscina.run(message, { signal: deadline.signal, transferList: [...transfer] });
       // The implementation of this task returned it (tasks.ts).
       return { value: value as Output };
     } catch (cause) {
@@ -93,10 +94,12 @@ export class WorkerPool {
         this.#whenEmpty = resolve;
       });
     }
-    await this.#piscina?.destroy();
+    await (await this.#piscina)?.destroy();
   }
 
-  #start(): Piscina<TaskMessage, unknown> {
+  /** The library itself is loaded by the first task. */
+  async #start(): Promise<Piscina<TaskMessage, unknown>> {
+    const { Piscina } = await import('piscina');
     const { entry, maxThreads, idleTimeoutMs, maxHeapMb } = this.#options;
     const piscina = new Piscina<TaskMessage, unknown>({
       filename: fileURLToPath(entry),

@@ -1,4 +1,4 @@
-import { type ErrorCode, type ErrorContext, GatewayError } from '../core/errors.ts';
+import { type ErrorCode, type ErrorContext, GatewayError, retryHeaders } from '../core/errors.ts';
 
 /** A whole answer of the operator port. */
 export interface Answer {
@@ -20,9 +20,10 @@ export function refusal(code: ErrorCode, headers?: Answer['headers']): Answer {
 
 /** The same shape of error as on the client port. */
 export function refusalOf(error: GatewayError, headers: Readonly<Record<string, string>> = {}): Answer {
-  const { param, retryAfterMs }: ErrorContext = error.context;
+  const { param }: ErrorContext = error.context;
   const body = { error: { message: error.message, type: error.rule.type, code: error.code, param: param ?? null } };
   const all: Record<string, string> = { ...headers };
-  if (retryAfterMs !== undefined) all['retry-after'] = String(Math.ceil(retryAfterMs / 1000));
+  const retry = retryHeaders(error);
+  for (let at = 0; at < retry.length; at += 2) all[retry[at]!] = retry[at + 1]!;
   return { status: error.status, type: JSON_TYPE, body: JSON.stringify(body), headers: all };
 }

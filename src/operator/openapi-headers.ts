@@ -1,4 +1,4 @@
-/** Headers of the contract §3, as OpenAPI parameters and response headers. */
+/** The headers of docs/api.md, as OpenAPI parameters and response headers. */
 
 function requestHeader(name: string, description: string, schema: object = { type: 'string' }) {
   return { name, in: 'header', required: false, description, schema } as const;
@@ -66,6 +66,8 @@ export const upstreamHeaders = {
 
 const retryAfter = {
   'retry-after': responseHeader('Seconds to wait before trying again', { type: 'integer' }),
+  'retry-after-ms': responseHeader('The same in milliseconds', { type: 'integer' }),
+  'x-should-retry': responseHeader('`false` where waiting would take more than a minute: SDKs then do not try again'),
 };
 
 /** On refusals by a rate limit or budget; a provider's own 429 has its own. */

@@ -13,7 +13,7 @@ import {
 
 /**
  * The gateway's own OpenAPI document, served on both ports: the endpoints that exist now, and no others. Whoever adds a
- * route adds it here; a test compares it with the product's document (facts: spec/ai-gateway.openapi.yaml).
+ * route adds it here; a test compares it with the reference product's document where that is at hand.
  */
 
 const schema = (name: string) => ({ $ref: `#/components/schemas/${name}` });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ACCESS_ROLES, MANAGER_ROLE } from '../config/access-roles.ts';
+import { ACCESS_ROLES, MANAGER_ROLE } from '../config/account-schema.ts';
 import type { AccountManifest, Configuration } from '../config/configuration.ts';
 import type { ModelMatcher } from './model-pattern.ts';
 import { compileSubjects, type SubjectMatcher } from './subject-match.ts';
@@ -30,7 +30,7 @@ interface Decision {
 }
 
 /**
- * Who may use which model (facts/product §3). An account without collaborators, authorized subjects and grants is open
+ * Who may use which model. An account without collaborators, authorized subjects and grants is open
  * to everybody; with any of them it is closed to all who are not named. Rules are about canonical names, and an account
  * that lists no models needs no entry per model: nothing here grows with what clients ask for.
  */

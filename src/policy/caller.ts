@@ -1,9 +1,10 @@
 import type { Configuration, MetadataRule } from '../config/configuration.ts';
 import { canonicalSubject } from '../config/subject.ts';
+import { GatewayError } from '../core/errors.ts';
 import type { Principal } from '../core/exchange.ts';
 import { AccessRules } from './access.ts';
-import { modelsOfKey } from './key-models.ts';
 import { Membership } from './membership.ts';
+import { compilePatterns, type ModelMatcher } from './model-pattern.ts';
 import { compileSubjects, type SubjectMatcher } from './subject-match.ts';
 
 /** A principal in the light of one configuration: made once for both, so that an exchange only looks things up. */
@@ -80,4 +81,21 @@ export class Callers {
     const merged: Record<string, string> = Object.assign({}, ...layers);
     return Object.keys(merged).length > 0 ? merged : undefined;
   }
+}
+
+const allowsAll: ModelMatcher = () => true;
+
+/** Which canonical models the patterns of a key allow. Compiled once per list. */
+function modelsOfKey({ models }: Principal): ModelMatcher {
+  return models === undefined ? allowsAll : compilePatterns(models);
+}
+
+/** Undefined: the caller may use this canonical model. The refusal names both. */
+export function authorize(caller: Caller, model: string): GatewayError | undefined {
+  if (caller.allows(model)) return undefined;
+  return new GatewayError('model_forbidden', {
+    param: 'model',
+    detail: `\`${caller.principal.subject}\` may not use \`${model}\`.`,
+    target: model,
+  });
 }

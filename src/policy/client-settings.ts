@@ -1,24 +1,18 @@
 import { GatewayError } from '../core/errors.ts';
 import type { HeadersOfInterest, OrError } from '../core/exchange.ts';
+import { NO_WAITS, type StepWaits } from '../routing/route-plan.ts';
 
-/** What a client may set for its own request by `x-tfy-*` headers (contract §3). */
+/** What a client may set for its own request by `x-tfy-*` headers (docs/api.md). */
 export interface ClientSettings {
-  /** Milliseconds for each attempt (`x-tfy-request-timeout`); undefined where the client set none. */
-  readonly attemptMs: number | undefined;
-  /** Milliseconds until first content (`x-tfy-ttft-timeout-ms`); undefined where the client set none. */
-  readonly firstTokenMs: number | undefined;
+  /** `x-tfy-request-timeout` and `x-tfy-ttft-timeout-ms`; NO_WAITS itself where the client set neither. */
+  readonly waits: StepWaits;
   readonly metadata: Readonly<Record<string, string>>;
   /** Account for a model id that names none. */
   readonly providerName: string | undefined;
 }
 
 const NO_METADATA: Readonly<Record<string, string>> = {};
-const NONE: ClientSettings = {
-  attemptMs: undefined,
-  firstTokenMs: undefined,
-  metadata: NO_METADATA,
-  providerName: undefined,
-};
+const NONE: ClientSettings = { waits: NO_WAITS, metadata: NO_METADATA, providerName: undefined };
 const MAX_VALUE_CHARACTERS = 128;
 const MAX_WAIT_MS = 86_400_000;
 
@@ -35,7 +29,8 @@ export function clientSettings(headers: HeadersOfInterest): OrError<ClientSettin
   if (tfy['x-tfy-guardrails'] !== undefined) {
     return invalid('x-tfy-guardrails', 'Guardrails are not supported yet; leave the header out.');
   }
-  return { attemptMs, firstTokenMs, metadata, providerName: tfy['x-tfy-provider-name'] };
+  const waits = attemptMs === undefined && firstTokenMs === undefined ? NO_WAITS : { attemptMs, firstTokenMs };
+  return { waits, metadata, providerName: tfy['x-tfy-provider-name'] };
 }
 
 function wait(tfy: Record<string, string>, name: string): OrError<number | undefined> {

@@ -1,7 +1,8 @@
 import type { ServerSettings } from '../config/configuration.ts';
 import type { Caller } from './caller.ts';
 
-type Metadata = Readonly<Record<string, string>>;
+/** Of one request, by key. */
+export type Metadata = Readonly<Record<string, string>>;
 
 /** What rules see: the header's, overridden by what configuration, team and key say of the caller. */
 export function requestMetadata(header: Metadata, { metadata }: Caller): Metadata {

@@ -1,10 +1,13 @@
 import type { ZodType } from 'zod';
+import type { JsonObject } from '../codec/json-value.ts';
 import type { AccountManifest } from '../config/configuration.ts';
+import type { AccountToken } from '../core/account-token.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { Method, OrError } from '../core/exchange.ts';
 import type { InferenceEvent } from '../inference/event.ts';
 import type { ModelType, Operation } from '../inference/operation.ts';
 import type { InferenceRequest } from '../inference/request.ts';
+import type { ListTerms } from '../inference/served-as.ts';
 import type { Usage } from '../inference/usage.ts';
 
 /**
@@ -22,7 +25,35 @@ export interface ProviderPlug {
   readonly wires: readonly Wire[];
   /** Client headers, in lower case, that its accounts take beyond those of the wire, as `x-title` of OpenRouter. */
   readonly forwards?: readonly string[];
-  open(manifest: AccountManifest): ProviderAccount;
+  /** How an account is asked whether its credential works; absent: there is nothing cheap to ask for. */
+  readonly probe?: Probe;
+  /** Where an account gets its tokens, if it needs any. Main thread only: `open` finds what they gave in `tokens`. */
+  tokenSources?(manifest: AccountManifest): readonly TokenSource[];
+  open(manifest: AccountManifest, tokens: Tokens): ProviderAccount;
+}
+
+/** A cheap GET that needs the credential. Paths stand behind the base path of an account's first mount. */
+export interface Probe {
+  readonly path: string;
+  /** Ids of the models that a whole answer lists; undefined: it is no such list. Absent: the answer is about no models. */
+  modelIds?(answer: unknown): readonly string[] | undefined;
+  /** Where one model is asked for: lists leave out aliases. */
+  modelPath?(modelId: string): string;
+}
+
+/** Gives the tokens of one credential, one after the other; when to ask is main-thread/account-tokens.ts. */
+export interface TokenSource {
+  /** Unique among all sources; another secret makes another id. Holds no secret. */
+  readonly id: string;
+  readonly account: string;
+  /** Rejects with a reason that people read in the log: it must hold no secret. */
+  fetch(signal: AbortSignal): Promise<Pick<AccountToken, 'values' | 'expiresAtMs'>>;
+}
+
+/** The tokens that this thread knows of. */
+export interface Tokens {
+  /** By the id of the source; undefined: none was fetched yet. It may have ended. */
+  get(sourceId: string): AccountToken | undefined;
 }
 
 export interface ProviderAccount {
@@ -76,6 +107,8 @@ export interface Mount {
   readonly headers: readonly string[];
   /** Names of client headers that go on, in lower case: the wire's and the plug's. */
   readonly forwards: readonly string[];
+  /** Without a slash at its end: `/v1`, or nothing. */
+  readonly basePath: string;
   /** From the root, the base path of the mount included. */
   path(target: Target, request: WireRequest): string;
 }
@@ -86,6 +119,8 @@ export interface Connection {
   readonly origin: string;
   /** A digest of the credential: accounts with different credentials never share a connection. */
   readonly credential: string;
+  /** The account's own proxy, or `none`; undefined: as the server's settings say. May hold a password. */
+  readonly proxy?: string;
   readonly tls?: { rejectUnauthorized: boolean; ca?: string };
 }
 
@@ -98,6 +133,8 @@ export interface Credential {
   readonly poolKey: string;
   /** Flat name-value pairs to be added to the request's headers; never changed by who gets them. */
   sign(request: UnsignedRequest): OrError<readonly string[]>;
+  /** A provider's words without the secrets that they may quote. */
+  redact(words: string): string;
 }
 
 /** All of a request but what authorises it. */
@@ -111,9 +148,12 @@ export interface UnsignedRequest {
   readonly body: Buffer | readonly Buffer[] | undefined;
 }
 
+/** What differs among those who speak the same form; an integration may say otherwise (`abilities`). */
 export interface Abilities {
   /** Understands `stream_options.include_usage`. */
   readonly usageInStream: boolean;
+  /** Takes messages of the role `developer`; others get them as `system`. */
+  readonly developerRole: boolean;
 }
 
 export interface PriceSource {
@@ -122,6 +162,8 @@ export interface PriceSource {
   /** The manifest's `cost` block, already checked; wins over the catalogue. */
   readonly cost?: unknown;
   readonly discountPercent?: number;
+  /** What the provider publishes of tiers, speeds and geographies, which the catalogue does not know. */
+  readonly terms?: ListTerms | undefined;
 }
 
 /** What lies between the pieces of a streamed answer; `none`: the wire has no streamed answers. */
@@ -140,10 +182,16 @@ export interface Wire {
   readonly forwards: readonly string[];
   /** Behind the base path of the mount. */
   path(target: Target, request: WireRequest): string;
-  /** The wire's own usage object → neutral; undefined where it is none. */
-  toUsage(usage: unknown): Usage | undefined;
-  /** A non-2xx answer → our error. `body` holds at most 64 KiB of it. */
-  toError(status: number, body: Buffer, target: Target): GatewayError;
+  /**
+   * The wire's own usage object → neutral; undefined where it is none. `answer`: the event, or the small values of the
+   * answer, that it stood in (the usage object itself too), where more may be told.
+   */
+  toUsage(usage: unknown, answer: JsonObject): Usage | undefined;
+  /**
+   * A failure in the provider's words → our error. `status` undefined: told inside a 200, where only the words can say
+   * what it would have been. `body` holds at most 64 KiB.
+   */
+  toError(status: number | undefined, body: Buffer, target: Target): GatewayError;
   readonly translation?: Translation;
 }
 

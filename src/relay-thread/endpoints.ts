@@ -18,7 +18,7 @@ export interface EndpointsOptions {
 
 const ALIVE = Buffer.from('{"status":"ok","service":"sluice"}');
 
-/** Endpoints of the contract that are still to come. One that is built leaves this list: a test holds that. */
+/** Endpoints that are planned and not built yet. One that is built leaves this list: a test holds that. */
 export const PLANNED: readonly PlannedPath[] = [
   ...[
     '/completions',

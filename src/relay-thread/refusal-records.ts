@@ -28,7 +28,8 @@ export class RefusalRecords {
   readonly turnedAway = (refusal: Refusal): void => this.#refused(refusal, NOTHING_ASKED);
 
   readonly refused = (exchange: Exchange, error: GatewayError, request: RefusedRequest = NOTHING_ASKED): void => {
-    this.#refused({ ...labelsOf(exchange), principal: exchange.principal, error }, request);
+    const clientJson = exchange.clientJson();
+    this.#refused({ ...labelsOf(exchange), principal: exchange.principal, error, clientJson }, request);
   };
 
   answered(exchange: Exchange): void {
@@ -48,7 +49,7 @@ export class RefusalRecords {
   }
 
   #refused(refusal: Refusal, request: RefusedRequest): void {
-    const { id, requestId, method, path, startedAt, principal, error } = refusal;
+    const { id, requestId, method, path, startedAt, principal, error, clientJson } = refusal;
     const { log, add } = this.#options;
     const durationMs = performance.now() - startedAt;
     if (error.code === 'internal_error') log.error({ exchange: id, error: error.context.cause }, error.message);
@@ -64,11 +65,12 @@ export class RefusalRecords {
       status: error.status,
       outcome: 'error',
       errorCode: error.code,
-      errorDetail: error.context.detail ?? error.context.setting,
+      errorDetail: error.recordedDetail,
       subject: principal?.subject,
       keyId: principal?.keyId,
       ...request,
       rulesJson: error.context.rulesJson,
+      clientJson,
     });
   }
 }

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { KeyRing } from '../authentication/authenticate.ts';
 import { presentedKey } from '../authentication/presented-key.ts';
 import type { Configuration } from '../config/configuration.ts';
@@ -7,7 +7,7 @@ import { followWall } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
 import { Sweeper } from '../core/sweeper.ts';
 import { MemoryCounters } from '../counters/memory-counters.ts';
-import { RedisCounters } from '../counters/redis-counters.ts';
+import type { RedisCounters } from '../counters/redis-counters.ts';
 import { Edge } from '../edge/edge.ts';
 import { runBeforeLastByte } from '../edge/response-sink.ts';
 import { RecordSender } from '../ledger/record-sender.ts';
@@ -18,10 +18,12 @@ import { createLog } from '../telemetry/log.ts';
 import { EventLoopProbe } from '../telemetry/thread-stats.ts';
 import type { FromRelayThread, RelayThreadData, ToRelayThread } from '../threads/messages.ts';
 import { SharedCounters } from '../threads/shared-counters.ts';
+import { collectWhenIdle } from '../threads/steady-heap.ts';
 import { OriginPools } from '../upstream/origin-pools.ts';
+import { CredentialWarnings } from './credential-warnings.ts';
 import { routeTable } from './endpoints.ts';
 import { RefusalRecords } from './refusal-records.ts';
-import { makeSnapshot } from './snapshot.ts';
+import { type Lasting, makeSnapshot } from './snapshot.ts';
 import { TaskPool } from './task-pool.ts';
 
 /** How often a relay thread says how it is doing. */
@@ -29,8 +31,19 @@ const STATS_MS = 500;
 
 const NO_KEY = new GatewayError('missing_api_key');
 
-const data = workerData as RelayThreadData;
 const port = parentPort!;
+type LaterMessage = Exclude<ToRelayThread, { type: 'begin' }>;
+
+/** Messages that come before this thread can act upon them. */
+const early: LaterMessage[] = [];
+let hear = (message: LaterMessage): void => void early.push(message);
+// Its modules are loaded by now; it begins with what the first message brings.
+const data = await new Promise<RelayThreadData>((resolve) => {
+  port.on('message', (message: ToRelayThread) => {
+    if (message.type === 'begin') resolve(message.data);
+    else hear(message);
+  });
+});
 const send = (message: FromRelayThread, transfer: readonly ArrayBuffer[] = []): void =>
   port.postMessage(message, transfer);
 
@@ -50,7 +63,7 @@ const records = new RecordSender({
   framesTaken: () => counters.framesTaken,
 });
 const { server } = data.configuration;
-const pools = new OriginPools(server.limits, server.timeouts);
+const pools = new OriginPools(server.limits, server.timeouts, server.upstream);
 const keyRing = new KeyRing({
   configured: data.configuration.keys,
   issued: data.identity.keys,
@@ -60,12 +73,17 @@ const keyRing = new KeyRing({
 });
 const refusals = new RefusalRecords({ thread: data.thread, log, add: (record) => records.add(record) });
 const counts = new MemoryCounters(data.counts, data.thread);
-const redisCounts = server.store.counters === 'memory' ? undefined : countInRedis();
+const redisCounts = server.store.counters === 'memory' ? undefined : await countInRedis();
 let ledgerFull = data.journal?.full ?? false;
 if (server.ledger.sync === 'strict') runBeforeLastByte(() => records.writeJournal());
-/** What is learned of models outlives a configuration. */
-const forecast = new TokenForecast();
-const lasting = { counters: redisCounts ?? counts, now: () => counts.clock.now(), forecast };
+const tokens = new Map(data.tokens.map((token) => [token.id, token]));
+const lasting: Lasting = {
+  counters: redisCounts ?? counts,
+  now: () => counts.clock.now(),
+  forecast: new TokenForecast(),
+  tokens,
+  onBudgetRefuses: (window, action) => send({ type: 'budget-refuses', window, action }),
+};
 let snapshot = makeSnapshot(data.configuration, lasting);
 
 const pipeline: PipelineOptions = {
@@ -75,10 +93,12 @@ const pipeline: PipelineOptions = {
   sweeper,
   estimate: tasks.estimate,
   translateHeavy: tasks.translateHeavy,
+  sharedMemory: counters,
   snapshot: () => snapshot,
   record: (record) => records.add(record),
   provisional: records.hasJournal ? (record) => records.add(record) : undefined,
   refusal: () => (ledgerFull ? ledgerFullError() : undefined),
+  credentialRefused: new CredentialWarnings(log).refused,
   refused: refusals.refused,
 };
 
@@ -102,12 +122,14 @@ process.on('unhandledRejection', (error) => log.error({ error }, 'unhandled in a
 
 const probe = new EventLoopProbe();
 setInterval(reportStats, STATS_MS).unref();
-port.on('message', onMessage);
+collectWhenIdle(() => counters.idleMark);
+hear = onMessage;
+for (const message of early) onMessage(message);
 await redisCounts?.start();
 const listening = await edge.listen(server.listen.host, server.listen.port);
 send(listening === undefined ? { type: 'listen-failed' } : { type: 'listening', port: listening });
 
-function onMessage(message: ToRelayThread): void {
+function onMessage(message: LaterMessage): void {
   switch (message.type) {
     case 'reconfigure':
       reconfigure(message.configuration);
@@ -118,6 +140,10 @@ function onMessage(message: ToRelayThread): void {
       return;
     case 'issuer-keys':
       keyRing.setIssuerKeys(message.set);
+      return;
+    case 'tokens':
+      tokens.clear();
+      for (const token of message.tokens) tokens.set(token.id, token);
       return;
     case 'ledger-full':
       ledgerFull = message.full;
@@ -136,7 +162,8 @@ function reconfigure(configuration: Configuration): void {
   edge.reconfigure(configuration.server);
   redisCounts?.reconfigure(configuration.server.counters);
   log.level = configuration.server.log.level;
-  pools.reconfigure(configuration.server.limits, configuration.server.timeouts, snapshot.routes.connections());
+  const { limits, timeouts, upstream } = configuration.server;
+  pools.reconfigure(limits, timeouts, snapshot.routes.connections(), upstream);
 }
 
 async function drain(): Promise<void> {
@@ -149,7 +176,8 @@ async function drain(): Promise<void> {
   send({ type: 'drained' });
 }
 
-function countInRedis(): RedisCounters {
+async function countInRedis(): Promise<RedisCounters> {
+  const { RedisCounters } = await import('../counters/redis-counters.ts');
   const { thread, threads } = data;
   return new RedisCounters({
     url: server.store.counters,

@@ -3,16 +3,22 @@ import { createLimits, type LimitsOptions } from '../limits/limits.ts';
 import type { Snapshot } from '../pipeline.ts';
 import { openAccounts } from '../plugs.ts';
 import { Callers } from '../policy/caller.ts';
-import type { Target } from '../providers/provider.ts';
+import type { Target, Tokens } from '../providers/provider.ts';
 import { ModelRoutes } from '../routing/model-routes.ts';
-import { catalogueHas, catalogueModels } from '../usage/price-catalogue.ts';
+import { catalogueHas, catalogueModels, loadCatalogue, usePriceList } from '../usage/price-catalogue.ts';
 import { compilePrice, type Price } from '../usage/price-table.ts';
 
 /** Targets whose price is remembered; an account that lists none has as many as its clients think of. */
 const MAX_PRICES = 10_000;
 
-/** Everything that follows from one configuration. `lasting`: what outlives it. */
-export function makeSnapshot(configuration: Configuration, lasting: Omit<LimitsOptions, 'price'>): Snapshot {
+/** What outlives a configuration. */
+export interface Lasting extends Omit<LimitsOptions, 'price'> {
+  readonly tokens: Tokens;
+}
+
+/** Everything that follows from one configuration. */
+export function makeSnapshot(configuration: Configuration, lasting: Lasting): Snapshot {
+  usePriceList(configuration.server.prices?.list);
   const prices = new Map<Target, Price>();
   const price = (target: Target): Price => {
     let known = prices.get(target);
@@ -22,9 +28,11 @@ export function makeSnapshot(configuration: Configuration, lasting: Omit<LimitsO
     }
     return known;
   };
+  const accounts = openAccounts(configuration, lasting.tokens);
+  if (accounts.some(({ catalogueId }) => catalogueId !== undefined)) loadCatalogue();
   return {
     settings: configuration.server,
-    routes: new ModelRoutes(openAccounts(configuration), { models: catalogueModels, has: catalogueHas }),
+    routes: new ModelRoutes(accounts, { models: catalogueModels, has: catalogueHas }),
     callers: new Callers(configuration),
     limits: createLimits(configuration, { ...lasting, price }),
     price,

@@ -1,6 +1,6 @@
 import { GatewayError } from '../core/errors.ts';
 import { implement, taskRunner } from '../offload/tasks.ts';
-import { DIALECTS, WIRES } from '../plugs.ts';
+import { DIALECTS, FORMS, WIRES } from '../plugs.ts';
 import {
   type TranslateInput,
   type TranslateOutput,
@@ -10,7 +10,10 @@ import {
 import { estimateTokens, estimateTokensTask } from '../usage/estimate-task.ts';
 
 /** The entry of the task pool's threads: every task and the function that does it. */
-export default taskRunner([implement(estimateTokensTask, estimateTokens), implement(translateRequestTask, translate)]);
+export default taskRunner([
+  implement(estimateTokensTask, (input) => estimateTokens(input, FORMS)),
+  implement(translateRequestTask, translate),
+]);
 
 function translate(input: TranslateInput): TranslateOutput {
   const dialect = DIALECTS.find((each) => each.name === input.dialect);

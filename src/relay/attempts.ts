@@ -1,198 +1,187 @@
-import type { ServerSettings } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
-import type { Exchange, OrError } from '../core/exchange.ts';
-import type { Dialect, PeekedRequest } from '../dialects/dialect.ts';
-import type { AttemptControl, AttemptHandler, Target } from '../providers/provider.ts';
 import { decide } from '../routing/retry-policy.ts';
-import { UpstreamAttempt } from '../upstream/attempt.ts';
-import type { OriginPools } from '../upstream/origin-pools.ts';
-import { type ClientWaits, Waits } from '../upstream/waits.ts';
-import { type Outbound, outbound, wholeBody } from './outbound.ts';
-import type { HeavyTranslator } from './request-translation.ts';
+import type { RoutePlan, Step } from '../routing/route-plan.ts';
+import { refusedUsage } from './asks-usage.ts';
+import { AttemptRun, type RunContext, type RunOwner } from './attempt-run.ts';
+import type { RelayMode } from './relay-mode.ts';
 
-export interface AttemptsOptions {
-  readonly exchange: Exchange;
-  readonly dialect: Dialect;
-  readonly peeked: PeekedRequest;
-  readonly targets: readonly Target[];
-  readonly waits: ClientWaits;
-  readonly settings: ServerSettings;
-  readonly pools: OriginPools;
-  readonly translateHeavy: HeavyTranslator;
-}
-
-export interface AttemptsHandler extends AttemptHandler {
-  /** The request cannot be put into the provider's words; nothing was sent. */
-  inexpressible(error: GatewayError): void;
+export interface AttemptsOptions extends RunContext {
+  readonly plan: RoutePlan;
 }
 
 /**
- * The tries of one exchange, one after the other: which target is asked, what is sent to it, how long it may take, and
- * whether another try follows a failed one. Answers and failures go to the handler; after `end` nothing does.
+ * The attempts of one exchange: which step of its plan is asked, and whether another attempt follows a failed one or
+ * begins beside a slow one. At most two are live; the first whose content comes is adopted, and the other is aborted.
  */
 export class Attempts {
   /** Those begun so far. */
   count = 0;
-  /** Whether anything was sent to a provider. */
-  dispatched = false;
-  /** performance.now() when the one at hand was begun, or when its request had been translated. */
-  startedAt = 0;
   readonly #o: AttemptsOptions;
-  readonly #handler: AttemptsHandler;
-  #targetIndex = 0;
+  readonly #owner: RunOwner;
+  /** The attempt that the exchange is about: the one adopted, or the latest. */
+  #run: AttemptRun;
+  /** An earlier attempt that is live beside it. */
+  #beside: AttemptRun | undefined;
+  #adopted = false;
+  /** Of the latest step in the plan. */
+  #index = 0;
+  /** Tries of that step after its first. */
+  #retries = 0;
   #retriedReused = false;
-  #control: AttemptControl | undefined;
-  /** The same where it goes over a connection. */
-  #upstream: UpstreamAttempt | undefined;
-  #waits: Waits | undefined;
-  /** Those before the one at hand. */
+  /** performance.now() when a delayed retry begins; 0: none waits. */
+  #retryAt = 0;
+  /** By those that are over and not the one the exchange is about. */
+  #dispatched = false;
+  /** Those before the attempt that the exchange is about. */
   #failed: { target: string; error: string; ms: number }[] | undefined;
-  #ended = false;
-  /** Made only where a request is translated elsewhere. */
-  #abandoned: AbortController | undefined;
 
-  constructor(options: AttemptsOptions, handler: AttemptsHandler) {
+  constructor(options: AttemptsOptions, owner: RunOwner) {
     this.#o = options;
-    this.#handler = handler;
+    this.#owner = owner;
+    this.#run = new AttemptRun(options.plan.first, options, owner);
   }
 
-  get target(): Target {
-    return this.#o.targets[this.#targetIndex]!;
+  get run(): AttemptRun {
+    return this.#run;
   }
 
-  /** JSON array of `{target, error, ms}`: those before the last one. */
+  /** JSON array of `{target, error, ms}`: those that failed before the attempt that the exchange is about. */
   get failedJson(): string | undefined {
     return this.#failed && JSON.stringify(this.#failed);
   }
 
-  /** Fires when nobody waits for an answer any more. */
-  get signal(): AbortSignal {
-    this.#abandoned ??= new AbortController();
-    return this.#abandoned.signal;
+  /** Whether anything was sent to a provider, by any of them. */
+  get dispatched(): boolean {
+    return this.#dispatched || this.#run.dispatched;
   }
 
-  get hasContent(): boolean {
-    return this.#waits?.hasContent === true;
+  /** A comment would break an answer that is no stream, and an event that is not whole yet. */
+  get takeComments(): boolean {
+    return takesComments(this.#run.mode) && takesComments(this.#beside?.mode);
   }
 
-  /** Begins the next one. */
-  next(): void {
-    this.count += 1;
-    this.#upstream = undefined;
-    this.#control = undefined;
-    this.#startWaits();
-    const { exchange, dialect, peeked, translateHeavy } = this.#o;
-    const request = outbound(exchange, dialect, peeked, this.target, translateHeavy, this);
-    if (request instanceof Promise) this.#sendTranslated(request);
-    else this.#send(request);
+  start(): void {
+    this.count = 1;
+    this.#start(this.#run);
   }
 
-  /** Whether another one was begun because this one failed, before anything of an answer was passed on. */
-  retried(error: GatewayError, ms: number): boolean {
-    const decision = decide(
-      {
-        error,
-        diedReused: this.#upstream?.diedReused ?? false,
-        retriedReused: this.#retriedReused,
-        hasNextTarget: this.#targetIndex + 1 < this.#o.targets.length,
-      },
-      this.#o.settings.retryReusedConnection,
-    );
-    if (decision === 'give-up') return false;
-    const failed = { target: this.target.id, error: error.code, ms: Math.round(ms) };
-    if (this.#failed) this.#failed.push(failed);
-    else this.#failed = [failed];
-    if (decision === 'same-target') this.#retriedReused = true;
-    else this.#targetIndex += 1;
+  /** Whether this attempt's answer is the client's: the first that asks is adopted. */
+  adopt(run: AttemptRun): boolean {
+    if (this.#adopted) return run === this.#run;
+    this.#adopted = true;
+    const loser = run === this.#run ? this.#beside : this.#run;
+    this.#run = run;
+    this.#beside = undefined;
+    if (loser !== undefined) this.#drop(loser);
     return true;
   }
 
-  /** Content came: first-byte and idle waits start anew. */
-  content(): void {
-    this.#waits?.content();
+  /** Before the commit point: whether the exchange goes on without this attempt. */
+  survives(run: AttemptRun, error: GatewayError): boolean {
+    this.#adopted = false;
+    const other = run === this.#run ? this.#beside : this.#run;
+    this.#beside = undefined;
+    if (other !== undefined) {
+      this.#note(run, error);
+      this.#run = other;
+      return true;
+    }
+    const step = this.#nextStep(run, error);
+    if (step === undefined) return false;
+    this.#note(run, error);
+    if (this.#retryAt === 0) this.#begin(step);
+    return true;
   }
 
-  /** Why the one at hand waited in vain; it is aborted then. `paused`: we do not read what it sends. */
-  expired(now: number, paused: boolean): GatewayError | undefined {
-    const upstream = this.#upstream;
-    const waiting = upstream?.inLine === true;
-    const error = this.#waits?.expired(now, upstream ? upstream.sentAt : this.startedAt, paused);
-    if (error === undefined) return undefined;
-    this.abort();
-    // Who waited in vain for a connection of others was not connecting.
-    return error.code === 'connect_timeout' && waiting ? queueFull(this.#o.settings) : error;
-  }
-
-  pause(): void {
-    this.#control?.pause();
-  }
-
-  resume(): void {
-    this.#control?.resume();
-  }
-
-  /** The one at hand calls back no more. */
-  abort(): void {
-    this.#control?.abort();
+  sweep(now: number): void {
+    this.#beside?.sweep(now);
+    this.#run.sweep(now);
+    if (this.#retryAt > 0 && now >= this.#retryAt) {
+      this.#retryAt = 0;
+      this.#begin(this.#run.step);
+    } else this.#hedge(now);
   }
 
   /** Nobody waits for an answer any more. */
-  end(): void {
-    this.#ended = true;
-    this.#abandoned?.abort();
+  abort(): void {
+    this.#retryAt = 0;
+    this.#beside?.abort();
+    this.#run.abort();
   }
 
-  #startWaits(): void {
-    const { exchange, settings, waits } = this.#o;
-    this.startedAt = performance.now();
-    this.#waits = new Waits(settings.timeouts, waits, exchange.startedAt, this.startedAt);
-  }
-
-  #sendTranslated(request: Promise<OrError<Outbound>>): void {
-    const turn = this.count;
-    const send = (made: OrError<Outbound>): void => {
-      if (this.#ended || this.count !== turn) return;
-      // They ran while the request was translated, all but the one for the connection.
-      this.#startWaits();
-      try {
-        this.#send(made);
-      } catch (cause) {
-        this.abort();
-        this.#handler.failed(new GatewayError('internal_error', { cause }));
-      }
+  #nextStep(run: AttemptRun, error: GatewayError): Step | undefined {
+    const { step, diedReused } = run;
+    const { exchange, settings, dialect } = this.#o;
+    const now = performance.now();
+    const { totalMs } = settings.timeouts;
+    const leftMs = totalMs > 0 ? exchange.startedAt + totalMs - now : Number.POSITIVE_INFINITY;
+    const mayRetryReused = settings.retryReusedConnection && !this.#retriedReused;
+    const history = {
+      retry: step.retry,
+      retries: this.#retries,
+      diedReused,
+      mayRetryReused,
+      refusedUsage: run.asksUsage && refusedUsage(dialect, run.target, error),
     };
-    request.then(send, (cause) => send(new GatewayError('internal_error', { cause })));
+    const decision = decide(error, history, leftMs);
+    if (decision.next === 'give-up') return undefined;
+    if (decision.next === 'same-step') {
+      if (diedReused && mayRetryReused) this.#retriedReused = true;
+      else if (!history.refusedUsage) this.#retries += 1;
+      if (decision.afterMs > 0) this.#retryAt = now + decision.afterMs;
+      return step;
+    }
+    return this.#following();
   }
 
-  #send(request: OrError<Outbound>): void {
-    const { exchange, pools, settings } = this.#o;
-    const { target } = this;
-    if (request instanceof GatewayError) {
-      // What is not about the request itself may be otherwise at the next target.
-      if (request.rule.retry === 'never') this.#handler.inexpressible(request);
-      else this.#handler.failed(request);
-      return;
+  #following(): Step | undefined {
+    const step = this.#o.plan.step(this.#index + 1);
+    if (step === undefined) return undefined;
+    this.#index += 1;
+    this.#retries = 0;
+    return step;
+  }
+
+  /** A second attempt, where the plan asks for one and the first has no content yet. */
+  #hedge(now: number): void {
+    const run = this.#run;
+    const { hedgeAfterMs } = run.step;
+    if (hedgeAfterMs === undefined || this.#adopted || this.#beside !== undefined) return;
+    // Over: the exchange is, or its next attempt waits.
+    if (run.over || run.hasContent || now - run.startedAt < hedgeAfterMs) return;
+    const step = this.#following();
+    if (step === undefined) return;
+    this.#beside = run;
+    this.#begin(step);
+  }
+
+  #begin(step: Step): void {
+    this.count += 1;
+    this.#run = new AttemptRun(step, this.#o, this.#owner);
+    this.#start(this.#run);
+  }
+
+  #start(run: AttemptRun): void {
+    try {
+      run.start();
+    } catch (cause) {
+      // A bug costs this exchange, with all that was begun for it.
+      run.failed(new GatewayError('internal_error', { cause }));
     }
-    if (target.local) {
-      this.dispatched = true;
-      // It may read the body for as long as it likes.
-      exchange.keepBody();
-      this.#control = target.local({ path: request.path, body: wholeBody(request.body) }, this.#handler);
-      return;
-    }
-    const attempt = new UpstreamAttempt(pools.get(request.connection), this.#handler);
-    this.#upstream = attempt;
-    this.#control = attempt;
-    request.onBodySent = exchange.keepBody();
-    if (attempt.send(request)) this.dispatched = true;
-    else this.#handler.failed(queueFull(settings));
+  }
+
+  #drop(loser: AttemptRun): void {
+    this.#dispatched ||= loser.dispatched;
+    loser.abort();
+  }
+
+  #note(run: AttemptRun, error: GatewayError): void {
+    this.#dispatched ||= run.dispatched;
+    this.#failed ??= [];
+    this.#failed.push({ target: run.target.id, error: error.code, ms: Math.round(run.upstreamMs) });
   }
 }
 
-function queueFull({ limits }: ServerSettings): GatewayError {
-  const { maxUpstreamConnections, maxUpstreamQueue } = limits;
-  return new GatewayError('upstream_queue_full', {
-    setting: `limits.max_upstream_connections: ${maxUpstreamConnections}, limits.max_upstream_queue: ${maxUpstreamQueue}`,
-    retryAfterMs: 1000,
-  });
+function takesComments(mode: RelayMode | undefined): boolean {
+  return mode === undefined || (mode.isStream && !mode.unfinishedLine);
 }

@@ -2,18 +2,20 @@ import type { Limits } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
 import type { AnswerContext, Dialect, PeekedRequest } from '../dialects/dialect.ts';
-import type { Target } from '../providers/provider.ts';
+import type { Target, Wire } from '../providers/provider.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
-import { asksUsage } from './asks-usage.ts';
+import { AnswerByKind, type AnswerKind } from './answer-by-kind.ts';
 import { mountFor } from './choose-mount.ts';
-import { type Allowance, CutShort, type StreamHost } from './cut-short.ts';
+import { ConvertedAnswer } from './converted-answer.ts';
 import { ErrorAnswer, MAX_ERROR_BYTES } from './error-answer.ts';
+import type { HeldMemory } from './held-memory.ts';
 import type { RelayHost, RelayMode } from './relay-mode.ts';
 import { StreamPassthrough } from './stream-passthrough.ts';
-import { StreamTranslation, type TranslationOptions, WholeTranslation } from './translation.ts';
+import { StreamTranslation, WholeTranslation } from './translation.ts';
 import { WholePassthrough } from './whole-passthrough.ts';
 
 export const EVENT_STREAM = 'text/event-stream';
+const JSON_TYPE = 'application/json';
 
 /** The head of a provider's answer; names in lower case. */
 export interface AnswerHead {
@@ -22,66 +24,117 @@ export interface AnswerHead {
 }
 
 export interface ModeContext {
-  readonly host: StreamHost;
+  readonly host: RelayHost;
   readonly meter: UsageMeter;
   readonly target: Target;
   readonly dialect: Dialect;
   readonly peeked: PeekedRequest;
   readonly limits: Limits;
+  readonly memory: HeldMemory;
   readonly exchangeId: string;
-  /** A keep-alive comment went out: nothing but an event stream can follow. */
-  readonly streamPromised: boolean;
-  /** Undefined: no budget asks for its streams to be cut. */
-  readonly allowance: Allowance | undefined;
+  /** The gateway asked for usage, not the client: the event that this causes is not the client's. */
+  readonly askedUsage: boolean;
 }
 
-/** How an answer is carried back, told from its head alone; or why it cannot be. */
-export function chooseMode({ status, headers }: AnswerHead, context: ModeContext): OrError<RelayMode> {
-  const { meter, target, dialect, limits } = context;
+/** How an answer is carried back, told from its head and then from its first bytes; or why it cannot be. */
+export function chooseMode(head: AnswerHead, context: ModeContext): OrError<RelayMode> {
+  const { status, headers } = head;
+  const { host, target, dialect } = context;
   const { wire } = mountFor(target, dialect)!;
   const readable = isPlain(headers['content-encoding']);
   // What cannot be read says nothing: its status alone does.
-  if (status < 200 || status > 299)
-    return new ErrorAnswer(context.host, target, wire, status, readable ? MAX_ERROR_BYTES : 0);
+  if (status < 200 || status > 299) {
+    return new ErrorAnswer(host, target, wire, status, readable ? MAX_ERROR_BYTES : 0);
+  }
   if (!readable) {
     return new GatewayError('upstream_protocol', { detail: 'It compressed its answer although asked not to.' });
   }
-  const contentType = String(headers['content-type'] ?? 'application/json');
-  const mediaType = contentType.toLowerCase();
-  const isStream = mediaType.startsWith(EVENT_STREAM);
-  if (!isStream && context.streamPromised) {
-    // Bare JSON behind a comment would read as an empty answer.
-    return new GatewayError('upstream_protocol', { detail: 'It answered without a stream.' });
-  }
-  const host = isStream ? streamHost(context) : context.host;
-  if (wire.name !== dialect.name) {
-    const options: TranslationOptions = {
-      host,
-      meter,
-      dialect,
-      translation: wire.translation!,
-      context: answerContext(context),
-      maxBytes: limits.maxTranslateBytes,
-    };
-    return isStream ? new StreamTranslation(options) : new WholeTranslation(options);
-  }
-  // Neither a length nor chunks: the end of the connection is the end of the answer, whole or not.
-  const endsWithConnection =
-    headers['content-length'] === undefined && headers['transfer-encoding'] === undefined && !target.local;
-  const holdBytes = limits.highWatermarkBytes;
-  if (isStream) {
-    const stripUsage = asksUsage(context.peeked, target);
-    return new StreamPassthrough({ host, meter, wire, contentType, endsWithConnection, holdBytes, stripUsage });
-  }
-  const isJson = mediaType.includes('json');
-  return new WholePassthrough({ host, meter, wire, contentType, endsWithConnection, holdBytes, isJson });
+  const asked = context.peeked.stream ? 'stream' : 'whole';
+  return new AnswerByKind(host, asked, (kind) => modeFor(kind, head, wire, context));
 }
 
-function streamHost(context: ModeContext): RelayHost {
-  const { host, meter, dialect, allowance } = context;
-  if (allowance === undefined) return host;
-  const follower = dialect.followStream(answerContext(context));
-  return new CutShort({ host, meter, allowance, follower });
+/** The provider's kind of answer, turned into the kind that was asked for where it is the other one. */
+function modeFor(told: AnswerKind, head: AnswerHead, wire: Wire, context: ModeContext): OrError<RelayMode> {
+  const contentType = String(head.headers['content-type'] ?? '');
+  const label = contentType.toLowerCase();
+  // A stream may begin with a field that nobody knows.
+  const kind = told === 'other' && label.startsWith(EVENT_STREAM) ? 'events' : told;
+  const { host, target, limits, dialect, memory } = context;
+  // HTML of whatever stands in between: read as the error that it should have been.
+  if (kind === 'html' || kind === 'other') return new ErrorAnswer(host, target, wire, undefined, MAX_ERROR_BYTES);
+  if (kind === 'nothing') return new GatewayError('upstream_protocol', { detail: 'Its answer is empty.' });
+  const shared = { memory, maxBytes: limits.maxTranslateBytes };
+  if (kind === 'events') {
+    const type = label.startsWith(EVENT_STREAM) ? contentType : EVENT_STREAM;
+    if (context.peeked.stream) return eventsMode(host, type, wire, context);
+    const convert = dialect.answers.toWhole;
+    if (convert === undefined) {
+      return new GatewayError('upstream_protocol', { detail: 'It answered with a stream that nobody asked for.' });
+    }
+    const whole = new ConvertedAnswer({ ...shared, host, convert, contentType: JSON_TYPE });
+    return eventsMode(whole, type, wire, context);
+  }
+  const type = label.includes('json') ? contentType : JSON_TYPE;
+  if (!context.peeked.stream) return wholeMode(host, type, head, wire, context);
+  const convert = (answer: Buffer) => dialect.answers.toEvents(answer, answerContext(context));
+  const events = new ConvertedAnswer({ ...shared, host, convert, contentType: EVENT_STREAM });
+  return wholeMode(events, type, head, wire, context);
+}
+
+function eventsMode(host: RelayHost, contentType: string, wire: Wire, context: ModeContext): RelayMode {
+  const { meter, target, dialect, peeked, limits, memory } = context;
+  if (wire.name !== dialect.name) return new StreamTranslation(translationOptions(host, wire, context));
+  return new StreamPassthrough({
+    host,
+    meter,
+    wire,
+    target,
+    form: dialect.answers,
+    expected: { choices: peeked.choices, usageEvent: context.askedUsage ? 'take-out' : 'keep' },
+    memory,
+    contentType,
+    holdBytes: limits.highWatermarkBytes,
+    maxEventBytes: limits.maxEventBytes,
+  });
+}
+
+function wholeMode(
+  host: RelayHost,
+  contentType: string,
+  { headers }: AnswerHead,
+  wire: Wire,
+  context: ModeContext,
+): RelayMode {
+  const { meter, target, dialect, limits } = context;
+  if (wire.name !== dialect.name) return new WholeTranslation(translationOptions(host, wire, context));
+  return new WholePassthrough({
+    host,
+    meter,
+    wire,
+    target,
+    form: dialect.answers,
+    contentType,
+    // Neither a length nor chunks: the end of the connection is the end of the answer, whole or not.
+    endsWithConnection:
+      headers['content-length'] === undefined && headers['transfer-encoding'] === undefined && !target.local,
+    holdBytes: limits.highWatermarkBytes,
+  });
+}
+
+function translationOptions(host: RelayHost, wire: Wire, context: ModeContext) {
+  const { meter, target, dialect, limits, memory } = context;
+  return {
+    host,
+    meter,
+    wire,
+    target,
+    dialect,
+    translation: wire.translation!,
+    context: answerContext(context),
+    memory,
+    holdBytes: limits.highWatermarkBytes,
+    maxBytes: limits.maxTranslateBytes,
+  };
 }
 
 function isPlain(encoding: string | string[] | undefined): boolean {
@@ -90,7 +143,11 @@ function isPlain(encoding: string | string[] | undefined): boolean {
   return name === '' || name === 'identity';
 }
 
-function answerContext({ exchangeId, target, peeked }: ModeContext): AnswerContext {
+export function answerContext({
+  exchangeId,
+  target,
+  peeked,
+}: Pick<ModeContext, 'exchangeId' | 'target' | 'peeked'>): AnswerContext {
   const created = Math.floor(Date.now() / 1000);
   return { exchangeId, model: target.id, includeUsage: peeked.includeUsage, created };
 }

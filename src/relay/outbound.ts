@@ -1,17 +1,21 @@
 import { GatewayError } from '../core/errors.ts';
-import type { Exchange, OrError } from '../core/exchange.ts';
+import type { HeadersOfInterest, OrError } from '../core/exchange.ts';
 import type { Dialect, PeekedRequest } from '../dialects/dialect.ts';
 import type { Connection, Mount, Target } from '../providers/provider.ts';
+import type { Step, StepOverrides } from '../routing/route-plan.ts';
 import type { OutboundRequest } from '../upstream/attempt.ts';
 import { requestHeaders } from '../upstream/forward-headers.ts';
 import { asksUsage } from './asks-usage.ts';
 import { mountFor } from './choose-mount.ts';
 import { type HeavyTranslator, type TranslatedRequest, translateRequest } from './request-translation.ts';
+import { overriddenHeaders } from './step-overrides.ts';
 
 /** One request to one target, authorised. Made anew for each attempt: a signature is about its moment. */
 export interface Outbound extends OutboundRequest {
   readonly connection: Connection;
   readonly body: Buffer | Buffer[];
+  /** The gateway asks for usage, and the client did not. */
+  readonly asksUsage: boolean;
   onBodySent: (() => void) | undefined;
 }
 
@@ -19,25 +23,33 @@ export function wholeBody(body: Buffer | Buffer[]): Buffer {
   return Array.isArray(body) ? Buffer.concat(body) : body;
 }
 
+/** The client's request as a step sends it. */
+export interface AskedRequest {
+  readonly headers: HeadersOfInterest;
+  readonly body: Buffer;
+  readonly peeked: PeekedRequest;
+}
+
 /** The client's request in the provider's form: spliced where they speak the same, else translated. */
 export function outbound(
-  exchange: Exchange,
+  asked: AskedRequest,
   dialect: Dialect,
-  peeked: PeekedRequest,
-  target: Target,
+  { target, overrides }: Step,
   translateHeavy: HeavyTranslator,
   abandoned: { readonly signal: AbortSignal },
 ): OrError<Outbound> | Promise<OrError<Outbound>> {
+  const { body, peeked } = asked;
   const mount = mountFor(target, dialect);
   if (mount === undefined) return new GatewayError('unsupported_operation', { target: target.id });
   const { wire } = mount;
   if (wire.name === dialect.name) {
-    const body = dialect.splice(exchange.body, peeked, target.modelId, asksUsage(peeked, target));
-    return authorised(exchange, peeked, target, mount, body, NO_HEADERS);
+    const { modelId, abilities } = target;
+    const askUsage = asksUsage(dialect, peeked, target);
+    const spliced = dialect.splice(body, peeked, { modelId, askUsage, developerAsSystem: !abilities.developerRole });
+    return authorised(asked, target, mount, overrides, { body: spliced, headers: NO_HEADERS, asksUsage: askUsage });
   }
   const finish = (made: OrError<TranslatedRequest>): OrError<Outbound> =>
-    made instanceof GatewayError ? made : authorised(exchange, peeked, target, mount, made.body, made.headers);
-  const { body } = exchange;
+    made instanceof GatewayError ? made : authorised(asked, target, mount, overrides, { ...made, asksUsage: false });
   if (body.length > INLINE_BYTES) {
     const { id, modelId } = target;
     return translateHeavy(dialect, wire, { id, modelId }, body, abandoned.signal).then(finish);
@@ -45,19 +57,27 @@ export function outbound(
   return finish(translateRequest(dialect, wire.translation!, target, body));
 }
 
-/** `extra`: headers that this request needs beyond the mount's. */
+interface MadeRequest {
+  readonly body: Buffer | Buffer[];
+  /** What this request needs beyond the mount's headers. */
+  readonly headers: readonly string[];
+  readonly asksUsage: boolean;
+}
+
 function authorised(
-  exchange: Exchange,
-  peeked: PeekedRequest,
+  asked: AskedRequest,
   target: Target,
   mount: Mount,
-  body: Buffer | Buffer[],
-  extra: readonly string[],
+  overrides: StepOverrides | undefined,
+  { body, headers: extra, asksUsage: askedUsage }: MadeRequest,
 ): OrError<Outbound> {
   const { wire, connection, credential } = mount;
+  const { peeked } = asked;
   // Answered inside the process: nobody reads headers.
-  const headers = target.local ? [] : requestHeaders(exchange.headers, peeked, mount);
+  let headers = target.local ? [] : requestHeaders(asked.headers, peeked, mount);
   for (const each of extra) headers.push(each);
+  // Before they are signed.
+  if (overrides?.headers) headers = overriddenHeaders(headers, overrides.headers);
   const request: Outbound = {
     connection,
     origin: connection.origin,
@@ -65,11 +85,16 @@ function authorised(
     method: wire.method,
     headers,
     body,
+    asksUsage: askedUsage,
     onBodySent: undefined,
   };
   const signed = credential.sign(request);
   if (signed instanceof GatewayError) return signed;
-  for (const each of signed) headers.push(each);
+  for (let at = 0; at < signed.length; at += 2) {
+    const name = signed[at]!;
+    // A step may bring a credential of its own.
+    if (overrides?.headers === undefined || !overrides.headers.set[name]) headers.push(name, signed[at + 1]!);
+  }
   return request;
 }
 

@@ -9,26 +9,22 @@ export interface RelayHost {
   commit(contentType: string): void;
   /** Hands bytes to the client's sink; the relay pauses the provider where the sink is full. */
   write(bytes: Buffer): void;
-  /** The answer is whole. */
+  /** The answer is whole: the client is told so at once, whatever the provider does with its connection. */
   finish(last?: Buffer): void;
   /** This attempt is over, badly: before the commit point another may follow, after it the client is told. */
   fail(error: GatewayError): void;
-  /** The provider's own error event passes among the content: nothing changes but the record. */
-  remark(error: GatewayError): void;
   /** Content came, in so many pieces: first-byte and idle waits start anew. */
   content(pieces: number): void;
 }
 
-/** One way of carrying a 2xx answer back; made per attempt. */
+/** One way of carrying a 2xx answer back; made per attempt. After it called `finish` or `fail` it calls nothing more. */
 export interface RelayMode {
-  /** Its answer is an event stream: comments may stand in it and errors come as events. */
+  /** What the client gets is an event stream: comments may stand in it and errors come as events. */
   readonly isStream: boolean;
   /** As AttemptHandler.chunk: the bytes may be kept by reference. */
   chunk(bytes: Buffer, pieces?: number): void;
   /** The provider ended its answer properly, as far as HTTP goes. */
   ended(): void;
-  /** The provider has sent what ends its answer, though not yet the end of the transfer. */
-  readonly complete: boolean;
-  /** What has to be written before an in-stream error event so that it stands on its own. */
+  /** The client has a part of an event: an error event must not be glued to it, and no comment put into it. */
   readonly unfinishedLine: boolean;
 }

@@ -1,22 +1,20 @@
-import { type ErrorContext, GatewayError } from '../core/errors.ts';
+import type { GatewayError } from '../core/errors.ts';
+import type { Target, Wire } from '../providers/provider.ts';
 
-/** What a provider says in its stream instead of content, or among it. Its `code` is an HTTP status with some. */
-export function streamError(error: unknown): GatewayError {
-  const field = (name: string): unknown =>
-    typeof error === 'object' && error !== null ? Reflect.get(error, name) : undefined;
-  const message = field('message');
-  const code = field('code');
-  const type = field('type');
-  return failureOf(typeof code === 'number' ? code : undefined, {
-    detail: typeof message === 'string' ? message.slice(0, 1024) : undefined,
-    upstreamType: typeof type === 'string' ? type : undefined,
-    upstreamCode: typeof code === 'string' ? code : undefined,
-  });
+/**
+ * What a provider says inside a 200, instead of an answer or in the midst of it, as our error: the one way its words
+ * take from there to client, log and ledger, and the same that its other failures take. `status`: what it would have
+ * been, where somebody knows.
+ */
+export function streamError(error: unknown, wire: Wire, target: Target, status?: number): GatewayError {
+  return wire.toError(status, Buffer.from(written({ error })), target);
 }
 
-/** An error event that may say which HTTP status it would have been. */
-export function failureOf(status: number | undefined, context: ErrorContext): GatewayError {
-  if (status === 429) return new GatewayError('upstream_rate_limited', context);
-  if (status === 503 || status === 529) return new GatewayError('upstream_overloaded', context);
-  return new GatewayError('upstream_stream_error', context);
+function written(value: object): string {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    // Nested deeper than it can be walked: that it failed is all that can be told.
+    return '{}';
+  }
 }

@@ -1,19 +1,29 @@
 import { ByteList } from '../codec/byte-list.ts';
+import { PeekKeys } from '../codec/peek-keys.ts';
 import { SseParser } from '../codec/sse-parser.ts';
+import { topLevelValues } from '../codec/top-level-values.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { AnswerContext, Dialect, EventWriter } from '../dialects/dialect.ts';
-import type { InferenceEvent } from '../inference/event.ts';
-import type { EventReader, Translation } from '../providers/provider.ts';
+import { bringsContent, type InferenceEvent } from '../inference/event.ts';
+import type { EventReader, Target, Translation, Wire } from '../providers/provider.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
+import type { HeldMemory } from './held-memory.ts';
 import type { RelayHost, RelayMode } from './relay-mode.ts';
-import { failureOf } from './stream-error.ts';
+import { streamError } from './stream-error.ts';
+
+const ERROR = new PeekKeys(['error']);
 
 export interface TranslationOptions {
   readonly host: RelayHost;
   readonly meter: UsageMeter;
   readonly dialect: Dialect;
+  readonly wire: Wire;
+  readonly target: Target;
   readonly translation: Translation;
   readonly context: AnswerContext;
+  readonly memory: HeldMemory;
+  /** What may be held before the first content. */
+  readonly holdBytes: number;
   /** One event of a stream, or one whole answer. */
   readonly maxBytes: number;
 }
@@ -28,8 +38,9 @@ export class StreamTranslation implements RelayMode {
   readonly #parser: SseParser;
   readonly #events: InferenceEvent[] = [];
   #out: Buffer[] = [];
+  #outBytes = 0;
   #committed = false;
-  #failed = false;
+  #over = false;
 
   constructor(options: TranslationOptions) {
     this.#o = options;
@@ -39,53 +50,57 @@ export class StreamTranslation implements RelayMode {
   }
 
   chunk(bytes: Buffer): void {
-    if (this.#failed) return;
+    if (this.#over) return;
     this.#o.meter.passed(bytes);
     const fault = this.#parser.push(bytes);
-    if (this.#failed) return;
+    if (this.#over) return;
+    if (this.#reader.complete) {
+      this.#finish();
+      return;
+    }
     if (this.#committed) this.#flush();
     if (fault) this.#fail(fault);
   }
 
-  get complete(): boolean {
-    return this.#reader.complete;
-  }
-
   ended(): void {
-    if (this.#failed) return;
-    if (!this.#reader.complete) {
-      this.#fail(new GatewayError('upstream_cut', { detail: 'The stream ended without its last event.' }));
-      return;
-    }
-    this.#commit();
-    this.#out.push(this.#writer.end());
-    this.#flush();
-    this.#o.host.finish();
+    if (this.#over) return;
+    this.#fail(new GatewayError('upstream_cut', { detail: 'The stream ended without its last event.' }));
   }
 
   #onEvent = (event: string | undefined, data: string): void => {
-    if (this.#failed) return;
+    // What is behind the end belongs to nobody, however it came.
+    if (this.#over || this.#reader.complete) return;
     this.#events.length = 0;
     this.#reader.fromEvent(event, data, this.#events);
     for (const each of this.#events) {
       if (each.type === 'error') {
         this.#flush();
-        this.#fail(fromErrorEvent(each));
+        this.#fail(fromErrorEvent(each, this.#o));
         return;
       }
       if (each.type === 'usage') this.#o.meter.add(each.usage);
-      else if (each.type !== 'start') {
+      else if (bringsContent(each)) {
         this.#commit();
         this.#o.host.content(1);
         if ('text' in each) this.#o.meter.translatedCharacters += each.text.length;
       }
       const bytes = this.#writer.write(each);
-      if (bytes) this.#out.push(bytes);
+      if (bytes === undefined) continue;
+      this.#out.push(bytes);
+      this.#outBytes += bytes.length;
+      if (this.#outBytes > this.#o.holdBytes) this.#commit();
     }
   };
 
+  #finish(): void {
+    this.#over = true;
+    this.#commit();
+    this.#out.push(this.#writer.end());
+    this.#o.host.finish(Buffer.concat(this.#out));
+  }
+
   #fail(error: GatewayError): void {
-    this.#failed = true;
+    this.#over = true;
     this.#o.host.fail(error);
   }
 
@@ -99,67 +114,72 @@ export class StreamTranslation implements RelayMode {
     if (this.#out.length === 0 || !this.#committed) return;
     this.#o.host.write(this.#out.length === 1 ? this.#out[0]! : Buffer.concat(this.#out));
     this.#out = [];
+    this.#outBytes = 0;
   }
 }
 
 /** A whole answer, read when it is complete; bounded by limits.max_translate_bytes. */
 export class WholeTranslation implements RelayMode {
   readonly isStream = false;
-  readonly complete = false;
   readonly unfinishedLine = false;
   readonly #o: TranslationOptions;
   #kept = new ByteList();
-  #failed = false;
+  #over = false;
 
   constructor(options: TranslationOptions) {
     this.#o = options;
   }
 
   chunk(bytes: Buffer, pieces = 1): void {
-    if (this.#failed) return;
-    this.#o.host.content(pieces);
-    this.#o.meter.received(bytes);
-    if (this.#kept.length + bytes.length > this.#o.maxBytes) {
-      this.#fail(
-        new GatewayError('upstream_too_large', { setting: `limits.max_translate_bytes: ${this.#o.maxBytes}` }),
-      );
-      return;
-    }
-    this.#kept.push(bytes);
+    if (this.#over) return;
+    const { host, meter, memory, maxBytes } = this.#o;
+    host.content(pieces);
+    meter.received(bytes);
+    const length = this.#kept.length + bytes.length;
+    if (length > maxBytes) {
+      this.#fail(new GatewayError('upstream_too_large', { setting: `limits.max_translate_bytes: ${maxBytes}` }));
+    } else if (!memory.mayHold(length)) {
+      this.#fail(new GatewayError('upstream_too_large', { setting: memory.setting }));
+    } else this.#kept.push(bytes);
   }
 
   ended(): void {
-    if (this.#failed) return;
+    if (this.#over) return;
     const all = this.#kept.whole();
-    const events = this.#o.translation.fromResponse(all);
-    if (events instanceof GatewayError) {
-      this.#fail(events);
-      return;
-    }
-    for (const event of events) {
-      if (event.type === 'usage') this.#o.meter.add(event.usage);
-      if (event.type === 'error') {
-        this.#fail(fromErrorEvent(event));
-        return;
-      }
-    }
-    if (!this.#o.meter.usage) this.#o.meter.sampled(all);
-    const answer = this.#o.dialect.fromInference(events, this.#o.context);
+    const answer = this.#translated(all);
     if (answer instanceof GatewayError) {
       this.#fail(answer);
       return;
     }
+    if (!this.#o.meter.usage) this.#o.meter.sampled(all);
+    this.#over = true;
     this.#o.host.commit('application/json');
     this.#o.host.finish(answer);
   }
 
+  #translated(all: Buffer): Buffer | GatewayError {
+    const { wire, target, translation, meter, dialect, context } = this.#o;
+    const failure = topLevelValues(all, ERROR)?.['error'];
+    if (failure) return streamError(failure, wire, target);
+    const events = translation.fromResponse(all);
+    if (events instanceof GatewayError) return events;
+    for (const event of events) {
+      if (event.type === 'usage') meter.add(event.usage);
+      if (event.type === 'error') return fromErrorEvent(event, this.#o);
+    }
+    return dialect.fromInference(events, context);
+  }
+
   #fail(error: GatewayError): void {
-    this.#failed = true;
+    this.#over = true;
     this.#kept = new ByteList();
     this.#o.host.fail(error);
   }
 }
 
-function fromErrorEvent({ status, message, errorType }: InferenceEvent & { type: 'error' }): GatewayError {
-  return failureOf(status, { detail: message, upstreamType: errorType });
+function fromErrorEvent(
+  { status, message, errorType }: InferenceEvent & { type: 'error' },
+  { wire, target }: TranslationOptions,
+): GatewayError {
+  return streamError({ type: errorType, message }, wire, target, status);
 }

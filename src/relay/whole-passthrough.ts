@@ -1,87 +1,117 @@
 import { ByteList } from '../codec/byte-list.ts';
 import { JsonBalance } from '../codec/json-balance.ts';
 import { GatewayError } from '../core/errors.ts';
-import type { Wire } from '../providers/provider.ts';
+import type { AnswerFacts, AnswerForm } from '../dialects/answer-form.ts';
+import type { Target, Wire } from '../providers/provider.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
-import { usageOf, usageOfEnd } from './answer-usage.ts';
 import type { RelayHost, RelayMode } from './relay-mode.ts';
+import { streamError } from './stream-error.ts';
 
-/** Usage stands at the end of large answers: only this much of their end is kept to find it. */
+/** Usage stands at the beginning or at the end of large answers: so much of their end is kept to find it. */
 const TAIL_BYTES = 65_536;
 
 export interface WholePassthroughOptions {
   readonly host: RelayHost;
   readonly meter: UsageMeter;
   readonly wire: Wire;
+  readonly target: Target;
+  readonly form: AnswerForm;
   readonly contentType: string;
-  readonly isJson: boolean;
-  /** The provider's answer ends with its connection: its end alone does not say that it is whole. */
+  /** The provider's answer ends with its connection: HTTP does not say whether it is whole. */
   readonly endsWithConnection: boolean;
-  /** What of JSON may be held before it is passed on. */
+  /** What may be held before it is passed on. */
   readonly holdBytes: number;
 }
 
 /**
- * An answer that is not a stream, carried back unchanged. JSON is held until it is whole or outgrows `holdBytes`: a
- * provider that breaks off in the middle can then still be answered with a proper error. Beyond that, and for
- * everything that is not JSON, bytes are passed on as they come and only the last TAIL_BYTES are remembered.
+ * A JSON answer that is not a stream, carried back unchanged. It is held until it is whole or outgrows `holdBytes`: a
+ * provider that breaks off in the middle, or fails in a 200, is then still answered with a proper error. Beyond that it
+ * is passed on as it comes, and only its last bytes are remembered.
  */
 export class WholePassthrough implements RelayMode {
   readonly isStream = false;
-  readonly complete = false;
   readonly unfinishedLine = false;
   readonly #o: WholePassthroughOptions;
   readonly #kept = new ByteList();
-  #passing: boolean;
+  #passing = false;
   /** Only where HTTP does not say whether the answer is whole. */
-  #balance: JsonBalance | undefined;
+  readonly #balance: JsonBalance | undefined;
   #lostBeginning = false;
 
   constructor(options: WholePassthroughOptions) {
     this.#o = options;
-    this.#passing = !options.isJson;
-    if (options.isJson && options.endsWithConnection) this.#balance = new JsonBalance();
+    this.#balance = options.endsWithConnection ? new JsonBalance() : undefined;
   }
 
   chunk(bytes: Buffer, pieces = 1): void {
     this.#o.host.content(pieces);
-    if (this.#passing) this.#o.meter.passed(bytes);
-    else this.#o.meter.received(bytes);
+    this.#o.meter.received(bytes);
+    this.#kept.push(bytes);
     this.#balance?.push(bytes);
-    if (this.#o.isJson) this.#keep(bytes);
-    if (this.#passing) {
-      this.#o.host.commit(this.#o.contentType);
-      this.#o.host.write(bytes);
-    } else if (this.#kept.length > this.#o.holdBytes) {
-      this.#passing = true;
-      this.#o.host.commit(this.#o.contentType);
-      for (const piece of this.#kept.pieces()) this.#o.host.write(piece);
-    }
+    if (this.#passing) this.#passOn(bytes);
+    else if (this.#kept.length > this.#o.holdBytes) this.#beginToPass();
   }
 
   ended(): void {
-    const all = this.#kept.whole();
-    if (this.#o.isJson) this.#readUsage(all);
-    if (this.#balance?.whole === false) {
-      this.#o.host.fail(new GatewayError('upstream_cut', { detail: 'The answer ended in the middle.' }));
+    const { host, contentType } = this.#o;
+    if (this.#passing) {
+      this.#endPassing();
       return;
     }
-    this.#o.host.commit(this.#o.contentType);
-    if (this.#passing) this.#o.host.finish();
-    else this.#o.host.finish(all);
+    const all = this.#kept.whole();
+    const facts = this.#o.form.whole(all);
+    const failure = this.#failureOf(facts);
+    if (failure) {
+      host.fail(failure);
+      return;
+    }
+    if (!this.#meter(facts)) this.#o.meter.sampled(all);
+    host.commit(contentType);
+    host.finish(all);
   }
 
-  #keep(bytes: Buffer): void {
-    this.#kept.push(bytes);
-    if (!this.#passing || this.#kept.length < 2 * TAIL_BYTES) return;
+  #failureOf(facts: AnswerFacts | undefined): GatewayError | undefined {
+    const { wire, target } = this.#o;
+    if (facts?.error !== undefined) return streamError(facts.error, wire, target);
+    if (this.#balance?.whole === false) {
+      return new GatewayError('upstream_cut', { detail: 'The answer ended in the middle.' });
+    }
+    return facts ? undefined : new GatewayError('upstream_protocol', { detail: 'Its answer is not whole JSON.' });
+  }
+
+  /** False: it tells no usage. */
+  #meter(facts: AnswerFacts | undefined): boolean {
+    const counts = facts && this.#o.wire.toUsage(facts.usage, facts.answer);
+    if (counts) this.#o.meter.add(counts);
+    return counts !== undefined;
+  }
+
+  #beginToPass(): void {
+    this.#passing = true;
+    const { host, form, meter, contentType } = this.#o;
+    host.commit(contentType);
+    const begun = this.#kept.whole();
+    if (!this.#meter(form.beginning(begun))) meter.sampled(begun);
+    this.#passOn(begun);
+  }
+
+  #passOn(bytes: Buffer): void {
+    this.#o.host.write(bytes);
+    if (this.#kept.length < 2 * TAIL_BYTES) return;
     this.#kept.keepLast(TAIL_BYTES);
     this.#lostBeginning = true;
   }
 
-  #readUsage(bytes: Buffer): void {
-    const value = this.#lostBeginning ? usageOfEnd(bytes) : usageOf(bytes);
-    const usage = value === undefined ? undefined : this.#o.wire.toUsage(value);
-    if (usage) this.#o.meter.add(usage);
-    else if (!this.#passing) this.#o.meter.sampled(bytes);
+  #endPassing(): void {
+    const { host, form, wire, target } = this.#o;
+    const bytes = this.#kept.whole();
+    const facts = this.#lostBeginning ? form.end(bytes) : form.whole(bytes);
+    if (facts?.error !== undefined) host.fail(streamError(facts.error, wire, target));
+    else if (this.#balance?.whole === false) {
+      host.fail(new GatewayError('upstream_cut', { detail: 'The answer ended in the middle.' }));
+    } else {
+      this.#meter(facts);
+      host.finish();
+    }
   }
 }

@@ -2,7 +2,7 @@ import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
 import { nearNames } from '../core/near-names.ts';
 import type { Connection, ProviderAccount, Target } from '../providers/provider.ts';
-import { checkModelId } from './model-id.ts';
+import { type Route, TargetRoute } from './route-plan.ts';
 
 /** Models an account without a list can serve: what the price library knows of its provider. */
 export interface Catalogue {
@@ -10,21 +10,18 @@ export interface Catalogue {
   has(catalogueId: string, modelId: string): boolean;
 }
 
-/** A client's model name, resolved. Rules, labels and records use `model`; the targets are tried in order. */
-export interface Route {
-  readonly model: string;
-  readonly targets: readonly Target[];
-}
-
 export interface ListedModel {
   readonly id: string;
   readonly ownedBy: string;
 }
 
+const WELL_FORMED = /^[A-Za-z0-9._:/@+-]{1,256}$/;
+const DOT_SEGMENT = /(?:^|\/)\.\.(?:\/|$)/;
+
 /** Names remembered; an account that lists none accepts any name, so this is a bound, not a cache size to tune. */
 const MAX_REMEMBERED = 10_000;
 
-/** Name → canonical model and its targets: a pure lookup, made once per configuration. */
+/** Name → canonical model and how it is reached: a pure lookup, made once per configuration. */
 export class ModelRoutes {
   readonly #accounts: ReadonlyMap<string, ProviderAccount>;
   readonly #catalogue: Catalogue;
@@ -43,7 +40,7 @@ export class ModelRoutes {
     if (fault) return fault;
     const found = this.#find(name);
     const route: OrError<Route> = found
-      ? { model: found.id, targets: [found] }
+      ? new TargetRoute(found)
       : new GatewayError('model_not_found', { param: 'model', detail: `\`${name}\` is not known.` });
     if (this.#remembered.size >= MAX_REMEMBERED) this.#remembered.clear();
     this.#remembered.set(name, route);
@@ -123,4 +120,10 @@ export class ModelRoutes {
 
 function providerOf(account: ProviderAccount): string {
   return account.type.replace('provider-account/', '');
+}
+
+/** What a client may write at all, before any rule or path is built from it. */
+export function checkModelId(name: string): GatewayError | undefined {
+  if (WELL_FORMED.test(name) && !DOT_SEGMENT.test(name)) return undefined;
+  return new GatewayError('invalid_model', { param: 'model' });
 }

@@ -1,7 +1,12 @@
 import { epochMs } from '../core/clock.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
+import type { Log } from '../core/log.ts';
+import type { ApiForm } from '../dialects/dialect.ts';
+import type { ServedAs } from '../inference/served-as.ts';
 import type { Usage } from '../inference/usage.ts';
+import type { Admission } from '../limits/admission.ts';
+import type { Target } from '../providers/provider.ts';
 import type { RelayResult } from '../relay/relay.ts';
 import type { ExchangeRecord } from '../telemetry/exchange-record.ts';
 import type { Price } from '../usage/price-table.ts';
@@ -13,10 +18,15 @@ export type Estimator = (request: EstimateRequest) => Promise<Usage | undefined>
 
 export interface SettlementOptions {
   readonly thread: number;
+  readonly log: Log;
   readonly exchange: Exchange;
+  /** The client's API form. */
+  readonly form: ApiForm;
   readonly model: string;
   readonly stream: boolean;
-  readonly price: Price;
+  /** As the client asked to be served: so it is priced where the provider did not tell. */
+  readonly servedAs: ServedAs | undefined;
+  readonly price: (target: Target) => Price;
   readonly estimate: Estimator;
   readonly record: (record: ExchangeRecord) => void;
   /** Takes a record that is followed by a better one; undefined: nobody wants it. */
@@ -26,31 +36,29 @@ export interface SettlementOptions {
   readonly metadataJson: string | undefined;
 }
 
-/** What settlement needs of an admission (policy/admission.ts): said here, because relay and policy do not know each other. */
-export interface Admission {
-  readonly rulesJson: string | undefined;
-  readonly chargesJson: string | undefined;
-  readonly reservedNanoUsd: number | undefined;
-  over(): void;
-  settle(outcome: {
-    dispatched: boolean;
-    usage: Usage | undefined;
-    costNanoUsd: number | undefined;
-    endedAtMs: number;
-  }): void;
+/**
+ * The record of an exchange that reached a target: made once, when nothing is left to do. What was held for the exchange
+ * is settled exactly once; a fault on the way is logged, never thrown, and gives it back.
+ */
+export function settle(result: RelayResult, options: SettlementOptions): void {
+  try {
+    settleByUse(result, options);
+  } catch (cause) {
+    giveBack(cause, result, options);
+  }
 }
 
-/** The record of an exchange that reached a target: made once, when nothing is left to do. */
-export function settle(result: RelayResult, options: SettlementOptions): void {
-  const record = recordOf(result, options);
+function settleByUse(result: RelayResult, options: SettlementOptions): void {
+  const price = options.price(result.target);
+  const record = recordOf(result, price, options);
   const { meter, shortened } = result;
   if (shortened) {
-    use(record, shortened.usage, 'estimate', options.price);
+    use(record, servedAsAsked(shortened.usage, result, options), 'estimate', price);
     record.errorDetail = shortened.detail;
-  } else {
-    if (meter.usage) use(record, meter.usage, 'provider', options.price);
+  } else if (!isFailureOfProvider(result.error)) {
+    if (meter.usage) use(record, meter.usage, 'provider', price);
     if (needsEstimate(result, options.exchange)) {
-      settleByEstimate(record, result, options);
+      settleByEstimate(record, price, result, options);
       return;
     }
   }
@@ -63,45 +71,77 @@ function close(
   { dispatched }: RelayResult,
   { admission, record: take }: SettlementOptions,
 ): void {
-  const { usage, costNanoUsd } = record;
+  const { usage } = record;
+  const costNanoUsd = record.costNanoUsd ?? record.unknownCost?.atMostNanoUsd;
   const endedAtMs = record.startedAt + record.durationMs;
   admission.settle({ dispatched, usage, costNanoUsd, endedAtMs });
   take(record);
 }
 
-function settleByEstimate(record: ExchangeRecord, result: RelayResult, options: SettlementOptions): void {
-  const { exchange, price, provisional } = options;
+function giveBack(cause: unknown, { dispatched }: RelayResult, { admission, exchange, log }: SettlementOptions): void {
+  log.error({ exchange: exchange.id, error: cause }, 'an exchange could not be settled');
+  try {
+    admission.settle({ dispatched, usage: undefined, costNanoUsd: undefined, endedAtMs: Date.now() });
+  } catch {
+    // The settling itself is what failed, and that was logged.
+  }
+}
+
+function settleByEstimate(record: ExchangeRecord, price: Price, result: RelayResult, options: SettlementOptions): void {
+  const { exchange, form, provisional } = options;
   const { meter } = result;
+  const answerForm = result.wireName ?? form.name;
   const request: EstimateRequest = {
+    promptForm: form.name,
+    answerForm,
     prompt: result.prompt ?? promptOf(exchange.body, exchange.body.length),
     outputSample: meter.sample(),
     outputTotalBytes: meter.answerBytes,
     model: result.target.modelId,
   };
   const pieces = options.stream ? result.content.pieces : 0;
-  const quick = quickEstimate({ bodyBytes: exchange.bytesIn, meter, pieces });
+  const answerText = answerForm === form.name ? form.answerText : () => undefined;
+  const quick = quickEstimate({ bodyBytes: exchange.bytesIn, meter, answerText, pieces });
+  const useEstimate = (of: ExchangeRecord, estimate: Usage): void =>
+    use(of, servedAsAsked(filledUp(meter.usage, estimate), result, options), 'estimate', price);
   if (provisional) {
     const early: ExchangeRecord = { ...record, pending: true };
-    use(early, filledUp(meter.usage, quick), 'estimate', price);
+    useEstimate(early, quick);
     provisional(early);
   }
   options.admission.over();
   const closeWith = (estimate: Usage): void => {
-    use(record, filledUp(meter.usage, estimate), 'estimate', price);
+    useEstimate(record, estimate);
     close(record, result, options);
   };
-  options.estimate(request).then(
-    (estimate) => closeWith({ ...quick, ...estimate }),
-    // As where too many wait to be counted: an exchange that nobody counts would be free of charge.
-    () => closeWith(quick),
-  );
+  options
+    .estimate(request)
+    .then(
+      (estimate) => closeWith({ ...quick, ...estimate }),
+      // As where too many wait to be counted: an exchange that nobody counts would be free of charge.
+      () => closeWith(quick),
+    )
+    .catch((cause) => giveBack(cause, result, options));
 }
 
 function use(record: ExchangeRecord, used: Usage, source: 'provider' | 'estimate', price: Price): void {
   record.usage = used;
   record.usageSource = source;
-  record.costNanoUsd = price.costNanoUsd(used, record.startedAt);
-  if (record.costNanoUsd !== undefined) record.priceTable = price.basis(used, record.startedAt);
+  const costNanoUsd = price.costNanoUsd(used, record.startedAt);
+  const known = costNanoUsd !== undefined;
+  record.costNanoUsd = costNanoUsd;
+  record.priceTable = known ? price.basis(used, record.startedAt) : undefined;
+  record.unknownCost = known ? undefined : price.unknownCost(used, record.startedAt);
+}
+
+/** A provider that told nothing did not tell its tier either: what was asked for is the best that is known. */
+function servedAsAsked(used: Usage, { meter }: RelayResult, { servedAs }: SettlementOptions): Usage {
+  return meter.usage === undefined && servedAs !== undefined ? { ...used, servedAs } : used;
+}
+
+/** Its own verdict, with a status or inside a 200: nothing is charged for it, whatever came before it. */
+function isFailureOfProvider(error: GatewayError | undefined): boolean {
+  return error?.rule.stage === 'provider';
 }
 
 /**
@@ -123,7 +163,7 @@ function filledUp(told: Usage | undefined, estimate: Usage): Usage {
   return filled;
 }
 
-function recordOf(result: RelayResult, options: SettlementOptions): ExchangeRecord {
+function recordOf(result: RelayResult, price: Price, options: SettlementOptions): ExchangeRecord {
   const { exchange } = options;
   const { error, target } = result;
   const now = performance.now();
@@ -141,7 +181,7 @@ function recordOf(result: RelayResult, options: SettlementOptions): ExchangeReco
     status: result.status,
     outcome: outcomeOf(result, exchange.aborted !== undefined),
     errorCode: error?.code,
-    errorDetail: detailOf(error),
+    errorDetail: error?.recordedDetail,
     subject: exchange.principal.subject,
     keyId: exchange.principal.keyId,
     model: options.model,
@@ -163,7 +203,7 @@ function recordOf(result: RelayResult, options: SettlementOptions): ExchangeReco
     rulesJson: options.admission.rulesJson,
     chargesJson: options.admission.chargesJson,
     attemptsJson: result.attemptsJson,
-    priceVersion: options.price.version,
+    priceVersion: price.version,
     reservedNanoUsd: options.admission.reservedNanoUsd,
   };
 }
@@ -172,10 +212,4 @@ function outcomeOf(result: RelayResult, aborted: boolean): ExchangeRecord['outco
   if (!result.error) return 'ok';
   if (aborted) return 'client-closed';
   return result.cut ? 'cut' : 'error';
-}
-
-function detailOf(error: GatewayError | undefined): string | undefined {
-  if (!error) return undefined;
-  const { detail, setting } = error.context;
-  return detail ?? setting;
 }

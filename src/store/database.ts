@@ -1,5 +1,4 @@
 import type { Database } from './database-engine.ts';
-import { openExistingPostgres, openPostgres } from './postgres-database.ts';
 import { openExistingSqlite, openSqlite } from './sqlite-database.ts';
 
 export type { Database, DatabaseTransaction } from './database-engine.ts';
@@ -18,14 +17,23 @@ const START_MS = 10_000;
  * Made and brought to the newest form if need be. A data folder alone: SQLite in it. Throws a StoreFault; where a server
  * does not answer, after `waitMs`.
  */
-export function openDatabase(place: DatabasePlace | string, waitMs = START_MS): Promise<Database> {
+export async function openDatabase(place: DatabasePlace | string, waitMs = START_MS): Promise<Database> {
   if (typeof place === 'string') return openSqlite(place);
-  return place.database === 'sqlite' ? openSqlite(place.dataDir) : openPostgres(place.database, waitMs);
+  if (place.database === 'sqlite') return openSqlite(place.dataDir);
+  const { openPostgres } = await postgres();
+  return openPostgres(place.database, waitMs);
 }
 
 /** Only where there is one, for whoever merely looks: a mistyped folder would be found in good order, and empty. */
-export function openExistingDatabase(place: DatabasePlace, waitMs = START_MS): Promise<Database> {
-  return place.database === 'sqlite' ? openExistingSqlite(place.dataDir) : openExistingPostgres(place.database, waitMs);
+export async function openExistingDatabase(place: DatabasePlace, waitMs = START_MS): Promise<Database> {
+  if (place.database === 'sqlite') return openExistingSqlite(place.dataDir);
+  const { openExistingPostgres } = await postgres();
+  return openExistingPostgres(place.database, waitMs);
+}
+
+/** Its driver is loaded only where it is used: a start waits for every module. */
+function postgres() {
+  return import('./postgres-database.ts');
 }
 
 export function databasePlace(settings: { dataDir: string; store: { database: string } }): DatabasePlace {

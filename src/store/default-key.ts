@@ -11,7 +11,7 @@ export interface DefaultKey extends ConfiguredKey {
 
 /**
  * The key of a gateway that nobody has given one: `default-key` in the data folder, made on first use. Only for a
- * loopback listener without configured or issued keys (contract §1); the caller sees to that.
+ * loopback listener without configured or issued keys; the caller sees to that.
  */
 export async function loadOrMakeDefaultKey(dataDir: string, warn: Warn): Promise<DefaultKey> {
   const path = join(dataDir, 'default-key');

@@ -1,10 +1,11 @@
-import { SignJWT } from 'jose';
 import type { ApiKey } from './api-keys.ts';
 import type { SigningKey } from './signing-key.ts';
 import { TOKEN_AUDIENCE, TOKEN_ISSUER, tokenHeader } from './token-form.ts';
 
 /** The JWT of one key. Expiry is cut to the whole second, never extended. */
-export function mintToken(key: ApiKey, signingKey: SigningKey): Promise<string> {
+export async function mintToken(key: ApiKey, signingKey: SigningKey): Promise<string> {
+  // Loaded by the first key that is made: a start makes none.
+  const { SignJWT } = await import('jose/jwt/sign');
   const claims = { teams: key.teams, models: key.models, metadata: key.metadata };
   const token = new SignJWT(claims)
     .setProtectedHeader(tokenHeader(signingKey.verification.keyId))

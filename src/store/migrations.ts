@@ -4,6 +4,8 @@ import { identity } from './migrations/0002-identity.ts';
 import { ledger } from './migrations/0003-ledger.ts';
 import { budgets } from './migrations/0004-budgets.ts';
 import { seenGateways } from './migrations/0005-seen-gateways.ts';
+import { usageCounters } from './migrations/0006-usage-counters.ts';
+import { retiredSigningKeys } from './migrations/0007-retired-signing-keys.ts';
 
 /** In the order of their names. One that was released is never changed: a further one is added. */
 export const MIGRATIONS: Record<string, Migration> = {
@@ -12,4 +14,6 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0003-ledger': ledger,
   '0004-budgets': budgets,
   '0005-seen-gateways': seenGateways,
+  '0006-usage-counters': usageCounters,
+  '0007-retired-signing-keys': retiredSigningKeys,
 };

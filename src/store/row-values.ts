@@ -7,3 +7,11 @@ export function rowValues<Name extends string>(
 ): RowValues[] {
   return rows.map((row) => columns.map((column) => row[column]));
 }
+
+/** The columns of a table, all of them: one that is added to the table and left out here does not compile. */
+export function allColumns<Table>() {
+  return <const Columns extends readonly (keyof Table)[]>(
+    columns: Columns &
+      ([keyof Table] extends [Columns[number]] ? unknown : { leftOut: Exclude<keyof Table, Columns[number]> }),
+  ): Columns => columns;
+}

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { link, open, readFile, stat, unlink } from 'node:fs/promises';
+import { link, open, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { makeDataFolder } from './data-folder.ts';
 import { reasonOf, StoreFault, systemCode } from './store-fault.ts';
@@ -38,7 +38,16 @@ async function readIfThere(path: string): Promise<string | undefined> {
   }
 }
 
-async function makeOnce(path: string, text: string): Promise<void> {
+/** Puts another secret in its place. Whoever reads meanwhile gets the old one or the new one, whole. */
+export async function replaceSecret(path: string, text: string): Promise<void> {
+  try {
+    await rename(await writeDraft(path, text), path);
+  } catch (error) {
+    throw new StoreFault(`The secret file ${path} cannot be replaced: ${reasonOf(error)}.`, error);
+  }
+}
+
+async function writeDraft(path: string, text: string): Promise<string> {
   const draft = `${path}.${randomBytes(6).toString('hex')}.tmp`;
   const file = await open(draft, 'wx', 0o600);
   try {
@@ -48,6 +57,11 @@ async function makeOnce(path: string, text: string): Promise<void> {
   } finally {
     await file.close();
   }
+  return draft;
+}
+
+async function makeOnce(path: string, text: string): Promise<void> {
+  const draft = await writeDraft(path, text);
   try {
     await link(draft, path);
   } catch (error) {

@@ -1,7 +1,6 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, hash, type KeyObject } from 'node:crypto';
 import { join } from 'node:path';
-import { calculateJwkThumbprint } from 'jose';
-import { readOrMakeSecret, type Warn } from './secret-file.ts';
+import { readOrMakeSecret, replaceSecret, type Warn } from './secret-file.ts';
 import { reasonOf, StoreFault } from './store-fault.ts';
 import type { VerificationKey } from './token-form.ts';
 
@@ -13,12 +12,30 @@ export interface SigningKey {
 
 /** The Ed25519 key that signs the tokens of `sluice keys`: `signing-key.pem` in the data folder, made on first use. */
 export async function loadOrMakeSigningKey(dataDir: string, warn: Warn): Promise<SigningKey> {
-  const path = join(dataDir, 'signing-key.pem');
-  const privateKey = privateKeyOf(path, await readOrMakeSecret(path, newPrivateKeyPem, warn));
+  const path = pathIn(dataDir);
+  return signingKeyOf(privateKeyOf(path, await readOrMakeSecret(path, newPrivateKeyPem, warn)));
+}
+
+/** One that nobody has yet, and what puts it into a data folder, in the place of the one there. */
+export function newSigningKey(): SigningKey & { keepIn(dataDir: string): Promise<void> } {
+  const pem = newPrivateKeyPem();
+  return { ...signingKeyOf(createPrivateKey(pem)), keepIn: (dataDir) => replaceSecret(pathIn(dataDir), pem) };
+}
+
+function pathIn(dataDir: string): string {
+  return join(dataDir, 'signing-key.pem');
+}
+
+function signingKeyOf(privateKey: KeyObject): SigningKey {
   const publicKey = createPublicKey(privateKey);
-  const keyId = await calculateJwkThumbprint(publicKey.export({ format: 'jwk' }), 'sha256');
   const publicKeyPem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
-  return { privateKey, verification: { keyId, publicKeyPem } };
+  return { privateKey, verification: { keyId: thumbprint(publicKey), publicKeyPem } };
+}
+
+/** RFC 7638 §3.2, for the members that RFC 8037 §2 names. */
+function thumbprint(publicKey: KeyObject): string {
+  const { crv, kty, x } = publicKey.export({ format: 'jwk' });
+  return hash('sha256', JSON.stringify({ crv, kty, x }), 'base64url');
 }
 
 function newPrivateKeyPem(): string {

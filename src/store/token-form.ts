@@ -50,4 +50,6 @@ export interface VerificationKey {
   readonly keyId: string;
   /** SubjectPublicKeyInfo. */
   readonly publicKeyPem: string;
+  /** Milliseconds since the Unix epoch: the end of its grace, from which on no token of it is accepted. Absent: there is none. */
+  readonly untilMs?: number;
 }

@@ -1,3 +1,5 @@
+import { SERVED_TERMS, type ServedAs, TERM_NAMES } from '../inference/served-as.ts';
+import { COUNTER_NAMES, type CounterName, RARE_COUNTERS, USAGE_COUNTERS } from '../inference/usage-counters.ts';
 import type { RecordView } from './exchange-record.ts';
 import type { LineWriter } from './line-writer.ts';
 
@@ -17,7 +19,7 @@ export class AccessLine {
       this.#timeMs = timeMs;
       this.#begin = Buffer.from(`{"level":"info","time":${timeMs},"sluice.exchange.id":"`);
     }
-    const { id, requestId, errorDetail, usage, costNanoUsd } = record;
+    const { id, requestId, errorDetail, clientJson, usage, costNanoUsd } = record;
     const labels = this.#labels.of(record);
     into.bytes(this.#begin);
     into.ascii(id);
@@ -25,19 +27,26 @@ export class AccessLine {
     if (requestId !== id) into.text(`,"http.request.id":${quoted(requestId)}`);
     into.bytes(labels.what);
     if (errorDetail !== undefined) into.text(`,"error.message":${quoted(errorDetail)}`);
+    if (clientJson !== undefined) into.text(clientFields(clientJson));
     into.bytes(labels.who);
     if (usage) {
-      number(into, INPUT_TOKENS, usage.inputTokens);
-      number(into, OUTPUT_TOKENS, usage.outputTokens);
-      number(into, CACHE_READ, usage.cacheReadInputTokens);
-      number(into, CACHE_CREATION, usage.cacheCreationInputTokens);
-      number(into, REASONING, usage.reasoningOutputTokens);
+      number(into, COUNTS.inputTokens, usage.inputTokens);
+      number(into, COUNTS.outputTokens, usage.outputTokens);
+      number(into, COUNTS.cacheReadInputTokens, usage.cacheReadInputTokens);
+      number(into, COUNTS.cacheCreationInputTokens, usage.cacheCreationInputTokens);
+      number(into, COUNTS.reasoningOutputTokens, usage.reasoningOutputTokens);
+      moreThanZero(into, COUNTS.cacheCreation1hInputTokens, usage.cacheCreation1hInputTokens);
+      moreThanZero(into, COUNTS.audioInputTokens, usage.audioInputTokens);
+      moreThanZero(into, COUNTS.audioOutputTokens, usage.audioOutputTokens);
+      if (usage.rare !== undefined) for (const name of RARE_COUNTERS) number(into, COUNTS[name], usage.rare[name]);
+      if (usage.servedAs !== undefined) terms(into, usage.servedAs);
       into.bytes(labels.usageSource);
     }
     if (costNanoUsd !== undefined) {
       into.bytes(COST);
       into.milliardths(costNanoUsd);
-    }
+    } else if (record.unknownCost !== undefined)
+      into.text(`,"sluice.cost.unknown_part":${quoted(record.unknownCost.part)}`);
     number(into, ATTEMPTS, record.attempts);
     number(into, THREAD, record.thread);
     number(into, STARTED_AT, Math.round(record.startedAt));
@@ -52,11 +61,10 @@ export class AccessLine {
   }
 }
 
-const INPUT_TOKENS = field('gen_ai.usage.input_tokens');
-const OUTPUT_TOKENS = field('gen_ai.usage.output_tokens');
-const CACHE_READ = field('gen_ai.usage.cache_read.input_tokens');
-const CACHE_CREATION = field('gen_ai.usage.cache_creation.input_tokens');
-const REASONING = field('gen_ai.usage.reasoning.output_tokens');
+/** The field of every counter. */
+const COUNTS = Object.fromEntries(
+  COUNTER_NAMES.map((name) => [name, field(attributeOf(USAGE_COUNTERS[name]))]),
+) as Readonly<Record<CounterName, Buffer>>;
 const COST = field('sluice.cost.usd');
 const ATTEMPTS = field('sluice.attempts');
 const THREAD = field('sluice.thread');
@@ -78,6 +86,22 @@ function number(into: LineWriter, name: Buffer, value: number | undefined): void
   if (value === undefined) return;
   into.bytes(name);
   into.number(value);
+}
+
+function attributeOf(counter: { readonly column: string; readonly attribute?: string }): string {
+  return counter.attribute ?? `sluice.usage.${counter.column}`;
+}
+
+/** Most providers tell zeros of what they never do. */
+function moreThanZero(into: LineWriter, name: Buffer, value: number | undefined): void {
+  if (value) number(into, name, value);
+}
+
+function terms(into: LineWriter, servedAs: ServedAs): void {
+  for (const name of TERM_NAMES) {
+    const value = servedAs[name];
+    if (value !== undefined) into.text(`,"sluice.served_as.${SERVED_TERMS[name].column}":${quoted(value)}`);
+  }
 }
 
 function milliseconds(into: LineWriter, name: Buffer, value: number | undefined): void {
@@ -179,6 +203,16 @@ function labelsOf(record: RecordView, next: Labels | undefined): Labels {
     depth: (next?.depth ?? 0) + 1,
     next,
   };
+}
+
+/** Only of refusals, which are few. */
+function clientFields(clientJson: string): string {
+  const { address, userAgent, path }: Record<string, unknown> = JSON.parse(clientJson);
+  return field('client.address', address) + field('user_agent.original', userAgent) + field('url.path', path);
+
+  function field(name: string, value: unknown): string {
+    return typeof value === 'string' ? `,"${name}":${quoted(value)}` : '';
+  }
 }
 
 function quoted(text: string): string {

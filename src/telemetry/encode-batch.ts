@@ -106,12 +106,19 @@ function writeTexts(record: ExchangeRecord, into: Uint16Array, at: number, texts
   into[at + TEXT.attemptsJson] = texts.reference(TEXT.attemptsJson, record.attemptsJson);
   into[at + TEXT.priceVersion] = texts.reference(TEXT.priceVersion, record.priceVersion);
   into[at + TEXT.priceTable] = texts.reference(TEXT.priceTable, record.priceTable);
+  into[at + TEXT.unknownCost] = texts.reference(TEXT.unknownCost, unknownCostText(record));
+  into[at + TEXT.clientJson] = texts.reference(TEXT.clientJson, record.clientJson);
 }
 
-function originOf(record: ExchangeRecord): string {
-  const cost = record.usage?.providerCostUsd;
-  const usage = record.usage === undefined ? NO_USAGE : (record.usageSource ?? '');
-  return `${record.provider ?? ''}\n${usage}\n${cost ?? ''}`;
+function originOf({ provider = '', usage, usageSource }: ExchangeRecord): string {
+  if (usage === undefined) return `${provider}\n${NO_USAGE}\n`;
+  const { rare, servedAs, providerCostUsd = '' } = usage;
+  const text = `${provider}\n${usageSource ?? ''}\n${providerCostUsd}`;
+  return rare === undefined && servedAs === undefined ? text : `${text}\n${JSON.stringify({ rare, servedAs })}`;
+}
+
+function unknownCostText({ unknownCost }: ExchangeRecord): string | undefined {
+  return unknownCost && `${unknownCost.part}\n${unknownCost.atMostNanoUsd ?? ''}`;
 }
 
 function bytesOf(array: Float64Array | Uint16Array): Uint8Array {

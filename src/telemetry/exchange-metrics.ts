@@ -1,11 +1,13 @@
 import type { ErrorRule } from '../core/error-rule.ts';
 import { ERRORS } from '../core/errors.ts';
+import { USAGE_COUNTERS } from '../inference/usage-counters.ts';
 import { type Count, ExchangeCounts } from './exchange-counts.ts';
 import type { RecordView } from './exchange-record.ts';
 import { ExchangeSeries } from './exchange-series.ts';
 import { type Buckets, Histogram } from './histogram.ts';
 import { MetadataLabels } from './metadata-labels.ts';
 import type { Labels, MetricRegistry, Sample } from './metric-registry.ts';
+import { type SeriesShare, SeriesShares } from './series-share.ts';
 
 /** The stages whose failure is one of the model, not of the client or the gateway. */
 const inferenceStages: readonly string[] = ['provider', 'upstream', 'relay'];
@@ -15,41 +17,40 @@ const ruleByCode = new Map<string, ErrorRule>(Object.entries(ERRORS));
 export const overheadBuckets: Buckets = [0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
 
 const other = 'other';
+/** No model id holds it. */
+const unproven = '\0';
 const longestLabel = 256;
 
 export interface ExchangeMetricsOptions {
   /** The one tenant this gateway serves. */
   tenantName: string;
-  /** Label sets per family; what comes later is counted under `other` (one series more per status or error code). */
+  /** Label sets per family; what finds no room is counted under `other` (one series more per status or error code). */
   maxSeries: number;
   /** Keys of request metadata that become labels of requests, tokens and cost. */
   metadataKeys: readonly string[];
 }
 
 /**
- * Counters and histograms of exchanges under the reference product's names (facts/product.md §4). Every label value of a
- * client is bounded: a model is named only where it was resolved, and an account that passes on any model id cannot make
- * more than `maxSeries` series.
+ * Counters and histograms of exchanges under the reference product's names, so that its dashboards work. Every label
+ * value of a client is bounded: a model is named only once it was resolved and something else came of it than that the request was
+ * at fault (an account that passes on any model id is asked for made-up ones), and nobody's models, statuses and metadata
+ * take the room of all others.
  */
 export class ExchangeMetrics {
   readonly #tenantName: string;
-  readonly #maxSeries: number;
   /** By subject, then by model: putting both together to one key for each record costs as much as all the counting. */
-  readonly #series = new Map<string, Map<string, ExchangeSeries>>();
-  #seriesCount = 0;
+  readonly #shares: SeriesShares<ExchangeSeries>;
   readonly #other: ExchangeSeries;
   readonly #overheadStreamed = new Histogram(overheadBuckets);
   readonly #overheadWhole = new Histogram(overheadBuckets);
+  readonly #unknownCosts = new Map<string, Count>();
   readonly #metadata: MetadataLabels;
-  #metadataSeries = 0;
-  #requestSeries = 0;
-  #failureSeries = 0;
 
   constructor(options: ExchangeMetricsOptions) {
     this.#tenantName = options.tenantName;
-    this.#maxSeries = options.maxSeries;
+    this.#shares = new SeriesShares(options.maxSeries);
     this.#metadata = new MetadataLabels(options.metadataKeys);
-    this.#other = this.#newSeries(other, other);
+    this.#other = this.#newSeries(other, other, undefined);
   }
 
   add(record: RecordView): void {
@@ -57,38 +58,50 @@ export class ExchangeMetrics {
     series.add(record);
     const counts = this.#countsOf(series, record);
     counts.add(record);
-    this.#statusOf(counts, record.status).value += 1;
+    this.#statusOf(counts, record.status, series.share).value += 1;
     if (record.errorCode !== undefined) this.#countFailure(series, record.errorCode, record.status);
+    if (record.unknownCost !== undefined) this.#countUnknownCost(record.unknownCost.part);
     (record.stream ? this.#overheadStreamed : this.#overheadWhole).observe(record.overheadMs);
   }
 
   #seriesOf(record: RecordView): ExchangeSeries {
     const model = record.model ?? '';
     const subject = record.subject ?? '';
-    const ofSubject = this.#series.get(subject);
-    let series = ofSubject?.get(model);
-    if (series === undefined) {
-      if (this.#seriesCount >= this.#maxSeries) return this.#other;
-      this.#seriesCount += 1;
-      series = this.#newSeries(model, subject);
-      if (ofSubject) ofSubject.set(model, series);
-      else this.#series.set(subject, new Map([[model, series]]));
-    }
+    const share = this.#shares.of(subject);
+    return share?.byModel.get(model) ?? this.#addSeries(model, subject, share, record);
+  }
+
+  #addSeries(
+    model: string,
+    subject: string,
+    share: SeriesShare<ExchangeSeries> | undefined,
+    record: RecordView,
+  ): ExchangeSeries {
+    const key = model === '' || isProven(record) ? model : unproven;
+    const known = share?.byModel.get(key);
+    if (known) return known;
+    if (!this.#shares.hasRoom('models', share)) return this.#other;
+    const taken = share ?? this.#shares.begin(subject);
+    this.#shares.take('models', taken);
+    const series = this.#newSeries(key === unproven ? other : model, subject, taken);
+    taken.byModel.set(key, series);
     return series;
   }
 
-  #newSeries(model: string, subject: string): ExchangeSeries {
+  #newSeries(model: string, subject: string, share: SeriesShare | undefined): ExchangeSeries {
     const labels = this.#labels(model, subject);
-    return new ExchangeSeries(labels, this.#metadata.any ? { ...labels, ...this.#metadata.allAs(other) } : labels);
+    const countLabels = this.#metadata.any ? { ...labels, ...this.#metadata.allAs(other) } : labels;
+    return new ExchangeSeries(labels, countLabels, share);
   }
 
   #countsOf(series: ExchangeSeries, record: RecordView): ExchangeCounts {
-    if (!this.#metadata.any || series === this.#other) return series.counts;
+    const { share } = series;
+    if (!this.#metadata.any || share === undefined) return series.counts;
     const { key, labels } = this.#metadata.of(record.metadataJson);
     let counts = series.byMetadata?.get(key);
     if (counts === undefined) {
-      if (this.#metadataSeries >= this.#maxSeries) return series.counts;
-      this.#metadataSeries += 1;
+      if (!this.#shares.hasRoom('metadata', share)) return series.counts;
+      this.#shares.take('metadata', share);
       counts = new ExchangeCounts({ ...series.labels, ...labels });
       series.byMetadata ??= new Map();
       series.byMetadata.set(key, counts);
@@ -104,12 +117,12 @@ export class ExchangeMetrics {
     };
   }
 
-  #statusOf(counts: ExchangeCounts, status: number): Count {
+  #statusOf(counts: ExchangeCounts, status: number, share: SeriesShare | undefined): Count {
     let count = counts.byStatus.get(status);
     if (count === undefined) {
-      if (counts !== this.#other.counts) {
-        if (this.#requestSeries >= this.#maxSeries) return this.#statusOf(this.#other.counts, status);
-        this.#requestSeries += 1;
+      if (share) {
+        if (!this.#shares.hasRoom('statuses', share)) return this.#statusOf(this.#other.counts, status, undefined);
+        this.#shares.take('statuses', share);
       }
       count = { labels: { ...counts.labels, status_code: status }, value: 0 };
       counts.byStatus.set(status, count);
@@ -123,15 +136,27 @@ export class ExchangeMetrics {
     const key = `${status} ${code}`;
     let count = series.failures.get(key);
     if (count === undefined) {
-      if (series !== this.#other) {
-        if (this.#failureSeries >= this.#maxSeries) {
+      const { share } = series;
+      if (share) {
+        if (!this.#shares.hasRoom('failures', share)) {
           this.#countFailure(this.#other, code, status);
           return;
         }
-        this.#failureSeries += 1;
+        this.#shares.take('failures', share);
       }
       count = { labels: { ...series.labels, error_code: status, exception_class: code }, value: 0 };
       series.failures.set(key, count);
+    }
+    count.value += 1;
+  }
+
+  /** Parts are columns and terms of ours, without the values that a provider gave them: few. */
+  #countUnknownCost(part: string): void {
+    const [name = ''] = part.split('=', 1);
+    let count = this.#unknownCosts.get(name);
+    if (count === undefined) {
+      count = { labels: { part: name }, value: 0 };
+      this.#unknownCosts.set(name, count);
     }
     count.value += 1;
   }
@@ -178,6 +203,18 @@ export class ExchangeMetrics {
     );
     registry.family(
       'counter',
+      'sluice_usage_total',
+      'What else was used (cache, reasoning, audio, images, searches), by counter, in the unit that it is named for',
+      () => [...this.#all()].flatMap((series) => [...series.allCounts()].flatMap(otherCounts)),
+    );
+    registry.family(
+      'counter',
+      'sluice_unknown_cost_total',
+      'Exchanges whose cost is not known, by what of them could not be priced',
+      () => [...this.#unknownCosts.values()].map(each),
+    );
+    registry.family(
+      'counter',
       'ai_gateway_request_cost_total',
       'Cost of exchanges whose price is known, in US dollars',
       sums((counts) => counts.costNanoUsd && counts.costNanoUsd / 1e9),
@@ -213,9 +250,23 @@ export class ExchangeMetrics {
   }
 
   *#all(): Iterable<ExchangeSeries> {
-    for (const ofSubject of this.#series.values()) yield* ofSubject.values();
+    yield* this.#shares.series();
     if (this.#other.counts.byStatus.size > 0) yield this.#other;
   }
+}
+
+function otherCounts({ labels, others }: ExchangeCounts): Sample[] {
+  return Array.from(others, ([name, value]) => ({
+    labels: { counter: USAGE_COUNTERS[name].column },
+    sharedLabels: labels,
+    value,
+  }));
+}
+
+/** Whether the exchange says that there is such a model: it was served, or failed for another reason than its request. */
+function isProven(record: RecordView): boolean {
+  if (record.errorCode === undefined || record.outcome === 'client-closed') return true;
+  return ruleByCode.get(record.errorCode)?.blame !== 'client';
 }
 
 const wholeLabels: Labels = { stream: 'false' };

@@ -2,6 +2,7 @@ import { type Count, ExchangeCounts } from './exchange-counts.ts';
 import type { RecordView } from './exchange-record.ts';
 import { type Buckets, Histogram } from './histogram.ts';
 import type { Labels } from './metric-registry.ts';
+import type { SeriesShare } from './series-share.ts';
 
 /** From a refusal to a ten-minute answer. */
 export const latencyBuckets: Buckets = [
@@ -11,6 +12,8 @@ export const latencyBuckets: Buckets = [
 /** All that is observed for one model and one user: one lookup per record finds it. Undefined: nothing was seen yet. */
 export class ExchangeSeries {
   readonly labels: Labels;
+  /** Undefined: of all that there is no room for. */
+  readonly share: SeriesShare | undefined;
   readonly failures = new Map<string, Count>();
   readonly processingMs = new Histogram(latencyBuckets);
   firstTokenMs: Histogram | undefined;
@@ -20,8 +23,9 @@ export class ExchangeSeries {
   /** Counters apart by labels of metadata; latencies are not: a histogram is twenty series. */
   byMetadata: Map<string, ExchangeCounts> | undefined;
 
-  constructor(labels: Labels, countLabels: Labels) {
+  constructor(labels: Labels, countLabels: Labels, share: SeriesShare | undefined) {
     this.labels = labels;
+    this.share = share;
     this.counts = new ExchangeCounts(countLabels);
   }
 

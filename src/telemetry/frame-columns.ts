@@ -1,4 +1,5 @@
 import { Packr } from 'msgpackr';
+import type { NumberCounter } from '../inference/usage-counters.ts';
 
 /*
  * A batch as columns: all numbers in one array of doubles (NaN: unknown), every other text once per frame with 16-bit
@@ -40,7 +41,7 @@ export const NUMBER = {
   audioInputTokens: 19,
   audioOutputTokens: 20,
   reservedNanoUsd: 21,
-} as const;
+} as const satisfies Record<NumberCounter, number> & Record<string, number>;
 export const NUMBERS = 22;
 
 /** Places in the references of a record. */
@@ -55,7 +56,10 @@ export const TEXT = {
   keyId: 7,
   model: 8,
   target: 9,
-  /** Provider, source of the usage and the provider's own cost, one a line: few combinations, one reference. */
+  /**
+   * Provider, source of the usage, the provider's own cost and, as JSON, what else of the usage is no number of its own,
+   * one a line: few combinations, one reference.
+   */
   origin: 10,
   teamsJson: 11,
   metadataJson: 12,
@@ -64,8 +68,11 @@ export const TEXT = {
   attemptsJson: 15,
   priceVersion: 16,
   priceTable: 17,
+  /** Its part and amount, one a line. */
+  unknownCost: 18,
+  clientJson: 19,
 } as const;
-export const TEXTS = 18;
+export const TEXTS = 20;
 
 /** Flags in one number. */
 export const STREAM = 1;

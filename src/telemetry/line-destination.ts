@@ -22,7 +22,7 @@ export interface BufferedDestination extends LineDestination {
 
 const MOST_BYTES = 8 * 1024 * 1024;
 const ENOUGH_BYTES = 65_536;
-const LONGEST_WAIT_MS = 1000;
+const LONGEST_WAIT_MS = 500;
 const GIVE_UP_MS = 1000;
 const LONGEST_FLUSH_MS = 5000;
 /** Of one system call. */
@@ -39,7 +39,7 @@ interface Piece {
 }
 
 /**
- * Standard output through a buffer: written when 64 KiB are there, after a second at the latest, and at exit. Bounded: a
+ * Standard output through a buffer: written when 64 KiB are there, after half a second at the latest, and at exit. Bounded: a
  * reader that stopped reading costs 8 MiB, then lines are dropped and counted. By hand, because pino's destination copies
  * every buffer before it writes it: memory outside of the heap, for which V8 then marked all of it twice a second.
  *

@@ -1,10 +1,12 @@
-import { type Metric, Registry } from 'prom-client';
+import { createRequire } from 'node:module';
+import type { Metric } from 'prom-client';
 
 /*
  * The only door to prom-client, which keeps the families and writes the text format. Its own counters sort and hash the
  * labels on every observation: too slow for the way of a record. So the values live in our accumulators, and a family
- * hands them over when somebody scrapes.
+ * hands them over when somebody scrapes. So of prom-client only its registry is loaded; all of it brings OpenTelemetry.
  */
+const Registry: typeof import('prom-client').Registry = createRequire(import.meta.url)('prom-client/lib/registry');
 
 export type MetricType = 'counter' | 'gauge' | 'histogram';
 export type Labels = Readonly<Record<string, string | number>>;

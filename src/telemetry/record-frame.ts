@@ -1,5 +1,12 @@
 import type { Usage } from '../inference/usage.ts';
-import { type ExchangeRecord, keptRecord, type RecordView } from './exchange-record.ts';
+import type { NumberCounter } from '../inference/usage-counters.ts';
+import {
+  type Complete,
+  type ExchangeRecord,
+  keptRecord,
+  type RecordView,
+  type UnknownCost,
+} from './exchange-record.ts';
 import { type FrameColumns, NO_TEXT, NO_USAGE, NUMBER, PENDING, packr, STREAM, TEXT } from './frame-columns.ts';
 import { sharedText } from './shared-texts.ts';
 
@@ -56,18 +63,21 @@ const REFERENCE_BYTES = 2;
 const LEAST_NUMBERS = 21;
 const LEAST_TEXTS = 11;
 
+/** What of a usage is no number in a column of its own. */
+type UsageRest = Complete<Omit<Usage, NumberCounter>>;
+
 interface Origin {
   readonly provider: string | undefined;
   readonly hasUsage: boolean;
   readonly usageSource: ExchangeRecord['usageSource'];
-  readonly providerCostUsd: number | undefined;
+  readonly usageRest: UsageRest;
 }
 
 const NO_ORIGIN: Origin = {
   provider: undefined,
   hasUsage: true,
   usageSource: undefined,
-  providerCostUsd: undefined,
+  usageRest: { rare: undefined, servedAs: undefined, providerCostUsd: undefined },
 };
 
 class Columns {
@@ -79,6 +89,7 @@ class Columns {
   /** By reference, once they were asked for. */
   readonly #labels: (string | undefined)[];
   readonly #origins: (Origin | undefined)[];
+  readonly #unknownCosts: (UnknownCost | undefined)[] = [];
   // Read where they lie: a copy that begins at a multiple of eight would be as large as the frame.
   readonly #numbers: DataView;
   readonly #references: DataView;
@@ -137,6 +148,17 @@ class Columns {
     return origin;
   }
 
+  unknownCost(place: number): UnknownCost | undefined {
+    const reference = this.#reference(place);
+    if (reference === NO_TEXT) return undefined;
+    let cost = this.#unknownCosts[reference];
+    if (cost === undefined) {
+      cost = readUnknownCost(this.#texts[reference - 1]!);
+      this.#unknownCosts[reference] = cost;
+    }
+    return cost;
+  }
+
   #reference(place: number): number {
     return this.#references.getUint16(place * REFERENCE_BYTES, true);
   }
@@ -147,17 +169,23 @@ function isWidth(places: number, least: number): boolean {
 }
 
 function readOrigin(text: string): Origin {
-  const [provider, source, cost] = text.split('\n');
+  const [provider, source, cost, rest] = text.split('\n');
+  const { rare, servedAs }: Partial<UsageRest> = rest ? JSON.parse(rest) : {};
   return {
     provider: provider ? sharedText(provider) : undefined,
     hasUsage: source !== NO_USAGE,
     usageSource: source === NO_USAGE || source === '' ? undefined : (source as ExchangeRecord['usageSource']),
-    providerCostUsd: cost ? Number(cost) : undefined,
+    usageRest: { rare, servedAs, providerCostUsd: cost ? Number(cost) : undefined },
   };
 }
 
+function readUnknownCost(text: string): UnknownCost {
+  const [part = '', atMost] = text.split('\n');
+  return { part: sharedText(part), ...(atMost && { atMostNanoUsd: Number(atMost) }) };
+}
+
 /** The records of a frame, one after the other. */
-class FrameRecord implements RecordView {
+class FrameRecord implements Complete<RecordView> {
   readonly fleeting = true;
   readonly #columns: Columns;
   readonly #usage: FrameUsage;
@@ -237,7 +265,7 @@ class FrameRecord implements RecordView {
   get usage(): Readonly<Usage> | undefined {
     const origin = this.#columns.origin(this.#t + TEXT.origin);
     if (!origin.hasUsage) return undefined;
-    this.#usage.moveTo(this.#n, origin.providerCostUsd);
+    this.#usage.moveTo(this.#n, origin.usageRest);
     return this.#usage;
   }
   get usageSource(): ExchangeRecord['usageSource'] {
@@ -245,6 +273,10 @@ class FrameRecord implements RecordView {
   }
   get costNanoUsd(): number | undefined {
     return known(this.#columns.number(this.#n + NUMBER.costNanoUsd));
+  }
+  get unknownCost(): UnknownCost | undefined {
+    if (TEXT.unknownCost >= this.#columns.textsPerRecord) return undefined;
+    return this.#columns.unknownCost(this.#t + TEXT.unknownCost);
   }
   get overheadMs(): number {
     return this.#columns.number(this.#n + NUMBER.overheadMs);
@@ -285,6 +317,9 @@ class FrameRecord implements RecordView {
   get priceTable(): string | undefined {
     return this.#label(TEXT.priceTable);
   }
+  get clientJson(): string | undefined {
+    return this.#text(TEXT.clientJson);
+  }
   get reservedNanoUsd(): number | undefined {
     if (NUMBER.reservedNanoUsd >= this.#columns.numbersPerRecord) return undefined;
     return known(this.#columns.number(this.#n + NUMBER.reservedNanoUsd));
@@ -299,18 +334,18 @@ class FrameRecord implements RecordView {
   }
 }
 
-class FrameUsage implements Readonly<Usage> {
+class FrameUsage implements Complete<Readonly<Usage>> {
   readonly #columns: Columns;
   #n = 0;
-  #providerCostUsd: number | undefined;
+  #rest: UsageRest = NO_ORIGIN.usageRest;
 
   constructor(columns: Columns) {
     this.#columns = columns;
   }
 
-  moveTo(n: number, providerCostUsd: number | undefined): void {
+  moveTo(n: number, rest: UsageRest): void {
     this.#n = n;
-    this.#providerCostUsd = providerCostUsd;
+    this.#rest = rest;
   }
 
   get inputTokens(): number | undefined {
@@ -337,8 +372,14 @@ class FrameUsage implements Readonly<Usage> {
   get audioOutputTokens(): number | undefined {
     return known(this.#columns.number(this.#n + NUMBER.audioOutputTokens));
   }
+  get rare(): Usage['rare'] {
+    return this.#rest.rare;
+  }
+  get servedAs(): Usage['servedAs'] {
+    return this.#rest.servedAs;
+  }
   get providerCostUsd(): number | undefined {
-    return this.#providerCostUsd;
+    return this.#rest.providerCostUsd;
   }
 }
 

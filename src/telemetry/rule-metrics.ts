@@ -23,7 +23,7 @@ type Counts = Map<string, Count>;
 
 /**
  * How often rules matched (nominated) and how often they refused or sent elsewhere (applied), under the reference
- * product's names (facts/product.md §4). Read from `rulesJson` of records.
+ * product's names. Read from `rulesJson` of records.
  */
 export class RuleMetrics {
   readonly #texts = new Map<string, Applied>();
@@ -54,7 +54,7 @@ export class RuleMetrics {
     return applied;
   }
 
-  /** Written by policy/applied-rules.ts of the same build: its shape is not checked. */
+  /** Written by limits/applied-rules.ts of the same build: its shape is not checked. */
   #parse(text: string): Applied {
     const { ratelimit = [], budget = [], refused, downgrade } = JSON.parse(text);
     // A budget that sent a request on matched it too; under the other model its rule may no longer apply.

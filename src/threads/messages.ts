@@ -1,4 +1,6 @@
 import type { Configuration } from '../config/configuration.ts';
+import type { AccountToken } from '../core/account-token.ts';
+import type { BudgetWindowKey, RefusalAction } from '../counters/budget-groups.ts';
 import type { ThreadStats } from '../telemetry/thread-stats.ts';
 import type { IdentityAnswer, IdentityMessage, IdentityState } from './identity-messages.ts';
 
@@ -24,6 +26,8 @@ export interface RelayThreadData {
   readonly counts: SharedArrayBuffer;
   readonly configuration: Configuration;
   readonly identity: IdentityState;
+  /** Of accounts whose credentials end. */
+  readonly tokens: readonly AccountToken[];
   /** The document that the gateway serves of itself, as JSON. */
   readonly openapi: Uint8Array;
   /** Where its part of the ledger's journal goes; undefined: there is no ledger. */
@@ -31,8 +35,12 @@ export interface RelayThreadData {
 }
 
 export type ToRelayThread =
+  /** The first message; before it a thread only loads its code. */
+  | { type: 'begin'; data: RelayThreadData }
   | { type: 'reconfigure'; configuration: Configuration }
   | IdentityMessage
+  /** All tokens of accounts that there are now: one of them is new. */
+  | { type: 'tokens'; tokens: readonly AccountToken[] }
   /** The journal is full, or has room again. */
   | { type: 'ledger-full'; full: boolean }
   /** Accept nothing new; answer `drained` when the last exchange has ended. */
@@ -54,6 +62,8 @@ export type FromRelayThread =
   /** Redis does not answer; once until it is back. */
   | { type: 'counters-away'; thread: number; reason: string }
   | { type: 'counters-back'; thread: number }
+  /** A budget refused a request, or sent it to a cheaper model: the first in its period that this thread knows of. */
+  | { type: 'budget-refuses'; window: BudgetWindowKey; action: RefusalAction }
   | { type: 'log'; line: string }
   | IdentityAnswer
   | { type: 'drained' };

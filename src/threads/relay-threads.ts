@@ -5,12 +5,15 @@ import type { FromRelayThread, RelayThreadData, ToRelayThread } from './messages
 export interface RelayThreadsOptions {
   readonly entry: URL;
   readonly count: number;
+}
+
+export interface RelayThreadsHost {
+  readonly log: Log;
   /** What a thread is born with: also after one died, so it must be true at the time of the call. */
   data(thread: number): RelayThreadData;
   onMessage(message: FromRelayThread): void;
   /** A thread ended that should not have; what it held must be given back before the next one begins. */
   onDied(thread: number): void;
-  readonly log: Log;
 }
 
 /** A thread that dies at once again and again must not eat the machine. */
@@ -21,6 +24,8 @@ const LONG_LIFE_MS = 60_000;
 
 interface Slot {
   worker: Worker;
+  /** It was given its data. Before that it only loads code, and nothing is told to it. */
+  born: boolean;
   listening: boolean;
   drained: boolean;
   /** Deaths in a row, each soon after a birth, before this one was born. */
@@ -32,6 +37,9 @@ interface Slot {
 export class RelayThreads {
   readonly #options: RelayThreadsOptions;
   readonly #slots: Slot[] = [];
+  #host: RelayThreadsHost | undefined;
+  /** Why threads ended while there was no log yet. */
+  readonly #early: { thread: number; error: unknown }[] = [];
   #stopping = false;
   #onListening: ((port: number | undefined) => void) | undefined;
   #onDrained: (() => void) | undefined;
@@ -44,16 +52,23 @@ export class RelayThreads {
     return this.#slots.filter((slot) => slot.listening).length;
   }
 
-  /** The port once all threads listen; undefined where one could not. */
-  start(): Promise<number | undefined> {
+  /** Starts the threads, which load their code and wait. V8's flags and the addon's variables must have been set. */
+  load(): void {
+    for (let thread = 0; thread < this.#options.count; thread += 1) this.#slots.push(this.#spawn(thread, 0));
+  }
+
+  /** After `load`. Resolves with the port once all threads listen; with undefined where one could not. */
+  start(host: RelayThreadsHost): Promise<number | undefined> {
     return new Promise((resolve) => {
       this.#onListening = resolve;
-      for (let thread = 0; thread < this.#options.count; thread += 1) this.#slots.push(this.#spawn(thread, 0));
+      this.#host = host;
+      for (const { thread, error } of this.#early.splice(0)) this.#onError(thread, error);
+      for (const [thread, slot] of this.#slots.entries()) this.#bear(thread, slot, host);
     });
   }
 
   broadcast(message: ToRelayThread): void {
-    for (const { worker } of this.#slots) worker.postMessage(message);
+    for (const { worker, born } of this.#slots) if (born) worker.postMessage(message);
   }
 
   /** Resolves when every thread has ended its last exchange; what is open after `deadlineMs` (0: never) is cut. */
@@ -70,13 +85,26 @@ export class RelayThreads {
   }
 
   #spawn(thread: number, deaths: number): Slot {
-    const { entry, data, log } = this.#options;
-    const worker = new Worker(entry, { workerData: data(thread), name: `relay-${thread}` });
-    const slot: Slot = { worker, listening: false, drained: false, deaths, bornAt: performance.now() };
+    const { entry } = this.#options;
+    const worker = new Worker(entry, { name: `relay-${thread}` });
+    const bornAt = performance.now();
+    const slot: Slot = { worker, born: false, listening: false, drained: false, deaths, bornAt };
     worker.on('message', (message: FromRelayThread) => this.#onMessage(slot, message));
-    worker.on('error', (error) => log.error({ error, thread }, 'a relay thread failed'));
+    worker.on('error', (error) => this.#onError(thread, error));
     worker.on('exit', () => this.#onExit(thread, slot));
+    if (this.#host) this.#bear(thread, slot, this.#host);
     return slot;
+  }
+
+  #bear(thread: number, slot: Slot, host: RelayThreadsHost): void {
+    slot.born = true;
+    const message: ToRelayThread = { type: 'begin', data: host.data(thread) };
+    slot.worker.postMessage(message);
+  }
+
+  #onError(thread: number, error: unknown): void {
+    if (this.#host) this.#host.log.error({ error, thread }, 'a relay thread failed');
+    else this.#early.push({ thread, error });
   }
 
   #onMessage(slot: Slot, message: FromRelayThread): void {
@@ -89,14 +117,14 @@ export class RelayThreads {
       slot.drained = true;
       this.#checkDrained();
     }
-    this.#options.onMessage(message);
+    this.#host?.onMessage(message);
   }
 
   #onExit(thread: number, slot: Slot): void {
     slot.listening = false;
     slot.drained = true;
     this.#checkDrained();
-    this.#options.onDied(thread);
+    this.#host?.onDied(thread);
     if (this.#stopping) return;
     const deaths = deathsInARow(slot.deaths, performance.now() - slot.bornAt);
     setTimeout(() => {

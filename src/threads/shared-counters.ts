@@ -58,6 +58,15 @@ export class SharedCounters {
     return Atomics.load(this.#cells, this.#own + FRAMES_TAKEN);
   }
 
+  /** Undefined while an exchange is open in any thread; else a number that another one is likely to change. */
+  get idleMark(): number | undefined {
+    if (this.inFlight > 0) return undefined;
+    let taken = 0;
+    for (let cell = TOTALS + FRAMES_TAKEN; cell < this.#cells.length; cell += PER_THREAD)
+      taken += Atomics.load(this.#cells, cell);
+    return taken;
+  }
+
   /** The main thread, after thread `thread` died: gives back what it held. */
   reclaim(thread: number): void {
     Atomics.store(this.#cells, TOTALS + PER_THREAD * thread + FRAMES_TAKEN, 0);

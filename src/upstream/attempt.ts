@@ -1,12 +1,21 @@
 import type { Dispatcher } from 'undici';
 import { GatewayError } from '../core/errors.ts';
 import type { Method } from '../core/exchange.ts';
+import { Sweeper, type Swept } from '../core/sweeper.ts';
 import type { AttemptControl, AttemptHandler } from '../providers/provider.ts';
 import { bodyPieces } from './body-pieces.ts';
+import {
+  type AnswerHeaders,
+  answerEncoding,
+  DecodedAnswer,
+  type DecodedSource,
+  decodedHeaders,
+} from './decoded-answer.ts';
 import { oneRead, type PieceTaker } from './one-read.ts';
 import type { OriginConnection } from './origin-connection.ts';
 import type { Dispatchable, OriginPool } from './origin-pool.ts';
 import { HAD_SERVED } from './origin-pools.ts';
+import { PROXY_FAULT } from './tunnel.ts';
 import type { Waiting } from './waiting-line.ts';
 
 /** What one attempt sends. */
@@ -22,11 +31,18 @@ export interface OutboundRequest {
   readonly onBodySent?: (() => void) | undefined;
 }
 
+/** How long, and with how many bytes, a transfer may go on whose answer is whole: its last chunk is due at once. */
+const MAX_LINGER_MS = 1_000;
+const MAX_LINGER_BYTES = 65_536;
+/** Of this thread. Looked at by one timer, which runs only while there are any. */
+const lingering = new Sweeper<UpstreamAttempt>();
+
 /**
  * One try of one exchange at one target. Passes undici's callbacks on; pausing stops reading from the socket, so the
  * provider itself is slowed. After `abort` or an end no callback comes, and the connection is given back once.
  */
-export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker {
+export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker, DecodedSource, Swept {
+  sweepIndex = -1;
   ahead: Waiting | undefined;
   behind: Waiting | undefined;
   inLine = false;
@@ -49,7 +65,11 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
   /** What the provider declared as the length of its body, and how much of it came. */
   #declared: string | string[] | undefined;
   #received = 0;
+  /** Where the provider compressed its answer. */
+  #decoded: DecodedAnswer | undefined;
   #paused = false;
+  /** performance.now(); 0: it was not. */
+  #lingersSince = 0;
 
   constructor(pool: OriginPool, handler: AttemptHandler) {
     this.#pool = pool;
@@ -84,20 +104,49 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
   pause(): void {
     this.#paused = true;
     this.#controller?.pause();
+    this.#decoded?.pause();
   }
 
   resume(): void {
     this.#paused = false;
-    this.#controller?.resume();
+    this.#decoded?.resume();
+    if (this.#decoded?.holds !== true) this.#controller?.resume();
+  }
+
+  hold(): void {
+    this.#controller?.pause();
+  }
+
+  letGo(): void {
+    if (!this.#paused) this.#controller?.resume();
   }
 
   get paused(): boolean {
     return this.#paused;
   }
 
+  /**
+   * The exchange has all it wants: no callback comes any more. What ends the transfer is read over, so that the
+   * connection can serve again; a provider that does not end it soon loses the connection.
+   */
+  linger(): void {
+    this.#decoded?.destroy();
+    if (this.#done || this.#lingersSince > 0) return;
+    this.#lingersSince = performance.now();
+    this.#received = 0;
+    lingering.add(this);
+    if (this.#paused) this.resume();
+  }
+
+  sweep(now: number): void {
+    if (now - this.#lingersSince > MAX_LINGER_MS) this.abort();
+  }
+
   abort(): void {
+    // It may still be decoding what came before the end.
+    this.#decoded?.destroy();
     if (this.#done) return;
-    this.#done = true;
+    this.#end();
     this.#request = undefined;
     if (!this.#dispatched) this.#pool.leaveLine(this);
     else if (this.#controller) this.#cut(this.#controller);
@@ -118,17 +167,18 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
     this.#begun = true;
   }
 
-  onResponseStart(
-    _controller: Dispatcher.DispatchController,
-    status: number,
-    headers: Record<string, string | string[] | undefined>,
-  ): void {
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: AnswerHeaders): void {
+    if (this.#done) return;
+    if (status === SWITCHING_PROTOCOLS)
+      this.passFailure(new GatewayError('upstream_protocol', { detail: UNASKED_SWITCH }));
     // 1xx are for the connection, not for the client.
-    if (this.#done || status < 200) return;
+    if (status < 200) return;
     this.answered = true;
     this.#declared = headers['content-length'];
+    const encoding = answerEncoding(headers);
+    if (encoding !== undefined) this.#decoded = new DecodedAnswer(encoding, this);
     try {
-      this.#handler.started(status, headers);
+      this.#handler.started(status, encoding === undefined ? headers : decodedHeaders(headers));
     } catch (cause) {
       this.#broken(cause);
     }
@@ -137,6 +187,10 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#done) return;
     this.#received += chunk.length;
+    if (this.#lingersSince > 0) {
+      if (this.#received > MAX_LINGER_BYTES) this.abort();
+      return;
+    }
     // What has a declared length comes in one piece a read.
     if (this.#declared === undefined && oneRead.take(this, chunk)) return;
     oneRead.deliver(this);
@@ -144,7 +198,12 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
   }
 
   deliver(bytes: Buffer, pieces: number): void {
-    if (this.#done) return;
+    if (this.#done || this.#lingersSince > 0) return;
+    if (this.#decoded) this.#decoded.write(bytes);
+    else this.pass(bytes, pieces);
+  }
+
+  pass(bytes: Buffer, pieces = 1): void {
     try {
       this.#handler.chunk(bytes, pieces);
     } catch (cause) {
@@ -156,7 +215,7 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
     oneRead.deliver(this);
     const connection = this.#connection;
     if (this.#done || !connection) return;
-    this.#done = true;
+    this.#end();
     this.#connection = undefined;
     this.#pool.free(connection);
     this.#ended();
@@ -171,17 +230,26 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
     }
     // Given up while connecting, or aborted: undici reports that too.
     if (this.#done) return;
-    this.#done = true;
+    this.#end();
+    if (this.#lingersSince > 0) return;
     // Paused at the last byte, undici did not get to say so before the provider closed.
     if (this.answered && this.#declared === String(this.#received)) {
       this.#ended();
       return;
     }
     this.diedReused = !this.#begun && hadServed(error);
-    this.#handler.failed(toGatewayError(error, this.answered));
+    const failure = toGatewayError(error, this.answered);
+    if (this.#decoded) this.#decoded.fail(failure);
+    else this.passFailure(failure);
   }
 
   #ended(): void {
+    if (this.#lingersSince > 0) return;
+    if (this.#decoded) this.#decoded.end();
+    else this.passEnd();
+  }
+
+  passEnd(): void {
     try {
       this.#handler.ended();
     } catch (cause) {
@@ -189,10 +257,19 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
     }
   }
 
+  passFailure(error: GatewayError): void {
+    this.abort();
+    this.#handler.failed(error);
+  }
+
   /** A bug of ours costs this exchange, and no other: undici would take it for the provider's fault, or lose it. */
   #broken(cause: unknown): void {
-    this.abort();
-    this.#handler.failed(new GatewayError('internal_error', { cause }));
+    this.passFailure(new GatewayError('internal_error', { cause }));
+  }
+
+  #end(): void {
+    this.#done = true;
+    lingering.remove(this);
   }
 
   #cut(controller: Dispatcher.DispatchController): void {
@@ -210,6 +287,10 @@ function lengthOf(pieces: Buffer | readonly Buffer[]): number {
   return length;
 }
 
+const SWITCHING_PROTOCOLS = 101;
+const UNASKED_SWITCH = 'It switched to another protocol, which nobody had asked for.';
+/** What undici says of a 101 with an `upgrade` header. */
+const BAD_UPGRADE = 'bad upgrade';
 const ABORTED = new Error('aborted by the gateway');
 
 function hadServed(error: Error): boolean {
@@ -221,15 +302,30 @@ function isInvalid(error: Error): boolean {
   return Reflect.get(error, 'code') === 'UND_ERR_INVALID_ARG';
 }
 
+/** What this machine or process has no more of: not the provider's fault. */
+const OWN_CODES = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL']);
 const CONNECT_CODES = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT']);
 
 function toGatewayError(error: Error, answered: boolean): GatewayError {
   const code: unknown = Reflect.get(error, 'code');
   const detail = typeof code === 'string' ? `(${code})` : undefined;
+  const proxyFault: unknown = Reflect.get(error, PROXY_FAULT);
+  if (typeof proxyFault === 'string') {
+    const timedOut = code === 'UND_ERR_CONNECT_TIMEOUT';
+    return new GatewayError(timedOut ? 'connect_timeout' : 'connect_failed', {
+      detail: `(${proxyFault})`,
+      cause: error,
+    });
+  }
   if (code === 'UND_ERR_CONNECT_TIMEOUT') return new GatewayError('connect_timeout', { cause: error });
   if (typeof code === 'string' && (CONNECT_CODES.has(code) || code.startsWith('ERR_TLS') || code.includes('CERT'))) {
     return new GatewayError(answered ? 'upstream_cut' : 'connect_failed', { detail, cause: error });
   }
+  if (typeof code === 'string' && OWN_CODES.has(code) && !answered) {
+    return new GatewayError('out_of_sockets', { detail, retryAfterMs: 1000, cause: error });
+  }
+  if (error.message === BAD_UPGRADE)
+    return new GatewayError('upstream_protocol', { detail: UNASKED_SWITCH, cause: error });
   if (error.name === 'HTTPParserError' || code === 'UND_ERR_HEADERS_OVERFLOW') {
     return new GatewayError('upstream_protocol', { detail, cause: error });
   }

@@ -1,5 +1,6 @@
 import { type OnReadOpts, Socket } from 'node:net';
 import { oneRead } from './one-read.ts';
+import type { UnaskedContinue } from './unasked-continue.ts';
 
 /** What libuv reads at most at once. */
 const READ_BYTES = 65_536;
@@ -8,7 +9,10 @@ const received = Buffer.allocUnsafeSlow(READ_BYTES);
 
 const ARRIVED = Symbol('what came in this read and was not taken yet');
 
+const HEADS = Symbol('what is looked at before undici sees it');
+
 interface DirectSocket extends Socket {
+  [HEADS]: UnaskedContinue | undefined;
   /** undefined: nothing is being handed over. */
   [ARRIVED]: Buffer | null | undefined;
 }
@@ -23,9 +27,10 @@ export const directRead: OnReadOpts = { buffer: received, callback: onRead };
  * Hands what such a socket receives to undici in the turn in which it came, past the queue of Node's streams and its
  * two ticks. That queue stays for what undici does not take at once, because its parser is paused: order, backpressure
  * and the end of the connection are Node's as before. Must be called before undici has the socket; one for which it was
- * not is read through the queue.
+ * not is read through the queue. `heads` sees all bytes first.
  */
-export function readDirectly(socket: Socket): void {
+export function readDirectly(socket: Socket, heads: UnaskedContinue): void {
+  (socket as DirectSocket)[HEADS] = heads;
   (socket as DirectSocket)[ARRIVED] = undefined;
   socket.read = read;
 }
@@ -35,6 +40,7 @@ function onRead(this: unknown, length: number): boolean {
   const socket = this as DirectSocket;
   const chunk = Buffer.allocUnsafe(length);
   received.copy(chunk, 0, 0, length);
+  socket[HEADS]?.mask(chunk);
   const direct = socket.read === read && socket.readableLength === 0 && socket[ARRIVED] === undefined;
   if (!direct) return socket.push(chunk);
   socket[ARRIVED] = chunk;

@@ -40,7 +40,7 @@ export function requestHeaders(
   return list;
 }
 
-/** What of the provider's head reaches the client: its rate headers and its request id, from the attempt that answered. */
+/** What of the provider's head reaches the client: its rate and retry headers and its request id, from the attempt that answered. */
 export function pushAnswerHeaders(
   list: string[],
   headers: Readonly<Record<string, string | string[] | undefined>>,
@@ -52,10 +52,12 @@ export function pushAnswerHeaders(
     const code = name.charCodeAt(0);
     // Most names are told apart by their first letter: r, x.
     if (code === 0x72) {
-      if (name === 'retry-after') list.push(name, first(value));
+      if (name === 'retry-after' || name === 'retry-after-ms') list.push(name, first(value));
       else if (name === 'request-id') upstreamId ??= first(value);
     } else if (code === 0x78) {
       if (name.startsWith('x-ratelimit-')) list.push(name, first(value));
+      // Whether a refused credential is worth another try is known here.
+      else if (name === 'x-should-retry' && !list.includes(name)) list.push(name, first(value));
       else if (name === 'x-request-id') upstreamId = first(value);
     } else if (code === 0x61 && name.startsWith('anthropic-ratelimit-')) list.push(name, first(value));
   }

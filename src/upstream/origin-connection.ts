@@ -1,4 +1,5 @@
 import type { Client, Dispatcher } from 'undici';
+import { UnaskedContinue } from './unasked-continue.ts';
 import type { Waiting } from './waiting-line.ts';
 
 /** Who keeps connections and hears what becomes of them. */
@@ -20,8 +21,10 @@ export class OriginConnection implements Waiting {
   index: number;
   open = false;
   readonly #client: Client;
+  readonly #heads = new UnaskedContinue();
 
-  constructor(client: Client, keeper: ConnectionKeeper, index: number) {
+  constructor(makeClient: (heads: UnaskedContinue) => Client, keeper: ConnectionKeeper, index: number) {
+    const client = makeClient(this.#heads);
     this.#client = client;
     this.index = index;
     client.on('connect', () => {
@@ -35,6 +38,7 @@ export class OriginConnection implements Waiting {
   }
 
   dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
+    this.#heads.expectHead();
     this.#client.dispatch(options, handler);
   }
 

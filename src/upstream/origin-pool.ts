@@ -1,5 +1,7 @@
-import { type Client, type Dispatcher, errors } from 'undici';
+import type { Client, Dispatcher } from 'undici';
 import { type ConnectionKeeper, OriginConnection } from './origin-connection.ts';
+import type { UnaskedContinue } from './unasked-continue.ts';
+import { errors } from './undici-client.ts';
 import { type Waiting, WaitingLine } from './waiting-line.ts';
 
 /** An attempt as the pool sees it. */
@@ -20,7 +22,7 @@ export interface Dispatchable extends Waiting, Dispatcher.DispatchHandler {
 export class OriginPool implements ConnectionKeeper {
   /** Connections open now. */
   open = 0;
-  readonly #makeClient: () => Client;
+  readonly #makeClient: (heads: UnaskedContinue) => Client;
   readonly #most: number;
   readonly #mostWaiting: number;
   /** All, idle ones and those being opened too. */
@@ -36,7 +38,7 @@ export class OriginPool implements ConnectionKeeper {
   readonly #line = new WaitingLine<Dispatchable>();
   #closing = false;
 
-  constructor(makeClient: () => Client, most: number, mostWaiting: number) {
+  constructor(makeClient: (heads: UnaskedContinue) => Client, most: number, mostWaiting: number) {
     this.#makeClient = makeClient;
     this.#most = most;
     this.#mostWaiting = mostWaiting;
@@ -117,7 +119,7 @@ export class OriginPool implements ConnectionKeeper {
   #another(): OriginConnection | undefined {
     const index = this.#connections.length;
     if (index >= this.#most) return undefined;
-    const connection = new OriginConnection(this.#makeClient(), this, index);
+    const connection = new OriginConnection(this.#makeClient, this, index);
     this.#connections.push(connection);
     return connection;
   }

@@ -1,9 +1,13 @@
 import type { Socket } from 'node:net';
-import { buildConnector, Client } from 'undici';
-import type { Limits, Timeouts } from '../config/configuration.ts';
+import { isDeepStrictEqual } from 'node:util';
+import type { Client as ClientType } from 'undici';
+import type { Limits, Timeouts, UpstreamSettings } from '../config/configuration.ts';
 import type { Connection } from '../providers/provider.ts';
-import { directRead, readDirectly } from './direct-read.ts';
+import { Connectors } from './connector.ts';
+import { readDirectly } from './direct-read.ts';
 import { OriginPool } from './origin-pool.ts';
+import type { UnaskedContinue } from './unasked-continue.ts';
+import { Client } from './undici-client.ts';
 
 /** A socket error tells in this property that the connection had brought bytes before. */
 export const HAD_SERVED = Symbol('the connection had served before');
@@ -12,6 +16,9 @@ export const HAD_SERVED = Symbol('the connection had served before');
 const KEEP_ALIVE_MS = 30_000;
 /** Closes connections that undici still tries to open after our own connect wait gave up on them. */
 const CONNECT_GRACE_MS = 1_000;
+
+/** No proxy, and no authority but the public ones. */
+const DIRECT: UpstreamSettings = { proxies: {}, noProxy: [] };
 
 /**
  * This relay thread's pools, by origin and credential: accounts with different credentials never share a connection.
@@ -23,10 +30,14 @@ export class OriginPools {
   #known = new WeakMap<Connection, OriginPool>();
   #limits: Limits;
   #timeouts: Timeouts;
+  #upstream: UpstreamSettings;
+  #connectors: Connectors;
 
-  constructor(limits: Limits, timeouts: Timeouts) {
+  constructor(limits: Limits, timeouts: Timeouts, upstream = DIRECT) {
     this.#limits = limits;
     this.#timeouts = timeouts;
+    this.#upstream = upstream;
+    this.#connectors = new Connectors(upstream);
   }
 
   get(connection: Connection): OriginPool {
@@ -57,9 +68,13 @@ export class OriginPools {
     return queued;
   }
 
-  /** After a reload: pools that no target uses any more, or whose limits changed, close when their attempts are over. */
-  reconfigure(limits: Limits, timeouts: Timeouts, inUse: Iterable<Connection>): void {
+  /** After a reload: pools that no target uses any more, or whose limits or way changed, close when their attempts are over. */
+  reconfigure(limits: Limits, timeouts: Timeouts, inUse: Iterable<Connection>, upstream = this.#upstream): void {
+    const rerouted = !isDeepStrictEqual(upstream, this.#upstream);
+    if (rerouted) this.#connectors = new Connectors(upstream);
+    this.#upstream = upstream;
     const changed =
+      rerouted ||
       limits.maxUpstreamConnections !== this.#limits.maxUpstreamConnections ||
       limits.maxUpstreamQueue !== this.#limits.maxUpstreamQueue ||
       timeouts.connectMs !== this.#timeouts.connectMs;
@@ -82,19 +97,11 @@ export class OriginPools {
     for (const pool of pools) pool.destroy();
   }
 
-  #clients(connection: Connection): () => Client {
+  #clients(connection: Connection): (heads: UnaskedContinue) => ClientType {
     const connectMs = this.#timeouts.connectMs;
-    const connect = buildConnector({
-      // HTTP/2 showed no gain on loopback and multiplexes failures.
-      allowH2: false,
-      timeout: connectMs === 0 ? 0 : connectMs + CONNECT_GRACE_MS,
-      onread: directRead,
-      ...(connection.tls
-        ? { rejectUnauthorized: connection.tls.rejectUnauthorized, ca: connection.tls.ca }
-        : undefined),
-    });
+    const connect = this.#connectors.to(connection, connectMs === 0 ? 0 : connectMs + CONNECT_GRACE_MS);
     const origin = new URL(connection.origin);
-    const options: Client.Options = {
+    const options = (heads: UnaskedContinue): ClientType.Options => ({
       // The pool gives one at a time whatever is said here; so undici itself holds a second one back, should it not. With
       // 2 undici goes without one of its turns of the loop after each answer, which showed no gain.
       pipelining: 1,
@@ -109,24 +116,28 @@ export class OriginPools {
             callback(error, null);
             return;
           }
-          watch(socket as Socket);
+          watch(socket as Socket, heads);
           callback(null, socket as Socket);
         }),
-    };
-    return () => new Client(origin, options);
+    });
+    return (heads) => new Client(origin, options(heads));
   }
 }
 
 /** undici does not say whether a failed connection had served before; that it had brought bytes does. */
-function watch(socket: Socket): void {
+function watch(socket: Socket, heads: UnaskedContinue): void {
   socket.setNoDelay(true);
-  readDirectly(socket);
+  readDirectly(socket, heads);
+  // A proxy has answered on it before.
+  const before = socket.bytesRead;
   socket.on('error', (error) => {
-    Object.defineProperty(error, HAD_SERVED, { value: socket.bytesRead > 0 });
+    Object.defineProperty(error, HAD_SERVED, { value: socket.bytesRead > before });
   });
 }
 
 function keyOf(connection: Connection): string {
-  const { origin, credential, tls } = connection;
-  return tls ? `${origin} ${credential} ${tls.rejectUnauthorized} ${tls.ca ?? ''}` : `${origin} ${credential}`;
+  const { origin, credential, proxy = '', tls } = connection;
+  return tls
+    ? `${origin} ${credential} ${proxy} ${tls.rejectUnauthorized} ${tls.ca ?? ''}`
+    : `${origin} ${credential} ${proxy}`;
 }

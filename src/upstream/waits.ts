@@ -1,11 +1,6 @@
 import type { Timeouts } from '../config/configuration.ts';
 import { type ErrorCode, GatewayError } from '../core/errors.ts';
-
-/** The client's own waits, from its request headers; undefined where it set none. Milliseconds. */
-export interface ClientWaits {
-  readonly attemptMs: number | undefined;
-  readonly firstTokenMs: number | undefined;
-}
+import type { StepWaits } from '../routing/route-plan.ts';
 
 /**
  * The waits of one attempt. Looked at by the sweep, never by a timer of its own; a chunk only sets a flag. Times are
@@ -13,16 +8,16 @@ export interface ClientWaits {
  */
 export class Waits {
   readonly #timeouts: Timeouts;
-  readonly #client: ClientWaits;
+  readonly #step: StepWaits;
   readonly #exchangeStartedAt: number;
   readonly #attemptStartedAt: number;
   #content = false;
   #contentSinceSweep = false;
   #lastContentAt = 0;
 
-  constructor(timeouts: Timeouts, client: ClientWaits, exchangeStartedAt: number, attemptStartedAt: number) {
+  constructor(timeouts: Timeouts, step: StepWaits, exchangeStartedAt: number, attemptStartedAt: number) {
     this.#timeouts = timeouts;
-    this.#client = client;
+    this.#step = step;
     this.#exchangeStartedAt = exchangeStartedAt;
     this.#attemptStartedAt = attemptStartedAt;
   }
@@ -46,7 +41,7 @@ export class Waits {
     if (t.totalMs > 0 && now - this.#exchangeStartedAt > t.totalMs) {
       return timeout('total_timeout', `timeouts.total_ms: ${t.totalMs}`);
     }
-    const { attemptMs, firstTokenMs } = this.#client;
+    const { attemptMs, firstTokenMs } = this.#step;
     const sinceAttempt = now - this.#attemptStartedAt;
     if (attemptMs !== undefined && sinceAttempt > attemptMs) {
       return timeout('attempt_timeout', `x-tfy-request-timeout: ${attemptMs}`);

@@ -1,24 +1,35 @@
-import { costSchema } from '../config/cost-schema.ts';
-import { layeredTable, type RateTable, type SteppedRate } from './token-rates.ts';
+import { type Cost, costSchema } from '../config/cost-schema.ts';
+import { cleanRate, layeredTable, type RateTable, type SteppedRate } from './token-rates.ts';
 
-/** USD per 1,000 tokens to nano-dollars per token. */
-const nanoPerTokenFrom1000 = 1e6;
+/** USD per 1,000 of something to nano-dollars each. */
+const nanoEachFrom1000 = 1e6;
 
-/**
- * What the `cost` block of an integration (facts/manifests §1.2) says. `public`: the list price holds. `uncounted`: the
- * account bills by characters, minutes or pages (or by something unknown), which usage does not hold: the cost is
- * unknown then, and never the list price instead.
- */
-export function accountTable(cost: unknown): RateTable | 'public' | 'uncounted' {
-  if (cost === undefined || cost === null) return 'public';
+/** What the `cost` block of an integration says. */
+export interface AccountCost {
+  /** `public`: the list price holds. `unreadable`: nobody knows what it says, and it is never the list price instead. */
+  readonly table: RateTable | 'public' | 'unreadable';
+  /** By the columns of terms; what an account says of them wins over what its provider publishes. */
+  readonly multipliers: Multipliers;
+}
+
+export type Multipliers = Partial<NonNullable<Extract<Cost, { metric: 'per_1000_tokens' }>['multipliers']>>;
+
+const NO_MULTIPLIERS: Multipliers = {};
+
+export function accountCost(cost: unknown): AccountCost {
+  if (cost === undefined || cost === null) return { table: 'public', multipliers: NO_MULTIPLIERS };
   const parsed = costSchema.safeParse(cost);
-  if (!parsed.success) return 'uncounted';
-  const block = parsed.data;
+  if (!parsed.success) return { table: 'unreadable', multipliers: NO_MULTIPLIERS };
+  const multipliers = ('multipliers' in parsed.data ? parsed.data.multipliers : undefined) ?? NO_MULTIPLIERS;
+  return { table: tableOf(parsed.data), multipliers };
+}
+
+function tableOf(block: Cost): RateTable | 'public' {
   switch (block.metric) {
     case 'public_cost':
       return 'public';
     case 'per_1000_embedding_tokens':
-      return layeredTable({ input: { base: block.value * nanoPerTokenFrom1000, steps: [] } }, 0);
+      return layeredTable({ input: flat(block.value) }, 0);
     case 'per_1000_tokens': {
       const { value } = block;
       return layeredTable(
@@ -27,18 +38,38 @@ export function accountTable(cost: unknown): RateTable | 'public' | 'uncounted' 
           output: stepped(value.output, value.output_tiers),
           cacheRead: stepped(value.cache_read, value.cache_read_tiers),
           cacheWrite: stepped(value.cache_write, value.cache_write_tiers),
+          audioInput: flat(value.audio_input),
+          audioOutput: flat(value.audio_output),
+          imageInput: flat(value.image_input),
+          imageOutput: flat(value.image_output),
         },
         0,
+        { webSearch: each(value.web_search, 1000) },
       );
     }
-    default:
-      return 'uncounted';
+    case 'per_million_characters':
+      return layeredTable({}, 0, { inputCharacter: each(block.value.input, 1e6) });
+    case 'per_minute_of_audio':
+      return layeredTable({}, 0, { audioInputMs: each(block.value.input, 60_000) });
+    case 'per_1000_pages':
+      return layeredTable({}, 0, {
+        page: each(block.value.pages, 1000),
+        annotatedPage: each(block.value.annotated_pages, 1000),
+      });
   }
+}
+
+function each(dollars: number | null | undefined, of: number): number | undefined {
+  return dollars === null || dollars === undefined ? undefined : cleanRate((dollars * 1e9) / of);
 }
 
 interface Tier {
   from: number;
   cost_per_token: number;
+}
+
+function flat(base: number | null | undefined): SteppedRate | undefined {
+  return stepped(base, undefined);
 }
 
 /**
@@ -50,10 +81,10 @@ interface Tier {
 function stepped(base: number | null | undefined, tiers: readonly Tier[] | null | undefined): SteppedRate | undefined {
   if (base === null || base === undefined) return undefined;
   return {
-    base: base * nanoPerTokenFrom1000,
+    base: base * nanoEachFrom1000,
     steps: (tiers ?? []).map((tier) => ({
       fromInputTokens: tier.from,
-      rate: tier.cost_per_token * (tier.cost_per_token < base / 30 ? 1e9 : nanoPerTokenFrom1000),
+      rate: tier.cost_per_token * (tier.cost_per_token < base / 30 ? 1e9 : nanoEachFrom1000),
     })),
   };
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Usage } from '../inference/usage.ts';
-import { type RateTable, tokenCostNanoUsd } from './token-rates.ts';
+import { tokenCostNanoUsd } from './token-cost.ts';
+import { type RateTable, TOKEN_RATES, UNIT_RATES } from './token-rates.ts';
 
 /** In place of rates: the cost is what the provider itself says it billed. */
 export const REPORTED_BASIS = 'reported';
@@ -17,21 +18,16 @@ export function basisOf(table: RateTable): string {
   return text;
 }
 
-const rate = z.number().nonnegative().optional();
+const rate = z.number().nonnegative();
 const bandSchema = z.object({
   fromInputTokens: z.number().nonnegative(),
-  rates: z.object({
-    input: rate,
-    output: rate,
-    cacheRead: rate,
-    cacheWrite: rate,
-    cacheWrite1h: rate,
-    reasoning: rate,
-    audioInput: rate,
-    audioOutput: rate,
-  }),
+  rates: z.partialRecord(z.enum(TOKEN_RATES), rate),
 });
-const tableSchema = z.object({ perExchange: z.number(), bands: z.tuple([bandSchema], bandSchema) });
+const tableSchema = z.object({
+  perExchange: z.number(),
+  bands: z.tuple([bandSchema], bandSchema),
+  each: z.partialRecord(z.enum(UNIT_RATES), rate).optional(),
+});
 
 /** Integer nano-dollars by the rates that `basisOf` gave; throws where the text is no such table. */
 export function recomputedNanoUsd(basis: string, usage: Usage): number | undefined {

@@ -1,21 +1,32 @@
 import type { Usage } from '../inference/usage.ts';
 import type { PriceSource } from '../providers/provider.ts';
-import { accountTable } from './account-cost.ts';
+import { NO_PRICE, type UnknownCost } from '../telemetry/exchange-record.ts';
+import { accountCost } from './account-cost.ts';
 import { basisOf, REPORTED_BASIS } from './price-basis.ts';
-import { type CatalogueEntry, catalogueEntry, catalogueVersion } from './price-catalogue.ts';
-import { type RateTable, scaledTable, tokenCostNanoUsd } from './token-rates.ts';
+import { type CatalogueEntry, catalogueEntry } from './price-catalogue.ts';
+import { TermFactors } from './term-factors.ts';
+import { atMostNanoUsd, pricedNanoUsd } from './token-cost.ts';
+import { multipliedTable, type RateTable, scaledTable, withPlainAudio } from './token-rates.ts';
 
 /** The price of one target, compiled once per configuration. */
 export interface Price {
-  /** Which table a cost came from: `account`, the price library with its version, or `none`. */
+  /** Which table a cost came from: `account`, the price library or the price list with its version, or `none`. */
   readonly version: string;
   /**
-   * Integer nano-dollars (1e-9 USD) for what an exchange used; undefined where no price is known or a billed count is
-   * missing. `atMs` (milliseconds since the Unix epoch, now by default) matters for prices that change by the clock.
+   * Integer nano-dollars (1e-9 USD) for what an exchange used; undefined where no price is known or something that is
+   * billed cannot be priced. `atMs` (milliseconds since the Unix epoch, now by default) matters for prices that change by
+   * the clock.
    */
   costNanoUsd(usage: Usage, atMs?: number): number | undefined;
   /** The rates as JSON that `costNanoUsd` of the same arguments comes from, or `reported`; undefined where there are none. */
   basis(usage: Usage, atMs: number): string | undefined;
+  /** Why `costNanoUsd` of the same arguments is undefined. */
+  unknownCost(usage: Usage, atMs?: number): UnknownCost;
+  /**
+   * The most that a request can cost which asks to be `usage.servedAs` so, and uses so much; undefined where no price is
+   * known.
+   */
+  atMostNanoUsd(usage: Usage, atMs?: number): number | undefined;
 }
 
 /**
@@ -25,52 +36,150 @@ export interface Price {
  *    (the route OpenRouter took, Perplexity's search fees). A reported zero may mean "billed elsewhere" (OpenRouter with
  *    the customer's own key), so it never hides a list price. Skipped where the account says `public_cost`;
  * 3. the catalogue's list price, less `discount_percent`;
- * 4. what the provider says, be it zero.
+ * 4. what the provider says, be it zero where no list price is known.
+ *
+ * The rates of 1 and 3 are those of an answer that was served as by default: tier, speed and geography multiply them.
  */
 export function compilePrice(source: PriceSource): Price {
-  const own = accountTable(source.cost);
-  if (own === 'uncounted') return { version: 'account', costNanoUsd: () => undefined, basis: () => undefined };
-  if (own !== 'public') {
-    return { version: 'account', costNanoUsd: (usage) => tokenCostNanoUsd(own, usage), basis: () => basisOf(own) };
-  }
+  const { table, multipliers } = accountCost(source.cost);
+  const factors = new TermFactors(multipliers, source.terms, source.modelId);
+  if (table === 'unreadable') return new TablePrice('account', () => undefined, factors, 'never');
+  if (table !== 'public') return new TablePrice('account', () => table, factors, 'never');
   const entry = source.catalogueId === undefined ? undefined : catalogueEntry(source.catalogueId, source.modelId);
-  if (entry === undefined) return { version: 'none', costNanoUsd: reportedNanoUsd, basis: () => REPORTED_BASIS };
-  const listAt = discounted(entry, source.discountPercent);
-  const billFirst = source.cost === undefined || source.cost === null;
-  return {
-    version: catalogueVersion,
-    costNanoUsd: (usage, atMs = Date.now()) => {
-      const reported = reportedNanoUsd(usage);
-      if (billFirst && reported !== undefined && reported > 0) return reported;
-      const list = listAt(atMs);
-      return (list && tokenCostNanoUsd(list, usage)) ?? reported;
-    },
-    basis: (usage, atMs) => {
-      if (billFirst && (reportedNanoUsd(usage) ?? 0) > 0) return REPORTED_BASIS;
-      const list = listAt(atMs);
-      return list && tokenCostNanoUsd(list, usage) !== undefined ? basisOf(list) : REPORTED_BASIS;
-    },
-  };
+  const untold = source.terms?.untold?.find(({ models }) => models.test(source.modelId))?.column;
+  if (entry === undefined) return new TablePrice('none', () => undefined, factors, 'first');
+  const listAt = derived(entry.tableAt, (list) => offList(list, source));
+  const reported = source.cost === undefined || source.cost === null ? 'first' : 'last';
+  return new TablePrice(entry.version, listAt, factors, reported, untold);
 }
 
-function reportedNanoUsd(usage: Usage): number | undefined {
-  const { providerCostUsd } = usage;
-  if (providerCostUsd === undefined) return undefined;
-  const nano = Math.round(providerCostUsd * 1e9);
-  return Number.isSafeInteger(nano) && nano >= 0 ? nano : undefined;
-}
+/** When what the provider says it billed is believed: before the table, where that gives nothing, or never. */
+type Reported = 'first' | 'last' | 'never';
 
-function discounted(entry: CatalogueEntry, percent: number | undefined): (atMs: number) => RateTable | undefined {
-  if (percent === undefined || percent === 0) return entry.tableAt;
-  const factor = Math.min(1, Math.max(0, 1 - percent / 100));
-  let list: RateTable | undefined;
-  let reduced: RateTable | undefined;
-  return (atMs) => {
-    const current = entry.tableAt(atMs);
-    if (current !== list) {
-      list = current;
-      reduced = current && scaledTable(current, factor);
+class TablePrice implements Price {
+  readonly version: string;
+  readonly #tableAt: (atMs: number) => RateTable | undefined;
+  readonly #factors: TermFactors;
+  readonly #reported: Reported;
+  /** Column of what is billed and never told. */
+  readonly #untold: string | undefined;
+  /** By base table and factor: as few as there are tiers. */
+  readonly #multiplied = new WeakMap<RateTable, Map<number, RateTable>>();
+
+  constructor(
+    version: string,
+    tableAt: (atMs: number) => RateTable | undefined,
+    factors: TermFactors,
+    reported: Reported,
+    untold?: string,
+  ) {
+    this.version = version;
+    this.#tableAt = tableAt;
+    this.#factors = factors;
+    this.#reported = reported;
+    this.#untold = untold;
+  }
+
+  costNanoUsd(usage: Usage, atMs = Date.now()): number | undefined {
+    // Nearly always nothing but counts was told.
+    if (usage.providerCostUsd !== undefined || usage.servedAs !== undefined || this.#untold !== undefined)
+      return this.#specialNanoUsd(usage, atMs);
+    const table = this.#tableAt(atMs);
+    if (table === undefined) return undefined;
+    const priced = pricedNanoUsd(table, usage);
+    return typeof priced === 'number' ? priced : undefined;
+  }
+
+  #specialNanoUsd(usage: Usage, atMs: number): number | undefined {
+    const reported = this.#reportedNanoUsd(usage);
+    if (reported !== undefined && reported > 0 && this.#reported === 'first') return reported;
+    const table = this.#tableFor(usage, atMs);
+    const priced = typeof table === 'object' ? this.#priced(table, usage) : table;
+    if (typeof priced === 'number') return priced;
+    return priced === undefined || reported !== 0 ? reported : undefined;
+  }
+
+  basis(usage: Usage, atMs: number): string | undefined {
+    const reported = this.#reportedNanoUsd(usage);
+    if (reported !== undefined && reported > 0 && this.#reported === 'first') return REPORTED_BASIS;
+    const table = this.#tableFor(usage, atMs);
+    if (typeof table === 'object' && typeof this.#priced(table, usage) === 'number') return basisOf(table);
+    return reported === undefined ? undefined : REPORTED_BASIS;
+  }
+
+  unknownCost(usage: Usage, atMs = Date.now()): UnknownCost {
+    const table = this.#tableFor(usage, atMs);
+    const priced = typeof table === 'object' ? this.#priced(table, usage) : table;
+    const atMost = this.atMostNanoUsd(usage, atMs);
+    return {
+      part: typeof priced === 'string' ? priced : NO_PRICE,
+      ...(atMost !== undefined && { atMostNanoUsd: atMost }),
+    };
+  }
+
+  atMostNanoUsd(usage: Usage, atMs = Date.now()): number | undefined {
+    const base = this.#tableAt(atMs);
+    if (base === undefined) return undefined;
+    const { servedAs } = usage;
+    const table = servedAs === undefined ? base : this.#multipliedBy(this.#factors.dearest(servedAs), base);
+    return atMostNanoUsd(table, usage);
+  }
+
+  /** A text: what of the answer cannot be priced. */
+  #priced(table: RateTable, usage: Usage): number | string {
+    return this.#untold ?? pricedNanoUsd(table, usage);
+  }
+
+  /** A text: the term that has no price. */
+  #tableFor({ servedAs }: Usage, atMs: number): RateTable | string | undefined {
+    const base = this.#tableAt(atMs);
+    if (base === undefined || servedAs === undefined) return base;
+    const factor = this.#factors.factor(servedAs);
+    return typeof factor === 'string' ? factor : this.#multipliedBy(factor, base);
+  }
+
+  #multipliedBy(factor: number, base: RateTable): RateTable {
+    if (factor === 1) return base;
+    let tables = this.#multiplied.get(base);
+    if (tables === undefined) {
+      tables = new Map();
+      this.#multiplied.set(base, tables);
     }
-    return reduced;
+    let table = tables.get(factor);
+    if (table === undefined) {
+      table = multipliedTable(base, factor);
+      tables.set(factor, table);
+    }
+    return table;
+  }
+
+  #reportedNanoUsd({ providerCostUsd }: Usage): number | undefined {
+    if (providerCostUsd === undefined || this.#reported === 'never') return undefined;
+    const nano = Math.round(providerCostUsd * 1e9);
+    return Number.isSafeInteger(nano) && nano >= 0 ? nano : undefined;
+  }
+}
+
+/** What holds of a list price for this account; the very same table where nothing differs. */
+function offList(list: RateTable, { discountPercent, terms }: PriceSource): RateTable {
+  const whole = terms?.audioAsText ? withPlainAudio(list) : list;
+  if (discountPercent === undefined || discountPercent === 0) return whole;
+  return scaledTable(whole, Math.min(1, Math.max(0, 1 - discountPercent / 100)));
+}
+
+/** Made anew only when the clock brings another table. */
+function derived(
+  tableAt: CatalogueEntry['tableAt'],
+  derive: (table: RateTable) => RateTable,
+): (atMs: number) => RateTable | undefined {
+  let from: RateTable | undefined;
+  let made: RateTable | undefined;
+  return (atMs) => {
+    const current = tableAt(atMs);
+    if (current !== from) {
+      from = current;
+      made = current && derive(current);
+    }
+    return made;
   };
 }

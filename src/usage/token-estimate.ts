@@ -4,9 +4,12 @@ import { type EstimateInput, estimateTokensTask } from './estimate-task.ts';
 import { type Prompt, promptOf } from './prompt.ts';
 
 export interface EstimateRequest {
+  /** Names of the API forms of the request and of the answer as the provider sent it. */
+  readonly promptForm: string;
+  readonly answerForm: string;
   /** Read before this returns. */
   readonly prompt: Prompt;
-  /** The first bytes of the answer as the provider sent them (OpenAI's wire). */
+  /** The first bytes of the answer as the provider sent them. */
   readonly outputSample: Buffer;
   readonly outputTotalBytes: number;
   /** Chooses the vocabulary. */
@@ -63,9 +66,11 @@ async function runEstimate(pool: WorkerPool, request: EstimateRequest): Promise<
 }
 
 /** Every piece is copied into memory of its own, so that it can be transferred. */
-function toInput({ prompt, outputSample, outputTotalBytes, model }: EstimateRequest) {
+function toInput({ promptForm, answerForm, prompt, outputSample, outputTotalBytes, model }: EstimateRequest) {
   const { head, tail, bytes } = prompt.tail ? prompt : promptOf(prompt.head, MAX_CARRIED_BYTES);
   return {
+    promptForm,
+    answerForm,
     head: new Uint8Array(head),
     tail: tail && new Uint8Array(tail),
     bodyBytes: bytes,

@@ -1,19 +1,37 @@
-import type { Usage } from '../inference/usage.ts';
+import { COUNTER_NAMES, type CounterName, type RareCounter, USAGE_COUNTERS } from '../inference/usage-counters.ts';
+
+type Counters = typeof USAGE_COUNTERS;
+type Whole = 'inputTokens' | 'outputTokens';
+/** Counters of tokens that are input or output, or a part of it. */
+type TokenCounter =
+  | { [Name in CounterName]: Counters[Name] extends { partOf: string } ? Name : never }[CounterName]
+  | Whole;
+/** Counters of what is billed beside them. */
+export type UnitCounter = Exclude<RareCounter, TokenCounter>;
+export type TokenRateName = Counters[TokenCounter]['rate'];
+export type UnitRateName = Counters[UnitCounter]['rate'];
 
 /**
  * What the tokens of one exchange cost, in nano-dollars (1e-9 USD) per token. Undefined: billed with the whole that
  * the part belongs to (cache reads as input, one-hour cache writes as cache writes, reasoning as output), or, for
  * input and output themselves, not billed at all (embeddings have no output price).
  */
-export interface TokenRates {
-  input?: number;
-  output?: number;
-  cacheRead?: number;
-  cacheWrite?: number;
-  cacheWrite1h?: number;
-  reasoning?: number;
-  audioInput?: number;
-  audioOutput?: number;
+export type TokenRates = { [Name in TokenRateName]?: number };
+/** Nano-dollars each of what is billed beside tokens. */
+export type UnitRates = { [Name in UnitRateName]?: number };
+
+export const TOKEN_RATES: readonly TokenRateName[] = COUNTER_NAMES.filter(isOfTokens).map(
+  (name) => USAGE_COUNTERS[name].rate,
+);
+export const UNIT_COUNTERS: readonly UnitCounter[] = COUNTER_NAMES.filter(isUnit);
+export const UNIT_RATES: readonly UnitRateName[] = UNIT_COUNTERS.map((name) => USAGE_COUNTERS[name].rate);
+
+function isOfTokens(name: CounterName): name is TokenCounter {
+  return name === 'inputTokens' || name === 'outputTokens' || 'partOf' in USAGE_COUNTERS[name];
+}
+
+function isUnit(name: CounterName): name is UnitCounter {
+  return !isOfTokens(name);
 }
 
 /** The rates that hold for an exchange with at least this many input tokens: the whole exchange, not the excess. */
@@ -26,102 +44,59 @@ export interface RateBand {
 export interface RateTable {
   perExchange: number;
   bands: readonly [RateBand, ...RateBand[]];
-}
-
-/**
- * Integer nano-dollars; undefined where a count that is billed is unknown: a guess of zero would let a budget be
- * passed by a provider that reports nothing.
- */
-export function tokenCostNanoUsd(table: RateTable, usage: Usage): number | undefined {
-  const { inputTokens, outputTokens } = usage;
-  if (inputTokens === undefined && outputTokens === undefined) return undefined;
-  let band = table.bands[0];
-  if (table.bands.length > 1 && inputTokens !== undefined) {
-    for (const next of table.bands) if (inputTokens >= next.fromInputTokens) band = next;
-  }
-  const rates = band.rates;
-  let cost = table.perExchange;
-  if (rates.input) {
-    if (inputTokens === undefined || !(inputTokens >= 0)) return undefined;
-    cost += inputCost(rates, rates.input, usage, inputTokens);
-  }
-  if (rates.output) {
-    if (outputTokens === undefined || !(outputTokens >= 0)) return undefined;
-    cost += outputCost(rates, rates.output, usage, outputTokens);
-  }
-  const rounded = Math.round(cost);
-  return Number.isSafeInteger(rounded) && rounded >= 0 ? rounded : undefined;
-}
-
-/**
- * Parts that have a rate of their own are taken out of the whole. A part that nobody reported stays in the whole. Audio
- * that was read from a cache is counted in both parts by providers, so the rest cannot be taken below zero.
- */
-function inputCost(rates: TokenRates, whole: number, usage: Usage, inputTokens: number): number {
-  let rest = inputTokens;
-  let cost = 0;
-  const read = usage.cacheReadInputTokens;
-  if (read && rates.cacheRead !== undefined) {
-    rest -= read;
-    cost += read * rates.cacheRead;
-  }
-  const written = usage.cacheCreationInputTokens;
-  if (written && rates.cacheWrite !== undefined) {
-    rest -= written;
-    let forHour = usage.cacheCreation1hInputTokens;
-    if (forHour === undefined || rates.cacheWrite1h === undefined) forHour = 0;
-    else forHour = Math.min(forHour, written);
-    cost += (written - forHour) * rates.cacheWrite + forHour * (rates.cacheWrite1h ?? rates.cacheWrite);
-  }
-  const audio = usage.audioInputTokens;
-  if (audio && rates.audioInput !== undefined) {
-    rest -= audio;
-    cost += audio * rates.audioInput;
-  }
-  return rest > 0 ? cost + rest * whole : cost;
-}
-
-function outputCost(rates: TokenRates, whole: number, usage: Usage, outputTokens: number): number {
-  let rest = outputTokens;
-  let cost = 0;
-  const reasoning = usage.reasoningOutputTokens;
-  if (reasoning && rates.reasoning !== undefined) {
-    rest -= reasoning;
-    cost += reasoning * rates.reasoning;
-  }
-  const audio = usage.audioOutputTokens;
-  if (audio && rates.audioOutput !== undefined) {
-    rest -= audio;
-    cost += audio * rates.audioOutput;
-  }
-  return rest > 0 ? cost + rest * whole : cost;
+  /** Absent: nothing but tokens has a rate. */
+  each?: UnitRates;
+  /** By how much tier, speed and geography multiplied the rates of tokens: they are so already. */
+  multiplier?: number;
 }
 
 /** A copy with every rate multiplied; how a discount is taken off. */
 export function scaledTable(table: RateTable, factor: number): RateTable {
+  const scaled = withTokenRates(table, factor);
+  scaled.perExchange = cleanRate(table.perExchange * factor);
+  if (table.each !== undefined) {
+    scaled.each = {};
+    for (const name of UNIT_RATES) scaled.each[name] = scaledRate(table.each[name], factor);
+  }
+  return scaled;
+}
+
+/** A copy with the rates of tokens multiplied, and nothing else: what tier, speed and geography do to a price. */
+export function multipliedTable(table: RateTable, factor: number): RateTable {
+  return { ...withTokenRates(table, factor), multiplier: cleanRate(factor) };
+}
+
+/** A copy in which audio that has no rate of its own costs what text costs. */
+export function withPlainAudio(table: RateTable): RateTable {
   const [first, ...others] = table.bands;
-  return {
-    perExchange: table.perExchange * factor,
-    bands: [scaledBand(first, factor), ...others.map((band) => scaledBand(band, factor))],
+  const plain = ({ fromInputTokens, rates }: RateBand): RateBand => {
+    const { audioInput = rates.input, audioOutput = rates.output } = rates;
+    return { fromInputTokens, rates: { ...rates, audioInput, audioOutput } };
   };
+  return { ...table, bands: [plain(first), ...others.map(plain)] };
+}
+
+function withTokenRates(table: RateTable, factor: number): RateTable {
+  const [first, ...others] = table.bands;
+  return { ...table, bands: [scaledBand(first, factor), ...others.map((band) => scaledBand(band, factor))] };
 }
 
 function scaledBand(band: RateBand, factor: number): RateBand {
-  const { input, output, cacheRead, cacheWrite, cacheWrite1h, reasoning, audioInput, audioOutput } = band.rates;
-  const scale = (rate: number | undefined) => (rate === undefined ? undefined : rate * factor);
-  return {
-    fromInputTokens: band.fromInputTokens,
-    rates: {
-      input: scale(input),
-      output: scale(output),
-      cacheRead: scale(cacheRead),
-      cacheWrite: scale(cacheWrite),
-      cacheWrite1h: scale(cacheWrite1h),
-      reasoning: scale(reasoning),
-      audioInput: scale(audioInput),
-      audioOutput: scale(audioOutput),
-    },
-  };
+  const rates: TokenRates = {};
+  for (const name of TOKEN_RATES) rates[name] = scaledRate(band.rates[name], factor);
+  return { fromInputTokens: band.fromInputTokens, rates };
+}
+
+function scaledRate(rate: number | undefined, factor: number): number | undefined {
+  return rate === undefined ? undefined : cleanRate(rate * factor);
+}
+
+/**
+ * A rate as it would be written by hand: a product of doubles ends in digits that nobody meant (0.28 × 1000 is
+ * 280.00000000000006), and receipts show rates.
+ */
+export function cleanRate(rate: number): number {
+  return Number(rate.toPrecision(12));
 }
 
 /** One rate over the number of input tokens: a base and the steps from which another value holds. */
@@ -130,27 +105,21 @@ export interface SteppedRate {
   steps: readonly { fromInputTokens: number; rate: number }[];
 }
 
-export type SteppedRates = { [Name in keyof TokenRates]?: SteppedRate };
+export type SteppedRates = { [Name in TokenRateName]?: SteppedRate };
 
 /** Lays the steps of all rates over one another, so that choosing a price is one comparison per band. */
-export function layeredTable(stepped: SteppedRates, perExchange: number): RateTable {
+export function layeredTable(stepped: SteppedRates, perExchange: number, each: UnitRates = {}): RateTable {
   const starts = new Set<number>();
   for (const rate of Object.values(stepped)) for (const step of rate?.steps ?? []) starts.add(step.fromInputTokens);
   starts.delete(0);
-  const bandFrom = (fromInputTokens: number): RateBand => ({
-    fromInputTokens,
-    rates: {
-      input: rateAt(stepped.input, fromInputTokens),
-      output: rateAt(stepped.output, fromInputTokens),
-      cacheRead: rateAt(stepped.cacheRead, fromInputTokens),
-      cacheWrite: rateAt(stepped.cacheWrite, fromInputTokens),
-      cacheWrite1h: rateAt(stepped.cacheWrite1h, fromInputTokens),
-      reasoning: rateAt(stepped.reasoning, fromInputTokens),
-      audioInput: rateAt(stepped.audioInput, fromInputTokens),
-      audioOutput: rateAt(stepped.audioOutput, fromInputTokens),
-    },
-  });
-  return { perExchange, bands: [bandFrom(0), ...[...starts].sort((a, b) => a - b).map(bandFrom)] };
+  const bandFrom = (fromInputTokens: number): RateBand => {
+    const rates: TokenRates = {};
+    for (const name of TOKEN_RATES) rates[name] = rateAt(stepped[name], fromInputTokens);
+    return { fromInputTokens, rates };
+  };
+  const bands: RateTable['bands'] = [bandFrom(0), ...[...starts].sort((a, b) => a - b).map(bandFrom)];
+  const anyUnit = Object.values(each).some((rate) => rate !== undefined);
+  return { perExchange: cleanRate(perExchange), bands, ...(anyUnit && { each }) };
 }
 
 function rateAt(stepped: SteppedRate | undefined, inputTokens: number): number | undefined {
@@ -163,5 +132,5 @@ function rateAt(stepped: SteppedRate | undefined, inputTokens: number): number |
       start = step.fromInputTokens;
     }
   }
-  return rate;
+  return cleanRate(rate);
 }

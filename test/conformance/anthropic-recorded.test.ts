@@ -84,10 +84,11 @@ for (const { name, kind, response } of messages) {
   if (response.status !== 200) continue;
   if (kind === 'json') test(`recorded whole: ${name}`, () => checkWhole(response.body ?? ''));
   if (kind === 'sse')
-    test(`recorded stream, cut at every byte: ${name}`, () => checkStream(response.body ?? '', 1 << 20));
+    test(`the recorded stream ${name}, cut at every byte, is translated the same`, () =>
+      checkStream(response.body ?? '', 1 << 20));
 }
 
-test('the recordings of Anthropic were there', { skip: noRecordings }, () => {
+test('the recordings of Anthropic are there and many', { skip: noRecordings }, () => {
   assert.equal(messages.filter(({ kind, response }) => kind === 'json' && response.status === 200).length, 72);
   assert.equal(messages.filter(({ kind }) => kind === 'sse').length, 13);
 });
@@ -97,7 +98,7 @@ const fixture = (name: string) => readFileSync(join(fixtures, name), 'utf8');
 
 for (const file of readdirSync(fixtures).filter((name) => name.endsWith('.json'))) {
   const name = file.replace('.json', '');
-  test(`fixture ${name}: whole and streamed tell the same, cut at every byte`, () => {
+  test(`the fixture ${name} tells the same whole and streamed, cut at every byte`, () => {
     checkWhole(fixture(file));
     checkStream(fixture(`${name}.sse`), 1 << 20);
     const asWhole = fromWhole(whole(fixture(file)));

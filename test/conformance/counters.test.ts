@@ -110,7 +110,7 @@ for (const implementation of IMPLEMENTATIONS) {
 
     for (const [kind, window] of WINDOWS) {
       for (const limit of [1, 10, 100]) {
-        it(`of 1,000 requests at once exactly ${limit} pass (${kind})`, async () => {
+        it(`exactly ${limit} of 1,000 requests at once pass (${kind})`, async () => {
           const legs = [leg(window, limit)];
           const answers = await Promise.all(Array.from({ length: 1000 }, () => ask(legs, 1)));
           assert.equal(answers.filter((answer) => !isRefusal(answer)).length, limit);
@@ -119,7 +119,7 @@ for (const implementation of IMPLEMENTATIONS) {
         });
       }
 
-      it(`what was not used comes back, what was used beyond is charged (${kind})`, async () => {
+      it(`an unused reservation comes back, and use beyond it is charged (${kind})`, async () => {
         const legs = [leg(window, 100)];
         const less = await take(legs, 60);
         const more = await take(legs, 20);
@@ -154,7 +154,7 @@ for (const implementation of IMPLEMENTATIONS) {
         assert.equal(await used(counted), 1_000_001);
       });
 
-      it(`amounts are exact to 2^53 (${kind})`, async () => {
+      it(`amounts are counted exactly up to 2^53 (${kind})`, async () => {
         // Nearer to it, a Redis client loses the last bit while it reads.
         const limit = Number.MAX_SAFE_INTEGER - 100;
         const legs = [leg(window, limit)];
@@ -165,7 +165,7 @@ for (const implementation of IMPLEMENTATIONS) {
         assert.equal((await refused(legs, 1)).used, limit);
       });
 
-      it(`an extension beyond the limit is the last one (${kind})`, async () => {
+      it(`an extension beyond the limit is the last that is granted (${kind})`, async () => {
         const legs = [leg(window, 100)];
         const stream = await take(legs, 50);
         let granted = 0;
@@ -181,7 +181,7 @@ for (const implementation of IMPLEMENTATIONS) {
       });
     }
 
-    it('all legs or none: what the last one refuses, the others do not count', async () => {
+    it('a reservation that one leg refuses is counted by no other leg', async () => {
       const legs = [leg(MINUTE, 10), leg(DAY, 10), leg(OPEN, 10), leg(MINUTE, 1)];
       await take(legs, 1, 2, 3, 1);
       const refusal = await refused(legs, 1, 2, 3, 1);
@@ -189,7 +189,7 @@ for (const implementation of IMPLEMENTATIONS) {
       assert.deepEqual(await Promise.all(legs.slice(0, 3).map(used)), [1, 2, 3]);
     });
 
-    it('never more than the limit in any span of a minute, and after retry-after it passes', async () => {
+    it('no more than the limit passes in any span of a minute, and a request passes after retry-after', async () => {
       const random = randomFrom(7);
       const limit = 20;
       const legs = [leg(MINUTE, limit)];
@@ -210,7 +210,7 @@ for (const implementation of IMPLEMENTATIONS) {
       assert.ok(passed.length > 100);
     });
 
-    it('what is settled after its sixtieth has left takes nothing back, and counts only what is beyond', async () => {
+    it('a settlement after its sixtieth of the window has left gives nothing back and charges only the excess', async () => {
       const legs = [leg(MINUTE, 100)];
       const long = await take(legs, 40);
       const longer = await take(legs, 40);
@@ -221,7 +221,7 @@ for (const implementation of IMPLEMENTATIONS) {
       assert.equal(await used(legs[0]!), 30);
     });
 
-    it('what is over is open no more, and is settled later', async () => {
+    it('a request that is over is no longer open, although it is settled later', async () => {
       const legs = [leg(OPEN, 1), leg(DAY, 100)];
       const first = await take(legs, 1, 40);
       await refused(legs, 1, 10);
@@ -250,7 +250,7 @@ for (const implementation of IMPLEMENTATIONS) {
       assert.equal(await used(legs[0]!), 40);
     });
 
-    it('what ended before a reset is not charged after it', async () => {
+    it('an exchange that ended before a reset is not charged after it', async () => {
       const legs = [leg(MONTH, 100)];
       const endedAtMs = periodEnd('month', nowMs) - 1;
       const open = await take(legs, 30);
@@ -259,7 +259,7 @@ for (const implementation of IMPLEMENTATIONS) {
       assert.equal(await used(legs[0]!), 0);
     });
 
-    it('a clock that was set to tomorrow and is set right again charges today’s budgets again', async () => {
+    it('a clock that was set to tomorrow and set right again charges today’s budgets again', async () => {
       const legs = [leg(DAY, 100)];
       const today = nowMs;
       nowMs = periodEnd('day', today) + 3_600_000;
@@ -276,7 +276,7 @@ for (const implementation of IMPLEMENTATIONS) {
       assert.equal(await used(legs[0]!), 0);
     });
 
-    it('a limit of nothing refuses everything', async () => {
+    it('a limit of zero refuses everything', async () => {
       for (const [, window] of WINDOWS) await refused([leg(window, 0)], 1);
     });
   });

@@ -118,10 +118,11 @@ const answers = ['gemini', 'vertex']
 for (const { provider, name, kind, response } of answers) {
   if (kind === 'json') test(`recorded whole answer of ${provider}: ${name}`, () => checkWhole(response.body ?? ''));
   if (kind === 'sse')
-    test(`recorded stream of ${provider}, cut at each place: ${name}`, () => checkStream(response.body ?? ''));
+    test(`the recorded stream of ${provider}, cut at each place, is translated the same: ${name}`, () =>
+      checkStream(response.body ?? ''));
 }
 
-test('the recordings of Gemini and Vertex were there', { skip: noRecordings }, () => {
+test('the recordings of Gemini and Vertex are there and many', { skip: noRecordings }, () => {
   assert.ok(answers.filter(({ kind }) => kind === 'json').length >= 130);
   assert.ok(answers.filter(({ kind }) => kind === 'sse').length >= 20);
 });

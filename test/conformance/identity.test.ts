@@ -71,11 +71,11 @@ forEachEngine('identity', (engine) => {
     place = await engine.newPlace();
   });
   afterEach(() => {
-    for (const identity of open.splice(0)) identity.stop();
+    for (const identity of open.splice(0)) identity.close();
   });
 
   for (const type of ['jwt', 'opaque'] as const) {
-    it(`answers when every thread knows of a key (${type}), and a thread that is born later knows it too`, async () => {
+    it(`an issued key (${type}) is answered when every thread knows it, and a thread that is born later knows it too`, async () => {
       const identity = await gateway(await engine.open(place));
       const threads = new Threads(identity, 2);
       const { token, key } = await issue(identity, type);
@@ -90,7 +90,7 @@ forEachEngine('identity', (engine) => {
     });
   }
 
-  it('knows at its start what was made, rotated and revoked before, and keeps its signing key', async () => {
+  it('a gateway knows at its start which keys were made, rotated and revoked before, and keeps its signing key', async () => {
     const before = await gateway(await engine.open(place));
     new Threads(before, 2);
     const [kept, opaque, gone] = [
@@ -101,13 +101,13 @@ forEachEngine('identity', (engine) => {
     await before.revoke(gone.key.id);
     const rotated = await before.rotate(kept.key.id, 60_000);
     assert.ok(!(rotated instanceof GatewayError));
-    before.stop();
+    before.close();
     const threads = new Threads(await gateway(await engine.open(place)), 2);
     const accepted = [kept, opaque, gone, rotated].map(({ token }) => threads.accept(token)[0]);
     assert.deepEqual(accepted, [true, true, false, true]);
   });
 
-  it('accepts what another gateway on the same database signs, and no more once that one replaced its key', async () => {
+  it('a gateway accepts what another one on the same database signs, until that one replaces its key', async () => {
     const [one, two] = [await engine.newPlace(), await engine.newPlace()];
     const mine = await gateway(await engine.open(place));
     const threads = new Threads(mine, 2);

@@ -3,9 +3,9 @@ import { hash } from 'node:crypto';
 import { before, it } from 'node:test';
 import type { VirtualAccountIdentity } from '../../src/config/configuration.ts';
 import { GatewayError } from '../../src/core/errors.ts';
-import { publishedSigningKey } from '../../src/identity/identity.ts';
 import { issueKey, type KeyMint, rotateKey } from '../../src/identity/issue-key.ts';
 import { isDue, type KeyWish } from '../../src/identity/key-wish.ts';
+import { publishedSigningKey } from '../../src/identity/published-signing-key.ts';
 import { findKey, insertKey, newKeyId, revokeKey } from '../../src/store/api-keys.ts';
 import { listSigningKeys } from '../../src/store/signing-keys.ts';
 import { forEachEngine } from '../support/engines.ts';
@@ -54,7 +54,7 @@ forEachEngine('issuing keys', (engine) => {
     return rotated;
   }
 
-  it('keeps of an opaque key its digest, and of a JWT nothing', async () => {
+  it('the store keeps the digest of an opaque key and nothing of a JWT', async () => {
     const opaque = await issue({ tokenType: 'opaque' });
     assert.match(opaque.token, /^sk-sluice-[\w-]{43}$/);
     assert.equal((await findKey(mint.database, opaque.key.id))?.tokenHash, hash('sha256', opaque.token, 'hex'));
@@ -63,7 +63,7 @@ forEachEngine('issuing keys', (engine) => {
     assert.ok(!JSON.stringify(await storedKeys(mint.database)).includes(opaque.token.slice(10)));
   });
 
-  it('makes keys as their account says, unless the wish says otherwise', async () => {
+  it('a key is made as its account says, unless its request says otherwise', async () => {
     assert.equal((await issue({ subject: 'virtualaccount:opaque' })).key.tokenType, 'opaque');
     assert.equal((await issue({ subject: 'virtualaccount:opaque', tokenType: 'jwt' })).key.tokenType, 'jwt');
     assert.equal((await issue({ subject: 'user:opaque' })).key.tokenType, 'jwt');
@@ -75,7 +75,7 @@ forEachEngine('issuing keys', (engine) => {
     assert.deepEqual((await issue({ subject: 'virtualaccount:rotating', expiresAt })).key.expiresAt, expiresAt);
   });
 
-  it('refuses an account that has expired, and a JWT too long to be presented; nothing is stored', async () => {
+  it('a key for an expired account, or a JWT too long to be presented, is refused and not stored', async () => {
     const count = (await storedKeys(mint.database)).length;
     const metadata = Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`k${index}`, 'x'.repeat(100)]));
     for (const more of [{ subject: 'virtualaccount:over' }, { metadata }]) {
@@ -86,7 +86,7 @@ forEachEngine('issuing keys', (engine) => {
     assert.ok((await issue({ metadata, tokenType: 'opaque' })).token, 'an opaque one may say as much as it likes');
   });
 
-  it('rotates into a key of the same kind that says the same and lives as long', async () => {
+  it('a rotated key has a successor of the same kind, claims and lifetime', async () => {
     const old = await issue({ tokenType: 'opaque', expiresAt: new Date(Date.now() + 10 * DAY_MS) });
     const { key, worksUntil } = await rotate(old.key.id, DAY_MS);
     assert.notEqual(key.id, old.key.id);
@@ -98,13 +98,13 @@ forEachEngine('issuing keys', (engine) => {
     assert.deepEqual([kept?.replacedBy, kept?.revokedAt], [key.id, worksUntil]);
   });
 
-  it('never lets a key outlive its own expiry by a grace', async () => {
+  it('a key never outlives its own expiry by the grace of a rotation', async () => {
     const expiresAt = new Date(Date.now() + 60_000);
     const old = await issue({ expiresAt });
     assert.deepEqual((await rotate(old.key.id, DAY_MS)).worksUntil, expiresAt);
   });
 
-  it('rotates a key once, and none that is revoked, expired or unknown', async () => {
+  it('a key is rotated once; a revoked, expired or unknown key is not rotated', async () => {
     const once = await issue();
     const [first, second] = await Promise.all([rotateKey(mint, once.key.id, 0), rotateKey(mint, once.key.id, 0)]);
     const refusals = [first, second].filter((each) => each instanceof GatewayError);

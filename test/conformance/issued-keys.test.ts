@@ -13,7 +13,7 @@ import type { Database } from '../../src/store/database.ts';
 import { readKeyNotes } from '../../src/store/key-notes.ts';
 import { type KeyFilter, pageOfKeys, pagesOfKeys } from '../../src/store/key-page.ts';
 import { readKeyVersion } from '../../src/store/key-version.ts';
-import { listSigningKeys, publishSigningKey } from '../../src/store/signing-keys.ts';
+import { listSigningKeys, publishSigningKey, retireSigningKey } from '../../src/store/signing-keys.ts';
 import { forEachEngine } from '../support/engines.ts';
 import { storedKeys } from '../support/stored-keys.ts';
 
@@ -37,7 +37,7 @@ forEachEngine('issued keys', (engine) => {
   });
   afterEach(() => database.query.deleteFrom('api_keys').execute());
 
-  it('come back as they were stored', async () => {
+  it('an issued key is read back as it was stored', async () => {
     const full = key('key_1', {
       name: "o'hara",
       teams: ['a', 'b,c'],
@@ -59,14 +59,14 @@ forEachEngine('issued keys', (engine) => {
     assert.equal(await findKey(database, 'key_3'), undefined);
   });
 
-  it('have an id and a token each', async () => {
+  it('every issued key has an id and a token of its own', async () => {
     await insertKey(database, opaque('key_1'));
     await assert.rejects(insertKey(database, key('key_1')), /UNIQUE|duplicate key/);
     await assert.rejects(insertKey(database, opaque('key_2', { tokenHash: 'hash-of-key_1' })), /UNIQUE|duplicate key/);
     for (const id of ['key_3', 'key_4']) await insertKey(database, key(id));
   });
 
-  it('are revoked once: the second time changes nothing, an unknown id is told', async () => {
+  it('a key is revoked once: a second revocation changes nothing, and an unknown id is told', async () => {
     await insertKey(database, key('key_1'));
     assert.equal(await revokeKey(database, 'key_1', days(1)), 'revoked');
     assert.equal(await revokeKey(database, 'key_1', days(2)), 'already');
@@ -74,7 +74,7 @@ forEachEngine('issued keys', (engine) => {
     assert.deepEqual((await storedKeys(database))[0]?.revokedAt, days(1));
   });
 
-  it('that are replaced work until their grace ends, once, and may be revoked before', async () => {
+  it('a replaced key works until its grace ends, is replaced once, and may be revoked before', async () => {
     await insertKey(database, key('key_1'));
     assert.equal(await replaceKey(database, 'key_1', key('key_2'), days(1)), true);
     assert.equal(await replaceKey(database, 'key_1', key('key_3'), days(2)), false);
@@ -87,7 +87,7 @@ forEachEngine('issued keys', (engine) => {
     assert.deepEqual((await findKey(database, 'key_1'))?.revokedAt, now);
   });
 
-  it('are noted where a gateway must know of them: opaque ones, and those revoked until a day after they expired', async () => {
+  it('opaque keys, and revoked keys until a day after their expiry, are noted for other gateways', async () => {
     for (const [id, expiresAt] of [
       ['d', undefined],
       ['c', days(1)],
@@ -112,7 +112,7 @@ forEachEngine('issued keys', (engine) => {
     );
   });
 
-  it('are noted from a version on, whatever changed, page by page', async () => {
+  it('noted keys are read from a version on, whatever changed, page by page', async () => {
     await insertKey(database, key('old'));
     const seen = await readKeyVersion(database.query);
     assert.deepEqual(await readKeyNotes(database, seen, now), []);
@@ -123,7 +123,7 @@ forEachEngine('issued keys', (engine) => {
     assert.ok((await readKeyVersion(database.query)) > seen);
   });
 
-  it('that are thousands are all noted', async () => {
+  it('thousands of keys are all noted', async () => {
     const rows = Array.from({ length: 5100 }, (_, index) => ({
       id: `key_${index}`,
       name: null,
@@ -150,7 +150,7 @@ forEachEngine('issued keys', (engine) => {
     assert.equal(notes.length, rows.length);
   });
 
-  it('are there from the first one until the last one is revoked', async () => {
+  it('issued keys exist from the first one until the last one is revoked', async () => {
     assert.equal(await hasIssuedKeys(database), false);
     await insertKey(database, key('key_1'));
     await insertKey(database, key('key_2'));
@@ -160,7 +160,7 @@ forEachEngine('issued keys', (engine) => {
     assert.equal(await hasIssuedKeys(database), false);
   });
 
-  it('are shown by subject and state, page by page, each once', async () => {
+  it('issued keys are listed by subject and state, page by page, each once', async () => {
     await insertKey(database, key('a', { createdAt: days(-9) }));
     await insertKey(database, key('b', { createdAt: days(-8), expiresAt: days(-1) }));
     await insertKey(database, key('c', { createdAt: days(-8), subject: 'virtualaccount:ci' }));
@@ -186,7 +186,7 @@ forEachEngine('issued keys', (engine) => {
     assert.equal(await ids({ after: 'nobody' }), undefined);
   });
 
-  it('are read in pages, of which none is empty', async () => {
+  it('no page of the key list is empty', async () => {
     const pages = async (limit: number) => {
       const sizes: number[] = [];
       for await (const page of pagesOfKeys(database, limit)) sizes.push(page.length);
@@ -200,7 +200,7 @@ forEachEngine('issued keys', (engine) => {
 });
 
 forEachEngine('signing keys', (engine) => {
-  it('of all gateways on one database are known to each, and a gateway’s new one takes the place of its old one', async () => {
+  it('all gateways on one database know each other’s signing keys, and a new key of a gateway replaces its old one', async () => {
     const place = await engine.newPlace();
     const [one, two] = [await engine.open(place), await engine.open(place)];
     const pem = (keyId: string) => ({ keyId, publicKeyPem: `pem of ${keyId}` });
@@ -214,7 +214,49 @@ forEachEngine('signing keys', (engine) => {
     assert.deepEqual(await listSigningKeys(two), [pem('k2'), pem('k3')]);
   });
 
-  it('of too many are dropped where the gateway was not seen for long, however old those of the others are', async () => {
+  it('a rotated signing key stays known, with the end of its grace, beside the one that signs', async () => {
+    const database = await engine.open();
+    const pem = (keyId: string) => ({ keyId, publicKeyPem: `pem of ${keyId}` });
+    await publishSigningKey(database, pem('k1'), 'gw', days(-3));
+    await retireSigningKey(database, { keyId: 'k1', untilMs: undefined }, pem('k2'), 'gw', days(-2));
+    const untilMs = days(1).getTime();
+    await retireSigningKey(database, { keyId: 'k2', untilMs }, pem('k3'), 'gw', days(-1));
+    assert.deepEqual(await listSigningKeys(database), [pem('k1'), { ...pem('k2'), untilMs }, pem('k3')]);
+    const version = await readKeyVersion(database.query);
+    await publishSigningKey(database, pem('k3'), 'gw', now);
+    assert.equal(await readKeyVersion(database.query), version, 'that its gateway is there is no news');
+    const unseen = database.query.selectFrom('signing_keys').select('kid').where('seen_at', '<>', now.toISOString());
+    assert.deepEqual(await unseen.execute(), [], 'retired ones live as long as their gateway');
+    // A week after its grace it is forgotten.
+    await retireSigningKey(database, { keyId: 'k3', untilMs: undefined }, pem('k4'), 'gw', days(9));
+    assert.deepEqual(await listSigningKeys(database), [pem('k1'), pem('k3'), pem('k4')]);
+  });
+
+  it('a rotation that broke off before the data folder got the new signing key is taken back', async () => {
+    const database = await engine.open();
+    const pem = (keyId: string) => ({ keyId, publicKeyPem: `pem of ${keyId}` });
+    await publishSigningKey(database, pem('k1'), 'gw', days(-1));
+    await retireSigningKey(database, { keyId: 'k1', untilMs: now.getTime() + 60_000 }, pem('k2'), 'gw', now);
+    // The gateway looks while the rotation is under way: it must not undo it.
+    await publishSigningKey(database, pem('k1'), 'gw', new Date(now.getTime() + 1_000));
+    assert.deepEqual(
+      (await listSigningKeys(database)).map(({ keyId }) => keyId),
+      ['k1', 'k2'],
+    );
+    await publishSigningKey(database, pem('k1'), 'gw', new Date(now.getTime() + 120_000));
+    assert.deepEqual(await listSigningKeys(database), [pem('k1')]);
+  });
+
+  it('all signing keys of a gateway are void, rotated ones too, once the one that signs was moved away', async () => {
+    const database = await engine.open();
+    const pem = (keyId: string) => ({ keyId, publicKeyPem: `pem of ${keyId}` });
+    await publishSigningKey(database, pem('k1'), 'gw', days(-1));
+    await retireSigningKey(database, { keyId: 'k1', untilMs: undefined }, pem('k2'), 'gw', now);
+    await publishSigningKey(database, pem('other'), 'gw', now);
+    assert.deepEqual(await listSigningKeys(database), [pem('other')]);
+  });
+
+  it('signing keys beyond the bound are dropped where their gateway was not seen for long; a live gateway keeps its old key', async () => {
     const database = await engine.open();
     const pem = (keyId: string) => ({ keyId, publicKeyPem: `pem of ${keyId}` });
     const kids = async () => (await listSigningKeys(database)).map((each) => each.keyId);
@@ -239,7 +281,7 @@ forEachEngine('signing keys', (engine) => {
     assert.ok(!known.includes('gone-0998') && !known.includes('gone-0999'));
   });
 
-  it('of too many gateways that were all seen lately are kept; those seen last are looked at', async () => {
+  it('signing keys beyond the bound are kept while all their gateways were seen lately, the latest seen first', async () => {
     const database = await engine.open();
     const many = Array.from({ length: 1_000 }, (_, index) => ({
       kid: `k-${index}`,
@@ -256,7 +298,7 @@ forEachEngine('signing keys', (engine) => {
     assert.ok(known.length === 1_000 && known.includes('new') && !known.includes('k-999'));
   });
 
-  it('are known to be of gateways that live by a write that makes no other gateway read them again', async () => {
+  it('a gateway is noted as alive by a write that makes no other gateway read the keys again', async () => {
     const database = await engine.open();
     const key = { keyId: 'k', publicKeyPem: 'pem' };
     await publishSigningKey(database, key, 'gw', days(-1));

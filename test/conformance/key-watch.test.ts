@@ -65,7 +65,7 @@ forEachEngine('the watch over keys', (engine) => {
     command = await engine.open(place);
   });
 
-  it('begins with everything that must be known, and then tells only what changed', async () => {
+  it('a key watch begins with everything that must be known, and then tells only what changed', async () => {
     await insertKey(command, opaque('key_1'));
     await insertKey(command, key('key_2'));
     await revokeKey(command, 'key_2', new Date());
@@ -89,7 +89,7 @@ forEachEngine('the watch over keys', (engine) => {
     watch.stop();
   });
 
-  it('tells within a second of a key that another process revoked, rotated or made', async () => {
+  it('a key watch tells within a second of a key that another process revoked, rotated or made', async () => {
     await insertKey(command, key('key_1'));
     await insertKey(command, key('key_2'));
     const listener = new Listener();
@@ -106,7 +106,7 @@ forEachEngine('the watch over keys', (engine) => {
     watch.stop();
   });
 
-  it('tells of what this process wrote itself as soon as it looks', async () => {
+  it('a key watch tells of this process’s own writes as soon as it looks', async () => {
     const listener = new Listener();
     const watch = listener.watch(gateway);
     await watch.start();
@@ -116,7 +116,7 @@ forEachEngine('the watch over keys', (engine) => {
     watch.stop();
   });
 
-  it('tells of the signing keys of other gateways', async () => {
+  it('a key watch tells of the signing keys of other gateways', async () => {
     const listener = new Listener();
     const watch = listener.watch(gateway);
     await watch.start();
@@ -126,7 +126,7 @@ forEachEngine('the watch over keys', (engine) => {
     watch.stop();
   });
 
-  it('misses no write, however many come from all sides at once', async () => {
+  it('a key watch misses no write, however many come from all sides at once', async () => {
     const listener = new Listener();
     const watch = listener.watch(gateway, 5);
     await watch.start();
@@ -140,7 +140,7 @@ forEachEngine('the watch over keys', (engine) => {
     assert.deepEqual([...new Set(told)].sort(), [...ids].sort());
   });
 
-  it('starts anew where the database was put back to an earlier state', async () => {
+  it('a key watch starts anew where the database was put back to an earlier state', async () => {
     const listener = new Listener();
     await insertKey(command, opaque('key_1'));
     const watch = listener.watch(gateway);
@@ -152,7 +152,7 @@ forEachEngine('the watch over keys', (engine) => {
     watch.stop();
   });
 
-  it('does not start where nothing can be read, and later says it once', async () => {
+  it('a key watch does not start where nothing can be read, and reports a later failure once', async () => {
     const listener = new Listener();
     const watch = listener.watch(gateway, 5);
     await watch.start();

@@ -27,9 +27,10 @@ const MANIFESTS: Record<string, object> = {
 const tasks = new TaskPool();
 after(() => tasks.close());
 
-function targetOf(plug: ProviderPlug): Target {
-  const manifest = plug.wellKnown?.manifest('sk-1') ?? { type: plug.type, ...MANIFESTS[plug.type] };
-  const account = plug.open(plug.schema.parse(manifest));
+function targetOf(plug: ProviderPlug, more: object = {}): Target {
+  const made = plug.wellKnown?.manifest('sk-1') ?? { type: plug.type, ...MANIFESTS[plug.type] };
+  const manifest = { ...(made as object), ...more };
+  const account = plug.open(plug.schema.parse(manifest), new Map());
   const target = account.listed[0] ?? account.target('m');
   assert.ok(target, `${plug.type} has no model: give it a manifest here`);
   return target;
@@ -45,13 +46,21 @@ for (const plug of PLUGS) {
     const target = targetOf(plug);
     const mounts = [...target.mounts.values()].flat();
 
-    test('its accounts speak wires that it lists, and each of these is in WIRES', () => {
+    test('a plug’s accounts speak wires that it lists, and each of these is in WIRES', () => {
       assert.ok(mounts.length > 0);
       for (const { wire } of mounts) assert.ok(plug.wires.includes(wire), wire.name);
       for (const wire of plug.wires) assert.ok(WIRES.includes(wire), wire.name);
     });
 
-    test('every client header that it forwards is read by the edge', () => {
+    test('the proxy and the TLS settings of an account are those of all its connections', () => {
+      const proxy = 'http://proxy.example:3128';
+      const reached = targetOf(plug, { proxy, tls_settings: { reject_unauthorized: false } });
+      for (const { connection } of [...reached.mounts.values()].flat()) {
+        assert.deepEqual([connection.proxy, connection.tls?.rejectUnauthorized], [proxy, false]);
+      }
+    });
+
+    test('every client header that a plug forwards is read by the edge', () => {
       for (const { forwards } of mounts) {
         for (const name of forwards) {
           assert.ok(FORWARDABLE.includes(name), name);

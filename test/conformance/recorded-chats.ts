@@ -90,7 +90,11 @@ interface WireUsage {
   prompt_tokens_details?: Record<string, number | undefined> | null;
   completion_tokens_details?: Record<string, number | undefined> | null;
   prompt_cache_hit_tokens?: number;
+  prompt_audio_seconds?: number | null;
+  server_tool_use_details?: { web_search_requests?: number };
+  num_sources_used?: number;
   cost?: number | { total_cost?: number };
+  cost_in_usd_ticks?: number;
 }
 
 function neutral(said: WireUsage): Usage {
@@ -110,12 +114,32 @@ function neutral(said: WireUsage): Usage {
     reasoningOutputTokens: completion['reasoning_tokens'],
     audioInputTokens: prompt['audio_tokens'],
     audioOutputTokens: completion['audio_tokens'],
-    providerCostUsd: typeof said.cost === 'object' ? said.cost?.total_cost : said.cost,
+    rare: counted({
+      imageInputTokens: prompt['image_tokens'],
+      imageOutputTokens: completion['image_tokens'],
+      videoInputTokens: prompt['video_tokens'],
+      audioInputMs: said.prompt_audio_seconds ? said.prompt_audio_seconds * 1000 : undefined,
+      webSearchRequests: said.server_tool_use_details?.web_search_requests,
+      searchSources: said.num_sources_used,
+    }),
+    providerCostUsd: billed(said),
   };
 }
 
+/** xAI's ticks are ten-thousand-millionths of a dollar. */
+function billed({ cost, cost_in_usd_ticks: ticks }: WireUsage): number | undefined {
+  if (typeof cost === 'object') return cost?.total_cost;
+  return cost ?? (ticks === undefined ? undefined : ticks / 1e10);
+}
+
+/** Nothing, where all of them are zero. */
+function counted(rare: Record<string, number | undefined>): Usage['rare'] {
+  const told = Object.entries(rare).filter(([, count]) => count);
+  return told.length > 0 ? Object.fromEntries(told) : undefined;
+}
+
 function defined(usage: Usage): Usage {
-  return Object.fromEntries(Object.entries(usage).filter(([, count]) => typeof count === 'number'));
+  return Object.fromEntries(Object.entries(usage).filter(([, count]) => count !== undefined && count !== null));
 }
 
 /** Events with the empty line that ends each, in the bytes they were written in. */
@@ -135,4 +159,23 @@ export function withoutUsageEvent(answer: Buffer): Buffer {
     return !(Array.isArray(choices) && choices.length === 0 && usage);
   });
   return Buffer.concat(kept);
+}
+
+/** A longer stream is cut everywhere in a shorter one made of its own events: all cuts of 150 KB are 23 GB of work. */
+const CUT_EVERYWHERE_BYTES = 3_000;
+
+/** Each of its events that has a length of its own, the first and the last four in any case. */
+export function shortened(chat: RecordedChat): RecordedChat {
+  if (chat.answer.length <= CUT_EVERYWHERE_BYTES) return chat;
+  const events = splitEvents(chat.answer);
+  const lengths = new Set<number>();
+  let bytes = 0;
+  const kept = events.filter((event, index) => {
+    const isEdge = index < 2 || index >= events.length - 4;
+    if (!isEdge && (lengths.has(event.length) || bytes > CUT_EVERYWHERE_BYTES)) return false;
+    lengths.add(event.length);
+    bytes += event.length;
+    return true;
+  });
+  return { ...chat, answer: Buffer.concat(kept) };
 }

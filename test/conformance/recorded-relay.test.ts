@@ -1,17 +1,21 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { openAiChat } from '../../src/dialects/openai-chat/index.ts';
 import { openAiChatWire } from '../../src/providers/openai-compatible/wire.ts';
 import { StreamPassthrough } from '../../src/relay/stream-passthrough.ts';
 import { WholePassthrough } from '../../src/relay/whole-passthrough.ts';
 import { UsageMeter } from '../../src/usage/usage-meter.ts';
 import { pieces } from '../support/cuttings.ts';
+import { heldMemory } from '../support/held-memory.ts';
 import { noRecordings } from '../support/recordings.ts';
+import { exampleTarget } from '../support/targets.ts';
 import { FakeRelayHost } from '../unit/relay/fake-relay-host.ts';
 import {
   chatProviders,
   fixtureChats,
   type RecordedChat,
   recordedChats,
+  shortened,
   splitEvents,
   usageIn,
   withoutUsageEvent,
@@ -19,8 +23,6 @@ import {
 
 /** limits.high_watermark_bytes as it is by default: larger whole answers are passed on as they come. */
 const HOLD_BYTES = 65_536;
-/** A longer stream is cut everywhere in a shorter one made of its own events: all cuts of 150 KB are 23 GB of work. */
-const CUT_EVERYWHERE_BYTES = 3_000;
 const LONG_EVENT_BYTES = 1_000;
 
 interface Carried {
@@ -28,12 +30,24 @@ interface Carried {
   readonly meter: UsageMeter;
 }
 
+const shared = { wire: openAiChatWire, target: exampleTarget, form: openAiChat.answers, holdBytes: HOLD_BYTES };
+
+function streamMode(host: FakeRelayHost, meter: UsageMeter, stripUsage: boolean): StreamPassthrough {
+  return new StreamPassthrough({
+    ...shared,
+    host,
+    meter,
+    expected: { choices: 1, usageEvent: stripUsage ? 'take-out' : 'keep' },
+    memory: heldMemory(),
+    contentType: 'text/event-stream',
+    maxEventBytes: 1_048_576,
+  });
+}
+
 function carryStream(chunks: readonly Buffer[], stripUsage: boolean): Carried {
   const host = new FakeRelayHost();
   const meter = new UsageMeter();
-  const contentType = 'text/event-stream';
-  const options = { host, meter, wire: openAiChatWire, contentType, endsWithConnection: false, holdBytes: HOLD_BYTES };
-  const mode = new StreamPassthrough({ ...options, stripUsage });
+  const mode = streamMode(host, meter, stripUsage);
   for (const chunk of chunks) mode.chunk(chunk);
   mode.ended();
   return { host, meter };
@@ -43,8 +57,7 @@ function carryWhole(chunks: readonly Buffer[]): Carried {
   const host = new FakeRelayHost();
   const meter = new UsageMeter();
   const contentType = 'application/json';
-  const options = { host, meter, wire: openAiChatWire, contentType, isJson: true, holdBytes: HOLD_BYTES };
-  const mode = new WholePassthrough({ ...options, endsWithConnection: false });
+  const mode = new WholePassthrough({ ...shared, host, meter, contentType, endsWithConnection: false });
   for (const chunk of chunks) mode.chunk(chunk);
   mode.ended();
   return { host, meter };
@@ -81,22 +94,6 @@ function checkStream(chat: RecordedChat): void {
     check(carryStream(pieces(chat.answer, 1), stripUsage), expected, `${how}, byte by byte`);
     check(carryStream(splitEvents(chat.answer), stripUsage), expected, `${how}, event by event`);
   }
-}
-
-/** Each of its events that has a length of its own, the first and the last four in any case. */
-function shortened(chat: RecordedChat): RecordedChat {
-  if (chat.answer.length <= CUT_EVERYWHERE_BYTES) return chat;
-  const events = splitEvents(chat.answer);
-  const lengths = new Set<number>();
-  let bytes = 0;
-  const kept = events.filter((event, index) => {
-    const isEdge = index < 2 || index >= events.length - 4;
-    if (!isEdge && (lengths.has(event.length) || bytes > CUT_EVERYWHERE_BYTES)) return false;
-    lengths.add(event.length);
-    bytes += event.length;
-    return true;
-  });
-  return { ...chat, answer: Buffer.concat(kept) };
 }
 
 function checkCutEverywhere(chat: RecordedChat): void {
@@ -160,7 +157,7 @@ for (const provider of chatProviders) {
 }
 
 for (const chat of fixtureChats()) {
-  if (chat.label.includes('error-first')) continue;
+  if (chat.label.includes('error-')) continue;
   test(`${chat.label} passes byte for byte, with usage, cut in two at every byte`, () => {
     if (chat.kind === 'json') checkWhole(chat);
     else {
@@ -170,7 +167,7 @@ for (const chat of fixtureChats()) {
   });
 }
 
-test('an error in place of the first content is an error, not an answer, wherever the stream is cut', () => {
+test('an error in place of the first content is an error and not an answer, wherever the stream is cut', () => {
   const chat = fixtureChats().find(({ label }) => label.includes('error-first'));
   assert.ok(chat);
   for (const stripUsage of [false, true]) {
@@ -184,43 +181,40 @@ test('an error in place of the first content is an error, not an answer, whereve
   }
 });
 
-test('once content has come, no byte waits where nothing is to be taken out', () => {
+test('an error among the content ends the answer in front of it, with its words, wherever the stream is cut', () => {
+  const chat = fixtureChats().find(({ label }) => label.includes('error-middle'));
+  assert.ok(chat);
+  for (let at = 0; at < chat.answer.length; at += 1) {
+    const { host } = carryStream([chat.answer.subarray(0, at), chat.answer.subarray(at)], false);
+    assert.equal(host.error?.code, 'upstream_failed');
+    assert.match(host.error?.message ?? '', /The model went away/);
+    assert.equal(host.output().toString(), splitEvents(chat.answer)[0]?.toString());
+  }
+});
+
+test('from the first content on every event passes as soon as it is whole, and never a part of one', () => {
   for (const chat of fixtureChats()) {
-    if (chat.kind === 'json' || chat.label.includes('error-first')) continue;
-    const firstContent = splitEvents(chat.answer).findIndex((event) => event.includes('data:')) + 1;
-    const contentFrom = Buffer.concat(splitEvents(chat.answer).slice(0, firstContent)).length;
-    const host = new FakeRelayHost();
-    const meter = new UsageMeter();
-    const contentType = 'text/event-stream';
-    const shared = { host, meter, wire: openAiChatWire, contentType, endsWithConnection: false, holdBytes: HOLD_BYTES };
-    const mode = new StreamPassthrough({ ...shared, stripUsage: false });
-    for (const [index, byte] of pieces(chat.answer, 1).entries()) {
-      mode.chunk(byte);
-      if (index + 1 >= contentFrom) assert.equal(host.writtenBytes, index + 1, `${chat.label} at ${index}`);
-      else assert.equal(host.writtenBytes, 0);
+    if (chat.kind === 'json' || chat.label.includes('error-')) continue;
+    for (const stripUsage of [false, true]) {
+      const host = new FakeRelayHost();
+      const mode = streamMode(host, new UsageMeter(), stripUsage);
+      let sent = Buffer.alloc(0);
+      for (const event of splitEvents(chat.answer)) {
+        const before = host.writtenBytes;
+        for (const byte of pieces(event.subarray(0, -1), 1)) mode.chunk(byte);
+        assert.equal(host.writtenBytes, before, `${chat.label} at ${sent.length}`);
+        mode.chunk(event.subarray(-1));
+        sent = Buffer.concat([sent, event]);
+        const passed = stripUsage ? withoutUsageEvent(sent) : sent;
+        const expected = host.contentPieces > 0 ? passed.length : 0;
+        assert.equal(host.writtenBytes, expected, `${chat.label} at ${sent.length}`);
+      }
+      assert.ok(host.contentPieces > 0, chat.label);
     }
   }
 });
 
-test('where the usage event is to be taken out, every whole event passes at once all the same', () => {
-  for (const chat of fixtureChats()) {
-    if (chat.kind === 'json' || chat.label.includes('error-first')) continue;
-    const host = new FakeRelayHost();
-    const meter = new UsageMeter();
-    const contentType = 'text/event-stream';
-    const shared = { host, meter, wire: openAiChatWire, contentType, endsWithConnection: false, holdBytes: HOLD_BYTES };
-    const mode = new StreamPassthrough({ ...shared, stripUsage: true });
-    let sent = Buffer.alloc(0);
-    for (const event of splitEvents(chat.answer)) {
-      for (const byte of pieces(event, 1)) mode.chunk(byte);
-      sent = Buffer.concat([sent, event]);
-      const expected = sent.includes('data:') ? withoutUsageEvent(sent).length : 0;
-      assert.equal(host.writtenBytes, expected, `${chat.label} at ${sent.length}`);
-    }
-  }
-});
-
-test('the recordings were there', { skip: noRecordings }, () => {
+test('the recordings of chat completions are there and many', { skip: noRecordings }, () => {
   const all = chatProviders.flatMap((provider) => recordedChats(provider));
   assert.equal(all.filter(({ kind, status }) => kind === 'sse' && status === 200).length, 59);
   assert.equal(all.filter(({ kind, status }) => kind === 'json' && status === 200).length, 307);

@@ -13,8 +13,8 @@ export interface Replay {
   readonly endsWithConnection?: true;
   /** Breaks off behind so many bytes of the body; negative: so many bytes before the end of the head. */
   readonly cutAt?: number;
-  /** How it breaks off: says goodbye, or resets the connection. */
-  readonly cutBy?: 'end' | 'reset';
+  /** How it breaks off: says goodbye, resets the connection, or keeps it and sends nothing more. */
+  readonly cutBy?: 'end' | 'reset' | 'nothing';
 }
 
 export interface ReplayingProvider extends AsyncDisposable {
@@ -93,6 +93,7 @@ function answer(socket: Socket, replay: Replay | undefined): void {
 
 /** Only once all of it has left: a reset throws away what is still on the way. */
 function breakOff(socket: Socket, bytes: Buffer, { cutBy }: Replay): void {
-  if (cutBy === 'reset') socket.write(bytes, () => setImmediate(() => socket.resetAndDestroy()));
+  if (cutBy === 'nothing') socket.write(bytes);
+  else if (cutBy === 'reset') socket.write(bytes, () => setImmediate(() => socket.resetAndDestroy()));
   else socket.end(bytes);
 }

@@ -24,7 +24,7 @@ const spent = (budget: string, amount: number, group = ''): Tables['budget_windo
 });
 
 forEachEngine('a database', (engine) => {
-  it('keeps what was written, and is brought to the newest form once', async () => {
+  it('a database keeps what was written, and is migrated once', async () => {
     const place = await engine.newPlace();
     for (const hash of ['a', 'b']) {
       const database = await openDatabase(place);
@@ -35,7 +35,7 @@ forEachEngine('a database', (engine) => {
     assert.deepEqual(await hashes(database), ['a', 'b']);
   });
 
-  it('that is not there is not made by who wants one that is, and the refusal says where it was looked for', async () => {
+  it('a database that does not exist is not made by a command that needs one, and the refusal says where it looked', async () => {
     const place = await engine.newPlace();
     for (let round = 0; round < 2; round += 1) {
       await assert.rejects(openExistingDatabase(place, 0), (error) => {
@@ -53,7 +53,7 @@ forEachEngine('a database', (engine) => {
     await (await openExistingDatabase(place, 0)).close();
   });
 
-  it('opened by many at once is made once, and all of them can write', async () => {
+  it('a database that many processes open at once is made once, and all of them can write', async () => {
     const place = await engine.newPlace();
     const databases = await Promise.all(Array.from({ length: 5 }, () => engine.open(place)));
     await Promise.all(
@@ -67,7 +67,7 @@ forEachEngine('a database', (engine) => {
     assert.equal((await hashes(databases[0]!)).length, 5);
   });
 
-  it('of a newer version is refused with its address and what it has, without its password', async () => {
+  it('a database of a newer version is refused with its address and version, without its password', async () => {
     const place = await engine.newPlace();
     const database = await engine.open(place);
     await sql`insert into kysely_migration (name, timestamp) values ('9999-later', ${new Date().toISOString()})`.execute(
@@ -82,7 +82,7 @@ forEachEngine('a database', (engine) => {
     });
   });
 
-  it('gives whole numbers up to 2^53 as numbers, and so sums and counts', async () => {
+  it('a database returns whole numbers, sums and counts up to 2^53 as numbers', async () => {
     const { query } = await engine.open();
     await query
       .insertInto('budget_windows')
@@ -107,7 +107,7 @@ forEachEngine('a transaction', (engine) => {
     database = await engine.open();
   });
 
-  it('is rolled back whole: rows written at once, additions and single queries', async () => {
+  it('a failed transaction is rolled back whole: inserted rows, additions and single queries', async () => {
     const failing = database.write(async (transaction) => {
       await transaction.insertNew('price_tables', PRICE_COLUMNS, rowValues(PRICE_COLUMNS, [price('rolled-back')]));
       await transaction.addUp(
@@ -125,7 +125,7 @@ forEachEngine('a transaction', (engine) => {
     assert.deepEqual(await spending(database), {});
   });
 
-  it('gives what its work gives, and others see it afterwards', async () => {
+  it('a transaction returns what its work returns, and others see it afterwards', async () => {
     const answer = await database.write(async (transaction) => {
       await transaction.insertNew('price_tables', PRICE_COLUMNS, rowValues(PRICE_COLUMNS, [price('kept')]));
       return 42;
@@ -145,7 +145,7 @@ forEachEngine('rows inserted at once', (engine) => {
       transaction.insertNew('price_tables', PRICE_COLUMNS, rowValues(PRICE_COLUMNS, rows)),
     );
 
-  it('are told from those that were there, which stay as they are', async () => {
+  it('new rows are told apart from those that exist, which stay as they are', async () => {
     assert.equal(await insert([price('b', 'first'), price('d')]), 2);
     assert.equal(await insert([price('a'), price('b', 'second'), price('c'), price('d')]), 2);
     assert.equal(await insert([price('a')]), 0);
@@ -154,13 +154,13 @@ forEachEngine('rows inserted at once', (engine) => {
     assert.equal(row?.rates, 'first');
   });
 
-  it('may be thousands', async () => {
+  it('thousands of rows are inserted at once', async () => {
     const rows = Array.from({ length: 5000 }, (_, index) => price(`many-${index}`));
     assert.equal(await insert(rows), 5000);
     assert.equal(await insert([...rows, price('one-more')]), 1);
   });
 
-  it('keep every text, but for what PostgreSQL refuses', async () => {
+  it('rows keep every text, except what PostgreSQL refuses', async () => {
     const texts = ['', '"\\\'', '\\u0000', '\n\r\t\u0001\u007f', '{"a":"\\u0000"}', 'ü€𝄞', '{1,2}', 'NULL', '$1 ? :a'];
     await insert([...texts.map((text, index) => price(`text-${index}`, text)), price('text-bad\0', 'a\0b\ud800c')]);
     const rows = await database.query
@@ -174,7 +174,7 @@ forEachEngine('rows inserted at once', (engine) => {
     assert.equal(await insert([price('text-bad\0')]), 0);
   });
 
-  it('that the table cannot take are a fault of the rows, and none is written', async () => {
+  it('rows that the table cannot take are a fault of the rows, and none of them is written', async () => {
     const faulty = [price('good'), { ...price('bad'), rates: null as unknown as string }];
     await assert.rejects(insert(faulty), isRowFault);
     const missing = [price('good'), { ...price('bad'), rates: undefined as unknown as string }];
@@ -190,7 +190,7 @@ forEachEngine('rows inserted at once', (engine) => {
 });
 
 forEachEngine('additions', (engine) => {
-  it('insert what is not there and add to what is', async () => {
+  it('an addition inserts what is missing and adds to what exists', async () => {
     const database = await engine.open();
     const add = (...rows: Tables['budget_windows'][]) =>
       database.write((transaction) =>
@@ -202,7 +202,7 @@ forEachEngine('additions', (engine) => {
     assert.deepEqual(await spending(database), { a: 0, b: 42, c: MOST });
   });
 
-  it('of several gateways at once lose nothing, in whatever order each has them', async () => {
+  it('additions of several gateways at once lose nothing, in whatever order each of them writes', async () => {
     const place = await engine.newPlace();
     const first = await engine.open(place);
     // A process has one database: a second connection to a SQLite file would block the thread that the first one needs.

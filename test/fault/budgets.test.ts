@@ -153,7 +153,7 @@ for (const { mode, model } of [
   });
 }
 
-test('SIGKILL under load: after a start what budgets have spent is the sum of the ledger, to the nano-dollar', {
+test('after SIGKILL under load and a start, budgets have spent the sum of the ledger, to the nano-dollar', {
   timeout: 90_000,
 }, async () => {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-budget-'));

@@ -84,7 +84,7 @@ async function cancelledAfter(name: string, { model, stream, paused }: Case): Pr
 
 const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1]!;
 
-describe('a client that leaves cancels its upstream attempt within 100 ms', () => {
+describe('a client that leaves', () => {
   for (const [what, one] of [
     ['in the middle of a stream', { model: 'p/talks', stream: true }],
     ['while a stream has not begun', { model: 'p/silent', stream: true }],
@@ -92,7 +92,7 @@ describe('a client that leaves cancels its upstream attempt within 100 ms', () =
     ['in the middle of a translated stream', { model: 'a/claude', stream: true }],
     ['while the provider is paused because it reads nothing', { model: 'p/flood', stream: true, paused: true }],
   ] as const) {
-    test(what, { timeout: 20_000 }, async () => {
+    test(`a client that leaves ${what} cancels its upstream attempt within 100 ms`, { timeout: 20_000 }, async () => {
       const times: number[] = [];
       // The machine may be busy for a moment: most of them must be in time.
       for (let turn = 0; turn < 7; turn += 1)
@@ -101,7 +101,7 @@ describe('a client that leaves cancels its upstream attempt within 100 ms', () =
     });
   }
 
-  test('the record says that it left', async () => {
+  test('the record of an exchange whose client left says so', async () => {
     await cancelledAfter('left-1', { model: 'p/talks', stream: true });
     const record = await recordOf(gateway, 'left-1');
     assert.deepEqual(
@@ -112,14 +112,14 @@ describe('a client that leaves cancels its upstream attempt within 100 ms', () =
 });
 
 describe('a client that leaves early', () => {
-  test('while a connection to the provider is still being made is forgotten', async () => {
+  test('a client that leaves while a connection to the provider is being made is forgotten', async () => {
     const client = new ChatStream(gateway, { model: 'unaccepting/m', messages });
     await eventually('it is in flight', async () => (await gateway.metric('sluice_in_flight')) === 1);
     client.leave();
     await eventually('it is not any more', async () => (await gateway.metric('sluice_in_flight')) === 0);
   });
 
-  test('in the middle of its body never reaches the provider', async () => {
+  test('a client that leaves in the middle of its body never reaches the provider', async () => {
     const before = provider.requests.length;
     const client = await RawClient.open(gateway);
     client.send(`${chatHead(['content-length: 100000', 'x-request-id: half-body'])}{"model":"p/talks","messages":[`);

@@ -60,7 +60,7 @@ async function hammer(gateway: { url: string }): Promise<number> {
   }
 }
 
-test('SIGKILL under load, then start again: keys and data are intact, and it serves within two seconds', async () => {
+test('after SIGKILL under load and a start, keys and data are intact and it serves within two seconds', async () => {
   const kept = await sluice('keys', 'create', '--subject', 'virtualaccount:kept');
   const revoked = await sluice('keys', 'create', '--subject', 'virtualaccount:gone');
   const signingKey = await digestOf('signing-key.pem');

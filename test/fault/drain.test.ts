@@ -54,8 +54,8 @@ const refuses = (gateway: RunningGateway): Promise<boolean> =>
   );
 const ready = async (gateway: RunningGateway) => (await fetch(`${gateway.operatorUrl}/readyz`)).status;
 
-describe('on SIGTERM', () => {
-  test(`none of ${STREAMS} open streams is cut, no new connection is taken, and the exit code is 0`, async (t) => {
+describe('a gateway that gets SIGTERM', () => {
+  test(`SIGTERM cuts none of ${STREAMS} open streams, takes no new connection, and ends with exit code 0`, async (t) => {
     const gateway = await start({ server: { threads: 2 } });
     t.after(gateway[Symbol.asyncDispose]);
     const clients = await openStreams(gateway, 'many', STREAMS);
@@ -82,7 +82,7 @@ describe('on SIGTERM', () => {
     assert.equal(gateway.records({ 'gen_ai.request.model': 'p/stream', 'sluice.outcome': 'ok' }).length, STREAMS);
   });
 
-  test('a request on a connection that is open already gets 503 with retry-after', async (t) => {
+  test('a request on a connection that is open already gets 503 with retry-after while the gateway drains', async (t) => {
     const gateway = await start();
     t.after(gateway[Symbol.asyncDispose]);
     const [client] = await openStreams(gateway, 'kept', 1);
@@ -102,7 +102,7 @@ describe('on SIGTERM', () => {
     assert.equal(await gateway.exited, 0);
   });
 
-  test('a body that is still being sent is read and answered', async (t) => {
+  test('a body that is still being sent is read and answered while the gateway drains', async (t) => {
     const gateway = await start();
     t.after(gateway[Symbol.asyncDispose]);
     const body = JSON.stringify({ model: 'p/whole', messages, user: 'uploading' });
@@ -118,7 +118,7 @@ describe('on SIGTERM', () => {
     assert.equal(await gateway.exited, 0);
   });
 
-  test('without anything open it ends at once', async (t) => {
+  test('SIGTERM ends a gateway without open exchanges at once', async (t) => {
     const gateway = await start();
     t.after(gateway[Symbol.asyncDispose]);
     // An idle connection does not count.
@@ -129,7 +129,7 @@ describe('on SIGTERM', () => {
     idle.leave();
   });
 
-  test('what is open at the drain deadline is cut with an error event, and the exit code is 0', async (t) => {
+  test('an exchange that is open at the drain deadline is cut with an error event, and the exit code is 0', async (t) => {
     const gateway = await start({ server: { timeouts: { drain_ms: 700 } } });
     t.after(gateway[Symbol.asyncDispose]);
     const [client] = await openStreams(gateway, 'deadline', 1);
@@ -149,7 +149,7 @@ describe('on SIGTERM', () => {
     assert.equal(gateway.records({ 'error.type': 'draining' }).length, 2);
   });
 
-  test('a second signal ends it at once', async (t) => {
+  test('a second SIGTERM ends a draining gateway at once', async (t) => {
     const gateway = await start();
     t.after(gateway[Symbol.asyncDispose]);
     const [client] = await openStreams(gateway, 'twice', 1);
@@ -160,7 +160,7 @@ describe('on SIGTERM', () => {
     assert.equal(await client!.ended(), 'cut');
   });
 
-  test('SIGINT drains as well', async (t) => {
+  test('SIGINT drains as SIGTERM does', async (t) => {
     const gateway = await start();
     t.after(gateway[Symbol.asyncDispose]);
     const [client] = await openStreams(gateway, 'interrupt', 1);
@@ -171,7 +171,7 @@ describe('on SIGTERM', () => {
     assert.equal(await gateway.exited, 0);
   });
 
-  test('a usage that is still being estimated is in the log before the end', async (t) => {
+  test('a usage that is still being estimated at SIGTERM is logged before the end', async (t) => {
     const gateway = await start();
     t.after(gateway[Symbol.asyncDispose]);
     const headers = { 'x-request-id': 'estimated' };

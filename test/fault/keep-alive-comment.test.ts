@@ -7,7 +7,7 @@ import { KEY, type RunningGateway, recordOf, startGateway } from '../support/gat
 import { chunkEvent, completion, DONE_EVENT, type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
 import { byModel, gate, openAccount, startEvents } from '../support/scripted-provider.ts';
 
-const COMMENT = ': keep-alive\n\n';
+const COMMENT = ': keep-alive\n';
 const answer = chunkEvent({ role: 'assistant', content: 'at last' }) + chunkEvent({}, 'stop') + DONE_EVENT;
 const release = gate();
 /** Longer than a few comments. */
@@ -39,6 +39,17 @@ before(async () => {
         later(() => sendJson(response, 400, { error: { message: 'no such voice', type: 'invalid_request_error' } })),
       'dies-late': (_request, response) => later(() => response.destroy()),
       silent: () => {},
+      pauses: (_request, response) => {
+        startEvents(response);
+        response.write(`id: 1\n${chunkEvent({ role: 'assistant', content: 'at ' })}`);
+        later(() => response.end(`id: 2\n${chunkEvent({ content: 'last' }, 'stop')}${DONE_EVENT}`));
+      },
+      'pauses-within': (_request, response) => {
+        startEvents(response);
+        const event = chunkEvent({ role: 'assistant', content: 'w'.repeat(5000) });
+        response.write(event.slice(0, 3000));
+        later(() => response.end(event.slice(3000) + answer));
+      },
     }),
   );
   gateway = await startGateway({
@@ -51,18 +62,33 @@ after(async () => {
   await provider?.[Symbol.asyncDispose]();
 });
 
+/** The data of each event that openai-python would hand on: it dispatches at every empty line once an event had an id. */
+function dispatched(text: string): string[] {
+  const data: string[] = [];
+  let lines: string[] = [];
+  let hadId = false;
+  for (const line of text.split('\n')) {
+    if (line === '' && (lines.length > 0 || hadId)) {
+      data.push(lines.join('\n'));
+      lines = [];
+    } else if (line.startsWith('data:')) lines.push(line.slice(5).trim());
+    else if (line.startsWith('id:')) hadId = true;
+  }
+  return data.slice(0, -1);
+}
+
 const stream = (model: string, headers: Record<string, string> = {}) =>
   new ChatStream(gateway, { model, messages, stream: true }, { headers });
 const withoutComments = (text: string) => text.replaceAll(COMMENT, '');
 
-describe('while a stream waits long for its first token', { concurrency: true }, () => {
-  test('comments come again and again, with the status and headers of a stream, and then the answer untouched', async () => {
+describe('a stream that waits long for its first token', { concurrency: true }, () => {
+  test('keep-alive comments come again and again with the head of a stream, and then the answer untouched', async () => {
     const client = stream('p/on-signal');
     await client.until(COMMENT.repeat(3));
     const { status, headers } = await client.head();
     assert.equal(status, 200);
     assert.equal(headers['content-type'], 'text/event-stream');
-    assert.equal(headers['x-tfy-resolved-model'], 'p/on-signal');
+    assert.equal(headers['x-tfy-resolved-model'], undefined, 'another target may still answer');
     const [first, second] = client.pieces;
     assert.ok(second!.at - first!.at >= 100, 'not faster than every 150 ms');
     release.open();
@@ -71,14 +97,14 @@ describe('while a stream waits long for its first token', { concurrency: true },
     assert.ok(client.text().endsWith(answer), 'no comment within or behind it');
   });
 
-  test('the head of the provider alone does not stop them', async () => {
+  test('the head of the provider alone does not stop keep-alive comments', async () => {
     const client = stream('p/head-first');
     await client.until(COMMENT.repeat(2));
     assert.equal(await client.ended(), 'whole');
     assert.equal(withoutComments(client.text()), answer);
   });
 
-  test('an SDK does not see them', async () => {
+  test('an official SDK does not see keep-alive comments', async () => {
     const openai = new OpenAI({ apiKey: KEY, baseURL: `${gateway.url}/v1`, maxRetries: 0 });
     const chunks = await openai.chat.completions.create({ model: 'p/late-stream', messages: [], stream: true });
     let text = '';
@@ -86,18 +112,18 @@ describe('while a stream waits long for its first token', { concurrency: true },
     assert.equal(text, 'at last');
   });
 
-  test('a request that is no stream gets none', async () => {
+  test('a request that is no stream gets no keep-alive comment', async () => {
     const response = await ask(gateway, { model: 'p/late', messages });
     assert.equal(await response.text(), JSON.stringify(completion('late')));
   });
 
-  test('until the first comment goes out the true status is kept', async () => {
+  test('the true status is kept until the first keep-alive comment goes out', async () => {
     const response = await ask(gateway, { model: 'p/refuses-soon', messages, stream: true });
     assert.equal(response.status, 429);
     assert.match((await errorOf(response)).message, /slow down/);
   });
 
-  test('after it an error comes as an event, and the connection is cut', async () => {
+  test('an error after a keep-alive comment comes as an event, and the connection is cut', async () => {
     const refused = await brokenOff(stream('p/refuses-late', { 'x-request-id': 'refused-late' }));
     assert.match(refused.message, /no such voice/);
     assert.equal(withoutComments(refused.before), '');
@@ -106,9 +132,44 @@ describe('while a stream waits long for its first token', { concurrency: true },
     assert.equal((await brokenOff(stream('p/dies-late'))).code, 'upstream_cut');
   });
 
-  test('the first-byte wait goes on all the same', async () => {
+  test('the first-byte timeout runs on through keep-alive comments', async () => {
     const { code, before } = await brokenOff(stream('p/silent'));
     assert.equal(code, 'first_byte_timeout');
     assert.ok(before.startsWith(COMMENT));
+  });
+});
+
+describe('a stream that is silent between tokens', { concurrency: true }, () => {
+  test('comments come between tokens as well, and no client sees an event without data', async () => {
+    const client = stream('p/pauses');
+    await client.until('"at "');
+    await client.until(COMMENT.repeat(2));
+    assert.equal(await client.ended(), 'whole');
+    const text = client.text();
+    assert.equal(withoutComments(text).split('data: ').length, 4);
+    const events = dispatched(text);
+    assert.equal(events.length, 3);
+    for (const event of events) assert.ok(event === '[DONE]' || JSON.parse(event).choices.length === 1);
+    // The same with an empty line behind each comment is what this is about.
+    assert.ok(dispatched(text.replaceAll(COMMENT, `${COMMENT}\n`)).includes(''));
+  });
+
+  test('the official SDK reads the text of a stream with comments and nothing else', async () => {
+    const openai = new OpenAI({ apiKey: KEY, baseURL: `${gateway.url}/v1`, maxRetries: 0 });
+    const chunks = await openai.chat.completions.create({ model: 'p/pauses', messages: [], stream: true });
+    let text = '';
+    let count = 0;
+    for await (const chunk of chunks) {
+      count += 1;
+      text += chunk.choices[0]?.delta.content ?? '';
+    }
+    assert.deepEqual([text, count], ['at last', 2]);
+  });
+
+  test('an event that came in two parts is not torn by a comment', async () => {
+    const client = stream('p/pauses-within');
+    assert.equal(await client.ended(), 'whole');
+    for (const event of dispatched(client.text())) if (event !== '[DONE]') JSON.parse(event);
+    assert.ok(withoutComments(client.text()).endsWith(answer));
   });
 });

@@ -78,7 +78,7 @@ function charged(model: string, leastDollars: number): Promise<void> {
   });
 }
 
-test('who stops an answer may ask anew at once, though one at a time is all they may: its tokens are counted meanwhile', {
+test('a client with one request at a time that stops an answer may ask anew at once, while its tokens are counted', {
   timeout: 60_000,
 }, async () => {
   const body = { model: 'p/one', messages, stream: true };
@@ -104,7 +104,7 @@ test('clients that leave all at once pay for what they were sent, however many t
   await charged('p/m', (CLIENTS * PIECES * 4 * 2) / 1_000);
 });
 
-test('who leaves before the last count pays for what was sent, and not for the first count', {
+test('a client that leaves before the last count pays for what was sent, and not for the first count', {
   timeout: 60_000,
 }, async () => {
   await leave('a/c', 1);

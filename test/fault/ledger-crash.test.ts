@@ -103,7 +103,7 @@ function mustBeThere({ ended, killedAt, waits }: Killed, sync: string): Set<stri
 }
 
 for (const sync of ['batched', 'strict']) {
-  test(`SIGKILL under load, ledger.sync ${sync}: after a start no exchange is missing and none counts twice`, {
+  test(`after SIGKILL under load with ledger.sync ${sync} and a start, no exchange is missing and none counts twice`, {
     timeout: 90_000,
   }, async (test) => {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-ledger-'));

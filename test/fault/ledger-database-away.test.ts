@@ -44,7 +44,7 @@ describe('the ledger while PostgreSQL is away', { skip: postgresSkip, timeout: 1
     return sorted[Math.floor(sorted.length * 0.99)] ?? 0;
   };
 
-  it('no request fails or waits for it, and no row is lost', async () => {
+  it('no request fails or waits while PostgreSQL is away, and no row is lost', async () => {
     const database = await server.newDatabase();
     const gateway = await start(database);
     try {
@@ -85,7 +85,7 @@ describe('the ledger while PostgreSQL is away', { skip: postgresSkip, timeout: 1
     }
   });
 
-  it('a journal that is full refuses new requests with 503 that names the setting (ledger_full), until there is room', async () => {
+  it('a full journal refuses new requests with 503 ledger_full, which names the setting, until there is room', async () => {
     const database = await server.newDatabase();
     const gateway = await start(database, { max_journal_bytes: 1_048_576 });
     try {

@@ -18,7 +18,7 @@ const usage = (prompt: number, answer: number) => ({
   total_tokens: prompt + answer,
 });
 
-describe('over two relay threads', () => {
+describe('rate limits over two relay threads', () => {
   const open: ServerResponse[] = [];
   let provider: FakeProvider;
   let gateway: RunningGateway;
@@ -53,13 +53,13 @@ describe('over two relay threads', () => {
   });
 
   for (const limit of [1, 10, 100]) {
-    test(`of ${REQUESTS} concurrent requests exactly ${limit} pass`, { timeout: 60_000 }, async () => {
+    test(`exactly ${limit} of ${REQUESTS} concurrent requests pass`, { timeout: 60_000 }, async () => {
       const model = `p/requests-${limit}`;
       const statuses = await statusesOf(Array.from({ length: REQUESTS }, () => ask(gateway, { model, messages })));
       assert.deepEqual(statuses, { 200: limit, 429: REQUESTS - limit });
     });
 
-    test(`of 200 concurrent streams exactly ${limit} are open at once`, { timeout: 60_000 }, async () => {
+    test(`exactly ${limit} of 200 concurrent streams are open at once`, { timeout: 60_000 }, async () => {
       open.length = 0;
       const model = `p/open-${limit}`;
       const streams = Array.from({ length: 200 }, () => new ChatStream(gateway, { model, messages, stream: true }));
@@ -76,7 +76,7 @@ describe('over two relay threads', () => {
     });
   }
 
-  test('of tokens no more is used than the limit and what was open together had been taken for less', async () => {
+  test('tokens exceed their limit by no more than the error of the estimates of what was open together', async () => {
     let used = 0;
     let passed = 0;
     for (let round = 0; round < 6; round += 1) {
@@ -99,7 +99,7 @@ describe('over two relay threads', () => {
   });
 });
 
-describe('after a storm of all ways out nothing is held', () => {
+describe('a storm of all ways out', () => {
   let provider: FakeProvider;
   let gateway: RunningGateway;
   before(async () => {
@@ -171,7 +171,7 @@ describe('after a storm of all ways out nothing is held', () => {
     () => leaves('talks'),
   ];
 
-  test('in reservations and in flight', { timeout: 60_000 }, async () => {
+  test('nothing is left reserved or in flight after a storm of all ways out', { timeout: 60_000 }, async () => {
     for (let round = 0; round < 4; round += 1) {
       await Promise.all(waysOut.flatMap((go) => Array.from({ length: 5 }, go)));
     }
@@ -193,7 +193,7 @@ describe('after a storm of all ways out nothing is held', () => {
     });
   });
 
-  test('a refusal says which rule, for whom and until when', async () => {
+  test('a refusal says which rule refused, for whom and until when', async () => {
     const refused = await Promise.all(
       Array.from({ length: 21 }, () => ask(gateway, { model: 'p/good', messages })),
     ).then((responses) => responses.find(({ status }) => status === 429));

@@ -45,7 +45,7 @@ after(async () => {
   await provider.close();
 });
 
-test('a provider that says nonsense of what it used costs the ledger no row, and nobody is refused for it', {
+test('nonsense usage from a provider costs the ledger no row, and nobody is refused for it', {
   timeout: 60_000,
 }, async () => {
   const asked = NONSENSE.flatMap((_, user) => Array.from({ length: EACH }, () => user));

@@ -29,7 +29,7 @@ after(async () => {
 
 const stream = () => new ChatStream(gateway, { model: 'p/m', messages, stream: true });
 
-test(`of any number of concurrent requests exactly max_in_flight are admitted, over all threads`, async () => {
+test(`exactly max_in_flight of any number of concurrent requests are admitted, over all threads`, async () => {
   const clients = Array.from({ length: 60 }, stream);
   const heads = await Promise.all(clients.map((client) => client.head()));
   const admitted = clients.filter((_client, index) => heads[index]!.status === 200);
@@ -57,7 +57,7 @@ test(`of any number of concurrent requests exactly max_in_flight are admitted, o
   for (const client of admitted) assert.equal(await client.ended(), 'whole');
 });
 
-test('as soon as one ends, the next is admitted', async () => {
+test('the next request is admitted as soon as one ends', async () => {
   await eventually('all places are free', async () => (await gateway.metric('sluice_in_flight')) === 0);
   open.length = 0;
   const full = Array.from({ length: MOST }, stream);

@@ -34,7 +34,7 @@ interface Answered {
   readonly ms: number;
 }
 
-describe('Redis away', { skip: redisSkip }, () => {
+describe('limits while Redis is away', { skip: redisSkip }, () => {
   let redis: RedisServer;
   let provider: FakeProvider;
   let running: RunningGateway[] = [];
@@ -103,7 +103,7 @@ describe('Redis away', { skip: redisSkip }, () => {
     await eventually('the gauge says that it is back', back(gateway), 15_000);
   }
 
-  it('local: stopped and started under load, no request fails, and one line says each', async () => {
+  it('with when_away local no request fails while Redis stops and starts under load, and one line tells each', async () => {
     const gateway = await start({ when_away: 'local' });
     const answers = await underLoad(gateway, () => stopAndStart(gateway));
     assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]));
@@ -118,7 +118,7 @@ describe('Redis away', { skip: redisSkip }, () => {
     assert.ok(decided > 0 && decided < answers.length, `${decided} of ${answers.length} were decided alone`);
   });
 
-  it('local: this machine’s limits hold, and go on from what Redis let in', async () => {
+  it('with when_away local the limits of this machine hold, and go on from what Redis let in', async () => {
     const gateway = await start({ when_away: 'local' });
     for (let index = 0; index < 2; index += 1) assert.equal((await answer(gateway, 'p/few')).status, 200);
     await redis.stop();
@@ -130,7 +130,7 @@ describe('Redis away', { skip: redisSkip }, () => {
     await eventually('it is back', back(gateway), 15_000);
   });
 
-  it('closed: requests under a limit are 503 counters_away with retry-after, others pass', async () => {
+  it('with when_away closed requests under a limit are 503 counters_away with retry-after, and others pass', async () => {
     const gateway = await start({ when_away: 'closed' });
     const answers = await underLoad(gateway, () => stopAndStart(gateway));
     const seen = new Set(answers.map(({ status, code }) => `${status} ${code ?? ''}`.trim()));
@@ -143,7 +143,7 @@ describe('Redis away', { skip: redisSkip }, () => {
     await redis.start();
   });
 
-  it('open: everything passes', async () => {
+  it('with when_away open every request passes', async () => {
     const gateway = await start({ when_away: 'open' });
     await redis.stop();
     await eventually('it is away', away(gateway));
@@ -151,7 +151,7 @@ describe('Redis away', { skip: redisSkip }, () => {
     await redis.start();
   });
 
-  it('a Redis that hangs costs no request more than timeout_ms, and later ones nothing', async (t) => {
+  it('a Redis that hangs costs the first requests no more than timeout_ms, and later ones nothing', async (t) => {
     const gateway = await start({ when_away: 'local' });
     redis.pause();
     let later: Answered[] = [];
@@ -168,7 +168,7 @@ describe('Redis away', { skip: redisSkip }, () => {
     await eventually('it is back', back(gateway), 15_000);
   });
 
-  it('a gateway that starts without Redis serves, and asks it when it is there', async () => {
+  it('a gateway that starts without Redis serves, and asks Redis once it is there', async () => {
     await redis.stop();
     const gateway = await start({ when_away: 'local' });
     assert.equal((await answer(gateway, 'p/many')).status, 200);
@@ -179,7 +179,7 @@ describe('Redis away', { skip: redisSkip }, () => {
     assert.ok(!gateway.output().includes(`${redis.port}`), 'the address is in the log');
   });
 
-  it('what a gateway held that was killed is free again within 15 s, on the others', async () => {
+  it('what a killed gateway held is free for the others within 15 s', async () => {
     const [killed, other] = await Promise.all([start({}), start({})]);
     await eventually('both ask Redis', async () => (await back(killed)()) && (await back(other)()), 10_000);
     const streams = Array.from(

@@ -58,7 +58,7 @@ describe('a reused connection that turns out dead', { concurrency: true }, () =>
     ['d', 'resets', true],
   ] as const) {
     const kind = `${model}, ${stream ? 'streamed' : 'whole'}`;
-    test(`is answered with one second try (${kind})`, async () => {
+    test(`a request on a reused connection that dies is answered by one second try (${kind})`, async () => {
       await warm(gateway, account);
       const headers = { 'x-request-id': account };
       const response = await ask(gateway, { model: `${account}/${model}`, messages, user: kind, stream }, { headers });
@@ -69,13 +69,13 @@ describe('a reused connection that turns out dead', { concurrency: true }, () =>
     });
   }
 
-  test('a fresh connection that dies is not tried again', async () => {
+  test('a request on a fresh connection that dies is not tried again', async () => {
     const response = await ask(gateway, { model: 'e/always-dies', messages, user: 'fresh' });
     assert.equal(response.status, 502);
     assert.equal(triesOf('fresh'), 1);
   });
 
-  test('there is one second try and no third', async () => {
+  test('a request gets one second try and no third', async () => {
     await warm(gateway, 'f');
     const response = await ask(gateway, { model: 'f/always-dies', messages, user: 'twice' });
     assert.equal(response.status, 502);
@@ -94,7 +94,7 @@ describe('a reused connection that turns out dead', { concurrency: true }, () =>
     });
   }
 
-  test('where retry_reused_connection is off there is no second try', async () => {
+  test('a request gets no second try where retry_reused_connection is off', async () => {
     await warm(careful, 'i');
     const response = await ask(careful, { model: 'i/closes', messages, user: 'careful' });
     assert.equal(response.status, 502);

@@ -125,46 +125,46 @@ function assertWaited(waitedMs: number, ms: number): void {
   assert.ok(waitedMs >= ms - 20 && waitedMs < ms + 2500, `waited ${waitedMs} ms for a limit of ${ms}`);
 }
 
-describe('waits', { concurrency: true }, () => {
-  describe('four separate waits, each named in its error', { concurrency: true }, () => {
+describe('timeouts', { concurrency: true }, () => {
+  describe('four separate timeouts, each named in its error', { concurrency: true }, () => {
     for (const stream of [false, true]) {
       const kind = stream ? 'streamed' : 'whole';
 
-      test(`connect: 504 (${kind})`, async () => {
+      test(`a provider that cannot be connected to in time is 504 (${kind})`, async () => {
         const error = await refusedWith(ask(gateway, { model: 'unaccepting/m', messages, stream }));
         assert.deepEqual([error.status, error.code], [504, 'connect_timeout']);
         assert.match(error.message, /timeouts\.connect_ms: 500/);
         assertWaited(error.waitedMs, 500);
       });
 
-      test(`first byte: 504 (${kind})`, async () => {
+      test(`a provider that sends no content in time is 504 (${kind})`, async () => {
         const error = await refusedWith(ask(gateway, { model: 'p/silent', messages, stream }));
         assert.deepEqual([error.status, error.code], [504, 'first_byte_timeout']);
         assert.match(error.message, /timeouts\.first_byte_ms: 900/);
         assertWaited(error.waitedMs, 900);
       });
 
-      test(`total: 504 (${kind})`, async () => {
+      test(`an exchange that exceeds total_ms is 504 (${kind})`, async () => {
         const error = await refusedWith(ask(impatient, { model: 'p/silent', messages, stream }));
         assert.deepEqual([error.status, error.code], [504, 'total_timeout']);
         assert.match(error.message, /timeouts\.total_ms: 800/);
         assertWaited(error.waitedMs, 800);
       });
 
-      test(`a refused connection is no timeout: 502 (${kind})`, async () => {
+      test(`a refused connection is 502 and no timeout (${kind})`, async () => {
         const error = await refusedWith(ask(gateway, { model: 'dead/m', messages, stream }));
         assert.deepEqual([error.status, error.code], [502, 'connect_failed']);
       });
     }
 
-    test('idle, before anything was passed on: 504', async () => {
+    test('an upstream that goes silent before anything was passed on is 504', async () => {
       const error = await refusedWith(ask(gateway, { model: 'p/half-json', messages }));
       assert.deepEqual([error.status, error.code], [504, 'idle_timeout']);
       assert.match(error.message, /timeouts\.idle_ms: 700/);
       assertWaited(error.waitedMs, 700);
     });
 
-    test('idle, in a stream: an upstream that goes silent is cut with an error event, its slot freed', async () => {
+    test('an upstream that goes silent in a stream is cut with an error event, and its slot is freed', async () => {
       const stream = new ChatStream(gateway, { model: 'p/then-silent', messages, stream: true });
       const { code, message, before } = await brokenOff(stream);
       assert.equal(code, 'idle_timeout');
@@ -173,32 +173,32 @@ describe('waits', { concurrency: true }, () => {
       await silentCut.promise;
     });
 
-    test('total, in a stream: an error event and a cut', async () => {
+    test('a stream that exceeds total_ms gets an error event and a cut', async () => {
       const stream = new ChatStream(impatient, { model: 'p/endless', messages, stream: true });
       const { code, message } = await brokenOff(stream);
       assert.equal(code, 'total_timeout');
       assert.match(message, /timeouts\.total_ms: 800/);
     });
 
-    test('head and comments are not content: the first-byte wait goes on', async () => {
+    test('the first-byte timeout runs on through the head and comments', async () => {
       for (const model of ['p/head-only', 'p/comments-only']) {
         const error = await refusedWith(ask(gateway, { model, messages, stream: true }));
         assert.deepEqual([error.status, error.code], [504, 'first_byte_timeout'], model);
       }
     });
 
-    test('comments are not content: the idle wait goes on', { timeout: 5_000 }, async () => {
+    test('the idle timeout runs on through comments', { timeout: 5_000 }, async () => {
       const stream = new ChatStream(gateway, { model: 'p/then-comments', messages, stream: true });
       assert.equal((await brokenOff(stream)).code, 'idle_timeout');
     });
 
-    test('a stream that keeps talking is not cut by the first three', async () => {
+    test('a stream that keeps talking is not cut by the connect, first-byte and idle timeouts', async () => {
       const stream = new ChatStream(gateway, { model: 'p/talkative', messages, stream: true });
       assert.equal(await stream.ended(), 'whole');
       assert.equal(stream.text(), word.repeat(25) + DONE_EVENT);
     });
 
-    test('idle stands still while the client makes us pause the provider', async () => {
+    test('the idle timeout stands still while the client makes us pause the provider', async () => {
       const stream = new ChatStream(gateway, { model: 'p/big', messages, stream: true }, { paused: true });
       await stream.head();
       // Longer than idle_ms in which nothing moves; there is no event for nothing.
@@ -209,8 +209,8 @@ describe('waits', { concurrency: true }, () => {
     });
   });
 
-  describe('what the client limits itself', { concurrency: true }, () => {
-    test('x-tfy-request-timeout ends the attempt: 504', async () => {
+  describe('timeouts that the client sets', { concurrency: true }, () => {
+    test('x-tfy-request-timeout ends the attempt with 504', async () => {
       for (const stream of [false, true]) {
         const headers = { 'x-tfy-request-timeout': '300' };
         const error = await refusedWith(ask(gateway, { model: 'p/silent', messages, stream }, { headers }));
@@ -220,13 +220,13 @@ describe('waits', { concurrency: true }, () => {
       }
     });
 
-    test('x-tfy-request-timeout in a stream that has begun: an error event and a cut', async () => {
+    test('x-tfy-request-timeout cuts a stream that has begun with an error event', async () => {
       const headers = { 'x-tfy-request-timeout': '500' };
       const stream = new ChatStream(gateway, { model: 'p/endless', messages, stream: true }, { headers });
       assert.equal((await brokenOff(stream)).code, 'attempt_timeout');
     });
 
-    test('x-tfy-ttft-timeout-ms: 408, and comments are no token', async () => {
+    test('x-tfy-ttft-timeout-ms answers 408, and comments are no token', async () => {
       for (const model of ['p/silent', 'p/comments-only']) {
         const headers = { 'x-tfy-ttft-timeout-ms': '300' };
         const error = await refusedWith(ask(gateway, { model, messages, stream: true }, { headers }));
@@ -242,15 +242,15 @@ describe('waits', { concurrency: true }, () => {
       assert.equal(await stream.ended(), 'whole');
     });
 
-    test('what is answered within the limits is answered', async () => {
+    test('an answer within the client’s own limits passes', async () => {
       const headers = { 'x-tfy-request-timeout': '5000', 'x-tfy-ttft-timeout-ms': '5000' };
       const response = await ask(gateway, { model: 'p/slow', messages }, { headers });
       assert.equal(response.status, 200);
     });
   });
 
-  describe('waits for the client', { concurrency: true }, () => {
-    test('a body that does not arrive within body_ms: 408', async () => {
+  describe('timeouts towards the client', { concurrency: true }, () => {
+    test('a body that does not arrive within body_ms is 408', async () => {
       for (const framing of ['content-length: 1000', 'transfer-encoding: chunked']) {
         const client = await RawClient.open(gateway);
         client.send(chatHead([framing]));
@@ -264,7 +264,7 @@ describe('waits', { concurrency: true }, () => {
       }
     });
 
-    test('a client that takes nothing for write_ms is cut, and the provider with it', async () => {
+    test('a client that takes nothing for write_ms is cut, and its provider call is aborted', async () => {
       const cancelled = gate<number>();
       const answers = byModel({
         big: (_request, response) => {

@@ -91,7 +91,7 @@ for (const subject of people) {
     }
   });
 
-  test(`the models that ${subject} is shown are those it may use`, async () => {
+  test(`the models that ${subject} is shown are those that it may use`, async () => {
     const headers = { authorization: `Bearer key of ${subject}` };
     const answer = await (await fetch(`${gateway.url}/v1/models`, { headers })).json();
     const shown = (answer as { data: { id: string }[] }).data.map(({ id }) => id);

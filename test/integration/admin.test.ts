@@ -66,7 +66,7 @@ async function statuses(key: string): Promise<Set<number>> {
 }
 
 describe('the admin API', () => {
-  it('does not exist without an admin key', async () => {
+  it('no admin path exists without an admin key', async () => {
     const open = await startGateway();
     try {
       const asked = await admin('GET', '/admin/keys', undefined, 'anything', open);
@@ -81,7 +81,7 @@ describe('the admin API', () => {
     }
   });
 
-  it('refuses whoever has not its key, without a word of what there is', async () => {
+  it('the admin API refuses a caller without its key, and says nothing of what there is', async () => {
     for (const path of ['/admin/keys', '/admin/nothing']) {
       const wrong = await admin('GET', path, undefined, `${ADMIN_KEY}x`);
       assert.deepEqual([wrong.status, wrong.body.error.code], [401, 'invalid_api_key']);
@@ -95,7 +95,7 @@ describe('the admin API', () => {
     assert.equal(await statusWith(ADMIN_KEY), 401, 'nor is it a key of a client');
   });
 
-  it('reads no byte of the body of whoever has not its key', async () => {
+  it('the admin API reads no byte of the body of a caller without its key', async () => {
     const { hostname, port } = new URL(gateway.operatorUrl);
     const socket = connect(Number(port), hostname);
     socket.on('error', () => {});
@@ -108,7 +108,7 @@ describe('the admin API', () => {
     assert.match(text, /^HTTP\/1\.1 401 /);
   });
 
-  it('says of a path what it takes, and of a body what is wrong with it', async () => {
+  it('the admin API says which methods a path takes, and what is wrong with a body', async () => {
     assert.equal((await admin('GET', '/admin/nothing')).body.error.code, 'path_not_found');
     const method = await admin('PUT', '/admin/keys');
     assert.deepEqual([method.status, method.headers.get('allow')], [405, 'POST, GET, HEAD']);
@@ -140,7 +140,7 @@ describe('the admin API', () => {
     }
   });
 
-  it('refuses a parameter it does not know, by name and with those it knows: none filters by a word that is mistyped', async () => {
+  it('the admin API refuses an unknown parameter by name, so that no mistyped filter passes', async () => {
     for (const [method, path, name, known] of [
       ['GET', '/admin/keys?stat=revoked', 'stat', /`subject`, `state`, `limit`, `page_token`\./],
       ['GET', '/admin/keys?state=active&State=revoked', 'State', /`state`/],
@@ -157,11 +157,11 @@ describe('the admin API', () => {
     }
   });
 
-  it('answers are not kept by anybody on the way', async () => {
+  it('answers of the admin API must not be cached', async () => {
     assert.equal((await admin('GET', '/admin/keys')).headers.get('cache-control'), 'no-store');
   });
 
-  it('is described in the document of both ports, which says which port it is on', async () => {
+  it('the admin API is described in the document of both ports, which says which port it is on', async () => {
     for (const url of [gateway.operatorUrl, gateway.url]) {
       const document = await documentOf(url);
       const { post, servers } = document.paths['/admin/keys'];
@@ -174,7 +174,7 @@ describe('the admin API', () => {
     }
   });
 
-  it('lists who may come, without a secret', async () => {
+  it('the admin API lists identities without a secret', async () => {
     const { body } = await admin('GET', '/admin/identities');
     const over = body.virtual_accounts.find((account: { name: string }) => account.name === 'over');
     assert.deepEqual([over.expired, over.expires_at], [true, '2020-02-01T00:00:00.000Z']);
@@ -185,7 +185,7 @@ describe('the admin API', () => {
 
 describe('a key made by the admin API', () => {
   for (const type of ['jwt', 'opaque']) {
-    it(`(${type}) works on every thread when the answer comes, and is void on every thread when its revocation is answered`, async () => {
+    it(`a key made by the admin API (${type}) works on every thread with the answer, and is void on every thread with its revocation`, async () => {
       const made = await admin('POST', '/admin/keys', {
         subject: 'virtualaccount:ci',
         token_type: type,
@@ -219,7 +219,7 @@ describe('a key made by the admin API', () => {
     });
   }
 
-  it('is told once: no list, log or other answer holds its token', async () => {
+  it('the token of a new key is in its answer and in no list, log or other answer', async () => {
     const tokens = [];
     for (const token_type of ['jwt', 'opaque']) {
       const { body } = await admin('POST', '/admin/keys', { subject: 'user:secret@example.com', token_type });
@@ -237,7 +237,7 @@ describe('a key made by the admin API', () => {
     assert.ok(!gateway.output().includes(ADMIN_KEY));
   });
 
-  it('is named in the log with each change of it, and what was given in place of an id is not', async () => {
+  it('the log names a key at each change of it, and never what was given in place of an id', async () => {
     const { body: old } = await admin('POST', '/admin/keys', { subject: 'virtualaccount:ci', token_type: 'opaque' });
     const { body: next } = await admin('POST', `/admin/keys/${old.id}/rotate`);
     await admin('DELETE', `/admin/keys/${next.id}`);
@@ -253,7 +253,7 @@ describe('a key made by the admin API', () => {
     assert.ok(!gateway.output().includes(old.token.slice(-20)));
   });
 
-  it('is found page by page', async () => {
+  it('keys are listed page by page', async () => {
     const ids: string[] = [];
     for (let index = 0; index < 5; index += 1) {
       ids.push((await admin('POST', '/admin/keys', { subject: 'user:pages@example.com' })).body.id);
@@ -271,7 +271,7 @@ describe('a key made by the admin API', () => {
     }
   });
 
-  it('that is unknown is 404', async () => {
+  it('an unknown key id is 404', async () => {
     for (const [method, path] of [
       ['GET', ''],
       ['DELETE', ''],
@@ -284,7 +284,7 @@ describe('a key made by the admin API', () => {
 });
 
 describe('a key that is rotated', () => {
-  it('works beside its successor until the grace ends, and then no more', async () => {
+  it('a rotated key works beside its successor until the grace ends, and then no more', async () => {
     const { body: old } = await admin('POST', '/admin/keys', {
       subject: 'virtualaccount:ci',
       teams: ['search'],
@@ -306,7 +306,7 @@ describe('a key that is rotated', () => {
     assert.ok(Date.now() >= Date.parse(replaces.works_until));
   });
 
-  it('without a grace ends at once; an opaque one stays opaque', async () => {
+  it('a key that is rotated without a grace ends at once, and an opaque key stays opaque', async () => {
     const { body: old } = await admin('POST', '/admin/keys', { subject: 'virtualaccount:ci', token_type: 'opaque' });
     const { body } = await admin('POST', `/admin/keys/${old.id}/rotate`, { grace_period: '0s' });
     assert.match(body.token, /^sk-sluice-/);
@@ -315,19 +315,19 @@ describe('a key that is rotated', () => {
 });
 
 describe('a virtual account', () => {
-  it('says what its keys are like, and lets them end one interval and one grace after they were made', async () => {
+  it('a virtual account says what its keys are like, and lets them end one interval and one grace after they were made', async () => {
     const { body } = await admin('POST', '/admin/keys', { subject: 'virtualaccount:rotating' });
     assert.equal(body.token_type, 'opaque');
     assert.equal(Date.parse(body.expires_at) - Date.parse(body.created_at), 32 * 86_400_000);
     assert.equal(body.rotation_due, false);
   });
 
-  it('that has expired gets no key', async () => {
+  it('an expired virtual account gets no key', async () => {
     const asked = await admin('POST', '/admin/keys', { subject: 'virtualaccount:over' });
     assert.deepEqual([asked.status, asked.body.error.param], [400, 'subject']);
   });
 
-  it('that expires by a reload takes its keys with it, and gives them back', async () => {
+  it('a reload that lets a virtual account expire voids its keys, and a later one brings them back', async () => {
     const { body } = await admin('POST', '/admin/keys', { subject: 'virtualaccount:short' });
     assert.deepEqual(await statuses(body.token), new Set([200]));
     const account = (expiration_date: string) => ({
@@ -369,7 +369,7 @@ describe('a key that a command makes, rotates or revokes', () => {
     return performance.now() - endedAt;
   };
 
-  it('is known to a running gateway within a second, on every thread', async () => {
+  it('a running gateway knows within a second, on every thread, of a key that a command makes, rotates or revokes', async () => {
     const made = await sluice('keys', 'create', '--subject', 'virtualaccount:cli', '--token-type', 'opaque');
     assert.equal(made.code, 0, made.error);
     assert.match(made.out, /^sk-sluice-[\w-]{43}$/);

@@ -33,6 +33,7 @@ const dayBudget = (name: string, limit: number, more: object = {}) => ({
 let provider: FakeProvider;
 let leftAt = gate<number>();
 const hooks: Record<string, unknown>[] = [];
+let webhook: object;
 before(async () => {
   provider = await startProvider((request, response, incoming) => {
     if (request.path === '/hook') {
@@ -40,6 +41,9 @@ before(async () => {
       response.end();
     } else answers(request, response, incoming);
   });
+  const costs = { name: 'costs', type: 'integration/notification-channel/webhook' };
+  const integrations = [{ ...costs, webhook_url: `${provider.origin}/hook` }];
+  webhook = { type: 'provider-account/webhook', name: 'hooks', integrations };
 });
 after(() => provider?.close());
 const answers = byModel({
@@ -89,7 +93,7 @@ async function spends(gateway: RunningGateway, expected: Record<string, number>)
 }
 
 describe('budgets', () => {
-  test('a spent budget refuses, says which it is and until when; it is as spent after a stop, a kill and a reload', async (context) => {
+  test('a spent budget refuses by name until its period ends, also after a stop, a kill and a reload', async (context) => {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-budget-'));
     context.after(() => rm(folder, { recursive: true, force: true }));
     const budgets = [dayBudget('daily', 0.07)];
@@ -129,7 +133,7 @@ describe('budgets', () => {
     assert.deepEqual(await statuses(gateway, 1), [429]);
   });
 
-  test('of v1 rules the first match decides and every match is charged', async () => {
+  test('the first v1 rule that matches decides, and every match is charged', async () => {
     const rule = (id: string, limit_to: number, more: object = {}) => ({ id, limit_to, unit: 'cost_per_day', ...more });
     const gateway = await start([
       {
@@ -184,7 +188,7 @@ describe('budgets', () => {
     });
   });
 
-  test('a spent budget that says so sends to a cheaper model', async () => {
+  test('a spent budget with mode downgrade sends requests to the cheaper model', async () => {
     const gateway = await start([
       dayBudget('thrifty', 0.03, { when: { models: { in: ['p/m'] } }, mode: 'downgrade', downgrade_to: 'p/cheap' }),
     ]);
@@ -200,18 +204,49 @@ describe('budgets', () => {
     assert.equal(refused.headers.get('x-tfy-resolved-model'), null);
   });
 
-  test('alerts come to a webhook, once per threshold, and not again after a restart', async (context) => {
+  test('the official SDK gives up on a spent budget at once, instead of sleeping until its reset', async () => {
+    const gateway = await start([dayBudget('gone', 0)]);
+    const client = new OpenAI({ baseURL: `${gateway.url}/v1`, apiKey: KEY, maxRetries: 3 });
+    await assert.rejects(
+      client.chat.completions.create({ model: 'p/m', messages: [{ role: 'user', content: 'hi' }] }),
+      OpenAI.RateLimitError,
+    );
+    const refused = await chat(gateway);
+    const names = ['retry-after', 'retry-after-ms', 'x-should-retry'];
+    const [seconds, milliseconds, shouldRetry] = names.map((name) => refused.headers.get(name));
+    assert.equal(Number(seconds), Math.ceil(Number(milliseconds) / 1000));
+    assert.equal(shouldRetry, String(Number(milliseconds) <= 60_000));
+  });
+
+  test('a budget that begins to send requests to a cheaper model is told, logged and counted, once', async () => {
+    const notification_target = [{ type: 'webhook', notification_channel: 'hooks/costs' }];
+    const gateway = await start([
+      webhook,
+      dayBudget('thrifty', 0.03, {
+        when: { models: { in: ['p/m'] } },
+        mode: 'downgrade',
+        downgrade_to: 'p/cheap',
+        alerts: { thresholds: [100], send_to: 'shared', notification_target },
+      }),
+    ]);
+    const told = () => hooks.filter((each) => each['type'] === 'budget.downgrades');
+    assert.deepEqual(await statuses(gateway, 4), [200, 200, 200, 200]);
+    await eventually('it is told', () => told().length === 1);
+    assert.equal(told()[0]?.['budget'], 'thrifty');
+    const begun = { ruleId: 'thrifty', action: 'downgrade' };
+    assert.equal(await gateway.metric('sluice_budget_refusals_begun_total', begun), 1);
+    await gateway.stop();
+    assert.equal(told().length, 1);
+    assert.equal(gateway.output().split('begins to send requests to a cheaper model').length, 2, 'once in the log');
+    hooks.length = 0;
+  });
+
+  test('alerts come to a webhook once per threshold, and not again after a restart', async (context) => {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-budget-'));
     context.after(() => rm(folder, { recursive: true, force: true }));
     const notification_target = [{ type: 'webhook', notification_channel: 'hooks/costs' }];
     const budgets = [
-      {
-        type: 'provider-account/webhook',
-        name: 'hooks',
-        integrations: [
-          { name: 'costs', type: 'integration/notification-channel/webhook', webhook_url: `${provider.origin}/hook` },
-        ],
-      },
+      webhook,
       dayBudget('loud', 0.04, {
         mode: 'audit',
         applies_to: { type: 'per-user' },
@@ -243,7 +278,7 @@ describe('budgets', () => {
 describe('a stream whose budget ends', () => {
   const cutting = (limit: number) => [dayBudget('tight', limit, { mode: 'cut' })];
 
-  test('is an ordinary answer of finish reason length to the official SDK, and is billed for what was sent', async () => {
+  test('a stream that a budget cuts is an ordinary answer of finish reason length to the official SDK, billed for what was sent', async () => {
     const gateway = await start(cutting(0.2));
     leftAt = gate<number>();
     const client = new OpenAI({ apiKey: KEY, baseURL: `${gateway.url}/v1`, maxRetries: 0 });
@@ -268,7 +303,7 @@ describe('a stream whose budget ends', () => {
     assert.ok(micro <= 200_000 && micro > 200_000 - 17 * 2_000, `${micro} of 200000`);
   });
 
-  test('is so too where it is translated', async (context) => {
+  test('a translated stream that a budget cuts is an ordinary answer as well', async (context) => {
     const left = gate<number>();
     const event = (value: { type: string } & Record<string, unknown>) =>
       `event: ${value.type}\ndata: ${JSON.stringify(value)}\n\n`;

@@ -60,7 +60,7 @@ describe('each upstream chunk reaches the client before the next one is sent', {
   concurrency: true,
   timeout: 20_000,
 }, () => {
-  test('passed through', async () => {
+  test('each chunk that passes through reaches the client before the next one is sent', async () => {
     const { client, response } = await open({ model: 'p/stream', stream: true });
     const pieces = Array.from({ length: CHUNKS }, (_, index) => chunkEvent({ content: `piece ${index}.` }));
     await oneByOne(
@@ -73,7 +73,7 @@ describe('each upstream chunk reaches the client before the next one is sent', {
     assert.equal(client.text(), pieces.join('') + DONE_EVENT);
   });
 
-  test('passed through, tool calls and reasoning as well as text', async () => {
+  test('each chunk of text, tool calls and reasoning reaches the client before the next one is sent', async () => {
     const { client, response } = await open({ model: 'p/stream', stream: true });
     await oneByOne(client, response, [
       [chunkEvent({ role: 'assistant', content: null }), 'assistant'],
@@ -86,7 +86,7 @@ describe('each upstream chunk reaches the client before the next one is sent', {
     assert.equal(await client.ended(), 'whole');
   });
 
-  test('passed through in pieces of events, where nothing has to be taken out', async () => {
+  test('each piece of an event passes through before the next one is sent, where nothing has to be taken out', async () => {
     const body = { model: 'p/stream', stream: true, stream_options: { include_usage: true } };
     const { client, response } = await open(body);
     await oneByOne(client, response, [
@@ -99,7 +99,7 @@ describe('each upstream chunk reaches the client before the next one is sent', {
     assert.equal(await client.ended(), 'whole');
   });
 
-  test('translated', async () => {
+  test('each translated chunk reaches the client before the next one is sent', async () => {
     const { client, response } = await open({ model: 'a/claude', stream: true });
     const event = (value: { type: string } & Record<string, unknown>) =>
       `event: ${value.type}\ndata: ${JSON.stringify(value)}\n\n`;
@@ -123,7 +123,7 @@ describe('each upstream chunk reaches the client before the next one is sent', {
     assert.ok(client.text().endsWith(DONE_EVENT));
   });
 
-  test('what is neither a stream nor JSON', async () => {
+  test('each chunk of what is neither a stream nor JSON reaches the client before the next one is sent', async () => {
     const { client, response } = await open({ model: 'p/text', stream: true });
     await oneByOne(
       client,

@@ -63,7 +63,7 @@ describe('limits of two gateways on one Redis', { skip: redisSkip }, () => {
   }
   const count = (all: readonly number[], status: number): number => all.filter((each) => each === status).length;
 
-  it('strict: of 1,000 requests at once over both exactly 1, 10 and 100 pass', async () => {
+  it('strict limits over two gateways let exactly 1, 10 and 100 of 1,000 requests pass', async () => {
     const gateways = await startTwo({ agreement: 'strict', timeout_ms: 10_000 });
     for (const limit of [1, 10, 100]) {
       const before = provider.requests.length;
@@ -87,7 +87,7 @@ describe('limits of two gateways on one Redis', { skip: redisSkip }, () => {
     await response.arrayBuffer();
   });
 
-  it('leased: what passes is the limit, give or take one lease of each gateway', async (t) => {
+  it('leased limits over two gateways let the limit pass, give or take one lease of each gateway', async (t) => {
     const gateways = await startTwo({ agreement: 'leased', timeout_ms: 10_000, lease_percent: LEASE_PERCENT });
     const answers = await statuses(gateways, `p/m${LEASED_LIMIT}`);
     const passed = count(answers, 200);

@@ -92,7 +92,7 @@ describe('two gateways on one PostgreSQL and one Redis', { skip: postgresSkip ||
     });
   }
 
-  it('a key made on one works on the other within five seconds, and is refused there when it is revoked', async () => {
+  it('a key made on one gateway works on the other within five seconds, and is refused there when it is revoked', async () => {
     const [one, other] = gateways as [RunningGateway, RunningGateway];
     const made = await admin(one, 'POST', '/admin/keys', { subject: 'virtualaccount:ci', token_type: 'opaque' });
     assert.equal(made.status, 201);
@@ -102,16 +102,16 @@ describe('two gateways on one PostgreSQL and one Redis', { skip: postgresSkip ||
     await eventually('it is refused on the other', async () => (await models(other, key)) === 401, 5_000);
   });
 
-  it('a limit of five is five over both', async () => {
+  it('a limit of five is five over both gateways', async () => {
     assert.deepEqual(await statuses(7, 'key of ann', 'p/limited'), [200, 200, 200, 200, 200, 429, 429]);
     assert.equal((await statuses(1, 'key of bob', 'p/limited'))[0], 200, 'another user has five of his own');
   });
 
-  it('a budget is spent over both, to the last answer that fits', async () => {
+  it('a budget is spent over both gateways, to the last answer that fits', async () => {
     assert.deepEqual(await statuses(6, 'key of ann', 'p/m'), [200, 200, 200, 200, 429, 429]);
   });
 
-  it('a budget that was spent is spent in a Redis that was emptied', async () => {
+  it('a spent budget is spent in a Redis that was emptied', async () => {
     assert.deepEqual(await statuses(5, 'key of bob', 'p/m'), [200, 200, 200, 200, 429]);
     await eventually('the database has it', async () => {
       const page = (await (await admin(gateways[0]!, 'GET', '/admin/budgets')).json()) as { data: { spent: number }[] };
@@ -133,7 +133,7 @@ describe('two gateways on one PostgreSQL and one Redis', { skip: postgresSkip ||
     assert.deepEqual(await statuses(2, 'key of bob', 'p/m'), [429, 429]);
   });
 
-  it('what was spent while Redis was away is spent when it is back', async () => {
+  it('a budget that was spent while Redis was away is spent when it is back', async () => {
     await redis.stop();
     for (const each of gateways) {
       await eventually('it is away', async () => (await each.metric('sluice_counters_away')) === 1);
@@ -152,7 +152,7 @@ describe('two gateways on one PostgreSQL and one Redis', { skip: postgresSkip ||
     assert.deepEqual(await statuses(2, 'key of cid', 'p/m'), [200, 429]);
   });
 
-  it('after all of that nothing is held any more, here or there', async () => {
+  it('nothing is held on either gateway after all requests', async () => {
     await eventually('nothing is held in Redis', () =>
       withRedis(redis.url, async (client) => (await client.keys('sluice:held:*')).length === 0),
     );

@@ -10,7 +10,7 @@ import { openDatabase } from '../../src/store/database.ts';
 const run = promisify(execFile);
 const main = join(import.meta.dirname, '../../src/main.ts');
 
-test('a command line that is mistyped is refused with exit code 1 and a word of what, and nothing is made', async (t) => {
+test('a mistyped command line is refused with exit code 1 and its fault, and nothing is made', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-commands-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
   for (const [words, said] of [
@@ -31,13 +31,14 @@ test('a command line that is mistyped is refused with exit code 1 and a word of 
   assert.deepEqual(await readdir(folder), []);
 });
 
-test('a command that only looks makes no database: it says where there is none, and exits with 1', async (t) => {
+test('a command that only reads makes no database: it says where there is none, and exits with 1', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-commands-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
   for (const words of [
     ['keys', 'list'],
     ['keys', 'revoke', 'key_1'],
     ['keys', 'rotate', 'key_1'],
+    ['keys', 'rotate-signing-key'],
     ['usage'],
     ['ledger', 'verify'],
     ['ledger', 'receipt', 'ex_1', '--data-dir', './data'],
@@ -55,7 +56,7 @@ test('a command that only looks makes no database: it says where there is none, 
   assert.deepEqual(await readdir(folder), []);
 });
 
-test('a ledger that holds nothing is not found to be right: verify says so and exits with 1', async (t) => {
+test('sluice ledger verify exits with 1 on an empty ledger, since nothing was verified', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-commands-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
   await (await openDatabase(folder)).close();

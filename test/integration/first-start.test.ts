@@ -58,7 +58,7 @@ function printedCommand(output: string): string {
   return command.join('\n');
 }
 
-test('without any configuration a request works as it is printed, and again after a restart', {
+test('a first request works as it is printed without any configuration, and again after a restart', {
   skip: noCurl,
 }, async () => {
   const keys: string[] = [];

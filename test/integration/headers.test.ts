@@ -45,7 +45,7 @@ after(async () => {
 });
 
 describe('header leaks', () => {
-  test('to the provider go the headers of the allow-list and nothing else of the client', async () => {
+  test('a provider gets the headers of the allow-list and nothing else of the client', async () => {
     const headers = {
       cookie: 'session=secret',
       'x-api-key': KEY,
@@ -100,7 +100,7 @@ describe('header leaks', () => {
     assert.equal(provider.requests.at(-1)!.headers['x-of-the-account'], undefined);
   });
 
-  test('of the provider’s headers only its rate headers and its request id reach the client', async () => {
+  test('a client gets only the rate headers and the request id of a provider’s headers', async () => {
     for (const [model, stream, status] of [
       ['p/m', false, 200],
       ['p/m', true, 200],
@@ -133,7 +133,7 @@ describe('header leaks', () => {
   });
 });
 
-test('our overhead is in every answer’s server-timing', async () => {
+test('the gateway’s overhead is in the server-timing of every answer', async () => {
   for (const [body, path] of [
     [{ model: 'p/m', messages }, undefined],
     [{ model: 'p/m', messages, stream: true }, undefined],

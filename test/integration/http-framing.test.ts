@@ -54,7 +54,7 @@ describe('framing that could be read in two ways', { concurrency: true }, () => 
       assert.equal(text.split('HTTP/1.1 ').length, 2, `one answer and no other: ${text}`);
     });
 
-    test(`${what} never serves what stands behind it`, { timeout: 5_000 }, async () => {
+    test(`${what} never serves the request behind it`, { timeout: 5_000 }, async () => {
       const behind = chatRequest({ model: 'p/m', messages, what });
       const text = await closedAfter(chatHead([...lines]) + body + behind);
       // Whether the refusal itself is read before the close is not promised.
@@ -65,7 +65,42 @@ describe('framing that could be read in two ways', { concurrency: true }, () => 
   }
 });
 
-test('a stranger is answered on the head alone, and the connection is closed', { timeout: 5_000 }, async () => {
+describe('a head that two readers could take for two requests', { concurrency: true }, () => {
+  const key = 'authorization: Bearer sk-test key with spaces #1';
+  const good = ['host: gateway', key, length];
+  for (const [what, lines] of [
+    ['without a host', [key, length]],
+    ['with two hosts', ['host: other', ...good]],
+    ['with the same host twice', ['host: gateway', ...good]],
+    ['with an empty host', ['host:', key, length]],
+    ['with a host that is no host', ['host: gate/way', key, length]],
+    ['with two keys', ['authorization: Bearer other', ...good]],
+    ['with the same key twice', [key, ...good]],
+    ['with two keys in x-api-key', ['x-api-key: a', 'x-api-key: b', 'host: gateway', length]],
+  ] as const) {
+    test(`${what} is 400, the connection is closed, and no provider hears of it`, { timeout: 5_000 }, async () => {
+      const before = provider.requests.length;
+      const head = ['POST /v1/chat/completions HTTP/1.1', ...lines].join('\r\n');
+      const text = await closedAfter(`${head}\r\n\r\n${body}`);
+      assert.match(text, /^HTTP\/1\.1 400 /);
+      assert.equal(text.split('HTTP/1.1 ').length, 2, `one answer and no other: ${text}`);
+      assert.equal(provider.requests.length, before);
+    });
+  }
+
+  test('an ambiguous head at a path that does not exist is 400 as well', { timeout: 5_000 }, async () => {
+    assert.match(await closedAfter('GET /nowhere HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n'), /^HTTP\/1\.1 400 /);
+  });
+});
+
+test('a method is its capital letters: `post` is another method', { timeout: 5_000 }, async () => {
+  const text = await closedAfter(chatRequest({ model: 'p/m', messages }).replace('POST', 'post'));
+  assert.match(text, /^HTTP\/1\.1 405 /);
+});
+
+test('a request without a key is answered on the head alone, and its connection is closed', {
+  timeout: 5_000,
+}, async () => {
   // The body never comes.
   const text = await closedAfter(chatHead(['content-length: 1000'], 'wrong'));
   assert.match(text, /^HTTP\/1\.1 401 /);
@@ -104,7 +139,9 @@ test('a request that asks to close is answered and closed', { timeout: 5_000 }, 
   assert.match(text, /answer of m/);
 });
 
-test('a head up to the bound is read, one over it is refused and closed', { timeout: 5_000 }, async () => {
+test('a head up to the bound is read, and a larger one is refused and its connection closed', {
+  timeout: 5_000,
+}, async () => {
   const within = await ask(gateway, { model: 'p/m', messages }, { headers: { 'x-filler': 'x'.repeat(7000) } });
   assert.equal(within.status, 200);
   await within.text();
@@ -112,7 +149,9 @@ test('a head up to the bound is read, one over it is refused and closed', { time
   assert.match(text, /^HTTP\/1\.1 431 /);
 });
 
-test('what is not HTTP, and HTTP/1.0, is closed without reaching the provider', { timeout: 5_000 }, async () => {
+test('a connection that speaks no HTTP, or HTTP/1.0, is closed without reaching the provider', {
+  timeout: 5_000,
+}, async () => {
   const before = provider.requests.length;
   for (const bytes of [
     '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 this is TLS\r\n\r\n',
@@ -145,7 +184,7 @@ test('an answer to HEAD has no body', { timeout: 5_000 }, async () => {
   }
 });
 
-test('a query behind the path is nothing to us', { timeout: 5_000 }, async () => {
+test('a query behind the path has no effect', { timeout: 5_000 }, async () => {
   const response = await ask(gateway, { model: 'p/m', messages }, { path: '/v1/chat/completions?api-version=1' });
   assert.equal(response.status, 200);
   await response.text();
@@ -168,7 +207,9 @@ describe('answers to requests of one packet never run into each other', { concur
     ['of a method that is not allowed', 'DELETE /v1/models HTTP/1.1\r\nhost: x\r\n\r\n'],
     ['that are refused for what they say', chatRequest({ model: 'p/m' })],
   ] as const) {
-    test(`requests ${what}`, { timeout: 10_000 }, async () => {
+    test(`answers to requests ${what} never run into each other, although they came in one packet`, {
+      timeout: 10_000,
+    }, async () => {
       const client = await RawClient.open(gateway);
       client.socket.pause();
       for (let index = 0; index < 100; index += 1) client.send(request.repeat(30));
@@ -190,7 +231,7 @@ describe('answers to requests of one packet never run into each other', { concur
     });
   }
 
-  test('and one after another they are all answered', { timeout: 5_000 }, async () => {
+  test('requests of one packet are all answered when they come one after another', { timeout: 5_000 }, async () => {
     const client = await RawClient.open(gateway);
     for (let index = 1; index <= 3; index += 1) {
       client.send('GET /nowhere HTTP/1.1\r\nhost: x\r\n\r\n');

@@ -64,7 +64,7 @@ after(async () => {
   await issuer[Symbol.asyncDispose]();
 });
 describe('a token of an outside issuer', () => {
-  it('opens the gateway on every thread, for the user whom it names', async () => {
+  it('a token of an outside issuer opens the gateway on every thread, for the user whom it names', async () => {
     const token = await signToken(first, claims({ jti: 'opens' }));
     assert.deepEqual(await statuses(token), [200]);
     await eventually('the record', () => gateway.records({ 'user.id': 'user:ann@example.com' }).length > 0);
@@ -72,7 +72,7 @@ describe('a token of an outside issuer', () => {
     assert.equal(record?.['sluice.key.id'], 'login:opens');
   });
 
-  it('that is forged, stale or for others is refused', async () => {
+  it('a token of an outside issuer that is forged, stale or for others is refused', async () => {
     const stranger = await keyPair('key-1');
     const past = Math.floor(Date.now() / 1000) - 1;
     const text = `${Buffer.from('{"alg":"HS256","kid":"key-1"}').toString('base64url')}.${Buffer.from(JSON.stringify(claims({ exp: past + 600 }))).toString('base64url')}`;
@@ -92,7 +92,7 @@ describe('a token of an outside issuer', () => {
     }
   });
 
-  it('of a new key is told to come again, and gets in when the key was fetched; the issuer is not asked for each', async () => {
+  it('a token of a new signing key gets 503 until the key was fetched, and the issuer is not asked for each', async () => {
     issuer.keys = [first.jwk, second.jwk];
     const askedBefore = issuer.asked;
     const token = await signToken(second, claims({ jti: 'new-key' }));
@@ -107,7 +107,7 @@ describe('a token of an outside issuer', () => {
     assert.equal(issuer.asked, askedBefore + 1);
   });
 
-  it('opens while its issuer is away, which is told in the log and in the metrics', async () => {
+  it('a token opens while its issuer is away, which log and metrics tell', async () => {
     await issuer.away();
     assert.deepEqual(await statuses(await signToken(first, claims({ jti: 'away' }))), [200]);
     assert.equal(await gateway.metric('sluice_jwks_keys', { provider: 'login' }), 2);
@@ -116,7 +116,7 @@ describe('a token of an outside issuer', () => {
 });
 
 describe('an issuer', () => {
-  it('that is away when the gateway starts is asked again until it answers; its tokens are told to come again', async () => {
+  it('an issuer that is away at the start is asked again until it answers, and its tokens get 503 meanwhile', async () => {
     const late = await TokenIssuer.start(first);
     await late.away();
     const other = await startGateway({
@@ -145,7 +145,7 @@ describe('an issuer', () => {
     }
   });
 
-  it('that a reload brings is asked at once, and one that it takes away is heard no more', async () => {
+  it('an issuer that a reload brings is asked at once, and the tokens of one that it takes away are refused', async () => {
     const other = await startGateway();
     try {
       const manifest = {
@@ -177,7 +177,7 @@ describe('a key that must be refused', () => {
     ['an empty one', 'authorization: Bearer \r\n'],
     ['an empty one in another header', 'x-api-key:\r\n'],
   ] as const) {
-    it(`(${what}) is 401 with no byte of the body read`, async () => {
+    it(`a wrong key (${what}) is 401 with no byte of the body read`, async () => {
       const client = await RawClient.open(gateway);
       client.send(`POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\n${header}content-length: 100000\r\n\r\n{`);
       const answer = await client.answer();
@@ -187,7 +187,7 @@ describe('a key that must be refused', () => {
     });
   }
 
-  it('(of a megabyte) is refused by the HTTP layer, and the connection is closed', async () => {
+  it('a key of a megabyte is refused by the HTTP layer, and the connection is closed', async () => {
     const token = `${(await signToken(first, claims())).slice(0, 600)}${'x'.repeat(1_000_000)}`;
     const client = await RawClient.open(gateway);
     client.send(chatHead(['content-length: 2'], token));
@@ -196,15 +196,15 @@ describe('a key that must be refused', () => {
     assert.ok(!gateway.output().includes('xxxxxxxxxxxxxxxxxxxx'));
   });
 
-  it('(longer than any token) is refused as any other wrong one', async () => {
+  it('a key longer than any token is refused as any other wrong one', async () => {
     assert.equal((await ask(`e.e.${'y'.repeat(9000)}`)).status, 401);
   });
 
-  it('does not hinder the good ones', async () => {
+  it('wrong keys do not hinder good ones', async () => {
     assert.deepEqual(await statuses(KEY), [200]);
   });
 
-  it('is in no log, nor is any other that was shown', async () => {
+  it('no key that was shown is in any log', async () => {
     // Everything has been written when it has ended.
     assert.equal(await gateway.stop(), 0);
     const output = gateway.output();

@@ -47,7 +47,7 @@ describe('two gateways on one PostgreSQL', { skip: postgresSkip }, () => {
   };
 
   for (const token_type of ['jwt', 'opaque']) {
-    it(`know each other’s keys (${token_type}), and refuse what either revoked or rotated away, within five seconds`, async () => {
+    it(`two gateways know each other’s keys (${token_type}) and refuse revoked or rotated ones within five seconds`, async () => {
       for (const [maker, other] of [
         [one, two],
         [two, one],
@@ -66,7 +66,7 @@ describe('two gateways on one PostgreSQL', { skip: postgresSkip }, () => {
     });
   }
 
-  it('say of a name that PostgreSQL cannot take that it is none, and not that they failed', async () => {
+  it('an id that PostgreSQL cannot hold is not found, and no failure', async () => {
     for (const [method, path] of [
       ['GET', '/admin/keys/%00'],
       ['DELETE', '/admin/keys/%00'],
@@ -87,7 +87,7 @@ describe('two gateways on one PostgreSQL', { skip: postgresSkip }, () => {
     }
   });
 
-  it('go on with the keys they know while the database is away, and say of the admin API that it is', async () => {
+  it('a gateway whose database is away knows its keys and serves, and its admin API answers 503', async () => {
     const made = await admin(one, 'POST', '/admin/keys', { subject: 'virtualaccount:ci', token_type: 'opaque' });
     await eventually('the other knows it', () => all(two, made.token, 200), CLUSTER_MS);
     await postgres.stop();

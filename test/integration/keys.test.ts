@@ -43,7 +43,7 @@ async function finished(child: ChildProcess): Promise<{ code: number | null; out
 }
 
 describe('processes that share a data folder', () => {
-  it('and make the signing key at once agree on one', async () => {
+  it('processes that make the signing key at once agree on one', async () => {
     const make = `process.stdout.write((await loadOrMakeSigningKey(dataDir, console.error)).verification.keyId)`;
     const results = await Promise.all([1, 2, 3].map(() => finished(start(make))));
     assert.deepEqual(
@@ -54,7 +54,7 @@ describe('processes that share a data folder', () => {
     assert.deepEqual(await readdir(dataDir), ['signing-key.pem']);
   });
 
-  it('and make keys at once in a new folder each get one that is valid, and nothing else on stdout', async () => {
+  it('commands that make keys at once in a new folder each print one valid key and nothing else', async () => {
     const make = `process.exitCode = await keysCreate({ subject: 'virtualaccount:ci' }, { database: 'sqlite', dataDir }, output)`;
     const results = await Promise.all([1, 2, 3].map(() => finished(start(make))));
     const { verification } = await loadOrMakeSigningKey(dataDir, assert.fail);
@@ -67,7 +67,7 @@ describe('processes that share a data folder', () => {
     }
   });
 
-  it('and open new databases in the same instant all find them whole', async () => {
+  it('processes that open a new database at once all find it whole', async () => {
     const at = Date.now() + 400;
     const open = `for (let index = 0; index < 20; index += 1) {
       const next = ${at} + index * 25;
@@ -83,7 +83,7 @@ describe('processes that share a data folder', () => {
     );
   });
 
-  it('keep every key that was shown when one of them is killed while it makes more', async () => {
+  it('every key that was printed is kept when a command is killed while it makes more', async () => {
     const child = start(
       `for (;;) await keysCreate({ subject: 'virtualaccount:ci' }, { database: 'sqlite', dataDir }, { ...output, error() {} });`,
     );

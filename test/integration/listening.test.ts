@@ -86,7 +86,7 @@ test('a second gateway on the same port fails to start and says so', async () =>
   assert.equal(response.status, 200);
 });
 
-test('a port that another program has is told of as well, the operator’s too', async (t) => {
+test('a port that another program holds is told, the operator’s port too', async (t) => {
   const other = createServer();
   await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
   t.after(() => other.close());
@@ -104,7 +104,7 @@ test('a port that another program has is told of as well, the operator’s too',
   }
 });
 
-test('the listener speaks TLS where it is told to', { skip: noOpenssl }, async (t) => {
+test('the listener speaks TLS where it is configured', { skip: noOpenssl }, async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-tls-'));
   t.after(() => rm(folder, { recursive: true }));
   const [keyFile, certFile] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
@@ -145,7 +145,7 @@ test('the listener speaks TLS where it is told to', { skip: noOpenssl }, async (
   assert.equal(await secure.stop(), 0);
 });
 
-test('TLS files that cannot be read are told of, not served without', async () => {
+test('TLS files that cannot be read stop the start with a message', async () => {
   const tls = { cert_file: '/nowhere/cert.pem', key_file: '/nowhere/key.pem' };
   await assert.rejects(startGateway({ server: { listen: { host: '127.0.0.1', port: 0, tls } } }), (error) => {
     assert.ok(error instanceof NotStarted);
@@ -155,7 +155,7 @@ test('TLS files that cannot be read are told of, not served without', async () =
   });
 });
 
-test('neither a secret nor anything of a conversation stands in the output', async () => {
+test('no secret and no word of a conversation stands in the output', async () => {
   const secret = 'sk-wrong-but-secret';
   const content = 'nobody but the model may read this';
   const said = [{ role: 'user', content }];

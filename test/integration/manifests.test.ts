@@ -187,23 +187,23 @@ async function passes(name: string, sent: Sent = {}, rule = name): Promise<numbe
 
 describe('gateway-rate-limiting-config', () => {
   for (const unit of requestUnits) {
-    test(`${unit} lets so many through`, async () => assert.equal(await passes(unit), 2));
+    test(`a limit of ${unit} lets exactly so many requests pass`, async () => assert.equal(await passes(unit), 2));
   }
   for (const unit of tokenUnits) {
-    test(`${unit} counts the tokens of answers`, async () => {
+    test(`a limit of ${unit} counts the tokens of answers`, async () => {
       const count = await passes(unit);
       // The third would still fit by its size, but not for certain before its answer is there.
       assert.ok(count === 2 || count === 3, String(count));
     });
   }
   for (const unit of ['cost_per_minute', 'cost_per_hour']) {
-    test(`${unit} counts what answers cost`, async () => {
+    test(`a limit of ${unit} counts what answers cost`, async () => {
       const count = await passes(unit);
       assert.ok(count === 2 || count === 3, String(count));
     });
   }
 
-  test('concurrent_requests counts what is open, and forgets it when it is over', async () => {
+  test('a limit of concurrent_requests counts open requests, and forgets them when they are over', async () => {
     const asked = provider.requests.length;
     const open = send('concurrent_requests', { user: 'hold' });
     await eventually('the first is at the provider', () => provider.requests.length > asked);
@@ -222,7 +222,7 @@ describe('gateway-rate-limiting-config', () => {
     ['per-metadata', { metadata: { project: 'a' } }, { metadata: { project: 'b' } }],
   ];
   for (const [name, same, other] of groups) {
-    test(`a rule ${name} counts each apart`, async () => {
+    test(`a rate limit ${name} counts each group apart`, async () => {
       assert.deepEqual(
         [await status(name, same), await status(name, same), await status(name, other)],
         [200, 429, 200],
@@ -238,14 +238,14 @@ describe('gateway-rate-limiting-config', () => {
     );
   });
 
-  test('a rule is about its subjects, teams by membership, and about its models', async () => {
+  test('a rule applies to its subjects, to the members of its teams, and to its models', async () => {
     assert.equal(await status('whom', { who: 'user:bob@example.com' }), 429);
     assert.equal(await status('whom', { who: 'user:ada@example.com' }), 200);
     assert.equal(await status('which', { model: 'p/dear' }), 429);
     assert.equal(await status('which', { model: 'p/cheap' }), 200);
   });
 
-  test('the first rule that matches decides', async () => {
+  test('the first rate limit rule that matches decides', async () => {
     assert.equal(await status('order', { who: 'user:ada@example.com' }), 200);
     assert.equal(await status('order', { who: 'virtualaccount:ci' }), 429);
   });
@@ -253,7 +253,7 @@ describe('gateway-rate-limiting-config', () => {
 
 describe('gateway-budget-config', () => {
   for (const [unit] of budgetUnits) {
-    test(`${unit} ends when it is spent`, async () => {
+    test(`a budget of ${unit} refuses when it is spent`, async () => {
       const count = await passes(`budget ${unit}`);
       assert.ok(count === 2 || count === 3, String(count));
     });
@@ -266,21 +266,21 @@ describe('gateway-budget-config', () => {
     await response.arrayBuffer();
   });
 
-  test('a budget that downgrades sends to the model it names', async () => {
+  test('a budget that downgrades sends requests to the model it names', async () => {
     const response = await send('downgraded');
     assert.equal(response.status, 200);
     assert.equal(response.headers.get('x-tfy-resolved-model'), 'p/cheap');
     await response.arrayBuffer();
   });
 
-  test('budget_applies_per counts each apart', async () => {
+  test('a budget with budget_applies_per counts each group apart', async () => {
     assert.equal(await passes('v1 per user'), 1);
     assert.equal(await status('v1 per user', { who: 'user:bob@example.com' }), 200);
   });
 });
 
 describe('tenant-budget-config and team-budget-config', () => {
-  test('an aggregate counts all together', async () => {
+  test('an aggregate budget counts all callers together', async () => {
     assert.equal(await passes('v2 aggregate'), 1);
     assert.equal(await status('v2 aggregate', { who: 'virtualaccount:ci', model: 'p/cheap' }), 429);
   });
@@ -292,25 +292,25 @@ describe('tenant-budget-config and team-budget-config', () => {
     ['v2 metadata', { metadata: { project: 'small' } }, { metadata: { project: 'large' } }],
   ];
   for (const [name, plain, special] of overridden) {
-    test(`${name} counts each apart, with limits of their own for some`, async () => {
+    test(`a budget ${name} counts each group apart, with limits of their own for some`, async () => {
       assert.equal(await passes(name, plain), 1);
       const count = await passes(name, special);
       assert.ok(count === 2 || count === 3, String(count));
     });
   }
 
-  test('mode audit refuses nobody', async () => {
+  test('a budget with mode audit refuses nobody', async () => {
     assert.equal(await passes('v2 audit'), Number.POSITIVE_INFINITY);
   });
 
-  test('a budget is about whom and what it asks for and does not exclude', async () => {
+  test('a budget applies to the subjects and models that it names and does not exclude', async () => {
     assert.equal(await status('v2 of some', { who: 'user:ada@example.com' }), 429);
     assert.equal(await status('v2 of some', { who: 'user:ada@example.com', model: 'p/cheap' }), 200);
     assert.equal(await status('v2 of some', { who: 'user:bob@example.com' }), 200);
     assert.equal(await status('v2 of some', { who: 'virtualaccount:ci' }), 200);
   });
 
-  test('a budget of a team is about its members', async () => {
+  test('a team budget applies to the team’s members', async () => {
     assert.equal(await status('v2 of a team', { who: 'user:bob@example.com' }), 429);
     assert.equal(await status('v2 of a team', { who: 'user:ada@example.com' }), 200);
   });

@@ -43,12 +43,12 @@ async function counted(key: string, header: Record<string, string>, labels: Reco
   await eventually(`counted under ${JSON.stringify(labels)}`, async () => (await count()) === before + 1);
 }
 
-test('metadata of a request are labels of metrics where the configuration says so', async () => {
+test('metadata of requests is a label of metrics where the configuration says so', async () => {
   await counted('ada', { floor: '7', secret: 'never shown' }, { metadata_floor: '7', metadata_cost_center: '' });
   assert.doesNotMatch(await gateway.metrics(), /never shown/);
 });
 
-test('the configuration stands over the header, the team over the configuration, the key over the team', async () => {
+test('metadata of the configuration stands over the header, of the team over the configuration, of the key over the team', async () => {
   await counted('ada', { env: 'of the header' }, { metadata_env: 'of the configuration', metadata_floor: '' });
   await counted(
     'eve',

@@ -121,7 +121,7 @@ after(async () => {
 });
 
 describe('the openai SDK against a model of Anthropic', () => {
-  test('creates a completion, and the request is one of the Messages API', async () => {
+  test('the openai SDK creates a completion by a request of the Messages API', async () => {
     const answer = await client.chat.completions.create({ model: 'anthropic/claude-text', messages, max_tokens: 50 });
     assert.equal(answer.object, 'chat.completion');
     assert.equal(answer.choices[0]?.message.content, 'Grüezi');
@@ -140,7 +140,7 @@ describe('the openai SDK against a model of Anthropic', () => {
     assert.deepEqual(body.messages, [{ role: 'user', content: [{ type: 'text', text: 'hi' }] }]);
   });
 
-  test('reads a stream, with usage only where it asked for it', async () => {
+  test('the openai SDK reads a translated stream, with usage only where it asked for it', async () => {
     for (const asked of [true, false]) {
       const stream = await client.chat.completions.create({
         model: 'anthropic/claude-text',
@@ -162,7 +162,7 @@ describe('the openai SDK against a model of Anthropic', () => {
     }
   });
 
-  test('gets parallel tool calls whole and streamed', async () => {
+  test('the openai SDK gets parallel tool calls of an Anthropic model, whole and streamed', async () => {
     const whole = await client.chat.completions.create({ model: 'anthropic/claude-tools', messages, tools });
     const streamed = await client.chat.completions
       .stream({ model: 'anthropic/claude-tools', messages, tools })
@@ -184,7 +184,7 @@ describe('the openai SDK against a model of Anthropic', () => {
     }
   });
 
-  test('sends the results of parallel calls back in one message', async () => {
+  test('results of parallel tool calls that the openai SDK sends go back to Anthropic in one message', async () => {
     await client.chat.completions.create({
       model: 'anthropic/claude-text',
       tools,
@@ -215,7 +215,7 @@ describe('the openai SDK against a model of Anthropic', () => {
     );
   });
 
-  test('raises RateLimitError with the provider’s headers', async () => {
+  test('the openai SDK raises RateLimitError with the headers of Anthropic', async () => {
     await assert.rejects(
       async () => client.chat.completions.create({ model: 'anthropic/claude-busy', messages }),
       (error) => {
@@ -226,14 +226,14 @@ describe('the openai SDK against a model of Anthropic', () => {
     );
   });
 
-  test('raises an error with the right status where the stream begins with an error event', async () => {
+  test('the openai SDK raises an error with the right status where a translated stream begins with an error event', async () => {
     await assert.rejects(
       async () => client.chat.completions.create({ model: 'anthropic/claude-overloaded', messages, stream: true }),
       (error) => error instanceof OpenAI.InternalServerError && error.status === 503,
     );
   });
 
-  test('raises an error in the middle of a stream that breaks, and never ends it cleanly', async () => {
+  test('the openai SDK raises an error in the middle of a translated stream that breaks, and never sees a clean end', async () => {
     const stream = await client.chat.completions.create({ model: 'anthropic/claude-breaks', messages, stream: true });
     let text = '';
     await assert.rejects(async () => {

@@ -102,13 +102,13 @@ after(async () => {
 });
 
 describe('the openai SDK against the gateway', () => {
-  test('creates a completion', async () => {
+  test('the openai SDK creates a completion', async () => {
     const answer = await client.chat.completions.create({ model: 'p/whole', messages });
     assert.equal(answer.choices[0]?.message.content, 'hello');
     assert.equal(answer.usage?.total_tokens, 12);
   });
 
-  test('reads a stream with for await', async () => {
+  test('the openai SDK reads a stream with for await', async () => {
     const stream = await client.chat.completions.create({ model: 'p/stream', messages, stream: true });
     let text = '';
     let finish: string | null | undefined;
@@ -121,12 +121,12 @@ describe('the openai SDK against the gateway', () => {
     assert.equal(finish, 'stop');
   });
 
-  test('gets parallel tool calls of a whole answer as they were', async () => {
+  test('the openai SDK gets parallel tool calls of a whole answer as they were', async () => {
     const answer = await client.chat.completions.create({ model: 'p/tools-whole', messages });
     assert.deepEqual(answer.choices[0]?.message.tool_calls, toolCalls);
   });
 
-  test('gets parallel tool calls of a stream with their index, id and argument bytes', async () => {
+  test('the openai SDK gets parallel tool calls of a stream with their index, id and argument bytes', async () => {
     const runner = client.chat.completions.stream({ model: 'p/tools-stream', messages });
     const message = await runner.finalMessage();
     assert.deepEqual(
@@ -137,7 +137,7 @@ describe('the openai SDK against the gateway', () => {
     );
   });
 
-  test('aborting a stream cancels the attempt at the provider', async () => {
+  test('a stream that the openai SDK aborts cancels the attempt at the provider', async () => {
     const stream = await client.chat.completions.create({ model: 'p/endless', messages, stream: true });
     for await (const chunk of stream) {
       assert.equal(chunk.choices[0]?.delta.content, 'first');
@@ -146,21 +146,21 @@ describe('the openai SDK against the gateway', () => {
     await aborted.promise;
   });
 
-  test('raises AuthenticationError for a wrong key', async () => {
+  test('the openai SDK raises AuthenticationError for a wrong key', async () => {
     const stranger = new OpenAI({ apiKey: 'wrong', baseURL: `${gateway.url}/v1`, maxRetries: 0 });
     const error = await failure(stranger.chat.completions.create({ model: 'p/whole', messages }));
     assert.ok(error instanceof OpenAI.AuthenticationError);
     assert.equal(error.code, 'invalid_api_key');
   });
 
-  test('raises NotFoundError for an unknown model, with near names', async () => {
+  test('the openai SDK raises NotFoundError for an unknown model, with near names', async () => {
     const error = await failure(client.chat.completions.create({ model: 'listed/whol', messages }));
     assert.ok(error instanceof OpenAI.NotFoundError);
     assert.equal(error.code, 'model_not_found');
     assert.match(error.message, /listed\/whole/);
   });
 
-  test('raises PermissionDeniedError for a model that the key may not use', async () => {
+  test('the openai SDK raises PermissionDeniedError for a model that the key may not use', async () => {
     const narrow = new OpenAI({ apiKey: 'narrow key', baseURL: `${gateway.url}/v1`, maxRetries: 0 });
     const error = await failure(narrow.chat.completions.create({ model: 'p/whole', messages }));
     assert.ok(error instanceof OpenAI.PermissionDeniedError);
@@ -168,7 +168,7 @@ describe('the openai SDK against the gateway', () => {
     assert.equal(allowed.choices[0]?.message.content, 'hello');
   });
 
-  test('raises RateLimitError for a 429 of the provider, with its rate headers', async () => {
+  test('the openai SDK raises RateLimitError for a 429 of the provider, with its rate headers', async () => {
     busyAnswers = { 'retry-after': '7', 'x-ratelimit-remaining-requests': '0', 'x-ratelimit-reset-requests': '6s' };
     const error = await failure(client.chat.completions.create({ model: 'p/busy', messages }));
     assert.ok(error instanceof OpenAI.RateLimitError);
@@ -178,7 +178,7 @@ describe('the openai SDK against the gateway', () => {
     assert.equal(error.headers.get('x-ratelimit-reset-requests'), '6s');
   });
 
-  test('raises BadRequestError for a wrong parameter, and names it', async () => {
+  test('the openai SDK raises BadRequestError for a wrong parameter, and names it', async () => {
     const ours = await failure(client.chat.completions.create({ model: 'p/whole', messages: 'hi' as never }));
     assert.ok(ours instanceof OpenAI.BadRequestError);
     assert.equal(ours.param, 'messages');
@@ -188,7 +188,7 @@ describe('the openai SDK against the gateway', () => {
     assert.match(theirs.message, /top_k is not known/);
   });
 
-  test('raises InternalServerError for 502, 503 and 504', async () => {
+  test('the openai SDK raises InternalServerError for 502, 503 and 504', async () => {
     for (const [model, status] of [
       ['p/s500', 502],
       ['p/s503', 503],
@@ -201,14 +201,14 @@ describe('the openai SDK against the gateway', () => {
     }
   });
 
-  test('sees 502, and nothing of the credential, where the provider refuses the one of the gateway', async () => {
+  test('the openai SDK gets 502 and nothing of the credential where the provider refuses the gateway’s own', async () => {
     const error = await failure(client.chat.completions.create({ model: 'p/s401', messages }));
     assert.ok(error instanceof OpenAI.InternalServerError);
     assert.equal(error.status, 502);
     assert.doesNotMatch(JSON.stringify(error.error) + error.message, /sk-of-the-provider|your key/);
   });
 
-  test('waits as retry-after of the provider says, and succeeds with maxRetries', async () => {
+  test('the openai SDK waits as the provider’s retry-after says, and succeeds with maxRetries', async () => {
     flakyTries = [];
     const answer = await client.chat.completions.create({ model: 'p/flaky', messages }, { maxRetries: 2 });
     assert.equal(answer.choices[0]?.message.content, 'at last');
@@ -217,7 +217,7 @@ describe('the openai SDK against the gateway', () => {
     assert.ok(waited >= 990 && waited < 3000, `waited ${waited} ms`);
   });
 
-  test('lists the models a key may use, and retrieves one whose id has slashes', async () => {
+  test('the openai SDK lists the models that a key may use, and retrieves one whose id has slashes', async () => {
     const narrow = new OpenAI({ apiKey: 'narrow key', baseURL: `${gateway.url}/v1`, maxRetries: 0 });
     const ids: string[] = [];
     for await (const model of narrow.models.list()) ids.push(model.id);

@@ -48,7 +48,7 @@ test('a whole answer reaches the client byte for byte, under every base path', a
   }
 });
 
-test('usage is known for every stream, also when the client did not ask for it, and then the client does not see it', async () => {
+test('usage is known for every stream, and a client that did not ask for it does not see it', async () => {
   const response = await ask({ model: 'local/metered', messages, stream: true });
   assert.equal(await response.text(), stream + DONE_EVENT);
   assert.deepEqual(JSON.parse(provider.requests.at(-1)!.body.toString()).stream_options, { include_usage: true });

@@ -40,7 +40,7 @@ describe('a gateway on PostgreSQL', { skip: postgresSkip }, () => {
     return answer.status;
   };
 
-  it('takes the keys that commands with its configuration make, lists them, and refuses those they revoke', async () => {
+  it('a gateway on PostgreSQL takes the keys that commands make, lists them, and refuses those they revoke', async () => {
     const made = await sluice('keys', 'create', '--subject', 'virtualaccount:ci', '--config', gateway.configFile);
     assert.equal(made.code, 0, made.error);
     const key = made.out.trim();
@@ -53,7 +53,7 @@ describe('a gateway on PostgreSQL', { skip: postgresSkip }, () => {
     await eventually('the key is refused', async () => (await statusWith(key)) === 401, 1500);
   });
 
-  it('serves on while PostgreSQL is away, and sees what is written when it is back', async () => {
+  it('a gateway serves on while PostgreSQL is away, and sees what is written when it is back', async () => {
     const made = await sluice('keys', 'create', '--subject', 'virtualaccount:ci', '--config', gateway.configFile);
     const key = made.out.trim();
     await eventually('the key works', async () => (await statusWith(key)) === 200);
@@ -70,7 +70,7 @@ describe('a gateway on PostgreSQL', { skip: postgresSkip }, () => {
       assert.ok(!text.includes(POSTGRES_PASSWORD));
   });
 
-  it('serves on while PostgreSQL is silent, and stops when it is told to', async () => {
+  it('a gateway serves on while PostgreSQL is silent, and stops when it is told to', async () => {
     const other = await startGateway({ server: { store: { database: await server.newDatabase() }, demo: true } });
     server.pause();
     try {
@@ -85,7 +85,7 @@ describe('a gateway on PostgreSQL', { skip: postgresSkip }, () => {
     }
   });
 
-  it('does not start without it, and says where it looked', async () => {
+  it('a gateway does not start without its PostgreSQL, and says where it looked', async () => {
     const elsewhere = url.replace(/test_\d+$/, 'nothing_here');
     await assert.rejects(startGateway({ server: { store: { database: elsewhere } } }), (error) => {
       assert.ok(error instanceof NotStarted && error.exitCode === 1);
@@ -97,7 +97,7 @@ describe('a gateway on PostgreSQL', { skip: postgresSkip }, () => {
 });
 
 describe('a command over keys', () => {
-  it('opens no database where the configuration that names it is faulty', async () => {
+  it('a command over keys opens no database where the configuration that names it is faulty', async () => {
     const gateway = await startGateway();
     try {
       const faulty = join(gateway.folder, 'faulty.yaml');

@@ -59,7 +59,7 @@ describe('Redis behind TLS and a password', { skip: redisSkip || noOpenssl }, ()
     return response.status;
   };
 
-  it('is used where its certificate is vouched for', async () => {
+  it('a Redis behind TLS and a password is used where its certificate is vouched for', async () => {
     const gateway = await start({ NODE_EXTRA_CA_CERTS: join(folder, 'cert.pem') });
     assert.deepEqual([await status(gateway), await status(gateway), await status(gateway)], [200, 200, 429]);
     assert.equal(await gateway.metric('sluice_counters_away'), 0);
@@ -68,7 +68,7 @@ describe('Redis behind TLS and a password', { skip: redisSkip || noOpenssl }, ()
     assert.ok(!gateway.output().includes('pass'));
   });
 
-  it('is away where nobody vouches for it, and the log tells no password', async () => {
+  it('a Redis whose certificate nobody vouches for counts as away, and the log tells no password', async () => {
     const gateway = await start({});
     await eventually('it says why', () => /"reason":"(DEPTH_ZERO_)?SELF_SIGNED_CERT/.test(gateway.output()));
     assert.ok(!gateway.output().includes('pass'));

@@ -96,7 +96,7 @@ describe('paths and methods', () => {
     }
   });
 
-  test('without a key there is 401 with www-authenticate, whatever the body', async () => {
+  test('a request without a key is 401 with www-authenticate, whatever its body', async () => {
     for (const [authorization, code] of [
       ['', 'missing_api_key'],
       ['Basic abc', 'missing_api_key'],
@@ -132,7 +132,7 @@ describe('paths and methods', () => {
 });
 
 describe('labels', () => {
-  test('a sane x-request-id is kept, another is replaced by one of ours', async () => {
+  test('a sane x-request-id is kept, and another is replaced by one of ours', async () => {
     const kept = await ask(gateway, { model: 'p/m', messages }, { headers: { 'x-request-id': 'req_1-2.3:4' } });
     assert.equal(kept.headers.get('x-request-id'), 'req_1-2.3:4');
     assert.notEqual(kept.headers.get('x-sluice-exchange-id'), 'req_1-2.3:4');
@@ -142,7 +142,7 @@ describe('labels', () => {
     }
   });
 
-  test('every answer says its request id and exchange id, refusals too', async () => {
+  test('every answer has a request id and an exchange id, refusals too', async () => {
     const seen = new Set<string | null>();
     for (const response of [
       await ask(gateway, { model: 'p/m', messages }),
@@ -182,14 +182,14 @@ describe('labels', () => {
 });
 
 describe('model ids', () => {
-  test('one that is not well formed is 400', async () => {
+  test('a model id that is not well formed is 400', async () => {
     for (const model of ['', 'a b', 'p/ä', 'p/../m', '../m', 'p/m/..', 'x'.repeat(257), 'p/m\n', 'p/m?x=1', 'p/m#a']) {
       const error = await refused({ model, messages });
       assert.deepEqual([error.status, error.param], [400, 'model'], JSON.stringify(model));
     }
   });
 
-  test('one that nobody serves is 404 and names what is near', async () => {
+  test('a model that nobody serves is 404 and names what is near', async () => {
     for (const model of ['listed/unknown', 'nobody/m', 'nothing-like-it', 'p/', '/m']) {
       const error = await refused({ model, messages });
       assert.deepEqual([error.status, error.code, error.param], [404, 'model_not_found', 'model'], model);
@@ -197,13 +197,13 @@ describe('model ids', () => {
     assert.match((await refused({ model: 'listed/othr', messages })).message, /`listed\/other`/);
   });
 
-  test('one without an account is found where exactly one account lists it', async () => {
+  test('a model without an account is found where exactly one account lists it', async () => {
     const response = await ask(gateway, { model: 'other', messages });
     assert.equal(response.headers.get('x-tfy-resolved-model'), 'listed/other');
     await response.text();
   });
 
-  test('the account can stand in x-tfy-provider-name', async () => {
+  test('the account of a bare model id can stand in x-tfy-provider-name', async () => {
     const response = await ask(gateway, { model: 'm', messages }, { headers: { 'x-tfy-provider-name': 'listed' } });
     assert.equal(response.headers.get('x-tfy-resolved-model'), 'listed/m');
     await response.text();
@@ -211,7 +211,7 @@ describe('model ids', () => {
 });
 
 describe('request bodies', () => {
-  test('one that is not one JSON object is 400', async () => {
+  test('a request body that is not one JSON object is 400', async () => {
     const deep = `{"model":"p/m","messages":${'['.repeat(5000)}${']'.repeat(5000)}}`;
     for (const body of [
       '',
@@ -287,7 +287,7 @@ describe('request bodies', () => {
 });
 
 describe('CORS', () => {
-  test('is off where it is not configured', async () => {
+  test('CORS is off where it is not configured', async () => {
     const headers = { origin: 'https://app.example.com' };
     const response = await ask(gateway, { model: 'p/m', messages }, { headers });
     assert.equal(response.headers.get('access-control-allow-origin'), null);
@@ -295,7 +295,7 @@ describe('CORS', () => {
     assert.equal(preflight.status, 405);
   });
 
-  test('where it is configured a preflight needs no key and names what is allowed', async (t) => {
+  test('a configured CORS preflight needs no key and names what is allowed', async (t) => {
     const browserGateway = await startGateway({
       server: { cors: { allowed_origins: ['https://app.example.com'], max_age_seconds: 60 } },
       manifests: [openAccount('p', `${provider.origin}/v1`)],

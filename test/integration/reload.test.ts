@@ -52,7 +52,7 @@ const everywhere = (wanted: unknown) => async () => {
 const loads = () => gateway.output().split('configuration reloaded').length - 1;
 const failures = () => gateway.metric('ai_gateway_config_parsing_failures_total');
 
-test('a changed file is seen: new exchanges see the new configuration, open ones finish on the old', async () => {
+test('a changed file is seen: new exchanges see the new configuration, and open ones finish on the old', async () => {
   assert.equal(await content(), 'first');
   const open = new ChatStream(gateway, { model: 'p/m', messages, stream: true });
   await open.until('begun');
@@ -81,12 +81,12 @@ test('a faulty configuration leaves the old one in force, and says why in log an
   assert.ok((await failures()) >= before + 3);
 });
 
-test('after it a good one is taken again', async () => {
+test('a good configuration is taken after a faulty one', async () => {
   await gateway.configure([account(first)]);
   await eventually('the first provider answers', everywhere('first'));
 });
 
-test('SIGHUP reloads', async () => {
+test('SIGHUP reloads the configuration', async () => {
   const before = loads();
   gateway.process.kill('SIGHUP');
   await eventually('it was loaded again', () => loads() > before);
@@ -101,7 +101,7 @@ test('limits and keys of a new configuration count for new exchanges', async () 
   await eventually('it is not any more', async () => (await large()).status === 200);
 });
 
-test('what needs a restart is warned of and keeps its value', async () => {
+test('a setting that needs a restart keeps its value at a reload, with a warning', async () => {
   await gateway.configure([account(second)], { listen: { host: '127.0.0.1', port: 1 }, threads: 1 });
   await eventually('the rest of it is in force', everywhere('second'));
   await eventually('the log warns', () => /restart/.test(gateway.output()));

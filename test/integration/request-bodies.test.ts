@@ -53,8 +53,8 @@ function chunked(body: Buffer, chunkBytes: number): Promise<{ status: number; bo
 
 const sentOn = () => provider.requests.at(-1)!.body.toString().replace('"model":"m"', '"model":"p/m"');
 
-describe('bodies up to the limit pass, above it there is a clear 413', () => {
-  test('with content-length', async () => {
+describe('bodies up to and beyond the limit', () => {
+  test('a body of exactly the limit passes with content-length', async () => {
     for (const bytes of [LIMIT - 1, LIMIT]) {
       const body = bodyOf(bytes);
       const response = await ask(gateway, body);
@@ -64,7 +64,7 @@ describe('bodies up to the limit pass, above it there is a clear 413', () => {
     }
   });
 
-  test('chunked, in small and in large pieces', async () => {
+  test('a body of exactly the limit passes in chunks, small and large', async () => {
     for (const [bytes, chunkBytes] of [
       [LIMIT, 65_536],
       [LIMIT, LIMIT],
@@ -78,7 +78,7 @@ describe('bodies up to the limit pass, above it there is a clear 413', () => {
     }
   });
 
-  test('one byte more is refused before it is read where its length is declared', async () => {
+  test('a body declared one byte too large is refused with 413 before it is read', async () => {
     const before = provider.requests.length;
     const client = await RawClient.open(gateway);
     client.send(chatHead([`content-length: ${LIMIT + 1}`]));
@@ -91,7 +91,7 @@ describe('bodies up to the limit pass, above it there is a clear 413', () => {
     assert.equal(provider.requests.length, before);
   });
 
-  test('a client that sends all of it nevertheless reads the 413', async () => {
+  test('a client that sends all of a refused body nevertheless reads the 413', async () => {
     for (const bytes of [LIMIT + 1, 4 * LIMIT]) {
       const response = await ask(gateway, bodyOf(bytes));
       assert.equal(response.status, 413, `${bytes} bytes`);
@@ -99,7 +99,7 @@ describe('bodies up to the limit pass, above it there is a clear 413', () => {
     }
   });
 
-  test('one byte more in chunks is refused as soon as it comes', async () => {
+  test('a chunked body is refused with 413 as soon as it exceeds the limit', async () => {
     const client = await RawClient.open(gateway);
     client.send(chatHead(['transfer-encoding: chunked']));
     client.send(`${(LIMIT + 1).toString(16)}\r\n`);
@@ -110,14 +110,14 @@ describe('bodies up to the limit pass, above it there is a clear 413', () => {
     assert.equal(answer.status, 413);
   });
 
-  test('after a 413 the next request is served', async () => {
+  test('the next request after a 413 is served', async () => {
     const response = await ask(gateway, { model: 'p/m', messages });
     assert.equal(response.status, 200);
     await response.text();
   });
 });
 
-test('bodies of all exchanges together are bounded: 503 with retry-after', async () => {
+test('the bodies of all exchanges together are bounded: 503 with retry-after', async () => {
   // Two that hold all there is, because their last byte does not come.
   const holders = await Promise.all([0, 1].map(() => RawClient.open(gateway)));
   for (const holder of holders) holder.send(`${chatHead([`content-length: ${LIMIT}`])}{`);

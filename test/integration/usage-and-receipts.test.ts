@@ -62,7 +62,7 @@ async function receiptOf(id: string, at = gateway): Promise<Record<string, Recor
 const sluice = (...command: string[]) =>
   run(process.execPath, ['src/main.ts', ...command, '--config', gateway.configFile], { cwd: root });
 
-test('a receipt says who, what, where it went, what it used and cost, and its place in the chain', async () => {
+test('a receipt says who asked, what, where it went, what it used and cost, and its place in the chain', async () => {
   const id = await exchange(
     { model: 'p/m' },
     { 'x-request-id': 'mine-1', 'x-tfy-metadata': '{"env":"prod","secret":"no"}' },
@@ -155,7 +155,7 @@ test('without a ledger there is no journal, and everything else is as before', a
   }
 });
 
-test('an unknown receipt is 404, and without the admin key there is none', async () => {
+test('an unknown receipt is 404, and no receipt is given without the admin key', async () => {
   const unknown = await admin('/admin/receipts/ex_unknown');
   assert.equal(unknown.status, 404);
   assert.match(await unknown.text(), /ex_unknown/);
@@ -194,7 +194,7 @@ test('usage is the sum of the receipts, by the admin API as JSON and CSV and by 
   assert.deepEqual(JSON.parse(json).total.cost_nano_usd, report.total.cost_nano_usd);
 });
 
-test('a question about usage that cannot be answered says what is allowed', async () => {
+test('a question about usage that cannot be answered is refused with what is allowed', async () => {
   for (const [query, words] of [
     ['by=colour', /colour.*metadata\.KEY/],
     ['since=yesterday', /2026-11-22/],

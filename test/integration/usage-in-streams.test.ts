@@ -121,21 +121,21 @@ describe('usage is known for every stream, once, and the client sees it only whe
   concurrency: true,
 }, () => {
   for (const [name, shapeOf] of Object.entries(shapes)) {
-    test(`${name}: not asked for`, async () => {
+    test(`usage of a stream is metered and not shown where the client did not ask: ${name}`, async () => {
       const { sent, kept } = shapeOf(false);
       const { text, id } = await streamed([Buffer.from(sent ?? kept)]);
       assert.equal(text, kept);
       await assertMetered(id);
     });
 
-    test(`${name}: asked for`, async () => {
+    test(`usage of a stream is metered and shown where the client asked: ${name}`, async () => {
       const { sent, kept } = shapeOf(true);
       const { text, id } = await streamed([Buffer.from(sent ?? kept)], { stream_options: { include_usage: true } });
       assert.equal(text, sent ?? kept);
       await assertMetered(id);
     });
 
-    test(`${name}: however the network cuts it`, async () => {
+    test(`usage of a stream is metered once however the network cuts it: ${name}`, async () => {
       const { sent, kept } = shapeOf(false);
       const bytes = Buffer.from(sent ?? kept);
       const all = [...cuttings(bytes, 150)];
@@ -153,7 +153,7 @@ describe('usage is known for every stream, once, and the client sees it only whe
     });
   }
 
-  test('each token is counted once in the metrics', async () => {
+  test('each token of a stream is counted once in the metrics', async () => {
     const more = { model: 'p/counted' };
     await streamed([Buffer.from(begin + finish + USAGE_EVENT + DONE_EVENT)], more);
     await streamed([Buffer.from(begin + chunkEvent({}, 'stop', { usage }) + USAGE_EVENT + DONE_EVENT)], more);
@@ -167,7 +167,7 @@ describe('the question that the gateway adds', () => {
   const optionsSent = () => JSON.parse(provider.requests.at(-1)!.body.toString()).stream_options;
   const answer = [Buffer.from(begin + finish + DONE_EVENT)];
 
-  test('keeps what else stands in stream_options', async () => {
+  test('the question for usage that the gateway adds keeps what else stands in stream_options', async () => {
     await streamed(answer, { stream_options: { include_obfuscation: false } });
     assert.deepEqual(optionsSent(), { include_obfuscation: false, include_usage: true });
     await streamed(answer, { stream_options: { include_usage: false } });
@@ -176,14 +176,14 @@ describe('the question that the gateway adds', () => {
     assert.deepEqual(optionsSent(), { include_usage: true });
   });
 
-  test('is not added to a request that is no stream', async () => {
+  test('no question for usage is added to a request that is no stream', async () => {
     await (await ask(gateway, { model: 'p/whole', messages, stream: false })).text();
     assert.equal(optionsSent(), undefined);
   });
 });
 
 describe('usage that the provider does not tell', { concurrency: true }, () => {
-  test('is estimated for a stream, and marked as estimate', async () => {
+  test('usage that the provider does not tell is estimated for a stream, and marked as estimate', async () => {
     const words = chunkEvent({ content: 'the quick brown fox jumps over the lazy dog' });
     const sent = begin + words.repeat(5) + finish + DONE_EVENT;
     const { text, id } = await streamed([Buffer.from(sent)]);
@@ -195,7 +195,7 @@ describe('usage that the provider does not tell', { concurrency: true }, () => {
     assert.ok(Number(record['gen_ai.usage.input_tokens']) > 0);
   });
 
-  test('is estimated for a whole answer, and marked as estimate', async () => {
+  test('usage that the provider does not tell is estimated for a whole answer, and marked as estimate', async () => {
     const headers = { 'x-request-id': 'whole-estimate' };
     await (await ask(gateway, { model: 'p/whole-without', messages }, { headers })).text();
     const record = await recordOf(gateway, 'whole-estimate');

@@ -22,17 +22,17 @@ test('each word of a model name changes what it says and nothing else', () => {
   assert.deepEqual(differs('mock-tokens-100-50'), { promptTokens: 100, completionTokens: 50 });
 });
 
-test('words combine in any order', () => {
+test('words of a mock’s model name combine in any order', () => {
   const expected = { chunks: 5, firstByteMs: 10, fault: 'die', faultAfter: 2, times: 1 };
   assert.deepEqual(differs('mock-ttfb-10ms-burst-5-die-after-2-times-1'), expected);
   assert.deepEqual(differs('mock-die-after-2-times-1-burst-5-ttfb-10ms'), expected);
 });
 
-test('a name that does not begin with mock behaves plainly', () => {
+test('a model name that does not begin with mock behaves plainly', () => {
   assert.deepEqual(differs('gpt-4o-status-500'), {});
 });
 
-test('an unknown word or value is refused with what is allowed', () => {
+test('an unknown word or value of a mock’s model name is refused with what is allowed', () => {
   assert.throws(() => behaviourOf('mock-fast'), /unknown word 'fast'; known: whole burst paced/);
   assert.throws(() => behaviourOf('mock-paced-20'), /after 'mock-paced' comes milliseconds like 25ms, found '20'/);
   assert.throws(() => behaviourOf('mock-size'), /comes a size like 512b, 64kb or 1mb, found nothing/);

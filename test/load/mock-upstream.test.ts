@@ -48,7 +48,7 @@ function words(text: string): (string | undefined)[] {
   return events(text).map((data) => (JSON.parse(data) as Chunk).choices[0]?.delta.content);
 }
 
-test('a whole answer is JSON with usage, under any base path', async () => {
+test('a whole mock answer is JSON with usage, under any base path', async () => {
   for (const path of ['/chat/completions', '/v1/chat/completions', '/some/base/v2/chat/completions']) {
     const response = await ask({ model: 'mock-tokens-7-8' }, { path });
     assert.equal(response.status, 200);
@@ -59,7 +59,7 @@ test('a whole answer is JSON with usage, under any base path', async () => {
   }
 });
 
-test('a stream has its content events in order, a finish event and [DONE], and the same bytes each time', async () => {
+test('a mock stream has its content events in order, a finish event and [DONE], and the same bytes each time', async () => {
   const texts = [];
   for (let i = 0; i < 2; i++) texts.push(await (await ask({ model: 'mock-burst-100', stream: true })).text());
   assert.equal(texts[0], texts[1]);
@@ -72,7 +72,7 @@ test('a stream has its content events in order, a finish event and [DONE], and t
   );
 });
 
-test('flushed, joined and paced streams of one length differ in nothing but their model', async () => {
+test('flushed, joined and paced mock streams of one length differ in nothing but their model', async () => {
   const read = async (model: string) =>
     (await (await ask({ model, stream: true })).text()).replaceAll(model, 'the-model');
   const joined = await read('mock-burst-5');
@@ -80,7 +80,7 @@ test('flushed, joined and paced streams of one length differ in nothing but thei
   assert.equal(await read('mock-paced-2ms-5'), joined);
 });
 
-test('usage comes in a stream only where it is asked for, in an event without choices just before [DONE]', async () => {
+test('usage comes in a mock stream only where it is asked for, in an event without choices just before [DONE]', async () => {
   const plain = events(await (await ask({ model: 'mock-burst-2', stream: true })).text());
   assert.ok(plain.every((data) => !data.includes('"usage"')));
   const body = { model: 'mock-burst-2', stream: true, stream_options: { include_usage: true } };
@@ -93,13 +93,13 @@ test('usage comes in a stream only where it is asked for, in an event without ch
   assert.equal(never.length, plain.length);
 });
 
-test('a whole answer has exactly the size that its model says', async () => {
+test('a whole mock answer has exactly the size that its model says', async () => {
   const response = await ask({ model: 'mock-size-64kb' });
   assert.equal(response.headers.get('content-length'), '65536');
   JSON.parse(await response.text());
 });
 
-test('a provider that dies mid-stream has sent what it promised and does not end the stream', async () => {
+test('a mock that dies mid-stream has sent what it promised and does not end the stream', async () => {
   const response = await ask({ model: 'mock-die-after-5', stream: true });
   let text = '';
   await assert.rejects(async () => {
@@ -109,13 +109,13 @@ test('a provider that dies mid-stream has sent what it promised and does not end
   await assert.rejects(ask({ model: 'mock-die' }), TypeError);
 });
 
-test('an error in the stream is an event of its own, and the stream ends', async () => {
+test('an error in a mock stream is an event of its own, and the stream ends', async () => {
   const text = await (await ask({ model: 'mock-error-after-2', stream: true })).text();
   assert.equal(events(text).length, 3);
   assert.match(events(text)[2]!, /^\{"error":/);
 });
 
-test('a status comes with an error body and retry-after, and heals after as many requests as said', async () => {
+test('a mock’s error status comes with a body and retry-after, and heals after as many requests as said', async () => {
   await reset();
   const failed = await ask({ model: 'mock-status-429-retry-3s-times-1' });
   assert.equal(failed.status, 429);
@@ -124,7 +124,7 @@ test('a status comes with an error body and retry-after, and heals after as many
   assert.equal((await ask({ model: 'mock-status-429-retry-3s-times-1' })).status, 200);
 });
 
-test('the head of a stream can come long before its content', async () => {
+test('the head of a mock stream can come long before its content', async () => {
   const leave = new AbortController();
   const response = await ask({ model: 'mock-head-60000ms', stream: true }, { signal: leave.signal });
   assert.equal(response.status, 200);
@@ -138,7 +138,7 @@ test('x-mock stands in for the model name, and a wrong name is refused', async (
   assert.match(await wrong.text(), /unknown word 'nonsense'/);
 });
 
-test('echo tells path, headers and body as they arrived', async () => {
+test('the mock’s echo tells path, headers and body as they arrived', async () => {
   const sent = { model: 'mock-echo', messages: [{ role: 'user', content: 'früh' }] };
   const response = await ask(sent, { headers: { 'x-own': 'yes' }, path: '/base/chat/completions' });
   const answer = (await response.json()) as { choices: { message: { content: string } }[] };
@@ -149,7 +149,7 @@ test('echo tells path, headers and body as they arrived', async () => {
   assert.ok((seen['headers'] as string[][]).some(([name, value]) => name === 'x-own' && value === 'yes'));
 });
 
-test('the model is found in front of and behind a body of megabytes', async () => {
+test('the mock finds the model in front of and behind a body of megabytes', async () => {
   const filler = 'x'.repeat(3_000_000);
   for (const body of [
     { model: 'mock-status-418', filler },
@@ -159,7 +159,7 @@ test('the model is found in front of and behind a body of megabytes', async () =
   }
 });
 
-test('a client that leaves is counted, with its label and the moment', async () => {
+test('a client that leaves the mock is counted, with its label and the moment', async () => {
   await reset();
   const body = JSON.stringify({ model: 'mock-paced-5ms-1000', stream: true, user: 'leaver-1' });
   const socket: Socket = connect(Number(new URL(url).port), '127.0.0.1');
@@ -176,7 +176,7 @@ test('a client that leaves is counted, with its label and the moment', async () 
   assert.ok(abort!.atUs >= leftUs && abort!.atUs - leftUs < 1_000_000);
 });
 
-test('a peer that does not read stops the stream', async () => {
+test('a peer that does not read stops the mock’s stream', async () => {
   await reset();
   const body = JSON.stringify({ model: 'mock-stream-100mb', stream: true });
   const socket = connect(Number(new URL(url).port), '127.0.0.1');

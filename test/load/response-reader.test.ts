@@ -40,7 +40,7 @@ test('a body is told once a read, however many chunks it came in', () => {
   assert.equal(calls, 1);
 });
 
-test('an endless head and a chunk size that is none are refused', () => {
+test('an endless head and an invalid chunk size are refused', () => {
   assert.throws(() => read([Buffer.from(`HTTP/1.1 200 OK\r\nx: ${'a'.repeat(20_000)}`)]), /head over 16 KB/);
   const chunk = 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n';
   assert.throws(() => read([Buffer.from(chunk)]), /chunk size 'zz'/);

@@ -35,20 +35,20 @@ test('bad arguments are refused with what was found and what is allowed', () => 
   refuses(['chat-whole', '--speed', '5'], /--speed.*allowed: --peers --subjects --connections/);
 });
 
-test('direct and sluice take part unless told otherwise, peers between them', () => {
+test('direct and sluice take part in a load run unless told otherwise, with peers between them', () => {
   assert.deepEqual(readCommand(['chat-whole'], KNOWN).subjects, ['direct', 'sluice']);
   assert.deepEqual(readCommand(['chat-whole', '--peers', 'nginx'], KNOWN).subjects, ['direct', 'nginx', 'sluice']);
   assert.deepEqual(readCommand(['chat-whole', '--subjects', 'nginx'], KNOWN).subjects, ['nginx']);
 });
 
-test('a bad argument ends the command with status 2 and one line', async () => {
+test('a bad argument ends the load command with status 2 and one line', async () => {
   const { code, stdout, stderr } = await load('nonsense');
   assert.equal(code, 2);
   assert.equal(stdout, '');
   assert.match(stderr, /^load: unknown scenario 'nonsense'; allowed: list, [^\n]+\n$/);
 });
 
-test('list names every scenario with one line', async () => {
+test('the load command’s list names every scenario with one line', async () => {
   const { code, stdout } = await load('list');
   assert.equal(code, 0);
   const lines = stdout.trimEnd().split('\n');
@@ -57,7 +57,7 @@ test('list names every scenario with one line', async () => {
   for (const name of [...asked.split(' '), 'overhead']) assert.ok(names.includes(name), `${name} is not listed`);
 });
 
-test('a run prints a table, writes JSON and exits by itself', {
+test('a load run prints a table, writes JSON and exits by itself', {
   skip: process.platform === 'linux' ? false : 'CPU and memory are read from /proc',
 }, async () => {
   const folder = mkdtempSync(join(tmpdir(), 'load-test-'));

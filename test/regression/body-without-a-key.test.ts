@@ -19,7 +19,7 @@ after(async () => gateway?.[Symbol.asyncDispose]());
 
 for (const path of ['/', '/v1', '/openapi.json']) {
   for (const framing of ['content-length: 33000000\r\n\r\nx', 'transfer-encoding: chunked\r\n\r\n1\r\nx\r\n']) {
-    test(`of a stranger no body byte is kept: GET ${path}, ${framing.slice(0, 17)}`, async () => {
+    test(`no body byte of a request without a key is kept: GET ${path}, ${framing.slice(0, 17)}`, async () => {
       const client = await RawClient.open(gateway);
       client.send(`GET ${path} HTTP/1.1\r\nhost: a\r\n${framing}`);
       await eventually('an answer', () => client.text().startsWith('HTTP/1.1 '), 2_000);

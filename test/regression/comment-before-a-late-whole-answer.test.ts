@@ -29,7 +29,7 @@ after(async () => {
   await provider?.[Symbol.asyncDispose]();
 });
 
-test('no comment goes out once the provider has said that it answers without a stream', async () => {
+test('no keep-alive comment goes out once the provider has said that it answers without a stream', async () => {
   const answer = await fetch(`${gateway.url}/v1/chat/completions`, {
     method: 'POST',
     headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' },

@@ -33,7 +33,7 @@ after(async () => {
   await provider?.[Symbol.asyncDispose]();
 });
 
-test('an answer that cannot be read is refused at once, not when a wait runs out', async () => {
+test('an answer that cannot be read is refused at once, and not at a timeout', async () => {
   const answer = await fetch(`${gateway.url}/v1/chat/completions`, {
     method: 'POST',
     headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' },

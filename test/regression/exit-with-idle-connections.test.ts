@@ -20,7 +20,7 @@ test('idle connections do not turn a stop into a crash', async (t) => {
   for (const client of idle) await client.closed;
 });
 
-test('a second signal ends it without a crash, open streams or not', async (t) => {
+test('a second signal ends the gateway without a crash, open streams or not', async (t) => {
   const gateway = await startGateway();
   t.after(gateway[Symbol.asyncDispose]);
   const stream = new ChatStream(gateway, { model: 'demo/chat', messages, stream: true });

@@ -31,7 +31,7 @@ after(async () => {
   await provider?.[Symbol.asyncDispose]();
 });
 
-test('what waits for a provider that hangs never exceeds max_upstream_queue, also counting those who gave up', async () => {
+test('the queue for a provider that hangs never exceeds max_upstream_queue, clients that left included', async () => {
   const ask = async (signal?: AbortSignal): Promise<void> => {
     const answer = await fetch(`${gateway.url}/v1/chat/completions`, {
       method: 'POST',

@@ -44,7 +44,12 @@ export interface GatewayOptions {
   readonly environment?: Record<string, string>;
   /** Keeps the data of an earlier one. */
   readonly folder?: string;
+  /** A command that the arguments of `serve` are added to, run in a process group of its own; as `npm start --`. */
+  readonly command?: readonly [string, ...string[]];
 }
+
+/** As `npm start` does it, but without npm: types are stripped once for all tests. */
+const SERVE = [process.execPath, '--import', './scripts/strip-types.js', 'src/main.ts', 'serve'] as const;
 
 /** A test that runs out of its time is ended by a signal, and what it started must not outlive it. */
 const running = new Set<ChildProcess>();
@@ -64,6 +69,9 @@ export class NotStarted extends Error {
     this.output = output;
   }
 }
+
+/** What npm tells the tests is not meant for what they start. */
+const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('npm_')));
 
 /** The real thing, as a user starts it: `sluice serve --config FILE`, one process, ports of its own. */
 export async function startGateway(options: GatewayOptions = {}): Promise<RunningGateway> {
@@ -93,10 +101,12 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Runnin
         .join('---\n'),
     );
   await write(options.manifests ?? []);
-  const child = spawn(process.execPath, ['src/main.ts', 'serve', '--config', configFile], {
+  const [program, ...before] = options.command ?? SERVE;
+  const child = spawn(program, [...before, '--config', configFile], {
     cwd: root,
-    env: { ...process.env, ...options.environment },
+    env: { ...environment, ...options.environment },
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached: options.command !== undefined,
   });
   running.add(child);
   child.once('exit', () => running.delete(child));
@@ -149,6 +159,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Runnin
     metrics,
     metric: async (name, labels = {}) => sumOf(await metrics(), name, labels),
     [Symbol.asyncDispose]: async () => {
+      if (options.command) killGroup(child.pid!);
       if (child.exitCode === null && child.signalCode === null) {
         const exit = once(child, 'exit');
         child.kill('SIGKILL');
@@ -157,6 +168,14 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Runnin
       if (options.folder === undefined) await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // All of it has ended.
+  }
 }
 
 function sumOf(text: string, name: string, labels: Record<string, string>): number {

@@ -1,7 +1,21 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
-/** One recorded provider interaction, as the README of the cassettes' folder describes it. */
+/**
+ * Recorded traffic of real providers, and the reference product's API document. They are not ours to publish, so they
+ * stand in a folder beside the repository, which no other file names; where it is absent, tests that need it skip.
+ */
+const folder = resolve(import.meta.dirname, '../../../shared');
+const recordingsFolder = join(folder, 'cassettes');
+
+/** The reference product's OpenAPI document, in YAML. */
+export const referenceDocument = join(folder, 'spec/ai-gateway.openapi.yaml');
+/** For `test(…, {skip})`. */
+export const noReferenceDocument: string | false = existsSync(referenceDocument)
+  ? false
+  : 'the reference document is not there';
+
+/** One recorded provider interaction. */
 export interface Recording {
   provider: string;
   name: string;
@@ -10,14 +24,12 @@ export interface Recording {
   response: { status: number; body?: string; body_base64?: string };
 }
 
-const folder = resolve(import.meta.dirname, '../../../shared/cassettes');
-
-/** For `test(…, {skip})`: the recordings stand beside the project, not in it. */
-export const noRecordings: string | false = existsSync(folder) ? false : 'no recordings at ../shared/cassettes';
+/** For `test(…, {skip})`. */
+export const noRecordings: string | false = existsSync(recordingsFolder) ? false : 'the recordings are not there';
 
 export function recordings(provider: string): Recording[] {
   if (noRecordings) return [];
-  return readFileSync(join(folder, `${provider}.jsonl`), 'utf8')
+  return readFileSync(join(recordingsFolder, `${provider}.jsonl`), 'utf8')
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line));

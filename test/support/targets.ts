@@ -16,6 +16,12 @@ export const exampleTarget: Target = {
   modelId: 'model',
   modelTypes: undefined,
   mounts: exampleMounts(openAiChatWire),
-  abilities: { usageInStream: true },
+  abilities: { usageInStream: true, developerRole: true },
   price: { catalogueId: undefined, modelId: 'model' },
 };
+
+/** A target that is asked over a connection of its own, at `origin`. */
+export function targetAt(origin: string, account: string, headers: readonly string[] = []): Target {
+  const mount = mountAt({ wire: openAiChatWire, url: origin, credential: NO_CREDENTIAL, headers });
+  return { ...exampleTarget, id: `${account}/model`, account, mounts: mountsOf([mount]) };
+}

@@ -1,9 +1,11 @@
 import { nearNames } from '../../core/near-names.ts';
 import type { NotificationTarget } from '../configuration.ts';
+import { type Manifest, positionOf } from '../documents/manifests.ts';
 import { cut, didYouMean, type Fault, type PathSegment } from '../fault.ts';
-import { type Manifest, positionOf } from '../manifests.ts';
+import { CHANNEL_ACCOUNTS } from '../kinds/channel-accounts.ts';
+import type { KindContext } from '../kinds/manifest-kind.ts';
 import { parseResourceName } from '../resource-name.ts';
-import type { Channel } from './channel-accounts.ts';
+import type { Channel } from './channel-integrations.ts';
 import type { WrittenTarget } from './notification-target.ts';
 
 interface NamedChannel {
@@ -14,16 +16,13 @@ interface NamedChannel {
 
 /** All notification channels of a configuration, and the way from a target that names one to a target that holds it. */
 export class ChannelDirectory {
-  readonly #all: NamedChannel[] = [];
-  /** Names of channels whose manifest has a fault: that is told already, a second fault at each reference is noise. */
-  readonly #faulty = new Set<string>();
+  readonly #all: readonly NamedChannel[];
+  /** Names of accounts whose manifest has a fault: that is told already, a second fault at each reference is noise. */
+  readonly #faulty: ReadonlySet<string>;
 
-  add(account: string, integration: string, channel: Channel): void {
-    this.#all.push({ account, integration, channel });
-  }
-
-  addFaulty(account: string): void {
-    this.#faulty.add(account);
+  constructor(all: readonly NamedChannel[], faulty: ReadonlySet<string>) {
+    this.#all = all;
+    this.#faulty = faulty;
   }
 
   /** The only e-mail channel there is; undefined: none, or several. */
@@ -90,4 +89,15 @@ function targetOf(written: WrittenTarget, channel: Channel): NotificationTarget 
     return written.type === 'slack-bot' ? { ...channel, channels: written.channels } : undefined;
   }
   return channel;
+}
+
+export function channelDirectory(context: KindContext): ChannelDirectory {
+  const all = CHANNEL_ACCOUNTS.flatMap((kind) => context.written(kind)).flatMap(({ value }) =>
+    value.integrations.flatMap((integration) =>
+      'channel' in integration
+        ? [{ account: value.name, integration: integration.name, channel: integration.channel }]
+        : [],
+    ),
+  );
+  return new ChannelDirectory(all, new Set(CHANNEL_ACCOUNTS.flatMap((kind) => context.faultyNames(kind))));
 }

@@ -1,9 +1,12 @@
 import type { Dialect } from '../dialect.ts';
+import { answerForm } from './answer-form.ts';
+import { answerText } from './answer-text.ts';
 import { errorBody, errorEvent } from './error-body.ts';
 import { eventWriter } from './event-writer.ts';
 import { followStream } from './follow-stream.ts';
 import { fromInference } from './from-inference.ts';
 import { ChatScan } from './peek.ts';
+import { promptText } from './prompt-text.ts';
 import { splice } from './splice.ts';
 import { toInference } from './to-inference.ts';
 
@@ -13,8 +16,12 @@ export const openAiChat: Dialect = {
   operation: 'chat',
   translatesTo: ['chat', 'messages'],
   routes: [{ method: 'POST', pattern: '/chat/completions' }],
+  usageParameter: 'stream_options',
   scan: () => new ChatScan(),
   splice,
+  answers: answerForm,
+  promptText,
+  answerText,
   toInference,
   fromInference,
   eventWriter,

@@ -1,6 +1,8 @@
-import { JsonPeek, type PeekFault, PeekKeys } from '../../codec/json-peek.ts';
+import { JsonPeek, MAX_DEPTH, type PeekFault } from '../../codec/json-peek.ts';
+import { PeekKeys } from '../../codec/peek-keys.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
+import { type ServedAs, servedAfter, servedAs } from '../../inference/served-as.ts';
 import type { PeekedRequest, RequestScan } from '../dialect.ts';
 
 /** Every top-level key that the gateway itself reads: repeated or escaped, it is refused. */
@@ -12,6 +14,9 @@ const keys = new PeekKeys([
   'max_tokens',
   'max_completion_tokens',
   'n',
+  'service_tier',
+  'speed',
+  'inference_geo',
 ]);
 const MODEL = 0;
 const MESSAGES = 1;
@@ -20,6 +25,9 @@ const STREAM_OPTIONS = 3;
 const MAX_TOKENS = 4;
 const MAX_COMPLETION_TOKENS = 5;
 const CHOICES = 6;
+const SERVICE_TIER = 7;
+const SPEED = 8;
+const INFERENCE_GEO = 9;
 
 const OPEN_BRACKET = 0x5b;
 const OPEN_BRACE = 0x7b;
@@ -29,6 +37,7 @@ const ZERO = 0x30;
 /** What is read by itself is bounded by itself: parsing a value of 32 MB here would stop the loop for seconds. */
 const MOST_OPTIONS_BYTES = 4_096;
 const MOST_NUMBER_BYTES = 64;
+const MOST_WORD_BYTES = 512;
 /** 256 characters, each escaped. */
 const MOST_MODEL_BYTES = 6 * 256 + 2;
 
@@ -97,11 +106,34 @@ export class ChatScan implements RequestScan {
       modelEnd,
       stream,
       includeUsage,
+      messagesStart: starts[MESSAGES]!,
+      messagesEnd: ends[MESSAGES]!,
       streamOptionsStart,
       streamOptionsEnd,
       maxOutputTokens,
       choices: Math.max(1, choices ?? 1),
+      servedAs: this.#servedAs(body),
     };
+  }
+
+  /** How the client wishes to be served, where that may cost more. */
+  #servedAs(body: Buffer): ServedAs | undefined {
+    const { starts } = this.#peek;
+    if (starts[SERVICE_TIER]! < 0 && starts[SPEED]! < 0 && starts[INFERENCE_GEO]! < 0) return undefined;
+    const wish = servedAs({
+      serviceTier: this.#word(body, SERVICE_TIER),
+      speed: this.#word(body, SPEED),
+      inferenceGeo: this.#word(body, INFERENCE_GEO),
+    });
+    return wish && servedAfter(undefined, wish);
+  }
+
+  /** Undefined where it is none: whether that is allowed is the provider's to say. */
+  #word(body: Buffer, key: number): string | undefined {
+    const start = this.#peek.starts[key]!;
+    const end = this.#peek.ends[key]!;
+    if (start < 0 || body[start] !== QUOTE) return undefined;
+    return end - start > MOST_WORD_BYTES ? '' : text(body, start, end);
   }
 
   /** Undefined where it is absent or null. */
@@ -122,13 +154,13 @@ function fromFault(fault: PeekFault): GatewayError {
     case 'syntax':
       return new GatewayError('invalid_json', { detail: `At byte ${fault.at}: expected ${fault.expected}.` });
     case 'depth':
-      return new GatewayError('invalid_json', { detail: `At byte ${fault.at}: nested too deep.` });
+      return new GatewayError('invalid_json', { detail: `At byte ${fault.at}: nested deeper than ${MAX_DEPTH}.` });
     case 'repeated':
       return new GatewayError('ambiguous_parameter', { param: fault.key, detail: `\`${fault.key}\` is repeated.` });
     case 'case':
       return new GatewayError('ambiguous_parameter', {
         param: fault.key,
-        detail: `\`${fault.key}\` is written in other letter case.`,
+        detail: `\`${fault.key}\` is written in other letter case, or with letters that some servers read as the same.`,
       });
     case 'escaped':
       return new GatewayError('ambiguous_parameter', {

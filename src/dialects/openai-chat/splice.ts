@@ -1,29 +1,34 @@
 import { parseExact } from '../../codec/exact-json.ts';
-import type { PeekedRequest } from '../dialect.ts';
+import type { PeekedRequest, SpliceEdits } from '../dialect.ts';
+import { developerEdits, type Edit } from './developer-messages.ts';
 
 const ASK_USAGE = Buffer.from(',"stream_options":{"include_usage":true}');
 /** Larger bodies are handed on in pieces instead of being copied: 20 MB would stop the loop for milliseconds. */
 const COPY_AT_MOST = 65_536;
 
-/**
- * The body for a provider that speaks this dialect: `model` replaced by its own id and, where `askUsage`, usage asked
- * for. All other bytes are the client's. The pieces of a large body refer to `body`.
- */
-export function splice(body: Buffer, peeked: PeekedRequest, modelId: string, askUsage: boolean): Buffer | Buffer[] {
-  const edits: Edit[] = [{ start: peeked.modelStart, end: peeked.modelEnd, bytes: quoted(modelId) }];
-  if (askUsage) {
-    if (peeked.streamOptionsStart < 0) {
-      edits.push({ start: peeked.modelEnd, end: peeked.modelEnd, bytes: ASK_USAGE });
-    } else {
-      const { streamOptionsStart: start, streamOptionsEnd: end } = peeked;
-      const options: unknown = parseExact(body.toString('utf8', start, end));
-      const asking = { ...(options as object | null), include_usage: true };
-      const edit = { start, end, bytes: Buffer.from(JSON.stringify(asking)) };
-      if (start < peeked.modelStart) edits.unshift(edit);
-      else edits.push(edit);
+/** The body for a provider that speaks this dialect. The pieces of a large body refer to `body`. */
+export function splice(body: Buffer, peeked: PeekedRequest, asked: SpliceEdits): Buffer | Buffer[] {
+  const edits: Edit[] = [{ start: peeked.modelStart, end: peeked.modelEnd, bytes: quoted(asked.modelId) }];
+  if (asked.askUsage) {
+    const edit = askingForUsage(body, peeked);
+    if (edit.start < peeked.modelStart) edits.unshift(edit);
+    else edits.push(edit);
+  }
+  if (asked.developerAsSystem) {
+    const roles = developerEdits(body, peeked.messagesStart, peeked.messagesEnd);
+    if (roles.length > 0) {
+      for (const role of roles) edits.push(role);
+      edits.sort((one, other) => one.start - other.start);
     }
   }
   return body.length > COPY_AT_MOST ? pieces(body, edits) : copied(body, edits);
+}
+
+function askingForUsage(body: Buffer, peeked: PeekedRequest): Edit {
+  const { modelEnd, streamOptionsStart: start, streamOptionsEnd: end } = peeked;
+  if (start < 0) return { start: modelEnd, end: modelEnd, bytes: ASK_USAGE };
+  const options: unknown = parseExact(body.toString('utf8', start, end));
+  return { start, end, bytes: Buffer.from(JSON.stringify({ ...(options as object | null), include_usage: true })) };
 }
 
 const quotedIds = new Map<string, Buffer>();
@@ -38,12 +43,6 @@ function quoted(modelId: string): Buffer {
     quotedIds.set(modelId, bytes);
   }
   return bytes;
-}
-
-interface Edit {
-  start: number;
-  end: number;
-  bytes: Buffer;
 }
 
 function copied(body: Buffer, edits: readonly Edit[]): Buffer {

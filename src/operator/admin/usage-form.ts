@@ -1,4 +1,6 @@
 import { stringify } from 'csv-stringify/sync';
+import { dollarText, placesOf } from '../../core/dollars.ts';
+import { COUNTER_NAMES, USAGE_COUNTERS } from '../../inference/usage-counters.ts';
 import type { UsageDimension } from '../../ledger/usage-groups.ts';
 import type { UsageReport, UsageSums } from '../../ledger/usage-report.ts';
 
@@ -17,6 +19,12 @@ const COLUMNS = [
   'cost_usd',
   'duration_ms',
 ] as const;
+/** Behind them: all counters whose sums are no columns of their own. */
+const COUNTER_COLUMNS = COUNTER_NAMES.map((name) => USAGE_COUNTERS[name]).flatMap((counter) =>
+  'sum' in counter ? [] : [counter.column],
+);
+
+const LEAST_PLACES = 6;
 
 /** A report as the admin API and `sluice usage --format json` give it. */
 export function usageJson(report: UsageReport, by: readonly UsageDimension[]): object {
@@ -37,19 +45,24 @@ export function usageJson(report: UsageReport, by: readonly UsageDimension[]): o
 export function usageCsv(report: UsageReport, by: readonly UsageDimension[]): string {
   const lines = report.rows.map(({ group, sums }) => [...group.map((value) => value ?? ''), ...values(sums)]);
   // What begins like a formula would be one where the file is opened: names come from clients.
-  return stringify([[...by, ...COLUMNS], ...lines], { escape_formulas: true });
+  return stringify([[...by, ...COLUMNS, ...COUNTER_COLUMNS], ...lines], { escape_formulas: true });
 }
 
 /** For a terminal. */
 export function usageTable(report: UsageReport, by: readonly UsageDimension[]): string[] {
   const headings = [...by, 'requests', 'errors', 'input', 'output', 'cost_usd'].map((name) => name.toUpperCase());
+  // As many for all as one of them needs, so that the points stand below each other.
+  const places = Math.max(
+    LEAST_PLACES,
+    ...[...report.rows, { sums: report.total }].map(({ sums }) => placesOf(sums.cost_nano_usd)),
+  );
   const line = (group: readonly (string | null)[], sums: UsageSums): string[] => [
     ...group.map((value) => (value ?? '-').replaceAll(/\p{C}/gu, '?')),
     String(sums.requests),
     String(sums.errors),
     String(sums.input_tokens),
     String(sums.output_tokens),
-    `${(sums.cost_nano_usd / 1e9).toFixed(6)}${sums.unknown_cost_requests > 0 ? '+' : ''}`,
+    `${dollarText(sums.cost_nano_usd, places)}${sums.unknown_cost_requests > 0 ? '+' : ''}`,
   ];
   const totalOf = by.map((_, index) => (index === 0 ? 'total' : ''));
   const lines = [headings, ...report.rows.map(({ group, sums }) => line(group, sums)), line(totalOf, report.total)];
@@ -73,5 +86,8 @@ function sumsJson(sums: UsageSums): object {
 }
 
 function values(sums: UsageSums): (string | number)[] {
-  return COLUMNS.map((column) => (column === 'cost_usd' ? (sums.cost_nano_usd / 1e9).toFixed(9) : sums[column]));
+  return [
+    ...COLUMNS.map((column) => (column === 'cost_usd' ? dollarText(sums.cost_nano_usd) : sums[column])),
+    ...COUNTER_COLUMNS.map((column) => sums.counters[column] ?? 0),
+  ];
 }

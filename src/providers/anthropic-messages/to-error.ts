@@ -23,8 +23,9 @@ export function statusOfType(type: string): number {
   return STATUS_OF_TYPE.get(type) ?? 500;
 }
 
-export function toError(status: number, body: Buffer, target: Target): GatewayError {
+export function toError(told: number | undefined, body: Buffer, target: Target): GatewayError {
   const fault = readProviderFault(body);
+  const status = told ?? fault.status ?? STATUS_OF_TYPE.get(fault.type ?? '');
   // An empty balance is told as 400 invalid_request_error. Passed on, the client would look for a fault of its own.
   const balance = status === 400 && fault.message?.includes('credit balance is too low') === true;
   return providerError(balance ? 402 : status, fault, target);

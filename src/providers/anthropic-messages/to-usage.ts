@@ -1,5 +1,7 @@
-import { countOf, isArray, isObject, objectOf } from '../../codec/json-value.ts';
-import type { Usage } from '../../inference/usage.ts';
+import { countOf, isArray, isObject, type JsonObject, objectOf } from '../../codec/json-value.ts';
+import { servedAs } from '../../inference/served-as.ts';
+import { addCounts, tellsAnything, type Usage } from '../../inference/usage.ts';
+import type { RareCounts } from '../../inference/usage-counters.ts';
 
 /**
  * Anthropic's input_tokens are what is left beside the cache; ours hold all of it:
@@ -11,35 +13,55 @@ export function toUsage(value: unknown): Usage | undefined {
   if (!isObject(value)) return undefined;
   const usage = countsOf(value);
   if (isArray(value['iterations'])) {
-    for (const pass of value['iterations'])
-      if (isObject(pass) && pass['type'] === 'compaction') add(usage, countsOf(pass));
+    for (const pass of value['iterations']) if (isObject(pass)) addPass(usage, pass);
   }
-  for (const counted of Object.values(usage)) if (counted !== undefined) return usage;
-  return undefined;
+  if (!tellsAnything(usage)) return undefined;
+  usage.servedAs = servedAs({
+    serviceTier: value['service_tier'],
+    speed: value['speed'],
+    inferenceGeo: value['inference_geo'],
+  });
+  return usage;
 }
 
-function countsOf(value: Readonly<Record<string, unknown>>): Usage {
+/** Passes of the model itself are in the counts already; those of another one are billed at that one's rates. */
+function addPass(usage: Usage, pass: JsonObject): void {
+  if (pass['type'] === 'compaction') addCounts(usage, countsOf(pass));
+  else if (pass['type'] !== 'message') addCounts(usage, { rare: { otherModelPasses: 1 } });
+}
+
+function countsOf(value: JsonObject): Usage {
   const input = countOf(value['input_tokens']);
   const cacheRead = countOf(value['cache_read_input_tokens']);
   const cacheCreation = countOf(value['cache_creation_input_tokens']);
   return {
-    inputTokens: input === undefined ? undefined : input + (cacheRead ?? 0) + (cacheCreation ?? 0),
+    inputTokens: input === undefined ? undefined : total(input, cacheRead, cacheCreation),
     outputTokens: countOf(value['output_tokens']),
     cacheReadInputTokens: cacheRead,
     cacheCreationInputTokens: cacheCreation,
     cacheCreation1hInputTokens: countOf(objectOf(value['cache_creation'])?.['ephemeral_1h_input_tokens']),
     reasoningOutputTokens: countOf(objectOf(value['output_tokens_details'])?.['thinking_tokens']),
+    rare: toolCounts(objectOf(value['server_tool_use'])),
   };
 }
 
-function add(into: Usage, pass: Usage): void {
-  into.inputTokens = sum(into.inputTokens, pass.inputTokens);
-  into.outputTokens = sum(into.outputTokens, pass.outputTokens);
-  into.cacheReadInputTokens = sum(into.cacheReadInputTokens, pass.cacheReadInputTokens);
-  into.cacheCreationInputTokens = sum(into.cacheCreationInputTokens, pass.cacheCreationInputTokens);
-  into.cacheCreation1hInputTokens = sum(into.cacheCreation1hInputTokens, pass.cacheCreation1hInputTokens);
+function total(input: number, ...cached: (number | undefined)[]): number {
+  let all = input;
+  for (const tokens of cached) if (tokens !== undefined) all += tokens;
+  return all;
 }
 
-function sum(a: number | undefined, b: number | undefined): number | undefined {
-  return a === undefined ? b : a + (b ?? 0);
+/** Fetching costs its tokens alone: https://platform.claude.com/docs/en/agents-and-tools/tool-use/web-fetch-tool#pricing */
+const FREE_TOOLS: ReadonlySet<string> = new Set(['web_fetch_requests', 'tool_search_requests']);
+
+function toolCounts(tools: JsonObject | undefined): RareCounts | undefined {
+  if (tools === undefined) return undefined;
+  const rare: RareCounts = {};
+  for (const [key, value] of Object.entries(tools)) {
+    const requests = countOf(value);
+    if (requests === undefined || requests === 0 || FREE_TOOLS.has(key)) continue;
+    if (key === 'web_search_requests') rare.webSearchRequests = requests;
+    else rare.toolRequests = rare.toolRequests === undefined ? requests : rare.toolRequests + requests;
+  }
+  return Object.keys(rare).length > 0 ? rare : undefined;
 }

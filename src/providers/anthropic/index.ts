@@ -1,11 +1,13 @@
 import { accountBase, apiKeyAuth, integrationBase, integrationList } from '../../config/account-schema.ts';
 import { baseUrl, keyWithDefault, optionalKey } from '../../config/scalar-schema.ts';
+import { anthropicModels } from '../anthropic-messages/models-probe.ts';
 import { anthropicWire } from '../anthropic-messages/wire.ts';
 import { openAccount } from '../base/account.ts';
 import { headerCredential, NO_CREDENTIAL } from '../base/credential.ts';
 import { listedModels } from '../base/listed-models.ts';
 import { mountAt } from '../base/mount.ts';
 import type { ProviderPlug } from '../provider.ts';
+import { listTerms } from './list-terms.ts';
 
 const type = 'provider-account/anthropic';
 
@@ -25,6 +27,7 @@ export const plug: ProviderPlug = {
     manifest: (value) => ({ type, name: 'anthropic', auth_data: { type: 'api-key', api_key: value } }),
   },
   wires: [anthropicWire],
+  probe: anthropicModels,
   open(checked) {
     const manifest = schema.parse(checked);
     // The wire's path begins with /v1: an address that was written with it means the same.
@@ -32,12 +35,14 @@ export const plug: ProviderPlug = {
     return openAccount({
       manifest,
       catalogueId: 'anthropic',
+      terms: listTerms,
       exampleModel: 'claude-haiku-4-5',
       // Its streams always carry usage; there is nothing to ask for.
-      abilities: { usageInStream: false },
+      abilities: { usageInStream: false, developerRole: true },
       mounts: [
         mountAt({
           wire: anthropicWire,
+          account: manifest,
           url,
           credential: manifest.auth_data ? headerCredential(['x-api-key', manifest.auth_data.api_key]) : NO_CREDENTIAL,
           headers: ['anthropic-version', '2023-06-01'],

@@ -1,5 +1,6 @@
 import type { AccountManifest } from '../../config/configuration.ts';
 import type { ModelType } from '../../inference/operation.ts';
+import type { ListTerms } from '../../inference/served-as.ts';
 import type { Abilities, Connection, Mount, Mounts, PriceSource, ProviderAccount, Target } from '../provider.ts';
 import { mountsOf } from './mount.ts';
 
@@ -9,12 +10,16 @@ export interface ListedModel {
   modelId: string;
   modelTypes: readonly ModelType[];
   cost?: unknown;
+  /** Where it differs from the account's others. */
+  abilities?: Partial<Abilities>;
 }
 
 /** What all models of an account have in common. */
 export interface AccountSetup {
   manifest: Pick<AccountManifest, 'type' | 'name'> & { discount_percent?: number };
   catalogueId: string | undefined;
+  /** Of the provider's list prices. */
+  terms?: ListTerms;
   exampleModel?: string;
   abilities: Abilities;
 }
@@ -49,12 +54,13 @@ export function listedAccount(setup: AccountSetup, listed: readonly Target[]): P
 }
 
 export function targetOf(setup: AccountSetup, mounts: Mounts, model: ListedModel): Target {
-  const { manifest, catalogueId, abilities } = setup;
+  const { manifest, catalogueId } = setup;
   const price: PriceSource = {
     catalogueId,
     modelId: model.modelId,
     cost: model.cost,
     discountPercent: manifest.discount_percent,
+    terms: setup.terms,
   };
   return {
     id: `${manifest.name}/${model.name}`,
@@ -63,7 +69,7 @@ export function targetOf(setup: AccountSetup, mounts: Mounts, model: ListedModel
     modelId: model.modelId,
     modelTypes: model.modelTypes.length > 0 ? model.modelTypes : undefined,
     mounts,
-    abilities,
+    abilities: model.abilities ? { ...setup.abilities, ...model.abilities } : setup.abilities,
     price,
   };
 }

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { Credential } from '../provider.ts';
+import { redaction, secretsOf } from './redaction.ts';
 
 /** Headers that are the same for every request: an API key, a bearer token, a user name with its password. */
 export function headerCredential(headers: readonly string[]): Credential {
-  return { poolKey: digest(headers), sign: () => headers };
+  return { poolKey: digest(headers), sign: () => headers, redact: redaction(secretsOf(headers)) };
 }
 
 /** Nobody is asked who we are. */

@@ -11,12 +11,19 @@ export interface MountSetup {
   readonly headers?: readonly string[];
   /** Of the plug: client headers that its hosts take beyond those of the wire. */
   readonly forwards?: readonly string[];
-  readonly tls?: { reject_unauthorized: boolean; ca_cert?: string } | undefined;
+  /** The manifest, for what it says of the way to its provider. */
+  readonly account?: { proxy?: string | undefined; tls_settings?: TlsSettings | undefined };
+}
+
+interface TlsSettings {
+  reject_unauthorized: boolean;
+  ca_cert?: string | undefined;
 }
 
 /** One wire at one address. */
-export function mountAt({ wire, url, credential, headers = [], forwards = [], tls }: MountSetup): Mount {
+export function mountAt({ wire, url, credential, headers = [], forwards = [], account = {} }: MountSetup): Mount {
   const { origin, pathname } = new URL(url);
+  const { proxy, tls_settings: tls } = account;
   const basePath = pathname === '/' ? '' : pathname;
   return {
     wire,
@@ -24,11 +31,13 @@ export function mountAt({ wire, url, credential, headers = [], forwards = [], tl
       origin,
       // Whatever sets an account apart at the provider keeps its connections apart.
       credential: headers.length === 0 ? credential.poolKey : digest([credential.poolKey, ...headers]),
+      proxy,
       tls: tls && { rejectUnauthorized: tls.reject_unauthorized, ca: tls.ca_cert },
     },
     credential,
     headers,
     forwards: [...wire.forwards, ...forwards],
+    basePath,
     path: (target, request) => basePath + wire.path(target, request),
   };
 }

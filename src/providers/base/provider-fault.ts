@@ -6,6 +6,8 @@ export interface ProviderFault {
   type: string | undefined;
   code: string | undefined;
   param: string | undefined;
+  /** The HTTP status that its own code stands for: what counts where the answer's is 200. */
+  status: number | undefined;
 }
 
 /** Longer ones quote the prompt back, and an error is for reading. */
@@ -33,11 +35,15 @@ export function readProviderFault(body: Buffer): ProviderFault {
     type: undefined,
     code: undefined,
     param: undefined,
+    status: undefined,
   };
 }
 
 function fromJson(value: unknown): ProviderFault {
-  if (!isObject(value)) return { message: undefined, type: undefined, code: undefined, param: undefined };
+  if (!isObject(value)) {
+    const message = bounded(stringOf(value));
+    return { message, type: undefined, code: undefined, param: undefined, status: undefined };
+  }
   const inner = objectOf(value['error']);
   const source = inner ?? value;
   return {
@@ -45,7 +51,13 @@ function fromJson(value: unknown): ProviderFault {
     type: label(source['type'] ?? source['status'] ?? source['error_type']),
     code: label(source['code']),
     param: label(source['param']),
+    status: statusOf(source['code']) ?? statusOf(source['status']) ?? statusOf(value['code']),
   };
+}
+
+function statusOf(code: unknown): number | undefined {
+  const status = typeof code === 'string' ? Number(code) : code;
+  return typeof status === 'number' && Number.isInteger(status) && status >= 400 && status <= 599 ? status : undefined;
 }
 
 function message(source: JsonObject): string | undefined {

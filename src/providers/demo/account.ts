@@ -6,7 +6,7 @@ import { answerChat } from './chat-responder.ts';
 
 const NAME = 'demo';
 
-/** The account that needs no network and no key: contract §2. Its answers are free and say what they are. */
+/** The account that needs no network and no key. Its answers are free and say that they are a demo. */
 export function demoAccount(): ProviderAccount {
   const chat: Target = {
     id: `${NAME}/chat`,
@@ -16,7 +16,7 @@ export function demoAccount(): ProviderAccount {
     modelTypes: ['chat'],
     // Never connected to; pools are not asked where `local` answers.
     mounts: mountsOf([mountAt({ wire: openAiChatWire, url: 'http://demo.invalid', credential: NO_CREDENTIAL })]),
-    abilities: { usageInStream: true },
+    abilities: { usageInStream: true, developerRole: true },
     price: {
       catalogueId: undefined,
       modelId: 'chat',

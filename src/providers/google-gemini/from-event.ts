@@ -77,7 +77,7 @@ class ResponseReader implements EventReader {
       }
     }
     this.#promptFeedback(answer, out);
-    const usage = toUsage(answer['usageMetadata']);
+    const usage = toUsage(answer['usageMetadata'], answer);
     if (usage) out.push({ type: 'usage', usage });
   }
 

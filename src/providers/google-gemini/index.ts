@@ -3,9 +3,11 @@ import { accountBase, integrationBase, integrationList } from '../../config/acco
 import { baseUrl, keyWithDefault, secretText } from '../../config/scalar-schema.ts';
 import { openAccount } from '../base/account.ts';
 import { headerCredential } from '../base/credential.ts';
+import { listedIds } from '../base/listed-ids.ts';
 import { listedModels } from '../base/listed-models.ts';
 import { mountAt } from '../base/mount.ts';
 import type { ProviderPlug } from '../provider.ts';
+import { listTerms } from './list-terms.ts';
 import { geminiWire } from './wire.ts';
 
 const type = 'provider-account/google-gemini';
@@ -26,17 +28,25 @@ export const plug: ProviderPlug = {
     manifest: (value) => ({ type, name: 'google-gemini', auth_data: { type: 'api-key', apiKey: value } }),
   },
   wires: [geminiWire],
+  // https://ai.google.dev/api/models
+  probe: {
+    path: '/models?pageSize=1000',
+    modelIds: (answer) => listedIds(answer, 'models', 'name')?.map((name) => name.replace(/^models\//, '')),
+    modelPath: (modelId) => `/${modelId.includes('/') ? modelId : `models/${modelId}`}`,
+  },
   open(checked) {
     const manifest = schema.parse(checked);
     return openAccount({
       manifest,
       catalogueId: 'google',
+      terms: listTerms,
       exampleModel: 'gemini-2.5-flash',
       // Every chunk carries usage; there is nothing to ask for.
-      abilities: { usageInStream: false },
+      abilities: { usageInStream: false, developerRole: true },
       mounts: [
         mountAt({
           wire: geminiWire,
+          account: manifest,
           url: manifest.base_url,
           // A header, not `?key=`: addresses are logged on the way.
           credential: headerCredential(['x-goog-api-key', manifest.auth_data.apiKey]),

@@ -5,6 +5,7 @@ import { openAccount } from '../base/account.ts';
 import { NO_CREDENTIAL } from '../base/credential.ts';
 import { listedModels } from '../base/listed-models.ts';
 import { mountAt } from '../base/mount.ts';
+import { openAiModels } from '../openai-compatible/models-probe.ts';
 import { openAiChatWire } from '../openai-compatible/wire.ts';
 import type { ProviderPlug } from '../provider.ts';
 
@@ -22,6 +23,7 @@ export const plug: ProviderPlug = {
   type,
   schema,
   wires: [openAiChatWire],
+  probe: openAiModels,
   open(checked) {
     const manifest = schema.parse(checked);
     const url = openAiEndpoint(manifest.auth_data.custom_host);
@@ -29,8 +31,8 @@ export const plug: ProviderPlug = {
       manifest,
       // Models on one's own machine have no price list.
       catalogueId: undefined,
-      abilities: { usageInStream: true },
-      mounts: [mountAt({ wire: openAiChatWire, url, credential: NO_CREDENTIAL })],
+      abilities: { usageInStream: true, developerRole: false },
+      mounts: [mountAt({ wire: openAiChatWire, url, credential: NO_CREDENTIAL, account: manifest })],
       listed: listedModels(manifest.integrations),
     });
   },

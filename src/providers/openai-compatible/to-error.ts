@@ -6,7 +6,24 @@ import type { Target } from '../provider.ts';
 /** How xAI and Gemini begin when they refuse a key: with status 400, as if it were the client's fault. */
 const REFUSED_KEY = /^(incorrect|invalid) api key|^api key not valid/i;
 
-export function toError(status: number, body: Buffer, target: Target): GatewayError {
+/** Types and codes that are told inside streams, where no status stands beside them. */
+const STATUS_OF_WORD: ReadonlyMap<string, number> = new Map([
+  ['invalid_request_error', 400],
+  ['context_length_exceeded', 400],
+  ['content_filter', 400],
+  ['BadRequestError', 400],
+  ['authentication_error', 401],
+  ['permission_error', 403],
+  ['rate_limit_exceeded', 429],
+  ['rate_limit_error', 429],
+  ['insufficient_quota', 429],
+  ['service_unavailable', 503],
+  ['overloaded_error', 529],
+]);
+
+export function toError(told: number | undefined, body: Buffer, target: Target): GatewayError {
   const fault = readProviderFault(body);
-  return providerError(status === 400 && REFUSED_KEY.test(fault.message ?? '') ? 401 : status, fault, target);
+  const status = told ?? fault.status ?? STATUS_OF_WORD.get(fault.code ?? '') ?? STATUS_OF_WORD.get(fault.type ?? '');
+  const mayBeKey = status === 400 || status === undefined;
+  return providerError(mayBeKey && REFUSED_KEY.test(fault.message ?? '') ? 401 : status, fault, target);
 }

@@ -4,8 +4,10 @@ import { openAccount } from '../base/account.ts';
 import { headerCredential, NO_CREDENTIAL } from '../base/credential.ts';
 import { listedModels } from '../base/listed-models.ts';
 import { mountAt } from '../base/mount.ts';
+import { openAiModels } from '../openai-compatible/models-probe.ts';
 import { openAiChatWire } from '../openai-compatible/wire.ts';
 import type { ProviderPlug } from '../provider.ts';
+import { listTerms } from './list-terms.ts';
 
 const type = 'provider-account/openai';
 
@@ -24,6 +26,7 @@ export const plug: ProviderPlug = {
     manifest: (value) => ({ type, name: 'openai', auth_data: { type: 'api-key', api_key: value } }),
   },
   wires: [openAiChatWire],
+  probe: openAiModels,
   open(checked) {
     // Parsed again for its types: a manifest comes here over a thread border as plain data.
     const manifest = schema.parse(checked);
@@ -33,9 +36,10 @@ export const plug: ProviderPlug = {
     return openAccount({
       manifest,
       catalogueId: 'openai',
+      terms: listTerms,
       exampleModel: 'gpt-4o-mini',
-      abilities: { usageInStream: true },
-      mounts: [mountAt({ wire: openAiChatWire, url: manifest.base_url, credential })],
+      abilities: { usageInStream: true, developerRole: true },
+      mounts: [mountAt({ wire: openAiChatWire, url: manifest.base_url, credential, account: manifest })],
       listed: listedModels(manifest.integrations),
     });
   },

@@ -1,6 +1,8 @@
 import { type AccountSetup, listedAccount, targetOf } from '../base/account.ts';
 import { headerCredential } from '../base/credential.ts';
+import { listedModel } from '../base/listed-models.ts';
 import { mountAt, mountsOf } from '../base/mount.ts';
+import { openAiModels } from '../openai-compatible/models-probe.ts';
 import { openAiChatWire } from '../openai-compatible/wire.ts';
 import type { ProviderPlug } from '../provider.ts';
 import { manifestSchema, type SelfHostedModel, type } from './manifest.ts';
@@ -10,18 +12,25 @@ export const plug: ProviderPlug = {
   type,
   schema: manifestSchema,
   wires: [openAiChatWire],
+  probe: openAiModels,
   open(checked) {
     const manifest = manifestSchema.parse(checked);
-    const setup: AccountSetup = { manifest, catalogueId: undefined, abilities: { usageInStream: true } };
+    const setup: AccountSetup = {
+      manifest,
+      catalogueId: undefined,
+      // Chat templates of most models know system, user and assistant only, and fail at another role.
+      abilities: { usageInStream: true, developerRole: false },
+    };
     const listed = manifest.integrations.map((model) => {
-      const { url, tls_settings: tls } = model;
-      const mount = mountAt({ wire: openAiChatWire, url, credential: headerCredential(requestHeaders(model)), tls });
-      return targetOf(setup, mountsOf([mount]), {
-        name: model.name,
-        modelId: model.hosted_model_name,
-        modelTypes: model.model_types,
-        cost: model.cost,
+      const { url, tls_settings = manifest.tls_settings } = model;
+      const account = { ...manifest, tls_settings };
+      const mount = mountAt({
+        wire: openAiChatWire,
+        url,
+        credential: headerCredential(requestHeaders(model)),
+        account,
       });
+      return targetOf(setup, mountsOf([mount]), listedModel(model, model.hosted_model_name));
     });
     return listedAccount(setup, listed);
   },

@@ -9,7 +9,6 @@ import {
 } from '../../config/account-schema.ts';
 import { baseUrl, headerMap, optionalKey, text } from '../../config/scalar-schema.ts';
 
-/** facts/manifests §3.1 */
 export const type = 'provider-account/self-hosted-model';
 
 /** Servers that embed or rerank only: they come with those endpoints. */

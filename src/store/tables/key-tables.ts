@@ -38,6 +38,10 @@ export interface SigningKeysTable {
   created_at: string;
   /** When its gateway, or a command in its data folder, last said that it is there. */
   seen_at: string;
+  /** When another took its place by rotation; null: it signs. */
+  retired_at: string | null;
+  /** Of one that was rotated: from then on no token of it is accepted; null: each works until its own end. */
+  valid_until: string | null;
 }
 
 /** One row: how many times the tables above were written. */

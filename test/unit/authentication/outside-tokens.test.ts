@@ -76,7 +76,7 @@ const json = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('ba
 const from = (last: number) => ({ getRemoteAddress: () => new Uint8Array([192, 0, 2, last]).buffer });
 
 describe('a token of an outside issuer', () => {
-  it('stands for the user whom its claim names, with the teams of its claim, and is verified once', async () => {
+  it('an outside token stands for the user whom its claim names, with the teams of its claim, and is verified once', async () => {
     for (const pair of [rsa, ec, ed]) {
       const ring = ringOf({ checksAtOnce: 1, checksPerSecond: 0 });
       const token = await signToken(pair, claims());
@@ -92,7 +92,7 @@ describe('a token of an outside issuer', () => {
     }
   });
 
-  it('is named in records by its id, or by a digest where that could be anything', async () => {
+  it('an outside token is named in records by its id, or by a digest where the id could be anything', async () => {
     const name = async (more: object) => accepted(ringOf().lookup(await signToken(rsa, claims(more)))).keyId;
     assert.equal(await name({ jti: 'a.b:c-d_1' }), 'login:a.b:c-d_1');
     assert.match(await name({ jti: 'line\nbreak' }), /^login:[0-9a-f]{16}$/);
@@ -100,7 +100,7 @@ describe('a token of an outside issuer', () => {
     assert.match(await name({ jti: undefined }), /^login:[0-9a-f]{16}$/);
   });
 
-  it('may name its subject and teams in the depth of its claims, under names with dots, or as one text', async () => {
+  it('an outside token may name its subject and teams deep in its claims, under names with dots, or as one text', async () => {
     const cases: [Partial<IdentityProvider>, object, string, string[]][] = [
       [
         { subjectClaim: 'act.sub', teamsClaim: 'realm_access.roles' },
@@ -134,7 +134,7 @@ describe('a token of an outside issuer', () => {
     }
   });
 
-  it('stands for whom the configuration maps its claims to', async () => {
+  it('an outside token stands for whom the configuration maps its claims to', async () => {
     const mapped = [{ provider: 'login', value: 'Ann@Example.com' }];
     const tags = {};
     const teams = [
@@ -153,14 +153,14 @@ describe('a token of an outside issuer', () => {
     assert.equal(detail(expired.lookup(await signToken(rsa, claims()))), 'Its virtual account has expired.');
   });
 
-  it('of an address in other letter case is of the same user, and of one with a letter that only looks alike is not', async () => {
+  it('an address of an outside token is compared without letter case, and a letter that only looks alike is another', async () => {
     const subjectOf = async (email: string) =>
       accepted(ringOf().lookup(await signToken(rsa, claims({ email })))).subject;
     assert.equal(await subjectOf('KATE@Example.com'), 'user:kate@example.com');
     assert.equal(await subjectOf('\u212aATE@Example.com'), 'user:\u212aate@example.com');
   });
 
-  it('opens only to those whom its provider is authorized for', async () => {
+  it('an outside token opens only to those whom its provider is authorized for', async () => {
     const teams = [{ name: 'members', members: ['ann@example.com'], tags: {}, identities: [] }];
     for (const [authorizedSubjects, expected] of [
       [['user:ann@example.com'], undefined],
@@ -176,7 +176,7 @@ describe('a token of an outside issuer', () => {
     }
   });
 
-  it('is held to the provider of its issuer and audience, where several share an issuer', async () => {
+  it('an outside token is held to the provider of its issuer and audience, where several share an issuer', async () => {
     const ring = ringOf({
       identities: identities({
         identityProviders: [
@@ -189,7 +189,7 @@ describe('a token of an outside issuer', () => {
     assert.equal(code(ring.lookup(await signToken(rsa, claims({ aud: 'x' })))), 'invalid_api_key');
   });
 
-  it('of a key without a name is accepted while it can be only one', async () => {
+  it('an outside token whose key has no name is accepted while it can be only one', async () => {
     const { kid: _, ...jwk } = rsa.jwk;
     const nameless = { ...rsa, jwk };
     const token = await signToken(rsa, claims(), { kid: undefined });
@@ -198,7 +198,7 @@ describe('a token of an outside issuer', () => {
     assert.notEqual(code(ringOf({ issuerKeys: [keysOf(nameless, other)] }).lookup(token)), undefined);
   });
 
-  it('is remembered until it expires, to the millisecond', async () => {
+  it('an outside token is remembered until it expires, to the millisecond', async () => {
     let now = Date.now();
     const exp = seconds() + 100;
     const ring = ringOf({ now: () => now, checksAtOnce: 2, checksPerSecond: 0 });
@@ -264,7 +264,7 @@ describe('a token of an outside issuer that is forged or stale', () => {
     'five segments': async () => `${await signToken(rsa, claims())}.a.b`,
   };
   for (const [what, make] of Object.entries(forged)) {
-    it(`with ${what} is refused, the first time and the second, and never repeated`, async () => {
+    it(`an outside token with ${what} is refused, the first time and the second, and never repeated`, async () => {
       const ring = ringOf();
       const token = await make();
       for (let round = 0; round < 2; round += 1) {
@@ -278,14 +278,14 @@ describe('a token of an outside issuer that is forged or stale', () => {
     });
   }
 
-  it('is nothing at all where no provider is configured', async () => {
+  it('an outside token is an unknown key where no provider is configured', async () => {
     const ring = ringOf({ identities: identities({ identityProviders: [] }), checksAtOnce: 0, checksPerSecond: 0 });
     assert.equal(code(ring.lookup(await signToken(rsa, claims()))), 'invalid_api_key');
   });
 });
 
 describe('a key of an issuer that is not known', () => {
-  it('is asked for once in half a minute; until it is there or known to be none, clients are told to come again', async () => {
+  it('an unknown issuer key is asked for once in half a minute, and clients get 503 until it is there or known to be none', async () => {
     let now = Date.now();
     const asked: string[] = [];
     const ring = ringOf({ now: () => now, onUnknownIssuerKey: (name) => asked.push(name) });
@@ -308,7 +308,7 @@ describe('a key of an issuer that is not known', () => {
     assert.equal(code(ring.lookup(token)), undefined);
   });
 
-  it('that comes with a regular refresh opens to those who were refused before', async () => {
+  it('an issuer key that comes with a regular refresh opens to those who were refused before', async () => {
     const ring = ringOf();
     const next = await keyPair('rsa-2');
     const token = await signToken(next, claims());
@@ -319,7 +319,7 @@ describe('a key of an issuer that is not known', () => {
     assert.equal(code(ring.lookup(token)), undefined);
   });
 
-  it('because none was ever fetched is ours to mend: 503, not 401', async () => {
+  it('a token of an issuer whose keys were never fetched is 503 and not 401', async () => {
     const ring = ringOf({ issuerKeys: [] });
     const token = await signToken(rsa, claims());
     for (let round = 0; round < 3; round += 1) assert.equal(code(ring.lookup(token)), 'issuer_keys_unavailable');
@@ -327,7 +327,7 @@ describe('a key of an issuer that is not known', () => {
     assert.equal(code(ring.lookup(token)), undefined);
   });
 
-  it('that takes the name of an old one opens to those who came before it was fetched', async () => {
+  it('an issuer key under the name of an old one opens to those who came before it was fetched', async () => {
     const ring = ringOf();
     const next = await keyPair('rsa-1');
     const token = await signToken(next, claims());
@@ -336,7 +336,7 @@ describe('a key of an issuer that is not known', () => {
     assert.equal(code(ring.lookup(token)), undefined);
   });
 
-  it('because it was withdrawn lets in none of its tokens any more, remembered ones included; others stay known', async () => {
+  it('a withdrawn issuer key lets in none of its tokens, remembered ones included, and other tokens stay known', async () => {
     const ring = ringOf({ checksAtOnce: 3, checksPerSecond: 0 });
     const [old, kept] = [await signToken(rsa, claims()), await signToken(ec, claims())];
     for (const token of [old, kept]) accepted(ring.lookup(token));
@@ -345,7 +345,7 @@ describe('a key of an issuer that is not known', () => {
     assert.equal(code(ring.lookup(kept)), undefined);
   });
 
-  it('because a reload took the provider away or moved it lets in none of its tokens', async () => {
+  it('a reload that takes a provider away or moves it lets in none of its tokens', async () => {
     const token = await signToken(rsa, claims());
     for (const identityProviders of [[], [provider({ jwksUri: 'https://elsewhere.example/keys' })]]) {
       const ring = ringOf();
@@ -361,7 +361,7 @@ describe('a token of an outside issuer after a reload of identities', () => {
   const onlyFor = (...authorizedSubjects: string[]) =>
     identities({ identityProviders: [provider({ authorizedSubjects })] });
 
-  it('is judged anew without a check of its signature: none of thousands is told to come again', async () => {
+  it('thousands of outside tokens are judged anew after a reload without a check of their signatures', async () => {
     const count = 3000;
     const ring = ringOf({ checksAtOnce: count, checksPerSecond: 0 });
     const tokens = await Promise.all(Array.from({ length: count }, (_, n) => signToken(ed, claims({ n }))));
@@ -375,7 +375,7 @@ describe('a token of an outside issuer after a reload of identities', () => {
     assert.equal(code(ring.lookup(await signToken(ed, claims({ n: count })))), 'overloaded');
   });
 
-  it('that shuts it out is refused, and let in by the next one that does not', async () => {
+  it('a reload that shuts an outside token out refuses it, and the next one that does not lets it in', async () => {
     const ring = ringOf({ checksAtOnce: 1, checksPerSecond: 0 });
     const token = await signToken(rsa, claims());
     accepted(ring.lookup(token));
@@ -389,7 +389,7 @@ describe('a token of an outside issuer after a reload of identities', () => {
     }
   });
 
-  it('ends with its virtual account, and when it expires', async () => {
+  it('an outside token ends with its virtual account, and when it expires', async () => {
     let now = Date.now();
     const exp = seconds() + 100;
     const ring = ringOf({ now: () => now, checksAtOnce: 1, checksPerSecond: 0 });
@@ -406,7 +406,7 @@ describe('a token of an outside issuer after a reload of identities', () => {
     for (let round = 0; round < 2; round += 1) assert.equal(detail(ring.lookup(token)), 'It has expired.');
   });
 
-  it('of an audience, algorithm or issuer that is allowed no more is refused', async () => {
+  it('an outside token of an audience, algorithm or issuer that a reload forbids is refused', async () => {
     for (const change of [
       { audiences: ['others'] },
       { algorithms: ['ES256'] },
@@ -421,7 +421,7 @@ describe('a token of an outside issuer after a reload of identities', () => {
     }
   });
 
-  it('whose key was withdrawn meanwhile is not let in by what was known of it', async () => {
+  it('an outside token whose key was withdrawn meanwhile is not let in by what was known of it', async () => {
     const ring = ringOf({ checksAtOnce: 2, checksPerSecond: 0 });
     const token = await signToken(rsa, claims());
     accepted(ring.lookup(token));
@@ -437,7 +437,7 @@ describe('a flood of forged tokens of an outside issuer', () => {
   const forge = (index: number) =>
     `${json({ alg: 'EdDSA', kid: 'ed-1' })}.${json(claims({ exp: seconds() + 60, n: index }))}.${Buffer.alloc(64, index).toString('base64url')}`;
 
-  it('from one address is capped, and leaves the allowance of the thread to all others', async () => {
+  it('a flood of forged outside tokens from one address is capped, and leaves the thread’s allowance to all others', async () => {
     const now = Date.now();
     const ring = ringOf({ now: () => now, forgeriesAtOnce: 20, checksAtOnce: 100 });
     const answers = Array.from({ length: 2000 }, (_, index) => code(ring.lookup(forge(index), from(1))));
@@ -447,7 +447,7 @@ describe('a flood of forged tokens of an outside issuer', () => {
     assert.equal(code(ring.lookup(genuine, from(2))), undefined);
   });
 
-  it('does not slow the honest clients of a proxy: genuine tokens cost its address nothing', async () => {
+  it('a flood of forged outside tokens does not slow honest clients of the same proxy', async () => {
     const now = Date.now();
     const ring = ringOf({ now: () => now, forgeriesAtOnce: 5, checksAtOnce: 100 });
     for (let index = 0; index < 50; index += 1) {
@@ -455,7 +455,7 @@ describe('a flood of forged tokens of an outside issuer', () => {
     }
   });
 
-  it('from elsewhere costs an honest address nothing, while nothing of it can be checked', async () => {
+  it('a flood of forged outside tokens from elsewhere costs an honest address nothing', async () => {
     let now = Date.now();
     const ring = ringOf({
       now: () => now,
@@ -471,12 +471,12 @@ describe('a flood of forged tokens of an outside issuer', () => {
     assert.equal(code(ring.lookup(genuine, from(8))), undefined);
   });
 
-  it('of the same token costs one check', async () => {
+  it('a flood of the same forged outside token costs one check', async () => {
     const ring = ringOf({ checksAtOnce: 1, checksPerSecond: 0, forgeriesAtOnce: 1, forgeriesPerSecond: 0 });
     for (let round = 0; round < 100; round += 1) assert.equal(code(ring.lookup(forge(1), from(4))), 'invalid_api_key');
   });
 
-  it('under made-up key ids asks the issuer once, and takes from the same allowance', () => {
+  it('a flood of forged outside tokens under made-up key ids asks the issuer once, and uses the same allowance', () => {
     const now = Date.now();
     const asked: string[] = [];
     const ring = ringOf({ now: () => now, forgeriesAtOnce: 20, onUnknownIssuerKey: (name) => asked.push(name) });
@@ -487,7 +487,7 @@ describe('a flood of forged tokens of an outside issuer', () => {
     assert.equal(answers.filter((each) => each === 'overloaded').length, 480);
   });
 
-  it('leaves a bounded memory', () => {
+  it('a flood of forged outside tokens leaves a bounded memory', () => {
     const ring = ringOf({ checksAtOnce: 30_000, forgeriesAtOnce: 30_000 });
     const text = `${json({ alg: 'EdDSA', kid: 'ed-1' })}.`;
     for (let index = 0; index < 20_000; index += 1) ring.lookup(`${text}${json({ n: index })}.AAAA`, from(6));

@@ -8,13 +8,13 @@ import { UsageError } from '../../../bench/harness/find-subjects.ts';
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const known = ['codec/json-peek', 'codec/sse-parser', 'pipeline', 'relay/stream-passthrough'];
 
-test('without a name everything is measured', () => {
+test('the bench command without a name measures everything', () => {
   const command = readCommand([], known);
   assert.equal(command.kind, 'run');
   assert.deepEqual('subjects' in command && command.subjects, known);
 });
 
-test('a name may be whole, its last part, or a folder; what is named twice is measured once', () => {
+test('a bench name may be whole, its last part, or a folder, and a bench that is named twice is measured once', () => {
   const chosen = (...names: string[]) => {
     const command = readCommand(names, known);
     return 'subjects' in command ? command.subjects : undefined;
@@ -24,7 +24,7 @@ test('a name may be whole, its last part, or a folder; what is named twice is me
   assert.deepEqual(chosen('codec', 'json-peek', 'pipeline'), ['codec/json-peek', 'codec/sse-parser', 'pipeline']);
 });
 
-test('an unknown name is an error that says which there are', () => {
+test('an unknown bench name is an error that lists the known ones', () => {
   assert.throws(
     () => readCommand(['jsonpeek'], known),
     (error) =>
@@ -43,7 +43,7 @@ test('compare takes two revisions and any number of names', () => {
   assert.deepEqual([command.rounds, command.options.timeMs], [8, 50]);
 });
 
-test('what makes no sense is refused before anything is measured', () => {
+test('a bench command that makes no sense is refused before anything is measured', () => {
   const refused: [string[], RegExp][] = [
     [['compare'], /two revisions/],
     [['compare', 'HEAD'], /two revisions/],
@@ -64,7 +64,7 @@ test('what makes no sense is refused before anything is measured', () => {
   }
 });
 
-test('list prints the names; a wrong name exits with 2 and the names on standard error', () => {
+test('the bench list prints the names, and a wrong name exits with 2 and the names on standard error', () => {
   const run = (...args: string[]) => [...['--no-warnings', 'bench/run.ts'], ...args];
   const listed = execFileSync(process.execPath, run('list'), { cwd: root, encoding: 'utf8' });
   assert.ok(listed.split('\n').includes('codec/json-peek'));

@@ -13,14 +13,14 @@ import { UsageError } from '../../../bench/harness/find-subjects.ts';
 const project = fileURLToPath(new URL('../../..', import.meta.url));
 const noGit = spawnSync('git', ['--version']).status === 0 ? false : 'there is no git on this machine';
 
-test('only what every round agrees on, and more than a trifle, is called a difference', () => {
+test('a comparison calls a difference only what every round agrees on, and more than a trifle', () => {
   assert.equal(ratioOf([10, 10, 10], [8, 9, 7]).verdict, 'faster');
   assert.equal(ratioOf([10, 10, 10], [12, 13, 11]).verdict, 'slower');
   assert.equal(ratioOf([10, 10, 10], [8, 11, 7]).verdict, 'same');
   assert.equal(ratioOf([10, 10, 10], [9.9, 9.95, 9.9]).verdict, 'same');
 });
 
-test('a ratio is taken round by round: a machine that slows down slows both sides', () => {
+test('a comparison takes ratios round by round, since a machine that slows down slows both sides', () => {
   const { median, least, most } = ratioOf([10, 20, 40], [5, 10, 20]);
   assert.deepEqual([median, least, most], [0.5, 0.5, 0.5]);
 });
@@ -87,7 +87,7 @@ describe('two commits of a repository', { skip: noGit }, () => {
     assert.deepEqual(temporary(), [], 'no folder is left');
   };
 
-  it('that differ twentyfold are told apart, and nothing is left behind', async () => {
+  it('two commits that differ twentyfold are told apart, and nothing is left behind', async () => {
     const comparison = await compared('slow', 'fast');
     const [task] = comparison.subjects[0]?.tasks ?? [];
     assert.ok(task);
@@ -100,7 +100,7 @@ describe('two commits of a repository', { skip: noGit }, () => {
     assertTidy();
   });
 
-  it('"." is the working tree as it is, and stays', async () => {
+  it('a comparison with "." measures the working tree as it is, and leaves it', async () => {
     const comparison = await compared('slow', '.');
     assert.equal(comparison.revisions[1], 'working tree');
     assert.equal(comparison.subjects[0]?.tasks[0]?.ratio.verdict, 'faster');
@@ -108,14 +108,14 @@ describe('two commits of a repository', { skip: noGit }, () => {
     assertTidy();
   });
 
-  it('of which one cannot run the bench: it says on which side and why', async () => {
+  it('a comparison with a commit that cannot run the bench says on which side and why', async () => {
     const comparison = await compared('fast', 'renamed');
     assert.match(comparison.subjects[0]?.notMeasured ?? '', /^in B: SyntaxError.*sum/);
     assert.match(renderComparison(comparison), /not measured in B/);
     assertTidy();
   });
 
-  it('a revision that does not exist is refused by the name that was typed, and the other worktree goes', async () => {
+  it('a revision that does not exist is refused by the name that was typed, and the other worktree is removed', async () => {
     await assert.rejects(
       compared('slow', 'no-such-tag'),
       (error) => error instanceof UsageError && /"no-such-tag"/.test(error.message),
@@ -124,7 +124,7 @@ describe('two commits of a repository', { skip: noGit }, () => {
     assertTidy();
   });
 
-  it('an abort in the middle takes the worktrees away', async () => {
+  it('an abort in the middle of a comparison removes the worktrees', async () => {
     const stop = new AbortController();
     const tell = (): void => stop.abort(new Error('enough'));
     await assert.rejects(compared('slow', 'fast', { signal: stop.signal, tell }), /enough/);

@@ -38,7 +38,7 @@ test('a task whose first run spoils the next is found by its check', () => {
   assert.throws(() => spoiled.check(), assert.AssertionError);
 });
 
-test('figures are per operation, in nanoseconds', () => {
+test('bench figures are per operation, in nanoseconds', () => {
   const subject = subjectOf([
     task({ name: 'one', run: () => spin(0.2), check: () => undefined }),
     task({ name: 'ten at once', operations: 10, bytes: 1000, run: () => spin(0.2), check: () => undefined }),
@@ -62,7 +62,7 @@ test('heap per run is what the run takes; without access to the collector it is 
   assert.equal(grouped(Number.NaN), '–');
 });
 
-test('a child measures one subject, with the heap it takes', async () => {
+test('a bench child measures one subject, with the heap it takes', async () => {
   const measured = await measureInChild(root, 'edge/response-head', SHORT);
   assert.ok(!(measured instanceof NotMeasured), 'reason' in measured ? measured.reason : '');
   assert.equal(measured.subject, 'edge/response-head');
@@ -72,21 +72,21 @@ test('a child measures one subject, with the heap it takes', async () => {
   for (const each of measured.tasks) assert.ok(table.includes(each.name));
 });
 
-test('a subject that cannot be measured says why and costs the others nothing', async () => {
+test('a bench subject that cannot be measured says why and costs the others nothing', async () => {
   const measured = await measureInChild(root, 'codec/no-such-subject', SHORT);
   assert.ok(measured instanceof NotMeasured);
   assert.match(measured.reason, /no-such-subject/);
   assert.match(renderOutcome('codec/no-such-subject', measured), /not measured: .*no-such-subject/);
 });
 
-test('an abort ends the child that is measuring', async () => {
+test('an abort ends the bench child that is measuring', async () => {
   const stop = new AbortController();
   const measuring = measureInChild(root, 'edge/response-head', { warmUpMs: 60_000, timeMs: 60_000 }, stop.signal);
   stop.abort(new Error('enough'));
   await assert.rejects(measuring, /enough/);
 });
 
-test('the median is the middle one, or between the two in the middle', () => {
+test('the median is the middle figure, or between the two in the middle', () => {
   assert.equal(median([9, 1, 5]), 5);
   assert.equal(median([4, 1, 9, 2]), 3);
 });

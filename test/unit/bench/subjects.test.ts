@@ -6,7 +6,7 @@ import { findSubjects, loadSubject } from '../../../bench/harness/find-subjects.
 const folder = fileURLToPath(new URL('../../../bench', import.meta.url));
 const names = findSubjects(folder);
 
-test('there is a bench for every costly step that the issue names', () => {
+test('every costly step of an exchange has a bench', () => {
   const needed = [
     'codec/json-peek',
     'codec/sse-parser',

@@ -1,32 +1,33 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { check } from '../../../src/cli/check.ts';
+import { type CheckOptions, check } from '../../../src/cli/check.ts';
 import { exampleKind, manifestFolder } from '../config/manifest-folder.ts';
 
-async function run(t: TestContext, files: Record<string, string>) {
+/** Asks nobody. */
+const nobody = { openAccounts: () => [], tokenSources: () => [], probeOf: () => undefined };
+
+async function run(t: TestContext, files: Record<string, string>, options: CheckOptions = {}) {
   const folder = manifestFolder(t, files);
-  let out = '';
-  let err = '';
-  const output = {
-    stdout: (text: string) => {
-      out += text;
-    },
-    stderr: (text: string) => {
-      err += text;
-    },
+  const [out, err]: [string[], string[]] = [[], []];
+  const context = {
+    kinds: [exampleKind],
+    environment: {},
+    online: nobody,
+    out: (text: string) => void out.push(text),
+    error: (text: string) => void err.push(text),
   };
-  const code = await check([folder], output, { kinds: [exampleKind], environment: {} });
-  const shown = (text: string) => text.replaceAll(join(folder, '/'), '');
+  const code = await check([folder], options, context);
+  const shown = (lines: string[]) => lines.map((line) => `${line}\n`.replaceAll(join(folder, '/'), '')).join('');
   return { code, out: shown(out), err: shown(err) };
 }
 
-test('a good set of manifests exits 0 with counts', async (t) => {
+test('sluice check exits with 0 and counts for a good set of manifests', async (t) => {
   const result = await run(t, { 'a.yaml': 'type: sluice/server', 'b.yaml': 'type: provider-account/example\nname: b' });
   assert.deepEqual(result, { code: 0, out: '2 files, 0 faults, 0 warnings\n', err: '' });
 });
 
-test('each fault of each file is a line, and the exit code is 1', async (t) => {
+test('sluice check prints a line for each fault of each file, and exits with 1', async (t) => {
   const result = await run(t, {
     'a.yaml': 'type: sluice/server\nthreads: 0',
     'b.yaml': 'type: provider-account/example',
@@ -39,17 +40,26 @@ test('each fault of each file is a line, and the exit code is 1', async (t) => {
   assert.equal(result.out, '2 files, 2 faults, 0 warnings\n');
 });
 
-test('warnings alone exit 0 and say that they are warnings', async (t) => {
-  const result = await run(t, { 'a.yaml': 'type: sluice/server\nthread: 1\noperator: {admin_key: literal}' });
+test('sluice check exits with 0 for warnings alone, and says that they are warnings', async (t) => {
+  const result = await run(t, { 'a.yaml': 'type: sluice/server\nfeature_x: 1\noperator: {admin_key: literal}' });
   assert.equal(result.code, 0);
   assert.equal(result.err, '');
   assert.match(
     result.out,
-    /a\.yaml:2:1 thread: warning: .*\na\.yaml:3:23 operator\.admin_key: warning: a secret .*\n1 file, 0 faults, 2 warnings\n$/,
+    /a\.yaml:2:1 feature_x: warning: .*\na\.yaml:3:23 operator\.admin_key: warning: a secret .*\n1 file, 0 faults, 2 warnings\n$/,
   );
 });
 
-test('no path at all is refused', async () => {
+test('sluice check --strict treats a warning as a fault, and exits with 1', async (t) => {
+  const result = await run(t, { 'a.yaml': 'type: sluice/server\nfeature_x: 1' }, { strict: true });
+  assert.deepEqual(result, {
+    code: 1,
+    err: 'a.yaml:2:1 feature_x: the key `feature_x` is not known here and has no effect\n',
+    out: '1 file, 1 fault, 0 warnings\n',
+  });
+});
+
+test('sluice check without a path is refused', async () => {
   const ignore = () => undefined;
-  assert.equal(await check([], { stdout: ignore, stderr: ignore }, { kinds: [], environment: {} }), 1);
+  assert.equal(await check([], {}, { kinds: [], environment: {}, online: nobody, out: ignore, error: ignore }), 1);
 });

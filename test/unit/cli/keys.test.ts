@@ -44,7 +44,7 @@ async function ring(): Promise<KeyRing> {
 }
 
 describe('sluice keys', () => {
-  it('create prints a token that stands for what was asked', async () => {
+  it('sluice keys create prints a token that stands for what was asked', async () => {
     const token = await create({
       subject,
       models: 'a/b, c/*',
@@ -60,7 +60,7 @@ describe('sluice keys', () => {
     );
   });
 
-  it('create makes a token that ends when it was said to', async () => {
+  it('sluice keys create makes a token that ends when it was said to', async () => {
     const token = await create({ subject, expires: '2w' });
     const claims = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
     assert.equal(claims.exp - claims.iat, 14 * 86_400);
@@ -70,7 +70,7 @@ describe('sluice keys', () => {
     assert.ok(expired.lookup(token) instanceof GatewayError);
   });
 
-  it('revoke makes the key void; again is no error; an unknown id is one', async () => {
+  it('sluice keys revoke voids a key; a second time is no error, and an unknown id is one', async () => {
     const token = await create({ subject });
     const principal = (await ring()).lookup(token);
     assert.ok(!(principal instanceof GatewayError));
@@ -83,7 +83,7 @@ describe('sluice keys', () => {
     assert.deepEqual(out, []);
   });
 
-  it('list shows every key with its state, and no token', async () => {
+  it('sluice keys list shows every key with its state, and no token', async () => {
     const tokens = [await create({ subject, name: 'first', models: 'a/*' }), await create({ subject, expires: '30s' })];
     const { output, out } = recorder();
     assert.equal(await keysList(place(), output), 0);
@@ -98,7 +98,7 @@ describe('sluice keys', () => {
     assert.ok(again.out.some((line) => line.startsWith(`${id}  revoked`)));
   });
 
-  it('list of none says how to make one, on stderr', async () => {
+  it('sluice keys list says on standard error how to make the first key', async () => {
     const { output, out, error } = recorder();
     await (await openDatabase(dataDir)).close();
     assert.equal(await keysList(place(), output), 0);
@@ -106,7 +106,7 @@ describe('sluice keys', () => {
     assert.match(error.join(), /keys create/);
   });
 
-  it('that cannot use the data folder say so and exit 1', async () => {
+  it('every keys command that cannot use the data folder says so and exits with 1', async () => {
     const file = join(dataDir, 'file');
     await writeFile(file, '');
     const { output, out, error } = recorder();
@@ -117,7 +117,7 @@ describe('sluice keys', () => {
     assert.ok(error.length === 3 && error.every((line) => line.includes(file)));
   });
 
-  it('create refuses a key too long to be presented, and stores none', async () => {
+  it('sluice keys create refuses a key too long to be presented, and stores none', async () => {
     const metadata = Array.from({ length: 100 }, (_, index) => `key${index}=${'x'.repeat(100)}`);
     const { output, out, error } = recorder();
     assert.equal(await keysCreate({ subject, metadata }, place(), output), 1);
@@ -136,7 +136,7 @@ describe('a wish for a key', () => {
     ['2w', 1_209_600e3],
   ];
   for (const [text, lifetimeMs] of spans) {
-    it(`may last ${text}`, () => {
+    it(`a key may be asked to last ${text}`, () => {
       const wish = readKeyWish({ subject, expires: text }, new Date(0));
       assert.ok(!Array.isArray(wish));
       assert.equal(wish.expiresAt?.getTime(), lifetimeMs);
@@ -167,14 +167,14 @@ describe('a wish for a key', () => {
     [{ metadata: [`k=${'v'.repeat(129)}`] }, /--metadata/],
   ];
   for (const [options, expected] of faulty) {
-    it(`with ${JSON.stringify(options).slice(0, 60)} is refused by name`, () => {
+    it(`a key request with ${JSON.stringify(options).slice(0, 60)} is refused by name`, () => {
       const faults = readKeyWish({ subject, ...options }, new Date());
       assert.ok(Array.isArray(faults));
       assert.match(faults.join('\n'), expected);
     });
   }
 
-  it('with several faults is told all of them', () => {
+  it('a key request with several faults is told all of them', () => {
     const faults = readKeyWish({ subject: 'x', expires: 'y', models: ' ', metadata: ['z'] }, new Date());
     assert.ok(Array.isArray(faults));
     assert.equal(faults.length, 4);

@@ -5,7 +5,7 @@ import { pieces } from '../../support/cuttings.ts';
 
 const text = Buffer.from(Array.from({ length: 40_000 }, (_, index) => String(index)).join(','));
 
-test('what went in comes out, however it was cut', () => {
+test('a byte list gives out what went in, however it was cut', () => {
   for (const size of [1, 7, 511, 512, 5_000, text.length]) {
     const list = new ByteList();
     for (const piece of pieces(text, size)) list.push(piece);
@@ -17,7 +17,7 @@ test('what went in comes out, however it was cut', () => {
   }
 });
 
-test('single bytes are held in a few pieces of room, also while the front is let go', () => {
+test('a byte list holds single bytes in a few pieces, also while its front is dropped', () => {
   const list = new ByteList();
   for (const piece of pieces(text, 1)) {
     list.push(piece);

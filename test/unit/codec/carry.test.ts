@@ -5,7 +5,7 @@ import { assertLinear } from '../growth.ts';
 
 const textOf = ({ memory, length }: Carry) => memory.toString('latin1', 0, length);
 
-test('what is appended is copied, in order; what is taken is memory of its own', () => {
+test('a carry copies what is appended, in order, and gives out memory of its own', () => {
   const carry = new Carry();
   const came = Buffer.from('-one-two');
   carry.append(came, 1);
@@ -22,6 +22,19 @@ test('what is appended is copied, in order; what is taken is memory of its own',
   carry.append(Buffer.from('x'.repeat(2_000)));
   assert.equal(textOf(carry), 'x'.repeat(2_000));
   assert.equal(taken.toString(), 'one-');
+});
+
+test('memory that grew for something large is not kept for what comes later, nor changed while others have it', () => {
+  const carry = new Carry();
+  carry.append(Buffer.from('x'.repeat(300_000)));
+  carry.append(Buffer.from('rest'));
+  const taken = carry.take(300_000);
+  assert.equal(textOf(carry), 'rest');
+  assert.ok(carry.memory.length < 10_000);
+  carry.append(Buffer.from('y'.repeat(400_000)));
+  assert.equal(taken.toString(), 'x'.repeat(300_000));
+  carry.clear();
+  assert.equal(carry.memory.length, 0);
 });
 
 test('single bytes are not copied again for each of them', () => {

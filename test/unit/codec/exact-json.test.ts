@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseExact } from '../../../src/codec/exact-json.ts';
 
-test('numbers come out as they were written', () => {
+test('exact JSON writes numbers as they were written', () => {
   const text = '{"order":12345678901234567890,"scale":1.0,"tiny":1e-400,"plain":3,"list":[-0,{"deep":1E3}]}';
   assert.equal(JSON.stringify(parseExact(text)), text);
 });
 
-test('what is not JSON throws as JSON.parse does', () => {
+test('exact JSON throws as JSON.parse does for what is not JSON', () => {
   assert.throws(() => parseExact('{'), SyntaxError);
 });

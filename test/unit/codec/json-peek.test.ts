@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { JsonPeek, MAX_DEPTH, PeekKeys } from '../../../src/codec/json-peek.ts';
+import { JsonPeek, MAX_DEPTH } from '../../../src/codec/json-peek.ts';
+import { CHECKED_BYTES } from '../../../src/codec/json-string.ts';
+import { PeekKeys } from '../../../src/codec/peek-keys.ts';
 import { assertLinear, leastMs } from '../growth.ts';
 
 const names = ['model', 'messages', 'stream', 'n'];
@@ -45,7 +47,7 @@ function refuses(text: string | Buffer, kind = 'syntax'): JsonPeek['fault'] {
   return fault;
 }
 
-test('values of the keys are found exactly, white space around them aside', () => {
+test('the peek finds the values of its keys exactly, without white space around them', () => {
   assert.deepEqual(accepts('{"model":"a/b","messages":[{"a":1}],"stream":true,"n":-1.5e+3}'), {
     model: '"a/b"',
     messages: '[{"a":1}]',
@@ -58,13 +60,13 @@ test('values of the keys are found exactly, white space around them aside', () =
   assert.deepEqual(accepts('{"n":null}'), { n: 'null' });
 });
 
-test('keys inside nested objects, and keys named as values, do not count', () => {
+test('the peek ignores keys of nested objects, and values that look like keys', () => {
   assert.deepEqual(accepts('{"a":{"model":"no"},"b":[{"model":"no"}],"c":"model","model":"yes"}'), { model: '"yes"' });
   assert.deepEqual(accepts('{"a":{"model":"no"}}'), {});
   assert.deepEqual(accepts('{"models":1,"mode":2,"xodel":3,"":4}'), {});
 });
 
-test('a key that is read and repeated is refused, one that nobody reads may be repeated', () => {
+test('a key that is read and repeated is refused, and one that nobody reads may be repeated', () => {
   assert.deepEqual(refuses('{"model":"a","model":"b"}', 'repeated'), { kind: 'repeated', key: 'model', at: 14 });
   refuses('{"model":"a","x":{"y":[1]},"model":"a"}', 'repeated');
   accepts('{"x":1,"x":2}');
@@ -80,7 +82,7 @@ test('a key that is read and written with escapes is refused, however it is writ
   });
 });
 
-test('a key that is read and written in other letter case is refused: some readers do not tell them apart', () => {
+test('a key that is read and written in other letter case is refused, since some readers do not tell them apart', () => {
   for (const written of ['Model', 'MODEL', 'modeL', 'N']) {
     assert.equal(refuses(`{"x":1,"${written}":"a"}`, 'case')?.at, 8);
     refuses(`{"model":"a","n":1,"${written}":"b"}`, 'case');
@@ -88,11 +90,34 @@ test('a key that is read and written in other letter case is refused: some reade
   accepts('{"m":1,"X":2,"x":3,"a":{"Model":1}}');
 });
 
-test('a key whose escapes are not valid is none of ours', () => {
-  assert.deepEqual(accepts('{"mode\\q":1,"model\\u00":2}'), {});
+test('a key that is read is refused where some reader folds its letters to ours: long s, Kelvin sign, dotless i', () => {
+  const folding = new PeekKeys(['stream', 'max_tokens', 'limit']);
+  for (const written of [
+    '\u017ftream',
+    'max_to\u212aens',
+    'l\u0131mit',
+    'L\u0130MIT',
+    '\uff53tream',
+    'MAX_TO\u212aEN\u017f',
+  ]) {
+    for (const [kind, text] of [
+      ['case', written],
+      ['escaped', [...written].map((letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`).join('')],
+    ]) {
+      const body = Buffer.from(`{"x":1,"${text}":true}`);
+      const peek = new JsonPeek(folding);
+      assert.equal(peek.advance(body, body.length), false, text);
+      assert.equal(peek.fault?.kind, kind);
+    }
+  }
+  accepts('{"modèl":1,"mödel":2,"ſ":3,"модель":4,"a":{"ſtream":5}}');
 });
 
-test('strings with quotes, backslashes and characters of every length are jumped over whole', () => {
+test('a key in other letter case is refused in escapes too', () => {
+  refuses('{"\\u004dodel":"a"}', 'escaped');
+});
+
+test('the peek jumps over strings with quotes, backslashes and characters of every length', () => {
   for (const inside of [
     '',
     '\\"',
@@ -110,17 +135,146 @@ test('strings with quotes, backslashes and characters of every length are jumped
   }
 });
 
-test('one byte too few is refused, wherever it is missing', () => {
+test('a value that is no JSON is refused, wherever it stands', () => {
+  for (const value of [
+    'tru',
+    'truth',
+    'TRUE',
+    'True',
+    'nul',
+    'nulll',
+    'undefined',
+    'NaN',
+    'Infinity',
+    '-Infinity',
+    '01',
+    '-01',
+    '00',
+    '-',
+    '+1',
+    '1.',
+    '.5',
+    '1.e1',
+    '1e',
+    '1e+',
+    '1e1.5',
+    '0x10',
+    '1_000',
+    '1a',
+    '--1',
+    '1-',
+    "'a'",
+    '"a" "b"',
+    '1 2',
+    '[1,]',
+    '[,1]',
+    '[,]',
+    '[1,,2]',
+    '[1 2]',
+    '[1:2]',
+    '{,}',
+    '{"a":1,}',
+    '{"a" 1}',
+    '{"a":}',
+    '{"a"}',
+    '{"a",1}',
+    '{a:1}',
+    '{1:2}',
+    '{"a":1 "b":2}',
+    '{"a"::1}',
+    '"\\q"',
+    '"\\u12"',
+    '"\\u12g4"',
+    '"\\x41"',
+    '"\\\n"',
+    '"a\nb"',
+    '"a\tb"',
+    '"\0"',
+    '"\x1f"',
+    '/* a */1',
+    '1//a',
+  ]) {
+    for (const text of [
+      `{"n":${value}}`,
+      `{"x":${value}}`,
+      `{"n":[0,${value}]}`,
+      `{"x":{"y":[{"z":${value}}]},"n":1}`,
+    ]) {
+      assert.throws(() => JSON.parse(text));
+      refuses(text);
+    }
+  }
+});
+
+test('every form of a JSON value passes, wherever it stands', () => {
+  for (const value of [
+    '0',
+    '-0',
+    '0.5',
+    '-0.0e-0',
+    '10',
+    '1e9',
+    '1E+9',
+    '1.25e-12',
+    '123456789012345678901234567890',
+    'true',
+    'false',
+    'null',
+    '[]',
+    '{}',
+    '[ ]',
+    '{ }',
+    '[[],{}]',
+    '[ 1 , "a" , { "b" : [ ] } ]',
+    '"\\"\\\\\\/\\b\\f\\n\\r\\t\\u0041\\uD83D\\uDE00"',
+    '"\x7f\u2028"',
+  ]) {
+    accepts(`{"n":${value}}`);
+    accepts(`{"x":[0,${value}],"n":{"y":[${value} ]} ,"z":${value}\n}`);
+  }
+});
+
+test('the beginning of a long string is checked, and the rest is left to whoever parses the value', () => {
+  for (const wrong of ['\n', '\\q', '\\u00g0']) {
+    const at = (before: number) => `{"n":["${'x'.repeat(before)}${wrong}"]}`;
+    refuses(at(0));
+    refuses(at(100));
+    refuses(at(CHECKED_BYTES - 1));
+    accepts(at(CHECKED_BYTES));
+  }
+});
+
+test('a control character is found at every place of a string, wherever the string and its buffer begin', () => {
+  for (let before = 0; before < 4; before += 1) {
+    for (let at = 0; at < 60; at += 1) {
+      const text = `{"${'k'.repeat(before)}":"${'é'.repeat(10)}${'x'.repeat(at)}\n${'x'.repeat(20)}"}`;
+      for (let shift = 0; shift < 4; shift += 1) {
+        const body = Buffer.concat([Buffer.alloc(shift, '"'), Buffer.from(text)]).subarray(shift);
+        assert.equal(new JsonPeek(keys).advance(body, body.length), false);
+        body[body.indexOf(0x0a)] = 0x7f;
+        const peek = new JsonPeek(keys);
+        assert.ok(peek.advance(body, body.length) && peek.finish());
+      }
+    }
+  }
+});
+
+test('bytes that are no UTF-8 pass as they are', () => {
+  const bad = Buffer.concat([Buffer.from('{"n":"a'), Buffer.from([0xff, 0xc3, 0x80]), Buffer.from('b"}')]);
+  assert.equal(scan(bad).ok, true);
+});
+
+test('a JSON object that lacks one byte is refused, wherever the byte is missing', () => {
   const text = '{"model":"a\\"b","messages":[{"x":[1,"]"]}],"n":12}';
   for (let end = 0; end < text.length; end += 1) refuses(text.slice(0, end));
 });
 
-test('what stands behind the object is refused, white space aside', () => {
+test('bytes behind a JSON object are refused, except white space', () => {
   for (const rest of ['x', '{}', ',', '}', ']', '\0', '"', '0']) refuses(`{"n":1}${rest}`);
   accepts('{"n":1} \n\t\r ');
 });
 
-test('what is not one object is refused', () => {
+test('a body that is not one JSON object is refused', () => {
   for (const text of ['', ' ', '[]', '"a"', '1', 'null', '\ufeff{}', '//x\n{}', 'model=x']) refuses(text);
 });
 
@@ -129,7 +283,7 @@ test('brackets that do not match are refused', () => {
     refuses(text);
 });
 
-test('at every depth a bracket is closed by its own kind only, however often one opens and closes there', () => {
+test('a bracket is closed by its own kind only, at every depth and however often brackets open and close there', () => {
   const kinds = [...Array(MAX_DEPTH - 1).keys()].map((depth) => (depth * 7) % 3 === 0);
   for (let depth = 1; depth < kinds.length; depth += 1) {
     const inner = kinds.slice(0, depth);
@@ -142,7 +296,7 @@ test('at every depth a bracket is closed by its own kind only, however often one
   }
 });
 
-test('a place where brackets open and close all the time costs the same at every depth', () => {
+test('brackets that open and close all the time cost the same at every depth', () => {
   const times = [20, 32].map((depth) => {
     const body = Buffer.from(`{"n":${'['.repeat(depth)}${'[],'.repeat(300_000)}[]${']'.repeat(depth)}}`);
     return leastMs(() => new JsonPeek(keys).advance(body, body.length));
@@ -150,7 +304,7 @@ test('a place where brackets open and close all the time costs the same at every
   assert.ok(times[1]! < times[0]! * 3, `${times}`);
 });
 
-test('structure at the top level is checked', () => {
+test('the peek checks the structure of the top level', () => {
   for (const text of [
     '{"n" 1}',
     '{"n":}',
@@ -176,7 +330,7 @@ test('control characters outside strings are refused', () => {
     refuses(`{${control}"n":1}`);
     refuses(`{"n":${control}1}`);
     refuses(`{"n":1${control}}`);
-    if (control < ' ') refuses(`{"n":[${control}]}`);
+    refuses(`{"n":[${control}]}`);
   }
 });
 
@@ -189,12 +343,12 @@ test('nesting is refused where it becomes too deep, and not before', () => {
   refuses(`{"n":${mixed.replace(']'.repeat(1), '}')}}`);
 });
 
-test('a fault says at which byte', () => {
+test('a fault of the peek says at which byte it is', () => {
   assert.deepEqual(refuses('{"n":1}x'), { kind: 'syntax', at: 7, expected: 'nothing after the object' });
   assert.deepEqual(refuses('{"ü":1 x'), { kind: 'syntax', at: 8, expected: 'a comma or }' });
 });
 
-test('a fault stays: going on does not hide it', () => {
+test('a fault of the peek stays when more bytes come', () => {
   const peek = new JsonPeek(keys);
   const body = Buffer.from('{"n":1}x          ');
   assert.equal(peek.advance(body, 8), false);
@@ -250,7 +404,7 @@ function randomObject(random: Random, depth: number): Record<string, unknown> {
   return value;
 }
 
-test('of random objects the values are those that JSON.parse reads, at every cut', () => {
+test('the peek reads the values of random objects as JSON.parse does, at every cut', () => {
   const random = new Random(7);
   for (let round = 0; round < 400; round += 1) {
     const object = randomObject(random, 0);
@@ -268,7 +422,7 @@ test('of random objects the values are those that JSON.parse reads, at every cut
   }
 });
 
-/** Undefined where it is no object: then it may be refused, and finer faults may be left to whoever parses it. */
+/** Undefined where it is no object. */
 function parsedObject(text: string): Record<string, unknown> | undefined {
   try {
     const value = JSON.parse(text);
@@ -278,11 +432,31 @@ function parsedObject(text: string): Record<string, unknown> | undefined {
   }
 }
 
-test('what is broken at random is refused, or JSON.parse reads the same in it, or it is left to the provider', () => {
+test('a randomly broken object is refused exactly where JSON.parse refuses it', () => {
   const random = new Random(11);
-  const structural = ['{', '}', '[', ']', ',', ':', '"', '\\', ' ', 'x', '\0', '1'];
+  const structural = [
+    '{',
+    '}',
+    '[',
+    ']',
+    ',',
+    ':',
+    '"',
+    '\\',
+    ' ',
+    'x',
+    '\0',
+    '1',
+    '-',
+    '.',
+    'e',
+    '0',
+    't',
+    '\n',
+    '\\u12',
+  ];
   let refused = 0;
-  for (let round = 0; round < 6000; round += 1) {
+  for (let round = 0; round < 8000; round += 1) {
     const whole = JSON.stringify(randomObject(random, 0));
     const at = random.below(whole.length);
     const broken = whole.slice(0, at) + random.pick(structural) + whole.slice(at + random.below(3));
@@ -294,13 +468,14 @@ test('what is broken at random is refused, or JSON.parse reads the same in it, o
     assert.deepEqual(scan(text, cuts), seen, `cut differently it is read differently: ${text}`);
     if (!seen.ok) {
       refused += 1;
-      const isRepeated = seen.fault?.kind === 'repeated' || seen.fault?.kind === 'escaped';
-      assert.ok(parsed === undefined || isRepeated, `refused although it is JSON: ${text}`);
-    } else if (parsed !== undefined) {
-      for (const name of names) {
-        const value = seen.values[name];
-        assert.deepEqual(value === undefined ? undefined : JSON.parse(value), parsed[name], text);
-      }
+      const isAmbiguous = seen.fault?.kind === 'repeated' || seen.fault?.kind === 'escaped';
+      assert.ok(parsed === undefined || isAmbiguous, `refused although it is JSON: ${text}`);
+      continue;
+    }
+    assert.ok(parsed !== undefined, `accepted although it is no JSON: ${text}`);
+    for (const name of names) {
+      const value = seen.values[name];
+      assert.deepEqual(value === undefined ? undefined : JSON.parse(value), parsed[name], text);
     }
   }
   assert.ok(refused > 1000);
@@ -308,7 +483,7 @@ test('what is broken at random is refused, or JSON.parse reads the same in it, o
 
 // ── size ────────────────────────────────────────────────────────────────────
 
-test('a string of a megabyte is jumped over, in any pieces', () => {
+test('the peek jumps over a string of a megabyte, in any pieces', () => {
   const long = `"${'é\\"\\\\'.repeat(180_000)}"`;
   const text = `{"a":${long},"model":"x","messages":[${long}]}`;
   const length = Buffer.byteLength(text);
@@ -329,7 +504,7 @@ function scanInSlices(body: Buffer, slice: number): void {
   assert.ok(peek.finish());
 }
 
-test('a body of 20 MB that arrives in slices costs what its bytes cost: four times the bytes, four times the time', () => {
+test('the peek takes four times as long for four times the bytes of a 20 MB body that arrives in slices', () => {
   const bodyOf = (bytes: number) => Buffer.from(`{"model":"a","image":"${'A'.repeat(bytes)}"}`);
   const small = bodyOf(5_000_000);
   const large = bodyOf(20_000_000);
@@ -339,14 +514,14 @@ test('a body of 20 MB that arrives in slices costs what its bytes cost: four tim
   );
 });
 
-test('nothing is searched beyond what has arrived: the buffer there holds what somebody else left', () => {
+test('the peek reads nothing beyond what has arrived, since the buffer there holds foreign bytes', () => {
   const whole = Buffer.from(`{"model":"a","image":"${'A'.repeat(20_000_000)}"}`);
   const sliced = leastMs(() => scanInSlices(whole, 16_384));
   const atOnce = leastMs(() => scanInSlices(whole, whole.length));
   assert.ok(sliced < atOnce * 20 + 5, `in slices ${sliced.toFixed(1)} ms, at once ${atOnce.toFixed(1)} ms`);
 });
 
-test('runs of backslashes and of quotes stay linear', () => {
+test('runs of backslashes and of quotes take linear time', () => {
   for (const unit of ['\\\\', '\\"', '\\\\\\"', '","']) {
     const bodyOf = (count: number) => Buffer.from(`{"a":["${unit.repeat(count)}"]}`);
     const small = bodyOf(50_000);

@@ -19,7 +19,7 @@ function gives(text: string | Buffer, expected: Event[]) {
     assert.deepEqual(parse(chunks), { events: expected, fault: undefined });
 }
 
-test('lines end with LF, CRLF or CR, also mixed', () => {
+test('an SSE line ends with LF, CRLF or CR, also mixed', () => {
   gives('data: a\n\ndata: b\r\n\r\ndata: c\r\rdata: d\r\n\n', [
     [undefined, 'a'],
     [undefined, 'b'],
@@ -28,18 +28,18 @@ test('lines end with LF, CRLF or CR, also mixed', () => {
   ]);
 });
 
-test('an event carries its name; the next one does not inherit it', () => {
+test('an SSE event carries its name, and the next one does not inherit it', () => {
   gives('event: ping\ndata: {}\n\ndata: x\n\n', [
     ['ping', '{}'],
     [undefined, 'x'],
   ]);
 });
 
-test('several data lines are one event, joined by LF', () => {
+test('several SSE data lines are one event, joined by LF', () => {
   gives('data: a\ndata:\ndata: b\n\n', [[undefined, 'a\n\nb']]);
 });
 
-test('one space behind the colon is syntax, a second one is data', () => {
+test('one space behind the colon of an SSE field is syntax, and a second one is data', () => {
   gives('data:x\n\ndata: x\n\ndata:  x\n\n', [
     [undefined, 'x'],
     [undefined, 'x'],
@@ -47,37 +47,37 @@ test('one space behind the colon is syntax, a second one is data', () => {
   ]);
 });
 
-test('comments, id, retry and unknown fields give nothing', () => {
+test('SSE comments, id, retry and unknown fields give no event', () => {
   gives(': OPENROUTER PROCESSING\n\nid: 7\nretry: 10\nfoo: bar\ndatabase: x\nevents: y\nd\n\ndata: x\n\n', [
     [undefined, 'x'],
   ]);
 });
 
-test('a name without data is no event, and an empty name is none', () => {
+test('an SSE name without data is no event, and an empty name is none', () => {
   gives('event: lonely\n\nevent:\ndata: x\n\n', [[undefined, 'x']]);
 });
 
-test('a field without colon is empty', () => {
+test('an SSE field without colon is empty', () => {
   gives('event\ndata\n\n', [[undefined, '']]);
 });
 
-test('a byte order mark at the start is skipped, elsewhere it is data', () => {
+test('a byte order mark at the start of an SSE stream is skipped, and elsewhere it is data', () => {
   gives('\ufeffdata: a\n\ndata: \ufeff\n\n', [
     [undefined, 'a'],
     [undefined, '\ufeff'],
   ]);
 });
 
-test('an event without its empty line at the end of the stream is not given out', () => {
+test('an SSE event without its empty line at the end of the stream is not given out', () => {
   gives('data: a\n\ndata: half\n', [[undefined, 'a']]);
   gives('data: a\n\ndata: half', [[undefined, 'a']]);
 });
 
-test('a character cut in two is whole again', () => {
+test('a character of an SSE stream that was cut in two is whole again', () => {
   gives('event: grüß\ndata: 👋 Zürich 漢字\n\n', [['grüß', '👋 Zürich 漢字']]);
 });
 
-test('an event over its bound is an error value, in every cutting, after the events before it', () => {
+test('an SSE event over its bound is an error value, in every cutting, after the events before it', () => {
   const long = Buffer.from(`data: ok\n\ndata: ${'x'.repeat(60)}\n\ndata: never\n\n`);
   const lines = Buffer.from(`data: ok\n\ndata: ${'x'.repeat(30)}\ndata: ${'x'.repeat(30)}\n\ndata: never\n\n`);
   const comment = Buffer.from(`data: ok\n\n: ${'x'.repeat(60)}\n\ndata: never\n\n`);
@@ -88,14 +88,14 @@ test('an event over its bound is an error value, in every cutting, after the eve
   }
 });
 
-test('an event of exactly its bound passes', () => {
+test('an SSE event of exactly its bound passes', () => {
   const line = `data: ${'x'.repeat(44)}`;
   for (const chunks of cuttings(Buffer.from(`${line}\n\n`))) {
     assert.deepEqual(parse(chunks, 50), { events: [[undefined, 'x'.repeat(44)]], fault: undefined });
   }
 });
 
-test('a chunk may be written over after push', () => {
+test('a chunk may be overwritten after the SSE parser took it', () => {
   const events: string[] = [];
   const parser = new SseParser((_event, data) => events.push(data), 100);
   const chunk = Buffer.from('data: kept');
@@ -105,7 +105,7 @@ test('a chunk may be written over after push', () => {
   assert.deepEqual(events, ['kept safe']);
 });
 
-test('a megabyte dripped byte by byte is read in linear time', () => {
+test('a megabyte of SSE dripped byte by byte is read in linear time', () => {
   const line = Buffer.from(`data: ${'x'.repeat(1 << 20)}\n\n`);
   const lengths: number[] = [];
   const parser = new SseParser((_event, data) => lengths.push(data.length), 1 << 21);

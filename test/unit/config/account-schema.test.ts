@@ -9,7 +9,7 @@ const account = accountBase('provider-account/example').extend({
   integrations: integrationList(integrationBase('integration/model/example')),
 });
 
-test('optional keys may be null or absent', () => {
+test('optional keys of a manifest may be null or absent', () => {
   const written = { type: 'provider-account/example', name: 'a', auth_data: { type: 'api-key', api_key: 'k' } };
   const withNulls = { ...written, integrations: null, collaborators: null, ownedBy: null, discount_percent: null };
   assert.deepEqual(JSON.parse(JSON.stringify(account.parse(withNulls))), { ...written, integrations: [] });

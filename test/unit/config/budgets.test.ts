@@ -24,7 +24,7 @@ function manifest(t: TestContext, written: string, more = ''): BudgetRule | unde
 const tenant = (more: string) =>
   `type: tenant-budget-config\nname: b\nlimits: {cost_per_day: 1}\nmode: enforce\n${more}`;
 
-test('a rule of the first form is read with its unit, groups and mode', (t) => {
+test('a v1 budget rule is read with its unit, groups and mode', (t) => {
   assert.deepEqual(
     rule(t, '{id: r, when: {subjects: ["user:*"]}, limit_to: 0.25, unit: cost_per_week, budget_applies_per: [user]}'),
     {
@@ -41,7 +41,7 @@ test('a rule of the first form is read with its unit, groups and mode', (t) => {
   assert.deepEqual(tokens?.limits, [{ unit: 'tokens_per_month', counts: 'tokens', period: 'month', amount: 1000 }]);
 });
 
-test('audit_mode is the mode audit; a mode of ours says the same or another thing, never both', (t) => {
+test('audit_mode means the mode audit, and a mode beside it must not contradict it', (t) => {
   assert.equal(rule(t, '{id: r, limit_to: 1, unit: cost_per_day, audit_mode: true}')?.mode, 'audit');
   assert.equal(rule(t, '{id: r, limit_to: 1, unit: cost_per_day, audit_mode: false, mode: cut}')?.mode, 'cut');
   const { faults } = loadText(
@@ -51,7 +51,7 @@ test('audit_mode is the mode audit; a mode of ours says the same or another thin
   assert.match(faults.join(), /rules\[0\].mode: .*found the text "cut"; allowed: `audit`, as `audit_mode: true` says/);
 });
 
-test('where a spent budget sends to is said with downgrade alone, and must be there', (t) => {
+test('downgrade_to is required with the mode downgrade, and refused with any other', (t) => {
   const good = rule(t, '{id: r, limit_to: 1, unit: cost_per_day, mode: downgrade, downgrade_to: main/small}');
   assert.deepEqual([good?.mode, good?.downgradeTo], ['downgrade', 'main/small']);
   const faultsOf = (more: string) =>
@@ -69,7 +69,7 @@ test('where a spent budget sends to is said with downgrade alone, and must be th
   ]);
 });
 
-test('a budget of the second form is read with several limits and its overrides', (t) => {
+test('a v2 budget is read with several limits and its overrides', (t) => {
   const budget = manifest(
     t,
     `type: tenant-budget-config
@@ -126,7 +126,7 @@ for (const [written, appliesPer, values] of divisions) {
   });
 }
 
-test('a budget of a team is about those who are in it', (t) => {
+test('a team budget is about the members of its team', (t) => {
   const budget = manifest(
     t,
     'type: team-budget-config\nteam_name: search\nname: b\nwhen: {subjects: {users: {not_in: [bob@example.com]}}}\nlimits: {cost_per_day: 1}\napplies_to: {type: aggregate}\nmode: enforce',
@@ -139,7 +139,7 @@ test('a budget of a team is about those who are in it', (t) => {
   assert.match(warnings.join(), /when.subjects.teams: the key `teams` is not known here/);
 });
 
-test('thresholds are percent, ascending, each once; the documented ones are the default', (t) => {
+test('thresholds are percent, ascending, each once, with the documented ones as default', (t) => {
   const alerts = (written: string) =>
     rule(t, `{id: r, limit_to: 1, unit: cost_per_day, alerts: ${written}}`, mail)?.alerts;
   const target = 'notification_target: [{type: email, notification_channel: alerts/mail, to_emails: [a@b.c]}]';
@@ -158,7 +158,7 @@ test('thresholds are percent, ascending, each once; the documented ones are the 
   ]);
 });
 
-test('a user who breaches a budget is written to through the only e-mail channel there is', (t) => {
+test('a breaching user is written to through the only e-mail channel there is', (t) => {
   const breaching = 'applies_to: {type: per-user}\nalerts: {send_to: breaching-user}';
   const budget = manifest(t, tenant(breaching), mail);
   assert.equal(budget?.alerts?.sendTo, 'breaching-user');
@@ -169,7 +169,7 @@ test('a user who breaches a budget is written to through the only e-mail channel
   assert.match(loadText(t, tenant(breaching)).warnings.join(), /alerts.send_to: there is no e-mail channel/);
 });
 
-test('a budget has a name that no other has, in whichever form', (t) => {
+test('a budget’s name is unique, in whichever form it is written', (t) => {
   const { faults } = loadText(
     t,
     `type: gateway-budget-config\nrules: [{id: b, limit_to: 1, unit: cost_per_day}]\n---\n${tenant('')}`,
@@ -177,7 +177,7 @@ test('a budget has a name that no other has, in whichever form', (t) => {
   assert.deepEqual(faults, ['a.yaml:5:7 name: this name of a budget stands already in a.yaml:2:14']);
 });
 
-test('a wrong mode, division or period is a fault', (t) => {
+test('a wrong mode, division or period of a budget is a fault', (t) => {
   const { faults } = loadText(
     t,
     'type: tenant-budget-config\nname: b\nlimits: {cost_per_day: "1"}\napplies_to: {type: per-team}\nmode: soft_enforce',
@@ -212,4 +212,19 @@ rules:
     'a.yaml:5:7 when: all of subjects that are asked for are excluded as well, so this rule never matches',
     'a.yaml:10:5 rules[1]: rule `second` never decides, it is only charged, and `first` (a.yaml:9:5) matches all that it does. Put it before that one',
   ]);
+});
+
+test('an amount that would be rounded to another one is refused, in either form', (t) => {
+  const small = 'limit_to: 0.0000000004, unit: cost_per_day';
+  const said = /limit_to: .*; allowed: US dollars, in whole billionths/;
+  assert.match(loadText(t, `type: gateway-budget-config\nrules: [{id: r, ${small}}]`).faults.join(), said);
+  const second = loadText(t, 'type: tenant-budget-config\nname: b\nlimits: {cost_per_day: 1.4e-9}\nmode: enforce');
+  assert.match(second.faults.join(), /cost_per_day: .*; allowed: US dollars, in whole billionths/);
+  for (const [written, nano] of [
+    ['0.000000001', 1],
+    ['0.1', 100_000_000],
+    ['33.333333333333336', 33_333_333_333],
+    ['9007199', 9_007_199_000_000_000],
+  ])
+    assert.equal(rule(t, `{id: r, limit_to: ${written}, unit: cost_per_day}`)?.limits[0]?.amount, nano);
 });

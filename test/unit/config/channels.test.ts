@@ -64,13 +64,13 @@ const resolved: [written: string, target: object][] = [
 ];
 
 for (const [written, target] of resolved) {
-  test(`${written} is resolved to its channel`, (t) => {
+  test(`the notification channel ${written} is resolved`, (t) => {
     const [budget] = configurationOf(load(t, written)).budgets;
     assert.deepEqual(budget?.alerts?.targets, [target]);
   });
 }
 
-test('a channel that is not there, or of another type, is a fault with near names', (t) => {
+test('a notification channel that does not exist, or of another type, is a fault with near names', (t) => {
   const { faults } = load(
     t,
     '{type: email, notification_channel: alerts/mial, to_emails: []}',
@@ -92,7 +92,7 @@ test('a channel that is not there, or of another type, is a fault with near name
   assert.match(others[1] ?? '', /this is a channel of the type `slack-webhook`, and the target is `email`/);
 });
 
-test('a fault in a channel is told once, not again at everything that names it', (t) => {
+test('a fault in a channel is told once, and not again at everything that names it', (t) => {
   const source = `type: provider-account/custom
 name: alerts
 integrations: [{type: integration/notification-channel/email, name: mail, from_email: a@b.c, auth_data: {type: smtp-credentials, host: h, port: 0, tls: true}}]
@@ -132,7 +132,7 @@ integrations: [{type: integration/notification-channel/email, name: m, from_emai
   assert.doesNotMatch([...faults, ...warnings].join(), /hunter2/);
 });
 
-test('an account of a kind may stand once, two kinds may share a name', (t) => {
+test('an account of a kind may stand once, and two kinds may share a name', (t) => {
   const account = (kind: string) => `type: provider-account/${kind}\nname: same\n---\n`;
   assert.deepEqual(loadText(t, account('slack') + account('pagerduty')).faults, []);
   assert.match(loadText(t, account('slack') + account('slack')).faults.join(), /this account name stands already/);

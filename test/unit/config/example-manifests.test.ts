@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { loadConfiguration } from '../../../src/config/load.ts';
 import { PLUGS } from '../../../src/plugs.ts';
 
-/** The examples of the reference product, kind by kind (facts/manifests §4 and §6), and what is ours beside them. */
+/** The examples of the reference product, kind by kind, and what is ours beside them. */
 const folder = fileURLToPath(new URL('../../fixtures/manifests', import.meta.url));
 
 function load(paths: readonly string[]) {
@@ -65,7 +65,7 @@ const references = new Set([
 ]);
 
 for (const name of readdirSync(folder).filter((each) => !references.has(each))) {
-  test(`${name} loads alone`, () => {
+  test(`the example manifest ${name} loads alone`, () => {
     const result = load([`${folder}/${name}`]);
     assert.ok('configuration' in result, JSON.stringify('faults' in result && result.faults));
   });

@@ -44,7 +44,7 @@ test('a virtual account ends with the day that is written, in UTC', (t) => {
   assert.match(past.warnings.join(), /expiration_date: this day is over/);
 });
 
-test('the permissions of a virtual account on provider accounts are grants, others a warning', (t) => {
+test('permissions of a virtual account on provider accounts are grants, and others are warnings', (t) => {
   const loaded = loadText(
     t,
     `${account}type: virtual-account
@@ -78,7 +78,7 @@ secret_store_config: {integration_fqn: a, secret_path: b}
   for (const [index, pattern] of expected.entries()) assert.match(loaded.warnings[index] ?? '', pattern);
 });
 
-test('rotation is in days, within the bounds of the reference', (t) => {
+test('auto_rotate is in days, within the documented bounds', (t) => {
   const source = (interval: number, grace: number) =>
     `type: virtual-account\nname: ci\ntoken_type: opaque\nauto_rotate: {auto_rotate_interval: ${interval}, grace_period: ${grace}}`;
   const [ci] = identities(t, source(30, 1)).virtualAccounts;
@@ -87,7 +87,7 @@ test('rotation is in days, within the bounds of the reference', (t) => {
   assert.equal(loadText(t, source(29, 0)).faults.length, 2);
 });
 
-test('a role binding grants to each of its subjects, and to nobody who is not one here', (t) => {
+test('a role binding grants to each of its subjects, and to nobody of an unknown kind', (t) => {
   const loaded = loadText(
     t,
     `${account}type: role-binding
@@ -103,7 +103,7 @@ permissions: [{resourceType: provider-account, resourceFqn: "acme:example:main",
   assert.match(loaded.warnings.join(), /subjects\[1\]: `external-identity:x` is nobody here/);
 });
 
-test('a role of its own loads with a warning, and grants nothing', (t) => {
+test('a custom role loads with a warning, and grants nothing', (t) => {
   const loaded = loadText(
     t,
     `${account}type: role\nname: reader\ndisplayName: R\ndescription: d\nresourceType: provider-account\npermissions: ["provider-account:Read"]\n---\ntype: role-binding\nname: b\nsubjects: [{type: user, name: a@b.c}]\npermissions: [{resourceType: provider-account, resourceFqn: main, role: reader}]`,
@@ -112,7 +112,7 @@ test('a role of its own loads with a warning, and grants nothing', (t) => {
   assert.match(loaded.warnings.join(), /a binding to one has no effect.*the role `reader` has no effect here/);
 });
 
-test('a user, a team and a virtual account have a name of their own each', (t) => {
+test('a user, a team and a virtual account have a unique name each', (t) => {
   const twice = (source: string) => loadText(t, `${source}\n---\n${source}`).faults.join();
   assert.match(twice('type: user\nemail: a@b.c'), /email: this user stands already in a.yaml:2:8/);
   assert.match(twice('type: team\nname: x'), /this team name stands already/);
@@ -136,7 +136,7 @@ test('an identity provider has defaults for users and for virtual accounts', (t)
   );
 });
 
-test('an issuer in a custom account is an identity provider; without audiences that is a warning', (t) => {
+test('an issuer in a custom account is an identity provider, and without audiences it is a warning', (t) => {
   const loaded = loadText(
     t,
     'type: provider-account/custom\nname: sso\nintegrations:\n  - {type: integration/jwt-auth/custom, name: company, issuer: "https://i.example", jwks_uri: "https://i.example/jwks", authorized_subjects: ["user:Ada@Example.com"]}',
@@ -163,7 +163,7 @@ test('keys of an issuer come over https, or from this machine', (t) => {
   }
 });
 
-test('algorithms without a key pair are refused', (t) => {
+test('signature algorithms without a key pair are refused', (t) => {
   for (const name of ['none', 'HS256']) {
     assert.match(
       loadText(t, issuer('a', `algorithms: [${name}]`)).faults.join(),
@@ -173,7 +173,7 @@ test('algorithms without a key pair are refused', (t) => {
   assert.equal(loadText(t, issuer('a', 'algorithms: []')).faults.length, 1);
 });
 
-test('an issuer and the name of a provider stand once', (t) => {
+test('an issuer and the name of a provider are unique', (t) => {
   const { faults } = loadText(t, `${issuer('a')}\n---\n${issuer('a')}`);
   assert.deepEqual(
     faults.map((fault) => fault.split(' ').slice(1).join(' ')),
@@ -184,7 +184,7 @@ test('an issuer and the name of a provider stand once', (t) => {
   );
 });
 
-test('a mapping names its provider, also with its account; one that is not there is a warning', (t) => {
+test('a mapping names its provider, also with its account, and an unknown provider is a warning', (t) => {
   const sso =
     'type: provider-account/custom\nname: sso\nintegrations:\n  - {type: integration/jwt-auth/custom, name: company, issuer: "https://i.example", jwks_uri: "https://i.example/jwks", audiences: [a]}\n---\n';
   const loaded = loadText(
@@ -199,7 +199,7 @@ test('a mapping names its provider, also with its account; one that is not there
   assert.match(loaded.warnings.join(), /no identity provider of this name.*Did you mean `company`/);
 });
 
-test('rules of metadata keep their order over all manifests', (t) => {
+test('metadata rules keep their order over all manifests', (t) => {
   const source = `type: gateway-metadata-config
 name: m
 rules:
@@ -217,7 +217,7 @@ rules: [{id: a, metadata_override: {}}]
   ]);
 });
 
-test('access rules of an account are read, and what they hardly mean is a warning', (t) => {
+test('access rules of an account are read, and doubtful ones are warnings', (t) => {
   const loaded = loadText(
     t,
     `type: provider-account/example

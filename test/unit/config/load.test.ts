@@ -12,12 +12,12 @@ function load(options: Partial<LoadOptions>) {
   return loadConfiguration({ ...nothing, ...options });
 }
 
-test('with nothing configured every setting has its default', () => {
+test('every setting has its default when nothing is configured', () => {
   const result = load({ overrides: { threads: 3 } });
   assert.ok('configuration' in result);
   assert.deepEqual(result.configuration, {
     server: {
-      listen: { host: '127.0.0.1', port: 8787 },
+      listen: { host: '127.0.0.1', port: 8787, trustedProxies: [], closeAfterAnswer: false },
       operator: { host: '127.0.0.1', port: 8788 },
       threads: 3,
       dataDir: resolve('data'),
@@ -40,7 +40,9 @@ test('with nothing configured every setting has its default', () => {
         totalMs: 0,
         writeMs: 60000,
         drainMs: 30000,
+        keepAliveMs: 75000,
       },
+      upstream: { proxies: {}, noProxy: [] },
       log: { level: 'info', access: 'all' },
       keepaliveCommentMs: 15000,
       demo: 'auto',
@@ -94,7 +96,7 @@ integrations:
     { MAIN_KEY: 'sk-1' },
   );
   const { server, keys, accounts } = configurationOf(loaded);
-  assert.deepEqual(server.listen, { host: '0.0.0.0', port: 9000 });
+  assert.deepEqual(server.listen, { host: '0.0.0.0', port: 9000, trustedProxies: [], closeAfterAnswer: false });
   assert.equal(server.operator.port, 9001);
   assert.equal(server.dataDir, join(loaded.folder, 'state'));
   assert.equal(server.limits.maxBodyBytes, 1000);
@@ -176,7 +178,7 @@ gateway_id: eu-1
   assert.equal(server.gatewayId, 'eu-1');
 });
 
-test('the operator port follows the listen port: any free one beside any free one, the one before the last', () => {
+test('the operator port follows the listen port: any free one beside any free one, and the one before the last', () => {
   const portFor = (port: number) => {
     const result = load({ overrides: { port } });
     return 'configuration' in result ? result.configuration.server.operator.port : undefined;
@@ -193,13 +195,13 @@ test('the command line wins over the files and is checked as they are', (t) => {
   assert.match(refused.faults[0] ?? '', /^command line port: .*found 65536; allowed: a whole number from 0 to 65535/);
 });
 
-test('automatic threads are the cores where the system spreads one port over threads, else one', (t) => {
+test('automatic threads are the cores where the system spreads one port over threads, and one elsewhere', (t) => {
   const { server } = configurationOf(loadText(t, 'type: sluice/server\nthreads: auto'));
   if (process.platform === 'linux') assert.ok(server.threads >= 1 && server.threads <= 256);
   else assert.equal(server.threads, 1);
 });
 
-test('without any path an account is made for each well-known variable that is set', () => {
+test('an account is made for each well-known variable that is set when no path is given', () => {
   const wellKnown = ['ONE_KEY', 'TWO_KEY', 'THREE_KEY'].map((variable) => ({
     variable,
     account: variable.toLowerCase(),
@@ -221,14 +223,14 @@ test('without any path an account is made for each well-known variable that is s
   assert.doesNotMatch(JSON.stringify(refused.faults), /hunter2/);
 });
 
-test('with a path no account is made from the environment', (t) => {
+test('no account is made from the environment when a path is given', (t) => {
   const manifest = (value: string) => ({ type: 'provider-account/example', name: 'x', auth_data: value });
   const wellKnown = [{ variable: 'ONE_KEY', account: 'x', manifest }];
   const loaded = loadText(t, 'type: sluice/server', { ONE_KEY: 'a' }, { wellKnown });
   assert.deepEqual(configurationOf(loaded).accounts, []);
 });
 
-test('of a folder its YAML files count, by name, without hidden ones and subfolders', (t) => {
+test('the YAML files of a folder are read by name, without hidden ones and subfolders', (t) => {
   const account = (name: string) => `type: provider-account/example\nname: ${name}\n`;
   const folder = manifestFolder(t, {
     'b.yml': account('b'),
@@ -247,7 +249,7 @@ test('of a folder its YAML files count, by name, without hidden ones and subfold
   assert.deepEqual(result.files, [join(folder, 'a.yaml'), join(folder, 'b.yml')]);
 });
 
-test('a path that does not exist is a fault, an empty folder a warning', (t) => {
+test('a path that does not exist is a fault, and an empty folder is a warning', (t) => {
   const folder = manifestFolder(t);
   const result = load({ paths: [folder, join(folder, 'missing.yaml')] });
   assert.ok('faults' in result);
@@ -255,7 +257,24 @@ test('a path that does not exist is a fault, an empty folder a warning', (t) => 
   assert.match(result.warnings[0]?.message ?? '', /holds no manifest/);
 });
 
-test('SLUICE_CONFIG is separated by colons', () => {
+test('SLUICE_CONFIG is split at colons', () => {
   assert.deepEqual(configurationPaths({ SLUICE_CONFIG: '/a.yaml::/b' }), ['/a.yaml', '/b']);
   assert.deepEqual(configurationPaths({}), []);
+});
+
+test('trusted proxies are addresses and networks, and nothing else', (t) => {
+  const load = (value: string) => loadText(t, `type: sluice/server\nlisten: {trusted_proxies: ["${value}"]}\n`).result;
+  for (const value of ['10.0.0.1', '10.0.0.0/8', '0.0.0.0/0', '::1', '2001:db8::/32', '::/0'])
+    assert.ok(!('faults' in load(value)), value);
+  for (const value of [
+    '10.0.0.0/33',
+    '10.0.0',
+    'proxy.example.com',
+    '::1/129',
+    '10.0.0.0/8/8',
+    '10.0.0.0/',
+    'fe80::1%eth0',
+    '*',
+  ])
+    assert.ok('faults' in load(value), value);
 });

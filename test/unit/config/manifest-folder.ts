@@ -2,7 +2,14 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { accountBase, apiKeyAuth, integrationBase, integrationList } from '../../../src/config/account-schema.ts';
+import { z } from 'zod';
+import {
+  accountBase,
+  apiKeyAuth,
+  bearerAuth,
+  integrationBase,
+  integrationList,
+} from '../../../src/config/account-schema.ts';
 import type { Environment } from '../../../src/config/environment.ts';
 import { formatFault } from '../../../src/config/fault.ts';
 import {
@@ -29,7 +36,7 @@ export function manifestFolder(test: TestContext, files: Record<string, string |
 export const exampleKind: AccountKind = {
   type: 'provider-account/example',
   schema: accountBase('provider-account/example').extend({
-    auth_data: optionalKey(apiKeyAuth),
+    auth_data: optionalKey(z.discriminatedUnion('type', [apiKeyAuth, bearerAuth])),
     base_url: optionalKey(baseUrl()),
     integrations: integrationList(integrationBase('integration/model/example')),
   }),

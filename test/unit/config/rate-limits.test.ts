@@ -16,7 +16,7 @@ function rulesOf(t: TestContext, ...rules: string[]) {
   return configurationOf(load(t, ...rules)).rateLimits.flat();
 }
 
-test('a rule is read with its conditions, its groups and its window', (t) => {
+test('a rate limit rule is read with its conditions, its groups and its window', (t) => {
   const [rule] = rulesOf(
     t,
     '{id: r, when: {subjects: ["user:Ada@Example.com", "team:Search", "virtual-account:ci"], models: [main/small], metadata: {env: prod, tier: 1}}, limit_to: 20000, unit: tokens_per_minute, rate_limit_applies_per: [user, model, metadata.k, user]}',
@@ -54,7 +54,7 @@ const units: [unit: string, counts: string, windowMs: number, written: number, l
 ];
 
 for (const [unit, counts, windowMs, written, limit] of units) {
-  test(`${unit} counts ${counts} over its window`, (t) => {
+  test(`the unit ${unit} counts ${counts} over its window`, (t) => {
     const [rule] = rulesOf(t, `{id: r, when: {}, limit_to: ${written}, unit: ${unit}}`);
     assert.deepEqual([rule?.counts, rule?.windowMs, rule?.limit], [counts, windowMs, limit]);
   });
@@ -71,7 +71,7 @@ test('a model may be written as a fully qualified name', (t) => {
   assert.deepEqual(rulesOf(t, rule)[0]?.match.models, { in: ['main/small'] });
 });
 
-test('each manifest is a list of its own', (t) => {
+test('each rate limit manifest is a list of its own', (t) => {
   const one = (id: string) =>
     `type: gateway-rate-limiting-config\nrules: [{id: ${id}, limit_to: 1, unit: requests_per_day}]\n`;
   const { rateLimits } = configurationOf(
@@ -83,7 +83,7 @@ test('each manifest is a list of its own', (t) => {
   );
 });
 
-test('a wrong unit, limit, group or subject is a fault where it stands', (t) => {
+test('a wrong unit, limit, group or subject of a rate limit is a fault where it stands', (t) => {
   const { faults } = load(
     t,
     '{id: a, limit_to: 1, unit: request_per_minute}',
@@ -107,7 +107,7 @@ test('a wrong unit, limit, group or subject is a fault where it stands', (t) => 
   for (const [index, pattern] of expected.entries()) assert.match(faults[index] ?? '', pattern);
 });
 
-test('a near unit is named', (t) => {
+test('a wrong unit of a rate limit is told with a near one', (t) => {
   assert.match(
     load(t, '{id: a, limit_to: 1, unit: request_per_minute}').faults.join(),
     /Did you mean `requests_per_minute`/,

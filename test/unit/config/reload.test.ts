@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { applyReload } from '../../../src/config/reload.ts';
 import { configurationOf, loadText } from './manifest-folder.ts';
 
-test('what needs a restart keeps its value with a warning, the rest is new', (t) => {
+test('a setting that needs a restart keeps its value with a warning, and the rest is new', (t) => {
   const previous = configurationOf(loadText(t, 'type: sluice/server\nthreads: 2\nlisten: {port: 1000}\n'));
   const next = loadText(
     t,
@@ -41,7 +41,7 @@ name: new
   );
 });
 
-test('what counters, labels and the cluster were made from stays until the next start', (t) => {
+test('the sources of counters, labels and the cluster stay until the next start', (t) => {
   const previous = configurationOf(loadText(t, 'type: sluice/server\nthreads: 1\ngateway_id: one\n'));
   const next = loadText(
     t,

@@ -15,25 +15,25 @@ function keyOf(t: TestContext, written: string, environment: Record<string, stri
   return typeof auth === 'object' && auth !== null && 'api_key' in auth ? auth.api_key : undefined;
 }
 
-test('a variable is put in anywhere inside a text, as often as it stands there', (t) => {
+test('a variable is replaced anywhere inside a text, as often as it stands there', (t) => {
   assert.equal(keyOf(t, '${env:A}', { A: 'one' }), 'one');
   assert.equal(keyOf(t, 'x-${env:A}-${env:B}-${env:A}', { A: 'one', B: 'two' }), 'x-one-two-one');
 });
 
-test('what was put in is not read again, neither as YAML nor as a reference', (t) => {
+test('a replaced value is not read again, neither as YAML nor as a reference', (t) => {
   assert.equal(keyOf(t, '${env:A}', { A: '${env:B}', B: 'no' }), '${env:B}');
   assert.equal(keyOf(t, '${env:A}', { A: 'a: [b] # "c' }), 'a: [b] # "c');
   const { faults } = loadText(t, 'type: sluice/server\nthreads: "${env:N}"', { N: '4' });
   assert.match(faults.join(), /threads.*found a text \(not shown\)/);
 });
 
-test('a dollar before the reference keeps it as it is written', (t) => {
+test('a dollar before a reference keeps it as it is written', (t) => {
   assert.equal(keyOf(t, '$${env:A}', { A: 'one' }), '${env:A}');
   assert.equal(keyOf(t, '$$${env:A}', { A: 'one' }), '$${env:A}');
   assert.equal(keyOf(t, 'cost $5', {}), 'cost $5');
 });
 
-test('a variable that is missing is a fault that names it, where it stands, with a near one', (t) => {
+test('a missing variable is a fault that names it and its place, with a near one', (t) => {
   const { faults } = loadText(t, account('${env:OPENAI_KEY}'), { OPENAI_KEYS: 'x' });
   assert.deepEqual(faults, [
     'a.yaml:3:37 auth_data.api_key: the environment variable OPENAI_KEY is not set. Did you mean `OPENAI_KEYS`?',
@@ -44,7 +44,7 @@ test('names of the object prototype are no variables', (t) => {
   assert.match(loadText(t, account('${env:constructor}')).faults.join(), /constructor is not set/);
 });
 
-test('a file is put in without the line end at its end, relative to the folder of the manifest', (t) => {
+test('a file is put in without its last line end, relative to the folder of the manifest', (t) => {
   const read = (content: string) => {
     const folder = manifestFolder(t, { 'sub/a.yaml': account('${file:../secret}'), secret: content });
     const paths = [join(folder, 'sub')];
@@ -72,14 +72,14 @@ test('a secret file that is missing, a folder, too large or not text is a fault 
   assert.match(faultFor('/dev/zero'), /not a regular file/);
 });
 
-test('an incomplete reference is a fault, another form of variable a warning', (t) => {
+test('an incomplete reference is a fault, and another form of variable is a warning', (t) => {
   assert.match(loadText(t, account('${env:A')).faults.join(), /`\$\{env:` is not complete/);
   assert.match(loadText(t, account('${env:}')).faults.join(), /not complete/);
   const loaded = loadText(t, 'type: provider-account/example\nname: a\nbase_url: "https://h/${HOME}"');
   assert.match(loaded.warnings.join(), /`\$\{HOME\}` is left as it is — allowed: `\$\{env:NAME\}`/);
 });
 
-test('a literal secret is a warning with its path, one from outside is none', (t) => {
+test('a literal secret is a warning with its path, and one from outside is none', (t) => {
   const literal = loadText(t, account('sk-literal'));
   configurationOf(literal);
   assert.match(literal.warnings.join(), /^a.yaml:3:37 auth_data.api_key: a secret stands literally/);

@@ -37,20 +37,24 @@ function watched(t: TestContext, paths: string[], recheckMs = 60_000) {
 
 const bounded = { timeout: 10_000 };
 
-test('a file that is written, replaced by a rename, removed and made again is told each time', bounded, async (t) => {
-  const folder = manifestFolder(t, { 'a.yaml': 'one' });
-  const file = join(folder, 'a.yaml');
-  const { change } = watched(t, [file]);
-  await change(() => writeFileSync(file, 'second'));
-  await change(() => {
-    writeFileSync(join(folder, '.a.swp'), 'third, by an editor');
-    renameSync(join(folder, '.a.swp'), file);
-  });
-  await change(() => rmSync(file));
-  await change(() => writeFileSync(file, 'fourth'));
-});
+test(
+  'a watched file that is written, replaced by a rename, removed and made again is told each time',
+  bounded,
+  async (t) => {
+    const folder = manifestFolder(t, { 'a.yaml': 'one' });
+    const file = join(folder, 'a.yaml');
+    const { change } = watched(t, [file]);
+    await change(() => writeFileSync(file, 'second'));
+    await change(() => {
+      writeFileSync(join(folder, '.a.swp'), 'third, by an editor');
+      renameSync(join(folder, '.a.swp'), file);
+    });
+    await change(() => rmSync(file));
+    await change(() => writeFileSync(file, 'fourth'));
+  },
+);
 
-test('a symbolic link swapped beside the files is told, as Kubernetes does it', bounded, async (t) => {
+test('a symbolic link swapped beside the watched files is told, as Kubernetes does it', bounded, async (t) => {
   const folder = manifestFolder(t, { '..1/a.yaml': 'one', '..2/a.yaml': 'two' });
   symlinkSync('..1', join(folder, '..data'));
   symlinkSync('..data/a.yaml', join(folder, 'a.yaml'));
@@ -61,13 +65,13 @@ test('a symbolic link swapped beside the files is told, as Kubernetes does it', 
   });
 });
 
-test('a new file in a folder is told', bounded, async (t) => {
+test('a new file in a watched folder is told', bounded, async (t) => {
   const folder = manifestFolder(t);
   const { change } = watched(t, [folder]);
   await change(() => writeFileSync(join(folder, 'b.yaml'), 'x'));
 });
 
-test('what no event tells is found by looking again', bounded, async (t) => {
+test('a change that no event tells is found by looking again', bounded, async (t) => {
   const folder = manifestFolder(t, { 'real/a.yaml': 'one' });
   mkdirSync(join(folder, 'linked'));
   symlinkSync('../real/a.yaml', join(folder, 'linked/a.yaml'));
@@ -90,11 +94,15 @@ test('files that a new configuration brings are watched from then on', bounded, 
   await change(() => writeFileSync(join(folder, 'secret/key'), 'rotated'));
 });
 
-test('a folder that is not there is no failure, and its files are told when they appear', bounded, async (t) => {
-  const folder = manifestFolder(t);
-  const { change } = watched(t, [join(folder, 'later/a.yaml')], 20);
-  await change(() => {
-    mkdirSync(join(folder, 'later'));
-    writeFileSync(join(folder, 'later/a.yaml'), 'x');
-  });
-});
+test(
+  'a watched folder that does not exist is no failure, and its files are told when they appear',
+  bounded,
+  async (t) => {
+    const folder = manifestFolder(t);
+    const { change } = watched(t, [join(folder, 'later/a.yaml')], 20);
+    await change(() => {
+      mkdirSync(join(folder, 'later'));
+      writeFileSync(join(folder, 'later/a.yaml'), 'x');
+    });
+  },
+);

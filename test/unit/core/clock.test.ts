@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { epochMs, followWall } from '../../../src/core/clock.ts';
 
-test('stamps follow a wall clock that was set, and do not tremble with how it is read', () => {
+test('timestamps follow a wall clock that was set, and do not jitter with the moment of reading', () => {
   const now = performance.now();
   const before = epochMs(now);
   assert.ok(Math.abs(before - Date.now()) < 1_000);

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
-import { errorTable } from '../../../scripts/print-errors.ts';
+import { errorTable } from '../../../scripts/docs/error-table.ts';
 import type { ErrorRule } from '../../../src/core/error-rule.ts';
-import { ERRORS, type ErrorCode, GatewayError } from '../../../src/core/errors.ts';
+import { ERRORS, type ErrorCode, GatewayError, retryHeaders } from '../../../src/core/errors.ts';
 
 const root = resolve(import.meta.dirname, '../../..');
 const rules = Object.entries(ERRORS) as [ErrorCode, ErrorRule][];
@@ -18,12 +18,24 @@ function textOf(folder: string, ...except: string[]): string {
     .join('\n');
 }
 
-test('codes are words in snake case, and each message is one code’s own', () => {
+test('error codes are words in snake case, and each message belongs to one code', () => {
   for (const [code] of rules) assert.match(code, /^[a-z]+(_[a-z]+)*$/);
   assert.equal(new Set(rules.map(([, { message }]) => message)).size, rules.length);
 });
 
-test('statuses are those of an error, and say whose fault it is', () => {
+test('our own refusals say when to try again, and not to where that takes more than a minute', () => {
+  const told = (retryAfterMs: number | undefined, given?: string[]) =>
+    retryHeaders(new GatewayError('rate_limited', { retryAfterMs }), given).join(' ');
+  assert.equal(told(undefined), '');
+  assert.equal(told(0.2), 'retry-after 1 retry-after-ms 1 x-should-retry true');
+  assert.equal(told(1_500), 'retry-after 2 retry-after-ms 1500 x-should-retry true');
+  assert.equal(told(60_000), 'retry-after 60 retry-after-ms 60000 x-should-retry true');
+  assert.equal(told(60_001), 'retry-after 61 retry-after-ms 60001 x-should-retry false');
+  assert.equal(told(1_000, ['retry-after', '7']), '', 'the provider’s own word stands');
+  assert.equal(told(1_000, ['x-should-retry', 'false']), 'retry-after 1 retry-after-ms 1000');
+});
+
+test('error statuses are those of an error, and say whose fault it is', () => {
   for (const [code, { status, blame }] of rules) {
     assert.ok(Number.isInteger(status) && status >= 400 && status <= 599, code);
     if (blame === 'policy') assert.ok(status < 500, code);
@@ -33,7 +45,7 @@ test('statuses are those of an error, and say whose fault it is', () => {
   }
 });
 
-test('what the client did wrong is not sent to another target; the first token it did not wait for may be', () => {
+test('a fault of the client is not tried at another target, except its own first-token timeout', () => {
   for (const [code, { blame, retry }] of rules) {
     if ((blame === 'client' || blame === 'policy') && code !== 'first_token_timeout') {
       assert.equal(retry, 'never', code);
@@ -49,7 +61,7 @@ test('every error says what it is and what can be done, in sentences', () => {
   }
 });
 
-test('only what is nobody’s doing but ours, or our account’s, is loud', () => {
+test('only errors of the gateway or of its accounts are logged loudly', () => {
   for (const [code, { level, blame }] of rules) {
     if (level === 'error') assert.equal(blame, 'gateway', code);
     if (blame === 'client' || blame === 'policy') assert.ok(level === 'info' || level === 'debug', code);
@@ -65,7 +77,7 @@ test('every setting that a remedy names exists', () => {
   }
 });
 
-test('every code is raised somewhere in src and named in a test', () => {
+test('every error code is raised somewhere in src and named in a test', () => {
   const source = textOf('src', 'core/errors.ts', 'core/request-errors.ts', 'core/answer-errors.ts');
   const tests = textOf('test', 'core/errors.test.ts');
   const isIn = (text: string, code: string) => new RegExp(`['"]${code}['"]`).test(text);
@@ -81,12 +93,7 @@ test('every code is raised somewhere in src and named in a test', () => {
   );
 });
 
-test('the table of the README is the one that scripts/print-errors.ts prints', () => {
-  const readme = readFileSync(join(root, 'README.md'), 'utf8');
-  assert.ok(readme.includes(errorTable()), 'run scripts/print-errors.ts and put its output there');
-});
-
-test('the printed table has a row for every code', () => {
+test('the printed table of errors has a row for every code', () => {
   const rows = errorTable().split('\n').slice(2);
   assert.equal(rows.length, rules.length);
   for (const [index, [code, { status }]] of rules.entries()) {
@@ -95,7 +102,7 @@ test('the printed table has a row for every code', () => {
   }
 });
 
-test('an error’s message is what happened, what exactly, and which setting caused it', () => {
+test('an error’s message says what happened, what exactly, and which setting caused it', () => {
   assert.equal(new GatewayError('idle_timeout').message, 'The provider went silent.');
   assert.equal(
     new GatewayError('idle_timeout', { detail: 'For long.', setting: 'timeouts.idle_ms: 5' }).message,

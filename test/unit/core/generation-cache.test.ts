@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { CheckAllowance } from '../../../src/authentication/key-check-allowance.ts';
+import { CheckAllowance } from '../../../src/authentication/check-allowances.ts';
 import { GenerationCache } from '../../../src/core/generation-cache.ts';
 
 describe('the memory of keys', () => {
-  it('never holds more than its capacity', () => {
+  it('a generation cache never holds more than its capacity', () => {
     const memory = new GenerationCache<number>(1000);
     for (let index = 0; index < 100_000; index += 1) {
       memory.set(`key-${index}`, index);
@@ -14,7 +14,7 @@ describe('the memory of keys', () => {
     assert.equal(memory.get('key-0'), undefined);
   });
 
-  it('keeps what is used while a flood passes through', () => {
+  it('a generation cache keeps what is used while a flood passes through', () => {
     const memory = new GenerationCache<string>(100);
     memory.set('used', 'here');
     for (let index = 0; index < 10_000; index += 1) {
@@ -23,7 +23,7 @@ describe('the memory of keys', () => {
     }
   });
 
-  it('holds one value a key, the last, and forgets it in both generations', () => {
+  it('a generation cache holds the last value of a key, and forgets it in both generations', () => {
     const memory = new GenerationCache<number>(4);
     for (const [index, key] of ['a', 'b', 'c', 'a', 'd', 'a'].entries()) memory.set(key, index);
     assert.equal(memory.get('a'), 5);
@@ -37,7 +37,7 @@ describe('the memory of keys', () => {
 });
 
 describe('the allowance of checks', () => {
-  it('is spent at once and comes back at its rate, up to the burst', () => {
+  it('the allowance of checks is spent at once and comes back at its rate, up to the burst', () => {
     const allowance = new CheckAllowance(10, 3, 0);
     assert.deepEqual(
       [0, 0, 0, 0].map((now) => allowance.take(now)),
@@ -53,7 +53,7 @@ describe('the allowance of checks', () => {
     );
   });
 
-  it('gives nothing when the clock is set back, and goes on from there', () => {
+  it('the allowance of checks gives nothing when the clock is set back, and goes on from there', () => {
     const allowance = new CheckAllowance(10, 1, 1000);
     assert.deepEqual(
       [1000, 0, 50, 150].map((now) => allowance.take(now)),

@@ -8,7 +8,7 @@ test('exchange ids are unique and plain enough for headers, logs and file names'
   for (const id of ids) assert.match(id, /^ex_[a-z0-9]{10,40}$/);
 });
 
-test('ids of one thread ascend as text', () => {
+test('exchange ids of one thread ascend as text', () => {
   const ids = Array.from({ length: 2_000 }, exchangeId);
   assert.deepEqual([...ids].sort(), ids);
 });

@@ -7,7 +7,7 @@ test('the nearest name comes first', () => {
   assert.deepEqual(nearNames('model_tpyes', ['name', 'model_types', 'model_id']), ['model_types']);
 });
 
-test('two letters swapped are one mistake and case is none', () => {
+test('two swapped letters are one mistake of a name, and letter case is none', () => {
   assert.deepEqual(nearNames('prot', ['port', 'host']), ['port']);
   assert.deepEqual(nearNames('PORT', ['port']), ['port']);
 });
@@ -16,7 +16,7 @@ test('a short name is not near to everything', () => {
   assert.deepEqual(nearNames('ab', ['xy', 'q', 'abcd']), []);
 });
 
-test('no more names come than were asked for', () => {
+test('no more near names come than were asked for', () => {
   assert.equal(nearNames('name', ['name1', 'name2', 'name3', 'name4']).length, 3);
   assert.equal(nearNames('name', ['name1', 'name2', 'name3', 'name4'], 1).length, 1);
 });

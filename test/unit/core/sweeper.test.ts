@@ -22,7 +22,7 @@ function start(t: TestContext): Sweeper {
   return new Sweeper();
 }
 
-test('what was added is looked at every SWEEP_MS', (t) => {
+test('the sweeper looks at what was added every SWEEP_MS', (t) => {
   const sweeper = start(t);
   const item = new Item();
   sweeper.add(item);
@@ -31,7 +31,7 @@ test('what was added is looked at every SWEEP_MS', (t) => {
   assert.equal(item.sweeps, 3);
 });
 
-test('what was removed is not looked at any more, and removing it again does nothing', (t) => {
+test('the sweeper no longer looks at what was removed, and removing it again does nothing', (t) => {
   const sweeper = start(t);
   const items = [new Item(), new Item(), new Item()];
   for (const item of items) sweeper.add(item);
@@ -45,7 +45,7 @@ test('what was removed is not looked at any more, and removing it again does not
   );
 });
 
-test('one that removes itself while it is looked at takes no other one’s turn', (t) => {
+test('an entry that removes itself while it is swept takes no other one’s turn', (t) => {
   const sweeper = start(t);
   const items = Array.from({ length: 5 }, () => new Item((item) => sweeper.remove(item)));
   for (const item of items) sweeper.add(item);
@@ -54,7 +54,7 @@ test('one that removes itself while it is looked at takes no other one’s turn'
   assert.equal(sweeper.size, 0);
 });
 
-test('one that removes others, or adds some, while it is looked at: nobody who stays is left out', (t) => {
+test('an entry that removes or adds others while it is swept leaves nobody out', (t) => {
   for (let victim = 0; victim < 5; victim += 1) {
     for (let killer = 0; killer < 5; killer += 1) {
       if (victim === killer) continue;
@@ -93,7 +93,7 @@ test('an idle sweeper has no timer, and gets one again', (t) => {
   assert.equal(item.sweeps, 2);
 });
 
-test('thousands come and go in bounded time', () => {
+test('thousands of sweeper entries come and go in bounded time', () => {
   const sweeper = new Sweeper();
   const items = Array.from({ length: 100_000 }, () => new Item());
   const from = performance.now();

@@ -4,7 +4,7 @@ import type { GroupKey } from '../../../src/config/configuration.ts';
 import { groupOf, limitsOfGroup, userOfGroup, valuesOf } from '../../../src/counters/budget-groups.ts';
 import { budgetOf, limitOf } from '../ledger/budgets.ts';
 
-test('values of several keys are told apart whatever they hold', () => {
+test('values of several group keys are told apart whatever they hold', () => {
   assert.equal(groupOf([]), '');
   assert.equal(groupOf(['user:a']), 'user:a');
   assert.notEqual(groupOf(['a', 'b,c']), groupOf(['a,b', 'c']));

@@ -7,12 +7,12 @@ function lanes(hash: CellHash, text: string): string {
   return `${hash.high} ${hash.low}`;
 }
 
-test('another key is another hash, the same key the same', () => {
+test('two cell keys have two hashes, and the same key has the same', () => {
   assert.equal(lanes(new CellHash(1, 2), 'rate/0/a'), lanes(new CellHash(1, 2), 'rate/0/a'));
   assert.notEqual(lanes(new CellHash(1, 2), 'rate/0/a'), lanes(new CellHash(1, 3), 'rate/0/a'));
 });
 
-test('texts that differ by one letter, by their length or by zeroes at the end are far apart', () => {
+test('cell keys that differ by one letter, by length or by zeroes at the end have hashes far apart', () => {
   const hash = new CellHash(0x1234_5678, 0x9abc_def0);
   const texts = ['', '\0', '\0\0', '\0\0\0', 'a', 'a\0', 'b', 'ab', 'ba', 'abc', 'abd'];
   assert.equal(new Set(texts.map((text) => lanes(hash, text))).size, texts.length);

@@ -38,7 +38,7 @@ function refused(answer: Reservation | Refusal): Refusal {
 
 const leg = (limit: number, window: CellWindow, name = 'cell'): Leg => ({ cell: new Cell(name, window), limit });
 
-test('never more than the limit in any span of the unit, whatever the times', () => {
+test('no more than the limit passes in any span of the unit, whatever the times', () => {
   for (let seed = 1; seed <= 20; seed += 1) {
     const random = pseudoRandom(seed);
     const limit = 1 + Math.floor(random() * 20);
@@ -57,7 +57,7 @@ test('never more than the limit in any span of the unit, whatever the times', ()
   }
 });
 
-test('a refusal says truly when it passes: then it does, and not a bucket earlier', () => {
+test('a refusal says exactly when a request passes, and none passes a bucket earlier', () => {
   for (let seed = 1; seed <= 20; seed += 1) {
     const random = pseudoRandom(seed);
     const { clock, reserve } = bench();
@@ -76,7 +76,7 @@ test('a refusal says truly when it passes: then it does, and not a bucket earlie
   }
 });
 
-test('all legs or none: what one refuses, no other holds', () => {
+test('a reservation that one leg refuses is held by no other leg', () => {
   const { counters, clock, reserve } = bench();
   const legs = [leg(10, MINUTE, 'a'), leg(10, DAY, 'b'), leg(1, OPEN, 'c')];
   const first = held(reserve(legs));
@@ -103,7 +103,7 @@ test('a reservation is capped at the limit, and settled with what was used', () 
   refused(reserve([tokens], [0]));
 });
 
-test('settled twice counts once', () => {
+test('a reservation that is settled twice counts once', () => {
   const { counters, clock, reserve } = bench();
   const day = leg(10, DAY);
   const reservation = held(reserve([day], [5]));
@@ -113,7 +113,7 @@ test('settled twice counts once', () => {
   assert.equal(counters.openReservations, 0);
 });
 
-test('what was used is booked where the reservation stands, and later only what is beyond it', () => {
+test('use is charged where the reservation stands, and later only the excess', () => {
   const { counters, clock, reserve } = bench();
   const tokens = leg(1_000, MINUTE);
   const short = held(reserve([tokens], [500]));
@@ -127,7 +127,7 @@ test('what was used is booked where the reservation stands, and later only what 
   assert.equal(counters.read(tokens.cell, clock.now).used, 150);
 });
 
-test('a limit of zero refuses all, and a limit without end counts all', () => {
+test('a limit of zero refuses all, and an infinite limit counts all', () => {
   const { counters, clock, reserve } = bench();
   refused(reserve([leg(0, MINUTE, 'zero')]));
   const audit = leg(Number.POSITIVE_INFINITY, DAY, 'audit');
@@ -135,7 +135,7 @@ test('a limit of zero refuses all, and a limit without end counts all', () => {
   assert.equal(counters.read(audit.cell, clock.now).used, 9);
 });
 
-test('a calendar count begins anew with its period; what is held stays held', () => {
+test('a calendar count begins anew with its period, and what is held stays held', () => {
   const midnight = Date.UTC(2031, 4, 2);
   const { counters, clock, reserve } = bench({}, midnight - 10_000);
   const day = leg(100, DAY);
@@ -173,7 +173,7 @@ test('a stream that outgrows its estimate holds more, as far as the limit goes',
   assert.equal(reservation.extend(1, 1, clock.now), false, 'not after the end');
 });
 
-test('what was spent before a start and what others spend counts', () => {
+test('what was spent before a start, and what others spend, counts', () => {
   const { counters, clock, reserve } = bench();
   const day = leg(100, DAY);
   counters.seed(day.cell, 90, clock.now);
@@ -192,7 +192,7 @@ test('a count whose window was changed by a reload begins anew', () => {
   held(reserve([leg(1, { kind: 'sliding', ms: 3_600_000 }, 'same')]));
 });
 
-test('idle cells make room, busy ones do not: further groups of the rule share one count', () => {
+test('idle cells are evicted and busy ones are not: further groups of the rule share one count', () => {
   const { counters, clock, reserve } = bench({ maxCells: 64 });
   const shared = new Cell('rule/overflow', MINUTE);
   const group = (index: number): Leg => ({ cell: new Cell(`rule/${index}`, MINUTE, shared), limit: 2 });
@@ -209,7 +209,7 @@ test('idle cells make room, busy ones do not: further groups of the rule share o
   held(reserve([rule]));
 });
 
-test('a rule without groups has room while all groups are busy; where there is none, nothing passes uncounted', () => {
+test('a rule without groups has a cell while all groups are busy; without a cell nothing passes uncounted', () => {
   const { reserve } = bench({ maxCells: 64 });
   const answers = Array.from({ length: 100 }, (_, index) => reserve([leg(5, MINUTE, `plain ${index}`)]));
   assert.equal(answers.filter((answer) => !isRefusal(answer)).length, 64);
@@ -230,14 +230,14 @@ test('cells that are held are never evicted, and settle where they stand', () =>
   for (const each of open) assert.deepEqual(counters.read(each.cell, clock.now), { used: 0, held: 0 });
 });
 
-test('slots are used again: a thread that has served millions holds no more than what is open', () => {
+test('a thread that has served millions holds no more slots than are open', () => {
   const { counters, clock, reserve } = bench();
   const legs = [leg(Number.POSITIVE_INFINITY, MINUTE, 'a'), leg(10, OPEN, 'b')];
   for (let turn = 0; turn < 50_000; turn += 1) held(reserve(legs)).settle([1, 1], clock.now);
   assert.equal(counters.openReservations, 0);
 });
 
-test('with more open than there is room to remember nothing passes', () => {
+test('no request passes while more are open than can be remembered', () => {
   const { clock, reserve } = bench();
   const endless = leg(Number.POSITIVE_INFINITY, MINUTE);
   const open: Reservation[] = [];
@@ -252,7 +252,7 @@ test('with more open than there is room to remember nothing passes', () => {
   held(reserve([endless]));
 });
 
-test('counted without limits: what another engine let in', () => {
+test('counting without limits counts what another engine let in', () => {
   const { counters, clock } = bench();
   const day = leg(10, DAY);
   const reservation = counters.count([day], [50], clock.now);

@@ -44,14 +44,14 @@ describe('budgets brought to Redis', { skip: redisSkip }, () => {
   const seeded = (): Promise<boolean> =>
     withRedis(redis.url, async (client) => (await client.exists('sluice:seeded')) === 1);
 
-  it('all of them are there when it has started, many too', async () => {
+  it('all budgets are in Redis when it has started, many too', async () => {
     const many = Array.from({ length: 450 }, (_, index) => spent(`budget/b/cost_per_month/${index}`, index + 1));
     await open(async () => many).start();
     assert.ok(await seeded());
     for (const index of [0, 199, 200, 449]) assert.equal(await known(`budget/b/cost_per_month/${index}`), index + 1);
   });
 
-  it('the greater one counts, and a period that is over does not', async () => {
+  it('the greater amount of a budget counts in Redis, and a period that is over does not', async () => {
     const cell = 'budget/b/cost_per_month/';
     const windows = [spent(cell, 100), spent(`${cell}old`, 100, periodStart('month', Date.now()) - 86_400_000)];
     const opened = open(async () => windows);
@@ -63,7 +63,7 @@ describe('budgets brought to Redis', { skip: redisSkip }, () => {
     assert.equal(await known(`${cell}old`), 0);
   });
 
-  it('they come again to a Redis that was emptied, and to one that was away', async () => {
+  it('budgets come again to a Redis that was emptied, and to one that was away', async () => {
     let amount = 5;
     await open(async () => [spent('budget/b/cost_per_month/', amount)]).start();
     amount = 7;
@@ -78,7 +78,7 @@ describe('budgets brought to Redis', { skip: redisSkip }, () => {
     await eventually('and again', async () => (await seeded()) && (await known('budget/b/cost_per_month/')) === 9);
   });
 
-  it('without a database Redis is not said to have them, until it has', async () => {
+  it('Redis is not said to have the budgets while there is no database', async () => {
     let away = true;
     const log = collectingLog();
     const windows = async (): Promise<BudgetWindow[]> => {
@@ -95,7 +95,7 @@ describe('budgets brought to Redis', { skip: redisSkip }, () => {
 });
 
 describe('what is said of a Redis that is away', () => {
-  it('is one line for all threads when it goes, and one when the last has it back', () => {
+  it('a Redis that goes away is one line for all threads, and one line when the last has it back', () => {
     const log = collectingLog();
     const presence = new RedisPresence(log, () => 'closed');
     presence.found(0);

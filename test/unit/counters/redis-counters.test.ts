@@ -82,7 +82,7 @@ describe('counters in Redis', { skip: redisSkip }, () => {
     return answer.used;
   }
 
-  it('two gateways share a limit', async () => {
+  it('two gateways share a limit in Redis', async () => {
     const [one, two] = [await open(), await open()];
     const legs = [leg(MINUTE, 100)];
     const answers = await Promise.all(
@@ -93,7 +93,7 @@ describe('counters in Redis', { skip: redisSkip }, () => {
     assert.equal(answers.filter((answer) => !isRefusal(answer)).length, 100);
   });
 
-  it('what was let in is counted on this machine too, and given back there', async () => {
+  it('a reservation in Redis is counted on this machine too, and given back there', async () => {
     const one = await open();
     const legs = [leg(MONTH, 100), leg(OPEN, 5)];
     const reservation = await take(one, legs, 40, 1);
@@ -104,7 +104,7 @@ describe('counters in Redis', { skip: redisSkip }, () => {
     assert.equal(one.machine.openReservations, 0);
   });
 
-  it('a Redis that hangs costs nobody more than timeout_ms, and those who come later nothing', async () => {
+  it('a Redis that hangs costs nobody more than timeout_ms, and later requests nothing', async () => {
     const one = await open({ settings: { timeoutMs: 100 } });
     const legs = [leg(MINUTE, 10)];
     await take(one, legs, 1);
@@ -130,7 +130,7 @@ describe('counters in Redis', { skip: redisSkip }, () => {
     assert.deepEqual(one.events.slice(2), ['back']);
   });
 
-  it('away and closed refuses everything, away and open refuses nothing', async () => {
+  it('a Redis that is away refuses everything under closed, and nothing under open', async () => {
     const closed = await open({ url: 'redis://127.0.0.1:1', settings: { whenAway: 'closed' } });
     const wide = await open({ url: 'redis://127.0.0.1:1', settings: { whenAway: 'open' } });
     const legs = [leg(MINUTE, 1)];
@@ -139,7 +139,7 @@ describe('counters in Redis', { skip: redisSkip }, () => {
     assert.match(closed.events.join(), /^away: ECONNREFUSED$/);
   });
 
-  it('what was open when Redis went is held again when it is back, once', async () => {
+  it('a reservation that was open when Redis went is held again when it is back, once', async () => {
     const one = await open();
     const [limit, budget] = [leg(OPEN, 5), leg(MONTH, 1000)];
     const before = await take(one, [limit, budget], 1, 100);
@@ -160,7 +160,7 @@ describe('counters in Redis', { skip: redisSkip }, () => {
     assert.equal(await used(one, budget), 70);
   });
 
-  it('without a database what was spent while Redis was away is told when it is back', async () => {
+  it('use while Redis was away is told to it when it is back, where there is no database', async () => {
     const one = await open({ budgetTruth: 'redis' });
     const budget = leg(MONTH, 1000);
     const known = await take(one, [budget], 100);
@@ -183,7 +183,7 @@ describe('counters in Redis', { skip: redisSkip }, () => {
     await eventually('it is asked', () => !one.counters.away);
   });
 
-  it('what a dead gateway held is given back, and not twice where it was only asleep', async () => {
+  it('a dead gateway’s reservations in Redis are given back, and not twice where it was only asleep', async () => {
     const asleep = await open();
     const [limit, budget, rate] = [leg(OPEN, 5), leg(MONTH, 1000), leg(MINUTE, 10)];
     const reservation = await take(asleep, [limit, budget, rate], 1, 100, 1);
@@ -214,7 +214,7 @@ describe('counters in Redis', { skip: redisSkip }, () => {
     assert.deepEqual(one.events, ['back']);
   });
 
-  it('every key vanishes when nobody uses it', async () => {
+  it('every key in Redis expires when nobody uses it', async () => {
     const one = await open();
     await take(one, [leg(MINUTE, 10), leg(MONTH, 10), leg(OPEN, 10)], 1, 1, 1);
     await withRedis(redis.url, async (client) => {
@@ -224,7 +224,7 @@ describe('counters in Redis', { skip: redisSkip }, () => {
     });
   });
 
-  it('a password is used and never told', async () => {
+  it('a Redis password is used and never told', async () => {
     const guarded = await startRedis('--requirepass', PASSWORD);
     try {
       const url = (password: string): string => `redis://:${encodeURIComponent(password)}@127.0.0.1:${guarded.port}/0`;

@@ -52,7 +52,7 @@ describe('leases of limits', { skip: redisSkip }, () => {
     ['sliding', MINUTE],
     ['calendar', DAY],
   ] as const) {
-    it(`most requests need not ask, and what nobody used is given back within a second or two (${kind})`, async () => {
+    it(`most requests under a lease need not ask, and unused leases come back within a second or two (${kind})`, async () => {
       const [gateway] = gateways;
       const legs = [leg(window, 10_000)];
       let waited = 0;
@@ -76,7 +76,7 @@ describe('leases of limits', { skip: redisSkip }, () => {
       });
     });
 
-    it(`${GATEWAYS} gateways at once pass the limit, give or take one lease of each (${kind})`, async (t) => {
+    it(`${GATEWAYS} gateways at once let the limit pass, give or take one lease of each (${kind})`, async (t) => {
       const limit = 1_000;
       const legs = leg(window, limit);
       const own = gateways.map(() => [same(legs)]);
@@ -96,7 +96,7 @@ describe('leases of limits', { skip: redisSkip }, () => {
     });
   }
 
-  it('what is open, and limits too small to be divided, are asked about every time', async () => {
+  it('open requests, and limits too small to be divided, are asked about every time', async () => {
     for (const legs of [[leg(OPEN, 1_000)], [leg(MINUTE, 10)]]) {
       for (let index = 0; index < 3; index += 1) {
         const answer = gateways[0]!.reserve(legs, [1], Date.now());
@@ -106,7 +106,7 @@ describe('leases of limits', { skip: redisSkip }, () => {
     }
   });
 
-  it('in no span of the window more than the limit and one lease of each gateway', async (t) => {
+  it('no more than the limit and one lease of each gateway passes in any span of the window', async (t) => {
     const windowMs = 1_800;
     const limit = 400;
     const shared = leg({ kind: 'sliding', ms: windowMs }, limit);

@@ -15,7 +15,7 @@ describe('scripts of Redis', { skip: redisSkip }, () => {
   });
   after(() => redis?.[Symbol.asyncDispose]());
 
-  it('periods begin and end as in this program', async () => {
+  it('periods of the Redis scripts begin and end as in this program', async () => {
     const random = randomFrom(3);
     const times = Array.from({ length: 500 }, () => Math.floor(random() * 4_102_444_800_000));
     for (let year = 1999; year < 2029; year += 1) {
@@ -41,7 +41,7 @@ return answers`;
     });
   });
 
-  it('all of them compile', async () => {
+  it('all Redis scripts compile', async () => {
     await withRedis(redis.url, async (client) => {
       for (const { source, sha } of SCRIPTS) assert.equal(await client.scriptLoad(source), sha);
     });

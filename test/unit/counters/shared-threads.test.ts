@@ -27,7 +27,7 @@ async function results(workers: readonly Worker[]): Promise<number[]> {
   return Promise.all(workers.map(async (worker): Promise<number> => (await once(worker, 'message'))[0]));
 }
 
-test('of many reservations at once on two threads exactly as many pass as the limit says', async () => {
+test('exactly the limit of many reservations at once on two threads passes', async () => {
   const { main, start } = begin('hold', { limit: 1_001 });
   const workers = [start(0, THREADS), start(1, THREADS)];
   const [first = 0, second = 0] = await results(workers);
@@ -47,7 +47,7 @@ test('of many reservations at once on two threads exactly as many pass as the li
   assert.equal(main.openReservations, 0);
 });
 
-test('what two threads settle adds up to the last unit', async () => {
+test('settlements of two threads add up to the last unit', async () => {
   const { main, start } = begin('settle', { tries: 50_000 });
   const workers = [start(0, THREADS), start(1, THREADS)];
   assert.deepEqual(await results(workers), [50_000, 50_000]);
@@ -76,7 +76,7 @@ test('a thread that dies in the middle of its work leaves no lock and holds noth
   }
 });
 
-test('a lock whose holder died is taken over by the one who needs it', async () => {
+test('a lock whose holder died is taken over by the thread that needs it', async () => {
   const { main, start } = begin('until death');
   const other = new MemoryCounters(main.buffer, 1);
   const worker = start(0, 1);
@@ -89,7 +89,7 @@ test('a lock whose holder died is taken over by the one who needs it', async () 
   assert.ok(performance.now() - startedAt < 5_000);
 });
 
-test('the clock of all threads is one, whenever they began', async () => {
+test('all threads have one clock, whenever they began', async () => {
   const { main, start } = begin('say the time');
   const asked = main.clock.now();
   const worker = start(0, 1);

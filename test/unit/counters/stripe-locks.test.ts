@@ -20,7 +20,7 @@ test('a lock whose holder never comes back is taken over after a quarter of a se
   other.unlock(0b1);
 });
 
-test('what a dead thread locked is free when it was reclaimed, what others locked is not', () => {
+test('a dead thread’s locks are free when it was reclaimed, and those of others are not', () => {
   const shared = layout();
   const dead = new StripeLocks(shared, 0);
   const alive = new StripeLocks(shared, 1);
@@ -36,7 +36,7 @@ test('what a dead thread locked is free when it was reclaimed, what others locke
   assert.ok(performance.now() - startedAt > 200, 'that of the living one only after a wait');
 });
 
-test('who was taken for dead does not free the lock of the one that took over', () => {
+test('a thread that was taken for dead does not free the lock of the one that took over', () => {
   const shared = layout();
   const slow = new StripeLocks(shared, 0);
   const other = new StripeLocks(shared, 1);

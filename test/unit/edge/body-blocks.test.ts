@@ -4,7 +4,7 @@ import { BodyBlocks } from '../../../src/edge/body-blocks.ts';
 
 const MIB = 1_048_576;
 
-test('memory of a large body serves the next one, once everybody who held it has said so', () => {
+test('memory of a large body serves the next one, once every holder has released it', () => {
   const blocks = new BodyBlocks();
   const first = blocks.take(3 * MIB)!;
   const sent = first.hold();
@@ -17,7 +17,7 @@ test('memory of a large body serves the next one, once everybody who held it has
   assert.equal(blocks.idleBytes, 0);
 });
 
-test('memory whose reader never says so is never used again', () => {
+test('memory whose reader never releases it is never used again', () => {
   const blocks = new BodyBlocks();
   const first = blocks.take(2 * MIB)!;
   first.hold();
@@ -25,13 +25,13 @@ test('memory whose reader never says so is never used again', () => {
   assert.notEqual(blocks.take(2 * MIB)?.memory, first.memory);
 });
 
-test('small bodies and those beyond the bound have memory of their own', () => {
+test('small bodies, and those beyond the bound, have memory of their own', () => {
   const blocks = new BodyBlocks();
   assert.equal(blocks.take(MIB - 1), undefined);
   assert.equal(blocks.take(64 * MIB + 1), undefined);
 });
 
-test('idle memory is bounded, and forgotten when nothing comes', (context) => {
+test('idle body memory is bounded, and forgotten when nothing comes', (context) => {
   context.mock.timers.enable({ apis: ['setTimeout'] });
   const blocks = new BodyBlocks();
   const taken = Array.from({ length: 5 }, () => blocks.take(32 * MIB)!);

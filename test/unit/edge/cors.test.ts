@@ -6,23 +6,30 @@ const origin = 'https://app.example';
 const asObject = (list: readonly string[]) =>
   Object.fromEntries(Array.from({ length: list.length / 2 }, (_, index) => [list[2 * index], list[2 * index + 1]]));
 
-test('off by default: no header, no preflight', () => {
+test('CORS is off by default: there is no header and no preflight', () => {
   const cors = makeCors(undefined);
   assert.equal(cors.enabled, false);
   assert.deepEqual(cors.onAnswer(origin), []);
   assert.deepEqual(cors.onPreflight(origin), []);
 });
 
-test('an allowed origin is named, and caches are told that the answer depends on it', () => {
+test('an allowed origin is named and may read the rate headers and ours, and caches are told that the answer depends on it', () => {
   const cors = makeCors({ allowedOrigins: [origin], maxAgeSeconds: 600 });
   const headers = asObject(cors.onAnswer(origin));
   assert.equal(headers['access-control-allow-origin'], origin);
   assert.equal(headers['vary'], 'origin');
-  assert.match(headers['access-control-expose-headers'] ?? '', /x-request-id/);
+  const exposed = (headers['access-control-expose-headers'] ?? '').split(', ');
+  for (const name of [
+    ...['x-request-id', 'x-sluice-exchange-id', 'x-tfy-resolved-model', 'x-tfy-applied-rules', 'server-timing'],
+    ...['retry-after', 'retry-after-ms', 'x-should-retry', 'x-upstream-request-id'],
+    ...['x-ratelimit-limit-requests', 'x-ratelimit-remaining-tokens', 'x-ratelimit-reset-requests'],
+    ...['anthropic-ratelimit-requests-limit', 'anthropic-ratelimit-input-tokens-remaining'],
+  ])
+    assert.ok(exposed.includes(name), name);
   assert.equal(headers['access-control-allow-credentials'], undefined);
 });
 
-test('another origin, and no origin, get nothing', () => {
+test('another CORS origin, and no origin, get no header', () => {
   const cors = makeCors({ allowedOrigins: [origin], maxAgeSeconds: 600 });
   for (const other of [undefined, 'null', 'https://evil.example', `${origin}.evil.example`, origin.toUpperCase()]) {
     assert.deepEqual(cors.onAnswer(other), []);
@@ -30,7 +37,7 @@ test('another origin, and no origin, get nothing', () => {
   }
 });
 
-test('a star allows every origin without naming it', () => {
+test('a star allows every CORS origin without naming it', () => {
   const headers = asObject(makeCors({ allowedOrigins: ['*'], maxAgeSeconds: 600 }).onAnswer(origin));
   assert.equal(headers['access-control-allow-origin'], '*');
   assert.equal(headers['vary'], undefined);

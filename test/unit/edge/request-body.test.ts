@@ -6,7 +6,7 @@ import { RequestBody } from '../../../src/edge/request-body.ts';
 /** As the addon gives it: a buffer that is taken back when the callback returns. */
 function give(body: RequestBody, text: string): 'ok' | 'too-large' | 'memory-full' {
   const chunk = new Uint8Array(Buffer.from(text));
-  const result = body.append(chunk.buffer);
+  const result = body.append(chunk);
   chunk.fill(0x21);
   return result;
 }
@@ -28,7 +28,7 @@ function collect(declared: number | undefined, most = 1000, room = 1e9) {
   return { body, held };
 }
 
-test('the bytes are copied: what the addon does with its own later does not matter', () => {
+test('body bytes are copied, so that the addon may reuse its own', () => {
   for (const declared of [10, undefined]) {
     const { body } = collect(declared);
     for (const text of ['01', '234', '', '56789']) assert.equal(give(body, text), 'ok');
@@ -36,7 +36,7 @@ test('the bytes are copied: what the addon does with its own later does not matt
   }
 });
 
-test('a declared length is allocated once, an undeclared one in doubling steps that are all counted', () => {
+test('a declared body is allocated once, and an undeclared one in doubling steps that are all counted', () => {
   const declared = collect(100);
   for (let i = 0; i < 100; i += 1) give(declared.body, 'x');
   assert.deepEqual(declared.held, [100]);
@@ -51,7 +51,7 @@ test('a declared length is allocated once, an undeclared one in doubling steps t
   assert.equal(undeclared.body.whole().length, 100);
 });
 
-test('a body of exactly the bound is taken, one byte more is too large', () => {
+test('a body of exactly the bound is taken, and one byte more is too large', () => {
   for (const declared of [1000, undefined]) {
     const { body } = collect(declared);
     assert.equal(give(body, 'x'.repeat(1000)), 'ok');
@@ -60,13 +60,13 @@ test('a body of exactly the bound is taken, one byte more is too large', () => {
   }
 });
 
-test('more than was declared is too large', () => {
+test('a body larger than it was declared is too large', () => {
   const { body } = collect(5);
   assert.equal(give(body, '12345'), 'ok');
   assert.equal(give(body, '6'), 'too-large');
 });
 
-test('nothing is allocated that could not be counted', () => {
+test('no body memory is allocated that could not be counted', () => {
   const { body } = collect(undefined, 1000, 8);
   assert.equal(give(body, 'x'.repeat(8)), 'ok');
   assert.equal(give(body, 'x'), 'memory-full');
@@ -74,13 +74,13 @@ test('nothing is allocated that could not be counted', () => {
   assert.equal(body.whole().length, 8);
 });
 
-test('doubling stops at the bound', () => {
+test('the doubling of body memory stops at the bound', () => {
   const { body, held } = collect(undefined, 100);
   give(body, 'x'.repeat(60));
   give(body, 'x'.repeat(30));
   assert.deepEqual(held, [60, 40]);
 });
 
-test('no body at all is an empty one', () => {
+test('a request without a body has an empty one', () => {
   assert.equal(collect(undefined).body.whole().length, 0);
 });

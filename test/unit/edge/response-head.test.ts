@@ -2,18 +2,18 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { joinHead, serverTiming, statusLine } from '../../../src/edge/response-head.ts';
 
-test('a status line has the status’s own words, an unknown one too', () => {
+test('a status line has the status’s own words, an unknown status too', () => {
   assert.equal(statusLine(200), '200 OK');
   assert.equal(statusLine(429), '429 Too Many Requests');
   assert.equal(statusLine(529), '529 Unknown');
 });
 
-test('all headers are one string behind the first one’s name', () => {
+test('all headers of an answer are written as one string behind the first one’s name', () => {
   assert.equal(joinHead(['a', '1']), '1');
   assert.equal(joinHead(['a', '1', 'b', '2', 'c', '3']), '1\r\nb: 2\r\nc: 3');
 });
 
-test('no value can end its header and begin another, whichever header it stands in', () => {
+test('no header value can end its header and begin another, whichever header it stands in', () => {
   for (const evil of [
     'x\r\nset-cookie: a=1',
     'x\nset-cookie: a=1',
@@ -28,20 +28,20 @@ test('no value can end its header and begin another, whichever header it stands 
   }
 });
 
-test('every control character is dropped but the tab', () => {
+test('every control character of a header value is dropped except the tab', () => {
   for (let code = 0; code < 0x20; code += 1) {
     assert.equal(joinHead(['a', `x${String.fromCharCode(code)}y`]), code === 9 ? 'x\ty' : 'xy');
   }
   assert.equal(joinHead(['a', 'x\x7fy']), 'xy');
 });
 
-test('what no header can hold is replaced, and what it can stays', () => {
+test('characters that no header can hold are replaced, and all others stay', () => {
   assert.equal(joinHead(['a', 'naïve']), 'naïve');
   assert.equal(joinHead(['a', '模型🌍']), '????');
   assert.equal(joinHead(['a', '{"a": "b~c"}']), '{"a": "b~c"}');
 });
 
-test('times have three digits, and none is below zero', () => {
+test('server timings have three digits, and none is below zero', () => {
   assert.equal(serverTiming(1.5, 0), 'gateway;dur=1.500');
   assert.equal(serverTiming(0.0004, 12.345678), 'gateway;dur=0.000, upstream;dur=12.346');
   assert.equal(serverTiming(-3, 2), 'gateway;dur=0.000, upstream;dur=2.000');

@@ -23,6 +23,9 @@ let port: number;
 /** Bytes within each cork so far, except of what the addon gives back when it does not fit. */
 let corks: number[];
 let answered: number;
+let closesAfterAnswer: boolean;
+/** What the sink said of the connection when its answer ended. */
+let closing: UwsResponseSink['closing'];
 /** Called in a turn after the request's. */
 let write: (sink: UwsResponseSink) => void;
 /** Called within the addon's callback. */
@@ -30,7 +33,12 @@ let within: (sink: UwsResponseSink) => void;
 before(async () => {
   app = App();
   app.get('/*', (response) => {
-    const sink = new UwsResponseSink(counting(response), HIGH_WATERMARK, {
+    const sink: UwsResponseSink = new UwsResponseSink(counting(response), HIGH_WATERMARK, {
+      closesAfterAnswer,
+      ended: () => {
+        answered += 1;
+        closing = sink.closing;
+      },
       answered: () => {
         answered += 1;
       },
@@ -51,6 +59,7 @@ beforeEach(() => {
   write = () => {};
   within = () => {};
   answered = 0;
+  closesAfterAnswer = false;
 });
 
 function counting(response: HttpResponse): HttpResponse {
@@ -73,9 +82,9 @@ function counting(response: HttpResponse): HttpResponse {
       add(body.length + 4 + body.length.toString(16).length);
       return response.write(body);
     },
-    end: (body?: Uint8Array) => {
+    end: (body?: Uint8Array, closes?: boolean) => {
       add(size(body) + 7);
-      response.end(body);
+      response.end(body, closes);
     },
     getWriteOffset: () => response.getWriteOffset(),
     tryEnd: (body: Uint8Array, total: number) => response.tryEnd(body, total),
@@ -93,8 +102,8 @@ function counting(response: HttpResponse): HttpResponse {
   return counted as unknown as HttpResponse;
 }
 
-async function answer(): Promise<IncomingMessage> {
-  const sent = request({ port, host: '127.0.0.1', agent: false });
+async function answer(headers = {}): Promise<IncomingMessage> {
+  const sent = request({ port, host: '127.0.0.1', agent: false, headers });
   sent.end();
   const [response] = await once(sent, 'response');
   return response;
@@ -118,7 +127,7 @@ const HEAD = ['content-type', 'text/plain'];
 
 describe('no cork holds more than the addon’s buffer for it, so that nothing of it is lost when the client is behind', () => {
   for (const bytes of [1, 1000, 16_000, 16_384, 16_400, 20_000, 65_536, 1_000_000]) {
-    test(`chunks of ${bytes} bytes`, async () => {
+    test(`chunks of ${bytes} bytes leave in corks within the addon’s buffer, so that none is lost to a client that is behind`, async () => {
       const body = numbered(Math.max(bytes * 3, 100_000));
       write = (sink) => {
         sink.start(200, HEAD);
@@ -131,7 +140,7 @@ describe('no cork holds more than the addon’s buffer for it, so that nothing o
       assert.equal(answered, 1);
     });
 
-    test(`${bytes} bytes at once`, async () => {
+    test(`${bytes} bytes at once leave in corks within the addon’s buffer, so that none is lost to a client that is behind`, async () => {
       const body = numbered(bytes);
       write = (sink) => {
         sink.start(200, HEAD);
@@ -146,7 +155,7 @@ describe('no cork holds more than the addon’s buffer for it, so that nothing o
   }
 
   for (const bytes of [3000, 7000, 7900, 8000]) {
-    test(`a head of ${bytes} characters that are two bytes each`, async () => {
+    test(`a head of ${bytes} characters of two bytes leaves in corks within the addon’s buffer`, async () => {
       const body = numbered(40_000);
       write = (sink) => {
         sink.start(200, [...HEAD, 'x-long', 'é'.repeat(bytes)]);
@@ -160,7 +169,7 @@ describe('no cork holds more than the addon’s buffer for it, so that nothing o
     });
   }
 
-  test('what is answered in the turn of the request leaves in the next, out of the addon’s own cork', async () => {
+  test('an answer in the turn of its request leaves in the next turn, out of the addon’s own cork', async () => {
     const body = numbered(40_000);
     const order: string[] = [];
     within = (sink) => {
@@ -175,7 +184,7 @@ describe('no cork holds more than the addon’s buffer for it, so that nothing o
     assert.equal(answered, 1);
   });
 
-  test('an empty piece is none', async () => {
+  test('an empty chunk sends nothing', async () => {
     write = (sink) => {
       sink.start(200, HEAD);
       sink.write(numbered(0));
@@ -186,7 +195,7 @@ describe('no cork holds more than the addon’s buffer for it, so that nothing o
     assert.equal((await read(response)).length, 0);
   });
 
-  test('what is written in one turn leaves as one send', async () => {
+  test('all writes of one turn leave as one send', async () => {
     write = (sink) => {
       sink.start(200, HEAD);
       for (let index = 0; index < 100; index += 1) sink.write(numbered(100));
@@ -215,7 +224,7 @@ describe('a client that is behind gets all of it', () => {
     return { sink, response };
   }
 
-  test('of an answer with a declared length, which is answered when its last byte has left', async () => {
+  test('a client that is behind gets all of an answer with a declared length, which ends when its last byte has left', async () => {
     const { sink, response } = await unreadWhole();
     assert.equal(response.headers['content-length'], String(body.length));
     assert.ok((await read(response)).equals(body));
@@ -223,7 +232,7 @@ describe('a client that is behind gets all of it', () => {
     assert.equal(sink.blockedSince, 0);
   });
 
-  test('of a stream, which is answered when all but its end has left', async () => {
+  test('a client that is behind gets all of a stream, which ends when all but its end has left', async () => {
     let sink!: UwsResponseSink;
     let at = 0;
     write = (own) => {
@@ -249,7 +258,7 @@ describe('a client that is behind gets all of it', () => {
     assert.equal(answered, 1);
   });
 
-  test('of a stream that is cut, to the last byte before the cut', async () => {
+  test('a client that is behind gets all of a cut stream, to the last byte before the cut', async () => {
     write = (sink) => {
       sink.start(200, HEAD);
       sink.write(body);
@@ -299,7 +308,7 @@ describe('a client that is behind gets all of it', () => {
     });
   }
 
-  test('a client that leaves meanwhile is let go of', async () => {
+  test('a client that leaves while it is behind is released', async () => {
     const { sink, response } = await unreadWhole();
     response.destroy();
     await new Promise((resolve) => setTimeout(resolve, 100));
@@ -309,4 +318,45 @@ describe('a client that is behind gets all of it', () => {
     sink.keepOpen();
     sink.close();
   });
+});
+
+describe('where an answer shall be the last of its connection', () => {
+  const large = Buffer.alloc(3 * CORK_BYTES, 'l');
+  for (const [what, send, expected] of [
+    ['a short whole one', (sink: UwsResponseSink) => sink.end(Buffer.from('short')), 'left'],
+    ['an empty one', (sink: UwsResponseSink) => sink.end(), 'left'],
+    ['a long whole one', (sink: UwsResponseSink) => sink.end(large), 'left'],
+    [
+      'a stream',
+      (sink: UwsResponseSink) => {
+        sink.write(Buffer.from('one'));
+        setImmediate(() => sink.end(Buffer.from('two')));
+      },
+      'now',
+    ],
+    [
+      'a long stream',
+      (sink: UwsResponseSink) => {
+        sink.write(large);
+        setImmediate(() => sink.end(Buffer.from('two')));
+      },
+      'left',
+    ],
+  ] as const) {
+    test(`${what} says so in its head, once, and is whole`, async () => {
+      closesAfterAnswer = true;
+      write = (sink) => {
+        sink.start(200, ['content-type', 'text/plain']);
+        send(sink);
+      };
+      // Where the client asks for it the addon says nothing.
+      const response = await answer({ connection: 'keep-alive' });
+      await read(response);
+      const said = response.rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === 'connection');
+      assert.equal(said.length, 1);
+      assert.equal(response.headers.connection, 'close');
+      assert.equal(closing, expected);
+      assert.equal(answered, 1);
+    });
+  }
 });

@@ -26,7 +26,7 @@ test('every base path leads to the same routes', () => {
   for (const base of bases.slice(1)) assert.deepEqual(table.match(base)?.routes, [root], base);
 });
 
-test('base paths do not stack, and nothing else is one', () => {
+test('base paths do not stack, and no other path is a base path', () => {
   for (const path of [
     '/v1/v1/chat/completions',
     '/api/chat/completions',
@@ -54,23 +54,23 @@ test('an open parameter takes all that is left of the path, percent-decoded', ()
   assert.equal(table.match('/v1/models/%E6%A8%A1')?.params['id'], '模');
 });
 
-test('nothing behind the slash, or an escape that is none, names nothing', () => {
+test('nothing behind the slash, or an invalid escape, names nothing', () => {
   for (const path of ['/v1/models/', '/models/', '/v1/models/%', '/v1/models/%zz', '/v1/models/%ff']) {
     assert.equal(table.match(path), undefined, path);
   }
 });
 
-test('what is decoded is not decoded again', () => {
+test('a decoded path is not decoded again', () => {
   assert.equal(table.match('/models/a%252Fb')?.params['id'], 'a%2Fb');
 });
 
-test('routes of one path and several methods come together', () => {
+test('routes of one path and several methods are found together', () => {
   const get = route('/files', 'GET');
   const post = route('/files', 'POST');
   assert.deepEqual(new RouteTable([get, post]).match('/v1/files')?.routes, [get, post]);
 });
 
-test('a parameter is one segment, and a literal in its place is nearer', () => {
+test('a path parameter is one segment, and a literal in its place is nearer', () => {
   const one = route('/responses/{id}', 'GET');
   const cancel = route('/responses/{id}/cancel');
   const items = route('/responses/{id}/{kind}', 'GET');
@@ -89,13 +89,13 @@ test('a parameter is one segment, and a literal in its place is nearer', () => {
   }
 });
 
-test('a parameter may stand in the middle of an open pattern', () => {
+test('a path parameter may stand in the middle of an open pattern', () => {
   const table = new RouteTable([route('/proxy-api/{account}/{+path}')]);
   assert.deepEqual(table.match('/v1/proxy-api/main/a/b%2Fc')?.params, { account: 'main', path: 'a/b/c' });
   assert.equal(table.match('/v1/proxy-api/main'), undefined);
 });
 
-test('a planned path is known and has no route; one that is served is not planned any more', () => {
+test('a planned path is known and has no route, and one that is served is not planned any more', () => {
   const planned = [{ pattern: '/chat/completions' }, { pattern: '/files/{+path}' }, { pattern: '/embeddings' }];
   const table = new RouteTable([chat], planned);
   assert.deepEqual(table.match('/v1/chat/completions')?.routes, [chat]);
@@ -103,7 +103,7 @@ test('a planned path is known and has no route; one that is served is not planne
   assert.deepEqual(table.match('/api/llm/files/f1/content')?.path, '/files/{+path}');
 });
 
-test('what is planned at the root alone is nowhere else', () => {
+test('a path that is planned at the root alone is nowhere else', () => {
   const table = new RouteTable(
     [],
     [

@@ -11,7 +11,7 @@ function waiting(...texts: string[]): WaitingChunks {
 const text = (bytes: Uint8Array | undefined) => (bytes === undefined ? undefined : Buffer.from(bytes).toString());
 
 describe('chunks that wait', () => {
-  test('all of them are taken as one', () => {
+  test('all waiting chunks are taken as one', () => {
     const chunks = waiting('ab', 'cd', 'e');
     assert.equal(chunks.bytes, 5);
     assert.equal(text(chunks.takeAll()), 'abcde');
@@ -20,7 +20,7 @@ describe('chunks that wait', () => {
     assert.equal(chunks.take(10), undefined);
   });
 
-  test('as many whole ones as fit are joined', () => {
+  test('as many whole waiting chunks as fit are joined', () => {
     const chunks = waiting('ab', 'cd', 'e', 'fgh');
     assert.equal(text(chunks.take(5)), 'abcde');
     assert.equal(chunks.bytes, 3);
@@ -28,13 +28,13 @@ describe('chunks that wait', () => {
     assert.equal(chunks.bytes, 0);
   });
 
-  test('one that does not fit behind another waits for its own turn', () => {
+  test('a chunk that does not fit behind another waits for its own turn', () => {
     const chunks = waiting('abc', 'def');
     assert.equal(text(chunks.take(5)), 'abc');
     assert.equal(text(chunks.take(5)), 'def');
   });
 
-  test('of one that is too long the first part is taken, without copying', () => {
+  test('the first part of a chunk that is too long is taken without copying', () => {
     const whole = Buffer.from('abcdefg');
     const chunks = new WaitingChunks();
     chunks.add(whole);
@@ -51,7 +51,7 @@ describe('chunks that wait', () => {
     assert.equal(chunks.bytes, 0);
   });
 
-  test('in whatever steps it is taken, nothing is lost or doubled', () => {
+  test('waiting chunks lose and double nothing, in whatever steps they are taken', () => {
     for (let most = 1; most < 30; most += 1) {
       const texts = Array.from({ length: 20 }, (_, index) =>
         String.fromCharCode(97 + index).repeat((index * 7) % 11 || 1),
@@ -67,7 +67,7 @@ describe('chunks that wait', () => {
     }
   });
 
-  test('what is cleared is forgotten, and others go on', () => {
+  test('cleared chunks are forgotten, and others go on', () => {
     const chunks = waiting('ab', 'cd');
     chunks.clear();
     assert.equal(chunks.bytes, 0);

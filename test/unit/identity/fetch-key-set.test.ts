@@ -22,14 +22,14 @@ async function fault(uri?: string, stop?: AbortSignal): Promise<string> {
 }
 
 describe('fetching the keys of an issuer', () => {
-  it('gives them, and how long they may be used', async () => {
+  it('fetching an issuer’s keys gives them, and how long they may be used', async () => {
     issuer.cacheControl = 'public, max-age=900';
     const found = await fetched();
     assert.ok('keys' in found);
     assert.deepEqual([found.keys.length, found.keys[0]?.kid, found.maxAgeMs], [1, 'k', 900_000]);
   });
 
-  it('takes an age between five minutes and a day, ten minutes where none is said', () => {
+  it('an issuer’s keys may be used between five minutes and a day, and for ten minutes where nothing is said', () => {
     const cases: [string | null, number][] = [
       [null, 600],
       ['no-store', 600],
@@ -42,7 +42,7 @@ describe('fetching the keys of an issuer', () => {
     for (const [header, seconds] of cases) assert.equal(maxAgeMs(header), seconds * 1000, String(header));
   });
 
-  it('follows no redirect, takes no status but 200, and no body that does not end', async () => {
+  it('fetching an issuer’s keys follows no redirect, takes no status but 200, and no endless body', async () => {
     // Keys are there, where it points to.
     issuer.answer = (request, response) => {
       if (request.url === '/keys') response.writeHead(302, { location: '/elsewhere' }).end();
@@ -65,7 +65,7 @@ describe('fetching the keys of an issuer', () => {
     assert.doesNotMatch(await fault(), /secret/);
   });
 
-  it('ends with the gateway', async () => {
+  it('fetching an issuer’s keys ends with the gateway', async () => {
     issuer.answer = () => {};
     const stop = new AbortController();
     const ending = fault(issuer.jwksUri, stop.signal);
@@ -73,7 +73,7 @@ describe('fetching the keys of an issuer', () => {
     assert.ok(await ending);
   });
 
-  it('asks over no line that others may write to', async () => {
+  it('an issuer’s keys are fetched only over https or from this machine', async () => {
     for (const uri of [
       'http://login.example.com/keys',
       'http://127.0.0.1.example.com/',

@@ -12,7 +12,7 @@ const keysOf = (...keys: object[]) => {
 };
 
 describe('a key set', () => {
-  it('gives each key with the algorithms that its kind signs with', () => {
+  it('a key set gives each key with the algorithms that its kind signs with', () => {
     const ec = (namedCurve: string) => generateKeyPairSync('ec', { namedCurve }).publicKey;
     const kinds: [KeyObject, string[]][] = [
       [rsa.publicKey, ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512']],
@@ -28,7 +28,7 @@ describe('a key set', () => {
     assert.deepEqual(keysOf(jwkOf(rsa.publicKey, { alg: 'PS256' }))[0]?.algorithms, ['PS256']);
   });
 
-  it('is read past keys that cannot verify: for encryption, symmetric, of unknown kinds, too short, damaged', () => {
+  it('keys that cannot verify are skipped: for encryption, symmetric, of unknown kinds, too short, damaged', () => {
     const good = jwkOf(rsa.publicKey, { kid: 'good' });
     const short = jwkOf(generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey);
     const coin = jwkOf(generateKeyPairSync('ec', { namedCurve: 'secp256k1' }).publicKey);
@@ -53,12 +53,12 @@ describe('a key set', () => {
     assert.ok('fault' in read(...others));
   });
 
-  it('gives only public halves, whatever the issuer lets slip', () => {
+  it('a key set gives only public halves, whatever the issuer publishes', () => {
     const [key] = keysOf(jwkOf(rsa.privateKey, { kid: 'k' }));
     assert.match(key?.publicKeyPem ?? '', /^-----BEGIN PUBLIC KEY-----/);
   });
 
-  it('that is none is a fault that repeats nothing of it', () => {
+  it('an invalid key set is a fault that repeats nothing of it', () => {
     for (const body of ['', '{', '[]', '{"keys":{}}', '{"keys":[]}', '<html>secret</html>']) {
       const found = readKeySet(body);
       assert.ok('fault' in found && !found.fault.includes('secret'), body);

@@ -69,7 +69,7 @@ describe('the keys of an issuer', () => {
     mock.restoreAll();
   });
 
-  it('are fetched at once, told when they came, and fetched again before they are too old', async () => {
+  it('an issuer’s keys are fetched at once, told when they came, and fetched again before they are too old', async () => {
     asked.keys.setProviders([provider('a')]);
     assert.deepEqual(asked.uris, ['https://a.example/keys']);
     await asked.answer({ keys: [key('1')], maxAgeMs: 10 * MINUTE });
@@ -86,7 +86,7 @@ describe('the keys of an issuer', () => {
     asked.keys.stop();
   });
 
-  it('are kept while it is away, which is asked again soon and then ever more rarely, logged once and counted', async () => {
+  it('an issuer’s keys are kept while it is away, and it is asked again ever more rarely, logged once and counted', async () => {
     asked.keys.setProviders([provider('a')]);
     await asked.answer({ keys: [key('1')], maxAgeMs: 5 * MINUTE });
     await tick(4 * MINUTE);
@@ -103,7 +103,7 @@ describe('the keys of an issuer', () => {
     asked.keys.stop();
   });
 
-  it('are fetched once for all who miss one, and not again for half a minute; all of them get an answer', async () => {
+  it('an issuer’s keys are fetched once for all who miss one, and not again for half a minute', async () => {
     asked.keys.setProviders([provider('a')]);
     await asked.answer({ keys: [key('1')], maxAgeMs: 60 * MINUTE });
     now += 100_000;
@@ -128,7 +128,7 @@ describe('the keys of an issuer', () => {
     asked.keys.stop();
   });
 
-  it('stay over a reload that leaves it as it was, and are forgotten with one that moves it or takes it away', async () => {
+  it('an issuer’s keys stay over a reload that leaves it as it was, and are dropped when it moves or goes', async () => {
     asked.keys.setProviders([provider('a')]);
     await asked.answer({ keys: [key('1')], maxAgeMs: 60 * MINUTE });
     asked.keys.setProviders([{ ...provider('a'), audiences: ['x'] }]);

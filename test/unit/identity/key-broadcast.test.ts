@@ -22,7 +22,7 @@ async function isSettled(waiting: Promise<void>): Promise<boolean> {
 }
 
 describe('news of keys', () => {
-  it('is settled when every thread has heard all of it', async () => {
+  it('news of keys is settled when every thread has heard all of it', async () => {
     const { keys, numbers } = broadcast(2);
     assert.ok(await isSettled(keys.settled()), 'nothing was told');
     keys.tell(news);
@@ -36,7 +36,7 @@ describe('news of keys', () => {
     assert.ok(await isSettled(waiting));
   });
 
-  it('is not waited for by a thread that died; the one in its place is born with it', async () => {
+  it('news of keys does not wait for a thread that died, and the one in its place is born with it', async () => {
     const { keys } = broadcast(2);
     keys.tell(news);
     keys.heard(0, 1);
@@ -50,7 +50,7 @@ describe('news of keys', () => {
     assert.equal(await isSettled(keys.settled()), false, 'and hears what comes later as any other');
   });
 
-  it('is waited for no longer than a second', { timeout: 5000 }, async () => {
+  it('news of keys is waited for no longer than a second', { timeout: 5000 }, async () => {
     const { keys } = broadcast(1);
     keys.tell(news);
     const keepsAlive = setTimeout(() => {}, 4000);

@@ -13,7 +13,7 @@ const opaque = (id: string, more: Partial<KeyNote> = {}): KeyNote => ({
 const news = (notes: readonly KeyNote[], startsAnew = false) => ({ startsAnew, notes, signingKeys: [other] });
 
 describe('what is known of issued keys', () => {
-  it('is told as it changes, and whole to a thread that is born', () => {
+  it('known keys are told as they change, and whole to a thread that is born', () => {
     const known = new KnownKeys(own);
     known.take(news([opaque('a'), { id: 'b', revokedAtMs: 1 }], true), 0);
     const told = known.take(news([{ id: 'c', revokedAtMs: 2 }, opaque('a', { revokedAtMs: 3 })]), 0);
@@ -33,7 +33,7 @@ describe('what is known of issued keys', () => {
     );
   });
 
-  it('does not speak of keys that need no word, and forgets those that no longer need one', () => {
+  it('known keys leave out keys that need no word, and drop those that no longer need one', () => {
     const known = new KnownKeys(own);
     assert.deepEqual(known.take(news([{ id: 'jwt' }]), 0).notes, []);
     known.take(news([{ id: 'jwt', revokedAtMs: 1 }]), 0);
@@ -41,7 +41,7 @@ describe('what is known of issued keys', () => {
     assert.deepEqual(known.all().notes, []);
   });
 
-  it('starts anew when it is told to', () => {
+  it('known keys start anew when they are told to', () => {
     const known = new KnownKeys(own);
     known.take(news([opaque('a')]), 0);
     known.take(news([opaque('b')], true), 0);
@@ -51,13 +51,13 @@ describe('what is known of issued keys', () => {
     );
   });
 
-  it('always has the gateway’s own signing key, whatever the database says', () => {
+  it('known keys always hold the gateway’s own signing key, whatever the database says', () => {
     const known = new KnownKeys(own);
     assert.deepEqual(known.take(news([]), 0).signingKeys, [other, own]);
     assert.deepEqual(known.all().signingKeys, [other, own]);
   });
 
-  it('lets go of keys that expired long ago', () => {
+  it('known keys drop those that expired long ago', () => {
     const known = new KnownKeys(own);
     const DAY = 86_400_000;
     const old = Array.from({ length: 10_001 }, (_, index) => opaque(`old-${index}`, { expiresAtMs: DAY }));

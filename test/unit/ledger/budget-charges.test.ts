@@ -45,7 +45,7 @@ test('every unit of a budget is charged, in the period in which the exchange end
   });
 });
 
-test('units of overrides are charged too', () => {
+test('units of a budget’s overrides are charged too', () => {
   const overrides = [{ values: ['a'], limits: [limitOf('cost_per_week', 1)] }];
   const budget = budgetOf('b', { limits: [limitOf('cost_per_day', 1)], overrides });
   assert.deepEqual(
@@ -54,7 +54,7 @@ test('units of overrides are charged too', () => {
   );
 });
 
-test('what nobody knows is not charged, and is not an error', () => {
+test('an unknown cost or count is not charged, and is no error', () => {
   const budget = budgetOf('b', { limits: [limitOf('cost_per_day', 1), limitOf('tokens_per_day', 1)] });
   const unpriced = chargedRecord({
     startedAt: midnight,
@@ -71,7 +71,7 @@ test('what nobody knows is not charged, and is not an error', () => {
   assert.deepEqual(amounts([unpriced, unknown], budget), { 'b tokens_per_day  2030-03-01': 5 });
 });
 
-test('groups are apart, and a batch names each window once', () => {
+test('budget groups are charged apart, and a batch names each window once', () => {
   const budget = budgetOf('b', { limits: [limitOf('cost_per_day', 1)], appliesPer: ['user'] });
   const by = (group: string) => chargedRecord({ startedAt: midnight, charges: [['b', group]], costNanoUsd: 1 });
   const charges = budgetCharges([by('user:a'), by('user:b'), by('user:a')], byId(budget));
@@ -90,7 +90,7 @@ test('groups are apart, and a batch names each window once', () => {
   );
 });
 
-test('a budget that is gone, and charges that cannot be read, stop nothing', () => {
+test('charges of a removed budget, and charges that cannot be read, stop nothing', () => {
   const budget = budgetOf('b', { limits: [limitOf('cost_per_day', 1)] });
   const gone = chargedRecord({
     startedAt: midnight,

@@ -55,7 +55,7 @@ forEachEngine('budget windows', (engine) => {
   const spent = async (budgets: BudgetRule[] = [perUser, all]) =>
     (await currentWindows(database, budgets, now)).map((each) => [each.budget, each.unit, each.group, each.spent]);
 
-  it('hold what was charged, over batches and gateways, each unit and group apart', async () => {
+  it('budget windows hold what was charged, over batches and gateways, each unit and group apart', async () => {
     await write('one', [charged('user:a', 30), charged('user:b', 5)]);
     await write('one', [charged('user:a', 1)]);
     await write('two', [charged('user:a', 200)]);
@@ -67,7 +67,7 @@ forEachEngine('budget windows', (engine) => {
     ]);
   });
 
-  it('begin anew with the period, and an exchange counts where it ended', async () => {
+  it('budget windows begin anew with the period, and an exchange counts where it ended', async () => {
     await write('one', [charged('user:a', 30, now - 86_400_000), charged('user:a', 1)]);
     assert.deepEqual(await spent([perUser]), [['per-user', 'cost_per_day', 'user:a', 1]]);
     assert.deepEqual(await spent([all]), [
@@ -76,7 +76,7 @@ forEachEngine('budget windows', (engine) => {
     ]);
   });
 
-  it('of a rolled back batch are as they were', async () => {
+  it('budget windows of a rolled back batch are as they were', async () => {
     const hook = new BudgetWindows({ gateway: 'one', budgets: [all], onCharged: () => {} });
     const failing = database.write(async (transaction) => {
       const sums = hook.begin();
@@ -88,13 +88,13 @@ forEachEngine('budget windows', (engine) => {
     assert.deepEqual(await spent([all]), []);
   });
 
-  it('of a budget that went away are there when it comes back', async () => {
+  it('budget windows of a removed budget are there when it comes back', async () => {
     await write('one', [charged('', 30)]);
     await write('one', [charged('', 1)], [perUser]);
     assert.deepEqual((await spent([all]))[0], ['all', 'cost_per_month', '', 30]);
   });
 
-  it('are told by their keys, however many', async () => {
+  it('budget windows are read by their keys, however many', async () => {
     const groups = Array.from({ length: 1_201 }, (_, index) => `user:${index}`);
     await write(
       'one',
@@ -114,7 +114,7 @@ forEachEngine('budget windows', (engine) => {
     assert.equal(found.find((each) => each.group === 'user:1200')?.spent, 1200);
   });
 
-  it('are forgotten after more than a year', async () => {
+  it('budget windows are deleted after more than a year', async () => {
     await write('one', [charged('user:a', 30, now - 401 * 86_400_000), charged('user:a', 1)]);
     await forgetOldWindows(database, now);
     const rows = await database.query
@@ -128,13 +128,13 @@ forEachEngine('budget windows', (engine) => {
     );
   });
 
-  it('hold large groups and amounts as they are', async () => {
+  it('budget windows hold large groups and amounts as they are', async () => {
     const group = `${'ü'.repeat(120)}' -- "\\`;
     await write('one', [charged(group, 9_000_000_000_000_000)]);
     assert.deepEqual((await spent([perUser]))[0]?.slice(2), [group, 9_000_000_000_000_000]);
   });
 
-  it('are put into the counts at a start, others’ too, and then what others spend, once', async () => {
+  it('budget windows are put into the counts at a start, and then what other gateways spend, once', async () => {
     await write('one', [charged('user:a', 30)]);
     await write('two', [charged('user:a', 200), charged('user:b', 7)]);
     const cells = new Cells();

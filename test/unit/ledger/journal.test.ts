@@ -34,7 +34,7 @@ function plain(records: readonly ExchangeRecord[]): unknown {
   return JSON.parse(JSON.stringify(records));
 }
 
-test('what was appended is read back, frame by frame or all at once', async () => {
+test('a journal is read back as it was written, frame by frame or all at once', async () => {
   const { folder, writer, closed } = setup();
   mkdirSync(folder);
   const batches = [many(3), [refusedRecord(), ledgerRecord({ pending: true })], many(600).slice(0, 512)];
@@ -72,7 +72,7 @@ test('a last frame that is torn at any byte costs itself and no other', async ()
   }
 });
 
-test('a byte that was changed is noticed, and what stands before it is kept', async () => {
+test('a changed byte of a journal is noticed, and the frames before it are kept', async () => {
   const { folder, writer } = setup();
   mkdirSync(folder);
   const kept = many(2);
@@ -94,7 +94,7 @@ test('a byte that was changed is noticed, and what stands before it is kept', as
   assert.match((await readJournal(path, 0, 25, 1000)).broken ?? '', /does not begin/);
 });
 
-test('a segment is closed when it is full or old, and the next one begins', () => {
+test('a journal segment is closed when it is full or old, and the next one begins', () => {
   const small = setup({ segmentBytes: 1000 });
   mkdirSync(small.folder);
   const places = [1, 2, 3].map(() => small.writer.append(encodeBatch(many(5))));

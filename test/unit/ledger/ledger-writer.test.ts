@@ -65,7 +65,7 @@ forEachEngine('the ledger', (engine) => {
     writer = writerOf('gw_a');
   });
 
-  it('has one row an exchange, and its sums by hour and day equal the rows', async () => {
+  it('the ledger has one row an exchange, and its hourly and daily sums equal the rows', async () => {
     const night = Date.UTC(2026, 10, 22, 23, 59, 59, 990);
     const records = [
       ...many(40),
@@ -95,7 +95,7 @@ forEachEngine('the ledger', (engine) => {
     );
   });
 
-  it('keeps unknown as unknown: a count that nobody told is null and no zero', async () => {
+  it('the ledger keeps unknown as unknown: a count that nobody told is null and not zero', async () => {
     await writer.write([ledgerRecord({ usage: { inputTokens: 5 }, costNanoUsd: undefined, priceTable: undefined })]);
     const row = await database.query.selectFrom('ledger_rows').selectAll().executeTakeFirstOrThrow();
     assert.deepEqual([row.input_tokens, row.output_tokens, row.cost_nano_usd], [5, null, null]);
@@ -105,7 +105,7 @@ forEachEngine('the ledger', (engine) => {
     assert.equal(usage.unknown_cost_requests, 1);
   });
 
-  it('does not count an exchange twice, whatever comes again and with whatever else', async () => {
+  it('the ledger does not count an exchange twice, whatever comes again and with whatever else', async () => {
     const first = many(20);
     const more = many(5);
     await writer.write(first);
@@ -121,7 +121,7 @@ forEachEngine('the ledger', (engine) => {
     assert.equal((await verifyLedger(database, recomputedNanoUsd)).faultCount, 0);
   });
 
-  it('writes more rows than it makes at once, from frames, without those that are there', async () => {
+  it('the ledger writes more rows from frames than one insert holds, without those that exist', async () => {
     const first = many(700);
     const more = [...many(600), ...first.slice(690), ...many(5)];
     const batch = new BatchRecords();
@@ -140,7 +140,7 @@ forEachEngine('the ledger', (engine) => {
     assert.equal((await verifyLedger(database, recomputedNanoUsd)).faultCount, 0);
   });
 
-  it('writes nothing of a batch of which the last row is faulty, and all others without it', async () => {
+  it('the ledger writes nothing of a batch whose last row is faulty, and all of it without that row', async () => {
     const records = many(520);
     const faulty = ledgerRecord({ status: 0.5 });
     await assert.rejects(writer.write([...records, faulty]), isRowFault);
@@ -150,7 +150,7 @@ forEachEngine('the ledger', (engine) => {
     assert.equal((await verifyLedger(database, recomputedNanoUsd)).faultCount, 0);
   });
 
-  it('writes rows and what hooks keep together or not at all', async () => {
+  it('the ledger writes rows and the changes of its hooks together or not at all', async () => {
     hook.fails = 1;
     const records = many(3);
     await assert.rejects(writer.write(records), /the hook failed/);
@@ -160,7 +160,7 @@ forEachEngine('the ledger', (engine) => {
     assert.equal(hook.committed.length, 1);
   });
 
-  it('knows a commit again whose answer was lost', async () => {
+  it('the ledger recognises a commit whose answer was lost', async () => {
     let lose = true;
     const losing: Database = {
       ...database,
@@ -182,7 +182,7 @@ forEachEngine('the ledger', (engine) => {
     assert.equal((await verifyLedger(database, recomputedNanoUsd)).faultCount, 0);
   });
 
-  it('knows such a commit again also where a further try failed before it was seen', async () => {
+  it('the ledger recognises such a commit also after a further try failed', async () => {
     // Under way still (it waits for a replica, say): whoever asks meanwhile is told of the head before it.
     const before = { head_seq: 0, head_hash: '' };
     const unseen = database.query.withPlugin({
@@ -212,7 +212,7 @@ forEachEngine('the ledger', (engine) => {
     assert.equal((await sums(database)).rows.requests, 4);
   });
 
-  it('has one chain a gateway, also where two processes write to it by turns', async () => {
+  it('the ledger has one chain a gateway, also where two processes write to it by turns', async () => {
     const second = writerOf('gw_a');
     const other = writerOf('gw_b');
     for (let turn = 0; turn < 3; turn += 1) {

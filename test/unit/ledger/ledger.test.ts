@@ -95,7 +95,7 @@ const idsOf = (records: readonly ExchangeRecord[]): string[] => records.map((rec
 
 const segmentsIn = (folder: string): string[] => readdirSync(folder).filter((name) => name.endsWith('.journal'));
 
-test('records are in the database within a second, and then their segment is gone', async () => {
+test('records are in the database within a second, and then their segment is dropped', async () => {
   const ledger = await begin();
   const relay = thread(ledger);
   const records = many(30);
@@ -111,7 +111,7 @@ test('records are in the database within a second, and then their segment is gon
   assert.deepEqual(readdirSync(join(dataDir, 'journal')), []);
 });
 
-test('while the database is away memory is bounded, and afterwards all that was journalled is written once', async () => {
+test('memory is bounded while the database is away, and afterwards all that was journalled is written once', async () => {
   const ledger = await begin();
   const relay = thread(ledger, 0, 200_000);
   away = true;
@@ -133,7 +133,7 @@ test('while the database is away memory is bounded, and afterwards all that was 
   await ledger.close(1_000);
 });
 
-test('frames that a relay thread did not send are read from the journal: at the next frame, and when a segment ends', async () => {
+test('frames that a relay thread withheld are read from the journal: at the next frame, and when a segment ends', async () => {
   const ledger = await begin();
   const relay = thread(ledger);
   const records = many(60);
@@ -149,7 +149,7 @@ test('frames that a relay thread did not send are read from the journal: at the 
   await ledger.close(1_000);
 });
 
-test('what a relay thread that died had written is read to the end', async () => {
+test('the journal of a relay thread that died is read to the end', async () => {
   const ledger = await begin();
   const relay = thread(ledger, 1);
   const records = many(20);
@@ -193,7 +193,7 @@ async function crashed(ledger: Ledger): Promise<void> {
   away = false;
 }
 
-test('what a crash left in the journal is written at the next start, once, without the frame that was torn', async () => {
+test('a journal that a crash left is written at the next start, once, without its torn frame', async () => {
   const ledger = await begin();
   const relay = thread(ledger, 0);
   const other = thread(ledger, 1);
@@ -233,7 +233,7 @@ test('what a crash left in the journal is written at the next start, once, witho
   assert.deepEqual(readdirSync(join(dataDir, 'journal')), []);
 });
 
-test('a journal that is full says so, and says when it has room again', async () => {
+test('a full journal says so, and says when it has room again', async () => {
   const ledger = await begin();
   const relay = thread(ledger, 0, 100_000);
   away = true;

@@ -57,7 +57,7 @@ for (const laterMs of [0, 3, 4]) {
   });
 }
 
-test('a record that is in the journal is with the main thread soon after, and says where it stands', async () => {
+test('a journalled record is with the main thread soon after, and says where it stands', async () => {
   const { sender, messages, idsSent } = setup();
   const record = ledgerRecord();
   sender.add(record);
@@ -74,7 +74,7 @@ test('a record that is in the journal is with the main thread soon after, and sa
   sender.close();
 });
 
-test('strict: a record is in the journal as soon as it is asked for, before any turn of the loop', async () => {
+test('a record of a strict ledger is in the journal as soon as it is asked for, before any turn of the loop', async () => {
   const { sender, messages } = setup();
   const record = ledgerRecord();
   sender.add(record);
@@ -89,7 +89,7 @@ test('strict: a record is in the journal as soon as it is asked for, before any 
   );
 });
 
-test('requests of strangers and other questions than for inference are in no journal', () => {
+test('requests without a key, and those that are no inference, are in no journal', () => {
   const { sender, idsSent, messages } = setup();
   const stranger = ledgerRecord({ subject: undefined });
   const list = ledgerRecord({ method: 'GET', path: '/models' });
@@ -100,7 +100,7 @@ test('requests of strangers and other questions than for inference are in no jou
   assert.equal(messages.length, 1);
 });
 
-test('while the main thread is behind, frames are withheld and counted, and the end of the segment tells of them', async () => {
+test('frames are withheld and counted while the main thread is behind, and the end of the segment tells of them', async () => {
   const { sender, messages, idsSent } = setup();
   const all = many(200 * 70);
   for (const record of all) {
@@ -125,7 +125,7 @@ test('while the main thread is behind, frames are withheld and counted, and the 
   assert.equal(idsSent('ledger-records').length + sender.dropped, all.length + 70);
 });
 
-test('a segment is told to be closed only after the frames that stand in it', () => {
+test('a segment is told as closed only after the frames that stand in it', () => {
   const { sender, messages } = setup();
   for (const record of many(512 * 30)) sender.add(record);
   sender.close();
@@ -138,7 +138,7 @@ test('a segment is told to be closed only after the frames that stand in it', ()
   assert.ok(ends.size > 0);
 });
 
-test('without a ledger all records go the same way as ever', () => {
+test('all records reach the main thread without a ledger too', () => {
   const messages: FromRelayThread[] = [];
   const sender = new RecordSender({
     thread: 0,
@@ -156,7 +156,7 @@ test('without a ledger all records go the same way as ever', () => {
   );
 });
 
-test('what the journal does not take is sent also while the main thread is behind', () => {
+test('records that the journal does not take are sent also while the main thread is behind', () => {
   const { sender, idsSent, messages } = setup(join(root, 'not-there'));
   const records = many(70 * 64);
   for (const record of records) {
@@ -172,7 +172,7 @@ test('what the journal does not take is sent also while the main thread is behin
   assert.equal(sender.dropped, 0);
 });
 
-test('with neither journal nor main thread what is sent is bounded, and the rest is counted', () => {
+test('records without journal and main thread are bounded, and the rest is counted', () => {
   const { sender, idsSent } = setup(join(root, 'not-there'));
   for (const record of many(300 * 64)) {
     sender.add(record);

@@ -1,8 +1,8 @@
 import type { JournalPart } from '../../../src/ledger/journal-reader.ts';
 import type { ExchangeRecord } from '../../../src/telemetry/exchange-record.ts';
 import { basisOf } from '../../../src/usage/price-basis.ts';
+import { tokenCostNanoUsd } from '../../../src/usage/token-cost.ts';
 import type { RateTable } from '../../../src/usage/token-rates.ts';
-import { tokenCostNanoUsd } from '../../../src/usage/token-rates.ts';
 
 export const RATES: RateTable = {
   perExchange: 0,

@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
 import { before, it } from 'node:test';
+import { countIn } from '../../../src/inference/usage.ts';
+import { COUNTER_NAMES, type CounterName, USAGE_COUNTERS } from '../../../src/inference/usage-counters.ts';
 import { LedgerWriter } from '../../../src/ledger/ledger-writer.ts';
 import { removeHours } from '../../../src/ledger/retention.ts';
 import type { UsageDimension } from '../../../src/ledger/usage-groups.ts';
-import { type UsageReport, usageReport } from '../../../src/ledger/usage-report.ts';
+import { type UsageReport, type UsageRow, type UsageSums, usageReport } from '../../../src/ledger/usage-report.ts';
+import { usageCsv } from '../../../src/operator/admin/usage-form.ts';
 import type { Database } from '../../../src/store/database.ts';
 import { forEachEngine } from '../../support/engines.ts';
+import { WHOLE_RECORD } from '../telemetry/records.ts';
 import { many, refusedRecord } from './records.ts';
 
 const NOON = Date.UTC(2026, 10, 22, 12);
@@ -30,6 +34,11 @@ forEachEngine('usage', (engine) => {
     ]);
   });
 
+  async function reportOf(from: Database, by: UsageDimension[]): Promise<UsageReport> {
+    const made = await usageReport(from, { by, sinceMs: NOON - 2 * HOUR_MS, untilMs: NOON });
+    if (typeof made === 'string') assert.fail(made);
+    return made;
+  }
   async function report(by: UsageDimension[], hours = 48): Promise<UsageReport> {
     const made = await usageReport(database, { by, sinceMs: NOON - hours * HOUR_MS, untilMs: NOON });
     if (typeof made === 'string') assert.fail(made);
@@ -38,7 +47,7 @@ forEachEngine('usage', (engine) => {
   const requests = (made: UsageReport) =>
     Object.fromEntries(made.rows.map((row) => [row.group.join(' '), row.sums.requests]));
 
-  it('is grouped by anything that is known of an exchange', async () => {
+  it('usage is grouped by anything that is known of an exchange', async () => {
     assert.deepEqual(requests(await report(['model'])), { 'p/big': 4, 'p/small': 3, 'p/m': 3 });
     assert.deepEqual(requests(await report(['user'])), { 'bob@example.com': 8, '': 2 });
     assert.deepEqual(requests(await report(['virtualaccount', 'key'])), { 'ci key_1': 2, ' bob': 8 });
@@ -53,7 +62,7 @@ forEachEngine('usage', (engine) => {
     assert.deepEqual(requests(await report([])), { '': 10 });
   });
 
-  it('counts who is in two teams for each, and once in the total', async () => {
+  it('usage counts a member of two teams for each, and once in the total', async () => {
     const made = await report(['team']);
     assert.deepEqual(requests(made), { red: 7, blue: 4, '': 3 });
     assert.equal(made.total.requests, 10);
@@ -62,7 +71,7 @@ forEachEngine('usage', (engine) => {
     assert.equal(made.total.input_tokens, 90);
   });
 
-  it('takes the hours that were asked for and no others', async () => {
+  it('usage takes the hours that were asked for and no others', async () => {
     assert.equal((await report([], 3)).total.requests, 8);
     assert.equal((await report([], 1)).total.requests, 5);
     assert.deepEqual(
@@ -71,7 +80,37 @@ forEachEngine('usage', (engine) => {
     );
   });
 
-  it('is known by the day where hours are no longer kept', async () => {
+  it('usage holds the sums of every counter, those without a column of their own among them', async () => {
+    const other = await engine.open();
+    const writer = new LedgerWriter({ database: other, gatewayId: 'gw_a', metadataKeys: [], hooks: [] });
+    const { usage } = WHOLE_RECORD;
+    const at = { startedAt: NOON - HOUR_MS, durationMs: 1, usage };
+    await writer.write(many(2, { ...at, model: 'p/big' }));
+    await writer.write([...many(1, { ...at, model: 'p/big' }), ...many(4, { ...at, model: 'p/small' })]);
+    for (const by of [['model'], ['model', 'hour']] as UsageDimension[][]) {
+      const made = await usageReport(other, { by, sinceMs: NOON - 2 * HOUR_MS, untilMs: NOON });
+      if (typeof made === 'string') assert.fail(made);
+      const sumIn = (sums: UsageSums, name: CounterName): number | undefined => {
+        const counter = USAGE_COUNTERS[name];
+        return 'sum' in counter ? sums[counter.sum] : sums.counters[counter.column];
+      };
+      for (const name of COUNTER_NAMES) {
+        const once = countIn(usage, name)!;
+        assert.equal(sumIn(made.total, name), 7 * once, name);
+        const big: UsageRow | undefined = made.rows.find(({ group }) => group[0] === 'p/big');
+        assert.equal(big && sumIn(big.sums, name), 3 * once, name);
+      }
+    }
+    const [heading = '', first = ''] = usageCsv(await reportOf(other, ['model']), ['model']).split('\n');
+    const csv = Object.fromEntries(heading.split(',').map((column, index) => [column, first.split(',')[index]]));
+    assert.equal(csv['web_search_requests'], String(4 * usage.rare.webSearchRequests));
+    await removeHours(other, NOON);
+    const left = await other.query.selectFrom('usage_counters_hourly').selectAll().execute();
+    assert.deepEqual(left, []);
+    assert.equal((await reportOf(other, [])).total.counters['web_search_requests'], 7 * usage.rare.webSearchRequests);
+  });
+
+  it('usage is known by the day where hours are no longer kept', async () => {
     await removeHours(database, Date.UTC(2026, 10, 22));
     const made = await report(['day']);
     assert.equal(made.sumsOf, 'days');

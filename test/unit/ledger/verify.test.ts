@@ -19,7 +19,7 @@ forEachEngine('verify', (engine) => {
     writer = new LedgerWriter({ database, gatewayId: 'gw_a', metadataKeys: [], hooks: [] });
   });
 
-  it('computes every cost again from the price table that it came from', async () => {
+  it('verification computes every cost again from the price table that it came from', async () => {
     await writer.write([
       ...many(5),
       refusedRecord(),
@@ -83,7 +83,7 @@ forEachEngine('verify', (engine) => {
     ],
   ];
   for (const [what, forge, reason] of forgeries) {
-    it(`finds ${what}`, async () => {
+    it(`verification finds ${what}`, async () => {
       const records = many(9);
       await writer.write(records);
       assert.equal((await verify()).faultCount, 0);
@@ -99,7 +99,7 @@ forEachEngine('verify', (engine) => {
     });
   }
 
-  it('finds that the newest rows were taken away', async () => {
+  it('verification finds that the newest rows were taken away', async () => {
     const records = many(5);
     await writer.write(records);
     await database.query.deleteFrom('ledger_rows').where('id', 'in', [records[3]!.id, records[4]!.id]).execute();
@@ -108,7 +108,7 @@ forEachEngine('verify', (engine) => {
     ]);
   });
 
-  it('holds after retention took whole days away, and the chain goes on', async () => {
+  it('verification holds after retention took whole days away, and the chain goes on', async () => {
     const now = Date.UTC(2026, 10, 22, 15);
     const daysAgo = (days: number, count: number) => many(count, { startedAt: now - days * DAY_MS, durationMs: 1 });
     await writer.write([...daysAgo(10, 1200), ...daysAgo(9, 900), ...daysAgo(2, 10)]);

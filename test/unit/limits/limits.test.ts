@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { BudgetRule, RateLimitRule } from '../../../src/config/configuration.ts';
-import { GatewayError } from '../../../src/core/errors.ts';
-import type { OrError } from '../../../src/core/exchange.ts';
+import type { GatewayError } from '../../../src/core/errors.ts';
 import { budgetCellName, Cell } from '../../../src/counters/cell.ts';
 import type { Counters } from '../../../src/counters/counters.ts';
 import { MemoryCounters, sharedCounts } from '../../../src/counters/memory-counters.ts';
-import type { Admission, AdmissionRequest } from '../../../src/limits/admission.ts';
-import { createLimits } from '../../../src/limits/limits.ts';
+import { type Admission, type AdmissionRequest, Refused } from '../../../src/limits/admission.ts';
+import { createLimits, type LimitsOptions } from '../../../src/limits/limits.ts';
 import { TokenForecast } from '../../../src/limits/token-forecast.ts';
 import { type Caller, Callers } from '../../../src/policy/caller.ts';
 import { exampleTarget } from '../../support/targets.ts';
@@ -39,12 +38,13 @@ function budget(id: string, nanoUsd: number, more: Partial<BudgetRule> = {}): Bu
 }
 
 interface Rules {
+  onBudgetRefuses?: LimitsOptions['onBudgetRefuses'];
   rateLimits?: RateLimitRule[][];
   budgets?: BudgetRule[];
   counters?: Counters;
 }
 
-function bench({ rateLimits = [], budgets = [], counters: other }: Rules) {
+function bench({ rateLimits = [], budgets = [], counters: other, onBudgetRefuses }: Rules) {
   const clock = { now: Date.now() + 86_400_000 };
   const buffer = sharedCounts({ relayThreads: 1, maxCells: 1024, maxInFlight: 256 });
   const counters = new MemoryCounters(buffer, 0, () => clock.now);
@@ -54,15 +54,14 @@ function bench({ rateLimits = [], budgets = [], counters: other }: Rules) {
       counters: other ?? counters,
       now: () => clock.now,
       price: (target) => ({
-        version: 'test',
-        basis: () => undefined,
-        costNanoUsd: ({ inputTokens = 0, outputTokens = 0 }) =>
+        atMostNanoUsd: ({ inputTokens = 0, outputTokens = 0 }) =>
           target.id === 'p/unpriced' ? undefined : (inputTokens + outputTokens) * PRICE,
       }),
       forecast: new TokenForecast(),
+      onBudgetRefuses,
     },
   );
-  const ask = (who: Caller, more: Partial<AdmissionRequest> = {}): OrError<Admission> => {
+  const ask = (who: Caller, more: Partial<AdmissionRequest> = {}): Admission | Refused => {
     const model = more.model ?? 'p/m';
     const admitted = limits.admit({
       caller: who,
@@ -92,14 +91,21 @@ function twoThreads(rules: Rules) {
   return { ask, other: second.ask, clock };
 }
 
-function passed(answer: OrError<Admission>): Admission {
-  assert.ok(!(answer instanceof GatewayError), answer instanceof GatewayError ? answer.message : '');
-  assert.equal(answer.downgradeTo, undefined);
+function passed(answer: Admission | Refused): Admission {
+  assert.ok(!(answer instanceof Refused), answer instanceof Refused ? answer.error.message : '');
   return answer;
 }
 
-function refused(answer: OrError<Admission>): GatewayError {
-  assert.ok(answer instanceof GatewayError, 'it passed');
+function refused(answer: Admission | Refused): GatewayError {
+  assert.ok(answer instanceof Refused, 'it passed');
+  assert.equal(answer.instead, undefined);
+  return answer.error;
+}
+
+/** The refusal that names a cheaper model. */
+function sentOn(answer: Admission | Refused, instead: string): Refused {
+  assert.ok(answer instanceof Refused, 'it passed');
+  assert.equal(answer.instead, instead);
   return answer;
 }
 
@@ -112,7 +118,7 @@ const settle = (admission: Admission, tokens: number, endedAtMs: number): void =
   });
 
 describe('rate limits', () => {
-  test('in a list the first rule that matches counts, and no other', () => {
+  test('only the first rate limit rule of a list that matches counts', () => {
     const { ask } = bench({
       rateLimits: [[rate('bob', 1, { match: { subjects: { in: ['user:bob@example.com'] } } }), rate('all', 2)]],
     });
@@ -123,7 +129,7 @@ describe('rate limits', () => {
     refused(ask(eve));
   });
 
-  test('each manifest is a list of its own', () => {
+  test('each rate limit manifest is a list of its own', () => {
     const { ask } = bench({ rateLimits: [[rate('wide', 3)], [rate('narrow', 1, { appliesPer: ['user'] })]] });
     assert.equal(passed(ask(bob)).rulesJson, '{"ratelimit":["wide","narrow"]}');
     assert.match(refused(ask(bob)).message, /`narrow`/);
@@ -132,7 +138,7 @@ describe('rate limits', () => {
     assert.match(refused(ask(caller('user:joe@example.com'))).message, /`wide`/);
   });
 
-  test('no rule, no header, nothing held', () => {
+  test('a request without a matching rule gets no header and holds nothing', () => {
     const { ask, counters } = bench({ rateLimits: [[rate('other', 1, { match: { models: { in: ['q/*'] } } })]] });
     const admission = passed(ask(bob));
     assert.equal(admission.rulesJson, undefined);
@@ -140,7 +146,7 @@ describe('rate limits', () => {
     settle(admission, 1, 0);
   });
 
-  test('groups count apart, those of another kind together', () => {
+  test('groups of a rule count apart, and requests without its group count together', () => {
     const { ask } = bench({ rateLimits: [[rate('per-user', 1, { appliesPer: ['user', 'model'] })]] });
     passed(ask(bob));
     refused(ask(bob));
@@ -207,7 +213,7 @@ describe('rate limits', () => {
     assert.ok(!names.includes(shared[0] ?? ''));
   });
 
-  test('values that read like two others do not share a count', () => {
+  test('group values that read like two others do not share a count', () => {
     const { ask } = bench({ rateLimits: [[rate('two', 1, { appliesPer: ['metadata.a', 'metadata.b'] })]] });
     passed(ask(bob, { metadata: { a: 'x', b: '\u00001:y' } }));
     passed(ask(bob, { metadata: { a: 'x\u00001:y', b: '' } }));
@@ -216,7 +222,7 @@ describe('rate limits', () => {
     refused(ask(bob, { metadata: { a: '', b: '","' } }));
   });
 
-  test('a request that reached no provider does not count, one that failed there does', () => {
+  test('a request that reached no provider does not count, and one that failed there does', () => {
     const { ask, clock } = bench({ rateLimits: [[rate('one', 1)]] });
     const nowhere = { dispatched: false, usage: undefined, costNanoUsd: undefined, endedAtMs: clock.now };
     passed(ask(bob)).settle(nowhere);
@@ -224,6 +230,15 @@ describe('rate limits', () => {
     failed.settle({ ...nowhere, dispatched: true });
     failed.settle(nowhere);
     refused(ask(bob));
+  });
+
+  test('a refusal tells an amount of money in dollars, as it was written, whichever rule it is of', () => {
+    const spending = rate('r', 250_000_000, { counts: 'cost', unit: 'cost_per_minute' });
+    const large = { maxOutputTokens: 1_000_000_000 };
+    const [byRate, byBudget] = [bench({ rateLimits: [[spending]] }), bench({ budgets: [budget('b', 30_000_000)] })];
+    for (const { ask } of [byRate, byBudget]) passed(ask(bob, large));
+    assert.match(refused(byRate.ask(bob, large)).message, /Rule `r` allows \$0\.25 cost_per_minute\./);
+    assert.match(refused(byBudget.ask(bob, large)).message, /\(\$0\.03 cost_per_day\)/);
   });
 
   test('tokens are held by estimate and settled by usage', () => {
@@ -236,7 +251,7 @@ describe('rate limits', () => {
     for (let more = 0; more < 4; more += 1) passed(ask(bob));
   });
 
-  test('each of several choices is held for', () => {
+  test('the tokens of each of several choices are held', () => {
     const tokens = rate('tokens', 1_000, { counts: 'tokens', unit: 'tokens_per_minute' });
     const { ask, clock } = bench({ rateLimits: [[tokens]] });
     const three = passed(ask(bob, { choices: 3, maxOutputTokens: 300 }));
@@ -246,7 +261,7 @@ describe('rate limits', () => {
     refused(ask(bob, { maxOutputTokens: 1 }));
   });
 
-  test('our guess at the length of an answer refuses nobody; what the client allows or what was learned does', () => {
+  test('a guess at the length of an answer refuses nobody, unlike what the client allows or what was learned', () => {
     const tokens = rate('tokens', 300, { counts: 'tokens', unit: 'tokens_per_minute' });
     const cheap = budget('cheap', 300 * PRICE);
     for (const rules of [{ rateLimits: [[tokens]] }, { budgets: [cheap] }]) {
@@ -270,7 +285,7 @@ describe('rate limits', () => {
     refused(ask(bob, { maxOutputTokens: undefined }));
   });
 
-  test('an estimate above the limit is capped at it: it passes alone', () => {
+  test('an estimate above the limit is capped at it, and passes alone', () => {
     const tokens = rate('tokens', 1_000, { counts: 'tokens', unit: 'tokens_per_minute' });
     const { ask, clock } = bench({ rateLimits: [[tokens]] });
     const large = passed(ask(bob, { maxOutputTokens: 1e300 }));
@@ -304,7 +319,7 @@ describe('rate limits', () => {
     assert.deepEqual(JSON.parse(rulesJson), { ratelimit: ['größe "1"'] });
   });
 
-  test('counters that are away are no rate limit: 503', () => {
+  test('unavailable counters answer 503, not 429', () => {
     const away: Counters = {
       reserve: () => ({ refusedLeg: -1, used: 0, retryAfterMs: 700 }),
       read: () => ({ used: 0, held: 0 }),
@@ -316,7 +331,7 @@ describe('rate limits', () => {
 });
 
 describe('budgets', () => {
-  test('v1: the first match decides, every match is charged', () => {
+  test('the first v1 budget that matches decides, and every match is charged', () => {
     const { ask, clock, used } = bench({
       budgets: [
         budget('search', 10 * DOLLAR, { list: 0, match: { subjects: { in: ['team:search'] } } }),
@@ -330,10 +345,13 @@ describe('budgets', () => {
     assert.equal(used('search').used, 1_000 * PRICE);
     assert.equal(used('all').used, 1_000 * PRICE);
     passed(ask(bob));
-    assert.match(refused(ask(eve)).message, /Budget exceeded for model: p\/m with rule: all \(\$1e-9 cost_per_day\)/);
+    assert.match(
+      refused(ask(eve)).message,
+      /Budget exceeded for model: p\/m with rule: all \(\$0\.000000001 cost_per_day\)/,
+    );
   });
 
-  test('v2: each decides for itself; a spent one refuses until its period ends', () => {
+  test('each v2 budget decides for itself, and a spent one refuses until its period ends', () => {
     const { ask, clock } = bench({ budgets: [budget('wide', DOLLAR), budget('narrow', 300 * PRICE)] });
     const admission = passed(ask(bob));
     assert.equal(admission.reservedNanoUsd, 200 * PRICE);
@@ -346,13 +364,13 @@ describe('budgets', () => {
     passed(ask(bob));
   });
 
-  test('audit charges and never refuses', () => {
+  test('an audited budget charges and never refuses', () => {
     const { ask, clock, used } = bench({ budgets: [budget('watched', 1, { mode: 'audit' })] });
     for (let turn = 0; turn < 3; turn += 1) settle(passed(ask(bob)), 100, clock.now);
     assert.equal(used('watched').used, 300 * PRICE);
   });
 
-  test('overrides: other limits for single values; an empty list is no limit, charged all the same', () => {
+  test('overrides set other limits for single values, and an empty list is no limit but charged', () => {
     const { ask, clock } = bench({
       budgets: [
         budget('per-user', 0, {
@@ -384,7 +402,7 @@ describe('budgets', () => {
     refused(ask(bob, { model: 'p/unpriced' }));
   });
 
-  test('conditions on users, teams, virtual accounts, models: all that are given must hold', () => {
+  test('all given conditions on users, teams, virtual accounts and models must hold', () => {
     const { ask } = bench({
       budgets: [
         budget('users', 0, { match: { users: { in: ['bob@example.com'] }, models: { notIn: ['p/free*'] } } }),
@@ -403,18 +421,42 @@ describe('budgets', () => {
   });
 });
 
+test('a budget that begins to refuse is told, once for each group and period; a rate limit is not', () => {
+  const told: string[] = [];
+  const { ask, clock } = bench({
+    rateLimits: [[rate('rate', 1, { match: { models: { in: ['p/limited'] } } })]],
+    budgets: [
+      budget('small', 0, { appliesPer: ['user'], match: { subjects: { in: ['user:*'] } } }),
+      budget('gold', 0, { match: { models: { in: ['p/gold'] } }, mode: 'downgrade', downgradeTo: 'p/cheap' }),
+    ],
+    onBudgetRefuses: ({ budget: id, unit, period, periodStart, group }, action) =>
+      told.push([id, unit, period, (periodStart - clock.now) / 86_400_000 > -1, group, action].join(' ')),
+  });
+  for (const who of [bob, bob, eve]) refused(ask(who));
+  sentOn(ask(caller('virtualaccount:rich'), { model: 'p/gold' }), 'p/cheap');
+  assert.deepEqual(told, [
+    'small cost_per_day day true user:bob@example.com refuse',
+    'small cost_per_day day true user:eve@example.com refuse',
+    'gold cost_per_day day true  downgrade',
+  ]);
+  clock.now += 86_400_000;
+  refused(ask(bob));
+  assert.equal(told.length, 4);
+  const limited = { model: 'p/limited' };
+  passed(ask(ci, limited));
+  refused(ask(ci, limited));
+  assert.equal(told.length, 4);
+});
+
 describe('downgrade', () => {
   const spent = budget('gold', 100 * PRICE, { mode: 'downgrade', downgradeTo: 'p/cheap' });
 
-  test('a spent budget sends on, is charged there and decides no more', () => {
+  test('a spent budget with a downgrade sends a request on, is charged for it and decides no more', () => {
     const { ask, clock, used, counters } = bench({ budgets: [spent], rateLimits: [[rate('all', 10)]] });
     settle(passed(ask(bob)), 100, clock.now);
-    const sent = ask(bob);
-    assert.ok(!(sent instanceof GatewayError));
-    assert.equal(sent.downgradeTo, 'p/cheap');
+    const sent = sentOn(ask(bob), 'p/cheap');
     assert.equal(counters.openReservations, 0, 'nothing is held');
-    assert.equal(sent.instead?.code, 'budget_exceeded');
-    sent.settle({ dispatched: false, usage: undefined, costNanoUsd: undefined, endedAtMs: clock.now });
+    assert.equal(sent.error.code, 'budget_exceeded');
     const admission = passed(ask(bob, { model: 'p/cheap', downgradedBy: sent }));
     assert.deepEqual(JSON.parse(admission.rulesJson ?? ''), {
       ratelimit: ['all'],
@@ -424,25 +466,22 @@ describe('downgrade', () => {
     settle(admission, 50, clock.now);
     assert.equal(used('gold').used, 150 * PRICE);
     // Whoever asks for the cheap one itself is sent to it as well.
-    const direct = ask(bob, { model: 'p/cheap' });
-    assert.ok(!(direct instanceof GatewayError) && direct.downgradeTo === 'p/cheap');
+    sentOn(ask(bob, { model: 'p/cheap' }), 'p/cheap');
   });
 
   test('other budgets decide about the cheaper model as about any', () => {
     const { ask, clock } = bench({ budgets: [spent, budget('hard', 100 * PRICE)] });
     settle(passed(ask(bob)), 100, clock.now);
-    const sent = ask(bob);
-    assert.ok(!(sent instanceof GatewayError));
+    const sent = sentOn(ask(bob), 'p/cheap');
     assert.match(refused(ask(bob, { model: 'p/cheap', downgradedBy: sent })).message, /hard/);
   });
 
-  test('two budgets that send on do so once each', () => {
+  test('two budgets that downgrade do so once each', () => {
     const second = budget('silver', 100 * PRICE, { mode: 'downgrade', downgradeTo: 'p/cheapest' });
     const { ask, clock } = bench({ budgets: [spent, second] });
     settle(passed(ask(bob)), 100, clock.now);
-    const first = ask(bob) as Admission;
-    const next = ask(bob, { model: 'p/cheap', downgradedBy: first }) as Admission;
-    assert.equal(next.downgradeTo, 'p/cheapest');
+    const first = sentOn(ask(bob), 'p/cheap');
+    const next = sentOn(ask(bob, { model: 'p/cheap', downgradedBy: first }), 'p/cheapest');
     const { rulesJson = '' } = passed(ask(bob, { model: 'p/cheapest', downgradedBy: next }));
     assert.deepEqual(JSON.parse(rulesJson).downgrade, { from: 'p/m', to: 'p/cheapest', by: 'silver' });
   });
@@ -451,7 +490,7 @@ describe('downgrade', () => {
 describe('cut', () => {
   const cut = budget('cut', 1_000 * PRICE, { mode: 'cut' });
 
-  test('a stream begins with what is left, and is cut where that ends', () => {
+  test('a stream under a cutting budget begins with what is left, and is cut where that ends', () => {
     const { ask, clock, used } = bench({ budgets: [cut] });
     settle(passed(ask(bob, { model: 'p/other' })), 850, clock.now);
     const { allowance } = passed(ask(bob, { stream: true }));
@@ -478,20 +517,20 @@ describe('cut', () => {
     assert.ok(used('cut').held > 980 * PRICE);
   });
 
-  test('what cannot be cut must fit', () => {
+  test('a request that cannot be cut must fit into the budget', () => {
     const { ask, clock } = bench({ budgets: [cut] });
     settle(passed(ask(bob, { model: 'p/other' })), 850, clock.now);
     refused(ask(bob));
     passed(ask(bob, { stream: true }));
   });
 
-  test('a spent budget refuses streams too', () => {
+  test('a spent budget with mode cut refuses streams too', () => {
     const { ask, clock } = bench({ budgets: [cut] });
     settle(passed(ask(bob)), 1_000, clock.now);
     refused(ask(bob, { stream: true }));
   });
 
-  test('of two budgets the one that ends first cuts', () => {
+  test('the budget that ends first cuts where two would', () => {
     const small = budget('small', 300 * PRICE, { mode: 'cut', appliesPer: ['user'] });
     const { ask } = bench({ budgets: [cut, small] });
     const { allowance } = passed(ask(bob, { stream: true }));
@@ -502,7 +541,7 @@ describe('cut', () => {
   });
 });
 
-test('memory stays bounded whatever a client sends, and rules hold all the while', () => {
+test('memory of limits stays bounded whatever a client sends, and rules hold all the while', () => {
   const { ask, counters } = bench({
     rateLimits: [[rate('per', 1, { appliesPer: ['metadata.project', 'model'] })], [rate('all', 100_000)]],
   });

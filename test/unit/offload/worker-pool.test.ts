@@ -56,7 +56,7 @@ test('the queue of each kind of task is bounded, also while the first thread sta
   });
 });
 
-test('closing waits for tasks under way and refuses new ones', async () => {
+test('closing the pool waits for running tasks and refuses new ones', async () => {
   const pool = new WorkerPool({ entry });
   const open = pool.run(blockTask, 50);
   const closed = pool.close();
@@ -65,7 +65,7 @@ test('closing waits for tasks under way and refuses new ones', async () => {
   assert.deepEqual(await open, { value: 50 });
 });
 
-test('a worker that cannot start fails its tasks, not the process', async () => {
+test('a worker that cannot start fails its tasks, and not the process', async () => {
   await withPool({ entry: new URL('./no-such-worker.ts', import.meta.url) }, async (pool) => {
     const result = await pool.run(blockTask, 1, { deadlineMs: 3000 });
     assert.ok('failure' in result);

@@ -19,7 +19,7 @@ test('the admin key is taken as a bearer token, whole and exact', () => {
   }
 });
 
-test('ten thousand wrong keys are one line of log, without any of them', () => {
+test('ten thousand wrong admin keys are one line of log, without any of them', () => {
   const lines: string[] = [];
   const log = {
     debug() {},

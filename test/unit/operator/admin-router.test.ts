@@ -22,7 +22,7 @@ const found = (method: string, path: string) => {
 };
 
 describe('the paths of the admin API', () => {
-  it('are matched part by part, each part decoded', () => {
+  it('admin paths are matched part by part, each part decoded', () => {
     assert.deepEqual(found('GET', '/admin/things/a%2Fb'), ['/admin/things/:id', { id: 'a/b' }]);
     assert.deepEqual(found('POST', '/admin/things/x/parts/y'), [
       '/admin/things/:id/parts/:part',
@@ -31,20 +31,20 @@ describe('the paths of the admin API', () => {
     assert.deepEqual(found('HEAD', '/admin/things/x'), ['/admin/things/:id', { id: 'x' }]);
   });
 
-  it('that are written out stand before those with a name', () => {
+  it('literal admin paths are matched before those with a parameter', () => {
     assert.deepEqual(found('GET', '/admin/things/special'), ['/admin/things/special', {}]);
   });
 
-  it('of other methods say which they take', () => {
+  it('an admin path with another method says which methods it takes', () => {
     assert.equal(found('PUT', '/admin/things/x'), 'GET, HEAD, DELETE');
     assert.equal(found('GET', '/admin/things/x/parts/y'), 'POST');
   });
 
-  it('with control characters are none: no name of ours has them', () => {
+  it('an admin path with control characters is not found, since no name of ours has them', () => {
     for (const name of ['%00', 'a%0ab', '%7f']) assert.equal(found('GET', `/admin/things/${name}`), undefined);
   });
 
-  it('that are none, empty or not decodable are none', () => {
+  it('an invalid, empty or undecodable admin path is not found', () => {
     for (const path of [
       '/admin',
       '/admin/',

@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { parse } from 'yaml';
 import { ERRORS } from '../../../src/core/errors.ts';
 import type { AdminRoute } from '../../../src/operator/admin/admin-route.ts';
 import { openapiDocument, openapiJson } from '../../../src/operator/openapi.ts';
-
-const given = new URL('../../../../shared/spec/ai-gateway.openapi.yaml', import.meta.url);
-const absent = existsSync(given) ? false : 'the shared folder is not there';
+import { noReferenceDocument, referenceDocument } from '../../support/recordings.ts';
 
 type Node = { [key: string]: Node } | Node[] | string | number | boolean | null | undefined;
 
@@ -25,7 +23,7 @@ function keysAt(node: Node, ...path: string[]): string[] {
 const handle = () => ({ status: 200 });
 const ours: Node = JSON.parse(openapiJson().toString());
 
-test('every reference of the document leads somewhere, and every component is used', () => {
+test('every reference of the OpenAPI document leads somewhere, and every component is used', () => {
   const text = openapiJson().toString();
   const references = new Set([...text.matchAll(/"\$ref":"#\/([^"]+)"/g)].map((match) => match[1]!));
   for (const reference of references) assert.notEqual(at(ours, ...reference.split('/')), undefined, reference);
@@ -37,8 +35,10 @@ test('every reference of the document leads somewhere, and every component is us
   }
 });
 
-test('endpoints, parameters, answers and statuses of the given specification are all there', { skip: absent }, () => {
-  const theirs: Node = parse(readFileSync(given, 'utf8'));
+test('endpoints, parameters, answers and statuses of the reference document are all there', {
+  skip: noReferenceDocument,
+}, () => {
+  const theirs: Node = parse(readFileSync(referenceDocument, 'utf8'));
   for (const [path, method] of [
     ['/chat/completions', 'post'],
     ['/models', 'get'],
@@ -86,7 +86,7 @@ test('every code that a client may meet with 429 or 503 is named in the answer o
   }
 });
 
-test('the headers of limits are in the document: on refusals, and which rules applied on answers too', () => {
+test('the headers of limits are in the OpenAPI document: on refusals, and which rules applied on answers too', () => {
   const refused = keysAt(ours, 'components', 'responses', 'RateLimited', 'headers');
   for (const what of ['limit', 'remaining', 'reset']) {
     for (const counted of ['requests', 'tokens']) assert.ok(refused.includes(`x-ratelimit-${what}-${counted}`));

@@ -18,7 +18,7 @@ function operatorOptions(changes: Partial<OperatorOptions> = {}): OperatorOption
   };
 }
 
-test('a gateway is ready when all relay threads listen and it does not drain; alive in any case', async () => {
+test('a gateway is ready when all relay threads listen and it does not drain, and alive in any case', async () => {
   const state = { relayThreads: 2, listeningThreads: 1, draining: false };
   const operator = await startOperator(operatorOptions({ state }));
   const base = `http://127.0.0.1:${operator.port}`;
@@ -51,7 +51,7 @@ test('metrics show every record that was added, in Prometheus text', async () =>
   }
 });
 
-test('an unknown path is 404 and a wrong method 405 with allow, both as JSON; no admin route exists', async () => {
+test('an unknown operator path is 404 and a wrong method 405 with allow, both as JSON, without any admin route', async () => {
   const operator = await startOperator(operatorOptions());
   const base = `http://127.0.0.1:${operator.port}`;
   try {
@@ -71,7 +71,7 @@ test('an unknown path is 404 and a wrong method 405 with allow, both as JSON; no
   }
 });
 
-test('a metric that cannot be rendered is an internal error, logged, and the port lives on', async () => {
+test('a metric that cannot be rendered is an internal error, is logged, and the port lives on', async () => {
   const lines: unknown[] = [];
   const log = { debug() {}, info() {}, warn() {}, error: (fields: object) => lines.push(fields) };
   const metrics = { contentType: 'text/plain', render: () => Promise.reject(new Error('broken')) };
@@ -87,7 +87,7 @@ test('a metric that cannot be rendered is an internal error, logged, and the por
   }
 });
 
-test('a port in use is named with its setting', async () => {
+test('an operator port in use is named with its setting', async () => {
   const first = await startOperator(operatorOptions());
   try {
     await assert.rejects(startOperator(operatorOptions({ port: first.port })), (error: Error) => {
@@ -99,7 +99,7 @@ test('a port in use is named with its setting', async () => {
   }
 });
 
-test('a header block over the bound is refused and its connection closed', async () => {
+test('a header block over the bound is refused by the operator port and its connection closed', async () => {
   const operator = await startOperator(operatorOptions());
   try {
     const socket = connect(operator.port, '127.0.0.1');
@@ -116,7 +116,7 @@ test('a header block over the bound is refused and its connection closed', async
   }
 });
 
-test('closing does not wait for a client that keeps its connection', async () => {
+test('closing the operator port does not wait for a client that keeps its connection', async () => {
   const operator = await startOperator(operatorOptions());
   const socket = connect(operator.port, '127.0.0.1');
   await once(socket, 'connect');

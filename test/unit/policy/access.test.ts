@@ -24,26 +24,26 @@ function allowed({ grants = [], ...account }: Rules, subject: string, name: stri
   return new AccessRules({ accounts, identities }).modelsOf(subjects)?.(name) ?? true;
 }
 
-test('without any rule everybody may use every model', () => {
+test('everybody may use every model without any access rule', () => {
   assert.ok(allowed({ integrations: [{ name: 'a' }] }, 'user:x', 'main/a'));
   assert.ok(allowed({ collaborators: [], integrations: [{ name: 'a' }] }, 'user:x', 'main/a'));
 });
 
-test('once an account has collaborators nobody else may use it, and other accounts stay open', () => {
+test('an account with collaborators is closed to all others, and other accounts stay open', () => {
   const rules = { collaborators: [user('user:ada')], integrations: [{ name: 'a' }] };
   assert.ok(allowed(rules, 'user:ada', 'main/a'));
   assert.ok(!allowed(rules, 'user:bob', 'main/a'));
   assert.ok(allowed(rules, 'user:bob', 'open/a'));
 });
 
-test('once one model has authorized subjects the others of its account are closed as well', () => {
+test('authorized subjects of one model close the other models of its account as well', () => {
   const rules = { integrations: [model('a', 'user:ada'), { name: 'b' }] };
   assert.ok(allowed(rules, 'user:ada', 'main/a'));
   assert.ok(!allowed(rules, 'user:bob', 'main/a'));
   assert.ok(!allowed(rules, 'user:ada', 'main/b'));
 });
 
-test('a model with authorized subjects is for those, for managers and for grants, not for other collaborators', () => {
+test('a model with authorized subjects is for those, for managers and for grants, and not for other collaborators', () => {
   const rules: Rules = {
     collaborators: [manager('user:boss'), user('user:member')],
     integrations: [model('a', 'team:search', 'virtualaccount:ci'), { name: 'b' }],
@@ -73,7 +73,7 @@ test('a grant closes the account to whoever has none', () => {
   assert.ok(!allowed({ grants }, 'user:bob', 'main/any'));
 });
 
-test('an account that lists no models is open or closed as a whole, one model of it may be granted', () => {
+test('an account that lists no models is open or closed as a whole, and one model of it may be granted', () => {
   const rules: Rules = {
     collaborators: [user('user:ada')],
     grants: [{ subject: 'user:bob', account: 'main', integration: 'vendor/m' }],
@@ -86,7 +86,7 @@ test('an account that lists no models is open or closed as a whole, one model of
   assert.ok(!allowed(rules, 'user:bob', 'main/vendor/m2'));
 });
 
-test('everyone, a star and patterns name many at once', () => {
+test('everyone, a star and patterns name many subjects at once', () => {
   for (const subject of ['team:everyone', '*', 'user:*@example.com']) {
     assert.ok(allowed({ collaborators: [user(subject)] }, 'user:a@example.com', 'main/a'), subject);
   }
@@ -94,6 +94,6 @@ test('everyone, a star and patterns name many at once', () => {
   assert.ok(!allowed({ collaborators: [user('user:*')] }, 'virtualaccount:ci', 'main/a'));
 });
 
-test('a collaborator with a role that is not known may use nothing', () => {
+test('a collaborator with an unknown role may use nothing', () => {
   assert.ok(!allowed({ collaborators: [{ subject: 'user:ada', role_id: 'viewer' }] }, 'user:ada', 'main/a'));
 });

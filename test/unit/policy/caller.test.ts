@@ -20,7 +20,7 @@ function callers(identities: Partial<Identities>, more: Partial<Configuration> =
   return new Callers({ accounts: [], metadataRules: [], ...more, identities: { ...nobody, ...identities } });
 }
 
-test('teams are those of the key and those that name the user, each once', () => {
+test('a caller’s teams are those of the key and those that name the user, each once', () => {
   const known = callers({ teams: [team('search', ['ada@example.com']), team('ops', ['ada@example.com'])] });
   const caller = known.of(principal('user:ada@example.com', { teams: ['search', 'guests'] }));
   assert.deepEqual(caller.teams, ['search', 'guests', 'ops']);
@@ -31,7 +31,7 @@ test('teams are those of the key and those that name the user, each once', () =>
   assert.equal(known.of(principal('user:bob@example.com')).teamsJson, undefined);
 });
 
-test('an e-mail address is the same in any case', () => {
+test('an e-mail address is the same in any letter case', () => {
   const caller = callers({ teams: [team('search', ['ada@example.com'])] }).of(principal('user:Ada@Example.com'));
   assert.deepEqual(caller.teams, ['search']);
   assert.ok(caller.subjects.has('user:ada@example.com'));

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { GatewayError } from '../../../src/core/errors.ts';
 import type { HeadersOfInterest } from '../../../src/core/exchange.ts';
 import { type ClientSettings, clientSettings } from '../../../src/policy/client-settings.ts';
+import { NO_WAITS } from '../../../src/routing/route-plan.ts';
 
 function headers(tfy: Record<string, string> | undefined): HeadersOfInterest {
   return {
@@ -32,23 +33,23 @@ function refused(name: string, value: string): GatewayError {
   return error;
 }
 
-test('without any of the headers nothing is set', () => {
-  const expected = { attemptMs: undefined, firstTokenMs: undefined, metadata: {}, providerName: undefined };
+test('no client setting is set without its header', () => {
+  const expected = { waits: NO_WAITS, metadata: {}, providerName: undefined };
   assert.deepEqual(clientSettings(headers(undefined)), expected);
   assert.deepEqual(read({ 'x-tfy-something-else': 'x' }), expected);
 });
 
-test('waits are whole milliseconds, 1 up to a day', () => {
+test('timeouts of a client are whole milliseconds, from 1 up to a day', () => {
   const settings = read({ 'x-tfy-request-timeout': '1', 'x-tfy-ttft-timeout-ms': '86400000' });
-  assert.equal(settings.attemptMs, 1);
-  assert.equal(settings.firstTokenMs, 86_400_000);
+  assert.equal(settings.waits.attemptMs, 1);
+  assert.equal(settings.waits.firstTokenMs, 86_400_000);
   for (const name of ['x-tfy-request-timeout', 'x-tfy-ttft-timeout-ms']) {
     for (const value of ['', '0', '-1', '1.5', '1e3', ' 5', '5s', '86400001', '9'.repeat(30), 'NaN'])
       refused(name, value);
   }
 });
 
-test('metadata is an object of strings, each up to 128 characters', () => {
+test('request metadata is an object of strings, each up to 128 characters', () => {
   const metadata = { env: 'dev', ü: 'é'.repeat(128), empty: '' };
   assert.deepEqual(read({ 'x-tfy-metadata': JSON.stringify(metadata) }).metadata, metadata);
   for (const value of [
@@ -67,10 +68,10 @@ test('metadata is an object of strings, each up to 128 characters', () => {
   }
 });
 
-test('the account for a model without one is passed on', () => {
+test('the account header for a bare model id is passed on', () => {
   assert.equal(read({ 'x-tfy-provider-name': 'openai-main' }).providerName, 'openai-main');
 });
 
-test('guardrails that are asked for and not there are refused, not skipped', () => {
+test('guardrails that are asked for and not there are refused, and not skipped', () => {
   refused('x-tfy-guardrails', '[]');
 });

@@ -18,13 +18,13 @@ function settings(ledger: string[], metrics: string[]): ServerSettings {
   } as Partial<ServerSettings> as ServerSettings;
 }
 
-test('what is said of the caller stands over what its request says', () => {
+test('metadata of the caller stands over that of the request', () => {
   const header = { env: 'dev', project: 'atlas' };
   assert.deepEqual(requestMetadata(header, callerWith({ env: 'prod' })), { env: 'prod', project: 'atlas' });
   assert.equal(requestMetadata(header, callerWith({})), header);
 });
 
-test('of metadata only the keys that ledger and metrics are told to keep are recorded', () => {
+test('only the metadata keys that ledger and metrics are told to keep are recorded', () => {
   const metadata = { env: 'prod', project: 'atlas', secret: 'x' };
   assert.equal(
     recordedMetadata(metadata, settings(['env'], ['project', 'absent'])),

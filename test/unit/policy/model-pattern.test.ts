@@ -33,17 +33,18 @@ const uncovered: [pattern: string, model: string][] = [
 
 describe('a model pattern', () => {
   for (const [pattern, model] of covered)
-    it(`'${pattern}' covers '${model}'`, () => assert.equal(compilePatterns([pattern])(model), true));
+    it(`the model pattern '${pattern}' covers '${model}'`, () => assert.equal(compilePatterns([pattern])(model), true));
   for (const [pattern, model] of uncovered)
-    it(`'${pattern}' does not cover '${model}'`, () => assert.equal(compilePatterns([pattern])(model), false));
+    it(`the model pattern '${pattern}' does not cover '${model}'`, () =>
+      assert.equal(compilePatterns([pattern])(model), false));
 
-  it('covers what any of its list covers, and an empty list nothing', () => {
+  it('a pattern list covers what any of its patterns covers, and an empty list nothing', () => {
     const matches = compilePatterns(['a/b', 'c/*', '*/e']);
     assert.deepEqual(['a/b', 'c/d', 'd/e', 'f/g'].map(matches), [true, true, true, false]);
     assert.equal(compilePatterns([])('a/b'), false);
   });
 
-  it('agrees with a regular expression on every short pattern and name', () => {
+  it('a model pattern agrees with a regular expression on every short pattern and name', () => {
     const words = (letters: string, length: number): string[] =>
       length === 0
         ? ['']
@@ -56,14 +57,14 @@ describe('a model pattern', () => {
     }
   });
 
-  it('of many stars does not backtrack', () => {
+  it('a model pattern of many stars does not backtrack', () => {
     const matches = compilePatterns([`${'a*'.repeat(100)}b`]);
     const startedAt = performance.now();
     for (let round = 0; round < 100; round += 1) matches('a'.repeat(256));
     assert.ok(performance.now() - startedAt < 1000);
   });
 
-  it('list is compiled once', () => {
+  it('a model pattern list is compiled once', () => {
     const patterns = ['a/*'];
     assert.equal(compilePatterns(patterns), compilePatterns(patterns));
   });

@@ -29,7 +29,7 @@ function open(plug: ProviderPlug, manifest: object) {
   const loaded = loadText({ after: () => {} } as never, JSON.stringify(manifest), {}, { kinds: plugs });
   const [account] = configurationOf(loaded).accounts;
   assert.ok(account);
-  return plug.open(structuredClone(account));
+  return plug.open(structuredClone(account), new Map());
 }
 
 function faults(manifest: object): string[] {
@@ -87,7 +87,7 @@ test('an account with integrations has those and no other', () => {
   assert.equal(reached(target).url, 'http://localhost:8080/openai/v1/chat/completions');
   assert.deepEqual(reached(target).headers, []);
   assert.deepEqual(target?.modelTypes, ['chat']);
-  assert.deepEqual(JSON.parse(JSON.stringify(target?.price)), {
+  assert.partialDeepStrictEqual(target?.price, {
     catalogueId: 'openai',
     modelId: 'gpt-4o-mini',
     cost: { metric: 'public_cost' },
@@ -96,7 +96,7 @@ test('an account with integrations has those and no other', () => {
   assert.equal(account.target('gpt-4o-mini'), undefined);
 });
 
-test('accounts with different credentials never share a connection, and no key stands in its name', () => {
+test('accounts with different credentials never share a connection, and no key stands in a connection’s name', () => {
   const digest = (api_key: string) =>
     reached(open(openai, { type: openai.type, name: 'a', auth_data: { type: 'api-key', api_key } }).target('m'))
       .connection.credential;
@@ -105,7 +105,7 @@ test('accounts with different credentials never share a connection, and no key s
   assert.match(digest('sk-1'), /^[0-9a-f]{16}$/);
 });
 
-test('an address with user name, query or fragment is a fault', () => {
+test('an account address with user name, query or fragment is a fault', () => {
   for (const base_url of [
     'https://me:pw@x.example/v1',
     'https://x.example/v1?key=1',
@@ -117,7 +117,7 @@ test('an address with user name, query or fragment is a fault', () => {
   }
 });
 
-test('anthropic: key and version in headers, its address with or without /v1', () => {
+test('an Anthropic account sends key and version in headers, with or without /v1 in its address', () => {
   const account = open(anthropic, { type: anthropic.type, name: 'claude', auth_data: key });
   const target = account.target('claude-opus-4-5');
   assert.deepEqual(reached(target).headers, ['anthropic-version', '2023-06-01', 'x-api-key', 'sk-1']);
@@ -128,7 +128,7 @@ test('anthropic: key and version in headers, its address with or without /v1', (
   }
 });
 
-test('ollama: its host, with or without /v1; none given is the local one', () => {
+test('an Ollama account has its host, with or without /v1, and the local one by default', () => {
   const address = (manifest: object) =>
     reached(open(ollama, { type: ollama.type, name: 'local', ...manifest }).target('llama3.2:1b')).url;
   assert.equal(address({}), 'http://127.0.0.1:11434/v1/chat/completions');
@@ -151,7 +151,7 @@ const house = (integration: object) => ({
   integrations: [{ ...hosted, ...integration }],
 });
 
-test('self-hosted: every model has its own address, credential, headers and TLS settings', () => {
+test('every self-hosted model has its own address, credential, headers and TLS settings', () => {
   const account = open(
     selfHosted,
     house({
@@ -175,27 +175,46 @@ test('self-hosted: every model has its own address, credential, headers and TLS 
   assert.deepEqual(reached(bearer.target('llama')).headers, ['authorization', 'Bearer t']);
 });
 
-test('self-hosted: an account without models has none', () => {
+test('a self-hosted account without models has none', () => {
   assert.equal(open(selfHosted, { type: selfHosted.type, name: 'house' }).target('x'), undefined);
 });
 
-test('self-hosted: a model server that is not supported yet is a fault that says so', () => {
+test('a self-hosted model server that is not supported yet is a fault that says so', () => {
   for (const model_server of ['tei', 'infinity', 'nemo-retriever', 'cohere-rerank-v2']) {
     assert.match(faults(house({ model_server })).join(), /not supported yet/);
   }
   assert.match(faults(house({ model_server: 'gradio' })).join(), /model_server/);
 });
 
-test('self-hosted: two authorization headers are a fault', () => {
+test('two authorization headers of a self-hosted model are a fault', () => {
   const both = { auth_data: { type: 'bearer-auth', bearer_token: 't' }, headers: { Authorization: 'x' } };
   assert.match(faults(house(both)).join(), /authorization/);
 });
 
-test('what a well-known variable makes is a whole manifest', () => {
+test('a well-known variable makes a whole manifest', () => {
   for (const plug of [openai, anthropic]) {
     assert.ok(plug.wellKnown);
-    const account = plug.open(plug.schema.parse(plug.wellKnown.manifest('sk-env')));
+    const account = plug.open(plug.schema.parse(plug.wellKnown.manifest('sk-env')), new Map());
     assert.equal(account.name, plug.wellKnown.account);
     assert.ok(reached(account.target('m')).headers.some((value) => value.includes('sk-env')));
   }
+});
+
+test('the abilities of a model’s provider are those of its kind, unless its integration says otherwise', () => {
+  const abilitiesOf = (abilities: object | undefined) =>
+    open(selfHosted, house({ ...(abilities && { abilities }) })).target('llama')?.abilities;
+  assert.deepEqual(abilitiesOf(undefined), { usageInStream: true, developerRole: false });
+  assert.deepEqual(abilitiesOf({ stream_usage: false }), { usageInStream: false, developerRole: false });
+  assert.deepEqual(abilitiesOf({ developer_role: true, stream_usage: null }), {
+    usageInStream: true,
+    developerRole: true,
+  });
+  const integration = { type: 'integration/model/openai', name: 'm', model_id: 'm', model_types: ['chat'] };
+  const listed = open(openai, {
+    type: openai.type,
+    name: 'a',
+    integrations: [{ ...integration, abilities: { developer_role: false } }],
+  });
+  assert.deepEqual(listed.target('m')?.abilities, { usageInStream: true, developerRole: false });
+  assert.match(faults(house({ abilities: { stream_usage: 'no' } })).join(), /abilities\.stream_usage/);
 });

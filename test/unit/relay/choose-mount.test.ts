@@ -23,7 +23,7 @@ test('the wire that a dialect speaks itself wins over every translation, whateve
   assert.equal(spokenFor(messages, translatedChat, openAiChatWire, anthropicWire), 'anthropic-messages');
 });
 
-test('without it the first wire is chosen that has a translation, in the dialect’s order of operations', () => {
+test('the first wire with a translation is chosen where none is the dialect’s own, in the dialect’s order of operations', () => {
   assert.equal(spokenFor(chat, anthropicWire), 'anthropic-messages');
   assert.equal(spokenFor(chat, anthropicWire, translatedChat), 'another-chat');
   assert.equal(spokenFor(messages, translatedChat), 'another-chat');

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
-import type { Allowance } from '../../../src/relay/cut-short.ts';
+import type { Allowance } from '../../../src/limits/admission.ts';
+import { cutShort } from '../../../src/relay/cut-short.ts';
 import { chunkEvent, DONE_EVENT, USAGE_EVENT } from '../../support/provider.ts';
-import { closeRelays, Relayed } from './local-provider.ts';
+import { closeRelays, limits, Relayed } from './local-provider.ts';
 
 afterEach(closeRelays);
 
@@ -48,7 +49,7 @@ function chunksOf(text: string): Chunk[] {
 const contentOf = (chunks: readonly Chunk[]) => chunks.map((each) => each.choices[0]?.delta.content ?? '').join('');
 
 test('a stream whose budget ends is a whole answer that ended for its length', () => {
-  const relayed = new Relayed({ allowance: new Tokens(2) });
+  const relayed = new Relayed({ filters: [cutShort(new Tokens(2))] });
   relayed.attempt
     .events()
     .send(role)
@@ -76,13 +77,13 @@ test('a stream whose budget ends is a whole answer that ended for its length', (
 test('no event is cut in its middle, however the network cuts the stream', () => {
   const whole = role + word('one ') + word('two ') + word('six ') + word('ten ') + finish + DONE_EVENT;
   for (let at = 0; at <= whole.length; at += 1) {
-    const relayed = new Relayed({ allowance: new Tokens(3) });
+    const relayed = new Relayed({ filters: [cutShort(new Tokens(3))] });
     relayed.attempt.events().send(whole.slice(0, at)).send(whole.slice(at));
     const chunks = chunksOf(relayed.sink.text());
     assert.equal(contentOf(chunks), 'one two six ', `cut at ${at}`);
     assert.equal(chunks.at(-1)?.choices[0]?.finish_reason, 'length', `cut at ${at}`);
   }
-  const relayed = new Relayed({ allowance: new Tokens(3) });
+  const relayed = new Relayed({ filters: [cutShort(new Tokens(3))] });
   relayed.attempt.events();
   for (const byte of Buffer.from(whole)) relayed.attempt.send(Buffer.from([byte]));
   assert.equal(contentOf(chunksOf(relayed.sink.text())), 'one two six ');
@@ -91,16 +92,16 @@ test('no event is cut in its middle, however the network cuts the stream', () =>
 test('a stream that its budget covers is the provider’s, byte for byte', () => {
   const whole = `: hi\n\n${role}${word('one ')}event: x\r\ndata: {"choices":[]}\r\n\r\n${finish}${DONE_EVENT}`;
   for (let at = 0; at <= whole.length; at += 1) {
-    const relayed = new Relayed({ allowance: new Tokens(100) });
+    const relayed = new Relayed({ filters: [cutShort(new Tokens(100))] });
     relayed.attempt.events().send(whole.slice(0, at)).send(whole.slice(at)).end();
     assert.equal(relayed.sink.text(), whole, `cut at ${at}`);
     assert.equal(relayed.result?.shortened, undefined);
   }
 });
 
-test('an answer that is finished is not cut, nor is the event that says what it used', () => {
+test('a finished answer is not cut, nor is the event that says what it used', () => {
   const allowance = new Tokens(1);
-  const relayed = new Relayed({ allowance });
+  const relayed = new Relayed({ filters: [cutShort(allowance)] });
   relayed.attempt
     .events()
     .send(role + word('a') + chunkEvent({ content: ' long last piece of text' }, 'stop') + USAGE_EVENT + DONE_EVENT)
@@ -110,9 +111,9 @@ test('an answer that is finished is not cut, nor is the event that says what it 
   assert.equal(relayed.result?.meter.usage?.outputTokens, 7);
 });
 
-test('pieces of many tokens are counted by their bytes, reasoning and calls of tools too', () => {
+test('pieces of many tokens are counted by their bytes, reasoning and tool calls too', () => {
   const allowance = new Tokens(1_000);
-  const relayed = new Relayed({ allowance });
+  const relayed = new Relayed({ filters: [cutShort(allowance)] });
   relayed.attempt
     .events()
     .send(word('x'.repeat(400)))
@@ -123,10 +124,10 @@ test('pieces of many tokens are counted by their bytes, reasoning and calls of t
   assert.deepEqual(allowance.asked, [100, 110, 116]);
 });
 
-test('usage is told to a client that asked, as it is billed', () => {
+test('a client that asked for usage gets that of the cut stream as it is billed', () => {
   const relayed = new Relayed({
     body: { stream_options: { include_usage: true } },
-    allowance: new Tokens(1),
+    filters: [cutShort(new Tokens(1))],
   });
   relayed.attempt.events().send(role).send(word('one ')).send(word('two '));
   const last = chunksOf(relayed.sink.text()).at(-1)!;
@@ -134,10 +135,10 @@ test('usage is told to a client that asked, as it is billed', () => {
   assert.deepEqual(last.usage, { prompt_tokens: 11, completion_tokens: 1, total_tokens: 12 });
 });
 
-test('the role comes once: with the finish where the first event was not covered, and for each choice', () => {
+test('a cut stream tells the role once for each choice, with the finish where no event came before', () => {
   const choice = (index: number, delta: object) =>
     `data: ${JSON.stringify({ id: 'i', choices: [{ index, delta }] })}\n\n`;
-  const relayed = new Relayed({ allowance: new Tokens(1) });
+  const relayed = new Relayed({ filters: [cutShort(new Tokens(1))] });
   relayed.attempt
     .events()
     .send(choice(0, { role: 'assistant', content: 'a' }) + choice(1, { role: 'assistant', content: 'b' }));
@@ -147,8 +148,9 @@ test('the role comes once: with the finish where the first event was not covered
   ]);
 });
 
-test('an event too long to be held passes whole, and the stream ends behind it', () => {
-  const relayed = new Relayed({ allowance: new Tokens(10) });
+test('an event too long to be held passes whole, and the cut stream ends behind it', () => {
+  const settings = { limits: { ...limits, maxEventBytes: 65_536 } };
+  const relayed = new Relayed({ filters: [cutShort(new Tokens(10))], settings });
   const long = word('z'.repeat(300_000));
   relayed.attempt.events().send(role);
   for (let at = 0; at < long.length; at += 16_000) relayed.attempt.send(long.slice(at, at + 16_000));
@@ -160,7 +162,7 @@ test('an event too long to be held passes whole, and the stream ends behind it',
 });
 
 test('a provider that breaks off before the budget ends is still told as an error', () => {
-  const relayed = new Relayed({ allowance: new Tokens(10) });
+  const relayed = new Relayed({ filters: [cutShort(new Tokens(10))] });
   relayed.attempt.events().send(role + word('one ') + word('half').slice(0, 30));
   relayed.attempt.handler.ended();
   assert.equal(relayed.sink.text().startsWith(role + word('one ')), true);
@@ -168,7 +170,7 @@ test('a provider that breaks off before the budget ends is still told as an erro
 
 test('whole answers are not cut', () => {
   const allowance = new Tokens(0);
-  const relayed = new Relayed({ body: { stream: false }, allowance });
+  const relayed = new Relayed({ body: { stream: false }, filters: [cutShort(allowance)] });
   relayed.attempt.head(200, { 'content-type': 'application/json' }).send('{"choices":[]}').end();
   assert.equal(relayed.sink.text(), '{"choices":[]}');
   assert.deepEqual(allowance.asked, []);

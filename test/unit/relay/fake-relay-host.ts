@@ -6,7 +6,6 @@ import type { RelayHost } from '../../../src/relay/relay-mode.ts';
  * does: bytes that are changed later come out wrong at the end. Whatever comes behind the end is a fault of its own.
  */
 export class FakeRelayHost implements RelayHost {
-  readonly remarked: GatewayError[] = [];
   contentType: string | undefined;
   error: GatewayError | undefined;
   finished = false;
@@ -37,10 +36,6 @@ export class FakeRelayHost implements RelayHost {
   fail(error: GatewayError): void {
     if (this.#isOver('fail')) return;
     this.error = error;
-  }
-
-  remark(error: GatewayError): void {
-    this.remarked.push(error);
   }
 
   content(pieces: number): void {

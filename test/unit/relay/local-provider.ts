@@ -1,15 +1,16 @@
 import { settings } from '../../../bench/inputs/settings.ts';
 import type { ServerSettings } from '../../../src/config/configuration.ts';
 import { Sweeper } from '../../../src/core/sweeper.ts';
-import type { PeekedRequest } from '../../../src/dialects/dialect.ts';
+import type { Dialect, PeekedRequest } from '../../../src/dialects/dialect.ts';
 import { openAiChat } from '../../../src/dialects/openai-chat/index.ts';
-import type { AttemptHandler, LocalRequest, Target } from '../../../src/providers/provider.ts';
-import type { Allowance } from '../../../src/relay/cut-short.ts';
+import type { AttemptHandler, LocalRequest, LocalResponder, Target } from '../../../src/providers/provider.ts';
+import type { AnswerFilterMaker } from '../../../src/relay/answer-filter.ts';
 import { Relay, type RelayResult } from '../../../src/relay/relay.ts';
+import { fixedPlan, type Step, stepAt } from '../../../src/routing/route-plan.ts';
+import { SharedCounters } from '../../../src/threads/shared-counters.ts';
 import { OriginPools } from '../../../src/upstream/origin-pools.ts';
-import type { ClientWaits } from '../../../src/upstream/waits.ts';
 import { exampleTarget } from '../../support/targets.ts';
-import { FakeExchange } from './fake-exchange.ts';
+import { StrictExchange } from './fake-exchange.ts';
 
 /** One attempt as the provider sees it: the test says what it answers, and sees what is asked of it. */
 export class LocalAttempt {
@@ -46,57 +47,82 @@ export class LocalAttempt {
 export const { timeouts, limits } = settings;
 
 export interface RelayedOptions {
+  readonly dialect?: Dialect;
   readonly body?: object;
-  /** Names of the targets in order; `main` by default. */
+  /** Instead of it, byte for byte. */
+  readonly rawBody?: Buffer;
+  /** Names of the targets in order, all of them the test itself; `main` by default. */
   readonly targets?: readonly string[];
   readonly target?: Partial<Target>;
+  /** The same by name of the target. */
+  readonly targetOf?: Readonly<Record<string, Partial<Target>>>;
+  /** Its very steps are asked; from now on their targets answer here. */
+  readonly sameSteps?: Relayed;
   readonly settings?: Partial<ServerSettings>;
-  readonly waits?: ClientWaits;
-  readonly allowance?: Allowance;
+  /** Of each step. */
+  readonly step?: Partial<Step>;
+  /** Steps that lead elsewhere, instead of those that lead to the test. */
+  readonly steps?: readonly [Step, ...Step[]];
+  readonly filters?: readonly AnswerFilterMaker[];
 }
 
 const opened: Relayed[] = [];
 
 /** For `afterEach`: an open exchange keeps its sweeper, and so the test process, awake. */
 export function closeRelays(): void {
-  for (const { exchange } of opened.splice(0)) exchange.abort('client');
+  for (const relayed of opened.splice(0)) relayed.close();
 }
 
 /** The real relay between a client and providers that are the test itself. */
 export class Relayed {
   readonly attempts: LocalAttempt[] = [];
-  readonly exchange: FakeExchange;
+  readonly exchange: StrictExchange;
   readonly sweeper = new Sweeper();
+  readonly sharedMemory = new SharedCounters(1, 0);
   readonly relay: Relay;
   readonly results: RelayResult[] = [];
+  /** Ids of targets whose providers refused our credential. */
+  readonly refusedCredentials: string[] = [];
   readonly peeked: PeekedRequest;
+  readonly over: Promise<RelayResult>;
+  readonly #pools: OriginPools;
+  readonly #steps: readonly [Step, ...Step[]];
+  #receiver: Relayed = this;
 
   constructor(options: RelayedOptions = {}) {
-    const body = Buffer.from(JSON.stringify({ model: 'main/model', messages: [], stream: true, ...options.body }));
-    this.exchange = new FakeExchange(body);
-    const scan = openAiChat.scan(this.exchange);
+    const asked = { model: 'main/model', messages: [], stream: true, ...options.body };
+    const body = options.rawBody ?? Buffer.from(JSON.stringify(asked));
+    this.exchange = new StrictExchange(body);
+    const dialect = options.dialect ?? openAiChat;
+    const scan = dialect.scan(this.exchange);
     scan.advance(body, body.length);
     this.peeked = scan.result(body) as PeekedRequest;
     const all = { ...settings, ...options.settings };
+    this.#pools = new OriginPools(all.limits, all.timeouts);
+    const { promise, resolve } = Promise.withResolvers<RelayResult>();
+    this.over = promise;
+    const { steps, sameSteps } = options;
+    if (sameSteps) sameSteps.#receiver = this;
+    this.#steps = steps ?? (sameSteps ? sameSteps.#steps : this.#ownSteps(options));
     this.relay = new Relay({
       exchange: this.exchange,
-      dialect: openAiChat,
+      dialect,
       peeked: this.peeked,
-      targets: (options.targets ?? ['main']).map((account) => ({
-        ...exampleTarget,
-        id: `${account}/model`,
-        account,
-        local: (request, handler) => this.#attempt(request, handler),
-        ...options.target,
-      })),
-      waits: options.waits ?? { attemptMs: undefined, firstTokenMs: undefined },
+      plan: fixedPlan(this.#steps),
       settings: all,
-      pools: new OriginPools(all.limits, all.timeouts),
+      pools: this.#pools,
       sweeper: this.sweeper,
+      sharedMemory: this.sharedMemory,
       translateHeavy: () => Promise.reject(new Error('nothing large is asked')),
       headers: [],
-      allowance: options.allowance,
-      owner: { relayed: (result) => this.results.push(result) },
+      filters: options.filters ?? [],
+      owner: {
+        relayed: (result) => {
+          this.results.push(result);
+          resolve(result);
+        },
+        credentialRefused: (target) => this.refusedCredentials.push(target.id),
+      },
     });
     opened.push(this);
     this.relay.start();
@@ -110,8 +136,26 @@ export class Relayed {
     return this.results[0];
   }
 
-  get sink(): FakeExchange['sink'] {
+  get sink(): StrictExchange['sink'] {
     return this.exchange.sink;
+  }
+
+  close(): void {
+    this.exchange.abort('client');
+    this.#pools.destroy();
+  }
+
+  #ownSteps(options: RelayedOptions): [Step, ...Step[]] {
+    const [first = 'main', ...others] = options.targets ?? [];
+    return [this.#step(first, options), ...others.map((account) => this.#step(account, options))];
+  }
+
+  #step(account: string, { target, targetOf, step }: RelayedOptions): Step {
+    const local: LocalResponder = (request, handler) => this.#receiver.#attempt(request, handler);
+    return stepAt(
+      { ...exampleTarget, id: `${account}/model`, account, local, ...target, ...targetOf?.[account] },
+      step,
+    );
   }
 
   #attempt(request: LocalRequest, handler: AttemptHandler) {

@@ -1,13 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { openAiChat } from '../../../src/dialects/openai-chat/index.ts';
 import { openAiChatWire } from '../../../src/providers/openai-compatible/wire.ts';
-import { streamError } from '../../../src/relay/stream-error.ts';
+import { HeldMemory } from '../../../src/relay/held-memory.ts';
 import { StreamPassthrough, type StreamPassthroughOptions } from '../../../src/relay/stream-passthrough.ts';
 import { UsageMeter } from '../../../src/usage/usage-meter.ts';
 import { pieces } from '../../support/cuttings.ts';
+import { heldMemory } from '../../support/held-memory.ts';
 import { chunkEvent, DONE_EVENT, USAGE_EVENT } from '../../support/provider.ts';
+import { exampleTarget } from '../../support/targets.ts';
 import { assertLinear } from '../growth.ts';
 import { FakeRelayHost } from './fake-relay-host.ts';
+
+const KEEP = { choices: 1, usageEvent: 'keep' } as const;
+const TAKE_OUT = { choices: 1, usageEvent: 'take-out' } as const;
 
 function start(more: Partial<StreamPassthroughOptions> = {}) {
   const host = new FakeRelayHost();
@@ -16,186 +22,151 @@ function start(more: Partial<StreamPassthroughOptions> = {}) {
     host,
     meter,
     wire: openAiChatWire,
+    target: exampleTarget,
+    form: openAiChat.answers,
+    expected: KEEP,
+    memory: heldMemory(),
     contentType: 'text/event-stream',
-    stripUsage: false,
-    endsWithConnection: false,
     holdBytes: 65_536,
+    maxEventBytes: 1_048_576,
     ...more,
   });
   return { host, meter, mode, send: (text: string) => mode.chunk(Buffer.from(text)) };
 }
 
+const role = chunkEvent({ role: 'assistant', content: '' });
 const hello = chunkEvent({ role: 'assistant', content: 'Hello' });
 const finish = chunkEvent({}, 'stop');
-const big = (bytes: number, more: object = {}) => chunkEvent({ content: 'x'.repeat(bytes) }, null, more);
+const big = (bytes: number) => chunkEvent({ content: 'x'.repeat(bytes) });
 const usage = { prompt_tokens: 5, completion_tokens: 7, total_tokens: 12 };
 
-test('comments before the first content commit nothing, and reach the client in front of it', () => {
+test('what comes before the first content commits nothing, and reaches the client in front of it', () => {
   const { host, send } = start();
-  send(': waiting\n\n');
-  send(': waiting\n\n');
+  for (const event of [': waiting\n\n', role, ': waiting\n\n']) send(event);
   assert.equal(host.contentType, undefined);
   assert.equal(host.contentPieces, 0);
   send(hello);
   assert.equal(host.contentType, 'text/event-stream');
-  assert.equal(host.output().toString(), `: waiting\n\n: waiting\n\n${hello}`);
+  assert.equal(host.output().toString(), `: waiting\n\n${role}: waiting\n\n${hello}`);
 });
 
-test('more comments than may be held commit the answer', () => {
+test('more comments than may be held commit the answer, and are no content', () => {
   const { host, send } = start({ holdBytes: 100 });
   const comment = ': waiting\n\n';
   for (let sent = 0; sent <= 100; sent += comment.length) send(comment);
   assert.equal(host.contentType, 'text/event-stream');
-  assert.equal(host.contentPieces, 0, 'a comment is no content');
+  assert.equal(host.contentPieces, 0);
 });
 
-test('a stream of comments only ends as the provider ended it', () => {
-  const { host, mode, send } = start();
-  send(': nothing\n\n');
-  mode.ended();
-  assert.ok(host.finished);
-  assert.equal(host.output().toString(), ': nothing\n\n');
-});
-
-test('an error event behind the first content passes as the provider wrote it', () => {
-  const { host, mode, send } = start();
-  const error = 'data: {"error":{"message":"gone","code":502}}\n\n';
-  send(hello);
-  send(error);
-  mode.ended();
-  assert.equal(host.output().toString(), hello + error);
-});
-
-test('an error event is remarked wherever it stands among the events of one read', () => {
-  for (const nl of ['\n', '\r\n']) {
-    const event = (text: string) => text.replaceAll('\n', nl);
-    const error = 'data: {"error":{"message":"gone","code":429}}\n\n';
-    const stream = event(hello + chunkEvent({ content: 'no "error": {' }) + error + hello);
+test('the answer is whole with its own end: the client is told at once, and nothing behind it reaches it', () => {
+  const stream = hello + finish + DONE_EVENT;
+  for (const size of [1, 7, 1000]) {
     const { host, mode, send } = start();
-    send(event(hello));
-    send(stream);
+    for (const piece of pieces(Buffer.from(`${stream}: bye\n\ndata: {"error":{}}\n\n`), size)) mode.chunk(piece);
+    assert.ok(host.finished, `pieces of ${size}`);
+    send(hello);
     mode.ended();
-    assert.deepEqual(
-      host.remarked.map(({ code }) => code),
-      ['upstream_rate_limited'],
-    );
-    assert.equal(host.output().toString(), event(hello) + stream);
-  }
-});
-
-test('what is no error event is none: words like it, and lines that are no JSON of their own', () => {
-  const stream = `data: {"errors":1}\n\n${hello}data: text\ndata: {"error":{"message":"x"}}\n\ndata: {"error":null}\n\n`;
-  const { host, mode, send } = start();
-  send(hello);
-  send(stream);
-  mode.ended();
-  assert.deepEqual(host.remarked, []);
-  assert.equal(host.output().toString(), hello + stream);
-});
-
-test('many lines that look like errors take no longer than others', () => {
-  for (const line of ['event: server_message\ndata: {"a":1}\n\n', 'data: {"erx"}\n\n', 'data: {"error":1}\n']) {
-    const run = (bytes: number) => {
-      const read = Buffer.from(`${line.repeat(Math.ceil(bytes / line.length))}\n\n`);
-      return () => {
-        const { mode, send } = start();
-        send(hello);
-        mode.chunk(read);
-      };
-    };
-    assertLinear(run(60_000), run(15_000), line);
-  }
-});
-
-test('behind an error that comes first nothing of its read is asked of the host', () => {
-  const error = 'data: {"error":{"message":"busy"}}\n\n';
-  for (const chunks of [
-    [error.slice(0, 10), error.slice(10) + hello],
-    [error.slice(0, 10), `${error.slice(10)}${hello}data: {`],
-    [`${error}data: {`],
-  ]) {
-    const { host, mode, send } = start();
-    for (const chunk of chunks) send(chunk);
-    mode.ended();
-    assert.equal(host.error?.code, 'upstream_stream_error');
+    assert.equal(host.output().toString(), stream);
     assert.deepEqual(host.behindTheEnd, []);
   }
 });
 
-test('a stream is complete with [DONE], whatever comments stand behind it, and not with words like it', () => {
-  for (const [text, complete] of [
-    [hello + DONE_EVENT, true],
-    [`${hello}${DONE_EVENT}: bye\n\n`, true],
-    [`${hello}data:[DONE]\r\n\r\n`, true],
-    [`${hello}more data: [DONE]\n\n`, false],
-    [hello + finish, false],
-  ] as const) {
-    const { mode, send } = start();
+test('without its own end an answer is whole only where HTTP ends cleanly behind a finish reason of every choice', () => {
+  const ofChoice = (index: number, reason: string | null) =>
+    `data: ${JSON.stringify({ choices: [{ index, delta: { content: 'a' }, finish_reason: reason }] })}\n\n`;
+  const cases: [text: string, choices: number, whole: boolean][] = [
+    [hello + finish, 1, true],
+    [hello + finish.replace('"finish_reason":"stop"', '"finish_reason": "stop"'), 1, true],
+    [hello + finish + USAGE_EVENT, 1, true],
+    [hello, 1, false],
+    [hello + chunkEvent({}, ''), 1, false],
+    [chunkEvent({ content: '"finish_reason":"stop" and [DONE]' }), 1, false],
+    [`${hello}more data: [DONE]\n\n`, 1, false],
+    [hello + finish.trimEnd(), 1, false],
+    [`${hello + finish.trimEnd()}\n`, 1, false],
+    [ofChoice(0, 'stop') + ofChoice(1, null), 1, false],
+    [ofChoice(0, 'stop'), 2, false],
+    [ofChoice(0, 'stop') + ofChoice(0, 'stop'), 2, false],
+    [ofChoice(1, 'stop') + ofChoice(0, 'length'), 2, true],
+    ['', 1, false],
+    [': comment\n\n', 1, false],
+    ['data: [DONE]\n\n', 1, true],
+  ];
+  for (const [text, choices, whole] of cases) {
+    for (const size of [1, 1000]) {
+      const { host, mode } = start({ expected: { choices, usageEvent: 'keep' } });
+      for (const chunk of pieces(Buffer.from(text), size)) mode.chunk(chunk);
+      mode.ended();
+      assert.equal(host.error?.code, whole ? undefined : 'upstream_cut', `${size} ${text}`);
+      assert.equal(host.finished, whole);
+      assert.deepEqual(host.behindTheEnd, []);
+    }
+  }
+});
+
+test('a last event that lacks its empty line gets it where the answer is whole, and is dropped where it is half', () => {
+  const cases: [text: string, passed: string | undefined][] = [
+    [hello + DONE_EVENT.trimEnd(), hello + DONE_EVENT],
+    [hello + finish + USAGE_EVENT.trimEnd(), hello + finish + USAGE_EVENT],
+    [hello + finish + USAGE_EVENT.slice(0, 50), hello + finish],
+    [hello + hello.slice(0, 50), undefined],
+  ];
+  for (const [text, passed] of cases) {
+    const { host, mode, send } = start();
     send(text);
-    assert.equal(mode.complete, complete, text);
-  }
-});
-
-test('pieces that came together are counted one by one, comments not at all', () => {
-  const { host, mode, send } = start();
-  send(': waiting\n\n');
-  mode.chunk(Buffer.from(hello + hello + hello), 3);
-  assert.equal(host.contentPieces, 3);
-  mode.chunk(Buffer.from(hello + hello.slice(0, 10)), 2);
-  mode.chunk(Buffer.from(hello.slice(10)), 1);
-  assert.equal(host.contentPieces, 6);
-  mode.chunk(Buffer.from(`${': waiting\n\n'.repeat(10)}${hello}`), 11);
-  assert.equal(host.contentPieces, 7);
-});
-
-test('of a read that begins or ends in the middle of an event only that event is copied', () => {
-  for (const stripUsage of [false, true]) {
-    const { host, mode, send } = start({ stripUsage });
-    const first = Buffer.from(hello.repeat(100) + hello.slice(0, 20));
-    const second = Buffer.from(hello.slice(20) + hello.repeat(100) + USAGE_EVENT.slice(0, 5));
-    const third = Buffer.from(USAGE_EVENT.slice(5) + DONE_EVENT);
-    for (const read of [first, second, third]) mode.chunk(read);
-    send(hello);
     mode.ended();
-    const expected = hello.repeat(201) + (stripUsage ? '' : USAGE_EVENT) + DONE_EVENT + hello;
-    assert.equal(host.output().toString(), expected);
-    const copied = host.written.filter(({ buffer }) => ![first, second].some((read) => read.buffer === buffer));
-    assert.ok(host.written.some((bytes) => bytes.buffer === first.buffer && bytes.length === 100 * hello.length));
-    assert.ok(host.written.some((bytes) => bytes.buffer === second.buffer && bytes.length === 100 * hello.length));
-    assert.ok(Buffer.concat(copied).length <= 3 * hello.length + USAGE_EVENT.length + DONE_EVENT.length);
+    assert.equal(host.finished, passed !== undefined, text);
+    assert.equal(host.output().toString(), passed ?? hello);
   }
 });
 
-test('the word error inside the first content is no error', () => {
-  for (const first of [
-    chunkEvent({ content: 'an "error": {"code": 429}' }),
-    chunkEvent({ content: 'x' }, null, { error: null }),
-  ]) {
-    const { host, send } = start();
-    send(first);
-    assert.equal(host.error, undefined);
-    assert.equal(host.output().toString(), first);
+test('what was passed on ends with a whole event at every moment, however the stream is cut', () => {
+  const stream = hello + big(3_000) + finish + USAGE_EVENT + DONE_EVENT;
+  for (const expected of [KEEP, TAKE_OUT]) {
+    for (const size of [1, 7, 100]) {
+      const { host, mode } = start({ expected });
+      for (const piece of pieces(Buffer.from(stream), size)) {
+        mode.chunk(piece);
+        const passed = host.output().toString();
+        assert.ok(passed === '' || passed.endsWith('}\n\n') || passed.endsWith(DONE_EVENT), passed.slice(-50));
+        assert.equal(mode.unfinishedLine, false);
+      }
+      assert.ok(host.finished);
+    }
   }
 });
 
-test('an error behind comments, named or not, in one chunk with them or not, is not an answer', () => {
-  const error = '{"error":{"message":"busy","code":503}}';
-  for (const chunks of [
-    [`: wait\n\ndata: ${error}\n\n`],
-    [': wait\n\n', `event: error\ndata: ${error}\n\n`],
-    [`data:${error}\r\n\r\n`],
-    pieces(Buffer.from(`data: ${error}\n\n`), 3).map(String),
-  ]) {
-    const { host, send } = start();
-    for (const chunk of chunks) send(chunk);
-    assert.equal(host.error?.code, 'upstream_overloaded');
-    assert.equal(host.writtenBytes, 0);
+test('an error event fails the answer wherever it stands, with its words; what is before it reaches the client', () => {
+  const words = { message: 'no room', code: 429 };
+  const errors = [
+    `data: ${JSON.stringify({ error: words })}\n\n`,
+    `data: ${JSON.stringify({ id: 'gen-1', object: 'chat.completion.chunk', error: words, choices: [] })}\n\n`,
+    chunkEvent({ content: '' }, 'error', { error: words }),
+    `event: error\ndata: ${JSON.stringify(words)}\n\n`,
+    `data: ${JSON.stringify({ object: 'error', ...words })}\n\n`,
+    `data: ${JSON.stringify({ choices: [{ index: 0, delta: {}, error: words, finish_reason: 'error' }] })}\n\n`,
+    `data:${JSON.stringify({ error: words })}\r\n\r\n`,
+  ];
+  for (const error of errors) {
+    for (const before of ['', ': wait\n\n', role, hello, hello + finish]) {
+      for (const size of [3, 10_000]) {
+        const { host, mode } = start();
+        for (const piece of pieces(Buffer.from(before + error + hello + DONE_EVENT), size)) mode.chunk(piece);
+        mode.ended();
+        assert.equal(host.error?.code, 'upstream_rate_limited', error);
+        assert.match(host.error?.message ?? '', /no room/);
+        const isCommitted = before.includes('Hello');
+        assert.equal(host.contentType, isCommitted ? 'text/event-stream' : undefined, before);
+        assert.equal(host.output().toString(), isCommitted ? before : '');
+        assert.deepEqual(host.behindTheEnd, []);
+      }
+    }
   }
 });
 
-test('an error that is not followed by an empty line is an error too, and nothing comes behind it', () => {
-  for (const stripUsage of [false, true]) {
-    const { host, mode, send } = start({ stripUsage });
+test('an error event that lacks its empty line is an error too', () => {
+  for (const expected of [KEEP, TAKE_OUT]) {
+    const { host, mode, send } = start({ expected });
     send('data: {"error":{"message":"busy","code":503}}\n');
     mode.ended();
     assert.equal(host.error?.code, 'upstream_overloaded');
@@ -203,11 +174,18 @@ test('an error that is not followed by an empty line is an error too, and nothin
   }
 });
 
-test('behind an error nothing more is asked of the host, however long the chunk goes on', () => {
-  const { host, send } = start();
-  send(`data: {"error":{"message":"busy"}}\n\ndata: ${'x'.repeat(100_000)}`);
-  assert.equal(host.error?.code, 'upstream_stream_error');
-  assert.deepEqual(host.behindTheEnd, []);
+test('what is no error event is none: words like it, an error that is null, lines that are no JSON of their own', () => {
+  const stream =
+    `data: {"errors":1}\n\n${hello}data: text\ndata: {"error":{"message":"x"}}\n\ndata: {"error":null}\n\n` +
+    chunkEvent({ content: 'an "error": {"code": 429}' }) +
+    chunkEvent({ content: 'error' }, null, { error: null }) +
+    finish;
+  const { host, mode, send } = start();
+  send(hello);
+  send(stream);
+  mode.ended();
+  assert.equal(host.error, undefined);
+  assert.equal(host.output().toString(), hello + stream);
 });
 
 test('only the event with empty choices and a usage is taken out, wherever it stands in a chunk', () => {
@@ -220,31 +198,28 @@ test('only the event with empty choices and a usage is taken out, wherever it st
     [stream + USAGE_EVENT, DONE_EVENT],
     [stream + USAGE_EVENT.slice(0, 30), USAGE_EVENT.slice(30) + DONE_EVENT],
   ]) {
-    const { host, meter, mode, send } = start({ stripUsage: true });
+    const { host, meter, send } = start({ expected: TAKE_OUT });
     for (const chunk of chunks) send(chunk);
-    mode.ended();
     assert.equal(host.output().toString(), stream + DONE_EVENT);
     assert.equal(meter.usage?.outputTokens, 7);
   }
 });
 
-test('usage on an event with choices stays, and so does a usage that is null', () => {
+test('a usage on an event with choices stays, and so does a usage that is null', () => {
   const stream =
     chunkEvent({ content: 'a' }, null, { usage: null }) +
     'data: {"choices":[],"usage":null}\n\n' +
     chunkEvent({}, 'stop', { usage });
-  const { host, meter, mode, send } = start({ stripUsage: true });
+  const { host, meter, send } = start({ expected: TAKE_OUT });
   send(stream + DONE_EVENT);
-  mode.ended();
   assert.equal(host.output().toString(), stream + DONE_EVENT);
   assert.equal(meter.usage?.inputTokens, 5);
 });
 
 test('two usage events one after the other are both read and both taken out', () => {
-  const { host, meter, mode, send } = start({ stripUsage: true });
+  const { host, meter, send } = start({ expected: TAKE_OUT });
   const second = USAGE_EVENT.replace('"completion_tokens":7', '"completion_tokens":9');
   send(hello + USAGE_EVENT + second + DONE_EVENT);
-  mode.ended();
   assert.equal(host.output().toString(), hello + DONE_EVENT);
   assert.equal(meter.usage?.outputTokens, 9);
 });
@@ -252,35 +227,21 @@ test('two usage events one after the other are both read and both taken out', ()
 test('a usage in the content or in a nested object is not taken for the usage', () => {
   const stream =
     chunkEvent({ content: '"usage":{"prompt_tokens":999}' }) + chunkEvent({ content: 'x' }, null, { more: { usage } });
-  for (const stripUsage of [false, true]) {
-    const { host, meter, mode, send } = start({ stripUsage });
+  for (const expected of [KEEP, TAKE_OUT]) {
+    const { host, meter, send } = start({ expected });
     send(stream + DONE_EVENT);
-    mode.ended();
     assert.equal(host.output().toString(), stream + DONE_EVENT);
     assert.equal(meter.usage, undefined);
   }
 });
 
-test('usage stands on a last event without an empty line behind it: read, and passed or taken out', () => {
-  for (const stripUsage of [false, true]) {
-    const { host, meter, mode, send } = start({ stripUsage });
-    const last = USAGE_EVENT.trimEnd();
-    send(hello);
-    send(last);
-    mode.ended();
-    assert.equal(host.output().toString(), stripUsage ? hello : hello + last);
-    assert.equal(meter.usage?.outputTokens, 7);
-  }
-});
-
 test('usage whose JSON is spread over two data lines is read', () => {
-  const { meter, mode, send } = start();
+  const { meter, send } = start();
   send('data: {"choices":[],\ndata: "usage":{"prompt_tokens":5,"completion_tokens":7}}\n\n');
-  mode.ended();
   assert.equal(meter.usage?.outputTokens, 7);
 });
 
-test('line ends of every kind, mixed too, pass at once and hide no usage', () => {
+test('line ends of every kind, mixed too, pass as soon as their event is whole and hide no usage', () => {
   for (const [one, two] of [
     ['\n', '\n'],
     ['\r\n', '\r\n'],
@@ -292,131 +253,141 @@ test('line ends of every kind, mixed too, pass at once and hide no usage', () =>
     const event = (json: string) => `data: ${json}${nl}`;
     const stream = event('{"choices":[{"delta":{"content":"a"}}]}') + event('{"choices":[{"delta":{"content":"b"}}]}');
     const usageEvent = event(`{"choices":[],"usage":${JSON.stringify(usage)}}`);
-    for (const stripUsage of [false, true]) {
+    for (const expected of [KEEP, TAKE_OUT]) {
       for (const size of [1, 1000]) {
-        const { host, meter, mode } = start({ stripUsage });
-        const how = JSON.stringify({ nl, stripUsage, size });
+        const { host, meter, mode } = start({ expected });
+        const how = JSON.stringify({ nl, expected, size });
         for (const chunk of pieces(Buffer.from(stream), size)) mode.chunk(chunk);
         assert.equal(host.output().toString(), stream, how);
+        assert.equal(host.contentPieces, 2, how);
         for (const chunk of pieces(Buffer.from(usageEvent), size)) mode.chunk(chunk);
-        mode.ended();
-        assert.equal(host.output().toString(), stripUsage ? stream : stream + usageEvent, how);
+        assert.equal(host.output().toString(), expected === TAKE_OUT ? stream : stream + usageEvent, how);
         assert.equal(meter.usage?.outputTokens, 7, how);
       }
     }
   }
 });
 
-test('an event longer than may be remembered passes whole, in any pieces, and the next ones are read again', () => {
-  const stream = hello + big(200_000) + big(70_000) + finish;
-  for (const stripUsage of [false, true]) {
-    for (const size of [1, 7, 1000, 65_536, 1_000_000]) {
-      const { host, meter, mode } = start({ stripUsage });
-      for (const chunk of pieces(Buffer.from(stream + USAGE_EVENT + DONE_EVENT), size)) mode.chunk(chunk);
-      mode.ended();
-      const expected = stripUsage ? stream + DONE_EVENT : stream + USAGE_EVENT + DONE_EVENT;
-      assert.ok(host.output().equals(Buffer.from(expected)), `${stripUsage} ${size}`);
-      assert.equal(meter.usage?.outputTokens, 7, `${stripUsage} ${size}`);
-    }
+test('events with content are counted one by one, comments, roles and usage not at all', () => {
+  const { host, send } = start();
+  send(': waiting\n\n');
+  send(role + hello + hello + hello);
+  assert.equal(host.contentPieces, 3);
+  send(hello + hello.slice(0, 10));
+  send(hello.slice(10));
+  assert.equal(host.contentPieces, 5);
+  send(`${': waiting\n\n'.repeat(10)}${hello}${USAGE_EVENT}`);
+  assert.equal(host.contentPieces, 6);
+});
+
+test('of a read that begins or ends in the middle of an event only that event is copied', () => {
+  for (const expected of [KEEP, TAKE_OUT]) {
+    const { host, mode } = start({ expected });
+    const first = Buffer.from(hello.repeat(100) + hello.slice(0, 20));
+    const second = Buffer.from(hello.slice(20) + hello.repeat(100) + USAGE_EVENT.slice(0, 5));
+    const third = Buffer.from(USAGE_EVENT.slice(5) + DONE_EVENT);
+    for (const read of [first, second, third]) mode.chunk(read);
+    const output = hello.repeat(201) + (expected === TAKE_OUT ? '' : USAGE_EVENT) + DONE_EVENT;
+    assert.equal(host.output().toString(), output);
+    const copied = host.written.filter(({ buffer }) => ![first, second].some((read) => read.buffer === buffer));
+    assert.ok(host.written.some((bytes) => bytes.buffer === first.buffer && bytes.length === 100 * hello.length));
+    assert.ok(host.written.some((bytes) => bytes.buffer === second.buffer && bytes.length === 100 * hello.length));
+    assert.ok(Buffer.concat(copied).length <= hello.length + USAGE_EVENT.length + DONE_EVENT.length);
   }
 });
 
-test('of an unfinished event that has content only a little is held back before it passes', () => {
-  const { host, mode, send } = start({ stripUsage: true });
-  const event = big(50_000);
+test('a large event is held until it is whole, counted in the shared memory, and given back with what follows', () => {
+  const taken: number[] = [];
+  const shared = {
+    holdBody: (bytes: number) => taken.push(bytes) > 0,
+    releaseBody: (bytes: number) => taken.push(-bytes),
+  };
+  const { host, mode, send } = start({ memory: new HeldMemory(shared, 1), maxEventBytes: 16_777_216 });
   send(hello);
-  let sent = 0;
-  let most = 0;
-  for (const chunk of pieces(Buffer.from(event), 500)) {
-    mode.chunk(chunk);
-    sent += chunk.length;
-    most = Math.max(most, hello.length + sent - host.writtenBytes);
-  }
-  assert.ok(most <= 2_000, `${most} bytes waited`);
-  assert.equal(host.output().toString(), hello + event);
-});
-
-test('an error event of ours must stand on a line of its own: what was passed says whether it would', () => {
-  const cases: [chunks: string[], unfinished: boolean][] = [
-    [[hello], false],
-    [[hello, 'data: {"cho'], true],
-    [[hello, 'data: {"choices":[]}\n'], true],
-    [[hello, 'data: {"choices":[]}\n', '\n'], false],
-    [[hello, big(100_000).slice(0, 90_000)], true],
-  ];
-  for (const [chunks, unfinished] of cases) {
-    const { mode, send } = start();
-    for (const chunk of chunks) send(chunk);
-    assert.equal(mode.unfinishedLine, unfinished, JSON.stringify(chunks).slice(0, 200));
-  }
-  const { mode, host, send } = start({ stripUsage: true });
-  send(`${hello}data: {"cho`);
-  assert.equal(host.output().toString(), hello);
-  assert.equal(mode.unfinishedLine, false, 'what is held back was not begun');
-});
-
-test('an answer that ends with its connection is whole only with [DONE] or a finish reason', () => {
-  const cases: [text: string, whole: boolean][] = [
-    [hello + finish + DONE_EVENT, true],
-    [hello + finish, true],
-    [hello + DONE_EVENT.trimEnd(), true],
-    [hello + finish.replace('"finish_reason":"stop"', '"finish_reason": "stop"'), true],
-    [hello, false],
-    [hello + hello.slice(0, 20), false],
-    [chunkEvent({ content: '"finish_reason":"stop" and [DONE]' }), false],
-    ['', false],
-    [': comment\n\n', false],
-  ];
-  for (const [text, whole] of cases) {
-    for (const size of [1, 1000]) {
-      const { host, mode } = start({ endsWithConnection: true });
-      for (const chunk of pieces(Buffer.from(text), size)) mode.chunk(chunk);
-      mode.ended();
-      assert.equal(host.error?.code, whole ? undefined : 'upstream_cut', `${size} ${text}`);
-      assert.equal(host.finished, whole);
-      assert.deepEqual(host.behindTheEnd, []);
-    }
-  }
-});
-
-test('an empty answer is the provider’s to give', () => {
-  const { host, mode } = start();
-  mode.ended();
-  assert.ok(host.finished);
-  assert.equal(host.contentType, 'text/event-stream');
-});
-
-test('bytes that are no events at all pass as they are', () => {
-  const { host, mode, send } = start({ stripUsage: true });
-  send(hello);
-  send('data: {"usage": {"prompt_tokens": 1\n\n');
-  send('nonsense "usage": {"prompt_tokens": 1}\n\n');
-  mode.ended();
+  const event = Buffer.from(big(8_000_000));
+  for (const piece of pieces(event.subarray(0, -1), 65_536)) mode.chunk(piece);
+  assert.equal(host.output().toString(), hello, 'nothing of it was passed on');
+  const held = taken.reduce((sum, bytes) => sum + bytes, 0);
+  assert.ok(held > 7_900_000 && held < 8_200_000, String(held));
+  mode.chunk(event.subarray(-1));
+  assert.equal(host.writtenBytes, hello.length + event.length);
+  send(finish);
   assert.equal(
-    host.output().toString(),
-    `${hello}data: {"usage": {"prompt_tokens": 1\n\nnonsense "usage": {"prompt_tokens": 1}\n\n`,
+    taken.reduce((sum, bytes) => sum + bytes, 0),
+    0,
   );
 });
 
-test('whoever sends single bytes of one long event does not make it quadratic', () => {
+test('an event that may not be held passes in pieces, and the next ones are read again', () => {
+  const full = { holdBody: () => false, releaseBody: () => assert.fail('nothing was taken') };
+  const stream = hello + big(200_000) + big(70_000) + finish;
+  for (const more of [{ maxEventBytes: 65_536 }, { memory: new HeldMemory(full, 1) }]) {
+    for (const expected of [KEEP, TAKE_OUT]) {
+      for (const size of [1, 7, 1000, 65_536, 1_000_000]) {
+        const { host, meter, mode } = start({ expected, ...more });
+        for (const chunk of pieces(Buffer.from(stream + USAGE_EVENT + DONE_EVENT), size)) mode.chunk(chunk);
+        const output = stream + (expected === KEEP ? USAGE_EVENT : '') + DONE_EVENT;
+        assert.ok(host.output().equals(Buffer.from(output)), `${size}`);
+        assert.ok(host.finished);
+        assert.equal(meter.usage?.outputTokens, 7, `${size}`);
+      }
+    }
+  }
+});
+
+test('only of an event that passes in pieces the client may have a part, and whoever writes next is told', () => {
+  const { mode, send, host } = start({ maxEventBytes: 65_536 });
+  send(hello);
+  const event = big(100_000);
+  send(event.slice(0, 60_000));
+  assert.equal(mode.unfinishedLine, false);
+  send(event.slice(60_000, 90_000));
+  assert.equal(mode.unfinishedLine, true);
+  mode.ended();
+  assert.equal(host.error?.code, 'upstream_cut');
+});
+
+test('usage on a large event is read, and its finish reason counts', () => {
+  const image = { images: [{ type: 'image_url', image_url: { url: `data:image/png;base64,${'A'.repeat(300_000)}` } }] };
+  const { host, meter, mode, send } = start();
+  send(chunkEvent(image, null, { usage }));
+  assert.equal(meter.usage?.outputTokens, 7);
+  assert.equal(host.contentPieces, 1);
+  send(chunkEvent(image, 'stop'));
+  mode.ended();
+  assert.ok(host.finished);
+});
+
+test('bytes that are no events at all pass as they are', () => {
+  const { host, send } = start({ expected: TAKE_OUT });
+  const nonsense = 'data: {"usage": {"prompt_tokens": 1\n\nnonsense "usage": {"prompt_tokens": 1}\n\ndata: 1\n\n\n\n\n';
+  send(hello);
+  send(nonsense);
+  send(hello);
+  assert.equal(host.output().toString(), hello + nonsense + hello);
+});
+
+test('single bytes of one long event take no longer each, the longer it is', () => {
   const run = (bytes: number): (() => void) => {
     const chunks = pieces(Buffer.from(hello + big(bytes)), 1);
     return () => {
-      const { mode } = start({ stripUsage: true });
+      const { mode } = start({ expected: TAKE_OUT });
       for (const chunk of chunks) mode.chunk(chunk);
     };
   };
   assertLinear(run(60_000), run(15_000));
 });
 
-test('an error event says which kind of failure it was by its code', () => {
-  assert.equal(streamError({ message: 'x', code: 429 }).code, 'upstream_rate_limited');
-  assert.equal(streamError({ message: 'x', code: 503 }).code, 'upstream_overloaded');
-  assert.equal(streamError({ message: 'x', code: 529 }).code, 'upstream_overloaded');
-  assert.equal(streamError({ message: 'x', code: 'server_error', type: 't' }).code, 'upstream_stream_error');
-  assert.equal(streamError('just words').code, 'upstream_stream_error');
-  const { context } = streamError({ message: 'm'.repeat(5000), code: 'quota', type: 'limits' });
-  assert.equal(context.detail?.length, 1024);
-  assert.equal(context.upstreamCode, 'quota');
-  assert.equal(context.upstreamType, 'limits');
+test('a read of many events that look like nothing known takes no longer each, the more there are', () => {
+  for (const line of ['event: server_message\ndata: {"a":1}\n\n', 'data: {"erx"}\n\n', '\r\n: x\r\n\r\n']) {
+    const run = (bytes: number) => {
+      const read = Buffer.from(line.repeat(Math.ceil(bytes / line.length)));
+      return () => {
+        const { mode, send } = start();
+        send(hello);
+        mode.chunk(read);
+      };
+    };
+    assertLinear(run(240_000), run(60_000), line);
+  }
 });

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { openAiChat } from '../../../src/dialects/openai-chat/index.ts';
 import { openAiChatWire } from '../../../src/providers/openai-compatible/wire.ts';
 import { WholePassthrough, type WholePassthroughOptions } from '../../../src/relay/whole-passthrough.ts';
 import { UsageMeter } from '../../../src/usage/usage-meter.ts';
 import { pieces } from '../../support/cuttings.ts';
 import { completion } from '../../support/provider.ts';
+import { exampleTarget } from '../../support/targets.ts';
 import { assertLinear } from '../growth.ts';
 import { FakeRelayHost } from './fake-relay-host.ts';
 
@@ -17,8 +19,9 @@ function start(more: Partial<WholePassthroughOptions> = {}) {
     host,
     meter,
     wire: openAiChatWire,
+    target: exampleTarget,
+    form: openAiChat.answers,
     contentType: 'application/json',
-    isJson: true,
     endsWithConnection: false,
     holdBytes: HOLD_BYTES,
     ...more,
@@ -53,7 +56,7 @@ test('JSON that outgrows what may be held passes as it comes, and its usage is r
   }
 });
 
-test('a key that only ends like usage is nobody’s count', () => {
+test('a key that only ends like usage is no usage', () => {
   const tricky = String.raw`"x\"usage": {"prompt_tokens": 999, "completion_tokens": 999}`;
   for (const [body, output] of [
     [`{"usage": {"prompt_tokens": 1, "completion_tokens": 3}, ${tricky}}`, 3],
@@ -67,7 +70,7 @@ test('a key that only ends like usage is nobody’s count', () => {
   }
 });
 
-test('usage is read wherever it stands, at the top level only', () => {
+test('usage of a whole answer is read wherever it stands, at the top level only', () => {
   const cases: [body: object, output: number | undefined][] = [
     [{ usage: { completion_tokens: 3 }, choices: [] }, 3],
     [{ choices: [{ message: { usage: { completion_tokens: 4 } } }] }, undefined],
@@ -84,22 +87,69 @@ test('usage is read wherever it stands, at the top level only', () => {
   }
 });
 
-test('what is not JSON passes as it comes', () => {
-  const { host, mode } = start({ contentType: 'text/plain', isJson: false });
-  mode.chunk(Buffer.from('one '));
-  assert.equal(host.contentType, 'text/plain');
-  assert.equal(host.output().toString(), 'one ');
-  mode.chunk(Buffer.from('two'));
-  mode.ended();
-  assert.equal(host.output().toString(), 'one two');
+test('usage that stands before the choices is read in a small answer and in a large one', () => {
+  for (const length of [10, 300_000]) {
+    const { usage, ...others } = Object(completion('x'.repeat(length)));
+    const { host, meter, mode } = start();
+    for (const piece of pieces(Buffer.from(JSON.stringify({ usage, ...others })), 16_384)) mode.chunk(piece);
+    mode.ended();
+    assert.ok(host.finished);
+    assert.equal(meter.usage?.outputTokens, 7, `${length} characters`);
+  }
 });
 
-test('bytes that call themselves JSON and are none pass as they are', () => {
-  const { host, meter, mode } = start();
-  mode.chunk(Buffer.from('<html>'));
-  mode.ended();
-  assert.equal(host.output().toString(), '<html>');
-  assert.equal(meter.usage, undefined);
+test('an error in a 200 is a failure with its own status and words, whatever stands around it', () => {
+  const words = { message: 'no room', code: 429 };
+  for (const body of [
+    { error: words },
+    { id: 'gen-1', provider: 'p', error: words, choices: [] },
+    { ...completion('half'), error: words },
+    { id: 'x', choices: [{ index: 0, error: words, finish_reason: 'error', message: { content: '' } }], usage: {} },
+    { object: 'error', ...words },
+    { error: 'no room', code: 429 },
+  ]) {
+    for (const indent of [0, 2]) {
+      const { host, meter, mode } = start();
+      mode.chunk(Buffer.from(JSON.stringify(body, null, indent)));
+      mode.ended();
+      assert.equal(host.error?.code, 'upstream_rate_limited', JSON.stringify(body));
+      assert.match(host.error?.message ?? '', /no room/);
+      assert.equal(host.contentType, undefined);
+      assert.equal(meter.usage, undefined);
+    }
+  }
+});
+
+test('a finish reason error without words is a failure, the word error in a text or a null error is none', () => {
+  const said = { ...completion('an "error": it is an error'), error: null };
+  const failed = JSON.stringify(completion('half')).replace('"stop"', '"error"');
+  for (const [body, isError] of [
+    [JSON.stringify(said), false],
+    [JSON.stringify(completion('error')), false],
+    [failed, true],
+  ] as const) {
+    const { host, mode } = start();
+    mode.chunk(Buffer.from(body));
+    mode.ended();
+    assert.equal(host.error?.code, isError ? 'upstream_stream_error' : undefined, body);
+    assert.equal(host.finished, !isError);
+  }
+});
+
+test('bytes that begin as JSON and are none are a failure, not an answer', () => {
+  for (const [body, endsWithConnection, code] of [
+    ['{"choices":[', false, 'upstream_protocol'],
+    ['{"choices":[', true, 'upstream_cut'],
+    ['{"choices":]}', false, 'upstream_protocol'],
+    ['{} {}', false, 'upstream_protocol'],
+    ['[]', false, 'upstream_protocol'],
+  ] as const) {
+    const { host, mode } = start({ endsWithConnection });
+    mode.chunk(Buffer.from(body));
+    mode.ended();
+    assert.equal(host.error?.code, code, body);
+    assert.equal(host.writtenBytes, 0);
+  }
 });
 
 test('JSON that ends with its connection is whole only if it is whole JSON', () => {
@@ -117,7 +167,7 @@ test('JSON that ends with its connection is whole only if it is whole JSON', () 
   }
 });
 
-test('of large JSON that ends with its connection a cut in the middle is an error too', () => {
+test('large JSON that ends with its connection in the middle is an error too', () => {
   const whole = JSON.stringify(completion('x'.repeat(300_000)));
   for (const [at, isWhole] of [
     [200_000, false],
@@ -131,21 +181,16 @@ test('of large JSON that ends with its connection a cut in the middle is an erro
   }
 });
 
-test('what is not JSON and ends with its connection is passed as it is: nobody can tell', () => {
-  const { host, mode } = start({ contentType: 'text/plain', isJson: false, endsWithConnection: true });
-  mode.chunk(Buffer.from('half a senten'));
-  mode.ended();
-  assert.ok(host.finished);
-});
-
-test('an empty answer is the provider’s to give', () => {
+test('an error that is found behind what was passed on cuts the answer', () => {
+  const body = JSON.stringify({ ...completion('x'.repeat(100_000)), error: { message: 'gone' } });
   const { host, mode } = start();
+  mode.chunk(Buffer.from(body));
   mode.ended();
-  assert.ok(host.finished);
-  assert.equal(host.writtenBytes, 0);
+  assert.equal(host.error?.code, 'upstream_stream_error');
+  assert.equal(host.finished, false);
 });
 
-test('whoever sends a large answer in single bytes does not make it quadratic', () => {
+test('single bytes of a large answer take no longer each, the larger it is', () => {
   const run = (bytes: number): (() => void) => {
     const chunks = pieces(Buffer.from(JSON.stringify(completion('x'.repeat(bytes)))), 1);
     return () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { checkModelId } from '../../../src/routing/model-id.ts';
+import { checkModelId } from '../../../src/routing/model-routes.ts';
 
 test('letters, digits and . _ : / @ + - make a model id, 1 to 256 of them', () => {
   for (const name of [
@@ -18,7 +18,7 @@ test('letters, digits and . _ : / @ + - make a model id, 1 to 256 of them', () =
   }
 });
 
-test('anything else is refused before a rule or a path is built from it', () => {
+test('any other model id is refused before a rule or a path is built from it', () => {
   for (const name of [
     '',
     'x'.repeat(257),

@@ -53,27 +53,27 @@ function unknown(routes: ModelRoutes, name: string): GatewayError {
 
 const all = () => true;
 
-test('account/model is the model of that account; the first slash ends the account', () => {
+test('account/model is the model of that account, and the first slash ends the account', () => {
   const routes = new ModelRoutes([openAi, local], catalogue);
   assert.equal(resolved(routes, 'local/llama'), 'local/llama');
   assert.equal(resolved(routes, 'local/org/qwen'), 'local/org/qwen');
   assert.equal(resolved(routes, 'oai/any/thing:at@all'), 'oai/any/thing:at@all');
 });
 
-test('an account that lists models has no others, one that lists none has any', () => {
+test('an account that lists models has no others, and one that lists none has any', () => {
   const routes = new ModelRoutes([openAi, local], catalogue);
   assert.equal(unknown(routes, 'local/other').status, 404);
   assert.equal(resolved(routes, 'oai/not-in-the-catalogue'), 'oai/not-in-the-catalogue');
   for (const name of ['oai/', '/llama', 'nobody/llama']) assert.equal(unknown(routes, name).code, 'model_not_found');
 });
 
-test('a bare id that exactly one account lists is that one', () => {
+test('a bare id that exactly one account lists is that account’s', () => {
   const routes = new ModelRoutes([openAi, local], catalogue);
   assert.equal(resolved(routes, 'llama'), 'local/llama');
   assert.equal(resolved(routes, 'org/qwen'), 'local/org/qwen', 'a slash in it does not make it an account');
 });
 
-test('a bare id that several accounts list is nobody’s, and they are named', () => {
+test('a bare id that several accounts list is refused, and they are named', () => {
   const other = account('other', 'ollama', ['llama']);
   const routes = new ModelRoutes([local, other], catalogue);
   assert.equal(unknown(routes, 'llama').code, 'model_not_found');
@@ -122,12 +122,12 @@ test('near names are told among those the key may use, and no others', () => {
   assert.doesNotMatch(routes.notFound('zzzzzzzzz', all).message, /Did you mean/);
 });
 
-test('a bare id of an account the key may not use is not told of', () => {
+test('a bare id of an account that the key may not use is not told', () => {
   const routes = new ModelRoutes([local, account('other', 'ollama', ['llama'])], catalogue);
   assert.doesNotMatch(routes.notFound('llama', (model) => model.startsWith('local/')).message, /other/);
 });
 
-test('the list holds what accounts list, and the catalogue of those that list none', () => {
+test('the model list holds what accounts list, and the catalogue of those that list none', () => {
   const routes = new ModelRoutes([openAi, local, account('bare', 'ollama')], catalogue);
   assert.deepEqual(routes.list(), [
     { id: 'oai/gpt-4o', ownedBy: 'openai' },
@@ -144,7 +144,7 @@ test('a name is resolved once: the same route, and so the same target, every tim
   assert.equal(routes.resolve('nobody/x'), routes.resolve('nobody/x'));
 });
 
-test('names that clients think up do not pile up', () => {
+test('names that clients invent do not pile up', () => {
   let made = 0;
   const counting: ProviderAccount = {
     ...openAi,

@@ -1,41 +1,56 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ERRORS, type ErrorCode, GatewayError } from '../../../src/core/errors.ts';
-import { type AttemptOutcome, decide } from '../../../src/routing/retry-policy.ts';
+import { type AttemptHistory, type Decision, decide } from '../../../src/routing/retry-policy.ts';
 
-function outcome(more: Partial<AttemptOutcome>): AttemptOutcome {
-  return {
-    error: new GatewayError('upstream_cut'),
-    diedReused: false,
-    retriedReused: false,
-    hasNextTarget: false,
-    ...more,
-  };
+const CUT = new GatewayError('upstream_cut');
+const UNBOUNDED = Number.POSITIVE_INFINITY;
+
+function history(more: Partial<AttemptHistory> = {}): AttemptHistory {
+  const nothing = { retry: { maxRetries: 0, delayMs: 0 }, retries: 0, diedReused: false, refusedUsage: false };
+  return { ...nothing, mayRetryReused: true, ...more };
 }
 
-test('a reused connection that died is answered with one more try at the same target, once', () => {
-  assert.equal(decide(outcome({ diedReused: true }), true), 'same-target');
-  assert.equal(decide(outcome({ diedReused: true, retriedReused: true }), true), 'give-up');
-  assert.equal(decide(outcome({ diedReused: true, retriedReused: true, hasNextTarget: true }), true), 'next-target');
+const nextAfter = (more: Partial<AttemptHistory>, leftMs = UNBOUNDED): Decision['next'] =>
+  decide(CUT, history(more), leftMs).next;
+
+test('a reused connection that died is answered with one more try of the same step, at once', () => {
+  assert.deepEqual(decide(CUT, history({ diedReused: true }), UNBOUNDED), { next: 'same-step', afterMs: 0 });
+  assert.equal(nextAfter({ diedReused: true, mayRetryReused: false }), 'next-step');
 });
 
-test('the second try can be forbidden, since it may bill twice', () => {
-  assert.equal(decide(outcome({ diedReused: true }), false), 'give-up');
+test('a refusal that the gateway caused by asking for usage is answered with another try of the same step, at once', () => {
+  const error = new GatewayError('upstream_rejected', { status: 422 });
+  assert.deepEqual(decide(error, history({ refusedUsage: true, mayRetryReused: false }), 1), {
+    next: 'same-step',
+    afterMs: 0,
+  });
+  assert.equal(decide(error, history(), UNBOUNDED).next, 'give-up');
 });
 
-test('without a next target there is nothing to fall back to', () => {
-  assert.equal(decide(outcome({}), true), 'give-up');
+test('a step is tried again as often as its plan says, after the delay that the plan says', () => {
+  const retry = { maxRetries: 2, delayMs: 100 };
+  assert.deepEqual(decide(CUT, history({ retry }), UNBOUNDED), { next: 'same-step', afterMs: 100 });
+  assert.equal(nextAfter({ retry, retries: 1 }), 'same-step');
+  assert.equal(nextAfter({ retry, retries: 2 }), 'next-step');
 });
 
-test('for every error the table says whether another target may help', () => {
+test('a retry that could only begin behind the deadline is not made', () => {
+  const retry = { maxRetries: 2, delayMs: 100 };
+  assert.equal(nextAfter({ retry }, 101), 'same-step');
+  assert.equal(nextAfter({ retry }, 100), 'next-step');
+});
+
+test('the error table says for every error whether another try may help', () => {
   for (const code of Object.keys(ERRORS) as ErrorCode[]) {
-    const decided = decide(outcome({ error: new GatewayError(code), hasNextTarget: true }), true);
-    assert.equal(decided, ERRORS[code].retry === 'never' ? 'give-up' : 'next-target', code);
+    const { next } = decide(new GatewayError(code), history(), UNBOUNDED);
+    assert.equal(next, ERRORS[code].retry === 'never' ? 'give-up' : 'next-step', code);
   }
 });
 
-test('what the client did wrong is not tried again anywhere', () => {
+test('an error of the client is not tried again anywhere', () => {
+  const retry = { maxRetries: 5, delayMs: 0 };
   for (const code of ['invalid_json', 'model_forbidden', 'upstream_rejected', 'unsupported_parameter'] as const) {
-    assert.equal(decide(outcome({ error: new GatewayError(code), hasNextTarget: true }), true), 'give-up');
+    assert.equal(decide(new GatewayError(code), history({ retry }), UNBOUNDED).next, 'give-up');
   }
 });

@@ -32,11 +32,11 @@ function clean(files: Record<string, string>): void {
   assert.deepEqual(faultsOf(files), [], JSON.stringify(files));
 }
 
-test('the project keeps its own rules', () => {
+test('the project keeps its own import rules', () => {
   assert.deepEqual(checkImports(resolve(import.meta.dirname, '../../..')), []);
 });
 
-test('arrows that point down are fine', () => {
+test('imports that point down are fine', () => {
   clean({
     'src/core/errors.ts': '',
     'src/codec/sse.ts': "import { a } from '../core/errors.ts';",
@@ -45,7 +45,7 @@ test('arrows that point down are fine', () => {
   });
 });
 
-test('an arrow that points up is caught, a type too', () => {
+test('an import that points up is caught, a type too', () => {
   const relay = { 'src/relay/relay.ts': '' };
   for (const line of [
     "import { a } from '../relay/relay.ts';",
@@ -65,7 +65,7 @@ test('an arrow that points up is caught, a type too', () => {
   }
 });
 
-test('folders of the same depth do not know each other', () => {
+test('folders of the same depth do not import each other', () => {
   caught(
     { 'src/edge/a.ts': "import '../upstream/b.ts';", 'src/upstream/b.ts': '' },
     'src/edge/a.ts',
@@ -73,7 +73,7 @@ test('folders of the same depth do not know each other', () => {
   );
 });
 
-test('nothing below them imports the composition root, and a folder nobody has placed counts as the top', () => {
+test('nothing below imports the composition root, and a folder without a depth counts as the top', () => {
   caught(
     { 'src/relay/a.ts': "import '../gateway.ts';", 'src/gateway.ts': '' },
     'src/relay/a.ts',
@@ -82,7 +82,7 @@ test('nothing below them imports the composition root, and a folder nobody has p
   caught({ 'src/core/a.ts': "import '../novel/b.ts';", 'src/novel/b.ts': '' }, 'src/core/a.ts', /may not import novel/);
 });
 
-test('one vendor does not know another, whichever of its files', () => {
+test('one vendor does not import another, whichever of its files', () => {
   for (const file of ['index.ts', 'to-usage.ts']) {
     caught(
       { 'src/providers/openai/index.ts': `import '../ollama/${file}';`, [`src/providers/ollama/${file}`]: '' },
@@ -97,7 +97,7 @@ test('one vendor does not know another, whichever of its files', () => {
   );
 });
 
-test('no stage names a vendor or a dialect, the one file that lists them does', () => {
+test('no stage names a vendor or a dialect, except the one file that lists them', () => {
   const vendor = { 'src/providers/openai/index.ts': '', 'src/dialects/openai-chat/index.ts': '' };
   for (const file of ['src/relay/a.ts', 'src/gateway.ts', 'src/pipeline.ts', 'src/main.ts', 'src/operator/a.ts']) {
     const up = file.split('/').length === 3 ? '..' : '.';
@@ -112,7 +112,7 @@ test('no stage names a vendor or a dialect, the one file that lists them does', 
   });
 });
 
-test('every provider may use the shared base, a dialect may not', () => {
+test('every provider may import the shared base, and a dialect may not', () => {
   const base = { 'src/providers/openai-compatible/wire.ts': '' };
   clean({ ...base, 'src/providers/ollama/index.ts': "import '../openai-compatible/wire.ts';" });
   caught(
@@ -122,7 +122,7 @@ test('every provider may use the shared base, a dialect may not', () => {
   );
 });
 
-test('the shared base does not know those who use it', () => {
+test('the shared base does not import those who use it', () => {
   caught(
     { 'src/providers/openai-compatible/a.ts': "import '../openai/b.ts';", 'src/providers/openai/b.ts': '' },
     'src/providers/openai-compatible/a.ts',
@@ -180,7 +180,7 @@ test('src imports nothing outside src', () => {
   }
 });
 
-test('a circle is caught, of two files or of many, through types too', () => {
+test('an import circle is caught, of two files or of many, through types too', () => {
   for (const length of [2, 3, 7]) {
     const files: Record<string, string> = {};
     for (let i = 0; i < length; i += 1)
@@ -192,7 +192,7 @@ test('a circle is caught, of two files or of many, through types too', () => {
   }
 });
 
-test('two circles are two faults, and files beside them are none', () => {
+test('two import circles are two faults, and files beside them are none', () => {
   const faults = faultsOf({
     'src/core/a.ts': "import './b.ts';",
     'src/core/b.ts': "import './a.ts';",
@@ -204,14 +204,14 @@ test('two circles are two faults, and files beside them are none', () => {
   assert.ok(faults.every(({ reason }) => !reason.includes('e.ts')));
 });
 
-test('a long chain is no circle, and does not exhaust the stack', () => {
+test('a long import chain is no circle, and does not exhaust the stack', () => {
   const files: Record<string, string> = {};
   for (let i = 0; i < 500; i += 1) files[`src/core/f${i}.ts`] = `import './f${i + 1}.ts';`;
   files['src/core/f500.ts'] = '';
   clean(files);
 });
 
-test('modules of Node are written with node:', () => {
+test('modules of Node are imported with node:', () => {
   caught({ 'src/core/a.ts': "import { readFileSync } from 'fs';" }, 'src/core/a.ts', /write node:fs/);
   clean({ 'src/core/a.ts': "import { readFileSync } from 'node:fs';" });
 });

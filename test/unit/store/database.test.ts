@@ -18,20 +18,20 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 const key = (id: string) => ({ id, subject: 'user:a@b.c', teams: [], metadata: {}, createdAt: new Date() });
 
 describe('the database', () => {
-  it('makes its folder and file for this user alone', async () => {
+  it('a database makes its folder and file for this user alone', async () => {
     const dataDir = join(folder, 'deep', 'data');
     await (await openDatabase(dataDir)).close();
     assert.equal((await stat(dataDir)).mode & 0o777, 0o700);
     assert.equal((await stat(join(dataDir, 'sluice.db'))).mode & 0o777, 0o600);
   });
 
-  it('leaves the mode of a folder that exists', async () => {
+  it('a database leaves the mode of a folder that exists', async () => {
     await mkdir(join(folder, 'shared'), { mode: 0o750 });
     await (await openDatabase(join(folder, 'shared'))).close();
     assert.equal((await stat(join(folder, 'shared'))).mode & 0o777, 0o750);
   });
 
-  it('writes ahead and through to the disk', async () => {
+  it('a SQLite database writes ahead and through to the disk', async () => {
     const database = await openDatabase(folder);
     const one = async (pragma: string) =>
       Object.values((await sql<object>`pragma ${sql.raw(pragma)}`.execute(database.query)).rows[0] ?? {})[0];
@@ -42,13 +42,13 @@ describe('the database', () => {
     await database.close();
   });
 
-  it('never changes a migration that was released', () => {
+  it('a released migration is never changed', () => {
     assert.deepEqual(Object.keys(MIGRATIONS), [...Object.keys(MIGRATIONS)].sort());
     assert.equal(Object.keys(MIGRATIONS)[0], '0001-api-keys');
   });
 });
 
-describe('a database that cannot be used is refused with its path and a remedy:', () => {
+describe('a database that cannot be used', () => {
   const refused = (dataDir: string) =>
     assert.rejects(openDatabase(dataDir), (error) => {
       assert.ok(error instanceof StoreFault, String(error));
@@ -56,12 +56,12 @@ describe('a database that cannot be used is refused with its path and a remedy:'
       return true;
     });
 
-  it('one that is not a database', async () => {
+  it('a file that is no database is refused with its path and a remedy', async () => {
     await writeFile(join(folder, 'sluice.db'), 'this is a text that somebody put here by mistake. '.repeat(100));
     await refused(folder);
   });
 
-  it('one whose pages are damaged', async () => {
+  it('a database whose pages are damaged is refused with its path and a remedy', async () => {
     const database = await openDatabase(folder);
     await insertKey(database, key('key_1'));
     await database.close();
@@ -71,12 +71,12 @@ describe('a database that cannot be used is refused with its path and a remedy:'
     await refused(folder);
   });
 
-  it('one that is a folder', async () => {
+  it('a folder in place of a database is refused with its path and a remedy', async () => {
     await mkdir(join(folder, 'sluice.db'));
     await refused(folder);
   });
 
-  it('a data folder that is a file', async () => {
+  it('a file in place of the data folder is refused with its path and a remedy', async () => {
     await writeFile(join(folder, 'data'), '');
     await refused(join(folder, 'data'));
   });

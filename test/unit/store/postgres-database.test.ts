@@ -30,7 +30,7 @@ describe('a PostgreSQL that is away', { skip: postgresSkip }, () => {
   });
   after(() => server[Symbol.asyncDispose]());
 
-  it('at the start is waited for', async () => {
+  it('a PostgreSQL that is away at the start is waited for', async () => {
     await server.stop();
     const opening = openAt(url);
     // In any case refused once before it is there.
@@ -41,7 +41,7 @@ describe('a PostgreSQL that is away', { skip: postgresSkip }, () => {
     await database.close();
   });
 
-  it('later fails what is asked at once, with its address and without its password, and is used again when it is back', async () => {
+  it('a PostgreSQL that goes away fails queries at once, with its address and without its password, until it is back', async () => {
     const database = await openAt(url);
     await ask(database);
     await server.stop();
@@ -59,7 +59,7 @@ describe('a PostgreSQL that is away', { skip: postgresSkip }, () => {
     await database.close();
   });
 
-  it('in the middle of a transaction leaves nothing of it', async () => {
+  it('a PostgreSQL that goes away in the middle of a transaction keeps nothing of it', async () => {
     const database = await openAt(url);
     const failing = database.write(async (transaction) => {
       await transaction.insertNew('price_tables', ['hash', 'rates', 'version'], [['a', '', '']]);
@@ -73,7 +73,7 @@ describe('a PostgreSQL that is away', { skip: postgresSkip }, () => {
     await database.close();
   });
 
-  it('by silence ends every wait, and is used again when it speaks', async () => {
+  it('a PostgreSQL that goes silent ends every wait, and is used again when it speaks', async () => {
     const pool = openPostgresPool({ url, statementMs: 200 });
     const [first, second] = [await pool.connect(), await pool.connect()];
     await first.query('select 1', []);
@@ -97,7 +97,7 @@ describe('a PostgreSQL that is away', { skip: postgresSkip }, () => {
 });
 
 describe('a PostgreSQL that is silent', { skip: postgresSkip }, () => {
-  it('keeps nobody from closing', async () => {
+  it('a silent PostgreSQL keeps nobody from closing', async () => {
     const server = await startPostgres();
     try {
       const database = await openAt(await server.newDatabase());
@@ -116,7 +116,7 @@ describe('a PostgreSQL that is silent', { skip: postgresSkip }, () => {
   });
 });
 
-describe('a PostgreSQL that cannot be used is refused at once, with its address and a remedy:', {
+describe('a PostgreSQL that cannot be used', {
   skip: postgresSkip,
 }, () => {
   let server: PostgresServer;
@@ -141,11 +141,13 @@ describe('a PostgreSQL that cannot be used is refused at once, with its address 
     assert.ok(performance.now() - begun < 5000);
   }
 
-  it('a password that is wrong', () => refused(url.replace('nobody', 'somebody'), /password authentication failed/));
+  it('a wrong password of PostgreSQL is refused at once, with its address and a remedy', () =>
+    refused(url.replace('nobody', 'somebody'), /password authentication failed/));
 
-  it('a database that is not there', () => refused(`${url}0`, /does not exist/));
+  it('a missing PostgreSQL database is refused at once, with its address and a remedy', () =>
+    refused(`${url}0`, /does not exist/));
 
-  it('one where we may make no table', async () => {
+  it('a PostgreSQL database without the right to make tables is refused at once, with its address and a remedy', async () => {
     const database = await openAt(url);
     await sql`create role reader login password ${sql.lit(POSTGRES_PASSWORD)}`.execute(database.query);
     await database.close();
@@ -153,12 +155,13 @@ describe('a PostgreSQL that cannot be used is refused at once, with its address 
     await refused(other.replace('//sluice:', '//reader:'), /permission denied/);
   });
 
-  it('one whose certificate file is not there', async () => {
+  it('a missing certificate file of PostgreSQL is refused at once, with its address and a remedy', async () => {
     const opening = openDatabase({ database: `${url}?sslrootcert=/nowhere/ca.pem`, dataDir: '' }, 0);
     await assert.rejects(opening, (error) => error instanceof StoreFault && /\/nowhere\/ca\.pem/.test(error.message));
   });
 
-  it('one without TLS where the URL asks for it', () => refused(`${url}?sslmode=require`, /does not support SSL/));
+  it('a PostgreSQL without TLS is refused at once where the URL asks for TLS', () =>
+    refused(`${url}?sslmode=require`, /does not support SSL/));
 });
 
 describe('a database on PostgreSQL', { skip: postgresSkip }, () => {
@@ -168,7 +171,7 @@ describe('a database on PostgreSQL', { skip: postgresSkip }, () => {
   });
   after(() => server[Symbol.asyncDispose]());
 
-  it('is apart from those in other schemas, of another application or of another gateway', async () => {
+  it('a database on PostgreSQL is apart from those in other schemas, of another application or gateway', async () => {
     const url = await server.newDatabase();
     const inSchema = (schema: string) => `${url}?options=${encodeURIComponent(`-c search_path=${schema}`)}`;
     const first = await openAt(url);
@@ -194,7 +197,7 @@ describe('a connection to PostgreSQL', { skip: postgresSkip }, () => {
   });
   after(() => server[Symbol.asyncDispose]());
 
-  it('is shared by any number of queries, and there are at most eight', async () => {
+  it('connections to PostgreSQL are shared by any number of queries, and are at most eight', async () => {
     const database = await openAt(url);
     const answers = await Promise.all(
       Array.from({ length: 100 }, () => sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(database.query)),
@@ -204,7 +207,7 @@ describe('a connection to PostgreSQL', { skip: postgresSkip }, () => {
     await database.close();
   });
 
-  it('takes no query that lasts longer than it may', async () => {
+  it('a query on PostgreSQL that lasts too long is ended', async () => {
     const pool = openPostgresPool({ url, statementMs: 100 });
     const client = await pool.connect();
     const begun = performance.now();
@@ -216,7 +219,7 @@ describe('a connection to PostgreSQL', { skip: postgresSkip }, () => {
     await pool.end();
   });
 
-  it('that the server ends while nobody uses it ends nothing else', async () => {
+  it('an idle connection that PostgreSQL ends ends nothing else', async () => {
     const database = await openAt(url);
     await ask(database);
     const admin = await openAt(url);
@@ -229,7 +232,7 @@ describe('a connection to PostgreSQL', { skip: postgresSkip }, () => {
     await Promise.all([database.close(), admin.close()]);
   });
 
-  it('is shown in messages by host, port and database, however the URL says them', () => {
+  it('messages show PostgreSQL by host, port and database, however the URL says them', () => {
     assert.equal(
       addressOf('postgres://u:p@db.internal:6000/sluice?sslmode=disable'),
       'postgres://db.internal:6000/sluice',
@@ -277,11 +280,11 @@ describe('a connection to PostgreSQL over TLS', { skip: postgresSkip || noOpenss
     return rows[0]?.ssl === true;
   };
 
-  it('trusts a certificate that it knows', async () => {
+  it('a connection to PostgreSQL over TLS trusts a certificate that it knows', async () => {
     assert.ok(await isEncrypted(`${url}?sslmode=verify-full&sslrootcert=${encodeURIComponent(certificateFile)}`));
   });
 
-  it('refuses one that nobody vouches for, unless it is told not to look', async () => {
+  it('a PostgreSQL certificate that nobody vouches for is refused, unless sslmode is no-verify', async () => {
     for (const mode of ['require', 'verify-full'])
       await assert.rejects(
         openAt(`${url}?sslmode=${mode}`),
@@ -290,7 +293,7 @@ describe('a connection to PostgreSQL over TLS', { skip: postgresSkip || noOpenss
     assert.ok(await isEncrypted(`${url}?sslmode=no-verify`));
   });
 
-  it('is made only where the URL asks for it', async () => {
+  it('a connection to PostgreSQL uses TLS only where the URL asks for it', async () => {
     assert.equal(await isEncrypted(url), false);
   });
 });

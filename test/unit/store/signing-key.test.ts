@@ -22,7 +22,7 @@ afterEach(() => rm(folder, { recursive: true }));
 const noWarning = (message: string) => assert.fail(message);
 
 describe('the signing key', () => {
-  it('is made once, for this user alone, and is the same ever after', async () => {
+  it('the signing key is made once, for this user alone, and is the same ever after', async () => {
     const dataDir = join(folder, 'data');
     const made = await loadOrMakeSigningKey(dataDir, noWarning);
     const loaded = await loadOrMakeSigningKey(dataDir, noWarning);
@@ -31,20 +31,20 @@ describe('the signing key', () => {
     assert.equal((await stat(dataDir)).mode & 0o777, 0o700);
   });
 
-  it('is one for all that start at once, and leaves no drafts', async () => {
+  it('processes that start at once get one signing key, and leave no drafts', async () => {
     const keys = await Promise.all(Array.from({ length: 8 }, () => loadOrMakeSigningKey(folder, noWarning)));
     assert.equal(new Set(keys.map((key) => key.verification.keyId)).size, 1);
     assert.deepEqual(await readdir(folder), ['signing-key.pem']);
   });
 
-  it('is named by its thumbprint, and only its public half is for others', async () => {
+  it('the signing key is named by its thumbprint, and only its public half is for others', async () => {
     const { verification } = await loadOrMakeSigningKey(folder, noWarning);
     const jwk = await exportJWK(await importSPKI(verification.publicKeyPem, 'EdDSA'));
     assert.equal(verification.keyId, await calculateJwkThumbprint(jwk));
     assert.ok(!JSON.stringify(verification).includes('PRIVATE'));
   });
 
-  it('that others may read is warned of, without a word of it', async () => {
+  it('a signing key that others may read is warned of, without a word of it', async () => {
     await loadOrMakeSigningKey(folder, noWarning);
     const path = join(folder, 'signing-key.pem');
     await chmod(path, 0o644);
@@ -54,7 +54,7 @@ describe('the signing key', () => {
     assert.ok(warnings[0]?.includes(path) && warnings[0].includes('644'));
   });
 
-  it('that is damaged or of another kind is refused, and not replaced', async () => {
+  it('a signing key that is damaged or of another kind is refused, and not replaced', async () => {
     const path = join(folder, 'signing-key.pem');
     const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ type: 'pkcs8', format: 'pem' });
     for (const text of ['', 'nonsense', rsa.toString()]) {
@@ -80,13 +80,13 @@ describe('a minted token', () => {
     expiresAt: new Date(createdAt.getTime() + 60_000),
   };
 
-  it('begins with the very header that verifiers compare with', async () => {
+  it('a minted token begins with the very header that verifiers compare with', async () => {
     const signingKey = await loadOrMakeSigningKey(folder, noWarning);
     const token = await mintToken(key, signingKey);
     assert.equal(token.split('.')[0], encodedTokenHeader(signingKey.verification.keyId));
   });
 
-  it('is accepted by the key ring and by an independent library alike', async () => {
+  it('a minted token is accepted by the key ring and by an independent library alike', async () => {
     const signingKey = await loadOrMakeSigningKey(folder, noWarning);
     const token = await mintToken(key, signingKey);
     const ring = new KeyRing({ configured: [], issued: issuedKeys([signingKey.verification]) });
@@ -103,7 +103,7 @@ describe('a minted token', () => {
     assert.deepEqual([payload.sub, payload.jti], ['virtualaccount:ci', 'key_1']);
   });
 
-  it('without models and expiry is accepted too', async () => {
+  it('a minted token without models and expiry is accepted too', async () => {
     const signingKey = await loadOrMakeSigningKey(folder, noWarning);
     const token = await mintToken({ ...key, models: undefined, expiresAt: undefined }, signingKey);
     const ring = new KeyRing({ configured: [], issued: issuedKeys([signingKey.verification]) });
@@ -111,7 +111,7 @@ describe('a minted token', () => {
     assert.ok(!(principal instanceof GatewayError) && principal.models === undefined);
   });
 
-  it('of another gateway is refused', async () => {
+  it('a minted token of another gateway is refused', async () => {
     const other = await loadOrMakeSigningKey(join(folder, 'other'), noWarning);
     const ours = await loadOrMakeSigningKey(join(folder, 'ours'), noWarning);
     const ring = new KeyRing({ configured: [], issued: issuedKeys([ours.verification]) });
@@ -120,7 +120,7 @@ describe('a minted token', () => {
 });
 
 describe('the default key', () => {
-  it('is made once, for this user alone, and opens the key ring', async () => {
+  it('the default key is made once, for this user alone, and opens the key ring', async () => {
     const made = await loadOrMakeDefaultKey(folder, noWarning);
     const { key, ...configured } = await loadOrMakeDefaultKey(folder, noWarning);
     assert.equal(key, made.key);
@@ -131,12 +131,12 @@ describe('the default key', () => {
     assert.ok(!(principal instanceof GatewayError) && principal.subject === 'user:local');
   });
 
-  it('is another one in another folder', async () => {
+  it('the default key is another one in another folder', async () => {
     const keys = await Promise.all(['a', 'b'].map((name) => loadOrMakeDefaultKey(join(folder, name), noWarning)));
     assert.notEqual(keys[0]?.key, keys[1]?.key);
   });
 
-  it('that could not be pasted into a shell is refused, and not repeated', async () => {
+  it('a default key that could not be pasted into a shell is refused, and not repeated', async () => {
     for (const text of ['', 'short', "sk-sluice-';reboot;'abcdefgh"]) {
       await writeFile(join(folder, 'default-key'), text, { mode: 0o600 });
       await assert.rejects(

@@ -2,9 +2,12 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
+import { SERVED_TERMS, TERM_NAMES } from '../../../src/inference/served-as.ts';
+import { countIn } from '../../../src/inference/usage.ts';
+import { COUNTER_NAMES, USAGE_COUNTERS } from '../../../src/inference/usage-counters.ts';
 import { createAccessLog } from '../../../src/telemetry/access-log.ts';
 import { createLog } from '../../../src/telemetry/log.ts';
-import { fullRecord, plainRecord } from './records.ts';
+import { fullRecord, plainRecord, WHOLE_RECORD } from './records.ts';
 
 function capture() {
   const lines: string[] = [];
@@ -31,7 +34,41 @@ test('every exchange is one line of JSON with what is known of it', () => {
   assert.ok(!('gen_ai.usage.input_tokens' in plain) && !('sluice.cost.usd' in plain));
 });
 
-test('access: errors keeps failures and clients that left, off keeps nothing, a reload changes it', () => {
+test('an access line has every counter that was told, as what it was served, and what of it could not be priced', () => {
+  const { lines, destination } = capture();
+  createAccessLog('all', destination).addAll([{ ...WHOLE_RECORD, costNanoUsd: undefined }, WHOLE_RECORD]);
+  const [unknown, known] = lines.map((line) => JSON.parse(line));
+  for (const name of COUNTER_NAMES) {
+    const counter = USAGE_COUNTERS[name];
+    const field = 'attribute' in counter ? counter.attribute : `sluice.usage.${counter.column}`;
+    assert.equal(unknown[field], countIn(WHOLE_RECORD.usage, name), field);
+  }
+  for (const name of TERM_NAMES)
+    assert.equal(unknown[`sluice.served_as.${SERVED_TERMS[name].column}`], WHOLE_RECORD.usage.servedAs[name]);
+  assert.equal(unknown['sluice.cost.unknown_part'], WHOLE_RECORD.unknownCost.part);
+  assert.ok(!('sluice.cost.usd' in unknown) && !('sluice.cost.unknown_part' in known));
+});
+
+test('the access line of a refusal says where it came from', () => {
+  const { lines, destination } = capture();
+  const clientJson = JSON.stringify({
+    address: '203.0.113.9',
+    userAgent: `u"\n${'x'.repeat(1000)}`,
+    path: '/wp-login.php',
+  });
+  createAccessLog('all', destination).addAll([
+    plainRecord({ clientJson }),
+    plainRecord({ clientJson: '{"address":"::1"}' }),
+  ]);
+  const [whole, little] = lines.map((line) => JSON.parse(line));
+  assert.equal(whole['client.address'], '203.0.113.9');
+  assert.ok(whole['user_agent.original'].startsWith('u"\n') && whole['user_agent.original'].length <= 301);
+  assert.equal(whole['url.path'], '/wp-login.php');
+  assert.equal(little['client.address'], '::1');
+  assert.ok(!('user_agent.original' in little));
+});
+
+test('log.access errors keeps failures and clients that left, off keeps nothing, and a reload changes it', () => {
   const { lines, destination } = capture();
   const log = createAccessLog('errors', destination);
   log.addAll([plainRecord()]);
@@ -44,7 +81,7 @@ test('access: errors keeps failures and clients that left, off keeps nothing, a 
   assert.equal(lines.length, 3);
 });
 
-test('what a client chose cannot make a line of its own, nor a long one', () => {
+test('a value that a client chose cannot make a log line of its own, nor a long one', () => {
   const { lines, destination } = capture();
   const text = `"\n{"level":"error"}\u2028\ud800${'x'.repeat(100_000)}`;
   createAccessLog('all', destination).addAll([
@@ -82,7 +119,7 @@ function run(body: string) {
   });
 }
 
-test('lines that wait in the buffer are written at exit', async () => {
+test('log lines that wait in the buffer are written at exit', async () => {
   const child = run(`for (let n = 0; n < 1000; n++) log.info({ n }, 'line'); process.exit(0);`);
   let text = '';
   for await (const chunk of child.stdout!) text += chunk;
@@ -91,7 +128,7 @@ test('lines that wait in the buffer are written at exit', async () => {
   assert.equal(JSON.parse(lines[999]!).n, 999);
 });
 
-test('a single line is written without waiting for more', async () => {
+test('a single log line is written without waiting for more', async () => {
   const child = run(`log.info({}, 'alone'); setInterval(() => {}, 1000);`);
   const begin = performance.now();
   const [chunk] = await once(child.stdout!, 'data');
@@ -100,7 +137,7 @@ test('a single line is written without waiting for more', async () => {
   child.kill('SIGKILL');
 });
 
-test('a reader that does not read costs a bounded buffer, and what is lost is counted', async () => {
+test('a log reader that does not read costs a bounded buffer, and lost lines are counted', async () => {
   const child = run(`
     const text = 'x'.repeat(10_000);
     for (let n = 0; n < 3000; n++) {
@@ -114,7 +151,7 @@ test('a reader that does not read costs a bounded buffer, and what is lost is co
   child.kill('SIGKILL');
 });
 
-test('through a pipe that is read slowly all lines come whole and in order', async () => {
+test('all log lines come whole and in order through a pipe that is read slowly', async () => {
   const child = run(`
     for (let n = 0; n < 2000; n++) {
       log.info({ n, text: 'x'.repeat(n * 7 % 3000) }, 'line');
@@ -136,7 +173,7 @@ test('through a pipe that is read slowly all lines come whole and in order', asy
   );
 });
 
-test('flushing writes what waits, and a reader that does not read cannot hold the exit', async () => {
+test('flushing the log writes what waits, and a reader that does not read cannot hold the exit', async () => {
   const whole = run(
     `log.info({ text: 'x'.repeat(100_000) }, 'long'); await destination.flush(); process.send('done');`,
   );
@@ -158,7 +195,7 @@ test('flushing writes what waits, and a reader that does not read cannot hold th
   stuck.stdout!.destroy();
 });
 
-test('flushing waits for a reader that is only slow, and nothing of the log is lost', async () => {
+test('flushing the log waits for a reader that is only slow, and nothing is lost', async () => {
   const child = run(`
     for (let n = 0; n < 100; n++) log.info({ n, text: 'x'.repeat(10_000) }, 'line');
     await destination.flush();

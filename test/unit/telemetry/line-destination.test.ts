@@ -73,7 +73,7 @@ test('a pipe that was full is asked again soon, whatever came meanwhile', async 
   assert.equal(await readUntil('second\n'), 'first\nsecond\n');
 });
 
-test('after a line of which a full disk took the beginning alone the next ones are whole', (t) => {
+test('lines after one that a full disk took in part are whole', (t) => {
   const path = join(folderOf(t), 'log');
   const module = JSON.stringify(new URL('../../../src/telemetry/line-destination.ts', import.meta.url).href);
   // The largest file that this process may make is a disk of that size.

@@ -14,7 +14,7 @@ const numbers = [
   ...[2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 53 - 1, 2 ** 53, -1, -0, 0.1, Number.NaN, Number.POSITIVE_INFINITY, 1e21],
 ];
 
-test('numbers are written as they are as texts', () => {
+test('numbers of a log line are written as they are as texts', () => {
   for (const number of numbers)
     assert.equal(
       written((into) => into.number(number)),
@@ -27,7 +27,7 @@ test('numbers are written as they are as texts', () => {
     );
 });
 
-test('milliseconds have three digits behind the point', () => {
+test('milliseconds of a log line have three digits behind the point', () => {
   for (const number of [0, 0.0004, 0.0005, 0.25, 1, 12.9996, 999.999, 2_000_000.001, 2_147_483.647, 9e9, -0.5])
     assert.equal(
       written((into) => into.thousandths(number)),
@@ -35,7 +35,7 @@ test('milliseconds have three digits behind the point', () => {
     );
 });
 
-test('what was taken stays as it is until it is given back, and then its memory is used again', () => {
+test('bytes taken from the line writer stay until they are given back, and then their memory is used again', () => {
   const into = new LineWriter();
   const fill = (): Buffer => {
     while (into.hasRoom) into.text('line\n');

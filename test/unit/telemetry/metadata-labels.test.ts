@@ -27,7 +27,7 @@ const who = 'model_name="openai-main/gpt-4o",tenant_name="default",username="vir
 const prod = { metadataJson: '{"env":"prod","trace":"1"}' };
 const prodAgain = { metadataJson: '{"trace":"2","env":"prod"}' };
 
-test('metadata that may be shown are labels of requests, tokens and cost, and of nothing else', async () => {
+test('metadata that may be shown is a label of requests, tokens and cost, and of nothing else', async () => {
   const metrics = newMetrics(['env', 'cost-center']);
   metrics.addAll([
     fullRecord(prod),
@@ -49,8 +49,8 @@ test('metadata that may be shown are labels of requests, tokens and cost, and of
   assert.doesNotMatch(await metrics.render(), /trace/);
 });
 
-test('values that clients invent make a bounded number of series, the rest is other', async () => {
-  const metrics = newMetrics(['env'], 10);
+test('values that clients invent make a bounded number of series, and the rest is other', async () => {
+  const metrics = newMetrics(['env'], 20);
   for (let count = 0; count < 100; count++) metrics.addAll([fullRecord({ metadataJson: `{"env":"${count}"}` })]);
   const tokens = await samples(metrics, 'ai_gateway_output_tokens_total');
   assert.equal(tokens.size, 11);

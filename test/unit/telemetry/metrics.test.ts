@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { countIn } from '../../../src/inference/usage.ts';
+import { COUNTER_NAMES, type CounterName, USAGE_COUNTERS } from '../../../src/inference/usage-counters.ts';
 import { Metrics } from '../../../src/telemetry/metrics.ts';
 import { EventLoopProbe } from '../../../src/telemetry/thread-stats.ts';
-import { fullRecord, plainRecord } from './records.ts';
+import { fullRecord, plainRecord, WHOLE_RECORD } from './records.ts';
 
 function newMetrics(maxSeries?: number): Metrics {
   return new Metrics({ maxSeries, inFlight: () => 5, bodyMemoryBytes: () => 4096, logLinesDropped: () => 1 });
@@ -43,7 +45,33 @@ test('requests, tokens, cost and latencies of records stand under the reference 
   assert.equal(samples.get('sluice_gateway_overhead_ms_bucket{le="0.3",stream="true"}'), 1);
 });
 
-test('what nobody counted is absent, not zero', async () => {
+test('every counter of a usage is in the metrics, in its own unit, and zeros make no series', async () => {
+  const metrics = newMetrics();
+  metrics.addAll([WHOLE_RECORD, WHOLE_RECORD]);
+  const samples = await scrape(metrics);
+  const labels = 'model_name="openai-main/gpt-4o",tenant_name="default",username="virtualaccount:ci"';
+  const own: Partial<Record<CounterName, string>> = {
+    inputTokens: `ai_gateway_input_tokens_total{${labels}}`,
+    outputTokens: `ai_gateway_output_tokens_total{${labels}}`,
+  };
+  for (const name of COUNTER_NAMES) {
+    const sample = own[name] ?? `sluice_usage_total{counter="${USAGE_COUNTERS[name].column}",${labels}}`;
+    assert.equal(samples.get(sample), 2 * countIn(WHOLE_RECORD.usage, name)! || undefined, sample);
+  }
+});
+
+test('exchanges of unknown cost are counted by what could not be priced, without what a provider called it', async () => {
+  const metrics = newMetrics();
+  const unknown = (part: string) => plainRecord({ unknownCost: { part } });
+  metrics.addAll([unknown('service_tier=scale'), unknown('service_tier=x'), unknown('price')]);
+  const samples = [...(await scrape(metrics))].filter(([name]) => name.startsWith('sluice_unknown_cost_total'));
+  assert.deepEqual(samples, [
+    ['sluice_unknown_cost_total{part="service_tier"}', 2],
+    ['sluice_unknown_cost_total{part="price"}', 1],
+  ]);
+});
+
+test('a metric that nobody counted is absent, and not zero', async () => {
   const metrics = newMetrics();
   metrics.addAll([plainRecord({ status: 401, outcome: 'error', errorCode: 'invalid_api_key' })]);
   const text = await metrics.render();
@@ -55,7 +83,7 @@ test('what nobody counted is absent, not zero', async () => {
     assert.doesNotMatch(text, new RegExp(`^ai_gateway_${name}\\{`, 'm'));
 });
 
-test('a failure of a provider is an inference failure, a refusal of ours is none', async () => {
+test('a failure of a provider is an inference failure, and a refusal of ours is none', async () => {
   const metrics = newMetrics();
   metrics.addAll([
     fullRecord({ status: 504, outcome: 'error', errorCode: 'idle_timeout' }),
@@ -67,8 +95,8 @@ test('a failure of a provider is an inference failure, a refusal of ours is none
   ]);
 });
 
-test('a client that invents models makes a bounded number of series, the rest is other', async () => {
-  const metrics = newMetrics(10);
+test('a client that invents models makes a bounded number of series, and the rest is other', async () => {
+  const metrics = newMetrics(20);
   for (let count = 0; count < 100; count++) {
     const status = 400 + (count % 20);
     metrics.addAll([fullRecord({ model: `open/${count}`, status, outcome: 'error', errorCode: 'idle_timeout' })]);
@@ -86,14 +114,51 @@ test('a client that invents models makes a bounded number of series, the rest is
   assert.equal(requests, 200);
 });
 
-test('a label of a client is escaped and cut', async () => {
+const seriesOf = (samples: Map<string, number>, ...parts: string[]) =>
+  [...samples.keys()].filter(
+    (name) => name.startsWith('ai_gateway_requests_total{') && parts.every((part) => name.includes(part)),
+  );
+
+test('the models that one caller invents leave room for those of others, which are named', async () => {
+  const metrics = newMetrics();
+  const callers = ['user:junk', ...Array.from({ length: 5 }, (_, index) => `user:${index}`)];
+  for (const subject of callers) {
+    for (let count = 0; count < 1200; count++) metrics.addAll([fullRecord({ subject, model: `open/${count}` })]);
+  }
+  const samples = await scrape(metrics);
+  const named = callers.map((subject) => seriesOf(samples, `username="${subject}"`).length);
+  assert.deepEqual(named, [500, 250, 125, 63, 31, 16]);
+  metrics.addAll([fullRecord({ subject: 'user:late', model: 'real/model' })]);
+  assert.equal(seriesOf(await scrape(metrics), 'model_name="real/model"', 'username="user:late"').length, 1);
+});
+
+test('a model is named once it was served: made-up ones do not push a caller’s own real model out', async () => {
+  const metrics = newMetrics();
+  const junk = { status: 404, outcome: 'error', errorCode: 'upstream_rejected' } as const;
+  for (let count = 0; count < 1200; count++) metrics.addAll([fullRecord({ ...junk, model: `open/${count}` })]);
+  metrics.addAll([
+    fullRecord({ model: 'open/real', errorCode: undefined }),
+    fullRecord({ ...junk, model: 'open/real' }),
+    fullRecord({ model: 'open/down', status: 502, outcome: 'error', errorCode: 'upstream_failed' }),
+    fullRecord({ model: 'open/left', status: 499, outcome: 'client-closed', errorCode: 'client_closed' }),
+  ]);
+  const samples = await scrape(metrics);
+  for (const model of ['open/real', 'open/down', 'open/left'])
+    assert.ok(seriesOf(samples, `"${model}"`).length > 0, model);
+  assert.equal(seriesOf(samples, '"open/real"').length, 2, 'once it is named, its faults are counted under its name');
+  const others = seriesOf(samples, 'model_name="other"', 'username="virtualaccount:ci"');
+  assert.equal(others.length, 1);
+  assert.equal(samples.get(others[0]!), 1200);
+});
+
+test('a label that a client chose is escaped and cut', async () => {
   const metrics = newMetrics();
   metrics.addAll([fullRecord({ model: `a"b\\c\nd${'x'.repeat(1000)}` })]);
   const text = await metrics.render();
   assert.match(text, /^ai_gateway_requests_total\{model_name="a\\"b\\\\c\\ndx{249}",/m);
 });
 
-test('threads, configuration and gauges are shown; a thread that stopped is not', async () => {
+test('metrics of threads, configuration and gauges are shown, and those of a stopped thread are not', async () => {
   const metrics = newMetrics();
   const eventLoopDelayMs = { p50: 0.5, p99: 2, max: 8 };
   const stats = {
@@ -123,7 +188,7 @@ test('threads, configuration and gauges are shown; a thread that stopped is not'
   assert.ok((samples.get('process_resident_memory_bytes') ?? 0) > 1e6);
 });
 
-test('a loop that was blocked shows it, once', async () => {
+test('an event loop that was blocked shows it, once', async () => {
   const probe = new EventLoopProbe();
   const turn = () => new Promise((resolve) => setTimeout(resolve, 25));
   await turn();

@@ -15,7 +15,11 @@ function withoutUndefined(record: ExchangeRecord): unknown {
 test('a record arrives as it was sent, every field, and unknown stays unknown', () => {
   const frames: Uint8Array[] = [];
   const batcher = new RecordBatcher({ send: (frame) => frames.push(frame) });
-  const sent = [plainRecord(), fullRecord(), plainRecord({ errorDetail: 'ünïcode “quotes” 🙂 \u0000' })];
+  const sent = [
+    plainRecord(),
+    fullRecord({ usage: { inputTokens: 1, cacheReadInputTokens: 0 } }),
+    plainRecord({ errorDetail: 'ünïcode “quotes” 🙂 \u0000' }),
+  ];
   for (const record of sent) batcher.add(record);
   batcher.flush();
   assert.equal(frames.length, 1);
@@ -70,7 +74,7 @@ test('a record waits 10 ms at most, and a full frame does not wait', async () =>
   assert.ok(performance.now() - begin < 1000);
 });
 
-test('while the receiver is behind, records wait up to a bound, the rest is counted', async () => {
+test('records wait up to a bound while the receiver is behind, and the rest is counted', async () => {
   let ready = false;
   let received = 0;
   const batcher = new RecordBatcher({

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { encodeBatch } from '../../../src/telemetry/encode-batch.ts';
 import { keptRecord } from '../../../src/telemetry/exchange-record.ts';
-import { type FrameColumns, NUMBERS, packr, TEXTS } from '../../../src/telemetry/frame-columns.ts';
+import { type FrameColumns, NUMBER, NUMBERS, packr, TEXT, TEXTS } from '../../../src/telemetry/frame-columns.ts';
 import { RecordFrame } from '../../../src/telemetry/record-frame.ts';
 import { fullRecord, plainRecord } from './records.ts';
 
-test('a view shows each record in its turn, and only what is kept of it stays', () => {
+test('a view shows each record in its turn, and only a kept record stays', () => {
   const sent = [fullRecord({ id: 'a', requestId: 'a' }), plainRecord({ id: 'b', requestId: 'b', status: 429 })];
   const frame = new RecordFrame(encodeBatch(sent));
   const views = [...frame];
@@ -21,32 +21,43 @@ test('a view shows each record in its turn, and only what is kept of it stays', 
   );
 });
 
-test('two who look at one frame do not disturb each other', () => {
+test('two readers of one frame do not disturb each other', () => {
   const frame = new RecordFrame(encodeBatch([plainRecord({ id: 'a' }), plainRecord({ id: 'b' })]));
   const pairs: string[] = [];
   for (const outer of frame) for (const inner of frame) pairs.push(outer.id + inner.id);
   assert.deepEqual(pairs, ['aa', 'ab', 'ba', 'bb']);
 });
 
-test('a frame of an older build is read, and what it has not is unknown', () => {
-  const records = [fullRecord({ reservedNanoUsd: 5, priceTable: 'x' }), plainRecord()];
+test('a frame of an older build is read, and fields that it lacks are unknown', () => {
+  const records = [fullRecord({ clientJson: '{}' }), plainRecord()];
   const columns: FrameColumns = packr.unpack(encodeBatch(records));
   const rows = (bytes: Uint8Array, width: number, kept: number): Uint8Array =>
     Buffer.concat(records.map((_, row) => bytes.subarray(row * width, row * width + kept)));
+  // As it was before these two were added.
   const older = packr.pack({
     ...columns,
-    numbers: rows(columns.numbers, NUMBERS * 8, (NUMBERS - 1) * 8),
-    references: rows(columns.references, TEXTS * 2, (TEXTS - 1) * 2),
+    numbers: rows(columns.numbers, NUMBERS * 8, NUMBER.reservedNanoUsd * 8),
+    references: rows(columns.references, TEXTS * 2, TEXT.priceTable * 2),
   });
   const [full, plain] = new RecordFrame(older).records();
   assert.deepEqual(
-    [full?.reservedNanoUsd, full?.priceTable, full?.usage?.audioOutputTokens],
-    [undefined, undefined, 2],
+    [full?.reservedNanoUsd, full?.priceTable, full?.unknownCost, full?.clientJson, full?.usage?.audioOutputTokens],
+    [undefined, undefined, undefined, undefined, 4],
   );
+  assert.equal(full?.priceVersion, 'account');
   assert.equal(plain?.bytesOut, 200);
 });
 
-test('what is no frame is refused', () => {
+test('an origin that an older build wrote tells no rare counts', () => {
+  const columns: FrameColumns = packr.unpack(encodeBatch([fullRecord()]));
+  const texts = columns.texts.map((text) =>
+    text.startsWith('openai\n') ? text.split('\n').slice(0, 3).join('\n') : text,
+  );
+  const [usage] = new RecordFrame(packr.pack({ ...columns, texts })).records().map((record) => record.usage);
+  assert.deepEqual([usage?.providerCostUsd, usage?.rare, usage?.servedAs], [0.00125, undefined, undefined]);
+});
+
+test('bytes that are no frame are refused', () => {
   const whole: FrameColumns = packr.unpack(encodeBatch([fullRecord(), plainRecord()]));
   const { numbers, references } = whole;
   const others = [

@@ -32,7 +32,7 @@ test('rules that matched and rules that refused are counted apart', async () => 
     assert.ok(text.split('\n').includes(line), `${line} in\n${text}`);
 });
 
-test('over any number of reloads there are at most a thousand rules, and the rest', async () => {
+test('at most a thousand rules are counted over any number of reloads, and the rest as other', async () => {
   const metrics = new RuleMetrics();
   metrics.addAll(
     Array.from({ length: 5_000 }, (_, id) => plainRecord({ rulesJson: appliedRules([`rule ${id}`], []) })),

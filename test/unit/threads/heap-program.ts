@@ -1,22 +1,25 @@
 /**
  * A process of its own, since V8's flags are the process's. Starts a thread through which, on a small heap, 1.6 GB of
  * memory outside of it come and go; prints how often all of its heap was collected, and for how many MiB its young
- * generation had room at the beginning. `steady`: the thread is started after keepHeapSteady.
+ * generation had room at the beginning. `steady`: the thread is started after keepHeapSteady. `collected`: and begins after
+ * collectWhenIdle has done its work; MiB resident of its young generation then.
  */
 import { constants, PerformanceObserver } from 'node:perf_hooks';
 import { getHeapSpaceStatistics } from 'node:v8';
 import { isMainThread, Worker } from 'node:worker_threads';
-import { keepHeapSteady } from '../../../src/threads/steady-heap.ts';
+import { collectWhenIdle, keepHeapSteady } from '../../../src/threads/steady-heap.ts';
 
 const TURNS = 1_000;
 const CHUNKS = 100;
 const CHUNK_BYTES = 16_384;
 
 if (isMainThread) {
-  if (process.argv[2] === 'steady') keepHeapSteady();
-  new Worker(new URL(import.meta.url));
+  const how = process.argv[2] ?? '';
+  if (how !== 'as V8 has it') keepHeapSteady();
+  new Worker(new URL(import.meta.url), { argv: [how] });
 } else {
-  const young = getHeapSpaceStatistics().find((space) => space.space_name === 'new_space');
+  const young = () => getHeapSpaceStatistics().find((space) => space.space_name === 'new_space');
+  const atFirst = young();
   let majors = 0;
   new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) {
@@ -25,11 +28,24 @@ if (isMainThread) {
     }
   }).observe({ entryTypes: ['gc'] });
   let turns = 0;
+  let garbage: object | undefined;
   const turn = (): void => {
     for (let i = 0; i < CHUNKS; i += 1) Buffer.allocUnsafe(CHUNK_BYTES).fill(i);
     turns += 1;
     if (turns < TURNS) setImmediate(turn);
-    else setTimeout(() => console.log(JSON.stringify({ majors, youngMib: (young?.space_size ?? 0) / 2 ** 20 })), 50);
+    else setTimeout(print, 50);
   };
-  turn();
+  let residentMib = 0;
+  const print = (): void =>
+    console.log(JSON.stringify({ majors, youngMib: (atFirst?.space_size ?? 0) / 2 ** 20, residentMib }));
+  if (process.argv[2] === 'collected') {
+    // What loading leaves behind.
+    for (let i = 0; i < 200_000; i += 1) garbage = { before: garbage === undefined ? i : 0 };
+    collectWhenIdle(() => 0);
+    setTimeout(() => {
+      residentMib = (young()?.physical_space_size ?? 0) / 2 ** 20;
+      majors = 0;
+      turn();
+    }, 2_000);
+  } else turn();
 }

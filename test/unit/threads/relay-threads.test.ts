@@ -11,7 +11,7 @@ function delays(lives: readonly number[]): number[] {
   });
 }
 
-test('a thread that dies at once is restarted ever later, one that lived long as soon as the first', () => {
+test('a thread that dies at once is restarted ever later, and one that lived long as soon as the first', () => {
   assert.deepEqual(delays([5, 5, 5, 5, 5, 5, 5, 5]), [100, 200, 400, 800, 1600, 3200, 5000, 5000]);
   assert.deepEqual(delays([5, 5, 5, 3_600_000, 5, 3_600_000]), [100, 200, 400, 100, 200, 100]);
 });

@@ -24,7 +24,7 @@ async function race(
   return results;
 }
 
-test('of many takes at once on two threads exactly as many succeed as there are places', async () => {
+test('exactly as many of many takes at once on two threads succeed as there are places', async () => {
   const most = 1001;
   const counters = new SharedCounters(2, 0);
   const results = await race(counters, { tries: 200_000, most, gives: false });
@@ -32,7 +32,7 @@ test('of many takes at once on two threads exactly as many succeed as there are 
   assert.equal(counters.inFlight, most);
 });
 
-test('what is given back can be taken again, and at the end nothing is left over', async () => {
+test('a place that is given back can be taken again, and at the end nothing is left over', async () => {
   const counters = new SharedCounters(2, 0);
   const results = await race(counters, { tries: 200_000, most: 2, gives: true });
   // Two threads, one place each at a time: nobody may be refused while there is room for both.
@@ -40,7 +40,7 @@ test('what is given back can be taken again, and at the end nothing is left over
   assert.equal(counters.inFlight, 0);
 });
 
-test('what a dead thread held is given back, what the others hold stays', async () => {
+test('a dead thread’s places are given back, and those of others stay', async () => {
   const counters = new SharedCounters(2, 0);
   const results = await race(counters, { tries: 300, most: 100_000, gives: false });
   assert.deepEqual(
@@ -91,4 +91,19 @@ test('exchanges and bodies of a dead thread are given back together', () => {
   main.reclaim(1);
   assert.equal(main.inFlight, 1);
   assert.equal(main.bodyBytes, 1024);
+});
+
+test('two looks at an idle gateway find the same, and any exchange between them shows', () => {
+  const main = new SharedCounters(2, 0);
+  const second = new SharedCounters(2, 1, main.buffer);
+  const idle = main.idleMark;
+  assert.notEqual(idle, undefined);
+  assert.equal(second.idleMark, idle);
+  second.enter(10);
+  assert.equal(main.idleMark, undefined, 'an exchange of another thread is open');
+  second.leave();
+  // Its record comes with a frame.
+  main.takeFrame(1);
+  assert.notEqual(main.idleMark, idle);
+  assert.equal(main.idleMark, second.idleMark);
 });

@@ -6,12 +6,18 @@ import { promisify } from 'node:util';
 
 const PROGRAM = fileURLToPath(new URL('heap-program.ts', import.meta.url));
 
-async function run(how: 'steady' | 'as V8 has it', ...flags: string[]): Promise<{ majors: number; youngMib: number }> {
+interface Heap {
+  readonly majors: number;
+  readonly youngMib: number;
+  readonly residentMib: number;
+}
+
+async function run(how: 'steady' | 'collected' | 'as V8 has it', ...flags: string[]): Promise<Heap> {
   const { stdout } = await promisify(execFile)(process.execPath, [...flags, PROGRAM, how], { timeout: 60_000 });
   return JSON.parse(stdout);
 }
 
-test('memory that comes and goes does not have a small heap collected again and again, and it begins with room', async () => {
+test('short-lived memory does not have a small heap collected again and again, and the heap begins with room', async () => {
   const plain = await run('as V8 has it');
   const steady = await run('steady');
   assert.ok(steady.majors <= 1, `${steady.majors} collections of all, ${plain.majors} without`);
@@ -19,7 +25,14 @@ test('memory that comes and goes does not have a small heap collected again and 
   assert.ok(steady.youngMib >= 16 && plain.youngMib < 16, `${steady.youngMib} and ${plain.youngMib} MiB`);
 });
 
-test('what the command line says of a flag stands', async () => {
+test('the garbage of a start is given back to the system, and the heap is as steady afterwards', async () => {
+  const { majors, youngMib, residentMib } = await run('collected');
+  assert.ok(residentMib < 4, `${residentMib} MiB of the young generation are resident`);
+  assert.ok(majors <= 1, `${majors} collections of all`);
+  assert.ok(youngMib >= 16, `${youngMib} MiB`);
+});
+
+test('a V8 flag of the command line stays as it was given', async () => {
   const { youngMib } = await run('steady', '--min_semi_space_size=4');
   assert.ok(youngMib < 16, `${youngMib} MiB`);
 });

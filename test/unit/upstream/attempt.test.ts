@@ -23,7 +23,7 @@ test('an answer is heard in order: its head, its pieces, its end', async () => {
   assert.ok(heard.attempt.answered);
 });
 
-test('the request goes out as it is given, the pieces of its body one after the other, with their length declared', async () => {
+test('a request goes out as it is given, its body piece after piece with a declared length', async () => {
   const bodies: string[] = [];
   const provider = await provide((socket, body) => {
     bodies.push(body);
@@ -34,7 +34,7 @@ test('the request goes out as it is given, the pieces of its body one after the 
   assert.deepEqual(bodies, [Buffer.concat(body).toString('latin1')]);
 });
 
-test('1xx answers are for the connection, not for whoever asked', async () => {
+test('1xx answers are for the connection, and not for the caller', async () => {
   const provider = await provide((socket) => {
     socket.write('HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n');
     socket.write(wholeAnswer({ a: 1 }));
@@ -48,7 +48,7 @@ test('1xx answers are for the connection, not for whoever asked', async () => {
   assert.equal(heard.text(), '{"a":1}');
 });
 
-test('an attempt that is given up before it is connected sends nothing, and its place is free when undici lets go', async () => {
+test('an attempt that is aborted before it is connected sends nothing, and its place is free when undici releases it', async () => {
   let requests = 0;
   const provider = await provide((socket) => {
     requests += 1;
@@ -68,7 +68,7 @@ test('an attempt that is given up before it is connected sends nothing, and its 
   assert.equal(requests, 1, 'only the second was sent');
 });
 
-test('an attempt that is given up while it waits for a connection is never sent', async () => {
+test('an attempt that is aborted while it waits for a connection is never sent', async () => {
   const seen: string[] = [];
   let answer: () => void = () => {};
   const provider = await provide((socket, body) => {
@@ -92,7 +92,7 @@ test('an attempt that is given up while it waits for a connection is never sent'
   assert.equal(made.get(connection(provider.origin)).running, 0);
 });
 
-test('an attempt that is given up in the middle of its answer is heard of no more, and its connection is closed', async () => {
+test('an attempt that is aborted in the middle of its answer calls back no more, and its connection is closed', async () => {
   const provider = await provide((socket) => {
     socket.write(`${EVENTS_HEAD}${httpChunk('a')}`);
   });
@@ -108,7 +108,7 @@ test('an attempt that is given up in the middle of its answer is heard of no mor
   assert.equal(made.get(connection(provider.origin)).running, 0);
 });
 
-test('given up from within its own callback, it is heard of no more', async () => {
+test('an attempt that is aborted from within its own callback calls back no more', async () => {
   const provider = await provide((socket) => {
     socket.write(`${EVENTS_HEAD}${httpChunk('a')}${httpChunk('b')}0\r\n\r\n`);
   });
@@ -125,7 +125,7 @@ test('given up from within its own callback, it is heard of no more', async () =
   assert.equal(made.get(connection(provider.origin)).running, 0);
 });
 
-test('a pause stops reading from the socket until the provider feels it; going on brings every byte', async () => {
+test('a pause stops reading from the socket until the provider feels it, and a resume brings every byte', async () => {
   const piece = 'x'.repeat(65_536);
   let full = false;
   const provider = await provide((socket) => {
@@ -164,19 +164,19 @@ test('a pause stops reading from the socket until the provider feels it; going o
   assert.equal(heard.heard.at(-1)?.[0], 'ended');
 });
 
-test('nobody listens: connect_failed', async () => {
+test('a port on which nobody listens is connect_failed', async () => {
   const heard = await new HeardAttempt(pools(), `http://127.0.0.1:${await deadPort()}`).over();
   assert.equal(heard.error?.code, 'connect_failed');
   assert.match(heard.error?.message ?? '', /ECONNREFUSED/);
   assert.equal(heard.attempt.diedReused, false);
 });
 
-test('no such host: connect_failed', async () => {
+test('a host that does not exist is connect_failed', async () => {
   const heard = await new HeardAttempt(pools(), 'http://no-such-host.invalid').over();
   assert.equal(heard.error?.code, 'connect_failed');
 });
 
-test('what is not HTTP is upstream_protocol, and not taken for a dead connection', async () => {
+test('an answer that is not HTTP is upstream_protocol, and not taken for a dead connection', async () => {
   for (const garbage of [
     'SSH-2.0-OpenSSH_9.6\r\n',
     'HTTP/1.1 abc\r\n\r\n',
@@ -193,7 +193,7 @@ test('what is not HTTP is upstream_protocol, and not taken for a dead connection
   }
 });
 
-test('chunks that are none, in the middle of an answer, end it with an error', async () => {
+test('an invalid HTTP chunk in the middle of an answer ends it with an error', async () => {
   const provider = await provide((socket) => {
     socket.write(`${EVENTS_HEAD}${httpChunk('a')}zz\r\n`);
   });
@@ -202,7 +202,7 @@ test('chunks that are none, in the middle of an answer, end it with an error', a
   assert.ok(heard.error?.code === 'upstream_protocol' || heard.error?.code === 'upstream_cut');
 });
 
-test('a head that has no end is refused, and bounded', async () => {
+test('an endless answer head is refused, and bounded', async () => {
   const provider = await provide((socket) => {
     socket.write(`HTTP/1.1 200 OK\r\nx-long: ${'x'.repeat(200_000)}`);
   });
@@ -210,7 +210,7 @@ test('a head that has no end is refused, and bounded', async () => {
   assert.equal(heard.error?.code, 'upstream_protocol');
 });
 
-test('a provider that closes instead of answering on a fresh connection is upstream_cut, not a dead reused one', async () => {
+test('a provider that closes instead of answering on a fresh connection is upstream_cut, and not a dead reused one', async () => {
   for (const close of ['end', 'resetAndDestroy'] as const) {
     const provider = await provide((socket) => {
       socket[close]();
@@ -237,7 +237,7 @@ test('a reused connection that is closed instead of answered is known as such', 
   }
 });
 
-test('a reused connection that has brought a part of the answer’s head is not a dead one: the provider was at work', async () => {
+test('a reused connection that brought a part of the answer’s head is not a dead one, since the provider was at work', async () => {
   for (const close of ['end', 'resetAndDestroy'] as const) {
     const provider = await provide((socket, _body, request) => {
       if (request === 1) socket.write(wholeAnswer({}));
@@ -300,7 +300,7 @@ test('an answer without length and chunks ends with its connection', async () =>
   assert.equal(heard.text(), 'abc');
 });
 
-test('more bytes than were declared are not part of the answer', async () => {
+test('bytes beyond the declared length are not part of the answer', async () => {
   const provider = await provide((socket) => {
     socket.write('HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nabcHTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil');
   });
@@ -309,4 +309,53 @@ test('more bytes than were declared are not part of the answer', async () => {
   assert.equal(heard.text(), 'abc');
   const next = await new HeardAttempt(made, provider.origin).over();
   assert.notEqual(next.text(), 'evil', 'an answer nobody asked for is not the next one’s');
+});
+
+test('an attempt that is let go is heard no more, and its connection serves again once its transfer has ended', async () => {
+  let end = () => {};
+  let connections = 0;
+  const provider = await provide((socket, body) => {
+    if (!body.includes('first')) {
+      socket.write(wholeAnswer({}));
+      return;
+    }
+    connections += 1;
+    socket.write(`${EVENTS_HEAD}${httpChunk('all')}`);
+    end = () => socket.write(`${httpChunk('more')}0\r\n\r\n`);
+  });
+  const made = pools();
+  const first = new HeardAttempt(made, provider.origin, { body: Buffer.from('first') });
+  await first.until(() => first.text() === 'all');
+  first.attempt.linger();
+  const pool = made.get(connection(provider.origin));
+  assert.equal(pool.running, 1);
+  end();
+  while (pool.idle === 0) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(first.text(), 'all');
+  assert.deepEqual(first.heard.at(-1)?.[0], 'chunk');
+  await new HeardAttempt(made, provider.origin).over();
+  assert.equal(connections, 1);
+  assert.equal(pool.open, 1, 'the second went over the same connection');
+});
+
+test('a provider that does not end the transfer of an answer which is whole loses the connection within bounds', async () => {
+  for (const goesOn of [false, true]) {
+    let closed = () => {};
+    const left = new Promise<void>((resolve) => {
+      closed = resolve;
+    });
+    const provider = await provide((socket) => {
+      socket.once('close', closed);
+      socket.write(`${EVENTS_HEAD}${httpChunk('all')}`);
+      if (goesOn) for (let i = 0; i < 20; i += 1) socket.write(httpChunk('x'.repeat(10_000)));
+    });
+    const made = pools();
+    const heard = new HeardAttempt(made, provider.origin);
+    await heard.until(() => heard.text().startsWith('all'));
+    heard.attempt.linger();
+    heard.attempt.linger();
+    await left;
+    assert.equal(made.get(connection(provider.origin)).running, 0);
+    assert.ok(heard.heard.every(([what]) => what === 'started' || what === 'chunk'));
+  }
 });

@@ -24,7 +24,7 @@ test('a small body is handed on as it is', () => {
   assert.equal(bodyPieces(body), body);
 });
 
-test('a large body is said to be sent only when none of its memory is read any more', async () => {
+test('a large body counts as sent only when none of its memory is read any more', async () => {
   const { url, connected, close } = await provider();
   const body = randomBytes(12 * MIB + 17);
   const wanted = Buffer.from(body);
@@ -60,7 +60,7 @@ test('a large body is said to be sent only when none of its memory is read any m
   close();
 });
 
-test('a large body that was answered before all of it was read is never said to be sent', async () => {
+test('a large body that was answered before all of it was read never counts as sent', async () => {
   const { url, connected, close } = await provider();
   const body = randomBytes(12 * MIB);
   let sent = false;

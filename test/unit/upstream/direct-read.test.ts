@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { directRead, readDirectly } from '../../../src/upstream/direct-read.ts';
+import { UnaskedContinue } from '../../../src/upstream/unasked-continue.ts';
 import { HeardAttempt } from './attempts.ts';
 import { pools, provide } from './providers.ts';
 
@@ -19,7 +20,7 @@ async function connection(t: TestContext): Promise<{ ours: Socket; theirs: Socke
     theirs.destroy();
     server.close();
   });
-  readDirectly(ours);
+  readDirectly(ours, new UnaskedContinue());
   return { ours, theirs };
 }
 
@@ -58,7 +59,7 @@ async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise((resolve) => setTimeout(resolve, 1));
 }
 
-test('what a provider sends is handed over in the turn in which it came, past the queue of Node’s streams', async (t) => {
+test('bytes of a provider are handed over in the turn in which they came, past the queue of Node’s streams', async (t) => {
   const { ours, theirs } = await connection(t);
   const queued = t.mock.method(ours, 'push');
   const reader = new Reader(ours);
@@ -70,7 +71,7 @@ test('what a provider sends is handed over in the turn in which it came, past th
   assert.equal(queued.mock.callCount(), 0);
 });
 
-test('what is not taken at once is followed by what came after it, and by the end only then', async (t) => {
+test('bytes that are not taken at once are followed by later ones, and by the end only then', async (t) => {
   const { ours, theirs } = await connection(t);
   const reader = new Reader(ours);
   reader.givesBack = 3;
@@ -89,7 +90,7 @@ test('what is not taken at once is followed by what came after it, and by the en
   assert.equal(reader.received, 'first second third');
 });
 
-test('one that takes nothing holds a queue of bounded size, and its provider back', async (t) => {
+test('a reader that takes nothing holds a bounded queue, and its provider back', async (t) => {
   const { ours, theirs } = await connection(t);
   const reader = new Reader(ours);
   reader.paused = true;
@@ -105,7 +106,7 @@ test('one that takes nothing holds a queue of bounded size, and its provider bac
   assert.ok(reader.received === sent);
 });
 
-test('a chunk is the reader’s own: what is read afterwards does not change it', async (t) => {
+test('a chunk is the reader’s own: later reads do not change it', async (t) => {
   const { ours, theirs } = await connection(t);
   const chunks: Buffer[] = [];
   ours.on('readable', () => {
@@ -118,7 +119,7 @@ test('a chunk is the reader’s own: what is read afterwards does not change it'
   assert.equal(Buffer.concat(chunks).toString(), 'aaaabbbbcccc');
 });
 
-test('an error thrown by whoever reads leaves the socket as it was: what comes next is handed over', async (t) => {
+test('an error thrown by a reader leaves the socket as it was, and what comes next is handed over', async (t) => {
   const { ours, theirs } = await connection(t);
   ours.once('readable', () => {
     throw new Error('a bug');

@@ -31,7 +31,7 @@ function answered(headers: Record<string, string | string[] | undefined>): [stri
   return pairs(list);
 }
 
-test('a provider gets its content type, what is wanted, no compression, and what the account configures', () => {
+test('a provider gets its content type, accept, no compression, and what the account configures', () => {
   assert.deepEqual(pairs(requestHeaders(nothing, { stream: true }, mount({ headers: ['x-own', '1'] }))), [
     ['content-type', 'application/json'],
     ['accept', 'text/event-stream'],
@@ -56,7 +56,7 @@ test('a wire without a body has no content type, and each framing is asked for b
   }
 });
 
-test('of the client only trace, idempotency and what the mount forwards pass', () => {
+test('only trace, idempotency and what the mount forwards pass of the client’s headers', () => {
   const client: HeadersOfInterest = {
     contentType: 'text/plain',
     accept: '*/*',
@@ -88,14 +88,16 @@ test('a header that the client sends and the mount sets goes out once, as the cl
   assert.deepEqual(versions({ 'anthropic-version': '2027-01-01' }), [['anthropic-version', '2027-01-01']]);
 });
 
-test('a trace state without its parent means nothing and does not pass', () => {
+test('a tracestate without its traceparent does not pass', () => {
   assert.equal(requestHeaders({ ...nothing, tracestate: 'x=1' }, whole, mount()).includes('tracestate'), false);
 });
 
-test('to the client go rate headers, retry-after and the request id under a name of its own', () => {
+test('a client gets rate and retry headers and the request id under a name of its own', () => {
   assert.deepEqual(
     answered({
       'retry-after': '3',
+      'retry-after-ms': '2500',
+      'x-should-retry': 'false',
       'x-ratelimit-limit-requests': '10',
       'x-ratelimit-remaining-tokens': ['5', '6'],
       'x-request-id': 'up',
@@ -103,6 +105,8 @@ test('to the client go rate headers, retry-after and the request id under a name
     }),
     [
       ['retry-after', '3'],
+      ['retry-after-ms', '2500'],
+      ['x-should-retry', 'false'],
       ['x-ratelimit-limit-requests', '10'],
       ['x-ratelimit-remaining-tokens', '5'],
       ['anthropic-ratelimit-tokens-limit', '7'],
@@ -112,7 +116,7 @@ test('to the client go rate headers, retry-after and the request id under a name
   assert.deepEqual(answered({ 'request-id': 'req_1' }), [['x-upstream-request-id', 'req_1']]);
 });
 
-test('nothing else of a provider reaches the client', () => {
+test('no other header of a provider reaches the client', () => {
   assert.deepEqual(
     answered({
       'set-cookie': ['a=1'],
@@ -125,7 +129,7 @@ test('nothing else of a provider reaches the client', () => {
       'x-powered-by': 'x',
       'access-control-allow-origin': '*',
       'openai-organization': 'secret-org',
-      'retry-after-ms': '1',
+      'retry-after-x': '1',
       'x-ratelimit': '1',
       location: 'http://internal',
       alpha: undefined,

@@ -9,7 +9,7 @@ import { pools, provide } from './providers.ts';
 
 const chunksOf = (heard: HeardAttempt) => heard.heard.filter(([what]) => what === 'chunk');
 
-test('the chunks of one read are handed on as one, with their number, before the end that came with them', async () => {
+test('the HTTP chunks of one read are handed on as one, with their number, before the end that came with them', async () => {
   const pieces = Array.from({ length: 100 }, (_, i) => `data: {"number":${i}}\n\n`);
   const provider = await provide((socket) => {
     socket.write(`${EVENTS_HEAD}${pieces.map(httpChunk).join('')}0\r\n\r\n`);
@@ -18,7 +18,7 @@ test('the chunks of one read are handed on as one, with their number, before the
   assert.deepEqual(heard.heard.slice(1), [['chunk', pieces.join(''), 100], ['ended']]);
 });
 
-test('what was cut in any place by the network arrives as it was sent', async () => {
+test('an answer that the network cut in any place arrives as it was sent', async () => {
   const made = pools();
   let answer = '';
   const provider = await provide(async (socket) => {
@@ -50,7 +50,7 @@ function framed(text: string): string {
   return wire;
 }
 
-test('what came before a provider broke off, or broke the protocol, is heard before the failure', async () => {
+test('bytes from before a provider broke off, or broke the protocol, are heard before the failure', async () => {
   for (const [behind, code] of [
     ['', 'upstream_cut'],
     ['zz\r\n', 'upstream_protocol'],
@@ -64,7 +64,7 @@ test('what came before a provider broke off, or broke the protocol, is heard bef
   }
 });
 
-test('who pauses gets no more than was read and a chunk behind it, until he goes on', async () => {
+test('a reader that pauses gets no more than was read and a chunk behind it, until it resumes', async () => {
   const read = Array.from({ length: 50 }, () => 'x'.repeat(200));
   let write = (): void => {};
   const provider = await provide((socket) => {
@@ -89,7 +89,7 @@ test('who pauses gets no more than was read and a chunk behind it, until he goes
   heard.attempt.abort();
 });
 
-test('who goes on reading from within the end of a read hears all of it, in order', async () => {
+test('a reader that resumes from within the end of a read hears all of it, in order', async () => {
   const writes = ['<1a> <1b>', '<2a> <2b> <2c>', '<3a> <3b>', '<4a>'];
   let write = (): void => {};
   const provider = await provide((socket) => {
@@ -137,7 +137,7 @@ test('an answer of declared length is handed on as it comes', async () => {
   assert.deepEqual(chunksOf(heard), [['chunk', '{"a":"b"}', 1]]);
 });
 
-test('what is no part of the read at hand comes behind what was taken of it', async () => {
+test('bytes from outside the current read come behind those that were taken of it', async () => {
   const heard = new HeardAttempt(pools(), (await provide(() => {})).origin);
   const controller = {} as Dispatcher.DispatchController;
   const read = Buffer.from('[1]one[2]two');
@@ -153,7 +153,7 @@ test('what is no part of the read at hand comes behind what was taken of it', as
   heard.attempt.abort();
 });
 
-test('only what lies in the read at hand, in order and for one taker, is joined; memory around it is not touched', () => {
+test('only bytes of the current read, in order and for one taker, are joined, and memory around them is not touched', () => {
   const delivered: [string, number][] = [];
   const taker = { deliver: (bytes: Buffer, pieces: number) => void delivered.push([bytes.toString(), pieces]) };
   const other = { deliver: () => assert.fail('nothing was taken for it') };

@@ -18,7 +18,7 @@ const echo = (body: string, more = ''): string =>
   `HTTP/1.1 200 OK\r\n${more}content-length: ${body.length}\r\n\r\n${body}`;
 const EVIL = echo('evil');
 
-test('the connection used last is used next, and the others fall idle', async () => {
+test('the connection that was used last is used next, and the others fall idle', async () => {
   const held: Socket[] = [];
   const served: Socket[] = [];
   const provider = await provide((socket, body) => {
@@ -42,7 +42,7 @@ test('the connection used last is used next, and the others fall idle', async ()
   assert.equal(provider.accepted(), 5);
 });
 
-test('a second answer in the same bytes as the first is nobody’s, even where the next already waits for the connection', async () => {
+test('a second answer in the same bytes as the first goes to nobody, even where the next exchange waits already', async () => {
   const provider = await provide((socket, body) => socket.write(echo(body) + EVIL));
   const made = pools({ maxUpstreamConnections: 1 });
   const attempts = Array.from({ length: 20 }, (_, index) => ask(made, provider.origin, `own ${index}`));
@@ -53,7 +53,7 @@ test('a second answer in the same bytes as the first is nobody’s, even where t
   assert.equal(provider.accepted(), 20, 'each connection was given up for what it brought unasked');
 });
 
-test('what comes unasked on an idle connection is nobody’s, even where it comes in the moment of the next request', async () => {
+test('unasked bytes on an idle connection go to nobody, even in the moment of the next request', async () => {
   const sockets: Socket[] = [];
   const provider = await provide((socket, body) => {
     sockets.push(socket);
@@ -82,7 +82,7 @@ test('a connection that the provider closes in the moment of the next request co
   assert.equal(poolOf(made, provider.origin).open, 1);
 });
 
-test('a provider that closes right behind its answer, without a word, costs none of those that wait an error', async () => {
+test('a provider that closes right behind its answer, without a word, costs no waiting exchange an error', async () => {
   const provider = await provide((socket, body) => socket.end(echo(body)));
   const made = pools({ maxUpstreamConnections: 2 });
   const attempts = Array.from({ length: 40 }, (_, index) => ask(made, provider.origin, `own ${index}`));
@@ -105,7 +105,7 @@ test('connection: close is obeyed, and the place is free again', async () => {
   assert.equal(provider.accepted(), 10);
 });
 
-test('who asks from within the end of an answer is given a connection: another, or in the next turn the same', async () => {
+test('an exchange that asks from within the end of an answer gets another connection, or the same in the next turn', async () => {
   const provider = await provide((socket, body) => socket.write(echo(body)));
   const made = pools({ maxUpstreamConnections: 1, maxUpstreamQueue: 0 });
   const first = ask(made, provider.origin, 'first');
@@ -119,7 +119,7 @@ test('who asks from within the end of an answer is given a connection: another, 
   assert.equal(provider.accepted(), 1);
 });
 
-test('no more wait than may, and those that wait only for the next turn are not counted', async () => {
+test('no more exchanges wait than may, and those that wait only for the next turn are not counted', async () => {
   const answers: (() => void)[] = [];
   const provider = await provide((socket, body) => answers.push(() => socket.write(echo(body))));
   const made = pools({ maxUpstreamConnections: 1, maxUpstreamQueue: 1 });
@@ -137,7 +137,7 @@ test('no more wait than may, and those that wait only for the next turn are not 
   assert.deepEqual(refused.heard, []);
 });
 
-test('after a burst of 1,000 connections and the time that the provider keeps idle ones, nothing of them is left', async () => {
+test('nothing is left of a burst of 1,000 connections after the provider’s idle time', async () => {
   const held: Socket[] = [];
   const provider = await provide((socket) => held.push(socket));
   const made = pools();
@@ -162,7 +162,7 @@ test('a connection that was not opened gives its place to the next in line', asy
   assert.deepEqual([poolOf(made, origin).running, poolOf(made, origin).idle, made.connected], [0, 0, 0]);
 });
 
-test('what undici refuses to send leaves its connection to others, and a line of such is no deep recursion', async () => {
+test('a request that undici refuses leaves its connection to others, and many of them are no deep recursion', async () => {
   const provider = await provide((socket, body) => socket.write(echo(body)));
   const made = pools({ maxUpstreamConnections: 1 });
   await ask(made, provider.origin, 'good').over();
@@ -174,7 +174,7 @@ test('what undici refuses to send leaves its connection to others, and a line of
   assert.equal(provider.accepted(), 1);
 });
 
-test('whatever is thrown where one that waited is refused, the others of its turn are served', async (t) => {
+test('an error thrown while one waiting exchange is refused does not keep the others of its turn from being served', async (t) => {
   const held: Socket[] = [];
   const provider = await provide((socket, body) => {
     if (body === 'held') held.push(socket);
@@ -199,7 +199,7 @@ test('whatever is thrown where one that waited is refused, the others of its tur
   await eventually(() => poolOf(made, provider.origin).running === 0);
 });
 
-test('whatever is thrown where one that waited is refused, the one whose connection broke is told', async (t) => {
+test('an error thrown while one waiting exchange is refused does not keep the broken connection’s from being told', async (t) => {
   const held: Socket[] = [];
   const provider = await provide((socket) => held.push(socket));
   const made = pools({ maxUpstreamConnections: 1 });
@@ -219,7 +219,7 @@ test('whatever is thrown where one that waited is refused, the one whose connect
   assert.equal(made.connected, 0);
 });
 
-test('given up in the middle of an answer, the place is free once and at once', async () => {
+test('an attempt that is aborted in the middle of its answer frees its place once and at once', async () => {
   const provider = await provide((socket, body) => {
     socket.write(body === 'talks' ? EVENTS_HEAD + httpChunk('a') : wholeAnswer({}));
   });
@@ -254,7 +254,7 @@ test('a pool that closes serves those that wait first', async () => {
   assert.deepEqual([pool.open, pool.running, pool.idle], [0, 0, 0]);
 });
 
-test('where all is destroyed, those in the middle and those that wait are told', async () => {
+test('a pool that is destroyed tells its open and its waiting exchanges', async () => {
   const provider = await provide((socket) => socket.write(EVENTS_HEAD + httpChunk('a')));
   const made = pools({ maxUpstreamConnections: 1 });
   const talks = ask(made, provider.origin, 'talks');

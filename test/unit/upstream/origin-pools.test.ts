@@ -7,7 +7,7 @@ import { pools, provide } from './providers.ts';
 
 const origin = 'http://127.0.0.1:1';
 
-test('one origin with one credential is one pool; another credential, origin or TLS setting another', () => {
+test('an origin with one credential is one pool, and another credential, origin or TLS setting is another', () => {
   const made = pools();
   const first = made.get({ origin, credential: 'a' });
   assert.equal(made.get({ origin, credential: 'a' }), first);
@@ -21,7 +21,7 @@ test('one origin with one credential is one pool; another credential, origin or 
   assert.equal(new Set([first, ...others]).size, 6);
 });
 
-test('after a reload pools in use stay as they are, the others are closed once their attempts are over', async () => {
+test('pools in use stay over a reload, and the others are closed once their attempts are over', async () => {
   let answer: () => void = () => {};
   const provider = await provide((socket) => {
     answer = () => socket.write(wholeAnswer({ a: 1 }));
@@ -42,7 +42,7 @@ test('after a reload pools in use stay as they are, the others are closed once t
   assert.equal(heard.text(), '{"a":1}', 'what was open finishes on the old one');
 });
 
-test('a reload that changes what a pool is made of makes new ones', () => {
+test('a reload that changes what a pool is made of makes new pools', () => {
   const connection = { origin, credential: 'a' };
   for (const [newLimits, newTimeouts] of [
     [{ ...limits, maxUpstreamConnections: 7 }, timeouts],
@@ -55,7 +55,7 @@ test('a reload that changes what a pool is made of makes new ones', () => {
   }
 });
 
-test('a reload that changes nothing of it keeps the connections that are warm', async () => {
+test('a reload that changes nothing of a pool keeps its warm connections', async () => {
   const provider = await provide((socket) => socket.write(wholeAnswer({})));
   const made = pools();
   await new HeardAttempt(made, provider.origin).over();
@@ -66,7 +66,7 @@ test('a reload that changes nothing of it keeps the connections that are warm', 
   assert.equal(provider.accepted(), 1);
 });
 
-test('connections are told over all pools, and are gone when they are destroyed', async () => {
+test('connections are counted over all pools, and are gone when the pools are destroyed', async () => {
   const provider = await provide((socket) => socket.write(wholeAnswer({})));
   const made = pools();
   assert.equal(made.connected, 0);
@@ -77,7 +77,7 @@ test('connections are told over all pools, and are gone when they are destroyed'
   while (provider.sockets.size > 0) await new Promise((resolve) => setImmediate(resolve));
 });
 
-test('no more connections are opened than limits.max_upstream_connections; the rest waits its turn', async () => {
+test('no more connections are opened than limits.max_upstream_connections, and the rest waits its turn', async () => {
   const answers: (() => void)[] = [];
   const provider = await provide((socket) => {
     answers.push(() => socket.write(wholeAnswer({})));

@@ -1,34 +1,19 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
-import { promisify } from 'node:util';
 import { OriginPools } from '../../../src/upstream/origin-pools.ts';
+import { noOpenssl, selfSigned } from '../../support/certificate.ts';
 import { limits, timeouts } from '../relay/local-provider.ts';
 import { HeardAttempt } from './attempts.ts';
 
-const run = promisify(execFile);
-const noOpenssl: string | false = await run('openssl', ['version']).then(
-  () => false,
-  () => 'no openssl command to make a certificate with',
-);
-
-test('over TLS connections are used again, a second one resumes the session of the first, and strangers are refused', {
+test('connections over TLS are used again, a second one resumes the first one’s session, and strangers are refused', {
   skip: noOpenssl,
 }, async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'sluice-tls-'));
-  t.after(() => rm(folder, { recursive: true }));
-  const [keyFile, certFile] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
-  const words = 'req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1';
-  await run('openssl', [...words.split(' '), '-keyout', keyFile, '-out', certFile]);
-  const [key, cert] = await Promise.all([readFile(keyFile), readFile(certFile, 'utf8')]);
+  const { key, cert } = await selfSigned(t, 'IP:127.0.0.1');
   const large = randomBytes(3 << 20).toString('base64');
   const sessions: boolean[] = [];
   const held: (() => void)[] = [];

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Timeouts } from '../../../src/config/configuration.ts';
-import { type ClientWaits, Waits } from '../../../src/upstream/waits.ts';
+import { NO_WAITS, type StepWaits } from '../../../src/routing/route-plan.ts';
+import { Waits } from '../../../src/upstream/waits.ts';
 
 const timeouts: Timeouts = {
   bodyMs: 0,
@@ -11,17 +12,17 @@ const timeouts: Timeouts = {
   totalMs: 5000,
   writeMs: 0,
   drainMs: 0,
+  keepAliveMs: 0,
 };
-const noWaits: ClientWaits = { attemptMs: undefined, firstTokenMs: undefined };
 
 /** An exchange that began at 0, its attempt at 100; looked at by hand. */
-function open(more: Partial<Timeouts> = {}, client: Partial<ClientWaits> = {}): Waits {
-  return new Waits({ ...timeouts, ...more }, { ...noWaits, ...client }, 0, 100);
+function open(more: Partial<Timeouts> = {}, client: Partial<StepWaits> = {}): Waits {
+  return new Waits({ ...timeouts, ...more }, { ...NO_WAITS, ...client }, 0, 100);
 }
 
 const SENT_AT = 110;
 
-test('an attempt that waits for its connection runs out after connect_ms', () => {
+test('an attempt that waits for its connection times out after connect_ms', () => {
   const waits = open();
   assert.equal(waits.expired(150, 0, false), undefined);
   const error = waits.expired(151, 0, false);
@@ -29,7 +30,7 @@ test('an attempt that waits for its connection runs out after connect_ms', () =>
   assert.equal(error?.context.setting, 'timeouts.connect_ms: 50');
 });
 
-test('once the request is sent connect_ms does not count, and first_byte_ms counts from the sending', () => {
+test('connect_ms ends and first_byte_ms begins when the request is sent', () => {
   const waits = open();
   assert.equal(waits.expired(SENT_AT + 1000, SENT_AT, false), undefined);
   const error = waits.expired(SENT_AT + 1001, SENT_AT, false);
@@ -38,7 +39,7 @@ test('once the request is sent connect_ms does not count, and first_byte_ms coun
   assert.equal(error?.context.setting, 'timeouts.first_byte_ms: 1000');
 });
 
-test('once content came, idle_ms counts between two pieces of it', () => {
+test('idle_ms counts between two pieces of content once content came', () => {
   const waits = open();
   waits.content();
   assert.equal(waits.expired(2000, SENT_AT, false), undefined, 'first_byte_ms is over');
@@ -51,7 +52,7 @@ test('once content came, idle_ms counts between two pieces of it', () => {
   assert.equal(error?.context.setting, 'timeouts.idle_ms: 200');
 });
 
-test('the idle wait stands still while we pause the provider', () => {
+test('the idle timeout stands still while the provider is paused', () => {
   const waits = open();
   waits.content();
   waits.expired(1000, SENT_AT, false);
@@ -72,7 +73,7 @@ test('total_ms counts from the beginning of the exchange, whatever else happens'
   }
 });
 
-test('0 means no limit', () => {
+test('a timeout of 0 means no limit', () => {
   const waits = open({ connectMs: 0, firstByteMs: 0, idleMs: 0, totalMs: 0 });
   assert.equal(waits.expired(1e9, 0, false), undefined);
   assert.equal(waits.expired(1e9, SENT_AT, false), undefined);
@@ -81,7 +82,7 @@ test('0 means no limit', () => {
   assert.equal(waits.expired(2e9, SENT_AT, false), undefined);
 });
 
-test('the client’s own wait for the first token counts from the attempt, is its own fault, and ends with content', () => {
+test('the client’s first-token timeout counts from the attempt, is its own fault, and ends with content', () => {
   const waits = open({}, { firstTokenMs: 300 });
   assert.equal(waits.expired(400, SENT_AT, false), undefined);
   const error = waits.expired(401, SENT_AT, false);
@@ -92,7 +93,7 @@ test('the client’s own wait for the first token counts from the attempt, is it
   assert.equal(waits.expired(450, SENT_AT, false), undefined);
 });
 
-test('the client’s wait for an attempt goes on through content', () => {
+test('the client’s timeout for an attempt goes on through content', () => {
   const waits = open({}, { attemptMs: 600 });
   waits.content();
   assert.equal(waits.expired(700, SENT_AT, false), undefined);
@@ -100,11 +101,4 @@ test('the client’s wait for an attempt goes on through content', () => {
   const error = waits.expired(701, SENT_AT, false);
   assert.equal(error?.code, 'attempt_timeout');
   assert.equal(error?.context.setting, 'x-tfy-request-timeout: 600');
-});
-
-test('whether content came is known', () => {
-  const waits = open();
-  assert.equal(waits.hasContent, false);
-  waits.content();
-  assert.equal(waits.hasContent, true);
 });

@@ -1,21 +1,22 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
+import { FORMS } from '../../../src/plugs.ts';
 import { TaskPool } from '../../../src/relay-thread/task-pool.ts';
 import { type EstimateInput, estimateTokens, type TokenEstimate } from '../../../src/usage/estimate-task.ts';
 import { promptSample } from '../../../src/usage/prompt.ts';
+import { noRecordings, recordings } from '../../support/recordings.ts';
 
 const tasks = new TaskPool();
 after(() => tasks.close());
 
-const cassettes = new URL('../../../../shared/cassettes/', import.meta.url);
-const absent = existsSync(cassettes) ? false : 'the shared folder is not there';
 const SAMPLE_BYTES = 2048;
 
 function estimate(body: string | Buffer, answer: string, changes: Partial<EstimateInput> = {}): Promise<TokenEstimate> {
   const bytes = Buffer.from(body);
   const output = Buffer.from(answer);
-  return estimateTokens({
+  const input = {
+    promptForm: 'openai-chat',
+    answerForm: 'openai-chat',
     head: bytes,
     tail: undefined,
     bodyBytes: bytes.length,
@@ -23,9 +24,11 @@ function estimate(body: string | Buffer, answer: string, changes: Partial<Estima
     outputTotalBytes: output.length,
     model: 'gpt-4o',
     ...changes,
-  });
+  };
+  return estimateTokens(input, FORMS);
 }
 
+const chat = { promptForm: 'openai-chat', answerForm: 'openai-chat' };
 const answerOf = (content: string) => JSON.stringify({ choices: [{ message: { role: 'assistant', content } }] });
 const whole = (body: Buffer) => promptSample(body, body.length);
 const promptOf = (content: string) => JSON.stringify({ model: 'gpt-4o', messages: [{ role: 'user', content }] });
@@ -43,13 +46,11 @@ interface Recorded {
 const special = /image_url|input_audio|"file"|json_schema|"audio"|search/;
 
 /** Recorded chat answers that say what they used, but for requests that `excluded` matches. */
-function recordings(provider: string, excluded: RegExp): Recorded[] {
+function recordedChats(provider: string, excluded: RegExp): Recorded[] {
   const found: Recorded[] = [];
-  for (const line of readFileSync(new URL(`${provider}.jsonl`, cassettes), 'utf8')
-    .trimEnd()
-    .split('\n')) {
-    const { request, response } = JSON.parse(line);
-    if (!request.path.endsWith('/chat/completions') || response.status !== 200 || !response.body) continue;
+  for (const { request, response } of recordings(provider)) {
+    if (!request.path.endsWith('/chat/completions') || response.status !== 200) continue;
+    if (request.body === undefined || !response.body) continue;
     if (excluded.test(request.body) || special.test(request.body)) continue;
     const usage = /"prompt_tokens":\s*(\d+)/.exec(response.body)?.[1];
     const completion = /"completion_tokens":\s*(\d+)/.exec(response.body)?.[1];
@@ -70,8 +71,8 @@ function near(actual: number | undefined, expected: number): boolean {
   return actual !== undefined && Math.abs(actual - expected) <= Math.max(3, expected * 0.25);
 }
 
-test('a plain prompt is estimated within a quarter of what OpenAI counted', { skip: absent }, async () => {
-  const recorded = recordings('openai', /"tools"/);
+test('a plain prompt is estimated within a quarter of what OpenAI counted', { skip: noRecordings }, async () => {
+  const recorded = recordedChats('openai', /"tools"/);
   assert.ok(recorded.length >= 6, `${recorded.length}`);
   for (const { request, answer, model, promptTokens } of recorded) {
     const { inputTokens } = await estimate(request, answer, { model });
@@ -79,11 +80,13 @@ test('a plain prompt is estimated within a quarter of what OpenAI counted', { sk
   }
 });
 
-test('an answer is estimated from its first 2 KiB within a quarter of what was counted', { skip: absent }, async () => {
+test('an answer is estimated from its first 2 KiB within a quarter of what was counted', {
+  skip: noRecordings,
+}, async () => {
   let compared = 0;
   let long = 0;
   for (const provider of ['openai', 'azure', 'deepseek', 'ollama']) {
-    for (const { request, answer, model, completionTokens, reasoned } of recordings(provider, /never/)) {
+    for (const { request, answer, model, completionTokens, reasoned } of recordedChats(provider, /never/)) {
       // What was thought and not shown cannot be estimated; frames of tool calls differ by a factor of five, and some
       // models bill ten tokens of frames with any answer.
       if (reasoned || /"(tool_calls|thinking)"/.test(answer) || completionTokens < 50) continue;
@@ -117,7 +120,7 @@ test('an answer cut inside an escape, a character or a word still counts', async
   }
 });
 
-test('nothing said is unknown, not zero', async () => {
+test('an unknown prompt or answer is estimated as unknown, and not as zero', async () => {
   const unseen = await estimate('', answerOf(''));
   assert.deepEqual(unseen, { inputTokens: undefined, outputTokens: undefined });
   assert.equal((await estimate('no json', 'neither')).inputTokens, undefined);
@@ -126,7 +129,7 @@ test('nothing said is unknown, not zero', async () => {
   assert.equal((await estimate(promptOf('hi'), late)).outputTokens, undefined);
 });
 
-test('an image counts by its size in tokens, not by its bytes', async () => {
+test('an image is estimated by its size in tokens, and not by its bytes', async () => {
   const url = `data:image/png;base64,${'iVBORw0KGgo'.repeat(20_000)}`;
   const content = [
     { type: 'text', text: 'What is this?' },
@@ -143,7 +146,7 @@ test('a long prompt is sampled and scaled', async () => {
   assert.ok(near(inputTokens, (single - 7) * 10_000), `${inputTokens}`);
 });
 
-test('hostile text neither throws nor takes long', async () => {
+test('hostile text neither throws nor takes long to estimate', async () => {
   await estimate(promptOf('warm up'), answerOf('x'));
   await estimate(promptOf('warm up'), answerOf('x'), { model: 'gpt-4' });
   const size = 1_000_000;
@@ -174,7 +177,13 @@ test('hostile text neither throws nor takes long', async () => {
 test('an estimate runs in the task pool, leaves the body alone and tells what it can', async () => {
   const body = Buffer.from(promptOf('Say hello.'));
   const answer = Buffer.from(answerOf('Hello! How can I help you today?'));
-  const request = { prompt: whole(body), outputSample: answer, outputTotalBytes: answer.length, model: 'gpt-4o-mini' };
+  const request = {
+    ...chat,
+    prompt: whole(body),
+    outputSample: answer,
+    outputTotalBytes: answer.length,
+    model: 'gpt-4o-mini',
+  };
   const usage = await tasks.estimate(request);
   assert.ok(near(usage?.inputTokens, 10) && near(usage?.outputTokens, 9), JSON.stringify(usage));
   assert.equal(JSON.parse(body.toString()).model, 'gpt-4o');
@@ -182,9 +191,32 @@ test('an estimate runs in the task pool, leaves the body alone and tells what it
   assert.deepEqual(Object.keys(released ?? {}), ['outputTokens']);
 });
 
+test('a message of Anthropic is counted by its own form, and an answer in the form of the provider that gave it', async () => {
+  const request = {
+    system: 'Be brief.',
+    messages: [
+      { role: 'user', content: [{ type: 'text', text: prose }] },
+      { role: 'assistant', content: [{ type: 'tool_use', id: 't', name: 'look', input: { place: prose } }] },
+      { role: 'user', content: [{ type: 'tool_result', tool_use_id: 't', content: [{ type: 'text', text: prose }] }] },
+    ],
+  };
+  const event = (type: string, more: object) => `event: ${type}\ndata: ${JSON.stringify({ type, ...more })}\n\n`;
+  const delta = (text: string) => event('content_block_delta', { index: 0, delta: { type: 'text_delta', text } });
+  const streamed = event('message_start', { message: { content: [] } }) + delta(prose) + delta(prose);
+  const answered = JSON.stringify({ type: 'message', content: [{ type: 'text', text: prose + prose }] });
+  const forms = { promptForm: 'anthropic-messages', answerForm: 'anthropic-messages' };
+  for (const answer of [streamed, answered]) {
+    const tokens = await estimate(JSON.stringify(request), answer, forms);
+    assert.ok(near(tokens.inputTokens, 3 * 19 + 3 + 3 * 4 + 3 + 16), JSON.stringify(tokens));
+    assert.ok(near(tokens.outputTokens, 2 * 19), JSON.stringify(tokens));
+  }
+  const translated = await estimate(promptOf(prose), streamed, { answerForm: 'anthropic-messages' });
+  assert.ok(near(translated.outputTokens, 2 * 19), JSON.stringify(translated));
+});
+
 test('a body larger than is carried is counted from both its ends', async () => {
   const outputSample = Buffer.from(answerOf('Hello!'));
-  const common = { outputSample, outputTotalBytes: outputSample.length, model: 'gpt-4o' };
+  const common = { ...chat, outputSample, outputTotalBytes: outputSample.length, model: 'gpt-4o' };
   const text = await tasks.estimate({ ...common, prompt: whole(Buffer.from(promptOf(prose.repeat(40_000)))) });
   assert.ok(near(text?.inputTokens, 19 * 40_000), JSON.stringify(text));
   const image = `data:image/png;base64,${'iVBORw0KGgo'.repeat(200_000)}`;
@@ -197,11 +229,17 @@ test('a body larger than is carried is counted from both its ends', async () => 
   assert.ok(near(seen?.inputTokens, 1900), JSON.stringify(seen));
 });
 
-test('of a large prompt that was let go when the answer began, its two ends are enough', async () => {
+test('the two ends of a large prompt that was released when the answer began are enough', async () => {
   const body = Buffer.from(promptOf(prose.repeat(2_000)));
   const outputSample = Buffer.from(answerOf('Hello!'));
   const prompt = promptSample(body, 16_384);
   assert.ok(prompt.head.length + (prompt.tail?.length ?? 0) <= 16_384);
-  const usage = await tasks.estimate({ prompt, outputSample, outputTotalBytes: outputSample.length, model: 'gpt-4o' });
+  const usage = await tasks.estimate({
+    ...chat,
+    prompt,
+    outputSample,
+    outputTotalBytes: outputSample.length,
+    model: 'gpt-4o',
+  });
   assert.ok(near(usage?.inputTokens, 19 * 2_000), JSON.stringify(usage));
 });

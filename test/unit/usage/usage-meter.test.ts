@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { UsageMeter } from '../../../src/usage/usage-meter.ts';
 
-test('usage is unknown, not zero, until somebody says something', () => {
+test('usage is unknown, and not zero, until somebody tells it', () => {
   assert.equal(new UsageMeter().usage, undefined);
 });
 
-test('of partial counts the last wins, counter by counter, and what a later one leaves out stays', () => {
+test('the last of partial counts wins, counter by counter, and what it leaves out stays', () => {
   const meter = new UsageMeter();
   meter.add({ inputTokens: 10, outputTokens: 1, cacheReadInputTokens: 4 });
   meter.add({ outputTokens: 5, reasoningOutputTokens: 2 });
@@ -19,7 +19,7 @@ test('of partial counts the last wins, counter by counter, and what a later one 
   });
 });
 
-test('a count that is none is as if it was not said, and a fraction is rounded', () => {
+test('an invalid count is as if it was not told, and a fraction is rounded', () => {
   const meter = new UsageMeter();
   meter.add({ inputTokens: 10, outputTokens: 2.5 });
   for (const nonsense of [-1, Number.NaN, Number.POSITIVE_INFINITY, 1e300, 2 ** 25]) {
@@ -28,7 +28,7 @@ test('a count that is none is as if it was not said, and a fraction is rounded',
   assert.deepEqual(meter.usage, { inputTokens: 10, outputTokens: 3 });
 });
 
-test('what was added is not changed by what is added later', () => {
+test('added usage is not changed by what is added later', () => {
   const meter = new UsageMeter();
   const first = { inputTokens: 1 };
   meter.add(first);
@@ -36,7 +36,7 @@ test('what was added is not changed by what is added later', () => {
   assert.deepEqual(first, { inputTokens: 1 });
 });
 
-test('every byte is counted, the first 2 KiB are kept as a copy', () => {
+test('every byte of an answer is counted, and the first 2 KiB are kept as a copy', () => {
   const meter = new UsageMeter();
   const sent = Buffer.alloc(5000, 'ab');
   for (let at = 0; at < sent.length; at += 7) meter.passed(sent.subarray(at, at + 7));
@@ -46,7 +46,7 @@ test('every byte is counted, the first 2 KiB are kept as a copy', () => {
   assert.ok(meter.sample().equals(expected));
 });
 
-test('a single large piece is cut to the sample', () => {
+test('a single large piece of an answer is cut to the sample', () => {
   const meter = new UsageMeter();
   meter.passed(Buffer.alloc(100_000, 'x'));
   assert.equal(meter.sample().length, 2048);

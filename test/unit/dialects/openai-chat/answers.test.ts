@@ -41,18 +41,18 @@ const toolLoop: InferenceEvent[] = [
   { type: 'finish', reason: { unified: 'tool-calls', raw: 'tool_use' } },
 ];
 
-test('whole and streamed tell the same', () => {
+test('a whole answer and a streamed answer of the same events tell the same', () => {
   assert.deepEqual(fromStream(stream(toolLoop)), fromWhole(whole(toolLoop)));
 });
 
-test('parallel calls keep index, id and argument bytes, also where their pieces are mixed', () => {
+test('parallel tool calls keep index, id and argument bytes, also where their pieces are mixed', () => {
   assert.deepEqual(fromStream(stream(toolLoop)).toolCalls, [
     { id: 'a', name: 'f', arguments: '{"x": 1.0, "y":"ü"}' },
     { id: 'b', name: 'g', arguments: '{}' },
   ]);
 });
 
-test('reasoning comes with the blocks that the client sends back', () => {
+test('reasoning comes with the blocks that the client has to send back', () => {
   const { reasoning, thinkingBlocks } = fromWhole(whole(toolLoop));
   assert.equal(reasoning, 'why not');
   assert.deepEqual(thinkingBlocks, [
@@ -61,7 +61,7 @@ test('reasoning comes with the blocks that the client sends back', () => {
   ]);
 });
 
-test('of usage nothing is made up: later counts win, what nobody counted is not there', () => {
+test('no usage is made up: later counts win, and a count that nobody told is absent', () => {
   assert.deepEqual(fromWhole(whole(toolLoop)).usage, {
     prompt_tokens: 7,
     completion_tokens: 9,
@@ -79,7 +79,7 @@ test('a client that did not ask for usage does not see it', () => {
   assert.ok(!bytes.includes('"usage"'));
 });
 
-test('the chunks of a stream, byte for byte', () => {
+test('the chunks of a translated stream are these, byte for byte', () => {
   const head = '"object":"chat.completion.chunk","created":1700000000,"model":"claude","choices":';
   assert.equal(
     stream([
@@ -96,7 +96,7 @@ test('the chunks of a stream, byte for byte', () => {
   );
 });
 
-test('where the provider names nothing, exchange and target do; the role comes first even without a start', () => {
+test('exchange and target stand in where the provider names nothing, and the role comes first even without a start', () => {
   const answer = fromStream(stream([{ type: 'text', text: 'x' }, stop]));
   assert.equal(answer.id, 'chatcmpl-ex_1');
   assert.equal(answer.model, 'main/model');
@@ -109,7 +109,7 @@ test('half a character at the end of a delta stays half, so that the next can co
   assert.equal(fromStream(Buffer.from(text)).content, '😀');
 });
 
-test('finish reasons in the words of chat completions', () => {
+test('finish reasons are told in the words of chat completions', () => {
   const words = (['stop', 'length', 'content-filter', 'tool-calls', 'error', 'pause', 'other'] as const).map(
     (unified) => fromWhole(whole([{ type: 'finish', reason: { unified, raw: undefined } }])).finish,
   );
@@ -124,7 +124,7 @@ test('a finish reason that OpenAI has no word for is never told as a clean stop'
   assert.equal(word('x'.repeat(65)), 'other');
 });
 
-test('a refusal has no content; an empty answer has an empty one', () => {
+test('a refusal has null content, and an empty answer has an empty text', () => {
   const message = (events: InferenceEvent[]) => JSON.parse(whole(events).toString()).choices[0].message;
   assert.deepEqual(message([{ type: 'refusal', text: 'no' }, stop]), {
     role: 'assistant',
@@ -142,7 +142,7 @@ test('an error among the events of a whole answer is an error', () => {
   assert.ok(error instanceof GatewayError && error.code === 'upstream_stream_error');
 });
 
-test('our own errors say what to do; code and type come from the table', () => {
+test('our own errors say what to do, with code and type from the table', () => {
   assert.deepEqual(JSON.parse(errorBody(new GatewayError('invalid_api_key')).toString()), {
     error: {
       message: 'The API key is not valid. Check the key; it may be mistyped, expired or revoked.',
@@ -168,7 +168,9 @@ test('a provider’s verdict passes in its own words', () => {
   assert.equal(errorEvent(error).toString(), `data: ${JSON.stringify(body)}\n\n`);
 });
 
-test('what was thrown never reaches the client', () => {
-  const error = new GatewayError('upstream_credential', { cause: { message: 'Incorrect API key: sk-abc' } });
+test('a thrown error, and what is for the operator, never reaches the client', () => {
+  const operatorDetail = 'The provider answered 401: Incorrect API key: sk-abc';
+  const error = new GatewayError('upstream_credential', { cause: { message: 'sk-abc' }, operatorDetail });
   assert.ok(!errorBody(error).includes('sk-abc'));
+  assert.ok(!errorEvent(error).includes('sk-abc'));
 });

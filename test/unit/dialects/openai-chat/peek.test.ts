@@ -27,7 +27,7 @@ function refused(body: object | string): GatewayError {
 const messages: object[] = [];
 const base = { model: 'a/b', messages };
 
-test('what the gateway needs is read, and where the model stands', () => {
+test('the chat peek reads what the gateway needs, and where the model stands', () => {
   const text = '{"model": "a/b" ,"messages":[],"stream":true,"max_tokens":10,"stream_options":{"include_usage":true}}';
   const peeked = read(text);
   assert.equal(peeked.model, 'a/b');
@@ -38,13 +38,13 @@ test('what the gateway needs is read, and where the model stands', () => {
   assert.equal(text.slice(peeked.streamOptionsStart, peeked.streamOptionsEnd), '{"include_usage":true}');
 });
 
-test('offsets are bytes, also behind characters of several', () => {
+test('offsets of the chat peek are bytes, also behind characters of several', () => {
   const text = '{"messages":[{"role":"user","content":"Grüße 🌍"}],"model":"a/b"}';
   const { modelStart, modelEnd } = read(text);
   assert.equal(Buffer.from(text).toString('utf8', modelStart, modelEnd), '"a/b"');
 });
 
-test('keys may stand in any order', () => {
+test('keys of a chat request may stand in any order', () => {
   for (const body of [
     { stream: true, messages, model: 'a/b' },
     { messages, model: 'a/b', stream: true },
@@ -60,7 +60,7 @@ test('a model written with escapes is the model that it spells', () => {
   assert.equal(read('{"model":"a\\/b","messages":[]}').model, 'a/b');
   assert.equal(read('{"model":"\\u0061/b","messages":[]}').model, 'a/b');
   assert.equal(read('{"model":"\\ud83d\\ude00","messages":[]}').model, '😀');
-  assert.equal(refused('{"model":"\\q","messages":[]}').context.param, 'model');
+  assert.equal(refused('{"model":"\\q","messages":[]}').code, 'invalid_json');
 });
 
 test('stream is false where it is absent, false or null, and nothing else than true and false', () => {
@@ -89,10 +89,9 @@ test('usage counts as asked for only where include_usage is true', () => {
   for (const include_usage of ['true', 1, {}]) {
     assert.equal(refused({ ...base, stream_options: { include_usage } }).context.param, 'stream_options.include_usage');
   }
-  assert.equal(refused('{"model":"a","messages":[],"stream_options":{"a":}}').context.param, 'stream_options');
 });
 
-test('most output tokens: the larger of both names holds, unknown is not zero', () => {
+test('the larger of max_tokens and max_completion_tokens holds, and unknown is not zero', () => {
   assert.equal(read(base).maxOutputTokens, undefined);
   assert.equal(read({ ...base, max_tokens: null }).maxOutputTokens, undefined);
   assert.equal(read({ ...base, max_tokens: 0 }).maxOutputTokens, 0);
@@ -107,7 +106,7 @@ test('most output tokens: the larger of both names holds, unknown is not zero', 
   }
 });
 
-test('choices: as many as are asked for, at least one', () => {
+test('a chat request asks for as many choices as it says, and for at least one', () => {
   assert.equal(read(base).choices, 1);
   for (const [n, expected] of [
     [null, 1],
@@ -117,7 +116,7 @@ test('choices: as many as are asked for, at least one', () => {
     assert.equal(read({ ...base, n }).choices, expected);
 });
 
-test('what is missing is named', () => {
+test('a missing parameter of a chat request is named', () => {
   const noModel = refused({ messages });
   assert.equal(noModel.code, 'missing_parameter');
   assert.equal(noModel.context.param, 'model');
@@ -135,7 +134,7 @@ test('model must be a string and messages an array', () => {
     assert.equal(refused({ model: 'a', messages: wrong }).context.param, 'messages');
 });
 
-test('a key that is read and repeated or escaped is refused by name: a provider might read the other one', () => {
+test('a parameter that is read and repeated or escaped is refused by name, since a provider might read the other one', () => {
   for (const name of ['model', 'messages', 'stream', 'stream_options', 'max_tokens', 'max_completion_tokens', 'n']) {
     const error = refused(`{"model":"a","messages":[],"x":1,"${name}":null,"${name}":null}`);
     assert.equal(error.code, 'ambiguous_parameter');
@@ -145,14 +144,27 @@ test('a key that is read and repeated or escaped is refused by name: a provider 
   }
 });
 
-test('a key that is read and written in other letter case is refused: Go servers (Ollama) read it as the same key', () => {
+test('a parameter that is read and written in other letter case is refused, since Go servers read it as the same key', () => {
   for (const name of ['Model', 'MODEL', 'modeL', 'Messages', 'Stream', 'Stream_Options', 'Max_tokens']) {
     const error = refused(`{"model":"a","messages":[],"${name}":"b"}`);
     assert.equal(error.code, 'ambiguous_parameter', name);
   }
 });
 
-test('a body that is no JSON object says where', () => {
+test('a key that is read and written with letters that fold to it is refused by its plain name', () => {
+  for (const [written, name] of [
+    ['max_to\u212aens', 'max_tokens'],
+    ['max_completion_to\u212aens', 'max_completion_tokens'],
+    ['\u017ftream', 'stream'],
+    ['me\u017f\u017fages', 'messages'],
+  ] as const) {
+    const error = refused(`{"model":"a","messages":[],"${written}":1}`);
+    assert.equal(error.code, 'ambiguous_parameter');
+    assert.equal(error.context.param, name);
+  }
+});
+
+test('a body that is no JSON object is refused with its place', () => {
   for (const text of [
     '',
     'x',
@@ -165,11 +177,12 @@ test('a body that is no JSON object says where', () => {
     assert.equal(error.code, 'invalid_json');
     assert.match(error.message, /At byte \d+/);
   }
-  const deep = `{"model":"a","messages":${'['.repeat(300)}${']'.repeat(300)}}`;
-  assert.match(refused(deep).message, /nested too deep/);
+  const nested = (depth: number) => `{"model":"a","messages":${'['.repeat(depth)}${']'.repeat(depth)}}`;
+  read(nested(1_000));
+  assert.match(refused(nested(1_001)).message, /deeper than 1000/);
 });
 
-test('unknown fields of every kind are nobody’s business', () => {
+test('unknown fields of every kind are ignored by the chat peek', () => {
   read({ ...base, seed: 1, tools: [{}], response_format: { type: 'json_object' }, 'x-y': null, '': '', model_: 1 });
 });
 
@@ -186,7 +199,7 @@ test('a body that arrives byte by byte, into a buffer that grows, is read the sa
   assert.deepEqual(scan.result(body), peek(text));
 });
 
-test('a scan that saw a fault takes no notice of what follows', () => {
+test('a scan that saw a fault ignores what follows', () => {
   const body = Buffer.from('{"model" x}{"model":"a","messages":[]}');
   const scan = new ChatScan();
   for (let end = 1; end <= body.length; end += 1) scan.advance(body, end);

@@ -7,14 +7,19 @@ import { splice } from '../../../../src/dialects/openai-chat/splice.ts';
 /** What is copied instead of handed on in pieces. */
 const COPIED_BYTES = 65_536;
 
-function spliced(text: string, modelId: string, askUsage: boolean): { bytes: Buffer; pieces: Buffer[] | undefined } {
+function spliced(
+  text: string,
+  modelId: string,
+  askUsage: boolean,
+  developerAsSystem = false,
+): { bytes: Buffer; pieces: Buffer[] | undefined } {
   const body = Buffer.from(text);
   const before = Buffer.from(body);
   const scan = new ChatScan();
   scan.advance(body, body.length);
   const peeked = scan.result(body);
   assert.ok(!(peeked instanceof GatewayError));
-  const out = splice(body, peeked, modelId, askUsage);
+  const out = splice(body, peeked, { modelId, askUsage, developerAsSystem });
   assert.ok(body.equals(before), 'the client’s bytes are not changed');
   return Array.isArray(out) ? { bytes: Buffer.concat(out), pieces: out } : { bytes: out, pieces: undefined };
 }
@@ -22,13 +27,13 @@ function spliced(text: string, modelId: string, askUsage: boolean): { bytes: Buf
 const plain = (text: string, modelId: string) => spliced(text, modelId, false).bytes.toString();
 const asking = (text: string, modelId: string) => spliced(text, modelId, true).bytes.toString();
 
-test('the model is replaced exactly, all other bytes are the client’s', () => {
+test('a splice replaces exactly the model, and all other bytes are the client’s', () => {
   const text =
     '{ "messages" : [{"content":"Grüße 🌍 \\u00e9 \\ud83c\\udf0d"}],\r\n\t"model"  :"a/b"  , "n": 1.0e0 , "x":{"model":"a/b"}}\n';
   assert.equal(plain(text, 'gpt-4o'), text.replace('"model"  :"a/b"', '"model"  :"gpt-4o"'));
 });
 
-test('the model is replaced where it stands first, last, alone in its line, or written with escapes', () => {
+test('a splice replaces the model where it stands first, last, alone in its line, or written with escapes', () => {
   assert.equal(plain('{"model":"a/b","messages":[]}', 'x'), '{"model":"x","messages":[]}');
   assert.equal(plain('{"messages":[],"model":"a/b"}', 'x'), '{"messages":[],"model":"x"}');
   assert.equal(plain('{"messages":[],\n"model":\n"\\u0061\\/b"\n}', 'x'), '{"messages":[],\n"model":\n"x"\n}');
@@ -38,13 +43,13 @@ test('the model is replaced where it stands first, last, alone in its line, or w
   );
 });
 
-test('a model id of the provider is written as JSON, whatever is in it', () => {
+test('a splice writes the provider’s model id as JSON, whatever is in it', () => {
   for (const id of ['a"b\\c', 'ü/🌍', 'line\nend', 'qwen3:0.6b@x']) {
     assert.equal(JSON.parse(plain('{"model":"a/b","messages":[]}', id)).model, id);
   }
 });
 
-test('usage is asked for where nothing of it was said', () => {
+test('a splice asks for usage where nothing of it was said', () => {
   assert.equal(
     asking('{"model":"a/b","stream":true,"messages":[]}', 'x'),
     '{"model":"x","stream_options":{"include_usage":true},"stream":true,"messages":[]}',
@@ -55,7 +60,7 @@ test('usage is asked for where nothing of it was said', () => {
   );
 });
 
-test('usage is added to stream options that are there, before the model or behind it', () => {
+test('a splice adds usage to existing stream options, before the model or behind it', () => {
   const before = '{"stream_options":{"a":1,"include_usage":false},"messages":[],"model":"a/b","n":1}';
   assert.equal(asking(before, 'x'), '{"stream_options":{"a":1,"include_usage":true},"messages":[],"model":"x","n":1}');
   const behind = '{"model":"a/b","messages":[], "stream_options" : { "include_obfuscation" : false } ,"n":1}';
@@ -67,7 +72,7 @@ test('usage is added to stream options that are there, before the model or behin
   assert.equal(asking(next, 'x'), '{"stream_options":{"include_usage":true},"model":"x","messages":[]}');
 });
 
-test('numbers and names in stream options that nobody knows stay what they were', () => {
+test('unknown numbers and names in stream options stay what they were', () => {
   const text =
     '{"model":"a/b","messages":[],"stream_options":{"id":12345678901234567890,"scale":1.0,"__proto__":{"a":1}}}';
   const out = asking(text, 'x');
@@ -75,12 +80,12 @@ test('numbers and names in stream options that nobody knows stay what they were'
   assert.match(out, /"__proto__":\{"a":1\}/);
 });
 
-test('without the question stream options stay byte for byte', () => {
+test('stream options stay byte for byte where usage is not asked for', () => {
   const text = '{"model":"a/b","messages":[],"stream_options":{ "include_usage" : true ,"x":1.0}}';
   assert.equal(plain(text, 'x'), text.replace('a/b', 'x'));
 });
 
-test('a large body is handed on in pieces that are the client’s own bytes, and equal to the copied form', () => {
+test('a large body is spliced into pieces of the client’s own bytes, equal to the copied form', () => {
   const padding = 'ü'.repeat(COPIED_BYTES);
   for (const make of [
     (content: string) => `{"model":"a/b","messages":[{"content":"${content}"}],"stream":true}`,
@@ -99,19 +104,19 @@ test('a large body is handed on in pieces that are the client’s own bytes, and
   }
 });
 
-test('the pieces of a large body refer to it: 20 MB are not copied', () => {
+test('the pieces of a large spliced body refer to it: 20 MB are not copied', () => {
   const body = Buffer.from(`{"model":"a/b","messages":["${'x'.repeat(100_000)}"]}`);
   const scan = new ChatScan();
   scan.advance(body, body.length);
   const peeked = scan.result(body);
   assert.ok(!(peeked instanceof GatewayError));
-  const out = splice(body, peeked, 'x', true);
+  const out = splice(body, peeked, { modelId: 'x', askUsage: true, developerAsSystem: false });
   assert.ok(Array.isArray(out));
   const largest = out.reduce((a, b) => (a.length > b.length ? a : b));
   assert.equal(largest.buffer, body.buffer);
 });
 
-test('what comes out is the JSON that was meant, for any order of the keys', () => {
+test('a spliced body is the JSON that was meant, for any order of the keys', () => {
   const entries: [string, unknown][] = [
     ['model', 'a/b'],
     ['messages', [{ role: 'user', content: 'é"\\🌍' }]],
@@ -136,3 +141,38 @@ function permutations<T>(list: readonly T[]): T[][] {
     permutations(list.filter((_, other) => other !== index)).map((rest) => [each, ...rest]),
   );
 }
+
+test('developer messages become system messages where that is asked, and nothing else of the body changes', () => {
+  const asSystem = (text: string) => spliced(text, 'gpt', false, true).bytes.toString();
+  const body = (messages: string) => `{"messages": ${messages}, "model": "m", "x": [{"role": "developer"}]}`;
+  const changed = body('CHANGED').replace('"m"', '"gpt"');
+  for (const [messages, expected] of [
+    ['[{"role":"developer","content":"be short"}]', '[{"role":"system","content":"be short"}]'],
+    [
+      '[{"content":"a","role" :\n "developer" }, {"role":"user"}]',
+      '[{"content":"a","role" :\n "system" }, {"role":"user"}]',
+    ],
+    ['[{"role":"developer"},{"role":"developer"}]', '[{"role":"system"},{"role":"system"}]'],
+    // Where the word is a text, a key, or of something else.
+    ['[{"role":"user","content":"\\"role\\":\\"developer\\""}]', undefined],
+    ['[{"role":"user","content":"developer","developer":"role"}]', undefined],
+    ['[{"role":"user","content":[{"role":"developer"}],"name":"developer"}]', undefined],
+    ['[{"role":"user","content":"\\\\"},{"role":"system"}]', undefined],
+    ['["role","developer"]', undefined],
+    ['[]', undefined],
+  ]) {
+    assert.equal(asSystem(body(messages!)), changed.replace('CHANGED', expected ?? messages!), messages);
+  }
+});
+
+test('the role of a developer message behind a large one is found, and the large one is not copied', () => {
+  const text = `{"messages":[{"role":"user","content":"${'\\"developer\\" '.repeat(20_000)}"},{"role":"developer"}],"model":"m"}`;
+  const { bytes, pieces } = spliced(text, 'gpt', true, true);
+  const asked = JSON.parse(bytes.toString());
+  assert.deepEqual(
+    asked.messages.map(({ role }: { role: string }) => role),
+    ['user', 'system'],
+  );
+  assert.deepEqual(asked.stream_options, { include_usage: true });
+  assert.ok(pieces);
+});

@@ -18,7 +18,7 @@ function refused(body: unknown): [code: string, param: string | undefined] {
   return [error.code, error.context.param];
 }
 
-test('the model is the one the provider shall read, and what has no neutral name is kept under its own key', () => {
+test('a parsed request has the provider’s model, and keeps what has no neutral name under its own key', () => {
   assert.deepEqual(read({ model: 'x/y', messages: hello, seed: 7, logprobs: null, custom: { a: [1] } }), {
     model: 'the-model',
     messages: [{ role: 'user', parts: [{ type: 'text', text: 'Hello' }] }],
@@ -85,7 +85,7 @@ test('all ways to ask for reasoning are read', () => {
   assert.equal(reasoning({}), undefined);
 });
 
-test('parts of every kind are read, with their cache markers', () => {
+test('message parts of every kind are read, with their cache markers', () => {
   const marker = { type: 'ephemeral' };
   const content = [
     { type: 'text', text: 'see', cache_control: marker },
@@ -112,7 +112,7 @@ test('a cache marker on a message stands on its last part', () => {
   ]);
 });
 
-test('an assistant message gives its reasoning first, its calls last, arguments untouched', () => {
+test('an assistant message gives its reasoning first, its calls last, and arguments untouched', () => {
   const { messages } = read({
     messages: [
       ...hello,
@@ -150,7 +150,7 @@ test('an assistant message gives its reasoning first, its calls last, arguments 
   ]);
 });
 
-test('a fault names its place as OpenAI does', () => {
+test('a fault of a chat request names its place as OpenAI does', () => {
   const user = (content: unknown) => ({ messages: [...hello, { role: 'user', content }] });
   assert.deepEqual(refused('{'), ['invalid_json', undefined]);
   assert.deepEqual(refused('[]'), ['invalid_json', undefined]);
@@ -194,7 +194,7 @@ test('a fault names its place as OpenAI does', () => {
   ]);
 });
 
-test('the message of a fault says what was found, but quotes nothing long', () => {
+test('the message of a fault says what was found, and quotes nothing long', () => {
   const error = toInference(Buffer.from(JSON.stringify({ messages: hello, temperature: 'x'.repeat(5000) })), 'm');
   assert.ok(error instanceof GatewayError);
   assert.match(error.message, /`temperature` must be a number, not a string of 5000 characters/);

@@ -18,7 +18,7 @@ function read(...data: unknown[]): InferenceEvent[] {
 
 const counted = (value: unknown) => JSON.parse(JSON.stringify(toUsage(value)));
 
-test('input holds what the cache gave and took, and a compaction pass is billed too', () => {
+test('Anthropic’s input holds what the cache gave and took, and a compaction pass is billed too', () => {
   assert.deepEqual(
     counted({
       input_tokens: 3,
@@ -45,7 +45,7 @@ test('input holds what the cache gave and took, and a compaction pass is billed 
   assert.equal(toUsage({}), undefined);
 });
 
-test('a last usage without its cache parts does not lose them', () => {
+test('a last usage of Anthropic without its cache parts does not lose them', () => {
   const [, first, last] = read(
     {
       type: 'message_start',
@@ -57,7 +57,7 @@ test('a last usage without its cache parts does not lose them', () => {
   assert.deepEqual(last, { type: 'usage', usage: { inputTokens: 100, cacheReadInputTokens: 90, outputTokens: 7 } });
 });
 
-test('every stop reason has a neutral word and keeps its own', () => {
+test('every stop reason of Anthropic has a neutral word and keeps its own', () => {
   const unified = (raw: string) => toFinishReason(raw).unified;
   assert.deepEqual(
     ['end_turn', 'stop_sequence', 'max_tokens', 'model_context_window_exceeded', 'tool_use', 'refusal'].map(unified),
@@ -67,7 +67,7 @@ test('every stop reason has a neutral word and keeps its own', () => {
   assert.deepEqual(toFinishReason('pause_turn'), { unified: 'pause', raw: 'pause_turn' });
 });
 
-test('content in the start of a block counts, as others who speak this API send it', () => {
+test('content in the start of a block counts, as others who speak Anthropic’s API send it', () => {
   assert.deepEqual(
     read(
       { type: 'content_block_start', index: 0, content_block: { type: 'text', text: 'a' } },
@@ -101,11 +101,11 @@ test('a second message_start, pings and events of unknown types give nothing', (
   );
 });
 
-test('an event that is not JSON is an error of the stream', () => {
+test('an Anthropic event that is not JSON is an error of the stream', () => {
   assert.equal(read('{"type":')[0]?.type, 'error');
 });
 
-test('error types inside a stream stand for their statuses', () => {
+test('error types inside an Anthropic stream stand for their statuses', () => {
   const status = (type: string) => {
     const [event] = read({ type: 'error', error: { type, message: 'm' } });
     return event?.type === 'error' ? event.status : undefined;
@@ -118,14 +118,14 @@ test('error types inside a stream stand for their statuses', () => {
   );
 });
 
-test('an answer that is no message is upstream_protocol', () => {
+test('an Anthropic answer that is no message is upstream_protocol', () => {
   for (const body of ['<html>', '[]', '{"completion":"old"}']) {
     const error = fromResponse(Buffer.from(body));
     assert.ok(error instanceof GatewayError && error.code === 'upstream_protocol');
   }
 });
 
-test('an empty answer is an answer', () => {
+test('an empty Anthropic message is an answer', () => {
   const events = fromResponse(Buffer.from('{"id":"m","model":"c","content":[],"stop_reason":"end_turn"}'));
   assert.deepEqual(events, [
     { type: 'start', id: 'm', model: 'c' },
@@ -133,7 +133,7 @@ test('an empty answer is an answer', () => {
   ]);
 });
 
-test('errors keep Anthropic’s words; an empty balance is our fault, not the client’s', () => {
+test('errors keep Anthropic’s words, and an empty balance is the gateway’s fault and not the client’s', () => {
   const error = (status: number, type: string, message: string) =>
     toError(status, Buffer.from(JSON.stringify({ type: 'error', error: { type, message } })), exampleTarget);
   const rejected = error(400, 'invalid_request_error', 'prompt is too long');

@@ -22,7 +22,7 @@ function thinking(
 const budget = (budget_tokens: number) => ({ thinking: { type: 'enabled', budget_tokens } });
 const HAIKU = 'claude-haiku-4-5';
 
-test('an effort becomes a budget, below max_tokens with room to answer', () => {
+test('a reasoning effort becomes a thinking budget below max_tokens, with room to answer', () => {
   assert.deepEqual(thinking(HAIKU, { effort: 'low' }), budget(2048));
   assert.deepEqual(thinking(HAIKU, { effort: 'medium' }), budget(8192));
   assert.deepEqual(thinking(HAIKU, { effort: 'high' }), budget(16_384));
@@ -30,13 +30,13 @@ test('an effort becomes a budget, below max_tokens with room to answer', () => {
   assert.deepEqual(thinking(HAIKU, { enabled: true }), budget(8192));
 });
 
-test('a budget is kept within what Anthropic takes: 1024 and more, less than max_tokens', () => {
+test('a thinking budget is kept within what Anthropic takes: 1024 and more, less than max_tokens', () => {
   assert.deepEqual(thinking(HAIKU, { budgetTokens: 5000 }), budget(5000));
   assert.deepEqual(thinking(HAIKU, { budgetTokens: 5000 }, 4000), budget(3999));
   assert.deepEqual(thinking(HAIKU, { budgetTokens: 1 }), budget(1024));
 });
 
-test('where max_tokens, the model or a forced call leave no room for thinking it is left out', () => {
+test('thinking is left out where max_tokens, the model or a forced call leave no room for it', () => {
   assert.deepEqual(thinking(HAIKU, { effort: 'high' }, 1024), {});
   assert.deepEqual(thinking('claude-3-5-haiku-20241022', { effort: 'high' }), {});
   assert.deepEqual(thinking(HAIKU, { effort: 'high' }, 64_000, { toolChoice: { type: 'required' } }), {});
@@ -75,7 +75,7 @@ test('thinking is switched off in the way that each model understands', () => {
 const call: Message['parts'][number] = { type: 'tool-call', id: 'a', name: 'f', argumentsText: '{}' };
 const result: Message = { role: 'tool', parts: [{ type: 'tool-result', toolCallId: 'a', parts: [] }] };
 
-test('in a tool loop whose thinking the client did not send back, thinking is left out instead of failing', () => {
+test('thinking is left out of a tool loop whose thinking the client did not send back', () => {
   const loop = (parts: Message['parts'], ...more: Message[]): Partial<InferenceRequest> => ({
     messages: [question, { role: 'assistant', parts }, result, ...more],
   });
@@ -88,7 +88,7 @@ test('in a tool loop whose thinking the client did not send back, thinking is le
   assert.deepEqual(thinking(HAIKU, { effort: 'low' }, 64_000, loop([call], question)), budget(2048));
 });
 
-test('thinking goes back with its proof, first in its message; without proof it stays here', () => {
+test('thinking goes back with its signature, first in its message, and not at all without one', () => {
   const messages: Message[] = [
     question,
     {
@@ -117,7 +117,7 @@ test('thinking goes back with its proof, first in its message; without proof it 
   });
 });
 
-test('families are read from names of every age', () => {
+test('model families are read from names of every age', () => {
   const of = (model: string) => {
     const { maxOutputTokens, thinking: way, sampling } = modelFamily(model);
     return [maxOutputTokens, way, sampling];

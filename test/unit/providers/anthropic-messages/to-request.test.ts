@@ -30,7 +30,7 @@ function refused(body: object, model?: string): [code: string, param: string | u
   return [error.code, error.context.param];
 }
 
-test('the least request is whole: Anthropic demands max_tokens, so it is all the model can write', () => {
+test('the least request to Anthropic has max_tokens, set to the most that the model can write', () => {
   assert.deepEqual(sent({}), { model: MODEL, max_tokens: 64000, messages: [user], stream: false });
   assert.equal(sent({ max_tokens: 10 }).max_tokens, 10);
   assert.equal(sent({}, 'claude-sonnet-5').max_tokens, 128000);
@@ -52,7 +52,7 @@ test('system and developer messages become system blocks in their order, also fr
   assert.deepEqual(body.messages, [user, { role: 'assistant', content: [{ type: 'text', text: 'Hi' }] }]);
 });
 
-test('a loop of parallel calls: results stand together, first in the one message behind their calls', () => {
+test('results of parallel calls stand together, first in the one message behind their calls', () => {
   const call = (id: string, name: string, args: string) => ({
     id,
     type: 'function',
@@ -94,7 +94,7 @@ test('a loop of parallel calls: results stand together, first in the one message
   ]);
 });
 
-test('numbers in the arguments of a call keep every digit', () => {
+test('numbers in the arguments of a call to Anthropic keep every digit', () => {
   const tool_calls = [
     { id: 'a', type: 'function', function: { name: 'f', arguments: '{"n":12345678901234567890,"x":1.0}' } },
   ];
@@ -163,7 +163,7 @@ test('a failed tool result says so', () => {
   assert.equal(messages[2].content[0].is_error, true);
 });
 
-test('a JSON schema is sent as structured outputs take it: what they do not know stands in the description', () => {
+test('a JSON schema is sent as structured outputs take it, with unknown keywords in the description', () => {
   const schema = {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     type: 'object',
@@ -237,7 +237,7 @@ test('image types that no registry knows are sent under their registered name', 
   assert.equal(sent({ messages: [{ role: 'user', content }] }).messages[0].content[0].source.media_type, 'image/jpeg');
 });
 
-test('images by address and inline; PDF, text and image files', () => {
+test('images by address and inline, and PDF, text and image files, are translated', () => {
   const file = (file_data: string, filename: string) => ({ type: 'file', file: { filename, file_data } });
   const content = [
     {
@@ -282,7 +282,7 @@ test('empty texts are left out, and a request with nothing else is refused', () 
   ]);
 });
 
-test('tools, and every choice among them', () => {
+test('tools and every tool choice are translated', () => {
   const parameters = { type: 'object', properties: { city: { type: 'string' } } };
   const tools = [
     {
@@ -322,7 +322,7 @@ test('stop sequences without the blank ones, end user and tier are told in Anthr
   assert.equal(sent({ service_tier: 'flex' }).service_tier, undefined);
 });
 
-test('temperature ends at 1; models that take no sampling get none; one of two where both are refused', () => {
+test('temperature is capped at 1, and sampling is left out where the model refuses it', () => {
   const sampling = (body: object, model?: string) => {
     const { temperature, top_p, top_k } = sent(body, model);
     return [temperature, top_p, top_k];
@@ -335,7 +335,7 @@ test('temperature ends at 1; models that take no sampling get none; one of two w
   assert.deepEqual(sampling({ ...all, reasoning_effort: 'low' }, MODEL), [undefined, undefined, undefined]);
 });
 
-test('a JSON schema becomes the output format; what Anthropic has no word for is refused by name', () => {
+test('a JSON schema becomes the output format, and what Anthropic has no word for is refused by name', () => {
   const schema = { type: 'object', properties: {}, additionalProperties: false };
   const response_format = { type: 'json_schema', json_schema: { name: 'n', schema } };
   assert.deepEqual(sent({ response_format }).output_config, { format: { type: 'json_schema', schema } });
@@ -347,7 +347,7 @@ test('a JSON schema becomes the output format; what Anthropic has no word for is
   assert.deepEqual(refused({ response_format: { type: 'json_object' } }), ['unsupported_parameter', 'response_format']);
 });
 
-test('what cannot be expressed is dropped only where that is harmless', () => {
+test('a parameter that cannot be expressed is dropped only where that is harmless', () => {
   const harmless = {
     frequency_penalty: 1,
     presence_penalty: 1,

@@ -44,7 +44,7 @@ const ask = (extra: object = {}) => ({
   ...extra,
 });
 
-test('the answer says that it is a demo and quotes the question, whole and streamed', async () => {
+test('the demo’s answer says that it is a demo and quotes the question, whole and streamed', async () => {
   const whole = await play(ask());
   assert.equal(whole.status, 200);
   assert.equal(whole.contentType, 'application/json');
@@ -59,24 +59,24 @@ test('the answer says that it is a demo and quotes the question, whole and strea
   assert.deepEqual(told, expected);
 });
 
-test('the same request gives the same answer', async () => {
+test('the demo gives the same answer to the same request', async () => {
   assert.deepEqual(fromWhole((await play(ask())).body), fromWhole((await play(ask())).body));
 });
 
-test('usage in a stream comes only where it was asked for', async () => {
+test('usage in a demo stream comes only where it was asked for', async () => {
   const { body } = await play(ask({ stream: true, max_tokens: 2 }));
   assert.ok(!body.includes('usage'));
   assert.equal(fromStream(body).usage, undefined);
 });
 
-test('max_tokens ends the answer, and the finish says so', async () => {
+test('max_tokens ends the demo’s answer, and the finish reason says so', async () => {
   const { content, finish, usage } = fromWhole((await play(ask({ max_tokens: 3 }))).body);
   assert.equal(content.trim().split(/\s+/).length, 3);
   assert.equal(finish, 'length');
   assert.deepEqual(usage, { prompt_tokens: 4, completion_tokens: 3, total_tokens: 7 });
 });
 
-test('a paused answer stands still, a resumed one goes on and loses nothing', async () => {
+test('a paused demo answer stands still, and a resumed one goes on and loses nothing', async () => {
   let paused = false;
   const played = await play(ask({ stream: true }), (control, count) => {
     assert.ok(!paused, 'nothing comes while paused');
@@ -91,7 +91,7 @@ test('a paused answer stands still, a resumed one goes on and loses nothing', as
   assert.match(fromStream(played.body).content, /as this one does\.$/);
 });
 
-test('after an abort nothing comes', async () => {
+test('an aborted demo answer sends nothing more', async () => {
   let calls = 0;
   const count = () => {
     calls += 1;
@@ -105,7 +105,7 @@ test('after an abort nothing comes', async () => {
   assert.equal(calls, 0);
 });
 
-test('what is no JSON object is refused as OpenAI would', async () => {
+test('a body that is no JSON object is refused by the demo as OpenAI would', async () => {
   for (const body of ['{', '[]']) {
     const { status, body: answer } = await play(body);
     assert.equal(status, 400);
@@ -113,7 +113,7 @@ test('what is no JSON object is refused as OpenAI would', async () => {
   }
 });
 
-test('parts of a message are read, and a long question is quoted in part', async () => {
+test('the demo reads parts of a message, and quotes a long question in part', async () => {
   const content = [
     { type: 'text', text: 'x'.repeat(5000) },
     { type: 'image_url', image_url: { url: 'data:,' } },
@@ -122,7 +122,7 @@ test('parts of a message are read, and a long question is quoted in part', async
   assert.ok(answer.content.includes('x…”') && answer.content.length < 1000);
 });
 
-test('there is no other model', () => {
+test('the demo has no other chat model', () => {
   assert.equal(demoAccount().target('gpt-4o'), undefined);
   assert.deepEqual(
     demoAccount().listed.map(({ id }) => id),

@@ -26,7 +26,7 @@ const call = (id: string, name: string, text: string) => ({
   function: { name, arguments: text },
 });
 
-test('the model stands in the path, streams ask for server-sent events, and tuned models keep their own path', () => {
+test('the model stands in Gemini’s path, streams ask for server-sent events, and tuned models keep their own path', () => {
   const target = { ...exampleTarget, modelId: 'gemini-2.5-flash' };
   assert.equal(geminiWire.path(target, { stream: false }), '/models/gemini-2.5-flash:generateContent');
   assert.equal(geminiWire.path(target, { stream: true }), '/models/gemini-2.5-flash:streamGenerateContent?alt=sse');
@@ -34,7 +34,7 @@ test('the model stands in the path, streams ask for server-sent events, and tune
   assert.equal(geminiWire.path(tuned, { stream: false }), '/tunedModels/x:generateContent');
 });
 
-test('the least request holds the contents and nothing that was not asked', () => {
+test('the least request to Gemini holds the contents and nothing that was not asked', () => {
   assert.deepEqual(sent({}), { contents: [{ role: 'user', parts: [{ text: 'Hello' }] }], generationConfig: {} });
 });
 
@@ -55,7 +55,7 @@ test('system and developer messages become the system instruction, and neighbour
   ]);
 });
 
-test('results of calls are sent under the name of their function, together, and without ids', () => {
+test('results of calls are sent to Gemini under the name of their function, together, and without ids', () => {
   const { contents } = sent({
     messages: [
       ...hello,
@@ -85,7 +85,7 @@ test('a result whose call is not in the conversation is refused by name', () => 
   ]);
 });
 
-test('the signature of a call comes back from its id, and what another vendor signed is not sent', () => {
+test('the signature of a call comes back from its id, and another vendor’s signature is not sent', () => {
   const tool_calls = [
     call(carryInId('a', markSignature('gemini', 'Cg==')), 'f', '{}'),
     call(carryInId('b', 'other.Cg=='), 'f', '{}'),
@@ -114,7 +114,7 @@ test('a signature behind a text goes back onto that text', () => {
   assert.deepEqual(contents[1].parts, [{ text: 'Hi', thoughtSignature: 'Cg==' }]);
 });
 
-test('images, audio and files are sent inline or by address, with their type', () => {
+test('images, audio and files are sent to Gemini inline or by address, with their type', () => {
   const content = [
     { type: 'image_url', image_url: { url: 'data:image/png;base64,AA' } },
     { type: 'image_url', image_url: { url: 'https://example.com/a.jpg?x=1' } },
@@ -129,7 +129,7 @@ test('images, audio and files are sent inline or by address, with their type', (
   ]);
 });
 
-test('functions keep their JSON schema, and a function without parameters has none', () => {
+test('functions keep their JSON schema for Gemini, and a function without parameters has none', () => {
   const parameters = {
     $schema: 'x',
     type: 'object',
@@ -151,7 +151,7 @@ test('functions keep their JSON schema, and a function without parameters has no
   assert.deepEqual(refused({ tools: [{ type: 'custom' }] }), ['unsupported_parameter', 'tools[0].type']);
 });
 
-test('every tool choice has its mode', () => {
+test('every tool choice has its mode of Gemini', () => {
   const tools = [{ type: 'function', function: { name: 'f' } }];
   const config = (tool_choice: unknown) => sent({ tools, tool_choice }).toolConfig?.functionCallingConfig;
   assert.deepEqual(config('auto'), { mode: 'AUTO' });
@@ -160,7 +160,7 @@ test('every tool choice has its mode', () => {
   assert.deepEqual(config({ type: 'function', function: { name: 'f' } }), { mode: 'ANY', allowedFunctionNames: ['f'] });
 });
 
-test('sampling, limits, several answers and log probabilities have their places', () => {
+test('sampling, limits, several answers and log probabilities have their places in Gemini’s request', () => {
   const body = {
     temperature: 0.5,
     top_p: 0.9,
@@ -187,7 +187,7 @@ test('sampling, limits, several answers and log probabilities have their places'
   });
 });
 
-test('JSON answers are asked for with their schema', () => {
+test('JSON answers are asked of Gemini with their schema', () => {
   const format = (response_format: object) => sent({ response_format }).generationConfig;
   assert.deepEqual(format({ type: 'json_object' }), { responseMimeType: 'application/json' });
   const schema = { type: 'object', properties: { a: { type: 'string' } } };
@@ -197,7 +197,7 @@ test('JSON answers are asked for with their schema', () => {
   });
 });
 
-test('a wish for reasoning becomes a budget for 2.5, a level from 3 on, and nothing where a model cannot think', () => {
+test('a reasoning effort becomes a budget for Gemini 2.5, a level from 3 on, and nothing where a model cannot think', () => {
   const thinking = (body: object, model: string) => sent(body, model).generationConfig.thinkingConfig;
   assert.deepEqual(thinking({ reasoning_effort: 'low' }, 'gemini-2.5-flash'), {
     includeThoughts: true,
@@ -221,7 +221,7 @@ test('a wish for reasoning becomes a budget for 2.5, a level from 3 on, and noth
   assert.equal(thinking({}, 'gemini-3-flash'), undefined);
 });
 
-test('what Gemini has no word for is left out where that is harmless, and refused by name where it is not', () => {
+test('a parameter that Gemini has no word for is left out where that is harmless, and else refused by name', () => {
   const body = sent({
     store: true,
     metadata: { a: 'b' },

@@ -1,0 +1,70 @@
+import { JsonBalance } from './json-balance.ts';
+import { JsonPeek } from './json-peek.ts';
+import type { JsonObject } from './json-value.ts';
+import type { PeekKeys } from './peek-keys.ts';
+
+/*
+ * The values of a few top-level keys of a JSON answer, by their keys, without parsing the rest of it. What is no valid
+ * JSON by itself is left out.
+ */
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+
+/** Undefined: the bytes are not one whole JSON object. */
+export function topLevelValues(answer: Buffer, keys: PeekKeys): JsonObject | undefined {
+  const peek = new JsonPeek(keys);
+  peek.advance(answer, answer.length);
+  // Of a key that is written twice, or nests too deep, whoever reads it must judge; it is one object all the same.
+  if (!peek.finish() && peek.fault?.kind === 'syntax') return valuesOfLoose(answer, peek, peek.fault.at, keys);
+  return valuesAt(answer, peek, keys);
+}
+
+/** Python's JSON has these words beyond the standard, and vLLM writes them among log probabilities. */
+const BEYOND_JSON = /^-?(?:NaN|Infinity)/;
+
+/** An answer with such a word is an answer all the same where its brackets close, and most of it is told. */
+function valuesOfLoose(answer: Buffer, peek: JsonPeek, faultAt: number, keys: PeekKeys): JsonObject | undefined {
+  const word = answer.toString('latin1', faultAt, faultAt + 10);
+  if (!BEYOND_JSON.test(word)) return undefined;
+  const balance = new JsonBalance();
+  balance.push(answer);
+  if (!balance.whole) return undefined;
+  const behind = keys.names.map((name) => valuesOfEnd(answer, keys, Buffer.from(`${name}"`)));
+  return Object.assign({}, ...behind, valuesAt(answer, peek, keys));
+}
+
+/** Those that end within the first bytes of an object. */
+export function valuesOfBeginning(bytes: Buffer, keys: PeekKeys): JsonObject {
+  const peek = new JsonPeek(keys);
+  peek.advance(bytes, bytes.length);
+  return valuesAt(bytes, peek, keys);
+}
+
+/**
+ * Those from the last place on where `key` stands, which must lead to the end of an object; undefined: it does not. What
+ * is before that place is not looked at (bench: usage-reading). `key` is without its opening quote, which is the
+ * commonest byte of JSON and would make the search slow.
+ */
+export function valuesOfEnd(bytes: Buffer, keys: PeekKeys, key: Buffer): JsonObject | undefined {
+  const at = bytes.lastIndexOf(key);
+  // An escaped quote is within a text, of which these are only the end.
+  if (at < 1 || bytes[at - 1] !== QUOTE || bytes[at - 2] === BACKSLASH) return undefined;
+  const peek = new JsonPeek(keys, at - 1);
+  return peek.advance(bytes, bytes.length) && peek.finish() ? valuesAt(bytes, peek, keys) : undefined;
+}
+
+function valuesAt(source: Buffer, peek: JsonPeek, keys: PeekKeys): JsonObject {
+  const values: Record<string, unknown> = {};
+  for (let index = 0; index < keys.names.length; index += 1) {
+    const start = peek.starts[index]!;
+    const end = peek.ends[index]!;
+    if (start < 0 || end < 0) continue;
+    try {
+      values[keys.names[index]!] = JSON.parse(source.toString('utf8', start, end));
+    } catch {
+      // The client gets the bytes as they are; this value of them is unknown.
+    }
+  }
+  return values;
+}

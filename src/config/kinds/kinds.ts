@@ -1,0 +1,38 @@
+import { customAccount, msTeamsAccount, pagerdutyAccount, slackAccount, webhookAccount } from './channel-accounts.ts';
+import { gatewayBudgetConfig } from './gateway-budget-config.ts';
+import { gatewayMetadataConfig } from './gateway-metadata-config.ts';
+import { gatewayRateLimitingConfig } from './gateway-rate-limiting-config.ts';
+import type { ManifestKind } from './manifest-kind.ts';
+import { role, roleBinding } from './role-binding.ts';
+import { sluiceApiKeys } from './sluice-api-keys.ts';
+import { sluiceIdentityProvider } from './sluice-identity-provider.ts';
+import { sluiceServer } from './sluice-server.ts';
+import { team } from './team.ts';
+import { teamBudgetConfig, tenantBudgetConfig } from './tenant-budget-config.ts';
+import { user } from './user.ts';
+import { virtualAccount } from './virtual-account.ts';
+
+/**
+ * All kinds of manifest but the provider accounts, which their plugs bring. Where several kinds add to one list of the
+ * configuration, it has them in this order.
+ */
+export const KINDS = [
+  sluiceServer,
+  sluiceApiKeys,
+  sluiceIdentityProvider,
+  user,
+  team,
+  virtualAccount,
+  role,
+  roleBinding,
+  gatewayRateLimitingConfig,
+  gatewayBudgetConfig,
+  tenantBudgetConfig,
+  teamBudgetConfig,
+  gatewayMetadataConfig,
+  customAccount,
+  slackAccount,
+  pagerdutyAccount,
+  msTeamsAccount,
+  webhookAccount,
+] as const satisfies readonly ManifestKind[];

@@ -1,0 +1,114 @@
+import { accessSync, constants } from 'node:fs';
+import { parseWith } from '../checks/schema-faults.ts';
+import type { ServerSettings } from '../configuration.ts';
+import { reasonOf } from '../documents/manifest-files.ts';
+import { type Manifest, parsedFrom, positionOf, warn } from '../documents/manifests.ts';
+import type { PathSegment, Report } from '../fault.ts';
+import { priceSettings } from '../price-settings.ts';
+import { serverSchema, type WrittenServer } from '../server-schema.ts';
+import { type Overrides, overridesSchema, serverSettings } from '../server-settings.ts';
+import { upstreamSettings } from '../upstream-settings.ts';
+import { type KindContext, manifestKind, type Written } from './manifest-kind.ts';
+
+/** `sluice/server`: the settings of the gateway. What is not written has its default, the whole manifest too. */
+export const sluiceServer = manifestKind({
+  type: 'sluice/server',
+  schema: serverSchema,
+  uniqueKeys: [{ path: 'type', what: 'the kind `sluice/server`', over: 'sluice/server' }],
+  // What sockets, threads and stores were made from.
+  restartKeys: {
+    listen: 'server.listen',
+    operator: 'server.operator',
+    threads: 'server.threads',
+    data_dir: 'server.dataDir',
+    store: 'server.store',
+    metrics: 'server.metrics',
+    gateway_id: 'server.gatewayId',
+    'limits.max_header_bytes': 'server.limits.maxHeaderBytes',
+    'counters.max_cells': 'server.counters.maxCells',
+    'ledger.enabled': 'server.ledger.enabled',
+    'ledger.sync': 'server.ledger.sync',
+  },
+  check([first], context) {
+    const overrides = parseWith(overridesSchema, parsedFrom(context.overrides, 'command line'));
+    if ('faults' in overrides) context.report.faults.push(...overrides.faults);
+    if (first === undefined) return;
+    const server = settingsOf(first, context);
+    checkUpstream(first, context);
+    checkPrices(first, context.report);
+    checkPorts(server, first.manifest, context.report);
+    checkFiles(server, first.manifest, context.report);
+    checkMemory(server, first.manifest, context.report);
+  },
+  /** Undefined where it has a fault. */
+  part: ([first], context): { server: ServerSettings | undefined } => ({
+    server: first && settingsOf(first, context),
+  }),
+});
+
+function settingsOf({ manifest, value }: Written<WrittenServer>, context: KindContext): ServerSettings {
+  const read = overridesSchema.safeParse(context.overrides);
+  const checked: Overrides = read.success ? read.data : {};
+  const { settings: upstream } = upstreamSettings(value.upstream, manifest.folder, context.environment);
+  const { settings: prices } = priceSettings(value.prices, manifest.folder);
+  return serverSettings(value, manifest.folder, checked, { upstream, prices });
+}
+
+function checkPrices({ manifest, value }: Written<WrittenServer>, report: Report): void {
+  const { files, fault } = priceSettings(value.prices, manifest.folder);
+  report.files.push(...files);
+  if (fault) report.faults.push({ ...positionOf(manifest, ['prices', 'file']), ...fault });
+}
+
+function checkUpstream({ manifest, value }: Written<WrittenServer>, { environment, report }: KindContext): void {
+  const { file, fault, warning } = upstreamSettings(value.upstream, manifest.folder, environment);
+  if (file !== undefined) report.files.push(file);
+  if (fault) report.faults.push({ ...positionOf(manifest, ['upstream', 'ca_file']), ...fault });
+  if (warning) warn(report, manifest, ['upstream', 'proxy'], warning);
+}
+
+function checkPorts({ listen, operator }: ServerSettings, manifest: Manifest, report: Report): void {
+  if (operator.port === 0 || operator.port !== listen.port || !hostsMeet(operator.host, listen.host)) return;
+  const message = 'this is the port of `listen` already';
+  const at = positionOf(manifest, ['operator', 'port']);
+  report.faults.push({ code: 'invalid-value', ...at, message, found: String(operator.port) });
+}
+
+function checkFiles({ listen }: ServerSettings, manifest: Manifest, report: Report): void {
+  const files: [PathSegment[], string | undefined][] = [
+    [['listen', 'tls', 'cert_file'], listen.tls?.certFile],
+    [['listen', 'tls', 'key_file'], listen.tls?.keyFile],
+  ];
+  for (const [path, file] of files) {
+    const reason = file === undefined ? undefined : whyUnreadable(file);
+    if (reason === undefined) continue;
+    report.faults.push({
+      code: 'unreadable',
+      ...positionOf(manifest, path),
+      message: `cannot read ${file}: ${reason}`,
+    });
+  }
+}
+
+function checkMemory({ limits }: ServerSettings, manifest: Manifest, report: Report): void {
+  if (limits.maxBodyBytes <= limits.maxBodyMemoryBytes) return;
+  warn(report, manifest, ['limits', 'max_body_memory_bytes'], {
+    message: 'all bodies together get less than one may have (limits.max_body_bytes)',
+    found: String(limits.maxBodyMemoryBytes),
+    remedy: `Bodies over ${limits.maxBodyMemoryBytes} bytes are always refused; lower limits.max_body_bytes`,
+  });
+}
+
+function hostsMeet(one: string, other: string): boolean {
+  const every = ['0.0.0.0', '::'];
+  return one === other || every.includes(one) || every.includes(other);
+}
+
+function whyUnreadable(file: string): string | undefined {
+  try {
+    accessSync(file, constants.R_OK);
+    return undefined;
+  } catch (error) {
+    return reasonOf(error);
+  }
+}

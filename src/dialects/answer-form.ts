@@ -1,0 +1,84 @@
+import type { JsonObject } from '../codec/json-value.ts';
+import type { OrError } from '../core/exchange.ts';
+
+export interface AnswerContext {
+  exchangeId: string;
+  /** `account/model` to name where the provider named none. */
+  model: string;
+  includeUsage: boolean;
+  /** Seconds since the Unix epoch. */
+  created: number;
+  /** `x-tfy-strict-openai`: nothing that the form itself does not have. */
+  strict?: boolean;
+}
+
+/**
+ * How the answers of one API form are read while they pass to a client that speaks the same form. Pure: bytes in, what
+ * they say out; nothing of the content is kept.
+ */
+export interface AnswerForm {
+  /** A new reader for one stream. */
+  stream(expected: ExpectedStream, told: UsageListener): StreamReader;
+  /** What a whole answer says beside its content; undefined: it is not one whole JSON object. */
+  whole(answer: Buffer): AnswerFacts | undefined;
+  /** What the first or the last bytes of a large answer say, whose rest is not at hand. */
+  beginning(bytes: Buffer): AnswerFacts | undefined;
+  end(bytes: Buffer): AnswerFacts | undefined;
+  /** A whole answer as the events of this form, its own end included, for a client that asked for a stream. */
+  toEvents(answer: Buffer, context: AnswerContext): OrError<Buffer>;
+  /** A whole stream as one answer, for a client that asked for none; absent: this form has no such way. */
+  toWhole?(events: Buffer): OrError<Buffer>;
+}
+
+/** What was asked for. */
+export interface ExpectedStream {
+  /** How many answers at once: each must have its finish reason. */
+  readonly choices: number;
+  /** Whether the event that only tells usage is for the client, or was asked for by the gateway and is taken out. */
+  readonly usageEvent: 'keep' | 'take-out';
+}
+
+/**
+ * Hears of every part of an answer that might tell usage, in order: the usage object in its usual place, and the whole
+ * event, or the small values of the answer, that it stood in. Both are good until the call returns.
+ */
+export type UsageListener = (usage: unknown, answer: JsonObject) => void;
+
+export interface AnswerFacts {
+  /** The usage object in its usual place; undefined: there is none. */
+  readonly usage: unknown;
+  /** Small values of the answer by their keys, the usage among them. */
+  readonly answer: JsonObject;
+  /** What the provider says instead of an answer, as it says it; undefined: it does not fail. */
+  readonly error: unknown;
+}
+
+/**
+ * Follows one stream of this form. `read` is called once for each read of the connection, with bytes that are whole
+ * events; what it found stands in the fields until the next call. After `ended` or `error` it is not called again.
+ */
+export interface StreamReader {
+  read(events: Buffer): void;
+  /**
+   * Events with content: a delta with text, reasoning, a refusal, audio, an image or a tool call. A role, a ping, a
+   * comment, an empty delta, a usage or an error is none.
+   */
+  readonly content: number;
+  /** Offset up to which the events are the client's: behind the form's own end, in front of an error, else all. */
+  readonly passed: number;
+  /** What is to be changed in front of that offset, in order. */
+  readonly edits: readonly EventEdit[];
+  /** What the provider says has failed, as it says it; undefined: nothing. */
+  readonly error: unknown;
+  /** The form's own end was seen: the answer is whole, whatever the connection does. */
+  readonly ended: boolean;
+  /** Every choice has its finish reason: the answer is whole if HTTP now ends cleanly. */
+  readonly finished: boolean;
+}
+
+/** The bytes [start, end) are left out, or replaced. */
+export interface EventEdit {
+  readonly start: number;
+  readonly end: number;
+  readonly bytes: Buffer | undefined;
+}

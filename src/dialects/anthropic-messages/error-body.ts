@@ -1,0 +1,33 @@
+import type { GatewayError } from '../../core/errors.ts';
+
+/** https://platform.claude.com/docs/en/api/errors */
+const TYPE_OF_STATUS: ReadonlyMap<number, string> = new Map([
+  [400, 'invalid_request_error'],
+  [401, 'authentication_error'],
+  [402, 'billing_error'],
+  [403, 'permission_error'],
+  [404, 'not_found_error'],
+  [413, 'request_too_large'],
+  [429, 'rate_limit_error'],
+  [503, 'overloaded_error'],
+  [504, 'timeout_error'],
+]);
+
+/** `{"type": "error", "error": {type, message}}`, for an answer that has not begun. */
+export function errorBody(error: GatewayError): Buffer {
+  return Buffer.from(errorJson(error));
+}
+
+/** The same as an event, for a stream that has. The SDKs raise it. */
+export function errorEvent(error: GatewayError): Buffer {
+  return Buffer.from(`event: error\ndata: ${errorJson(error)}\n\n`);
+}
+
+function errorJson(error: GatewayError): string {
+  const { status, context } = error;
+  const type =
+    context.upstreamType ?? TYPE_OF_STATUS.get(status) ?? (status < 500 ? 'invalid_request_error' : 'api_error');
+  // A provider's own verdict stands as it said it; to ours we add what can be done.
+  const message = error.code === 'upstream_rejected' ? error.message : `${error.message} ${error.rule.remedy}`;
+  return JSON.stringify({ type: 'error', error: { type, message } });
+}

@@ -1,0 +1,15 @@
+import type { AnswerForm } from '../answer-form.ts';
+import { beginning, end, whole } from './answer-facts.ts';
+import { ChatStreamReader } from './stream-reader.ts';
+import { toEvents } from './to-events.ts';
+import { toWhole } from './to-whole.ts';
+
+/** Chat completions, whole and streamed: https://platform.openai.com/docs/api-reference/chat */
+export const answerForm: AnswerForm = {
+  stream: (expected, told) => new ChatStreamReader(expected, told),
+  whole,
+  beginning,
+  end,
+  toEvents,
+  toWhole,
+};

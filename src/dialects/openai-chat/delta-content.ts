@@ -1,0 +1,95 @@
+import type { Gap } from '../../codec/familiar-event.ts';
+import { isArray, isObject, type JsonObject } from '../../codec/json-value.ts';
+
+/** Text, in the words of OpenAI, DeepSeek and those who serve open models, OpenRouter and Ollama, OpenAI. */
+const TEXTS = ['content', 'reasoning_content', 'reasoning', 'refusal'];
+/** Lists with something in them. `reasoning_details`, `images`: OpenRouter. */
+const LISTS = ['tool_calls', 'reasoning_details', 'thinking_blocks', 'images'];
+/** What hides the length of an event's text (OpenAI, Mistral). */
+const PADDINGS = ['obfuscation', 'p'];
+
+/** Whether a delta brings content, as the commit point, waits and latencies mean it. */
+export function hasContent(delta: unknown): boolean {
+  if (!isObject(delta)) return false;
+  for (const key of TEXTS) {
+    const text = delta[key];
+    // Mistral gives lists of parts.
+    if ((typeof text === 'string' || isArray(text)) && text.length > 0) return true;
+  }
+  for (const key of LISTS) {
+    const list = delta[key];
+    if (isArray(list) && list.length > 0) return true;
+  }
+  const { audio } = delta;
+  return isObject(delta['function_call']) || (isObject(audio) && Boolean(audio['data'] || audio['transcript']));
+}
+
+/**
+ * Where the text stands that a chunk brings, if that is all it brings: events with another text in this place are like
+ * it. Undefined: it is not the kind of event that comes again.
+ */
+export function contentGap(
+  chunk: JsonObject,
+  events: Buffer,
+  start: number,
+  end: number,
+): { text: Gap; padding: Gap | undefined } | undefined {
+  const { choices, usage } = chunk;
+  if (!isArray(choices) || choices.length !== 1 || isObject(usage)) return undefined;
+  const [choice] = choices;
+  if (!isObject(choice) || choice['finish_reason'] || !isObject(choice['delta'])) return undefined;
+  const found = onlyText(choice['delta']);
+  if (found === undefined) return undefined;
+  const event = events.subarray(start, end);
+  const text = gapOf(event, found.key, found.text, 0);
+  if (text === undefined) return undefined;
+  const padding = paddingGap(chunk, event, text.end);
+  return { text: shifted(text, start), padding: padding && shifted(padding, start) };
+}
+
+/** The one text that is not empty, or the further arguments of one tool call. */
+function onlyText(delta: JsonObject): { key: string; text: string } | undefined {
+  let found: { key: string; text: string } | undefined;
+  for (const key of TEXTS) {
+    const text = delta[key];
+    if (typeof text !== 'string') {
+      if (isArray(text)) return undefined;
+    } else if (text !== '') {
+      if (found !== undefined) return undefined;
+      found = { key, text };
+    }
+  }
+  const calls = delta['tool_calls'];
+  if (!isArray(calls) || calls.length === 0) return found;
+  const [call] = calls;
+  if (found !== undefined || calls.length > 1 || !isObject(call) || call['id'] || !isObject(call['function'])) {
+    return undefined;
+  }
+  const { name, arguments: text } = call['function'];
+  return typeof text === 'string' && text !== '' && !name ? { key: 'arguments', text } : undefined;
+}
+
+function paddingGap(chunk: JsonObject, event: Buffer, from: number): Gap | undefined {
+  for (const key of PADDINGS) {
+    const text = chunk[key];
+    if (typeof text === 'string') return gapOf(event, key, text, from);
+  }
+  return undefined;
+}
+
+/** Where `"key":"text"` stands, if it stands there once. */
+function gapOf(event: Buffer, key: string, text: string, from: number): Gap | undefined {
+  const written = JSON.stringify(text);
+  for (const colon of [':', ': ']) {
+    const token = Buffer.from(`"${key}"${colon}${written}`);
+    const at = event.indexOf(token, from);
+    if (at < 0) continue;
+    const end = at + token.length - 1;
+    return event.indexOf(token, end) < 0 ? { start: end + 2 - Buffer.byteLength(written), end } : undefined;
+  }
+  return undefined;
+}
+
+function shifted({ start, end }: Gap, by: number): Gap {
+  return { start: start + by, end: end + by };
+}

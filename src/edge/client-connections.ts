@@ -1,0 +1,178 @@
+import type { HttpResponse, TemplatedApp } from 'uWebSockets.js';
+
+/** A request as its connection sees it. */
+export interface RequestTaker {
+  /** Set right behind the addon's callback for the head, before any of the body. */
+  connection: ClientConnection | undefined;
+  /** A piece of the body, empty ones too; `chunk` is the addon's again when the call returns. */
+  takeData(chunk: ArrayBuffer, isLast: boolean): void;
+}
+
+/**
+ * Clients' connections between two requests. The addon closes a connection some eleven seconds after its last answer; who
+ * pools connections longer (a load balancer: 60 to 600 s) meets a reset. Pausing and resuming begins its clock anew, but
+ * it gives a handle for that only with `filter`, and tells the end of a connection without saying which. So:
+ *
+ * - **Who ended.** Each connection's own `onAborted` is registered through that handle while it rests. The addon calls it at
+ *   the end, whatever the reason, and makes the handle invalid first: a use after that throws and touches nothing. During a
+ *   request whoever answers it has registered its own, and tells `lost`.
+ * - **Whose request.** Each connection's own `onData` is registered as well, and nobody replaces it. Right behind the handler
+ *   of a head the addon calls it, with the body or with nothing, in the same call stack: what `arrives` named is its request.
+ *
+ * Should the addon ever not call it, nobody knows which connection that request was on, nor whether it still is: then none
+ * that rests is touched before its own next request, and the addon's eleven seconds count for them. A WebSocket has to be
+ * upgraded in a later turn than its request's, after `lost`: the upgrade moves the connection in memory.
+ */
+export class ClientConnections {
+  readonly #keepAliveMs: () => number;
+  readonly #groups: ClientConnection[][] = Array.from({ length: GROUPS }, () => []);
+  #turn = 0;
+  #resting = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #arrived: RequestTaker | undefined;
+
+  /** `keepAliveMs`: how long one may rest, asked each time; 0: for ever. */
+  constructor(app: TemplatedApp, keepAliveMs: () => number) {
+    this.#keepAliveMs = keepAliveMs;
+    app.filter(this.#onOpenOrClose);
+  }
+
+  /** Within the addon's callback for a head. */
+  arrives(request: RequestTaker): void {
+    if (this.#arrived) this.#forgetAll();
+    this.#arrived = request;
+  }
+
+  takeArrived(): RequestTaker | undefined {
+    const arrived = this.#arrived;
+    this.#arrived = undefined;
+    return arrived;
+  }
+
+  /** Connections between two requests. */
+  get resting(): number {
+    return this.#resting;
+  }
+
+  add(connection: ClientConnection): void {
+    // Into the one that was looked at last, so that the others have less to do next.
+    const group = this.#groups[this.#turn]!;
+    connection.group = this.#turn;
+    connection.index = group.length;
+    group.push(connection);
+    this.#resting += 1;
+    this.#timer ??= setInterval(this.#lookAtNext, EVERY_MS / GROUPS).unref();
+  }
+
+  remove(connection: ClientConnection): void {
+    if (connection.index < 0) return;
+    const group = this.#groups[connection.group]!;
+    const last = group.pop()!;
+    if (last !== connection) {
+      group[connection.index] = last;
+      last.index = connection.index;
+    }
+    connection.index = -1;
+    this.#resting -= 1;
+  }
+
+  /** The handle of the second call, at the end of a connection, tells nothing. */
+  #onOpenOrClose = (handle: HttpResponse, count: number): void => {
+    if (count > 0) new ClientConnection(this, handle);
+  };
+
+  /** A share of them each time: thousands at once would be felt by whoever streams. */
+  #lookAtNext = (): void => {
+    if (this.#resting === 0) {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+      return;
+    }
+    this.#turn = (this.#turn + 1) % GROUPS;
+    const group = this.#groups[this.#turn]!;
+    const keepAliveMs = this.#keepAliveMs();
+    const before = keepAliveMs === 0 ? Number.NEGATIVE_INFINITY : performance.now() - keepAliveMs;
+    // Backwards: one that closes takes itself out.
+    for (let index = group.length - 1; index >= 0; index -= 1) group[index]!.keepOpenSince(before);
+  };
+
+  #forgetAll(): void {
+    for (const group of this.#groups) for (const connection of [...group]) this.remove(connection);
+  }
+}
+
+/** The addon closes what rested for 8 to 12 seconds. */
+const EVERY_MS = 4_000;
+const GROUPS = 16;
+
+export class ClientConnection {
+  /** Its place while it rests; owned by ClientConnections. */
+  group = 0;
+  index = -1;
+  readonly #connections: ClientConnections;
+  /** Undefined: the connection is over. */
+  #handle: HttpResponse | undefined;
+  #request: RequestTaker | undefined;
+  #bodyEnded = true;
+  #restsSince = 0;
+
+  constructor(connections: ClientConnections, handle: HttpResponse) {
+    this.#connections = connections;
+    this.#handle = handle;
+    handle.onAborted(this.#onGone);
+    handle.onData(this.#onData);
+  }
+
+  /** Its request was answered; to be told within the cork in which the answer ended. */
+  rest(): void {
+    this.leaveToAddon();
+    // Where the rest of a body is still coming it is closed behind that.
+    if (!this.#handle || !this.#bodyEnded) return;
+    this.#restsSince = performance.now();
+    this.#connections.add(this);
+  }
+
+  /** The same where it shall not rest: the addon closes it, or the client does. */
+  leaveToAddon(): void {
+    this.#request = undefined;
+    this.#handle?.onAborted(this.#onGone);
+    this.#handle?.onData(this.#onData);
+  }
+
+  close(): void {
+    this.#handle?.close();
+  }
+
+  /** It closed. */
+  lost(): void {
+    this.#connections.remove(this);
+    this.#handle = undefined;
+    this.#request = undefined;
+  }
+
+  /** Closes it where it has rested since before then (performance.now()). */
+  keepOpenSince(before: number): void {
+    const handle = this.#handle!;
+    if (this.#restsSince < before) {
+      handle.close();
+      return;
+    }
+    handle.pause();
+    handle.resume();
+  }
+
+  #onGone = (): void => this.lost();
+
+  #onData = (chunk: ArrayBuffer, isLast: boolean): void => {
+    const arrived = this.#connections.takeArrived();
+    if (arrived) {
+      this.#connections.remove(this);
+      this.#request = arrived;
+      arrived.connection = this;
+    }
+    this.#bodyEnded = isLast;
+    if (this.#request) this.#request.takeData(chunk, isLast);
+    // Answered before all of its body had come, and told to close: by now the client has read why.
+    else if (isLast) this.close();
+  };
+}

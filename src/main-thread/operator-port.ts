@@ -1,0 +1,58 @@
+import type { Configuration } from '../config/configuration.ts';
+import type { Identity } from '../identity/identity.ts';
+import { openapiJson } from '../operator/openapi.ts';
+import { type GatewayState, startOperator } from '../operator/operator.ts';
+import type { Database } from '../store/database.ts';
+import type { LimitCounters } from './limit-counters.ts';
+import type { MainService } from './main-service.ts';
+import type { Observation } from './observation.ts';
+import { hostInUrl, StartFault } from './start-fault.ts';
+
+export interface OperatorPortOptions {
+  /** In force at the time of the call. */
+  readonly configuration: () => Configuration;
+  readonly state: GatewayState;
+  readonly observation: Observation;
+  readonly database: Database;
+  readonly identity: Identity;
+  readonly limitCounters: LimitCounters;
+}
+
+export interface OperatorPort extends MainService {
+  readonly url: string;
+  /** The document that the gateway serves of itself on both ports, as JSON. */
+  readonly openapi: Buffer;
+}
+
+/** Opens the operator port, with the admin API where there is an admin key. Throws a StartFault. */
+export async function openOperatorPort(options: OperatorPortOptions): Promise<OperatorPort> {
+  const { configuration, state, observation } = options;
+  const { host, port, adminKey } = configuration().server.operator;
+  const admin = adminKey === undefined ? undefined : { key: adminKey, routes: await routesOf(options) };
+  let openapi = openapiJson();
+  const operator = await startOperator({
+    host,
+    port,
+    state,
+    metrics: observation.metrics,
+    openapi: () => openapi,
+    ...(admin && { admin }),
+    log: observation.log,
+  }).catch((error: Error) => {
+    throw new StartFault(error.message);
+  });
+  const url = `http://${hostInUrl(host)}:${operator.port}`;
+  if (admin) openapi = openapiJson({ ...admin, operatorUrl: url });
+  return { url, openapi, close: () => operator.close() };
+}
+
+async function routesOf({ database, identity, configuration, limitCounters }: OperatorPortOptions) {
+  const { adminRoutes } = await import('../operator/admin/admin-routes.ts');
+  const { counts } = limitCounters;
+  return adminRoutes({
+    database,
+    identity,
+    budgets: () => configuration().budgets,
+    read: (cell) => counts.read(cell, counts.clock.now()),
+  });
+}

@@ -1,0 +1,132 @@
+import type { Configuration } from '../config/configuration.ts';
+import { formatFault } from '../config/fault.ts';
+import type { Loaded, Refused } from '../config/load.ts';
+import type { PriceList } from '../config/price-list.ts';
+import { applyReload } from '../config/reload.ts';
+import type { DefaultKey } from '../store/default-key.ts';
+import type { RelayThreadData } from '../threads/messages.ts';
+import type { RelayThreads } from '../threads/relay-threads.ts';
+import type { MainService } from './main-service.ts';
+import type { Observation } from './observation.ts';
+import { hostInUrl, StartFault } from './start-fault.ts';
+
+export interface Gateway {
+  readonly url: string;
+  readonly operatorUrl: string;
+  /** The key that was made because none is configured; undefined where there are keys or the listener is not loopback. */
+  readonly defaultKey: string | undefined;
+  readonly configuration: Configuration;
+  /** New exchanges see the new configuration; a faulty one leaves the old in force and says why. */
+  reload(loaded: Loaded | Refused): void;
+  /** Accepts nothing new, lets what is open finish until `drain_ms`, then stops. */
+  drain(): Promise<void>;
+  /** While it drains: ends what is open now, as at the end of `drain_ms`. */
+  cut(): void;
+}
+
+export interface InForce {
+  /** A reload alone changes it. */
+  configuration: Configuration;
+  draining: boolean;
+  /** What was fetched last from `prices.url`. */
+  readonly prices: PriceList | undefined;
+}
+
+export interface GatewayParts {
+  readonly inForce: InForce;
+  /** The one that was found free. */
+  readonly port: number;
+  readonly operatorUrl: string;
+  readonly madeKey: DefaultKey | undefined;
+  readonly observation: Observation;
+  readonly relayThreads: RelayThreads;
+  readonly services: readonly MainService[];
+}
+
+export class RunningGateway implements Gateway {
+  readonly operatorUrl: string;
+  readonly defaultKey: string | undefined;
+  readonly #parts: GatewayParts;
+
+  constructor(parts: GatewayParts) {
+    this.#parts = parts;
+    this.operatorUrl = parts.operatorUrl;
+    this.defaultKey = parts.madeKey?.key;
+  }
+
+  get configuration(): Configuration {
+    return this.#parts.inForce.configuration;
+  }
+
+  get url(): string {
+    const { host, tls } = this.configuration.server.listen;
+    return `${tls ? 'https' : 'http'}://${hostInUrl(host)}:${this.#parts.port}`;
+  }
+
+  /** Resolves when every relay thread listens. */
+  async serve(data: (thread: number) => RelayThreadData): Promise<void> {
+    const { relayThreads, services, observation, port } = this.#parts;
+    observation.metrics.configLoaded(Date.now());
+    const listening = await relayThreads.start({
+      log: observation.log,
+      data,
+      onMessage: (message) => {
+        for (const service of services) service.hear?.(message);
+      },
+      onDied: (thread) => {
+        for (const service of services) service.threadDied?.(thread);
+      },
+    });
+    if (listening !== undefined) return;
+    const { host } = this.configuration.server.listen;
+    throw new StartFault(`cannot listen on ${host}:${port} (listen.port): somebody else took it`);
+  }
+
+  reload(loaded: Loaded | Refused): void {
+    const { inForce, relayThreads, services, observation, port, madeKey } = this.#parts;
+    const { log, metrics } = observation;
+    const result = applyReload(inForce.configuration, loaded);
+    if ('faults' in result) {
+      metrics.configFailed(Date.now());
+      for (const fault of result.faults) log.error({ fault: formatFault(fault) }, 'the new configuration is faulty');
+      log.error({ faults: result.faults.length }, 'the old configuration stays in force');
+      return;
+    }
+    for (const warning of result.warnings) log.warn({ warning: formatFault(warning) }, 'configuration');
+    const { configuration } = result;
+    inForce.configuration = configuration;
+    for (const service of services) service.reconfigure?.(configuration);
+    const forThreads = configurationForThreads(inForce, port, madeKey);
+    relayThreads.broadcast({ type: 'reconfigure', configuration: forThreads });
+    metrics.configLoaded(Date.now());
+    log.info({ accounts: configuration.accounts.length }, 'configuration reloaded');
+  }
+
+  async drain(): Promise<void> {
+    const { inForce, relayThreads, services } = this.#parts;
+    inForce.draining = true;
+    await relayThreads.drain(inForce.configuration.server.timeouts.drainMs);
+    for (const service of services) await service.close();
+  }
+
+  cut(): void {
+    this.#parts.relayThreads.broadcast({ type: 'cut' });
+  }
+}
+
+/**
+ * With the port that was found free and the prices that were fetched. The made key counts only while none is configured: a
+ * reload that brings keys ends it.
+ */
+export function configurationForThreads(
+  { configuration, prices: list }: Pick<InForce, 'configuration' | 'prices'>,
+  port: number,
+  madeKey: DefaultKey | undefined,
+): Configuration {
+  const { server, keys, ...rest } = configuration;
+  const prices = server.prices && { ...server.prices, ...(list && { list }) };
+  const known = { ...server, listen: { ...server.listen, port }, ...(prices && { prices }) };
+  if (madeKey === undefined || keys.length > 0) return { ...rest, keys, server: known };
+  const { key: _secret, ...made } = madeKey;
+  return { ...rest, keys: [made], server: known };
+}

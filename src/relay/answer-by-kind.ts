@@ -1,0 +1,94 @@
+import { ByteList } from '../codec/byte-list.ts';
+import { GatewayError } from '../core/errors.ts';
+import type { OrError } from '../core/exchange.ts';
+import type { RelayHost, RelayMode } from './relay-mode.ts';
+
+/** Told by the first bytes: server-sent events, JSON, a page, something else, no bytes at all. */
+export type AnswerKind = 'events' | 'json' | 'html' | 'other' | 'nothing';
+
+/** Longer white space in front of an answer is dropped: it tells nothing, and may have no end. */
+const MAX_BLANK_BYTES = 4_096;
+/** https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation */
+const FIELDS = ['data', 'event', 'id', 'retry'];
+/** Blank, line ends, and a byte order mark. */
+const SKIPPED = new Set([0x20, 0x09, 0x0a, 0x0d, 0xef, 0xbb, 0xbf]);
+
+/**
+ * A 2xx answer whose kind is told by its first bytes and not by its label, which many providers get wrong. Until they
+ * are there nothing is content: some send white space while a request waits.
+ */
+export class AnswerByKind implements RelayMode {
+  readonly #host: RelayHost;
+  readonly #wantsStream: boolean;
+  readonly #choose: (kind: AnswerKind) => OrError<RelayMode>;
+  readonly #waiting = new ByteList();
+  #pieces = 0;
+  /** The first bytes that are not blank, as far as they are needed. */
+  #first = '';
+  #mode: RelayMode | undefined;
+  #failed = false;
+
+  /** `asked`: what the client expects, and gets, unless the answer is an error. */
+  constructor(host: RelayHost, asked: 'stream' | 'whole', choose: (kind: AnswerKind) => OrError<RelayMode>) {
+    this.#host = host;
+    this.#wantsStream = asked === 'stream';
+    this.#choose = choose;
+  }
+
+  get isStream(): boolean {
+    return this.#mode === undefined ? this.#wantsStream : this.#mode.isStream;
+  }
+
+  get unfinishedLine(): boolean {
+    return this.#mode?.unfinishedLine === true;
+  }
+
+  chunk(bytes: Buffer, pieces = 1): void {
+    if (this.#mode !== undefined) {
+      this.#mode.chunk(bytes, pieces);
+      return;
+    }
+    if (this.#failed) return;
+    this.#waiting.push(bytes);
+    this.#pieces += pieces;
+    const kind = this.#kindWith(bytes);
+    if (kind !== undefined) this.#begin(kind);
+    else if (this.#first === '' && this.#waiting.length > MAX_BLANK_BYTES) this.#waiting.keepLast(0);
+  }
+
+  ended(): void {
+    if (this.#mode === undefined && !this.#failed) this.#begin(this.#first === '' ? 'nothing' : 'other');
+    this.#mode?.ended();
+  }
+
+  #begin(kind: AnswerKind): void {
+    const mode = this.#choose(kind);
+    if (mode instanceof GatewayError) {
+      this.#failed = true;
+      this.#host.fail(mode);
+      return;
+    }
+    this.#mode = mode;
+    if (this.#waiting.length > 0) this.#mode.chunk(this.#waiting.whole(), this.#pieces);
+  }
+
+  #kindWith(bytes: Buffer): AnswerKind | undefined {
+    for (const byte of bytes) {
+      if (this.#first === '' && SKIPPED.has(byte)) continue;
+      this.#first += String.fromCharCode(byte);
+      const kind = kindOf(this.#first);
+      if (kind !== undefined) return kind;
+    }
+    return undefined;
+  }
+}
+
+/** Undefined: more is needed. */
+function kindOf(first: string): AnswerKind | undefined {
+  if (first[0] === '{' || first[0] === '[') return 'json';
+  if (first[0] === '<') return 'html';
+  // Of a comment the name is empty.
+  const colon = first.indexOf(':');
+  if (colon >= 0) return colon === 0 || FIELDS.includes(first.slice(0, colon)) ? 'events' : 'other';
+  return FIELDS.some((field) => field.startsWith(first)) ? undefined : 'other';
+}

@@ -1,0 +1,366 @@
+import type { ServerSettings } from '../config/configuration.ts';
+import { GatewayError } from '../core/errors.ts';
+import type { Exchange, OrError } from '../core/exchange.ts';
+import type { Dialect, PeekedRequest } from '../dialects/dialect.ts';
+import type { AttemptControl, AttemptHandler, Target } from '../providers/provider.ts';
+import type { Step } from '../routing/route-plan.ts';
+import { UpstreamAttempt } from '../upstream/attempt.ts';
+import type { OriginPools } from '../upstream/origin-pools.ts';
+import { Waits } from '../upstream/waits.ts';
+import { UsageMeter } from '../usage/usage-meter.ts';
+import {
+  type AnswerFilterMaker,
+  FilteredAnswer,
+  type FilteredAnswerContext,
+  type FilteredEnd,
+  type Shortened,
+} from './answer-filter.ts';
+import { answerContext, chooseMode } from './choose-mode.ts';
+import { ContentTimes } from './content-times.ts';
+import { ErrorAnswer } from './error-answer.ts';
+import { HeldMemory, type SharedMemory } from './held-memory.ts';
+import { type Outbound, outbound, wholeBody } from './outbound.ts';
+import type { RelayMode } from './relay-mode.ts';
+import type { HeavyTranslator } from './request-translation.ts';
+import { overriddenRequest } from './step-overrides.ts';
+
+/** What all runs of one exchange share. */
+export interface RunContext {
+  readonly exchange: Exchange;
+  readonly dialect: Dialect;
+  readonly peeked: PeekedRequest;
+  readonly settings: ServerSettings;
+  readonly pools: OriginPools;
+  readonly translateHeavy: HeavyTranslator;
+  /** What large answers are held in, beside the bodies of all exchanges. */
+  readonly sharedMemory: SharedMemory;
+  /** In the order in which they see the answer. */
+  readonly filters: readonly AnswerFilterMaker[];
+}
+
+/** Whom a run tells what comes of it. Every call names the run, since two may be live; after its end none comes. */
+export interface RunOwner {
+  /** First content came. False: the client gets another run's answer, and this one was aborted. */
+  adopts(run: AttemptRun): boolean;
+  /** The commit point; may come again. */
+  commit(run: AttemptRun, contentType: string): void;
+  write(run: AttemptRun, bytes: Buffer): void;
+  /** The answer is whole. Either this or `failed` comes, once. */
+  finished(run: AttemptRun, last: Buffer | undefined): void;
+  failed(run: AttemptRun, error: GatewayError): void;
+}
+
+type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>;
+
+const NO_HEADERS: AnswerHeaders = {};
+
+/**
+ * One live attempt: its step, its connection or local responder, its waits, the mode that carries its answer, and what
+ * it used. Two may be live at once, so they share nothing. Once a run is over, whoever ended it, calls from either side
+ * do nothing: a late callback of an aborted attempt cannot reach the client.
+ */
+export class AttemptRun implements AttemptHandler, FilteredEnd {
+  readonly step: Step;
+  readonly meter = new UsageMeter();
+  readonly contentTimes = new ContentTimes();
+  /** The provider's; 200 while no head came. */
+  status = 200;
+  answerHeaders: AnswerHeaders = NO_HEADERS;
+  /** performance.now() when it began, or when its request had been translated. */
+  startedAt = 0;
+  /** performance.now() when the answer ended or failed; 0 until then, and where nothing could be sent. */
+  endedAt = 0;
+  /** Whether anything was sent to a provider. */
+  dispatched = false;
+  /** Whether it asks for usage although the client did not. */
+  asksUsage = false;
+  shortened: Shortened | undefined;
+  readonly #c: RunContext;
+  readonly #owner: RunOwner;
+  /** As the step changed it. */
+  #peeked: PeekedRequest;
+  #control: AttemptControl | undefined;
+  /** The same where it goes over a connection. */
+  #upstream: UpstreamAttempt | undefined;
+  readonly #memory: HeldMemory;
+  #waits: Waits;
+  #mode: RelayMode | undefined;
+  #filtered: FilteredAnswer | undefined;
+  /** Reasons to read nothing: the sink is full, a filter holds. */
+  #pauses = 0;
+  #over = false;
+  /** Made only where a request is translated elsewhere. */
+  #abandoned: AbortController | undefined;
+
+  constructor(step: Step, context: RunContext, owner: RunOwner) {
+    this.step = step;
+    this.#c = context;
+    this.#owner = owner;
+    this.#peeked = context.peeked;
+    this.#memory = new HeldMemory(context.sharedMemory, context.settings.limits.maxBodyMemoryBytes);
+    this.#waits = this.#newWaits();
+  }
+
+  get target(): Target {
+    return this.step.target;
+  }
+
+  get over(): boolean {
+    return this.#over;
+  }
+
+  get hasContent(): boolean {
+    return this.#waits.hasContent;
+  }
+
+  /** The connection failed before any byte of an answer, and had served an earlier exchange. */
+  get diedReused(): boolean {
+    return this.#upstream?.diedReused === true;
+  }
+
+  /** The way its answer is carried; undefined while no head came. */
+  get mode(): RelayMode | undefined {
+    return this.#mode;
+  }
+
+  /** Milliseconds from sending the request to the end of the answer, or to now. */
+  get upstreamMs(): number {
+    return (this.endedAt || performance.now()) - this.startedAt;
+  }
+
+  /** Fires when nobody waits for the answer any more. */
+  get signal(): AbortSignal {
+    this.#abandoned ??= new AbortController();
+    return this.#abandoned.signal;
+  }
+
+  // ── what the owner asks ───────────────────────────────────────────────────
+
+  start(): void {
+    const request = this.#request();
+    if (request instanceof Promise) this.#sendTranslated(request);
+    else this.#send(request);
+  }
+
+  /** As often as it is called, `resume` has to be, until the provider is read again. */
+  pause(): void {
+    this.#pauses += 1;
+    if (this.#pauses === 1 && !this.#over) this.#control?.pause();
+  }
+
+  resume(): void {
+    this.#pauses -= 1;
+    if (this.#pauses === 0 && !this.#over) this.#control?.resume();
+  }
+
+  /** The run is over: the provider is told, and nobody is called back. */
+  abort(): void {
+    if (this.#over) return;
+    if (this.endedAt === 0) this.#control?.abort();
+    this.#close();
+  }
+
+  /** Looks at the waits; `now` is performance.now(). */
+  sweep(now: number): void {
+    if (this.#over) return;
+    this.contentTimes.date(now);
+    const error = this.#expired(now);
+    if (error) {
+      this.#fail(error, now);
+      return;
+    }
+    if (this.#mode instanceof ErrorAnswer) this.#mode.sweep(now);
+    this.#filtered?.sweep(now);
+  }
+
+  // ── what the provider sends ───────────────────────────────────────────────
+
+  started(status: number, headers: AnswerHeaders): void {
+    if (this.#over) return;
+    this.status = status;
+    this.answerHeaders = headers;
+    const { dialect, exchange, settings, filters } = this.#c;
+    if (filters.length > 0) this.#filtered = new FilteredAnswer(this, filters);
+    const mode = chooseMode(
+      { status, headers },
+      {
+        host: this.#filtered ?? this,
+        meter: this.meter,
+        target: this.target,
+        dialect,
+        peeked: this.#peeked,
+        limits: settings.limits,
+        memory: this.#memory,
+        exchangeId: exchange.id,
+        askedUsage: this.asksUsage,
+      },
+    );
+    if (mode instanceof GatewayError) this.fail(mode);
+    else this.#mode = mode;
+  }
+
+  chunk(bytes: Buffer, pieces?: number): void {
+    if (!this.#over) this.#mode?.chunk(bytes, pieces);
+  }
+
+  ended(): void {
+    if (this.#over) return;
+    this.endedAt = performance.now();
+    if (this.#mode) this.#mode.ended();
+    else this.fail(new GatewayError('upstream_protocol'));
+  }
+
+  failed(error: GatewayError): void {
+    this.#fail(error, performance.now());
+  }
+
+  // ── what the mode, or the last filter, asks ───────────────────────────────
+
+  commit(contentType: string): void {
+    if (this.chosen()) this.#owner.commit(this, contentType);
+  }
+
+  write(bytes: Buffer): void {
+    if (!this.#over) this.#owner.write(this, bytes);
+  }
+
+  content(pieces: number): void {
+    this.#waits.content();
+    this.meter.content();
+    this.contentTimes.came(pieces);
+  }
+
+  finish(last?: Buffer): void {
+    if (this.#over) return;
+    // Whole by its own end: what the provider does with its connection from here on is no part of the exchange.
+    if (this.endedAt === 0) {
+      if (this.#upstream) this.#upstream.linger();
+      else this.#control?.abort();
+    }
+    this.endedAt ||= performance.now();
+    this.#close();
+    this.contentTimes.date(this.endedAt);
+    this.#owner.finished(this, last);
+  }
+
+  fail(error: GatewayError): void {
+    this.#fail(error, this.endedAt || performance.now());
+  }
+
+  // ── what a filter asks besides ────────────────────────────────────────────
+
+  shorten(ending: Buffer, shortened: Shortened): void {
+    if (this.#over) return;
+    this.shortened = shortened;
+    // What the provider would still send is not wanted.
+    if (this.endedAt === 0) this.#control?.abort();
+    this.finish(ending);
+  }
+
+  chosen(): boolean {
+    return !this.#over && this.#owner.adopts(this);
+  }
+
+  describe(contentType: string): FilteredAnswerContext {
+    const { exchange, dialect } = this.#c;
+    const answer = answerContext({ exchangeId: exchange.id, target: this.target, peeked: this.#peeked });
+    return { contentType, isStream: this.#mode?.isStream === true, dialect, answer, meter: this.meter };
+  }
+
+  // ── the request ───────────────────────────────────────────────────────────
+
+  #newWaits(): Waits {
+    this.startedAt = performance.now();
+    return new Waits(this.#c.settings.timeouts, this.step.waits, this.#c.exchange.startedAt, this.startedAt);
+  }
+
+  #request(): OrError<Outbound> | Promise<OrError<Outbound>> {
+    const { exchange, dialect, translateHeavy } = this.#c;
+    const params = this.step.overrides?.params;
+    const { headers, body } = exchange;
+    if (params === undefined) {
+      return outbound({ headers, body, peeked: this.#peeked }, dialect, this.step, translateHeavy, this);
+    }
+    const changed = overriddenRequest(exchange, dialect, params);
+    if (changed instanceof GatewayError) return changed;
+    this.#peeked = changed.peeked;
+    return outbound({ headers, ...changed }, dialect, this.step, translateHeavy, this);
+  }
+
+  #sendTranslated(request: Promise<OrError<Outbound>>): void {
+    const send = (made: OrError<Outbound>): void => {
+      if (this.#over) return;
+      // They ran while the request was translated, all but the one for the connection.
+      this.#waits = this.#newWaits();
+      try {
+        this.#send(made);
+      } catch (cause) {
+        this.failed(new GatewayError('internal_error', { cause }));
+      }
+    };
+    request.then(send, (cause) => send(new GatewayError('internal_error', { cause })));
+  }
+
+  #send(request: OrError<Outbound>): void {
+    if (request instanceof GatewayError) {
+      this.#fail(request, 0);
+      return;
+    }
+    this.asksUsage = request.asksUsage;
+    if (this.target.local) this.#sendInside(request, this.target.local);
+    else this.#sendOut(request);
+  }
+
+  #sendInside({ path, body }: Outbound, respond: NonNullable<Target['local']>): void {
+    this.dispatched = true;
+    // It may read the body for as long as it likes.
+    this.#c.exchange.keepBody();
+    this.#control = respond({ path, body: wholeBody(body) }, this);
+    // It answered within the call, and its answer was the end of the run.
+    if (this.#over) this.#control.abort();
+  }
+
+  #sendOut(request: Outbound): void {
+    const { exchange, pools, settings } = this.#c;
+    const attempt = new UpstreamAttempt(pools.get(request.connection), this);
+    this.#upstream = attempt;
+    this.#control = attempt;
+    request.onBodySent = exchange.keepBody();
+    if (attempt.send(request)) this.dispatched = true;
+    else this.failed(queueFull(settings));
+  }
+
+  // ── its end ───────────────────────────────────────────────────────────────
+
+  #close(): void {
+    this.#over = true;
+    this.#abandoned?.abort();
+    this.#filtered?.close();
+    this.#memory.release();
+  }
+
+  /** `at`: performance.now(); 0 where nothing could be sent, so that no time was the provider's. */
+  #fail(error: GatewayError, at: number): void {
+    if (this.#over) return;
+    this.abort();
+    this.endedAt = at;
+    this.contentTimes.date(at);
+    this.#owner.failed(this, error);
+  }
+
+  #expired(now: number): GatewayError | undefined {
+    const upstream = this.#upstream;
+    const ours = this.#pauses > 0 || this.endedAt > 0;
+    const error = this.#waits.expired(now, upstream ? upstream.sentAt : this.startedAt, ours);
+    // A request that waited in vain for a connection of others was not connecting.
+    return error?.code === 'connect_timeout' && upstream?.inLine ? queueFull(this.#c.settings) : error;
+  }
+}
+
+function queueFull({ limits }: ServerSettings): GatewayError {
+  const { maxUpstreamConnections, maxUpstreamQueue } = limits;
+  return new GatewayError('upstream_queue_full', {
+    setting: `limits.max_upstream_connections: ${maxUpstreamConnections}, limits.max_upstream_queue: ${maxUpstreamQueue}`,
+    retryAfterMs: 1000,
+  });
+}

@@ -1,0 +1,190 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, test } from 'node:test';
+import { GatewayError } from '../../src/core/errors.ts';
+import { anthropicWire } from '../../src/providers/anthropic-messages/wire.ts';
+import { messagesDialect } from '../support/messages-dialect.ts';
+import { noRecordings, recordings } from '../support/recordings.ts';
+import { type Decoded, decodeChat, decodeMessage } from '../support/sdk-streams.ts';
+import { closeRelays, Relayed, type RelayedOptions } from '../unit/relay/local-provider.ts';
+import {
+  chatProviders,
+  fixtureChats,
+  recordedChats,
+  shortened,
+  splitEvents,
+  withoutUsageEvent,
+} from './recorded-chats.ts';
+
+afterEach(closeRelays);
+
+/** Longer streams are cut at every offset of their first and last so many bytes, and at some in between. */
+const EVERY_OFFSET_BYTES = 1_200;
+const SOME_OFFSETS = 60;
+/** A broken length and broken chunks are one failure to the relay: the first is tried at each so many. */
+const LENGTH_STEP = 11;
+
+/** How a provider says where its answer ends; of a cut one HTTP is broken, but for the last. */
+const FRAMINGS = {
+  'content-length': { 'content-length': '1000000' },
+  chunked: { 'transfer-encoding': 'chunked' },
+  'connection end': {},
+} as const;
+type Framing = keyof typeof FRAMINGS;
+
+interface Form {
+  readonly answer: Buffer;
+  readonly choices: number;
+  readonly options: (asksUsage: boolean) => RelayedOptions;
+  /** What a client gets that did not ask for usage. */
+  readonly unasked: (answer: Buffer) => Buffer;
+  readonly decode: (body: string) => Promise<Decoded>;
+  readonly messageOf: (error: unknown) => string;
+}
+
+function chatForm(answer: Buffer): Form {
+  return {
+    answer,
+    choices: answer.includes('"index":1,"delta"') ? 2 : 1,
+    options: (include_usage) => ({
+      body: { n: answer.includes('"index":1,"delta"') ? 2 : 1, stream_options: { include_usage } },
+    }),
+    unasked: withoutUsageEvent,
+    decode: decodeChat,
+    messageOf: (error) => String(Object(error).message),
+  };
+}
+
+function messageForm(answer: Buffer): Form {
+  return {
+    answer,
+    choices: 1,
+    options: () => ({
+      dialect: messagesDialect,
+      target: { wire: anthropicWire, abilities: { usageInStream: false, developerRole: true } },
+    }),
+    unasked: (events) => events,
+    decode: decodeMessage,
+    messageOf: (error) => String(Object(error).message),
+  };
+}
+
+/** By the rule alone, without any code of ours: `bytes` are what came of it. */
+function isWhole({ choices }: Form, bytes: Buffer, framing: Framing): boolean {
+  const whole = splitEvents(bytes).filter((event) => /\n\r?\n$/.test(event.toString('latin1')));
+  const data = whole.map((event) => /^data: ?(.*?)\r?$/m.exec(event.toString())?.[1] ?? '');
+  // The end itself may lack its empty line where HTTP ended cleanly.
+  const tail = framing === 'connection end' ? bytes.toString().slice(bytes.lastIndexOf('\n\n') + 2) : '';
+  if (data.includes('[DONE]') || /^data: \[DONE\]\n?$/.test(tail)) return true;
+  const json = data.filter((each) => each.startsWith('{')).map((each) => JSON.parse(each));
+  if (json.some(({ type }) => type === 'message_stop')) return true;
+  if (framing !== 'connection end') return false;
+  if (/^event: message_stop\ndata: \{"type":"message_stop" *\}\n?$/.test(tail)) return true;
+  if (json.some((each) => each.delta?.stop_reason)) return true;
+  const finished = json.flatMap((each) => each.choices ?? []).filter((choice) => choice.finish_reason);
+  return new Set(finished.map(({ index }) => index)).size >= choices;
+}
+
+/** Offsets at which the answer is cut. */
+function* offsetsOf({ answer }: Form): Generator<number> {
+  const step = Math.max(1, Math.floor(answer.length / SOME_OFFSETS));
+  for (let at = 0; at < answer.length; at += 1) {
+    const isEdge = at < EVERY_OFFSET_BYTES || at >= answer.length - EVERY_OFFSET_BYTES;
+    if (isEdge || at % step === 0) yield at;
+  }
+}
+
+async function checkCuts(label: string, form: Form): Promise<void> {
+  /** The events of each outcome are decoded once. */
+  const decoded = new Map<string, Decoded>();
+  for (const asksUsage of [true, false]) {
+    for (const framing of Object.keys(FRAMINGS) as Framing[]) {
+      for (const at of offsetsOf(form)) {
+        if (framing === 'content-length' && at % LENGTH_STEP !== 0) continue;
+        const how = `${label}, ${framing}, usage ${asksUsage ? 'asked' : 'not asked'} for, cut at ${at}`;
+        const bytes = form.answer.subarray(0, at);
+        const relayed = new Relayed(form.options(asksUsage));
+        relayed.attempt.handler.started(200, { 'content-type': 'text/event-stream', ...FRAMINGS[framing] });
+        if (at > 0) relayed.attempt.send(bytes);
+        if (framing === 'connection end') relayed.attempt.end();
+        else if (!relayed.attempt.aborted) relayed.attempt.handler.failed(new GatewayError('upstream_cut'));
+        await checkOutcome(how, form, { relayed, bytes, asksUsage, framing }, decoded);
+      }
+      closeRelays();
+    }
+  }
+}
+
+interface Cut {
+  readonly relayed: Relayed;
+  readonly bytes: Buffer;
+  readonly asksUsage: boolean;
+  readonly framing: Framing;
+}
+
+async function checkOutcome(how: string, form: Form, cut: Cut, decoded: Map<string, Decoded>): Promise<void> {
+  const { relayed, bytes, asksUsage, framing } = cut;
+  const { sink, results } = relayed;
+  assert.equal(results.length, 1, how);
+  const [result] = results;
+  const expected = (asksUsage ? form.answer : form.unasked(form.answer)).toString();
+  if (isWhole(form, bytes, framing)) {
+    assert.equal(result?.error, undefined, `${how}: a whole answer`);
+    assert.equal(sink.ending, 'ended', how);
+    // Line ends that the last event lacked are ours.
+    assert.ok(expected.replaceAll('\r', '').startsWith(sink.text().replaceAll('\r', '')), how);
+    return;
+  }
+  assert.ok(
+    ['upstream_cut', 'upstream_protocol'].includes(result?.error?.code ?? ''),
+    `${how}: ${result?.error?.code}`,
+  );
+  if (result?.cut === false) {
+    assert.equal(sink.status, 502, how);
+    return;
+  }
+  assert.equal(sink.ending, 'cut', `${how}: a clean end`);
+  const text = sink.text();
+  const events = splitEvents(Buffer.from(text));
+  const passed = Buffer.concat(events.slice(0, -1)).toString();
+  assert.ok(expected.startsWith(passed), `${how}: ${passed.slice(-200)}`);
+  assert.match(passed, /\n\r?\n$/, `${how}: half an event`);
+  const seen = decoded.get(text) ?? (await form.decode(text));
+  decoded.set(text, seen);
+  assert.match(form.messageOf(seen.raised), /closed the connection before its answer was complete/, how);
+}
+
+for (const chat of fixtureChats()) {
+  if (chat.kind === 'json' || chat.label.includes('error-')) continue;
+  test(`${chat.label} cut anywhere ends with a whole event, then an error that the SDK raises`, async () => {
+    await checkCuts(chat.label, chatForm(chat.answer));
+  });
+}
+
+const folder = join(import.meta.dirname, '../fixtures/anthropic');
+for (const file of readdirSync(folder).filter((name) => name.endsWith('.sse') && name !== 'error.sse')) {
+  test(`fixture: anthropic/${file} cut anywhere ends with a whole event, then an error that the SDK raises`, async () => {
+    await checkCuts(file, messageForm(readFileSync(join(folder, file))));
+  });
+}
+
+for (const provider of chatProviders) {
+  test(`a recorded stream of ${provider} cut anywhere ends with a whole event, then an error that the SDK raises`, {
+    skip: noRecordings,
+  }, async () => {
+    const streams = recordedChats(provider).filter(({ kind, status }) => kind === 'sse' && status === 200);
+    const [shortest] = streams.toSorted((a, b) => a.answer.length - b.answer.length);
+    assert.ok(shortest);
+    await checkCuts(shortest.label, chatForm(shortened(shortest).answer));
+  });
+}
+
+test('a recorded message of Anthropic cut anywhere ends with a whole event, then an error that the SDK raises', {
+  skip: noRecordings,
+}, async () => {
+  const streams = recordings('anthropic').filter(
+    ({ kind, request }) => kind === 'sse' && request.path === '/v1/messages',
+  );
+  for (const { name, response } of streams.slice(0, 3)) await checkCuts(name, messageForm(Buffer.from(response.body!)));
+});

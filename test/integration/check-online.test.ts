@@ -1,0 +1,201 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, type TestContext, test } from 'node:test';
+import { promisify } from 'node:util';
+import { stringify } from 'yaml';
+import { type CheckOptions, check } from '../../src/cli/check.ts';
+import { ACCOUNT_KINDS, openAccounts, probeOf, tokenSources } from '../../src/plugs.ts';
+import { startConnectProxy } from '../support/connect-proxy.ts';
+import { type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
+import { openAccount } from '../support/scripted-provider.ts';
+import { manifestFolder } from '../unit/config/manifest-folder.ts';
+
+/* The provider at each path answers in its own way. `good` lists two models and knows a third by an alias. */
+
+const GOOD = 'sk-good-key-1234567890';
+const BAD = 'sk-bad-key-0987654321';
+let provider: FakeProvider;
+/** Answers that were held at once. */
+let most = 0;
+let open = 0;
+
+before(async () => {
+  provider = await startProvider(({ path, headers }, response) => {
+    const [, place, ...rest] = path.split('/');
+    const key = headers.authorization?.replace('Bearer ', '') ?? headers['x-api-key'];
+    if (place === 'slow') return;
+    if (place === 'busy') {
+      open += 1;
+      most = Math.max(most, open);
+      setTimeout(() => {
+        open -= 1;
+        sendJson(response, 200, { data: [] });
+      }, 20);
+      return;
+    }
+    if (place === 'page') response.writeHead(200, { 'content-type': 'text/html' }).end('<title>Welcome</title>');
+    else if (place === 'moved') response.writeHead(301, { location: 'https://new.example/v1?token=x' }).end();
+    else if (place === 'plain') response.writeHead(404).end();
+    else if (place === 'limited') sendJson(response, 429, { error: { message: 'slow down' } });
+    else if (place === 'broken') sendJson(response, 503, { error: { message: 'maintenance' } });
+    else if (key !== GOOD) sendJson(response, 401, { error: { message: `Incorrect API key provided: ${key}` } });
+    else if (rest.at(-1) === 'alias') sendJson(response, 200, { id: 'alias' });
+    else if (rest.at(-2) === 'models') sendJson(response, 404, { error: { message: 'no such model' } });
+    else sendJson(response, 200, { data: [{ id: 'gpt-4o' }, { id: 'gpt-4o-mini' }] });
+  });
+});
+after(() => provider[Symbol.asyncDispose]());
+
+const withKey = (key: string, more: object = {}) => ({ auth_data: { type: 'api-key', api_key: key }, ...more });
+const models = (...ids: string[]) => ({
+  integrations: ids.map((id) => ({ name: id, type: 'integration/model/openai', model_id: id, model_types: ['chat'] })),
+});
+
+async function run(t: TestContext, manifests: object[], options: CheckOptions = {}, timeoutMs = 5000) {
+  const folder = manifestFolder(t, { 'a.yaml': manifests.map((each) => stringify(each)).join('---\n') });
+  const lines: string[] = [];
+  const faults: string[] = [];
+  const shown = (text: string) => text.replaceAll(`${folder}/`, '');
+  const code = await check(
+    [folder],
+    { online: true, ...options },
+    {
+      kinds: ACCOUNT_KINDS,
+      environment: {},
+      online: { openAccounts, tokenSources, probeOf, timeoutMs },
+      out: (text) => {
+        // Keys stand literally here, and that is not what is looked at.
+        if (!text.includes('stands literally')) lines.push(shown(text));
+      },
+      error: (text) => faults.push(shown(text)),
+    },
+  );
+  return { code, lines, faults };
+}
+
+test('an account whose credential works and whose models exist is fine, an alias that no list has among them', async (t) => {
+  const account = openAccount('main', `${provider.origin}/good/v1`, withKey(GOOD, models('gpt-4o', 'alias')));
+  const claude = { type: 'provider-account/anthropic', name: 'claude', base_url: `${provider.origin}/claude` };
+  const { code, lines, faults } = await run(t, [account, { ...claude, ...withKey(GOOD) }]);
+  assert.deepEqual(faults, []);
+  assert.equal(code, 0);
+  const { origin } = provider;
+  assert.deepEqual(lines.slice(1), [
+    `account  address${' '.repeat(origin.length - 7)}  credential  models`,
+    `main     ${origin}  works       2 of 2 models there`,
+    `claude   ${origin}  works       any; it lists 2`,
+    '2 accounts, 0 faults, 0 warnings',
+  ]);
+});
+
+test('a refused credential and a missing model are faults with their place, and no word of a provider shows a key', async (t) => {
+  const { code, faults, lines } = await run(t, [
+    openAccount('main', `${provider.origin}/good/v1`, withKey(GOOD, models('gpt-4o', 'gpt-4o-mni'))),
+    openAccount('bad', `${provider.origin}/good/v1`, withKey(BAD)),
+  ]);
+  assert.equal(code, 1);
+  assert.deepEqual(faults, [
+    'a.yaml:15:15 integrations[1].model_id: account `main`: its provider has no such model — found `gpt-4o-mni`. Did you mean `gpt-4o-mini`?',
+    'a.yaml:23:3 auth_data: account `bad`: its provider refuses the credential: The provider answered 401: Incorrect API key provided: [redacted]',
+  ]);
+  assert.match(lines.join('\n'), /main +\S+ +works +1 of 2 models there\nbad +\S+ +refused +not asked/);
+  assert.ok(!faults.concat(lines).join().includes(BAD));
+});
+
+for (const [does, place, said] of [
+  ['is away', 'http://127.0.0.1:1/v1', /account `a`: its provider cannot be reached: connect ECONNREFUSED/],
+  ['does not answer', '/slow/v1', /account `a`: its provider cannot be reached: no whole answer within 200 ms/],
+  ['answers with a page', '/page/v1', /base_url: account `a`: .*GET \/page\/v1\/models with something that is no list/],
+  ['sends on', '/moved/v1', /base_url: account `a`: its provider sends on to https:\/\/new\.example \(301\)/],
+  ['fails', '/broken/v1', /account `a`: its provider fails: The provider answered 503: maintenance/],
+] as const) {
+  test(`a provider that ${does} is a fault`, async (t) => {
+    const url = place.startsWith('http') ? place : provider.origin + place;
+    const { code, faults } = await run(t, [openAccount('a', url, withKey(GOOD))], {}, 200);
+    assert.equal(code, 1);
+    assert.equal(faults.length, 1);
+    assert.match(faults[0] ?? '', said);
+  });
+}
+
+for (const [does, place, said] of [
+  ['has no list of models', '/plain/v1', /answered 404 to GET \/plain\/v1\/models: it has no such list/],
+  ['limits the rate', '/limited/v1', /limits the rate now, and neither accepted nor refused/],
+] as const) {
+  test(`a provider that ${does} cannot be asked: a warning, with --strict a fault`, async (t) => {
+    const account = openAccount('a', `${provider.origin}${place}`, withKey(GOOD));
+    const { code, faults, lines } = await run(t, [account]);
+    assert.deepEqual([code, faults], [0, []]);
+    assert.match(lines.join('\n'), said);
+    const strict = await run(t, [account], { strict: true });
+    assert.equal(strict.code, 1);
+    assert.match(strict.faults.join('\n'), said);
+  });
+}
+
+test('self-hosted models are asked where each is, and a credential that is not needed is not missed', async (t) => {
+  const model = (name: string, url: string) => ({
+    name,
+    type: 'integration/model/self-hosted-model',
+    hosted_model_name: name,
+    url,
+    model_server: 'vllm-openai',
+    model_types: ['chat'],
+    auth_data: { type: 'bearer-auth', bearer_token: GOOD },
+  });
+  const { code, lines, faults } = await run(t, [
+    {
+      type: 'provider-account/self-hosted-model',
+      name: 'lab',
+      integrations: [
+        model('gpt-4o', `${provider.origin}/one/v1`),
+        model('gpt-4o-mini', `${provider.origin}/two/v1`),
+        model('gone', `${provider.origin}/two/v1`),
+      ],
+    },
+  ]);
+  assert.equal(code, 1);
+  assert.match(faults.join('\n'), /integrations\[2\]\.model_id: account `lab`: its provider has no such model/);
+  assert.match(lines.join('\n'), /works +1 of 1 model there\nlab .* 1 of 2 models there\n1 account, 1 fault/);
+});
+
+test('many accounts are asked eight at a time', async (t) => {
+  const accounts = Array.from({ length: 30 }, (_, index) =>
+    openAccount(`a${index}`, `${provider.origin}/busy/v1`, withKey(`${GOOD}-${index}`)),
+  );
+  const { code } = await run(t, accounts);
+  assert.equal(code, 0);
+  assert.equal(most, 8);
+});
+
+test('an account is asked through its proxy', async (t) => {
+  const proxy = await startConnectProxy({ ports: { 'provider.test': Number(new URL(provider.origin).port) } });
+  t.after(() => proxy[Symbol.asyncDispose]());
+  const account = openAccount('a', 'http://provider.test/good/v1', withKey(GOOD, { proxy: proxy.address }));
+  const { code } = await run(t, [account]);
+  assert.deepEqual([code, proxy.tunnels], [0, ['provider.test:80']]);
+});
+
+test('manifests with a fault are told first, and no provider is asked', async (t) => {
+  const asked = provider.requests.length;
+  const { code, faults } = await run(t, [openAccount('a b', `${provider.origin}/good/v1`, withKey(GOOD))]);
+  assert.equal(code, 1);
+  assert.match(faults[0] ?? '', /name: this value is not allowed/);
+  assert.equal(faults[1], 'no provider was asked: mend the faults first');
+  assert.equal(provider.requests.length, asked);
+});
+
+test('the command asks, prints and exits with 1', async (t) => {
+  const folder = manifestFolder(t);
+  await writeFile(join(folder, 'a.yaml'), stringify(openAccount('a', `${provider.origin}/good/v1`, withKey(BAD))));
+  const main = join(import.meta.dirname, '../../src/main.ts');
+  const ran = promisify(execFile)(process.execPath, [main, 'check', '--online', folder], { timeout: 20_000 });
+  await assert.rejects(ran, (failed: Error & { code?: number; stdout?: string; stderr?: string }) => {
+    assert.equal(failed.code, 1);
+    assert.match(failed.stderr ?? '', /refuses the credential/);
+    assert.match(failed.stdout ?? '', /account {2}address .*\n.*refused/);
+    return true;
+  });
+});
