@@ -1,11 +1,10 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { z } from 'zod';
 import type { CheckOptions } from './cli/check.ts';
 import type { CommandPlace, PlaceOptions } from './cli/with-database.ts';
 import { environment } from './config/environment.ts';
 import { ACCOUNT_KINDS, openAccounts, PLUGS, probeOf, tokenSources } from './plugs.ts';
+import { packageVersion } from './store/package-version.ts';
 
 /** Models are named here, not asked. */
 const NO_TOKENS = new Map<string, never>();
@@ -102,10 +101,22 @@ inDatabase(program, 'usage', 'requests, tokens and cost, from the ledger')
     inPlace(options, async (place) => (await import('./cli/usage.ts')).usage(options, place, { out, error })),
   );
 
-const ledger = program.command('ledger').description('verify the ledger, print receipts');
+inDatabase(program, 'backup', 'copy a data folder, also while its gateway runs; the copy is a data folder again')
+  .argument('<folder>', 'new, or empty')
+  .action((folder: string, options) =>
+    inPlace(options, async (place) => (await import('./cli/backup.ts')).backup(folder, place, { out, error })),
+  );
+
+const ledger = program.command('ledger').description('verify the ledger, print receipts, erase a person');
 inDatabase(ledger, 'verify', 'compute every hash and every cost again; exit 1 where something does not hold').action(
   (options) => inPlace(options, async (place) => (await ledgerCommands()).ledgerVerify(place, { out, error })),
 );
+inDatabase(ledger, 'erase', 'take a person out of the ledger, for good; sums stay, and verify still holds')
+  .option('--subject <subject>', 'user:EMAIL or virtualaccount:NAME, whose keys have ended')
+  .option('--metadata <key=value>', 'a value of request metadata, whoever sent it; repeatable', several)
+  .action((options) =>
+    inPlace(options, async (place) => (await ledgerCommands()).ledgerErase(options, place, { out, error })),
+  );
 inDatabase(ledger, 'receipt', 'what is known of one exchange')
   .argument('<id>', 'as in x-sluice-exchange-id')
   .action((id: string, options) =>
@@ -137,11 +148,6 @@ async function inPlace(options: PlaceOptions, work: (place: CommandPlace) => Pro
   const { placeOf } = await import('./cli/with-database.ts');
   const place = placeOf(options, { environment: environment(), kinds, wellKnown }, { error });
   process.exitCode = place === undefined ? 1 : await work(place);
-}
-
-function packageVersion(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
-  return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
 }
 
 function firstModel(account: ReturnType<typeof openAccounts>[number]): string[] {

@@ -1,6 +1,8 @@
+import { erasePerson } from '../ledger/erase.ts';
 import { readReceipt } from '../ledger/receipt.ts';
 import { verifyLedger } from '../ledger/verify.ts';
 import type { DatabasePlace } from '../store/database.ts';
+import { subjectSchema } from '../store/token-form.ts';
 import { recomputedNanoUsd } from '../usage/price-basis.ts';
 import { plural } from './plural.ts';
 import { type CommandOutput, withExistingDatabase } from './with-database.ts';
@@ -20,6 +22,7 @@ export async function ledgerVerify(place: DatabasePlace, output: CommandOutput):
     output.out(
       `${plural(found.rows, 'row')} in ${plural(found.chains, 'chain')}: cost of ${found.recomputed} computed again, ` +
         `${found.reported} billed by the provider itself, ${found.withoutCost} without cost; ` +
+        (found.erased === 0 ? '' : `${found.erased} of erased persons, whose labels cannot be checked; `) +
         plural(found.faultCount, 'fault'),
     );
     return found.faultCount === 0 ? 0 : 1;
@@ -37,4 +40,49 @@ export async function ledgerReceipt(id: string, place: DatabasePlace, output: Co
     output.out(JSON.stringify(receipt, null, 2));
     return 0;
   });
+}
+
+export interface EraseOptions {
+  subject?: string;
+  /** Each `key=value`. */
+  metadata?: readonly string[];
+}
+
+/** `sluice ledger erase`: takes a person out of ledger, budgets and issued keys; what stands in their place on `out`. */
+export async function ledgerErase(
+  { subject, metadata: pairs = [] }: EraseOptions,
+  place: DatabasePlace,
+  output: CommandOutput,
+): Promise<number> {
+  const fault = eraseFault(subject, pairs);
+  if (fault !== undefined) {
+    output.error(fault);
+    return 1;
+  }
+  const metadata = pairs.map((pair) => {
+    const equals = pair.indexOf('=');
+    return [pair.slice(0, equals), pair.slice(equals + 1)] as const;
+  });
+  return withExistingDatabase(place, output, async (database) => {
+    const erased = await erasePerson(database, { subject, metadata });
+    const { workingKeys, series, labels, budgetGroups, keys } = erased;
+    if (workingKeys.length > 0) {
+      output.error(`Nothing was erased: keys of ${subject} still work (${workingKeys.join(', ')}). Revoke them first.`);
+      return 1;
+    }
+    output.error(
+      `Erased from ${series} series, ${plural(labels, 'label')}, ` +
+        `${plural(budgetGroups, 'group')} of budgets and ${plural(keys, 'key')}.`,
+    );
+    if (erased.subject !== undefined) output.out(erased.subject);
+    return 0;
+  });
+}
+
+function eraseFault(subject: string | undefined, metadata: readonly string[]): string | undefined {
+  if (subject === undefined && metadata.length === 0) return 'Whom? Give --subject, --metadata KEY=VALUE, or both.';
+  if (subject !== undefined && !subjectSchema.safeParse(subject).success)
+    return `--subject: found ${JSON.stringify(subject)}; allowed is user:EMAIL or virtualaccount:NAME, as the ledger has it`;
+  const pair = metadata.find((each) => !/^[^=]+=./.test(each));
+  return pair === undefined ? undefined : `--metadata: found ${JSON.stringify(pair)}; allowed is KEY=VALUE`;
 }

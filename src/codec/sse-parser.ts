@@ -1,5 +1,5 @@
 import { GatewayError } from '../core/errors.ts';
-import { Carry } from './carry.ts';
+import { PartialBuffer } from './partial-buffer.ts';
 
 /**
  * Server-sent events, pushed in as bytes, given out as events: https://html.spec.whatwg.org/multipage/server-sent-events.html
@@ -22,7 +22,7 @@ export class SseParser {
   readonly #onEvent: SseEventHandler;
   readonly #maxEventBytes: number;
   /** The bytes of a line whose end has not come yet: copied, since the chunk they came in may be large. */
-  #carry = new Carry();
+  #partial = new PartialBuffer();
   /** A CR ended the last chunk: an LF at the start of the next one belongs to it. */
   #skipLineFeed = false;
   #atStart = true;
@@ -67,21 +67,21 @@ export class SseParser {
       if (lf >= 0 && lf < start) lf = chunk.indexOf(LF, start);
       if (cr >= 0 && cr < start) cr = chunk.indexOf(CR, start);
     }
-    return start < end ? this.#carryOver(chunk, start, end) : undefined;
+    return start < end ? this.#keepPart(chunk, start, end) : undefined;
   }
 
   #endLine(chunk: Buffer, start: number, end: number): GatewayError | undefined {
-    if (this.#carry.length === 0) return this.#line(chunk, start, end);
-    const fault = this.#carryOver(chunk, start, end);
+    if (this.#partial.length === 0) return this.#line(chunk, start, end);
+    const fault = this.#keepPart(chunk, start, end);
     if (fault !== undefined) return fault;
-    const { memory, length } = this.#carry;
-    this.#carry.clear();
+    const { memory, length } = this.#partial;
+    this.#partial.clear();
     return this.#line(memory, 0, length);
   }
 
-  #carryOver(chunk: Buffer, start: number, end: number): GatewayError | undefined {
-    if (this.#carry.length + end - start + this.#heldBytes > this.#maxEventBytes) return this.#tooLarge();
-    this.#carry.append(chunk, start, end);
+  #keepPart(chunk: Buffer, start: number, end: number): GatewayError | undefined {
+    if (this.#partial.length + end - start + this.#heldBytes > this.#maxEventBytes) return this.#tooLarge();
+    this.#partial.append(chunk, start, end);
     return undefined;
   }
 
@@ -126,7 +126,7 @@ export class SseParser {
   }
 
   #tooLarge(): GatewayError {
-    this.#carry = new Carry();
+    this.#partial = new PartialBuffer();
     this.#data = undefined;
     this.#fault = new GatewayError('upstream_too_large', {
       detail: `One event of its stream is larger than ${this.#maxEventBytes} bytes.`,

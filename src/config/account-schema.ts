@@ -145,7 +145,7 @@ export function accountBase<T extends string>(type: T) {
     name: accountName,
     collaborators,
     ownedBy,
-    proxy: restrictingKey(optionalKey(proxyAddress())).describe(
+    proxy: restricting(optionalKey(proxyAddress())).describe(
       'The proxy that its provider is reached through, or `none`; absent: as `upstream` of the server says.',
     ),
     tls_settings: optionalKey(tlsSettings).describe('How the certificate of its provider is checked.'),

@@ -189,17 +189,23 @@ export interface SmtpServer {
   password?: string;
 }
 
+/** PEM files. */
+export interface TlsFiles {
+  certFile: string;
+  keyFile: string;
+}
+
 export interface ServerSettings {
   listen: {
     host: string;
     port: number;
-    tls?: { certFile: string; keyFile: string };
+    tls?: TlsFiles;
     /** Addresses and networks whose `x-forwarded-for` is believed. */
     trustedProxies: string[];
     /** No connection of a client is used for a second request. */
     closeAfterAnswer: boolean;
   };
-  operator: { host: string; port: number; adminKey?: string };
+  operator: { host: string; port: number; tls?: TlsFiles; adminKey?: string };
   /** Relay threads. `auto` was resolved to a number by load. */
   threads: number;
   dataDir: string;

@@ -37,18 +37,20 @@ function isNetwork(value: string): boolean {
   return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits);
 }
 
+const tls = optionalKey(
+  z.object({
+    cert_file: text().describe('Certificate with its chain, a PEM file.'),
+    key_file: text().describe('Private key of the certificate, a PEM file.'),
+  }),
+).describe('With it the port speaks TLS; without it plain HTTP.');
+
 const listen = section(
   z.object({
     host: keyWithDefault(host, '127.0.0.1').describe(
       'Address on which clients are served; `0.0.0.0` is every address of the machine.',
     ),
     port: keyWithDefault(port, 8787).describe('Port on which clients are served; 0 takes any free port.'),
-    tls: optionalKey(
-      z.object({
-        cert_file: text().describe('Certificate with its chain, a PEM file.'),
-        key_file: text().describe('Private key of the certificate, a PEM file.'),
-      }),
-    ).describe('With it the port speaks TLS; without it plain HTTP.'),
+    tls,
     trusted_proxies: restrictingKey(
       keyWithDefault(z.array(network).max(256, { error: 'at most 256 networks' }), []),
     ).describe('Addresses and networks of load balancers whose `x-forwarded-for` says who the client is.'),
@@ -60,10 +62,11 @@ const listen = section(
 
 const operator = section(
   z.object({
-    host: keyWithDefault(host, '127.0.0.1').describe('Address of the operator port, which speaks plain HTTP.'),
+    host: keyWithDefault(host, '127.0.0.1').describe('Address of the operator port.'),
     port: optionalKey(port).describe(
       'Port for health, metrics and the admin API; by default the port after `listen.port`.',
     ),
+    tls,
     admin_key: optionalKey(secretText(4096)).describe('Key of the admin API; without it there is no admin API.'),
   }),
 );
@@ -166,7 +169,7 @@ const limits = section(
       'Bound of one whole answer or one event that is to be translated (502).',
     ),
     max_event_bytes: keyWithDefault(wholeNumber(65_536, gibibyte), 16_777_216).describe(
-      'Bound of one event of a stream that is held until it is whole; the stream is cut at a larger one.',
+      'Bound of one event of a stream that is held until it is whole; a larger one passes in pieces.',
     ),
   }),
 );
@@ -201,7 +204,7 @@ const noProxy = z
 
 const upstream = section(
   z.object({
-    proxy: restrictingKey(optionalKey(proxyAddress())).describe(
+    proxy: restricting(optionalKey(proxyAddress())).describe(
       'HTTP proxy to all providers, or `none`. Absent: for https:// providers what the variable HTTPS_PROXY says.',
     ),
     no_proxy: restrictingKey(optionalKey(z.array(noProxy).max(1000))).describe(

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import type { ServerSettings } from './configuration.ts';
+import type { ServerSettings, TlsFiles } from './configuration.ts';
 import { optionalKey, text, wholeNumber } from './scalar-schema.ts';
 import type { WrittenServer } from './server-schema.ts';
 
@@ -32,18 +32,18 @@ export function serverSettings(
 ): ServerSettings {
   const { listen, operator, limits, timeouts, cors, counters, ledger, metrics } = written;
   const port = overrides.port ?? listen.port;
-  const tls = listen.tls;
   return {
     listen: {
       host: listen.host,
       port,
       trustedProxies: listen.trusted_proxies,
       closeAfterAnswer: listen.close_after_answer,
-      ...(tls && { tls: { certFile: resolve(folder, tls.cert_file), keyFile: resolve(folder, tls.key_file) } }),
+      ...(listen.tls && { tls: tlsFiles(listen.tls, folder) }),
     },
     operator: {
       host: operator.host,
       port: operator.port ?? portBeside(port),
+      ...(operator.tls && { tls: tlsFiles(operator.tls, folder) }),
       ...(operator.admin_key !== undefined && { adminKey: operator.admin_key }),
     },
     threads: overrides.threads ?? (written.threads === 'auto' ? automaticThreads() : written.threads),
@@ -95,6 +95,10 @@ export function serverSettings(
     ...(written.gateway_id !== undefined && { gatewayId: written.gateway_id }),
     ...(cors && { cors: { allowedOrigins: cors.allowed_origins, maxAgeSeconds: cors.max_age_seconds } }),
   };
+}
+
+function tlsFiles({ cert_file, key_file }: { cert_file: string; key_file: string }, folder: string): TlsFiles {
+  return { certFile: resolve(folder, cert_file), keyFile: resolve(folder, key_file) };
 }
 
 /** The next port; 0 stays 0 (any free one), and the last port has none after it. */

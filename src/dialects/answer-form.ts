@@ -1,17 +1,6 @@
 import type { JsonObject } from '../codec/json-value.ts';
 import type { OrError } from '../core/exchange.ts';
 
-export interface AnswerContext {
-  exchangeId: string;
-  /** `account/model` to name where the provider named none. */
-  model: string;
-  includeUsage: boolean;
-  /** Seconds since the Unix epoch. */
-  created: number;
-  /** `x-tfy-strict-openai`: nothing that the form itself does not have. */
-  strict?: boolean;
-}
-
 /**
  * How the answers of one API form are read while they pass to a client that speaks the same form. Pure: bytes in, what
  * they say out; nothing of the content is kept.
@@ -28,6 +17,18 @@ export interface AnswerForm {
   toEvents(answer: Buffer, context: AnswerContext): OrError<Buffer>;
   /** A whole stream as one answer, for a client that asked for none; absent: this form has no such way. */
   toWhole?(events: Buffer): OrError<Buffer>;
+}
+
+/** What an answer is given that its provider did not give it. */
+export interface AnswerContext {
+  exchangeId: string;
+  /** `account/model` to name where the provider named none. */
+  model: string;
+  includeUsage: boolean;
+  /** Seconds since the Unix epoch. */
+  created: number;
+  /** `x-tfy-strict-openai`: nothing that the form itself does not have. */
+  strict?: boolean;
 }
 
 /** What was asked for. */
@@ -52,6 +53,10 @@ export interface AnswerFacts {
   /** What the provider says instead of an answer, as it says it; undefined: it does not fail. */
   readonly error: unknown;
 }
+
+/** No client reads a stream whose events are no JSON, and to find that out costs more than to read one that is. */
+export const MAX_UNREADABLE_EVENTS = 16;
+export const NOT_JSON = { message: 'Its events are not JSON.' };
 
 /**
  * Follows one stream of this form. `read` is called once for each read of the connection, with bytes that are whole

@@ -2,6 +2,7 @@ import type { Usage } from '../inference/usage.ts';
 import type { Database } from '../store/database.ts';
 import type { LedgerLabelsTable, LedgerRowsTable } from '../store/tables/ledger-tables.ts';
 import { chainPosition, seqOf } from './chain-position.ts';
+import { isErasedLabels, isErasedSeries } from './erased-text.ts';
 import { labelsHash, seriesHash } from './labels.ts';
 import { REPORTED } from './price-tables.ts';
 import { readDetail } from './row-detail.ts';
@@ -25,6 +26,8 @@ export interface Verification {
   readonly recomputed: number;
   readonly reported: number;
   readonly withoutCost: number;
+  /** Rows of erased persons: the rows hold, and what their labels say cannot be held against its hash any more. */
+  readonly erased: number;
   /** The first few, oldest first in each chain. */
   readonly faults: readonly LedgerFault[];
   readonly faultCount: number;
@@ -42,6 +45,19 @@ export async function verifyLedger(database: Database, recompute: Recompute): Pr
   return walk.result(chains.length);
 }
 
+/** `erased`: it does not fit its name, and says that this is why. */
+type Held = 'holds' | 'erased';
+
+function judged(fits: boolean, isErased: boolean): Held | undefined {
+  if (fits) return 'holds';
+  return isErased ? 'erased' : undefined;
+}
+
+interface CheckedLabels {
+  readonly labels: LedgerLabelsTable;
+  readonly erased: boolean;
+}
+
 interface Chain {
   readonly gateway: string;
   readonly chain: number;
@@ -53,13 +69,14 @@ class Walk {
   readonly #database: Database;
   readonly #recompute: Recompute;
   readonly #rates = new Map<string, string | undefined>();
-  #labels = new Map<string, LedgerLabelsTable | undefined>();
+  #labels = new Map<string, CheckedLabels | undefined>();
   readonly #faults: LedgerFault[] = [];
   #faultCount = 0;
   #rows = 0;
   #recomputed = 0;
   #reported = 0;
   #withoutCost = 0;
+  #erased = 0;
 
   constructor(database: Database, recompute: Recompute) {
     this.#database = database;
@@ -73,6 +90,7 @@ class Walk {
       recomputed: this.#recomputed,
       reported: this.#reported,
       withoutCost: this.#withoutCost,
+      erased: this.#erased,
       faults: this.#faults,
       faultCount: this.#faultCount,
     };
@@ -133,11 +151,13 @@ class Walk {
   async #row(chain: Chain, row: LedgerRowsTable): Promise<void> {
     this.#rows += 1;
     const fault = (reason: string) => this.#fault(chain, seqOf(row.position), row.id, reason);
-    const labels = await this.#labelsOf(row.labels);
-    if (labels === undefined) {
+    const checked = await this.#labelsOf(row.labels);
+    if (checked === undefined) {
       fault(`what its labels ${row.labels} say was changed or is missing`);
       return;
     }
+    const { labels, erased } = checked;
+    if (erased) this.#erased += 1;
     if (row.cost_nano_usd === null) {
       this.#withoutCost += 1;
       return;
@@ -166,26 +186,33 @@ class Walk {
   }
 
   /** Undefined: they, or their series, are not what their hash says. */
-  async #labelsOf(name: string): Promise<LedgerLabelsTable | undefined> {
+  async #labelsOf(name: string): Promise<CheckedLabels | undefined> {
     if (this.#labels.has(name)) return this.#labels.get(name);
     const found = await this.#database.query
       .selectFrom('ledger_labels')
       .selectAll()
       .where('labels', '=', name)
       .executeTakeFirst();
-    const holds = found !== undefined && labelsHash(found) === name && (await this.#seriesHolds(found.series));
     if (this.#labels.size > MOST_REMEMBERED) this.#labels = new Map();
-    this.#labels.set(name, holds ? found : undefined);
-    return this.#labels.get(name);
+    const checked = found && (await this.#checked(found, name));
+    this.#labels.set(name, checked);
+    return checked;
   }
 
-  async #seriesHolds(name: string): Promise<boolean> {
+  async #checked(labels: LedgerLabelsTable, name: string): Promise<CheckedLabels | undefined> {
+    const own = judged(labelsHash(labels) === name, isErasedLabels(labels));
+    const series = await this.#seriesOf(labels.series);
+    if (own === undefined || series === undefined) return undefined;
+    return { labels, erased: own === 'erased' || series === 'erased' };
+  }
+
+  async #seriesOf(name: string): Promise<Held | undefined> {
     const found = await this.#database.query
       .selectFrom('ledger_series')
       .selectAll()
       .where('series', '=', name)
       .executeTakeFirst();
-    return found !== undefined && seriesHash(found) === name;
+    return found && judged(seriesHash(found) === name, isErasedSeries(found));
   }
 
   async #ratesOf(hash: string): Promise<string | undefined> {

@@ -27,12 +27,13 @@ export interface OperatorPort extends MainService {
 /** Opens the operator port, with the admin API where there is an admin key. Throws a StartFault. */
 export async function openOperatorPort(options: OperatorPortOptions): Promise<OperatorPort> {
   const { configuration, state, observation } = options;
-  const { host, port, adminKey } = configuration().server.operator;
+  const { host, port, tls, adminKey } = configuration().server.operator;
   const admin = adminKey === undefined ? undefined : { key: adminKey, routes: await routesOf(options) };
   let openapi = openapiJson();
   const operator = await startOperator({
     host,
     port,
+    ...(tls && { tls }),
     state,
     metrics: observation.metrics,
     openapi: () => openapi,
@@ -41,7 +42,7 @@ export async function openOperatorPort(options: OperatorPortOptions): Promise<Op
   }).catch((error: Error) => {
     throw new StartFault(error.message);
   });
-  const url = `http://${hostInUrl(host)}:${operator.port}`;
+  const url = `${tls ? 'https' : 'http'}://${hostInUrl(host)}:${operator.port}`;
   if (admin) openapi = openapiJson({ ...admin, operatorUrl: url });
   return { url, openapi, close: () => operator.close() };
 }

@@ -207,6 +207,8 @@ export const openapiDocument = {
           'ledger_full',
           'issuer_keys_unavailable',
           'upstream_queue_full',
+          'out_of_sockets',
+          'account_token_missing',
           'upstream_overloaded',
         ),
         unavailableHeaders,

@@ -1,4 +1,5 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { readFile } from 'node:fs/promises';
+import type { IncomingMessage, RequestListener, Server, ServerOptions, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Log } from '../core/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -16,6 +17,8 @@ export interface OperatorOptions {
   host: string;
   /** 0: any free one. */
   port: number;
+  /** PEM files; absent: plain HTTP. */
+  tls?: { readonly certFile: string; readonly keyFile: string };
   state: GatewayState;
   metrics: Pick<Metrics, 'contentType' | 'render'>;
   /** The document as JSON. */
@@ -29,9 +32,6 @@ export interface Operator {
   readonly port: number;
   close(): Promise<void>;
 }
-
-// An import would load Node's own undici with it, since that is among the exports: 10 MB and 50 ms.
-const { createServer } = process.getBuiltinModule('node:http');
 
 type Route = (options: OperatorOptions) => Answer | Promise<Answer>;
 
@@ -49,18 +49,9 @@ const routes = new Map<string, Route>([
  */
 export async function startOperator(options: OperatorOptions): Promise<Operator> {
   const admin = options.admin && (await openAdmin(options.admin, options.log));
-  const server = createServer(
-    {
-      maxHeaderSize: 8192,
-      headersTimeout: 5000,
-      requestTimeout: 10_000,
-      keepAliveTimeout: 5000,
-      connectionsCheckingInterval: 1000,
-    },
-    (request, response) => {
-      answer(request, options, admin).then((found) => send(response, found));
-    },
-  );
+  const server = await serverOf(options, (request, response) => {
+    answer(request, options, admin).then((found) => send(response, found));
+  });
   server.maxConnections = 256;
   // A scraper that takes nothing of a large answer.
   server.setTimeout(30_000);
@@ -77,6 +68,27 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
         server.closeAllConnections();
       }),
   };
+}
+
+const BOUNDS: ServerOptions = {
+  maxHeaderSize: 8192,
+  headersTimeout: 5000,
+  requestTimeout: 10_000,
+  keepAliveTimeout: 5000,
+  connectionsCheckingInterval: 1000,
+};
+
+async function serverOf({ tls }: OperatorOptions, listener: RequestListener): Promise<Server> {
+  // An import would load Node's own undici with it, since that is among the exports: 10 MB and 50 ms.
+  if (tls === undefined) return process.getBuiltinModule('node:http').createServer(BOUNDS, listener);
+  try {
+    const [cert, key] = await Promise.all([readFile(tls.certFile), readFile(tls.keyFile)]);
+    return process.getBuiltinModule('node:https').createServer({ ...BOUNDS, cert, key }, listener);
+  } catch (cause) {
+    const { message } = cause instanceof Error ? cause : new Error(String(cause));
+    const files = `${tls.certFile} and ${tls.keyFile} (operator.tls)`;
+    throw new Error(`The operator port cannot speak TLS with ${files}: ${message}`, { cause });
+  }
 }
 
 async function openAdmin(options: AdminOptions, log: Log | undefined): Promise<AdminApi> {

@@ -220,6 +220,11 @@ export interface EventReader {
   fromEvent(event: string | undefined, data: string, out: InferenceEvent[]): void;
   /** Whether the wire's own end (`message_stop`, `[DONE]`) was seen: a stream that closes without it was cut. */
   readonly complete: boolean;
+  /**
+   * Of a wire without an end of its own: every choice has its finish reason. The stream is whole if HTTP ends cleanly then;
+   * usage may still come before.
+   */
+  readonly finished?: boolean;
 }
 
 export interface LocalRequest {

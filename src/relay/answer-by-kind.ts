@@ -1,6 +1,7 @@
 import { ByteList } from '../codec/byte-list.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
+import { ErrorAnswer } from './error-answer.ts';
 import type { RelayHost, RelayMode } from './relay-mode.ts';
 
 /** Told by the first bytes: server-sent events, JSON, a page, something else, no bytes at all. */
@@ -35,12 +36,13 @@ export class AnswerByKind implements RelayMode {
     this.#choose = choose;
   }
 
+  /** The other kind of answer is converted to the one that was asked for; an error is the relay's to tell. */
   get isStream(): boolean {
-    return this.#mode === undefined ? this.#wantsStream : this.#mode.isStream;
+    return this.#wantsStream && !(this.#mode instanceof ErrorAnswer);
   }
 
   get unfinishedLine(): boolean {
-    return this.#mode?.unfinishedLine === true;
+    return this.isStream && this.#mode?.unfinishedLine === true;
   }
 
   chunk(bytes: Buffer, pieces = 1): void {

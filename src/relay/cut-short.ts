@@ -1,5 +1,5 @@
-import { Carry } from '../codec/carry.ts';
 import { endsWithEvent, lastEventEnd, nextEventEnd } from '../codec/event-cutter.ts';
+import { PartialBuffer } from '../codec/partial-buffer.ts';
 import type { StreamFollower } from '../dialects/dialect.ts';
 import { inputUsage, type Usage } from '../inference/usage.ts';
 import type { Allowance } from '../limits/admission.ts';
@@ -28,7 +28,7 @@ class CutShort extends AnswerFilter {
   readonly #follower: StreamFollower;
   readonly #meter: UsageMeter;
   /** The unfinished event at the end of what was written. */
-  readonly #held = new Carry();
+  readonly #held = new PartialBuffer();
   /** In an event too long to be held: its last bytes are in `#held` and passed on already. */
   #long = false;
   #longBytes = 0;

@@ -1,7 +1,7 @@
 import { ByteList } from '../codec/byte-list.ts';
-import { Carry } from '../codec/carry.ts';
 import { EventEnds, endsWithEvent, lastEventEnd, nextEventEnd } from '../codec/event-cutter.ts';
 import { parseObject } from '../codec/json-value.ts';
+import { PartialBuffer } from '../codec/partial-buffer.ts';
 import { readEvent } from '../codec/sse-event.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { AnswerForm, ExpectedStream, StreamReader } from '../dialects/answer-form.ts';
@@ -13,6 +13,8 @@ import { streamError } from './stream-error.ts';
 
 const LF = 0x0a;
 const CR = 0x0d;
+/** Nothing but content is larger than this: its bytes count for the waits before its event is whole. */
+const LARGE_BYTES = 65_536;
 /** The beginning of an empty line may be the end of one read: so many bytes of it. */
 const BOUNDARY_BYTES = 3;
 const EMPTY = Buffer.alloc(0);
@@ -45,7 +47,7 @@ export class StreamPassthrough implements RelayMode {
   readonly #o: StreamPassthroughOptions;
   readonly #reader: StreamReader;
   /** The unfinished event at the end of what was received; of one that is passed in pieces its last bytes. */
-  readonly #carry = new Carry();
+  readonly #unfinished = new PartialBuffer();
   readonly #ends = new EventEnds();
   #inPieces = false;
   #committed = false;
@@ -68,7 +70,7 @@ export class StreamPassthrough implements RelayMode {
   chunk(bytes: Buffer): void {
     if (this.#over) return;
     this.#o.meter.passed(bytes);
-    if (this.#carry.length === 0) this.#fresh(bytes);
+    if (this.#unfinished.length === 0) this.#fresh(bytes);
     else if (this.#inPieces) this.#passPiece(bytes);
     else this.#endEvent(bytes);
   }
@@ -77,7 +79,7 @@ export class StreamPassthrough implements RelayMode {
     if (this.#over) return;
     // Only whole events say that a stream is whole; one that lacks nothing but its empty line may still say the end.
     const { finished } = this.#reader;
-    if (this.#carry.length > 0 && !this.#inPieces) this.#lastEvent(finished);
+    if (this.#unfinished.length > 0 && !this.#inPieces) this.#lastEvent(finished);
     if (this.#over) return;
     if (finished && !this.#inPieces) this.#finish(undefined);
     else this.#fail(new GatewayError('upstream_cut', { detail: 'The stream ended without its last event.' }));
@@ -167,26 +169,28 @@ export class StreamPassthrough implements RelayMode {
   }
 
   #hold(bytes: Buffer): void {
-    const from = Math.max(0, this.#carry.length - BOUNDARY_BYTES);
-    this.#carry.append(bytes);
-    const end = lastEventEnd(this.#carry.memory, from, this.#carry.length);
-    if (end > 0) this.#events(this.#carry.take(end));
+    const from = Math.max(0, this.#unfinished.length - BOUNDARY_BYTES);
+    this.#unfinished.append(bytes);
+    const end = lastEventEnd(this.#unfinished.memory, from, this.#unfinished.length);
+    if (end > 0) this.#events(this.#unfinished.take(end));
     if (!this.#over) this.#keep(EMPTY);
   }
 
   /** More of the event whose end has not come. */
   #keep(bytes: Buffer): void {
-    this.#carry.append(bytes);
-    const { length } = this.#carry;
+    this.#unfinished.append(bytes);
+    const { length } = this.#unfinished;
     // What was held before has left: had the client not taken it, nothing more would have been read.
     if (length === 0) this.#o.memory.release();
     else if (length > this.#o.maxEventBytes || !this.#o.memory.mayHold(length)) this.#passInPieces();
+    // An image may take longer than a provider may be silent.
+    else if (length > LARGE_BYTES) this.#o.host.content(1);
   }
 
   /** The last bytes of a stream that HTTP ended cleanly, without an empty line behind them. */
   #lastEvent(finished: boolean): void {
-    this.#carry.append(missingLineEnds(this.#carry.memory, this.#carry.length));
-    const event = this.#carry.take(this.#carry.length);
+    this.#unfinished.append(missingLineEnds(this.#unfinished.memory, this.#unfinished.length));
+    const event = this.#unfinished.take(this.#unfinished.length);
     const { data } = readEvent(event, 0, event.length);
     const isWhole = data !== undefined && parseObject(data) !== undefined;
     const probe = this.#o.form.stream(this.#o.expected, () => {});
@@ -201,25 +205,25 @@ export class StreamPassthrough implements RelayMode {
     this.#inPieces = true;
     this.#commit();
     this.#o.host.content(1);
-    const begun = this.#carry.take(this.#carry.length);
+    const begun = this.#unfinished.take(this.#unfinished.length);
     this.#o.memory.release();
     this.#o.host.write(begun);
-    this.#carry.append(begun, Math.max(0, begun.length - BOUNDARY_BYTES));
+    this.#unfinished.append(begun, Math.max(0, begun.length - BOUNDARY_BYTES));
   }
 
   /** The boundary may lie across two reads: the last bytes of the event stay in the carry. */
   #passPiece(bytes: Buffer): void {
-    const before = this.#carry.length;
-    this.#carry.append(bytes);
-    const end = nextEventEnd(this.#carry.memory.subarray(0, this.#carry.length), 0);
+    const before = this.#unfinished.length;
+    this.#unfinished.append(bytes);
+    const end = nextEventEnd(this.#unfinished.memory.subarray(0, this.#unfinished.length), 0);
     this.#o.host.content(1);
     if (end < 0) {
       this.#o.host.write(bytes);
-      this.#carry.keepLast(BOUNDARY_BYTES);
+      this.#unfinished.keepLast(BOUNDARY_BYTES);
       return;
     }
     this.#inPieces = false;
-    this.#carry.clear();
+    this.#unfinished.clear();
     const ofEvent = Math.max(0, end - before);
     if (ofEvent > 0) this.#o.host.write(bytes.subarray(0, ofEvent));
     if (ofEvent < bytes.length) this.#fresh(bytes.subarray(ofEvent));

@@ -64,7 +64,8 @@ export class StreamTranslation implements RelayMode {
 
   ended(): void {
     if (this.#over) return;
-    this.#fail(new GatewayError('upstream_cut', { detail: 'The stream ended without its last event.' }));
+    if (this.#reader.finished) this.#finish();
+    else this.#fail(new GatewayError('upstream_cut', { detail: 'The stream ended without its last event.' }));
   }
 
   #onEvent = (event: string | undefined, data: string): void => {

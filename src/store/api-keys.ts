@@ -92,6 +92,30 @@ export async function hasIssuedKeys(database: Database): Promise<boolean> {
   return row !== undefined;
 }
 
+/** Ids of the keys of a subject that still work, or will until their grace ends. */
+export async function workingKeysOf(database: Database, subject: string, now: Date): Promise<string[]> {
+  const rows = await database.query
+    .selectFrom('api_keys')
+    .selectAll()
+    .where('subject', '=', subject)
+    .orderBy('id')
+    .execute();
+  return rows
+    .map(apiKeyOf)
+    .filter((key) => ['active', 'rotated'].includes(stateOf(key, now)))
+    .map(({ id }) => id);
+}
+
+/** Leaves of keys that have ended what they may not become again. Gives how many there were. */
+export async function eraseKeysOf(transaction: Kysely<Tables>, subject: string, instead: string): Promise<number> {
+  const changed = await transaction
+    .updateTable('api_keys')
+    .set({ subject: instead, name: null, teams: '[]', metadata: '{}' })
+    .where('subject', '=', subject)
+    .executeTakeFirst();
+  return Number(changed.numUpdatedRows);
+}
+
 const names = z.array(z.string());
 const metadata = z.record(z.string(), z.string());
 const tokenType = z.enum(['jwt', 'opaque']);

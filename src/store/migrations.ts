@@ -6,6 +6,7 @@ import { budgets } from './migrations/0004-budgets.ts';
 import { seenGateways } from './migrations/0005-seen-gateways.ts';
 import { usageCounters } from './migrations/0006-usage-counters.ts';
 import { retiredSigningKeys } from './migrations/0007-retired-signing-keys.ts';
+import { sluiceVersions } from './migrations/0008-sluice-versions.ts';
 
 /** In the order of their names. One that was released is never changed: a further one is added. */
 export const MIGRATIONS: Record<string, Migration> = {
@@ -16,4 +17,5 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0005-seen-gateways': seenGateways,
   '0006-usage-counters': usageCounters,
   '0007-retired-signing-keys': retiredSigningKeys,
+  '0008-sluice-versions': sluiceVersions,
 };

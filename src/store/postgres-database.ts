@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import type { Database } from './database-engine.ts';
-import { migrateToLatest } from './migrate.ts';
+import { migrateToLatest, NewerDatabase } from './migrate.ts';
 import { addressOf, isRefusedByServer, openPostgresPool } from './postgres-engine.ts';
 import { postgresRowWriter } from './postgres-rows.ts';
 import { DatabaseAbsent, DatabaseAway, reasonOf, StoreFault } from './store-fault.ts';
@@ -37,6 +37,7 @@ async function openPrepared(url: string, waitMs: number, look: Look): Promise<Da
     await prepare(url, waitMs, look);
   } catch (error) {
     if (error instanceof DatabaseAbsent) throw error;
+    if (error instanceof NewerDatabase) throw new StoreFault(`The database ${addressOf(url)} ${error.message}`, error);
     const remedy = 'Check store.database, that the server runs, and that this user may make tables in it.';
     // Of one that is away the message names the address already.
     const words = error instanceof StoreFault ? error.message : `${addressOf(url)} cannot be used: ${reasonOf(error)}.`;

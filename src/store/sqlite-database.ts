@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Kysely, SqliteDialect } from 'kysely';
 import { makeDataFolder } from './data-folder.ts';
 import type { Database } from './database-engine.ts';
-import { migrateToLatest } from './migrate.ts';
+import { migrateToLatest, NewerDatabase } from './migrate.ts';
 import { asKyselyDatabase, openSqliteFile } from './sqlite-engine.ts';
 import { sqliteRowWriter } from './sqlite-rows.ts';
 import { DatabaseAbsent, reasonOf, StoreFault, sqliteCode } from './store-fault.ts';
@@ -50,6 +50,7 @@ export async function openSqlite(dataDir: string): Promise<Database> {
     };
   } catch (error) {
     if (file?.isOpen) file.close();
+    if (error instanceof NewerDatabase) throw new StoreFault(`The database ${path} ${error.message}`, error);
     throw new StoreFault(
       `The database ${path} cannot be used: ${reasonOf(error)}. ` +
         'Check that it is ours to read and write; if it is damaged, restore it from a backup, or move it away to start anew.',

@@ -151,8 +151,8 @@ const nanoPerTokenFromMtok = 1000;
 const nanoEachFromThousand = 1e6;
 const nanoPerMsFromHour = 1e9 / 3_600_000;
 
-/** The library's key of each rate of tokens, in US dollars per million; null: it has none. */
-const TOKEN_KEYS: Record<TokenRateName, string | null> = {
+/** The library's keys of rates of tokens, in US dollars per million. */
+const TOKEN_KEYS: { readonly [Name in TokenRateName]?: string } = {
   input: 'input_mtok',
   output: 'output_mtok',
   cacheRead: 'cache_read_mtok',
@@ -167,17 +167,11 @@ const TOKEN_KEYS: Record<TokenRateName, string | null> = {
 };
 
 /** The same of what is billed beside tokens, with what makes nano-dollars each of it. */
-const UNIT_KEYS: Record<UnitRateName, readonly [key: string, nanoUsd: number] | null> = {
+const UNIT_KEYS: { readonly [Name in UnitRateName]?: readonly [key: string, nanoUsd: number] } = {
   citation: ['output_citation_mtok', nanoPerTokenFromMtok],
   webSearch: ['web_searches_kcount', nanoEachFromThousand],
-  searchSource: null,
-  toolRequest: null,
-  otherModelPass: null,
   searchUnit: ['rerank_searches_kcount', nanoEachFromThousand],
-  inputCharacter: null,
   audioInputMs: ['input_audio_hours', nanoPerMsFromHour],
-  audioOutputMs: null,
-  outputImage: null,
   page: ['input_document_kpages', nanoEachFromThousand],
   annotatedPage: ['input_annotated_document_kpages', nanoEachFromThousand],
 };
@@ -187,7 +181,7 @@ function tableOf(price: ModelPrice): RateTable | undefined {
   const rates: SteppedRates = {};
   for (const name of TOKEN_RATES) {
     const key = TOKEN_KEYS[name];
-    if (key !== null) rates[name] = stepped(price[key]);
+    if (key !== undefined) rates[name] = stepped(price[key]);
   }
   const each: UnitRates = {};
   for (const name of UNIT_RATES) {

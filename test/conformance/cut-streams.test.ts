@@ -7,6 +7,7 @@ import { anthropicWire } from '../../src/providers/anthropic-messages/wire.ts';
 import { messagesDialect } from '../support/messages-dialect.ts';
 import { noRecordings, recordings } from '../support/recordings.ts';
 import { type Decoded, decodeChat, decodeMessage } from '../support/sdk-streams.ts';
+import { exampleMounts } from '../support/targets.ts';
 import { closeRelays, Relayed, type RelayedOptions } from '../unit/relay/local-provider.ts';
 import {
   chatProviders,
@@ -62,7 +63,7 @@ function messageForm(answer: Buffer): Form {
     choices: 1,
     options: () => ({
       dialect: messagesDialect,
-      target: { wire: anthropicWire, abilities: { usageInStream: false, developerRole: true } },
+      target: { mounts: exampleMounts(anthropicWire), abilities: { usageInStream: false, developerRole: true } },
     }),
     unasked: (events) => events,
     decode: decodeMessage,

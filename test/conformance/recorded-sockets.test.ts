@@ -309,7 +309,8 @@ test('an answer that ends with its connection is whole with its last event or br
       count += 1;
       const key = `close-${count}`;
       provider.replays.set(key, { ...replayOf({ chat, pieceBytes: undefined }), cutAt, endsWithConnection: true });
-      const request = { model: 'fixture/m', messages, stream: true, stream_options: { include_usage: true } };
+      const asked = chat.kind === 'json' ? {} : { stream: true, stream_options: { include_usage: true } };
+      const request = { model: 'fixture/m', messages, ...asked };
       const stream = new ChatStream(gateway, request, { headers: { 'idempotency-key': key } });
       const ended = await stream.ended();
       const { status } = await stream.head();

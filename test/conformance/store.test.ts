@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { before, it } from 'node:test';
-import { sql } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import { type Database, openDatabase, openExistingDatabase } from '../../src/store/database.ts';
+import { MIGRATIONS } from '../../src/store/migrations.ts';
 import { rowValues } from '../../src/store/row-values.ts';
 import { DatabaseAbsent, isRowFault, StoreFault } from '../../src/store/store-fault.ts';
 import type { Tables } from '../../src/store/tables.ts';
@@ -67,15 +68,27 @@ forEachEngine('a database', (engine) => {
     assert.equal((await hashes(databases[0]!)).length, 5);
   });
 
-  it('a database of a newer version is refused with its address and version, without its password', async () => {
+  it('a data folder of this version opens in the next one, and is then refused by this one with both versions', async (t) => {
     const place = await engine.newPlace();
-    const database = await engine.open(place);
-    await sql`insert into kysely_migration (name, timestamp) values ('9999-later', ${new Date().toISOString()})`.execute(
-      database.query,
-    );
+    const before = await openDatabase(place);
+    await before.query.insertInto('price_tables').values(price('kept')).execute();
+    await before.close();
+    t.after(() => delete MIGRATIONS['9999-later']);
+    MIGRATIONS['9999-later'] = {
+      up: async (query: Kysely<unknown>) => {
+        await sql`alter table price_tables add column later text`.execute(query);
+        await sql`insert into sluice_versions (version, migrated_at) values ('9.9.9', '9999-01-01')`.execute(query);
+      },
+    };
+    const upgraded = await openDatabase(place);
+    assert.deepEqual(await hashes(upgraded), ['kept']);
+    await upgraded.close();
+    delete MIGRATIONS['9999-later'];
     await assert.rejects(openDatabase(place), (error) => {
       assert.ok(error instanceof StoreFault);
-      assert.match(error.message, /newer version of Sluice made it \(9999-later\)/);
+      assert.match(error.message, /newer version of Sluice: 9\.9\.9, which brought it to the form 9999-later\./);
+      const own = /This is Sluice \d+\.\d+\.\d+, which knows forms up to \d{4}-[a-z-]+\. .*restore a backup/;
+      assert.match(error.message, own);
       assert.match(error.message, engine.name === 'SQLite' ? /sluice\.db/ : /postgres:\/\/127\.0\.0\.1:\d+\/test_\d+ /);
       assert.ok(!error.message.includes(POSTGRES_PASSWORD));
       return true;

@@ -11,7 +11,7 @@ import { byModel, gate, givenUp, openAccount, startEvents } from '../support/scr
 import { startUnacceptingListener, type UnacceptingListener } from '../support/unaccepting-listener.ts';
 
 const word = chunkEvent({ content: 'word' });
-const BIG = Buffer.alloc(1 << 20, `${chunkEvent({ content: 'x'.repeat(1000) })}`);
+const BIG = Buffer.from(chunkEvent({ content: 'x'.repeat(1000) }).repeat(900));
 
 /** Writes `piece` again and again with this pause until the answer is given up or `times` are over. */
 function talk(

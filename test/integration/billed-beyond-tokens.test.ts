@@ -35,6 +35,8 @@ before(async () => {
     byModel({
       'gpt-5': servedAs('priority'),
       'gpt-5-2025-08-07': servedAs('default'),
+      'gpt-5-codex': (_request, response) =>
+        sendJson(response, 200, { service_tier: 'priority', ...completion('k', usage) }),
       'gpt-5-mini': servedAs('scale'),
       'gpt-5.1': servedAs('default'),
       'gpt-5.1-2025-11-13': servedAs('default'),
@@ -86,6 +88,11 @@ test('an answer is billed by the tier it was served in, not by the one that was 
   const standard = await receiptOf({ model: 'p/gpt-5-2025-08-07', stream: true, service_tier: 'priority' });
   assert.equal(standard['cost']?.['nano_usd'], STANDARD_NANO_USD);
   assert.deepEqual(standard['cost']?.['served_as'], {});
+});
+
+test('a whole answer is billed by its tier as a stream is', async () => {
+  const receipt = await receiptOf({ model: 'p/gpt-5-codex' });
+  assert.equal(receipt['cost']?.['nano_usd'], 2 * STANDARD_NANO_USD);
 });
 
 test('a budget holds the price of the tier that is asked for until the answer tells the one it was served in', async () => {

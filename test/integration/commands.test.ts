@@ -19,6 +19,9 @@ test('a mistyped command line is refused with exit code 1 and its fault, and not
     [['--port', 'abc'], /command line port: .*found the text "abc"; allowed: a whole number from 0 to 65535$/m],
     [['serve', '--threads', '0'], /command line threads: .*found 0; allowed: a whole number from 1 to 256$/m],
     [['keys', 'create', '--subject', 'user:a@b.c', '--expires', '1y'], /--expires: found "1y"/],
+    [['ledger', 'erase'], /--subject, --metadata KEY=VALUE, or both/],
+    [['ledger', 'erase', '--subject', 'bob'], /--subject: found "bob"; allowed is user:EMAIL/],
+    [['ledger', 'erase', '--metadata', 'mail'], /--metadata: found "mail"; allowed is KEY=VALUE/],
     [['keys', 'list', '--config', 'nowhere.yaml'], /nowhere\.yaml: cannot read this path/],
   ] as const) {
     const ran = run(process.execPath, [main, ...words], { cwd: folder, timeout: 20_000 });
@@ -41,6 +44,7 @@ test('a command that only reads makes no database: it says where there is none, 
     ['keys', 'rotate-signing-key'],
     ['usage'],
     ['ledger', 'verify'],
+    ['ledger', 'erase', '--subject', 'user:a@b.c'],
     ['ledger', 'receipt', 'ex_1', '--data-dir', './data'],
   ]) {
     const ran = run(process.execPath, [main, ...words], { cwd: folder, timeout: 20_000 });

@@ -2,10 +2,22 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { ask, messages } from '../support/chat-client.ts';
 import { eventually, KEY, type RunningGateway, recordOf, selfHosted, startGateway } from '../support/gateway.ts';
-import { type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
+import { chunkEvent, type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
+import { startEvents } from '../support/scripted-provider.ts';
 
 const SECRET = 'sk-upstream-SECRET-4711';
 const STATUSES = [400, 401, 402, 403, 404, 409, 422, 429, 500, 503];
+
+/** The beginning of an answer of the Messages API. */
+function textEvents(text: string): string {
+  return [
+    { type: 'message_start', message: { id: 'm', usage: { input_tokens: 1 } } },
+    { type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } },
+    { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text } },
+  ]
+    .map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`)
+    .join('');
+}
 
 let provider: FakeProvider;
 let gateway: RunningGateway;
@@ -19,9 +31,16 @@ function echoed(headers: Record<string, string | string[] | undefined>): string 
 before(async () => {
   provider = await startProvider((request, response) => {
     const key = echoed(request.headers);
-    const status = Number(JSON.parse(request.body.toString()).max_tokens);
+    const { max_tokens: status, stream } = JSON.parse(request.body.toString());
     const error = { message: `Refused key: ${key}. See https://x`, type: key, param: key, code: key };
-    sendJson(response, status, { error });
+    if (!stream) {
+      sendJson(response, status, { error });
+      return;
+    }
+    startEvents(response);
+    const failure = { type: 'error', error };
+    const before = request.path === '/v1/messages' ? textEvents('hello') : chunkEvent({ content: 'hello' });
+    response.end(`${status === 201 ? before : ''}event: error\ndata: ${JSON.stringify(failure)}\n\n`);
   });
   const auth_data = { type: 'api-key', api_key: SECRET };
   gateway = await startGateway({
@@ -56,6 +75,27 @@ describe('our credential never comes back', () => {
       }
       assert.ok(!gateway.output().includes('SECRET'));
       assert.ok(!gateway.output().includes(KEY));
+    });
+  }
+
+  for (const model of ['oai/gpt-4o', 'claude/claude-opus-4-5', 'own/m']) {
+    test(`no credential comes back from ${model} inside a 200, be the answer a stream or whole`, async () => {
+      for (const [stream, status] of [
+        [false, 200],
+        [true, 200],
+        // Behind content.
+        [true, 201],
+      ] as const) {
+        const id = `${model.replace('/', '-')}-${stream}-${status}`;
+        const asked = { model, messages, stream, max_tokens: status };
+        const response = await ask(gateway, asked, { headers: { 'x-request-id': id } });
+        const text = await response.text().catch((error: Error) => error.message);
+        assert.ok(!text.includes('SECRET'), `${stream} ${status}: ${text}`);
+        const record = await recordOf(gateway, id);
+        assert.ok(!JSON.stringify(record).includes('SECRET'));
+        assert.match(JSON.stringify(record), /Refused key: \[redacted\]/);
+      }
+      assert.ok(!gateway.output().includes('SECRET'));
     });
   }
 

@@ -60,7 +60,9 @@ const plain = (text: string): string => text.replaceAll(/\r\n[0-9a-f]+\r\n/g, ''
 const headOf = (text: string): string => text.slice(0, text.indexOf('\r\n\r\n')).toLowerCase();
 
 describe('a connection between two requests', { concurrency: true }, () => {
-  test('is kept for longer than load balancers keep theirs, and says for how long', { timeout: 60_000 }, async () => {
+  test('an idle connection is kept for longer than load balancers keep theirs, and says for how long', {
+    timeout: 60_000,
+  }, async () => {
     const kinds = [
       chat(),
       chat({ stream: true }),
@@ -87,7 +89,9 @@ describe('a connection between two requests', { concurrency: true }, () => {
     for (const client of clients) client.leave();
   });
 
-  test('is closed by us when it has rested long enough, and not while it is used', { timeout: 30_000 }, async () => {
+  test('an idle connection is closed by us when it has rested long enough, and not while it is used', {
+    timeout: 30_000,
+  }, async () => {
     const [used, resting, fresh] = await Promise.all([0, 1, 2].map(() => RawClient.open(hasty)));
     await exchange(resting!, chat());
     const from = performance.now();
@@ -106,7 +110,7 @@ describe('a connection between two requests', { concurrency: true }, () => {
     fresh!.leave();
   });
 
-  test('that asked to be closed is closed, and is told of no time', { timeout: 10_000 }, async () => {
+  test('a connection that asked to be closed is closed, and is told of no time', { timeout: 10_000 }, async () => {
     for (const request of [chat({}, ['connection: close']), chat({ stream: true }, ['connection: close'])]) {
       const client = await RawClient.open(patient);
       client.send(request);
@@ -116,7 +120,7 @@ describe('a connection between two requests', { concurrency: true }, () => {
     }
   });
 
-  test('whose request was refused before its body had come is closed behind the body', {
+  test('a connection whose request was refused before its body had come is closed behind the body', {
     timeout: 10_000,
   }, async () => {
     const client = await RawClient.open(patient);
@@ -138,7 +142,9 @@ describe('with close_after_answer', { concurrency: true }, () => {
     ['a refusal on the head', 'GET /nowhere HTTP/1.1\r\nhost: x\r\n\r\n', 'path_not_found'],
     ['what needs no key', ALIVE, 'sluice'],
   ] as const) {
-    test(`${what} is the last of its connection, says so once, and is whole`, { timeout: 20_000 }, async () => {
+    test(`${what} is the last of its connection with close_after_answer, says so once, and is whole`, {
+      timeout: 20_000,
+    }, async () => {
       const client = await RawClient.open(once);
       client.send(request);
       await client.closed;

@@ -24,7 +24,7 @@ before(async () => {
   provider = await startProvider((request, response) => {
     const { model, stream } = JSON.parse(request.body.toString());
     if (model === 'fails') {
-      const message = 'Incorrect API key provided: sk-of-the-provider, for: nobody but the model may read this';
+      const message = 'Incorrect API key provided: sk-of-the-provider';
       sendJson(response, 401, { error: { message } });
       return;
     }

@@ -52,7 +52,7 @@ test('the log says of a refused request who asked, with what, and for which path
   assert.ok(!gateway.output().includes('in-the-query'), 'a query may hold a key');
 });
 
-test('what a client says of itself is cut and makes no line of its own', async () => {
+test('a client’s words about itself are cut and make no log line of their own', async () => {
   const raw = await RawClient.open(gateway);
   raw.send(
     `GET /${'p'.repeat(5000)} HTTP/1.1\r\nhost: x\r\nuser-agent: ${'u'.repeat(5000)}"{\r\nx-request-id: long\r\nx-forwarded-for: nonsense\r\n\r\n`,

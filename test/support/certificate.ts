@@ -17,6 +17,7 @@ export interface Certificate {
   readonly key: string;
   readonly cert: string;
   readonly certFile: string;
+  readonly keyFile: string;
 }
 
 /** A certificate that signs itself, for these names (`DNS:provider.test`, `IP:127.0.0.1`); its files go with the test. */
@@ -27,5 +28,5 @@ export async function selfSigned(test: TestContext, ...names: string[]): Promise
   const words = 'req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=test -addext';
   const more = [`subjectAltName=${names.join(',')}`, '-keyout', keyFile, '-out', certFile];
   await run('openssl', [...words.split(' '), ...more]);
-  return { key: await readFile(keyFile, 'utf8'), cert: await readFile(certFile, 'utf8'), certFile };
+  return { key: await readFile(keyFile, 'utf8'), cert: await readFile(certFile, 'utf8'), certFile, keyFile };
 }

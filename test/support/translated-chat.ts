@@ -34,8 +34,9 @@ export function translateStream(
     }
   }, 1 << 24);
   for (const chunk of chunks) assert.equal(parser.push(chunk), undefined);
-  if (reader.complete) out.push(writer.end());
-  return { bytes: Buffer.concat(out), complete: reader.complete };
+  const complete = reader.complete || reader.finished === true;
+  if (complete) out.push(writer.end());
+  return { bytes: Buffer.concat(out), complete };
 }
 
 /** The same for a whole answer. */

@@ -60,9 +60,14 @@ export function takeUnknownKeys(
       return;
     }
     const places = placesOf(key, schema);
-    const restricted = places.filter((place) => place.restricts);
+    // Another key of this map is a better guess than one of this name somewhere else, but for restrictions themselves.
+    const restricted = places.filter(({ mark }) => mark === 'itself' || (mark && guess.others.length === 0));
     if (restricted.length > 0) {
-      told.faults.push({ ...at, message: `${shown} restricts nothing here`, remedy: itsPlace(restricted) });
+      told.faults.push({
+        ...at,
+        message: `${shown} does not belong here, and what it means would not hold`,
+        remedy: itsPlace(restricted),
+      });
       return;
     }
     const remedy = didYouMean(guess.others) ?? itsPlace(places);
@@ -75,25 +80,28 @@ export function takeUnknownKeys(
 
 interface Place {
   readonly path: string;
-  readonly restricts: boolean;
+  /** Whether the key restricts, or what it stands in. */
+  readonly mark: 'itself' | 'inside' | undefined;
 }
 
 /** Where in a schema a key of this very name stands: it was written at another level. */
 function placesOf(key: string, schema: Schema): Place[] {
   const places = new Map<string, Place>();
-  const visit = (at: Schema, path: string): void => {
+  const visit = (at: Schema, path: string, within: boolean): void => {
+    const inside = within || restrictionOf(at)?.reach === 'within';
     for (const known of membersOf(at)) {
       const { def } = known._zod;
-      if (def.type === 'array') visit(def.element, `${path}[]`);
+      if (def.type === 'array') visit(def.element, `${path}[]`, inside);
       if (def.type !== 'object') continue;
       for (const [name, next] of Object.entries(def.shape)) {
         const below = path === '' ? name : `${path}.${name}`;
-        if (name === key) places.set(below, { path: below, restricts: restrictionOf(next) !== undefined });
-        else visit(next, below);
+        const mark = restrictionOf(next) !== undefined ? 'itself' : inside ? 'inside' : undefined;
+        if (name === key) places.set(below, { path: below, mark });
+        else visit(next, below, inside);
       }
     }
   };
-  visit(schema, '');
+  visit(schema, '', false);
   return [...places.values()];
 }
 

@@ -74,10 +74,12 @@ function checkPorts({ listen, operator }: ServerSettings, manifest: Manifest, re
   report.faults.push({ code: 'invalid-value', ...at, message, found: String(operator.port) });
 }
 
-function checkFiles({ listen }: ServerSettings, manifest: Manifest, report: Report): void {
+function checkFiles({ listen, operator }: ServerSettings, manifest: Manifest, report: Report): void {
   const files: [PathSegment[], string | undefined][] = [
     [['listen', 'tls', 'cert_file'], listen.tls?.certFile],
     [['listen', 'tls', 'key_file'], listen.tls?.keyFile],
+    [['operator', 'tls', 'cert_file'], operator.tls?.certFile],
+    [['operator', 'tls', 'key_file'], operator.tls?.keyFile],
   ];
   for (const [path, file] of files) {
     const reason = file === undefined ? undefined : whyUnreadable(file);

@@ -1,7 +1,13 @@
 import { EventEnds } from '../../codec/event-cutter.ts';
 import { isArray, isObject, type JsonObject, objectOf, parseObject } from '../../codec/json-value.ts';
 import { readEvent } from '../../codec/sse-event.ts';
-import type { EventEdit, StreamReader, UsageListener } from '../answer-form.ts';
+import {
+  type EventEdit,
+  MAX_UNREADABLE_EVENTS,
+  NOT_JSON,
+  type StreamReader,
+  type UsageListener,
+} from '../answer-form.ts';
 
 /** How nearly every event begins; behind the first content it need not be parsed. */
 const DELTA = Buffer.from('event: content_block_delta\n');
@@ -20,6 +26,7 @@ export class MessagesStreamReader implements StreamReader {
   readonly #told: UsageListener;
   readonly #ends = new EventEnds();
   #hadContent = false;
+  #unreadable = 0;
   /** All of usage told so far, by Anthropic's keys: the last event may give counts without their cache parts. */
   #usage: JsonObject = {};
 
@@ -42,8 +49,13 @@ export class MessagesStreamReader implements StreamReader {
 
   #event(events: Buffer, start: number, end: number): void {
     const { name, data } = readEvent(events, start, end);
-    const event = data === undefined ? undefined : parseObject(data);
-    if (event === undefined) return;
+    if (data === undefined || data === '') return;
+    const event = parseObject(data);
+    if (event === undefined) {
+      this.#unreadable += 1;
+      if (this.#unreadable > MAX_UNREADABLE_EVENTS) this.#fail(NOT_JSON, start);
+      return;
+    }
     switch (name ?? event['type']) {
       case 'content_block_start':
         if (bringsContent(event['content_block'])) this.content += 1;

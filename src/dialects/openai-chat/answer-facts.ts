@@ -7,6 +7,13 @@ const keys = new PeekKeys(['usage', 'error', 'service_tier']);
 /** Ends the key of an error, and the finish reason; a text that holds the word has its quotes escaped. */
 const ERROR = Buffer.from('rror"');
 const USAGE = Buffer.from('usage"');
+const TIER = Buffer.from('service_tier"');
+const TIER_VALUE = /^service_tier"\s*:\s*"([^"\\]{1,64})"/;
+/** OpenAI writes the tier right before or behind the usage. */
+const TIER_REACH_BYTES = 1_024;
+const LONGEST_TIER_BYTES = 128;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
 
 /** A `chat.completion`: https://platform.openai.com/docs/api-reference/chat/object */
 export function whole(answer: Buffer): AnswerFacts | undefined {
@@ -15,7 +22,8 @@ export function whole(answer: Buffer): AnswerFacts | undefined {
     if (all !== undefined) return { usage: all['usage'], answer: all, error: failureIn(all, undefined) };
   }
   // Nearly always its last keys tell all.
-  const values = valuesOfEnd(answer, keys, USAGE) ?? topLevelValues(answer, keys);
+  const last = valuesOfEnd(answer, keys, USAGE);
+  const values = last ? withTier(last, answer) : topLevelValues(answer, keys);
   return values && { usage: values['usage'], answer: values, error: undefined };
 }
 
@@ -25,7 +33,19 @@ export function beginning(bytes: Buffer): AnswerFacts | undefined {
 
 export function end(bytes: Buffer): AnswerFacts | undefined {
   const values = valuesOfEnd(bytes, keys, USAGE);
-  return values && factsOf(values);
+  return values && factsOf(withTier(values, bytes));
+}
+
+/** The tier that stands in front of the usage, where what is read begins. */
+function withTier(values: JsonObject, answer: Buffer): JsonObject {
+  if (values['service_tier'] !== undefined) return values;
+  const usageAt = answer.lastIndexOf(USAGE);
+  const before = answer.subarray(Math.max(0, usageAt - TIER_REACH_BYTES), usageAt);
+  const at = before.lastIndexOf(TIER);
+  // Within a text its quotes are escaped.
+  if (at < 1 || before[at - 1] !== QUOTE || before[at - 2] === BACKSLASH) return values;
+  const tier = TIER_VALUE.exec(before.toString('latin1', at, at + LONGEST_TIER_BYTES))?.[1];
+  return tier === undefined ? values : { ...values, service_tier: tier };
 }
 
 /**

@@ -4,7 +4,14 @@ import { FamiliarEvent } from '../../codec/familiar-event.ts';
 import { isArray, isObject, type JsonObject, parseObject } from '../../codec/json-value.ts';
 import { readEvent } from '../../codec/sse-event.ts';
 import { dataEvent } from '../../codec/sse-writer.ts';
-import type { EventEdit, ExpectedStream, StreamReader, UsageListener } from '../answer-form.ts';
+import {
+  type EventEdit,
+  type ExpectedStream,
+  MAX_UNREADABLE_EVENTS,
+  NOT_JSON,
+  type StreamReader,
+  type UsageListener,
+} from '../answer-form.ts';
 import { failureIn, isFinished, whole } from './answer-facts.ts';
 import { CallIndices, setIndices } from './call-indices.ts';
 import { contentGap, hasContent } from './delta-content.ts';
@@ -36,6 +43,7 @@ export class ChatStreamReader implements StreamReader {
   readonly #finished = new Set<number>();
   #choices: number;
   #vainLessons = 0;
+  #unreadable = 0;
 
   constructor(expected: ExpectedStream, told: UsageListener) {
     this.#expected = expected;
@@ -78,10 +86,14 @@ export class ChatStreamReader implements StreamReader {
       return end;
     }
     const chunk = parseObject(data);
-    if (chunk === undefined) return end;
-    this.error = failureIn(chunk, name);
-    if (this.error !== undefined) {
-      this.passed = start;
+    if (chunk === undefined) {
+      if (data !== '') this.#unreadable += 1;
+      if (this.#unreadable > MAX_UNREADABLE_EVENTS) this.#fail(NOT_JSON, start);
+      return end;
+    }
+    const failure = failureIn(chunk, name);
+    if (failure !== undefined) {
+      this.#fail(failure, start);
       return end;
     }
     this.#told(chunk['usage'], chunk);
@@ -130,6 +142,11 @@ export class ChatStreamReader implements StreamReader {
     this.content += 1;
     this.#told(facts.usage, facts.answer);
     return true;
+  }
+
+  #fail(error: unknown, at: number): void {
+    this.error = error;
+    this.passed = at;
   }
 
   #edit(edit: EventEdit): void {

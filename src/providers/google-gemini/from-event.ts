@@ -24,7 +24,7 @@ export function fromResponse(body: Buffer): OrError<InferenceEvent[]> {
   if (first?.type === 'error' && first.errorType === NOT_JSON) {
     return new GatewayError('upstream_protocol', { detail: 'Its answer is not JSON.' });
   }
-  if (first?.type === 'error' || reader.complete) return events;
+  if (first?.type === 'error' || reader.finished) return events;
   return new GatewayError('upstream_protocol', { detail: 'Its answer has no finished candidate.' });
 }
 
@@ -41,13 +41,15 @@ interface Candidate {
 }
 
 class ResponseReader implements EventReader {
+  /** There is no event that says the end. */
+  readonly complete = false;
   readonly #candidates = new Map<number, Candidate>();
   #started = false;
   #blocked = false;
   #responseId: string | undefined;
 
   /** Every candidate has its finish reason, or the prompt was refused. Usage may still follow. */
-  get complete(): boolean {
+  get finished(): boolean {
     if (this.#blocked) return true;
     if (this.#candidates.size === 0) return false;
     for (const { finished } of this.#candidates.values()) if (!finished) return false;

@@ -83,7 +83,7 @@ test('whole events are walked over one by one, of whatever line ends they are ma
   }
 });
 
-test('what has no end goes to the last byte, and a walk begins anew for each read', () => {
+test('an event without an end goes to the last byte, and a walk begins anew for each read', () => {
   const walk = new EventEnds();
   for (const text of ['data: a', 'data: a\r\rdata: b', 'data: a\n\ndata: b']) {
     walk.begin(Buffer.from(text));

@@ -88,7 +88,7 @@ test('nothing is familiar before an event was learned, or when it was forgotten'
   assert.equal(matches(familiar, event('a')), -1);
 });
 
-test('what was learned is memory of its own', () => {
+test('a learned event is memory of its own', () => {
   const bytes = Buffer.from(event('Hello'));
   const start = bytes.indexOf('"Hello"') + 1;
   const familiar = new FamiliarEvent();

@@ -24,7 +24,7 @@ test('the fields of one event are read as the standard says', () => {
   }
 });
 
-test('of a read with more events only the bytes of this one count', () => {
+test('only the bytes of the asked event count of a read with more events', () => {
   const bytes = Buffer.from('data: a\n\ndata: b\n\nevent: x\ndata: c\n\n');
   assert.equal(readEvent(bytes, 0, 9).data, 'a');
   assert.equal(readEvent(bytes, 9, 18).data, 'b');

@@ -7,13 +7,13 @@ const keys = new PeekKeys(['usage', 'error']);
 const USAGE = Buffer.from('usage"');
 const of = (text: string) => topLevelValues(Buffer.from(text), keys);
 
-test('of one JSON object the values of the keys are given, at its top level only', () => {
+test('the values of the keys of one JSON object are given, at its top level only', () => {
   assert.deepEqual(of('{"a":{"usage":1},"usage":{"b":[2]},"error":null}'), { usage: { b: [2] }, error: null });
   assert.deepEqual(of('{}'), {});
   assert.deepEqual(of(String.raw`{"text":"\"usage\":1"}`), {});
 });
 
-test('what is not one whole JSON object has none', () => {
+test('bytes that are not one whole JSON object have no values', () => {
   for (const text of ['', '[1]', '{"usage":{}', '{"usage":{}}{}', '"usage"', '{"usage":}', 'null']) {
     assert.equal(of(text), undefined, text);
   }
@@ -30,12 +30,12 @@ test('a value with a word that only Python writes is left out, and the others ar
   assert.equal(of('{"usage":{"a":nope},"error":1}'), undefined);
 });
 
-test('of the first bytes those values are given that end within them', () => {
+test('only values that end within the first bytes are given of them', () => {
   const text = '{"usage":{"a":1},"error":{"b":';
   assert.deepEqual(valuesOfBeginning(Buffer.from(text), keys), { usage: { a: 1 } });
 });
 
-test('of the last bytes those values are given that stand from a key on to the end of the object', () => {
+test('values of the last bytes are given that stand from a key on to the end of the object', () => {
   const end = (text: string) => valuesOfEnd(Buffer.from(text), keys, USAGE);
   assert.deepEqual(end('…half a text","usage":{"a":1},"error":2}'), { usage: { a: 1 }, error: 2 });
   assert.equal(end('…half a text","usage":{"a":1}},"more":{}}'), undefined, 'it is of an object within');

@@ -31,6 +31,7 @@ test('every setting has its default when nothing is configured', () => {
         maxUpstreamConnections: 8192,
         maxUpstreamQueue: 4096,
         maxTranslateBytes: 33554432,
+        maxEventBytes: 16777216,
       },
       timeouts: {
         bodyMs: 30000,

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash, generateKeyPairSync, sign } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { isSignedBy, readPriceList, signingKey } from '../../../src/config/price-list.ts';
 import { configurationOf, loadText, manifestFolder } from './manifest-folder.ts';
@@ -37,6 +39,12 @@ test('a list is read in both forms, a model without `match` is that of its id, a
   const own = readPriceList(Buffer.from(plain));
   assert.ok(typeof own !== 'string', String(own));
   assert.equal(own.version, digest(plain));
+});
+
+test('the price list of the documentation is one', () => {
+  const page = readFileSync(join(import.meta.dirname, '../../../docs/providers.md'), 'utf8');
+  const [, block = ''] = /```json\n(\{\n {2}"version"[\s\S]*?)```/.exec(page) ?? [];
+  assert.notEqual(typeof readPriceList(Buffer.from(block)), 'string');
 });
 
 for (const [what, text, said] of [

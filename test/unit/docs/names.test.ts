@@ -54,8 +54,9 @@ test('every command of Sluice that a page shows exists, with its options', { tim
       for (const option of options) assert.ok(stdout.includes(`${option} `), `${file}: ${line}: ${option}`);
     }
   }
-  const shown = ['check', 'keys create', 'keys list', 'keys revoke', 'keys rotate', 'ledger receipt', 'ledger verify'];
-  assert.deepEqual([...help.keys()].sort(), [...shown, 'serve', 'usage']);
+  const keys = ['keys create', 'keys list', 'keys revoke', 'keys rotate', 'keys rotate-signing-key'];
+  const ledger = ['ledger erase', 'ledger receipt', 'ledger verify'];
+  assert.deepEqual([...help.keys()].sort(), ['backup', 'check', ...keys, ...ledger, 'serve', 'usage']);
 });
 
 test('every bench subject and load scenario that a page names exists', () => {

@@ -343,7 +343,7 @@ describe('where an answer shall be the last of its connection', () => {
       'left',
     ],
   ] as const) {
-    test(`${what} says so in its head, once, and is whole`, async () => {
+    test(`${what} says in its head, once, that it is the last of its connection, and is whole`, async () => {
       closesAfterAnswer = true;
       write = (sink) => {
         sink.start(200, ['content-type', 'text/plain']);

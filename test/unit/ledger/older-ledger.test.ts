@@ -14,8 +14,10 @@ const writerTo = (database: Database) => new LedgerWriter({ database, gatewayId:
 
 /** As version 0005 left it: without the tables of later migrations. */
 async function takeBack(database: Database): Promise<void> {
-  for (const table of ['usage_counters_hourly', 'usage_counters_daily'])
+  for (const table of ['usage_counters_hourly', 'usage_counters_daily', 'sluice_versions'])
     await sql`drop table ${sql.table(table)}`.execute(database.query);
+  for (const column of ['retired_at', 'valid_until'])
+    await sql`alter table signing_keys drop column ${sql.ref(column)}`.execute(database.query);
   await sql`delete from kysely_migration where name > '0005-seen-gateways'`.execute(database.query);
 }
 

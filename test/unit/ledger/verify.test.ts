@@ -35,6 +35,7 @@ forEachEngine('verify', (engine) => {
       recomputed: 5,
       reported: 2,
       withoutCost: 1,
+      erased: 0,
       faults: [],
       faultCount: 0,
     });

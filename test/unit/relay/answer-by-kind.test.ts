@@ -67,6 +67,13 @@ test('until the kind is known the answer counts as what was asked for', () => {
   }
 });
 
+test('an answer of the other kind counts as what was asked for too: it is converted', () => {
+  for (const text of ['data: {}\n\n', '{}']) {
+    assert.equal(told([Buffer.from(text)], 'stream').mode.isStream, true);
+    assert.equal(told([Buffer.from(text)], 'whole').mode.isStream, false);
+  }
+});
+
 test('white space without end is not kept', () => {
   const { bytes, kind } = told([
     ...Array.from({ length: 100 }, () => Buffer.from(' '.repeat(1_000))),

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { HeldMemory } from '../../../src/relay/held-memory.ts';
 import { SharedCounters } from '../../../src/threads/shared-counters.ts';
 
-test('what an exchange holds beyond what is free is counted for all, and given back to the byte', () => {
+test('memory that an exchange holds beyond what is free is counted for all, and given back to the byte', () => {
   const shared = new SharedCounters(1, 0);
   const memory = new HeldMemory(shared, 1_048_576);
   assert.ok(memory.mayHold(65_536));
@@ -15,7 +15,7 @@ test('what an exchange holds beyond what is free is counted for all, and given b
   assert.equal(shared.bodyBytes, 0);
 });
 
-test('where all exchanges together hold as much as they may, nothing more is counted', () => {
+test('nothing more is counted as held where all exchanges together hold as much as they may', () => {
   const shared = new SharedCounters(1, 0);
   const first = new HeldMemory(shared, 1_048_576);
   const second = new HeldMemory(shared, 1_048_576);

@@ -346,7 +346,7 @@ test('a full client pauses the provider, and a drained one lets it go on', () =>
   assert.equal(relayed.attempt.paused, false);
 });
 
-test('where a stream was asked for, JSON becomes its events, whatever it calls itself', () => {
+test('JSON in place of a stream becomes the events of a stream, whatever it calls itself', () => {
   for (const label of ['application/json', 'text/event-stream', 'text/plain', undefined]) {
     for (const include_usage of [true, false]) {
       const relayed = new Relayed({ body: { stream_options: { include_usage } } });
@@ -367,7 +367,7 @@ test('where a stream was asked for, JSON becomes its events, whatever it calls i
   }
 });
 
-test('where no stream was asked for, a stream becomes one answer, whatever it calls itself', () => {
+test('a stream in place of a whole answer becomes one answer, whatever it calls itself', () => {
   for (const label of ['application/json', 'text/event-stream']) {
     const relayed = new Relayed({ body: { stream: false } });
     relayed.attempt.head(200, { 'content-type': label }).send(stream + USAGE_EVENT + DONE_EVENT);
@@ -457,7 +457,7 @@ test('an event too long to be held and cut in its middle is closed before the er
   assert.deepEqual(rest, ['']);
 });
 
-test('what large events take of the shared memory is given back however the exchange ends', () => {
+test('memory that large events take of the shared part is given back however the exchange ends', () => {
   for (const end of ['failed', 'client', 'event'] as const) {
     const relayed = new Relayed({ settings: { limits: { ...limits, maxEventBytes: 16_777_216 } } });
     const long = chunkEvent({ content: 'x'.repeat(1_000_000) });

@@ -81,7 +81,7 @@ test('a translated stream that HTTP ends without message_stop is cut, whatever i
   }
 });
 
-test('what is no content commits nothing in a translated stream, within bounds', () => {
+test('an event without content commits nothing in a translated stream, within bounds', () => {
   const signature = event('content_block_delta', { index: 0, delta: { type: 'signature_delta', signature: 's' } });
   const { host, mode } = translated([begun, signature, event('ping', {})]);
   assert.equal(host.contentType, undefined);

@@ -3,11 +3,16 @@ import { mkdir, mkdtemp, open, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { sql } from 'kysely';
+import { Kysely, SqliteDialect, sql } from 'kysely';
+import { Migrator } from 'kysely/migration';
 import { insertKey } from '../../../src/store/api-keys.ts';
 import { openDatabase } from '../../../src/store/database.ts';
 import { MIGRATIONS } from '../../../src/store/migrations.ts';
+import { packageVersion } from '../../../src/store/package-version.ts';
+import { asKyselyDatabase, openSqliteFile } from '../../../src/store/sqlite-engine.ts';
 import { StoreFault } from '../../../src/store/store-fault.ts';
+import type { Tables } from '../../../src/store/tables.ts';
+import { storedKeys } from '../../support/stored-keys.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -40,6 +45,39 @@ describe('the database', () => {
       ['wal', 2, 5000],
     );
     await database.close();
+  });
+
+  it('a database of every earlier form is brought to the newest one, with the keys that are in it', async () => {
+    const names = Object.keys(MIGRATIONS);
+    for (const [at, last] of names.slice(0, -1).entries()) {
+      const dataDir = join(folder, last);
+      await mkdir(dataDir);
+      const file = openSqliteFile(join(dataDir, 'sluice.db'));
+      const query = new Kysely<Tables>({ dialect: new SqliteDialect({ database: asKyselyDatabase(file) }) });
+      const known = Object.fromEntries(Object.entries(MIGRATIONS).slice(0, at + 1));
+      const { error } = await new Migrator({
+        db: query,
+        provider: { getMigrations: async () => known },
+      }).migrateToLatest();
+      assert.equal(error, undefined);
+      await sql`
+        insert into api_keys (id, subject, teams, metadata, created_at)
+        values ('key_old', 'user:bob@example.com', '[]', '{}', '2026-01-01T00:00:00.000Z')
+      `.execute(query);
+      await query.destroy();
+      const database = await openDatabase(dataDir);
+      assert.deepEqual(
+        (await storedKeys(database)).map(({ id }) => id),
+        ['key_old'],
+        last,
+      );
+      const { rows } = await sql<{ version: string }>`select version from sluice_versions`.execute(database.query);
+      assert.deepEqual(
+        rows.map(({ version }) => version),
+        [packageVersion()],
+      );
+      await database.close();
+    }
   });
 
   it('a released migration is never changed', () => {

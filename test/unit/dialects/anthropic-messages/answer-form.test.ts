@@ -62,7 +62,7 @@ test('numbers in the input of a call keep their digits on their way into events'
   assert.match(events.toString(), /12345678901234567890/);
 });
 
-test('what is no message cannot become events, and says so', () => {
+test('an answer that is no message cannot become events, and says so', () => {
   for (const text of ['{}', '[]', '{"content":"text"}', 'nonsense']) {
     const events = answers.toEvents(Buffer.from(text), context);
     assert.ok(events instanceof GatewayError);

@@ -246,3 +246,24 @@ test('an answer or a stream without choices cannot be turned into the other, and
   const whole = answers.toWhole?.(Buffer.from(`: x\n\n${DONE_EVENT}`));
   assert.equal(whole && 'code' in whole && whole.code, 'upstream_protocol');
 });
+
+/*
+ * Symptom: whole answers of the priority tier were billed as standard ones. Root cause: OpenAI writes the tier in front of
+ * the usage more often than behind it, and only what is behind the last usage was read.
+ */
+test('the tier of a whole answer is told, whether it stands in front of its usage or behind it, and never that of a text', () => {
+  const usage = { prompt_tokens: 1, completion_tokens: 2 };
+  const text = (content: string) => ({ choices: [{ index: 0, message: { content }, finish_reason: 'stop' }] });
+  const quoting = text('{"service_tier":"priority"}');
+  const tierOf = (answer: object) => {
+    const bytes = Buffer.from(JSON.stringify(answer));
+    const whole = answers.whole(bytes)?.answer['service_tier'];
+    assert.equal(answers.end(bytes.subarray(8))?.answer['service_tier'], whole);
+    return whole;
+  };
+  assert.equal(tierOf({ ...text('a'), service_tier: 'priority', usage }), 'priority');
+  assert.equal(tierOf({ ...text('a'), usage, service_tier: 'priority', system_fingerprint: 'x' }), 'priority');
+  assert.equal(tierOf({ ...text('a'), service_tier: 'flex', system_fingerprint: 'x', usage }), 'flex');
+  assert.equal(tierOf({ ...quoting, usage }), undefined);
+  assert.equal(tierOf({ ...quoting, service_tier: null, usage }), undefined);
+});

@@ -3,10 +3,10 @@ const FIRST_BYTES = 512;
 const MAX_KEPT_BYTES = 65_536;
 
 /**
- * What is unfinished at the end of what came. Copied, since what it came in may be large, into memory that doubles:
- * whoever sends single bytes must not cost a copy of it for each of them. Whoever appends says how much it may become.
+ * The unfinished tail of a stream, copied so that the chunk it came in can be freed. Its memory doubles: a peer that sends
+ * single bytes must not cause a copy of all of it for each of them. The caller bounds how much is appended.
  */
-export class Carry {
+export class PartialBuffer {
   length = 0;
   #memory = EMPTY;
 
@@ -26,7 +26,7 @@ export class Carry {
     this.length = needed;
   }
 
-  /** The first so many bytes, which are nobody else's any more; they are dropped here. */
+  /** Removes the first so many bytes and gives them away: their memory is not written again. */
   take(bytes: number): Buffer {
     const first = this.#memory.subarray(0, bytes);
     if (this.#memory.length <= MAX_KEPT_BYTES) {
@@ -40,7 +40,7 @@ export class Carry {
     return first;
   }
 
-  /** Drops all but at most so many bytes. */
+  /** Drops all but at most so many of the last bytes. */
   keepLast(bytes: number): void {
     const kept = Math.min(bytes, this.length);
     this.#memory.copyWithin(0, this.length - kept, this.length);
