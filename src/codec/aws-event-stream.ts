@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { GatewayError } from '../core/errors.ts';
-import { Carry } from './carry.ts';
+import { PartialBuffer } from './partial-buffer.ts';
 
 /**
  * AWS's binary event stream: messages of a prelude (total length, length of the headers, CRC32 of both), headers, payload
@@ -12,7 +12,7 @@ import { Carry } from './carry.ts';
 export class AwsEventStreamParser {
   readonly #onEvent: AwsEventHandler;
   readonly #maxMessageBytes: number;
-  readonly #carry = new Carry();
+  readonly #partial = new PartialBuffer();
   #fault: GatewayError | undefined;
 
   constructor(onEvent: AwsEventHandler, maxMessageBytes: number) {
@@ -24,7 +24,7 @@ export class AwsEventStreamParser {
   push(chunk: Buffer): GatewayError | undefined {
     if (this.#fault !== undefined) return this.#fault;
     let at = 0;
-    if (this.#carry.length > 0) {
+    if (this.#partial.length > 0) {
       at = this.#endCarried(chunk);
       if (at < 0 || this.#fault !== undefined) return this.#fault;
     }
@@ -34,25 +34,25 @@ export class AwsEventStreamParser {
       this.#message(chunk, at, at + bytes);
       at += bytes;
     }
-    if (this.#fault === undefined && at < chunk.length) this.#carry.append(chunk, at);
+    if (this.#fault === undefined && at < chunk.length) this.#partial.append(chunk, at);
     return this.#fault;
   }
 
   /** Offset in `chunk` behind the message that began in an earlier one; -1: its end has not come. */
   #endCarried(chunk: Buffer): number {
     let at = 0;
-    if (this.#carry.length < PRELUDE_BYTES) {
-      at = Math.min(PRELUDE_BYTES - this.#carry.length, chunk.length);
-      this.#carry.append(chunk, 0, at);
-      if (this.#carry.length < PRELUDE_BYTES) return -1;
+    if (this.#partial.length < PRELUDE_BYTES) {
+      at = Math.min(PRELUDE_BYTES - this.#partial.length, chunk.length);
+      this.#partial.append(chunk, 0, at);
+      if (this.#partial.length < PRELUDE_BYTES) return -1;
     }
-    const bytes = this.#messageBytes(this.#carry.memory, 0);
+    const bytes = this.#messageBytes(this.#partial.memory, 0);
     if (bytes === 0) return -1;
-    const end = Math.min(at + bytes - this.#carry.length, chunk.length);
-    this.#carry.append(chunk, at, end);
-    if (this.#carry.length < bytes) return -1;
-    this.#message(this.#carry.memory, 0, bytes);
-    this.#carry.clear();
+    const end = Math.min(at + bytes - this.#partial.length, chunk.length);
+    this.#partial.append(chunk, at, end);
+    if (this.#partial.length < bytes) return -1;
+    this.#message(this.#partial.memory, 0, bytes);
+    this.#partial.clear();
     return end;
   }
 

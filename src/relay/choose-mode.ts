@@ -15,6 +15,7 @@ import { StreamTranslation, WholeTranslation } from './translation.ts';
 import { WholePassthrough } from './whole-passthrough.ts';
 
 export const EVENT_STREAM = 'text/event-stream';
+const AWS_EVENT_STREAM = 'application/vnd.amazon.eventstream';
 const JSON_TYPE = 'application/json';
 
 /** The head of a provider's answer; names in lower case. */
@@ -57,8 +58,7 @@ export function chooseMode(head: AnswerHead, context: ModeContext): OrError<Rela
 function modeFor(told: AnswerKind, head: AnswerHead, wire: Wire, context: ModeContext): OrError<RelayMode> {
   const contentType = String(head.headers['content-type'] ?? '');
   const label = contentType.toLowerCase();
-  // A stream may begin with a field that nobody knows.
-  const kind = told === 'other' && label.startsWith(EVENT_STREAM) ? 'events' : told;
+  const kind = kindOf(told, label, wire);
   const { host, target, limits, dialect, memory } = context;
   // HTML of whatever stands in between: read as the error that it should have been.
   if (kind === 'html' || kind === 'other') return new ErrorAnswer(host, target, wire, undefined, MAX_ERROR_BYTES);
@@ -79,6 +79,16 @@ function modeFor(told: AnswerKind, head: AnswerHead, wire: Wire, context: ModeCo
   const convert = (answer: Buffer) => dialect.answers.toEvents(answer, answerContext(context));
   const events = new ConvertedAnswer({ ...shared, host, convert, contentType: EVENT_STREAM });
   return wholeMode(events, type, head, wire, context);
+}
+
+/** What its first bytes did not tell is told by its label and by what its wire sends. */
+function kindOf(told: AnswerKind, label: string, { framing }: Wire): Exclude<AnswerKind, 'frames'> {
+  if (framing === 'aws-event-stream') {
+    return told === 'frames' || (told === 'other' && label.startsWith(AWS_EVENT_STREAM)) ? 'events' : told;
+  }
+  if (told === 'frames') return 'other';
+  // A stream may begin with a field that nobody knows.
+  return told === 'other' && label.startsWith(EVENT_STREAM) ? 'events' : told;
 }
 
 function eventsMode(host: RelayHost, contentType: string, wire: Wire, context: ModeContext): RelayMode {

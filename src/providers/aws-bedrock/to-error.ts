@@ -23,9 +23,11 @@ export function statusOfType(type: string): number {
   return STATUS_OF_TYPE.get(type.toLowerCase()) ?? 500;
 }
 
-export function toError(status: number, body: Buffer, target: Target): GatewayError {
+/** A refused signature is told with 400 by some of AWS's front doors. Signatures of reasoning are the client's own. */
+const REFUSED_CREDENTIAL = /security token|request signature we calculated|^signature (expired|not yet)/i;
+
+export function toError(status: number | undefined, body: Buffer, target: Target): GatewayError {
   const fault = readProviderFault(body);
-  // A signature that is refused is told with 400 by some of AWS's front doors, as if it were the client's fault.
-  const credential = status === 400 && /security token|signature/i.test(fault.message ?? '');
+  const credential = status === 400 && REFUSED_CREDENTIAL.test(fault.message ?? '');
   return providerError(credential ? 403 : status, fault, target);
 }

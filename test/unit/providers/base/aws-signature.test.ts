@@ -1,16 +1,11 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { createHash, createHmac, type Hash, type Hmac } from 'node:crypto';
 import { test } from 'node:test';
+import { SignatureV4 } from '@smithy/signature-v4';
 import type { Method } from '../../../../src/core/exchange.ts';
 import { AwsSigner, canonicalRequest } from '../../../../src/providers/base/aws-signature.ts';
 import type { UnsignedRequest } from '../../../../src/providers/provider.ts';
-
-/** AWS's own suite of signed requests stands beside the project, not in it. */
-const suite = resolve(import.meta.dirname, '../../../../../shared/vectors/sigv4.json');
-const cases: Record<string, Record<string, string>> = existsSync(suite)
-  ? JSON.parse(readFileSync(suite, 'utf8')).cases
-  : {};
+import { awsSignatures } from '../../../support/recordings.ts';
 
 function signerOf(context: { credentials: Record<string, string>; region: string; service: string }): AwsSigner {
   const { access_key_id = '', secret_access_key = '', token } = context.credentials;
@@ -42,7 +37,7 @@ function requestOf(text: string): UnsignedRequest {
 
 const signatureOf = (authorization: string | undefined) => /Signature=([0-9a-f]{64})$/.exec(authorization ?? '')?.[1];
 
-for (const [name, files] of Object.entries(cases)) {
+for (const [name, files] of Object.entries(awsSignatures())) {
   const context = JSON.parse(files['context.json'] ?? '{}');
   const text = files['request.txt'] ?? '';
   // Paths are sent as they are: nothing of ours holds `.`, `..` or `//`, and Unicode is encoded before.
@@ -91,3 +86,85 @@ test('a request with a body, an encoded path and a session token is signed over 
   assert.deepEqual(signer.sign({ ...request, body: [Buffer.from('{'), Buffer.from('}')] }, at), signed);
   assert.notEqual(signer.sign({ ...request, body: Buffer.from('[]') }, at).at(-1), signed.at(-1));
 });
+
+/** What AWS's SDKs hash with. */
+class Sha256 {
+  readonly #hash: Hash | Hmac;
+  constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
+    this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', bytesOf(secret));
+  }
+  update(data: string | ArrayBuffer | ArrayBufferView): void {
+    this.#hash.update(bytesOf(data));
+  }
+  digest(): Promise<Uint8Array> {
+    return Promise.resolve(this.#hash.digest());
+  }
+  reset(): void {}
+}
+
+function bytesOf(data: string | ArrayBuffer | ArrayBufferView): Uint8Array {
+  if (typeof data === 'string') return Buffer.from(data);
+  return ArrayBuffer.isView(data) ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : new Uint8Array(data);
+}
+
+const KEYS = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' };
+const PATHS = [
+  '/',
+  '/model/us.anthropic.claude-sonnet-4-5-20250929-v1%3A0/converse-stream',
+  `/model/${encodeURIComponent('arn:aws:bedrock:eu-west-1:123456789012:application-inference-profile/ab12cd')}/converse`,
+  "/model/a%20b%2Bc'(x)!*~/invoke",
+  '/foundation-models?byProvider=Amazon&byOutputModality=TEXT&a=&%C3%A4=%2F',
+];
+
+for (const path of PATHS) {
+  for (const sessionToken of [undefined, 'FwoGZXIvYXdzEBYaD+/=']) {
+    test(`the signer of AWS's SDKs signs ${path} ${sessionToken ? 'of a session' : 'of a user'} the same`, async () => {
+      const keys = { ...KEYS, sessionToken };
+      const scope = { region: 'eu-west-1', service: 'bedrock' };
+      const at = Date.parse('2026-03-01T23:59:59.999Z');
+      const body = Buffer.from('{"messages":[{"role":"user","content":[{"text":"Grüezi"}]}]}');
+      const [pathname = '', query = ''] = path.split('?');
+      const oracle = new SignatureV4({ ...scope, credentials: keys, sha256: Sha256, applyChecksum: false });
+      const signed = await oracle.sign(
+        {
+          method: 'POST',
+          protocol: 'https:',
+          hostname: 'bedrock-runtime.eu-west-1.amazonaws.com',
+          path: pathname,
+          query: Object.fromEntries(new URLSearchParams(query)),
+          headers: { host: 'bedrock-runtime.eu-west-1.amazonaws.com', 'content-type': 'application/json' },
+          body,
+        },
+        { signingDate: new Date(at) },
+      );
+      const request: UnsignedRequest = {
+        method: 'POST',
+        origin: 'https://bedrock-runtime.eu-west-1.amazonaws.com',
+        path,
+        headers: ['content-type', 'application/json'],
+        body,
+      };
+      const signer = new AwsSigner(keys, scope);
+      assert.equal(signer.sign(request, at).at(-1), signed.headers['authorization']);
+      // The key of a day is kept; that of the next is another one.
+      assert.equal(signer.sign(request, at).at(-1), signed.headers['authorization']);
+      assert.match(signer.sign(request, at + 1).at(-1) ?? '', /\/20260302\//);
+    });
+  }
+}
+
+/** Of AWS's suite (awslabs/aws-c-auth, Apache-2.0), so that a clone without it checks some of it as well. */
+const OF_AWS: Record<string, [request: string, signature: string]> = {
+  'get-vanilla': [
+    'GET / HTTP/1.1\nHost:example.amazonaws.com\n\n',
+    '5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31',
+  ],
+};
+
+for (const [name, [text, signature]] of Object.entries(OF_AWS)) {
+  test(`AWS's ${name} is signed as AWS says`, () => {
+    const signer = new AwsSigner(KEYS, { region: 'us-east-1', service: 'service' });
+    const signed = signer.sign(requestOf(text), Date.parse('2015-08-30T12:36:00Z'));
+    assert.equal(signatureOf(signed.at(-1)), signature);
+  });
+}
