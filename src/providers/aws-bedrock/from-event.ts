@@ -1,5 +1,5 @@
 import { EXCEPTION } from '../../codec/aws-event-stream.ts';
-import { isArray, isObject, type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
+import { isArray, isObject, type JsonObject, objectOf, parseObject, stringOf } from '../../codec/json-value.ts';
 import type { InferenceEvent } from '../../inference/event.ts';
 import type { EventReader } from '../provider.ts';
 import { pushCitation } from './citations.ts';
@@ -29,7 +29,7 @@ class ConverseEventReader implements EventReader {
   readonly #openCalls = new Map<unknown, OpenCall>();
 
   fromEvent(event: string | undefined, data: string, out: InferenceEvent[]): void {
-    const value = parse(data);
+    const value = parseObject(data);
     if (event?.startsWith(EXCEPTION)) {
       pushException(event.slice(EXCEPTION.length), value, out);
       return;
@@ -55,7 +55,7 @@ class ConverseEventReader implements EventReader {
         this.#stop(value, out);
         return;
       case 'metadata': {
-        const usage = toUsage(value['usage']);
+        const usage = toUsage(value['usage'], value);
         if (usage) out.push({ type: 'usage', usage });
         this.complete = this.#stopped;
         return;
@@ -103,15 +103,6 @@ class ConverseEventReader implements EventReader {
     this.#stopped = true;
     const raw = stringOf(value['stopReason']);
     if (raw !== undefined) out.push({ type: 'finish', reason: toFinishReason(raw) });
-  }
-}
-
-function parse(data: string): JsonObject | undefined {
-  try {
-    return objectOf(JSON.parse(data));
-  } catch {
-    // Said by the caller: what it means depends on the event.
-    return undefined;
   }
 }
 

@@ -33,7 +33,7 @@ export function fromResponse(body: Buffer): OrError<InferenceEvent[]> {
       calls += 1;
     } else pushBlock(block, events);
   }
-  const usage = toUsage(answer['usage']);
+  const usage = toUsage(answer['usage'], answer);
   if (usage) events.push({ type: 'usage', usage });
   const raw = stringOf(answer['stopReason']);
   if (raw !== undefined) events.push({ type: 'finish', reason: toFinishReason(raw) });

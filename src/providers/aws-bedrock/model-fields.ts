@@ -1,6 +1,7 @@
 import type { InferenceRequest } from '../../inference/request.ts';
 import { modelFamily } from '../anthropic-messages/model-family.ts';
 import { toThinking } from '../anthropic-messages/thinking.ts';
+import type { TranslationTarget } from '../provider.ts';
 
 /** What Converse has no word for goes into a field that each vendor's models read in their own way. */
 export interface ModelFields {
@@ -11,8 +12,16 @@ export interface ModelFields {
   readonly structuredOutputs: boolean;
 }
 
-/** https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html */
-export function modelFields(request: InferenceRequest): ModelFields {
+/** ARNs that say which model they stand for. Those of application profiles, imported and provisioned models do not. */
+const TELLING_ARN = /:(foundation-model|inference-profile)\//;
+
+/**
+ * https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html. Where the id tells no model, the name that
+ * the operator gave it may.
+ */
+export function modelFields(asked: InferenceRequest, { id }: Pick<TranslationTarget, 'id'>): ModelFields {
+  const opaque = asked.model.startsWith('arn:') && !TELLING_ARN.test(asked.model);
+  const request = opaque ? { ...asked, model: id } : asked;
   const { model, temperature, topP, topK, maxOutputTokens } = request;
   if (/claude/.test(model)) return claude(request);
   const sampling = { temperature, topP };
@@ -21,10 +30,17 @@ export function modelFields(request: InferenceRequest): ModelFields {
   }
   const additional: Record<string, unknown> = {};
   if (topK !== undefined) additional['top_k'] = topK;
-  const effort = request.reasoning?.effort;
-  if (effort !== undefined && /gpt-oss|deepseek|qwen|kimi|glm|minimax/.test(model))
-    additional['reasoning_effort'] = effort;
+  Object.assign(additional, effortField(model, request.reasoning?.effort));
   return { maxOutputTokens, sampling, additional, structuredOutputs: true };
+}
+
+/** Each vendor has its own word for it, and refuses others; of models that are not named here the effort cannot be set. */
+function effortField(model: string, effort: string | undefined): object | undefined {
+  if (effort === undefined) return undefined;
+  if (/gpt-oss|kimi|gpt-5\.[0-5]/.test(model)) return { reasoning_effort: effort };
+  if (/gpt-\d/.test(model)) return { reasoning: { effort: effort === 'minimal' ? 'low' : effort } };
+  if (!/deepseek.*v3/.test(model) || effort === 'none') return undefined;
+  return { reasoning_config: effort === 'minimal' ? 'low' : /low|medium/.test(effort) ? effort : 'high' };
 }
 
 /** As the Messages API, whose fields Claude's models take on Bedrock too. */

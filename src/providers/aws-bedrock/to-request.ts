@@ -4,19 +4,23 @@ import type { OrError } from '../../core/exchange.ts';
 import type { InferenceRequest } from '../../inference/request.ts';
 import { outputSchema } from '../anthropic-messages/output-schema.ts';
 import { jsonBody } from '../base/json-body.ts';
+import type { TranslationTarget } from '../provider.ts';
 import { type ModelFields, modelFields } from './model-fields.ts';
 import { toConversation } from './to-messages.ts';
 import { toolConfig } from './to-tools.ts';
 
 /** https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html. The model stands in the path. */
-export function toRequest(request: InferenceRequest): OrError<{ body: Buffer; headers: readonly string[] }> {
+export function toRequest(
+  request: InferenceRequest,
+  target: TranslationTarget,
+): OrError<{ body: Buffer; headers: readonly string[] }> {
   const others = otherParameters(request.extra);
   if (others instanceof GatewayError) return others;
   const conversation = toConversation(request.messages);
   if (conversation instanceof GatewayError) return conversation;
   const tools = toolConfig(request);
   if (tools instanceof GatewayError) return tools;
-  const fields = modelFields(request);
+  const fields = modelFields(request, target);
   const output = outputConfig(request, fields);
   if (output instanceof GatewayError) return output;
   const additional = { ...fields.additional, ...others.additional };

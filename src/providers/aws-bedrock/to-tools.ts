@@ -56,7 +56,10 @@ function calledTools({ messages }: InferenceRequest): object[] {
   return [...names].map((name) => ({ toolSpec: { name, inputSchema: { json: { type: 'object', properties: {} } } } }));
 }
 
-/** There is no `none`: the tools are left out for it, unless the conversation has calls already. */
+/**
+ * There is no `none`: the tools are left out for it, unless the conversation has calls already. `auto` is what models do
+ * unasked, and some refuse any choice.
+ */
 function toolChoice({ toolChoice: choice, tools }: InferenceRequest): object | undefined {
   if (!tools?.length) return undefined;
   switch (choice?.type) {
@@ -64,8 +67,6 @@ function toolChoice({ toolChoice: choice, tools }: InferenceRequest): object | u
       return { any: {} };
     case 'tool':
       return { tool: { name: choice.name } };
-    case 'auto':
-      return { auto: {} };
     default:
       return undefined;
   }

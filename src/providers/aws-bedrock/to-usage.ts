@@ -1,11 +1,15 @@
-import { countOf, isArray, isObject } from '../../codec/json-value.ts';
+import { countOf, isArray, isObject, type JsonObject, objectOf } from '../../codec/json-value.ts';
+import { servedAs } from '../../inference/served-as.ts';
 import type { Usage } from '../../inference/usage.ts';
 
+const NOTHING_BESIDE: JsonObject = {};
+
 /**
- * `usage` of Converse. Its inputTokens are what is left beside the cache, ours hold all of it.
+ * `usage` of Converse. Its inputTokens are what is left beside the cache, ours hold all of it. Tier and latency stand
+ * beside it, in the answer or in the event `metadata`.
  * https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_TokenUsage.html
  */
-export function toUsage(value: unknown): Usage | undefined {
+export function toUsage(value: unknown, answer: JsonObject = NOTHING_BESIDE): Usage | undefined {
   if (!isObject(value)) return undefined;
   const input = countOf(value['inputTokens']);
   const output = countOf(value['outputTokens']);
@@ -18,6 +22,10 @@ export function toUsage(value: unknown): Usage | undefined {
     cacheReadInputTokens: cacheRead,
     cacheCreationInputTokens: cacheWrite,
     cacheCreation1hInputTokens: writtenForAnHour(value['cacheDetails']),
+    servedAs: servedAs({
+      serviceTier: objectOf(answer['serviceTier'])?.['type'],
+      speed: objectOf(answer['performanceConfig'])?.['latency'],
+    }),
   };
 }
 
