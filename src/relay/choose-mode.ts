@@ -159,5 +159,7 @@ export function answerContext({
   peeked,
 }: Pick<ModeContext, 'exchangeId' | 'target' | 'peeked'>): AnswerContext {
   const created = Math.floor(Date.now() / 1000);
-  return { exchangeId, model: target.id, includeUsage: peeked.includeUsage, created };
+  // A whole answer always has it, also where it is put together from a stream.
+  const includeUsage = peeked.includeUsage || !peeked.stream;
+  return { exchangeId, model: target.id, includeUsage, created };
 }

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { createHash, createHmac, type Hash, type Hmac } from 'node:crypto';
 import { test } from 'node:test';
 import { SignatureV4 } from '@smithy/signature-v4';
 import type { Method } from '../../../../src/core/exchange.ts';
 import { AwsSigner, canonicalRequest } from '../../../../src/providers/base/aws-signature.ts';
 import type { UnsignedRequest } from '../../../../src/providers/provider.ts';
 import { awsSignatures } from '../../../support/recordings.ts';
+import { Sha256 } from '../../../support/signed-request.ts';
 
 function signerOf(context: { credentials: Record<string, string>; region: string; service: string }): AwsSigner {
   const { access_key_id = '', secret_access_key = '', token } = context.credentials;
@@ -86,26 +86,6 @@ test('a request with a body, an encoded path and a session token is signed over 
   assert.deepEqual(signer.sign({ ...request, body: [Buffer.from('{'), Buffer.from('}')] }, at), signed);
   assert.notEqual(signer.sign({ ...request, body: Buffer.from('[]') }, at).at(-1), signed.at(-1));
 });
-
-/** What AWS's SDKs hash with. */
-class Sha256 {
-  readonly #hash: Hash | Hmac;
-  constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
-    this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', bytesOf(secret));
-  }
-  update(data: string | ArrayBuffer | ArrayBufferView): void {
-    this.#hash.update(bytesOf(data));
-  }
-  digest(): Promise<Uint8Array> {
-    return Promise.resolve(this.#hash.digest());
-  }
-  reset(): void {}
-}
-
-function bytesOf(data: string | ArrayBuffer | ArrayBufferView): Uint8Array {
-  if (typeof data === 'string') return Buffer.from(data);
-  return ArrayBuffer.isView(data) ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : new Uint8Array(data);
-}
 
 const KEYS = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' };
 const PATHS = [
