@@ -77,6 +77,8 @@ export interface ProviderAccount {
   readonly exampleModel: string | undefined;
   /** The provider's id in the price library, where it has one: its models are this account's catalogue. */
   readonly catalogueId: string | undefined;
+  /** What its ids look like: no other bare name is taken for one of its catalogue; undefined: any may be. */
+  readonly modelIds?: RegExp | undefined;
   /** Every connection its targets use. */
   readonly connections: readonly Connection[];
   /** Models the manifest lists; empty: any model id of this account is passed on. */

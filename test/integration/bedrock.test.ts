@@ -4,9 +4,10 @@ import { after, before, describe, test } from 'node:test';
 import OpenAI from 'openai';
 import { awsEvent, awsException, awsMessage } from '../support/aws-events.ts';
 import { ask, ChatStream, errorOf, messages } from '../support/chat-client.ts';
-import { KEY, type RunningGateway, recordOf, startGateway } from '../support/gateway.ts';
+import { eventually, KEY, type RunningGateway, recordOf, startGateway } from '../support/gateway.ts';
 import { type FakeProvider, type ReceivedRequest, sendJson, startProvider } from '../support/provider.ts';
 import { signatureFault } from '../support/signed-request.ts';
+import { startSts, stsEnvironment } from '../support/sts-server.ts';
 
 /* A Bedrock that checks signatures as AWS's SDKs make them, and answers by the model in the path. */
 
@@ -266,4 +267,40 @@ test('a tier that Bedrock says it served is in the record, and its unknown price
   assert.deepEqual(JSON.parse(provider.requests.at(-1)!.body.toString()).serviceTier, { type: 'flex' });
   const record = await recordOf(gateway, 'served-flex');
   assert.equal(Object.entries(record).find(([name]) => name.includes('service_tier'))?.[1], 'flex');
+});
+
+test('a role’s keys are renewed ahead of their end; while that fails the old ones stay, and then the account has none', async (t) => {
+  const LIFE_MS = 4_000;
+  const keysOf = (number: number) => ({ ...KEYS, sessionToken: `${KEYS.sessionToken}${number}`, endsAtMs: Date.now() + LIFE_MS });
+  const sts = await startSts(keysOf(1));
+  t.after(() => sts[Symbol.asyncDispose]());
+  const roleProvider = await startProvider(async (request, response) => {
+    const sessionToken = String(request.headers['x-amz-security-token']);
+    const fault = await signatureFault(request, { ...KEYS, sessionToken }, scopeOf('eu-west-1'));
+    sendJson(response, fault ? 403 : 200, fault ? { message: fault } : whole([{ text: sessionToken.slice(-1) }]));
+  });
+  t.after(() => roleProvider[Symbol.asyncDispose]());
+  const auth_data = { type: 'assumed-role-based', assumed_role_arn: 'arn:aws:iam::123456789012:role/r', external_id: 'x' };
+  const account = { type: 'provider-account/aws-bedrock', name: 'role', region: 'eu-west-1', auth_data };
+  const roleGateway = await startGateway({
+    environment: stsEnvironment(sts),
+    manifests: [{ ...account, base_url: roleProvider.origin }],
+  });
+  t.after(() => roleGateway[Symbol.asyncDispose]());
+  const said = async (): Promise<string> => {
+    const response = await ask(roleGateway, { model: 'role/m', messages });
+    if (response.status !== 200) return (await errorOf(response)).code;
+    return JSON.parse(await response.text()).choices[0].message.content;
+  };
+  await eventually('the first keys are there', async () => (await said()) === '1');
+  sts.next = keysOf(2);
+  await eventually('the next keys are used', async () => (await said()) === '2');
+  sts.next = 'User: arn:aws:iam::1:user/g is not authorized to perform: sts:AssumeRole';
+  const calls = sts.asked.length;
+  await eventually('it was tried to renew them', () => sts.asked.length > calls);
+  assert.equal(await said(), '2');
+  await eventually('they ended', async () => (await said()) === 'account_token_missing');
+  assert.match(roleGateway.output(), /cannot be renewed; it is used until it ends/);
+  assert.match(roleGateway.output(), /not authorized to perform: sts:AssumeRole/);
+  assert.ok(!roleGateway.output().includes(KEYS.secretAccessKey) && !roleGateway.output().includes('gateway-secret'));
 });

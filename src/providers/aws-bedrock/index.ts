@@ -5,6 +5,7 @@ import { awsAuth, awsCredential, awsDomain, awsRegion, awsTokenSources } from '.
 import { listedModel } from '../base/listed-models.ts';
 import { mountAt, mountsOf } from '../base/mount.ts';
 import type { Mount, ProviderPlug, Target } from '../provider.ts';
+import { listTerms } from './list-terms.ts';
 import { bedrockModels } from './models-probe.ts';
 import { bedrockConverseWire } from './wire.ts';
 
@@ -50,6 +51,9 @@ export const plug: ProviderPlug = {
     const setup = {
       manifest,
       catalogueId: 'aws',
+      terms: listTerms,
+      // The price library also knows names of Claude that only Anthropic itself takes.
+      modelIds: /^(arn:|([a-z-]+\.)?[a-z][a-z0-9-]*\.[a-z])/,
       // A profile that exists in nearly every region.
       exampleModel: 'global.amazon.nova-2-lite-v1:0',
       // Its streams always carry usage; there is nothing to ask for.
