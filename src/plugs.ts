@@ -14,14 +14,7 @@ import type { Probe, ProviderAccount, ProviderPlug, TokenSource, Tokens, Wire } 
 import { plug as selfHostedModel } from './providers/self-hosted-model/index.ts';
 
 /** The one file that names vendors and dialects; everybody else is handed these lists, and all others are made of them. */
-export const PLUGS: readonly ProviderPlug[] = [
-  openai,
-  anthropic,
-  googleGemini,
-  awsBedrock,
-  selfHostedModel,
-  ollama,
-];
+export const PLUGS: readonly ProviderPlug[] = [openai, anthropic, googleGemini, awsBedrock, selfHostedModel, ollama];
 export const DIALECTS: readonly Dialect[] = [openAiChat];
 /** What is known of each form, whether a client speaks it or a provider. */
 export const FORMS: readonly ApiForm[] = [...DIALECTS, anthropicMessages];

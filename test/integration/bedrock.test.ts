@@ -11,7 +11,11 @@ import { startSts, stsEnvironment } from '../support/sts-server.ts';
 
 /* A Bedrock that checks signatures as AWS's SDKs make them, and answers by the model in the path. */
 
-const KEYS = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY', sessionToken: 'SeSSionToKen+/==' };
+const KEYS = {
+  accessKeyId: 'AKIDEXAMPLE',
+  secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY',
+  sessionToken: 'SeSSionToKen+/==',
+};
 const scopeOf = (region: string) => ({ region, service: 'bedrock' });
 const ARN = 'arn:aws:bedrock:eu-west-1:123456789012:application-inference-profile/a1b2';
 
@@ -60,7 +64,8 @@ const scripts: Record<string, (response: ServerResponse) => void> = {
   'damaged-late-stream': (response) => sendFrames(response, start, text('half an ans'), damaged(text('lost')), ...end),
   throttled: (response) =>
     sendJson(response, 429, { message: 'Too many requests, please wait before trying again.' }, { 'retry-after': '7' }),
-  invalid: (response) => sendJson(response, 400, { message: 'messages.1.content.0: Invalid `signature` in `thinking` block' }),
+  invalid: (response) =>
+    sendJson(response, 400, { message: 'messages.1.content.0: Invalid `signature` in `thinking` block' }),
   'denied-model': (response) => sendJson(response, 403, { message: "You don't have access to the model." }),
   stale: (response) => sendJson(response, 400, { message: `Signature expired: ${KEYS.sessionToken} is now earlier` }),
   unknown: (response) => sendJson(response, 404, { message: 'Could not resolve the foundation model.' }),
@@ -109,7 +114,11 @@ before(async () => {
   gateway = await startGateway({
     manifests: [
       { ...account, name: 'aws', auth_data: keys },
-      { ...account, name: 'wrong', auth_data: { ...keys, secret_access_key: 'another+secret+of+forty+characters+12345' } },
+      {
+        ...account,
+        name: 'wrong',
+        auth_data: { ...keys, secret_access_key: 'another+secret+of+forty+characters+12345' },
+      },
       { ...account, name: 'bearer', auth_data: { type: 'api-key', api_key: 'bedrock-key' } },
       {
         ...account,
@@ -134,7 +143,10 @@ const asked = (model: string, more: object = {}) => ask(gateway, { model, messag
 
 describe('the openai SDK against Bedrock', () => {
   test('a completion is created by a signed Converse request', async () => {
-    const completion = await client.chat.completions.create({ model: 'aws/text', messages: [{ role: 'user', content: 'hi' }] });
+    const completion = await client.chat.completions.create({
+      model: 'aws/text',
+      messages: [{ role: 'user', content: 'hi' }],
+    });
     assert.equal(completion.choices[0]?.message.content, 'Grüezi');
     assert.equal(completion.choices[0]?.finish_reason, 'stop');
     assert.equal(completion.usage?.total_tokens, 12);
@@ -184,7 +196,12 @@ describe('authorisation of Bedrock', () => {
     const response = await ask(
       gateway,
       { model: 'aws/text', messages },
-      { headers: { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', 'x-amz-security-token': 'mine' } },
+      {
+        headers: {
+          traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+          'x-amz-security-token': 'mine',
+        },
+      },
     );
     assert.equal(response.status, 200);
     const { headers } = provider.requests.at(-1)!;
@@ -193,7 +210,11 @@ describe('authorisation of Bedrock', () => {
   });
 
   test('a refused signature is the account’s fault, and neither keys nor session token are read in the answer or the log', async () => {
-    const response = await ask(gateway, { model: 'wrong/text', messages }, { headers: { 'x-request-id': 'wrong-secret' } });
+    const response = await ask(
+      gateway,
+      { model: 'wrong/text', messages },
+      { headers: { 'x-request-id': 'wrong-secret' } },
+    );
     const error = await errorOf(response);
     assert.deepEqual([response.status, error.code], [502, 'upstream_credential']);
     const line = JSON.stringify(await recordOf(gateway, 'wrong-secret'));
@@ -271,7 +292,11 @@ test('a tier that Bedrock says it served is in the record, and its unknown price
 
 test('a role’s keys are renewed ahead of their end; while that fails the old ones stay, and then the account has none', async (t) => {
   const LIFE_MS = 4_000;
-  const keysOf = (number: number) => ({ ...KEYS, sessionToken: `${KEYS.sessionToken}${number}`, endsAtMs: Date.now() + LIFE_MS });
+  const keysOf = (number: number) => ({
+    ...KEYS,
+    sessionToken: `${KEYS.sessionToken}${number}`,
+    endsAtMs: Date.now() + LIFE_MS,
+  });
   const sts = await startSts(keysOf(1));
   t.after(() => sts[Symbol.asyncDispose]());
   const roleProvider = await startProvider(async (request, response) => {
@@ -280,7 +305,11 @@ test('a role’s keys are renewed ahead of their end; while that fails the old o
     sendJson(response, fault ? 403 : 200, fault ? { message: fault } : whole([{ text: sessionToken.slice(-1) }]));
   });
   t.after(() => roleProvider[Symbol.asyncDispose]());
-  const auth_data = { type: 'assumed-role-based', assumed_role_arn: 'arn:aws:iam::123456789012:role/r', external_id: 'x' };
+  const auth_data = {
+    type: 'assumed-role-based',
+    assumed_role_arn: 'arn:aws:iam::123456789012:role/r',
+    external_id: 'x',
+  };
   const account = { type: 'provider-account/aws-bedrock', name: 'role', region: 'eu-west-1', auth_data };
   const roleGateway = await startGateway({
     environment: stsEnvironment(sts),

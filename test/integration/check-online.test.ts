@@ -200,12 +200,21 @@ describe('Bedrock', () => {
   });
 
   test('a signed account is asked for models and profiles, and one that does not exist is a fault', async (t) => {
-    const account = bedrock('aws', 'eu-west-1', 'amazon.nova-pro-v1:0', 'eu.amazon.nova-pro-v1:0', 'amazon.nova-por-v1:0');
+    const account = bedrock(
+      'aws',
+      'eu-west-1',
+      'amazon.nova-pro-v1:0',
+      'eu.amazon.nova-pro-v1:0',
+      'amazon.nova-por-v1:0',
+    );
     const { code, lines, faults } = await run(t, [account]);
     assert.equal(code, 1);
     assert.match(lines.join('\n'), /works +2 of 3 models there/);
     assert.deepEqual(faults.length, 1);
-    assert.match(faults[0] ?? '', /integrations\[2\]\.model_id: .*no such model — found `amazon\.nova-por-v1:0`\. Did you mean `amazon\.nova-pro-v1:0`/);
+    assert.match(
+      faults[0] ?? '',
+      /integrations\[2\]\.model_id: .*no such model — found `amazon\.nova-por-v1:0`\. Did you mean `amazon\.nova-pro-v1:0`/,
+    );
   });
 
   test('an account that may not list models works, and is warned of', async (t) => {
@@ -218,7 +227,10 @@ describe('Bedrock', () => {
   test('an account whose signature is refused is a fault', async (t) => {
     const { code, faults } = await run(t, [bedrock('aws', 'us-east-1')]);
     assert.equal(code, 1);
-    assert.match(faults[0] ?? '', /auth_data: account `aws`: its provider refuses the credential: .*signature we calculated/);
+    assert.match(
+      faults[0] ?? '',
+      /auth_data: account `aws`: its provider refuses the credential: .*signature we calculated/,
+    );
   });
 });
 

@@ -87,7 +87,9 @@ export function told({ id: _id, model: _model, usage, thinkingBlocks, toolCalls,
   const counts = usage as ToldUsage;
   return {
     ...rest,
-    signatures: (thinkingBlocks as { signature?: string; data?: string }[]).map(({ signature, data }) => signature ?? data),
+    signatures: (thinkingBlocks as { signature?: string; data?: string }[]).map(
+      ({ signature, data }) => signature ?? data,
+    ),
     toolCalls: toolCalls.map((call) => ({ ...call, arguments: JSON.parse(call.arguments) })),
     input: counts.prompt_tokens,
     output: counts.completion_tokens,

@@ -11,8 +11,16 @@ const at = Date.parse('2026-03-01T12:00:00Z');
 /** Signatures that the signer of AWS's SDKs (@smithy/signature-v4) made for the same requests. */
 export const inputs = {
   bodies: [
-    { name: '2 KB', body: Buffer.alloc(2_048, 'a'), signature: '2dec3d36cc493fb1a15d31a7080a6ec0aae85dbc7e2cb00d24203b00251f3e0b' },
-    { name: '100 KB', body: Buffer.alloc(102_400, 'a'), signature: '03d4b2b6ad84a53c9b949777fe0e4529ea5e46d5624e16614b60b03d31870d1b' },
+    {
+      name: '2 KB',
+      body: Buffer.alloc(2_048, 'a'),
+      signature: '2dec3d36cc493fb1a15d31a7080a6ec0aae85dbc7e2cb00d24203b00251f3e0b',
+    },
+    {
+      name: '100 KB',
+      body: Buffer.alloc(102_400, 'a'),
+      signature: '03d4b2b6ad84a53c9b949777fe0e4529ea5e46d5624e16614b60b03d31870d1b',
+    },
   ],
 };
 

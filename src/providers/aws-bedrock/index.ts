@@ -15,7 +15,9 @@ const schema = accountBase(type).extend({
   auth_data: optionalKey(awsAuth),
   region: awsRegion().describe('Where its models run, unless an integration says otherwise.'),
   // Ours, not of the reference manifests: for endpoints of a VPC, FIPS endpoints and proxies.
-  base_url: optionalKey(baseUrl()).describe('In place of the address of the region; signatures are made for the region.'),
+  base_url: optionalKey(baseUrl()).describe(
+    'In place of the address of the region; signatures are made for the region.',
+  ),
   integrations: integrationList(
     integrationBase('integration/model/bedrock').extend({
       region: optionalKey(awsRegion()).describe("Where this model runs; absent: in the account's region."),

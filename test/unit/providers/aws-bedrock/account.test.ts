@@ -64,7 +64,10 @@ test('every form of credential of the reference manifests is taken, and a wrong 
   ]) {
     assert.equal(faults({ auth_data }), '');
   }
-  assert.match(faults({ auth_data: { type: 'assumed-role-based', assumed_role_arn: 'admin' } }), /assumed_role_arn: the ARN/);
+  assert.match(
+    faults({ auth_data: { type: 'assumed-role-based', assumed_role_arn: 'admin' } }),
+    /assumed_role_arn: the ARN/,
+  );
   assert.match(faults({ auth_data: { type: 'access-key-based', access_key_id: 'A' } }), /secret_access_key/);
   assert.match(faults({ region: 'Frankfurt' }), /region: a region of AWS, as `us-east-1`/);
   assert.match(faults({ region: 'us-east-1.evil.example/' }), /region/);
@@ -121,10 +124,7 @@ test('a bare name that only Anthropic takes is not taken for one of Bedrock’s'
     return route instanceof GatewayError ? route.code : route.model;
   };
   assert.equal(found('claude-haiku-4-5-20251001'), 'claude/claude-haiku-4-5-20251001');
-  assert.equal(
-    found('us.anthropic.claude-haiku-4-5-20251001-v1:0'),
-    'aws/us.anthropic.claude-haiku-4-5-20251001-v1:0',
-  );
+  assert.equal(found('us.anthropic.claude-haiku-4-5-20251001-v1:0'), 'aws/us.anthropic.claude-haiku-4-5-20251001-v1:0');
 });
 
 test('what was served in another tier or faster costs what nobody publishes, so its cost is unknown and says why', () => {

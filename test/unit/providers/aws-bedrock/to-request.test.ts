@@ -71,7 +71,11 @@ test('calls and their results are sent to Bedrock with every digit, and results 
     tools: [f],
     messages: [
       ...hello,
-      { role: 'assistant', content: null, tool_calls: [call('a', 'f', '{"n":12345678901234567890}'), call('b', 'f', '')] },
+      {
+        role: 'assistant',
+        content: null,
+        tool_calls: [call('a', 'f', '{"n":12345678901234567890}'), call('b', 'f', '')],
+      },
       { role: 'tool', tool_call_id: 'a', content: 'one' },
       { role: 'tool', tool_call_id: 'b', content: '' },
       { role: 'user', content: 'and?' },
@@ -256,7 +260,10 @@ const plain = recordings('bedrock').flatMap(({ name, request }) => {
     const body: Recorded = JSON.parse(request.body ?? '');
     const texts = body.messages.every(({ content }) => content.every((block) => block.text?.trim()));
     const functions = (body.toolConfig?.tools ?? []).every(({ toolSpec }) => toolSpec);
-    return texts && functions && !Object.hasOwn(body, 'additionalModelRequestFields') && !Object.hasOwn(body, 'outputConfig')
+    return texts &&
+      functions &&
+      !Object.hasOwn(body, 'additionalModelRequestFields') &&
+      !Object.hasOwn(body, 'outputConfig')
       ? [{ name, body, model: request.path.split('/')[2]! }]
       : [];
   } catch {

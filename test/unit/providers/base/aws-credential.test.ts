@@ -2,7 +2,12 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { AccountToken } from '../../../../src/core/account-token.ts';
 import { GatewayError } from '../../../../src/core/errors.ts';
-import { type AwsAccount, awsAuth, awsCredential, awsTokenSources } from '../../../../src/providers/base/aws-credential.ts';
+import {
+  type AwsAccount,
+  awsAuth,
+  awsCredential,
+  awsTokenSources,
+} from '../../../../src/providers/base/aws-credential.ts';
 import type { Credential, UnsignedRequest } from '../../../../src/providers/provider.ts';
 import { type StsServer, startSts, stsEnvironment } from '../../../support/sts-server.ts';
 
@@ -45,10 +50,10 @@ test('accounts with keys of their own need nothing from anybody', () => {
   for (const auth_data of [keys, awsAuth.parse({ type: 'api-key', api_key: 'k' })]) {
     assert.deepEqual(awsTokenSources({ ...role, auth_data }), []);
   }
-  assert.deepEqual([...signed(awsCredential({ ...role, auth_data: keys }, new Map(), scope)).keys()], [
-    'x-amz-date',
-    'authorization',
-  ]);
+  assert.deepEqual(
+    [...signed(awsCredential({ ...role, auth_data: keys }, new Map(), scope)).keys()],
+    ['x-amz-date', 'authorization'],
+  );
 });
 
 test('a role is assumed with its external id, and its keys are good for as long as AWS says', async () => {
@@ -84,7 +89,7 @@ test('without auth_data the keys of the surroundings are used, and are looked up
   assert.ok(expiresAtMs > Date.now() + 60_000 && expiresAtMs < Date.now() + HOUR);
 });
 
-test('where the surroundings have no keys, the reason says so', async () => {
+test('the reason is told when the surroundings have no keys', async () => {
   const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY } = process.env;
   delete process.env['AWS_ACCESS_KEY_ID'];
   delete process.env['AWS_SECRET_ACCESS_KEY'];
@@ -104,7 +109,11 @@ test('requests are signed with the newest keys of the account, and refused in it
   assert.ok(refused instanceof GatewayError);
   assert.equal(refused.code, 'account_token_missing');
   for (const number of [1, 2]) {
-    const values = { accessKeyId: `ASIAROLE${number}`, secretAccessKey: `s${number}`, sessionToken: `session-${number}` };
+    const values = {
+      accessKeyId: `ASIAROLE${number}`,
+      secretAccessKey: `s${number}`,
+      sessionToken: `session-${number}`,
+    };
     tokens.set(id, token(id, values));
     const headers = signed(credential);
     assert.equal(headers.get('x-amz-security-token'), `session-${number}`);
