@@ -135,9 +135,9 @@ async function get(
   timeoutMs: number,
 ): Promise<OneAnswer | string | GatewayError> {
   const { credential, headers } = mount;
-  const origin = probe?.origin?.(mount.connection.origin) ?? mount.connection.origin;
+  const { origin, basePath } = baseOf(mount, probe);
   const connection = { ...mount.connection, origin };
-  const asked = { method: 'GET', origin, path: mount.basePath + path, headers } as const;
+  const asked = { method: 'GET', origin, path: basePath + path, headers } as const;
   const signed = credential.sign({ ...asked, body: undefined });
   if (signed instanceof GatewayError) return signed;
   const all = [...headers, ...signed, 'accept', 'application/json', 'accept-encoding', 'identity'];
@@ -161,8 +161,13 @@ function reasonOf(error: unknown): string {
   return error.message || ('code' in error ? String(error.code) : error.name);
 }
 
-function shown({ mount }: Place, { path }: Probe): string {
-  return `GET ${mount.basePath}${path}`;
+function shown({ mount }: Place, probe: Probe): string {
+  return `GET ${baseOf(mount, probe).basePath}${probe.path}`;
+}
+
+function baseOf({ connection, basePath: mounted }: Mount, probe: Probe | undefined) {
+  const { origin, pathname } = new URL(probe?.base?.(connection.origin + mounted) ?? connection.origin + mounted);
+  return { origin, basePath: pathname.replace(/\/$/, '') };
 }
 
 function originOf(location: string | string[] | undefined): string {

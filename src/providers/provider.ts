@@ -42,11 +42,11 @@ export interface WellKnown {
   manifest(value: string, environment?: Environment): unknown;
 }
 
-/** A cheap GET that needs the credential. Paths stand behind the base path of an account's first mount. */
+/** A cheap GET that needs the credential. Paths stand behind the address of an account's first mount. */
 export interface Probe {
   readonly path: string;
-  /** Where it is asked, of the mount's own origin; absent: there. */
-  origin?(mounted: string): string;
+  /** The address before its paths, told by that of the mount; absent: the same. */
+  base?(mounted: string): string;
   /** Whether the words of a refusal say that the credential is good, and that it may not list models. */
   mayNotList?(words: string): boolean;
   /** Ids of the models that a whole answer lists; undefined: it is no such list. Absent: the answer is about no models. */

@@ -5,7 +5,15 @@ import OpenAI from 'openai';
 import { awsEvent, awsException, awsMessage } from '../support/aws-events.ts';
 import { ask, ChatStream, errorOf, messages } from '../support/chat-client.ts';
 import { eventually, KEY, type RunningGateway, recordOf, startGateway } from '../support/gateway.ts';
-import { type FakeProvider, type ReceivedRequest, sendJson, startProvider } from '../support/provider.ts';
+import {
+  chunkEvent,
+  DONE_EVENT,
+  type FakeProvider,
+  type ReceivedRequest,
+  sendJson,
+  startProvider,
+  USAGE_EVENT,
+} from '../support/provider.ts';
 import { signatureFault } from '../support/signed-request.ts';
 import { startSts, stsEnvironment } from '../support/sts-server.ts';
 
@@ -73,7 +81,32 @@ const scripts: Record<string, (response: ServerResponse) => void> = {
   flex: (response) => sendJson(response, 200, whole([{ text: 'late' }], 'end_turn', { serviceTier: { type: 'flex' } })),
 };
 
+/** Mantle: OpenAI's form and Anthropic's, each below a path of its own. */
+async function answerAsMantle(request: ReceivedRequest, response: ServerResponse): Promise<void> {
+  const fault = await signatureFault(request, KEYS, { region: 'eu-west-1', service: 'bedrock-mantle' });
+  if (fault) sendJson(response, 401, { error: { message: fault } });
+  else if (request.path === '/anthropic/v1/messages') {
+    const said = [{ type: 'text', text: 'from Claude' }];
+    sendJson(response, 200, {
+      type: 'message',
+      content: said,
+      stop_reason: 'end_turn',
+      usage: { input_tokens: 1, output_tokens: 2 },
+    });
+  } else {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.end(MANTLE_STREAM);
+  }
+}
+
+const MANTLE_STREAM =
+  chunkEvent({ role: 'assistant', content: 'from Mantle' }) + chunkEvent({}, 'stop') + USAGE_EVENT + DONE_EVENT;
+
 async function answer(request: ReceivedRequest, response: ServerResponse): Promise<void> {
+  if (!request.path.startsWith('/model/')) {
+    await answerAsMantle(request, response);
+    return;
+  }
   const [, , model = '', operation] = request.path.split('/').map(decodeURIComponent);
   if (request.headers.authorization === 'Bearer bedrock-key') {
     sendJson(response, 200, whole([{ text: 'by key' }]));
@@ -119,6 +152,7 @@ before(async () => {
         name: 'wrong',
         auth_data: { ...keys, secret_access_key: 'another+secret+of+forty+characters+12345' },
       },
+      { ...account, type: 'provider-account/aws-bedrock-mantle', name: 'mantle', auth_data: keys },
       { ...account, name: 'bearer', auth_data: { type: 'api-key', api_key: 'bedrock-key' } },
       {
         ...account,
@@ -226,6 +260,27 @@ describe('authorisation of Bedrock', () => {
   });
 });
 
+describe('Bedrock Mantle', () => {
+  for (const [model, path] of [
+    ['openai.gpt-oss-20b', '/v1/chat/completions'],
+    ['openai.gpt-5.6-sol', '/openai/v1/chat/completions'],
+  ] as const) {
+    test(`a stream of ${model} is passed byte for byte, signed as Mantle wants it`, async () => {
+      const response = await asked(`mantle/${model}`, { stream: true, stream_options: { include_usage: true } });
+      assert.equal(await response.text(), MANTLE_STREAM);
+      const received = provider.requests.at(-1)!;
+      assert.equal(received.path, path);
+      assert.equal(JSON.parse(received.body.toString()).model, model);
+    });
+  }
+
+  test('Claude is asked in its own form', async () => {
+    const response = await asked('mantle/anthropic.claude-haiku-4-5');
+    assert.equal(JSON.parse(await response.text()).choices[0].message.content, 'from Claude');
+    assert.equal(provider.requests.at(-1)!.headers['anthropic-version'], '2023-06-01');
+  });
+});
+
 describe('what Bedrock refuses', () => {
   for (const [model, status, code] of [
     ['throttled', 429, 'upstream_rate_limited'],
@@ -292,11 +347,7 @@ test('a tier that Bedrock says it served is in the record, and its unknown price
 
 test('a role’s keys are renewed ahead of their end; while that fails the old ones stay, and then the account has none', async (t) => {
   const LIFE_MS = 4_000;
-  const keysOf = (number: number) => ({
-    ...KEYS,
-    sessionToken: `${KEYS.sessionToken}${number}`,
-    endsAtMs: Date.now() + LIFE_MS,
-  });
+  const keysOf = (number: number) => ({ ...KEYS, sessionToken: `${KEYS.sessionToken}${number}`, lifeMs: LIFE_MS });
   const sts = await startSts(keysOf(1));
   t.after(() => sts[Symbol.asyncDispose]());
   const roleProvider = await startProvider(async (request, response) => {

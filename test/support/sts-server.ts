@@ -8,8 +8,8 @@ export interface StsServer extends AsyncDisposable {
   readonly origin: string;
   /** What was asked, in order. */
   readonly asked: URLSearchParams[];
-  /** What the next calls get: keys and when they end, or a refusal with these words. */
-  next: (SigningKeys & { endsAtMs: number }) | string;
+  /** What the next calls get: keys and how long they live, or a refusal with these words. */
+  next: (SigningKeys & { lifeMs: number }) | string;
 }
 
 export async function startSts(next: StsServer['next']): Promise<StsServer> {
@@ -40,10 +40,10 @@ export async function startSts(next: StsServer['next']): Promise<StsServer> {
   return sts;
 }
 
-function assumed({ accessKeyId, secretAccessKey, sessionToken, endsAtMs }: SigningKeys & { endsAtMs: number }): string {
+function assumed({ accessKeyId, secretAccessKey, sessionToken, lifeMs }: SigningKeys & { lifeMs: number }): string {
   return `<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>
 <AccessKeyId>${accessKeyId}</AccessKeyId><SecretAccessKey>${secretAccessKey}</SecretAccessKey>
-<SessionToken>${sessionToken}</SessionToken><Expiration>${new Date(endsAtMs).toISOString()}</Expiration>
+<SessionToken>${sessionToken}</SessionToken><Expiration>${new Date(Date.now() + lifeMs).toISOString()}</Expiration>
 </Credentials><AssumedRoleUser><Arn>arn:aws:sts::1:assumed-role/r/s</Arn><AssumedRoleId>A:s</AssumedRoleId></AssumedRoleUser>
 </AssumeRoleResult><ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></AssumeRoleResponse>`;
 }

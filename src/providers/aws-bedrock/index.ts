@@ -1,10 +1,9 @@
 import { accountBase, integrationBase, integrationList } from '../../config/account-schema.ts';
 import { baseUrl, optionalKey } from '../../config/scalar-schema.ts';
-import { listedAccount, openAccount, targetOf } from '../base/account.ts';
+import { regionalAccount } from '../base/aws-account.ts';
 import { awsAuth, awsCredential, awsDomain, awsRegion, awsTokenSources } from '../base/aws-credential.ts';
-import { listedModel } from '../base/listed-models.ts';
-import { mountAt, mountsOf } from '../base/mount.ts';
-import type { Mount, ProviderPlug, Target } from '../provider.ts';
+import { mountAt } from '../base/mount.ts';
+import type { ProviderPlug } from '../provider.ts';
 import { listTerms } from './list-terms.ts';
 import { bedrockModels } from './models-probe.ts';
 import { bedrockConverseWire } from './wire.ts';
@@ -50,7 +49,7 @@ export const plug: ProviderPlug = {
   tokenSources: (checked) => awsTokenSources(schema.parse(checked)),
   open(checked, tokens) {
     const manifest = schema.parse(checked);
-    const setup = {
+    return regionalAccount({
       manifest,
       catalogueId: 'aws',
       terms: listTerms,
@@ -60,37 +59,16 @@ export const plug: ProviderPlug = {
       exampleModel: 'global.amazon.nova-2-lite-v1:0',
       // Its streams always carry usage; there is nothing to ask for.
       abilities: { usageInStream: false, developerRole: true },
-    };
-    const mountIn = (region: string): Mount =>
-      mountAt({
-        wire: bedrockConverseWire,
-        account: manifest,
-        url: manifest.base_url ?? `https://bedrock-runtime.${region}.${awsDomain(region)}`,
-        credential: awsCredential(manifest, tokens, { region, service: 'bedrock' }),
-      });
-    if (manifest.integrations.length === 0) {
-      const any = openAccount({ ...setup, mounts: [mountIn(manifest.region)], listed: [] });
-      return {
-        ...any,
-        target: (model) => {
-          const target = any.target(model);
-          return target && priced(target);
-        },
-      };
-    }
-    const regions = new Set(manifest.integrations.map(({ region }) => region ?? manifest.region));
-    const mounts = new Map([...regions].map((region) => [region, mountsOf([mountIn(region)])]));
-    const listed = manifest.integrations.map((each) =>
-      priced(targetOf(setup, mounts.get(each.region ?? manifest.region)!, listedModel(each, each.model_id))),
-    );
-    return listedAccount(setup, listed);
+      families: ['any'],
+      familyOf: () => 'any',
+      mountsIn: (region) => [
+        mountAt({
+          wire: bedrockConverseWire,
+          account: manifest,
+          url: manifest.base_url ?? `https://bedrock-runtime.${region}.${awsDomain(region)}`,
+          credential: awsCredential(manifest, tokens, { region, service: 'bedrock' }),
+        }),
+      ],
+    });
   },
 };
-
-/** In ARNs of models and of profiles that AWS defined, the id that the price list knows stands at the end. */
-function priced(target: Target): Target {
-  const { modelId, price } = target;
-  return modelId.startsWith('arn:')
-    ? { ...target, price: { ...price, modelId: modelId.slice(modelId.lastIndexOf('/') + 1) } }
-    : target;
-}

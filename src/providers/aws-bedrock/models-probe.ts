@@ -6,8 +6,7 @@ const PROFILE = /^[a-z-]+\.[a-z0-9-]+\.[a-z]/;
 
 /** https://docs.aws.amazon.com/bedrock/latest/APIReference/API_ListFoundationModels.html, of the control plane. */
 export const bedrockModels: Probe = {
-  origin: (origin) =>
-    origin.replace('//bedrock-runtime.', '//bedrock.').replace('//bedrock-runtime-fips.', '//bedrock-fips.'),
+  base: (mounted) => mounted.replace(/\/\/bedrock-runtime(-fips)?\./, '//bedrock$1.'),
   path: '/foundation-models',
   modelIds: (answer) => listedIds(answer, 'modelSummaries', 'modelId'),
   modelPath: (modelId) => `/${collectionOf(modelId)}/${encodeURIComponent(modelId)}`,

@@ -137,9 +137,9 @@ test('what was served in another tier or faster costs what nobody publishes, so 
 });
 
 test('models are looked for in the control plane, in the collection that their id tells', () => {
-  const { origin, modelPath, mayNotList } = bedrockModels;
-  assert.equal(origin?.('https://bedrock-runtime.eu-west-1.amazonaws.com'), 'https://bedrock.eu-west-1.amazonaws.com');
-  assert.equal(origin?.('https://vpce.example'), 'https://vpce.example');
+  const { base, modelPath, mayNotList } = bedrockModels;
+  assert.equal(base?.('https://bedrock-runtime.eu-west-1.amazonaws.com'), 'https://bedrock.eu-west-1.amazonaws.com');
+  assert.equal(base?.('https://vpce.example'), 'https://vpce.example');
   assert.equal(modelPath?.('amazon.nova-pro-v1:0'), '/foundation-models/amazon.nova-pro-v1%3A0');
   assert.equal(modelPath?.('us.amazon.nova-pro-v1:0'), '/inference-profiles/us.amazon.nova-pro-v1%3A0');
   assert.match(modelPath?.('arn:aws:bedrock:us-east-1:1:imported-model/x') ?? '', /^\/imported-models\/arn%3A/);
