@@ -191,7 +191,7 @@ test('a stream of Bedrock is told by its bytes where its label is missing or wro
   }
 });
 
-test('of Bedrock a client gets the kind of answer that it asked for, whichever came', async () => {
+test('a client gets the kind of answer that it asked Bedrock for, whichever came', async () => {
   for (const answer of fixtures) {
     const key = replay(answer, { pieceBytes: 7 });
     const asked = request({ ...answer, kind: answer.kind === 'whole' ? 'stream' : 'whole' });

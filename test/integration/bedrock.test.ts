@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { after, before, describe, test } from 'node:test';
 import OpenAI from 'openai';
 import { awsEvent, awsException, awsMessage } from '../support/aws-events.ts';
+import { fromStream } from '../support/chat-answer.ts';
 import { ask, ChatStream, errorOf, messages } from '../support/chat-client.ts';
 import { eventually, KEY, type RunningGateway, recordOf, startGateway } from '../support/gateway.ts';
 import {
@@ -54,6 +55,26 @@ const scripts: Record<string, (response: ServerResponse) => void> = {
   text: (response) => sendJson(response, 200, whole([{ text: 'Grüezi' }])),
   'text-stream': (response) => sendFrames(response, start, text('Grü'), text('ezi'), ...end),
   [ARN]: (response) => sendJson(response, 200, whole([{ text: 'by profile' }])),
+  thinking: (response) => sendJson(response, 200, whole([{ text: '12 degrees' }])),
+  'thinking-stream': (response) =>
+    sendFrames(
+      response,
+      start,
+      ...[{ text: 'I look ' }, { text: 'it up.' }, { signature: 'EqoBCkgIBxABGAIqQ+/=' }].map((reasoningContent) =>
+        awsEvent('contentBlockDelta', { contentBlockIndex: 0, delta: { reasoningContent } }),
+      ),
+      awsEvent('contentBlockStop', { contentBlockIndex: 0 }),
+      awsEvent('contentBlockStart', {
+        contentBlockIndex: 1,
+        start: { toolUse: { toolUseId: 'tooluse_1', name: 'weather' } },
+      }),
+      ...['{"city":"Zü', 'rich"}'].map((input) =>
+        awsEvent('contentBlockDelta', { contentBlockIndex: 1, delta: { toolUse: { input } } }),
+      ),
+      awsEvent('contentBlockStop', { contentBlockIndex: 1 }),
+      awsEvent('messageStop', { stopReason: 'tool_use' }),
+      awsEvent('metadata', { usage }),
+    ),
   'throttled-first-stream': (response) => sendFrames(response, start, throttled),
   'throttled-late-stream': (response) => sendFrames(response, start, text('half an ans'), throttled),
   'failed-late-stream': (response) =>
@@ -198,6 +219,59 @@ describe('the openai SDK against Bedrock', () => {
     assert.equal(content, 'Grüezi');
     assert.equal(provider.requests.at(-1)?.path, '/model/text/converse-stream');
   });
+});
+
+test('a turn with signed thinking, a call, an image, a document and a cache mark goes on as Bedrock gave it', async () => {
+  const cache_control = { type: 'ephemeral' };
+  const tools = [{ type: 'function', function: { name: 'weather', parameters: { type: 'object' } } }];
+  const first = await asked('aws/thinking', { tools, stream: true });
+  const said = fromStream(Buffer.from(await first.arrayBuffer()));
+  assert.deepEqual([said.reasoning, said.finish], ['I look it up.', 'tool_calls']);
+  const second = await asked('aws/thinking', {
+    tools,
+    messages: [
+      {
+        role: 'user',
+        content: [
+          { type: 'text', text: 'hi', cache_control },
+          { type: 'image_url', image_url: { url: 'data:image/png;base64,AAAA' } },
+          { type: 'file', file: { filename: 'a.csv', file_data: 'data:text/csv;base64,AAAA' } },
+        ],
+      },
+      {
+        role: 'assistant',
+        content: null,
+        thinking_blocks: said.thinkingBlocks,
+        tool_calls: said.toolCalls.map(({ id, name, arguments: text }) => ({
+          id,
+          type: 'function',
+          function: { name, arguments: text },
+        })),
+      },
+      { role: 'tool', tool_call_id: said.toolCalls[0]!.id, content: '12 °C' },
+    ],
+  });
+  assert.equal(second.status, 200);
+  const { messages: turns } = JSON.parse(provider.requests.at(-1)!.body.toString());
+  assert.deepEqual(turns, [
+    {
+      role: 'user',
+      content: [
+        { text: 'hi' },
+        { cachePoint: { type: 'default' } },
+        { image: { format: 'png', source: { bytes: 'AAAA' } } },
+        { document: { format: 'csv', name: 'a', source: { bytes: 'AAAA' } } },
+      ],
+    },
+    {
+      role: 'assistant',
+      content: [
+        { reasoningContent: { reasoningText: { text: 'I look it up.', signature: 'EqoBCkgIBxABGAIqQ+/=' } } },
+        { toolUse: { toolUseId: 'tooluse_1', name: 'weather', input: { city: 'Zürich' } } },
+      ],
+    },
+    { role: 'user', content: [{ toolResult: { toolUseId: 'tooluse_1', content: [{ text: '12 °C' }] } }] },
+  ]);
 });
 
 describe('authorisation of Bedrock', () => {

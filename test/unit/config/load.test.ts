@@ -224,7 +224,7 @@ test('an account is made for each well-known variable that is set when no path i
   assert.doesNotMatch(JSON.stringify(refused.faults), /hunter2/);
 });
 
-test('of several variables for one account the first that is set makes it, knowing the others', () => {
+test('the first of several variables that is set makes their account, knowing the others', () => {
   const made: unknown[] = [];
   const wellKnown = [
     {
