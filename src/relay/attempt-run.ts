@@ -2,7 +2,7 @@ import type { ServerSettings } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError } from '../core/exchange.ts';
 import type { Dialect, PeekedRequest } from '../dialects/dialect.ts';
-import type { AttemptControl, AttemptHandler, Target } from '../providers/provider.ts';
+import type { AttemptControl, AttemptHandler, Target, Wire } from '../providers/provider.ts';
 import type { Step } from '../routing/route-plan.ts';
 import { UpstreamAttempt } from '../upstream/attempt.ts';
 import type { OriginPools } from '../upstream/origin-pools.ts';
@@ -82,6 +82,7 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
   #control: AttemptControl | undefined;
   /** The same where it goes over a connection. */
   #upstream: UpstreamAttempt | undefined;
+  #wire: Wire | undefined;
   readonly #memory: HeldMemory;
   #waits: Waits;
   #mode: RelayMode | undefined;
@@ -103,6 +104,11 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
 
   get target(): Target {
     return this.step.target;
+  }
+
+  /** The form in which its provider is asked; undefined: nothing was to be sent. */
+  get wireName(): string | undefined {
+    return this.#wire?.name;
   }
 
   get over(): boolean {
@@ -187,6 +193,7 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
         host: this.#filtered ?? this,
         meter: this.meter,
         target: this.target,
+        wire: this.#wire!,
         dialect,
         peeked: this.#peeked,
         limits: settings.limits,
@@ -307,6 +314,7 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
       return;
     }
     this.asksUsage = request.asksUsage;
+    this.#wire = request.mount.wire;
     if (this.target.local) this.#sendInside(request, this.target.local);
     else this.#sendOut(request);
   }
@@ -322,7 +330,7 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
 
   #sendOut(request: Outbound): void {
     const { exchange, pools, settings } = this.#c;
-    const attempt = new UpstreamAttempt(pools.get(request.connection), this);
+    const attempt = new UpstreamAttempt(pools.get(request.mount.connection), this);
     this.#upstream = attempt;
     this.#control = attempt;
     request.onBodySent = exchange.keepBody();

@@ -9,7 +9,6 @@ import type { Shortened } from './answer-filter.ts';
 import type { AttemptRun, RunOwner } from './attempt-run.ts';
 import { Attempts, type AttemptsOptions } from './attempts.ts';
 import { EVENT_STREAM } from './choose-mode.ts';
-import { mountFor } from './choose-mount.ts';
 import type { ContentTimes } from './content-times.ts';
 
 export interface RelayOptions extends AttemptsOptions {
@@ -187,7 +186,7 @@ export class Relay implements RunOwner, Swept {
       cut,
       shortened: run.shortened,
       target: run.target,
-      wireName: mountFor(run.target, this.#o.dialect)?.wire.name,
+      wireName: run.wireName,
       meter: run.meter,
       content: run.contentTimes,
       sentAt: run.startedAt,

@@ -22,8 +22,9 @@ export function whole(answer: Buffer): AnswerFacts | undefined {
     if (all !== undefined) return { usage: all['usage'], answer: all, error: failureIn(all, undefined) };
   }
   // Nearly always its last keys tell all.
-  const last = valuesOfEnd(answer, keys, USAGE);
-  const values = last ? withTier(last, answer) : topLevelValues(answer, keys);
+  const usageAt = answer.lastIndexOf(USAGE);
+  const last = valuesOfEnd(answer, keys, USAGE, usageAt);
+  const values = last ? withTier(last, answer, usageAt) : topLevelValues(answer, keys);
   return values && { usage: values['usage'], answer: values, error: undefined };
 }
 
@@ -32,16 +33,16 @@ export function beginning(bytes: Buffer): AnswerFacts | undefined {
 }
 
 export function end(bytes: Buffer): AnswerFacts | undefined {
-  const values = valuesOfEnd(bytes, keys, USAGE);
-  return values && factsOf(withTier(values, bytes));
+  const usageAt = bytes.lastIndexOf(USAGE);
+  const values = valuesOfEnd(bytes, keys, USAGE, usageAt);
+  return values && factsOf(withTier(values, bytes, usageAt));
 }
 
 /** The tier that stands in front of the usage, where what is read begins. */
-function withTier(values: JsonObject, answer: Buffer): JsonObject {
+function withTier(values: JsonObject, answer: Buffer, usageAt: number): JsonObject {
   if (values['service_tier'] !== undefined) return values;
-  const usageAt = answer.lastIndexOf(USAGE);
-  const before = answer.subarray(Math.max(0, usageAt - TIER_REACH_BYTES), usageAt);
-  const at = before.lastIndexOf(TIER);
+  const before = usageAt <= TIER_REACH_BYTES ? answer : answer.subarray(usageAt - TIER_REACH_BYTES, usageAt);
+  const at = before.lastIndexOf(TIER, before === answer ? usageAt : before.length);
   // Within a text its quotes are escaped.
   if (at < 1 || before[at - 1] !== QUOTE || before[at - 2] === BACKSLASH) return values;
   const tier = TIER_VALUE.exec(before.toString('latin1', at, at + LONGEST_TIER_BYTES))?.[1];
