@@ -23,6 +23,8 @@ export const subject = subjectOf([
   translate(bedrockConverseWire, 'Bedrock → OpenAI, 100 deltas in one read', [wholeBedrock]),
 ]);
 
+const context = { exchangeId: 'ex_bench', model: MODEL, includeUsage: true, created: 1_764_000_000 };
+
 function translate(wire: Wire, name: string, chunks: readonly Buffer[]): BenchTask {
   const { translation } = wire;
   assert.ok(translation);
@@ -36,9 +38,11 @@ function translate(wire: Wire, name: string, chunks: readonly Buffer[]): BenchTa
           new StreamTranslation({
             ...parts,
             wire,
-            dialect: openAiChat,
+            to: openAiChat.translation,
             translation,
-            context: { exchangeId: 'ex_bench', model: MODEL, includeUsage: true, created: 1_764_000_000 },
+            reader: translation.eventReader!(),
+            writer: openAiChat.translation.eventWriter(context),
+            context,
             maxBytes: 1 << 20,
           }),
       ),

@@ -4,7 +4,7 @@ import { PeekKeys } from '../codec/peek-keys.ts';
 import { SseParser } from '../codec/sse-parser.ts';
 import { topLevelValues } from '../codec/top-level-values.ts';
 import { GatewayError } from '../core/errors.ts';
-import type { AnswerContext, Dialect, EventWriter } from '../dialects/dialect.ts';
+import type { AnswerContext, DialectTranslation, EventWriter } from '../dialects/dialect.ts';
 import { bringsContent, type InferenceEvent } from '../inference/event.ts';
 import type { EventReader, Target, Translation, Wire } from '../providers/provider.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
@@ -17,7 +17,8 @@ const ERROR = new PeekKeys(['error']);
 export interface TranslationOptions {
   readonly host: RelayHost;
   readonly meter: UsageMeter;
-  readonly dialect: Dialect;
+  /** Back to the client's form. */
+  readonly to: DialectTranslation;
   readonly wire: Wire;
   readonly target: Target;
   readonly translation: Translation;
@@ -27,6 +28,11 @@ export interface TranslationOptions {
   readonly holdBytes: number;
   /** One event of a stream, or one whole answer. */
   readonly maxBytes: number;
+}
+
+export interface StreamTranslationOptions extends TranslationOptions {
+  readonly reader: EventReader;
+  readonly writer: EventWriter;
 }
 
 /** An event in, an event out: nothing waits for the end, and one provider chunk becomes one write. */
@@ -43,10 +49,10 @@ export class StreamTranslation implements RelayMode {
   #committed = false;
   #over = false;
 
-  constructor(options: TranslationOptions) {
+  constructor(options: StreamTranslationOptions) {
     this.#o = options;
-    this.#reader = options.translation.eventReader();
-    this.#writer = options.dialect.eventWriter(options.context);
+    this.#reader = options.reader;
+    this.#writer = options.writer;
     const Parser = options.wire.framing === 'aws-event-stream' ? AwsEventStreamParser : SseParser;
     this.#parser = new Parser(this.#onEvent, options.maxBytes);
   }
@@ -161,7 +167,7 @@ export class WholeTranslation implements RelayMode {
   }
 
   #translated(all: Buffer): Buffer | GatewayError {
-    const { wire, target, translation, meter, dialect, context } = this.#o;
+    const { wire, target, translation, meter, to, context } = this.#o;
     const failure = topLevelValues(all, ERROR)?.['error'];
     if (failure) return streamError(failure, wire, target);
     const events = translation.fromResponse(all);
@@ -170,7 +176,7 @@ export class WholeTranslation implements RelayMode {
       if (event.type === 'usage') meter.add(event.usage);
       if (event.type === 'error') return fromErrorEvent(event, this.#o);
     }
-    return dialect.fromInference(events, context);
+    return to.fromInference(events, context);
   }
 
   #fail(error: GatewayError): void {

@@ -22,7 +22,7 @@ export function translateStream(
   chunks: readonly Buffer[],
   makeParser: MakeParser = parseSse,
 ): { bytes: Buffer; complete: boolean } {
-  const reader = translation.eventReader();
+  const reader = translation.eventReader!();
   const writer = eventWriter(context);
   const out: Buffer[] = [];
   const parser = makeParser((event, data) => {
