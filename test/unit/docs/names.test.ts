@@ -72,7 +72,9 @@ test('every bench subject and load scenario that a page names exists', () => {
 
 test('every environment variable that a page names is read by Sluice or set by a page', () => {
   const text = pages.map((each) => each.text).join('\n');
-  const known = new Set(PLUGS.flatMap(({ wellKnown }) => wellKnown?.variable ?? []));
+  const known = new Set(
+    PLUGS.flatMap(({ wellKnown }) => (wellKnown ? [wellKnown.variable, ...(wellKnown.otherVariables ?? [])] : [])),
+  );
   for (const file of globSync('src/**/*.ts', { cwd: root })) {
     const code = readFileSync(join(root, file), 'utf8');
     for (const [, name = ''] of code.matchAll(/['"]([A-Z]+_[A-Z_]+)['"]/g)) known.add(name);
