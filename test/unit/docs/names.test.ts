@@ -79,6 +79,12 @@ test('every environment variable that a page names is read by Sluice or set by a
     const code = readFileSync(join(root, file), 'utf8');
     for (const [, name = ''] of code.matchAll(/['"]([A-Z]+_[A-Z_]+)['"]/g)) known.add(name);
   }
+  // What load gives to the commands that it starts.
+  for (const [, name = ''] of readFileSync(join(root, 'load/peers/others.ts'), 'utf8').matchAll(
+    /\b([A-Z]+_[A-Z_]+):/g,
+  )) {
+    known.add(name);
+  }
   for (const [, name = ''] of text.matchAll(/\$\{env:(\w+)\}/g)) known.add(name);
   for (const [line] of text.matchAll(/^export .*$/gm)) {
     for (const [, name = ''] of line.matchAll(/\b([A-Z][A-Z_]*)=/g)) known.add(name);
