@@ -57,16 +57,14 @@ export class TaskPool {
     }
     const { value } = result;
     if ('code' in value) return new GatewayError(value.code, value.context);
-    return {
-      body: Buffer.from(value.body.buffer, value.body.byteOffset, value.body.byteLength),
-      headers: value.headers,
-    };
+    return { body: bufferOf(value.body), headers: value.headers, more: value.more?.map(bufferOf) };
   };
 
   /** Writes a large whole answer anew in the pool. It is copied, since its bytes may be needed for an estimate. */
   readonly heavyAnswers = async (job: AnswerJob, signal: AbortSignal): Promise<OrError<MadeAnswer | ToldFailure>> => {
     const copy = new Uint8Array(job.answer);
-    const input = { dialect: job.dialect.name, wire: job.wire?.name, context: job.context, answer: copy };
+    const { dialect, wire, context, partBytes } = job;
+    const input = { dialect: dialect.name, wire: wire?.name, context, answer: copy, partBytes };
     const result = await this.#pool.run(makeAnswerTask, input, {
       transfer: [copy.buffer],
       abandoned: signal,
@@ -84,7 +82,7 @@ export class TaskPool {
     if ('code' in value) return new GatewayError(value.code, value.context);
     if ('failure' in value) return value;
     const { body, usage } = value;
-    return { body: Buffer.from(body.buffer, body.byteOffset, body.byteLength), usage };
+    return { body: bufferOf(body), usage };
   };
 
   /** Waits for the tasks under way (their deadlines bound it), then ends the thread. */
@@ -92,6 +90,10 @@ export class TaskPool {
     await this.#estimates.settled();
     await this.#pool.close();
   }
+}
+
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** The entry beside this file: `.ts` in a clone, `.js` in the published package. */

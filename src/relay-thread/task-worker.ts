@@ -28,16 +28,17 @@ function translate(input: TranslateInput): TranslateOutput {
   if (!from || !to) throw new Error(`nothing translates ${input.dialect} to ${input.wire}`);
   const body = Buffer.from(input.body.buffer, input.body.byteOffset, input.body.byteLength);
   const made = translateRequest(from, to, input.target, body);
-  return made instanceof GatewayError ? plainError(made) : { body: made.body, headers: made.headers };
+  return made instanceof GatewayError ? plainError(made) : made;
 }
 
-function remake({ dialect, wire, context, answer }: MakeAnswerInput): MakeAnswerOutput {
+function remake({ dialect, wire, context, answer, partBytes }: MakeAnswerInput): MakeAnswerOutput {
   const form = DIALECTS.find((each) => each.name === dialect);
   if (!form) throw new Error(`nothing speaks ${dialect}`);
   const made = makeAnswer({
     dialect: form,
     wire: wire === undefined ? undefined : WIRES.find((each) => each.name === wire),
     context,
+    partBytes,
     answer: Buffer.from(answer.buffer, answer.byteOffset, answer.byteLength),
   });
   return made instanceof GatewayError ? plainError(made) : made;

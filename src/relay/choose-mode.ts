@@ -38,6 +38,8 @@ export interface ModeContext {
   /** The gateway asked for usage, not the client: the event that this causes is not the client's. */
   readonly askedUsage: boolean;
   readonly heavyAnswers: HeavyAnswers;
+  /** Of an answer that was put together from those of several requests: how many bytes each of them has. */
+  readonly partBytes: readonly number[] | undefined;
   /** Its signal fires when nobody waits for the answer any more. */
   readonly abandoned: { readonly signal: AbortSignal };
 }
@@ -171,7 +173,8 @@ function askedVectors(host: RelayHost, context: ModeContext): AskedVectors | und
 }
 
 function maker(context: ModeContext): AnswerMaker {
-  return answerMaker(context.dialect, answerContext(context), context.heavyAnswers, context.abandoned);
+  const { dialect, partBytes, heavyAnswers, abandoned } = context;
+  return answerMaker({ dialect, context: answerContext(context), partBytes }, heavyAnswers, abandoned);
 }
 
 function translationOptions(host: RelayHost, context: ModeContext) {

@@ -6,7 +6,7 @@ import type { AnswerContext, DialectTranslation, EventWriter } from '../dialects
 import { bringsContent, type InferenceEvent } from '../inference/event.ts';
 import type { EventReader, Target, Translation, Wire } from '../providers/provider.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
-import type { AnswerMaker } from './answer-translation.ts';
+import { type AnswerMaker, inPart } from './answer-translation.ts';
 import type { HeldMemory } from './held-memory.ts';
 import type { RelayHost, RelayMode } from './relay-mode.ts';
 import { streamError } from './stream-error.ts';
@@ -164,8 +164,10 @@ export class WholeTranslation implements RelayMode {
     this.#kept = new ByteList();
     this.#o.make(all, wire, (made) => {
       if (made instanceof GatewayError) host.fail(made);
-      else if ('failure' in made) host.fail(streamError(made.failure, wire, target, made.status));
-      else {
+      else if ('failure' in made) {
+        const error = streamError(made.failure, wire, target, made.status);
+        host.fail(made.part === undefined ? error : inPart(error, made.part));
+      } else {
         if (made.usage) meter.add(made.usage);
         else meter.sampled(all);
         host.commit('application/json');

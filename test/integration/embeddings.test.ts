@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import OpenAI from 'openai';
-import { KEY, type RunningGateway, recordOf, selfHosted, startGateway } from '../support/gateway.ts';
+import { eventually, KEY, type RunningGateway, recordOf, selfHosted, startGateway } from '../support/gateway.ts';
 import { type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
 import { openAccount } from '../support/scripted-provider.ts';
 
@@ -22,6 +22,10 @@ function embeddings(count: number, write: (vector: number[]) => unknown, more: o
 
 /** As providers write it: OpenAI's own spacing, and a key that nobody knows. */
 const PASSED = `{\n  "object": "list",\n  "data": [{"object": "embedding", "index": 0, "embedding": [0.5, 1e-3]}],\n  "model": "m", "x": 1.50,\n  "usage": {"prompt_tokens": 8, "total_tokens": 8}\n}\n`;
+
+/** Answers that wait for others. */
+const reversed: (() => void)[] = [];
+let hangingClosed = 0;
 
 let provider: FakeProvider;
 let gemini: FakeProvider;
@@ -78,15 +82,33 @@ before(async () => {
   });
   gemini = await startProvider((request, response) => {
     const { requests } = JSON.parse(request.body.toString());
-    if (request.path.includes('limited')) {
+    const texts: string[] = requests.map(
+      (each: { content: { parts: { text: string }[] } }) => each.content.parts[0]?.text,
+    );
+    if (request.path.includes('limited') || texts.includes('refused')) {
       sendJson(response, 429, { error: { code: 429, message: 'quota', status: 'RESOURCE_EXHAUSTED' } });
       return;
     }
-    const told = request.path.includes('silent') ? {} : { usageMetadata: { promptTokenCount: 4 * requests.length } };
-    sendJson(response, 200, {
-      embeddings: requests.map((_: unknown, index: number) => ({ values: vectorOf(index) })),
-      ...told,
-    });
+    if (texts.length > 100) {
+      sendJson(response, 400, { error: { code: 400, message: 'at most 100', status: 'INVALID_ARGUMENT' } });
+      return;
+    }
+    if (request.path.includes('hanging') && !texts.includes('0')) {
+      response.on('close', () => {
+        hangingClosed += 1;
+      });
+      return;
+    }
+    const told = request.path.includes('silent') ? {} : { usageMetadata: { promptTokenCount: 4 * texts.length } };
+    const answer = { embeddings: texts.map((text, index) => ({ values: vectorOf(Number(text) || index) })), ...told };
+    if (!request.path.includes('reversed')) {
+      sendJson(response, 200, answer);
+      return;
+    }
+    // The parts that are asked beside each other are answered last to first.
+    reversed.push(() => sendJson(response, 200, answer));
+    if (reversed.length < 3) return;
+    for (const send of reversed.reverse()) send();
   });
   const cost = { metric: 'per_1000_embedding_tokens', value: 2 };
   gateway = await startGateway({
@@ -288,5 +310,81 @@ describe('Gemini', () => {
   test('its refusal has its status', async () => {
     const answer = await post({ model: 'g/limited', input: 'a' });
     assert.equal(answer.status, 429);
+  });
+});
+
+describe('more inputs than a provider takes at once', () => {
+  const numbered = (count: number): string[] => Array.from({ length: count }, (_, index) => String(index));
+
+  test('they are asked in parts beside each other, joined in order, and their usage is one', async () => {
+    const before = gemini.requests.length;
+    const { data, usage } = await client.embeddings.create(
+      { model: 'g/reversed', input: numbered(250) },
+      { headers: { 'x-request-id': 'split' } },
+    );
+    assert.deepEqual(
+      data.map(({ index }) => index),
+      numbered(250).map(Number),
+    );
+    assert.deepEqual(
+      vectorsOf({ data }),
+      numbered(250).map((text) => vectorOf(Number(text))),
+    );
+    assert.deepEqual(usage, { prompt_tokens: 1_000, total_tokens: 1_000 });
+    const sizes = gemini.requests.slice(before).map(({ body }) => JSON.parse(body.toString()).requests.length);
+    assert.deepEqual(sizes.sort(), [100, 100, 50]);
+    const record = await recordOf(gateway, 'split');
+    assert.equal(record['gen_ai.usage.input_tokens'], 1_000);
+    assert.equal(record['sluice.attempts'], 1);
+  });
+
+  test('one more than fits is a second part, and a large request is split as well', async () => {
+    for (const [count, more] of [
+      [101, ''],
+      [1_000, ' and so on'.repeat(40)],
+    ] as const) {
+      const input = numbered(count).map((text) => (more === '' ? text : `${text}${more}`));
+      const answer = await post({ model: 'g/e', input });
+      assert.equal(answer.status, 200);
+      const { data } = await jsonOf(answer);
+      assert.equal(data.length, count);
+      assert.equal(data.at(-1).index, count - 1);
+    }
+  });
+
+  test('one part that fails fails the whole with its status, and is named', async () => {
+    const answer = await post({ model: 'g/e', input: numbered(250).with(150, 'refused') });
+    assert.equal(answer.status, 429);
+    assert.match((await errorOf(answer)).message, /Inputs from 101 to 200: quota/);
+  });
+
+  test('the other parts are aborted where one fails, and where the client leaves', async () => {
+    const answer = await post({ model: 'g/hanging', input: numbered(250).with(0, 'refused') });
+    assert.equal(answer.status, 429);
+    await eventually('both other parts are aborted', () => hangingClosed === 2);
+    const leaving = new AbortController();
+    const before = gemini.requests.length;
+    const left = fetch(`${gateway.url}/v1/embeddings`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${KEY}` },
+      body: JSON.stringify({ model: 'g/hanging', input: numbered(250) }),
+      signal: leaving.signal,
+    });
+    await eventually('all parts are asked', () => gemini.requests.length === before + 3);
+    leaving.abort();
+    await assert.rejects(left);
+    await eventually('the parts that hang are aborted', () => hangingClosed === 4);
+  });
+
+  test('a part that does not come in time is a timeout of the whole', async () => {
+    const answer = await post({ model: 'g/hanging', input: numbered(250) }, { 'x-tfy-request-timeout': '200' });
+    assert.equal(answer.status, 504);
+    await eventually('the parts that hang are aborted', () => hangingClosed === 6);
+  });
+
+  test('more than OpenAI takes is refused by name', async () => {
+    const answer = await post({ model: 'g/e', input: numbered(2_049) });
+    assert.equal(answer.status, 400);
+    assert.match((await errorOf(answer)).message, /2049 entries.*2048/);
   });
 });

@@ -16,6 +16,9 @@ const TASK_TYPES: ReadonlyMap<string, string> = new Map([
   ['clustering', 'CLUSTERING'],
 ]);
 
+/** "At most 100 requests can be in one batch", it says to more. */
+const MAX_INPUTS = 100;
+
 /** https://ai.google.dev/api/embeddings#method:-models.batchembedcontents */
 export const geminiEmbeddingsWire: Wire = {
   name: 'gemini-embed-contents',
@@ -27,7 +30,7 @@ export const geminiEmbeddingsWire: Wire = {
   path: ({ modelId }) => `/${resourceName(modelId)}:batchEmbedContents`,
   toUsage,
   toError,
-  translation: { toRequest, fromResponse },
+  translation: { maxInputs: MAX_INPUTS, toRequest, fromResponse },
 };
 
 function toRequest(request: EmbeddingRequest): OrError<{ body: Buffer; headers: readonly string[] }> {
