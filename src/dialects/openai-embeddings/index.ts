@@ -13,9 +13,8 @@ export const openAiEmbeddings = jsonDialect({
   more: {
     keys: ['encoding_format'],
     read(scan, body, first) {
-      if (scan.starts[first]! < 0) return { encoding: 'float' };
       const word = scan.word(body, first);
-      // Other words (`base64_int8`) are for the provider alone.
+      // Other words, and Perplexity's default, are for the provider alone: base64 of bytes looks like that of floats.
       return { encoding: word === 'float' || word === 'base64' ? word : undefined };
     },
   },
