@@ -57,14 +57,15 @@ export class TaskPool {
     }
     const { value } = result;
     if ('code' in value) return new GatewayError(value.code, value.context);
-    return { body: bufferOf(value.body), headers: value.headers, more: value.more?.map(bufferOf) };
+    const { headers, more, partInputs } = value;
+    return { body: bufferOf(value.body), headers, more: more?.map(bufferOf), partInputs };
   };
 
   /** Writes a large whole answer anew in the pool. It is copied, since its bytes may be needed for an estimate. */
   readonly heavyAnswers = async (job: AnswerJob, signal: AbortSignal): Promise<OrError<MadeAnswer | ToldFailure>> => {
     const copy = new Uint8Array(job.answer);
-    const { dialect, wire, context, partBytes } = job;
-    const input = { dialect: dialect.name, wire: wire?.name, context, answer: copy, partBytes };
+    const { dialect, wire, context, parts } = job;
+    const input = { dialect: dialect.name, wire: wire?.name, context, answer: copy, parts };
     const result = await this.#pool.run(makeAnswerTask, input, {
       transfer: [copy.buffer],
       abandoned: signal,

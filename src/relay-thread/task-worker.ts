@@ -31,14 +31,14 @@ function translate(input: TranslateInput): TranslateOutput {
   return made instanceof GatewayError ? plainError(made) : made;
 }
 
-function remake({ dialect, wire, context, answer, partBytes }: MakeAnswerInput): MakeAnswerOutput {
+function remake({ dialect, wire, context, answer, parts }: MakeAnswerInput): MakeAnswerOutput {
   const form = DIALECTS.find((each) => each.name === dialect);
   if (!form) throw new Error(`nothing speaks ${dialect}`);
   const made = makeAnswer({
     dialect: form,
     wire: wire === undefined ? undefined : WIRES.find((each) => each.name === wire),
     context,
-    partBytes,
+    parts,
     answer: Buffer.from(answer.buffer, answer.byteOffset, answer.byteLength),
   });
   return made instanceof GatewayError ? plainError(made) : made;

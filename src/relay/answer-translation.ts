@@ -19,8 +19,15 @@ export interface AnswerJob {
   readonly wire: Wire | undefined;
   readonly context: AnswerContext;
   readonly answer: Buffer;
-  /** Where it was put together from those of several requests: how many bytes each of them has. */
-  readonly partBytes: readonly number[] | undefined;
+  readonly parts: AnswerParts | undefined;
+}
+
+/** Where an answer was put together from those of several requests. */
+export interface AnswerParts {
+  /** How many inputs each of them but the last had. */
+  readonly inputs: number;
+  /** How many bytes of the answer each of them has. */
+  readonly bytes: readonly number[];
 }
 
 export interface MadeAnswer {
@@ -44,14 +51,14 @@ export function makeAnswer({
   wire,
   context,
   answer,
-  partBytes,
+  parts,
 }: AnswerJob): MadeAnswer | ToldFailure | GatewayError {
   if (wire === undefined) {
     const { encoding } = context;
     const body = encoding === undefined ? answer : dialect.answers.vectors!.rewrite(answer, encoding);
     return body instanceof GatewayError ? body : { body, usage: undefined };
   }
-  const events = partBytes === undefined ? eventsOf(answer, wire) : joinedEvents(answer, partBytes, wire);
+  const events = parts === undefined ? eventsOf(answer, wire) : joinedEvents(answer, parts, wire);
   if (!isEvents(events)) return events;
   const body = dialect.translation!.fromInference(events, context);
   return body instanceof GatewayError ? body : { body, usage: usageOf(events) };
@@ -69,21 +76,21 @@ function eventsOf(answer: Buffer, wire: Wire): Events | ToldFailure | GatewayErr
 }
 
 /** The vectors of all parts with their places in the whole, and one usage, where every part told its own. */
-function joinedEvents(answer: Buffer, partBytes: readonly number[], wire: Wire): Events | ToldFailure | GatewayError {
+function joinedEvents(answer: Buffer, { inputs, bytes }: AnswerParts, wire: Wire): Events | ToldFailure | GatewayError {
   const joined: InferenceEvent[] = [];
   const usage: Usage = {};
   let untold = 0;
   let from = 0;
-  for (const [part, bytes] of partBytes.entries()) {
-    const events = eventsOf(answer.subarray(from, from + bytes), wire);
-    from += bytes;
-    if (events instanceof GatewayError) return inPart(events, partOf(part, wire));
-    if (!isEvents(events)) return { ...events, part: partOf(part, wire) };
+  for (const [part, length] of bytes.entries()) {
+    const events = eventsOf(answer.subarray(from, from + length), wire);
+    from += length;
+    if (events instanceof GatewayError) return inPart(events, partOf(part, inputs));
+    if (!isEvents(events)) return { ...events, part: partOf(part, inputs) };
     const own = usageOf(events);
     if (own === undefined) untold += 1;
     else addCounts(usage, own);
     for (const event of events) {
-      if (event.type === 'embedding') joined.push({ ...event, index: event.index + part * maxInputsOf(wire) });
+      if (event.type === 'embedding') joined.push({ ...event, index: event.index + part * inputs });
     }
   }
   if (untold === 0) joined.push({ type: 'usage', usage });
@@ -94,13 +101,8 @@ function isEvents(made: Events | ToldFailure | GatewayError): made is Events {
   return Array.isArray(made);
 }
 
-function maxInputsOf({ translation }: Wire): number {
-  return translation?.maxInputs ?? 0;
-}
-
 /** What a part of a split request holds, for an error; counted from 1, the last part may have fewer. */
-export function partOf(part: number, wire: Wire): string {
-  const size = maxInputsOf(wire);
+export function partOf(part: number, size: number): string {
   return size === 1 ? `Input ${part + 1}` : `Inputs from ${part * size + 1} to ${(part + 1) * size}`;
 }
 
@@ -135,7 +137,7 @@ export type AnswerMaker = (
 ) => void;
 
 export function answerMaker(
-  about: Pick<AnswerJob, 'dialect' | 'context' | 'partBytes'>,
+  about: Pick<AnswerJob, 'dialect' | 'context' | 'parts'>,
   heavy: HeavyAnswers,
   abandoned: { readonly signal: AbortSignal },
 ): AnswerMaker {
@@ -159,7 +161,7 @@ export interface MakeAnswerInput {
   readonly wire: string | undefined;
   readonly context: AnswerContext;
   readonly answer: Uint8Array;
-  readonly partBytes: readonly number[] | undefined;
+  readonly parts: AnswerParts | undefined;
 }
 
 /** An error crosses as what it is made of. */

@@ -15,7 +15,7 @@ import {
   type FilteredEnd,
   type Shortened,
 } from './answer-filter.ts';
-import { type HeavyAnswers, partOf } from './answer-translation.ts';
+import type { HeavyAnswers } from './answer-translation.ts';
 import { answerContext, chooseMode } from './choose-mode.ts';
 import { ContentTimes } from './content-times.ts';
 import { ErrorAnswer } from './error-answer.ts';
@@ -212,7 +212,7 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
         strictForm,
         askedUsage: this.asksUsage,
         heavyAnswers: this.#c.heavyAnswers,
-        partBytes: this.#upstream instanceof SplitAttempt ? this.#upstream.partBytes : undefined,
+        parts: this.#upstream instanceof SplitAttempt ? this.#upstream.parts : undefined,
         abandoned: this,
       },
     );
@@ -345,8 +345,8 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
 
   #sendOut(request: Outbound): void {
     const { exchange, pools, settings } = this.#c;
-    if (request.more !== undefined) {
-      this.#sendParts(request, request.more);
+    if (request.more !== undefined && request.partInputs !== undefined) {
+      this.#sendParts(request, request.more, request.partInputs);
       return;
     }
     const attempt = new UpstreamAttempt(pools.get(request.mount.connection), this);
@@ -357,12 +357,13 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
     else this.failed(queueFull(settings));
   }
 
-  #sendParts(request: Outbound, more: readonly OutboundRequest[]): void {
+  #sendParts(request: Outbound, more: readonly OutboundRequest[], partInputs: number): void {
     const { pools, settings } = this.#c;
     const { mount } = request;
     const { maxTranslateBytes } = settings.limits;
     const split = new SplitAttempt({
       requests: [request, ...more],
+      partInputs,
       handler: this,
       begin: (handler) => new UpstreamAttempt(pools.get(mount.connection), handler),
       retryReused: settings.retryReusedConnection,
@@ -374,7 +375,6 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
       },
       toError: (status, body) => mount.wire.toError(status, body, this.target),
       queueFull: () => queueFull(settings),
-      describe: (part) => partOf(part, mount.wire),
     });
     this.#upstream = split;
     this.#control = split;

@@ -5,7 +5,7 @@ import type { AnswerContext, Dialect, PeekedRequest } from '../dialects/dialect.
 import type { Target, Wire } from '../providers/provider.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
 import { AnswerByKind, type AnswerKind } from './answer-by-kind.ts';
-import { type AnswerMaker, answerMaker, type HeavyAnswers } from './answer-translation.ts';
+import { type AnswerMaker, type AnswerParts, answerMaker, type HeavyAnswers } from './answer-translation.ts';
 import { ConvertedAnswer, type ConvertedAnswerOptions } from './converted-answer.ts';
 import { ErrorAnswer, MAX_ERROR_BYTES } from './error-answer.ts';
 import type { HeldMemory } from './held-memory.ts';
@@ -38,8 +38,8 @@ export interface ModeContext {
   /** The gateway asked for usage, not the client: the event that this causes is not the client's. */
   readonly askedUsage: boolean;
   readonly heavyAnswers: HeavyAnswers;
-  /** Of an answer that was put together from those of several requests: how many bytes each of them has. */
-  readonly partBytes: readonly number[] | undefined;
+  /** Of an answer that was put together from those of several requests. */
+  readonly parts: AnswerParts | undefined;
   /** Its signal fires when nobody waits for the answer any more. */
   readonly abandoned: { readonly signal: AbortSignal };
 }
@@ -173,8 +173,8 @@ function askedVectors(host: RelayHost, context: ModeContext): AskedVectors | und
 }
 
 function maker(context: ModeContext): AnswerMaker {
-  const { dialect, partBytes, heavyAnswers, abandoned } = context;
-  return answerMaker({ dialect, context: answerContext(context), partBytes }, heavyAnswers, abandoned);
+  const { dialect, parts, heavyAnswers, abandoned } = context;
+  return answerMaker({ dialect, context: answerContext(context), parts }, heavyAnswers, abandoned);
 }
 
 function translationOptions(host: RelayHost, context: ModeContext) {

@@ -17,6 +17,8 @@ export interface Outbound extends OutboundRequest {
   readonly body: Buffer | Buffer[];
   /** Further requests of the same kind, where the client asks for more than the provider takes at once. */
   readonly more?: readonly OutboundRequest[];
+  /** How many inputs each of them but the last has. */
+  readonly partInputs?: number;
   /** The gateway asks for usage, and the client did not. */
   readonly asksUsage: boolean;
   onBodySent: (() => void) | undefined;
@@ -53,7 +55,7 @@ export function outbound(
   }
   const finish = (made: OrError<TranslatedRequest>): OrError<Outbound> => {
     if (made instanceof GatewayError) return made;
-    const { headers, more = [] } = made;
+    const { headers, more = [], partInputs = 0 } = made;
     const first = authorised(asked, target, mount, overrides, { ...made, asksUsage: false });
     if (first instanceof GatewayError || more.length === 0) return first;
     const others: OutboundRequest[] = [];
@@ -62,7 +64,7 @@ export function outbound(
       if (other instanceof GatewayError) return other;
       others.push(other);
     }
-    return { ...first, more: others };
+    return { ...first, more: others, partInputs };
   };
   if (body.length > INLINE_BYTES) {
     const { id, modelId } = target;

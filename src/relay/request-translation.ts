@@ -11,6 +11,8 @@ export interface TranslatedRequest {
   readonly headers: readonly string[];
   /** Bodies of further requests, in order, where the client asks for more than the provider takes at once. */
   readonly more?: readonly Buffer[] | undefined;
+  /** How many inputs each of them but the last has; undefined where there are no more. */
+  readonly partInputs?: number | undefined;
 }
 
 /** As OpenAI: https://platform.openai.com/docs/api-reference/embeddings/create */
@@ -25,7 +27,7 @@ export function translateRequest(
 ): OrError<TranslatedRequest> {
   const request = from.toInference(body, target.modelId);
   if (request instanceof GatewayError) return request;
-  const { maxInputs } = to;
+  const maxInputs = to.maxInputs?.(target.modelId);
   if (maxInputs === undefined || !('inputs' in request) || request.inputs.length <= maxInputs) {
     return to.toRequest(request, target);
   }
@@ -52,7 +54,7 @@ function splitRequest(
     ({ headers } = made);
   }
   const [body, ...more] = bodies;
-  return { body: body!, headers, more };
+  return { body: body!, headers, more, partInputs: maxInputs };
 }
 
 /** The same, away from the event loop. */
@@ -77,6 +79,7 @@ export type TranslateOutput =
       readonly body: Uint8Array;
       readonly headers: readonly string[];
       readonly more?: readonly Uint8Array[] | undefined;
+      readonly partInputs?: number | undefined;
     }
   | { readonly code: ErrorCode; readonly context: ErrorContext };
 

@@ -2,7 +2,7 @@ import { ByteList } from '../codec/byte-list.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { AttemptControl, AttemptHandler } from '../providers/provider.ts';
 import type { OutboundRequest, UpstreamAttempt } from '../upstream/attempt.ts';
-import { inPart } from './answer-translation.ts';
+import { type AnswerParts, inPart, partOf } from './answer-translation.ts';
 import { MAX_ERROR_BYTES } from './error-answer.ts';
 
 /** Parts of one request that are asked beside each other: enough to be quick, few enough to leave others a connection. */
@@ -13,6 +13,8 @@ type AnswerHeaders = Parameters<AttemptHandler['started']>[1];
 export interface SplitAttemptOptions {
   /** In the order in which their answers are joined. */
   readonly requests: readonly OutboundRequest[];
+  /** How many inputs each of them but the last has. */
+  readonly partInputs: number;
   readonly handler: AttemptHandler;
   /** An attempt for one part, nothing of it sent yet. */
   begin(handler: AttemptHandler): UpstreamAttempt;
@@ -24,8 +26,6 @@ export interface SplitAttemptOptions {
   toError(status: number, body: Buffer): GatewayError;
   /** No connection is free for a part, and too many wait for one. */
   queueFull(): GatewayError;
-  /** What a part holds, for an error: `Inputs 101 to 200`. */
-  describe(part: number): string;
 }
 
 /**
@@ -56,9 +56,9 @@ export class SplitAttempt implements AttemptControl {
     this.#open = this.#parts.length;
   }
 
-  /** How many bytes of the joined answer each part has, once it ended. */
-  get partBytes(): readonly number[] {
-    return this.#parts.map(({ kept }) => kept.length);
+  /** What the joined answer is made of, once it ended. */
+  get parts(): AnswerParts {
+    return { inputs: this.#o.partInputs, bytes: this.#parts.map(({ kept }) => kept.length) };
   }
 
   /** False: no connection is to be had, and nothing was begun. */
@@ -122,7 +122,7 @@ export class SplitAttempt implements AttemptControl {
       }
     }
     this.abort();
-    this.#o.handler.failed(inPart(error, this.#o.describe(part.index)));
+    this.#o.handler.failed(inPart(error, partOf(part.index, this.#o.partInputs)));
   }
 
   #follow(part: Part): void {

@@ -27,7 +27,7 @@ const fixtures: Recorded[] = readdirSync(folder).map((file) => {
   const { request, answer } = JSON.parse(readFileSync(join(folder, file), 'utf8'));
   return { name: file, path: request.path, request: JSON.stringify(request.body), answer };
 });
-const recorded: Recorded[] = recordedProviders.flatMap((provider) =>
+const recorded: Recorded[] = [...recordedProviders, 'bedrock'].flatMap((provider) =>
   recordings(provider).flatMap(({ name, request, response }) =>
     response.status === 200 && response.body !== undefined && request.body !== undefined
       ? [{ name: `${provider} ${name}`, path: request.path, request: request.body, answer: response.body }]
@@ -142,7 +142,7 @@ function checkGemini(each: Recorded): void {
     assert.deepEqual(JSON.parse(made.body.toString()), asked, each.name);
   }
   const context = { exchangeId: 'ex', model: `g/${model}`, includeUsage: true, created: 0 };
-  const answer = makeAnswer({ dialect, wire, context, answer: Buffer.from(each.answer), partBytes: undefined });
+  const answer = makeAnswer({ dialect, wire, context, answer: Buffer.from(each.answer), parts: undefined });
   assert.ok('body' in answer, each.name);
   const { embeddings, usageMetadata } = JSON.parse(each.answer);
   const { data, usage } = JSON.parse(answer.body.toString());
@@ -180,4 +180,48 @@ test('vectors that are written as base64 and back are the same 32-bit floats, an
 test('Gemini is asked as in the recordings, and its numbers come back as they are', () => {
   assert.equal(fixtures.filter(isGemini).length, 1);
   for (const each of [...fixtures, ...recorded].filter(isGemini)) checkGemini(each);
+});
+
+const BEDROCK = /^\/model\/([^/]*embed[^/]*)\/invoke$/;
+
+test('vectors of Titan, Cohere and Nova on Bedrock come back as they are, with the tokens that Titan counts', () => {
+  const dialect = DIALECTS.find(({ name }) => name === 'openai-embeddings')!;
+  const wire = WIRES.find(({ name }) => name === 'bedrock-invoke-embeddings')!;
+  const all = [...fixtures, ...recorded].filter(({ path }) => BEDROCK.test(path));
+  assert.ok(all.length >= 3);
+  for (const { name, path, request, answer } of all) {
+    const modelId = BEDROCK.exec(path)![1]!;
+    const asked = JSON.parse(request);
+    const made = translateRequest(
+      dialect.translation!,
+      wire.translation!,
+      { id: 'b/m', modelId },
+      Buffer.from(
+        JSON.stringify({
+          model: 'b/m',
+          input: asked.texts ?? asked.inputText ?? asked.singleEmbeddingParams.text.value,
+          input_type: asked.input_type,
+          dimensions: asked.dimensions ?? asked.output_dimension,
+        }),
+      ),
+    );
+    assert.ok(!(made instanceof GatewayError), name);
+    const { normalize: _default, ...expected } = asked;
+    if (asked.texts) expected.embedding_types = ['float'];
+    if (asked.singleEmbeddingParams) expected.singleEmbeddingParams.text.truncationMode = 'NONE';
+    delete expected.singleEmbeddingParams?.embeddingDimension;
+    assert.deepEqual(JSON.parse(made.body.toString()), expected, name);
+    const context = { exchangeId: 'ex', model: 'b/m', includeUsage: true, created: 0 };
+    const written = makeAnswer({ dialect, wire, context, answer: Buffer.from(answer), parts: undefined });
+    assert.ok('body' in written, name);
+    const told = JSON.parse(answer);
+    const { data, usage } = JSON.parse(written.body.toString());
+    const vectors = told.embedding ? [told.embedding] : (told.embeddings.float ?? [told.embeddings[0].embedding]);
+    assert.deepEqual(
+      data.map(({ embedding }: { embedding: number[] }) => embedding),
+      vectors,
+      name,
+    );
+    assert.equal(usage?.prompt_tokens, told.inputTextTokenCount, name);
+  }
 });

@@ -29,6 +29,7 @@ let hangingClosed = 0;
 
 let provider: FakeProvider;
 let gemini: FakeProvider;
+let bedrock: FakeProvider;
 let gateway: RunningGateway;
 let client: OpenAI;
 
@@ -110,12 +111,23 @@ before(async () => {
     if (reversed.length < 3) return;
     for (const send of reversed.reverse()) send();
   });
+  bedrock = await startProvider((request, response) => {
+    const { inputText } = JSON.parse(request.body.toString());
+    sendJson(response, 200, { embedding: vectorOf(Number(inputText)), inputTextTokenCount: 2 });
+  });
   const cost = { metric: 'per_1000_embedding_tokens', value: 2 };
   gateway = await startGateway({
     manifests: [
       openAccount('p', `${provider.origin}/v1`),
       selfHosted('priced', `${provider.origin}/v1`, ['m', 'silent', 'failing'], { model_types: ['embedding'], cost }),
       selfHosted('chats', `${provider.origin}/v1`, ['only']),
+      {
+        type: 'provider-account/aws-bedrock',
+        name: 'b',
+        region: 'us-east-1',
+        base_url: bedrock.origin,
+        auth_data: { type: 'api-key', api_key: 'sk-of-bedrock' },
+      },
       {
         type: 'provider-account/google-gemini',
         name: 'g',
@@ -130,6 +142,7 @@ after(async () => {
   await gateway?.[Symbol.asyncDispose]();
   await provider?.[Symbol.asyncDispose]();
   await gemini?.[Symbol.asyncDispose]();
+  await bedrock?.[Symbol.asyncDispose]();
 });
 
 const post = (body: unknown, headers: Record<string, string> = {}, base = '/v1'): Promise<Response> =>
@@ -386,5 +399,30 @@ describe('more inputs than a provider takes at once', () => {
     const answer = await post({ model: 'g/e', input: numbered(2_049) });
     assert.equal(answer.status, 400);
     assert.match((await errorOf(answer)).message, /2049 entries.*2048/);
+  });
+});
+
+describe('Bedrock', () => {
+  test('Titan takes one text at a time, and many come back in order with the sum of their tokens', async () => {
+    const input = Array.from({ length: 11 }, (_, index) => String(index));
+    const answer = await client.embeddings.create({ model: 'b/amazon.titan-embed-text-v2:0', input });
+    assert.deepEqual(
+      vectorsOf(answer),
+      input.map((text) => vectorOf(Number(text))),
+    );
+    assert.deepEqual(answer.usage, { prompt_tokens: 22, total_tokens: 22 });
+    assert.equal(bedrock.requests.length, 11);
+    const [sent] = bedrock.requests;
+    assert.equal(sent?.path, '/model/amazon.titan-embed-text-v2%3A0/invoke');
+    assert.equal(sent?.headers.authorization, 'Bearer sk-of-bedrock');
+  });
+
+  test('Cohere wants to be told what a vector is for, and a model of another kind is refused', async () => {
+    const untold = await post({ model: 'b/cohere.embed-v4:0', input: 'a' });
+    assert.equal(untold.status, 400);
+    assert.equal((await errorOf(untold)).param, 'input_type');
+    const other = await post({ model: 'b/amazon.nova-2-lite-v1:0', input: 'a' });
+    assert.equal(other.status, 400);
+    assert.equal((await errorOf(other)).code, 'unsupported_operation');
   });
 });

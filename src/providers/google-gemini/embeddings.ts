@@ -30,7 +30,7 @@ export const geminiEmbeddingsWire: Wire = {
   path: ({ modelId }) => `/${resourceName(modelId)}:batchEmbedContents`,
   toUsage,
   toError,
-  translation: { maxInputs: MAX_INPUTS, toRequest, fromResponse },
+  translation: { maxInputs: () => MAX_INPUTS, toRequest, fromResponse },
 };
 
 function toRequest(request: EmbeddingRequest): OrError<{ body: Buffer; headers: readonly string[] }> {
