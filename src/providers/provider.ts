@@ -1,5 +1,6 @@
 import type { ZodType } from 'zod';
 import type { JsonObject } from '../codec/json-value.ts';
+import type { KeyRules } from '../codec/key-rules.ts';
 import type { AccountManifest } from '../config/configuration.ts';
 import type { AccountToken } from '../core/account-token.ts';
 import type { GatewayError } from '../core/errors.ts';
@@ -87,6 +88,10 @@ export interface Target {
   /** The wires that this place serves. Models of one account share the object: what is told by it is told once. */
   readonly mounts: Mounts;
   readonly abilities: Abilities;
+  /** What its host takes otherwise in a chat completion that is passed through; undefined: nothing. */
+  readonly rules?: ChatRules | undefined;
+  /** What words of its host's faults stand for, where no status tells or a wrong one; undefined: nothing of its own. */
+  readonly faultStatuses?: FaultStatuses | undefined;
   readonly price: PriceSource;
   /** Answers inside the process instead of over a connection (the demo account). */
   readonly local?: LocalResponder;
@@ -155,6 +160,16 @@ export interface Abilities {
   /** Takes messages of the role `developer`; others get them as `system`. */
   readonly developerRole: boolean;
 }
+
+/** Compiled once for a host and a family of its models. */
+export interface ChatRules {
+  readonly parameters: KeyRules | undefined;
+  /** Of each message. */
+  readonly messages: KeyRules | undefined;
+}
+
+/** By code or type. */
+export type FaultStatuses = ReadonlyMap<string, number>;
 
 export interface PriceSource {
   readonly catalogueId: string | undefined;

@@ -51,7 +51,7 @@ export class ChatScan implements RequestScan {
 
   result(body: Buffer): OrError<PeekedRequest> {
     const peek = this.#peek;
-    if (!peek.finish()) return fromFault(peek.fault!);
+    if (!peek.finish()) return peekError(peek.fault!);
     const { starts, ends } = peek;
 
     const modelStart = starts[MODEL]!;
@@ -149,7 +149,7 @@ export class ChatScan implements RequestScan {
   }
 }
 
-function fromFault(fault: PeekFault): GatewayError {
+export function peekError(fault: PeekFault): GatewayError {
   switch (fault.kind) {
     case 'syntax':
       return new GatewayError('invalid_json', { detail: `At byte ${fault.at}: expected ${fault.expected}.` });

@@ -1,13 +1,17 @@
 import { parseExact } from '../../codec/exact-json.ts';
-import type { PeekedRequest, SpliceEdits } from '../dialect.ts';
-import { developerEdits, type Edit } from './developer-messages.ts';
+import type { Edit, RuleFault } from '../../codec/key-rules.ts';
+import { GatewayError } from '../../core/errors.ts';
+import type { OrError } from '../../core/exchange.ts';
+import type { BodyRules, PeekedRequest, SpliceEdits } from '../dialect.ts';
+import { developerEdits } from './developer-messages.ts';
+import { peekError } from './peek.ts';
 
 const ASK_USAGE = Buffer.from(',"stream_options":{"include_usage":true}');
 /** Larger bodies are handed on in pieces instead of being copied: 20 MB would stop the loop for milliseconds. */
 const COPY_AT_MOST = 65_536;
 
 /** The body for a provider that speaks this dialect. The pieces of a large body refer to `body`. */
-export function splice(body: Buffer, peeked: PeekedRequest, asked: SpliceEdits): Buffer | Buffer[] {
+export function splice(body: Buffer, peeked: PeekedRequest, asked: SpliceEdits): OrError<Buffer | Buffer[]> {
   const edits: Edit[] = [{ start: peeked.modelStart, end: peeked.modelEnd, bytes: quoted(asked.modelId) }];
   if (asked.askUsage) {
     const edit = askingForUsage(body, peeked);
@@ -21,7 +25,34 @@ export function splice(body: Buffer, peeked: PeekedRequest, asked: SpliceEdits):
       edits.sort((one, other) => one.start - other.start);
     }
   }
+  if (asked.rules !== undefined) {
+    const fault = addRules(body, peeked, asked.rules, edits);
+    if (fault) return fault;
+  }
   return body.length > COPY_AT_MOST ? pieces(body, edits) : copied(body, edits);
+}
+
+/** What the rules of a host change; none of it lies within the other edits, but for a parameter that is asked for anew. */
+function addRules(body: Buffer, peeked: PeekedRequest, rules: BodyRules, edits: Edit[]): GatewayError | undefined {
+  const { messagesStart: start, messagesEnd: end } = peeked;
+  const found = [rules.parameters?.ofBody(body, start, end) ?? [], rules.messages?.ofObjects(body, start, end) ?? []];
+  for (const each of found) {
+    if (!Array.isArray(each)) return ruleError(each);
+    for (const edit of each) edits.push(edit);
+  }
+  edits.sort((one, other) => one.start - other.start);
+  for (let at = edits.length - 1; at > 0; at -= 1) {
+    if (edits[at]!.start < edits[at - 1]!.end) edits.splice(at, 1);
+  }
+  return undefined;
+}
+
+function ruleError(fault: RuleFault): GatewayError {
+  if (fault.kind !== 'refused') return peekError(fault);
+  return new GatewayError('unsupported_parameter', {
+    param: fault.key,
+    detail: `The host of this model takes no \`${fault.key}\`.`,
+  });
 }
 
 function askingForUsage(body: Buffer, peeked: PeekedRequest): Edit {
