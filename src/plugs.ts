@@ -9,11 +9,12 @@ import { demoAccount } from './providers/demo/index.ts';
 import { plug as googleGemini } from './providers/google-gemini/index.ts';
 import { plug as ollama } from './providers/ollama/index.ts';
 import { plug as openai } from './providers/openai/index.ts';
-import type { Probe, ProviderAccount, ProviderPlug, TokenSource, Tokens, Wire } from './providers/provider.ts';
+import { HOST_PLUGS } from './providers/openai-compatible/index.ts';
+import type { Probe, ProviderAccount, ProviderPlug, TokenSource, Tokens, WellKnown, Wire } from './providers/provider.ts';
 import { plug as selfHostedModel } from './providers/self-hosted-model/index.ts';
 
 /** The one file that names vendors and dialects; everybody else is handed these lists, and all others are made of them. */
-export const PLUGS: readonly ProviderPlug[] = [openai, anthropic, googleGemini, selfHostedModel, ollama];
+export const PLUGS: readonly ProviderPlug[] = [openai, anthropic, googleGemini, ...HOST_PLUGS, selfHostedModel, ollama];
 export const DIALECTS: readonly Dialect[] = [openAiChat];
 /** What is known of each form, whether a client speaks it or a provider. */
 export const FORMS: readonly ApiForm[] = [...DIALECTS, anthropicMessages];
@@ -22,6 +23,12 @@ export const WIRES: readonly Wire[] = [...new Set(PLUGS.flatMap((plug) => plug.w
 export const FORWARDABLE: readonly string[] = [
   ...new Set([...WIRES.flatMap((wire) => wire.forwards), ...PLUGS.flatMap((plug) => plug.forwards ?? [])]),
 ];
+
+/** Accounts that variables make where nothing is configured. */
+export const WELL_KNOWN: readonly WellKnown[] = PLUGS.flatMap(({ wellKnown, otherWellKnown = [] }) => [
+  ...(wellKnown ? [wellKnown] : []),
+  ...otherWellKnown,
+]);
 
 const byType = new Map(PLUGS.map((plug) => [plug.type, plug]));
 

@@ -21,7 +21,9 @@ export interface ProviderPlug {
   /** Checks one account manifest (strict about shape, unknown keys are stripped and warned of by config). */
   readonly schema: ZodType<AccountManifest>;
   /** With no configuration at all an account of this name is made when this environment variable is set. */
-  readonly wellKnown?: { variable: string; account: string; manifest(value: string): unknown };
+  readonly wellKnown?: WellKnown;
+  /** Further ones, of a kind whose accounts are of several hosts. */
+  readonly otherWellKnown?: readonly WellKnown[];
   /** Every wire that its accounts may speak. `WIRES` of plugs.ts is made of these lists; there is no second one. */
   readonly wires: readonly Wire[];
   /** Client headers, in lower case, that its accounts take beyond those of the wire, as `x-title` of OpenRouter. */
@@ -31,6 +33,12 @@ export interface ProviderPlug {
   /** Where an account gets its tokens, if it needs any. Main thread only: `open` finds what they gave in `tokens`. */
   tokenSources?(manifest: AccountManifest): readonly TokenSource[];
   open(manifest: AccountManifest, tokens: Tokens): ProviderAccount;
+}
+
+export interface WellKnown {
+  readonly variable: string;
+  readonly account: string;
+  manifest(value: string): unknown;
 }
 
 /** A cheap GET that needs the credential. Paths stand behind the base path of an account's first mount. */
@@ -60,6 +68,8 @@ export interface Tokens {
 export interface ProviderAccount {
   readonly name: string;
   readonly type: string;
+  /** As `Target.provider`: who its models are owned by in lists. */
+  readonly provider: string;
   /** A model that anybody's account is likely to have: for the request that is printed at the start. */
   readonly exampleModel: string | undefined;
   /** The provider's id in the price library, where it has one: its models are this account's catalogue. */
@@ -80,7 +90,7 @@ export interface Target {
   /** `account/model`: canonical, what rules, labels and records use. */
   readonly id: string;
   readonly account: string;
-  /** Account type without prefix (`openai`): the `gen_ai.provider.name` of records. */
+  /** Account type without prefix (`openai`), or the host: the `gen_ai.provider.name` of records. */
   readonly provider: string;
   /** The provider's own model id, put into the body. */
   readonly modelId: string;

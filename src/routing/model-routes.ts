@@ -74,7 +74,7 @@ export class ModelRoutes {
         account.listed.length > 0
           ? account.listed.map((target) => target.id)
           : this.#catalogueOf(account).map((model) => `${account.name}/${model}`);
-      for (const id of ids) this.#listed.push({ id, ownedBy: providerOf(account) });
+      for (const id of ids) this.#listed.push({ id, ownedBy: account.provider });
     }
     return this.#listed;
   }
@@ -116,10 +116,6 @@ export class ModelRoutes {
     }
     return only;
   }
-}
-
-function providerOf(account: ProviderAccount): string {
-  return account.type.replace('provider-account/', '');
 }
 
 /** What a client may write at all, before any rule or path is built from it. */

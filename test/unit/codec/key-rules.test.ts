@@ -94,7 +94,7 @@ test('the keys of each object of an array are edited, and nothing deeper', () =>
   assert.equal(
     applied(body, edits),
     ' [ {"role":"user","content":[{"type":"text","text":"a","name":"deep"}]},' +
-      '{"role":"assistant" , "reasoning_content" : "r\\"]}"}, {"reasoning_content":"c"},' +
+      '{"role":"assistant" , "reasoning_content" : "r\\"]}" }, {"reasoning_content":"c"},' +
       '{},"name",{}]',
   );
 });

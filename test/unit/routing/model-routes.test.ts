@@ -25,6 +25,7 @@ function account(name: string, type: string, models: readonly string[] = [], cat
   return {
     name,
     type: `provider-account/${type}`,
+    provider: type,
     catalogueId,
     exampleModel: undefined,
     connections: [{ origin: `https://${name}.example`, credential: name }],
