@@ -9,6 +9,8 @@ import { TaskPool } from '../../src/relay-thread/task-pool.ts';
 /** What makes an account of a kind that no variable makes one of. */
 const MANIFESTS: Record<string, object> = {
   'provider-account/ollama': { name: 'local' },
+  'provider-account/openai-compatible': { name: 'other', base_url: 'http://127.0.0.1:1/v1' },
+  'provider-account/wafer': { name: 'wafer', auth_data: { type: 'api-key', api_key: 'sk-1' } },
   'provider-account/self-hosted-model': {
     name: 'house',
     integrations: [

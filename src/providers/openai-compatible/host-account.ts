@@ -29,6 +29,7 @@ export function openHostAccount(setup: HostSetup): ProviderAccount {
     manifest,
     provider: row.kind ?? row.id,
     catalogueId: row.catalogueId,
+    ...(row.example !== undefined && { exampleModel: row.example }),
     abilities: abilitiesOf(row),
     rulesOf: (modelId) => chatRules(row, modelId),
     faultStatuses: faultStatuses(row),
