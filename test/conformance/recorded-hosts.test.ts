@@ -25,7 +25,7 @@ let gateway: RunningGateway;
 function accountOf(id: string, base_url: string): object {
   const common = { name: id, base_url, auth_data: { type: 'api-key', api_key: 'sk-of-the-provider' } };
   if (id === 'gpustack') return { type: 'provider-account/openai-compatible', ...common };
-  const { kind } = hostOf(id);
+  const { kind } = hostOf(id)!;
   if (kind !== undefined) return { type: `provider-account/${kind}`, ...common };
   return { type: 'provider-account/openai-compatible', host: id, ...common };
 }
@@ -121,7 +121,7 @@ for (const host of fixtures) {
     const asked = await replayed({ kind: 'sse', answer }, request);
     assert.equal(asked.answer.toString(), answer.toString());
     checkUsage(asked, USAGE[host]!, host);
-    assert.equal(answer.includes('[DONE]'), hostOf(host).noDone !== true, 'the row says how its streams end');
+    assert.equal(answer.includes('[DONE]'), hostOf(host)!.noDone !== true, 'the row says how its streams end');
   });
 
   test(`a client of ${host} that does not ask for usage gets all of its stream but an event that asking causes`, async () => {
@@ -132,7 +132,7 @@ for (const host of fixtures) {
       .filter((event) => !event.includes('"choices":[]'));
     assert.equal(asked.answer.toString(), expected.join(''));
     checkUsage(asked, USAGE[host]!, host);
-    const options = hostOf(host).usage === 'told' ? undefined : { include_usage: true };
+    const options = hostOf(host)!.usage === 'told' ? undefined : { include_usage: true };
     assert.deepEqual(asked.received['stream_options'], options);
   });
 }

@@ -85,7 +85,7 @@ const schema = accountBase(type)
     ),
     base_url: optionalKey(baseUrl()).describe('Its address; with a `host`: in the place of the host’s own.'),
     host_parts: restricting(
-      optionalKey(z.record(z.string(), text(256).regex(/^[\w.-]+$/, { error: 'letters, digits and . _ -' }))),
+      optionalKey(z.record(z.string(), text(256).regex(/^(?!\.+$)[\w.-]+$/, { error: 'letters, digits and . _ -' }))),
     ).describe('What stands for the `{…}` in the address of the host.'),
     auth_data: optionalKey(z.discriminatedUnion('type', [apiKeyAuth, headerAuth])),
     integrations: integrationList(integrationBase('integration/model/openai-compatible')),
@@ -97,8 +97,8 @@ const schema = accountBase(type)
       if (url === undefined) refuse('base_url', 'a `base_url`, or a `host` of the table', 'nothing says where it is');
       return;
     }
-    if (url !== undefined) return;
     const row = hostOf(host);
+    if (row === undefined || url !== undefined) return;
     const missing = addressParts(row).filter((part) => parts[part] === undefined);
     if (missing.length > 0) {
       refuse('host_parts', `a map with ${missing.join(', ')}`, `the address of \`${host}\` needs it`);
@@ -127,7 +127,7 @@ const compatible: ProviderPlug = {
         : undefined;
     return openHostAccount({
       manifest,
-      row: host === undefined ? UNKNOWN_HOST : hostOf(host),
+      row: (host === undefined ? undefined : hostOf(host)) ?? UNKNOWN_HOST,
       key: auth?.type === 'api-key' ? auth.api_key : undefined,
       credential,
       baseUrl: base_url,

@@ -14,7 +14,7 @@ function sent(host: string, model: string, request: object, askUsage = false): O
   scan.advance(body, body.length);
   const peeked = scan.result(body);
   assert.ok(!(peeked instanceof GatewayError));
-  const rules = chatRules(hostOf(host), model);
+  const rules = chatRules(hostOf(host)!, model);
   const spliced = splice(body, peeked, { modelId: model, askUsage, developerAsSystem: true, rules });
   if (spliced instanceof GatewayError) return spliced;
   return JSON.parse(Buffer.from(Array.isArray(spliced) ? Buffer.concat(spliced) : spliced).toString());
@@ -167,7 +167,7 @@ test('a parameter of a rule that stands twice is refused, since the host might r
   scan.advance(body, body.length);
   const peeked = scan.result(body);
   assert.ok(!(peeked instanceof GatewayError));
-  const rules = chatRules(hostOf('mistral'), 'm');
+  const rules = chatRules(hostOf('mistral')!, 'm');
   const spliced = splice(body, peeked, { modelId: 'm', askUsage: false, developerAsSystem: false, rules });
   assert.ok(spliced instanceof GatewayError);
   assert.equal(spliced.code, 'ambiguous_parameter');
