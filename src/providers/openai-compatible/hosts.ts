@@ -7,8 +7,8 @@ import type { HostRow } from './host-row.ts';
  */
 
 const X_API_KEY = { header: 'x-api-key' };
-/** Models that their makers publish the weights of, or serve themselves. */
-const OPEN_MODELS = ['deepseek', 'kimi', 'kimi-k3', 'glm', 'glm-effort'];
+/** Open models that want their earlier reasoning back; in what words they take effort is each host's own. */
+const OPEN_MODELS = ['deepseek', 'kimi', 'glm'];
 
 const moonshot: HostRow = {
   id: 'moonshot',
@@ -18,7 +18,7 @@ const moonshot: HostRow = {
   usage: 'asked',
   usageIn: 'the last choice',
   serves: ['chat'],
-  families: ['kimi', 'kimi-k3'],
+  families: ['kimi', 'kimi-sampling', 'kimi-effort'],
   variable: 'MOONSHOT_API_KEY',
   example: 'kimi-k2.6',
   catalogueId: 'moonshotai',

@@ -21,7 +21,7 @@ function hostPlug(row: HostRow): ProviderPlug {
   const schema = accountBase(type).extend({
     auth_data: optionalKey(apiKeyAuth),
     // Of the reference manifests at some kinds, ours at the others: for proxies.
-    base_url: optionalKey(baseUrl()).describe(`Absent: \`${row.mounts.chat}\`.`),
+    base_url: optionalKey(baseUrl()).describe('For a proxy; absent: the address of its host.'),
     integrations: integrationList(integrationBase(`integration/model/${row.kind}`)),
     ...Object.fromEntries(
       Object.entries(row.switches ?? {}).map(([key, { about }]) => [key, optionalKey(z.boolean()).describe(about)]),

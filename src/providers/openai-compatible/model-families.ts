@@ -28,15 +28,21 @@ export const MODEL_FAMILIES: readonly ModelFamily[] = [
     reasoningBack: 'reasoning_content',
   },
   {
-    // https://platform.kimi.ai/docs: sampling of these models is fixed, and any other value is refused.
+    // https://platform.kimi.ai/docs
     name: 'kimi',
     models: /kimi-(k2\.[5-9]|k[3-9]|latest)/i,
-    about: 'fixed sampling: `temperature`, `top_p` and penalties are left out, `n` is 1; earlier reasoning goes back',
-    refused: ['temperature', 'top_p', 'frequency_penalty', 'presence_penalty', 'n'],
+    about: 'earlier reasoning goes back as `reasoning_content`',
     reasoningBack: 'reasoning_content',
   },
   {
-    name: 'kimi-k3',
+    // Moonshot has fixed it, and refuses any other value.
+    name: 'kimi-sampling',
+    models: /kimi-(k2\.[5-9]|k[3-9]|latest)/i,
+    about: 'fixed sampling: `temperature`, `top_p` and penalties are left out, `n` is 1',
+    refused: ['temperature', 'top_p', 'frequency_penalty', 'presence_penalty', 'n'],
+  },
+  {
+    name: 'kimi-effort',
     models: /kimi-k[3-9]/i,
     about: 'effort `low`, `high`, `max`',
     effort: { minimal: 'low', medium: 'high', xhigh: 'max' },
