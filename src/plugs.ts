@@ -5,6 +5,8 @@ import type { ApiForm, Dialect } from './dialects/dialect.ts';
 import { openAiChat } from './dialects/openai-chat/index.ts';
 import { MODEL_TYPES_OF } from './inference/operation.ts';
 import { plug as anthropic } from './providers/anthropic/index.ts';
+import { plug as cloudera } from './providers/cloudera/index.ts';
+import { plug as databricks } from './providers/databricks/index.ts';
 import { demoAccount } from './providers/demo/index.ts';
 import { plug as googleGemini } from './providers/google-gemini/index.ts';
 import { plug as ollama } from './providers/ollama/index.ts';
@@ -12,9 +14,20 @@ import { plug as openai } from './providers/openai/index.ts';
 import { HOST_PLUGS } from './providers/openai-compatible/index.ts';
 import type { Probe, ProviderAccount, ProviderPlug, TokenSource, Tokens, WellKnown, Wire } from './providers/provider.ts';
 import { plug as selfHostedModel } from './providers/self-hosted-model/index.ts';
+import { plug as snowflakeCortex } from './providers/snowflake-cortex/index.ts';
 
 /** The one file that names vendors and dialects; everybody else is handed these lists, and all others are made of them. */
-export const PLUGS: readonly ProviderPlug[] = [openai, anthropic, googleGemini, ...HOST_PLUGS, selfHostedModel, ollama];
+export const PLUGS: readonly ProviderPlug[] = [
+  openai,
+  anthropic,
+  googleGemini,
+  ...HOST_PLUGS,
+  databricks,
+  snowflakeCortex,
+  cloudera,
+  selfHostedModel,
+  ollama,
+];
 export const DIALECTS: readonly Dialect[] = [openAiChat];
 /** What is known of each form, whether a client speaks it or a provider. */
 export const FORMS: readonly ApiForm[] = [...DIALECTS, anthropicMessages];

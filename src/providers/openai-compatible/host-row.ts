@@ -47,6 +47,8 @@ export const hostRow = requestQuirks.extend({
   title: z.string().min(1),
   /** Its kind of account in the reference product (`provider-account/<kind>`); absent: `provider-account/openai-compatible`. */
   kind: z.string().optional(),
+  /** That kind is a folder of its own: another credential, or an address that is put together. */
+  ownPlug: z.literal(true).optional(),
   /** Where its forms are served side by side: base addresses, without the path that every host of the form has. */
   mounts: z.strictObject({
     /** Joined with `/chat/completions`. */

@@ -283,6 +283,29 @@ export const HOSTS: readonly HostRow[] = [
     serves: ['chat'],
     known: 'listed',
   },
+  {
+    id: 'databricks',
+    title: 'Databricks Model Serving',
+    kind: 'databricks',
+    ownPlug: true,
+    mounts: { chat: 'https://{workspace}/serving-endpoints' },
+    renamed: { max_completion_tokens: 'max_tokens' },
+    reasoning: 'content',
+    usage: 'asked',
+    serves: ['chat', 'embedding', 'responses'],
+    known: 'listed',
+  },
+  {
+    id: 'snowflake-cortex',
+    title: 'Snowflake Cortex',
+    kind: 'snowflake-cortex',
+    ownPlug: true,
+    mounts: { chat: 'https://{account_identifier}.snowflakecomputing.com/api/v2/cortex/v1' },
+    headers: { 'x-snowflake-authorization-token-type': 'PROGRAMMATIC_ACCESS_TOKEN' },
+    usage: 'asked',
+    serves: ['chat'],
+    known: 'documented',
+  },
   // ── makers of models ───────────────────────────────────────────────────────
   {
     id: 'deepseek',
@@ -843,6 +866,13 @@ export const HOSTS: readonly HostRow[] = [
 ];
 
 const byId = new Map(HOSTS.map((row) => [row.id, row]));
+
+/** The row of a kind that has one. */
+export function rowOf(id: string): HostRow {
+  const row = byId.get(id);
+  if (row === undefined) throw new Error(`there is no row \`${id}\``);
+  return row;
+}
 
 /** Undefined: there is no such row. */
 export function hostOf(id: string): HostRow | undefined {

@@ -149,6 +149,6 @@ const UNKNOWN_HOST: HostRow = {
 
 /** The kinds of account whose hosts are rows of the table. */
 export const HOST_PLUGS: readonly ProviderPlug[] = [
-  ...HOSTS.filter(({ kind }) => kind !== undefined).map(hostPlug),
+  ...HOSTS.filter(({ kind, ownPlug }) => kind !== undefined && !ownPlug).map(hostPlug),
   compatible,
 ];

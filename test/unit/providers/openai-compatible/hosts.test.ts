@@ -12,6 +12,12 @@ import { toError } from '../../../../src/providers/openai-compatible/to-error.ts
 import type { Mount, ProviderAccount, Target } from '../../../../src/providers/provider.ts';
 import { loadCatalogue } from '../../../../src/usage/price-catalogue.ts';
 
+/** Of kinds that ask for other keys. */
+const OWN: Readonly<Record<string, object>> = {
+  databricks: { base_url: 'https://the-workspace' },
+  'snowflake-cortex': { account_identifier: 'the_account_identifier', auth_data: { type: 'pat-token', pat_token: 'sk-1' } },
+};
+
 function manifestOf(row: HostRow, more: object = {}): Record<string, unknown> {
   const parts = Object.fromEntries(addressParts(row).map((part) => [part, `the-${part}`]));
   return {
@@ -19,7 +25,7 @@ function manifestOf(row: HostRow, more: object = {}): Record<string, unknown> {
     auth_data: { type: 'api-key', api_key: 'sk-1' },
     ...(row.kind === undefined
       ? { type: 'provider-account/openai-compatible', host: row.id, host_parts: parts }
-      : { type: `provider-account/${row.kind}` }),
+      : { type: `provider-account/${row.kind}`, ...OWN[row.id] }),
     ...more,
   };
 }
@@ -64,7 +70,7 @@ describe('the table of hosts', () => {
     const kinds = HOSTS.flatMap(({ kind }) => kind ?? []);
     for (const kind of kinds) assert.ok(KINDS_TO_COME.has(`provider-account/${kind}`), kind);
     const expected =
-      'ai21 baseten cerebras deepinfra groq mistral-ai openrouter perplexity-ai sambanova together-ai wafer xai';
+      'ai21 baseten cerebras databricks deepinfra groq mistral-ai openrouter perplexity-ai sambanova snowflake-cortex together-ai wafer xai';
     assert.deepEqual(kinds.sort(), expected.split(' '));
   });
 
@@ -72,7 +78,7 @@ describe('the table of hosts', () => {
     const [chat] = targetOf(row).mounts.get('chat') ?? [];
     assert.ok(chat, row.id);
     const url = chat.connection.origin + chat.path(targetOf(row), { stream: true });
-    assert.equal(url, `${row.mounts.chat.replace('{account_id}', 'the-account_id')}/chat/completions`);
+    assert.equal(url, `${row.mounts.chat.replace(/\{(\w+)\}/, (_, part) => `the-${part.replace(/_(?=identifier)/, '-')}`)}/chat/completions`);
     assert.equal(chat.wire.name, 'openai-chat');
   });
 
@@ -97,6 +103,7 @@ describe('the table of hosts', () => {
   });
 
   column('base_url: stands in the place of its address, and then only its OpenAI form is there', (row) => {
+    if (row.id === 'snowflake-cortex') return;
     const { mounts } = targetOf(row, 'm', { base_url: 'http://127.0.0.1:1/proxy' });
     assert.deepEqual([...mounts.keys()], ['chat'], row.id);
     assert.equal(mounts.get('chat')![0]!.connection.origin, 'http://127.0.0.1:1', row.id);
