@@ -64,8 +64,6 @@ const minimax: HostRow = {
   title: 'MiniMax',
   mounts: { chat: 'https://api.minimax.io/v1', messages: 'https://api.minimax.io/anthropic' },
   usage: 'asked',
-  // https://platform.minimax.io/docs/api-reference/errorcode
-  faults: { '1002': 429, '1004': 401, '1008': 402, '1026': 400, '1039': 400, '2013': 400, '2049': 401 },
   serves: ['chat', 'text_to_speech'],
   variable: 'MINIMAX_API_KEY',
   catalogueId: 'minimax',

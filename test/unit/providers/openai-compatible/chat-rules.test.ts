@@ -4,6 +4,7 @@ import { GatewayError } from '../../../../src/core/errors.ts';
 import type { OrError } from '../../../../src/core/exchange.ts';
 import { ChatScan } from '../../../../src/dialects/openai-chat/peek.ts';
 import { splice } from '../../../../src/dialects/openai-chat/splice.ts';
+import { plug as openai } from '../../../../src/providers/openai/index.ts';
 import { chatRules } from '../../../../src/providers/openai-compatible/chat-rules.ts';
 import { hostOf } from '../../../../src/providers/openai-compatible/hosts.ts';
 
@@ -86,6 +87,16 @@ test('the older limit of tokens wins at a host that knows it alone, and the newe
   assert.deepEqual(parameters('github-models', 'openai/gpt-5', both), { max_completion_tokens: 6 });
   assert.deepEqual(parameters('github-models', 'openai/gpt-5', { max_tokens: 5 }), { max_completion_tokens: 5 });
   assert.deepEqual(parameters('github-models', 'openai/gpt-4o', { max_tokens: 5 }), { max_tokens: 5 });
+});
+
+test('OpenAI’s reasoning models get the newer limit of tokens at OpenAI, and at no other address of such an account', () => {
+  const rulesOf = (model: string, base_url?: string) => {
+    const manifest = openai.schema.parse({ type: openai.type, name: 'a', base_url });
+    return openai.open(manifest, new Map()).target(model)?.rules;
+  };
+  assert.ok(rulesOf('gpt-5-mini')?.parameters);
+  assert.equal(rulesOf('gpt-4o'), undefined);
+  assert.equal(rulesOf('gpt-5-mini', 'https://vllm.example/v1'), undefined);
 });
 
 test('the effort of reasoning is said in the words of the model, or not at all', () => {
