@@ -12,7 +12,15 @@ import { plug as googleGemini } from './providers/google-gemini/index.ts';
 import { plug as ollama } from './providers/ollama/index.ts';
 import { plug as openai } from './providers/openai/index.ts';
 import { HOST_PLUGS } from './providers/openai-compatible/index.ts';
-import type { Probe, ProviderAccount, ProviderPlug, TokenSource, Tokens, WellKnown, Wire } from './providers/provider.ts';
+import type {
+  Probe,
+  ProviderAccount,
+  ProviderPlug,
+  TokenSource,
+  Tokens,
+  WellKnown,
+  Wire,
+} from './providers/provider.ts';
 import { plug as selfHostedModel } from './providers/self-hosted-model/index.ts';
 import { plug as snowflakeCortex } from './providers/snowflake-cortex/index.ts';
 

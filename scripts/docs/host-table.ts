@@ -11,7 +11,8 @@ const KNOWN: Readonly<Record<HostRow['known'], string>> = {
 
 /** One line a host. */
 export function hostTable(): string {
-  const head = '| manifest | host | address | also | what is changed in requests | variable | known from |\n|---|---|---|---|---|---|---|';
+  const head =
+    '| manifest | host | address | also | what is changed in requests | variable | known from |\n|---|---|---|---|---|---|---|';
   return [head, ...HOSTS.map(hostLine)].join('\n');
 }
 
@@ -24,7 +25,9 @@ function hostLine(row: HostRow): string {
     title,
     `\`${mounts.chat}\``,
     also.join(', '),
-    changes(row, row.families),
+    [changes(row, row.families), row.forcedTools && 'it refuses a forced tool while it thinks']
+      .filter(Boolean)
+      .join('; '),
     variable === undefined ? '' : `\`${variable}\``,
     KNOWN[known],
   ];
@@ -44,7 +47,9 @@ export function familyTable(): string {
 /** What becomes of a parameter that a host refuses: said once for all hosts. */
 export function refusedParameters(): string {
   const harmless = [...HARMLESS].map(code).join(', ');
-  const nothing = Object.entries(ASKS_FOR_NOTHING).map(([key, values]) => `${code(key)} (${values.map(code).join(', ')})`);
+  const nothing = Object.entries(ASKS_FOR_NOTHING).map(
+    ([key, values]) => `${code(key)} (${values.map(code).join(', ')})`,
+  );
   return [
     `- **Left out, harmless:** ${harmless}.`,
     `- **Left out where it asks for nothing, else 400 that names it:** ${nothing.join(', ')}.`,
@@ -52,7 +57,7 @@ export function refusedParameters(): string {
 }
 
 function changes(row: RequestQuirks, families: readonly string[] = []): string {
-  const { refused = [], renamed = {}, effort, toolChoice, refusedInMessages, reasoningBack } = row;
+  const { refused = [], renamed = {}, effort, refusedInMessages, reasoningBack } = row;
   const harmless = refused.filter((key) => HARMLESS.has(key));
   const others = refused.filter((key) => !HARMLESS.has(key));
   const parts = [
@@ -60,7 +65,6 @@ function changes(row: RequestQuirks, families: readonly string[] = []): string {
     harmless.length > 0 && `without ${harmless.map(code).join(', ')}`,
     others.length > 0 && `refuses ${others.map(code).join(', ')}`,
     effort && `effort ${words(effort)}`,
-    toolChoice && `tool choice ${words(toolChoice)}`,
     refusedInMessages && 'messages without keys of other vendors',
     reasoningBack === 'never' && 'earlier reasoning does not go back',
     families.length > 0 && `by family: ${families.join(', ')}`,

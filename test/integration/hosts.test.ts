@@ -117,5 +117,9 @@ test('with no configuration at all every variable of a host makes an account of 
     WELL_KNOWN.map(({ account }) => account),
   );
   const some = ['openai', 'anthropic', 'google-gemini', 'groq', 'mistral', 'xai', 'deepseek', 'fireworks', 'moonshot'];
-  for (const name of some) assert.ok(accounts.some((each) => each.name === name), name);
+  for (const name of some)
+    assert.ok(
+      accounts.some((each) => each.name === name),
+      name,
+    );
 });

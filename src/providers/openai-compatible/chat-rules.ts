@@ -89,13 +89,12 @@ function rulesOf(rules: readonly KeyRule[]): KeyRules | undefined {
 function parameterRules(quirks: readonly RequestQuirks[]): KeyRule[] {
   const rules = new Map<string, KeyRule>();
   const put = (key: string, part: Omit<KeyRule, 'key'>) => rules.set(key, { ...rules.get(key), ...part, key });
-  for (const { refused = [], renamed = {}, effort, toolChoice } of quirks) {
+  for (const { refused = [], renamed = {}, effort } of quirks) {
     for (const key of refused) {
       put(key, HARMLESS.has(key) ? { drop: 'all' } : { drop: ASKS_FOR_NOTHING[key] ?? [], refuse: true });
     }
     for (const [key, rename] of Object.entries(renamed)) put(key, { rename });
     if (effort) put('reasoning_effort', { drop: leftOut(effort), words: wordsOf(effort) });
-    if (toolChoice) put('tool_choice', { words: wordsOf(toolChoice) });
   }
   return [...rules.values()];
 }
@@ -104,9 +103,9 @@ function leftOut(words: Readonly<Record<string, string | null>>): string[] {
   return Object.keys(words).flatMap((word) => (words[word] === null ? [JSON.stringify(word)] : []));
 }
 
-function wordsOf(words: Readonly<Record<string, string | null | undefined>>): Record<string, string> {
+function wordsOf(words: Readonly<Record<string, string | null>>): Record<string, string> {
   const pairs = Object.entries(words).flatMap(([from, to]) =>
-    to === null || to === undefined ? [] : [[JSON.stringify(from), JSON.stringify(to)]],
+    to === null ? [] : [[JSON.stringify(from), JSON.stringify(to)]],
   );
   return Object.fromEntries(pairs);
 }

@@ -19,8 +19,6 @@ export const requestQuirks = z.strictObject({
   renamed: z.record(word, word).optional(),
   /** Words of `reasoning_effort` → the host's own; null: the parameter is left out. */
   effort: z.record(word, word.nullable()).optional(),
-  /** Words of `tool_choice` → the host's own. */
-  toolChoice: z.partialRecord(z.enum(['auto', 'none', 'required']), word).optional(),
   /** Keys of messages that are refused. */
   refusedInMessages: z.array(word).optional(),
   /** The key in which reasoning of earlier turns goes back; `never`: it is refused, or would be read as an answer. */
@@ -70,6 +68,11 @@ export const hostRow = requestQuirks.extend({
   forwards: z.array(headerName).optional(),
   /** The key in which reasoning comes. Clients get it as it is. */
   reasoning: z.enum(['reasoning_content', 'reasoning', 'content']).optional(),
+  /**
+   * `tool_choice: required`, or one tool, is refused while the model thinks. The host says so itself, with 400: nobody can
+   * tell here whether it thinks, and a tool that was not forced would be another answer.
+   */
+  forcedTools: z.literal('unless thinking').optional(),
   /** How the usage of a stream is had: `asked` by stream_options.include_usage, or `told` without being asked. */
   usage: z.enum(['asked', 'told']),
   /** Where it is told; absent: in a chunk of its own, with `choices: []`, or in the last. */

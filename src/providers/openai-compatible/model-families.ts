@@ -64,8 +64,16 @@ export const MODEL_FAMILIES: readonly ModelFamily[] = [
     // https://console.groq.com/docs/reasoning
     name: 'qwen-on-groq',
     models: /qwen/i,
-    about: 'effort `none` or `default`',
-    effort: { minimal: 'default', low: 'default', medium: 'default', high: 'default', xhigh: 'default', max: 'default' },
+    about: 'effort `none` or `default`; earlier reasoning goes back as `reasoning`',
+    reasoningBack: 'reasoning',
+    effort: {
+      minimal: 'default',
+      low: 'default',
+      medium: 'default',
+      high: 'default',
+      xhigh: 'default',
+      max: 'default',
+    },
   },
   {
     // https://docs.x.ai/docs/guides/reasoning

@@ -102,7 +102,21 @@ test('the keys of each object of an array are edited, and nothing deeper', () =>
 test('what the rules make of any object is what they make of its keys', () => {
   const random = randomFrom(11);
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!;
-  const values = [true, false, null, 1, 'x', '"store":1,', '{}', {}, { seed: 1 }, [], ['a', { user: 2 }], 'minimal', 'xhigh'];
+  const values = [
+    true,
+    false,
+    null,
+    1,
+    'x',
+    '"store":1,',
+    '{}',
+    {},
+    { seed: 1 },
+    [],
+    ['a', { user: 2 }],
+    'minimal',
+    'xhigh',
+  ];
   for (let round = 0; round < 3_000; round += 1) {
     const names = ['seed', 'random_seed', 'store', 'user', 'logprobs', 'logit_bias', 'reasoning_effort', 'a', 'b', 'c'];
     const object: Record<string, unknown> = {};

@@ -87,7 +87,12 @@ test('a Databricks workspace that gives no token is told in words without secret
   ];
   for (const answer of answers) {
     const { origin } = await workspace(answer);
-    const checked = databricks.schema.parse({ type: databricks.type, name: 'a', base_url: origin, auth_data: principal });
+    const checked = databricks.schema.parse({
+      type: databricks.type,
+      name: 'a',
+      base_url: origin,
+      auth_data: principal,
+    });
     const [source] = databricks.tokenSources!(checked);
     await assert.rejects(source!.fetch(new AbortController().signal), (error: Error) => {
       assert.doesNotMatch(`${error.message} ${String(error.cause)}`, /the-secret/);

@@ -528,11 +528,7 @@ export const accounts: readonly WrongManifest[] = [
   },
   {
     wrong: 'a credential of another form than its kind knows',
-    manifest: [
-      'type: provider-account/groq',
-      'name: a',
-      'auth_data: {type: bearer-auth, bearer_token: "${env:KEY}"}',
-    ],
+    manifest: ['type: provider-account/groq', 'name: a', 'auth_data: {type: bearer-auth, bearer_token: "${env:KEY}"}'],
     prints: [
       'a.yaml:3:12 auth_data.api_key: this key is missing — allowed: one line of text, 1 to 65536 characters, without control characters',
       'a.yaml:3:19 auth_data.type: this value is not allowed — found the text "bearer-auth"; allowed: `api-key`',

@@ -5,7 +5,12 @@ import { KINDS_TO_COME } from '../../../../src/config/kinds/kinds-to-come.ts';
 import { GatewayError } from '../../../../src/core/errors.ts';
 import { PLUGS, WELL_KNOWN } from '../../../../src/plugs.ts';
 import { ASKS_FOR_NOTHING, chatRules, HARMLESS } from '../../../../src/providers/openai-compatible/chat-rules.ts';
-import { addressParts, type HostRow, hostRow, modelFamily } from '../../../../src/providers/openai-compatible/host-row.ts';
+import {
+  addressParts,
+  type HostRow,
+  hostRow,
+  modelFamily,
+} from '../../../../src/providers/openai-compatible/host-row.ts';
 import { HOSTS } from '../../../../src/providers/openai-compatible/hosts.ts';
 import { MODEL_FAMILIES } from '../../../../src/providers/openai-compatible/model-families.ts';
 import { toError } from '../../../../src/providers/openai-compatible/to-error.ts';
@@ -15,7 +20,10 @@ import { loadCatalogue } from '../../../../src/usage/price-catalogue.ts';
 /** Of kinds that ask for other keys. */
 const OWN: Readonly<Record<string, object>> = {
   databricks: { base_url: 'https://the-workspace' },
-  'snowflake-cortex': { account_identifier: 'the_account_identifier', auth_data: { type: 'pat-token', pat_token: 'sk-1' } },
+  'snowflake-cortex': {
+    account_identifier: 'the_account_identifier',
+    auth_data: { type: 'pat-token', pat_token: 'sk-1' },
+  },
 };
 
 function manifestOf(row: HostRow, more: object = {}): Record<string, unknown> {
@@ -78,24 +86,33 @@ describe('the table of hosts', () => {
     const [chat] = targetOf(row).mounts.get('chat') ?? [];
     assert.ok(chat, row.id);
     const url = chat.connection.origin + chat.path(targetOf(row), { stream: true });
-    assert.equal(url, `${row.mounts.chat.replace(/\{(\w+)\}/, (_, part) => `the-${part.replace(/_(?=identifier)/, '-')}`)}/chat/completions`);
+    assert.equal(
+      url,
+      `${row.mounts.chat.replace(/\{(\w+)\}/, (_, part) => `the-${part.replace(/_(?=identifier)/, '-')}`)}/chat/completions`,
+    );
     assert.equal(chat.wire.name, 'openai-chat');
   });
 
-  column('mounts: Anthropic’s form stands beside it where its host serves it, with the version that it asks for', (row) => {
-    const [messages] = targetOf(row).mounts.get('messages') ?? [];
-    assert.equal(messages !== undefined, row.mounts.messages !== undefined, row.id);
-    if (messages === undefined) return;
-    assert.equal(
-      messages.connection.origin + messages.path(targetOf(row), { stream: true }),
-      `${row.mounts.messages}/v1/messages`,
-    );
-    assert.deepEqual(messages.headers.slice(0, 2), ['anthropic-version', '2023-06-01']);
-  });
+  column(
+    'mounts: Anthropic’s form stands beside it where its host serves it, with the version that it asks for',
+    (row) => {
+      const [messages] = targetOf(row).mounts.get('messages') ?? [];
+      assert.equal(messages !== undefined, row.mounts.messages !== undefined, row.id);
+      if (messages === undefined) return;
+      assert.equal(
+        messages.connection.origin + messages.path(targetOf(row), { stream: true }),
+        `${row.mounts.messages}/v1/messages`,
+      );
+      assert.deepEqual(messages.headers.slice(0, 2), ['anthropic-version', '2023-06-01']);
+    },
+  );
 
   column('credential: the key stands in the header that its host reads, at each mount in its own style', (row) => {
     const { credential = { header: 'authorization', scheme: 'Bearer' }, messagesCredential = credential } = row;
-    const written = ({ header, scheme }: NonNullable<HostRow['credential']>) => [header, scheme ? `${scheme} sk-1` : 'sk-1'];
+    const written = ({ header, scheme }: NonNullable<HostRow['credential']>) => [
+      header,
+      scheme ? `${scheme} sk-1` : 'sk-1',
+    ];
     const { mounts } = targetOf(row);
     assert.deepEqual(headersOf(mounts.get('chat')![0]!).slice(-2), written(credential), row.id);
     const [messages] = mounts.get('messages') ?? [];
@@ -126,10 +143,14 @@ describe('the table of hosts', () => {
     for (const name of row.forwards ?? []) assert.ok(forwards.includes(name), row.id);
   });
 
-  column('refused: for each parameter it is said once whether it is harmless, or which value asks for nothing', (row) => {
-    const refused = [row, ...MODEL_FAMILIES].flatMap(({ refused = [] }) => refused);
-    for (const key of refused) assert.ok(HARMLESS.has(key) !== (ASKS_FOR_NOTHING[key] !== undefined), `${row.id}: ${key}`);
-  });
+  column(
+    'refused: for each parameter it is said once whether it is harmless, or which value asks for nothing',
+    (row) => {
+      const refused = [row, ...MODEL_FAMILIES].flatMap(({ refused = [] }) => refused);
+      for (const key of refused)
+        assert.ok(HARMLESS.has(key) !== (ASKS_FOR_NOTHING[key] !== undefined), `${row.id}: ${key}`);
+    },
+  );
 
   column('renamed: no name is refused, and none is renamed to itself', (row) => {
     for (const [from, to] of Object.entries(row.renamed ?? {})) {
@@ -138,7 +159,7 @@ describe('the table of hosts', () => {
     }
   });
 
-  column('effort and tool choice: words are OpenAI’s, and what they become does not become something else', (row) => {
+  column('effort: words are OpenAI’s, and what they become does not become something else', (row) => {
     for (const { effort = {} } of [row, ...MODEL_FAMILIES]) {
       for (const [from, to] of Object.entries(effort)) {
         assert.match(from, /^(none|minimal|low|medium|high|xhigh|max|default)$/, row.id);
@@ -147,10 +168,18 @@ describe('the table of hosts', () => {
     }
   });
 
-  column('reasoning: what comes in one key goes back in it, is refused, or belongs to the families of its models', (row) => {
-    const { reasoning, reasoningBack } = row;
-    if (reasoningBack === undefined || reasoningBack === 'never') return;
-    assert.equal(reasoning, reasoningBack, row.id);
+  column(
+    'reasoning: what comes in one key goes back in it, is refused, or belongs to the families of its models',
+    (row) => {
+      const { reasoning, reasoningBack } = row;
+      if (reasoningBack === undefined || reasoningBack === 'never') return;
+      assert.equal(reasoning, reasoningBack, row.id);
+    },
+  );
+
+  column('forcedTools: the tool choice of a client goes on as it is, so that the host can refuse it', (row) => {
+    if (row.forcedTools === undefined) return;
+    assert.ok(row.reasoning !== undefined && !row.refused?.includes('tool_choice'), row.id);
   });
 
   column('usage: it is asked for where it does not come by itself', (row) => {
@@ -161,7 +190,11 @@ describe('the table of hosts', () => {
     for (const [code, status] of Object.entries(row.faults ?? {})) {
       const error = toError(429, Buffer.from(JSON.stringify({ error: { code, message: 'No.' } })), targetOf(row));
       const outcome = { 401: 'upstream_credential', 402: 'upstream_credential', 429: 'upstream_rate_limited' }[status];
-      assert.equal(error.code, outcome ?? (status < 500 ? 'upstream_rejected' : 'upstream_overloaded'), `${row.id} ${code}`);
+      assert.equal(
+        error.code,
+        outcome ?? (status < 500 ? 'upstream_rejected' : 'upstream_overloaded'),
+        `${row.id} ${code}`,
+      );
     }
   });
 
@@ -176,7 +209,11 @@ describe('the table of hosts', () => {
   });
 
   column('families: those that exist', ({ families = [], id }) => {
-    for (const name of families) assert.ok(MODEL_FAMILIES.some((family) => family.name === name), `${id}: ${name}`);
+    for (const name of families)
+      assert.ok(
+        MODEL_FAMILIES.some((family) => family.name === name),
+        `${id}: ${name}`,
+      );
   });
 
   column('variable: makes an account of the row’s name, whose models are its own', (row) => {
@@ -203,14 +240,15 @@ describe('the table of hosts', () => {
 
   column('known: a row from lists of others changes no request but by names that are harmless', (row) => {
     if (row.known !== 'listed') return;
-    assert.deepEqual([row.toolChoice, row.refusedInMessages], [undefined, undefined], row.id);
+    assert.equal(row.refusedInMessages, undefined, row.id);
     for (const key of row.refused ?? []) assert.ok(HARMLESS.has(key), row.id);
   });
 });
 
 test('every family of models has its schema and its own name, and takes some model that its name suggests', () => {
   for (const family of MODEL_FAMILIES) assert.deepEqual(modelFamily.safeParse(family).error?.issues ?? [], []);
-  const familiesOf = (model: string) => MODEL_FAMILIES.filter(({ models }) => models.test(model)).map(({ name }) => name);
+  const familiesOf = (model: string) =>
+    MODEL_FAMILIES.filter(({ models }) => models.test(model)).map(({ name }) => name);
   const expected: Readonly<Record<string, readonly string[]>> = {
     'gpt-5-mini': ['openai-reasoning'],
     'openai/o3': ['openai-reasoning'],
