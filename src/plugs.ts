@@ -56,7 +56,10 @@ const byType = new Map(PLUGS.map((plug) => [plug.type, plug]));
 /** The kinds of account that a configuration may hold. */
 export const ACCOUNT_KINDS: readonly AccountKind[] = PLUGS.map((plug) => ({
   type: plug.type,
-  schema: plug.schema,
+  // Made when first asked for, where a plug does so.
+  get schema() {
+    return plug.schema;
+  },
   servedModelTypes: servedModelTypes(plug),
 }));
 
