@@ -39,7 +39,7 @@ const zai: HostRow = {
   variable: 'ZAI_API_KEY',
   example: 'glm-5.2',
   catalogueId: 'zai',
-  known: 'listed',
+  known: 'documented',
 };
 
 const dashscope: HostRow = {
@@ -255,7 +255,7 @@ export const HOSTS: readonly HostRow[] = [
     usage: 'asked',
     serves: ['chat', 'embedding'],
     variable: 'SAMBANOVA_API_KEY',
-    known: 'listed',
+    known: 'documented',
   },
   {
     id: 'ai21',
@@ -266,18 +266,18 @@ export const HOSTS: readonly HostRow[] = [
     usage: 'asked',
     serves: ['chat'],
     variable: 'AI21_API_KEY',
-    known: 'listed',
+    known: 'documented',
   },
   {
     id: 'baseten',
     title: 'Baseten',
     kind: 'baseten',
-    mounts: { chat: 'https://inference.baseten.co/v1' },
+    mounts: { chat: 'https://inference.baseten.co/v1', messages: 'https://inference.baseten.co' },
     usage: 'asked',
     serves: ['chat'],
     variable: 'BASETEN_API_KEY',
     catalogueId: 'baseten',
-    known: 'listed',
+    known: 'documented',
   },
   {
     id: 'wafer',
