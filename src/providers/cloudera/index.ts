@@ -6,7 +6,7 @@ import { headerCredential } from '../base/credential.ts';
 import { listedModel } from '../base/listed-models.ts';
 import { mountAt, mountsOf } from '../base/mount.ts';
 import { openAiModels } from '../openai-compatible/models-probe.ts';
-import { openAiChatWire } from '../openai-compatible/wire.ts';
+import { openAiChatWire, openAiEmbeddingsWire } from '../openai-compatible/wire.ts';
 import type { ProviderPlug } from '../provider.ts';
 
 const type = 'provider-account/cloudera';
@@ -35,11 +35,13 @@ const schema = accountBase(type).extend({
   ),
 });
 
+const WIRES = [openAiChatWire, openAiEmbeddingsWire];
+
 /** Cloudera AI Inference: each model has an address of its own. */
 export const plug: ProviderPlug = {
   type,
   schema,
-  wires: [openAiChatWire],
+  wires: WIRES,
   probe: openAiModels,
   open(checked) {
     const manifest = schema.parse(checked);
@@ -51,8 +53,8 @@ export const plug: ProviderPlug = {
       abilities: { usageInStream: true, developerRole: false },
     };
     const listed = manifest.integrations.map((model) => {
-      const mount = mountAt({ wire: openAiChatWire, url: model.base_url, credential, account: manifest });
-      return targetOf(setup, mountsOf([mount]), listedModel(model, model.model_id));
+      const mounts = WIRES.map((wire) => mountAt({ wire, url: model.base_url, credential, account: manifest }));
+      return targetOf(setup, mountsOf(mounts), listedModel(model, model.model_id));
     });
     return listedAccount(setup, listed);
   },

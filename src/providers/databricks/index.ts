@@ -1,12 +1,11 @@
 import { z } from 'zod';
 import { accountBase, apiKeyAuth, integrationBase, integrationList } from '../../config/account-schema.ts';
 import { baseUrl, secretText, text } from '../../config/scalar-schema.ts';
-import { anthropicWire } from '../anthropic-messages/wire.ts';
 import { listedModels } from '../base/listed-models.ts';
 import { tokenCredential, tokenSourceId } from '../base/token-credential.ts';
 import { openHostAccount } from '../openai-compatible/host-account.ts';
 import { rowOf } from '../openai-compatible/hosts.ts';
-import { openAiChatWire } from '../openai-compatible/wire.ts';
+import { openAiChatWire, openAiEmbeddingsWire } from '../openai-compatible/wire.ts';
 import type { ProviderPlug, TokenSource } from '../provider.ts';
 import { fetchToken } from './fetch-token.ts';
 
@@ -30,7 +29,7 @@ type Manifest = z.output<typeof schema>;
 export const plug: ProviderPlug = {
   type,
   schema,
-  wires: [openAiChatWire, anthropicWire],
+  wires: [openAiChatWire, openAiEmbeddingsWire],
   tokenSources(checked) {
     const manifest = schema.parse(checked);
     const { auth_data: auth, name, base_url } = manifest;

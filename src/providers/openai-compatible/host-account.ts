@@ -2,17 +2,17 @@ import { anthropicWire } from '../anthropic-messages/wire.ts';
 import { type OneAddress, openAccount } from '../base/account.ts';
 import { headerCredential, NO_CREDENTIAL } from '../base/credential.ts';
 import { mountAt } from '../base/mount.ts';
-import type { Abilities, Credential, FaultStatuses, Mount, ProviderAccount } from '../provider.ts';
+import type { Abilities, Credential, FaultStatuses, Mount, ProviderAccount, Wire } from '../provider.ts';
 import { chatRules } from './chat-rules.ts';
 import type { HostRow } from './host-row.ts';
-import { openAiChatWire } from './wire.ts';
+import { openAiChatWire, openAiEmbeddingsWire } from './wire.ts';
 
 export interface HostSetup {
   readonly manifest: OneAddress['manifest'] & Pick<Parameters<typeof mountAt>[0], 'account'>['account'];
   readonly listed: OneAddress['listed'];
   readonly row: HostRow;
   readonly key: string | undefined;
-  /** In the place of the row's own address: a proxy, or a server of the same kind. It has that one form only. */
+  /** In the place of the row's own address: a proxy, or a server of the same kind. It has OpenAI's forms only. */
   readonly baseUrl: string | undefined;
   /** For the `{part}`s of the row's addresses. */
   readonly parts?: Readonly<Record<string, string>>;
@@ -50,15 +50,18 @@ function mountsAt(setup: HostSetup): Mount[] {
   const { manifest, row, baseUrl, headers = [] } = setup;
   const { mounts, forwards = [] } = row;
   const fixed = [...Object.entries(row.headers ?? {}).flat(), ...headers];
-  const chat = mountAt({
-    wire: openAiChatWire,
-    account: manifest,
-    url: baseUrl ?? filled(mounts.chat, setup),
-    credential: credentialOf(setup, row.credential),
-    headers: fixed,
-    forwards,
-  });
-  if (mounts.messages === undefined || baseUrl !== undefined) return [chat];
+  const openAi = (wire: Wire, address: string): Mount =>
+    mountAt({
+      wire,
+      account: manifest,
+      url: baseUrl ?? filled(address, setup),
+      credential: credentialOf(setup, row.credential),
+      headers: fixed,
+      forwards,
+    });
+  const own = [openAi(openAiChatWire, mounts.chat)];
+  if (row.serves.includes('embedding')) own.push(openAi(openAiEmbeddingsWire, mounts.embeddings ?? mounts.chat));
+  if (mounts.messages === undefined || baseUrl !== undefined) return own;
   const messages = mountAt({
     wire: anthropicWire,
     account: manifest,
@@ -67,7 +70,7 @@ function mountsAt(setup: HostSetup): Mount[] {
     headers: ['anthropic-version', '2023-06-01', ...fixed],
     forwards,
   });
-  return [chat, messages];
+  return [...own, messages];
 }
 
 const BEARER = { header: 'authorization', scheme: 'Bearer' };

@@ -49,8 +49,10 @@ export const hostRow = requestQuirks.extend({
   ownPlug: z.literal(true).optional(),
   /** Where its forms are served side by side: base addresses, without the path that every host of the form has. */
   mounts: z.strictObject({
-    /** Joined with `/chat/completions`. */
+    /** Joined with `/chat/completions`, and with `/embeddings` where it serves them. */
     chat: address,
+    /** In the place of that for embeddings. */
+    embeddings: address.optional(),
     /** Joined with `/v1/messages`: Anthropic's form. */
     messages: address.optional(),
   }),

@@ -169,7 +169,7 @@ export const HOSTS: readonly HostRow[] = [
     id: 'perplexity',
     title: 'Perplexity (Sonar)',
     kind: 'perplexity-ai',
-    mounts: { chat: 'https://api.perplexity.ai' },
+    mounts: { chat: 'https://api.perplexity.ai', embeddings: 'https://api.perplexity.ai/v1' },
     refused: ['tools', 'tool_choice', 'parallel_tool_calls', 'logprobs', 'top_logprobs', 'logit_bias', 'n', 'seed'],
     renamed: { max_completion_tokens: 'max_tokens' },
     effort: { minimal: 'low', xhigh: 'high', none: null },

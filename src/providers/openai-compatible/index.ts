@@ -12,9 +12,9 @@ import { openHostAccount } from './host-account.ts';
 import { addressParts, type HostRow } from './host-row.ts';
 import { HOSTS, hostOf } from './hosts.ts';
 import { openAiModels } from './models-probe.ts';
-import { openAiChatWire } from './wire.ts';
+import { openAiChatWire, openAiEmbeddingsWire } from './wire.ts';
 
-const WIRES = [openAiChatWire, anthropicWire];
+const WIRES = [openAiChatWire, openAiEmbeddingsWire, anthropicWire];
 
 /** An account of a kind of its own: where it is and what it differs in stands in its row. */
 function hostPlug(row: HostRow): ProviderPlug {
@@ -155,7 +155,7 @@ const UNKNOWN_HOST: HostRow = {
   title: 'any other host',
   mounts: { chat: 'https://unknown.invalid' },
   usage: 'asked',
-  serves: ['chat'],
+  serves: ['chat', 'embedding'],
   known: 'listed',
 };
 

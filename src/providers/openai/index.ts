@@ -6,7 +6,7 @@ import { listedModels } from '../base/listed-models.ts';
 import { mountAt } from '../base/mount.ts';
 import { chatRules } from '../openai-compatible/chat-rules.ts';
 import { openAiModels } from '../openai-compatible/models-probe.ts';
-import { openAiChatWire } from '../openai-compatible/wire.ts';
+import { openAiChatWire, openAiEmbeddingsWire } from '../openai-compatible/wire.ts';
 import type { ProviderPlug } from '../provider.ts';
 import { listTerms } from './list-terms.ts';
 
@@ -28,7 +28,7 @@ export const plug: ProviderPlug = {
     account: 'openai',
     manifest: (value) => ({ type, name: 'openai', auth_data: { type: 'api-key', api_key: value } }),
   },
-  wires: [openAiChatWire],
+  wires: [openAiChatWire, openAiEmbeddingsWire],
   probe: openAiModels,
   open(checked) {
     // Parsed again for its types: a manifest comes here over a thread border as plain data.
@@ -44,7 +44,9 @@ export const plug: ProviderPlug = {
       abilities: { usageInStream: true, developerRole: true },
       // Whoever else stands at that address may know the older name alone.
       ...(manifest.base_url === OPENAI && { rulesOf: (modelId: string) => chatRules(OWN_MODELS, modelId) }),
-      mounts: [mountAt({ wire: openAiChatWire, url: manifest.base_url, credential, account: manifest })],
+      mounts: [openAiChatWire, openAiEmbeddingsWire].map((wire) =>
+        mountAt({ wire, url: manifest.base_url, credential, account: manifest }),
+      ),
       listed: listedModels(manifest.integrations),
     });
   },

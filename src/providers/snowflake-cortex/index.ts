@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { accountBase, integrationBase, integrationList } from '../../config/account-schema.ts';
 import { secretText, text } from '../../config/scalar-schema.ts';
-import { anthropicWire } from '../anthropic-messages/wire.ts';
 import { listedModels } from '../base/listed-models.ts';
 import { openHostAccount } from '../openai-compatible/host-account.ts';
 import { rowOf } from '../openai-compatible/hosts.ts';
@@ -26,7 +25,7 @@ const schema = accountBase(type).extend({
 export const plug: ProviderPlug = {
   type,
   schema,
-  wires: [openAiChatWire, anthropicWire],
+  wires: [openAiChatWire],
   open(checked) {
     const manifest = schema.parse(checked);
     // Of one account; in host names an underscore is a dash.
