@@ -80,6 +80,18 @@ test('a host without quirks gets the bytes of the client but for the model', asy
   assert.equal(provider.requests[0]?.body.toString(), written.replace('or/a/b', 'a/b'));
 });
 
+test('embeddings of a host that serves them are passed through, and of another refused', async () => {
+  provider.requests.length = 0;
+  const input = { input: ['a'], dimensions: 3 };
+  const response = await ask(gateway, { model: 'mistral/embed', ...input }, { path: '/v1/embeddings' });
+  assert.equal(response.status, 200);
+  const [request] = provider.requests;
+  assert.equal(request?.path, '/v1/embeddings');
+  assert.deepEqual(JSON.parse(request.body.toString()), { model: 'the-embed', ...input });
+  const refused = await ask(gateway, { model: 'w/m', ...input }, { path: '/v1/embeddings' });
+  assert.equal((await errorOf(refused)).code, 'unsupported_operation');
+});
+
 test('headers that a host reads go on to it and to no other, and an account’s own go with every request', async () => {
   const headers = { 'http-referer': 'https://app.example', 'x-title': 'App' };
   const router = await sent({ model: 'or/m' }, headers);
