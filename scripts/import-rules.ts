@@ -42,7 +42,12 @@ const INTERFACES: Record<string, string> = {
   providers: 'providers/provider.ts',
 };
 /** Bases that every sibling may use. */
-const SHARED_BASES = new Set(['providers/base', 'providers/openai-compatible', 'providers/anthropic-messages']);
+const SHARED_BASES = new Set([
+  'providers/base',
+  'providers/openai-compatible',
+  'providers/anthropic-messages',
+  'providers/gemini-generate-content',
+]);
 const NAMES_VENDORS = new Set(['plugs.ts']);
 
 /** Third parties and the folders or files that may import them. */
@@ -59,7 +64,8 @@ const DOORS: Record<string, string[]> = {
   nodemailer: ['alerts'],
   'csv-stringify': ['operator'],
   'fast-jwt': ['authentication'],
-  jose: ['store'],
+  jose: ['store', 'providers'],
+  'google-auth-library': ['providers'],
   'node:sqlite': ['store'],
   yaml: ['config'],
   commander: ['main.ts'],

@@ -7,13 +7,14 @@ import { MODEL_TYPES_OF } from './inference/operation.ts';
 import { plug as anthropic } from './providers/anthropic/index.ts';
 import { demoAccount } from './providers/demo/index.ts';
 import { plug as googleGemini } from './providers/google-gemini/index.ts';
+import { plug as googleVertex } from './providers/google-vertex/index.ts';
 import { plug as ollama } from './providers/ollama/index.ts';
 import { plug as openai } from './providers/openai/index.ts';
 import type { Probe, ProviderAccount, ProviderPlug, TokenSource, Tokens, Wire } from './providers/provider.ts';
 import { plug as selfHostedModel } from './providers/self-hosted-model/index.ts';
 
 /** The one file that names vendors and dialects; everybody else is handed these lists, and all others are made of them. */
-export const PLUGS: readonly ProviderPlug[] = [openai, anthropic, googleGemini, selfHostedModel, ollama];
+export const PLUGS: readonly ProviderPlug[] = [openai, anthropic, googleGemini, googleVertex, selfHostedModel, ollama];
 export const DIALECTS: readonly Dialect[] = [openAiChat];
 /** What is known of each form, whether a client speaks it or a provider. */
 export const FORMS: readonly ApiForm[] = [...DIALECTS, anthropicMessages];
