@@ -5,6 +5,8 @@ import type { ApiForm, Dialect } from './dialects/dialect.ts';
 import { openAiChat } from './dialects/openai-chat/index.ts';
 import { MODEL_TYPES_OF } from './inference/operation.ts';
 import { plug as anthropic } from './providers/anthropic/index.ts';
+import { azureFoundry } from './providers/azure/azure-foundry.ts';
+import { azureOpenAi } from './providers/azure/azure-openai.ts';
 import { demoAccount } from './providers/demo/index.ts';
 import { plug as googleGemini } from './providers/google-gemini/index.ts';
 import { plug as googleVertex } from './providers/google-vertex/index.ts';
@@ -14,7 +16,16 @@ import type { Probe, ProviderAccount, ProviderPlug, TokenSource, Tokens, Wire } 
 import { plug as selfHostedModel } from './providers/self-hosted-model/index.ts';
 
 /** The one file that names vendors and dialects; everybody else is handed these lists, and all others are made of them. */
-export const PLUGS: readonly ProviderPlug[] = [openai, anthropic, googleGemini, googleVertex, selfHostedModel, ollama];
+export const PLUGS: readonly ProviderPlug[] = [
+  openai,
+  anthropic,
+  googleGemini,
+  googleVertex,
+  azureOpenAi,
+  azureFoundry,
+  selfHostedModel,
+  ollama,
+];
 export const DIALECTS: readonly Dialect[] = [openAiChat];
 /** What is known of each form, whether a client speaks it or a provider. */
 export const FORMS: readonly ApiForm[] = [...DIALECTS, anthropicMessages];

@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { countOf, isObject, stringOf } from '../../codec/json-value.ts';
+import { isObject, stringOf } from '../../codec/json-value.ts';
 import { environment } from '../../config/environment.ts';
 import type { HttpClient } from '../../core/http-client.ts';
+import { oauthToken } from '../base/oauth-token.ts';
 import { readProviderFault } from '../base/provider-fault.ts';
 import { redaction } from '../base/redaction.ts';
 import { tokenSourceId } from '../base/token-credential.ts';
@@ -164,22 +165,13 @@ async function impersonated(
 /** https://cloud.google.com/compute/docs/access/authenticate-workloads#applications */
 async function metadataToken({ signal, http }: Way): Promise<FetchedToken> {
   const host = environment()['GCE_METADATA_HOST'] || '169.254.169.254';
-  const answer = await http({
-    url: `http://${host}/computeMetadata/v1/instance/service-accounts/default/token`,
-    headers: ['metadata-flavor', 'Google'],
-    timeoutMs: 5_000,
-    maxBytes: MAX_BYTES,
-    proxy: 'none',
-    signal,
-  }).catch((error: Error) => {
-    throw new Error(`there is no auth_data, no file of credentials, and no metadata server: ${error.message}`);
-  });
-  if (answer.status !== 200) throw new Error(`the metadata server answered ${answer.status}`);
-  const said = jsonOf(answer.body.toString());
-  const token = isObject(said) ? stringOf(said['access_token']) : undefined;
-  const seconds = isObject(said) ? countOf(said['expires_in']) : undefined;
-  if (token === undefined || seconds === undefined) throw new Error('the answer of the metadata server holds no token');
-  return { values: { token }, expiresAtMs: Date.now() + seconds * 1000 };
+  const url = `http://${host}/computeMetadata/v1/instance/service-accounts/default/token`;
+  try {
+    return await oauthToken(http, { url, headers: ['metadata-flavor', 'Google'], proxy: 'none', signal });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`there is no auth_data, no file of credentials, and no token of a metadata server: ${reason}`);
+  }
 }
 
 /** Reached from the machine itself alone: metadata servers, also those of other clouds that a federation asks. */
