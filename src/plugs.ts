@@ -7,6 +7,8 @@ import { MODEL_TYPES_OF } from './inference/operation.ts';
 import { plug as anthropic } from './providers/anthropic/index.ts';
 import { azureFoundry } from './providers/azure/azure-foundry.ts';
 import { azureOpenAi } from './providers/azure/azure-openai.ts';
+import { plug as cloudera } from './providers/cloudera/index.ts';
+import { plug as databricks } from './providers/databricks/index.ts';
 import { demoAccount } from './providers/demo/index.ts';
 import { plug as googleGemini } from './providers/google-gemini/index.ts';
 import { plug as googleVertex } from './providers/google-vertex/index.ts';
@@ -14,6 +16,7 @@ import { plug as ollama } from './providers/ollama/index.ts';
 import { plug as openai } from './providers/openai/index.ts';
 import type { Probe, ProviderAccount, ProviderPlug, TokenSource, Tokens, Wire } from './providers/provider.ts';
 import { plug as selfHostedModel } from './providers/self-hosted-model/index.ts';
+import { plug as snowflakeCortex } from './providers/snowflake-cortex/index.ts';
 
 /** The one file that names vendors and dialects; everybody else is handed these lists, and all others are made of them. */
 export const PLUGS: readonly ProviderPlug[] = [
@@ -23,6 +26,9 @@ export const PLUGS: readonly ProviderPlug[] = [
   googleVertex,
   azureOpenAi,
   azureFoundry,
+  databricks,
+  snowflakeCortex,
+  cloudera,
   selfHostedModel,
   ollama,
 ];

@@ -3,10 +3,10 @@
  * A refusal can so say "not supported yet" instead of "unknown"; a kind that is built leaves the list.
  */
 const providerAccounts = `
-  ai21 anthropic aws aws-bedrock aws-bedrock-mantle aws-claude-platform aws-sagemaker azure azure-foundry azure-openai
-  baseten cartesia cerebras cloudera cohere custom-endpoint databricks deepgram deepinfra elevenlabs gcp google-gemini
-  google-vertex groq guardrail-config-group hashicorp hosted-mcp-server mcp-server-group mistral-ai nomic ollama openai
-  openrouter palm perplexity-ai sambanova self-hosted-model smallest-ai snowflake-cortex together-ai truefoundry
+  ai21 anthropic aws aws-bedrock aws-bedrock-mantle aws-claude-platform aws-sagemaker azure
+  baseten cartesia cerebras cohere custom-endpoint deepgram deepinfra elevenlabs gcp google-gemini
+  groq guardrail-config-group hashicorp hosted-mcp-server mcp-server-group mistral-ai nomic ollama openai
+  openrouter palm perplexity-ai sambanova self-hosted-model smallest-ai together-ai truefoundry
   virtual-model wafer xai`;
 
 const gatewayConfigurations = `

@@ -1,6 +1,7 @@
-import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import { apiKeyAuth, isCertificate } from '../../config/account-schema.ts';
+import { privateKeyText } from '../../config/private-key.ts';
 import { optionalKey, secretText } from '../../config/scalar-schema.ts';
 
 const idError = 'an id or a domain: letters, digits, `.` and `-`';
@@ -17,12 +18,9 @@ const certificateAuth = z
   .object({
     type: z.literal('certificate'),
     ...application,
-    certificate: z
-      .string({ error: pemError })
-      // In variables of an environment the ends of its lines are often written `\n`.
-      .transform((pem) => pem.replaceAll('\\n', '\n'))
-      .refine(isPrivateKey, { error: pemError })
-      .describe('The private key and the certificate, both in PEM form, one behind the other.'),
+    certificate: privateKeyText(pemError).describe(
+      'The private key and the certificate, both in PEM form, one behind the other.',
+    ),
     certificate_thumbprint: optionalKey(z.string({ error: thumbprintError }).transform(toBase64Url))
       .refine((print) => print === undefined || /^[A-Za-z0-9_-]{27}$/.test(print), { error: thumbprintError })
       .describe('The SHA-1 of the certificate; absent: that of the certificate in `certificate`.'),
@@ -51,15 +49,6 @@ export const azureAuth = z.discriminatedUnion('type', [
 ]);
 
 export type AzureAuth = z.output<typeof azureAuth>;
-
-function isPrivateKey(pem: string): boolean {
-  try {
-    return createPrivateKey(pem).type === 'private';
-  } catch {
-    // Not a key: the schema says so.
-    return false;
-  }
-}
 
 /** https://learn.microsoft.com/en-us/entra/identity-platform/certificate-credentials: `x5t` */
 function thumbprintOf(pem: string): string | undefined {

@@ -1,29 +1,14 @@
-import { createPrivateKey } from 'node:crypto';
 import { z } from 'zod';
+import { privateKeyText } from '../../config/private-key.ts';
 
 /** Files that Google's tools write: https://cloud.google.com/docs/authentication/application-default-credentials */
-
-/** In variables of an environment the ends of its lines are often written `\n`. */
-const privateKey = z
-  .string()
-  .transform((pem) => pem.replaceAll('\\n', '\n'))
-  .refine(isPrivateKey, { error: 'a private key in PEM form' });
-
-function isPrivateKey(pem: string): boolean {
-  try {
-    return createPrivateKey(pem).type === 'private';
-  } catch {
-    // Not a key: the schema says so.
-    return false;
-  }
-}
 
 const quota = { quota_project_id: z.string().optional() };
 
 const serviceAccount = z.object({
   type: z.literal('service_account'),
   client_email: z.string(),
-  private_key: privateKey,
+  private_key: privateKeyText(),
   private_key_id: z.string().optional(),
   ...quota,
 });
