@@ -47,6 +47,7 @@ const SHARED_BASES = new Set([
   'providers/openai-compatible',
   'providers/anthropic-messages',
   'providers/gemini-generate-content',
+  'dialects/openai-json',
 ]);
 const NAMES_VENDORS = new Set(['plugs.ts']);
 
@@ -139,7 +140,11 @@ function localFault(from: string, to: string): string | undefined {
   const vendor = vendorOf(target);
   if (vendor) {
     const own = vendorOf(source);
-    if (own !== vendor && !NAMES_VENDORS.has(source) && !(SHARED_BASES.has(vendor) && own?.startsWith('providers/'))) {
+    if (
+      own !== vendor &&
+      !NAMES_VENDORS.has(source) &&
+      !(SHARED_BASES.has(vendor) && own?.startsWith(`${targetFolder}/`))
+    ) {
       return `only plugs.ts may import ${vendor}; others know ${INTERFACES[targetFolder]}`;
     }
     if (own === vendor && target.endsWith('/index.ts')) return "a vendor folder's own files do not import its plug";

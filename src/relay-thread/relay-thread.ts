@@ -98,7 +98,7 @@ const pipeline: PipelineOptions = {
   record: (record) => records.add(record),
   provisional: records.hasJournal ? (record) => records.add(record) : undefined,
   refusal: () => (ledgerFull ? ledgerFullError() : undefined),
-  credentialRefused: new CredentialWarnings(log).refused,
+  credentialRefused: new CredentialWarnings(log, () => snapshot.settings.log.providerWords).refused,
   refused: refusals.refused,
 };
 

@@ -32,6 +32,7 @@ export interface ModeContext {
   readonly limits: Limits;
   readonly memory: HeldMemory;
   readonly exchangeId: string;
+  readonly strictForm: boolean;
   /** The gateway asked for usage, not the client: the event that this causes is not the client's. */
   readonly askedUsage: boolean;
 }
@@ -75,20 +76,35 @@ function modeFor(told: AnswerKind, head: AnswerHead, context: ModeContext): OrEr
   }
   const type = label.includes('json') ? contentType : JSON_TYPE;
   if (!context.peeked.stream) return wholeMode(host, type, head, context);
-  const convert = (answer: Buffer) => dialect.answers.toEvents(answer, answerContext(context));
+  const { toEvents } = dialect.answers;
+  if (toEvents === undefined) return wholeMode(host, type, head, context);
+  const convert = (answer: Buffer) => toEvents(answer, answerContext(context));
   const events = new ConvertedAnswer({ ...shared, host, convert, contentType: EVENT_STREAM });
   return wholeMode(events, type, head, context);
 }
 
-function eventsMode(host: RelayHost, contentType: string, context: ModeContext): RelayMode {
+const NO_STREAM = new GatewayError('upstream_protocol', {
+  detail: 'It answered with a stream, which this form has not.',
+});
+
+function streamTranslation(host: RelayHost, context: ModeContext): OrError<RelayMode> {
+  const options = translationOptions(host, context);
+  const reader = options.translation.eventReader?.();
+  const writer = options.to.eventWriter?.(options.context);
+  return reader && writer ? new StreamTranslation({ ...options, reader, writer }) : NO_STREAM;
+}
+
+function eventsMode(host: RelayHost, contentType: string, context: ModeContext): OrError<RelayMode> {
   const { meter, target, wire, dialect, peeked, limits, memory } = context;
-  if (wire.name !== dialect.name) return new StreamTranslation(translationOptions(host, context));
+  if (wire.name !== dialect.name) return streamTranslation(host, context);
+  const { answers } = dialect;
+  if (answers.stream === undefined) return NO_STREAM;
   return new StreamPassthrough({
     host,
     meter,
     wire,
     target,
-    form: dialect.answers,
+    form: { stream: answers.stream },
     expected: { choices: peeked.choices, usageEvent: context.askedUsage ? 'take-out' : 'keep' },
     memory,
     contentType,
@@ -121,7 +137,7 @@ function translationOptions(host: RelayHost, context: ModeContext) {
     meter,
     wire,
     target,
-    dialect,
+    to: dialect.translation!,
     translation: wire.translation!,
     context: answerContext(context),
     memory,
@@ -140,7 +156,8 @@ export function answerContext({
   exchangeId,
   target,
   peeked,
-}: Pick<ModeContext, 'exchangeId' | 'target' | 'peeked'>): AnswerContext {
+  strictForm,
+}: Pick<ModeContext, 'exchangeId' | 'target' | 'peeked' | 'strictForm'>): AnswerContext {
   const created = Math.floor(Date.now() / 1000);
-  return { exchangeId, model: target.id, includeUsage: peeked.includeUsage, created };
+  return { exchangeId, model: target.id, includeUsage: peeked.includeUsage, created, strict: strictForm };
 }

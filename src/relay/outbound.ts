@@ -55,7 +55,7 @@ export function outbound(
     const { id, modelId } = target;
     return translateHeavy(dialect, wire, { id, modelId }, body, abandoned.signal).then(finish);
   }
-  return finish(translateRequest(dialect, wire.translation!, target, body));
+  return finish(translateRequest(dialect.translation!, wire.translation!, target, body));
 }
 
 interface MadeRequest {

@@ -158,7 +158,10 @@ export class Relay implements RunOwner, Swept {
     if (!sink.started) {
       const headers: string[] = ['x-tfy-resolved-model', run.target.id, ...this.#o.headers];
       if (error.context.headers) headers.push(...error.context.headers);
+      const { length } = headers;
       pushAnswerHeaders(headers, run.answerHeaders);
+      // They come from the provider as its words do, which may quote our credential.
+      for (let i = length + 1; i < headers.length; i += 2) headers[i] = run.redacted(headers[i]!);
       exchange.refuse(error, headers, run.upstreamMs);
       this.#close(error, error.status, false);
       return;

@@ -5,10 +5,10 @@ import { anthropicWire } from '../anthropic-messages/wire.ts';
 import { type AccountSetup, listedAccount, targetOf } from '../base/account.ts';
 import { listedModel } from '../base/listed-models.ts';
 import { mountAt, mountsOf } from '../base/mount.ts';
-import { openAiChatWire } from '../openai-compatible/wire.ts';
+import { openAiChatWire, openAiEmbeddingsWire } from '../openai-compatible/wire.ts';
 import type { Abilities, ProviderPlug } from '../provider.ts';
 import { azureAuth } from './auth.ts';
-import { type AzureForm, azureEndpoint, azurePlace, azureProbe, readEndpoint } from './endpoint.ts';
+import { type AzureForm, azureEndpoint, azurePlaces, azureProbe, readEndpoint } from './endpoint.ts';
 import { azureCredential, azureTokenSources } from './entra-token.ts';
 
 const type = 'provider-account/azure-foundry';
@@ -37,7 +37,7 @@ type Model = Account['integrations'][number];
 export const azureFoundry: ProviderPlug = {
   type,
   schema,
-  wires: [openAiChatWire, anthropicWire],
+  wires: [openAiChatWire, openAiEmbeddingsWire, anthropicWire],
   probe: azureProbe,
   tokenSources(checked) {
     const account = schema.parse(checked);
@@ -50,12 +50,12 @@ export const azureFoundry: ProviderPlug = {
     const listed = account.integrations.map((model) => {
       const { endpoint, form, access } = placed(model, account);
       const credential = azureCredential(access, form === 'claude' ? 'x-api-key' : 'api-key', tokens);
-      const place = azurePlace(endpoint, form, model.api_version ?? endpoint.apiVersion);
+      const places = azurePlaces(endpoint, form, model.api_version ?? endpoint.apiVersion);
       const { foundation_model: pricedAs } = model;
       const common = listedModel(model, model.model_id);
       const developerRole = form === 'v1' ? OPENAI.test(pricedAs ?? model.model_id) : ABILITIES[form].developerRole;
       const abilities = { ...ABILITIES[form], developerRole, ...common.abilities };
-      const mounts = mountsOf([mountAt({ ...place, credential, account })]);
+      const mounts = mountsOf(places.map((at) => mountAt({ ...at, credential, account })));
       return targetOf(setup, mounts, { ...common, abilities, ...(pricedAs && { pricedAs }) });
     });
     return listedAccount(setup, listed);

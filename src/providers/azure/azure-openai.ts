@@ -4,10 +4,10 @@ import { optionalKey, text } from '../../config/scalar-schema.ts';
 import { type AccountSetup, anyModelAccount, type ListedModel, listedAccount, targetOf } from '../base/account.ts';
 import { listedModel } from '../base/listed-models.ts';
 import { mountAt, mountsOf } from '../base/mount.ts';
-import { openAiChatWire } from '../openai-compatible/wire.ts';
+import { openAiChatWire, openAiEmbeddingsWire } from '../openai-compatible/wire.ts';
 import type { Mounts, ProviderPlug } from '../provider.ts';
 import { azureAuth } from './auth.ts';
-import { azureEndpoint, azurePlace, azureProbe, readEndpoint } from './endpoint.ts';
+import { azureEndpoint, azurePlaces, azureProbe, readEndpoint } from './endpoint.ts';
 import { azureCredential, azureTokenSources } from './entra-token.ts';
 
 const type = 'provider-account/azure-openai';
@@ -43,7 +43,7 @@ type Account = z.output<typeof schema>;
 export const azureOpenAi: ProviderPlug = {
   type,
   schema,
-  wires: [openAiChatWire],
+  wires: [openAiChatWire, openAiEmbeddingsWire],
   probe: azureProbe,
   tokenSources: (checked) => azureTokenSources(accessOf(schema.parse(checked))),
   open(checked, tokens) {
@@ -62,7 +62,8 @@ export const azureOpenAi: ProviderPlug = {
       const form = isDated || (endpoint.form === 'deployments' && version === undefined) ? 'deployments' : 'v1';
       const key = `${form} ${version}`;
       const mounts =
-        known.get(key) ?? mountsOf([mountAt({ ...azurePlace(endpoint, form, version), credential, account })]);
+        known.get(key) ??
+        mountsOf(azurePlaces(endpoint, form, version).map((at) => mountAt({ ...at, credential, account })));
       known.set(key, mounts);
       const developerRole = !isDated || version >= KNOWS_DEVELOPER;
       return targetOf(setup, mounts, { ...model, abilities: { developerRole, ...model.abilities } });

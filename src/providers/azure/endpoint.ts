@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { restricting } from '../../config/scalar-schema.ts';
 import { anthropicWire } from '../anthropic-messages/wire.ts';
 import type { MountSetup } from '../base/mount.ts';
-import { openAiChatWire } from '../openai-compatible/wire.ts';
+import { openAiChatWire, openAiEmbeddingsWire } from '../openai-compatible/wire.ts';
+import type { Target, WireRequest } from '../provider.ts';
 
 /**
  * How a resource of Azure is asked. `v1`: OpenAI's own paths behind `/openai/v1`. `deployments`: the older paths, each with
@@ -68,42 +69,45 @@ const DEPLOYMENTS_VERSION = '2024-10-21';
 /** Lists what the resource could deploy, for whoever has a credential of it. */
 export const azureProbe = { path: `/openai/models?api-version=${DEPLOYMENTS_VERSION}` };
 
-/** All of a mount but its credential and account. */
-export function azurePlace(
+/** All of the mounts of a form but their credential and account. */
+export function azurePlaces(
   { base }: AzureEndpoint,
   form: AzureForm,
   apiVersion: string | undefined,
-): Pick<MountSetup, 'wire' | 'url' | 'path' | 'headers'> {
+): Pick<MountSetup, 'wire' | 'url' | 'path' | 'headers'>[] {
   const { pathname } = new URL(base);
   const prefix = pathname === '/' ? '' : pathname;
   const version = apiVersion === undefined ? undefined : encodeURIComponent(apiVersion);
+  const openAi = (before: (modelId: string) => string, query = '') =>
+    OPENAI_WIRES.map((wire) => ({
+      wire,
+      url: base,
+      path: (target: Target, request: WireRequest) =>
+        prefix + before(target.modelId) + wire.path(target, request) + query,
+    }));
   switch (form) {
     case 'claude':
-      return {
-        wire: anthropicWire,
-        url: base,
-        headers: ['anthropic-version', '2023-06-01'],
-        path: (target, request) => `${prefix}/anthropic${anthropicWire.path(target, request)}`,
-      };
-    case 'deployments':
-      return {
-        wire: openAiChatWire,
-        url: base,
-        path: ({ modelId }) => {
-          const deployment = `${prefix}/openai/deployments/${encodeURIComponent(modelId)}`;
-          return `${deployment}/chat/completions?api-version=${version ?? DEPLOYMENTS_VERSION}`;
+      return [
+        {
+          wire: anthropicWire,
+          url: base,
+          headers: ['anthropic-version', '2023-06-01'],
+          path: (target, request) => `${prefix}/anthropic${anthropicWire.path(target, request)}`,
         },
-      };
-    case 'models': {
-      const path = `${prefix}/models/chat/completions?api-version=${version ?? MODELS_VERSION}`;
-      return { wire: openAiChatWire, url: base, path: () => path };
-    }
+      ];
+    case 'deployments':
+      return openAi(
+        (deployment) => `/openai/deployments/${encodeURIComponent(deployment)}`,
+        `?api-version=${version ?? DEPLOYMENTS_VERSION}`,
+      );
+    case 'models':
+      return openAi(() => '/models', `?api-version=${version ?? MODELS_VERSION}`);
     case 'host':
-      return { wire: openAiChatWire, url: base, path: () => `${prefix}/v1/chat/completions` };
-    case 'v1': {
+      return openAi(() => '/v1');
+    case 'v1':
       // Without a version it is what is generally available.
-      const path = `${prefix}/openai/v1/chat/completions${version === 'preview' ? '?api-version=preview' : ''}`;
-      return { wire: openAiChatWire, url: base, path: () => path };
-    }
+      return openAi(() => '/openai/v1', version === 'preview' ? '?api-version=preview' : '');
   }
 }
+
+const OPENAI_WIRES = [openAiChatWire, openAiEmbeddingsWire];

@@ -7,7 +7,7 @@ import { listedModel } from '../base/listed-models.ts';
 import { mountAt, mountsOf } from '../base/mount.ts';
 import { tokenCredential, tokenSourceId } from '../base/token-credential.ts';
 import { openAiModels } from '../openai-compatible/models-probe.ts';
-import { openAiChatWire } from '../openai-compatible/wire.ts';
+import { openAiChatWire, openAiEmbeddingsWire } from '../openai-compatible/wire.ts';
 import type { Credential, ProviderPlug, Tokens } from '../provider.ts';
 import { accessKey, workloadToken } from './workload-token.ts';
 
@@ -48,11 +48,13 @@ const schema = accountBase(type)
 
 type Account = z.output<typeof schema>;
 
+const WIRES = [openAiChatWire, openAiEmbeddingsWire];
+
 /** Model endpoints of Cloudera's AI inference service, each with an address of its own. */
 export const plug: ProviderPlug = {
   type,
   schema,
-  wires: [openAiChatWire],
+  wires: WIRES,
   probe: openAiModels,
   tokenSources(checked) {
     const account = schema.parse(checked);
@@ -72,7 +74,7 @@ export const plug: ProviderPlug = {
     const credential = credentialOf(account, tokens);
     const listed = account.integrations.map((model) => {
       const url = model.base_url ?? account.base_url!;
-      const mounts = mountsOf([mountAt({ wire: openAiChatWire, url, credential, account })]);
+      const mounts = mountsOf(WIRES.map((wire) => mountAt({ wire, url, credential, account })));
       return targetOf(setup, mounts, listedModel(model, model.model_id));
     });
     return listedAccount(setup, listed);

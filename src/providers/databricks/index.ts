@@ -8,7 +8,7 @@ import { listedModels } from '../base/listed-models.ts';
 import { mountAt } from '../base/mount.ts';
 import { oauthToken } from '../base/oauth-token.ts';
 import { tokenCredential, tokenSourceId } from '../base/token-credential.ts';
-import { openAiChatWire } from '../openai-compatible/wire.ts';
+import { openAiChatWire, openAiEmbeddingsWire } from '../openai-compatible/wire.ts';
 import type { Credential, ProviderPlug, Tokens } from '../provider.ts';
 
 const type = 'provider-account/databricks';
@@ -28,11 +28,15 @@ const schema = accountBase(type).extend({
 
 type Account = z.output<typeof schema>;
 
+const WIRES = [openAiChatWire, openAiEmbeddingsWire];
+const ENDPOINTS = '/serving-endpoints';
+const CATALOG = '/ai-gateway/mlflow/v1';
+
 /** Serving endpoints of a workspace. https://docs.databricks.com/aws/en/machine-learning/foundation-model-apis/api-reference */
 export const plug: ProviderPlug = {
   type,
   schema,
-  wires: [openAiChatWire],
+  wires: WIRES,
   // https://docs.databricks.com/api/workspace/servingendpoints/list
   probe: {
     path: '/api/2.0/serving-endpoints',
@@ -66,22 +70,23 @@ export const plug: ProviderPlug = {
     const workspace = workspaceOf(account);
     const { pathname } = new URL(workspace);
     const prefix = pathname === '/' ? '' : pathname;
+    const credential = credentialOf(account, tokens);
     return openAccount({
       manifest: account,
       catalogueId: undefined,
       // Templates of most models know system, user and assistant only.
       abilities: { usageInStream: true, developerRole: false },
-      mounts: [
+      mounts: WIRES.map((wire) =>
         mountAt({
-          wire: openAiChatWire,
+          wire,
           account,
           url: workspace,
-          credential: credentialOf(account, tokens),
+          credential,
           // Models of Unity Catalog have a dot in their name, endpoints have none.
-          path: ({ modelId }) =>
-            `${prefix}${modelId.includes('.') ? '/ai-gateway/mlflow/v1' : '/serving-endpoints'}/chat/completions`,
+          path: (target, request) =>
+            prefix + (target.modelId.includes('.') ? CATALOG : ENDPOINTS) + wire.path(target, request),
         }),
-      ],
+      ),
       listed: listedModels(account.integrations),
     });
   },

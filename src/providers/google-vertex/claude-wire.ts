@@ -1,4 +1,5 @@
 import { GatewayError } from '../../core/errors.ts';
+import type { InferenceRequest } from '../../inference/request.ts';
 import { eventReader } from '../anthropic-messages/from-event.ts';
 import { fromResponse } from '../anthropic-messages/from-response.ts';
 import { toError } from '../anthropic-messages/to-error.ts';
@@ -24,7 +25,7 @@ export const claudeOnVertexWire: Wire = {
   toUsage,
   toError,
   translation: {
-    toRequest(request) {
+    toRequest(request: InferenceRequest) {
       const body = messagesBody(request);
       if (body instanceof GatewayError) return body;
       const { model: _inPath, ...rest } = body;

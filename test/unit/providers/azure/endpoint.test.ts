@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { azurePlace, readEndpoint } from '../../../../src/providers/azure/endpoint.ts';
+import { azurePlaces, readEndpoint } from '../../../../src/providers/azure/endpoint.ts';
 import type { Target } from '../../../../src/providers/provider.ts';
 
 const FOUNDRY = 'https://res.services.ai.azure.com';
@@ -32,14 +32,18 @@ for (const [written, base, form, apiVersion] of [
 test('a gateway in front of Azure keeps its own path in front of each form', () => {
   const endpoint = readEndpoint('https://apim.example.com/azure');
   const target = { modelId: 'my gpt' } as Target;
-  const paths = (['v1', 'deployments', 'models', 'claude', 'host'] as const).map((form) =>
-    azurePlace(endpoint, form, undefined).path?.(target, { stream: true }),
+  const paths = (['v1', 'deployments', 'models', 'claude', 'host'] as const).flatMap((form) =>
+    azurePlaces(endpoint, form, undefined).map(({ path }) => path?.(target, { stream: true })),
   );
   assert.deepEqual(paths, [
     '/azure/openai/v1/chat/completions',
+    '/azure/openai/v1/embeddings',
     '/azure/openai/deployments/my%20gpt/chat/completions?api-version=2024-10-21',
+    '/azure/openai/deployments/my%20gpt/embeddings?api-version=2024-10-21',
     '/azure/models/chat/completions?api-version=2024-05-01-preview',
+    '/azure/models/embeddings?api-version=2024-05-01-preview',
     '/azure/anthropic/v1/messages',
     '/azure/v1/chat/completions',
+    '/azure/v1/embeddings',
   ]);
 });
