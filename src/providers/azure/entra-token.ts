@@ -77,7 +77,7 @@ async function signedAssertion(auth: Extract<AzureAuth, { type: 'certificate' }>
 
 /** Read anew each time: Kubernetes renews it. https://azure.github.io/azure-workload-identity */
 async function federatedToken(): Promise<string> {
-  const { AZURE_FEDERATED_TOKEN_FILE: file } = environment();
+  const file = environment()['AZURE_FEDERATED_TOKEN_FILE'];
   if (!file) throw new Error('AZURE_FEDERATED_TOKEN_FILE is not set: it names the file of the workload identity');
   try {
     return (await readFile(file, 'utf8')).trim();
@@ -93,21 +93,22 @@ async function federatedToken(): Promise<string> {
  * https://learn.microsoft.com/en-us/entra/identity/managed-identities-azure-resources/how-to-use-vm-token
  */
 function managedIdentityRequest(scope: string, clientId: string | undefined): Asked {
-  const { IDENTITY_ENDPOINT, IDENTITY_HEADER, AZURE_POD_IDENTITY_AUTHORITY_HOST } = environment();
+  const variables = environment();
+  const [endpoint, secret] = [variables['IDENTITY_ENDPOINT'], variables['IDENTITY_HEADER']];
+  const machine = variables['AZURE_POD_IDENTITY_AUTHORITY_HOST'] || 'http://169.254.169.254';
   const resource = scope.replace(/\/\.default$/, '');
-  const platform = IDENTITY_ENDPOINT && IDENTITY_HEADER;
-  const machine = `${AZURE_POD_IDENTITY_AUTHORITY_HOST || 'http://169.254.169.254'}/metadata/identity/oauth2/token`;
-  const url = new URL(platform ? IDENTITY_ENDPOINT : machine);
+  const platform = endpoint && secret;
+  const url = new URL(platform ? endpoint : `${machine}/metadata/identity/oauth2/token`);
   url.searchParams.set('api-version', platform ? '2019-08-01' : '2018-02-01');
   url.searchParams.set('resource', resource);
   if (clientId !== undefined) url.searchParams.set('client_id', clientId);
-  const headers = platform ? ['x-identity-header', IDENTITY_HEADER] : ['metadata', 'true'];
-  return { url: url.href, headers, proxy: 'none', secrets: IDENTITY_HEADER ? [IDENTITY_HEADER] : [] };
+  const headers = platform ? ['x-identity-header', secret] : ['metadata', 'true'];
+  return { url: url.href, headers, proxy: 'none', secrets: secret ? [secret] : [] };
 }
 
 /** https://learn.microsoft.com/en-us/entra/identity-platform/authentication-national-cloud */
 function authorityOf({ host }: AzureAccess): string {
-  const { AZURE_AUTHORITY_HOST: given } = environment();
+  const given = environment()['AZURE_AUTHORITY_HOST'];
   if (given) return given.replace(/\/+$/, '');
   if (host.endsWith('.azure.us')) return 'https://login.microsoftonline.us';
   if (host.endsWith('.azure.cn')) return 'https://login.partner.microsoftonline.cn';

@@ -45,7 +45,10 @@ async function fetchToken(auth: VertexAuth, way: Way): Promise<FetchedToken> {
 
 /** https://cloud.google.com/docs/authentication/application-default-credentials; undefined: there is none. */
 async function ambientFile(): Promise<CredentialFile | undefined> {
-  const { GOOGLE_APPLICATION_CREDENTIALS: named, CLOUDSDK_CONFIG: folder, HOME: home } = environment();
+  const variables = environment();
+  const [named, folder, home] = ['GOOGLE_APPLICATION_CREDENTIALS', 'CLOUDSDK_CONFIG', 'HOME'].map(
+    (name) => variables[name],
+  );
   const file =
     named || join(folder || join(home || homedir(), '.config/gcloud'), 'application_default_credentials.json');
   let text: string;
