@@ -141,9 +141,8 @@ test('the keys of an issuer, a price list and the alerts of budgets go through u
 
 test('no source calls the global fetch, which knows neither the proxy nor the authorities of the configuration', () => {
   const source = join(import.meta.dirname, '../../src');
-  for (const file of readdirSync(source, { recursive: true, encoding: 'utf8' })) {
-    if (!file.endsWith('.ts')) continue;
-    const text = readFileSync(join(source, file), 'utf8');
-    assert.doesNotMatch(text, /(?<![.#\w])fetch\((?!signal: AbortSignal)/, file);
-  }
+  const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+  // A token source has a method of that name, whose first parameter is a signal.
+  const calls = files.filter((file) => /(?<![.#\w])fetch\((?!signal)/.test(readFileSync(join(source, file), 'utf8')));
+  assert.deepEqual(calls, []);
 });

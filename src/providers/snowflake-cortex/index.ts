@@ -50,7 +50,7 @@ const schema = accountBase(type)
     context.addIssue({ code: 'custom', path: ['auth_data', 'token_url'], message });
   });
 
-export type SnowflakeAccount = z.output<typeof schema>;
+type SnowflakeAccount = z.output<typeof schema>;
 
 /** https://docs.snowflake.com/en/user-guide/snowflake-cortex/cortex-rest-api */
 export const plug: ProviderPlug = {
@@ -59,7 +59,8 @@ export const plug: ProviderPlug = {
   wires: [openAiChatWire, anthropicWire],
   tokenSources(checked) {
     const account = schema.parse(checked);
-    return account.auth_data.type === 'pat-token' ? [] : [tokenSource(account)];
+    const { auth_data: auth } = account;
+    return auth.type === 'pat-token' ? [] : [tokenSource(account, auth)];
   },
   open(checked, tokens) {
     const account = schema.parse(checked);
@@ -110,14 +111,16 @@ function sourceId({ name, auth_data, account_identifier }: SnowflakeAccount): st
   return tokenSourceId(name, ['snowflake', account_identifier, JSON.stringify(auth_data)]);
 }
 
-function tokenSource(account: SnowflakeAccount): TokenSource {
-  const { auth_data: auth, name, proxy, account_identifier: identifier } = account;
+function tokenSource(
+  account: SnowflakeAccount,
+  auth: Exclude<SnowflakeAccount['auth_data'], { type: 'pat-token' }>,
+): TokenSource {
+  const { name, proxy, account_identifier: identifier } = account;
   return {
     id: sourceId(account),
     account: name,
     async fetch(signal, http) {
       if (auth.type === 'key-pair') return keyPairToken(identifier, auth.user, auth.private_key);
-      if (auth.type === 'pat-token') throw new Error('a programmatic access token is not fetched');
       const { client_id, client_secret, refresh_token, scope } = auth;
       const basic = Buffer.from(`${client_id}:${client_secret}`).toString('base64');
       return oauthToken(http, {
