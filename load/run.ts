@@ -8,6 +8,7 @@ import { countIdentical, FIDELITY_MODELS, renderOverhead } from './overhead.ts';
 import { bare } from './peers/bare.ts';
 import { direct } from './peers/direct.ts';
 import { nginx } from './peers/nginx.ts';
+import { otherGateway } from './peers/others.ts';
 import type { Peer } from './peers/peer.ts';
 import { portkey } from './peers/portkey.ts';
 import { sluice, sluiceBefore, sluicePlain } from './peers/sluice.ts';
@@ -29,11 +30,12 @@ function tell(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
-async function run({ scenario: name, subjects: wanted, before, settings, jsonFile }: Command): Promise<void> {
+async function run({ scenario: name, subjects: wanted, gateways, before, settings, jsonFile }: Command): Promise<void> {
   const scenarios = name === 'overhead' ? OVERHEAD : SCENARIOS.filter((one) => one.name === name);
   const models = new Set(scenarios.flatMap((one) => one.models(settings)));
   if (name === 'overhead') for (const { model } of FIDELITY_MODELS) models.add(model);
   const peers = PEERS.filter((peer) => wanted.includes(peer.name));
+  for (const [own, commandOrUrl] of gateways) peers.push(otherGateway(own, commandOrUrl));
   if (before !== undefined) peers.push(sluiceBefore(resolve(before)));
   const { bench, subjects, notes, close } = await openBench(peers, [...models], settings);
   const others = watchOthers();

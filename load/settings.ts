@@ -13,6 +13,8 @@ export type Settings = {
 export type Command = {
   scenario: string;
   subjects: string[];
+  /** Gateways of others: name, and command or address. */
+  gateways: readonly (readonly [name: string, commandOrUrl: string])[];
   /** Another checkout, which takes part as `sluice-before`. */
   before: string | undefined;
   settings: Settings;
@@ -43,6 +45,7 @@ export function readCommand(args: string[], known: { scenarios: string[]; peers:
   return {
     scenario,
     subjects: subjects(values, known.peers),
+    gateways: gateways(values.gateway, known.peers),
     before: values.before,
     settings: {
       connections: number('connections', values.connections),
@@ -66,6 +69,7 @@ function parse(args: string[]) {
     threads: text,
     rounds: text,
     before: text,
+    gateway: { type: 'string', multiple: true } as const,
     json: text,
   };
   try {
@@ -84,6 +88,16 @@ function number(name: keyof typeof BOUNDS, text: string | undefined): number | u
     throw new UsageError(`--${name} '${text}'; allowed: a whole number from ${low} to ${high}`);
   }
   return value;
+}
+
+function gateways(given: readonly string[] = [], known: readonly string[]): [string, string][] {
+  return given.map((text) => {
+    const [, name = '', what = ''] = /^([a-z0-9-]+)=(.+)$/s.exec(text) ?? [];
+    if (name === '' || known.includes(name)) {
+      throw new UsageError(`--gateway '${text}'; allowed: NAME=COMMAND or NAME=URL, with a name of its own`);
+    }
+    return [name, what];
+  });
 }
 
 /** direct first, Sluice last, the peers between; `--subjects` names exactly who takes part. */

@@ -6,6 +6,8 @@ import { openAiChat } from './dialects/openai-chat/index.ts';
 import { openAiEmbeddings } from './dialects/openai-embeddings/index.ts';
 import { MODEL_TYPES_OF } from './inference/operation.ts';
 import { plug as anthropic } from './providers/anthropic/index.ts';
+import { plug as awsBedrock } from './providers/aws-bedrock/index.ts';
+import { plug as awsBedrockMantle } from './providers/aws-bedrock-mantle/index.ts';
 import { azureFoundry } from './providers/azure/azure-foundry.ts';
 import { azureOpenAi } from './providers/azure/azure-openai.ts';
 import { plug as cloudera } from './providers/cloudera/index.ts';
@@ -24,6 +26,8 @@ export const PLUGS: readonly ProviderPlug[] = [
   openai,
   anthropic,
   googleGemini,
+  awsBedrock,
+  awsBedrockMantle,
   googleVertex,
   azureOpenAi,
   azureFoundry,

@@ -45,6 +45,7 @@ const MANIFESTS: Record<string, object> = {
       },
     ],
   },
+  'provider-account/aws-bedrock-mantle': { name: 'mantle', region: 'us-east-1' },
   'provider-account/self-hosted-model': {
     name: 'house',
     integrations: [
