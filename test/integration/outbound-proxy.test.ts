@@ -143,6 +143,8 @@ test('no source calls the global fetch, which knows neither the proxy nor the au
   const source = join(import.meta.dirname, '../../src');
   const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
   // Token sources have a method of that name.
-  const calls = files.filter((file) => /(?<![.#\w]|async )fetch\((?!signal)/.test(readFileSync(join(source, file), 'utf8')));
+  const calls = files.filter((file) =>
+    /(?<![.#\w]|async )fetch\((?!signal)/.test(readFileSync(join(source, file), 'utf8')),
+  );
   assert.deepEqual(calls, []);
 });
