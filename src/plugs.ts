@@ -8,10 +8,13 @@ import { MODEL_TYPES_OF } from './inference/operation.ts';
 import { plug as anthropic } from './providers/anthropic/index.ts';
 import { plug as awsBedrock } from './providers/aws-bedrock/index.ts';
 import { plug as awsBedrockMantle } from './providers/aws-bedrock-mantle/index.ts';
+import { azureFoundry } from './providers/azure/azure-foundry.ts';
+import { azureOpenAi } from './providers/azure/azure-openai.ts';
 import { plug as cloudera } from './providers/cloudera/index.ts';
 import { plug as databricks } from './providers/databricks/index.ts';
 import { demoAccount } from './providers/demo/index.ts';
 import { plug as googleGemini } from './providers/google-gemini/index.ts';
+import { plug as googleVertex } from './providers/google-vertex/index.ts';
 import { plug as ollama } from './providers/ollama/index.ts';
 import { plug as openai } from './providers/openai/index.ts';
 import { HOST_PLUGS } from './providers/openai-compatible/index.ts';
@@ -35,6 +38,9 @@ export const PLUGS: readonly ProviderPlug[] = [
   awsBedrock,
   awsBedrockMantle,
   ...HOST_PLUGS,
+  googleVertex,
+  azureOpenAi,
+  azureFoundry,
   databricks,
   snowflakeCortex,
   cloudera,
