@@ -1,4 +1,5 @@
 import { type JsonObject, objectOf } from '../../codec/json-value.ts';
+import type { Edit } from '../../codec/key-rules.ts';
 import { PeekKeys } from '../../codec/peek-keys.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
@@ -6,7 +7,7 @@ import type { Operation } from '../../inference/operation.ts';
 import type { PromptText } from '../../inference/sampled-text.ts';
 import type { VectorForm } from '../answer-form.ts';
 import type { Dialect, DialectTranslation, FormName, PeekedRequest, RequestScan, SpliceEdits } from '../dialect.ts';
-import { type Edit, editedBody, quoted } from './edited-body.ts';
+import { editedBody, quoted } from './edited-body.ts';
 import { errorBody, errorEvent } from './error-body.ts';
 import { jsonAnswers } from './json-answers.ts';
 import { JsonRequestScan, missing, type NamedModel } from './request-scan.ts';

@@ -1,6 +1,7 @@
 import { parseExact } from '../../codec/exact-json.ts';
+import type { Edit } from '../../codec/key-rules.ts';
 import type { SpliceEdits } from '../dialect.ts';
-import { type Edit, quoted } from './edited-body.ts';
+import { quoted } from './edited-body.ts';
 
 const ASK_USAGE = Buffer.from(',"stream_options":{"include_usage":true}');
 

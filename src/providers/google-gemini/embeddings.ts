@@ -4,9 +4,9 @@ import type { OrError } from '../../core/exchange.ts';
 import type { EmbeddingRequest } from '../../inference/embedding.ts';
 import type { InferenceEvent } from '../../inference/event.ts';
 import { jsonBody } from '../base/json-body.ts';
+import { toError } from '../gemini-generate-content/to-error.ts';
+import { toUsage } from '../gemini-generate-content/to-usage.ts';
 import type { Wire } from '../provider.ts';
-import { toError } from './to-error.ts';
-import { toUsage } from './to-usage.ts';
 
 /** What a vector is for, in Gemini's words: https://ai.google.dev/api/embeddings#v1beta.TaskType */
 const TASK_TYPES: ReadonlyMap<string, string> = new Map([
