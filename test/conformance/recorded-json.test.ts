@@ -226,3 +226,39 @@ test('vectors of Titan, Cohere and Nova on Bedrock come back as they are, with t
     assert.equal(usage?.prompt_tokens, told.inputTextTokenCount, name);
   }
 });
+
+const VERTEX = /\/([^/]*embedding[^/]*):predict$/;
+
+test('Vertex is asked as in the recordings, its numbers come back as they are, and its counts are summed', () => {
+  const dialect = DIALECTS.find(({ name }) => name === 'openai-embeddings')!;
+  const wire = WIRES.find(({ name }) => name === 'vertex-predict-embeddings')!;
+  const all = [...fixtures, ...recorded].filter(({ path }) => VERTEX.test(path));
+  assert.ok(all.length >= 1);
+  for (const { name, path, request, answer } of all) {
+    const modelId = VERTEX.exec(path)![1]!;
+    const asked: { instances: { content: string }[]; parameters?: { outputDimensionality: number } } =
+      JSON.parse(request);
+    const input = asked.instances.map(({ content }) => content);
+    const dimensions = asked.parameters?.outputDimensionality;
+    const body = Buffer.from(JSON.stringify({ model: 'v/m', input, dimensions }));
+    const made = translateRequest(dialect.translation!, wire.translation!, { id: 'v/m', modelId }, body);
+    assert.ok(!(made instanceof GatewayError), name);
+    assert.deepEqual(JSON.parse(made.body.toString()), asked, name);
+    const context = { exchangeId: 'ex', model: 'v/m', includeUsage: true, created: 0 };
+    const written = makeAnswer({ dialect, wire, context, answer: Buffer.from(answer), parts: undefined });
+    assert.ok('body' in written, name);
+    const told: { embeddings: { values: number[]; statistics: { token_count: number } } }[] =
+      JSON.parse(answer).predictions;
+    const { data, usage } = JSON.parse(written.body.toString());
+    assert.deepEqual(
+      data.map(({ embedding }: { embedding: number[] }) => embedding),
+      told.map(({ embeddings }) => embeddings.values),
+      name,
+    );
+    assert.equal(
+      usage.prompt_tokens,
+      told.reduce((sum, { embeddings }) => sum + embeddings.statistics.token_count, 0),
+      name,
+    );
+  }
+});

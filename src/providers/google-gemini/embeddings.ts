@@ -4,17 +4,10 @@ import type { OrError } from '../../core/exchange.ts';
 import type { EmbeddingRequest } from '../../inference/embedding.ts';
 import type { InferenceEvent } from '../../inference/event.ts';
 import { jsonBody } from '../base/json-body.ts';
+import { embeddingTexts } from '../gemini-generate-content/embedding-texts.ts';
 import { toError } from '../gemini-generate-content/to-error.ts';
 import { toUsage } from '../gemini-generate-content/to-usage.ts';
 import type { Wire } from '../provider.ts';
-
-/** What a vector is for, in Gemini's words: https://ai.google.dev/api/embeddings#v1beta.TaskType */
-const TASK_TYPES: ReadonlyMap<string, string> = new Map([
-  ['query', 'RETRIEVAL_QUERY'],
-  ['document', 'RETRIEVAL_DOCUMENT'],
-  ['classification', 'CLASSIFICATION'],
-  ['clustering', 'CLUSTERING'],
-]);
 
 /** "At most 100 requests can be in one batch", it says to more. */
 const MAX_INPUTS = 100;
@@ -34,25 +27,16 @@ export const geminiEmbeddingsWire: Wire = {
 };
 
 function toRequest(request: EmbeddingRequest): OrError<{ body: Buffer; headers: readonly string[] }> {
-  const { task_type, taskType = task_type, ...others } = request.extra;
-  const { inputType } = request;
-  const task = taskType ?? (inputType === undefined ? undefined : TASK_TYPES.get(inputType));
-  if (inputType !== undefined && task === undefined) {
-    return unsupported('input_type', `Gemini knows ${[...TASK_TYPES.keys()].join(', ')}, not \`${inputType}\`.`);
-  }
-  const requests: object[] = [];
-  for (const input of request.inputs) {
-    if (typeof input !== 'string') {
-      return unsupported('input', 'Gemini takes texts, no tokens: its vocabulary is another one.');
-    }
-    requests.push({
-      model: resourceName(request.model),
-      content: { parts: [{ text: input }] },
-      taskType: task,
-      outputDimensionality: request.dimensions,
-      ...others,
-    });
-  }
+  const asked = embeddingTexts(request);
+  if (asked instanceof GatewayError) return asked;
+  const { texts, taskType, others } = asked;
+  const requests = texts.map((text) => ({
+    model: resourceName(request.model),
+    content: { parts: [{ text }] },
+    taskType,
+    outputDimensionality: request.dimensions,
+    ...others,
+  }));
   return { body: jsonBody({ requests }), headers: [] };
 }
 
@@ -79,8 +63,4 @@ function resourceName(modelId: string): string {
 
 function isNumbers(values: unknown): values is readonly number[] {
   return isArray(values) && values.every((each) => typeof each === 'number');
-}
-
-function unsupported(param: string, detail: string): GatewayError {
-  return new GatewayError('unsupported_parameter', { param, detail });
 }
