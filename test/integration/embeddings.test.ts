@@ -237,7 +237,7 @@ describe('vectors come as they were asked for, whatever the provider writes', ()
     );
   });
 
-  test('where no encoding is asked for, or one that the gateway does not know, bytes pass', async () => {
+  test('bytes pass where no encoding is asked for, or one that the gateway does not know', async () => {
     for (const asked of [{}, { encoding_format: null }, { encoding_format: 'base64_int8' }]) {
       const answer = await post({ model: 'p/base64-only', input: 'a', ...asked });
       assert.equal(await answer.text(), JSON.stringify(embeddings(1, base64Of)));
