@@ -2,8 +2,10 @@ import type { AccountManifest, Configuration } from './config/configuration.ts';
 import type { AccountKind } from './config/load.ts';
 import { anthropicMessages } from './dialects/anthropic-messages/index.ts';
 import type { ApiForm, Dialect } from './dialects/dialect.ts';
+import { openAiSpeech, openAiTranscriptions, openAiTranslations } from './dialects/openai-audio/index.ts';
 import { openAiChat } from './dialects/openai-chat/index.ts';
 import { openAiEmbeddings } from './dialects/openai-embeddings/index.ts';
+import { openAiImageEdits, openAiImages, openAiImageVariations } from './dialects/openai-images/index.ts';
 import { MODEL_TYPES_OF } from './inference/operation.ts';
 import { plug as anthropic } from './providers/anthropic/index.ts';
 import { demoAccount } from './providers/demo/index.ts';
@@ -15,7 +17,16 @@ import { plug as selfHostedModel } from './providers/self-hosted-model/index.ts'
 
 /** The one file that names vendors and dialects; everybody else is handed these lists, and all others are made of them. */
 export const PLUGS: readonly ProviderPlug[] = [openai, anthropic, googleGemini, selfHostedModel, ollama];
-export const DIALECTS: readonly Dialect[] = [openAiChat, openAiEmbeddings];
+export const DIALECTS: readonly Dialect[] = [
+  openAiChat,
+  openAiEmbeddings,
+  openAiImages,
+  openAiImageEdits,
+  openAiImageVariations,
+  openAiSpeech,
+  openAiTranscriptions,
+  openAiTranslations,
+];
 /** What is known of each form, whether a client speaks it or a provider. */
 export const FORMS: readonly ApiForm[] = [...DIALECTS, anthropicMessages];
 export const WIRES: readonly Wire[] = [...new Set(PLUGS.flatMap((plug) => plug.wires))];

@@ -176,8 +176,13 @@ export interface Wire {
   readonly operation: Operation;
   readonly framing: Framing;
   readonly method: Method;
-  /** Media type of the request body; undefined: its requests have none. */
+  /**
+   * Media type of the request body; undefined: its requests have none; `of-the-client`: what the client says, whose body
+   * is passed on (a multipart form has its boundary there).
+   */
   readonly contentType: string | undefined;
+  /** Media type of a whole answer; absent: JSON. */
+  readonly accept?: string;
   /** Client headers that providers of this form read (versions, betas), in lower case. */
   readonly forwards: readonly string[];
   /** Behind the base path of the mount. */
@@ -229,6 +234,8 @@ export interface EventReader {
 
 export interface LocalRequest {
   readonly path: string;
+  /** As the client says. */
+  readonly contentType: string | undefined;
   readonly body: Buffer;
 }
 

@@ -9,6 +9,9 @@ const STREAM_TYPES: Readonly<Record<Framing, string>> = {
   none: 'application/json',
 };
 
+/** Of `Wire.contentType`. */
+const OF_THE_CLIENT = 'of-the-client';
+
 /**
  * What goes to the provider is an allow-list: nothing else of the client, so no cookie, no key and no hop-by-hop header
  * can slip through. `identity`: a compressed answer could not be read on the way. Where a header of the client's that the
@@ -19,11 +22,12 @@ export function requestHeaders(
   request: { readonly stream: boolean },
   { wire, headers, forwards }: Pick<Mount, 'wire' | 'headers' | 'forwards'>,
 ): string[] {
-  const accept = request.stream ? STREAM_TYPES[wire.framing] : 'application/json';
+  const accept = request.stream ? STREAM_TYPES[wire.framing] : (wire.accept ?? 'application/json');
+  const contentType = wire.contentType === OF_THE_CLIENT ? client.contentType : wire.contentType;
   const list =
-    wire.contentType === undefined
+    contentType === undefined
       ? ['accept', accept, 'accept-encoding', 'identity']
-      : ['content-type', wire.contentType, 'accept', accept, 'accept-encoding', 'identity'];
+      : ['content-type', contentType, 'accept', accept, 'accept-encoding', 'identity'];
   if (client.traceparent !== undefined) {
     list.push('traceparent', client.traceparent);
     if (client.tracestate !== undefined) list.push('tracestate', client.tracestate);

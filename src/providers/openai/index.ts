@@ -4,12 +4,14 @@ import { openAccount } from '../base/account.ts';
 import { headerCredential, NO_CREDENTIAL } from '../base/credential.ts';
 import { listedModels } from '../base/listed-models.ts';
 import { mountAt } from '../base/mount.ts';
+import { openAiMediaWires } from '../openai-compatible/media-wires.ts';
 import { openAiModels } from '../openai-compatible/models-probe.ts';
 import { openAiChatWire, openAiEmbeddingsWire } from '../openai-compatible/wire.ts';
 import type { ProviderPlug } from '../provider.ts';
 import { listTerms } from './list-terms.ts';
 
 const type = 'provider-account/openai';
+const WIRES = [openAiChatWire, openAiEmbeddingsWire, ...openAiMediaWires];
 
 const schema = accountBase(type).extend({
   auth_data: optionalKey(apiKeyAuth),
@@ -25,7 +27,7 @@ export const plug: ProviderPlug = {
     account: 'openai',
     manifest: (value) => ({ type, name: 'openai', auth_data: { type: 'api-key', api_key: value } }),
   },
-  wires: [openAiChatWire, openAiEmbeddingsWire],
+  wires: WIRES,
   probe: openAiModels,
   open(checked) {
     // Parsed again for its types: a manifest comes here over a thread border as plain data.
@@ -39,9 +41,7 @@ export const plug: ProviderPlug = {
       terms: listTerms,
       exampleModel: 'gpt-4o-mini',
       abilities: { usageInStream: true, developerRole: true },
-      mounts: [openAiChatWire, openAiEmbeddingsWire].map((wire) =>
-        mountAt({ wire, url: manifest.base_url, credential, account: manifest }),
-      ),
+      mounts: WIRES.map((wire) => mountAt({ wire, url: manifest.base_url, credential, account: manifest })),
       listed: listedModels(manifest.integrations),
     });
   },
