@@ -23,7 +23,8 @@ export const openAiSpeech = jsonDialect({
   required: ['input'],
   more: {
     keys: ['stream_format'],
-    peek: (scan, body, first) => ({
+    read: (scan, body, first) => ({
+      choices: 1,
       stream: scan.word(body, first) === 'sse',
       counted: { inputCharacters: spokenCharacters(body, scan.starts[1]!, scan.ends[1]!) },
     }),

@@ -20,7 +20,7 @@ export const openAiImages = jsonDialect({
   required: ['prompt'],
   more: {
     keys: KEYS,
-    peek: (scan, body, first) =>
+    read: (scan, body, first) =>
       peekImages({
         word: (name) => scan.word(body, first + KEYS.indexOf(name)),
         flag: (name) => scan.flag(body, first + KEYS.indexOf(name)),

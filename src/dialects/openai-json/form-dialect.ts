@@ -37,7 +37,7 @@ interface PeekedForm extends PeekedRequest, NamedModel {
 /** A form whose requests bring files, as `multipart/form-data`. They are passed on as they are, but for the model's name. */
 export function formDialect(form: FilesForm): Dialect {
   const wanted = new Set(['model', ...form.keys]);
-  const asJson = { required: [], more: { keys: form.keys, peek: jsonPeek(form) } };
+  const asJson = { required: [], more: { keys: form.keys, read: jsonPeek(form) } };
   const jsonKeys = keysOf(asJson);
   return {
     name: form.name,
@@ -100,7 +100,7 @@ class FilesScan implements RequestScan {
       stream: false,
       includeUsage: false,
       maxOutputTokens: 0,
-      choices: 0,
+      choices: 1,
       promptBytes: scan.textBytes,
       ...said,
       isJson: false,

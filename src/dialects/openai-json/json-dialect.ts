@@ -18,13 +18,14 @@ export interface JsonForm {
   readonly required: readonly string[];
   /** The key that says how many results are asked for; absent: what is generated is not counted in choices. */
   readonly choicesKey?: string;
-  /** Small values of its answers that tell of usage, besides `usage`. */
-  readonly answerKeys?: readonly string[];
-  /** Further keys that it reads, and what they say of a request; `first`: the index of the first of them. */
+  /** What its requests say beyond `model`, read from these keys. */
   readonly more?: {
     readonly keys: readonly string[];
-    peek(scan: JsonRequestScan, body: Buffer, first: number): OrError<Partial<PeekedRequest>>;
+    /** `first`: the index of the first of the keys in the scan. */
+    read(scan: JsonRequestScan, body: Buffer, first: number): OrError<Partial<PeekedRequest>>;
   };
+  /** Small values of its answers that tell of usage, besides `usage`. */
+  readonly answerKeys?: readonly string[];
   /** Absent: one JSON object each. */
   readonly answers?: AnswerForm;
   promptText(body: unknown): PromptText;
@@ -85,8 +86,8 @@ export class JsonScan implements RequestScan {
     const choices = choicesKey === undefined ? 0 : scan.count(body, required.length + 1);
     if (choices instanceof GatewayError) return choices;
     const first = required.length + (choicesKey === undefined ? 1 : 2);
-    const said = more?.peek(scan, body, first);
-    if (said instanceof GatewayError) return said;
-    return { ...named, stream: false, includeUsage: false, maxOutputTokens: 0, choices: choices ?? 1, ...said };
+    const told = more?.read(scan, body, first);
+    if (told instanceof GatewayError) return told;
+    return { ...named, stream: false, includeUsage: false, maxOutputTokens: 0, choices: choices ?? 1, ...told };
   }
 }

@@ -131,7 +131,9 @@ test('the demo reads parts of a message, and quotes a long question in part', as
 test('the demo has no other chat model', () => {
   assert.equal(demoAccount().target('gpt-4o'), undefined);
   assert.deepEqual(
-    demoAccount().listed.map(({ id }) => id),
+    demoAccount()
+      .listed.filter(({ modelTypes }) => modelTypes?.includes('chat'))
+      .map(({ id }) => id),
     ['demo/chat'],
   );
 });
