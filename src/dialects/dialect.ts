@@ -51,6 +51,8 @@ export interface Dialect extends ApiForm {
   scan(request: ScannedRequest): RequestScan;
   /** The passthrough body for one target: all bytes are the client's but those of the edits. */
   splice(body: Buffer, peeked: PeekedRequest, edits: SpliceEdits): Buffer | Buffer[];
+  /** The body with these parameters set over the client's own. Absent, or undefined: its body is a JSON object. */
+  overridden?(body: Buffer, params: Readonly<Record<string, unknown>>, request: ScannedRequest): Buffer | undefined;
   /** Absent: only a provider that speaks this form can answer it. */
   readonly translation?: DialectTranslation;
   /**

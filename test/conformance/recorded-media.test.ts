@@ -66,7 +66,7 @@ type Counts = Record<string, number>;
 
 function countsOf(usage: Usage): Counts {
   const told = COUNTER_NAMES.map((name) => [name, countIn(usage, name)] as const);
-  return Object.fromEntries(told.filter((entry): entry is [typeof entry[0], number] => entry[1] !== undefined));
+  return Object.fromEntries(told.filter((entry): entry is [(typeof entry)[0], number] => entry[1] !== undefined));
 }
 
 const transcriptTokens = { inputTokens: 37, outputTokens: 12, audioInputTokens: 37 };

@@ -36,7 +36,11 @@ const ANSWERS: Record<string, (response: ServerResponse, request: ReceivedReques
   },
   unsafe: (response) =>
     sendJson(response, 400, {
-      error: { message: 'rejected by the safety system', type: 'image_generation_user_error', code: 'moderation_blocked' },
+      error: {
+        message: 'rejected by the safety system',
+        type: 'image_generation_user_error',
+        code: 'moderation_blocked',
+      },
     }),
 };
 
@@ -175,7 +179,12 @@ describe('images', () => {
   });
 
   test('an edit streams, and may name its images by their addresses', async () => {
-    const stream = await client.images.edit({ model: 'pictures/stream', prompt: 'x', image: await png(), stream: true });
+    const stream = await client.images.edit({
+      model: 'pictures/stream',
+      prompt: 'x',
+      image: await png(),
+      stream: true,
+    });
     const types = [];
     for await (const each of stream) types.push(each.type);
     assert.equal(types.at(-1), 'image_edit.completed');

@@ -28,7 +28,8 @@ function plain(response: ServerResponse, contentType: string, text: string): voi
 /** As OpenAI answers each format. */
 async function answer(request: ReceivedRequest, response: ServerResponse): Promise<void> {
   const form = await formOf(request);
-  if (form.get('model') === 'fails') sendJson(response, 200, { error: { message: 'no speech model', type: 'server_error' } });
+  if (form.get('model') === 'fails')
+    sendJson(response, 200, { error: { message: 'no speech model', type: 'server_error' } });
   else if (form.get('model') === 'silent') plain(response, 'text/plain', '');
   else if (form.get('model') === 'cut') {
     startEvents(response);
@@ -60,7 +61,8 @@ after(async () => {
   await provider?.[Symbol.asyncDispose]();
 });
 
-const wav = (bytes = Buffer.from('RIFF\r\n--not a boundary\r\n\u0000')) => toFile(bytes, 'a.wav', { type: 'audio/wav' });
+const wav = (bytes = Buffer.from('RIFF\r\n--not a boundary\r\n\u0000')) =>
+  toFile(bytes, 'a.wav', { type: 'audio/wav' });
 const labelled = (id: string) => ({ headers: { 'x-request-id': id } });
 
 describe('transcripts', () => {
@@ -155,7 +157,11 @@ describe('transcripts', () => {
   });
 
   test('speech is translated', async () => {
-    const { text } = await client.audio.translations.create({ model: 'ears/whisper-1', file: await wav(), prompt: 'x' });
+    const { text } = await client.audio.translations.create({
+      model: 'ears/whisper-1',
+      file: await wav(),
+      prompt: 'x',
+    });
     assert.equal(text, TEXT);
     const sent = provider.requests.at(-1)!;
     assert.equal(sent.path, '/v1/audio/translations');
@@ -165,7 +171,8 @@ describe('transcripts', () => {
 
 describe('forms', () => {
   const boundary = 'b';
-  const field = (name: string, value: string) => `--b\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;
+  const field = (name: string, value: string) =>
+    `--b\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;
   const file = (name: string) =>
     `--b\r\nContent-Disposition: form-data; name="file"; filename="${name}"\r\nContent-Type: audio/wav\r\n\r\nRIFF\r\n`;
   const post = async (body: string, contentType = `multipart/form-data; boundary=${boundary}`) => {

@@ -6,7 +6,7 @@ import type { AnswerForm } from '../answer-form.ts';
 import type { Dialect, FormName, PeekedRequest, RequestScan, SpliceEdits } from '../dialect.ts';
 import { editedBody, quoted } from './edited-body.ts';
 import { errorBody, errorEvent } from './error-body.ts';
-import { FormScan } from './form-scan.ts';
+import { FormScan, overriddenForm } from './form-scan.ts';
 import { JsonScan, keysOf } from './json-dialect.ts';
 import type { JsonRequestScan, NamedModel } from './request-scan.ts';
 
@@ -50,6 +50,7 @@ export function formDialect(form: FilesForm): Dialect {
         : new FilesScan(new FormScan(contentType, wanted), form),
     splice: (body, { modelStart, modelEnd, isJson }: PeekedForm, { modelId }: SpliceEdits) =>
       editedBody(body, [{ start: modelStart, end: modelEnd, bytes: isJson ? quoted(modelId) : Buffer.from(modelId) }]),
+    overridden: (body, params, { headers: { contentType } }) => overriddenForm(body, params, contentType),
     answers: form.answers,
     promptText: () => ({ text: '', extraTokens: 0, scale: 1 }),
     // Nothing of the answer is text that is billed by its length.

@@ -1,6 +1,7 @@
 import { boundaryOf, type FormFault, MultipartScan, meansForm } from '../../codec/multipart.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { BodyScan, OrError } from '../../core/exchange.ts';
+import { type Edit, editedBody } from './edited-body.ts';
 import { MAX_MODEL_BYTES, missing, type NamedModel, wrong } from './request-scan.ts';
 
 const MODEL = 'model';
@@ -70,6 +71,32 @@ export class FormScan implements BodyScan {
     if (word === '') return undefined;
     return /^[0-9]{1,9}$/.test(word) ? Number(word) : wrong(name, 'It must be a whole number.');
   }
+}
+
+/** The form with these values: in the place of its own, or as parts in front of the others. Undefined: it is no form. */
+export function overriddenForm(
+  body: Buffer,
+  params: Readonly<Record<string, unknown>>,
+  contentType: string | undefined,
+): Buffer | undefined {
+  const boundary = boundaryOf(contentType);
+  if (boundary === undefined) return undefined;
+  const scan = new MultipartScan(boundary, new Set(Object.keys(params)));
+  scan.advance(body, body.length);
+  const edits: Edit[] = [];
+  for (const [name, value] of Object.entries(params)) {
+    const written = typeof value === 'string' ? value : JSON.stringify(value);
+    const part = scan.parts.get(name);
+    const head = `--${boundary}\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n`;
+    // Some forms begin with a line end.
+    const start = part?.start ?? body.indexOf('--');
+    edits.push({ start, end: part?.end ?? start, bytes: Buffer.from(part ? written : `${head}${written}\r\n`) });
+  }
+  const edited = editedBody(
+    body,
+    edits.sort((one, other) => one.start - other.start),
+  );
+  return Buffer.isBuffer(edited) ? edited : Buffer.concat(edited);
 }
 
 function fromFault(fault: FormFault): GatewayError {

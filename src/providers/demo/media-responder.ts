@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { crc32, deflateSync } from 'node:zlib';
-import { boundaryOf, MultipartScan } from '../../codec/multipart.ts';
 import { isObject, type JsonObject, stringOf } from '../../codec/json-value.ts';
+import { boundaryOf, MultipartScan } from '../../codec/multipart.ts';
 import { dataEvent } from '../../codec/sse-writer.ts';
 import type { LocalRequest, LocalResponder } from '../provider.ts';
 import { type AnswerParts, PacedAnswer } from './paced-answer.ts';
