@@ -8,6 +8,8 @@ import { openAiEmbeddings } from './dialects/openai-embeddings/index.ts';
 import { openAiImageEdits, openAiImages, openAiImageVariations } from './dialects/openai-images/index.ts';
 import { MODEL_TYPES_OF } from './inference/operation.ts';
 import { plug as anthropic } from './providers/anthropic/index.ts';
+import { plug as awsBedrock } from './providers/aws-bedrock/index.ts';
+import { plug as awsBedrockMantle } from './providers/aws-bedrock-mantle/index.ts';
 import { demoAccount } from './providers/demo/index.ts';
 import { plug as googleGemini } from './providers/google-gemini/index.ts';
 import { plug as ollama } from './providers/ollama/index.ts';
@@ -16,7 +18,15 @@ import type { Probe, ProviderAccount, ProviderPlug, TokenSource, Tokens, Wire } 
 import { plug as selfHostedModel } from './providers/self-hosted-model/index.ts';
 
 /** The one file that names vendors and dialects; everybody else is handed these lists, and all others are made of them. */
-export const PLUGS: readonly ProviderPlug[] = [openai, anthropic, googleGemini, selfHostedModel, ollama];
+export const PLUGS: readonly ProviderPlug[] = [
+  openai,
+  anthropic,
+  googleGemini,
+  awsBedrock,
+  awsBedrockMantle,
+  selfHostedModel,
+  ollama,
+];
 export const DIALECTS: readonly Dialect[] = [
   openAiChat,
   openAiEmbeddings,

@@ -110,7 +110,7 @@ export class ModelRoutes {
     if (only) return only;
     for (const account of this.#accounts.values()) {
       if (account.listed.length > 0 || account.catalogueId === undefined) continue;
-      if (!this.#catalogue.has(account.catalogueId, name)) continue;
+      if (account.modelIds?.test(name) === false || !this.#catalogue.has(account.catalogueId, name)) continue;
       if (only) return undefined;
       only = account.target(name);
     }

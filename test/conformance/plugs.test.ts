@@ -9,6 +9,7 @@ import { TaskPool } from '../../src/relay-thread/task-pool.ts';
 /** What makes an account of a kind that no variable makes one of. */
 const MANIFESTS: Record<string, object> = {
   'provider-account/ollama': { name: 'local' },
+  'provider-account/aws-bedrock-mantle': { name: 'mantle', region: 'us-east-1' },
   'provider-account/self-hosted-model': {
     name: 'house',
     integrations: [

@@ -21,6 +21,7 @@ export interface AccountSetup {
   /** Of the provider's list prices. */
   terms?: ListTerms;
   exampleModel?: string;
+  modelIds?: RegExp;
   abilities: Abilities;
 }
 
@@ -74,8 +75,8 @@ export function targetOf(setup: AccountSetup, mounts: Mounts, model: ListedModel
   };
 }
 
-function identity({ manifest, catalogueId, exampleModel }: AccountSetup) {
-  return { name: manifest.name, type: manifest.type, catalogueId, exampleModel };
+function identity({ manifest, catalogueId, exampleModel, modelIds }: AccountSetup) {
+  return { name: manifest.name, type: manifest.type, catalogueId, exampleModel, modelIds };
 }
 
 function connectionsOf(mounts: Mounts): Connection[] {
