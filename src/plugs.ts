@@ -10,7 +10,10 @@ import { MODEL_TYPES_OF } from './inference/operation.ts';
 import { plug as anthropic } from './providers/anthropic/index.ts';
 import { plug as awsBedrock } from './providers/aws-bedrock/index.ts';
 import { plug as awsBedrockMantle } from './providers/aws-bedrock-mantle/index.ts';
+import { plug as cartesia } from './providers/cartesia/index.ts';
+import { plug as deepgram } from './providers/deepgram/index.ts';
 import { demoAccount } from './providers/demo/index.ts';
+import { plug as elevenlabs } from './providers/elevenlabs/index.ts';
 import { plug as googleGemini } from './providers/google-gemini/index.ts';
 import { plug as ollama } from './providers/ollama/index.ts';
 import { plug as openai } from './providers/openai/index.ts';
@@ -26,6 +29,9 @@ export const PLUGS: readonly ProviderPlug[] = [
   awsBedrockMantle,
   selfHostedModel,
   ollama,
+  elevenlabs,
+  deepgram,
+  cartesia,
 ];
 export const DIALECTS: readonly Dialect[] = [
   openAiChat,

@@ -66,7 +66,7 @@ export function chooseMode(head: AnswerHead, context: ModeContext): OrError<Rela
  */
 function mediaMode({ headers }: AnswerHead, context: ModeContext): RelayMode | undefined {
   const { host, meter, target, wire, dialect, limits, memory, peeked } = context;
-  if (dialect.answers.media !== 'any' || wire.name !== dialect.name) return undefined;
+  if (dialect.answers.media !== 'any' || (wire.name !== dialect.name && wire.media !== 'any')) return undefined;
   const contentType = String(headers['content-type'] ?? BYTES);
   const label = contentType.toLowerCase();
   if (label.startsWith(EVENT_STREAM) || label.startsWith(HTML)) return undefined;

@@ -2,13 +2,14 @@ import type { HeadersOfInterest } from '../core/exchange.ts';
 import type { Framing, Mount } from '../providers/provider.ts';
 
 /** What is asked for where a stream is wanted. */
-const STREAM_TYPES: Readonly<Record<Framing, string>> = {
+const STREAM_TYPES: Readonly<Record<Framing, string | undefined>> = {
   sse: 'text/event-stream',
   ndjson: 'application/x-ndjson',
   'aws-event-stream': 'application/vnd.amazon.eventstream',
-  none: 'application/json',
+  none: undefined,
 };
 
+const JSON_TYPE = 'application/json';
 /** Of `Wire.contentType`. */
 const OF_THE_CLIENT = 'of-the-client';
 
@@ -22,7 +23,7 @@ export function requestHeaders(
   request: { readonly stream: boolean },
   { wire, headers, forwards }: Pick<Mount, 'wire' | 'headers' | 'forwards'>,
 ): string[] {
-  const accept = request.stream ? STREAM_TYPES[wire.framing] : (wire.accept ?? 'application/json');
+  const accept = (request.stream ? STREAM_TYPES[wire.framing] : undefined) ?? wire.accept ?? JSON_TYPE;
   const contentType = wire.contentType === OF_THE_CLIENT ? client.contentType : wire.contentType;
   const list =
     contentType === undefined

@@ -7,7 +7,9 @@ import { openAiSpeech, openAiTranscriptions, openAiTranslations } from '../../sr
 import { openAiImageEdits, openAiImages } from '../../src/dialects/openai-images/index.ts';
 import { countIn, type Usage } from '../../src/inference/usage.ts';
 import { COUNTER_NAMES } from '../../src/inference/usage-counters.ts';
+import { plug as deepgram } from '../../src/providers/deepgram/index.ts';
 import { openAiMediaWires } from '../../src/providers/openai-compatible/media-wires.ts';
+import type { Wire } from '../../src/providers/provider.ts';
 import { chooseMode } from '../../src/relay/choose-mode.ts';
 import { UsageMeter } from '../../src/usage/usage-meter.ts';
 import { cuttings } from '../support/cuttings.ts';
@@ -17,8 +19,12 @@ import { exampleTarget } from '../support/targets.ts';
 import { FakeRelayHost } from '../unit/relay/fake-relay-host.ts';
 import { limits } from '../unit/relay/local-provider.ts';
 
+function wireOf({ name }: Dialect): Wire {
+  return openAiMediaWires.find((wire) => wire.name === name)!;
+}
+
 /** An answer about media that its client and its provider speak alike: nothing is translated. */
-function carry(dialect: Dialect, contentType: string, chunks: Iterable<Buffer>) {
+function carry(dialect: Dialect, contentType: string, chunks: Iterable<Buffer>, wire = wireOf(dialect)) {
   const host = new FakeRelayHost();
   const meter = new UsageMeter();
   const mode = chooseMode(
@@ -27,7 +33,7 @@ function carry(dialect: Dialect, contentType: string, chunks: Iterable<Buffer>) 
       host,
       meter,
       target: exampleTarget,
-      wire: openAiMediaWires.find(({ name }) => name === dialect.name)!,
+      wire,
       dialect,
       peeked: {
         model: 'm',
@@ -138,5 +144,22 @@ test('every recorded answer about images and audio passes byte for byte, and tel
       const tells = Object.keys(countsOf(usage)).length > 0 || usage.providerCostUsd !== undefined;
       assert.equal(tells, told, `${provider}: ${name}`);
     }
+  }
+});
+
+test('recorded speech of Deepgram passes byte for byte to a client that speaks OpenAI’s form', {
+  skip: noRecordings,
+}, () => {
+  const spoken = recordings('deepgram').filter(({ request }) => request.path === '/v1/speak');
+  assert.ok(spoken.length > 2);
+  for (const { name, response } of spoken) {
+    const audio = Buffer.from(response.body_base64!, 'base64');
+    const { host } = carry(
+      openAiSpeech,
+      'audio/mpeg',
+      [audio.subarray(0, 1_000), audio.subarray(1_000)],
+      deepgram.wires[0],
+    );
+    assert.ok(host.finished && host.output().equals(audio), name);
   }
 });

@@ -5,6 +5,7 @@ import { jsonDialect } from '../openai-json/json-dialect.ts';
 import { TypedEventReader } from '../openai-json/typed-events.ts';
 import { spokenCharacters } from './spoken-characters.ts';
 import { speechEvents, transcriptEvents } from './to-events.ts';
+import { notRead, toInference } from './to-inference.ts';
 
 /** Seconds stand beside the text in `verbose_json`. */
 const transcript = jsonAnswers(['duration']);
@@ -35,6 +36,7 @@ export const openAiSpeech = jsonDialect({
     stream: (_, told) => new TypedEventReader(/^speech\.audio\.done$/, told),
     toEvents: speechEvents,
   },
+  translation: { to: ['speech'], toInference, fromInference: notRead },
   promptText: () => ({ text: '', extraTokens: 0, scale: 1 }),
 });
 
