@@ -1,10 +1,12 @@
 import type { ZodType } from 'zod';
 import type { JsonObject } from '../codec/json-value.ts';
+import type { KeyRules } from '../codec/key-rules.ts';
 import type { AccountManifest } from '../config/configuration.ts';
 import type { Environment } from '../config/environment.ts';
 import type { AccountToken } from '../core/account-token.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { Method, OrError } from '../core/exchange.ts';
+import type { HttpClient } from '../core/http-client.ts';
 import type { InferenceEvent } from '../inference/event.ts';
 import type { NeutralRequest } from '../inference/neutral-request.ts';
 import type { ModelType, Operation } from '../inference/operation.ts';
@@ -22,6 +24,8 @@ export interface ProviderPlug {
   readonly schema: ZodType<AccountManifest>;
   /** With no configuration at all an account of this name is made when this environment variable is set. */
   readonly wellKnown?: WellKnown;
+  /** Further ones, of a kind whose accounts are of several hosts. */
+  readonly otherWellKnown?: readonly WellKnown[];
   /** Every wire that its accounts may speak. `WIRES` of plugs.ts is made of these lists; there is no second one. */
   readonly wires: readonly Wire[];
   /** Client headers, in lower case, that its accounts take beyond those of the wire, as `x-title` of OpenRouter. */
@@ -60,9 +64,14 @@ export interface TokenSource {
   /** Unique among all sources; another secret makes another id. Holds no secret. */
   readonly id: string;
   readonly account: string;
-  /** Rejects with a reason that people read in the log: it must hold no secret. */
-  fetch(signal: AbortSignal): Promise<Pick<AccountToken, 'values' | 'expiresAtMs'>>;
+  /**
+   * Asks through `http`, which knows the configured proxy and authorities. Rejects with a reason that people read in the
+   * log: it must hold no secret.
+   */
+  fetch(signal: AbortSignal, http: HttpClient): Promise<FetchedToken>;
 }
+
+export type FetchedToken = Pick<AccountToken, 'values' | 'expiresAtMs'>;
 
 /** The tokens that this thread knows of. */
 export interface Tokens {
@@ -73,6 +82,8 @@ export interface Tokens {
 export interface ProviderAccount {
   readonly name: string;
   readonly type: string;
+  /** As `Target.provider`: who its models are owned by in lists. */
+  readonly provider: string;
   /** A model that anybody's account is likely to have: for the request that is printed at the start. */
   readonly exampleModel: string | undefined;
   /** The provider's id in the price library, where it has one: its models are this account's catalogue. */
@@ -95,7 +106,7 @@ export interface Target {
   /** `account/model`: canonical, what rules, labels and records use. */
   readonly id: string;
   readonly account: string;
-  /** Account type without prefix (`openai`): the `gen_ai.provider.name` of records. */
+  /** Account type without prefix (`openai`), or the host: the `gen_ai.provider.name` of records. */
   readonly provider: string;
   /** The provider's own model id, put into the body. */
   readonly modelId: string;
@@ -103,6 +114,10 @@ export interface Target {
   /** The wires that this place serves. Models of one account share the object: what is told by it is told once. */
   readonly mounts: Mounts;
   readonly abilities: Abilities;
+  /** What its host takes otherwise in a chat completion that is passed through; undefined: nothing. */
+  readonly rules?: ChatRules | undefined;
+  /** What words of its host's faults stand for, where no status tells or a wrong one; undefined: nothing of its own. */
+  readonly faultStatuses?: FaultStatuses | undefined;
   readonly price: PriceSource;
   /** Answers inside the process instead of over a connection (the demo account). */
   readonly local?: LocalResponder;
@@ -171,6 +186,16 @@ export interface Abilities {
   /** Takes messages of the role `developer`; others get them as `system`. */
   readonly developerRole: boolean;
 }
+
+/** Compiled once for a host and a family of its models. */
+export interface ChatRules {
+  readonly parameters: KeyRules | undefined;
+  /** Of each message. */
+  readonly messages: KeyRules | undefined;
+}
+
+/** By code or type. */
+export type FaultStatuses = ReadonlyMap<string, number>;
 
 export interface PriceSource {
   readonly catalogueId: string | undefined;

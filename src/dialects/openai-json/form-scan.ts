@@ -1,7 +1,8 @@
+import type { Edit } from '../../codec/key-rules.ts';
 import { boundaryOf, type FormFault, MultipartScan, meansForm } from '../../codec/multipart.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { BodyScan, OrError } from '../../core/exchange.ts';
-import { type Edit, editedBody } from './edited-body.ts';
+import { editedBody } from './edited-body.ts';
 import { MAX_MODEL_BYTES, missing, type NamedModel, wrong } from './request-scan.ts';
 
 const MODEL = 'model';

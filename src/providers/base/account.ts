@@ -1,7 +1,17 @@
 import type { AccountManifest } from '../../config/configuration.ts';
 import type { ModelType } from '../../inference/operation.ts';
 import type { ListTerms } from '../../inference/served-as.ts';
-import type { Abilities, Connection, Mount, Mounts, PriceSource, ProviderAccount, Target } from '../provider.ts';
+import type {
+  Abilities,
+  ChatRules,
+  Connection,
+  FaultStatuses,
+  Mount,
+  Mounts,
+  PriceSource,
+  ProviderAccount,
+  Target,
+} from '../provider.ts';
 import { mountsOf } from './mount.ts';
 
 /** A model as any manifest lists it; what a vendor calls its own id is put here by its plug. */
@@ -12,6 +22,8 @@ export interface ListedModel {
   cost?: unknown;
   /** Where it differs from the account's others. */
   abilities?: Partial<Abilities>;
+  /** What the price library calls it, where `modelId` is a name that the account's owner chose. */
+  pricedAs?: string;
 }
 
 /** What all models of an account have in common. */
@@ -23,6 +35,11 @@ export interface AccountSetup {
   exampleModel?: string;
   modelIds?: RegExp;
   abilities: Abilities;
+  /** Who answers, where the kind of account does not say it: a host of the table. */
+  provider?: string | undefined;
+  /** By the provider's own id of a model; called once for each. */
+  rulesOf?(modelId: string): ChatRules | undefined;
+  faultStatuses?: FaultStatuses | undefined;
 }
 
 export interface OneAddress extends AccountSetup {
@@ -38,12 +55,13 @@ export function openAccount(setup: OneAddress): ProviderAccount {
     const targets = setup.listed.map((model) => targetOf(setup, mounts, model));
     return listedAccount(setup, targets);
   }
-  return {
-    ...identity(setup),
-    connections: connectionsOf(mounts),
-    listed: [],
-    target: (model) => targetOf(setup, mounts, { name: model, modelId: model, modelTypes: [] }),
-  };
+  return anyModelAccount(setup, (model) => targetOf(setup, mounts, { name: model, modelId: model, modelTypes: [] }));
+}
+
+/** An account that passes on any id: every model of it is behind the connections of any other. */
+export function anyModelAccount(setup: AccountSetup, target: (model: string) => Target): ProviderAccount {
+  const { mounts } = target(setup.exampleModel ?? 'any');
+  return { ...identity(setup), connections: connectionsOf(mounts), listed: [], target };
 }
 
 /** An account that has the models it lists and no other. */
@@ -58,7 +76,7 @@ export function targetOf(setup: AccountSetup, mounts: Mounts, model: ListedModel
   const { manifest, catalogueId } = setup;
   const price: PriceSource = {
     catalogueId,
-    modelId: model.modelId,
+    modelId: model.pricedAs ?? model.modelId,
     cost: model.cost,
     discountPercent: manifest.discount_percent,
     terms: setup.terms,
@@ -66,17 +84,19 @@ export function targetOf(setup: AccountSetup, mounts: Mounts, model: ListedModel
   return {
     id: `${manifest.name}/${model.name}`,
     account: manifest.name,
-    provider: kind(manifest.type),
+    provider: setup.provider ?? kind(manifest.type),
     modelId: model.modelId,
     modelTypes: model.modelTypes.length > 0 ? model.modelTypes : undefined,
     mounts,
     abilities: model.abilities ? { ...setup.abilities, ...model.abilities } : setup.abilities,
+    rules: setup.rulesOf?.(model.modelId),
+    faultStatuses: setup.faultStatuses,
     price,
   };
 }
 
-function identity({ manifest, catalogueId, exampleModel, modelIds }: AccountSetup) {
-  return { name: manifest.name, type: manifest.type, catalogueId, exampleModel, modelIds };
+function identity({ manifest, catalogueId, exampleModel, modelIds, provider = kind(manifest.type) }: AccountSetup) {
+  return { name: manifest.name, type: manifest.type, provider, catalogueId, exampleModel, modelIds };
 }
 
 function connectionsOf(mounts: Mounts): Connection[] {
