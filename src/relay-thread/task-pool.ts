@@ -57,8 +57,8 @@ export class TaskPool {
     }
     const { value } = result;
     if ('code' in value) return new GatewayError(value.code, value.context);
-    const { headers, more, partInputs } = value;
-    return { body: bufferOf(value.body), headers, more: more?.map(bufferOf), partInputs };
+    const { headers, path, more, partInputs } = value;
+    return { body: bufferOf(value.body), headers, path, more: more?.map(bufferOf), partInputs };
   };
 
   /** Writes a large whole answer anew in the pool. It is copied, since its bytes may be needed for an estimate. */

@@ -3,12 +3,9 @@ import type { OrError } from '../core/exchange.ts';
 import type { Dialect, DialectTranslation } from '../dialects/dialect.ts';
 import type { EmbeddingRequest } from '../inference/embedding.ts';
 import type { Task } from '../offload/tasks.ts';
-import type { Translation, TranslationTarget, Wire } from '../providers/provider.ts';
+import type { MadeRequest, Translation, TranslationTarget, Wire } from '../providers/provider.ts';
 
-export interface TranslatedRequest {
-  readonly body: Buffer;
-  /** What this request needs beyond the target's headers. */
-  readonly headers: readonly string[];
+export interface TranslatedRequest extends MadeRequest {
   /** Bodies of further requests, in order, where the client asks for more than the provider takes at once. */
   readonly more?: readonly Buffer[] | undefined;
   /** How many inputs each of them but the last has; undefined where there are no more. */
@@ -78,6 +75,7 @@ export type TranslateOutput =
   | {
       readonly body: Uint8Array;
       readonly headers: readonly string[];
+      readonly path?: string | undefined;
       readonly more?: readonly Uint8Array[] | undefined;
       readonly partInputs?: number | undefined;
     }

@@ -85,6 +85,7 @@ const LARGE: Record<string, object> = {
   'openai-embeddings': { model: 'm', input: LONG, input_type: 'query' },
   'openai-completions': { model: 'm', prompt: LONG },
   'cohere-rerank': { model: 'm', query: 'q', documents: [LONG] },
+  'openai-speech': { model: 'm', input: LONG, voice: 'v' },
 };
 
 for (const plug of PLUGS) {

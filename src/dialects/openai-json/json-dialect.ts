@@ -5,7 +5,7 @@ import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import type { Operation } from '../../inference/operation.ts';
 import type { PromptText } from '../../inference/sampled-text.ts';
-import type { VectorForm } from '../answer-form.ts';
+import type { AnswerForm, VectorForm } from '../answer-form.ts';
 import type { Dialect, DialectTranslation, FormName, PeekedRequest, RequestScan, SpliceEdits } from '../dialect.ts';
 import { editedBody, quoted } from './edited-body.ts';
 import { errorBody, errorEvent } from './error-body.ts';
@@ -33,6 +33,8 @@ export interface JsonForm {
   readonly vectors?: VectorForm;
   /** Asked where the client names no model; absent: it has to. */
   readonly defaultModel?: string;
+  /** Absent: one JSON object each. */
+  readonly answers?: AnswerForm;
   promptText(body: JsonObject): PromptText;
   readonly translation?: DialectTranslation;
 }
@@ -41,11 +43,10 @@ interface PeekedJson extends PeekedRequest, NamedModel {
   readonly model: string;
 }
 
-/** A form whose requests and answers are one JSON object each: nothing is streamed, and no text is generated. */
+/** A form whose requests are one JSON object each, as its answers are by default. No text is generated. */
 export function jsonDialect(form: JsonForm): Dialect {
-  const { required, choicesKey, more, vectors } = form;
-  const counted = choicesKey === undefined ? [] : [choicesKey];
-  const keys = new PeekKeys(['model', ...required, ...counted, ...(more?.keys ?? [])]);
+  const { vectors } = form;
+  const keys = keysOf(form);
   return {
     name: form.name,
     operation: form.operation,
@@ -53,7 +54,7 @@ export function jsonDialect(form: JsonForm): Dialect {
     usageParameter: undefined,
     scan: () => new JsonScan(keys, form),
     splice: (body, peeked: PeekedJson, { modelId }: SpliceEdits) => editedBody(body, [modelEdit(peeked, modelId)]),
-    answers: { ...jsonAnswers(form.answerKeys), ...(vectors && { vectors }) },
+    answers: { ...(form.answers ?? jsonAnswers(form.answerKeys)), ...(vectors && { vectors }) },
     promptText: (body) => form.promptText(objectOf(body) ?? {}),
     // Nothing of the answer is text that was generated.
     answerText: () => undefined,
@@ -63,11 +64,18 @@ export function jsonDialect(form: JsonForm): Dialect {
   };
 }
 
-class JsonScan implements RequestScan {
-  readonly #scan: JsonRequestScan;
-  readonly #form: JsonForm;
+/** As much of a form as its scan needs. */
+type ScannedForm = Pick<JsonForm, 'required' | 'choicesKey' | 'more' | 'defaultModel'>;
 
-  constructor(keys: PeekKeys, form: JsonForm) {
+export function keysOf({ required, choicesKey, more }: ScannedForm): PeekKeys {
+  return new PeekKeys(['model', ...required, ...(choicesKey === undefined ? [] : [choicesKey]), ...(more?.keys ?? [])]);
+}
+
+export class JsonScan implements RequestScan {
+  readonly #scan: JsonRequestScan;
+  readonly #form: ScannedForm;
+
+  constructor(keys: PeekKeys, form: ScannedForm) {
     this.#scan = new JsonRequestScan(keys);
     this.#form = form;
   }

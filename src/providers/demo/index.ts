@@ -1,6 +1,7 @@
 import type { ModelType } from '../../inference/operation.ts';
 import { NO_CREDENTIAL } from '../base/credential.ts';
 import { mountAt, mountsOf } from '../base/mount.ts';
+import { openAiMediaWires } from '../openai-compatible/media-wires.ts';
 import {
   cohereRerankWire,
   openAiChatWire,
@@ -11,6 +12,7 @@ import {
 import type { LocalResponder, ProviderAccount, Target, Wire } from '../provider.ts';
 import { answerChat } from './chat-responder.ts';
 import { answerEmbeddings } from './embeddings.ts';
+import { answerMedia } from './media-responder.ts';
 import { answerModerations } from './moderations.ts';
 import { answerRerank } from './rerank.ts';
 
@@ -27,6 +29,14 @@ const MODELS: readonly DemoModel[] = [
   { name: 'chat', types: ['chat'], wires: [openAiChatWire, openAiCompletionsWire], local: answerChat },
   { name: 'embedding', types: ['embedding'], wires: [openAiEmbeddingsWire], local: answerEmbeddings },
   { name: 'moderation', types: ['moderation'], wires: [openAiModerationsWire], local: answerModerations },
+  { name: 'image', types: ['image'], wires: openAiMediaWires, local: answerMedia },
+  { name: 'speech', types: ['text_to_speech'], wires: openAiMediaWires, local: answerMedia },
+  {
+    name: 'transcription',
+    types: ['audio_transcription', 'audio_translation'],
+    wires: openAiMediaWires,
+    local: answerMedia,
+  },
   { name: 'rerank', types: ['rerank'], wires: [cohereRerankWire], local: answerRerank },
 ];
 

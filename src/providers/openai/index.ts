@@ -5,6 +5,7 @@ import { headerCredential, NO_CREDENTIAL } from '../base/credential.ts';
 import { listedModels } from '../base/listed-models.ts';
 import { mountAt } from '../base/mount.ts';
 import { chatRules } from '../openai-compatible/chat-rules.ts';
+import { openAiMediaWires } from '../openai-compatible/media-wires.ts';
 import { openAiModels } from '../openai-compatible/models-probe.ts';
 import {
   cohereRerankWire,
@@ -21,7 +22,14 @@ const OPENAI = 'https://api.openai.com/v1';
 const OWN_MODELS = { families: ['openai-reasoning'] };
 
 /** Of OpenAI, and of hosts that are compatible with it: rerank is theirs alone. */
-const WIRES = [openAiChatWire, openAiCompletionsWire, openAiEmbeddingsWire, openAiModerationsWire, cohereRerankWire];
+const WIRES = [
+  openAiChatWire,
+  openAiCompletionsWire,
+  openAiEmbeddingsWire,
+  openAiModerationsWire,
+  cohereRerankWire,
+  ...openAiMediaWires,
+];
 
 const schema = accountBase(type).extend({
   auth_data: optionalKey(apiKeyAuth),

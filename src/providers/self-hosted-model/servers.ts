@@ -1,3 +1,4 @@
+import { openAiMediaWires } from '../openai-compatible/media-wires.ts';
 import {
   cohereRerankWire,
   openAiChatWire,
@@ -25,6 +26,7 @@ const OPENAI_COMPATIBLE = [
   openAiEmbeddingsWire,
   openAiModerationsWire,
   cohereRerankWire,
+  ...openAiMediaWires,
 ].map(asWritten);
 
 export const SERVERS: Readonly<Record<ModelServer, readonly ServedWire[]>> = {

@@ -44,6 +44,9 @@ test('endpoints, parameters, answers and statuses of the reference document are 
     ['/embeddings', 'post'],
     ['/moderations', 'post'],
     ['/rerank', 'post'],
+    ['/images/generations', 'post'],
+    ['/audio/speech', 'post'],
+    ['/audio/transcriptions', 'post'],
     ['/models', 'get'],
   ] as const) {
     const operation = ['paths', path, method];
@@ -58,6 +61,8 @@ test('endpoints, parameters, answers and statuses of the reference document are 
     'ChatCompletionResponse',
     'EmbeddingRequest',
     'EmbeddingResponse',
+    'ImageGenerationRequest',
+    'ImageGenerationResponse',
     'ModelObject',
   ]) {
     const properties = ['components', 'schemas', name, 'properties'];
