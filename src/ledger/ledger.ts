@@ -22,7 +22,7 @@ export interface LedgerOptions {
   readonly settings: LedgerSettings;
   readonly hooks: readonly LedgerHook[];
   readonly log: Log;
-  /** The journal holds all that it may: nothing new may be begun until it holds less. */
+  /** The journal holds all that it may, in `maxJournalBytes`: nothing new may be begun until it holds less. */
   onFull(full: boolean): void;
 }
 
@@ -66,6 +66,8 @@ export class Ledger {
   readonly #segments = new Map<string, Segment>();
   #journalBytes = 0;
   #full = false;
+  /** Relay threads whose journal can reserve no more room, and why. */
+  readonly #withoutRoom = new Map<number, string>();
   #unlinking: Promise<void> = Promise.resolve();
   #batch: LedgerBatch | undefined;
   #working: Promise<void> | undefined;
@@ -91,14 +93,7 @@ export class Ledger {
         this.#failures.journal += 1;
         options.log.warn({ path, reason, bytes }, 'the rest of a journal segment cannot be read and is left out');
       },
-      onLost: (records) => {
-        this.#lost += records;
-        this.#tell(
-          'lost',
-          { records: this.#lost },
-          'records of usage are lost: neither journal nor database takes them',
-        );
-      },
+      onLost: (records) => this.#lose(records),
     });
     this.#looking = setInterval(() => this.#look(), LOOK_MS).unref();
     this.replayed = this.#replay(leftovers);
@@ -113,6 +108,13 @@ export class Ledger {
       failures: this.#failures,
       lost: this.#lost,
     };
+  }
+
+  /** Why new exchanges may be refused; undefined: there is room for them. */
+  get fullReason(): string | undefined {
+    if (this.#full) return `the ledger's journal holds ledger.max_journal_bytes: ${this.#settings.maxJournalBytes}`;
+    const [fault] = this.#withoutRoom.values();
+    return fault && `the ledger's journal has no room: ${fault}`;
   }
 
   reconfigure(settings: LedgerSettings): void {
@@ -147,8 +149,27 @@ export class Ledger {
     this.#tell('journal', { thread, reason }, 'the journal cannot be written; the ledger is kept in memory meanwhile');
   }
 
+  /** `fault`: why the journal of a relay thread can reserve no more room; undefined: it can again. */
+  journalRoom(thread: number, fault: string | undefined): void {
+    if (fault === undefined) {
+      if (this.#withoutRoom.delete(thread) && this.#withoutRoom.size === 0)
+        this.#o.log.info({ thread }, 'the journal has room again');
+      return;
+    }
+    this.#failures.journal += 1;
+    this.#withoutRoom.set(thread, fault);
+    const then = this.#settings.whenFull === 'refuse' ? 'new requests are refused' : 'records may be lost';
+    this.#tell('room', { thread, fault }, `the journal can reserve no more room: ${then} until it can`);
+  }
+
+  /** Of a relay thread: they are in no journal, and could not be sent. */
+  recordsLost(records: number): void {
+    this.#lose(records);
+  }
+
   /** What it had written is read to the end, and no final record comes from it any more. */
   threadDied(thread: number): void {
+    this.#withoutRoom.delete(thread);
     const its = [...this.#segments.values()].filter((segment) => segment.thread === thread);
     // Not by the number alone: the thread that takes its place has it too.
     const expire = (): void => this.#backlog.expire(({ segment }) => segment !== undefined && its.includes(segment));
@@ -343,6 +364,11 @@ export class Ledger {
     const before = Date.now() - PROVISIONAL_MS;
     if (this.#backlog.provisional > 0) this.#backlog.expire(({ sinceMs }) => sinceMs < before);
     this.#schedule();
+  }
+
+  #lose(records: number): void {
+    this.#lost += records;
+    this.#tell('lost', { records: this.#lost }, 'records of usage are lost: neither journal nor database takes them');
   }
 
   #tell(kind: string, fields: object, message: string): void {

@@ -38,10 +38,18 @@ export interface LedgerService extends MainService {
   take(thread: number, frame: RecordFrame, place: JournalPlace | undefined): void;
   /** The database may hold what the counts do not know. */
   refreshBudgets(): void;
+  /** Why new exchanges may be refused; undefined: their records have room. */
+  readonly fullReason: string | undefined;
 }
 
 /** For `ledger.enabled: false`, and until the ledger is open. */
-export const NO_LEDGER: LedgerService = { journal: undefined, take() {}, refreshBudgets() {}, close() {} };
+export const NO_LEDGER: LedgerService = {
+  journal: undefined,
+  fullReason: undefined,
+  take() {},
+  refreshBudgets() {},
+  close() {},
+};
 
 /** With what earlier runs left in their journals already written, so that budgets begin with all that was spent. */
 export async function openLedger(options: LedgerServiceOptions): Promise<LedgerService> {
@@ -89,6 +97,9 @@ async function openEnabledLedger(options: LedgerServiceOptions): Promise<LedgerS
     get journal() {
       return { folder: ledger.journalFolder, full };
     },
+    get fullReason() {
+      return ledger.fullReason;
+    },
     take: (thread, frame, place) => ledger.take(thread, frame, place),
     refreshBudgets: () => budgets.refresh(),
     reconfigure(configuration: Configuration) {
@@ -98,6 +109,8 @@ async function openEnabledLedger(options: LedgerServiceOptions): Promise<LedgerS
     hear(message: FromRelayThread) {
       if (message.type === 'journal-closed') ledger.segmentClosed(message.thread, message.segment, message.end);
       else if (message.type === 'journal-failed') ledger.journalFailed(message.thread, message.reason);
+      else if (message.type === 'journal-room') ledger.journalRoom(message.thread, message.fault);
+      else if (message.type === 'ledger-lost') ledger.recordsLost(message.records);
       else if (message.type === 'budget-refuses') budgets.refuses(message.window);
     },
     threadDied: (thread) => ledger.threadDied(thread),

@@ -91,6 +91,9 @@ export async function openGateway({ configuration, port, relayThreads }: OpenGat
     get draining() {
       return inForce.draining;
     },
+    get ledgerFull() {
+      return inForce.configuration.server.ledger.whenFull === 'refuse' ? ledger.fullReason : undefined;
+    },
   };
   // First the operator port, which says when the relay threads are ready, then these.
   const operatorPort = await openOperatorPort({

@@ -35,6 +35,11 @@ export class RecordBatcher {
     this.#maxWaiting = options.maxWaiting ?? 65_536;
   }
 
+  /** Records that were added and not sent yet. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
   /** The record must not be changed afterwards. */
   add(record: ExchangeRecord): void {
     if (this.#waiting.length >= this.#maxWaiting) {
