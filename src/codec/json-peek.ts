@@ -1,6 +1,6 @@
 import { afterNumberByte, firstOfNumber, NO_NUMBER, NUMBER_ENDED } from './json-number.ts';
-import { JsonStringScan } from './json-string.ts';
-import type { PeekKeys } from './peek-keys.ts';
+import { stringEnd, stringFault, wordsOf } from './json-string.ts';
+import { NO_KEY, type PeekKeys } from './peek-keys.ts';
 
 /**
  * Finds the values of a few top-level keys in a JSON object without parsing it, and checks its grammar on the way
@@ -76,10 +76,9 @@ export class JsonPeek {
   readonly ends: number[];
   fault: PeekFault | undefined;
   readonly #keys: PeekKeys;
-  readonly #string = new JsonStringScan();
   #state: State = STATE.start;
   #at = 0;
-  /** Where the word being read began. */
+  /** Where the word, or the text of the string, being read began. */
   #from = 0;
   /** How far the number being read has come. */
   #number = NO_NUMBER;
@@ -107,7 +106,8 @@ export class JsonPeek {
 
   /** Scans buffer[… end). False: there is a fault, see `fault`; do not go on. */
   advance(buffer: Buffer, end: number): boolean {
-    const string = this.#string;
+    const words = wordsOf(buffer);
+    const shift = buffer.byteOffset;
     let at = this.#at;
     let state = this.#state;
     while (at < end) {
@@ -119,7 +119,7 @@ export class JsonPeek {
             if (!this.#inObject) state = STATE.value;
             else if (at < end && buffer[at] === QUOTE) {
               at += 1;
-              string.from = at;
+              this.#from = at;
               state = STATE.key;
             } else state = STATE.keyNext;
           } else if (byte === (this.#inObject ? CLOSE_BRACE : CLOSE_BRACKET)) {
@@ -129,8 +129,8 @@ export class JsonPeek {
           else return this.#unexpected(at, state);
           continue;
         case STATE.key:
-          at = string.end(buffer, at, end);
-          if (at < 0) return this.#rest(state);
+          at = stringEnd(buffer, words, shift, this.#from, at, end);
+          if (at < 0) return this.#rest(buffer, ~at, end, state);
           if (this.#depth === 0 && !this.#keyEnds(buffer, at - 1)) return false;
           if (at < end && buffer[at] === COLON) {
             at += 1;
@@ -142,7 +142,7 @@ export class JsonPeek {
           if (byte === QUOTE) {
             if (this.#depth === 0) this.#valueStarts(at);
             at += 1;
-            string.from = at;
+            this.#from = at;
             state = STATE.string;
           } else if (byte === OPEN_BRACE) {
             if (!this.#open(at)) return false;
@@ -171,8 +171,8 @@ export class JsonPeek {
           }
           continue;
         case STATE.string:
-          at = string.end(buffer, at, end);
-          if (at < 0) return this.#rest(state);
+          at = stringEnd(buffer, words, shift, this.#from, at, end);
+          if (at < 0) return this.#rest(buffer, ~at, end, state);
           if (this.#depth === 0) this.#valueEnds(at);
           state = STATE.commaOrEnd;
           continue;
@@ -180,7 +180,7 @@ export class JsonPeek {
         case STATE.keyNext:
           if (byte === QUOTE) {
             at += 1;
-            string.from = at;
+            this.#from = at;
             state = STATE.key;
           } else if (byte === CLOSE_BRACE && state === STATE.keyOrEnd) {
             at += 1;
@@ -195,9 +195,12 @@ export class JsonPeek {
           continue;
         case STATE.word: {
           const word = wordOf(buffer[this.#from]!);
-          if (byte !== word[at - this.#from]) return this.#syntax(at, `the word ${word}`);
-          at += 1;
-          if (at - this.#from < word.length) continue;
+          const ends = this.#from + word.length;
+          while (at < ends && at < end) {
+            if (buffer[at] !== word[at - this.#from]) return this.#syntax(at, `the word ${word}`);
+            at += 1;
+          }
+          if (at < ends) continue;
           if (this.#depth === 0) this.#valueEnds(at);
           state = STATE.commaOrEnd;
           continue;
@@ -211,14 +214,20 @@ export class JsonPeek {
           if (!isSpace(byte)) return this.#unexpected(at, state);
           at += 1;
           continue;
-        case STATE.number:
-          this.#number = afterNumberByte(this.#number, byte);
-          if (this.#number === NO_NUMBER) return this.#unexpected(at, state);
-          if (this.#number !== NUMBER_ENDED) at += 1;
-          else {
+        case STATE.number: {
+          let number = afterNumberByte(this.#number, byte);
+          while (number >= 0) {
+            at += 1;
+            if (at === end) break;
+            number = afterNumberByte(number, buffer[at]!);
+          }
+          this.#number = number;
+          if (number === NO_NUMBER) return this.#unexpected(at, state);
+          if (number === NUMBER_ENDED) {
             if (this.#depth === 0) this.#valueEnds(at);
             state = STATE.commaOrEnd;
           }
+        }
       }
     }
     this.#at = at;
@@ -228,15 +237,14 @@ export class JsonPeek {
 
   /** After the last byte: whether the object was complete. */
   finish(): boolean {
-    this.#string.close();
     if (this.fault) return false;
     if (this.#state === STATE.done) return true;
     return this.#syntax(this.#at, this.#at === 0 ? 'one JSON object' : 'more: the object does not end');
   }
 
   /** The string does not end in what came, or it is at fault. */
-  #rest(state: State): boolean {
-    const { at, expected } = this.#string;
+  #rest(buffer: Buffer, at: number, end: number, state: State): boolean {
+    const expected = stringFault(buffer, at, end);
     if (expected !== undefined) return this.#syntax(at, expected);
     this.#at = at;
     this.#state = state;
@@ -274,7 +282,7 @@ export class JsonPeek {
   }
 
   #keyEnds(buffer: Buffer, keyEnd: number): boolean {
-    const { from } = this.#string;
+    const from = this.#from;
     this.#currentKey = -1;
     if (keyEnd - from > MAX_KEY_BYTES) return true;
     let highest = 0;
@@ -285,7 +293,8 @@ export class JsonPeek {
     }
     if (highest > 0x7f) return this.#isNoOther(this.#keys.findFolded(buffer.toString('utf8', from, keyEnd)), 'case');
     const index = this.#keys.find(buffer, from, keyEnd);
-    if (index < 0) return this.#isNoOther(this.#keys.findInOtherCase(buffer, from, keyEnd), 'case');
+    if (index === NO_KEY) return true;
+    if (index < 0) return this.#isNoOther(~index, 'case');
     if (this.starts[index] !== -1) {
       this.fault = { kind: 'repeated', key: this.#keys.names[index]!, at: from };
       return false;
@@ -296,14 +305,14 @@ export class JsonPeek {
 
   #escapedKeyEnds(buffer: Buffer, keyEnd: number): boolean {
     // Its escapes were checked.
-    const text: unknown = JSON.parse(buffer.toString('utf8', this.#string.from - 1, keyEnd + 1));
+    const text: unknown = JSON.parse(buffer.toString('utf8', this.#from - 1, keyEnd + 1));
     return this.#isNoOther(this.#keys.findFolded(String(text)), 'escaped');
   }
 
   /** Parsers that match names without case (Go's) would read `Model` for `model`, and the last of both. */
   #isNoOther(index: number, kind: 'case' | 'escaped'): boolean {
     if (index < 0) return true;
-    this.fault = { kind, key: this.#keys.names[index]!, at: this.#string.from };
+    this.fault = { kind, key: this.#keys.names[index]!, at: this.#from };
     return false;
   }
 

@@ -18,100 +18,85 @@ const SIMPLE = 1;
 const escapes = new Uint8Array(256);
 for (const letter of '"\\/bfnrt') escapes[letter.charCodeAt(0)] = SIMPLE;
 
-const NO_WORDS: Int32Array = new Int32Array(0);
+/** Memory in fours, from its beginning on: what lies at `offset` of a buffer is word `(buffer.byteOffset + offset) >> 2`. */
+let latest: Int32Array = new Int32Array(0);
+/** Small buffers are mostly slices of one pool, whose view is kept; a body of megabytes is not to be kept by it. */
+const KEPT_VIEW_BYTES = 65_536;
 
-/** Finds where JSON strings end, and checks their first CHECKED_BYTES (RFC 8259 §7) on the way. */
-export class JsonStringScan {
-  /** Offset of the first byte of the string at hand, behind its quote. */
-  from = 0;
-  /** Where `end` came to: there it goes on when more bytes have arrived, or there is the fault. */
-  at = 0;
-  /** What had to stand at `at`; undefined: nothing is wrong. */
-  expected: string | undefined;
-  #viewed: Buffer | undefined;
-  /** Its bytes in fours; its first byte is the one at `#shift` of the first four. */
-  #words = NO_WORDS;
-  #shift = 0;
+export function wordsOf({ buffer }: Buffer): Int32Array {
+  if (latest.buffer === buffer) return latest;
+  const words = new Int32Array(buffer, 0, buffer.byteLength >> 2);
+  if (buffer.byteLength <= KEPT_VIEW_BYTES) latest = words;
+  return words;
+}
 
-  /** Offset behind the closing quote; -1: it does not end before `end`, or there is a fault. */
-  end(buffer: Buffer, searchFrom: number, end: number): number {
-    const { from } = this;
-    const near = from + CHECKED_BYTES < end ? from + CHECKED_BYTES : end;
-    const inFours = from + SHORT_BYTES;
-    let at = searchFrom;
-    while (at < near) {
-      const byte = buffer[at]!;
-      if (byte > BACKSLASH || (byte >= SPACE && byte !== QUOTE && byte !== BACKSLASH)) {
-        at += 1;
-        if (at >= inFours) at = this.#ordinaryEnd(buffer, at, near);
-      } else if (byte === QUOTE) return at + 1;
-      else if (byte < SPACE) return this.#fault(at, 'a control character to be escaped');
-      else {
-        const behind = this.#escapeEnd(buffer, at, end);
-        if (behind < 0) {
-          // It is read again from its backslash when the rest of it is there.
-          this.at = at;
-          return -1;
-        }
-        at = behind;
-      }
+/**
+ * Where the JSON string ends whose first byte, behind its quote, is at `from`; its first CHECKED_BYTES are checked on
+ * the way (RFC 8259 §7). The offset behind the closing quote; or, negative, `~offset` of where the search stopped: go on
+ * there when more bytes have arrived, unless `stringFault` says what is wrong there. `words` are `wordsOf(buffer)`, and
+ * `shift` is its byteOffset: told once for all strings of a scan.
+ */
+export function stringEnd(
+  buffer: Buffer,
+  words: Int32Array,
+  shift: number,
+  from: number,
+  searchFrom: number,
+  end: number,
+): number {
+  const near = from + CHECKED_BYTES < end ? from + CHECKED_BYTES : end;
+  const inFours = from + SHORT_BYTES;
+  let at = searchFrom;
+  while (at < near) {
+    const byte = buffer[at]!;
+    if (byte > BACKSLASH || (byte >= SPACE && byte !== QUOTE && byte !== BACKSLASH)) {
+      at += 1;
+      if (at >= inFours && ((at + shift) & 3) === 0)
+        at = ordinaryEnd(words, (at + shift) >> 2, (near + shift) >> 2) - shift;
+    } else if (byte === QUOTE) return at + 1;
+    else if (byte < SPACE) return ~at;
+    else {
+      const length = escapeLength(buffer, at, end);
+      // It is read again from its backslash when the rest of it is there.
+      if (length === 0) return ~at;
+      at += length;
     }
-    const behind = at < end ? quoteEnd(buffer, at, end, from) : -1;
-    this.at = end;
-    return behind;
   }
+  return at < end ? quoteEnd(buffer, at, end, from) : ~end;
+}
 
-  /** Lets go of the bytes. */
-  close(): void {
-    this.#viewed = undefined;
-    this.#words = NO_WORDS;
+/** What had to stand where the search for an end stopped; undefined: nothing is wrong, more bytes are needed. */
+export function stringFault(buffer: Buffer, at: number, end: number): string | undefined {
+  if (at >= end) return undefined;
+  if (buffer[at]! < SPACE) return 'a control character to be escaped';
+  if (at + 1 === end) return undefined;
+  if (buffer[at + 1] !== SMALL_U) return 'a valid escape';
+  for (let digit = at + 2; digit < at + 6 && digit < end; digit += 1) {
+    if (!isHexDigit(buffer[digit]!)) return 'a valid escape';
   }
+  return undefined;
+}
 
-  /** Four bytes at a time, up to one that is a quote, a backslash or a control character, or a little before it. */
-  #ordinaryEnd(buffer: Buffer, from: number, near: number): number {
-    if (this.#viewed !== buffer) this.#view(buffer);
-    const words = this.#words;
-    const shift = this.#shift;
-    if (((from + shift) & 3) !== 0) return from;
-    const end = (near + shift) >> 2;
-    let word = (from + shift) >> 2;
-    for (; word < end; word += 1) {
-      // https://graphics.stanford.edu/~seander/bithacks.html#HasLessInWord: the high bit of a byte tells that it is one.
-      const four = words[word]!;
-      const quotes = four ^ 0x22222222;
-      const backslashes = four ^ 0x5c5c5c5c;
-      const found =
-        ((four - 0x20202020) & ~four) | ((quotes - 0x01010101) & ~quotes) | ((backslashes - 0x01010101) & ~backslashes);
-      if ((found & 0x80808080) !== 0) break;
-    }
-    return word * 4 - shift;
+/** Offset in memory, at most a word before the first byte that is a quote, a backslash or a control character. */
+function ordinaryEnd(words: Int32Array, from: number, end: number): number {
+  let at = from;
+  for (; at < end; at += 1) {
+    // https://graphics.stanford.edu/~seander/bithacks.html#HasLessInWord: the high bit of a byte tells that it is one.
+    const four = words[at]!;
+    const found = (four - 0x20202020) | ((four ^ 0x22222222) - 0x01010101) | ((four ^ 0x5c5c5c5c) - 0x01010101);
+    if ((found & ~four & 0x80808080) !== 0) break;
   }
+  return at * 4;
+}
 
-  #view(buffer: Buffer): void {
-    const shift = buffer.byteOffset & 3;
-    this.#viewed = buffer;
-    this.#shift = shift;
-    this.#words = new Int32Array(buffer.buffer, buffer.byteOffset - shift, (buffer.length + shift) >> 2);
-  }
-
-  /** Offset behind the escape whose backslash is at `at`; -1: it does not end before `end`, or there is a fault. */
-  #escapeEnd(buffer: Buffer, at: number, end: number): number {
-    if (at + 1 >= end) return -1;
-    const letter = buffer[at + 1]!;
-    if (escapes[letter] === SIMPLE) return at + 2;
-    if (letter !== SMALL_U) return this.#fault(at, 'a valid escape');
-    for (let digit = at + 2; digit < at + 6; digit += 1) {
-      if (digit >= end) return -1;
-      if (!isHexDigit(buffer[digit]!)) return this.#fault(at, 'a valid escape');
-    }
-    return at + 6;
-  }
-
-  #fault(at: number, expected: string): -1 {
-    this.at = at;
-    this.expected = expected;
-    return -1;
-  }
+/** Length of the escape whose backslash is at `at`; 0: it does not end before `end`, or is none. */
+function escapeLength(buffer: Buffer, at: number, end: number): number {
+  if (at + 1 >= end) return 0;
+  const letter = buffer[at + 1]!;
+  if (escapes[letter] === SIMPLE) return 2;
+  if (letter !== SMALL_U || at + 6 > end) return 0;
+  for (let digit = at + 2; digit < at + 6; digit += 1) if (!isHexDigit(buffer[digit]!)) return 0;
+  return 6;
 }
 
 function isHexDigit(byte: number): boolean {
@@ -119,18 +104,18 @@ function isHexDigit(byte: number): boolean {
   return (byte >= 0x30 && byte <= 0x39) || (letter >= 0x61 && letter <= 0x66);
 }
 
-/** Without a check. Offset behind the closing quote of a string whose first byte is at `from`; -1: not before `end`. */
+/** Without a check. Offset behind the closing quote of a string whose first byte is at `from`; `~end`: not before it. */
 function quoteEnd(buffer: Buffer, searchFrom: number, end: number, from: number): number {
   let at = searchFrom;
   while (at < end) {
     const quote = quoteWithin(buffer, at, end);
-    if (quote < 0) return -1;
+    if (quote < 0) return ~end;
     let before = quote - 1;
     while (before >= from && buffer[before] === BACKSLASH) before -= 1;
     if (((quote - 1 - before) & 1) === 0) return quote + 1;
     at = quote + 1;
   }
-  return -1;
+  return ~end;
 }
 
 function quoteWithin(buffer: Buffer, from: number, end: number): number {
