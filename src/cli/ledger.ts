@@ -2,7 +2,7 @@ import { erasePerson } from '../ledger/erase.ts';
 import { readReceipt } from '../ledger/receipt.ts';
 import { verifyLedger } from '../ledger/verify.ts';
 import type { DatabasePlace } from '../store/database.ts';
-import { subjectSchema } from '../store/token-form.ts';
+import { subjectSchema } from '../store/token-claims.ts';
 import { recomputedNanoUsd } from '../usage/price-basis.ts';
 import { plural } from './plural.ts';
 import { type CommandOutput, withExistingDatabase } from './with-database.ts';

@@ -1,7 +1,7 @@
 import type { IdentityProvider } from '../config/configuration.ts';
 import type { Log } from '../core/log.ts';
 import type { IssuerKey, IssuerKeySet } from '../threads/identity-messages.ts';
-import { fetchKeySet } from './fetch-key-set.ts';
+import type { FetchedKeySet } from './fetch-key-set.ts';
 
 /** Of the time an answer may be used, so that new keys are here before the old ones are too old. */
 const AHEAD = 0.8;
@@ -10,12 +10,17 @@ const RETRY_MS = { first: 1000, longest: 60_000 };
 /** A flood of tokens with made-up key ids must not become a flood at the issuer. */
 const UNKNOWN_KEY_EVERY_MS = 30_000;
 
+type FetchKeys = (uri: string, stop: AbortSignal) => Promise<FetchedKeySet>;
+
+/** Loaded where there is an issuer. */
+const fetchFromNetwork: FetchKeys = async (uri, stop) => (await import('./fetch-key-set.ts')).fetchKeySet(uri, stop);
+
 export interface IssuerKeysOptions {
   readonly log: Log;
   /** To relay threads: after each fetch that somebody waits for, and whenever keys changed. */
   tell(set: IssuerKeySet): void;
   /** By default of the network. */
-  readonly fetchKeys?: typeof fetchKeySet;
+  readonly fetchKeys?: FetchKeys;
 }
 
 export interface IssuerState {
@@ -129,7 +134,7 @@ class Issuer {
 
   async #fetchNow(): Promise<void> {
     clearTimeout(this.#timer);
-    const { log, tell, fetchKeys = fetchKeySet } = this.#options;
+    const { log, tell, fetchKeys = fetchFromNetwork } = this.#options;
     const fetched = await fetchKeys(this.jwksUri, this.#stop.signal);
     if (this.#stop.signal.aborted) return;
     if ('fault' in fetched) {

@@ -4,8 +4,8 @@ import type { Database } from '../store/database.ts';
 import { NO_PRICE } from '../telemetry/exchange-record.ts';
 import { chainOf, seqOf } from './chain-position.ts';
 import { REPORTED } from './price-tables.ts';
-import { readDetail } from './row-detail.ts';
-import { readNumbers, usageOfRow } from './row-numbers.ts';
+import { readDetail, usageOfRow } from './read-row.ts';
+import { readNumbers } from './row-numbers.ts';
 
 /** Everything that is known of one exchange, as JSON; undefined: no row has this id (any more, or yet). */
 export async function readReceipt(database: Database, id: string): Promise<object | undefined> {

@@ -1,8 +1,5 @@
 import type { Usage } from '../inference/usage.ts';
-import { NUMBER_COUNTERS, type NumberCounter, USAGE_COUNTERS } from '../inference/usage-counters.ts';
-import type { LedgerRowsTable } from '../store/tables/ledger-tables.ts';
 import type { RecordView } from '../telemetry/exchange-record.ts';
-import { type RowDetail, rareCountsOf } from './row-detail.ts';
 
 /**
  * The numbers of a row that nobody searches by, in this order and for ever: further ones come behind. As one text, because
@@ -31,13 +28,6 @@ export const ROW_NUMBERS = [
 type RowNumber = (typeof ROW_NUMBERS)[number];
 export type RowNumbers = { readonly [Name in RowNumber]: number | undefined };
 
-/** Counters with a column of their own in a row; all other numbers of a usage must be in the list above. */
-type InColumns = 'inputTokens' | 'outputTokens';
-type ColumnOf<Name extends NumberCounter> = (typeof USAGE_COUNTERS)[Name]['column'];
-const COUNTERS_IN_NUMBERS = NUMBER_COUNTERS.filter(
-  (name): name is Exclude<NumberCounter, InColumns> => name !== 'inputTokens' && name !== 'outputTokens',
-);
-
 const NO_USAGE: Usage = {};
 
 /** Empty: unknown. */
@@ -60,25 +50,6 @@ export function readNumbers(text: string): RowNumbers {
     numbers[name] = part === undefined || part === '' ? undefined : Number(part);
   }
   return numbers as RowNumbers;
-}
-
-/** What a row says was used, as its record did. */
-export function usageOfRow(
-  row: Pick<LedgerRowsTable, 'input_tokens' | 'output_tokens'>,
-  numbers: RowNumbers,
-  detail: RowDetail,
-): Usage {
-  const usage: Usage = {
-    inputTokens: row.input_tokens ?? undefined,
-    outputTokens: row.output_tokens ?? undefined,
-    rare: rareCountsOf(detail),
-    providerCostUsd: numbers.provider_cost_usd,
-  };
-  for (const name of COUNTERS_IN_NUMBERS) {
-    const column: ColumnOf<typeof name> = USAGE_COUNTERS[name].column;
-    usage[name] = numbers[column];
-  }
-  return usage;
 }
 
 function us(ms: number | undefined): number | '' {

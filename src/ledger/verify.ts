@@ -5,9 +5,9 @@ import { chainPosition, seqOf } from './chain-position.ts';
 import { isErasedLabels, isErasedSeries } from './erased-text.ts';
 import { labelsHash, seriesHash } from './labels.ts';
 import { REPORTED } from './price-tables.ts';
-import { readDetail } from './row-detail.ts';
+import { readDetail, usageOfRow } from './read-row.ts';
 import { contentHash, rowHash } from './row-hash.ts';
-import { readNumbers, usageOfRow } from './row-numbers.ts';
+import { readNumbers } from './row-numbers.ts';
 
 /** What a cost should be by a table of rates (its JSON); undefined: that table gives none. Throws where it is no table. */
 export type Recompute = (rates: string, usage: Usage) => number | undefined;
