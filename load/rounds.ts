@@ -5,7 +5,7 @@
 import type { Subject } from './peers/peer.ts';
 import type { Bench, Column, Round, Scenario, Void } from './scenario.ts';
 
-const REFERENCES = ['nginx', 'portkey', 'sluice-plain'];
+const REFERENCES = ['nginx', 'bare', 'portkey', 'sluice-plain', 'sluice-before'];
 
 /** 'void': measured, but its preconditions failed. null: there is no such figure for this subject. */
 export type Figure = number | 'void' | null;
@@ -73,7 +73,12 @@ function withRatios(scenario: Scenario, taking: Subject[]): Column[] {
   if (!scenario.costKey) return scenario.columns;
   const present = REFERENCES.filter((reference) => taking.some((subject) => subject.name === reference));
   const ratios = present.map((reference): Column => {
-    return { key: ratioKey(reference), title: `× ${reference}`, digits: reference === 'nginx' ? 2 : 3, basis: 'cpu' };
+    return {
+      key: ratioKey(reference),
+      title: `× ${reference}`,
+      digits: reference === 'nginx' || reference === 'bare' ? 2 : 3,
+      basis: 'cpu',
+    };
   });
   const at = scenario.columns.findIndex((column) => column.key === scenario.costKey) + 1;
   return [...scenario.columns.slice(0, at), ...ratios, ...scenario.columns.slice(at)];

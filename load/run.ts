@@ -1,20 +1,22 @@
 /** `npm run load -- SCENARIO [options]`: a black box, nothing here imports src/. README.md tells how to read the table. */
+import { resolve } from 'node:path';
 import { openBench } from './bench.ts';
 import { stopAll } from './child.ts';
 import { judgeGoals } from './goals.ts';
 import { watchOthers } from './others.ts';
 import { countIdentical, FIDELITY_MODELS, renderOverhead } from './overhead.ts';
+import { bare } from './peers/bare.ts';
 import { direct } from './peers/direct.ts';
 import { nginx } from './peers/nginx.ts';
 import type { Peer } from './peers/peer.ts';
 import { portkey } from './peers/portkey.ts';
-import { sluice, sluicePlain } from './peers/sluice.ts';
+import { sluice, sluiceBefore, sluicePlain } from './peers/sluice.ts';
 import { renderGoals, renderScenario, writeJson } from './report.ts';
 import { runRounds, type ScenarioResult } from './rounds.ts';
 import { OVERHEAD, SCENARIOS } from './scenarios/all.ts';
 import { type Command, readCommand, UsageError } from './settings.ts';
 
-const PEERS: Peer[] = [direct, nginx, portkey, sluicePlain, sluice];
+const PEERS: Peer[] = [direct, nginx, bare, portkey, sluicePlain, sluice];
 const OVERHEAD_SUMMARY = 'the composed table direct / Sluice / peers, with what Sluice reaches of its goals';
 
 function list(): string {
@@ -27,11 +29,12 @@ function tell(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
-async function run({ scenario: name, subjects: wanted, settings, jsonFile }: Command): Promise<void> {
+async function run({ scenario: name, subjects: wanted, before, settings, jsonFile }: Command): Promise<void> {
   const scenarios = name === 'overhead' ? OVERHEAD : SCENARIOS.filter((one) => one.name === name);
   const models = new Set(scenarios.flatMap((one) => one.models(settings)));
   if (name === 'overhead') for (const { model } of FIDELITY_MODELS) models.add(model);
   const peers = PEERS.filter((peer) => wanted.includes(peer.name));
+  if (before !== undefined) peers.push(sluiceBefore(resolve(before)));
   const { bench, subjects, notes, close } = await openBench(peers, [...models], settings);
   const others = watchOthers();
   try {

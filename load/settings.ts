@@ -13,6 +13,8 @@ export type Settings = {
 export type Command = {
   scenario: string;
   subjects: string[];
+  /** Another checkout, which takes part as `sluice-before`. */
+  before: string | undefined;
   settings: Settings;
   jsonFile: string | undefined;
 };
@@ -41,6 +43,7 @@ export function readCommand(args: string[], known: { scenarios: string[]; peers:
   return {
     scenario,
     subjects: subjects(values, known.peers),
+    before: values.before,
     settings: {
       connections: number('connections', values.connections),
       requests: number('requests', values.requests),
@@ -62,6 +65,7 @@ function parse(args: string[]) {
     duration: text,
     threads: text,
     rounds: text,
+    before: text,
     json: text,
   };
   try {

@@ -42,7 +42,12 @@ const INTERFACES: Record<string, string> = {
   providers: 'providers/provider.ts',
 };
 /** Bases that every sibling may use. */
-const SHARED_BASES = new Set(['providers/base', 'providers/openai-compatible', 'providers/anthropic-messages']);
+const SHARED_BASES = new Set([
+  'providers/base',
+  'providers/openai-compatible',
+  'providers/anthropic-messages',
+  'dialects/openai-json',
+]);
 const NAMES_VENDORS = new Set(['plugs.ts']);
 
 /** Third parties and the folders or files that may import them. */
@@ -133,7 +138,11 @@ function localFault(from: string, to: string): string | undefined {
   const vendor = vendorOf(target);
   if (vendor) {
     const own = vendorOf(source);
-    if (own !== vendor && !NAMES_VENDORS.has(source) && !(SHARED_BASES.has(vendor) && own?.startsWith('providers/'))) {
+    if (
+      own !== vendor &&
+      !NAMES_VENDORS.has(source) &&
+      !(SHARED_BASES.has(vendor) && own?.startsWith(`${targetFolder}/`))
+    ) {
       return `only plugs.ts may import ${vendor}; others know ${INTERFACES[targetFolder]}`;
     }
     if (own === vendor && target.endsWith('/index.ts')) return "a vendor folder's own files do not import its plug";

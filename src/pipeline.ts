@@ -199,6 +199,7 @@ class Inference implements RelayOwner {
       headers: rulesJson === undefined ? NO_HEADERS : ['x-tfy-applied-rules', rulesJson],
       filters: allowance === undefined ? NO_FILTERS : [cutShort(allowance)],
       sharedMemory: this.#options.sharedMemory,
+      strictForm: this.#client.strictForm,
       owner: this,
     }).start();
   }
@@ -235,6 +236,7 @@ class Inference implements RelayOwner {
       admission: this.#admission,
       teamsJson: this.#caller.teamsJson,
       metadataJson: recordedMetadata(this.#metadata, settings),
+      providerWords: settings.log.providerWords,
     });
     // Whatever happened: its place in flight is not lost.
     exchange.finish();

@@ -3,6 +3,7 @@ import type { AccountKind } from './config/load.ts';
 import { anthropicMessages } from './dialects/anthropic-messages/index.ts';
 import type { ApiForm, Dialect } from './dialects/dialect.ts';
 import { openAiChat } from './dialects/openai-chat/index.ts';
+import { openAiEmbeddings } from './dialects/openai-embeddings/index.ts';
 import { MODEL_TYPES_OF } from './inference/operation.ts';
 import { plug as anthropic } from './providers/anthropic/index.ts';
 import { demoAccount } from './providers/demo/index.ts';
@@ -14,7 +15,7 @@ import { plug as selfHostedModel } from './providers/self-hosted-model/index.ts'
 
 /** The one file that names vendors and dialects; everybody else is handed these lists, and all others are made of them. */
 export const PLUGS: readonly ProviderPlug[] = [openai, anthropic, googleGemini, selfHostedModel, ollama];
-export const DIALECTS: readonly Dialect[] = [openAiChat];
+export const DIALECTS: readonly Dialect[] = [openAiChat, openAiEmbeddings];
 /** What is known of each form, whether a client speaks it or a provider. */
 export const FORMS: readonly ApiForm[] = [...DIALECTS, anthropicMessages];
 export const WIRES: readonly Wire[] = [...new Set(PLUGS.flatMap((plug) => plug.wires))];
@@ -35,7 +36,9 @@ export const ACCOUNT_KINDS: readonly AccountKind[] = PLUGS.map((plug) => ({
 /** What models of such an account may be for, so that a client can ask them. */
 function servedModelTypes({ wires }: ProviderPlug): ReadonlySet<string> {
   const operations = new Set(wires.map(({ operation }) => operation));
-  const served = DIALECTS.filter((each) => [each.operation, ...each.translatesTo].some((one) => operations.has(one)));
+  const served = DIALECTS.filter((each) =>
+    [each.operation, ...(each.translation?.to ?? [])].some((one) => operations.has(one)),
+  );
   return new Set(served.flatMap(({ operation }) => MODEL_TYPES_OF[operation]));
 }
 

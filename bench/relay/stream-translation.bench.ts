@@ -17,6 +17,8 @@ export const subject = subjectOf([
   translate('Anthropic → OpenAI, 100 deltas in pieces of 7 bytes', pieces(whole, 7)),
 ]);
 
+const context = { exchangeId: 'ex_bench', model: 'anthropic/claude', includeUsage: true, created: 1_764_000_000 };
+
 function translate(name: string, chunks: readonly Buffer[]): BenchTask {
   const { translation } = anthropicWire;
   assert.ok(translation);
@@ -30,9 +32,11 @@ function translate(name: string, chunks: readonly Buffer[]): BenchTask {
           new StreamTranslation({
             ...parts,
             wire: anthropicWire,
-            dialect: openAiChat,
+            to: openAiChat.translation,
             translation,
-            context: { exchangeId: 'ex_bench', model: 'anthropic/claude', includeUsage: true, created: 1_764_000_000 },
+            reader: translation.eventReader!(),
+            writer: openAiChat.translation.eventWriter(context),
+            context,
             maxBytes: 1 << 20,
           }),
       ),

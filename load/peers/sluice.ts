@@ -25,7 +25,7 @@ type Variant = {
   settings: string;
 };
 
-export const sluice = gateway({
+export const sluice = gateway(ROOT, {
   name: 'sluice',
   summary: 'this gateway with every policy on, relay threads by --threads',
   on: [...ALWAYS_ON, '10 rate rules', '5 budgets', 'ledger'],
@@ -33,7 +33,18 @@ export const sluice = gateway({
   settings: '',
 });
 
-export const sluicePlain = gateway({
+/** `sluice` of another checkout, for what a change did. */
+export function sluiceBefore(root: string): Peer {
+  return gateway(root, {
+    name: 'sluice-before',
+    summary: 'the gateway of the checkout that --before names, with every policy on',
+    on: [...ALWAYS_ON, '10 rate rules', '5 budgets', 'ledger', `of ${root}`],
+    policies: POLICIES,
+    settings: '',
+  });
+}
+
+export const sluicePlain = gateway(ROOT, {
   name: 'sluice-plain',
   summary: 'this gateway without rate limits, budgets and ledger',
   on: ALWAYS_ON,
@@ -41,7 +52,7 @@ export const sluicePlain = gateway({
   settings: 'ledger: {enabled: false}\n',
 });
 
-function gateway({ name, summary, on, policies, settings }: Variant): Peer {
+function gateway(root: string, { name, summary, on, policies, settings }: Variant): Peer {
   return {
     name,
     summary,
@@ -56,7 +67,7 @@ function gateway({ name, summary, on, policies, settings }: Variant): Peer {
       const args = ['src/main.ts', 'serve', '--config', file, '--port', String(port)];
       args.push('--threads', String(threads), '--data-dir', join(home, 'data'));
       const env = { ...process.env, SLUICE_LOAD_KEY: KEY };
-      const child = startChild({ name, folder, command: process.execPath, args, cwd: ROOT, env });
+      const child = startChild({ name, folder, command: process.execPath, args, cwd: root, env });
       await untilReady(child, READY_MS, answers(`http://127.0.0.1:${operatorPort}/readyz`));
       return {
         name,

@@ -285,6 +285,19 @@ export class JsonPeek {
     const from = this.#from;
     this.#currentKey = -1;
     if (keyEnd - from > MAX_KEY_BYTES) return true;
+    const index = this.#keys.find(buffer, from, keyEnd);
+    if (index < 0) return this.#otherKeyEnds(buffer, keyEnd, index);
+    if (this.starts[index] !== -1) {
+      this.fault = { kind: 'repeated', key: this.#keys.names[index]!, at: from };
+      return false;
+    }
+    this.#currentKey = index;
+    return true;
+  }
+
+  /** `found`: as PeekKeys.find. */
+  #otherKeyEnds(buffer: Buffer, keyEnd: number, found: number): boolean {
+    const from = this.#from;
     let highest = 0;
     for (let at = from; at < keyEnd; at += 1) {
       const byte = buffer[at]!;
@@ -292,15 +305,7 @@ export class JsonPeek {
       if (byte > highest) highest = byte;
     }
     if (highest > 0x7f) return this.#isNoOther(this.#keys.findFolded(buffer.toString('utf8', from, keyEnd)), 'case');
-    const index = this.#keys.find(buffer, from, keyEnd);
-    if (index === NO_KEY) return true;
-    if (index < 0) return this.#isNoOther(~index, 'case');
-    if (this.starts[index] !== -1) {
-      this.fault = { kind: 'repeated', key: this.#keys.names[index]!, at: from };
-      return false;
-    }
-    this.#currentKey = index;
-    return true;
+    return found === NO_KEY || this.#isNoOther(~found, 'case');
   }
 
   #escapedKeyEnds(buffer: Buffer, keyEnd: number): boolean {

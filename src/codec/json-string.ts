@@ -18,15 +18,21 @@ const SIMPLE = 1;
 const escapes = new Uint8Array(256);
 for (const letter of '"\\/bfnrt') escapes[letter.charCodeAt(0)] = SIMPLE;
 
-/** Memory in fours, from its beginning on: what lies at `offset` of a buffer is word `(buffer.byteOffset + offset) >> 2`. */
-let latest: Int32Array = new Int32Array(0);
-/** Small buffers are mostly slices of one pool, whose view is kept; a body of megabytes is not to be kept by it. */
+const NO_WORDS: Int32Array = new Int32Array(0);
+/** Small buffers are mostly slices of a pool: bodies of one, answers of another. The views of both are kept. */
+let latest = NO_WORDS;
+let earlier = NO_WORDS;
+/** A body of megabytes is not to be kept by its view. */
 const KEPT_VIEW_BYTES = 65_536;
 
+/** Its memory in fours, from its beginning on: what lies at `offset` is in word `(buffer.byteOffset + offset) >> 2`. */
 export function wordsOf({ buffer }: Buffer): Int32Array {
   if (latest.buffer === buffer) return latest;
-  const words = new Int32Array(buffer, 0, buffer.byteLength >> 2);
-  if (buffer.byteLength <= KEPT_VIEW_BYTES) latest = words;
+  const words = earlier.buffer === buffer ? earlier : new Int32Array(buffer, 0, buffer.byteLength >> 2);
+  if (buffer.byteLength <= KEPT_VIEW_BYTES) {
+    earlier = latest;
+    latest = words;
+  }
   return words;
 }
 

@@ -10,6 +10,7 @@ import type { PeekKeys } from './peek-keys.ts';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+const SHORT_CHARACTERS = 64;
 
 /** Undefined: the bytes are not one whole JSON object. */
 export function topLevelValues(answer: Buffer, keys: PeekKeys): JsonObject | undefined {
@@ -44,10 +45,14 @@ export function valuesOfBeginning(bytes: Buffer, keys: PeekKeys): JsonObject {
 /**
  * Those from the last place on where `key` stands, which must lead to the end of an object; undefined: it does not. What
  * is before that place is not looked at (bench: usage-reading). `key` is without its opening quote, which is the
- * commonest byte of JSON and would make the search slow.
+ * commonest byte of JSON and would make the search slow. `at`: where it stands last, if that is known.
  */
-export function valuesOfEnd(bytes: Buffer, keys: PeekKeys, key: Buffer): JsonObject | undefined {
-  const at = bytes.lastIndexOf(key);
+export function valuesOfEnd(
+  bytes: Buffer,
+  keys: PeekKeys,
+  key: Buffer,
+  at = bytes.lastIndexOf(key),
+): JsonObject | undefined {
   // An escaped quote is within a text, of which these are only the end.
   if (at < 1 || bytes[at - 1] !== QUOTE || bytes[at - 2] === BACKSLASH) return undefined;
   const peek = new JsonPeek(keys, at - 1);
@@ -60,11 +65,17 @@ function valuesAt(source: Buffer, peek: JsonPeek, keys: PeekKeys): JsonObject {
     const start = peek.starts[index]!;
     const end = peek.ends[index]!;
     if (start < 0 || end < 0) continue;
+    const text = source.toString('utf8', start, end);
     try {
-      values[keys.names[index]!] = JSON.parse(source.toString('utf8', start, end));
+      values[keys.names[index]!] = isPlain(text) ? text.slice(1, -1) : JSON.parse(text);
     } catch {
       // The client gets the bytes as they are; this value of them is unknown.
     }
   }
   return values;
+}
+
+/** A short string without escapes, which was checked on the way: the parser has nothing to do. */
+function isPlain(text: string): boolean {
+  return text.length <= SHORT_CHARACTERS && text.charCodeAt(0) === QUOTE && !text.includes('\\');
 }

@@ -1,3 +1,4 @@
+import type { ProviderWords } from '../core/errors.ts';
 import type { PriceList } from './price-list.ts';
 
 /**
@@ -215,7 +216,7 @@ export interface ServerSettings {
   upstream: UpstreamSettings;
   /** Absent: list prices are those of the price library. */
   prices?: PriceSettings;
-  log: { level: 'debug' | 'info' | 'warn' | 'error'; access: 'all' | 'errors' | 'off' };
+  log: { level: 'debug' | 'info' | 'warn' | 'error'; access: 'all' | 'errors' | 'off'; providerWords: ProviderWords };
   keepaliveCommentMs: number;
   demo: 'auto' | boolean;
   /** One more try where a reused connection turned out dead before any byte of an answer; it may bill twice. */

@@ -266,6 +266,9 @@ const log = section(
     access: keyWithDefault(z.enum(['all', 'errors', 'off']), 'all').describe(
       'Which exchanges get a line in the access log.',
     ),
+    provider_words: keyWithDefault(z.boolean(), true).describe(
+      'Whether log and ledger hold what a provider says of a failure; it may quote the request.',
+    ),
   }),
 );
 

@@ -72,7 +72,11 @@ export function serverSettings(
     },
     upstream,
     ...(prices && { prices }),
-    log: written.log,
+    log: {
+      level: written.log.level,
+      access: written.log.access,
+      providerWords: written.log.provider_words ? 'keep' : 'leave-out',
+    },
     keepaliveCommentMs: written.keepalive_comment_ms,
     demo: written.demo,
     retryReusedConnection: written.retry_reused_connection,

@@ -35,9 +35,14 @@ export interface ErrorContext {
   headers?: readonly string[];
   /** As in `x-tfy-applied-rules`, for the record: which rules applied, and which one refused. */
   rulesJson?: string;
+  /** `detail` or `operatorDetail` holds what a provider said, which may quote the request. */
+  providerWords?: true;
   /** What was thrown; for the log only. */
   cause?: unknown;
 }
+
+/** `log.provider_words`: what a provider says of a failure may quote the request. */
+export type ProviderWords = 'keep' | 'leave-out';
 
 export class GatewayError {
   readonly code: ErrorCode;
@@ -56,10 +61,11 @@ export class GatewayError {
     return this.context.status ?? ERRORS[this.code].status;
   }
 
-  /** What a record keeps beside the code. */
-  get recordedDetail(): string | undefined {
-    const { operatorDetail, detail, setting } = this.context;
-    return operatorDetail ?? detail ?? setting;
+  /** What log and ledger keep beside the code. */
+  recordedDetail(words: ProviderWords): string | undefined {
+    const { operatorDetail, detail, setting, providerWords, upstreamStatus } = this.context;
+    if (!providerWords || words === 'keep') return operatorDetail ?? detail ?? setting;
+    return upstreamStatus === undefined ? undefined : `The provider answered ${upstreamStatus}.`;
   }
 
   /** One sentence or three: what, exactly what, which setting. */

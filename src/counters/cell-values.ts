@@ -1,6 +1,6 @@
 import type { BudgetPeriod } from '../config/configuration.ts';
 import type { CellWindow } from './cell.ts';
-import { CurrentPeriod } from './current-period.ts';
+import { periodEnd, periodStart } from './periods.ts';
 import { VALUES_PER_CELL } from './shared-layout.ts';
 
 /**
@@ -234,3 +234,23 @@ export class CellValues {
 const SET_BACK_MS = 60_000;
 /** For what may end at any time. */
 const OPEN_RETRY_MS = 1_000;
+
+/** The bounds of a period, worked out again only when time has left them. */
+class CurrentPeriod {
+  readonly #period: BudgetPeriod;
+  startMs = 0;
+  endMs = 0;
+
+  constructor(period: BudgetPeriod) {
+    this.#period = period;
+  }
+
+  /** Makes `startMs` and `endMs` those of the period that holds `atMs`. */
+  at(atMs: number): this {
+    if (atMs < this.startMs || atMs >= this.endMs) {
+      this.startMs = periodStart(this.#period, atMs);
+      this.endMs = periodEnd(this.#period, atMs);
+    }
+    return this;
+  }
+}

@@ -6,15 +6,18 @@ import type { OrError } from '../core/exchange.ts';
  * they say out; nothing of the content is kept.
  */
 export interface AnswerForm {
-  /** A new reader for one stream. */
-  stream(expected: ExpectedStream, told: UsageListener): StreamReader;
+  /** A new reader for one stream. Absent: this form has no streams. */
+  stream?(expected: ExpectedStream, told: UsageListener): StreamReader;
   /** What a whole answer says beside its content; undefined: it is not one whole JSON object. */
   whole(answer: Buffer): AnswerFacts | undefined;
   /** What the first or the last bytes of a large answer say, whose rest is not at hand. */
   beginning(bytes: Buffer): AnswerFacts | undefined;
   end(bytes: Buffer): AnswerFacts | undefined;
-  /** A whole answer as the events of this form, its own end included, for a client that asked for a stream. */
-  toEvents(answer: Buffer, context: AnswerContext): OrError<Buffer>;
+  /**
+   * A whole answer as the events of this form, its own end included, for a client that asked for a stream. Absent: this
+   * form has no such way.
+   */
+  toEvents?(answer: Buffer, context: AnswerContext): OrError<Buffer>;
   /** A whole stream as one answer, for a client that asked for none; absent: this form has no such way. */
   toWhole?(events: Buffer): OrError<Buffer>;
 }

@@ -1,8 +1,8 @@
 import type { GatewayError } from '../core/errors.ts';
 import type { BodyScan, Exchange, Method, OrError } from '../core/exchange.ts';
 import type { InferenceEvent } from '../inference/event.ts';
+import type { NeutralRequest } from '../inference/neutral-request.ts';
 import type { Operation } from '../inference/operation.ts';
-import type { InferenceRequest } from '../inference/request.ts';
 import type { AnswerText, PromptText } from '../inference/sampled-text.ts';
 import type { ServedAs } from '../inference/served-as.ts';
 import type { Usage } from '../inference/usage.ts';
@@ -10,12 +10,15 @@ import type { AnswerContext, AnswerForm } from './answer-form.ts';
 
 export type { AnswerContext } from './answer-form.ts';
 
+/** Every form that a client or a provider speaks, and whose words are known. */
+export type FormName = 'openai-chat' | 'anthropic-messages' | 'openai-embeddings';
+
 /**
  * What is to be known of one API form whoever speaks it, client or provider. Pure: bytes in, values or bytes out. A
  * provider's wire of the same name speaks this form: then bytes pass and nothing is translated.
  */
 export interface ApiForm {
-  readonly name: 'openai-chat' | 'anthropic-messages';
+  readonly name: FormName;
   /** How its answers are read while they pass. */
   readonly answers: AnswerForm;
   /** The words of a parsed request. */
@@ -27,12 +30,10 @@ export interface ApiForm {
   errorEvent(error: GatewayError): Buffer;
 }
 
-/** What one client-facing API form knows beyond that: requests, and what translation needs. */
+/** What one client-facing API form knows beyond that: its requests. */
 export interface Dialect extends ApiForm {
   /** What is asked in it. */
   readonly operation: Operation;
-  /** Operations in whose wires it can be asked as well, through the neutral form; the best first. */
-  readonly translatesTo: readonly Operation[];
   readonly routes: readonly DialectRoute[];
   /** The parameter by which a provider is asked for usage in a stream; undefined: it tells without being asked. */
   readonly usageParameter: string | undefined;
@@ -40,14 +41,25 @@ export interface Dialect extends ApiForm {
   scan(request: ScannedRequest): RequestScan;
   /** The passthrough body for one target: all bytes are the client's but those of the edits. */
   splice(body: Buffer, peeked: PeekedRequest, edits: SpliceEdits): Buffer | Buffer[];
-  /** The whole request parsed, for a translation. `model` is what the provider shall read. */
-  toInference(body: Buffer, model: string): OrError<InferenceRequest>;
+  /** Absent: only a provider that speaks this form can answer it. */
+  readonly translation?: DialectTranslation;
+  /**
+   * Follows a streamed answer, so that it can be ended before its provider does: one follower per attempt. Absent: its
+   * answers are not ended early.
+   */
+  followStream?(context: AnswerContext): StreamFollower;
+}
+
+/** How a dialect is asked of providers of another form, through the neutral one. */
+export interface DialectTranslation {
+  /** Operations in whose wires it can be asked; the best first. */
+  readonly to: readonly Operation[];
+  /** The whole request parsed. `model` is what the provider shall read. */
+  toInference(body: Buffer, model: string): OrError<NeutralRequest>;
   /** A whole answer from the neutral events. */
   fromInference(events: readonly InferenceEvent[], context: AnswerContext): OrError<Buffer>;
-  /** A streamed answer: one writer per exchange. */
-  eventWriter(context: AnswerContext): EventWriter;
-  /** Follows a streamed answer, so that it can be ended before its provider does: one follower per attempt. */
-  followStream(context: AnswerContext): StreamFollower;
+  /** A streamed answer: one writer per exchange. Absent: this form has no streams. */
+  eventWriter?(context: AnswerContext): EventWriter;
 }
 
 /** In what a provider of the same form differs from what the client asked. */
@@ -75,23 +87,15 @@ export interface RequestScan extends BodyScan {
   result(body: Buffer): OrError<PeekedRequest>;
 }
 
+/** What is to be known of every request. A dialect finds more, for its own `splice`. */
 export interface PeekedRequest {
   model: string;
-  /** Where the JSON string of `model` stands in the body, quotes included. */
-  modelStart: number;
-  modelEnd: number;
   stream: boolean;
   /** The client itself asked for usage in its stream. */
   includeUsage: boolean;
-  /** Where the array `messages` stands. */
-  messagesStart: number;
-  messagesEnd: number;
-  /** Where the value of `stream_options` stands; -1 where it is absent. */
-  streamOptionsStart: number;
-  streamOptionsEnd: number;
-  /** The larger of max_completion_tokens and max_tokens, for one choice; undefined where absent. */
+  /** The most that it may generate, for one choice; undefined where that is not said. */
   maxOutputTokens: number | undefined;
-  /** How many answers are asked for at once (`n`): 1 where nothing is said. */
+  /** How many answers are asked for at once (`n`): 1 where nothing is said, 0 where nothing is generated. */
   choices: number;
   /** Tier, speed and geography that it asks for, where they are not the provider's default. */
   servedAs?: ServedAs | undefined;

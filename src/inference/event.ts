@@ -30,6 +30,8 @@ export type ContentEvent =
   | { type: 'tool-call'; index: number; id: string; name: string; signature?: string }
   | { type: 'tool-call-arguments'; index: number; text: string }
   | { type: 'image'; mediaType: string; base64: string }
+  /** The vector of the input at `index`: numbers, or base64 of 32-bit floats, lowest byte first. */
+  | { type: 'embedding'; index: number; vector: readonly number[] | string }
   /** A source on the web; offsets count UTF-16 units of the choice's text so far. */
   | { type: 'citation'; url: string; title?: string; start?: number; end?: number }
   /** Log probabilities in OpenAI's form: entries `{token, logprob, bytes, top_logprobs}`. */
@@ -50,6 +52,7 @@ export function bringsContent(event: InferenceEvent): boolean {
       return event.text !== '';
     case 'tool-call':
     case 'image':
+    case 'embedding':
     case 'redacted-reasoning':
       return true;
     default:

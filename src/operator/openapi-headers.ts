@@ -29,6 +29,9 @@ export const inferenceParameters = {
     'Milliseconds to the first token; 408 when they are over',
     positiveMs,
   ),
+  StrictForm: requestHeader('x-tfy-strict-openai', '`true`: a translated answer has no fields beyond those of OpenAI', {
+    type: 'boolean',
+  }),
   RequestId: requestIdParameter,
   Traceparent: requestHeader('traceparent', 'W3C trace context, passed on to the provider'),
   Tracestate: requestHeader('tracestate', 'W3C trace context, passed on to the provider'),

@@ -9,10 +9,12 @@ export interface ClientSettings {
   readonly metadata: Readonly<Record<string, string>>;
   /** Account for a model id that names none. */
   readonly providerName: string | undefined;
+  /** `x-tfy-strict-openai`: an answer that is translated has no fields beyond those of its form. */
+  readonly strictForm: boolean;
 }
 
 const NO_METADATA: Readonly<Record<string, string>> = {};
-const NONE: ClientSettings = { waits: NO_WAITS, metadata: NO_METADATA, providerName: undefined };
+const NONE: ClientSettings = { waits: NO_WAITS, metadata: NO_METADATA, providerName: undefined, strictForm: false };
 const MAX_VALUE_CHARACTERS = 128;
 const MAX_WAIT_MS = 86_400_000;
 
@@ -29,8 +31,10 @@ export function clientSettings(headers: HeadersOfInterest): OrError<ClientSettin
   if (tfy['x-tfy-guardrails'] !== undefined) {
     return invalid('x-tfy-guardrails', 'Guardrails are not supported yet; leave the header out.');
   }
+  const strictForm = flag(tfy, 'x-tfy-strict-openai');
+  if (strictForm instanceof GatewayError) return strictForm;
   const waits = attemptMs === undefined && firstTokenMs === undefined ? NO_WAITS : { attemptMs, firstTokenMs };
-  return { waits, metadata, providerName: tfy['x-tfy-provider-name'] };
+  return { waits, metadata, providerName: tfy['x-tfy-provider-name'], strictForm };
 }
 
 function wait(tfy: Record<string, string>, name: string): OrError<number | undefined> {
@@ -39,6 +43,12 @@ function wait(tfy: Record<string, string>, name: string): OrError<number | undef
   const value = /^\d{1,9}$/.test(text) ? Number(text) : 0;
   if (value < 1 || value > MAX_WAIT_MS) return invalid(name, `It must be whole milliseconds, 1 to ${MAX_WAIT_MS}.`);
   return value;
+}
+
+function flag(tfy: Record<string, string>, name: string): OrError<boolean> {
+  const text = tfy[name]?.toLowerCase();
+  if (text === undefined || text === 'false') return false;
+  return text === 'true' ? true : invalid(name, 'It must be `true` or `false`.');
 }
 
 function readMetadata(text: string | undefined): OrError<Readonly<Record<string, string>>> {

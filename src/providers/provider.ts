@@ -5,8 +5,8 @@ import type { AccountToken } from '../core/account-token.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { Method, OrError } from '../core/exchange.ts';
 import type { InferenceEvent } from '../inference/event.ts';
+import type { NeutralRequest } from '../inference/neutral-request.ts';
 import type { ModelType, Operation } from '../inference/operation.ts';
-import type { InferenceRequest } from '../inference/request.ts';
 import type { ListTerms } from '../inference/served-as.ts';
 import type { Usage } from '../inference/usage.ts';
 
@@ -205,14 +205,14 @@ export type TranslationTarget = Pick<Target, 'id' | 'modelId'>;
 
 export interface Translation {
   /** Body bytes plus headers this request needs beyond the mount's; or what the provider cannot express. */
-  toRequest(
-    request: InferenceRequest,
-    target: TranslationTarget,
-  ): OrError<{ body: Buffer; headers: readonly string[] }>;
+  toRequest(request: NeutralRequest, target: TranslationTarget): OrError<{ body: Buffer; headers: readonly string[] }>;
   /** A whole 2xx answer. An answer that is not of this wire: GatewayError('upstream_protocol'). */
   fromResponse(body: Buffer): OrError<InferenceEvent[]>;
-  /** A new reader per attempt: takes each SSE event as it comes, gives the neutral events it stands for. */
-  eventReader(): EventReader;
+  /**
+   * A new reader per attempt: takes each SSE event as it comes, gives the neutral events it stands for. Absent: the wire
+   * has no streams.
+   */
+  eventReader?(): EventReader;
 }
 
 export interface EventReader {

@@ -1,4 +1,4 @@
-import type { GatewayError } from '../core/errors.ts';
+import type { GatewayError, ProviderWords } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Target } from '../providers/provider.ts';
 
@@ -10,14 +10,17 @@ const MAX_REMEMBERED = 1_000;
 /** Tells the operator, in the log, that a provider refused the credential of an account, and why. */
 export class CredentialWarnings {
   readonly #log: Log;
+  readonly #words: () => ProviderWords;
   readonly #said = new Map<string, { at: number; since: number }>();
 
-  constructor(log: Log) {
+  /** `words`: what a reload may change. */
+  constructor(log: Log, words: () => ProviderWords) {
     this.#log = log;
+    this.#words = words;
   }
 
   readonly refused = (target: Target, error: GatewayError): void => {
-    const { upstreamStatus: status, operatorDetail } = error.context;
+    const { upstreamStatus: status } = error.context;
     const key = `${target.account} ${status}`;
     const now = performance.now();
     const said = this.#said.get(key);
@@ -27,7 +30,7 @@ export class CredentialWarnings {
     }
     if (said === undefined && this.#said.size >= MAX_REMEMBERED) this.#said.clear();
     this.#said.set(key, { at: now, since: 0 });
-    const fields = { account: target.account, target: target.id, status, reason: operatorDetail };
+    const fields = { account: target.account, target: target.id, status, reason: error.recordedDetail(this.#words()) };
     const before = said?.since ?? 0;
     this.#log.warn(
       before > 0 ? { ...fields, sinceLastWarning: before } : fields,

@@ -22,7 +22,6 @@ const ALIVE = Buffer.from('{"status":"ok","service":"sluice"}');
 export const PLANNED: readonly PlannedPath[] = [
   ...[
     '/completions',
-    '/embeddings',
     '/images/generations',
     '/images/edits',
     '/images/variations',

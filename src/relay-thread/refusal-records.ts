@@ -65,7 +65,7 @@ export class RefusalRecords {
       status: error.status,
       outcome: 'error',
       errorCode: error.code,
-      errorDetail: error.recordedDetail,
+      errorDetail: error.recordedDetail('keep'),
       subject: principal?.subject,
       keyId: principal?.keyId,
       ...request,

@@ -104,7 +104,7 @@ const pipeline: PipelineOptions = {
     const fits = records.hasRoom() && !ledgerFull;
     return fits || !refusesWhenFull() ? undefined : ledgerFullError();
   },
-  credentialRefused: new CredentialWarnings(log).refused,
+  credentialRefused: new CredentialWarnings(log, () => snapshot.settings.log.providerWords).refused,
   refused: refusals.refused,
 };
 

@@ -16,11 +16,11 @@ export default taskRunner([
 ]);
 
 function translate(input: TranslateInput): TranslateOutput {
-  const dialect = DIALECTS.find((each) => each.name === input.dialect);
-  const translation = WIRES.find((each) => each.name === input.wire)?.translation;
-  if (!dialect || !translation) throw new Error(`nothing translates ${input.dialect} to ${input.wire}`);
+  const from = DIALECTS.find((each) => each.name === input.dialect)?.translation;
+  const to = WIRES.find((each) => each.name === input.wire)?.translation;
+  if (!from || !to) throw new Error(`nothing translates ${input.dialect} to ${input.wire}`);
   const body = Buffer.from(input.body.buffer, input.body.byteOffset, input.body.byteLength);
-  const made = translateRequest(dialect, translation, input.target, body);
+  const made = translateRequest(from, to, input.target, body);
   if (!(made instanceof GatewayError)) return { body: made.body, headers: made.headers };
   const { cause: _thrown, ...context } = made.context;
   return { code: made.code, context };

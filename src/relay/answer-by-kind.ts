@@ -9,6 +9,7 @@ export type AnswerKind = 'events' | 'json' | 'html' | 'other' | 'nothing';
 
 /** Longer white space in front of an answer is dropped: it tells nothing, and may have no end. */
 const MAX_BLANK_BYTES = 4_096;
+const OPEN_BRACE = 0x7b;
 /** https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation */
 const FIELDS = ['data', 'event', 'id', 'retry'];
 /** Blank, line ends, and a byte order mark. */
@@ -22,7 +23,8 @@ export class AnswerByKind implements RelayMode {
   readonly #host: RelayHost;
   readonly #wantsStream: boolean;
   readonly #choose: (kind: AnswerKind) => OrError<RelayMode>;
-  readonly #waiting = new ByteList();
+  /** Made only where the first read does not tell. */
+  #waiting: ByteList | undefined;
   #pieces = 0;
   /** The first bytes that are not blank, as far as they are needed. */
   #first = '';
@@ -51,19 +53,27 @@ export class AnswerByKind implements RelayMode {
       return;
     }
     if (this.#failed) return;
-    this.#waiting.push(bytes);
-    this.#pieces += pieces;
     const kind = this.#kindWith(bytes);
-    if (kind !== undefined) this.#begin(kind);
-    else if (this.#first === '' && this.#waiting.length > MAX_BLANK_BYTES) this.#waiting.keepLast(0);
+    if (this.#waiting === undefined && kind !== undefined) this.#begin(kind, bytes, pieces);
+    else this.#wait(bytes, pieces, kind);
   }
 
   ended(): void {
-    if (this.#mode === undefined && !this.#failed) this.#begin(this.#first === '' ? 'nothing' : 'other');
+    if (this.#mode === undefined && !this.#failed) {
+      this.#begin(this.#first === '' ? 'nothing' : 'other', this.#waiting?.whole(), this.#pieces);
+    }
     this.#mode?.ended();
   }
 
-  #begin(kind: AnswerKind): void {
+  #wait(bytes: Buffer, pieces: number, kind: AnswerKind | undefined): void {
+    this.#waiting ??= new ByteList();
+    this.#waiting.push(bytes);
+    this.#pieces += pieces;
+    if (kind !== undefined) this.#begin(kind, this.#waiting.whole(), this.#pieces);
+    else if (this.#first === '' && this.#waiting.length > MAX_BLANK_BYTES) this.#waiting.keepLast(0);
+  }
+
+  #begin(kind: AnswerKind, bytes: Buffer | undefined, pieces: number): void {
     const mode = this.#choose(kind);
     if (mode instanceof GatewayError) {
       this.#failed = true;
@@ -71,11 +81,14 @@ export class AnswerByKind implements RelayMode {
       return;
     }
     this.#mode = mode;
-    if (this.#waiting.length > 0) this.#mode.chunk(this.#waiting.whole(), this.#pieces);
+    if (bytes !== undefined && bytes.length > 0) mode.chunk(bytes, pieces);
   }
 
   #kindWith(bytes: Buffer): AnswerKind | undefined {
-    for (const byte of bytes) {
+    // Nearly all that are no streams.
+    if (this.#first === '' && bytes[0] === OPEN_BRACE) return 'json';
+    for (let at = 0; at < bytes.length; at += 1) {
+      const byte = bytes[at]!;
       if (this.#first === '' && SKIPPED.has(byte)) continue;
       this.#first += String.fromCharCode(byte);
       const kind = kindOf(this.#first);

@@ -8,6 +8,9 @@ import type { Target } from '../providers/provider.ts';
  */
 const refusing = new WeakSet<Target>();
 
+/** Some name what stands in the parameter. */
+const USAGE_OPTION = 'include_usage';
+
 /** The gateway asks for usage where the client did not and the provider is taken to understand. */
 export function asksUsage({ usageParameter }: Dialect, peeked: PeekedRequest, target: Target): boolean {
   if (usageParameter === undefined || !peeked.stream || peeked.includeUsage) return false;
@@ -16,10 +19,9 @@ export function asksUsage({ usageParameter }: Dialect, peeked: PeekedRequest, ta
 
 /** Whether an attempt in which the gateway asked for usage was refused for that. The target is not asked for it again. */
 export function refusedUsage({ usageParameter }: Dialect, target: Target, error: GatewayError): boolean {
-  const { param, detail } = error.context;
   if (usageParameter === undefined || error.code !== 'upstream_rejected') return false;
-  if (error.status !== 400 && error.status !== 422) return false;
-  if (param?.includes(usageParameter) !== true && detail?.includes(usageParameter) !== true) return false;
+  const said = `${error.context.param} ${error.context.detail}`;
+  if (!said.includes(usageParameter) && !said.includes(USAGE_OPTION)) return false;
   refusing.add(target);
   return true;
 }

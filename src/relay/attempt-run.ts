@@ -2,7 +2,7 @@ import type { ServerSettings } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError } from '../core/exchange.ts';
 import type { Dialect, PeekedRequest } from '../dialects/dialect.ts';
-import type { AttemptControl, AttemptHandler, Target } from '../providers/provider.ts';
+import type { AttemptControl, AttemptHandler, Mount, Target } from '../providers/provider.ts';
 import type { Step } from '../routing/route-plan.ts';
 import { UpstreamAttempt } from '../upstream/attempt.ts';
 import type { OriginPools } from '../upstream/origin-pools.ts';
@@ -34,6 +34,8 @@ export interface RunContext {
   readonly translateHeavy: HeavyTranslator;
   /** What large answers are held in, beside the bodies of all exchanges. */
   readonly sharedMemory: SharedMemory;
+  /** A translated answer has no fields beyond those of the client's form. */
+  readonly strictForm: boolean;
   /** In the order in which they see the answer. */
   readonly filters: readonly AnswerFilterMaker[];
 }
@@ -82,6 +84,7 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
   #control: AttemptControl | undefined;
   /** The same where it goes over a connection. */
   #upstream: UpstreamAttempt | undefined;
+  #mount: Mount | undefined;
   readonly #memory: HeldMemory;
   #waits: Waits;
   #mode: RelayMode | undefined;
@@ -103,6 +106,16 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
 
   get target(): Target {
     return this.step.target;
+  }
+
+  /** Text of the provider's without what it quotes of the credential that it was asked with. */
+  redacted(text: string): string {
+    return this.#mount === undefined ? text : this.#mount.credential.redact(text);
+  }
+
+  /** The form in which its provider is asked; undefined: nothing was to be sent. */
+  get wireName(): string | undefined {
+    return this.#mount?.wire.name;
   }
 
   get over(): boolean {
@@ -179,7 +192,7 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
     if (this.#over) return;
     this.status = status;
     this.answerHeaders = headers;
-    const { dialect, exchange, settings, filters } = this.#c;
+    const { dialect, exchange, settings, strictForm, filters } = this.#c;
     if (filters.length > 0) this.#filtered = new FilteredAnswer(this, filters);
     const mode = chooseMode(
       { status, headers },
@@ -187,11 +200,13 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
         host: this.#filtered ?? this,
         meter: this.meter,
         target: this.target,
+        wire: this.#mount!.wire,
         dialect,
         peeked: this.#peeked,
         limits: settings.limits,
         memory: this.#memory,
         exchangeId: exchange.id,
+        strictForm,
         askedUsage: this.asksUsage,
       },
     );
@@ -262,8 +277,9 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
   }
 
   describe(contentType: string): FilteredAnswerContext {
-    const { exchange, dialect } = this.#c;
-    const answer = answerContext({ exchangeId: exchange.id, target: this.target, peeked: this.#peeked });
+    const { exchange, dialect, strictForm } = this.#c;
+    const { target } = this;
+    const answer = answerContext({ exchangeId: exchange.id, target, peeked: this.#peeked, strictForm });
     return { contentType, isStream: this.#mode?.isStream === true, dialect, answer, meter: this.meter };
   }
 
@@ -307,6 +323,7 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
       return;
     }
     this.asksUsage = request.asksUsage;
+    this.#mount = request.mount;
     if (this.target.local) this.#sendInside(request, this.target.local);
     else this.#sendOut(request);
   }
@@ -322,7 +339,7 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
 
   #sendOut(request: Outbound): void {
     const { exchange, pools, settings } = this.#c;
-    const attempt = new UpstreamAttempt(pools.get(request.connection), this);
+    const attempt = new UpstreamAttempt(pools.get(request.mount.connection), this);
     this.#upstream = attempt;
     this.#control = attempt;
     request.onBodySent = exchange.keepBody();

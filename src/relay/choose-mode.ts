@@ -5,7 +5,6 @@ import type { AnswerContext, Dialect, PeekedRequest } from '../dialects/dialect.
 import type { Target, Wire } from '../providers/provider.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
 import { AnswerByKind, type AnswerKind } from './answer-by-kind.ts';
-import { mountFor } from './choose-mount.ts';
 import { ConvertedAnswer } from './converted-answer.ts';
 import { ErrorAnswer, MAX_ERROR_BYTES } from './error-answer.ts';
 import type { HeldMemory } from './held-memory.ts';
@@ -27,11 +26,13 @@ export interface ModeContext {
   readonly host: RelayHost;
   readonly meter: UsageMeter;
   readonly target: Target;
+  readonly wire: Wire;
   readonly dialect: Dialect;
   readonly peeked: PeekedRequest;
   readonly limits: Limits;
   readonly memory: HeldMemory;
   readonly exchangeId: string;
+  readonly strictForm: boolean;
   /** The gateway asked for usage, not the client: the event that this causes is not the client's. */
   readonly askedUsage: boolean;
 }
@@ -39,8 +40,7 @@ export interface ModeContext {
 /** How an answer is carried back, told from its head and then from its first bytes; or why it cannot be. */
 export function chooseMode(head: AnswerHead, context: ModeContext): OrError<RelayMode> {
   const { status, headers } = head;
-  const { host, target, dialect } = context;
-  const { wire } = mountFor(target, dialect)!;
+  const { host, target, wire } = context;
   const readable = isPlain(headers['content-encoding']);
   // What cannot be read says nothing: its status alone does.
   if (status < 200 || status > 299) {
@@ -50,46 +50,61 @@ export function chooseMode(head: AnswerHead, context: ModeContext): OrError<Rela
     return new GatewayError('upstream_protocol', { detail: 'It compressed its answer although asked not to.' });
   }
   const asked = context.peeked.stream ? 'stream' : 'whole';
-  return new AnswerByKind(host, asked, (kind) => modeFor(kind, head, wire, context));
+  return new AnswerByKind(host, asked, (kind) => modeFor(kind, head, context));
 }
 
 /** The provider's kind of answer, turned into the kind that was asked for where it is the other one. */
-function modeFor(told: AnswerKind, head: AnswerHead, wire: Wire, context: ModeContext): OrError<RelayMode> {
+function modeFor(told: AnswerKind, head: AnswerHead, context: ModeContext): OrError<RelayMode> {
   const contentType = String(head.headers['content-type'] ?? '');
   const label = contentType.toLowerCase();
   // A stream may begin with a field that nobody knows.
   const kind = told === 'other' && label.startsWith(EVENT_STREAM) ? 'events' : told;
-  const { host, target, limits, dialect, memory } = context;
+  const { host, target, wire, limits, dialect, memory } = context;
   // HTML of whatever stands in between: read as the error that it should have been.
   if (kind === 'html' || kind === 'other') return new ErrorAnswer(host, target, wire, undefined, MAX_ERROR_BYTES);
   if (kind === 'nothing') return new GatewayError('upstream_protocol', { detail: 'Its answer is empty.' });
   const shared = { memory, maxBytes: limits.maxTranslateBytes };
   if (kind === 'events') {
     const type = label.startsWith(EVENT_STREAM) ? contentType : EVENT_STREAM;
-    if (context.peeked.stream) return eventsMode(host, type, wire, context);
+    if (context.peeked.stream) return eventsMode(host, type, context);
     const convert = dialect.answers.toWhole;
     if (convert === undefined) {
       return new GatewayError('upstream_protocol', { detail: 'It answered with a stream that nobody asked for.' });
     }
     const whole = new ConvertedAnswer({ ...shared, host, convert, contentType: JSON_TYPE });
-    return eventsMode(whole, type, wire, context);
+    return eventsMode(whole, type, context);
   }
   const type = label.includes('json') ? contentType : JSON_TYPE;
-  if (!context.peeked.stream) return wholeMode(host, type, head, wire, context);
-  const convert = (answer: Buffer) => dialect.answers.toEvents(answer, answerContext(context));
+  if (!context.peeked.stream) return wholeMode(host, type, head, context);
+  const { toEvents } = dialect.answers;
+  if (toEvents === undefined) return wholeMode(host, type, head, context);
+  const convert = (answer: Buffer) => toEvents(answer, answerContext(context));
   const events = new ConvertedAnswer({ ...shared, host, convert, contentType: EVENT_STREAM });
-  return wholeMode(events, type, head, wire, context);
+  return wholeMode(events, type, head, context);
 }
 
-function eventsMode(host: RelayHost, contentType: string, wire: Wire, context: ModeContext): RelayMode {
-  const { meter, target, dialect, peeked, limits, memory } = context;
-  if (wire.name !== dialect.name) return new StreamTranslation(translationOptions(host, wire, context));
+const NO_STREAM = new GatewayError('upstream_protocol', {
+  detail: 'It answered with a stream, which this form has not.',
+});
+
+function streamTranslation(host: RelayHost, context: ModeContext): OrError<RelayMode> {
+  const options = translationOptions(host, context);
+  const reader = options.translation.eventReader?.();
+  const writer = options.to.eventWriter?.(options.context);
+  return reader && writer ? new StreamTranslation({ ...options, reader, writer }) : NO_STREAM;
+}
+
+function eventsMode(host: RelayHost, contentType: string, context: ModeContext): OrError<RelayMode> {
+  const { meter, target, wire, dialect, peeked, limits, memory } = context;
+  if (wire.name !== dialect.name) return streamTranslation(host, context);
+  const { answers } = dialect;
+  if (answers.stream === undefined) return NO_STREAM;
   return new StreamPassthrough({
     host,
     meter,
     wire,
     target,
-    form: dialect.answers,
+    form: { stream: answers.stream },
     expected: { choices: peeked.choices, usageEvent: context.askedUsage ? 'take-out' : 'keep' },
     memory,
     contentType,
@@ -98,15 +113,9 @@ function eventsMode(host: RelayHost, contentType: string, wire: Wire, context: M
   });
 }
 
-function wholeMode(
-  host: RelayHost,
-  contentType: string,
-  { headers }: AnswerHead,
-  wire: Wire,
-  context: ModeContext,
-): RelayMode {
-  const { meter, target, dialect, limits } = context;
-  if (wire.name !== dialect.name) return new WholeTranslation(translationOptions(host, wire, context));
+function wholeMode(host: RelayHost, contentType: string, { headers }: AnswerHead, context: ModeContext): RelayMode {
+  const { meter, target, wire, dialect, limits } = context;
+  if (wire.name !== dialect.name) return new WholeTranslation(translationOptions(host, context));
   return new WholePassthrough({
     host,
     meter,
@@ -121,14 +130,14 @@ function wholeMode(
   });
 }
 
-function translationOptions(host: RelayHost, wire: Wire, context: ModeContext) {
-  const { meter, target, dialect, limits, memory } = context;
+function translationOptions(host: RelayHost, context: ModeContext) {
+  const { meter, target, wire, dialect, limits, memory } = context;
   return {
     host,
     meter,
     wire,
     target,
-    dialect,
+    to: dialect.translation!,
     translation: wire.translation!,
     context: answerContext(context),
     memory,
@@ -147,7 +156,8 @@ export function answerContext({
   exchangeId,
   target,
   peeked,
-}: Pick<ModeContext, 'exchangeId' | 'target' | 'peeked'>): AnswerContext {
+  strictForm,
+}: Pick<ModeContext, 'exchangeId' | 'target' | 'peeked' | 'strictForm'>): AnswerContext {
   const created = Math.floor(Date.now() / 1000);
-  return { exchangeId, model: target.id, includeUsage: peeked.includeUsage, created };
+  return { exchangeId, model: target.id, includeUsage: peeked.includeUsage, created, strict: strictForm };
 }

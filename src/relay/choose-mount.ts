@@ -1,8 +1,10 @@
-import type { Dialect } from '../dialects/dialect.ts';
+import type { Dialect, DialectTranslation } from '../dialects/dialect.ts';
 import type { Mount, Mounts, Target } from '../providers/provider.ts';
 
 /** What of a dialect decides which wire is spoken for it. */
-export type Spoken = { readonly name: string } & Pick<Dialect, 'operation' | 'translatesTo'>;
+export type Spoken = { readonly name: string } & Pick<Dialect, 'operation'> & {
+    readonly translation?: Pick<DialectTranslation, 'to'>;
+  };
 
 const chosen = new WeakMap<Mounts, Map<string, Mount | undefined>>();
 
@@ -27,7 +29,7 @@ export function mountFor({ mounts }: Pick<Target, 'mounts'>, dialect: Spoken): M
 function chooseMount(mounts: Mounts, dialect: Spoken): Mount | undefined {
   const own = mounts.get(dialect.operation)?.find(({ wire }) => wire.name === dialect.name);
   if (own) return own;
-  return dialect.translatesTo
+  return dialect.translation?.to
     .flatMap((operation) => mounts.get(operation) ?? [])
     .find(({ wire }) => wire.translation !== undefined);
 }

@@ -15,8 +15,10 @@ const EMPTY = Buffer.alloc(0);
 
 /** Cuts a stream where its allowance ends; whole answers are none of its business. */
 export function cutShort(allowance: Allowance): AnswerFilterMaker {
-  return (host, { isStream, dialect, answer, meter }) =>
-    isStream ? new CutShort(host, allowance, dialect.followStream(answer), meter) : undefined;
+  return (host, { isStream, dialect, answer, meter }) => {
+    const follower = isStream ? dialect.followStream?.(answer) : undefined;
+    return follower && new CutShort(host, allowance, follower, meter);
+  };
 }
 
 /**

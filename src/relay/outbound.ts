@@ -1,7 +1,7 @@
 import { GatewayError } from '../core/errors.ts';
 import type { HeadersOfInterest, OrError } from '../core/exchange.ts';
 import type { Dialect, PeekedRequest } from '../dialects/dialect.ts';
-import type { Connection, Mount, Target } from '../providers/provider.ts';
+import type { Mount, Target } from '../providers/provider.ts';
 import type { Step, StepOverrides } from '../routing/route-plan.ts';
 import type { OutboundRequest } from '../upstream/attempt.ts';
 import { requestHeaders } from '../upstream/forward-headers.ts';
@@ -12,7 +12,8 @@ import { overriddenHeaders } from './step-overrides.ts';
 
 /** One request to one target, authorised. Made anew for each attempt: a signature is about its moment. */
 export interface Outbound extends OutboundRequest {
-  readonly connection: Connection;
+  /** Where it goes to, and what is spoken there. */
+  readonly mount: Mount;
   readonly body: Buffer | Buffer[];
   /** The gateway asks for usage, and the client did not. */
   readonly asksUsage: boolean;
@@ -54,7 +55,7 @@ export function outbound(
     const { id, modelId } = target;
     return translateHeavy(dialect, wire, { id, modelId }, body, abandoned.signal).then(finish);
   }
-  return finish(translateRequest(dialect, wire.translation!, target, body));
+  return finish(translateRequest(dialect.translation!, wire.translation!, target, body));
 }
 
 interface MadeRequest {
@@ -79,7 +80,7 @@ function authorised(
   // Before they are signed.
   if (overrides?.headers) headers = overriddenHeaders(headers, overrides.headers);
   const request: Outbound = {
-    connection,
+    mount,
     origin: connection.origin,
     path: mount.path(target, peeked),
     method: wire.method,

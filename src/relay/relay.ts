@@ -9,7 +9,6 @@ import type { Shortened } from './answer-filter.ts';
 import type { AttemptRun, RunOwner } from './attempt-run.ts';
 import { Attempts, type AttemptsOptions } from './attempts.ts';
 import { EVENT_STREAM } from './choose-mode.ts';
-import { mountFor } from './choose-mount.ts';
 import type { ContentTimes } from './content-times.ts';
 
 export interface RelayOptions extends AttemptsOptions {
@@ -159,7 +158,10 @@ export class Relay implements RunOwner, Swept {
     if (!sink.started) {
       const headers: string[] = ['x-tfy-resolved-model', run.target.id, ...this.#o.headers];
       if (error.context.headers) headers.push(...error.context.headers);
+      const { length } = headers;
       pushAnswerHeaders(headers, run.answerHeaders);
+      // They come from the provider as its words do, which may quote our credential.
+      for (let i = length + 1; i < headers.length; i += 2) headers[i] = run.redacted(headers[i]!);
       exchange.refuse(error, headers, run.upstreamMs);
       this.#close(error, error.status, false);
       return;
@@ -187,7 +189,7 @@ export class Relay implements RunOwner, Swept {
       cut,
       shortened: run.shortened,
       target: run.target,
-      wireName: mountFor(run.target, this.#o.dialect)?.wire.name,
+      wireName: run.wireName,
       meter: run.meter,
       content: run.contentTimes,
       sentAt: run.startedAt,

@@ -1,6 +1,6 @@
 import { type ErrorCode, type ErrorContext, GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
-import type { Dialect } from '../dialects/dialect.ts';
+import type { Dialect, DialectTranslation } from '../dialects/dialect.ts';
 import type { Task } from '../offload/tasks.ts';
 import type { Translation, TranslationTarget, Wire } from '../providers/provider.ts';
 
@@ -12,13 +12,13 @@ export interface TranslatedRequest {
 
 /** Parsed and rewritten, about 10 ms for a megabyte of many small values. */
 export function translateRequest(
-  dialect: Dialect,
-  translation: Translation,
+  from: DialectTranslation,
+  to: Translation,
   target: TranslationTarget,
   body: Buffer,
 ): OrError<TranslatedRequest> {
-  const request = dialect.toInference(body, target.modelId);
-  return request instanceof GatewayError ? request : translation.toRequest(request, target);
+  const request = from.toInference(body, target.modelId);
+  return request instanceof GatewayError ? request : to.toRequest(request, target);
 }
 
 /** The same, away from the event loop. */

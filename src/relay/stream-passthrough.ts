@@ -27,7 +27,7 @@ export interface StreamPassthroughOptions {
   readonly meter: UsageMeter;
   readonly wire: Wire;
   readonly target: Target;
-  readonly form: AnswerForm;
+  readonly form: Pick<Required<AnswerForm>, 'stream'>;
   readonly expected: ExpectedStream;
   readonly memory: HeldMemory;
   readonly contentType: string;

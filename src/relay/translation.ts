@@ -3,7 +3,7 @@ import { PeekKeys } from '../codec/peek-keys.ts';
 import { SseParser } from '../codec/sse-parser.ts';
 import { topLevelValues } from '../codec/top-level-values.ts';
 import { GatewayError } from '../core/errors.ts';
-import type { AnswerContext, Dialect, EventWriter } from '../dialects/dialect.ts';
+import type { AnswerContext, DialectTranslation, EventWriter } from '../dialects/dialect.ts';
 import { bringsContent, type InferenceEvent } from '../inference/event.ts';
 import type { EventReader, Target, Translation, Wire } from '../providers/provider.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
@@ -16,7 +16,8 @@ const ERROR = new PeekKeys(['error']);
 export interface TranslationOptions {
   readonly host: RelayHost;
   readonly meter: UsageMeter;
-  readonly dialect: Dialect;
+  /** Back to the client's form. */
+  readonly to: DialectTranslation;
   readonly wire: Wire;
   readonly target: Target;
   readonly translation: Translation;
@@ -26,6 +27,11 @@ export interface TranslationOptions {
   readonly holdBytes: number;
   /** One event of a stream, or one whole answer. */
   readonly maxBytes: number;
+}
+
+export interface StreamTranslationOptions extends TranslationOptions {
+  readonly reader: EventReader;
+  readonly writer: EventWriter;
 }
 
 /** An event in, an event out: nothing waits for the end, and one provider chunk becomes one write. */
@@ -42,10 +48,10 @@ export class StreamTranslation implements RelayMode {
   #committed = false;
   #over = false;
 
-  constructor(options: TranslationOptions) {
+  constructor(options: StreamTranslationOptions) {
     this.#o = options;
-    this.#reader = options.translation.eventReader();
-    this.#writer = options.dialect.eventWriter(options.context);
+    this.#reader = options.reader;
+    this.#writer = options.writer;
     this.#parser = new SseParser(this.#onEvent, options.maxBytes);
   }
 
@@ -159,7 +165,7 @@ export class WholeTranslation implements RelayMode {
   }
 
   #translated(all: Buffer): Buffer | GatewayError {
-    const { wire, target, translation, meter, dialect, context } = this.#o;
+    const { wire, target, translation, meter, to, context } = this.#o;
     const failure = topLevelValues(all, ERROR)?.['error'];
     if (failure) return streamError(failure, wire, target);
     const events = translation.fromResponse(all);
@@ -168,7 +174,7 @@ export class WholeTranslation implements RelayMode {
       if (event.type === 'usage') meter.add(event.usage);
       if (event.type === 'error') return fromErrorEvent(event, this.#o);
     }
-    return dialect.fromInference(events, context);
+    return to.fromInference(events, context);
   }
 
   #fail(error: GatewayError): void {

@@ -1,5 +1,5 @@
 import { epochMs } from '../core/clock.ts';
-import type { GatewayError } from '../core/errors.ts';
+import type { ProviderWords } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { Log } from '../core/log.ts';
 import type { ApiForm } from '../dialects/dialect.ts';
@@ -34,6 +34,7 @@ export interface SettlementOptions {
   readonly admission: Admission;
   readonly teamsJson: string | undefined;
   readonly metadataJson: string | undefined;
+  readonly providerWords: ProviderWords;
 }
 
 /**
@@ -55,7 +56,7 @@ function settleByUse(result: RelayResult, options: SettlementOptions): void {
   if (shortened) {
     use(record, servedAsAsked(shortened.usage, result, options), 'estimate', price);
     record.errorDetail = shortened.detail;
-  } else if (!isFailureOfProvider(result.error)) {
+  } else if (!isFailureOfProvider(result)) {
     if (meter.usage) use(record, meter.usage, 'provider', price);
     if (needsEstimate(result, options.exchange)) {
       settleByEstimate(record, price, result, options);
@@ -139,9 +140,12 @@ function servedAsAsked(used: Usage, { meter }: RelayResult, { servedAs }: Settle
   return meter.usage === undefined && servedAs !== undefined ? { ...used, servedAs } : used;
 }
 
-/** Its own verdict, with a status or inside a 200: nothing is charged for it, whatever came before it. */
-function isFailureOfProvider(error: GatewayError | undefined): boolean {
-  return error?.rule.stage === 'provider';
+/**
+ * Its own verdict, with a status or inside a 200, or what is no answer at all: nothing is charged for it, whatever came
+ * before it.
+ */
+function isFailureOfProvider({ error, cut }: RelayResult): boolean {
+  return error?.rule.stage === 'provider' || (error?.code === 'upstream_protocol' && !cut);
 }
 
 /**
@@ -181,7 +185,7 @@ function recordOf(result: RelayResult, price: Price, options: SettlementOptions)
     status: result.status,
     outcome: outcomeOf(result, exchange.aborted !== undefined),
     errorCode: error?.code,
-    errorDetail: error?.recordedDetail,
+    errorDetail: error?.recordedDetail(options.providerWords),
     subject: exchange.principal.subject,
     keyId: exchange.principal.keyId,
     model: options.model,

@@ -1,4 +1,4 @@
-import { setFlagsFromString } from 'node:v8';
+import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 /** What V8 lets a young generation grow to by itself, in MiB. */
@@ -34,30 +34,54 @@ export function keepHeapSteady(): void {
 
 /** Two looks in a row must find the same, so that nobody who is being served waits for the collection. */
 const LOOK_MS = 500;
+/** So much more than behind the last collection must be there, in bytes: below it the work is not worth it. */
+const WORTH_BYTES = 16 * 1024 * 1024;
+/** While answers are open it must be more. What a thread is let grow to anyway is no reason. */
+const WORTH_A_PAUSE_BYTES = OLD_MIB * 1024 * 1024;
+/** A thread that is busy for a smaller share of its time has nobody whom a pause delays for long. */
+const CALM_SHARE = 0.05;
 
 /**
- * Gives back what loading left behind, once, as soon as nobody is served: 20 MB in each thread, which V8 with these flags
- * would keep for good. It takes 30 to 60 ms of the calling thread. What the thread may grow to without a collection stays
- * as it is; only its pages are given back. `mark`: undefined while an exchange is open, else a number that differs
- * whenever one was served in between.
+ * Gives back what a thread no longer needs, which V8 with these flags would keep for good: 20 MB of each thread's start, a
+ * hundred of what a storm of streams that were left leaves behind. It is done as soon as nobody is served; or, where a few
+ * answers are always open, as soon as little is to do. It takes 30 to 60 ms of the calling thread. What the thread may
+ * grow to without a collection stays as it is; only its pages are given back. `mark`: undefined while an exchange is
+ * open, else a number that differs whenever one was served in between.
  */
 export function collectWhenIdle(mark: () => number | undefined): void {
   let before: number | undefined;
-  const timer = setInterval(() => {
+  let busy = performance.eventLoopUtilization();
+  let wasCalm = false;
+  let leftBytes = 0;
+  setInterval(() => {
     const now = mark();
-    if (now === undefined || now !== before) {
-      before = now;
-      return;
-    }
-    clearInterval(timer);
+    const isIdle = now !== undefined && now === before;
+    before = now;
+    const busyNow = performance.eventLoopUtilization();
+    const isCalm = performance.eventLoopUtilization(busyNow, busy).utilization < CALM_SHARE;
+    busy = busyNow;
+    const worthBytes = isIdle ? WORTH_BYTES : isCalm && wasCalm ? WORTH_A_PAUSE_BYTES : Number.POSITIVE_INFINITY;
+    wasCalm = isCalm;
+    if (heldBytes() - leftBytes < worthBytes) return;
     collectAll();
+    leftBytes = heldBytes();
   }, LOOK_MS).unref();
 }
 
+/** What the heap of this thread has of the system's memory, garbage included, and what it holds outside of it. */
+function heldBytes(): number {
+  const { total_physical_size: heap, external_memory: outside } = getHeapStatistics();
+  return heap + outside;
+}
+
+let collect: unknown;
+
 function collectAll(): void {
-  // Never unset: V8's flags are the process's, and another thread may be between setting it and asking for `gc`.
-  setFlagsFromString('--expose-gc');
-  const collect: unknown = runInNewContext('globalThis.gc');
+  if (collect === undefined) {
+    // Never unset: V8's flags are the process's, and another thread may be between setting it and asking for `gc`.
+    setFlagsFromString('--expose-gc');
+    collect = runInNewContext('globalThis.gc');
+  }
   // Without it the memory stays; nothing else depends on it.
   if (typeof collect !== 'function') return;
   // The one flavor that shrinks the young generation, too.

@@ -122,7 +122,7 @@ test('a stream that was cut anywhere before its last event is not complete', () 
 });
 
 test('an error inside the stream is an error event with the status of its type, and the stream is not complete', () => {
-  const reader = translation!.eventReader();
+  const reader = translation!.eventReader!();
   const events: InferenceEvent[] = [];
   const parser = new SseParser((event, data) => reader.fromEvent(event, data, events), 1 << 20);
   parser.push(Buffer.from(fixture('error.sse')));

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { afterEach, test } from 'node:test';
 import { GatewayError } from '../../src/core/errors.ts';
 import { anthropicWire } from '../../src/providers/anthropic-messages/wire.ts';
+import { geminiWire } from '../../src/providers/google-gemini/wire.ts';
+import type { Wire } from '../../src/providers/provider.ts';
 import { messagesDialect } from '../support/messages-dialect.ts';
 import { noRecordings, recordings } from '../support/recordings.ts';
 import { type Decoded, decodeChat, decodeMessage } from '../support/sdk-streams.ts';
@@ -21,7 +23,7 @@ import {
 afterEach(closeRelays);
 
 /** Longer streams are cut at every offset of their first and last so many bytes, and at some in between. */
-const EVERY_OFFSET_BYTES = 1_200;
+const EVERY_OFFSET_BYTES = process.env['SLUICE_TEST_EVERY_OFFSET'] === undefined ? 1_200 : Number.POSITIVE_INFINITY;
 const SOME_OFFSETS = 60;
 /** A broken length and broken chunks are one failure to the relay: the first is tried at each so many. */
 const LENGTH_STEP = 11;
@@ -88,7 +90,7 @@ function isWhole({ choices }: Form, bytes: Buffer, framing: Framing): boolean {
 }
 
 /** Offsets at which the answer is cut. */
-function* offsetsOf({ answer }: Form): Generator<number> {
+function* offsetsOf({ answer }: Pick<Form, 'answer'>): Generator<number> {
   const step = Math.max(1, Math.floor(answer.length / SOME_OFFSETS));
   for (let at = 0; at < answer.length; at += 1) {
     const isEdge = at < EVERY_OFFSET_BYTES || at >= answer.length - EVERY_OFFSET_BYTES;
@@ -189,3 +191,107 @@ test('a recorded message of Anthropic cut anywhere ends with a whole event, then
   );
   for (const { name, response } of streams.slice(0, 3)) await checkCuts(name, messageForm(Buffer.from(response.body!)));
 });
+
+// ── translated for a client that speaks another form ─────────────────────────
+
+/** Where a provider's answer says that it is whole, by the rule alone; `cleanEnd`: HTTP ended cleanly behind it. */
+type IsWhole = (event: { type?: string; candidates?: object[] }, cleanEnd: boolean) => boolean;
+
+const TRANSLATED: { name: string; folder: string; wire: Wire; isWhole: IsWhole }[] = [
+  {
+    name: 'anthropic',
+    folder: 'anthropic',
+    wire: anthropicWire,
+    isWhole: ({ type }) => type === 'message_stop',
+  },
+  {
+    name: 'gemini',
+    folder: 'gemini',
+    wire: geminiWire,
+    isWhole: ({ candidates = [] }, cleanEnd) =>
+      cleanEnd && candidates.some((candidate) => Reflect.get(candidate, 'finishReason')),
+  },
+];
+
+/** The second in which a chunk was made is not the provider's. */
+const timeless = (text: string): string => text.replaceAll(/"created":\d+/g, '"created":0');
+
+function translated(wire: Wire, answer: Buffer, framing: Framing, asksUsage: boolean): Relayed {
+  const relayed = new Relayed({
+    body: { messages: [{ role: 'user', content: 'hi' }], stream_options: { include_usage: asksUsage } },
+    target: { mounts: exampleMounts(wire), abilities: { usageInStream: false, developerRole: true } },
+  });
+  relayed.attempt.handler.started(200, { 'content-type': 'text/event-stream', ...FRAMINGS[framing] });
+  if (answer.length > 0) relayed.attempt.send(answer);
+  if (framing === 'connection end') relayed.attempt.end();
+  else if (!relayed.attempt.aborted) relayed.attempt.handler.failed(new GatewayError('upstream_cut'));
+  return relayed;
+}
+
+async function checkTranslatedCuts(answer: Buffer, wire: Wire, isWhole: IsWhole): Promise<number> {
+  const decoded = new Map<string, Decoded>();
+  let cuts = 0;
+  for (const asksUsage of [true, false]) {
+    const all = timeless(translated(wire, answer, 'connection end', asksUsage).sink.text());
+    for (const framing of Object.keys(FRAMINGS) as Framing[]) {
+      for (const at of offsetsOf({ answer })) {
+        if (framing !== 'connection end' && at % LENGTH_STEP !== 0) continue;
+        const how = `${framing}, usage ${asksUsage ? 'asked' : 'not asked'} for, cut at ${at}`;
+        const { sink, results } = translated(wire, answer.subarray(0, at), framing, asksUsage);
+        assert.equal(results.length, 1, how);
+        const events = splitEvents(answer.subarray(0, at)).filter((each) =>
+          /\n(\r\n|\n|\r)$/.test(each.toString('latin1')),
+        );
+        const data = events.flatMap((each) => /^data: ?(\{.*)$/m.exec(each.toString())?.[1] ?? []);
+        const text = timeless(sink.text());
+        if (data.some((each) => isWhole(JSON.parse(each), framing === 'connection end'))) {
+          assert.equal(results[0]?.error, undefined, `${how}: a whole answer`);
+          assert.equal(sink.ending, 'ended', how);
+          assert.ok(text.endsWith('data: [DONE]\n\n'), how);
+          continue;
+        }
+        cuts += 1;
+        assert.ok(results[0]?.error !== undefined, how);
+        if (results[0].cut === false) {
+          assert.equal(sink.status, 502, how);
+          continue;
+        }
+        assert.equal(sink.ending, 'cut', `${how}: a clean end`);
+        const passed = splitEvents(Buffer.from(text)).slice(0, -1);
+        assert.ok(all.startsWith(Buffer.concat(passed).toString()), `${how}: half an event`);
+        const seen = decoded.get(text) ?? (await decodeChat(text));
+        decoded.set(text, seen);
+        assert.match(String(Object(seen.raised).message), /closed the connection before its answer/, how);
+      }
+    }
+    closeRelays();
+  }
+  return cuts;
+}
+
+for (const { name, folder: place, wire, isWhole } of TRANSLATED) {
+  const fixtures = join(import.meta.dirname, '../fixtures', place);
+  const streams = readdirSync(fixtures).filter((file) => file.endsWith('.sse') && !file.startsWith('error'));
+
+  test(`a translated stream of ${name} cut anywhere ends with a whole event, then an error that the SDK raises`, async () => {
+    assert.ok(streams.length > 0);
+    for (const file of streams) {
+      const cuts = await checkTranslatedCuts(readFileSync(join(fixtures, file)), wire, isWhole);
+      assert.ok(cuts > 0, file);
+    }
+  });
+
+  test(`a recorded stream of ${name}, translated and cut anywhere, ends with a whole event, then an error`, {
+    skip: noRecordings,
+  }, async () => {
+    const recorded = recordings(name)
+      .filter(
+        ({ kind, request, response }) =>
+          kind === 'sse' && response.status === 200 && /messages|Content/.test(request.path),
+      )
+      .map(({ response }) => Buffer.from(response.body!))
+      .toSorted((one, other) => one.length - other.length);
+    assert.ok(recorded.length > 1);
+    for (const answer of recorded.slice(0, 2)) await checkTranslatedCuts(answer, wire, isWhole);
+  });
+}

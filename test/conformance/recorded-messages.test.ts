@@ -179,8 +179,7 @@ test('the first content is text, thinking or a call: no start of an empty block,
 test('a fixture that came whole becomes the events that its stream has, and they say the same', () => {
   for (const name of ['text', 'tools', 'thinking', 'refusal']) {
     const answer = fixture(`${name}.json`);
-    const context = { exchangeId: 'ex_1', model: 'm', includeUsage: false, created: 1 };
-    const events = anthropicMessages.answers.toEvents(answer, context);
+    const events = anthropicMessages.answers.toEvents(answer);
     assert.ok(Buffer.isBuffer(events));
     const { host, meter } = carry('sse', [events], 'open');
     assert.ok(host.finished);

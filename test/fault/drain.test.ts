@@ -4,6 +4,7 @@ import { after, before, describe, test } from 'node:test';
 import { brokenOff } from '../support/broken-off.ts';
 import { ask, ChatStream, errorOf, messages } from '../support/chat-client.ts';
 import { eventually, type GatewayOptions, type RunningGateway, recordOf, startGateway } from '../support/gateway.ts';
+import { portIsFree } from '../support/held-streams.ts';
 import { chunkEvent, completion, DONE_EVENT, type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
 import { chatHead, chatRequest, RawClient } from '../support/raw-client.ts';
 import { byModel, openAccount, startEvents } from '../support/scripted-provider.ts';
@@ -43,15 +44,6 @@ async function openStreams(gateway: RunningGateway, user: string, count: number)
   return clients;
 }
 
-/** A new connection is refused; `fetch` would use one that it has kept. */
-const refuses = (gateway: RunningGateway): Promise<boolean> =>
-  RawClient.open(gateway).then(
-    (client) => {
-      client.leave();
-      return false;
-    },
-    (error: NodeJS.ErrnoException) => error.code === 'ECONNREFUSED',
-  );
 const ready = async (gateway: RunningGateway) => (await fetch(`${gateway.operatorUrl}/readyz`)).status;
 
 describe('a gateway that gets SIGTERM', () => {
@@ -63,7 +55,7 @@ describe('a gateway that gets SIGTERM', () => {
     await eventually('the whole one is under way', () => open.has('many-whole'));
     assert.equal(await ready(gateway), 200);
     gateway.process.kill('SIGTERM');
-    await eventually('it takes no connection', () => refuses(gateway));
+    await eventually('it takes no connection', () => portIsFree(gateway));
     assert.equal(await ready(gateway), 503);
     assert.equal(gateway.process.exitCode, null);
     for (const response of open.get('many')!) {
@@ -91,7 +83,7 @@ describe('a gateway that gets SIGTERM', () => {
     await kept.answer();
     const behind = kept.text().length;
     gateway.process.kill('SIGTERM');
-    await eventually('it drains', async () => (await ready(gateway)) === 503 && refuses(gateway));
+    await eventually('it drains', async () => (await ready(gateway)) === 503 && portIsFree(gateway));
     kept.send(chatRequest({ model: 'p/whole', messages }));
     const text = (await kept.until((received) => received.includes('draining'))).slice(behind);
     assert.match(text, /^HTTP\/1\.1 503 /);
@@ -110,7 +102,7 @@ describe('a gateway that gets SIGTERM', () => {
     client.send(chatHead([`content-length: ${body.length}`]) + body.slice(0, 20));
     await eventually('it is in flight', async () => (await gateway.metric('sluice_in_flight')) === 1);
     gateway.process.kill('SIGTERM');
-    await eventually('it takes no connection', () => refuses(gateway));
+    await eventually('it takes no connection', () => portIsFree(gateway));
     client.send(body.slice(20));
     await eventually('the provider is asked', () => open.has('uploading'));
     sendJson(open.get('uploading')![0]!, 200, completion('whole'));
@@ -154,7 +146,7 @@ describe('a gateway that gets SIGTERM', () => {
     t.after(gateway[Symbol.asyncDispose]);
     const [client] = await openStreams(gateway, 'twice', 1);
     gateway.process.kill('SIGTERM');
-    await eventually('it takes no connection', () => refuses(gateway));
+    await eventually('it takes no connection', () => portIsFree(gateway));
     gateway.process.kill('SIGTERM');
     assert.notEqual(await gateway.exited, 0);
     assert.equal(await client!.ended(), 'cut');
@@ -165,7 +157,7 @@ describe('a gateway that gets SIGTERM', () => {
     t.after(gateway[Symbol.asyncDispose]);
     const [client] = await openStreams(gateway, 'interrupt', 1);
     gateway.process.kill('SIGINT');
-    await eventually('it takes no connection', () => refuses(gateway));
+    await eventually('it takes no connection', () => portIsFree(gateway));
     open.get('interrupt')![0]!.end(DONE_EVENT);
     assert.equal(await client!.ended(), 'whole');
     assert.equal(await gateway.exited, 0);

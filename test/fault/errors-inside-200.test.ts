@@ -34,6 +34,14 @@ const answers: Record<string, { type: string; body: string; status: number; word
     status: 502,
     words: /of theirs/,
   },
+  'without-the-key': { type: json, body: '{"detail":"no room in detail"}', status: 502, words: /no room/ },
+  'by-its-type': { type: json, body: '{"type":"error","message":"no room by type"}', status: 502, words: /no room/ },
+  'in-a-list': { type: json, body: JSON.stringify([{ error }]), status: 429, words: /no room/ },
+  'an-object-that-says-nothing': { type: json, body: '{}', status: 502, words: /no choices/ },
+  'no-whole-json': { type: json, body: `{"choices":[{"message":{"content":"hel`, status: 502, words: /not whole JSON/ },
+  'event-without-the-key': { type: events, body: 'data: {"error_msg":"no room 7"}\n\n', status: 502, words: /no room/ },
+  'event-in-a-list': { type: events, body: `data: ${JSON.stringify([{ error }])}\n\n`, status: 429, words: /no room/ },
+  'event-of-text': { type: events, body: 'event: error\ndata: no room as text\n\n', status: 502, words: /no room/ },
   empty: { type: json, body: '', status: 502, words: /empty/ },
 };
 /** Behind content: the status has gone out. */

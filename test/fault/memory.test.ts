@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import { after, before, test } from 'node:test';
 import { ChatStream, messages } from '../support/chat-client.ts';
-import { eventually, type RunningGateway, startGateway } from '../support/gateway.ts';
+import { eventually, KEY, type RunningGateway, startGateway } from '../support/gateway.ts';
 import { INSPECTED, MemoryProbe } from '../support/inspected-gateway.ts';
 import { chunkEvent, DONE_EVENT, type FakeProvider, startProvider, USAGE_EVENT } from '../support/provider.ts';
 import { openAccount, startEvents } from '../support/scripted-provider.ts';
@@ -97,4 +98,75 @@ test('a client that never reads a 100 MB stream costs no more than a megabyte', 
   assert.equal(ended, 'whole');
   assert.equal(bytes, Math.ceil(STREAM_BYTES / piece.length) * piece.length + DONE_EVENT.length);
   await eventually('all places are given back', async () => (await gateway.metric('sluice_in_flight')) === 0);
+});
+
+const LEFT_STREAMS = 1_500;
+/** With a usage on each event nothing is estimated, by a thread that would stay for a while. */
+const TALK = Buffer.from(
+  chunkEvent({ content: 'w'.repeat(200) }, null, { usage: { prompt_tokens: 1, completion_tokens: 1 } }).repeat(20),
+);
+
+/** As its start is in other tests; V8 says of each collection in each thread what it left, in MiB. */
+const TRACED = [
+  process.execPath,
+  '--trace-gc',
+  '--import',
+  './scripts/strip-types.js',
+  'src/main.ts',
+  'serve',
+] as const;
+/** `… ms: Mark-Compact (reduce) 103.8 (141.2) -> 24.9 (30.1) MB, …` */
+const COLLECTED = /Mark-Compact [^\d]*([\d.]+) \([\d.]+\) -> ([\d.]+) \(([\d.]+)\) MB/g;
+/** The main thread and a relay thread. */
+const THREADS = 2;
+const MANY_MIB = 40;
+const FEW_MIB = 40;
+
+/** All of them get a piece of their answer before they leave in the same moment. */
+async function storm({ url }: RunningGateway): Promise<void> {
+  const { port, host } = new URL(url);
+  const body = JSON.stringify({ model: 'p/m', messages, stream: true, padding: 'w'.repeat(2_000) });
+  const request =
+    `POST /v1/chat/completions HTTP/1.1\r\nhost: ${host}\r\nauthorization: Bearer ${KEY}\r\n` +
+    `content-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+  const sockets: Socket[] = [];
+  while (sockets.length < LEFT_STREAMS) {
+    const begun = Array.from({ length: 100 }, () => {
+      const socket = connect(Number(port), '127.0.0.1');
+      sockets.push(socket);
+      socket.write(request);
+      return new Promise((resolve, reject) => socket.once('data', resolve).once('error', reject));
+    });
+    await Promise.all(begun);
+  }
+  for (const socket of sockets) socket.on('error', () => {}).destroy();
+}
+
+test('the garbage of a storm of streams that were left is given back as soon as nobody is served', {
+  timeout: 60_000,
+}, async () => {
+  const talking = await startProvider((_request, response) => {
+    startEvents(response);
+    response.write(TALK);
+  });
+  const storming = await startGateway({
+    server: { log: { access: 'off' } },
+    manifests: [openAccount('p', `${talking.origin}/v1`)],
+    command: TRACED,
+  });
+  try {
+    const asked = () => storming.output().split('testing; GC').length - 1;
+    await eventually('each thread has given back what its start left', () => asked() >= THREADS, 20_000);
+    await storm(storming);
+    const before = storming.output().length;
+    const collections = () => [...storming.output().slice(before).matchAll(COLLECTED)].map((each) => each.map(Number));
+    // Until then V8 would keep it for good: with keepHeapSteady it collects a quiet thread no more.
+    const isGivenBack = () =>
+      collections().some(([, held, left, resident]) => held! > MANY_MIB && left! < FEW_MIB && resident! < 2 * FEW_MIB);
+    await eventually('all have left', async () => (await storming.metric('sluice_in_flight')) === 0, 20_000);
+    await eventually('the garbage of the relay thread is collected', isGivenBack, 20_000);
+  } finally {
+    await storming[Symbol.asyncDispose]();
+    await talking[Symbol.asyncDispose]();
+  }
 });

@@ -1,59 +1,20 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import type { ServerResponse } from 'node:http';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
-import { ChatStream, messages } from '../support/chat-client.ts';
 import { eventually, type RunningGateway, startGateway } from '../support/gateway.ts';
-import { chunkEvent, DONE_EVENT, type FakeProvider, startProvider } from '../support/provider.ts';
-import { RawClient } from '../support/raw-client.ts';
-import { byModel, openAccount, startEvents } from '../support/scripted-provider.ts';
+import { HeldStreams, portIsFree } from '../support/held-streams.ts';
 
-/** Streams that have begun and wait for the test, by `user`. */
-const open = new Map<string, ServerResponse>();
-
-let provider: FakeProvider;
+let streams: HeldStreams;
 before(async () => {
-  provider = await startProvider(
-    byModel({
-      stream: (request, response) => {
-        startEvents(response);
-        response.write(chunkEvent({ content: 'begun' }));
-        open.set(JSON.parse(request.body.toString()).user, response);
-      },
-    }),
-  );
+  streams = await HeldStreams.start();
 });
-after(() => provider?.[Symbol.asyncDispose]());
+after(() => streams?.[Symbol.asyncDispose]());
 
 /** `npm start` in a process group of its own, as a terminal and a supervisor start it. */
 const startWithNpm = (command: readonly [string, ...string[]] = ['npm', 'start', '--']): Promise<RunningGateway> =>
-  startGateway({ command, manifests: [openAccount('p', `${provider.origin}/v1`)] });
-
-async function openStream(gateway: RunningGateway, user: string): Promise<ChatStream> {
-  const client = new ChatStream(gateway, { model: 'p/stream', messages, stream: true, user });
-  await client.until('begun');
-  return client;
-}
-
-/** A new connection is refused. */
-const portIsFree = (gateway: RunningGateway): Promise<boolean> =>
-  RawClient.open(gateway).then(
-    (client) => {
-      client.leave();
-      return false;
-    },
-    (error: NodeJS.ErrnoException) => error.code === 'ECONNREFUSED',
-  );
-
-async function endsWell(gateway: RunningGateway, client: ChatStream, user: string): Promise<void> {
-  await eventually('it takes no connection', () => portIsFree(gateway), 20_000);
-  open.get(user)?.write(chunkEvent({ content: 'after the signal' }));
-  open.get(user)?.end(DONE_EVENT);
-  assert.equal(await client.ended(), 'whole');
-  assert.match(client.text(), /begun.*after the signal.*\[DONE\]/s);
-}
+  startGateway({ command, manifests: [streams.account] });
 
 /** Its one child, since the script of `start` replaces the shell. */
 async function pidOfGateway(npm: RunningGateway): Promise<number> {
@@ -73,9 +34,9 @@ describe('npm start', () => {
     test(`a stop of npm by ${name} drains the gateway: an open stream ends whole, npm exits with 0, the port is free`, async (t) => {
       const gateway = await startWithNpm();
       t.after(gateway[Symbol.asyncDispose]);
-      const client = await openStream(gateway, name);
+      const client = await streams.open(gateway, name);
       signal(gateway);
-      await endsWell(gateway, client, name);
+      await streams.endsWhole(gateway, client, name);
       assert.equal(await gateway.exited, 0);
       assert.equal(await portIsFree(gateway), true);
     });
@@ -84,7 +45,7 @@ describe('npm start', () => {
   test('a second Ctrl-C ends npm start at once, and npm says by which signal', async (t) => {
     const gateway = await startWithNpm();
     t.after(gateway[Symbol.asyncDispose]);
-    const client = await openStream(gateway, 'twice');
+    const client = await streams.open(gateway, 'twice');
     process.kill(-gateway.pid, 'SIGINT');
     await eventually('it takes no connection', () => portIsFree(gateway), 20_000);
     const ended = once(gateway.process, 'exit');
@@ -104,9 +65,9 @@ describe('npm start', () => {
     const gateway = await startWithNpm();
     t.after(gateway[Symbol.asyncDispose]);
     const pid = await pidOfGateway(gateway);
-    const client = await openStream(gateway, 'orphan');
+    const client = await streams.open(gateway, 'orphan');
     process.kill(gateway.pid, 'SIGKILL');
-    await endsWell(gateway, client, 'orphan');
+    await streams.endsWhole(gateway, client, 'orphan');
     await eventually('the gateway has ended', () => !isAlive(pid));
   });
 });

@@ -34,7 +34,7 @@ before(async () => {
     const { max_tokens: status, stream } = JSON.parse(request.body.toString());
     const error = { message: `Refused key: ${key}. See https://x`, type: key, param: key, code: key };
     if (!stream) {
-      sendJson(response, status, { error });
+      sendJson(response, status, { error }, { 'x-request-id': key, 'x-ratelimit-reset-tokens': key });
       return;
     }
     startEvents(response);
@@ -69,6 +69,7 @@ describe('our credential never comes back', () => {
         );
         const text = await response.text();
         assert.ok(!text.includes('SECRET'), `${status}: ${text}`);
+        assert.ok(!JSON.stringify([...response.headers]).includes('SECRET'), `a header of ${status}`);
         const isOurs = [401, 402, 403].includes(status);
         assert.equal(response.headers.get('x-should-retry'), isOurs ? 'false' : null, String(status));
         await recordOf(gateway, id);

@@ -85,6 +85,25 @@ before(async () => {
         );
         response.end(closing('tool_use'));
       },
+      'claude-thinks': (request, response) => {
+        if (!JSON.parse(request.body.toString()).stream) {
+          const thought = { type: 'thinking', thinking: 'hm', signature: 's1' };
+          const hidden = { type: 'redacted_thinking', data: 'x' };
+          sendJson(response, 200, message([thought, hidden, { type: 'text', text: 'Grüezi' }], 'pause_turn'));
+          return;
+        }
+        startEvents(response);
+        response.write(opening);
+        response.write(
+          block(0, { type: 'thinking', thinking: '', signature: '' }, [
+            { type: 'thinking_delta', thinking: 'hm' },
+            { type: 'signature_delta', signature: 's1' },
+          ]),
+        );
+        response.write(block(1, { type: 'redacted_thinking', data: 'x' }, []));
+        response.write(block(2, { type: 'text', text: '' }, [{ type: 'text_delta', text: 'Grüezi' }]));
+        response.end(closing('pause_turn'));
+      },
       'claude-busy': (_request, response) =>
         sendJson(
           response,
@@ -159,6 +178,32 @@ describe('the openai SDK against a model of Anthropic', () => {
       assert.equal(text, 'Grüezi');
       assert.equal(finish, 'stop');
       assert.deepEqual(usages, asked ? [[15, 20]] : []);
+    }
+  });
+
+  test('with x-tfy-strict-openai a translated answer has the fields of OpenAI only, whole and streamed', async () => {
+    const keysOf = (value: object) => Object.keys(value).toSorted();
+    for (const strict of ['true', 'false']) {
+      const request = { model: 'anthropic/claude-thinks', messages };
+      const options = { headers: { 'x-tfy-strict-openai': strict } };
+      const whole = await client.chat.completions.create(request, options);
+      const own = ['content', 'refusal', 'role'];
+      const added = strict === 'true' ? [] : ['reasoning_content', 'thinking_blocks'];
+      assert.deepEqual(keysOf(whole.choices[0]!.message), [...own, ...added].toSorted());
+      assert.equal(whole.choices[0]!.message.content, 'Grüezi');
+      assert.equal(whole.choices[0]!.finish_reason, strict === 'true' ? 'length' : 'pause');
+      const stream = await client.chat.completions.create({ ...request, stream: true }, options);
+      const names = new Set<string>();
+      let text = '';
+      let finish: string | null | undefined;
+      for await (const { choices } of stream) {
+        for (const name of keysOf(choices[0]!.delta)) names.add(name);
+        text += choices[0]!.delta.content ?? '';
+        finish = choices[0]!.finish_reason ?? finish;
+      }
+      assert.deepEqual([...names].toSorted(), ['content', ...added, 'role'].toSorted());
+      assert.equal(text, 'Grüezi');
+      assert.equal(finish, strict === 'true' ? 'length' : 'pause');
     }
   });
 

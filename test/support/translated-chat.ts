@@ -15,7 +15,7 @@ export function translateStream(
   translation: Translation,
   chunks: readonly Buffer[],
 ): { bytes: Buffer; complete: boolean } {
-  const reader = translation.eventReader();
+  const reader = translation.eventReader!();
   const writer = eventWriter(context);
   const out: Buffer[] = [];
   const parser = new SseParser((event, data) => {

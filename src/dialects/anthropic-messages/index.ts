@@ -5,11 +5,11 @@ import { errorBody, errorEvent } from './error-body.ts';
 import { promptText } from './prompt-text.ts';
 
 /** Anthropic's Messages: https://platform.claude.com/docs/en/api/messages */
-export const anthropicMessages: ApiForm = {
+export const anthropicMessages = {
   name: 'anthropic-messages',
   answers: answerForm,
   promptText,
   answerText,
   errorBody,
   errorEvent,
-};
+} satisfies ApiForm;

@@ -53,7 +53,8 @@ export class MessagesStreamReader implements StreamReader {
     const event = parseObject(data);
     if (event === undefined) {
       this.#unreadable += 1;
-      if (this.#unreadable > MAX_UNREADABLE_EVENTS) this.#fail(NOT_JSON, start);
+      if (name === 'error') this.#fail({ message: data }, start);
+      else if (this.#unreadable > MAX_UNREADABLE_EVENTS) this.#fail(NOT_JSON, start);
       return;
     }
     switch (name ?? event['type']) {

@@ -5,11 +5,11 @@ import { toEvents } from './to-events.ts';
 import { toWhole } from './to-whole.ts';
 
 /** Chat completions, whole and streamed: https://platform.openai.com/docs/api-reference/chat */
-export const answerForm: AnswerForm = {
+export const answerForm = {
   stream: (expected, told) => new ChatStreamReader(expected, told),
   whole,
   beginning,
   end,
   toEvents,
   toWhole,
-};
+} satisfies AnswerForm;

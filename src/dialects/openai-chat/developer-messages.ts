@@ -1,3 +1,5 @@
+import type { Edit } from '../openai-json/edited-body.ts';
+
 const DEVELOPER = Buffer.from('"developer"');
 const SYSTEM = Buffer.from('"system"');
 const ROLE = Buffer.from('"role"');
@@ -10,13 +12,6 @@ const CLOSE_BRACKET = 0x5d;
 const COLON = 0x3a;
 /** Inside of a message: the array, the object. */
 const MESSAGE_DEPTH = 2;
-
-/** `bytes` in the place of body[start, end). */
-export interface Edit {
-  readonly start: number;
-  readonly end: number;
-  readonly bytes: Buffer;
-}
 
 /**
  * The edits that make system messages of developer messages: the same place in a conversation, for providers that know no

@@ -25,7 +25,11 @@ export function fromInference(events: readonly InferenceEvent[], context: Answer
         mergeUsage(usage, event.usage);
         break;
       case 'error':
-        return new GatewayError('upstream_stream_error', { detail: event.message, upstreamType: event.errorType });
+        return new GatewayError('upstream_stream_error', {
+          detail: event.message,
+          upstreamType: event.errorType,
+          providerWords: true,
+        });
       default: {
         const index = event.choice ?? 0;
         choices[index] ??= new WholeChoice();

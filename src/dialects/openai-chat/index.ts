@@ -1,7 +1,7 @@
 import type { Dialect } from '../dialect.ts';
+import { errorBody, errorEvent } from '../openai-json/error-body.ts';
 import { answerForm } from './answer-form.ts';
 import { answerText } from './answer-text.ts';
-import { errorBody, errorEvent } from './error-body.ts';
 import { eventWriter } from './event-writer.ts';
 import { followStream } from './follow-stream.ts';
 import { fromInference } from './from-inference.ts';
@@ -11,10 +11,9 @@ import { splice } from './splice.ts';
 import { toInference } from './to-inference.ts';
 
 /** OpenAI's chat completions: https://platform.openai.com/docs/api-reference/chat */
-export const openAiChat: Dialect = {
+export const openAiChat = {
   name: 'openai-chat',
   operation: 'chat',
-  translatesTo: ['chat', 'messages'],
   routes: [{ method: 'POST', pattern: '/chat/completions' }],
   usageParameter: 'stream_options',
   scan: () => new ChatScan(),
@@ -22,10 +21,8 @@ export const openAiChat: Dialect = {
   answers: answerForm,
   promptText,
   answerText,
-  toInference,
-  fromInference,
-  eventWriter,
+  translation: { to: ['chat', 'messages'], toInference, fromInference, eventWriter },
   followStream,
   errorBody,
   errorEvent,
-};
+} satisfies Dialect;

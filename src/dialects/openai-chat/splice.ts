@@ -1,13 +1,13 @@
 import { parseExact } from '../../codec/exact-json.ts';
-import type { PeekedRequest, SpliceEdits } from '../dialect.ts';
-import { developerEdits, type Edit } from './developer-messages.ts';
+import type { SpliceEdits } from '../dialect.ts';
+import { type Edit, editedBody, quoted } from '../openai-json/edited-body.ts';
+import { developerEdits } from './developer-messages.ts';
+import type { PeekedChat } from './peek.ts';
 
 const ASK_USAGE = Buffer.from(',"stream_options":{"include_usage":true}');
-/** Larger bodies are handed on in pieces instead of being copied: 20 MB would stop the loop for milliseconds. */
-const COPY_AT_MOST = 65_536;
 
 /** The body for a provider that speaks this dialect. The pieces of a large body refer to `body`. */
-export function splice(body: Buffer, peeked: PeekedRequest, asked: SpliceEdits): Buffer | Buffer[] {
+export function splice(body: Buffer, peeked: PeekedChat, asked: SpliceEdits): Buffer | Buffer[] {
   const edits: Edit[] = [{ start: peeked.modelStart, end: peeked.modelEnd, bytes: quoted(asked.modelId) }];
   if (asked.askUsage) {
     const edit = askingForUsage(body, peeked);
@@ -21,53 +21,12 @@ export function splice(body: Buffer, peeked: PeekedRequest, asked: SpliceEdits):
       edits.sort((one, other) => one.start - other.start);
     }
   }
-  return body.length > COPY_AT_MOST ? pieces(body, edits) : copied(body, edits);
+  return editedBody(body, edits);
 }
 
-function askingForUsage(body: Buffer, peeked: PeekedRequest): Edit {
+function askingForUsage(body: Buffer, peeked: PeekedChat): Edit {
   const { modelEnd, streamOptionsStart: start, streamOptionsEnd: end } = peeked;
   if (start < 0) return { start: modelEnd, end: modelEnd, bytes: ASK_USAGE };
   const options: unknown = parseExact(body.toString('utf8', start, end));
   return { start, end, bytes: Buffer.from(JSON.stringify({ ...(options as object | null), include_usage: true })) };
-}
-
-const quotedIds = new Map<string, Buffer>();
-const MAX_QUOTED = 1_000;
-
-/** The id as a JSON string; few ids are asked for again and again. */
-function quoted(modelId: string): Buffer {
-  let bytes = quotedIds.get(modelId);
-  if (bytes === undefined) {
-    bytes = Buffer.from(JSON.stringify(modelId));
-    if (quotedIds.size >= MAX_QUOTED) quotedIds.clear();
-    quotedIds.set(modelId, bytes);
-  }
-  return bytes;
-}
-
-function copied(body: Buffer, edits: readonly Edit[]): Buffer {
-  let length = body.length;
-  for (const edit of edits) length += edit.bytes.length - (edit.end - edit.start);
-  const out = Buffer.allocUnsafe(length);
-  let from = 0;
-  let to = 0;
-  for (const edit of edits) {
-    to += body.copy(out, to, from, edit.start);
-    to += edit.bytes.copy(out, to);
-    from = edit.end;
-  }
-  body.copy(out, to, from);
-  return out;
-}
-
-function pieces(body: Buffer, edits: readonly Edit[]): Buffer[] {
-  const out: Buffer[] = [];
-  let from = 0;
-  for (const edit of edits) {
-    if (edit.start > from) out.push(body.subarray(from, edit.start));
-    out.push(edit.bytes);
-    from = edit.end;
-  }
-  out.push(body.subarray(from));
-  return out;
 }

@@ -1,7 +1,7 @@
 import { EventEnds } from '../../codec/event-cutter.ts';
 import { parseExactObject } from '../../codec/exact-json.ts';
 import { FamiliarEvent } from '../../codec/familiar-event.ts';
-import { isArray, isObject, type JsonObject, parseObject } from '../../codec/json-value.ts';
+import { isArray, isObject, type JsonObject } from '../../codec/json-value.ts';
 import { readEvent } from '../../codec/sse-event.ts';
 import { dataEvent } from '../../codec/sse-writer.ts';
 import {
@@ -12,7 +12,7 @@ import {
   type StreamReader,
   type UsageListener,
 } from '../answer-form.ts';
-import { failureIn, isFinished, whole } from './answer-facts.ts';
+import { answerIn, failureIn, isFinished, whole } from './answer-facts.ts';
 import { CallIndices, setIndices } from './call-indices.ts';
 import { contentGap, hasContent } from './delta-content.ts';
 
@@ -85,9 +85,10 @@ export class ChatStreamReader implements StreamReader {
       this.passed = end;
       return end;
     }
-    const chunk = parseObject(data);
+    const chunk = answerIn(data);
     if (chunk === undefined) {
-      if (data !== '') this.#unreadable += 1;
+      if (name === 'error') this.#fail({ message: data }, start);
+      else if (data !== '') this.#unreadable += 1;
       if (this.#unreadable > MAX_UNREADABLE_EVENTS) this.#fail(NOT_JSON, start);
       return end;
     }

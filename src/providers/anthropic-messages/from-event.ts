@@ -31,7 +31,8 @@ class MessagesEventReader implements EventReader {
     try {
       value = JSON.parse(data);
     } catch {
-      out.push({ type: 'error', status: 502, errorType: 'upstream_protocol', message: 'An event is not JSON.' });
+      const message = event === 'error' ? data : 'An event is not JSON.';
+      out.push({ type: 'error', status: 502, errorType: 'upstream_protocol', message });
       return;
     }
     if (!isObject(value)) return;
@@ -59,6 +60,8 @@ class MessagesEventReader implements EventReader {
         pushError(value, out);
         return;
       default: // ping, and whatever comes one day: "your code should handle unknown event types gracefully"
+        // But those in between have errors of their own making.
+        if (value['error']) pushError(value, out);
     }
   }
 
@@ -152,7 +155,7 @@ function pushText(out: InferenceEvent[], type: 'text' | 'reasoning', value: unkn
 }
 
 function pushError(value: JsonObject, out: InferenceEvent[]): void {
-  const error = objectOf(value['error']) ?? {};
+  const error = objectOf(value['error']) ?? { message: value['error'] ?? value['message'] };
   const errorType = stringOf(error['type']) ?? 'api_error';
   const message = stringOf(error['message']) ?? 'The provider gave no reason.';
   out.push({ type: 'error', status: statusOfType(errorType), errorType, message });

@@ -29,6 +29,7 @@ export function providerError(status: number | undefined, said: ProviderFault, t
       target: target.id,
       upstreamStatus: status,
       operatorDetail: operatorDetail(status, fault),
+      providerWords: true,
       headers: NO_RETRY,
     });
   }
@@ -54,6 +55,7 @@ function words(fault: ProviderFault, target: Target) {
     upstreamType: fault.type,
     upstreamCode: fault.code,
     target: target.id,
+    providerWords: true as const,
   };
 }
 

@@ -61,7 +61,7 @@ function statusOf(code: unknown): number | undefined {
 }
 
 function message(source: JsonObject): string | undefined {
-  for (const key of ['message', 'error', 'detail', 'msg', 'error_description', 'title']) {
+  for (const key of ['message', 'error', 'detail', 'msg', 'error_description', 'error_message', 'error_msg', 'title']) {
     const value = source[key];
     if (typeof value === 'string' && value !== '') return value;
     if (isArray(value)) return list(value);

@@ -36,6 +36,7 @@ export function tokenCredential(
 ): Credential {
   let made: { readonly token: AccountToken; readonly headers: readonly string[] } | undefined;
   let before: AccountToken | undefined;
+  let redact: ((words: string) => string) | undefined;
   return {
     // A connection outlives a token: it is the source that tells accounts apart.
     poolKey: digest([place.id]),
@@ -45,10 +46,14 @@ export function tokenCredential(
       if (made?.token !== token) {
         before = made?.token;
         made = { token, headers: headersOf(token.values) };
+        redact = undefined;
       }
       return made.headers;
     },
     // A late answer may be about the token before.
-    redact: (words) => redaction([before, made?.token].flatMap((token) => Object.values(token?.values ?? {})))(words),
+    redact: (words) => {
+      redact ??= redaction([before, made?.token].flatMap((token) => Object.values(token?.values ?? {})));
+      return redact(words);
+    },
   };
 }

@@ -6,7 +6,7 @@ import { NO_CREDENTIAL } from '../base/credential.ts';
 import { listedModels } from '../base/listed-models.ts';
 import { mountAt } from '../base/mount.ts';
 import { openAiModels } from '../openai-compatible/models-probe.ts';
-import { openAiChatWire } from '../openai-compatible/wire.ts';
+import { openAiChatWire, openAiEmbeddingsWire } from '../openai-compatible/wire.ts';
 import type { ProviderPlug } from '../provider.ts';
 
 const type = 'provider-account/ollama';
@@ -22,7 +22,7 @@ const schema = accountBase(type).extend({
 export const plug: ProviderPlug = {
   type,
   schema,
-  wires: [openAiChatWire],
+  wires: [openAiChatWire, openAiEmbeddingsWire],
   probe: openAiModels,
   open(checked) {
     const manifest = schema.parse(checked);
@@ -32,7 +32,9 @@ export const plug: ProviderPlug = {
       // Models on one's own machine have no price list.
       catalogueId: undefined,
       abilities: { usageInStream: true, developerRole: false },
-      mounts: [mountAt({ wire: openAiChatWire, url, credential: NO_CREDENTIAL, account: manifest })],
+      mounts: [openAiChatWire, openAiEmbeddingsWire].map((wire) =>
+        mountAt({ wire, url, credential: NO_CREDENTIAL, account: manifest }),
+      ),
       listed: listedModels(manifest.integrations),
     });
   },

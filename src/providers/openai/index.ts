@@ -5,7 +5,7 @@ import { headerCredential, NO_CREDENTIAL } from '../base/credential.ts';
 import { listedModels } from '../base/listed-models.ts';
 import { mountAt } from '../base/mount.ts';
 import { openAiModels } from '../openai-compatible/models-probe.ts';
-import { openAiChatWire } from '../openai-compatible/wire.ts';
+import { openAiChatWire, openAiEmbeddingsWire } from '../openai-compatible/wire.ts';
 import type { ProviderPlug } from '../provider.ts';
 import { listTerms } from './list-terms.ts';
 
@@ -25,7 +25,7 @@ export const plug: ProviderPlug = {
     account: 'openai',
     manifest: (value) => ({ type, name: 'openai', auth_data: { type: 'api-key', api_key: value } }),
   },
-  wires: [openAiChatWire],
+  wires: [openAiChatWire, openAiEmbeddingsWire],
   probe: openAiModels,
   open(checked) {
     // Parsed again for its types: a manifest comes here over a thread border as plain data.
@@ -39,7 +39,9 @@ export const plug: ProviderPlug = {
       terms: listTerms,
       exampleModel: 'gpt-4o-mini',
       abilities: { usageInStream: true, developerRole: true },
-      mounts: [mountAt({ wire: openAiChatWire, url: manifest.base_url, credential, account: manifest })],
+      mounts: [openAiChatWire, openAiEmbeddingsWire].map((wire) =>
+        mountAt({ wire, url: manifest.base_url, credential, account: manifest }),
+      ),
       listed: listedModels(manifest.integrations),
     });
   },

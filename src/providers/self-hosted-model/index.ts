@@ -3,15 +3,17 @@ import { headerCredential } from '../base/credential.ts';
 import { listedModel } from '../base/listed-models.ts';
 import { mountAt, mountsOf } from '../base/mount.ts';
 import { openAiModels } from '../openai-compatible/models-probe.ts';
-import { openAiChatWire } from '../openai-compatible/wire.ts';
+import { openAiChatWire, openAiEmbeddingsWire } from '../openai-compatible/wire.ts';
 import type { ProviderPlug } from '../provider.ts';
 import { manifestSchema, type SelfHostedModel, type } from './manifest.ts';
+
+const WIRES = [openAiChatWire, openAiEmbeddingsWire];
 
 /** Models behind an OpenAI-compatible server of one's own: each with its own address and credential. */
 export const plug: ProviderPlug = {
   type,
   schema: manifestSchema,
-  wires: [openAiChatWire],
+  wires: WIRES,
   probe: openAiModels,
   open(checked) {
     const manifest = manifestSchema.parse(checked);
@@ -24,13 +26,9 @@ export const plug: ProviderPlug = {
     const listed = manifest.integrations.map((model) => {
       const { url, tls_settings = manifest.tls_settings } = model;
       const account = { ...manifest, tls_settings };
-      const mount = mountAt({
-        wire: openAiChatWire,
-        url,
-        credential: headerCredential(requestHeaders(model)),
-        account,
-      });
-      return targetOf(setup, mountsOf([mount]), listedModel(model, model.hosted_model_name));
+      const credential = headerCredential(requestHeaders(model));
+      const mounts = WIRES.map((wire) => mountAt({ wire, url, credential, account }));
+      return targetOf(setup, mountsOf(mounts), listedModel(model, model.hosted_model_name));
     });
     return listedAccount(setup, listed);
   },

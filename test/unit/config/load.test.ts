@@ -44,7 +44,7 @@ test('every setting has its default when nothing is configured', () => {
         keepAliveMs: 75000,
       },
       upstream: { proxies: {}, noProxy: [] },
-      log: { level: 'info', access: 'all' },
+      log: { level: 'info', access: 'all', providerWords: 'keep' },
       keepaliveCommentMs: 15000,
       demo: 'auto',
       retryReusedConnection: true,

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type Loaded, loadConfiguration, type Refused } from '../../../src/config/load.ts';
 import { PLUGS } from '../../../src/plugs.ts';
+import { selfSigned } from '../../support/certificate.ts';
 import { blocks, page, pages } from '../../support/pages.ts';
 
 /** What a page lets a reader put into a variable, where that is more than some text. */
@@ -17,7 +18,7 @@ const VALUES: Readonly<Record<string, string>> = {
 };
 
 /** Loads manifests from a folder in which every variable is set and every file is there that they name. */
-function load(context: TestContext, source: string): Loaded | Refused {
+async function load(context: TestContext, source: string): Promise<Loaded | Refused> {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-docs-'));
   context.after(() => rmSync(folder, { recursive: true, force: true }));
   const environment: Record<string, string> = {};
@@ -26,7 +27,10 @@ function load(context: TestContext, source: string): Loaded | Refused {
   }
   for (const [, file = ''] of source.matchAll(/(?:\$\{file:|_file: )([^\s,}]+)/g)) {
     mkdirSync(dirname(join(folder, file)), { recursive: true });
-    writeFileSync(join(folder, file), 'secret\n');
+    writeFileSync(
+      join(folder, file),
+      file === 'ca.pem' ? (await selfSigned(context, 'DNS:localhost')).cert : 'secret\n',
+    );
   }
   writeFileSync(join(folder, 'sluice.yaml'), source);
   return loadConfiguration({ paths: [folder], environment, kinds: PLUGS, wellKnown: [] });
@@ -35,22 +39,22 @@ function load(context: TestContext, source: string): Loaded | Refused {
 for (const { file, text } of pages) {
   const manifests = blocks(text, 'yaml');
   if (manifests.length === 0) continue;
-  test(`every manifest of ${file} loads without a warning, together with those above it`, (context) => {
+  test(`every manifest of ${file} loads without a warning, together with those above it`, async (context) => {
     let above: string[] = [];
     for (const manifest of manifests) {
       // Where a page begins another configuration, it says so by its server.
       above = manifest.startsWith('type: sluice/server') ? [manifest] : [...above, manifest];
-      const result = load(context, above.join('---\n'));
+      const result = await load(context, above.join('---\n'));
       assert.ok(!('faults' in result), `${manifest}\n${JSON.stringify('faults' in result && result.faults)}`);
       assert.deepEqual(result.warnings, [], manifest);
     }
   });
 }
 
-test('the configuration of the README sets up a provider, a key, a limit and a budget in 12 lines', (context) => {
+test('the configuration of the README sets up a provider, a key, a limit and a budget in 12 lines', async (context) => {
   const [source = ''] = blocks(page('README.md'), 'yaml');
   assert.equal(source.trimEnd().split('\n').length, 12);
-  const result = load(context, source);
+  const result = await load(context, source);
   assert.ok(!('faults' in result));
   const { accounts, keys, rateLimits, budgets } = result.configuration;
   assert.deepEqual([accounts.length, keys.length, rateLimits.length, budgets.length], [1, 1, 1, 1]);

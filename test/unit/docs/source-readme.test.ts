@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { blocks, page, root } from '../../support/pages.ts';
 
@@ -36,4 +36,19 @@ test('the table of who may import whom is that of scripts/import-rules.ts', () =
     }
   }
   assert.deepEqual([...expected.keys()], [], 'not in the table');
+});
+
+test('every law in the table of src/README.md names tests that exist', () => {
+  const [, table] = text.split('## Invariants, and the tests that hold them');
+  const rows = [...(table?.split('\n## ')[0] ?? '').matchAll(/^\| (.+) \| (test\/[^|]+) \|$/gm)];
+  assert.ok(rows.length > 60, `${rows.length} laws`);
+  for (const [, law, tests] of rows) {
+    let folder = '';
+    for (const name of tests!.split(', ')) {
+      // A name without its folder stands in that of the one before.
+      const path = name.startsWith('test/') ? name : `${folder}/${name}`;
+      folder = dirname(path);
+      assert.ok(existsSync(join(root, path)), `${law}: ${path} is not there`);
+    }
+  }
 });

@@ -34,7 +34,7 @@ function refused(name: string, value: string): GatewayError {
 }
 
 test('no client setting is set without its header', () => {
-  const expected = { waits: NO_WAITS, metadata: {}, providerName: undefined };
+  const expected = { waits: NO_WAITS, metadata: {}, providerName: undefined, strictForm: false };
   assert.deepEqual(clientSettings(headers(undefined)), expected);
   assert.deepEqual(read({ 'x-tfy-something-else': 'x' }), expected);
 });
@@ -74,4 +74,11 @@ test('the account header for a bare model id is passed on', () => {
 
 test('guardrails that are asked for and not there are refused, and not skipped', () => {
   refused('x-tfy-guardrails', '[]');
+});
+
+test('a strict answer is asked for by `true`, and anything but `true` and `false` is refused', () => {
+  assert.equal(read({ 'x-tfy-strict-openai': 'true' }).strictForm, true);
+  assert.equal(read({ 'x-tfy-strict-openai': 'True' }).strictForm, true);
+  assert.equal(read({ 'x-tfy-strict-openai': 'false' }).strictForm, false);
+  for (const value of ['', '1', 'yes', 'true, true']) refused('x-tfy-strict-openai', value);
 });

@@ -36,10 +36,11 @@ function faults(manifest: object): string[] {
   return loadText({ after: () => {} } as never, JSON.stringify(manifest), {}, { kinds: plugs }).faults;
 }
 
-/** Where a model's only mount sends a request, and with which headers of the account. */
+/** Where a model's mount for chats sends a request, and with which headers of the account. */
 function reached(target: Target | undefined) {
   assert.ok(target);
-  const [mount, ...others] = [...target.mounts.values()].flat();
+  const { mounts } = target;
+  const [mount, ...others] = mounts.get('chat') ?? mounts.get('messages') ?? [];
   assert.ok(mount);
   assert.deepEqual(others, []);
   const { connection, credential } = mount;

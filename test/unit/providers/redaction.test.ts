@@ -38,6 +38,34 @@ test('a secret is found as JSON and as an address write it', () => {
   assert.ok(!redact(`https://p.example/?key=${encodeURIComponent(KEY)}`).includes('SECRET'));
 });
 
+test('a piece of a secret of twelve characters or more is taken out, in whatever case', () => {
+  const redact = redaction([KEY]);
+  for (let at = 0; at + 12 <= KEY.length; at += 1) {
+    for (const piece of [KEY.slice(at, at + 12), KEY.slice(at), KEY.slice(at).toUpperCase()])
+      assert.equal(redact(`(${piece})`), '([redacted])', piece);
+  }
+  assert.equal(redact('the upstream has no SECRET'), 'the upstream has no SECRET');
+});
+
+test('both ends of a secret whose middle is masked are taken out', () => {
+  const redact = redaction([KEY]);
+  for (const masked of ['sk-…1"x', 'sk-u****711"x', 'sk-...4711"x', 'sk-upstream-••••"x', 'sk-upstrXXXXX11"x']) {
+    assert.equal(redact(`(${masked}) ...`), '([redacted]) ...', masked);
+  }
+  assert.equal(redact('wait...more than a ***star***'), 'wait...more than a ***star***');
+});
+
+test('a secret is found in base64, at whatever place, and in hexadecimal digits', () => {
+  const redact = redaction([KEY]);
+  for (const before of ['', 'a', 'ab', 'Bearer ']) {
+    for (const encoding of ['base64', 'base64url'] as const) {
+      const text = redact(Buffer.from(`${before}${KEY}, `).toString(encoding));
+      assert.match(text, /^\S{0,12}\[redacted\]\S{0,6}$/, before);
+    }
+  }
+  assert.equal(redact(Buffer.from(KEY).toString('hex').toUpperCase()), '[redacted]');
+});
+
 test('a secret that holds another is taken out whole', () => {
   assert.equal(redaction(['abcdefgh', 'xx-abcdefgh-yy'])('xx-abcdefgh-yy abcdefgh'), '[redacted] [redacted]');
 });

@@ -9,12 +9,8 @@ test('a refused credential is a warning with account, status and words, once a m
   t.mock.method(performance, 'now', () => now);
   const warned: object[] = [];
   const fail = () => assert.fail();
-  const warnings = new CredentialWarnings({
-    debug: fail,
-    info: fail,
-    error: fail,
-    warn: (fields) => warned.push(fields),
-  });
+  const log = { debug: fail, info: fail, error: fail, warn: (fields: object) => warned.push(fields) };
+  const warnings = new CredentialWarnings(log, () => 'keep');
   const refused = (account: string, upstreamStatus: number) =>
     warnings.refused(
       { ...exampleTarget, account, id: `${account}/m` },

@@ -8,9 +8,17 @@ import type { Wire } from '../../../src/providers/provider.ts';
 import { mountFor, type Spoken } from '../../../src/relay/choose-mount.ts';
 import { exampleMounts } from '../../support/targets.ts';
 
-const chat: Spoken = { name: 'openai-chat', operation: 'chat', translatesTo: ['chat', 'messages'] };
-const messages: Spoken = { name: 'anthropic-messages', operation: 'messages', translatesTo: ['messages', 'chat'] };
-const responses: Spoken = { name: 'openai-responses', operation: 'responses', translatesTo: ['chat', 'messages'] };
+const chat: Spoken = { name: 'openai-chat', operation: 'chat', translation: { to: ['chat', 'messages'] } };
+const messages: Spoken = {
+  name: 'anthropic-messages',
+  operation: 'messages',
+  translation: { to: ['messages', 'chat'] },
+};
+const responses: Spoken = {
+  name: 'openai-responses',
+  operation: 'responses',
+  translation: { to: ['chat', 'messages'] },
+};
 
 const translatedChat: Wire = { ...openAiChatWire, name: 'another-chat', translation: anthropicWire.translation! };
 
@@ -32,7 +40,10 @@ test('the first wire with a translation is chosen where none is the dialect’s 
 
 test('a target that speaks nothing a dialect can be put into has no mount for it', () => {
   assert.equal(spokenFor(messages, openAiChatWire), undefined, 'this wire has no translation');
-  assert.equal(spokenFor({ ...chat, name: 'x', operation: 'embedding', translatesTo: [] }, anthropicWire), undefined);
+  assert.equal(
+    spokenFor({ ...chat, name: 'x', operation: 'embedding', translation: { to: [] } }, anthropicWire),
+    undefined,
+  );
   assert.equal(spokenFor(chat), undefined);
 });
 

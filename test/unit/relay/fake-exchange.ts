@@ -1,7 +1,7 @@
 import { FakeExchange, FakeSink } from '../../../bench/inputs/fake-exchange.ts';
 import type { GatewayError } from '../../../src/core/errors.ts';
 import type { AbortReason } from '../../../src/core/exchange.ts';
-import { errorBody } from '../../../src/dialects/openai-chat/error-body.ts';
+import { errorBody } from '../../../src/dialects/openai-json/error-body.ts';
 
 /** Throws at whatever a socket would garble. `takes`: how much the client takes before it is full. */
 class StrictSink extends FakeSink {

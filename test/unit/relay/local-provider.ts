@@ -115,6 +115,7 @@ export class Relayed {
       sharedMemory: this.sharedMemory,
       translateHeavy: () => Promise.reject(new Error('nothing large is asked')),
       headers: [],
+      strictForm: false,
       filters: options.filters ?? [],
       owner: {
         relayed: (result) => {

@@ -481,7 +481,10 @@ test('an answer that is compressed although nothing but identity was asked for i
     assert.equal(relayed.result?.error?.code, 'upstream_protocol');
   }
   const relayed = new Relayed({ body: { stream: false } });
-  relayed.attempt.head(200, { 'content-type': 'application/json', 'content-encoding': 'identity' }).send('{}').end();
+  relayed.attempt
+    .head(200, { 'content-type': 'application/json', 'content-encoding': 'identity' })
+    .send('{"choices":[]}')
+    .end();
   assert.equal(relayed.sink.status, 200);
 });
 
@@ -666,7 +669,7 @@ test('an error answer that is cut is still the provider’s refusal', () => {
 
 test('the head of an answer says how long the provider took', () => {
   const relayed = new Relayed({ body: { stream: false } });
-  relayed.attempt.head(200, { 'content-type': 'application/json' }).send('{}').end();
+  relayed.attempt.head(200, { 'content-type': 'application/json' }).send('{"choices":[]}').end();
   const upstreamMs = Number(relayed.sink.headers['upstream-ms']);
   assert.ok(upstreamMs > 0 && upstreamMs < 5_000);
 });

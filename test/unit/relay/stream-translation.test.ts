@@ -17,7 +17,9 @@ test('whole events in front of one that is too long reach the client, however th
     const mode = new StreamTranslation({
       host,
       meter: new UsageMeter(),
-      dialect: openAiChat,
+      to: openAiChat.translation,
+      reader: anthropicWire.translation!.eventReader!(),
+      writer: openAiChat.translation.eventWriter(context),
       wire: anthropicWire,
       target: exampleTarget,
       translation: anthropicWire.translation!,
@@ -41,7 +43,18 @@ function translated(chunks: readonly Buffer[]) {
   const host = new FakeRelayHost();
   const meter = new UsageMeter();
   const target = { ...exampleTarget, wire: anthropicWire };
-  const shared = { host, meter, dialect: openAiChat, wire: anthropicWire, target, memory: heldMemory(), context };
+  const [reader, writer] = [anthropicWire.translation!.eventReader!(), openAiChat.translation.eventWriter(context)];
+  const shared = {
+    host,
+    meter,
+    to: openAiChat.translation,
+    reader,
+    writer,
+    wire: anthropicWire,
+    target,
+    memory: heldMemory(),
+    context,
+  };
   const translation = anthropicWire.translation!;
   const mode = new StreamTranslation({ ...shared, translation, holdBytes: 1_000, maxBytes: 1_000_000 });
   for (const chunk of chunks) mode.chunk(chunk);

@@ -7,7 +7,6 @@ import { anthropicMessages } from '../../../../src/dialects/anthropic-messages/i
 import { decodeMessage } from '../../../support/sdk-streams.ts';
 
 const { answers } = anthropicMessages;
-const context = { exchangeId: 'ex_1', model: 'p/m', includeUsage: false, created: 1_700_000_000 };
 const fixtures = join(import.meta.dirname, '../../../fixtures/anthropic');
 
 interface Block {
@@ -44,7 +43,7 @@ function messageOf(events: readonly unknown[]): { content: Block[]; stop_reason?
 test('a whole message becomes events from which the SDK reads the same message', async () => {
   for (const name of ['text', 'tools', 'thinking', 'refusal']) {
     const answer = readFileSync(join(fixtures, `${name}.json`));
-    const events = answers.toEvents(answer, context);
+    const events = answers.toEvents(answer);
     assert.ok(Buffer.isBuffer(events));
     const { events: decoded, raised } = await decodeMessage(events.toString());
     assert.equal(raised, undefined);
@@ -58,13 +57,13 @@ test('a whole message becomes events from which the SDK reads the same message',
 
 test('numbers in the input of a call keep their digits on their way into events', () => {
   const content = '[{"type":"tool_use","id":"t","name":"f","input":{"order":12345678901234567890}}]';
-  const events = answers.toEvents(Buffer.from(`{"type":"message","content":${content},"usage":{}}`), context);
+  const events = answers.toEvents(Buffer.from(`{"type":"message","content":${content},"usage":{}}`));
   assert.match(events.toString(), /12345678901234567890/);
 });
 
 test('an answer that is no message cannot become events, and says so', () => {
   for (const text of ['{}', '[]', '{"content":"text"}', 'nonsense']) {
-    const events = answers.toEvents(Buffer.from(text), context);
+    const events = answers.toEvents(Buffer.from(text));
     assert.ok(events instanceof GatewayError);
     assert.equal(events.code, 'upstream_protocol');
   }

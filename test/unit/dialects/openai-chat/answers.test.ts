@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { GatewayError } from '../../../../src/core/errors.ts';
-import { errorBody, errorEvent } from '../../../../src/dialects/openai-chat/error-body.ts';
 import { eventWriter } from '../../../../src/dialects/openai-chat/event-writer.ts';
 import { fromInference } from '../../../../src/dialects/openai-chat/from-inference.ts';
+import { errorBody, errorEvent } from '../../../../src/dialects/openai-json/error-body.ts';
 import type { InferenceEvent } from '../../../../src/inference/event.ts';
 import { fromStream, fromWhole } from '../../../support/chat-answer.ts';
 

@@ -1,17 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { GatewayError } from '../../../../src/core/errors.ts';
-import type { PeekedRequest } from '../../../../src/dialects/dialect.ts';
-import { ChatScan } from '../../../../src/dialects/openai-chat/peek.ts';
+import { ChatScan, type PeekedChat } from '../../../../src/dialects/openai-chat/peek.ts';
 
-function peek(text: string): PeekedRequest | GatewayError {
+function peek(text: string): PeekedChat | GatewayError {
   const body = Buffer.from(text);
   const scan = new ChatScan();
   scan.advance(body, body.length);
   return scan.result(body);
 }
 
-function read(body: object | string): PeekedRequest {
+function read(body: object | string): PeekedChat {
   const peeked = peek(typeof body === 'string' ? body : JSON.stringify(body));
   assert.ok(!(peeked instanceof GatewayError), peeked instanceof GatewayError ? peeked.message : '');
   return peeked;

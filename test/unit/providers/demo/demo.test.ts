@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
-import { demoAccount } from '../../../../src/providers/demo/account.ts';
+import { demoAccount } from '../../../../src/providers/demo/index.ts';
 import type { AttemptControl, AttemptHandler } from '../../../../src/providers/provider.ts';
 import { fromStream, fromWhole } from '../../../support/chat-answer.ts';
 

@@ -38,9 +38,10 @@ test('a refused credential is the gateway’s fault, and the provider’s words 
     assert.equal(refused.context.detail, undefined);
     assert.ok(!refused.message.includes('sk-ab'));
     assert.equal(
-      refused.recordedDetail,
+      refused.recordedDetail('keep'),
       `The provider answered ${status} (invalid_api_key): Incorrect API key provided: sk-ab***yz`,
     );
+    assert.equal(refused.recordedDetail('leave-out'), `The provider answered ${status}.`);
     assert.deepEqual(refused.context.headers, ['x-should-retry', 'false']);
   }
 });

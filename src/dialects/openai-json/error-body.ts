@@ -6,7 +6,7 @@ export function errorBody(error: GatewayError): Buffer {
   return Buffer.from(errorJson(error));
 }
 
-/** The same as an event, for a stream that has. The SDKs raise it. */
+/** The same as an event, for a stream that has begun. The SDKs raise it. */
 export function errorEvent(error: GatewayError): Buffer {
   return dataEvent(errorJson(error));
 }

@@ -1,0 +1,78 @@
+import { PeekKeys } from '../../codec/peek-keys.ts';
+import { GatewayError } from '../../core/errors.ts';
+import type { OrError } from '../../core/exchange.ts';
+import type { Operation } from '../../inference/operation.ts';
+import type { PromptText } from '../../inference/sampled-text.ts';
+import type { Dialect, DialectTranslation, FormName, PeekedRequest, RequestScan, SpliceEdits } from '../dialect.ts';
+import { editedBody, quoted } from './edited-body.ts';
+import { errorBody, errorEvent } from './error-body.ts';
+import { jsonAnswers } from './json-answers.ts';
+import { JsonRequestScan, missing, type NamedModel } from './request-scan.ts';
+
+export interface JsonForm {
+  readonly name: FormName;
+  readonly operation: Operation;
+  readonly patterns: readonly string[];
+  /** Keys without which OpenAI refuses a request, besides `model`. */
+  readonly required: readonly string[];
+  /** The key that says how many results are asked for; absent: what is generated is not counted in choices. */
+  readonly choicesKey?: string;
+  /** Small values of its answers that tell of usage, besides `usage`. */
+  readonly answerKeys?: readonly string[];
+  promptText(body: unknown): PromptText;
+  readonly translation?: DialectTranslation;
+}
+
+interface PeekedJson extends PeekedRequest, NamedModel {
+  readonly model: string;
+}
+
+/** A form whose requests and answers are one JSON object each: nothing is streamed, and no text is generated. */
+export function jsonDialect(form: JsonForm): Dialect {
+  const names = ['model', ...form.required, ...(form.choicesKey === undefined ? [] : [form.choicesKey])];
+  const keys = new PeekKeys(names);
+  return {
+    name: form.name,
+    operation: form.operation,
+    routes: form.patterns.map((pattern) => ({ method: 'POST', pattern })),
+    usageParameter: undefined,
+    scan: () => new JsonScan(keys, form),
+    splice: (body, peeked: PeekedJson, { modelId }: SpliceEdits) =>
+      editedBody(body, [{ start: peeked.modelStart, end: peeked.modelEnd, bytes: quoted(modelId) }]),
+    answers: jsonAnswers(form.answerKeys),
+    promptText: form.promptText,
+    // Nothing of the answer is text that was generated.
+    answerText: () => undefined,
+    errorBody,
+    errorEvent,
+    ...(form.translation && { translation: form.translation }),
+  };
+}
+
+class JsonScan implements RequestScan {
+  readonly #scan: JsonRequestScan;
+  readonly #form: JsonForm;
+
+  constructor(keys: PeekKeys, form: JsonForm) {
+    this.#scan = new JsonRequestScan(keys);
+    this.#form = form;
+  }
+
+  advance(buffer: Buffer, end: number): void {
+    this.#scan.advance(buffer, end);
+  }
+
+  result(body: Buffer): OrError<PeekedJson> {
+    const scan = this.#scan;
+    const fault = scan.fault();
+    if (fault) return fault;
+    const named = scan.model(body, 0);
+    if (named instanceof GatewayError) return named;
+    const { required, choicesKey } = this.#form;
+    const absent = required.find((_, index) => scan.starts[index + 1]! < 0);
+    if (absent !== undefined) return missing(absent);
+    const choices = choicesKey === undefined ? 0 : scan.count(body, required.length + 1);
+    if (choices instanceof GatewayError) return choices;
+    return { ...named, stream: false, includeUsage: false, maxOutputTokens: 0, choices: choices ?? 1 };
+  }
+}

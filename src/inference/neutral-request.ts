@@ -1,0 +1,5 @@
+import type { EmbeddingRequest } from './embedding.ts';
+import type { InferenceRequest } from './request.ts';
+
+/** A request of any operation, in neutral words. Which one it is, dialect and wire agree on by their operation. */
+export type NeutralRequest = InferenceRequest | EmbeddingRequest;
