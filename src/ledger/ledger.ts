@@ -11,7 +11,7 @@ import { Backlog, type LedgerBatch } from './backlog.ts';
 import { MAGIC } from './journal-format.ts';
 import { adoptRuns, beginRun, type JournalRun, type LeftoverRun } from './journal-runs.ts';
 import type { LedgerHook } from './ledger-hook.ts';
-import { LedgerWriter } from './ledger-writer.ts';
+import { type Doubles, LedgerWriter } from './ledger-writer.ts';
 import { Retention } from './retention.ts';
 import { Segment } from './segment.ts';
 
@@ -127,6 +127,8 @@ export class Ledger {
     if (place === undefined) this.#backlog.push(frame, undefined, 0, 0);
     else {
       const segment = this.#segmentOf(place.segment, thread);
+      // What was told of already is read from the journal: it must not be written twice.
+      if (place.end <= segment.knownEnd) return;
       if (segment.knownEnd < place.start) this.#backlog.pushUnread(segment, segment.knownEnd, place.start);
       this.#backlog.push(frame, segment, place.start, place.end);
       this.#grow(segment, place.end);
@@ -314,11 +316,12 @@ export class Ledger {
       for (;;) {
         this.#batch ??= await this.#backlog.next(BATCH_ROWS);
         if (this.#batch === undefined) return;
-        if (this.#batch.records.count > 0) this.#rows += await this.#write(this.#batch.records);
+        const { records, replayed } = this.#batch;
+        if (records.count > 0) this.#rows += await this.#write(records, replayed ? 'possible' : 'none');
         this.#retryMs = RETRY_FIRST_MS;
         this.#committed(this.#batch);
         this.#batch = undefined;
-        // Between two batches others have their turn: writing to SQLite holds the thread.
+        // Between two batches others have their turn.
         await new Promise((resolve) => setImmediate(resolve));
       }
     } catch (error) {
@@ -331,9 +334,9 @@ export class Ledger {
   }
 
   /** A row that the database refuses for what is in it must not hold up all others for ever. */
-  async #write(views: Iterable<RecordView>): Promise<number> {
+  async #write(views: Iterable<RecordView>, doubles: Doubles): Promise<number> {
     try {
-      return await this.#writer.write(views);
+      return await this.#writer.write(views, doubles);
     } catch (error) {
       if (!isRowFault(error)) throw error;
       const records = Array.from(views, keptRecord);
@@ -348,7 +351,8 @@ export class Ledger {
         return 0;
       }
       const middle = records.length >> 1;
-      return (await this.#write(records.slice(0, middle))) + (await this.#write(records.slice(middle)));
+      const first = await this.#write(records.slice(0, middle), doubles);
+      return first + (await this.#write(records.slice(middle), doubles));
     }
   }
 

@@ -7,9 +7,8 @@ import {
   type RareCounts,
   USAGE_COUNTERS,
 } from '../inference/usage-counters.ts';
-import type { LedgerRowsTable } from '../store/tables/ledger-tables.ts';
+import type { LedgerRow } from '../store/ledger-frame.ts';
 import type { RowDetail } from './row-detail.ts';
-import type { RowNumbers } from './row-numbers.ts';
 
 /** Counters with a column of their own in a row; all other numbers of a usage must be in the list above. */
 type InColumns = 'inputTokens' | 'outputTokens';
@@ -28,14 +27,10 @@ const detailSchema = z.looseObject({
 });
 
 /** What a row says was used, as its record did. */
-export function usageOfRow(
-  row: Pick<LedgerRowsTable, 'input_tokens' | 'output_tokens'>,
-  numbers: RowNumbers,
-  detail: RowDetail,
-): Usage {
+export function usageOfRow({ input_tokens, output_tokens, numbers }: LedgerRow, detail: RowDetail): Usage {
   const usage: Usage = {
-    inputTokens: row.input_tokens ?? undefined,
-    outputTokens: row.output_tokens ?? undefined,
+    inputTokens: input_tokens,
+    outputTokens: output_tokens,
     rare: rareCountsOf(detail),
     providerCostUsd: numbers.provider_cost_usd,
   };
@@ -55,8 +50,8 @@ export function rareCountsOf({ usage }: RowDetail): RareCounts | undefined {
 }
 
 /** Empty where somebody changed it to something that cannot be read: the row's hash says so. */
-export function readDetail(json: string | null): RowDetail {
-  if (json === null) return {};
+export function readDetail(json: string | undefined): RowDetail {
+  if (json === undefined) return {};
   try {
     return detailSchema.safeParse(JSON.parse(json)).data ?? {};
   } catch {

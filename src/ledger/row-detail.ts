@@ -16,14 +16,14 @@ export interface RowDetail {
   readonly unknown_cost?: { readonly part: string; readonly charged_nano_usd?: number | undefined } | undefined;
 }
 
-/** Null: nothing of it. */
-export function detailOf(record: RecordView): string | null {
+/** Undefined: nothing of it. */
+export function detailOf(record: RecordView): string | undefined {
   const { id, requestId, attemptsJson, errorDetail, usage } = record;
   const unknownCost = saidOf(record.unknownCost);
   const rare = usage?.rare;
   const servedAs = usage?.servedAs;
   if (requestId === id && attemptsJson === undefined && errorDetail === undefined) {
-    if (rare === undefined && servedAs === undefined && unknownCost === undefined) return null;
+    if (rare === undefined && servedAs === undefined && unknownCost === undefined) return undefined;
   }
   return JSON.stringify({
     ...(requestId !== id && { request_id: storableText(requestId) }),

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { Agent } from 'node:http';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, it } from 'node:test';
 import { ask, errorOf, messages } from '../support/chat-client.ts';
 import { eventually, type RunningGateway, startGateway } from '../support/gateway.ts';
@@ -9,6 +8,7 @@ import { type Load, startCountingProvider, startLoad } from '../support/ledger-l
 import type { FakeProvider } from '../support/provider.ts';
 import { openAccount } from '../support/scripted-provider.ts';
 import { type SmallDisk, smallDisk, smallDiskSkip } from '../support/small-disk.ts';
+import { rowsInFolder } from '../support/stored-rows.ts';
 
 const DISK_BYTES = 12 * 1024 * 1024;
 
@@ -41,19 +41,7 @@ describe('the ledger while the disk is full', { skip: smallDiskSkip(), timeout: 
     }
   }
 
-  async function rowIds(disk: SmallDisk): Promise<Set<string>> {
-    const database = new DatabaseSync(join(disk.folder, 'data', 'sluice.db'));
-    try {
-      return new Set(
-        database
-          .prepare('select id from ledger_rows')
-          .all()
-          .map((row) => String(row['id'])),
-      );
-    } finally {
-      database.close();
-    }
-  }
+  const rowIds = (disk: SmallDisk): Set<string> => new Set(rowsInFolder(join(disk.folder, 'data')).map(({ id }) => id));
 
   const answered = (load: Load): string[] => load.ended.filter(({ status }) => status === 200).map(({ id }) => id);
   const isRefused = (load: Load): boolean => load.ended.slice(-50).some(({ status }) => status === 503);
@@ -95,7 +83,7 @@ describe('the ledger while the disk is full', { skip: smallDiskSkip(), timeout: 
       agent.destroy();
       assert.deepEqual(load.failed, []);
       assert.equal(await gateway.stop(), 0);
-      const rows = await rowIds(disk);
+      const rows = rowIds(disk);
       const missing = answered(load).filter((id) => !rows.has(id));
       assert.deepEqual(missing, [], `${missing.length} of ${answered(load).length} are missing`);
     }));
@@ -119,7 +107,7 @@ describe('the ledger while the disk is full', { skip: smallDiskSkip(), timeout: 
       );
       const lost = await gateway.metric('sluice_ledger_lost_total');
       assert.equal(await gateway.stop(), 0);
-      assert.equal((await rowIds(disk)).size, load.ended.length - lost);
+      assert.equal(rowIds(disk).size, load.ended.length - lost);
     }));
 
   for (const sync of ['strict', 'disk']) {
@@ -138,7 +126,7 @@ describe('the ledger while the disk is full', { skip: smallDiskSkip(), timeout: 
         disk.free();
         const again = await start({ sync });
         assert.equal(await again.stop(), 0);
-        const rows = await rowIds(disk);
+        const rows = rowIds(disk);
         const missing = answered(load).filter((id) => !rows.has(id));
         assert.deepEqual(missing, [], `${missing.length} of ${answered(load).length} are missing`);
       }));

@@ -10,6 +10,7 @@ import { eventually, startGateway } from '../support/gateway.ts';
 import { type EndedExchange, startCountingProvider, startLoad } from '../support/ledger-load.ts';
 import type { FakeProvider } from '../support/provider.ts';
 import { openAccount } from '../support/scripted-provider.ts';
+import { rowsInFolder } from '../support/stored-rows.ts';
 
 /** Beyond it the machine is no excuse. */
 const MOST_GRANTED_MS = 80;
@@ -47,20 +48,16 @@ interface Sums {
 }
 
 function readLedger(folder: string): Sums {
+  const rows = rowsInFolder(join(folder, 'data'));
   const database = new DatabaseSync(join(folder, 'data', 'sluice.db'), { readOnly: true });
   const one = (sql: string): number => Number(database.prepare(sql).get()?.['n'] ?? 0);
   const sums = {
-    rows: one('select count(*) as n from ledger_rows'),
-    cost: one('select sum(cost_nano_usd) as n from ledger_rows'),
+    rows: rows.length,
+    cost: rows.reduce((sum, { cost_nano_usd = 0 }) => sum + cost_nano_usd, 0),
     hourlyRequests: one('select sum(requests) as n from usage_hourly'),
     hourlyCost: one('select sum(cost_nano_usd) as n from usage_hourly'),
     dailyRequests: one('select sum(requests) as n from usage_daily'),
-    ids: new Set(
-      database
-        .prepare('select id from ledger_rows')
-        .all()
-        .map((row) => String(row['id'])),
-    ),
+    ids: new Set(rows.map(({ id }) => id)),
   };
   database.close();
   return sums;

@@ -12,6 +12,7 @@ import { encodeBatch } from '../../../src/telemetry/encode-batch.ts';
 import type { ExchangeRecord } from '../../../src/telemetry/exchange-record.ts';
 import { RecordFrame } from '../../../src/telemetry/record-frame.ts';
 import { eventually } from '../../support/gateway.ts';
+import { storedIds, storedRows } from '../../support/stored-rows.ts';
 import { ledgerRecord, many } from './records.ts';
 
 const settings: LedgerSettings = {
@@ -87,10 +88,7 @@ function thread(ledger: Ledger, number = 0, segmentBytes?: number) {
   };
 }
 
-async function rowIds(): Promise<string[]> {
-  const rows = await database.query.selectFrom('ledger_rows').select('id').orderBy('position').execute();
-  return rows.map((row) => row.id);
-}
+const rowIds = (): Promise<string[]> => storedIds(database);
 
 const idsOf = (records: readonly ExchangeRecord[]): string[] => records.map((record) => record.id);
 
@@ -173,13 +171,8 @@ test('a provisional record counts only where its final one never comes', async (
   await eventually('the final one', async () => (await rowIds()).length === 1);
   await eventually('the segment of the other one alone', async () => segmentsIn(ledger.journalFolder).length === 1);
   await ledger.close(1_000);
-  const rows = await database.query
-    .selectFrom('ledger_rows')
-    .select(['id', 'cost_nano_usd'])
-    .orderBy('position')
-    .execute();
   assert.deepEqual(
-    rows.map((row) => [row.id, row.cost_nano_usd]),
+    (await storedRows(database)).map((row) => [row.id, row.cost_nano_usd]),
     [
       [answered.id, 12_345],
       [unanswered.id, unanswered.costNanoUsd],
@@ -214,11 +207,7 @@ test('a journal that a crash left is written at the next start, once, without it
   const again = await begin();
   await again.replayed;
   assert.deepEqual(new Set(await rowIds()), new Set(idsOf([...written, ...waiting, ...pending])));
-  const final = await database.query
-    .selectFrom('ledger_rows')
-    .selectAll()
-    .where('id', '=', pending[0]!.id)
-    .executeTakeFirst();
+  const final = (await storedRows(database)).find(({ id }) => id === pending[0]!.id);
   assert.equal(final?.cost_nano_usd, 7);
   const hourly = await database.query.selectFrom('usage_hourly').select('requests').execute();
   assert.equal(
