@@ -33,6 +33,8 @@ export const ledgerFrames: Migration = {
       .addPrimaryKeyConstraint('ledger_ids_key', ['block', 'position']);
     await (isSqlite ? ids.modifyEnd(sql`without rowid`) : ids).execute();
     await database.schema.createIndex('ledger_ids_position').on('ledger_ids').column('position').execute();
+    // A gateway of an older version may be writing: what it wants to write from now on waits in its journal.
+    if (!isSqlite) await sql`lock table ledger_chains, ledger_rows in access exclusive mode`.execute(database);
     await packChains(database);
     await sql`drop view ledger`.execute(database);
     await database.schema.dropTable('ledger_rows').execute();
