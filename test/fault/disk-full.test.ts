@@ -71,7 +71,7 @@ describe('the ledger while the disk is full', { skip: smallDiskSkip(), timeout: 
       const error = await errorOf(refused);
       assert.equal(error.code, 'ledger_full');
       assert.match(error.message, /data_dir/);
-      assert.match(gateway.output(), /"level":"error".*ENOSPC/);
+      await eventually('the log names it', () => /"level":"error".*ENOSPC/.test(gateway.output()));
       disk.free();
       await eventually(
         'it serves again',
