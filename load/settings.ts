@@ -13,6 +13,8 @@ export type Settings = {
 export type Command = {
   scenario: string;
   subjects: string[];
+  /** Gateways of others: name, and command or address. */
+  gateways: readonly (readonly [name: string, commandOrUrl: string])[];
   /** Another checkout, which takes part as `sluice-before`. */
   before: string | undefined;
   settings: Settings;
@@ -30,7 +32,14 @@ const BOUNDS = {
 
 export class UsageError extends Error {}
 
-export function readCommand(args: string[], known: { scenarios: string[]; peers: string[] }): Command {
+export type Known = {
+  scenarios: string[];
+  peers: string[];
+  /** Who takes part in a scenario where the command line does not say. */
+  subjects?: Readonly<Record<string, readonly string[]>>;
+};
+
+export function readCommand(args: string[], known: Known): Command {
   const { values, positionals } = parse(args);
   const [scenario, ...rest] = positionals;
   const scenarios = `allowed: list, ${known.scenarios.join(', ')}`;
@@ -42,7 +51,8 @@ export function readCommand(args: string[], known: { scenarios: string[]; peers:
   const seconds = number('duration', values.duration);
   return {
     scenario,
-    subjects: subjects(values, known.peers),
+    subjects: subjects(values, known.peers, known.subjects?.[scenario] ?? USUAL),
+    gateways: gateways(values.gateway, known.peers),
     before: values.before,
     settings: {
       connections: number('connections', values.connections),
@@ -66,6 +76,7 @@ function parse(args: string[]) {
     threads: text,
     rounds: text,
     before: text,
+    gateway: { type: 'string', multiple: true } as const,
     json: text,
   };
   try {
@@ -86,11 +97,27 @@ function number(name: keyof typeof BOUNDS, text: string | undefined): number | u
   return value;
 }
 
+function gateways(given: readonly string[] = [], known: readonly string[]): [string, string][] {
+  return given.map((text) => {
+    const [, name = '', what = ''] = /^([a-z0-9-]+)=(.+)$/s.exec(text) ?? [];
+    if (name === '' || known.includes(name)) {
+      throw new UsageError(`--gateway '${text}'; allowed: NAME=COMMAND or NAME=URL, with a name of its own`);
+    }
+    return [name, what];
+  });
+}
+
 /** direct first, Sluice last, the peers between; `--subjects` names exactly who takes part. */
-function subjects(values: { peers?: string; subjects?: string }, known: string[]): string[] {
+const USUAL = ['direct', 'sluice'];
+
+function subjects(
+  values: { peers?: string | undefined; subjects?: string | undefined },
+  known: string[],
+  usual: readonly string[],
+): string[] {
   const asked = names('subjects', values.subjects, known);
   const peers = names('peers', values.peers, known);
-  return asked ?? [...new Set(['direct', ...(peers ?? []), 'sluice'])];
+  return asked ?? [...new Set([...usual.slice(0, -1), ...(peers ?? []), ...usual.slice(-1)])];
 }
 
 function names(option: string, text: string | undefined, known: string[]): string[] | undefined {

@@ -70,6 +70,7 @@ const DOORS: Record<string, string[]> = {
   commander: ['main.ts'],
   '@pydantic/genai-prices': ['usage'],
   'gpt-tokenizer': ['usage'],
+  '@aws-sdk/credential-providers': ['providers'],
 };
 
 /** Same-depth arrows that are part of the plan: from → to. */

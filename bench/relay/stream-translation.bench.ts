@@ -1,37 +1,43 @@
 import assert from 'node:assert/strict';
 import { openAiChat } from '../../src/dialects/openai-chat/index.ts';
 import { anthropicWire } from '../../src/providers/anthropic-messages/wire.ts';
+import { bedrockConverseWire } from '../../src/providers/aws-bedrock/wire.ts';
+import type { Wire } from '../../src/providers/provider.ts';
 import { StreamTranslation } from '../../src/relay/translation.ts';
 import { type BenchTask, subjectOf, task } from '../harness/subject.ts';
 import { anthropicEvents, INPUT_TOKENS, MODEL, OUTPUT_TOKENS, text } from '../inputs/anthropic-stream.ts';
+import { bedrockEvents } from '../inputs/bedrock-stream.ts';
 import { pieces } from '../inputs/pieces.ts';
 import { assertWhole, relayed } from '../inputs/relayed.ts';
 
-export const inputs = { events: anthropicEvents() };
+export const inputs = { events: anthropicEvents(), bedrock: bedrockEvents() };
 
 const whole = Buffer.concat(inputs.events);
+const wholeBedrock = Buffer.concat(inputs.bedrock);
 
 export const subject = subjectOf([
-  translate('Anthropic → OpenAI, 100 deltas, a chunk an event', inputs.events),
-  translate('Anthropic → OpenAI, 100 deltas in one read', [whole]),
-  translate('Anthropic → OpenAI, 100 deltas in pieces of 7 bytes', pieces(whole, 7)),
+  translate(anthropicWire, 'Anthropic → OpenAI, 100 deltas, a chunk an event', inputs.events),
+  translate(anthropicWire, 'Anthropic → OpenAI, 100 deltas in one read', [whole]),
+  translate(anthropicWire, 'Anthropic → OpenAI, 100 deltas in pieces of 7 bytes', pieces(whole, 7)),
+  translate(bedrockConverseWire, 'Bedrock → OpenAI, 100 deltas, a chunk an event', inputs.bedrock),
+  translate(bedrockConverseWire, 'Bedrock → OpenAI, 100 deltas in one read', [wholeBedrock]),
 ]);
 
-const context = { exchangeId: 'ex_bench', model: 'anthropic/claude', includeUsage: true, created: 1_764_000_000 };
+const context = { exchangeId: 'ex_bench', model: MODEL, includeUsage: true, created: 1_764_000_000 };
 
-function translate(name: string, chunks: readonly Buffer[]): BenchTask {
-  const { translation } = anthropicWire;
+function translate(wire: Wire, name: string, chunks: readonly Buffer[]): BenchTask {
+  const { translation } = wire;
   assert.ok(translation);
   return task({
     name,
-    bytes: whole.length,
+    bytes: chunks.reduce((sum, { length }) => sum + length, 0),
     run: () =>
       relayed(
         chunks,
         (parts) =>
           new StreamTranslation({
             ...parts,
-            wire: anthropicWire,
+            wire,
             to: openAiChat.translation,
             translation,
             reader: translation.eventReader!(),

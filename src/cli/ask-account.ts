@@ -94,6 +94,10 @@ function notAnswered(answer: OneAnswer, place: Place, probe: Probe): Finding | u
       ['base_url'],
     );
   }
+  if (status === 403 && probe.mayNotList?.(body.toString('utf8'))) {
+    const warning = `its credential works and may not list models, so none was looked for (${asked})`;
+    return { ...notAsked(warning), credential: 'works' };
+  }
   const error = place.mount.wire.toError(status, body, place.target);
   const words = error.context.operatorDetail ?? `The provider answered ${status}: ${error.context.detail ?? ''}`;
   if (status === 429) {
@@ -126,12 +130,14 @@ function notAsked(message: string): Finding {
 /** An answer, why there is none (in words without secrets), or why nothing could be signed. */
 async function get(
   path: string,
-  { mount }: Place,
+  { mount, probe }: Place,
   connectors: Connectors,
   timeoutMs: number,
 ): Promise<OneAnswer | string | GatewayError> {
-  const { connection, credential, headers } = mount;
-  const asked = { method: 'GET', origin: connection.origin, path: mount.basePath + path, headers } as const;
+  const { credential, headers } = mount;
+  const { origin, basePath } = baseOf(mount, probe);
+  const connection = { ...mount.connection, origin };
+  const asked = { method: 'GET', origin, path: basePath + path, headers } as const;
   const signed = credential.sign({ ...asked, body: undefined });
   if (signed instanceof GatewayError) return signed;
   const all = [...headers, ...signed, 'accept', 'application/json', 'accept-encoding', 'identity'];
@@ -155,8 +161,13 @@ function reasonOf(error: unknown): string {
   return error.message || ('code' in error ? String(error.code) : error.name);
 }
 
-function shown({ mount }: Place, { path }: Probe): string {
-  return `GET ${mount.basePath}${path}`;
+function shown({ mount }: Place, probe: Probe): string {
+  return `GET ${baseOf(mount, probe).basePath}${probe.path}`;
+}
+
+function baseOf({ connection, basePath: mounted }: Mount, probe: Probe | undefined) {
+  const { origin, pathname } = new URL(probe?.base?.(connection.origin + mounted) ?? connection.origin + mounted);
+  return { origin, basePath: pathname.replace(/\/$/, '') };
 }
 
 function originOf(location: string | string[] | undefined): string {

@@ -17,8 +17,11 @@ export type { AccountKind };
 /** An account that is made where nothing is configured and this variable is set. */
 export interface WellKnownAccount {
   readonly variable: string;
+  /** They make it as well, where that one is not set. */
+  readonly otherVariables?: readonly string[];
   readonly account: string;
-  manifest(value: string): unknown;
+  /** Undefined: none is made of what is set. */
+  manifest(value: string, environment?: Environment): unknown;
 }
 
 export interface LoadOptions {
@@ -115,10 +118,11 @@ function notWritten(found: readonly Manifest[], { paths, wellKnown, environment 
     made.push({ ...parsedFrom({ type }, 'command line'), type, folder: '.' });
   }
   if (paths.length > 0) return made;
-  for (const { variable, manifest } of wellKnown) {
-    const value = environment[variable];
-    if (value === undefined || value === '') continue;
-    const data = manifest(value);
+  for (const { variable: first, otherVariables = [], manifest } of wellKnown) {
+    const variable = [first, ...otherVariables].find((name) => environment[name]);
+    const value = variable && environment[variable];
+    const data = value && manifest(value, environment);
+    if (!data) continue;
     const kind = typeof data === 'object' && data !== null && 'type' in data ? String(data.type) : '';
     made.push({ ...parsedFrom(data, `environment variable ${variable}`), type: kind, folder: '.' });
   }

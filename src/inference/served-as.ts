@@ -75,4 +75,6 @@ export interface ListTerms {
   readonly untold?: readonly { readonly models: RegExp; readonly column: string }[];
   /** Audio is billed as text is, where the catalogue has no rate of its own for it. */
   readonly audioAsText?: true;
+  /** What cache writes for an hour cost in terms of input tokens, where the catalogue has no rate of theirs. */
+  readonly hourWrites?: { readonly models: RegExp; readonly ofInput: number; readonly source: string };
 }

@@ -4,8 +4,8 @@ import type { OrError } from '../core/exchange.ts';
 import { ErrorAnswer } from './error-answer.ts';
 import type { RelayHost, RelayMode } from './relay-mode.ts';
 
-/** Told by the first bytes: server-sent events, JSON, a page, something else, no bytes at all. */
-export type AnswerKind = 'events' | 'json' | 'html' | 'other' | 'nothing';
+/** Told by the first bytes: server-sent events, binary frames, JSON, a page, something else, no bytes at all. */
+export type AnswerKind = 'events' | 'frames' | 'json' | 'html' | 'other' | 'nothing';
 
 /** Longer white space in front of an answer is dropped: it tells nothing, and may have no end. */
 const MAX_BLANK_BYTES = 4_096;
@@ -102,6 +102,8 @@ export class AnswerByKind implements RelayMode {
 function kindOf(first: string): AnswerKind | undefined {
   if (first[0] === '{' || first[0] === '[') return 'json';
   if (first[0] === '<') return 'html';
+  // The length of a frame, which is far below 16 MiB. No text begins so.
+  if (first[0] === '\0') return 'frames';
   // Of a comment the name is empty.
   const colon = first.indexOf(':');
   if (colon >= 0) return colon === 0 || FIELDS.includes(first.slice(0, colon)) ? 'events' : 'other';

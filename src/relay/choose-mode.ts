@@ -14,6 +14,7 @@ import { StreamTranslation, WholeTranslation } from './translation.ts';
 import { WholePassthrough } from './whole-passthrough.ts';
 
 export const EVENT_STREAM = 'text/event-stream';
+const AWS_EVENT_STREAM = 'application/vnd.amazon.eventstream';
 const JSON_TYPE = 'application/json';
 
 /** The head of a provider's answer; names in lower case. */
@@ -57,9 +58,8 @@ export function chooseMode(head: AnswerHead, context: ModeContext): OrError<Rela
 function modeFor(told: AnswerKind, head: AnswerHead, context: ModeContext): OrError<RelayMode> {
   const contentType = String(head.headers['content-type'] ?? '');
   const label = contentType.toLowerCase();
-  // A stream may begin with a field that nobody knows.
-  const kind = told === 'other' && label.startsWith(EVENT_STREAM) ? 'events' : told;
   const { host, target, wire, limits, dialect, memory } = context;
+  const kind = kindOf(told, label, wire);
   // HTML of whatever stands in between: read as the error that it should have been.
   if (kind === 'html' || kind === 'other') return new ErrorAnswer(host, target, wire, undefined, MAX_ERROR_BYTES);
   if (kind === 'nothing') return new GatewayError('upstream_protocol', { detail: 'Its answer is empty.' });
@@ -81,6 +81,16 @@ function modeFor(told: AnswerKind, head: AnswerHead, context: ModeContext): OrEr
   const convert = (answer: Buffer) => toEvents(answer, answerContext(context));
   const events = new ConvertedAnswer({ ...shared, host, convert, contentType: EVENT_STREAM });
   return wholeMode(events, type, head, context);
+}
+
+/** What its first bytes did not tell is told by its label and by what its wire sends. */
+function kindOf(told: AnswerKind, label: string, { framing }: Wire): Exclude<AnswerKind, 'frames'> {
+  if (framing === 'aws-event-stream') {
+    return told === 'frames' || (told === 'other' && label.startsWith(AWS_EVENT_STREAM)) ? 'events' : told;
+  }
+  if (told === 'frames') return 'other';
+  // A stream may begin with a field that nobody knows.
+  return told === 'other' && label.startsWith(EVENT_STREAM) ? 'events' : told;
 }
 
 const NO_STREAM = new GatewayError('upstream_protocol', {
@@ -159,5 +169,7 @@ export function answerContext({
   strictForm,
 }: Pick<ModeContext, 'exchangeId' | 'target' | 'peeked' | 'strictForm'>): AnswerContext {
   const created = Math.floor(Date.now() / 1000);
-  return { exchangeId, model: target.id, includeUsage: peeked.includeUsage, created, strict: strictForm };
+  // A whole answer always has it, also where it is put together from a stream.
+  const includeUsage = peeked.includeUsage || !peeked.stream;
+  return { exchangeId, model: target.id, includeUsage, created, strict: strictForm };
 }

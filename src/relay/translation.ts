@@ -1,3 +1,4 @@
+import { AwsEventStreamParser } from '../codec/aws-event-stream.ts';
 import { ByteList } from '../codec/byte-list.ts';
 import { PeekKeys } from '../codec/peek-keys.ts';
 import { SseParser } from '../codec/sse-parser.ts';
@@ -41,7 +42,7 @@ export class StreamTranslation implements RelayMode {
   readonly #o: TranslationOptions;
   readonly #reader: EventReader;
   readonly #writer: EventWriter;
-  readonly #parser: SseParser;
+  readonly #parser: SseParser | AwsEventStreamParser;
   readonly #events: InferenceEvent[] = [];
   #out: Buffer[] = [];
   #outBytes = 0;
@@ -52,7 +53,8 @@ export class StreamTranslation implements RelayMode {
     this.#o = options;
     this.#reader = options.reader;
     this.#writer = options.writer;
-    this.#parser = new SseParser(this.#onEvent, options.maxBytes);
+    const Parser = options.wire.framing === 'aws-event-stream' ? AwsEventStreamParser : SseParser;
+    this.#parser = new Parser(this.#onEvent, options.maxBytes);
   }
 
   chunk(bytes: Buffer): void {

@@ -6,7 +6,7 @@ import { basisOf, REPORTED_BASIS } from './price-basis.ts';
 import { type CatalogueEntry, catalogueEntry } from './price-catalogue.ts';
 import { TermFactors } from './term-factors.ts';
 import { atMostNanoUsd, pricedNanoUsd } from './token-cost.ts';
-import { multipliedTable, type RateTable, scaledTable, withPlainAudio } from './token-rates.ts';
+import { multipliedTable, type RateTable, scaledTable, withHourWrites, withPlainAudio } from './token-rates.ts';
 
 /** The price of one target, compiled once per configuration. */
 export interface Price {
@@ -161,8 +161,9 @@ class TablePrice implements Price {
 }
 
 /** What holds of a list price for this account; the very same table where nothing differs. */
-function offList(list: RateTable, { discountPercent, terms }: PriceSource): RateTable {
-  const whole = terms?.audioAsText ? withPlainAudio(list) : list;
+function offList(list: RateTable, { discountPercent, terms, modelId }: PriceSource): RateTable {
+  let whole = terms?.audioAsText ? withPlainAudio(list) : list;
+  if (terms?.hourWrites?.models.test(modelId)) whole = withHourWrites(whole, terms.hourWrites.ofInput);
   if (discountPercent === undefined || discountPercent === 0) return whole;
   return scaledTable(whole, Math.min(1, Math.max(0, 1 - discountPercent / 100)));
 }

@@ -76,6 +76,16 @@ export function withPlainAudio(table: RateTable): RateTable {
   return { ...table, bands: [plain(first), ...others.map(plain)] };
 }
 
+/** A copy in which cache writes for an hour cost so many times the input, where it has no rate of theirs. */
+export function withHourWrites(table: RateTable, ofInput: number): RateTable {
+  const [first, ...others] = table.bands;
+  const filled = ({ fromInputTokens, rates }: RateBand): RateBand => {
+    const own = rates.cacheWrite === undefined ? undefined : scaledRate(rates.input, ofInput);
+    return { fromInputTokens, rates: { ...rates, cacheWrite1h: rates.cacheWrite1h ?? own } };
+  };
+  return { ...table, bands: [filled(first), ...others.map(filled)] };
+}
+
 function withTokenRates(table: RateTable, factor: number): RateTable {
   const [first, ...others] = table.bands;
   return { ...table, bands: [scaledBand(first, factor), ...others.map((band) => scaledBand(band, factor))] };

@@ -195,14 +195,17 @@ test('a recorded message of Anthropic cut anywhere ends with a whole event, then
 // ── translated for a client that speaks another form ─────────────────────────
 
 /** Where a provider's answer says that it is whole, by the rule alone; `cleanEnd`: HTTP ended cleanly behind it. */
-type IsWhole = (event: { type?: string; candidates?: object[] }, cleanEnd: boolean) => boolean;
+type IsWhole = (
+  event: { type?: string; delta?: { stop_reason?: string | null }; candidates?: object[] },
+  cleanEnd: boolean,
+) => boolean;
 
 const TRANSLATED: { name: string; folder: string; wire: Wire; isWhole: IsWhole }[] = [
   {
     name: 'anthropic',
     folder: 'anthropic',
     wire: anthropicWire,
-    isWhole: ({ type }) => type === 'message_stop',
+    isWhole: ({ type, delta }, cleanEnd) => type === 'message_stop' || (cleanEnd && delta?.stop_reason != null),
   },
   {
     name: 'gemini',

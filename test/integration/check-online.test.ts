@@ -1,15 +1,17 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
+import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
-import { after, before, type TestContext, test } from 'node:test';
+import { after, before, describe, type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
 import { stringify } from 'yaml';
 import { type CheckOptions, check } from '../../src/cli/check.ts';
 import { ACCOUNT_KINDS, openAccounts, probeOf, tokenSources } from '../../src/plugs.ts';
 import { startConnectProxy } from '../support/connect-proxy.ts';
-import { type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
+import { type FakeProvider, type ReceivedRequest, sendJson, startProvider } from '../support/provider.ts';
 import { openAccount } from '../support/scripted-provider.ts';
+import { signatureFault } from '../support/signed-request.ts';
 import { manifestFolder } from '../unit/config/manifest-folder.ts';
 
 /* The provider at each path answers in its own way. `good` lists two models and knows a third by an alias. */
@@ -21,9 +23,29 @@ let provider: FakeProvider;
 let most = 0;
 let open = 0;
 
+/** The control plane of Bedrock, in one region. */
+async function answerAsBedrock(request: ReceivedRequest, response: ServerResponse): Promise<void> {
+  const keys = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI' };
+  const fault = await signatureFault(request, keys, { region: 'eu-west-1', service: 'bedrock' });
+  const path = decodeURIComponent(request.path);
+  if (fault) sendJson(response, 403, { message: fault });
+  else if (path === '/aws-denied/foundation-models') {
+    sendJson(response, 403, { message: 'User: x is not authorized to perform: bedrock:ListFoundationModels' });
+  } else if (path === '/aws/foundation-models') {
+    sendJson(response, 200, { modelSummaries: [{ modelId: 'amazon.nova-pro-v1:0' }] });
+  } else if (path === '/aws/inference-profiles/eu.amazon.nova-pro-v1:0') {
+    sendJson(response, 200, { inferenceProfileId: 'eu.amazon.nova-pro-v1:0' });
+  } else sendJson(response, 404, { message: 'Could not resolve the foundation model.' });
+}
+
 before(async () => {
-  provider = await startProvider(({ path, headers }, response) => {
+  provider = await startProvider((request, response) => {
+    const { path, headers } = request;
     const [, place, ...rest] = path.split('/');
+    if (place?.startsWith('aws')) {
+      void answerAsBedrock(request, response);
+      return;
+    }
     const key = headers.authorization?.replace('Bearer ', '') ?? headers['x-api-key'];
     if (place === 'slow') return;
     if (place === 'busy') {
@@ -159,6 +181,57 @@ test('self-hosted models are asked where each is, and a credential that is not n
   assert.equal(code, 1);
   assert.match(faults.join('\n'), /integrations\[2\]\.model_id: account `lab`: its provider has no such model/);
   assert.match(lines.join('\n'), /works +1 of 1 model there\nlab .* 1 of 2 models there\n1 account, 1 fault/);
+});
+
+describe('Bedrock', () => {
+  const [id, secret] = ['AKIDEXAMPLE', 'wJalrXUtnFEMI'];
+  const bedrock = (place: string, region: string, ...modelIds: string[]) => ({
+    type: 'provider-account/aws-bedrock',
+    name: 'aws',
+    region,
+    base_url: `${provider.origin}/${place}`,
+    auth_data: { type: 'access-key-based', access_key_id: id, secret_access_key: secret },
+    integrations: modelIds.map((model_id, index) => ({
+      type: 'integration/model/bedrock',
+      name: `m${index}`,
+      model_id,
+      model_types: ['chat'],
+    })),
+  });
+
+  test('a signed account is asked for models and profiles, and one that does not exist is a fault', async (t) => {
+    const account = bedrock(
+      'aws',
+      'eu-west-1',
+      'amazon.nova-pro-v1:0',
+      'eu.amazon.nova-pro-v1:0',
+      'amazon.nova-por-v1:0',
+    );
+    const { code, lines, faults } = await run(t, [account]);
+    assert.equal(code, 1);
+    assert.match(lines.join('\n'), /works +2 of 3 models there/);
+    assert.deepEqual(faults.length, 1);
+    assert.match(
+      faults[0] ?? '',
+      /integrations\[2\]\.model_id: .*no such model — found `amazon\.nova-por-v1:0`\. Did you mean `amazon\.nova-pro-v1:0`/,
+    );
+  });
+
+  test('an account that may not list models works, and is warned of', async (t) => {
+    const { code, lines, faults } = await run(t, [bedrock('aws-denied', 'eu-west-1', 'amazon.nova-pro-v1:0')]);
+    assert.deepEqual([code, faults], [0, []]);
+    assert.match(lines.join('\n'), /its credential works and may not list models/);
+    assert.match(lines.join('\n'), /aws +\S+ +works +not asked/);
+  });
+
+  test('an account whose signature is refused is a fault', async (t) => {
+    const { code, faults } = await run(t, [bedrock('aws', 'us-east-1')]);
+    assert.equal(code, 1);
+    assert.match(
+      faults[0] ?? '',
+      /auth_data: account `aws`: its provider refuses the credential: .*signature we calculated/,
+    );
+  });
 });
 
 test('many accounts are asked eight at a time', async (t) => {

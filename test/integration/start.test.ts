@@ -18,6 +18,7 @@ const LATER = {
   piscina: 'the first heavy task',
   'gpt-tokenizer': 'the first token estimate',
   '@pydantic/genai-prices': 'an account with list prices',
+  '@aws-sdk/credential-providers': 'an AWS account without keys of its own',
   '@opentelemetry/api': 'nothing',
   fetch: 'the first alert to a web hook',
 };

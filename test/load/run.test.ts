@@ -41,6 +41,19 @@ test('direct and sluice take part in a load run unless told otherwise, with peer
   assert.deepEqual(readCommand(['chat-whole', '--subjects', 'nginx'], KNOWN).subjects, ['nginx']);
 });
 
+test('a gateway of others is named with its command or its address', () => {
+  const { gateways } = readCommand(
+    ['overhead', '--gateway', 'one=run --port $PORT', '--gateway', 'two=http://h/v1'],
+    KNOWN,
+  );
+  assert.deepEqual(gateways, [
+    ['one', 'run --port $PORT'],
+    ['two', 'http://h/v1'],
+  ]);
+  refuses(['overhead', '--gateway', 'nginx=run'], /--gateway 'nginx=run'; allowed: NAME=COMMAND or NAME=URL/);
+  refuses(['overhead', '--gateway', 'run'], /--gateway 'run'; allowed/);
+});
+
 test('a bad argument ends the load command with status 2 and one line', async () => {
   const { code, stdout, stderr } = await load('nonsense');
   assert.equal(code, 2);

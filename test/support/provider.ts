@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo, Socket } from 'node:net';
 
 export interface ReceivedRequest {
+  readonly method: string;
   readonly path: string;
   readonly headers: IncomingMessage['headers'];
   readonly rawHeaders: string[];
@@ -30,6 +31,7 @@ export async function startProvider(answer: Answer): Promise<FakeProvider> {
     incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
     incoming.on('end', () => {
       const request = {
+        method: incoming.method ?? '',
         path: incoming.url ?? '',
         headers: incoming.headers,
         rawHeaders: incoming.rawHeaders,

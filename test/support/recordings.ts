@@ -15,6 +15,12 @@ export const noReferenceDocument: string | false = existsSync(referenceDocument)
   ? false
   : 'the reference document is not there';
 
+/** AWS's own suite of signed requests, by the names of its cases and of their files. */
+export function awsSignatures(): Record<string, Record<string, string>> {
+  const file = join(folder, 'vectors/sigv4.json');
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).cases : {};
+}
+
 /** One recorded provider interaction. */
 export interface Recording {
   provider: string;

@@ -10,15 +10,22 @@ import { exampleTarget } from './targets.ts';
 
 const context = { exchangeId: 'ex_1', model: 'account/model', includeUsage: true, created: 1 };
 
-/** Provider bytes → client bytes, as the relay does it for a stream of server-sent events. */
+interface EventParser {
+  push(chunk: Buffer): GatewayError | undefined;
+}
+type MakeParser = (onEvent: (event: string | undefined, data: string) => void, maxBytes: number) => EventParser;
+const parseSse: MakeParser = (onEvent, maxBytes) => new SseParser(onEvent, maxBytes);
+
+/** Provider bytes → client bytes, as the relay does it for a stream. */
 export function translateStream(
   translation: Translation,
   chunks: readonly Buffer[],
+  makeParser: MakeParser = parseSse,
 ): { bytes: Buffer; complete: boolean } {
   const reader = translation.eventReader!();
   const writer = eventWriter(context);
   const out: Buffer[] = [];
-  const parser = new SseParser((event, data) => {
+  const parser = makeParser((event, data) => {
     const events: InferenceEvent[] = [];
     reader.fromEvent(event, data, events);
     for (const each of events) {

@@ -55,6 +55,9 @@ function toPart(reader: RequestReader, part: JsonObject, place: string): Part | 
   }
 }
 
+/** On the web, or in the storage of a cloud that some providers read from. */
+const ADDRESS = /^(https?|s3|gs):\/\//i;
+
 /** OpenAI wants `{url, detail}`; some clients send the address alone. */
 function toImage(reader: RequestReader, value: unknown, place: string): Part | undefined {
   const image: JsonObject = typeof value === 'string' ? { url: value } : reader.requiredObject(value, place);
@@ -62,8 +65,8 @@ function toImage(reader: RequestReader, value: unknown, place: string): Part | u
   const detail = reader.text(image['detail'], `${place}.detail`);
   const inline = readDataUrl(url);
   if (inline) return { type: 'image', source: inline, detail };
-  if (/^https?:\/\//i.test(url)) return { type: 'image', source: { url }, detail };
-  reader.invalid(`${place}.url`, 'an http(s) address or a base64 data: URL', url.slice(0, 30));
+  if (ADDRESS.test(url)) return { type: 'image', source: { url }, detail };
+  reader.invalid(`${place}.url`, 'an http(s), s3 or gs address, or a base64 data: URL', url.slice(0, 30));
   return undefined;
 }
 
@@ -74,7 +77,7 @@ function toFile(reader: RequestReader, file: JsonObject, place: string): Part | 
   const data = reader.requiredText(file['file_data'], `${place}.file_data`);
   const inline = readDataUrl(data);
   if (inline) return { type: 'file', base64: inline.base64, mediaType: inline.mediaType, filename };
-  if (/^https?:\/\//i.test(data)) return { type: 'file', url: data, filename };
+  if (ADDRESS.test(data)) return { type: 'file', url: data, filename };
   return { type: 'file', base64: data, mediaType: reader.text(file['format'], `${place}.format`), filename };
 }
 

@@ -18,6 +18,8 @@ interface OpenCall {
 
 class MessagesEventReader implements EventReader {
   complete = false;
+  /** It told its stop reason: the answer is whole if HTTP ends cleanly then. */
+  finished = false;
   #started = false;
   #toolCalls = 0;
   /** By block index; an entry lives from its block's start to its stop. */
@@ -52,6 +54,7 @@ class MessagesEventReader implements EventReader {
       case 'message_delta':
         this.#pushUsage(value['usage'], out);
         pushFinish(out, objectOf(value['delta']) ?? {});
+        this.finished ||= out.at(-1)?.type === 'finish';
         return;
       case 'message_stop':
         this.complete = true;

@@ -3,7 +3,7 @@ import type { Abilities } from '../provider.ts';
 import type { ListedModel } from './account.ts';
 
 /** What integrations of all kinds have in common. */
-interface WrittenModel {
+export interface WrittenModel {
   name: string;
   model_types: ModelType[];
   cost?: unknown;

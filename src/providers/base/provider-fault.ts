@@ -16,7 +16,8 @@ const MAX_LABEL_CHARACTERS = 200;
 const MAX_LIST_ENTRIES = 5;
 
 /**
- * Recorded shapes: {error: {message, type, code, param}} (most), {error: "…", code} (xAI), {message} (Cohere, Bedrock),
+ * Recorded shapes: {error: {message, type, code, param}} (most), {error: "…", code} (xAI), {message} (Cohere, Bedrock;
+ * {Message} where AWS refuses a key),
  * {detail: "…"} (Mistral), {detail: [{loc, msg}]} (FastAPI, vLLM), {object: "error", message} (older vLLM),
  * [{error: …}] (Gemini), plain text, and the HTML of whatever stands in between.
  */
@@ -61,7 +62,17 @@ function statusOf(code: unknown): number | undefined {
 }
 
 function message(source: JsonObject): string | undefined {
-  for (const key of ['message', 'error', 'detail', 'msg', 'error_description', 'error_message', 'error_msg', 'title']) {
+  for (const key of [
+    'message',
+    'Message',
+    'error',
+    'detail',
+    'msg',
+    'error_description',
+    'error_message',
+    'error_msg',
+    'title',
+  ]) {
     const value = source[key];
     if (typeof value === 'string' && value !== '') return value;
     if (isArray(value)) return list(value);

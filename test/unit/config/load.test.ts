@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
-import { configurationPaths } from '../../../src/config/environment.ts';
+import { configurationPaths, type Environment } from '../../../src/config/environment.ts';
 import { type LoadOptions, loadConfiguration } from '../../../src/config/load.ts';
 import { configurationOf, exampleKind, loadText, manifestFolder } from './manifest-folder.ts';
 
@@ -224,6 +224,34 @@ test('an account is made for each well-known variable that is set when no path i
   assert.ok('faults' in refused);
   assert.equal(refused.faults[0]?.file, 'environment variable ONE_KEY');
   assert.doesNotMatch(JSON.stringify(refused.faults), /hunter2/);
+});
+
+test('the first of several variables that is set makes their account, knowing the others', () => {
+  const made: unknown[] = [];
+  const wellKnown = [
+    {
+      variable: 'FIRST_KEY',
+      otherVariables: ['SECOND_KEY', 'THIRD_KEY'],
+      account: 'x',
+      manifest: (value: string, environment: Environment = {}) => {
+        made.push([value, environment['REGION']]);
+        return environment['REGION'] ? { type: 'provider-account/example', name: 'x' } : undefined;
+      },
+    },
+  ];
+  const accounts = (environment: Environment) => {
+    const result = load({ wellKnown, environment });
+    assert.ok('configuration' in result);
+    return result.configuration.accounts.length;
+  };
+  assert.equal(accounts({ SECOND_KEY: 'b', THIRD_KEY: 'c', REGION: 'r' }), 1);
+  assert.equal(accounts({ FIRST_KEY: 'a', SECOND_KEY: 'b', REGION: 'r' }), 1);
+  assert.equal(accounts({ THIRD_KEY: 'c' }), 0, 'what is set makes no account');
+  assert.deepEqual(made, [
+    ['b', 'r'],
+    ['a', 'r'],
+    ['c', undefined],
+  ]);
 });
 
 test('no account is made from the environment when a path is given', (t) => {

@@ -72,10 +72,18 @@ test('every bench subject and load scenario that a page names exists', () => {
 
 test('every environment variable that a page names is read by Sluice or set by a page', () => {
   const text = pages.map((each) => each.text).join('\n');
-  const known = new Set(PLUGS.flatMap(({ wellKnown }) => wellKnown?.variable ?? []));
+  const known = new Set(
+    PLUGS.flatMap(({ wellKnown }) => (wellKnown ? [wellKnown.variable, ...(wellKnown.otherVariables ?? [])] : [])),
+  );
   for (const file of globSync('src/**/*.ts', { cwd: root })) {
     const code = readFileSync(join(root, file), 'utf8');
     for (const [, name = ''] of code.matchAll(/['"]([A-Z]+_[A-Z_]+)['"]/g)) known.add(name);
+  }
+  // What load gives to the commands that it starts.
+  for (const [, name = ''] of readFileSync(join(root, 'load/peers/others.ts'), 'utf8').matchAll(
+    /\b([A-Z]+_[A-Z_]+):/g,
+  )) {
+    known.add(name);
   }
   for (const [, name = ''] of text.matchAll(/\$\{env:(\w+)\}/g)) known.add(name);
   for (const [line] of text.matchAll(/^export .*$/gm)) {

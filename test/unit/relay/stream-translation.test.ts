@@ -85,13 +85,17 @@ test('a translated stream is whole with message_stop: the client is told at once
   }
 });
 
-test('a translated stream that HTTP ends without message_stop is cut, whatever it said', () => {
+test('a translated stream that HTTP ends cleanly is cut before its stop reason, and whole behind it', () => {
   const reason = event('message_delta', { delta: { stop_reason: 'end_turn' }, usage: { output_tokens: 1 } });
-  for (const chunks of [[], [begun], [begun, text], [begun, text, reason]]) {
+  for (const chunks of [[], [begun], [begun, text]]) {
     const { host, mode } = translated(chunks);
     mode.ended();
     assert.equal(host.error?.code, 'upstream_cut');
   }
+  const { host, mode } = translated([begun, text, reason]);
+  assert.equal(host.finished, false);
+  mode.ended();
+  assert.equal(host.finished, true);
 });
 
 test('an event without content commits nothing in a translated stream, within bounds', () => {

@@ -41,7 +41,7 @@ if (isMainThread) {
   if (process.argv[2] === 'collected') {
     // What loading leaves behind.
     for (let i = 0; i < 200_000; i += 1) garbage = { before: garbage === undefined ? i : 0 };
-    collectWhenIdle(() => 0);
+    collectWhenIdle(() => turns);
     setTimeout(() => {
       residentMib = (young()?.physical_space_size ?? 0) / 2 ** 20;
       majors = 0;

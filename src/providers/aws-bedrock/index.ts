@@ -1,0 +1,74 @@
+import { accountBase, integrationBase, integrationList } from '../../config/account-schema.ts';
+import { baseUrl, optionalKey } from '../../config/scalar-schema.ts';
+import { regionalAccount } from '../base/aws-account.ts';
+import { awsAuth, awsCredential, awsDomain, awsRegion, awsTokenSources } from '../base/aws-credential.ts';
+import { mountAt } from '../base/mount.ts';
+import type { ProviderPlug } from '../provider.ts';
+import { listTerms } from './list-terms.ts';
+import { bedrockModels } from './models-probe.ts';
+import { bedrockConverseWire } from './wire.ts';
+
+const type = 'provider-account/aws-bedrock';
+
+const schema = accountBase(type).extend({
+  auth_data: optionalKey(awsAuth),
+  region: awsRegion().describe('Where its models run, unless an integration says otherwise.'),
+  // Ours, not of the reference manifests: for endpoints of a VPC, FIPS endpoints and proxies.
+  base_url: optionalKey(baseUrl()).describe(
+    'In place of the address of the region; signatures are made for the region.',
+  ),
+  integrations: integrationList(
+    integrationBase('integration/model/bedrock').extend({
+      region: optionalKey(awsRegion()).describe("Where this model runs; absent: in the account's region."),
+    }),
+  ),
+});
+
+const account = 'aws-bedrock';
+
+export const plug: ProviderPlug = {
+  type,
+  schema,
+  wellKnown: {
+    variable: 'AWS_BEARER_TOKEN_BEDROCK',
+    otherVariables: ['AWS_ACCESS_KEY_ID'],
+    account,
+    manifest(value, environment = { AWS_BEARER_TOKEN_BEDROCK: value }) {
+      const region = environment['AWS_REGION'] || environment['AWS_DEFAULT_REGION'] || 'us-east-1';
+      const apiKey = environment['AWS_BEARER_TOKEN_BEDROCK'];
+      if (apiKey) return { type, name: account, region, auth_data: { type: 'api-key', api_key: apiKey } };
+      const secret = environment['AWS_SECRET_ACCESS_KEY'];
+      if (!secret) return undefined;
+      const session_token = environment['AWS_SESSION_TOKEN'] || undefined;
+      const keys = { type: 'access-key-based', access_key_id: value, secret_access_key: secret, session_token };
+      return { type, name: account, region, auth_data: keys };
+    },
+  },
+  wires: [bedrockConverseWire],
+  probe: bedrockModels,
+  tokenSources: (checked) => awsTokenSources(schema.parse(checked)),
+  open(checked, tokens) {
+    const manifest = schema.parse(checked);
+    return regionalAccount({
+      manifest,
+      catalogueId: 'aws',
+      terms: listTerms,
+      // The price library also knows names of Claude that only Anthropic itself takes.
+      modelIds: /^(arn:|([a-z-]+\.)?[a-z][a-z0-9-]*\.[a-z])/,
+      // A profile that exists in nearly every region.
+      exampleModel: 'global.amazon.nova-2-lite-v1:0',
+      // Its streams always carry usage; there is nothing to ask for.
+      abilities: { usageInStream: false, developerRole: true },
+      families: ['any'],
+      familyOf: () => 'any',
+      mountsIn: (region) => [
+        mountAt({
+          wire: bedrockConverseWire,
+          account: manifest,
+          url: manifest.base_url ?? `https://bedrock-runtime.${region}.${awsDomain(region)}`,
+          credential: awsCredential(manifest, tokens, { region, service: 'bedrock' }),
+        }),
+      ],
+    });
+  },
+};
