@@ -29,12 +29,13 @@ const MOST_UNDERWAY_UNWRITTEN = 256;
  */
 const JOURNAL_AFTER_MS = 5;
 /**
- * What is in the journal is not urgent any more, nor is what belongs into none, and each message wakes the main thread. With
+ * What is in the journal is not urgent any more, nor is what belongs into none, and each message wakes the main thread and,
+ * through it, that of the database: two cores that the relay thread then waits for. With
  * one for each frame the journal cost about 3 µs an exchange, with one every 50 ms nothing that could be told from noise
  * (10,000 a second, two cores); without a journal, one every 10 ms cost a burst stream a tenth (1,100 a second). Records are
  * encoded sooner than they are sent: as bytes they are no work for the collector.
  */
-const SEND_AFTER_MS = 50;
+const SEND_AFTER_MS = 200;
 const MOST_FRAMES_UNSENT = 64;
 const MOST_RECORDS_UNSENT = 2_048;
 
@@ -126,7 +127,6 @@ export class RecordSender {
     return this.#journal !== undefined;
   }
 
-  /** The record must not be changed afterwards. */
   add(record: ExchangeRecord): void {
     if (isLedgered(record)) this.#ledgered.add(record);
     else this.#others.add(record);
