@@ -27,6 +27,8 @@ export class RecordBatcher {
   /** Full ones, while the receiver is not ready. */
   readonly #frames: WaitingFrame[] = [];
   #inFrames = 0;
+  /** Of the first record of the next frame; milliseconds since the Unix epoch. */
+  #firstEndedAt = 0;
   #timer: NodeJS.Timeout | undefined;
   #armed = false;
   readonly #send: (frame: Uint8Array<ArrayBuffer>, records: number) => void;
@@ -54,7 +56,11 @@ export class RecordBatcher {
       return;
     }
     this.#encoder.add(record);
-    if (this.#encoder.count === this.#recordsPerFrame) {
+    const endedAt = record.startedAt + record.durationMs;
+    if (this.#encoder.count === 1) this.#firstEndedAt = endedAt;
+    // In a long turn of the loop the timer is late: the records themselves say that it should have come.
+    const isLate = endedAt - this.#firstEndedAt >= this.#flushAfterMs;
+    if (this.#encoder.count === this.#recordsPerFrame || (isLate && this.#ready())) {
       this.#close();
       // Only the record that fills a frame sends: while the receiver is behind, the timer asks again, not every record.
       this.#sendFrames(1);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, test } from 'node:test';
 import { CoreWaits } from '../support/core-waits.ts';
-import { eventually, startGateway } from '../support/gateway.ts';
+import { eventually, type RunningGateway, startGateway } from '../support/gateway.ts';
 import { type EndedExchange, startCountingProvider, startLoad } from '../support/ledger-load.ts';
 import type { FakeProvider } from '../support/provider.ts';
 import { openAccount } from '../support/scripted-provider.ts';
@@ -104,6 +104,7 @@ for (const sync of ['batched', 'strict']) {
     timeout: 90_000,
   }, async (test) => {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-ledger-'));
+    const begun: RunningGateway[] = [];
     try {
       const known = new Set<string>();
       let replayed = 0;
@@ -115,6 +116,7 @@ for (const sync of ['batched', 'strict']) {
         test.diagnostic(`${must.size} must be there; ${recent.length} older than 10 ms were kept from a core`);
         const before = readLedger(folder).rows;
         const again = await start(folder, { ledger: { sync } });
+        begun.push(again);
         // Before it serves: what was left in the journal is in the database.
         const sums = readLedger(folder);
         replayed += sums.rows - before;
@@ -131,6 +133,7 @@ for (const sync of ['batched', 'strict']) {
       }
       assert.ok(replayed > 0, 'the journal was needed');
     } finally {
+      for (const gateway of begun) await gateway[Symbol.asyncDispose]();
       await rm(folder, { recursive: true, force: true });
     }
   });
