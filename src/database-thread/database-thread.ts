@@ -20,6 +20,7 @@ import type {
 } from '../threads/database-messages.ts';
 import { SharedCounters } from '../threads/shared-counters.ts';
 import { collectWhenIdle } from '../threads/steady-heap.ts';
+import { sideRequests } from '../upstream/side-requests.ts';
 import { budgetSeed } from './budget-seed.ts';
 import { type LedgerService, openLedger } from './ledger-service.ts';
 
@@ -79,7 +80,8 @@ interface Parts {
 async function begin(): Promise<void> {
   const { server, identities } = configuration;
   const database = await openDatabase(databasePlace(server));
-  const identity = await Identity.open({ database, dataDir: server.dataDir, threads, identities, log });
+  const http = sideRequests(() => configuration.server.upstream);
+  const identity = await Identity.open({ database, dataDir: server.dataDir, threads, identities, http, log });
   registerIssuers(registry, () => identity.issuerStates());
   const anyKeys = await hasIssuedKeys(database);
   const seed = await budgetSeed({ database, server, budgets: () => configuration.budgets, log });
@@ -89,6 +91,7 @@ async function begin(): Promise<void> {
     counters: counts,
     seed,
     registry,
+    http,
     log,
     onFull: (full) => send({ type: 'full', full }),
   });

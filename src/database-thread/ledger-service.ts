@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Configuration } from '../config/configuration.ts';
+import type { HttpClient } from '../core/http-client.ts';
 import type { Log } from '../core/log.ts';
 import type { SpendingCounters } from '../ledger/budget-spending.ts';
 import { startLedger } from '../ledger/ledger.ts';
@@ -24,6 +25,8 @@ export interface LedgerServiceOptions {
   /** What budgets spent is brought there, too. */
   readonly seed: Pick<BudgetSeed, 'push'>;
   readonly registry: MetricRegistry;
+  /** For alerts. */
+  readonly http: HttpClient;
   readonly log: Log;
   /** The journal is full, or has room again. */
   readonly onFull: (full: boolean) => void;
@@ -66,7 +69,7 @@ export async function openLedger(options: LedgerServiceOptions): Promise<LedgerS
 }
 
 async function openEnabledLedger(options: LedgerServiceOptions): Promise<LedgerService> {
-  const { database, configuration, counters, seed, registry, log, onFull } = options;
+  const { database, configuration, counters, seed, registry, http, log, onFull } = options;
   const { server } = configuration;
   const gatewayId = server.gatewayId ?? (await loadOrMakeGatewayId(server.dataDir, (text) => log.warn({}, text)));
   const budgets = new BudgetService({
@@ -78,6 +81,7 @@ async function openEnabledLedger(options: LedgerServiceOptions): Promise<LedgerS
     followsOthers: database.engine === 'postgres',
     onSpent: (windows) => seed.push(windows),
     registry,
+    http,
     log,
   });
   const ledger = await startLedger({

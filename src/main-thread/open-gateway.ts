@@ -4,6 +4,7 @@ import { loadOrMakeDefaultKey } from '../store/default-key.ts';
 import type { RelayThreads } from '../threads/relay-threads.ts';
 import { SharedCounters } from '../threads/shared-counters.ts';
 import { collectWhenIdle } from '../threads/steady-heap.ts';
+import { sideRequests } from '../upstream/side-requests.ts';
 import { AccountTokens } from './account-tokens.ts';
 import type { DatabaseThread } from './database-thread.ts';
 import { LimitCounters } from './limit-counters.ts';
@@ -39,6 +40,7 @@ export async function openGateway({
       return priceRefresh.list;
     },
   };
+  const http = sideRequests(() => inForce.configuration.server.upstream);
   const counters = new SharedCounters(threads, 0);
   const observation = new Observation(server, counters);
   const { log, metrics } = observation;
@@ -63,6 +65,7 @@ export async function openGateway({
   const accountTokens = new AccountTokens({
     sources: tokenSources,
     tell: (tokens) => relayThreads.broadcast({ type: 'tokens', tokens }),
+    http,
     log,
   });
   accountTokens.register(registry);
@@ -70,6 +73,7 @@ export async function openGateway({
   const priceRefresh = new PriceRefresh({
     tell: () =>
       relayThreads.broadcast({ type: 'reconfigure', configuration: configurationForThreads(inForce, port, madeKey) }),
+    http,
     log,
   });
   priceRefresh.register(registry);
