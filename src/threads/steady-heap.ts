@@ -60,7 +60,9 @@ export function collectWhenIdle(mark: () => number | undefined): void {
     const busyNow = performance.eventLoopUtilization();
     const isCalm = performance.eventLoopUtilization(busyNow, busy).utilization < CALM_SHARE;
     busy = busyNow;
-    const worthBytes = isIdle ? WORTH_BYTES : isCalm && wasCalm ? WORTH_A_PAUSE_BYTES : Number.POSITIVE_INFINITY;
+    // What loading left behind is worth it in any thread: there are several.
+    const idleWorthBytes = leftBytes === 0 ? 0 : WORTH_BYTES;
+    const worthBytes = isIdle ? idleWorthBytes : isCalm && wasCalm ? WORTH_A_PAUSE_BYTES : Number.POSITIVE_INFINITY;
     wasCalm = isCalm;
     if (heldBytes() - leftBytes < worthBytes) return;
     collectAll();
