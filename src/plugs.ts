@@ -8,6 +8,7 @@ import { MODEL_TYPES_OF } from './inference/operation.ts';
 import { plug as anthropic } from './providers/anthropic/index.ts';
 import { plug as awsBedrock } from './providers/aws-bedrock/index.ts';
 import { plug as awsBedrockMantle } from './providers/aws-bedrock-mantle/index.ts';
+import { plug as cohere } from './providers/cohere/index.ts';
 import { demoAccount } from './providers/demo/index.ts';
 import { plug as googleGemini } from './providers/google-gemini/index.ts';
 import { plug as ollama } from './providers/ollama/index.ts';
@@ -22,6 +23,7 @@ export const PLUGS: readonly ProviderPlug[] = [
   googleGemini,
   awsBedrock,
   awsBedrockMantle,
+  cohere,
   selfHostedModel,
   ollama,
 ];

@@ -4,7 +4,7 @@
  */
 const providerAccounts = `
   ai21 anthropic aws aws-bedrock aws-bedrock-mantle aws-claude-platform aws-sagemaker azure azure-foundry azure-openai
-  baseten cartesia cerebras cloudera cohere custom-endpoint databricks deepgram deepinfra elevenlabs gcp google-gemini
+  baseten cartesia cerebras cloudera custom-endpoint databricks deepgram deepinfra elevenlabs gcp google-gemini
   google-vertex groq guardrail-config-group hashicorp hosted-mcp-server mcp-server-group mistral-ai nomic ollama openai
   openrouter palm perplexity-ai sambanova self-hosted-model smallest-ai snowflake-cortex together-ai truefoundry
   virtual-model wafer xai`;
