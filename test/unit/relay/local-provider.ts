@@ -116,6 +116,7 @@ export class Relayed {
       translateHeavy: () => Promise.reject(new Error('nothing large is asked')),
       headers: [],
       strictForm: false,
+      cacheMarker: undefined,
       filters: options.filters ?? [],
       owner: {
         relayed: (result) => {
