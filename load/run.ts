@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { openBench } from './bench.ts';
 import { stopAll } from './child.ts';
 import { judgeGoals } from './goals.ts';
+import { NUMBERS_SUBJECTS, renderNumbers } from './numbers.ts';
 import { watchOthers } from './others.ts';
 import { countIdentical, FIDELITY_MODELS, renderOverhead } from './overhead.ts';
 import { bare } from './peers/bare.ts';
@@ -11,17 +12,20 @@ import { nginx } from './peers/nginx.ts';
 import { otherGateway } from './peers/others.ts';
 import type { Peer } from './peers/peer.ts';
 import { portkey } from './peers/portkey.ts';
-import { sluice, sluiceBefore, sluicePlain } from './peers/sluice.ts';
+import { sluice, sluiceBefore, sluiceLean, sluicePlain } from './peers/sluice.ts';
 import { renderGoals, renderScenario, writeJson } from './report.ts';
 import { runRounds, type ScenarioResult } from './rounds.ts';
-import { OVERHEAD, SCENARIOS } from './scenarios/all.ts';
+import { NUMBERS, OVERHEAD, SCENARIOS } from './scenarios/all.ts';
 import { type Command, readCommand, UsageError } from './settings.ts';
 
-const PEERS: Peer[] = [direct, nginx, bare, portkey, sluicePlain, sluice];
-const OVERHEAD_SUMMARY = 'the composed table direct / Sluice / peers, with what Sluice reaches of its goals';
+const PEERS: Peer[] = [direct, nginx, bare, portkey, sluiceLean, sluicePlain, sluice];
+const COMPOSED = [
+  { name: 'overhead', summary: 'the composed table direct / Sluice / peers, with what Sluice reaches of its goals' },
+  { name: 'numbers', summary: 'the table of docs/numbers.md in Markdown, with nginx and the bare relay' },
+];
 
 function list(): string {
-  const lines = [...SCENARIOS, { name: 'overhead', summary: OVERHEAD_SUMMARY }];
+  const lines = [...SCENARIOS, ...COMPOSED];
   return lines.map(({ name, summary }) => `${name.padEnd(18)}${summary}\n`).join('');
 }
 
@@ -31,7 +35,8 @@ function tell(line: string): void {
 }
 
 async function run({ scenario: name, subjects: wanted, gateways, before, settings, jsonFile }: Command): Promise<void> {
-  const scenarios = name === 'overhead' ? OVERHEAD : SCENARIOS.filter((one) => one.name === name);
+  const composed = { overhead: OVERHEAD, numbers: NUMBERS }[name];
+  const scenarios = composed ?? SCENARIOS.filter((one) => one.name === name);
   const models = new Set(scenarios.flatMap((one) => one.models(settings)));
   if (name === 'overhead') for (const { model } of FIDELITY_MODELS) models.add(model);
   const peers = PEERS.filter((peer) => wanted.includes(peer.name));
@@ -48,7 +53,8 @@ async function run({ scenario: name, subjects: wanted, gateways, before, setting
       const identical = new Map<string, string>();
       for (const subject of subjects) identical.set(subject.name, await countIdentical(bench, subject));
       parts.push(renderOverhead(results, subjects, identical));
-    } else parts.push(...results.map(renderScenario));
+    } else if (name === 'numbers') parts.push(renderNumbers(results, subjects));
+    else parts.push(...results.map(renderScenario));
     if (goals.length > 0) parts.push(renderGoals(goals));
     const remarks = [...subjects.flatMap((subject) => subject.notes), ...notes, others()].filter(
       (one) => one !== undefined,
@@ -70,7 +76,11 @@ for (const [signal, code] of [
 }
 
 try {
-  const known = { scenarios: [...SCENARIOS.map((one) => one.name), 'overhead'], peers: PEERS.map((peer) => peer.name) };
+  const known = {
+    scenarios: [...SCENARIOS, ...COMPOSED].map((one) => one.name),
+    peers: PEERS.map((peer) => peer.name),
+    subjects: { numbers: NUMBERS_SUBJECTS },
+  };
   const command = readCommand(process.argv.slice(2), known);
   if (command.scenario === 'list') process.stdout.write(list());
   else await run(command);

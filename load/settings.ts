@@ -32,7 +32,14 @@ const BOUNDS = {
 
 export class UsageError extends Error {}
 
-export function readCommand(args: string[], known: { scenarios: string[]; peers: string[] }): Command {
+export type Known = {
+  scenarios: string[];
+  peers: string[];
+  /** Who takes part in a scenario where the command line does not say. */
+  subjects?: Readonly<Record<string, readonly string[]>>;
+};
+
+export function readCommand(args: string[], known: Known): Command {
   const { values, positionals } = parse(args);
   const [scenario, ...rest] = positionals;
   const scenarios = `allowed: list, ${known.scenarios.join(', ')}`;
@@ -44,7 +51,7 @@ export function readCommand(args: string[], known: { scenarios: string[]; peers:
   const seconds = number('duration', values.duration);
   return {
     scenario,
-    subjects: subjects(values, known.peers),
+    subjects: subjects(values, known.peers, known.subjects?.[scenario] ?? USUAL),
     gateways: gateways(values.gateway, known.peers),
     before: values.before,
     settings: {
@@ -101,10 +108,16 @@ function gateways(given: readonly string[] = [], known: readonly string[]): [str
 }
 
 /** direct first, Sluice last, the peers between; `--subjects` names exactly who takes part. */
-function subjects(values: { peers?: string; subjects?: string }, known: string[]): string[] {
+const USUAL = ['direct', 'sluice'];
+
+function subjects(
+  values: { peers?: string | undefined; subjects?: string | undefined },
+  known: string[],
+  usual: readonly string[],
+): string[] {
   const asked = names('subjects', values.subjects, known);
   const peers = names('peers', values.peers, known);
-  return asked ?? [...new Set(['direct', ...(peers ?? []), 'sluice'])];
+  return asked ?? [...new Set([...usual.slice(0, -1), ...(peers ?? []), ...usual.slice(-1)])];
 }
 
 function names(option: string, text: string | undefined, known: string[]): string[] | undefined {

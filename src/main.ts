@@ -3,13 +3,12 @@ import { Command } from 'commander';
 import type { CheckOptions } from './cli/check.ts';
 import type { CommandPlace, PlaceOptions } from './cli/with-database.ts';
 import { environment } from './config/environment.ts';
-import { ACCOUNT_KINDS, openAccounts, PLUGS, probeOf, tokenSources } from './plugs.ts';
+import { ACCOUNT_KINDS, openAccounts, probeOf, tokenSources, WELL_KNOWN as wellKnown } from './plugs.ts';
 import { packageVersion } from './store/package-version.ts';
 
 /** Models are named here, not asked. */
 const NO_TOKENS = new Map<string, never>();
 const kinds = ACCOUNT_KINDS;
-const wellKnown = PLUGS.flatMap((plug) => plug.wellKnown ?? []);
 const out = (text: string): void => void process.stdout.write(`${text}\n`);
 const error = (text: string): void => void process.stderr.write(`${text}\n`);
 const several = (value: string, before: string[] = []): string[] => [...before, value];

@@ -8,13 +8,25 @@ import { MODEL_TYPES_OF } from './inference/operation.ts';
 import { plug as anthropic } from './providers/anthropic/index.ts';
 import { plug as awsBedrock } from './providers/aws-bedrock/index.ts';
 import { plug as awsBedrockMantle } from './providers/aws-bedrock-mantle/index.ts';
+import { plug as cloudera } from './providers/cloudera/index.ts';
 import { plug as cohere } from './providers/cohere/index.ts';
+import { plug as databricks } from './providers/databricks/index.ts';
 import { demoAccount } from './providers/demo/index.ts';
 import { plug as googleGemini } from './providers/google-gemini/index.ts';
 import { plug as ollama } from './providers/ollama/index.ts';
 import { plug as openai } from './providers/openai/index.ts';
-import type { Probe, ProviderAccount, ProviderPlug, TokenSource, Tokens, Wire } from './providers/provider.ts';
+import { HOST_PLUGS } from './providers/openai-compatible/index.ts';
+import type {
+  Probe,
+  ProviderAccount,
+  ProviderPlug,
+  TokenSource,
+  Tokens,
+  WellKnown,
+  Wire,
+} from './providers/provider.ts';
 import { plug as selfHostedModel } from './providers/self-hosted-model/index.ts';
+import { plug as snowflakeCortex } from './providers/snowflake-cortex/index.ts';
 
 /** The one file that names vendors and dialects; everybody else is handed these lists, and all others are made of them. */
 export const PLUGS: readonly ProviderPlug[] = [
@@ -24,6 +36,10 @@ export const PLUGS: readonly ProviderPlug[] = [
   awsBedrock,
   awsBedrockMantle,
   cohere,
+  ...HOST_PLUGS,
+  databricks,
+  snowflakeCortex,
+  cloudera,
   selfHostedModel,
   ollama,
 ];
@@ -36,12 +52,21 @@ export const FORWARDABLE: readonly string[] = [
   ...new Set([...WIRES.flatMap((wire) => wire.forwards), ...PLUGS.flatMap((plug) => plug.forwards ?? [])]),
 ];
 
+/** Accounts that variables make where nothing is configured. */
+export const WELL_KNOWN: readonly WellKnown[] = PLUGS.flatMap(({ wellKnown, otherWellKnown = [] }) => [
+  ...(wellKnown ? [wellKnown] : []),
+  ...otherWellKnown,
+]);
+
 const byType = new Map(PLUGS.map((plug) => [plug.type, plug]));
 
 /** The kinds of account that a configuration may hold. */
 export const ACCOUNT_KINDS: readonly AccountKind[] = PLUGS.map((plug) => ({
   type: plug.type,
-  schema: plug.schema,
+  // Made when first asked for, where a plug does so.
+  get schema() {
+    return plug.schema;
+  },
   servedModelTypes: servedModelTypes(plug),
 }));
 

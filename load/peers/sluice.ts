@@ -21,6 +21,8 @@ type Variant = {
   summary: string;
   on: string[];
   policies: string;
+  /** Of the access log; absent: all. */
+  access?: 'all' | 'off';
   /** Settings beyond those of every run. */
   settings: string;
 };
@@ -31,6 +33,15 @@ export const sluice = gateway(ROOT, {
   on: [...ALWAYS_ON, '10 rate rules', '5 budgets', 'ledger'],
   policies: POLICIES,
   settings: '',
+});
+
+export const sluiceLean = gateway(ROOT, {
+  name: 'sluice-lean',
+  summary: 'this gateway without rate limits, budgets, ledger and access log',
+  on: ALWAYS_ON.filter((each) => each !== 'access log'),
+  policies: '',
+  settings: 'ledger: {enabled: false}\n',
+  access: 'off',
 });
 
 /** `sluice` of another checkout, for what a change did. */
@@ -52,7 +63,10 @@ export const sluicePlain = gateway(ROOT, {
   settings: 'ledger: {enabled: false}\n',
 });
 
-function gateway(root: string, { name, summary, on, policies, settings }: Variant): Peer {
+function gateway(
+  root: string,
+  { name, summary, on, policies, settings, access = 'all' }: Variant & { access?: string },
+): Peer {
   return {
     name,
     summary,
@@ -61,7 +75,7 @@ function gateway(root: string, { name, summary, on, policies, settings }: Varian
       const operatorPort = await freePort();
       const home = join(folder, name);
       mkdirSync(home, { recursive: true });
-      const documents = [server(port, operatorPort, threads, home) + settings, KEYS, account(mockUrl, models)];
+      const documents = [server(port, operatorPort, threads, home, access) + settings, KEYS, account(mockUrl, models)];
       const file = join(home, 'sluice.yaml');
       writeFileSync(file, [...documents, ...(policies === '' ? [] : [policies])].join('---\n'));
       const args = ['src/main.ts', 'serve', '--config', file, '--port', String(port)];
@@ -83,13 +97,13 @@ function gateway(root: string, { name, summary, on, policies, settings }: Varian
   };
 }
 
-function server(port: number, operatorPort: number, threads: number, home: string): string {
+function server(port: number, operatorPort: number, threads: number, home: string, access: string): string {
   return `type: sluice/server
 listen: {host: 127.0.0.1, port: ${port}}
 operator: {host: 127.0.0.1, port: ${operatorPort}}
 threads: ${threads}
 data_dir: ${JSON.stringify(join(home, 'data'))}
-log: {level: info, access: all}
+log: {level: info, access: ${access}}
 `;
 }
 

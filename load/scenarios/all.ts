@@ -1,10 +1,11 @@
-/** Every scenario, in the order in which `list` names them. `overhead` is composed of the first four. */
+/** Every scenario, in the order in which `list` names them. `overhead` is composed of the first four, `numbers` of more. */
 import type { Scenario } from '../scenario.ts';
 import { addedLatency } from './added-latency.ts';
 import { chatBurst } from './chat-burst.ts';
 import { chatPaced } from './chat-paced.ts';
 import { chatWhole } from './chat-whole.ts';
 import { clientLeaves } from './client-leaves.ts';
+import { idleMemory } from './idle-memory.ts';
 import { largeImageBody } from './large-image-body.ts';
 import { manyStreams } from './many-streams.ts';
 import { policies } from './policies.ts';
@@ -12,6 +13,9 @@ import { slowReader } from './slow-reader.ts';
 import { wrongKeys } from './wrong-keys.ts';
 
 export const OVERHEAD: Scenario[] = [chatWhole, chatBurst, chatPaced, addedLatency];
+
+/** Memory first: what comes behind it leaves its traces. */
+export const NUMBERS: Scenario[] = [idleMemory, ...OVERHEAD, manyStreams];
 
 export const SCENARIOS: Scenario[] = [
   chatWhole,
@@ -24,4 +28,5 @@ export const SCENARIOS: Scenario[] = [
   wrongKeys,
   addedLatency,
   policies,
+  idleMemory,
 ];

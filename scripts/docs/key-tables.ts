@@ -17,12 +17,23 @@ export function serverSettingsTable(): string {
 /** One table for each kind of manifest, and one for each part that several kinds share. */
 export function manifestKeyTables(): string {
   const links = new Map(SHARED_PARTS.map(({ name, schema }) => [schema, `[${name}](#${name.replaceAll(' ', '-')})`]));
-  const kinds = MANIFEST_KINDS.map(({ type, schema }) => `### ${type}\n\n${keyTable(schemaKeys(schema, links))}`);
+  const kinds = alike(MANIFEST_KINDS.map(({ type, schema }) => ({ type, table: keyTable(schemaKeys(schema, links)) })));
   const parts = SHARED_PARTS.map(({ name, schema }) => {
     const others = new Map([...links].filter(([other]) => other !== schema));
     return `### ${name}\n\n${partText(schemaKeys(schema, others))}`;
   });
   return [...kinds, ...parts].join('\n\n');
+}
+
+/** Kinds that differ in their name alone have one table, under the name of the first; in it the others are named. */
+function alike(kinds: readonly { type: string; table: string }[]): string[] {
+  const nameless = ({ type, table }: { type: string; table: string }) =>
+    table.replaceAll(type.slice(type.indexOf('/') + 1), '…');
+  return [...Map.groupBy(kinds, nameless).values()].map(([first, ...others]) => {
+    const { type, table } = first!;
+    const same = others.map((other) => `\`${other.type}\``).join(', ');
+    return `### ${type}\n\n${same === '' ? '' : `The same keys, each with its own name in \`type\`, have ${same}.\n\n`}${table}`;
+  });
 }
 
 /** A part that is no map of one form is told in words first. */

@@ -1,3 +1,4 @@
+import type { KeyRules } from '../codec/key-rules.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { BodyScan, Exchange, Method, OrError } from '../core/exchange.ts';
 import type { InferenceEvent } from '../inference/event.ts';
@@ -40,7 +41,7 @@ export interface Dialect extends ApiForm {
   /** A new scan for one request body: what a provider of the same wire needs to know, found without parsing. */
   scan(request: ScannedRequest): RequestScan;
   /** The passthrough body for one target: all bytes are the client's but those of the edits. */
-  splice(body: Buffer, peeked: PeekedRequest, edits: SpliceEdits): Buffer | Buffer[];
+  splice(body: Buffer, peeked: PeekedRequest, edits: SpliceEdits): OrError<Buffer | Buffer[]>;
   /** Absent: only a provider that speaks this form can answer it. */
   readonly translation?: DialectTranslation;
   /**
@@ -70,6 +71,14 @@ export interface SpliceEdits {
   readonly askUsage: boolean;
   /** `system` in the place of the role `developer`. */
   readonly developerAsSystem: boolean;
+  /** What its host takes otherwise in a chat; undefined: nothing. */
+  readonly rules?: BodyRules | undefined;
+}
+
+/** The keys of a request, and of each of its messages, that a host knows otherwise than the form says. */
+export interface BodyRules {
+  readonly parameters: KeyRules | undefined;
+  readonly messages: KeyRules | undefined;
 }
 
 /** A path on which a dialect is spoken. */

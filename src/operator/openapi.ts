@@ -170,6 +170,11 @@ export const openapiDocument = {
           object: { type: 'string', enum: ['model'] },
           created: { type: 'integer' },
           owned_by: { type: 'string', description: 'Model provider (e.g., openai, anthropic)' },
+          model_types: {
+            type: 'array',
+            items: { type: 'string' },
+            description: 'What the model is for, as its manifest says; absent where nothing says it',
+          },
         },
       },
       Error: {

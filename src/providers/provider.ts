@@ -1,5 +1,6 @@
 import type { ZodType } from 'zod';
 import type { JsonObject } from '../codec/json-value.ts';
+import type { KeyRules } from '../codec/key-rules.ts';
 import type { AccountManifest } from '../config/configuration.ts';
 import type { Environment } from '../config/environment.ts';
 import type { AccountToken } from '../core/account-token.ts';
@@ -22,6 +23,8 @@ export interface ProviderPlug {
   readonly schema: ZodType<AccountManifest>;
   /** With no configuration at all an account of this name is made when this environment variable is set. */
   readonly wellKnown?: WellKnown;
+  /** Further ones, of a kind whose accounts are of several hosts. */
+  readonly otherWellKnown?: readonly WellKnown[];
   /** Every wire that its accounts may speak. `WIRES` of plugs.ts is made of these lists; there is no second one. */
   readonly wires: readonly Wire[];
   /** Client headers, in lower case, that its accounts take beyond those of the wire, as `x-title` of OpenRouter. */
@@ -73,6 +76,8 @@ export interface Tokens {
 export interface ProviderAccount {
   readonly name: string;
   readonly type: string;
+  /** As `Target.provider`: who its models are owned by in lists. */
+  readonly provider: string;
   /** A model that anybody's account is likely to have: for the request that is printed at the start. */
   readonly exampleModel: string | undefined;
   /** The provider's id in the price library, where it has one: its models are this account's catalogue. */
@@ -95,7 +100,7 @@ export interface Target {
   /** `account/model`: canonical, what rules, labels and records use. */
   readonly id: string;
   readonly account: string;
-  /** Account type without prefix (`openai`): the `gen_ai.provider.name` of records. */
+  /** Account type without prefix (`openai`), or the host: the `gen_ai.provider.name` of records. */
   readonly provider: string;
   /** The provider's own model id, put into the body. */
   readonly modelId: string;
@@ -103,6 +108,10 @@ export interface Target {
   /** The wires that this place serves. Models of one account share the object: what is told by it is told once. */
   readonly mounts: Mounts;
   readonly abilities: Abilities;
+  /** What its host takes otherwise in a chat completion that is passed through; undefined: nothing. */
+  readonly rules?: ChatRules | undefined;
+  /** What words of its host's faults stand for, where no status tells or a wrong one; undefined: nothing of its own. */
+  readonly faultStatuses?: FaultStatuses | undefined;
   readonly price: PriceSource;
   /** Answers inside the process instead of over a connection (the demo account). */
   readonly local?: LocalResponder;
@@ -171,6 +180,16 @@ export interface Abilities {
   /** Takes messages of the role `developer`; others get them as `system`. */
   readonly developerRole: boolean;
 }
+
+/** Compiled once for a host and a family of its models. */
+export interface ChatRules {
+  readonly parameters: KeyRules | undefined;
+  /** Of each message. */
+  readonly messages: KeyRules | undefined;
+}
+
+/** By code or type. */
+export type FaultStatuses = ReadonlyMap<string, number>;
 
 export interface PriceSource {
   readonly catalogueId: string | undefined;

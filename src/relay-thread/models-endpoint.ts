@@ -20,7 +20,9 @@ export function showModel(exchange: Exchange, caller: Caller, routes: ModelRoute
   const route = routes.resolve(name);
   if (route instanceof GatewayError) return route.code === 'model_not_found' ? routes.notFound(name, allows) : route;
   if (!allows(route.model)) return routes.notFound(name, allows);
-  answer(exchange, modelObject({ id: route.model, ownedBy: route.targets[0]?.provider ?? 'sluice' }));
+  const [target] = route.targets;
+  const shown = { id: route.model, ownedBy: target?.provider ?? 'sluice', modelTypes: target?.modelTypes };
+  answer(exchange, modelObject(shown));
   return undefined;
 }
 
@@ -28,7 +30,8 @@ export function showModel(exchange: Exchange, caller: Caller, routes: ModelRoute
 const CREATED = 0;
 
 function modelObject(model: ListedModel): object {
-  return { id: model.id, object: 'model', created: CREATED, owned_by: model.ownedBy };
+  // What is undefined is left out.
+  return { id: model.id, object: 'model', created: CREATED, owned_by: model.ownedBy, model_types: model.modelTypes };
 }
 
 function answer(exchange: Exchange, value: object): void {

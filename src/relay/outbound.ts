@@ -47,9 +47,11 @@ export function outbound(
   if (mount === undefined) return new GatewayError('unsupported_operation', { target: target.id });
   const { wire } = mount;
   if (wire.name === dialect.name) {
-    const { modelId, abilities } = target;
+    const { modelId, abilities, rules } = target;
     const askUsage = asksUsage(dialect, peeked, target);
-    const spliced = dialect.splice(body, peeked, { modelId, askUsage, developerAsSystem: !abilities.developerRole });
+    const edits = { modelId, askUsage, developerAsSystem: !abilities.developerRole, rules };
+    const spliced = dialect.splice(body, peeked, edits);
+    if (spliced instanceof GatewayError) return spliced;
     return authorised(asked, target, mount, overrides, { body: spliced, headers: NO_HEADERS, asksUsage: askUsage });
   }
   const finish = (made: OrError<TranslatedRequest>): OrError<Outbound> =>

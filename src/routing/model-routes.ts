@@ -1,6 +1,7 @@
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
 import { nearNames } from '../core/near-names.ts';
+import type { ModelType } from '../inference/operation.ts';
 import type { Connection, ProviderAccount, Target } from '../providers/provider.ts';
 import { type Route, TargetRoute } from './route-plan.ts';
 
@@ -13,6 +14,8 @@ export interface Catalogue {
 export interface ListedModel {
   readonly id: string;
   readonly ownedBy: string;
+  /** Undefined where its manifest does not list it. */
+  readonly modelTypes: readonly ModelType[] | undefined;
 }
 
 const WELL_FORMED = /^[A-Za-z0-9._:/@+-]{1,256}$/;
@@ -70,11 +73,12 @@ export class ModelRoutes {
     if (this.#listed) return this.#listed;
     this.#listed = [];
     for (const account of this.#accounts.values()) {
-      const ids =
-        account.listed.length > 0
-          ? account.listed.map((target) => target.id)
-          : this.#catalogueOf(account).map((model) => `${account.name}/${model}`);
-      for (const id of ids) this.#listed.push({ id, ownedBy: providerOf(account) });
+      const { name, listed, provider: ownedBy } = account;
+      for (const { id, modelTypes } of listed) this.#listed.push({ id, ownedBy, modelTypes });
+      if (listed.length > 0) continue;
+      for (const model of this.#catalogueOf(account)) {
+        this.#listed.push({ id: `${name}/${model}`, ownedBy, modelTypes: undefined });
+      }
     }
     return this.#listed;
   }
@@ -116,10 +120,6 @@ export class ModelRoutes {
     }
     return only;
   }
-}
-
-function providerOf(account: ProviderAccount): string {
-  return account.type.replace('provider-account/', '');
 }
 
 /** What a client may write at all, before any rule or path is built from it. */

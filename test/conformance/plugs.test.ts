@@ -8,8 +8,33 @@ import { TaskPool } from '../../src/relay-thread/task-pool.ts';
 
 /** What makes an account of a kind that no variable makes one of. */
 const MANIFESTS: Record<string, object> = {
+  'provider-account/cloudera': {
+    name: 'cdp',
+    auth_data: { type: 'token', api_token: 't' },
+    integrations: [
+      {
+        type: 'integration/model/cloudera',
+        name: 'm',
+        model_id: 'm',
+        base_url: 'http://127.0.0.1:1/v1',
+        model_types: ['chat'],
+      },
+    ],
+  },
+  'provider-account/databricks': {
+    name: 'dbx',
+    base_url: 'http://127.0.0.1:1',
+    auth_data: { type: 'api-key', api_key: 'sk-1' },
+  },
   'provider-account/ollama': { name: 'local' },
   'provider-account/aws-bedrock-mantle': { name: 'mantle', region: 'us-east-1' },
+  'provider-account/snowflake-cortex': {
+    name: 'snow',
+    account_identifier: 'org-account',
+    auth_data: { type: 'pat-token', pat_token: 't' },
+  },
+  'provider-account/openai-compatible': { name: 'other', base_url: 'http://127.0.0.1:1/v1' },
+  'provider-account/wafer': { name: 'wafer', auth_data: { type: 'api-key', api_key: 'sk-1' } },
   'provider-account/self-hosted-model': {
     name: 'house',
     integrations: [

@@ -3,11 +3,9 @@
  * A refusal can so say "not supported yet" instead of "unknown"; a kind that is built leaves the list.
  */
 const providerAccounts = `
-  ai21 anthropic aws aws-bedrock aws-bedrock-mantle aws-claude-platform aws-sagemaker azure azure-foundry azure-openai
-  baseten cartesia cerebras cloudera custom-endpoint databricks deepgram deepinfra elevenlabs gcp google-gemini
-  google-vertex groq guardrail-config-group hashicorp hosted-mcp-server mcp-server-group mistral-ai nomic ollama openai
-  openrouter palm perplexity-ai sambanova self-hosted-model smallest-ai snowflake-cortex together-ai truefoundry
-  virtual-model wafer xai`;
+  anthropic aws aws-bedrock aws-bedrock-mantle aws-claude-platform aws-sagemaker azure azure-foundry azure-openai
+  cartesia custom-endpoint deepgram elevenlabs gcp google-gemini google-vertex guardrail-config-group hashicorp
+  hosted-mcp-server mcp-server-group nomic ollama openai palm self-hosted-model smallest-ai truefoundry virtual-model`;
 
 const gatewayConfigurations = `
   gateway-data-access-config gateway-data-routing-config gateway-fallback-config gateway-global-settings

@@ -16,10 +16,14 @@ export interface AccountKind {
 }
 
 /** Accounts whose models are asked. Two of them may not have one name, whatever their kinds. */
-export function modelAccount({ type, schema, servedModelTypes }: AccountKind): ManifestKind<AccountManifest> {
+export function modelAccount(kind: AccountKind): ManifestKind<AccountManifest> {
+  const { type, servedModelTypes } = kind;
   return manifestKind<AccountManifest>({
     type,
-    schema,
+    // Not asked for before a manifest of the kind is read.
+    get schema() {
+      return kind.schema;
+    },
     uniqueKeys: [
       { path: 'name', what: 'this account name', over: 'model accounts' },
       { path: 'integrations[].name', what: 'this integration name' },
@@ -31,7 +35,7 @@ export function modelAccount({ type, schema, servedModelTypes }: AccountKind): M
         if (!read.success) continue;
         checkAccess(read.data, manifest, report);
         checkServed(read.data, servedModelTypes, manifest, report);
-        if (wantsKey(schema)) checkCredential(read.data, manifest, report);
+        if (wantsKey(kind.schema)) checkCredential(read.data, manifest, report);
       }
     },
   });

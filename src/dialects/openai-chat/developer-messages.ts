@@ -1,15 +1,14 @@
-import type { Edit } from '../openai-json/edited-body.ts';
+import { isKeyAt, stringEndAt } from '../../codec/json-object-walk.ts';
+import type { Edit } from '../../codec/key-rules.ts';
 
 const DEVELOPER = Buffer.from('"developer"');
 const SYSTEM = Buffer.from('"system"');
 const ROLE = Buffer.from('"role"');
 const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
-const COLON = 0x3a;
 /** Inside of a message: the array, the object. */
 const MESSAGE_DEPTH = 2;
 
@@ -34,31 +33,14 @@ export function developerEdits(body: Buffer, start: number, end: number): Edit[]
       continue;
     }
     const text = at;
-    at = stringEnd(body, text);
+    at = stringEndAt(body, text);
     if (depth === MESSAGE_DEPTH) {
-      if (isKey(body, at)) isRole = equals(body, text, at, ROLE);
+      if (isKeyAt(body, at)) isRole = equals(body, text, at, ROLE);
       else if (isRole && equals(body, text, at, DEVELOPER)) edits.push({ start: text, end: at, bytes: SYSTEM });
     }
     if (at > next) next = body.indexOf(DEVELOPER, at);
   }
   return edits;
-}
-
-/** Behind the closing quote of the string that begins at `from`. */
-function stringEnd(body: Buffer, from: number): number {
-  for (let quote = body.indexOf(QUOTE, from + 1); quote >= 0; quote = body.indexOf(QUOTE, quote + 1)) {
-    let before = quote - 1;
-    while (body[before] === BACKSLASH) before -= 1;
-    if (((quote - 1 - before) & 1) === 0) return quote + 1;
-  }
-  return body.length;
-}
-
-/** What follows behind white space is a colon. */
-function isKey(body: Buffer, from: number): boolean {
-  let at = from;
-  while (body[at]! <= 0x20) at += 1;
-  return body[at] === COLON;
 }
 
 function equals(body: Buffer, start: number, end: number, word: Buffer): boolean {

@@ -1,13 +1,17 @@
 import { parseExact } from '../../codec/exact-json.ts';
-import type { SpliceEdits } from '../dialect.ts';
-import { type Edit, editedBody, quoted } from '../openai-json/edited-body.ts';
+import type { Edit, RuleFault } from '../../codec/key-rules.ts';
+import { GatewayError } from '../../core/errors.ts';
+import type { OrError } from '../../core/exchange.ts';
+import type { BodyRules, SpliceEdits } from '../dialect.ts';
+import { editedBody, quoted } from '../openai-json/edited-body.ts';
+import { peekError } from '../openai-json/request-scan.ts';
 import { developerEdits } from './developer-messages.ts';
 import type { PeekedChat } from './peek.ts';
 
 const ASK_USAGE = Buffer.from(',"stream_options":{"include_usage":true}');
 
 /** The body for a provider that speaks this dialect. The pieces of a large body refer to `body`. */
-export function splice(body: Buffer, peeked: PeekedChat, asked: SpliceEdits): Buffer | Buffer[] {
+export function splice(body: Buffer, peeked: PeekedChat, asked: SpliceEdits): OrError<Buffer | Buffer[]> {
   const edits: Edit[] = [{ start: peeked.modelStart, end: peeked.modelEnd, bytes: quoted(asked.modelId) }];
   if (asked.askUsage) {
     const edit = askingForUsage(body, peeked);
@@ -21,7 +25,34 @@ export function splice(body: Buffer, peeked: PeekedChat, asked: SpliceEdits): Bu
       edits.sort((one, other) => one.start - other.start);
     }
   }
+  if (asked.rules !== undefined) {
+    const fault = addRules(body, peeked, asked.rules, edits);
+    if (fault) return fault;
+  }
   return editedBody(body, edits);
+}
+
+/** What the rules of a host change; none of it lies within the other edits, but for a parameter that is asked for anew. */
+function addRules(body: Buffer, peeked: PeekedChat, rules: BodyRules, edits: Edit[]): GatewayError | undefined {
+  const { messagesStart: start, messagesEnd: end } = peeked;
+  const found = [rules.parameters?.ofBody(body, start, end) ?? [], rules.messages?.ofObjects(body, start, end) ?? []];
+  for (const each of found) {
+    if (!Array.isArray(each)) return ruleError(each);
+    for (const edit of each) edits.push(edit);
+  }
+  edits.sort((one, other) => one.start - other.start);
+  for (let at = edits.length - 1; at > 0; at -= 1) {
+    if (edits[at]!.start < edits[at - 1]!.end) edits.splice(at, 1);
+  }
+  return undefined;
+}
+
+function ruleError(fault: RuleFault): GatewayError {
+  if (fault.kind !== 'refused') return peekError(fault);
+  return new GatewayError('unsupported_parameter', {
+    param: fault.key,
+    detail: `The host of this model takes no \`${fault.key}\`.`,
+  });
 }
 
 function askingForUsage(body: Buffer, peeked: PeekedChat): Edit {

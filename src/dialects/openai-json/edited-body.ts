@@ -1,12 +1,7 @@
+import type { Edit } from '../../codec/key-rules.ts';
+
 /** Larger bodies are handed on in pieces instead of being copied: 20 MB would stop the loop for milliseconds. */
 const COPY_AT_MOST = 65_536;
-
-/** `bytes` in the place of body[start, end). */
-export interface Edit {
-  readonly start: number;
-  readonly end: number;
-  readonly bytes: Buffer;
-}
 
 /** The body with these edits, which stand in order. The pieces of a large body refer to `body`. */
 export function editedBody(body: Buffer, edits: readonly Edit[]): Buffer | Buffer[] {

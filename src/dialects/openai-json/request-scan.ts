@@ -46,7 +46,7 @@ export class JsonRequestScan implements BodyScan {
 
   /** After the last byte: what is wrong with the body as a whole; undefined: nothing. */
   fault(): GatewayError | undefined {
-    return this.#peek.finish() ? undefined : fromFault(this.#peek.fault!);
+    return this.#peek.finish() ? undefined : peekError(this.#peek.fault!);
   }
 
   model(body: Buffer, key: number): OrError<NamedModel> {
@@ -91,7 +91,7 @@ export class JsonRequestScan implements BodyScan {
   }
 }
 
-function fromFault(fault: PeekFault): GatewayError {
+export function peekError(fault: PeekFault): GatewayError {
   switch (fault.kind) {
     case 'syntax':
       return new GatewayError('invalid_json', { detail: `At byte ${fault.at}: expected ${fault.expected}.` });

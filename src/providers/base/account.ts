@@ -1,7 +1,17 @@
 import type { AccountManifest } from '../../config/configuration.ts';
 import type { ModelType } from '../../inference/operation.ts';
 import type { ListTerms } from '../../inference/served-as.ts';
-import type { Abilities, Connection, Mount, Mounts, PriceSource, ProviderAccount, Target } from '../provider.ts';
+import type {
+  Abilities,
+  ChatRules,
+  Connection,
+  FaultStatuses,
+  Mount,
+  Mounts,
+  PriceSource,
+  ProviderAccount,
+  Target,
+} from '../provider.ts';
 import { mountsOf } from './mount.ts';
 
 /** A model as any manifest lists it; what a vendor calls its own id is put here by its plug. */
@@ -23,6 +33,11 @@ export interface AccountSetup {
   exampleModel?: string;
   modelIds?: RegExp;
   abilities: Abilities;
+  /** Who answers, where the kind of account does not say it: a host of the table. */
+  provider?: string | undefined;
+  /** By the provider's own id of a model; called once for each. */
+  rulesOf?(modelId: string): ChatRules | undefined;
+  faultStatuses?: FaultStatuses | undefined;
 }
 
 export interface OneAddress extends AccountSetup {
@@ -66,17 +81,19 @@ export function targetOf(setup: AccountSetup, mounts: Mounts, model: ListedModel
   return {
     id: `${manifest.name}/${model.name}`,
     account: manifest.name,
-    provider: kind(manifest.type),
+    provider: setup.provider ?? kind(manifest.type),
     modelId: model.modelId,
     modelTypes: model.modelTypes.length > 0 ? model.modelTypes : undefined,
     mounts,
     abilities: model.abilities ? { ...setup.abilities, ...model.abilities } : setup.abilities,
+    rules: setup.rulesOf?.(model.modelId),
+    faultStatuses: setup.faultStatuses,
     price,
   };
 }
 
-function identity({ manifest, catalogueId, exampleModel, modelIds }: AccountSetup) {
-  return { name: manifest.name, type: manifest.type, catalogueId, exampleModel, modelIds };
+function identity({ manifest, catalogueId, exampleModel, modelIds, provider = kind(manifest.type) }: AccountSetup) {
+  return { name: manifest.name, type: manifest.type, provider, catalogueId, exampleModel, modelIds };
 }
 
 function connectionsOf(mounts: Mounts): Connection[] {

@@ -27,6 +27,7 @@ export function demoAccount(): ProviderAccount {
   return {
     name: NAME,
     type: NAME,
+    provider: NAME,
     catalogueId: undefined,
     exampleModel: 'chat',
     connections: [],

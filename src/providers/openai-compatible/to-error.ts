@@ -23,7 +23,9 @@ const STATUS_OF_WORD: ReadonlyMap<string, number> = new Map([
 
 export function toError(told: number | undefined, body: Buffer, target: Target): GatewayError {
   const fault = readProviderFault(body);
-  const status = told ?? fault.status ?? STATUS_OF_WORD.get(fault.code ?? '') ?? STATUS_OF_WORD.get(fault.type ?? '');
+  const { code = '', type = '' } = fault;
+  const own = target.faultStatuses?.get(code) ?? target.faultStatuses?.get(type);
+  const status = own ?? told ?? fault.status ?? STATUS_OF_WORD.get(code) ?? STATUS_OF_WORD.get(type);
   const mayBeKey = status === 400 || status === undefined;
   return providerError(mayBeKey && REFUSED_KEY.test(fault.message ?? '') ? 401 : status, fault, target);
 }

@@ -4,16 +4,19 @@ import { openAccount } from '../base/account.ts';
 import { headerCredential, NO_CREDENTIAL } from '../base/credential.ts';
 import { listedModels } from '../base/listed-models.ts';
 import { mountAt } from '../base/mount.ts';
+import { chatRules } from '../openai-compatible/chat-rules.ts';
 import { openAiModels } from '../openai-compatible/models-probe.ts';
 import { openAiChatWire, openAiEmbeddingsWire } from '../openai-compatible/wire.ts';
 import type { ProviderPlug } from '../provider.ts';
 import { listTerms } from './list-terms.ts';
 
 const type = 'provider-account/openai';
+const OPENAI = 'https://api.openai.com/v1';
+const OWN_MODELS = { families: ['openai-reasoning'] };
 
 const schema = accountBase(type).extend({
   auth_data: optionalKey(apiKeyAuth),
-  base_url: keyWithDefault(baseUrl(), 'https://api.openai.com/v1'),
+  base_url: keyWithDefault(baseUrl(), OPENAI),
   integrations: integrationList(integrationBase('integration/model/openai')),
 });
 
@@ -39,6 +42,8 @@ export const plug: ProviderPlug = {
       terms: listTerms,
       exampleModel: 'gpt-4o-mini',
       abilities: { usageInStream: true, developerRole: true },
+      // Whoever else stands at that address may know the older name alone.
+      ...(manifest.base_url === OPENAI && { rulesOf: (modelId: string) => chatRules(OWN_MODELS, modelId) }),
       mounts: [openAiChatWire, openAiEmbeddingsWire].map((wire) =>
         mountAt({ wire, url: manifest.base_url, credential, account: manifest }),
       ),

@@ -25,6 +25,7 @@ function account(name: string, type: string, models: readonly string[] = [], cat
   return {
     name,
     type: `provider-account/${type}`,
+    provider: type,
     catalogueId,
     exampleModel: undefined,
     connections: [{ origin: `https://${name}.example`, credential: name }],
@@ -129,12 +130,13 @@ test('a bare id of an account that the key may not use is not told', () => {
 
 test('the model list holds what accounts list, and the catalogue of those that list none', () => {
   const routes = new ModelRoutes([openAi, local, account('bare', 'ollama')], catalogue);
+  const unknown = { modelTypes: undefined };
   assert.deepEqual(routes.list(), [
-    { id: 'oai/gpt-4o', ownedBy: 'openai' },
-    { id: 'oai/gpt-4o-mini', ownedBy: 'openai' },
-    { id: 'oai/shared-model', ownedBy: 'openai' },
-    { id: 'local/llama', ownedBy: 'self-hosted-model' },
-    { id: 'local/org/qwen', ownedBy: 'self-hosted-model' },
+    { id: 'oai/gpt-4o', ownedBy: 'openai', ...unknown },
+    { id: 'oai/gpt-4o-mini', ownedBy: 'openai', ...unknown },
+    { id: 'oai/shared-model', ownedBy: 'openai', ...unknown },
+    { id: 'local/llama', ownedBy: 'self-hosted-model', ...unknown },
+    { id: 'local/org/qwen', ownedBy: 'self-hosted-model', ...unknown },
   ]);
 });
 

@@ -451,4 +451,88 @@ export const accounts: readonly WrongManifest[] = [
       'a.yaml:4:37 tls_settings.reject_unauthorized: wrong type — found the text "false"; allowed: `true` or `false`. Write it without quotes',
     ],
   },
+  {
+    wrong: 'a host that is not in the table',
+    manifest: [
+      'type: provider-account/openai-compatible',
+      'name: a',
+      'host: firewoks',
+      'auth_data: {type: api-key, api_key: "${env:KEY}"}',
+    ],
+    prints: [
+      'a.yaml:3:7 host: this value is not allowed — found the text "firewoks"; allowed: a host of the table in docs/providers.md, or a `base_url` without one. Did you mean `fireworks`?',
+    ],
+  },
+  {
+    wrong: 'a host that has a kind of account of its own',
+    manifest: [
+      'type: provider-account/openai-compatible',
+      'name: a',
+      'host: groq',
+      'auth_data: {type: api-key, api_key: "${env:KEY}"}',
+    ],
+    prints: [
+      'a.yaml:3:7 host: this value is not allowed — found the text "groq"; allowed: a host of the table in docs/providers.md, or a `base_url` without one. Write `type: provider-account/groq`',
+    ],
+  },
+  {
+    wrong: 'an OpenAI-compatible account that says neither host nor address',
+    manifest: ['type: provider-account/openai-compatible', 'name: a'],
+    prints: [
+      'a.yaml:1:1 base_url: nothing says where it is — found nothing; allowed: a `base_url`, or a `host` of the table',
+    ],
+  },
+  {
+    wrong: 'a host without a key',
+    manifest: ['type: provider-account/openai-compatible', 'name: a', 'host: deepseek'],
+    prints: [
+      'a.yaml:1:1 auth_data: `deepseek` answers nobody without a key — found nothing; allowed: `{type: api-key, api_key: "${env:NAME}"}`',
+    ],
+  },
+  {
+    wrong: 'a host whose address has a part that nobody names',
+    manifest: [
+      'type: provider-account/openai-compatible',
+      'name: a',
+      'host: cloudflare',
+      'auth_data: {type: api-key, api_key: "${env:KEY}"}',
+    ],
+    prints: [
+      'a.yaml:1:1 host_parts: the address of `cloudflare` needs it — found nothing; allowed: a map with account_id',
+    ],
+  },
+  {
+    wrong: 'a part of an address that is none',
+    manifest: [
+      'type: provider-account/openai-compatible',
+      'name: a',
+      'host: cloudflare',
+      'host_parts: {account_id: "a/../b"}',
+      'auth_data: {type: api-key, api_key: "${env:KEY}"}',
+    ],
+    prints: [
+      'a.yaml:4:26 host_parts.account_id: this value is not allowed — found the text "a/../b"; allowed: letters, digits and . _ -',
+    ],
+  },
+  {
+    wrong: 'a kind of account with an integration of another',
+    manifest: [
+      'type: provider-account/mistral-ai',
+      'name: a',
+      'auth_data: {type: api-key, api_key: "${env:KEY}"}',
+      'integrations: [{name: m, type: integration/model/mistral, model_id: m, model_types: [chat]}]',
+    ],
+    prints: [
+      'a.yaml:4:32 integrations[0].type: this value is not allowed — found the text "integration/model/mistral"; allowed: `integration/model/mistral-ai`. Did you mean `integration/model/mistral-ai`?',
+    ],
+  },
+  {
+    wrong: 'a credential of another form than its kind knows',
+    manifest: ['type: provider-account/groq', 'name: a', 'auth_data: {type: bearer-auth, bearer_token: "${env:KEY}"}'],
+    prints: [
+      'a.yaml:3:12 auth_data.api_key: this key is missing — allowed: one line of text, 1 to 65536 characters, without control characters',
+      'a.yaml:3:19 auth_data.type: this value is not allowed — found the text "bearer-auth"; allowed: `api-key`',
+      'a.yaml:3:32 auth_data.bearer_token: warning: the key `bearer_token` is not known here and has no effect',
+    ],
+  },
 ];

@@ -20,6 +20,7 @@ function spliced(
   const peeked = scan.result(body);
   assert.ok(!(peeked instanceof GatewayError));
   const out = splice(body, peeked, { modelId, askUsage, developerAsSystem });
+  assert.ok(!(out instanceof GatewayError));
   assert.ok(body.equals(before), 'the client’s bytes are not changed');
   return Array.isArray(out) ? { bytes: Buffer.concat(out), pieces: out } : { bytes: out, pieces: undefined };
 }
