@@ -5,6 +5,7 @@ import type { OrError } from '../../core/exchange.ts';
 import type { BodyRules, SpliceEdits } from '../dialect.ts';
 import { editedBody, quoted } from '../openai-json/edited-body.ts';
 import { peekError } from '../openai-json/request-scan.ts';
+import { carriedSignatureEdits } from './carried-signatures.ts';
 import { developerEdits } from './developer-messages.ts';
 import type { PeekedChat } from './peek.ts';
 
@@ -18,12 +19,14 @@ export function splice(body: Buffer, peeked: PeekedChat, asked: SpliceEdits): Or
     if (edit.start < peeked.modelStart) edits.unshift(edit);
     else edits.push(edit);
   }
+  const { messagesStart, messagesEnd } = peeked;
+  const inMessages = carriedSignatureEdits(body, messagesStart, messagesEnd);
   if (asked.developerAsSystem) {
-    const roles = developerEdits(body, peeked.messagesStart, peeked.messagesEnd);
-    if (roles.length > 0) {
-      for (const role of roles) edits.push(role);
-      edits.sort((one, other) => one.start - other.start);
-    }
+    for (const role of developerEdits(body, messagesStart, messagesEnd)) inMessages.push(role);
+  }
+  if (inMessages.length > 0) {
+    for (const edit of inMessages) edits.push(edit);
+    edits.sort((one, other) => one.start - other.start);
   }
   if (asked.rules !== undefined) {
     const fault = addRules(body, peeked, asked.rules, edits);

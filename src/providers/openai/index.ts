@@ -12,7 +12,20 @@ import { listTerms } from './list-terms.ts';
 
 const type = 'provider-account/openai';
 const OPENAI = 'https://api.openai.com/v1';
-const OWN_MODELS = { families: ['openai-reasoning'] };
+const OWN_MODELS = {
+  families: ['openai-reasoning'],
+  // What our translations of other vendors' answers have in messages, and clients send back after a change of vendor.
+  refusedInMessages: [
+    'reasoning_content',
+    'thinking_blocks',
+    'images',
+    'citations',
+    'grounding_metadata',
+    'url_context_metadata',
+    'code_execution',
+    'inline_data',
+  ],
+};
 
 const schema = accountBase(type).extend({
   auth_data: optionalKey(apiKeyAuth),

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { cohereChatWire } from '../../../../src/providers/cohere/wire.ts';
+import { cohereSchema } from '../../../support/strict-vendors.ts';
 import { translateRequest } from '../../../support/translated-chat.ts';
 
 const MODEL = 'command-a-03-2025';
@@ -166,17 +165,6 @@ test('what Cohere cannot express is refused by name, and what is harmless is lef
   assert.deepEqual(Object.keys(sent({ ...harmless, parallel_tool_calls: false })), ['model', 'messages', 'stream']);
 });
 
-interface Schema {
-  parse(value: unknown, options: object): { ok: true } | { ok: false; errors: { path: string[]; message: string }[] };
-}
-
-/** The SDK's own description of a request, which it does not export: nothing beside it is let through. */
-function sdkSchema(name: 'V2ChatRequest' | 'V2ChatStreamRequest'): Schema {
-  const require = createRequire(import.meta.url);
-  const folder = join(dirname(require.resolve('cohere-ai')), 'serialization/resources/v2/client/requests');
-  return require(join(folder, `${name}.js`))[name];
-}
-
 const image = { type: 'image_url', image_url: { url: 'data:image/png;base64,AAAA', detail: 'low' } };
 const REQUESTS: Record<string, object> = {
   'the least request': {},
@@ -220,7 +208,7 @@ for (const [what, body] of Object.entries(REQUESTS)) {
       // `stream` tells the SDK which schema holds; it is no field of either.
       const { stream: _stream, ...made } = sent(body, model);
       for (const name of ['V2ChatRequest', 'V2ChatStreamRequest'] as const) {
-        const parsed = sdkSchema(name).parse(made, { unrecognizedObjectKeys: 'fail' });
+        const parsed = cohereSchema(name).parse(made, { unrecognizedObjectKeys: 'fail' });
         assert.ok(parsed.ok, JSON.stringify(parsed));
       }
     });
