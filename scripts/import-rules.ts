@@ -46,6 +46,7 @@ const SHARED_BASES = new Set([
   'providers/base',
   'providers/openai-compatible',
   'providers/anthropic-messages',
+  'providers/gemini-generate-content',
   'dialects/openai-json',
 ]);
 const NAMES_VENDORS = new Set(['plugs.ts']);
@@ -64,7 +65,8 @@ const DOORS: Record<string, string[]> = {
   nodemailer: ['alerts'],
   'csv-stringify': ['operator'],
   'fast-jwt': ['authentication'],
-  jose: ['store'],
+  jose: ['store', 'providers'],
+  'google-auth-library': ['providers'],
   'node:sqlite': ['store'],
   yaml: ['config'],
   commander: ['main.ts'],

@@ -8,11 +8,14 @@ import { MODEL_TYPES_OF } from './inference/operation.ts';
 import { plug as anthropic } from './providers/anthropic/index.ts';
 import { plug as awsBedrock } from './providers/aws-bedrock/index.ts';
 import { plug as awsBedrockMantle } from './providers/aws-bedrock-mantle/index.ts';
+import { azureFoundry } from './providers/azure/azure-foundry.ts';
+import { azureOpenAi } from './providers/azure/azure-openai.ts';
 import { plug as cloudera } from './providers/cloudera/index.ts';
 import { plug as cohere } from './providers/cohere/index.ts';
 import { plug as databricks } from './providers/databricks/index.ts';
 import { demoAccount } from './providers/demo/index.ts';
 import { plug as googleGemini } from './providers/google-gemini/index.ts';
+import { plug as googleVertex } from './providers/google-vertex/index.ts';
 import { plug as ollama } from './providers/ollama/index.ts';
 import { plug as openai } from './providers/openai/index.ts';
 import { HOST_PLUGS } from './providers/openai-compatible/index.ts';
@@ -37,6 +40,9 @@ export const PLUGS: readonly ProviderPlug[] = [
   awsBedrockMantle,
   cohere,
   ...HOST_PLUGS,
+  googleVertex,
+  azureOpenAi,
+  azureFoundry,
   databricks,
   snowflakeCortex,
   cloudera,

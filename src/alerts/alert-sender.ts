@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BudgetAlerts, NotificationTarget } from '../config/configuration.ts';
+import type { HttpClient } from '../core/http-client.ts';
 import type { Log } from '../core/log.ts';
 import type { MetricRegistry } from '../telemetry/metric-registry.ts';
 import { alertText, alertTitle, type BudgetAlert } from './budget-alert.ts';
@@ -17,6 +18,7 @@ const MOST_AT_ONCE = 8;
 const MOST_WAITING = 1_000;
 
 export interface AlertSenderOptions {
+  readonly http: HttpClient;
   readonly log: Log;
   readonly deadlineMs?: number;
   readonly backoffMs?: readonly number[];
@@ -103,7 +105,7 @@ export class AlertSender {
   }
 
   #sends({ alert, alerts, user }: AlertDelivery): Send[] {
-    const { deadlineMs = DEADLINE_MS, slackUrl = SLACK_POST_MESSAGE } = this.#options;
+    const { http, deadlineMs = DEADLINE_MS, slackUrl = SLACK_POST_MESSAGE } = this.#options;
     return targetsFor(alerts, user).flatMap((target): Send[] => {
       const channel = target.type;
       if (target.type === 'email') {
@@ -112,7 +114,7 @@ export class AlertSender {
         return to.length > 0 ? [{ channel, once: () => deliverEmail(email, deadlineMs) }] : [];
       }
       const requests = channelRequests(target, alert, slackUrl);
-      return requests.map((request) => ({ channel, once: () => deliverHttp(request, deadlineMs) }));
+      return requests.map((request) => ({ channel, once: () => deliverHttp(request, http, deadlineMs) }));
     });
   }
 

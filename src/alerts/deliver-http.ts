@@ -1,3 +1,4 @@
+import type { HttpClient } from '../core/http-client.ts';
 import { systemCode } from '../store/store-fault.ts';
 import type { ChannelRequest } from './channel-messages.ts';
 
@@ -8,45 +9,32 @@ export type Delivery =
 
 const MAX_ANSWER_BYTES = 16_384;
 
-export async function deliverHttp(request: ChannelRequest, deadlineMs: number): Promise<Delivery> {
+export async function deliverHttp(
+  { url, headers, body, answers }: ChannelRequest,
+  http: HttpClient,
+  deadlineMs: number,
+): Promise<Delivery> {
   const signal = AbortSignal.timeout(deadlineMs);
   try {
-    const response = await fetch(request.url, {
+    const { status, body: answer } = await http({
+      url,
       method: 'POST',
-      headers: { ...request.headers, 'content-type': 'application/json' },
-      body: JSON.stringify(request.body),
-      // The address is what the operator wrote, and the credential is for it alone.
-      redirect: 'manual',
+      headers: [...Object.entries(headers).flat(), 'content-type', 'application/json'],
+      body: JSON.stringify(body),
+      // The signal comes before it, so that lateness is told apart from other failures.
+      timeoutMs: 2 * deadlineMs,
+      maxBytes: MAX_ANSWER_BYTES,
+      whenLonger: 'cut',
       signal,
     });
-    const answer = await beginningOf(response);
-    if (!response.ok) {
-      const again = response.status === 429 || response.status >= 500;
-      return { sent: false, reason: `status ${response.status}`, again };
+    if (status < 200 || status > 299) {
+      return { sent: false, reason: `status ${status}`, again: status === 429 || status >= 500 };
     }
-    return request.answers === 'slack-json' ? slackVerdict(answer) : { sent: true };
+    return answers === 'slack-json' ? slackVerdict(answer.toString()) : { sent: true };
   } catch (error) {
-    const reason = signal.aborted
-      ? `no answer within ${deadlineMs} ms`
-      : (systemCode(causeOf(error)) ?? 'not reachable');
+    const reason = signal.aborted ? `no answer within ${deadlineMs} ms` : (systemCode(error) ?? 'not reachable');
     return { sent: false, reason, again: true };
   }
-}
-
-function causeOf(error: unknown): unknown {
-  return error instanceof Error && error.cause !== undefined ? error.cause : error;
-}
-
-async function beginningOf(response: Response): Promise<string> {
-  const pieces: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const piece of response.body ?? []) {
-    pieces.push(piece);
-    bytes += piece.length;
-    // Leaving the loop cancels the rest.
-    if (bytes > MAX_ANSWER_BYTES) break;
-  }
-  return Buffer.concat(pieces).toString('utf8', 0, MAX_ANSWER_BYTES);
 }
 
 /** Slack answers 200 to nearly everything. Its error is a word of its documentation. */

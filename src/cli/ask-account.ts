@@ -1,9 +1,10 @@
 import { cut, didYouMean, type PathSegment } from '../config/fault.ts';
 import { GatewayError } from '../core/errors.ts';
+import type { HttpAnswer } from '../core/http-client.ts';
 import { nearNames } from '../core/near-names.ts';
 import type { Mount, Probe, Target } from '../providers/provider.ts';
 import type { Connectors } from '../upstream/connector.ts';
-import { type OneAnswer, oneRequest } from '../upstream/one-request.ts';
+import { oneRequest } from '../upstream/one-request.ts';
 import { plural } from './plural.ts';
 
 /** The longest list of models that is known has some 700 KB. */
@@ -80,7 +81,7 @@ export async function askPlace(place: Place, connectors: Connectors, timeoutMs: 
 }
 
 /** What an answer other than a list says of the credential; undefined: it is a list. */
-function notAnswered(answer: OneAnswer, place: Place, probe: Probe): Finding | undefined {
+function notAnswered(answer: HttpAnswer, place: Place, probe: Probe): Finding | undefined {
   const { status, body, headers } = answer;
   if (status >= 200 && status < 300) return undefined;
   const asked = shown(place, probe);
@@ -133,7 +134,7 @@ async function get(
   { mount, probe }: Place,
   connectors: Connectors,
   timeoutMs: number,
-): Promise<OneAnswer | string | GatewayError> {
+): Promise<HttpAnswer | string | GatewayError> {
   const { credential, headers } = mount;
   const { origin, basePath } = baseOf(mount, probe);
   const connection = { ...mount.connection, origin };

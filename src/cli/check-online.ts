@@ -2,8 +2,10 @@ import type { Configuration } from '../config/configuration.ts';
 import { type Fault, formatPath } from '../config/fault.ts';
 import type { Loaded } from '../config/load.ts';
 import type { AccountToken } from '../core/account-token.ts';
+import type { HttpClient } from '../core/http-client.ts';
 import type { Probe, ProviderAccount, TokenSource, Tokens } from '../providers/provider.ts';
 import { Connectors } from '../upstream/connector.ts';
+import { httpClient } from '../upstream/one-request.ts';
 import { askPlace, type Place, refused, type Said } from './ask-account.ts';
 import { Table } from './table.ts';
 
@@ -33,7 +35,8 @@ const TIMEOUT_MS = 10_000;
 export async function checkOnline(loaded: Loaded, context: OnlineContext): Promise<OnlineAnswers> {
   const { configuration } = loaded;
   const timeoutMs = context.timeoutMs ?? TIMEOUT_MS;
-  const { tokens, failures } = await fetchTokens(context.tokenSources(configuration), timeoutMs);
+  const http = httpClient(() => configuration.server.upstream);
+  const { tokens, failures } = await fetchTokens(context.tokenSources(configuration), http, timeoutMs);
   const places = context
     .openAccounts(configuration, tokens)
     .flatMap((account) => placesOf(account, context.probeOf(account.type)));
@@ -72,12 +75,12 @@ function placesOf(account: ProviderAccount, probe: Probe | undefined): Place[] {
   return [...places.values()];
 }
 
-async function fetchTokens(sources: readonly TokenSource[], timeoutMs: number) {
+async function fetchTokens(sources: readonly TokenSource[], http: HttpClient, timeoutMs: number) {
   const tokens = new Map<string, AccountToken>();
   const failures = new Map<string, string>();
   await inParallel(sources, async (source) => {
     try {
-      tokens.set(source.id, { id: source.id, ...(await source.fetch(AbortSignal.timeout(timeoutMs))) });
+      tokens.set(source.id, { id: source.id, ...(await source.fetch(AbortSignal.timeout(timeoutMs), http)) });
     } catch (error) {
       // Its reasons are made for people and hold no secret.
       failures.set(source.account, error instanceof Error ? error.message : String(error));

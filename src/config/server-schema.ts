@@ -205,7 +205,7 @@ const noProxy = z
 const upstream = section(
   z.object({
     proxy: restricting(optionalKey(proxyAddress())).describe(
-      'HTTP proxy to all providers, or `none`. Absent: for https:// providers what the variable HTTPS_PROXY says.',
+      'HTTP proxy to all providers, token endpoints, issuers and channels of alerts, or `none`. Absent: for https:// providers what the variable HTTPS_PROXY says.',
     ),
     no_proxy: restrictingKey(optionalKey(z.array(noProxy).max(1000))).describe(
       'Hosts that are reached without `proxy`. Absent, with a proxy of HTTPS_PROXY: what the variable NO_PROXY says.',
@@ -303,7 +303,7 @@ export const serverSchema = z.object({
   store: store.describe('Which engine keeps what.'),
   limits: restricting(limits).describe('Bounds of the gateway itself.'),
   timeouts: timeouts.describe('How long each step may take, in milliseconds; 0 is no limit.'),
-  upstream: upstream.describe('How providers are reached.'),
+  upstream: upstream.describe('How providers, and all else that Sluice asks, are reached.'),
   prices: prices.describe('Prices that stand before those of the price library; absent: the library alone.'),
   log: log.describe('What is logged.'),
   keepalive_comment_ms: keyWithDefault(milliseconds, 15_000).describe(

@@ -1,3 +1,4 @@
+import { type HttpClient, headerOf } from '../core/http-client.ts';
 import { reasonOf } from '../store/store-fault.ts';
 import { type ReadKeySet, readKeySet } from './issuer-key.ts';
 
@@ -13,21 +14,18 @@ export type FetchedKeySet =
  * The key set of an issuer: at most 5 seconds and 1 MiB. Redirects are not followed: whoever may send us elsewhere would
  * choose the keys. Never rejects; the fault names no part of the answer.
  */
-export async function fetchKeySet(uri: string, stop: AbortSignal): Promise<FetchedKeySet> {
+export async function fetchKeySet(uri: string, stop: AbortSignal, http: HttpClient): Promise<FetchedKeySet> {
   if (!isTrusted(uri)) return { fault: 'the address must be https, or http on this machine' };
   try {
-    const signal = AbortSignal.any([stop, AbortSignal.timeout(DEADLINE_MS)]);
-    const answer = await fetch(uri, { signal, redirect: 'error', headers: { accept: 'application/json' } });
-    if (answer.status !== 200) {
-      await answer.body?.cancel();
-      return { fault: `the answer was ${answer.status}` };
-    }
-    const body = await boundedText(answer);
-    if (body === undefined) return { fault: `the answer is longer than ${MAX_BYTES} bytes` };
-    const read = readKeySet(body);
-    return 'fault' in read ? read : { keys: read.keys, maxAgeMs: maxAgeMs(answer.headers.get('cache-control')) };
+    const headers = ['accept', 'application/json', 'accept-encoding', 'identity'];
+    const answer = await http({ url: uri, headers, timeoutMs: DEADLINE_MS, maxBytes: MAX_BYTES, signal: stop });
+    if (answer.status >= 300 && answer.status < 400)
+      return { fault: 'the answer was a redirect, which is not followed' };
+    if (answer.status !== 200) return { fault: `the answer was ${answer.status}` };
+    const read = readKeySet(answer.body.toString());
+    return 'fault' in read ? read : { keys: read.keys, maxAgeMs: maxAgeMs(headerOf(answer, 'cache-control')) };
   } catch (error) {
-    return { fault: faultOf(error) };
+    return { fault: reasonOf(error) };
   }
 }
 
@@ -38,28 +36,9 @@ function isTrusted(uri: string): boolean {
   return url?.protocol === 'http:' && /^(127(\.\d+){3}|localhost|\[::1\])$/.test(url.hostname);
 }
 
-async function boundedText(answer: Response): Promise<string | undefined> {
-  const pieces: Uint8Array[] = [];
-  let bytes = 0;
-  if (answer.body === null) return '';
-  // Leaving the loop cancels the rest.
-  for await (const piece of answer.body) {
-    bytes += piece.length;
-    if (bytes > MAX_BYTES) return undefined;
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces).toString();
-}
-
 /** RFC 9111 §5.2.2.1, bounded: keys that are never asked for again could not be withdrawn, nor new ones found. */
-export function maxAgeMs(cacheControl: string | null): number {
+export function maxAgeMs(cacheControl: string | undefined): number {
   const seconds = /(?:^|[\s,])max-age\s*=\s*"?(\d{1,10})/i.exec(cacheControl ?? '')?.[1];
   if (seconds === undefined) return AGE_MS.usual;
   return Math.min(AGE_MS.most, Math.max(AGE_MS.least, Number(seconds) * 1000));
-}
-
-function faultOf(error: unknown): string {
-  if (error instanceof Error && error.name === 'TimeoutError') return `no answer within ${DEADLINE_MS} ms`;
-  const cause = error instanceof Error ? error.cause : undefined;
-  return cause === undefined ? reasonOf(error) : `${reasonOf(error)}: ${reasonOf(cause)}`;
 }

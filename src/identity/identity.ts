@@ -1,6 +1,7 @@
 import type { Configuration, Identities } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
+import type { HttpClient } from '../core/http-client.ts';
 import type { Log } from '../core/log.ts';
 import { findKey, revokeKey } from '../store/api-keys.ts';
 import type { Database } from '../store/database.ts';
@@ -21,6 +22,7 @@ export interface IdentityOptions {
   readonly dataDir: string;
   readonly threads: number;
   readonly identities: Identities;
+  readonly http: HttpClient;
   readonly log: Log;
 }
 
@@ -54,6 +56,7 @@ export class Identity {
       onFault: (error) => options.log.error({ error }, 'issued keys cannot be read; what is known stays in force'),
     });
     this.#issuers = new IssuerKeys({
+      http: options.http,
       log: options.log,
       tell: (set) => this.#send({ type: 'issuer-keys', set }),
     });

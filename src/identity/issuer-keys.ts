@@ -1,4 +1,5 @@
 import type { IdentityProvider } from '../config/configuration.ts';
+import type { HttpClient } from '../core/http-client.ts';
 import type { Log } from '../core/log.ts';
 import type { IssuerKey, IssuerKeySet } from '../threads/identity-messages.ts';
 import { fetchKeySet } from './fetch-key-set.ts';
@@ -14,6 +15,7 @@ export interface IssuerKeysOptions {
   readonly log: Log;
   /** To relay threads: after each fetch that somebody waits for, and whenever keys changed. */
   tell(set: IssuerKeySet): void;
+  readonly http: HttpClient;
   /** By default of the network. */
   readonly fetchKeys?: typeof fetchKeySet;
 }
@@ -129,8 +131,8 @@ class Issuer {
 
   async #fetchNow(): Promise<void> {
     clearTimeout(this.#timer);
-    const { log, tell, fetchKeys = fetchKeySet } = this.#options;
-    const fetched = await fetchKeys(this.jwksUri, this.#stop.signal);
+    const { log, tell, http, fetchKeys = fetchKeySet } = this.#options;
+    const fetched = await fetchKeys(this.jwksUri, this.#stop.signal, http);
     if (this.#stop.signal.aborted) return;
     if ('fault' in fetched) {
       this.failures += 1;

@@ -1,5 +1,6 @@
 import type { Configuration } from '../config/configuration.ts';
 import type { AccountToken } from '../core/account-token.ts';
+import type { HttpClient } from '../core/http-client.ts';
 import type { Log } from '../core/log.ts';
 import type { TokenSource } from '../providers/provider.ts';
 import type { MetricRegistry } from '../telemetry/metric-registry.ts';
@@ -19,6 +20,7 @@ export interface AccountTokensOptions {
   sources(configuration: Configuration): readonly TokenSource[];
   /** To every relay thread, whenever a token came: all there are. */
   tell(tokens: readonly AccountToken[]): void;
+  readonly http: HttpClient;
   readonly log: Log;
 }
 
@@ -42,7 +44,7 @@ export class AccountTokens implements MainService {
     for (const source of this.#options.sources(configuration)) {
       const known = before.get(source.id);
       before.delete(source.id);
-      this.#renewals.set(source.id, known ?? new Renewal(source, this.#options.log, this.#tell));
+      this.#renewals.set(source.id, known ?? new Renewal(source, this.#options, this.#tell));
     }
     for (const gone of before.values()) gone.stop();
     for (const renewal of this.#renewals.values()) renewal.start();
@@ -87,6 +89,7 @@ class Renewal {
   token: AccountToken | undefined;
   failures = 0;
   readonly #source: TokenSource;
+  readonly #http: HttpClient;
   readonly #log: Log;
   readonly #onToken: () => void;
   readonly #stop = new AbortController();
@@ -95,8 +98,9 @@ class Renewal {
   #retryMs = RETRY_MS.first;
   #saidEnded = false;
 
-  constructor(source: TokenSource, log: Log, onToken: () => void) {
+  constructor(source: TokenSource, { http, log }: Pick<AccountTokensOptions, 'http' | 'log'>, onToken: () => void) {
     this.#source = source;
+    this.#http = http;
     this.#log = log;
     this.#onToken = onToken;
   }
@@ -137,7 +141,7 @@ class Renewal {
       signal.addEventListener('abort', () => reject(new Error(`no answer within ${FETCH_TIMEOUT_MS} ms`)));
     });
     try {
-      const { values, expiresAtMs } = await Promise.race([this.#source.fetch(signal), tooLate]);
+      const { values, expiresAtMs } = await Promise.race([this.#source.fetch(signal, this.#http), tooLate]);
       if (!(expiresAtMs > Date.now())) return 'the token that was given has ended already';
       return { id: this.#source.id, values, expiresAtMs };
     } catch (error) {

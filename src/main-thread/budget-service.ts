@@ -1,6 +1,7 @@
 import { AlertSender } from '../alerts/alert-sender.ts';
 import { BudgetWatch } from '../alerts/budget-watch.ts';
 import type { BudgetRule } from '../config/configuration.ts';
+import type { HttpClient } from '../core/http-client.ts';
 import type { Log } from '../core/log.ts';
 import type { BudgetWindowKey } from '../counters/budget-groups.ts';
 import { BudgetSpending, type SpendingCounters } from '../ledger/budget-spending.ts';
@@ -17,6 +18,7 @@ export interface BudgetServiceOptions {
   /** Other gateways write to the same database. */
   readonly followsOthers: boolean;
   readonly registry: MetricRegistry;
+  readonly http: HttpClient;
   readonly log: Log;
   /** What windows hold over all gateways, some time after they were charged. */
   readonly onSpent: (windows: Awaited<ReturnType<typeof spentIn>>) => void;
@@ -41,10 +43,10 @@ export class BudgetService {
   #forgetting: NodeJS.Timeout | undefined;
 
   constructor(options: BudgetServiceOptions) {
-    const { database, gatewayId, budgets, counters, registry, log } = options;
+    const { database, gatewayId, budgets, counters, registry, http, log } = options;
     this.#options = options;
     this.#budgets = budgets;
-    this.#sender = new AlertSender({ log });
+    this.#sender = new AlertSender({ http, log });
     this.#watch = new BudgetWatch({
       database,
       budgets,

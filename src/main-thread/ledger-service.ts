@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BudgetRule, Configuration, ServerSettings } from '../config/configuration.ts';
+import type { HttpClient } from '../core/http-client.ts';
 import type { Log } from '../core/log.ts';
 import type { SpendingCounters } from '../ledger/budget-spending.ts';
 import { startLedger } from '../ledger/ledger.ts';
@@ -25,6 +26,8 @@ export interface LedgerServiceOptions {
   /** What budgets spent is brought there, too. */
   readonly seed: Pick<BudgetSeed, 'push'>;
   readonly registry: MetricRegistry;
+  /** For alerts. */
+  readonly http: HttpClient;
   readonly log: Log;
   /** The journal is full, or has room again. */
   readonly onFull: (full: boolean) => void;
@@ -52,7 +55,7 @@ export async function openLedger(options: LedgerServiceOptions): Promise<LedgerS
 }
 
 async function openEnabledLedger(options: LedgerServiceOptions): Promise<LedgerService> {
-  const { database, server, counters, seed, registry, log } = options;
+  const { database, server, counters, seed, registry, http, log } = options;
   const gatewayId = server.gatewayId ?? (await loadOrMakeGatewayId(server.dataDir, (text) => log.warn({}, text)));
   const budgets = new BudgetService({
     database,
@@ -63,6 +66,7 @@ async function openEnabledLedger(options: LedgerServiceOptions): Promise<LedgerS
     followsOthers: database.engine === 'postgres',
     onSpent: (windows) => seed.push(windows),
     registry,
+    http,
     log,
   });
   // Threads that are not born yet are told at their birth.

@@ -1,4 +1,4 @@
-import type { Configuration, PriceSettings, UpstreamSettings } from '../config/configuration.ts';
+import type { Configuration, PriceSettings } from '../config/configuration.ts';
 import {
   isSignedBy,
   MAX_PRICE_LIST_BYTES,
@@ -6,9 +6,9 @@ import {
   type PriceList,
   readPriceList,
 } from '../config/price-list.ts';
+import type { HttpClient } from '../core/http-client.ts';
 import type { Log } from '../core/log.ts';
 import type { MetricRegistry } from '../telemetry/metric-registry.ts';
-import type { Connectors } from '../upstream/connector.ts';
 import type { MainService } from './main-service.ts';
 
 const FETCH_TIMEOUT_MS = 30_000;
@@ -18,6 +18,7 @@ const RETRY_MS = { first: 5_000, longest: 3_600_000 };
 export interface PriceRefreshOptions {
   /** Whenever another list was fetched: `list` has it. */
   tell(): void;
+  readonly http: HttpClient;
   readonly log: Log;
 }
 
@@ -30,7 +31,7 @@ export class PriceRefresh implements MainService {
   /** How often it failed. */
   failures = 0;
   readonly #options: PriceRefreshOptions;
-  #source: { readonly prices: PriceSettings; readonly upstream: UpstreamSettings } | undefined;
+  #source: PriceSettings | undefined;
   #list: PriceList | undefined;
   #timer: NodeJS.Timeout | undefined;
   #retryMs = RETRY_MS.first;
@@ -46,10 +47,10 @@ export class PriceRefresh implements MainService {
     return this.#list;
   }
 
-  reconfigure({ server: { prices, upstream } }: Configuration): void {
-    const before = this.#source?.prices;
+  reconfigure({ server: { prices } }: Configuration): void {
+    const before = this.#source;
     if (prices?.url !== before?.url || prices?.publicKey !== before?.publicKey) this.#list = undefined;
-    this.#source = prices?.url === undefined ? undefined : { prices, upstream };
+    this.#source = prices?.url === undefined ? undefined : prices;
     this.#retryMs = RETRY_MS.first;
     this.#again(0);
   }
@@ -77,10 +78,9 @@ export class PriceRefresh implements MainService {
   }
 
   async #refresh(round: number): Promise<void> {
-    const source = this.#source;
-    if (source === undefined) return;
-    const { prices, upstream } = source;
-    const fetched = await fetchList(prices, upstream).catch((error: Error) => error.message || error.name);
+    const prices = this.#source;
+    if (prices === undefined) return;
+    const fetched = await fetchList(prices, this.#options.http).catch((error: Error) => error.message || error.name);
     if (round !== this.#round) return;
     if (typeof fetched === 'string') {
       this.failures += 1;
@@ -100,16 +100,10 @@ export class PriceRefresh implements MainService {
 }
 
 /** The list, or in words why there is none. Rejects with an error whose message is such words. */
-async function fetchList(
-  { url = '', publicKey }: PriceSettings,
-  upstream: UpstreamSettings,
-): Promise<PriceList | string> {
-  // Loaded by the first list: a gateway without one is ready sooner.
-  const { Connectors } = await import('../upstream/connector.ts');
-  const connectors = new Connectors(upstream);
-  const bytes = await get(url, MAX_PRICE_LIST_BYTES, connectors);
+async function fetchList({ url = '', publicKey }: PriceSettings, http: HttpClient): Promise<PriceList | string> {
+  const bytes = await get(url, MAX_PRICE_LIST_BYTES, http);
   if (publicKey !== undefined) {
-    const signature = await get(signatureUrl(url), MAX_SIGNATURE_BYTES, connectors);
+    const signature = await get(signatureUrl(url), MAX_SIGNATURE_BYTES, http);
     if (!isSignedBy(publicKey, bytes, signature)) return 'its signature is not one of prices.public_key';
   }
   return readPriceList(bytes);
@@ -122,16 +116,10 @@ function signatureUrl(url: string): string {
   return beside.href;
 }
 
-async function get(url: string, maxBytes: number, connectors: Connectors): Promise<Buffer> {
-  const { oneRequest } = await import('../upstream/one-request.ts');
-  const { origin, pathname, search } = new URL(url);
-  const answer = await oneRequest(connectors, {
-    connection: { origin, credential: '' },
-    path: pathname + search,
-    headers: ['accept', 'application/json', 'accept-encoding', 'identity'],
-    timeoutMs: FETCH_TIMEOUT_MS,
-    maxBytes,
-  });
+async function get(url: string, maxBytes: number, http: HttpClient): Promise<Buffer> {
+  const headers = ['accept', 'application/json', 'accept-encoding', 'identity'];
+  const answer = await http({ url, headers, timeoutMs: FETCH_TIMEOUT_MS, maxBytes });
   if (answer.status === 200) return answer.body;
+  const { origin, pathname } = new URL(url);
   throw new Error(`${origin}${pathname} answered ${answer.status}`);
 }

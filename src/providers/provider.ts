@@ -6,6 +6,7 @@ import type { Environment } from '../config/environment.ts';
 import type { AccountToken } from '../core/account-token.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { Method, OrError } from '../core/exchange.ts';
+import type { HttpClient } from '../core/http-client.ts';
 import type { InferenceEvent } from '../inference/event.ts';
 import type { NeutralRequest } from '../inference/neutral-request.ts';
 import type { ModelType, Operation } from '../inference/operation.ts';
@@ -63,9 +64,14 @@ export interface TokenSource {
   /** Unique among all sources; another secret makes another id. Holds no secret. */
   readonly id: string;
   readonly account: string;
-  /** Rejects with a reason that people read in the log: it must hold no secret. */
-  fetch(signal: AbortSignal): Promise<Pick<AccountToken, 'values' | 'expiresAtMs'>>;
+  /**
+   * Asks through `http`, which knows the configured proxy and authorities. Rejects with a reason that people read in the
+   * log: it must hold no secret.
+   */
+  fetch(signal: AbortSignal, http: HttpClient): Promise<FetchedToken>;
 }
+
+export type FetchedToken = Pick<AccountToken, 'values' | 'expiresAtMs'>;
 
 /** The tokens that this thread knows of. */
 export interface Tokens {

@@ -1,41 +1,36 @@
 import type { Dispatcher } from 'undici';
+import type { UpstreamSettings } from '../config/configuration.ts';
+import type { HttpAnswer, HttpClient, HttpRequest } from '../core/http-client.ts';
 import type { Connection } from '../providers/provider.ts';
-import type { Connectors } from './connector.ts';
+import { Connectors } from './connector.ts';
 import { Client } from './undici-client.ts';
 
-export interface OneRequest {
+export interface OneRequest extends Omit<HttpRequest, 'url' | 'proxy'> {
   readonly connection: Connection;
   readonly path: string;
-  /** Flat name-value pairs. */
-  readonly headers: readonly string[];
-  /** From the first packet to the last byte of the answer. */
-  readonly timeoutMs: number;
-  /** Of the body of an answer; a longer one is a failure. */
-  readonly maxBytes: number;
-}
-
-export interface OneAnswer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  readonly body: Buffer;
 }
 
 /**
- * A GET on a connection of its own, for commands and the main thread: what providers are asked on the side, on the same
- * way as exchanges (proxy, authorities). Rejects with an error whose message is for people and holds no secret.
+ * A request on a connection of its own, for commands and the main thread: what is asked on the side, on the same way as
+ * exchanges (proxy, authorities). Rejects with an error whose message is for people and holds no secret.
  */
-export function oneRequest(connectors: Connectors, request: OneRequest): Promise<OneAnswer> {
-  const { connection, path, headers, timeoutMs, maxBytes } = request;
+export function oneRequest(connectors: Connectors, request: OneRequest): Promise<HttpAnswer> {
+  const { connection, path, method = 'GET', headers = [], body = null, timeoutMs, maxBytes, signal } = request;
   const client = new Client(connection.origin, { connect: connectors.to(connection, timeoutMs), pipelining: 1 });
-  return new Promise<OneAnswer>((resolve, reject) => {
+  return new Promise<HttpAnswer>((resolve, reject) => {
     const chunks: Buffer[] = [];
     let received = 0;
-    let answer: Omit<OneAnswer, 'body'> | undefined;
-    const timer = setTimeout(() => reject(new Error(`no whole answer within ${timeoutMs} ms`)), timeoutMs);
+    let answer: Omit<HttpAnswer, 'body'> | undefined;
+    const abandon = (): void => settle(() => reject(new Error('it was given up')));
+    const late = (): void => settle(() => reject(new Error(`no whole answer within ${timeoutMs} ms`)));
+    const timer = setTimeout(late, timeoutMs);
     const settle = (over: () => void): void => {
       clearTimeout(timer);
+      signal?.removeEventListener('abort', abandon);
       over();
     };
+    const whole = (): void =>
+      settle(() => (answer ? resolve({ ...answer, body: Buffer.concat(chunks) }) : reject(new Error('no answer'))));
     const handler: Dispatcher.DispatchHandler = {
       onRequestStart: () => undefined,
       onResponseStart: (_controller, status, heard) => {
@@ -44,15 +39,35 @@ export function oneRequest(connectors: Connectors, request: OneRequest): Promise
       onResponseData: (_controller, chunk) => {
         received += chunk.length;
         if (received <= maxBytes) chunks.push(chunk);
-        else settle(() => reject(new Error(`the answer is longer than ${maxBytes} bytes`)));
+        else if (request.whenLonger !== 'cut') {
+          settle(() => reject(new Error(`the answer is longer than ${maxBytes} bytes`)));
+        } else {
+          chunks.push(chunk.subarray(0, chunk.length - (received - maxBytes)));
+          whole();
+        }
       },
-      onResponseEnd: () => {
-        settle(() => (answer ? resolve({ ...answer, body: Buffer.concat(chunks) }) : reject(new Error('no answer'))));
-      },
+      onResponseEnd: whole,
       onResponseError: (_controller, error) => settle(() => reject(error)),
     };
-    const asked = { method: 'GET', path, headers: [...headers] } satisfies Omit<Dispatcher.DispatchOptions, 'origin'>;
-    client.dispatch(asked, handler);
+    if (signal?.aborted) {
+      abandon();
+      return;
+    }
+    signal?.addEventListener('abort', abandon, { once: true });
+    client.dispatch({ method, path, headers: [...headers], body }, handler);
     // Whatever is still under way when it is settled is of no interest.
   }).finally(() => client.destroy());
+}
+
+/** With the settings that hold when it is asked. */
+export function httpClient(settings: () => UpstreamSettings): HttpClient {
+  let known: { readonly settings: UpstreamSettings; readonly connectors: Connectors } | undefined;
+  return (request) => {
+    const now = settings();
+    if (known?.settings !== now) known = { settings: now, connectors: new Connectors(now) };
+    const { url, proxy, ...rest } = request;
+    const { origin, pathname, search } = new URL(url);
+    const connection = { origin, credential: '', ...(proxy !== undefined && { proxy }) };
+    return oneRequest(known.connectors, { ...rest, connection, path: pathname + search });
+  };
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, test } from 'node:test';
 import { GatewayError } from '../../src/core/errors.ts';
 import { anthropicWire } from '../../src/providers/anthropic-messages/wire.ts';
-import { geminiWire } from '../../src/providers/google-gemini/wire.ts';
+import { geminiWire } from '../../src/providers/gemini-generate-content/wire.ts';
 import type { Wire } from '../../src/providers/provider.ts';
 import { messagesDialect } from '../support/messages-dialect.ts';
 import { noRecordings, recordings } from '../support/recordings.ts';

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ownSignature, splitCarryingId } from '../../src/inference/signature.ts';
-import { geminiWire } from '../../src/providers/google-gemini/wire.ts';
+import { geminiWire } from '../../src/providers/gemini-generate-content/wire.ts';
 import { type ChatAnswer, fromStream, fromWhole } from '../support/chat-answer.ts';
 import { cuttings } from '../support/cuttings.ts';
 import { noRecordings, recordings } from '../support/recordings.ts';

@@ -6,6 +6,7 @@ import { GatewayError } from '../../src/core/errors.ts';
 import { Identity } from '../../src/identity/identity.ts';
 import type { Database, DatabasePlace } from '../../src/store/database.ts';
 import type { IdentityMessage } from '../../src/threads/identity-messages.ts';
+import { directHttp } from '../support/direct-http.ts';
 import { forEachEngine } from '../support/engines.ts';
 import { eventually } from '../support/gateway.ts';
 
@@ -58,7 +59,7 @@ forEachEngine('identity', (engine) => {
   let place: DatabasePlace;
   const open: Identity[] = [];
   async function gateway(database: Database, dataDir = place.dataDir): Promise<Identity> {
-    const identity = await Identity.open({ database, dataDir, threads: 2, identities: nobody, log });
+    const identity = await Identity.open({ database, dataDir, threads: 2, identities: nobody, http: directHttp, log });
     open.push(identity);
     return identity;
   }

@@ -6,33 +6,46 @@ import type { ProviderPlug, Target } from '../../src/providers/provider.ts';
 import { mountFor } from '../../src/relay/choose-mount.ts';
 import { TaskPool } from '../../src/relay-thread/task-pool.ts';
 
+const key = { type: 'api-key', api_key: 'sk-1' };
+
 /** What makes an account of a kind that no variable makes one of. */
 const MANIFESTS: Record<string, object> = {
+  'provider-account/ollama': { name: 'local' },
+  'provider-account/google-vertex': { name: 'vertex', project_id: 'p-1', region: 'us-central1' },
+  'provider-account/azure-openai': { name: 'azure', auth_data: key, azure_endpoint: 'https://res.openai.azure.com' },
+  'provider-account/azure-foundry': {
+    name: 'foundry',
+    integrations: [
+      {
+        type: 'integration/model/azure-foundry',
+        name: 'm',
+        model_id: 'm',
+        model_types: ['chat'],
+        auth_data: key,
+        azure_endpoint: 'https://res.services.ai.azure.com',
+      },
+    ],
+  },
+  'provider-account/databricks': { name: 'databricks', auth_data: key, base_url: 'https://dbc-1.cloud.databricks.com' },
+  'provider-account/snowflake-cortex': {
+    name: 'snowflake',
+    auth_data: { type: 'pat-token', pat_token: 'pat-1' },
+    account_identifier: 'myorg-house',
+  },
   'provider-account/cloudera': {
-    name: 'cdp',
-    auth_data: { type: 'token', api_token: 't' },
+    name: 'cloudera',
+    auth_data: { type: 'token', api_token: 'token-1' },
     integrations: [
       {
         type: 'integration/model/cloudera',
         name: 'm',
         model_id: 'm',
-        base_url: 'http://127.0.0.1:1/v1',
         model_types: ['chat'],
+        base_url: 'https://ml-1.cloudera.site/v1',
       },
     ],
   },
-  'provider-account/databricks': {
-    name: 'dbx',
-    base_url: 'http://127.0.0.1:1',
-    auth_data: { type: 'api-key', api_key: 'sk-1' },
-  },
-  'provider-account/ollama': { name: 'local' },
   'provider-account/aws-bedrock-mantle': { name: 'mantle', region: 'us-east-1' },
-  'provider-account/snowflake-cortex': {
-    name: 'snow',
-    account_identifier: 'org-account',
-    auth_data: { type: 'pat-token', pat_token: 't' },
-  },
   'provider-account/openai-compatible': { name: 'other', base_url: 'http://127.0.0.1:1/v1' },
   'provider-account/wafer': { name: 'wafer', auth_data: { type: 'api-key', api_key: 'sk-1' } },
   'provider-account/self-hosted-model': {

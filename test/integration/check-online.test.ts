@@ -46,7 +46,11 @@ before(async () => {
       void answerAsBedrock(request, response);
       return;
     }
-    const key = headers.authorization?.replace('Bearer ', '') ?? headers['x-api-key'];
+    const key =
+      headers.authorization?.replace('Bearer ', '') ??
+      headers['x-api-key'] ??
+      headers['api-key'] ??
+      headers['x-goog-api-key'];
     if (place === 'slow') return;
     if (place === 'busy') {
       open += 1;
@@ -63,6 +67,10 @@ before(async () => {
     else if (place === 'limited') sendJson(response, 429, { error: { message: 'slow down' } });
     else if (place === 'broken') sendJson(response, 503, { error: { message: 'maintenance' } });
     else if (key !== GOOD) sendJson(response, 401, { error: { message: `Incorrect API key provided: ${key}` } });
+    else if (path === '/vertex/v1/publishers/google/models/gemini-2.5-flash') sendJson(response, 200, { name: 'm' });
+    else if (path === '/azure/openai/models?api-version=2024-10-21') sendJson(response, 200, { data: [] });
+    else if (path === '/workspace/api/2.0/serving-endpoints')
+      sendJson(response, 200, { endpoints: [{ name: 'llama' }] });
     else if (rest.at(-1) === 'alias') sendJson(response, 200, { id: 'alias' });
     else if (rest.at(-2) === 'models') sendJson(response, 404, { error: { message: 'no such model' } });
     else sendJson(response, 200, { data: [{ id: 'gpt-4o' }, { id: 'gpt-4o-mini' }] });
@@ -110,6 +118,46 @@ test('an account whose credential works and whose models exist is fine, an alias
     `claude   ${origin}  works       any; it lists 2`,
     '2 accounts, 0 faults, 0 warnings',
   ]);
+});
+
+test('accounts of clouds are asked for something cheap that their credential opens', async (t) => {
+  const { origin } = provider;
+  const foundryModel = (name: string, api_key: string) => ({
+    name,
+    type: 'integration/model/azure-foundry',
+    model_id: name,
+    model_types: ['chat'],
+    azure_endpoint: `${origin}/azure`,
+    auth_data: { type: 'api-key', api_key },
+  });
+  const { code, faults, lines } = await run(t, [
+    { type: 'provider-account/google-vertex', name: 'vertex', base_url: `${origin}/vertex`, ...withKey(GOOD) },
+    {
+      type: 'provider-account/azure-openai',
+      name: 'azure',
+      azure_endpoint: `${origin}/azure/openai`,
+      ...withKey(GOOD),
+    },
+    {
+      type: 'provider-account/azure-foundry',
+      name: 'foundry',
+      integrations: [foundryModel('gpt', GOOD), foundryModel('claude', BAD)],
+    },
+    { type: 'provider-account/databricks', name: 'lake', base_url: `${origin}/workspace`, ...withKey(GOOD) },
+  ]);
+  assert.equal(code, 1);
+  assert.equal(faults.length, 1);
+  assert.match(faults[0] ?? '', /account `foundry`: its provider refuses the credential/);
+  const rows = lines.map((line) => line.replaceAll(/ +/g, ' '));
+  for (const row of [
+    `vertex ${origin} works not asked`,
+    `azure ${origin} works not asked`,
+    `foundry ${origin} works not asked`,
+    `foundry ${origin} refused not asked`,
+    `lake ${origin} works any; it lists 1`,
+  ]) {
+    assert.ok(rows.includes(row), `${row}\n${rows.join('\n')}`);
+  }
 });
 
 test('a refused credential and a missing model are faults with their place, and no word of a provider shows a key', async (t) => {

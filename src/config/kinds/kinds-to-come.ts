@@ -3,8 +3,8 @@
  * A refusal can so say "not supported yet" instead of "unknown"; a kind that is built leaves the list.
  */
 const providerAccounts = `
-  anthropic aws aws-bedrock aws-bedrock-mantle aws-claude-platform aws-sagemaker azure azure-foundry azure-openai
-  cartesia custom-endpoint deepgram elevenlabs gcp google-gemini google-vertex guardrail-config-group hashicorp
+  anthropic aws aws-bedrock aws-bedrock-mantle aws-claude-platform aws-sagemaker azure
+  cartesia custom-endpoint deepgram elevenlabs gcp google-gemini guardrail-config-group hashicorp
   hosted-mcp-server mcp-server-group nomic ollama openai palm self-hosted-model smallest-ai truefoundry virtual-model`;
 
 const gatewayConfigurations = `

@@ -11,6 +11,12 @@ import { toConversation } from './to-messages.ts';
 
 /** https://platform.claude.com/docs/en/api/messages/create */
 export function toRequest(request: InferenceRequest): OrError<{ body: Buffer; headers: readonly string[] }> {
+  const body = messagesBody(request);
+  return body instanceof GatewayError ? body : { body: jsonBody(body), headers: [] };
+}
+
+/** The body before it is written: hosts that serve Claude under another address change a key or two of it. */
+export function messagesBody(request: InferenceRequest): OrError<JsonObject> {
   const extra = extraParameters(request);
   if (extra instanceof GatewayError) return extra;
   const conversation = toConversation(request.messages);
@@ -24,7 +30,7 @@ export function toRequest(request: InferenceRequest): OrError<{ body: Buffer; he
   const maxTokens = request.maxOutputTokens ?? family.maxOutputTokens;
   const thinking = toThinking(request, family, maxTokens);
   const outputConfig = { effort: thinking.effort, format, ...objectOf(request.extra['output_config']) };
-  const body = withOthers(extra, {
+  return withOthers(extra, {
     model: request.model,
     max_tokens: maxTokens,
     system: conversation.system.length > 0 ? conversation.system : undefined,
@@ -37,7 +43,6 @@ export function toRequest(request: InferenceRequest): OrError<{ body: Buffer; he
     tools,
     tool_choice: tools && toolChoice(request),
   });
-  return { body: jsonBody(body), headers: [] };
 }
 
 /** What was translated wins; where it says nothing, Anthropic's own key of the client stands (`system`, `stop_sequences`). */

@@ -22,6 +22,8 @@ export interface ListedModel {
   cost?: unknown;
   /** Where it differs from the account's others. */
   abilities?: Partial<Abilities>;
+  /** What the price library calls it, where `modelId` is a name that the account's owner chose. */
+  pricedAs?: string;
 }
 
 /** What all models of an account have in common. */
@@ -53,12 +55,13 @@ export function openAccount(setup: OneAddress): ProviderAccount {
     const targets = setup.listed.map((model) => targetOf(setup, mounts, model));
     return listedAccount(setup, targets);
   }
-  return {
-    ...identity(setup),
-    connections: connectionsOf(mounts),
-    listed: [],
-    target: (model) => targetOf(setup, mounts, { name: model, modelId: model, modelTypes: [] }),
-  };
+  return anyModelAccount(setup, (model) => targetOf(setup, mounts, { name: model, modelId: model, modelTypes: [] }));
+}
+
+/** An account that passes on any id: every model of it is behind the connections of any other. */
+export function anyModelAccount(setup: AccountSetup, target: (model: string) => Target): ProviderAccount {
+  const { mounts } = target(setup.exampleModel ?? 'any');
+  return { ...identity(setup), connections: connectionsOf(mounts), listed: [], target };
 }
 
 /** An account that has the models it lists and no other. */
@@ -73,7 +76,7 @@ export function targetOf(setup: AccountSetup, mounts: Mounts, model: ListedModel
   const { manifest, catalogueId } = setup;
   const price: PriceSource = {
     catalogueId,
-    modelId: model.modelId,
+    modelId: model.pricedAs ?? model.modelId,
     cost: model.cost,
     discountPercent: manifest.discount_percent,
     terms: setup.terms,

@@ -7,6 +7,8 @@ export interface MountSetup {
   /** Base address; its path stands before the wire's own. Checked by the manifest schema's `baseUrl()`. */
   readonly url: string;
   readonly credential: Credential;
+  /** In place of the base path with the wire's behind it. From the root. */
+  readonly path?: Mount['path'];
   /** Flat name-value pairs sent with every request; no secrets. */
   readonly headers?: readonly string[];
   /** Of the plug: client headers that its hosts take beyond those of the wire. */
@@ -21,7 +23,7 @@ interface TlsSettings {
 }
 
 /** One wire at one address. */
-export function mountAt({ wire, url, credential, headers = [], forwards = [], account = {} }: MountSetup): Mount {
+export function mountAt({ wire, url, credential, headers = [], forwards = [], account = {}, path }: MountSetup): Mount {
   const { origin, pathname } = new URL(url);
   const { proxy, tls_settings: tls } = account;
   const basePath = pathname === '/' ? '' : pathname;
@@ -38,7 +40,7 @@ export function mountAt({ wire, url, credential, headers = [], forwards = [], ac
     headers,
     forwards: [...wire.forwards, ...forwards],
     basePath,
-    path: (target, request) => basePath + wire.path(target, request),
+    path: path ?? ((target, request) => basePath + wire.path(target, request)),
   };
 }
 

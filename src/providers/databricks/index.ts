@@ -1,70 +1,114 @@
 import { z } from 'zod';
 import { accountBase, apiKeyAuth, integrationBase, integrationList } from '../../config/account-schema.ts';
 import { baseUrl, secretText, text } from '../../config/scalar-schema.ts';
+import { openAccount } from '../base/account.ts';
+import { headerCredential } from '../base/credential.ts';
+import { listedIds } from '../base/listed-ids.ts';
 import { listedModels } from '../base/listed-models.ts';
+import { mountAt } from '../base/mount.ts';
+import { oauthToken } from '../base/oauth-token.ts';
 import { tokenCredential, tokenSourceId } from '../base/token-credential.ts';
-import { openHostAccount } from '../openai-compatible/host-account.ts';
+import { chatRules } from '../openai-compatible/chat-rules.ts';
+import { abilitiesOf } from '../openai-compatible/host-account.ts';
 import { rowOf } from '../openai-compatible/hosts.ts';
 import { openAiChatWire, openAiEmbeddingsWire } from '../openai-compatible/wire.ts';
-import type { ProviderPlug, TokenSource } from '../provider.ts';
-import { fetchToken } from './fetch-token.ts';
+import type { Credential, ProviderPlug, Tokens } from '../provider.ts';
 
 const type = 'provider-account/databricks';
-
-const servicePrincipal = z.object({
-  type: z.literal('service-principal'),
-  client_id: text(512).describe('Of the service principal.'),
-  oauth_secret: secretText().describe('Its OAuth secret.'),
-});
+/** What it refuses of OpenAI's parameters. */
+const ROW = rowOf('databricks');
 
 const schema = accountBase(type).extend({
-  auth_data: z.discriminatedUnion('type', [apiKeyAuth, servicePrincipal]),
-  base_url: baseUrl().describe('Of the workspace, or of its serving endpoints.'),
+  auth_data: z.discriminatedUnion('type', [
+    apiKeyAuth,
+    z.object({
+      type: z.literal('service-principal'),
+      client_id: text(256).describe('Of the service principal.'),
+      oauth_secret: secretText().describe('An OAuth secret of the service principal.'),
+    }),
+  ]),
+  base_url: baseUrl().describe('The address of the workspace, as `https://dbc-a1b2345c-d6e7.cloud.databricks.com`.'),
   integrations: integrationList(integrationBase('integration/model/databricks')),
 });
 
-type Manifest = z.output<typeof schema>;
+type Account = z.output<typeof schema>;
 
-/** Model serving: https://docs.databricks.com/aws/en/machine-learning/model-serving/query-chat-models */
+const WIRES = [openAiChatWire, openAiEmbeddingsWire];
+const ENDPOINTS = '/serving-endpoints';
+const CATALOG = '/ai-gateway/mlflow/v1';
+
+/** Serving endpoints of a workspace. https://docs.databricks.com/aws/en/machine-learning/foundation-model-apis/api-reference */
 export const plug: ProviderPlug = {
   type,
   schema,
-  wires: [openAiChatWire, openAiEmbeddingsWire],
+  wires: WIRES,
+  // https://docs.databricks.com/api/workspace/servingendpoints/list
+  probe: {
+    path: '/api/2.0/serving-endpoints',
+    modelIds: (answer) => listedIds(answer, 'endpoints', 'name'),
+    modelPath: (modelId) => `/api/2.0/serving-endpoints/${encodeURIComponent(modelId)}`,
+  },
   tokenSources(checked) {
-    const manifest = schema.parse(checked);
-    const { auth_data: auth, name, base_url } = manifest;
+    const account = schema.parse(checked);
+    const { auth_data: auth, name, proxy } = account;
     if (auth.type === 'api-key') return [];
-    const id = sourceId(manifest);
-    const source: TokenSource = {
-      id,
-      account: name,
-      fetch: (signal) => fetchToken(new URL(base_url).origin, auth.client_id, auth.oauth_secret, signal),
-    };
-    return [source];
+    const basic = Buffer.from(`${auth.client_id}:${auth.oauth_secret}`).toString('base64');
+    return [
+      {
+        id: sourceId(account),
+        account: name,
+        // https://docs.databricks.com/aws/en/dev-tools/auth/oauth-m2m
+        fetch: (signal, http) =>
+          oauthToken(http, {
+            url: `${workspaceOf(account)}/oidc/v1/token`,
+            form: { grant_type: 'client_credentials', scope: 'all-apis' },
+            headers: ['authorization', `Basic ${basic}`],
+            proxy,
+            signal,
+            secrets: [auth.oauth_secret, basic],
+          }),
+      },
+    ];
   },
   open(checked, tokens) {
-    const manifest = schema.parse(checked);
-    const { auth_data: auth, name } = manifest;
-    const place = { tokens, id: sourceId(manifest), account: name };
-    return openHostAccount({
-      manifest,
-      row: rowOf('databricks'),
-      key: auth.type === 'api-key' ? auth.api_key : undefined,
-      credential:
-        auth.type === 'service-principal'
-          ? tokenCredential(place, ({ token = '' }) => ['authorization', `Bearer ${token}`])
-          : undefined,
-      baseUrl: servingEndpoints(manifest.base_url),
-      listed: listedModels(manifest.integrations),
+    const account = schema.parse(checked);
+    const workspace = workspaceOf(account);
+    const { pathname } = new URL(workspace);
+    const prefix = pathname === '/' ? '' : pathname;
+    const credential = credentialOf(account, tokens);
+    return openAccount({
+      manifest: account,
+      catalogueId: undefined,
+      abilities: abilitiesOf(ROW),
+      rulesOf: (modelId) => chatRules(ROW, modelId),
+      mounts: WIRES.map((wire) =>
+        mountAt({
+          wire,
+          account,
+          url: workspace,
+          credential,
+          // Models of Unity Catalog have a dot in their name, endpoints have none.
+          path: (target, request) =>
+            prefix + (target.modelId.includes('.') ? CATALOG : ENDPOINTS) + wire.path(target, request),
+        }),
+      ),
+      listed: listedModels(account.integrations),
     });
   },
 };
 
-function sourceId({ name, base_url, auth_data: auth }: Manifest): string {
-  return tokenSourceId(name, auth.type === 'api-key' ? [base_url] : [base_url, auth.client_id, auth.oauth_secret]);
+/** The older manifests, and examples, write the path behind it too. */
+function workspaceOf({ base_url: url }: Account): string {
+  return url.replace(/\/(serving-endpoints|ai-gateway\/mlflow\/v1)$/, '');
 }
 
-/** People write the workspace, or where its endpoints are. */
-function servingEndpoints(url: string): string {
-  return new URL(url).pathname === '/' ? `${url}/serving-endpoints` : url;
+function credentialOf(account: Account, tokens: Tokens): Credential {
+  const { auth_data: auth, name } = account;
+  if (auth.type === 'api-key') return headerCredential(['authorization', `Bearer ${auth.api_key}`]);
+  const place = { tokens, id: sourceId(account), account: name };
+  return tokenCredential(place, ({ token }) => ['authorization', `Bearer ${token}`]);
+}
+
+function sourceId({ name, auth_data, base_url }: Account): string {
+  return tokenSourceId(name, ['databricks', base_url, JSON.stringify(auth_data)]);
 }

@@ -6,9 +6,9 @@ import { headerCredential } from '../base/credential.ts';
 import { listedIds } from '../base/listed-ids.ts';
 import { listedModels } from '../base/listed-models.ts';
 import { mountAt } from '../base/mount.ts';
+import { listTerms } from '../gemini-generate-content/list-terms.ts';
+import { geminiWire } from '../gemini-generate-content/wire.ts';
 import type { ProviderPlug } from '../provider.ts';
-import { listTerms } from './list-terms.ts';
-import { geminiWire } from './wire.ts';
 
 const type = 'provider-account/google-gemini';
 

@@ -7,6 +7,7 @@ import { AlertSender, type AlertSenderOptions } from '../../../src/alerts/alert-
 import type { BudgetAlert } from '../../../src/alerts/budget-alert.ts';
 import type { BudgetAlerts, NotificationTarget } from '../../../src/config/configuration.ts';
 import { MetricRegistry } from '../../../src/telemetry/metric-registry.ts';
+import { directHttp } from '../../support/direct-http.ts';
 import { startSmtpServer } from '../../support/smtp-server.ts';
 
 interface Received {
@@ -67,7 +68,13 @@ async function deliver(
   const lines: string[] = [];
   const write = (fields: object, message: string) => lines.push(JSON.stringify({ ...fields, message }));
   const log = { debug: write, info: write, warn: write, error: write };
-  const sender = new AlertSender({ log, backoffMs: [1, 1], slackUrl: `${origin}/slack-api`, ...options });
+  const sender = new AlertSender({
+    http: directHttp,
+    log,
+    backoffMs: [1, 1],
+    slackUrl: `${origin}/slack-api`,
+    ...options,
+  });
   const registry = new MetricRegistry();
   sender.register(registry);
   await new Promise<void>((resolve) => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { stripTypeScriptTypes } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -15,7 +16,28 @@ const VALUES: Readonly<Record<string, string>> = {
   DATABASE_URL: 'postgres://user:password@host:5432/sluice',
   REDIS_URL: 'redis://host:6379/0',
   HOOK_URL: 'http://127.0.0.1:9000/',
+  CDP_PRIVATE_KEY: Buffer.alloc(32, 1).toString('base64'),
 };
+
+const pem = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+
+/** The same of files. */
+const FILES: Readonly<Record<string, string>> = {
+  './vertex-key.json': JSON.stringify({ type: 'service_account', client_email: 'a@b.example', private_key: pem }),
+  './federation.json': JSON.stringify({
+    type: 'external_account',
+    audience: '//iam.googleapis.com/pool',
+    subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
+    credential_source: { file: '/var/run/token' },
+  }),
+  './snowflake.pem': pem,
+};
+
+async function certificateFile(context: TestContext, file: string): Promise<string | undefined> {
+  if (file !== 'ca.pem' && file !== './azure.pem') return undefined;
+  const { key: own, cert } = await selfSigned(context, 'DNS:localhost');
+  return file === 'ca.pem' ? cert : own + cert;
+}
 
 /** Loads manifests from a folder in which every variable is set and every file is there that they name. */
 async function load(context: TestContext, source: string): Promise<Loaded | Refused> {
@@ -27,10 +49,7 @@ async function load(context: TestContext, source: string): Promise<Loaded | Refu
   }
   for (const [, file = ''] of source.matchAll(/(?:\$\{file:|_file: )([^\s,}]+)/g)) {
     mkdirSync(dirname(join(folder, file)), { recursive: true });
-    writeFileSync(
-      join(folder, file),
-      file === 'ca.pem' ? (await selfSigned(context, 'DNS:localhost')).cert : 'secret\n',
-    );
+    writeFileSync(join(folder, file), FILES[file] ?? (await certificateFile(context, file)) ?? 'secret\n');
   }
   writeFileSync(join(folder, 'sluice.yaml'), source);
   return loadConfiguration({ paths: [folder], environment, kinds: PLUGS, wellKnown: [] });

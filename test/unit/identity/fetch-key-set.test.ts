@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { fetchKeySet, maxAgeMs } from '../../../src/identity/fetch-key-set.ts';
+import { directHttp } from '../../support/direct-http.ts';
 import { type IssuerKeyPair, keyPair, TokenIssuer } from '../../support/token-issuer.ts';
 
 let pair: IssuerKeyPair;
@@ -14,7 +15,7 @@ afterEach(() => {
 });
 after(() => issuer[Symbol.asyncDispose]());
 
-const fetched = (uri = issuer.jwksUri, stop = new AbortController().signal) => fetchKeySet(uri, stop);
+const fetched = (uri = issuer.jwksUri, stop = new AbortController().signal) => fetchKeySet(uri, stop, directHttp);
 async function fault(uri?: string, stop?: AbortSignal): Promise<string> {
   const found = await fetched(uri, stop);
   assert.ok('fault' in found);
@@ -30,8 +31,8 @@ describe('fetching the keys of an issuer', () => {
   });
 
   it('an issuer’s keys may be used between five minutes and a day, and for ten minutes where nothing is said', () => {
-    const cases: [string | null, number][] = [
-      [null, 600],
+    const cases: [string | undefined, number][] = [
+      [undefined, 600],
       ['no-store', 600],
       ['max-age=0', 300],
       ['MAX-AGE = 1200', 1200],

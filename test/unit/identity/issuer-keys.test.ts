@@ -25,6 +25,7 @@ class Asked {
   readonly logged: string[] = [];
   #answer: (fetched: FetchedKeySet) => void = () => assert.fail('nobody asks');
   readonly keys = new IssuerKeys({
+    http: () => assert.fail(),
     log: {
       debug: () => {},
       info: () => {},

@@ -28,6 +28,7 @@ test('every thread signs with the newest account token, one that is born later t
     while (!expected.every((line) => said.includes(line))) await new Promise<void>((resolve) => (onSaid = resolve));
   };
   const tokens = new AccountTokens({
+    http: () => assert.fail(),
     sources: () => [{ id: 'main 1', account: 'main', fetch }],
     tell: (all) => threads.broadcast({ type: 'tokens', tokens: all }),
     log: silent,

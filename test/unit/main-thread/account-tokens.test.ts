@@ -69,6 +69,7 @@ describe('the token of an account', () => {
     logged = [];
     const log = (level: string) => (fields: object, message: string) => void logged.push([level, message, fields]);
     tokens = new AccountTokens({
+      http: () => assert.fail(),
       sources: () => sources,
       tell: (all) => told.push(all.map(({ values }) => values['token']!)),
       log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },

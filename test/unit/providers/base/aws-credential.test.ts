@@ -9,6 +9,7 @@ import {
   awsTokenSources,
 } from '../../../../src/providers/base/aws-credential.ts';
 import type { Credential, UnsignedRequest } from '../../../../src/providers/provider.ts';
+import { directHttp } from '../../../support/direct-http.ts';
 import { type StsServer, startSts, stsEnvironment } from '../../../support/sts-server.ts';
 
 const HOUR = 3_600_000;
@@ -59,7 +60,7 @@ test('accounts with keys of their own need nothing from anybody', () => {
 test('a role is assumed with its external id, and its keys are good for as long as AWS says', async () => {
   sts.next = { accessKeyId: 'ASIAROLE', secretAccessKey: 'role-secret', sessionToken: 'role-session', lifeMs: HOUR };
   const [source] = awsTokenSources(role);
-  const { values, expiresAtMs } = await source!.fetch(AbortSignal.timeout(10_000));
+  const { values, expiresAtMs } = await source!.fetch(AbortSignal.timeout(10_000), directHttp);
   assert.deepEqual(values, { accessKeyId: 'ASIAROLE', secretAccessKey: 'role-secret', sessionToken: 'role-session' });
   assert.ok(Math.abs(expiresAtMs - Date.now() - HOUR) < 60_000);
   const asked = sts.asked.at(-1)!;
@@ -72,7 +73,7 @@ test('a role is assumed with its external id, and its keys are good for as long 
 test('a role that may not be assumed is told in AWS’s words, without the keys', async () => {
   sts.next = 'User: arn:aws:iam::1:user/g is not authorized to perform: sts:AssumeRole';
   const [source] = awsTokenSources(role);
-  await assert.rejects(source!.fetch(AbortSignal.timeout(10_000)), (error: Error) => {
+  await assert.rejects(source!.fetch(AbortSignal.timeout(10_000), directHttp), (error: Error) => {
     assert.match(error.message, /not authorized to perform: sts:AssumeRole/);
     assert.ok(!error.message.includes('gateway-secret'));
     return true;
@@ -81,7 +82,7 @@ test('a role that may not be assumed is told in AWS’s words, without the keys'
 
 test('without auth_data the keys of the surroundings are used, and are looked up anew where they have no end', async () => {
   const [source] = awsTokenSources({ name: 'aws', region: 'eu-west-1' });
-  const { values, expiresAtMs } = await source!.fetch(AbortSignal.timeout(10_000));
+  const { values, expiresAtMs } = await source!.fetch(AbortSignal.timeout(10_000), directHttp);
   assert.deepEqual(values, { accessKeyId: 'AKIAGATEWAY', secretAccessKey: 'gateway-secret' });
   assert.ok(expiresAtMs > Date.now() + 60_000 && expiresAtMs < Date.now() + HOUR);
 });
@@ -92,7 +93,10 @@ test('the reason is told when the surroundings have no keys', async () => {
   delete process.env['AWS_SECRET_ACCESS_KEY'];
   try {
     const [source] = awsTokenSources({ name: 'aws', region: 'eu-west-1' });
-    await assert.rejects(source!.fetch(AbortSignal.timeout(10_000)), /Could not load credentials from any providers/);
+    await assert.rejects(
+      source!.fetch(AbortSignal.timeout(10_000), directHttp),
+      /Could not load credentials from any providers/,
+    );
   } finally {
     Object.assign(process.env, { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY });
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { carryInId, markSignature } from '../../../../src/inference/signature.ts';
-import { geminiWire } from '../../../../src/providers/google-gemini/wire.ts';
+import { geminiWire } from '../../../../src/providers/gemini-generate-content/wire.ts';
 import { exampleTarget } from '../../../support/targets.ts';
 import { translateRequest } from '../../../support/translated-chat.ts';
 

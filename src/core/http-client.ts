@@ -1,0 +1,37 @@
+/**
+ * A request that the gateway makes for itself, off the way of exchanges: for a token, a key set, a price list, an alert.
+ * It goes as exchanges go: through the configured proxy, trusting the configured authorities. Redirects are not followed.
+ */
+export interface HttpRequest {
+  /** http:// or https:// */
+  readonly url: string;
+  readonly method?: 'GET' | 'POST';
+  /** Flat name-value pairs. */
+  readonly headers?: readonly string[];
+  readonly body?: string | Buffer;
+  /** From the first packet to the last byte of the answer. */
+  readonly timeoutMs: number;
+  /** Of the body of an answer. */
+  readonly maxBytes: number;
+  /** What happens to a longer one. By default it is a failure. */
+  readonly whenLonger?: 'fail' | 'cut';
+  readonly signal?: AbortSignal;
+  /** In place of the one that the settings name for this address; `none`: it is reached directly. */
+  readonly proxy?: string | undefined;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Buffer;
+}
+
+/** Rejects with an error whose message is for people, and holds neither address nor secret of the request. */
+export type HttpClient = (request: HttpRequest) => Promise<HttpAnswer>;
+
+/** The first of several headers of one name. */
+export function headerOf({ headers }: HttpAnswer, name: string): string | undefined {
+  const value = headers[name];
+  return typeof value === 'string' ? value : value?.[0];
+}

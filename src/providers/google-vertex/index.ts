@@ -1,0 +1,125 @@
+import { type AccountSetup, anyModelAccount, type ListedModel, listedAccount, targetOf } from '../base/account.ts';
+import { headerCredential } from '../base/credential.ts';
+import { listedModel } from '../base/listed-models.ts';
+import { type MountSetup, mountAt, mountsOf } from '../base/mount.ts';
+import { tokenCredential } from '../base/token-credential.ts';
+import { listTerms } from '../gemini-generate-content/list-terms.ts';
+import { geminiWire } from '../gemini-generate-content/wire.ts';
+import { openAiChatWire } from '../openai-compatible/wire.ts';
+import type { Abilities, Credential, Mounts, ProviderPlug, Tokens } from '../provider.ts';
+import { claudeOnVertexWire } from './claude-wire.ts';
+import { schema, type, type VertexAccount } from './manifest.ts';
+import { type PublishedModel, pathId, publishedModel } from './published-model.ts';
+import { vertexTokenSource, vertexTokenSourceId } from './token.ts';
+
+/** Google's models, Claude, and the open models that Google serves. */
+export const plug: ProviderPlug = {
+  type,
+  schema,
+  wires: [geminiWire, claudeOnVertexWire, openAiChatWire],
+  // https://cloud.google.com/vertex-ai/docs/reference/rest/v1/publishers.models/get, which every credential may ask.
+  probe: { path: '/publishers/google/models/gemini-2.5-flash' },
+  tokenSources(checked) {
+    const account = schema.parse(checked);
+    return account.auth_data?.type === 'api-key' ? [] : [vertexTokenSource(account)];
+  },
+  open(checked, tokens) {
+    const account = schema.parse(checked);
+    const setup: AccountSetup = {
+      manifest: account,
+      // Google's models and Claude's, both at what Google asks for them.
+      catalogueId: 'google',
+      terms: listTerms,
+      exampleModel: 'gemini-2.5-flash',
+      abilities: ABILITIES.gemini,
+    };
+    const credential = credentialOf(account, tokens);
+    const known = new Map<string, Mounts>();
+    const mountsFor = (form: PublishedModel['form'], region: string): Mounts => {
+      const key = `${form} ${region}`;
+      const mounts = known.get(key) ?? mountsOf([mountAt(place(account, region, form, credential))]);
+      known.set(key, mounts);
+      return mounts;
+    };
+    const targetIn = (region: string, model: ListedModel) => {
+      const { form, modelId } = publishedModel(model.modelId);
+      const abilities = { ...ABILITIES[form], ...model.abilities };
+      return targetOf(setup, mountsFor(form, region), { ...model, modelId, abilities });
+    };
+    const { region: usual = 'global', integrations } = account;
+    if (integrations.length === 0) {
+      return anyModelAccount(setup, (name) => targetIn(usual, { name, modelId: name, modelTypes: [] }));
+    }
+    const listed = integrations.map((each) => targetIn(each.region ?? usual, listedModel(each, each.model_id)));
+    return listedAccount(setup, listed);
+  },
+};
+
+/** Streams of Gemini and Claude always carry usage, as Mistral's do; templates of open models know no developer. */
+const ABILITIES: Readonly<Record<PublishedModel['form'], Abilities>> = {
+  gemini: { usageInStream: false, developerRole: true },
+  claude: { usageInStream: false, developerRole: true },
+  mistral: { usageInStream: false, developerRole: false },
+  openai: { usageInStream: true, developerRole: false },
+};
+
+function credentialOf(account: VertexAccount, tokens: Tokens): Credential {
+  const { auth_data: auth, name } = account;
+  if (auth?.type === 'api-key') return headerCredential(['x-goog-api-key', auth.api_key]);
+  return tokenCredential({ tokens, id: vertexTokenSourceId(account), account: name }, ({ token, project }) => [
+    'authorization',
+    `Bearer ${token}`,
+    ...(project === undefined ? [] : ['x-goog-user-project', project]),
+  ]);
+}
+
+/** https://cloud.google.com/vertex-ai/generative-ai/docs/learn/locations */
+function originOf(region: string): string {
+  if (region === 'global') return 'https://aiplatform.googleapis.com';
+  if (region === 'us' || region === 'eu') return `https://aiplatform.${region}.rep.googleapis.com`;
+  return `https://${region}-aiplatform.googleapis.com`;
+}
+
+/** The base path is that of all resources, so that the probe finds what stands beside projects. */
+function place(
+  account: VertexAccount,
+  region: string,
+  form: PublishedModel['form'],
+  credential: Credential,
+): MountSetup {
+  const { project_id: project, base_url: base = originOf(region) } = account;
+  const url = `${base}/v1`;
+  const { pathname } = new URL(url);
+  // Express mode knows no projects: https://cloud.google.com/vertex-ai/generative-ai/docs/start/express-mode/overview
+  const root = project === undefined ? pathname : `${pathname}/projects/${project}/locations/${region}`;
+  const at = { account, url, credential };
+  switch (form) {
+    case 'gemini': {
+      return {
+        ...at,
+        wire: geminiWire,
+        path: (target, request) => {
+          const isEndpoint = target.modelId.startsWith('endpoints/');
+          return `${root}${isEndpoint ? '' : '/publishers/google'}${geminiWire.path(target, request)}`;
+        },
+      };
+    }
+    case 'claude':
+      return {
+        ...at,
+        wire: claudeOnVertexWire,
+        path: (target, request) => root + claudeOnVertexWire.path(target, request),
+      };
+    case 'mistral':
+      return {
+        ...at,
+        wire: openAiChatWire,
+        path: ({ modelId }, { stream }) => {
+          const verb = stream ? 'streamRawPredict' : 'rawPredict';
+          return `${root}/publishers/mistralai/models/${pathId(modelId)}:${verb}`;
+        },
+      };
+    case 'openai':
+      return { ...at, wire: openAiChatWire, path: () => `${root}/endpoints/openapi/chat/completions` };
+  }
+}
