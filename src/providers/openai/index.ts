@@ -4,7 +4,7 @@ import { openAccount } from '../base/account.ts';
 import { headerCredential, NO_CREDENTIAL } from '../base/credential.ts';
 import { listedModels } from '../base/listed-models.ts';
 import { mountAt } from '../base/mount.ts';
-import { chatRules } from '../openai-compatible/chat-rules.ts';
+import { chatRules, TRANSLATIONS_ALONE } from '../openai-compatible/chat-rules.ts';
 import { openAiModels } from '../openai-compatible/models-probe.ts';
 import { openAiChatWire, openAiEmbeddingsWire } from '../openai-compatible/wire.ts';
 import type { ProviderPlug } from '../provider.ts';
@@ -12,19 +12,11 @@ import { listTerms } from './list-terms.ts';
 
 const type = 'provider-account/openai';
 const OPENAI = 'https://api.openai.com/v1';
+/** It knows no reasoning in messages, and nothing of what other vendors' answers have there. */
 const OWN_MODELS = {
   families: ['openai-reasoning'],
-  // What our translations of other vendors' answers have in messages, and clients send back after a change of vendor.
-  refusedInMessages: [
-    'reasoning_content',
-    'thinking_blocks',
-    'images',
-    'citations',
-    'grounding_metadata',
-    'url_context_metadata',
-    'code_execution',
-    'inline_data',
-  ],
+  refusedInMessages: [...TRANSLATIONS_ALONE],
+  reasoningBack: 'never' as const,
 };
 
 const schema = accountBase(type).extend({
