@@ -37,14 +37,18 @@ function tellingName(model: string, { id }: Pick<TranslationTarget, 'id'>): stri
   return model.startsWith('arn:') && !TELLING_ARN.test(model) ? id : model;
 }
 
+const OTHER_VENDOR =
+  /(^|[./])(ai21|amazon|cohere|deepseek|google|meta|minimax|mistral|moonshot(ai)?|nvidia|openai|qwen|writer|zai)\./;
+
 /**
- * How a model takes cache points: Claude with a lifetime, Nova without one. Others refuse a request with any.
+ * How a model takes cache points: Claude with a lifetime, Nova without one. Those of other vendors refuse a request with
+ * any; a name that tells no vendor may stand for Claude.
  * https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html
  */
 export function cachePoints(model: string, target: Pick<TranslationTarget, 'id'>): 'with-ttl' | 'plain' | 'none' {
   const name = tellingName(model, target);
-  if (/claude/.test(name)) return 'with-ttl';
-  return /nova/.test(name) ? 'plain' : 'none';
+  if (/nova/.test(name)) return 'plain';
+  return !/claude/.test(name) && OTHER_VENDOR.test(name) ? 'none' : 'with-ttl';
 }
 
 /** Each vendor has its own word for it, and refuses others; of models that are not named here the effort cannot be set. */
