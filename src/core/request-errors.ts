@@ -204,6 +204,16 @@ export const REQUEST_ERRORS = {
     'The request body is not valid JSON.',
     'Send one JSON object.',
   ),
+  invalid_multipart: rule(
+    400,
+    'dialect',
+    'client',
+    'never',
+    'info',
+    invalid,
+    'The request body is not a valid multipart form.',
+    'Send `multipart/form-data` with its boundary, as HTTP libraries make it.',
+  ),
   missing_parameter: rule(
     400,
     'dialect',

@@ -10,6 +10,8 @@ import {
   unavailableHeaders,
   upstreamHeaders,
 } from './openapi-headers.ts';
+import { jsonPaths, jsonSchemas, jsonTags } from './openapi-json.ts';
+import { imageGenerationRequest, imageGenerationResponse, mediaPaths } from './openapi-media.ts';
 
 /**
  * The gateway's own OpenAPI document, served on both ports: the endpoints that exist now, and no others. Whoever adds a
@@ -143,9 +145,18 @@ export const openapiDocument = {
   security: [{ BearerAuth: [] }, { XApiKey: [] }, { ApiKey: [] }],
   tags: [
     { name: 'Chat', description: 'Chat completion operations for LLM conversation' },
+    ...jsonTags,
+    { name: 'Images', description: 'Image generation, edits and variations' },
+    { name: 'Audio', description: 'Speech, transcription and translation' },
     { name: 'Models', description: 'Available model listing' },
   ],
-  paths: { '/chat/completions': chatCompletions, '/models': models, '/models/{id}': model },
+  paths: {
+    '/chat/completions': chatCompletions,
+    ...jsonPaths,
+    ...mediaPaths,
+    '/models': models,
+    '/models/{id}': model,
+  },
   components: {
     securitySchemes: {
       BearerAuth: {
@@ -162,6 +173,9 @@ export const openapiDocument = {
       ChatCompletionRequest: chatCompletionRequest,
       ChatCompletionResponse: chatCompletionResponse,
       ChatCompletionChunk: chatCompletionChunk,
+      ...jsonSchemas,
+      ImageGenerationRequest: imageGenerationRequest,
+      ImageGenerationResponse: imageGenerationResponse,
       ModelObject: {
         type: 'object',
         required: ['id', 'object'],

@@ -16,6 +16,10 @@ export interface Outbound extends OutboundRequest {
   /** Where it goes to, and what is spoken there. */
   readonly mount: Mount;
   readonly body: Buffer | Buffer[];
+  /** Further requests of the same kind, where the client asks for more than the provider takes at once. */
+  readonly more?: readonly OutboundRequest[];
+  /** How many inputs each of them but the last has. */
+  readonly partInputs?: number;
   /** The gateway asks for usage, and the client did not. */
   readonly asksUsage: boolean;
   onBodySent: (() => void) | undefined;
@@ -54,8 +58,19 @@ export function outbound(
     if (spliced instanceof GatewayError) return spliced;
     return authorised(asked, target, mount, overrides, { body: spliced, headers: NO_HEADERS, asksUsage: askUsage });
   }
-  const finish = (made: OrError<TranslatedRequest>): OrError<Outbound> =>
-    made instanceof GatewayError ? made : authorised(asked, target, mount, overrides, { ...made, asksUsage: false });
+  const finish = (made: OrError<TranslatedRequest>): OrError<Outbound> => {
+    if (made instanceof GatewayError) return made;
+    const { headers, more = [], partInputs = 0 } = made;
+    const first = authorised(asked, target, mount, overrides, { ...made, asksUsage: false });
+    if (first instanceof GatewayError || more.length === 0) return first;
+    const others: OutboundRequest[] = [];
+    for (const part of more) {
+      const other = authorised(asked, target, mount, overrides, { body: part, headers, asksUsage: false });
+      if (other instanceof GatewayError) return other;
+      others.push(other);
+    }
+    return { ...first, more: others, partInputs };
+  };
   if (body.length > INLINE_BYTES) {
     const { id, modelId } = target;
     return translateHeavy(dialect, wire, { id, modelId }, { body, cacheMarker }, abandoned.signal).then(finish);
@@ -63,10 +78,11 @@ export function outbound(
   return finish(translateRequest(dialect.translation!, wire.translation!, target, asked));
 }
 
-interface MadeRequest {
+interface SentRequest {
   readonly body: Buffer | Buffer[];
   /** What this request needs beyond the mount's headers. */
   readonly headers: readonly string[];
+  readonly path?: string | undefined;
   readonly asksUsage: boolean;
 }
 
@@ -75,7 +91,7 @@ function authorised(
   target: Target,
   mount: Mount,
   overrides: StepOverrides | undefined,
-  { body, headers: extra, asksUsage: askedUsage }: MadeRequest,
+  { body, headers: extra, path, asksUsage: askedUsage }: SentRequest,
 ): OrError<Outbound> {
   const { wire, connection, credential } = mount;
   const { peeked } = asked;
@@ -87,7 +103,7 @@ function authorised(
   const request: Outbound = {
     mount,
     origin: connection.origin,
-    path: mount.path(target, peeked),
+    path: path === undefined ? mount.path(target, peeked) : mount.basePath + path,
     method: wire.method,
     headers,
     body,

@@ -5,6 +5,7 @@ import type { Log } from '../core/log.ts';
 import type { ApiForm } from '../dialects/dialect.ts';
 import type { ServedAs } from '../inference/served-as.ts';
 import type { Usage } from '../inference/usage.ts';
+import type { RareCounts } from '../inference/usage-counters.ts';
 import type { Admission } from '../limits/admission.ts';
 import type { Target } from '../providers/provider.ts';
 import type { RelayResult } from '../relay/relay.ts';
@@ -26,6 +27,10 @@ export interface SettlementOptions {
   readonly stream: boolean;
   /** As the client asked to be served: so it is priced where the provider did not tell. */
   readonly servedAs: ServedAs | undefined;
+  /** Answers that were asked for; 0: none, since the operation generates nothing (embeddings). */
+  readonly choices: number;
+  /** See PeekedRequest. */
+  readonly counted: Readonly<RareCounts> | undefined;
   readonly price: (target: Target) => Price;
   readonly estimate: Estimator;
   readonly record: (record: ExchangeRecord) => void;
@@ -52,13 +57,15 @@ export function settle(result: RelayResult, options: SettlementOptions): void {
 function settleByUse(result: RelayResult, options: SettlementOptions): void {
   const price = options.price(result.target);
   const record = recordOf(result, price, options);
-  const { meter, shortened } = result;
+  const { shortened } = result;
   if (shortened) {
     use(record, servedAsAsked(shortened.usage, result, options), 'estimate', price);
     record.errorDetail = shortened.detail;
   } else if (!isFailureOfProvider(result)) {
-    if (meter.usage) use(record, meter.usage, 'provider', price);
-    if (needsEstimate(result, options.exchange)) {
+    const told = withCounted(result, options);
+    if (told) use(record, generated(told, told.outputTokens, options), 'provider', price);
+    else if (options.counted !== undefined) record.unknownCost = price.unknownCost({}, record.startedAt);
+    if (options.counted === undefined && needsEstimate(result, options)) {
       settleByEstimate(record, price, result, options);
       return;
     }
@@ -102,9 +109,18 @@ function settleByEstimate(record: ExchangeRecord, price: Price, result: RelayRes
   };
   const pieces = options.stream ? result.content.pieces : 0;
   const answerText = answerForm === form.name ? form.answerText : () => undefined;
-  const quick = quickEstimate({ bodyBytes: exchange.bytesIn, meter, answerText, pieces });
+  const quick = generated(
+    quickEstimate({ bodyBytes: exchange.bytesIn, meter, answerText, pieces }),
+    undefined,
+    options,
+  );
   const useEstimate = (of: ExchangeRecord, estimate: Usage): void =>
-    use(of, servedAsAsked(filledUp(meter.usage, estimate), result, options), 'estimate', price);
+    use(
+      of,
+      servedAsAsked(generated(filledUp(meter.usage, estimate), meter.usage?.outputTokens, options), result, options),
+      'estimate',
+      price,
+    );
   if (provisional) {
     const early: ExchangeRecord = { ...record, pending: true };
     useEstimate(early, quick);
@@ -135,6 +151,20 @@ function use(record: ExchangeRecord, used: Usage, source: 'provider' | 'estimate
   record.unknownCost = known ? undefined : price.unknownCost(used, record.startedAt);
 }
 
+/** What the request itself tells is used where an answer came, whatever the answer tells besides. */
+function withCounted(result: RelayResult, { counted, servedAs }: SettlementOptions): Usage | undefined {
+  const { error, meter } = result;
+  if (counted === undefined || (error !== undefined && meter.answerBytes === 0)) return meter.usage;
+  const told = meter.usage;
+  if (told?.rare === undefined && isEmpty(counted)) return told;
+  const used: Usage = { ...told, rare: { ...counted, ...told?.rare } };
+  return told === undefined && servedAs !== undefined ? { ...used, servedAs } : used;
+}
+
+function isEmpty(counts: Readonly<RareCounts>): boolean {
+  return Object.keys(counts).length === 0;
+}
+
 /** A provider that told nothing did not tell its tier either: what was asked for is the best that is known. */
 function servedAsAsked(used: Usage, { meter }: RelayResult, { servedAs }: SettlementOptions): Usage {
   return meter.usage === undefined && servedAs !== undefined ? { ...used, servedAs } : used;
@@ -152,10 +182,20 @@ function isFailureOfProvider({ error, cut }: RelayResult): boolean {
  * The provider's count stands where the answer is whole, and where nothing came behind it. Without an answer's bytes, or
  * with those of an error, nothing was generated that could be billed.
  */
-function needsEstimate({ error, cut, meter, content }: RelayResult, { aborted }: Exchange): boolean {
+function needsEstimate(
+  { error, cut, meter, content }: RelayResult,
+  { exchange: { aborted }, choices }: SettlementOptions,
+): boolean {
+  // Units and tokens of the input are told, or nothing is.
+  if (choices === 0) return error === undefined && meter.usage === undefined && meter.answerBytes > 0;
   const told = error === undefined ? meter.usage?.outputTokens !== undefined : meter.countedOutput;
   if (told || meter.answerBytes === 0) return false;
   return error === undefined || cut || aborted !== undefined || content.pieces > 0;
+}
+
+/** Where nothing is generated there are no output tokens, unless the provider counts some all the same. */
+function generated(usage: Usage, told: number | undefined, { choices, counted }: SettlementOptions): Usage {
+  return choices === 0 && counted === undefined ? { ...usage, outputTokens: told ?? 0 } : usage;
 }
 
 /** What the provider said stands, but for a count of output that was only its first. */

@@ -47,10 +47,21 @@ function tableOf(block: Cost): RateTable | 'public' {
         { webSearch: each(value.web_search, 1000) },
       );
     }
+    case 'per_1000_searches':
+      return layeredTable({}, 0, { searchUnit: each(block.value, 1000) });
     case 'per_million_characters':
       return layeredTable({}, 0, { inputCharacter: each(block.value.input, 1e6) });
     case 'per_minute_of_audio':
       return layeredTable({}, 0, { audioInputMs: each(block.value.input, 60_000) });
+    case 'per_image':
+      return {
+        ...layeredTable({}, 0, { outputImage: each(block.value.output, 1) }),
+        images: (block.value.variants ?? []).map(({ size, quality, output }) => ({
+          size: size?.toLowerCase(),
+          quality: quality?.toLowerCase(),
+          nanoUsd: cleanRate(output * 1e9),
+        })),
+      };
     case 'per_1000_pages':
       return layeredTable({}, 0, {
         page: each(block.value.pages, 1000),

@@ -63,6 +63,9 @@ const MANIFESTS: Record<string, object> = {
   },
 };
 
+/** Where the form of a request depends on its model. */
+const MODEL_OF: Record<string, string> = { 'bedrock-invoke-embeddings': 'cohere.embed-v4:0' };
+
 const tasks = new TaskPool();
 after(() => tasks.close());
 
@@ -76,9 +79,14 @@ function targetOf(plug: ProviderPlug, more: object = {}): Target {
 }
 
 /** More than the relay translates on its own thread. */
-const LARGE = Buffer.from(
-  JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'x'.repeat(300_000) }], max_tokens: 5 }),
-);
+const LONG = 'x'.repeat(300_000);
+const LARGE: Record<string, object> = {
+  'openai-chat': { model: 'm', messages: [{ role: 'user', content: LONG }], max_tokens: 5 },
+  'openai-embeddings': { model: 'm', input: LONG, input_type: 'query' },
+  'openai-completions': { model: 'm', prompt: LONG },
+  'cohere-rerank': { model: 'm', query: 'q', documents: [LONG] },
+  'openai-speech': { model: 'm', input: LONG, voice: 'v' },
+};
 
 for (const plug of PLUGS) {
   describe(plug.type, () => {
@@ -113,8 +121,9 @@ for (const plug of PLUGS) {
         const mount = mountFor(target, dialect);
         if (mount === undefined || mount.wire.name === dialect.name) return;
         const { signal } = new AbortController();
-        const asked = { body: LARGE, cacheMarker: undefined };
-        const made = await tasks.translateHeavy(dialect, mount.wire, { id: 'a/m', modelId: 'm' }, asked, signal);
+        const asked = { body: Buffer.from(JSON.stringify(LARGE[dialect.name])), cacheMarker: undefined };
+        const modelId = MODEL_OF[mount.wire.name] ?? 'm';
+        const made = await tasks.translateHeavy(dialect, mount.wire, { id: 'a/m', modelId }, asked, signal);
         assert.ok(!(made instanceof GatewayError), made instanceof GatewayError ? made.message : '');
         assert.ok(made.body.length > 300_000);
       });

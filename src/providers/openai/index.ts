@@ -5,8 +5,15 @@ import { headerCredential, NO_CREDENTIAL } from '../base/credential.ts';
 import { listedModels } from '../base/listed-models.ts';
 import { mountAt } from '../base/mount.ts';
 import { chatRules, TRANSLATIONS_ALONE } from '../openai-compatible/chat-rules.ts';
+import { openAiMediaWires } from '../openai-compatible/media-wires.ts';
 import { openAiModels } from '../openai-compatible/models-probe.ts';
-import { openAiChatWire, openAiEmbeddingsWire } from '../openai-compatible/wire.ts';
+import {
+  cohereRerankWire,
+  openAiChatWire,
+  openAiCompletionsWire,
+  openAiEmbeddingsWire,
+  openAiModerationsWire,
+} from '../openai-compatible/wire.ts';
 import type { ProviderPlug } from '../provider.ts';
 import { listTerms } from './list-terms.ts';
 
@@ -18,6 +25,16 @@ const OWN_MODELS = {
   refusedInMessages: [...TRANSLATIONS_ALONE],
   reasoningBack: 'never' as const,
 };
+
+/** Of OpenAI, and of hosts that are compatible with it: rerank is theirs alone. */
+const WIRES = [
+  openAiChatWire,
+  openAiCompletionsWire,
+  openAiEmbeddingsWire,
+  openAiModerationsWire,
+  cohereRerankWire,
+  ...openAiMediaWires,
+];
 
 const schema = accountBase(type).extend({
   auth_data: optionalKey(apiKeyAuth),
@@ -33,7 +50,7 @@ export const plug: ProviderPlug = {
     account: 'openai',
     manifest: (value) => ({ type, name: 'openai', auth_data: { type: 'api-key', api_key: value } }),
   },
-  wires: [openAiChatWire, openAiEmbeddingsWire],
+  wires: WIRES,
   probe: openAiModels,
   open(checked) {
     // Parsed again for its types: a manifest comes here over a thread border as plain data.
@@ -49,9 +66,7 @@ export const plug: ProviderPlug = {
       abilities: { usageInStream: true, developerRole: true },
       // Whoever else stands at that address may know the older name alone.
       ...(manifest.base_url === OPENAI && { rulesOf: (modelId: string) => chatRules(OWN_MODELS, modelId) }),
-      mounts: [openAiChatWire, openAiEmbeddingsWire].map((wire) =>
-        mountAt({ wire, url: manifest.base_url, credential, account: manifest }),
-      ),
+      mounts: WIRES.map((wire) => mountAt({ wire, url: manifest.base_url, credential, account: manifest })),
       listed: listedModels(manifest.integrations),
     });
   },
