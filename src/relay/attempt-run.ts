@@ -2,6 +2,7 @@ import type { ServerSettings } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError } from '../core/exchange.ts';
 import type { Dialect, PeekedRequest } from '../dialects/dialect.ts';
+import type { CacheMarker } from '../inference/cache-marker.ts';
 import type { AttemptControl, AttemptHandler, Mount, Target } from '../providers/provider.ts';
 import type { Step } from '../routing/route-plan.ts';
 import { type OutboundRequest, UpstreamAttempt } from '../upstream/attempt.ts';
@@ -39,6 +40,8 @@ export interface RunContext {
   readonly sharedMemory: SharedMemory;
   /** A translated answer has no fields beyond those of the client's form. */
   readonly strictForm: boolean;
+  /** What of a translated request is marked for the provider's prompt cache. */
+  readonly cacheMarker: CacheMarker | undefined;
   /** In the order in which they see the answer. */
   readonly filters: readonly AnswerFilterMaker[];
 }
@@ -297,16 +300,17 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
   }
 
   #request(): OrError<Outbound> | Promise<OrError<Outbound>> {
-    const { exchange, dialect, translateHeavy } = this.#c;
+    const { exchange, dialect, translateHeavy, cacheMarker } = this.#c;
     const params = this.step.overrides?.params;
     const { headers, body } = exchange;
     if (params === undefined) {
-      return outbound({ headers, body, peeked: this.#peeked }, dialect, this.step, translateHeavy, this);
+      const asked = { headers, body, peeked: this.#peeked, cacheMarker };
+      return outbound(asked, dialect, this.step, translateHeavy, this);
     }
     const changed = overriddenRequest(exchange, dialect, params);
     if (changed instanceof GatewayError) return changed;
     this.#peeked = changed.peeked;
-    return outbound({ headers, ...changed }, dialect, this.step, translateHeavy, this);
+    return outbound({ headers, cacheMarker, ...changed }, dialect, this.step, translateHeavy, this);
   }
 
   #sendTranslated(request: Promise<OrError<Outbound>>): void {
