@@ -211,7 +211,7 @@ function ledgerFullError(): GatewayError {
   return new GatewayError('ledger_full', {
     ...(ledgerFull
       ? { setting: `ledger.max_journal_bytes: ${maxJournalBytes}` }
-      : { detail: 'The disk of data_dir has no room for it.' }),
+      : { detail: 'The disk of data_dir has no room for it, or no file can be opened there: the log says which.' }),
     retryAfterMs: 5_000,
   });
 }
