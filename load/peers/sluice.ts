@@ -21,7 +21,7 @@ type Variant = {
   summary: string;
   on: string[];
   policies: string;
-  /** Of the access log; absent: all. */
+  /** Which exchanges are written to the access log. Default: `all`. */
   access?: 'all' | 'off';
   /** Settings beyond those of every run. */
   settings: string;

@@ -14,7 +14,7 @@ export interface KeyRule {
   readonly key: string;
   /** Its pair is left out: `all`, or where its value is one of these, written in JSON without blanks. */
   readonly drop?: 'all' | readonly string[];
-  /** What is not left out is refused; `null` always is left out then. */
+  /** The host refuses this key: a value that is not in `omit` becomes a 400. A `null` is always left out. */
   readonly refuse?: boolean;
   /** Its name for the reader; where the object has that key as well, this pair is left out. */
   readonly rename?: string;

@@ -7,7 +7,7 @@ const UNKNOWN = 0;
 const AS_DOUBLE = 1;
 const FIRST = 2;
 const MOST = Number.MAX_SAFE_INTEGER - FIRST;
-/** Of one number: a varint of 53 bits, or the mark and a double. */
+/** The longest encoding of one number: a varint of 53 bits, or the mark and a double. */
 const LONGEST_BYTES = 9;
 const SMALL = 2 ** 31;
 
