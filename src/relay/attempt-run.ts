@@ -21,7 +21,7 @@ import { answerContext, chooseMode } from './choose-mode.ts';
 import { ContentTimes } from './content-times.ts';
 import { ErrorAnswer } from './error-answer.ts';
 import { HeldMemory, type SharedMemory } from './held-memory.ts';
-import { type Outbound, outbound, wholeBody } from './outbound.ts';
+import { type Outbound, outbound, queueFull, wholeBody } from './outbound.ts';
 import type { RelayMode } from './relay-mode.ts';
 import type { HeavyTranslator } from './request-translation.ts';
 import { SplitAttempt } from './split-attempt.ts';
@@ -365,21 +365,14 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
   #sendParts(request: Outbound, more: readonly OutboundRequest[], partInputs: number): void {
     const { pools, settings } = this.#c;
     const { mount } = request;
-    const { maxTranslateBytes } = settings.limits;
     const split = new SplitAttempt({
       requests: [request, ...more],
       partInputs,
       handler: this,
       begin: (handler) => new UpstreamAttempt(pools.get(mount.connection), handler),
-      retryReused: settings.retryReusedConnection,
-      mayHold: (bytes) => {
-        if (bytes <= maxTranslateBytes && this.#memory.mayHold(bytes)) return undefined;
-        const setting =
-          bytes > maxTranslateBytes ? `limits.max_translate_bytes: ${maxTranslateBytes}` : this.#memory.setting;
-        return new GatewayError('upstream_too_large', { setting });
-      },
+      settings,
+      memory: this.#memory,
       toError: (status, body) => mount.wire.toError(status, body, this.target),
-      queueFull: () => queueFull(settings),
     });
     this.#upstream = split;
     this.#control = split;
@@ -412,12 +405,4 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
     // A request that waited in vain for a connection of others was not connecting.
     return error?.code === 'connect_timeout' && upstream?.inLine ? queueFull(this.#c.settings) : error;
   }
-}
-
-function queueFull({ limits }: ServerSettings): GatewayError {
-  const { maxUpstreamConnections, maxUpstreamQueue } = limits;
-  return new GatewayError('upstream_queue_full', {
-    setting: `limits.max_upstream_connections: ${maxUpstreamConnections}, limits.max_upstream_queue: ${maxUpstreamQueue}`,
-    retryAfterMs: 1000,
-  });
 }

@@ -1,3 +1,4 @@
+import type { ServerSettings } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { HeadersOfInterest, OrError } from '../core/exchange.ts';
 import type { Dialect, PeekedRequest } from '../dialects/dialect.ts';
@@ -124,3 +125,12 @@ const NO_HEADERS: readonly string[] = [];
 
 /** Up to here a translation takes less than the 5 ms that a neighbour may feel; the crossing itself is 0.1 ms. */
 const INLINE_BYTES = 262_144;
+
+/** No connection is free, and too many requests wait for one. */
+export function queueFull({ limits }: ServerSettings): GatewayError {
+  const { maxUpstreamConnections, maxUpstreamQueue } = limits;
+  return new GatewayError('upstream_queue_full', {
+    setting: `limits.max_upstream_connections: ${maxUpstreamConnections}, limits.max_upstream_queue: ${maxUpstreamQueue}`,
+    retryAfterMs: 1000,
+  });
+}
