@@ -1,50 +1,21 @@
-import type { ServerSettings } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
-import type { Exchange, OrError } from '../core/exchange.ts';
-import type { Dialect, PeekedRequest } from '../dialects/dialect.ts';
-import type { CacheMarker } from '../inference/cache-marker.ts';
+import type { OrError } from '../core/exchange.ts';
+import type { PeekedRequest } from '../dialects/dialect.ts';
 import type { AttemptControl, AttemptHandler, Mount, Target } from '../providers/provider.ts';
 import type { Step } from '../routing/route-plan.ts';
 import { type OutboundRequest, UpstreamAttempt } from '../upstream/attempt.ts';
-import type { OriginPools } from '../upstream/origin-pools.ts';
 import { Waits } from '../upstream/waits.ts';
 import { UsageMeter } from '../usage/usage-meter.ts';
-import {
-  type AnswerFilterMaker,
-  FilteredAnswer,
-  type FilteredAnswerContext,
-  type FilteredEnd,
-  type Shortened,
-} from './answer-filter.ts';
-import type { HeavyAnswers } from './answer-translation.ts';
+import { FilteredAnswer, type FilteredAnswerContext, type FilteredEnd, type Shortened } from './answer-filter.ts';
 import { answerContext, chooseMode } from './choose-mode.ts';
 import { ContentTimes } from './content-times.ts';
 import { ErrorAnswer } from './error-answer.ts';
-import { HeldMemory, type SharedMemory } from './held-memory.ts';
+import { HeldMemory } from './held-memory.ts';
 import { type Outbound, outbound, queueFull, wholeBody } from './outbound.ts';
 import type { RelayMode } from './relay-mode.ts';
-import type { HeavyTranslator } from './request-translation.ts';
+import type { RunContext } from './run-context.ts';
 import { SplitAttempt } from './split-attempt.ts';
 import { overriddenRequest } from './step-overrides.ts';
-
-/** What all runs of one exchange share. */
-export interface RunContext {
-  readonly exchange: Exchange;
-  readonly dialect: Dialect;
-  readonly peeked: PeekedRequest;
-  readonly settings: ServerSettings;
-  readonly pools: OriginPools;
-  readonly translateHeavy: HeavyTranslator;
-  readonly heavyAnswers: HeavyAnswers;
-  /** What large answers are held in, beside the bodies of all exchanges. */
-  readonly sharedMemory: SharedMemory;
-  /** A translated answer has no fields beyond those of the client's form. */
-  readonly strictForm: boolean;
-  /** What of a translated request is marked for the provider's prompt cache. */
-  readonly cacheMarker: CacheMarker | undefined;
-  /** In the order in which they see the answer. */
-  readonly filters: readonly AnswerFilterMaker[];
-}
 
 /** Whom a run tells what comes of it. Every call names the run, since two may be live; after its end none comes. */
 export interface RunOwner {
