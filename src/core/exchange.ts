@@ -19,6 +19,8 @@ export interface HeadersOfInterest {
   traceparent: string | undefined;
   tracestate: string | undefined;
   idempotencyKey: string | undefined;
+  /** Behind the `?` of the path, as it was sent; only where the route reads it (`readsQuery`). */
+  query?: string | undefined;
   /** All `x-tfy-*` headers that were sent, by full name. */
   tfy: Record<string, string> | undefined;
   /** Those that some provider takes (`openai-beta`, `anthropic-version`, …), by full name. */

@@ -17,6 +17,7 @@ export class RequestHead implements HeadersOfInterest {
   traceparent: string | undefined;
   tracestate: string | undefined;
   idempotencyKey: string | undefined;
+  query: string | undefined;
   tfy: Record<string, string> | undefined;
   forwardable: Record<string, string> | undefined;
   authorization: string | undefined;

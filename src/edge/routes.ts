@@ -14,12 +14,14 @@ export interface Route {
   readonly needsKey: boolean;
   /** `none`: a request that brings a body is refused. `whole`: `handle` is called when all of it is there. */
   readonly body: 'none' | 'whole';
+  /** `handle` reads `headers.query`. */
+  readonly readsQuery?: true;
   /** Made per request; sees the body as it arrives. */
   scan?(request: Pick<Exchange, 'path' | 'params' | 'headers'>): BodyScan;
   /** The whole request is there. */
   handle(exchange: Exchange): void;
   /** The error body in the caller's dialect. */
-  errorBody(error: GatewayError): Uint8Array;
+  errorBody(error: GatewayError, exchangeId?: string): Uint8Array;
 }
 
 /** A path that is promised and not served yet: it is refused by name instead of as unknown. */
