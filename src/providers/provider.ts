@@ -192,6 +192,8 @@ export interface ChatRules {
   readonly parameters: KeyRules | undefined;
   /** Of each message. */
   readonly messages: KeyRules | undefined;
+  /** It is known in which key earlier reasoning goes back, and `messages` puts it there. */
+  readonly takesReasoning?: boolean;
 }
 
 /** By code or type. */
