@@ -267,6 +267,11 @@ export interface Translation {
   maxInputs?(modelId: string): number | undefined;
   /** Body bytes plus headers this request needs beyond the mount's; or what the provider cannot express. */
   toRequest(request: NeutralRequest, target: TranslationTarget): OrError<MadeRequest>;
+  /**
+   * The made body with what the host of the target takes otherwise. Absent: all hosts of this wire take the same. On the
+   * relay thread, also where `toRequest` ran in another.
+   */
+  adapted?(body: Buffer, target: Target): OrError<Buffer>;
   /** A whole 2xx answer. An answer that is not of this wire: GatewayError('upstream_protocol'). */
   fromResponse(body: Buffer): OrError<InferenceEvent[]>;
   /**

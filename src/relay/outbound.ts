@@ -62,7 +62,9 @@ export function outbound(
   const finish = (made: OrError<TranslatedRequest>): OrError<Outbound> => {
     if (made instanceof GatewayError) return made;
     const { headers, more = [], partInputs = 0 } = made;
-    const first = authorised(asked, target, mount, overrides, { ...made, asksUsage: false });
+    const whole = wire.translation?.adapted?.(made.body, target) ?? made.body;
+    if (whole instanceof GatewayError) return whole;
+    const first = authorised(asked, target, mount, overrides, { ...made, body: whole, asksUsage: false });
     if (first instanceof GatewayError || more.length === 0) return first;
     const others: OutboundRequest[] = [];
     for (const part of more) {
