@@ -27,7 +27,6 @@ export const PLANNED: readonly PlannedPath[] = [
     '/batches/{+path}',
     '/messages',
     '/messages/count_tokens',
-    '/responses',
     '/responses/{+path}',
     '/proxy-api/{account}/{+path}',
   ].map((pattern) => ({ pattern })),

@@ -44,7 +44,6 @@ const CHAT_PARAMETERS = [
   'frequency_penalty',
   'logit_bias',
   'logprobs',
-  'metadata',
   'modalities',
   'n',
   'prediction',
@@ -54,7 +53,6 @@ const CHAT_PARAMETERS = [
   'safety_identifier',
   'seed',
   'service_tier',
-  'store',
   'top_logprobs',
   'verbosity',
 ];
