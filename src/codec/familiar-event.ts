@@ -91,6 +91,8 @@ export function isAlike(known: DataView, from: number, to: number, view: DataVie
 function isSame(known: DataView, from: number, to: number, view: DataView, shift: number): boolean {
   let i = from;
   for (; i + 8 <= to; i += 8) if (view.getFloat64(i + shift, true) !== known.getFloat64(i, true)) return false;
+  // The last eight once more, where they are not a multiple.
+  if (i < to && to - from >= 8) return view.getFloat64(to - 8 + shift, true) === known.getFloat64(to - 8, true);
   for (; i < to; i += 1) if (view.getUint8(i + shift) !== known.getUint8(i)) return false;
   return true;
 }

@@ -74,6 +74,7 @@ export class ResponsesStreamReader implements StreamReader {
   /** Offset behind it. */
   #unfamiliar(events: Buffer, start: number): number {
     const end = this.#ends.after(start);
+    if (isDull(events, start, end)) return end;
     if (end - start > LARGE_BYTES && this.#isLarge(events.subarray(start, end), start, end)) return end;
     const { name, data } = readEvent(events, start, end);
     if (data === undefined || data === '') return end;
@@ -138,6 +139,30 @@ export class ResponsesStreamReader implements StreamReader {
     this.error = error;
     this.passed = at;
   }
+}
+
+const EVENT = Buffer.from('event: response.');
+const LF = 0x0a;
+/** A longer name is none that is known. */
+const MAX_NAME_BYTES = 64;
+/** What is begun or ended by these is told by others as well. */
+const DULL = /^(created|queued|in_progress|\w+_part\.added|\w+\.done|output_text\.annotation\.added)$/;
+/** The few names that there are, read before. */
+const dullNames = new Map<string, boolean>();
+
+/** Whether the name of an event says that it brings nothing to be read: half of what other events cost is their JSON. */
+function isDull(events: Buffer, start: number, end: number): boolean {
+  const from = start + EVENT.length;
+  if (from >= end || events.compare(EVENT, 0, EVENT.length, start, from) !== 0) return false;
+  const lineEnd = events.indexOf(LF, from);
+  if (lineEnd < 0 || lineEnd - from > MAX_NAME_BYTES) return false;
+  const name = events.toString('latin1', from, lineEnd);
+  let dull = dullNames.get(name);
+  if (dull === undefined) {
+    dull = DULL.test(name);
+    if (dullNames.size < 256) dullNames.set(name, dull);
+  }
+  return dull;
 }
 
 /** `response.output_text.delta` and its like, of reasoning, refusals, arguments and code. */
