@@ -36,7 +36,10 @@ function valuesOfLoose(answer: Buffer, peek: JsonPeek, faultAt: number, keys: Pe
 }
 
 /** Where the value of one key stands; undefined: it is not there, or the bytes are not one whole JSON object. */
-export function topLevelRange(answer: Buffer, key: string): { readonly start: number; readonly end: number } | undefined {
+export function topLevelRange(
+  answer: Buffer,
+  key: string,
+): { readonly start: number; readonly end: number } | undefined {
   const peek = new JsonPeek(new PeekKeys([key]));
   peek.advance(answer, answer.length);
   if (!peek.finish() || peek.starts[0]! < 0) return undefined;

@@ -110,7 +110,8 @@ for (const { provider, wire, isAnswer } of CELLS) {
     for (const recording of recordings(provider)) {
       const { response, kind, name } = recording;
       if (response.status !== 200 || !isAnswer(recording)) continue;
-      const bytes = response.body === undefined ? Buffer.from(response.body_base64!, 'base64') : Buffer.from(response.body);
+      const bytes =
+        response.body === undefined ? Buffer.from(response.body_base64!, 'base64') : Buffer.from(response.body);
       if (kind === 'json') {
         const chat = whole(openAiChat, wire, bytes);
         if (chat === undefined || !hasOneChoice(chat)) continue;

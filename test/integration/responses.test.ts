@@ -66,7 +66,15 @@ const claude: Reply = (response, { stream, calls }) => {
       ]
     : [{ type: 'text', text: 'Grüezi' }];
   const stop = calls ? 'tool_use' : 'end_turn';
-  const message = { id: 'msg_1', type: 'message', role: 'assistant', model: 'claude', content, stop_reason: stop, usage };
+  const message = {
+    id: 'msg_1',
+    type: 'message',
+    role: 'assistant',
+    model: 'claude',
+    content,
+    stop_reason: stop,
+    usage,
+  };
   if (!stream) {
     sendJson(response, 200, message);
     return;
@@ -75,10 +83,21 @@ const claude: Reply = (response, { stream, calls }) => {
   response.write(event({ type: 'message_start', message: { ...message, content: [], stop_reason: null } }));
   const deltas = calls
     ? [
-        [{ type: 'thinking', thinking: '', signature: '' }, { type: 'thinking_delta', thinking: 'I look it up.' }],
-        [{ ...content[1], input: {} }, { type: 'input_json_delta', partial_json: '{"city":"Bern"}' }],
+        [
+          { type: 'thinking', thinking: '', signature: '' },
+          { type: 'thinking_delta', thinking: 'I look it up.' },
+        ],
+        [
+          { ...content[1], input: {} },
+          { type: 'input_json_delta', partial_json: '{"city":"Bern"}' },
+        ],
       ]
-    : [[{ type: 'text', text: '' }, { type: 'text_delta', text: 'Grüezi' }]];
+    : [
+        [
+          { type: 'text', text: '' },
+          { type: 'text_delta', text: 'Grüezi' },
+        ],
+      ];
   for (const [index, [block, delta]] of deltas.entries()) {
     response.write(event({ type: 'content_block_start', index, content_block: block }));
     response.write(event({ type: 'content_block_delta', index, delta }));
@@ -199,7 +218,12 @@ const weather = {
   parameters: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] },
   strict: false,
 };
-const TRANSLATED = ['chats/gpt-oss', 'claude/claude-sonnet-4-5', 'gemini/gemini-2.5-flash', 'bedrock/amazon.nova-pro-v1:0'];
+const TRANSLATED = [
+  'chats/gpt-oss',
+  'claude/claude-sonnet-4-5',
+  'gemini/gemini-2.5-flash',
+  'bedrock/amazon.nova-pro-v1:0',
+];
 
 describe('a provider that has this form', () => {
   test('a stream passes byte for byte, and its usage is in the record', async () => {
@@ -295,7 +319,11 @@ describe('of what only this form has', () => {
 
   test('a tool that the provider of the model has not is refused by name', async () => {
     for (const model of TRANSLATED) {
-      const asked = client.responses.create({ model, input: 'Hi', tools: [{ type: 'file_search', vector_store_ids: [] }] });
+      const asked = client.responses.create({
+        model,
+        input: 'Hi',
+        tools: [{ type: 'file_search', vector_store_ids: [] }],
+      });
       await assert.rejects(asked, { status: 400, param: 'tools[0].type' });
     }
   });
@@ -309,7 +337,11 @@ describe('of what only this form has', () => {
     assert.equal(lastRequest().tools[0].function.parameters.required[0], 'input');
     const history = response.output as OpenAI.Responses.ResponseInput;
     const result = { type: 'custom_tool_call_output' as const, call_id: 'call_1', output: '12 degrees' };
-    await client.responses.create({ model, input: [{ role: 'user', content: 'Hi' }, ...history, result], tools: [custom] });
+    await client.responses.create({
+      model,
+      input: [{ role: 'user', content: 'Hi' }, ...history, result],
+      tools: [custom],
+    });
     const { messages } = lastRequest();
     assert.equal(messages[1].tool_calls[0].function.name, 'weather');
     assert.equal(messages[2].role, 'tool');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { SseParser } from '../../src/codec/sse-parser.ts';
 import { isObject } from '../../src/codec/json-value.ts';
+import { SseParser } from '../../src/codec/sse-parser.ts';
 
 type Json = Record<string, unknown>;
 

@@ -150,7 +150,8 @@ export class ResponseWriter implements EventWriter {
       case 'reasoning-signature': {
         const item = this.#openReasoning();
         const { signature } = event;
-        if (item.text.length <= MAX_PROVEN_CHARACTERS) item.encrypted = encryptedContent({ text: item.text, signature });
+        if (item.text.length <= MAX_PROVEN_CHARACTERS)
+          item.encrypted = encryptedContent({ text: item.text, signature });
         this.#closeReasoning();
         return;
       }

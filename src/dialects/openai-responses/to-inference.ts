@@ -91,6 +91,13 @@ function readRequest(reader: RequestReader, body: JsonObject, model: string): In
 
 /** What only OpenAI holds: without it the answer would be another one. */
 function refuseUnknowable(reader: RequestReader, body: JsonObject): void {
+  if (body['background'] === true) {
+    reader.unsupported('background', 'In the background only providers of this form answer.');
+  }
+  for (const key of ['previous_response_id', 'conversation'] as const) {
+    if (body[key] === undefined || body[key] === null) continue;
+    reader.unsupported(key, `No answer is kept for \`${key}\`: send the items of the conversation.`);
+  }
   for (const key of ['prompt', 'context_management'] as const) {
     const value = body[key];
     if (value === undefined || value === null || (isArray(value) && value.length === 0)) continue;

@@ -3,8 +3,8 @@ import type { Message, Part, Role } from '../../inference/request.ts';
 import { splitCarryingId } from '../../inference/signature.ts';
 import type { RequestReader } from '../openai-json/request-reader.ts';
 import { proofIn } from './carried-proofs.ts';
-import { CUSTOM_INPUT, flatName } from './tool-names.ts';
 import { toParts } from './to-parts.ts';
+import { CUSTOM_INPUT, flatName } from './tool-names.ts';
 
 /** What a provider's own tool did on the way to an answer that stands behind it: nobody else can read it. */
 const PASSED_OVER: ReadonlySet<string> = new Set([
@@ -24,7 +24,8 @@ export function toMessages(reader: RequestReader, value: unknown, place: string)
   const messages: Message[] = [];
   const add = (role: Role, parts: readonly Part[]): void => {
     const last = messages.at(-1);
-    if (last?.role === role && (role === 'assistant' || role === 'tool')) for (const part of parts) last.parts.push(part);
+    if (last?.role === role && (role === 'assistant' || role === 'tool'))
+      for (const part of parts) last.parts.push(part);
     else messages.push({ role, parts: [...parts] });
   };
   for (const [index, entry] of reader.list(value, place).entries()) {

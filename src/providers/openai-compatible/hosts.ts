@@ -300,7 +300,8 @@ export const HOSTS: readonly HostRow[] = [
     renamed: { max_completion_tokens: 'max_tokens' },
     reasoning: 'content',
     usage: 'asked',
-    serves: ['chat', 'embedding', 'responses'],
+    // Responses of its OpenAI models alone: all are asked by a chat.
+    serves: ['chat', 'embedding'],
     known: 'listed',
   },
   {

@@ -50,4 +50,3 @@ function rareCounts(usage: JsonObject, tools: JsonObject | undefined): RareCount
   const first = webSearchRequests ?? searchSources ?? toolRequests ?? imageOutputTokens;
   return first === undefined ? undefined : { webSearchRequests, searchSources, toolRequests, imageOutputTokens };
 }
-

@@ -3,8 +3,8 @@ import { adapted } from './adapted.ts';
 import { eventReader, fromResponse } from './from-chunk.ts';
 import { toError } from './to-error.ts';
 import { toRequest } from './to-request.ts';
-import { toResponsesUsage } from './to-responses-usage.ts';
 import { toRerankUsage } from './to-rerank-usage.ts';
+import { toResponsesUsage } from './to-responses-usage.ts';
 import { toUsage } from './to-usage.ts';
 
 /** Embeddings as OpenAI speaks them: https://platform.openai.com/docs/api-reference/embeddings */

@@ -70,9 +70,7 @@ export const plug: ProviderPlug = {
       abilities: { usageInStream: true, developerRole: true },
       // Whoever else stands at that address may know the older name alone.
       ...(manifest.base_url === OPENAI && { rulesOf: (modelId: string) => chatRules(OWN_MODELS, modelId) }),
-      mounts: wiresOf(manifest).map((wire) =>
-        mountAt({ wire, url: manifest.base_url, credential, account: manifest }),
-      ),
+      mounts: wiresOf(manifest).map((wire) => mountAt({ wire, url: manifest.base_url, credential, account: manifest })),
       listed: listedModels(manifest.integrations),
     });
   },
