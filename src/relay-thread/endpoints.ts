@@ -25,7 +25,6 @@ export const PLANNED: readonly PlannedPath[] = [
     '/files/{+path}',
     '/batches',
     '/batches/{+path}',
-    '/responses',
     '/responses/{+path}',
     '/proxy-api/{account}/{+path}',
   ].map((pattern) => ({ pattern })),
