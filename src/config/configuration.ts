@@ -224,6 +224,7 @@ export interface ServerSettings {
   /** Absent: no CORS headers, OPTIONS is 405. */
   cors?: { allowedOrigins: string[]; maxAgeSeconds: number };
   counters: CounterSettings;
+  files: { sharedWith: 'nobody' | 'team' };
   ledger: LedgerSettings;
   /** Keys of request metadata that become labels of metrics. */
   metrics: { metadataKeys: string[] };
@@ -281,6 +282,7 @@ export interface Limits {
   /** One request body. */
   maxBodyBytes: number;
   /** All request bodies held at once, over all threads. */
+  maxFileBytes: number;
   maxBodyMemoryBytes: number;
   maxHeaderBytes: number;
   /** Exchanges open at once, over all threads. */
@@ -299,6 +301,7 @@ export interface Limits {
 
 export interface Timeouts {
   bodyMs: number;
+  uploadMs: number;
   connectMs: number;
   firstByteMs: number;
   idleMs: number;

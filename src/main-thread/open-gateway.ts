@@ -11,6 +11,7 @@ import { SharedCounters } from '../threads/shared-counters.ts';
 import { collectWhenIdle } from '../threads/steady-heap.ts';
 import { AccountTokens } from './account-tokens.ts';
 import { budgetSeed } from './budget-seed.ts';
+import { openFiles } from './file-service.ts';
 import { type LedgerService, NO_LEDGER, openLedger } from './ledger-service.ts';
 import { LimitCounters } from './limit-counters.ts';
 import { Observation } from './observation.ts';
@@ -71,6 +72,12 @@ export async function openGateway({ configuration, port, relayThreads }: OpenGat
     onFull: (full) => relayThreads.broadcast({ type: 'ledger-full', full }),
   });
   await seed.start();
+  const files = await openFiles({
+    database,
+    dataDir,
+    tell: (thread, message) => relayThreads.tell(thread, message),
+    log,
+  });
   const accountTokens = new AccountTokens({
     sources: tokenSources,
     tell: (tokens) => relayThreads.broadcast({ type: 'tokens', tokens }),
@@ -121,6 +128,7 @@ export async function openGateway({ configuration, port, relayThreads }: OpenGat
       accountTokens,
       priceRefresh,
       seed,
+      files,
       ledger,
       operatorPort,
       { close: () => database.close() },

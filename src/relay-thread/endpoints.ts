@@ -3,6 +3,7 @@ import type { Exchange } from '../core/exchange.ts';
 import type { Dialect } from '../dialects/dialect.ts';
 import { type PlannedPath, type Route, RouteTable } from '../edge/routes.ts';
 import { type PipelineOptions, runInference } from '../pipeline.ts';
+import { type FileEndpoints, fileRoutes } from './files-endpoint.ts';
 import { listModels, showModel } from './models-endpoint.ts';
 import type { RefusalRecords } from './refusal-records.ts';
 
@@ -10,6 +11,7 @@ export interface EndpointsOptions {
   readonly dialects: readonly Dialect[];
   readonly pipeline: PipelineOptions;
   readonly records: RefusalRecords;
+  readonly files: FileEndpoints;
   /** The document that the gateway serves of itself, as JSON. */
   readonly openapi: Uint8Array;
   /** In the form of the dialect that a path without one is answered in. */
@@ -31,8 +33,6 @@ export const PLANNED: readonly PlannedPath[] = [
     '/moderations',
     '/rerank',
     '/v2/rerank',
-    '/files',
-    '/files/{+path}',
     '/batches',
     '/batches/{+path}',
     '/messages',
@@ -49,7 +49,10 @@ export const PLANNED: readonly PlannedPath[] = [
 
 /** Every path of the listening port. */
 export function routeTable(options: EndpointsOptions): RouteTable {
-  return new RouteTable([...inferenceRoutes(options), ...plainRoutes(options)], PLANNED);
+  return new RouteTable(
+    [...inferenceRoutes(options), ...plainRoutes(options), ...fileRoutes(options.files, options.errorBody)],
+    PLANNED,
+  );
 }
 
 function inferenceRoutes({ dialects, pipeline }: EndpointsOptions): Route[] {

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import { parentPort } from 'node:worker_threads';
 import { KeyRing } from '../authentication/authenticate.ts';
 import { presentedKey } from '../authentication/presented-key.ts';
@@ -10,6 +11,7 @@ import { MemoryCounters } from '../counters/memory-counters.ts';
 import type { RedisCounters } from '../counters/redis-counters.ts';
 import { Edge } from '../edge/edge.ts';
 import { runBeforeLastByte } from '../edge/response-sink.ts';
+import { DiskBlobs } from '../files/disk-blobs.ts';
 import { RecordSender } from '../ledger/record-sender.ts';
 import { TokenForecast } from '../limits/token-forecast.ts';
 import type { PipelineOptions } from '../pipeline.ts';
@@ -22,6 +24,7 @@ import { collectWhenIdle } from '../threads/steady-heap.ts';
 import { OriginPools } from '../upstream/origin-pools.ts';
 import { CredentialWarnings } from './credential-warnings.ts';
 import { routeTable } from './endpoints.ts';
+import { FileRows } from './file-rows.ts';
 import { RefusalRecords } from './refusal-records.ts';
 import { type Lasting, makeSnapshot } from './snapshot.ts';
 import { TaskPool } from './task-pool.ts';
@@ -102,9 +105,18 @@ const pipeline: PipelineOptions = {
   refused: refusals.refused,
 };
 
+const fileRows = new FileRows({ thread: data.thread, send });
+const files = {
+  rows: fileRows,
+  blobs: new DiskBlobs(join(server.dataDir, 'blobs'), String(data.thread)),
+  records: refusals,
+  sharedMemory: counters,
+  settings: () => snapshot.settings,
+};
+
 const edge = new Edge({
   settings: server,
-  routes: routeTable({ dialects: DIALECTS, pipeline, records: refusals, openapi: data.openapi, errorBody }),
+  routes: routeTable({ dialects: DIALECTS, pipeline, records: refusals, files, openapi: data.openapi, errorBody }),
   forwardable: FORWARDABLE,
   counters,
   authenticate: (head, side) => {
@@ -144,6 +156,9 @@ function onMessage(message: LaterMessage): void {
     case 'tokens':
       tokens.clear();
       for (const token of message.tokens) tokens.set(token.id, token);
+      return;
+    case 'files-answer':
+      fileRows.hear(message);
       return;
     case 'ledger-full':
       ledgerFull = message.full;

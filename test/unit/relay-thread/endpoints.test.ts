@@ -9,6 +9,7 @@ const table = routeTable({
   dialects: DIALECTS,
   pipeline: {} as never,
   records: {} as never,
+  files: {} as never,
   openapi: Buffer.alloc(0),
   errorBody: () => Buffer.alloc(0),
 });
