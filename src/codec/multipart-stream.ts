@@ -3,7 +3,7 @@ import { MAX_PART_HEAD_BYTES, MAX_PARTS, type PartHead, readPartHead } from './m
 export interface FormListener {
   /** False: the form is not read on. */
   part(head: PartHead): boolean;
-  /** Bytes of the value of the part, which nobody changes any more. False: the form is not read on. */
+  /** Bytes of the value of the part, good until the call returns. False: the form is not read on. */
   data(bytes: Buffer): boolean;
   /** Its value is whole. False: the form is not read on. */
   partEnd(): boolean;
@@ -20,9 +20,13 @@ const LF = 0x0a;
 const SPACE = 0x20;
 const TAB = 0x09;
 
+/** As long as the longest piece so far: what the kernel gives at once, half a MiB at most. */
+let scratch = Buffer.alloc(0);
+
 /**
  * A multipart form (RFC 7578) whose values are handed on as they arrive. It is as strict as MultipartScan, and keeps no more
- * than one head of a part or one boundary.
+ * than one head of a part or one boundary: all forms of a thread are read in the same piece of memory, since a copy of each
+ * piece would be as much garbage as the file is long.
  */
 export class MultipartStream {
   /** What is wrong with the form. */
@@ -39,11 +43,17 @@ export class MultipartStream {
     this.#first = Buffer.from(`--${boundary}`, 'latin1');
   }
 
-  /** Copies the bytes. */
+  /** The bytes may be changed afterwards. */
   take(bytes: Uint8Array): void {
     if (this.#state === 'stopped') return;
-    this.#rest = Buffer.concat([this.#rest, bytes]);
+    const kept = this.#rest;
+    const length = kept.length + bytes.length;
+    if (scratch.length < length) scratch = Buffer.allocUnsafeSlow(length);
+    scratch.set(kept);
+    scratch.set(bytes, kept.length);
+    this.#rest = scratch.subarray(0, length);
     while (this.#step());
+    this.#rest = Buffer.from(this.#rest);
   }
 
   /** After the last byte: what is wrong with the form; undefined: nothing. */

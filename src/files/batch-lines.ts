@@ -8,6 +8,7 @@ export const MAX_CUSTOM_ID_CHARACTERS = 512;
 const MAX_FAULTS = 10;
 const LINE_FEED = 0x0a;
 const OPEN_BRACE = 0x7b;
+const WHOLE = { fault: undefined };
 const KEYS = new PeekKeys(['custom_id', 'method', 'url', 'body']);
 
 export interface LineFault {
@@ -51,15 +52,18 @@ export class BatchLines {
     return this.noRoom || this.faults.length >= MAX_FAULTS;
   }
 
+  /** The bytes may be changed afterwards. */
   take(bytes: Buffer): void {
     let from = 0;
     while (from < bytes.length && !this.over) {
       const end = bytes.indexOf(LINE_FEED, from);
       this.#add(bytes.subarray(from, end < 0 ? bytes.length : end));
-      if (end < 0) return;
+      if (end < 0) break;
       this.#endLine();
       from = end + 1;
     }
+    const last = this.#pieces.length - 1;
+    if (last >= 0) this.#pieces[last] = Buffer.from(this.#pieces[last]!);
   }
 
   finish(): void {
@@ -105,15 +109,12 @@ export class BatchLines {
 
   #check(line: Buffer): string | undefined {
     const peek = new JsonPeek(KEYS);
-    const isWhole = peek.advance(line, line.length) && peek.finish();
-    const { fault } = peek;
+    const { fault } = peek.advance(line, line.length) && peek.finish() ? WHOLE : peek;
     if (fault) {
       if ('key' in fault) return `\`${fault.key}\` is repeated, or written with escapes or in other letter case`;
-      return fault.kind === 'depth'
-        ? 'it is nested too deeply'
-        : `at byte ${fault.at + 1} ${fault.expected} is expected`;
+      if (fault.kind === 'depth') return 'it is nested too deeply';
+      return fault.at >= line.length ? 'it breaks off' : `at byte ${fault.at + 1} ${fault.expected} is expected`;
     }
-    if (!isWhole) return 'it breaks off';
     const [id, method, url, body] = KEYS.names.map((_, index) => slotOf(line, peek, index));
     const customId = textOf(id);
     if (customId === undefined || customId === '' || customId.length > MAX_CUSTOM_ID_CHARACTERS) {

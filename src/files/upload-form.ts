@@ -49,12 +49,12 @@ export class UploadForm {
     return this.#part === 'file';
   }
 
-  /** Of a part that is no file. */
+  /** Of a part that is no file; the bytes may be changed afterwards. */
   text(bytes: Buffer): GatewayError | undefined {
     if (this.#part === 'ignored') return undefined;
     this.#bytes += bytes.length;
     if (this.#bytes > MAX_FIELD_BYTES) return invalid(this.#part, `It is longer than ${MAX_FIELD_BYTES} bytes.`);
-    this.#pieces.push(bytes);
+    this.#pieces.push(Buffer.from(bytes));
     return undefined;
   }
 

@@ -10,6 +10,7 @@ import { UploadForm } from './upload-form.ts';
 /** Bytes that wait for the store: above the first the client is paused, below the second it goes on. */
 export const MAX_WAITING_BYTES = 1_048_576;
 const RESUME_BYTES = 262_144;
+const BLOCK_BYTES = 131_072;
 
 export interface UploadedFile {
   readonly id: string;
@@ -52,7 +53,10 @@ export class Upload implements BodyReceiver {
   readonly #lines: BatchLines;
   readonly #hash = createHash('sha256');
   #bytes = 0;
-  #waiting: Buffer[] = [];
+  /** The filled parts of blocks; the one that is being written is none of them. */
+  #waiting: Buffer<ArrayBuffer>[] = [];
+  /** Blocks that were written. */
+  readonly #free: Buffer<ArrayBuffer>[] = [];
   #waitingBytes = 0;
   #writer: BlobWriter | undefined;
   #state: 'arrives' | 'arrived' | 'kept' | 'refused' = 'arrives';
@@ -136,11 +140,27 @@ export class Upload implements BodyReceiver {
     this.#hash.update(bytes);
     // What it is for may stand behind it in the form.
     this.#lines.take(bytes);
-    this.#waiting.push(bytes);
-    this.#waitingBytes += bytes.length;
+    this.#wait(bytes);
     if (this.#waitingBytes > MAX_WAITING_BYTES) this.#options.body.pause();
     void this.#pump();
     return true;
+  }
+
+  /** Copies the bytes, into memory that was written before. */
+  #wait(bytes: Buffer): void {
+    this.#waitingBytes += bytes.length;
+    for (let at = 0; at < bytes.length; ) {
+      let block = this.#waiting.at(-1);
+      if (block === undefined || block.length === BLOCK_BYTES) {
+        block = (this.#free.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES)).subarray(0, 0);
+        this.#waiting.push(block);
+      }
+      const filled = block.length;
+      const whole = Buffer.from(block.buffer, 0, Math.min(BLOCK_BYTES, filled + bytes.length - at));
+      bytes.copy(whole, filled, at);
+      at += whole.length - filled;
+      this.#waiting[this.#waiting.length - 1] = whole;
+    }
   }
 
   #verdict(): GatewayError | undefined {
@@ -179,6 +199,7 @@ export class Upload implements BodyReceiver {
       if (bytes === undefined) return;
       await this.#writer.write(bytes);
       this.#waitingBytes -= bytes.length;
+      this.#free.push(Buffer.from(bytes.buffer, 0, BLOCK_BYTES));
       if (this.#state === 'arrives' && this.#waitingBytes < RESUME_BYTES) this.#options.body.resume();
     }
   }
