@@ -134,17 +134,18 @@ class Inference implements RelayOwner {
 
   /** `downgradedBy`: the refusal that sent the request here, because a budget is spent. */
   #admit(to: Route, downgradedBy: Refused | undefined): void {
-    const { maxOutputTokens, choices, servedAs, stream } = this.#peeked;
+    const { maxOutputTokens, choices, servedAs, counted, stream } = this.#peeked;
     const plan = to.plan(this.#client);
     this.#model = to.model;
     const admitted = this.#snapshot.limits.admit({
       caller: this.#caller,
       model: to.model,
       target: plan.first.target,
-      bodyBytes: this.#exchange.bytesIn,
+      bodyBytes: this.#peeked.promptBytes ?? this.#exchange.bytesIn,
       maxOutputTokens,
       choices,
       servedAs,
+      counted,
       stream,
       downgradedBy,
       metadata: this.#metadata,
@@ -229,6 +230,7 @@ class Inference implements RelayOwner {
       model: this.#model,
       stream: this.#peeked.stream,
       servedAs: this.#peeked.servedAs,
+      counted: this.#peeked.counted,
       price,
       estimate,
       record,

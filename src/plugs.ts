@@ -2,17 +2,22 @@ import type { AccountManifest, Configuration } from './config/configuration.ts';
 import type { AccountKind } from './config/load.ts';
 import { anthropicMessages } from './dialects/anthropic-messages/index.ts';
 import type { ApiForm, Dialect } from './dialects/dialect.ts';
+import { openAiSpeech, openAiTranscriptions, openAiTranslations } from './dialects/openai-audio/index.ts';
 import { openAiChat } from './dialects/openai-chat/index.ts';
 import { openAiEmbeddings } from './dialects/openai-embeddings/index.ts';
+import { openAiImageEdits, openAiImages, openAiImageVariations } from './dialects/openai-images/index.ts';
 import { MODEL_TYPES_OF } from './inference/operation.ts';
 import { plug as anthropic } from './providers/anthropic/index.ts';
 import { plug as awsBedrock } from './providers/aws-bedrock/index.ts';
 import { plug as awsBedrockMantle } from './providers/aws-bedrock-mantle/index.ts';
 import { azureFoundry } from './providers/azure/azure-foundry.ts';
 import { azureOpenAi } from './providers/azure/azure-openai.ts';
+import { plug as cartesia } from './providers/cartesia/index.ts';
 import { plug as cloudera } from './providers/cloudera/index.ts';
 import { plug as databricks } from './providers/databricks/index.ts';
+import { plug as deepgram } from './providers/deepgram/index.ts';
 import { demoAccount } from './providers/demo/index.ts';
+import { plug as elevenlabs } from './providers/elevenlabs/index.ts';
 import { plug as googleGemini } from './providers/google-gemini/index.ts';
 import { plug as googleVertex } from './providers/google-vertex/index.ts';
 import { plug as ollama } from './providers/ollama/index.ts';
@@ -46,8 +51,20 @@ export const PLUGS: readonly ProviderPlug[] = [
   cloudera,
   selfHostedModel,
   ollama,
+  elevenlabs,
+  deepgram,
+  cartesia,
 ];
-export const DIALECTS: readonly Dialect[] = [openAiChat, openAiEmbeddings];
+export const DIALECTS: readonly Dialect[] = [
+  openAiChat,
+  openAiEmbeddings,
+  openAiImages,
+  openAiImageEdits,
+  openAiImageVariations,
+  openAiSpeech,
+  openAiTranscriptions,
+  openAiTranslations,
+];
 /** What is known of each form, whether a client speaks it or a provider. */
 export const FORMS: readonly ApiForm[] = [...DIALECTS, anthropicMessages];
 export const WIRES: readonly Wire[] = [...new Set(PLUGS.flatMap((plug) => plug.wires))];

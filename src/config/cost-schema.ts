@@ -57,6 +57,21 @@ export const costSchema = z.discriminatedUnion('metric', [
   z.object({ metric: z.literal('per_million_characters'), value: inputOnly }),
   z.object({ metric: z.literal('per_minute_of_audio'), value: inputOnly }),
   z.object({
+    metric: z.literal('per_image'),
+    value: z.object({
+      output: optionalKey(amount()).describe('US dollars for an image that none of `variants` is about.'),
+      variants: optionalKey(
+        z.array(
+          z.object({
+            size: optionalKey(z.string()).describe('`1024x1536`; without it any.'),
+            quality: optionalKey(z.string()).describe('`high`; without it any.'),
+            output: amount().describe('US dollars for an image.'),
+          }),
+        ),
+      ).describe('Prices of sizes and qualities that requests name; the first that fits holds.'),
+    }),
+  }),
+  z.object({
     metric: z.literal('per_1000_pages'),
     value: z.object({
       pages: amount().describe('US dollars for 1,000 pages.'),

@@ -6,6 +6,10 @@ import type { OrError } from '../core/exchange.ts';
  * they say out; nothing of the content is kept.
  */
 export interface AnswerForm {
+  /**
+   * `any`: a whole answer is bytes of whatever media type its provider says, passed on as they come. Absent: it is JSON.
+   */
+  readonly media?: 'any';
   /** A new reader for one stream. Absent: this form has no streams. */
   stream?(expected: ExpectedStream, told: UsageListener): StreamReader;
   /** What a whole answer says beside its content; undefined: it is not one whole JSON object. */

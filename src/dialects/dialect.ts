@@ -7,12 +7,22 @@ import type { Operation } from '../inference/operation.ts';
 import type { AnswerText, PromptText } from '../inference/sampled-text.ts';
 import type { ServedAs } from '../inference/served-as.ts';
 import type { Usage } from '../inference/usage.ts';
+import type { RareCounts } from '../inference/usage-counters.ts';
 import type { AnswerContext, AnswerForm } from './answer-form.ts';
 
 export type { AnswerContext } from './answer-form.ts';
 
 /** Every form that a client or a provider speaks, and whose words are known. */
-export type FormName = 'openai-chat' | 'anthropic-messages' | 'openai-embeddings';
+export type FormName =
+  | 'openai-chat'
+  | 'anthropic-messages'
+  | 'openai-embeddings'
+  | 'openai-speech'
+  | 'openai-transcriptions'
+  | 'openai-translations'
+  | 'openai-images'
+  | 'openai-image-edits'
+  | 'openai-image-variations';
 
 /**
  * What is to be known of one API form whoever speaks it, client or provider. Pure: bytes in, values or bytes out. A
@@ -42,6 +52,8 @@ export interface Dialect extends ApiForm {
   scan(request: ScannedRequest): RequestScan;
   /** The passthrough body for one target: all bytes are the client's but those of the edits. */
   splice(body: Buffer, peeked: PeekedRequest, edits: SpliceEdits): OrError<Buffer | Buffer[]>;
+  /** The body with these parameters set over the client's own. Absent, or undefined: its body is a JSON object. */
+  overridden?(body: Buffer, params: Readonly<Record<string, unknown>>, request: ScannedRequest): Buffer | undefined;
   /** Absent: only a provider that speaks this form can answer it. */
   readonly translation?: DialectTranslation;
   /**
@@ -108,6 +120,13 @@ export interface PeekedRequest {
   choices: number;
   /** Tier, speed and geography that it asks for, where they are not the provider's default. */
   servedAs?: ServedAs | undefined;
+  /**
+   * What of it is billed that no answer tells: characters to be spoken, images to be made. Absent: where the provider
+   * tells no usage, tokens are estimated; present: nothing is estimated, for neither side is text of a model.
+   */
+  counted?: Readonly<RareCounts> | undefined;
+  /** Bytes of the request that are text for a model; absent: all of them. */
+  promptBytes?: number | undefined;
 }
 
 export interface EventWriter {

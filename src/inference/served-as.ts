@@ -8,6 +8,8 @@ interface Term {
   readonly column: string;
   /** Values that say nothing special. `auto` is what was asked for, not what was served. */
   readonly standard: ReadonlySet<string>;
+  /** Chooses the price of an image; the others multiply the rates of tokens. */
+  readonly ofImages?: true;
 }
 
 export const SERVED_TERMS = {
@@ -18,10 +20,17 @@ export const SERVED_TERMS = {
   speed: { column: 'speed', standard: new Set(['standard']) },
   /** https://platform.claude.com/docs/en/build-with-claude/data-residency */
   inferenceGeo: { column: 'inference_geo', standard: new Set(['global', 'not_available']) },
+  /** Of images that are billed by the piece; what is billed by tokens is not billed by these. */
+  imageSize: { column: 'image_size', standard: new Set(['auto']), ofImages: true },
+  imageQuality: { column: 'image_quality', standard: new Set(['auto']), ofImages: true },
 } as const satisfies Record<string, Term>;
 
 export type TermName = keyof typeof SERVED_TERMS;
 export const TERM_NAMES = Object.keys(SERVED_TERMS) as readonly TermName[];
+type Multiplying = {
+  [Name in TermName]: (typeof SERVED_TERMS)[Name] extends { ofImages: true } ? never : Name;
+}[TermName];
+export const MULTIPLYING_TERMS = TERM_NAMES.filter((name): name is Multiplying => !('ofImages' in SERVED_TERMS[name]));
 export type ServedAs = { readonly [Name in TermName]?: string };
 
 /** Told, and nothing special: takes back what an earlier part of the answer said. */
@@ -58,7 +67,7 @@ export function servedAfter(before: ServedAs | undefined, later: ServedAs): Serv
 
 /** What a provider publishes of a term: by how much it multiplies the rates of tokens. */
 export interface TermMultiplier {
-  readonly term: TermName;
+  readonly term: Multiplying;
   readonly values: readonly string[];
   /** Of the provider's own model ids; absent: all. */
   readonly models?: RegExp;

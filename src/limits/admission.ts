@@ -1,6 +1,7 @@
 import type { GatewayError } from '../core/errors.ts';
 import type { ServedAs } from '../inference/served-as.ts';
 import type { Usage } from '../inference/usage.ts';
+import type { RareCounts } from '../inference/usage-counters.ts';
 import type { Caller } from '../policy/caller.ts';
 import type { Target } from '../providers/provider.ts';
 
@@ -18,6 +19,8 @@ export interface AdmissionRequest {
   readonly choices: number;
   /** Tier, speed and geography that it asks for: they multiply what it costs. */
   readonly servedAs?: ServedAs | undefined;
+  /** What of it is billed by itself: characters to be spoken, images to be made. */
+  readonly counted?: Readonly<RareCounts> | undefined;
   /** Only a streamed answer can be ended when its budget ends. */
   readonly stream: boolean;
   /** The refusal whose `instead` this model is; undefined: the client asked for this model. */

@@ -169,7 +169,7 @@ class ConfiguredLimits implements Limits {
 
   /** The most it can be: in which tier a request is served is known with its answer. */
   #cost(
-    { target, servedAs }: AdmissionRequest,
+    { target, servedAs, counted }: AdmissionRequest,
     inputTokens: number,
     outputTokens: number,
     nowMs: number,
@@ -177,6 +177,7 @@ class ConfiguredLimits implements Limits {
     this.#usage.inputTokens = inputTokens;
     this.#usage.outputTokens = outputTokens;
     this.#usage.servedAs = servedAs;
+    this.#usage.rare = counted;
     return this.#options.price(target).atMostNanoUsd(this.#usage, nowMs);
   }
 }

@@ -10,6 +10,7 @@ import {
   unavailableHeaders,
   upstreamHeaders,
 } from './openapi-headers.ts';
+import { imageGenerationRequest, imageGenerationResponse, mediaPaths } from './openapi-media.ts';
 
 /**
  * The gateway's own OpenAPI document, served on both ports: the endpoints that exist now, and no others. Whoever adds a
@@ -143,9 +144,16 @@ export const openapiDocument = {
   security: [{ BearerAuth: [] }, { XApiKey: [] }, { ApiKey: [] }],
   tags: [
     { name: 'Chat', description: 'Chat completion operations for LLM conversation' },
+    { name: 'Images', description: 'Image generation, edits and variations' },
+    { name: 'Audio', description: 'Speech, transcription and translation' },
     { name: 'Models', description: 'Available model listing' },
   ],
-  paths: { '/chat/completions': chatCompletions, '/models': models, '/models/{id}': model },
+  paths: {
+    '/chat/completions': chatCompletions,
+    ...mediaPaths,
+    '/models': models,
+    '/models/{id}': model,
+  },
   components: {
     securitySchemes: {
       BearerAuth: {
@@ -162,6 +170,8 @@ export const openapiDocument = {
       ChatCompletionRequest: chatCompletionRequest,
       ChatCompletionResponse: chatCompletionResponse,
       ChatCompletionChunk: chatCompletionChunk,
+      ImageGenerationRequest: imageGenerationRequest,
+      ImageGenerationResponse: imageGenerationResponse,
       ModelObject: {
         type: 'object',
         required: ['id', 'object'],

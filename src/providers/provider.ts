@@ -217,8 +217,18 @@ export interface Wire {
   readonly operation: Operation;
   readonly framing: Framing;
   readonly method: Method;
-  /** Media type of the request body; undefined: its requests have none. */
+  /**
+   * Media type of the request body; undefined: its requests have none; `of-the-client`: what the client says, whose body
+   * is passed on (a multipart form has its boundary there).
+   */
   readonly contentType: string | undefined;
+  /** Media type of a whole answer; absent: JSON. */
+  readonly accept?: string;
+  /**
+   * `any`: whole answers are bytes of whatever media type the provider says, and pass to a dialect whose answers are,
+   * also where the request had to be translated.
+   */
+  readonly media?: 'any';
   /** Client headers that providers of this form read (versions, betas), in lower case. */
   readonly forwards: readonly string[];
   /** Behind the base path of the mount. */
@@ -244,9 +254,17 @@ export interface WireRequest {
 /** What of a target a translation may know: plain, since a large request is translated in another thread. */
 export type TranslationTarget = Pick<Target, 'id' | 'modelId'>;
 
+export interface MadeRequest {
+  readonly body: Buffer;
+  /** What this request needs beyond the mount's headers. */
+  readonly headers: readonly string[];
+  /** In the place of the wire's own, behind the base path: of a request that decides where it goes. */
+  readonly path?: string | undefined;
+}
+
 export interface Translation {
   /** Body bytes plus headers this request needs beyond the mount's; or what the provider cannot express. */
-  toRequest(request: NeutralRequest, target: TranslationTarget): OrError<{ body: Buffer; headers: readonly string[] }>;
+  toRequest(request: NeutralRequest, target: TranslationTarget): OrError<MadeRequest>;
   /** A whole 2xx answer. An answer that is not of this wire: GatewayError('upstream_protocol'). */
   fromResponse(body: Buffer): OrError<InferenceEvent[]>;
   /**
@@ -270,6 +288,8 @@ export interface EventReader {
 
 export interface LocalRequest {
   readonly path: string;
+  /** As the client says. */
+  readonly contentType: string | undefined;
   readonly body: Buffer;
 }
 

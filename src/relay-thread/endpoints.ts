@@ -24,12 +24,6 @@ const ALIVE = Buffer.from('{"status":"ok","service":"sluice"}');
 export const PLANNED: readonly PlannedPath[] = [
   ...[
     '/completions',
-    '/images/generations',
-    '/images/edits',
-    '/images/variations',
-    '/audio/speech',
-    '/audio/transcriptions',
-    '/audio/translations',
     '/moderations',
     '/rerank',
     '/v2/rerank',

@@ -59,6 +59,7 @@ export class TaskPool {
     return {
       body: Buffer.from(value.body.buffer, value.body.byteOffset, value.body.byteLength),
       headers: value.headers,
+      path: value.path,
     };
   };
 

@@ -21,7 +21,7 @@ function translate(input: TranslateInput): TranslateOutput {
   if (!from || !to) throw new Error(`nothing translates ${input.dialect} to ${input.wire}`);
   const body = Buffer.from(input.body.buffer, input.body.byteOffset, input.body.byteLength);
   const made = translateRequest(from, to, input.target, body);
-  if (!(made instanceof GatewayError)) return { body: made.body, headers: made.headers };
+  if (!(made instanceof GatewayError)) return { body: made.body, headers: made.headers, path: made.path };
   const { cause: _thrown, ...context } = made.context;
   return { code: made.code, context };
 }

@@ -332,7 +332,8 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
     this.dispatched = true;
     // It may read the body for as long as it likes.
     this.#c.exchange.keepBody();
-    this.#control = respond({ path, body: wholeBody(body) }, this);
+    const { contentType } = this.#c.exchange.headers;
+    this.#control = respond({ path, contentType, body: wholeBody(body) }, this);
     // It answered within the call, and its answer was the end of the run.
     if (this.#over) this.#control.abort();
   }

@@ -8,6 +8,7 @@ import { AnswerByKind, type AnswerKind } from './answer-by-kind.ts';
 import { ConvertedAnswer } from './converted-answer.ts';
 import { ErrorAnswer, MAX_ERROR_BYTES } from './error-answer.ts';
 import type { HeldMemory } from './held-memory.ts';
+import { MediaPassthrough } from './media-passthrough.ts';
 import type { RelayHost, RelayMode } from './relay-mode.ts';
 import { StreamPassthrough } from './stream-passthrough.ts';
 import { StreamTranslation, WholeTranslation } from './translation.ts';
@@ -16,6 +17,9 @@ import { WholePassthrough } from './whole-passthrough.ts';
 export const EVENT_STREAM = 'text/event-stream';
 const AWS_EVENT_STREAM = 'application/vnd.amazon.eventstream';
 const JSON_TYPE = 'application/json';
+const HTML = 'text/html';
+/** RFC 9110 §8.3: what no sender labelled. */
+const BYTES = 'application/octet-stream';
 
 /** The head of a provider's answer; names in lower case. */
 export interface AnswerHead {
@@ -51,7 +55,35 @@ export function chooseMode(head: AnswerHead, context: ModeContext): OrError<Rela
     return new GatewayError('upstream_protocol', { detail: 'It compressed its answer although asked not to.' });
   }
   const asked = context.peeked.stream ? 'stream' : 'whole';
+  const media = mediaMode(head, context);
+  if (media !== undefined) return media;
   return new AnswerByKind(host, asked, (kind) => modeFor(kind, head, context));
+}
+
+/**
+ * Bytes of a form that has them. Here the label tells, for audio may begin with any byte; undefined: it is the label of
+ * a stream, or of a page.
+ */
+function mediaMode({ headers }: AnswerHead, context: ModeContext): RelayMode | undefined {
+  const { host, meter, target, wire, dialect, limits, memory, peeked } = context;
+  if (dialect.answers.media !== 'any' || (wire.name !== dialect.name && wire.media !== 'any')) return undefined;
+  const contentType = String(headers['content-type'] ?? BYTES);
+  const label = contentType.toLowerCase();
+  if (label.startsWith(EVENT_STREAM) || label.startsWith(HTML)) return undefined;
+  const { toEvents } = dialect.answers;
+  const isStream = peeked.stream && toEvents !== undefined;
+  const receiver = isStream
+    ? new ConvertedAnswer({
+        memory,
+        maxBytes: limits.maxTranslateBytes,
+        host,
+        convert: (answer) => toEvents(answer, answerContext(context)),
+        contentType: EVENT_STREAM,
+      })
+    : host;
+  const { answers: form } = dialect;
+  const holdBytes = limits.highWatermarkBytes;
+  return new MediaPassthrough({ host: receiver, meter, wire, target, form, contentType, isStream, holdBytes });
 }
 
 /** The provider's kind of answer, turned into the kind that was asked for where it is the other one. */

@@ -60,10 +60,11 @@ export function outbound(
   return finish(translateRequest(dialect.translation!, wire.translation!, target, body));
 }
 
-interface MadeRequest {
+interface SentRequest {
   readonly body: Buffer | Buffer[];
   /** What this request needs beyond the mount's headers. */
   readonly headers: readonly string[];
+  readonly path?: string | undefined;
   readonly asksUsage: boolean;
 }
 
@@ -72,7 +73,7 @@ function authorised(
   target: Target,
   mount: Mount,
   overrides: StepOverrides | undefined,
-  { body, headers: extra, asksUsage: askedUsage }: MadeRequest,
+  { body, headers: extra, path, asksUsage: askedUsage }: SentRequest,
 ): OrError<Outbound> {
   const { wire, connection, credential } = mount;
   const { peeked } = asked;
@@ -84,7 +85,7 @@ function authorised(
   const request: Outbound = {
     mount,
     origin: connection.origin,
-    path: mount.path(target, peeked),
+    path: path === undefined ? mount.path(target, peeked) : mount.basePath + path,
     method: wire.method,
     headers,
     body,

@@ -2,13 +2,9 @@ import { type ErrorCode, type ErrorContext, GatewayError } from '../core/errors.
 import type { OrError } from '../core/exchange.ts';
 import type { Dialect, DialectTranslation } from '../dialects/dialect.ts';
 import type { Task } from '../offload/tasks.ts';
-import type { Translation, TranslationTarget, Wire } from '../providers/provider.ts';
+import type { MadeRequest, Translation, TranslationTarget, Wire } from '../providers/provider.ts';
 
-export interface TranslatedRequest {
-  readonly body: Buffer;
-  /** What this request needs beyond the target's headers. */
-  readonly headers: readonly string[];
-}
+export type TranslatedRequest = MadeRequest;
 
 /** Parsed and rewritten, about 10 ms for a megabyte of many small values. */
 export function translateRequest(
@@ -39,7 +35,7 @@ export interface TranslateInput {
 
 /** An error crosses as what it is made of. */
 export type TranslateOutput =
-  | { readonly body: Uint8Array; readonly headers: readonly string[] }
+  | { readonly body: Uint8Array; readonly headers: readonly string[]; readonly path?: string | undefined }
   | { readonly code: ErrorCode; readonly context: ErrorContext };
 
 export const translateRequestTask: Task<TranslateInput, TranslateOutput> = { name: 'translate-request' };

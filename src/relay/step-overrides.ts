@@ -13,18 +13,23 @@ export function overriddenRequest(
   dialect: Dialect,
   params: NonNullable<StepOverrides['params']>,
 ): OrError<{ readonly body: Buffer; readonly peeked: PeekedRequest }> {
-  let asked: unknown;
-  try {
-    asked = parseExact(exchange.body.toString());
-  } catch {
-    // The scan checks strings and brackets only: finer faults show here.
-    return new GatewayError('invalid_json');
-  }
-  const changed = Buffer.from(JSON.stringify(Object.assign({}, asked, params)));
+  const changed = dialect.overridden?.(exchange.body, params, exchange) ?? overriddenJson(exchange.body, params);
+  if (changed instanceof GatewayError) return changed;
   const scan = dialect.scan(exchange);
   scan.advance(changed, changed.length);
   const peeked = scan.result(changed);
   return peeked instanceof GatewayError ? peeked : { body: changed, peeked };
+}
+
+function overriddenJson(body: Buffer, params: NonNullable<StepOverrides['params']>): OrError<Buffer> {
+  let asked: unknown;
+  try {
+    asked = parseExact(body.toString());
+  } catch {
+    // The scan checks strings and brackets only: finer faults show here.
+    return new GatewayError('invalid_json');
+  }
+  return Buffer.from(JSON.stringify(Object.assign({}, asked, params)));
 }
 
 /** Flat name-value pairs, lower-case names. */

@@ -5,6 +5,7 @@ import type { Log } from '../core/log.ts';
 import type { ApiForm } from '../dialects/dialect.ts';
 import type { ServedAs } from '../inference/served-as.ts';
 import type { Usage } from '../inference/usage.ts';
+import type { RareCounts } from '../inference/usage-counters.ts';
 import type { Admission } from '../limits/admission.ts';
 import type { Target } from '../providers/provider.ts';
 import type { RelayResult } from '../relay/relay.ts';
@@ -26,6 +27,8 @@ export interface SettlementOptions {
   readonly stream: boolean;
   /** As the client asked to be served: so it is priced where the provider did not tell. */
   readonly servedAs: ServedAs | undefined;
+  /** See PeekedRequest. */
+  readonly counted: Readonly<RareCounts> | undefined;
   readonly price: (target: Target) => Price;
   readonly estimate: Estimator;
   readonly record: (record: ExchangeRecord) => void;
@@ -52,13 +55,15 @@ export function settle(result: RelayResult, options: SettlementOptions): void {
 function settleByUse(result: RelayResult, options: SettlementOptions): void {
   const price = options.price(result.target);
   const record = recordOf(result, price, options);
-  const { meter, shortened } = result;
+  const { shortened } = result;
   if (shortened) {
     use(record, servedAsAsked(shortened.usage, result, options), 'estimate', price);
     record.errorDetail = shortened.detail;
   } else if (!isFailureOfProvider(result)) {
-    if (meter.usage) use(record, meter.usage, 'provider', price);
-    if (needsEstimate(result, options.exchange)) {
+    const told = withCounted(result, options);
+    if (told) use(record, told, 'provider', price);
+    else if (options.counted !== undefined) record.unknownCost = price.unknownCost({}, record.startedAt);
+    if (options.counted === undefined && needsEstimate(result, options.exchange)) {
       settleByEstimate(record, price, result, options);
       return;
     }
@@ -133,6 +138,20 @@ function use(record: ExchangeRecord, used: Usage, source: 'provider' | 'estimate
   record.costNanoUsd = costNanoUsd;
   record.priceTable = known ? price.basis(used, record.startedAt) : undefined;
   record.unknownCost = known ? undefined : price.unknownCost(used, record.startedAt);
+}
+
+/** What the request itself tells is used where an answer came, whatever the answer tells besides. */
+function withCounted(result: RelayResult, { counted, servedAs }: SettlementOptions): Usage | undefined {
+  const { error, meter } = result;
+  if (counted === undefined || (error !== undefined && meter.answerBytes === 0)) return meter.usage;
+  const told = meter.usage;
+  if (told?.rare === undefined && isEmpty(counted)) return told;
+  const used: Usage = { ...told, rare: { ...counted, ...told?.rare } };
+  return told === undefined && servedAs !== undefined ? { ...used, servedAs } : used;
+}
+
+function isEmpty(counts: Readonly<RareCounts>): boolean {
+  return Object.keys(counts).length === 0;
 }
 
 /** A provider that told nothing did not tell its tier either: what was asked for is the best that is known. */

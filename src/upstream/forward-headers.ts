@@ -2,12 +2,16 @@ import type { HeadersOfInterest } from '../core/exchange.ts';
 import type { Framing, Mount } from '../providers/provider.ts';
 
 /** What is asked for where a stream is wanted. */
-const STREAM_TYPES: Readonly<Record<Framing, string>> = {
+const STREAM_TYPES: Readonly<Record<Framing, string | undefined>> = {
   sse: 'text/event-stream',
   ndjson: 'application/x-ndjson',
   'aws-event-stream': 'application/vnd.amazon.eventstream',
-  none: 'application/json',
+  none: undefined,
 };
+
+const JSON_TYPE = 'application/json';
+/** Of `Wire.contentType`. */
+const OF_THE_CLIENT = 'of-the-client';
 
 /**
  * What goes to the provider is an allow-list: nothing else of the client, so no cookie, no key and no hop-by-hop header
@@ -19,11 +23,12 @@ export function requestHeaders(
   request: { readonly stream: boolean },
   { wire, headers, forwards }: Pick<Mount, 'wire' | 'headers' | 'forwards'>,
 ): string[] {
-  const accept = request.stream ? STREAM_TYPES[wire.framing] : 'application/json';
+  const accept = (request.stream ? STREAM_TYPES[wire.framing] : undefined) ?? wire.accept ?? JSON_TYPE;
+  const contentType = wire.contentType === OF_THE_CLIENT ? client.contentType : wire.contentType;
   const list =
-    wire.contentType === undefined
+    contentType === undefined
       ? ['accept', accept, 'accept-encoding', 'identity']
-      : ['content-type', wire.contentType, 'accept', accept, 'accept-encoding', 'identity'];
+      : ['content-type', contentType, 'accept', accept, 'accept-encoding', 'identity'];
   if (client.traceparent !== undefined) {
     list.push('traceparent', client.traceparent);
     if (client.tracestate !== undefined) list.push('tracestate', client.tracestate);

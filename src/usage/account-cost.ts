@@ -51,6 +51,15 @@ function tableOf(block: Cost): RateTable | 'public' {
       return layeredTable({}, 0, { inputCharacter: each(block.value.input, 1e6) });
     case 'per_minute_of_audio':
       return layeredTable({}, 0, { audioInputMs: each(block.value.input, 60_000) });
+    case 'per_image':
+      return {
+        ...layeredTable({}, 0, { outputImage: each(block.value.output, 1) }),
+        images: (block.value.variants ?? []).map(({ size, quality, output }) => ({
+          size: size?.toLowerCase(),
+          quality: quality?.toLowerCase(),
+          nanoUsd: cleanRate(output * 1e9),
+        })),
+      };
     case 'per_1000_pages':
       return layeredTable({}, 0, {
         page: each(block.value.pages, 1000),

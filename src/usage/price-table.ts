@@ -1,3 +1,4 @@
+import type { ServedAs } from '../inference/served-as.ts';
 import type { Usage } from '../inference/usage.ts';
 import type { PriceSource } from '../providers/provider.ts';
 import { NO_PRICE, type UnknownCost } from '../telemetry/exchange-record.ts';
@@ -6,7 +7,14 @@ import { basisOf, REPORTED_BASIS } from './price-basis.ts';
 import { type CatalogueEntry, catalogueEntry } from './price-catalogue.ts';
 import { TermFactors } from './term-factors.ts';
 import { atMostNanoUsd, pricedNanoUsd } from './token-cost.ts';
-import { multipliedTable, type RateTable, scaledTable, withHourWrites, withPlainAudio } from './token-rates.ts';
+import {
+  multipliedTable,
+  type RateTable,
+  scaledTable,
+  tableForImage,
+  withHourWrites,
+  withPlainAudio,
+} from './token-rates.ts';
 
 /** The price of one target, compiled once per configuration. */
 export interface Price {
@@ -53,6 +61,9 @@ export function compilePrice(source: PriceSource): Price {
   return new TablePrice(entry.version, listAt, factors, reported, untold);
 }
 
+const NOTHING_SPECIAL: ServedAs = {};
+const MAX_IMAGE_TABLES = 64;
+
 /** When what the provider says it billed is believed: before the table, where that gives nothing, or never. */
 type Reported = 'first' | 'last' | 'never';
 
@@ -63,6 +74,8 @@ class TablePrice implements Price {
   readonly #reported: Reported;
   /** Column of what is billed and never told. */
   readonly #untold: string | undefined;
+  /** By size and quality; an account's own table never changes. */
+  readonly #imageTables = new Map<string, RateTable>();
   /** By base table and factor: as few as there are tiers. */
   readonly #multiplied = new WeakMap<RateTable, Map<number, RateTable>>();
 
@@ -84,7 +97,7 @@ class TablePrice implements Price {
     // Nearly always nothing but counts was told.
     if (usage.providerCostUsd !== undefined || usage.servedAs !== undefined || this.#untold !== undefined)
       return this.#specialNanoUsd(usage, atMs);
-    const table = this.#tableAt(atMs);
+    const table = this.#baseFor(undefined, atMs);
     if (table === undefined) return undefined;
     const priced = pricedNanoUsd(table, usage);
     return typeof priced === 'number' ? priced : undefined;
@@ -118,9 +131,9 @@ class TablePrice implements Price {
   }
 
   atMostNanoUsd(usage: Usage, atMs = Date.now()): number | undefined {
-    const base = this.#tableAt(atMs);
-    if (base === undefined) return undefined;
     const { servedAs } = usage;
+    const base = this.#baseFor(servedAs, atMs);
+    if (base === undefined) return undefined;
     const table = servedAs === undefined ? base : this.#multipliedBy(this.#factors.dearest(servedAs), base);
     return atMostNanoUsd(table, usage);
   }
@@ -132,10 +145,28 @@ class TablePrice implements Price {
 
   /** A text: the term that has no price. */
   #tableFor({ servedAs }: Usage, atMs: number): RateTable | string | undefined {
-    const base = this.#tableAt(atMs);
+    const base = this.#baseFor(servedAs, atMs);
     if (base === undefined || servedAs === undefined) return base;
     const factor = this.#factors.factor(servedAs);
     return typeof factor === 'string' ? factor : this.#multipliedBy(factor, base);
+  }
+
+  #baseFor(servedAs: ServedAs | undefined, atMs: number): RateTable | undefined {
+    const table = this.#tableAt(atMs);
+    return table?.images === undefined ? table : this.#ofImages(table, servedAs ?? NOTHING_SPECIAL);
+  }
+
+  #ofImages(table: RateTable, servedAs: ServedAs): RateTable {
+    const { imageSize = '', imageQuality = '' } = servedAs;
+    const key = `${imageSize} ${imageQuality}`;
+    let chosen = this.#imageTables.get(key);
+    if (chosen === undefined) {
+      // Sizes are clients' own words.
+      if (this.#imageTables.size >= MAX_IMAGE_TABLES) this.#imageTables.clear();
+      chosen = tableForImage(table, servedAs);
+      this.#imageTables.set(key, chosen);
+    }
+    return chosen;
   }
 
   #multipliedBy(factor: number, base: RateTable): RateTable {

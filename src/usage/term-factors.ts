@@ -1,10 +1,9 @@
 import {
   type ListTerms,
+  MULTIPLYING_TERMS,
   SERVED_TERMS,
   type ServedAs,
-  TERM_NAMES,
   type TermMultiplier,
-  type TermName,
 } from '../inference/served-as.ts';
 import type { Multipliers } from './account-cost.ts';
 
@@ -29,7 +28,7 @@ export class TermFactors {
   /** A text: the term with its value of which nobody published a price, as `service_tier=scale`. */
   factor(served: ServedAs): number | string {
     let product = 1;
-    for (const name of TERM_NAMES) {
+    for (const name of MULTIPLYING_TERMS) {
       const value = served[name];
       if (value === undefined) continue;
       const factor = this.#of(name, value);
@@ -42,14 +41,14 @@ export class TermFactors {
   /** The most it may be: asking for a cheap tier may end in the standard one, and an unknown one in the dearest. */
   dearest(served: ServedAs): number {
     let product = 1;
-    for (const name of TERM_NAMES) {
+    for (const name of MULTIPLYING_TERMS) {
       const value = served[name];
       if (value !== undefined) product *= Math.max(1, this.#of(name, value) ?? DEAREST_FACTOR);
     }
     return product;
   }
 
-  #of(name: TermName, value: string): number | undefined {
+  #of(name: (typeof MULTIPLYING_TERMS)[number], value: string): number | undefined {
     const said = this.#account[SERVED_TERMS[name].column]?.[value];
     return said ?? this.#published.find(({ term, values }) => term === name && values.includes(value))?.factor;
   }

@@ -150,7 +150,9 @@ function missingColumn(table: RateTable, rates: TokenRates, { inputTokens, outpu
   if (rates.input && inputTokens === undefined) return USAGE_COUNTERS.inputTokens.column;
   if (rates.output && outputTokens === undefined) return USAGE_COUNTERS.outputTokens.column;
   const unit = UNITS.find(({ rate }) => table.each?.[rate] !== undefined);
-  return (unit ?? USAGE_COUNTERS.inputTokens).column;
+  // Images alone have prices of which none may fit.
+  const priceless = table.each === undefined ? USAGE_COUNTERS.inputTokens : USAGE_COUNTERS.outputImages;
+  return (unit ?? priceless).column;
 }
 
 /** The dearest audio of the price library next to its model's text: 6.5 to 0.2 dollars (gemini-embedding-2). */

@@ -1,3 +1,4 @@
+import type { ServedAs } from '../inference/served-as.ts';
 import { COUNTER_NAMES, type CounterName, type RareCounter, USAGE_COUNTERS } from '../inference/usage-counters.ts';
 
 type Counters = typeof USAGE_COUNTERS;
@@ -40,12 +41,21 @@ export interface RateBand {
   rates: TokenRates;
 }
 
+/** Undefined: of any size, of any quality. Both in small letters. */
+export interface ImagePrice {
+  readonly size: string | undefined;
+  readonly quality: string | undefined;
+  readonly nanoUsd: number;
+}
+
 /** Ascending by `fromInputTokens`, the first at 0. */
 export interface RateTable {
   perExchange: number;
   bands: readonly [RateBand, ...RateBand[]];
   /** Absent: nothing but tokens has a rate. */
   each?: UnitRates;
+  /** An image costs what the first of these says that fits its size and quality, else what `each` says. */
+  images?: readonly ImagePrice[];
   /** By how much tier, speed and geography multiplied the rates of tokens: they are so already. */
   multiplier?: number;
 }
@@ -64,6 +74,15 @@ export function scaledTable(table: RateTable, factor: number): RateTable {
 /** A copy with the rates of tokens multiplied, and nothing else: what tier, speed and geography do to a price. */
 export function multipliedTable(table: RateTable, factor: number): RateTable {
   return { ...withTokenRates(table, factor), multiplier: cleanRate(factor) };
+}
+
+/** A copy with one price of an image: that of this size and quality. */
+export function tableForImage({ images = [], ...table }: RateTable, { imageSize, imageQuality }: ServedAs): RateTable {
+  const fits = ({ size, quality }: ImagePrice): boolean =>
+    (size === undefined || size === imageSize) && (quality === undefined || quality === imageQuality);
+  const outputImage = images.find(fits)?.nanoUsd;
+  // Without a price that fits nobody knows what it cost: it is not free.
+  return { ...table, each: outputImage === undefined ? { ...table.each } : { ...table.each, outputImage } };
 }
 
 /** A copy in which audio that has no rate of its own costs what text costs. */

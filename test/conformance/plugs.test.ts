@@ -76,9 +76,11 @@ function targetOf(plug: ProviderPlug, more: object = {}): Target {
 }
 
 /** More than the relay translates on its own thread. */
-const LARGE = Buffer.from(
-  JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'x'.repeat(300_000) }], max_tokens: 5 }),
-);
+const LONG = 'x'.repeat(300_000);
+const LARGE: Record<string, object> = {
+  'openai-chat': { model: 'm', messages: [{ role: 'user', content: LONG }], max_tokens: 5 },
+  'openai-speech': { model: 'm', input: LONG, voice: 'v' },
+};
 
 for (const plug of PLUGS) {
   describe(plug.type, () => {
@@ -113,7 +115,8 @@ for (const plug of PLUGS) {
         const mount = mountFor(target, dialect);
         if (mount === undefined || mount.wire.name === dialect.name) return;
         const { signal } = new AbortController();
-        const made = await tasks.translateHeavy(dialect, mount.wire, { id: 'a/m', modelId: 'm' }, LARGE, signal);
+        const body = Buffer.from(JSON.stringify(LARGE[dialect.name]));
+        const made = await tasks.translateHeavy(dialect, mount.wire, { id: 'a/m', modelId: 'm' }, body, signal);
         assert.ok(!(made instanceof GatewayError), made instanceof GatewayError ? made.message : '');
         assert.ok(made.body.length > 300_000);
       });

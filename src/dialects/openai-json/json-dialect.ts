@@ -3,6 +3,7 @@ import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import type { Operation } from '../../inference/operation.ts';
 import type { PromptText } from '../../inference/sampled-text.ts';
+import type { AnswerForm } from '../answer-form.ts';
 import type { Dialect, DialectTranslation, FormName, PeekedRequest, RequestScan, SpliceEdits } from '../dialect.ts';
 import { editedBody, quoted } from './edited-body.ts';
 import { errorBody, errorEvent } from './error-body.ts';
@@ -17,8 +18,16 @@ export interface JsonForm {
   readonly required: readonly string[];
   /** The key that says how many results are asked for; absent: what is generated is not counted in choices. */
   readonly choicesKey?: string;
+  /** What its requests say beyond `model`, read from these keys. */
+  readonly more?: {
+    readonly keys: readonly string[];
+    /** `first`: the index of the first of the keys in the scan. */
+    read(scan: JsonRequestScan, body: Buffer, first: number): OrError<Partial<PeekedRequest>>;
+  };
   /** Small values of its answers that tell of usage, besides `usage`. */
   readonly answerKeys?: readonly string[];
+  /** Absent: one JSON object each. */
+  readonly answers?: AnswerForm;
   promptText(body: unknown): PromptText;
   readonly translation?: DialectTranslation;
 }
@@ -27,10 +36,9 @@ interface PeekedJson extends PeekedRequest, NamedModel {
   readonly model: string;
 }
 
-/** A form whose requests and answers are one JSON object each: nothing is streamed, and no text is generated. */
+/** A form whose requests are one JSON object each, as its answers are by default. No text is generated. */
 export function jsonDialect(form: JsonForm): Dialect {
-  const names = ['model', ...form.required, ...(form.choicesKey === undefined ? [] : [form.choicesKey])];
-  const keys = new PeekKeys(names);
+  const keys = keysOf(form);
   return {
     name: form.name,
     operation: form.operation,
@@ -39,7 +47,7 @@ export function jsonDialect(form: JsonForm): Dialect {
     scan: () => new JsonScan(keys, form),
     splice: (body, peeked: PeekedJson, { modelId }: SpliceEdits) =>
       editedBody(body, [{ start: peeked.modelStart, end: peeked.modelEnd, bytes: quoted(modelId) }]),
-    answers: jsonAnswers(form.answerKeys),
+    answers: form.answers ?? jsonAnswers(form.answerKeys),
     promptText: form.promptText,
     // Nothing of the answer is text that was generated.
     answerText: () => undefined,
@@ -49,11 +57,15 @@ export function jsonDialect(form: JsonForm): Dialect {
   };
 }
 
-class JsonScan implements RequestScan {
-  readonly #scan: JsonRequestScan;
-  readonly #form: JsonForm;
+export function keysOf({ required, choicesKey, more }: Pick<JsonForm, 'required' | 'choicesKey' | 'more'>): PeekKeys {
+  return new PeekKeys(['model', ...required, ...(choicesKey === undefined ? [] : [choicesKey]), ...(more?.keys ?? [])]);
+}
 
-  constructor(keys: PeekKeys, form: JsonForm) {
+export class JsonScan implements RequestScan {
+  readonly #scan: JsonRequestScan;
+  readonly #form: Pick<JsonForm, 'required' | 'choicesKey' | 'more'>;
+
+  constructor(keys: PeekKeys, form: Pick<JsonForm, 'required' | 'choicesKey' | 'more'>) {
     this.#scan = new JsonRequestScan(keys);
     this.#form = form;
   }
@@ -68,11 +80,14 @@ class JsonScan implements RequestScan {
     if (fault) return fault;
     const named = scan.model(body, 0);
     if (named instanceof GatewayError) return named;
-    const { required, choicesKey } = this.#form;
+    const { required, choicesKey, more } = this.#form;
     const absent = required.find((_, index) => scan.starts[index + 1]! < 0);
     if (absent !== undefined) return missing(absent);
     const choices = choicesKey === undefined ? 0 : scan.count(body, required.length + 1);
     if (choices instanceof GatewayError) return choices;
-    return { ...named, stream: false, includeUsage: false, maxOutputTokens: 0, choices: choices ?? 1 };
+    const first = required.length + (choicesKey === undefined ? 1 : 2);
+    const told = more?.read(scan, body, first);
+    if (told instanceof GatewayError) return told;
+    return { ...named, stream: false, includeUsage: false, maxOutputTokens: 0, choices: choices ?? 1, ...told };
   }
 }

@@ -10,7 +10,7 @@ const ZERO = 0x30;
 const MOST_NUMBER_BYTES = 64;
 const MOST_WORD_BYTES = 512;
 /** 256 characters, each escaped. */
-const MOST_MODEL_BYTES = 6 * 256 + 2;
+export const MAX_MODEL_BYTES = 6 * 256 + 2;
 
 /** Where a model is named in a body: the JSON string, quotes included. */
 export interface NamedModel {
@@ -55,7 +55,7 @@ export class JsonRequestScan implements BodyScan {
     if (modelStart < 0) return missing(name);
     if (body[modelStart] !== QUOTE) return wrong(name, 'It must be a string.');
     const modelEnd = this.ends[key]!;
-    if (modelEnd - modelStart > MOST_MODEL_BYTES) return wrong(name, 'It may have up to 256 characters.');
+    if (modelEnd - modelStart > MAX_MODEL_BYTES) return wrong(name, 'It may have up to 256 characters.');
     const model = text(body, modelStart, modelEnd);
     return model === undefined ? wrong(name, 'It must be a string.') : { model, modelStart, modelEnd };
   }

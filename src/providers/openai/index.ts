@@ -5,12 +5,14 @@ import { headerCredential, NO_CREDENTIAL } from '../base/credential.ts';
 import { listedModels } from '../base/listed-models.ts';
 import { mountAt } from '../base/mount.ts';
 import { chatRules } from '../openai-compatible/chat-rules.ts';
+import { openAiMediaWires } from '../openai-compatible/media-wires.ts';
 import { openAiModels } from '../openai-compatible/models-probe.ts';
 import { openAiChatWire, openAiEmbeddingsWire } from '../openai-compatible/wire.ts';
 import type { ProviderPlug } from '../provider.ts';
 import { listTerms } from './list-terms.ts';
 
 const type = 'provider-account/openai';
+const WIRES = [openAiChatWire, openAiEmbeddingsWire, ...openAiMediaWires];
 const OPENAI = 'https://api.openai.com/v1';
 const OWN_MODELS = { families: ['openai-reasoning'] };
 
@@ -28,7 +30,7 @@ export const plug: ProviderPlug = {
     account: 'openai',
     manifest: (value) => ({ type, name: 'openai', auth_data: { type: 'api-key', api_key: value } }),
   },
-  wires: [openAiChatWire, openAiEmbeddingsWire],
+  wires: WIRES,
   probe: openAiModels,
   open(checked) {
     // Parsed again for its types: a manifest comes here over a thread border as plain data.
@@ -44,9 +46,7 @@ export const plug: ProviderPlug = {
       abilities: { usageInStream: true, developerRole: true },
       // Whoever else stands at that address may know the older name alone.
       ...(manifest.base_url === OPENAI && { rulesOf: (modelId: string) => chatRules(OWN_MODELS, modelId) }),
-      mounts: [openAiChatWire, openAiEmbeddingsWire].map((wire) =>
-        mountAt({ wire, url: manifest.base_url, credential, account: manifest }),
-      ),
+      mounts: WIRES.map((wire) => mountAt({ wire, url: manifest.base_url, credential, account: manifest })),
       listed: listedModels(manifest.integrations),
     });
   },

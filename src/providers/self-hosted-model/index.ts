@@ -2,12 +2,13 @@ import { type AccountSetup, listedAccount, targetOf } from '../base/account.ts';
 import { headerCredential } from '../base/credential.ts';
 import { listedModel } from '../base/listed-models.ts';
 import { mountAt, mountsOf } from '../base/mount.ts';
+import { openAiMediaWires } from '../openai-compatible/media-wires.ts';
 import { openAiModels } from '../openai-compatible/models-probe.ts';
 import { openAiChatWire, openAiEmbeddingsWire } from '../openai-compatible/wire.ts';
 import type { ProviderPlug } from '../provider.ts';
 import { manifestSchema, type SelfHostedModel, type } from './manifest.ts';
 
-const WIRES = [openAiChatWire, openAiEmbeddingsWire];
+const WIRES = [openAiChatWire, openAiEmbeddingsWire, ...openAiMediaWires];
 
 /** Models behind an OpenAI-compatible server of one's own: each with its own address and credential. */
 export const plug: ProviderPlug = {

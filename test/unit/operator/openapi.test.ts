@@ -41,6 +41,9 @@ test('endpoints, parameters, answers and statuses of the reference document are 
   const theirs: Node = parse(readFileSync(referenceDocument, 'utf8'));
   for (const [path, method] of [
     ['/chat/completions', 'post'],
+    ['/images/generations', 'post'],
+    ['/audio/speech', 'post'],
+    ['/audio/transcriptions', 'post'],
     ['/models', 'get'],
   ] as const) {
     const operation = ['paths', path, method];
@@ -50,7 +53,13 @@ test('endpoints, parameters, answers and statuses of the reference document are 
     for (const type of keysAt(theirs, ...operation, 'responses', '200', 'content'))
       assert.ok(keysAt(ours, ...operation, 'responses', '200', 'content').includes(type), `${path} ${type}`);
   }
-  for (const name of ['ChatCompletionRequest', 'ChatCompletionResponse', 'ModelObject']) {
+  for (const name of [
+    'ChatCompletionRequest',
+    'ChatCompletionResponse',
+    'ImageGenerationRequest',
+    'ImageGenerationResponse',
+    'ModelObject',
+  ]) {
     const properties = ['components', 'schemas', name, 'properties'];
     for (const property of keysAt(theirs, ...properties)) {
       assert.ok(keysAt(ours, ...properties).includes(property), `${name}.${property}`);

@@ -79,7 +79,7 @@ export const WHOLE_RECORD: WholeRecord = {
       pages: 54,
       annotatedPages: 55,
     },
-    servedAs: { serviceTier: 'priority', speed: 'fast', inferenceGeo: 'us' },
+    servedAs: { serviceTier: 'priority', speed: 'fast', inferenceGeo: 'us', imageSize: '512x512', imageQuality: 'hd' },
     providerCostUsd: 0.00125,
   },
   usageSource: 'provider',

@@ -123,7 +123,7 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   'toolUsePromptTokensDetails[].tokenCount': again('toolUsePromptTokenCount'),
   serviceTier: { term: 'serviceTier' },
   trafficType: { term: 'serviceTier' },
-  // Responses, Converse, Cohere, transcriptions, rerank: no wire of ours reads them yet.
+  // Responses, Converse, Cohere, rerank: no wire of ours reads them yet.
   'input_tokens_details.cached_tokens': counts('cacheReadInputTokens'),
   'input_tokens_details.cache_write_tokens': counts('cacheCreationInputTokens'),
   'output_tokens_details.reasoning_tokens': counts('reasoningOutputTokens'),

@@ -33,7 +33,10 @@ function play(body: unknown, onChunk: (control: AttemptControl, count: number) =
       failed: reject,
     };
     const text = typeof body === 'string' ? body : JSON.stringify(body);
-    const control = local({ path: '/chat/completions', body: Buffer.from(text) }, handler);
+    const control = local(
+      { path: '/chat/completions', contentType: 'application/json', body: Buffer.from(text) },
+      handler,
+    );
     assert.equal(played.status, 0, 'nothing comes before the caller holds the control');
   });
 }
@@ -97,7 +100,10 @@ test('an aborted demo answer sends nothing more', async () => {
     calls += 1;
   };
   const handler = { started: count, chunk: () => {}, ended: count, failed: count };
-  const control = local({ path: '/chat/completions', body: Buffer.from(JSON.stringify(ask())) }, handler);
+  const control = local(
+    { path: '/chat/completions', contentType: 'application/json', body: Buffer.from(JSON.stringify(ask())) },
+    handler,
+  );
   control.abort();
   control.resume();
   // There is no event to wait for: that nothing happens is the point.
@@ -125,7 +131,9 @@ test('the demo reads parts of a message, and quotes a long question in part', as
 test('the demo has no other chat model', () => {
   assert.equal(demoAccount().target('gpt-4o'), undefined);
   assert.deepEqual(
-    demoAccount().listed.map(({ id }) => id),
+    demoAccount()
+      .listed.filter(({ modelTypes }) => modelTypes?.includes('chat'))
+      .map(({ id }) => id),
     ['demo/chat'],
   );
 });

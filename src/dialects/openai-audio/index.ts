@@ -1,0 +1,66 @@
+import type { AnswerForm } from '../answer-form.ts';
+import { formDialect } from '../openai-json/form-dialect.ts';
+import { jsonAnswers } from '../openai-json/json-answers.ts';
+import { jsonDialect } from '../openai-json/json-dialect.ts';
+import { TypedEventReader } from '../openai-json/typed-events.ts';
+import { spokenCharacters } from './spoken-characters.ts';
+import { speechEvents, transcriptEvents } from './to-events.ts';
+import { notRead, toInference } from './to-inference.ts';
+
+/** Seconds stand beside the text in `verbose_json`. */
+const transcript = jsonAnswers(['duration']);
+const transcripts: AnswerForm = {
+  ...transcript,
+  media: 'any',
+  stream: (_, told) => new TypedEventReader(/^transcript\.text\.done$/, told),
+  toEvents: transcriptEvents,
+};
+
+/** OpenAI's speech: https://platform.openai.com/docs/api-reference/audio/createSpeech */
+export const openAiSpeech = jsonDialect({
+  name: 'openai-speech',
+  operation: 'speech',
+  patterns: ['/audio/speech'],
+  required: ['input'],
+  more: {
+    keys: ['stream_format'],
+    read: (scan, body, first) => ({
+      choices: 1,
+      stream: scan.word(body, first) === 'sse',
+      counted: { inputCharacters: spokenCharacters(body, scan.starts[1]!, scan.ends[1]!) },
+    }),
+  },
+  answers: {
+    ...jsonAnswers(),
+    media: 'any',
+    stream: (_, told) => new TypedEventReader(/^speech\.audio\.done$/, told),
+    toEvents: speechEvents,
+  },
+  translation: { to: ['speech'], toInference, fromInference: notRead },
+  promptText: () => ({ text: '', extraTokens: 0, scale: 1 }),
+});
+
+/** OpenAI's transcripts: https://platform.openai.com/docs/api-reference/audio/createTranscription */
+export const openAiTranscriptions = formDialect({
+  name: 'openai-transcriptions',
+  operation: 'transcription',
+  pattern: '/audio/transcriptions',
+  keys: ['stream', 'response_format'],
+  peek(values) {
+    const stream = values.flag('stream');
+    return typeof stream === 'boolean' ? { stream, counted: {} } : stream;
+  },
+  answers: transcripts,
+  orJson: false,
+});
+
+/** OpenAI's translations into English: https://platform.openai.com/docs/api-reference/audio/createTranslation */
+export const openAiTranslations = formDialect({
+  name: 'openai-translations',
+  operation: 'audio-translation',
+  pattern: '/audio/translations',
+  keys: ['response_format'],
+  peek: () => ({ counted: {} }),
+  answers: { ...transcript, media: 'any' },
+  orJson: false,
+});

@@ -1,0 +1,82 @@
+import { GatewayError } from '../../core/errors.ts';
+import type { OrError } from '../../core/exchange.ts';
+import { servedAfter, servedAs } from '../../inference/served-as.ts';
+import type { AnswerForm } from '../answer-form.ts';
+import type { PeekedRequest } from '../dialect.ts';
+import { type FormValues, formDialect } from '../openai-json/form-dialect.ts';
+import { jsonAnswers } from '../openai-json/json-answers.ts';
+import { jsonDialect } from '../openai-json/json-dialect.ts';
+import { TypedEventReader } from '../openai-json/typed-events.ts';
+import { imageEvents } from './to-events.ts';
+
+const KEYS = ['n', 'stream', 'size', 'quality'];
+const whole = jsonAnswers(['svg_usage']);
+
+/** OpenAI's images: https://platform.openai.com/docs/api-reference/images/create */
+export const openAiImages = jsonDialect({
+  name: 'openai-images',
+  operation: 'image',
+  patterns: ['/images/generations'],
+  required: ['prompt'],
+  more: {
+    keys: KEYS,
+    read: (scan, body, first) =>
+      peekImages({
+        word: (name) => scan.word(body, first + KEYS.indexOf(name)),
+        flag: (name) => scan.flag(body, first + KEYS.indexOf(name)),
+        count: (name) => scan.count(body, first + KEYS.indexOf(name)),
+      }),
+  },
+  answers: streamed('image_generation'),
+  promptText: () => ({ text: '', extraTokens: 0, scale: 1 }),
+});
+
+/** https://platform.openai.com/docs/api-reference/images/createEdit */
+export const openAiImageEdits = formDialect({
+  name: 'openai-image-edits',
+  operation: 'image-edit',
+  pattern: '/images/edits',
+  keys: KEYS,
+  peek: peekImages,
+  answers: streamed('image_edit'),
+  orJson: true,
+});
+
+/** https://platform.openai.com/docs/api-reference/images/createVariation */
+export const openAiImageVariations = formDialect({
+  name: 'openai-image-variations',
+  operation: 'image-variation',
+  pattern: '/images/variations',
+  keys: KEYS,
+  peek: (values) => {
+    const said = peekImages(values);
+    // It has no streams: whoever asks for one is refused by the provider.
+    return said instanceof GatewayError ? said : { ...said, stream: false };
+  },
+  answers: whole,
+  orJson: false,
+});
+
+function peekImages(values: FormValues): OrError<Partial<PeekedRequest>> {
+  const stream = values.flag('stream');
+  if (stream instanceof GatewayError) return stream;
+  const asked = values.count('n');
+  if (asked instanceof GatewayError) return asked;
+  const choices = Math.max(1, asked ?? 1);
+  const wish = servedAs({ imageSize: values.word('size'), imageQuality: values.word('quality') });
+  return {
+    stream,
+    choices,
+    counted: { outputImages: choices },
+    servedAs: wish && servedAfter(undefined, wish),
+  };
+}
+
+function streamed(type: string): AnswerForm {
+  const last = new RegExp(`^${type}\\.completed$`);
+  return {
+    ...whole,
+    stream: (_, told) => new TypedEventReader(last, told),
+    toEvents: (answer) => imageEvents(answer, `${type}.completed`),
+  };
+}

@@ -1,0 +1,110 @@
+import { meansForm } from '../../codec/multipart.ts';
+import { GatewayError } from '../../core/errors.ts';
+import type { OrError } from '../../core/exchange.ts';
+import type { Operation } from '../../inference/operation.ts';
+import type { AnswerForm } from '../answer-form.ts';
+import type { Dialect, FormName, PeekedRequest, RequestScan, SpliceEdits } from '../dialect.ts';
+import { editedBody, quoted } from './edited-body.ts';
+import { errorBody, errorEvent } from './error-body.ts';
+import { FormScan, overriddenForm } from './form-scan.ts';
+import { JsonScan, keysOf } from './json-dialect.ts';
+import type { JsonRequestScan, NamedModel } from './request-scan.ts';
+
+/** What the few values say that a form of files reads, however they came. */
+export interface FormValues {
+  word(name: string): string | undefined;
+  flag(name: string): OrError<boolean>;
+  count(name: string): OrError<number | undefined>;
+}
+
+export interface FilesForm {
+  readonly name: FormName;
+  readonly operation: Operation;
+  readonly pattern: string;
+  /** Values that it reads, besides `model`. */
+  readonly keys: readonly string[];
+  peek(values: FormValues): OrError<Partial<PeekedRequest>>;
+  readonly answers: AnswerForm;
+  /** Its requests may be JSON as well, with files named by their addresses. */
+  readonly orJson: boolean;
+}
+
+interface PeekedForm extends PeekedRequest, NamedModel {
+  readonly model: string;
+  readonly isJson: boolean;
+}
+
+/** A form whose requests bring files, as `multipart/form-data`. They are passed on as they are, but for the model's name. */
+export function formDialect(form: FilesForm): Dialect {
+  const wanted = new Set(['model', ...form.keys]);
+  const asJson = { required: [], more: { keys: form.keys, read: jsonPeek(form) } };
+  const jsonKeys = keysOf(asJson);
+  return {
+    name: form.name,
+    operation: form.operation,
+    routes: [{ method: 'POST', pattern: form.pattern }],
+    usageParameter: undefined,
+    scan: ({ headers: { contentType } }) =>
+      form.orJson && !meansForm(contentType)
+        ? new JsonScan(jsonKeys, asJson)
+        : new FilesScan(new FormScan(contentType, wanted), form),
+    splice: (body, { modelStart, modelEnd, isJson }: PeekedForm, { modelId }: SpliceEdits) =>
+      editedBody(body, [{ start: modelStart, end: modelEnd, bytes: isJson ? quoted(modelId) : Buffer.from(modelId) }]),
+    overridden: (body, params, { headers: { contentType } }) => overriddenForm(body, params, contentType),
+    answers: form.answers,
+    promptText: () => ({ text: '', extraTokens: 0, scale: 1 }),
+    // Nothing of the answer is text that is billed by its length.
+    answerText: () => undefined,
+    errorBody,
+    errorEvent,
+  };
+}
+
+function jsonPeek({ keys, peek }: FilesForm) {
+  return (scan: JsonRequestScan, body: Buffer, first: number): OrError<Partial<PeekedForm>> => {
+    const said = peek({
+      word: (name) => scan.word(body, first + keys.indexOf(name)),
+      flag: (name) => scan.flag(body, first + keys.indexOf(name)),
+      count: (name) => scan.count(body, first + keys.indexOf(name)),
+    });
+    return said instanceof GatewayError ? said : { ...said, isJson: true };
+  };
+}
+
+class FilesScan implements RequestScan {
+  readonly #scan: FormScan;
+  readonly #form: FilesForm;
+
+  constructor(scan: FormScan, form: FilesForm) {
+    this.#scan = scan;
+    this.#form = form;
+  }
+
+  advance(buffer: Buffer, end: number): void {
+    this.#scan.advance(buffer, end);
+  }
+
+  result(body: Buffer): OrError<PeekedForm> {
+    const scan = this.#scan;
+    const fault = scan.fault(body);
+    if (fault) return fault;
+    const named = scan.model(body);
+    if (named instanceof GatewayError) return named;
+    const said = this.#form.peek({
+      word: (name) => scan.word(body, name),
+      flag: (name) => scan.flag(body, name),
+      count: (name) => scan.count(body, name),
+    });
+    if (said instanceof GatewayError) return said;
+    return {
+      ...named,
+      stream: false,
+      includeUsage: false,
+      maxOutputTokens: 0,
+      choices: 1,
+      promptBytes: scan.textBytes,
+      ...said,
+      isJson: false,
+    };
+  }
+}

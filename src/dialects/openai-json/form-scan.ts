@@ -1,0 +1,120 @@
+import type { Edit } from '../../codec/key-rules.ts';
+import { boundaryOf, type FormFault, MultipartScan, meansForm } from '../../codec/multipart.ts';
+import { GatewayError } from '../../core/errors.ts';
+import type { BodyScan, OrError } from '../../core/exchange.ts';
+import { editedBody } from './edited-body.ts';
+import { MAX_MODEL_BYTES, missing, type NamedModel, wrong } from './request-scan.ts';
+
+const MODEL = 'model';
+/** What is read by itself is bounded by itself. */
+const MAX_WORD_BYTES = 512;
+
+/** A few parts of a multipart form, read as its bytes arrive; each method refuses what OpenAI refuses, by name. */
+export class FormScan implements BodyScan {
+  readonly #contentType: string | undefined;
+  /** Absent: the content type is not that of a form. */
+  readonly #scan: MultipartScan | undefined;
+
+  constructor(contentType: string | undefined, wanted: ReadonlySet<string>) {
+    this.#contentType = contentType;
+    const boundary = boundaryOf(contentType);
+    this.#scan = boundary === undefined ? undefined : new MultipartScan(boundary, wanted);
+  }
+
+  /** Of all values that are no files. */
+  get textBytes(): number {
+    return this.#scan?.textBytes ?? 0;
+  }
+
+  advance(buffer: Buffer, end: number): void {
+    this.#scan?.advance(buffer, end);
+  }
+
+  /** After the last byte: what is wrong with the body as a whole; undefined: nothing. */
+  fault(body: Buffer): GatewayError | undefined {
+    if (this.#scan === undefined) {
+      return new GatewayError('invalid_multipart', {
+        param: 'content-type',
+        detail: meansForm(this.#contentType)
+          ? 'Its content-type must be `multipart/form-data` with one boundary of 1 to 70 characters.'
+          : 'Its content-type must be `multipart/form-data; boundary=…`.',
+      });
+    }
+    const fault = this.#scan.finish(body.length);
+    return fault && fromFault(fault);
+  }
+
+  model(body: Buffer): OrError<NamedModel> {
+    const part = this.#scan?.parts.get(MODEL);
+    if (part === undefined) return missing(MODEL);
+    const { start: modelStart, end: modelEnd } = part;
+    if (modelEnd - modelStart > MAX_MODEL_BYTES) return wrong(MODEL, 'It may have up to 256 characters.');
+    return { model: body.toString('utf8', modelStart, modelEnd), modelStart, modelEnd };
+  }
+
+  /** Undefined where it is absent. */
+  word(body: Buffer, name: string): string | undefined {
+    const part = this.#scan?.parts.get(name);
+    if (part === undefined) return undefined;
+    return body.toString('utf8', part.start, Math.min(part.end, part.start + MAX_WORD_BYTES));
+  }
+
+  /** False where it is absent or empty. */
+  flag(body: Buffer, name: string): OrError<boolean> {
+    const word = this.word(body, name)?.toLowerCase() ?? '';
+    if (word === 'true' || word === '1') return true;
+    return word === 'false' || word === '0' || word === '' ? false : wrong(name, 'It must be true or false.');
+  }
+
+  /** Undefined where it is absent or empty. */
+  count(body: Buffer, name: string): OrError<number | undefined> {
+    const word = this.word(body, name) ?? '';
+    if (word === '') return undefined;
+    return /^[0-9]{1,9}$/.test(word) ? Number(word) : wrong(name, 'It must be a whole number.');
+  }
+}
+
+/** The form with these values: in the place of its own, or as parts in front of the others. Undefined: it is no form. */
+export function overriddenForm(
+  body: Buffer,
+  params: Readonly<Record<string, unknown>>,
+  contentType: string | undefined,
+): Buffer | undefined {
+  const boundary = boundaryOf(contentType);
+  if (boundary === undefined) return undefined;
+  const scan = new MultipartScan(boundary, new Set(Object.keys(params)));
+  scan.advance(body, body.length);
+  const edits: Edit[] = [];
+  for (const [name, value] of Object.entries(params)) {
+    const written = typeof value === 'string' ? value : JSON.stringify(value);
+    const part = scan.parts.get(name);
+    const head = `--${boundary}\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n`;
+    // Some forms begin with a line end.
+    const start = part?.start ?? body.indexOf('--');
+    edits.push({ start, end: part?.end ?? start, bytes: Buffer.from(part ? written : `${head}${written}\r\n`) });
+  }
+  const edited = editedBody(
+    body,
+    edits.sort((one, other) => one.start - other.start),
+  );
+  return Buffer.isBuffer(edited) ? edited : Buffer.concat(edited);
+}
+
+function fromFault(fault: FormFault): GatewayError {
+  switch (fault.kind) {
+    case 'syntax':
+      return new GatewayError('invalid_multipart', { detail: `At byte ${fault.at}: ${fault.detail}.` });
+    case 'repeated':
+      return ambiguous(fault.name, 'is repeated');
+    case 'case':
+      return ambiguous(fault.name, 'is written in other letter case, or with blanks around it');
+    case 'file':
+      return ambiguous(fault.name, 'is sent as a file, and must be a field');
+    case 'encoded':
+      return ambiguous(fault.name, 'has a content-transfer-encoding, which not every reader decodes');
+  }
+}
+
+function ambiguous(param: string, how: string): GatewayError {
+  return new GatewayError('ambiguous_parameter', { param, detail: `The part \`${param}\` ${how}.` });
+}

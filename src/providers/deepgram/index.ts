@@ -1,0 +1,108 @@
+import { isObject, parseObject, stringOf } from '../../codec/json-value.ts';
+import { accountBase, apiKeyAuth, integrationBase, integrationList } from '../../config/account-schema.ts';
+import { baseUrl, keyWithDefault } from '../../config/scalar-schema.ts';
+import type { SpeechFormat } from '../../inference/speech.ts';
+import { openAccount } from '../base/account.ts';
+import { headerCredential } from '../base/credential.ts';
+import { jsonBody } from '../base/json-body.ts';
+import { listedModels } from '../base/listed-models.ts';
+import { mountAt } from '../base/mount.ts';
+import { providerError } from '../base/provider-error.ts';
+import { type ProviderFault, readProviderFault } from '../base/provider-fault.ts';
+import { isSpeech, nothingFor, notRead } from '../base/speech.ts';
+import type { ProviderPlug, Wire } from '../provider.ts';
+
+const type = 'provider-account/deepgram';
+const PROVIDER = 'Deepgram';
+
+/** https://developers.deepgram.com/docs/tts-media-output-settings */
+const FORMATS: Record<SpeechFormat, Record<string, string>> = {
+  mp3: { encoding: 'mp3' },
+  opus: { encoding: 'opus' },
+  aac: { encoding: 'aac' },
+  flac: { encoding: 'flac' },
+  wav: { encoding: 'linear16', container: 'wav' },
+  pcm: { encoding: 'linear16', container: 'none', sample_rate: '24000' },
+};
+/** Family, voice, language. */
+const MODEL = /^(aura(?:-2)?)-[a-z]+-([a-z]{2})$/;
+
+/** https://developers.deepgram.com/reference/text-to-speech/speak-request */
+const speechWire: Wire = {
+  name: 'deepgram-speech',
+  operation: 'speech',
+  framing: 'none',
+  method: 'POST',
+  contentType: 'application/json',
+  accept: '*/*',
+  media: 'any',
+  forwards: [],
+  path: () => '/v1/speak',
+  // Characters are counted here; it tells none in its answer.
+  toUsage: () => undefined,
+  toError: (status, body, target) => providerError(status, faultIn(body), target),
+  translation: {
+    toRequest(request) {
+      if (!isSpeech(request)) return notRead();
+      const { model, text, voice, format, speed, extra } = request;
+      const query = new URLSearchParams({ model: modelWith(model, voice), ...FORMATS[format] });
+      if (speed !== undefined) query.set('speed', String(speed));
+      for (const [name, value] of Object.entries(extra)) {
+        if (name === 'instructions' || (typeof value === 'object' && value !== null)) return nothingFor(PROVIDER, name);
+        if (value !== null) query.set(name, String(value));
+      }
+      return { body: jsonBody({ text }), headers: [], path: `/v1/speak?${query}` };
+    },
+    fromResponse: notRead,
+  },
+};
+
+/** A voice is a part of the model's id, or a whole one: `zeus` or `aura-2-zeus-en` beside `aura-2-thalia-en`. */
+function modelWith(model: string, voice: string | undefined): string {
+  if (voice === undefined || voice === '') return model;
+  if (MODEL.test(voice)) return voice;
+  const [, family, language] = MODEL.exec(model) ?? [];
+  return family === undefined ? model : `${family}-${voice}-${language}`;
+}
+
+/** `{err_code, err_msg, request_id}`: https://developers.deepgram.com/docs/errors */
+function faultIn(body: Buffer): ProviderFault {
+  const fault = readProviderFault(body);
+  const said = parseObject(body.toString('utf8'));
+  if (!isObject(said)) return fault;
+  return {
+    ...fault,
+    message: stringOf(said['err_msg']) ?? fault.message,
+    code: stringOf(said['err_code']) ?? fault.code,
+  };
+}
+
+const schema = accountBase(type).extend({
+  auth_data: apiKeyAuth,
+  base_url: keyWithDefault(baseUrl(), 'https://api.deepgram.com'),
+  integrations: integrationList(integrationBase('integration/model/deepgram')),
+});
+
+export const plug: ProviderPlug = {
+  type,
+  schema,
+  wellKnown: {
+    variable: 'DEEPGRAM_API_KEY',
+    account: 'deepgram',
+    manifest: (value) => ({ type, name: 'deepgram', auth_data: { type: 'api-key', api_key: value } }),
+  },
+  wires: [speechWire],
+  // https://developers.deepgram.com/reference/manage/projects/list
+  probe: { path: '/v1/projects' },
+  open(checked) {
+    const manifest = schema.parse(checked);
+    const credential = headerCredential(['authorization', `Token ${manifest.auth_data.api_key}`]);
+    return openAccount({
+      manifest,
+      catalogueId: undefined,
+      abilities: { usageInStream: false, developerRole: false },
+      mounts: [mountAt({ wire: speechWire, url: manifest.base_url, credential, account: manifest })],
+      listed: listedModels(manifest.integrations),
+    });
+  },
+};
