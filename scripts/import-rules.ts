@@ -23,6 +23,7 @@ const DEPTHS: Record<string, number> = {
   usage: 3,
   upstream: 3,
   edge: 3,
+  files: 3,
   ledger: 3,
   identity: 3,
   alerts: 3,

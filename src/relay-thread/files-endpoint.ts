@@ -41,9 +41,9 @@ export function fileRoutes(files: FileEndpoints, errorBody: Route['errorBody']):
   return [
     route('POST', '/files', (exchange) => upload(files, exchange), { body: 'stream' }),
     route('GET', '/files', (exchange) => list(files, exchange), { readsQuery: true }),
-    route('GET', '/files/{id}', (exchange) => show(files, exchange)),
-    route('GET', '/files/{id}/content', (exchange) => content(files, exchange)),
-    route('DELETE', '/files/{id}', (exchange) => remove(files, exchange)),
+    route('GET', '/files/{file_id}', (exchange) => show(files, exchange)),
+    route('GET', '/files/{file_id}/content', (exchange) => content(files, exchange)),
+    route('DELETE', '/files/{file_id}', (exchange) => remove(files, exchange)),
   ];
 }
 
@@ -208,7 +208,7 @@ async function show(files: FileEndpoints, exchange: Exchange): Promise<OrError<n
 }
 
 function find({ rows, settings }: FileEndpoints, { params, principal }: Exchange): Promise<OrError<StoredFile>> {
-  return rows.find(params['id'] ?? '', ownersOf(principal, settings()));
+  return rows.find(params['file_id'] ?? '', ownersOf(principal, settings()));
 }
 
 async function content(files: FileEndpoints, exchange: Exchange): Promise<OrError<number>> {

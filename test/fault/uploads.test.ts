@@ -88,7 +88,10 @@ test('a gateway that is killed in the middle of an upload has no half file after
   raw.leave();
   assert.equal((await blobs(gateway.folder)).length, 2);
   const next = await started(t, { folder: gateway.folder });
-  assert.deepEqual((await blobs(gateway.folder)).map((name) => name.slice(3)), [kept.id]);
+  assert.deepEqual(
+    (await blobs(gateway.folder)).map((name) => name.slice(3)),
+    [kept.id],
+  );
   const headers = { authorization: `Bearer ${KEY}` };
   const content = await fetch(`${next.url}/v1/files/${kept.id}/content`, { headers });
   assert.equal((await content.arrayBuffer()).byteLength, 100_000);

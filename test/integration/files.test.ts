@@ -10,7 +10,12 @@ import { RawClient } from '../support/raw-client.ts';
 const OTHER_KEY = 'sk-other';
 const MATE_KEY = 'sk-mate';
 const MAX_FILE_BYTES = 2_000_000;
-const LINE = { custom_id: 'a', method: 'POST', url: '/v1/chat/completions', body: { model: 'demo/chat', messages: [] } };
+const LINE = {
+  custom_id: 'a',
+  method: 'POST',
+  url: '/v1/chat/completions',
+  body: { model: 'demo/chat', messages: [] },
+};
 
 let gateway: RunningGateway;
 let client: OpenAI;
@@ -68,7 +73,10 @@ async function sendForm(body: string | Buffer, contentType = 'multipart/form-dat
     headers: { authorization: `Bearer ${KEY}`, 'content-type': contentType },
     body: typeof body === 'string' ? body : new Uint8Array(body),
   });
-  const answer = (await response.json()) as { error?: { code: string; message: string; param: string }; filename?: string };
+  const answer = (await response.json()) as {
+    error?: { code: string; message: string; param: string };
+    filename?: string;
+  };
   return { status: response.status, ...answer.error, filename: answer.filename };
 }
 
@@ -140,7 +148,11 @@ describe('the official SDK', () => {
     });
     assert.equal(file.expires_at, file.created_at + 3600);
     const short = { anchor: 'created_at', seconds: 5 } as const;
-    const upload = client.files.create({ file: await toFile(Buffer.from('x'), 'x'), purpose: 'vision', expires_after: short });
+    const upload = client.files.create({
+      file: await toFile(Buffer.from('x'), 'x'),
+      purpose: 'vision',
+      expires_after: short,
+    });
     assert.equal((await refusal(upload)).param, 'expires_after[seconds]');
     await client.files.delete(file.id);
   });
@@ -217,9 +229,18 @@ describe('forms', () => {
       [FILE, 'invalid_multipart', /boundary/, 'multipart/form-data'],
       [FILE, 'invalid_multipart', /boundary/, 'multipart/form-data; boundary="é"'],
       [FILE, 'invalid_multipart', /boundary/, 'application/json'],
-      [`${FILE}${PURPOSE}--B--`, 'invalid_multipart', /does not begin with the boundary/, 'multipart/form-data; boundary=C'],
+      [
+        `${FILE}${PURPOSE}--B--`,
+        'invalid_multipart',
+        /does not begin with the boundary/,
+        'multipart/form-data; boundary=C',
+      ],
       [`${PURPOSE}${FILE}`, 'invalid_multipart', /breaks off/],
-      [`${PURPOSE}--B\r\ncontent-disposition: form-data; name="file"; filename="x"\r\n\r\nhel`, 'invalid_multipart', /breaks off/],
+      [
+        `${PURPOSE}--B\r\ncontent-disposition: form-data; name="file"; filename="x"\r\n\r\nhel`,
+        'invalid_multipart',
+        /breaks off/,
+      ],
       [`${thousand}--B--`, 'invalid_multipart', /more than 128 parts/],
       [`${PURPOSE}${FILE}--B--x`, 'invalid_multipart', /behind the end/],
       [`${PURPOSE}--B--`, 'missing_parameter', /./],
@@ -260,7 +281,9 @@ describe('forms', () => {
     const raw = await RawClient.open(gateway);
     const head = ['POST /v1/files HTTP/1.1', 'host: g', `authorization: Bearer ${KEY}`, 'content-length: 1000000'];
     head.push('content-type: multipart/form-data; boundary=B');
-    raw.send(`${head.join('\r\n')}\r\n\r\n${PURPOSE}--B\r\ncontent-disposition: form-data; name="file"; filename="x"\r\n\r\n`);
+    raw.send(
+      `${head.join('\r\n')}\r\n\r\n${PURPOSE}--B\r\ncontent-disposition: form-data; name="file"; filename="x"\r\n\r\n`,
+    );
     raw.send(Buffer.alloc(300_000));
     await eventually('the upload has begun', async () => (await blobs()).incoming.length === 1);
     raw.leave();
