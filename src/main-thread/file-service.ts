@@ -32,6 +32,9 @@ export interface FileServiceOptions {
 /** After what a crash left of uploads and deletions was put in order. */
 export async function openFiles(options: FileServiceOptions): Promise<MainService> {
   const folder = join(options.dataDir, 'blobs');
+  if (options.database.engine === 'postgres') {
+    options.log.warn({ 'store.blobs': 'disk' }, 'uploaded files are on this disk: no other gateway can read them');
+  }
   await mkdir(folder, { recursive: true, mode: 0o700 });
   // A second gateway on this folder, which nobody should start, must not take the uploads of the first for dead ones.
   const lock = lockFile(join(folder, 'lock'));

@@ -328,8 +328,10 @@ test('a range of a file is given with 206, one that is not there is 416, and HEA
     assert.equal(response.status, 200);
     assert.ok(body.equals(bytes));
   }
-  const { response } = await get('bytes=200000-');
+  const { response, body: refused } = await get('bytes=200000-');
+  const rangeRefusal = refused.toString();
   assert.equal(response.status, 416);
+  assert.match(rangeRefusal, /range_not_satisfiable/);
   assert.equal(response.headers.get('content-range'), 'bytes */200000');
   assert.equal((await get(undefined, 'HEAD')).response.headers.get('content-length'), '200000');
   await client.files.delete(id);
