@@ -112,6 +112,23 @@ export async function deleteExpired(database: Database, id: string, now: number)
   await database.query.deleteFrom('files').where('id', '=', id).where('expires_at', '<=', now).execute();
 }
 
+/**
+ * Ends the files of a subject, which the gateway then removes, and takes its name from those that it uploaded for a team.
+ */
+export async function eraseFilesOf(
+  transaction: Kysely<Tables>,
+  subject: string,
+  instead: string,
+  now: number,
+): Promise<void> {
+  await transaction
+    .updateTable('files')
+    .set({ owner: instead, created_by: instead, filename: 'erased', expires_at: now })
+    .where('owner', '=', subject)
+    .execute();
+  await transaction.updateTable('files').set({ created_by: instead }).where('created_by', '=', subject).execute();
+}
+
 function living({ query }: { query: Kysely<Tables> }, owners: readonly string[], now: number) {
   return query
     .selectFrom('files')

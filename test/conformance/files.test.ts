@@ -3,6 +3,7 @@ import { it } from 'node:test';
 import {
   deleteExpired,
   deleteFile,
+  eraseFilesOf,
   expiredFiles,
   type FileFilter,
   fileExists,
@@ -62,6 +63,16 @@ forEachEngine('rows of files', (engine) => {
     assert.deepEqual(await ids({ after: 'b', order: 'desc' }), ['a']);
     assert.deepEqual(await ids({ purpose: 'vision' }), ['c']);
     assert.equal(await ids({ after: 'z' }), undefined);
+  });
+
+  it('the files of an erased subject end, and no row names it any more', async () => {
+    const database = await engine.open();
+    await insertFile(database, file('own'));
+    await insertFile(database, file('shared', { owner: 'team:t' }));
+    await database.write(({ query }) => eraseFilesOf(query, 'user:a', 'user:nobody', NOW));
+    assert.equal(await findFile(database, 'own', ['user:a', 'user:nobody'], NOW), undefined);
+    assert.deepEqual(await expiredFiles(database, NOW, 10), ['own']);
+    assert.equal((await findFile(database, 'shared', ['team:t'], NOW))?.createdBy, 'user:nobody');
   });
 
   it('a file that has expired is seen by nobody, and is deleted only then', async () => {
