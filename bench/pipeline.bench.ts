@@ -134,6 +134,7 @@ function exchangeRunner(account: ProviderAccount, pools: OriginPools, sent: Sent
     sweeper: new Sweeper(),
     sharedMemory: new SharedCounters(1, 0),
     translateHeavy: () => Promise.reject(new Error('nothing large is asked')),
+    heavyAnswers: () => Promise.reject(new Error('nothing large is asked')),
     estimate: async () => assert.fail('the provider says what it used'),
     snapshot: () => snapshot,
     record: (each) => {

@@ -11,6 +11,7 @@ import { type ClientSettings, clientSettings } from './policy/client-settings.ts
 import { recordedMetadata, requestMetadata } from './policy/metadata.ts';
 import type { Target } from './providers/provider.ts';
 import type { AnswerFilterMaker } from './relay/answer-filter.ts';
+import type { HeavyAnswers } from './relay/answer-translation.ts';
 import { mountFor } from './relay/choose-mount.ts';
 import { cutShort } from './relay/cut-short.ts';
 import type { SharedMemory } from './relay/held-memory.ts';
@@ -39,6 +40,7 @@ export interface PipelineOptions {
   readonly sweeper: Sweeper;
   readonly estimate: Estimator;
   readonly translateHeavy: HeavyTranslator;
+  readonly heavyAnswers: HeavyAnswers;
   readonly sharedMemory: SharedMemory;
   readonly snapshot: () => Snapshot;
   readonly record: (record: ExchangeRecord) => void;
@@ -187,7 +189,7 @@ class Inference implements RelayOwner {
   }
 
   #relay(plan: RoutePlan, { rulesJson, allowance }: Admission): void {
-    const { pools, sweeper, translateHeavy } = this.#options;
+    const { pools, sweeper, translateHeavy, heavyAnswers } = this.#options;
     new Relay({
       exchange: this.#exchange,
       dialect: this.#dialect,
@@ -197,6 +199,7 @@ class Inference implements RelayOwner {
       pools,
       sweeper,
       translateHeavy,
+      heavyAnswers,
       headers: rulesJson === undefined ? NO_HEADERS : ['x-tfy-applied-rules', rulesJson],
       filters: allowance === undefined ? NO_FILTERS : [cutShort(allowance)],
       sharedMemory: this.#options.sharedMemory,
@@ -230,6 +233,7 @@ class Inference implements RelayOwner {
       model: this.#model,
       stream: this.#peeked.stream,
       servedAs: this.#peeked.servedAs,
+      choices: this.#peeked.choices,
       counted: this.#peeked.counted,
       price,
       estimate,

@@ -1,11 +1,14 @@
 import type { AccountManifest, Configuration } from './config/configuration.ts';
 import type { AccountKind } from './config/load.ts';
 import { anthropicMessages } from './dialects/anthropic-messages/index.ts';
+import { cohereRerank } from './dialects/cohere-rerank/index.ts';
 import type { ApiForm, Dialect } from './dialects/dialect.ts';
 import { openAiSpeech, openAiTranscriptions, openAiTranslations } from './dialects/openai-audio/index.ts';
 import { openAiChat } from './dialects/openai-chat/index.ts';
+import { openAiCompletions } from './dialects/openai-completions/index.ts';
 import { openAiEmbeddings } from './dialects/openai-embeddings/index.ts';
 import { openAiImageEdits, openAiImages, openAiImageVariations } from './dialects/openai-images/index.ts';
+import { openAiModerations } from './dialects/openai-moderations/index.ts';
 import { MODEL_TYPES_OF } from './inference/operation.ts';
 import { plug as anthropic } from './providers/anthropic/index.ts';
 import { plug as awsBedrock } from './providers/aws-bedrock/index.ts';
@@ -57,7 +60,10 @@ export const PLUGS: readonly ProviderPlug[] = [
 ];
 export const DIALECTS: readonly Dialect[] = [
   openAiChat,
+  openAiCompletions,
   openAiEmbeddings,
+  openAiModerations,
+  cohereRerank,
   openAiImages,
   openAiImageEdits,
   openAiImageVariations,

@@ -54,6 +54,8 @@ export const costSchema = z.discriminatedUnion('metric', [
   z.object({ metric: z.literal('public_cost'), multipliers }),
   per1000Tokens,
   z.object({ metric: z.literal('per_1000_embedding_tokens'), value: amount().describe('US dollars.') }),
+  // Ours, not of the reference manifests: rerank models are sold so.
+  z.object({ metric: z.literal('per_1000_searches'), value: amount().describe('US dollars for 1,000 search units.') }),
   z.object({ metric: z.literal('per_million_characters'), value: inputOnly }),
   z.object({ metric: z.literal('per_minute_of_audio'), value: inputOnly }),
   z.object({

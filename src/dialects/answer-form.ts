@@ -24,7 +24,20 @@ export interface AnswerForm {
   toEvents?(answer: Buffer, context: AnswerContext): OrError<Buffer>;
   /** A whole stream as one answer, for a client that asked for none; absent: this form has no such way. */
   toWhole?(events: Buffer): OrError<Buffer>;
+  /** For answers that hold vectors. Absent: this form has none. */
+  readonly vectors?: VectorForm;
 }
+
+/** Vectors in answers: some providers know one way of writing them, whatever they are asked for. */
+export interface VectorForm {
+  /** How they are written in an answer that begins so; undefined: the beginning shows none. */
+  written(beginning: Buffer): VectorEncoding | undefined;
+  /** The whole answer with its vectors written so; everything else in it stays. */
+  rewrite(answer: Buffer, encoding: VectorEncoding): OrError<Buffer>;
+}
+
+/** How vectors are written: lists of numbers, or base64 of 32-bit floats, lowest byte first. */
+export type VectorEncoding = 'float' | 'base64';
 
 /** What an answer is given that its provider did not give it. */
 export interface AnswerContext {
@@ -36,6 +49,10 @@ export interface AnswerContext {
   created: number;
   /** `x-tfy-strict-openai`: nothing that the form itself does not have. */
   strict?: boolean;
+  /** How vectors are to be written; undefined: there are none, or in a way that only the provider knows. */
+  encoding?: VectorEncoding | undefined;
+  /** No more results than these, of a list that is ordered by how good they are; undefined: all. */
+  maxResults?: number | undefined;
 }
 
 /** What was asked for. */

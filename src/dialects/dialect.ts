@@ -8,7 +8,7 @@ import type { AnswerText, PromptText } from '../inference/sampled-text.ts';
 import type { ServedAs } from '../inference/served-as.ts';
 import type { Usage } from '../inference/usage.ts';
 import type { RareCounts } from '../inference/usage-counters.ts';
-import type { AnswerContext, AnswerForm } from './answer-form.ts';
+import type { AnswerContext, AnswerForm, VectorEncoding } from './answer-form.ts';
 
 export type { AnswerContext } from './answer-form.ts';
 
@@ -17,6 +17,9 @@ export type FormName =
   | 'openai-chat'
   | 'anthropic-messages'
   | 'openai-embeddings'
+  | 'openai-moderations'
+  | 'openai-completions'
+  | 'cohere-rerank'
   | 'openai-speech'
   | 'openai-transcriptions'
   | 'openai-translations'
@@ -120,6 +123,9 @@ export interface PeekedRequest {
   choices: number;
   /** Tier, speed and geography that it asks for, where they are not the provider's default. */
   servedAs?: ServedAs | undefined;
+  /** As in `AnswerContext`. */
+  encoding?: VectorEncoding | undefined;
+  maxResults?: number | undefined;
   /**
    * What of it is billed that no answer tells: characters to be spoken, images to be made. Absent: where the provider
    * tells no usage, tokens are estimated; present: nothing is estimated, for neither side is text of a model.

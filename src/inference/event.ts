@@ -32,6 +32,8 @@ export type ContentEvent =
   | { type: 'image'; mediaType: string; base64: string }
   /** The vector of the input at `index`: numbers, or base64 of 32-bit floats, lowest byte first. */
   | { type: 'embedding'; index: number; vector: readonly number[] | string }
+  /** The document at `index`, with how well it fits; `document`: its text, where it was asked for. */
+  | { type: 'rerank-result'; index: number; score: number; document?: string }
   /** A source on the web; offsets count UTF-16 units of the choice's text so far. */
   | { type: 'citation'; url: string; title?: string; start?: number; end?: number }
   /** Log probabilities in OpenAI's form: entries `{token, logprob, bytes, top_logprobs}`. */
@@ -53,6 +55,7 @@ export function bringsContent(event: InferenceEvent): boolean {
     case 'tool-call':
     case 'image':
     case 'embedding':
+    case 'rerank-result':
     case 'redacted-reasoning':
       return true;
     default:

@@ -33,7 +33,8 @@ export type ModelType =
 /** A model serves an operation where its manifest gives it one of these types. */
 export const MODEL_TYPES_OF: Readonly<Record<Operation, readonly ModelType[]>> = {
   chat: ['chat'],
-  completion: ['completion'],
+  // A model that chats can be asked to complete one text, where its provider has no such endpoint.
+  completion: ['completion', 'chat'],
   embedding: ['embedding'],
   image: ['image'],
   'image-edit': ['image'],

@@ -82,6 +82,8 @@ export interface ListTerms {
   readonly multipliers: readonly TermMultiplier[];
   /** Models that are billed by something besides which their usage does not tell. */
   readonly untold?: readonly { readonly models: RegExp; readonly column: string }[];
+  /** Models that cost nothing; the catalogue does not list them. */
+  readonly free?: RegExp;
   /** Audio is billed as text is, where the catalogue has no rate of its own for it. */
   readonly audioAsText?: true;
   /** What cache writes for an hour cost in terms of input tokens, where the catalogue has no rate of theirs. */

@@ -11,6 +11,7 @@ import {
   unavailableHeaders,
   upstreamHeaders,
 } from './openapi-headers.ts';
+import { jsonPaths, jsonSchemas, jsonTags } from './openapi-json.ts';
 import { imageGenerationRequest, imageGenerationResponse, mediaPaths } from './openapi-media.ts';
 
 /**
@@ -145,6 +146,7 @@ export const openapiDocument = {
   security: [{ BearerAuth: [] }, { XApiKey: [] }, { ApiKey: [] }],
   tags: [
     { name: 'Chat', description: 'Chat completion operations for LLM conversation' },
+    ...jsonTags,
     { name: 'Images', description: 'Image generation, edits and variations' },
     { name: 'Audio', description: 'Speech, transcription and translation' },
     { name: 'Files', description: 'Files that callers upload' },
@@ -152,6 +154,7 @@ export const openapiDocument = {
   ],
   paths: {
     '/chat/completions': chatCompletions,
+    ...jsonPaths,
     ...mediaPaths,
     ...filePaths,
     '/models': models,
@@ -173,6 +176,7 @@ export const openapiDocument = {
       ChatCompletionRequest: chatCompletionRequest,
       ChatCompletionResponse: chatCompletionResponse,
       ChatCompletionChunk: chatCompletionChunk,
+      ...jsonSchemas,
       ImageGenerationRequest: imageGenerationRequest,
       ImageGenerationResponse: imageGenerationResponse,
       FileObject: fileObject,

@@ -263,6 +263,8 @@ export interface MadeRequest {
 }
 
 export interface Translation {
+  /** Inputs that one request may have (embeddings): a larger one is asked in parts. Undefined: as many as there are. */
+  maxInputs?(modelId: string): number | undefined;
   /** Body bytes plus headers this request needs beyond the mount's; or what the provider cannot express. */
   toRequest(request: NeutralRequest, target: TranslationTarget): OrError<MadeRequest>;
   /** A whole 2xx answer. An answer that is not of this wire: GatewayError('upstream_protocol'). */

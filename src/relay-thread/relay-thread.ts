@@ -96,6 +96,7 @@ const pipeline: PipelineOptions = {
   sweeper,
   estimate: tasks.estimate,
   translateHeavy: tasks.translateHeavy,
+  heavyAnswers: tasks.heavyAnswers,
   sharedMemory: counters,
   snapshot: () => snapshot,
   record: (record) => records.add(record),

@@ -4,6 +4,7 @@ import type { Dialect } from '../dialects/dialect.ts';
 import type { Usage } from '../inference/usage.ts';
 import { WorkerPool } from '../offload/worker-pool.ts';
 import type { TranslationTarget, Wire } from '../providers/provider.ts';
+import { type AnswerJob, type MadeAnswer, makeAnswerTask, type ToldFailure } from '../relay/answer-translation.ts';
 import { type TranslatedRequest, translateRequestTask } from '../relay/request-translation.ts';
 import { type EstimateRequest, TokenEstimates } from '../usage/token-estimate.ts';
 
@@ -56,11 +57,33 @@ export class TaskPool {
     }
     const { value } = result;
     if ('code' in value) return new GatewayError(value.code, value.context);
-    return {
-      body: Buffer.from(value.body.buffer, value.body.byteOffset, value.body.byteLength),
-      headers: value.headers,
-      path: value.path,
-    };
+    const { headers, path, more, partInputs } = value;
+    return { body: bufferOf(value.body), headers, path, more: more?.map(bufferOf), partInputs };
+  };
+
+  /** Writes a large whole answer anew in the pool. It is copied, since its bytes may be needed for an estimate. */
+  readonly heavyAnswers = async (job: AnswerJob, signal: AbortSignal): Promise<OrError<MadeAnswer | ToldFailure>> => {
+    const copy = new Uint8Array(job.answer);
+    const { dialect, wire, context, parts } = job;
+    const input = { dialect: dialect.name, wire: wire?.name, context, answer: copy, parts };
+    const result = await this.#pool.run(makeAnswerTask, input, {
+      transfer: [copy.buffer],
+      abandoned: signal,
+      deadlineMs: TRANSLATION_DEADLINE_MS,
+      maxQueued: MAX_QUEUED_TRANSLATIONS,
+    });
+    if ('failure' in result) {
+      return new GatewayError('overloaded', {
+        detail: `Translating an answer this large did not succeed (${result.failure}).`,
+        cause: result.cause,
+        retryAfterMs: 1000,
+      });
+    }
+    const { value } = result;
+    if ('code' in value) return new GatewayError(value.code, value.context);
+    if ('failure' in value) return value;
+    const { body, usage } = value;
+    return { body: bufferOf(body), usage };
   };
 
   /** Waits for the tasks under way (their deadlines bound it), then ends the thread. */
@@ -68,6 +91,10 @@ export class TaskPool {
     await this.#estimates.settled();
     await this.#pool.close();
   }
+}
+
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** The entry beside this file: `.ts` in a clone, `.js` in the published package. */

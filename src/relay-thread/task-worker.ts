@@ -2,6 +2,12 @@ import { GatewayError } from '../core/errors.ts';
 import { implement, taskRunner } from '../offload/tasks.ts';
 import { DIALECTS, FORMS, WIRES } from '../plugs.ts';
 import {
+  type MakeAnswerInput,
+  type MakeAnswerOutput,
+  makeAnswer,
+  makeAnswerTask,
+} from '../relay/answer-translation.ts';
+import {
   type TranslateInput,
   type TranslateOutput,
   translateRequest,
@@ -13,6 +19,7 @@ import { estimateTokens, estimateTokensTask } from '../usage/estimate-task.ts';
 export default taskRunner([
   implement(estimateTokensTask, (input) => estimateTokens(input, FORMS)),
   implement(translateRequestTask, translate),
+  implement(makeAnswerTask, remake),
 ]);
 
 function translate(input: TranslateInput): TranslateOutput {
@@ -21,7 +28,23 @@ function translate(input: TranslateInput): TranslateOutput {
   if (!from || !to) throw new Error(`nothing translates ${input.dialect} to ${input.wire}`);
   const body = Buffer.from(input.body.buffer, input.body.byteOffset, input.body.byteLength);
   const made = translateRequest(from, to, input.target, body);
-  if (!(made instanceof GatewayError)) return { body: made.body, headers: made.headers, path: made.path };
-  const { cause: _thrown, ...context } = made.context;
-  return { code: made.code, context };
+  return made instanceof GatewayError ? plainError(made) : made;
+}
+
+function remake({ dialect, wire, context, answer, parts }: MakeAnswerInput): MakeAnswerOutput {
+  const form = DIALECTS.find((each) => each.name === dialect);
+  if (!form) throw new Error(`nothing speaks ${dialect}`);
+  const made = makeAnswer({
+    dialect: form,
+    wire: wire === undefined ? undefined : WIRES.find((each) => each.name === wire),
+    context,
+    parts,
+    answer: Buffer.from(answer.buffer, answer.byteOffset, answer.byteLength),
+  });
+  return made instanceof GatewayError ? plainError(made) : made;
+}
+
+function plainError(error: GatewayError) {
+  const { cause: _thrown, ...context } = error.context;
+  return { code: error.code, context };
 }

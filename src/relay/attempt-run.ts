@@ -4,7 +4,7 @@ import type { Exchange, OrError } from '../core/exchange.ts';
 import type { Dialect, PeekedRequest } from '../dialects/dialect.ts';
 import type { AttemptControl, AttemptHandler, Mount, Target } from '../providers/provider.ts';
 import type { Step } from '../routing/route-plan.ts';
-import { UpstreamAttempt } from '../upstream/attempt.ts';
+import { type OutboundRequest, UpstreamAttempt } from '../upstream/attempt.ts';
 import type { OriginPools } from '../upstream/origin-pools.ts';
 import { Waits } from '../upstream/waits.ts';
 import { UsageMeter } from '../usage/usage-meter.ts';
@@ -15,6 +15,7 @@ import {
   type FilteredEnd,
   type Shortened,
 } from './answer-filter.ts';
+import type { HeavyAnswers } from './answer-translation.ts';
 import { answerContext, chooseMode } from './choose-mode.ts';
 import { ContentTimes } from './content-times.ts';
 import { ErrorAnswer } from './error-answer.ts';
@@ -22,6 +23,7 @@ import { HeldMemory, type SharedMemory } from './held-memory.ts';
 import { type Outbound, outbound, wholeBody } from './outbound.ts';
 import type { RelayMode } from './relay-mode.ts';
 import type { HeavyTranslator } from './request-translation.ts';
+import { SplitAttempt } from './split-attempt.ts';
 import { overriddenRequest } from './step-overrides.ts';
 
 /** What all runs of one exchange share. */
@@ -32,6 +34,7 @@ export interface RunContext {
   readonly settings: ServerSettings;
   readonly pools: OriginPools;
   readonly translateHeavy: HeavyTranslator;
+  readonly heavyAnswers: HeavyAnswers;
   /** What large answers are held in, beside the bodies of all exchanges. */
   readonly sharedMemory: SharedMemory;
   /** A translated answer has no fields beyond those of the client's form. */
@@ -82,8 +85,8 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
   /** As the step changed it. */
   #peeked: PeekedRequest;
   #control: AttemptControl | undefined;
-  /** The same where it goes over a connection. */
-  #upstream: UpstreamAttempt | undefined;
+  /** The same where it goes over a connection, or over several beside each other. */
+  #upstream: UpstreamAttempt | SplitAttempt | undefined;
   #mount: Mount | undefined;
   readonly #memory: HeldMemory;
   #waits: Waits;
@@ -208,6 +211,9 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
         exchangeId: exchange.id,
         strictForm,
         askedUsage: this.asksUsage,
+        heavyAnswers: this.#c.heavyAnswers,
+        parts: this.#upstream instanceof SplitAttempt ? this.#upstream.parts : undefined,
+        abandoned: this,
       },
     );
     if (mode instanceof GatewayError) this.fail(mode);
@@ -340,11 +346,40 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
 
   #sendOut(request: Outbound): void {
     const { exchange, pools, settings } = this.#c;
+    if (request.more !== undefined && request.partInputs !== undefined) {
+      this.#sendParts(request, request.more, request.partInputs);
+      return;
+    }
     const attempt = new UpstreamAttempt(pools.get(request.mount.connection), this);
     this.#upstream = attempt;
     this.#control = attempt;
     request.onBodySent = exchange.keepBody();
     if (attempt.send(request)) this.dispatched = true;
+    else this.failed(queueFull(settings));
+  }
+
+  #sendParts(request: Outbound, more: readonly OutboundRequest[], partInputs: number): void {
+    const { pools, settings } = this.#c;
+    const { mount } = request;
+    const { maxTranslateBytes } = settings.limits;
+    const split = new SplitAttempt({
+      requests: [request, ...more],
+      partInputs,
+      handler: this,
+      begin: (handler) => new UpstreamAttempt(pools.get(mount.connection), handler),
+      retryReused: settings.retryReusedConnection,
+      mayHold: (bytes) => {
+        if (bytes <= maxTranslateBytes && this.#memory.mayHold(bytes)) return undefined;
+        const setting =
+          bytes > maxTranslateBytes ? `limits.max_translate_bytes: ${maxTranslateBytes}` : this.#memory.setting;
+        return new GatewayError('upstream_too_large', { setting });
+      },
+      toError: (status, body) => mount.wire.toError(status, body, this.target),
+      queueFull: () => queueFull(settings),
+    });
+    this.#upstream = split;
+    this.#control = split;
+    if (split.send()) this.dispatched = true;
     else this.failed(queueFull(settings));
   }
 

@@ -5,14 +5,15 @@ import type { AnswerContext, Dialect, PeekedRequest } from '../dialects/dialect.
 import type { Target, Wire } from '../providers/provider.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
 import { AnswerByKind, type AnswerKind } from './answer-by-kind.ts';
-import { ConvertedAnswer } from './converted-answer.ts';
+import { type AnswerMaker, type AnswerParts, answerMaker, type HeavyAnswers } from './answer-translation.ts';
+import { ConvertedAnswer, type ConvertedAnswerOptions } from './converted-answer.ts';
 import { ErrorAnswer, MAX_ERROR_BYTES } from './error-answer.ts';
 import type { HeldMemory } from './held-memory.ts';
 import { MediaPassthrough } from './media-passthrough.ts';
 import type { RelayHost, RelayMode } from './relay-mode.ts';
 import { StreamPassthrough } from './stream-passthrough.ts';
 import { StreamTranslation, WholeTranslation } from './translation.ts';
-import { WholePassthrough } from './whole-passthrough.ts';
+import { type AskedVectors, WholePassthrough } from './whole-passthrough.ts';
 
 export const EVENT_STREAM = 'text/event-stream';
 const AWS_EVENT_STREAM = 'application/vnd.amazon.eventstream';
@@ -40,7 +41,14 @@ export interface ModeContext {
   readonly strictForm: boolean;
   /** The gateway asked for usage, not the client: the event that this causes is not the client's. */
   readonly askedUsage: boolean;
+  readonly heavyAnswers: HeavyAnswers;
+  /** Of an answer that was put together from those of several requests. */
+  readonly parts: AnswerParts | undefined;
+  /** Its signal fires when nobody waits for the answer any more. */
+  readonly abandoned: { readonly signal: AbortSignal };
 }
+
+type Convert = ConvertedAnswerOptions['convert'];
 
 /** How an answer is carried back, told from its head and then from its first bytes; or why it cannot be. */
 export function chooseMode(head: AnswerHead, context: ModeContext): OrError<RelayMode> {
@@ -103,14 +111,15 @@ function modeFor(told: AnswerKind, head: AnswerHead, context: ModeContext): OrEr
     if (convert === undefined) {
       return new GatewayError('upstream_protocol', { detail: 'It answered with a stream that nobody asked for.' });
     }
-    const whole = new ConvertedAnswer({ ...shared, host, convert, contentType: JSON_TYPE });
+    const toWhole: Convert = (events, done) => done(convert(events));
+    const whole = new ConvertedAnswer({ ...shared, host, convert: toWhole, contentType: JSON_TYPE });
     return eventsMode(whole, type, context);
   }
   const type = label.includes('json') ? contentType : JSON_TYPE;
   if (!context.peeked.stream) return wholeMode(host, type, head, context);
   const { toEvents } = dialect.answers;
   if (toEvents === undefined) return wholeMode(host, type, head, context);
-  const convert = (answer: Buffer) => toEvents(answer, answerContext(context));
+  const convert: Convert = (answer, done) => done(toEvents(answer, answerContext(context)));
   const events = new ConvertedAnswer({ ...shared, host, convert, contentType: EVENT_STREAM });
   return wholeMode(events, type, head, context);
 }
@@ -156,8 +165,11 @@ function eventsMode(host: RelayHost, contentType: string, context: ModeContext):
 }
 
 function wholeMode(host: RelayHost, contentType: string, { headers }: AnswerHead, context: ModeContext): RelayMode {
-  const { meter, target, wire, dialect, limits } = context;
-  if (wire.name !== dialect.name) return new WholeTranslation(translationOptions(host, context));
+  const { meter, target, wire, dialect, limits, memory } = context;
+  if (wire.name !== dialect.name) {
+    const make = maker(context);
+    return new WholeTranslation({ host, meter, wire, target, make, memory, maxBytes: limits.maxTranslateBytes });
+  }
   return new WholePassthrough({
     host,
     meter,
@@ -169,7 +181,32 @@ function wholeMode(host: RelayHost, contentType: string, { headers }: AnswerHead
     endsWithConnection:
       headers['content-length'] === undefined && headers['transfer-encoding'] === undefined && !target.local,
     holdBytes: limits.highWatermarkBytes,
+    vectors: askedVectors(host, context),
   });
+}
+
+function askedVectors(host: RelayHost, context: ModeContext): AskedVectors | undefined {
+  const { dialect, peeked, limits, memory } = context;
+  const { encoding } = peeked;
+  const form = dialect.answers.vectors;
+  if (form === undefined || encoding === undefined) return undefined;
+  const convert: Convert = (answer, done) =>
+    maker(context)(answer, undefined, (made) => {
+      // Only a translation tells of failures: here they were read from the answer.
+      if (made instanceof GatewayError) done(made);
+      else done('body' in made ? made.body : new GatewayError('upstream_protocol'));
+    });
+  const maxBytes = limits.maxTranslateBytes;
+  return {
+    form,
+    encoding,
+    rewriter: () => new ConvertedAnswer({ host, memory, maxBytes, convert, contentType: JSON_TYPE }),
+  };
+}
+
+function maker(context: ModeContext): AnswerMaker {
+  const { dialect, parts, heavyAnswers, abandoned } = context;
+  return answerMaker({ dialect, context: answerContext(context), parts }, heavyAnswers, abandoned);
 }
 
 function translationOptions(host: RelayHost, context: ModeContext) {
@@ -201,7 +238,8 @@ export function answerContext({
   strictForm,
 }: Pick<ModeContext, 'exchangeId' | 'target' | 'peeked' | 'strictForm'>): AnswerContext {
   const created = Math.floor(Date.now() / 1000);
+  const { encoding, maxResults } = peeked;
   // A whole answer always has it, also where it is put together from a stream.
   const includeUsage = peeked.includeUsage || !peeked.stream;
-  return { exchangeId, model: target.id, includeUsage, created, strict: strictForm };
+  return { exchangeId, model: target.id, includeUsage, created, strict: strictForm, encoding, maxResults };
 }

@@ -7,8 +7,8 @@ import type { RelayHost } from './relay-mode.ts';
 export interface ConvertedAnswerOptions {
   readonly host: RelayHost;
   readonly memory: HeldMemory;
-  /** The whole answer, as its provider sent it or translated, in the client's form. */
-  readonly convert: (answer: Buffer) => OrError<Buffer>;
+  /** Given the whole answer, as its provider sent it or translated, in the client's form; calls back once. */
+  readonly convert: (answer: Buffer, done: (converted: OrError<Buffer>) => void) => void;
   readonly contentType: string;
   readonly maxBytes: number;
 }
@@ -47,14 +47,18 @@ export class ConvertedAnswer implements RelayHost {
   finish(last?: Buffer): void {
     if (last) this.write(last);
     if (this.#over) return;
-    const converted = this.#o.convert(this.#kept.whole());
-    if (converted instanceof GatewayError) {
-      this.fail(converted);
-      return;
-    }
     this.#over = true;
-    this.#o.host.commit(this.#o.contentType);
-    this.#o.host.finish(converted);
+    const all = this.#kept.whole();
+    this.#kept = new ByteList();
+    const { host, contentType } = this.#o;
+    this.#o.convert(all, (converted) => {
+      if (converted instanceof GatewayError) {
+        host.fail(converted);
+        return;
+      }
+      host.commit(contentType);
+      host.finish(converted);
+    });
   }
 
   fail(error: GatewayError): void {

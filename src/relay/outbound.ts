@@ -15,6 +15,10 @@ export interface Outbound extends OutboundRequest {
   /** Where it goes to, and what is spoken there. */
   readonly mount: Mount;
   readonly body: Buffer | Buffer[];
+  /** Further requests of the same kind, where the client asks for more than the provider takes at once. */
+  readonly more?: readonly OutboundRequest[];
+  /** How many inputs each of them but the last has. */
+  readonly partInputs?: number;
   /** The gateway asks for usage, and the client did not. */
   readonly asksUsage: boolean;
   onBodySent: (() => void) | undefined;
@@ -51,8 +55,19 @@ export function outbound(
     if (spliced instanceof GatewayError) return spliced;
     return authorised(asked, target, mount, overrides, { body: spliced, headers: NO_HEADERS, asksUsage: askUsage });
   }
-  const finish = (made: OrError<TranslatedRequest>): OrError<Outbound> =>
-    made instanceof GatewayError ? made : authorised(asked, target, mount, overrides, { ...made, asksUsage: false });
+  const finish = (made: OrError<TranslatedRequest>): OrError<Outbound> => {
+    if (made instanceof GatewayError) return made;
+    const { headers, more = [], partInputs = 0 } = made;
+    const first = authorised(asked, target, mount, overrides, { ...made, asksUsage: false });
+    if (first instanceof GatewayError || more.length === 0) return first;
+    const others: OutboundRequest[] = [];
+    for (const part of more) {
+      const other = authorised(asked, target, mount, overrides, { body: part, headers, asksUsage: false });
+      if (other instanceof GatewayError) return other;
+      others.push(other);
+    }
+    return { ...first, more: others, partInputs };
+  };
   if (body.length > INLINE_BYTES) {
     const { id, modelId } = target;
     return translateHeavy(dialect, wire, { id, modelId }, body, abandoned.signal).then(finish);

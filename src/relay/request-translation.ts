@@ -1,10 +1,19 @@
 import { type ErrorCode, type ErrorContext, GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
 import type { Dialect, DialectTranslation } from '../dialects/dialect.ts';
+import type { EmbeddingRequest } from '../inference/embedding.ts';
 import type { Task } from '../offload/tasks.ts';
 import type { MadeRequest, Translation, TranslationTarget, Wire } from '../providers/provider.ts';
 
-export type TranslatedRequest = MadeRequest;
+export interface TranslatedRequest extends MadeRequest {
+  /** Bodies of further requests, in order, where the client asks for more than the provider takes at once. */
+  readonly more?: readonly Buffer[] | undefined;
+  /** How many inputs each of them but the last has; undefined where there are no more. */
+  readonly partInputs?: number | undefined;
+}
+
+/** As OpenAI: https://platform.openai.com/docs/api-reference/embeddings/create */
+const MAX_SPLIT_INPUTS = 2_048;
 
 /** Parsed and rewritten, about 10 ms for a megabyte of many small values. */
 export function translateRequest(
@@ -14,7 +23,35 @@ export function translateRequest(
   body: Buffer,
 ): OrError<TranslatedRequest> {
   const request = from.toInference(body, target.modelId);
-  return request instanceof GatewayError ? request : to.toRequest(request, target);
+  if (request instanceof GatewayError) return request;
+  const maxInputs = to.maxInputs?.(target.modelId);
+  if (maxInputs === undefined || !('inputs' in request) || request.inputs.length <= maxInputs) {
+    return to.toRequest(request, target);
+  }
+  return splitRequest(request, maxInputs, to, target);
+}
+
+function splitRequest(
+  request: EmbeddingRequest,
+  maxInputs: number,
+  to: Translation,
+  target: TranslationTarget,
+): OrError<TranslatedRequest> {
+  const { inputs } = request;
+  if (inputs.length > MAX_SPLIT_INPUTS) {
+    const detail = `\`input\` has ${inputs.length} entries; allowed are up to ${MAX_SPLIT_INPUTS}.`;
+    return new GatewayError('invalid_parameter', { param: 'input', detail });
+  }
+  const bodies: Buffer[] = [];
+  let headers: readonly string[] = [];
+  for (let from = 0; from < inputs.length; from += maxInputs) {
+    const made = to.toRequest({ ...request, inputs: inputs.slice(from, from + maxInputs) }, target);
+    if (made instanceof GatewayError) return made;
+    bodies.push(made.body);
+    ({ headers } = made);
+  }
+  const [body, ...more] = bodies;
+  return { body: body!, headers, more, partInputs: maxInputs };
 }
 
 /** The same, away from the event loop. */
@@ -35,7 +72,13 @@ export interface TranslateInput {
 
 /** An error crosses as what it is made of. */
 export type TranslateOutput =
-  | { readonly body: Uint8Array; readonly headers: readonly string[]; readonly path?: string | undefined }
+  | {
+      readonly body: Uint8Array;
+      readonly headers: readonly string[];
+      readonly path?: string | undefined;
+      readonly more?: readonly Uint8Array[] | undefined;
+      readonly partInputs?: number | undefined;
+    }
   | { readonly code: ErrorCode; readonly context: ErrorContext };
 
 export const translateRequestTask: Task<TranslateInput, TranslateOutput> = { name: 'translate-request' };

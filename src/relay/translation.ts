@@ -1,18 +1,15 @@
 import { AwsEventStreamParser } from '../codec/aws-event-stream.ts';
 import { ByteList } from '../codec/byte-list.ts';
-import { PeekKeys } from '../codec/peek-keys.ts';
 import { SseParser } from '../codec/sse-parser.ts';
-import { topLevelValues } from '../codec/top-level-values.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { AnswerContext, DialectTranslation, EventWriter } from '../dialects/dialect.ts';
 import { bringsContent, type InferenceEvent } from '../inference/event.ts';
 import type { EventReader, Target, Translation, Wire } from '../providers/provider.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
+import { type AnswerMaker, inPart } from './answer-translation.ts';
 import type { HeldMemory } from './held-memory.ts';
 import type { RelayHost, RelayMode } from './relay-mode.ts';
 import { streamError } from './stream-error.ts';
-
-const ERROR = new PeekKeys(['error']);
 
 export interface TranslationOptions {
   readonly host: RelayHost;
@@ -29,6 +26,10 @@ export interface TranslationOptions {
   /** One event of a stream, or one whole answer. */
   readonly maxBytes: number;
 }
+
+export type WholeTranslationOptions = Omit<TranslationOptions, 'to' | 'translation' | 'context' | 'holdBytes'> & {
+  readonly make: AnswerMaker;
+};
 
 export interface StreamTranslationOptions extends TranslationOptions {
   readonly reader: EventReader;
@@ -127,15 +128,18 @@ export class StreamTranslation implements RelayMode {
   }
 }
 
-/** A whole answer, read when it is complete; bounded by limits.max_translate_bytes. */
+/**
+ * A whole answer, read when it is complete; bounded by limits.max_translate_bytes. A large one is translated away from
+ * the event loop.
+ */
 export class WholeTranslation implements RelayMode {
   readonly isStream = false;
   readonly unfinishedLine = false;
-  readonly #o: TranslationOptions;
+  readonly #o: WholeTranslationOptions;
   #kept = new ByteList();
   #over = false;
 
-  constructor(options: TranslationOptions) {
+  constructor(options: WholeTranslationOptions) {
     this.#o = options;
   }
 
@@ -154,29 +158,22 @@ export class WholeTranslation implements RelayMode {
 
   ended(): void {
     if (this.#over) return;
-    const all = this.#kept.whole();
-    const answer = this.#translated(all);
-    if (answer instanceof GatewayError) {
-      this.#fail(answer);
-      return;
-    }
-    if (!this.#o.meter.usage) this.#o.meter.sampled(all);
     this.#over = true;
-    this.#o.host.commit('application/json');
-    this.#o.host.finish(answer);
-  }
-
-  #translated(all: Buffer): Buffer | GatewayError {
-    const { wire, target, translation, meter, to, context } = this.#o;
-    const failure = topLevelValues(all, ERROR)?.['error'];
-    if (failure) return streamError(failure, wire, target);
-    const events = translation.fromResponse(all);
-    if (events instanceof GatewayError) return events;
-    for (const event of events) {
-      if (event.type === 'usage') meter.add(event.usage);
-      if (event.type === 'error') return fromErrorEvent(event, this.#o);
-    }
-    return to.fromInference(events, context);
+    const { wire, target, meter, host } = this.#o;
+    const all = this.#kept.whole();
+    this.#kept = new ByteList();
+    this.#o.make(all, wire, (made) => {
+      if (made instanceof GatewayError) host.fail(made);
+      else if ('failure' in made) {
+        const error = streamError(made.failure, wire, target, made.status);
+        host.fail(made.part === undefined ? error : inPart(error, made.part));
+      } else {
+        if (made.usage) meter.add(made.usage);
+        else meter.sampled(all);
+        host.commit('application/json');
+        host.finish(made.body);
+      }
+    });
   }
 
   #fail(error: GatewayError): void {

@@ -1,7 +1,7 @@
 import { ByteList } from '../codec/byte-list.ts';
 import { JsonBalance } from '../codec/json-balance.ts';
 import { GatewayError } from '../core/errors.ts';
-import type { AnswerFacts, AnswerForm } from '../dialects/answer-form.ts';
+import type { AnswerFacts, AnswerForm, VectorEncoding, VectorForm } from '../dialects/answer-form.ts';
 import type { Target, Wire } from '../providers/provider.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
 import type { RelayHost, RelayMode } from './relay-mode.ts';
@@ -9,6 +9,13 @@ import { streamError } from './stream-error.ts';
 
 /** Usage stands at the beginning or at the end of large answers: so much of their end is kept to find it. */
 const TAIL_BYTES = 65_536;
+
+export interface AskedVectors {
+  readonly form: VectorForm;
+  readonly encoding: VectorEncoding;
+  /** Takes the place of the host for an answer whose vectors are written otherwise than asked. */
+  rewriter(): RelayHost;
+}
 
 export interface WholePassthroughOptions {
   readonly host: RelayHost;
@@ -21,6 +28,8 @@ export interface WholePassthroughOptions {
   readonly endsWithConnection: boolean;
   /** What may be held before it is passed on. */
   readonly holdBytes: number;
+  /** How the client wants to read vectors, where there are any. */
+  readonly vectors?: AskedVectors | undefined;
 }
 
 /**
@@ -32,6 +41,7 @@ export class WholePassthrough implements RelayMode {
   readonly isStream = false;
   readonly unfinishedLine = false;
   readonly #o: WholePassthroughOptions;
+  #host: RelayHost;
   readonly #kept = new ByteList();
   #passing = false;
   /** Only where HTTP does not say whether the answer is whole. */
@@ -40,11 +50,12 @@ export class WholePassthrough implements RelayMode {
 
   constructor(options: WholePassthroughOptions) {
     this.#o = options;
+    this.#host = options.host;
     this.#balance = options.endsWithConnection ? new JsonBalance() : undefined;
   }
 
   chunk(bytes: Buffer, pieces = 1): void {
-    this.#o.host.content(pieces);
+    this.#host.content(pieces);
     this.#o.meter.received(bytes);
     this.#kept.push(bytes);
     this.#balance?.push(bytes);
@@ -53,7 +64,7 @@ export class WholePassthrough implements RelayMode {
   }
 
   ended(): void {
-    const { host, contentType } = this.#o;
+    const { contentType } = this.#o;
     if (this.#passing) {
       this.#endPassing();
       return;
@@ -62,12 +73,13 @@ export class WholePassthrough implements RelayMode {
     const facts = this.#o.form.whole(all);
     const failure = this.#failureOf(facts);
     if (failure) {
-      host.fail(failure);
+      this.#host.fail(failure);
       return;
     }
     if (!this.#meter(facts)) this.#o.meter.sampled(all);
-    host.commit(contentType);
-    host.finish(all);
+    this.#writeAsAsked(all);
+    this.#host.commit(contentType);
+    this.#host.finish(all);
   }
 
   #failureOf(facts: AnswerFacts | undefined): GatewayError | undefined {
@@ -86,24 +98,33 @@ export class WholePassthrough implements RelayMode {
     return counts !== undefined;
   }
 
+  /** Some providers know one way of writing vectors, whatever they are asked for. */
+  #writeAsAsked(begun: Buffer): void {
+    const { vectors } = this.#o;
+    const written = vectors?.form.written(begun);
+    if (vectors && written !== undefined && written !== vectors.encoding) this.#host = vectors.rewriter();
+  }
+
   #beginToPass(): void {
     this.#passing = true;
-    const { host, form, meter, contentType } = this.#o;
-    host.commit(contentType);
+    const { form, meter, contentType } = this.#o;
     const begun = this.#kept.whole();
+    this.#writeAsAsked(begun);
+    this.#host.commit(contentType);
     if (!this.#meter(form.beginning(begun))) meter.sampled(begun);
     this.#passOn(begun);
   }
 
   #passOn(bytes: Buffer): void {
-    this.#o.host.write(bytes);
+    this.#host.write(bytes);
     if (this.#kept.length < 2 * TAIL_BYTES) return;
     this.#kept.keepLast(TAIL_BYTES);
     this.#lostBeginning = true;
   }
 
   #endPassing(): void {
-    const { host, form, wire, target } = this.#o;
+    const { form, wire, target } = this.#o;
+    const host = this.#host;
     const bytes = this.#kept.whole();
     const facts = this.#lostBeginning ? form.end(bytes) : form.whole(bytes);
     if (facts?.error !== undefined) host.fail(streamError(facts.error, wire, target));

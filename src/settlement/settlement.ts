@@ -27,6 +27,8 @@ export interface SettlementOptions {
   readonly stream: boolean;
   /** As the client asked to be served: so it is priced where the provider did not tell. */
   readonly servedAs: ServedAs | undefined;
+  /** Answers that were asked for; 0: none, since the operation generates nothing (embeddings). */
+  readonly choices: number;
   /** See PeekedRequest. */
   readonly counted: Readonly<RareCounts> | undefined;
   readonly price: (target: Target) => Price;
@@ -61,9 +63,9 @@ function settleByUse(result: RelayResult, options: SettlementOptions): void {
     record.errorDetail = shortened.detail;
   } else if (!isFailureOfProvider(result)) {
     const told = withCounted(result, options);
-    if (told) use(record, told, 'provider', price);
+    if (told) use(record, generated(told, told.outputTokens, options), 'provider', price);
     else if (options.counted !== undefined) record.unknownCost = price.unknownCost({}, record.startedAt);
-    if (options.counted === undefined && needsEstimate(result, options.exchange)) {
+    if (options.counted === undefined && needsEstimate(result, options)) {
       settleByEstimate(record, price, result, options);
       return;
     }
@@ -107,9 +109,18 @@ function settleByEstimate(record: ExchangeRecord, price: Price, result: RelayRes
   };
   const pieces = options.stream ? result.content.pieces : 0;
   const answerText = answerForm === form.name ? form.answerText : () => undefined;
-  const quick = quickEstimate({ bodyBytes: exchange.bytesIn, meter, answerText, pieces });
+  const quick = generated(
+    quickEstimate({ bodyBytes: exchange.bytesIn, meter, answerText, pieces }),
+    undefined,
+    options,
+  );
   const useEstimate = (of: ExchangeRecord, estimate: Usage): void =>
-    use(of, servedAsAsked(filledUp(meter.usage, estimate), result, options), 'estimate', price);
+    use(
+      of,
+      servedAsAsked(generated(filledUp(meter.usage, estimate), meter.usage?.outputTokens, options), result, options),
+      'estimate',
+      price,
+    );
   if (provisional) {
     const early: ExchangeRecord = { ...record, pending: true };
     useEstimate(early, quick);
@@ -171,10 +182,20 @@ function isFailureOfProvider({ error, cut }: RelayResult): boolean {
  * The provider's count stands where the answer is whole, and where nothing came behind it. Without an answer's bytes, or
  * with those of an error, nothing was generated that could be billed.
  */
-function needsEstimate({ error, cut, meter, content }: RelayResult, { aborted }: Exchange): boolean {
+function needsEstimate(
+  { error, cut, meter, content }: RelayResult,
+  { exchange: { aborted }, choices }: SettlementOptions,
+): boolean {
+  // Units and tokens of the input are told, or nothing is.
+  if (choices === 0) return error === undefined && meter.usage === undefined && meter.answerBytes > 0;
   const told = error === undefined ? meter.usage?.outputTokens !== undefined : meter.countedOutput;
   if (told || meter.answerBytes === 0) return false;
   return error === undefined || cut || aborted !== undefined || content.pieces > 0;
+}
+
+/** Where nothing is generated there are no output tokens, unless the provider counts some all the same. */
+function generated(usage: Usage, told: number | undefined, { choices, counted }: SettlementOptions): Usage {
+  return choices === 0 && counted === undefined ? { ...usage, outputTokens: told ?? 0 } : usage;
 }
 
 /** What the provider said stands, but for a count of output that was only its first. */

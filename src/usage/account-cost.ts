@@ -47,6 +47,8 @@ function tableOf(block: Cost): RateTable | 'public' {
         { webSearch: each(value.web_search, 1000) },
       );
     }
+    case 'per_1000_searches':
+      return layeredTable({}, 0, { searchUnit: each(block.value, 1000) });
     case 'per_million_characters':
       return layeredTable({}, 0, { inputCharacter: each(block.value.input, 1e6) });
     case 'per_minute_of_audio':

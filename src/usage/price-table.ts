@@ -53,6 +53,7 @@ export function compilePrice(source: PriceSource): Price {
   const factors = new TermFactors(multipliers, source.terms, source.modelId);
   if (table === 'unreadable') return new TablePrice('account', () => undefined, factors, 'never');
   if (table !== 'public') return new TablePrice('account', () => table, factors, 'never');
+  if (source.terms?.free?.test(source.modelId)) return new TablePrice(FREE, () => FREE_TABLE, factors, 'never');
   const entry = source.catalogueId === undefined ? undefined : catalogueEntry(source.catalogueId, source.modelId);
   const untold = source.terms?.untold?.find(({ models }) => models.test(source.modelId))?.column;
   if (entry === undefined) return new TablePrice('none', () => undefined, factors, 'first');
@@ -61,6 +62,9 @@ export function compilePrice(source: PriceSource): Price {
   return new TablePrice(entry.version, listAt, factors, reported, untold);
 }
 
+/** Billed nothing, by what its provider publishes. */
+const FREE = 'free';
+const FREE_TABLE: RateTable = { perExchange: 0, bands: [{ fromInputTokens: 0, rates: {} }] };
 const NOTHING_SPECIAL: ServedAs = {};
 const MAX_IMAGE_TABLES = 64;
 

@@ -63,6 +63,9 @@ const MANIFESTS: Record<string, object> = {
   },
 };
 
+/** Where the form of a request depends on its model. */
+const MODEL_OF: Record<string, string> = { 'bedrock-invoke-embeddings': 'cohere.embed-v4:0' };
+
 const tasks = new TaskPool();
 after(() => tasks.close());
 
@@ -79,6 +82,9 @@ function targetOf(plug: ProviderPlug, more: object = {}): Target {
 const LONG = 'x'.repeat(300_000);
 const LARGE: Record<string, object> = {
   'openai-chat': { model: 'm', messages: [{ role: 'user', content: LONG }], max_tokens: 5 },
+  'openai-embeddings': { model: 'm', input: LONG, input_type: 'query' },
+  'openai-completions': { model: 'm', prompt: LONG },
+  'cohere-rerank': { model: 'm', query: 'q', documents: [LONG] },
   'openai-speech': { model: 'm', input: LONG, voice: 'v' },
 };
 
@@ -116,7 +122,8 @@ for (const plug of PLUGS) {
         if (mount === undefined || mount.wire.name === dialect.name) return;
         const { signal } = new AbortController();
         const body = Buffer.from(JSON.stringify(LARGE[dialect.name]));
-        const made = await tasks.translateHeavy(dialect, mount.wire, { id: 'a/m', modelId: 'm' }, body, signal);
+        const modelId = MODEL_OF[mount.wire.name] ?? 'm';
+        const made = await tasks.translateHeavy(dialect, mount.wire, { id: 'a/m', modelId }, body, signal);
         assert.ok(!(made instanceof GatewayError), made instanceof GatewayError ? made.message : '');
         assert.ok(made.body.length > 300_000);
       });

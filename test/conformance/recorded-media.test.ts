@@ -47,6 +47,9 @@ function carry(dialect: Dialect, contentType: string, chunks: Iterable<Buffer>, 
       exchangeId: 'x',
       strictForm: false,
       askedUsage: false,
+      heavyAnswers: () => Promise.reject(new Error('nothing is written anew')),
+      parts: undefined,
+      abandoned: new AbortController(),
     },
   );
   assert.ok('chunk' in mode);

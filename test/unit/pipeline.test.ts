@@ -78,6 +78,7 @@ function ask({ answer = whole(ANSWER), admit = () => NOTHING_HELD, options }: As
     sweeper: new Sweeper(),
     estimate: async () => undefined,
     translateHeavy: () => Promise.reject(new Error('nothing is large')),
+    heavyAnswers: () => Promise.reject(new Error('nothing is large')),
     snapshot: () => ({
       settings,
       routes: new ModelRoutes([account], { models: () => [], has: () => false }),

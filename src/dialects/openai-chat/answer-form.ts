@@ -1,5 +1,5 @@
 import type { AnswerForm } from '../answer-form.ts';
-import { beginning, end, whole } from './answer-facts.ts';
+import { beginning, end, whole } from '../openai-json/choice-facts.ts';
 import { ChatStreamReader } from './stream-reader.ts';
 import { toEvents } from './to-events.ts';
 import { toWhole } from './to-whole.ts';

@@ -2,9 +2,9 @@ import type { ContentEvent, InferenceEvent } from '../../inference/event.ts';
 import { carryInId } from '../../inference/signature.ts';
 import { mergeUsage, type Usage } from '../../inference/usage.ts';
 import type { AnswerContext, EventWriter } from '../dialect.ts';
-import { finishWord } from './finish-word.ts';
+import { finishWord } from '../openai-json/finish-word.ts';
+import { usageObject } from '../openai-json/usage-object.ts';
 import { imagePart, urlCitation } from './message-parts.ts';
-import { usageObject } from './usage-object.ts';
 
 /** Reasoning that is held for the block that closes it; beyond this the block is left out, its text was sent anyway. */
 const MAX_HELD_REASONING_CHARACTERS = 4 * 1024 * 1024;

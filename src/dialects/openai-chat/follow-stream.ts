@@ -2,7 +2,7 @@ import { countOf, isArray, isObject, type JsonObject, stringOf } from '../../cod
 import { dataEvent } from '../../codec/sse-writer.ts';
 import type { Usage } from '../../inference/usage.ts';
 import type { AnswerContext, StreamFollower } from '../dialect.ts';
-import { usageObject } from './usage-object.ts';
+import { usageObject } from '../openai-json/usage-object.ts';
 
 /** As many as `n` may be; of further choices none is finished by us. */
 const MAX_CHOICES = 128;

@@ -4,9 +4,9 @@ import type { InferenceEvent } from '../../inference/event.ts';
 import { carryInId } from '../../inference/signature.ts';
 import { mergeUsage, type Usage } from '../../inference/usage.ts';
 import type { AnswerContext } from '../dialect.ts';
-import { finishWord } from './finish-word.ts';
+import { finishWord } from '../openai-json/finish-word.ts';
+import { usageObject } from '../openai-json/usage-object.ts';
 import { imagePart, urlCitation } from './message-parts.ts';
-import { usageObject } from './usage-object.ts';
 
 /** A whole `chat.completion` from the neutral events. https://platform.openai.com/docs/api-reference/chat/object */
 export function fromInference(events: readonly InferenceEvent[], context: AnswerContext): OrError<Buffer> {

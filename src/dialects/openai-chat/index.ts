@@ -1,7 +1,7 @@
 import type { Dialect } from '../dialect.ts';
+import { answerText } from '../openai-json/answer-text.ts';
 import { errorBody, errorEvent } from '../openai-json/error-body.ts';
 import { answerForm } from './answer-form.ts';
-import { answerText } from './answer-text.ts';
 import { eventWriter } from './event-writer.ts';
 import { followStream } from './follow-stream.ts';
 import { fromInference } from './from-inference.ts';

@@ -3,7 +3,8 @@ import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import { type ServedAs, servedAfter, servedAs } from '../../inference/served-as.ts';
 import type { PeekedRequest, RequestScan } from '../dialect.ts';
-import { JsonRequestScan, missing, parsed, wrong } from '../openai-json/request-scan.ts';
+import { JsonRequestScan, missing, wrong } from '../openai-json/request-scan.ts';
+import type { StreamedPlaces } from '../openai-json/streamed-edits.ts';
 
 /** Every top-level key that the gateway itself reads: repeated or escaped, it is refused. */
 const keys = new PeekKeys([
@@ -30,21 +31,12 @@ const SPEED = 8;
 const INFERENCE_GEO = 9;
 
 const OPEN_BRACKET = 0x5b;
-const OPEN_BRACE = 0x7b;
-/** What is read by itself is bounded by itself: parsing a value of 32 MB here would stop the loop for seconds. */
-const MOST_OPTIONS_BYTES = 4_096;
 
 /** What a chat request says beyond what every request does; the offsets are for `splice`. */
-export interface PeekedChat extends PeekedRequest {
-  /** Where the JSON string of `model` stands in the body, quotes included. */
-  modelStart: number;
-  modelEnd: number;
+export interface PeekedChat extends PeekedRequest, StreamedPlaces {
   /** Where the array `messages` stands. */
   messagesStart: number;
   messagesEnd: number;
-  /** Where the value of `stream_options` stands; -1 where it is absent. */
-  streamOptionsStart: number;
-  streamOptionsEnd: number;
 }
 
 /** Reads a chat request as its bytes arrive; `result` once all are there. */
@@ -66,25 +58,8 @@ export class ChatScan implements RequestScan {
     if (body[starts[MESSAGES]!] !== OPEN_BRACKET) return wrong('messages', 'It must be an array.');
     const stream = scan.flag(body, STREAM);
     if (stream instanceof GatewayError) return stream;
-    let includeUsage = false;
-    const streamOptionsStart = starts[STREAM_OPTIONS]!;
-    const streamOptionsEnd = ends[STREAM_OPTIONS]!;
-    if (streamOptionsEnd - streamOptionsStart > MOST_OPTIONS_BYTES) {
-      return wrong('stream_options', `It may have up to ${MOST_OPTIONS_BYTES} bytes.`);
-    }
-    if (streamOptionsStart >= 0) {
-      const options = parsed(body, streamOptionsStart, streamOptionsEnd);
-      if (options !== null && (typeof options !== 'object' || Array.isArray(options))) {
-        return wrong('stream_options', 'It must be an object.');
-      }
-      if (body[streamOptionsStart] === OPEN_BRACE) {
-        const asked: unknown = Reflect.get(options as object, 'include_usage');
-        if (asked !== undefined && asked !== null && typeof asked !== 'boolean') {
-          return wrong('stream_options.include_usage', 'It must be true or false.');
-        }
-        includeUsage = asked === true;
-      }
-    }
+    const includeUsage = scan.includeUsage(body, STREAM_OPTIONS);
+    if (includeUsage instanceof GatewayError) return includeUsage;
 
     const older = scan.count(body, MAX_TOKENS);
     if (older instanceof GatewayError) return older;
@@ -102,8 +77,8 @@ export class ChatScan implements RequestScan {
       includeUsage,
       messagesStart: starts[MESSAGES]!,
       messagesEnd: ends[MESSAGES]!,
-      streamOptionsStart,
-      streamOptionsEnd,
+      streamOptionsStart: starts[STREAM_OPTIONS]!,
+      streamOptionsEnd: ends[STREAM_OPTIONS]!,
       maxOutputTokens,
       choices: Math.max(1, choices ?? 1),
       servedAs: this.#servedAs(body),

@@ -1,23 +1,16 @@
-import { parseExact } from '../../codec/exact-json.ts';
 import type { Edit, RuleFault } from '../../codec/key-rules.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import type { BodyRules, SpliceEdits } from '../dialect.ts';
-import { editedBody, quoted } from '../openai-json/edited-body.ts';
+import { editedBody } from '../openai-json/edited-body.ts';
 import { peekError } from '../openai-json/request-scan.ts';
+import { streamedEdits } from '../openai-json/streamed-edits.ts';
 import { developerEdits } from './developer-messages.ts';
 import type { PeekedChat } from './peek.ts';
 
-const ASK_USAGE = Buffer.from(',"stream_options":{"include_usage":true}');
-
 /** The body for a provider that speaks this dialect. The pieces of a large body refer to `body`. */
 export function splice(body: Buffer, peeked: PeekedChat, asked: SpliceEdits): OrError<Buffer | Buffer[]> {
-  const edits: Edit[] = [{ start: peeked.modelStart, end: peeked.modelEnd, bytes: quoted(asked.modelId) }];
-  if (asked.askUsage) {
-    const edit = askingForUsage(body, peeked);
-    if (edit.start < peeked.modelStart) edits.unshift(edit);
-    else edits.push(edit);
-  }
+  const edits = streamedEdits(body, peeked, asked);
   if (asked.developerAsSystem) {
     const roles = developerEdits(body, peeked.messagesStart, peeked.messagesEnd);
     if (roles.length > 0) {
@@ -53,11 +46,4 @@ function ruleError(fault: RuleFault): GatewayError {
     param: fault.key,
     detail: `The host of this model takes no \`${fault.key}\`.`,
   });
-}
-
-function askingForUsage(body: Buffer, peeked: PeekedChat): Edit {
-  const { modelEnd, streamOptionsStart: start, streamOptionsEnd: end } = peeked;
-  if (start < 0) return { start: modelEnd, end: modelEnd, bytes: ASK_USAGE };
-  const options: unknown = parseExact(body.toString('utf8', start, end));
-  return { start, end, bytes: Buffer.from(JSON.stringify({ ...(options as object | null), include_usage: true })) };
 }

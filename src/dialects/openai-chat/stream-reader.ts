@@ -12,7 +12,7 @@ import {
   type StreamReader,
   type UsageListener,
 } from '../answer-form.ts';
-import { answerIn, failureIn, isFinished, whole } from './answer-facts.ts';
+import { answerIn, failureIn, isFinished, whole } from '../openai-json/choice-facts.ts';
 import { CallIndices, setIndices } from './call-indices.ts';
 import { contentGap, hasContent } from './delta-content.ts';
 

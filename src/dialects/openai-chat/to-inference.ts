@@ -3,7 +3,7 @@ import { isObject, type JsonObject, objectOf } from '../../codec/json-value.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import type { InferenceRequest } from '../../inference/request.ts';
-import { RequestReader } from './request-reader.ts';
+import { RequestReader } from '../openai-json/request-reader.ts';
 import { toMessages } from './to-messages.ts';
 import { toNativeTools, toToolChoice, toTools } from './to-tools.ts';
 

@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../codec/json-value.ts';
 import type { Message, Part, Role } from '../../inference/request.ts';
 import { splitCarryingId } from '../../inference/signature.ts';
-import type { RequestReader } from './request-reader.ts';
+import type { RequestReader } from '../openai-json/request-reader.ts';
 import { toParts } from './to-parts.ts';
 
 export function toMessages(reader: RequestReader, value: unknown): Message[] {

@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../codec/json-value.ts';
 import type { Part } from '../../inference/request.ts';
-import type { RequestReader } from './request-reader.ts';
+import type { RequestReader } from '../openai-json/request-reader.ts';
 
 /** `content` of a message: a string, or a list of parts. Nothing is no parts. */
 export function toParts(reader: RequestReader, content: unknown, place: string): Part[] {

@@ -1,6 +1,6 @@
 import { type JsonObject, objectOf } from '../../codec/json-value.ts';
 import type { NativeTool, Tool, ToolChoice } from '../../inference/request.ts';
-import type { RequestReader } from './request-reader.ts';
+import type { RequestReader } from '../openai-json/request-reader.ts';
 
 /** The keys of a function tool that have a neutral name, in the tool or in its `function`. */
 const READ_KEYS: ReadonlySet<string> = new Set([

@@ -1,5 +1,8 @@
+import { inputText } from '../openai-json/input-text.ts';
 import { jsonDialect } from '../openai-json/json-dialect.ts';
-import { promptText } from './prompt-text.ts';
+import { fromInference } from './from-inference.ts';
+import { toInference } from './to-inference.ts';
+import { vectors } from './vectors.ts';
 
 /** OpenAI's embeddings: https://platform.openai.com/docs/api-reference/embeddings/create */
 export const openAiEmbeddings = jsonDialect({
@@ -7,5 +10,15 @@ export const openAiEmbeddings = jsonDialect({
   operation: 'embedding',
   patterns: ['/embeddings'],
   required: ['input'],
-  promptText,
+  more: {
+    keys: ['encoding_format'],
+    read(scan, body, first) {
+      const word = scan.word(body, first);
+      // Other words, and Perplexity's default, are for the provider alone: base64 of bytes looks like that of floats.
+      return { encoding: word === 'float' || word === 'base64' ? word : undefined };
+    },
+  },
+  vectors,
+  promptText: ({ input }) => inputText(input),
+  translation: { to: ['embedding'], toInference, fromInference },
 });

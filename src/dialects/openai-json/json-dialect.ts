@@ -1,14 +1,18 @@
+import { type JsonObject, objectOf } from '../../codec/json-value.ts';
+import type { Edit } from '../../codec/key-rules.ts';
 import { PeekKeys } from '../../codec/peek-keys.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import type { Operation } from '../../inference/operation.ts';
 import type { PromptText } from '../../inference/sampled-text.ts';
-import type { AnswerForm } from '../answer-form.ts';
+import type { AnswerForm, VectorForm } from '../answer-form.ts';
 import type { Dialect, DialectTranslation, FormName, PeekedRequest, RequestScan, SpliceEdits } from '../dialect.ts';
 import { editedBody, quoted } from './edited-body.ts';
 import { errorBody, errorEvent } from './error-body.ts';
 import { jsonAnswers } from './json-answers.ts';
 import { JsonRequestScan, missing, type NamedModel } from './request-scan.ts';
+
+const OPEN_BRACE = 0x7b;
 
 export interface JsonForm {
   readonly name: FormName;
@@ -26,9 +30,12 @@ export interface JsonForm {
   };
   /** Small values of its answers that tell of usage, besides `usage`. */
   readonly answerKeys?: readonly string[];
+  readonly vectors?: VectorForm;
+  /** Asked where the client names no model; absent: it has to. */
+  readonly defaultModel?: string;
   /** Absent: one JSON object each. */
   readonly answers?: AnswerForm;
-  promptText(body: unknown): PromptText;
+  promptText(body: JsonObject): PromptText;
   readonly translation?: DialectTranslation;
 }
 
@@ -38,6 +45,7 @@ interface PeekedJson extends PeekedRequest, NamedModel {
 
 /** A form whose requests are one JSON object each, as its answers are by default. No text is generated. */
 export function jsonDialect(form: JsonForm): Dialect {
+  const { vectors } = form;
   const keys = keysOf(form);
   return {
     name: form.name,
@@ -45,10 +53,9 @@ export function jsonDialect(form: JsonForm): Dialect {
     routes: form.patterns.map((pattern) => ({ method: 'POST', pattern })),
     usageParameter: undefined,
     scan: () => new JsonScan(keys, form),
-    splice: (body, peeked: PeekedJson, { modelId }: SpliceEdits) =>
-      editedBody(body, [{ start: peeked.modelStart, end: peeked.modelEnd, bytes: quoted(modelId) }]),
-    answers: form.answers ?? jsonAnswers(form.answerKeys),
-    promptText: form.promptText,
+    splice: (body, peeked: PeekedJson, { modelId }: SpliceEdits) => editedBody(body, [modelEdit(peeked, modelId)]),
+    answers: { ...(form.answers ?? jsonAnswers(form.answerKeys)), ...(vectors && { vectors }) },
+    promptText: (body) => form.promptText(objectOf(body) ?? {}),
     // Nothing of the answer is text that was generated.
     answerText: () => undefined,
     errorBody,
@@ -57,15 +64,18 @@ export function jsonDialect(form: JsonForm): Dialect {
   };
 }
 
-export function keysOf({ required, choicesKey, more }: Pick<JsonForm, 'required' | 'choicesKey' | 'more'>): PeekKeys {
+/** As much of a form as its scan needs. */
+type ScannedForm = Pick<JsonForm, 'required' | 'choicesKey' | 'more' | 'defaultModel'>;
+
+export function keysOf({ required, choicesKey, more }: ScannedForm): PeekKeys {
   return new PeekKeys(['model', ...required, ...(choicesKey === undefined ? [] : [choicesKey]), ...(more?.keys ?? [])]);
 }
 
 export class JsonScan implements RequestScan {
   readonly #scan: JsonRequestScan;
-  readonly #form: Pick<JsonForm, 'required' | 'choicesKey' | 'more'>;
+  readonly #form: ScannedForm;
 
-  constructor(keys: PeekKeys, form: Pick<JsonForm, 'required' | 'choicesKey' | 'more'>) {
+  constructor(keys: PeekKeys, form: ScannedForm) {
     this.#scan = new JsonRequestScan(keys);
     this.#form = form;
   }
@@ -78,9 +88,9 @@ export class JsonScan implements RequestScan {
     const scan = this.#scan;
     const fault = scan.fault();
     if (fault) return fault;
-    const named = scan.model(body, 0);
+    const { required, choicesKey, more, defaultModel } = this.#form;
+    const named = scan.starts[0]! < 0 && defaultModel !== undefined ? unnamed(body, defaultModel) : scan.model(body, 0);
     if (named instanceof GatewayError) return named;
-    const { required, choicesKey, more } = this.#form;
     const absent = required.find((_, index) => scan.starts[index + 1]! < 0);
     if (absent !== undefined) return missing(absent);
     const choices = choicesKey === undefined ? 0 : scan.count(body, required.length + 1);
@@ -90,4 +100,16 @@ export class JsonScan implements RequestScan {
     if (told instanceof GatewayError) return told;
     return { ...named, stream: false, includeUsage: false, maxOutputTokens: 0, choices: choices ?? 1, ...told };
   }
+}
+
+/** Nothing to be replaced: the model is to be written behind the opening brace. */
+function unnamed(body: Buffer, model: string): NamedModel {
+  const at = body.indexOf(OPEN_BRACE) + 1;
+  return { model, modelStart: at, modelEnd: at };
+}
+
+function modelEdit({ modelStart: start, modelEnd: end }: NamedModel, modelId: string): Edit {
+  if (end > start) return { start, end, bytes: quoted(modelId) };
+  // A required key follows it.
+  return { start, end, bytes: Buffer.from(`"model":${JSON.stringify(modelId)},`) };
 }

@@ -1,4 +1,5 @@
 import { JsonPeek, MAX_DEPTH, type PeekFault } from '../../codec/json-peek.ts';
+import { isObject } from '../../codec/json-value.ts';
 import type { PeekKeys } from '../../codec/peek-keys.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { BodyScan, OrError } from '../../core/exchange.ts';
@@ -9,6 +10,7 @@ const ZERO = 0x30;
 /** What is read by itself is bounded by itself: parsing a value of 32 MB here would stop the loop for seconds. */
 const MOST_NUMBER_BYTES = 64;
 const MOST_WORD_BYTES = 512;
+const MOST_OPTIONS_BYTES = 4_096;
 /** 256 characters, each escaped. */
 export const MAX_MODEL_BYTES = 6 * 256 + 2;
 
@@ -67,6 +69,22 @@ export class JsonRequestScan implements BodyScan {
     const word = body.toString('latin1', start, this.ends[key]);
     if (word === 'true') return true;
     return word === 'false' || word === 'null' ? false : wrong(this.#keys.names[key]!, 'It must be true or false.');
+  }
+
+  /** Whether the object at `key` (`stream_options`) asks for usage in the stream. */
+  includeUsage(body: Buffer, key: number): OrError<boolean> {
+    const start = this.starts[key]!;
+    const end = this.ends[key]!;
+    const name = this.#keys.names[key]!;
+    if (end - start > MOST_OPTIONS_BYTES) return wrong(name, `It may have up to ${MOST_OPTIONS_BYTES} bytes.`);
+    if (start < 0) return false;
+    const options = parsed(body, start, end);
+    if (options !== null && !isObject(options)) return wrong(name, 'It must be an object.');
+    const asked = options?.['include_usage'];
+    if (asked !== undefined && asked !== null && typeof asked !== 'boolean') {
+      return wrong(`${name}.include_usage`, 'It must be true or false.');
+    }
+    return asked === true;
   }
 
   /** Undefined where it is no string: whether that is allowed is the provider's to say. */

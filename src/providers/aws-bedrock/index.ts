@@ -4,6 +4,7 @@ import { regionalAccount } from '../base/aws-account.ts';
 import { awsAuth, awsCredential, awsDomain, awsRegion, awsTokenSources } from '../base/aws-credential.ts';
 import { mountAt } from '../base/mount.ts';
 import type { ProviderPlug } from '../provider.ts';
+import { bedrockEmbeddingsWire } from './embeddings.ts';
 import { listTerms } from './list-terms.ts';
 import { bedrockModels } from './models-probe.ts';
 import { bedrockConverseWire } from './wire.ts';
@@ -25,6 +26,7 @@ const schema = accountBase(type).extend({
 });
 
 const account = 'aws-bedrock';
+const WIRES = [bedrockConverseWire, bedrockEmbeddingsWire];
 
 export const plug: ProviderPlug = {
   type,
@@ -44,7 +46,7 @@ export const plug: ProviderPlug = {
       return { type, name: account, region, auth_data: keys };
     },
   },
-  wires: [bedrockConverseWire],
+  wires: WIRES,
   probe: bedrockModels,
   tokenSources: (checked) => awsTokenSources(schema.parse(checked)),
   open(checked, tokens) {
@@ -61,14 +63,11 @@ export const plug: ProviderPlug = {
       abilities: { usageInStream: false, developerRole: true },
       families: ['any'],
       familyOf: () => 'any',
-      mountsIn: (region) => [
-        mountAt({
-          wire: bedrockConverseWire,
-          account: manifest,
-          url: manifest.base_url ?? `https://bedrock-runtime.${region}.${awsDomain(region)}`,
-          credential: awsCredential(manifest, tokens, { region, service: 'bedrock' }),
-        }),
-      ],
+      mountsIn: (region) => {
+        const url = manifest.base_url ?? `https://bedrock-runtime.${region}.${awsDomain(region)}`;
+        const credential = awsCredential(manifest, tokens, { region, service: 'bedrock' });
+        return WIRES.map((wire) => mountAt({ wire, account: manifest, url, credential }));
+      },
     });
   },
 };

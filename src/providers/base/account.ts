@@ -61,14 +61,14 @@ export function openAccount(setup: OneAddress): ProviderAccount {
 /** An account that passes on any id: every model of it is behind the connections of any other. */
 export function anyModelAccount(setup: AccountSetup, target: (model: string) => Target): ProviderAccount {
   const { mounts } = target(setup.exampleModel ?? 'any');
-  return { ...identity(setup), connections: connectionsOf(mounts), listed: [], target };
+  return { ...identity(setup), connections: connectionsOf([mounts]), listed: [], target };
 }
 
 /** An account that has the models it lists and no other. */
 export function listedAccount(setup: AccountSetup, listed: readonly Target[]): ProviderAccount {
   const prefix = setup.manifest.name.length + 1;
   const byName = new Map(listed.map((target) => [target.id.slice(prefix), target]));
-  const connections = [...new Set(listed.map(({ mounts }) => mounts))].flatMap(connectionsOf);
+  const connections = connectionsOf(new Set(listed.map(({ mounts }) => mounts)));
   return { ...identity(setup), connections, listed, target: (model) => byName.get(model) };
 }
 
@@ -99,8 +99,16 @@ function identity({ manifest, catalogueId, exampleModel, modelIds, provider = ki
   return { name: manifest.name, type: manifest.type, provider, catalogueId, exampleModel, modelIds };
 }
 
-function connectionsOf(mounts: Mounts): Connection[] {
-  return [...mounts.values()].flat().map(({ connection }) => connection);
+/** Each once: forms that are served side by side share their connections. */
+function connectionsOf(all: Iterable<Mounts>): Connection[] {
+  const byPlace = new Map<string, Connection>();
+  for (const mounts of all) {
+    for (const { connection } of [...mounts.values()].flat()) {
+      const { origin, credential, proxy, tls } = connection;
+      byPlace.set(JSON.stringify([origin, credential, proxy, tls]), connection);
+    }
+  }
+  return [...byPlace.values()];
 }
 
 function kind(type: string): string {

@@ -15,7 +15,7 @@ export interface ChatAnswer {
 
 /** The answer to a chat request: the same for the same request, and it says that it is a demo. */
 export function chatAnswer(request: JsonObject, body: Buffer): ChatAnswer {
-  const messages = isArray(request['messages']) ? request['messages'].filter(isObject) : [];
+  const messages = isArray(request['messages']) ? request['messages'].filter(isObject) : promptOf(request);
   const question = messages.findLast((message) => message['role'] === 'user');
   const asked = question === undefined ? '' : textOf(question['content']).trim();
   const quote = asked.length > LONGEST_QUOTE_CHARACTERS ? `${asked.slice(0, LONGEST_QUOTE_CHARACTERS)}…` : asked;
@@ -32,6 +32,12 @@ export function chatAnswer(request: JsonObject, body: Buffer): ChatAnswer {
     stream: request['stream'] === true,
     includeUsage: objectOf(request['stream_options'])?.['include_usage'] === true,
   };
+}
+
+/** The prompt of an older completion as a chat's message. */
+function promptOf({ prompt }: JsonObject): JsonObject[] {
+  const texts = (isArray(prompt) ? prompt : [prompt]).filter((each) => typeof each === 'string');
+  return texts.length > 0 ? [{ role: 'user', content: texts.join(' ') }] : [];
 }
 
 /** `content` as a string, or the text of its parts. */

@@ -2,7 +2,7 @@ import { dataEvent } from '../../codec/sse-writer.ts';
 import type { ChatAnswer } from './chat-answer.ts';
 
 /** The demo's model as clients see it in answers. */
-const MODEL = 'demo/chat';
+export const MODEL = 'demo/chat';
 
 /** A whole `chat.completion`. */
 export function wholeAnswer(answer: ChatAnswer, created: number): Buffer {
@@ -36,7 +36,7 @@ export function* streamedAnswer(answer: ChatAnswer, created: number): Generator<
   yield dataEvent('[DONE]');
 }
 
-function usage({ promptTokens, words }: ChatAnswer) {
+export function usage({ promptTokens, words }: ChatAnswer) {
   return {
     prompt_tokens: promptTokens,
     completion_tokens: words.length,

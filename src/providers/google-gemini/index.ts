@@ -9,8 +9,11 @@ import { mountAt } from '../base/mount.ts';
 import { listTerms } from '../gemini-generate-content/list-terms.ts';
 import { geminiWire } from '../gemini-generate-content/wire.ts';
 import type { ProviderPlug } from '../provider.ts';
+import { geminiEmbeddingsWire } from './embeddings.ts';
 
 const type = 'provider-account/google-gemini';
+
+const WIRES = [geminiWire, geminiEmbeddingsWire];
 
 const schema = accountBase(type).extend({
   auth_data: z.object({ type: z.literal('api-key'), apiKey: secretText() }),
@@ -27,7 +30,7 @@ export const plug: ProviderPlug = {
     account: 'google-gemini',
     manifest: (value) => ({ type, name: 'google-gemini', auth_data: { type: 'api-key', apiKey: value } }),
   },
-  wires: [geminiWire],
+  wires: WIRES,
   // https://ai.google.dev/api/models
   probe: {
     path: '/models?pageSize=1000',
@@ -36,6 +39,8 @@ export const plug: ProviderPlug = {
   },
   open(checked) {
     const manifest = schema.parse(checked);
+    // A header, not `?key=`: addresses are logged on the way.
+    const credential = headerCredential(['x-goog-api-key', manifest.auth_data.apiKey]);
     return openAccount({
       manifest,
       catalogueId: 'google',
@@ -43,15 +48,7 @@ export const plug: ProviderPlug = {
       exampleModel: 'gemini-2.5-flash',
       // Every chunk carries usage; there is nothing to ask for.
       abilities: { usageInStream: false, developerRole: true },
-      mounts: [
-        mountAt({
-          wire: geminiWire,
-          account: manifest,
-          url: manifest.base_url,
-          // A header, not `?key=`: addresses are logged on the way.
-          credential: headerCredential(['x-goog-api-key', manifest.auth_data.apiKey]),
-        }),
-      ],
+      mounts: WIRES.map((wire) => mountAt({ wire, url: manifest.base_url, credential, account: manifest })),
       listed: listedModels(manifest.integrations),
     });
   },

@@ -8,6 +8,7 @@ import { geminiWire } from '../gemini-generate-content/wire.ts';
 import { openAiChatWire } from '../openai-compatible/wire.ts';
 import type { Abilities, Credential, Mounts, ProviderPlug, Tokens } from '../provider.ts';
 import { claudeOnVertexWire } from './claude-wire.ts';
+import { vertexEmbeddingsWire } from './embeddings.ts';
 import { schema, type, type VertexAccount } from './manifest.ts';
 import { type PublishedModel, pathId, publishedModel } from './published-model.ts';
 import { vertexTokenSource, vertexTokenSourceId } from './token.ts';
@@ -16,7 +17,7 @@ import { vertexTokenSource, vertexTokenSourceId } from './token.ts';
 export const plug: ProviderPlug = {
   type,
   schema,
-  wires: [geminiWire, claudeOnVertexWire, openAiChatWire],
+  wires: [geminiWire, vertexEmbeddingsWire, claudeOnVertexWire, openAiChatWire],
   // https://cloud.google.com/vertex-ai/docs/reference/rest/v1/publishers.models/get, which every credential may ask.
   probe: { path: '/publishers/google/models/gemini-2.5-flash' },
   tokenSources(checked) {
@@ -37,7 +38,7 @@ export const plug: ProviderPlug = {
     const known = new Map<string, Mounts>();
     const mountsFor = (form: PublishedModel['form'], region: string): Mounts => {
       const key = `${form} ${region}`;
-      const mounts = known.get(key) ?? mountsOf([mountAt(place(account, region, form, credential))]);
+      const mounts = known.get(key) ?? mountsOf(placesOf(account, region, form, credential).map(mountAt));
       known.set(key, mounts);
       return mounts;
     };
@@ -81,12 +82,12 @@ function originOf(region: string): string {
 }
 
 /** The base path is that of all resources, so that the probe finds what stands beside projects. */
-function place(
+function placesOf(
   account: VertexAccount,
   region: string,
   form: PublishedModel['form'],
   credential: Credential,
-): MountSetup {
+): MountSetup[] {
   const { project_id: project, base_url: base = originOf(region) } = account;
   const url = `${base}/v1`;
   const { pathname } = new URL(url);
@@ -94,32 +95,35 @@ function place(
   const root = project === undefined ? pathname : `${pathname}/projects/${project}/locations/${region}`;
   const at = { account, url, credential };
   switch (form) {
-    case 'gemini': {
-      return {
+    case 'gemini':
+      return [geminiWire, vertexEmbeddingsWire].map((wire) => ({
         ...at,
-        wire: geminiWire,
+        wire,
         path: (target, request) => {
           const isEndpoint = target.modelId.startsWith('endpoints/');
-          return `${root}${isEndpoint ? '' : '/publishers/google'}${geminiWire.path(target, request)}`;
+          return `${root}${isEndpoint ? '' : '/publishers/google'}${wire.path(target, request)}`;
         },
-      };
-    }
+      }));
     case 'claude':
-      return {
-        ...at,
-        wire: claudeOnVertexWire,
-        path: (target, request) => root + claudeOnVertexWire.path(target, request),
-      };
-    case 'mistral':
-      return {
-        ...at,
-        wire: openAiChatWire,
-        path: ({ modelId }, { stream }) => {
-          const verb = stream ? 'streamRawPredict' : 'rawPredict';
-          return `${root}/publishers/mistralai/models/${pathId(modelId)}:${verb}`;
+      return [
+        {
+          ...at,
+          wire: claudeOnVertexWire,
+          path: (target, request) => root + claudeOnVertexWire.path(target, request),
         },
-      };
+      ];
+    case 'mistral':
+      return [
+        {
+          ...at,
+          wire: openAiChatWire,
+          path: ({ modelId }, { stream }) => {
+            const verb = stream ? 'streamRawPredict' : 'rawPredict';
+            return `${root}/publishers/mistralai/models/${pathId(modelId)}:${verb}`;
+          },
+        },
+      ];
     case 'openai':
-      return { ...at, wire: openAiChatWire, path: () => `${root}/endpoints/openapi/chat/completions` };
+      return [{ ...at, wire: openAiChatWire, path: () => `${root}/endpoints/openapi/chat/completions` }];
   }
 }

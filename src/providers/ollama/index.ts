@@ -6,10 +6,11 @@ import { NO_CREDENTIAL } from '../base/credential.ts';
 import { listedModels } from '../base/listed-models.ts';
 import { mountAt } from '../base/mount.ts';
 import { openAiModels } from '../openai-compatible/models-probe.ts';
-import { openAiChatWire, openAiEmbeddingsWire } from '../openai-compatible/wire.ts';
+import { openAiChatWire, openAiCompletionsWire, openAiEmbeddingsWire } from '../openai-compatible/wire.ts';
 import type { ProviderPlug } from '../provider.ts';
 
 const type = 'provider-account/ollama';
+const WIRES = [openAiChatWire, openAiCompletionsWire, openAiEmbeddingsWire];
 const LOCAL_HOST = 'http://127.0.0.1:11434';
 
 const schema = accountBase(type).extend({
@@ -22,7 +23,7 @@ const schema = accountBase(type).extend({
 export const plug: ProviderPlug = {
   type,
   schema,
-  wires: [openAiChatWire, openAiEmbeddingsWire],
+  wires: WIRES,
   probe: openAiModels,
   open(checked) {
     const manifest = schema.parse(checked);
@@ -32,9 +33,7 @@ export const plug: ProviderPlug = {
       // Models on one's own machine have no price list.
       catalogueId: undefined,
       abilities: { usageInStream: true, developerRole: false },
-      mounts: [openAiChatWire, openAiEmbeddingsWire].map((wire) =>
-        mountAt({ wire, url, credential: NO_CREDENTIAL, account: manifest }),
-      ),
+      mounts: WIRES.map((wire) => mountAt({ wire, url, credential: NO_CREDENTIAL, account: manifest })),
       listed: listedModels(manifest.integrations),
     });
   },

@@ -12,9 +12,22 @@ import { openHostAccount } from './host-account.ts';
 import { addressParts, type HostRow } from './host-row.ts';
 import { HOSTS, hostOf } from './hosts.ts';
 import { openAiModels } from './models-probe.ts';
-import { openAiChatWire, openAiEmbeddingsWire } from './wire.ts';
+import {
+  cohereRerankWire,
+  openAiChatWire,
+  openAiCompletionsWire,
+  openAiEmbeddingsWire,
+  openAiModerationsWire,
+} from './wire.ts';
 
-const WIRES = [openAiChatWire, openAiEmbeddingsWire, anthropicWire];
+const WIRES = [
+  openAiChatWire,
+  openAiCompletionsWire,
+  openAiEmbeddingsWire,
+  openAiModerationsWire,
+  cohereRerankWire,
+  anthropicWire,
+];
 
 /** An account of a kind of its own: where it is and what it differs in stands in its row. */
 function hostPlug(row: HostRow): ProviderPlug {

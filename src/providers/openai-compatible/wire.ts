@@ -1,5 +1,6 @@
 import type { Wire } from '../provider.ts';
 import { toError } from './to-error.ts';
+import { toRerankUsage } from './to-rerank-usage.ts';
 import { toUsage } from './to-usage.ts';
 
 /** Embeddings as OpenAI speaks them: https://platform.openai.com/docs/api-reference/embeddings */
@@ -26,4 +27,30 @@ export const openAiChatWire: Wire = {
   path: () => '/chat/completions',
   toUsage,
   toError,
+};
+
+/** The older completions: https://platform.openai.com/docs/api-reference/completions */
+export const openAiCompletionsWire: Wire = {
+  ...openAiChatWire,
+  name: 'openai-completions',
+  operation: 'completion',
+  path: () => '/completions',
+};
+
+/** https://platform.openai.com/docs/api-reference/moderations */
+export const openAiModerationsWire: Wire = {
+  ...openAiEmbeddingsWire,
+  name: 'openai-moderations',
+  operation: 'moderation',
+  path: () => '/moderations',
+};
+
+/** Rerank in Cohere's form, which many hosts serve beside OpenAI's: https://docs.cohere.com/reference/rerank */
+export const cohereRerankWire: Wire = {
+  ...openAiEmbeddingsWire,
+  name: 'cohere-rerank',
+  operation: 'rerank',
+  forwards: [],
+  path: () => '/rerank',
+  toUsage: toRerankUsage,
 };

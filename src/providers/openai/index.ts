@@ -7,14 +7,29 @@ import { mountAt } from '../base/mount.ts';
 import { chatRules } from '../openai-compatible/chat-rules.ts';
 import { openAiMediaWires } from '../openai-compatible/media-wires.ts';
 import { openAiModels } from '../openai-compatible/models-probe.ts';
-import { openAiChatWire, openAiEmbeddingsWire } from '../openai-compatible/wire.ts';
+import {
+  cohereRerankWire,
+  openAiChatWire,
+  openAiCompletionsWire,
+  openAiEmbeddingsWire,
+  openAiModerationsWire,
+} from '../openai-compatible/wire.ts';
 import type { ProviderPlug } from '../provider.ts';
 import { listTerms } from './list-terms.ts';
 
 const type = 'provider-account/openai';
-const WIRES = [openAiChatWire, openAiEmbeddingsWire, ...openAiMediaWires];
 const OPENAI = 'https://api.openai.com/v1';
 const OWN_MODELS = { families: ['openai-reasoning'] };
+
+/** Of OpenAI, and of hosts that are compatible with it: rerank is theirs alone. */
+const WIRES = [
+  openAiChatWire,
+  openAiCompletionsWire,
+  openAiEmbeddingsWire,
+  openAiModerationsWire,
+  cohereRerankWire,
+  ...openAiMediaWires,
+];
 
 const schema = accountBase(type).extend({
   auth_data: optionalKey(apiKeyAuth),

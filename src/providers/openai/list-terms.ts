@@ -42,6 +42,8 @@ export const listTerms: ListTerms = {
     // 60 and 300 to 10 and 50.
     { term: 'serviceTier', values: ['ultrafast'], models: /^gpt-6-astra(-\d|$)/, factor: 6, source: PRICING },
   ],
+  // https://developers.openai.com/api/docs/guides/moderation
+  free: /^(omni|text)-moderation-/,
   // Each request searches the web at a price of its own, and usage does not tell it.
   untold: [{ models: /-search-(preview|api)/, column: 'web_search_requests' }],
 };

@@ -2,15 +2,14 @@ import { type AccountSetup, listedAccount, targetOf } from '../base/account.ts';
 import { headerCredential } from '../base/credential.ts';
 import { listedModel } from '../base/listed-models.ts';
 import { mountAt, mountsOf } from '../base/mount.ts';
-import { openAiMediaWires } from '../openai-compatible/media-wires.ts';
 import { openAiModels } from '../openai-compatible/models-probe.ts';
-import { openAiChatWire, openAiEmbeddingsWire } from '../openai-compatible/wire.ts';
 import type { ProviderPlug } from '../provider.ts';
 import { manifestSchema, type SelfHostedModel, type } from './manifest.ts';
+import { addressOf, SERVERS } from './servers.ts';
 
-const WIRES = [openAiChatWire, openAiEmbeddingsWire, ...openAiMediaWires];
+const WIRES = [...new Set(Object.values(SERVERS).flatMap((served) => served.map(({ wire }) => wire)))];
 
-/** Models behind an OpenAI-compatible server of one's own: each with its own address and credential. */
+/** Models behind servers of one's own: each with its own address and credential. */
 export const plug: ProviderPlug = {
   type,
   schema: manifestSchema,
@@ -28,7 +27,9 @@ export const plug: ProviderPlug = {
       const { url, tls_settings = manifest.tls_settings } = model;
       const account = { ...manifest, tls_settings };
       const credential = headerCredential(requestHeaders(model));
-      const mounts = WIRES.map((wire) => mountAt({ wire, url, credential, account }));
+      const mounts = SERVERS[model.model_server].map(({ wire, under }) =>
+        mountAt({ wire, url: addressOf(url, under), credential, account }),
+      );
       return targetOf(setup, mountsOf(mounts), listedModel(model, model.hosted_model_name));
     });
     return listedAccount(setup, listed);

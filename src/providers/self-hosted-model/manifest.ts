@@ -8,22 +8,27 @@ import {
   tlsSettings,
 } from '../../config/account-schema.ts';
 import { baseUrl, headerMap, optionalKey, text } from '../../config/scalar-schema.ts';
+import type { ModelType } from '../../inference/operation.ts';
 
 export const type = 'provider-account/self-hosted-model';
 
-/** Servers that embed or rerank only: they come with those endpoints. */
-const NOT_YET: ReadonlySet<string> = new Set(['tei', 'infinity', 'nemo-retriever', 'cohere-rerank-v2']);
+const modelServer = z.enum([
+  'openai-compatible',
+  'vllm-openai',
+  'tei',
+  'infinity',
+  'nemo-retriever',
+  'cohere-rerank-v2',
+]);
+export type ModelServer = z.output<typeof modelServer>;
 
-const modelServer = z
-  .enum(['openai-compatible', 'vllm-openai', 'tei', 'infinity', 'nemo-retriever', 'cohere-rerank-v2'])
-  .superRefine((server, context) => {
-    if (!NOT_YET.has(server)) return;
-    context.addIssue({
-      code: 'custom',
-      message: 'openai-compatible or vllm-openai',
-      params: { code: 'unsupported', message: 'is not supported yet' },
-    });
-  });
+/** Servers that do nothing else; the others serve whatever their model can. */
+const MODEL_TYPES: Readonly<Partial<Record<ModelServer, readonly ModelType[]>>> = {
+  tei: ['embedding', 'rerank'],
+  infinity: ['embedding', 'rerank'],
+  'nemo-retriever': ['embedding', 'rerank'],
+  'cohere-rerank-v2': ['rerank'],
+};
 
 const authData = z.discriminatedUnion('type', [basicAuth, bearerAuth]);
 
@@ -48,6 +53,15 @@ const integration = integrationBase('integration/model/self-hosted-model')
         path: ['headers'],
         message: 'headers without `authorization` where auth_data is given',
       });
+    const served = MODEL_TYPES[model.model_server];
+    for (const [index, type] of model.model_types.entries()) {
+      if (served === undefined || served.includes(type)) continue;
+      context.addIssue({
+        code: 'custom',
+        path: ['model_types', index],
+        message: `${served.join(' or ')}, which is all that \`${model.model_server}\` serves`,
+      });
+    }
   });
 
 export type SelfHostedModel = z.output<typeof integration>;

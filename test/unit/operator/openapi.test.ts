@@ -41,6 +41,9 @@ test('endpoints, parameters, answers and statuses of the reference document are 
   const theirs: Node = parse(readFileSync(referenceDocument, 'utf8'));
   for (const [path, method] of [
     ['/chat/completions', 'post'],
+    ['/embeddings', 'post'],
+    ['/moderations', 'post'],
+    ['/rerank', 'post'],
     ['/images/generations', 'post'],
     ['/audio/speech', 'post'],
     ['/audio/transcriptions', 'post'],
@@ -60,6 +63,8 @@ test('endpoints, parameters, answers and statuses of the reference document are 
   for (const name of [
     'ChatCompletionRequest',
     'ChatCompletionResponse',
+    'EmbeddingRequest',
+    'EmbeddingResponse',
     'ImageGenerationRequest',
     'ImageGenerationResponse',
     'FileObject',

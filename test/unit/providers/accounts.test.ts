@@ -180,10 +180,31 @@ test('a self-hosted account without models has none', () => {
   assert.equal(open(selfHosted, { type: selfHosted.type, name: 'house' }).target('x'), undefined);
 });
 
-test('a self-hosted model server that is not supported yet is a fault that says so', () => {
-  for (const model_server of ['tei', 'infinity', 'nemo-retriever', 'cohere-rerank-v2']) {
-    assert.match(faults(house({ model_server })).join(), /not supported yet/);
+test('a server that only embeds or reranks is asked where it serves that, whether or not its address has a version', () => {
+  const pathsOf = (model_server: string, url: string, model_types: string[]) => {
+    const target = open(selfHosted, house({ model_server, url, model_types })).target('llama');
+    assert.ok(target);
+    const mounts = [...target.mounts.values()].flat();
+    return mounts.map((mount) => `${mount.wire.operation} ${mount.path(target, { stream: false })}`);
+  };
+  for (const [server, url, paths] of [
+    ['tei', 'http://h:1', ['embedding /v1/embeddings', 'rerank /rerank']],
+    ['tei', 'http://h:1/v1', ['embedding /v1/embeddings', 'rerank /rerank']],
+    ['infinity', 'http://h:1', ['embedding /embeddings', 'rerank /rerank']],
+    ['infinity', 'http://h:1/v1', ['embedding /v1/embeddings', 'rerank /v1/rerank']],
+    ['nemo-retriever', 'http://h:1', ['embedding /v1/embeddings', 'rerank /v1/ranking']],
+    ['nemo-retriever', 'http://h:1/x/v1', ['embedding /x/v1/embeddings', 'rerank /x/v1/ranking']],
+    ['cohere-rerank-v2', 'http://h:1', ['rerank /v2/rerank']],
+    ['cohere-rerank-v2', 'http://h:1/v2', ['rerank /v2/rerank']],
+  ] as const) {
+    assert.deepEqual(pathsOf(server, url, ['rerank']), paths, `${server} at ${url}`);
   }
+});
+
+test('a model type that its server does not serve, and an unknown server, are faults', () => {
+  for (const model_server of ['tei', 'infinity', 'nemo-retriever', 'cohere-rerank-v2'])
+    assert.match(faults(house({ model_server })).join(), /model_types\[0\].*all that `.*` serves/);
+  assert.match(faults(house({ model_server: 'cohere-rerank-v2', model_types: ['embedding'] })).join(), /model_types/);
   assert.match(faults(house({ model_server: 'gradio' })).join(), /model_server/);
 });
 

@@ -7,7 +7,8 @@ import { FakeRelayHost } from './fake-relay-host.ts';
 
 function start(more: Partial<ConvertedAnswerOptions> = {}) {
   const host = new FakeRelayHost();
-  const convert = (answer: Buffer) => Buffer.from(answer.toString().toUpperCase());
+  const convert: ConvertedAnswerOptions['convert'] = (answer, done) =>
+    done(Buffer.from(answer.toString().toUpperCase()));
   const options = { host, convert, memory: heldMemory(), contentType: 'text/event-stream', maxBytes: 100 };
   return { host, answer: new ConvertedAnswer({ ...options, ...more }) };
 }
@@ -30,7 +31,11 @@ test('an answer that is too large, finds no memory or cannot be converted is a f
   const cases: [Partial<ConvertedAnswerOptions>, code: string, setting: RegExp][] = [
     [{}, 'upstream_too_large', /limits\.max_translate_bytes: 100/],
     [{ maxBytes: 1_000_000, memory: full }, 'upstream_too_large', /limits\.max_body_memory_bytes: 1/],
-    [{ maxBytes: 1_000_000, convert: () => new GatewayError('upstream_protocol') }, 'upstream_protocol', /undefined/],
+    [
+      { maxBytes: 1_000_000, convert: (_answer, done) => done(new GatewayError('upstream_protocol')) },
+      'upstream_protocol',
+      /undefined/,
+    ],
   ];
   for (const [more, code, setting] of cases) {
     const { host, answer } = start(more);

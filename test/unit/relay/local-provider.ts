@@ -114,6 +114,7 @@ export class Relayed {
       sweeper: this.sweeper,
       sharedMemory: this.sharedMemory,
       translateHeavy: () => Promise.reject(new Error('nothing large is asked')),
+      heavyAnswers: () => Promise.reject(new Error('nothing large is asked')),
       headers: [],
       strictForm: false,
       filters: options.filters ?? [],

@@ -344,7 +344,7 @@ export const accounts: readonly WrongManifest[] = [
       'integrations: [{name: m, type: integration/model/openai, model_id: m, model_types: [chat], cost: {metric: per_million_tokens, value: {input: 1, output: 2}}}]',
     ],
     prints: [
-      'a.yaml:4:107 integrations[0].cost.metric: this value is not allowed — found the text "per_million_tokens"; allowed: `public_cost`, `per_1000_tokens`, `per_1000_embedding_tokens`, `per_million_characters`, `per_minute_of_audio`, `per_image`, `per_1000_pages`',
+      'a.yaml:4:107 integrations[0].cost.metric: this value is not allowed — found the text "per_million_tokens"; allowed: `public_cost`, `per_1000_tokens`, `per_1000_embedding_tokens`, `per_1000_searches`, `per_million_characters`, `per_minute_of_audio`, `per_image`, `per_1000_pages`',
     ],
   },
   {

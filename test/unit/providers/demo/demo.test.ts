@@ -128,12 +128,10 @@ test('the demo reads parts of a message, and quotes a long question in part', as
   assert.ok(answer.content.includes('x…”') && answer.content.length < 1000);
 });
 
-test('the demo has no other chat model', () => {
+test('the demo has one model for each operation that it answers', () => {
   assert.equal(demoAccount().target('gpt-4o'), undefined);
   assert.deepEqual(
-    demoAccount()
-      .listed.filter(({ modelTypes }) => modelTypes?.includes('chat'))
-      .map(({ id }) => id),
-    ['demo/chat'],
+    demoAccount().listed.map(({ id }) => id),
+    ['chat', 'embedding', 'moderation', 'image', 'speech', 'transcription', 'rerank'].map((name) => `demo/${name}`),
   );
 });
