@@ -54,7 +54,10 @@ export interface BodyReceiver {
 export interface ArrivingBody {
   /** Set before the route's `handle` returns, once; without one the bytes are dropped. */
   receiver: BodyReceiver | undefined;
-  /** Reads no more of the client until `resume`. What was read already, at most half a MiB, still comes. */
+  /**
+   * Reads no more of the client until `resume`. What the addon reads in this turn still comes: it goes on while the kernel
+   * gives half a MiB at once, so a very fast client may send far more.
+   */
   pause(): void;
   resume(): void;
 }

@@ -66,7 +66,10 @@ async function started(t: TestContext, options: Parameters<typeof startGateway>[
   return gateway;
 }
 
-test('an upload of 60 MB costs at most 16 MiB of memory', { skip: noProc, timeout: 60_000 }, async (t) => {
+test('an upload of 60 MB raises the peak of the process by at most 16 MiB', {
+  skip: noProc,
+  timeout: 60_000,
+}, async (t) => {
   const gateway = await started(t);
   // What the process grows by for good with the first upload is no file's.
   for (let turn = 0; turn < 2; turn += 1) assert.equal((await upload(gateway, 3_000_000)).status, 200);
