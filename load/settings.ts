@@ -35,7 +35,7 @@ export class UsageError extends Error {}
 export type Known = {
   scenarios: string[];
   peers: string[];
-  /** Who takes part in a scenario where the command line does not say. */
+  /** Default subjects of a scenario, by its name: used when the command line names none. */
   subjects?: Readonly<Record<string, readonly string[]>>;
 };
 

@@ -106,7 +106,7 @@ inDatabase(program, 'backup', 'copy a data folder, also while its gateway runs; 
     inPlace(options, async (place) => (await import('./cli/backup.ts')).backup(folder, place, { out, error })),
   );
 
-const ledger = program.command('ledger').description('verify the ledger, print receipts, erase a person');
+const ledger = program.command('ledger').description('verify the ledger, print receipts, export it, erase a person');
 inDatabase(ledger, 'verify', 'compute every hash and every cost again; exit 1 where something does not hold').action(
   (options) => inPlace(options, async (place) => (await ledgerCommands()).ledgerVerify(place, { out, error })),
 );
@@ -115,6 +115,13 @@ inDatabase(ledger, 'erase', 'take a person out of the ledger, for good; sums sta
   .option('--metadata <key=value>', 'a value of request metadata, whoever sent it; repeatable', several)
   .action((options) =>
     inPlace(options, async (place) => (await ledgerCommands()).ledgerErase(options, place, { out, error })),
+  );
+inDatabase(ledger, 'export', 'print every exchange, also while the gateway runs')
+  .option('--since <time>', 'by its end, as 7d (before now) or 2026-11-22 or 2026-11-22T10:00Z; the oldest without it')
+  .option('--until <time>', 'the same; now without it')
+  .option('--format <format>', 'jsonl or csv', 'jsonl')
+  .action((options) =>
+    inPlace(options, async (place) => (await ledgerCommands()).ledgerExport(options, place, { out, error })),
   );
 inDatabase(ledger, 'receipt', 'what is known of one exchange')
   .argument('<id>', 'as in x-sluice-exchange-id')

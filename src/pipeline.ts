@@ -204,6 +204,7 @@ class Inference implements RelayOwner {
       filters: allowance === undefined ? NO_FILTERS : [cutShort(allowance)],
       sharedMemory: this.#options.sharedMemory,
       strictForm: this.#client.strictForm,
+      cacheMarker: this.#client.cacheMarker,
       owner: this,
     }).start();
   }

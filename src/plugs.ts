@@ -17,6 +17,7 @@ import { azureFoundry } from './providers/azure/azure-foundry.ts';
 import { azureOpenAi } from './providers/azure/azure-openai.ts';
 import { plug as cartesia } from './providers/cartesia/index.ts';
 import { plug as cloudera } from './providers/cloudera/index.ts';
+import { plug as cohere } from './providers/cohere/index.ts';
 import { plug as databricks } from './providers/databricks/index.ts';
 import { plug as deepgram } from './providers/deepgram/index.ts';
 import { demoAccount } from './providers/demo/index.ts';
@@ -45,6 +46,7 @@ export const PLUGS: readonly ProviderPlug[] = [
   googleGemini,
   awsBedrock,
   awsBedrockMantle,
+  cohere,
   ...HOST_PLUGS,
   googleVertex,
   azureOpenAi,

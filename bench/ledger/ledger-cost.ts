@@ -33,7 +33,7 @@ try {
   const written = await microseconds(() => write(writer, frames));
   await database.close();
   report('journal: append', appended);
-  report('database: read, hash, row, rollup, commit', written);
+  report('database: read, pack, hash, sums, commit', written);
   report('both', appended + written);
 } finally {
   rmSync(folder, { recursive: true, force: true });
@@ -51,7 +51,7 @@ async function write(writer: LedgerWriter, frames: readonly Uint8Array[]): Promi
   for (let start = 0; start < frames.length; start += BATCH / FRAME) {
     const records = new BatchRecords();
     for (const frame of frames.slice(start, start + BATCH / FRAME)) records.addFrame(frame, FRAME);
-    await writer.write(records);
+    await writer.write(records, 'none');
   }
 }
 

@@ -39,20 +39,20 @@ function encode(name: string, batch: readonly ExchangeRecord[]): BenchTask {
 
 /** What an exchange pays on the relay thread: `add`, and its share of the frame. */
 function batcher(): BenchTask {
-  let sent: Uint8Array | undefined;
+  let sent: Uint8Array[] = [];
   const batch = new RecordBatcher({
-    send: (bytes) => {
-      sent = bytes;
-    },
+    send: (bytes) => sent.push(bytes),
   });
   return task({
     name: 'add a record to the batcher, encoding included',
     operations: records.length,
     run: () => {
+      sent = [];
       for (const record of records) batch.add(record);
+      batch.flush();
       return sent;
     },
-    check: (bytes) => assertSame(new RecordFrame(bytes ?? new Uint8Array()).records()),
+    check: (frames) => assertSame(frames.flatMap((bytes) => new RecordFrame(bytes).records())),
   });
 }
 

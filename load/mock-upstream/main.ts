@@ -13,6 +13,7 @@ import { parseArgs } from 'node:util';
 import { type Answers, answersFor, errorBody } from './answers.ts';
 import { type Behaviour, behaviourOf } from './behaviour.ts';
 import { Exchange } from './exchange.ts';
+import { messagesAnswers } from './messages-answers.ts';
 import { RequestPeek } from './request-peek.ts';
 import { emptyStats } from './stats.ts';
 
@@ -20,21 +21,24 @@ const LISTEN_EXCLUSIVE_PORT = 1;
 const MAX_KNOWN_NAMES = 1000;
 
 let stats = emptyStats(0);
+type Form = 'chat' | 'messages';
+const ANSWERS = { chat: answersFor, messages: messagesAnswers };
+
 const known = new Map<string, { behaviour: Behaviour; answers: Answers; seen: number }>();
 
-function lookUp(name: string, model: string) {
-  const key = `${name}\n${model}`;
+function lookUp(name: string, model: string, form: Form) {
+  const key = `${form}\n${name}\n${model}`;
   let entry = known.get(key);
   if (!entry) {
     if (known.size >= MAX_KNOWN_NAMES) known.clear();
     const behaviour = behaviourOf(name);
-    entry = { behaviour, answers: answersFor(model, behaviour), seen: 0 };
+    entry = { behaviour, answers: ANSWERS[form](model, behaviour), seen: 0 };
     known.set(key, entry);
   }
   return entry;
 }
 
-function completion(res: HttpResponse, req: HttpRequest): void {
+function completion(res: HttpResponse, req: HttpRequest, form: Form): void {
   const exchange = new Exchange(res, () => stats);
   const header = req.getHeader('x-mock');
   const path = req.getUrl();
@@ -51,7 +55,7 @@ function completion(res: HttpResponse, req: HttpRequest): void {
     const asked = body.peek();
     stats.byModel[asked.model] = (stats.byModel[asked.model] ?? 0) + 1;
     try {
-      const entry = lookUp(header ? `mock-${header.replace(/^mock-/, '')}` : asked.model, asked.model);
+      const entry = lookUp(header ? `mock-${header.replace(/^mock-/, '')}` : asked.model, asked.model, form);
       const { times, echo } = entry.behaviour;
       entry.seen++;
       if (echo) return exchange.answerWith(200, echoed(path, headers, body));
@@ -94,7 +98,8 @@ App()
   })
   .get('/*', (res) => json(res, '200 OK', { object: 'list', data: [] }))
   .any('/*', (res, req) => {
-    if (req.getMethod() === 'post' && req.getUrl().endsWith('/chat/completions')) return completion(res, req);
+    if (req.getMethod() === 'post' && req.getUrl().endsWith('/chat/completions')) return completion(res, req, 'chat');
+    if (req.getMethod() === 'post' && req.getUrl().endsWith('/messages')) return completion(res, req, 'messages');
     res.onAborted(() => {});
     json(res, '404 Not Found', { error: { message: `mock has no ${req.getUrl()}`, type: 'invalid_request_error' } });
   })

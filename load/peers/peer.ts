@@ -7,6 +7,8 @@ export type Subject = {
   pid: number | undefined;
   headers: Record<string, string>;
   modelName(mockModel: string): string;
+  /** The name under which a model is asked of the mock in Anthropic's form; absent: the subject translates nothing. */
+  translatedName?(mockModel: string): string;
   /** Answers must have exactly the mock's bytes; otherwise only status and completeness are checked. */
   relaysBytes: boolean;
   checksKeys: boolean;

@@ -21,7 +21,7 @@ type Variant = {
   summary: string;
   on: string[];
   policies: string;
-  /** Of the access log; absent: all. */
+  /** Which exchanges are written to the access log. Default: `all`. */
   access?: 'all' | 'off';
   /** Settings beyond those of every run. */
   settings: string;
@@ -75,7 +75,8 @@ function gateway(
       const operatorPort = await freePort();
       const home = join(folder, name);
       mkdirSync(home, { recursive: true });
-      const documents = [server(port, operatorPort, threads, home, access) + settings, KEYS, account(mockUrl, models)];
+      const documents = [server(port, operatorPort, threads, home, access) + settings, KEYS];
+      documents.push(account(mockUrl, models), translatedAccount(mockUrl, models));
       const file = join(home, 'sluice.yaml');
       writeFileSync(file, [...documents, ...(policies === '' ? [] : [policies])].join('---\n'));
       const args = ['src/main.ts', 'serve', '--config', file, '--port', String(port)];
@@ -89,6 +90,7 @@ function gateway(
         pid: child.pid,
         headers: { authorization: `Bearer ${KEY}` },
         modelName: (mockModel) => `mock/${mockModel}`,
+        translatedName: (mockModel) => `messages/${mockModel}`,
         relaysBytes: true,
         checksKeys: true,
         notes: [`${name}: ${threads} relay thread(s); on: ${on.join(', ')}`],
@@ -109,7 +111,7 @@ log: {level: info, access: ${access}}
 
 const KEYS = `type: sluice/api-keys
 keys:
-  - {name: load, key: "\${env:SLUICE_LOAD_KEY}", subject: "virtualaccount:load", models: ["mock/*"]}
+  - {name: load, key: "\${env:SLUICE_LOAD_KEY}", subject: "virtualaccount:load", models: ["mock/*", "messages/*"]}
 `;
 
 function account(mockUrl: string, models: readonly string[]): string {
@@ -125,6 +127,23 @@ function account(mockUrl: string, models: readonly string[]): string {
   );
   return `type: provider-account/self-hosted-model
 name: mock
+integrations:
+${integrations.join('')}`;
+}
+
+/** The same models, in Anthropic's form. */
+function translatedAccount(mockUrl: string, models: readonly string[]): string {
+  const integrations = models.map(
+    (name) => `  - name: ${name}
+    type: integration/model/anthropic
+    model_id: ${name}
+    model_types: [chat]
+    cost: {metric: per_1000_tokens, value: {input: 0.001, output: 0.002}}
+`,
+  );
+  return `type: provider-account/anthropic
+name: messages
+base_url: "${mockUrl}"
 integrations:
 ${integrations.join('')}`;
 }

@@ -10,6 +10,7 @@ import { largeImageBody } from './large-image-body.ts';
 import { manyStreams } from './many-streams.ts';
 import { policies } from './policies.ts';
 import { slowReader } from './slow-reader.ts';
+import { translateChat } from './translate-chat.ts';
 import { wrongKeys } from './wrong-keys.ts';
 
 export const OVERHEAD: Scenario[] = [chatWhole, chatBurst, chatPaced, addedLatency];
@@ -25,6 +26,7 @@ export const SCENARIOS: Scenario[] = [
   slowReader,
   clientLeaves,
   largeImageBody,
+  translateChat,
   wrongKeys,
   addedLatency,
   policies,

@@ -1,5 +1,6 @@
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
-import { encodedTokenHeader, type TokenClaims, tokenClaimsSchema, type VerificationKey } from '../store/token-form.ts';
+import { type TokenClaims, tokenClaimsSchema } from '../store/token-claims.ts';
+import { encodedTokenHeader, type VerificationKey } from '../store/token-form.ts';
 import type { Signer } from './key-verdict.ts';
 
 /**

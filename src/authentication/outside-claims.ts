@@ -5,7 +5,7 @@ import { canonicalSubject } from '../config/subject.ts';
 import type { Principal } from '../core/exchange.ts';
 import { Membership } from '../policy/membership.ts';
 import { compileSubjects, type SubjectMatcher } from '../policy/subject-match.ts';
-import { subjectSchema } from '../store/token-form.ts';
+import { subjectSchema } from '../store/token-claims.ts';
 import { NO_SUBJECT, NOT_AUTHORIZED, type RefusedKey, UNVERIFIED_EMAIL } from './key-verdict.ts';
 
 const MAX_TEAMS = 100;

@@ -1,6 +1,6 @@
 import type { KeyWish } from '../identity/key-wish.ts';
 import { TIME_SPAN_FORM, timeSpanMs } from '../identity/time-span.ts';
-import { subjectSchema } from '../store/token-form.ts';
+import { subjectSchema } from '../store/token-claims.ts';
 
 /** As the command line gives them. */
 export interface KeysCreateOptions {

@@ -1,8 +1,11 @@
 import { erasePerson } from '../ledger/erase.ts';
+import { exportRows } from '../ledger/export-rows.ts';
 import { readReceipt } from '../ledger/receipt.ts';
 import { verifyLedger } from '../ledger/verify.ts';
+import { exportCsv, exportJsonl } from '../operator/admin/export-form.ts';
+import { readSpan } from '../operator/admin/usage-request.ts';
 import type { DatabasePlace } from '../store/database.ts';
-import { subjectSchema } from '../store/token-form.ts';
+import { subjectSchema } from '../store/token-claims.ts';
 import { recomputedNanoUsd } from '../usage/price-basis.ts';
 import { plural } from './plural.ts';
 import { type CommandOutput, withExistingDatabase } from './with-database.ts';
@@ -38,6 +41,38 @@ export async function ledgerReceipt(id: string, place: DatabasePlace, output: Co
       return 1;
     }
     output.out(JSON.stringify(receipt, null, 2));
+    return 0;
+  });
+}
+
+export interface ExportOptions {
+  since?: string;
+  until?: string;
+  format?: string;
+}
+
+/** `sluice ledger export`: every exchange of that time on `out`, also while the gateway runs. Gives the exit code. */
+export async function ledgerExport(
+  options: ExportOptions,
+  place: DatabasePlace,
+  output: CommandOutput,
+): Promise<number> {
+  const { format = 'jsonl' } = options;
+  if (format !== 'jsonl' && format !== 'csv') {
+    output.error(`--format: found ${JSON.stringify(format)}; allowed are jsonl, csv`);
+    return 1;
+  }
+  const span = readSpan(options, 0, Date.now());
+  if ('parameter' in span) {
+    output.error(`--${span.parameter}: ${span.detail}`);
+    return 1;
+  }
+  return withExistingDatabase(place, output, async (database) => {
+    let isFirst = true;
+    for await (const rows of exportRows(database, span)) {
+      output.out(format === 'jsonl' ? exportJsonl(rows) : exportCsv(rows, isFirst ? 'heading' : 'no heading'));
+      isFirst = false;
+    }
     return 0;
   });
 }

@@ -133,7 +133,7 @@ const CHECKSUM_BYTES = 4;
 const MAX_KNOWN = 4;
 const MAX_KNOWN_BYTES = 512;
 
-/** Of the eight bytes of a prelude this is faster than a view of them and a call out of JavaScript. */
+/** CRC-32 of each byte value. For the prelude's eight bytes a table is faster than a call to `zlib.crc32`. */
 const CRC_OF_BYTE = Uint32Array.from({ length: 256 }, (_, byte) => {
   let crc = byte;
   for (let bit = 0; bit < 8; bit += 1) crc = crc & 1 ? (crc >>> 1) ^ 0xed_b8_83_20 : crc >>> 1;

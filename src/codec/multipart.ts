@@ -21,7 +21,7 @@ const TAB = 0x09;
 
 export type FormFault =
   | { readonly kind: 'syntax'; readonly at: number; readonly detail: string }
-  /** Of a part that is looked for. */
+  /** These faults concern a part that the caller looks for by name. */
   | { readonly kind: 'repeated' | 'case' | 'file' | 'encoded'; readonly name: string };
 
 /** Where the value of a part stands: body[start, end). */

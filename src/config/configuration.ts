@@ -267,8 +267,13 @@ export interface CounterSettings {
 
 export interface LedgerSettings {
   enabled: boolean;
-  /** `strict`: the record is in the journal before the last byte of the answer goes out; else at most 10 ms after. */
-  sync: 'batched' | 'strict';
+  /**
+   * `strict`: the record is in the journal before the last byte of the answer goes out, and with `disk` on the disk; else it
+   * is in the journal at most 10 ms after.
+   */
+  sync: 'batched' | 'strict' | 'disk';
+  /** Where a record could find no room: refuse new exchanges, or serve them and count the records that are lost. */
+  whenFull: 'refuse' | 'serve';
   /** Rows; 0: kept for ever. */
   retentionDays: number;
   hourlyRetentionDays: number;

@@ -93,6 +93,7 @@ export function serverSettings(
     ledger: {
       enabled: ledger.enabled,
       sync: ledger.sync,
+      whenFull: ledger.when_full,
       retentionDays: ledger.retention_days,
       hourlyRetentionDays: ledger.hourly_retention_days,
       metadataKeys: ledger.metadata_keys,

@@ -11,9 +11,9 @@ export interface HttpRequest {
   readonly body?: string | Buffer;
   /** From the first packet to the last byte of the answer. */
   readonly timeoutMs: number;
-  /** Of the body of an answer. */
+  /** The most bytes of the answer's body that are read. */
   readonly maxBytes: number;
-  /** What happens to a longer one. By default it is a failure. */
+  /** What happens to a longer body. Default: `fail`. */
   readonly whenLonger?: 'fail' | 'cut';
   readonly signal?: AbortSignal;
   /** In place of the one that the settings name for this address; `none`: it is reached directly. */

@@ -322,8 +322,8 @@ export const REQUEST_ERRORS = {
     'never',
     'error',
     'server_error',
-    'The ledger waits for its database and its journal has no more room.',
-    'Retry later. Bring the database back, or raise ledger.max_journal_bytes.',
+    'The ledger has no room for the record of another exchange.',
+    'Retry later. The operator must bring the database back, raise ledger.max_journal_bytes or free the disk of data_dir.',
   ),
   // 4 routing
   invalid_model: rule(

@@ -3,7 +3,7 @@ import { type CellCount, type Counters, isRefusal, type Leg, type Refusal, type 
 import { NO_SLOT, ReservationSlots } from './reservation-slots.ts';
 import { SharedCells } from './shared-cells.ts';
 import { type CounterClock, monotonicMs, SharedClock } from './shared-clock.ts';
-import { LINE_INTS, OPEN, OVERFLOWED, SharedLayout } from './shared-layout.ts';
+import { databaseThreadOf, LINE_INTS, OPEN, OVERFLOWED, SharedLayout } from './shared-layout.ts';
 import { StripeLocks } from './stripe-locks.ts';
 
 /** Of a Cell that found no room, while one request is decided. */
@@ -19,7 +19,7 @@ export interface CounterSizes {
 export function sharedCounts({ relayThreads, maxCells, maxInFlight }: CounterSizes): SharedArrayBuffer {
   const nowMs = Date.now();
   return SharedLayout.create({
-    threads: relayThreads + 1,
+    threads: databaseThreadOf(relayThreads) + 1,
     maxCells,
     maxInFlight,
     baseMs: nowMs,

@@ -49,8 +49,13 @@ export const WALL_SHIFT_MS = 10;
 export const OPEN = 0;
 export const SLOTS_EVER_USED = 1;
 
+/** The number of the database's thread among those that count, behind the main thread's. */
+export function databaseThreadOf(relayThreads: number): number {
+  return relayThreads + 1;
+}
+
 export interface SharedCellsOptions {
-  /** Threads that count: relay threads, and the main thread as the last one. */
+  /** Threads that count: relay threads, then the main thread, and that of the database. */
   readonly threads: number;
   /** Rounded up to whole stripes, a power of two of them. */
   readonly maxCells: number;

@@ -111,7 +111,7 @@ export interface RequestScan extends BodyScan {
   result(body: Buffer): OrError<PeekedRequest>;
 }
 
-/** What is to be known of every request. A dialect finds more, for its own `splice`. */
+/** What the gateway reads of every request. A dialect may read more for its own `splice`. */
 export interface PeekedRequest {
   model: string;
   stream: boolean;

@@ -192,7 +192,7 @@ export class UwsResponseSink implements ResponseSink, Flushed {
       }
       this.#turn = 0;
     }
-    if (this.#ending !== 'no') beforeLastByte();
+    if (this.#ending !== 'no' && !beforeLastByte()) this.#ending = 'cut';
     while (!this.#dead && !this.#blocked && (this.#waiting.bytes > 0 || this.#ending === 'end')) {
       corkedSink = this;
       this.#response.cork(flushCorked);
@@ -358,10 +358,13 @@ const NO_BYTES = Buffer.alloc(0);
 const LINE_FEED = Buffer.from('\n');
 const NOTHING = (): void => {};
 
-/** Must be done before the last byte of any answer leaves. An answer is recorded in the turn in which it is ended, so once is enough for all. */
-let beforeLastByte: () => void = () => {};
+/**
+ * Must be done before the last byte of any answer leaves; where it gives false, the answer is cut instead. An answer is
+ * recorded in the turn in which it is ended, so once is enough for all.
+ */
+let beforeLastByte: () => boolean = () => true;
 
-export function runBeforeLastByte(run: () => void): void {
+export function runBeforeLastByte(run: () => boolean): void {
   beforeLastByte = run;
 }
 

@@ -2,7 +2,7 @@ import type { IdentityProvider } from '../config/configuration.ts';
 import type { HttpClient } from '../core/http-client.ts';
 import type { Log } from '../core/log.ts';
 import type { IssuerKey, IssuerKeySet } from '../threads/identity-messages.ts';
-import { fetchKeySet } from './fetch-key-set.ts';
+import type { FetchedKeySet } from './fetch-key-set.ts';
 
 /** Of the time an answer may be used, so that new keys are here before the old ones are too old. */
 const AHEAD = 0.8;
@@ -11,13 +11,19 @@ const RETRY_MS = { first: 1000, longest: 60_000 };
 /** A flood of tokens with made-up key ids must not become a flood at the issuer. */
 const UNKNOWN_KEY_EVERY_MS = 30_000;
 
+type FetchKeys = (uri: string, stop: AbortSignal, http: HttpClient) => Promise<FetchedKeySet>;
+
+/** Loaded where there is an issuer. */
+const fetchFromNetwork: FetchKeys = async (uri, stop, http) =>
+  (await import('./fetch-key-set.ts')).fetchKeySet(uri, stop, http);
+
 export interface IssuerKeysOptions {
   readonly log: Log;
   /** To relay threads: after each fetch that somebody waits for, and whenever keys changed. */
   tell(set: IssuerKeySet): void;
   readonly http: HttpClient;
   /** By default of the network. */
-  readonly fetchKeys?: typeof fetchKeySet;
+  readonly fetchKeys?: FetchKeys;
 }
 
 export interface IssuerState {
@@ -131,7 +137,7 @@ class Issuer {
 
   async #fetchNow(): Promise<void> {
     clearTimeout(this.#timer);
-    const { log, tell, http, fetchKeys = fetchKeySet } = this.#options;
+    const { log, tell, http, fetchKeys = fetchFromNetwork } = this.#options;
     const fetched = await fetchKeys(this.jwksUri, this.#stop.signal, http);
     if (this.#stop.signal.aborted) return;
     if ('fault' in fetched) {

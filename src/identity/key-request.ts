@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
-import { subjectSchema } from '../store/token-form.ts';
+import { subjectSchema } from '../store/token-claims.ts';
 import type { KeyWish } from './key-wish.ts';
 import { TIME_SPAN_FORM, timeSpanMs } from './time-span.ts';
 

@@ -17,7 +17,8 @@ export function plainSignature(marked: string | undefined): string | undefined {
   return marked === undefined || marked.includes('.') ? undefined : marked;
 }
 
-const MARK = '_sluicesig_';
+/** Stands between the id of a tool call and what it carries. */
+export const CARRIED_MARK = '_sluicesig_';
 /** Beyond it an id would weigh more than the call: the signature is then left to clients that keep extension fields. */
 const MAX_CARRIED_CHARACTERS = 16_384;
 
@@ -27,11 +28,11 @@ const MAX_CARRIED_CHARACTERS = 16_384;
  */
 export function carryInId(id: string, signature: string | undefined): string {
   if (signature === undefined || signature.length > MAX_CARRIED_CHARACTERS) return id;
-  return `${id}${MARK}${Buffer.from(signature).toString('base64url')}`;
+  return `${id}${CARRIED_MARK}${Buffer.from(signature).toString('base64url')}`;
 }
 
 export function splitCarryingId(id: string): { id: string; signature: string | undefined } {
-  const at = id.indexOf(MARK);
+  const at = id.indexOf(CARRIED_MARK);
   if (at < 0) return { id, signature: undefined };
-  return { id: id.slice(0, at), signature: Buffer.from(id.slice(at + MARK.length), 'base64url').toString() };
+  return { id: id.slice(0, at), signature: Buffer.from(id.slice(at + CARRIED_MARK.length), 'base64url').toString() };
 }

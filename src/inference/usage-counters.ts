@@ -21,6 +21,8 @@ interface Counter {
   readonly partOf?: string;
   /** Never billed at another rate than its own: without one the cost of the exchange is unknown. */
   readonly ownRate?: true;
+  /** Zero is told as well: it stands in the place of another count. Elsewhere many count zero of what they never do. */
+  readonly keepsZero?: true;
   /** Column of the usage sums; without one its sums are rows of the tables `usage_counters_…`. */
   readonly sum?: string;
   /** Attribute of log lines, where OpenTelemetry has a name; else `sluice.usage.` and the column. */
@@ -128,6 +130,25 @@ export const USAGE_COUNTERS = {
     side: 'input',
     carried: 'rare',
     partOf: 'inputTokens',
+  },
+  /** What is billed of the input, in place of all of it, where the provider bills less than it counts (Cohere). */
+  billedInputTokens: {
+    column: 'billed_input_tokens',
+    rate: 'billedInput',
+    unit: 'tokens',
+    side: 'input',
+    carried: 'rare',
+    partOf: 'inputTokens',
+    keepsZero: true,
+  },
+  billedOutputTokens: {
+    column: 'billed_output_tokens',
+    rate: 'billedOutput',
+    unit: 'tokens',
+    side: 'output',
+    carried: 'rare',
+    partOf: 'outputTokens',
+    keepsZero: true,
   },
   /** Tokens of sources that are billed beside the answer's (Perplexity). */
   citationTokens: {

@@ -57,8 +57,8 @@ function mergedRare(before: RareCounts | undefined, later: RareCounts): RareCoun
   for (const name of RARE_COUNTERS) {
     const count = later[name];
     const max = USAGE_COUNTERS[name].unit === 'ms' ? MAX_MS : MAX_COUNT;
-    // Many count zero of what they never do.
-    if (isCount(count, max) && (count > 0 || name in merged)) merged[name] = Math.round(count);
+    if (isCount(count, max) && (count > 0 || 'keepsZero' in USAGE_COUNTERS[name] || name in merged))
+      merged[name] = Math.round(count);
   }
   return isEmpty(merged) ? undefined : merged;
 }

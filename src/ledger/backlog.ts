@@ -26,6 +26,8 @@ interface HeldFrame {
 /** Records to be written together, and what falls free once they are. */
 export interface LedgerBatch {
   readonly records: BatchRecords;
+  /** Something of it was left over from an earlier run: the database may have it. */
+  replayed: boolean;
   readonly parts: { readonly segment: Segment; readonly bytes: number }[];
   /** Of each provisional record that is settled by this batch. */
   readonly settled: Segment[];
@@ -120,6 +122,7 @@ export class Backlog {
   async next(most: number): Promise<LedgerBatch | undefined> {
     const batch: LedgerBatch = {
       records: new BatchRecords(),
+      replayed: false,
       parts: [],
       settled: [],
       onCommitted: [],
@@ -155,6 +158,7 @@ export class Backlog {
   }
 
   async #read(piece: Piece, segment: Segment, most: number, batch: LedgerBatch): Promise<void> {
+    batch.replayed ||= segment.thread === undefined;
     const part = await readJournal(segment.path, piece.start, piece.end, most).catch(missing(piece.start));
     for (const frame of part.frames) this.#take(frame, segment, batch);
     // It may have grown meanwhile.
@@ -193,7 +197,8 @@ export class Backlog {
   /** Provisional records for which no final one will come any more become final, once all before this is in a batch. */
   expire(isOver: (provisional: Provisional) => boolean): void {
     this.pushMark((batch) => {
-      for (const { record } of [...this.#provisional.values()].filter(isOver)) {
+      for (const { record, segment } of [...this.#provisional.values()].filter(isOver)) {
+        batch.replayed ||= segment !== undefined && segment.thread === undefined;
         this.#settle(record.id, batch);
         batch.records.add({ ...record, pending: undefined });
       }

@@ -14,7 +14,7 @@ const READ_BYTES = 256 * 1024;
 
 /**
  * Whole frames between `start` and `end` of a segment, until `most` records are there. A frame that is torn or was written by
- * an unknown version ends it: what is behind has no beginning that could be found.
+ * an unknown version ends it: what is behind has no beginning that could be found. Room that was reserved is no frame.
  */
 export async function readJournal(path: string, start: number, end: number, most: number): Promise<JournalPart> {
   const frames: RecordFrame[] = [];
@@ -31,6 +31,10 @@ export async function readJournal(path: string, start: number, end: number, most
     let bytes: Buffer = Buffer.alloc(0);
     while (next < end && records < most) {
       const read = readFrame(bytes, next - base);
+      if (read === 'blank') {
+        const blank = await isBlank(file, next, end);
+        return blank ? { frames, next: end, broken: undefined } : { frames, next, broken: 'a frame is missing' };
+      }
       if (read === 'torn') return { frames, next, broken: 'the checksum of a frame does not hold' };
       if ('needs' in read) {
         const wanted = Math.min(end - next, Math.max(READ_BYTES, read.needs));
@@ -51,6 +55,15 @@ export async function readJournal(path: string, start: number, end: number, most
   } finally {
     await file.close();
   }
+}
+
+/** What stands between is room that no frame was written into. */
+async function isBlank(file: FileHandle, start: number, end: number): Promise<boolean> {
+  for (let from = start; from < end; from += READ_BYTES) {
+    const bytes = await readAt(file, from, Math.min(READ_BYTES, end - from));
+    if (bytes.some((byte) => byte !== 0)) return false;
+  }
+  return true;
 }
 
 function frameOrNone(bytes: Buffer): RecordFrame | undefined {

@@ -1,8 +1,8 @@
+import { contentHash } from '../store/frame-hash.ts';
 import { storableText } from '../store/storable-text.ts';
 import type { LedgerLabelsTable, LedgerSeriesTable } from '../store/tables/ledger-tables.ts';
 import type { RecordView } from '../telemetry/exchange-record.ts';
 import type { PriceTables } from './price-tables.ts';
-import { contentHash } from './row-hash.ts';
 
 export interface Labels {
   readonly row: Readonly<LedgerLabelsTable>;

@@ -1,16 +1,17 @@
 import type { Database, DatabaseTransaction } from '../store/database.ts';
-import { allColumns, type RowValues, rowValues } from '../store/row-values.ts';
-import type { LedgerLabelsTable, LedgerRowsTable, LedgerSeriesTable } from '../store/tables/ledger-tables.ts';
+import { frameHash } from '../store/frame-hash.ts';
+import { blocksOf, knownIds } from '../store/id-blocks.ts';
+import { FrameBuilder, MAX_FRAME_ROWS } from '../store/ledger-frame.ts';
+import { allColumns, rowValues } from '../store/row-values.ts';
+import type { LedgerLabelsTable, LedgerSeriesTable } from '../store/tables/ledger-tables.ts';
 import { type ExchangeRecord, keptRecord, type RecordView } from '../telemetry/exchange-record.ts';
 import { type ChainHead, readHead } from './chain-head.ts';
 import { chainPosition } from './chain-position.ts';
 import { LabelBook, type Labels } from './labels.ts';
 import type { LedgerHook, LedgerSums } from './ledger-hook.ts';
+import { ledgerRow } from './ledger-row.ts';
 import { PriceTables } from './price-tables.ts';
 import { COUNTER_KEYS, COUNTER_SUMS, Rollup, USAGE_KEYS, USAGE_SUMS, type UsageAdditions } from './rollup.ts';
-import { detailOf } from './row-detail.ts';
-import { rowHash } from './row-hash.ts';
-import { numbersOf } from './row-numbers.ts';
 
 export interface LedgerWriterOptions {
   readonly database: Database;
@@ -22,20 +23,6 @@ export interface LedgerWriterOptions {
 
 const USAGE_COLUMNS = [...USAGE_KEYS, ...USAGE_SUMS];
 const COUNTER_COLUMNS = [...COUNTER_KEYS, ...COUNTER_SUMS];
-const ROW_COLUMNS = allColumns<LedgerRowsTable>()([
-  'id',
-  'position',
-  'labels',
-  'started_at',
-  'ended_at',
-  'status',
-  'input_tokens',
-  'output_tokens',
-  'cost_nano_usd',
-  'numbers',
-  'detail',
-  'hash',
-]);
 const LABEL_COLUMNS = allColumns<LedgerLabelsTable>()([
   'labels',
   'series',
@@ -63,8 +50,13 @@ const SERIES_COLUMNS = allColumns<LedgerSeriesTable>()([
 /** Beyond it a batch would wait for another process that moves the head again and again. */
 const MOST_TRIES = 10;
 const MOST_STORED = 50_000;
-/** Rows made and handed to the database at once: few enough to be forgotten before garbage is collected the next time. */
-const ROWS_AT_ONCE = 512;
+/** Between so many exchanges others have their turn: they take about a millisecond. */
+const TURN_ROWS = 512;
+const DAY_MS = 86_400_000;
+const ID_COLUMNS = ['block', 'position', 'rests'] as const;
+
+/** Whether what is to be written may be there already, as after a crash; to find out costs a query or a few. */
+export type Doubles = 'possible' | 'none';
 
 /** One try to write some records: what is known of them once they all passed. */
 class Batch {
@@ -72,7 +64,10 @@ class Batch {
   readonly rollup = new Rollup();
   readonly labels = new Set<Labels>();
   readonly sums: readonly LedgerSums[];
-  /** Behind the rows so far. */
+  /** A frame holds exchanges that ended on one day, so that retention takes whole ones. */
+  readonly #open = new Map<number, FrameBuilder>();
+  readonly #frames: FrameBuilder[] = [];
+  /** Behind the frames so far. */
   head: ChainHead;
   rows = 0;
   /** All was written but for the commit. */
@@ -83,11 +78,34 @@ class Batch {
     this.head = head;
     this.sums = hooks.map((hook) => hook.begin());
   }
+
+  get frames(): readonly FrameBuilder[] {
+    return this.#frames;
+  }
+
+  add(record: RecordView, labels: Labels): void {
+    const row = ledgerRow(record, labels.row.labels);
+    this.#frameFor(Math.floor(row.ended_at / DAY_MS)).add(row);
+    this.rows += 1;
+    this.labels.add(labels);
+    this.rollup.add(record, labels.series, row.ended_at);
+    for (const sums of this.sums) sums.add(record);
+  }
+
+  #frameFor(day: number): FrameBuilder {
+    let frame = this.#open.get(day);
+    if (frame === undefined || frame.rows >= MAX_FRAME_ROWS) {
+      frame = new FrameBuilder();
+      this.#open.set(day, frame);
+      this.#frames.push(frame);
+    }
+    return frame;
+  }
 }
 
 /**
- * Writes batches of records: rows, chain, rollups and what hooks keep, in one transaction, so that they never differ. A
- * record whose row is there already changes nothing. One batch at a time: each begins at the head that the last one left.
+ * Writes batches of records: frames, chain, rollups and what hooks keep, in one transaction, so that they never differ. A
+ * record that is there already changes nothing. One batch at a time: each begins at the head that the last one left.
  */
 export class LedgerWriter {
   readonly #o: LedgerWriterOptions;
@@ -110,34 +128,43 @@ export class LedgerWriter {
   }
 
   /**
-   * How many rows were new. Throws what the database throws: then nothing was written, or it will be found so where the
+   * How many exchanges were new. Throws what the database throws: then nothing was written, or it will be found so where the
    * very same `records` come again. They are gone through once a try.
    */
-  async write(records: Iterable<RecordView>): Promise<number> {
+  async write(records: Iterable<RecordView>, doubles: Doubles = 'possible'): Promise<number> {
     let left = records;
     for (let tries = 0; tries < MOST_TRIES; tries += 1) {
       this.#head ??= await readHead(this.#o.database, this.#o.gatewayId);
       if (this.#unsure?.head.hash === this.#head.hash && this.#unsure.records === left)
         return this.#committed(this.#unsure);
-      const batch = new Batch(left, this.#head, this.#o.hooks);
-      const outcome = await this.#commit(batch);
-      if (outcome === 'written') return this.#committed(batch);
-      // Somebody else wrote to this chain, or rows are there already: both are asked for, and it is made anew.
+      // A commit whose answer was lost may be behind the head that somebody else has moved meanwhile.
+      if (doubles === 'possible' || this.#unsure !== undefined) left = await this.#withoutKnown(left);
+      const batch = await this.#encoded(left, this.#head);
+      if (batch.rows === 0) return 0;
+      if ((await this.#commit(batch)) === 'written') return this.#committed(batch);
+      // Somebody else wrote to this chain: it is asked for, and the batch is made anew.
       this.#head = undefined;
-      if (outcome === 'head-moved') continue;
-      const unknown = await this.#withoutKnown(left);
-      if (unknown.length === 0) return 0;
-      left = unknown;
     }
     throw new Error('another process keeps writing to the chain of this gateway');
   }
 
-  async #commit(batch: Batch): Promise<'written' | 'doubles' | 'head-moved'> {
+  /** A millisecond at a time: this thread has others to answer. */
+  async #encoded(records: Iterable<RecordView>, head: ChainHead): Promise<Batch> {
+    const batch = new Batch(records, head, this.#o.hooks);
+    const book = this.#book;
+    for (const record of records) {
+      batch.add(record, book.of(record));
+      if (batch.rows % TURN_ROWS === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    return batch;
+  }
+
+  async #commit(batch: Batch): Promise<'written' | 'head-moved'> {
     try {
       await this.#o.database.write((transaction) => this.#write(batch, transaction));
       return 'written';
     } catch (error) {
-      if (error instanceof NotWritten) return error.why;
+      if (error instanceof HeadMoved) return 'head-moved';
       // A try that came less far says nothing of an earlier one, whose commit may still be under way.
       if (batch.whole) this.#unsure = batch;
       this.#head = undefined;
@@ -147,14 +174,7 @@ export class LedgerWriter {
 
   async #write(batch: Batch, transaction: DatabaseTransaction): Promise<void> {
     await this.#lockHead(batch.head, transaction);
-    let rows: RowValues[] = [];
-    for (const record of batch.records) {
-      rows.push(this.#row(record, batch));
-      if (rows.length < ROWS_AT_ONCE) continue;
-      await insertRows(rows, transaction);
-      rows = [];
-    }
-    await insertRows(rows, transaction);
+    for (const frame of batch.frames) await this.#writeFrame(frame, batch, transaction);
     await this.#storeLabels(batch.labels, transaction);
     await this.#prices.store(transaction);
     await addUsage('hourly', batch.rollup.hourly(), transaction);
@@ -177,7 +197,7 @@ export class LedgerWriter {
       .where('head_seq', '=', head.seq)
       .where('head_hash', '=', head.hash)
       .executeTakeFirst();
-    if (locked.numUpdatedRows !== 1n) throw new NotWritten('head-moved');
+    if (locked.numUpdatedRows !== 1n) throw new HeadMoved();
   }
 
   async #storeLabels(labels: ReadonlySet<Labels>, transaction: DatabaseTransaction): Promise<void> {
@@ -199,73 +219,40 @@ export class LedgerWriter {
     return batch.rows;
   }
 
-  /** The next row of the chain; what it adds to sums is added. */
-  #row(record: RecordView, batch: Batch): RowValues {
-    const labels = this.#book.of(record);
-    const { chain, seq, hash } = batch.head;
-    const { startedAt, usage } = record;
-    const endedAt = Math.floor(startedAt + record.durationMs);
-    const row: LedgerRowsTable = {
-      position: chainPosition(chain, seq + 1),
-      id: record.id,
-      labels: labels.row.labels,
-      started_at: Math.floor(startedAt),
-      ended_at: endedAt,
-      status: record.status,
-      input_tokens: whole(usage?.inputTokens),
-      output_tokens: whole(usage?.outputTokens),
-      cost_nano_usd: whole(record.costNanoUsd),
-      numbers: numbersOf(record),
-      detail: detailOf(record),
-      hash: '',
-    };
-    row.hash = rowHash(hash, row);
-    batch.head = { chain, seq: seq + 1, hash: row.hash };
-    batch.rows += 1;
-    batch.labels.add(labels);
-    batch.rollup.add(record, labels.series, endedAt);
-    for (const sums of batch.sums) sums.add(record);
-    return valuesOf(row);
+  /** The next one of the chain. */
+  async #writeFrame(frame: FrameBuilder, batch: Batch, transaction: DatabaseTransaction): Promise<void> {
+    const { rows, endedFrom, endedTo } = frame;
+    const { chain, seq, hash: previous } = batch.head;
+    const data = frame.data();
+    const first = seq + 1;
+    const hash = frameHash(previous, { chain, seq: first, rows, endedFrom, endedTo, data });
+    const position = chainPosition(chain, first);
+    await transaction.query
+      .insertInto('ledger_frames')
+      .values({ position, row_count: rows, ended_from: endedFrom, ended_to: endedTo, hash, data })
+      .execute();
+    const blocks = blocksOf(frame.ids).map(({ block, rests }) => [block, position, rests]);
+    await transaction.insertNew('ledger_ids', ID_COLUMNS, blocks);
+    batch.head = { chain, seq: seq + rows, hash };
   }
 
-  async #withoutKnown(views: Iterable<RecordView>): Promise<ExchangeRecord[]> {
-    const records = Array.from(views, keptRecord);
-    const known = await this.#o.database.query
-      .selectFrom('ledger_rows')
-      .select('id')
-      .where(
-        'id',
-        'in',
-        records.map((record) => record.id),
-      )
-      .execute();
-    const ids = new Set(known.map((row) => row.id));
+  async #withoutKnown(views: Iterable<RecordView>): Promise<Iterable<RecordView>> {
+    const ids = new Set<string>();
+    let twice = false;
+    for (const { id } of views) {
+      twice ||= ids.has(id);
+      ids.add(id);
+    }
+    const known = await knownIds(this.#o.database, [...ids]);
+    if (known.size === 0 && !twice) return views;
     const left: ExchangeRecord[] = [];
-    for (const record of records) {
-      if (ids.has(record.id)) continue;
-      ids.add(record.id);
-      left.push(record);
+    for (const view of views) {
+      if (known.has(view.id)) continue;
+      known.add(view.id);
+      left.push(keptRecord(view));
     }
     return left;
   }
-}
-
-/** In the order of ROW_COLUMNS. */
-function valuesOf(row: LedgerRowsTable): RowValues {
-  return [
-    row.id,
-    row.position,
-    row.labels,
-    row.started_at,
-    row.ended_at,
-    row.status,
-    row.input_tokens,
-    row.output_tokens,
-    row.cost_nano_usd,
-    row.numbers,
-    row.detail,
-    row.hash,
-  ];
 }
 
 async function addUsage(
@@ -279,23 +266,5 @@ async function addUsage(
   await transaction.addUp(`usage_counters_${span}`, COUNTER_KEYS, COUNTER_SUMS, rows);
 }
 
-async function insertRows(rows: readonly RowValues[], transaction: DatabaseTransaction): Promise<void> {
-  if ((await transaction.insertNew('ledger_rows', ROW_COLUMNS, rows)) < rows.length) throw new NotWritten('doubles');
-}
-
-/** Rolls the transaction back, and says why it has to be made anew. */
-class NotWritten extends Error {
-  readonly why: 'doubles' | 'head-moved';
-
-  constructor(why: 'doubles' | 'head-moved') {
-    super(why);
-    this.why = why;
-  }
-}
-
-/** The columns are whole numbers; a provider that counts in fractions is no reason to lose a row. */
-function whole(count: number | undefined): number | null {
-  if (count === undefined) return null;
-  const rounded = Math.round(count);
-  return Number.isSafeInteger(rounded) ? rounded : null;
-}
+/** Rolls the transaction back: it has to be made anew. */
+class HeadMoved extends Error {}

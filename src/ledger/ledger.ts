@@ -11,7 +11,7 @@ import { Backlog, type LedgerBatch } from './backlog.ts';
 import { MAGIC } from './journal-format.ts';
 import { adoptRuns, beginRun, type JournalRun, type LeftoverRun } from './journal-runs.ts';
 import type { LedgerHook } from './ledger-hook.ts';
-import { LedgerWriter } from './ledger-writer.ts';
+import { type Doubles, LedgerWriter } from './ledger-writer.ts';
 import { Retention } from './retention.ts';
 import { Segment } from './segment.ts';
 
@@ -22,7 +22,7 @@ export interface LedgerOptions {
   readonly settings: LedgerSettings;
   readonly hooks: readonly LedgerHook[];
   readonly log: Log;
-  /** The journal holds all that it may: nothing new may be begun until it holds less. */
+  /** The journal holds all that it may, in `maxJournalBytes`: nothing new may be begun until it holds less. */
   onFull(full: boolean): void;
 }
 
@@ -66,6 +66,8 @@ export class Ledger {
   readonly #segments = new Map<string, Segment>();
   #journalBytes = 0;
   #full = false;
+  /** Relay threads whose journal can reserve no more room, and why. */
+  readonly #withoutRoom = new Map<number, string>();
   #unlinking: Promise<void> = Promise.resolve();
   #batch: LedgerBatch | undefined;
   #working: Promise<void> | undefined;
@@ -91,14 +93,7 @@ export class Ledger {
         this.#failures.journal += 1;
         options.log.warn({ path, reason, bytes }, 'the rest of a journal segment cannot be read and is left out');
       },
-      onLost: (records) => {
-        this.#lost += records;
-        this.#tell(
-          'lost',
-          { records: this.#lost },
-          'records of usage are lost: neither journal nor database takes them',
-        );
-      },
+      onLost: (records) => this.#lose(records),
     });
     this.#looking = setInterval(() => this.#look(), LOOK_MS).unref();
     this.replayed = this.#replay(leftovers);
@@ -115,6 +110,13 @@ export class Ledger {
     };
   }
 
+  /** Why new exchanges may be refused; undefined: there is room for them. */
+  get fullReason(): string | undefined {
+    if (this.#full) return `the ledger's journal holds ledger.max_journal_bytes: ${this.#settings.maxJournalBytes}`;
+    const [fault] = this.#withoutRoom.values();
+    return fault && `the ledger's journal has no room: ${fault}`;
+  }
+
   reconfigure(settings: LedgerSettings): void {
     this.#settings = settings;
     this.#writer.keepMetadata(settings.metadataKeys);
@@ -125,6 +127,8 @@ export class Ledger {
     if (place === undefined) this.#backlog.push(frame, undefined, 0, 0);
     else {
       const segment = this.#segmentOf(place.segment, thread);
+      // What was told of already is read from the journal: it must not be written twice.
+      if (place.end <= segment.knownEnd) return;
       if (segment.knownEnd < place.start) this.#backlog.pushUnread(segment, segment.knownEnd, place.start);
       this.#backlog.push(frame, segment, place.start, place.end);
       this.#grow(segment, place.end);
@@ -147,8 +151,27 @@ export class Ledger {
     this.#tell('journal', { thread, reason }, 'the journal cannot be written; the ledger is kept in memory meanwhile');
   }
 
+  /** `fault`: why the journal of a relay thread can reserve no more room; undefined: it can again. */
+  journalRoom(thread: number, fault: string | undefined): void {
+    if (fault === undefined) {
+      if (this.#withoutRoom.delete(thread) && this.#withoutRoom.size === 0)
+        this.#o.log.info({ thread }, 'the journal has room again');
+      return;
+    }
+    this.#failures.journal += 1;
+    this.#withoutRoom.set(thread, fault);
+    const then = this.#settings.whenFull === 'refuse' ? 'new requests are refused' : 'records may be lost';
+    this.#tell('room', { thread, fault }, `the journal can reserve no more room: ${then} until it can`);
+  }
+
+  /** Of a relay thread: they are in no journal, and could not be sent. */
+  recordsLost(records: number): void {
+    this.#lose(records);
+  }
+
   /** What it had written is read to the end, and no final record comes from it any more. */
   threadDied(thread: number): void {
+    this.#withoutRoom.delete(thread);
     const its = [...this.#segments.values()].filter((segment) => segment.thread === thread);
     // Not by the number alone: the thread that takes its place has it too.
     const expire = (): void => this.#backlog.expire(({ segment }) => segment !== undefined && its.includes(segment));
@@ -293,11 +316,12 @@ export class Ledger {
       for (;;) {
         this.#batch ??= await this.#backlog.next(BATCH_ROWS);
         if (this.#batch === undefined) return;
-        if (this.#batch.records.count > 0) this.#rows += await this.#write(this.#batch.records);
+        const { records, replayed } = this.#batch;
+        if (records.count > 0) this.#rows += await this.#write(records, replayed ? 'possible' : 'none');
         this.#retryMs = RETRY_FIRST_MS;
         this.#committed(this.#batch);
         this.#batch = undefined;
-        // Between two batches others have their turn: writing to SQLite holds the thread.
+        // Between two batches others have their turn.
         await new Promise((resolve) => setImmediate(resolve));
       }
     } catch (error) {
@@ -310,9 +334,9 @@ export class Ledger {
   }
 
   /** A row that the database refuses for what is in it must not hold up all others for ever. */
-  async #write(views: Iterable<RecordView>): Promise<number> {
+  async #write(views: Iterable<RecordView>, doubles: Doubles): Promise<number> {
     try {
-      return await this.#writer.write(views);
+      return await this.#writer.write(views, doubles);
     } catch (error) {
       if (!isRowFault(error)) throw error;
       const records = Array.from(views, keptRecord);
@@ -327,7 +351,8 @@ export class Ledger {
         return 0;
       }
       const middle = records.length >> 1;
-      return (await this.#write(records.slice(0, middle))) + (await this.#write(records.slice(middle)));
+      const first = await this.#write(records.slice(0, middle), doubles);
+      return first + (await this.#write(records.slice(middle), doubles));
     }
   }
 
@@ -343,6 +368,11 @@ export class Ledger {
     const before = Date.now() - PROVISIONAL_MS;
     if (this.#backlog.provisional > 0) this.#backlog.expire(({ sinceMs }) => sinceMs < before);
     this.#schedule();
+  }
+
+  #lose(records: number): void {
+    this.#lost += records;
+    this.#tell('lost', { records: this.#lost }, 'records of usage are lost: neither journal nor database takes them');
   }
 
   #tell(kind: string, fields: object, message: string): void {

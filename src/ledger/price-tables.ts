@@ -1,8 +1,8 @@
 import type { DatabaseTransaction } from '../store/database.ts';
+import { contentHash } from '../store/frame-hash.ts';
 import { rowValues } from '../store/row-values.ts';
 import type { PriceTablesTable } from '../store/tables/ledger-tables.ts';
 import type { RecordView } from '../telemetry/exchange-record.ts';
-import { contentHash } from './row-hash.ts';
 
 /** What `ExchangeRecord.priceTable` and the column say where the cost is the provider's own bill. */
 export const REPORTED = 'reported';

@@ -1,69 +1,75 @@
 import { countIn, type Usage } from '../inference/usage.ts';
 import { COUNTER_NAMES, USAGE_COUNTERS } from '../inference/usage-counters.ts';
 import type { Database } from '../store/database.ts';
+import { frameOf } from '../store/id-blocks.ts';
+import { readFrameRows } from '../store/ledger-frame.ts';
 import { NO_PRICE } from '../telemetry/exchange-record.ts';
-import { chainOf, seqOf } from './chain-position.ts';
+import { chainOf, chainPosition, seqOf } from './chain-position.ts';
 import { REPORTED } from './price-tables.ts';
-import { readDetail } from './row-detail.ts';
-import { readNumbers, usageOfRow } from './row-numbers.ts';
+import { readDetail, usageOfRow } from './read-row.ts';
 
-/** Everything that is known of one exchange, as JSON; undefined: no row has this id (any more, or yet). */
+/** Everything that is known of one exchange, as JSON; undefined: no frame has this id (any more, or yet). */
 export async function readReceipt(database: Database, id: string): Promise<object | undefined> {
-  const row = await database.query
-    .selectFrom('ledger_rows')
-    .leftJoin('ledger_labels', 'ledger_labels.labels', 'ledger_rows.labels')
-    .leftJoin('ledger_series', 'ledger_series.series', 'ledger_labels.series')
-    .selectAll(['ledger_rows', 'ledger_labels', 'ledger_series'])
-    .where('id', '=', id)
+  const position = await frameOf(database, id);
+  if (position === undefined) return undefined;
+  const frame = await database.query
+    .selectFrom('ledger_frames')
+    .selectAll()
+    .where('position', '=', position)
     .executeTakeFirst();
-  if (row === undefined) return undefined;
-  const numbers = readNumbers(row.numbers);
+  const rows = frame === undefined ? [] : readFrameRows(frame.data);
+  const index = rows.findIndex((each) => each.id === id);
+  const row = rows[index];
+  if (frame === undefined || row === undefined) return undefined;
+  const labels = await labelsOf(database, row.labels);
+  const { numbers } = row;
   const detail = readDetail(row.detail);
   const known = (count: number | undefined): number | null => count ?? null;
   return {
     id: row.id,
     request_id: detail.request_id ?? row.id,
     who: {
-      subject: row.subject,
-      key_id: row.key_id,
-      teams: parsed(row.teams) ?? [],
-      metadata: parsed(row.metadata) ?? {},
+      subject: labels?.subject ?? null,
+      key_id: labels?.key_id ?? null,
+      teams: parsed(labels?.teams) ?? [],
+      metadata: parsed(labels?.metadata) ?? {},
     },
     what: {
-      method: row.method,
-      path: row.path,
-      model: row.model,
-      stream: row.stream === 1,
+      method: labels?.method ?? null,
+      path: labels?.path ?? null,
+      model: labels?.model ?? null,
+      stream: labels?.stream === 1,
       bytes_in: known(numbers.bytes_in),
       bytes_out: known(numbers.bytes_out),
     },
     when: { started_at: instant(row.started_at), ended_at: instant(row.ended_at) },
     route: {
-      target: row.target,
-      provider: row.provider,
+      target: labels?.target ?? null,
+      provider: labels?.provider ?? null,
       attempts: known(numbers.attempts),
       failed_attempts: detail.failed_attempts ?? [],
-      applied_rules: parsed(row.rules) ?? null,
+      applied_rules: parsed(labels?.rules) ?? null,
     },
     outcome: {
       status: row.status,
-      outcome: row.outcome,
-      error_code: row.error_code,
+      outcome: labels?.outcome ?? null,
+      error_code: labels?.error_code ?? null,
       error_detail: detail.error_detail ?? null,
     },
-    usage: { source: row.usage_source, ...countsOf(usageOfRow(row, numbers, detail)) },
+    usage: { source: labels?.usage_source ?? null, ...countsOf(usageOfRow(row, detail)) },
     cost: {
-      nano_usd: row.cost_nano_usd,
+      nano_usd: known(row.cost_nano_usd),
       usd: dollars(row.cost_nano_usd),
       unknown_part:
-        detail.unknown_cost?.part ?? (row.cost_nano_usd === null && row.usage_source !== null ? NO_PRICE : null),
+        detail.unknown_cost?.part ??
+        (row.cost_nano_usd === undefined && (labels?.usage_source ?? null) !== null ? NO_PRICE : null),
       charged_nano_usd: row.cost_nano_usd ?? known(detail.unknown_cost?.charged_nano_usd),
       reserved_nano_usd: known(numbers.reserved_nano_usd),
-      charges: parsed(row.charges) ?? [],
+      charges: parsed(labels?.charges) ?? [],
       provider_cost_usd: known(numbers.provider_cost_usd),
       served_as: detail.served_as ?? {},
-      price_version: row.price_version,
-      price_table: await priceTable(database, row.price_table),
+      price_version: labels?.price_version ?? null,
+      price_table: await priceTable(database, labels?.price_table ?? null),
     },
     latency_ms: {
       total: milliseconds(numbers.duration_us),
@@ -73,12 +79,22 @@ export async function readReceipt(database: Database, id: string): Promise<objec
       between_tokens: milliseconds(numbers.between_tokens_us),
     },
     ledger: {
-      gateway: await gatewayOf(database, row.position),
-      seq: seqOf(row.position),
-      hash: row.hash,
-      previous_hash: await hashBefore(database, row.position),
+      gateway: await gatewayOf(database, position),
+      seq: seqOf(position) + index,
+      frame: { first_seq: seqOf(position), rows: frame.row_count },
+      hash: frame.hash,
+      previous_hash: await hashBefore(database, position),
     },
   };
+}
+
+async function labelsOf(database: Database, name: string) {
+  return database.query
+    .selectFrom('ledger_labels')
+    .leftJoin('ledger_series', 'ledger_series.series', 'ledger_labels.series')
+    .selectAll(['ledger_labels', 'ledger_series'])
+    .where('labels', '=', name)
+    .executeTakeFirst();
 }
 
 /** Every counter that records carry as a number; of the rare ones those that were told. */
@@ -107,12 +123,15 @@ async function gatewayOf(database: Database, position: number): Promise<string |
   return chain?.gateway ?? null;
 }
 
-/** Of the row before it, or the anchor where retention took that one; empty before the first. */
+/** Of the frame before it, or the anchor where retention took that one; empty before the first. */
 async function hashBefore(database: Database, position: number): Promise<string | null> {
   const before = await database.query
-    .selectFrom('ledger_rows')
+    .selectFrom('ledger_frames')
     .select('hash')
-    .where('position', '=', position - 1)
+    .where('position', '<', position)
+    .where('position', '>', chainPosition(chainOf(position), 0))
+    .orderBy('position', 'desc')
+    .limit(1)
     .executeTakeFirst();
   if (before) return before.hash;
   const chain = await database.query
@@ -137,8 +156,8 @@ function instant(ms: number): string {
   return new Date(ms).toISOString();
 }
 
-function dollars(nano: number | null): number | null {
-  return nano === null ? null : nano / 1e9;
+function dollars(nano: number | undefined): number | null {
+  return nano === undefined ? null : nano / 1e9;
 }
 
 function milliseconds(us: number | undefined): number | null {

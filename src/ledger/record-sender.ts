@@ -1,3 +1,4 @@
+import type { LedgerSettings } from '../config/configuration.ts';
 import { reasonOf } from '../store/store-fault.ts';
 import type { ExchangeRecord } from '../telemetry/exchange-record.ts';
 import { RecordBatcher } from '../telemetry/record-batch.ts';
@@ -11,6 +12,9 @@ export interface RecordSenderOptions {
   send(message: FromRelayThread, transfer?: readonly ArrayBuffer[]): void;
   /** Frames that the main thread has dealt with. */
   framesTaken(): number;
+  /** Exchanges of this thread that are open; by default none. */
+  openExchanges?(): number;
+  readonly sync?: LedgerSettings['sync'];
 }
 
 /** Messages that may be on their way: a message port has no bound of its own. */
@@ -25,12 +29,13 @@ const MOST_UNDERWAY_UNWRITTEN = 256;
  */
 const JOURNAL_AFTER_MS = 5;
 /**
- * What is in the journal is not urgent any more, nor is what belongs into none, and each message wakes the main thread. With
+ * What is in the journal is not urgent any more, nor is what belongs into none, and each message wakes the main thread and,
+ * through it, that of the database: two cores that the relay thread then waits for. With
  * one for each frame the journal cost about 3 µs an exchange, with one every 50 ms nothing that could be told from noise
  * (10,000 a second, two cores); without a journal, one every 10 ms cost a burst stream a tenth (1,100 a second). Records are
  * encoded sooner than they are sent: as bytes they are no work for the collector.
  */
-const SEND_AFTER_MS = 50;
+const SEND_AFTER_MS = 200;
 const MOST_FRAMES_UNSENT = 64;
 const MOST_RECORDS_UNSENT = 2_048;
 
@@ -38,7 +43,7 @@ const MOST_RECORDS_UNSENT = 2_048;
  * Carries the records of a relay thread to the main thread. What belongs into the ledger is written to the journal first: it
  * is not lost when the process dies, nor while the main thread is behind. Then only the message is left out, and the main
  * thread reads the frame from the journal; log lines and metrics of it are lost, and counted. What could not be written
- * into the journal is sent all the same.
+ * into the journal is sent all the same, and what is lost is counted.
  */
 export class RecordSender {
   readonly #journal: JournalWriter | undefined;
@@ -61,6 +66,10 @@ export class RecordSender {
   #sendTimer: NodeJS.Timeout | undefined;
   #framesSent = 0;
   #withheld = 0;
+  /** The journal holds all that it may, or more: what comes is not written there. */
+  #paused = false;
+  /** A record of the ledger was not written to the journal. */
+  #unwritten = false;
 
   constructor(options: RecordSenderOptions) {
     const { thread, journalFolder, send } = options;
@@ -83,15 +92,22 @@ export class RecordSender {
       thread,
       onClosed: (segment, end) => this.#closed.push({ segment, end }),
       onFault: (error) => send({ type: 'journal-failed', thread, reason: reasonOf(error) }),
+      onRoom: (fault) =>
+        send({ type: 'journal-room', thread, fault: fault === undefined ? undefined : reasonOf(fault) }),
+      open: () => (options.openExchanges?.() ?? 0) + this.#ledgered.waiting,
+      ...(options.sync && { sync: options.sync }),
     });
     this.#journal = journal;
     this.#ledgered = new RecordBatcher({
       flushAfterMs: JOURNAL_AFTER_MS,
       send: (frame, records) => {
-        const place = journal.append(frame);
+        const place = this.#paused ? undefined : journal.append(frame);
         this.#unsent.push({ frame, place });
         this.#unsentLedgered += records;
-        if (place === undefined) this.#unsentUnwritten += records;
+        if (place === undefined) {
+          this.#unsentUnwritten += records;
+          this.#unwritten = true;
+        }
         this.#sendSoon(records);
         this.#sendClosed();
       },
@@ -111,15 +127,27 @@ export class RecordSender {
     return this.#journal !== undefined;
   }
 
-  /** The record must not be changed afterwards. */
   add(record: ExchangeRecord): void {
     if (isLedgered(record)) this.#ledgered.add(record);
     else this.#others.add(record);
   }
 
-  /** What was added so far is in the journal when this returns. */
-  writeJournal(): void {
-    if (this.#journal) this.#ledgered.flush();
+  /** Whether one more exchange may begin: its record has room in the journal. */
+  hasRoom(): boolean {
+    return this.#journal === undefined || this.#journal.hasRoom();
+  }
+
+  /** From now on nothing is written into the journal, or it is again. */
+  pauseJournal(paused: boolean): void {
+    this.#paused = paused;
+  }
+
+  /** What was added so far is in the journal when this returns; false: it could not be written there. */
+  writeJournal(): boolean {
+    if (this.#journal === undefined) return true;
+    this.#unwritten = false;
+    this.#ledgered.flush();
+    return !this.#unwritten;
   }
 
   /** A few times a second. */
@@ -170,6 +198,7 @@ export class RecordSender {
     if (this.#underway >= MAX_FRAMES_UNDERWAY) {
       const none = unwritten === 0 || this.#underway >= MOST_UNDERWAY_UNWRITTEN;
       this.#withheld += none ? records : records - unwritten;
+      if (none && unwritten > 0) this.#send({ type: 'ledger-lost', thread: this.#thread, records: unwritten });
       if (none) return;
       frames = frames.filter(({ place }) => place === undefined);
     }
@@ -188,7 +217,10 @@ export class RecordSender {
   }
 }
 
-/** Requests for inference by somebody who is known: a flood of strangers must not fill the ledger. */
+/**
+ * Requests for inference by somebody who is known: a flood of strangers must not fill the ledger. Those that are refused
+ * because it is full would have no room in it.
+ */
 function isLedgered(record: ExchangeRecord): boolean {
-  return record.subject !== undefined && record.method === 'POST';
+  return record.subject !== undefined && record.method === 'POST' && record.errorCode !== 'ledger_full';
 }

@@ -5,8 +5,8 @@ import type { Database } from '../store/database.ts';
 import { chainPosition, seqOf } from './chain-position.ts';
 
 const DAY_MS = 86_400_000;
-/** Rows taken away in one transaction, so that nobody waits long for it. */
-const STEP_ROWS = 1_000;
+/** Frames taken away in one transaction, so that nobody waits long for it. */
+const STEP_FRAMES = 50;
 const STEP_PAUSE_MS = 20;
 const FIRST_LOOK_MS = 60_000;
 const LOOK_MS = 3_600_000;
@@ -51,8 +51,8 @@ export function dayBefore(days: number, nowMs: number): number {
 }
 
 /**
- * Rows that ended before `beforeMs`, from the old end of each chain up to the first that is kept; the newest that goes leaves
- * number and hash as the chain's anchor, from which verify begins. Gives how many.
+ * Frames whose exchanges ended before `beforeMs`, from the old end of each chain up to the first that is kept; the newest that
+ * goes leaves number and hash as the chain's anchor, from which verify begins. Gives how many exchanges.
  */
 export async function removeRows(
   database: Database,
@@ -65,43 +65,45 @@ export async function removeRows(
     for (;;) {
       if (stopped()) return removed;
       const step = await removeStep(database, gateway, chain, beforeMs);
-      removed += step;
-      if (step < STEP_ROWS) break;
+      removed += step.rows;
+      if (step.frames < STEP_FRAMES) break;
       await delay(STEP_PAUSE_MS);
     }
   }
   return removed;
 }
 
-async function removeStep(database: Database, gateway: string, chain: number, beforeMs: number): Promise<number> {
+async function removeStep(database: Database, gateway: string, chain: number, beforeMs: number) {
   const oldest = await database.query
-    .selectFrom('ledger_rows')
-    .select(['position', 'ended_at', 'hash'])
+    .selectFrom('ledger_frames')
+    .select(['position', 'row_count', 'ended_to', 'hash'])
     .where('position', '>', chainPosition(chain, 0))
     .where('position', '<', chainPosition(chain + 1, 0))
     .orderBy('position')
-    .limit(STEP_ROWS)
+    .limit(STEP_FRAMES)
     .execute();
-  const kept = oldest.findIndex((row) => row.ended_at >= beforeMs);
+  const kept = oldest.findIndex((frame) => frame.ended_to >= beforeMs);
   const old = kept === -1 ? oldest : oldest.slice(0, kept);
   const last = old.at(-1);
-  if (last === undefined) return 0;
+  if (last === undefined) return { frames: 0, rows: 0 };
+  const anchorSeq = seqOf(last.position) + last.row_count - 1;
   await database.write(async ({ query }) => {
-    // The anchor first: its lock keeps two gateways from taking the same rows away, and it never goes back.
+    // The anchor first: its lock keeps two gateways from taking the same frames away, and it never goes back.
     const moved = await query
       .updateTable('ledger_chains')
-      .set({ anchor_seq: seqOf(last.position), anchor_hash: last.hash })
+      .set({ anchor_seq: anchorSeq, anchor_hash: last.hash })
       .where('gateway', '=', gateway)
-      .where('anchor_seq', '<', seqOf(last.position))
+      .where('anchor_seq', '<', anchorSeq)
       .executeTakeFirst();
     if (moved.numUpdatedRows === 0n) return;
-    await query
-      .deleteFrom('ledger_rows')
-      .where('position', '>', chainPosition(chain, 0))
-      .where('position', '<=', last.position)
-      .execute();
+    for (const table of ['ledger_frames', 'ledger_ids'] as const)
+      await query
+        .deleteFrom(table)
+        .where('position', '>', chainPosition(chain, 0))
+        .where('position', '<=', last.position)
+        .execute();
   });
-  return old.length;
+  return { frames: old.length, rows: old.reduce((sum, { row_count }) => sum + row_count, 0) };
 }
 
 /** Hourly sums that begin before `beforeMs`. */

@@ -1,32 +1,29 @@
-import { z } from 'zod';
 import { SERVED_TERMS, type ServedAs, TERM_NAMES } from '../inference/served-as.ts';
 import { RARE_COUNTERS, type RareCounts, USAGE_COUNTERS } from '../inference/usage-counters.ts';
 import { storableText } from '../store/storable-text.ts';
 import { NO_PRICE, type RecordView, type UnknownCost } from '../telemetry/exchange-record.ts';
 
 /** What is seldom there, by names that stay for ever: rows are hashed with it. A further counter needs no column. */
-const detailSchema = z.looseObject({
-  request_id: z.string().optional(),
+export interface RowDetail {
+  readonly request_id?: string | undefined;
   /** `{target, error, ms}` of each attempt before the last. */
-  failed_attempts: z.array(z.unknown()).optional(),
-  error_detail: z.string().optional(),
+  readonly failed_attempts?: readonly unknown[] | undefined;
+  readonly error_detail?: string | undefined;
   /** Counts by the columns of their counters. */
-  usage: z.record(z.string(), z.number()).optional(),
+  readonly usage?: Readonly<Record<string, number>> | undefined;
   /** Tier, speed and geography, where they are not the provider's default. */
-  served_as: z.record(z.string(), z.string()).optional(),
-  unknown_cost: z.object({ part: z.string(), charged_nano_usd: z.number().optional() }).optional(),
-});
+  readonly served_as?: Readonly<Record<string, string>> | undefined;
+  readonly unknown_cost?: { readonly part: string; readonly charged_nano_usd?: number | undefined } | undefined;
+}
 
-export type RowDetail = z.output<typeof detailSchema>;
-
-/** Null: nothing of it. */
-export function detailOf(record: RecordView): string | null {
+/** Undefined: nothing of it. */
+export function detailOf(record: RecordView): string | undefined {
   const { id, requestId, attemptsJson, errorDetail, usage } = record;
   const unknownCost = saidOf(record.unknownCost);
   const rare = usage?.rare;
   const servedAs = usage?.servedAs;
   if (requestId === id && attemptsJson === undefined && errorDetail === undefined) {
-    if (rare === undefined && servedAs === undefined && unknownCost === undefined) return null;
+    if (rare === undefined && servedAs === undefined && unknownCost === undefined) return undefined;
   }
   return JSON.stringify({
     ...(requestId !== id && { request_id: storableText(requestId) }),
@@ -63,22 +60,4 @@ function saidOf(unknownCost: UnknownCost | undefined): UnknownCost | undefined {
 
 function unknownCostColumns({ part, atMostNanoUsd }: UnknownCost): NonNullable<RowDetail['unknown_cost']> {
   return { part, ...(atMostNanoUsd !== undefined && { charged_nano_usd: atMostNanoUsd }) };
-}
-
-/** By the names of counters; columns of counters that this version does not know are left out. */
-export function rareCountsOf({ usage }: RowDetail): RareCounts | undefined {
-  if (usage === undefined) return undefined;
-  const rare: RareCounts = {};
-  for (const name of RARE_COUNTERS) rare[name] = usage[USAGE_COUNTERS[name].column];
-  return rare;
-}
-
-/** Empty where somebody changed it to something that cannot be read: the row's hash says so. */
-export function readDetail(json: string | null): RowDetail {
-  if (json === null) return {};
-  try {
-    return detailSchema.safeParse(JSON.parse(json)).data ?? {};
-  } catch {
-    return {};
-  }
 }

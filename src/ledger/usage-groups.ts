@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { storedTextMap, storedTexts } from '../store/stored-json.ts';
 import type { LedgerSeriesTable } from '../store/tables/ledger-tables.ts';
 
 export const USAGE_DIMENSIONS = [
@@ -15,9 +15,6 @@ export const USAGE_DIMENSIONS = [
 ] as const;
 
 export type UsageDimension = (typeof USAGE_DIMENSIONS)[number] | `metadata.${string}`;
-
-const names = z.array(z.string());
-const metadata = z.record(z.string(), z.string());
 
 type Labels = Omit<LedgerSeriesTable, 'series'>;
 
@@ -51,7 +48,7 @@ function valuesOf(dimension: UsageDimension, labels: Labels | undefined, startsA
     case 'virtualaccount':
       return [nameOf(labels.subject, dimension)];
     case 'team': {
-      const teams = labels.teams === null ? [] : names.parse(JSON.parse(labels.teams));
+      const teams = labels.teams === null ? [] : storedTexts(labels.teams);
       return teams.length === 0 ? [null] : [...new Set(teams)];
     }
     default:
@@ -66,5 +63,5 @@ function nameOf(subject: string | null, kind: string): string | null {
 
 function metadataOf(labels: Labels, key: string): string | null {
   if (labels.metadata === null) return null;
-  return metadata.parse(JSON.parse(labels.metadata))[key] ?? null;
+  return storedTextMap(labels.metadata)[key] ?? null;
 }

@@ -1,13 +1,14 @@
 import type { Usage } from '../inference/usage.ts';
 import type { Database } from '../store/database.ts';
-import type { LedgerLabelsTable, LedgerRowsTable } from '../store/tables/ledger-tables.ts';
+import { contentHash, frameHash } from '../store/frame-hash.ts';
+import { blocksOf } from '../store/id-blocks.ts';
+import { type LedgerRow, readFrameRows } from '../store/ledger-frame.ts';
+import type { LedgerFramesTable, LedgerLabelsTable } from '../store/tables/ledger-tables.ts';
 import { chainPosition, seqOf } from './chain-position.ts';
 import { isErasedLabels, isErasedSeries } from './erased-text.ts';
 import { labelsHash, seriesHash } from './labels.ts';
 import { REPORTED } from './price-tables.ts';
-import { readDetail } from './row-detail.ts';
-import { contentHash, rowHash } from './row-hash.ts';
-import { readNumbers, usageOfRow } from './row-numbers.ts';
+import { readDetail, usageOfRow } from './read-row.ts';
 
 /** What a cost should be by a table of rates (its JSON); undefined: that table gives none. Throws where it is no table. */
 export type Recompute = (rates: string, usage: Usage) => number | undefined;
@@ -33,11 +34,11 @@ export interface Verification {
   readonly faultCount: number;
 }
 
-const PAGE_ROWS = 1_000;
+const PAGE_FRAMES = 16;
 const MOST_FAULTS = 20;
 const MOST_REMEMBERED = 50_000;
 
-/** Walks every chain from its anchor to its head and computes hashes and costs again. Memory holds one page of rows. */
+/** Walks every chain from its anchor to its head and computes hashes and costs again. Memory holds one page of frames. */
 export async function verifyLedger(database: Database, recompute: Recompute): Promise<Verification> {
   const walk = new Walk(database, recompute);
   const chains = await database.query.selectFrom('ledger_chains').selectAll().orderBy('chain').execute();
@@ -100,26 +101,31 @@ class Walk {
     let seq = chain.anchor_seq;
     let hash = chain.anchor_hash;
     for (;;) {
-      const rows = await this.#page(chain.chain, seq);
-      for (const row of rows) {
-        const at = seqOf(row.position);
+      const frames = await this.#page(chain.chain, seq);
+      for (const frame of frames) {
+        const at = seqOf(frame.position);
         if (at !== seq + 1) ({ seq, hash } = await this.#afterGap(chain, seq, hash, at));
-        if (at !== seq + 1) this.#fault(chain, at, row.id, `${at - seq - 1} rows before it are missing`);
-        else if (rowHash(hash, row) !== row.hash)
-          this.#fault(chain, at, row.id, 'it was changed: its hash does not hold');
-        // From what stands there: a changed row is one fault, and not one of every row behind it.
-        seq = at;
-        hash = row.hash;
-        await this.#row(chain, row);
+        if (at !== seq + 1) this.#fault(chain, at, undefined, `${at - seq - 1} rows before it are missing`);
+        else if (hashOf(hash, chain.chain, frame) !== frame.hash)
+          this.#fault(
+            chain,
+            at,
+            undefined,
+            `it, or one of the ${frame.row_count} rows of its frame, was changed: its hash does not hold`,
+          );
+        // From what stands there: a changed frame is one fault, and not one of every frame behind it.
+        seq = at + frame.row_count - 1;
+        hash = frame.hash;
+        await this.#frame(chain, frame);
       }
-      if (rows.length < PAGE_ROWS) break;
+      if (frames.length < PAGE_FRAMES) break;
     }
     const head = await this.#database.query
       .selectFrom('ledger_chains')
       .select(['head_seq', 'head_hash'])
       .where('gateway', '=', chain.gateway)
       .executeTakeFirstOrThrow();
-    // The gateway may write on while this reads, so the head may only be ahead of what was seen by rows that are there.
+    // The gateway may write on while this reads, so the head may only be ahead of what was seen by frames that are there.
     if (head.head_seq > seq && (await this.#page(chain.chain, seq)).length === 0) {
       this.#fault(chain, head.head_seq, undefined, `the newest ${head.head_seq - seq} rows are missing`);
     } else if (head.head_seq === seq && head.head_hash !== hash) {
@@ -127,7 +133,7 @@ class Walk {
     }
   }
 
-  /** Retention may have taken rows away since the anchor was read. */
+  /** Retention may have taken frames away since the anchor was read. */
   async #afterGap({ gateway }: Chain, seq: number, hash: string, at: number): Promise<{ seq: number; hash: string }> {
     const now = await this.#database.query
       .selectFrom('ledger_chains')
@@ -137,20 +143,48 @@ class Walk {
     return now?.anchor_seq === at - 1 ? { seq: now.anchor_seq, hash: now.anchor_hash } : { seq, hash };
   }
 
-  #page(chain: number, afterSeq: number): Promise<LedgerRowsTable[]> {
+  #page(chain: number, afterSeq: number): Promise<LedgerFramesTable[]> {
     return this.#database.query
-      .selectFrom('ledger_rows')
+      .selectFrom('ledger_frames')
       .selectAll()
       .where('position', '>', chainPosition(chain, afterSeq))
       .where('position', '<', chainPosition(chain + 1, 0))
       .orderBy('position')
-      .limit(PAGE_ROWS)
+      .limit(PAGE_FRAMES)
       .execute();
   }
 
-  async #row(chain: Chain, row: LedgerRowsTable): Promise<void> {
+  async #frame(chain: Chain, frame: LedgerFramesTable): Promise<void> {
+    const first = seqOf(frame.position);
+    let rows: LedgerRow[];
+    try {
+      rows = readFrameRows(frame.data);
+    } catch {
+      // That its hash does not hold was told, or it is of a later version.
+      this.#fault(chain, first, undefined, 'its frame cannot be read by this version');
+      return;
+    }
+    if (rows.length !== frame.row_count)
+      this.#fault(chain, first, undefined, `its frame has ${rows.length} rows and says ${frame.row_count}`);
+    for (const [index, row] of rows.entries()) await this.#row(chain, first + index, row);
+    if (!(await this.#isIndexed(frame.position, rows)))
+      this.#fault(chain, first, undefined, 'the index of the ids of its frame was changed');
+  }
+
+  async #isIndexed(position: number, rows: readonly LedgerRow[]): Promise<boolean> {
+    const stored = await this.#database.query
+      .selectFrom('ledger_ids')
+      .select(['block', 'rests'])
+      .where('position', '=', position)
+      .execute();
+    const said = new Map(stored.map(({ block, rests }) => [block, rests]));
+    const expected = blocksOf(rows.map(({ id }) => id));
+    return said.size === expected.length && expected.every(({ block, rests }) => said.get(block) === rests);
+  }
+
+  async #row(chain: Chain, seq: number, row: LedgerRow): Promise<void> {
     this.#rows += 1;
-    const fault = (reason: string) => this.#fault(chain, seqOf(row.position), row.id, reason);
+    const fault = (reason: string) => this.#fault(chain, seq, row.id, reason);
     const checked = await this.#labelsOf(row.labels);
     if (checked === undefined) {
       fault(`what its labels ${row.labels} say was changed or is missing`);
@@ -158,7 +192,7 @@ class Walk {
     }
     const { labels, erased } = checked;
     if (erased) this.#erased += 1;
-    if (row.cost_nano_usd === null) {
+    if (row.cost_nano_usd === undefined) {
       this.#withoutCost += 1;
       return;
     }
@@ -171,14 +205,13 @@ class Walk {
   }
 
   /** A text: why it cannot be computed. */
-  async #cost(row: LedgerRowsTable, table: string | null): Promise<number | undefined | string> {
+  async #cost(row: LedgerRow, table: string | null): Promise<number | undefined | string> {
     if (table === null) return 'it has a cost and no price table';
-    const numbers = readNumbers(row.numbers);
-    if (table === REPORTED) return Math.round((numbers.provider_cost_usd ?? Number.NaN) * 1e9);
+    if (table === REPORTED) return Math.round((row.numbers.provider_cost_usd ?? Number.NaN) * 1e9);
     const rates = await this.#ratesOf(table);
     if (rates === undefined) return `its price table ${table} was changed or is missing`;
     try {
-      return this.#recompute(rates, usageOfRow(row, numbers, readDetail(row.detail)));
+      return this.#recompute(rates, usageOfRow(row, readDetail(row.detail)));
     } catch {
       // A table that keeps its hash was written so: by a version whose form this one does not know.
       return `its price table ${table} is of an unknown form`;
@@ -231,4 +264,9 @@ class Walk {
     this.#faultCount += 1;
     if (this.#faults.length < MOST_FAULTS) this.#faults.push({ gateway, seq, id, reason });
   }
+}
+
+function hashOf(previous: string, chain: number, frame: LedgerFramesTable): string {
+  const { position, row_count: rows, ended_from: endedFrom, ended_to: endedTo, data } = frame;
+  return frameHash(previous, { chain, seq: seqOf(position), rows, endedFrom, endedTo, data });
 }

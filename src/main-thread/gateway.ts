@@ -2,6 +2,7 @@ import type { Configuration, ServerSettings } from '../config/configuration.ts';
 import { claimPort } from '../threads/claim-port.ts';
 import { RelayThreads } from '../threads/relay-threads.ts';
 import { keepHeapSteady } from '../threads/steady-heap.ts';
+import { DatabaseThread } from './database-thread.ts';
 import type { Gateway } from './running-gateway.ts';
 import { StartFault } from './start-fault.ts';
 
@@ -18,11 +19,12 @@ export async function startGateway({ configuration, setVariable }: GatewayOption
   const port = await claimedPort(server);
   keepHeapSteady();
   setVariable('UWS_HTTP_MAX_HEADERS_SIZE', String(server.limits.maxHeaderBytes));
-  const relayThreads = new RelayThreads({ entry: relayThreadEntry(), count: server.threads });
+  const relayThreads = new RelayThreads({ entry: entryOf('relay-thread'), count: server.threads });
   relayThreads.load();
-  // The other half of all code, which this thread loads while the relay threads load theirs.
+  const database = new DatabaseThread(entryOf('database-thread'));
+  // The other half of all code, which this thread loads while the others load theirs.
   const { openGateway } = await import('./open-gateway.ts');
-  return openGateway({ configuration, port, relayThreads });
+  return openGateway({ configuration, port, relayThreads, database });
 }
 
 async function claimedPort({ listen: { host, port } }: ServerSettings): Promise<number> {
@@ -32,7 +34,7 @@ async function claimedPort({ listen: { host, port } }: ServerSettings): Promise<
 }
 
 /** `.ts` in a clone, `.js` in the published package. */
-function relayThreadEntry(): URL {
+function entryOf(thread: string): URL {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  return new URL(`../relay-thread/relay-thread.${extension}`, import.meta.url);
+  return new URL(`../${thread}/${thread}.${extension}`, import.meta.url);
 }

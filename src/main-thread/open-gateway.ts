@@ -1,18 +1,12 @@
-import type { Configuration, UpstreamSettings } from '../config/configuration.ts';
-import type { HttpClient } from '../core/http-client.ts';
-import { Identity } from '../identity/identity.ts';
-import { registerIssuers } from '../identity/issuer-metrics.ts';
+import type { Configuration } from '../config/configuration.ts';
 import { tokenSources } from '../plugs.ts';
-import { hasIssuedKeys } from '../store/api-keys.ts';
-import { type Database, databasePlace, openDatabase } from '../store/database.ts';
 import { loadOrMakeDefaultKey } from '../store/default-key.ts';
 import type { RelayThreads } from '../threads/relay-threads.ts';
 import { SharedCounters } from '../threads/shared-counters.ts';
 import { collectWhenIdle } from '../threads/steady-heap.ts';
+import { sideRequests } from '../upstream/side-requests.ts';
 import { AccountTokens } from './account-tokens.ts';
-import { budgetSeed } from './budget-seed.ts';
-import { openFiles } from './file-service.ts';
-import { type LedgerService, NO_LEDGER, openLedger } from './ledger-service.ts';
+import type { DatabaseThread } from './database-thread.ts';
 import { LimitCounters } from './limit-counters.ts';
 import { Observation } from './observation.ts';
 import { openOperatorPort } from './operator-port.ts';
@@ -26,12 +20,19 @@ export interface OpenGatewayOptions {
   readonly port: number;
   /** They load their code meanwhile. */
   readonly relayThreads: RelayThreads;
+  /** It loads its code, too. */
+  readonly database: DatabaseThread;
 }
 
 /** Builds every part of the main thread once and joins them. Throws a StartFault or a StoreFault. */
-export async function openGateway({ configuration, port, relayThreads }: OpenGatewayOptions): Promise<Gateway> {
-  const { server, identities } = configuration;
-  const { dataDir, threads } = server;
+export async function openGateway({
+  configuration,
+  port,
+  relayThreads,
+  database,
+}: OpenGatewayOptions): Promise<Gateway> {
+  const { server } = configuration;
+  const { threads } = server;
   const inForce: InForce = {
     configuration,
     draining: false,
@@ -40,44 +41,28 @@ export async function openGateway({ configuration, port, relayThreads }: OpenGat
     },
   };
   const http = sideRequests(() => inForce.configuration.server.upstream);
-  const budgets = () => inForce.configuration.budgets;
   const counters = new SharedCounters(threads, 0);
   const observation = new Observation(server, counters);
   const { log, metrics } = observation;
   const { registry } = metrics;
-  const database = await openDatabase(databasePlace(server));
-  const identity = await Identity.open({ database, dataDir, threads, identities, http, log });
-  registerIssuers(registry, () => identity.issuerStates());
-  const madeKey = await ownKey(configuration, database, (message) => log.warn({}, message));
-
-  // Until it is open nothing is asked of it: the clock may be set while journals are replayed.
-  let ledger: LedgerService = NO_LEDGER;
   const limitCounters = new LimitCounters({
     server,
     whenAway: () => inForce.configuration.server.counters.whenAway,
-    onClockSet: () => ledger.refreshBudgets(),
+    onClockSet: () => database.refreshBudgets(),
     registry,
     log,
   });
-  const seed = await budgetSeed({ database, server, budgets, log });
-  ledger = await openLedger({
-    database,
-    server,
-    budgets: budgets(),
-    counters: limitCounters.counts,
-    seed,
+  const { hasIssuedKeys } = await database.open({
+    configuration,
+    counters: counters.buffer,
+    counts: limitCounters.buffer,
     registry,
-    http,
     log,
     onFull: (full) => relayThreads.broadcast({ type: 'ledger-full', full }),
-  });
-  await seed.start();
-  const files = await openFiles({
-    database,
-    dataDir,
     tell: (thread, message) => relayThreads.tell(thread, message),
-    log,
+    onIdentity: (message) => relayThreads.broadcast(message),
   });
+  const madeKey = hasIssuedKeys ? undefined : await ownKey(configuration, (message) => log.warn({}, message));
   const accountTokens = new AccountTokens({
     sources: tokenSources,
     tell: (tokens) => relayThreads.broadcast({ type: 'tokens', tokens }),
@@ -94,7 +79,6 @@ export async function openGateway({ configuration, port, relayThreads }: OpenGat
   });
   priceRefresh.register(registry);
   priceRefresh.reconfigure(configuration);
-  identity.begin((message) => relayThreads.broadcast(message));
   const state = {
     relayThreads: threads,
     get listeningThreads() {
@@ -103,6 +87,9 @@ export async function openGateway({ configuration, port, relayThreads }: OpenGat
     get draining() {
       return inForce.draining;
     },
+    get ledgerFull() {
+      return inForce.configuration.server.ledger.whenFull === 'refuse' ? database.fullReason : undefined;
+    },
   };
   // First the operator port, which says when the relay threads are ready, then these.
   const operatorPort = await openOperatorPort({
@@ -110,8 +97,6 @@ export async function openGateway({ configuration, port, relayThreads }: OpenGat
     state,
     observation,
     database,
-    identity,
-    limitCounters,
   });
   const gateway = new RunningGateway({
     inForce,
@@ -123,28 +108,26 @@ export async function openGateway({ configuration, port, relayThreads }: OpenGat
     // Told and closed in this order: who writes to the database before the database, and the log last of all.
     services: [
       limitCounters,
-      new RecordIntake({ counters, observation, ledger }),
-      identity,
+      new RecordIntake({ counters, observation, database }),
       accountTokens,
       priceRefresh,
-      seed,
-      files,
-      ledger,
+      { close: () => database.closeLedger() },
       operatorPort,
-      { close: () => database.close() },
+      database,
       observation,
     ],
   });
-  await gateway.serve((thread) => ({
+  await gateway.serve(async (thread) => ({
+    identity: await database.identityFor(thread),
+    // From here on in one turn: what is told meanwhile follows it.
     thread,
     threads,
     counters: counters.buffer,
     counts: limitCounters.buffer,
     configuration: configurationForThreads(inForce, port, madeKey),
-    identity: identity.stateFor(thread),
     tokens: accountTokens.tokens(),
     openapi: operatorPort.openapi,
-    journal: ledger.journal,
+    journal: database.journal,
   }));
   collectWhenIdle(() => counters.idleMark);
   return gateway;
@@ -153,17 +136,7 @@ export async function openGateway({ configuration, port, relayThreads }: OpenGat
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|localhost|::1)$/;
 
 /** The default key: only where no other key exists and only this machine can reach the gateway. */
-async function ownKey(configuration: Configuration, database: Database, warn: (message: string) => void) {
+async function ownKey(configuration: Configuration, warn: (message: string) => void) {
   if (configuration.keys.length > 0 || !LOOPBACK.test(configuration.server.listen.host)) return undefined;
-  if (await hasIssuedKeys(database)) return undefined;
   return loadOrMakeDefaultKey(configuration.server.dataDir, warn);
-}
-
-/** Loads its code with the first request: a gateway that needs none is ready sooner. */
-function sideRequests(settings: () => UpstreamSettings): HttpClient {
-  let loaded: Promise<HttpClient> | undefined;
-  return async (request) => {
-    loaded ??= import('../upstream/one-request.ts').then(({ httpClient }) => httpClient(settings));
-    return (await loaded)(request);
-  };
 }

@@ -1,9 +1,7 @@
 import type { Configuration } from '../config/configuration.ts';
-import type { Identity } from '../identity/identity.ts';
 import { openapiJson } from '../operator/openapi.ts';
 import { type GatewayState, startOperator } from '../operator/operator.ts';
-import type { Database } from '../store/database.ts';
-import type { LimitCounters } from './limit-counters.ts';
+import type { DatabaseThread } from './database-thread.ts';
 import type { MainService } from './main-service.ts';
 import type { Observation } from './observation.ts';
 import { hostInUrl, StartFault } from './start-fault.ts';
@@ -13,9 +11,7 @@ export interface OperatorPortOptions {
   readonly configuration: () => Configuration;
   readonly state: GatewayState;
   readonly observation: Observation;
-  readonly database: Database;
-  readonly identity: Identity;
-  readonly limitCounters: LimitCounters;
+  readonly database: Pick<DatabaseThread, 'adminRoutes'>;
 }
 
 export interface OperatorPort extends MainService {
@@ -28,7 +24,7 @@ export interface OperatorPort extends MainService {
 export async function openOperatorPort(options: OperatorPortOptions): Promise<OperatorPort> {
   const { configuration, state, observation } = options;
   const { host, port, tls, adminKey } = configuration().server.operator;
-  const admin = adminKey === undefined ? undefined : { key: adminKey, routes: await routesOf(options) };
+  const admin = adminKey === undefined ? undefined : { key: adminKey, routes: await options.database.adminRoutes() };
   let openapi = openapiJson();
   const operator = await startOperator({
     host,
@@ -45,15 +41,4 @@ export async function openOperatorPort(options: OperatorPortOptions): Promise<Op
   const url = `${tls ? 'https' : 'http'}://${hostInUrl(host)}:${operator.port}`;
   if (admin) openapi = openapiJson({ ...admin, operatorUrl: url });
   return { url, openapi, close: () => operator.close() };
-}
-
-async function routesOf({ database, identity, configuration, limitCounters }: OperatorPortOptions) {
-  const { adminRoutes } = await import('../operator/admin/admin-routes.ts');
-  const { counts } = limitCounters;
-  return adminRoutes({
-    database,
-    identity,
-    budgets: () => configuration().budgets,
-    read: (cell) => counts.read(cell, counts.clock.now()),
-  });
 }

@@ -1,17 +1,17 @@
 import { RecordFrame } from '../telemetry/record-frame.ts';
-import type { FromRelayThread, LedgerFrame } from '../threads/messages.ts';
+import type { FromRelayThread } from '../threads/messages.ts';
 import type { SharedCounters } from '../threads/shared-counters.ts';
-import type { LedgerService } from './ledger-service.ts';
+import type { DatabaseThread } from './database-thread.ts';
 import type { MainService } from './main-service.ts';
 import type { Observation } from './observation.ts';
 
 export interface RecordIntakeOptions {
   readonly counters: SharedCounters;
   readonly observation: Pick<Observation, 'addAll'>;
-  readonly ledger: Pick<LedgerService, 'take'>;
+  readonly database: Pick<DatabaseThread, 'take'>;
 }
 
-/** Frames of records as relay threads send them: each is decoded once, for the log, the metrics and the ledger. */
+/** Frames of records as relay threads send them: for the log and the metrics, then on to the ledger. */
 export class RecordIntake implements MainService {
   readonly #options: RecordIntakeOptions;
 
@@ -20,16 +20,15 @@ export class RecordIntake implements MainService {
   }
 
   hear(message: FromRelayThread): void {
-    if (message.type === 'records')
+    if (message.type === 'records') this.#add(message.thread, message.frames);
+    else if (message.type === 'ledger-records') {
+      const { thread, frames } = message;
       this.#add(
-        message.thread,
-        message.frames.map((frame) => new RecordFrame(frame)),
+        thread,
+        frames.map(({ frame }) => frame),
       );
-    else if (message.type === 'ledger-records')
-      this.#add(
-        message.thread,
-        message.frames.map((frame) => this.#takeForLedger(message.thread, frame)),
-      );
+      this.#options.database.take(thread, frames);
+    }
   }
 
   /** Gives back the places in flight and the bytes of bodies that the thread held. */
@@ -39,14 +38,8 @@ export class RecordIntake implements MainService {
 
   close(): void {}
 
-  #add(thread: number, frames: readonly RecordFrame[]): void {
-    this.#options.observation.addAll(frames);
+  #add(thread: number, frames: readonly Uint8Array[]): void {
+    this.#options.observation.addAll(frames.map((frame) => new RecordFrame(frame)));
     this.#options.counters.takeFrame(thread);
-  }
-
-  #takeForLedger(thread: number, { frame, place }: LedgerFrame): RecordFrame {
-    const records = new RecordFrame(frame);
-    this.#options.ledger.take(thread, records, place);
-    return records;
   }
 }

@@ -64,7 +64,7 @@ export class RunningGateway implements Gateway {
   }
 
   /** Resolves when every relay thread listens. */
-  async serve(data: (thread: number) => RelayThreadData): Promise<void> {
+  async serve(data: (thread: number) => Promise<RelayThreadData>): Promise<void> {
     const { relayThreads, services, observation, port } = this.#parts;
     observation.metrics.configLoaded(Date.now());
     const listening = await relayThreads.start({

@@ -32,6 +32,10 @@ export const inferenceParameters = {
   StrictForm: requestHeader('x-tfy-strict-openai', '`true`: a translated answer has no fields beyond those of OpenAI', {
     type: 'boolean',
   }),
+  CacheControl: requestHeader(
+    'x-tfy-cache-control',
+    '`true`, `5m`, `1h` or a marker as JSON: what a translated request marks for the prompt cache of its provider',
+  ),
   RequestId: requestIdParameter,
   Traceparent: requestHeader('traceparent', 'W3C trace context, passed on to the provider'),
   Tracestate: requestHeader('tracestate', 'W3C trace context, passed on to the provider'),

@@ -11,6 +11,8 @@ export interface GatewayState {
   readonly relayThreads: number;
   readonly listeningThreads: number;
   readonly draining: boolean;
+  /** Why new exchanges are refused with `ledger_full`; undefined: they are not. */
+  readonly ledgerFull: string | undefined;
 }
 
 export interface OperatorOptions {
@@ -138,10 +140,10 @@ function readiness(state: GatewayState): Answer {
     : { status: 503, type: JSON_TYPE, body: JSON.stringify({ status: 'not ready', reason }) };
 }
 
-function unreadyReason({ relayThreads, listeningThreads, draining }: GatewayState): string | undefined {
+function unreadyReason({ relayThreads, listeningThreads, draining, ledgerFull }: GatewayState): string | undefined {
   if (draining) return 'the gateway is draining';
   if (listeningThreads < relayThreads) return `${listeningThreads} of ${relayThreads} relay threads listen`;
-  return undefined;
+  return ledgerFull;
 }
 
 function listenFailure({ host, port }: OperatorOptions, cause: Error): Error {

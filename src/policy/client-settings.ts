@@ -1,5 +1,7 @@
+import { objectOf } from '../codec/json-value.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { HeadersOfInterest, OrError } from '../core/exchange.ts';
+import type { CacheMarker } from '../inference/cache-marker.ts';
 import { NO_WAITS, type StepWaits } from '../routing/route-plan.ts';
 
 /** What a client may set for its own request by `x-tfy-*` headers (docs/api.md). */
@@ -11,10 +13,18 @@ export interface ClientSettings {
   readonly providerName: string | undefined;
   /** `x-tfy-strict-openai`: an answer that is translated has no fields beyond those of its form. */
   readonly strictForm: boolean;
+  /** `x-tfy-cache-control`: what of a translated request is marked for the provider's prompt cache. */
+  readonly cacheMarker: CacheMarker | undefined;
 }
 
 const NO_METADATA: Readonly<Record<string, string>> = {};
-const NONE: ClientSettings = { waits: NO_WAITS, metadata: NO_METADATA, providerName: undefined, strictForm: false };
+const NONE: ClientSettings = {
+  waits: NO_WAITS,
+  metadata: NO_METADATA,
+  providerName: undefined,
+  strictForm: false,
+  cacheMarker: undefined,
+};
 const MAX_VALUE_CHARACTERS = 128;
 const MAX_WAIT_MS = 86_400_000;
 
@@ -33,8 +43,10 @@ export function clientSettings(headers: HeadersOfInterest): OrError<ClientSettin
   }
   const strictForm = flag(tfy, 'x-tfy-strict-openai');
   if (strictForm instanceof GatewayError) return strictForm;
+  const cacheMarker = readCacheMarker(tfy['x-tfy-cache-control']);
+  if (cacheMarker instanceof GatewayError) return cacheMarker;
   const waits = attemptMs === undefined && firstTokenMs === undefined ? NO_WAITS : { attemptMs, firstTokenMs };
-  return { waits, metadata, providerName: tfy['x-tfy-provider-name'], strictForm };
+  return { waits, metadata, providerName: tfy['x-tfy-provider-name'], strictForm, cacheMarker };
 }
 
 function wait(tfy: Record<string, string>, name: string): OrError<number | undefined> {
@@ -49,6 +61,32 @@ function flag(tfy: Record<string, string>, name: string): OrError<boolean> {
   const text = tfy[name]?.toLowerCase();
   if (text === undefined || text === 'false') return false;
   return text === 'true' ? true : invalid(name, 'It must be `true` or `false`.');
+}
+
+/** `true`, a lifetime, or the marker itself as JSON: `{"type": "ephemeral", "ttl": "1h"}`. */
+function readCacheMarker(text: string | undefined): OrError<CacheMarker | undefined> {
+  const wish = text?.trim().toLowerCase();
+  if (wish === undefined || wish === 'false') return undefined;
+  if (wish === 'true' || wish === 'ephemeral') return { type: 'ephemeral' };
+  if (wish === '5m' || wish === '1h') return { type: 'ephemeral', ttl: wish };
+  const marker = markerIn(wish);
+  if (marker !== undefined) return marker;
+  const allowed = '`true`, `false`, `5m`, `1h` or `{"type": "ephemeral", "ttl": "5m" or "1h"}`';
+  return invalid('x-tfy-cache-control', `It must be ${allowed}.`);
+}
+
+function markerIn(text: string): CacheMarker | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // No JSON: the caller says what is allowed.
+    return undefined;
+  }
+  const { type, ttl } = objectOf(value) ?? {};
+  if (type !== 'ephemeral') return undefined;
+  if (ttl === undefined) return { type };
+  return ttl === '5m' || ttl === '1h' ? { type, ttl } : undefined;
 }
 
 function readMetadata(text: string | undefined): OrError<Readonly<Record<string, string>>> {

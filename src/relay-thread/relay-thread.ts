@@ -64,6 +64,8 @@ const records = new RecordSender({
   journalFolder: data.journal?.folder,
   send,
   framesTaken: () => counters.framesTaken,
+  openExchanges: () => counters.ownInFlight,
+  sync: data.configuration.server.ledger.sync,
 });
 const { server } = data.configuration;
 const pools = new OriginPools(server.limits, server.timeouts, server.upstream);
@@ -78,7 +80,8 @@ const refusals = new RefusalRecords({ thread: data.thread, log, add: (record) =>
 const counts = new MemoryCounters(data.counts, data.thread);
 const redisCounts = server.store.counters === 'memory' ? undefined : await countInRedis();
 let ledgerFull = data.journal?.full ?? false;
-if (server.ledger.sync === 'strict') runBeforeLastByte(() => records.writeJournal());
+records.pauseJournal(ledgerFull && !refusesWhenFull());
+if (server.ledger.sync !== 'batched') runBeforeLastByte(() => records.writeJournal() || !refusesWhenFull());
 const tokens = new Map(data.tokens.map((token) => [token.id, token]));
 const lasting: Lasting = {
   counters: redisCounts ?? counts,
@@ -101,7 +104,10 @@ const pipeline: PipelineOptions = {
   snapshot: () => snapshot,
   record: (record) => records.add(record),
   provisional: records.hasJournal ? (record) => records.add(record) : undefined,
-  refusal: () => (ledgerFull ? ledgerFullError() : undefined),
+  refusal: () => {
+    const fits = records.hasRoom() && !ledgerFull;
+    return fits || !refusesWhenFull() ? undefined : ledgerFullError();
+  },
   credentialRefused: new CredentialWarnings(log, () => snapshot.settings.log.providerWords).refused,
   refused: refusals.refused,
 };
@@ -163,6 +169,7 @@ function onMessage(message: LaterMessage): void {
       return;
     case 'ledger-full':
       ledgerFull = message.full;
+      records.pauseJournal(ledgerFull && !refusesWhenFull());
       return;
     case 'cut':
       edge.cutAll();
@@ -180,6 +187,11 @@ function reconfigure(configuration: Configuration): void {
   log.level = configuration.server.log.level;
   const { limits, timeouts, upstream } = configuration.server;
   pools.reconfigure(limits, timeouts, snapshot.routes.connections(), upstream);
+  records.pauseJournal(ledgerFull && !refusesWhenFull());
+}
+
+function refusesWhenFull(): boolean {
+  return snapshot.settings.ledger.whenFull === 'refuse';
 }
 
 async function drain(): Promise<void> {
@@ -208,10 +220,13 @@ async function countInRedis(): Promise<RedisCounters> {
   });
 }
 
+/** Either the journal holds all that it may, or the disk has no room for more of it. */
 function ledgerFullError(): GatewayError {
   const { maxJournalBytes } = snapshot.settings.ledger;
   return new GatewayError('ledger_full', {
-    setting: `ledger.max_journal_bytes: ${maxJournalBytes}`,
+    ...(ledgerFull
+      ? { setting: `ledger.max_journal_bytes: ${maxJournalBytes}` }
+      : { detail: 'The disk of data_dir has no room for it, or no file can be opened there: the log says which.' }),
     retryAfterMs: 5_000,
   });
 }

@@ -5,7 +5,11 @@ import type { Usage } from '../inference/usage.ts';
 import { WorkerPool } from '../offload/worker-pool.ts';
 import type { TranslationTarget, Wire } from '../providers/provider.ts';
 import { type AnswerJob, type MadeAnswer, makeAnswerTask, type ToldFailure } from '../relay/answer-translation.ts';
-import { type TranslatedRequest, translateRequestTask } from '../relay/request-translation.ts';
+import {
+  type TranslatableRequest,
+  type TranslatedRequest,
+  translateRequestTask,
+} from '../relay/request-translation.ts';
 import { type EstimateRequest, TokenEstimates } from '../usage/token-estimate.ts';
 
 /** A translated request of 32 MB in the smallest of values takes about 10 seconds. */
@@ -37,11 +41,11 @@ export class TaskPool {
     dialect: Dialect,
     wire: Wire,
     target: TranslationTarget,
-    body: Buffer,
+    { body, cacheMarker }: TranslatableRequest,
     signal: AbortSignal,
   ): Promise<OrError<TranslatedRequest>> => {
     const copy = new Uint8Array(body);
-    const input = { dialect: dialect.name, wire: wire.name, target, body: copy };
+    const input = { dialect: dialect.name, wire: wire.name, target, body: copy, cacheMarker };
     const result = await this.#pool.run(translateRequestTask, input, {
       transfer: [copy.buffer],
       abandoned: signal,

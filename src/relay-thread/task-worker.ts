@@ -27,7 +27,7 @@ function translate(input: TranslateInput): TranslateOutput {
   const to = WIRES.find((each) => each.name === input.wire)?.translation;
   if (!from || !to) throw new Error(`nothing translates ${input.dialect} to ${input.wire}`);
   const body = Buffer.from(input.body.buffer, input.body.byteOffset, input.body.byteLength);
-  const made = translateRequest(from, to, input.target, body);
+  const made = translateRequest(from, to, input.target, { body, cacheMarker: input.cacheMarker });
   return made instanceof GatewayError ? plainError(made) : made;
 }
 

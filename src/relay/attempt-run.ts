@@ -1,47 +1,21 @@
-import type { ServerSettings } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
-import type { Exchange, OrError } from '../core/exchange.ts';
-import type { Dialect, PeekedRequest } from '../dialects/dialect.ts';
+import type { OrError } from '../core/exchange.ts';
+import type { PeekedRequest } from '../dialects/dialect.ts';
 import type { AttemptControl, AttemptHandler, Mount, Target } from '../providers/provider.ts';
 import type { Step } from '../routing/route-plan.ts';
 import { type OutboundRequest, UpstreamAttempt } from '../upstream/attempt.ts';
-import type { OriginPools } from '../upstream/origin-pools.ts';
 import { Waits } from '../upstream/waits.ts';
 import { UsageMeter } from '../usage/usage-meter.ts';
-import {
-  type AnswerFilterMaker,
-  FilteredAnswer,
-  type FilteredAnswerContext,
-  type FilteredEnd,
-  type Shortened,
-} from './answer-filter.ts';
-import type { HeavyAnswers } from './answer-translation.ts';
+import { FilteredAnswer, type FilteredAnswerContext, type FilteredEnd, type Shortened } from './answer-filter.ts';
 import { answerContext, chooseMode } from './choose-mode.ts';
 import { ContentTimes } from './content-times.ts';
 import { ErrorAnswer } from './error-answer.ts';
-import { HeldMemory, type SharedMemory } from './held-memory.ts';
-import { type Outbound, outbound, wholeBody } from './outbound.ts';
+import { HeldMemory } from './held-memory.ts';
+import { type Outbound, outbound, queueFull, wholeBody } from './outbound.ts';
 import type { RelayMode } from './relay-mode.ts';
-import type { HeavyTranslator } from './request-translation.ts';
+import type { RunContext } from './run-context.ts';
 import { SplitAttempt } from './split-attempt.ts';
 import { overriddenRequest } from './step-overrides.ts';
-
-/** What all runs of one exchange share. */
-export interface RunContext {
-  readonly exchange: Exchange;
-  readonly dialect: Dialect;
-  readonly peeked: PeekedRequest;
-  readonly settings: ServerSettings;
-  readonly pools: OriginPools;
-  readonly translateHeavy: HeavyTranslator;
-  readonly heavyAnswers: HeavyAnswers;
-  /** What large answers are held in, beside the bodies of all exchanges. */
-  readonly sharedMemory: SharedMemory;
-  /** A translated answer has no fields beyond those of the client's form. */
-  readonly strictForm: boolean;
-  /** In the order in which they see the answer. */
-  readonly filters: readonly AnswerFilterMaker[];
-}
 
 /** Whom a run tells what comes of it. Every call names the run, since two may be live; after its end none comes. */
 export interface RunOwner {
@@ -297,16 +271,17 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
   }
 
   #request(): OrError<Outbound> | Promise<OrError<Outbound>> {
-    const { exchange, dialect, translateHeavy } = this.#c;
+    const { exchange, dialect, translateHeavy, cacheMarker } = this.#c;
     const params = this.step.overrides?.params;
     const { headers, body } = exchange;
     if (params === undefined) {
-      return outbound({ headers, body, peeked: this.#peeked }, dialect, this.step, translateHeavy, this);
+      const asked = { headers, body, peeked: this.#peeked, cacheMarker };
+      return outbound(asked, dialect, this.step, translateHeavy, this);
     }
     const changed = overriddenRequest(exchange, dialect, params);
     if (changed instanceof GatewayError) return changed;
     this.#peeked = changed.peeked;
-    return outbound({ headers, ...changed }, dialect, this.step, translateHeavy, this);
+    return outbound({ headers, cacheMarker, ...changed }, dialect, this.step, translateHeavy, this);
   }
 
   #sendTranslated(request: Promise<OrError<Outbound>>): void {
@@ -361,21 +336,14 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
   #sendParts(request: Outbound, more: readonly OutboundRequest[], partInputs: number): void {
     const { pools, settings } = this.#c;
     const { mount } = request;
-    const { maxTranslateBytes } = settings.limits;
     const split = new SplitAttempt({
       requests: [request, ...more],
       partInputs,
       handler: this,
       begin: (handler) => new UpstreamAttempt(pools.get(mount.connection), handler),
-      retryReused: settings.retryReusedConnection,
-      mayHold: (bytes) => {
-        if (bytes <= maxTranslateBytes && this.#memory.mayHold(bytes)) return undefined;
-        const setting =
-          bytes > maxTranslateBytes ? `limits.max_translate_bytes: ${maxTranslateBytes}` : this.#memory.setting;
-        return new GatewayError('upstream_too_large', { setting });
-      },
+      settings,
+      memory: this.#memory,
       toError: (status, body) => mount.wire.toError(status, body, this.target),
-      queueFull: () => queueFull(settings),
     });
     this.#upstream = split;
     this.#control = split;
@@ -408,12 +376,4 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
     // A request that waited in vain for a connection of others was not connecting.
     return error?.code === 'connect_timeout' && upstream?.inLine ? queueFull(this.#c.settings) : error;
   }
-}
-
-function queueFull({ limits }: ServerSettings): GatewayError {
-  const { maxUpstreamConnections, maxUpstreamQueue } = limits;
-  return new GatewayError('upstream_queue_full', {
-    setting: `limits.max_upstream_connections: ${maxUpstreamConnections}, limits.max_upstream_queue: ${maxUpstreamQueue}`,
-    retryAfterMs: 1000,
-  });
 }

@@ -2,8 +2,9 @@ import { GatewayError } from '../core/errors.ts';
 import { decide } from '../routing/retry-policy.ts';
 import type { RoutePlan, Step } from '../routing/route-plan.ts';
 import { refusedUsage } from './asks-usage.ts';
-import { AttemptRun, type RunContext, type RunOwner } from './attempt-run.ts';
+import { AttemptRun, type RunOwner } from './attempt-run.ts';
 import type { RelayMode } from './relay-mode.ts';
+import type { RunContext } from './run-context.ts';
 
 export interface AttemptsOptions extends RunContext {
   readonly plan: RoutePlan;

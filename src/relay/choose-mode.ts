@@ -85,7 +85,7 @@ function mediaMode({ headers }: AnswerHead, context: ModeContext): RelayMode | u
         memory,
         maxBytes: limits.maxTranslateBytes,
         host,
-        convert: (answer) => toEvents(answer, answerContext(context)),
+        convert: (answer, done) => done(toEvents(answer, answerContext(context))),
         contentType: EVENT_STREAM,
       })
     : host;

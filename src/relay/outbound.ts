@@ -1,6 +1,8 @@
+import type { ServerSettings } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { HeadersOfInterest, OrError } from '../core/exchange.ts';
 import type { Dialect, PeekedRequest } from '../dialects/dialect.ts';
+import type { CacheMarker } from '../inference/cache-marker.ts';
 import type { Mount, Target } from '../providers/provider.ts';
 import type { Step, StepOverrides } from '../routing/route-plan.ts';
 import type { OutboundRequest } from '../upstream/attempt.ts';
@@ -33,6 +35,8 @@ export interface AskedRequest {
   readonly headers: HeadersOfInterest;
   readonly body: Buffer;
   readonly peeked: PeekedRequest;
+  /** Of a translated request. */
+  readonly cacheMarker: CacheMarker | undefined;
 }
 
 /** The client's request in the provider's form: spliced where they speak the same, else translated. */
@@ -43,7 +47,7 @@ export function outbound(
   translateHeavy: HeavyTranslator,
   abandoned: { readonly signal: AbortSignal },
 ): OrError<Outbound> | Promise<OrError<Outbound>> {
-  const { body, peeked } = asked;
+  const { body, peeked, cacheMarker } = asked;
   const mount = mountFor(target, dialect);
   if (mount === undefined) return new GatewayError('unsupported_operation', { target: target.id });
   const { wire } = mount;
@@ -70,9 +74,9 @@ export function outbound(
   };
   if (body.length > INLINE_BYTES) {
     const { id, modelId } = target;
-    return translateHeavy(dialect, wire, { id, modelId }, body, abandoned.signal).then(finish);
+    return translateHeavy(dialect, wire, { id, modelId }, { body, cacheMarker }, abandoned.signal).then(finish);
   }
-  return finish(translateRequest(dialect.translation!, wire.translation!, target, body));
+  return finish(translateRequest(dialect.translation!, wire.translation!, target, asked));
 }
 
 interface SentRequest {
@@ -121,3 +125,12 @@ const NO_HEADERS: readonly string[] = [];
 
 /** Up to here a translation takes less than the 5 ms that a neighbour may feel; the crossing itself is 0.1 ms. */
 const INLINE_BYTES = 262_144;
+
+/** No connection is free, and too many requests wait for one. */
+export function queueFull({ limits }: ServerSettings): GatewayError {
+  const { maxUpstreamConnections, maxUpstreamQueue } = limits;
+  return new GatewayError('upstream_queue_full', {
+    setting: `limits.max_upstream_connections: ${maxUpstreamConnections}, limits.max_upstream_queue: ${maxUpstreamQueue}`,
+    retryAfterMs: 1000,
+  });
+}

@@ -1,6 +1,7 @@
 import { type ErrorCode, type ErrorContext, GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
 import type { Dialect, DialectTranslation } from '../dialects/dialect.ts';
+import { type CacheMarker, withCacheMarkers } from '../inference/cache-marker.ts';
 import type { EmbeddingRequest } from '../inference/embedding.ts';
 import type { Task } from '../offload/tasks.ts';
 import type { MadeRequest, Translation, TranslationTarget, Wire } from '../providers/provider.ts';
@@ -12,6 +13,12 @@ export interface TranslatedRequest extends MadeRequest {
   readonly partInputs?: number | undefined;
 }
 
+/** What a client asks for, in its own form. */
+export interface TranslatableRequest {
+  readonly body: Buffer;
+  readonly cacheMarker: CacheMarker | undefined;
+}
+
 /** As OpenAI: https://platform.openai.com/docs/api-reference/embeddings/create */
 const MAX_SPLIT_INPUTS = 2_048;
 
@@ -20,10 +27,11 @@ export function translateRequest(
   from: DialectTranslation,
   to: Translation,
   target: TranslationTarget,
-  body: Buffer,
+  { body, cacheMarker }: TranslatableRequest,
 ): OrError<TranslatedRequest> {
   const request = from.toInference(body, target.modelId);
   if (request instanceof GatewayError) return request;
+  if (cacheMarker && 'messages' in request) withCacheMarkers(request, cacheMarker);
   const maxInputs = to.maxInputs?.(target.modelId);
   if (maxInputs === undefined || !('inputs' in request) || request.inputs.length <= maxInputs) {
     return to.toRequest(request, target);
@@ -59,7 +67,7 @@ export type HeavyTranslator = (
   dialect: Dialect,
   wire: Wire,
   target: TranslationTarget,
-  body: Buffer,
+  asked: TranslatableRequest,
   signal: AbortSignal,
 ) => Promise<OrError<TranslatedRequest>>;
 
@@ -68,6 +76,7 @@ export interface TranslateInput {
   readonly wire: string;
   readonly target: TranslationTarget;
   readonly body: Uint8Array;
+  readonly cacheMarker: CacheMarker | undefined;
 }
 
 /** An error crosses as what it is made of. */

@@ -1,9 +1,12 @@
 import { ByteList } from '../codec/byte-list.ts';
-import type { GatewayError } from '../core/errors.ts';
+import type { ServerSettings } from '../config/configuration.ts';
+import { GatewayError } from '../core/errors.ts';
 import type { AttemptControl, AttemptHandler } from '../providers/provider.ts';
 import type { OutboundRequest, UpstreamAttempt } from '../upstream/attempt.ts';
 import { type AnswerParts, inPart, partOf } from './answer-translation.ts';
 import { MAX_ERROR_BYTES } from './error-answer.ts';
+import type { HeldMemory } from './held-memory.ts';
+import { queueFull } from './outbound.ts';
 
 /** Parts of one request that are asked beside each other: enough to be quick, few enough to leave others a connection. */
 const MAX_LIVE_PARTS = 4;
@@ -18,14 +21,11 @@ export interface SplitAttemptOptions {
   readonly handler: AttemptHandler;
   /** An attempt for one part, nothing of it sent yet. */
   begin(handler: AttemptHandler): UpstreamAttempt;
-  /** A connection that had served before may be dead: whether a part may be sent a second time then. */
-  readonly retryReused: boolean;
-  /** Whether so many bytes may be held, all together; else the error that says why not. */
-  mayHold(bytes: number): GatewayError | undefined;
+  /** `retryReusedConnection`, and the bounds of what is held and of what waits for a connection. */
+  readonly settings: ServerSettings;
+  readonly memory: HeldMemory;
   /** The provider's words for a failure as an error of ours. */
   toError(status: number, body: Buffer): GatewayError;
-  /** No connection is free for a part, and too many wait for one. */
-  queueFull(): GatewayError;
 }
 
 /**
@@ -95,9 +95,18 @@ export class SplitAttempt implements AttemptControl {
   holds(part: Part, bytes: number): boolean {
     if (this.#over) return false;
     this.#heldBytes += bytes;
-    const error = this.#o.mayHold(this.#heldBytes);
+    const error = this.#tooMuch(this.#heldBytes);
     if (error) this.failed(part, error);
     return error === undefined;
+  }
+
+  #tooMuch(bytes: number): GatewayError | undefined {
+    const { settings, memory } = this.#o;
+    const { maxTranslateBytes } = settings.limits;
+    if (bytes > maxTranslateBytes) {
+      return new GatewayError('upstream_too_large', { setting: `limits.max_translate_bytes: ${maxTranslateBytes}` });
+    }
+    return memory.mayHold(bytes) ? undefined : new GatewayError('upstream_too_large', { setting: memory.setting });
   }
 
   ended(part: Part): void {
@@ -114,7 +123,7 @@ export class SplitAttempt implements AttemptControl {
 
   failed(part: Part, error: GatewayError): void {
     if (this.#over) return;
-    if (part.attempt?.diedReused && !part.retried && this.#o.retryReused) {
+    if (part.attempt?.diedReused && !part.retried && this.#o.settings.retryReusedConnection) {
       part.retried = true;
       if (this.#start(part)) {
         this.#live -= 1;
@@ -127,7 +136,7 @@ export class SplitAttempt implements AttemptControl {
 
   #follow(part: Part): void {
     if (this.send() || this.#live > 0) return;
-    this.failed(part, this.#o.queueFull());
+    this.failed(part, queueFull(this.#o.settings));
   }
 
   #start(part: Part): boolean {

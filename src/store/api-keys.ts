@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { Kysely, Selectable } from 'kysely';
-import { z } from 'zod';
 import type { Database } from './database.ts';
 import { writeKeys } from './key-version.ts';
+import { storedTextMap, storedTexts } from './stored-json.ts';
 import type { ApiKeysTable, Tables } from './tables.ts';
 
 export type TokenType = 'jwt' | 'opaque';
@@ -116,10 +116,6 @@ export async function eraseKeysOf(transaction: Kysely<Tables>, subject: string, 
   return Number(changed.numUpdatedRows);
 }
 
-const names = z.array(z.string());
-const metadata = z.record(z.string(), z.string());
-const tokenType = z.enum(['jwt', 'opaque']);
-
 async function insert(transaction: Kysely<Tables>, key: ApiKey, version: number): Promise<void> {
   const row: ApiKeysTable = {
     id: key.id,
@@ -144,14 +140,19 @@ export function apiKeyOf(row: Selectable<ApiKeysTable>): ApiKey {
     id: row.id,
     name: row.name ?? undefined,
     subject: row.subject,
-    teams: names.parse(JSON.parse(row.teams)),
-    models: row.models === null ? undefined : names.parse(JSON.parse(row.models)),
-    metadata: metadata.parse(JSON.parse(row.metadata)),
+    teams: storedTexts(row.teams),
+    models: row.models === null ? undefined : storedTexts(row.models),
+    metadata: storedTextMap(row.metadata),
     createdAt: new Date(row.created_at),
     expiresAt: row.expires_at === null ? undefined : new Date(row.expires_at),
     revokedAt: row.revoked_at === null ? undefined : new Date(row.revoked_at),
-    tokenType: tokenType.parse(row.token_type),
+    tokenType: tokenTypeOf(row.token_type),
     tokenHash: row.token_hash ?? undefined,
     replacedBy: row.replaced_by ?? undefined,
   };
+}
+
+function tokenTypeOf(stored: string): TokenType {
+  if (stored === 'jwt' || stored === 'opaque') return stored;
+  throw new TypeError('what is stored is no type of token');
 }

@@ -7,8 +7,8 @@ export interface Database {
   readonly engine: 'sqlite' | 'postgres';
   readonly query: Kysely<Tables>;
   /**
-   * One transaction: all of it or nothing. `work` asks through `transaction` alone: on SQLite `query` waits until the
-   * transaction is over, so that asking it inside would wait for ever.
+   * One transaction: all of it or nothing. `work` asks through `transaction` alone: on SQLite what `query` writes waits until
+   * the transaction is over, so that writing with it inside would wait for ever.
    */
   write<T>(work: (transaction: DatabaseTransaction) => Promise<T>): Promise<T>;
   /** Nothing may be asked afterwards. */

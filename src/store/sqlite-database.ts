@@ -2,17 +2,17 @@ import { access, open } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Kysely, SqliteDialect } from 'kysely';
+import { Kysely } from 'kysely';
 import { makeDataFolder } from './data-folder.ts';
 import type { Database } from './database-engine.ts';
 import { migrateToLatest, NewerDatabase } from './migrate.ts';
-import { asKyselyDatabase, openSqliteFile } from './sqlite-engine.ts';
+import { SQLITE_BUSY, SqliteFileDialect } from './sqlite-dialect.ts';
+import { openSqliteFile } from './sqlite-engine.ts';
 import { sqliteRowWriter } from './sqlite-rows.ts';
 import { DatabaseAbsent, reasonOf, StoreFault, sqliteCode } from './store-fault.ts';
 import type { Tables } from './tables.ts';
 
-const SQLITE_BUSY = 5;
-/** How long a write waits for another process's to end. It blocks the thread meanwhile, and they last milliseconds. */
+/** How long a write waits for another process's to end. They last milliseconds. */
 const BUSY_TIMEOUT_MS = 5000;
 /** The log grows over this only while a reader holds it back, and is cut to it afterwards. */
 const MAX_IDLE_LOG_BYTES = 64 * 1024 * 1024;
@@ -34,13 +34,19 @@ export async function openSqlite(dataDir: string): Promise<Database> {
   await makeDataFolder(dataDir);
   const path = join(dataDir, FILE_NAME);
   let file: DatabaseSync | undefined;
+  let reader: DatabaseSync | undefined;
   try {
     // SQLite would make it readable for all.
     await (await open(path, 'a', 0o600)).close();
     file = openSqliteFile(path);
+    const writer = file;
     await prepareFile(file);
-    const query = new Kysely<Tables>({ dialect: new SqliteDialect({ database: asKyselyDatabase(file) }) });
+    const files = () => ({ writer, reader });
+    const query = new Kysely<Tables>({ dialect: new SqliteFileDialect({ files, path, busyMs: BUSY_TIMEOUT_MS }) });
     await migrate(file, query);
+    // Behind the migration, of which nobody else sees anything before it is over.
+    reader = openSqliteFile(path);
+    reader.exec('pragma busy_timeout = 0; pragma query_only = on');
     const rows = sqliteRowWriter(file);
     return {
       engine: 'sqlite',
@@ -49,7 +55,7 @@ export async function openSqlite(dataDir: string): Promise<Database> {
       close: () => query.destroy(),
     };
   } catch (error) {
-    if (file?.isOpen) file.close();
+    for (const opened of [reader, file]) if (opened?.isOpen) opened.close();
     if (error instanceof NewerDatabase) throw new StoreFault(`The database ${path} ${error.message}`, error);
     throw new StoreFault(
       `The database ${path} cannot be used: ${reasonOf(error)}. ` +
@@ -83,7 +89,6 @@ async function migrate(file: DatabaseSync, query: Kysely<Tables>): Promise<void>
     file.exec('rollback');
     throw error;
   }
-  file.exec(`pragma busy_timeout = ${BUSY_TIMEOUT_MS}`);
 }
 
 async function whileBusy(step: () => void): Promise<void> {

@@ -1,5 +1,3 @@
-import { z } from 'zod';
-
 /**
  * What a key made by `sluice keys` looks like: a JWT (RFC 7519, signed as RFC 8037 says). Minting and verifying read
  * the same few lines here, so that they cannot drift apart.
@@ -23,26 +21,6 @@ export function tokenHeader(signingKeyId: string): { alg: 'EdDSA'; kid: string; 
 export function encodedTokenHeader(signingKeyId: string): string {
   return Buffer.from(JSON.stringify(tokenHeader(signingKeyId))).toString('base64url');
 }
-
-/** `user:<email>` or `virtualaccount:<name>`; no white space or control characters: it reaches logs and metric labels. */
-export const subjectSchema = z.string().regex(/^(user|virtualaccount):[^\s\p{C}]{1,256}$/u);
-
-/** Times are seconds since the Unix epoch. */
-export const tokenClaimsSchema = z.object({
-  iss: z.literal(TOKEN_ISSUER),
-  aud: z.literal(TOKEN_AUDIENCE),
-  sub: subjectSchema,
-  jti: z.string().min(1).max(64),
-  iat: z.number(),
-  nbf: z.number().optional(),
-  exp: z.number().optional(),
-  teams: z.array(z.string()).default([]),
-  /** Absent: all models. */
-  models: z.array(z.string()).optional(),
-  metadata: z.record(z.string(), z.string()).default({}),
-});
-
-export type TokenClaims = z.infer<typeof tokenClaimsSchema>;
 
 /** What a relay thread needs to verify tokens: public, and plain enough to cross threads. */
 export interface VerificationKey {

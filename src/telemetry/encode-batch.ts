@@ -13,25 +13,67 @@ import {
   TEXTS,
 } from './frame-columns.ts';
 
-/** The frame owns its ArrayBuffer exactly, so it can be transferred. */
+/** All of them as one frame, which owns its ArrayBuffer exactly, so it can be transferred. */
 export function encodeBatch(records: readonly ExchangeRecord[]): Uint8Array<ArrayBuffer> {
-  const numbers = new Float64Array(records.length * NUMBERS);
-  const references = new Uint16Array(records.length * TEXTS);
-  const texts = new TextTable();
-  let ids = '';
-  for (let i = 0; i < records.length; i += 1) {
-    const record = records[i]!;
-    ids += i === 0 ? record.id : `\n${record.id}`;
-    writeNumbers(record, numbers, i * NUMBERS);
-    writeTexts(record, references, i * TEXTS, texts);
+  const encoder = new FrameEncoder();
+  for (const record of records) encoder.add(record);
+  return encoder.take();
+}
+
+const FIRST_ROOM = 64;
+
+/** Takes records one by one, each into its place in the columns at once: nobody keeps the object until the frame is full. */
+export class FrameEncoder {
+  #numbers = new Float64Array(FIRST_ROOM * NUMBERS);
+  #references = new Uint16Array(FIRST_ROOM * TEXTS);
+  readonly #texts = new TextTable();
+  #ids = '';
+  #count = 0;
+  #room = FIRST_ROOM;
+
+  /** Records since the last frame. */
+  get count(): number {
+    return this.#count;
   }
-  const frame: FrameColumns = { ids, texts: texts.list, numbers: bytesOf(numbers), references: bytesOf(references) };
-  return new Uint8Array(packr.pack(frame));
+
+  add(record: ExchangeRecord): void {
+    if (this.#count === this.#room) this.#grow();
+    const index = this.#count;
+    this.#count += 1;
+    this.#ids += index === 0 ? record.id : `\n${record.id}`;
+    writeNumbers(record, this.#numbers, index * NUMBERS);
+    writeTexts(record, this.#references, index * TEXTS, this.#texts);
+  }
+
+  /** A frame of all records since the last one; it owns its ArrayBuffer exactly, so it can be transferred. */
+  take(): Uint8Array<ArrayBuffer> {
+    const frame: FrameColumns = {
+      ids: this.#ids,
+      texts: this.#texts.list,
+      numbers: bytesOf(this.#numbers, this.#count * NUMBERS),
+      references: bytesOf(this.#references, this.#count * TEXTS),
+    };
+    const bytes = new Uint8Array(packr.pack(frame));
+    this.#texts.clear();
+    this.#ids = '';
+    this.#count = 0;
+    return bytes;
+  }
+
+  #grow(): void {
+    this.#room *= 2;
+    const numbers = new Float64Array(2 * this.#numbers.length);
+    numbers.set(this.#numbers);
+    const references = new Uint16Array(2 * this.#references.length);
+    references.set(this.#references);
+    this.#numbers = numbers;
+    this.#references = references;
+  }
 }
 
 /** Labels repeat from record to record; a frame of 512 records holds less than 65,536 different texts. */
 class TextTable {
-  readonly list: string[] = [];
+  list: string[] = [];
   readonly #places = new Map<string, number>();
   /** By field, of the record before. */
   readonly #last: (string | undefined)[] = new Array(TEXTS).fill(undefined);
@@ -44,6 +86,13 @@ class TextTable {
     this.#last[field] = text;
     this.#lastPlace[field] = place;
     return place;
+  }
+
+  clear(): void {
+    this.list = [];
+    this.#places.clear();
+    this.#last.fill(undefined);
+    this.#lastPlace.fill(NO_TEXT);
   }
 
   #placeOf(text: string | undefined): number {
@@ -121,6 +170,6 @@ function unknownCostText({ unknownCost }: ExchangeRecord): string | undefined {
   return unknownCost && `${unknownCost.part}\n${unknownCost.atMostNanoUsd ?? ''}`;
 }
 
-function bytesOf(array: Float64Array | Uint16Array): Uint8Array {
-  return Buffer.from(array.buffer, array.byteOffset, array.byteLength);
+function bytesOf(array: Float64Array | Uint16Array, length: number): Uint8Array {
+  return Buffer.from(array.buffer, array.byteOffset, length * array.BYTES_PER_ELEMENT);
 }

@@ -25,14 +25,21 @@ const noLabels: Labels = {};
 
 export class MetricRegistry {
   readonly #registry = new Registry();
+  readonly #others: (() => string)[] = [];
 
   get contentType(): string {
     return this.#registry.contentType;
   }
 
-  /** All families in Prometheus' text format. */
-  render(): Promise<string> {
-    return this.#registry.metrics();
+  /** All families in Prometheus' text format, and behind them those of other threads. */
+  async render(): Promise<string> {
+    const own = await this.#registry.metrics();
+    return this.#others.reduce((text, other) => text + other(), own);
+  }
+
+  /** Families of another thread as text, whenever somebody scrapes; none of them may be here as well. */
+  append(other: () => string): void {
+    this.#others.push(other);
   }
 
   family(type: MetricType, name: string, help: string, samples: () => Sample[]): void {

@@ -60,6 +60,10 @@ export type FromRelayThread =
   /** No more is written into this segment of the journal. Frames in it that were never sent are to be read from there. */
   | { type: 'journal-closed'; thread: number; segment: string; end: number }
   | { type: 'journal-failed'; thread: number; reason: string }
+  /** The journal can reserve no more room on the disk, for this reason; undefined: it can again. Told when that changes. */
+  | { type: 'journal-room'; thread: number; fault: string | undefined }
+  /** Records that are in no journal and were not sent either, because too much is on its way. */
+  | { type: 'ledger-lost'; thread: number; records: number }
   | { type: 'stats'; stats: ThreadStats }
   /** Redis does not answer; once until it is back. */
   | { type: 'counters-away'; thread: number; reason: string }

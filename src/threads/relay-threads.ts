@@ -9,8 +9,8 @@ export interface RelayThreadsOptions {
 
 export interface RelayThreadsHost {
   readonly log: Log;
-  /** What a thread is born with: also after one died, so it must be true at the time of the call. */
-  data(thread: number): RelayThreadData;
+  /** What a thread is born with: also after one died, so it must be true when the promise resolves. */
+  data(thread: number): Promise<RelayThreadData>;
   onMessage(message: FromRelayThread): void;
   /** A thread ended that should not have; what it held must be given back before the next one begins. */
   onDied(thread: number): void;
@@ -63,7 +63,7 @@ export class RelayThreads {
       this.#onListening = resolve;
       this.#host = host;
       for (const { thread, error } of this.#early.splice(0)) this.#onError(thread, error);
-      for (const [thread, slot] of this.#slots.entries()) this.#bear(thread, slot, host);
+      for (const [thread, slot] of this.#slots.entries()) void this.#bear(thread, slot, host);
     });
   }
 
@@ -98,14 +98,21 @@ export class RelayThreads {
     worker.on('message', (message: FromRelayThread) => this.#onMessage(slot, message));
     worker.on('error', (error) => this.#onError(thread, error));
     worker.on('exit', () => this.#onExit(thread, slot));
-    if (this.#host) this.#bear(thread, slot, this.#host);
+    if (this.#host) void this.#bear(thread, slot, this.#host);
     return slot;
   }
 
-  #bear(thread: number, slot: Slot, host: RelayThreadsHost): void {
-    slot.born = true;
-    const message: ToRelayThread = { type: 'begin', data: host.data(thread) };
-    slot.worker.postMessage(message);
+  async #bear(thread: number, slot: Slot, host: RelayThreadsHost): Promise<void> {
+    try {
+      const message: ToRelayThread = { type: 'begin', data: await host.data(thread) };
+      // In the same turn: what is told from now on follows what it was born with.
+      slot.born = true;
+      slot.worker.postMessage(message);
+    } catch (error) {
+      this.#onError(thread, error);
+      // Another one begins after a while, as after any death.
+      void slot.worker.terminate();
+    }
   }
 
   #onError(thread: number, error: unknown): void {

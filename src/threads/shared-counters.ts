@@ -26,6 +26,11 @@ export class SharedCounters {
     return Atomics.load(this.#cells, IN_FLIGHT);
   }
 
+  /** Of this thread alone. */
+  get ownInFlight(): number {
+    return Atomics.load(this.#cells, this.#own + IN_FLIGHT);
+  }
+
   get bodyBytes(): number {
     return Atomics.load(this.#cells, BODY_KIB) * 1024;
   }

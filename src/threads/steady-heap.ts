@@ -34,8 +34,8 @@ export function keepHeapSteady(): void {
 
 /** Two looks in a row must find the same, so that nobody who is being served waits for the collection. */
 const LOOK_MS = 500;
-/** So much more than behind the last collection must be there, in bytes: below it the work is not worth it. */
-const WORTH_BYTES = 16 * 1024 * 1024;
+/** So much more than behind the last collection must be there, in bytes: what a storm leaves behind. */
+const WORTH_BYTES = 64 * 1024 * 1024;
 /** While answers are open it must be more. What a thread is let grow to anyway is no reason. */
 const WORTH_A_PAUSE_BYTES = OLD_MIB * 1024 * 1024;
 /** A thread that is busy for a smaller share of its time has nobody whom a pause delays for long. */
@@ -60,10 +60,12 @@ export function collectWhenIdle(mark: () => number | undefined): void {
     const busyNow = performance.eventLoopUtilization();
     const isCalm = performance.eventLoopUtilization(busyNow, busy).utilization < CALM_SHARE;
     busy = busyNow;
-    const worthBytes = isIdle ? WORTH_BYTES : isCalm && wasCalm ? WORTH_A_PAUSE_BYTES : Number.POSITIVE_INFINITY;
+    // What loading left behind is worth it in any thread: there are several.
+    const idleWorthBytes = leftBytes === 0 ? 0 : WORTH_BYTES;
+    const worthBytes = isIdle ? idleWorthBytes : isCalm && wasCalm ? WORTH_A_PAUSE_BYTES : Number.POSITIVE_INFINITY;
     wasCalm = isCalm;
     if (heldBytes() - leftBytes < worthBytes) return;
-    collectAll();
+    collectAll(leftBytes === 0 ? 'last-resort' : 'regular');
     leftBytes = heldBytes();
   }, LOOK_MS).unref();
 }
@@ -76,7 +78,11 @@ function heldBytes(): number {
 
 let collect: unknown;
 
-function collectAll(): void {
+/**
+ * `last-resort` shrinks the young generation and forgets compiled code, too: good for a thread that has just loaded. One that
+ * has served pays for it with all that it serves next (load: chat-burst cost 1.6 times as much).
+ */
+function collectAll(flavor: 'last-resort' | 'regular'): void {
   if (collect === undefined) {
     // Never unset: V8's flags are the process's, and another thread may be between setting it and asking for `gc`.
     setFlagsFromString('--expose-gc');
@@ -84,6 +90,5 @@ function collectAll(): void {
   }
   // Without it the memory stays; nothing else depends on it.
   if (typeof collect !== 'function') return;
-  // The one flavor that shrinks the young generation, too.
-  collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+  collect({ type: 'major', execution: 'sync', flavor });
 }

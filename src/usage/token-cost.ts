@@ -58,9 +58,12 @@ function costBy(table: RateTable, rates: TokenRates, usage: Usage): number | und
 
 /**
  * Parts that have a rate of their own are taken out of the whole. A part that nobody reported stays in the whole. Audio
- * that was read from a cache is counted in both parts by providers, so the rest cannot be taken below zero.
+ * that was read from a cache is counted in both parts by providers, so the rest cannot be taken below zero. Where the
+ * provider says how many tokens it bills, these are billed and nothing is taken apart.
  */
 function inputCost(rates: TokenRates, whole: number, usage: Usage, inputTokens: number): number {
+  const billed = usage.rare?.billedInputTokens;
+  if (billed !== undefined) return billed * (rates.billedInput ?? whole);
   let rest = inputTokens;
   let cost = 0;
   const read = usage.cacheReadInputTokens;
@@ -94,6 +97,8 @@ function inputCost(rates: TokenRates, whole: number, usage: Usage, inputTokens: 
 }
 
 function outputCost(rates: TokenRates, whole: number, usage: Usage, outputTokens: number): number {
+  const billed = usage.rare?.billedOutputTokens;
+  if (billed !== undefined) return billed * (rates.billedOutput ?? whole);
   let rest = outputTokens;
   let cost = 0;
   const reasoning = usage.reasoningOutputTokens;

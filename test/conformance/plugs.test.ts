@@ -121,9 +121,9 @@ for (const plug of PLUGS) {
         const mount = mountFor(target, dialect);
         if (mount === undefined || mount.wire.name === dialect.name) return;
         const { signal } = new AbortController();
-        const body = Buffer.from(JSON.stringify(LARGE[dialect.name]));
+        const asked = { body: Buffer.from(JSON.stringify(LARGE[dialect.name])), cacheMarker: undefined };
         const modelId = MODEL_OF[mount.wire.name] ?? 'm';
-        const made = await tasks.translateHeavy(dialect, mount.wire, { id: 'a/m', modelId }, body, signal);
+        const made = await tasks.translateHeavy(dialect, mount.wire, { id: 'a/m', modelId }, asked, signal);
         assert.ok(!(made instanceof GatewayError), made instanceof GatewayError ? made.message : '');
         assert.ok(made.body.length > 300_000);
       });

@@ -15,6 +15,8 @@ import { noRecordings, recordedProviders, recordings } from '../support/recordin
 import { exampleTarget } from '../support/targets.ts';
 import { FakeRelayHost } from '../unit/relay/fake-relay-host.ts';
 
+const unmarked = (body: Buffer) => ({ body, cacheMarker: undefined });
+
 interface Recorded {
   readonly name: string;
   readonly path: string;
@@ -135,7 +137,7 @@ function checkGemini(each: Recorded): void {
     dialect.translation!,
     wire.translation!,
     { id: `g/${model}`, modelId: model },
-    Buffer.from(JSON.stringify({ model: `g/${model}`, input, dimensions })),
+    unmarked(Buffer.from(JSON.stringify({ model: `g/${model}`, input, dimensions }))),
   );
   // A picture beside a text has no place in OpenAI's form.
   if (asked.requests.every(({ content }) => content.parts.length === 1)) {
@@ -197,13 +199,15 @@ test('vectors of Titan, Cohere and Nova on Bedrock come back as they are, with t
       dialect.translation!,
       wire.translation!,
       { id: 'b/m', modelId },
-      Buffer.from(
-        JSON.stringify({
-          model: 'b/m',
-          input: asked.texts ?? asked.inputText ?? asked.singleEmbeddingParams.text.value,
-          input_type: asked.input_type,
-          dimensions: asked.dimensions ?? asked.output_dimension,
-        }),
+      unmarked(
+        Buffer.from(
+          JSON.stringify({
+            model: 'b/m',
+            input: asked.texts ?? asked.inputText ?? asked.singleEmbeddingParams.text.value,
+            input_type: asked.input_type,
+            dimensions: asked.dimensions ?? asked.output_dimension,
+          }),
+        ),
       ),
     );
     assert.ok(!(made instanceof GatewayError), name);
@@ -241,7 +245,7 @@ test('Vertex is asked as in the recordings, its numbers come back as they are, a
     const input = asked.instances.map(({ content }) => content);
     const dimensions = asked.parameters?.outputDimensionality;
     const body = Buffer.from(JSON.stringify({ model: 'v/m', input, dimensions }));
-    const made = translateRequest(dialect.translation!, wire.translation!, { id: 'v/m', modelId }, body);
+    const made = translateRequest(dialect.translation!, wire.translation!, { id: 'v/m', modelId }, unmarked(body));
     assert.ok(!(made instanceof GatewayError), name);
     assert.deepEqual(JSON.parse(made.body.toString()), asked, name);
     const context = { exchangeId: 'ex', model: 'v/m', includeUsage: true, created: 0 };

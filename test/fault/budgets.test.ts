@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, test } from 'node:test';
-import { readNumbers } from '../../src/ledger/row-numbers.ts';
 import { budgetsOf, pricedAccount, startBudgetGateway, talkative } from '../support/budgets.ts';
 import { ask, messages } from '../support/chat-client.ts';
 import { eventually, type RunningGateway } from '../support/gateway.ts';
 import { startCountingProvider, startLoad } from '../support/ledger-load.ts';
 import { chunkEvent, DONE_EVENT, type FakeProvider, startProvider } from '../support/provider.ts';
 import { byModel, startEvents } from '../support/scripted-provider.ts';
+import { rowsInFolder } from '../support/stored-rows.ts';
 
 const budget = (name: string, limits: object, more: object = {}) => ({
   type: 'tenant-budget-config',
@@ -63,20 +63,24 @@ function read<T>(folder: string, work: (database: DatabaseSync) => T): T {
   }
 }
 
-const rowsIn = (folder: string): Row[] =>
-  read(folder, (database) =>
-    database
-      .prepare('select cost_nano_usd, input_tokens, output_tokens, numbers, charges from ledger')
-      .all()
-      .map((row) => {
-        return {
-          cost: Number(row['cost_nano_usd'] ?? 0),
-          tokens: Number(row['input_tokens'] ?? 0) + Number(row['output_tokens'] ?? 0),
-          reserved: readNumbers(String(row['numbers'])).reserved_nano_usd ?? 0,
-          charges: JSON.parse(String(row['charges'] ?? '[]')),
-        };
-      }),
+function rowsIn(folder: string): Row[] {
+  const charges = read(
+    folder,
+    (database) =>
+      new Map(
+        database
+          .prepare('select labels, charges from ledger_labels')
+          .all()
+          .map((row) => [String(row['labels']), JSON.parse(String(row['charges'] ?? '[]'))]),
+      ),
   );
+  return rowsInFolder(join(folder, 'data')).map((row) => ({
+    cost: row.cost_nano_usd ?? 0,
+    tokens: (row.input_tokens ?? 0) + (row.output_tokens ?? 0),
+    reserved: row.numbers.reserved_nano_usd ?? 0,
+    charges: charges.get(row.labels) ?? [],
+  }));
+}
 
 /** By budget, unit and group, over all periods. */
 const windowsIn = (folder: string): Record<string, number> =>

@@ -6,10 +6,11 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, test } from 'node:test';
 import { CoreWaits } from '../support/core-waits.ts';
-import { eventually, startGateway } from '../support/gateway.ts';
+import { eventually, type RunningGateway, startGateway } from '../support/gateway.ts';
 import { type EndedExchange, startCountingProvider, startLoad } from '../support/ledger-load.ts';
 import type { FakeProvider } from '../support/provider.ts';
 import { openAccount } from '../support/scripted-provider.ts';
+import { rowsInFolder } from '../support/stored-rows.ts';
 
 /** Beyond it the machine is no excuse. */
 const MOST_GRANTED_MS = 80;
@@ -47,20 +48,16 @@ interface Sums {
 }
 
 function readLedger(folder: string): Sums {
+  const rows = rowsInFolder(join(folder, 'data'));
   const database = new DatabaseSync(join(folder, 'data', 'sluice.db'), { readOnly: true });
   const one = (sql: string): number => Number(database.prepare(sql).get()?.['n'] ?? 0);
   const sums = {
-    rows: one('select count(*) as n from ledger_rows'),
-    cost: one('select sum(cost_nano_usd) as n from ledger_rows'),
+    rows: rows.length,
+    cost: rows.reduce((sum, { cost_nano_usd = 0 }) => sum + cost_nano_usd, 0),
     hourlyRequests: one('select sum(requests) as n from usage_hourly'),
     hourlyCost: one('select sum(cost_nano_usd) as n from usage_hourly'),
     dailyRequests: one('select sum(requests) as n from usage_daily'),
-    ids: new Set(
-      database
-        .prepare('select id from ledger_rows')
-        .all()
-        .map((row) => String(row['id'])),
-    ),
+    ids: new Set(rows.map(({ id }) => id)),
   };
   database.close();
   return sums;
@@ -107,6 +104,7 @@ for (const sync of ['batched', 'strict']) {
     timeout: 90_000,
   }, async (test) => {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-ledger-'));
+    const begun: RunningGateway[] = [];
     try {
       const known = new Set<string>();
       let replayed = 0;
@@ -118,6 +116,7 @@ for (const sync of ['batched', 'strict']) {
         test.diagnostic(`${must.size} must be there; ${recent.length} older than 10 ms were kept from a core`);
         const before = readLedger(folder).rows;
         const again = await start(folder, { ledger: { sync } });
+        begun.push(again);
         // Before it serves: what was left in the journal is in the database.
         const sums = readLedger(folder);
         replayed += sums.rows - before;
@@ -134,6 +133,7 @@ for (const sync of ['batched', 'strict']) {
       }
       assert.ok(replayed > 0, 'the journal was needed');
     } finally {
+      for (const gateway of begun) await gateway[Symbol.asyncDispose]();
       await rm(folder, { recursive: true, force: true });
     }
   });

@@ -8,6 +8,7 @@ import { type EndedExchange, startCountingProvider, startLoad } from '../support
 import { type PostgresServer, postgresSkip, startPostgres } from '../support/postgres-server.ts';
 import type { FakeProvider } from '../support/provider.ts';
 import { openAccount } from '../support/scripted-provider.ts';
+import { storedIds } from '../support/stored-rows.ts';
 
 describe('the ledger while PostgreSQL is away', { skip: postgresSkip, timeout: 120_000 }, () => {
   let server: PostgresServer;
@@ -29,14 +30,14 @@ describe('the ledger while PostgreSQL is away', { skip: postgresSkip, timeout: 1
 
   async function rowIds(database: string, gateway: RunningGateway): Promise<Set<string>> {
     const opened = await openDatabase({ database, dataDir: `${gateway.folder}/data` });
-    const rows = await opened.query.selectFrom('ledger_rows').select('id').execute();
+    const ids = await storedIds(opened);
     const hourly = await opened.query.selectFrom('usage_hourly').select('requests').execute();
     await opened.close();
     assert.equal(
       hourly.reduce((sum, each) => sum + each.requests, 0),
-      rows.length,
+      ids.length,
     );
-    return new Set(rows.map((row) => row.id));
+    return new Set(ids);
   }
 
   const p99 = (exchanges: readonly EndedExchange[]): number => {

@@ -29,12 +29,16 @@ test('a connection for which the gateway has no file descriptor is its own fault
   skip,
 }, async (t) => {
   const provider = await startProvider((_request, response) => sendJson(response, 200, completion('hello')));
-  const gateway = await startGateway({ manifests: [openAccount('p', `${provider.origin}/v1`)] });
+  const other = await startProvider((_request, response) => sendJson(response, 200, completion('hello')));
+  const accounts = [openAccount('p', `${provider.origin}/v1`), openAccount('other', `${other.origin}/v1`)];
+  const gateway = await startGateway({ manifests: accounts });
   t.after(async () => {
     await gateway[Symbol.asyncDispose]();
     await provider[Symbol.asyncDispose]();
+    await other[Symbol.asyncDispose]();
   });
-  // Its own connection needs none any more.
+  // Its own connection needs none any more, nor does the journal: it has a segment open.
+  assert.equal((await ask(gateway, { model: 'other/m', messages })).status, 200);
   const client = await RawClient.open(gateway);
   client.send('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
   await client.answer();

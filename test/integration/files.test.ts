@@ -133,8 +133,9 @@ describe('the official SDK', () => {
   test('for anybody else a file does not exist', async () => {
     const { id } = await client.files.create({ file: await toFile(Buffer.from('x'), 'x'), purpose: 'vision' });
     assert.deepEqual((await other.files.list()).data, []);
-    for (const work of [other.files.retrieve(id), other.files.content(id), other.files.delete(id)]) {
-      const { status, code } = await refusal(work);
+    const { files } = other;
+    for (const work of [() => files.retrieve(id), () => files.content(id), () => files.delete(id)]) {
+      const { status, code } = await refusal(work());
       assert.deepEqual([status, code], [404, 'not_found']);
     }
     await client.files.delete(id);

@@ -110,7 +110,10 @@ describe('a token of an outside issuer', () => {
   it('a token opens while its issuer is away, which log and metrics tell', async () => {
     await issuer.away();
     assert.deepEqual(await statuses(await signToken(first, claims({ jti: 'away' }))), [200]);
-    assert.equal(await gateway.metric('sluice_jwks_keys', { provider: 'login' }), 2);
+    await eventually(
+      'metrics tell both keys',
+      async () => (await gateway.metric('sluice_jwks_keys', { provider: 'login' })) === 2,
+    );
     await issuer.listen();
   });
 });

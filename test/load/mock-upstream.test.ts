@@ -59,6 +59,21 @@ test('a whole mock answer is JSON with usage, under any base path', async () => 
   }
 });
 
+test('the mock answers Messages in Anthropic’s form, with the counts that its name says, whole and streamed', async () => {
+  const path = '/v1/messages';
+  const whole = await ask({ model: 'mock-tokens-7-8' }, { path });
+  const { type, stop_reason, usage } = (await whole.json()) as Record<string, unknown>;
+  assert.deepEqual([type, stop_reason, usage], ['message', 'end_turn', { input_tokens: 7, output_tokens: 8 }]);
+  const text = await (await ask({ model: 'mock-burst-3', stream: true }, { path })).text();
+  const types = [...text.matchAll(/^event: (\w+)\ndata: \{"type":"(\w+)"/gm)].map(([, name, same]) => {
+    assert.equal(name, same);
+    return name;
+  });
+  const deltas = Array(3).fill('content_block_delta');
+  const ends = ['content_block_stop', 'message_delta', 'message_stop'];
+  assert.deepEqual(types, ['message_start', 'content_block_start', ...deltas, ...ends]);
+});
+
 test('a mock stream has its content events in order, a finish event and [DONE], and the same bytes each time', async () => {
   const texts = [];
   for (let i = 0; i < 2; i++) texts.push(await (await ask({ model: 'mock-burst-100', stream: true })).text());

@@ -5,18 +5,21 @@ import type { BodyRules, SpliceEdits } from '../dialect.ts';
 import { editedBody } from '../openai-json/edited-body.ts';
 import { peekError } from '../openai-json/request-scan.ts';
 import { streamedEdits } from '../openai-json/streamed-edits.ts';
+import { carriedSignatureEdits } from './carried-signatures.ts';
 import { developerEdits } from './developer-messages.ts';
 import type { PeekedChat } from './peek.ts';
 
 /** The body for a provider that speaks this dialect. The pieces of a large body refer to `body`. */
 export function splice(body: Buffer, peeked: PeekedChat, asked: SpliceEdits): OrError<Buffer | Buffer[]> {
   const edits = streamedEdits(body, peeked, asked);
+  const { messagesStart, messagesEnd } = peeked;
+  const inMessages = carriedSignatureEdits(body, messagesStart, messagesEnd);
   if (asked.developerAsSystem) {
-    const roles = developerEdits(body, peeked.messagesStart, peeked.messagesEnd);
-    if (roles.length > 0) {
-      for (const role of roles) edits.push(role);
-      edits.sort((one, other) => one.start - other.start);
-    }
+    for (const role of developerEdits(body, messagesStart, messagesEnd)) inMessages.push(role);
+  }
+  if (inMessages.length > 0) {
+    for (const edit of inMessages) edits.push(edit);
+    edits.sort((one, other) => one.start - other.start);
   }
   if (asked.rules !== undefined) {
     const fault = addRules(body, peeked, asked.rules, edits);

@@ -20,6 +20,9 @@ export interface AdminRoute {
   handle(request: AdminRequest): Promise<OrError<AdminAnswer>> | OrError<AdminAnswer>;
 }
 
+/** All of it but the answer: structured-clonable. */
+export type DescribedRoute = Omit<AdminRoute, 'handle'>;
+
 export interface AdminRequest {
   readonly parameters: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;

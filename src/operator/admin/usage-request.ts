@@ -32,12 +32,22 @@ export function readUsageQuery(written: WrittenUsageQuery, nowMs: number): Usage
       return { parameter: 'by', detail: `\`${each}\` is none of ${USAGE_DIMENSIONS.join(', ')}, metadata.KEY.` };
     known.push(each);
   }
-  const sinceMs = written.since === undefined ? nowMs - DEFAULT_SPAN_MS : momentMs(written.since, nowMs);
+  const span = readSpan(written, nowMs - DEFAULT_SPAN_MS, nowMs);
+  return 'parameter' in span ? span : { by: known, ...span };
+}
+
+/** `fromMs`: the beginning where nothing says it. */
+export function readSpan(
+  written: Pick<WrittenUsageQuery, 'since' | 'until'>,
+  fromMs: number,
+  nowMs: number,
+): Pick<UsageQuery, 'sinceMs' | 'untilMs'> | UsageQueryFault {
+  const sinceMs = written.since === undefined ? fromMs : momentMs(written.since, nowMs);
   if (sinceMs === undefined) return { parameter: 'since', detail: timeForm };
   const untilMs = written.until === undefined ? nowMs : momentMs(written.until, nowMs);
   if (untilMs === undefined) return { parameter: 'until', detail: timeForm };
   if (untilMs <= sinceMs) return { parameter: 'until', detail: 'It is not after `since`.' };
-  return { by: known, sinceMs, untilMs };
+  return { sinceMs, untilMs };
 }
 
 const timeForm = `Allowed are ${TIME_SPAN_FORM} (before now), or a date or time as 2026-11-22 or 2026-11-22T10:00Z.`;

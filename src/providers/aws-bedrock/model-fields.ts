@@ -19,9 +19,8 @@ const TELLING_ARN = /:(foundation-model|inference-profile)\//;
  * https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html. Where the id tells no model, the name that
  * the operator gave it may.
  */
-export function modelFields(asked: InferenceRequest, { id }: Pick<TranslationTarget, 'id'>): ModelFields {
-  const opaque = asked.model.startsWith('arn:') && !TELLING_ARN.test(asked.model);
-  const request = opaque ? { ...asked, model: id } : asked;
+export function modelFields(asked: InferenceRequest, target: Pick<TranslationTarget, 'id'>): ModelFields {
+  const request = { ...asked, model: tellingName(asked.model, target) };
   const { model, temperature, topP, topK, maxOutputTokens } = request;
   if (/claude/.test(model)) return claude(request);
   const sampling = { temperature, topP };
@@ -32,6 +31,24 @@ export function modelFields(asked: InferenceRequest, { id }: Pick<TranslationTar
   if (topK !== undefined) additional['top_k'] = topK;
   Object.assign(additional, effortField(model, request.reasoning?.effort));
   return { maxOutputTokens, sampling, additional, structuredOutputs: true };
+}
+
+function tellingName(model: string, { id }: Pick<TranslationTarget, 'id'>): string {
+  return model.startsWith('arn:') && !TELLING_ARN.test(model) ? id : model;
+}
+
+const OTHER_VENDOR =
+  /(^|[./])(ai21|amazon|cohere|deepseek|google|meta|minimax|mistral|moonshot(ai)?|nvidia|openai|qwen|writer|zai)\./;
+
+/**
+ * How a model takes cache points: Claude with a lifetime, Nova without one. Those of other vendors refuse a request with
+ * any; a name that tells no vendor may stand for Claude.
+ * https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html
+ */
+export function cachePoints(model: string, target: Pick<TranslationTarget, 'id'>): 'with-ttl' | 'plain' | 'none' {
+  const name = tellingName(model, target);
+  if (/nova/.test(name)) return 'plain';
+  return !/claude/.test(name) && OTHER_VENDOR.test(name) ? 'none' : 'with-ttl';
 }
 
 /** Each vendor has its own word for it, and refuses others; of models that are not named here the effort cannot be set. */

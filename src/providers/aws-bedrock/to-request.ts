@@ -1,19 +1,22 @@
 import { isArray, isObject, objectOf, stringOf } from '../../codec/json-value.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
+import { changedMarkers } from '../../inference/cache-marker.ts';
 import type { InferenceRequest } from '../../inference/request.ts';
 import { outputSchema } from '../anthropic-messages/output-schema.ts';
 import { jsonBody } from '../base/json-body.ts';
 import type { TranslationTarget } from '../provider.ts';
-import { type ModelFields, modelFields } from './model-fields.ts';
+import { cachePoints, type ModelFields, modelFields } from './model-fields.ts';
 import { toConversation } from './to-messages.ts';
 import { toolConfig } from './to-tools.ts';
 
 /** https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html. The model stands in the path. */
 export function toRequest(
-  request: InferenceRequest,
+  asked: InferenceRequest,
   target: TranslationTarget,
 ): OrError<{ body: Buffer; headers: readonly string[] }> {
+  const points = cachePoints(asked.model, target);
+  const request = points === 'with-ttl' ? asked : changedMarkers(asked, () => (points === 'plain' ? PLAIN : undefined));
   const others = otherParameters(request.extra);
   if (others instanceof GatewayError) return others;
   const conversation = toConversation(request.messages);
@@ -41,6 +44,9 @@ export function toRequest(
   };
   return { body: jsonBody(body), headers: [] };
 }
+
+/** A cache marker without a lifetime. */
+const PLAIN = { type: 'ephemeral' };
 
 function ifAny<T extends object>(fields: T): T | undefined {
   return Object.values(fields).some((value) => value !== undefined) ? fields : undefined;

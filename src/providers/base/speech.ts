@@ -1,9 +1,14 @@
 import { GatewayError } from '../../core/errors.ts';
 import type { NeutralRequest } from '../../inference/neutral-request.ts';
 import type { SpeechFormat, SpeechRequest } from '../../inference/speech.ts';
+import type { Credential, ProviderAccount, Translation, WellKnown, Wire } from '../provider.ts';
+import { type OneAddress, openAccount } from './account.ts';
+import { type MountSetup, mountAt } from './mount.ts';
+import { providerError } from './provider-error.ts';
+import { type ProviderFault, readProviderFault } from './provider-fault.ts';
 
 /** The dialect of a wire of speech makes no other request. */
-export function isSpeech(request: NeutralRequest): request is SpeechRequest {
+function isSpeech(request: NeutralRequest): request is SpeechRequest {
   return 'text' in request && 'format' in request;
 }
 
@@ -19,6 +24,66 @@ export function nothingFor(provider: string, param: string): GatewayError {
 }
 
 /** Bytes pass; whoever asks for events of an answer asks in vain. */
-export function notRead(): GatewayError {
+function notRead(): GatewayError {
   return new GatewayError('upstream_protocol', { detail: 'Its answer is no audio.' });
+}
+
+export interface SpeechWireSetup {
+  readonly name: string;
+  /** The path of a request whose translation names none. */
+  readonly path: string;
+  toRequest(request: SpeechRequest): ReturnType<Translation['toRequest']>;
+  /** Default: the shapes that most vendors use. */
+  readonly faultIn?: (body: Buffer) => ProviderFault;
+}
+
+/** A vendor's own form of speech: JSON is sent, and the audio that comes back passes as it is. */
+export function speechWire({ name, path, toRequest, faultIn = readProviderFault }: SpeechWireSetup): Wire {
+  return {
+    name,
+    operation: 'speech',
+    framing: 'none',
+    method: 'POST',
+    contentType: 'application/json',
+    accept: '*/*',
+    media: 'any',
+    forwards: [],
+    path: () => path,
+    // The gateway counts the characters of the request: these vendors tell no usage in their answer.
+    toUsage: () => undefined,
+    toError: (status, body, target) => providerError(status, faultIn(body), target),
+    translation: {
+      toRequest: (request) => (isSpeech(request) ? toRequest(request) : notRead()),
+      fromResponse: notRead,
+    },
+  };
+}
+
+/** A vendor's well-known variable holds its only key. */
+export function keyVariable(type: string, account: string, variable: string): WellKnown {
+  return {
+    variable,
+    account,
+    manifest: (key) => ({ type, name: account, auth_data: { type: 'api-key', api_key: key } }),
+  };
+}
+
+export interface SpeechAccountSetup {
+  readonly manifest: OneAddress['manifest'] & MountSetup['account'];
+  readonly wire: Wire;
+  readonly url: string;
+  readonly credential: Credential;
+  readonly headers?: readonly string[];
+  readonly listed: OneAddress['listed'];
+}
+
+/** An account that serves speech and nothing else. */
+export function speechAccount({ manifest, listed, ...mount }: SpeechAccountSetup): ProviderAccount {
+  return openAccount({
+    manifest,
+    catalogueId: undefined,
+    abilities: { usageInStream: false, developerRole: false },
+    mounts: [mountAt({ ...mount, account: manifest })],
+    listed,
+  });
 }

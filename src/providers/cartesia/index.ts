@@ -3,15 +3,11 @@ import { accountBase, apiKeyAuth, integrationBase, integrationList } from '../..
 import { baseUrl, keyWithDefault } from '../../config/scalar-schema.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { SpeechFormat } from '../../inference/speech.ts';
-import { openAccount } from '../base/account.ts';
 import { headerCredential } from '../base/credential.ts';
 import { jsonBody } from '../base/json-body.ts';
 import { listedModels } from '../base/listed-models.ts';
-import { mountAt } from '../base/mount.ts';
-import { providerError } from '../base/provider-error.ts';
-import { readProviderFault } from '../base/provider-fault.ts';
-import { isSpeech, noSuchFormat, nothingFor, notRead } from '../base/speech.ts';
-import type { ProviderPlug, Wire } from '../provider.ts';
+import { keyVariable, noSuchFormat, nothingFor, speechAccount, speechWire } from '../base/speech.ts';
+import type { ProviderPlug } from '../provider.ts';
 
 const type = 'provider-account/cartesia';
 const PROVIDER = 'Cartesia';
@@ -25,47 +21,33 @@ const FORMATS: Partial<Record<SpeechFormat, object>> = {
 };
 
 /** https://docs.cartesia.ai/api-reference/tts/bytes */
-const speechWire: Wire = {
+const wire = speechWire({
   name: 'cartesia-speech',
-  operation: 'speech',
-  framing: 'none',
-  method: 'POST',
-  contentType: 'application/json',
-  accept: '*/*',
-  media: 'any',
-  forwards: [],
-  path: () => '/tts/bytes',
-  // Characters are counted here; it tells none in its answer.
-  toUsage: () => undefined,
-  toError: (status, body, target) => providerError(status, readProviderFault(body), target),
-  translation: {
-    toRequest(request) {
-      if (!isSpeech(request)) return notRead();
-      const { model, text, voice, format, speed, extra } = request;
-      const output = FORMATS[format];
-      if (output === undefined) return noSuchFormat(PROVIDER, format, Object.keys(FORMATS));
-      if ('instructions' in extra) return nothingFor(PROVIDER, 'instructions');
-      if (voice === undefined || voice === '') {
-        return new GatewayError('missing_parameter', {
-          param: 'voice',
-          detail: '`voice` is required: the id of a voice.',
-        });
-      }
-      return {
-        body: jsonBody({
-          model_id: model,
-          transcript: text,
-          voice: { mode: 'id', id: voice },
-          output_format: output,
-          ...(speed !== undefined && { generation_config: { speed } }),
-          ...extra,
-        }),
-        headers: [],
-      };
-    },
-    fromResponse: notRead,
+  path: '/tts/bytes',
+  toRequest(request) {
+    const { model, text, voice, format, speed, extra } = request;
+    const output = FORMATS[format];
+    if (output === undefined) return noSuchFormat(PROVIDER, format, Object.keys(FORMATS));
+    if ('instructions' in extra) return nothingFor(PROVIDER, 'instructions');
+    if (voice === undefined || voice === '') {
+      return new GatewayError('missing_parameter', {
+        param: 'voice',
+        detail: '`voice` is required: the id of a voice.',
+      });
+    }
+    return {
+      body: jsonBody({
+        model_id: model,
+        transcript: text,
+        voice: { mode: 'id', id: voice },
+        output_format: output,
+        ...(speed !== undefined && { generation_config: { speed } }),
+        ...extra,
+      }),
+      headers: [],
+    };
   },
-};
+});
 
 const schema = accountBase(type).extend({
   auth_data: apiKeyAuth,
@@ -77,22 +59,19 @@ const schema = accountBase(type).extend({
 export const plug: ProviderPlug = {
   type,
   schema,
-  wellKnown: {
-    variable: 'CARTESIA_API_KEY',
-    account: 'cartesia',
-    manifest: (value) => ({ type, name: 'cartesia', auth_data: { type: 'api-key', api_key: value } }),
-  },
-  wires: [speechWire],
+  wellKnown: keyVariable(type, 'cartesia', 'CARTESIA_API_KEY'),
+  wires: [wire],
   open(checked) {
     const manifest = schema.parse(checked);
     const { base_url: url, cartesia_version: version } = manifest;
     const credential = headerCredential(['authorization', `Bearer ${manifest.auth_data.api_key}`]);
     const headers = ['cartesia-version', version];
-    return openAccount({
+    return speechAccount({
       manifest,
-      catalogueId: undefined,
-      abilities: { usageInStream: false, developerRole: false },
-      mounts: [mountAt({ wire: speechWire, url, credential, headers, account: manifest })],
+      wire,
+      url,
+      credential,
+      headers,
       listed: listedModels(manifest.integrations),
     });
   },

@@ -2,15 +2,12 @@ import { isObject, parseObject, stringOf } from '../../codec/json-value.ts';
 import { accountBase, apiKeyAuth, integrationBase, integrationList } from '../../config/account-schema.ts';
 import { baseUrl, keyWithDefault } from '../../config/scalar-schema.ts';
 import type { SpeechFormat } from '../../inference/speech.ts';
-import { openAccount } from '../base/account.ts';
 import { headerCredential } from '../base/credential.ts';
 import { jsonBody } from '../base/json-body.ts';
 import { listedModels } from '../base/listed-models.ts';
-import { mountAt } from '../base/mount.ts';
-import { providerError } from '../base/provider-error.ts';
 import { type ProviderFault, readProviderFault } from '../base/provider-fault.ts';
-import { isSpeech, nothingFor, notRead } from '../base/speech.ts';
-import type { ProviderPlug, Wire } from '../provider.ts';
+import { keyVariable, nothingFor, speechAccount, speechWire } from '../base/speech.ts';
+import type { ProviderPlug } from '../provider.ts';
 
 const type = 'provider-account/deepgram';
 const PROVIDER = 'Deepgram';
@@ -28,34 +25,21 @@ const FORMATS: Record<SpeechFormat, Record<string, string>> = {
 const MODEL = /^(aura(?:-2)?)-[a-z]+-([a-z]{2})$/;
 
 /** https://developers.deepgram.com/reference/text-to-speech/speak-request */
-const speechWire: Wire = {
+const wire = speechWire({
   name: 'deepgram-speech',
-  operation: 'speech',
-  framing: 'none',
-  method: 'POST',
-  contentType: 'application/json',
-  accept: '*/*',
-  media: 'any',
-  forwards: [],
-  path: () => '/v1/speak',
-  // Characters are counted here; it tells none in its answer.
-  toUsage: () => undefined,
-  toError: (status, body, target) => providerError(status, faultIn(body), target),
-  translation: {
-    toRequest(request) {
-      if (!isSpeech(request)) return notRead();
-      const { model, text, voice, format, speed, extra } = request;
-      const query = new URLSearchParams({ model: modelWith(model, voice), ...FORMATS[format] });
-      if (speed !== undefined) query.set('speed', String(speed));
-      for (const [name, value] of Object.entries(extra)) {
-        if (name === 'instructions' || (typeof value === 'object' && value !== null)) return nothingFor(PROVIDER, name);
-        if (value !== null) query.set(name, String(value));
-      }
-      return { body: jsonBody({ text }), headers: [], path: `/v1/speak?${query}` };
-    },
-    fromResponse: notRead,
+  path: '/v1/speak',
+  faultIn,
+  toRequest(request) {
+    const { model, text, voice, format, speed, extra } = request;
+    const query = new URLSearchParams({ model: modelWith(model, voice), ...FORMATS[format] });
+    if (speed !== undefined) query.set('speed', String(speed));
+    for (const [name, value] of Object.entries(extra)) {
+      if (name === 'instructions' || (typeof value === 'object' && value !== null)) return nothingFor(PROVIDER, name);
+      if (value !== null) query.set(name, String(value));
+    }
+    return { body: jsonBody({ text }), headers: [], path: `/v1/speak?${query}` };
   },
-};
+});
 
 /** A voice is a part of the model's id, or a whole one: `zeus` or `aura-2-zeus-en` beside `aura-2-thalia-en`. */
 function modelWith(model: string, voice: string | undefined): string {
@@ -86,22 +70,18 @@ const schema = accountBase(type).extend({
 export const plug: ProviderPlug = {
   type,
   schema,
-  wellKnown: {
-    variable: 'DEEPGRAM_API_KEY',
-    account: 'deepgram',
-    manifest: (value) => ({ type, name: 'deepgram', auth_data: { type: 'api-key', api_key: value } }),
-  },
-  wires: [speechWire],
+  wellKnown: keyVariable(type, 'deepgram', 'DEEPGRAM_API_KEY'),
+  wires: [wire],
   // https://developers.deepgram.com/reference/manage/projects/list
   probe: { path: '/v1/projects' },
   open(checked) {
     const manifest = schema.parse(checked);
     const credential = headerCredential(['authorization', `Token ${manifest.auth_data.api_key}`]);
-    return openAccount({
+    return speechAccount({
       manifest,
-      catalogueId: undefined,
-      abilities: { usageInStream: false, developerRole: false },
-      mounts: [mountAt({ wire: speechWire, url: manifest.base_url, credential, account: manifest })],
+      wire,
+      url: manifest.base_url,
+      credential,
       listed: listedModels(manifest.integrations),
     });
   },

@@ -2,15 +2,11 @@ import { accountBase, apiKeyAuth, integrationBase, integrationList } from '../..
 import { baseUrl, keyWithDefault } from '../../config/scalar-schema.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { SpeechFormat } from '../../inference/speech.ts';
-import { openAccount } from '../base/account.ts';
 import { headerCredential } from '../base/credential.ts';
 import { jsonBody } from '../base/json-body.ts';
 import { listedModels } from '../base/listed-models.ts';
-import { mountAt } from '../base/mount.ts';
-import { providerError } from '../base/provider-error.ts';
-import { readProviderFault } from '../base/provider-fault.ts';
-import { isSpeech, noSuchFormat, nothingFor, notRead } from '../base/speech.ts';
-import type { ProviderPlug, Wire } from '../provider.ts';
+import { keyVariable, noSuchFormat, nothingFor, speechAccount, speechWire } from '../base/speech.ts';
+import type { ProviderPlug } from '../provider.ts';
 
 const type = 'provider-account/elevenlabs';
 const PROVIDER = 'ElevenLabs';
@@ -26,44 +22,30 @@ const FORMATS: Partial<Record<SpeechFormat, string>> = {
 const VOICE_ID = /^[A-Za-z0-9_-]{1,128}$/;
 
 /** https://elevenlabs.io/docs/api-reference/text-to-speech/stream */
-const speechWire: Wire = {
+const wire = speechWire({
   name: 'elevenlabs-speech',
-  operation: 'speech',
-  framing: 'none',
-  method: 'POST',
-  contentType: 'application/json',
-  accept: '*/*',
-  media: 'any',
-  forwards: [],
-  path: () => '/v1/text-to-speech',
-  // Characters are counted here; it tells none in its answer.
-  toUsage: () => undefined,
-  toError: (status, body, target) => providerError(status, readProviderFault(body), target),
-  translation: {
-    toRequest(request) {
-      if (!isSpeech(request)) return notRead();
-      const { model, text, voice, format, speed, extra } = request;
-      const output = FORMATS[format];
-      if (output === undefined) return noSuchFormat(PROVIDER, format, Object.keys(FORMATS));
-      if ('instructions' in extra) return nothingFor(PROVIDER, 'instructions');
-      if (voice === undefined || !VOICE_ID.test(voice)) {
-        return new GatewayError('invalid_parameter', {
-          param: 'voice',
-          detail: '`voice`: It must be the id of a voice of ElevenLabs, as `JBFqnCBsd6RMkjVDRZzb`.',
-        });
-      }
-      const settings = speed === undefined ? {} : { voice_settings: { speed } };
-      // The size at the beginning of a WAV is known only when all of it is there.
-      const how = format === 'wav' ? '' : '/stream';
-      return {
-        body: jsonBody({ text, model_id: model, ...settings, ...extra }),
-        headers: [],
-        path: `/v1/text-to-speech/${voice}${how}?output_format=${output}`,
-      };
-    },
-    fromResponse: notRead,
+  path: '/v1/text-to-speech',
+  toRequest(request) {
+    const { model, text, voice, format, speed, extra } = request;
+    const output = FORMATS[format];
+    if (output === undefined) return noSuchFormat(PROVIDER, format, Object.keys(FORMATS));
+    if ('instructions' in extra) return nothingFor(PROVIDER, 'instructions');
+    if (voice === undefined || !VOICE_ID.test(voice)) {
+      return new GatewayError('invalid_parameter', {
+        param: 'voice',
+        detail: '`voice`: It must be the id of a voice of ElevenLabs, as `JBFqnCBsd6RMkjVDRZzb`.',
+      });
+    }
+    const settings = speed === undefined ? {} : { voice_settings: { speed } };
+    // The size at the beginning of a WAV is known only when all of it is there.
+    const how = format === 'wav' ? '' : '/stream';
+    return {
+      body: jsonBody({ text, model_id: model, ...settings, ...extra }),
+      headers: [],
+      path: `/v1/text-to-speech/${voice}${how}?output_format=${output}`,
+    };
   },
-};
+});
 
 const schema = accountBase(type).extend({
   auth_data: apiKeyAuth,
@@ -74,22 +56,18 @@ const schema = accountBase(type).extend({
 export const plug: ProviderPlug = {
   type,
   schema,
-  wellKnown: {
-    variable: 'ELEVENLABS_API_KEY',
-    account: 'elevenlabs',
-    manifest: (value) => ({ type, name: 'elevenlabs', auth_data: { type: 'api-key', api_key: value } }),
-  },
-  wires: [speechWire],
+  wellKnown: keyVariable(type, 'elevenlabs', 'ELEVENLABS_API_KEY'),
+  wires: [wire],
   // https://elevenlabs.io/docs/api-reference/models/list: a plain list.
   probe: { path: '/v1/models' },
   open(checked) {
     const manifest = schema.parse(checked);
     const credential = headerCredential(['xi-api-key', manifest.auth_data.api_key]);
-    return openAccount({
+    return speechAccount({
       manifest,
-      catalogueId: undefined,
-      abilities: { usageInStream: false, developerRole: false },
-      mounts: [mountAt({ wire: speechWire, url: manifest.base_url, credential, account: manifest })],
+      wire,
+      url: manifest.base_url,
+      credential,
       listed: listedModels(manifest.integrations),
     });
   },

@@ -149,9 +149,12 @@ class ResponseReader implements EventReader {
     out.push({ type: 'tool-call-arguments', index, text: JSON.stringify(call['args'] ?? {}), choice });
   }
 
-  /** Most calls have no id of their own; one that follows from the answer is the same however the stream was cut. */
+  /**
+   * Most calls have no id of their own; one that follows from the answer is the same however the stream was cut. OpenAI,
+   * which may get it after a change of vendor, takes 40 characters.
+   */
   #callId(choice: number, index: number): string {
-    const answer = this.#responseId?.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, 40) ?? crypto.randomUUID();
+    const answer = this.#responseId?.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, 28) ?? crypto.randomUUID();
     return `call_${answer}_${choice === 0 ? '' : `${choice}_`}${index}`;
   }
 

@@ -47,6 +47,17 @@ export const OPENAI_ALONE = [
   'verbosity',
 ] as const;
 
+/** What our translations of other vendors' answers have in messages beside reasoning, and clients send back. */
+export const TRANSLATIONS_ALONE = [
+  'citations',
+  'code_execution',
+  'grounding_metadata',
+  'images',
+  'inline_data',
+  'thinking_blocks',
+  'url_context_metadata',
+] as const;
+
 /** What answers of OpenAI, of other hosts and of our own translations have in messages, and clients send back. */
 export const ANSWERS_ALONE = [
   'annotations',
@@ -55,7 +66,7 @@ export const ANSWERS_ALONE = [
   'provider_specific_fields',
   'reasoning_details',
   'refusal',
-  'thinking_blocks',
+  ...TRANSLATIONS_ALONE,
 ] as const;
 
 const REASONING_KEYS = ['reasoning_content', 'reasoning'] as const;

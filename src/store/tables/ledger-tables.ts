@@ -1,6 +1,7 @@
 /** Times are milliseconds since the Unix epoch, money is integer nano-dollars (1e-9 USD). */
 export interface LedgerTables {
-  ledger_rows: LedgerRowsTable;
+  ledger_frames: LedgerFramesTable;
+  ledger_ids: LedgerIdsTable;
   ledger_labels: LedgerLabelsTable;
   ledger_series: LedgerSeriesTable;
   ledger_chains: LedgerChainsTable;
@@ -11,30 +12,25 @@ export interface LedgerTables {
   usage_counters_daily: UsageCountersTable;
 }
 
-/**
- * One exchange, as short as it can be: a row costs what it weighs (bench/ledger). The view `ledger` has all of it in columns
- * that people can read.
- */
-export interface LedgerRowsTable {
-  /** Number of the chain × 2^40 + number in the chain: one column that orders every chain (ledger/chain-position.ts). */
+/** Up to some thousand exchanges, column by column and compressed (store/ledger-frame.ts): `sluice ledger export` prints them. */
+export interface LedgerFramesTable {
+  /** Number of the chain × 2^40 + number in the chain of its first exchange: it orders every chain (ledger/chain-position.ts). */
   position: number;
-  /** Of the exchange. */
-  id: string;
-  /** Who and what: see ledger_labels. */
-  labels: string;
-  started_at: number;
-  ended_at: number;
-  status: number;
-  /** Null: nobody knows, which is not zero. */
-  input_tokens: number | null;
-  output_tokens: number | null;
-  cost_nano_usd: number | null;
-  /** Times, bytes and kinds of tokens, comma separated in the order of ledger/row-numbers.ts; empty: unknown. */
-  numbers: string;
-  /** JSON object of what is seldom there: the client's own request id, failed attempts, words about an error. */
-  detail: string | null;
-  /** SHA-256 in base64url over the hash of the row before it and all of the above (ledger/row-hash.ts). */
+  /** Exchanges in it. */
+  row_count: number;
+  /** When the first and the last of them ended. */
+  ended_from: number;
+  ended_to: number;
+  /** SHA-256 in base64url over the hash of the frame before it and all else here (store/frame-hash.ts). */
   hash: string;
+  data: Uint8Array;
+}
+
+/** Which exchanges a frame has, by the blocks of their ids (store/id-blocks.ts). */
+export interface LedgerIdsTable {
+  block: string;
+  position: number;
+  rests: string;
 }
 
 /** What repeats from exchange to exchange, once, by the hash of its content. */
@@ -76,10 +72,10 @@ export interface LedgerSeriesTable {
 export interface LedgerChainsTable {
   gateway: string;
   chain: number;
-  /** The newest row. */
+  /** The newest exchange, and the hash of its frame. */
   head_seq: number;
   head_hash: string;
-  /** The newest row that retention took away; 0 and empty: none. */
+  /** The newest exchange that retention took away, and the hash of its frame; 0 and empty: none. */
   anchor_seq: number;
   anchor_hash: string;
 }

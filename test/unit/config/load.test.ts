@@ -55,6 +55,7 @@ test('every setting has its default when nothing is configured', () => {
       ledger: {
         enabled: true,
         sync: 'batched',
+        whenFull: 'refuse',
         retentionDays: 90,
         hourlyRetentionDays: 400,
         metadataKeys: [],
@@ -152,7 +153,7 @@ test('stores on other machines, counters, ledger and metrics are set as they are
       `type: sluice/server
 store: {database: "postgres://sluice@db/sluice", counters: "redis://counters:6379/0"}
 counters: {agreement: leased, lease_percent: 10, timeout_ms: 50, when_away: closed, max_cells: 2048}
-ledger: {enabled: false, sync: strict, retention_days: 0, hourly_retention_days: 1, metadata_keys: [env], max_journal_bytes: 1048576}
+ledger: {enabled: false, sync: strict, when_full: serve, retention_days: 0, hourly_retention_days: 1, metadata_keys: [env], max_journal_bytes: 1048576}
 metrics: {metadata_keys: [env, project]}
 gateway_id: eu-1
 `,
@@ -173,6 +174,7 @@ gateway_id: eu-1
   assert.deepEqual(server.ledger, {
     enabled: false,
     sync: 'strict',
+    whenFull: 'serve',
     retentionDays: 0,
     hourlyRetentionDays: 1,
     metadataKeys: ['env'],

@@ -55,7 +55,7 @@ test('every command of Sluice that a page shows exists, with its options', { tim
     }
   }
   const keys = ['keys create', 'keys list', 'keys revoke', 'keys rotate', 'keys rotate-signing-key'];
-  const ledger = ['ledger erase', 'ledger receipt', 'ledger verify'];
+  const ledger = ['ledger erase', 'ledger export', 'ledger receipt', 'ledger verify'];
   assert.deepEqual([...help.keys()].sort(), ['backup', 'check', ...keys, ...ledger, 'serve', 'usage']);
 });
 

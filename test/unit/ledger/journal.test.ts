@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { MAGIC } from '../../../src/ledger/journal-format.ts';
 import { readJournal } from '../../../src/ledger/journal-reader.ts';
-import { JournalWriter } from '../../../src/ledger/journal-writer.ts';
+import { JournalWriter, type JournalWriterOptions } from '../../../src/ledger/journal-writer.ts';
 import { encodeBatch } from '../../../src/telemetry/encode-batch.ts';
 import type { ExchangeRecord } from '../../../src/telemetry/exchange-record.ts';
 import type { JournalPlace } from '../../../src/threads/messages.ts';
@@ -15,7 +15,7 @@ const root = mkdtempSync(join(tmpdir(), 'sluice-journal-'));
 after(() => rmSync(root, { recursive: true, force: true }));
 
 let folders = 0;
-function setup(more: { segmentBytes?: number; segmentMs?: number } = {}) {
+function setup(more: Pick<Partial<JournalWriterOptions>, 'segmentBytes' | 'segmentMs' | 'open'> = {}) {
   folders += 1;
   const folder = join(root, String(folders));
   const closed: { segment: string; end: number }[] = [];
@@ -120,4 +120,59 @@ test('a journal that cannot be written says so and is written again once it can'
   assert.ok(writer.append(encodeBatch(many(1))));
   assert.equal(faults.length, 1);
   writer.close();
+});
+
+test('a journal has room for every exchange that is open, and room without a frame reads as nothing', async () => {
+  let open = 3;
+  const { folder, writer, closed } = setup({ open: () => open });
+  mkdirSync(folder);
+  assert.ok(writer.hasRoom());
+  const kept = many(2);
+  const place = writer.append(encodeBatch(kept)) as JournalPlace;
+  const path = join(folder, place.segment);
+  const reserved = statSync(path).size;
+  assert.ok(reserved - place.end > 4 * 2_048, 'for those that are open and one more');
+  // As a crash leaves it.
+  const part = await readJournal(path, 0, reserved, 1000);
+  assert.deepEqual([plain(recordsOf(part)), part.next, part.broken], [plain(kept), reserved, undefined]);
+  open = 0;
+  writer.close();
+  assert.equal(statSync(path).size, place.end, 'what was not used is given back');
+  assert.deepEqual(closed, [{ segment: place.segment, end: place.end }]);
+});
+
+test('a frame that is missing before another one is noticed', async () => {
+  const { folder, writer } = setup();
+  mkdirSync(folder);
+  const places = [1, 2, 3].map(() => writer.append(encodeBatch(many(2))) as JournalPlace);
+  writer.close();
+  const path = join(folder, places[0]!.segment);
+  const bytes = readFileSync(path);
+  bytes.fill(0, places[1]!.start, places[1]!.end);
+  writeFileSync(path, bytes);
+  const part = await readJournal(path, 0, bytes.length, 1000);
+  assert.equal(part.next, places[0]!.end);
+  assert.match(part.broken ?? '', /a frame is missing/);
+});
+
+test('the next segment has its room before the last one gives back its own', () => {
+  const { folder, writer, closed } = setup({ open: () => 100, segmentBytes: 1_000 });
+  mkdirSync(folder);
+  writer.hasRoom();
+  for (let round = 0; round < 20; round += 1) {
+    writer.append(encodeBatch(many(5)));
+    const sizes = readdirSync(folder).map((name) => statSync(join(folder, name)).size);
+    assert.ok(Math.max(...sizes) >= 100 * 2_048, `${sizes}`);
+  }
+  assert.ok(closed.length > 1);
+  writer.close();
+});
+
+test('a segment that got no frame is taken away', () => {
+  const { folder, writer, closed } = setup();
+  mkdirSync(folder);
+  assert.ok(writer.hasRoom());
+  assert.equal(readdirSync(folder).length, 1);
+  writer.close();
+  assert.deepEqual([readdirSync(folder), closed], [[], []]);
 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, beforeEach, test } from 'node:test';
@@ -12,11 +12,13 @@ import { encodeBatch } from '../../../src/telemetry/encode-batch.ts';
 import type { ExchangeRecord } from '../../../src/telemetry/exchange-record.ts';
 import { RecordFrame } from '../../../src/telemetry/record-frame.ts';
 import { eventually } from '../../support/gateway.ts';
+import { storedIds, storedRows } from '../../support/stored-rows.ts';
 import { ledgerRecord, many } from './records.ts';
 
 const settings: LedgerSettings = {
   enabled: true,
   sync: 'batched',
+  whenFull: 'refuse',
   retentionDays: 0,
   hourlyRetentionDays: 0,
   metadataKeys: [],
@@ -82,14 +84,11 @@ function thread(ledger: Ledger, number = 0, segmentBytes?: number) {
       const frame = encodeBatch(records);
       ledger.take(number, new RecordFrame(frame), writer.append(frame));
     },
-    withhold: (records: readonly ExchangeRecord[]) => void writer.append(encodeBatch(records)),
+    withhold: (records: readonly ExchangeRecord[]) => writer.append(encodeBatch(records)),
   };
 }
 
-async function rowIds(): Promise<string[]> {
-  const rows = await database.query.selectFrom('ledger_rows').select('id').orderBy('position').execute();
-  return rows.map((row) => row.id);
-}
+const rowIds = (): Promise<string[]> => storedIds(database);
 
 const idsOf = (records: readonly ExchangeRecord[]): string[] => records.map((record) => record.id);
 
@@ -172,13 +171,8 @@ test('a provisional record counts only where its final one never comes', async (
   await eventually('the final one', async () => (await rowIds()).length === 1);
   await eventually('the segment of the other one alone', async () => segmentsIn(ledger.journalFolder).length === 1);
   await ledger.close(1_000);
-  const rows = await database.query
-    .selectFrom('ledger_rows')
-    .select(['id', 'cost_nano_usd'])
-    .orderBy('position')
-    .execute();
   assert.deepEqual(
-    rows.map((row) => [row.id, row.cost_nano_usd]),
+    (await storedRows(database)).map((row) => [row.id, row.cost_nano_usd]),
     [
       [answered.id, 12_345],
       [unanswered.id, unanswered.costNanoUsd],
@@ -206,21 +200,14 @@ test('a journal that a crash left is written at the next start, once, without it
   const pending = [ledgerRecord({ pending: true }), ledgerRecord({ pending: true })];
   other.withhold([...waiting.slice(20), ...pending]);
   relay.send([{ ...pending[0]!, pending: undefined, costNanoUsd: 7 }]);
-  other.withhold(many(3));
+  const torn = other.withhold(many(3));
   await crashed(ledger);
   const [folder = ''] = readdirSync(join(dataDir, 'journal'));
-  for (const name of segmentsIn(join(dataDir, 'journal', folder))) {
-    const path = join(dataDir, 'journal', folder, name);
-    if (name.startsWith('1-')) truncateSync(path, statSync(path).size - 1);
-  }
+  truncateSync(join(dataDir, 'journal', folder, torn!.segment), torn!.end - 1);
   const again = await begin();
   await again.replayed;
   assert.deepEqual(new Set(await rowIds()), new Set(idsOf([...written, ...waiting, ...pending])));
-  const final = await database.query
-    .selectFrom('ledger_rows')
-    .selectAll()
-    .where('id', '=', pending[0]!.id)
-    .executeTakeFirst();
+  const final = (await storedRows(database)).find(({ id }) => id === pending[0]!.id);
   assert.equal(final?.cost_nano_usd, 7);
   const hourly = await database.query.selectFrom('usage_hourly').select('requests').execute();
   assert.equal(

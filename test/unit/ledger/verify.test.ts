@@ -4,11 +4,24 @@ import { LedgerWriter } from '../../../src/ledger/ledger-writer.ts';
 import { dayBefore, removeHours, removeRows } from '../../../src/ledger/retention.ts';
 import { verifyLedger } from '../../../src/ledger/verify.ts';
 import type { Database } from '../../../src/store/database.ts';
+import { frameOf } from '../../../src/store/id-blocks.ts';
+import type { LedgerFramesTable } from '../../../src/store/tables/ledger-tables.ts';
 import { recomputedNanoUsd } from '../../../src/usage/price-basis.ts';
 import { forEachEngine } from '../../support/engines.ts';
+import { forgeRow } from '../../support/stored-rows.ts';
 import { many, refusedRecord } from './records.ts';
 
 const DAY_MS = 86_400_000;
+
+async function changeFrame(on: Database, id: string, values: Partial<LedgerFramesTable>): Promise<void> {
+  const position = (await frameOf(on, id)) ?? 0;
+  await on.query.updateTable('ledger_frames').set(values).where('position', '=', position).execute();
+}
+
+async function dropFrame(on: Database, id: string): Promise<void> {
+  const position = (await frameOf(on, id)) ?? 0;
+  await on.query.deleteFrom('ledger_frames').where('position', '=', position).execute();
+}
 
 forEachEngine('verify', (engine) => {
   let database: Database;
@@ -42,30 +55,16 @@ forEachEngine('verify', (engine) => {
   });
 
   const forgeries: [string, (database: Database, id: string) => Promise<unknown>, RegExp][] = [
+    ['a status that was changed', (on, id) => forgeRow(on, id, { status: 500 }), /was changed/],
+    ['a token count that was changed', (on, id) => forgeRow(on, id, { input_tokens: 1 }), /was changed/],
+    ['a cost that was changed', (on, id) => forgeRow(on, id, { cost_nano_usd: 1 }), /was changed/],
+    ['a hash that was changed', (on, id) => changeFrame(on, id, { hash: 'x' }), /was changed/],
+    ['a time that was changed', (on, id) => changeFrame(on, id, { ended_to: 1 }), /was changed/],
+    ['bytes that are no frame', (on, id) => changeFrame(on, id, { data: Buffer.from('rubbish') }), /was changed/],
     [
-      'a status that was changed',
-      (on, id) => on.query.updateTable('ledger_rows').set({ status: 500 }).where('id', '=', id).execute(),
-      /it was changed/,
-    ],
-    [
-      'a token count that was changed',
-      (on, id) => on.query.updateTable('ledger_rows').set({ input_tokens: 1 }).where('id', '=', id).execute(),
-      /it was changed/,
-    ],
-    [
-      'a cost that was changed',
-      (on, id) => on.query.updateTable('ledger_rows').set({ cost_nano_usd: 1 }).where('id', '=', id).execute(),
-      /it was changed/,
-    ],
-    [
-      'numbers that were changed',
-      (on, id) => on.query.updateTable('ledger_rows').set({ numbers: '0,1' }).where('id', '=', id).execute(),
-      /it was changed/,
-    ],
-    [
-      'a hash that was changed',
-      (on, id) => on.query.updateTable('ledger_rows').set({ hash: 'x' }).where('id', '=', id).execute(),
-      /it was changed/,
+      'an index of ids that was changed',
+      (on) => on.query.updateTable('ledger_ids').set({ rests: 'zz' }).execute(),
+      /the index of the ids/,
     ],
     [
       'a subject that was changed',
@@ -77,33 +76,26 @@ forEachEngine('verify', (engine) => {
       (on) => on.query.updateTable('price_tables').set({ rates: '{}' }).execute(),
       /price table .* was changed/,
     ],
-    [
-      'a row that was taken out',
-      (on, id) => on.query.deleteFrom('ledger_rows').where('id', '=', id).execute(),
-      /1 rows before it are missing/,
-    ],
+    ['a frame that was taken out', dropFrame, /3 rows before it are missing/],
   ];
   for (const [what, forge, reason] of forgeries) {
     it(`verification finds ${what}`, async () => {
       const records = many(9);
-      await writer.write(records);
+      for (const from of [0, 3, 6]) await writer.write(records.slice(from, from + 3));
       assert.equal((await verify()).faultCount, 0);
       await forge(database, records[4]!.id);
       const { faults } = await verify();
-      const about = /labels|price/.test(reason.source)
-        ? records[0]
-        : /missing/.test(reason.source)
-          ? records[5]
-          : records[4];
       assert.match(faults[0]?.reason ?? '', reason);
-      assert.equal(faults[0]?.id, about?.id);
+      const isOfAll = /labels|price|index/.test(reason.source);
+      assert.equal(faults[0]?.seq, isOfAll ? 1 : /missing/.test(reason.source) ? 7 : 4);
     });
   }
 
   it('verification finds that the newest rows were taken away', async () => {
     const records = many(5);
-    await writer.write(records);
-    await database.query.deleteFrom('ledger_rows').where('id', 'in', [records[3]!.id, records[4]!.id]).execute();
+    await writer.write(records.slice(0, 3));
+    await writer.write(records.slice(3));
+    await dropFrame(database, records[4]!.id);
     assert.deepEqual((await verify()).faults, [
       { gateway: 'gw_a', seq: 5, id: undefined, reason: 'the newest 2 rows are missing' },
     ]);

@@ -39,7 +39,7 @@ test('every thread signs with the newest account token, one that is born later t
     relayThreads.load();
     await relayThreads.start({
       log: silent,
-      data: (thread) => ({ thread: first + thread, tokens: tokens.tokens() }) as unknown as RelayThreadData,
+      data: async (thread) => ({ thread: first + thread, tokens: tokens.tokens() }) as unknown as RelayThreadData,
       onMessage: (message) => {
         if (message.type !== 'log') return;
         said.push(message.line);

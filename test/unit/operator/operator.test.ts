@@ -11,15 +11,15 @@ function operatorOptions(changes: Partial<OperatorOptions> = {}): OperatorOption
   return {
     host: '127.0.0.1',
     port: 0,
-    state: { relayThreads: 2, listeningThreads: 2, draining: false },
+    state: { relayThreads: 2, listeningThreads: 2, draining: false, ledgerFull: undefined },
     metrics: new Metrics({ inFlight: () => 3, bodyMemoryBytes: () => 0, logLinesDropped: () => 0 }),
     openapi: () => openapiJson(),
     ...changes,
   };
 }
 
-test('a gateway is ready when all relay threads listen and it does not drain, and alive in any case', async () => {
-  const state = { relayThreads: 2, listeningThreads: 1, draining: false };
+test('a gateway is ready when all relay threads listen, the ledger has room and it does not drain, and alive in any case', async () => {
+  const state = { relayThreads: 2, listeningThreads: 1, draining: false, ledgerFull: undefined as string | undefined };
   const operator = await startOperator(operatorOptions({ state }));
   const base = `http://127.0.0.1:${operator.port}`;
   try {
@@ -28,6 +28,12 @@ test('a gateway is ready when all relay threads listen and it does not drain, an
     assert.deepEqual(await waiting.json(), { status: 'not ready', reason: '1 of 2 relay threads listen' });
     state.listeningThreads = 2;
     assert.equal((await fetch(`${base}/readyz`)).status, 200);
+    state.ledgerFull = 'the disk is full';
+    assert.deepEqual(await (await fetch(`${base}/readyz`)).json(), {
+      status: 'not ready',
+      reason: 'the disk is full',
+    });
+    state.ledgerFull = undefined;
     state.draining = true;
     assert.equal((await fetch(`${base}/readyz`)).status, 503);
     assert.equal((await fetch(`${base}/livez`)).status, 200);

@@ -36,7 +36,13 @@ function refused(name: string, value: string): GatewayError {
 }
 
 test('no client setting is set without its header', () => {
-  const expected = { waits: NO_WAITS, metadata: {}, providerName: undefined, strictForm: false };
+  const expected = {
+    waits: NO_WAITS,
+    metadata: {},
+    providerName: undefined,
+    strictForm: false,
+    cacheMarker: undefined,
+  };
   assert.deepEqual(clientSettings(headers(undefined)), expected);
   assert.deepEqual(read({ 'x-tfy-something-else': 'x' }), expected);
 });
@@ -83,4 +89,15 @@ test('a strict answer is asked for by `true`, and anything but `true` and `false
   assert.equal(read({ 'x-tfy-strict-openai': 'True' }).strictForm, true);
   assert.equal(read({ 'x-tfy-strict-openai': 'false' }).strictForm, false);
   for (const value of ['', '1', 'yes', 'true, true']) refused('x-tfy-strict-openai', value);
+});
+
+test('a wish for caching is a word, a lifetime or the marker itself; anything else is refused by the header’s name', () => {
+  const name = 'x-tfy-cache-control';
+  const marker = (text: string) => read({ [name]: text }).cacheMarker;
+  assert.deepEqual(marker('true'), { type: 'ephemeral' });
+  assert.deepEqual(marker('Ephemeral'), { type: 'ephemeral' });
+  assert.deepEqual(marker('1h'), { type: 'ephemeral', ttl: '1h' });
+  assert.deepEqual(marker('{"type": "ephemeral", "ttl": "5m"}'), { type: 'ephemeral', ttl: '5m' });
+  assert.equal(marker('false'), undefined);
+  for (const wrong of ['yes', '2h', '{"type":"ephemeral","ttl":"2h"}', '{"ttl":"1h"}', '[]']) refused(name, wrong);
 });

@@ -117,6 +117,7 @@ export class Relayed {
       heavyAnswers: () => Promise.reject(new Error('nothing large is asked')),
       headers: [],
       strictForm: false,
+      cacheMarker: undefined,
       filters: options.filters ?? [],
       owner: {
         relayed: (result) => {

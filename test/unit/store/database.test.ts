@@ -3,13 +3,14 @@ import { mkdir, mkdtemp, open, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { Kysely, SqliteDialect, sql } from 'kysely';
+import { Kysely, sql } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import { insertKey } from '../../../src/store/api-keys.ts';
 import { openDatabase } from '../../../src/store/database.ts';
 import { MIGRATIONS } from '../../../src/store/migrations.ts';
 import { packageVersion } from '../../../src/store/package-version.ts';
-import { asKyselyDatabase, openSqliteFile } from '../../../src/store/sqlite-engine.ts';
+import { SqliteFileDialect } from '../../../src/store/sqlite-dialect.ts';
+import { openSqliteFile } from '../../../src/store/sqlite-engine.ts';
 import { StoreFault } from '../../../src/store/store-fault.ts';
 import type { Tables } from '../../../src/store/tables.ts';
 import { storedKeys } from '../../support/stored-keys.ts';
@@ -36,14 +37,33 @@ describe('the database', () => {
     assert.equal((await stat(join(folder, 'shared'))).mode & 0o777, 0o750);
   });
 
+  it('a SQLite database is read while it is written, and a write waits for that of another process without blocking', async () => {
+    const database = await openDatabase(folder);
+    const other = openSqliteFile(join(folder, 'sluice.db'));
+    other.exec('begin immediate');
+    let written = false;
+    const write = insertKey(database, key('key_late')).then(() => {
+      written = true;
+    });
+    assert.deepEqual(await storedKeys(database), []);
+    assert.equal(written, false);
+    other.exec('commit');
+    await write;
+    other.close();
+    await database.write(async ({ query }) => {
+      await query.deleteFrom('api_keys').execute();
+      assert.equal((await storedKeys(database)).length, 1, 'beside a transaction');
+    });
+    assert.deepEqual(await storedKeys(database), []);
+    await database.close();
+  });
+
   it('a SQLite database writes ahead and through to the disk', async () => {
     const database = await openDatabase(folder);
     const one = async (pragma: string) =>
       Object.values((await sql<object>`pragma ${sql.raw(pragma)}`.execute(database.query)).rows[0] ?? {})[0];
-    assert.deepEqual(
-      [await one('journal_mode'), await one('synchronous'), await one('busy_timeout')],
-      ['wal', 2, 5000],
-    );
+    assert.deepEqual([await one('journal_mode'), await one('synchronous')], ['wal', 2]);
+    assert.equal(await one('busy_timeout'), 0, 'it would block the thread');
     await database.close();
   });
 
@@ -53,7 +73,9 @@ describe('the database', () => {
       const dataDir = join(folder, last);
       await mkdir(dataDir);
       const file = openSqliteFile(join(dataDir, 'sluice.db'));
-      const query = new Kysely<Tables>({ dialect: new SqliteDialect({ database: asKyselyDatabase(file) }) });
+      const query = new Kysely<Tables>({
+        dialect: new SqliteFileDialect({ files: () => ({ writer: file, reader: undefined }), path: '', busyMs: 0 }),
+      });
       const known = Object.fromEntries(Object.entries(MIGRATIONS).slice(0, at + 1));
       const { error } = await new Migrator({
         db: query,

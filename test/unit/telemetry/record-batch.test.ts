@@ -22,8 +22,7 @@ test('a record arrives as it was sent, every field, and unknown stays unknown', 
   ];
   for (const record of sent) batcher.add(record);
   batcher.flush();
-  assert.equal(frames.length, 1);
-  const received = new RecordFrame(frames[0]!).records();
+  const received = frames.flatMap((frame) => new RecordFrame(frame).records());
   assert.deepEqual(received.map(withoutUndefined), sent.map(withoutUndefined));
   assert.equal(received[0]!.usage, undefined);
   assert.equal(received[1]!.usage?.cacheCreationInputTokens, undefined);
@@ -72,6 +71,15 @@ test('a record waits 10 ms at most, and a full frame does not wait', async () =>
   });
   assert.deepEqual(sizes, [4, 1]);
   assert.ok(performance.now() - begin < 1000);
+});
+
+test('a record that ended long after the first of its frame does not wait for a timer that is late', () => {
+  const sizes: number[] = [];
+  const batcher = new RecordBatcher({ send: (_frame, records) => sizes.push(records) });
+  const { startedAt } = plainRecord();
+  for (const ms of [0, 9, 10, 11]) batcher.add(plainRecord({ startedAt: startedAt + ms }));
+  assert.deepEqual([sizes, batcher.waiting], [[3], 1]);
+  batcher.flush();
 });
 
 test('records wait up to a bound while the receiver is behind, and the rest is counted', async () => {

@@ -66,6 +66,8 @@ export const WHOLE_RECORD: WholeRecord = {
       imageInputTokens: 41,
       imageOutputTokens: 42,
       videoInputTokens: 43,
+      billedInputTokens: 56,
+      billedOutputTokens: 57,
       citationTokens: 44,
       webSearchRequests: 45,
       searchSources: 46,

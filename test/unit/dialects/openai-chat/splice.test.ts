@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { GatewayError } from '../../../../src/core/errors.ts';
 import { ChatScan } from '../../../../src/dialects/openai-chat/peek.ts';
 import { splice } from '../../../../src/dialects/openai-chat/splice.ts';
+import { carryInId } from '../../../../src/inference/signature.ts';
 
 /** What is copied instead of handed on in pieces. */
 const COPIED_BYTES = 65_536;
@@ -176,4 +177,32 @@ test('the role of a developer message behind a large one is found, and the large
   );
   assert.deepEqual(asked.stream_options, { include_usage: true });
   assert.ok(pieces);
+});
+
+test('what an id of a tool call carries for another vendor is taken out, and the same words within a text are not', () => {
+  const id = carryInId('call_1', 'gemini.CiQB+/==');
+  const text = `{"id": "${id}"} and ${id}`;
+  const messages = [
+    {
+      role: 'assistant',
+      content: text,
+      tool_calls: [{ id, type: 'function', function: { name: 'f', arguments: text } }],
+    },
+    { role: 'tool', tool_call_id: id, content: text },
+  ];
+  for (const blanks of [0, 2]) {
+    const body = Buffer.from(JSON.stringify({ model: 'a/m', messages, user: id }, null, blanks));
+    const scan = new ChatScan();
+    scan.advance(body, body.length);
+    const peeked = scan.result(body);
+    assert.ok(!(peeked instanceof GatewayError));
+    const made = splice(body, peeked, { modelId: 'm', askUsage: false, developerAsSystem: false });
+    assert.ok(!(made instanceof GatewayError));
+    const plain = JSON.stringify(messages).replaceAll(`"id":"${id}"`, '"id":"call_1"');
+    assert.deepEqual(JSON.parse((Array.isArray(made) ? Buffer.concat(made) : made).toString()), {
+      model: 'm',
+      messages: JSON.parse(plain.replace(`"tool_call_id":"${id}"`, '"tool_call_id":"call_1"')),
+      user: id,
+    });
+  }
 });

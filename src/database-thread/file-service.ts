@@ -14,9 +14,7 @@ import {
   pageOfFiles,
 } from '../store/files.ts';
 import { DatabaseAway } from '../store/store-fault.ts';
-import type { FileAnswer, FileAnswerMessage, FileQuestion } from '../threads/file-messages.ts';
-import type { FromRelayThread } from '../threads/messages.ts';
-import type { MainService } from './main-service.ts';
+import type { FileAnswer, FileQuestion } from '../threads/file-messages.ts';
 
 /** How often files are looked for that have expired; nobody sees them from the moment they have. */
 const EXPIRE_EVERY_MS = 60_000;
@@ -25,12 +23,11 @@ const EXPIRE_PAGE = 100;
 export interface FileServiceOptions {
   readonly database: Database;
   readonly dataDir: string;
-  tell(thread: number, message: FileAnswerMessage): void;
   readonly log: Log;
 }
 
 /** After what a crash left of uploads and deletions was put in order. */
-export async function openFiles(options: FileServiceOptions): Promise<MainService> {
+export async function openFiles(options: FileServiceOptions): Promise<FileService> {
   const folder = join(options.dataDir, 'blobs');
   if (options.database.engine === 'postgres') {
     options.log.warn({ 'store.blobs': 'disk' }, 'uploaded files are on this disk: no other gateway can read them');
@@ -44,12 +41,14 @@ export async function openFiles(options: FileServiceOptions): Promise<MainServic
 }
 
 /** Answers what relay threads ask of the rows of files, and removes those that have expired. */
-class FileService implements MainService {
+export class FileService {
   readonly #options: FileServiceOptions;
   readonly #folder: string;
   readonly #lock: FileLock | undefined;
   readonly #timer: NodeJS.Timeout;
   #work: Promise<void> = Promise.resolve();
+  /** What dead threads left is put in order until then. */
+  #settled: Promise<void> = Promise.resolve();
 
   constructor(options: FileServiceOptions, folder: string, lock: FileLock | undefined) {
     this.#options = options;
@@ -60,19 +59,19 @@ class FileService implements MainService {
     }, EXPIRE_EVERY_MS).unref();
   }
 
-  hear(message: FromRelayThread): void {
-    if (message.type !== 'files-ask') return;
-    const { thread, number, question } = message;
-    void this.#answer(question).then((answer) => this.#options.tell(thread, { type: 'files-answer', number, answer }));
+  /** A thread that takes the place of a dead one begins after it: it would lose what it has begun. */
+  get settled(): Promise<void> {
+    return this.#settled;
   }
 
   threadDied(thread: number): void {
-    void this.settle(String(thread));
+    this.#settled = this.#settled.then(() => this.settle(String(thread)));
   }
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
     await this.#work;
+    await this.#settled;
     this.#lock?.release();
   }
 
@@ -87,7 +86,8 @@ class FileService implements MainService {
     }
   }
 
-  async #answer(question: FileQuestion): Promise<FileAnswer> {
+  /** Never throws. */
+  async answer(question: FileQuestion): Promise<FileAnswer> {
     try {
       return await this.#ask(question);
     } catch (error) {

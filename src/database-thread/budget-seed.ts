@@ -4,7 +4,6 @@ import { budgetCellName } from '../counters/cell.ts';
 import type { BudgetWindow as SeededWindow } from '../counters/redis-budget-seed.ts';
 import { type BudgetWindow, currentWindows } from '../ledger/budget-windows.ts';
 import type { Database } from '../store/database.ts';
-import type { MainService } from './main-service.ts';
 
 export interface BudgetSeedOptions {
   readonly database: Database;
@@ -15,11 +14,12 @@ export interface BudgetSeedOptions {
 }
 
 /** Brings what budgets spent from the database to Redis, so that a budget that was spent is spent in a new Redis, too. */
-export interface BudgetSeed extends MainService {
+export interface BudgetSeed {
   /** Resolves after the first attempt to bring all; it goes on by itself. */
   start(): Promise<void>;
   /** Windows that changed. */
   push(windows: readonly BudgetWindow[]): void;
+  close(): Promise<void> | void;
 }
 
 /** For limits that are counted in memory. */

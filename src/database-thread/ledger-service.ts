@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { BudgetRule, Configuration, ServerSettings } from '../config/configuration.ts';
+import type { Configuration } from '../config/configuration.ts';
 import type { HttpClient } from '../core/http-client.ts';
 import type { Log } from '../core/log.ts';
 import type { SpendingCounters } from '../ledger/budget-spending.ts';
@@ -9,10 +9,10 @@ import type { Database } from '../store/database.ts';
 import { loadOrMakeGatewayId } from '../store/gateway-id.ts';
 import type { MetricRegistry } from '../telemetry/metric-registry.ts';
 import type { RecordFrame } from '../telemetry/record-frame.ts';
-import type { FromRelayThread, JournalPlace, RelayThreadData } from '../threads/messages.ts';
+import type { RelayNews } from '../threads/database-messages.ts';
+import type { JournalPlace } from '../threads/messages.ts';
 import type { BudgetSeed } from './budget-seed.ts';
 import { BudgetService } from './budget-service.ts';
-import type { MainService } from './main-service.ts';
 
 /** How long a start waits for the journal of a crash, and an end for what the database has not taken yet. */
 const REPLAY_MS = 10_000;
@@ -20,8 +20,7 @@ const CLOSE_MS = 10_000;
 
 export interface LedgerServiceOptions {
   readonly database: Database;
-  readonly server: ServerSettings;
-  readonly budgets: readonly BudgetRule[];
+  readonly configuration: Configuration;
   readonly counters: SpendingCounters;
   /** What budgets spent is brought there, too. */
   readonly seed: Pick<BudgetSeed, 'push'>;
@@ -34,33 +33,49 @@ export interface LedgerServiceOptions {
 }
 
 /** The ledger and what budgets spent by it. */
-export interface LedgerService extends MainService {
-  /** For a relay thread that is born now; undefined: there is no ledger. */
-  readonly journal: RelayThreadData['journal'];
+export interface LedgerService {
+  /** Undefined: there is no ledger. */
+  readonly journalFolder: string | undefined;
+  /** Why new exchanges may be refused; undefined: their records have room. */
+  readonly fullReason: string | undefined;
   /** `place`: where the frame stands in the journal; undefined: it could not be written there. */
   take(thread: number, frame: RecordFrame, place: JournalPlace | undefined): void;
+  hear(news: RelayNews): void;
+  threadDied(thread: number): void;
+  reconfigure(configuration: Configuration): void;
   /** The database may hold what the counts do not know. */
   refreshBudgets(): void;
+  close(): Promise<void>;
 }
 
 /** For `ledger.enabled: false`, and until the ledger is open. */
-export const NO_LEDGER: LedgerService = { journal: undefined, take() {}, refreshBudgets() {}, close() {} };
+export const NO_LEDGER: LedgerService = {
+  journalFolder: undefined,
+  fullReason: undefined,
+  take() {},
+  hear() {},
+  threadDied() {},
+  reconfigure() {},
+  refreshBudgets() {},
+  close: async () => {},
+};
 
 /** With what earlier runs left in their journals already written, so that budgets begin with all that was spent. */
 export async function openLedger(options: LedgerServiceOptions): Promise<LedgerService> {
-  const { server, budgets, log } = options;
-  if (server.ledger.enabled) return openEnabledLedger(options);
-  if (budgets.length > 0) log.warn({}, 'ledger.enabled is false: budgets begin anew at each start');
+  const { configuration, log } = options;
+  if (configuration.server.ledger.enabled) return openEnabledLedger(options);
+  if (configuration.budgets.length > 0) log.warn({}, 'ledger.enabled is false: budgets begin anew at each start');
   return NO_LEDGER;
 }
 
 async function openEnabledLedger(options: LedgerServiceOptions): Promise<LedgerService> {
-  const { database, server, counters, seed, registry, http, log } = options;
+  const { database, configuration, counters, seed, registry, http, log, onFull } = options;
+  const { server } = configuration;
   const gatewayId = server.gatewayId ?? (await loadOrMakeGatewayId(server.dataDir, (text) => log.warn({}, text)));
   const budgets = new BudgetService({
     database,
     gatewayId,
-    budgets: options.budgets,
+    budgets: configuration.budgets,
     counters,
     // With Redis too: while it is away, this machine's counts are what decides.
     followsOthers: database.engine === 'postgres',
@@ -69,8 +84,6 @@ async function openEnabledLedger(options: LedgerServiceOptions): Promise<LedgerS
     http,
     log,
   });
-  // Threads that are not born yet are told at their birth.
-  let full = false;
   const ledger = await startLedger({
     database,
     dataDir: server.dataDir,
@@ -78,10 +91,7 @@ async function openEnabledLedger(options: LedgerServiceOptions): Promise<LedgerS
     settings: server.ledger,
     hooks: [budgets.hook],
     log,
-    onFull: (isFull) => {
-      full = isFull;
-      options.onFull(isFull);
-    },
+    onFull,
   });
   registerLedger(registry, ledger);
   const replayed = ledger.replayed.then(() => true);
@@ -90,19 +100,33 @@ async function openEnabledLedger(options: LedgerServiceOptions): Promise<LedgerS
   // A large journal is replayed beside what is served.
   if (!inTime) replayed.then(() => budgets.refresh());
   return {
-    get journal() {
-      return { folder: ledger.journalFolder, full };
+    journalFolder: ledger.journalFolder,
+    get fullReason() {
+      return ledger.fullReason;
     },
     take: (thread, frame, place) => ledger.take(thread, frame, place),
     refreshBudgets: () => budgets.refresh(),
-    reconfigure(configuration: Configuration) {
-      ledger.reconfigure(configuration.server.ledger);
-      budgets.reconfigure(configuration.budgets);
+    reconfigure(next) {
+      ledger.reconfigure(next.server.ledger);
+      budgets.reconfigure(next.budgets);
     },
-    hear(message: FromRelayThread) {
-      if (message.type === 'journal-closed') ledger.segmentClosed(message.thread, message.segment, message.end);
-      else if (message.type === 'journal-failed') ledger.journalFailed(message.thread, message.reason);
-      else if (message.type === 'budget-refuses') budgets.refuses(message.window);
+    hear(news) {
+      switch (news.type) {
+        case 'journal-closed':
+          ledger.segmentClosed(news.thread, news.segment, news.end);
+          return;
+        case 'journal-failed':
+          ledger.journalFailed(news.thread, news.reason);
+          return;
+        case 'journal-room':
+          ledger.journalRoom(news.thread, news.fault);
+          return;
+        case 'ledger-lost':
+          ledger.recordsLost(news.records);
+          return;
+        case 'budget-refuses':
+          budgets.refuses(news.window);
+      }
     },
     threadDied: (thread) => ledger.threadDied(thread),
     async close() {

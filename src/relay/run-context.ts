@@ -1,0 +1,28 @@
+import type { ServerSettings } from '../config/configuration.ts';
+import type { Exchange } from '../core/exchange.ts';
+import type { Dialect, PeekedRequest } from '../dialects/dialect.ts';
+import type { CacheMarker } from '../inference/cache-marker.ts';
+import type { OriginPools } from '../upstream/origin-pools.ts';
+import type { AnswerFilterMaker } from './answer-filter.ts';
+import type { HeavyAnswers } from './answer-translation.ts';
+import type { SharedMemory } from './held-memory.ts';
+import type { HeavyTranslator } from './request-translation.ts';
+
+/** What all runs of one exchange share. */
+export interface RunContext {
+  readonly exchange: Exchange;
+  readonly dialect: Dialect;
+  readonly peeked: PeekedRequest;
+  readonly settings: ServerSettings;
+  readonly pools: OriginPools;
+  readonly translateHeavy: HeavyTranslator;
+  readonly heavyAnswers: HeavyAnswers;
+  /** What large answers are held in, beside the bodies of all exchanges. */
+  readonly sharedMemory: SharedMemory;
+  /** A translated answer has no fields beyond those of the client's form. */
+  readonly strictForm: boolean;
+  /** What of a translated request is marked for the provider's prompt cache. */
+  readonly cacheMarker: CacheMarker | undefined;
+  /** In the order in which they see the answer. */
+  readonly filters: readonly AnswerFilterMaker[];
+}

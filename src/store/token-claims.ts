@@ -1,0 +1,22 @@
+import { z } from 'zod';
+import { TOKEN_AUDIENCE, TOKEN_ISSUER } from './token-form.ts';
+
+/** `user:<email>` or `virtualaccount:<name>`; no white space or control characters: it reaches logs and metric labels. */
+export const subjectSchema = z.string().regex(/^(user|virtualaccount):[^\s\p{C}]{1,256}$/u);
+
+/** Times are seconds since the Unix epoch. */
+export const tokenClaimsSchema = z.object({
+  iss: z.literal(TOKEN_ISSUER),
+  aud: z.literal(TOKEN_AUDIENCE),
+  sub: subjectSchema,
+  jti: z.string().min(1).max(64),
+  iat: z.number(),
+  nbf: z.number().optional(),
+  exp: z.number().optional(),
+  teams: z.array(z.string()).default([]),
+  /** Absent: all models. */
+  models: z.array(z.string()).optional(),
+  metadata: z.record(z.string(), z.string()).default({}),
+});
+
+export type TokenClaims = z.infer<typeof tokenClaimsSchema>;

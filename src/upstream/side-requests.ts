@@ -1,0 +1,11 @@
+import type { UpstreamSettings } from '../config/configuration.ts';
+import type { HttpClient } from '../core/http-client.ts';
+
+/** Requests beside the traffic. Loads its code with the first: a gateway that needs none is ready sooner. */
+export function sideRequests(settings: () => UpstreamSettings): HttpClient {
+  let loaded: Promise<HttpClient> | undefined;
+  return async (request) => {
+    loaded ??= import('./one-request.ts').then(({ httpClient }) => httpClient(settings));
+    return (await loaded)(request);
+  };
+}

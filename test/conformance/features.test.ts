@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { openAiChat } from '../../src/dialects/openai-chat/index.ts';
+import { WIRES } from '../../src/plugs.ts';
+import { declaredFate, FEATURES, fateOf, WIRES_OF_TABLE } from './features.ts';
+
+/* The table of docs/providers.md is made of these declarations: what is refused or left out is tried as well as the rest. */
+
+for (const [column, { wire: name, title, model }] of WIRES_OF_TABLE.entries()) {
+  const wire = WIRES.find((each) => each.name === name);
+  assert.ok(wire);
+  for (const feature of FEATURES) {
+    test(`${title} gets what is declared of this: ${feature.name}`, () => {
+      assert.equal(fateOf(feature, wire, model), declaredFate(feature, column));
+    });
+  }
+}
+
+test('each feature is declared for each column, and each wire that chats are translated to has one', () => {
+  for (const { declared, name } of FEATURES) assert.equal(declared.length, WIRES_OF_TABLE.length, name);
+  const translated = WIRES.filter(({ name, operation }) => operation === 'chat' && name !== openAiChat.name);
+  const shown = new Set<string>(WIRES_OF_TABLE.map(({ wire }) => wire));
+  assert.deepEqual(
+    translated.map(({ name }) => name).filter((name) => !shown.has(name)),
+    [],
+  );
+});
