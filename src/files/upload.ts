@@ -185,7 +185,9 @@ export class Upload implements BodyReceiver {
     if (this.#isPumping) return;
     this.#isPumping = true;
     try {
-      await this.#write();
+      // More may have come between its last look and this turn.
+      do await this.#write();
+      while (this.#waiting.length > 0);
       if (this.#state === 'arrived') await this.#keep();
     } catch (cause) {
       if (this.#state !== 'refused') this.#refuse(faultOf(cause));
