@@ -24,6 +24,7 @@ const DEPTHS: Record<string, number> = {
   upstream: 3,
   edge: 3,
   files: 3,
+  batches: 4,
   ledger: 3,
   identity: 3,
   alerts: 3,

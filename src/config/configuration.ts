@@ -225,6 +225,8 @@ export interface ServerSettings {
   cors?: { allowedOrigins: string[]; maxAgeSeconds: number };
   counters: CounterSettings;
   files: { sharedWith: 'nobody' | 'team' };
+  /** `maxConcurrency`: lines at once, over all threads; 0: none are run. */
+  batches: { maxConcurrency: number; maxAttempts: number };
   ledger: LedgerSettings;
   /** Keys of request metadata that become labels of metrics. */
   metrics: { metadataKeys: string[] };

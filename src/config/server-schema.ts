@@ -148,6 +148,17 @@ const files = section(
   }),
 );
 
+const batches = section(
+  z.object({
+    max_concurrency: keyWithDefault(wholeNumber(0, 65_536), 64).describe(
+      'Lines of batches that this gateway sends at once; 0: it runs none. Fewer while they keep clients waiting.',
+    ),
+    max_attempts: keyWithDefault(wholeNumber(1, 100), 4).describe(
+      'How often a line is sent at the most where it fails for a reason that may pass; a provider that is too busy is asked again at its pace.',
+    ),
+  }),
+);
+
 const metrics = section(
   z.object({ metadata_keys: metadataKeys.describe('Keys of request metadata that become labels.') }),
 );
@@ -335,6 +346,7 @@ export const serverSchema = z.object({
   cors: cors.describe('Which browsers may call; without it there are no CORS headers.'),
   counters: counters.describe('How limits and budgets are counted.'),
   files: files.describe('Whose the files are that callers upload.'),
+  batches: batches.describe('How batches are run.'),
   ledger: ledger.describe('How the ledger is kept.'),
   metrics: metrics.describe('What metrics tell apart.'),
   gateway_id: optionalKey(gatewayId).describe(

@@ -30,7 +30,7 @@ export function serverSettings(
   overrides: Overrides,
   { upstream, prices }: Pick<ServerSettings, 'upstream' | 'prices'>,
 ): ServerSettings {
-  const { listen, operator, limits, timeouts, cors, counters, files, ledger, metrics } = written;
+  const { listen, operator, limits, timeouts, cors, counters, files, batches, ledger, metrics } = written;
   const port = overrides.port ?? listen.port;
   return {
     listen: {
@@ -90,6 +90,7 @@ export function serverSettings(
       maxCells: counters.max_cells,
     },
     files: { sharedWith: files.shared_with },
+    batches: { maxConcurrency: batches.max_concurrency, maxAttempts: batches.max_attempts },
     ledger: {
       enabled: ledger.enabled,
       sync: ledger.sync,

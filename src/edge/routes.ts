@@ -37,6 +37,12 @@ export interface PlannedPath {
 /** All the same, longest first. */
 export const BASE_PATHS = ['/api/llm/v1', '/api/llm', '/v1', ''] as const;
 
+/** `/chat/completions` of `/v1/chat/completions`. */
+export function withoutBasePath(path: string): string {
+  const base = BASE_PATHS.find((each) => path.startsWith(`${each}/`)) ?? '';
+  return path.slice(base.length);
+}
+
 export interface PathMatch {
   /** One route per method; none: the path is planned. */
   readonly routes: readonly Route[];

@@ -3,6 +3,7 @@ import type { Exchange } from '../core/exchange.ts';
 import type { Dialect } from '../dialects/dialect.ts';
 import { type PlannedPath, type Route, RouteTable } from '../edge/routes.ts';
 import { type PipelineOptions, runInference } from '../pipeline.ts';
+import { type BatchRoutes, batchRoutes } from './batches-endpoint.ts';
 import { type FileEndpoints, fileRoutes } from './files-endpoint.ts';
 import { listModels, showModel } from './models-endpoint.ts';
 import type { RefusalRecords } from './refusal-records.ts';
@@ -12,6 +13,7 @@ export interface EndpointsOptions {
   readonly pipeline: PipelineOptions;
   readonly records: RefusalRecords;
   readonly files: FileEndpoints;
+  readonly batches: BatchRoutes;
   /** The document that the gateway serves of itself, as JSON. */
   readonly openapi: Uint8Array;
   /** In the form of the dialect that a path without one is answered in. */
@@ -23,8 +25,6 @@ const ALIVE = Buffer.from('{"status":"ok","service":"sluice"}');
 /** Endpoints that are planned and not built yet. One that is built leaves this list: a test holds that. */
 export const PLANNED: readonly PlannedPath[] = [
   ...[
-    '/batches',
-    '/batches/{+path}',
     '/messages',
     '/messages/count_tokens',
     '/responses',
@@ -40,7 +40,12 @@ export const PLANNED: readonly PlannedPath[] = [
 /** Every path of the listening port. */
 export function routeTable(options: EndpointsOptions): RouteTable {
   return new RouteTable(
-    [...inferenceRoutes(options), ...plainRoutes(options), ...fileRoutes(options.files, options.errorBody)],
+    [
+      ...inferenceRoutes(options),
+      ...plainRoutes(options),
+      ...fileRoutes(options.files, options.errorBody),
+      ...batchRoutes(options.batches, options.errorBody),
+    ],
     PLANNED,
   );
 }

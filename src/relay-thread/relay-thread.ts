@@ -23,6 +23,8 @@ import { SharedCounters } from '../threads/shared-counters.ts';
 import { collectWhenIdle } from '../threads/steady-heap.ts';
 import { OriginPools } from '../upstream/origin-pools.ts';
 import { CredentialWarnings } from './credential-warnings.ts';
+import { batchEndpoints, batchRunner } from './batch-endpoints.ts';
+import { BatchRows } from './batch-rows.ts';
 import { routeTable } from './endpoints.ts';
 import { FileRows } from './file-rows.ts';
 import { RefusalRecords } from './refusal-records.ts';
@@ -121,9 +123,31 @@ const files = {
   settings: () => snapshot.settings,
 };
 
+const batchRows = new BatchRows({ thread: data.thread, send });
+const endpoints = batchEndpoints(DIALECTS);
+const batches = batchRunner({
+  thread: data.thread,
+  threads: data.threads,
+  endpoints,
+  pipeline,
+  rows: batchRows,
+  blobs: files.blobs,
+  counters,
+  log,
+  refusal: (principal) => keyRing.withdrawn(principal),
+});
+
 const edge = new Edge({
   settings: server,
-  routes: routeTable({ dialects: DIALECTS, pipeline, records: refusals, files, openapi: data.openapi, errorBody }),
+  routes: routeTable({
+    dialects: DIALECTS,
+    pipeline,
+    records: refusals,
+    files,
+    batches: { rows: batchRows, endpoints, files },
+    openapi: data.openapi,
+    errorBody,
+  }),
   forwardable: FORWARDABLE,
   counters,
   authenticate: (head, side) => {
@@ -167,12 +191,19 @@ function onMessage(message: LaterMessage): void {
     case 'files-answer':
       fileRows.hear(message);
       return;
+    case 'batches-answer':
+      batchRows.hear(message);
+      return;
+    case 'batch-work':
+      batches.wake();
+      return;
     case 'ledger-full':
       ledgerFull = message.full;
       records.pauseJournal(ledgerFull && !refusesWhenFull());
       return;
     case 'cut':
       edge.cutAll();
+      batches.cut();
       return;
     case 'drain':
       drain();
@@ -195,7 +226,7 @@ function refusesWhenFull(): boolean {
 }
 
 async function drain(): Promise<void> {
-  await edge.drain();
+  await Promise.all([edge.drain(), batches.stop()]);
   await tasks.close();
   await redisCounts?.stop();
   records.close();

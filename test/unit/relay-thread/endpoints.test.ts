@@ -10,6 +10,7 @@ const table = routeTable({
   pipeline: {} as never,
   records: {} as never,
   files: {} as never,
+  batches: {} as never,
   openapi: Buffer.alloc(0),
   errorBody: () => Buffer.alloc(0),
 });
