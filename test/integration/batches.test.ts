@@ -115,7 +115,7 @@ test('the official SDK drives a batch of a hundred lines from its file to its ou
   const listed = await client.files.retrieve(batch.output_file_id ?? '');
   assert.equal(listed.purpose, 'batch_output');
   await eventually('each line has one record, which names batch and line', async () => {
-    return gateway.records({ requestId: `${batch.id}:7`, path: '/chat/completions', status: 200 }).length === 1;
+    return gateway.records({ 'http.request.id': `${batch.id}:7`, 'http.response.status_code': 200 }).length === 1;
   });
 });
 test('lines that fail are in the error file, with status and body as a client would have got them', async () => {
