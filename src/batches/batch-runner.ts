@@ -1,8 +1,8 @@
-import { BlobFault } from '../files/blob-store.ts';
-import { readBatchLine } from '../files/batch-lines.ts';
-import { GatewayError } from '../core/errors.ts';
+import type { GatewayError } from '../core/errors.ts';
 import type { Principal } from '../core/exchange.ts';
 import type { Log } from '../core/log.ts';
+import { readBatchLine } from '../files/batch-lines.ts';
+import { BlobFault } from '../files/blob-store.ts';
 import type { ClaimedPiece, LineResult, PieceProgress } from '../store/batches.ts';
 import { answeredLine, unansweredLine } from './line-result.ts';
 import { retryOf } from './line-retry.ts';

@@ -47,6 +47,9 @@ export async function checkInput(
     const line = readBatchLine(bytes);
     if (typeof line === 'string') return { code: 'invalid_line', message: `Of this line ${line}.` };
     if (withoutBasePath(line.url) === endpoint) return undefined;
-    return { code: 'mismatched_endpoint', message: `The url of this line is not ${endpoint}, as that of the batch is.` };
+    return {
+      code: 'mismatched_endpoint',
+      message: `The url of this line is not ${endpoint}, as that of the batch is.`,
+    };
   }
 }

@@ -27,7 +27,10 @@ export function retryOf(
   if (error === undefined && status < 400) return undefined;
   const failed = error?.status ?? status;
   if (!PASSING.has(failed)) return undefined;
-  if (error && [error.code, error.context.upstreamCode, error.context.upstreamType].some((code) => LASTING.has(code ?? '')))
+  if (
+    error &&
+    [error.code, error.context.upstreamCode, error.context.upstreamType].some((code) => LASTING.has(code ?? ''))
+  )
     return undefined;
   const counts = failed !== 429 && failed !== 529 && !(error !== undefined && isOurs(error.code));
   if (counts && counted + 1 >= maxAttempts) return undefined;
@@ -43,16 +46,16 @@ function isOurs(code: string): boolean {
 
 /** RFC 9110 §10.2.3, and the header in milliseconds that OpenAI's SDKs read. */
 function retryAfterMs(headers: readonly string[], now: number): number | undefined {
-  const told = valueOf(headers, 'retry-after-ms');
+  const told = headerOf(headers, 'retry-after-ms');
   if (told !== undefined && /^\d{1,9}(\.\d+)?$/.test(told)) return Number(told);
-  const seconds = valueOf(headers, 'retry-after');
+  const seconds = headerOf(headers, 'retry-after');
   if (seconds === undefined) return undefined;
   if (/^\d{1,6}(\.\d+)?$/.test(seconds)) return Number(seconds) * 1000;
   const at = Date.parse(seconds);
   return Number.isNaN(at) ? undefined : Math.max(0, at - now);
 }
 
-function valueOf(headers: readonly string[], name: string): string | undefined {
+function headerOf(headers: readonly string[], name: string): string | undefined {
   for (let at = 0; at + 1 < headers.length; at += 2) if (headers[at] === name) return headers[at + 1];
   return undefined;
 }

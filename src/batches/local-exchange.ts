@@ -148,7 +148,9 @@ class CollectingSink {
     const { maxAnswerBytes, mayHold } = this.#options;
     if (this.bytesOut > maxAnswerBytes) {
       const setting = `limits.max_translate_bytes: ${maxAnswerBytes}`;
-      this.#fail(new GatewayError('upstream_too_large', { detail: 'It does not fit into a line of a batch.', setting }));
+      this.#fail(
+        new GatewayError('upstream_too_large', { detail: 'It does not fit into a line of a batch.', setting }),
+      );
     } else if (!mayHold(this.bytesOut)) this.#fail(new GatewayError('body_memory_full', { retryAfterMs: 1_000 }));
     else this.#chunks.push(chunk);
     return true;

@@ -10,13 +10,13 @@ import {
   beginBatch,
   changeBatch,
   claimPiece,
-  endBatch,
   type FinalStatus,
   findBatch,
   forgetLines,
   insertBatch,
   keepBatch,
   keeperOf,
+  keepFiles,
   leavePieces,
   openBatches,
   pageOfBatches,
@@ -136,10 +136,7 @@ export class BatchService {
     }
   }
 
-  async #create(
-    { batch, owners }: Extract<BatchQuestion, { kind: 'create' }>,
-    now: number,
-  ): Promise<BatchAnswer> {
+  async #create({ batch, owners }: Extract<BatchQuestion, { kind: 'create' }>, now: number): Promise<BatchAnswer> {
     const { database, blobs } = this.#options;
     const file = await findFile(database, batch.inputFileId, owners, now);
     if (file === undefined) return { kind: 'unfit', reason: 'You have no file of this id.' };
@@ -193,7 +190,8 @@ export class BatchService {
       for (const batch of batches) {
         if (this.#isClosing) return;
         await this.#advance(batch).catch((error) => {
-          if (!(error instanceof Closing)) log.error({ batch: batch.id, error }, 'a batch cannot go on; it is tried again');
+          if (!(error instanceof Closing))
+            log.error({ batch: batch.id, error }, 'a batch cannot go on; it is tried again');
         });
       }
     } catch (error) {
@@ -271,7 +269,18 @@ export class BatchService {
     if (await changeBatch(database.query, batch.id, [from], change)) await this.#end(batch, endsAs);
   }
 
+  /** First the files are whole, then their rows are written, then they are shown, and only then it has ended. */
   async #end(batch: StoredBatch, status: FinalStatus): Promise<void> {
+    const { database, blobs } = this.#options;
+    const kept = [batch.outputFileId, batch.errorFileId].filter((id) => id !== undefined);
+    // An earlier run came so far.
+    for (const id of kept) await blobs.restore(id);
+    if (kept.length === 0 && !(await this.#makeFiles(batch, status))) return;
+    await changeBatch(database.query, batch.id, ['finalizing', 'cancelling'], { status, ended_at: this.#now() });
+    await forgetLines(database);
+  }
+
+  async #makeFiles(batch: StoredBatch, status: FinalStatus): Promise<boolean> {
     const { database, blobs, gatewayId, settings } = this.#options;
     const input = status === 'expired' ? await blobs.open(batch.inputFileId) : undefined;
     let keptAt = performance.now();
@@ -297,12 +306,12 @@ export class BatchService {
       await input?.close();
     }
     const { output, error, failed } = made;
-    const files = { output: output?.file, error: error?.file };
-    const ended = await endBatch(database, batch.id, gatewayId, { status, at: this.#now(), files, failed });
+    const files = { output: output?.file, error: error?.file, failed };
+    const isKept = await keepFiles(database, batch.id, gatewayId, files);
     for (const each of [output, error]) {
-      if (ended) await each?.writer.publish();
+      if (isKept) await each?.writer.publish();
       else await each?.writer.discard();
     }
-    if (ended) await forgetLines(database);
+    return isKept;
   }
 }

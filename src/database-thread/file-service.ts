@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import type { Log } from '../core/log.ts';
 import type { BlobStore } from '../files/blob-store.ts';
 import { DiskBlobs } from '../files/disk-blobs.ts';
-import type { Database } from '../store/database.ts';
 import { isInput } from '../store/batches.ts';
+import type { Database } from '../store/database.ts';
 import { type FileLock, lockFile } from '../store/file-lock.ts';
 import {
   deleteExpired,

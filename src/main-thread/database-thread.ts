@@ -9,6 +9,7 @@ import { DatabaseAway } from '../store/store-fault.ts';
 import { errorOf } from '../store/thrown.ts';
 import type { MetricRegistry } from '../telemetry/metric-registry.ts';
 import { RecordFrame } from '../telemetry/record-frame.ts';
+import type { BatchAnswerMessage, BatchWorkMessage } from '../threads/batch-messages.ts';
 import type {
   DatabaseQuestion,
   DatabaseThreadData,
@@ -16,7 +17,6 @@ import type {
   Opened,
   ToDatabaseThread,
 } from '../threads/database-messages.ts';
-import type { BatchAnswerMessage, BatchWorkMessage } from '../threads/batch-messages.ts';
 import type { FileAnswerMessage } from '../threads/file-messages.ts';
 import type { IdentityMessage, IdentityState } from '../threads/identity-messages.ts';
 import type { FromRelayThread, LedgerFrame, RelayThreadData } from '../threads/messages.ts';

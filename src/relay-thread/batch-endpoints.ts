@@ -131,7 +131,10 @@ function runLine(
   });
   if (asksForStream(exchange)) {
     exchange.refuse(
-      new GatewayError('invalid_parameter', { param: 'stream', detail: '`stream`: A line of a batch has one whole answer.' }),
+      new GatewayError('invalid_parameter', {
+        param: 'stream',
+        detail: '`stream`: A line of a batch has one whole answer.',
+      }),
     );
     exchange.finish();
   } else runInference(exchange, dialect, pipeline);

@@ -183,7 +183,7 @@ async function cancel({ rows, files }: BatchRoutes, exchange: Exchange): Promise
 async function output(batches: BatchRoutes, exchange: Exchange): Promise<OrError<number>> {
   const batch = await find(batches, exchange);
   if (batch instanceof GatewayError) return batch;
-  if (batch.outputFileId === undefined) {
+  if (batch.outputFileId === undefined || batch.endedAt === undefined) {
     const state = batch.status.replace('_', ' ');
     return new GatewayError('not_found', { detail: `The batch is ${state} and has no output file.` });
   }
@@ -217,8 +217,9 @@ function batchObject(batch: StoredBatch) {
     input_file_id: batch.inputFileId,
     completion_window: batch.completionWindow,
     status,
-    output_file_id: batch.outputFileId ?? null,
-    error_file_id: batch.errorFileId ?? null,
+    // Before its end they may not be there yet.
+    output_file_id: (endedAt === undefined ? undefined : batch.outputFileId) ?? null,
+    error_file_id: (endedAt === undefined ? undefined : batch.errorFileId) ?? null,
     created_at: seconds(batch.createdAt),
     in_progress_at: seconds(batch.inProgressAt),
     expires_at: seconds(batch.expiresAt),

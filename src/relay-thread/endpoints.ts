@@ -24,13 +24,9 @@ const ALIVE = Buffer.from('{"status":"ok","service":"sluice"}');
 
 /** Endpoints that are planned and not built yet. One that is built leaves this list: a test holds that. */
 export const PLANNED: readonly PlannedPath[] = [
-  ...[
-    '/messages',
-    '/messages/count_tokens',
-    '/responses',
-    '/responses/{+path}',
-    '/proxy-api/{account}/{+path}',
-  ].map((pattern) => ({ pattern })),
+  ...['/messages', '/messages/count_tokens', '/responses', '/responses/{+path}', '/proxy-api/{account}/{+path}'].map(
+    (pattern) => ({ pattern }),
+  ),
   ...['/mcp', '/mcp/v1/{name}/mcp', '/agent/chat/completions', '/agent/responses'].map((pattern) => ({
     pattern,
     atRootOnly: true as const,

@@ -89,6 +89,8 @@ export interface Lease {
 
 /** So many rows at once: a transaction of the ledger waits no longer than that. */
 const PAGE = 500;
+/** As the configuration allows. */
+const MAX_THREADS = 256;
 
 export async function insertBatch(database: Database, batch: StoredBatch): Promise<void> {
   const row: Insertable<BatchesTable> = {
@@ -349,11 +351,16 @@ export function keeperOf(gateway: string, thread: number): string {
 
 /** What a dead thread ran may be run by others at once; undefined: all threads of that gateway are dead. */
 export async function leavePieces(database: Database, gateway: string, thread: number | undefined): Promise<void> {
-  const leave = database.query.updateTable('batch_pieces').set({ kept_by: null, kept_until: 0 });
-  await (thread === undefined
-    ? leave.where('kept_by', '>=', `${gateway}:`).where('kept_by', '<', `${gateway};`)
-    : leave.where('kept_by', '=', keeperOf(gateway, thread))
-  ).execute();
+  const threads = thread === undefined ? Array.from({ length: MAX_THREADS }, (_, index) => index) : [thread];
+  await database.query
+    .updateTable('batch_pieces')
+    .set({ kept_by: null, kept_until: 0 })
+    .where(
+      'kept_by',
+      'in',
+      threads.map((each) => keeperOf(gateway, each)),
+    )
+    .execute();
 }
 
 /** Whether a batch that has not ended reads this file. */
@@ -367,31 +374,31 @@ export async function isInput(database: Database, fileId: string): Promise<boole
   return row !== undefined;
 }
 
-export interface BatchEnd {
-  readonly status: FinalStatus;
-  readonly at: number;
-  readonly files: { readonly output: StoredFile | undefined; readonly error: StoredFile | undefined };
+export interface BatchFiles {
+  readonly output: StoredFile | undefined;
+  readonly error: StoredFile | undefined;
+  /** Lines of the error file. */
   readonly failed: number;
 }
 
-/** With its files, which then are there for their owner. False: another one has ended it. */
-export function endBatch(database: Database, id: string, by: string, end: BatchEnd): Promise<boolean> {
-  const { output, error } = end.files;
+/** Rows of its files, once: whoever goes on after a crash finds their ids. False: another one makes them. */
+export function keepFiles(
+  database: Database,
+  id: string,
+  by: string,
+  { output, error, failed }: BatchFiles,
+): Promise<boolean> {
   return database.write(async ({ query }) => {
-    const ended = await query
+    const kept = await query
       .updateTable('batches')
-      .set({
-        status: end.status,
-        ended_at: end.at,
-        failed: end.failed,
-        output_file_id: output?.id ?? null,
-        error_file_id: error?.id ?? null,
-      })
+      .set({ failed, output_file_id: output?.id ?? null, error_file_id: error?.id ?? null })
       .where('id', '=', id)
       .where('ended_at', 'is', null)
+      .where('output_file_id', 'is', null)
+      .where('error_file_id', 'is', null)
       .where('kept_by', '=', by)
       .executeTakeFirst();
-    if (ended.numUpdatedRows === 0n) return false;
+    if (kept.numUpdatedRows === 0n) return false;
     for (const file of [output, error]) if (file) await insertFile({ query }, file);
     return true;
   });

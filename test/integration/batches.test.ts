@@ -32,7 +32,11 @@ const chat = (custom_id: string, more: object = {}) => ({
 interface ResultLine {
   readonly id: string;
   readonly custom_id: string;
-  readonly response: { status_code: number; request_id: string; body: Record<string, unknown> } | null;
+  readonly response: {
+    status_code: number;
+    request_id: string;
+    body: { object?: string; error?: { code: string; param: string } };
+  } | null;
   readonly error: { code: string; message: string } | null;
 }
 
@@ -106,7 +110,7 @@ test('the official SDK drives a batch of a hundred lines from its file to its ou
   for (const { response, error } of lines) {
     assert.equal(error, null);
     assert.equal(response?.status_code, 200);
-    assert.equal(response?.body['object'], 'chat.completion');
+    assert.equal(response?.body.object, 'chat.completion');
   }
   const direct = await fetch(`${gateway.url}/v1/batches/${batch.id}/output`, {
     headers: { authorization: `Bearer ${KEY}` },
@@ -133,9 +137,9 @@ test('lines that fail are in the error file, with status and body as a client wo
   const [unknown, streams] = await linesOf(batch.error_file_id);
   assert.equal(unknown?.custom_id, 'no such model');
   assert.equal(unknown?.response?.status_code, 404);
-  assert.equal((unknown?.response?.body['error'] as { code: string }).code, 'model_not_found');
+  assert.equal(unknown?.response?.body.error?.code, 'model_not_found');
   assert.equal(streams?.response?.status_code, 400);
-  assert.equal((streams?.response?.body['error'] as { param: string }).param, 'stream');
+  assert.equal(streams?.response?.body.error?.param, 'stream');
 });
 
 test('every endpoint that is asked and answered in JSON runs in a batch, under each of its paths', async () => {
