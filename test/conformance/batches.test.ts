@@ -118,6 +118,9 @@ forEachEngine('batches', (engine) => {
     assert.deepEqual(claimed?.doneLines, [0]);
     const both = { ...progress, results: [result(0), result(1, true)] };
     assert.equal(await advancePiece(database, both, lease('g1:0', later), later), false);
+    const lost = { ...progress, results: [], state: 'done' as const };
+    await advancePiece(database, lost, lease('g1:1', later), later);
+    assert.equal((await piecesOf(database, 'b', later)).open, 1, 'a line without a result is not lost');
     const end = { ...progress, results: [result(1, true)], state: 'done' as const };
     assert.equal(await advancePiece(database, end, lease('g1:1', later), later), true);
     const found = await findBatch(database, 'b', OWNERS);
