@@ -52,6 +52,7 @@ test('every setting has its default when nothing is configured', () => {
       retryReusedConnection: true,
       counters: { agreement: 'strict', leasePercent: 5, timeoutMs: 250, whenAway: 'local', maxCells: 65536 },
       files: { sharedWith: 'nobody' },
+      batches: { maxConcurrency: 64, maxAttempts: 4 },
       ledger: {
         enabled: true,
         sync: 'batched',
