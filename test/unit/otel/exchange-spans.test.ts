@@ -159,7 +159,7 @@ describe('sampling', () => {
     assert.equal(isSampled(record({ traceparent: PARENT.replace(/01$/, '00') }), settings), false);
   });
 
-  it('of the rest the share is kept that is asked, and the same trace always alike', () => {
+  it('the asked share of all other exchanges is kept, and the same trace always alike', () => {
     const kept = (sampleRatio: number) =>
       Array.from({ length: 4000 }, (_, at) =>
         isSampled(record({ id: `ex_${at}` }), { ...settings, sampleRatio }),
