@@ -17,6 +17,8 @@ export interface HeadersOfInterest {
   contentType: string | undefined;
   accept: string | undefined;
   traceparent: string | undefined;
+  /** What the client sent, where `traceparent` is the gateway's own by now; undefined: none, or no traces are exported. */
+  clientTraceparent?: string | undefined;
   tracestate: string | undefined;
   idempotencyKey: string | undefined;
   /** RFC 9110 §14.2 */
