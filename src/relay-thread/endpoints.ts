@@ -3,8 +3,10 @@ import type { Exchange } from '../core/exchange.ts';
 import type { Dialect } from '../dialects/dialect.ts';
 import { type PlannedPath, type Route, RouteTable } from '../edge/routes.ts';
 import { type PipelineOptions, runInference } from '../pipeline.ts';
+import type { ProxyOptions } from '../proxy/proxy.ts';
 import { type FileEndpoints, fileRoutes } from './files-endpoint.ts';
 import { listModels, showModel } from './models-endpoint.ts';
+import { anyProviderPath, proxyRoutes } from './proxy-routes.ts';
 import type { RefusalRecords } from './refusal-records.ts';
 
 export interface EndpointsOptions {
@@ -12,6 +14,9 @@ export interface EndpointsOptions {
   readonly pipeline: PipelineOptions;
   readonly records: RefusalRecords;
   readonly files: FileEndpoints;
+  readonly proxy: ProxyOptions;
+  /** See PASSED_AT of plugs.ts. */
+  readonly passedAt: ReadonlyMap<string, ReadonlySet<string>>;
   /** The document that the gateway serves of itself, as JSON. */
   readonly openapi: Uint8Array;
   /** In the form of the dialect that a path without one is answered in. */
@@ -22,15 +27,9 @@ const ALIVE = Buffer.from('{"status":"ok","service":"sluice"}');
 
 /** Endpoints that are planned and not built yet. One that is built leaves this list: a test holds that. */
 export const PLANNED: readonly PlannedPath[] = [
-  ...[
-    '/batches',
-    '/batches/{+path}',
-    '/messages',
-    '/messages/count_tokens',
-    '/responses',
-    '/responses/{+path}',
-    '/proxy-api/{account}/{+path}',
-  ].map((pattern) => ({ pattern })),
+  ...['/batches', '/batches/{+path}', '/messages', '/messages/count_tokens', '/responses', '/responses/{+path}'].map(
+    (pattern) => ({ pattern }),
+  ),
   ...['/mcp', '/mcp/v1/{name}/mcp', '/agent/chat/completions', '/agent/responses'].map((pattern) => ({
     pattern,
     atRootOnly: true as const,
@@ -39,9 +38,16 @@ export const PLANNED: readonly PlannedPath[] = [
 
 /** Every path of the listening port. */
 export function routeTable(options: EndpointsOptions): RouteTable {
+  const { proxy, passedAt, errorBody } = options;
   return new RouteTable(
-    [...inferenceRoutes(options), ...plainRoutes(options), ...fileRoutes(options.files, options.errorBody)],
+    [
+      ...inferenceRoutes(options),
+      ...plainRoutes(options),
+      ...fileRoutes(options.files, errorBody),
+      ...proxyRoutes(proxy, passedAt, errorBody),
+    ],
     PLANNED,
+    anyProviderPath(proxy, errorBody),
   );
 }
 

@@ -34,6 +34,7 @@ export function fileRoutes(files: FileEndpoints, errorBody: Route['errorBody']):
     pattern,
     needsKey: true,
     body: 'none',
+    yieldsToProvider: true,
     errorBody,
     handle: (exchange) => void answered(files, exchange, answer),
     ...more,
@@ -57,7 +58,7 @@ async function answered(
   exchange.onAbort = (reason) => {
     left = abortError(reason);
   };
-  const outcome = await (ofProvider(exchange) ?? answer(exchange).catch(faultOf));
+  const outcome = await answer(exchange).catch(faultOf);
   const error = left ?? outcome;
   if (typeof error === 'number') records.answered(exchange, error);
   else {
@@ -75,12 +76,6 @@ function abortError(reason: NonNullable<Exchange['aborted']>): GatewayError {
 function faultOf(cause: unknown): GatewayError {
   if (!(cause instanceof BlobFault)) return new GatewayError('internal_error', { cause });
   return new GatewayError('blobs_unavailable', { detail: cause.message, retryAfterMs: 5_000, cause });
-}
-
-function ofProvider({ headers }: Exchange): GatewayError | undefined {
-  if (headers.tfy?.['x-tfy-provider-name'] === undefined) return undefined;
-  const detail = 'Files of a provider are planned: leave the header x-tfy-provider-name out.';
-  return new GatewayError('not_supported_yet', { detail, param: 'x-tfy-provider-name' });
 }
 
 /** Whose a new file is, and whose files are seen. */

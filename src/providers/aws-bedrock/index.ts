@@ -47,6 +47,7 @@ export const plug: ProviderPlug = {
     },
   },
   wires: WIRES,
+  passedAt: ['/bedrock/proxy/{*path}'],
   probe: bedrockModels,
   tokenSources: (checked) => awsTokenSources(schema.parse(checked)),
   open(checked, tokens) {
