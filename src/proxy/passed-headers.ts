@@ -91,13 +91,20 @@ function connectionOptions(lines: readonly string[]): Set<string> {
   return names;
 }
 
-/** Those that the account configures, where the client brings none of the name: it goes with the client's own bytes. */
-export function withMountHeaders(passed: readonly string[], { headers }: Pick<Mount, 'headers'>): string[] {
-  const all = [...passed];
+/**
+ * With those that the account sets. They stand over the client's, but for versions and the like that its provider is told
+ * by clients: those go with the client's own bytes.
+ */
+export function withMountHeaders(
+  passed: readonly string[],
+  { headers, forwards }: Pick<Mount, 'headers' | 'forwards'>,
+): string[] {
+  const set: string[] = [];
   for (let at = 0; at < headers.length; at += 2) {
-    if (!hasName(passed, headers[at]!)) all.push(headers[at]!, headers[at + 1]!);
+    const isClients = forwards.includes(headers[at]!.toLowerCase()) && hasName(passed, headers[at]!);
+    if (!isClients) set.push(headers[at]!, headers[at + 1]!);
   }
-  return all;
+  return withCredential(passed, set);
 }
 
 /** What authorises the request stands over whatever the client sent under those names. */

@@ -3,7 +3,7 @@ import type { ServerSettings } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { AbortReason, Exchange, Method, OrError } from '../core/exchange.ts';
 import type { Sweeper, Swept } from '../core/sweeper.ts';
-import type { AttemptHandler, Mount, Target } from '../providers/provider.ts';
+import type { AttemptHandler } from '../providers/provider.ts';
 import { ContentTimes } from '../relay/content-times.ts';
 import { queueFull } from '../relay/outbound.ts';
 import type { RelayOwner, RelayResult } from '../relay/relay.ts';
@@ -15,17 +15,8 @@ import { UsageMeter } from '../usage/usage-meter.ts';
 import { PassedAnswer } from './passed-answer.ts';
 import type { PassedBody } from './passed-body.ts';
 import { withCredential, withMountHeaders } from './passed-headers.ts';
+import type { ProxyStep } from './proxy-step.ts';
 import type { UsageWatch } from './usage-watch.ts';
-
-/** One place that a request may be passed on to. */
-export interface ProxyStep {
-  readonly target: Target;
-  readonly mount: Mount;
-  /** From the root, with its query. */
-  readonly path: string;
-  /** Answers after which the next place is asked. */
-  readonly fallbackStatuses: ReadonlySet<number>;
-}
 
 /** How the body goes on. */
 export type ProxyBody =

@@ -22,7 +22,8 @@ import { isJson, namedModel } from './named-model.ts';
 import { PassedBody, type PassedBodyOwner } from './passed-body.ts';
 import { broughtKeys, onlyHeader, passedHeaders } from './passed-headers.ts';
 import { checkedPath, passedQuery, providerPath, queryParameter } from './proxy-path.ts';
-import { type ProxyBody, ProxyRelay, type ProxyStep } from './proxy-relay.ts';
+import { type ProxyBody, ProxyRelay } from './proxy-relay.ts';
+import type { ProxyStep } from './proxy-step.ts';
 import { usageWatch } from './usage-watch.ts';
 
 /** As the pipeline has it. */

@@ -167,7 +167,10 @@ describe('a request to an endpoint of one’s own', () => {
     assert.equal(rawHeaders.filter((each) => each.toLowerCase() === 'x-custom-token').length, 1);
     assert.equal(headers['accept-encoding'], 'identity');
     for (const name of Object.keys(headers)) {
-      assert.ok(!/^(authorization|x-api-key|cookie|x-tfy-.*|x-forwarded-.*|x-also|x-original-url|x_.*)$/.test(name), name);
+      assert.ok(
+        !/^(authorization|x-api-key|cookie|x-tfy-.*|x-forwarded-.*|x-also|x-original-url|x_.*)$/.test(name),
+        name,
+      );
     }
     assert.ok(!JSON.stringify(rawHeaders).includes(KEY));
   });
@@ -286,6 +289,6 @@ describe('who may not is told so', () => {
     const response = await call('plain/dead/x', { method: 'POST', body: 'x' });
     assert.equal(response.status, 502);
     assert.match(await response.text(), /connect_failed/);
-    await eventually('nothing is in flight', async () => (await gateway.metric('sluice_exchanges_in_flight')) === 0);
+    await eventually('nothing is in flight', async () => (await gateway.metric('sluice_in_flight')) === 0);
   });
 });

@@ -53,12 +53,22 @@ before(async () => {
         usageMetadata: { promptTokenCount: 5, candidatesTokenCount: 7, totalTokenCount: 12 },
       });
     } else if (pathname === '/v1/files' && request.method === 'POST') {
-      sendJson(response, 200, { id: 'file-1', object: 'file', bytes: request.body.length, filename: 'a', purpose: 'batch' });
+      sendJson(response, 200, {
+        id: 'file-1',
+        object: 'file',
+        bytes: request.body.length,
+        filename: 'a',
+        purpose: 'batch',
+      });
     } else if (pathname === '/v1/files/file-1/content') {
       response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-disposition': 'attachment' });
       response.end(Buffer.from('line one\nline two\n'));
     } else if (pathname === '/v1/fine_tuning/jobs') {
-      sendJson(response, 200, { object: 'list', data: [{ id: 'ftjob-1', object: 'fine_tuning.job' }], has_more: false });
+      sendJson(response, 200, {
+        object: 'list',
+        data: [{ id: 'ftjob-1', object: 'fine_tuning.job' }],
+        has_more: false,
+      });
     } else if (pathname.startsWith('/v1/batches')) {
       sendJson(response, 200, { id: 'batch_1', object: 'batch', status: 'validating' });
     } else if (pathname === '/v1/messages/count_tokens') sendJson(response, 200, { input_tokens: 3 });
@@ -108,7 +118,10 @@ before(async () => {
           access_key_id: AWS.accessKeyId,
           secret_access_key: AWS.secretAccessKey,
         },
-        integrations: models('integration/model/bedrock', { nova: 'amazon.nova-lite-v1:0', claude: 'anthropic.claude-x' }),
+        integrations: models('integration/model/bedrock', {
+          nova: 'amazon.nova-lite-v1:0',
+          claude: 'anthropic.claude-x',
+        }),
       },
       {
         type: 'provider-account/deepgram',
@@ -118,9 +131,7 @@ before(async () => {
       },
       {
         type: 'gateway-rate-limiting-config',
-        rules: [
-          { id: 'two', when: { subjects: ['virtualaccount:limited'] }, unit: 'requests_per_hour', limit_to: 2 },
-        ],
+        rules: [{ id: 'two', when: { subjects: ['virtualaccount:limited'] }, unit: 'requests_per_hour', limit_to: 2 }],
       },
     ],
   });
@@ -158,7 +169,10 @@ describe('a path of a provider’s own', () => {
 
   test('without such a name a path that is none of the gateway’s is not found, and its own paths stay its own', async () => {
     assert.equal((await call('/v1/odd/thing')).status, 404);
-    const response = await call('/v1/chat/completions', json({ model: 'small', messages: [] }, { 'x-tfy-provider-name': 'oai' }));
+    const response = await call(
+      '/v1/chat/completions',
+      json({ model: 'small', messages: [] }, { 'x-tfy-provider-name': 'oai' }),
+    );
     assert.equal(response.headers.get('x-tfy-resolved-model'), 'oai/small');
     assert.equal((await call('/v1/odd/thing', { headers: { 'x-tfy-provider-name': 'nobody' } })).status, 404);
   });
@@ -212,7 +226,7 @@ describe('which model it is about', () => {
     const headers = { 'x-tfy-provider-name': 'oai' };
     for (const model of ['oai/small', 'small', 'gpt-4o-mini']) {
       const response = await call('/v1/odd/thing', json({ a: 1, model, b: [1] }, headers));
-      assert.equal((await response.json()).body, '{"a":1,"model":"gpt-4o-mini","b":[1]}');
+      assert.equal(((await response.json()) as { body: string }).body, '{"a":1,"model":"gpt-4o-mini","b":[1]}');
       assert.equal(response.headers.get('x-tfy-resolved-model'), 'oai/small');
     }
     await (await call('/gemini/gem/proxy/v1beta/models/flash:generateContent', json({ contents: [] }))).text();
@@ -246,7 +260,11 @@ describe('which model it is about', () => {
     }
     const doubled = await call(
       '/v1/odd/thing',
-      { method: 'POST', body: '{"model":"small","model":"large"}', headers: { ...headers, 'content-type': 'application/json' } },
+      {
+        method: 'POST',
+        body: '{"model":"small","model":"large"}',
+        headers: { ...headers, 'content-type': 'application/json' },
+      },
       FEW,
     );
     assert.equal(doubled.status, 400);
@@ -310,7 +328,7 @@ describe('the product’s native mounts', () => {
       body: audio,
       headers: { authorization: `Token ${TOKEN}`, 'content-type': 'audio/wav' },
     });
-    const answer = await response.json();
+    const answer = (await response.json()) as { path: string };
     assert.equal(answer.path, '/v1/listen?model=nova-3');
     assert.ok(last().body.equals(audio));
     assert.equal(last().headers.authorization, `Token ${SECRET}`);
