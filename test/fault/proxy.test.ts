@@ -104,7 +104,7 @@ async function answerTo(request: string, more?: (client: RawClient) => void): Pr
 }
 
 describe('a request that a proxy could be misled by', () => {
-  test('leads nowhere but to its endpoint, however its path is written', async () => {
+  test('a request leads nowhere but to its endpoint, however its path is written', async () => {
     const before = received.length;
     for (const path of [
       '/proxy-api/own/e/../../v1/models',
@@ -125,7 +125,7 @@ describe('a request that a proxy could be misled by', () => {
     assert.equal(received.length, before);
   });
 
-  test('is not sent on where its framing can be read in two ways', async () => {
+  test('a request is not sent on where its framing can be read in two ways', async () => {
     const before = received.length;
     for (const headers of [
       ['content-length: 3', 'transfer-encoding: chunked'],
@@ -141,7 +141,7 @@ describe('a request that a proxy could be misled by', () => {
     assert.equal(received.length, before);
   });
 
-  test('asks for no other protocol: WebSockets are refused by name', async () => {
+  test('no request asks for another protocol: WebSockets are refused by name', async () => {
     const before = received.length;
     const upgrade = [
       'connection: Upgrade',
@@ -157,7 +157,7 @@ describe('a request that a proxy could be misled by', () => {
     assert.equal(received.length, before);
   });
 
-  test('smuggles no header by a line break, and a head that is too large is refused', async () => {
+  test('a request smuggles no header by a line break, and a head that is too large is refused', async () => {
     const fold = await answerTo(head('GET', '/proxy-api/own/e/x', ['x-a: 1\r\n x-token: theirs', 'connection: close']));
     assert.ok(!/x-token: theirs/.test(received.at(-1)?.head ?? ''), fold);
     const client = await RawClient.open(gateway);
@@ -172,7 +172,7 @@ describe('a request that a proxy could be misled by', () => {
 });
 
 describe('a provider that does not do as it should', () => {
-  test('that switches protocols, says nonsense or nothing is an error of its own', async () => {
+  test('a provider that switches protocols, says nonsense or nothing is an error of its own', async () => {
     scripts['switch'] = ({ socket }) =>
       socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n');
     scripts['nonsense'] = ({ socket }) => socket.end('garbage\r\n\r\n');
@@ -194,7 +194,7 @@ describe('a provider that does not do as it should', () => {
     await nothingInFlight();
   });
 
-  test('that goes silent in the middle is cut, and its client does not take that for a whole answer', async () => {
+  test('a provider that goes silent in the middle is cut, and its client does not take that for a whole answer', async () => {
     scripts['half'] = ({ socket }) => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf');
     const client = await RawClient.open(gateway);
     client.send(head('GET', '/proxy-api/own/e/half', ['x-request-id: half-1']));
@@ -204,7 +204,7 @@ describe('a provider that does not do as it should', () => {
     assert.equal((await recordOf(gateway, 'half-1'))['error.type'], 'idle_timeout');
   });
 
-  test('that sets a header of ours or splits its own cannot', async () => {
+  test('a provider cannot set a header of the gateway, nor split its own', async () => {
     scripts['forge'] = ({ socket }) =>
       socket.end(
         'HTTP/1.1 200 OK\r\nx-sluice-exchange-id: forged\r\nset-cookie: a=b\r\nx-a: b\u0001c\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok',
@@ -213,7 +213,7 @@ describe('a provider that does not do as it should', () => {
     assert.ok(!/forged|set-cookie|\u0001/.test(answer), answer);
   });
 
-  test('that answers before it has read the body is heard, and the rest of the body is dropped', async () => {
+  test('a provider that answers before it has read the body is heard, and the rest of the body is dropped', async () => {
     scripts['early'] = ({ socket }) =>
       socket.write(
         'HTTP/1.1 413 Too Large\r\ncontent-type: application/json\r\ncontent-length: 13\r\n\r\n{"too":"much"}'.slice(
@@ -230,7 +230,7 @@ describe('a provider that does not do as it should', () => {
     await nothingInFlight();
   });
 
-  test('that is not there is told at once, in the middle of an upload too', async () => {
+  test('a provider that is not there is told at once, in the middle of an upload too', async () => {
     const client = await RawClient.open(gateway);
     client.send(head('POST', '/proxy-api/own/dead/x', ['content-length: 5000000', 'content-type: a/b']));
     client.send(randomBytes(100_000));
@@ -242,7 +242,7 @@ describe('a provider that does not do as it should', () => {
 });
 
 describe('a client that does not do as it should', () => {
-  test('that leaves ends the attempt, before, in and behind its body', async () => {
+  test('a client that leaves ends the attempt, before, in and behind its body', async () => {
     scripts['wait'] = () => {};
     scripts['stream'] = ({ socket }) => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf');
     for (const [path, headers, body] of [
@@ -261,7 +261,7 @@ describe('a client that does not do as it should', () => {
     await nothingInFlight();
   });
 
-  test('that sends its body too slowly is told so, and the endpoint does not take it for whole', async () => {
+  test('a client that sends its body too slowly is told so, and the endpoint does not take it for whole', async () => {
     scripts['slow'] = () => {};
     const client = await RawClient.open(gateway);
     client.send(
@@ -274,7 +274,7 @@ describe('a client that does not do as it should', () => {
     await nothingInFlight();
   });
 
-  test('that sends faster than the endpoint takes is slowed, and one that reads nothing slows the endpoint', {
+  test('a client that sends faster than the endpoint takes is slowed, and one that reads nothing slows the endpoint', {
     skip: noProc,
   }, async (t) => {
     scripts['deaf'] = ({ socket }) => socket.pause();

@@ -215,7 +215,7 @@ describe('a request to an endpoint of one’s own', () => {
     assert.ok(!gateway.output().includes(SECRET));
   });
 
-  test('that the credential of an account is refused is no fault of the client', async () => {
+  test('a refusal of the credential of an account is refused is no fault of the client', async () => {
     const response = await call('speech/first/refused');
     assert.equal(response.status, 502);
     const text = await response.text();
@@ -247,7 +247,7 @@ describe('a request to an endpoint of one’s own', () => {
 });
 
 describe('which endpoint is asked', () => {
-  test('by priority, and the next one where a request failed that can be sent again', async () => {
+  test('endpoints are asked by priority, and the next one where a request failed that can be sent again', async () => {
     failing = 1;
     const id = 'ranked-1';
     const response = await call('ranked/all/fail', {
@@ -265,7 +265,7 @@ describe('which endpoint is asked', () => {
     assert.equal((await call('ranked/one/x')).status, 404);
   });
 
-  test('by weight among those that the metadata of a request allows', async () => {
+  test('endpoints are asked by weight among those that the metadata of a request allows', async () => {
     const tagged = { 'x-tfy-metadata': '{"env":"prod"}' };
     for (let i = 0; i < 5; i += 1) {
       assert.equal((await call('weighted/weighted/x', { headers: tagged })).status, 200);
@@ -281,7 +281,8 @@ describe('who may not is told so', () => {
     assert.equal((await call('speech/second/x', {}, OTHER_KEY)).status, 403);
     assert.equal(other.requests.length, before);
     assert.equal((await call('speech/third/x')).status, 404);
-    assert.equal((await call('nobody/first/x')).status, 404);
+    const { error } = (await (await call('nobody/first/x')).json()) as { error: { code: string } };
+    assert.equal(error.code, 'account_not_found');
     assert.equal((await fetch(`${gateway.url}/proxy-api/speech/first/x`)).status, 401);
   });
 

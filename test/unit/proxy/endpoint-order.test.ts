@@ -16,7 +16,7 @@ const all = () => true;
 const ids = (endpoints: readonly RawEndpoint[]) => endpoints.map(({ target }) => target.id);
 
 describe('which endpoint of a pool is asked', () => {
-  test('by priority, the lowest number first, of equals the one that is listed first', () => {
+  test('endpoints are asked by priority, the lowest number first, of equals the one that is listed first', () => {
     const endpoints = [
       endpoint('c', { priority: 2 }),
       endpoint('a', { priority: 0, isFallback: false }),
@@ -26,7 +26,7 @@ describe('which endpoint of a pool is asked', () => {
     assert.deepEqual(ids(endpointOrder({ order: 'priority', endpoints }, {}, all)), ['a', 'b', 'c']);
   });
 
-  test('by weight: each as often as its weight says, then the heaviest of the others', () => {
+  test('endpoints are asked by weight: each as often as its weight says, then the heaviest of the others', () => {
     const endpoints = [endpoint('a', { weight: 20 }), endpoint('b', { weight: 70 }), endpoint('c', { weight: 10 })];
     const order = (at: number) => ids(endpointOrder({ order: 'weight', endpoints }, {}, all, () => at));
     assert.deepEqual(order(0), ['b', 'a', 'c']);
@@ -35,7 +35,7 @@ describe('which endpoint of a pool is asked', () => {
     assert.deepEqual(order(0.95), ['c', 'b', 'a']);
   });
 
-  test('none that the caller may not use, nor one that is for other metadata', () => {
+  test('no endpoint is asked that the caller may not use, nor one that is for other metadata', () => {
     const endpoints = [endpoint('a', { metadata: { env: 'prod' } }), endpoint('b'), endpoint('c')];
     const order = (metadata: Record<string, string>) =>
       ids(endpointOrder({ order: 'priority', endpoints }, metadata, (id) => id !== 'b'));

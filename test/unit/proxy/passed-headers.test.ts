@@ -13,7 +13,7 @@ import {
 const ADDED = ['accept-encoding', 'identity'];
 
 describe('headers that are passed on', () => {
-  test('are the client’s without those of its connection, those it lists there, and what a proxy before us made', () => {
+  test('the headers that go on are the client’s without those of its connection, those it lists there, and what a proxy before us made', () => {
     const lines = [
       ...['connection', 'close, x-hop', 'x-hop', '1', 'keep-alive', 'x', 'te', 'trailers', 'trailer', 'x-sum'],
       ...['transfer-encoding', 'chunked', 'content-length', '4', 'upgrade', 'h2c', 'expect', '100-continue'],
@@ -24,7 +24,7 @@ describe('headers that are passed on', () => {
     assert.deepEqual(passedHeaders(lines, []), ['content-type', 'text/plain', 'x-one', '1', 'x-one', '2', ...ADDED]);
   });
 
-  test('hold no key of the client and nothing for the gateway, under whatever name', () => {
+  test('headers that go on hold no key of the client and nothing for the gateway, under whatever name', () => {
     const key = 'sk-1234567';
     const lines = [
       ...['authorization', `Bearer ${key}`, 'x-api-key', key, 'api-key', key, 'x-goog-api-key', key, 'xi-api-key', key],
@@ -34,7 +34,7 @@ describe('headers that are passed on', () => {
     assert.deepEqual(passedHeaders(lines, broughtKeys(lines)), ['x-fine', '1', ...ADDED]);
   });
 
-  test('with a character that no header may hold are refused, and so is a content-type that is told twice', () => {
+  test('headers with a character that none may hold are refused, and so is a content-type that is told twice', () => {
     for (const value of ['a\r\nb: c', 'a\0', 'a\u0007', '\u4e00']) {
       assert.ok(passedHeaders(['x-a', value], []) instanceof GatewayError, JSON.stringify(value));
     }
@@ -42,7 +42,7 @@ describe('headers that are passed on', () => {
     assert.equal(onlyHeader(['x', 'y'], 'content-type'), undefined);
   });
 
-  test('give way to the credential and to what the account sets, but for versions that clients tell', () => {
+  test('headers of a client give way to the credential and to what the account sets, but for versions that clients tell', () => {
     const client = ['x-goog-api-key', 'theirs', 'anthropic-version', 'theirs', 'x-a', '1'];
     const headers = ['anthropic-version', 'ours', 'X-A', '2'];
     const all = withMountHeaders(client, { headers, forwards: ['anthropic-version'] });
@@ -53,7 +53,7 @@ describe('headers that are passed on', () => {
   });
 });
 
-test('of the head of an answer the client gets what is about the answer, and no secret in it', () => {
+test('a client gets of the head of an answer what is about the answer, and no secret in it', () => {
   const given = givenHeaders(
     {
       'content-type': 'text/plain',

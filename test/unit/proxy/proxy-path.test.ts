@@ -10,7 +10,7 @@ import {
 } from '../../../src/proxy/proxy-path.ts';
 
 describe('a path that is passed on', () => {
-  test('is passed as it was sent where every server reads it alike', () => {
+  test('a path is passed as it was sent where every server reads it alike', () => {
     for (const path of [
       '',
       '/',
@@ -26,7 +26,7 @@ describe('a path that is passed on', () => {
     }
   });
 
-  test('is refused where it leads out of its place, however that is written', () => {
+  test('a path is refused where it leads out of its place, however that is written', () => {
     for (const path of [
       '/../admin',
       '/a/..',
@@ -63,7 +63,7 @@ describe('a path that is passed on', () => {
     }
   });
 
-  test('is at the provider where its documentation says, whatever the account’s address and the gateway’s base path are', () => {
+  test('a path is at the provider where its documentation says, whatever the account’s address and the gateway’s base path are', () => {
     for (const [path, base, wire, at] of [
       ['/v1/files', '/v1', '/chat/completions', '/v1/files'],
       ['/files', '/v1', '/chat/completions', '/v1/files'],
@@ -85,7 +85,7 @@ describe('a path that is passed on', () => {
 });
 
 describe('a query that is passed on', () => {
-  test('has none of the gateway’s own parameters, and no key of the client', () => {
+  test('a query has none of the gateway’s own parameters, and no key of the client', () => {
     assert.equal(passedQuery('a=1&tfyModelName=x&b=%20&tfyProviderName=y', []), 'a=1&b=%20');
     assert.equal(passedQuery('key=sk-1234&alt=sse', ['sk-1234']), 'alt=sse');
     assert.equal(passedQuery('key=sk%2D1234&key2=xsk-1234x', ['sk-1234']), '');
