@@ -175,7 +175,7 @@ describe('a request to an endpoint of one’s own', () => {
     assert.ok(!JSON.stringify(rawHeaders).includes(KEY));
   });
 
-  test('of the answer’s head nothing reaches the client that is about a connection, a cookie or the gateway itself', async () => {
+  test('nothing of an answer’s head reaches the client that is about a connection, a cookie or the gateway itself', async () => {
     const response = await call('speech/first/x');
     for (const name of ['set-cookie', 'alt-svc', 'x-hop', 'keep-alive2', 'server']) {
       assert.equal(response.headers.get(name), null, name);

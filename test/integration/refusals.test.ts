@@ -55,7 +55,6 @@ describe('paths and methods', () => {
       ['POST', '/v1/batches', '/batches'],
       ['GET', '/api/llm/batches/batch_1', '/batches/{+path}'],
       ['DELETE', '/api/llm/v1/responses/resp_1', '/responses/{+path}'],
-      ['POST', '/proxy-api/main/any/path', '/proxy-api/{account}/{+path}'],
       ['POST', '/agent/chat/completions', '/agent/chat/completions'],
     ] as const) {
       const response = await get(path, { method });
