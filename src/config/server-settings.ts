@@ -30,7 +30,7 @@ export function serverSettings(
   overrides: Overrides,
   { upstream, prices }: Pick<ServerSettings, 'upstream' | 'prices'>,
 ): ServerSettings {
-  const { listen, operator, limits, timeouts, cors, counters, ledger, metrics } = written;
+  const { listen, operator, limits, timeouts, cors, counters, ledger, metrics, routing } = written;
   const port = overrides.port ?? listen.port;
   return {
     listen: {
@@ -97,6 +97,16 @@ export function serverSettings(
       maxJournalBytes: ledger.max_journal_bytes,
     },
     metrics: { metadataKeys: metrics.metadata_keys },
+    routing: {
+      consecutiveFailures: routing.consecutive_failures,
+      failurePercent: routing.failure_percent,
+      minRequests: routing.min_requests,
+      windowMs: routing.window_ms,
+      outMs: routing.out_ms,
+      maxOutMs: routing.max_out_ms,
+      slowStartMs: routing.slow_start_ms,
+      retryBudgetPercent: routing.retry_budget_percent,
+    },
     ...(written.gateway_id !== undefined && { gatewayId: written.gateway_id }),
     ...(cors && { cors: { allowedOrigins: cors.allowed_origins, maxAgeSeconds: cors.max_age_seconds } }),
   };
