@@ -29,6 +29,8 @@ export const modelType = z.enum([
   'ocr',
 ]);
 
+export type ModelTypeName = z.output<typeof modelType>;
+
 export const apiKeyAuth = z.object({
   type: z.literal('api-key'),
   api_key: secretText().describe('The key that the provider gave.'),

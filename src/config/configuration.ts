@@ -1,4 +1,5 @@
 import type { ProviderWords } from '../core/errors.ts';
+import type { ModelTypeName } from './account-schema.ts';
 import type { PriceList } from './price-list.ts';
 
 /**
@@ -189,7 +190,7 @@ export interface VirtualModel {
   name: string;
   /** A further name. */
   slug?: string | undefined;
-  modelTypes: string[];
+  modelTypes: ModelTypeName[];
   routing: RoutingSettings;
 }
 

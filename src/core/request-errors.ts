@@ -306,6 +306,16 @@ export const REQUEST_ERRORS = {
     'The model id is not well formed.',
     'Use 1 to 256 characters of A–Z a–z 0–9 . _ : / @ + - without `..` segments.',
   ),
+  no_target: rule(
+    403,
+    'routing',
+    'policy',
+    'never',
+    'info',
+    invalid,
+    'No target of this virtual model can be asked for this request.',
+    'Use another model, or the metadata that its targets want; or ask an operator for access to one of them.',
+  ),
   model_not_found: rule(
     404,
     'routing',

@@ -1,6 +1,7 @@
 import type { Configuration } from '../config/configuration.ts';
 import { tokenSources } from '../plugs.ts';
 import { loadOrMakeDefaultKey } from '../store/default-key.ts';
+import { HealthMemory } from '../routing/place.ts';
 import type { RelayThreads } from '../threads/relay-threads.ts';
 import { SharedCounters } from '../threads/shared-counters.ts';
 import { collectWhenIdle } from '../threads/steady-heap.ts';
@@ -52,6 +53,7 @@ export async function openGateway({
     registry,
     log,
   });
+  const health = new HealthMemory(() => limitCounters.counts.clock.now());
   const { hasIssuedKeys } = await database.open({
     configuration,
     counters: counters.buffer,
@@ -123,6 +125,7 @@ export async function openGateway({
     threads,
     counters: counters.buffer,
     counts: limitCounters.buffer,
+    health: health.buffers,
     configuration: configurationForThreads(inForce, port, madeKey),
     tokens: accountTokens.tokens(),
     openapi: operatorPort.openapi,

@@ -7,7 +7,7 @@ import type { ListedModel, ModelRoutes } from '../routing/model-routes.ts';
 export function listModels(exchange: Exchange, caller: Caller, routes: ModelRoutes): GatewayError | undefined {
   const data = routes
     .list()
-    .filter((model) => caller.allows(model.id))
+    .filter(({ id, slug }) => caller.allows(id, slug))
     .map(modelObject);
   answer(exchange, { object: 'list', data });
   return undefined;
@@ -19,9 +19,13 @@ export function showModel(exchange: Exchange, caller: Caller, routes: ModelRoute
   const { id: name = '' } = exchange.params;
   const route = routes.resolve(name);
   if (route instanceof GatewayError) return route.code === 'model_not_found' ? routes.notFound(name, allows) : route;
-  if (!allows(route.model)) return routes.notFound(name, allows);
+  if (!allows(route.model, route.slug)) return routes.notFound(name, allows);
   const [target] = route.targets;
-  const shown = { id: route.model, ownedBy: target?.provider ?? 'sluice', modelTypes: target?.modelTypes };
+  const shown = {
+    id: route.model,
+    ownedBy: route.isVirtual ? 'virtual-model' : (target?.provider ?? 'sluice'),
+    modelTypes: route.modelTypes ?? target?.modelTypes,
+  };
   answer(exchange, modelObject(shown));
   return undefined;
 }

@@ -14,6 +14,7 @@ import { RecordSender } from '../ledger/record-sender.ts';
 import { TokenForecast } from '../limits/token-forecast.ts';
 import type { PipelineOptions } from '../pipeline.ts';
 import { DIALECTS, FORWARDABLE } from '../plugs.ts';
+import { HealthMemory } from '../routing/place.ts';
 import { createLog } from '../telemetry/log.ts';
 import { EventLoopProbe } from '../telemetry/thread-stats.ts';
 import type { FromRelayThread, RelayThreadData, ToRelayThread } from '../threads/messages.ts';
@@ -85,6 +86,7 @@ const lasting: Lasting = {
   now: () => counts.clock.now(),
   forecast: new TokenForecast(),
   tokens,
+  health: new HealthMemory(() => counts.clock.now(), data.health),
   onBudgetRefuses: (window, action) => send({ type: 'budget-refuses', window, action }),
 };
 let snapshot = makeSnapshot(data.configuration, lasting);

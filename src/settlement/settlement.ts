@@ -211,7 +211,7 @@ function recordOf(result: RelayResult, price: Price, options: SettlementOptions)
   const { exchange } = options;
   const { error, target } = result;
   const now = performance.now();
-  const upstreamMs = result.endedAt > 0 ? result.endedAt - result.sentAt : 0;
+  const { upstreamMs } = result;
   const durationMs = now - exchange.startedAt;
   const bodyMs = exchange.bodyReadAt - exchange.startedAt;
   return {
@@ -244,7 +244,7 @@ function recordOf(result: RelayResult, price: Price, options: SettlementOptions)
     bytesOut: exchange.sink.bytesOut,
     teamsJson: options.teamsJson,
     metadataJson: options.metadataJson,
-    rulesJson: options.admission.rulesJson,
+    rulesJson: result.rulesJson,
     chargesJson: options.admission.chargesJson,
     attemptsJson: result.attemptsJson,
     priceVersion: price.version,

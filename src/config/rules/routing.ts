@@ -9,7 +9,7 @@ import { metadataKey, metadataValue } from './conditions.ts';
 
 /** `routing_config` of virtual models, whose keys stand flat in a load balancing rule; and what both share with fallbacks. */
 
-const MAX_TARGETS = 64;
+const MAX_TARGETS = 30;
 const MAX_RETRIES = 10;
 
 const statusError = 'HTTP statuses from 400 to 599, as `429` or `"429"`';
