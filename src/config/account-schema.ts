@@ -34,6 +34,9 @@ export type ModelTypeName = z.output<typeof modelType>;
 export const apiKeyAuth = z.object({
   type: z.literal('api-key'),
   api_key: secretText().describe('The key that the provider gave.'),
+  further_api_keys: optionalKey(z.array(secretText()).max(31, { error: 'at most 31 keys' })).describe(
+    'More keys of the same account: where one is refused or limited the next is asked, and they take turns.',
+  ),
 });
 
 export const basicAuth = z.object({

@@ -14,6 +14,7 @@ import { openOperatorPort } from './operator-port.ts';
 import { PriceRefresh } from './price-refresh.ts';
 import { RecordIntake } from './record-intake.ts';
 import { configurationForThreads, type Gateway, type InForce, RunningGateway } from './running-gateway.ts';
+import { TargetHealthView } from './target-health.ts';
 
 export interface OpenGatewayOptions {
   readonly configuration: Configuration;
@@ -72,6 +73,12 @@ export async function openGateway({
   });
   accountTokens.register(registry);
   accountTokens.reconfigure(configuration);
+  const targets = new TargetHealthView({
+    memory: health,
+    configuration: () => inForce.configuration,
+    tokens: () => accountTokens.tokens(),
+  });
+  targets.register(registry);
   const priceRefresh = new PriceRefresh({
     tell: () =>
       relayThreads.broadcast({ type: 'reconfigure', configuration: configurationForThreads(inForce, port, madeKey) }),
@@ -98,6 +105,7 @@ export async function openGateway({
     state,
     observation,
     database,
+    targets,
   });
   const gateway = new RunningGateway({
     inForce,
@@ -112,6 +120,7 @@ export async function openGateway({
       new RecordIntake({ counters, observation, database }),
       accountTokens,
       priceRefresh,
+      targets,
       { close: () => database.closeLedger() },
       operatorPort,
       database,

@@ -114,7 +114,7 @@ const pipeline: PipelineOptions = {
 const edge = new Edge({
   settings: server,
   routes: routeTable({ dialects: DIALECTS, pipeline, records: refusals, openapi: data.openapi, errorBody }),
-  forwardable: FORWARDABLE,
+  forwardable: headersOfInterest(data.configuration),
   counters,
   authenticate: (head, side) => {
     const key = presentedKey(head.authorization, head.xApiKey, head.apiKey);
@@ -169,12 +169,23 @@ function onMessage(message: LaterMessage): void {
 function reconfigure(configuration: Configuration): void {
   snapshot = makeSnapshot(configuration, lasting);
   keyRing.reconfigure(configuration);
-  edge.reconfigure(configuration.server);
+  edge.reconfigure(configuration.server, headersOfInterest(configuration));
   redisCounts?.reconfigure(configuration.server.counters);
   log.level = configuration.server.log.level;
   const { limits, timeouts, upstream } = configuration.server;
   pools.reconfigure(limits, timeouts, snapshot.routes.connections(), upstream);
   records.pauseJournal(ledgerFull && !refusesWhenFull());
+}
+
+/** What providers take, and what sets sessions apart. */
+function headersOfInterest({ virtualModels, loadBalancing }: Configuration): readonly string[] {
+  const routings = [
+    ...virtualModels.flatMap(({ integrations }) => integrations.map(({ routing }) => routing)),
+    ...loadBalancing.map(({ routing }) => routing),
+  ];
+  const identifiers = routings.flatMap(({ sticky }) => sticky?.identifiers ?? []);
+  const ofSessions = identifiers.filter(({ source }) => source === 'headers').map(({ key }) => key);
+  return [...new Set([...FORWARDABLE, ...ofSessions])];
 }
 
 function refusesWhenFull(): boolean {

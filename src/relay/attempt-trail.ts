@@ -22,6 +22,8 @@ interface Hop {
 export interface HedgeLoser {
   readonly target: Target;
   readonly meter: UsageMeter;
+  /** Its place in `json`. */
+  readonly hop: number;
 }
 
 /** What became of the attempts before the one that the exchange is about: for its receipt and headers. */
@@ -81,8 +83,8 @@ export class AttemptTrail {
 
   noteLoser(run: AttemptRun): void {
     this.dispatched ||= run.dispatched;
-    this.#add(run.step, 'hedge_lost', run.upstreamMs);
-    if (run.dispatched) this.losers.push({ target: run.target, meter: run.meter });
+    const hop = this.#add(run.step, 'hedge_lost', run.upstreamMs);
+    if (run.dispatched) this.losers.push({ target: run.target, meter: run.meter, hop });
   }
 
   /** No other followed it, so it is what the exchange is about. */

@@ -1,6 +1,6 @@
-import type { ComplexityTier } from '../config/configuration.ts';
-import type { BalancedRoute } from './balanced-route.ts';
+import type { ComplexityTier, RoutingSettings, RoutingStrategy } from '../config/configuration.ts';
 import type { Blamed } from './blame.ts';
+import type { HedgeCap } from './hedge-cap.ts';
 import type { Candidate, RouteEntry } from './route-entry.ts';
 import type { PlanContext, RoutePlan, Step } from './route-plan.ts';
 import { belonging, sessionOf } from './session.ts';
@@ -16,13 +16,25 @@ const GROWING_RANK = 10_000_000;
 
 const TIER_NUMBER = { simple: 0, medium: 1, complex: 2 } as const satisfies Record<ComplexityTier, number>;
 
+/** The route that a plan is made of. */
+export interface PlannedRoute {
+  readonly strategy: RoutingStrategy;
+  readonly sticky: RoutingSettings['sticky'];
+  readonly entries: readonly RouteEntry[];
+  /** How many candidates its entries have. */
+  readonly targets: { readonly length: number };
+  readonly description: string;
+  readonly hedgeCap: HedgeCap | undefined;
+  readonly memory: { now(): number };
+}
+
 /**
  * The way of one exchange through the targets of a route. Each step is chosen when it is about to begin, by the health of
  * that moment. A target that is out is asked by a probe alone; where nothing else is left the probe may come early, and
  * where all are out the least bad is asked.
  */
 export class BalancedPlan implements RoutePlan {
-  readonly #route: BalancedRoute;
+  readonly #route: PlannedRoute;
   readonly #context: PlanContext;
   readonly #session: number | undefined;
   readonly #steps: Step[] = [];
@@ -31,7 +43,7 @@ export class BalancedPlan implements RoutePlan {
   #latest: Candidate | undefined;
   #tier: ComplexityTier | undefined;
 
-  constructor(route: BalancedRoute, context: PlanContext, now: number) {
+  constructor(route: PlannedRoute, context: PlanContext, now: number) {
     this.#route = route;
     this.#context = context;
     this.#session = route.sticky && sessionOf(route.sticky.identifiers, context);

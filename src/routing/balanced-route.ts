@@ -10,7 +10,7 @@ import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
 import type { ModelType } from '../inference/operation.ts';
 import type { Target } from '../providers/provider.ts';
-import { BalancedPlan } from './balanced-plan.ts';
+import { BalancedPlan, type PlannedRoute } from './balanced-plan.ts';
 import { HedgeCap } from './hedge-cap.ts';
 import type { HealthMemory } from './place.ts';
 import { DEFAULT_DELAY_MS, DEFAULT_RETRY_STATUSES } from './retry-policy.ts';
@@ -42,7 +42,7 @@ export interface BalancedRouteOptions {
 }
 
 /** One name before several targets: compiled once, and what is known of its targets is read now and then. */
-export class BalancedRoute implements Route {
+export class BalancedRoute implements Route, PlannedRoute {
   readonly model: string;
   readonly slug: string | undefined;
   readonly modelTypes: readonly ModelType[] | undefined;

@@ -74,16 +74,32 @@ function settleByUse(result: RelayResult, options: SettlementOptions): void {
 }
 
 /** What was held is given back exactly here, and what was used is charged. */
-function close(
-  record: ExchangeRecord,
-  { dispatched }: RelayResult,
-  { admission, record: take }: SettlementOptions,
-): void {
+function close(record: ExchangeRecord, result: RelayResult, options: SettlementOptions): void {
+  const { dispatched } = result;
+  const { admission, record: take } = options;
+  chargeLosers(record, result, options);
   const { usage } = record;
   const costNanoUsd = record.costNanoUsd ?? record.unknownCost?.atMostNanoUsd;
   const endedAtMs = record.startedAt + record.durationMs;
   admission.settle({ dispatched, usage, costNanoUsd, endedAtMs });
   take(record);
+}
+
+/**
+ * A second attempt is billed although its answer was not wanted: for what its provider told until it was stopped, else for
+ * the prompt that the other one counted. The receipt says for which attempt how much.
+ */
+function chargeLosers(record: ExchangeRecord, { losers }: RelayResult, { price }: SettlementOptions): void {
+  if (losers.length === 0 || record.costNanoUsd === undefined || record.attemptsJson === undefined) return;
+  const hops: { nano_usd?: number }[] = JSON.parse(record.attemptsJson);
+  for (const { target, meter, hop } of losers) {
+    const told = meter.usage ?? { inputTokens: record.usage?.inputTokens, outputTokens: 0 };
+    const costNanoUsd = price(target).costNanoUsd(told, record.startedAt);
+    if (costNanoUsd === undefined) continue;
+    record.costNanoUsd += costNanoUsd;
+    hops[hop]!.nano_usd = costNanoUsd;
+  }
+  record.attemptsJson = JSON.stringify(hops);
 }
 
 function giveBack(cause: unknown, { dispatched }: RelayResult, { admission, exchange, log }: SettlementOptions): void {
