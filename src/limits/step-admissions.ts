@@ -1,7 +1,14 @@
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
 import type { Step } from '../routing/route-plan.ts';
-import { type Admission, type AdmissionOutcome, type AdmissionRequest, type Limits, NOTHING_HELD, Refused } from './admission.ts';
+import {
+  type Admission,
+  type AdmissionOutcome,
+  type AdmissionRequest,
+  type Limits,
+  NOTHING_HELD,
+  Refused,
+} from './admission.ts';
 
 /** What is said to hold for an exchange whatever it is asked of. */
 export type AskedOfAny = Omit<AdmissionRequest, 'target' | 'names' | 'maxOutputTokens'> & {

@@ -1,7 +1,7 @@
 import type { Configuration } from '../config/configuration.ts';
 import { tokenSources } from '../plugs.ts';
-import { loadOrMakeDefaultKey } from '../store/default-key.ts';
 import { HealthMemory } from '../routing/place.ts';
+import { loadOrMakeDefaultKey } from '../store/default-key.ts';
 import type { RelayThreads } from '../threads/relay-threads.ts';
 import { SharedCounters } from '../threads/shared-counters.ts';
 import { collectWhenIdle } from '../threads/steady-heap.ts';

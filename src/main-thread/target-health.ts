@@ -35,14 +35,19 @@ export class TargetHealthView implements MainService, TargetHealth {
   }
 
   register(registry: MetricRegistry): void {
-    registry.family('gauge', 'sluice_target_up', 'Whether a target of virtual models can be asked, by any of its keys', () => {
-      const up = new Map<string, number>();
-      for (const { target, state } of this.views()) {
-        if (state === 'up' || state === 'recovering') up.set(target, 1);
-        else if (!up.has(target)) up.set(target, 0);
-      }
-      return [...up].map(([target, value]) => ({ labels: { target }, value }));
-    });
+    registry.family(
+      'gauge',
+      'sluice_target_up',
+      'Whether a target of virtual models can be asked, by any of its keys',
+      () => {
+        const up = new Map<string, number>();
+        for (const { target, state } of this.views()) {
+          if (state === 'up' || state === 'recovering') up.set(target, 1);
+          else if (!up.has(target)) up.set(target, 0);
+        }
+        return [...up].map(([target, value]) => ({ labels: { target }, value }));
+      },
+    );
   }
 
   reconfigure(): void {

@@ -50,13 +50,18 @@ export class RouteRules {
 
   #make(model: string, balancing: LoadBalancingRule | undefined, fallback: FallbackRule | undefined): Route {
     const statuses = fallback?.statuses;
-    const tail = (fallback?.targets ?? []).map((each): RouteTarget => ({ ...each, fallbackStatuses: statuses, fallbackCandidate: true }));
+    const tail = (fallback?.targets ?? []).map(
+      (each): RouteTarget => ({ ...each, fallbackStatuses: statuses, fallbackCandidate: true }),
+    );
     const asked: RouteTarget = { target: model, priority: 0, fallbackStatuses: statuses, fallbackCandidate: true };
     const own = balancing?.routing ?? { strategy: 'priority' as const, targets: [asked] };
     const routing =
       statuses === undefined
         ? own
-        : { ...own, targets: own.targets.map((each) => ({ ...each, fallbackStatuses: each.fallbackStatuses ?? statuses })) };
+        : {
+            ...own,
+            targets: own.targets.map((each) => ({ ...each, fallbackStatuses: each.fallbackStatuses ?? statuses })),
+          };
     const rules = [balancing?.id, fallback?.id].filter((id) => id !== undefined).join(', ');
     // A rule for fallbacks alone brings no retries of its own.
     const retry = balancing === undefined ? { maxRetries: 0 } : undefined;

@@ -56,7 +56,9 @@ export class AttemptTrail {
   /** Parts of `server-timing`, each with a comma before it; empty: there was one attempt. */
   get timing(): string {
     if (this.#hops === undefined) return '';
-    const parts = this.#hops.map(({ target, error, ms }, at) => `, attempt${at + 1};dur=${ms};desc="${target} ${error}"`);
+    const parts = this.#hops.map(
+      ({ target, error, ms }, at) => `, attempt${at + 1};dur=${ms};desc="${target} ${error}"`,
+    );
     return parts.join('');
   }
 
@@ -97,11 +99,11 @@ export class AttemptTrail {
     this.#hops ??= [];
     return (
       this.#hops.push({
-      target: target.id,
-      error,
-      ms: Math.round(ms),
-      ...(status !== undefined && { status }),
-      ...(reason !== undefined && { why: reason }),
+        target: target.id,
+        error,
+        ms: Math.round(ms),
+        ...(status !== undefined && { status }),
+        ...(reason !== undefined && { why: reason }),
       }) - 1
     );
   }

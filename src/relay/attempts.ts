@@ -251,7 +251,11 @@ export class Attempts {
     const held = holds?.add(step);
     if (held === undefined) this.#beginBeside(step);
     else if (held instanceof GatewayError) step.observer?.left();
-    else void held.then((answer) => this.#heldBeside(step, answer), () => step.observer?.left());
+    else
+      void held.then(
+        (answer) => this.#heldBeside(step, answer),
+        () => step.observer?.left(),
+      );
   }
 
   /** Meanwhile the first may have answered, or failed: then this is not wanted any more. */

@@ -79,7 +79,9 @@ export class BalancedRoute implements Route, PlannedRoute {
       if (targets.length === 0) continue;
       const order = at < routing.targets.length ? undefined : at - routing.targets.length;
       const retries = stepRetry(written.retry ?? retry ?? DEFAULT_RETRY);
-      entries.push(new RouteEntry({ written, targets, firstIndex, tail: order, retry: retries, description, memory, laws }));
+      entries.push(
+        new RouteEntry({ written, targets, firstIndex, tail: order, retry: retries, description, memory, laws }),
+      );
       firstIndex += targets.length;
     }
     this.entries = entries;

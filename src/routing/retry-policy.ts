@@ -30,7 +30,15 @@ export interface AttemptHistory {
 
 /** Of a step that names none: what tells of the provider rather than of the request. */
 export const DEFAULT_RETRY_STATUSES: ReadonlySet<number> = new Set([429, ...serverErrors()]);
-export const DEFAULT_FALLBACK_STATUSES: ReadonlySet<number> = new Set([401, 402, 403, 404, 408, 429, ...serverErrors()]);
+export const DEFAULT_FALLBACK_STATUSES: ReadonlySet<number> = new Set([
+  401,
+  402,
+  403,
+  404,
+  408,
+  429,
+  ...serverErrors(),
+]);
 
 /** What another credential of the same account may answer. */
 export const CREDENTIAL_STATUSES: readonly number[] = [401, 402, 403, 429];

@@ -3,7 +3,14 @@ import type { Target } from '../providers/provider.ts';
 import type { Availability } from './circuit.ts';
 import { type HealthMemory, Place } from './place.ts';
 import { DEFAULT_FALLBACK_STATUSES, DEFAULT_RETRY_STATUSES } from './retry-policy.ts';
-import { NO_WAITS, type PlanContext, type Step, type StepObserver, type StepOverrides, type StepRetry } from './route-plan.ts';
+import {
+  NO_WAITS,
+  type PlanContext,
+  type Step,
+  type StepObserver,
+  type StepOverrides,
+  type StepRetry,
+} from './route-plan.ts';
 import { hashOf } from './session.ts';
 
 /** Unknown latencies are taken for such, so that a new target gets its share. */

@@ -34,7 +34,8 @@ export class RoutingMetrics {
       'counter',
       'sluice_failed_attempts_total',
       'Attempts that another one followed or overtook, by target and error',
-      () => [...this.#failed.values()].map(({ target, error, value }): Sample => ({ labels: { target, error }, value })),
+      () =>
+        [...this.#failed.values()].map(({ target, error, value }): Sample => ({ labels: { target, error }, value })),
     );
   }
 

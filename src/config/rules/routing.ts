@@ -174,7 +174,12 @@ export function routingOf(written: z.output<typeof routingObject>, context: z.co
     const missing = missingKey(strategy, each);
     if (missing === undefined) continue;
     const path = ['load_balance_targets', index, missing];
-    context.issues.push({ code: 'custom', message: `\`${missing}\` of each target of ${written.type}`, path, input: each });
+    context.issues.push({
+      code: 'custom',
+      message: `\`${missing}\` of each target of ${written.type}`,
+      path,
+      input: each,
+    });
   }
   if (strategy === 'weight' && targets.every(({ weight }) => weight === 0)) {
     const path = ['load_balance_targets'];
@@ -213,7 +218,13 @@ export function checkTargets(
     const at = positionOf(manifest, [...path, index, 'target']);
     if (virtual.has(name)) {
       const message = 'a virtual model cannot be a target';
-      report.faults.push({ code: 'invalid-value', ...at, message, found: `\`${name}\``, allowed: 'models of accounts' });
+      report.faults.push({
+        code: 'invalid-value',
+        ...at,
+        message,
+        found: `\`${name}\``,
+        allowed: 'models of accounts',
+      });
     } else if (!models.canBe(name)) {
       report.faults.push({
         code: 'invalid-value',

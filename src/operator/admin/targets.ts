@@ -38,7 +38,10 @@ export function targetRoutes(health: TargetHealth): AdminRoute[] {
 function reset(body: unknown, health: TargetHealth): OrError<AdminAnswer> {
   const read = resetSchema.safeParse(body);
   if (!read.success) {
-    return new GatewayError('invalid_parameter', { param: 'target', detail: 'It is `{"target": "account/model"}`, or nothing.' });
+    return new GatewayError('invalid_parameter', {
+      param: 'target',
+      detail: 'It is `{"target": "account/model"}`, or nothing.',
+    });
   }
   const target = read.data?.target;
   const changed = health.reset(target);
