@@ -22,7 +22,9 @@ export function isSecretPath(path: readonly PathSegment[]): boolean {
   const names = path.filter((segment) => typeof segment === 'string');
   const name = names.at(-1);
   if (name === undefined) return false;
-  if (secretKeys.has(name)) return true;
   const parent = names.at(-2);
+  // The name of a header or of a key of metadata.
+  if (parent === 'session_identifiers') return false;
+  if (secretKeys.has(name)) return true;
   return (parent === 'headers' || parent === 'env') && isSecretHeader(name);
 }

@@ -335,7 +335,7 @@ test('a target that fails again and again is out, is seen to be, and is asked no
   assert.equal(resolved(await chat('group/first')), 'a/m');
 });
 
-test('where all targets are out the least bad is asked: never 503 for health alone', async () => {
+test('the least bad is asked when all targets are out: never 503 for health alone', async () => {
   answers['a'] = failing(500);
   answers['b'] = failing(500);
   for (let each = 0; each < 6; each += 1) await chat('group/first');

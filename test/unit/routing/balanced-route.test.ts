@@ -155,7 +155,7 @@ test('a target that is out is asked again only by a probe, which may come early 
   early!.observer!.left();
 });
 
-test('where all are out the one that is back first is asked, by everybody', () => {
+test('everybody asks the target that is back first, when all are out', () => {
   const { plan, pass } = routeOf({
     strategy: 'priority',
     targets: [target('a', { priority: 0 }), target('b', { priority: 1 })],
