@@ -10,6 +10,9 @@ const secretKeys = new Set(
    certificate key_file_content connection_string bot_token integration_key webhook_url`.split(/\s+/),
 );
 
+/** Lists of conditions and of session identifiers, in which `key` is the name of what is compared. */
+const conditions = new Set(['when', 'filters', 'session_identifiers']);
+
 const secretHeader = /authorization|cookie|key|token|secret|password/i;
 
 /** Whether a header of this name holds a secret. */
@@ -23,8 +26,7 @@ export function isSecretPath(path: readonly PathSegment[]): boolean {
   const name = names.at(-1);
   if (name === undefined) return false;
   const parent = names.at(-2);
-  // The name of a header or of a key of metadata.
-  if (parent === 'session_identifiers') return false;
+  if (name === 'key' && parent !== undefined && conditions.has(parent)) return false;
   if (secretKeys.has(name)) return true;
   return (parent === 'headers' || parent === 'env') && isSecretHeader(name);
 }

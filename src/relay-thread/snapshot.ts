@@ -20,7 +20,7 @@ export interface Lasting extends Omit<LimitsOptions, 'price'> {
 }
 
 /** Everything that follows from one configuration. */
-export function makeSnapshot(configuration: Configuration, lasting: Lasting): Snapshot {
+export function makeSnapshot(configuration: Omit<Configuration, 'keys'>, lasting: Lasting): Snapshot {
   usePriceList(configuration.server.prices?.list);
   const prices = new Map<Target, Price>();
   const price = (target: Target): Price => {
@@ -43,6 +43,7 @@ export function makeSnapshot(configuration: Configuration, lasting: Lasting): Sn
     routeRules: hasRules && routes.balanced ? new RouteRules(configuration, routes.balanced) : undefined,
     callers: new Callers(configuration),
     limits: createLimits(configuration, { ...lasting, price }),
+    exportsTraces: configuration.otel.some(({ traces }) => traces !== undefined),
     price,
   };
 }

@@ -1,7 +1,9 @@
-import type { Configuration } from '../config/configuration.ts';
+import type { ThreadConfiguration } from '../config/configuration.ts';
 import type { AccountToken } from '../core/account-token.ts';
 import type { BudgetWindowKey, RefusalAction } from '../counters/budget-groups.ts';
 import type { ThreadStats } from '../telemetry/thread-stats.ts';
+import type { BatchAnswerMessage, BatchQuestionMessage, BatchWorkMessage } from './batch-messages.ts';
+import type { FileAnswerMessage, FileQuestionMessage } from './file-messages.ts';
 import type { IdentityAnswer, IdentityMessage, IdentityState } from './identity-messages.ts';
 
 /** Bytes of one segment of the journal. */
@@ -26,7 +28,7 @@ export interface RelayThreadData {
   readonly counts: SharedArrayBuffer;
   /** Of health and latencies of targets: routing/place. */
   readonly health: { readonly circuits: SharedArrayBuffer; readonly latencies: SharedArrayBuffer };
-  readonly configuration: Configuration;
+  readonly configuration: ThreadConfiguration;
   readonly identity: IdentityState;
   /** Of accounts whose credentials end. */
   readonly tokens: readonly AccountToken[];
@@ -39,8 +41,11 @@ export interface RelayThreadData {
 export type ToRelayThread =
   /** The first message; before it a thread only loads its code. */
   | { type: 'begin'; data: RelayThreadData }
-  | { type: 'reconfigure'; configuration: Configuration }
+  | { type: 'reconfigure'; configuration: ThreadConfiguration }
   | IdentityMessage
+  | FileAnswerMessage
+  | BatchAnswerMessage
+  | BatchWorkMessage
   /** All tokens of accounts that there are now: one of them is new. */
   | { type: 'tokens'; tokens: readonly AccountToken[] }
   /** The journal is full, or has room again. */
@@ -72,4 +77,6 @@ export type FromRelayThread =
   | { type: 'budget-refuses'; window: BudgetWindowKey; action: RefusalAction }
   | { type: 'log'; line: string }
   | IdentityAnswer
+  | FileQuestionMessage
+  | BatchQuestionMessage
   | { type: 'drained' };

@@ -8,8 +8,8 @@ const providerAccounts = `
   hosted-mcp-server mcp-server-group nomic ollama openai palm self-hosted-model smallest-ai truefoundry`;
 
 const gatewayConfigurations = `
-  gateway-data-access-config gateway-data-routing-config
-  gateway-guardrails-config gateway-logging-config gateway-otel-config tracing-project`;
+  gateway-data-access-config gateway-data-routing-config gateway-guardrails-config gateway-logging-config
+  tracing-project`;
 
 const others = `
   mcp-server/openapi mcp-server/remote mcp-server/stdio mcp-server/tfy-managed mcp-server/virtual

@@ -4,6 +4,7 @@ import { gatewayFallbackConfig } from './gateway-fallback-config.ts';
 import { gatewayGlobalSettings } from './gateway-global-settings.ts';
 import { gatewayLoadBalancingConfig } from './gateway-load-balancing-config.ts';
 import { gatewayMetadataConfig } from './gateway-metadata-config.ts';
+import { gatewayOtelConfig } from './gateway-otel-config.ts';
 import { gatewayRateLimitingConfig } from './gateway-rate-limiting-config.ts';
 import type { ManifestKind } from './manifest-kind.ts';
 import { role, roleBinding } from './role-binding.ts';
@@ -38,6 +39,7 @@ export const KINDS = [
   gatewayLoadBalancingConfig,
   gatewayFallbackConfig,
   gatewayGlobalSettings,
+  gatewayOtelConfig,
   customAccount,
   slackAccount,
   pagerdutyAccount,
