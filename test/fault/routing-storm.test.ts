@@ -171,7 +171,7 @@ test('every answer in a storm is whole and of one target, or the right error, an
   await Promise.all(Array.from({ length: CONNECTIONS }, client)).finally(() => clearInterval(weather));
   behaviour.clear();
   const whole = told.filter(({ kind }) => kind === 'whole').length;
-  assert.ok(told.length > 200, `${told.length} requests`);
+  assert.ok(told.length > 50, `${told.length} requests`);
   assert.ok(whole > told.length / 2, `${whole} of ${told.length} were whole`);
   await eventually('places are given back', async () => (await gateway.metric('sluice_in_flight')) === 0);
   await eventually('reservations are given back', async () => (await gateway.metric('sluice_reservations_open')) === 0);
