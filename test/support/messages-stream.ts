@@ -54,8 +54,18 @@ export function messageOf(stream: string): Message {
     }
   }
   assert.ok(ended, 'a message has its end');
-  for (const [index, text] of inputs) content[index]!['input'] = text === '' ? {} : JSON.parse(text);
+  for (const [index, text] of inputs) content[index]!['input'] = inputOf(text);
   return { content, stop, usage };
+}
+
+/** A message that stopped for its length may hold half of an input. */
+function inputOf(text: string): unknown {
+  try {
+    return text === '' ? {} : JSON.parse(text);
+  } catch {
+    // As clients keep it.
+    return { INVALID_JSON: text };
+  }
 }
 
 function addDelta(
