@@ -3,6 +3,7 @@ import { GatewayError } from './core/errors.ts';
 import type { Exchange, OrError } from './core/exchange.ts';
 import type { Log } from './core/log.ts';
 import type { Sweeper } from './core/sweeper.ts';
+import { continueTrace } from './core/trace-context.ts';
 import type { Dialect, PeekedRequest, RequestScan } from './dialects/dialect.ts';
 import { MODEL_TYPES_OF } from './inference/operation.ts';
 import { type Admission, type Limits, NOTHING_HELD, Refused } from './limits/admission.ts';
@@ -33,6 +34,8 @@ export interface Snapshot {
   readonly routes: ModelRoutes;
   readonly callers: Callers;
   readonly limits: Limits;
+  /** Spans of exchanges are exported. */
+  readonly exportsTraces: boolean;
   price(target: Target): Price;
 }
 
@@ -66,6 +69,7 @@ export interface RefusedRequest {
 /** Stages 2 to 8 of an inference request, in order: dialect, policy, routing, provider, upstream, relay, usage. */
 export function runInference(exchange: Exchange, dialect: Dialect, options: PipelineOptions): void {
   const snapshot = options.snapshot();
+  if (snapshot.exportsTraces) continueTrace(exchange.headers, exchange.id);
   const full = options.refusal();
   if (full) {
     refuse(exchange, full, NOTHING_KNOWN, options);

@@ -10,6 +10,7 @@ import { openAiCompletions } from './dialects/openai-completions/index.ts';
 import { openAiEmbeddings } from './dialects/openai-embeddings/index.ts';
 import { openAiImageEdits, openAiImages, openAiImageVariations } from './dialects/openai-images/index.ts';
 import { openAiModerations } from './dialects/openai-moderations/index.ts';
+import { openAiResponses } from './dialects/openai-responses/index.ts';
 import { MODEL_TYPES_OF } from './inference/operation.ts';
 import { plug as anthropic } from './providers/anthropic/index.ts';
 import { plug as awsBedrock } from './providers/aws-bedrock/index.ts';
@@ -75,6 +76,7 @@ export const DIALECTS: readonly Dialect[] = [
   openAiSpeech,
   openAiTranscriptions,
   openAiTranslations,
+  openAiResponses,
 ];
 /** What is known of each form, whether a client speaks it or a provider. */
 export const FORMS: readonly ApiForm[] = DIALECTS;

@@ -1,3 +1,4 @@
+import type { JsonObject } from '../codec/json-value.ts';
 import type { KeyRules } from '../codec/key-rules.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { BodyScan, Exchange, Method, OrError } from '../core/exchange.ts';
@@ -26,7 +27,8 @@ export type FormName =
   | 'openai-translations'
   | 'openai-images'
   | 'openai-image-edits'
-  | 'openai-image-variations';
+  | 'openai-image-variations'
+  | 'openai-responses';
 
 /**
  * What is to be known of one API form whoever speaks it, client or provider. Pure: bytes in, values or bytes out. A
@@ -98,6 +100,8 @@ export interface DialectTranslation {
   readonly to: readonly Operation[];
   /** The whole request parsed. `model` is what the provider shall read. */
   toInference(body: Buffer, model: string): OrError<NeutralRequest>;
+  /** The values of a request that its answer repeats: `AnswerContext.repeats`. Absent: it repeats none. */
+  repeated?(body: Buffer, peeked: PeekedRequest): JsonObject;
   /** A whole answer from the neutral events. */
   fromInference(events: readonly InferenceEvent[], context: AnswerContext): OrError<Buffer>;
   /** A streamed answer: one writer per exchange. Absent: this form has no streams. */
@@ -171,6 +175,21 @@ export interface PeekedRequest {
   free?: true | undefined;
   /** Bytes of the request that are text for a model; absent: all of them. */
   promptBytes?: number | undefined;
+  /** Of a form whose answers are kept, so that a later request can go on from them. */
+  state?: ConversationState | undefined;
+}
+
+/** What a request says of the answers before it, and of its own. */
+export interface ConversationState {
+  /** The answer that it goes on from. */
+  readonly previousId: string | undefined;
+  readonly conversationId: string | undefined;
+  /** Its answer is to be kept. */
+  readonly stores: boolean;
+  /** Nobody waits for its answer: it is asked for later. */
+  readonly background: boolean;
+  /** Where the items of this turn stand in the body; -1: it has none. */
+  readonly input: { readonly start: number; readonly end: number };
 }
 
 export interface EventWriter {
@@ -178,6 +197,8 @@ export interface EventWriter {
   write(event: InferenceEvent): Buffer | undefined;
   /** The dialect's own end (`data: [DONE]`). */
   end(): Buffer;
+  /** The dialect's own end of an answer that failed after it began. Absent: the dialect's error event alone. */
+  failed?(error: GatewayError): Buffer;
 }
 
 /** Reads the events that a client gets, one after another, whole. */

@@ -1,3 +1,4 @@
+import type { JsonObject } from '../codec/json-value.ts';
 import type { Limits } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
@@ -41,6 +42,8 @@ export interface ModeContext {
   readonly memory: HeldMemory;
   readonly exchangeId: string;
   readonly strictForm: boolean;
+  /** See AnswerContext. */
+  readonly repeats?: JsonObject | undefined;
   /** The gateway asked for usage, not the client: the event that this causes is not the client's. */
   readonly askedUsage: boolean;
   readonly heavyAnswers: HeavyAnswers;
@@ -241,10 +244,11 @@ export function answerContext({
   target,
   peeked,
   strictForm,
-}: Pick<ModeContext, 'exchangeId' | 'target' | 'peeked' | 'strictForm'>): AnswerContext {
+  repeats,
+}: Pick<ModeContext, 'exchangeId' | 'target' | 'peeked' | 'strictForm' | 'repeats'>): AnswerContext {
   const created = Math.floor(Date.now() / 1000);
   const { encoding, maxResults } = peeked;
   // A whole answer always has it, also where it is put together from a stream.
   const includeUsage = peeked.includeUsage || !peeked.stream;
-  return { exchangeId, model: target.id, includeUsage, created, strict: strictForm, encoding, maxResults };
+  return { exchangeId, model: target.id, includeUsage, created, strict: strictForm, encoding, maxResults, repeats };
 }

@@ -168,7 +168,7 @@ export class Relay implements RunOwner, Swept {
     }
     if (run.mode?.isStream || this.#commented) {
       if (run.mode?.unfinishedLine) sink.write(BLANK);
-      sink.write(dialect.errorEvent(error, exchange.id));
+      sink.write(run.mode?.failed?.(error) ?? dialect.errorEvent(error, exchange.id));
     }
     sink.cut();
     this.#close(error, 200, true);

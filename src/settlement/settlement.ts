@@ -251,6 +251,7 @@ function recordOf(result: RelayResult, price: Price, options: SettlementOptions)
     attemptsJson: result.attemptsJson,
     priceVersion: price.version,
     reservedNanoUsd: options.admission.reservedNanoUsd,
+    traceparent: exchange.headers.clientTraceparent,
   };
 }
 

@@ -88,6 +88,7 @@ const LARGE: Record<string, object> = {
   'openai-completions': { model: 'm', prompt: LONG },
   'cohere-rerank': { model: 'm', query: 'q', documents: [LONG] },
   'openai-speech': { model: 'm', input: LONG, voice: 'v' },
+  'openai-responses': { model: 'm', input: LONG },
 };
 
 for (const plug of PLUGS) {

@@ -6,7 +6,7 @@ import { regionalAccount } from '../base/aws-account.ts';
 import { awsAuth, awsCredential, awsRegion, awsTokenSources } from '../base/aws-credential.ts';
 import { mountAt } from '../base/mount.ts';
 import { openAiModels } from '../openai-compatible/models-probe.ts';
-import { openAiChatWire } from '../openai-compatible/wire.ts';
+import { openAiChatWire, openAiResponsesWire } from '../openai-compatible/wire.ts';
 import type { ProviderPlug, Wire } from '../provider.ts';
 
 const type = 'provider-account/aws-bedrock-mantle';
@@ -30,8 +30,8 @@ const schema = accountBase(type).extend({
  * https://docs.aws.amazon.com/bedrock/latest/userguide/bedrock-mantle.html
  */
 const FAMILIES = {
-  open: { wires: [openAiChatWire], path: '/v1', headers: [] },
-  frontier: { wires: [openAiChatWire], path: '/openai/v1', headers: [] },
+  open: { wires: [openAiChatWire, openAiResponsesWire], path: '/v1', headers: [] },
+  frontier: { wires: [openAiChatWire, openAiResponsesWire], path: '/openai/v1', headers: [] },
   claude: {
     wires: [anthropicWire, anthropicCountTokensWire],
     path: '/anthropic',
@@ -49,7 +49,7 @@ function familyOf(modelId: string): Family {
 export const plug: ProviderPlug = {
   type,
   schema,
-  wires: [openAiChatWire, anthropicWire, anthropicCountTokensWire],
+  wires: [openAiChatWire, openAiResponsesWire, anthropicWire, anthropicCountTokensWire],
   probe: { ...openAiModels, base: (mounted) => mounted.replace(/\/(v1|openai\/v1|anthropic)$/, '/v1') },
   tokenSources: (checked) => awsTokenSources(schema.parse(checked)),
   open(checked, tokens) {

@@ -4,6 +4,7 @@ import { eventReader, fromResponse } from './from-chunk.ts';
 import { toError } from './to-error.ts';
 import { toRequest } from './to-request.ts';
 import { toRerankUsage } from './to-rerank-usage.ts';
+import { toResponsesUsage } from './to-responses-usage.ts';
 import { toUsage } from './to-usage.ts';
 
 /** Embeddings as OpenAI speaks them: https://platform.openai.com/docs/api-reference/embeddings */
@@ -31,6 +32,19 @@ export const openAiChatWire: Wire = {
   toUsage,
   toError,
   translation: { toRequest, adapted, fromResponse, eventReader },
+};
+
+/** https://platform.openai.com/docs/api-reference/responses */
+export const openAiResponsesWire: Wire = {
+  name: 'openai-responses',
+  operation: 'responses',
+  framing: 'sse',
+  method: 'POST',
+  contentType: 'application/json',
+  forwards: ['openai-beta'],
+  path: () => '/responses',
+  toUsage: toResponsesUsage,
+  toError,
 };
 
 /** The older completions: https://platform.openai.com/docs/api-reference/completions */
