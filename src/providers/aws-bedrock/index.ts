@@ -52,6 +52,7 @@ export const plug: ProviderPlug = {
     },
   },
   wires: [...WIRES, ...CLAUDE_WIRES],
+  passedAt: ['/bedrock/proxy/{*path}'],
   probe: bedrockModels,
   tokenSources: (checked) => awsTokenSources(schema.parse(checked)),
   open(checked, tokens) {
