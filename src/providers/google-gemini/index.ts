@@ -8,11 +8,12 @@ import { mountAt } from '../base/mount.ts';
 import { listTerms } from '../gemini-generate-content/list-terms.ts';
 import { geminiWire } from '../gemini-generate-content/wire.ts';
 import type { ProviderPlug } from '../provider.ts';
+import { geminiCountTokensWire } from './count-tokens.ts';
 import { geminiEmbeddingsWire } from './embeddings.ts';
 
 const type = 'provider-account/google-gemini';
 
-const WIRES = [geminiWire, geminiEmbeddingsWire];
+const WIRES = [geminiWire, geminiEmbeddingsWire, geminiCountTokensWire];
 
 const schema = accountBase(type).extend({
   auth_data: apiKeyAuth.omit({ api_key: true }).extend({ apiKey: secretText() }),
