@@ -1,4 +1,5 @@
 import type { ProviderWords } from '../core/errors.ts';
+import type { McpServer, McpSettings } from './mcp/mcp-servers.ts';
 import type { PriceList } from './price-list.ts';
 
 /**
@@ -16,6 +17,7 @@ export interface Configuration {
   /** One list per gateway-rate-limiting-config; in each the first rule that matches decides and counts. */
   rateLimits: RateLimitRule[][];
   budgets: BudgetRule[];
+  mcpServers: McpServer[];
 }
 
 /** Users, teams and virtual accounts, and the issuers that may vouch for them. */
@@ -227,6 +229,7 @@ export interface ServerSettings {
   ledger: LedgerSettings;
   /** Keys of request metadata that become labels of metrics. */
   metrics: { metadataKeys: string[] };
+  mcp: McpSettings;
   /** Name of this gateway in a cluster: its hash chain, its share of reservations. Made and kept in data_dir by default. */
   gatewayId?: string;
 }

@@ -30,7 +30,7 @@ export function serverSettings(
   overrides: Overrides,
   { upstream, prices }: Pick<ServerSettings, 'upstream' | 'prices'>,
 ): ServerSettings {
-  const { listen, operator, limits, timeouts, cors, counters, ledger, metrics } = written;
+  const { listen, operator, limits, timeouts, cors, counters, ledger, metrics, mcp } = written;
   const port = overrides.port ?? listen.port;
   return {
     listen: {
@@ -97,6 +97,17 @@ export function serverSettings(
       maxJournalBytes: ledger.max_journal_bytes,
     },
     metrics: { metadataKeys: metrics.metadata_keys },
+    mcp: {
+      callMs: mcp.call_ms,
+      connectMs: mcp.connect_ms,
+      sessionIdleMs: mcp.session_idle_ms,
+      maxSessions: mcp.max_sessions,
+      maxMessageBytes: mcp.max_message_bytes,
+      maxTools: mcp.max_tools,
+      listTtlMs: mcp.list_ttl_ms,
+      maxChildren: mcp.max_children,
+      ...(mcp.secret !== undefined && { secret: mcp.secret }),
+    },
     ...(written.gateway_id !== undefined && { gatewayId: written.gateway_id }),
     ...(cors && { cors: { allowedOrigins: cors.allowed_origins, maxAgeSeconds: cors.max_age_seconds } }),
   };

@@ -16,6 +16,8 @@ export interface Principal {
 export interface HeadersOfInterest {
   contentType: string | undefined;
   accept: string | undefined;
+  /** Of a browser. */
+  origin?: string | undefined;
   traceparent: string | undefined;
   tracestate: string | undefined;
   idempotencyKey: string | undefined;

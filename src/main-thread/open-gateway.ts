@@ -8,6 +8,7 @@ import { sideRequests } from '../upstream/side-requests.ts';
 import { AccountTokens } from './account-tokens.ts';
 import type { DatabaseThread } from './database-thread.ts';
 import { LimitCounters } from './limit-counters.ts';
+import { McpService } from './mcp-service.ts';
 import { Observation } from './observation.ts';
 import { openOperatorPort } from './operator-port.ts';
 import { PriceRefresh } from './price-refresh.ts';
@@ -22,6 +23,8 @@ export interface OpenGatewayOptions {
   readonly relayThreads: RelayThreads;
   /** It loads its code, too. */
   readonly database: DatabaseThread;
+  /** Of the thread of MCP, which begins with its first request. */
+  readonly mcpEntry: URL;
 }
 
 /** Builds every part of the main thread once and joins them. Throws a StartFault or a StoreFault. */
@@ -30,6 +33,7 @@ export async function openGateway({
   port,
   relayThreads,
   database,
+  mcpEntry,
 }: OpenGatewayOptions): Promise<Gateway> {
   const { server } = configuration;
   const { threads } = server;
@@ -78,6 +82,14 @@ export async function openGateway({
   });
   priceRefresh.register(registry);
   priceRefresh.reconfigure(configuration);
+  const mcp = new McpService({
+    entry: mcpEntry,
+    configuration: () => inForce.configuration,
+    relayThreads,
+    registry,
+    log,
+    writeLine: (line) => observation.writeLine(line),
+  });
   const state = {
     relayThreads: threads,
     get listeningThreads() {
@@ -96,6 +108,7 @@ export async function openGateway({
     state,
     observation,
     database,
+    routes: [mcp.adminRoute()],
   });
   const gateway = new RunningGateway({
     inForce,
@@ -110,6 +123,7 @@ export async function openGateway({
       new RecordIntake({ counters, observation, database }),
       accountTokens,
       priceRefresh,
+      mcp,
       { close: () => database.closeLedger() },
       operatorPort,
       database,

@@ -3,6 +3,7 @@ import type { Exchange } from '../core/exchange.ts';
 import type { Dialect } from '../dialects/dialect.ts';
 import { type PlannedPath, type Route, RouteTable } from '../edge/routes.ts';
 import { type PipelineOptions, runInference } from '../pipeline.ts';
+import type { McpGate } from './mcp-gate.ts';
 import { listModels, showModel } from './models-endpoint.ts';
 import type { RefusalRecords } from './refusal-records.ts';
 
@@ -10,6 +11,7 @@ export interface EndpointsOptions {
   readonly dialects: readonly Dialect[];
   readonly pipeline: PipelineOptions;
   readonly records: RefusalRecords;
+  readonly mcp: Pick<McpGate, 'routes'>;
   /** The document that the gateway serves of itself, as JSON. */
   readonly openapi: Uint8Array;
   /** In the form of the dialect that a path without one is answered in. */
@@ -31,7 +33,7 @@ export const PLANNED: readonly PlannedPath[] = [
     '/responses/{+path}',
     '/proxy-api/{account}/{+path}',
   ].map((pattern) => ({ pattern })),
-  ...['/mcp', '/mcp/v1/{name}/mcp', '/agent/chat/completions', '/agent/responses'].map((pattern) => ({
+  ...['/agent/chat/completions', '/agent/responses'].map((pattern) => ({
     pattern,
     atRootOnly: true as const,
   })),
@@ -39,7 +41,7 @@ export const PLANNED: readonly PlannedPath[] = [
 
 /** Every path of the listening port. */
 export function routeTable(options: EndpointsOptions): RouteTable {
-  return new RouteTable([...inferenceRoutes(options), ...plainRoutes(options)], PLANNED);
+  return new RouteTable([...inferenceRoutes(options), ...options.mcp.routes(), ...plainRoutes(options)], PLANNED);
 }
 
 function inferenceRoutes({ dialects, pipeline }: EndpointsOptions): Route[] {

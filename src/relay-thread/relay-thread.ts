@@ -9,6 +9,7 @@ import { Sweeper } from '../core/sweeper.ts';
 import { MemoryCounters } from '../counters/memory-counters.ts';
 import type { RedisCounters } from '../counters/redis-counters.ts';
 import { Edge } from '../edge/edge.ts';
+import type { RequestHead } from '../edge/request-head.ts';
 import { runBeforeLastByte } from '../edge/response-sink.ts';
 import { RecordSender } from '../ledger/record-sender.ts';
 import { TokenForecast } from '../limits/token-forecast.ts';
@@ -22,6 +23,7 @@ import { collectWhenIdle } from '../threads/steady-heap.ts';
 import { OriginPools } from '../upstream/origin-pools.ts';
 import { CredentialWarnings } from './credential-warnings.ts';
 import { routeTable } from './endpoints.ts';
+import { MCP_HEADERS, McpGate } from './mcp-gate.ts';
 import { RefusalRecords } from './refusal-records.ts';
 import { type Lasting, makeSnapshot } from './snapshot.ts';
 import { TaskPool } from './task-pool.ts';
@@ -109,10 +111,20 @@ const pipeline: PipelineOptions = {
   refused: refusals.refused,
 };
 
+const mcp = new McpGate({
+  configuration: data.configuration,
+  pipeline,
+  keyOf: ({ headers }) => {
+    const { authorization, xApiKey, apiKey } = headers as RequestHead;
+    return presentedKey(authorization, xApiKey, apiKey);
+  },
+  want: () => send({ type: 'mcp-wanted', thread: data.thread }),
+});
+
 const edge = new Edge({
   settings: server,
-  routes: routeTable({ dialects: DIALECTS, pipeline, records: refusals, openapi: data.openapi, errorBody }),
-  forwardable: FORWARDABLE,
+  routes: routeTable({ dialects: DIALECTS, pipeline, records: refusals, mcp, openapi: data.openapi, errorBody }),
+  forwardable: [...FORWARDABLE, ...MCP_HEADERS],
   counters,
   authenticate: (head, side) => {
     const key = presentedKey(head.authorization, head.xApiKey, head.apiKey);
@@ -156,6 +168,9 @@ function onMessage(message: LaterMessage): void {
       ledgerFull = message.full;
       records.pauseJournal(ledgerFull && !refusesWhenFull());
       return;
+    case 'mcp':
+      mcp.connect(message.port);
+      return;
     case 'cut':
       edge.cutAll();
       return;
@@ -168,6 +183,7 @@ function reconfigure(configuration: Configuration): void {
   snapshot = makeSnapshot(configuration, lasting);
   keyRing.reconfigure(configuration);
   edge.reconfigure(configuration.server);
+  mcp.reconfigure(configuration);
   redisCounts?.reconfigure(configuration.server.counters);
   log.level = configuration.server.log.level;
   const { limits, timeouts, upstream } = configuration.server;
@@ -180,7 +196,9 @@ function refusesWhenFull(): boolean {
 }
 
 async function drain(): Promise<void> {
+  mcp.drain();
   await edge.drain();
+  mcp.close();
   await tasks.close();
   await redisCounts?.stop();
   records.close();

@@ -3,6 +3,8 @@ import { gatewayBudgetConfig } from './gateway-budget-config.ts';
 import { gatewayMetadataConfig } from './gateway-metadata-config.ts';
 import { gatewayRateLimitingConfig } from './gateway-rate-limiting-config.ts';
 import type { ManifestKind } from './manifest-kind.ts';
+import { mcpServerGroup } from './mcp-server-group.ts';
+import { mcpServerOpenApi, mcpServerRemote, mcpServerStdio, mcpServerVirtual } from './mcp-servers.ts';
 import { role, roleBinding } from './role-binding.ts';
 import { sluiceApiKeys } from './sluice-api-keys.ts';
 import { sluiceIdentityProvider } from './sluice-identity-provider.ts';
@@ -35,4 +37,9 @@ export const KINDS = [
   pagerdutyAccount,
   msTeamsAccount,
   webhookAccount,
+  mcpServerRemote,
+  mcpServerVirtual,
+  mcpServerOpenApi,
+  mcpServerStdio,
+  mcpServerGroup,
 ] as const satisfies readonly ManifestKind[];
