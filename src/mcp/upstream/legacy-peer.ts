@@ -16,6 +16,9 @@ const NOBODY: CallHooks = {
   ask: (method) => Promise.reject(new RpcError(UPSTREAM_ERROR, `Nobody can answer \`${method}\` now.`)),
 };
 
+/** What a server may ask of a client that can. */
+const ASKED = ['elicitation', 'sampling', 'roots'];
+
 export interface LegacyPeerOptions extends PeerOptions {
   /** The version is agreed upon: on HTTP it stands in each request from now on. */
   onVersion(version: string): void;
@@ -82,6 +85,8 @@ export class LegacyPeer extends Peer {
     }
     this.#options.onVersion(version);
     this.notifyServer('notifications/initialized', {});
+    // Many servers ask on the stream of their own, whatever they are at.
+    if (ASKED.some((capability) => capabilities[capability] !== undefined)) this.options.link.hear();
     this.#capabilities = objectOf(result['capabilities']) ?? {};
     return {
       capabilities: this.#capabilities,
