@@ -22,6 +22,8 @@ export interface TestServer extends AsyncDisposable {
   readonly sessions: Set<string>;
   /** Adds a tool to all sessions, which is told to whoever listens. */
   addTool(name: string): void;
+  /** Values of `authorization` that it answers with 401. */
+  readonly refused: Set<string>;
   /** Forgets its sessions, as a server does that was started anew. */
   forget(): void;
 }
@@ -82,10 +84,15 @@ export function legacyTools(name = 'old'): McpServer {
 
 async function listen(handle: (request: IncomingMessage, response: ServerResponse, body: string) => Promise<void>) {
   const seen: SeenRequest[] = [];
+  const refused = new Set<string>();
   const server: Server = createServer(async (request, response) => {
     let body = '';
     for await (const chunk of request) body += String(chunk);
     seen.push({ method: request.method ?? '', path: request.url ?? '', headers: request.headers, body });
+    if (refused.has(request.headers.authorization ?? '')) {
+      response.writeHead(401).end();
+      return;
+    }
     await handle(request, response, body).catch((error: unknown) => {
       if (!response.headersSent) response.writeHead(500);
       response.end(String(error));
@@ -93,7 +100,7 @@ async function listen(handle: (request: IncomingMessage, response: ServerRespons
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  return { url: `http://127.0.0.1:${port}`, seen, server };
+  return { url: `http://127.0.0.1:${port}`, seen, refused, server };
 }
 
 async function stop(server: Server): Promise<void> {
@@ -104,7 +111,7 @@ async function stop(server: Server): Promise<void> {
 /** Streamable HTTP of 2025-11-25 with sessions. */
 export async function legacyHttpServer(name = 'old'): Promise<TestServer> {
   const transports = new Map<string, { transport: StreamableHTTPServerTransport; server: McpServer }>();
-  const { url, seen, server } = await listen(async (request, response, body) => {
+  const { url, seen, refused, server } = await listen(async (request, response, body) => {
     const id = String(request.headers['mcp-session-id'] ?? '');
     const known = transports.get(id);
     const message: unknown = body === '' ? undefined : JSON.parse(body);
@@ -129,6 +136,7 @@ export async function legacyHttpServer(name = 'old'): Promise<TestServer> {
   return {
     url: `${url}/mcp`,
     seen,
+    refused,
     get sessions() {
       return new Set(transports.keys());
     },
@@ -145,7 +153,7 @@ export async function legacyHttpServer(name = 'old'): Promise<TestServer> {
 /** HTTP with SSE of 2024-11-05. */
 export async function sseServer(name = 'oldest'): Promise<TestServer> {
   const transports = new Map<string, SSEServerTransport>();
-  const { url, seen, server } = await listen(async (request, response, body) => {
+  const { url, seen, refused, server } = await listen(async (request, response, body) => {
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost');
     if (request.method === 'GET' && pathname === '/sse') {
       const transport = new SSEServerTransport('/messages', response);
@@ -164,6 +172,7 @@ export async function sseServer(name = 'oldest'): Promise<TestServer> {
   return {
     url: `${url}/sse`,
     seen,
+    refused,
     get sessions() {
       return new Set(transports.keys());
     },
@@ -220,7 +229,7 @@ export async function modernHttpServer(name = 'new'): Promise<TestServer> {
     },
     { legacy: 'reject' },
   );
-  const { url, seen, server } = await listen(async (request, response, body) => {
+  const { url, seen, refused, server } = await listen(async (request, response, body) => {
     const headers = Object.entries(request.headers).map(([key, value]) => [key, String(value)] as [string, string]);
     const answer = await handler.fetch(
       new Request(`${url}${request.url}`, {
@@ -236,6 +245,7 @@ export async function modernHttpServer(name = 'new'): Promise<TestServer> {
   return {
     url: `${url}/mcp`,
     seen,
+    refused,
     sessions: new Set(),
     addTool: (tool) => {
       extra.push(tool);
