@@ -4,7 +4,11 @@ import { eventually, type RunningGateway, startGateway } from '../support/gatewa
 import { legacyClient, modernClient, textOf } from '../support/mcp-clients.ts';
 import { legacyHttpServer, remote, type TestServer } from '../support/mcp-servers.ts';
 
-const keys = ['ada', 'bob', 'eve'].map((name) => ({ name, key: `key of ${name}`, subject: `user:${name}@example.com` }));
+const keys = ['ada', 'bob', 'eve'].map((name) => ({
+  name,
+  key: `key of ${name}`,
+  subject: `user:${name}@example.com`,
+}));
 const keyOf = (name: string) => `key of ${name}`;
 const user = (name: string) => ({ subject: `user:${name}@example.com`, role_id: 'mcp-server-user' });
 
@@ -134,15 +138,23 @@ test('the older paths of the reference product lead to the same servers', async 
 
 test('a call of a tool leaves a record of who, what, how long and with which outcome', async () => {
   await call('bob', '/mcp/v1/tools/mcp', 'add');
-  await eventually('a record of the call', () => gateway.records({ 'gen_ai.request.model': 'mcp:tools/add' }).length > 0);
+  await eventually(
+    'a record of the call',
+    () => gateway.records({ 'gen_ai.request.model': 'mcp:tools/add' }).length > 0,
+  );
 });
 
 test('the admin API says how each server is, and metrics count its calls', async () => {
   await call('ada', '/mcp/v1/tools/mcp', 'echo');
-  const answer = await fetch(`${gateway.operatorUrl}/admin/mcp-servers`, { headers: { authorization: 'Bearer admin' } });
+  const answer = await fetch(`${gateway.operatorUrl}/admin/mcp-servers`, {
+    headers: { authorization: 'Bearer admin' },
+  });
   const { data } = (await answer.json()) as { data: { name: string; status: string; era: string; tools: string[] }[] };
   const tools = data.find(({ name }) => name === 'tools');
   assert.deepEqual([tools?.status, tools?.era], ['up', 'streamable-http']);
   assert.ok(tools?.tools.includes('destroy'));
-  await eventually('a count of calls', async () => (await gateway.metric('mcp_tool_calls_total', { server: 'tools' })) > 0);
+  await eventually(
+    'a count of calls',
+    async () => (await gateway.metric('mcp_tool_calls_total', { server: 'tools' })) > 0,
+  );
 });

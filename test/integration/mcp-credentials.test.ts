@@ -29,7 +29,9 @@ before(async () => {
     for await (const chunk of request) body += String(chunk);
     tokensAsked.push({ body, authorization: request.headers.authorization });
     response.setHeader('content-type', 'application/json');
-    response.end(JSON.stringify({ access_token: `token-${tokensAsked.length}`, token_type: 'Bearer', expires_in: 3600 }));
+    response.end(
+      JSON.stringify({ access_token: `token-${tokensAsked.length}`, token_type: 'Bearer', expires_in: 3600 }),
+    );
   });
   redirecting = await listening((request, response) => {
     if (request.url === '/elsewhere') redirectedTo += 1;
@@ -137,7 +139,12 @@ test('a server that cannot be reached is an error that says so, and harms no oth
 });
 
 test('headers for servers that are malformed are refused without their values', async () => {
-  for (const value of ['[]', '{"a": "Bearer secret"}', '{"a": {"b c": "Bearer secret"}}', '{"a": {"b": "Bearer\\nsecret"}}']) {
+  for (const value of [
+    '[]',
+    '{"a": "Bearer secret"}',
+    '{"a": {"b c": "Bearer secret"}}',
+    '{"a": {"b": "Bearer\\nsecret"}}',
+  ]) {
     const answer = await fetch(at('header'), {
       method: 'POST',
       headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json', 'x-tfy-mcp-headers': value },

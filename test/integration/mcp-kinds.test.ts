@@ -92,7 +92,13 @@ before(async () => {
         auth_data: { type: 'env', env: { TOKEN: 'of the server' } },
         collaborators: everybody,
       },
-      { type: 'mcp-server/stdio', name: 'nothing', description: '', command: '/no/such/program', collaborators: everybody },
+      {
+        type: 'mcp-server/stdio',
+        name: 'nothing',
+        description: '',
+        command: '/no/such/program',
+        collaborators: everybody,
+      },
     ],
   });
 });
@@ -140,7 +146,10 @@ test('the arguments of a tool become path, query, headers and body of its operat
 test('an argument leads to no operation but its own, and only listed operations are tools', async () => {
   const { client } = await legacyClient(at('one'));
   const { tools } = await client.listTools();
-  assert.deepEqual(tools.map(({ name }) => name), ['pet']);
+  assert.deepEqual(
+    tools.map(({ name }) => name),
+    ['pet'],
+  );
   await assert.rejects(client.callTool({ name: 'pet', arguments: { id: '..' } }), /is no part of a path/);
   await assert.rejects(client.callTool({ name: 'pet', arguments: {} }), /`id` is missing/);
   await assert.rejects(client.callTool({ name: 'addPet', arguments: {} }), /Unknown tool/);

@@ -14,7 +14,10 @@ interface ClientOptions {
 /** The official client of the legacy era, connected. */
 export async function legacyClient(url: string, options: ClientOptions = {}) {
   const { key = KEY, headers = {}, name } = options;
-  const client = new Client({ name: 'test', version: '1' }, { capabilities: name === undefined ? {} : { elicitation: {} } });
+  const client = new Client(
+    { name: 'test', version: '1' },
+    { capabilities: name === undefined ? {} : { elicitation: {} } },
+  );
   if (name !== undefined) {
     client.setRequestHandler(ElicitRequestSchema, () => ({ action: 'accept', content: { name } }));
   }

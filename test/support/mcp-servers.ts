@@ -1,10 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createMcpHandler, fromJsonSchema, inputRequired, McpServer as ModernServer } from '@modelcontextprotocol/server';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { SSEServerTransport } from '@modelcontextprotocol/sdk/server/sse.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
+import {
+  createMcpHandler,
+  fromJsonSchema,
+  inputRequired,
+  McpServer as ModernServer,
+} from '@modelcontextprotocol/server';
 import { z } from 'zod';
 
 /** One HTTP request as a server got it. */
@@ -30,7 +35,10 @@ export interface TestServer extends AsyncDisposable {
 
 /** The tools of a server of the legacy era: the official SDK of its line. */
 export function legacyTools(name = 'old'): McpServer {
-  const server = new McpServer({ name, version: '1.2.3' }, { capabilities: { logging: {} }, instructions: `Use ${name}.` });
+  const server = new McpServer(
+    { name, version: '1.2.3' },
+    { capabilities: { logging: {} }, instructions: `Use ${name}.` },
+  );
   server.registerTool(
     'echo',
     { description: 'Says it again.', inputSchema: { text: z.string() }, annotations: { readOnlyHint: true } },
@@ -210,7 +218,9 @@ export async function modernHttpServer(name = 'new'): Promise<TestServer> {
         content: [{ type: 'text', text: args.region }],
       }));
       server.registerTool('ask', { description: 'Asks for a name.' }, async (ctx) => {
-        const answered = ctx.mcpReq.inputResponses?.['who'] as { action?: string; content?: { name?: string } } | undefined;
+        const answered = ctx.mcpReq.inputResponses?.['who'] as
+          | { action?: string; content?: { name?: string } }
+          | undefined;
         if (answered) {
           return { content: [{ type: 'text' as const, text: `${answered.action} ${answered.content?.name}` }] };
         }

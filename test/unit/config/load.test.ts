@@ -59,6 +59,16 @@ test('every setting has its default when nothing is configured', () => {
         maxJournalBytes: 4294967296,
       },
       metrics: { metadataKeys: [] },
+      mcp: {
+        callMs: 120_000,
+        connectMs: 10_000,
+        sessionIdleMs: 1_800_000,
+        maxSessions: 10_000,
+        maxMessageBytes: 4_194_304,
+        maxTools: 1000,
+        listTtlMs: 60_000,
+        maxChildren: 64,
+      },
     },
     keys: [],
     accounts: [],
@@ -66,6 +76,7 @@ test('every setting has its default when nothing is configured', () => {
     metadataRules: [],
     rateLimits: [],
     budgets: [],
+    mcpServers: [],
   });
   assert.deepEqual(result.warnings, []);
 });

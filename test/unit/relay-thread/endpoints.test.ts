@@ -2,15 +2,20 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openapiDocument } from '../../../src/operator/openapi.ts';
 import { DIALECTS } from '../../../src/plugs.ts';
-import { McpGate } from '../../../src/relay-thread/mcp-gate.ts';
 import { PLANNED, routeTable } from '../../../src/relay-thread/endpoints.ts';
+import { McpGate } from '../../../src/relay-thread/mcp-gate.ts';
 
 /** Nothing is handled: only where a path leads is asked. */
 const table = routeTable({
   dialects: DIALECTS,
   pipeline: {} as never,
   records: {} as never,
-  mcp: new McpGate({ configuration: { mcpServers: [] } as never, pipeline: {} as never, keyOf: () => '', want: () => {} }),
+  mcp: new McpGate({
+    configuration: { mcpServers: [] } as never,
+    pipeline: {} as never,
+    keyOf: () => '',
+    want: () => {},
+  }),
   openapi: Buffer.alloc(0),
   errorBody: () => Buffer.alloc(0),
 });
