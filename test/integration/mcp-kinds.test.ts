@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type RunningGateway, startGateway } from '../support/gateway.ts';
-import { legacyClient, modernClient, textOf } from '../support/mcp-clients.ts';
+import { CLIENTS, legacyClient, modernClient, textOf } from '../support/mcp-clients.ts';
 
 const everybody = [{ subject: 'team:everyone', role_id: 'mcp-server-user' }];
 const program = fileURLToPath(new URL('../support/stdio-server.ts', import.meta.url));
@@ -156,7 +156,7 @@ test('an argument leads to no operation but its own, and only listed operations 
   await client.close();
 });
 
-for (const [era, connect] of Object.entries({ legacy: legacyClient, modern: modernClient })) {
+for (const [era, connect] of Object.entries(CLIENTS)) {
   test(`a client of the ${era} era uses a server that is a process, which gets only the environment that is configured`, async () => {
     const { client } = await connect(at('process'));
     assert.equal(textOf(await client.callTool({ name: 'echo', arguments: { text: 'x' } })), 'process: x');

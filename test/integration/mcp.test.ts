@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, type TestContext, test } from 'node:test';
 import { KEY, type RunningGateway, startGateway } from '../support/gateway.ts';
-import { legacyClient, modernClient, textOf } from '../support/mcp-clients.ts';
+import { CLIENTS, textOf } from '../support/mcp-clients.ts';
 import { legacyHttpServer, modernHttpServer, remote, sseServer, type TestServer } from '../support/mcp-servers.ts';
 
 /** Several relay threads, so that the requests of one client land on several. */
@@ -35,7 +35,7 @@ async function closedAfter<T extends AsyncDisposable>(context: TestContext, open
 
 const at = (name: string) => `${gateway.url}/mcp/v1/${name}/mcp`;
 
-for (const [era, connect] of Object.entries({ legacy: legacyClient, modern: modernClient })) {
+for (const [era, connect] of Object.entries(CLIENTS)) {
   for (const [what, { name }] of Object.entries(kinds)) {
     test(`a client of the ${era} era lists and calls the tools of ${what}`, async (context) => {
       const { client } = await closedAfter(context, connect(at(name)));

@@ -53,3 +53,34 @@ export function textOf(result: unknown): string {
   const { content } = result as { content: readonly { type: string; text?: string }[] };
   return content.map(({ text }) => text ?? '').join('\n');
 }
+
+/** What the clients of both eras can do, in words of their own. */
+export interface TestClient extends AsyncDisposable {
+  readonly client: {
+    listTools(): Promise<{ tools: readonly { name: string; description?: string }[] }>;
+    callTool(params: { name: string; arguments: object }): Promise<Record<string, unknown>>;
+    readResource(params: { uri: string }): Promise<{ contents: readonly { text?: string }[] }>;
+    getPrompt(params: { name: string; arguments: Record<string, string> }): Promise<{ messages: readonly unknown[] }>;
+    getInstructions(): string | undefined;
+    close(): Promise<void>;
+  };
+  /** Calls a tool without arguments and tells its steps. */
+  withProgress(name: string, onStep: (step: number) => void): Promise<unknown>;
+}
+
+type Connect = (url: string, options?: ClientOptions) => Promise<TestClient>;
+
+export const CLIENTS: { readonly legacy: Connect; readonly modern: Connect } = {
+  legacy: async (url, options) => {
+    const connected = await legacyClient(url, options);
+    const withProgress: TestClient['withProgress'] = (name, onStep) =>
+      connected.client.callTool({ name, arguments: {} }, undefined, { onprogress: ({ progress }) => onStep(progress) });
+    return { ...connected, withProgress } as unknown as TestClient;
+  },
+  modern: async (url, options) => {
+    const connected = await modernClient(url, options);
+    const withProgress: TestClient['withProgress'] = (name, onStep) =>
+      connected.client.callTool({ name, arguments: {} }, { onprogress: ({ progress }) => onStep(progress) });
+    return { ...connected, withProgress } as unknown as TestClient;
+  },
+};

@@ -150,5 +150,6 @@ export function encodeHeader(value: string): string {
 export function decodeHeader(value: string): string | undefined {
   const encoded = BASE64.exec(value)?.[1];
   if (encoded !== undefined) return Buffer.from(encoded, 'base64').toString();
-  return /^[\t\x20-\x7e]*$/.test(value) ? value : undefined;
+  const malformed = value.startsWith('=?base64?') && value.endsWith('?=');
+  return !malformed && /^[\t\x20-\x7e]*$/.test(value) ? value : undefined;
 }
