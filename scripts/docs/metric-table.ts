@@ -129,6 +129,10 @@ function manifests(folder: string, outsideUrl: string): object[] {
       collaborators: [{ subject: '*', role_id: 'mcp-server-user' }],
     },
     {
+      type: 'gateway-otel-config',
+      otel_traces_exporter_config: { type: 'http', endpoint: outsideUrl, encoding: 'json' },
+    },
+    {
       type: 'sluice/identity-provider',
       name: 'issuer',
       issuer: outsideUrl,

@@ -4,7 +4,13 @@ import type { Configuration } from '../config/configuration.ts';
 import type { Log } from '../core/log.ts';
 import type { AdminRoute } from '../operator/admin/admin-route.ts';
 import type { MetricRegistry } from '../telemetry/metric-registry.ts';
-import type { FromMcpThread, McpCounts, McpServerState, ToMcpThread } from '../threads/mcp-messages.ts';
+import type {
+  FromMcpThread,
+  McpConfiguration,
+  McpCounts,
+  McpServerState,
+  ToMcpThread,
+} from '../threads/mcp-messages.ts';
 import type { FromRelayThread } from '../threads/messages.ts';
 import type { RelayThreads } from '../threads/relay-threads.ts';
 import type { MainService } from './main-service.ts';
@@ -43,7 +49,7 @@ export class McpService implements MainService {
   }
 
   reconfigure(configuration: Configuration): void {
-    this.#post({ type: 'reconfigure', configuration });
+    this.#post({ type: 'reconfigure', configuration: partOf(configuration) });
   }
 
   hear(message: FromRelayThread): void {
@@ -88,7 +94,7 @@ export class McpService implements MainService {
       this.#onClosed?.();
     });
     this.#worker = worker;
-    this.#post({ type: 'begin', data: { configuration: configuration() } });
+    this.#post({ type: 'begin', data: { configuration: partOf(configuration()) } });
     return worker;
   }
 
@@ -154,6 +160,10 @@ export class McpService implements MainService {
       calls(({ ms }) => ms / 1000),
     );
   }
+}
+
+function partOf({ server, mcpServers }: Configuration): McpConfiguration {
+  return { server, mcpServers };
 }
 
 function shown({ reason, era, tools, ...state }: McpServerState): object {

@@ -11,6 +11,7 @@ import { LimitCounters } from './limit-counters.ts';
 import { McpService } from './mcp-service.ts';
 import { Observation } from './observation.ts';
 import { openOperatorPort } from './operator-port.ts';
+import { OtelThread } from './otel-thread.ts';
 import { PriceRefresh } from './price-refresh.ts';
 import { RecordIntake } from './record-intake.ts';
 import { configurationForThreads, type Gateway, type InForce, RunningGateway } from './running-gateway.ts';
@@ -25,6 +26,8 @@ export interface OpenGatewayOptions {
   readonly database: DatabaseThread;
   /** Of the thread of MCP, which begins with its first request. */
   readonly mcpEntry: URL;
+  /** Of the thread that exports by OTLP, where one is configured. */
+  readonly otelEntry: URL;
 }
 
 /** Builds every part of the main thread once and joins them. Throws a StartFault or a StoreFault. */
@@ -34,6 +37,7 @@ export async function openGateway({
   relayThreads,
   database,
   mcpEntry,
+  otelEntry,
 }: OpenGatewayOptions): Promise<Gateway> {
   const { server } = configuration;
   const { threads } = server;
@@ -63,7 +67,9 @@ export async function openGateway({
     registry,
     log,
     onFull: (full) => relayThreads.broadcast({ type: 'ledger-full', full }),
+    tell: (thread, message) => relayThreads.tell(thread, message),
     onIdentity: (message) => relayThreads.broadcast(message),
+    onBatchWork: (message) => relayThreads.broadcast(message),
   });
   const madeKey = hasIssuedKeys ? undefined : await ownKey(configuration, (message) => log.warn({}, message));
   const accountTokens = new AccountTokens({
@@ -90,6 +96,9 @@ export async function openGateway({
     log,
     writeLine: (line) => observation.writeLine(line),
   });
+  const otel = new OtelThread({ entry: otelEntry, log, renderMetrics: () => metrics.render() });
+  otel.register(registry);
+  otel.reconfigure(configuration);
   const state = {
     relayThreads: threads,
     get listeningThreads() {
@@ -120,12 +129,13 @@ export async function openGateway({
     // Told and closed in this order: who writes to the database before the database, and the log last of all.
     services: [
       limitCounters,
-      new RecordIntake({ counters, observation, database }),
+      new RecordIntake({ counters, observation, database, otel }),
       accountTokens,
       priceRefresh,
       mcp,
       { close: () => database.closeLedger() },
       operatorPort,
+      otel,
       database,
       observation,
     ],

@@ -1,13 +1,19 @@
 import { join } from 'node:path';
 import { type MessagePort, parentPort } from 'node:worker_threads';
-import type { Configuration } from '../config/configuration.ts';
 import { Sweeper } from '../core/sweeper.ts';
 import { Front } from '../mcp/clients/front.ts';
 import { Seal } from '../mcp/clients/seal.ts';
 import { ServerRegistry } from '../mcp/servers/registry.ts';
 import { readOrMakeSecret } from '../store/secret-file.ts';
 import { createLog } from '../telemetry/log.ts';
-import type { FromMcpThread, McpCounts, McpOutcome, ToMcpPort, ToMcpThread } from '../threads/mcp-messages.ts';
+import type {
+  FromMcpThread,
+  McpConfiguration,
+  McpCounts,
+  McpOutcome,
+  ToMcpPort,
+  ToMcpThread,
+} from '../threads/mcp-messages.ts';
 import { OriginPools } from '../upstream/origin-pools.ts';
 import { sideRequests } from '../upstream/side-requests.ts';
 import { PortReply } from './port-reply.ts';
@@ -21,7 +27,7 @@ const send = (message: FromMcpThread): void => port.postMessage(message);
 type LaterMessage = Exclude<ToMcpThread, { type: 'begin' }>;
 const early: LaterMessage[] = [];
 let hear = (message: LaterMessage): void => void early.push(message);
-const begun = await new Promise<Configuration>((resolve) => {
+const begun = await new Promise<McpConfiguration>((resolve) => {
   port.on('message', (message: ToMcpThread) => {
     if (message.type === 'begin') resolve(message.data.configuration);
     else hear(message);

@@ -1,6 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
 import { isObject, parseObject } from '../codec/json-value.ts';
-import type { Configuration } from '../config/configuration.ts';
 import { epochMs } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError } from '../core/exchange.ts';
@@ -9,10 +8,10 @@ import type { PipelineOptions, RefusedRequest } from '../pipeline.ts';
 import type { Caller } from '../policy/caller.ts';
 import { clientSettings } from '../policy/client-settings.ts';
 import { recordedMetadata, requestMetadata } from '../policy/metadata.ts';
-import type { FromMcpPort, McpOutcome, McpRequest, ToMcpPort } from '../threads/mcp-messages.ts';
+import type { FromMcpPort, McpConfiguration, McpOutcome, McpRequest, ToMcpPort } from '../threads/mcp-messages.ts';
 
 export interface McpGateOptions {
-  readonly configuration: Configuration;
+  readonly configuration: McpConfiguration;
   readonly pipeline: PipelineOptions;
   /** What a client presented as its key. */
   keyOf(exchange: Exchange): string | undefined;
@@ -53,7 +52,7 @@ export class McpGate {
   readonly #options: McpGateOptions;
   readonly #open = new Map<number, Open>();
   readonly #waiting: McpRequest[] = [];
-  #configuration: Configuration;
+  #configuration: McpConfiguration;
   #passesKeys: boolean;
   #port: MessagePort | undefined;
   #next = 1;
@@ -79,7 +78,7 @@ export class McpGate {
     ]);
   }
 
-  reconfigure(configuration: Configuration): void {
+  reconfigure(configuration: McpConfiguration): void {
     this.#configuration = configuration;
     this.#passesKeys = passesKeys(configuration);
   }
@@ -275,7 +274,7 @@ function serverOf({ params: { group, name = '' } }: Exchange): string {
   return group === undefined ? name : `${group}/${name}`;
 }
 
-function passesKeys({ mcpServers }: Configuration): boolean {
+function passesKeys({ mcpServers }: McpConfiguration): boolean {
   return mcpServers.some((server) => 'auth' in server && server.auth.type === 'passthrough');
 }
 

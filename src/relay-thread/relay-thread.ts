@@ -1,8 +1,9 @@
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import { parentPort } from 'node:worker_threads';
 import { KeyRing } from '../authentication/authenticate.ts';
 import { presentedKey } from '../authentication/presented-key.ts';
-import type { Configuration } from '../config/configuration.ts';
+import type { ThreadConfiguration } from '../config/configuration.ts';
 import { followWall } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
 import { Sweeper } from '../core/sweeper.ts';
@@ -11,6 +12,7 @@ import type { RedisCounters } from '../counters/redis-counters.ts';
 import { Edge } from '../edge/edge.ts';
 import type { RequestHead } from '../edge/request-head.ts';
 import { runBeforeLastByte } from '../edge/response-sink.ts';
+import { DiskBlobs } from '../files/disk-blobs.ts';
 import { RecordSender } from '../ledger/record-sender.ts';
 import { TokenForecast } from '../limits/token-forecast.ts';
 import type { PipelineOptions } from '../pipeline.ts';
@@ -21,8 +23,11 @@ import type { FromRelayThread, RelayThreadData, ToRelayThread } from '../threads
 import { SharedCounters } from '../threads/shared-counters.ts';
 import { collectWhenIdle } from '../threads/steady-heap.ts';
 import { OriginPools } from '../upstream/origin-pools.ts';
+import { batchEndpoints, batchRunner } from './batch-endpoints.ts';
+import { BatchRows } from './batch-rows.ts';
 import { CredentialWarnings } from './credential-warnings.ts';
 import { routeTable } from './endpoints.ts';
+import { FileRows } from './file-rows.ts';
 import { MCP_HEADERS, McpGate } from './mcp-gate.ts';
 import { RefusalRecords } from './refusal-records.ts';
 import { type Lasting, makeSnapshot } from './snapshot.ts';
@@ -121,9 +126,41 @@ const mcp = new McpGate({
   want: () => send({ type: 'mcp-wanted', thread: data.thread }),
 });
 
+const fileRows = new FileRows({ thread: data.thread, send });
+const files = {
+  rows: fileRows,
+  blobs: new DiskBlobs(join(server.dataDir, 'blobs'), String(data.thread)),
+  records: refusals,
+  sharedMemory: counters,
+  settings: () => snapshot.settings,
+};
+
+const batchRows = new BatchRows({ thread: data.thread, send });
+const endpoints = batchEndpoints(DIALECTS);
+const batches = batchRunner({
+  thread: data.thread,
+  threads: data.threads,
+  endpoints,
+  pipeline,
+  rows: batchRows,
+  blobs: files.blobs,
+  counters,
+  log,
+  refusal: (principal) => keyRing.withdrawn(principal),
+});
+
 const edge = new Edge({
   settings: server,
-  routes: routeTable({ dialects: DIALECTS, pipeline, records: refusals, mcp, openapi: data.openapi, errorBody }),
+  routes: routeTable({
+    dialects: DIALECTS,
+    pipeline,
+    records: refusals,
+    files,
+    mcp,
+    batches: { rows: batchRows, endpoints, files },
+    openapi: data.openapi,
+    errorBody,
+  }),
   forwardable: [...FORWARDABLE, ...MCP_HEADERS],
   counters,
   authenticate: (head, side) => {
@@ -164,6 +201,15 @@ function onMessage(message: LaterMessage): void {
       tokens.clear();
       for (const token of message.tokens) tokens.set(token.id, token);
       return;
+    case 'files-answer':
+      fileRows.hear(message);
+      return;
+    case 'batches-answer':
+      batchRows.hear(message);
+      return;
+    case 'batch-work':
+      batches.wake();
+      return;
     case 'ledger-full':
       ledgerFull = message.full;
       records.pauseJournal(ledgerFull && !refusesWhenFull());
@@ -173,13 +219,14 @@ function onMessage(message: LaterMessage): void {
       return;
     case 'cut':
       edge.cutAll();
+      batches.cut();
       return;
     case 'drain':
       drain();
   }
 }
 
-function reconfigure(configuration: Configuration): void {
+function reconfigure(configuration: ThreadConfiguration): void {
   snapshot = makeSnapshot(configuration, lasting);
   keyRing.reconfigure(configuration);
   edge.reconfigure(configuration.server);
@@ -197,7 +244,7 @@ function refusesWhenFull(): boolean {
 
 async function drain(): Promise<void> {
   mcp.drain();
-  await edge.drain();
+  await Promise.all([edge.drain(), batches.stop()]);
   mcp.close();
   await tasks.close();
   await redisCounts?.stop();

@@ -64,8 +64,11 @@ export type FromMcpPort =
   | { type: 'chunk'; id: number; text: string }
   | { type: 'end'; id: number; outcome: McpOutcome };
 
+/** What of a configuration MCP needs: neither keys nor accounts. */
+export type McpConfiguration = Pick<Configuration, 'server' | 'mcpServers'>;
+
 export interface McpThreadData {
-  readonly configuration: Configuration;
+  readonly configuration: McpConfiguration;
 }
 
 export interface McpServerState {
@@ -94,7 +97,7 @@ export interface McpCounts {
 
 export type ToMcpThread =
   | { type: 'begin'; data: McpThreadData }
-  | { type: 'reconfigure'; configuration: Configuration }
+  | { type: 'reconfigure'; configuration: McpConfiguration }
   /** To a relay thread. */
   | { type: 'port'; port: MessagePort }
   /** To be answered with its number. */

@@ -1,8 +1,10 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { Configuration } from '../config/configuration.ts';
+import type { ThreadConfiguration } from '../config/configuration.ts';
 import type { AccountToken } from '../core/account-token.ts';
 import type { BudgetWindowKey, RefusalAction } from '../counters/budget-groups.ts';
 import type { ThreadStats } from '../telemetry/thread-stats.ts';
+import type { BatchAnswerMessage, BatchQuestionMessage, BatchWorkMessage } from './batch-messages.ts';
+import type { FileAnswerMessage, FileQuestionMessage } from './file-messages.ts';
 import type { IdentityAnswer, IdentityMessage, IdentityState } from './identity-messages.ts';
 
 /** Bytes of one segment of the journal. */
@@ -25,7 +27,7 @@ export interface RelayThreadData {
   readonly counters: SharedArrayBuffer;
   /** Of rate limits and budgets: counters/memory-counters. */
   readonly counts: SharedArrayBuffer;
-  readonly configuration: Configuration;
+  readonly configuration: ThreadConfiguration;
   readonly identity: IdentityState;
   /** Of accounts whose credentials end. */
   readonly tokens: readonly AccountToken[];
@@ -38,8 +40,11 @@ export interface RelayThreadData {
 export type ToRelayThread =
   /** The first message; before it a thread only loads its code. */
   | { type: 'begin'; data: RelayThreadData }
-  | { type: 'reconfigure'; configuration: Configuration }
+  | { type: 'reconfigure'; configuration: ThreadConfiguration }
   | IdentityMessage
+  | FileAnswerMessage
+  | BatchAnswerMessage
+  | BatchWorkMessage
   /** All tokens of accounts that there are now: one of them is new. */
   | { type: 'tokens'; tokens: readonly AccountToken[] }
   /** The journal is full, or has room again. */
@@ -75,4 +80,6 @@ export type FromRelayThread =
   | { type: 'mcp-wanted'; thread: number }
   | { type: 'log'; line: string }
   | IdentityAnswer
+  | FileQuestionMessage
+  | BatchQuestionMessage
   | { type: 'drained' };

@@ -1,6 +1,7 @@
 import { customAccount, msTeamsAccount, pagerdutyAccount, slackAccount, webhookAccount } from './channel-accounts.ts';
 import { gatewayBudgetConfig } from './gateway-budget-config.ts';
 import { gatewayMetadataConfig } from './gateway-metadata-config.ts';
+import { gatewayOtelConfig } from './gateway-otel-config.ts';
 import { gatewayRateLimitingConfig } from './gateway-rate-limiting-config.ts';
 import type { ManifestKind } from './manifest-kind.ts';
 import { mcpServerGroup } from './mcp-server-group.ts';
@@ -32,6 +33,7 @@ export const KINDS = [
   tenantBudgetConfig,
   teamBudgetConfig,
   gatewayMetadataConfig,
+  gatewayOtelConfig,
   customAccount,
   slackAccount,
   pagerdutyAccount,

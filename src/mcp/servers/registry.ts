@@ -1,8 +1,8 @@
-import type { Configuration } from '../../config/configuration.ts';
 import type { McpServer, McpSettings } from '../../config/mcp/mcp-servers.ts';
 import type { HttpClient } from '../../core/http-client.ts';
 import type { Log } from '../../core/log.ts';
 import { compileSubjects } from '../../policy/subject-match.ts';
+import type { McpConfiguration } from '../../threads/mcp-messages.ts';
 import { Credentials, type UserCredentials } from '../upstream/credentials.ts';
 import type { HttpContext } from '../upstream/http-call.ts';
 import { JointServer, type Part } from './joint-server.ts';
@@ -34,7 +34,7 @@ export class ServerRegistry implements ServerHost {
   #children = 0;
   readonly #all: JointServer;
 
-  constructor(configuration: Configuration, options: RegistryOptions) {
+  constructor(configuration: McpConfiguration, options: RegistryOptions) {
     this.log = options.log;
     this.#options = options;
     this.#settings = configuration.server.mcp;
@@ -75,7 +75,7 @@ export class ServerRegistry implements ServerHost {
     return [...this.#servers.values()].map(({ served }) => served);
   }
 
-  reconfigure({ mcpServers, server }: Configuration): void {
+  reconfigure({ mcpServers, server }: McpConfiguration): void {
     this.#settings = server.mcp;
     const before = this.#servers;
     this.#servers = new Map();

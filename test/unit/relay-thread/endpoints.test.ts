@@ -16,6 +16,8 @@ const table = routeTable({
     keyOf: () => '',
     want: () => {},
   }),
+  files: {} as never,
+  batches: {} as never,
   openapi: Buffer.alloc(0),
   errorBody: () => Buffer.alloc(0),
 });
