@@ -1,4 +1,5 @@
 import type { ComplexityTier, ServerSettings } from './config/configuration.ts';
+import type { ConditionValues } from './config/rules/target-condition.ts';
 import { GatewayError } from './core/errors.ts';
 import type { Exchange, OrError } from './core/exchange.ts';
 import type { Log } from './core/log.ts';
@@ -121,6 +122,8 @@ class Inference implements RelayOwner, PlanContext {
   #admission: Admission = NOTHING_HELD;
   /** Of a route with several targets; undefined: there is one. */
   #admissions: StepAdmissions | undefined;
+  /** Made where a target asks for it. */
+  #conditionValues: ConditionValues | undefined;
 
   constructor(
     exchange: Exchange,
@@ -188,6 +191,19 @@ class Inference implements RelayOwner, PlanContext {
 
   canAsk(target: Target): boolean {
     return this.#caller.allows(target.id) && serves(target, this.#dialect);
+  }
+
+  conditionValues(): ConditionValues {
+    this.#conditionValues ??= {
+      subject: this.subject,
+      metadata: this.#metadata,
+      operation: this.#dialect.operation,
+      stream: this.#peeked.stream,
+      body_bytes: this.#exchange.bytesIn,
+      max_output_tokens: this.#peeked.maxOutputTokens ?? 0,
+      hour: new Date().getUTCHours(),
+    };
+    return this.#conditionValues;
   }
 
   tier(): ComplexityTier {

@@ -22,6 +22,15 @@ const context: PlanContext = {
   metadata: {},
   header: () => 'session-1',
   canAsk: () => true,
+  conditionValues: () => ({
+    subject: 'user:test',
+    metadata: {},
+    operation: 'chat',
+    stream: true,
+    body_bytes: 100,
+    max_output_tokens: 0,
+    hour: 12,
+  }),
   tier: () => 'simple',
 };
 

@@ -106,6 +106,10 @@ before(async () => {
             target('b', { tier: 'complex' }),
           ]),
           priority('vectors', [{ target: 'open-a/m', retry_config: { attempts: 0 } }, { target: 'open-b/m' }]),
+          priority('conditional', [
+            target('a', { condition: 'metadata.tier == "gold" && body_bytes < 10000' }),
+            target('b'),
+          ]),
           priority('limited', [target('cheap'), target('b')]),
           priority('hedged', [target('a'), target('b')], { hedge: { after: 100, max_rate: 100 } }),
         ],
@@ -274,7 +278,7 @@ test('metadata_match keeps other requests from a target, and the refusal says so
   assert.equal(refused.status, 403);
   const { code, message } = await errorOf(refused);
   assert.equal(code, 'no_target');
-  assert.match(message, /`a\/m` wants other metadata/);
+  assert.match(message, /`a\/m` is for requests of other metadata/);
   assert.equal((await chat('group/eu', {}, { 'x-tfy-metadata': '{"region":"EU"}' })).status, 200);
 });
 
@@ -410,4 +414,10 @@ test('a rule about a target counts requests that come by a virtual model, and se
   assert.deepEqual(asked, ['cheap/m', 'cheap/m', 'b/m']);
   const refused = await chat('cheap/m');
   assert.equal(refused.status, 429);
+});
+
+test('a target with a condition is asked only where it holds, and what cannot be told does not', async () => {
+  assert.equal(resolved(await chat('group/conditional', {}, { 'x-tfy-metadata': '{"tier":"gold"}' })), 'a/m');
+  assert.equal(resolved(await chat('group/conditional', {}, { 'x-tfy-metadata': '{"tier":"silver"}' })), 'b/m');
+  assert.equal(resolved(await chat('group/conditional')), 'b/m');
 });
