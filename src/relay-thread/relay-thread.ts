@@ -15,7 +15,7 @@ import { DiskBlobs } from '../files/disk-blobs.ts';
 import { RecordSender } from '../ledger/record-sender.ts';
 import { TokenForecast } from '../limits/token-forecast.ts';
 import type { PipelineOptions } from '../pipeline.ts';
-import { DIALECTS, FORWARDABLE } from '../plugs.ts';
+import { DIALECTS, FORMS, FORWARDABLE, PASSED_AT } from '../plugs.ts';
 import { HealthMemory } from '../routing/place.ts';
 import { createLog } from '../telemetry/log.ts';
 import { EventLoopProbe } from '../telemetry/thread-stats.ts';
@@ -147,13 +147,15 @@ const edge = new Edge({
     records: refusals,
     files,
     batches: { rows: batchRows, endpoints, files },
+    proxy: { ...pipeline, dialects: DIALECTS, forms: FORMS },
+    passedAt: PASSED_AT,
     openapi: data.openapi,
     errorBody,
   }),
   forwardable: headersOfInterest(data.configuration),
   counters,
   authenticate: (head, side) => {
-    const key = presentedKey(head.authorization, head.xApiKey, head.apiKey);
+    const key = presentedKey(head.authorization, head.xApiKey, head.apiKey, head.vendorKey);
     return key === undefined ? NO_KEY : keyRing.lookup(key, side);
   },
   onRefused: refusals.turnedAway,

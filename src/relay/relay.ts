@@ -28,7 +28,8 @@ export interface RelayOwner {
   rulesJson(step: Step): string | undefined;
 }
 
-export interface RelayResult {
+/** How an exchange went, as far as it is settled and recorded. */
+export interface Outcome {
   /** What the client was told or would have been; undefined: all went well. */
   readonly error: GatewayError | undefined;
   readonly status: number;
@@ -39,7 +40,6 @@ export interface RelayResult {
   /** As in `x-tfy-applied-rules`. */
   readonly rulesJson: string | undefined;
   /** What the following say is of the attempt that was adopted, or of the latest. */
-  readonly step: Step;
   readonly target: Target;
   /** The form in which that provider speaks. */
   readonly wireName: string | undefined;
@@ -59,6 +59,11 @@ export interface RelayResult {
   readonly attemptsJson: string | undefined;
   /** Attempts that were stopped because another one answered first: they are billed as well. */
   readonly losers: readonly HedgeLoser[];
+}
+
+export interface RelayResult extends Outcome {
+  /** Of the attempt that was adopted, or of the latest. */
+  readonly step: Step;
 }
 
 /**

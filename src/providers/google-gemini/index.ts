@@ -8,11 +8,12 @@ import { mountAt } from '../base/mount.ts';
 import { listTerms } from '../gemini-generate-content/list-terms.ts';
 import { geminiWire } from '../gemini-generate-content/wire.ts';
 import type { ProviderPlug } from '../provider.ts';
+import { geminiCountTokensWire } from './count-tokens.ts';
 import { geminiEmbeddingsWire } from './embeddings.ts';
 
 const type = 'provider-account/google-gemini';
 
-const WIRES = [geminiWire, geminiEmbeddingsWire];
+const WIRES = [geminiWire, geminiEmbeddingsWire, geminiCountTokensWire];
 
 const schema = accountBase(type).extend({
   auth_data: apiKeyAuth.omit({ api_key: true }).extend({ apiKey: secretText() }),
@@ -30,6 +31,7 @@ export const plug: ProviderPlug = {
     manifest: (value) => ({ type, name: 'google-gemini', auth_data: { type: 'api-key', apiKey: value } }),
   },
   wires: WIRES,
+  passedAt: ['/gemini/{account}/proxy/{*path}'],
   // https://ai.google.dev/api/models
   probe: {
     path: '/models?pageSize=1000',
