@@ -74,6 +74,7 @@ const DOORS: Record<string, string[]> = {
   'google-auth-library': ['providers'],
   'node:sqlite': ['store'],
   yaml: ['config'],
+  '@marcbachmann/cel-js': ['config'],
   commander: ['main.ts'],
   '@pydantic/genai-prices': ['usage'],
   'gpt-tokenizer': ['usage'],

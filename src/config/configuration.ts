@@ -293,6 +293,8 @@ export interface RouteTarget {
   headersOverride?: { remove: string[]; set: Record<string, string> } | undefined;
   /** All of these must be in the metadata of the request. */
   metadataMatch?: Record<string, string> | undefined;
+  /** In CEL, found right: rules/target-condition.ts. */
+  condition?: string | undefined;
 }
 
 /** Further tries of one target. */
