@@ -286,6 +286,11 @@ export interface EventReader {
    * usage may still come before.
    */
   readonly finished?: boolean;
+  /**
+   * What only the end of a stream tells, called once when it ended whole. Of a wire without an end of its own, which may
+   * name a finish reason with every piece: the last one counts.
+   */
+  end?(out: InferenceEvent[]): void;
 }
 
 export interface LocalRequest {

@@ -4,7 +4,7 @@ import { mergeUsage, type Usage } from '../../inference/usage.ts';
 import type { AnswerContext, EventWriter } from '../dialect.ts';
 import { finishWord } from '../openai-json/finish-word.ts';
 import { usageObject } from '../openai-json/usage-object.ts';
-import { imagePart, urlCitation } from './message-parts.ts';
+import { audioPart, imagePart, urlCitation } from './message-parts.ts';
 
 /** Reasoning that is held for the block that closes it; beyond this the block is left out, its text was sent anyway. */
 const MAX_HELD_REASONING_CHARACTERS = 4 * 1024 * 1024;
@@ -101,6 +101,8 @@ class ChunkWriter implements EventWriter {
         return `{"annotations":[${JSON.stringify(urlCitation(event))}]}`;
       case 'image':
         return strict ? undefined : `{"images":[${JSON.stringify(imagePart(event))}]}`;
+      case 'audio':
+        return `{"audio":${JSON.stringify(audioPart(event, this.#context))}}`;
       case 'extension':
         return strict ? undefined : `{${JSON.stringify(event.key)}:${JSON.stringify(event.value)}}`;
       case 'logprobs':
