@@ -192,6 +192,8 @@ export interface ChatRules {
   readonly parameters: KeyRules | undefined;
   /** Of each message. */
   readonly messages: KeyRules | undefined;
+  /** Longer ids of tool calls are refused; undefined: nothing is known of a bound. */
+  readonly maxToolCallIdCharacters?: number | undefined;
 }
 
 /** By code or type. */

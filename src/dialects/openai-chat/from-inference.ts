@@ -5,7 +5,7 @@ import { carryInId } from '../../inference/signature.ts';
 import { mergeUsage, type Usage } from '../../inference/usage.ts';
 import type { AnswerContext } from '../dialect.ts';
 import { finishWord } from '../openai-json/finish-word.ts';
-import { usageObject } from '../openai-json/usage-object.ts';
+import { servedTier, usageObject } from '../openai-json/usage-object.ts';
 import { audioPart, imagePart, urlCitation } from './message-parts.ts';
 
 /** A whole `chat.completion` from the neutral events. https://platform.openai.com/docs/api-reference/chat/object */
@@ -44,6 +44,7 @@ export function fromInference(events: readonly InferenceEvent[], context: Answer
       created,
       model,
       choices: Array.from(choices, (choice, index) => (choice ?? new WholeChoice()).toJson(index, context)),
+      service_tier: servedTier(usage),
       usage: usageObject(usage),
     }),
   );

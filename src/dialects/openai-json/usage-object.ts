@@ -26,3 +26,12 @@ export function usageObject(usage: Usage): object | undefined {
 function ifCounted(counts: Record<string, number | undefined>): object | undefined {
   return Object.values(counts).some((count) => count !== undefined) ? counts : undefined;
 }
+
+/** The words that OpenAI has for a tier; others and the default one are not told. */
+const TIERS: ReadonlySet<string> = new Set(['flex', 'scale', 'priority']);
+
+/** `service_tier` of an answer: the tier that it was served in, where the provider says another than its default. */
+export function servedTier({ servedAs }: Usage): string | undefined {
+  const tier = servedAs?.serviceTier;
+  return tier !== undefined && TIERS.has(tier) ? tier : undefined;
+}
