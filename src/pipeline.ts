@@ -15,6 +15,7 @@ import type { HeavyAnswers } from './relay/answer-translation.ts';
 import { mountFor } from './relay/choose-mount.ts';
 import { cutShort } from './relay/cut-short.ts';
 import type { SharedMemory } from './relay/held-memory.ts';
+import type { MediaFetcher } from './relay/media-by-address.ts';
 import { Relay, type RelayOwner, type RelayResult } from './relay/relay.ts';
 import type { HeavyTranslator } from './relay/request-translation.ts';
 import type { ModelRoutes } from './routing/model-routes.ts';
@@ -41,6 +42,8 @@ export interface PipelineOptions {
   readonly estimate: Estimator;
   readonly translateHeavy: HeavyTranslator;
   readonly heavyAnswers: HeavyAnswers;
+  /** See RunContext; with the settings that the exchange began with. */
+  readonly fetchMedia?: (settings: ServerSettings) => MediaFetcher;
   readonly sharedMemory: SharedMemory;
   readonly snapshot: () => Snapshot;
   readonly record: (record: ExchangeRecord) => void;
@@ -200,6 +203,7 @@ class Inference implements RelayOwner {
       sweeper,
       translateHeavy,
       heavyAnswers,
+      fetchMedia: this.#options.fetchMedia?.(this.#snapshot.settings),
       headers: rulesJson === undefined ? NO_HEADERS : ['x-tfy-applied-rules', rulesJson],
       filters: allowance === undefined ? NO_FILTERS : [cutShort(allowance)],
       sharedMemory: this.#options.sharedMemory,

@@ -30,7 +30,7 @@ export function serverSettings(
   overrides: Overrides,
   { upstream, prices }: Pick<ServerSettings, 'upstream' | 'prices'>,
 ): ServerSettings {
-  const { listen, operator, limits, timeouts, cors, counters, ledger, metrics } = written;
+  const { listen, operator, limits, timeouts, cors, counters, ledger, metrics, media } = written;
   const port = overrides.port ?? listen.port;
   return {
     listen: {
@@ -71,6 +71,13 @@ export function serverSettings(
       keepAliveMs: timeouts.keep_alive_ms,
     },
     upstream,
+    media: {
+      maxFiles: media.max_files,
+      maxBytes: media.max_bytes,
+      timeoutMs: media.timeout_ms,
+      maxConcurrent: media.max_concurrent,
+      privateHosts: media.private_hosts,
+    },
     ...(prices && { prices }),
     log: {
       level: written.log.level,

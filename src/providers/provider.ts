@@ -10,6 +10,7 @@ import type { HttpClient } from '../core/http-client.ts';
 import type { InferenceEvent } from '../inference/event.ts';
 import type { NeutralRequest } from '../inference/neutral-request.ts';
 import type { ModelType, Operation } from '../inference/operation.ts';
+import type { Part } from '../inference/request.ts';
 import type { ListTerms } from '../inference/served-as.ts';
 import type { Usage } from '../inference/usage.ts';
 
@@ -269,6 +270,11 @@ export interface Translation {
   maxInputs?(modelId: string): number | undefined;
   /** Body bytes plus headers this request needs beyond the mount's; or what the provider cannot express. */
   toRequest(request: NeutralRequest, target: TranslationTarget): OrError<MadeRequest>;
+  /**
+   * Whether an image or a file that is named by an address on the web has to be fetched first, since the provider does not
+   * do it. Absent: it does.
+   */
+  takesBytesAlone?(part: Part, modelId: string): boolean;
   /** A whole 2xx answer. An answer that is not of this wire: GatewayError('upstream_protocol'). */
   fromResponse(body: Buffer): OrError<InferenceEvent[]>;
   /**

@@ -22,6 +22,7 @@ import { collectWhenIdle } from '../threads/steady-heap.ts';
 import { OriginPools } from '../upstream/origin-pools.ts';
 import { CredentialWarnings } from './credential-warnings.ts';
 import { routeTable } from './endpoints.ts';
+import { mediaFetcher } from './media-fetcher.ts';
 import { RefusalRecords } from './refusal-records.ts';
 import { type Lasting, makeSnapshot } from './snapshot.ts';
 import { TaskPool } from './task-pool.ts';
@@ -55,6 +56,7 @@ const log = createLog(
 const { errorBody } = DIALECTS[0]!;
 const sweeper = new Sweeper();
 const tasks = new TaskPool();
+const fetchMedia = mediaFetcher();
 const counters = new SharedCounters(data.threads, data.thread, data.counters);
 const records = new RecordSender({
   thread: data.thread,
@@ -97,6 +99,7 @@ const pipeline: PipelineOptions = {
   estimate: tasks.estimate,
   translateHeavy: tasks.translateHeavy,
   heavyAnswers: tasks.heavyAnswers,
+  fetchMedia,
   sharedMemory: counters,
   snapshot: () => snapshot,
   record: (record) => records.add(record),

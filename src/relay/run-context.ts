@@ -6,6 +6,7 @@ import type { OriginPools } from '../upstream/origin-pools.ts';
 import type { AnswerFilterMaker } from './answer-filter.ts';
 import type { HeavyAnswers } from './answer-translation.ts';
 import type { SharedMemory } from './held-memory.ts';
+import type { MediaFetcher } from './media-by-address.ts';
 import type { HeavyTranslator } from './request-translation.ts';
 
 /** What all runs of one exchange share. */
@@ -17,6 +18,8 @@ export interface RunContext {
   readonly pools: OriginPools;
   readonly translateHeavy: HeavyTranslator;
   readonly heavyAnswers: HeavyAnswers;
+  /** Absent: nothing that a request names by address is fetched. */
+  readonly fetchMedia?: MediaFetcher | undefined;
   /** What large answers are held in, beside the bodies of all exchanges. */
   readonly sharedMemory: SharedMemory;
   /** A translated answer has no fields beyond those of the client's form. */

@@ -57,7 +57,7 @@ export const FEATURES: readonly Feature[] = [
     declared: 'ccccc',
   },
   { name: 'image as data', body: image('data:image/png;base64,AAAA'), declared: 'ccccc' },
-  { name: 'image by URL', body: image('https://example.com/a.png'), declared: 'ccrrc' },
+  { name: 'image by URL', body: image('https://example.com/a.png'), declared: 'ccccc' },
   {
     name: 'audio input',
     body: asked({ type: 'input_audio', input_audio: { data: 'AAAA', format: 'wav' } }),
@@ -115,8 +115,11 @@ export function fateOf({ body, beside = {}, cacheMarker }: Feature, wire: Wire, 
   return made === sent({ ...PLAIN, ...beside }, wire, modelId, undefined) ? 'left out' : 'carried';
 }
 
+/** What the relay fetches for providers that take bytes alone. */
+const media = new Map([['https://example.com/a.png', { bytes: Buffer.from('png'), mediaType: 'image/png' }]]);
+
 function sent(body: object, wire: Wire, modelId: string, cacheMarker: CacheMarker | undefined): string | undefined {
-  const asks = { body: Buffer.from(JSON.stringify({ model: 'a/m', ...body })), cacheMarker };
+  const asks = { body: Buffer.from(JSON.stringify({ model: 'a/m', ...body })), cacheMarker, media };
   const made = translateRequest(openAiChat.translation!, wire.translation!, { id: 'a/m', modelId }, asks);
   if (!(made instanceof GatewayError)) return made.body.toString();
   if (made.code !== 'unsupported_parameter') throw made;
