@@ -30,7 +30,7 @@ export function serverSettings(
   overrides: Overrides,
   { upstream, prices }: Pick<ServerSettings, 'upstream' | 'prices'>,
 ): ServerSettings {
-  const { listen, operator, limits, timeouts, cors, counters, ledger, metrics, media } = written;
+  const { listen, operator, limits, timeouts, cors, counters, files, batches, ledger, metrics, otel, media } = written;
   const port = overrides.port ?? listen.port;
   return {
     listen: {
@@ -51,6 +51,7 @@ export function serverSettings(
     store: written.store,
     limits: {
       maxBodyBytes: limits.max_body_bytes,
+      maxFileBytes: limits.max_file_bytes,
       maxBodyMemoryBytes: limits.max_body_memory_bytes,
       maxHeaderBytes: limits.max_header_bytes,
       maxInFlight: limits.max_in_flight,
@@ -62,6 +63,7 @@ export function serverSettings(
     },
     timeouts: {
       bodyMs: timeouts.body_ms,
+      uploadMs: timeouts.upload_ms,
       connectMs: timeouts.connect_ms,
       firstByteMs: timeouts.first_byte_ms,
       idleMs: timeouts.idle_ms,
@@ -94,6 +96,8 @@ export function serverSettings(
       whenAway: counters.when_away,
       maxCells: counters.max_cells,
     },
+    files: { sharedWith: files.shared_with },
+    batches: { maxConcurrency: batches.max_concurrency, maxAttempts: batches.max_attempts },
     ledger: {
       enabled: ledger.enabled,
       sync: ledger.sync,
@@ -104,6 +108,15 @@ export function serverSettings(
       maxJournalBytes: ledger.max_journal_bytes,
     },
     metrics: { metadataKeys: metrics.metadata_keys },
+    otel: {
+      sampleRatio: otel.sample_ratio,
+      ...(otel.keep_slower_than_ms !== undefined && { keepSlowerThanMs: otel.keep_slower_than_ms }),
+      ...(otel.keep_costlier_than_usd !== undefined && { keepCostlierThanUsd: otel.keep_costlier_than_usd }),
+      names: otel.names,
+      maxQueuedSpans: otel.max_queued_spans,
+      timeoutMs: otel.timeout_ms,
+      metricsIntervalMs: otel.metrics_interval_ms,
+    },
     ...(written.gateway_id !== undefined && { gatewayId: written.gateway_id }),
     ...(cors && { cors: { allowedOrigins: cors.allowed_origins, maxAgeSeconds: cors.max_age_seconds } }),
   };

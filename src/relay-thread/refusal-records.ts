@@ -29,10 +29,11 @@ export class RefusalRecords {
 
   readonly refused = (exchange: Exchange, error: GatewayError, request: RefusedRequest = NOTHING_ASKED): void => {
     const clientJson = exchange.clientJson();
-    this.#refused({ ...labelsOf(exchange), principal: exchange.principal, error, clientJson }, request);
+    const { clientTraceparent: traceparent } = exchange.headers;
+    this.#refused({ ...labelsOf(exchange), principal: exchange.principal, error, clientJson }, request, traceparent);
   };
 
-  answered(exchange: Exchange): void {
+  answered(exchange: Exchange, status = 200): void {
     const durationMs = performance.now() - exchange.startedAt;
     this.#options.add({
       ...this.#blank,
@@ -40,15 +41,16 @@ export class RefusalRecords {
       startedAt: epochMs(exchange.startedAt),
       durationMs,
       overheadMs: durationMs,
-      status: 200,
+      status,
       outcome: 'ok',
       subject: exchange.principal.subject,
       keyId: exchange.principal.keyId,
+      bytesIn: exchange.bytesIn,
       bytesOut: exchange.sink.bytesOut,
     });
   }
 
-  #refused(refusal: Refusal, request: RefusedRequest): void {
+  #refused(refusal: Refusal, request: RefusedRequest, traceparent?: string): void {
     const { id, requestId, method, path, startedAt, principal, error, clientJson } = refusal;
     const { log, add } = this.#options;
     const durationMs = performance.now() - startedAt;
@@ -71,6 +73,7 @@ export class RefusalRecords {
       ...request,
       rulesJson: error.context.rulesJson,
       clientJson,
+      traceparent,
     });
   }
 }

@@ -114,7 +114,8 @@ function compile(quirks: readonly RequestQuirks[]): ChatRules | undefined {
   const messages = rulesOf(messageRules(quirks));
   const maxToolCallIdCharacters = quirks.find((each) => each.maxToolCallIdCharacters)?.maxToolCallIdCharacters;
   if (parameters === undefined && messages === undefined && maxToolCallIdCharacters === undefined) return undefined;
-  return { parameters, messages, ...(maxToolCallIdCharacters && { maxToolCallIdCharacters }) };
+  const takesReasoning = quirks.some(({ reasoningBack }) => reasoningBack !== undefined);
+  return { parameters, messages, takesReasoning, ...(maxToolCallIdCharacters && { maxToolCallIdCharacters }) };
 }
 
 function rulesOf(rules: readonly KeyRule[]): KeyRules | undefined {
