@@ -111,7 +111,7 @@ describe('images and files by address, for a provider that takes bytes alone', (
     return error.message;
   }
 
-  test('are fetched and sent as bytes, of the type that their first bytes tell, behind a redirect too', async () => {
+  test('a file by address is sent as bytes, of the type that their first bytes tell, behind a redirect too', async () => {
     for (const path of ['/image', '/moved']) {
       assert.equal((await ask(gateway, asking(image(files.origin + path)))).status, 200);
       assert.deepEqual(sent().at(-1), { image: { format: 'png', source: { bytes: PNG.toString('base64') } } });
@@ -123,7 +123,7 @@ describe('images and files by address, for a provider that takes bytes alone', (
     });
   });
 
-  test('one that a request names twice is fetched once', async () => {
+  test('a file that a request names twice is fetched once', async () => {
     files.asked.length = 0;
     const again = image(`${files.origin}/image`);
     assert.equal((await ask(gateway, asking(again, again, again))).status, 200);
@@ -131,7 +131,7 @@ describe('images and files by address, for a provider that takes bytes alone', (
     assert.equal(sent().length, 4);
   });
 
-  test('are never fetched from an address that is not public, however it is written or redirected to', async () => {
+  test('nothing is fetched from an address that is not public, however it is written or redirected to', async () => {
     files.asked.length = 0;
     const { port } = new URL(files.origin);
     const hidden = ['127.0.0.2', 'localhost', '[::1]', '[::ffff:127.0.0.1]', '2130706434', '0x7f.2', '0.0.0.0'];
@@ -147,7 +147,7 @@ describe('images and files by address, for a provider that takes bytes alone', (
     assert.match(await refusal(image(`http://user:word@127.0.0.1:${port}/image`)), /user name/);
   });
 
-  test('are bounded in number, size and time, each by a setting that the error names', async () => {
+  test('files are bounded in number, size and time, each by a setting that the error names', async () => {
     const many = ['/image', '/notes.txt', '/moved'].map((path) => image(files.origin + path));
     assert.match(await refusal(...many), /media\.max_files: 2/);
     assert.match(await refusal(image(`${files.origin}/large`)), /media\.max_bytes: 4096/);
@@ -156,7 +156,7 @@ describe('images and files by address, for a provider that takes bytes alone', (
     assert.match(await refusal(image(`${files.origin}/absent`)), /answered 404/);
   });
 
-  test('are no longer fetched when the client has left', async () => {
+  test('a file is no longer fetched when the client has left', async () => {
     const leaving = new AbortController();
     const asked = ask(gateway, asking(image(`${files.origin}/hanging`)), { signal: leaving.signal });
     await eventually('the file is asked for', () => files.hanging.size === 1);
