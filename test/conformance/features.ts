@@ -116,10 +116,13 @@ export function fateOf({ body, beside = {}, cacheMarker }: Feature, wire: Wire, 
 }
 
 /** What the relay fetches for providers that take bytes alone. */
-const media = new Map([['https://example.com/a.png', { bytes: Buffer.from('png'), mediaType: 'image/png' }]]);
+export const FETCHED_MEDIA = new Map([
+  ['https://example.com/a.png', { bytes: Buffer.from('png'), mediaType: 'image/png' }],
+  ['https://example.com/a.pdf', { bytes: Buffer.from('%PDF-'), mediaType: 'application/pdf' }],
+]);
 
 function sent(body: object, wire: Wire, modelId: string, cacheMarker: CacheMarker | undefined): string | undefined {
-  const asks = { body: Buffer.from(JSON.stringify({ model: 'a/m', ...body })), cacheMarker, media };
+  const asks = { body: Buffer.from(JSON.stringify({ model: 'a/m', ...body })), cacheMarker, media: FETCHED_MEDIA };
   const made = translateRequest(openAiChat.translation!, wire.translation!, { id: 'a/m', modelId }, asks);
   if (!(made instanceof GatewayError)) return made.body.toString();
   if (made.code !== 'unsupported_parameter') throw made;
