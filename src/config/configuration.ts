@@ -1,5 +1,6 @@
 import type { ProviderWords } from '../core/errors.ts';
 import type { ModelTypeName } from './account-schema.ts';
+import type { McpServer, McpSettings } from './mcp/mcp-servers.ts';
 import type { PriceList } from './price-list.ts';
 
 /**
@@ -24,6 +25,7 @@ export interface Configuration {
   fallbackRules: FallbackRule[];
   /** gateway-global-settings: retries of every model that says nothing of its own. */
   retrySettings?: RetrySettings | undefined;
+  mcpServers: McpServer[];
   /** gateway-otel-config: each is one more receiver. */
   otel: OtelExportSettings[];
 }
@@ -379,6 +381,7 @@ export interface ServerSettings {
   /** Keys of request metadata that become labels of metrics. */
   metrics: { metadataKeys: string[] };
   routing: RoutingLimits;
+  mcp: McpSettings;
   otel: OtelSettings;
   /** Name of this gateway in a cluster: its hash chain, its share of reservations. Made and kept in data_dir by default. */
   gatewayId?: string;

@@ -329,6 +329,34 @@ function isListUrl(value: string, signed: boolean): boolean {
   return safe && username === '' && password === '' && hash === '';
 }
 
+const mcp = section(
+  z.object({
+    call_ms: keyWithDefault(wholeNumber(1, 86_400_000), 120_000).describe(
+      'From a request to an MCP server to its result; a message of the server begins it anew, up to ten times as long.',
+    ),
+    connect_ms: keyWithDefault(wholeNumber(1, 600_000), 10_000).describe(
+      'Until an MCP server is connected and has said which protocol it speaks.',
+    ),
+    session_idle_ms: keyWithDefault(wholeNumber(1000, 86_400_000), 1_800_000).describe(
+      'How long a session, or a process, that nobody uses is kept.',
+    ),
+    max_sessions: keyWithDefault(wholeNumber(1, 1_000_000), 10_000).describe(
+      'Bound of sessions of clients, and of those with servers; the one that rests longest makes room.',
+    ),
+    max_message_bytes: keyWithDefault(wholeNumber(4096, gibibyte), 4_194_304).describe(
+      'Bound of one message to or from an MCP server, and of what waits for one client.',
+    ),
+    max_tools: keyWithDefault(wholeNumber(1, 100_000), 1000).describe('Bound of the tools of one server.'),
+    list_ttl_ms: keyWithDefault(wholeNumber(0, 86_400_000), 60_000).describe(
+      'How long what a server lists is used again, where the server does not say.',
+    ),
+    max_children: keyWithDefault(wholeNumber(0, 10_000), 64).describe('Bound of processes of `mcp-server/stdio`.'),
+    secret: optionalKey(secretText(4096)).describe(
+      'Seals sessions and tokens of MCP; the same on all gateways of a cluster. By default made and kept in `data_dir`.',
+    ),
+  }),
+);
+
 const log = section(
   z.object({
     level: keyWithDefault(z.enum(['debug', 'info', 'warn', 'error']), 'info').describe(
@@ -425,6 +453,7 @@ export const serverSchema = z.object({
   metrics: metrics.describe('What metrics tell apart.'),
   routing: routing.describe('When a target of virtual models is out, and how often it is tried again.'),
   otel: otel.describe('Spans and metrics by OTLP, where a `gateway-otel-config` says where to.'),
+  mcp: restricting(mcp).describe('Bounds of the MCP gateway.'),
   gateway_id: optionalKey(gatewayId).describe(
     'Name of this gateway in a cluster; by default made and kept in `data_dir`.',
   ),

@@ -184,6 +184,8 @@ export interface Connection {
   /** The account's own proxy, or `none`; undefined: as the server's settings say. May hold a password. */
   readonly proxy?: string;
   readonly tls?: { rejectUnauthorized: boolean; ca?: string };
+  /** A name that leads to a metadata service of a cloud is not connected to (core/metadata-address.ts). */
+  readonly guarded?: true;
 }
 
 /**

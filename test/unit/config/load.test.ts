@@ -81,6 +81,16 @@ test('every setting has its default when nothing is configured', () => {
         timeoutMs: 10_000,
         metricsIntervalMs: 10_000,
       },
+      mcp: {
+        callMs: 120_000,
+        connectMs: 10_000,
+        sessionIdleMs: 1_800_000,
+        maxSessions: 10_000,
+        maxMessageBytes: 4_194_304,
+        maxTools: 1000,
+        listTtlMs: 60_000,
+        maxChildren: 64,
+      },
     },
     keys: [],
     accounts: [],
@@ -93,6 +103,7 @@ test('every setting has its default when nothing is configured', () => {
     loadBalancing: [],
     fallbackRules: [],
     retrySettings: undefined,
+    mcpServers: [],
   });
   assert.deepEqual(result.warnings, []);
 });
