@@ -365,6 +365,7 @@ export interface ServerSettings {
   limits: Limits;
   timeouts: Timeouts;
   upstream: UpstreamSettings;
+  media: MediaSettings;
   /** Absent: list prices are those of the price library. */
   prices?: PriceSettings;
   log: { level: 'debug' | 'info' | 'warn' | 'error'; access: 'all' | 'errors' | 'off'; providerWords: ProviderWords };
@@ -413,6 +414,20 @@ export interface UpstreamSettings {
   noProxy: string[];
   /** PEM certificates of authorities that are trusted besides the public ones. */
   ca?: string;
+}
+
+/** Images and files that a request names by address, fetched for providers that take bytes alone. */
+export interface MediaSettings {
+  /** Of one request; 0: nothing is fetched. */
+  maxFiles: number;
+  /** Of all files of one request together. */
+  maxBytes: number;
+  /** For all files of one request together. */
+  timeoutMs: number;
+  /** Requests per relay thread. */
+  maxConcurrent: number;
+  /** Asked although their addresses are not public. */
+  privateHosts: string[];
 }
 
 /** Where list prices come from that stand before those of the price library. */

@@ -267,6 +267,29 @@ const upstream = section(
   }),
 );
 
+const privateHostError = 'a host name in small letters, or an IP address';
+const privateHost = z.string({ error: privateHostError }).regex(/^[a-z0-9_:.-]{1,253}$/, { error: privateHostError });
+
+const media = section(
+  z.object({
+    max_files: keyWithDefault(wholeNumber(0, 1000), 8).describe(
+      'Files that one request may name by address (400); 0 fetches nothing.',
+    ),
+    max_bytes: keyWithDefault(wholeNumber(1024, gibibyte), 20_971_520).describe(
+      'Bound of all files of one request together (400).',
+    ),
+    timeout_ms: keyWithDefault(wholeNumber(1, 600_000), 15_000).describe(
+      'Until the last byte of the last file of a request (400).',
+    ),
+    max_concurrent: keyWithDefault(wholeNumber(1, 10_000), 16).describe(
+      'Requests per thread whose files are being fetched (503).',
+    ),
+    private_hosts: restrictingKey(keyWithDefault(z.array(privateHost).max(1000), [])).describe(
+      'Hosts that are asked although their address is not public, as a file store of your own.',
+    ),
+  }),
+);
+
 const publicKeyError = 'an Ed25519 key, as PEM or as its 32 bytes in base64';
 const listUrlError =
   'an https:// address (http:// with `public_key`, or on this machine) without user name and fragment';
@@ -408,6 +431,9 @@ export const serverSchema = z.object({
   limits: restricting(limits).describe('Bounds of the gateway itself.'),
   timeouts: timeouts.describe('How long each step may take, in milliseconds; 0 is no limit.'),
   upstream: upstream.describe('How providers, and all else that Sluice asks, are reached.'),
+  media: restricting(media).describe(
+    'Images and files that a request names by address: they are fetched for providers that take bytes alone.',
+  ),
   prices: prices.describe('Prices that stand before those of the price library; absent: the library alone.'),
   log: log.describe('What is logged.'),
   keepalive_comment_ms: keyWithDefault(milliseconds, 15_000).describe(

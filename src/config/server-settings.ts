@@ -31,7 +31,7 @@ export function serverSettings(
   { upstream, prices }: Pick<ServerSettings, 'upstream' | 'prices'>,
 ): ServerSettings {
   const { listen, operator, limits, timeouts, cors, counters, files, batches, ledger, metrics } = written;
-  const { routing, otel, mcp } = written;
+  const { routing, otel, mcp, media } = written;
   const port = overrides.port ?? listen.port;
   return {
     listen: {
@@ -74,6 +74,13 @@ export function serverSettings(
       keepAliveMs: timeouts.keep_alive_ms,
     },
     upstream,
+    media: {
+      maxFiles: media.max_files,
+      maxBytes: media.max_bytes,
+      timeoutMs: media.timeout_ms,
+      maxConcurrent: media.max_concurrent,
+      privateHosts: media.private_hosts,
+    },
     ...(prices && { prices }),
     log: {
       level: written.log.level,

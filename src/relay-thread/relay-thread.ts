@@ -30,6 +30,7 @@ import { CredentialWarnings } from './credential-warnings.ts';
 import { routeTable } from './endpoints.ts';
 import { FileRows } from './file-rows.ts';
 import { MCP_HEADERS, McpGate } from './mcp-gate.ts';
+import { mediaFetcher } from './media-fetcher.ts';
 import { RefusalRecords } from './refusal-records.ts';
 import { type Lasting, makeSnapshot } from './snapshot.ts';
 import { TaskPool } from './task-pool.ts';
@@ -63,6 +64,7 @@ const log = createLog(
 const { errorBody } = DIALECTS[0]!;
 const sweeper = new Sweeper();
 const tasks = new TaskPool();
+const fetchMedia = mediaFetcher();
 const counters = new SharedCounters(data.threads, data.thread, data.counters);
 const records = new RecordSender({
   thread: data.thread,
@@ -106,6 +108,7 @@ const pipeline: PipelineOptions = {
   estimate: tasks.estimate,
   translateHeavy: tasks.translateHeavy,
   heavyAnswers: tasks.heavyAnswers,
+  fetchMedia,
   sharedMemory: counters,
   snapshot: () => snapshot,
   record: (record) => records.add(record),

@@ -46,6 +46,7 @@ test('every setting has its default when nothing is configured', () => {
         keepAliveMs: 75000,
       },
       upstream: { proxies: {}, noProxy: [] },
+      media: { maxFiles: 8, maxBytes: 20_971_520, timeoutMs: 15_000, maxConcurrent: 16, privateHosts: [] },
       log: { level: 'info', access: 'all', providerWords: 'keep' },
       keepaliveCommentMs: 15000,
       demo: 'auto',
