@@ -1,5 +1,4 @@
 import { hostname } from 'node:os';
-import { join } from 'node:path';
 import { parentPort } from 'node:worker_threads';
 import { KeyRing } from '../authentication/authenticate.ts';
 import { presentedKey } from '../authentication/presented-key.ts';
@@ -11,7 +10,7 @@ import { MemoryCounters } from '../counters/memory-counters.ts';
 import type { RedisCounters } from '../counters/redis-counters.ts';
 import { Edge } from '../edge/edge.ts';
 import { runBeforeLastByte } from '../edge/response-sink.ts';
-import { DiskBlobs } from '../files/disk-blobs.ts';
+import { blobsOf } from '../files/blobs-of.ts';
 import { RecordSender } from '../ledger/record-sender.ts';
 import { TokenForecast } from '../limits/token-forecast.ts';
 import type { PipelineOptions } from '../pipeline.ts';
@@ -22,6 +21,7 @@ import type { FromRelayThread, RelayThreadData, ToRelayThread } from '../threads
 import { SharedCounters } from '../threads/shared-counters.ts';
 import { collectWhenIdle } from '../threads/steady-heap.ts';
 import { OriginPools } from '../upstream/origin-pools.ts';
+import { sideRequests } from '../upstream/side-requests.ts';
 import { batchEndpoints, batchRunner } from './batch-endpoints.ts';
 import { BatchRows } from './batch-rows.ts';
 import { CredentialWarnings } from './credential-warnings.ts';
@@ -117,7 +117,11 @@ const pipeline: PipelineOptions = {
 const fileRows = new FileRows({ thread: data.thread, send });
 const files = {
   rows: fileRows,
-  blobs: new DiskBlobs(join(server.dataDir, 'blobs'), String(data.thread)),
+  blobs: blobsOf(
+    server,
+    String(data.thread),
+    sideRequests(() => snapshot.settings.upstream),
+  ),
   records: refusals,
   sharedMemory: counters,
   settings: () => snapshot.settings,
