@@ -47,10 +47,14 @@ async function upload(lines: readonly object[], at = client): Promise<string> {
 
 async function ended(id: string, at = client): Promise<OpenAI.Batch> {
   let batch = await at.batches.retrieve(id);
-  await eventually(`batch ${id} has ended`, async () => {
-    batch = await at.batches.retrieve(id);
-    return ['completed', 'failed', 'expired', 'cancelled'].includes(batch.status);
-  });
+  await eventually(
+    `batch ${id} has ended`,
+    async () => {
+      batch = await at.batches.retrieve(id);
+      return ['completed', 'failed', 'expired', 'cancelled'].includes(batch.status);
+    },
+    30_000,
+  );
   return batch;
 }
 
