@@ -154,6 +154,8 @@ test('every endpoint that is asked and answered in JSON runs in a batch, under e
     '/embeddings': { model: 'demo/embedding', input: 'a' },
     '/v1/completions': { model: 'demo/chat', prompt: 'a' },
     '/v1/moderations': { model: 'demo/moderation', input: 'a' },
+    '/v1/messages': { model: 'demo/chat', max_tokens: 100, messages: [{ role: 'user', content: 'a' }] },
+    '/v1/responses': { model: 'demo/chat', input: 'a', store: false },
     '/v1/rerank': { model: 'demo/rerank', query: 'a', documents: ['a', 'b'] },
   };
   await Promise.all(
