@@ -101,7 +101,7 @@ async function begin(): Promise<void> {
     onFull: (full) => send({ type: 'full', full }),
   });
   await seed.start();
-  const files = await openFiles({ database, dataDir: server.dataDir, log });
+  const files = await openFiles({ database, server, http, log });
   const batches = new BatchService({
     database,
     gatewayId: server.gatewayId ?? (await loadOrMakeGatewayId(server.dataDir, (text) => log.warn({}, text))),

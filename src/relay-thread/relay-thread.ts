@@ -1,5 +1,4 @@
 import { hostname } from 'node:os';
-import { join } from 'node:path';
 import { parentPort } from 'node:worker_threads';
 import { KeyRing } from '../authentication/authenticate.ts';
 import { presentedKey } from '../authentication/presented-key.ts';
@@ -12,7 +11,7 @@ import type { RedisCounters } from '../counters/redis-counters.ts';
 import { Edge } from '../edge/edge.ts';
 import type { RequestHead } from '../edge/request-head.ts';
 import { runBeforeLastByte } from '../edge/response-sink.ts';
-import { DiskBlobs } from '../files/disk-blobs.ts';
+import { blobsOf } from '../files/blobs-of.ts';
 import { RecordSender } from '../ledger/record-sender.ts';
 import { TokenForecast } from '../limits/token-forecast.ts';
 import type { PipelineOptions } from '../pipeline.ts';
@@ -24,6 +23,7 @@ import type { FromRelayThread, RelayThreadData, ToRelayThread } from '../threads
 import { SharedCounters } from '../threads/shared-counters.ts';
 import { collectWhenIdle } from '../threads/steady-heap.ts';
 import { OriginPools } from '../upstream/origin-pools.ts';
+import { sideRequests } from '../upstream/side-requests.ts';
 import { batchEndpoints, batchRunner } from './batch-endpoints.ts';
 import { BatchRows } from './batch-rows.ts';
 import { CredentialWarnings } from './credential-warnings.ts';
@@ -134,7 +134,11 @@ const mcp = new McpGate({
 const fileRows = new FileRows({ thread: data.thread, send });
 const files = {
   rows: fileRows,
-  blobs: new DiskBlobs(join(server.dataDir, 'blobs'), String(data.thread)),
+  blobs: blobsOf(
+    server,
+    String(data.thread),
+    sideRequests(() => snapshot.settings.upstream),
+  ),
   records: refusals,
   sharedMemory: counters,
   settings: () => snapshot.settings,
