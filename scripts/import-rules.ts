@@ -23,6 +23,8 @@ const DEPTHS: Record<string, number> = {
   usage: 3,
   upstream: 3,
   edge: 3,
+  files: 3,
+  batches: 4,
   ledger: 3,
   identity: 3,
   alerts: 3,

@@ -16,6 +16,8 @@ const NO_HEADERS: HeadersOfInterest = {
   traceparent: undefined,
   tracestate: undefined,
   idempotencyKey: undefined,
+  range: undefined,
+  query: undefined,
   tfy: undefined,
   forwardable: undefined,
 };
@@ -85,6 +87,7 @@ export class FakeExchange implements Exchange {
   readonly bodyReadAt = this.startedAt;
   readonly bytesIn: number;
   readonly scan: BodyScan | undefined;
+  readonly arriving = undefined;
   body: Buffer;
   aborted: AbortReason | undefined;
   onAbort: ((reason: AbortReason) => void) | undefined;

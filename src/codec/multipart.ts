@@ -142,34 +142,12 @@ export class MultipartScan {
     return true;
   }
 
-  #readHead(head: string): boolean {
-    const part = `part ${this.#count}`;
-    let disposition: string | undefined;
-    let isEncoded = false;
-    for (const line of head.split('\r\n')) {
-      if (/[\u0000-\u0008\u000a-\u001f\u007f]/.test(line)) {
-        return this.#fail(this.#from, `a header of ${part} has a control character`);
-      }
-      const [, name, value] = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*)$/.exec(line) ?? [];
-      if (name === undefined || value === undefined) return this.#fail(this.#from, `a header of ${part} is malformed`);
-      const lower = name.toLowerCase();
-      if (lower === 'content-disposition') {
-        if (disposition !== undefined) return this.#fail(this.#from, `${part} has two content-dispositions`);
-        disposition = value;
-      } else if (lower === 'content-transfer-encoding') isEncoded = !/^(binary|7bit|8bit)[ \t]*$/i.test(value);
-    }
-    const type = /^form-data(?=[ \t;])/i.exec(disposition ?? '')?.[0];
-    const parameters = type === undefined ? undefined : parametersOf(disposition!.slice(type.length));
-    const name = parameters?.get('name');
-    if (parameters === undefined || name === undefined || parameters.has('name*')) {
-      return this.#fail(
-        this.#from,
-        `${part} needs a content-disposition \`form-data; name="…"\`, each parameter once and its quotes closed`,
-      );
-    }
-    this.#name = name;
-    this.#isFile = parameters.has('filename') || parameters.has('filename*');
-    return this.#checkWanted(name, isEncoded);
+  #readHead(text: string): boolean {
+    const head = readPartHead(text, `part ${this.#count}`);
+    if (typeof head === 'string') return this.#fail(this.#from, head);
+    this.#name = head.name;
+    this.#isFile = head.isFile;
+    return this.#checkWanted(head.name, head.isEncoded);
   }
 
   #checkWanted(name: string, isEncoded: boolean): boolean {
@@ -216,6 +194,39 @@ export class MultipartScan {
     this.fault = { kind: 'syntax', at, detail };
     return false;
   }
+}
+
+export interface PartHead {
+  readonly name: string;
+  readonly isFile: boolean;
+  /** As it was written. */
+  readonly filename: string | undefined;
+  /** It has a content-transfer-encoding. */
+  readonly isEncoded: boolean;
+}
+
+/** The headers of one part, which `part` names; or what is wrong with them. */
+export function readPartHead(head: string, part: string): PartHead | string {
+  let disposition: string | undefined;
+  let isEncoded = false;
+  for (const line of head.split('\r\n')) {
+    if (/[\u0000-\u0008\u000a-\u001f\u007f]/.test(line)) return `a header of ${part} has a control character`;
+    const [, name, value] = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*)$/.exec(line) ?? [];
+    if (name === undefined || value === undefined) return `a header of ${part} is malformed`;
+    const lower = name.toLowerCase();
+    if (lower === 'content-disposition') {
+      if (disposition !== undefined) return `${part} has two content-dispositions`;
+      disposition = value;
+    } else if (lower === 'content-transfer-encoding') isEncoded = !/^(binary|7bit|8bit)[ \t]*$/i.test(value);
+  }
+  const type = /^form-data(?=[ \t;])/i.exec(disposition ?? '')?.[0];
+  const parameters = type === undefined ? undefined : parametersOf(disposition!.slice(type.length));
+  const name = parameters?.get('name');
+  if (parameters === undefined || name === undefined || parameters.has('name*')) {
+    return `${part} needs a content-disposition \`form-data; name="…"\`, each parameter once and its quotes closed`;
+  }
+  const isFile = parameters.has('filename') || parameters.has('filename*');
+  return { name, isFile, filename: parameters.get('filename'), isEncoded };
 }
 
 /** Parameters behind a `;` each, names in lower case; undefined: they can be read in two ways, or not at all. */

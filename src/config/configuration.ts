@@ -229,6 +229,9 @@ export interface ServerSettings {
   /** Absent: no CORS headers, OPTIONS is 405. */
   cors?: { allowedOrigins: string[]; maxAgeSeconds: number };
   counters: CounterSettings;
+  files: { sharedWith: 'nobody' | 'team' };
+  /** `maxConcurrency`: lines at once, over all threads; 0: none are run. */
+  batches: { maxConcurrency: number; maxAttempts: number };
   ledger: LedgerSettings;
   /** Keys of request metadata that become labels of metrics. */
   metrics: { metadataKeys: string[] };
@@ -291,6 +294,7 @@ export interface Limits {
   /** One request body. */
   maxBodyBytes: number;
   /** All request bodies held at once, over all threads. */
+  maxFileBytes: number;
   maxBodyMemoryBytes: number;
   maxHeaderBytes: number;
   /** Exchanges open at once, over all threads. */
@@ -309,6 +313,7 @@ export interface Limits {
 
 export interface Timeouts {
   bodyMs: number;
+  uploadMs: number;
   connectMs: number;
   firstByteMs: number;
   idleMs: number;

@@ -94,7 +94,7 @@ const store = section(
     counters: engine('memory', /^rediss?:\/\//, '`redis://host:6379/0`').describe(
       'Where limits and budgets are counted: in memory, or in a Redis for several gateways.',
     ),
-    blobs: engine('disk', undefined, '', /^s3:/).describe('Where file bodies will be kept; nothing uses it yet.'),
+    blobs: engine('disk', undefined, '', /^s3:/).describe('Where uploaded files are kept: `blobs` in `data_dir`.'),
   }),
 );
 
@@ -140,6 +140,25 @@ const ledger = section(
   }),
 );
 
+const files = section(
+  z.object({
+    shared_with: keyWithDefault(z.enum(['nobody', 'team']), 'nobody').describe(
+      'Who sees a file beside the caller that uploaded it: `team` is the first of the teams of its key.',
+    ),
+  }),
+);
+
+const batches = section(
+  z.object({
+    max_concurrency: keyWithDefault(wholeNumber(0, 65_536), 64).describe(
+      'Lines of batches that this gateway sends at once; 0: it runs none. Fewer while they keep clients waiting.',
+    ),
+    max_attempts: keyWithDefault(wholeNumber(1, 100), 4).describe(
+      'How often a line is sent at the most where it fails for a reason that may pass; a provider that is too busy is asked again at its pace.',
+    ),
+  }),
+);
+
 const metrics = section(
   z.object({ metadata_keys: metadataKeys.describe('Keys of request metadata that become labels.') }),
 );
@@ -150,6 +169,9 @@ const gatewayId = z.string({ error: gatewayIdError }).regex(/^[A-Za-z0-9._-]{1,6
 const limits = section(
   z.object({
     max_body_bytes: keyWithDefault(wholeNumber(1, gibibyte), 33_554_432).describe('Bound of one request body (413).'),
+    max_file_bytes: keyWithDefault(wholeNumber(1, 1024 * gibibyte), 536_870_912).describe(
+      'Bound of one file that is uploaded (413).',
+    ),
     max_body_memory_bytes: keyWithDefault(wholeNumber(1, 1024 * gibibyte), gibibyte).describe(
       'Bound of all request bodies held at once (503).',
     ),
@@ -180,7 +202,10 @@ const limits = section(
 const timeouts = section(
   z.object({
     body_ms: keyWithDefault(milliseconds, 30_000).describe(
-      'From the head of a request to the last byte of its body (408).',
+      'From the head of a request to the last byte of its body; of a file between two pieces of it (408).',
+    ),
+    upload_ms: keyWithDefault(milliseconds, 3_600_000).describe(
+      'From the head of an upload to the last byte of its file (408).',
     ),
     connect_ms: keyWithDefault(milliseconds, 5000).describe('Until a request has a connection to its provider (504).'),
     first_byte_ms: keyWithDefault(milliseconds, 600_000).describe(
@@ -320,6 +345,8 @@ export const serverSchema = z.object({
   ),
   cors: cors.describe('Which browsers may call; without it there are no CORS headers.'),
   counters: counters.describe('How limits and budgets are counted.'),
+  files: files.describe('Whose the files are that callers upload.'),
+  batches: batches.describe('How batches are run.'),
   ledger: ledger.describe('How the ledger is kept.'),
   metrics: metrics.describe('What metrics tell apart.'),
   gateway_id: optionalKey(gatewayId).describe(

@@ -30,7 +30,7 @@ export function serverSettings(
   overrides: Overrides,
   { upstream, prices }: Pick<ServerSettings, 'upstream' | 'prices'>,
 ): ServerSettings {
-  const { listen, operator, limits, timeouts, cors, counters, ledger, metrics } = written;
+  const { listen, operator, limits, timeouts, cors, counters, files, batches, ledger, metrics } = written;
   const port = overrides.port ?? listen.port;
   return {
     listen: {
@@ -51,6 +51,7 @@ export function serverSettings(
     store: written.store,
     limits: {
       maxBodyBytes: limits.max_body_bytes,
+      maxFileBytes: limits.max_file_bytes,
       maxBodyMemoryBytes: limits.max_body_memory_bytes,
       maxHeaderBytes: limits.max_header_bytes,
       maxInFlight: limits.max_in_flight,
@@ -62,6 +63,7 @@ export function serverSettings(
     },
     timeouts: {
       bodyMs: timeouts.body_ms,
+      uploadMs: timeouts.upload_ms,
       connectMs: timeouts.connect_ms,
       firstByteMs: timeouts.first_byte_ms,
       idleMs: timeouts.idle_ms,
@@ -87,6 +89,8 @@ export function serverSettings(
       whenAway: counters.when_away,
       maxCells: counters.max_cells,
     },
+    files: { sharedWith: files.shared_with },
+    batches: { maxConcurrency: batches.max_concurrency, maxAttempts: batches.max_attempts },
     ledger: {
       enabled: ledger.enabled,
       sync: ledger.sync,

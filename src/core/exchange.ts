@@ -19,6 +19,10 @@ export interface HeadersOfInterest {
   traceparent: string | undefined;
   tracestate: string | undefined;
   idempotencyKey: string | undefined;
+  /** RFC 9110 §14.2 */
+  range: string | undefined;
+  /** Behind the `?` of the path, as it was sent; only where the route reads it (`readsQuery`). */
+  query: string | undefined;
   /** All `x-tfy-*` headers that were sent, by full name. */
   tfy: Record<string, string> | undefined;
   /** Those that some provider takes (`openai-beta`, `anthropic-version`, …), by full name. */
@@ -34,6 +38,28 @@ export type PathParams = Readonly<Record<string, string>>;
 export interface BodyScan {
   /** buffer[0, end) has arrived; earlier bytes are as before, the buffer may be another one. */
   advance(buffer: Buffer, end: number): void;
+}
+
+/** Takes a body piece by piece. */
+export interface BodyReceiver {
+  /** The bytes are the edge's again when the call returns. */
+  take(bytes: Uint8Array): void;
+  /** All of it was taken. */
+  end(): void;
+  /** It does not come whole: too large, too slow. The receiver refuses the exchange with this error. */
+  fail(error: GatewayError): void;
+}
+
+/** A body that is not collected: its bytes go to a receiver as they arrive. */
+export interface ArrivingBody {
+  /** Set before the route's `handle` returns, once; without one the bytes are dropped. */
+  receiver: BodyReceiver | undefined;
+  /**
+   * Reads no more of the client until `resume`. What the addon reads in this turn still comes: it goes on while the kernel
+   * gives half a MiB at once, so a very fast client may send far more.
+   */
+  pause(): void;
+  resume(): void;
 }
 
 export type AbortReason = 'client' | 'write-timeout' | 'drain';
@@ -76,6 +102,8 @@ export interface Exchange {
   readonly headers: HeadersOfInterest;
   /** The whole body, owned by the exchange: valid until it ends. */
   body: Buffer;
+  /** Of a route whose body streams; else undefined. */
+  readonly arriving: ArrivingBody | undefined;
   /** Bytes of the request body, also after it was let go. */
   readonly bytesIn: number;
   /** Made for the path by the route; has seen the whole body. */

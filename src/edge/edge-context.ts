@@ -30,6 +30,7 @@ export interface EdgeContext {
   corsHeaders(origin: string | undefined): readonly string[];
   /** `detail`: what makes it larger than it looked. */
   tooLarge(detail?: string): GatewayError;
+  fileTooLarge(): GatewayError;
   refused(exchange: Exchange, error: GatewayError): void;
   /** For the record of a refusal, as ExchangeRecord.clientJson. */
   clientJson(head: RequestHead, side: RemoteSide): string;

@@ -12,6 +12,7 @@ import type { RequestHead } from './request-head.ts';
 import { serverTiming } from './response-head.ts';
 import { type SinkOwner, UwsResponseSink } from './response-sink.ts';
 import type { Route } from './routes.ts';
+import { StreamedBody, type StreamedBodyOwner } from './streamed-body.ts';
 
 const NO_BODY = Buffer.alloc(0);
 const KEEPS_NOTHING = (): void => {};
@@ -22,7 +23,9 @@ const KEEP_OPEN_MS = 4_000;
  * A request from its accepted head to the last byte of its answer. It owns the body's memory, its place in flight and
  * the two waits that are about the client: `body_ms` and `write_ms`.
  */
-export class EdgeExchange implements Exchange, OpenExchange, SinkOwner, BodyOwner, DecodedBodyOwner, RequestTaker {
+export class EdgeExchange
+  implements Exchange, OpenExchange, SinkOwner, BodyOwner, DecodedBodyOwner, StreamedBodyOwner, RequestTaker
+{
   connection: ClientConnection | undefined;
   readonly id = exchangeId();
   readonly requestId: string;
@@ -33,6 +36,7 @@ export class EdgeExchange implements Exchange, OpenExchange, SinkOwner, BodyOwne
   readonly headers: RequestHead;
   readonly sink: UwsResponseSink;
   readonly scan: BodyScan | undefined;
+  readonly arriving: StreamedBody | undefined;
   readonly startedAt: number;
   body: Buffer = NO_BODY;
   bytesIn = 0;
@@ -76,6 +80,9 @@ export class EdgeExchange implements Exchange, OpenExchange, SinkOwner, BodyOwne
     this.#keptOpenAt = startedAt;
     this.requestId = head.requestId !== undefined && isSaneRequestId(head.requestId) ? head.requestId : this.id;
     this.scan = route.scan?.(this);
+    const { limits, timeouts } = context.settings;
+    this.arriving =
+      route.body === 'stream' ? new StreamedBody(this, limits.maxFileBytes, timeouts, startedAt) : undefined;
     this.sink = new UwsResponseSink(response, context.settings.limits.highWatermarkBytes, this);
     this.sink.headOnly = method === 'HEAD';
     response.onAborted(this.#onAborted);
@@ -85,7 +92,7 @@ export class EdgeExchange implements Exchange, OpenExchange, SinkOwner, BodyOwne
   read(): void {
     this.#context.open.add(this);
     this.#context.connections.arrives(this);
-    if (!this.headers.hasBody) {
+    if (!this.headers.hasBody || this.arriving) {
       this.sink.waitForNextTurn();
       this.#handle();
       return;
@@ -112,6 +119,8 @@ export class EdgeExchange implements Exchange, OpenExchange, SinkOwner, BodyOwne
       this.sink.cut();
       return;
     }
+    // What still comes of the body is read and dropped, so that the client gets to reading why.
+    this.arriving?.drop();
     this.sink.waitForNextTurn();
     const list = ['content-type', 'application/json', ...headers];
     list.push(...retryHeaders(error, headers));
@@ -163,6 +172,7 @@ export class EdgeExchange implements Exchange, OpenExchange, SinkOwner, BodyOwne
       this.#refuseBody(new GatewayError('body_timeout', { setting: `timeouts.body_ms: ${timeouts.bodyMs}` }));
       return;
     }
+    this.arriving?.sweep(now);
     const { blockedSince } = this.sink;
     if (blockedSince > 0 && timeouts.writeMs > 0 && now - blockedSince > timeouts.writeMs) {
       this.#abort('write-timeout');
@@ -172,10 +182,23 @@ export class EdgeExchange implements Exchange, OpenExchange, SinkOwner, BodyOwne
     }
     const everyMs =
       blockedSince > 0 && timeouts.writeMs > 0 ? Math.min(KEEP_OPEN_MS, timeouts.writeMs / 4) : KEEP_OPEN_MS;
-    if ((this.#reading || this.sink.mayBeHeldUp) && now - this.#keptOpenAt > everyMs) {
+    if (this.arriving?.paused) return;
+    if ((this.#reading || this.arriving?.open || this.sink.mayBeHeldUp) && now - this.#keptOpenAt > everyMs) {
       this.#keptOpenAt = now;
       this.sink.keepOpen();
     }
+  }
+
+  pauseClient(): void {
+    if (!this.#answered && !this.aborted) this.#response.pause();
+  }
+
+  resumeClient(): void {
+    if (!this.#answered && !this.aborted) this.#response.resume();
+  }
+
+  fileTooLarge(): GatewayError {
+    return this.#context.fileTooLarge();
   }
 
   holdBody(bytes: number): boolean {
@@ -202,6 +225,12 @@ export class EdgeExchange implements Exchange, OpenExchange, SinkOwner, BodyOwne
   }
 
   takeData(chunk: ArrayBuffer, isLast: boolean): void {
+    if (this.arriving) {
+      this.bytesIn += chunk.byteLength;
+      this.arriving.arrive(chunk, isLast);
+      if (isLast) this.bodyReadAt = performance.now();
+      return;
+    }
     const reading = this.#reading;
     if (!reading) return;
     const decoder = this.#decoder;
@@ -265,6 +294,7 @@ export class EdgeExchange implements Exchange, OpenExchange, SinkOwner, BodyOwne
   }
 
   #onAborted = (): void => {
+    this.arriving?.drop();
     this.connection?.lost();
     this.sink.abandon();
     this.#abort('client');

@@ -16,6 +16,7 @@ import { EdgeExchange } from './edge-exchange.ts';
 import { type NamesByLength, namesByLength, RequestHead } from './request-head.ts';
 import { joinHead, serverTiming, statusLine } from './response-head.ts';
 import type { Route, RouteTable } from './routes.ts';
+import { MAX_FORM_BYTES } from './streamed-body.ts';
 
 /** What was turned away before it became an exchange of the pipeline: enough for a record. */
 export interface Refusal {
@@ -144,6 +145,13 @@ export class Edge implements EdgeContext {
     });
   }
 
+  fileTooLarge(): GatewayError {
+    return new GatewayError('body_too_large', {
+      detail: 'A file may not be that large.',
+      setting: `limits.max_file_bytes: ${this.settings.limits.maxFileBytes}`,
+    });
+  }
+
   refused(exchange: Exchange, error: GatewayError): void {
     const clientJson = exchange.clientJson();
     this.#options.onRefused({ ...pick(exchange), principal: exchange.principal, error, clientJson });
@@ -209,7 +217,14 @@ export class Edge implements EdgeContext {
       this.#refuse(response, head, method, match.path, startedAt, error, NEVER_CLOSES, accepted, route, principal);
       return;
     }
-    const refusal = this.#fullOrTooLarge(head);
+    if (head.hasBody && route.body === 'stream' && head.contentEncoding !== undefined) {
+      const detail = 'A file is taken as it is, without a content-encoding.';
+      const error = new GatewayError('unsupported_encoding', { detail, param: 'content-encoding' });
+      this.#refuse(response, head, method, match.path, startedAt, error, NEVER_CLOSES, [], route, principal);
+      return;
+    }
+    if (route.readsQuery) head.query = request.getQuery();
+    const refusal = this.#fullOrTooLarge(head, route);
     if (refusal) {
       // A body that is too large goes on arriving, see NEVER_CLOSES.
       const close = refusal.code === 'body_too_large' ? NEVER_CLOSES : HAS_BODY_CLOSES;
@@ -220,10 +235,12 @@ export class Edge implements EdgeContext {
   };
 
   /** Takes a place in flight unless it refuses. */
-  #fullOrTooLarge(head: RequestHead): GatewayError | undefined {
+  #fullOrTooLarge(head: RequestHead, { body }: Route): GatewayError | undefined {
     if (this.#draining) return new GatewayError('draining', { retryAfterMs: RETRY_AFTER_MS });
     const { limits } = this.settings;
-    if (head.contentLength !== undefined && head.contentLength > limits.maxBodyBytes) return this.tooLarge();
+    if (body === 'stream') {
+      if ((head.contentLength ?? 0) > limits.maxFileBytes + MAX_FORM_BYTES) return this.fileTooLarge();
+    } else if (head.contentLength !== undefined && head.contentLength > limits.maxBodyBytes) return this.tooLarge();
     if (!this.counters.enter(limits.maxInFlight)) {
       return new GatewayError('overloaded', {
         setting: `limits.max_in_flight: ${limits.maxInFlight}`,

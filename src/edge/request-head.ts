@@ -17,6 +17,8 @@ export class RequestHead implements HeadersOfInterest {
   traceparent: string | undefined;
   tracestate: string | undefined;
   idempotencyKey: string | undefined;
+  range: string | undefined;
+  query: string | undefined;
   tfy: Record<string, string> | undefined;
   forwardable: Record<string, string> | undefined;
   authorization: string | undefined;
@@ -62,6 +64,9 @@ export class RequestHead implements HeadersOfInterest {
     switch (name.length) {
       case 4:
         if (name === 'host') this.#takeHost(value);
+        return;
+      case 5:
+        if (name === 'range') this.range = value;
         return;
       case 6:
         if (name === 'accept') this.accept = value;

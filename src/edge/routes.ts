@@ -12,11 +12,16 @@ export interface Route {
   readonly method: Method;
   /** False: answered without a key. */
   readonly needsKey: boolean;
-  /** `none`: a request that brings a body is refused. `whole`: `handle` is called when all of it is there. */
-  readonly body: 'none' | 'whole';
+  /**
+   * `none`: a request that brings a body is refused. `whole`: `handle` is called when all of it is there. `stream`: it is
+   * called with the head, and sets the receiver of `exchange.arriving`; the body may be as long as a file.
+   */
+  readonly body: 'none' | 'whole' | 'stream';
+  /** `handle` reads `headers.query`. */
+  readonly readsQuery?: true;
   /** Made per request; sees the body as it arrives. */
   scan?(request: Pick<Exchange, 'path' | 'params' | 'headers'>): BodyScan;
-  /** The whole request is there. */
+  /** The whole request is there; of a streaming body the head. */
   handle(exchange: Exchange): void;
   /** The error body in the caller's dialect. */
   errorBody(error: GatewayError): Uint8Array;
@@ -31,6 +36,12 @@ export interface PlannedPath {
 
 /** All the same, longest first. */
 export const BASE_PATHS = ['/api/llm/v1', '/api/llm', '/v1', ''] as const;
+
+/** `/chat/completions` of `/v1/chat/completions`. */
+export function withoutBasePath(path: string): string {
+  const base = BASE_PATHS.find((each) => path.startsWith(`${each}/`)) ?? '';
+  return path.slice(base.length);
+}
 
 export interface PathMatch {
   /** One route per method; none: the path is planned. */

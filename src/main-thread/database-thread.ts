@@ -9,6 +9,7 @@ import { DatabaseAway } from '../store/store-fault.ts';
 import { errorOf } from '../store/thrown.ts';
 import type { MetricRegistry } from '../telemetry/metric-registry.ts';
 import { RecordFrame } from '../telemetry/record-frame.ts';
+import type { BatchAnswerMessage, BatchWorkMessage } from '../threads/batch-messages.ts';
 import type {
   DatabaseQuestion,
   DatabaseThreadData,
@@ -16,6 +17,7 @@ import type {
   Opened,
   ToDatabaseThread,
 } from '../threads/database-messages.ts';
+import type { FileAnswerMessage } from '../threads/file-messages.ts';
 import type { IdentityMessage, IdentityState } from '../threads/identity-messages.ts';
 import type { FromRelayThread, LedgerFrame, RelayThreadData } from '../threads/messages.ts';
 import type { MainService } from './main-service.ts';
@@ -29,8 +31,11 @@ export interface DatabaseThreadOptions {
   readonly log: Log;
   /** The journal is full, or has room again. */
   readonly onFull: (full: boolean) => void;
+  /** For one relay thread, if it is there. */
+  readonly tell: (thread: number, message: FileAnswerMessage | BatchAnswerMessage) => void;
   /** For every relay thread. */
   readonly onIdentity: (message: IdentityMessage) => void;
+  readonly onBatchWork: (message: BatchWorkMessage) => void;
 }
 
 interface Asked {
@@ -164,6 +169,10 @@ export class DatabaseThread implements MainService {
       case 'keys-known':
       case 'issuer-key-unknown':
         this.#post({ type: 'news', news: message });
+        return;
+      case 'files-ask':
+      case 'batches-ask':
+        this.#post({ type: 'thread-asks', message });
     }
   }
 
@@ -215,8 +224,14 @@ export class DatabaseThread implements MainService {
       case 'thrown':
         this.#answered(message.number)?.reject(errorOf(message.thrown));
         return;
+      case 'for-thread':
+        this.#options?.tell(message.thread, message.message);
+        return;
       case 'identity':
         this.#options?.onIdentity(message.message);
+        return;
+      case 'batch-work':
+        this.#options?.onBatchWork(message);
         return;
       case 'full':
         this.#full = message.full;

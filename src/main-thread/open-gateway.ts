@@ -59,7 +59,9 @@ export async function openGateway({
     registry,
     log,
     onFull: (full) => relayThreads.broadcast({ type: 'ledger-full', full }),
+    tell: (thread, message) => relayThreads.tell(thread, message),
     onIdentity: (message) => relayThreads.broadcast(message),
+    onBatchWork: (message) => relayThreads.broadcast(message),
   });
   const madeKey = hasIssuedKeys ? undefined : await ownKey(configuration, (message) => log.warn({}, message));
   const accountTokens = new AccountTokens({

@@ -2,6 +2,7 @@ import { ERRORS, type ErrorCode } from '../core/errors.ts';
 import type { AdminRoute } from './admin/admin-route.ts';
 import { ADMIN_SCHEME, ADMIN_TAG, adminPaths } from './openapi-admin.ts';
 import { chatCompletionChunk, chatCompletionRequest, chatCompletionResponse } from './openapi-chat.ts';
+import { fileObject, filePaths } from './openapi-files.ts';
 import {
   inferenceParameters,
   limitHeaders,
@@ -148,12 +149,14 @@ export const openapiDocument = {
     ...jsonTags,
     { name: 'Images', description: 'Image generation, edits and variations' },
     { name: 'Audio', description: 'Speech, transcription and translation' },
+    { name: 'Files', description: 'Files that callers upload' },
     { name: 'Models', description: 'Available model listing' },
   ],
   paths: {
     '/chat/completions': chatCompletions,
     ...jsonPaths,
     ...mediaPaths,
+    ...filePaths,
     '/models': models,
     '/models/{id}': model,
   },
@@ -176,6 +179,7 @@ export const openapiDocument = {
       ...jsonSchemas,
       ImageGenerationRequest: imageGenerationRequest,
       ImageGenerationResponse: imageGenerationResponse,
+      FileObject: fileObject,
       ModelObject: {
         type: 'object',
         required: ['id', 'object'],
@@ -212,7 +216,7 @@ export const openapiDocument = {
       BadRequest: refusal('Invalid parameters; `param` names the one at fault'),
       Unauthorized: refusal('Invalid or missing API key; the connection is closed'),
       Forbidden: refusal('This key may not use this model'),
-      NotFound: refusal('There is no such model; near names are given'),
+      NotFound: refusal('There is no such model, and near names are given; or no such file'),
       Timeout: refusal('The body came too slowly, or no token within x-tfy-ttft-timeout-ms'),
       TooLarge: refusal('The body is larger than the gateway takes'),
       RateLimited: refusal(causes('rate_limited', 'budget_exceeded', 'upstream_rate_limited'), limitHeaders),
@@ -229,9 +233,12 @@ export const openapiDocument = {
           'out_of_sockets',
           'account_token_missing',
           'upstream_overloaded',
+          'database_away',
+          'blobs_unavailable',
         ),
         unavailableHeaders,
       ),
+      NoSuchRange: refusal('The file has no such range of bytes', { 'content-range': { schema: { type: 'string' } } }),
       UpstreamTimeout: refusal('The provider did not answer in time', upstreamHeaders),
     },
   },

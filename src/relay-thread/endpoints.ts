@@ -3,6 +3,8 @@ import type { Exchange } from '../core/exchange.ts';
 import type { Dialect } from '../dialects/dialect.ts';
 import { type PlannedPath, type Route, RouteTable } from '../edge/routes.ts';
 import { type PipelineOptions, runInference } from '../pipeline.ts';
+import { type BatchRoutes, batchRoutes } from './batches-endpoint.ts';
+import { type FileEndpoints, fileRoutes } from './files-endpoint.ts';
 import { listModels, showModel } from './models-endpoint.ts';
 import type { RefusalRecords } from './refusal-records.ts';
 
@@ -10,6 +12,8 @@ export interface EndpointsOptions {
   readonly dialects: readonly Dialect[];
   readonly pipeline: PipelineOptions;
   readonly records: RefusalRecords;
+  readonly files: FileEndpoints;
+  readonly batches: BatchRoutes;
   /** The document that the gateway serves of itself, as JSON. */
   readonly openapi: Uint8Array;
   /** In the form of the dialect that a path without one is answered in. */
@@ -20,16 +24,9 @@ const ALIVE = Buffer.from('{"status":"ok","service":"sluice"}');
 
 /** Endpoints that are planned and not built yet. One that is built leaves this list: a test holds that. */
 export const PLANNED: readonly PlannedPath[] = [
-  ...[
-    '/files',
-    '/files/{+path}',
-    '/batches',
-    '/batches/{+path}',
-    '/messages',
-    '/messages/count_tokens',
-    '/responses/{+path}',
-    '/proxy-api/{account}/{+path}',
-  ].map((pattern) => ({ pattern })),
+  ...['/messages', '/messages/count_tokens', '/responses/{+path}', '/proxy-api/{account}/{+path}'].map((pattern) => ({
+    pattern,
+  })),
   ...['/mcp', '/mcp/v1/{name}/mcp', '/agent/chat/completions', '/agent/responses'].map((pattern) => ({
     pattern,
     atRootOnly: true as const,
@@ -38,7 +35,15 @@ export const PLANNED: readonly PlannedPath[] = [
 
 /** Every path of the listening port. */
 export function routeTable(options: EndpointsOptions): RouteTable {
-  return new RouteTable([...inferenceRoutes(options), ...plainRoutes(options)], PLANNED);
+  return new RouteTable(
+    [
+      ...inferenceRoutes(options),
+      ...plainRoutes(options),
+      ...fileRoutes(options.files, options.errorBody),
+      ...batchRoutes(options.batches, options.errorBody),
+    ],
+    PLANNED,
+  );
 }
 
 function inferenceRoutes({ dialects, pipeline }: EndpointsOptions): Route[] {

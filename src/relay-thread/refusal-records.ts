@@ -32,7 +32,7 @@ export class RefusalRecords {
     this.#refused({ ...labelsOf(exchange), principal: exchange.principal, error, clientJson }, request);
   };
 
-  answered(exchange: Exchange): void {
+  answered(exchange: Exchange, status = 200): void {
     const durationMs = performance.now() - exchange.startedAt;
     this.#options.add({
       ...this.#blank,
@@ -40,10 +40,11 @@ export class RefusalRecords {
       startedAt: epochMs(exchange.startedAt),
       durationMs,
       overheadMs: durationMs,
-      status: 200,
+      status,
       outcome: 'ok',
       subject: exchange.principal.subject,
       keyId: exchange.principal.keyId,
+      bytesIn: exchange.bytesIn,
       bytesOut: exchange.sink.bytesOut,
     });
   }

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import { parentPort } from 'node:worker_threads';
 import { KeyRing } from '../authentication/authenticate.ts';
 import { presentedKey } from '../authentication/presented-key.ts';
@@ -10,6 +11,7 @@ import { MemoryCounters } from '../counters/memory-counters.ts';
 import type { RedisCounters } from '../counters/redis-counters.ts';
 import { Edge } from '../edge/edge.ts';
 import { runBeforeLastByte } from '../edge/response-sink.ts';
+import { DiskBlobs } from '../files/disk-blobs.ts';
 import { RecordSender } from '../ledger/record-sender.ts';
 import { TokenForecast } from '../limits/token-forecast.ts';
 import type { PipelineOptions } from '../pipeline.ts';
@@ -20,8 +22,11 @@ import type { FromRelayThread, RelayThreadData, ToRelayThread } from '../threads
 import { SharedCounters } from '../threads/shared-counters.ts';
 import { collectWhenIdle } from '../threads/steady-heap.ts';
 import { OriginPools } from '../upstream/origin-pools.ts';
+import { batchEndpoints, batchRunner } from './batch-endpoints.ts';
+import { BatchRows } from './batch-rows.ts';
 import { CredentialWarnings } from './credential-warnings.ts';
 import { routeTable } from './endpoints.ts';
+import { FileRows } from './file-rows.ts';
 import { RefusalRecords } from './refusal-records.ts';
 import { type Lasting, makeSnapshot } from './snapshot.ts';
 import { TaskPool } from './task-pool.ts';
@@ -109,9 +114,40 @@ const pipeline: PipelineOptions = {
   refused: refusals.refused,
 };
 
+const fileRows = new FileRows({ thread: data.thread, send });
+const files = {
+  rows: fileRows,
+  blobs: new DiskBlobs(join(server.dataDir, 'blobs'), String(data.thread)),
+  records: refusals,
+  sharedMemory: counters,
+  settings: () => snapshot.settings,
+};
+
+const batchRows = new BatchRows({ thread: data.thread, send });
+const endpoints = batchEndpoints(DIALECTS);
+const batches = batchRunner({
+  thread: data.thread,
+  threads: data.threads,
+  endpoints,
+  pipeline,
+  rows: batchRows,
+  blobs: files.blobs,
+  counters,
+  log,
+  refusal: (principal) => keyRing.withdrawn(principal),
+});
+
 const edge = new Edge({
   settings: server,
-  routes: routeTable({ dialects: DIALECTS, pipeline, records: refusals, openapi: data.openapi, errorBody }),
+  routes: routeTable({
+    dialects: DIALECTS,
+    pipeline,
+    records: refusals,
+    files,
+    batches: { rows: batchRows, endpoints, files },
+    openapi: data.openapi,
+    errorBody,
+  }),
   forwardable: FORWARDABLE,
   counters,
   authenticate: (head, side) => {
@@ -152,12 +188,22 @@ function onMessage(message: LaterMessage): void {
       tokens.clear();
       for (const token of message.tokens) tokens.set(token.id, token);
       return;
+    case 'files-answer':
+      fileRows.hear(message);
+      return;
+    case 'batches-answer':
+      batchRows.hear(message);
+      return;
+    case 'batch-work':
+      batches.wake();
+      return;
     case 'ledger-full':
       ledgerFull = message.full;
       records.pauseJournal(ledgerFull && !refusesWhenFull());
       return;
     case 'cut':
       edge.cutAll();
+      batches.cut();
       return;
     case 'drain':
       drain();
@@ -180,7 +226,7 @@ function refusesWhenFull(): boolean {
 }
 
 async function drain(): Promise<void> {
-  await edge.drain();
+  await Promise.all([edge.drain(), batches.stop()]);
   await tasks.close();
   await redisCounts?.stop();
   records.close();

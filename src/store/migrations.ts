@@ -8,6 +8,8 @@ import { usageCounters } from './migrations/0006-usage-counters.ts';
 import { retiredSigningKeys } from './migrations/0007-retired-signing-keys.ts';
 import { sluiceVersions } from './migrations/0008-sluice-versions.ts';
 import { ledgerFrames } from './migrations/0009-ledger-frames.ts';
+import { files } from './migrations/0010-files.ts';
+import { batches } from './migrations/0011-batches.ts';
 
 /** In the order of their names. One that was released is never changed: a further one is added. */
 export const MIGRATIONS: Record<string, Migration> = {
@@ -20,4 +22,6 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0007-retired-signing-keys': retiredSigningKeys,
   '0008-sluice-versions': sluiceVersions,
   '0009-ledger-frames': ledgerFrames,
+  '0010-files': files,
+  '0011-batches': batches,
 };

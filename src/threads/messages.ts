@@ -2,6 +2,8 @@ import type { ThreadConfiguration } from '../config/configuration.ts';
 import type { AccountToken } from '../core/account-token.ts';
 import type { BudgetWindowKey, RefusalAction } from '../counters/budget-groups.ts';
 import type { ThreadStats } from '../telemetry/thread-stats.ts';
+import type { BatchAnswerMessage, BatchQuestionMessage, BatchWorkMessage } from './batch-messages.ts';
+import type { FileAnswerMessage, FileQuestionMessage } from './file-messages.ts';
 import type { IdentityAnswer, IdentityMessage, IdentityState } from './identity-messages.ts';
 
 /** Bytes of one segment of the journal. */
@@ -39,6 +41,9 @@ export type ToRelayThread =
   | { type: 'begin'; data: RelayThreadData }
   | { type: 'reconfigure'; configuration: ThreadConfiguration }
   | IdentityMessage
+  | FileAnswerMessage
+  | BatchAnswerMessage
+  | BatchWorkMessage
   /** All tokens of accounts that there are now: one of them is new. */
   | { type: 'tokens'; tokens: readonly AccountToken[] }
   /** The journal is full, or has room again. */
@@ -70,4 +75,6 @@ export type FromRelayThread =
   | { type: 'budget-refuses'; window: BudgetWindowKey; action: RefusalAction }
   | { type: 'log'; line: string }
   | IdentityAnswer
+  | FileQuestionMessage
+  | BatchQuestionMessage
   | { type: 'drained' };

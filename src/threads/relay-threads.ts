@@ -71,6 +71,12 @@ export class RelayThreads {
     for (const { worker, born } of this.#slots) if (born) worker.postMessage(message);
   }
 
+  /** To one thread; nothing where it is not born. */
+  tell(thread: number, message: ToRelayThread): void {
+    const slot = this.#slots[thread];
+    if (slot?.born) slot.worker.postMessage(message);
+  }
+
   /** Resolves when every thread has ended its last exchange; what is open after `deadlineMs` (0: never) is cut. */
   async drain(deadlineMs: number): Promise<void> {
     this.#stopping = true;

@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { sql } from 'kysely';
 import { openDatabase } from '../../src/store/database.ts';
-import { eventually, selfHosted, startGateway } from '../support/gateway.ts';
+import { eventually, KEY, selfHosted, startGateway } from '../support/gateway.ts';
 import { startCountingProvider, startLoad } from '../support/ledger-load.ts';
 
 const run = promisify(execFile);
@@ -53,6 +53,27 @@ test('a backup that is made while the gateway serves is a data folder: its keys 
   t.after(restored[Symbol.asyncDispose]);
   const answer = await fetch(`${restored.url}/v1/models`, { headers: { authorization: `Bearer ${token}` } });
   assert.equal(answer.status, 200);
+});
+
+test('a file that was uploaded is in the backup, and one that is on its way is not', async (t) => {
+  const gateway = await startGateway();
+  t.after(gateway[Symbol.asyncDispose]);
+  const form = new FormData();
+  form.append('purpose', 'user_data');
+  form.append('file', new Blob(['hello']), 'a.txt');
+  const headers = { authorization: `Bearer ${KEY}` };
+  const uploaded = await fetch(`${gateway.url}/v1/files`, { method: 'POST', headers, body: form });
+  const { id } = (await uploaded.json()) as { id: string };
+  await writeFile(join(gateway.folder, 'data/blobs/incoming-0/file-ff'), 'half');
+  const place = await mkdtemp(join(tmpdir(), 'sluice-backup-'));
+  t.after(() => rm(place, { recursive: true, force: true }));
+  const target = join(place, 'data');
+  assert.equal((await sluice('backup', target, '--config', gateway.configFile)).code, 0);
+  assert.deepEqual(await readdir(join(target, 'blobs')), [id.slice(-2)]);
+  const restored = await startGateway({ folder: place });
+  t.after(restored[Symbol.asyncDispose]);
+  const content = await fetch(`${restored.url}/v1/files/${id}/content`, { headers });
+  assert.equal(await content.text(), 'hello');
 });
 
 test('a backup leaves the form of the database as it is, so that an older version can use it again', async (t) => {

@@ -24,6 +24,7 @@ test('every setting has its default when nothing is configured', () => {
       store: { database: 'sqlite', counters: 'memory', blobs: 'disk' },
       limits: {
         maxBodyBytes: 33554432,
+        maxFileBytes: 536870912,
         maxBodyMemoryBytes: 1073741824,
         maxHeaderBytes: 16384,
         maxInFlight: 16384,
@@ -35,6 +36,7 @@ test('every setting has its default when nothing is configured', () => {
       },
       timeouts: {
         bodyMs: 30000,
+        uploadMs: 3600000,
         connectMs: 5000,
         firstByteMs: 600000,
         idleMs: 120000,
@@ -49,6 +51,7 @@ test('every setting has its default when nothing is configured', () => {
       demo: 'auto',
       retryReusedConnection: true,
       counters: { agreement: 'strict', leasePercent: 5, timeoutMs: 250, whenAway: 'local', maxCells: 65536 },
+      files: { sharedWith: 'nobody' },
       ledger: {
         enabled: true,
         sync: 'batched',

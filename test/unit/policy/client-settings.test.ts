@@ -13,6 +13,8 @@ function headers(tfy: Record<string, string> | undefined): HeadersOfInterest {
     tracestate: undefined,
     idempotencyKey: undefined,
     tfy,
+    range: undefined,
+    query: undefined,
     forwardable: undefined,
   };
 }

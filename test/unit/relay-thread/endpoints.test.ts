@@ -9,6 +9,8 @@ const table = routeTable({
   dialects: DIALECTS,
   pipeline: {} as never,
   records: {} as never,
+  files: {} as never,
+  batches: {} as never,
   openapi: Buffer.alloc(0),
   errorBody: () => Buffer.alloc(0),
 });

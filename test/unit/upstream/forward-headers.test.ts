@@ -12,6 +12,8 @@ const nothing: HeadersOfInterest = {
   traceparent: undefined,
   tracestate: undefined,
   idempotencyKey: undefined,
+  range: undefined,
+  query: undefined,
   tfy: undefined,
   forwardable: undefined,
 };
@@ -64,6 +66,8 @@ test('only trace, idempotency and what the mount forwards pass of the client’s
     tracestate: 'x=1',
     idempotencyKey: 'i-1',
     tfy: { 'x-tfy-metadata': '{}' },
+    range: undefined,
+    query: undefined,
     forwardable: { 'openai-beta': 'b=1', 'anthropic-version': '2023-06-01' },
   };
   const names = pairs(requestHeaders(client, whole, mount())).map(([name]) => name);

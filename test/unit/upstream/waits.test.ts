@@ -5,6 +5,7 @@ import { NO_WAITS, type StepWaits } from '../../../src/routing/route-plan.ts';
 import { Waits } from '../../../src/upstream/waits.ts';
 
 const timeouts: Timeouts = {
+  uploadMs: 0,
   bodyMs: 0,
   connectMs: 50,
   firstByteMs: 1000,

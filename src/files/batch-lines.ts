@@ -1,0 +1,192 @@
+import { JsonPeek } from '../codec/json-peek.ts';
+import { PeekKeys } from '../codec/peek-keys.ts';
+
+/** What a batch may have: OpenAI's own bound. https://platform.openai.com/docs/api-reference/batch/create */
+export const MAX_BATCH_LINES = 50_000;
+export const MAX_CUSTOM_ID_CHARACTERS = 512;
+/** So many faults are told; behind them nothing is looked at any more. */
+const MAX_FAULTS = 10;
+const LINE_FEED = 0x0a;
+const OPEN_BRACE = 0x7b;
+const WHOLE = { fault: undefined };
+const KEYS = new PeekKeys(['custom_id', 'method', 'url', 'body']);
+
+export interface LineFault {
+  /** From 1. */
+  readonly line: number;
+  readonly detail: string;
+}
+
+export interface LineBounds {
+  readonly maxLineBytes: number;
+  /** Whether so many bytes of a line may be kept now: they count in the memory that all bodies share. */
+  mayHold(bytes: number): boolean;
+}
+
+/**
+ * The file of a batch, looked at line by line while it arrives: `{"custom_id": …, "method": "POST", "url": "/v1/…", "body":
+ * {…}}`. What it needs of a line that comes in pieces is kept until its end. Nothing but JSON is kept for long: a file of
+ * another kind has its ten faults soon.
+ */
+export class BatchLines {
+  readonly faults: LineFault[] = [];
+  /** There was no memory for a line: what is told of the file is no verdict. */
+  noRoom = false;
+  /** Lines that are not empty. */
+  lines = 0;
+  readonly #bounds: LineBounds;
+  readonly #ids = new Set<string>();
+  #number = 1;
+  /** Of the line that is not whole yet. */
+  #pieces: Buffer[] = [];
+  #bytes = 0;
+  /** The line at hand has its fault already. */
+  #skips = false;
+
+  constructor(bounds: LineBounds) {
+    this.#bounds = bounds;
+  }
+
+  /** Nothing is looked at any more. */
+  get over(): boolean {
+    return this.noRoom || this.faults.length >= MAX_FAULTS;
+  }
+
+  /** The bytes may be changed afterwards. */
+  take(bytes: Buffer): void {
+    let from = 0;
+    while (from < bytes.length && !this.over) {
+      const end = bytes.indexOf(LINE_FEED, from);
+      this.#add(bytes.subarray(from, end < 0 ? bytes.length : end));
+      if (end < 0) break;
+      this.#endLine();
+      from = end + 1;
+    }
+    const last = this.#pieces.length - 1;
+    if (last >= 0) this.#pieces[last] = Buffer.from(this.#pieces[last]!);
+  }
+
+  finish(): void {
+    if (this.over) return;
+    if (this.#bytes > 0 || this.#skips) this.#endLine();
+    if (this.lines === 0 && this.faults.length === 0) this.#fault('there is no line');
+  }
+
+  #add(piece: Buffer): void {
+    if (this.#skips || piece.length === 0) return;
+    if (this.#bytes === 0 && firstOf(piece) !== OPEN_BRACE && !isBlank(piece)) {
+      this.#skip('it is no JSON object');
+      return;
+    }
+    const { maxLineBytes } = this.#bounds;
+    if (this.#bytes + piece.length > maxLineBytes) {
+      this.#skip(`it is longer than limits.max_body_bytes: ${maxLineBytes}`);
+      return;
+    }
+    if (!this.#bounds.mayHold(this.#bytes + piece.length)) {
+      this.noRoom = true;
+      this.#forget();
+      return;
+    }
+    this.#pieces.push(piece);
+    this.#bytes += piece.length;
+  }
+
+  #endLine(): void {
+    if (!this.#skips && this.#bytes > 0) {
+      const line = this.#pieces.length === 1 ? this.#pieces[0]! : Buffer.concat(this.#pieces);
+      if (!isBlank(line)) {
+        this.lines += 1;
+        const detail =
+          this.lines > MAX_BATCH_LINES ? `there are more than ${MAX_BATCH_LINES} lines` : this.#check(line);
+        if (detail !== undefined) this.#fault(detail);
+      }
+    }
+    this.#forget();
+    this.#skips = false;
+    this.#number += 1;
+  }
+
+  #check(line: Buffer): string | undefined {
+    const read = readBatchLine(line);
+    if (typeof read === 'string') return read;
+    const { customId } = read;
+    if (this.#ids.has(customId)) return `\`custom_id\` ${JSON.stringify(customId)} stands in an earlier line, too`;
+    this.#ids.add(customId);
+    return undefined;
+  }
+
+  #skip(detail: string): void {
+    this.#fault(detail);
+    this.#forget();
+    this.#skips = true;
+  }
+
+  #fault(detail: string): void {
+    if (this.faults.length < MAX_FAULTS) this.faults.push({ line: this.#number, detail });
+  }
+
+  #forget(): void {
+    this.#pieces = [];
+    this.#bytes = 0;
+  }
+}
+
+/** One line of a batch; its body is the bytes as they were written. */
+export interface BatchLine {
+  readonly customId: string;
+  readonly url: string;
+  readonly body: Buffer;
+}
+
+/** A text: what is wrong with the line. */
+export function readBatchLine(line: Buffer): BatchLine | string {
+  const peek = new JsonPeek(KEYS);
+  const { fault } = peek.advance(line, line.length) && peek.finish() ? WHOLE : peek;
+  if (fault) {
+    if ('key' in fault) return `\`${fault.key}\` is repeated, or written with escapes or in other letter case`;
+    if (fault.kind === 'depth') return 'it is nested too deeply';
+    return fault.at >= line.length ? 'it breaks off' : `at byte ${fault.at + 1} ${fault.expected} is expected`;
+  }
+  const [id, method, url, body] = KEYS.names.map((_, index) => slotOf(line, peek, index));
+  const customId = textOf(id);
+  if (customId === undefined || customId === '' || customId.length > MAX_CUSTOM_ID_CHARACTERS) {
+    return `\`custom_id\` has to be a text of 1 to ${MAX_CUSTOM_ID_CHARACTERS} characters`;
+  }
+  if (textOf(method) !== 'POST') return '`method` has to be "POST"';
+  const path = textOf(url);
+  if (!path?.startsWith('/')) return '`url` has to be the path of an endpoint, as "/v1/chat/completions"';
+  if (body?.[0] !== OPEN_BRACE) return '`body` has to be an object';
+  return { customId, url: path, body };
+}
+
+function slotOf(line: Buffer, peek: JsonPeek, index: number): Buffer | undefined {
+  const start = peek.starts[index]!;
+  return start < 0 ? undefined : line.subarray(start, peek.ends[index]!);
+}
+
+/** Undefined: it is no text, or none that is valid. */
+function textOf(json: Buffer | undefined): string | undefined {
+  if (json === undefined || json.length > 6 * MAX_CUSTOM_ID_CHARACTERS + 2) return undefined;
+  try {
+    const value: unknown = JSON.parse(json.toString());
+    return typeof value === 'string' ? value : undefined;
+  } catch {
+    // An escape or a control character that the scan lets pass.
+    return undefined;
+  }
+}
+
+function firstOf(bytes: Buffer): number | undefined {
+  for (const byte of bytes) if (!isSpace(byte)) return byte;
+  return undefined;
+}
+
+export function isBlank(bytes: Buffer): boolean {
+  return firstOf(bytes) === undefined;
+}
+
+/** RFC 8259 §2 */
+function isSpace(byte: number): boolean {
+  return byte === 0x20 || byte === 0x09 || byte === 0x0d || byte === LINE_FEED;
+}
