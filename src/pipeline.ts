@@ -60,17 +60,35 @@ export interface RefusedRequest {
   readonly metadataJson?: string | undefined;
 }
 
+/** What is known of a request beside its exchange, where somebody looked into it before. */
+export interface GivenRequest {
+  /** Of the body as it is now. */
+  readonly peeked: PeekedRequest;
+  /** They see the answer last, as its client gets it. */
+  readonly filters: readonly AnswerFilterMaker[];
+}
+
 /** Stages 2 to 8 of an inference request, in order: dialect, policy, routing, provider, upstream, relay, usage. */
-export function runInference(exchange: Exchange, dialect: Dialect, options: PipelineOptions): void {
+export function runInference(
+  exchange: Exchange,
+  dialect: Dialect,
+  options: PipelineOptions,
+  given?: GivenRequest,
+): void {
   const snapshot = options.snapshot();
   const full = options.refusal();
   if (full) {
     refuse(exchange, full, NOTHING_KNOWN, options);
     return;
   }
-  const peeked = (exchange.scan as RequestScan).result(exchange.body);
+  const peeked = given?.peeked ?? (exchange.scan as RequestScan).result(exchange.body);
   if (peeked instanceof GatewayError) {
     refuse(exchange, peeked, NOTHING_KNOWN, options);
+    return;
+  }
+  const foreign = given === undefined && snapshot.settings.responses.keep ? heldElsewhere(peeked) : undefined;
+  if (foreign) {
+    refuse(exchange, foreign, NOTHING_KNOWN, options);
     return;
   }
   const client = clientSettings(exchange.headers);
@@ -78,7 +96,14 @@ export function runInference(exchange: Exchange, dialect: Dialect, options: Pipe
     refuse(exchange, client, NOTHING_KNOWN, options);
     return;
   }
-  new Inference(exchange, dialect, options, snapshot, peeked, client).begin();
+  new Inference(exchange, dialect, options, snapshot, peeked, client, given?.filters ?? NO_FILTERS).begin();
+}
+
+/** Accounts are shared: what a provider keeps under an id may be another caller's, and only who looked it up knows. */
+function heldElsewhere({ state }: PeekedRequest): GatewayError | undefined {
+  const param = state?.previousId === undefined ? 'conversation' : 'previous_response_id';
+  if (state?.previousId === undefined && state?.conversationId === undefined) return undefined;
+  return new GatewayError('unsupported_parameter', { param, detail: `\`${param}\` cannot be used here.` });
 }
 
 /** One request that was understood, until its exchange is over. */
@@ -89,6 +114,7 @@ class Inference implements RelayOwner {
   readonly #snapshot: Snapshot;
   readonly #peeked: PeekedRequest;
   readonly #client: ClientSettings;
+  readonly #filters: readonly AnswerFilterMaker[];
   readonly #caller: Caller;
   readonly #metadata: Readonly<Record<string, string>>;
   /** Canonical id of the model that is asked. */
@@ -102,6 +128,7 @@ class Inference implements RelayOwner {
     snapshot: Snapshot,
     peeked: PeekedRequest,
     client: ClientSettings,
+    filters: readonly AnswerFilterMaker[],
   ) {
     this.#exchange = exchange;
     this.#dialect = dialect;
@@ -109,6 +136,7 @@ class Inference implements RelayOwner {
     this.#snapshot = snapshot;
     this.#peeked = peeked;
     this.#client = client;
+    this.#filters = filters;
     this.#caller = snapshot.callers.of(exchange.principal);
     this.#metadata = requestMetadata(client.metadata, this.#caller);
   }
@@ -201,7 +229,7 @@ class Inference implements RelayOwner {
       translateHeavy,
       heavyAnswers,
       headers: rulesJson === undefined ? NO_HEADERS : ['x-tfy-applied-rules', rulesJson],
-      filters: allowance === undefined ? NO_FILTERS : [cutShort(allowance)],
+      filters: allowance === undefined ? this.#filters : [cutShort(allowance), ...this.#filters],
       sharedMemory: this.#options.sharedMemory,
       strictForm: this.#client.strictForm,
       cacheMarker: this.#client.cacheMarker,

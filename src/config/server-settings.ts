@@ -30,7 +30,7 @@ export function serverSettings(
   overrides: Overrides,
   { upstream, prices }: Pick<ServerSettings, 'upstream' | 'prices'>,
 ): ServerSettings {
-  const { listen, operator, limits, timeouts, cors, counters, files, batches, ledger, metrics } = written;
+  const { listen, operator, limits, timeouts, cors, counters, files, batches, responses, ledger, metrics } = written;
   const port = overrides.port ?? listen.port;
   return {
     listen: {
@@ -91,6 +91,11 @@ export function serverSettings(
     },
     files: { sharedWith: files.shared_with },
     batches: { maxConcurrency: batches.max_concurrency, maxAttempts: batches.max_attempts },
+    responses: {
+      keep: responses.keep,
+      keepMs: responses.keep_days * 86_400_000,
+      maxBytes: responses.max_bytes,
+    },
     ledger: {
       enabled: ledger.enabled,
       sync: ledger.sync,

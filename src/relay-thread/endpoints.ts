@@ -7,6 +7,7 @@ import { type BatchRoutes, batchRoutes } from './batches-endpoint.ts';
 import { type FileEndpoints, fileRoutes } from './files-endpoint.ts';
 import { listModels, showModel } from './models-endpoint.ts';
 import type { RefusalRecords } from './refusal-records.ts';
+import { type ResponseEndpoints, responseRoutes, runConversation } from './responses-endpoint.ts';
 
 export interface EndpointsOptions {
   readonly dialects: readonly Dialect[];
@@ -14,6 +15,7 @@ export interface EndpointsOptions {
   readonly records: RefusalRecords;
   readonly files: FileEndpoints;
   readonly batches: BatchRoutes;
+  readonly responses: ResponseEndpoints;
   /** The document that the gateway serves of itself, as JSON. */
   readonly openapi: Uint8Array;
   /** In the form of the dialect that a path without one is answered in. */
@@ -41,12 +43,13 @@ export function routeTable(options: EndpointsOptions): RouteTable {
       ...plainRoutes(options),
       ...fileRoutes(options.files, options.errorBody),
       ...batchRoutes(options.batches, options.errorBody),
+      ...responseRoutes(options.responses, options.errorBody),
     ],
     PLANNED,
   );
 }
 
-function inferenceRoutes({ dialects, pipeline }: EndpointsOptions): Route[] {
+function inferenceRoutes({ dialects, pipeline, responses }: EndpointsOptions): Route[] {
   return dialects.flatMap((dialect) =>
     dialect.routes.map(
       ({ method, pattern }): Route => ({
@@ -55,7 +58,9 @@ function inferenceRoutes({ dialects, pipeline }: EndpointsOptions): Route[] {
         needsKey: true,
         body: method === 'GET' || method === 'DELETE' ? 'none' : 'whole',
         scan: dialect.scan,
-        handle: (exchange) => runInference(exchange, dialect, pipeline),
+        handle: dialect.conversation
+          ? (exchange) => runConversation(exchange, dialect, responses)
+          : (exchange) => runInference(exchange, dialect, pipeline),
         errorBody: dialect.errorBody,
       }),
     ),

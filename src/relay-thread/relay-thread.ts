@@ -28,6 +28,7 @@ import { CredentialWarnings } from './credential-warnings.ts';
 import { routeTable } from './endpoints.ts';
 import { FileRows } from './file-rows.ts';
 import { RefusalRecords } from './refusal-records.ts';
+import { ResponseRows } from './response-rows.ts';
 import { type Lasting, makeSnapshot } from './snapshot.ts';
 import { TaskPool } from './task-pool.ts';
 
@@ -123,6 +124,7 @@ const files = {
   settings: () => snapshot.settings,
 };
 
+const responseRows = new ResponseRows({ thread: data.thread, send });
 const batchRows = new BatchRows({ thread: data.thread, send });
 const endpoints = batchEndpoints(DIALECTS);
 const batches = batchRunner({
@@ -145,6 +147,7 @@ const edge = new Edge({
     records: refusals,
     files,
     batches: { rows: batchRows, endpoints, files },
+    responses: { rows: responseRows, records: refusals, pipeline },
     openapi: data.openapi,
     errorBody,
   }),
@@ -190,6 +193,9 @@ function onMessage(message: LaterMessage): void {
       return;
     case 'files-answer':
       fileRows.hear(message);
+      return;
+    case 'responses-answer':
+      responseRows.hear(message);
       return;
     case 'batches-answer':
       batchRows.hear(message);

@@ -180,6 +180,10 @@ before(async () => {
   const { origin } = provider;
   const key = (name: string) => ({ type: 'api-key', api_key: name });
   gateway = await startGateway({
+    keys: [
+      { name: 'test', key: KEY, subject: 'virtualaccount:test' },
+      { name: 'other', key: 'other key', subject: 'user:other@example.com' },
+    ],
     manifests: [
       openAccount('own', `${origin}/v1`, {
         integrations: [
@@ -382,5 +386,88 @@ describe('of what only this form has', () => {
       status: 400,
       param: 'prompt',
     });
+  });
+});
+
+describe('an answer that is kept', () => {
+  const [model] = TRANSLATED as [string];
+
+  test('is gone on from by its id alone, over any provider, and the provider is sent all items', async () => {
+    const first = await client.responses.create({ model, instructions: 'Be brief.', input: 'My name is Ada.' });
+    const second = await client.responses.create({ model, input: 'Who am I?', previous_response_id: first.id });
+    assert.equal(second.previous_response_id, first.id);
+    const roles = (sent: { messages: { role: string; content: string }[] }) =>
+      sent.messages.map(({ role, content }) => [role, content]);
+    // Instructions are of one turn alone.
+    const before = [
+      ['user', 'My name is Ada.'],
+      ['assistant', 'Grüezi'],
+      ['user', 'Who am I?'],
+    ];
+    assert.deepEqual(roles(lastRequest()), before);
+    const asked = { model: 'claude/claude-sonnet-4-5', input: 'Again?', previous_response_id: second.id };
+    const streamed = await client.responses.stream(asked).finalResponse();
+    assert.equal(lastRequest().messages.length, 5);
+    const third = await client.responses.create({ model, input: 'And?', previous_response_id: streamed.id });
+    assert.equal(third.output_text, 'Grüezi');
+    assert.deepEqual(roles(lastRequest()).slice(0, 3), before);
+    assert.equal(lastRequest().messages.length, 7);
+  });
+
+  test('is shown with its items and deleted by its caller, and does not exist for anybody else', async () => {
+    const input = [
+      { role: 'user' as const, content: 'One' },
+      { role: 'user' as const, content: 'Two' },
+    ];
+    const made = await client.responses.create({ model, input });
+    const { output_text: _made, ...shown } = await client.responses.retrieve(made.id);
+    const { output_text: _told, ...told } = made;
+    assert.deepEqual(shown, told);
+    const items = await client.responses.inputItems.list(made.id, { order: 'asc', limit: 1 });
+    const all: unknown[] = [];
+    for await (const item of items) all.push('content' in item && item.content);
+    assert.deepEqual(
+      all,
+      ['One', 'Two'].map((text) => [{ type: 'input_text', text }]),
+    );
+    const other = new OpenAI({ apiKey: 'other key', baseURL: `${gateway.url}/v1`, maxRetries: 0 });
+    await assert.rejects(other.responses.retrieve(made.id), { status: 404 });
+    await assert.rejects(other.responses.delete(made.id), { status: 404 });
+    await assert.rejects(other.responses.create({ model, input: 'Hi', previous_response_id: made.id }), {
+      status: 400,
+      param: 'previous_response_id',
+      code: 'previous_response_not_found',
+    });
+    await client.responses.delete(made.id);
+    await assert.rejects(client.responses.retrieve(made.id), { status: 404 });
+  });
+
+  test('is not kept where the client says so', async () => {
+    const made = await client.responses.create({ model, input: 'Hi', store: false });
+    assert.equal(Reflect.get(made, 'store'), false);
+    await assert.rejects(client.responses.retrieve(made.id), { status: 404 });
+  });
+
+  test('stays with the provider that made it where that has this form, and is sent whole to any other', async () => {
+    const first = await client.responses.create({ model: 'own/gpt', input: 'Hi' });
+    assert.match(first.id, /^resp_082ac/);
+    await client.responses.create({ model: 'own/gpt', input: 'On', previous_response_id: first.id });
+    assert.deepEqual(lastRequest(), { model: 'gpt-5-nano', input: 'On', previous_response_id: first.id });
+    await client.responses.create({ model, input: 'On', previous_response_id: first.id });
+    const texts = lastRequest().messages.map(({ content }: { content: string }) => content);
+    assert.deepEqual([texts[0], texts[2]], ['Hi', 'On']);
+    assert.match(texts[1], /^A sluice/);
+    const elsewhere = await client.responses.create({ model, input: 'My name is Ada.' });
+    await client.responses.create({ model: 'own/gpt', input: 'On', previous_response_id: elsewhere.id });
+    const sent = lastRequest();
+    assert.equal(sent.previous_response_id, null);
+    assert.deepEqual(
+      sent.input.map((item: { role: string; id?: string }) => [item.role, item.id]),
+      [
+        ['user', undefined],
+        ['assistant', undefined],
+        ['user', undefined],
+      ],
+    );
   });
 });

@@ -2,6 +2,7 @@ import type { Dialect } from '../dialect.ts';
 import { errorBody } from '../openai-json/error-body.ts';
 import { answerForm } from './answer-form.ts';
 import { answerText } from './answer-text.ts';
+import { continued, turnItems } from './conversation.ts';
 import { errorEvent } from './error-event.ts';
 import { eventWriter } from './event-writer.ts';
 import { followStream } from './follow-stream.ts';
@@ -25,6 +26,7 @@ export const openAiResponses = {
   answerText,
   translation: { to: ['chat', 'messages'], toInference, repeated, fromInference, eventWriter },
   followStream,
+  conversation: { turnItems, continued },
   errorBody,
   errorEvent,
 } satisfies Dialect;

@@ -11,6 +11,7 @@ const table = routeTable({
   records: {} as never,
   files: {} as never,
   batches: {} as never,
+  responses: {} as never,
   openapi: Buffer.alloc(0),
   errorBody: () => Buffer.alloc(0),
 });
