@@ -29,6 +29,7 @@ import { routeTable } from './endpoints.ts';
 import { FileRows } from './file-rows.ts';
 import { RefusalRecords } from './refusal-records.ts';
 import { ResponseRows } from './response-rows.ts';
+import { responsesSocket } from './responses-socket.ts';
 import { type Lasting, makeSnapshot } from './snapshot.ts';
 import { TaskPool } from './task-pool.ts';
 
@@ -151,6 +152,9 @@ const edge = new Edge({
     openapi: data.openapi,
     errorBody,
   }),
+  sockets: DIALECTS.filter(({ conversation }) => conversation).map((dialect) =>
+    responsesSocket({ dialect, responses: { rows: responseRows, pipeline }, counters }),
+  ),
   forwardable: FORWARDABLE,
   counters,
   authenticate: (head, side) => {

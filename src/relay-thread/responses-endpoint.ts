@@ -3,7 +3,7 @@ import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError } from '../core/exchange.ts';
 import type { ConversationState, Dialect, PeekedRequest, RequestScan } from '../dialects/dialect.ts';
 import type { Route } from '../edge/routes.ts';
-import { type GivenRequest, type PipelineOptions, runInference } from '../pipeline.ts';
+import { type PipelineOptions, runInference } from '../pipeline.ts';
 import { mountFor } from '../relay/choose-mount.ts';
 import { keptAnswer, type WholeAnswer } from '../relay/kept-answer.ts';
 import type { KeptChain, KeptResponse } from '../store/responses.ts';
@@ -20,8 +20,18 @@ export interface ResponseEndpoints {
 /** Answers of these have an end; of the others their provider alone knows what became of them. */
 const ENDED: ReadonlySet<unknown> = new Set(['completed', 'incomplete']);
 
+/** What is kept of a conversation beside the database: on one connection, whether or not its answers are to be kept. */
+export interface ConversationMemory {
+  /** Undefined: it is not here. */
+  recall(previousId: string): KeptChain | undefined;
+  /** `items`: as of a chain, the answer's among them. */
+  remember(id: string, chain: KeptChain): void;
+}
+
+export type ConversationParts = Parts & { readonly memory?: ConversationMemory };
+
 /** A request of a form whose answers are kept: what it goes on from is found, and its answer is kept. */
-export function runConversation(exchange: Exchange, dialect: Dialect, parts: ResponseEndpoints): void {
+export function runConversation(exchange: Exchange, dialect: Dialect, parts: ConversationParts): void {
   run(exchange, dialect, parts).catch((cause) => {
     refuse(exchange, new GatewayError('internal_error', { cause }), parts);
   });
@@ -33,57 +43,61 @@ function refuse(exchange: Exchange, error: GatewayError, { pipeline }: Parts): v
   exchange.finish();
 }
 
-async function run(
-  exchange: Exchange,
-  dialect: Dialect,
-  { rows, pipeline }: ResponseEndpoints,
-): Promise<void> {
+async function run(exchange: Exchange, dialect: Dialect, parts: ConversationParts): Promise<void> {
+  const { pipeline, memory, rows } = parts;
+  const { conversation } = dialect;
   const peeked = (exchange.scan as RequestScan).result(exchange.body);
-  const { keep } = pipeline.snapshot().settings.responses;
-  if (peeked instanceof GatewayError || peeked.state === undefined || !keep) {
+  const { responses, limits } = pipeline.snapshot().settings;
+  const isOff = !responses.keep && memory === undefined;
+  if (peeked instanceof GatewayError || peeked.state === undefined || conversation === undefined || isOff) {
     runInference(exchange, dialect, pipeline);
     return;
   }
   const { state } = peeked;
   if (state.conversationId !== undefined) {
     const detail = 'Conversations are not kept yet: use `previous_response_id`.';
-    refuse(exchange, new GatewayError('unsupported_parameter', { param: 'conversation', detail }), { rows, pipeline });
+    refuse(exchange, new GatewayError('unsupported_parameter', { param: 'conversation', detail }), parts);
     return;
   }
-  const items = state.stores ? dialect.conversation?.turnItems(exchange.body, peeked) : undefined;
+  const stores = state.stores && responses.keep;
+  const turn = stores || memory ? conversation.turnItems(exchange.body, peeked) : undefined;
   let given: OrError<PeekedRequest> = peeked;
+  let chain: OrError<KeptChain> | undefined;
   if (state.previousId !== undefined) {
-    given = await goOn(exchange, dialect, peeked, state.previousId, { rows, pipeline });
+    const { subject } = exchange.principal;
+    chain = memory?.recall(state.previousId) ?? (await rows.chain(state.previousId, subject, limits.maxBodyBytes));
+    given = chain instanceof GatewayError ? chain : goOn(exchange, dialect, peeked, chain, parts);
     if (exchange.aborted !== undefined) given = new GatewayError('client_closed');
   }
   if (given instanceof GatewayError) {
-    refuse(exchange, given, { rows, pipeline });
+    refuse(exchange, given, parts);
     return;
   }
-  const filters = items === undefined ? [] : [keeper(exchange, state, items, { rows, pipeline })];
-  runInference(exchange, dialect, pipeline, { peeked: given, filters } satisfies GivenRequest);
+  const before = chain === undefined || chain instanceof GatewayError ? '[]' : chain.items;
+  const filters = turn === undefined ? [] : [keeper(exchange, { state, stores, turn, before }, parts)];
+  runInference(exchange, dialect, pipeline, { peeked: given, filters });
 }
 
 type Parts = Pick<ResponseEndpoints, 'rows' | 'pipeline'>;
 
-/** Its provider goes on by itself where it made the answer before; anybody else is sent all items. */
-async function goOn(
+/** Its provider goes on by itself where it keeps the answer before; anybody else is sent all items. */
+function goOn(
   exchange: Exchange,
   dialect: Dialect,
   peeked: PeekedRequest,
-  previousId: string,
-  { rows, pipeline }: Parts,
-): Promise<OrError<PeekedRequest>> {
+  chain: KeptChain,
+  { pipeline }: Parts,
+): OrError<PeekedRequest> {
   const { routes, settings } = pipeline.snapshot();
   const { maxBodyBytes } = settings.limits;
-  const chain = await rows.chain(previousId, exchange.principal.subject, maxBodyBytes);
-  if (chain instanceof GatewayError) return chain;
   const route = routes.resolve(peeked.model);
   // Why there is none is told where it is asked for.
   if (route instanceof GatewayError) return peeked;
   const passes = route.targets.every((target) => mountFor(target, dialect)?.wire.name === dialect.name);
-  if (passes && route.targets.every(({ account }) => isAt(chain, account))) return peeked;
-  const made = dialect.conversation?.continued(exchange.body, peeked, chain.items, passes);
+  const isThere = route.targets.every(({ account }) => chain.target.startsWith(`${account}/`));
+  if (passes && isThere && chain.atProvider) return peeked;
+  const isForeign = passes && !(isThere && chain.passed);
+  const made = dialect.conversation?.continued(exchange.body, peeked, chain.items, isForeign);
   if (made === undefined || made instanceof GatewayError) return made ?? peeked;
   if (made.body.length > maxBodyBytes) {
     return new GatewayError('body_too_large', { setting: `limits.max_body_bytes: ${maxBodyBytes}` });
@@ -92,31 +106,47 @@ async function goOn(
   return made.peeked;
 }
 
-function isAt({ atProvider, target }: KeptChain, account: string): boolean {
-  return atProvider && target.startsWith(`${account}/`);
+interface Turn {
+  readonly state: ConversationState;
+  readonly stores: boolean;
+  /** JSON of a list: the items of this turn, and those before it. */
+  readonly turn: string;
+  readonly before: string;
 }
 
-function keeper(exchange: Exchange, state: ConversationState, input: string, { rows, pipeline }: Parts) {
+function keeper(exchange: Exchange, { state, stores, turn, before }: Turn, { rows, pipeline, memory }: ConversationParts) {
   const { keepMs, maxBytes } = pipeline.snapshot().settings.responses;
   const { subject } = exchange.principal;
-  return keptAnswer(Math.max(0, maxBytes - Buffer.byteLength(input)), async (answer: WholeAnswer) => {
+  return keptAnswer(Math.max(0, maxBytes - Buffer.byteLength(turn)), async (answer: WholeAnswer) => {
     const response = answer.body.toString();
-    const { id, status } = parseObject(response) ?? {};
+    const { id, status, output } = parseObject(response) ?? {};
     if (typeof id !== 'string' || !ENDED.has(status)) return;
+    const atProvider = !answer.translated;
+    if (memory) {
+      const items = joined([before, turn, JSON.stringify(output ?? [])]);
+      memory.remember(id, { target: answer.target, atProvider: atProvider && stores, passed: atProvider, items });
+    }
+    if (!stores) return;
     const createdAt = Date.now();
     const kept: KeptResponse = {
       owner: subject,
       id,
       target: answer.target,
-      atProvider: !answer.translated,
+      atProvider,
       previousId: state.previousId,
       createdAt,
       expiresAt: createdAt + keepMs,
-      input,
+      input: turn,
       response,
     };
     await rows.keep(kept);
   });
+}
+
+/** Lists in JSON as one. */
+export function joined(lists: readonly string[]): string {
+  const inner = lists.map((list) => list.trim().slice(1, -1)).filter((items) => items.trim() !== '');
+  return `[${inner.join(',')}]`;
 }
 
 /** What is asked of answers that are kept. https://platform.openai.com/docs/api-reference/responses */

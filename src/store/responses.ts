@@ -22,7 +22,10 @@ export interface KeptResponse {
 export interface KeptChain {
   /** Of its last answer. */
   readonly target: string;
+  /** Its provider goes on from it by its id. */
   readonly atProvider: boolean;
+  /** It passed from a provider of this form, which takes back what it made. */
+  readonly passed: boolean;
   /** JSON: a list of all items before the turn, answers included, the oldest first. */
   readonly items: string;
 }
@@ -102,7 +105,7 @@ export async function findChain(
     if (bytes > maxBytes || turns.length > 2 * MAX_TURNS) return 'too-long';
     next = kept.previousId;
   }
-  return last && { target: last.target, atProvider: last.atProvider, items: `[${turns.reverse().join(',')}]` };
+  return last && { target: last.target, atProvider: last.atProvider, passed: last.atProvider, items: `[${turns.reverse().join(',')}]` };
 }
 
 /** False: there was none. */

@@ -8,7 +8,7 @@ import { zodTextFormat } from 'openai/helpers/zod';
 import type { ResponseStreamEvent } from 'openai/resources/responses/responses';
 import { z } from 'zod';
 import { awsEvent } from '../support/aws-events.ts';
-import { KEY, type RunningGateway, recordOf, startGateway } from '../support/gateway.ts';
+import { eventually, KEY, type RunningGateway, recordOf, startGateway } from '../support/gateway.ts';
 import {
   chunkEvent,
   completion,
@@ -469,5 +469,122 @@ describe('an answer that is kept', () => {
         ['user', undefined],
       ],
     );
+  });
+});
+
+/** A client of the socket that waits for one event after the other. */
+class SocketClient {
+  readonly #socket: WebSocket;
+  readonly #events: Record<string, unknown>[] = [];
+  #wake = () => {};
+  readonly closed: Promise<number>;
+
+  constructor(key = KEY) {
+    // Node's own client takes headers as well.
+    const options = { headers: { authorization: `Bearer ${key}` } } as unknown as string[];
+    this.#socket = new WebSocket(`${gateway.url.replace('http', 'ws')}/v1/responses`, options);
+    this.#socket.addEventListener('message', ({ data }) => {
+      this.#events.push(JSON.parse(String(data)));
+      this.#wake();
+    });
+    this.closed = new Promise((resolve) => this.#socket.addEventListener('close', ({ code }) => resolve(code)));
+  }
+
+  async open(): Promise<this> {
+    await new Promise((resolve, reject) => {
+      this.#socket.addEventListener('open', resolve);
+      this.#socket.addEventListener('error', reject);
+    });
+    return this;
+  }
+
+  send(event: object | string): void {
+    this.#socket.send(typeof event === 'string' ? event : JSON.stringify(event));
+  }
+
+  /** Events up to the one that ends a turn. */
+  async turn(event?: object): Promise<Record<string, any>[]> {
+    if (event) this.send({ type: 'response.create', ...event });
+    const seen: Record<string, any>[] = [];
+    for (;;) {
+      const next = this.#events.shift();
+      if (next === undefined) {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+        continue;
+      }
+      seen.push(next);
+      if (/^(response\.(completed|incomplete|failed)|error)$/.test(String(next['type']))) return seen;
+    }
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+}
+
+describe('the WebSocket of responses', () => {
+  const typesOf = (events: Record<string, unknown>[]) => events.map(({ type }) => type);
+
+  for (const model of ['own/gpt', ...TRANSLATED]) {
+    test(`carries many turns to ${model}, each going on from the last, which is kept nowhere else`, async () => {
+      const client = await new SocketClient().open();
+      const first = await client.turn({ model, input: 'My name is Ada.', store: false });
+      assert.deepEqual(typesOf(first).slice(0, 2), ['response.created', 'response.in_progress']);
+      const { id } = first.at(-1)!['response'];
+      const second = await client.turn({ model, input: 'Who am I?', previous_response_id: id, store: false });
+      assert.equal(second.at(-1)?.['type'], 'response.completed');
+      const sent = JSON.stringify(lastRequest());
+      assert.match(sent, /Ada/);
+      assert.match(sent, /Who am I/);
+      client.close();
+    });
+  }
+
+  test('refuses in its own words and goes on: an unknown answer, no JSON, another event, a bad model', async () => {
+    const client = await new SocketClient().open();
+    const [unknown] = await client.turn({ model: TRANSLATED[0], input: 'Hi', previous_response_id: 'resp_x' });
+    assert.equal(unknown?.['status'], 400);
+    assert.equal(unknown?.['error'].code, 'previous_response_not_found');
+    for (const wrong of ['{', '{"type":"session.update"}']) {
+      client.send(wrong);
+      assert.equal((await client.turn())[0]?.['error'].type, 'invalid_request_error');
+    }
+    const [absent] = await client.turn({ model: 'nobody/has-it', input: 'Hi' });
+    assert.equal(absent?.['status'], 404);
+    const good = await client.turn({ model: TRANSLATED[0], input: 'Hi' });
+    assert.equal(good.at(-1)?.['type'], 'response.completed');
+    client.close();
+  });
+
+  test('runs one turn after the other, and a turn may be prepared without an answer', async () => {
+    const client = await new SocketClient().open();
+    const [model] = TRANSLATED;
+    const warm = await client.turn({ model, input: 'My name is Ada.', generate: false });
+    assert.deepEqual(typesOf(warm), ['response.created', 'response.completed']);
+    const { id } = warm.at(-1)!['response'];
+    client.send({ type: 'response.create', model, input: 'Who am I?', previous_response_id: id });
+    client.send({ type: 'response.create', model, input: 'And now?' });
+    const turns = [await client.turn(), await client.turn()];
+    assert.equal(turns[0]!.at(-1)?.['response'].previous_response_id, id);
+    const bodies = provider.requests.slice(-2).map(({ body }) => JSON.parse(body.toString()).messages.length);
+    assert.deepEqual(bodies, [2, 1]);
+    client.close();
+  });
+
+  test('is not opened without a key, nor on another path', async () => {
+    await assert.rejects(new SocketClient('wrong').open());
+    const response = await fetch(`${gateway.url}/v1/responses`, { headers: { authorization: `Bearer ${KEY}` } });
+    assert.equal(response.status, 405);
+  });
+
+  test('a turn is in the records as any exchange', async () => {
+    const client = await new SocketClient().open();
+    await client.turn({ model: TRANSLATED[0], input: 'Hi' });
+    client.close();
+    await client.closed;
+    const turns = { 'http.route': '/responses', 'http.request.method': 'GET' };
+    await eventually('a record of the turn', () => gateway.records(turns).length > 0);
   });
 });
