@@ -28,6 +28,7 @@ const DEPTHS: Record<string, number> = {
   ledger: 3,
   identity: 3,
   alerts: 3,
+  otel: 3,
   authentication: 3,
   policy: 3,
   limits: 4,

@@ -1,5 +1,6 @@
 import type { AccountManifest, Configuration } from './config/configuration.ts';
 import type { AccountKind } from './config/load.ts';
+import { anthropicCountTokens } from './dialects/anthropic-messages/count-tokens.ts';
 import { anthropicMessages } from './dialects/anthropic-messages/index.ts';
 import { cohereRerank } from './dialects/cohere-rerank/index.ts';
 import type { ApiForm, Dialect } from './dialects/dialect.ts';
@@ -63,6 +64,8 @@ export const PLUGS: readonly ProviderPlug[] = [
 ];
 export const DIALECTS: readonly Dialect[] = [
   openAiChat,
+  anthropicMessages,
+  anthropicCountTokens,
   openAiCompletions,
   openAiEmbeddings,
   openAiModerations,
@@ -76,11 +79,15 @@ export const DIALECTS: readonly Dialect[] = [
   openAiResponses,
 ];
 /** What is known of each form, whether a client speaks it or a provider. */
-export const FORMS: readonly ApiForm[] = [...DIALECTS, anthropicMessages];
+export const FORMS: readonly ApiForm[] = DIALECTS;
 export const WIRES: readonly Wire[] = [...new Set(PLUGS.flatMap((plug) => plug.wires))];
-/** Client headers that some provider takes. */
+/** Client headers that some provider takes, or that are metadata of a dialect. */
 export const FORWARDABLE: readonly string[] = [
-  ...new Set([...WIRES.flatMap((wire) => wire.forwards), ...PLUGS.flatMap((plug) => plug.forwards ?? [])]),
+  ...new Set([
+    ...WIRES.flatMap((wire) => wire.forwards),
+    ...PLUGS.flatMap((plug) => plug.forwards ?? []),
+    ...DIALECTS.flatMap(({ metadataHeaders = {} }) => Object.keys(metadataHeaders)),
+  ]),
 ];
 
 /** Accounts that variables make where nothing is configured. */

@@ -233,33 +233,27 @@ export class BatchRunner {
       toldAt: performance.now(),
       isLeft: false,
     };
-    if (!memory.mayHold(toByte - fromByte)) {
-      // Until it is woken again, in a second.
-      this.#isWork = false;
-      piece.isLeft = true;
-      this.#pieces.push(piece);
-      void this.#tell(piece);
-      return;
-    }
     try {
+      if (!memory.mayHold(toByte - fromByte)) throw new BlobFault('There is no memory for its lines.', undefined);
       const done = new Set(doneLines);
       const bytes = await this.#options.read(batch.inputFileId, fromByte, toByte);
       piece.waiting = bytes
         .map((each, index): Line => ({ number: firstLine + index, bytes: each, tries: 0, counted: 0, notBefore: 0 }))
         .filter(({ number }) => !done.has(number));
     } catch (error) {
-      // Its lease ends by itself; until then the store may be back.
-      memory.release();
+      // Until this thread is woken again, in a second: the store may be back then.
+      this.#isWork = false;
+      piece.isLeft = true;
       const { log } = this.#options;
       if (error instanceof BlobFault) log.warn({ batch: batch.id, error }, 'the input of a batch cannot be read');
       else log.error({ batch: batch.id, error }, 'the input of a batch cannot be read');
-      return;
     }
-    this.#pieces.push(piece);
     if (this.#isStopping) {
       piece.waiting = [];
       piece.isLeft = true;
     }
+    // Not before its lines are there: without any it would be over.
+    this.#pieces.push(piece);
     if (piece.waiting.length === 0) this.#tell(piece);
   }
 

@@ -1,5 +1,4 @@
 import type { ProviderWords } from '../core/errors.ts';
-import type { PackedKeys } from './packed-keys.ts';
 import type { PriceList } from './price-list.ts';
 
 /**
@@ -16,6 +15,54 @@ export interface Configuration {
   /** One list per gateway-rate-limiting-config; in each the first rule that matches decides and counts. */
   rateLimits: RateLimitRule[][];
   budgets: BudgetRule[];
+  /** gateway-otel-config: each is one more receiver. */
+  otel: OtelExportSettings[];
+}
+
+/** One manifest of what is sent where by OTLP. */
+export interface OtelExportSettings {
+  traces?: OtelTracesExport;
+  metrics?: OtlpEndpoint;
+}
+
+export interface OtelTracesExport {
+  endpoint: OtlpEndpoint;
+  resourceAttributes: Record<string, string>;
+  /** All must hold for one of the spans of an exchange; empty: every exchange is exported. */
+  when: { key: string; values: string[] }[];
+}
+
+export interface OtlpEndpoint {
+  protocol: 'http' | 'grpc';
+  url: string;
+  encoding: 'proto' | 'json';
+  /** Flat name-value pairs; they may hold keys. */
+  headers: string[];
+}
+
+/** Names of attributes by which back ends know calls of models. */
+export type SpanNames = 'genai' | 'openinference' | 'both';
+
+/** What holds for all receivers. */
+export interface OtelSettings {
+  /** Share of the exchanges that nothing else keeps, 0 to 1. */
+  sampleRatio: number;
+  keepSlowerThanMs?: number;
+  keepCostlierThanUsd?: number;
+  names: SpanNames;
+  maxQueuedSpans: number;
+  timeoutMs: number;
+  metricsIntervalMs: number;
+}
+
+/**
+ * The keys of a configuration as all threads share them (packed-keys.ts): nothing is copied when they are handed on, and a key is read when
+ * it is first presented. With 10,000 keys a thread that got objects would stand still for 50 ms at each reload.
+ * Layout: sorted SHA-256 digests, 32 bytes each · where each key's JSON ends, uint32 · the JSON, UTF-8.
+ */
+export interface PackedKeys {
+  readonly count: number;
+  readonly bytes: SharedArrayBuffer;
 }
 
 /** What crosses to other threads: its keys are shared, everything else is copied. */
@@ -236,6 +283,7 @@ export interface ServerSettings {
   ledger: LedgerSettings;
   /** Keys of request metadata that become labels of metrics. */
   metrics: { metadataKeys: string[] };
+  otel: OtelSettings;
   /** Name of this gateway in a cluster: its hash chain, its share of reservations. Made and kept in data_dir by default. */
   gatewayId?: string;
 }

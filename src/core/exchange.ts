@@ -17,12 +17,14 @@ export interface HeadersOfInterest {
   contentType: string | undefined;
   accept: string | undefined;
   traceparent: string | undefined;
+  /** What the client sent, where `traceparent` is the gateway's own by now; undefined: none, or no traces are exported. */
+  clientTraceparent?: string | undefined;
   tracestate: string | undefined;
   idempotencyKey: string | undefined;
   /** RFC 9110 §14.2 */
   range: string | undefined;
   /** Behind the `?` of the path, as it was sent; only where the route reads it (`readsQuery`). */
-  query: string | undefined;
+  query?: string | undefined;
   /** All `x-tfy-*` headers that were sent, by full name. */
   tfy: Record<string, string> | undefined;
   /** Those that some provider takes (`openai-beta`, `anthropic-version`, …), by full name. */

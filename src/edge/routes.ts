@@ -24,7 +24,7 @@ export interface Route {
   /** The whole request is there; of a streaming body the head. */
   handle(exchange: Exchange): void;
   /** The error body in the caller's dialect. */
-  errorBody(error: GatewayError): Uint8Array;
+  errorBody(error: GatewayError, exchangeId?: string): Uint8Array;
 }
 
 /** A path that is promised and not served yet: it is refused by name instead of as unknown. */

@@ -192,6 +192,8 @@ export interface ChatRules {
   readonly parameters: KeyRules | undefined;
   /** Of each message. */
   readonly messages: KeyRules | undefined;
+  /** It is known in which key earlier reasoning goes back, and `messages` puts it there. */
+  readonly takesReasoning?: boolean;
 }
 
 /** By code or type. */
@@ -231,6 +233,8 @@ export interface Wire {
   readonly media?: 'any';
   /** Client headers that providers of this form read (versions, betas), in lower case. */
   readonly forwards: readonly string[];
+  /** As much of such a header as they understand; undefined: nothing. Absent: all of it, byte for byte. */
+  forwarded?(name: string, value: string): string | undefined;
   /** Behind the base path of the mount. */
   path(target: Target, request: WireRequest): string;
   /**
@@ -244,6 +248,20 @@ export interface Wire {
    */
   toError(status: number | undefined, body: Buffer, target: Target): GatewayError;
   readonly translation?: Translation;
+  /** Absent: what is on the line is the form itself. */
+  readonly envelope?: Envelope;
+}
+
+/** A form of a client's, wrapped: its requests say a few things in other places, and so may the events of its streams. */
+export interface Envelope {
+  /** Name of the form that is wrapped: a dialect of that name passes. */
+  readonly form: string;
+  /** Top-level keys of the form that its requests do not have. */
+  readonly without: KeyRules;
+  /** Pairs that they have beside, as JSON text without braces; `client`: the headers that some provider takes. */
+  pairs(client: Readonly<Record<string, string>>): string;
+  /** An event of a stream that is framed otherwise, as the form's own bytes; undefined: the form has none for it. */
+  unpack?(event: string | undefined, payload: string): Buffer | undefined;
 }
 
 /** What of a client's request the path at the provider may depend on. */

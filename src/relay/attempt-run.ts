@@ -9,6 +9,7 @@ import { Waits } from '../upstream/waits.ts';
 import { UsageMeter } from '../usage/usage-meter.ts';
 import { FilteredAnswer, type FilteredAnswerContext, type FilteredEnd, type Shortened } from './answer-filter.ts';
 import { answerContext, chooseMode } from './choose-mode.ts';
+import { formOf } from './choose-mount.ts';
 import { ContentTimes } from './content-times.ts';
 import { ErrorAnswer } from './error-answer.ts';
 import { HeldMemory } from './held-memory.ts';
@@ -96,7 +97,7 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
 
   /** The form in which its provider is asked; undefined: nothing was to be sent. */
   get wireName(): string | undefined {
-    return this.#mount?.wire.name;
+    return this.#mount && formOf(this.#mount.wire);
   }
 
   get over(): boolean {

@@ -320,8 +320,9 @@ export function advancePiece(
     }
     const own = query.updateTable('batch_pieces').where('batch_id', '=', batchId).where('piece', '=', piece);
     if (state === 'done') {
-      // Whoever ran it last: all its lines have results.
-      await own.set({ done: 1, kept_by: null, kept_until: 0 }).execute();
+      // Whoever ran it last. A line without a result would be lost.
+      const done = (await hasAllResults(transaction, batchId, piece)) ? 1 : 0;
+      await own.set({ done, kept_by: null, kept_until: 0 }).execute();
       return true;
     }
     const kept = await own
@@ -330,6 +331,23 @@ export function advancePiece(
       .executeTakeFirst();
     return kept.numUpdatedRows > 0n && status.status === 'in_progress' && status.expires_at > now;
   });
+}
+
+async function hasAllResults({ query }: DatabaseTransaction, batchId: string, piece: number): Promise<boolean> {
+  const { first_line: first, lines } = await query
+    .selectFrom('batch_pieces')
+    .select(['first_line', 'lines'])
+    .where('batch_id', '=', batchId)
+    .where('piece', '=', piece)
+    .executeTakeFirstOrThrow();
+  const { count } = await query
+    .selectFrom('batch_results')
+    .select((select) => select.fn.countAll().as('count'))
+    .where('batch_id', '=', batchId)
+    .where('line', '>=', first)
+    .where('line', '<', first + lines)
+    .executeTakeFirstOrThrow();
+  return Number(count) === lines;
 }
 
 const STATUS_COLUMNS = ['status', 'expires_at', 'finalizing_at', 'ended_at'] as const;

@@ -116,6 +116,11 @@ forEachEngine('batches', (engine) => {
     const later = NOW + LEASE_MS;
     const claimed = await claimPiece(database, 'g1', lease('g1:1', later), later);
     assert.deepEqual(claimed?.doneLines, [0]);
+    const lost = { ...progress, results: [], state: 'done' as const };
+    await advancePiece(database, lost, lease('g1:1', later), later);
+    assert.equal((await piecesOf(database, 'b', later)).open, 1, 'a line without a result is not lost');
+    const again = await claimPiece(database, 'g1', lease('g1:1', later), later);
+    assert.equal(again?.piece, 0);
     const both = { ...progress, results: [result(0), result(1, true)] };
     assert.equal(await advancePiece(database, both, lease('g1:0', later), later), false);
     const end = { ...progress, results: [result(1, true)], state: 'done' as const };
@@ -170,7 +175,7 @@ forEachEngine('batches', (engine) => {
     assert.equal(await keepBatch(database, 'b', lease('g2', NOW + LEASE_MS), NOW + LEASE_MS), true);
   });
 
-  it('what a dead thread or gateway ran is free at once, and that of others is not', async () => {
+  it('a piece that a dead thread or gateway ran is free at once, and one of others is not', async () => {
     const database = await engine.open();
     await begun(database, 'b', 3, { place: '' });
     for (const by of ['g1:0', 'g1:1', 'g10:0']) await claimPiece(database, 'g1', lease(by), NOW);
@@ -181,7 +186,7 @@ forEachEngine('batches', (engine) => {
     assert.equal(await run(), 1);
   });
 
-  it('of a batch that has ended the lines go, and of one that has not they stay', async () => {
+  it('the lines of a batch go with its end, and stay until then', async () => {
     const database = await engine.open();
     for (const id of ['ended', 'open']) {
       await begun(database, id, 1);
@@ -199,7 +204,7 @@ forEachEngine('batches', (engine) => {
     assert.deepEqual(await openBatches(database, 'g2'), []);
   });
 
-  it('of an erased person no batch says anything, and none is run', async () => {
+  it('no batch says anything of an erased person, and none is run for it', async () => {
     const database = await engine.open();
     await begun(database, 'b', 1);
     await eraseBatchesOf(database.query, 'user:a', 'user:x', NOW);

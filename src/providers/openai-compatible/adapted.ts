@@ -1,5 +1,5 @@
 import { JsonPeek } from '../../codec/json-peek.ts';
-import type { Edit, RuleFault } from '../../codec/key-rules.ts';
+import { type Edit, KeyRules, type RuleFault } from '../../codec/key-rules.ts';
 import { PeekKeys } from '../../codec/peek-keys.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
@@ -9,16 +9,23 @@ const keys = new PeekKeys(['messages', 'stream_options']);
 const MESSAGES = 0;
 const STREAM_OPTIONS = 1;
 const NOTHING = Buffer.alloc(0);
+const REASONING = Buffer.from('"reasoning_content"');
+/** A host of which nobody knows in what key it takes earlier reasoning gets none. */
+const NO_REASONING = new KeyRules([{ key: 'reasoning_content', drop: 'all' }]);
 
 /** A chat that was translated, with what the host of the target takes otherwise: as one that is passed through. */
 export function adapted(body: Buffer, { rules, abilities }: Target): OrError<Buffer> {
-  if (rules === undefined && abilities.usageInStream) return body;
+  const withReasoning = rules?.takesReasoning !== true && body.indexOf(REASONING) >= 0;
+  if (rules === undefined && abilities.usageInStream && !withReasoning) return body;
   const peek = new JsonPeek(keys);
   peek.advance(body, body.length);
   const start = peek.starts[MESSAGES]!;
   const end = peek.ends[MESSAGES]!;
   const edits: Edit[] = [];
-  const found = [rules?.parameters?.ofBody(body, start, end) ?? [], rules?.messages?.ofObjects(body, start, end) ?? []];
+  const found = [
+    rules?.parameters?.ofBody(body, start, end) ?? [],
+    (withReasoning ? NO_REASONING : rules?.messages)?.ofObjects(body, start, end) ?? [],
+  ];
   for (const each of found) {
     if (!Array.isArray(each)) return refused(each);
     for (const edit of each) edits.push(edit);

@@ -41,7 +41,7 @@ export function toMessages(source: readonly Message[]): OrError<ChatMessage[]> {
 
 /** The role `developer` is `system` here: hosts that know it read both alike. */
 function plainMessage(role: Message['role'], parts: readonly Part[]): OrError<ChatMessage | undefined> {
-  const content = toContent(parts);
+  const content = toContent(parts, '\n\n');
   if (content instanceof GatewayError || content === undefined) return content;
   return { role: role === 'system' || role === 'developer' ? 'system' : 'user', content };
 }
@@ -59,7 +59,7 @@ function assistantMessage(parts: readonly Part[]): OrError<ChatMessage | undefin
     else if (part.type === 'refusal') refusal = (refusal ?? '') + part.text;
     else if (part.type !== 'redacted-reasoning') said.push(part);
   }
-  const content = toContent(said);
+  const content = toContent(said, '');
   if (content instanceof GatewayError) return content;
   if (content === undefined && calls.length === 0 && refusal === undefined) return undefined;
   return {
@@ -84,15 +84,15 @@ function toolMessage({ toolCallId, parts, isError }: ToolResult): OrError<{ mess
   }
   if (shown.length > 0) shown.unshift({ type: 'text', text: `What the call ${toolCallId} gave:` });
   const text = texts.join('\n');
-  const content = isError && text === '' ? 'The call failed.' : text;
+  // The form has no other word for a call that failed.
+  const content = isError ? (text === '' ? 'The call failed.' : `The call failed: ${text}`) : text;
   return { message: { role: 'tool', tool_call_id: toolCallId, content }, shown };
 }
 
-/** One text is a plain string: hosts of small models know no lists. Undefined: there is nothing. */
-function toContent(parts: readonly Part[]): OrError<string | object[] | undefined> {
-  const [first] = parts;
-  if (first === undefined) return undefined;
-  if (parts.length === 1 && first.type === 'text') return first.text;
+/** Texts alone are a plain string: hosts of small models know no lists. Undefined: there is nothing. */
+function toContent(parts: readonly Part[], between: string): OrError<string | object[] | undefined> {
+  const texts = parts.flatMap((part) => (part.type === 'text' ? [part.text] : []));
+  if (texts.length === parts.length) return texts.length === 0 ? undefined : texts.join(between);
   const content: object[] = [];
   for (const part of parts) {
     const made = contentPart(part);
@@ -123,6 +123,10 @@ function contentPart(part: Part): OrError<object | undefined> {
 
 function filePart({ fileId, base64, url, mediaType, filename }: Extract<Part, { type: 'file' }>): OrError<object> {
   if (fileId !== undefined) return { type: 'file', file: { file_id: fileId } };
+  if (base64 !== undefined && mediaType?.startsWith('text/')) {
+    const text = Buffer.from(base64, 'base64').toString('utf8');
+    return { type: 'text', text: filename === undefined ? text : `${filename}:\n${text}` };
+  }
   if (base64 !== undefined) {
     const data = `data:${mediaType ?? 'application/pdf'};base64,${base64}`;
     return { type: 'file', file: { filename: filename ?? 'file', file_data: data } };

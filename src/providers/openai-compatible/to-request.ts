@@ -4,6 +4,7 @@ import type { OrError } from '../../core/exchange.ts';
 import type { InferenceRequest, NativeTool, Tool, ToolChoice } from '../../inference/request.ts';
 import { jsonBody } from '../base/json-body.ts';
 import type { MadeRequest } from '../provider.ts';
+import { effort, maxOutputTokens, sampling, user } from './model-limits.ts';
 import { toMessages } from './to-messages.ts';
 
 /**
@@ -11,7 +12,7 @@ import { toMessages } from './to-messages.ts';
  * (`adapted`). https://platform.openai.com/docs/api-reference/chat/create
  */
 export function toRequest(request: InferenceRequest): OrError<MadeRequest> {
-  const { tools = [], nativeTools = [], stream, reasoning, toolChoice } = request;
+  const { tools = [], nativeTools = [], stream, toolChoice } = request;
   const [foreign] = nativeTools;
   if (foreign) return foreignTool(foreign);
   const messages = toMessages(request.messages);
@@ -27,13 +28,10 @@ export function toRequest(request: InferenceRequest): OrError<MadeRequest> {
     tool_choice: tools.length > 0 && toolChoice ? toToolChoice(toolChoice) : undefined,
     parallel_tool_calls: tools.length > 0 ? request.parallelToolCalls : undefined,
     // The name that servers of every age know; families that want the newer one rename it.
-    max_tokens: request.maxOutputTokens,
-    temperature: request.temperature,
-    top_p: request.topP,
-    top_k: request.topK,
-    stop: request.stop,
-    user: request.user,
-    reasoning_effort: reasoning && effortOf(reasoning),
+    max_tokens: maxOutputTokens(request),
+    ...sampling(request),
+    user: user(request),
+    reasoning_effort: effort(request),
     response_format: toResponseFormat(request.responseFormat),
   };
   return { body: jsonBody(body), headers: [] };
@@ -44,6 +42,7 @@ const CHAT_PARAMETERS = [
   'frequency_penalty',
   'logit_bias',
   'logprobs',
+  'metadata',
   'modalities',
   'n',
   'prediction',
@@ -53,6 +52,7 @@ const CHAT_PARAMETERS = [
   'safety_identifier',
   'seed',
   'service_tier',
+  'store',
   'top_logprobs',
   'verbosity',
 ];
@@ -73,14 +73,6 @@ function toTool({ name, description, parameters, strict }: Tool): object {
 
 function toToolChoice(choice: ToolChoice): unknown {
   return choice.type === 'tool' ? { type: 'function', function: { name: choice.name } } : choice.type;
-}
-
-/** Of a budget the effort for which Anthropic's older models would be given about as much. */
-function effortOf({ effort, budgetTokens, enabled }: NonNullable<InferenceRequest['reasoning']>): string | undefined {
-  if (enabled === false) return 'none';
-  if (effort !== undefined || budgetTokens === undefined) return effort;
-  if (budgetTokens < 4_096) return 'low';
-  return budgetTokens < 12_288 ? 'medium' : 'high';
 }
 
 function toResponseFormat(format: InferenceRequest['responseFormat']): object | undefined {
