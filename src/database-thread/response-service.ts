@@ -1,12 +1,6 @@
 import type { Log } from '../core/log.ts';
 import type { Database } from '../store/database.ts';
-import {
-  deleteExpiredResponses,
-  deleteResponse,
-  findChain,
-  findResponse,
-  insertResponse,
-} from '../store/responses.ts';
+import { deleteExpiredResponses, deleteResponse, findChain, findResponse, insertResponse } from '../store/responses.ts';
 import { DatabaseAway } from '../store/store-fault.ts';
 import type { ResponseAnswer, ResponseQuestion } from '../threads/response-messages.ts';
 

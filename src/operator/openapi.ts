@@ -14,6 +14,7 @@ import {
 } from './openapi-headers.ts';
 import { jsonPaths, jsonSchemas, jsonTags } from './openapi-json.ts';
 import { imageGenerationRequest, imageGenerationResponse, mediaPaths } from './openapi-media.ts';
+import { responsePaths } from './openapi-responses.ts';
 
 /**
  * The gateway's own OpenAPI document, served on both ports: the endpoints that exist now, and no others. Whoever adds a
@@ -159,6 +160,7 @@ export const openapiDocument = {
     ...jsonPaths,
     ...mediaPaths,
     ...filePaths,
+    ...responsePaths,
     ...batchPaths,
     '/models': models,
     '/models/{id}': model,

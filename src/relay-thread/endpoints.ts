@@ -26,7 +26,12 @@ const ALIVE = Buffer.from('{"status":"ok","service":"sluice"}');
 
 /** Endpoints that are planned and not built yet. One that is built leaves this list: a test holds that. */
 export const PLANNED: readonly PlannedPath[] = [
-  ...['/responses/{+path}', '/proxy-api/{account}/{+path}'].map((pattern) => ({ pattern })),
+  ...[
+    '/responses/compact',
+    '/responses/input_tokens',
+    '/responses/{response_id}/cancel',
+    '/proxy-api/{account}/{+path}',
+  ].map((pattern) => ({ pattern })),
   ...['/mcp', '/mcp/v1/{name}/mcp', '/agent/chat/completions', '/agent/responses'].map((pattern) => ({
     pattern,
     atRootOnly: true as const,

@@ -114,7 +114,11 @@ interface Turn {
   readonly before: string;
 }
 
-function keeper(exchange: Exchange, { state, stores, turn, before }: Turn, { rows, pipeline, memory }: ConversationParts) {
+function keeper(
+  exchange: Exchange,
+  { state, stores, turn, before }: Turn,
+  { rows, pipeline, memory }: ConversationParts,
+) {
   const { keepMs, maxBytes } = pipeline.snapshot().settings.responses;
   const { subject } = exchange.principal;
   return keptAnswer(Math.max(0, maxBytes - Buffer.byteLength(turn)), async (answer: WholeAnswer) => {

@@ -1,7 +1,15 @@
-import { SseParser } from '../codec/sse-parser.ts';
 import { isObject, parseObject, stringOf } from '../codec/json-value.ts';
+import { SseParser } from '../codec/sse-parser.ts';
 import { GatewayError } from '../core/errors.ts';
-import type { AbortReason, BodyScan, Exchange, HeadersOfInterest, PathParams, Principal, ResponseSink } from '../core/exchange.ts';
+import type {
+  AbortReason,
+  BodyScan,
+  Exchange,
+  HeadersOfInterest,
+  PathParams,
+  Principal,
+  ResponseSink,
+} from '../core/exchange.ts';
 import { exchangeId } from '../core/ids.ts';
 import type { Dialect } from '../dialects/dialect.ts';
 import type { ClientSocket, SocketHandler, SocketRoute } from '../edge/web-sockets.ts';
@@ -53,7 +61,8 @@ class ResponsesSocket implements SocketHandler, ConversationMemory {
   message(bytes: Buffer): void {
     if (this.#turn === undefined) this.#begin(bytes);
     else if (this.#waiting.length < MAX_WAITING) this.#waiting.push(bytes);
-    else this.#fail(new GatewayError('overloaded', { detail: `${MAX_WAITING} turns wait already.`, retryAfterMs: 1_000 }));
+    else
+      this.#fail(new GatewayError('overloaded', { detail: `${MAX_WAITING} turns wait already.`, retryAfterMs: 1_000 }));
   }
 
   drained(): void {
@@ -117,7 +126,9 @@ class ResponsesSocket implements SocketHandler, ConversationMemory {
     const { dialect, responses, counters } = this.#o;
     const { maxInFlight } = responses.pipeline.snapshot().settings.limits;
     if (!counters.enter(maxInFlight)) {
-      this.#fail(new GatewayError('overloaded', { setting: `limits.max_in_flight: ${maxInFlight}`, retryAfterMs: 1_000 }));
+      this.#fail(
+        new GatewayError('overloaded', { setting: `limits.max_in_flight: ${maxInFlight}`, retryAfterMs: 1_000 }),
+      );
       return;
     }
     const turn = new SocketTurn(this.#socket, dialect, body, () => {

@@ -105,7 +105,14 @@ export async function findChain(
     if (bytes > maxBytes || turns.length > 2 * MAX_TURNS) return 'too-long';
     next = kept.previousId;
   }
-  return last && { target: last.target, atProvider: last.atProvider, passed: last.atProvider, items: `[${turns.reverse().join(',')}]` };
+  return (
+    last && {
+      target: last.target,
+      atProvider: last.atProvider,
+      passed: last.atProvider,
+      items: `[${turns.reverse().join(',')}]`,
+    }
+  );
 }
 
 /** False: there was none. */

@@ -392,7 +392,7 @@ describe('of what only this form has', () => {
 describe('an answer that is kept', () => {
   const [model] = TRANSLATED as [string];
 
-  test('is gone on from by its id alone, over any provider, and the provider is sent all items', async () => {
+  test('an answer is gone on from by its id alone, over any provider, which is sent all items', async () => {
     const first = await client.responses.create({ model, instructions: 'Be brief.', input: 'My name is Ada.' });
     const second = await client.responses.create({ model, input: 'Who am I?', previous_response_id: first.id });
     assert.equal(second.previous_response_id, first.id);
@@ -414,7 +414,7 @@ describe('an answer that is kept', () => {
     assert.equal(lastRequest().messages.length, 7);
   });
 
-  test('is shown with its items and deleted by its caller, and does not exist for anybody else', async () => {
+  test('an answer is shown with its items and deleted by its caller, and does not exist for anybody else', async () => {
     const input = [
       { role: 'user' as const, content: 'One' },
       { role: 'user' as const, content: 'Two' },
@@ -442,13 +442,13 @@ describe('an answer that is kept', () => {
     await assert.rejects(client.responses.retrieve(made.id), { status: 404 });
   });
 
-  test('is not kept where the client says so', async () => {
+  test('an answer is not kept where the client says so', async () => {
     const made = await client.responses.create({ model, input: 'Hi', store: false });
     assert.equal(Reflect.get(made, 'store'), false);
     await assert.rejects(client.responses.retrieve(made.id), { status: 404 });
   });
 
-  test('stays with the provider that made it where that has this form, and is sent whole to any other', async () => {
+  test('a conversation stays with the provider that made it where that has this form, and is sent whole to any other', async () => {
     const first = await client.responses.create({ model: 'own/gpt', input: 'Hi' });
     assert.match(first.id, /^resp_082ac/);
     await client.responses.create({ model: 'own/gpt', input: 'On', previous_response_id: first.id });
@@ -472,10 +472,17 @@ describe('an answer that is kept', () => {
   });
 });
 
+interface SocketEvent {
+  readonly type: string;
+  readonly status?: number;
+  readonly response?: { id: string; previous_response_id: string | null };
+  readonly error?: { type: string; code: string };
+}
+
 /** A client of the socket that waits for one event after the other. */
 class SocketClient {
   readonly #socket: WebSocket;
-  readonly #events: Record<string, unknown>[] = [];
+  readonly #events: SocketEvent[] = [];
   #wake = () => {};
   readonly closed: Promise<number>;
 
@@ -503,9 +510,9 @@ class SocketClient {
   }
 
   /** Events up to the one that ends a turn. */
-  async turn(event?: object): Promise<Record<string, any>[]> {
+  async turn(event?: object): Promise<SocketEvent[]> {
     if (event) this.send({ type: 'response.create', ...event });
-    const seen: Record<string, any>[] = [];
+    const seen: SocketEvent[] = [];
     for (;;) {
       const next = this.#events.shift();
       if (next === undefined) {
@@ -515,7 +522,7 @@ class SocketClient {
         continue;
       }
       seen.push(next);
-      if (/^(response\.(completed|incomplete|failed)|error)$/.test(String(next['type']))) return seen;
+      if (/^(response\.(completed|incomplete|failed)|error)$/.test(next.type)) return seen;
     }
   }
 
@@ -525,16 +532,16 @@ class SocketClient {
 }
 
 describe('the WebSocket of responses', () => {
-  const typesOf = (events: Record<string, unknown>[]) => events.map(({ type }) => type);
+  const typesOf = (events: SocketEvent[]) => events.map(({ type }) => type);
 
   for (const model of ['own/gpt', ...TRANSLATED]) {
-    test(`carries many turns to ${model}, each going on from the last, which is kept nowhere else`, async () => {
+    test(`a socket carries many turns to ${model}, each going on from the last, which is kept nowhere else`, async () => {
       const client = await new SocketClient().open();
       const first = await client.turn({ model, input: 'My name is Ada.', store: false });
       assert.deepEqual(typesOf(first).slice(0, 2), ['response.created', 'response.in_progress']);
-      const { id } = first.at(-1)!['response'];
+      const { id } = first.at(-1)!.response!;
       const second = await client.turn({ model, input: 'Who am I?', previous_response_id: id, store: false });
-      assert.equal(second.at(-1)?.['type'], 'response.completed');
+      assert.equal(second.at(-1)?.type, 'response.completed');
       const sent = JSON.stringify(lastRequest());
       assert.match(sent, /Ada/);
       assert.match(sent, /Who am I/);
@@ -542,38 +549,38 @@ describe('the WebSocket of responses', () => {
     });
   }
 
-  test('refuses in its own words and goes on: an unknown answer, no JSON, another event, a bad model', async () => {
+  test('a socket refuses in its own words and goes on: an unknown answer, no JSON, another event, a bad model', async () => {
     const client = await new SocketClient().open();
     const [unknown] = await client.turn({ model: TRANSLATED[0], input: 'Hi', previous_response_id: 'resp_x' });
-    assert.equal(unknown?.['status'], 400);
-    assert.equal(unknown?.['error'].code, 'previous_response_not_found');
+    assert.equal(unknown?.status, 400);
+    assert.equal(unknown?.error?.code, 'previous_response_not_found');
     for (const wrong of ['{', '{"type":"session.update"}']) {
       client.send(wrong);
-      assert.equal((await client.turn())[0]?.['error'].type, 'invalid_request_error');
+      assert.equal((await client.turn())[0]?.error?.type, 'invalid_request_error');
     }
     const [absent] = await client.turn({ model: 'nobody/has-it', input: 'Hi' });
-    assert.equal(absent?.['status'], 404);
+    assert.equal(absent?.status, 404);
     const good = await client.turn({ model: TRANSLATED[0], input: 'Hi' });
-    assert.equal(good.at(-1)?.['type'], 'response.completed');
+    assert.equal(good.at(-1)?.type, 'response.completed');
     client.close();
   });
 
-  test('runs one turn after the other, and a turn may be prepared without an answer', async () => {
+  test('a socket runs one turn after the other, and a turn may be prepared without an answer', async () => {
     const client = await new SocketClient().open();
     const [model] = TRANSLATED;
     const warm = await client.turn({ model, input: 'My name is Ada.', generate: false });
     assert.deepEqual(typesOf(warm), ['response.created', 'response.completed']);
-    const { id } = warm.at(-1)!['response'];
+    const { id } = warm.at(-1)!.response!;
     client.send({ type: 'response.create', model, input: 'Who am I?', previous_response_id: id });
     client.send({ type: 'response.create', model, input: 'And now?' });
     const turns = [await client.turn(), await client.turn()];
-    assert.equal(turns[0]!.at(-1)?.['response'].previous_response_id, id);
+    assert.equal(turns[0]!.at(-1)?.response?.previous_response_id, id);
     const bodies = provider.requests.slice(-2).map(({ body }) => JSON.parse(body.toString()).messages.length);
     assert.deepEqual(bodies, [2, 1]);
     client.close();
   });
 
-  test('is not opened without a key, nor on another path', async () => {
+  test('a socket is not opened without a key, and a plain GET of its path is refused', async () => {
     await assert.rejects(new SocketClient('wrong').open());
     const response = await fetch(`${gateway.url}/v1/responses`, { headers: { authorization: `Bearer ${KEY}` } });
     assert.equal(response.status, 405);

@@ -4,8 +4,8 @@ import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import type { ContinuedRequest, PeekedRequest } from '../dialect.ts';
 import { editedBody } from '../openai-json/edited-body.ts';
-import { PREVIOUS, ResponsesScan } from './peek.ts';
 import type { PeekedResponses } from './peek.ts';
+import { PREVIOUS, ResponsesScan } from './peek.ts';
 
 const NULL = Buffer.from('null');
 
@@ -23,7 +23,12 @@ const NOWHERE = { start: -1, end: -1 };
  * The request with the items before it in its own list, for whoever knows nothing of them. `passes`: to a provider of this
  * form, which takes neither ids nor reasoning that it did not make itself.
  */
-export function continued(body: Buffer, peeked: PeekedResponses, items: string, passes: boolean): OrError<ContinuedRequest> {
+export function continued(
+  body: Buffer,
+  peeked: PeekedResponses,
+  items: string,
+  passes: boolean,
+): OrError<ContinuedRequest> {
   const { state, starts, ends } = peeked;
   const previousId = state?.previousId;
   const before = passes ? portable(items) : items;

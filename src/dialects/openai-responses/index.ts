@@ -12,6 +12,9 @@ import { promptText } from './prompt-text.ts';
 import { splice } from './splice.ts';
 import { toInference } from './to-inference.ts';
 
+/** What Codex says of where a request belongs, and the keys of metadata under which rules and ledger see it. */
+const METADATA_HEADERS = { 'session-id': 'session_id', 'thread-id': 'agent_id' };
+
 /** OpenAI's Responses: https://platform.openai.com/docs/api-reference/responses */
 export const openAiResponses = {
   name: 'openai-responses',
@@ -27,6 +30,7 @@ export const openAiResponses = {
   translation: { to: ['chat', 'messages'], toInference, repeated, fromInference, eventWriter },
   followStream,
   conversation: { turnItems, continued },
+  metadataHeaders: METADATA_HEADERS,
   errorBody,
   errorEvent,
 } satisfies Dialect;
