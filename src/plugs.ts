@@ -20,6 +20,7 @@ import { azureOpenAi } from './providers/azure/azure-openai.ts';
 import { plug as cartesia } from './providers/cartesia/index.ts';
 import { plug as cloudera } from './providers/cloudera/index.ts';
 import { plug as cohere } from './providers/cohere/index.ts';
+import { plug as customEndpoint } from './providers/custom-endpoint/index.ts';
 import { plug as databricks } from './providers/databricks/index.ts';
 import { plug as deepgram } from './providers/deepgram/index.ts';
 import { demoAccount } from './providers/demo/index.ts';
@@ -61,6 +62,7 @@ export const PLUGS: readonly ProviderPlug[] = [
   elevenlabs,
   deepgram,
   cartesia,
+  customEndpoint,
 ];
 export const DIALECTS: readonly Dialect[] = [
   openAiChat,
@@ -89,6 +91,17 @@ export const FORWARDABLE: readonly string[] = [
     ...DIALECTS.flatMap(({ metadataHeaders = {} }) => Object.keys(metadataHeaders)),
   ]),
 ];
+
+/** Paths behind which requests pass as they are to a provider, each with the kinds of account that it is for. */
+export const PASSED_AT: ReadonlyMap<string, ReadonlySet<string>> = passedAt();
+
+function passedAt(): Map<string, Set<string>> {
+  const kinds = new Map<string, Set<string>>();
+  for (const { type, passedAt: patterns = [] } of PLUGS) {
+    for (const pattern of patterns) kinds.set(pattern, (kinds.get(pattern) ?? new Set()).add(type));
+  }
+  return kinds;
+}
 
 /** Accounts that variables make where nothing is configured. */
 export const WELL_KNOWN: readonly WellKnown[] = PLUGS.flatMap(({ wellKnown, otherWellKnown = [] }) => [

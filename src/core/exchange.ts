@@ -25,6 +25,10 @@ export interface HeadersOfInterest {
   range: string | undefined;
   /** Behind the `?` of the path, as it was sent; only where the route reads it (`readsQuery`). */
   query?: string | undefined;
+  /** Path without its query, as it was sent. */
+  readonly url?: string;
+  /** All lines of the head, flat, names in lower case; only where the route passes them on (`passesHead`). */
+  readonly lines?: readonly string[] | undefined;
   /** All `x-tfy-*` headers that were sent, by full name. */
   tfy: Record<string, string> | undefined;
   /** Those that some provider takes (`openai-beta`, `anthropic-version`, …), by full name. */
@@ -81,6 +85,8 @@ export interface ResponseSink {
   write(chunk: Uint8Array): boolean;
   /** Called once each time the waiting bytes fall to the low watermark after `write` returned false. */
   onDrained: (() => void) | undefined;
+  /** Of an answer to HEAD: the length of the body that is not sent, where it is known. */
+  declaredBytes?: number | undefined;
   end(chunk?: Uint8Array): void;
   /** Ends without the terminating chunk, after what was written has left, so that no client takes it for a whole answer. */
   cut(): void;

@@ -3,9 +3,11 @@ import type { Exchange } from '../core/exchange.ts';
 import type { Dialect } from '../dialects/dialect.ts';
 import { type PlannedPath, type Route, RouteTable } from '../edge/routes.ts';
 import { type PipelineOptions, runInference } from '../pipeline.ts';
+import type { ProxyOptions } from '../proxy/proxy.ts';
 import { type BatchRoutes, batchRoutes } from './batches-endpoint.ts';
 import { type FileEndpoints, fileRoutes } from './files-endpoint.ts';
 import { listModels, type ModelLists, showModel } from './models-endpoint.ts';
+import { anyProviderPath, proxyRoutes } from './proxy-routes.ts';
 import type { RefusalRecords } from './refusal-records.ts';
 import { type ResponseEndpoints, responseRoutes, runConversation } from './responses-endpoint.ts';
 
@@ -16,6 +18,9 @@ export interface EndpointsOptions {
   readonly files: FileEndpoints;
   readonly batches: BatchRoutes;
   readonly responses: ResponseEndpoints;
+  readonly proxy: ProxyOptions;
+  /** See PASSED_AT of plugs.ts. */
+  readonly passedAt: ReadonlyMap<string, ReadonlySet<string>>;
   /** The document that the gateway serves of itself, as JSON. */
   readonly openapi: Uint8Array;
   /** In the form of the dialect that a path without one is answered in. */
@@ -26,12 +31,9 @@ const ALIVE = Buffer.from('{"status":"ok","service":"sluice"}');
 
 /** Endpoints that are planned and not built yet. One that is built leaves this list: a test holds that. */
 export const PLANNED: readonly PlannedPath[] = [
-  ...[
-    '/responses/compact',
-    '/responses/input_tokens',
-    '/responses/{response_id}/cancel',
-    '/proxy-api/{account}/{+path}',
-  ].map((pattern) => ({ pattern })),
+  ...['/responses/compact', '/responses/input_tokens', '/responses/{response_id}/cancel'].map((pattern) => ({
+    pattern,
+  })),
   ...['/mcp', '/mcp/v1/{name}/mcp', '/agent/chat/completions', '/agent/responses'].map((pattern) => ({
     pattern,
     atRootOnly: true as const,
@@ -40,15 +42,18 @@ export const PLANNED: readonly PlannedPath[] = [
 
 /** Every path of the listening port. */
 export function routeTable(options: EndpointsOptions): RouteTable {
+  const { proxy, passedAt, errorBody } = options;
   return new RouteTable(
     [
       ...inferenceRoutes(options),
       ...plainRoutes(options),
-      ...fileRoutes(options.files, options.errorBody),
-      ...batchRoutes(options.batches, options.errorBody),
-      ...responseRoutes(options.responses, options.errorBody),
+      ...fileRoutes(options.files, errorBody),
+      ...batchRoutes(options.batches, errorBody),
+      ...responseRoutes(options.responses, errorBody),
+      ...proxyRoutes(proxy, passedAt, errorBody),
     ],
     PLANNED,
+    anyProviderPath(proxy, errorBody),
   );
 }
 

@@ -15,7 +15,7 @@ import { DiskBlobs } from '../files/disk-blobs.ts';
 import { RecordSender } from '../ledger/record-sender.ts';
 import { TokenForecast } from '../limits/token-forecast.ts';
 import type { PipelineOptions } from '../pipeline.ts';
-import { DIALECTS, FORWARDABLE } from '../plugs.ts';
+import { DIALECTS, FORMS, FORWARDABLE, PASSED_AT } from '../plugs.ts';
 import { createLog } from '../telemetry/log.ts';
 import { EventLoopProbe } from '../telemetry/thread-stats.ts';
 import type { FromRelayThread, RelayThreadData, ToRelayThread } from '../threads/messages.ts';
@@ -149,6 +149,8 @@ const edge = new Edge({
     files,
     batches: { rows: batchRows, endpoints, files },
     responses: { rows: responseRows, records: refusals, pipeline },
+    proxy: { ...pipeline, dialects: DIALECTS, forms: FORMS },
+    passedAt: PASSED_AT,
     openapi: data.openapi,
     errorBody,
   }),
@@ -158,7 +160,7 @@ const edge = new Edge({
   forwardable: FORWARDABLE,
   counters,
   authenticate: (head, side) => {
-    const key = presentedKey(head.authorization, head.xApiKey, head.apiKey);
+    const key = presentedKey(head.authorization, head.xApiKey, head.apiKey, head.vendorKey);
     return key === undefined ? NO_KEY : keyRing.lookup(key, side);
   },
   onRefused: refusals.turnedAway,

@@ -167,9 +167,7 @@ export function responseRoutes(responses: ResponseEndpoints, errorBody: Route['e
     readsQuery: true,
     errorBody,
     handle: (exchange) =>
-      void answered(responses.records, exchange, 'Responses', () =>
-        answer(exchange, exchange.params['response_id'] ?? ''),
-      ),
+      void answered(responses.records, exchange, () => answer(exchange, exchange.params['response_id'] ?? '')),
   });
   const { rows } = responses;
   return [

@@ -83,6 +83,14 @@ export class ModelRoutes {
     return this.#listed;
   }
 
+  account(name: string): ProviderAccount | undefined {
+    return this.#accounts.get(name);
+  }
+
+  accountsOfTypes(types: ReadonlySet<string>): ProviderAccount[] {
+    return [...this.#accounts.values()].filter(({ type }) => types.has(type));
+  }
+
   /** Of all accounts, also of those that list no models. */
   *connections(): Iterable<Connection> {
     for (const account of this.#accounts.values()) yield* account.connections;

@@ -4,7 +4,7 @@
  */
 const providerAccounts = `
   anthropic aws aws-bedrock aws-bedrock-mantle aws-claude-platform aws-sagemaker azure
-  cartesia custom-endpoint deepgram elevenlabs gcp google-gemini guardrail-config-group hashicorp
+  cartesia deepgram elevenlabs gcp google-gemini guardrail-config-group hashicorp
   hosted-mcp-server mcp-server-group nomic ollama openai palm self-hosted-model smallest-ai truefoundry virtual-model`;
 
 const gatewayConfigurations = `

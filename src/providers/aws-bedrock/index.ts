@@ -50,6 +50,7 @@ export const plug: ProviderPlug = {
     },
   },
   wires: [...WIRES, claudeOnBedrockWire],
+  passedAt: ['/bedrock/proxy/{*path}'],
   probe: bedrockModels,
   tokenSources: (checked) => awsTokenSources(schema.parse(checked)),
   open(checked, tokens) {

@@ -31,6 +31,7 @@ export const plug: ProviderPlug = {
     manifest: (value) => ({ type, name: 'google-gemini', auth_data: { type: 'api-key', apiKey: value } }),
   },
   wires: WIRES,
+  passedAt: ['/gemini/{account}/proxy/{*path}'],
   // https://ai.google.dev/api/models
   probe: {
     path: '/models?pageSize=1000',
