@@ -165,6 +165,18 @@ const batches = section(
   }),
 );
 
+const responses = section(
+  z.object({
+    keep: keyWithDefault(z.boolean(), true).describe(
+      'Whether answers of `/responses` are kept, so that their callers ask for them later and go on from them.',
+    ),
+    keep_days: keyWithDefault(wholeNumber(1, 3_650), 30).describe('For so long.'),
+    max_bytes: keyWithDefault(wholeNumber(1, gibibyte), 4_194_304).describe(
+      'Of one turn, what was asked and answered; a larger one is not kept.',
+    ),
+  }),
+);
+
 const metrics = section(
   z.object({ metadata_keys: metadataKeys.describe('Keys of request metadata that become labels.') }),
 );
@@ -452,6 +464,7 @@ export const serverSchema = z.object({
   counters: counters.describe('How limits and budgets are counted.'),
   files: files.describe('Whose the files are that callers upload.'),
   batches: batches.describe('How batches are run.'),
+  responses: responses.describe('How answers of `/responses` are kept.'),
   ledger: ledger.describe('How the ledger is kept.'),
   metrics: metrics.describe('What metrics tell apart.'),
   routing: routing.describe('When a target of virtual models is out, and how often it is tried again.'),

@@ -32,6 +32,8 @@ import { FileRows } from './file-rows.ts';
 import { MCP_HEADERS, McpGate } from './mcp-gate.ts';
 import { mediaFetcher } from './media-fetcher.ts';
 import { RefusalRecords } from './refusal-records.ts';
+import { ResponseRows } from './response-rows.ts';
+import { responsesSocket } from './responses-socket.ts';
 import { type Lasting, makeSnapshot } from './snapshot.ts';
 import { TaskPool } from './task-pool.ts';
 
@@ -144,6 +146,7 @@ const files = {
   settings: () => snapshot.settings,
 };
 
+const responseRows = new ResponseRows({ thread: data.thread, send });
 const batchRows = new BatchRows({ thread: data.thread, send });
 const endpoints = batchEndpoints(DIALECTS);
 const batches = batchRunner({
@@ -167,11 +170,15 @@ const edge = new Edge({
     files,
     mcp,
     batches: { rows: batchRows, endpoints, files },
+    responses: { rows: responseRows, records: refusals, pipeline },
     proxy: { ...pipeline, dialects: DIALECTS, forms: FORMS },
     passedAt: PASSED_AT,
     openapi: data.openapi,
     errorBody,
   }),
+  sockets: DIALECTS.filter(({ conversation }) => conversation).map((dialect) =>
+    responsesSocket({ dialect, responses: { rows: responseRows, pipeline }, counters }),
+  ),
   forwardable: headersOfInterest(data.configuration),
   counters,
   authenticate: (head, side) => {
@@ -214,6 +221,9 @@ function onMessage(message: LaterMessage): void {
       return;
     case 'files-answer':
       fileRows.hear(message);
+      return;
+    case 'responses-answer':
+      responseRows.hear(message);
       return;
     case 'batches-answer':
       batchRows.hear(message);
