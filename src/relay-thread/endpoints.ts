@@ -3,6 +3,7 @@ import type { Exchange } from '../core/exchange.ts';
 import type { Dialect } from '../dialects/dialect.ts';
 import { type PlannedPath, type Route, RouteTable } from '../edge/routes.ts';
 import { type PipelineOptions, runInference } from '../pipeline.ts';
+import { agentRoutes } from './agent-endpoint.ts';
 import { type BatchRoutes, batchRoutes } from './batches-endpoint.ts';
 import { type FileEndpoints, fileRoutes } from './files-endpoint.ts';
 import type { McpGate } from './mcp-gate.ts';
@@ -15,7 +16,7 @@ export interface EndpointsOptions {
   readonly records: RefusalRecords;
   readonly files: FileEndpoints;
   readonly batches: BatchRoutes;
-  readonly mcp: Pick<McpGate, 'routes'>;
+  readonly mcp: McpGate;
   /** The document that the gateway serves of itself, as JSON. */
   readonly openapi: Uint8Array;
   /** In the form of the dialect that a path without one is answered in. */
@@ -27,7 +28,7 @@ const ALIVE = Buffer.from('{"status":"ok","service":"sluice"}');
 /** Endpoints that are planned and not built yet. One that is built leaves this list: a test holds that. */
 export const PLANNED: readonly PlannedPath[] = [
   ...['/responses/{+path}', '/proxy-api/{account}/{+path}'].map((pattern) => ({ pattern })),
-  ...['/agent/chat/completions', '/agent/responses'].map((pattern) => ({
+  ...['/agent/responses'].map((pattern) => ({
     pattern,
     atRootOnly: true as const,
   })),
@@ -40,11 +41,19 @@ export function routeTable(options: EndpointsOptions): RouteTable {
       ...inferenceRoutes(options),
       ...plainRoutes(options),
       ...options.mcp.routes(),
+      ...agentRoutes({ pipeline: options.pipeline, mcp: options.mcp, dialect: chatOf(options.dialects) }),
       ...fileRoutes(options.files, options.errorBody),
       ...batchRoutes(options.batches, options.errorBody),
     ],
     PLANNED,
   );
+}
+
+/** The first one speaks chats, and answers for what has no form of its own. */
+function chatOf(dialects: readonly Dialect[]): Dialect {
+  const [chat] = dialects;
+  if (chat?.operation !== 'chat') throw new Error('the first dialect must speak chats');
+  return chat;
 }
 
 function inferenceRoutes({ dialects, pipeline }: EndpointsOptions): Route[] {

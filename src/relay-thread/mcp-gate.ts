@@ -1,8 +1,9 @@
 import type { MessagePort } from 'node:worker_threads';
-import { isObject, parseObject } from '../codec/json-value.ts';
+import { isObject, type JsonObject, parseObject } from '../codec/json-value.ts';
 import { epochMs } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError } from '../core/exchange.ts';
+import { exchangeId } from '../core/ids.ts';
 import type { Route } from '../edge/routes.ts';
 import type { PipelineOptions, RefusedRequest } from '../pipeline.ts';
 import type { Caller } from '../policy/caller.ts';
@@ -38,8 +39,25 @@ const SERVER_PATHS = [
   '/{tenant}/mcp/{name}/server',
 ];
 
+/** A request that the gateway itself makes on behalf of a caller, with the same checks as one of a client. */
+export interface LocalMcpRequest {
+  readonly exchange: Exchange;
+  readonly server: string;
+  readonly method: string;
+  readonly params: JsonObject;
+  readonly serverHeaders: McpRequest['serverHeaders'];
+  /** Once; a text says why there is no result. */
+  onAnswer(answer: JsonObject | string): void;
+}
+
+/** What stands behind an open request: a client's exchange, or the gateway itself. */
+type Asker = { readonly sink: Exchange['sink'] } | { onAnswer(answer: JsonObject | string): void };
+
 interface Open {
   readonly exchange: Exchange;
+  readonly asker: Asker;
+  readonly bytesIn: number;
+  readonly startedAt: number;
   readonly caller: Caller;
   readonly metadata: Readonly<Record<string, string>>;
   /** A stream that only tells what changes: a stop of the gateway ends it at once. */
@@ -113,7 +131,7 @@ export class McpGate {
       this.#refuse(exchange, request, {});
       return;
     }
-    const open: Open = { exchange, caller, metadata: request.caller.metadata, lasting: false, over: false };
+    const open = openOf(exchange, exchange, caller, request);
     this.#open.set(request.id, open);
     exchange.onAbort = () => {
       this.#post({ type: 'abort', id: request.id });
@@ -121,6 +139,51 @@ export class McpGate {
     };
     exchange.sink.onDrained = () => this.#post({ type: 'full', id: request.id, full: false });
     exchange.releaseBody();
+    this.#send(request);
+  }
+
+  /** Gives what cancels it. Its record is one of its own, under the request id of the exchange. */
+  ask(local: LocalMcpRequest): () => void {
+    const { exchange, server, method, params, serverHeaders, onAnswer } = local;
+    const caller = this.#options.pipeline.snapshot().callers.of(exchange.principal);
+    const read = this.#read(exchange, server, caller);
+    if (read instanceof GatewayError) {
+      setImmediate(() => onAnswer(read.message));
+      return () => undefined;
+    }
+    const version = '2026-07-28';
+    const _meta = {
+      'io.modelcontextprotocol/protocolVersion': version,
+      'io.modelcontextprotocol/clientCapabilities': {},
+      'io.modelcontextprotocol/clientInfo': { name: 'sluice-agent', version: '1' },
+    };
+    const { name } = params;
+    const request: McpRequest = {
+      ...read,
+      method: 'POST',
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params: { ...params, _meta } }),
+      headers: {
+        accept: 'application/json',
+        session: undefined,
+        version,
+        method,
+        name: typeof name === 'string' ? `=?base64?${Buffer.from(name).toString('base64')}?=` : undefined,
+        lastEventId: undefined,
+        parameters: {},
+      },
+      serverHeaders: { ...read.serverHeaders, ...serverHeaders },
+    };
+    this.#open.set(request.id, openOf(exchange, { onAnswer }, caller, request));
+    this.#send(request);
+    return () => {
+      const open = this.#open.get(request.id);
+      if (!open) return;
+      this.#post({ type: 'abort', id: request.id });
+      this.#finish(request.id, open, { failed: true, upstreamMs: 0, detail: 'cancelled' });
+    };
+  }
+
+  #send(request: McpRequest): void {
     if (this.#port) this.#post({ type: 'request', request });
     else {
       if (this.#waiting.length === 0) this.#options.want();
@@ -173,8 +236,14 @@ export class McpGate {
   #hear(message: FromMcpPort): void {
     const open = this.#open.get(message.id);
     if (!open) return;
-    const { exchange } = open;
-    const { sink } = exchange;
+    const { exchange, asker } = open;
+    if ('onAnswer' in asker) {
+      if (message.type !== 'answer') return;
+      this.#finish(message.id, open, message.outcome, message.status);
+      asker.onAnswer(resultIn(message.body));
+      return;
+    }
+    const { sink } = asker;
     switch (message.type) {
       case 'answer': {
         const headers = [...message.headers];
@@ -209,7 +278,9 @@ export class McpGate {
       this.#open.delete(id);
       if (open.over) continue;
       open.over = true;
-      this.#refuse(open.exchange, new GatewayError('mcp_unavailable', { retryAfterMs: 1000 }), {});
+      const error = new GatewayError('mcp_unavailable', { retryAfterMs: 1000 });
+      if ('onAnswer' in open.asker) open.asker.onAnswer(error.message);
+      else this.#refuse(open.exchange, error, {});
     }
   }
 
@@ -227,16 +298,17 @@ export class McpGate {
     this.#open.delete(id);
     if (open.over) return;
     open.over = true;
-    const { exchange, caller, metadata } = open;
+    const { exchange, asker, caller, metadata, startedAt } = open;
+    const isLocal = 'onAnswer' in asker;
     const { pipeline } = this.#options;
     const { principal, aborted } = exchange;
-    const durationMs = performance.now() - exchange.startedAt;
+    const durationMs = performance.now() - startedAt;
     const metadataJson = recordedMetadata(metadata, this.#configuration.server);
-    const left = aborted !== undefined;
+    const left = aborted !== undefined && !isLocal;
     pipeline.record({
-      id: exchange.id,
+      id: isLocal ? exchangeId() : exchange.id,
       requestId: exchange.requestId,
-      startedAt: epochMs(exchange.startedAt),
+      startedAt: epochMs(startedAt),
       durationMs,
       thread: pipeline.thread,
       method: exchange.method,
@@ -248,9 +320,9 @@ export class McpGate {
       stream: open.lasting,
       attempts: outcome.server === undefined ? 0 : 1,
       upstreamMs: outcome.upstreamMs,
-      overheadMs: Math.max(0, exchange.startedAt + durationMs - exchange.bodyReadAt - outcome.upstreamMs),
-      bytesIn: exchange.bytesIn,
-      bytesOut: exchange.sink.bytesOut,
+      overheadMs: Math.max(0, startedAt + durationMs - Math.max(startedAt, exchange.bodyReadAt) - outcome.upstreamMs),
+      bytesIn: open.bytesIn,
+      bytesOut: 'sink' in asker ? asker.sink.bytesOut : 0,
       provider: 'mcp',
       ...(outcome.server !== undefined && { target: outcome.server }),
       ...(outcome.tool !== undefined && { model: toolModel(outcome.server ?? '', outcome.tool) }),
@@ -259,8 +331,29 @@ export class McpGate {
       ...(caller.teamsJson !== undefined && { teamsJson: caller.teamsJson }),
       ...(metadataJson !== undefined && { metadataJson }),
     });
-    exchange.finish();
+    if (!isLocal) exchange.finish();
   }
+}
+
+function openOf(exchange: Exchange, asker: Asker, caller: Caller, request: McpRequest): Open {
+  const isLocal = 'onAnswer' in asker;
+  return {
+    exchange,
+    asker,
+    caller,
+    metadata: request.caller.metadata,
+    bytesIn: isLocal ? Buffer.byteLength(request.body) : exchange.bytesIn,
+    startedAt: isLocal ? performance.now() : exchange.startedAt,
+    lasting: false,
+    over: false,
+  };
+}
+
+/** The result of an answer; a text says why there is none. */
+function resultIn(body: string): JsonObject | string {
+  const { result, error } = parseObject(body) ?? {};
+  if (isObject(result)) return result;
+  return isObject(error) && typeof error['message'] === 'string' ? error['message'] : 'The server gave no answer.';
 }
 
 const MAX_DETAIL = 500;

@@ -54,7 +54,7 @@ describe('paths and methods', () => {
     for (const [method, path, name] of [
       ['DELETE', '/api/llm/v1/responses/resp_1', '/responses/{+path}'],
       ['POST', '/proxy-api/main/any/path', '/proxy-api/{account}/{+path}'],
-      ['POST', '/agent/chat/completions', '/agent/chat/completions'],
+      ['POST', '/agent/responses', '/agent/responses'],
     ] as const) {
       const response = await get(path, { method });
       assert.equal(response.status, 404, path);
@@ -62,7 +62,11 @@ describe('paths and methods', () => {
       assert.equal(error.code, 'not_supported_yet');
       assert.ok(error.message.includes(name), error.message);
     }
-    assert.equal((await errorOf(await get('/v1/agent/responses'))).code, 'path_not_found', 'this one stands at the root alone');
+    assert.equal(
+      (await errorOf(await get('/v1/agent/responses'))).code,
+      'path_not_found',
+      'this one stands at the root alone',
+    );
   });
 
   test('HEAD answers where GET does, with the length and without the body', async () => {
