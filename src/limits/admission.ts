@@ -10,8 +10,8 @@ export interface AdmissionRequest {
   readonly caller: Caller;
   /** Canonical name. */
   readonly model: string;
-  /** The target that is tried first: its price is the forecast of the request's cost. */
-  readonly target: Target;
+  /** The target that is tried first: its price is the forecast of the request's cost. Undefined: a tool, which has no price. */
+  readonly target: Target | undefined;
   readonly bodyBytes: number;
   /** `max_tokens`, of each choice; undefined where the client set none. */
   readonly maxOutputTokens: number | undefined;

@@ -5,14 +5,18 @@ import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError } from '../core/exchange.ts';
 import { exchangeId } from '../core/ids.ts';
 import type { Route } from '../edge/routes.ts';
+import { type Admission, type Limits, NO_LIMITS, NOTHING_HELD, Refused } from '../limits/admission.ts';
+import { toolModel } from '../limits/tool-rules.ts';
 import type { PipelineOptions, RefusedRequest } from '../pipeline.ts';
 import type { Caller } from '../policy/caller.ts';
 import { clientSettings } from '../policy/client-settings.ts';
 import { recordedMetadata, requestMetadata } from '../policy/metadata.ts';
-import type { FromMcpPort, McpConfiguration, McpOutcome, McpRequest, ToMcpPort } from '../threads/mcp-messages.ts';
+import type { FromMcpPort, McpGateConfiguration, McpOutcome, McpRequest, ToMcpPort } from '../threads/mcp-messages.ts';
 
 export interface McpGateOptions {
-  readonly configuration: McpConfiguration;
+  readonly configuration: McpGateConfiguration;
+  /** Rate limits of tools (limits/tool-rules.ts). */
+  limits(configuration: McpGateConfiguration): Limits;
   readonly pipeline: PipelineOptions;
   /** What a client presented as its key. */
   keyOf(exchange: Exchange): string | undefined;
@@ -63,6 +67,8 @@ interface Open {
   /** A stream that only tells what changes: a stop of the gateway ends it at once. */
   lasting: boolean;
   over: boolean;
+  /** Of rate limits; settled with the end. */
+  admission: Admission;
 }
 
 /** The relay thread's side of MCP: it owns the client's socket, and the thread of MCP (mcp-thread/) knows the protocol. */
@@ -70,7 +76,8 @@ export class McpGate {
   readonly #options: McpGateOptions;
   readonly #open = new Map<number, Open>();
   readonly #waiting: McpRequest[] = [];
-  #configuration: McpConfiguration;
+  #configuration: McpGateConfiguration;
+  #limits: Limits;
   #passesKeys: boolean;
   #port: MessagePort | undefined;
   #next = 1;
@@ -78,6 +85,7 @@ export class McpGate {
   constructor(options: McpGateOptions) {
     this.#options = options;
     this.#configuration = options.configuration;
+    this.#limits = options.limits(options.configuration);
     this.#passesKeys = passesKeys(options.configuration);
   }
 
@@ -96,8 +104,9 @@ export class McpGate {
     ]);
   }
 
-  reconfigure(configuration: McpConfiguration): void {
+  reconfigure(configuration: McpGateConfiguration): void {
     this.#configuration = configuration;
+    this.#limits = this.#options.limits(configuration);
     this.#passesKeys = passesKeys(configuration);
   }
 
@@ -139,7 +148,7 @@ export class McpGate {
     };
     exchange.sink.onDrained = () => this.#post({ type: 'full', id: request.id, full: false });
     exchange.releaseBody();
-    this.#send(request);
+    this.#admit(open, request);
   }
 
   /** Gives what cancels it. Its record is one of its own, under the request id of the exchange. */
@@ -173,14 +182,53 @@ export class McpGate {
       },
       serverHeaders: { ...read.serverHeaders, ...serverHeaders },
     };
-    this.#open.set(request.id, openOf(exchange, { onAnswer }, caller, request));
-    this.#send(request);
+    const open = openOf(exchange, { onAnswer }, caller, request);
+    this.#open.set(request.id, open);
+    this.#admit(open, request);
     return () => {
       const open = this.#open.get(request.id);
       if (!open) return;
       this.#post({ type: 'abort', id: request.id });
       this.#finish(request.id, open, { failed: true, upstreamMs: 0, detail: 'cancelled' });
     };
+  }
+
+  /** A call of a tool is held against the rate limits that name it. */
+  #admit(open: Open, request: McpRequest): void {
+    const tool = this.#limits === NO_LIMITS ? undefined : toolIn(request.body);
+    if (tool === undefined) {
+      this.#send(request);
+      return;
+    }
+    const { caller, metadata, bytesIn: bodyBytes } = open;
+    const model = toolModel(request.server ?? 'all', tool);
+    const nothing = { maxOutputTokens: undefined, choices: 1, stream: false, downgradedBy: undefined };
+    const admitted = this.#limits.admit({ caller, model, target: undefined, bodyBytes, metadata, ...nothing });
+    if (admitted instanceof Promise) {
+      admitted.then(
+        (each) => this.#admitted(open, request, each),
+        (cause: unknown) => this.#refuseOpen(request.id, open, new GatewayError('internal_error', { cause })),
+      );
+    } else this.#admitted(open, request, admitted);
+  }
+
+  #admitted(open: Open, request: McpRequest, admitted: Admission | Refused): void {
+    if (admitted instanceof Refused) {
+      this.#refuseOpen(request.id, open, admitted.error);
+      return;
+    }
+    open.admission = admitted;
+    // The client may have left meanwhile.
+    if (open.over) settle(admitted, 'never sent');
+    else this.#send(request);
+  }
+
+  #refuseOpen(id: number, open: Open, error: GatewayError): void {
+    this.#open.delete(id);
+    if (open.over) return;
+    open.over = true;
+    if ('onAnswer' in open.asker) open.asker.onAnswer(error.message);
+    else this.#refuse(open.exchange, error, {});
   }
 
   #send(request: McpRequest): void {
@@ -275,12 +323,8 @@ export class McpGate {
     if (this.#port !== port) return;
     this.#port = undefined;
     for (const [id, open] of this.#open) {
-      this.#open.delete(id);
-      if (open.over) continue;
-      open.over = true;
-      const error = new GatewayError('mcp_unavailable', { retryAfterMs: 1000 });
-      if ('onAnswer' in open.asker) open.asker.onAnswer(error.message);
-      else this.#refuse(open.exchange, error, {});
+      settle(open.admission, 'sent');
+      this.#refuseOpen(id, open, new GatewayError('mcp_unavailable', { retryAfterMs: 1000 }));
     }
   }
 
@@ -298,6 +342,7 @@ export class McpGate {
     this.#open.delete(id);
     if (open.over) return;
     open.over = true;
+    settle(open.admission, 'sent');
     const { exchange, asker, caller, metadata, startedAt } = open;
     const isLocal = 'onAnswer' in asker;
     const { pipeline } = this.#options;
@@ -328,11 +373,26 @@ export class McpGate {
       ...(outcome.tool !== undefined && { model: toolModel(outcome.server ?? '', outcome.tool) }),
       ...(outcome.failed && { errorCode: 'mcp_call_failed' }),
       ...(outcome.detail !== undefined && { errorDetail: outcome.detail.slice(0, MAX_DETAIL) }),
+      ...(open.admission.rulesJson !== undefined && { rulesJson: open.admission.rulesJson }),
       ...(caller.teamsJson !== undefined && { teamsJson: caller.teamsJson }),
       ...(metadataJson !== undefined && { metadataJson }),
     });
     if (!isLocal) exchange.finish();
   }
+}
+
+/** Nothing is used of a tool but the request itself. */
+function settle(admission: Admission, what: 'sent' | 'never sent'): void {
+  const dispatched = what === 'sent';
+  admission.settle({ dispatched, usage: undefined, costNanoUsd: undefined, endedAtMs: Date.now() });
+}
+
+/** The tool that a body calls, if it calls one. */
+function toolIn(body: string): string | undefined {
+  if (!body.includes('tools/call')) return undefined;
+  const { method, params } = parseObject(body) ?? {};
+  const name = method === 'tools/call' && isObject(params) ? params['name'] : undefined;
+  return typeof name === 'string' ? name : undefined;
 }
 
 function openOf(exchange: Exchange, asker: Asker, caller: Caller, request: McpRequest): Open {
@@ -346,6 +406,7 @@ function openOf(exchange: Exchange, asker: Asker, caller: Caller, request: McpRe
     startedAt: isLocal ? performance.now() : exchange.startedAt,
     lasting: false,
     over: false,
+    admission: NOTHING_HELD,
   };
 }
 
@@ -358,16 +419,11 @@ function resultIn(body: string): JsonObject | string {
 
 const MAX_DETAIL = 500;
 
-/** How a tool stands where models stand: in records, metrics and rules. No account has a colon in its name. */
-export function toolModel(server: string, tool: string): string {
-  return `mcp:${server}/${tool.slice(0, 128)}`;
-}
-
 function serverOf({ params: { group, name = '' } }: Exchange): string {
   return group === undefined ? name : `${group}/${name}`;
 }
 
-function passesKeys({ mcpServers }: McpConfiguration): boolean {
+function passesKeys({ mcpServers }: Pick<McpGateConfiguration, 'mcpServers'>): boolean {
   return mcpServers.some((server) => 'auth' in server && server.auth.type === 'passthrough');
 }
 

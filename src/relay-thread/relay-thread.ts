@@ -14,7 +14,9 @@ import type { RequestHead } from '../edge/request-head.ts';
 import { runBeforeLastByte } from '../edge/response-sink.ts';
 import { DiskBlobs } from '../files/disk-blobs.ts';
 import { RecordSender } from '../ledger/record-sender.ts';
+import { createLimits } from '../limits/limits.ts';
 import { TokenForecast } from '../limits/token-forecast.ts';
+import { toolRules } from '../limits/tool-rules.ts';
 import type { PipelineOptions } from '../pipeline.ts';
 import { DIALECTS, FORWARDABLE } from '../plugs.ts';
 import { createLog } from '../telemetry/log.ts';
@@ -37,6 +39,9 @@ import { TaskPool } from './task-pool.ts';
 const STATS_MS = 500;
 
 const NO_KEY = new GatewayError('missing_api_key');
+
+/** No tool has a price; rules about money are none of tools. */
+const NO_TOOL_PRICE = { atMostNanoUsd: () => undefined };
 
 const port = parentPort!;
 type LaterMessage = Exclude<ToRelayThread, { type: 'begin' }>;
@@ -118,6 +123,7 @@ const pipeline: PipelineOptions = {
 
 const mcp = new McpGate({
   configuration: data.configuration,
+  limits: (configuration) => createLimits(toolRules(configuration), { ...lasting, price: () => NO_TOOL_PRICE }),
   pipeline,
   keyOf: ({ headers }) => {
     const { authorization, xApiKey, apiKey } = headers as RequestHead;
