@@ -80,7 +80,10 @@ class AgentLoop {
   }
 
   begin(): void {
-    this.#exchange.onAbort = () => this.#end(undefined);
+    this.#exchange.onAbort = (reason) => {
+      if (reason === 'drain') this.#exchange.refuse(new GatewayError('draining', { retryAfterMs: 1000 }));
+      this.#end(undefined);
+    };
     this.#run().catch((cause: unknown) => {
       this.#end(cause instanceof GatewayError ? cause : new GatewayError('internal_error', { cause }));
     });

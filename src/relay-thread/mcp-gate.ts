@@ -142,8 +142,9 @@ export class McpGate {
     }
     const open = openOf(exchange, exchange, caller, request);
     this.#open.set(request.id, open);
-    exchange.onAbort = () => {
+    exchange.onAbort = (reason) => {
       this.#post({ type: 'abort', id: request.id });
+      if (reason === 'drain') exchange.refuse(new GatewayError('draining', { retryAfterMs: 1000 }));
       this.#finish(request.id, open, { failed: false, upstreamMs: 0 });
     };
     exchange.sink.onDrained = () => this.#post({ type: 'full', id: request.id, full: false });
