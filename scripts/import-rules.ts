@@ -37,6 +37,7 @@ const DEPTHS: Record<string, number> = {
   operator: 5,
   settlement: 6,
   'pipeline.ts': 7,
+  proxy: 7,
 };
 const TOP = 8;
 

@@ -1,3 +1,4 @@
+import { isArray, objectOf } from './codec/json-value.ts';
 import type { AccountManifest, Configuration } from './config/configuration.ts';
 import type { AccountKind } from './config/load.ts';
 import { anthropicCountTokens } from './dialects/anthropic-messages/count-tokens.ts';
@@ -20,6 +21,7 @@ import { azureOpenAi } from './providers/azure/azure-openai.ts';
 import { plug as cartesia } from './providers/cartesia/index.ts';
 import { plug as cloudera } from './providers/cloudera/index.ts';
 import { plug as cohere } from './providers/cohere/index.ts';
+import { plug as customEndpoint } from './providers/custom-endpoint/index.ts';
 import { plug as databricks } from './providers/databricks/index.ts';
 import { plug as deepgram } from './providers/deepgram/index.ts';
 import { demoAccount } from './providers/demo/index.ts';
@@ -61,6 +63,7 @@ export const PLUGS: readonly ProviderPlug[] = [
   elevenlabs,
   deepgram,
   cartesia,
+  customEndpoint,
 ];
 export const DIALECTS: readonly Dialect[] = [
   openAiChat,
@@ -89,6 +92,17 @@ export const FORWARDABLE: readonly string[] = [
     ...DIALECTS.flatMap(({ metadataHeaders = {} }) => Object.keys(metadataHeaders)),
   ]),
 ];
+
+/** Paths behind which requests pass as they are to a provider, each with the kinds of account that it is for. */
+export const PASSED_AT: ReadonlyMap<string, ReadonlySet<string>> = passedAt();
+
+function passedAt(): Map<string, Set<string>> {
+  const kinds = new Map<string, Set<string>>();
+  for (const { type, passedAt: patterns = [] } of PLUGS) {
+    for (const pattern of patterns) kinds.set(pattern, (kinds.get(pattern) ?? new Set()).add(type));
+  }
+  return kinds;
+}
 
 /** Accounts that variables make where nothing is configured. */
 export const WELL_KNOWN: readonly WellKnown[] = PLUGS.flatMap(({ wellKnown, otherWellKnown = [] }) => [
@@ -122,10 +136,22 @@ export function openAccounts(
   configuration: Pick<Configuration, 'accounts' | 'server'>,
   tokens: Tokens,
 ): ProviderAccount[] {
-  const accounts = configuration.accounts.map((manifest) => plugOf(manifest).open(manifest, tokens));
+  const accounts = configuration.accounts.map((manifest) => {
+    const [account, ...others] = withEachKey(manifest).map((each) => plugOf(manifest).open(each, tokens));
+    return others.length === 0 ? account! : { ...account!, others };
+  });
   const { demo } = configuration.server;
   if (demo === true || (demo === 'auto' && accounts.length === 0)) accounts.push(demoAccount());
   return accounts;
+}
+
+/** The same manifest with each key of its account. */
+function withEachKey(manifest: AccountManifest): AccountManifest[] {
+  const auth = objectOf(manifest['auth_data']);
+  const keys = auth?.['further_api_keys'];
+  if (auth === undefined || !isArray(keys)) return [manifest];
+  const name = 'apiKey' in auth ? 'apiKey' : 'api_key';
+  return [manifest, ...keys.map((key) => ({ ...manifest, auth_data: { ...auth, [name]: key } }))];
 }
 
 /** Where the accounts of a configuration get their tokens. */

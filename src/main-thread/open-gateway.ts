@@ -1,5 +1,6 @@
 import type { Configuration } from '../config/configuration.ts';
 import { tokenSources } from '../plugs.ts';
+import { HealthMemory } from '../routing/place.ts';
 import { loadOrMakeDefaultKey } from '../store/default-key.ts';
 import type { RelayThreads } from '../threads/relay-threads.ts';
 import { SharedCounters } from '../threads/shared-counters.ts';
@@ -15,6 +16,7 @@ import { OtelThread } from './otel-thread.ts';
 import { PriceRefresh } from './price-refresh.ts';
 import { RecordIntake } from './record-intake.ts';
 import { configurationForThreads, type Gateway, type InForce, RunningGateway } from './running-gateway.ts';
+import { TargetHealthView } from './target-health.ts';
 
 export interface OpenGatewayOptions {
   readonly configuration: Configuration;
@@ -60,6 +62,7 @@ export async function openGateway({
     registry,
     log,
   });
+  const health = new HealthMemory(() => limitCounters.counts.clock.now());
   const { hasIssuedKeys } = await database.open({
     configuration,
     counters: counters.buffer,
@@ -80,6 +83,12 @@ export async function openGateway({
   });
   accountTokens.register(registry);
   accountTokens.reconfigure(configuration);
+  const targets = new TargetHealthView({
+    memory: health,
+    configuration: () => inForce.configuration,
+    tokens: () => accountTokens.tokens(),
+  });
+  targets.register(registry);
   const priceRefresh = new PriceRefresh({
     tell: () =>
       relayThreads.broadcast({ type: 'reconfigure', configuration: configurationForThreads(inForce, port, madeKey) }),
@@ -117,6 +126,7 @@ export async function openGateway({
     state,
     observation,
     database,
+    targets,
     routes: [mcp.adminRoute()],
   });
   const gateway = new RunningGateway({
@@ -132,6 +142,7 @@ export async function openGateway({
       new RecordIntake({ counters, observation, database, otel }),
       accountTokens,
       priceRefresh,
+      targets,
       mcp,
       { close: () => database.closeLedger() },
       operatorPort,
@@ -147,6 +158,7 @@ export async function openGateway({
     threads,
     counters: counters.buffer,
     counts: limitCounters.buffer,
+    health: health.buffers,
     configuration: configurationForThreads(inForce, port, madeKey),
     tokens: accountTokens.tokens(),
     openapi: operatorPort.openapi,

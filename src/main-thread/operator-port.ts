@@ -1,5 +1,6 @@
 import type { Configuration } from '../config/configuration.ts';
 import type { AdminRoute } from '../operator/admin/admin-route.ts';
+import { type TargetHealth, targetRoutes } from '../operator/admin/targets.ts';
 import { openapiJson } from '../operator/openapi.ts';
 import { type GatewayState, startOperator } from '../operator/operator.ts';
 import type { DatabaseThread } from './database-thread.ts';
@@ -13,6 +14,7 @@ export interface OperatorPortOptions {
   readonly state: GatewayState;
   readonly observation: Observation;
   readonly database: Pick<DatabaseThread, 'adminRoutes'>;
+  readonly targets: TargetHealth;
   /** Of the admin API, that this thread answers itself. */
   readonly routes: readonly AdminRoute[];
 }
@@ -27,10 +29,12 @@ export interface OperatorPort extends MainService {
 export async function openOperatorPort(options: OperatorPortOptions): Promise<OperatorPort> {
   const { configuration, state, observation } = options;
   const { host, port, tls, adminKey } = configuration().server.operator;
-  const admin =
-    adminKey === undefined
-      ? undefined
-      : { key: adminKey, routes: [...(await options.database.adminRoutes()), ...options.routes] };
+  const routes = async () => [
+    ...(await options.database.adminRoutes()),
+    ...targetRoutes(options.targets),
+    ...options.routes,
+  ];
+  const admin = adminKey === undefined ? undefined : { key: adminKey, routes: await routes() };
   let openapi = openapiJson();
   const operator = await startOperator({
     host,

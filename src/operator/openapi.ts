@@ -14,6 +14,7 @@ import {
 } from './openapi-headers.ts';
 import { jsonPaths, jsonSchemas, jsonTags } from './openapi-json.ts';
 import { imageGenerationRequest, imageGenerationResponse, mediaPaths } from './openapi-media.ts';
+import { messagePaths } from './openapi-messages.ts';
 
 /**
  * The gateway's own OpenAPI document, served on both ports: the endpoints that exist now, and no others. Whoever adds a
@@ -147,6 +148,7 @@ export const openapiDocument = {
   security: [{ BearerAuth: [] }, { XApiKey: [] }, { ApiKey: [] }],
   tags: [
     { name: 'Chat', description: 'Chat completion operations for LLM conversation' },
+    { name: 'Messages', description: "Anthropic's Messages" },
     ...jsonTags,
     { name: 'Images', description: 'Image generation, edits and variations' },
     { name: 'Audio', description: 'Speech, transcription and translation' },
@@ -156,6 +158,7 @@ export const openapiDocument = {
   ],
   paths: {
     '/chat/completions': chatCompletions,
+    ...messagePaths,
     ...jsonPaths,
     ...mediaPaths,
     ...filePaths,

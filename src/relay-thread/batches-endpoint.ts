@@ -55,8 +55,9 @@ export function batchRoutes(batches: BatchRoutes, errorBody: Route['errorBody'])
     pattern,
     needsKey: true,
     body: 'none',
+    yieldsToProvider: true,
     errorBody,
-    handle: (exchange) => void answered(batches.files.records, exchange, 'Batches', answer),
+    handle: (exchange) => void answered(batches.files.records, exchange, answer),
     ...more,
   });
   return [

@@ -3,11 +3,13 @@ import type { Exchange } from '../core/exchange.ts';
 import type { Dialect } from '../dialects/dialect.ts';
 import { type PlannedPath, type Route, RouteTable } from '../edge/routes.ts';
 import { type PipelineOptions, runInference } from '../pipeline.ts';
+import type { ProxyOptions } from '../proxy/proxy.ts';
 import { agentRoutes } from './agent-endpoint.ts';
 import { type BatchRoutes, batchRoutes } from './batches-endpoint.ts';
 import { type FileEndpoints, fileRoutes } from './files-endpoint.ts';
 import type { McpGate } from './mcp-gate.ts';
 import { listModels, type ModelLists, showModel } from './models-endpoint.ts';
+import { anyProviderPath, proxyRoutes } from './proxy-routes.ts';
 import type { RefusalRecords } from './refusal-records.ts';
 
 export interface EndpointsOptions {
@@ -16,6 +18,9 @@ export interface EndpointsOptions {
   readonly records: RefusalRecords;
   readonly files: FileEndpoints;
   readonly batches: BatchRoutes;
+  readonly proxy: ProxyOptions;
+  /** See PASSED_AT of plugs.ts. */
+  readonly passedAt: ReadonlyMap<string, ReadonlySet<string>>;
   readonly mcp: McpGate;
   /** The document that the gateway serves of itself, as JSON. */
   readonly openapi: Uint8Array;
@@ -23,11 +28,12 @@ export interface EndpointsOptions {
   errorBody(error: GatewayError, exchangeId?: string): Uint8Array;
 }
 
+const NOTHING = Buffer.from('{}');
 const ALIVE = Buffer.from('{"status":"ok","service":"sluice"}');
 
 /** Endpoints that are planned and not built yet. One that is built leaves this list: a test holds that. */
 export const PLANNED: readonly PlannedPath[] = [
-  ...['/responses/{+path}', '/proxy-api/{account}/{+path}'].map((pattern) => ({ pattern })),
+  { pattern: '/responses/{+path}' },
   ...['/agent/responses'].map((pattern) => ({
     pattern,
     atRootOnly: true as const,
@@ -36,16 +42,19 @@ export const PLANNED: readonly PlannedPath[] = [
 
 /** Every path of the listening port. */
 export function routeTable(options: EndpointsOptions): RouteTable {
+  const { proxy, passedAt, errorBody } = options;
   return new RouteTable(
     [
       ...inferenceRoutes(options),
       ...plainRoutes(options),
       ...options.mcp.routes(),
       ...agentRoutes({ pipeline: options.pipeline, mcp: options.mcp, dialect: chatOf(options.dialects) }),
-      ...fileRoutes(options.files, options.errorBody),
-      ...batchRoutes(options.batches, options.errorBody),
+      ...fileRoutes(options.files, errorBody),
+      ...batchRoutes(options.batches, errorBody),
+      ...proxyRoutes(proxy, passedAt, errorBody),
     ],
     PLANNED,
+    anyProviderPath(proxy, errorBody),
   );
 }
 
@@ -108,6 +117,12 @@ function plainRoutes({ dialects, pipeline, records, openapi, errorBody }: Endpoi
     }),
     plain('/openapi.json', false, (exchange) => answerJson(exchange, openapi)),
     plain('/api/hello', false, alive),
+    {
+      // What Claude Code tells of itself to whoever stands in the place of Anthropic: taken, and kept nowhere.
+      ...plain('/api/event_logging/batch', true, (exchange) => answerJson(exchange, NOTHING)),
+      method: 'POST',
+      body: 'whole',
+    },
     plain('/', false, alive),
     plain('/healthz', false, alive),
   ];

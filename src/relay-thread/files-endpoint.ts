@@ -34,8 +34,9 @@ export function fileRoutes(files: FileEndpoints, errorBody: Route['errorBody']):
     pattern,
     needsKey: true,
     body: 'none',
+    yieldsToProvider: true,
     errorBody,
-    handle: (exchange) => void answered(files.records, exchange, 'Files', answer),
+    handle: (exchange) => void answered(files.records, exchange, answer),
     ...more,
   });
   return [
@@ -47,18 +48,17 @@ export function fileRoutes(files: FileEndpoints, errorBody: Route['errorBody']):
   ];
 }
 
-/** `answer` gives the status that it sent, or why there is none. `what`: that of a provider is asked otherwise. */
+/** `answer` gives the status that it sent, or why there is none. */
 export async function answered(
   records: RefusalRecords,
   exchange: Exchange,
-  what: string,
   answer: (exchange: Exchange) => Promise<OrError<number>>,
 ): Promise<void> {
   let left: GatewayError | undefined;
   exchange.onAbort = (reason) => {
     left = abortError(reason);
   };
-  const outcome = await (ofProvider(exchange, what) ?? answer(exchange).catch(faultOf));
+  const outcome = await answer(exchange).catch(faultOf);
   const error = left ?? outcome;
   if (typeof error === 'number') records.answered(exchange, error);
   else {
@@ -76,12 +76,6 @@ function abortError(reason: NonNullable<Exchange['aborted']>): GatewayError {
 function faultOf(cause: unknown): GatewayError {
   if (!(cause instanceof BlobFault)) return new GatewayError('internal_error', { cause });
   return new GatewayError('blobs_unavailable', { detail: cause.message, retryAfterMs: 5_000, cause });
-}
-
-function ofProvider({ headers }: Exchange, what: string): GatewayError | undefined {
-  if (headers.tfy?.['x-tfy-provider-name'] === undefined) return undefined;
-  const detail = `${what} of a provider are planned: leave the header x-tfy-provider-name out.`;
-  return new GatewayError('not_supported_yet', { detail, param: 'x-tfy-provider-name' });
 }
 
 /** Whose a new file is, and whose files are seen. */

@@ -18,7 +18,8 @@ import { createLimits } from '../limits/limits.ts';
 import { TokenForecast } from '../limits/token-forecast.ts';
 import { toolRules } from '../limits/tool-rules.ts';
 import type { PipelineOptions } from '../pipeline.ts';
-import { DIALECTS, FORWARDABLE } from '../plugs.ts';
+import { DIALECTS, FORMS, FORWARDABLE, PASSED_AT } from '../plugs.ts';
+import { HealthMemory } from '../routing/place.ts';
 import { createLog } from '../telemetry/log.ts';
 import { EventLoopProbe } from '../telemetry/thread-stats.ts';
 import type { FromRelayThread, RelayThreadData, ToRelayThread } from '../threads/messages.ts';
@@ -97,6 +98,7 @@ const lasting: Lasting = {
   now: () => counts.clock.now(),
   forecast: new TokenForecast(),
   tokens,
+  health: new HealthMemory(() => counts.clock.now(), data.health),
   onBudgetRefuses: (window, action) => send({ type: 'budget-refuses', window, action }),
 };
 let snapshot = makeSnapshot(data.configuration, lasting);
@@ -164,13 +166,15 @@ const edge = new Edge({
     files,
     mcp,
     batches: { rows: batchRows, endpoints, files },
+    proxy: { ...pipeline, dialects: DIALECTS, forms: FORMS },
+    passedAt: PASSED_AT,
     openapi: data.openapi,
     errorBody,
   }),
-  forwardable: [...FORWARDABLE, ...MCP_HEADERS],
+  forwardable: headersOfInterest(data.configuration),
   counters,
   authenticate: (head, side) => {
-    const key = presentedKey(head.authorization, head.xApiKey, head.apiKey);
+    const key = presentedKey(head.authorization, head.xApiKey, head.apiKey, head.vendorKey);
     return key === undefined ? NO_KEY : keyRing.lookup(key, side);
   },
   onRefused: refusals.turnedAway,
@@ -235,13 +239,24 @@ function onMessage(message: LaterMessage): void {
 function reconfigure(configuration: ThreadConfiguration): void {
   snapshot = makeSnapshot(configuration, lasting);
   keyRing.reconfigure(configuration);
-  edge.reconfigure(configuration.server);
+  edge.reconfigure(configuration.server, headersOfInterest(configuration));
   mcp.reconfigure(configuration);
   redisCounts?.reconfigure(configuration.server.counters);
   log.level = configuration.server.log.level;
   const { limits, timeouts, upstream } = configuration.server;
   pools.reconfigure(limits, timeouts, snapshot.routes.connections(), upstream);
   records.pauseJournal(ledgerFull && !refusesWhenFull());
+}
+
+/** What providers take, and what sets sessions apart. */
+function headersOfInterest({ virtualModels, loadBalancing }: ThreadConfiguration): readonly string[] {
+  const routings = [
+    ...virtualModels.flatMap(({ integrations }) => integrations.map(({ routing }) => routing)),
+    ...loadBalancing.map(({ routing }) => routing),
+  ];
+  const identifiers = routings.flatMap(({ sticky }) => sticky?.identifiers ?? []);
+  const ofSessions = identifiers.filter(({ source }) => source === 'headers').map(({ key }) => key);
+  return [...new Set([...FORWARDABLE, ...MCP_HEADERS, ...ofSessions])];
 }
 
 function refusesWhenFull(): boolean {

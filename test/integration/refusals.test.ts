@@ -53,7 +53,6 @@ describe('paths and methods', () => {
   test('an endpoint that is still to come is 404 and named, under every base path, whatever the method', async () => {
     for (const [method, path, name] of [
       ['DELETE', '/api/llm/v1/responses/resp_1', '/responses/{+path}'],
-      ['POST', '/proxy-api/main/any/path', '/proxy-api/{account}/{+path}'],
       ['POST', '/agent/responses', '/agent/responses'],
     ] as const) {
       const response = await get(path, { method });

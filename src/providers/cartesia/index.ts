@@ -6,7 +6,7 @@ import type { SpeechFormat } from '../../inference/speech.ts';
 import { headerCredential } from '../base/credential.ts';
 import { jsonBody } from '../base/json-body.ts';
 import { listedModels } from '../base/listed-models.ts';
-import { keyVariable, noSuchFormat, nothingFor, speechAccount, speechWire } from '../base/speech.ts';
+import { AUDIO_PATHS, keyVariable, noSuchFormat, nothingFor, speechAccount, speechWire } from '../base/speech.ts';
 import type { ProviderPlug } from '../provider.ts';
 
 const type = 'provider-account/cartesia';
@@ -61,6 +61,7 @@ export const plug: ProviderPlug = {
   schema,
   wellKnown: keyVariable(type, 'cartesia', 'CARTESIA_API_KEY'),
   wires: [wire],
+  passedAt: AUDIO_PATHS,
   open(checked) {
     const manifest = schema.parse(checked);
     const { base_url: url, cartesia_version: version } = manifest;

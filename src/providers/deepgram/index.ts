@@ -6,7 +6,7 @@ import { headerCredential } from '../base/credential.ts';
 import { jsonBody } from '../base/json-body.ts';
 import { listedModels } from '../base/listed-models.ts';
 import { type ProviderFault, readProviderFault } from '../base/provider-fault.ts';
-import { keyVariable, nothingFor, speechAccount, speechWire } from '../base/speech.ts';
+import { AUDIO_PATHS, keyVariable, nothingFor, speechAccount, speechWire } from '../base/speech.ts';
 import type { ProviderPlug } from '../provider.ts';
 
 const type = 'provider-account/deepgram';
@@ -72,6 +72,7 @@ export const plug: ProviderPlug = {
   schema,
   wellKnown: keyVariable(type, 'deepgram', 'DEEPGRAM_API_KEY'),
   wires: [wire],
+  passedAt: AUDIO_PATHS,
   // https://developers.deepgram.com/reference/manage/projects/list
   probe: { path: '/v1/projects' },
   open(checked) {

@@ -55,6 +55,7 @@ export const plug: ProviderPlug = {
     manifest: (value) => ({ type, name: 'openai', auth_data: { type: 'api-key', api_key: value } }),
   },
   wires: [...WIRES, openAiResponsesWire],
+  passedAt: ['/fine_tuning/{*path}'],
   probe: openAiModels,
   open(checked) {
     // Parsed again for its types: a manifest comes here over a thread border as plain data.

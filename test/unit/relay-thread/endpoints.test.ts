@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { NO_LIMITS } from '../../../src/limits/admission.ts';
 import { openapiDocument } from '../../../src/operator/openapi.ts';
-import { DIALECTS } from '../../../src/plugs.ts';
+import { DIALECTS, PASSED_AT } from '../../../src/plugs.ts';
 import { PLANNED, routeTable } from '../../../src/relay-thread/endpoints.ts';
 import { McpGate } from '../../../src/relay-thread/mcp-gate.ts';
 
@@ -20,6 +20,8 @@ const table = routeTable({
   }),
   files: {} as never,
   batches: {} as never,
+  proxy: {} as never,
+  passedAt: PASSED_AT,
   openapi: Buffer.alloc(0),
   errorBody: () => Buffer.alloc(0),
 });
