@@ -43,7 +43,9 @@ test('an event is not familiar that has an empty text, no number, another key, o
     last('Hi', 'abc', 9).replace(':9}', ':}'),
     last('Hi', 'abc', 9).replace(':9}', ':-9}'),
     last('Hi', 'abc', 9).replace(':9}', ':9,"error":{}}'),
-    last('Hi', 'abc', 9).replace('output_text.delta\n', 'output_text.delto\n').replace('delta","delta', 'delto","delta'),
+    last('Hi', 'abc', 9)
+      .replace('output_text.delta\n', 'output_text.delto\n')
+      .replace('delta","delta', 'delto","delta'),
     last('Hi', 'abc', 9).slice(0, -1),
     last('H\ni', 'abc', 9),
   ]) {
