@@ -183,7 +183,12 @@ const edge = new Edge({
     errorBody,
   }),
   sockets: DIALECTS.filter(({ conversation }) => conversation).map((dialect) =>
-    responsesSocket({ dialect, responses: { rows: responseRows, pipeline }, counters }),
+    responsesSocket({
+      dialect,
+      responses: { rows: responseRows, pipeline },
+      counters,
+      withdrawn: (principal) => keyRing.withdrawn(principal),
+    }),
   ),
   forwardable: headersOfInterest(data.configuration),
   counters,
