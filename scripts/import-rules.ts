@@ -33,6 +33,7 @@ const DEPTHS: Record<string, number> = {
   policy: 3,
   limits: 4,
   relay: 5,
+  mcp: 5,
   operator: 5,
   settlement: 6,
   'pipeline.ts': 7,
@@ -73,10 +74,12 @@ const DOORS: Record<string, string[]> = {
   'google-auth-library': ['providers'],
   'node:sqlite': ['store'],
   yaml: ['config'],
+  '@marcbachmann/cel-js': ['config'],
   commander: ['main.ts'],
   '@pydantic/genai-prices': ['usage'],
   'gpt-tokenizer': ['usage'],
-  '@aws-sdk/credential-providers': ['providers'],
+  '@aws-sdk/credential-providers': ['providers', 'files'],
+  aws4fetch: ['files'],
 };
 
 /** Same-depth arrows that are part of the plan: from → to. */

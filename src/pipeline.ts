@@ -1,4 +1,5 @@
-import type { ServerSettings } from './config/configuration.ts';
+import type { ComplexityTier, ServerSettings } from './config/configuration.ts';
+import type { ConditionValues } from './config/rules/target-condition.ts';
 import { GatewayError } from './core/errors.ts';
 import type { Exchange, OrError } from './core/exchange.ts';
 import type { Log } from './core/log.ts';
@@ -6,10 +7,12 @@ import type { Sweeper } from './core/sweeper.ts';
 import { continueTrace } from './core/trace-context.ts';
 import type { Dialect, PeekedRequest, RequestScan } from './dialects/dialect.ts';
 import { MODEL_TYPES_OF } from './inference/operation.ts';
-import { type Admission, type Limits, NOTHING_HELD, Refused } from './limits/admission.ts';
+import { type Admission, type AdmissionRequest, type Limits, NOTHING_HELD, Refused } from './limits/admission.ts';
+import { type AskedOfAny, askedOf, StepAdmissions } from './limits/step-admissions.ts';
 import { authorize, type Caller, type Callers } from './policy/caller.ts';
 import { type ClientSettings, clientSettings } from './policy/client-settings.ts';
 import { type Metadata, recordedMetadata, requestMetadata } from './policy/metadata.ts';
+import type { RouteRules } from './policy/route-rules.ts';
 import type { Target } from './providers/provider.ts';
 import type { AnswerFilterMaker } from './relay/answer-filter.ts';
 import type { HeavyAnswers } from './relay/answer-translation.ts';
@@ -17,10 +20,12 @@ import { mountFor } from './relay/choose-mount.ts';
 import { ContentTimes } from './relay/content-times.ts';
 import { cutShort } from './relay/cut-short.ts';
 import type { SharedMemory } from './relay/held-memory.ts';
+import type { MediaFetcher } from './relay/media-by-address.ts';
 import { Relay, type RelayOwner, type RelayResult } from './relay/relay.ts';
 import type { HeavyTranslator } from './relay/request-translation.ts';
+import { complexityOf } from './routing/complexity.ts';
 import type { ModelRoutes } from './routing/model-routes.ts';
-import type { Route, RoutePlan } from './routing/route-plan.ts';
+import type { PlanContext, Route, RoutePlan, Step, StepRetry, StepWaits } from './routing/route-plan.ts';
 import { type Estimator, settle } from './settlement/settlement.ts';
 import type { ExchangeRecord } from './telemetry/exchange-record.ts';
 import type { OriginPools } from './upstream/origin-pools.ts';
@@ -32,6 +37,8 @@ import { UsageMeter } from './usage/usage-meter.ts';
 export interface Snapshot {
   readonly settings: ServerSettings;
   readonly routes: ModelRoutes;
+  /** Rules that send requests for a model elsewhere; undefined: there are none. */
+  readonly routeRules?: RouteRules | undefined;
   readonly callers: Callers;
   readonly limits: Limits;
   /** Spans of exchanges are exported. */
@@ -47,6 +54,8 @@ export interface PipelineOptions {
   readonly estimate: Estimator;
   readonly translateHeavy: HeavyTranslator;
   readonly heavyAnswers: HeavyAnswers;
+  /** See RunContext; with the settings that the exchange began with. */
+  readonly fetchMedia?: (settings: ServerSettings) => MediaFetcher;
   readonly sharedMemory: SharedMemory;
   readonly snapshot: () => Snapshot;
   readonly record: (record: ExchangeRecord) => void;
@@ -66,8 +75,21 @@ export interface RefusedRequest {
   readonly metadataJson?: string | undefined;
 }
 
+/** What is known of a request beside its exchange, where somebody looked into it before. */
+export interface GivenRequest {
+  /** Of the body as it is now. */
+  readonly peeked: PeekedRequest;
+  /** They see the answer last, as its client gets it. */
+  readonly filters: readonly AnswerFilterMaker[];
+}
+
 /** Stages 2 to 8 of an inference request, in order: dialect, policy, routing, provider, upstream, relay, usage. */
-export function runInference(exchange: Exchange, dialect: Dialect, options: PipelineOptions): void {
+export function runInference(
+  exchange: Exchange,
+  dialect: Dialect,
+  options: PipelineOptions,
+  given?: GivenRequest,
+): void {
   const snapshot = options.snapshot();
   if (snapshot.exportsTraces) continueTrace(exchange.headers, exchange.id);
   const full = options.refusal();
@@ -75,9 +97,14 @@ export function runInference(exchange: Exchange, dialect: Dialect, options: Pipe
     refuse(exchange, full, NOTHING_KNOWN, options);
     return;
   }
-  const peeked = (exchange.scan as RequestScan).result(exchange.body);
+  const peeked = given?.peeked ?? (exchange.scan as RequestScan).result(exchange.body);
   if (peeked instanceof GatewayError) {
     refuse(exchange, peeked, NOTHING_KNOWN, options);
+    return;
+  }
+  const foreign = given === undefined && snapshot.settings.responses.keep ? heldElsewhere(peeked) : undefined;
+  if (foreign) {
+    refuse(exchange, foreign, NOTHING_KNOWN, options);
     return;
   }
   const client = clientSettings(exchange.headers);
@@ -85,22 +112,47 @@ export function runInference(exchange: Exchange, dialect: Dialect, options: Pipe
     refuse(exchange, client, NOTHING_KNOWN, options);
     return;
   }
-  new Inference(exchange, dialect, options, snapshot, peeked, client).begin();
+  new Inference(exchange, dialect, options, snapshot, peeked, client, given?.filters ?? NO_FILTERS).begin();
+}
+
+/** Accounts are shared: what a provider keeps under an id may be another caller's, and only who looked it up knows. */
+function heldElsewhere({ state }: PeekedRequest): GatewayError | undefined {
+  const param = state?.previousId === undefined ? 'conversation' : 'previous_response_id';
+  if (state?.previousId === undefined && state?.conversationId === undefined) return undefined;
+  return new GatewayError('unsupported_parameter', { param, detail: `\`${param}\` cannot be used here.` });
+}
+
+/** A step that limits are asked about before it is the first attempt. */
+interface Wish {
+  readonly plan: RoutePlan;
+  readonly index: number;
+  /** Of the plan, at that index. */
+  readonly step: Step;
+  /** The plan has several targets, each with rules of its own. */
+  readonly several: boolean;
+  readonly asked: AskedOfAny;
+  /** What refused the step before it; undefined: it is the first. */
+  readonly first?: Refused;
 }
 
 /** One request that was understood, until its exchange is over. */
-class Inference implements RelayOwner {
+class Inference implements RelayOwner, PlanContext {
   readonly #exchange: Exchange;
   readonly #dialect: Dialect;
   readonly #options: PipelineOptions;
   readonly #snapshot: Snapshot;
   readonly #peeked: PeekedRequest;
   readonly #client: ClientSettings;
+  readonly #filters: readonly AnswerFilterMaker[];
   readonly #caller: Caller;
   readonly #metadata: Readonly<Record<string, string>>;
   /** Canonical id of the model that is asked. */
   #model = '';
   #admission: Admission = NOTHING_HELD;
+  /** Of a route with several targets; undefined: there is one. */
+  #admissions: StepAdmissions | undefined;
+  /** Made where a target asks for it. */
+  #conditionValues: ConditionValues | undefined;
 
   constructor(
     exchange: Exchange,
@@ -109,6 +161,7 @@ class Inference implements RelayOwner {
     snapshot: Snapshot,
     peeked: PeekedRequest,
     client: ClientSettings,
+    filters: readonly AnswerFilterMaker[],
   ) {
     this.#exchange = exchange;
     this.#dialect = dialect;
@@ -116,6 +169,7 @@ class Inference implements RelayOwner {
     this.#snapshot = snapshot;
     this.#peeked = peeked;
     this.#client = client;
+    this.#filters = filters;
     this.#caller = snapshot.callers.of(exchange.principal);
     this.#metadata = requestMetadata(withHeaders(client.metadata, dialect, exchange), this.#caller);
   }
@@ -128,28 +182,78 @@ class Inference implements RelayOwner {
 
   /** Known, allowed, and able to do what is asked. */
   #permittedRoute(model: string): OrError<Route> {
-    const { routes } = this.#snapshot;
+    const { routes, routeRules } = this.#snapshot;
     const caller = this.#caller;
     const found = routes.resolve(model);
     if (found instanceof GatewayError)
       return found.code === 'model_not_found' ? routes.notFound(model, caller.allows) : found;
-    const forbidden = authorize(caller, found.model);
+    const forbidden = authorize(caller, found.model, found.slug);
     if (forbidden) return forbidden;
-    if (found.targets.some((target) => serves(target, this.#dialect))) return found;
-    const types = found.targets.flatMap((target) => target.modelTypes ?? []).join(', ');
-    const detail = types === '' ? undefined : `\`${found.model}\` is for: ${types}.`;
-    return new GatewayError('unsupported_operation', { param: 'model', detail, target: found.model });
+    const route = routeRules === undefined ? found : routeRules.apply(found, caller, this.#metadata);
+    const isFor = isServed(route.modelTypes, this.#dialect);
+    if (isFor && route.targets.some((target) => serves(target, this.#dialect))) return route;
+    const types = (route.modelTypes ?? route.targets.flatMap((target) => target.modelTypes ?? [])).join(', ');
+    const detail = types === '' ? undefined : `\`${route.model}\` is for: ${types}.`;
+    return new GatewayError('unsupported_operation', { param: 'model', detail, target: route.model });
+  }
+
+  // ── what a plan may depend on ─────────────────────────────────────────────
+
+  get waits(): StepWaits {
+    return this.#client.waits;
+  }
+
+  get retry(): StepRetry | undefined {
+    return this.#client.retry;
+  }
+
+  get subject(): string {
+    return this.#exchange.principal.subject;
+  }
+
+  get metadata(): Readonly<Record<string, string>> {
+    return this.#metadata;
+  }
+
+  header(name: string): string | undefined {
+    const { tfy, forwardable } = this.#exchange.headers;
+    return forwardable?.[name] ?? tfy?.[name];
+  }
+
+  canAsk(target: Target): boolean {
+    return this.#caller.allows(target.id) && serves(target, this.#dialect);
+  }
+
+  conditionValues(): ConditionValues {
+    this.#conditionValues ??= {
+      subject: this.subject,
+      metadata: this.#metadata,
+      operation: this.#dialect.operation,
+      stream: this.#peeked.stream,
+      body_bytes: this.#exchange.bytesIn,
+      max_output_tokens: this.#peeked.maxOutputTokens ?? 0,
+      hour: new Date().getUTCHours(),
+    };
+    return this.#conditionValues;
+  }
+
+  tier(): ComplexityTier {
+    return complexityOf(this.#exchange.body);
   }
 
   /** `downgradedBy`: the refusal that sent the request here, because a budget is spent. */
   #admit(to: Route, downgradedBy: Refused | undefined): void {
     const { maxOutputTokens, choices, servedAs, counted, stream } = this.#peeked;
-    const plan = to.plan(this.#client);
     this.#model = to.model;
-    const admitted = this.#snapshot.limits.admit({
+    const plan = to.plan(this);
+    if (plan instanceof GatewayError) {
+      this.#refuseCounted(plan);
+      return;
+    }
+    const asked: AskedOfAny = {
       caller: this.#caller,
       model: to.model,
-      target: plan.first.target,
+      slug: to.slug,
       bodyBytes: this.#peeked.promptBytes ?? this.#exchange.bytesIn,
       maxOutputTokens,
       choices,
@@ -158,33 +262,52 @@ class Inference implements RelayOwner {
       stream,
       downgradedBy,
       metadata: this.#metadata,
-    });
-    if (admitted instanceof Promise) this.#waitFor(admitted, plan);
-    else this.#proceed(plan, admitted);
+    };
+    this.#ask({ plan, index: 0, step: plan.first, several: plan.description !== undefined, asked });
+  }
+
+  #ask(wish: Wish): void {
+    const { step, several, asked } = wish;
+    const request: AdmissionRequest = several ? askedOf(step, asked) : { ...asked, target: step.target };
+    const admitted = this.#snapshot.limits.admit(request);
+    if (admitted instanceof Promise) this.#waitFor(admitted, wish);
+    else this.#proceed(wish, admitted);
   }
 
   /** Another machine is asked: meanwhile the client may leave, and what was held for it is given back. */
-  #waitFor(admitted: Promise<Admission | Refused>, plan: RoutePlan): void {
+  #waitFor(admitted: Promise<Admission | Refused>, wish: Wish): void {
     admitted
-      .then((answer) => this.#proceed(plan, answer))
+      .then((answer) => this.#proceed(wish, answer))
       .catch((cause) => this.#refuseCounted(new GatewayError('internal_error', { cause })));
   }
 
-  #proceed(plan: RoutePlan, admitted: Admission | Refused): void {
+  #proceed(wish: Wish, admitted: Admission | Refused): void {
+    const { step, several, asked } = wish;
     if (admitted instanceof Refused) {
-      this.#refuseOrDowngrade(admitted);
+      step.observer?.left();
+      this.#refused(wish, admitted);
       return;
     }
     this.#admission = admitted;
     if (this.#exchange.aborted !== undefined) {
+      step.observer?.left();
       this.#leave(new GatewayError('client_closed'));
       return;
     }
+    if (several) this.#admissions = new StepAdmissions(this.#snapshot.limits, asked, step, admitted);
     try {
-      this.#relay(plan, admitted);
+      this.#relay(wish, admitted);
     } catch (cause) {
       this.#leave(new GatewayError('internal_error', { cause }));
     }
+  }
+
+  /** What a rule about one target refuses, another target may be asked. */
+  #refused(wish: Wish, refused: Refused): void {
+    const { plan, index, several, first = refused } = wish;
+    const step = several && refused.instead === undefined ? plan.step(index + 1) : undefined;
+    if (step === undefined) this.#refuseOrDowngrade(first);
+    else this.#ask({ ...wish, index: index + 1, step, first });
   }
 
   #refuseOrDowngrade(refused: Refused): void {
@@ -195,10 +318,10 @@ class Inference implements RelayOwner {
     else this.#admit(cheaper, refused);
   }
 
-  #relay(plan: RoutePlan, { rulesJson, allowance }: Admission): void {
-    const { target } = plan.first;
+  #relay({ plan, index, step }: Wish, { allowance }: Admission): void {
+    const { target } = step;
     if (this.#dialect.fromEstimate !== undefined && mountFor(target, this.#dialect) === undefined) {
-      this.#answerByEstimate(target, this.#dialect.fromEstimate);
+      this.#answerByEstimate(step, this.#dialect.fromEstimate);
       return;
     }
     const { pools, sweeper, translateHeavy, heavyAnswers } = this.#options;
@@ -207,22 +330,26 @@ class Inference implements RelayOwner {
       dialect: this.#dialect,
       peeked: this.#peeked,
       plan,
+      index,
       settings: this.#snapshot.settings,
       pools,
       sweeper,
       translateHeavy,
       heavyAnswers,
-      headers: rulesJson === undefined ? NO_HEADERS : ['x-tfy-applied-rules', rulesJson],
-      filters: allowance === undefined ? NO_FILTERS : [cutShort(allowance)],
+      fetchMedia: this.#options.fetchMedia?.(this.#snapshot.settings),
+      filters: allowance === undefined ? this.#filters : [cutShort(allowance), ...this.#filters],
       sharedMemory: this.#options.sharedMemory,
       strictForm: this.#client.strictForm,
       cacheMarker: this.#client.cacheMarker,
+      holds: this.#admissions,
       owner: this,
     }).start();
   }
 
   /** Nobody is asked: the tokens of the prompt are counted here, and the answer says so. */
-  #answerByEstimate(target: Target, written: (inputTokens: number) => Buffer): void {
+  #answerByEstimate(step: Step, written: (inputTokens: number) => Buffer): void {
+    const { target } = step;
+    step.observer?.left();
     const exchange = this.#exchange;
     const { body } = exchange;
     const form = this.#dialect.name;
@@ -237,7 +364,7 @@ class Inference implements RelayOwner {
       headers.push('x-tfy-resolved-model', target.id);
       exchange.sink.start(200, headers);
       exchange.sink.end(written(tokens ?? Math.ceil(body.length / bytesPerToken)));
-      this.relayed(answeredHere(target));
+      this.relayed(answeredHere(step, this.rulesJson(step)));
     };
     const sample = { outputSample: Buffer.alloc(0), outputTotalBytes: 0 };
     const prompt = promptOf(body, body.length);
@@ -258,6 +385,10 @@ class Inference implements RelayOwner {
 
   credentialRefused(target: Target, error: GatewayError): void {
     this.#options.credentialRefused(target, error);
+  }
+
+  rulesJson(step: Step): string | undefined {
+    return (this.#admissions?.of(step) ?? this.#admission).rulesJson;
   }
 
   relayed(result: RelayResult): void {
@@ -282,7 +413,7 @@ class Inference implements RelayOwner {
       estimate,
       record,
       provisional,
-      admission: this.#admission,
+      admission: this.#admissions?.close(result.step) ?? this.#admission,
       teamsJson: this.#caller.teamsJson,
       metadataJson: recordedMetadata(this.#metadata, settings),
       providerWords: settings.log.providerWords,
@@ -299,21 +430,27 @@ class Inference implements RelayOwner {
   }
 }
 
+function isServed(modelTypes: Route['modelTypes'], { operation }: Dialect): boolean {
+  const types = MODEL_TYPES_OF[operation];
+  return modelTypes?.some((type) => types.includes(type)) ?? true;
+}
+
 /** Its manifest says that the model is for this, and its provider speaks a form in which it can be asked. */
 function serves(target: Target, dialect: Dialect): boolean {
-  const types = MODEL_TYPES_OF[dialect.operation];
-  const isFor = target.modelTypes?.some((type) => types.includes(type)) ?? true;
-  return isFor && (mountFor(target, dialect) !== undefined || dialect.fromEstimate !== undefined);
+  if (!isServed(target.modelTypes, dialect)) return false;
+  return mountFor(target, dialect) !== undefined || dialect.fromEstimate !== undefined;
 }
 
 /** As of an exchange that asked no provider. */
-function answeredHere(target: Target): RelayResult {
+function answeredHere(step: Step, rulesJson: string | undefined): RelayResult {
   return {
     error: undefined,
     status: 200,
     cut: false,
     shortened: undefined,
-    target,
+    rulesJson,
+    step,
+    target: step.target,
     wireName: undefined,
     meter: new UsageMeter(),
     content: new ContentTimes(),
@@ -321,8 +458,10 @@ function answeredHere(target: Target): RelayResult {
     endedAt: 0,
     dispatched: false,
     prompt: undefined,
+    upstreamMs: 0,
     attempts: 0,
     attemptsJson: undefined,
+    losers: [],
   };
 }
 
@@ -333,7 +472,6 @@ function refuse(exchange: Exchange, error: GatewayError, request: RefusedRequest
 }
 
 const NOTHING_KNOWN: RefusedRequest = { model: undefined };
-const NO_HEADERS: readonly string[] = [];
 const NO_FILTERS: readonly AnswerFilterMaker[] = [];
 
 /** What clients of a form say of a request in headers of their own; `x-tfy-metadata` goes before it. */

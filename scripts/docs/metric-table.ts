@@ -98,6 +98,25 @@ function manifests(folder: string, outsideUrl: string): object[] {
       })),
     },
     {
+      type: 'provider-account/virtual-model',
+      name: 'two',
+      integrations: [
+        {
+          name: 'models',
+          type: 'integration/model/virtual',
+          model_types: ['chat'],
+          routing_config: {
+            type: 'priority-based-routing',
+            load_balance_targets: ['fails', 'searches'].map((name, priority) => ({
+              target: `outside/${name}`,
+              priority,
+              retry_config: { attempts: 0 },
+            })),
+          },
+        },
+      ],
+    },
+    {
       type: 'gateway-rate-limiting-config',
       rules: [{ id: 'few', when: { models: ['demo/*'] }, limit_to: 2, unit: 'requests_per_hour' }],
     },
@@ -120,6 +139,13 @@ function manifests(folder: string, outsideUrl: string): object[] {
       integrations: [
         { name: 'here', type: 'integration/notification-channel/webhook', webhook_url: '${env:DOCS_HOOK}' },
       ],
+    },
+    {
+      type: 'mcp-server/remote',
+      name: 'away',
+      description: '',
+      url: `${outsideUrl}/mcp`,
+      collaborators: [{ subject: '*', role_id: 'mcp-server-user' }],
     },
     {
       type: 'gateway-otel-config',
@@ -176,6 +202,25 @@ async function traffic(url: string): Promise<void> {
   await ask('outside/fails', false);
   await ask('outside/spent', false);
   await ask('outside/searches', false);
+  await ask('two/models', false);
+  await callTool(url);
+}
+
+/** Of a server that fails. */
+async function callTool(url: string): Promise<void> {
+  const version = { 'io.modelcontextprotocol/protocolVersion': '2026-07-28' };
+  const _meta = { ...version, 'io.modelcontextprotocol/clientCapabilities': {} };
+  const response = await fetch(`${url}/mcp/v1/away/mcp`, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${KEY}`,
+      'mcp-protocol-version': '2026-07-28',
+      'mcp-method': 'tools/call',
+      'mcp-name': 'any',
+    },
+    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'any', _meta } }),
+  });
+  await response.arrayBuffer();
 }
 
 /** Asks again until every family has a sample: records and alerts come a little after their exchanges. */

@@ -1,4 +1,6 @@
 import type { ProviderWords } from '../core/errors.ts';
+import type { ModelTypeName } from './account-schema.ts';
+import type { McpServer, McpSettings } from './mcp/mcp-servers.ts';
 import type { PriceList } from './price-list.ts';
 
 /**
@@ -15,6 +17,15 @@ export interface Configuration {
   /** One list per gateway-rate-limiting-config; in each the first rule that matches decides and counts. */
   rateLimits: RateLimitRule[][];
   budgets: BudgetRule[];
+  /** provider-account/virtual-model. */
+  virtualModels: VirtualModelGroup[];
+  /** gateway-load-balancing-config: the first rule that matches a request says where it goes. */
+  loadBalancing: LoadBalancingRule[];
+  /** gateway-fallback-config: who is asked next, by the status that came; the first rule that matches. */
+  fallbackRules: FallbackRule[];
+  /** gateway-global-settings: retries of every model that says nothing of its own. */
+  retrySettings?: RetrySettings | undefined;
+  mcpServers: McpServer[];
   /** gateway-otel-config: each is one more receiver. */
   otel: OtelExportSettings[];
 }
@@ -220,6 +231,94 @@ export interface BudgetRule {
   alerts?: BudgetAlerts;
 }
 
+/** Virtual models of one manifest. Access to them is declared as for accounts. */
+export interface VirtualModelGroup {
+  name: string;
+  collaborators?: { subject: string; role_id: string }[] | undefined;
+  integrations: VirtualModel[];
+}
+
+/** One name before several models. */
+export interface VirtualModel {
+  /** Canonical: `<group>/<name>`. */
+  name: string;
+  /** A further name. */
+  slug?: string | undefined;
+  modelTypes: ModelTypeName[];
+  routing: RoutingSettings;
+}
+
+export interface RoutingSettings {
+  strategy: RoutingStrategy;
+  targets: RouteTarget[];
+  sticky?: { ttlMs: number; identifiers: SessionIdentifier[] } | undefined;
+  hedge?: HedgeSettings | undefined;
+}
+
+export type RoutingStrategy = 'weight' | 'latency' | 'priority' | 'complexity';
+
+export type ComplexityTier = 'simple' | 'medium' | 'complex';
+
+export interface SessionIdentifier {
+  source: 'headers' | 'metadata';
+  /** Of a header in lower case. */
+  key: string;
+}
+
+/** A second attempt beside a slow first. */
+export interface HedgeSettings {
+  /** Milliseconds without content, or what most answers of that target take at the most. */
+  after: number | 'p50' | 'p75' | 'p90' | 'p95' | 'p99';
+  /** Percent of requests that may have one. */
+  maxRatePercent: number;
+}
+
+export interface RouteTarget {
+  /** Canonical name of a model. */
+  target: string;
+  /** Relative; of no other strategy. */
+  weight?: number | undefined;
+  /** 0 is the highest. */
+  priority?: number | undefined;
+  tier?: ComplexityTier | undefined;
+  /** What it may take; a target that takes longer is asked last. */
+  sla?: { perTokenMs?: number | undefined; firstTokenMs?: number | undefined } | undefined;
+  retry?: RetrySettings | undefined;
+  /** Statuses of its provider after which the next target is asked; absent: the default ones. */
+  fallbackStatuses?: number[] | undefined;
+  /** Whether it may be asked after another failed. */
+  fallbackCandidate: boolean;
+  overrideParams?: Record<string, unknown> | undefined;
+  /** Names in lower case. */
+  headersOverride?: { remove: string[]; set: Record<string, string> } | undefined;
+  /** All of these must be in the metadata of the request. */
+  metadataMatch?: Record<string, string> | undefined;
+  /** In CEL, found right: rules/target-condition.ts. */
+  condition?: string | undefined;
+}
+
+/** Further tries of one target. */
+export interface RetrySettings {
+  maxRetries: number;
+  /** Before the first of them; it doubles with each. Absent: 100. */
+  delayMs?: number | undefined;
+  /** Statuses of the provider that are tried again; absent: the default ones. */
+  statuses?: number[] | undefined;
+}
+
+export interface LoadBalancingRule {
+  id: string;
+  match: RuleMatch;
+  routing: RoutingSettings;
+}
+
+export interface FallbackRule {
+  id: string;
+  match: RuleMatch;
+  statuses: number[];
+  targets: { target: string; overrideParams?: Record<string, unknown> | undefined }[];
+}
+
 export interface BudgetAlerts {
   /** Percent of the limit, ascending. */
   thresholds: number[];
@@ -266,6 +365,7 @@ export interface ServerSettings {
   limits: Limits;
   timeouts: Timeouts;
   upstream: UpstreamSettings;
+  media: MediaSettings;
   /** Absent: list prices are those of the price library. */
   prices?: PriceSettings;
   log: { level: 'debug' | 'info' | 'warn' | 'error'; access: 'all' | 'errors' | 'off'; providerWords: ProviderWords };
@@ -279,12 +379,32 @@ export interface ServerSettings {
   files: { sharedWith: 'nobody' | 'team' };
   /** `maxConcurrency`: lines at once, over all threads; 0: none are run. */
   batches: { maxConcurrency: number; maxAttempts: number };
+  responses: ResponseSettings;
   ledger: LedgerSettings;
   /** Keys of request metadata that become labels of metrics. */
   metrics: { metadataKeys: string[] };
+  routing: RoutingLimits;
+  mcp: McpSettings;
   otel: OtelSettings;
   /** Name of this gateway in a cluster: its hash chain, its share of reservations. Made and kept in data_dir by default. */
   gatewayId?: string;
+}
+
+/** When targets of virtual models are out, and how often a target is tried again. */
+export interface RoutingLimits {
+  /** Failures one after another that take a target out. */
+  consecutiveFailures: number;
+  /** Share of failures among the requests of a window, of which there must be so many, that does. */
+  failurePercent: number;
+  minRequests: number;
+  windowMs: number;
+  /** The first time; twice as long each time it fails again, and never longer than `maxOutMs`. */
+  outMs: number;
+  maxOutMs: number;
+  /** How long a target that came back gets less than its share. */
+  slowStartMs: number;
+  /** Retries of the same target, as percent of its requests in ten seconds; ten are always allowed. */
+  retryBudgetPercent: number;
 }
 
 /** How providers are reached. Holds the password of a proxy: never logged. */
@@ -295,6 +415,20 @@ export interface UpstreamSettings {
   noProxy: string[];
   /** PEM certificates of authorities that are trusted besides the public ones. */
   ca?: string;
+}
+
+/** Images and files that a request names by address, fetched for providers that take bytes alone. */
+export interface MediaSettings {
+  /** Of one request; 0: nothing is fetched. */
+  maxFiles: number;
+  /** Of all files of one request together. */
+  maxBytes: number;
+  /** For all files of one request together. */
+  timeoutMs: number;
+  /** Requests per relay thread. */
+  maxConcurrent: number;
+  /** Asked although their addresses are not public. */
+  privateHosts: string[];
 }
 
 /** Where list prices come from that stand before those of the price library. */
@@ -357,6 +491,15 @@ export interface Limits {
   maxTranslateBytes: number;
   /** Of a stream that is passed through: a longer event is passed on in pieces. */
   maxEventBytes: number;
+}
+
+/** Answers that callers may go on from. */
+export interface ResponseSettings {
+  /** False: none is kept. */
+  keep: boolean;
+  keepMs: number;
+  /** Of one turn: what was asked and answered. A larger one is not kept. */
+  maxBytes: number;
 }
 
 export interface Timeouts {

@@ -75,19 +75,20 @@ const operator = section(
 );
 
 /**
- * An engine of ours, or the address of one that exists. `s3:` is planned and not there yet: it is a fault, since accepting
- * it and keeping the data elsewhere would lose the data. An address may hold a password and is not shown.
+ * An engine of ours, or the address of one that exists. An address may hold a password and is not shown.
  */
-function engine(builtIn: string, address: RegExp | undefined, form: string, later?: RegExp) {
-  const allowed = address === undefined ? `\`${builtIn}\`` : `\`${builtIn}\` or ${form}`;
+function engine(builtIn: string, address: RegExp, form: string) {
+  const allowed = `\`${builtIn}\` or ${form}`;
   const chosen = z.string({ error: allowed }).superRefine((value, context) => {
-    if (value === builtIn || (address?.test(value) && URL.canParse(value))) return;
+    if (value === builtIn || (address.test(value) && URL.canParse(value))) return;
     const shown = value.includes(':') ? { found: 'an address (not shown)' } : undefined;
-    const unsupported = { code: 'unsupported', message: 'this engine is not supported yet', ...shown };
-    context.addIssue({ code: 'custom', message: allowed, params: later?.test(value) ? unsupported : { ...shown } });
+    context.addIssue({ code: 'custom', message: allowed, params: { ...shown } });
   });
   return keyWithDefault(chosen, builtIn);
 }
+
+/** A bucket alone or with folders; keys, region and endpoint may stand in it. */
+const S3 = /^s3:\/\/([^@/\s]+:[^@/\s]+@)?[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/[A-Za-z0-9._/-]*)?(\?[^#\s]*)?$/;
 
 const store = section(
   z.object({
@@ -97,7 +98,9 @@ const store = section(
     counters: engine('memory', /^rediss?:\/\//, '`redis://host:6379/0`').describe(
       'Where limits and budgets are counted: in memory, or in a Redis for several gateways.',
     ),
-    blobs: engine('disk', undefined, '', /^s3:/).describe('Where uploaded files are kept: `blobs` in `data_dir`.'),
+    blobs: engine('disk', S3, '`s3://bucket/prefix`').describe(
+      'Where uploaded files are kept: `blobs` in `data_dir`, or a bucket: `s3://KEY_ID:SECRET@bucket/prefix?region=…&endpoint=…`.',
+    ),
   }),
 );
 
@@ -158,6 +161,18 @@ const batches = section(
     ),
     max_attempts: keyWithDefault(wholeNumber(1, 100), 4).describe(
       'How often a line is sent at the most where it fails for a reason that may pass; a provider that is too busy is asked again at its pace.',
+    ),
+  }),
+);
+
+const responses = section(
+  z.object({
+    keep: keyWithDefault(z.boolean(), true).describe(
+      'Whether answers of `/responses` are kept, so that their callers ask for them later and go on from them.',
+    ),
+    keep_days: keyWithDefault(wholeNumber(1, 3_650), 30).describe('For so long.'),
+    max_bytes: keyWithDefault(wholeNumber(1, gibibyte), 4_194_304).describe(
+      'Of one turn, what was asked and answered; a larger one is not kept.',
     ),
   }),
 );
@@ -267,6 +282,29 @@ const upstream = section(
   }),
 );
 
+const privateHostError = 'a host name in small letters, or an IP address';
+const privateHost = z.string({ error: privateHostError }).regex(/^[a-z0-9_:.-]{1,253}$/, { error: privateHostError });
+
+const media = section(
+  z.object({
+    max_files: keyWithDefault(wholeNumber(0, 1000), 8).describe(
+      'Files that one request may name by address (400); 0 fetches nothing.',
+    ),
+    max_bytes: keyWithDefault(wholeNumber(1024, gibibyte), 20_971_520).describe(
+      'Bound of all files of one request together (400).',
+    ),
+    timeout_ms: keyWithDefault(wholeNumber(1, 600_000), 15_000).describe(
+      'Until the last byte of the last file of a request (400).',
+    ),
+    max_concurrent: keyWithDefault(wholeNumber(1, 10_000), 16).describe(
+      'Requests per thread whose files are being fetched (503).',
+    ),
+    private_hosts: restrictingKey(keyWithDefault(z.array(privateHost).max(1000), [])).describe(
+      'Hosts that are asked although their address is not public, as a file store of your own.',
+    ),
+  }),
+);
+
 const publicKeyError = 'an Ed25519 key, as PEM or as its 32 bytes in base64';
 const listUrlError =
   'an https:// address (http:// with `public_key`, or on this machine) without user name and fragment';
@@ -306,6 +344,34 @@ function isListUrl(value: string, signed: boolean): boolean {
   return safe && username === '' && password === '' && hash === '';
 }
 
+const mcp = section(
+  z.object({
+    call_ms: keyWithDefault(wholeNumber(1, 86_400_000), 120_000).describe(
+      'From a request to an MCP server to its result; a message of the server begins it anew, up to ten times as long.',
+    ),
+    connect_ms: keyWithDefault(wholeNumber(1, 600_000), 10_000).describe(
+      'Until an MCP server is connected and has said which protocol it speaks.',
+    ),
+    session_idle_ms: keyWithDefault(wholeNumber(1000, 86_400_000), 1_800_000).describe(
+      'How long a session, or a process, that nobody uses is kept.',
+    ),
+    max_sessions: keyWithDefault(wholeNumber(1, 1_000_000), 10_000).describe(
+      'Bound of sessions of clients, and of those with servers; the one that rests longest makes room.',
+    ),
+    max_message_bytes: keyWithDefault(wholeNumber(4096, gibibyte), 4_194_304).describe(
+      'Bound of one message to or from an MCP server, and of what waits for one client.',
+    ),
+    max_tools: keyWithDefault(wholeNumber(1, 100_000), 1000).describe('Bound of the tools of one server.'),
+    list_ttl_ms: keyWithDefault(wholeNumber(0, 86_400_000), 60_000).describe(
+      'How long what a server lists is used again, where the server does not say.',
+    ),
+    max_children: keyWithDefault(wholeNumber(0, 10_000), 64).describe('Bound of processes of `mcp-server/stdio`.'),
+    secret: optionalKey(secretText(4096)).describe(
+      'Seals sessions and tokens of MCP; the same on all gateways of a cluster. By default made and kept in `data_dir`.',
+    ),
+  }),
+);
+
 const log = section(
   z.object({
     level: keyWithDefault(z.enum(['debug', 'info', 'warn', 'error']), 'info').describe(
@@ -341,6 +407,31 @@ const cors = optionalKey(
   }),
 );
 
+const routing = section(
+  z.object({
+    consecutive_failures: keyWithDefault(wholeNumber(1, 1000), 3).describe(
+      'Failures one after another that take a target out.',
+    ),
+    failure_percent: keyWithDefault(wholeNumber(1, 100), 50).describe(
+      'Share of failures within `window_ms` that takes a target out.',
+    ),
+    min_requests: keyWithDefault(wholeNumber(1, 100_000), 10).describe(
+      'Requests within `window_ms` below which that share says nothing.',
+    ),
+    window_ms: keyWithDefault(wholeNumber(1000, 3_600_000), 120_000).describe('Window of that share.'),
+    out_ms: keyWithDefault(wholeNumber(100, 3_600_000), 10_000).describe(
+      'How long a target is out the first time; twice as long each time its probe fails.',
+    ),
+    max_out_ms: keyWithDefault(wholeNumber(100, 86_400_000), 300_000).describe('The longest that it is out at once.'),
+    slow_start_ms: keyWithDefault(wholeNumber(0, 3_600_000), 30_000).describe(
+      'Time in which a target that came back grows to its share again.',
+    ),
+    retry_budget_percent: keyWithDefault(wholeNumber(0, 1000), 20).describe(
+      'Retries of one target, as percent of its requests in 10 s; 10 in that time are always allowed.',
+    ),
+  }),
+);
+
 export const serverSchema = z.object({
   type: z.literal('sluice/server'),
   listen: listen.describe('Where clients reach the gateway.'),
@@ -355,6 +446,9 @@ export const serverSchema = z.object({
   limits: restricting(limits).describe('Bounds of the gateway itself.'),
   timeouts: timeouts.describe('How long each step may take, in milliseconds; 0 is no limit.'),
   upstream: upstream.describe('How providers, and all else that Sluice asks, are reached.'),
+  media: restricting(media).describe(
+    'Images and files that a request names by address: they are fetched for providers that take bytes alone.',
+  ),
   prices: prices.describe('Prices that stand before those of the price library; absent: the library alone.'),
   log: log.describe('What is logged.'),
   keepalive_comment_ms: keyWithDefault(milliseconds, 15_000).describe(
@@ -370,9 +464,12 @@ export const serverSchema = z.object({
   counters: counters.describe('How limits and budgets are counted.'),
   files: files.describe('Whose the files are that callers upload.'),
   batches: batches.describe('How batches are run.'),
+  responses: responses.describe('How answers of `/responses` are kept.'),
   ledger: ledger.describe('How the ledger is kept.'),
   metrics: metrics.describe('What metrics tell apart.'),
+  routing: routing.describe('When a target of virtual models is out, and how often it is tried again.'),
   otel: otel.describe('Spans and metrics by OTLP, where a `gateway-otel-config` says where to.'),
+  mcp: restricting(mcp).describe('Bounds of the MCP gateway.'),
   gateway_id: optionalKey(gatewayId).describe(
     'Name of this gateway in a cluster; by default made and kept in `data_dir`.',
   ),

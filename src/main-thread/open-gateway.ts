@@ -1,5 +1,6 @@
 import type { Configuration } from '../config/configuration.ts';
 import { tokenSources } from '../plugs.ts';
+import { HealthMemory } from '../routing/place.ts';
 import { loadOrMakeDefaultKey } from '../store/default-key.ts';
 import type { RelayThreads } from '../threads/relay-threads.ts';
 import { SharedCounters } from '../threads/shared-counters.ts';
@@ -8,12 +9,14 @@ import { sideRequests } from '../upstream/side-requests.ts';
 import { AccountTokens } from './account-tokens.ts';
 import type { DatabaseThread } from './database-thread.ts';
 import { LimitCounters } from './limit-counters.ts';
+import { McpService } from './mcp-service.ts';
 import { Observation } from './observation.ts';
 import { openOperatorPort } from './operator-port.ts';
 import { OtelThread } from './otel-thread.ts';
 import { PriceRefresh } from './price-refresh.ts';
 import { RecordIntake } from './record-intake.ts';
 import { configurationForThreads, type Gateway, type InForce, RunningGateway } from './running-gateway.ts';
+import { TargetHealthView } from './target-health.ts';
 
 export interface OpenGatewayOptions {
   readonly configuration: Configuration;
@@ -23,6 +26,8 @@ export interface OpenGatewayOptions {
   readonly relayThreads: RelayThreads;
   /** It loads its code, too. */
   readonly database: DatabaseThread;
+  /** Of the thread of MCP, which begins with its first request. */
+  readonly mcpEntry: URL;
   /** Of the thread that exports by OTLP, where one is configured. */
   readonly otelEntry: URL;
 }
@@ -33,6 +38,7 @@ export async function openGateway({
   port,
   relayThreads,
   database,
+  mcpEntry,
   otelEntry,
 }: OpenGatewayOptions): Promise<Gateway> {
   const { server } = configuration;
@@ -56,6 +62,7 @@ export async function openGateway({
     registry,
     log,
   });
+  const health = new HealthMemory(() => limitCounters.counts.clock.now());
   const { hasIssuedKeys } = await database.open({
     configuration,
     counters: counters.buffer,
@@ -76,6 +83,12 @@ export async function openGateway({
   });
   accountTokens.register(registry);
   accountTokens.reconfigure(configuration);
+  const targets = new TargetHealthView({
+    memory: health,
+    configuration: () => inForce.configuration,
+    tokens: () => accountTokens.tokens(),
+  });
+  targets.register(registry);
   const priceRefresh = new PriceRefresh({
     tell: () =>
       relayThreads.broadcast({ type: 'reconfigure', configuration: configurationForThreads(inForce, port, madeKey) }),
@@ -84,6 +97,14 @@ export async function openGateway({
   });
   priceRefresh.register(registry);
   priceRefresh.reconfigure(configuration);
+  const mcp = new McpService({
+    entry: mcpEntry,
+    configuration: () => inForce.configuration,
+    relayThreads,
+    registry,
+    log,
+    writeLine: (line) => observation.writeLine(line),
+  });
   const otel = new OtelThread({ entry: otelEntry, log, renderMetrics: () => metrics.render() });
   otel.register(registry);
   otel.reconfigure(configuration);
@@ -105,6 +126,8 @@ export async function openGateway({
     state,
     observation,
     database,
+    targets,
+    routes: [mcp.adminRoute()],
   });
   const gateway = new RunningGateway({
     inForce,
@@ -119,6 +142,8 @@ export async function openGateway({
       new RecordIntake({ counters, observation, database, otel }),
       accountTokens,
       priceRefresh,
+      targets,
+      mcp,
       { close: () => database.closeLedger() },
       operatorPort,
       otel,
@@ -133,6 +158,7 @@ export async function openGateway({
     threads,
     counters: counters.buffer,
     counts: limitCounters.buffer,
+    health: health.buffers,
     configuration: configurationForThreads(inForce, port, madeKey),
     tokens: accountTokens.tokens(),
     openapi: operatorPort.openapi,

@@ -1,4 +1,6 @@
 import type { Configuration } from '../config/configuration.ts';
+import type { AdminRoute } from '../operator/admin/admin-route.ts';
+import { type TargetHealth, targetRoutes } from '../operator/admin/targets.ts';
 import { openapiJson } from '../operator/openapi.ts';
 import { type GatewayState, startOperator } from '../operator/operator.ts';
 import type { DatabaseThread } from './database-thread.ts';
@@ -12,6 +14,9 @@ export interface OperatorPortOptions {
   readonly state: GatewayState;
   readonly observation: Observation;
   readonly database: Pick<DatabaseThread, 'adminRoutes'>;
+  readonly targets: TargetHealth;
+  /** Of the admin API, that this thread answers itself. */
+  readonly routes: readonly AdminRoute[];
 }
 
 export interface OperatorPort extends MainService {
@@ -24,7 +29,12 @@ export interface OperatorPort extends MainService {
 export async function openOperatorPort(options: OperatorPortOptions): Promise<OperatorPort> {
   const { configuration, state, observation } = options;
   const { host, port, tls, adminKey } = configuration().server.operator;
-  const admin = adminKey === undefined ? undefined : { key: adminKey, routes: await options.database.adminRoutes() };
+  const routes = async () => [
+    ...(await options.database.adminRoutes()),
+    ...targetRoutes(options.targets),
+    ...options.routes,
+  ];
+  const admin = adminKey === undefined ? undefined : { key: adminKey, routes: await routes() };
   let openapi = openapiJson();
   const operator = await startOperator({
     host,

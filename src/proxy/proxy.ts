@@ -3,6 +3,7 @@ import { GatewayError } from '../core/errors.ts';
 import type { Exchange, Method, OrError } from '../core/exchange.ts';
 import type { Log } from '../core/log.ts';
 import type { Sweeper } from '../core/sweeper.ts';
+import { continueTrace } from '../core/trace-context.ts';
 import type { ApiForm, Dialect, PeekedRequest } from '../dialects/dialect.ts';
 import { type Admission, type Limits, NOTHING_HELD, Refused } from '../limits/admission.ts';
 import type { Caller, Callers } from '../policy/caller.ts';
@@ -10,7 +11,7 @@ import { type ClientSettings, clientSettings } from '../policy/client-settings.t
 import { recordedMetadata, requestMetadata } from '../policy/metadata.ts';
 import type { Mount, ProviderAccount, Target } from '../providers/provider.ts';
 import { HeldMemory, type SharedMemory } from '../relay/held-memory.ts';
-import type { RelayOwner, RelayResult } from '../relay/relay.ts';
+import type { Outcome } from '../relay/relay.ts';
 import type { ModelRoutes } from '../routing/model-routes.ts';
 import { type Estimator, settle } from '../settlement/settlement.ts';
 import type { ExchangeRecord } from '../telemetry/exchange-record.ts';
@@ -20,9 +21,9 @@ import { CollectedBody } from './collected-body.ts';
 import { endpointOrder } from './endpoint-order.ts';
 import { isJson, namedModel } from './named-model.ts';
 import { PassedBody, type PassedBodyOwner } from './passed-body.ts';
-import { broughtKeys, onlyHeader, passedHeaders } from './passed-headers.ts';
+import { broughtKeys, onlyHeader, passedHeaders, withCredential } from './passed-headers.ts';
 import { checkedPath, passedQuery, providerPath, queryParameter } from './proxy-path.ts';
-import { type ProxyBody, ProxyRelay } from './proxy-relay.ts';
+import { type ProxyBody, type ProxyOwner, ProxyRelay } from './proxy-relay.ts';
 import type { ProxyStep } from './proxy-step.ts';
 import { usageWatch } from './usage-watch.ts';
 
@@ -32,6 +33,7 @@ export interface ProxySnapshot {
   readonly routes: ModelRoutes;
   readonly callers: Callers;
   readonly limits: Limits;
+  readonly exportsTraces: boolean;
   price(target: Target): Price;
 }
 
@@ -90,7 +92,7 @@ const NO_STATUSES: ReadonlySet<number> = new Set();
 /** Smaller bodies are held, so that another endpoint can be asked. */
 const MAX_REPLAYED_BYTES = 262_144;
 
-class ProxiedRequest implements RelayOwner, PassedBodyOwner {
+class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
   readonly #exchange: Exchange;
   readonly #asked: ProxyAsked;
   readonly #options: ProxyOptions;
@@ -158,12 +160,19 @@ class ProxiedRequest implements RelayOwner, PassedBodyOwner {
     this.#query = query;
     const passed = passedHeaders(this.#lines, keys);
     if (passed instanceof GatewayError) return passed;
-    this.#headers = passed;
+    this.#headers = this.#snapshot.exportsTraces ? this.#traced(passed) : passed;
     const contentType = onlyHeader(this.#lines, 'content-type');
     if (contentType instanceof GatewayError) return contentType;
     const place = this.#place();
     if (place instanceof GatewayError) return place;
     return this.#takeBody(place, contentType);
+  }
+
+  /** The trace goes on as that of any exchange. */
+  #traced(passed: readonly string[]): readonly string[] {
+    const { headers, id } = this.#exchange;
+    continueTrace(headers, id);
+    return withCredential(passed, ['traceparent', headers.traceparent ?? '']);
   }
 
   /** Who is asked, found before any byte of the body is read. */
@@ -428,6 +437,7 @@ class ProxiedRequest implements RelayOwner, PassedBodyOwner {
       headers: this.#headers,
       body,
       steps,
+      rulesJson,
       ownHeaders: rulesJson === undefined ? NO_LINES : ['x-tfy-applied-rules', rulesJson],
       owner: this,
       watch: (_step, contentType, meter) => {
@@ -454,7 +464,7 @@ class ProxiedRequest implements RelayOwner, PassedBodyOwner {
     this.#options.credentialRefused(target, error);
   }
 
-  relayed(result: RelayResult): void {
+  relayed(result: Outcome): void {
     this.#over = true;
     const exchange = this.#exchange;
     const { thread, log, estimate, record, provisional, dialects } = this.#options;

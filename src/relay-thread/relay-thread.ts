@@ -1,5 +1,4 @@
 import { hostname } from 'node:os';
-import { join } from 'node:path';
 import { parentPort } from 'node:worker_threads';
 import { KeyRing } from '../authentication/authenticate.ts';
 import { presentedKey } from '../authentication/presented-key.ts';
@@ -10,24 +9,31 @@ import { Sweeper } from '../core/sweeper.ts';
 import { MemoryCounters } from '../counters/memory-counters.ts';
 import type { RedisCounters } from '../counters/redis-counters.ts';
 import { Edge } from '../edge/edge.ts';
+import type { RequestHead } from '../edge/request-head.ts';
 import { runBeforeLastByte } from '../edge/response-sink.ts';
-import { DiskBlobs } from '../files/disk-blobs.ts';
+import { blobsOf } from '../files/blobs-of.ts';
 import { RecordSender } from '../ledger/record-sender.ts';
 import { TokenForecast } from '../limits/token-forecast.ts';
 import type { PipelineOptions } from '../pipeline.ts';
 import { DIALECTS, FORMS, FORWARDABLE, PASSED_AT } from '../plugs.ts';
+import { HealthMemory } from '../routing/place.ts';
 import { createLog } from '../telemetry/log.ts';
 import { EventLoopProbe } from '../telemetry/thread-stats.ts';
 import type { FromRelayThread, RelayThreadData, ToRelayThread } from '../threads/messages.ts';
 import { SharedCounters } from '../threads/shared-counters.ts';
 import { collectWhenIdle } from '../threads/steady-heap.ts';
 import { OriginPools } from '../upstream/origin-pools.ts';
+import { sideRequests } from '../upstream/side-requests.ts';
 import { batchEndpoints, batchRunner } from './batch-endpoints.ts';
 import { BatchRows } from './batch-rows.ts';
 import { CredentialWarnings } from './credential-warnings.ts';
 import { routeTable } from './endpoints.ts';
 import { FileRows } from './file-rows.ts';
+import { MCP_HEADERS, McpGate } from './mcp-gate.ts';
+import { mediaFetcher } from './media-fetcher.ts';
 import { RefusalRecords } from './refusal-records.ts';
+import { ResponseRows } from './response-rows.ts';
+import { responsesSocket } from './responses-socket.ts';
 import { type Lasting, makeSnapshot } from './snapshot.ts';
 import { TaskPool } from './task-pool.ts';
 
@@ -60,6 +66,7 @@ const log = createLog(
 const { errorBody } = DIALECTS[0]!;
 const sweeper = new Sweeper();
 const tasks = new TaskPool();
+const fetchMedia = mediaFetcher();
 const counters = new SharedCounters(data.threads, data.thread, data.counters);
 const records = new RecordSender({
   thread: data.thread,
@@ -90,6 +97,7 @@ const lasting: Lasting = {
   now: () => counts.clock.now(),
   forecast: new TokenForecast(),
   tokens,
+  health: new HealthMemory(() => counts.clock.now(), data.health),
   onBudgetRefuses: (window, action) => send({ type: 'budget-refuses', window, action }),
 };
 let snapshot = makeSnapshot(data.configuration, lasting);
@@ -102,6 +110,7 @@ const pipeline: PipelineOptions = {
   estimate: tasks.estimate,
   translateHeavy: tasks.translateHeavy,
   heavyAnswers: tasks.heavyAnswers,
+  fetchMedia,
   sharedMemory: counters,
   snapshot: () => snapshot,
   record: (record) => records.add(record),
@@ -114,15 +123,30 @@ const pipeline: PipelineOptions = {
   refused: refusals.refused,
 };
 
+const mcp = new McpGate({
+  configuration: data.configuration,
+  pipeline,
+  keyOf: ({ headers }) => {
+    const { authorization, xApiKey, apiKey } = headers as RequestHead;
+    return presentedKey(authorization, xApiKey, apiKey);
+  },
+  want: () => send({ type: 'mcp-wanted', thread: data.thread }),
+});
+
 const fileRows = new FileRows({ thread: data.thread, send });
 const files = {
   rows: fileRows,
-  blobs: new DiskBlobs(join(server.dataDir, 'blobs'), String(data.thread)),
+  blobs: blobsOf(
+    server,
+    String(data.thread),
+    sideRequests(() => snapshot.settings.upstream),
+  ),
   records: refusals,
   sharedMemory: counters,
   settings: () => snapshot.settings,
 };
 
+const responseRows = new ResponseRows({ thread: data.thread, send });
 const batchRows = new BatchRows({ thread: data.thread, send });
 const endpoints = batchEndpoints(DIALECTS);
 const batches = batchRunner({
@@ -144,13 +168,18 @@ const edge = new Edge({
     pipeline,
     records: refusals,
     files,
+    mcp,
     batches: { rows: batchRows, endpoints, files },
+    responses: { rows: responseRows, records: refusals, pipeline },
     proxy: { ...pipeline, dialects: DIALECTS, forms: FORMS },
     passedAt: PASSED_AT,
     openapi: data.openapi,
     errorBody,
   }),
-  forwardable: FORWARDABLE,
+  sockets: DIALECTS.filter(({ conversation }) => conversation).map((dialect) =>
+    responsesSocket({ dialect, responses: { rows: responseRows, pipeline }, counters }),
+  ),
+  forwardable: headersOfInterest(data.configuration),
   counters,
   authenticate: (head, side) => {
     const key = presentedKey(head.authorization, head.xApiKey, head.apiKey, head.vendorKey);
@@ -193,6 +222,9 @@ function onMessage(message: LaterMessage): void {
     case 'files-answer':
       fileRows.hear(message);
       return;
+    case 'responses-answer':
+      responseRows.hear(message);
+      return;
     case 'batches-answer':
       batchRows.hear(message);
       return;
@@ -202,6 +234,9 @@ function onMessage(message: LaterMessage): void {
     case 'ledger-full':
       ledgerFull = message.full;
       records.pauseJournal(ledgerFull && !refusesWhenFull());
+      return;
+    case 'mcp':
+      mcp.connect(message.port);
       return;
     case 'cut':
       edge.cutAll();
@@ -215,7 +250,8 @@ function onMessage(message: LaterMessage): void {
 function reconfigure(configuration: ThreadConfiguration): void {
   snapshot = makeSnapshot(configuration, lasting);
   keyRing.reconfigure(configuration);
-  edge.reconfigure(configuration.server);
+  edge.reconfigure(configuration.server, headersOfInterest(configuration));
+  mcp.reconfigure(configuration);
   redisCounts?.reconfigure(configuration.server.counters);
   log.level = configuration.server.log.level;
   const { limits, timeouts, upstream } = configuration.server;
@@ -223,12 +259,25 @@ function reconfigure(configuration: ThreadConfiguration): void {
   records.pauseJournal(ledgerFull && !refusesWhenFull());
 }
 
+/** What providers take, and what sets sessions apart. */
+function headersOfInterest({ virtualModels, loadBalancing }: ThreadConfiguration): readonly string[] {
+  const routings = [
+    ...virtualModels.flatMap(({ integrations }) => integrations.map(({ routing }) => routing)),
+    ...loadBalancing.map(({ routing }) => routing),
+  ];
+  const identifiers = routings.flatMap(({ sticky }) => sticky?.identifiers ?? []);
+  const ofSessions = identifiers.filter(({ source }) => source === 'headers').map(({ key }) => key);
+  return [...new Set([...FORWARDABLE, ...MCP_HEADERS, ...ofSessions])];
+}
+
 function refusesWhenFull(): boolean {
   return snapshot.settings.ledger.whenFull === 'refuse';
 }
 
 async function drain(): Promise<void> {
+  mcp.drain();
   await Promise.all([edge.drain(), batches.stop()]);
+  mcp.close();
   await tasks.close();
   await redisCounts?.stop();
   records.close();

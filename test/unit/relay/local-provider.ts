@@ -109,13 +109,14 @@ export class Relayed {
       dialect,
       peeked: this.peeked,
       plan: fixedPlan(this.#steps),
+      index: 0,
       settings: all,
       pools: this.#pools,
       sweeper: this.sweeper,
       sharedMemory: this.sharedMemory,
       translateHeavy: () => Promise.reject(new Error('nothing large is asked')),
       heavyAnswers: () => Promise.reject(new Error('nothing large is asked')),
-      headers: [],
+      holds: undefined,
       strictForm: false,
       cacheMarker: undefined,
       filters: options.filters ?? [],
@@ -125,6 +126,7 @@ export class Relayed {
           resolve(result);
         },
         credentialRefused: (target) => this.refusedCredentials.push(target.id),
+        rulesJson: () => undefined,
       },
     });
     opened.push(this);
