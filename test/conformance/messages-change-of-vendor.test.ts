@@ -47,7 +47,12 @@ const headers = {
 type Turn = { role: 'user' | 'assistant'; content: unknown };
 
 /** The provider's request for the client's, as the relay makes it. */
-function sent(vendor: StrictVendor, messages: readonly Turn[], stream: boolean): Record<string, unknown> {
+function sent(
+  vendor: StrictVendor,
+  messages: readonly Turn[],
+  stream: boolean,
+  more: object = {},
+): Record<string, unknown> {
   const target = targets.get(vendor)!;
   const thinking = { type: 'enabled', budget_tokens: 2_000 };
   const asked = {
@@ -58,6 +63,7 @@ function sent(vendor: StrictVendor, messages: readonly Turn[], stream: boolean):
     tools,
     stream,
     thinking,
+    ...more,
   };
   const body = Buffer.from(JSON.stringify(asked));
   const scan = anthropicMessages.scan();
@@ -139,3 +145,42 @@ for (const stream of [false, true]) {
     });
   });
 }
+
+/** As Claude Code 2.1 writes a request, in small. */
+const CLAUDE_CODE = {
+  system: [
+    { type: 'text', text: 'x-anthropic-billing-header: cc_version=2.1.197.123; cc_entrypoint=sdk-cli;' },
+    { type: 'text', text: 'You are an agent.', cache_control: { type: 'ephemeral' } },
+    { type: 'text', text: 'Be brief.', cache_control: { type: 'ephemeral', ttl: '1h' } },
+  ],
+  metadata: { user_id: JSON.stringify({ device_id: 'd'.repeat(64), account_uuid: '', session_id: 's'.repeat(36) }) },
+  max_tokens: 32_000,
+  thinking: { budget_tokens: 31_999, type: 'enabled' },
+  context_management: { edits: [{ type: 'clear_thinking_20251015', keep: 'all' }] },
+  output_config: { effort: 'high' },
+};
+
+test('a request as Claude Code writes it is taken by every vendor of another form, and none sees what is for Anthropic’s eyes', () => {
+  const text = (words: string, more: object = {}) => ({ type: 'text', text: words, ...more });
+  const messages: Turn[] = [
+    {
+      role: 'user',
+      content: [
+        text('<system-reminder>Today is Sunday.</system-reminder>'),
+        text('Is it warm?', { cache_control: { type: 'ephemeral' } }),
+      ],
+    },
+    { role: 'system' as never, content: 'Available agents: none.' },
+  ];
+  for (const vendor of VENDORS.filter((each) => each !== anthropic)) {
+    for (const stream of [false, true]) {
+      const body = sent(vendor, messages, stream, CLAUDE_CODE);
+      const written = JSON.stringify(body);
+      assert.doesNotMatch(written, /billing-header|clear_thinking/);
+      assert.match(written, /Be brief/);
+      assert.match(written, /Available agents/);
+      const { stop } = received(vendor, vendor.answer(body, stream), stream);
+      assert.equal(stop, 'tool_use', vendor.model);
+    }
+  }
+});

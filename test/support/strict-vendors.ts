@@ -190,7 +190,8 @@ export const openai: StrictVendor = {
   model: 'gpt-4o',
   returned: 0,
   answer(body, stream) {
-    onlyKeys(body, 'model messages tools stream stream_options max_tokens reasoning_effort', 'the request');
+    onlyKeys(body, 'model messages tools stream stream_options max_tokens reasoning_effort user', 'the request');
+    assert.ok((body['user'] ?? '').length <= 64, 'string too long: user');
     let open: string[] = [];
     let asksAgain = false;
     for (const message of body['messages']) {
@@ -253,7 +254,7 @@ export const bedrock: StrictVendor = {
       onlyKeys(others, '', 'a message');
       const turn = { role, calls: [] as string[], results: [] as string[] };
       for (const block of content) {
-        onlyKeys(block, 'text toolUse toolResult reasoningContent', 'a block');
+        onlyKeys(block, 'text toolUse toolResult reasoningContent cachePoint', 'a block');
         const { toolUse, toolResult, reasoningContent } = block;
         if (reasoningContent) {
           const { text, signature } = reasoningContent.reasoningText;
