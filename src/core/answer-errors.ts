@@ -13,6 +13,16 @@ export const ANSWER_ERRORS = {
     'The chosen provider cannot express this parameter.',
     'Leave it out or choose another model.',
   ),
+  media_not_fetched: rule(
+    400,
+    'provider',
+    'client',
+    'never',
+    'info',
+    invalid,
+    'The provider of this model takes images and files as bytes alone, and one that the request names by address could not be fetched.',
+    'Send it as a data: URL.',
+  ),
   unsupported_operation: rule(
     400,
     'provider',
@@ -215,6 +225,16 @@ export const ANSWER_ERRORS = {
     'Try again.',
   ),
   // the gateway itself
+  mcp_call_failed: rule(
+    502,
+    'upstream',
+    'upstream',
+    'never',
+    'warn',
+    'upstream_error',
+    'An MCP server failed, or there is none of this name.',
+    'See the message; GET /admin/mcp-servers tells how each server is.',
+  ),
   internal_error: rule(
     500,
     'gateway',

@@ -9,10 +9,13 @@ import { Sweeper } from '../core/sweeper.ts';
 import { MemoryCounters } from '../counters/memory-counters.ts';
 import type { RedisCounters } from '../counters/redis-counters.ts';
 import { Edge } from '../edge/edge.ts';
+import type { RequestHead } from '../edge/request-head.ts';
 import { runBeforeLastByte } from '../edge/response-sink.ts';
 import { blobsOf } from '../files/blobs-of.ts';
 import { RecordSender } from '../ledger/record-sender.ts';
+import { createLimits } from '../limits/limits.ts';
 import { TokenForecast } from '../limits/token-forecast.ts';
+import { toolRules } from '../limits/tool-rules.ts';
 import type { PipelineOptions } from '../pipeline.ts';
 import { DIALECTS, FORMS, FORWARDABLE, PASSED_AT } from '../plugs.ts';
 import { HealthMemory } from '../routing/place.ts';
@@ -28,7 +31,11 @@ import { BatchRows } from './batch-rows.ts';
 import { CredentialWarnings } from './credential-warnings.ts';
 import { routeTable } from './endpoints.ts';
 import { FileRows } from './file-rows.ts';
+import { MCP_HEADERS, McpGate } from './mcp-gate.ts';
+import { mediaFetcher } from './media-fetcher.ts';
 import { RefusalRecords } from './refusal-records.ts';
+import { ResponseRows } from './response-rows.ts';
+import { responsesSocket } from './responses-socket.ts';
 import { type Lasting, makeSnapshot } from './snapshot.ts';
 import { TaskPool } from './task-pool.ts';
 
@@ -36,6 +43,9 @@ import { TaskPool } from './task-pool.ts';
 const STATS_MS = 500;
 
 const NO_KEY = new GatewayError('missing_api_key');
+
+/** No tool has a price; rules about money are none of tools. */
+const NO_TOOL_PRICE = { atMostNanoUsd: () => undefined };
 
 const port = parentPort!;
 type LaterMessage = Exclude<ToRelayThread, { type: 'begin' }>;
@@ -61,6 +71,7 @@ const log = createLog(
 const { errorBody } = DIALECTS[0]!;
 const sweeper = new Sweeper();
 const tasks = new TaskPool();
+const fetchMedia = mediaFetcher();
 const counters = new SharedCounters(data.threads, data.thread, data.counters);
 const records = new RecordSender({
   thread: data.thread,
@@ -104,6 +115,7 @@ const pipeline: PipelineOptions = {
   estimate: tasks.estimate,
   translateHeavy: tasks.translateHeavy,
   heavyAnswers: tasks.heavyAnswers,
+  fetchMedia,
   sharedMemory: counters,
   snapshot: () => snapshot,
   record: (record) => records.add(record),
@@ -115,6 +127,17 @@ const pipeline: PipelineOptions = {
   credentialRefused: new CredentialWarnings(log, () => snapshot.settings.log.providerWords).refused,
   refused: refusals.refused,
 };
+
+const mcp = new McpGate({
+  configuration: data.configuration,
+  limits: (configuration) => createLimits(toolRules(configuration), { ...lasting, price: () => NO_TOOL_PRICE }),
+  pipeline,
+  keyOf: ({ headers }) => {
+    const { authorization, xApiKey, apiKey } = headers as RequestHead;
+    return presentedKey(authorization, xApiKey, apiKey);
+  },
+  want: () => send({ type: 'mcp-wanted', thread: data.thread }),
+});
 
 const fileRows = new FileRows({ thread: data.thread, send });
 const files = {
@@ -129,6 +152,7 @@ const files = {
   settings: () => snapshot.settings,
 };
 
+const responseRows = new ResponseRows({ thread: data.thread, send });
 const batchRows = new BatchRows({ thread: data.thread, send });
 const endpoints = batchEndpoints(DIALECTS);
 const batches = batchRunner({
@@ -150,12 +174,17 @@ const edge = new Edge({
     pipeline,
     records: refusals,
     files,
+    mcp,
     batches: { rows: batchRows, endpoints, files },
+    responses: { rows: responseRows, records: refusals, pipeline },
     proxy: { ...pipeline, dialects: DIALECTS, forms: FORMS },
     passedAt: PASSED_AT,
     openapi: data.openapi,
     errorBody,
   }),
+  sockets: DIALECTS.filter(({ conversation }) => conversation).map((dialect) =>
+    responsesSocket({ dialect, responses: { rows: responseRows, pipeline }, counters }),
+  ),
   forwardable: headersOfInterest(data.configuration),
   counters,
   authenticate: (head, side) => {
@@ -199,6 +228,9 @@ function onMessage(message: LaterMessage): void {
     case 'files-answer':
       fileRows.hear(message);
       return;
+    case 'responses-answer':
+      responseRows.hear(message);
+      return;
     case 'batches-answer':
       batchRows.hear(message);
       return;
@@ -208,6 +240,9 @@ function onMessage(message: LaterMessage): void {
     case 'ledger-full':
       ledgerFull = message.full;
       records.pauseJournal(ledgerFull && !refusesWhenFull());
+      return;
+    case 'mcp':
+      mcp.connect(message.port);
       return;
     case 'cut':
       edge.cutAll();
@@ -222,6 +257,7 @@ function reconfigure(configuration: ThreadConfiguration): void {
   snapshot = makeSnapshot(configuration, lasting);
   keyRing.reconfigure(configuration);
   edge.reconfigure(configuration.server, headersOfInterest(configuration));
+  mcp.reconfigure(configuration);
   redisCounts?.reconfigure(configuration.server.counters);
   log.level = configuration.server.log.level;
   const { limits, timeouts, upstream } = configuration.server;
@@ -237,7 +273,7 @@ function headersOfInterest({ virtualModels, loadBalancing }: ThreadConfiguration
   ];
   const identifiers = routings.flatMap(({ sticky }) => sticky?.identifiers ?? []);
   const ofSessions = identifiers.filter(({ source }) => source === 'headers').map(({ key }) => key);
-  return [...new Set([...FORWARDABLE, ...ofSessions])];
+  return [...new Set([...FORWARDABLE, ...MCP_HEADERS, ...ofSessions])];
 }
 
 function refusesWhenFull(): boolean {
@@ -245,7 +281,9 @@ function refusesWhenFull(): boolean {
 }
 
 async function drain(): Promise<void> {
+  mcp.drain();
   await Promise.all([edge.drain(), batches.stop()]);
+  mcp.close();
   await tasks.close();
   await redisCounts?.stop();
   records.close();

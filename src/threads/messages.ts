@@ -1,3 +1,4 @@
+import type { MessagePort } from 'node:worker_threads';
 import type { ThreadConfiguration } from '../config/configuration.ts';
 import type { AccountToken } from '../core/account-token.ts';
 import type { BudgetWindowKey, RefusalAction } from '../counters/budget-groups.ts';
@@ -5,6 +6,7 @@ import type { ThreadStats } from '../telemetry/thread-stats.ts';
 import type { BatchAnswerMessage, BatchQuestionMessage, BatchWorkMessage } from './batch-messages.ts';
 import type { FileAnswerMessage, FileQuestionMessage } from './file-messages.ts';
 import type { IdentityAnswer, IdentityMessage, IdentityState } from './identity-messages.ts';
+import type { ResponseAnswerMessage, ResponseQuestionMessage } from './response-messages.ts';
 
 /** Bytes of one segment of the journal. */
 export interface JournalPlace {
@@ -45,11 +47,14 @@ export type ToRelayThread =
   | IdentityMessage
   | FileAnswerMessage
   | BatchAnswerMessage
+  | ResponseAnswerMessage
   | BatchWorkMessage
   /** All tokens of accounts that there are now: one of them is new. */
   | { type: 'tokens'; tokens: readonly AccountToken[] }
   /** The journal is full, or has room again. */
   | { type: 'ledger-full'; full: boolean }
+  /** To the thread of MCP; the port is transferred. */
+  | { type: 'mcp'; port: MessagePort }
   /** Accept nothing new; answer `drained` when the last exchange has ended. */
   | { type: 'drain' }
   /** The drain deadline came: end what is open. */
@@ -75,8 +80,11 @@ export type FromRelayThread =
   | { type: 'counters-back'; thread: number }
   /** A budget refused a request, or sent it to a cheaper model: the first in its period that this thread knows of. */
   | { type: 'budget-refuses'; window: BudgetWindowKey; action: RefusalAction }
+  /** A request of MCP is there: a port to its thread is wanted. */
+  | { type: 'mcp-wanted'; thread: number }
   | { type: 'log'; line: string }
   | IdentityAnswer
   | FileQuestionMessage
   | BatchQuestionMessage
+  | ResponseQuestionMessage
   | { type: 'drained' };

@@ -1,16 +1,26 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { NO_LIMITS } from '../../../src/limits/admission.ts';
 import { openapiDocument } from '../../../src/operator/openapi.ts';
 import { DIALECTS, PASSED_AT } from '../../../src/plugs.ts';
 import { PLANNED, routeTable } from '../../../src/relay-thread/endpoints.ts';
+import { McpGate } from '../../../src/relay-thread/mcp-gate.ts';
 
 /** Nothing is handled: only where a path leads is asked. */
 const table = routeTable({
   dialects: DIALECTS,
   pipeline: {} as never,
   records: {} as never,
+  mcp: new McpGate({
+    configuration: { mcpServers: [] } as never,
+    pipeline: {} as never,
+    limits: () => NO_LIMITS,
+    keyOf: () => '',
+    want: () => {},
+  }),
   files: {} as never,
   batches: {} as never,
+  responses: {} as never,
   proxy: {} as never,
   passedAt: PASSED_AT,
   openapi: Buffer.alloc(0),

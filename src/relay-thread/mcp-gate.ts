@@ -1,0 +1,469 @@
+import type { MessagePort } from 'node:worker_threads';
+import { isObject, type JsonObject, parseObject } from '../codec/json-value.ts';
+import { epochMs } from '../core/clock.ts';
+import { GatewayError } from '../core/errors.ts';
+import type { Exchange, OrError } from '../core/exchange.ts';
+import { exchangeId } from '../core/ids.ts';
+import type { Route } from '../edge/routes.ts';
+import { type Admission, type Limits, NO_LIMITS, NOTHING_HELD, Refused } from '../limits/admission.ts';
+import { toolModel } from '../limits/tool-rules.ts';
+import type { PipelineOptions, RefusedRequest } from '../pipeline.ts';
+import type { Caller } from '../policy/caller.ts';
+import { clientSettings } from '../policy/client-settings.ts';
+import { recordedMetadata, requestMetadata } from '../policy/metadata.ts';
+import type { FromMcpPort, McpGateConfiguration, McpOutcome, McpRequest, ToMcpPort } from '../threads/mcp-messages.ts';
+
+export interface McpGateOptions {
+  readonly configuration: McpGateConfiguration;
+  /** Rate limits of tools (limits/tool-rules.ts). */
+  limits(configuration: McpGateConfiguration): Limits;
+  readonly pipeline: PipelineOptions;
+  /** What a client presented as its key. */
+  keyOf(exchange: Exchange): string | undefined;
+  /** A port to the thread of MCP is wanted; `connect` is called with it. */
+  want(): void;
+}
+
+/** Headers of requests of MCP that the edge keeps. `mcp-param-…` it keeps by itself. */
+export const MCP_HEADERS: readonly string[] = [
+  'mcp-session-id',
+  'mcp-protocol-version',
+  'mcp-method',
+  'mcp-name',
+  'last-event-id',
+];
+
+/** Where servers of MCP are: today's address, and those of earlier versions of the reference product. */
+const SERVER_PATHS = [
+  '/mcp/v1/{name}/mcp',
+  '/mcp/v1/{group}/{name}/mcp',
+  '/mcp/{name}/server',
+  '/mcp/{group}/{name}/server',
+  '/mcp-server/{group}/{name}/server',
+  '/{tenant}/mcp/{name}/server',
+];
+
+/** A request that the gateway itself makes on behalf of a caller, with the same checks as one of a client. */
+export interface LocalMcpRequest {
+  readonly exchange: Exchange;
+  readonly server: string;
+  readonly method: string;
+  readonly params: JsonObject;
+  readonly serverHeaders: McpRequest['serverHeaders'];
+  /** Once; a text says why there is no result. */
+  onAnswer(answer: JsonObject | string): void;
+}
+
+/** What stands behind an open request: a client's exchange, or the gateway itself. */
+type Asker = { readonly sink: Exchange['sink'] } | { onAnswer(answer: JsonObject | string): void };
+
+interface Open {
+  readonly exchange: Exchange;
+  readonly asker: Asker;
+  readonly bytesIn: number;
+  readonly startedAt: number;
+  readonly caller: Caller;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** A stream that only tells what changes: a stop of the gateway ends it at once. */
+  lasting: boolean;
+  over: boolean;
+  /** Of rate limits; settled with the end. */
+  admission: Admission;
+}
+
+/** The relay thread's side of MCP: it owns the client's socket, and the thread of MCP (mcp-thread/) knows the protocol. */
+export class McpGate {
+  readonly #options: McpGateOptions;
+  readonly #open = new Map<number, Open>();
+  readonly #waiting: McpRequest[] = [];
+  #configuration: McpGateConfiguration;
+  #limits: Limits;
+  #passesKeys: boolean;
+  #port: MessagePort | undefined;
+  #next = 1;
+
+  constructor(options: McpGateOptions) {
+    this.#options = options;
+    this.#configuration = options.configuration;
+    this.#limits = options.limits(options.configuration);
+    this.#passesKeys = passesKeys(options.configuration);
+  }
+
+  routes(): Route[] {
+    const route = (pattern: string, method: Route['method'], named: boolean): Route => ({
+      pattern,
+      method,
+      needsKey: true,
+      body: method === 'POST' ? 'whole' : 'none',
+      errorBody: rpcErrorBody,
+      handle: (exchange) => this.#handle(exchange, named ? serverOf(exchange) : undefined),
+    });
+    return (['POST', 'GET', 'DELETE'] as const).flatMap((method) => [
+      ...SERVER_PATHS.map((pattern) => route(pattern, method, true)),
+      route('/mcp', method, false),
+    ]);
+  }
+
+  reconfigure(configuration: McpGateConfiguration): void {
+    this.#configuration = configuration;
+    this.#limits = this.#options.limits(configuration);
+    this.#passesKeys = passesKeys(configuration);
+  }
+
+  connect(port: MessagePort): void {
+    this.#port = port;
+    port.on('message', (message: FromMcpPort) => this.#hear(message));
+    port.on('close', () => this.#lost(port));
+    for (const request of this.#waiting.splice(0)) this.#post({ type: 'request', request });
+  }
+
+  /** The gateway stops: streams that would never end by themselves end now. */
+  drain(): void {
+    for (const [id, open] of this.#open) {
+      if (!open.lasting) continue;
+      open.exchange.sink.end();
+      this.#post({ type: 'abort', id });
+      this.#finish(id, open, { failed: false, upstreamMs: 0 });
+    }
+  }
+
+  close(): void {
+    this.#port?.close();
+    this.#port = undefined;
+  }
+
+  #handle(exchange: Exchange, server: string | undefined): void {
+    const { snapshot, refusal } = this.#options.pipeline;
+    const caller = snapshot().callers.of(exchange.principal);
+    const request = refusal() ?? this.#read(exchange, server, caller);
+    if (request instanceof GatewayError) {
+      this.#refuse(exchange, request, {});
+      return;
+    }
+    const open = openOf(exchange, exchange, caller, request);
+    this.#open.set(request.id, open);
+    exchange.onAbort = (reason) => {
+      this.#post({ type: 'abort', id: request.id });
+      if (reason === 'drain') exchange.refuse(new GatewayError('draining', { retryAfterMs: 1000 }));
+      this.#finish(request.id, open, { failed: false, upstreamMs: 0 });
+    };
+    exchange.sink.onDrained = () => this.#post({ type: 'full', id: request.id, full: false });
+    exchange.releaseBody();
+    this.#admit(open, request);
+  }
+
+  /** Gives what cancels it. Its record is one of its own, under the request id of the exchange. */
+  ask(local: LocalMcpRequest): () => void {
+    const { exchange, server, method, params, serverHeaders, onAnswer } = local;
+    const caller = this.#options.pipeline.snapshot().callers.of(exchange.principal);
+    const read = this.#read(exchange, server, caller);
+    if (read instanceof GatewayError) {
+      setImmediate(() => onAnswer(read.message));
+      return () => undefined;
+    }
+    const version = '2026-07-28';
+    const _meta = {
+      'io.modelcontextprotocol/protocolVersion': version,
+      'io.modelcontextprotocol/clientCapabilities': {},
+      'io.modelcontextprotocol/clientInfo': { name: 'sluice-agent', version: '1' },
+    };
+    const { name } = params;
+    const request: McpRequest = {
+      ...read,
+      method: 'POST',
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params: { ...params, _meta } }),
+      headers: {
+        accept: 'application/json',
+        session: undefined,
+        version,
+        method,
+        name: typeof name === 'string' ? `=?base64?${Buffer.from(name).toString('base64')}?=` : undefined,
+        lastEventId: undefined,
+        parameters: {},
+      },
+      serverHeaders: { ...read.serverHeaders, ...serverHeaders },
+    };
+    const open = openOf(exchange, { onAnswer }, caller, request);
+    this.#open.set(request.id, open);
+    this.#admit(open, request);
+    return () => {
+      const open = this.#open.get(request.id);
+      if (!open) return;
+      this.#post({ type: 'abort', id: request.id });
+      this.#finish(request.id, open, { failed: true, upstreamMs: 0, detail: 'cancelled' });
+    };
+  }
+
+  /** A call of a tool is held against the rate limits that name it. */
+  #admit(open: Open, request: McpRequest): void {
+    const tool = this.#limits === NO_LIMITS ? undefined : toolIn(request.body);
+    if (tool === undefined) {
+      this.#send(request);
+      return;
+    }
+    const { caller, metadata, bytesIn: bodyBytes } = open;
+    const model = toolModel(request.server ?? 'all', tool);
+    const nothing = { maxOutputTokens: undefined, choices: 1, stream: false, downgradedBy: undefined };
+    const admitted = this.#limits.admit({ caller, model, target: undefined, bodyBytes, metadata, ...nothing });
+    if (admitted instanceof Promise) {
+      admitted.then(
+        (each) => this.#admitted(open, request, each),
+        (cause: unknown) => this.#refuseOpen(request.id, open, new GatewayError('internal_error', { cause })),
+      );
+    } else this.#admitted(open, request, admitted);
+  }
+
+  #admitted(open: Open, request: McpRequest, admitted: Admission | Refused): void {
+    if (admitted instanceof Refused) {
+      this.#refuseOpen(request.id, open, admitted.error);
+      return;
+    }
+    open.admission = admitted;
+    // The client may have left meanwhile.
+    if (open.over) settle(admitted, 'never sent');
+    else this.#send(request);
+  }
+
+  #refuseOpen(id: number, open: Open, error: GatewayError): void {
+    this.#open.delete(id);
+    if (open.over) return;
+    open.over = true;
+    if ('onAnswer' in open.asker) open.asker.onAnswer(error.message);
+    else this.#refuse(open.exchange, error, {});
+  }
+
+  #send(request: McpRequest): void {
+    if (this.#port) this.#post({ type: 'request', request });
+    else {
+      if (this.#waiting.length === 0) this.#options.want();
+      this.#waiting.push(request);
+    }
+  }
+
+  #read(exchange: Exchange, server: string | undefined, caller: Caller): OrError<McpRequest> {
+    const { headers, method } = exchange;
+    const { cors, mcp } = this.#configuration.server;
+    const { origin } = headers;
+    if (origin !== undefined && cors?.allowedOrigins.includes('*') !== true && !cors?.allowedOrigins.includes(origin)) {
+      // DNS rebinding: a page of anybody's could otherwise speak to a gateway on this machine.
+      return new GatewayError('origin_forbidden', { detail: `The origin is \`${origin.slice(0, 100)}\`.` });
+    }
+    if (exchange.body.length > mcp.maxMessageBytes) {
+      return new GatewayError('body_too_large', { setting: `mcp.max_message_bytes: ${mcp.maxMessageBytes}` });
+    }
+    const client = clientSettings(headers);
+    if (client instanceof GatewayError) return client;
+    const serverHeaders = readServerHeaders(headers.tfy?.['x-tfy-mcp-headers']);
+    if (serverHeaders instanceof GatewayError) return serverHeaders;
+    const kept = headers.forwardable ?? {};
+    const id = this.#next;
+    this.#next += 1;
+    return {
+      id,
+      method: method === 'DELETE' || method === 'POST' ? method : 'GET',
+      server,
+      body: exchange.body.toString(),
+      headers: {
+        accept: headers.accept,
+        session: kept['mcp-session-id'],
+        version: kept['mcp-protocol-version'],
+        method: kept['mcp-method'],
+        name: kept['mcp-name'],
+        lastEventId: kept['last-event-id'],
+        parameters: parametersIn(kept),
+      },
+      caller: {
+        subject: caller.principal.subject,
+        subjects: [...caller.subjects],
+        metadata: requestMetadata(client.metadata, caller),
+        key: this.#passesKeys ? this.#options.keyOf(exchange) : undefined,
+      },
+      serverHeaders,
+    };
+  }
+
+  #hear(message: FromMcpPort): void {
+    const open = this.#open.get(message.id);
+    if (!open) return;
+    const { exchange, asker } = open;
+    if ('onAnswer' in asker) {
+      if (message.type !== 'answer') return;
+      this.#finish(message.id, open, message.outcome, message.status);
+      asker.onAnswer(resultIn(message.body));
+      return;
+    }
+    const { sink } = asker;
+    switch (message.type) {
+      case 'answer': {
+        const headers = [...message.headers];
+        exchange.pushOwnHeaders(headers, message.outcome.upstreamMs);
+        sink.start(message.status, headers);
+        if (message.body === '') sink.end();
+        else sink.end(Buffer.from(message.body));
+        this.#finish(message.id, open, message.outcome, message.status);
+        return;
+      }
+      case 'begin': {
+        open.lasting = message.lasting;
+        const headers = [...message.headers];
+        exchange.pushOwnHeaders(headers, 0);
+        sink.start(message.status, headers);
+        return;
+      }
+      case 'chunk':
+        if (!sink.write(Buffer.from(message.text))) this.#post({ type: 'full', id: message.id, full: true });
+        return;
+      case 'end':
+        sink.end();
+        this.#finish(message.id, open, message.outcome);
+    }
+  }
+
+  /** The thread of MCP ended: what it was at is lost, and the next request begins another. */
+  #lost(port: MessagePort): void {
+    if (this.#port !== port) return;
+    this.#port = undefined;
+    for (const [id, open] of this.#open) {
+      settle(open.admission, 'sent');
+      this.#refuseOpen(id, open, new GatewayError('mcp_unavailable', { retryAfterMs: 1000 }));
+    }
+  }
+
+  #post(message: ToMcpPort): void {
+    this.#port?.postMessage(message);
+  }
+
+  #refuse(exchange: Exchange, error: GatewayError, request: Partial<RefusedRequest>): void {
+    exchange.refuse(error, error.context.headers);
+    this.#options.pipeline.refused(exchange, error, { model: undefined, ...request });
+    exchange.finish();
+  }
+
+  #finish(id: number, open: Open, outcome: McpOutcome, status = 200): void {
+    this.#open.delete(id);
+    if (open.over) return;
+    open.over = true;
+    settle(open.admission, 'sent');
+    const { exchange, asker, caller, metadata, startedAt } = open;
+    const isLocal = 'onAnswer' in asker;
+    const { pipeline } = this.#options;
+    const { principal, aborted } = exchange;
+    const durationMs = performance.now() - startedAt;
+    const metadataJson = recordedMetadata(metadata, this.#configuration.server);
+    const left = aborted !== undefined && !isLocal;
+    pipeline.record({
+      id: isLocal ? exchangeId() : exchange.id,
+      requestId: exchange.requestId,
+      startedAt: epochMs(startedAt),
+      durationMs,
+      thread: pipeline.thread,
+      method: exchange.method,
+      path: exchange.path,
+      status: left ? 499 : status,
+      outcome: left ? 'client-closed' : outcome.failed ? 'error' : 'ok',
+      subject: principal.subject,
+      keyId: principal.keyId,
+      stream: open.lasting,
+      attempts: outcome.server === undefined ? 0 : 1,
+      upstreamMs: outcome.upstreamMs,
+      overheadMs: Math.max(0, startedAt + durationMs - Math.max(startedAt, exchange.bodyReadAt) - outcome.upstreamMs),
+      bytesIn: open.bytesIn,
+      bytesOut: 'sink' in asker ? asker.sink.bytesOut : 0,
+      provider: 'mcp',
+      ...(outcome.server !== undefined && { target: outcome.server }),
+      ...(outcome.tool !== undefined && { model: toolModel(outcome.server ?? '', outcome.tool) }),
+      ...(outcome.failed && { errorCode: 'mcp_call_failed' }),
+      ...(outcome.detail !== undefined && { errorDetail: outcome.detail.slice(0, MAX_DETAIL) }),
+      ...(open.admission.rulesJson !== undefined && { rulesJson: open.admission.rulesJson }),
+      ...(caller.teamsJson !== undefined && { teamsJson: caller.teamsJson }),
+      ...(metadataJson !== undefined && { metadataJson }),
+    });
+    if (!isLocal) exchange.finish();
+  }
+}
+
+/** Nothing is used of a tool but the request itself. */
+function settle(admission: Admission, what: 'sent' | 'never sent'): void {
+  const dispatched = what === 'sent';
+  admission.settle({ dispatched, usage: undefined, costNanoUsd: undefined, endedAtMs: Date.now() });
+}
+
+/** The tool that a body calls, if it calls one. */
+function toolIn(body: string): string | undefined {
+  if (!body.includes('tools/call')) return undefined;
+  const { method, params } = parseObject(body) ?? {};
+  const name = method === 'tools/call' && isObject(params) ? params['name'] : undefined;
+  return typeof name === 'string' ? name : undefined;
+}
+
+function openOf(exchange: Exchange, asker: Asker, caller: Caller, request: McpRequest): Open {
+  const isLocal = 'onAnswer' in asker;
+  return {
+    exchange,
+    asker,
+    caller,
+    metadata: request.caller.metadata,
+    bytesIn: isLocal ? Buffer.byteLength(request.body) : exchange.bytesIn,
+    startedAt: isLocal ? performance.now() : exchange.startedAt,
+    lasting: false,
+    over: false,
+    admission: NOTHING_HELD,
+  };
+}
+
+/** The result of an answer; a text says why there is none. */
+function resultIn(body: string): JsonObject | string {
+  const { result, error } = parseObject(body) ?? {};
+  if (isObject(result)) return result;
+  return isObject(error) && typeof error['message'] === 'string' ? error['message'] : 'The server gave no answer.';
+}
+
+const MAX_DETAIL = 500;
+
+function serverOf({ params: { group, name = '' } }: Exchange): string {
+  return group === undefined ? name : `${group}/${name}`;
+}
+
+function passesKeys({ mcpServers }: Pick<McpGateConfiguration, 'mcpServers'>): boolean {
+  return mcpServers.some((server) => 'auth' in server && server.auth.type === 'passthrough');
+}
+
+const PARAMETER = 'mcp-param-';
+
+function parametersIn(kept: Readonly<Record<string, string>>): Record<string, string> {
+  const found = Object.entries(kept).filter(([name]) => name.startsWith(PARAMETER));
+  return Object.fromEntries(found.map(([name, value]) => [name.slice(PARAMETER.length), value]));
+}
+
+const HEADER_NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/;
+const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]{0,16384}$/;
+
+/** `{"<server>": {"Authorization": "Bearer …"}}`. What is wrong with it is told without its values. */
+function readServerHeaders(text: string | undefined): OrError<McpRequest['serverHeaders']> {
+  if (text === undefined) return {};
+  const invalid = (detail: string): GatewayError =>
+    new GatewayError('invalid_header', { param: 'x-tfy-mcp-headers', detail: `\`x-tfy-mcp-headers\`: ${detail}` });
+  const written = parseObject(text);
+  if (!written) return invalid('It must be a JSON object of objects.');
+  const all: Record<string, Record<string, string>> = Object.create(null);
+  for (const [server, headers] of Object.entries(written)) {
+    if (!isObject(headers)) return invalid('It must be a JSON object of objects.');
+    const own: Record<string, string> = {};
+    for (const [name, value] of Object.entries(headers)) {
+      if (!HEADER_NAME.test(name) || typeof value !== 'string' || !HEADER_VALUE.test(value)) {
+        return invalid('It holds what cannot be a header.');
+      }
+      own[name.toLowerCase()] = value;
+    }
+    all[server] = own;
+  }
+  return { ...all };
+}
+
+/** Before a message was understood: an error of JSON-RPC for no request in particular. */
+function rpcErrorBody(error: GatewayError): Uint8Array {
+  const data = { code: error.code, type: error.rule.type };
+  return Buffer.from(
+    JSON.stringify({ jsonrpc: '2.0', id: null, error: { code: -32_000, message: error.message, data } }),
+  );
+}
