@@ -1,6 +1,7 @@
 /** Every scenario, in the order in which `list` names them. `overhead` is composed of the first four, `numbers` of more. */
 import type { Scenario } from '../scenario.ts';
 import { addedLatency } from './added-latency.ts';
+import { batch10k } from './batch-10k.ts';
 import { chatBurst } from './chat-burst.ts';
 import { chatPaced } from './chat-paced.ts';
 import { chatWhole } from './chat-whole.ts';
@@ -33,6 +34,7 @@ export const SCENARIOS: Scenario[] = [
   addedLatency,
   tails,
   operatorWork,
+  batch10k,
   policies,
   idleMemory,
 ];

@@ -303,14 +303,8 @@ export function advancePiece(
     const { query } = transaction;
     const status = await statusForResults(database, transaction, batchId);
     if (status === undefined || status.finalizing_at !== null || status.ended_at !== null) return false;
-    let completed = 0;
-    let failed = 0;
-    for (const { line, failed: hasFailed, result } of results) {
-      const row = [batchId, line, hasFailed ? 1 : 0, storableText(result)];
-      const added = await transaction.insertNew('batch_results', ['batch_id', 'line', 'failed', 'result'], [row]);
-      if (hasFailed) failed += added;
-      else completed += added;
-    }
+    const completed = await insertResults(transaction, batchId, results, false);
+    const failed = await insertResults(transaction, batchId, results, true);
     if (completed + failed > 0) {
       await query
         .updateTable('batches')
@@ -331,6 +325,20 @@ export function advancePiece(
       .executeTakeFirst();
     return kept.numUpdatedRows > 0n && status.status === 'in_progress' && status.expires_at > now;
   });
+}
+
+/** Those that failed, or those that did not. Gives how many were new. */
+async function insertResults(
+  transaction: DatabaseTransaction,
+  batchId: string,
+  results: readonly LineResult[],
+  failed: boolean,
+): Promise<number> {
+  const rows = results
+    .filter((each) => each.failed === failed)
+    .map(({ line, result }) => [batchId, line, failed ? 1 : 0, storableText(result)]);
+  if (rows.length === 0) return 0;
+  return transaction.insertNew('batch_results', ['batch_id', 'line', 'failed', 'result'], rows);
 }
 
 async function hasAllResults({ query }: DatabaseTransaction, batchId: string, piece: number): Promise<boolean> {
