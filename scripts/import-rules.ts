@@ -33,6 +33,7 @@ const DEPTHS: Record<string, number> = {
   policy: 3,
   limits: 4,
   relay: 5,
+  mcp: 5,
   operator: 5,
   settlement: 6,
   'pipeline.ts': 7,

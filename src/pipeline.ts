@@ -20,6 +20,7 @@ import { mountFor } from './relay/choose-mount.ts';
 import { ContentTimes } from './relay/content-times.ts';
 import { cutShort } from './relay/cut-short.ts';
 import type { SharedMemory } from './relay/held-memory.ts';
+import type { MediaFetcher } from './relay/media-by-address.ts';
 import { Relay, type RelayOwner, type RelayResult } from './relay/relay.ts';
 import type { HeavyTranslator } from './relay/request-translation.ts';
 import { complexityOf } from './routing/complexity.ts';
@@ -53,6 +54,8 @@ export interface PipelineOptions {
   readonly estimate: Estimator;
   readonly translateHeavy: HeavyTranslator;
   readonly heavyAnswers: HeavyAnswers;
+  /** See RunContext; with the settings that the exchange began with. */
+  readonly fetchMedia?: (settings: ServerSettings) => MediaFetcher;
   readonly sharedMemory: SharedMemory;
   readonly snapshot: () => Snapshot;
   readonly record: (record: ExchangeRecord) => void;
@@ -305,6 +308,7 @@ class Inference implements RelayOwner, PlanContext {
       sweeper,
       translateHeavy,
       heavyAnswers,
+      fetchMedia: this.#options.fetchMedia?.(this.#snapshot.settings),
       filters: allowance === undefined ? NO_FILTERS : [cutShort(allowance)],
       sharedMemory: this.#options.sharedMemory,
       strictForm: this.#client.strictForm,
