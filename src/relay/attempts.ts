@@ -1,4 +1,4 @@
-import { GatewayError } from '../core/errors.ts';
+import { type ErrorCode, GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
 import { type Blamed, blamed, providerStatus, retryAfterMs } from '../routing/blame.ts';
 import { type AttemptHistory, decide } from '../routing/retry-policy.ts';
@@ -14,6 +14,8 @@ export interface AttemptsOptions extends RunContext {
   /** Of the step that is asked first: limits may have refused those before it. */
   readonly index: number;
 }
+
+const CANNOT_BE_ASKED: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['unsupported_parameter', 'unsupported_operation']);
 
 /** An attempt after which another target is looked for. */
 interface Failed {
@@ -48,6 +50,8 @@ export class Attempts {
   /** Tries of that step after its first. */
   #retries = 0;
   #retriedReused = false;
+  /** Of the latest attempt that was sent and failed. */
+  #providerError: GatewayError | undefined;
   /** performance.now() when a delayed retry begins; 0: none waits. */
   #retryAt = 0;
   /** A step waits for limits that are counted elsewhere. */
@@ -114,6 +118,11 @@ export class Attempts {
     return this.#goesOn(run, error);
   }
 
+  /** What the client is told: that the last target cannot be asked is less than why another one failed. */
+  told(error: GatewayError): GatewayError {
+    return CANNOT_BE_ASKED.has(error.code) ? (this.#providerError ?? error) : error;
+  }
+
   /** Its answer is whole. */
   answered({ step, contentTimes, meter, startedAt }: AttemptRun): void {
     if (step.observer === undefined || contentTimes.firstAt === 0) return;
@@ -127,6 +136,7 @@ export class Attempts {
 
   /** For the health of who was asked. */
   failed(run: AttemptRun, error: GatewayError): void {
+    if (run.dispatched) this.#providerError = error;
     run.step.observer?.failed(error, { status: run.status, headers: run.answerHeaders });
   }
 

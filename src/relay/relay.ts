@@ -143,11 +143,11 @@ export class Relay implements AttemptsOwner, Swept {
     if (error.code === 'upstream_credential') this.#o.owner.credentialRefused(run.target, error);
     if (this.#committed) this.#attempts.failed(run, error);
     else if (this.#attempts.survives(run, error)) return;
-    this.#giveUp(error);
+    this.#giveUp(this.#attempts.told(error));
   }
 
   exhausted(error: GatewayError): void {
-    if (!this.#over) this.#giveUp(error);
+    if (!this.#over) this.#giveUp(this.#attempts.told(error));
   }
 
   // ── what the client does ──────────────────────────────────────────────────

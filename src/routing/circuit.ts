@@ -132,7 +132,8 @@ export class Circuit {
     const failures = Atomics.add(this.#words, this.#at + FAILURES, 1) + 1;
     const requests = this.#get(REQUESTS);
     const manyFail = requests >= minRequests && failures * 100 >= failurePercent * requests;
-    if (inRow >= consecutiveFailures || manyFail || probing !== 'none') this.takeOut(now, reason, outMs, probing);
+    const probed = probing !== 'none' && this.#get(OUT) !== 0;
+    if (inRow >= consecutiveFailures || manyFail || probed) this.takeOut(now, reason, outMs, probing);
   }
 
   /** For so long the first time, twice as long each time in a row, at most `maxOutMs`. */

@@ -135,7 +135,8 @@ export class Place {
         const { target, credential, limited } = this.circuits;
         target?.succeeded(now, probing);
         credential?.succeeded(now, probing);
-        limited?.succeeded(now, 'due');
+        // One that was asked before the limit says nothing of it.
+        if (limited?.availability(now) === 'probe') limited.succeeded(now, 'due');
       },
       answered: (firstContentMs, perTokenMs) => {
         const now = this.#now();

@@ -77,6 +77,12 @@ before(async () => {
     ],
     manifests: [
       ...['a', 'b', 'c', 'plain', 'ruled', 'cheap'].map((name) => pricedAccount(name, at(name), ['m'])),
+      {
+        type: 'provider-account/anthropic',
+        name: 'claude',
+        base_url: `${provider.origin}/claude`,
+        auth_data: { type: 'api-key', api_key: 'sk-ant' },
+      },
       ...['open-a', 'open-b'].map((name) => openAccount(name, at(name))),
       openAccount('keyed', at('keyed'), {
         auth_data: { type: 'api-key', api_key: 'key-one', further_api_keys: ['key-two', 'key-three'] },
@@ -110,6 +116,8 @@ before(async () => {
             target('a', { condition: 'metadata.tier == "gold" && body_bytes < 10000' }),
             target('b'),
           ]),
+          priority('across', [target('a'), { target: 'claude/claude-sonnet-4-5', retry_config: { attempts: 0 } }]),
+          priority('back', [{ target: 'claude/claude-sonnet-4-5', retry_config: { attempts: 0 } }, target('a')]),
           priority('limited', [target('cheap'), target('b')]),
           priority('hedged', [target('a'), target('b')], { hedge: { after: 100, max_rate: 100 } }),
         ],
@@ -420,4 +428,38 @@ test('a target with a condition is asked only where it holds, and what cannot be
   assert.equal(resolved(await chat('group/conditional', {}, { 'x-tfy-metadata': '{"tier":"gold"}' })), 'a/m');
   assert.equal(resolved(await chat('group/conditional', {}, { 'x-tfy-metadata': '{"tier":"silver"}' })), 'b/m');
   assert.equal(resolved(await chat('group/conditional')), 'b/m');
+});
+
+const spoken: Answer = (_request, response) =>
+  sendJson(response, 200, {
+    id: 'msg_1',
+    type: 'message',
+    role: 'assistant',
+    model: 'claude-sonnet-4-5',
+    content: [{ type: 'text', text: 'of claude' }],
+    stop_reason: 'end_turn',
+    usage: { input_tokens: 5, output_tokens: 7 },
+  });
+
+test('a fallback to another wire is translated anew, and what another vendor signed is left out', async () => {
+  // As a client sends a turn back that Gemini answered.
+  const call = { type: 'function', function: { name: 'look', arguments: '{}' } };
+  const signed = `call_1_sluicesig_${Buffer.from('gemini.CiQBabcd').toString('base64url')}`;
+  const conversation = [
+    { role: 'user', content: 'look' },
+    { role: 'assistant', content: null, reasoning_content: 'hm', tool_calls: [{ ...call, id: signed }] },
+    { role: 'tool', tool_call_id: signed, content: 'seen' },
+  ];
+  answers['a'] = failing(500);
+  answers['claude'] = spoken;
+  const there = await chat('group/across', { messages: conversation });
+  assert.equal(resolved(there), 'claude/claude-sonnet-4-5');
+  assert.equal(JSON.parse(await there.text()).choices[0].message.content, 'of claude');
+  delete answers['a'];
+  answers['claude'] = failing(529);
+  const back = await chat('group/back', { messages: conversation });
+  assert.equal(resolved(back), 'a/m');
+  for (const { body, path } of provider.requests) {
+    assert.ok(!body.toString().includes('sluicesig') && !body.toString().includes('CiQBabcd'), path);
+  }
 });

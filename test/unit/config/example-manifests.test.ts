@@ -53,12 +53,29 @@ test('the manifests of the reference product load unchanged, all together', () =
     [1, 2, 1, 2, 4],
   );
   assert.equal(configuration.metadataRules.length, 2);
+  assert.deepEqual(
+    configuration.virtualModels.flatMap(({ integrations }) =>
+      integrations.map(({ name, slug, routing }) => `${name} ${slug} ${routing.strategy} ${routing.targets.length}`),
+    ),
+    [
+      'routed-beyond/auto undefined complexity 2',
+      'routed/by-weight shared-chat weight 2',
+      'routed/by-priority undefined priority 2',
+      'routed/by-latency undefined latency 1',
+    ],
+  );
+  const [first] = configuration.virtualModels[1]!.integrations[0]!.routing.targets;
+  assert.deepEqual(first?.retry, { maxRetries: 2, delayMs: 100, statuses: [429, 500] });
+  assert.deepEqual(first?.headersOverride, { remove: ['openai-beta'], set: { 'x-team': 'search' } });
+  assert.deepEqual([configuration.loadBalancing.length, configuration.fallbackRules.length], [1, 1]);
+  assert.deepEqual(configuration.retrySettings, { maxRetries: 1, delayMs: 50, statuses: [503] });
 });
 
 /** Kinds that refer to others cannot stand alone. */
 const references = new Set([
   'beyond.yaml',
   'gateway-budget-config.yaml',
+  'routing.yaml',
   'team-budget-config.yaml',
   'tenant-budget-config.yaml',
   'virtual-account.yaml',

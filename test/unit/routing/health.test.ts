@@ -248,3 +248,18 @@ test('percentiles are of the last minutes: older answers are forgotten', () => {
   pass(200_000);
   assert.equal(latency!.percentile('first-content', 0.5, now()), undefined);
 });
+
+test('an answer to what was asked before a limit does not lift it', () => {
+  const { place, state } = placeAt();
+  place.observer('none').failed(new GatewayError('upstream_rate_limited'), answered(429, { 'retry-after': '7' }));
+  place.observer('none').contentCame();
+  assert.equal(state(), 'out');
+});
+
+test('a probe of a credential that meets a failing target takes out neither at once', () => {
+  const { place, pass, state, now } = placeAt();
+  place.observer('none').failed(new GatewayError('upstream_credential', { upstreamStatus: 401 }), answered(401));
+  pass(60_000);
+  place.claim(now(), 'due')!.failed(FAILED, answered(500));
+  assert.equal(state(), 'probe');
+});
