@@ -72,10 +72,20 @@ export interface DialectTranslation {
   readonly to: readonly Operation[];
   /** The whole request parsed. `model` is what the provider shall read. */
   toInference(body: Buffer, model: string): OrError<NeutralRequest>;
-  /** A whole answer from the neutral events. */
-  fromInference(events: readonly InferenceEvent[], context: AnswerContext): OrError<Buffer>;
+  /**
+   * Of a request that was read whole as it came, all but its files: those stay where they are, and `toRequest` of the wire
+   * names them by their places. Undefined: it is for `toInference`. Absent: each request is.
+   */
+  fromForm?(peeked: PeekedRequest, model: string): OrError<NeutralRequest> | undefined;
+  /** A whole answer from the neutral events; where it is no JSON, with its media type. */
+  fromInference(events: readonly InferenceEvent[], context: AnswerContext): OrError<Buffer | LabelledBody>;
   /** A streamed answer: one writer per exchange. Absent: this form has no streams. */
   eventWriter?(context: AnswerContext): EventWriter;
+}
+
+export interface LabelledBody {
+  readonly body: Buffer;
+  readonly contentType: string;
 }
 
 /** In what a provider of the same form differs from what the client asked. */
@@ -126,6 +136,7 @@ export interface PeekedRequest {
   /** As in `AnswerContext`. */
   encoding?: VectorEncoding | undefined;
   maxResults?: number | undefined;
+  format?: string | undefined;
   /**
    * What of it is billed that no answer tells: characters to be spoken, images to be made. Absent: where the provider
    * tells no usage, tokens are estimated; present: nothing is estimated, for neither side is text of a model.

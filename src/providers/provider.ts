@@ -8,6 +8,7 @@ import type { GatewayError } from '../core/errors.ts';
 import type { Method, OrError } from '../core/exchange.ts';
 import type { HttpClient } from '../core/http-client.ts';
 import type { InferenceEvent } from '../inference/event.ts';
+import type { BodyStretch } from '../inference/form-part.ts';
 import type { NeutralRequest } from '../inference/neutral-request.ts';
 import type { ModelType, Operation } from '../inference/operation.ts';
 import type { ListTerms } from '../inference/served-as.ts';
@@ -229,6 +230,8 @@ export interface Wire {
    * also where the request had to be translated.
    */
   readonly media?: 'any';
+  /** Its requests have to be translated, but its answers are of this form: they pass to a client that speaks it. */
+  readonly answersAs?: string;
   /** Client headers that providers of this form read (versions, betas), in lower case. */
   readonly forwards: readonly string[];
   /** Behind the base path of the mount. */
@@ -255,7 +258,8 @@ export interface WireRequest {
 export type TranslationTarget = Pick<Target, 'id' | 'modelId'>;
 
 export interface MadeRequest {
-  readonly body: Buffer;
+  /** Pieces one behind another: bytes of ours, and stretches of the client's body. */
+  readonly body: Buffer | readonly (Buffer | BodyStretch)[];
   /** What this request needs beyond the mount's headers. */
   readonly headers: readonly string[];
   /** In the place of the wire's own, behind the base path: of a request that decides where it goes. */
@@ -263,7 +267,7 @@ export interface MadeRequest {
 }
 
 export interface Translation {
-  /** Inputs that one request may have (embeddings): a larger one is asked in parts. Undefined: as many as there are. */
+  /** Inputs, or images to be made, that one request may have: a larger one is asked in parts. Undefined: as many as there are. */
   maxInputs?(modelId: string): number | undefined;
   /** Body bytes plus headers this request needs beyond the mount's; or what the provider cannot express. */
   toRequest(request: NeutralRequest, target: TranslationTarget): OrError<MadeRequest>;

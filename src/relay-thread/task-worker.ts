@@ -13,6 +13,7 @@ import {
   translateRequest,
   translateRequestTask,
 } from '../relay/request-translation.ts';
+import { wholeBody } from '../relay/outbound.ts';
 import { estimateTokens, estimateTokensTask } from '../usage/estimate-task.ts';
 
 /** The entry of the task pool's threads: every task and the function that does it. */
@@ -28,7 +29,8 @@ function translate(input: TranslateInput): TranslateOutput {
   if (!from || !to) throw new Error(`nothing translates ${input.dialect} to ${input.wire}`);
   const body = Buffer.from(input.body.buffer, input.body.byteOffset, input.body.byteLength);
   const made = translateRequest(from, to, input.target, { body, cacheMarker: input.cacheMarker });
-  return made instanceof GatewayError ? plainError(made) : made;
+  if (made instanceof GatewayError) return plainError(made);
+  return { ...made, body: wholeBody(made.body), more: made.more?.map(wholeBody) };
 }
 
 function remake({ dialect, wire, context, answer, parts }: MakeAnswerInput): MakeAnswerOutput {

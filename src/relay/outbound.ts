@@ -9,7 +9,7 @@ import type { OutboundRequest } from '../upstream/attempt.ts';
 import { requestHeaders } from '../upstream/forward-headers.ts';
 import { asksUsage } from './asks-usage.ts';
 import { mountFor } from './choose-mount.ts';
-import { type HeavyTranslator, type TranslatedRequest, translateRequest } from './request-translation.ts';
+import { type HeavyTranslator, type TranslatedRequest, toProvider, translateRequest } from './request-translation.ts';
 import { overriddenHeaders } from './step-overrides.ts';
 
 /** One request to one target, authorised. Made anew for each attempt: a signature is about its moment. */
@@ -72,11 +72,16 @@ export function outbound(
     }
     return { ...first, more: others, partInputs };
   };
+  const translation = wire.translation!;
+  const read = dialect.translation!.fromForm?.(peeked, target.modelId);
+  if (read !== undefined) {
+    return finish(read instanceof GatewayError ? read : toProvider(read, translation, target, body));
+  }
   if (body.length > INLINE_BYTES) {
     const { id, modelId } = target;
     return translateHeavy(dialect, wire, { id, modelId }, { body, cacheMarker }, abandoned.signal).then(finish);
   }
-  return finish(translateRequest(dialect.translation!, wire.translation!, target, asked));
+  return finish(translateRequest(dialect.translation!, translation, target, asked));
 }
 
 interface SentRequest {

@@ -1,9 +1,11 @@
 import { meansForm } from '../../codec/multipart.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
+import type { ReadForm } from '../../inference/form-part.ts';
+import type { NeutralRequest } from '../../inference/neutral-request.ts';
 import type { Operation } from '../../inference/operation.ts';
 import type { AnswerForm } from '../answer-form.ts';
-import type { Dialect, FormName, PeekedRequest, RequestScan, SpliceEdits } from '../dialect.ts';
+import type { Dialect, DialectTranslation, FormName, PeekedRequest, RequestScan, SpliceEdits } from '../dialect.ts';
 import { editedBody, quoted } from './edited-body.ts';
 import { errorBody, errorEvent } from './error-body.ts';
 import { FormScan, overriddenForm } from './form-scan.ts';
@@ -27,15 +29,20 @@ export interface FilesForm {
   readonly answers: AnswerForm;
   /** Its requests may be JSON as well, with files named by their addresses. */
   readonly orJson: boolean;
+  readonly translation?: Omit<DialectTranslation, 'fromForm'> & {
+    fromForm(form: ReadForm, model: string): OrError<NeutralRequest>;
+  };
 }
 
 interface PeekedForm extends PeekedRequest, NamedModel {
   readonly model: string;
-  readonly isJson: boolean;
+  /** Undefined: it is JSON. */
+  readonly form: ReadForm | undefined;
 }
 
 /** A form whose requests bring files, as `multipart/form-data`. They are passed on as they are, but for the model's name. */
 export function formDialect(form: FilesForm): Dialect {
+  const { translation } = form;
   const wanted = new Set(['model', ...form.keys]);
   const asJson = { required: [], more: { keys: form.keys, read: jsonPeek(form) } };
   const jsonKeys = keysOf(asJson);
@@ -48,8 +55,8 @@ export function formDialect(form: FilesForm): Dialect {
       form.orJson && !meansForm(contentType)
         ? new JsonScan(jsonKeys, asJson)
         : new FilesScan(new FormScan(contentType, wanted), form),
-    splice: (body, { modelStart, modelEnd, isJson }: PeekedForm, { modelId }: SpliceEdits) =>
-      editedBody(body, [{ start: modelStart, end: modelEnd, bytes: isJson ? quoted(modelId) : Buffer.from(modelId) }]),
+    splice: (body, { modelStart, modelEnd, form: read }: PeekedForm, { modelId }: SpliceEdits) =>
+      editedBody(body, [{ start: modelStart, end: modelEnd, bytes: read === undefined ? quoted(modelId) : Buffer.from(modelId) }]),
     overridden: (body, params, { headers: { contentType } }) => overriddenForm(body, params, contentType),
     answers: form.answers,
     promptText: () => ({ text: '', extraTokens: 0, scale: 1 }),
@@ -57,7 +64,19 @@ export function formDialect(form: FilesForm): Dialect {
     answerText: () => undefined,
     errorBody,
     errorEvent,
+    ...(translation && {
+      translation: {
+        ...translation,
+        fromForm: ({ form: read }: PeekedForm, model: string) =>
+          read === undefined ? undefined : whole(read) ?? translation.fromForm(read, model),
+      },
+    }),
   };
+}
+
+function whole({ tooLong }: ReadForm): GatewayError | undefined {
+  if (tooLong === undefined) return undefined;
+  return new GatewayError('invalid_parameter', { param: tooLong, detail: `\`${tooLong}\` is too long.` });
 }
 
 function jsonPeek({ keys, peek }: FilesForm) {
@@ -67,7 +86,7 @@ function jsonPeek({ keys, peek }: FilesForm) {
       flag: (name) => scan.flag(body, first + keys.indexOf(name)),
       count: (name) => scan.count(body, first + keys.indexOf(name)),
     });
-    return said instanceof GatewayError ? said : { ...said, isJson: true };
+    return said instanceof GatewayError ? said : { ...said, form: undefined };
   };
 }
 
@@ -104,7 +123,7 @@ class FilesScan implements RequestScan {
       choices: 1,
       promptBytes: scan.textBytes,
       ...said,
-      isJson: false,
+      form: scan.form(body),
     };
   }
 }

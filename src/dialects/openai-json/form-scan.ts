@@ -2,12 +2,15 @@ import type { Edit } from '../../codec/key-rules.ts';
 import { boundaryOf, type FormFault, MultipartScan, meansForm } from '../../codec/multipart.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { BodyScan, OrError } from '../../core/exchange.ts';
+import type { FilePart, ReadForm } from '../../inference/form-part.ts';
 import { editedBody } from './edited-body.ts';
 import { MAX_MODEL_BYTES, missing, type NamedModel, wrong } from './request-scan.ts';
 
 const MODEL = 'model';
 /** What is read by itself is bounded by itself. */
 const MAX_WORD_BYTES = 512;
+/** Of a text that is read whole, because the form is translated: prompts of images have up to 32,000 characters. */
+const MAX_TEXT_BYTES = 131_072;
 
 /** A few parts of a multipart form, read as its bytes arrive; each method refuses what OpenAI refuses, by name. */
 export class FormScan implements BodyScan {
@@ -50,6 +53,19 @@ export class FormScan implements BodyScan {
     const { start: modelStart, end: modelEnd } = part;
     if (modelEnd - modelStart > MAX_MODEL_BYTES) return wrong(MODEL, 'It may have up to 256 characters.');
     return { model: body.toString('utf8', modelStart, modelEnd), modelStart, modelEnd };
+  }
+
+  /** All of it, after the last byte; for whoever sends it on in another form. */
+  form(body: Buffer): ReadForm {
+    const fields: [string, string][] = [];
+    const files: FilePart[] = [];
+    let tooLong: string | undefined;
+    for (const { name, isFile, filename, mediaType, start, end } of this.#scan?.entries ?? []) {
+      if (isFile) files.push({ name, filename, mediaType, start, end });
+      else if (end - start > MAX_TEXT_BYTES) tooLong ??= name;
+      else fields.push([name, body.toString('utf8', start, end)]);
+    }
+    return { boundary: boundaryOf(this.#contentType) ?? '', fields, files, tooLong };
   }
 
   /** Undefined where it is absent. */
