@@ -3,7 +3,10 @@ import { headerCredential } from '../base/credential.ts';
 import { listedModel } from '../base/listed-models.ts';
 import { type MountSetup, mountAt, mountsOf } from '../base/mount.ts';
 import { tokenCredential } from '../base/token-credential.ts';
+import { geminiImagesWires } from '../gemini-generate-content/images.ts';
 import { listTerms } from '../gemini-generate-content/list-terms.ts';
+import { geminiSpeechWire } from '../gemini-generate-content/speech.ts';
+import { geminiTranscriptsWires } from '../gemini-generate-content/transcripts.ts';
 import { geminiWire } from '../gemini-generate-content/wire.ts';
 import { openAiChatWire } from '../openai-compatible/wire.ts';
 import type { Abilities, Credential, Mounts, ProviderPlug, Tokens } from '../provider.ts';
@@ -13,11 +16,20 @@ import { schema, type, type VertexAccount } from './manifest.ts';
 import { type PublishedModel, pathId, publishedModel } from './published-model.ts';
 import { vertexTokenSource, vertexTokenSourceId } from './token.ts';
 
+/** What Google's own models are asked in. */
+const GOOGLE_WIRES = [
+  geminiWire,
+  vertexEmbeddingsWire,
+  ...geminiImagesWires,
+  geminiSpeechWire,
+  ...geminiTranscriptsWires,
+];
+
 /** Google's models, Claude, and the open models that Google serves. */
 export const plug: ProviderPlug = {
   type,
   schema,
-  wires: [geminiWire, vertexEmbeddingsWire, claudeOnVertexWire, openAiChatWire],
+  wires: [...GOOGLE_WIRES, claudeOnVertexWire, openAiChatWire],
   // https://cloud.google.com/vertex-ai/docs/reference/rest/v1/publishers.models/get, which every credential may ask.
   probe: { path: '/publishers/google/models/gemini-2.5-flash' },
   tokenSources(checked) {
@@ -96,7 +108,7 @@ function placesOf(
   const at = { account, url, credential };
   switch (form) {
     case 'gemini':
-      return [geminiWire, vertexEmbeddingsWire].map((wire) => ({
+      return GOOGLE_WIRES.map((wire) => ({
         ...at,
         wire,
         path: (target, request) => {
