@@ -111,6 +111,8 @@ export interface Target {
   readonly provider: string;
   /** The provider's own model id, put into the body. */
   readonly modelId: string;
+  /** Where it runs, of a service whose requests name it. */
+  readonly region?: string;
   readonly modelTypes: readonly ModelType[] | undefined;
   /** The wires that this place serves. Models of one account share the object: what is told by it is told once. */
   readonly mounts: Mounts;
@@ -255,7 +257,7 @@ export interface WireRequest {
 }
 
 /** What of a target a translation may know: plain, since a large request is translated in another thread. */
-export type TranslationTarget = Pick<Target, 'id' | 'modelId'>;
+export type TranslationTarget = Pick<Target, 'id' | 'modelId' | 'region'>;
 
 export interface MadeRequest {
   /** Pieces one behind another: bytes of ours, and stretches of the client's body. */

@@ -7,13 +7,13 @@ import {
   makeAnswer,
   makeAnswerTask,
 } from '../relay/answer-translation.ts';
+import { wholeBody } from '../relay/outbound.ts';
 import {
   type TranslateInput,
   type TranslateOutput,
   translateRequest,
   translateRequestTask,
 } from '../relay/request-translation.ts';
-import { wholeBody } from '../relay/outbound.ts';
 import { estimateTokens, estimateTokensTask } from '../usage/estimate-task.ts';
 
 /** The entry of the task pool's threads: every task and the function that does it. */

@@ -78,8 +78,9 @@ export function outbound(
     return finish(read instanceof GatewayError ? read : toProvider(read, translation, target, body));
   }
   if (body.length > INLINE_BYTES) {
-    const { id, modelId } = target;
-    return translateHeavy(dialect, wire, { id, modelId }, { body, cacheMarker }, abandoned.signal).then(finish);
+    const { id, modelId, region } = target;
+    const asked = { id, modelId, ...(region !== undefined && { region }) };
+    return translateHeavy(dialect, wire, asked, { body, cacheMarker }, abandoned.signal).then(finish);
   }
   return finish(translateRequest(dialect.translation!, translation, target, asked));
 }

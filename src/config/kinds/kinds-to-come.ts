@@ -5,7 +5,7 @@
 const providerAccounts = `
   anthropic aws aws-bedrock aws-bedrock-mantle aws-claude-platform aws-sagemaker azure
   cartesia custom-endpoint deepgram elevenlabs gcp google-gemini guardrail-config-group hashicorp
-  hosted-mcp-server mcp-server-group nomic ollama openai palm self-hosted-model smallest-ai truefoundry virtual-model`;
+  hosted-mcp-server mcp-server-group ollama openai palm self-hosted-model truefoundry virtual-model`;
 
 const gatewayConfigurations = `
   gateway-data-access-config gateway-data-routing-config gateway-fallback-config gateway-global-settings

@@ -49,7 +49,13 @@ function json(value: object): Buffer {
 /** What nobody told is left out: nothing here is made up. */
 function verbose(transcript: Transcript, usage: Usage): object {
   const { text, language, durationSeconds: duration, words } = transcript;
-  const segments = captionsOf(transcript)?.map(({ start, end, text, speaker }, id) => ({ id, start, end, text, speaker }));
+  const segments = captionsOf(transcript)?.map(({ start, end, text, speaker }, id) => ({
+    id,
+    start,
+    end,
+    text,
+    speaker,
+  }));
   const spoken = words?.map(({ text: word, start, end }) => ({ word, start, end }));
   return { task: 'transcribe', language, duration, text, words: spoken, segments, ...told(transcript, usage) };
 }
@@ -92,7 +98,9 @@ function srt(captions: readonly SpokenPart[]): string {
 
 /** https://www.w3.org/TR/webvtt1/ */
 function vtt(captions: readonly SpokenPart[]): string {
-  const cues = captions.map(({ start, end, text }) => `${clock(start, '.')} --> ${clock(end, '.')}\n${escaped(text)}\n\n`);
+  const cues = captions.map(
+    ({ start, end, text }) => `${clock(start, '.')} --> ${clock(end, '.')}\n${escaped(text)}\n\n`,
+  );
   return `WEBVTT\n\n${cues.join('')}`;
 }
 

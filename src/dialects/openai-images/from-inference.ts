@@ -5,10 +5,7 @@ import { mergeUsage, type Usage } from '../../inference/usage.ts';
 import type { AnswerContext } from '../answer-form.ts';
 
 /** https://platform.openai.com/docs/api-reference/images/object. An address of an image that came as data is a data: URL. */
-export function fromInference(
-  events: readonly InferenceEvent[],
-  { created, format }: AnswerContext,
-): OrError<Buffer> {
+export function fromInference(events: readonly InferenceEvent[], { created, format }: AnswerContext): OrError<Buffer> {
   const usage: Usage = {};
   const data: object[] = [];
   let words = '';

@@ -59,7 +59,9 @@ export function fromForm(asked: Asked): (form: ReadForm, model: string) => OrErr
     const [first] = sources;
     if (first === undefined) return missing('image');
     if (asked === 'edit' && !fields.some(([name]) => name === 'prompt')) return missing('prompt');
-    const values = Object.fromEntries(fields.map(([name, text]) => [name, name === 'n' && text !== '' ? Number(text) : text]));
+    const values = Object.fromEntries(
+      fields.map(([name, text]) => [name, name === 'n' && text !== '' ? Number(text) : text]),
+    );
     return requestOf(values, { model, sources: sources.map(typed), mask: mask && typed(mask) });
   };
 }
@@ -93,7 +95,7 @@ function requestOf(
 
 /** Some clients send no type of their own. */
 function typed(file: FilePart): FilePart {
-  if (file.mediaType !== undefined && file.mediaType.startsWith('image/')) return file;
+  if (file.mediaType?.startsWith('image/')) return file;
   const [, ending = 'png'] = /\.(jpe?g|webp|gif|png)$/i.exec(file.filename ?? '') ?? [];
   return { ...file, mediaType: `image/${ending.toLowerCase().replace('jpg', 'jpeg')}` };
 }

@@ -56,7 +56,9 @@ export function formDialect(form: FilesForm): Dialect {
         ? new JsonScan(jsonKeys, asJson)
         : new FilesScan(new FormScan(contentType, wanted), form),
     splice: (body, { modelStart, modelEnd, form: read }: PeekedForm, { modelId }: SpliceEdits) =>
-      editedBody(body, [{ start: modelStart, end: modelEnd, bytes: read === undefined ? quoted(modelId) : Buffer.from(modelId) }]),
+      editedBody(body, [
+        { start: modelStart, end: modelEnd, bytes: read === undefined ? quoted(modelId) : Buffer.from(modelId) },
+      ]),
     overridden: (body, params, { headers: { contentType } }) => overriddenForm(body, params, contentType),
     answers: form.answers,
     promptText: () => ({ text: '', extraTokens: 0, scale: 1 }),
@@ -68,7 +70,7 @@ export function formDialect(form: FilesForm): Dialect {
       translation: {
         ...translation,
         fromForm: ({ form: read }: PeekedForm, model: string) =>
-          read === undefined ? undefined : whole(read) ?? translation.fromForm(read, model),
+          read === undefined ? undefined : (whole(read) ?? translation.fromForm(read, model)),
       },
     }),
   };

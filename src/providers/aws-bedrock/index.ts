@@ -5,8 +5,10 @@ import { awsAuth, awsCredential, awsDomain, awsRegion, awsTokenSources } from '.
 import { mountAt } from '../base/mount.ts';
 import type { ProviderPlug } from '../provider.ts';
 import { bedrockEmbeddingsWire } from './embeddings.ts';
+import { bedrockImagesWires } from './images.ts';
 import { listTerms } from './list-terms.ts';
 import { bedrockModels } from './models-probe.ts';
+import { bedrockRerankWire } from './rerank.ts';
 import { bedrockConverseWire } from './wire.ts';
 
 const type = 'provider-account/aws-bedrock';
@@ -26,7 +28,7 @@ const schema = accountBase(type).extend({
 });
 
 const account = 'aws-bedrock';
-const WIRES = [bedrockConverseWire, bedrockEmbeddingsWire];
+const WIRES = [bedrockConverseWire, bedrockEmbeddingsWire, ...bedrockImagesWires];
 
 export const plug: ProviderPlug = {
   type,
@@ -46,7 +48,7 @@ export const plug: ProviderPlug = {
       return { type, name: account, region, auth_data: keys };
     },
   },
-  wires: WIRES,
+  wires: [...WIRES, bedrockRerankWire],
   probe: bedrockModels,
   tokenSources: (checked) => awsTokenSources(schema.parse(checked)),
   open(checked, tokens) {
@@ -66,7 +68,12 @@ export const plug: ProviderPlug = {
       mountsIn: (region) => {
         const url = manifest.base_url ?? `https://bedrock-runtime.${region}.${awsDomain(region)}`;
         const credential = awsCredential(manifest, tokens, { region, service: 'bedrock' });
-        return WIRES.map((wire) => mountAt({ wire, account: manifest, url, credential }));
+        // A host of its own; whoever stands at another address has to serve both.
+        const agents = manifest.base_url ?? `https://bedrock-agent-runtime.${region}.${awsDomain(region)}`;
+        return [
+          ...WIRES.map((wire) => mountAt({ wire, account: manifest, url, credential })),
+          mountAt({ wire: bedrockRerankWire, account: manifest, url: agents, credential }),
+        ];
       },
     });
   },

@@ -5,10 +5,9 @@ import { anthropicWire } from '../anthropic-messages/wire.ts';
 import { type AccountSetup, listedAccount, targetOf } from '../base/account.ts';
 import { listedModel } from '../base/listed-models.ts';
 import { mountAt, mountsOf } from '../base/mount.ts';
-import { openAiChatWire, openAiEmbeddingsWire } from '../openai-compatible/wire.ts';
 import type { Abilities, ProviderPlug } from '../provider.ts';
 import { azureAuth } from './auth.ts';
-import { type AzureForm, azureEndpoint, azurePlaces, azureProbe, readEndpoint } from './endpoint.ts';
+import { AZURE_WIRES, type AzureForm, azureEndpoint, azurePlaces, azureProbe, readEndpoint } from './endpoint.ts';
 import { azureCredential, azureTokenSources } from './entra-token.ts';
 
 const type = 'provider-account/azure-foundry';
@@ -37,7 +36,7 @@ type Model = Account['integrations'][number];
 export const azureFoundry: ProviderPlug = {
   type,
   schema,
-  wires: [openAiChatWire, openAiEmbeddingsWire, anthropicWire],
+  wires: [...AZURE_WIRES, anthropicWire],
   probe: azureProbe,
   tokenSources(checked) {
     const account = schema.parse(checked);

@@ -4,10 +4,9 @@ import { optionalKey, text } from '../../config/scalar-schema.ts';
 import { type AccountSetup, anyModelAccount, type ListedModel, listedAccount, targetOf } from '../base/account.ts';
 import { listedModel } from '../base/listed-models.ts';
 import { mountAt, mountsOf } from '../base/mount.ts';
-import { openAiChatWire, openAiEmbeddingsWire } from '../openai-compatible/wire.ts';
 import type { Mounts, ProviderPlug } from '../provider.ts';
 import { azureAuth } from './auth.ts';
-import { azureEndpoint, azurePlaces, azureProbe, readEndpoint } from './endpoint.ts';
+import { AZURE_WIRES, azureEndpoint, azurePlaces, azureProbe, readEndpoint } from './endpoint.ts';
 import { azureCredential, azureTokenSources } from './entra-token.ts';
 
 const type = 'provider-account/azure-openai';
@@ -43,7 +42,7 @@ type Account = z.output<typeof schema>;
 export const azureOpenAi: ProviderPlug = {
   type,
   schema,
-  wires: [openAiChatWire, openAiEmbeddingsWire],
+  wires: AZURE_WIRES,
   probe: azureProbe,
   tokenSources: (checked) => azureTokenSources(accessOf(schema.parse(checked))),
   open(checked, tokens) {

@@ -26,7 +26,11 @@ export function sizeOf({ size }: ImageRequest): OrError<AskedSize | undefined> {
 }
 
 /** The ratio among `allowed` that the size has; undefined: it was left open. An image of another shape is another image. */
-export function ratioOf(request: ImageRequest, provider: string, allowed: readonly string[]): OrError<string | undefined> {
+export function ratioOf(
+  request: ImageRequest,
+  provider: string,
+  allowed: readonly string[],
+): OrError<string | undefined> {
   const size = sizeOf(request);
   if (size === undefined || size instanceof GatewayError) return size;
   const asked = size.width / size.height;

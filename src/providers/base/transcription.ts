@@ -24,7 +24,15 @@ export interface TranscriptionWireSetup {
 
 /** A vendor's own form of transcripts: the recording goes on as it is, and its JSON becomes what the client asked for. */
 export function transcriptionWire(setup: TranscriptionWireSetup): Wire {
-  const { name, path, operation = 'transcription', toRequest, fromAnswer, usageOf, faultIn = readProviderFault } = setup;
+  const {
+    name,
+    path,
+    operation = 'transcription',
+    toRequest,
+    fromAnswer,
+    usageOf,
+    faultIn = readProviderFault,
+  } = setup;
   return {
     name,
     operation,
@@ -46,7 +54,10 @@ export function transcriptionWire(setup: TranscriptionWireSetup): Wire {
           return new GatewayError('upstream_protocol', { detail: 'Its answer has no transcript.' });
         }
         const usage = usageOf?.(answer) ?? usageOfSeconds(transcript.durationSeconds);
-        return [{ type: 'transcript', transcript }, ...(usage === undefined ? [] : [{ type: 'usage', usage } as const])];
+        return [
+          { type: 'transcript', transcript },
+          ...(usage === undefined ? [] : [{ type: 'usage', usage } as const]),
+        ];
       },
     },
   };
@@ -98,7 +109,8 @@ const TYPES: Readonly<Record<string, string>> = {
 /** What its part says, else what the end of its name says; undefined: neither does. */
 export function mediaTypeOf({ audio }: TranscriptionRequest): string | undefined {
   const { mediaType, filename = '' } = audio;
-  if (mediaType !== undefined && !/^application\/octet-stream/i.test(mediaType)) return mediaType.replace(/^audio\/x-wav/i, 'audio/wav');
+  if (mediaType !== undefined && !/^application\/octet-stream/i.test(mediaType))
+    return mediaType.replace(/^audio\/x-wav/i, 'audio/wav');
   return TYPES[filename.slice(filename.lastIndexOf('.') + 1).toLowerCase()];
 }
 

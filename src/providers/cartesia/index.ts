@@ -6,7 +6,7 @@ import type { SpeechFormat } from '../../inference/speech.ts';
 import { headerCredential } from '../base/credential.ts';
 import { jsonBody } from '../base/json-body.ts';
 import { listedModels } from '../base/listed-models.ts';
-import { keyVariable, noSuchFormat, nothingFor, audioAccount, speechWire } from '../base/speech.ts';
+import { audioAccount, keyVariable, noSuchFormat, nothingFor, speechWire } from '../base/speech.ts';
 import type { ProviderPlug } from '../provider.ts';
 import { cartesiaTranscripts } from './transcripts.ts';
 

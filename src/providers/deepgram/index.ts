@@ -4,7 +4,7 @@ import type { SpeechFormat } from '../../inference/speech.ts';
 import { headerCredential } from '../base/credential.ts';
 import { jsonBody } from '../base/json-body.ts';
 import { listedModels } from '../base/listed-models.ts';
-import { keyVariable, nothingFor, audioAccount, speechWire } from '../base/speech.ts';
+import { audioAccount, keyVariable, nothingFor, speechWire } from '../base/speech.ts';
 import type { ProviderPlug } from '../provider.ts';
 import { faultIn } from './fault.ts';
 import { deepgramTranscripts } from './transcripts.ts';

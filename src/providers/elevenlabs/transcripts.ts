@@ -22,7 +22,9 @@ export const elevenLabsTranscripts = transcriptionWire({
     if (text === undefined) return undefined;
     const all = answer['words'];
     // What lies between words, and sounds, are entries as well.
-    const spoken = isArray(all) ? all.filter((each) => isObject(each) && (each['type'] ?? 'word') === 'word') : undefined;
+    const spoken = isArray(all)
+      ? all.filter((each) => isObject(each) && (each['type'] ?? 'word') === 'word')
+      : undefined;
     const words = spokenParts(spoken, 'text', 'speaker_id');
     return {
       text,

@@ -49,7 +49,8 @@ export const geminiImagesWires: readonly Wire[] = [
 
 /** https://ai.google.dev/gemini-api/docs/image-generation */
 function toContents(request: ImageRequest): OrError<MadeRequest> {
-  if (request.mask !== undefined) return nothing('mask', 'Gemini takes no mask: say in the prompt what is to be changed.');
+  if (request.mask !== undefined)
+    return nothing('mask', 'Gemini takes no mask: say in the prompt what is to be changed.');
   const aspectRatio = ratioOf(request, 'Gemini', RATIOS);
   if (aspectRatio instanceof GatewayError) return aspectRatio;
   const { prompt, sources, extra } = request;

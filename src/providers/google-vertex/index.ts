@@ -14,6 +14,7 @@ import { claudeOnVertexWire } from './claude-wire.ts';
 import { vertexEmbeddingsWire } from './embeddings.ts';
 import { schema, type, type VertexAccount } from './manifest.ts';
 import { type PublishedModel, pathId, publishedModel } from './published-model.ts';
+import { vertexRerankWire } from './rerank.ts';
 import { vertexTokenSource, vertexTokenSourceId } from './token.ts';
 
 /** What Google's own models are asked in. */
@@ -29,7 +30,7 @@ const GOOGLE_WIRES = [
 export const plug: ProviderPlug = {
   type,
   schema,
-  wires: [...GOOGLE_WIRES, claudeOnVertexWire, openAiChatWire],
+  wires: [...GOOGLE_WIRES, vertexRerankWire, claudeOnVertexWire, openAiChatWire],
   // https://cloud.google.com/vertex-ai/docs/reference/rest/v1/publishers.models/get, which every credential may ask.
   probe: { path: '/publishers/google/models/gemini-2.5-flash' },
   tokenSources(checked) {
@@ -108,14 +109,19 @@ function placesOf(
   const at = { account, url, credential };
   switch (form) {
     case 'gemini':
-      return GOOGLE_WIRES.map((wire) => ({
-        ...at,
-        wire,
-        path: (target, request) => {
-          const isEndpoint = target.modelId.startsWith('endpoints/');
-          return `${root}${isEndpoint ? '' : '/publishers/google'}${wire.path(target, request)}`;
-        },
-      }));
+      return [
+        ...GOOGLE_WIRES.map(
+          (wire): MountSetup => ({
+            ...at,
+            wire,
+            path: (target, request) => {
+              const isEndpoint = target.modelId.startsWith('endpoints/');
+              return `${root}${isEndpoint ? '' : '/publishers/google'}${wire.path(target, request)}`;
+            },
+          }),
+        ),
+        ...rerankPlace(account, at),
+      ];
     case 'claude':
       return [
         {
@@ -138,4 +144,14 @@ function placesOf(
     case 'openai':
       return [{ ...at, wire: openAiChatWire, path: () => `${root}/endpoints/openapi/chat/completions` }];
   }
+}
+
+/** Of a project, and not of a region. Absent where the account names none: its path needs it. */
+function rerankPlace(account: VertexAccount, at: Omit<MountSetup, 'wire'>): MountSetup[] {
+  const { project_id: project, base_url: base = 'https://discoveryengine.googleapis.com' } = account;
+  if (project === undefined) return [];
+  const url = `${base}/v1`;
+  const root = `${new URL(url).pathname}/projects/${project}/locations/global`;
+  const wire = vertexRerankWire;
+  return [{ ...at, url, wire, path: (target, request) => root + wire.path(target, request) }];
 }
