@@ -273,6 +273,8 @@ export interface Translation {
   maxInputs?(modelId: string): number | undefined;
   /** Body bytes plus headers this request needs beyond the mount's; or what the provider cannot express. */
   toRequest(request: NeutralRequest, target: TranslationTarget): OrError<MadeRequest>;
+  /** Some answers have a key `error` beside what they are of: `fromResponse` tells. Absent: whatever has one is a failure. */
+  readonly readsErrors?: true;
   /** A whole 2xx answer. An answer that is not of this wire: GatewayError('upstream_protocol'). */
   fromResponse(body: Buffer): OrError<InferenceEvent[]>;
   /**

@@ -70,9 +70,10 @@ export function makeAnswer({
 type Events = readonly InferenceEvent[];
 
 function eventsOf(answer: Buffer, wire: Wire): Events | ToldFailure | GatewayError {
-  const failure = topLevelValues(answer, ERROR)?.['error'];
+  const translation = wire.translation!;
+  const failure = translation.readsErrors ? undefined : topLevelValues(answer, ERROR)?.['error'];
   if (failure) return { failure, status: undefined };
-  const events = wire.translation!.fromResponse(answer);
+  const events = translation.fromResponse(answer);
   if (events instanceof GatewayError) return events;
   const told = events.find((event) => event.type === 'error');
   return told ? { failure: { type: told.errorType, message: told.message }, status: told.status } : events;

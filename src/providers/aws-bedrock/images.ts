@@ -45,6 +45,7 @@ function imagesWire(name: string, operation: Operation): Wire {
         const detail = 'Its id is that of no image model of Amazon or Stability, so nobody knows how to ask it.';
         return new GatewayError('unsupported_operation', { param: 'model', detail });
       },
+      readsErrors: true,
       fromResponse,
     },
   };
