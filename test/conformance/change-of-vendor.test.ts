@@ -40,6 +40,8 @@ const headers = {
   traceparent: undefined,
   tracestate: undefined,
   idempotencyKey: undefined,
+  range: undefined,
+  query: undefined,
   tfy: undefined,
   forwardable: undefined,
 };
