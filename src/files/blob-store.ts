@@ -1,7 +1,7 @@
 /** Where the bytes of files are, whatever is known of them beside. Each call may throw a BlobFault. */
 export interface BlobStore {
   /** Begins a blob that nobody sees until `publish`. `id`: letters, digits, `-` and `_`, made by us. */
-  create(id: string): Promise<BlobWriter>;
+  create(id: string): BlobWriter;
   /** Undefined: there is none. */
   open(id: string): Promise<BlobReader | undefined>;
   /** Takes it out of sight before its row goes; a row that stays brings it back at the next start. */
@@ -15,6 +15,8 @@ export interface BlobStore {
 export interface BlobWriter {
   /** One at a time; the bytes are the writer's until it resolves. */
   write(bytes: Uint8Array): Promise<void>;
+  /** At once, behind all that was given to `write` so far: for what must not wait in memory. */
+  writeNow(bytes: Uint8Array): void;
   /** All of it lasts from here on, and a crash loses nothing of it. */
   seal(): Promise<void>;
   /** After `seal`, when its row is written. */

@@ -8,8 +8,13 @@ import { BlobFault, type BlobStore, type BlobWriter } from './blob-store.ts';
 import { UploadForm } from './upload-form.ts';
 
 /** Bytes that wait for the store: above the first the client is paused, below the second it goes on. */
-export const MAX_WAITING_BYTES = 1_048_576;
+const PAUSE_BYTES = 1_048_576;
 const RESUME_BYTES = 262_144;
+/**
+ * Above it they are written at once. The addon reads a paused client on in the same turn, while the kernel gives half a MiB
+ * each time: a fast one would fill the memory before anything else has its turn.
+ */
+export const MAX_WAITING_BYTES = 2 * PAUSE_BYTES;
 const BLOCK_BYTES = 131_072;
 
 export interface UploadedFile {
@@ -141,16 +146,10 @@ export class Upload implements BodyReceiver {
     // What it is for may stand behind it in the form.
     this.#lines.take(bytes);
     this.#wait(bytes);
-    if (this.#waitingBytes > MAX_WAITING_BYTES) {
-      this.#options.body.pause();
-      // The addon reads on in the same turn while the kernel has half a MiB: what comes of a fast client counts.
-      if (!this.#options.mayHold(this.#waitingBytes)) {
-        this.fail(new GatewayError('body_memory_full', { retryAfterMs: 1000 }));
-        return false;
-      }
-    }
+    if (this.#waitingBytes > PAUSE_BYTES) this.#options.body.pause();
+    if (this.#waitingBytes > MAX_WAITING_BYTES) this.#writeNow();
     void this.#pump();
-    return true;
+    return this.#state === 'arrives';
   }
 
   /** Copies the bytes, into memory that was written before. */
@@ -186,7 +185,9 @@ export class Upload implements BodyReceiver {
     if (this.#isPumping) return;
     this.#isPumping = true;
     try {
-      await this.#write();
+      // More may have come between its last look and this turn.
+      do await this.#write();
+      while (this.#waiting.length > 0);
       if (this.#state === 'arrived') await this.#keep();
     } catch (cause) {
       if (this.#state !== 'refused') this.#refuse(faultOf(cause));
@@ -201,14 +202,31 @@ export class Upload implements BodyReceiver {
 
   async #write(): Promise<void> {
     while (this.#state !== 'refused') {
-      this.#writer ??= await this.#options.blobs.create(this.#id);
+      this.#writer ??= this.#options.blobs.create(this.#id);
       const bytes = this.#waiting.shift();
       if (bytes === undefined) return;
       await this.#writer.write(bytes);
-      this.#waitingBytes -= bytes.length;
-      this.#free.push(Buffer.from(bytes.buffer, 0, BLOCK_BYTES));
+      this.#wasWritten(bytes);
       if (this.#state === 'arrives' && this.#waitingBytes < RESUME_BYTES) this.#options.body.resume();
     }
+  }
+
+  #writeNow(): void {
+    const { blobs } = this.#options;
+    try {
+      this.#writer ??= blobs.create(this.#id);
+      for (let bytes = this.#waiting.shift(); bytes !== undefined; bytes = this.#waiting.shift()) {
+        this.#writer.writeNow(bytes);
+        this.#wasWritten(bytes);
+      }
+    } catch (cause) {
+      this.fail(faultOf(cause));
+    }
+  }
+
+  #wasWritten(bytes: Buffer<ArrayBuffer>): void {
+    this.#waitingBytes -= bytes.length;
+    this.#free.push(Buffer.from(bytes.buffer, 0, BLOCK_BYTES));
   }
 
   async #keep(): Promise<void> {
