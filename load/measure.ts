@@ -80,11 +80,17 @@ export function driverShare(result: JobResult): number {
   return result.driverCpuUs / 1000 / result.elapsedMs;
 }
 
-/** p50 and p99 of a recorded time as `NAMEP50Us`, `NAMEP99Us`. */
-export function percentiles(result: JobResult, name: string): Record<string, number> {
+/** Percentiles of a recorded time as `NAMEP50Us`, `NAMEP99Us`; 99.9 as `NAMEP99_9Us`. */
+export function percentiles(
+  result: JobResult,
+  name: string,
+  percents: readonly number[] = [50, 99],
+): Record<string, number> {
   const data = result.times[name];
   const recorder = data ? Recorder.from(data) : new Recorder();
-  return { [`${name}P50Us`]: recorder.percentile(50), [`${name}P99Us`]: recorder.percentile(99) };
+  return Object.fromEntries(
+    percents.map((percent) => [`${name}P${String(percent).replace('.', '_')}Us`, recorder.percentile(percent)]),
+  );
 }
 
 export function megabytes(bytes: number): number {

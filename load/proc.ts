@@ -50,6 +50,34 @@ export function watchRss(pid: number, everyMs: number): { stop(): number } {
   };
 }
 
+/** Of each thread of a process: how long it ran, and how long it was ready and waited for a core, µs. */
+export function threadTimes(pid: number): Map<number, { ranUs: number; waitedUs: number }> {
+  const times = new Map<number, { ranUs: number; waitedUs: number }>();
+  for (const entry of readdirSync(`/proc/${pid}/task`)) {
+    const [ran, waited] = (read(`/proc/${pid}/task/${entry}/schedstat`) ?? '').split(' ').map(Number);
+    if (ran !== undefined && waited !== undefined) {
+      times.set(Number(entry), { ranUs: ran / 1000, waitedUs: waited / 1000 });
+    }
+  }
+  return times;
+}
+
+type ThreadTimes = ReturnType<typeof threadTimes>;
+
+/** What the thread that ran the most between two looks did meanwhile; undefined where the kernel tells nothing. */
+export function busiestThread(
+  before: ThreadTimes,
+  after: ThreadTimes,
+): { ranUs: number; waitedUs: number } | undefined {
+  let busiest: { ranUs: number; waitedUs: number } | undefined;
+  for (const [id, { ranUs, waitedUs }] of after) {
+    const start = before.get(id) ?? { ranUs: 0, waitedUs: 0 };
+    const meanwhile = { ranUs: ranUs - start.ranUs, waitedUs: waitedUs - start.waitedUs };
+    if (busiest === undefined || meanwhile.ranUs > busiest.ranUs) busiest = meanwhile;
+  }
+  return busiest;
+}
+
 function treeOf(root: number): number[] {
   const children = new Map<number, number[]>();
   for (const entry of readdirSync('/proc')) {

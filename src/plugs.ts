@@ -113,7 +113,10 @@ function servedModelTypes({ wires }: ProviderPlug): ReadonlySet<string> {
 }
 
 /** The accounts of a configuration, the demo account among them where it applies. */
-export function openAccounts(configuration: Configuration, tokens: Tokens): ProviderAccount[] {
+export function openAccounts(
+  configuration: Pick<Configuration, 'accounts' | 'server'>,
+  tokens: Tokens,
+): ProviderAccount[] {
   const accounts = configuration.accounts.map((manifest) => plugOf(manifest).open(manifest, tokens));
   const { demo } = configuration.server;
   if (demo === true || (demo === 'auto' && accounts.length === 0)) accounts.push(demoAccount());

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { KeyRing } from '../../src/authentication/authenticate.ts';
 import { presentedKey } from '../../src/authentication/presented-key.ts';
+import { packKeys } from '../../src/config/packed-keys.ts';
 import { GatewayError } from '../../src/core/errors.ts';
 import { encodedTokenHeader, TOKEN_AUDIENCE, TOKEN_ISSUER } from '../../src/store/token-form.ts';
 import { type BenchTask, subjectOf, task } from '../harness/subject.ts';
@@ -42,7 +43,7 @@ export const subject = subjectOf([
 function ringOf(allowance: { checksAtOnce?: number } = {}): KeyRing {
   const publicKeyPem = signing.publicKey.export({ type: 'spki', format: 'pem' }).toString();
   const issued = { startsAnew: true, signingKeys: [{ keyId: SIGNING_KEY_ID, publicKeyPem }], notes: [] };
-  return new KeyRing({ configured, issued, now: () => NOW_MS, checksPerSecond: 0, ...allowance });
+  return new KeyRing({ configured: packKeys(configured), issued, now: () => NOW_MS, checksPerSecond: 0, ...allowance });
 }
 
 /** With the header as it came, as the edge asks. */

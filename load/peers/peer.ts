@@ -1,3 +1,13 @@
+/** How an operator works on a subject while it serves. */
+export type Operator = {
+  /** Base of the operator port. */
+  url: string;
+  /** Writes a configuration with so many keys beside the usual one, which the subject then loads. */
+  reloadWithKeys(count: number): void;
+  /** Writes all that the ledger holds to standard output. */
+  exportCommand: { command: string; args: string[]; cwd: string; env: NodeJS.ProcessEnv };
+};
+
 /** What a scenario needs to know of whoever carries its requests. */
 export type Subject = {
   name: string;
@@ -12,6 +22,8 @@ export type Subject = {
   /** Answers must have exactly the mock's bytes; otherwise only status and completeness are checked. */
   relaysBytes: boolean;
   checksKeys: boolean;
+  /** Absent: there is no operator port that the run may use. */
+  operator?: Operator;
   /** What a reader of the table should know, e.g. which policies were on. */
   notes: string[];
 };

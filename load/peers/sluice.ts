@@ -78,7 +78,9 @@ function gateway(
       const documents = [server(port, operatorPort, threads, home, access) + settings, KEYS];
       documents.push(account(mockUrl, models), translatedAccount(mockUrl, models));
       const file = join(home, 'sluice.yaml');
-      writeFileSync(file, [...documents, ...(policies === '' ? [] : [policies])].join('---\n'));
+      const write = (more: readonly string[]): void =>
+        writeFileSync(file, [...documents, ...(policies === '' ? [] : [policies]), ...more].join('---\n'));
+      write([]);
       const args = ['src/main.ts', 'serve', '--config', file, '--port', String(port)];
       args.push('--threads', String(threads), '--data-dir', join(home, 'data'));
       const env = { ...process.env, SLUICE_LOAD_KEY: KEY };
@@ -93,6 +95,19 @@ function gateway(
         translatedName: (mockModel) => `messages/${mockModel}`,
         relaysBytes: true,
         checksKeys: true,
+        operator: {
+          url: `http://127.0.0.1:${operatorPort}`,
+          reloadWithKeys(count) {
+            write(count === 0 ? [] : [moreKeys(count)]);
+            child.process.kill('SIGHUP');
+          },
+          exportCommand: {
+            command: process.execPath,
+            args: ['src/main.ts', 'ledger', 'export', '--config', file, '--data-dir', join(home, 'data')],
+            cwd: root,
+            env,
+          },
+        },
         notes: [`${name}: ${threads} relay thread(s); on: ${on.join(', ')}`],
       };
     },
@@ -113,6 +128,15 @@ const KEYS = `type: sluice/api-keys
 keys:
   - {name: load, key: "\${env:SLUICE_LOAD_KEY}", subject: "virtualaccount:load", models: ["mock/*", "messages/*"]}
 `;
+
+/** Keys of other callers, none of whom asks anything. */
+function moreKeys(count: number): string {
+  const lines = Array.from({ length: count }, (_, at) => {
+    const id = String(at).padStart(6, '0');
+    return `  - {name: idle-${id}, key: "sk-idle-${id}-0123456789abcdef01234567", subject: "user:${id}@example.com"}\n`;
+  });
+  return `type: sluice/api-keys\nkeys:\n${lines.join('')}`;
+}
 
 function account(mockUrl: string, models: readonly string[]): string {
   const integrations = models.map(

@@ -8,8 +8,10 @@ import { clientLeaves } from './client-leaves.ts';
 import { idleMemory } from './idle-memory.ts';
 import { largeImageBody } from './large-image-body.ts';
 import { manyStreams } from './many-streams.ts';
+import { operatorWork } from './operator-work.ts';
 import { policies } from './policies.ts';
 import { slowReader } from './slow-reader.ts';
+import { tails } from './tails.ts';
 import { translateChat } from './translate-chat.ts';
 import { wrongKeys } from './wrong-keys.ts';
 
@@ -29,6 +31,8 @@ export const SCENARIOS: Scenario[] = [
   translateChat,
   wrongKeys,
   addedLatency,
+  tails,
+  operatorWork,
   policies,
   idleMemory,
 ];

@@ -1,5 +1,6 @@
-import { hash, timingSafeEqual } from 'node:crypto';
-import type { Configuration, ConfiguredKey, Identities } from '../config/configuration.ts';
+import { hash } from 'node:crypto';
+import type { Identities, ThreadConfiguration } from '../config/configuration.ts';
+import { findKey, type PackedKeys } from '../config/packed-keys.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError, Principal } from '../core/exchange.ts';
 import { GenerationCache } from '../core/generation-cache.ts';
@@ -42,8 +43,8 @@ import { OutsideTokens, type TokenHead } from './outside-tokens.ts';
  *
  * Timing. The Map of good keys compares text only where the hash of the whole text is equal; V8 seeds that hash at
  * random in each process, so a guess that is right in its first letters collides no more often than any other, and
- * nothing can be learned letter by letter. The digests of configured keys are compared in constant time, against
- * nobody's where there is no candidate; and who tries keys cannot steer their digests.
+ * nothing can be learned letter by letter. What the search among the digests of configured keys takes tells of the digest
+ * alone, which nobody who tries keys can steer.
  */
 
 const MAX_REMEMBERED = 16_384;
@@ -65,7 +66,7 @@ const TOO_MANY_CHECKS = new GatewayError('overloaded', {
 });
 
 export interface KeyRingOptions {
-  configured: readonly ConfiguredKey[];
+  configured: PackedKeys;
   /** Without signing keys no token of ours is accepted. */
   issued: KeyNews;
   identities?: Identities;
@@ -79,14 +80,6 @@ export interface KeyRingOptions {
   forgeriesPerSecond?: number;
   forgeriesAtOnce?: number;
 }
-
-interface ConfiguredEntry {
-  readonly digest: Buffer;
-  readonly accepted: AcceptedKey | undefined;
-}
-
-/** What a wrong key is compared with: no key has this digest. */
-const NOBODY: ConfiguredEntry = { digest: Buffer.alloc(32), accepted: undefined };
 
 export class KeyRing {
   readonly #now: () => number;
@@ -102,7 +95,9 @@ export class KeyRing {
   readonly #issued = new IssuedKeys();
   readonly #issuerKeys = new Map<string, IssuerKeySet>();
   readonly #onUnknownIssuerKey: (provider: string) => void;
-  #configured: ReadonlyMap<string, ConfiguredEntry>;
+  #configured: PackedKeys;
+  /** Configured keys that were presented since the last reload. */
+  readonly #presented = new Map<string, AcceptedKey>();
   #signingKeys: readonly VerificationKey[] = [];
   readonly #verifier = new TokenVerifier();
   #identities: Identities;
@@ -121,7 +116,7 @@ export class KeyRing {
       options.forgeriesAtOnce ?? FORGERIES_AT_ONCE,
     );
     this.#onUnknownIssuerKey = options.onUnknownIssuerKey ?? (() => {});
-    this.#configured = byDigest(options.configured);
+    this.#configured = options.configured;
     this.#identities = options.identities ?? NO_IDENTITIES;
     this.#accountEnds = new AccountEnds(this.#identities.virtualAccounts);
     for (const set of options.issuerKeys ?? []) this.#issuerKeys.set(set.provider, set);
@@ -176,10 +171,11 @@ export class KeyRing {
   }
 
   /** After a reload. Tokens of which it says nothing else than before stay known. */
-  reconfigure({ keys, identities }: Pick<Configuration, 'keys' | 'identities'>): void {
+  reconfigure({ keys, identities }: Pick<ThreadConfiguration, 'keys' | 'identities'>): void {
     const ends = this.#accountEnds;
     const outsideChanged = JSON.stringify(identities) !== JSON.stringify(this.#identities);
-    this.#configured = byDigest(keys);
+    this.#configured = keys;
+    this.#presented.clear();
     this.#identities = identities;
     this.#accountEnds = new AccountEnds(identities.virtualAccounts);
     if (outsideChanged) {
@@ -237,8 +233,15 @@ export class KeyRing {
   }
 
   #judgeConfigured(digest: string): AcceptedKey | undefined {
-    const candidate = this.#configured.get(digest) ?? NOBODY;
-    return timingSafeEqual(Buffer.from(digest, 'hex'), candidate.digest) ? candidate.accepted : undefined;
+    let accepted = this.#presented.get(digest);
+    if (accepted !== undefined) return accepted;
+    const found = findKey(this.#configured, Buffer.from(digest, 'hex'));
+    if (found === undefined) return undefined;
+    const { name, subject, teams, models, metadata } = found;
+    const principal: Principal = { subject, keyId: name, teams, models, metadata };
+    accepted = { principal, expiresAtMs: Number.POSITIVE_INFINITY, from: 'configured' };
+    this.#presented.set(digest, accepted);
+    return accepted;
   }
 
   #judgeOwn(presented: string, signer: Signer | undefined, now: number): KeyVerdict {
@@ -281,14 +284,4 @@ export class KeyRing {
 
 function isAmong({ keyId, publicKeyPem }: VerificationKey, keys: readonly VerificationKey[]): boolean {
   return keys.some((key) => key.keyId === keyId && key.publicKeyPem === publicKeyPem);
-}
-
-function byDigest(keys: readonly ConfiguredKey[]): ReadonlyMap<string, ConfiguredEntry> {
-  return new Map(
-    keys.map(({ keySha256, subject, name, teams, models, metadata }) => {
-      const principal: Principal = { subject, keyId: name, teams, models, metadata };
-      const accepted: AcceptedKey = { principal, expiresAtMs: Number.POSITIVE_INFINITY, from: 'configured' };
-      return [keySha256.toLowerCase(), { digest: Buffer.from(keySha256, 'hex'), accepted }];
-    }),
-  );
 }

@@ -1,9 +1,9 @@
 import type { ProviderWords } from '../core/errors.ts';
+import type { PackedKeys } from './packed-keys.ts';
 import type { PriceList } from './price-list.ts';
 
 /**
- * A whole, valid configuration as plain data (structured-clonable): what `load` makes, what crosses to the relay
- * threads, what an exchange keeps until it ends. Times in milliseconds (0 = no limit), sizes in bytes.
+ * A whole, valid configuration as plain data: what `load` makes, and what an exchange keeps until it ends. Times in milliseconds (0 = no limit), sizes in bytes.
  */
 export interface Configuration {
   server: ServerSettings;
@@ -16,6 +16,11 @@ export interface Configuration {
   /** One list per gateway-rate-limiting-config; in each the first rule that matches decides and counts. */
   rateLimits: RateLimitRule[][];
   budgets: BudgetRule[];
+}
+
+/** What crosses to other threads: its keys are shared, everything else is copied. */
+export interface ThreadConfiguration extends Omit<Configuration, 'keys'> {
+  keys: PackedKeys;
 }
 
 /** Users, teams and virtual accounts, and the issuers that may vouch for them. */

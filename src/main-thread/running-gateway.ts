@@ -1,6 +1,7 @@
-import type { Configuration } from '../config/configuration.ts';
+import type { Configuration, ThreadConfiguration } from '../config/configuration.ts';
 import { formatFault } from '../config/fault.ts';
 import type { Loaded, Refused } from '../config/load.ts';
+import { packKeys } from '../config/packed-keys.ts';
 import type { PriceList } from '../config/price-list.ts';
 import { applyReload } from '../config/reload.ts';
 import type { DefaultKey } from '../store/default-key.ts';
@@ -122,11 +123,11 @@ export function configurationForThreads(
   { configuration, prices: list }: Pick<InForce, 'configuration' | 'prices'>,
   port: number,
   madeKey: DefaultKey | undefined,
-): Configuration {
+): ThreadConfiguration {
   const { server, keys, ...rest } = configuration;
   const prices = server.prices && { ...server.prices, ...(list && { list }) };
   const known = { ...server, listen: { ...server.listen, port }, ...(prices && { prices }) };
-  if (madeKey === undefined || keys.length > 0) return { ...rest, keys, server: known };
+  if (madeKey === undefined || keys.length > 0) return { ...rest, keys: packKeys(keys), server: known };
   const { key: _secret, ...made } = madeKey;
-  return { ...rest, keys: [made], server: known };
+  return { ...rest, keys: packKeys([made]), server: known };
 }

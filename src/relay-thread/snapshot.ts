@@ -17,7 +17,7 @@ export interface Lasting extends Omit<LimitsOptions, 'price'> {
 }
 
 /** Everything that follows from one configuration. */
-export function makeSnapshot(configuration: Configuration, lasting: Lasting): Snapshot {
+export function makeSnapshot(configuration: Omit<Configuration, 'keys'>, lasting: Lasting): Snapshot {
   usePriceList(configuration.server.prices?.list);
   const prices = new Map<Target, Price>();
   const price = (target: Target): Price => {

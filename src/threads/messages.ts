@@ -1,4 +1,4 @@
-import type { Configuration } from '../config/configuration.ts';
+import type { ThreadConfiguration } from '../config/configuration.ts';
 import type { AccountToken } from '../core/account-token.ts';
 import type { BudgetWindowKey, RefusalAction } from '../counters/budget-groups.ts';
 import type { ThreadStats } from '../telemetry/thread-stats.ts';
@@ -25,7 +25,7 @@ export interface RelayThreadData {
   readonly counters: SharedArrayBuffer;
   /** Of rate limits and budgets: counters/memory-counters. */
   readonly counts: SharedArrayBuffer;
-  readonly configuration: Configuration;
+  readonly configuration: ThreadConfiguration;
   readonly identity: IdentityState;
   /** Of accounts whose credentials end. */
   readonly tokens: readonly AccountToken[];
@@ -38,7 +38,7 @@ export interface RelayThreadData {
 export type ToRelayThread =
   /** The first message; before it a thread only loads its code. */
   | { type: 'begin'; data: RelayThreadData }
-  | { type: 'reconfigure'; configuration: Configuration }
+  | { type: 'reconfigure'; configuration: ThreadConfiguration }
   | IdentityMessage
   | FileAnswerMessage
   /** All tokens of accounts that there are now: one of them is new. */

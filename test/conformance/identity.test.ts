@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { copyFile } from 'node:fs/promises';
 import { afterEach, beforeEach, it } from 'node:test';
 import { KeyRing } from '../../src/authentication/authenticate.ts';
+import { packKeys } from '../../src/config/packed-keys.ts';
 import { GatewayError } from '../../src/core/errors.ts';
 import { Identity } from '../../src/identity/identity.ts';
 import type { Database, DatabasePlace } from '../../src/store/database.ts';
@@ -36,7 +37,7 @@ class Threads {
   restart(thread: number): void {
     this.#identity.threadDied(thread);
     const { keys, issuerKeys } = structuredClone(this.#identity.stateFor(thread));
-    this.rings[thread] = new KeyRing({ configured: [], issued: keys, identities: nobody, issuerKeys });
+    this.rings[thread] = new KeyRing({ configured: packKeys([]), issued: keys, identities: nobody, issuerKeys });
   }
 
   accept(token: string): boolean[] {

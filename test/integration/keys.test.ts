@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { sql } from 'kysely';
 import { KeyRing } from '../../src/authentication/authenticate.ts';
+import { packKeys } from '../../src/config/packed-keys.ts';
 import { GatewayError } from '../../src/core/errors.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import { loadOrMakeSigningKey } from '../../src/store/signing-key.ts';
@@ -58,7 +59,7 @@ describe('processes that share a data folder', () => {
     const make = `process.exitCode = await keysCreate({ subject: 'virtualaccount:ci' }, { database: 'sqlite', dataDir }, output)`;
     const results = await Promise.all([1, 2, 3].map(() => finished(start(make))));
     const { verification } = await loadOrMakeSigningKey(dataDir, assert.fail);
-    const ring = new KeyRing({ configured: [], issued: issuedKeys([verification]) });
+    const ring = new KeyRing({ configured: packKeys([]), issued: issuedKeys([verification]) });
     for (const { code, out, error } of results) {
       assert.equal(code, 0, error);
       assert.match(error, /^Made key_\w+ for virtualaccount:ci, without expiry\. [^\n]*\n$/);
@@ -99,7 +100,7 @@ describe('processes that share a data folder', () => {
     const stored = new Set((await storedKeys(database)).map((key) => key.id));
     await database.close();
     const { verification } = await loadOrMakeSigningKey(dataDir, assert.fail);
-    const ring = new KeyRing({ configured: [], issued: issuedKeys([verification]) });
+    const ring = new KeyRing({ configured: packKeys([]), issued: issuedKeys([verification]) });
     // The last line may be cut: the kill can come in the middle of a write.
     for (const token of tokens.slice(0, 20)) {
       const principal = ring.lookup(token);

@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { KeyRing, type KeyRingOptions } from '../../../src/authentication/authenticate.ts';
 import { presentedKey } from '../../../src/authentication/presented-key.ts';
 import type { ConfiguredKey, IdentityProvider } from '../../../src/config/configuration.ts';
+import { packKeys } from '../../../src/config/packed-keys.ts';
 import { GatewayError } from '../../../src/core/errors.ts';
 import type { OrError, Principal } from '../../../src/core/exchange.ts';
 import type { KeyNote } from '../../../src/store/key-notes.ts';
@@ -42,7 +43,7 @@ const configuredKey = (key: string, more: Partial<ConfiguredKey> = {}): Configur
   ...more,
 });
 const ringOf = (options: Partial<KeyRingOptions> = {}) =>
-  new KeyRing({ configured: [], issued: issuedKeys([{ keyId, publicKeyPem }]), now: () => NOW, ...options });
+  new KeyRing({ configured: packKeys([]), issued: issuedKeys([{ keyId, publicKeyPem }]), now: () => NOW, ...options });
 const nobodyElse = { users: [], teams: [], virtualAccounts: [], identityProviders: [], grants: [] };
 /** News of notes alone. */
 const told = (...notes: KeyNote[]) => ({ startsAnew: false, signingKeys: [{ keyId, publicKeyPem }], notes });
@@ -52,7 +53,9 @@ const detail = (answer: OrError<Principal>) => (answer instanceof GatewayError ?
 describe('a configured key', () => {
   it('a configured key is accepted whatever printable characters it holds, and stands for its principal', () => {
     for (const key of ['s3cret', 'two words  and three', '~!@#$%^&*()_+{}|:"<>?`-=[]\\;\',./', 'a.b.c', 'clé ✓']) {
-      const ring = ringOf({ configured: [configuredKey('other'), configuredKey(key, { name: 'this', teams: ['t'] })] });
+      const ring = ringOf({
+        configured: packKeys([configuredKey('other'), configuredKey(key, { name: 'this', teams: ['t'] })]),
+      });
       const expected = {
         subject: 'user:bob@example.com',
         keyId: 'this',
@@ -68,22 +71,22 @@ describe('a configured key', () => {
   it('a configured key given by an upper-case digest is the same key', () => {
     const key = configuredKey('s3cret');
     assert.equal(
-      code(ringOf({ configured: [{ ...key, keySha256: key.keySha256.toUpperCase() }] }).lookup('s3cret')),
+      code(ringOf({ configured: packKeys([{ ...key, keySha256: key.keySha256.toUpperCase() }]) }).lookup('s3cret')),
       undefined,
     );
   });
 
   it('a key that is wrong in one letter, cut, longer, or the digest itself, is refused', () => {
-    const ring = ringOf({ configured: [configuredKey('s3cret')] });
+    const ring = ringOf({ configured: packKeys([configuredKey('s3cret')]) });
     for (const wrong of ['', 's3creu', 's3cre', 's3crett', ' s3cret', 'S3CRET', configuredKey('s3cret').keySha256])
       assert.equal(code(ring.lookup(wrong)), 'invalid_api_key', wrong);
   });
 
   it('a configured key that a reload took away is refused from the next request on, while verified tokens stay known', () => {
-    const ring = ringOf({ configured: [configuredKey('old')], checksAtOnce: 1, checksPerSecond: 0 });
+    const ring = ringOf({ configured: packKeys([configuredKey('old')]), checksAtOnce: 1, checksPerSecond: 0 });
     const text = token(goodClaims);
     assert.deepEqual([code(ring.lookup('old')), code(ring.lookup(text))], [undefined, undefined]);
-    ring.reconfigure({ keys: [configuredKey('new')], identities: nobodyElse });
+    ring.reconfigure({ keys: packKeys([configuredKey('new')]), identities: nobodyElse });
     assert.deepEqual(
       ['old', 'new', text].map((key) => code(ring.lookup(key))),
       ['invalid_api_key', undefined, undefined],
@@ -91,8 +94,10 @@ describe('a configured key', () => {
   });
 
   it('a wrong key costs the same beside 20,000 configured keys as beside one', () => {
-    const many = ringOf({ configured: Array.from({ length: 20_000 }, (_, index) => configuredKey(`key-${index}`)) });
-    const one = ringOf({ configured: [configuredKey('key-0')] });
+    const many = ringOf({
+      configured: packKeys(Array.from({ length: 20_000 }, (_, index) => configuredKey(`key-${index}`))),
+    });
+    const one = ringOf({ configured: packKeys([configuredKey('key-0')]) });
     const wrong = Array.from({ length: 2000 }, (_, index) => `wrong-${index}`);
     const cost = (ring: KeyRing) => {
       const rounds = Array.from({ length: 7 }, () => {
@@ -107,7 +112,7 @@ describe('a configured key', () => {
   });
 
   it('a configured key is remembered, and a wrong one leaves nothing behind', () => {
-    const ring = ringOf({ configured: [configuredKey('s3cret')] });
+    const ring = ringOf({ configured: packKeys([configuredKey('s3cret')]) });
     ring.lookup('s3cret');
     for (let index = 0; index < 100_000; index += 1) ring.lookup(`wrong-${index}`);
     assert.deepEqual(ring.memory, { remembered: 1, rejected: 0 });
@@ -321,7 +326,7 @@ describe('a flood of forged tokens', () => {
 
   it('a flood of forged tokens does not touch known keys, and a genuine new one gets in when it comes again', () => {
     let now = NOW;
-    const ring = ringOf({ now: () => now, configured: [configuredKey('s3cret')], checksAtOnce: 10 });
+    const ring = ringOf({ now: () => now, configured: packKeys([configuredKey('s3cret')]), checksAtOnce: 10 });
     const known = token(goodClaims);
     const late = token({ ...goodClaims, jti: 'late' });
     ring.lookup(known);

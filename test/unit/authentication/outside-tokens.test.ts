@@ -3,6 +3,7 @@ import { createHmac, generateKeyPairSync, sign as signBytes } from 'node:crypto'
 import { before, describe, it } from 'node:test';
 import { KeyRing, type KeyRingOptions } from '../../../src/authentication/authenticate.ts';
 import type { Identities, IdentityProvider } from '../../../src/config/configuration.ts';
+import { packKeys } from '../../../src/config/packed-keys.ts';
 import { GatewayError } from '../../../src/core/errors.ts';
 import type { OrError, Principal } from '../../../src/core/exchange.ts';
 import { readKeySet } from '../../../src/identity/issuer-key.ts';
@@ -49,7 +50,7 @@ function keysOf(...pairs: IssuerKeyPair[]): IssuerKeySet {
 }
 function ringOf(options: Partial<KeyRingOptions> = {}): KeyRing {
   return new KeyRing({
-    configured: [],
+    configured: packKeys([]),
     issued: issuedKeys([]),
     identities: identities(),
     issuerKeys: [keysOf(rsa, ec, ed)],
@@ -350,7 +351,7 @@ describe('a key of an issuer that is not known', () => {
     for (const identityProviders of [[], [provider({ jwksUri: 'https://elsewhere.example/keys' })]]) {
       const ring = ringOf();
       accepted(ring.lookup(token));
-      ring.reconfigure({ keys: [], identities: identities({ identityProviders }) });
+      ring.reconfigure({ keys: packKeys([]), identities: identities({ identityProviders }) });
       assert.notEqual(code(ring.lookup(token)), undefined);
     }
   });
@@ -367,10 +368,14 @@ describe('a token of an outside issuer after a reload of identities', () => {
     const tokens = await Promise.all(Array.from({ length: count }, (_, n) => signToken(ed, claims({ n }))));
     for (const token of tokens) accepted(ring.lookup(token));
     const mapped = [{ provider: 'login', value: 'ml' }];
-    ring.reconfigure({ keys: [], identities: identities({ teams: [{ ...team('by-group'), identities: mapped }] }) });
+    ring.reconfigure({
+      keys: packKeys([]),
+      identities: identities({ teams: [{ ...team('by-group'), identities: mapped }] }),
+    });
     for (const token of tokens) assert.ok(accepted(ring.lookup(token)).teams.includes('by-group'));
     // Of those that did not come between two reloads it is known, too.
-    for (const name of ['a', 'b']) ring.reconfigure({ keys: [], identities: identities({ teams: [team(name)] }) });
+    for (const name of ['a', 'b'])
+      ring.reconfigure({ keys: packKeys([]), identities: identities({ teams: [team(name)] }) });
     for (const token of tokens) assert.equal(code(ring.lookup(token)), undefined);
     assert.equal(code(ring.lookup(await signToken(ed, claims({ n: count })))), 'overloaded');
   });
@@ -380,11 +385,11 @@ describe('a token of an outside issuer after a reload of identities', () => {
     const token = await signToken(rsa, claims());
     accepted(ring.lookup(token));
     for (let round = 0; round < 2; round += 1) {
-      ring.reconfigure({ keys: [], identities: onlyFor('user:bob@example.com') });
+      ring.reconfigure({ keys: packKeys([]), identities: onlyFor('user:bob@example.com') });
       for (let again = 0; again < 2; again += 1) {
         assert.equal(detail(ring.lookup(token)), 'Its subject may not use this gateway.');
       }
-      ring.reconfigure({ keys: [], identities: onlyFor('user:ann@example.com') });
+      ring.reconfigure({ keys: packKeys([]), identities: onlyFor('user:ann@example.com') });
       for (let again = 0; again < 2; again += 1) accepted(ring.lookup(token));
     }
   });
@@ -397,11 +402,11 @@ describe('a token of an outside issuer after a reload of identities', () => {
     accepted(ring.lookup(token));
     const account = { name: 'ci', tags: {}, identities: [{ provider: 'login', value: 'Ann@Example.com' }] };
     const over = { ...account, expiresAtMs: now - 1 };
-    ring.reconfigure({ keys: [], identities: identities({ virtualAccounts: [over] }) });
+    ring.reconfigure({ keys: packKeys([]), identities: identities({ virtualAccounts: [over] }) });
     assert.equal(detail(ring.lookup(token)), 'Its virtual account has expired.');
-    ring.reconfigure({ keys: [], identities: identities({ virtualAccounts: [account] }) });
+    ring.reconfigure({ keys: packKeys([]), identities: identities({ virtualAccounts: [account] }) });
     assert.equal(accepted(ring.lookup(token)).subject, 'virtualaccount:ci');
-    ring.reconfigure({ keys: [], identities: identities() });
+    ring.reconfigure({ keys: packKeys([]), identities: identities() });
     now = exp * 1000;
     for (let round = 0; round < 2; round += 1) assert.equal(detail(ring.lookup(token)), 'It has expired.');
   });
@@ -416,7 +421,7 @@ describe('a token of an outside issuer after a reload of identities', () => {
       const token = await signToken(rsa, claims());
       accepted(ring.lookup(token));
       const changed = provider(change as Partial<IdentityProvider>);
-      ring.reconfigure({ keys: [], identities: identities({ identityProviders: [changed] }) });
+      ring.reconfigure({ keys: packKeys([]), identities: identities({ identityProviders: [changed] }) });
       assert.equal(code(ring.lookup(token)), 'invalid_api_key');
     }
   });
@@ -425,7 +430,7 @@ describe('a token of an outside issuer after a reload of identities', () => {
     const ring = ringOf({ checksAtOnce: 2, checksPerSecond: 0 });
     const token = await signToken(rsa, claims());
     accepted(ring.lookup(token));
-    ring.reconfigure({ keys: [], identities: identities({ teams: [team('a')] }) });
+    ring.reconfigure({ keys: packKeys([]), identities: identities({ teams: [team('a')] }) });
     ring.setIssuerKeys(keysOf(ec, ed));
     assert.equal(code(ring.lookup(token)), 'issuer_keys_unavailable');
     ring.setIssuerKeys(keysOf(rsa, ec, ed));

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { KeyRing } from '../../../src/authentication/authenticate.ts';
 import { keysCreate, keysList, keysRevoke } from '../../../src/cli/keys.ts';
 import { type KeysCreateOptions, readKeyWish } from '../../../src/cli/keys-options.ts';
+import { packKeys } from '../../../src/config/packed-keys.ts';
 import { GatewayError } from '../../../src/core/errors.ts';
 import { openDatabase } from '../../../src/store/database.ts';
 import { readKeyNotes } from '../../../src/store/key-notes.ts';
@@ -40,7 +41,7 @@ async function ring(): Promise<KeyRing> {
   const database = await openDatabase(dataDir);
   const notes = await readKeyNotes(database, -1, new Date());
   await database.close();
-  return new KeyRing({ configured: [], issued: issuedKeys([verification], notes) });
+  return new KeyRing({ configured: packKeys([]), issued: issuedKeys([verification], notes) });
 }
 
 describe('sluice keys', () => {
@@ -66,7 +67,7 @@ describe('sluice keys', () => {
     assert.equal(claims.exp - claims.iat, 14 * 86_400);
     const { verification } = await loadOrMakeSigningKey(dataDir, silent);
     const later = () => claims.exp * 1000;
-    const expired = new KeyRing({ configured: [], issued: issuedKeys([verification]), now: later });
+    const expired = new KeyRing({ configured: packKeys([]), issued: issuedKeys([verification]), now: later });
     assert.ok(expired.lookup(token) instanceof GatewayError);
   });
 

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { calculateJwkThumbprint, exportJWK, importSPKI, jwtVerify } from 'jose';
 import { KeyRing } from '../../../src/authentication/authenticate.ts';
+import { packKeys } from '../../../src/config/packed-keys.ts';
 import { GatewayError } from '../../../src/core/errors.ts';
 import { loadOrMakeDefaultKey } from '../../../src/store/default-key.ts';
 import { mintToken } from '../../../src/store/key-token.ts';
@@ -89,7 +90,7 @@ describe('a minted token', () => {
   it('a minted token is accepted by the key ring and by an independent library alike', async () => {
     const signingKey = await loadOrMakeSigningKey(folder, noWarning);
     const token = await mintToken(key, signingKey);
-    const ring = new KeyRing({ configured: [], issued: issuedKeys([signingKey.verification]) });
+    const ring = new KeyRing({ configured: packKeys([]), issued: issuedKeys([signingKey.verification]) });
     const principal = ring.lookup(token);
     assert.ok(!(principal instanceof GatewayError));
     const { id: keyId, subject, teams, models, metadata } = key;
@@ -106,7 +107,7 @@ describe('a minted token', () => {
   it('a minted token without models and expiry is accepted too', async () => {
     const signingKey = await loadOrMakeSigningKey(folder, noWarning);
     const token = await mintToken({ ...key, models: undefined, expiresAt: undefined }, signingKey);
-    const ring = new KeyRing({ configured: [], issued: issuedKeys([signingKey.verification]) });
+    const ring = new KeyRing({ configured: packKeys([]), issued: issuedKeys([signingKey.verification]) });
     const principal = ring.lookup(token);
     assert.ok(!(principal instanceof GatewayError) && principal.models === undefined);
   });
@@ -114,7 +115,7 @@ describe('a minted token', () => {
   it('a minted token of another gateway is refused', async () => {
     const other = await loadOrMakeSigningKey(join(folder, 'other'), noWarning);
     const ours = await loadOrMakeSigningKey(join(folder, 'ours'), noWarning);
-    const ring = new KeyRing({ configured: [], issued: issuedKeys([ours.verification]) });
+    const ring = new KeyRing({ configured: packKeys([]), issued: issuedKeys([ours.verification]) });
     assert.ok(ring.lookup(await mintToken(key, other)) instanceof GatewayError);
   });
 });
@@ -126,7 +127,7 @@ describe('the default key', () => {
     assert.equal(key, made.key);
     assert.match(key, /^sk-sluice-[A-Za-z0-9_-]{32}$/);
     assert.equal((await stat(join(folder, 'default-key'))).mode & 0o777, 0o600);
-    const ring = new KeyRing({ configured: [configured], issued: issuedKeys([]) });
+    const ring = new KeyRing({ configured: packKeys([configured]), issued: issuedKeys([]) });
     const principal = ring.lookup(key);
     assert.ok(!(principal instanceof GatewayError) && principal.subject === 'user:local');
   });
