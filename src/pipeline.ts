@@ -42,6 +42,8 @@ export interface PipelineOptions {
   readonly translateHeavy: HeavyTranslator;
   readonly heavyAnswers: HeavyAnswers;
   readonly sharedMemory: SharedMemory;
+  /** Where large uploads go while they are on their way. */
+  readonly spoolFolder: string;
   readonly snapshot: () => Snapshot;
   readonly record: (record: ExchangeRecord) => void;
   /** See settlement: a record that a better one follows; undefined: there is no ledger. */
@@ -61,28 +63,52 @@ export interface RefusedRequest {
 }
 
 /** Stages 2 to 8 of an inference request, in order: dialect, policy, routing, provider, upstream, relay, usage. */
-export function runInference(exchange: Exchange, dialect: Dialect, options: PipelineOptions): void {
-  const snapshot = options.snapshot();
+export function runInference(
+  exchange: Exchange,
+  dialect: Dialect,
+  options: PipelineOptions,
+  scan = exchange.scan as RequestScan,
+): void {
   const full = options.refusal();
   if (full) {
     refuse(exchange, full, NOTHING_KNOWN, options);
     return;
   }
-  const peeked = (exchange.scan as RequestScan).result(exchange.body);
-  if (peeked instanceof GatewayError) {
-    refuse(exchange, peeked, NOTHING_KNOWN, options);
-    return;
-  }
+  const peeked = scan.result(exchange.body);
+  if (peeked instanceof GatewayError) refuse(exchange, peeked, NOTHING_KNOWN, options);
+  else admitUpload(exchange, dialect, options, peeked);
+}
+
+/** What was begun while its body still comes. */
+export interface BegunInference {
+  /** The body does not come whole. */
+  breakOff(error: GatewayError): void;
+}
+
+/** A request that was understood, though not all of its body may be there. Undefined: it was refused. */
+export function admitUpload(
+  exchange: Exchange,
+  dialect: Dialect,
+  options: PipelineOptions,
+  peeked: PeekedRequest,
+): BegunInference | undefined {
   const client = clientSettings(exchange.headers);
   if (client instanceof GatewayError) {
     refuse(exchange, client, NOTHING_KNOWN, options);
-    return;
+    return undefined;
   }
-  new Inference(exchange, dialect, options, snapshot, peeked, client).begin();
+  const inference = new Inference(exchange, dialect, options, options.snapshot(), peeked, client);
+  inference.begin();
+  return inference;
+}
+
+/** A body that nobody is asked about. */
+export function refuseUpload(exchange: Exchange, error: GatewayError, options: PipelineOptions): void {
+  refuse(exchange, error, NOTHING_KNOWN, options);
 }
 
 /** One request that was understood, until its exchange is over. */
-class Inference implements RelayOwner {
+class Inference implements RelayOwner, BegunInference {
   readonly #exchange: Exchange;
   readonly #dialect: Dialect;
   readonly #options: PipelineOptions;
@@ -94,6 +120,10 @@ class Inference implements RelayOwner {
   /** Canonical id of the model that is asked. */
   #model = '';
   #admission: Admission = NOTHING_HELD;
+  #relaying: Relay | undefined;
+  /** Why it is over before it was sent. */
+  #broken: GatewayError | undefined;
+  #isOver = false;
 
   constructor(
     exchange: Exchange,
@@ -169,8 +199,9 @@ class Inference implements RelayOwner {
       return;
     }
     this.#admission = admitted;
-    if (this.#exchange.aborted !== undefined) {
-      this.#leave(new GatewayError('client_closed'));
+    const left = this.#broken ?? (this.#exchange.aborted === undefined ? undefined : new GatewayError('client_closed'));
+    if (left) {
+      this.#leave(left);
       return;
     }
     try {
@@ -190,7 +221,7 @@ class Inference implements RelayOwner {
 
   #relay(plan: RoutePlan, { rulesJson, allowance }: Admission): void {
     const { pools, sweeper, translateHeavy, heavyAnswers } = this.#options;
-    new Relay({
+    this.#relaying = new Relay({
       exchange: this.#exchange,
       dialect: this.#dialect,
       peeked: this.#peeked,
@@ -206,7 +237,15 @@ class Inference implements RelayOwner {
       strictForm: this.#client.strictForm,
       cacheMarker: this.#client.cacheMarker,
       owner: this,
-    }).start();
+    });
+    this.#relaying.start();
+  }
+
+  breakOff(error: GatewayError): void {
+    if (this.#isOver) return;
+    // While rules are asked the answer is waited for: what they hold is given back.
+    if (this.#relaying === undefined) this.#broken = error;
+    else this.#relaying.breakOff(error);
   }
 
   /** Admitted, and over before anything was sent: what was held is given back. */
@@ -245,6 +284,7 @@ class Inference implements RelayOwner {
       metadataJson: recordedMetadata(this.#metadata, settings),
       providerWords: settings.log.providerWords,
     });
+    this.#isOver = true;
     // Whatever happened: its place in flight is not lost.
     exchange.finish();
   }

@@ -2,6 +2,7 @@ import type { KeyRules } from '../codec/key-rules.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { BodyScan, Exchange, Method, OrError } from '../core/exchange.ts';
 import type { InferenceEvent } from '../inference/event.ts';
+import type { BodyStretch } from '../inference/form-part.ts';
 import type { NeutralRequest } from '../inference/neutral-request.ts';
 import type { Operation } from '../inference/operation.ts';
 import type { AnswerText, PromptText } from '../inference/sampled-text.ts';
@@ -55,6 +56,10 @@ export interface Dialect extends ApiForm {
   scan(request: ScannedRequest): RequestScan;
   /** The passthrough body for one target: all bytes are the client's but those of the edits. */
   splice(body: Buffer, peeked: PeekedRequest, edits: SpliceEdits): OrError<Buffer | Buffer[]>;
+  /** Of a form whose files are large: a new scan for one body that is not collected. Absent: bodies are. */
+  uploads?(request: ScannedRequest): UploadScan;
+  /** As `splice`, of a body of so many bytes that is on the disk: its stretches, and bytes of ours in between. */
+  pieces?(peeked: PeekedRequest, edits: SpliceEdits, length: number): (Buffer | BodyStretch)[];
   /** The body with these parameters set over the client's own. Absent, or undefined: its body is a JSON object. */
   overridden?(body: Buffer, params: Readonly<Record<string, unknown>>, request: ScannedRequest): Buffer | undefined;
   /** Absent: only a provider that speaks this form can answer it. */
@@ -115,6 +120,20 @@ export interface DialectRoute {
 
 /** What is known of a request before its body comes: the scan of a form with boundaries or ids in its path needs it. */
 export type ScannedRequest = Pick<Exchange, 'path' | 'params' | 'headers'>;
+
+/** Reads a body of which nothing but a few texts is kept. */
+export interface UploadScan {
+  /** Why it is refused; undefined: nothing is wrong so far. */
+  readonly fault: GatewayError | undefined;
+  /** Enough is known to send on what came and what will come. */
+  readonly mayBegin: boolean;
+  /** The bytes may be changed afterwards. */
+  take(bytes: Uint8Array): void;
+  /** All of it was taken. */
+  finish(): void;
+  /** As far as it came. */
+  result(): OrError<PeekedRequest>;
+}
 
 export interface RequestScan extends BodyScan {
   /** Once the whole body was seen. */

@@ -5,7 +5,7 @@ import type { AccountManifest } from '../config/configuration.ts';
 import type { Environment } from '../config/environment.ts';
 import type { AccountToken } from '../core/account-token.ts';
 import type { GatewayError } from '../core/errors.ts';
-import type { Method, OrError } from '../core/exchange.ts';
+import type { Method, OrError, UploadSource } from '../core/exchange.ts';
 import type { HttpClient } from '../core/http-client.ts';
 import type { InferenceEvent } from '../inference/event.ts';
 import type { BodyStretch } from '../inference/form-part.ts';
@@ -179,7 +179,7 @@ export interface UnsignedRequest {
   readonly path: string;
   /** Flat name-value pairs. */
   readonly headers: readonly string[];
-  readonly body: Buffer | readonly Buffer[] | undefined;
+  readonly body: Buffer | readonly Buffer[] | UploadSource | undefined;
 }
 
 /** What differs among those who speak the same form; an integration may say otherwise (`abilities`). */

@@ -6,6 +6,7 @@ import { type PipelineOptions, runInference } from '../pipeline.ts';
 import { type FileEndpoints, fileRoutes } from './files-endpoint.ts';
 import { listModels, showModel } from './models-endpoint.ts';
 import type { RefusalRecords } from './refusal-records.ts';
+import { runUpload } from './upload-endpoint.ts';
 
 export interface EndpointsOptions {
   readonly dialects: readonly Dialect[];
@@ -52,10 +53,14 @@ function inferenceRoutes({ dialects, pipeline }: EndpointsOptions): Route[] {
         pattern,
         method,
         needsKey: true,
-        body: method === 'GET' || method === 'DELETE' ? 'none' : 'whole',
-        scan: dialect.scan,
-        handle: (exchange) => runInference(exchange, dialect, pipeline),
         errorBody: dialect.errorBody,
+        ...(dialect.uploads === undefined
+          ? {
+              body: method === 'GET' || method === 'DELETE' ? 'none' : 'whole',
+              scan: dialect.scan,
+              handle: (exchange) => runInference(exchange, dialect, pipeline),
+            }
+          : { body: 'stream', handle: (exchange) => runUpload(exchange, dialect, pipeline) }),
       }),
     ),
   );

@@ -101,6 +101,7 @@ const pipeline: PipelineOptions = {
   translateHeavy: tasks.translateHeavy,
   heavyAnswers: tasks.heavyAnswers,
   sharedMemory: counters,
+  spoolFolder: join(server.dataDir, 'uploads'),
   snapshot: () => snapshot,
   record: (record) => records.add(record),
   provisional: records.hasJournal ? (record) => records.add(record) : undefined,

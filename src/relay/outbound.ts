@@ -1,6 +1,6 @@
 import type { ServerSettings } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
-import type { HeadersOfInterest, OrError } from '../core/exchange.ts';
+import type { HeadersOfInterest, OrError, SpooledBody, UploadSource } from '../core/exchange.ts';
 import type { Dialect, PeekedRequest } from '../dialects/dialect.ts';
 import type { CacheMarker } from '../inference/cache-marker.ts';
 import type { Mount, Target } from '../providers/provider.ts';
@@ -16,7 +16,7 @@ import { overriddenHeaders } from './step-overrides.ts';
 export interface Outbound extends OutboundRequest {
   /** Where it goes to, and what is spoken there. */
   readonly mount: Mount;
-  readonly body: Buffer | Buffer[];
+  readonly body: Buffer | Buffer[] | UploadSource;
   /** Further requests of the same kind, where the client asks for more than the provider takes at once. */
   readonly more?: readonly OutboundRequest[];
   /** How many inputs each of them but the last has. */
@@ -26,14 +26,18 @@ export interface Outbound extends OutboundRequest {
   onBodySent: (() => void) | undefined;
 }
 
-export function wholeBody(body: Buffer | Buffer[]): Buffer {
-  return Array.isArray(body) ? Buffer.concat(body) : body;
+export function wholeBody(body: Buffer | Buffer[] | UploadSource): Buffer {
+  if (Buffer.isBuffer(body)) return body;
+  if (Array.isArray(body)) return Buffer.concat(body);
+  throw new Error('a body on the disk is read before it is asked for whole');
 }
 
 /** The client's request as a step sends it. */
 export interface AskedRequest {
   readonly headers: HeadersOfInterest;
   readonly body: Buffer;
+  /** In the place of the body. */
+  readonly spooled?: SpooledBody | undefined;
   readonly peeked: PeekedRequest;
   /** Of a translated request. */
   readonly cacheMarker: CacheMarker | undefined;
@@ -47,7 +51,7 @@ export function outbound(
   translateHeavy: HeavyTranslator,
   abandoned: { readonly signal: AbortSignal },
 ): OrError<Outbound> | Promise<OrError<Outbound>> {
-  const { body, peeked, cacheMarker } = asked;
+  const { body, spooled, peeked, cacheMarker } = asked;
   const mount = mountFor(target, dialect);
   if (mount === undefined) return new GatewayError('unsupported_operation', { target: target.id });
   const { wire } = mount;
@@ -55,7 +59,10 @@ export function outbound(
     const { modelId, abilities, rules } = target;
     const askUsage = asksUsage(dialect, peeked, target);
     const edits = { modelId, askUsage, developerAsSystem: !abilities.developerRole, rules };
-    const spliced = dialect.splice(body, peeked, edits);
+    const spliced =
+      spooled?.length === undefined
+        ? dialect.splice(body, peeked, edits)
+        : spooled.source(dialect.pieces!(peeked, edits, spooled.length));
     if (spliced instanceof GatewayError) return spliced;
     return authorised(asked, target, mount, overrides, { body: spliced, headers: NO_HEADERS, asksUsage: askUsage });
   }
@@ -75,7 +82,7 @@ export function outbound(
   const translation = wire.translation!;
   const read = dialect.translation!.fromForm?.(peeked, target.modelId);
   if (read !== undefined) {
-    return finish(read instanceof GatewayError ? read : toProvider(read, translation, target, body));
+    return finish(read instanceof GatewayError ? read : toProvider(read, translation, target, spooled ?? body));
   }
   if (body.length > INLINE_BYTES) {
     const { id, modelId, region } = target;
@@ -85,8 +92,14 @@ export function outbound(
   return finish(translateRequest(dialect.translation!, translation, target, asked));
 }
 
+/** Whether a body that still comes can be sent on: where it is, or becomes, what the provider reads. */
+export function mayStream(dialect: Dialect, { target, overrides }: Step, { length }: SpooledBody): boolean {
+  const isPassed = mountFor(target, dialect)?.wire.name === dialect.name;
+  return length !== undefined && isPassed && overrides?.params === undefined && target.local === undefined;
+}
+
 interface SentRequest {
-  readonly body: Buffer | Buffer[];
+  readonly body: Buffer | Buffer[] | UploadSource;
   /** What this request needs beyond the mount's headers. */
   readonly headers: readonly string[];
   readonly path?: string | undefined;

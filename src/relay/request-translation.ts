@@ -1,5 +1,5 @@
 import { type ErrorCode, type ErrorContext, GatewayError } from '../core/errors.ts';
-import type { OrError } from '../core/exchange.ts';
+import type { OrError, SpooledBody, UploadSource } from '../core/exchange.ts';
 import type { Dialect, DialectTranslation } from '../dialects/dialect.ts';
 import { type CacheMarker, withCacheMarkers } from '../inference/cache-marker.ts';
 import type { BodyStretch } from '../inference/form-part.ts';
@@ -8,9 +8,9 @@ import type { Task } from '../offload/tasks.ts';
 import type { MadeRequest, Translation, TranslationTarget, Wire } from '../providers/provider.ts';
 
 export interface TranslatedRequest extends Omit<MadeRequest, 'body'> {
-  readonly body: Buffer | Buffer[];
+  readonly body: Buffer | Buffer[] | UploadSource;
   /** Bodies of further requests, in order, where the client asks for more than the provider takes at once. */
-  readonly more?: readonly (Buffer | Buffer[])[] | undefined;
+  readonly more?: readonly (Buffer | Buffer[] | UploadSource)[] | undefined;
   /** How many inputs each of them but the last has; undefined where there are no more. */
   readonly partInputs?: number | undefined;
 }
@@ -39,22 +39,22 @@ export function translateRequest(
   return toProvider(request, to, target, body);
 }
 
-/** The neutral request in the provider's form; `body`: the client's, of which stretches may be sent. */
+/** The neutral request in the provider's form; `body`: the client's, of which stretches may be sent; on the disk it is whole. */
 export function toProvider(
   request: NeutralRequest,
   to: Translation,
   target: TranslationTarget,
-  body: Buffer,
+  body: Buffer | SpooledBody,
 ): OrError<TranslatedRequest> {
   const maxInputs = to.maxInputs?.(target.modelId);
   const parts = maxInputs === undefined ? [request] : partsOf(request, maxInputs);
   if (parts instanceof GatewayError) return parts;
-  const bodies: (Buffer | Buffer[])[] = [];
+  const bodies: (Buffer | Buffer[] | UploadSource)[] = [];
   let last: MadeRequest | undefined;
   for (const part of parts) {
     const made = to.toRequest(part, target);
     if (made instanceof GatewayError) return made;
-    bodies.push(Buffer.isBuffer(made.body) ? made.body : made.body.map((piece) => bytesOf(piece, body)));
+    bodies.push(sentBody(made.body, body));
     last = made;
   }
   const { headers, path } = last!;
@@ -86,6 +86,11 @@ function partsOf(request: NeutralRequest, maxInputs: number): OrError<readonly N
 
 function partSizes(all: number, most: number): number[] {
   return Array.from({ length: Math.ceil(all / most) }, (_, index) => Math.min(most, all - index * most));
+}
+
+function sentBody(made: MadeRequest['body'], body: Buffer | SpooledBody): Buffer | Buffer[] | UploadSource {
+  if (Buffer.isBuffer(made)) return made;
+  return Buffer.isBuffer(body) ? made.map((piece) => bytesOf(piece, body)) : body.source(made);
 }
 
 function bytesOf(piece: Buffer | BodyStretch, body: Buffer): Buffer {

@@ -1,6 +1,6 @@
 import type { Dispatcher } from 'undici';
 import { GatewayError } from '../core/errors.ts';
-import type { Method } from '../core/exchange.ts';
+import type { Method, UploadSource } from '../core/exchange.ts';
 import { Sweeper, type Swept } from '../core/sweeper.ts';
 import type { AttemptControl, AttemptHandler } from '../providers/provider.ts';
 import { bodyPieces } from './body-pieces.ts';
@@ -25,8 +25,8 @@ export interface OutboundRequest {
   readonly method: Method;
   /** Flat name-value pairs. */
   readonly headers: string[];
-  /** Pieces are sent one after another without being copied into one. */
-  readonly body: Buffer | Buffer[] | undefined;
+  /** Pieces are sent one after another without being copied into one; a source as it gives its bytes. */
+  readonly body: Buffer | Buffer[] | UploadSource | undefined;
   /** Called when every byte of a large body has gone into the connection; never where that is not certain. */
   readonly onBodySent?: (() => void) | undefined;
 }
@@ -90,7 +90,7 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
     this.#dispatched = true;
     this.#connection = connection;
     // Pieces have no length of their own, and undici would send them chunked: some front ends refuse that (411).
-    const body = request.body === undefined ? null : bodyPieces(request.body, request.onBodySent);
+    const body = sentBody(request);
     if (body && !Buffer.isBuffer(body)) request.headers.push('content-length', String(lengthOf(request.body!)));
     return {
       origin: request.origin,
@@ -280,8 +280,13 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
   }
 }
 
-function lengthOf(pieces: Buffer | readonly Buffer[]): number {
-  if (Buffer.isBuffer(pieces)) return pieces.length;
+function sentBody({ body, onBodySent }: OutboundRequest): Buffer | Iterable<Buffer> | UploadSource | null {
+  if (body === undefined) return null;
+  return Buffer.isBuffer(body) || Array.isArray(body) ? bodyPieces(body, onBodySent) : body;
+}
+
+function lengthOf(pieces: Buffer | readonly Buffer[] | UploadSource): number {
+  if (Buffer.isBuffer(pieces) || !Array.isArray(pieces)) return pieces.length;
   let length = 0;
   for (const piece of pieces) length += piece.length;
   return length;

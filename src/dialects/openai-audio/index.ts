@@ -50,6 +50,7 @@ export const openAiTranscriptions = formDialect({
   name: 'openai-transcriptions',
   operation: 'transcription',
   pattern: '/audio/transcriptions',
+  uploads: true,
   keys: ['stream', 'response_format'],
   peek(values) {
     const stream = values.flag('stream');
@@ -70,6 +71,7 @@ export const openAiTranslations = formDialect({
   name: 'openai-translations',
   operation: 'audio-translation',
   pattern: '/audio/translations',
+  uploads: true,
   keys: ['response_format'],
   peek: (values) => ({ format: formatOf(values), counted: {} }),
   answers: { ...transcript, media: 'any' },

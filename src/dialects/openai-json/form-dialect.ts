@@ -5,7 +5,17 @@ import type { ReadForm } from '../../inference/form-part.ts';
 import type { NeutralRequest } from '../../inference/neutral-request.ts';
 import type { Operation } from '../../inference/operation.ts';
 import type { AnswerForm } from '../answer-form.ts';
-import type { Dialect, DialectTranslation, FormName, PeekedRequest, RequestScan, SpliceEdits } from '../dialect.ts';
+import type {
+  Dialect,
+  DialectTranslation,
+  FormName,
+  PeekedRequest,
+  RequestScan,
+  ScannedRequest,
+  SpliceEdits,
+  UploadScan,
+} from '../dialect.ts';
+import { ArrivingForm } from './arriving-form.ts';
 import { editedBody, quoted } from './edited-body.ts';
 import { errorBody, errorEvent } from './error-body.ts';
 import { FormScan, overriddenForm } from './form-scan.ts';
@@ -29,6 +39,8 @@ export interface FilesForm {
   readonly answers: AnswerForm;
   /** Its requests may be JSON as well, with files named by their addresses. */
   readonly orJson: boolean;
+  /** Its files may be large: a form is not collected, but read as it arrives. */
+  readonly uploads?: true;
   readonly translation?: Omit<DialectTranslation, 'fromForm'> & {
     fromForm(form: ReadForm, model: string): OrError<NeutralRequest>;
   };
@@ -59,6 +71,15 @@ export function formDialect(form: FilesForm): Dialect {
       editedBody(body, [
         { start: modelStart, end: modelEnd, bytes: read === undefined ? quoted(modelId) : Buffer.from(modelId) },
       ]),
+    ...(form.uploads && {
+      uploads: ({ headers: { contentType } }: ScannedRequest) =>
+        new FormUpload(new ArrivingForm(contentType, wanted), form),
+      pieces: ({ modelStart, modelEnd }: PeekedForm, { modelId }: SpliceEdits, length: number) => [
+        { start: 0, end: modelStart },
+        Buffer.from(modelId),
+        { start: modelEnd, end: length },
+      ],
+    }),
     overridden: (body, params, { headers: { contentType } }) => overriddenForm(body, params, contentType),
     answers: form.answers,
     promptText: () => ({ text: '', extraTokens: 0, scale: 1 }),
@@ -117,15 +138,46 @@ class FilesScan implements RequestScan {
       count: (name) => scan.count(body, name),
     });
     if (said instanceof GatewayError) return said;
-    return {
-      ...named,
-      stream: false,
-      includeUsage: false,
-      maxOutputTokens: 0,
-      choices: 1,
-      promptBytes: scan.textBytes,
-      ...said,
-      form: scan.form(body),
-    };
+    return { ...PLAIN, ...named, promptBytes: scan.textBytes, ...said, form: scan.form(body) };
   }
 }
+
+class FormUpload implements UploadScan {
+  readonly #arriving: ArrivingForm;
+  readonly #form: FilesForm;
+
+  constructor(arriving: ArrivingForm, form: FilesForm) {
+    this.#arriving = arriving;
+    this.#form = form;
+  }
+
+  get fault(): GatewayError | undefined {
+    return this.#arriving.fault;
+  }
+
+  /** Its file is on its way, and whom it goes to is known. */
+  get mayBegin(): boolean {
+    const { isInFile } = this.#arriving;
+    return isInFile && !(this.#arriving.model() instanceof GatewayError);
+  }
+
+  take(bytes: Uint8Array): void {
+    this.#arriving.take(bytes);
+  }
+
+  finish(): void {
+    this.#arriving.finish();
+  }
+
+  result(): OrError<PeekedForm> {
+    const arriving = this.#arriving;
+    if (arriving.fault) return arriving.fault;
+    const named = arriving.model();
+    if (named instanceof GatewayError) return named;
+    const said = this.#form.peek(arriving);
+    if (said instanceof GatewayError) return said;
+    return { ...PLAIN, ...named, promptBytes: arriving.textBytes, ...said, form: arriving.form };
+  }
+}
+
+const PLAIN = { stream: false, includeUsage: false, maxOutputTokens: 0, choices: 1 };
