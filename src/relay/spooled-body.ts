@@ -1,11 +1,21 @@
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, mkdir, open, unlink } from 'node:fs/promises';
+import { close, mkdirSync, openSync, read, unlinkSync, write, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError, SpooledBody, UploadSource } from '../core/exchange.ts';
 import type { BodyStretch } from '../inference/form-part.ts';
 
+const closeFile = promisify(close);
+const readFile = promisify(read);
+const writeFile = promisify(write);
+
 const BLOCK_BYTES = 65_536;
+/**
+ * Above it they are written at once. The addon reads a paused client on in the same turn, while the kernel gives half a MiB
+ * each time: a fast one would fill the memory before anything else has its turn.
+ */
+const MAX_WAITING_BYTES = 2_097_152;
 /**
  * Blocks that a reader fills in turn. A socket that took a block without waiting has no more than two of them left to
  * write, so that the first is free when the last is filled.
@@ -22,16 +32,20 @@ export class Spool implements SpooledBody {
   /** As the client declared; undefined until all of it came. */
   length: number | undefined;
   isWhole = false;
-  readonly #folder: string;
-  #file: FileHandle | undefined;
+  #file: number | undefined;
   #waiting: Buffer[] = [];
   #free: Buffer[] = [];
   /** Bytes of the last block that waits. */
   #filled = 0;
   #waitingBytes = 0;
+  /** Without a gap. */
   #written = 0;
+  /** Where the next bytes go: what is written at once may overtake what is on its way. */
+  #end = 0;
   #isEnded = false;
   #isPumping = false;
+  /** Reads under way. */
+  #reading = 0;
   #fault: GatewayError | undefined;
   #isClosed = false;
   #listeners: (() => void)[] = [];
@@ -39,8 +53,10 @@ export class Spool implements SpooledBody {
   onWritten: (() => void) | undefined;
 
   constructor(folder: string, length: number | undefined) {
-    this.#folder = folder;
     this.length = length;
+    this.#guarded(() => {
+      this.#file = unnamedFile(folder);
+    });
   }
 
   get waitingBytes(): number {
@@ -67,7 +83,8 @@ export class Spool implements SpooledBody {
       this.#filled += taken;
       at += taken;
     }
-    void this.#pump();
+    if (this.#waitingBytes > MAX_WAITING_BYTES) this.#guarded(() => this.#writeNow());
+    else void this.#pump();
   }
 
   /** Nothing more comes. */
@@ -88,7 +105,7 @@ export class Spool implements SpooledBody {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.fail(new GatewayError('client_closed'));
-    if (!this.#isPumping) void this.#closeFile();
+    this.#close();
   }
 
   /** Why it is not whole; undefined: it is. */
@@ -152,44 +169,82 @@ export class Spool implements SpooledBody {
 
   async #readInto(block: Buffer, offset: number, bytes: number, at: number): Promise<number> {
     if (this.#isClosed || this.#file === undefined) throw this.#fault ?? new GatewayError('client_closed');
-    const { bytesRead } = await this.#file.read(block, offset, bytes, at);
+    this.#reading += 1;
+    const { bytesRead } = await readFile(this.#file, block, offset, bytes, at).finally(() => {
+      this.#reading -= 1;
+      if (this.#isClosed) this.#close();
+    });
     if (bytesRead === 0)
       throw new GatewayError('internal_error', { detail: 'The file of an upload is shorter than it was.' });
     return bytesRead;
   }
 
-  /** The one place that writes: one call after the other. */
+  /** One call after the other. */
   async #pump(): Promise<void> {
     if (this.#isPumping || this.#isClosed) return;
     this.#isPumping = true;
     try {
-      this.#file ??= await unnamedFile(this.#folder);
       while (this.#waiting.length > 0 && !this.#fault) await this.#writeBlock();
-      if (this.#isEnded && !this.#fault) {
-        this.length = this.#written;
-        this.isWhole = true;
-      }
     } catch (cause) {
-      this.fail(new GatewayError('blobs_unavailable', { cause, retryAfterMs: 5000 }));
+      this.#broken(cause);
     }
     this.#isPumping = false;
+    if (this.#isEnded && !this.#fault) {
+      this.length = this.#written;
+      this.isWhole = true;
+    }
     this.#tell();
-    if (this.#isClosed) await this.#closeFile();
+    if (this.#isClosed) this.#close();
   }
 
   async #writeBlock(): Promise<void> {
-    const whole = this.#waiting.shift()!;
-    // The last one may not be full; what comes now begins another.
-    const block = this.#waiting.length === 0 ? whole.subarray(0, this.#filled) : whole;
+    const [whole, block] = this.#next();
+    const place = this.#end;
+    this.#end += block.length;
     for (let at = 0; at < block.length; ) {
-      const { bytesWritten } = await this.#file!.write(block, at, block.length - at, this.#written + at);
-      at += bytesWritten;
+      at += (await writeFile(this.#file!, block, at, block.length - at, place + at)).bytesWritten;
     }
-    this.#written += block.length;
-    this.#waitingBytes = Math.max(0, this.#waitingBytes - block.length);
+    // What overtook it is there already.
+    this.#written = this.#end;
     this.#free.push(whole);
     this.#tell();
     this.onWritten?.();
+  }
+
+  #writeNow(): void {
+    while (this.#waiting.length > 0) {
+      const [whole, block] = this.#next();
+      for (let at = 0; at < block.length; ) {
+        const written = writeSync(this.#file!, block, at, block.length - at, this.#end);
+        at += written;
+        this.#end += written;
+      }
+      this.#free.push(whole);
+    }
+    if (this.#isPumping) return;
+    this.#written = this.#end;
+    this.#tell();
+    this.onWritten?.();
+  }
+
+  /** A block, and what of it is filled: the last may not be full, and what comes now begins another. */
+  #next(): [whole: Buffer, filled: Buffer] {
+    const whole = this.#waiting.shift()!;
+    const block = this.#waiting.length === 0 ? whole.subarray(0, this.#filled) : whole;
+    this.#waitingBytes -= block.length;
+    return [whole, block];
+  }
+
+  #guarded(work: () => void): void {
+    try {
+      work();
+    } catch (cause) {
+      this.#broken(cause);
+    }
+  }
+
+  #broken(cause: unknown): void {
+    this.fail(new GatewayError('blobs_unavailable', { cause, retryAfterMs: 5000 }));
   }
 
   #change(): Promise<void> {
@@ -202,11 +257,13 @@ export class Spool implements SpooledBody {
     for (const listener of listeners) listener();
   }
 
-  async #closeFile(): Promise<void> {
+  /** The number of a closed file may be another one's by then: nobody may still be using it. */
+  #close(): void {
+    if (this.#isPumping || this.#reading > 0) return;
     const file = this.#file;
     this.#file = undefined;
     // It has no name: whatever happens, its bytes go.
-    await file?.close().catch(() => {});
+    if (file !== undefined) void closeFile(file).catch(() => {});
   }
 }
 
@@ -216,10 +273,11 @@ function lengthOf(piece: Buffer | BodyStretch): number {
   return piece.base64 ? Math.ceil(bytes / 3) * 4 : bytes;
 }
 
-async function unnamedFile(folder: string): Promise<FileHandle> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+/** Synchronous: a client that sends faster than the loop turns would fill the memory meanwhile. */
+function unnamedFile(folder: string): number {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
   const path = join(folder, randomBytes(16).toString('hex'));
-  const file = await open(path, 'wx+', 0o600);
-  await unlink(path);
+  const file = openSync(path, 'wx+', 0o600);
+  unlinkSync(path);
   return file;
 }
