@@ -24,9 +24,11 @@ const DEPTHS: Record<string, number> = {
   upstream: 3,
   edge: 3,
   files: 3,
+  batches: 4,
   ledger: 3,
   identity: 3,
   alerts: 3,
+  otel: 3,
   authentication: 3,
   policy: 3,
   limits: 4,
@@ -34,6 +36,7 @@ const DEPTHS: Record<string, number> = {
   operator: 5,
   settlement: 6,
   'pipeline.ts': 7,
+  proxy: 7,
 };
 const TOP = 8;
 

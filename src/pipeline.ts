@@ -1,35 +1,46 @@
-import type { ServerSettings } from './config/configuration.ts';
+import type { ComplexityTier, ServerSettings } from './config/configuration.ts';
 import { GatewayError } from './core/errors.ts';
 import type { Exchange, OrError } from './core/exchange.ts';
 import type { Log } from './core/log.ts';
 import type { Sweeper } from './core/sweeper.ts';
+import { continueTrace } from './core/trace-context.ts';
 import type { Dialect, PeekedRequest, RequestScan } from './dialects/dialect.ts';
 import { MODEL_TYPES_OF } from './inference/operation.ts';
-import { type Admission, type Limits, NOTHING_HELD, Refused } from './limits/admission.ts';
+import { type Admission, type AdmissionRequest, type Limits, NOTHING_HELD, Refused } from './limits/admission.ts';
+import { type AskedOfAny, askedOf, StepAdmissions } from './limits/step-admissions.ts';
 import { authorize, type Caller, type Callers } from './policy/caller.ts';
 import { type ClientSettings, clientSettings } from './policy/client-settings.ts';
-import { recordedMetadata, requestMetadata } from './policy/metadata.ts';
+import { type Metadata, recordedMetadata, requestMetadata } from './policy/metadata.ts';
+import type { RouteRules } from './policy/route-rules.ts';
 import type { Target } from './providers/provider.ts';
 import type { AnswerFilterMaker } from './relay/answer-filter.ts';
 import type { HeavyAnswers } from './relay/answer-translation.ts';
 import { mountFor } from './relay/choose-mount.ts';
+import { ContentTimes } from './relay/content-times.ts';
 import { cutShort } from './relay/cut-short.ts';
 import type { SharedMemory } from './relay/held-memory.ts';
 import { Relay, type RelayOwner, type RelayResult } from './relay/relay.ts';
 import type { HeavyTranslator } from './relay/request-translation.ts';
+import { complexityOf } from './routing/complexity.ts';
 import type { ModelRoutes } from './routing/model-routes.ts';
-import type { Route, RoutePlan } from './routing/route-plan.ts';
+import type { PlanContext, Route, RoutePlan, Step, StepRetry, StepWaits } from './routing/route-plan.ts';
 import { type Estimator, settle } from './settlement/settlement.ts';
 import type { ExchangeRecord } from './telemetry/exchange-record.ts';
 import type { OriginPools } from './upstream/origin-pools.ts';
 import type { Price } from './usage/price-table.ts';
+import { promptOf } from './usage/prompt.ts';
+import { UsageMeter } from './usage/usage-meter.ts';
 
 /** Everything that belongs to one configuration. An exchange keeps the one it began with until it ends. */
 export interface Snapshot {
   readonly settings: ServerSettings;
   readonly routes: ModelRoutes;
+  /** Rules that send requests for a model elsewhere; undefined: there are none. */
+  readonly routeRules?: RouteRules | undefined;
   readonly callers: Callers;
   readonly limits: Limits;
+  /** Spans of exchanges are exported. */
+  readonly exportsTraces: boolean;
   price(target: Target): Price;
 }
 
@@ -69,6 +80,8 @@ export function runInference(
   options: PipelineOptions,
   scan = exchange.scan as RequestScan,
 ): void {
+  const snapshot = options.snapshot();
+  if (snapshot.exportsTraces) continueTrace(exchange.headers, exchange.id);
   const full = options.refusal();
   if (full) {
     refuse(exchange, full, NOTHING_KNOWN, options);
@@ -76,7 +89,7 @@ export function runInference(
   }
   const peeked = scan.result(exchange.body);
   if (peeked instanceof GatewayError) refuse(exchange, peeked, NOTHING_KNOWN, options);
-  else admitUpload(exchange, dialect, options, peeked);
+  else admitted(exchange, dialect, options, snapshot, peeked);
 }
 
 /** What was begun while its body still comes. */
@@ -92,12 +105,24 @@ export function admitUpload(
   options: PipelineOptions,
   peeked: PeekedRequest,
 ): BegunInference | undefined {
+  const snapshot = options.snapshot();
+  if (snapshot.exportsTraces) continueTrace(exchange.headers, exchange.id);
+  return admitted(exchange, dialect, options, snapshot, peeked);
+}
+
+function admitted(
+  exchange: Exchange,
+  dialect: Dialect,
+  options: PipelineOptions,
+  snapshot: Snapshot,
+  peeked: PeekedRequest,
+): BegunInference | undefined {
   const client = clientSettings(exchange.headers);
   if (client instanceof GatewayError) {
     refuse(exchange, client, NOTHING_KNOWN, options);
     return undefined;
   }
-  const inference = new Inference(exchange, dialect, options, options.snapshot(), peeked, client);
+  const inference = new Inference(exchange, dialect, options, snapshot, peeked, client);
   inference.begin();
   return inference;
 }
@@ -108,7 +133,7 @@ export function refuseUpload(exchange: Exchange, error: GatewayError, options: P
 }
 
 /** One request that was understood, until its exchange is over. */
-class Inference implements RelayOwner, BegunInference {
+class Inference implements RelayOwner, PlanContext, BegunInference {
   readonly #exchange: Exchange;
   readonly #dialect: Dialect;
   readonly #options: PipelineOptions;
@@ -124,6 +149,8 @@ class Inference implements RelayOwner, BegunInference {
   /** Why it is over before it was sent. */
   #broken: GatewayError | undefined;
   #isOver = false;
+  /** Of a route with several targets; undefined: there is one. */
+  #admissions: StepAdmissions | undefined;
 
   constructor(
     exchange: Exchange,
@@ -140,7 +167,7 @@ class Inference implements RelayOwner, BegunInference {
     this.#peeked = peeked;
     this.#client = client;
     this.#caller = snapshot.callers.of(exchange.principal);
-    this.#metadata = requestMetadata(client.metadata, this.#caller);
+    this.#metadata = requestMetadata(withHeaders(client.metadata, dialect, exchange), this.#caller);
   }
 
   begin(): void {
@@ -151,28 +178,65 @@ class Inference implements RelayOwner, BegunInference {
 
   /** Known, allowed, and able to do what is asked. */
   #permittedRoute(model: string): OrError<Route> {
-    const { routes } = this.#snapshot;
+    const { routes, routeRules } = this.#snapshot;
     const caller = this.#caller;
     const found = routes.resolve(model);
     if (found instanceof GatewayError)
       return found.code === 'model_not_found' ? routes.notFound(model, caller.allows) : found;
-    const forbidden = authorize(caller, found.model);
+    const forbidden = authorize(caller, found.model, found.slug);
     if (forbidden) return forbidden;
-    if (found.targets.some((target) => serves(target, this.#dialect))) return found;
-    const types = found.targets.flatMap((target) => target.modelTypes ?? []).join(', ');
-    const detail = types === '' ? undefined : `\`${found.model}\` is for: ${types}.`;
-    return new GatewayError('unsupported_operation', { param: 'model', detail, target: found.model });
+    const route = routeRules === undefined ? found : routeRules.apply(found, caller, this.#metadata);
+    const isFor = isServed(route.modelTypes, this.#dialect);
+    if (isFor && route.targets.some((target) => serves(target, this.#dialect))) return route;
+    const types = (route.modelTypes ?? route.targets.flatMap((target) => target.modelTypes ?? [])).join(', ');
+    const detail = types === '' ? undefined : `\`${route.model}\` is for: ${types}.`;
+    return new GatewayError('unsupported_operation', { param: 'model', detail, target: route.model });
+  }
+
+  // ── what a plan may depend on ─────────────────────────────────────────────
+
+  get waits(): StepWaits {
+    return this.#client.waits;
+  }
+
+  get retry(): StepRetry | undefined {
+    return this.#client.retry;
+  }
+
+  get subject(): string {
+    return this.#exchange.principal.subject;
+  }
+
+  get metadata(): Readonly<Record<string, string>> {
+    return this.#metadata;
+  }
+
+  header(name: string): string | undefined {
+    const { tfy, forwardable } = this.#exchange.headers;
+    return forwardable?.[name] ?? tfy?.[name];
+  }
+
+  canAsk(target: Target): boolean {
+    return this.#caller.allows(target.id) && serves(target, this.#dialect);
+  }
+
+  tier(): ComplexityTier {
+    return complexityOf(this.#exchange.body);
   }
 
   /** `downgradedBy`: the refusal that sent the request here, because a budget is spent. */
   #admit(to: Route, downgradedBy: Refused | undefined): void {
     const { maxOutputTokens, choices, servedAs, counted, stream } = this.#peeked;
-    const plan = to.plan(this.#client);
     this.#model = to.model;
-    const admitted = this.#snapshot.limits.admit({
+    const plan = to.plan(this);
+    if (plan instanceof GatewayError) {
+      this.#refuseCounted(plan);
+      return;
+    }
+    const asked: AskedOfAny = {
       caller: this.#caller,
       model: to.model,
-      target: plan.first.target,
+      slug: to.slug,
       bodyBytes: this.#peeked.promptBytes ?? this.#exchange.bytesIn,
       maxOutputTokens,
       choices,
@@ -181,29 +245,38 @@ class Inference implements RelayOwner, BegunInference {
       stream,
       downgradedBy,
       metadata: this.#metadata,
-    });
-    if (admitted instanceof Promise) this.#waitFor(admitted, plan);
-    else this.#proceed(plan, admitted);
+    };
+    const { limits } = this.#snapshot;
+    const varies = plan.description !== undefined;
+    const request: AdmissionRequest = varies ? askedOf(plan.first, asked) : { ...asked, target: plan.first.target };
+    const admitted = limits.admit(request);
+    const several = varies ? asked : undefined;
+    if (admitted instanceof Promise) this.#waitFor(admitted, plan, several);
+    else this.#proceed(plan, several, admitted);
   }
 
   /** Another machine is asked: meanwhile the client may leave, and what was held for it is given back. */
-  #waitFor(admitted: Promise<Admission | Refused>, plan: RoutePlan): void {
+  #waitFor(admitted: Promise<Admission | Refused>, plan: RoutePlan, several: AskedOfAny | undefined): void {
     admitted
-      .then((answer) => this.#proceed(plan, answer))
+      .then((answer) => this.#proceed(plan, several, answer))
       .catch((cause) => this.#refuseCounted(new GatewayError('internal_error', { cause })));
   }
 
-  #proceed(plan: RoutePlan, admitted: Admission | Refused): void {
+  #proceed(plan: RoutePlan, several: AskedOfAny | undefined, admitted: Admission | Refused): void {
     if (admitted instanceof Refused) {
+      plan.first.observer?.left();
       this.#refuseOrDowngrade(admitted);
       return;
     }
     this.#admission = admitted;
     const left = this.#broken ?? (this.#exchange.aborted === undefined ? undefined : new GatewayError('client_closed'));
     if (left) {
+      plan.first.observer?.left();
       this.#leave(left);
       return;
     }
+    if (several !== undefined)
+      this.#admissions = new StepAdmissions(this.#snapshot.limits, several, plan.first, admitted);
     try {
       this.#relay(plan, admitted);
     } catch (cause) {
@@ -219,7 +292,12 @@ class Inference implements RelayOwner, BegunInference {
     else this.#admit(cheaper, refused);
   }
 
-  #relay(plan: RoutePlan, { rulesJson, allowance }: Admission): void {
+  #relay(plan: RoutePlan, { allowance }: Admission): void {
+    const { target } = plan.first;
+    if (this.#dialect.fromEstimate !== undefined && mountFor(target, this.#dialect) === undefined) {
+      this.#answerByEstimate(plan.first, this.#dialect.fromEstimate);
+      return;
+    }
     const { pools, sweeper, translateHeavy, heavyAnswers } = this.#options;
     this.#relaying = new Relay({
       exchange: this.#exchange,
@@ -231,11 +309,11 @@ class Inference implements RelayOwner, BegunInference {
       sweeper,
       translateHeavy,
       heavyAnswers,
-      headers: rulesJson === undefined ? NO_HEADERS : ['x-tfy-applied-rules', rulesJson],
       filters: allowance === undefined ? NO_FILTERS : [cutShort(allowance)],
       sharedMemory: this.#options.sharedMemory,
       strictForm: this.#client.strictForm,
       cacheMarker: this.#client.cacheMarker,
+      holds: this.#admissions,
       owner: this,
     });
     this.#relaying.start();
@@ -248,6 +326,37 @@ class Inference implements RelayOwner, BegunInference {
     else this.#relaying.breakOff(error);
   }
 
+  /** Nobody is asked: the tokens of the prompt are counted here, and the answer says so. */
+  #answerByEstimate(step: Step, written: (inputTokens: number) => Buffer): void {
+    const { target } = step;
+    step.observer?.left();
+    const exchange = this.#exchange;
+    const { body } = exchange;
+    const form = this.#dialect.name;
+    const bytesPerToken = 4;
+    const answer = (tokens: number | undefined): void => {
+      if (exchange.aborted !== undefined) {
+        this.#leave(new GatewayError('client_closed'));
+        return;
+      }
+      const headers = ['content-type', 'application/json', 'x-sluice-estimated', 'input_tokens'];
+      exchange.pushOwnHeaders(headers, 0);
+      headers.push('x-tfy-resolved-model', target.id);
+      exchange.sink.start(200, headers);
+      exchange.sink.end(written(tokens ?? Math.ceil(body.length / bytesPerToken)));
+      this.relayed(answeredHere(step, this.rulesJson(step)));
+    };
+    const sample = { outputSample: Buffer.alloc(0), outputTotalBytes: 0 };
+    const prompt = promptOf(body, body.length);
+    this.#options
+      .estimate({ promptForm: form, answerForm: form, prompt, ...sample, model: target.modelId })
+      .then(
+        (estimate) => answer(estimate?.inputTokens),
+        () => answer(undefined),
+      )
+      .catch((cause) => this.#leave(new GatewayError('internal_error', { cause })));
+  }
+
   /** Admitted, and over before anything was sent: what was held is given back. */
   #leave(error: GatewayError): void {
     this.#admission.settle({ dispatched: false, usage: undefined, costNanoUsd: undefined, endedAtMs: Date.now() });
@@ -256,6 +365,10 @@ class Inference implements RelayOwner, BegunInference {
 
   credentialRefused(target: Target, error: GatewayError): void {
     this.#options.credentialRefused(target, error);
+  }
+
+  rulesJson(step: Step): string | undefined {
+    return (this.#admissions?.of(step) ?? this.#admission).rulesJson;
   }
 
   relayed(result: RelayResult): void {
@@ -275,11 +388,12 @@ class Inference implements RelayOwner, BegunInference {
       servedAs: this.#peeked.servedAs,
       choices: this.#peeked.choices,
       counted: this.#peeked.counted,
+      free: this.#peeked.free,
       price,
       estimate,
       record,
       provisional,
-      admission: this.#admission,
+      admission: this.#admissions?.close(result.step) ?? this.#admission,
       teamsJson: this.#caller.teamsJson,
       metadataJson: recordedMetadata(this.#metadata, settings),
       providerWords: settings.log.providerWords,
@@ -297,11 +411,39 @@ class Inference implements RelayOwner, BegunInference {
   }
 }
 
+function isServed(modelTypes: Route['modelTypes'], { operation }: Dialect): boolean {
+  const types = MODEL_TYPES_OF[operation];
+  return modelTypes?.some((type) => types.includes(type)) ?? true;
+}
+
 /** Its manifest says that the model is for this, and its provider speaks a form in which it can be asked. */
 function serves(target: Target, dialect: Dialect): boolean {
-  const types = MODEL_TYPES_OF[dialect.operation];
-  const isFor = target.modelTypes?.some((type) => types.includes(type)) ?? true;
-  return isFor && mountFor(target, dialect) !== undefined;
+  if (!isServed(target.modelTypes, dialect)) return false;
+  return mountFor(target, dialect) !== undefined || dialect.fromEstimate !== undefined;
+}
+
+/** As of an exchange that asked no provider. */
+function answeredHere(step: Step, rulesJson: string | undefined): RelayResult {
+  return {
+    error: undefined,
+    status: 200,
+    cut: false,
+    shortened: undefined,
+    rulesJson,
+    step,
+    target: step.target,
+    wireName: undefined,
+    meter: new UsageMeter(),
+    content: new ContentTimes(),
+    sentAt: 0,
+    endedAt: 0,
+    dispatched: false,
+    prompt: undefined,
+    upstreamMs: 0,
+    attempts: 0,
+    attemptsJson: undefined,
+    losers: [],
+  };
 }
 
 function refuse(exchange: Exchange, error: GatewayError, request: RefusedRequest, options: PipelineOptions): void {
@@ -311,8 +453,27 @@ function refuse(exchange: Exchange, error: GatewayError, request: RefusedRequest
 }
 
 const NOTHING_KNOWN: RefusedRequest = { model: undefined };
-const NO_HEADERS: readonly string[] = [];
 const NO_FILTERS: readonly AnswerFilterMaker[] = [];
+
+/** What clients of a form say of a request in headers of their own; `x-tfy-metadata` goes before it. */
+function withHeaders(
+  metadata: Metadata,
+  { metadataHeaders }: Dialect,
+  { headers: { forwardable } }: Exchange,
+): Metadata {
+  if (metadataHeaders === undefined || forwardable === undefined) return metadata;
+  let found: Record<string, string> | undefined;
+  for (const header in metadataHeaders) {
+    const value = forwardable[header];
+    if (value === undefined || value.length > MAX_HEADER_CHARACTERS) continue;
+    found ??= {};
+    found[metadataHeaders[header]!] = value;
+  }
+  return found === undefined ? metadata : { ...found, ...metadata };
+}
+
+/** As of a value of `x-tfy-metadata`; a longer one says nothing that anybody could group by. */
+const MAX_HEADER_CHARACTERS = 128;
 
 /** `x-tfy-provider-name` names the account where the model id names none. */
 function qualified(model: string, providerName: string | undefined): string {

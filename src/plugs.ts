@@ -1,5 +1,7 @@
+import { isArray, objectOf } from './codec/json-value.ts';
 import type { AccountManifest, Configuration } from './config/configuration.ts';
 import type { AccountKind } from './config/load.ts';
+import { anthropicCountTokens } from './dialects/anthropic-messages/count-tokens.ts';
 import { anthropicMessages } from './dialects/anthropic-messages/index.ts';
 import { cohereRerank } from './dialects/cohere-rerank/index.ts';
 import type { ApiForm, Dialect } from './dialects/dialect.ts';
@@ -9,6 +11,7 @@ import { openAiCompletions } from './dialects/openai-completions/index.ts';
 import { openAiEmbeddings } from './dialects/openai-embeddings/index.ts';
 import { openAiImageEdits, openAiImages, openAiImageVariations } from './dialects/openai-images/index.ts';
 import { openAiModerations } from './dialects/openai-moderations/index.ts';
+import { openAiResponses } from './dialects/openai-responses/index.ts';
 import { MODEL_TYPES_OF } from './inference/operation.ts';
 import { plug as anthropic } from './providers/anthropic/index.ts';
 import { plug as awsBedrock } from './providers/aws-bedrock/index.ts';
@@ -18,6 +21,7 @@ import { azureOpenAi } from './providers/azure/azure-openai.ts';
 import { plug as cartesia } from './providers/cartesia/index.ts';
 import { plug as cloudera } from './providers/cloudera/index.ts';
 import { plug as cohere } from './providers/cohere/index.ts';
+import { plug as customEndpoint } from './providers/custom-endpoint/index.ts';
 import { plug as databricks } from './providers/databricks/index.ts';
 import { plug as deepgram } from './providers/deepgram/index.ts';
 import { demoAccount } from './providers/demo/index.ts';
@@ -63,9 +67,12 @@ export const PLUGS: readonly ProviderPlug[] = [
   cartesia,
   smallestAi,
   nomic,
+  customEndpoint,
 ];
 export const DIALECTS: readonly Dialect[] = [
   openAiChat,
+  anthropicMessages,
+  anthropicCountTokens,
   openAiCompletions,
   openAiEmbeddings,
   openAiModerations,
@@ -76,14 +83,30 @@ export const DIALECTS: readonly Dialect[] = [
   openAiSpeech,
   openAiTranscriptions,
   openAiTranslations,
+  openAiResponses,
 ];
 /** What is known of each form, whether a client speaks it or a provider. */
-export const FORMS: readonly ApiForm[] = [...DIALECTS, anthropicMessages];
+export const FORMS: readonly ApiForm[] = DIALECTS;
 export const WIRES: readonly Wire[] = [...new Set(PLUGS.flatMap((plug) => plug.wires))];
-/** Client headers that some provider takes. */
+/** Client headers that some provider takes, or that are metadata of a dialect. */
 export const FORWARDABLE: readonly string[] = [
-  ...new Set([...WIRES.flatMap((wire) => wire.forwards), ...PLUGS.flatMap((plug) => plug.forwards ?? [])]),
+  ...new Set([
+    ...WIRES.flatMap((wire) => wire.forwards),
+    ...PLUGS.flatMap((plug) => plug.forwards ?? []),
+    ...DIALECTS.flatMap(({ metadataHeaders = {} }) => Object.keys(metadataHeaders)),
+  ]),
 ];
+
+/** Paths behind which requests pass as they are to a provider, each with the kinds of account that it is for. */
+export const PASSED_AT: ReadonlyMap<string, ReadonlySet<string>> = passedAt();
+
+function passedAt(): Map<string, Set<string>> {
+  const kinds = new Map<string, Set<string>>();
+  for (const { type, passedAt: patterns = [] } of PLUGS) {
+    for (const pattern of patterns) kinds.set(pattern, (kinds.get(pattern) ?? new Set()).add(type));
+  }
+  return kinds;
+}
 
 /** Accounts that variables make where nothing is configured. */
 export const WELL_KNOWN: readonly WellKnown[] = PLUGS.flatMap(({ wellKnown, otherWellKnown = [] }) => [
@@ -117,10 +140,22 @@ export function openAccounts(
   configuration: Pick<Configuration, 'accounts' | 'server'>,
   tokens: Tokens,
 ): ProviderAccount[] {
-  const accounts = configuration.accounts.map((manifest) => plugOf(manifest).open(manifest, tokens));
+  const accounts = configuration.accounts.map((manifest) => {
+    const [account, ...others] = withEachKey(manifest).map((each) => plugOf(manifest).open(each, tokens));
+    return others.length === 0 ? account! : { ...account!, others };
+  });
   const { demo } = configuration.server;
   if (demo === true || (demo === 'auto' && accounts.length === 0)) accounts.push(demoAccount());
   return accounts;
+}
+
+/** The same manifest with each key of its account. */
+function withEachKey(manifest: AccountManifest): AccountManifest[] {
+  const auth = objectOf(manifest['auth_data']);
+  const keys = auth?.['further_api_keys'];
+  if (auth === undefined || !isArray(keys)) return [manifest];
+  const name = 'apiKey' in auth ? 'apiKey' : 'api_key';
+  return [manifest, ...keys.map((key) => ({ ...manifest, auth_data: { ...auth, [name]: key } }))];
 }
 
 /** Where the accounts of a configuration get their tokens. */

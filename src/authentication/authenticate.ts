@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
-import type { Identities, ThreadConfiguration } from '../config/configuration.ts';
-import { findKey, type PackedKeys } from '../config/packed-keys.ts';
+import type { Identities, PackedKeys, ThreadConfiguration } from '../config/configuration.ts';
+import { findKey } from '../config/packed-keys.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError, Principal } from '../core/exchange.ts';
 import { GenerationCache } from '../core/generation-cache.ts';
@@ -134,6 +134,13 @@ export class KeyRing {
       this.#remembered.delete(presented);
     }
     return this.#lookupUnseen(presented, side);
+  }
+
+  /** Why somebody who was let in by a key is not any more, as far as that can be told without the key. */
+  withdrawn({ keyId, subject }: Principal): GatewayError | undefined {
+    const now = this.#now();
+    if (now >= this.#issued.revokedAt(keyId)) return REVOKED.error;
+    return now >= this.#accountEnds.of(subject) ? ACCOUNT_EXPIRED.error : undefined;
   }
 
   /** Keys that were made, rotated or revoked. One among the remembered is judged anew at its next request. */

@@ -17,12 +17,18 @@ export interface HeadersOfInterest {
   contentType: string | undefined;
   accept: string | undefined;
   traceparent: string | undefined;
+  /** What the client sent, where `traceparent` is the gateway's own by now; undefined: none, or no traces are exported. */
+  clientTraceparent?: string | undefined;
   tracestate: string | undefined;
   idempotencyKey: string | undefined;
   /** RFC 9110 §14.2 */
   range: string | undefined;
   /** Behind the `?` of the path, as it was sent; only where the route reads it (`readsQuery`). */
-  query: string | undefined;
+  query?: string | undefined;
+  /** Path without its query, as it was sent. */
+  readonly url?: string;
+  /** All lines of the head, flat, names in lower case; only where the route passes them on (`passesHead`). */
+  readonly lines?: readonly string[] | undefined;
   /** All `x-tfy-*` headers that were sent, by full name. */
   tfy: Record<string, string> | undefined;
   /** Those that some provider takes (`openai-beta`, `anthropic-version`, …), by full name. */
@@ -100,6 +106,8 @@ export interface ResponseSink {
   write(chunk: Uint8Array): boolean;
   /** Called once each time the waiting bytes fall to the low watermark after `write` returned false. */
   onDrained: (() => void) | undefined;
+  /** Of an answer to HEAD: the length of the body that is not sent, where it is known. */
+  declaredBytes?: number | undefined;
   end(chunk?: Uint8Array): void;
   /** Ends without the terminating chunk, after what was written has left, so that no client takes it for a whole answer. */
   cut(): void;
@@ -141,11 +149,12 @@ export interface Exchange {
   aborted: AbortReason | undefined;
   /**
    * On every answer: `x-request-id`, `x-sluice-exchange-id`, `server-timing` and, for browsers, CORS. `upstreamMs`: what
-   * of the time since the body was read was the provider's; 0 where none was asked.
+   * of the time since the body was read was the provider's; 0 where none was asked. `attempts`: further parts of
+   * `server-timing`, a comma before each.
    */
-  pushOwnHeaders(list: string[], upstreamMs: number): void;
+  pushOwnHeaders(list: string[], upstreamMs: number, attempts?: string): void;
   /** Answers with the error's body in the caller's dialect; where the head is out already, it only cuts. */
-  refuse(error: GatewayError, headers?: readonly string[], upstreamMs?: number): void;
+  refuse(error: GatewayError, headers?: readonly string[], upstreamMs?: number, attempts?: string): void;
   /**
    * JSON of `{address, userAgent, path}` for the record of a refusal (ExchangeRecord.clientJson). To be asked in the turn of
    * the refusal; undefined where the client has left, or has its answer already.

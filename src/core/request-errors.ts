@@ -193,6 +193,16 @@ export const REQUEST_ERRORS = {
     'The client took nothing of the answer for too long.',
     'Read faster, or raise timeouts.write_ms.',
   ),
+  invalid_path: rule(
+    400,
+    'edge',
+    'client',
+    'never',
+    'info',
+    invalid,
+    'The path cannot be passed on.',
+    'Write it without `.` and `..` segments, empty segments, backslashes and control characters, encoded ones neither.',
+  ),
   // 2 dialect
   invalid_json: rule(
     400,
@@ -335,6 +345,26 @@ export const REQUEST_ERRORS = {
     invalid,
     'The model id is not well formed.',
     'Use 1 to 256 characters of A–Z a–z 0–9 . _ : / @ + - without `..` segments.',
+  ),
+  account_not_found: rule(
+    404,
+    'routing',
+    'client',
+    'never',
+    'info',
+    invalid,
+    'There is no such account or endpoint.',
+    'Name an account of the configuration; one with endpoints of its own is asked at /proxy-api.',
+  ),
+  no_target: rule(
+    403,
+    'routing',
+    'policy',
+    'never',
+    'info',
+    invalid,
+    'No target of this virtual model can be asked for this request.',
+    'Use another model, or the metadata that its targets want; or ask an operator for access to one of them.',
   ),
   model_not_found: rule(
     404,

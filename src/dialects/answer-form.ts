@@ -55,6 +55,8 @@ export interface AnswerContext {
   maxResults?: number | undefined;
   /** `response_format`, as the client wrote it; undefined: not said, or of no account. */
   format?: string | undefined;
+  /** What of the request the answer repeats, in a form whose answers do. */
+  repeats?: JsonObject | undefined;
 }
 
 /** What was asked for. */

@@ -40,7 +40,7 @@ export interface EdgeOptions {
   authenticate(head: RequestHead, side: RemoteSide): OrError<Principal>;
   onRefused(refusal: Refusal): void;
   /** How an error looks on paths that are no route. */
-  errorBody(error: GatewayError): Uint8Array;
+  errorBody(error: GatewayError, exchangeId?: string): Uint8Array;
 }
 
 const RETRY_AFTER_MS = 1000;
@@ -56,7 +56,7 @@ export class Edge implements EdgeContext {
   readonly connections: ClientConnections;
   readonly #options: EdgeOptions;
   readonly #app: TemplatedApp;
-  readonly #forwardable: NamesByLength;
+  #forwardable: NamesByLength;
   readonly #proxies: TrustedProxies;
   #cors: Cors;
   #socket: us_listen_socket | undefined;
@@ -91,9 +91,10 @@ export class Edge implements EdgeContext {
   }
 
   /** For exchanges that begin from now on. */
-  reconfigure(settings: ServerSettings): void {
+  reconfigure(settings: ServerSettings, forwardable: readonly string[]): void {
     this.settings = settings;
     this.#cors = makeCors(settings.cors);
+    this.#forwardable = namesByLength(forwardable);
   }
 
   /** Accepts nothing new; resolves when the last open exchange has ended. */
@@ -170,7 +171,10 @@ export class Edge implements EdgeContext {
     const startedAt = performance.now();
     const method = request.getCaseSensitiveMethod();
     const head = new RequestHead(request, this.#forwardable);
-    const match = this.#options.routes.match(head.url);
+    const { routes } = this.#options;
+    const found = routes.match(head.url);
+    const passing = routes.passing(found);
+    const match = passing !== undefined && namesProvider(head, request) ? passing : found;
     if (head.fault) {
       const error = new GatewayError('invalid_header', { detail: `${head.fault}.` });
       this.#refuse(response, head, method, match?.path ?? '', startedAt, error, ALWAYS_CLOSES);
@@ -223,7 +227,8 @@ export class Edge implements EdgeContext {
       this.#refuse(response, head, method, match.path, startedAt, error, NEVER_CLOSES, [], route, principal);
       return;
     }
-    if (route.readsQuery) head.query = request.getQuery();
+    if (route.readsQuery || route.passesHead) head.query = request.getQuery();
+    if (route.passesHead) head.keepLines(request);
     const refusal = this.#fullOrTooLarge(head, route);
     if (refusal) {
       // A body that is too large goes on arriving, see NEVER_CLOSES.
@@ -277,7 +282,7 @@ export class Edge implements EdgeContext {
     else if (!close) all.push(...this.keepAliveHeaders(head));
     all.push(...this.corsHeaders(head.origin));
     all.push('server-timing', serverTiming(performance.now() - startedAt, 0));
-    const body = (route?.errorBody ?? this.#options.errorBody)(error);
+    const body = (route?.errorBody ?? this.#options.errorBody)(error, id);
     const answer = (): void => {
       response.writeStatus(statusLine(error.status));
       response.writeHeader(all[0]!, joinHead(all));
@@ -350,6 +355,12 @@ function cut(text: string | undefined): string | undefined {
 }
 
 const MAX_LOGGED = 300;
+
+/** The account, or the model, whose provider a request is for (docs/passthrough.md). */
+function namesProvider({ tfy }: RequestHead, request: HttpRequest): boolean {
+  if (tfy?.['x-tfy-provider-name'] !== undefined || tfy?.['x-tfy-model-name'] !== undefined) return true;
+  return /(?:^|&)tfy(?:Provider|Model)Name=./.test(request.getQuery() ?? '');
+}
 
 /** RFC 9110 §9.3.2: HEAD is GET without the body of its answer. */
 function routeFor(routes: readonly Route[], method: string): Route | undefined {

@@ -19,11 +19,14 @@ export class RequestHead implements HeadersOfInterest {
   idempotencyKey: string | undefined;
   range: string | undefined;
   query: string | undefined;
+  lines: readonly string[] | undefined;
   tfy: Record<string, string> | undefined;
   forwardable: Record<string, string> | undefined;
   authorization: string | undefined;
   xApiKey: string | undefined;
   apiKey: string | undefined;
+  /** What SDKs of Google and ElevenLabs send their key in. */
+  vendorKey: string | undefined;
   requestId: string | undefined;
   userAgent: string | undefined;
   /** In the order of its lines. */
@@ -53,6 +56,15 @@ export class RequestHead implements HeadersOfInterest {
     if (this.#hasTransferEncoding && this.contentLength !== undefined) {
       this.fault ??= 'content-length and transfer-encoding exclude each other';
     }
+  }
+
+  /** Once more, for a route that passes it on. */
+  keepLines(request: HttpRequest): void {
+    const lines: string[] = [];
+    request.forEach((name, value) => {
+      lines.push(name, value);
+    });
+    this.lines = lines;
   }
 
   get hasBody(): boolean {
@@ -87,6 +99,7 @@ export class RequestHead implements HeadersOfInterest {
         }
         if (name === 'user-agent') this.userAgent = value;
         else if (name === 'tracestate') this.tracestate = this.#forwarded(name, value);
+        else if (name === 'xi-api-key') this.vendorKey = this.#credential(name, value, this.vendorKey);
         break;
       case 11:
         if (name === 'traceparent') this.traceparent = this.#forwarded(name, value);
@@ -100,6 +113,7 @@ export class RequestHead implements HeadersOfInterest {
         break;
       case 14:
         if (name === 'content-length') this.#takeContentLength(value);
+        else if (name === 'x-goog-api-key') this.vendorKey = this.#credential(name, value, this.vendorKey);
         break;
       case 15:
         if (name === 'x-forwarded-for') {

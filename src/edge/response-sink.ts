@@ -30,6 +30,7 @@ export class UwsResponseSink implements ResponseSink, Flushed {
   bytesOut = 0;
   /** The request is a HEAD: of the body only its length is told. */
   headOnly = false;
+  declaredBytes: number | undefined;
   #bodyBytes = 0;
   /**
    * Who closes the connection behind the answer: nobody; the addon, or the client, since it was told; or whoever owns it,
@@ -206,7 +207,7 @@ export class UwsResponseSink implements ResponseSink, Flushed {
       this.closing = 'left';
       this.#writeHead();
       // The addon does not count such an answer as given until the connection is closed.
-      this.#response.endWithoutBody(this.#bodyBytes, true);
+      this.#response.endWithoutBody(this.declaredBytes ?? this.#bodyBytes, true);
       this.#ended();
       return;
     }

@@ -5,7 +5,8 @@ import type { BodyScan, Exchange, Method, PathParams } from '../core/exchange.ts
 export interface Route {
   /**
    * Without base path: `/chat/completions`, `/responses/{id}/cancel`. `{name}` is one segment; `{+name}` at the end is all
-   * that is left, slashes included (RFC 6570 §3.2.3).
+   * that is left, slashes included (RFC 6570 §3.2.3). `{*name}` is the same as it was sent, with the slash before it; it
+   * may be nothing.
    */
   readonly pattern: string;
   /** GET answers HEAD as well. */
@@ -19,12 +20,23 @@ export interface Route {
   readonly body: 'none' | 'whole' | 'stream';
   /** `handle` reads `headers.query`. */
   readonly readsQuery?: true;
+  /** `handle` reads `headers.lines` as well: the head is passed on. */
+  readonly passesHead?: true;
+  /** Where a request names an account whose provider it is for, it is not for this route. */
+  readonly yieldsToProvider?: true;
   /** Made per request; sees the body as it arrives. */
   scan?(request: Pick<Exchange, 'path' | 'params' | 'headers'>): BodyScan;
   /** The whole request is there; of a streaming body the head. */
   handle(exchange: Exchange): void;
   /** The error body in the caller's dialect. */
-  errorBody(error: GatewayError): Uint8Array;
+  errorBody(error: GatewayError, exchangeId?: string): Uint8Array;
+}
+
+/** Takes what names a provider's account and is no path of the gateway's own. */
+export interface PassingRoutes {
+  readonly pattern: string;
+  /** One per method. */
+  readonly routes: readonly Route[];
 }
 
 /** A path that is promised and not served yet: it is refused by name instead of as unknown. */
@@ -37,6 +49,12 @@ export interface PlannedPath {
 /** All the same, longest first. */
 export const BASE_PATHS = ['/api/llm/v1', '/api/llm', '/v1', ''] as const;
 
+/** `/chat/completions` of `/v1/chat/completions`. */
+export function withoutBasePath(path: string): string {
+  const base = BASE_PATHS.find((each) => path.startsWith(`${each}/`)) ?? '';
+  return path.slice(base.length);
+}
+
 export interface PathMatch {
   /** One route per method; none: the path is planned. */
   readonly routes: readonly Route[];
@@ -48,8 +66,8 @@ export interface PathMatch {
 interface Pattern {
   readonly path: string;
   readonly segments: readonly Segment[];
-  /** Its last parameter takes all that is left. */
-  readonly open: boolean;
+  /** Its last parameter takes all that is left, as it was sent or decoded. */
+  readonly open: 'no' | 'decoded' | 'as-sent';
   readonly routes: readonly Route[];
   readonly atRootOnly: boolean;
 }
@@ -65,7 +83,10 @@ export class RouteTable {
   /** Patterns with parameters, by their first segment; among them those with more literals first. */
   readonly #patterns = new Map<string, Pattern[]>();
 
-  constructor(routes: readonly Route[], planned: readonly PlannedPath[] = []) {
+  readonly #passing: PathMatch | undefined;
+
+  constructor(routes: readonly Route[], planned: readonly PlannedPath[] = [], passing?: PassingRoutes) {
+    this.#passing = passing && { routes: passing.routes, path: passing.pattern, params: NO_PARAMS };
     const byPattern = new Map<string, Route[]>();
     for (const route of routes) byPattern.set(route.pattern, [...(byPattern.get(route.pattern) ?? []), route]);
     for (const [pattern, same] of byPattern) this.#add(pattern, same, false);
@@ -82,6 +103,12 @@ export class RouteTable {
     return this.#exact.get(url) ?? this.#matchPattern(url);
   }
 
+  /** Who passes on a request that may be for a provider; undefined: what was found is the gateway's own. */
+  passing(found: PathMatch | undefined): PathMatch | undefined {
+    const isOwn = found?.routes[0] !== undefined && !found.routes[0].yieldsToProvider;
+    return isOwn ? undefined : this.#passing;
+  }
+
   #add(path: string, routes: readonly Route[], atRootOnly: boolean): void {
     if (!path.includes('{')) {
       const match = { routes, path, params: NO_PARAMS };
@@ -90,7 +117,7 @@ export class RouteTable {
     }
     const written = path.slice(1).split('/');
     const [first = ''] = written;
-    const pattern = { path, segments: written.map(segmentOf), open: path.includes('{+'), routes, atRootOnly };
+    const pattern: Pattern = { path, segments: written.map(segmentOf), open: openness(path), routes, atRootOnly };
     this.#patterns.set(first, [...(this.#patterns.get(first) ?? []), pattern]);
   }
 
@@ -108,8 +135,13 @@ export class RouteTable {
   }
 }
 
+function openness(path: string): Pattern['open'] {
+  if (path.includes('{*')) return 'as-sent';
+  return path.includes('{+') ? 'decoded' : 'no';
+}
+
 function segmentOf(written: string): Segment {
-  return written.startsWith('{') ? { name: written.replace(/^\{\+?|\}$/g, '') } : { literal: written };
+  return written.startsWith('{') ? { name: written.replace(/^\{[+*]?|\}$/g, '') } : { literal: written };
 }
 
 function literals({ segments }: Pattern): number {
@@ -118,14 +150,20 @@ function literals({ segments }: Pattern): number {
 
 /** Undefined: the path is another one. A parameter is never empty, and a malformed escape names nothing. */
 function paramsOf({ segments, open }: Pattern, found: readonly string[]): PathParams | undefined {
-  if (open ? found.length < segments.length : found.length !== segments.length) return undefined;
+  const least = open === 'as-sent' ? segments.length - 1 : segments.length;
+  if (open === 'no' ? found.length !== least : found.length < least) return undefined;
   const params: Record<string, string> = {};
   for (const [index, segment] of segments.entries()) {
     if ('literal' in segment) {
       if (found[index] !== segment.literal) return undefined;
       continue;
     }
-    const isRest = open && index === segments.length - 1;
+    const isRest = open !== 'no' && index === segments.length - 1;
+    if (isRest && open === 'as-sent') {
+      const rest = found.slice(index);
+      params[segment.name] = rest.length === 0 ? '' : `/${rest.join('/')}`;
+      continue;
+    }
     const value = decoded(isRest ? found.slice(index).join('/') : found[index]!);
     if (!value) return undefined;
     params[segment.name] = value;

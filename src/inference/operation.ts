@@ -13,7 +13,9 @@ export type Operation =
   | 'rerank'
   | 'responses'
   | 'messages'
-  | 'count-tokens';
+  | 'count-tokens'
+  /** Nobody reads what is asked: the request is passed on as it is. */
+  | 'raw';
 
 /** What a manifest says of a model (`model_types`). */
 export type ModelType =
@@ -48,4 +50,5 @@ export const MODEL_TYPES_OF: Readonly<Record<Operation, readonly ModelType[]>> =
   responses: ['responses', 'chat'],
   messages: ['chat'],
   'count-tokens': ['chat'],
+  raw: [],
 };

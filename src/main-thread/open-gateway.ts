@@ -1,5 +1,6 @@
 import type { Configuration } from '../config/configuration.ts';
 import { tokenSources } from '../plugs.ts';
+import { HealthMemory } from '../routing/place.ts';
 import { loadOrMakeDefaultKey } from '../store/default-key.ts';
 import type { RelayThreads } from '../threads/relay-threads.ts';
 import { SharedCounters } from '../threads/shared-counters.ts';
@@ -10,9 +11,11 @@ import type { DatabaseThread } from './database-thread.ts';
 import { LimitCounters } from './limit-counters.ts';
 import { Observation } from './observation.ts';
 import { openOperatorPort } from './operator-port.ts';
+import { OtelThread } from './otel-thread.ts';
 import { PriceRefresh } from './price-refresh.ts';
 import { RecordIntake } from './record-intake.ts';
 import { configurationForThreads, type Gateway, type InForce, RunningGateway } from './running-gateway.ts';
+import { TargetHealthView } from './target-health.ts';
 
 export interface OpenGatewayOptions {
   readonly configuration: Configuration;
@@ -22,6 +25,8 @@ export interface OpenGatewayOptions {
   readonly relayThreads: RelayThreads;
   /** It loads its code, too. */
   readonly database: DatabaseThread;
+  /** Of the thread that exports by OTLP, where one is configured. */
+  readonly otelEntry: URL;
 }
 
 /** Builds every part of the main thread once and joins them. Throws a StartFault or a StoreFault. */
@@ -30,6 +35,7 @@ export async function openGateway({
   port,
   relayThreads,
   database,
+  otelEntry,
 }: OpenGatewayOptions): Promise<Gateway> {
   const { server } = configuration;
   const { threads } = server;
@@ -52,6 +58,7 @@ export async function openGateway({
     registry,
     log,
   });
+  const health = new HealthMemory(() => limitCounters.counts.clock.now());
   const { hasIssuedKeys } = await database.open({
     configuration,
     counters: counters.buffer,
@@ -61,6 +68,7 @@ export async function openGateway({
     onFull: (full) => relayThreads.broadcast({ type: 'ledger-full', full }),
     tell: (thread, message) => relayThreads.tell(thread, message),
     onIdentity: (message) => relayThreads.broadcast(message),
+    onBatchWork: (message) => relayThreads.broadcast(message),
   });
   const madeKey = hasIssuedKeys ? undefined : await ownKey(configuration, (message) => log.warn({}, message));
   const accountTokens = new AccountTokens({
@@ -71,6 +79,12 @@ export async function openGateway({
   });
   accountTokens.register(registry);
   accountTokens.reconfigure(configuration);
+  const targets = new TargetHealthView({
+    memory: health,
+    configuration: () => inForce.configuration,
+    tokens: () => accountTokens.tokens(),
+  });
+  targets.register(registry);
   const priceRefresh = new PriceRefresh({
     tell: () =>
       relayThreads.broadcast({ type: 'reconfigure', configuration: configurationForThreads(inForce, port, madeKey) }),
@@ -79,6 +93,9 @@ export async function openGateway({
   });
   priceRefresh.register(registry);
   priceRefresh.reconfigure(configuration);
+  const otel = new OtelThread({ entry: otelEntry, log, renderMetrics: () => metrics.render() });
+  otel.register(registry);
+  otel.reconfigure(configuration);
   const state = {
     relayThreads: threads,
     get listeningThreads() {
@@ -97,6 +114,7 @@ export async function openGateway({
     state,
     observation,
     database,
+    targets,
   });
   const gateway = new RunningGateway({
     inForce,
@@ -108,11 +126,13 @@ export async function openGateway({
     // Told and closed in this order: who writes to the database before the database, and the log last of all.
     services: [
       limitCounters,
-      new RecordIntake({ counters, observation, database }),
+      new RecordIntake({ counters, observation, database, otel }),
       accountTokens,
       priceRefresh,
+      targets,
       { close: () => database.closeLedger() },
       operatorPort,
+      otel,
       database,
       observation,
     ],
@@ -124,6 +144,7 @@ export async function openGateway({
     threads,
     counters: counters.buffer,
     counts: limitCounters.buffer,
+    health: health.buffers,
     configuration: configurationForThreads(inForce, port, madeKey),
     tokens: accountTokens.tokens(),
     openapi: operatorPort.openapi,

@@ -1,6 +1,7 @@
 import { ERRORS, type ErrorCode } from '../core/errors.ts';
 import type { AdminRoute } from './admin/admin-route.ts';
 import { ADMIN_SCHEME, ADMIN_TAG, adminPaths } from './openapi-admin.ts';
+import { batchObject, batchPaths } from './openapi-batches.ts';
 import { chatCompletionChunk, chatCompletionRequest, chatCompletionResponse } from './openapi-chat.ts';
 import { fileObject, filePaths } from './openapi-files.ts';
 import {
@@ -13,6 +14,7 @@ import {
 } from './openapi-headers.ts';
 import { jsonPaths, jsonSchemas, jsonTags } from './openapi-json.ts';
 import { imageGenerationRequest, imageGenerationResponse, mediaPaths } from './openapi-media.ts';
+import { messagePaths } from './openapi-messages.ts';
 
 /**
  * The gateway's own OpenAPI document, served on both ports: the endpoints that exist now, and no others. Whoever adds a
@@ -146,17 +148,21 @@ export const openapiDocument = {
   security: [{ BearerAuth: [] }, { XApiKey: [] }, { ApiKey: [] }],
   tags: [
     { name: 'Chat', description: 'Chat completion operations for LLM conversation' },
+    { name: 'Messages', description: "Anthropic's Messages" },
     ...jsonTags,
     { name: 'Images', description: 'Image generation, edits and variations' },
     { name: 'Audio', description: 'Speech, transcription and translation' },
     { name: 'Files', description: 'Files that callers upload' },
+    { name: 'Batches', description: 'Many requests in one file, run by the gateway' },
     { name: 'Models', description: 'Available model listing' },
   ],
   paths: {
     '/chat/completions': chatCompletions,
+    ...messagePaths,
     ...jsonPaths,
     ...mediaPaths,
     ...filePaths,
+    ...batchPaths,
     '/models': models,
     '/models/{id}': model,
   },
@@ -180,6 +186,7 @@ export const openapiDocument = {
       ImageGenerationRequest: imageGenerationRequest,
       ImageGenerationResponse: imageGenerationResponse,
       FileObject: fileObject,
+      BatchObject: batchObject,
       ModelObject: {
         type: 'object',
         required: ['id', 'object'],
@@ -238,6 +245,7 @@ export const openapiDocument = {
         ),
         unavailableHeaders,
       ),
+      Conflict: refusal('Its state does not allow this'),
       NoSuchRange: refusal('The file has no such range of bytes', { 'content-range': { schema: { type: 'string' } } }),
       UpstreamTimeout: refusal('The provider did not answer in time', upstreamHeaders),
     },

@@ -31,6 +31,11 @@ export interface ProviderPlug {
   readonly wires: readonly Wire[];
   /** Client headers, in lower case, that its accounts take beyond those of the wire, as `x-title` of OpenRouter. */
   readonly forwards?: readonly string[];
+  /**
+   * Paths of the gateway behind which requests pass as they are to an account of this kind, as `/gemini/{account}/proxy/{*path}`:
+   * `{account}` names it; where a path has none, the request or the only account of the kind does.
+   */
+  readonly passedAt?: readonly string[];
   /** How an account is asked whether its credential works; absent: there is nothing cheap to ask for. */
   readonly probe?: Probe;
   /** Where an account gets its tokens, if it needs any. Main thread only: `open` finds what they gave in `tokens`. */
@@ -93,15 +98,40 @@ export interface ProviderAccount {
   readonly modelIds?: RegExp | undefined;
   /** Every connection its targets use. */
   readonly connections: readonly Connection[];
+  /** The same account with each of its other credentials; absent: it has one. */
+  readonly others?: readonly ProviderAccount[];
   /** Models the manifest lists; empty: any model id of this account is passed on. */
   readonly listed: readonly Target[];
   /** By integration name; for an account that lists none, by any id. Undefined: this account has no such model. */
   target(model: string): Target | undefined;
+  /** By the segment behind the account's name in `/proxy-api/…`; absent: it has models, and no endpoints of its own. */
+  readonly endpoints?: ReadonlyMap<string, EndpointPool>;
+}
+
+/** Endpoints that serve the same, to which requests are passed on as they are. */
+export interface EndpointPool {
+  readonly order: 'weight' | 'priority';
+  readonly endpoints: readonly RawEndpoint[];
+}
+
+export interface RawEndpoint {
+  /** `account/endpoint`; it has one mount, of the operation `raw`. */
+  readonly target: Target;
+  /** How often it is asked, beside the weights of the others. */
+  readonly weight: number;
+  /** 0 is the highest. */
+  readonly priority: number;
+  /** Of its answers: the next endpoint is asked then. */
+  readonly fallbackStatuses: ReadonlySet<number>;
+  /** Whether it is asked where another one failed. */
+  readonly isFallback: boolean;
+  /** What the metadata of a request has to hold. */
+  readonly metadata: Readonly<Record<string, string>>;
 }
 
 /**
  * Account, model, credential and address: one place that can answer. Immutable. An account with several credentials has
- * one target for each of them, so that the health of a credential is the health of its targets.
+ * one target for each of them, all of one id.
  */
 export interface Target {
   /** `account/model`: canonical, what rules, labels and records use. */
@@ -165,6 +195,8 @@ export interface Connection {
 export interface Credential {
   /** Tells credentials apart without holding one: 64 bits of a digest. */
   readonly poolKey: string;
+  /** The body is signed as well, so it has to be whole. */
+  readonly signsBody?: true;
   /** Flat name-value pairs to be added to the request's headers; never changed by who gets them. */
   sign(request: UnsignedRequest): OrError<readonly string[]>;
   /** A provider's words without the secrets that they may quote. */
@@ -173,7 +205,7 @@ export interface Credential {
 
 /** All of a request but what authorises it. */
 export interface UnsignedRequest {
-  readonly method: Method;
+  readonly method: Method | 'HEAD';
   readonly origin: string;
   /** With its query. */
   readonly path: string;
@@ -195,6 +227,8 @@ export interface ChatRules {
   readonly parameters: KeyRules | undefined;
   /** Of each message. */
   readonly messages: KeyRules | undefined;
+  /** It is known in which key earlier reasoning goes back, and `messages` puts it there. */
+  readonly takesReasoning?: boolean;
 }
 
 /** By code or type. */
@@ -236,6 +270,8 @@ export interface Wire {
   readonly answersAs?: string;
   /** Client headers that providers of this form read (versions, betas), in lower case. */
   readonly forwards: readonly string[];
+  /** As much of such a header as they understand; undefined: nothing. Absent: all of it, byte for byte. */
+  forwarded?(name: string, value: string): string | undefined;
   /** Behind the base path of the mount. */
   path(target: Target, request: WireRequest): string;
   /**
@@ -249,6 +285,20 @@ export interface Wire {
    */
   toError(status: number | undefined, body: Buffer, target: Target): GatewayError;
   readonly translation?: Translation;
+  /** Absent: what is on the line is the form itself. */
+  readonly envelope?: Envelope;
+}
+
+/** A form of a client's, wrapped: its requests say a few things in other places, and so may the events of its streams. */
+export interface Envelope {
+  /** Name of the form that is wrapped: a dialect of that name passes. */
+  readonly form: string;
+  /** Top-level keys of the form that its requests do not have. */
+  readonly without: KeyRules;
+  /** Pairs that they have beside, as JSON text without braces; `client`: the headers that some provider takes. */
+  pairs(client: Readonly<Record<string, string>>): string;
+  /** An event of a stream that is framed otherwise, as the form's own bytes; undefined: the form has none for it. */
+  unpack?(event: string | undefined, payload: string): Buffer | undefined;
 }
 
 /** What of a client's request the path at the provider may depend on. */
@@ -275,6 +325,11 @@ export interface Translation {
   toRequest(request: NeutralRequest, target: TranslationTarget): OrError<MadeRequest>;
   /** Some answers have a key `error` beside what they are of: `fromResponse` tells. Absent: whatever has one is a failure. */
   readonly readsErrors?: true;
+  /**
+   * The made body with what the host of the target takes otherwise. Absent: all hosts of this wire take the same. On the
+   * relay thread, also where `toRequest` ran in another.
+   */
+  adapted?(body: Buffer, target: Target): OrError<Buffer>;
   /** A whole 2xx answer. An answer that is not of this wire: GatewayError('upstream_protocol'). */
   fromResponse(body: Buffer): OrError<InferenceEvent[]>;
   /**

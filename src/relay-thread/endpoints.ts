@@ -3,8 +3,11 @@ import type { Exchange } from '../core/exchange.ts';
 import type { Dialect } from '../dialects/dialect.ts';
 import { type PlannedPath, type Route, RouteTable } from '../edge/routes.ts';
 import { type PipelineOptions, runInference } from '../pipeline.ts';
+import type { ProxyOptions } from '../proxy/proxy.ts';
+import { type BatchRoutes, batchRoutes } from './batches-endpoint.ts';
 import { type FileEndpoints, fileRoutes } from './files-endpoint.ts';
-import { listModels, showModel } from './models-endpoint.ts';
+import { listModels, type ModelLists, showModel } from './models-endpoint.ts';
+import { anyProviderPath, proxyRoutes } from './proxy-routes.ts';
 import type { RefusalRecords } from './refusal-records.ts';
 import { runUpload } from './upload-endpoint.ts';
 
@@ -13,25 +16,22 @@ export interface EndpointsOptions {
   readonly pipeline: PipelineOptions;
   readonly records: RefusalRecords;
   readonly files: FileEndpoints;
+  readonly batches: BatchRoutes;
+  readonly proxy: ProxyOptions;
+  /** See PASSED_AT of plugs.ts. */
+  readonly passedAt: ReadonlyMap<string, ReadonlySet<string>>;
   /** The document that the gateway serves of itself, as JSON. */
   readonly openapi: Uint8Array;
   /** In the form of the dialect that a path without one is answered in. */
-  errorBody(error: GatewayError): Uint8Array;
+  errorBody(error: GatewayError, exchangeId?: string): Uint8Array;
 }
 
+const NOTHING = Buffer.from('{}');
 const ALIVE = Buffer.from('{"status":"ok","service":"sluice"}');
 
 /** Endpoints that are planned and not built yet. One that is built leaves this list: a test holds that. */
 export const PLANNED: readonly PlannedPath[] = [
-  ...[
-    '/batches',
-    '/batches/{+path}',
-    '/messages',
-    '/messages/count_tokens',
-    '/responses',
-    '/responses/{+path}',
-    '/proxy-api/{account}/{+path}',
-  ].map((pattern) => ({ pattern })),
+  { pattern: '/responses/{+path}' },
   ...['/mcp', '/mcp/v1/{name}/mcp', '/agent/chat/completions', '/agent/responses'].map((pattern) => ({
     pattern,
     atRootOnly: true as const,
@@ -40,9 +40,17 @@ export const PLANNED: readonly PlannedPath[] = [
 
 /** Every path of the listening port. */
 export function routeTable(options: EndpointsOptions): RouteTable {
+  const { proxy, passedAt, errorBody } = options;
   return new RouteTable(
-    [...inferenceRoutes(options), ...plainRoutes(options), ...fileRoutes(options.files, options.errorBody)],
+    [
+      ...inferenceRoutes(options),
+      ...plainRoutes(options),
+      ...fileRoutes(options.files, errorBody),
+      ...batchRoutes(options.batches, errorBody),
+      ...proxyRoutes(proxy, passedAt, errorBody),
+    ],
     PLANNED,
+    anyProviderPath(proxy, errorBody),
   );
 }
 
@@ -66,7 +74,8 @@ function inferenceRoutes({ dialects, pipeline }: EndpointsOptions): Route[] {
   );
 }
 
-function plainRoutes({ pipeline, records, openapi, errorBody }: EndpointsOptions): Route[] {
+function plainRoutes({ dialects, pipeline, records, openapi, errorBody }: EndpointsOptions): Route[] {
+  const lists: ModelLists = dialects.flatMap(({ modelList }) => modelList ?? []);
   const plain = (
     pattern: string,
     needsKey: boolean,
@@ -88,15 +97,25 @@ function plainRoutes({ pipeline, records, openapi, errorBody }: EndpointsOptions
   });
   const alive = (exchange: Exchange): undefined => answerJson(exchange, ALIVE);
   return [
-    plain('/models', true, (exchange) => {
-      const { callers, routes } = pipeline.snapshot();
-      return listModels(exchange, callers.of(exchange.principal), routes);
-    }),
+    {
+      ...plain('/models', true, (exchange) => {
+        const { callers, routes } = pipeline.snapshot();
+        return listModels(exchange, callers.of(exchange.principal), routes, lists);
+      }),
+      readsQuery: true,
+    },
     plain('/models/{+id}', true, (exchange) => {
       const { callers, routes } = pipeline.snapshot();
-      return showModel(exchange, callers.of(exchange.principal), routes);
+      return showModel(exchange, callers.of(exchange.principal), routes, lists);
     }),
     plain('/openapi.json', false, (exchange) => answerJson(exchange, openapi)),
+    plain('/api/hello', false, alive),
+    {
+      // What Claude Code tells of itself to whoever stands in the place of Anthropic: taken, and kept nowhere.
+      ...plain('/api/event_logging/batch', true, (exchange) => answerJson(exchange, NOTHING)),
+      method: 'POST',
+      body: 'whole',
+    },
     plain('/', false, alive),
     plain('/healthz', false, alive),
   ];

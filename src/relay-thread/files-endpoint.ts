@@ -34,8 +34,9 @@ export function fileRoutes(files: FileEndpoints, errorBody: Route['errorBody']):
     pattern,
     needsKey: true,
     body: 'none',
+    yieldsToProvider: true,
     errorBody,
-    handle: (exchange) => void answered(files, exchange, answer),
+    handle: (exchange) => void answered(files.records, exchange, answer),
     ...more,
   });
   return [
@@ -48,8 +49,8 @@ export function fileRoutes(files: FileEndpoints, errorBody: Route['errorBody']):
 }
 
 /** `answer` gives the status that it sent, or why there is none. */
-async function answered(
-  { records }: FileEndpoints,
+export async function answered(
+  records: RefusalRecords,
   exchange: Exchange,
   answer: (exchange: Exchange) => Promise<OrError<number>>,
 ): Promise<void> {
@@ -57,7 +58,7 @@ async function answered(
   exchange.onAbort = (reason) => {
     left = abortError(reason);
   };
-  const outcome = await (ofProvider(exchange) ?? answer(exchange).catch(faultOf));
+  const outcome = await answer(exchange).catch(faultOf);
   const error = left ?? outcome;
   if (typeof error === 'number') records.answered(exchange, error);
   else {
@@ -77,19 +78,13 @@ function faultOf(cause: unknown): GatewayError {
   return new GatewayError('blobs_unavailable', { detail: cause.message, retryAfterMs: 5_000, cause });
 }
 
-function ofProvider({ headers }: Exchange): GatewayError | undefined {
-  if (headers.tfy?.['x-tfy-provider-name'] === undefined) return undefined;
-  const detail = 'Files of a provider are planned: leave the header x-tfy-provider-name out.';
-  return new GatewayError('not_supported_yet', { detail, param: 'x-tfy-provider-name' });
-}
-
 /** Whose a new file is, and whose files are seen. */
-function ownerOf({ subject, teams }: Principal, { files }: ServerSettings): string {
+export function ownerOf({ subject, teams }: Principal, { files }: ServerSettings): string {
   const [team] = teams;
   return files.sharedWith === 'team' && team !== undefined ? `team:${team}` : subject;
 }
 
-function ownersOf({ subject, teams }: Principal, { files }: ServerSettings): string[] {
+export function ownersOf({ subject, teams }: Principal, { files }: ServerSettings): string[] {
   return files.sharedWith === 'team' ? [subject, ...teams.map((team) => `team:${team}`)] : [subject];
 }
 
@@ -212,7 +207,11 @@ function find({ rows, settings }: FileEndpoints, { params, principal }: Exchange
 }
 
 async function content(files: FileEndpoints, exchange: Exchange): Promise<OrError<number>> {
-  const file = await find(files, exchange);
+  return sendContent(files, exchange, exchange.params['file_id'] ?? '');
+}
+
+export async function sendContent(files: FileEndpoints, exchange: Exchange, id: string): Promise<OrError<number>> {
+  const file = await files.rows.find(id, ownersOf(exchange.principal, files.settings()));
   if (file instanceof GatewayError) return file;
   const range = byteRange(exchange.headers.range, file.bytes);
   if (range === 'unsatisfiable') {
@@ -272,7 +271,7 @@ function fileObject(file: StoredFile) {
   };
 }
 
-function answerJson(exchange: Exchange, value: object): void {
+export function answerJson(exchange: Exchange, value: object): void {
   const headers = ['content-type', 'application/json'];
   exchange.pushOwnHeaders(headers, 0);
   exchange.sink.start(200, headers);

@@ -15,13 +15,16 @@ import { DiskBlobs } from '../files/disk-blobs.ts';
 import { RecordSender } from '../ledger/record-sender.ts';
 import { TokenForecast } from '../limits/token-forecast.ts';
 import type { PipelineOptions } from '../pipeline.ts';
-import { DIALECTS, FORWARDABLE } from '../plugs.ts';
+import { DIALECTS, FORMS, FORWARDABLE, PASSED_AT } from '../plugs.ts';
+import { HealthMemory } from '../routing/place.ts';
 import { createLog } from '../telemetry/log.ts';
 import { EventLoopProbe } from '../telemetry/thread-stats.ts';
 import type { FromRelayThread, RelayThreadData, ToRelayThread } from '../threads/messages.ts';
 import { SharedCounters } from '../threads/shared-counters.ts';
 import { collectWhenIdle } from '../threads/steady-heap.ts';
 import { OriginPools } from '../upstream/origin-pools.ts';
+import { batchEndpoints, batchRunner } from './batch-endpoints.ts';
+import { BatchRows } from './batch-rows.ts';
 import { CredentialWarnings } from './credential-warnings.ts';
 import { routeTable } from './endpoints.ts';
 import { FileRows } from './file-rows.ts';
@@ -88,6 +91,7 @@ const lasting: Lasting = {
   now: () => counts.clock.now(),
   forecast: new TokenForecast(),
   tokens,
+  health: new HealthMemory(() => counts.clock.now(), data.health),
   onBudgetRefuses: (window, action) => send({ type: 'budget-refuses', window, action }),
 };
 let snapshot = makeSnapshot(data.configuration, lasting);
@@ -122,13 +126,37 @@ const files = {
   settings: () => snapshot.settings,
 };
 
+const batchRows = new BatchRows({ thread: data.thread, send });
+const endpoints = batchEndpoints(DIALECTS);
+const batches = batchRunner({
+  thread: data.thread,
+  threads: data.threads,
+  endpoints,
+  pipeline,
+  rows: batchRows,
+  blobs: files.blobs,
+  counters,
+  log,
+  refusal: (principal) => keyRing.withdrawn(principal),
+});
+
 const edge = new Edge({
   settings: server,
-  routes: routeTable({ dialects: DIALECTS, pipeline, records: refusals, files, openapi: data.openapi, errorBody }),
-  forwardable: FORWARDABLE,
+  routes: routeTable({
+    dialects: DIALECTS,
+    pipeline,
+    records: refusals,
+    files,
+    batches: { rows: batchRows, endpoints, files },
+    proxy: { ...pipeline, dialects: DIALECTS, forms: FORMS },
+    passedAt: PASSED_AT,
+    openapi: data.openapi,
+    errorBody,
+  }),
+  forwardable: headersOfInterest(data.configuration),
   counters,
   authenticate: (head, side) => {
-    const key = presentedKey(head.authorization, head.xApiKey, head.apiKey);
+    const key = presentedKey(head.authorization, head.xApiKey, head.apiKey, head.vendorKey);
     return key === undefined ? NO_KEY : keyRing.lookup(key, side);
   },
   onRefused: refusals.turnedAway,
@@ -168,12 +196,19 @@ function onMessage(message: LaterMessage): void {
     case 'files-answer':
       fileRows.hear(message);
       return;
+    case 'batches-answer':
+      batchRows.hear(message);
+      return;
+    case 'batch-work':
+      batches.wake();
+      return;
     case 'ledger-full':
       ledgerFull = message.full;
       records.pauseJournal(ledgerFull && !refusesWhenFull());
       return;
     case 'cut':
       edge.cutAll();
+      batches.cut();
       return;
     case 'drain':
       drain();
@@ -183,7 +218,7 @@ function onMessage(message: LaterMessage): void {
 function reconfigure(configuration: ThreadConfiguration): void {
   snapshot = makeSnapshot(configuration, lasting);
   keyRing.reconfigure(configuration);
-  edge.reconfigure(configuration.server);
+  edge.reconfigure(configuration.server, headersOfInterest(configuration));
   redisCounts?.reconfigure(configuration.server.counters);
   log.level = configuration.server.log.level;
   const { limits, timeouts, upstream } = configuration.server;
@@ -191,12 +226,23 @@ function reconfigure(configuration: ThreadConfiguration): void {
   records.pauseJournal(ledgerFull && !refusesWhenFull());
 }
 
+/** What providers take, and what sets sessions apart. */
+function headersOfInterest({ virtualModels, loadBalancing }: ThreadConfiguration): readonly string[] {
+  const routings = [
+    ...virtualModels.flatMap(({ integrations }) => integrations.map(({ routing }) => routing)),
+    ...loadBalancing.map(({ routing }) => routing),
+  ];
+  const identifiers = routings.flatMap(({ sticky }) => sticky?.identifiers ?? []);
+  const ofSessions = identifiers.filter(({ source }) => source === 'headers').map(({ key }) => key);
+  return [...new Set([...FORWARDABLE, ...ofSessions])];
+}
+
 function refusesWhenFull(): boolean {
   return snapshot.settings.ledger.whenFull === 'refuse';
 }
 
 async function drain(): Promise<void> {
-  await edge.drain();
+  await Promise.all([edge.drain(), batches.stop()]);
   await tasks.close();
   await redisCounts?.stop();
   records.close();

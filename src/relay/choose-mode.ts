@@ -1,3 +1,4 @@
+import type { JsonObject } from '../codec/json-value.ts';
 import type { Limits } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
@@ -6,6 +7,7 @@ import type { Target, Wire } from '../providers/provider.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
 import { AnswerByKind, type AnswerKind } from './answer-by-kind.ts';
 import { type AnswerMaker, type AnswerParts, answerMaker, type HeavyAnswers } from './answer-translation.ts';
+import { formOf } from './choose-mount.ts';
 import { ConvertedAnswer, type ConvertedAnswerOptions } from './converted-answer.ts';
 import { ErrorAnswer, MAX_ERROR_BYTES } from './error-answer.ts';
 import type { HeldMemory } from './held-memory.ts';
@@ -13,6 +15,7 @@ import { MediaPassthrough } from './media-passthrough.ts';
 import type { RelayHost, RelayMode } from './relay-mode.ts';
 import { StreamPassthrough } from './stream-passthrough.ts';
 import { StreamTranslation, WholeTranslation } from './translation.ts';
+import { UnpackedStream } from './unpacked-stream.ts';
 import { type AskedVectors, WholePassthrough } from './whole-passthrough.ts';
 
 export const EVENT_STREAM = 'text/event-stream';
@@ -39,6 +42,8 @@ export interface ModeContext {
   readonly memory: HeldMemory;
   readonly exchangeId: string;
   readonly strictForm: boolean;
+  /** See AnswerContext. */
+  readonly repeats?: JsonObject | undefined;
   /** The gateway asked for usage, not the client: the event that this causes is not the client's. */
   readonly askedUsage: boolean;
   readonly heavyAnswers: HeavyAnswers;
@@ -135,8 +140,8 @@ function kindOf(told: AnswerKind, label: string, { framing }: Wire): Exclude<Ans
 }
 
 /** Its answers are of the client's form. */
-function passes({ name, answersAs = name }: Wire, dialect: Dialect): boolean {
-  return answersAs === dialect.name;
+function passes(wire: Wire, dialect: Dialect): boolean {
+  return (wire.answersAs ?? formOf(wire)) === dialect.name;
 }
 
 const NO_STREAM = new GatewayError('upstream_protocol', {
@@ -155,7 +160,8 @@ function eventsMode(host: RelayHost, contentType: string, context: ModeContext):
   if (!passes(wire, dialect)) return streamTranslation(host, context);
   const { answers } = dialect;
   if (answers.stream === undefined) return NO_STREAM;
-  return new StreamPassthrough({
+  const unpack = wire.envelope?.unpack;
+  const passing = new StreamPassthrough({
     host,
     meter,
     wire,
@@ -163,10 +169,12 @@ function eventsMode(host: RelayHost, contentType: string, context: ModeContext):
     form: { stream: answers.stream },
     expected: { choices: peeked.choices, usageEvent: context.askedUsage ? 'take-out' : 'keep' },
     memory,
-    contentType,
+    // Frames of another kind are unpacked first.
+    contentType: unpack ? EVENT_STREAM : contentType,
     holdBytes: limits.highWatermarkBytes,
     maxEventBytes: limits.maxEventBytes,
   });
+  return unpack ? new UnpackedStream({ host, passing, unpack, maxFrameBytes: limits.maxTranslateBytes }) : passing;
 }
 
 function wholeMode(host: RelayHost, contentType: string, { headers }: AnswerHead, context: ModeContext): RelayMode {
@@ -241,10 +249,21 @@ export function answerContext({
   target,
   peeked,
   strictForm,
-}: Pick<ModeContext, 'exchangeId' | 'target' | 'peeked' | 'strictForm'>): AnswerContext {
+  repeats,
+}: Pick<ModeContext, 'exchangeId' | 'target' | 'peeked' | 'strictForm' | 'repeats'>): AnswerContext {
   const created = Math.floor(Date.now() / 1000);
   const { encoding, maxResults, format } = peeked;
   // A whole answer always has it, also where it is put together from a stream.
   const includeUsage = peeked.includeUsage || !peeked.stream;
-  return { exchangeId, model: target.id, includeUsage, created, strict: strictForm, encoding, maxResults, format };
+  return {
+    exchangeId,
+    model: target.id,
+    includeUsage,
+    created,
+    strict: strictForm,
+    encoding,
+    maxResults,
+    format,
+    repeats,
+  };
 }

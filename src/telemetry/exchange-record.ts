@@ -65,7 +65,7 @@ export interface ExchangeRecord {
   rulesJson?: string;
   /** JSON array of `[budget id, group]`: what this exchange is charged to. */
   chargesJson?: string;
-  /** JSON array of `{target, error, ms}`: attempts before the last one; absent: there was one. */
+  /** JSON array of `{target, error, ms, status, why, nano_usd}`: attempts before the last one; absent: there was one. */
   attemptsJson?: string;
   /** The price table that the cost came from: `account`, the price library with its version, or `none`. */
   priceVersion?: string;
@@ -80,6 +80,8 @@ export interface ExchangeRecord {
   pending?: boolean;
   /** What was held for it before it was sent, in integer nano-dollars. */
   reservedNanoUsd?: number;
+  /** The client's trace context, where traces are exported. */
+  traceparent?: string;
   /** Never there: a view that is taken for a record does not compile. */
   fleeting?: never;
 }
@@ -137,6 +139,7 @@ export function keptRecord(view: RecordView): ExchangeRecord {
     clientJson: view.clientJson,
     pending: view.pending,
     reservedNanoUsd: view.reservedNanoUsd,
+    traceparent: view.traceparent,
   } satisfies Complete<Omit<ExchangeRecord, 'fleeting'>>;
 }
 

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { GatewayError } from '../core/errors.ts';
 import type { Method, UploadSource } from '../core/exchange.ts';
@@ -22,11 +23,13 @@ import type { Waiting } from './waiting-line.ts';
 export interface OutboundRequest {
   readonly origin: string;
   readonly path: string;
-  readonly method: Method;
+  readonly method: Method | 'HEAD';
   /** Flat name-value pairs. */
   readonly headers: string[];
   /** Pieces are sent one after another without being copied into one; a source as it gives its bytes. */
   readonly body: Buffer | Buffer[] | UploadSource | undefined;
+  /** In the place of `body`, where it is still coming; with a content-length among the headers if that is known. */
+  readonly arriving?: Readable | undefined;
   /** Called when every byte of a large body has gone into the connection; never where that is not certain. */
   readonly onBodySent?: (() => void) | undefined;
 }
@@ -97,7 +100,7 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
       path: request.path,
       method: request.method,
       headers: request.headers,
-      body,
+      body: request.arriving ?? body,
     } as Dispatcher.DispatchOptions;
   }
 

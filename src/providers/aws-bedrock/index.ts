@@ -4,8 +4,10 @@ import { regionalAccount } from '../base/aws-account.ts';
 import { awsAuth, awsCredential, awsDomain, awsRegion, awsTokenSources } from '../base/aws-credential.ts';
 import { mountAt } from '../base/mount.ts';
 import type { ProviderPlug } from '../provider.ts';
+import { bedrockCountTokensWire } from './count-tokens.ts';
 import { bedrockEmbeddingsWire } from './embeddings.ts';
 import { bedrockImagesWires } from './images.ts';
+import { claudeOnBedrockWire } from './invoke-wire.ts';
 import { listTerms } from './list-terms.ts';
 import { bedrockModels } from './models-probe.ts';
 import { bedrockRerankWire } from './rerank.ts';
@@ -29,6 +31,9 @@ const schema = accountBase(type).extend({
 
 const account = 'aws-bedrock';
 const WIRES = [bedrockConverseWire, bedrockEmbeddingsWire, ...bedrockImagesWires];
+const CLAUDE_WIRES = [claudeOnBedrockWire, bedrockCountTokensWire];
+/** By the name of a model or of a profile of AWS's; a profile of the account's own does not say what it leads to. */
+const CLAUDE = /(^|[./:])anthropic\.claude-/;
 
 export const plug: ProviderPlug = {
   type,
@@ -48,12 +53,13 @@ export const plug: ProviderPlug = {
       return { type, name: account, region, auth_data: keys };
     },
   },
-  wires: [...WIRES, bedrockRerankWire],
+  wires: [...WIRES, ...CLAUDE_WIRES, bedrockRerankWire],
+  passedAt: ['/bedrock/proxy/{*path}'],
   probe: bedrockModels,
   tokenSources: (checked) => awsTokenSources(schema.parse(checked)),
   open(checked, tokens) {
     const manifest = schema.parse(checked);
-    return regionalAccount({
+    return regionalAccount<'claude' | 'any'>({
       manifest,
       catalogueId: 'aws',
       terms: listTerms,
@@ -63,15 +69,16 @@ export const plug: ProviderPlug = {
       exampleModel: 'global.amazon.nova-2-lite-v1:0',
       // Its streams always carry usage; there is nothing to ask for.
       abilities: { usageInStream: false, developerRole: true },
-      families: ['any'],
-      familyOf: () => 'any',
-      mountsIn: (region) => {
+      families: ['claude', 'any'],
+      familyOf: (modelId) => (CLAUDE.test(modelId) ? 'claude' : 'any'),
+      mountsIn: (region, family) => {
         const url = manifest.base_url ?? `https://bedrock-runtime.${region}.${awsDomain(region)}`;
         const credential = awsCredential(manifest, tokens, { region, service: 'bedrock' });
+        const wires = family === 'claude' ? [...WIRES, ...CLAUDE_WIRES] : WIRES;
         // A host of its own; whoever stands at another address has to serve both.
         const agents = manifest.base_url ?? `https://bedrock-agent-runtime.${region}.${awsDomain(region)}`;
         return [
-          ...WIRES.map((wire) => mountAt({ wire, account: manifest, url, credential })),
+          ...wires.map((wire) => mountAt({ wire, account: manifest, url, credential })),
           mountAt({ wire: bedrockRerankWire, account: manifest, url: agents, credential }),
         ];
       },

@@ -14,6 +14,7 @@ import {
   openAiChatWire,
   openAiCompletionsWire,
   openAiEmbeddingsWire,
+  openAiResponsesWire,
 } from '../openai-compatible/wire.ts';
 import type { Target, Wire, WireRequest } from '../provider.ts';
 
@@ -120,7 +121,11 @@ export function azurePlaces(
     case 'v1':
       // Without a version it is what is generally available.
       return [
-        ...openAi(DEPLOYED, () => '/openai/v1', version === 'preview' ? '?api-version=preview' : ''),
+        ...openAi(
+          [...DEPLOYED, openAiResponsesWire],
+          () => '/openai/v1',
+          version === 'preview' ? '?api-version=preview' : '',
+        ),
         // https://learn.microsoft.com/en-us/azure/ai-foundry/foundry-models/concepts/models-sold-directly-by-azure#cohere
         { wire: cohereRerankWire, url: base, path: () => `${prefix}/providers/cohere/v2/rerank` },
       ];
@@ -140,4 +145,4 @@ const DEPLOYED: readonly Wire[] = [
   openAiTranslationsWire,
 ];
 /** Of all its forms but Anthropic's. */
-export const AZURE_WIRES: readonly Wire[] = [...DEPLOYED, cohereRerankWire];
+export const AZURE_WIRES: readonly Wire[] = [...DEPLOYED, openAiResponsesWire, cohereRerankWire];

@@ -63,6 +63,7 @@ function keysCredential(keys: AwsKeys, scope: SigningScope): Credential {
   const secrets = secretsOf(keys);
   return {
     poolKey: digest(secrets),
+    signsBody: true,
     sign: (request) => signer.sign(signable(request), Date.now()),
     redact: redaction(secrets),
   };
@@ -87,6 +88,7 @@ function sessionCredential(account: AwsAccount, tokens: Tokens, scope: SigningSc
   return {
     // A connection outlives a token: it is the source that tells accounts apart.
     poolKey: digest([place.id]),
+    signsBody: true,
     sign: (request) => {
       const signer = signerNow();
       return signer instanceof GatewayError ? signer : signer.sign(signable(request), Date.now());

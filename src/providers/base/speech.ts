@@ -28,6 +28,9 @@ function notRead(): GatewayError {
   return new GatewayError('upstream_protocol', { detail: 'Its answer is no audio.' });
 }
 
+/** Where vendors of audio are asked in their own forms. */
+export const AUDIO_PATHS: readonly string[] = ['/stt/{account}/{*path}', '/tts/{account}/{*path}'];
+
 export interface SpeechWireSetup {
   readonly name: string;
   /** The path of a request whose translation names none. */

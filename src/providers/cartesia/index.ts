@@ -6,7 +6,7 @@ import type { SpeechFormat } from '../../inference/speech.ts';
 import { headerCredential } from '../base/credential.ts';
 import { jsonBody } from '../base/json-body.ts';
 import { listedModels } from '../base/listed-models.ts';
-import { audioAccount, keyVariable, noSuchFormat, nothingFor, speechWire } from '../base/speech.ts';
+import { AUDIO_PATHS, audioAccount, keyVariable, noSuchFormat, nothingFor, speechWire } from '../base/speech.ts';
 import type { ProviderPlug } from '../provider.ts';
 import { cartesiaTranscripts } from './transcripts.ts';
 
@@ -64,6 +64,7 @@ export const plug: ProviderPlug = {
   schema,
   wellKnown: keyVariable(type, 'cartesia', 'CARTESIA_API_KEY'),
   wires: WIRES,
+  passedAt: AUDIO_PATHS,
   open(checked) {
     const manifest = schema.parse(checked);
     const { base_url: url, cartesia_version: version } = manifest;

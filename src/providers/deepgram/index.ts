@@ -4,7 +4,7 @@ import type { SpeechFormat } from '../../inference/speech.ts';
 import { headerCredential } from '../base/credential.ts';
 import { jsonBody } from '../base/json-body.ts';
 import { listedModels } from '../base/listed-models.ts';
-import { audioAccount, keyVariable, nothingFor, speechWire } from '../base/speech.ts';
+import { AUDIO_PATHS, audioAccount, keyVariable, nothingFor, speechWire } from '../base/speech.ts';
 import type { ProviderPlug } from '../provider.ts';
 import { faultIn } from './fault.ts';
 import { deepgramTranscripts } from './transcripts.ts';
@@ -62,6 +62,7 @@ export const plug: ProviderPlug = {
   schema,
   wellKnown: keyVariable(type, 'deepgram', 'DEEPGRAM_API_KEY'),
   wires: WIRES,
+  passedAt: AUDIO_PATHS,
   // https://developers.deepgram.com/reference/manage/projects/list
   probe: { path: '/v1/projects' },
   open(checked) {

@@ -5,7 +5,7 @@ import type { SpeechFormat } from '../../inference/speech.ts';
 import { headerCredential } from '../base/credential.ts';
 import { jsonBody } from '../base/json-body.ts';
 import { listedModels } from '../base/listed-models.ts';
-import { audioAccount, keyVariable, noSuchFormat, nothingFor, speechWire } from '../base/speech.ts';
+import { AUDIO_PATHS, audioAccount, keyVariable, noSuchFormat, nothingFor, speechWire } from '../base/speech.ts';
 import type { ProviderPlug } from '../provider.ts';
 import { elevenLabsTranscripts } from './transcripts.ts';
 
@@ -61,6 +61,7 @@ export const plug: ProviderPlug = {
   schema,
   wellKnown: keyVariable(type, 'elevenlabs', 'ELEVENLABS_API_KEY'),
   wires: WIRES,
+  passedAt: AUDIO_PATHS,
   // https://elevenlabs.io/docs/api-reference/models/list: a plain list.
   probe: { path: '/v1/models' },
   open(checked) {

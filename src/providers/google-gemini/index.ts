@@ -1,5 +1,4 @@
-import { z } from 'zod';
-import { accountBase, integrationBase, integrationList } from '../../config/account-schema.ts';
+import { accountBase, apiKeyAuth, integrationBase, integrationList } from '../../config/account-schema.ts';
 import { baseUrl, keyWithDefault, secretText } from '../../config/scalar-schema.ts';
 import { openAccount } from '../base/account.ts';
 import { headerCredential } from '../base/credential.ts';
@@ -12,14 +11,22 @@ import { geminiSpeechWire } from '../gemini-generate-content/speech.ts';
 import { geminiTranscriptsWires } from '../gemini-generate-content/transcripts.ts';
 import { geminiWire } from '../gemini-generate-content/wire.ts';
 import type { ProviderPlug } from '../provider.ts';
+import { geminiCountTokensWire } from './count-tokens.ts';
 import { geminiEmbeddingsWire } from './embeddings.ts';
 
 const type = 'provider-account/google-gemini';
 
-const WIRES = [geminiWire, geminiEmbeddingsWire, ...geminiImagesWires, geminiSpeechWire, ...geminiTranscriptsWires];
+const WIRES = [
+  geminiWire,
+  geminiEmbeddingsWire,
+  geminiCountTokensWire,
+  ...geminiImagesWires,
+  geminiSpeechWire,
+  ...geminiTranscriptsWires,
+];
 
 const schema = accountBase(type).extend({
-  auth_data: z.object({ type: z.literal('api-key'), apiKey: secretText() }),
+  auth_data: apiKeyAuth.omit({ api_key: true }).extend({ apiKey: secretText() }),
   // Ours, not of the reference manifests: for proxies.
   base_url: keyWithDefault(baseUrl(), 'https://generativelanguage.googleapis.com/v1beta'),
   integrations: integrationList(integrationBase('integration/model/gemini')),
@@ -34,6 +41,7 @@ export const plug: ProviderPlug = {
     manifest: (value) => ({ type, name: 'google-gemini', auth_data: { type: 'api-key', apiKey: value } }),
   },
   wires: WIRES,
+  passedAt: ['/gemini/{account}/proxy/{*path}'],
   // https://ai.google.dev/api/models
   probe: {
     path: '/models?pageSize=1000',

@@ -1,3 +1,4 @@
+import { anthropicCountTokensWire } from '../anthropic-messages/count-tokens-wire.ts';
 import { type AccountSetup, anyModelAccount, type ListedModel, listedAccount, targetOf } from '../base/account.ts';
 import { headerCredential } from '../base/credential.ts';
 import { listedModel } from '../base/listed-models.ts';
@@ -30,7 +31,7 @@ const GOOGLE_WIRES = [
 export const plug: ProviderPlug = {
   type,
   schema,
-  wires: [...GOOGLE_WIRES, vertexRerankWire, claudeOnVertexWire, openAiChatWire],
+  wires: [...GOOGLE_WIRES, vertexRerankWire, claudeOnVertexWire, anthropicCountTokensWire, openAiChatWire],
   // https://cloud.google.com/vertex-ai/docs/reference/rest/v1/publishers.models/get, which every credential may ask.
   probe: { path: '/publishers/google/models/gemini-2.5-flash' },
   tokenSources(checked) {
@@ -128,6 +129,12 @@ function placesOf(
           ...at,
           wire: claudeOnVertexWire,
           path: (target, request) => root + claudeOnVertexWire.path(target, request),
+        },
+        // https://platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai: the model stands in the body here.
+        {
+          ...at,
+          wire: anthropicCountTokensWire,
+          path: () => `${root}/publishers/anthropic/models/count-tokens:rawPredict`,
         },
       ];
     case 'mistral':

@@ -19,6 +19,7 @@ import {
   openAiCompletionsWire,
   openAiEmbeddingsWire,
   openAiModerationsWire,
+  openAiResponsesWire,
 } from './wire.ts';
 
 /** How a host is asked for what it serves, where its row says nothing else. What is not there has no endpoint of its own. */
@@ -28,6 +29,7 @@ const USUAL: Partial<Record<ModelType, readonly Wire[]>> = {
   embedding: [openAiEmbeddingsWire],
   moderation: [openAiModerationsWire],
   rerank: [cohereRerankWire],
+  responses: [openAiResponsesWire],
   image: [openAiImagesWire, openAiImageEditsWire, openAiImageVariationsWire],
   text_to_speech: [openAiSpeechWire],
   audio_transcription: [openAiTranscriptionsWire],

@@ -52,6 +52,7 @@ test('every setting has its default when nothing is configured', () => {
       retryReusedConnection: true,
       counters: { agreement: 'strict', leasePercent: 5, timeoutMs: 250, whenAway: 'local', maxCells: 65536 },
       files: { sharedWith: 'nobody' },
+      batches: { maxConcurrency: 64, maxAttempts: 4 },
       ledger: {
         enabled: true,
         sync: 'batched',
@@ -62,13 +63,35 @@ test('every setting has its default when nothing is configured', () => {
         maxJournalBytes: 4294967296,
       },
       metrics: { metadataKeys: [] },
+      routing: {
+        consecutiveFailures: 3,
+        failurePercent: 50,
+        minRequests: 10,
+        windowMs: 120_000,
+        outMs: 10_000,
+        maxOutMs: 300_000,
+        slowStartMs: 30_000,
+        retryBudgetPercent: 20,
+      },
+      otel: {
+        sampleRatio: 1,
+        names: 'genai',
+        maxQueuedSpans: 8192,
+        timeoutMs: 10_000,
+        metricsIntervalMs: 10_000,
+      },
     },
     keys: [],
     accounts: [],
     identities: { users: [], teams: [], virtualAccounts: [], identityProviders: [], grants: [] },
     metadataRules: [],
+    otel: [],
     rateLimits: [],
     budgets: [],
+    virtualModels: [],
+    loadBalancing: [],
+    fallbackRules: [],
+    retrySettings: undefined,
   });
   assert.deepEqual(result.warnings, []);
 });

@@ -116,3 +116,29 @@ test('a path that is planned at the root alone is nowhere else', () => {
   assert.equal(table.match('/v1/mcp'), undefined);
   assert.equal(table.match('/v1/mcp/v1/files/mcp'), undefined);
 });
+
+test('a last parameter that is taken as it was sent is not decoded, and may be nothing', () => {
+  const table = new RouteTable([route('/proxy-api/{account}/{endpoint}/{*path}')]);
+  for (const [url, path] of [
+    ['/v1/proxy-api/a/e', ''],
+    ['/proxy-api/a/e/', '/'],
+    ['/api/llm/proxy-api/a/e/b%2Fc//d?', '/b%2Fc//d?'],
+  ] as const) {
+    assert.deepEqual(table.match(url)?.params, { account: 'a', endpoint: 'e', path });
+  }
+  assert.equal(table.match('/proxy-api/a'), undefined);
+});
+
+test('whoever passes on takes what is no path of the gateway’s own, and what yields', () => {
+  const own = route('/own');
+  const yielding = { ...route('/yields'), yieldsToProvider: true as const };
+  const passing = { pattern: '/{+path}', routes: [route('/{+path}')] };
+  const table = new RouteTable([own, yielding], [{ pattern: '/planned' }], passing);
+  const taken = (url: string) => table.passing(table.match(url))?.path;
+  assert.deepEqual(['/own', '/yields', '/planned', '/other'].map(taken), [
+    undefined,
+    passing.pattern,
+    passing.pattern,
+    passing.pattern,
+  ]);
+});

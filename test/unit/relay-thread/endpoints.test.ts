@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openapiDocument } from '../../../src/operator/openapi.ts';
-import { DIALECTS } from '../../../src/plugs.ts';
+import { DIALECTS, PASSED_AT } from '../../../src/plugs.ts';
 import { PLANNED, routeTable } from '../../../src/relay-thread/endpoints.ts';
 
 /** Nothing is handled: only where a path leads is asked. */
@@ -10,6 +10,9 @@ const table = routeTable({
   pipeline: {} as never,
   records: {} as never,
   files: {} as never,
+  batches: {} as never,
+  proxy: {} as never,
+  passedAt: PASSED_AT,
   openapi: Buffer.alloc(0),
   errorBody: () => Buffer.alloc(0),
 });

@@ -535,4 +535,39 @@ export const accounts: readonly WrongManifest[] = [
       'a.yaml:3:32 auth_data.bearer_token: warning: the key `bearer_token` is not known here and has no effect',
     ],
   },
+  {
+    wrong: 'weights of endpoints that do not sum to 100',
+    manifest: [
+      'type: provider-account/custom-endpoint',
+      'name: tools',
+      'routing_type: weight',
+      'integrations:',
+      '  - {name: a, type: integration/model/custom-endpoint, base_url: "https://a.example", loadbalancing_config: {weight: 50}}',
+      '  - {name: b, type: integration/model/custom-endpoint, base_url: "https://b.example", loadbalancing_config: {weight: 40}}',
+    ],
+    prints: [
+      'a.yaml:5:3 integrations: this value is not allowed — found a list of 2; allowed: weights (`loadbalancing_config.weight`) that sum to 100; these sum to 90',
+    ],
+  },
+  {
+    wrong: 'an endpoint whose name is no segment of a path, and a header of the connection',
+    manifest: [
+      'type: provider-account/custom-endpoint',
+      'name: tools',
+      'integrations:',
+      '  - name: a/b',
+      '    type: integration/model/custom-endpoint',
+      '    base_url: https://a.example',
+      '    headers: {transfer-encoding: chunked}',
+    ],
+    prints: [
+      'a.yaml:4:11 integrations[0].name: this value is not allowed — found the text "a/b"; allowed: 1 to 128 characters of A–Z a–z 0–9 . _ ~ - (it is a segment of paths)',
+      'a.yaml:7:14 integrations[0].headers: this value is not allowed — found a map; allowed: headers without those of the connection and of the length of a body, which the gateway makes',
+    ],
+  },
+  {
+    wrong: 'an account of endpoints without any',
+    manifest: ['type: provider-account/custom-endpoint', 'name: tools'],
+    prints: ['a.yaml:1:1 integrations: this key is missing — allowed: at least one endpoint'],
+  },
 ];
