@@ -1,6 +1,7 @@
 import { GatewayError } from '../../core/errors.ts';
 import type { AnswerForm } from '../answer-form.ts';
-import { type FormValues, formDialect } from '../openai-json/form-dialect.ts';
+import { formDialect } from '../openai-json/form-dialect.ts';
+import type { FormValues } from '../openai-json/form-scan.ts';
 import { jsonAnswers } from '../openai-json/json-answers.ts';
 import { jsonDialect } from '../openai-json/json-dialect.ts';
 import { TypedEventReader } from '../openai-json/typed-events.ts';

@@ -3,8 +3,7 @@ import { MultipartStream } from '../../codec/multipart-stream.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import type { FilePart, ReadForm } from '../../inference/form-part.ts';
-import type { FormValues } from './form-dialect.ts';
-import { ambiguousPart, countOfWord, flagOfWord, MODEL, malformedForm, noForm } from './form-scan.ts';
+import { ambiguousPart, countOfWord, type FormValues, flagOfWord, MODEL, malformedForm, noForm } from './form-scan.ts';
 import { MAX_MODEL_BYTES, missing, type NamedModel, wrong } from './request-scan.ts';
 
 /** Of all texts together: they are kept, while files pass. */

@@ -18,16 +18,9 @@ import type {
 import { ArrivingForm } from './arriving-form.ts';
 import { editedBody, quoted } from './edited-body.ts';
 import { errorBody, errorEvent } from './error-body.ts';
-import { FormScan, overriddenForm } from './form-scan.ts';
+import { FormScan, type FormValues, overriddenForm } from './form-scan.ts';
 import { JsonScan, keysOf } from './json-dialect.ts';
 import type { JsonRequestScan, NamedModel } from './request-scan.ts';
-
-/** What the few values say that a form of files reads, however they came. */
-export interface FormValues {
-  word(name: string): string | undefined;
-  flag(name: string): OrError<boolean>;
-  count(name: string): OrError<number | undefined>;
-}
 
 export interface FilesForm {
   readonly name: FormName;

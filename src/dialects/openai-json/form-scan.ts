@@ -12,6 +12,13 @@ const MAX_WORD_BYTES = 512;
 /** Of a text that is read whole, because the form is translated: prompts of images have up to 32,000 characters. */
 const MAX_TEXT_BYTES = 131_072;
 
+/** What the few values say that a form of files reads, however they came. */
+export interface FormValues {
+  word(name: string): string | undefined;
+  flag(name: string): OrError<boolean>;
+  count(name: string): OrError<number | undefined>;
+}
+
 /** A few parts of a multipart form, read as its bytes arrive; each method refuses what OpenAI refuses, by name. */
 export class FormScan implements BodyScan {
   readonly #contentType: string | undefined;
