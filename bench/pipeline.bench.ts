@@ -139,6 +139,7 @@ function exchangeRunner(account: ProviderAccount, pools: OriginPools, sent: Sent
     log: silent,
     pools,
     sweeper: new Sweeper(),
+    spoolFolder: '',
     sharedMemory: new SharedCounters(1, 0),
     translateHeavy: () => Promise.reject(new Error('nothing large is asked')),
     heavyAnswers: () => Promise.reject(new Error('nothing large is asked')),

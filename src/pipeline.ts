@@ -57,6 +57,8 @@ export interface PipelineOptions {
   /** See RunContext; with the settings that the exchange began with. */
   readonly fetchMedia?: (settings: ServerSettings) => MediaFetcher;
   readonly sharedMemory: SharedMemory;
+  /** Where large uploads go while they are on their way. */
+  readonly spoolFolder: string;
   readonly snapshot: () => Snapshot;
   readonly record: (record: ExchangeRecord) => void;
   /** See settlement: a record that a better one follows; undefined: there is no ledger. */
@@ -79,8 +81,8 @@ export interface RefusedRequest {
 export interface GivenRequest {
   /** Of the body as it is now. */
   readonly peeked: PeekedRequest;
-  /** They see the answer last, as its client gets it. */
-  readonly filters: readonly AnswerFilterMaker[];
+  /** They see the answer last, as its client gets it. Default: none. */
+  readonly filters?: readonly AnswerFilterMaker[];
 }
 
 /** Stages 2 to 8 of an inference request, in order: dialect, policy, routing, provider, upstream, relay, usage. */
@@ -107,12 +109,48 @@ export function runInference(
     refuse(exchange, foreign, NOTHING_KNOWN, options);
     return;
   }
+  admitted(exchange, dialect, options, snapshot, peeked, given?.filters);
+}
+
+/** What was begun while its body still comes. */
+export interface BegunInference {
+  /** The body does not come whole. */
+  breakOff(error: GatewayError): void;
+}
+
+/** A request that was understood, though not all of its body may be there. Undefined: it was refused. */
+export function admitUpload(
+  exchange: Exchange,
+  dialect: Dialect,
+  options: PipelineOptions,
+  peeked: PeekedRequest,
+): BegunInference | undefined {
+  const snapshot = options.snapshot();
+  if (snapshot.exportsTraces) continueTrace(exchange.headers, exchange.id);
+  return admitted(exchange, dialect, options, snapshot, peeked);
+}
+
+function admitted(
+  exchange: Exchange,
+  dialect: Dialect,
+  options: PipelineOptions,
+  snapshot: Snapshot,
+  peeked: PeekedRequest,
+  filters: readonly AnswerFilterMaker[] = NO_FILTERS,
+): BegunInference | undefined {
   const client = clientSettings(exchange.headers);
   if (client instanceof GatewayError) {
     refuse(exchange, client, NOTHING_KNOWN, options);
-    return;
+    return undefined;
   }
-  new Inference(exchange, dialect, options, snapshot, peeked, client, given?.filters ?? NO_FILTERS).begin();
+  const inference = new Inference(exchange, dialect, options, snapshot, peeked, client, filters);
+  inference.begin();
+  return inference;
+}
+
+/** A body that nobody is asked about. */
+export function refuseUpload(exchange: Exchange, error: GatewayError, options: PipelineOptions): void {
+  refuse(exchange, error, NOTHING_KNOWN, options);
 }
 
 /** Accounts are shared: what a provider keeps under an id may be another caller's, and only who looked it up knows. */
@@ -136,7 +174,7 @@ interface Wish {
 }
 
 /** One request that was understood, until its exchange is over. */
-class Inference implements RelayOwner, PlanContext {
+class Inference implements RelayOwner, PlanContext, BegunInference {
   readonly #exchange: Exchange;
   readonly #dialect: Dialect;
   readonly #options: PipelineOptions;
@@ -149,6 +187,10 @@ class Inference implements RelayOwner, PlanContext {
   /** Canonical id of the model that is asked. */
   #model = '';
   #admission: Admission = NOTHING_HELD;
+  #relaying: Relay | undefined;
+  /** Why it is over before it was sent. */
+  #broken: GatewayError | undefined;
+  #isOver = false;
   /** Of a route with several targets; undefined: there is one. */
   #admissions: StepAdmissions | undefined;
   /** Made where a target asks for it. */
@@ -289,9 +331,10 @@ class Inference implements RelayOwner, PlanContext {
       return;
     }
     this.#admission = admitted;
-    if (this.#exchange.aborted !== undefined) {
+    const left = this.#broken ?? (this.#exchange.aborted === undefined ? undefined : new GatewayError('client_closed'));
+    if (left) {
       step.observer?.left();
-      this.#leave(new GatewayError('client_closed'));
+      this.#leave(left);
       return;
     }
     if (several) this.#admissions = new StepAdmissions(this.#snapshot.limits, asked, step, admitted);
@@ -325,7 +368,7 @@ class Inference implements RelayOwner, PlanContext {
       return;
     }
     const { pools, sweeper, translateHeavy, heavyAnswers } = this.#options;
-    new Relay({
+    this.#relaying = new Relay({
       exchange: this.#exchange,
       dialect: this.#dialect,
       peeked: this.#peeked,
@@ -343,7 +386,15 @@ class Inference implements RelayOwner, PlanContext {
       cacheMarker: this.#client.cacheMarker,
       holds: this.#admissions,
       owner: this,
-    }).start();
+    });
+    this.#relaying.start();
+  }
+
+  breakOff(error: GatewayError): void {
+    if (this.#isOver) return;
+    // While rules are asked the answer is waited for: what they hold is given back.
+    if (this.#relaying === undefined) this.#broken = error;
+    else this.#relaying.breakOff(error);
   }
 
   /** Nobody is asked: the tokens of the prompt are counted here, and the answer says so. */
@@ -418,6 +469,7 @@ class Inference implements RelayOwner, PlanContext {
       metadataJson: recordedMetadata(this.#metadata, settings),
       providerWords: settings.log.providerWords,
     });
+    this.#isOver = true;
     // Whatever happened: its place in flight is not lost.
     exchange.finish();
   }

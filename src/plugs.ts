@@ -28,6 +28,7 @@ import { demoAccount } from './providers/demo/index.ts';
 import { plug as elevenlabs } from './providers/elevenlabs/index.ts';
 import { plug as googleGemini } from './providers/google-gemini/index.ts';
 import { plug as googleVertex } from './providers/google-vertex/index.ts';
+import { plug as nomic } from './providers/nomic/index.ts';
 import { plug as ollama } from './providers/ollama/index.ts';
 import { plug as openai } from './providers/openai/index.ts';
 import { HOST_PLUGS } from './providers/openai-compatible/index.ts';
@@ -41,6 +42,7 @@ import type {
   Wire,
 } from './providers/provider.ts';
 import { plug as selfHostedModel } from './providers/self-hosted-model/index.ts';
+import { plug as smallestAi } from './providers/smallest-ai/index.ts';
 import { plug as snowflakeCortex } from './providers/snowflake-cortex/index.ts';
 
 /** The one file that names vendors and dialects; everybody else is handed these lists, and all others are made of them. */
@@ -63,6 +65,8 @@ export const PLUGS: readonly ProviderPlug[] = [
   elevenlabs,
   deepgram,
   cartesia,
+  smallestAi,
+  nomic,
   customEndpoint,
 ];
 export const DIALECTS: readonly Dialect[] = [

@@ -13,6 +13,7 @@ import { parseArgs } from 'node:util';
 import { type Answers, answersFor, errorBody } from './answers.ts';
 import { type Behaviour, behaviourOf } from './behaviour.ts';
 import { Exchange } from './exchange.ts';
+import { mediaAnswer } from './media-answers.ts';
 import { messagesAnswers } from './messages-answers.ts';
 import { RequestPeek } from './request-peek.ts';
 import { emptyStats } from './stats.ts';
@@ -100,6 +101,8 @@ App()
   .any('/*', (res, req) => {
     if (req.getMethod() === 'post' && req.getUrl().endsWith('/chat/completions')) return completion(res, req, 'chat');
     if (req.getMethod() === 'post' && req.getUrl().endsWith('/messages')) return completion(res, req, 'messages');
+    const media = req.getMethod() === 'post' ? mediaAnswer(req.getUrl()) : undefined;
+    if (media) return media(res, () => stats);
     res.onAborted(() => {});
     json(res, '404 Not Found', { error: { message: `mock has no ${req.getUrl()}`, type: 'invalid_request_error' } });
   })

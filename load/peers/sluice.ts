@@ -145,7 +145,7 @@ function account(mockUrl: string, models: readonly string[]): string {
     hosted_model_name: ${name}
     url: "${mockUrl}/v1"
     model_server: openai-compatible
-    model_types: [chat]
+    model_types: [chat, embedding, text_to_speech, audio_transcription]
     cost: {metric: per_1000_tokens, value: {input: 0.001, output: 0.002}}
 `,
   );

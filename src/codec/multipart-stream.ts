@@ -1,12 +1,12 @@
 import { MAX_PART_HEAD_BYTES, MAX_PARTS, type PartHead, readPartHead } from './multipart.ts';
 
 export interface FormListener {
-  /** False: the form is not read on. */
-  part(head: PartHead): boolean;
+  /** `at`: where in the form its value begins. False: the form is not read on. */
+  part(head: PartHead, at: number): boolean;
   /** Bytes of the value of the part, good until the call returns. False: the form is not read on. */
   data(bytes: Buffer): boolean;
-  /** Its value is whole. False: the form is not read on. */
-  partEnd(): boolean;
+  /** Its value is whole, and ends at `at`. False: the form is not read on. */
+  partEnd(at: number): boolean;
 }
 
 type State = 'begin' | 'boundary' | 'head' | 'value' | 'end' | 'stopped';
@@ -37,6 +37,8 @@ export class MultipartStream {
   /** What of the bytes so far is not dealt with. */
   #rest: Buffer = Buffer.alloc(0);
   #count = 0;
+  /** Where the rest begins, in the form. */
+  #at = 0;
 
   constructor(boundary: string, listener: FormListener) {
     this.#listener = listener;
@@ -112,7 +114,7 @@ export class MultipartStream {
     if (end < 0) return false;
     const head = readPartHead(this.#rest.toString('utf8', 0, end), `part ${this.#count}`);
     if (typeof head === 'string') return this.#fail(head);
-    if (!this.#listener.part(head)) return this.#stop();
+    if (!this.#listener.part(head, this.#at + end + HEAD_END.length)) return this.#stop();
     return this.#goOn(end + HEAD_END.length, 'value');
   }
 
@@ -123,7 +125,7 @@ export class MultipartStream {
       if (end < 0) break;
       if (end >= CRLF_BYTES && bytes[end - 1] === LF && bytes[end - 2] === CR) {
         if (end > CRLF_BYTES && !this.#listener.data(bytes.subarray(0, end - CRLF_BYTES))) return this.#stop();
-        if (!this.#listener.partEnd()) return this.#stop();
+        if (!this.#listener.partEnd(this.#at + end - CRLF_BYTES)) return this.#stop();
         return this.#goOn(end + this.#first.length, 'boundary');
       }
       // Some readers take any line end for the one before a boundary.
@@ -151,6 +153,7 @@ export class MultipartStream {
   }
 
   #goOn(bytes: number, state: State): true {
+    this.#at += bytes;
     this.#rest = this.#rest.subarray(bytes);
     this.#state = state;
     return true;

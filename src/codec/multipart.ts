@@ -30,6 +30,9 @@ export interface FormPart {
   readonly end: number;
 }
 
+/** Any part. */
+export interface FormEntry extends PartHead, FormPart {}
+
 /** The boundary of a content type; undefined: it is no multipart form, or its boundary is not valid. */
 export function boundaryOf(contentType: string | undefined): string | undefined {
   const type = /^[ \t]*multipart\/form-data(?=[ \t;])/i.exec(contentType ?? '')?.[0];
@@ -49,6 +52,8 @@ type State = 'begin' | 'boundary' | 'head' | 'value' | 'end';
 export class MultipartScan {
   /** Parts that are looked for, by their names. */
   readonly parts = new Map<string, FormPart>();
+  /** All parts, in order. */
+  readonly entries: FormEntry[] = [];
   fault: FormFault | undefined;
   /** Bytes of all values that are no files. */
   textBytes = 0;
@@ -59,8 +64,7 @@ export class MultipartScan {
   #count = 0;
   /** Where the head or the value of the current part begins. */
   #from = 0;
-  #name = '';
-  #isFile = false;
+  #part: PartHead = NO_PART;
 
   constructor(boundary: string, wanted: ReadonlySet<string>) {
     this.#wanted = wanted;
@@ -145,17 +149,16 @@ export class MultipartScan {
   #readHead(text: string): boolean {
     const head = readPartHead(text, `part ${this.#count}`);
     if (typeof head === 'string') return this.#fail(this.#from, head);
-    this.#name = head.name;
-    this.#isFile = head.isFile;
-    return this.#checkWanted(head.name, head.isEncoded);
+    this.#part = head;
+    return this.#checkWanted(head);
   }
 
-  #checkWanted(name: string, isEncoded: boolean): boolean {
+  #checkWanted({ name, isFile, isEncoded }: PartHead): boolean {
     const lower = name.trim().toLowerCase();
     if (!this.#wanted.has(lower)) return true;
     if (lower !== name) this.fault = { kind: 'case', name: lower };
     else if (this.parts.has(name)) this.fault = { kind: 'repeated', name };
-    else if (this.#isFile) this.fault = { kind: 'file', name };
+    else if (isFile) this.fault = { kind: 'file', name };
     else if (isEncoded) this.fault = { kind: 'encoded', name };
     return this.fault === undefined;
   }
@@ -173,8 +176,11 @@ export class MultipartScan {
       const before = end === this.#from ? LF : bytes[end - 1];
       return before === LF || before === CR ? this.#fail(end, 'before a boundary CR LF is expected') : true;
     }
-    if (!this.#isFile) this.textBytes += end - CRLF.length - this.#from;
-    if (this.#wanted.has(this.#name)) this.parts.set(this.#name, { start: this.#from, end: end - CRLF.length });
+    const { name, isFile } = this.#part;
+    const place = { start: this.#from, end: end - CRLF.length };
+    if (!isFile) this.textBytes += place.end - place.start;
+    if (this.#wanted.has(name)) this.parts.set(name, place);
+    this.entries.push({ ...this.#part, ...place });
     this.#state = 'boundary';
     return true;
   }
@@ -201,13 +207,18 @@ export interface PartHead {
   readonly isFile: boolean;
   /** As it was written. */
   readonly filename: string | undefined;
+  /** Its content-type. */
+  readonly mediaType: string | undefined;
   /** It has a content-transfer-encoding. */
   readonly isEncoded: boolean;
 }
 
+const NO_PART: PartHead = { name: '', isFile: false, filename: undefined, mediaType: undefined, isEncoded: false };
+
 /** The headers of one part, which `part` names; or what is wrong with them. */
 export function readPartHead(head: string, part: string): PartHead | string {
   let disposition: string | undefined;
+  let mediaType: string | undefined;
   let isEncoded = false;
   for (const line of head.split('\r\n')) {
     if (/[\u0000-\u0008\u000a-\u001f\u007f]/.test(line)) return `a header of ${part} has a control character`;
@@ -217,7 +228,8 @@ export function readPartHead(head: string, part: string): PartHead | string {
     if (lower === 'content-disposition') {
       if (disposition !== undefined) return `${part} has two content-dispositions`;
       disposition = value;
-    } else if (lower === 'content-transfer-encoding') isEncoded = !/^(binary|7bit|8bit)[ \t]*$/i.test(value);
+    } else if (lower === 'content-type') mediaType ??= value.trim();
+    else if (lower === 'content-transfer-encoding') isEncoded = !/^(binary|7bit|8bit)[ \t]*$/i.test(value);
   }
   const type = /^form-data(?=[ \t;])/i.exec(disposition ?? '')?.[0];
   const parameters = type === undefined ? undefined : parametersOf(disposition!.slice(type.length));
@@ -226,7 +238,7 @@ export function readPartHead(head: string, part: string): PartHead | string {
     return `${part} needs a content-disposition \`form-data; name="…"\`, each parameter once and its quotes closed`;
   }
   const isFile = parameters.has('filename') || parameters.has('filename*');
-  return { name, isFile, filename: parameters.get('filename'), isEncoded };
+  return { name, isFile, filename: parameters.get('filename'), mediaType, isEncoded };
 }
 
 /** Parameters behind a `;` each, names in lower case; undefined: they can be read in two ways, or not at all. */

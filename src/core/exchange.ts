@@ -62,12 +62,33 @@ export interface BodyReceiver {
 export interface ArrivingBody {
   /** Set before the route's `handle` returns, once; without one the bytes are dropped. */
   receiver: BodyReceiver | undefined;
+  /** As the client says; undefined: it does not say. */
+  readonly declaredBytes: number | undefined;
   /**
    * Reads no more of the client until `resume`. What the addon reads in this turn still comes: it goes on while the kernel
    * gives half a MiB at once, so a very fast client may send far more.
    */
   pause(): void;
   resume(): void;
+}
+
+/** Where a request body comes from that is not in memory. Each iteration begins at its first byte. */
+export interface UploadSource extends AsyncIterable<Buffer> {
+  readonly length: number;
+}
+
+/** A large body that is on the disk, as far as it came. */
+export interface SpooledBody {
+  /** As the client declared; undefined: it did not, and not all of it came yet. */
+  readonly length: number | undefined;
+  readonly isWhole: boolean;
+  /** Waits for its end. Why it does not come; undefined: all of it is there. */
+  whole(): Promise<GatewayError | undefined>;
+  /** All of it in memory, once it is there. */
+  read(maxBytes: number): Promise<OrError<Buffer>>;
+  /** These pieces one behind another: bytes, and stretches of it, which are waited for. */
+  source(pieces: readonly (Buffer | { start: number; end: number; base64?: true })[]): UploadSource;
+  close(): void;
 }
 
 export type AbortReason = 'client' | 'write-timeout' | 'drain';
@@ -114,6 +135,8 @@ export interface Exchange {
   body: Buffer;
   /** Of a route whose body streams; else undefined. */
   readonly arriving: ArrivingBody | undefined;
+  /** In the place of `body`; closed with the exchange. */
+  spooled?: SpooledBody | undefined;
   /** Bytes of the request body, also after it was let go. */
   readonly bytesIn: number;
   /** Made for the path by the route; has seen the whole body. */

@@ -53,6 +53,8 @@ export interface AnswerContext {
   encoding?: VectorEncoding | undefined;
   /** No more results than these, of a list that is ordered by how good they are; undefined: all. */
   maxResults?: number | undefined;
+  /** `response_format`, as the client wrote it; undefined: not said, or of no account. */
+  format?: string | undefined;
   /** What of the request the answer repeats, in a form whose answers do. */
   repeats?: JsonObject | undefined;
 }

@@ -3,6 +3,7 @@ import type { KeyRules } from '../codec/key-rules.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { BodyScan, Exchange, Method, OrError } from '../core/exchange.ts';
 import type { InferenceEvent } from '../inference/event.ts';
+import type { BodyStretch } from '../inference/form-part.ts';
 import type { NeutralRequest } from '../inference/neutral-request.ts';
 import type { Operation } from '../inference/operation.ts';
 import type { AnswerText, PromptText } from '../inference/sampled-text.ts';
@@ -58,6 +59,10 @@ export interface Dialect extends ApiForm {
   scan(request: ScannedRequest): RequestScan;
   /** The passthrough body for one target: all bytes are the client's but those of the edits. */
   splice(body: Buffer, peeked: PeekedRequest, edits: SpliceEdits): OrError<Buffer | Buffer[]>;
+  /** Of a form whose files are large: a new scan for one body that is not collected. Absent: bodies are. */
+  uploads?(request: ScannedRequest): UploadScan;
+  /** As `splice`, of a body of so many bytes that is on the disk: its stretches, and bytes of ours in between. */
+  pieces?(peeked: PeekedRequest, edits: SpliceEdits, length: number): (Buffer | BodyStretch)[];
   /** The body with these parameters set over the client's own. Absent, or undefined: its body is a JSON object. */
   overridden?(body: Buffer, params: Readonly<Record<string, unknown>>, request: ScannedRequest): Buffer | undefined;
   /** What fills the silence of its streams, whole: no SDK of the form takes it for content. Absent: a comment. */
@@ -117,10 +122,20 @@ export interface DialectTranslation {
   toInference(body: Buffer, model: string): OrError<NeutralRequest>;
   /** The values of a request that its answer repeats: `AnswerContext.repeats`. Absent: it repeats none. */
   repeated?(body: Buffer, peeked: PeekedRequest): JsonObject;
-  /** A whole answer from the neutral events. */
-  fromInference(events: readonly InferenceEvent[], context: AnswerContext): OrError<Buffer>;
+  /**
+   * Of a request that was read whole as it came, all but its files: those stay where they are, and `toRequest` of the wire
+   * names them by their places. Undefined: it is for `toInference`. Absent: each request is.
+   */
+  fromForm?(peeked: PeekedRequest, model: string): OrError<NeutralRequest> | undefined;
+  /** A whole answer from the neutral events; where it is no JSON, with its media type. */
+  fromInference(events: readonly InferenceEvent[], context: AnswerContext): OrError<Buffer | LabelledBody>;
   /** A streamed answer: one writer per exchange. Absent: this form has no streams. */
   eventWriter?(context: AnswerContext): EventWriter;
+}
+
+export interface LabelledBody {
+  readonly body: Buffer;
+  readonly contentType: string;
 }
 
 /** In what a provider of the same form differs from what the client asked. */
@@ -163,6 +178,20 @@ export interface DialectRoute {
 /** What is known of a request before its body comes: the scan of a form with boundaries or ids in its path needs it. */
 export type ScannedRequest = Pick<Exchange, 'path' | 'params' | 'headers'>;
 
+/** Reads a body of which nothing but a few texts is kept. */
+export interface UploadScan {
+  /** Why it is refused; undefined: nothing is wrong so far. */
+  readonly fault: GatewayError | undefined;
+  /** Enough is known to send on what came and what will come. */
+  readonly mayBegin: boolean;
+  /** The bytes may be changed afterwards. */
+  take(bytes: Uint8Array): void;
+  /** All of it was taken. */
+  finish(): void;
+  /** As far as it came. */
+  result(): OrError<PeekedRequest>;
+}
+
 export interface RequestScan extends BodyScan {
   /** Once the whole body was seen. */
   result(body: Buffer): OrError<PeekedRequest>;
@@ -183,6 +212,7 @@ export interface PeekedRequest {
   /** As in `AnswerContext`. */
   encoding?: VectorEncoding | undefined;
   maxResults?: number | undefined;
+  format?: string | undefined;
   /**
    * What of it is billed that no answer tells: characters to be spoken, images to be made. Absent: where the provider
    * tells no usage, tokens are estimated; present: nothing is estimated, for neither side is text of a model.

@@ -1,7 +1,7 @@
 import type { HttpResponse } from 'uWebSockets.js';
 import { contentEncoding } from '../codec/content-decoder.ts';
 import { GatewayError, retryHeaders } from '../core/errors.ts';
-import type { AbortReason, BodyScan, Exchange, PathParams, Principal } from '../core/exchange.ts';
+import type { AbortReason, BodyScan, Exchange, PathParams, Principal, SpooledBody } from '../core/exchange.ts';
 import { exchangeId, isSaneRequestId } from '../core/ids.ts';
 import type { BodyBlock } from './body-blocks.ts';
 import { BodyDecoder, type DecodedBodyOwner } from './body-decoder.ts';
@@ -37,6 +37,7 @@ export class EdgeExchange
   readonly sink: UwsResponseSink;
   readonly scan: BodyScan | undefined;
   readonly arriving: StreamedBody | undefined;
+  spooled: SpooledBody | undefined;
   readonly startedAt: number;
   body: Buffer = NO_BODY;
   bytesIn = 0;
@@ -82,7 +83,9 @@ export class EdgeExchange
     this.scan = route.scan?.(this);
     const { limits, timeouts } = context.settings;
     this.arriving =
-      route.body === 'stream' ? new StreamedBody(this, limits.maxFileBytes, timeouts, startedAt) : undefined;
+      route.body === 'stream'
+        ? new StreamedBody(this, limits.maxFileBytes, timeouts, startedAt, head.contentLength)
+        : undefined;
     this.sink = new UwsResponseSink(response, context.settings.limits.highWatermarkBytes, this);
     this.sink.headOnly = method === 'HEAD';
     response.onAborted(this.#onAborted);
@@ -336,6 +339,7 @@ export class EdgeExchange
   #leaveIfDone(): void {
     if (!this.#answered || !this.#finished || this.#left) return;
     this.#left = true;
+    this.spooled?.close();
     this.releaseBody();
     this.#context.open.remove(this);
     this.#context.counters.leave();

@@ -17,6 +17,7 @@ export interface StreamedBodyOwner {
  */
 export class StreamedBody implements ArrivingBody {
   receiver: BodyReceiver | undefined;
+  readonly declaredBytes: number | undefined;
   /** More of it is expected. */
   open = true;
   paused = false;
@@ -32,7 +33,9 @@ export class StreamedBody implements ArrivingBody {
     maxFileBytes: number,
     timeouts: Pick<Timeouts, 'bodyMs' | 'uploadMs'>,
     startedAt: number,
+    declaredBytes: number | undefined,
   ) {
+    this.declaredBytes = declaredBytes;
     this.#owner = owner;
     this.#maxFileBytes = maxFileBytes;
     this.#timeouts = timeouts;

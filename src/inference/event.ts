@@ -1,4 +1,5 @@
 import type { FinishReason } from './finish-reason.ts';
+import type { SpokenPart } from './transcription.ts';
 import type { Usage } from './usage.ts';
 
 /**
@@ -30,8 +31,9 @@ export type ContentEvent =
   | { type: 'tool-call'; index: number; id: string; name: string; signature?: string }
   | { type: 'tool-call-arguments'; index: number; text: string }
   | { type: 'image'; mediaType: string; base64: string }
-  /** Speech; its pieces make one sound. `mediaType` as the provider says it, with its parameters. */
+  /** Spoken, in this media type; `audio/l16;rate=24000`: samples of 16 bits, lowest byte first, without a header. */
   | { type: 'audio'; mediaType: string; base64: string }
+  | { type: 'transcript'; transcript: Transcript }
   /** The vector of the input at `index`: numbers, or base64 of 32-bit floats, lowest byte first. */
   | { type: 'embedding'; index: number; vector: readonly number[] | string }
   /** The document at `index`, with how well it fits; `document`: its text, where it was asked for. */
@@ -42,6 +44,15 @@ export type ContentEvent =
   | { type: 'logprobs'; content: readonly unknown[] }
   /** What the provider says beside its answer and OpenAI has no word for, under a documented key of the message. */
   | { type: 'extension'; key: string; value: unknown };
+
+/** What was said in a recording; undefined is what the provider does not tell. */
+export interface Transcript {
+  readonly text: string;
+  readonly language?: string | undefined;
+  readonly durationSeconds?: number | undefined;
+  readonly segments?: readonly SpokenPart[] | undefined;
+  readonly words?: readonly SpokenPart[] | undefined;
+}
 
 /**
  * Whether an event is content, as the commit point, waits and latencies mean it: text, reasoning, a refusal, an image,
@@ -57,6 +68,7 @@ export function bringsContent(event: InferenceEvent): boolean {
     case 'tool-call':
     case 'image':
     case 'audio':
+    case 'transcript':
     case 'embedding':
     case 'rerank-result':
     case 'redacted-reasoning':

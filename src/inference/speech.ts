@@ -6,6 +6,8 @@ export interface SpeechRequest {
   /** A name or an id; undefined: the client named none. */
   voice: string | undefined;
   format: SpeechFormat;
+  /** The client named it; else it is what OpenAI would speak. */
+  formatIsNamed: boolean;
   /** Next to 1, the usual one; undefined: not said. */
   speed: number | undefined;
   /** Everything else the client sent at the top level, by its own key. */

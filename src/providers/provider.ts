@@ -5,9 +5,10 @@ import type { AccountManifest } from '../config/configuration.ts';
 import type { Environment } from '../config/environment.ts';
 import type { AccountToken } from '../core/account-token.ts';
 import type { GatewayError } from '../core/errors.ts';
-import type { Method, OrError } from '../core/exchange.ts';
+import type { Method, OrError, UploadSource } from '../core/exchange.ts';
 import type { HttpClient } from '../core/http-client.ts';
 import type { InferenceEvent } from '../inference/event.ts';
+import type { BodyStretch } from '../inference/form-part.ts';
 import type { NeutralRequest } from '../inference/neutral-request.ts';
 import type { ModelType, Operation } from '../inference/operation.ts';
 import type { Part } from '../inference/request.ts';
@@ -141,6 +142,8 @@ export interface Target {
   readonly provider: string;
   /** The provider's own model id, put into the body. */
   readonly modelId: string;
+  /** Where it runs, of a service whose requests name it. */
+  readonly region?: string;
   readonly modelTypes: readonly ModelType[] | undefined;
   /** The wires that this place serves. Models of one account share the object: what is told by it is told once. */
   readonly mounts: Mounts;
@@ -211,7 +214,7 @@ export interface UnsignedRequest {
   readonly path: string;
   /** Flat name-value pairs. */
   readonly headers: readonly string[];
-  readonly body: Buffer | readonly Buffer[] | undefined;
+  readonly body: Buffer | readonly Buffer[] | UploadSource | undefined;
 }
 
 /** What differs among those who speak the same form; an integration may say otherwise (`abilities`). */
@@ -268,6 +271,8 @@ export interface Wire {
    * also where the request had to be translated.
    */
   readonly media?: 'any';
+  /** Its requests have to be translated, but its answers are of this form: they pass to a client that speaks it. */
+  readonly answersAs?: string;
   /** Client headers that providers of this form read (versions, betas), in lower case. */
   readonly forwards: readonly string[];
   /** As much of such a header as they understand; undefined: nothing. Absent: all of it, byte for byte. */
@@ -307,10 +312,11 @@ export interface WireRequest {
 }
 
 /** What of a target a translation may know: plain, since a large request is translated in another thread. */
-export type TranslationTarget = Pick<Target, 'id' | 'modelId'>;
+export type TranslationTarget = Pick<Target, 'id' | 'modelId' | 'region'>;
 
 export interface MadeRequest {
-  readonly body: Buffer;
+  /** Pieces one behind another: bytes of ours, and stretches of the client's body. */
+  readonly body: Buffer | readonly (Buffer | BodyStretch)[];
   /** What this request needs beyond the mount's headers. */
   readonly headers: readonly string[];
   /** In the place of the wire's own, behind the base path: of a request that decides where it goes. */
@@ -318,10 +324,12 @@ export interface MadeRequest {
 }
 
 export interface Translation {
-  /** Inputs that one request may have (embeddings): a larger one is asked in parts. Undefined: as many as there are. */
+  /** Inputs, or images to be made, that one request may have: a larger one is asked in parts. Undefined: as many as there are. */
   maxInputs?(modelId: string): number | undefined;
   /** Body bytes plus headers this request needs beyond the mount's; or what the provider cannot express. */
   toRequest(request: NeutralRequest, target: TranslationTarget): OrError<MadeRequest>;
+  /** Some answers have a key `error` beside what they are of: `fromResponse` tells. Absent: whatever has one is a failure. */
+  readonly readsErrors?: true;
   /**
    * Whether an image or a file that is named by an address on the web has to be fetched first, since the provider does not
    * do it. Absent: it does.

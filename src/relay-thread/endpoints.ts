@@ -12,6 +12,7 @@ import { listModels, type ModelLists, showModel } from './models-endpoint.ts';
 import { anyProviderPath, proxyRoutes } from './proxy-routes.ts';
 import type { RefusalRecords } from './refusal-records.ts';
 import { type ResponseEndpoints, responseRoutes, runConversation } from './responses-endpoint.ts';
+import { runUpload } from './upload-endpoint.ts';
 
 export interface EndpointsOptions {
   readonly dialects: readonly Dialect[];
@@ -77,12 +78,16 @@ function inferenceRoutes({ dialects, pipeline, responses }: EndpointsOptions): R
         pattern,
         method,
         needsKey: true,
-        body: method === 'GET' || method === 'DELETE' ? 'none' : 'whole',
-        scan: dialect.scan,
-        handle: dialect.conversation
-          ? (exchange) => runConversation(exchange, dialect, responses)
-          : (exchange) => runInference(exchange, dialect, pipeline),
         errorBody: dialect.errorBody,
+        ...(dialect.uploads === undefined
+          ? {
+              body: method === 'GET' || method === 'DELETE' ? 'none' : 'whole',
+              scan: dialect.scan,
+              handle: dialect.conversation
+                ? (exchange: Exchange) => runConversation(exchange, dialect, responses)
+                : (exchange: Exchange) => runInference(exchange, dialect, pipeline),
+            }
+          : { body: 'stream', handle: (exchange) => runUpload(exchange, dialect, pipeline) }),
       }),
     ),
   );

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import { parentPort } from 'node:worker_threads';
 import { KeyRing } from '../authentication/authenticate.ts';
 import { presentedKey } from '../authentication/presented-key.ts';
@@ -117,6 +118,7 @@ const pipeline: PipelineOptions = {
   heavyAnswers: tasks.heavyAnswers,
   fetchMedia,
   sharedMemory: counters,
+  spoolFolder: join(server.dataDir, 'uploads'),
   snapshot: () => snapshot,
   record: (record) => records.add(record),
   provisional: records.hasJournal ? (record) => records.add(record) : undefined,

@@ -86,8 +86,7 @@ export class TaskPool {
     const { value } = result;
     if ('code' in value) return new GatewayError(value.code, value.context);
     if ('failure' in value) return value;
-    const { body, usage } = value;
-    return { body: bufferOf(body), usage };
+    return { ...value, body: bufferOf(value.body) };
   };
 
   /** Waits for the tasks under way (their deadlines bound it), then ends the thread. */

@@ -7,6 +7,7 @@ import {
   makeAnswer,
   makeAnswerTask,
 } from '../relay/answer-translation.ts';
+import { wholeBody } from '../relay/outbound.ts';
 import {
   type TranslateInput,
   type TranslateOutput,
@@ -29,7 +30,8 @@ function translate(input: TranslateInput): TranslateOutput {
   const body = Buffer.from(input.body.buffer, input.body.byteOffset, input.body.byteLength);
   const { target, cacheMarker, media } = input;
   const made = translateRequest(from, to, target, { body, cacheMarker, media });
-  return made instanceof GatewayError ? plainError(made) : made;
+  if (made instanceof GatewayError) return plainError(made);
+  return { ...made, body: wholeBody(made.body), more: made.more?.map(wholeBody) };
 }
 
 function remake({ dialect, wire, context, answer, parts }: MakeAnswerInput): MakeAnswerOutput {

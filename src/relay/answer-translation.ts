@@ -32,6 +32,8 @@ export interface AnswerParts {
 
 export interface MadeAnswer {
   readonly body: Buffer;
+  /** Its media type; undefined: JSON. */
+  readonly contentType?: string | undefined;
   /** What the answer told, where its wire is another than the client's. */
   readonly usage: Usage | undefined;
 }
@@ -60,22 +62,24 @@ export function makeAnswer({
   }
   const events = parts === undefined ? eventsOf(answer, wire) : joinedEvents(answer, parts, wire);
   if (!isEvents(events)) return events;
-  const body = dialect.translation!.fromInference(events, context);
-  return body instanceof GatewayError ? body : { body, usage: usageOf(events) };
+  const made = dialect.translation!.fromInference(events, context);
+  if (made instanceof GatewayError) return made;
+  return { ...(Buffer.isBuffer(made) ? { body: made } : made), usage: usageOf(events) };
 }
 
 type Events = readonly InferenceEvent[];
 
 function eventsOf(answer: Buffer, wire: Wire): Events | ToldFailure | GatewayError {
-  const failure = topLevelValues(answer, ERROR)?.['error'];
+  const translation = wire.translation!;
+  const failure = translation.readsErrors ? undefined : topLevelValues(answer, ERROR)?.['error'];
   if (failure) return { failure, status: undefined };
-  const events = wire.translation!.fromResponse(answer);
+  const events = translation.fromResponse(answer);
   if (events instanceof GatewayError) return events;
   const told = events.find((event) => event.type === 'error');
   return told ? { failure: { type: told.errorType, message: told.message }, status: told.status } : events;
 }
 
-/** The vectors of all parts with their places in the whole, and one usage, where every part told its own. */
+/** The vectors or images of all parts, vectors with their places in the whole, and one usage, where every part told its own. */
 function joinedEvents(answer: Buffer, { inputs, bytes }: AnswerParts, wire: Wire): Events | ToldFailure | GatewayError {
   const joined: InferenceEvent[] = [];
   const usage: Usage = {};
@@ -91,6 +95,7 @@ function joinedEvents(answer: Buffer, { inputs, bytes }: AnswerParts, wire: Wire
     else addCounts(usage, own);
     for (const event of events) {
       if (event.type === 'embedding') joined.push({ ...event, index: event.index + part * inputs });
+      else if (event.type === 'image') joined.push(event);
     }
   }
   if (untold === 0) joined.push({ type: 'usage', usage });
@@ -166,7 +171,7 @@ export interface MakeAnswerInput {
 
 /** An error crosses as what it is made of. */
 export type MakeAnswerOutput =
-  | { readonly body: Uint8Array; readonly usage: Usage | undefined }
+  | { readonly body: Uint8Array; readonly contentType?: string | undefined; readonly usage: Usage | undefined }
   | ToldFailure
   | { readonly code: ErrorCode; readonly context: ErrorContext };
 

@@ -1,9 +1,9 @@
 import type { JsonObject } from '../codec/json-value.ts';
 import { GatewayError } from '../core/errors.ts';
-import type { OrError } from '../core/exchange.ts';
+import type { OrError, SpooledBody } from '../core/exchange.ts';
 import type { PeekedRequest } from '../dialects/dialect.ts';
 import type { AttemptControl, AttemptHandler, Mount, Target } from '../providers/provider.ts';
-import type { Step } from '../routing/route-plan.ts';
+import type { Step, StepOverrides } from '../routing/route-plan.ts';
 import { type OutboundRequest, UpstreamAttempt } from '../upstream/attempt.ts';
 import { Waits } from '../upstream/waits.ts';
 import { UsageMeter } from '../usage/usage-meter.ts';
@@ -13,7 +13,7 @@ import { formOf } from './choose-mount.ts';
 import { ContentTimes } from './content-times.ts';
 import { ErrorAnswer } from './error-answer.ts';
 import { HeldMemory } from './held-memory.ts';
-import { type Outbound, outbound, queueFull, wholeBody } from './outbound.ts';
+import { mayStream, type Outbound, outbound, queueFull, wholeBody } from './outbound.ts';
 import type { RelayMode } from './relay-mode.ts';
 import type { RunContext } from './run-context.ts';
 import { SplitAttempt } from './split-attempt.ts';
@@ -288,11 +288,35 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
   #request(): OrError<Outbound> | Promise<OrError<Outbound>> {
     const { exchange, dialect, translateHeavy, cacheMarker, fetchMedia } = this.#c;
     const params = this.step.overrides?.params;
-    const { headers, body } = exchange;
-    if (params === undefined) {
-      const asked = { headers, body, peeked: this.#peeked, cacheMarker, fetchMedia };
+    const { headers, body, spooled } = exchange;
+    if (spooled !== undefined && !spooled.isWhole && !mayStream(dialect, this.step, spooled)) {
+      return spooled.whole().then((fault) => fault ?? this.#request());
+    }
+    if (params === undefined && (spooled === undefined || this.target.local === undefined)) {
+      const asked = { headers, body, spooled, peeked: this.#peeked, cacheMarker, fetchMedia };
       return outbound(asked, dialect, this.step, translateHeavy, this);
     }
+    if (spooled !== undefined) return this.#requestInMemory(spooled);
+    return this.#overridden(params ?? {});
+  }
+
+  /** Who cannot be sent stretches of a body needs it whole, and its bound is that of any other. */
+  async #requestInMemory(spooled: SpooledBody): Promise<OrError<Outbound>> {
+    const { exchange, settings } = this.#c;
+    const body = await spooled.read(settings.limits.maxBodyBytes);
+    if (body instanceof GatewayError) return body;
+    if (!this.#memory.mayHold(body.length)) {
+      return new GatewayError('body_memory_full', { setting: this.#memory.setting, retryAfterMs: 1000 });
+    }
+    exchange.body = body;
+    exchange.spooled = undefined;
+    spooled.close();
+    return this.#request();
+  }
+
+  #overridden(params: NonNullable<StepOverrides['params']>): OrError<Outbound> | Promise<OrError<Outbound>> {
+    const { exchange, dialect, translateHeavy, cacheMarker, fetchMedia } = this.#c;
+    const { headers } = exchange;
     const changed = overriddenRequest(exchange, dialect, params);
     if (changed instanceof GatewayError) return changed;
     this.#peeked = changed.peeked;

@@ -79,7 +79,7 @@ export function chooseMode(head: AnswerHead, context: ModeContext): OrError<Rela
  */
 function mediaMode({ headers }: AnswerHead, context: ModeContext): RelayMode | undefined {
   const { host, meter, target, wire, dialect, limits, memory, peeked } = context;
-  if (dialect.answers.media !== 'any' || (formOf(wire) !== dialect.name && wire.media !== 'any')) return undefined;
+  if (dialect.answers.media !== 'any' || (!passes(wire, dialect) && wire.media !== 'any')) return undefined;
   const contentType = String(headers['content-type'] ?? BYTES);
   const label = contentType.toLowerCase();
   if (label.startsWith(EVENT_STREAM) || label.startsWith(HTML)) return undefined;
@@ -139,6 +139,11 @@ function kindOf(told: AnswerKind, label: string, { framing }: Wire): Exclude<Ans
   return told === 'other' && label.startsWith(EVENT_STREAM) ? 'events' : told;
 }
 
+/** Its answers are of the client's form. */
+function passes(wire: Wire, dialect: Dialect): boolean {
+  return (wire.answersAs ?? formOf(wire)) === dialect.name;
+}
+
 const NO_STREAM = new GatewayError('upstream_protocol', {
   detail: 'It answered with a stream, which this form has not.',
 });
@@ -152,7 +157,7 @@ function streamTranslation(host: RelayHost, context: ModeContext): OrError<Relay
 
 function eventsMode(host: RelayHost, contentType: string, context: ModeContext): OrError<RelayMode> {
   const { meter, target, wire, dialect, peeked, limits, memory } = context;
-  if (formOf(wire) !== dialect.name) return streamTranslation(host, context);
+  if (!passes(wire, dialect)) return streamTranslation(host, context);
   const { answers } = dialect;
   if (answers.stream === undefined) return NO_STREAM;
   const unpack = wire.envelope?.unpack;
@@ -174,7 +179,7 @@ function eventsMode(host: RelayHost, contentType: string, context: ModeContext):
 
 function wholeMode(host: RelayHost, contentType: string, { headers }: AnswerHead, context: ModeContext): RelayMode {
   const { meter, target, wire, dialect, limits, memory } = context;
-  if (formOf(wire) !== dialect.name) {
+  if (!passes(wire, dialect)) {
     const make = maker(context);
     return new WholeTranslation({ host, meter, wire, target, make, memory, maxBytes: limits.maxTranslateBytes });
   }
@@ -247,8 +252,18 @@ export function answerContext({
   repeats,
 }: Pick<ModeContext, 'exchangeId' | 'target' | 'peeked' | 'strictForm' | 'repeats'>): AnswerContext {
   const created = Math.floor(Date.now() / 1000);
-  const { encoding, maxResults } = peeked;
+  const { encoding, maxResults, format } = peeked;
   // A whole answer always has it, also where it is put together from a stream.
   const includeUsage = peeked.includeUsage || !peeked.stream;
-  return { exchangeId, model: target.id, includeUsage, created, strict: strictForm, encoding, maxResults, repeats };
+  return {
+    exchangeId,
+    model: target.id,
+    includeUsage,
+    created,
+    strict: strictForm,
+    encoding,
+    maxResults,
+    format,
+    repeats,
+  };
 }

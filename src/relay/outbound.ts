@@ -1,6 +1,6 @@
 import type { ServerSettings } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
-import type { HeadersOfInterest, OrError } from '../core/exchange.ts';
+import type { HeadersOfInterest, OrError, SpooledBody, UploadSource } from '../core/exchange.ts';
 import type { BodyEnvelope, Dialect, PeekedRequest } from '../dialects/dialect.ts';
 import type { CacheMarker } from '../inference/cache-marker.ts';
 import type { Envelope, Mount, Target } from '../providers/provider.ts';
@@ -10,14 +10,14 @@ import { requestHeaders } from '../upstream/forward-headers.ts';
 import { asksUsage } from './asks-usage.ts';
 import { formOf, mountFor } from './choose-mount.ts';
 import type { FetchedMedia, MediaFetcher } from './media-by-address.ts';
-import { type HeavyTranslator, type TranslatedRequest, translateRequest } from './request-translation.ts';
+import { type HeavyTranslator, type TranslatedRequest, toProvider, translateRequest } from './request-translation.ts';
 import { overriddenHeaders } from './step-overrides.ts';
 
 /** One request to one target, authorised. Made anew for each attempt: a signature is about its moment. */
 export interface Outbound extends OutboundRequest {
   /** Where it goes to, and what is spoken there. */
   readonly mount: Mount;
-  readonly body: Buffer | Buffer[];
+  readonly body: Buffer | Buffer[] | UploadSource;
   /** Further requests of the same kind, where the client asks for more than the provider takes at once. */
   readonly more?: readonly OutboundRequest[];
   /** How many inputs each of them but the last has. */
@@ -27,14 +27,18 @@ export interface Outbound extends OutboundRequest {
   onBodySent: (() => void) | undefined;
 }
 
-export function wholeBody(body: Buffer | Buffer[]): Buffer {
-  return Array.isArray(body) ? Buffer.concat(body) : body;
+export function wholeBody(body: Buffer | Buffer[] | UploadSource): Buffer {
+  if (Buffer.isBuffer(body)) return body;
+  if (Array.isArray(body)) return Buffer.concat(body);
+  throw new Error('a body on the disk is read before it is asked for whole');
 }
 
 /** The client's request as a step sends it. */
 export interface AskedRequest {
   readonly headers: HeadersOfInterest;
   readonly body: Buffer;
+  /** In the place of the body. */
+  readonly spooled?: SpooledBody | undefined;
   readonly peeked: PeekedRequest;
   /** Of a translated request. */
   readonly cacheMarker: CacheMarker | undefined;
@@ -50,7 +54,7 @@ export function outbound(
   translateHeavy: HeavyTranslator,
   abandoned: { readonly signal: AbortSignal },
 ): OrError<Outbound> | Promise<OrError<Outbound>> {
-  const { body, peeked, fetchMedia } = asked;
+  const { body, spooled, peeked, fetchMedia } = asked;
   const mount = mountFor(target, dialect);
   if (mount === undefined) return new GatewayError('unsupported_operation', { target: target.id });
   const { wire } = mount;
@@ -59,14 +63,18 @@ export function outbound(
     const askUsage = asksUsage(dialect, peeked, target);
     const envelope = wire.envelope && wrapping(wire.envelope, asked.headers);
     const edits = { modelId, askUsage, developerAsSystem: !abilities.developerRole, rules, envelope };
-    const spliced = dialect.splice(body, peeked, edits);
+    const spliced =
+      spooled?.length === undefined
+        ? dialect.splice(body, peeked, edits)
+        : spooled.source(dialect.pieces!(peeked, edits, spooled.length));
     if (spliced instanceof GatewayError) return spliced;
     return authorised(asked, target, mount, overrides, { body: spliced, headers: NO_HEADERS, asksUsage: askUsage });
   }
   const finish = (made: OrError<TranslatedRequest>): OrError<Outbound> => {
     if (made instanceof GatewayError) return made;
     const { headers, more = [], partInputs = 0 } = made;
-    const whole = wire.translation?.adapted?.(made.body, target) ?? made.body;
+    const whole =
+      (Buffer.isBuffer(made.body) ? wire.translation?.adapted?.(made.body, target) : undefined) ?? made.body;
     if (whole instanceof GatewayError) return whole;
     const first = authorised(asked, target, mount, overrides, { ...made, body: whole, asksUsage: false });
     if (first instanceof GatewayError || more.length === 0) return first;
@@ -78,13 +86,19 @@ export function outbound(
     }
     return { ...first, more: others, partInputs };
   };
+  const translation = wire.translation!;
+  const read = dialect.translation!.fromForm?.(peeked, target.modelId);
+  if (read !== undefined) {
+    return finish(read instanceof GatewayError ? read : toProvider(read, translation, target, spooled ?? body));
+  }
   const translate = (media?: FetchedMedia): OrError<TranslatedRequest> | Promise<OrError<TranslatedRequest>> => {
     const request = { ...asked, media };
     if (body.length + bytesOf(media) <= INLINE_BYTES) {
-      return translateRequest(dialect.translation!, wire.translation!, target, request);
+      return translateRequest(dialect.translation!, translation, target, request);
     }
-    const { id, modelId } = target;
-    return translateHeavy(dialect, wire, { id, modelId }, request, abandoned.signal);
+    const { id, modelId, region } = target;
+    const to = { id, modelId, ...(region !== undefined && { region }) };
+    return translateHeavy(dialect, wire, to, request, abandoned.signal);
   };
   const made = translate();
   if (!(made instanceof Promise) && !isUnfetched(made)) return finish(made);
@@ -114,12 +128,18 @@ async function withMedia(
   return media instanceof GatewayError ? media : translate(media);
 }
 
+/** Whether a body that still comes can be sent on: where it is, or becomes, what the provider reads. */
+export function mayStream(dialect: Dialect, { target, overrides }: Step, { length }: SpooledBody): boolean {
+  const isPassed = mountFor(target, dialect)?.wire.name === dialect.name;
+  return length !== undefined && isPassed && overrides?.params === undefined && target.local === undefined;
+}
+
 function wrapping({ without, pairs }: Envelope, { forwardable = NOTHING }: HeadersOfInterest): BodyEnvelope {
   return { without, pairs: pairs(forwardable) };
 }
 
 interface SentRequest {
-  readonly body: Buffer | Buffer[];
+  readonly body: Buffer | Buffer[] | UploadSource;
   /** What this request needs beyond the mount's headers. */
   readonly headers: readonly string[];
   readonly path?: string | undefined;

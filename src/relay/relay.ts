@@ -170,6 +170,15 @@ export class Relay implements AttemptsOwner, Swept {
     this.#close(new GatewayError(code), 499, this.#o.exchange.sink.started);
   };
 
+  /** The client's body does not come whole: the provider is told nothing more, and the client why. */
+  breakOff(error: GatewayError): void {
+    if (this.#over) return;
+    this.#attempts.abort();
+    this.#attempts.run.endedAt ||= performance.now();
+    if (this.#o.exchange.aborted === undefined) this.#giveUp(error);
+    else this.#close(error, 499, this.#o.exchange.sink.started);
+  }
+
   // ── the end ───────────────────────────────────────────────────────────────
 
   /** Before anything was sent: the right status. Afterwards: an error event where it is a stream, and a cut. */

@@ -1,16 +1,18 @@
 import { type ErrorCode, type ErrorContext, GatewayError } from '../core/errors.ts';
-import type { OrError } from '../core/exchange.ts';
+import type { OrError, SpooledBody, UploadSource } from '../core/exchange.ts';
 import type { Dialect, DialectTranslation } from '../dialects/dialect.ts';
 import { type CacheMarker, withCacheMarkers } from '../inference/cache-marker.ts';
-import type { EmbeddingRequest } from '../inference/embedding.ts';
+import type { BodyStretch } from '../inference/form-part.ts';
+import type { NeutralRequest } from '../inference/neutral-request.ts';
 import type { Task } from '../offload/tasks.ts';
 import type { MadeRequest, Translation, TranslationTarget, Wire } from '../providers/provider.ts';
 
 import { type FetchedMedia, inlineMedia } from './media-by-address.ts';
 
-export interface TranslatedRequest extends MadeRequest {
+export interface TranslatedRequest extends Omit<MadeRequest, 'body'> {
+  readonly body: Buffer | Buffer[] | UploadSource;
   /** Bodies of further requests, in order, where the client asks for more than the provider takes at once. */
-  readonly more?: readonly Buffer[] | undefined;
+  readonly more?: readonly (Buffer | Buffer[] | UploadSource)[] | undefined;
   /** How many inputs each of them but the last has; undefined where there are no more. */
   readonly partInputs?: number | undefined;
 }
@@ -25,6 +27,8 @@ export interface TranslatableRequest {
 
 /** As OpenAI: https://platform.openai.com/docs/api-reference/embeddings/create */
 const MAX_SPLIT_INPUTS = 2_048;
+/** As OpenAI: https://platform.openai.com/docs/api-reference/images/create */
+const MAX_IMAGES = 10;
 
 /** Parsed and rewritten, about 10 ms for a megabyte of many small values. */
 export function translateRequest(
@@ -38,34 +42,67 @@ export function translateRequest(
   if (cacheMarker && 'messages' in request) withCacheMarkers(request, cacheMarker);
   const unfetched = 'messages' in request ? inlineMedia(request, to, target, media) : undefined;
   if (unfetched) return unfetched;
-  const maxInputs = to.maxInputs?.(target.modelId);
-  if (maxInputs === undefined || !('inputs' in request) || request.inputs.length <= maxInputs) {
-    return to.toRequest(request, target);
-  }
-  return splitRequest(request, maxInputs, to, target);
+  return toProvider(request, to, target, body);
 }
 
-function splitRequest(
-  request: EmbeddingRequest,
-  maxInputs: number,
+/** The neutral request in the provider's form; `body`: the client's, of which stretches may be sent; on the disk it is whole. */
+export function toProvider(
+  request: NeutralRequest,
   to: Translation,
   target: TranslationTarget,
+  body: Buffer | SpooledBody,
 ): OrError<TranslatedRequest> {
-  const { inputs } = request;
-  if (inputs.length > MAX_SPLIT_INPUTS) {
-    const detail = `\`input\` has ${inputs.length} entries; allowed are up to ${MAX_SPLIT_INPUTS}.`;
-    return new GatewayError('invalid_parameter', { param: 'input', detail });
-  }
-  const bodies: Buffer[] = [];
-  let headers: readonly string[] = [];
-  for (let from = 0; from < inputs.length; from += maxInputs) {
-    const made = to.toRequest({ ...request, inputs: inputs.slice(from, from + maxInputs) }, target);
+  const maxInputs = to.maxInputs?.(target.modelId);
+  const parts = maxInputs === undefined ? [request] : partsOf(request, maxInputs);
+  if (parts instanceof GatewayError) return parts;
+  const bodies: (Buffer | Buffer[] | UploadSource)[] = [];
+  let last: MadeRequest | undefined;
+  for (const part of parts) {
+    const made = to.toRequest(part, target);
     if (made instanceof GatewayError) return made;
-    bodies.push(made.body);
-    ({ headers } = made);
+    bodies.push(sentBody(made.body, body));
+    last = made;
   }
-  const [body, ...more] = bodies;
-  return { body: body!, headers, more, partInputs: maxInputs };
+  const { headers, path } = last!;
+  const [first, ...more] = bodies;
+  if (more.length === 0) return { body: first!, headers, path };
+  return { body: first!, headers, path, more, partInputs: maxInputs };
+}
+
+/** As several, where it asks for more than the provider takes at once. */
+function partsOf(request: NeutralRequest, maxInputs: number): OrError<readonly NeutralRequest[]> {
+  if ('inputs' in request) {
+    const { inputs } = request;
+    if (inputs.length <= maxInputs) return [request];
+    if (inputs.length > MAX_SPLIT_INPUTS) {
+      const detail = `\`input\` has ${inputs.length} entries; allowed are up to ${MAX_SPLIT_INPUTS}.`;
+      return new GatewayError('invalid_parameter', { param: 'input', detail });
+    }
+    return partSizes(inputs.length, maxInputs).map((size, index) => ({
+      ...request,
+      inputs: inputs.slice(index * maxInputs, index * maxInputs + size),
+    }));
+  }
+  if (!('sources' in request)) return [request];
+  if (request.images > MAX_IMAGES) {
+    return new GatewayError('invalid_parameter', { param: 'n', detail: `\`n\` may be up to ${MAX_IMAGES}.` });
+  }
+  return partSizes(request.images, maxInputs).map((images) => ({ ...request, images }));
+}
+
+function partSizes(all: number, most: number): number[] {
+  return Array.from({ length: Math.ceil(all / most) }, (_, index) => Math.min(most, all - index * most));
+}
+
+function sentBody(made: MadeRequest['body'], body: Buffer | SpooledBody): Buffer | Buffer[] | UploadSource {
+  if (Buffer.isBuffer(made)) return made;
+  return Buffer.isBuffer(body) ? made.map((piece) => bytesOf(piece, body)) : body.source(made);
+}
+
+function bytesOf(piece: Buffer | BodyStretch, body: Buffer): Buffer {
+  if (Buffer.isBuffer(piece)) return piece;
+  const { start, end, base64 } = piece;
+  return base64 ? Buffer.from(body.toString('base64', start, end), 'latin1') : body.subarray(start, end);
 }
 
 /** The same, away from the event loop. */

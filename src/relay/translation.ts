@@ -181,7 +181,7 @@ export class WholeTranslation implements RelayMode {
       } else {
         if (made.usage) meter.add(made.usage);
         else meter.sampled(all);
-        host.commit('application/json');
+        host.commit(made.contentType ?? 'application/json');
         host.finish(made.body);
       }
     });

@@ -3,7 +3,7 @@ import type { ProviderWords } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { Log } from '../core/log.ts';
 import type { ApiForm } from '../dialects/dialect.ts';
-import type { ServedAs } from '../inference/served-as.ts';
+import { type ServedAs, servedAfter } from '../inference/served-as.ts';
 import type { Usage } from '../inference/usage.ts';
 import type { RareCounts } from '../inference/usage-counters.ts';
 import type { Admission } from '../limits/admission.ts';
@@ -176,7 +176,11 @@ function withCounted(result: Outcome, { counted, servedAs }: SettlementOptions):
   const told = meter.usage;
   if (told?.rare === undefined && isEmpty(counted)) return told;
   const used: Usage = { ...told, rare: { ...counted, ...told?.rare } };
-  return told === undefined && servedAs !== undefined ? { ...used, servedAs } : used;
+  if (servedAs === undefined) return used;
+  // Of an image no answer tells size and quality, whatever else it tells.
+  const { imageSize, imageQuality } = servedAs;
+  const asked = told === undefined ? servedAs : servedAfter({ imageSize, imageQuality }, told.servedAs ?? {});
+  return asked === undefined ? used : { ...used, servedAs: asked };
 }
 
 function isEmpty(counts: Readonly<RareCounts>): boolean {

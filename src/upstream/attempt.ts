@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { GatewayError } from '../core/errors.ts';
-import type { Method } from '../core/exchange.ts';
+import type { Method, UploadSource } from '../core/exchange.ts';
 import { Sweeper, type Swept } from '../core/sweeper.ts';
 import type { AttemptControl, AttemptHandler } from '../providers/provider.ts';
 import { bodyPieces } from './body-pieces.ts';
@@ -26,8 +26,8 @@ export interface OutboundRequest {
   readonly method: Method | 'HEAD';
   /** Flat name-value pairs. */
   readonly headers: string[];
-  /** Pieces are sent one after another without being copied into one. */
-  readonly body: Buffer | Buffer[] | undefined;
+  /** Pieces are sent one after another without being copied into one; a source as it gives its bytes. */
+  readonly body: Buffer | Buffer[] | UploadSource | undefined;
   /** In the place of `body`, where it is still coming; with a content-length among the headers if that is known. */
   readonly arriving?: Readable | undefined;
   /** Called when every byte of a large body has gone into the connection; never where that is not certain. */
@@ -93,7 +93,7 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
     this.#dispatched = true;
     this.#connection = connection;
     // Pieces have no length of their own, and undici would send them chunked: some front ends refuse that (411).
-    const body = request.body === undefined ? null : bodyPieces(request.body, request.onBodySent);
+    const body = sentBody(request);
     if (body && !Buffer.isBuffer(body)) request.headers.push('content-length', String(lengthOf(request.body!)));
     return {
       origin: request.origin,
@@ -283,8 +283,13 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
   }
 }
 
-function lengthOf(pieces: Buffer | readonly Buffer[]): number {
-  if (Buffer.isBuffer(pieces)) return pieces.length;
+function sentBody({ body, onBodySent }: OutboundRequest): Buffer | Iterable<Buffer> | UploadSource | null {
+  if (body === undefined) return null;
+  return Buffer.isBuffer(body) || Array.isArray(body) ? bodyPieces(body, onBodySent) : body;
+}
+
+function lengthOf(pieces: Buffer | readonly Buffer[] | UploadSource): number {
+  if (Buffer.isBuffer(pieces) || !Array.isArray(pieces)) return pieces.length;
   let length = 0;
   for (const piece of pieces) length += piece.length;
   return length;

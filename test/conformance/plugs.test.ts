@@ -64,7 +64,11 @@ const MANIFESTS: Record<string, object> = {
 };
 
 /** Where the form of a request depends on its model. */
-const MODEL_OF: Record<string, string> = { 'bedrock-invoke-embeddings': 'cohere.embed-v4:0' };
+const MODEL_OF: Record<string, string> = {
+  'bedrock-invoke-embeddings': 'cohere.embed-v4:0',
+  'bedrock-images': 'amazon.nova-canvas-v1:0',
+  'bedrock-image-edits': 'amazon.nova-canvas-v1:0',
+};
 
 const tasks = new TaskPool();
 after(() => tasks.close());
@@ -88,8 +92,12 @@ const LARGE: Record<string, object> = {
   'openai-completions': { model: 'm', prompt: LONG },
   'cohere-rerank': { model: 'm', query: 'q', documents: [LONG] },
   'openai-speech': { model: 'm', input: LONG, voice: 'v' },
+  'openai-images': { model: 'm', prompt: LONG },
+  'openai-image-edits': { model: 'm', prompt: 'p', images: [{ image_url: `data:image/png;base64,${LONG}` }] },
   'openai-responses': { model: 'm', input: LONG },
 };
+/** Their files stay where they are, so that nothing of them is large (test/integration/transcripts-vendors.test.ts). */
+const FORMS_ALONE = ['openai-image-variations', 'openai-transcriptions', 'openai-translations'];
 
 // A kind without wires has endpoints of its own: test/integration/custom-endpoints.test.ts.
 for (const plug of PLUGS.filter(({ wires }) => wires.length > 0)) {
@@ -120,7 +128,7 @@ for (const plug of PLUGS.filter(({ wires }) => wires.length > 0)) {
       }
     });
 
-    for (const dialect of DIALECTS) {
+    for (const dialect of DIALECTS.filter(({ name }) => !FORMS_ALONE.includes(name))) {
       test(`a large request in ${dialect.name} is translated where it has to be`, async () => {
         const mount = mountFor(target, dialect);
         if (mount === undefined || formOf(mount.wire) === dialect.name) return;

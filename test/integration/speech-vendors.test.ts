@@ -5,6 +5,8 @@ import { KEY, type RunningGateway, recordOf, startGateway } from '../support/gat
 import { type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
 
 const AUDIO = Buffer.from(Array.from({ length: 100_000 }, (_, at) => (at * 13 + (at >> 6)) & 0xff));
+const SAMPLES = AUDIO.subarray(0, 48_000);
+const MP3 = Buffer.concat([Buffer.from('ID3'), AUDIO.subarray(0, 5_000)]);
 /** What each says of a fault of the client's. */
 const FAULTS: Record<string, object> = {
   '/v1/text-to-speech': { detail: { status: 'voice_not_found', message: 'no such voice' } },
@@ -21,6 +23,23 @@ before(async () => {
     if (request.body.toString().includes('fault')) {
       const [, fault = {}] = Object.entries(FAULTS).find(([path]) => request.path.startsWith(path))!;
       sendJson(response, 400, fault);
+      return;
+    }
+    if (request.path.endsWith(':generateContent')) {
+      const audio = { mimeType: 'audio/L16;codec=pcm;rate=24000', data: SAMPLES.toString('base64') };
+      sendJson(response, 200, {
+        candidates: [{ content: { parts: [{ inlineData: audio }], role: 'model' }, finishReason: 'STOP', index: 0 }],
+        usageMetadata: {
+          promptTokenCount: 4,
+          candidatesTokenCount: 50,
+          totalTokenCount: 54,
+          candidatesTokensDetails: [{ modality: 'AUDIO', tokenCount: 50 }],
+        },
+      });
+      return;
+    }
+    if (request.path === '/audio/speech') {
+      sendJson(response, 200, { audio_data: MP3.toString('base64') });
       return;
     }
     response.writeHead(200, { 'content-type': 'audio/mpeg' });
@@ -45,6 +64,10 @@ before(async () => {
       account('elevenlabs'),
       account('deepgram', { integrations: [priced] }),
       account('cartesia', { cartesia_version: '2024-11-13' }),
+      account('smallest-ai'),
+      account('mistral-ai'),
+      account('xai'),
+      account('google-gemini', { auth_data: { type: 'api-key', apiKey: 'sk-gemini' } }),
     ],
   });
   client = new OpenAI({ apiKey: KEY, baseURL: `${gateway.url}/v1`, maxRetries: 0 });
@@ -137,5 +160,55 @@ describe('speech of vendors with forms of their own', () => {
     const record = await recordOf(gateway, 'long');
     assert.equal(record['sluice.usage.input_characters'], 350_000);
     assert.equal(record['sluice.cost.usd'], 10.5);
+  });
+
+  test('Smallest AI and xAI are asked in their words, and their audio passes', async () => {
+    const smallest = await asked('smallest-ai/lightning_v3.1', { response_format: 'wav', speed: 1.2 });
+    assert.equal(smallest.path, '/waves/v1/tts');
+    assert.deepEqual(smallest.body, {
+      model: 'lightning_v3.1',
+      text: 'Hi 🎵',
+      voice_id: 'zeus',
+      output_format: 'wav',
+      sample_rate: 24_000,
+      speed: 1.2,
+    });
+    const xai = await asked('xai/any');
+    assert.equal(xai.path, '/tts');
+    assert.deepEqual(xai.body, { text: 'Hi 🎵', voice_id: 'zeus', language: 'auto' });
+    assert.deepEqual(await refusal('xai/any', { response_format: 'flac' }), [400, 'response_format']);
+  });
+
+  test('audio that comes within JSON reaches the client as bytes, under its own label', async () => {
+    const mistral = await speak('mistral-ai/voxtral-mini-tts-latest');
+    assert.equal(mistral.headers.get('content-type'), 'audio/mpeg');
+    assert.ok(MP3.equals(Buffer.from(await mistral.arrayBuffer())));
+    assert.deepEqual(JSON.parse(provider.requests.at(-1)!.body.toString()), {
+      model: 'voxtral-mini-tts-latest',
+      input: 'Hi 🎵',
+      voice_id: 'zeus',
+      response_format: 'mp3',
+      stream: false,
+    });
+    const model = 'google-gemini/gemini-2.5-flash-preview-tts';
+    const wav = await speak(model, { voice: 'Kore', instructions: 'Say cheerfully' });
+    assert.equal(wav.headers.get('content-type'), 'audio/wav');
+    const bytes = Buffer.from(await wav.arrayBuffer());
+    assert.equal(bytes.toString('latin1', 0, 4), 'RIFF');
+    assert.deepEqual([bytes.readUInt32LE(24), bytes.readUInt32LE(40)], [24_000, SAMPLES.length]);
+    assert.ok(SAMPLES.equals(bytes.subarray(44)));
+    assert.deepEqual(JSON.parse(provider.requests.at(-1)!.body.toString()), {
+      contents: [{ role: 'user', parts: [{ text: 'Say cheerfully: Hi 🎵' }] }],
+      generationConfig: {
+        responseModalities: ['AUDIO'],
+        speechConfig: { voiceConfig: { prebuiltVoiceConfig: { voiceName: 'Kore' } } },
+      },
+    });
+    const pcm = await speak(model, { response_format: 'pcm' });
+    assert.ok(SAMPLES.equals(Buffer.from(await pcm.arrayBuffer())));
+    assert.deepEqual(await refusal(model, { response_format: 'mp3' }), [400, 'response_format']);
+    const events = await (await speak(model, { response_format: 'pcm', stream_format: 'sse' })).text();
+    const [, audio = ''] = /"audio":"([^"]+)"/.exec(events) ?? [];
+    assert.ok(SAMPLES.equals(Buffer.from(audio, 'base64')));
   });
 });

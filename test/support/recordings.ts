@@ -26,7 +26,7 @@ export interface Recording {
   provider: string;
   name: string;
   kind: 'json' | 'sse' | 'awses' | 'ndjson' | 'bin';
-  request: { method: string; path: string; body?: string };
+  request: { method: string; path: string; query?: string; body?: string; body_base64?: string };
   response: { status: number; body?: string; body_base64?: string };
 }
 

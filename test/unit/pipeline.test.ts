@@ -76,6 +76,7 @@ function ask({ answer = whole(ANSWER), admit = () => NOTHING_HELD, options }: As
     log: { debug: log, info: log, warn: log, error: log },
     pools: new OriginPools(limits, timeouts),
     sweeper: new Sweeper(),
+    spoolFolder: '',
     estimate: async () => undefined,
     translateHeavy: () => Promise.reject(new Error('nothing is large')),
     heavyAnswers: () => Promise.reject(new Error('nothing is large')),

@@ -5,7 +5,7 @@
 const providerAccounts = `
   anthropic aws aws-bedrock aws-bedrock-mantle aws-claude-platform aws-sagemaker azure
   cartesia deepgram elevenlabs gcp google-gemini guardrail-config-group hashicorp
-  hosted-mcp-server nomic ollama openai palm self-hosted-model smallest-ai truefoundry`;
+  hosted-mcp-server ollama openai palm self-hosted-model truefoundry`;
 
 const gatewayConfigurations = `
   gateway-data-access-config gateway-data-routing-config gateway-guardrails-config gateway-logging-config

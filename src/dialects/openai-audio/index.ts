@@ -1,11 +1,16 @@
+import { GatewayError } from '../../core/errors.ts';
 import type { AnswerForm } from '../answer-form.ts';
 import { formDialect } from '../openai-json/form-dialect.ts';
+import type { FormValues } from '../openai-json/form-scan.ts';
 import { jsonAnswers } from '../openai-json/json-answers.ts';
 import { jsonDialect } from '../openai-json/json-dialect.ts';
 import { TypedEventReader } from '../openai-json/typed-events.ts';
+import { fromInference } from './spoken-audio.ts';
 import { spokenCharacters } from './spoken-characters.ts';
 import { speechEvents, transcriptEvents } from './to-events.ts';
-import { notRead, toInference } from './to-inference.ts';
+import { toInference } from './to-speech-request.ts';
+import { toTranscriptionRequest } from './to-transcription-request.ts';
+import { writeTranscript } from './transcripts.ts';
 
 /** Seconds stand beside the text in `verbose_json`. */
 const transcript = jsonAnswers(['duration']);
@@ -23,10 +28,11 @@ export const openAiSpeech = jsonDialect({
   patterns: ['/audio/speech'],
   required: ['input'],
   more: {
-    keys: ['stream_format'],
+    keys: ['stream_format', 'response_format'],
     read: (scan, body, first) => ({
       choices: 1,
       stream: scan.word(body, first) === 'sse',
+      format: scan.word(body, first + 1),
       counted: { inputCharacters: spokenCharacters(body, scan.starts[1]!, scan.ends[1]!) },
     }),
   },
@@ -36,7 +42,7 @@ export const openAiSpeech = jsonDialect({
     stream: (_, told) => new TypedEventReader(/^speech\.audio\.done$/, told),
     toEvents: speechEvents,
   },
-  translation: { to: ['speech'], toInference, fromInference: notRead },
+  translation: { to: ['speech'], toInference, fromInference },
   promptText: () => ({ text: '', extraTokens: 0, scale: 1 }),
 });
 
@@ -45,13 +51,20 @@ export const openAiTranscriptions = formDialect({
   name: 'openai-transcriptions',
   operation: 'transcription',
   pattern: '/audio/transcriptions',
+  uploads: true,
   keys: ['stream', 'response_format'],
   peek(values) {
     const stream = values.flag('stream');
-    return typeof stream === 'boolean' ? { stream, counted: {} } : stream;
+    return typeof stream === 'boolean' ? { stream, format: formatOf(values), counted: {} } : stream;
   },
   answers: transcripts,
   orJson: false,
+  translation: {
+    to: ['transcription'],
+    toInference: onlyForms,
+    fromForm: (form, model) => toTranscriptionRequest(form, model, false),
+    fromInference: writeTranscript,
+  },
 });
 
 /** OpenAI's translations into English: https://platform.openai.com/docs/api-reference/audio/createTranslation */
@@ -59,8 +72,24 @@ export const openAiTranslations = formDialect({
   name: 'openai-translations',
   operation: 'audio-translation',
   pattern: '/audio/translations',
+  uploads: true,
   keys: ['response_format'],
-  peek: () => ({ counted: {} }),
+  peek: (values) => ({ format: formatOf(values), counted: {} }),
   answers: { ...transcript, media: 'any' },
   orJson: false,
+  translation: {
+    to: ['audio-translation'],
+    toInference: onlyForms,
+    fromForm: (form, model) => toTranscriptionRequest(form, model, true),
+    fromInference: writeTranscript,
+  },
 });
+
+function formatOf(values: FormValues): string | undefined {
+  return values.word('response_format') || undefined;
+}
+
+/** The scan has refused all else. */
+function onlyForms(): GatewayError {
+  return new GatewayError('invalid_multipart');
+}

@@ -3,13 +3,16 @@ import type { OrError } from '../../core/exchange.ts';
 import { servedAfter, servedAs } from '../../inference/served-as.ts';
 import type { AnswerForm } from '../answer-form.ts';
 import type { PeekedRequest } from '../dialect.ts';
-import { type FormValues, formDialect } from '../openai-json/form-dialect.ts';
+import { formDialect } from '../openai-json/form-dialect.ts';
+import type { FormValues } from '../openai-json/form-scan.ts';
 import { jsonAnswers } from '../openai-json/json-answers.ts';
 import { jsonDialect } from '../openai-json/json-dialect.ts';
 import { TypedEventReader } from '../openai-json/typed-events.ts';
+import { fromInference } from './from-inference.ts';
 import { imageEvents } from './to-events.ts';
+import { fromForm, fromJson } from './to-inference.ts';
 
-const KEYS = ['n', 'stream', 'size', 'quality'];
+const KEYS = ['n', 'stream', 'size', 'quality', 'response_format'];
 const whole = jsonAnswers(['svg_usage']);
 
 /** OpenAI's images: https://platform.openai.com/docs/api-reference/images/create */
@@ -28,6 +31,7 @@ export const openAiImages = jsonDialect({
       }),
   },
   answers: streamed('image_generation'),
+  translation: { to: ['image'], toInference: fromJson('generation'), fromInference },
   promptText: () => ({ text: '', extraTokens: 0, scale: 1 }),
 });
 
@@ -40,6 +44,7 @@ export const openAiImageEdits = formDialect({
   peek: peekImages,
   answers: streamed('image_edit'),
   orJson: true,
+  translation: { to: ['image-edit'], toInference: fromJson('edit'), fromForm: fromForm('edit'), fromInference },
 });
 
 /** https://platform.openai.com/docs/api-reference/images/createVariation */
@@ -55,6 +60,12 @@ export const openAiImageVariations = formDialect({
   },
   answers: whole,
   orJson: false,
+  translation: {
+    to: ['image-variation'],
+    toInference: fromJson('variation'),
+    fromForm: fromForm('variation'),
+    fromInference,
+  },
 });
 
 function peekImages(values: FormValues): OrError<Partial<PeekedRequest>> {
@@ -67,6 +78,7 @@ function peekImages(values: FormValues): OrError<Partial<PeekedRequest>> {
   return {
     stream,
     choices,
+    format: values.word('response_format') || undefined,
     counted: { outputImages: choices },
     servedAs: wish && servedAfter(undefined, wish),
   };

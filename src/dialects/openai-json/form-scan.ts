@@ -2,12 +2,22 @@ import type { Edit } from '../../codec/key-rules.ts';
 import { boundaryOf, type FormFault, MultipartScan, meansForm } from '../../codec/multipart.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { BodyScan, OrError } from '../../core/exchange.ts';
+import type { FilePart, ReadForm } from '../../inference/form-part.ts';
 import { editedBody } from './edited-body.ts';
 import { MAX_MODEL_BYTES, missing, type NamedModel, wrong } from './request-scan.ts';
 
-const MODEL = 'model';
+export const MODEL = 'model';
 /** What is read by itself is bounded by itself. */
 const MAX_WORD_BYTES = 512;
+/** Of a text that is read whole, because the form is translated: prompts of images have up to 32,000 characters. */
+const MAX_TEXT_BYTES = 131_072;
+
+/** What the few values say that a form of files reads, however they came. */
+export interface FormValues {
+  word(name: string): string | undefined;
+  flag(name: string): OrError<boolean>;
+  count(name: string): OrError<number | undefined>;
+}
 
 /** A few parts of a multipart form, read as its bytes arrive; each method refuses what OpenAI refuses, by name. */
 export class FormScan implements BodyScan {
@@ -32,14 +42,7 @@ export class FormScan implements BodyScan {
 
   /** After the last byte: what is wrong with the body as a whole; undefined: nothing. */
   fault(body: Buffer): GatewayError | undefined {
-    if (this.#scan === undefined) {
-      return new GatewayError('invalid_multipart', {
-        param: 'content-type',
-        detail: meansForm(this.#contentType)
-          ? 'Its content-type must be `multipart/form-data` with one boundary of 1 to 70 characters.'
-          : 'Its content-type must be `multipart/form-data; boundary=…`.',
-      });
-    }
+    if (this.#scan === undefined) return noForm(this.#contentType);
     const fault = this.#scan.finish(body.length);
     return fault && fromFault(fault);
   }
@@ -52,6 +55,19 @@ export class FormScan implements BodyScan {
     return { model: body.toString('utf8', modelStart, modelEnd), modelStart, modelEnd };
   }
 
+  /** All of it, after the last byte; for whoever sends it on in another form. */
+  form(body: Buffer): ReadForm {
+    const fields: [string, string][] = [];
+    const files: FilePart[] = [];
+    let tooLong: string | undefined;
+    for (const { name, isFile, filename, mediaType, start, end } of this.#scan?.entries ?? []) {
+      if (isFile) files.push({ name, filename, mediaType, start, end });
+      else if (end - start > MAX_TEXT_BYTES) tooLong ??= name;
+      else fields.push([name, body.toString('utf8', start, end)]);
+    }
+    return { boundary: boundaryOf(this.#contentType) ?? '', fields, files, tooLong };
+  }
+
   /** Undefined where it is absent. */
   word(body: Buffer, name: string): string | undefined {
     const part = this.#scan?.parts.get(name);
@@ -61,17 +77,38 @@ export class FormScan implements BodyScan {
 
   /** False where it is absent or empty. */
   flag(body: Buffer, name: string): OrError<boolean> {
-    const word = this.word(body, name)?.toLowerCase() ?? '';
-    if (word === 'true' || word === '1') return true;
-    return word === 'false' || word === '0' || word === '' ? false : wrong(name, 'It must be true or false.');
+    return flagOfWord(this.word(body, name), name);
   }
 
   /** Undefined where it is absent or empty. */
   count(body: Buffer, name: string): OrError<number | undefined> {
-    const word = this.word(body, name) ?? '';
-    if (word === '') return undefined;
-    return /^[0-9]{1,9}$/.test(word) ? Number(word) : wrong(name, 'It must be a whole number.');
+    return countOfWord(this.word(body, name), name);
   }
+}
+
+/** What is wrong with a content type that names no form. */
+export function noForm(contentType: string | undefined): GatewayError {
+  return new GatewayError('invalid_multipart', {
+    param: 'content-type',
+    detail: meansForm(contentType)
+      ? 'Its content-type must be `multipart/form-data` with one boundary of 1 to 70 characters.'
+      : 'Its content-type must be `multipart/form-data; boundary=…`.',
+  });
+}
+
+export function malformedForm(detail: string): GatewayError {
+  return new GatewayError('invalid_multipart', { detail });
+}
+
+export function flagOfWord(said: string | undefined, name: string): OrError<boolean> {
+  const word = said?.toLowerCase() ?? '';
+  if (word === 'true' || word === '1') return true;
+  return word === 'false' || word === '0' || word === '' ? false : wrong(name, 'It must be true or false.');
+}
+
+export function countOfWord(said: string | undefined, name: string): OrError<number | undefined> {
+  if (said === undefined || said === '') return undefined;
+  return /^[0-9]{1,9}$/.test(said) ? Number(said) : wrong(name, 'It must be a whole number.');
 }
 
 /** The form with these values: in the place of its own, or as parts in front of the others. Undefined: it is no form. */
@@ -101,20 +138,18 @@ export function overriddenForm(
 }
 
 function fromFault(fault: FormFault): GatewayError {
-  switch (fault.kind) {
-    case 'syntax':
-      return new GatewayError('invalid_multipart', { detail: `At byte ${fault.at}: ${fault.detail}.` });
-    case 'repeated':
-      return ambiguous(fault.name, 'is repeated');
-    case 'case':
-      return ambiguous(fault.name, 'is written in other letter case, or with blanks around it');
-    case 'file':
-      return ambiguous(fault.name, 'is sent as a file, and must be a field');
-    case 'encoded':
-      return ambiguous(fault.name, 'has a content-transfer-encoding, which not every reader decodes');
-  }
+  if (fault.kind === 'syntax') return malformedForm(`At byte ${fault.at}: ${fault.detail}.`);
+  return ambiguousPart(fault);
 }
 
-function ambiguous(param: string, how: string): GatewayError {
-  return new GatewayError('ambiguous_parameter', { param, detail: `The part \`${param}\` ${how}.` });
+/** A part that is looked for by name, and that readers may read in two ways. */
+export function ambiguousPart({ kind, name }: Exclude<FormFault, { kind: 'syntax' }>): GatewayError {
+  return new GatewayError('ambiguous_parameter', { param: name, detail: `The part \`${name}\` ${AMBIGUOUS[kind]}.` });
 }
+
+const AMBIGUOUS = {
+  repeated: 'is repeated',
+  case: 'is written in other letter case, or with blanks around it',
+  file: 'is sent as a file, and must be a field',
+  encoded: 'has a content-transfer-encoding, which not every reader decodes',
+} as const;

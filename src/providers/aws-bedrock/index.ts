@@ -6,9 +6,11 @@ import { mountAt } from '../base/mount.ts';
 import type { ProviderPlug } from '../provider.ts';
 import { bedrockCountTokensWire } from './count-tokens.ts';
 import { bedrockEmbeddingsWire } from './embeddings.ts';
+import { bedrockImagesWires } from './images.ts';
 import { claudeOnBedrockWire } from './invoke-wire.ts';
 import { listTerms } from './list-terms.ts';
 import { bedrockModels } from './models-probe.ts';
+import { bedrockRerankWire } from './rerank.ts';
 import { bedrockConverseWire } from './wire.ts';
 
 const type = 'provider-account/aws-bedrock';
@@ -28,7 +30,7 @@ const schema = accountBase(type).extend({
 });
 
 const account = 'aws-bedrock';
-const WIRES = [bedrockConverseWire, bedrockEmbeddingsWire];
+const WIRES = [bedrockConverseWire, bedrockEmbeddingsWire, ...bedrockImagesWires];
 const CLAUDE_WIRES = [claudeOnBedrockWire, bedrockCountTokensWire];
 /** By the name of a model or of a profile of AWS's; a profile of the account's own does not say what it leads to. */
 const CLAUDE = /(^|[./:])anthropic\.claude-/;
@@ -51,7 +53,7 @@ export const plug: ProviderPlug = {
       return { type, name: account, region, auth_data: keys };
     },
   },
-  wires: [...WIRES, ...CLAUDE_WIRES],
+  wires: [...WIRES, ...CLAUDE_WIRES, bedrockRerankWire],
   passedAt: ['/bedrock/proxy/{*path}'],
   probe: bedrockModels,
   tokenSources: (checked) => awsTokenSources(schema.parse(checked)),
@@ -73,7 +75,12 @@ export const plug: ProviderPlug = {
         const url = manifest.base_url ?? `https://bedrock-runtime.${region}.${awsDomain(region)}`;
         const credential = awsCredential(manifest, tokens, { region, service: 'bedrock' });
         const wires = family === 'claude' ? [...WIRES, ...CLAUDE_WIRES] : WIRES;
-        return wires.map((wire) => mountAt({ wire, account: manifest, url, credential }));
+        // A host of its own; whoever stands at another address has to serve both.
+        const agents = manifest.base_url ?? `https://bedrock-agent-runtime.${region}.${awsDomain(region)}`;
+        return [
+          ...wires.map((wire) => mountAt({ wire, account: manifest, url, credential })),
+          mountAt({ wire: bedrockRerankWire, account: manifest, url: agents, credential }),
+        ];
       },
     });
   },

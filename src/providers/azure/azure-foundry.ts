@@ -6,10 +6,10 @@ import { type AccountSetup, listedAccount, targetOf } from '../base/account.ts';
 import { listedModel } from '../base/listed-models.ts';
 import { mountAt, mountsOf } from '../base/mount.ts';
 import { chatRules, OPENAI_MODELS, TRANSLATIONS_ALONE } from '../openai-compatible/chat-rules.ts';
-import { openAiChatWire, openAiEmbeddingsWire, openAiResponsesWire } from '../openai-compatible/wire.ts';
+import { openAiResponsesWire } from '../openai-compatible/wire.ts';
 import type { Abilities, ProviderPlug } from '../provider.ts';
 import { azureAuth } from './auth.ts';
-import { type AzureForm, azureEndpoint, azurePlaces, azureProbe, readEndpoint } from './endpoint.ts';
+import { AZURE_WIRES, type AzureForm, azureEndpoint, azurePlaces, azureProbe, readEndpoint } from './endpoint.ts';
 import { azureCredential, azureTokenSources } from './entra-token.ts';
 
 const type = 'provider-account/azure-foundry';
@@ -38,7 +38,7 @@ type Model = Account['integrations'][number];
 export const azureFoundry: ProviderPlug = {
   type,
   schema,
-  wires: [openAiChatWire, openAiEmbeddingsWire, openAiResponsesWire, anthropicWire],
+  wires: [...AZURE_WIRES, anthropicWire],
   probe: azureProbe,
   tokenSources(checked) {
     const account = schema.parse(checked);

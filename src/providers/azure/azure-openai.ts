@@ -5,10 +5,9 @@ import { type AccountSetup, anyModelAccount, type ListedModel, listedAccount, ta
 import { listedModel } from '../base/listed-models.ts';
 import { mountAt, mountsOf } from '../base/mount.ts';
 import { chatRules, OPENAI_MODELS } from '../openai-compatible/chat-rules.ts';
-import { openAiChatWire, openAiEmbeddingsWire, openAiResponsesWire } from '../openai-compatible/wire.ts';
 import type { Mounts, ProviderPlug } from '../provider.ts';
 import { azureAuth } from './auth.ts';
-import { azureEndpoint, azurePlaces, azureProbe, readEndpoint } from './endpoint.ts';
+import { AZURE_WIRES, azureEndpoint, azurePlaces, azureProbe, readEndpoint } from './endpoint.ts';
 import { azureCredential, azureTokenSources } from './entra-token.ts';
 
 const type = 'provider-account/azure-openai';
@@ -44,7 +43,7 @@ type Account = z.output<typeof schema>;
 export const azureOpenAi: ProviderPlug = {
   type,
   schema,
-  wires: [openAiChatWire, openAiEmbeddingsWire, openAiResponsesWire],
+  wires: AZURE_WIRES,
   probe: azureProbe,
   tokenSources: (checked) => azureTokenSources(accessOf(schema.parse(checked))),
   open(checked, tokens) {

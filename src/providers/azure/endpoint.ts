@@ -2,8 +2,21 @@ import { z } from 'zod';
 import { restricting } from '../../config/scalar-schema.ts';
 import { anthropicWire } from '../anthropic-messages/wire.ts';
 import type { MountSetup } from '../base/mount.ts';
-import { openAiChatWire, openAiEmbeddingsWire, openAiResponsesWire } from '../openai-compatible/wire.ts';
-import type { Target, WireRequest } from '../provider.ts';
+import {
+  openAiImageEditsWire,
+  openAiImagesWire,
+  openAiSpeechWire,
+  openAiTranscriptionsWire,
+  openAiTranslationsWire,
+} from '../openai-compatible/media-wires.ts';
+import {
+  cohereRerankWire,
+  openAiChatWire,
+  openAiCompletionsWire,
+  openAiEmbeddingsWire,
+  openAiResponsesWire,
+} from '../openai-compatible/wire.ts';
+import type { Target, Wire, WireRequest } from '../provider.ts';
 
 /**
  * How a resource of Azure is asked. `v1`: OpenAI's own paths behind `/openai/v1`. `deployments`: the older paths, each with
@@ -78,7 +91,7 @@ export function azurePlaces(
   const { pathname } = new URL(base);
   const prefix = pathname === '/' ? '' : pathname;
   const version = apiVersion === undefined ? undefined : encodeURIComponent(apiVersion);
-  const openAi = (before: (modelId: string) => string, query = '', wires = OPENAI_WIRES) =>
+  const openAi = (wires: readonly Wire[], before: (modelId: string) => string, query = '') =>
     wires.map((wire) => ({
       wire,
       url: base,
@@ -97,19 +110,39 @@ export function azurePlaces(
       ];
     case 'deployments':
       return openAi(
+        DEPLOYED,
         (deployment) => `/openai/deployments/${encodeURIComponent(deployment)}`,
         `?api-version=${version ?? DEPLOYMENTS_VERSION}`,
       );
     case 'models':
-      return openAi(() => '/models', `?api-version=${version ?? MODELS_VERSION}`);
+      return openAi(INFERENCE, () => '/models', `?api-version=${version ?? MODELS_VERSION}`);
     case 'host':
-      return openAi(() => '/v1');
+      return openAi([...INFERENCE, openAiCompletionsWire, cohereRerankWire], () => '/v1');
     case 'v1':
       // Without a version it is what is generally available.
-      return openAi(() => '/openai/v1', version === 'preview' ? '?api-version=preview' : '', V1_WIRES);
+      return [
+        ...openAi(
+          [...DEPLOYED, openAiResponsesWire],
+          () => '/openai/v1',
+          version === 'preview' ? '?api-version=preview' : '',
+        ),
+        // https://learn.microsoft.com/en-us/azure/ai-foundry/foundry-models/concepts/models-sold-directly-by-azure#cohere
+        { wire: cohereRerankWire, url: base, path: () => `${prefix}/providers/cohere/v2/rerank` },
+      ];
   }
 }
 
-const OPENAI_WIRES = [openAiChatWire, openAiEmbeddingsWire];
-/** https://learn.microsoft.com/en-us/azure/ai-foundry/openai/how-to/responses: of the paths without versions alone. */
-const V1_WIRES = [...OPENAI_WIRES, openAiResponsesWire];
+/** The inference API of Foundry: https://learn.microsoft.com/en-us/rest/api/aifoundry/modelinference/ */
+const INFERENCE: readonly Wire[] = [openAiChatWire, openAiEmbeddingsWire];
+/** What deployments of OpenAI's models serve: https://learn.microsoft.com/en-us/azure/ai-foundry/openai/reference */
+const DEPLOYED: readonly Wire[] = [
+  ...INFERENCE,
+  openAiCompletionsWire,
+  openAiImagesWire,
+  openAiImageEditsWire,
+  openAiSpeechWire,
+  openAiTranscriptionsWire,
+  openAiTranslationsWire,
+];
+/** Of all its forms but Anthropic's. */
+export const AZURE_WIRES: readonly Wire[] = [...DEPLOYED, openAiResponsesWire, cohereRerankWire];

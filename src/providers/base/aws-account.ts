@@ -25,7 +25,7 @@ export function regionalAccount<F extends string>(setup: RegionalSetup<F>): Prov
     return mounts;
   };
   const target = (model: ListedModel, region = manifest.region): Target =>
-    priced(targetOf(setup, mountsFor(region, familyOf(model.modelId)), model));
+    priced({ ...targetOf(setup, mountsFor(region, familyOf(model.modelId)), model), region });
   if (manifest.integrations.length > 0) {
     const listed = manifest.integrations.map((each) => target(listedModel(each, each.model_id), each.region));
     return listedAccount(setup, listed);

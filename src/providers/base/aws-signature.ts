@@ -131,6 +131,8 @@ function encode(text: string): string {
 function bodyDigest(body: UnsignedRequest['body']): string {
   if (body === undefined) return EMPTY_DIGEST;
   if (Buffer.isBuffer(body)) return sha256(body);
+  // What comes while it is sent has no digest beforehand; nothing of AWS is sent so.
+  if (!Array.isArray(body)) throw new Error('a body on the disk is not signed');
   const hash = createHash('sha256');
   for (const piece of body) hash.update(piece);
   return hash.digest('hex');

@@ -36,20 +36,23 @@ export interface SpeechWireSetup {
   /** The path of a request whose translation names none. */
   readonly path: string;
   toRequest(request: SpeechRequest): ReturnType<Translation['toRequest']>;
+  /** Of a vendor whose audio comes within JSON; absent: its bytes are the audio, and pass. */
+  readonly fromResponse?: Translation['fromResponse'];
   /** Default: the shapes that most vendors use. */
   readonly faultIn?: (body: Buffer) => ProviderFault;
 }
 
 /** A vendor's own form of speech: JSON is sent, and the audio that comes back passes as it is. */
-export function speechWire({ name, path, toRequest, faultIn = readProviderFault }: SpeechWireSetup): Wire {
+export function speechWire(setup: SpeechWireSetup): Wire {
+  const { name, path, toRequest, fromResponse, faultIn = readProviderFault } = setup;
   return {
     name,
     operation: 'speech',
     framing: 'none',
     method: 'POST',
     contentType: 'application/json',
-    accept: '*/*',
-    media: 'any',
+    accept: fromResponse === undefined ? '*/*' : 'application/json',
+    ...(fromResponse === undefined && { media: 'any' as const }),
     forwards: [],
     path: () => path,
     // The gateway counts the characters of the request: these vendors tell no usage in their answer.
@@ -57,7 +60,7 @@ export function speechWire({ name, path, toRequest, faultIn = readProviderFault 
     toError: (status, body, target) => providerError(status, faultIn(body), target),
     translation: {
       toRequest: (request) => (isSpeech(request) ? toRequest(request) : notRead()),
-      fromResponse: notRead,
+      fromResponse: fromResponse ?? notRead,
     },
   };
 }
@@ -71,22 +74,22 @@ export function keyVariable(type: string, account: string, variable: string): We
   };
 }
 
-export interface SpeechAccountSetup {
+export interface AudioAccountSetup {
   readonly manifest: OneAddress['manifest'] & MountSetup['account'];
-  readonly wire: Wire;
+  readonly wires: readonly Wire[];
   readonly url: string;
   readonly credential: Credential;
   readonly headers?: readonly string[];
   readonly listed: OneAddress['listed'];
 }
 
-/** An account that serves speech and nothing else. */
-export function speechAccount({ manifest, listed, ...mount }: SpeechAccountSetup): ProviderAccount {
+/** An account that serves speech and transcripts, and nothing else. */
+export function audioAccount({ manifest, listed, wires, ...mount }: AudioAccountSetup): ProviderAccount {
   return openAccount({
     manifest,
     catalogueId: undefined,
     abilities: { usageInStream: false, developerRole: false },
-    mounts: [mountAt({ ...mount, account: manifest })],
+    mounts: wires.map((wire) => mountAt({ ...mount, wire, account: manifest })),
     listed,
   });
 }

@@ -6,8 +6,9 @@ import type { SpeechFormat } from '../../inference/speech.ts';
 import { headerCredential } from '../base/credential.ts';
 import { jsonBody } from '../base/json-body.ts';
 import { listedModels } from '../base/listed-models.ts';
-import { AUDIO_PATHS, keyVariable, noSuchFormat, nothingFor, speechAccount, speechWire } from '../base/speech.ts';
+import { AUDIO_PATHS, audioAccount, keyVariable, noSuchFormat, nothingFor, speechWire } from '../base/speech.ts';
 import type { ProviderPlug } from '../provider.ts';
+import { cartesiaTranscripts } from './transcripts.ts';
 
 const type = 'provider-account/cartesia';
 const PROVIDER = 'Cartesia';
@@ -21,7 +22,7 @@ const FORMATS: Partial<Record<SpeechFormat, object>> = {
 };
 
 /** https://docs.cartesia.ai/api-reference/tts/bytes */
-const wire = speechWire({
+const speech = speechWire({
   name: 'cartesia-speech',
   path: '/tts/bytes',
   toRequest(request) {
@@ -49,6 +50,8 @@ const wire = speechWire({
   },
 });
 
+const WIRES = [speech, cartesiaTranscripts];
+
 const schema = accountBase(type).extend({
   auth_data: apiKeyAuth,
   base_url: keyWithDefault(baseUrl(), 'https://api.cartesia.ai'),
@@ -60,16 +63,16 @@ export const plug: ProviderPlug = {
   type,
   schema,
   wellKnown: keyVariable(type, 'cartesia', 'CARTESIA_API_KEY'),
-  wires: [wire],
+  wires: WIRES,
   passedAt: AUDIO_PATHS,
   open(checked) {
     const manifest = schema.parse(checked);
     const { base_url: url, cartesia_version: version } = manifest;
     const credential = headerCredential(['authorization', `Bearer ${manifest.auth_data.api_key}`]);
     const headers = ['cartesia-version', version];
-    return speechAccount({
+    return audioAccount({
       manifest,
-      wire,
+      wires: WIRES,
       url,
       credential,
       headers,

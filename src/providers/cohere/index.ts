@@ -5,7 +5,10 @@ import { headerCredential } from '../base/credential.ts';
 import { listedIds } from '../base/listed-ids.ts';
 import { listedModels } from '../base/listed-models.ts';
 import { mountAt } from '../base/mount.ts';
+import { cohereRerankWire } from '../openai-compatible/wire.ts';
 import type { ProviderPlug } from '../provider.ts';
+import { cohereEmbeddingsWire } from './embeddings.ts';
+import { cohereTranscripts } from './transcripts.ts';
 import { cohereChatWire } from './wire.ts';
 
 const type = 'provider-account/cohere';
@@ -16,6 +19,9 @@ const schema = accountBase(type).extend({
   base_url: keyWithDefault(baseUrl(), 'https://api.cohere.com'),
   integrations: integrationList(integrationBase('integration/model/cohere')),
 });
+
+/** Its rerank is the client's own form, but for the version in its path. */
+const WIRES = [cohereChatWire, cohereEmbeddingsWire, cohereRerankWire, cohereTranscripts];
 
 /**
  * Cohere's own form, v2, is spoken, and not its compatibility endpoint of OpenAI's form: that one refuses
@@ -31,7 +37,7 @@ export const plug: ProviderPlug = {
     account: 'cohere',
     manifest: (value) => ({ type, name: 'cohere', auth_data: { type: 'api-key', api_key: value } }),
   },
-  wires: [cohereChatWire],
+  wires: WIRES,
   // https://docs.cohere.com/reference/list-models
   probe: {
     path: '/v1/models?page_size=1000',
@@ -40,21 +46,23 @@ export const plug: ProviderPlug = {
   },
   open(checked) {
     const manifest = schema.parse(checked);
+    const prefix = new URL(manifest.base_url).pathname.replace(/(\/v[12])?\/?$/, '');
     return openAccount({
       manifest,
       catalogueId: 'cohere',
       exampleModel: 'command-a-03-2025',
       // `message-end` always carries usage; there is nothing to ask for.
       abilities: { usageInStream: false, developerRole: true },
-      mounts: [
+      mounts: WIRES.map((wire) =>
         mountAt({
-          wire: cohereChatWire,
+          wire,
           account: manifest,
-          // The wire's path begins with its version: an address that was written with one means the same.
+          // The wires' paths begin with their version: an address that was written with one means the same.
           url: manifest.base_url.replace(/\/v[12]$/, ''),
           credential: headerCredential(['authorization', `Bearer ${manifest.auth_data.api_key}`]),
+          ...(wire === cohereRerankWire && { path: () => `${prefix}/v2/rerank` }),
         }),
-      ],
+      ),
       listed: listedModels(manifest.integrations),
     });
   },

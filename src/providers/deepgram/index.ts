@@ -1,13 +1,13 @@
-import { isObject, parseObject, stringOf } from '../../codec/json-value.ts';
 import { accountBase, apiKeyAuth, integrationBase, integrationList } from '../../config/account-schema.ts';
 import { baseUrl, keyWithDefault } from '../../config/scalar-schema.ts';
 import type { SpeechFormat } from '../../inference/speech.ts';
 import { headerCredential } from '../base/credential.ts';
 import { jsonBody } from '../base/json-body.ts';
 import { listedModels } from '../base/listed-models.ts';
-import { type ProviderFault, readProviderFault } from '../base/provider-fault.ts';
-import { AUDIO_PATHS, keyVariable, nothingFor, speechAccount, speechWire } from '../base/speech.ts';
+import { AUDIO_PATHS, audioAccount, keyVariable, nothingFor, speechWire } from '../base/speech.ts';
 import type { ProviderPlug } from '../provider.ts';
+import { faultIn } from './fault.ts';
+import { deepgramTranscripts } from './transcripts.ts';
 
 const type = 'provider-account/deepgram';
 const PROVIDER = 'Deepgram';
@@ -25,7 +25,7 @@ const FORMATS: Record<SpeechFormat, Record<string, string>> = {
 const MODEL = /^(aura(?:-2)?)-[a-z]+-([a-z]{2})$/;
 
 /** https://developers.deepgram.com/reference/text-to-speech/speak-request */
-const wire = speechWire({
+const speech = speechWire({
   name: 'deepgram-speech',
   path: '/v1/speak',
   faultIn,
@@ -49,17 +49,7 @@ function modelWith(model: string, voice: string | undefined): string {
   return family === undefined ? model : `${family}-${voice}-${language}`;
 }
 
-/** `{err_code, err_msg, request_id}`: https://developers.deepgram.com/docs/errors */
-function faultIn(body: Buffer): ProviderFault {
-  const fault = readProviderFault(body);
-  const said = parseObject(body.toString('utf8'));
-  if (!isObject(said)) return fault;
-  return {
-    ...fault,
-    message: stringOf(said['err_msg']) ?? fault.message,
-    code: stringOf(said['err_code']) ?? fault.code,
-  };
-}
+const WIRES = [speech, deepgramTranscripts];
 
 const schema = accountBase(type).extend({
   auth_data: apiKeyAuth,
@@ -71,16 +61,16 @@ export const plug: ProviderPlug = {
   type,
   schema,
   wellKnown: keyVariable(type, 'deepgram', 'DEEPGRAM_API_KEY'),
-  wires: [wire],
+  wires: WIRES,
   passedAt: AUDIO_PATHS,
   // https://developers.deepgram.com/reference/manage/projects/list
   probe: { path: '/v1/projects' },
   open(checked) {
     const manifest = schema.parse(checked);
     const credential = headerCredential(['authorization', `Token ${manifest.auth_data.api_key}`]);
-    return speechAccount({
+    return audioAccount({
       manifest,
-      wire,
+      wires: WIRES,
       url: manifest.base_url,
       credential,
       listed: listedModels(manifest.integrations),

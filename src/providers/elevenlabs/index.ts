@@ -5,8 +5,9 @@ import type { SpeechFormat } from '../../inference/speech.ts';
 import { headerCredential } from '../base/credential.ts';
 import { jsonBody } from '../base/json-body.ts';
 import { listedModels } from '../base/listed-models.ts';
-import { AUDIO_PATHS, keyVariable, noSuchFormat, nothingFor, speechAccount, speechWire } from '../base/speech.ts';
+import { AUDIO_PATHS, audioAccount, keyVariable, noSuchFormat, nothingFor, speechWire } from '../base/speech.ts';
 import type { ProviderPlug } from '../provider.ts';
+import { elevenLabsTranscripts } from './transcripts.ts';
 
 const type = 'provider-account/elevenlabs';
 const PROVIDER = 'ElevenLabs';
@@ -22,7 +23,7 @@ const FORMATS: Partial<Record<SpeechFormat, string>> = {
 const VOICE_ID = /^[A-Za-z0-9_-]{1,128}$/;
 
 /** https://elevenlabs.io/docs/api-reference/text-to-speech/stream */
-const wire = speechWire({
+const speech = speechWire({
   name: 'elevenlabs-speech',
   path: '/v1/text-to-speech',
   toRequest(request) {
@@ -47,6 +48,8 @@ const wire = speechWire({
   },
 });
 
+const WIRES = [speech, elevenLabsTranscripts];
+
 const schema = accountBase(type).extend({
   auth_data: apiKeyAuth,
   base_url: keyWithDefault(baseUrl(), 'https://api.elevenlabs.io'),
@@ -57,16 +60,16 @@ export const plug: ProviderPlug = {
   type,
   schema,
   wellKnown: keyVariable(type, 'elevenlabs', 'ELEVENLABS_API_KEY'),
-  wires: [wire],
+  wires: WIRES,
   passedAt: AUDIO_PATHS,
   // https://elevenlabs.io/docs/api-reference/models/list: a plain list.
   probe: { path: '/v1/models' },
   open(checked) {
     const manifest = schema.parse(checked);
     const credential = headerCredential(['xi-api-key', manifest.auth_data.api_key]);
-    return speechAccount({
+    return audioAccount({
       manifest,
-      wire,
+      wires: WIRES,
       url: manifest.base_url,
       credential,
       listed: listedModels(manifest.integrations),

@@ -5,7 +5,10 @@ import { headerCredential } from '../base/credential.ts';
 import { listedIds } from '../base/listed-ids.ts';
 import { listedModels } from '../base/listed-models.ts';
 import { mountAt } from '../base/mount.ts';
+import { geminiImagesWires } from '../gemini-generate-content/images.ts';
 import { listTerms } from '../gemini-generate-content/list-terms.ts';
+import { geminiSpeechWire } from '../gemini-generate-content/speech.ts';
+import { geminiTranscriptsWires } from '../gemini-generate-content/transcripts.ts';
 import { geminiWire } from '../gemini-generate-content/wire.ts';
 import type { ProviderPlug } from '../provider.ts';
 import { geminiCountTokensWire } from './count-tokens.ts';
@@ -13,7 +16,14 @@ import { geminiEmbeddingsWire } from './embeddings.ts';
 
 const type = 'provider-account/google-gemini';
 
-const WIRES = [geminiWire, geminiEmbeddingsWire, geminiCountTokensWire];
+const WIRES = [
+  geminiWire,
+  geminiEmbeddingsWire,
+  geminiCountTokensWire,
+  ...geminiImagesWires,
+  geminiSpeechWire,
+  ...geminiTranscriptsWires,
+];
 
 const schema = accountBase(type).extend({
   auth_data: apiKeyAuth.omit({ api_key: true }).extend({ apiKey: secretText() }),

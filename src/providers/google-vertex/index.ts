@@ -4,7 +4,10 @@ import { headerCredential } from '../base/credential.ts';
 import { listedModel } from '../base/listed-models.ts';
 import { type MountSetup, mountAt, mountsOf } from '../base/mount.ts';
 import { tokenCredential } from '../base/token-credential.ts';
+import { geminiImagesWires } from '../gemini-generate-content/images.ts';
 import { listTerms } from '../gemini-generate-content/list-terms.ts';
+import { geminiSpeechWire } from '../gemini-generate-content/speech.ts';
+import { geminiTranscriptsWires } from '../gemini-generate-content/transcripts.ts';
 import { geminiWire } from '../gemini-generate-content/wire.ts';
 import { openAiChatWire } from '../openai-compatible/wire.ts';
 import type { Abilities, Credential, Mounts, ProviderPlug, Tokens } from '../provider.ts';
@@ -12,13 +15,23 @@ import { claudeOnVertexWire } from './claude-wire.ts';
 import { vertexEmbeddingsWire } from './embeddings.ts';
 import { schema, type, type VertexAccount } from './manifest.ts';
 import { type PublishedModel, pathId, publishedModel } from './published-model.ts';
+import { vertexRerankWire } from './rerank.ts';
 import { vertexTokenSource, vertexTokenSourceId } from './token.ts';
+
+/** What Google's own models are asked in. */
+const GOOGLE_WIRES = [
+  geminiWire,
+  vertexEmbeddingsWire,
+  ...geminiImagesWires,
+  geminiSpeechWire,
+  ...geminiTranscriptsWires,
+];
 
 /** Google's models, Claude, and the open models that Google serves. */
 export const plug: ProviderPlug = {
   type,
   schema,
-  wires: [geminiWire, vertexEmbeddingsWire, claudeOnVertexWire, anthropicCountTokensWire, openAiChatWire],
+  wires: [...GOOGLE_WIRES, vertexRerankWire, claudeOnVertexWire, anthropicCountTokensWire, openAiChatWire],
   // https://cloud.google.com/vertex-ai/docs/reference/rest/v1/publishers.models/get, which every credential may ask.
   probe: { path: '/publishers/google/models/gemini-2.5-flash' },
   tokenSources(checked) {
@@ -97,14 +110,19 @@ function placesOf(
   const at = { account, url, credential };
   switch (form) {
     case 'gemini':
-      return [geminiWire, vertexEmbeddingsWire].map((wire) => ({
-        ...at,
-        wire,
-        path: (target, request) => {
-          const isEndpoint = target.modelId.startsWith('endpoints/');
-          return `${root}${isEndpoint ? '' : '/publishers/google'}${wire.path(target, request)}`;
-        },
-      }));
+      return [
+        ...GOOGLE_WIRES.map(
+          (wire): MountSetup => ({
+            ...at,
+            wire,
+            path: (target, request) => {
+              const isEndpoint = target.modelId.startsWith('endpoints/');
+              return `${root}${isEndpoint ? '' : '/publishers/google'}${wire.path(target, request)}`;
+            },
+          }),
+        ),
+        ...rerankPlace(account, at),
+      ];
     case 'claude':
       return [
         {
@@ -133,4 +151,14 @@ function placesOf(
     case 'openai':
       return [{ ...at, wire: openAiChatWire, path: () => `${root}/endpoints/openapi/chat/completions` }];
   }
+}
+
+/** Of a project, and not of a region. Absent where the account names none: its path needs it. */
+function rerankPlace(account: VertexAccount, at: Omit<MountSetup, 'wire'>): MountSetup[] {
+  const { project_id: project, base_url: base = 'https://discoveryengine.googleapis.com' } = account;
+  if (project === undefined) return [];
+  const url = `${base}/v1`;
+  const root = `${new URL(url).pathname}/projects/${project}/locations/global`;
+  const wire = vertexRerankWire;
+  return [{ ...at, url, wire, path: (target, request) => root + wire.path(target, request) }];
 }

@@ -1,19 +1,11 @@
-import type { ModelType } from '../../inference/operation.ts';
 import { anthropicWire } from '../anthropic-messages/wire.ts';
 import { type OneAddress, openAccount } from '../base/account.ts';
 import { headerCredential, NO_CREDENTIAL } from '../base/credential.ts';
 import { mountAt } from '../base/mount.ts';
 import type { Abilities, Credential, FaultStatuses, Mount, ProviderAccount, Wire } from '../provider.ts';
 import { chatRules } from './chat-rules.ts';
+import { wiresOf } from './host-forms.ts';
 import type { HostRow } from './host-row.ts';
-import {
-  cohereRerankWire,
-  openAiChatWire,
-  openAiCompletionsWire,
-  openAiEmbeddingsWire,
-  openAiModerationsWire,
-  openAiResponsesWire,
-} from './wire.ts';
 
 export interface HostSetup {
   readonly manifest: OneAddress['manifest'] & Pick<Parameters<typeof mountAt>[0], 'account'>['account'];
@@ -67,9 +59,9 @@ function mountsAt(setup: HostSetup): Mount[] {
       headers: fixed,
       forwards,
     });
-  const own = [openAi(openAiChatWire, mounts.chat)];
-  if (row.serves.includes('embedding')) own.push(openAi(openAiEmbeddingsWire, mounts.embeddings ?? mounts.chat));
-  for (const [type, wire] of BESIDE_CHAT) if (row.serves.includes(type)) own.push(openAi(wire, mounts.chat));
+  const own = wiresOf(row).map(({ type, wire }) =>
+    openAi(wire, (type === 'embedding' ? mounts.embeddings : undefined) ?? mounts.chat),
+  );
   if (mounts.messages === undefined || baseUrl !== undefined) return own;
   const messages = mountAt({
     wire: anthropicWire,
@@ -81,14 +73,6 @@ function mountsAt(setup: HostSetup): Mount[] {
   });
   return [...own, messages];
 }
-
-/** What a host serves at the address of its chat. */
-const BESIDE_CHAT: readonly (readonly [ModelType, Wire])[] = [
-  ['completion', openAiCompletionsWire],
-  ['moderation', openAiModerationsWire],
-  ['rerank', cohereRerankWire],
-  ['responses', openAiResponsesWire],
-];
 
 const BEARER = { header: 'authorization', scheme: 'Bearer' };
 

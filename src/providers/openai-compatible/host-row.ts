@@ -89,6 +89,11 @@ export const hostRow = requestQuirks.extend({
   developerRole: z.literal(true).optional(),
   /** What its models are for, of what is known; the gateway serves of it what there are endpoints for. */
   serves: z.array(modelType).min(1),
+  /**
+   * What of that it serves in a form of its own, by the name of that form (host-forms.ts); `unknown`: nobody here speaks it,
+   * and the endpoint is refused. Absent: OpenAI's form, for rerank Cohere's.
+   */
+  forms: z.partialRecord(modelType, word).optional(),
   families: z.array(word).optional(),
   /** With no configuration at all an account is made where this is set. */
   variable: z

@@ -9,27 +9,12 @@ import { listedModels } from '../base/listed-models.ts';
 import { madeOnce } from '../base/made-once.ts';
 import type { ProviderPlug, WellKnown } from '../provider.ts';
 import { openHostAccount } from './host-account.ts';
+import { HOST_WIRES } from './host-forms.ts';
 import { addressParts, type HostRow } from './host-row.ts';
 import { HOSTS, hostOf } from './hosts.ts';
 import { openAiModels } from './models-probe.ts';
-import {
-  cohereRerankWire,
-  openAiChatWire,
-  openAiCompletionsWire,
-  openAiEmbeddingsWire,
-  openAiModerationsWire,
-  openAiResponsesWire,
-} from './wire.ts';
 
-const WIRES = [
-  openAiChatWire,
-  openAiCompletionsWire,
-  openAiEmbeddingsWire,
-  openAiModerationsWire,
-  cohereRerankWire,
-  openAiResponsesWire,
-  anthropicWire,
-];
+const WIRES = [...HOST_WIRES, anthropicWire];
 
 /** An account of a kind of its own: where it is and what it differs in stands in its row. */
 function hostPlug(row: HostRow): ProviderPlug {
@@ -164,13 +149,23 @@ const compatible: ProviderPlug = {
   },
 };
 
-/** What may be expected of a host that is only known by its address. */
+/** What may be expected of a host that is only known by its address: what it has not, it says itself. */
 const UNKNOWN_HOST: HostRow = {
   id: 'openai-compatible',
   title: 'any other host',
   mounts: { chat: 'https://unknown.invalid' },
   usage: 'asked',
-  serves: ['chat', 'embedding'],
+  serves: [
+    'chat',
+    'completion',
+    'embedding',
+    'moderation',
+    'rerank',
+    'image',
+    'text_to_speech',
+    'audio_transcription',
+    'audio_translation',
+  ],
   known: 'listed',
 };
 

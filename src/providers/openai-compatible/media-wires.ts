@@ -1,3 +1,4 @@
+import { GatewayError } from '../../core/errors.ts';
 import type { Wire } from '../provider.ts';
 import { toError } from './to-error.ts';
 import { toImageUsage, toSpeechUsage, toTranscriptUsage } from './to-media-usage.ts';
@@ -12,7 +13,7 @@ const JSON_TYPE = 'application/json';
 const ANY = '*/*';
 
 /** https://platform.openai.com/docs/api-reference/audio/createSpeech */
-const speech: Wire = {
+export const openAiSpeechWire: Wire = {
   ...shared,
   name: 'openai-speech',
   operation: 'speech',
@@ -24,7 +25,7 @@ const speech: Wire = {
 };
 
 /** https://platform.openai.com/docs/api-reference/audio/createTranscription */
-const transcriptions: Wire = {
+export const openAiTranscriptionsWire: Wire = {
   ...shared,
   name: 'openai-transcriptions',
   operation: 'transcription',
@@ -36,7 +37,7 @@ const transcriptions: Wire = {
 };
 
 /** https://platform.openai.com/docs/api-reference/audio/createTranslation */
-const translations: Wire = {
+export const openAiTranslationsWire: Wire = {
   ...shared,
   name: 'openai-translations',
   operation: 'audio-translation',
@@ -48,7 +49,7 @@ const translations: Wire = {
 };
 
 /** https://platform.openai.com/docs/api-reference/images/create */
-const images: Wire = {
+export const openAiImagesWire: Wire = {
   ...shared,
   name: 'openai-images',
   operation: 'image',
@@ -59,7 +60,7 @@ const images: Wire = {
 };
 
 /** https://platform.openai.com/docs/api-reference/images/createEdit */
-const imageEdits: Wire = {
+export const openAiImageEditsWire: Wire = {
   ...shared,
   name: 'openai-image-edits',
   operation: 'image-edit',
@@ -70,7 +71,7 @@ const imageEdits: Wire = {
 };
 
 /** https://platform.openai.com/docs/api-reference/images/createVariation */
-const imageVariations: Wire = {
+export const openAiImageVariationsWire: Wire = {
   ...shared,
   name: 'openai-image-variations',
   operation: 'image-variation',
@@ -81,10 +82,15 @@ const imageVariations: Wire = {
 };
 
 export const openAiMediaWires: readonly Wire[] = [
-  speech,
-  transcriptions,
-  translations,
-  images,
-  imageEdits,
-  imageVariations,
+  openAiSpeechWire,
+  openAiTranscriptionsWire,
+  openAiTranslationsWire,
+  openAiImagesWire,
+  openAiImageEditsWire,
+  openAiImageVariationsWire,
 ];
+
+/** Of wires whose answers pass (`answersAs`): nobody makes events of them. */
+export function notTranslated(): GatewayError {
+  return new GatewayError('upstream_protocol', { detail: 'Its answer is not of the form that it promised.' });
+}

@@ -32,7 +32,8 @@ const asked = {
 function counted(refuses: readonly string[] = [], later = false) {
   const held = new Set<string>();
   const outcomes: string[] = [];
-  const admit = ({ target: { id } }: AdmissionRequest): Admission | Refused => {
+  const admit = ({ target }: AdmissionRequest): Admission | Refused => {
+    const id = target?.id ?? '';
     if (refuses.includes(id)) return new Refused(new GatewayError('rate_limited'));
     held.add(id);
     return {

@@ -3,8 +3,10 @@ import { describe, it, test } from 'node:test';
 import { modelType } from '../../../../src/config/account-schema.ts';
 import { KINDS_TO_COME } from '../../../../src/config/kinds/kinds-to-come.ts';
 import { GatewayError } from '../../../../src/core/errors.ts';
+import { MODEL_TYPES_OF } from '../../../../src/inference/operation.ts';
 import { PLUGS, WELL_KNOWN } from '../../../../src/plugs.ts';
 import { ASKS_FOR_NOTHING, chatRules, HARMLESS } from '../../../../src/providers/openai-compatible/chat-rules.ts';
+import { OWN_FORMS } from '../../../../src/providers/openai-compatible/host-forms.ts';
 import {
   addressParts,
   type HostRow,
@@ -63,8 +65,13 @@ function column(title: string, check: (row: HostRow) => void): void {
   });
 }
 
-/** What hosts of OpenAI's form can be asked for so far. */
-const BUILT = ['chat', 'completion', 'embedding', 'moderation', 'rerank', 'responses'];
+/** A mount of OpenAI's forms: that of its chats, where it has any. */
+function ownMount(row: HostRow, more: object = {}): Mount {
+  const { mounts } = targetOf(row, 'm', more);
+  const [mount] = mounts.get('chat') ?? [...mounts.values()].flat();
+  assert.ok(mount, row.id);
+  return mount;
+}
 
 describe('the table of hosts', () => {
   column('every row has the form of the schema, and no column that the schema does not know', (row) => {
@@ -87,7 +94,8 @@ describe('the table of hosts', () => {
 
   column('mounts: chats go to its own address, with the parts of it that an account names', (row) => {
     const [chat] = targetOf(row).mounts.get('chat') ?? [];
-    assert.ok(chat, row.id);
+    assert.equal(chat !== undefined, row.serves.includes('chat'), row.id);
+    if (chat === undefined) return;
     const url = chat.connection.origin + chat.path(targetOf(row), { stream: true });
     assert.equal(
       url,
@@ -117,7 +125,7 @@ describe('the table of hosts', () => {
       scheme ? `${scheme} sk-1` : 'sk-1',
     ];
     const { mounts } = targetOf(row);
-    assert.deepEqual(headersOf(mounts.get('chat')![0]!).slice(-2), written(credential), row.id);
+    assert.deepEqual(headersOf(ownMount(row)).slice(-2), written(credential), row.id);
     const [messages] = mounts.get('messages') ?? [];
     if (messages) assert.deepEqual(headersOf(messages).slice(-2), written(messagesCredential), row.id);
   });
@@ -125,9 +133,36 @@ describe('the table of hosts', () => {
   column('base_url: stands in the place of its address, and then only its OpenAI form is there', (row) => {
     if (row.id === 'snowflake-cortex') return;
     const { mounts } = targetOf(row, 'm', { base_url: 'http://127.0.0.1:1/proxy' });
-    const served = row.serves.filter((type) => BUILT.includes(type));
-    assert.deepEqual([...mounts.keys()].sort(), served.sort(), row.id);
-    assert.equal(mounts.get('chat')![0]!.connection.origin, 'http://127.0.0.1:1', row.id);
+    for (const { wire, connection } of [...mounts.values()].flat()) {
+      assert.notEqual(wire.name, 'anthropic-messages');
+      assert.equal(connection.origin, 'http://127.0.0.1:1', row.id);
+    }
+  });
+
+  column('serves and forms: what it serves is mounted in the form of its row, and nothing else is', (row) => {
+    if (row.ownPlug) return;
+    for (const form of Object.values(row.forms ?? {})) assert.ok(OWN_FORMS[form], `${row.id}: ${form}`);
+    for (const type of Object.keys(row.forms ?? {}))
+      assert.ok(
+        row.serves.some((each) => each === type),
+        row.id,
+      );
+    const { mounts } = targetOf(row);
+    for (const [operation, types] of Object.entries(MODEL_TYPES_OF)) {
+      if (
+        !['embedding', 'moderation', 'rerank', 'image', 'speech', 'transcription', 'audio-translation'].includes(
+          operation,
+        )
+      )
+        continue;
+      const [type] = types;
+      const isServed = row.serves.some((each) => each === type) && row.forms?.[type!] !== 'unknown';
+      assert.equal(
+        [...mounts.keys()].some((each) => each === operation),
+        isServed,
+        `${row.id}: ${operation}`,
+      );
+    }
   });
 
   column('headers and switches: what is fixed goes with every request', (row) => {
@@ -135,15 +170,15 @@ describe('the table of hosts', () => {
       for (const { headers: sent } of [...targetOf(row, 'm', { [key]: true }).mounts.values()].flat()) {
         for (const pair of Object.entries(headers)) assert.ok(sent.join().includes(pair.join()), row.id);
       }
-      assert.deepEqual(targetOf(row, 'm', { [key]: false }).mounts.get('chat')![0]!.headers, []);
+      assert.deepEqual(ownMount(row, { [key]: false }).headers, []);
     }
     for (const pair of Object.entries(row.headers ?? {})) {
-      assert.ok(targetOf(row).mounts.get('chat')![0]!.headers.join().includes(pair.join()), row.id);
+      assert.ok(ownMount(row).headers.join().includes(pair.join()), row.id);
     }
   });
 
   column('forwards: headers of the client that its host reads go on', (row) => {
-    const { forwards } = targetOf(row).mounts.get('chat')![0]!;
+    const { forwards } = ownMount(row);
     for (const name of row.forwards ?? []) assert.ok(forwards.includes(name), row.id);
   });
 
@@ -206,8 +241,7 @@ describe('the table of hosts', () => {
     assert.equal(targetOf(row).abilities.developerRole, row.developerRole === true, row.id);
   });
 
-  column('serves: model types of manifests, each once, chats among them', ({ serves, id }) => {
-    assert.ok(serves.includes('chat'), id);
+  column('serves: model types of manifests, each once', ({ serves, id }) => {
     assert.equal(new Set(serves).size, serves.length, id);
     for (const each of serves) assert.ok(modelType.safeParse(each).success, id);
   });
@@ -227,7 +261,12 @@ describe('the table of hosts', () => {
     const account = open(made[0]!.manifest('sk-env') as Record<string, unknown>);
     assert.equal(account.name, row.id);
     assert.equal(account.provider, row.kind ?? row.id);
-    assert.ok(headersOf(account.target('m')!.mounts.get('chat')![0]!).join().includes('sk-env'), row.id);
+    assert.ok(
+      headersOf([...account.target('m')!.mounts.values()].flat()[0]!)
+        .join()
+        .includes('sk-env'),
+      row.id,
+    );
     assert.equal(account.exampleModel, row.example);
   });
 

@@ -17,10 +17,13 @@ export function toInference(body: Buffer, model: string): OrError<SpeechRequest>
   if (named !== undefined && typeof named !== 'string') return wrong('voice', 'It must be a string, or have an `id`.');
   const pace = speed === undefined || speed === null ? undefined : Number(speed);
   if (pace !== undefined && !(pace > 0)) return wrong('speed', 'It must be a number above 0.');
-  return { model, text: input, voice: named, format: known, speed: pace, extra };
-}
-
-/** Audio passes as bytes, whoever speaks: events of an answer tell nothing of it. */
-export function notRead(): GatewayError {
-  return new GatewayError('upstream_protocol', { detail: 'Its answer is no audio.' });
+  return {
+    model,
+    text: input,
+    voice: named,
+    format: known,
+    formatIsNamed: asked['response_format'] !== undefined,
+    speed: pace,
+    extra,
+  };
 }

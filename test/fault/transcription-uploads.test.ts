@@ -1,0 +1,227 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readdir, readFile } from 'node:fs/promises';
+import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import {
+  eventually,
+  type GatewayOptions,
+  KEY,
+  type RunningGateway,
+  recordOf,
+  startGateway,
+} from '../support/gateway.ts';
+import { openAccount } from '../support/scripted-provider.ts';
+
+const noProc = process.platform === 'linux' ? false : 'resident memory of another process is read from /proc';
+const field = (name: string, value: string) =>
+  `--B\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;
+const FILE = '--B\r\ncontent-disposition: form-data; name="file"; filename="a.wav"\r\ncontent-type: audio/wav\r\n\r\n';
+const END = '\r\n--B--\r\n';
+const MODEL = field('model', 'ears/whisper-1');
+const RECORDING = Buffer.from(Array.from({ length: 3_000_000 }, (_, at) => (at * 31 + (at >> 9)) & 0xff));
+
+interface Received {
+  readonly headers: IncomingMessage['headers'];
+  body: Buffer;
+  isWhole: boolean;
+  isCut: boolean;
+}
+
+/** A provider that tells what came while it still comes. */
+async function startEars(t: TestContext, answer: (response: ServerResponse) => void) {
+  const received: Received[] = [];
+  const server = createServer((incoming, response) => {
+    const request: Received = { headers: incoming.headers, body: Buffer.alloc(0), isWhole: false, isCut: false };
+    received.push(request);
+    incoming.on('data', (bytes: Buffer) => {
+      request.body = Buffer.concat([request.body, bytes]);
+    });
+    incoming.on('end', () => {
+      request.isWhole = true;
+      answer(response);
+    });
+    incoming.on('close', () => {
+      request.isCut = !incoming.complete;
+    });
+    incoming.on('error', () => {});
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.closeAllConnections());
+  t.after(() => server.close());
+  return { received, origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+}
+
+const transcript = (response: ServerResponse): void => {
+  response.writeHead(200, { 'content-type': 'application/json' });
+  response.end(JSON.stringify({ text: 'heard', usage: { type: 'duration', seconds: 3 } }));
+};
+
+async function start(
+  t: TestContext,
+  options: { answer?: Parameters<typeof startEars>[1]; server?: GatewayOptions['server'] } = {},
+) {
+  const ears = await startEars(t, options.answer ?? transcript);
+  const account = (name: string, more: object = {}) => openAccount(name, `${ears.origin}/v1`, more);
+  const gateway = await startGateway({
+    manifests: [
+      account('ears'),
+      {
+        type: 'provider-account/deepgram',
+        name: 'deepgram',
+        base_url: ears.origin,
+        auth_data: { type: 'api-key', api_key: 'k' },
+      },
+    ],
+    server: { threads: 1, ...options.server },
+  });
+  t.after(() => gateway[Symbol.asyncDispose]());
+  return { gateway, ...ears };
+}
+
+/** A request whose body the test sends itself. */
+function open({ url }: RunningGateway, length: number | undefined, id = 'upload') {
+  const request = httpRequest(`${url}/v1/audio/transcriptions`, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${KEY}`,
+      'content-type': 'multipart/form-data; boundary=B',
+      'x-request-id': id,
+      ...(length !== undefined && { 'content-length': length }),
+    },
+  });
+  request.on('error', () => {});
+  const answered = new Promise<{ status: number | undefined; body: string }>((resolve) => {
+    request.on('response', async (response) => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of response) chunks.push(chunk as Buffer);
+      resolve({ status: response.statusCode, body: Buffer.concat(chunks).toString() });
+    });
+  });
+  return { request, answered };
+}
+
+async function send(gateway: RunningGateway, form: Buffer, id?: string) {
+  const { request, answered } = open(gateway, form.length, id);
+  request.end(form);
+  return answered;
+}
+
+const form = (...parts: (string | Buffer)[]) => Buffer.concat(parts.map((part) => Buffer.from(part as never)));
+const left = async ({ folder }: RunningGateway) =>
+  (await readdir(join(folder, 'data'))).includes('uploads') ? readdir(join(folder, 'data/uploads')) : [];
+
+test('a recording goes to its provider as it arrives, the model’s name rewritten on the way', async (t) => {
+  const { gateway, received } = await start(t);
+  const whole = form(MODEL, FILE, RECORDING, END);
+  const { request, answered } = open(gateway, whole.length);
+  request.write(whole.subarray(0, 1_500_000));
+  await eventually('a part came', () => (received[0]?.body.length ?? 0) > 1_000_000);
+  assert.equal(received[0]!.isWhole, false);
+  request.end(whole.subarray(1_500_000));
+  const { status, body } = await answered;
+  assert.deepEqual([status, JSON.parse(body).text], [200, 'heard']);
+  const expected = form(field('model', 'whisper-1'), FILE, RECORDING, END);
+  assert.equal(received[0]!.headers['content-length'], String(expected.length));
+  assert.ok(expected.equals(received[0]!.body));
+  const record = await recordOf(gateway, 'upload');
+  assert.equal(record['sluice.usage.audio_input_ms'], 3_000);
+  assert.deepEqual(await left(gateway), []);
+});
+
+test('the model may stand behind the recording, and a length need not be told', async (t) => {
+  const { gateway, received } = await start(t);
+  const whole = form(FILE, RECORDING, `\r\n${field('language', 'en')}${MODEL}--B--\r\n`);
+  const expected = form(FILE, RECORDING, `\r\n${field('language', 'en')}${field('model', 'whisper-1')}--B--\r\n`);
+  assert.equal((await send(gateway, whole)).status, 200);
+  assert.ok(expected.equals(received[0]!.body));
+  const { request, answered } = open(gateway, undefined);
+  for (let at = 0; at < whole.length; at += 100_000) request.write(whole.subarray(at, at + 100_000));
+  request.end();
+  assert.equal((await answered).status, 200);
+  assert.ok(expected.equals(received[1]!.body));
+});
+
+test('a vendor that takes raw audio gets the recording alone, from the disk', async (t) => {
+  const answer = (response: ServerResponse) => {
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.end(
+      JSON.stringify({
+        metadata: { duration: 3 },
+        results: { channels: [{ alternatives: [{ transcript: 'heard' }] }] },
+      }),
+    );
+  };
+  const { gateway, received } = await start(t, { answer });
+  const { status, body } = await send(
+    gateway,
+    form(field('model', 'deepgram/nova-3'), FILE, RECORDING, `\r\n${field('response_format', 'text')}--B--\r\n`),
+  );
+  assert.deepEqual([status, body], [200, 'heard\n']);
+  assert.ok(RECORDING.equals(received[0]!.body));
+});
+
+test('a form that turns out to be wrong is refused, and its provider never gets its end', async (t) => {
+  const { gateway, received } = await start(t);
+  const wrong = {
+    'breaks off': form(MODEL, FILE, RECORDING, '\r\n'),
+    'is repeated': form(MODEL, FILE, RECORDING, `\r\n${MODEL}--B--\r\n`),
+    'stands behind the end': form(MODEL, FILE, RECORDING, END, 'and more'),
+  };
+  for (const [words, body] of Object.entries(wrong)) {
+    const { status, body: said } = await send(gateway, body);
+    assert.equal(status, 400, words);
+    assert.ok(said.includes(words), said);
+  }
+  await eventually('all were cut', () => received.every(({ isCut }) => isCut));
+  assert.ok(received.every(({ isWhole }) => !isWhole));
+  assert.deepEqual(await left(gateway), []);
+});
+
+test('a client that leaves in the middle ends its attempt, and nothing is left behind', async (t) => {
+  const { gateway, received } = await start(t);
+  const whole = form(MODEL, FILE, RECORDING, END);
+  const { request } = open(gateway, whole.length, 'left');
+  request.write(whole.subarray(0, 2_000_000));
+  await eventually('a part came', () => (received[0]?.body.length ?? 0) > 1_000_000);
+  request.destroy();
+  await eventually('it was cut', () => received[0]!.isCut);
+  assert.equal((await recordOf(gateway, 'left'))['error.type'], 'client_closed');
+  assert.deepEqual(await left(gateway), []);
+  assert.equal((await send(gateway, whole)).status, 200);
+});
+
+test('an unknown model is refused before its recording came', async (t) => {
+  const { gateway } = await start(t);
+  const { request, answered } = open(gateway, 40_000_000);
+  request.write(form(field('model', 'nobody/x'), FILE, RECORDING));
+  assert.equal((await answered).status, 404);
+  request.destroy();
+});
+
+async function residentKiB({ pid }: RunningGateway, name: 'VmRSS' | 'VmHWM'): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]);
+}
+
+for (const [place, build] of [
+  ['before', (recording: Buffer) => form(MODEL, FILE, recording, END)],
+  ['behind', (recording: Buffer) => form(FILE, recording, `\r\n${MODEL}--B--\r\n`)],
+] as const) {
+  test(`a transcription of 25 MB costs at most 16 MB, the model ${place} the recording`, {
+    skip: noProc,
+  }, async (t) => {
+    const { gateway, received } = await start(t);
+    const body = build(Buffer.alloc(25_000_000, 'w'));
+    // What the process grows by for good with the first ones is no recording's.
+    for (let turn = 0; turn < 2; turn += 1) assert.equal((await send(gateway, build(RECORDING))).status, 200);
+    const before = await residentKiB(gateway, 'VmHWM');
+    assert.equal((await send(gateway, body)).status, 200);
+    assert.equal(received.at(-1)!.body.length, body.length - 'ears/'.length);
+    const grown = ((await residentKiB(gateway, 'VmHWM')) - before) / 1024;
+    assert.ok(grown <= 16, `${grown.toFixed(1)} MiB`);
+  });
+}
