@@ -74,10 +74,12 @@ const DOORS: Record<string, string[]> = {
   'google-auth-library': ['providers'],
   'node:sqlite': ['store'],
   yaml: ['config'],
+  '@marcbachmann/cel-js': ['config'],
   commander: ['main.ts'],
   '@pydantic/genai-prices': ['usage'],
   'gpt-tokenizer': ['usage'],
-  '@aws-sdk/credential-providers': ['providers'],
+  '@aws-sdk/credential-providers': ['providers', 'files'],
+  aws4fetch: ['files'],
 };
 
 /** Same-depth arrows that are part of the plan: from → to. */

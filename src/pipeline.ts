@@ -1,4 +1,5 @@
 import type { ComplexityTier, ServerSettings } from './config/configuration.ts';
+import type { ConditionValues } from './config/rules/target-condition.ts';
 import { GatewayError } from './core/errors.ts';
 import type { Exchange, OrError } from './core/exchange.ts';
 import type { Log } from './core/log.ts';
@@ -74,8 +75,21 @@ export interface RefusedRequest {
   readonly metadataJson?: string | undefined;
 }
 
+/** What is known of a request beside its exchange, where somebody looked into it before. */
+export interface GivenRequest {
+  /** Of the body as it is now. */
+  readonly peeked: PeekedRequest;
+  /** They see the answer last, as its client gets it. */
+  readonly filters: readonly AnswerFilterMaker[];
+}
+
 /** Stages 2 to 8 of an inference request, in order: dialect, policy, routing, provider, upstream, relay, usage. */
-export function runInference(exchange: Exchange, dialect: Dialect, options: PipelineOptions): void {
+export function runInference(
+  exchange: Exchange,
+  dialect: Dialect,
+  options: PipelineOptions,
+  given?: GivenRequest,
+): void {
   const snapshot = options.snapshot();
   if (snapshot.exportsTraces) continueTrace(exchange.headers, exchange.id);
   const full = options.refusal();
@@ -83,9 +97,14 @@ export function runInference(exchange: Exchange, dialect: Dialect, options: Pipe
     refuse(exchange, full, NOTHING_KNOWN, options);
     return;
   }
-  const peeked = (exchange.scan as RequestScan).result(exchange.body);
+  const peeked = given?.peeked ?? (exchange.scan as RequestScan).result(exchange.body);
   if (peeked instanceof GatewayError) {
     refuse(exchange, peeked, NOTHING_KNOWN, options);
+    return;
+  }
+  const foreign = given === undefined && snapshot.settings.responses.keep ? heldElsewhere(peeked) : undefined;
+  if (foreign) {
+    refuse(exchange, foreign, NOTHING_KNOWN, options);
     return;
   }
   const client = clientSettings(exchange.headers);
@@ -93,7 +112,27 @@ export function runInference(exchange: Exchange, dialect: Dialect, options: Pipe
     refuse(exchange, client, NOTHING_KNOWN, options);
     return;
   }
-  new Inference(exchange, dialect, options, snapshot, peeked, client).begin();
+  new Inference(exchange, dialect, options, snapshot, peeked, client, given?.filters ?? NO_FILTERS).begin();
+}
+
+/** Accounts are shared: what a provider keeps under an id may be another caller's, and only who looked it up knows. */
+function heldElsewhere({ state }: PeekedRequest): GatewayError | undefined {
+  const param = state?.previousId === undefined ? 'conversation' : 'previous_response_id';
+  if (state?.previousId === undefined && state?.conversationId === undefined) return undefined;
+  return new GatewayError('unsupported_parameter', { param, detail: `\`${param}\` cannot be used here.` });
+}
+
+/** A step that limits are asked about before it is the first attempt. */
+interface Wish {
+  readonly plan: RoutePlan;
+  readonly index: number;
+  /** Of the plan, at that index. */
+  readonly step: Step;
+  /** The plan has several targets, each with rules of its own. */
+  readonly several: boolean;
+  readonly asked: AskedOfAny;
+  /** What refused the step before it; undefined: it is the first. */
+  readonly first?: Refused;
 }
 
 /** One request that was understood, until its exchange is over. */
@@ -104,6 +143,7 @@ class Inference implements RelayOwner, PlanContext {
   readonly #snapshot: Snapshot;
   readonly #peeked: PeekedRequest;
   readonly #client: ClientSettings;
+  readonly #filters: readonly AnswerFilterMaker[];
   readonly #caller: Caller;
   readonly #metadata: Readonly<Record<string, string>>;
   /** Canonical id of the model that is asked. */
@@ -111,6 +151,8 @@ class Inference implements RelayOwner, PlanContext {
   #admission: Admission = NOTHING_HELD;
   /** Of a route with several targets; undefined: there is one. */
   #admissions: StepAdmissions | undefined;
+  /** Made where a target asks for it. */
+  #conditionValues: ConditionValues | undefined;
 
   constructor(
     exchange: Exchange,
@@ -119,6 +161,7 @@ class Inference implements RelayOwner, PlanContext {
     snapshot: Snapshot,
     peeked: PeekedRequest,
     client: ClientSettings,
+    filters: readonly AnswerFilterMaker[],
   ) {
     this.#exchange = exchange;
     this.#dialect = dialect;
@@ -126,6 +169,7 @@ class Inference implements RelayOwner, PlanContext {
     this.#snapshot = snapshot;
     this.#peeked = peeked;
     this.#client = client;
+    this.#filters = filters;
     this.#caller = snapshot.callers.of(exchange.principal);
     this.#metadata = requestMetadata(withHeaders(client.metadata, dialect, exchange), this.#caller);
   }
@@ -180,6 +224,19 @@ class Inference implements RelayOwner, PlanContext {
     return this.#caller.allows(target.id) && serves(target, this.#dialect);
   }
 
+  conditionValues(): ConditionValues {
+    this.#conditionValues ??= {
+      subject: this.subject,
+      metadata: this.#metadata,
+      operation: this.#dialect.operation,
+      stream: this.#peeked.stream,
+      body_bytes: this.#exchange.bytesIn,
+      max_output_tokens: this.#peeked.maxOutputTokens ?? 0,
+      hour: new Date().getUTCHours(),
+    };
+    return this.#conditionValues;
+  }
+
   tier(): ComplexityTier {
     return complexityOf(this.#exchange.body);
   }
@@ -206,41 +263,51 @@ class Inference implements RelayOwner, PlanContext {
       downgradedBy,
       metadata: this.#metadata,
     };
-    const { limits } = this.#snapshot;
-    const varies = plan.description !== undefined;
-    const request: AdmissionRequest = varies ? askedOf(plan.first, asked) : { ...asked, target: plan.first.target };
-    const admitted = limits.admit(request);
-    const several = varies ? asked : undefined;
-    if (admitted instanceof Promise) this.#waitFor(admitted, plan, several);
-    else this.#proceed(plan, several, admitted);
+    this.#ask({ plan, index: 0, step: plan.first, several: plan.description !== undefined, asked });
+  }
+
+  #ask(wish: Wish): void {
+    const { step, several, asked } = wish;
+    const request: AdmissionRequest = several ? askedOf(step, asked) : { ...asked, target: step.target };
+    const admitted = this.#snapshot.limits.admit(request);
+    if (admitted instanceof Promise) this.#waitFor(admitted, wish);
+    else this.#proceed(wish, admitted);
   }
 
   /** Another machine is asked: meanwhile the client may leave, and what was held for it is given back. */
-  #waitFor(admitted: Promise<Admission | Refused>, plan: RoutePlan, several: AskedOfAny | undefined): void {
+  #waitFor(admitted: Promise<Admission | Refused>, wish: Wish): void {
     admitted
-      .then((answer) => this.#proceed(plan, several, answer))
+      .then((answer) => this.#proceed(wish, answer))
       .catch((cause) => this.#refuseCounted(new GatewayError('internal_error', { cause })));
   }
 
-  #proceed(plan: RoutePlan, several: AskedOfAny | undefined, admitted: Admission | Refused): void {
+  #proceed(wish: Wish, admitted: Admission | Refused): void {
+    const { step, several, asked } = wish;
     if (admitted instanceof Refused) {
-      plan.first.observer?.left();
-      this.#refuseOrDowngrade(admitted);
+      step.observer?.left();
+      this.#refused(wish, admitted);
       return;
     }
     this.#admission = admitted;
     if (this.#exchange.aborted !== undefined) {
-      plan.first.observer?.left();
+      step.observer?.left();
       this.#leave(new GatewayError('client_closed'));
       return;
     }
-    if (several !== undefined)
-      this.#admissions = new StepAdmissions(this.#snapshot.limits, several, plan.first, admitted);
+    if (several) this.#admissions = new StepAdmissions(this.#snapshot.limits, asked, step, admitted);
     try {
-      this.#relay(plan, admitted);
+      this.#relay(wish, admitted);
     } catch (cause) {
       this.#leave(new GatewayError('internal_error', { cause }));
     }
+  }
+
+  /** What a rule about one target refuses, another target may be asked. */
+  #refused(wish: Wish, refused: Refused): void {
+    const { plan, index, several, first = refused } = wish;
+    const step = several && refused.instead === undefined ? plan.step(index + 1) : undefined;
+    if (step === undefined) this.#refuseOrDowngrade(first);
+    else this.#ask({ ...wish, index: index + 1, step, first });
   }
 
   #refuseOrDowngrade(refused: Refused): void {
@@ -251,10 +318,10 @@ class Inference implements RelayOwner, PlanContext {
     else this.#admit(cheaper, refused);
   }
 
-  #relay(plan: RoutePlan, { allowance }: Admission): void {
-    const { target } = plan.first;
+  #relay({ plan, index, step }: Wish, { allowance }: Admission): void {
+    const { target } = step;
     if (this.#dialect.fromEstimate !== undefined && mountFor(target, this.#dialect) === undefined) {
-      this.#answerByEstimate(plan.first, this.#dialect.fromEstimate);
+      this.#answerByEstimate(step, this.#dialect.fromEstimate);
       return;
     }
     const { pools, sweeper, translateHeavy, heavyAnswers } = this.#options;
@@ -263,13 +330,14 @@ class Inference implements RelayOwner, PlanContext {
       dialect: this.#dialect,
       peeked: this.#peeked,
       plan,
+      index,
       settings: this.#snapshot.settings,
       pools,
       sweeper,
       translateHeavy,
       heavyAnswers,
       fetchMedia: this.#options.fetchMedia?.(this.#snapshot.settings),
-      filters: allowance === undefined ? NO_FILTERS : [cutShort(allowance)],
+      filters: allowance === undefined ? this.#filters : [cutShort(allowance), ...this.#filters],
       sharedMemory: this.#options.sharedMemory,
       strictForm: this.#client.strictForm,
       cacheMarker: this.#client.cacheMarker,

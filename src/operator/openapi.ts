@@ -15,6 +15,7 @@ import {
 import { jsonPaths, jsonSchemas, jsonTags } from './openapi-json.ts';
 import { imageGenerationRequest, imageGenerationResponse, mediaPaths } from './openapi-media.ts';
 import { messagePaths } from './openapi-messages.ts';
+import { responsePaths } from './openapi-responses.ts';
 
 /**
  * The gateway's own OpenAPI document, served on both ports: the endpoints that exist now, and no others. Whoever adds a
@@ -162,6 +163,7 @@ export const openapiDocument = {
     ...jsonPaths,
     ...mediaPaths,
     ...filePaths,
+    ...responsePaths,
     ...batchPaths,
     '/models': models,
     '/models/{id}': model,

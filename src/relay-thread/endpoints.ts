@@ -10,6 +10,7 @@ import type { McpGate } from './mcp-gate.ts';
 import { listModels, type ModelLists, showModel } from './models-endpoint.ts';
 import { anyProviderPath, proxyRoutes } from './proxy-routes.ts';
 import type { RefusalRecords } from './refusal-records.ts';
+import { type ResponseEndpoints, responseRoutes, runConversation } from './responses-endpoint.ts';
 
 export interface EndpointsOptions {
   readonly dialects: readonly Dialect[];
@@ -17,6 +18,7 @@ export interface EndpointsOptions {
   readonly records: RefusalRecords;
   readonly files: FileEndpoints;
   readonly batches: BatchRoutes;
+  readonly responses: ResponseEndpoints;
   readonly proxy: ProxyOptions;
   /** See PASSED_AT of plugs.ts. */
   readonly passedAt: ReadonlyMap<string, ReadonlySet<string>>;
@@ -32,7 +34,9 @@ const ALIVE = Buffer.from('{"status":"ok","service":"sluice"}');
 
 /** Endpoints that are planned and not built yet. One that is built leaves this list: a test holds that. */
 export const PLANNED: readonly PlannedPath[] = [
-  { pattern: '/responses/{+path}' },
+  ...['/responses/compact', '/responses/input_tokens', '/responses/{response_id}/cancel'].map((pattern) => ({
+    pattern,
+  })),
   ...['/agent/chat/completions', '/agent/responses'].map((pattern) => ({
     pattern,
     atRootOnly: true as const,
@@ -49,6 +53,7 @@ export function routeTable(options: EndpointsOptions): RouteTable {
       ...options.mcp.routes(),
       ...fileRoutes(options.files, errorBody),
       ...batchRoutes(options.batches, errorBody),
+      ...responseRoutes(options.responses, errorBody),
       ...proxyRoutes(proxy, passedAt, errorBody),
     ],
     PLANNED,
@@ -56,7 +61,7 @@ export function routeTable(options: EndpointsOptions): RouteTable {
   );
 }
 
-function inferenceRoutes({ dialects, pipeline }: EndpointsOptions): Route[] {
+function inferenceRoutes({ dialects, pipeline, responses }: EndpointsOptions): Route[] {
   return dialects.flatMap((dialect) =>
     dialect.routes.map(
       ({ method, pattern }): Route => ({
@@ -65,7 +70,9 @@ function inferenceRoutes({ dialects, pipeline }: EndpointsOptions): Route[] {
         needsKey: true,
         body: method === 'GET' || method === 'DELETE' ? 'none' : 'whole',
         scan: dialect.scan,
-        handle: (exchange) => runInference(exchange, dialect, pipeline),
+        handle: dialect.conversation
+          ? (exchange) => runConversation(exchange, dialect, responses)
+          : (exchange) => runInference(exchange, dialect, pipeline),
         errorBody: dialect.errorBody,
       }),
     ),

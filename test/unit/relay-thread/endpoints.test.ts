@@ -18,6 +18,7 @@ const table = routeTable({
   }),
   files: {} as never,
   batches: {} as never,
+  responses: {} as never,
   proxy: {} as never,
   passedAt: PASSED_AT,
   openapi: Buffer.alloc(0),
