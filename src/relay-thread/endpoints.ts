@@ -4,6 +4,7 @@ import type { Dialect } from '../dialects/dialect.ts';
 import { type PlannedPath, type Route, RouteTable } from '../edge/routes.ts';
 import { type PipelineOptions, runInference } from '../pipeline.ts';
 import type { ProxyOptions } from '../proxy/proxy.ts';
+import { agentRoutes } from './agent-endpoint.ts';
 import { type BatchRoutes, batchRoutes } from './batches-endpoint.ts';
 import { type FileEndpoints, fileRoutes } from './files-endpoint.ts';
 import type { McpGate } from './mcp-gate.ts';
@@ -22,7 +23,7 @@ export interface EndpointsOptions {
   readonly proxy: ProxyOptions;
   /** See PASSED_AT of plugs.ts. */
   readonly passedAt: ReadonlyMap<string, ReadonlySet<string>>;
-  readonly mcp: Pick<McpGate, 'routes'>;
+  readonly mcp: McpGate;
   /** The document that the gateway serves of itself, as JSON. */
   readonly openapi: Uint8Array;
   /** In the form of the dialect that a path without one is answered in. */
@@ -37,7 +38,7 @@ export const PLANNED: readonly PlannedPath[] = [
   ...['/responses/compact', '/responses/input_tokens', '/responses/{response_id}/cancel'].map((pattern) => ({
     pattern,
   })),
-  ...['/agent/chat/completions', '/agent/responses'].map((pattern) => ({
+  ...['/agent/responses'].map((pattern) => ({
     pattern,
     atRootOnly: true as const,
   })),
@@ -51,6 +52,7 @@ export function routeTable(options: EndpointsOptions): RouteTable {
       ...inferenceRoutes(options),
       ...plainRoutes(options),
       ...options.mcp.routes(),
+      ...agentRoutes({ pipeline: options.pipeline, mcp: options.mcp, dialect: chatOf(options.dialects) }),
       ...fileRoutes(options.files, errorBody),
       ...batchRoutes(options.batches, errorBody),
       ...responseRoutes(options.responses, errorBody),
@@ -59,6 +61,13 @@ export function routeTable(options: EndpointsOptions): RouteTable {
     PLANNED,
     anyProviderPath(proxy, errorBody),
   );
+}
+
+/** The first one speaks chats, and answers for what has no form of its own. */
+function chatOf(dialects: readonly Dialect[]): Dialect {
+  const [chat] = dialects;
+  if (chat?.operation !== 'chat') throw new Error('the first dialect must speak chats');
+  return chat;
 }
 
 function inferenceRoutes({ dialects, pipeline, responses }: EndpointsOptions): Route[] {

@@ -13,7 +13,9 @@ import type { RequestHead } from '../edge/request-head.ts';
 import { runBeforeLastByte } from '../edge/response-sink.ts';
 import { blobsOf } from '../files/blobs-of.ts';
 import { RecordSender } from '../ledger/record-sender.ts';
+import { createLimits } from '../limits/limits.ts';
 import { TokenForecast } from '../limits/token-forecast.ts';
+import { toolRules } from '../limits/tool-rules.ts';
 import type { PipelineOptions } from '../pipeline.ts';
 import { DIALECTS, FORMS, FORWARDABLE, PASSED_AT } from '../plugs.ts';
 import { HealthMemory } from '../routing/place.ts';
@@ -41,6 +43,9 @@ import { TaskPool } from './task-pool.ts';
 const STATS_MS = 500;
 
 const NO_KEY = new GatewayError('missing_api_key');
+
+/** No tool has a price; rules about money are none of tools. */
+const NO_TOOL_PRICE = { atMostNanoUsd: () => undefined };
 
 const port = parentPort!;
 type LaterMessage = Exclude<ToRelayThread, { type: 'begin' }>;
@@ -125,6 +130,7 @@ const pipeline: PipelineOptions = {
 
 const mcp = new McpGate({
   configuration: data.configuration,
+  limits: (configuration) => createLimits(toolRules(configuration), { ...lasting, price: () => NO_TOOL_PRICE }),
   pipeline,
   keyOf: ({ headers }) => {
     const { authorization, xApiKey, apiKey } = headers as RequestHead;
@@ -177,7 +183,12 @@ const edge = new Edge({
     errorBody,
   }),
   sockets: DIALECTS.filter(({ conversation }) => conversation).map((dialect) =>
-    responsesSocket({ dialect, responses: { rows: responseRows, pipeline }, counters }),
+    responsesSocket({
+      dialect,
+      responses: { rows: responseRows, pipeline },
+      counters,
+      withdrawn: (principal) => keyRing.withdrawn(principal),
+    }),
   ),
   forwardable: headersOfInterest(data.configuration),
   counters,

@@ -24,6 +24,7 @@ const MAX_LIFE_MS = 3_600_000;
 const MAX_WAITING = 16;
 const NORMAL_CLOSE = 1000;
 const GOING_AWAY = 1001;
+const POLICY_CLOSE = 1008;
 const NO_PARAMS: PathParams = {};
 const NOTHING = Buffer.alloc(0);
 const KEEPS_NOTHING = (): void => {};
@@ -32,6 +33,8 @@ export interface ResponsesSocketOptions {
   readonly dialect: Dialect;
   readonly responses: Pick<ResponseEndpoints, 'rows' | 'pipeline'>;
   readonly counters: SharedCounters & SharedMemory;
+  /** Why a key is good no more; asked with each turn, since a socket outlives the check of its head. */
+  withdrawn(principal: Principal): GatewayError | undefined;
 }
 
 /** `GET /responses` as a WebSocket: `response.create` events, one after the other, over any provider. */
@@ -102,6 +105,12 @@ class ResponsesSocket implements SocketHandler, ConversationMemory {
   // ── turns ─────────────────────────────────────────────────────────────────
 
   #begin(bytes: Buffer): void {
+    const withdrawn = this.#o.withdrawn(this.#socket.principal);
+    if (withdrawn) {
+      this.#socket.send(errorText(withdrawn, this.#o.dialect));
+      this.#socket.close(POLICY_CLOSE, 'the key is good no more');
+      return;
+    }
     const event = parseObject(bytes.toString());
     if (event === undefined) {
       this.#fail(new GatewayError('invalid_json'));

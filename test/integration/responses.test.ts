@@ -486,10 +486,10 @@ class SocketClient {
   #wake = () => {};
   readonly closed: Promise<number>;
 
-  constructor(key = KEY) {
+  constructor(key = KEY, url = gateway.url) {
     // Node's own client takes headers as well.
     const options = { headers: { authorization: `Bearer ${key}` } } as unknown as string[];
-    this.#socket = new WebSocket(`${gateway.url.replace('http', 'ws')}/v1/responses`, options);
+    this.#socket = new WebSocket(`${url.replace('http', 'ws')}/v1/responses`, options);
     this.#socket.addEventListener('message', ({ data }) => {
       this.#events.push(JSON.parse(String(data)));
       this.#wake();
@@ -584,6 +584,18 @@ describe('the WebSocket of responses', () => {
     await assert.rejects(new SocketClient('wrong').open());
     const response = await fetch(`${gateway.url}/v1/responses`, { headers: { authorization: `Bearer ${KEY}` } });
     assert.equal(response.status, 405);
+  });
+
+  test('a stop of the gateway closes a socket that is idle, and lets a turn end', async () => {
+    const own = await startGateway();
+    const idle = await new SocketClient(KEY, own.url).open();
+    const busy = await new SocketClient(KEY, own.url).open();
+    busy.send({ type: 'response.create', model: 'demo/chat', input: 'What is a sluice?' });
+    const stopped = own.stop();
+    const turn = await busy.turn();
+    assert.ok(['response.completed', 'error'].includes(turn.at(-1)!.type));
+    assert.deepEqual(await Promise.all([idle.closed, busy.closed]), [1001, 1001]);
+    assert.equal(await stopped, 0);
   });
 
   test('a turn is in the records as any exchange', async () => {
