@@ -16,6 +16,7 @@ import { MODEL_TYPES_OF } from './inference/operation.ts';
 import { plug as anthropic } from './providers/anthropic/index.ts';
 import { plug as awsBedrock } from './providers/aws-bedrock/index.ts';
 import { plug as awsBedrockMantle } from './providers/aws-bedrock-mantle/index.ts';
+import { plug as awsClaudePlatform } from './providers/aws-claude-platform/index.ts';
 import { azureFoundry } from './providers/azure/azure-foundry.ts';
 import { azureOpenAi } from './providers/azure/azure-openai.ts';
 import { plug as cartesia } from './providers/cartesia/index.ts';
@@ -52,6 +53,7 @@ export const PLUGS: readonly ProviderPlug[] = [
   googleGemini,
   awsBedrock,
   awsBedrockMantle,
+  awsClaudePlatform,
   cohere,
   ...HOST_PLUGS,
   googleVertex,

@@ -1,3 +1,4 @@
+import { objectOf, stringOf } from '../../codec/json-value.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import type { Message } from '../../inference/request.ts';
@@ -17,7 +18,12 @@ export function toConversation(source: readonly Message[]): OrError<Conversation
   if (conversation instanceof GatewayError) return conversation;
   const { system, turns } = conversation;
   trimEnd(turns.at(-1));
-  for (const turn of turns) if (turn.role === 'user') explainDocument(turn.others);
+  const names = new Set<string>();
+  for (const turn of turns) {
+    if (turn.role !== 'user') continue;
+    explainDocument(turn.others);
+    for (const blocks of [turn.results, turn.others]) nameApart(blocks, names);
+  }
   return { system, messages: turns.map((turn) => ({ role: turn.role, content: contentOf(turn) })) };
 }
 
@@ -33,4 +39,17 @@ function trimEnd(last: Turn<Block> | undefined): void {
 function explainDocument(blocks: Block[]): void {
   const hasDocument = blocks.some((block) => 'document' in block);
   if (hasDocument && !blocks.some((block) => 'text' in block)) blocks.push({ text: 'Document' });
+}
+
+/** Bedrock refuses two documents of one name, and clients call all of theirs the same. */
+function nameApart(blocks: Block[], names: Set<string>): void {
+  for (const [at, block] of blocks.entries()) {
+    const document = objectOf(block['document']);
+    const name = stringOf(document?.['name']);
+    if (name === undefined) continue;
+    let apart = name;
+    for (let count = 2; names.has(apart); count += 1) apart = `${name.slice(0, 190)} (${count})`;
+    names.add(apart);
+    if (apart !== name) blocks[at] = { document: { ...document, name: apart } };
+  }
 }

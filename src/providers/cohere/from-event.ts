@@ -27,6 +27,7 @@ export function fromResponse(body: Buffer): OrError<InferenceEvent[]> {
   events.push({ type: 'start', id: stringOf(answer['id']) });
   pushText('reasoning', message['tool_plan'], events);
   const { content, tool_calls: calls } = message;
+  pushText('text', content, events);
   if (isArray(content)) for (const block of content) if (isObject(block)) pushContent(block, events);
   if (isArray(calls)) for (const [index, call] of calls.entries()) pushCall(call, index, events);
   pushCitations(message['citations'], events);

@@ -298,3 +298,18 @@ for (const { name, body, model } of plain) {
     assert.deepEqual({ ...rest, inferenceConfig }, body);
   });
 }
+
+test('documents of one name get names of their own, over all turns', () => {
+  const file = { type: 'file', file: { filename: 'a.pdf', file_data: 'data:application/pdf;base64,BB' } };
+  const { messages } = sent({
+    messages: [
+      { role: 'user', content: [file, file] },
+      { role: 'assistant', content: 'Read.' },
+      { role: 'user', content: [file] },
+    ],
+  });
+  const names = messages.flatMap(({ content }: { content: { document?: { name: string } }[] }) =>
+    content.flatMap(({ document }) => document?.name ?? []),
+  );
+  assert.deepEqual(names, ['a', 'a (2)', 'a (3)']);
+});

@@ -107,3 +107,10 @@ test('a refused key of Cohere is our credential’s fault, and too long a prompt
   const long = toError(400, Buffer.from(body), exampleTarget);
   assert.deepEqual([long.code, long.context.upstreamType], ['upstream_rejected', 'TOO_MANY_TOKENS']);
 });
+
+test('a whole answer whose content is one text is that text', () => {
+  const answer = { id: 'c', message: { role: 'assistant', content: 'Hello' }, finish_reason: 'COMPLETE' };
+  const events = fromResponse(Buffer.from(JSON.stringify(answer)));
+  assert.ok(Array.isArray(events));
+  assert.deepEqual(events[1], { type: 'text', text: 'Hello' });
+});
