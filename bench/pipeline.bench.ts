@@ -124,7 +124,14 @@ function exchangeRunner(account: ProviderAccount, pools: OriginPools, sent: Sent
   const prices = new Map(account.listed.map((target) => [target, compilePrice(target.price)]));
   const identities = { users: [], teams: [], virtualAccounts: [], identityProviders: [], grants: [] };
   const callers = new Callers({ identities, metadataRules: [], accounts: [] });
-  const snapshot = { settings, routes, callers, limits: NO_LIMITS, price: (target: Target) => prices.get(target)! };
+  const snapshot = {
+    settings,
+    routes,
+    callers,
+    limits: NO_LIMITS,
+    exportsTraces: false,
+    price: (target: Target) => prices.get(target)!,
+  };
   const batch = new RecordBatcher({ send: () => undefined });
   let record: ExchangeRecord | undefined;
   const options: PipelineOptions = {

@@ -3,16 +3,18 @@ import { GatewayError } from './core/errors.ts';
 import type { Exchange, OrError } from './core/exchange.ts';
 import type { Log } from './core/log.ts';
 import type { Sweeper } from './core/sweeper.ts';
+import { continueTrace } from './core/trace-context.ts';
 import type { Dialect, PeekedRequest, RequestScan } from './dialects/dialect.ts';
 import { MODEL_TYPES_OF } from './inference/operation.ts';
 import { type Admission, type Limits, NOTHING_HELD, Refused } from './limits/admission.ts';
 import { authorize, type Caller, type Callers } from './policy/caller.ts';
 import { type ClientSettings, clientSettings } from './policy/client-settings.ts';
-import { recordedMetadata, requestMetadata } from './policy/metadata.ts';
+import { type Metadata, recordedMetadata, requestMetadata } from './policy/metadata.ts';
 import type { Target } from './providers/provider.ts';
 import type { AnswerFilterMaker } from './relay/answer-filter.ts';
 import type { HeavyAnswers } from './relay/answer-translation.ts';
 import { mountFor } from './relay/choose-mount.ts';
+import { ContentTimes } from './relay/content-times.ts';
 import { cutShort } from './relay/cut-short.ts';
 import type { SharedMemory } from './relay/held-memory.ts';
 import { Relay, type RelayOwner, type RelayResult } from './relay/relay.ts';
@@ -23,6 +25,8 @@ import { type Estimator, settle } from './settlement/settlement.ts';
 import type { ExchangeRecord } from './telemetry/exchange-record.ts';
 import type { OriginPools } from './upstream/origin-pools.ts';
 import type { Price } from './usage/price-table.ts';
+import { promptOf } from './usage/prompt.ts';
+import { UsageMeter } from './usage/usage-meter.ts';
 
 /** Everything that belongs to one configuration. An exchange keeps the one it began with until it ends. */
 export interface Snapshot {
@@ -30,6 +34,8 @@ export interface Snapshot {
   readonly routes: ModelRoutes;
   readonly callers: Callers;
   readonly limits: Limits;
+  /** Spans of exchanges are exported. */
+  readonly exportsTraces: boolean;
   price(target: Target): Price;
 }
 
@@ -63,6 +69,7 @@ export interface RefusedRequest {
 /** Stages 2 to 8 of an inference request, in order: dialect, policy, routing, provider, upstream, relay, usage. */
 export function runInference(exchange: Exchange, dialect: Dialect, options: PipelineOptions): void {
   const snapshot = options.snapshot();
+  if (snapshot.exportsTraces) continueTrace(exchange.headers, exchange.id);
   const full = options.refusal();
   if (full) {
     refuse(exchange, full, NOTHING_KNOWN, options);
@@ -110,7 +117,7 @@ class Inference implements RelayOwner {
     this.#peeked = peeked;
     this.#client = client;
     this.#caller = snapshot.callers.of(exchange.principal);
-    this.#metadata = requestMetadata(client.metadata, this.#caller);
+    this.#metadata = requestMetadata(withHeaders(client.metadata, dialect, exchange), this.#caller);
   }
 
   begin(): void {
@@ -189,6 +196,11 @@ class Inference implements RelayOwner {
   }
 
   #relay(plan: RoutePlan, { rulesJson, allowance }: Admission): void {
+    const { target } = plan.first;
+    if (this.#dialect.fromEstimate !== undefined && mountFor(target, this.#dialect) === undefined) {
+      this.#answerByEstimate(target, this.#dialect.fromEstimate);
+      return;
+    }
     const { pools, sweeper, translateHeavy, heavyAnswers } = this.#options;
     new Relay({
       exchange: this.#exchange,
@@ -207,6 +219,35 @@ class Inference implements RelayOwner {
       cacheMarker: this.#client.cacheMarker,
       owner: this,
     }).start();
+  }
+
+  /** Nobody is asked: the tokens of the prompt are counted here, and the answer says so. */
+  #answerByEstimate(target: Target, written: (inputTokens: number) => Buffer): void {
+    const exchange = this.#exchange;
+    const { body } = exchange;
+    const form = this.#dialect.name;
+    const bytesPerToken = 4;
+    const answer = (tokens: number | undefined): void => {
+      if (exchange.aborted !== undefined) {
+        this.#leave(new GatewayError('client_closed'));
+        return;
+      }
+      const headers = ['content-type', 'application/json', 'x-sluice-estimated', 'input_tokens'];
+      exchange.pushOwnHeaders(headers, 0);
+      headers.push('x-tfy-resolved-model', target.id);
+      exchange.sink.start(200, headers);
+      exchange.sink.end(written(tokens ?? Math.ceil(body.length / bytesPerToken)));
+      this.relayed(answeredHere(target));
+    };
+    const sample = { outputSample: Buffer.alloc(0), outputTotalBytes: 0 };
+    const prompt = promptOf(body, body.length);
+    this.#options
+      .estimate({ promptForm: form, answerForm: form, prompt, ...sample, model: target.modelId })
+      .then(
+        (estimate) => answer(estimate?.inputTokens),
+        () => answer(undefined),
+      )
+      .catch((cause) => this.#leave(new GatewayError('internal_error', { cause })));
   }
 
   /** Admitted, and over before anything was sent: what was held is given back. */
@@ -236,6 +277,7 @@ class Inference implements RelayOwner {
       servedAs: this.#peeked.servedAs,
       choices: this.#peeked.choices,
       counted: this.#peeked.counted,
+      free: this.#peeked.free,
       price,
       estimate,
       record,
@@ -261,7 +303,27 @@ class Inference implements RelayOwner {
 function serves(target: Target, dialect: Dialect): boolean {
   const types = MODEL_TYPES_OF[dialect.operation];
   const isFor = target.modelTypes?.some((type) => types.includes(type)) ?? true;
-  return isFor && mountFor(target, dialect) !== undefined;
+  return isFor && (mountFor(target, dialect) !== undefined || dialect.fromEstimate !== undefined);
+}
+
+/** As of an exchange that asked no provider. */
+function answeredHere(target: Target): RelayResult {
+  return {
+    error: undefined,
+    status: 200,
+    cut: false,
+    shortened: undefined,
+    target,
+    wireName: undefined,
+    meter: new UsageMeter(),
+    content: new ContentTimes(),
+    sentAt: 0,
+    endedAt: 0,
+    dispatched: false,
+    prompt: undefined,
+    attempts: 0,
+    attemptsJson: undefined,
+  };
 }
 
 function refuse(exchange: Exchange, error: GatewayError, request: RefusedRequest, options: PipelineOptions): void {
@@ -273,6 +335,26 @@ function refuse(exchange: Exchange, error: GatewayError, request: RefusedRequest
 const NOTHING_KNOWN: RefusedRequest = { model: undefined };
 const NO_HEADERS: readonly string[] = [];
 const NO_FILTERS: readonly AnswerFilterMaker[] = [];
+
+/** What clients of a form say of a request in headers of their own; `x-tfy-metadata` goes before it. */
+function withHeaders(
+  metadata: Metadata,
+  { metadataHeaders }: Dialect,
+  { headers: { forwardable } }: Exchange,
+): Metadata {
+  if (metadataHeaders === undefined || forwardable === undefined) return metadata;
+  let found: Record<string, string> | undefined;
+  for (const header in metadataHeaders) {
+    const value = forwardable[header];
+    if (value === undefined || value.length > MAX_HEADER_CHARACTERS) continue;
+    found ??= {};
+    found[metadataHeaders[header]!] = value;
+  }
+  return found === undefined ? metadata : { ...found, ...metadata };
+}
+
+/** As of a value of `x-tfy-metadata`; a longer one says nothing that anybody could group by. */
+const MAX_HEADER_CHARACTERS = 128;
 
 /** `x-tfy-provider-name` names the account where the model id names none. */
 function qualified(model: string, providerName: string | undefined): string {

@@ -1,5 +1,6 @@
 import type { AccountManifest, Configuration } from './config/configuration.ts';
 import type { AccountKind } from './config/load.ts';
+import { anthropicCountTokens } from './dialects/anthropic-messages/count-tokens.ts';
 import { anthropicMessages } from './dialects/anthropic-messages/index.ts';
 import { cohereRerank } from './dialects/cohere-rerank/index.ts';
 import type { ApiForm, Dialect } from './dialects/dialect.ts';
@@ -9,6 +10,7 @@ import { openAiCompletions } from './dialects/openai-completions/index.ts';
 import { openAiEmbeddings } from './dialects/openai-embeddings/index.ts';
 import { openAiImageEdits, openAiImages, openAiImageVariations } from './dialects/openai-images/index.ts';
 import { openAiModerations } from './dialects/openai-moderations/index.ts';
+import { openAiResponses } from './dialects/openai-responses/index.ts';
 import { MODEL_TYPES_OF } from './inference/operation.ts';
 import { plug as anthropic } from './providers/anthropic/index.ts';
 import { plug as awsBedrock } from './providers/aws-bedrock/index.ts';
@@ -64,6 +66,8 @@ export const PLUGS: readonly ProviderPlug[] = [
 ];
 export const DIALECTS: readonly Dialect[] = [
   openAiChat,
+  anthropicMessages,
+  anthropicCountTokens,
   openAiCompletions,
   openAiEmbeddings,
   openAiModerations,
@@ -74,13 +78,18 @@ export const DIALECTS: readonly Dialect[] = [
   openAiSpeech,
   openAiTranscriptions,
   openAiTranslations,
+  openAiResponses,
 ];
 /** What is known of each form, whether a client speaks it or a provider. */
-export const FORMS: readonly ApiForm[] = [...DIALECTS, anthropicMessages];
+export const FORMS: readonly ApiForm[] = DIALECTS;
 export const WIRES: readonly Wire[] = [...new Set(PLUGS.flatMap((plug) => plug.wires))];
-/** Client headers that some provider takes. */
+/** Client headers that some provider takes, or that are metadata of a dialect. */
 export const FORWARDABLE: readonly string[] = [
-  ...new Set([...WIRES.flatMap((wire) => wire.forwards), ...PLUGS.flatMap((plug) => plug.forwards ?? [])]),
+  ...new Set([
+    ...WIRES.flatMap((wire) => wire.forwards),
+    ...PLUGS.flatMap((plug) => plug.forwards ?? []),
+    ...DIALECTS.flatMap(({ metadataHeaders = {} }) => Object.keys(metadataHeaders)),
+  ]),
 ];
 
 /** Paths behind which requests pass as they are to a provider, each with the kinds of account that it is for. */

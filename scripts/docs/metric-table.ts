@@ -122,6 +122,10 @@ function manifests(folder: string, outsideUrl: string): object[] {
       ],
     },
     {
+      type: 'gateway-otel-config',
+      otel_traces_exporter_config: { type: 'http', endpoint: outsideUrl, encoding: 'json' },
+    },
+    {
       type: 'sluice/identity-provider',
       name: 'issuer',
       issuer: outsideUrl,

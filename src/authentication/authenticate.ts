@@ -136,6 +136,13 @@ export class KeyRing {
     return this.#lookupUnseen(presented, side);
   }
 
+  /** Why somebody who was let in by a key is not any more, as far as that can be told without the key. */
+  withdrawn({ keyId, subject }: Principal): GatewayError | undefined {
+    const now = this.#now();
+    if (now >= this.#issued.revokedAt(keyId)) return REVOKED.error;
+    return now >= this.#accountEnds.of(subject) ? ACCOUNT_EXPIRED.error : undefined;
+  }
+
   /** Keys that were made, rotated or revoked. One among the remembered is judged anew at its next request. */
   setIssued(news: KeyNews): void {
     const changed = this.#issued.take(news, this.#now());

@@ -70,7 +70,7 @@ export class FamiliarEvent {
 }
 
 /** Offset of the quote that ends the string whose text begins at `from`; -1: nothing does. */
-function closingQuote(bytes: Buffer, from: number): number {
+export function closingQuote(bytes: Buffer, from: number): number {
   for (let at = from; at < bytes.length; at += 1) {
     const byte = bytes[at]!;
     if (byte === QUOTE) return at;
@@ -81,7 +81,7 @@ function closingQuote(bytes: Buffer, from: number): number {
 }
 
 /** Whether `view` has at `at` what `known` has in [from, to), as far as it is compared. */
-function isAlike(known: DataView, from: number, to: number, view: DataView, at: number): boolean {
+export function isAlike(known: DataView, from: number, to: number, view: DataView, at: number): boolean {
   const shift = at - from;
   if (to - from <= FIRST_BYTES + LAST_BYTES) return isSame(known, from, to, view, shift);
   return isSame(known, from, from + FIRST_BYTES, view, shift) && isSame(known, to - LAST_BYTES, to, view, shift);
@@ -91,6 +91,8 @@ function isAlike(known: DataView, from: number, to: number, view: DataView, at: 
 function isSame(known: DataView, from: number, to: number, view: DataView, shift: number): boolean {
   let i = from;
   for (; i + 8 <= to; i += 8) if (view.getFloat64(i + shift, true) !== known.getFloat64(i, true)) return false;
+  // The last eight once more, where they are not a multiple.
+  if (i < to && to - from >= 8) return view.getFloat64(to - 8 + shift, true) === known.getFloat64(to - 8, true);
   for (; i < to; i += 1) if (view.getUint8(i + shift) !== known.getUint8(i)) return false;
   return true;
 }
@@ -99,7 +101,7 @@ let lastBuffer: ArrayBufferLike | undefined;
 let lastView = NOTHING;
 
 /** Small reads share the memory they are in, so one view serves many of them. */
-function viewOf({ buffer }: Buffer): DataView {
+export function viewOf({ buffer }: Buffer): DataView {
   if (buffer !== lastBuffer) {
     lastBuffer = buffer;
     lastView = new DataView(buffer);

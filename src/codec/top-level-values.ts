@@ -1,7 +1,7 @@
 import { JsonBalance } from './json-balance.ts';
 import { JsonPeek } from './json-peek.ts';
 import type { JsonObject } from './json-value.ts';
-import type { PeekKeys } from './peek-keys.ts';
+import { PeekKeys } from './peek-keys.ts';
 
 /*
  * The values of a few top-level keys of a JSON answer, by their keys, without parsing the rest of it. What is no valid
@@ -33,6 +33,17 @@ function valuesOfLoose(answer: Buffer, peek: JsonPeek, faultAt: number, keys: Pe
   if (!balance.whole) return undefined;
   const behind = keys.names.map((name) => valuesOfEnd(answer, keys, Buffer.from(`${name}"`)));
   return Object.assign({}, ...behind, valuesAt(answer, peek, keys));
+}
+
+/** Where the value of one key stands; undefined: it is not there, or the bytes are not one whole JSON object. */
+export function topLevelRange(
+  answer: Buffer,
+  key: string,
+): { readonly start: number; readonly end: number } | undefined {
+  const peek = new JsonPeek(new PeekKeys([key]));
+  peek.advance(answer, answer.length);
+  if (!peek.finish() || peek.starts[0]! < 0) return undefined;
+  return { start: peek.starts[0]!, end: peek.ends[0]! };
 }
 
 /** Those that end within the first bytes of an object. */

@@ -16,6 +16,44 @@ export interface Configuration {
   /** One list per gateway-rate-limiting-config; in each the first rule that matches decides and counts. */
   rateLimits: RateLimitRule[][];
   budgets: BudgetRule[];
+  /** gateway-otel-config: each is one more receiver. */
+  otel: OtelExportSettings[];
+}
+
+/** One manifest of what is sent where by OTLP. */
+export interface OtelExportSettings {
+  traces?: OtelTracesExport;
+  metrics?: OtlpEndpoint;
+}
+
+export interface OtelTracesExport {
+  endpoint: OtlpEndpoint;
+  resourceAttributes: Record<string, string>;
+  /** All must hold for one of the spans of an exchange; empty: every exchange is exported. */
+  when: { key: string; values: string[] }[];
+}
+
+export interface OtlpEndpoint {
+  protocol: 'http' | 'grpc';
+  url: string;
+  encoding: 'proto' | 'json';
+  /** Flat name-value pairs; they may hold keys. */
+  headers: string[];
+}
+
+/** Names of attributes by which back ends know calls of models. */
+export type SpanNames = 'genai' | 'openinference' | 'both';
+
+/** What holds for all receivers. */
+export interface OtelSettings {
+  /** Share of the exchanges that nothing else keeps, 0 to 1. */
+  sampleRatio: number;
+  keepSlowerThanMs?: number;
+  keepCostlierThanUsd?: number;
+  names: SpanNames;
+  maxQueuedSpans: number;
+  timeoutMs: number;
+  metricsIntervalMs: number;
 }
 
 /** What crosses to other threads: its keys are shared, everything else is copied. */
@@ -230,9 +268,12 @@ export interface ServerSettings {
   cors?: { allowedOrigins: string[]; maxAgeSeconds: number };
   counters: CounterSettings;
   files: { sharedWith: 'nobody' | 'team' };
+  /** `maxConcurrency`: lines at once, over all threads; 0: none are run. */
+  batches: { maxConcurrency: number; maxAttempts: number };
   ledger: LedgerSettings;
   /** Keys of request metadata that become labels of metrics. */
   metrics: { metadataKeys: string[] };
+  otel: OtelSettings;
   /** Name of this gateway in a cluster: its hash chain, its share of reservations. Made and kept in data_dir by default. */
   gatewayId?: string;
 }

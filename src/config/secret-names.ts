@@ -10,6 +10,9 @@ const secretKeys = new Set(
    certificate key_file_content connection_string bot_token integration_key webhook_url`.split(/\s+/),
 );
 
+/** Lists of conditions, in which `key` is the name of what is compared. */
+const conditions = new Set(['when', 'filters']);
+
 const secretHeader = /authorization|cookie|key|token|secret|password/i;
 
 /** Whether a header of this name holds a secret. */
@@ -22,7 +25,8 @@ export function isSecretPath(path: readonly PathSegment[]): boolean {
   const names = path.filter((segment) => typeof segment === 'string');
   const name = names.at(-1);
   if (name === undefined) return false;
-  if (secretKeys.has(name)) return true;
   const parent = names.at(-2);
+  if (name === 'key' && parent !== undefined && conditions.has(parent)) return false;
+  if (secretKeys.has(name)) return true;
   return (parent === 'headers' || parent === 'env') && isSecretHeader(name);
 }

@@ -2,6 +2,7 @@ import { isIPv4, isIPv6 } from 'node:net';
 import { z } from 'zod';
 import { signingKey } from './price-list.ts';
 import {
+  amount,
   keyWithDefault,
   optionalKey,
   proxyAddress,
@@ -16,6 +17,8 @@ import {
 
 const gibibyte = 1024 ** 3;
 const port = wholeNumber(0, 65_535);
+const ratioError = 'a number from 0 to 1';
+const ratio = z.number({ error: ratioError }).min(0, { error: ratioError }).max(1, { error: ratioError });
 /** 0 = no limit. */
 const milliseconds = wholeNumber(0, 86_400_000);
 
@@ -148,8 +151,39 @@ const files = section(
   }),
 );
 
+const batches = section(
+  z.object({
+    max_concurrency: keyWithDefault(wholeNumber(0, 65_536), 64).describe(
+      'Lines of batches that this gateway sends at once; 0: it runs none. Fewer while they keep clients waiting.',
+    ),
+    max_attempts: keyWithDefault(wholeNumber(1, 100), 4).describe(
+      'How often a line is sent at the most where it fails for a reason that may pass; a provider that is too busy is asked again at its pace.',
+    ),
+  }),
+);
+
 const metrics = section(
   z.object({ metadata_keys: metadataKeys.describe('Keys of request metadata that become labels.') }),
+);
+
+const otel = section(
+  z.object({
+    sample_ratio: keyWithDefault(ratio, 1).describe(
+      'Share of exchanges whose spans are exported, 0 to 1; failures and what the client samples always are.',
+    ),
+    keep_slower_than_ms: optionalKey(milliseconds).describe('Exchanges that took longer are exported always.'),
+    keep_costlier_than_usd: optionalKey(amount()).describe('Exchanges that cost more are exported always.'),
+    names: keyWithDefault(z.enum(['genai', 'openinference', 'both']), 'genai').describe(
+      'Names of attributes: conventions of OpenTelemetry for GenAI, OpenInference (Phoenix), or both.',
+    ),
+    max_queued_spans: keyWithDefault(wholeNumber(1, 1_000_000), 8192).describe(
+      'Spans that may wait for one collector; the oldest are dropped and counted.',
+    ),
+    timeout_ms: keyWithDefault(wholeNumber(1, 600_000), 10_000).describe('Wait for one answer of a collector.'),
+    metrics_interval_ms: keyWithDefault(wholeNumber(1000, 3_600_000), 10_000).describe(
+      'How often metrics are exported.',
+    ),
+  }),
 );
 
 const gatewayIdError = '1 to 64 characters of A–Z a–z 0–9 . _ -';
@@ -335,8 +369,10 @@ export const serverSchema = z.object({
   cors: cors.describe('Which browsers may call; without it there are no CORS headers.'),
   counters: counters.describe('How limits and budgets are counted.'),
   files: files.describe('Whose the files are that callers upload.'),
+  batches: batches.describe('How batches are run.'),
   ledger: ledger.describe('How the ledger is kept.'),
   metrics: metrics.describe('What metrics tell apart.'),
+  otel: otel.describe('Spans and metrics by OTLP, where a `gateway-otel-config` says where to.'),
   gateway_id: optionalKey(gatewayId).describe(
     'Name of this gateway in a cluster; by default made and kept in `data_dir`.',
   ),

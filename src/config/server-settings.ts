@@ -30,7 +30,7 @@ export function serverSettings(
   overrides: Overrides,
   { upstream, prices }: Pick<ServerSettings, 'upstream' | 'prices'>,
 ): ServerSettings {
-  const { listen, operator, limits, timeouts, cors, counters, files, ledger, metrics } = written;
+  const { listen, operator, limits, timeouts, cors, counters, files, batches, ledger, metrics, otel } = written;
   const port = overrides.port ?? listen.port;
   return {
     listen: {
@@ -90,6 +90,7 @@ export function serverSettings(
       maxCells: counters.max_cells,
     },
     files: { sharedWith: files.shared_with },
+    batches: { maxConcurrency: batches.max_concurrency, maxAttempts: batches.max_attempts },
     ledger: {
       enabled: ledger.enabled,
       sync: ledger.sync,
@@ -100,6 +101,15 @@ export function serverSettings(
       maxJournalBytes: ledger.max_journal_bytes,
     },
     metrics: { metadataKeys: metrics.metadata_keys },
+    otel: {
+      sampleRatio: otel.sample_ratio,
+      ...(otel.keep_slower_than_ms !== undefined && { keepSlowerThanMs: otel.keep_slower_than_ms }),
+      ...(otel.keep_costlier_than_usd !== undefined && { keepCostlierThanUsd: otel.keep_costlier_than_usd }),
+      names: otel.names,
+      maxQueuedSpans: otel.max_queued_spans,
+      timeoutMs: otel.timeout_ms,
+      metricsIntervalMs: otel.metrics_interval_ms,
+    },
     ...(written.gateway_id !== undefined && { gatewayId: written.gateway_id }),
     ...(cors && { cors: { allowedOrigins: cors.allowed_origins, maxAgeSeconds: cors.max_age_seconds } }),
   };

@@ -17,12 +17,14 @@ export interface HeadersOfInterest {
   contentType: string | undefined;
   accept: string | undefined;
   traceparent: string | undefined;
+  /** What the client sent, where `traceparent` is the gateway's own by now; undefined: none, or no traces are exported. */
+  clientTraceparent?: string | undefined;
   tracestate: string | undefined;
   idempotencyKey: string | undefined;
   /** RFC 9110 §14.2 */
   range: string | undefined;
   /** Behind the `?` of the path, as it was sent; only where the route reads it (`readsQuery`). */
-  query: string | undefined;
+  query?: string | undefined;
   /** Path without its query, as it was sent. */
   readonly url?: string;
   /** All lines of the head, flat, names in lower case; only where the route passes them on (`passesHead`). */

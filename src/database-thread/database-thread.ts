@@ -9,6 +9,7 @@ import { registerIssuers } from '../identity/issuer-metrics.ts';
 import type { AdminRoute } from '../operator/admin/admin-route.ts';
 import { hasIssuedKeys } from '../store/api-keys.ts';
 import { type Database, databasePlace, openDatabase } from '../store/database.ts';
+import { loadOrMakeGatewayId } from '../store/gateway-id.ts';
 import { thrownOf } from '../store/thrown.ts';
 import { MetricRegistry } from '../telemetry/metric-registry.ts';
 import { RecordFrame } from '../telemetry/record-frame.ts';
@@ -21,6 +22,7 @@ import type {
 import { SharedCounters } from '../threads/shared-counters.ts';
 import { collectWhenIdle } from '../threads/steady-heap.ts';
 import { sideRequests } from '../upstream/side-requests.ts';
+import { BatchService } from './batch-service.ts';
 import { budgetSeed } from './budget-seed.ts';
 import { type FileService, openFiles } from './file-service.ts';
 import { type LedgerService, openLedger } from './ledger-service.ts';
@@ -74,6 +76,7 @@ interface Parts {
   readonly identity: Identity;
   readonly ledger: LedgerService;
   readonly files: FileService;
+  readonly batches: BatchService;
   readonly admin: () => Promise<readonly AdminRoute[]>;
   /** In this order: who writes to the database before it is closed. */
   closeAll(): Promise<void>;
@@ -99,15 +102,26 @@ async function begin(): Promise<void> {
   });
   await seed.start();
   const files = await openFiles({ database, dataDir: server.dataDir, log });
+  const batches = new BatchService({
+    database,
+    gatewayId: server.gatewayId ?? (await loadOrMakeGatewayId(server.dataDir, (text) => log.warn({}, text))),
+    blobs: files.blobsOf('batches'),
+    settings: () => configuration.server,
+    onWork: () => send({ type: 'batch-work' }),
+    log,
+  });
+  await batches.start();
   const parts: Parts = {
     database,
     identity,
     ledger,
     files,
+    batches,
     admin: adminRoutesOf(database, identity),
     async closeAll() {
       identity.close();
       await seed.close();
+      await batches.close();
       await files.close();
       await database.close();
     },
@@ -120,7 +134,7 @@ async function begin(): Promise<void> {
 }
 
 function onMessage(message: LaterMessage, parts: Parts): void {
-  const { identity, ledger, files } = parts;
+  const { identity, ledger, files, batches } = parts;
   switch (message.type) {
     case 'records':
       for (const { frame, place } of message.frames) ledger.take(message.thread, new RecordFrame(frame), place);
@@ -135,14 +149,11 @@ function onMessage(message: LaterMessage, parts: Parts): void {
       identity.threadDied(message.thread);
       ledger.threadDied(message.thread);
       files.threadDied(message.thread);
+      batches.threadDied(message.thread);
       return;
-    case 'thread-asks': {
-      const { thread, number, question } = message.message;
-      void files
-        .answer(question)
-        .then((answer) => send({ type: 'for-thread', thread, message: { type: 'files-answer', number, answer } }));
+    case 'thread-asks':
+      void answerThread(message.message, parts);
       return;
-    }
     case 'reconfigure':
       ({ configuration } = message);
       identity.reconfigure(configuration);
@@ -157,6 +168,21 @@ function onMessage(message: LaterMessage, parts: Parts): void {
         (error) => send({ type: 'thrown', number: message.number, thrown: thrownOf(error) }),
       );
   }
+}
+
+async function answerThread(
+  message: Extract<ToDatabaseThread, { type: 'thread-asks' }>['message'],
+  { files, batches }: Parts,
+): Promise<void> {
+  const { thread, number } = message;
+  send({
+    type: 'for-thread',
+    thread,
+    message:
+      message.type === 'files-ask'
+        ? { type: 'files-answer', number, answer: await files.answer(message.question) }
+        : { type: 'batches-answer', number, answer: await batches.answer(thread, message.question) },
+  });
 }
 
 async function answer(question: DatabaseQuestion, parts: Parts): Promise<unknown> {

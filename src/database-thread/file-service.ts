@@ -1,7 +1,9 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '../core/log.ts';
+import type { BlobStore } from '../files/blob-store.ts';
 import { DiskBlobs } from '../files/disk-blobs.ts';
+import { isInput } from '../store/batches.ts';
 import type { Database } from '../store/database.ts';
 import { type FileLock, lockFile } from '../store/file-lock.ts';
 import {
@@ -64,6 +66,11 @@ export class FileService {
     return this.#settled;
   }
 
+  /** `owner`: whose blobs are on their way; what it leaves is put in order by the next start. */
+  blobsOf(owner: string): BlobStore {
+    return new DiskBlobs(this.#folder, owner);
+  }
+
   threadDied(thread: number): void {
     this.#settled = this.#settled.then(() => this.settle(String(thread)));
   }
@@ -112,6 +119,7 @@ export class FileService {
         return file === undefined ? { kind: 'absent' } : { kind: 'files', files: [file] };
       }
       case 'delete':
+        if (await isInput(database, question.id)) return { kind: 'in-use' };
         return { kind: (await deleteFile(database, question.id, question.owners)) ? 'done' : 'absent' };
     }
   }

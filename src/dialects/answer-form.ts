@@ -53,6 +53,8 @@ export interface AnswerContext {
   encoding?: VectorEncoding | undefined;
   /** No more results than these, of a list that is ordered by how good they are; undefined: all. */
   maxResults?: number | undefined;
+  /** What of the request the answer repeats, in a form whose answers do. */
+  repeats?: JsonObject | undefined;
 }
 
 /** What was asked for. */

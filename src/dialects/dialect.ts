@@ -1,3 +1,4 @@
+import type { JsonObject } from '../codec/json-value.ts';
 import type { KeyRules } from '../codec/key-rules.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { BodyScan, Exchange, Method, OrError } from '../core/exchange.ts';
@@ -16,6 +17,7 @@ export type { AnswerContext } from './answer-form.ts';
 export type FormName =
   | 'openai-chat'
   | 'anthropic-messages'
+  | 'anthropic-count-tokens'
   | 'openai-embeddings'
   | 'openai-moderations'
   | 'openai-completions'
@@ -25,7 +27,8 @@ export type FormName =
   | 'openai-translations'
   | 'openai-images'
   | 'openai-image-edits'
-  | 'openai-image-variations';
+  | 'openai-image-variations'
+  | 'openai-responses';
 
 /**
  * What is to be known of one API form whoever speaks it, client or provider. Pure: bytes in, values or bytes out. A
@@ -40,8 +43,8 @@ export interface ApiForm {
   /** The words in the first bytes of an answer; undefined: they show none. */
   answerText(sample: Buffer, totalBytes: number): AnswerText | undefined;
   /** The error body before the commit point, and the event after it, which stands alone and ends what an SDK reads. */
-  errorBody(error: GatewayError): Buffer;
-  errorEvent(error: GatewayError): Buffer;
+  errorBody(error: GatewayError, exchangeId?: string): Buffer;
+  errorEvent(error: GatewayError, exchangeId?: string): Buffer;
 }
 
 /** What one client-facing API form knows beyond that: its requests. */
@@ -57,6 +60,17 @@ export interface Dialect extends ApiForm {
   splice(body: Buffer, peeked: PeekedRequest, edits: SpliceEdits): OrError<Buffer | Buffer[]>;
   /** The body with these parameters set over the client's own. Absent, or undefined: its body is a JSON object. */
   overridden?(body: Buffer, params: Readonly<Record<string, unknown>>, request: ScannedRequest): Buffer | undefined;
+  /** What fills the silence of its streams, whole: no SDK of the form takes it for content. Absent: a comment. */
+  readonly keepAlive?: Buffer;
+  /** Headers of its clients, in lower case, whose values are metadata of a request → their keys. */
+  readonly metadataHeaders?: Readonly<Record<string, string>>;
+  /** How its clients read the list of models; absent: as those of OpenAI do. */
+  readonly modelList?: ModelListForm;
+  /**
+   * Of a target that has no such endpoint the gateway answers itself, with an estimate of the tokens of the prompt. Absent:
+   * then the target does not serve it.
+   */
+  readonly fromEstimate?: (inputTokens: number) => Buffer;
   /** Absent: only a provider that speaks this form can answer it. */
   readonly translation?: DialectTranslation;
   /**
@@ -66,12 +80,28 @@ export interface Dialect extends ApiForm {
   followStream?(context: AnswerContext): StreamFollower;
 }
 
+/** A model as a list names it. */
+export interface ListedName {
+  readonly id: string;
+}
+
+/** The list of models as clients of one form read it. */
+export interface ModelListForm {
+  /** A header that they send and no others, in lower case: it must be one of those that some provider takes. */
+  readonly header: string;
+  /** `query`: as it was sent, without the `?`. */
+  list(models: readonly ListedName[], query: string | undefined): object;
+  model(model: ListedName): object;
+}
+
 /** How a dialect is asked of providers of another form, through the neutral one. */
 export interface DialectTranslation {
   /** Operations in whose wires it can be asked; the best first. */
   readonly to: readonly Operation[];
   /** The whole request parsed. `model` is what the provider shall read. */
   toInference(body: Buffer, model: string): OrError<NeutralRequest>;
+  /** The values of a request that its answer repeats: `AnswerContext.repeats`. Absent: it repeats none. */
+  repeated?(body: Buffer, peeked: PeekedRequest): JsonObject;
   /** A whole answer from the neutral events. */
   fromInference(events: readonly InferenceEvent[], context: AnswerContext): OrError<Buffer>;
   /** A streamed answer: one writer per exchange. Absent: this form has no streams. */
@@ -88,6 +118,16 @@ export interface SpliceEdits {
   readonly developerAsSystem: boolean;
   /** What its host takes otherwise in a chat; undefined: nothing. */
   readonly rules?: BodyRules | undefined;
+  /** In what a provider wraps this form; undefined: in nothing. */
+  readonly envelope?: BodyEnvelope | undefined;
+}
+
+/** A request of a form as somebody takes it who says a few things in other places. */
+export interface BodyEnvelope {
+  /** The top-level keys that it does not have. */
+  readonly without: KeyRules;
+  /** The pairs that it has beside: JSON text without braces. */
+  readonly pairs: string;
 }
 
 /** The keys of a request, and of each of its messages, that a host knows otherwise than the form says. */
@@ -131,8 +171,25 @@ export interface PeekedRequest {
    * tells no usage, tokens are estimated; present: nothing is estimated, for neither side is text of a model.
    */
   counted?: Readonly<RareCounts> | undefined;
+  /** Nothing is billed for it, whatever its answer tells. */
+  free?: true | undefined;
   /** Bytes of the request that are text for a model; absent: all of them. */
   promptBytes?: number | undefined;
+  /** Of a form whose answers are kept, so that a later request can go on from them. */
+  state?: ConversationState | undefined;
+}
+
+/** What a request says of the answers before it, and of its own. */
+export interface ConversationState {
+  /** The answer that it goes on from. */
+  readonly previousId: string | undefined;
+  readonly conversationId: string | undefined;
+  /** Its answer is to be kept. */
+  readonly stores: boolean;
+  /** Nobody waits for its answer: it is asked for later. */
+  readonly background: boolean;
+  /** Where the items of this turn stand in the body; -1: it has none. */
+  readonly input: { readonly start: number; readonly end: number };
 }
 
 export interface EventWriter {
@@ -140,6 +197,8 @@ export interface EventWriter {
   write(event: InferenceEvent): Buffer | undefined;
   /** The dialect's own end (`data: [DONE]`). */
   end(): Buffer;
+  /** The dialect's own end of an answer that failed after it began. Absent: the dialect's error event alone. */
+  failed?(error: GatewayError): Buffer;
 }
 
 /** Reads the events that a client gets, one after another, whole. */

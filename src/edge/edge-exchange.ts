@@ -126,7 +126,7 @@ export class EdgeExchange
     list.push(...retryHeaders(error, headers));
     this.pushOwnHeaders(list, upstreamMs);
     this.sink.start(error.status, list);
-    this.sink.end(this.route.errorBody(error));
+    this.sink.end(this.route.errorBody(error, this.id));
   }
 
   clientJson(): string | undefined {

@@ -40,7 +40,7 @@ export interface EdgeOptions {
   authenticate(head: RequestHead, side: RemoteSide): OrError<Principal>;
   onRefused(refusal: Refusal): void;
   /** How an error looks on paths that are no route. */
-  errorBody(error: GatewayError): Uint8Array;
+  errorBody(error: GatewayError, exchangeId?: string): Uint8Array;
 }
 
 const RETRY_AFTER_MS = 1000;
@@ -281,7 +281,7 @@ export class Edge implements EdgeContext {
     else if (!close) all.push(...this.keepAliveHeaders(head));
     all.push(...this.corsHeaders(head.origin));
     all.push('server-timing', serverTiming(performance.now() - startedAt, 0));
-    const body = (route?.errorBody ?? this.#options.errorBody)(error);
+    const body = (route?.errorBody ?? this.#options.errorBody)(error, id);
     const answer = (): void => {
       response.writeStatus(statusLine(error.status));
       response.writeHeader(all[0]!, joinHead(all));

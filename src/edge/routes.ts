@@ -29,7 +29,7 @@ export interface Route {
   /** The whole request is there; of a streaming body the head. */
   handle(exchange: Exchange): void;
   /** The error body in the caller's dialect. */
-  errorBody(error: GatewayError): Uint8Array;
+  errorBody(error: GatewayError, exchangeId?: string): Uint8Array;
 }
 
 /** Takes what names a provider's account and is no path of the gateway's own. */
@@ -48,6 +48,12 @@ export interface PlannedPath {
 
 /** All the same, longest first. */
 export const BASE_PATHS = ['/api/llm/v1', '/api/llm', '/v1', ''] as const;
+
+/** `/chat/completions` of `/v1/chat/completions`. */
+export function withoutBasePath(path: string): string {
+  const base = BASE_PATHS.find((each) => path.startsWith(`${each}/`)) ?? '';
+  return path.slice(base.length);
+}
 
 export interface PathMatch {
   /** One route per method; none: the path is planned. */

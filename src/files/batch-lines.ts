@@ -108,21 +108,9 @@ export class BatchLines {
   }
 
   #check(line: Buffer): string | undefined {
-    const peek = new JsonPeek(KEYS);
-    const { fault } = peek.advance(line, line.length) && peek.finish() ? WHOLE : peek;
-    if (fault) {
-      if ('key' in fault) return `\`${fault.key}\` is repeated, or written with escapes or in other letter case`;
-      if (fault.kind === 'depth') return 'it is nested too deeply';
-      return fault.at >= line.length ? 'it breaks off' : `at byte ${fault.at + 1} ${fault.expected} is expected`;
-    }
-    const [id, method, url, body] = KEYS.names.map((_, index) => slotOf(line, peek, index));
-    const customId = textOf(id);
-    if (customId === undefined || customId === '' || customId.length > MAX_CUSTOM_ID_CHARACTERS) {
-      return `\`custom_id\` has to be a text of 1 to ${MAX_CUSTOM_ID_CHARACTERS} characters`;
-    }
-    if (textOf(method) !== 'POST') return '`method` has to be "POST"';
-    if (!textOf(url)?.startsWith('/')) return '`url` has to be the path of an endpoint, as "/v1/chat/completions"';
-    if (body?.[0] !== OPEN_BRACE) return '`body` has to be an object';
+    const read = readBatchLine(line);
+    if (typeof read === 'string') return read;
+    const { customId } = read;
     if (this.#ids.has(customId)) return `\`custom_id\` ${JSON.stringify(customId)} stands in an earlier line, too`;
     this.#ids.add(customId);
     return undefined;
@@ -142,6 +130,34 @@ export class BatchLines {
     this.#pieces = [];
     this.#bytes = 0;
   }
+}
+
+/** One line of a batch; its body is the bytes as they were written. */
+export interface BatchLine {
+  readonly customId: string;
+  readonly url: string;
+  readonly body: Buffer;
+}
+
+/** A text: what is wrong with the line. */
+export function readBatchLine(line: Buffer): BatchLine | string {
+  const peek = new JsonPeek(KEYS);
+  const { fault } = peek.advance(line, line.length) && peek.finish() ? WHOLE : peek;
+  if (fault) {
+    if ('key' in fault) return `\`${fault.key}\` is repeated, or written with escapes or in other letter case`;
+    if (fault.kind === 'depth') return 'it is nested too deeply';
+    return fault.at >= line.length ? 'it breaks off' : `at byte ${fault.at + 1} ${fault.expected} is expected`;
+  }
+  const [id, method, url, body] = KEYS.names.map((_, index) => slotOf(line, peek, index));
+  const customId = textOf(id);
+  if (customId === undefined || customId === '' || customId.length > MAX_CUSTOM_ID_CHARACTERS) {
+    return `\`custom_id\` has to be a text of 1 to ${MAX_CUSTOM_ID_CHARACTERS} characters`;
+  }
+  if (textOf(method) !== 'POST') return '`method` has to be "POST"';
+  const path = textOf(url);
+  if (!path?.startsWith('/')) return '`url` has to be the path of an endpoint, as "/v1/chat/completions"';
+  if (body?.[0] !== OPEN_BRACE) return '`body` has to be an object';
+  return { customId, url: path, body };
 }
 
 function slotOf(line: Buffer, peek: JsonPeek, index: number): Buffer | undefined {
@@ -166,7 +182,7 @@ function firstOf(bytes: Buffer): number | undefined {
   return undefined;
 }
 
-function isBlank(bytes: Buffer): boolean {
+export function isBlank(bytes: Buffer): boolean {
   return firstOf(bytes) === undefined;
 }
 

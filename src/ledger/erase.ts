@@ -1,4 +1,5 @@
 import { eraseKeysOf, workingKeysOf } from '../store/api-keys.ts';
+import { eraseBatchesOf } from '../store/batches.ts';
 import type { Database, DatabaseTransaction } from '../store/database.ts';
 import { withoutTraces } from '../store/erase-traces.ts';
 import { eraseFilesOf } from '../store/files.ts';
@@ -28,7 +29,7 @@ export interface Erasure {
 const PAGE = 1_000;
 
 /**
- * Takes a person out of ledger, budgets, issued keys and files, which end: every text that names them becomes one that names nobody, the same
+ * Takes a person out of ledger, budgets, issued keys, files and batches, which end: every text that names them becomes one that names nobody, the same
  * everywhere, so that sums stay sums of one. Rows are not touched, so the chain holds, and verification counts the rows
  * whose labels cannot be checked any more. Not while a key of the subject works: its next exchange would bring the name back.
  */
@@ -56,8 +57,10 @@ export async function erasePerson(database: Database, person: Person): Promise<E
           .execute();
       for (const { key, after } of windows) await renameGroup(transaction, 'budget_windows', key, after);
       for (const { key, after } of alerts) await renameGroup(transaction, 'budget_alerts', key, after);
-      if (person.subject !== undefined)
+      if (person.subject !== undefined) {
         await eraseFilesOf(transaction.query, person.subject, replace(person.subject), Date.now());
+        await eraseBatchesOf(transaction.query, person.subject, replace(person.subject), Date.now());
+      }
       const keys =
         person.subject === undefined
           ? 0

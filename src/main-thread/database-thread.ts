@@ -9,6 +9,7 @@ import { DatabaseAway } from '../store/store-fault.ts';
 import { errorOf } from '../store/thrown.ts';
 import type { MetricRegistry } from '../telemetry/metric-registry.ts';
 import { RecordFrame } from '../telemetry/record-frame.ts';
+import type { BatchAnswerMessage, BatchWorkMessage } from '../threads/batch-messages.ts';
 import type {
   DatabaseQuestion,
   DatabaseThreadData,
@@ -31,9 +32,10 @@ export interface DatabaseThreadOptions {
   /** The journal is full, or has room again. */
   readonly onFull: (full: boolean) => void;
   /** For one relay thread, if it is there. */
-  readonly tell: (thread: number, message: FileAnswerMessage) => void;
+  readonly tell: (thread: number, message: FileAnswerMessage | BatchAnswerMessage) => void;
   /** For every relay thread. */
   readonly onIdentity: (message: IdentityMessage) => void;
+  readonly onBatchWork: (message: BatchWorkMessage) => void;
 }
 
 interface Asked {
@@ -169,6 +171,7 @@ export class DatabaseThread implements MainService {
         this.#post({ type: 'news', news: message });
         return;
       case 'files-ask':
+      case 'batches-ask':
         this.#post({ type: 'thread-asks', message });
     }
   }
@@ -226,6 +229,9 @@ export class DatabaseThread implements MainService {
         return;
       case 'identity':
         this.#options?.onIdentity(message.message);
+        return;
+      case 'batch-work':
+        this.#options?.onBatchWork(message);
         return;
       case 'full':
         this.#full = message.full;

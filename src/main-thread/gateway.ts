@@ -24,7 +24,7 @@ export async function startGateway({ configuration, setVariable }: GatewayOption
   const database = new DatabaseThread(entryOf('database-thread'));
   // The other half of all code, which this thread loads while the others load theirs.
   const { openGateway } = await import('./open-gateway.ts');
-  return openGateway({ configuration, port, relayThreads, database });
+  return openGateway({ configuration, port, relayThreads, database, otelEntry: entryOf('otel-thread') });
 }
 
 async function claimedPort({ listen: { host, port } }: ServerSettings): Promise<number> {

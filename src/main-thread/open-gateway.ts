@@ -10,6 +10,7 @@ import type { DatabaseThread } from './database-thread.ts';
 import { LimitCounters } from './limit-counters.ts';
 import { Observation } from './observation.ts';
 import { openOperatorPort } from './operator-port.ts';
+import { OtelThread } from './otel-thread.ts';
 import { PriceRefresh } from './price-refresh.ts';
 import { RecordIntake } from './record-intake.ts';
 import { configurationForThreads, type Gateway, type InForce, RunningGateway } from './running-gateway.ts';
@@ -22,6 +23,8 @@ export interface OpenGatewayOptions {
   readonly relayThreads: RelayThreads;
   /** It loads its code, too. */
   readonly database: DatabaseThread;
+  /** Of the thread that exports by OTLP, where one is configured. */
+  readonly otelEntry: URL;
 }
 
 /** Builds every part of the main thread once and joins them. Throws a StartFault or a StoreFault. */
@@ -30,6 +33,7 @@ export async function openGateway({
   port,
   relayThreads,
   database,
+  otelEntry,
 }: OpenGatewayOptions): Promise<Gateway> {
   const { server } = configuration;
   const { threads } = server;
@@ -61,6 +65,7 @@ export async function openGateway({
     onFull: (full) => relayThreads.broadcast({ type: 'ledger-full', full }),
     tell: (thread, message) => relayThreads.tell(thread, message),
     onIdentity: (message) => relayThreads.broadcast(message),
+    onBatchWork: (message) => relayThreads.broadcast(message),
   });
   const madeKey = hasIssuedKeys ? undefined : await ownKey(configuration, (message) => log.warn({}, message));
   const accountTokens = new AccountTokens({
@@ -79,6 +84,9 @@ export async function openGateway({
   });
   priceRefresh.register(registry);
   priceRefresh.reconfigure(configuration);
+  const otel = new OtelThread({ entry: otelEntry, log, renderMetrics: () => metrics.render() });
+  otel.register(registry);
+  otel.reconfigure(configuration);
   const state = {
     relayThreads: threads,
     get listeningThreads() {
@@ -108,11 +116,12 @@ export async function openGateway({
     // Told and closed in this order: who writes to the database before the database, and the log last of all.
     services: [
       limitCounters,
-      new RecordIntake({ counters, observation, database }),
+      new RecordIntake({ counters, observation, database, otel }),
       accountTokens,
       priceRefresh,
       { close: () => database.closeLedger() },
       operatorPort,
+      otel,
       database,
       observation,
     ],

@@ -4,14 +4,16 @@ import type { SharedCounters } from '../threads/shared-counters.ts';
 import type { DatabaseThread } from './database-thread.ts';
 import type { MainService } from './main-service.ts';
 import type { Observation } from './observation.ts';
+import type { OtelThread } from './otel-thread.ts';
 
 export interface RecordIntakeOptions {
   readonly counters: SharedCounters;
   readonly observation: Pick<Observation, 'addAll'>;
   readonly database: Pick<DatabaseThread, 'take'>;
+  readonly otel: Pick<OtelThread, 'take'>;
 }
 
-/** Frames of records as relay threads send them: for the log and the metrics, then on to the ledger. */
+/** Frames of records as relay threads send them: for the log, the metrics and the spans, then on to the ledger. */
 export class RecordIntake implements MainService {
   readonly #options: RecordIntakeOptions;
 
@@ -39,6 +41,7 @@ export class RecordIntake implements MainService {
   close(): void {}
 
   #add(thread: number, frames: readonly Uint8Array[]): void {
+    this.#options.otel.take(frames);
     this.#options.observation.addAll(frames.map((frame) => new RecordFrame(frame)));
     this.#options.counters.takeFrame(thread);
   }

@@ -73,6 +73,17 @@ const rerank = (operationId: string) =>
   });
 
 export const jsonPaths = {
+  '/responses': endpoint({
+    summary: 'Create Response',
+    description:
+      "OpenAI's Responses, to every model. Where the provider speaks this form, request and answer pass through byte for byte; elsewhere it is asked in its own form, and what it cannot express is refused with 400.",
+    operationId: 'createResponse',
+    tag: 'Responses',
+    request: 'ResponseRequest',
+    answer: 'Response',
+    answerDescription: 'The response',
+    streams: true,
+  }),
   '/completions': endpoint({
     summary: 'Create Completion',
     description:
@@ -108,6 +119,7 @@ export const jsonPaths = {
 };
 
 export const jsonTags = [
+  { name: 'Responses', description: "OpenAI's Responses" },
   { name: 'Completions', description: 'The older form of completions' },
   { name: 'Embeddings', description: 'Vectors of texts' },
   { name: 'Moderations', description: 'Checks of content' },
@@ -132,6 +144,49 @@ const usage = {
 } as const;
 
 export const jsonSchemas = {
+  ResponseRequest: {
+    type: 'object',
+    required: ['model'],
+    additionalProperties: true,
+    properties: {
+      model,
+      input: {
+        description: 'A text, or items: messages, calls and their results, reasoning',
+        oneOf: [text, { type: 'array', items: { type: 'object', additionalProperties: true } }],
+      },
+      instructions: { type: 'string', nullable: true },
+      stream: { type: 'boolean', nullable: true },
+      max_output_tokens: { type: 'integer', minimum: 0, nullable: true },
+      tools: { type: 'array', items: { type: 'object', additionalProperties: true } },
+      tool_choice: { oneOf: [text, { type: 'object', additionalProperties: true }] },
+      parallel_tool_calls: { type: 'boolean', nullable: true },
+      reasoning: { type: 'object', nullable: true, additionalProperties: true },
+      text: { type: 'object', additionalProperties: true, description: '`format`, `verbosity`' },
+      include: { type: 'array', items: text, nullable: true },
+      store: { type: 'boolean', nullable: true },
+      previous_response_id: { type: 'string', nullable: true },
+      temperature: { type: 'number', nullable: true },
+      top_p: { type: 'number', nullable: true },
+      metadata: { type: 'object', nullable: true, additionalProperties: text },
+    },
+  },
+  Response: {
+    type: 'object',
+    required: ['id', 'object', 'output'],
+    additionalProperties: true,
+    properties: {
+      id: text,
+      object: { type: 'string', enum: ['response'] },
+      created_at: { type: 'number' },
+      status: {
+        type: 'string',
+        enum: ['completed', 'failed', 'in_progress', 'cancelled', 'queued', 'incomplete'],
+      },
+      model: text,
+      output: { type: 'array', items: { type: 'object', additionalProperties: true } },
+      usage: { type: 'object', nullable: true, additionalProperties: true },
+    },
+  },
   CompletionRequest: {
     type: 'object',
     required: ['model', 'prompt'],

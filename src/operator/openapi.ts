@@ -1,6 +1,7 @@
 import { ERRORS, type ErrorCode } from '../core/errors.ts';
 import type { AdminRoute } from './admin/admin-route.ts';
 import { ADMIN_SCHEME, ADMIN_TAG, adminPaths } from './openapi-admin.ts';
+import { batchObject, batchPaths } from './openapi-batches.ts';
 import { chatCompletionChunk, chatCompletionRequest, chatCompletionResponse } from './openapi-chat.ts';
 import { fileObject, filePaths } from './openapi-files.ts';
 import {
@@ -150,6 +151,7 @@ export const openapiDocument = {
     { name: 'Images', description: 'Image generation, edits and variations' },
     { name: 'Audio', description: 'Speech, transcription and translation' },
     { name: 'Files', description: 'Files that callers upload' },
+    { name: 'Batches', description: 'Many requests in one file, run by the gateway' },
     { name: 'Models', description: 'Available model listing' },
   ],
   paths: {
@@ -157,6 +159,7 @@ export const openapiDocument = {
     ...jsonPaths,
     ...mediaPaths,
     ...filePaths,
+    ...batchPaths,
     '/models': models,
     '/models/{id}': model,
   },
@@ -180,6 +183,7 @@ export const openapiDocument = {
       ImageGenerationRequest: imageGenerationRequest,
       ImageGenerationResponse: imageGenerationResponse,
       FileObject: fileObject,
+      BatchObject: batchObject,
       ModelObject: {
         type: 'object',
         required: ['id', 'object'],
@@ -238,6 +242,7 @@ export const openapiDocument = {
         ),
         unavailableHeaders,
       ),
+      Conflict: refusal('Its state does not allow this'),
       NoSuchRange: refusal('The file has no such range of bytes', { 'content-range': { schema: { type: 'string' } } }),
       UpstreamTimeout: refusal('The provider did not answer in time', upstreamHeaders),
     },

@@ -222,6 +222,8 @@ export interface ChatRules {
   readonly parameters: KeyRules | undefined;
   /** Of each message. */
   readonly messages: KeyRules | undefined;
+  /** It is known in which key earlier reasoning goes back, and `messages` puts it there. */
+  readonly takesReasoning?: boolean;
 }
 
 /** By code or type. */
@@ -261,6 +263,8 @@ export interface Wire {
   readonly media?: 'any';
   /** Client headers that providers of this form read (versions, betas), in lower case. */
   readonly forwards: readonly string[];
+  /** As much of such a header as they understand; undefined: nothing. Absent: all of it, byte for byte. */
+  forwarded?(name: string, value: string): string | undefined;
   /** Behind the base path of the mount. */
   path(target: Target, request: WireRequest): string;
   /**
@@ -274,6 +278,20 @@ export interface Wire {
    */
   toError(status: number | undefined, body: Buffer, target: Target): GatewayError;
   readonly translation?: Translation;
+  /** Absent: what is on the line is the form itself. */
+  readonly envelope?: Envelope;
+}
+
+/** A form of a client's, wrapped: its requests say a few things in other places, and so may the events of its streams. */
+export interface Envelope {
+  /** Name of the form that is wrapped: a dialect of that name passes. */
+  readonly form: string;
+  /** Top-level keys of the form that its requests do not have. */
+  readonly without: KeyRules;
+  /** Pairs that they have beside, as JSON text without braces; `client`: the headers that some provider takes. */
+  pairs(client: Readonly<Record<string, string>>): string;
+  /** An event of a stream that is framed otherwise, as the form's own bytes; undefined: the form has none for it. */
+  unpack?(event: string | undefined, payload: string): Buffer | undefined;
 }
 
 /** What of a client's request the path at the provider may depend on. */
@@ -297,6 +315,11 @@ export interface Translation {
   maxInputs?(modelId: string): number | undefined;
   /** Body bytes plus headers this request needs beyond the mount's; or what the provider cannot express. */
   toRequest(request: NeutralRequest, target: TranslationTarget): OrError<MadeRequest>;
+  /**
+   * The made body with what the host of the target takes otherwise. Absent: all hosts of this wire take the same. On the
+   * relay thread, also where `toRequest` ran in another.
+   */
+  adapted?(body: Buffer, target: Target): OrError<Buffer>;
   /** A whole 2xx answer. An answer that is not of this wire: GatewayError('upstream_protocol'). */
   fromResponse(body: Buffer): OrError<InferenceEvent[]>;
   /**

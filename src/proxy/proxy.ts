@@ -477,6 +477,7 @@ class ProxiedRequest implements RelayOwner, PassedBodyOwner {
         choices: peeked?.choices ?? 0,
         // Of what is not understood nothing is estimated.
         counted: peeked === undefined || form === undefined ? (peeked?.counted ?? {}) : peeked.counted,
+        free: this.#isFree(),
         price,
         estimate,
         record,
@@ -490,6 +491,11 @@ class ProxiedRequest implements RelayOwner, PassedBodyOwner {
     this.#memory.release();
     // Whatever happened: its place in flight is not lost.
     exchange.finish();
+  }
+
+  /** What a provider only shows, lists or deletes is not billed; what a service of one's own bills nobody knows. */
+  #isFree(): true | undefined {
+    return this.#peeked?.free ?? (this.#asked.kind === 'provider' && ofNothing(this.#method) ? true : undefined);
   }
 
   #forbidden(model: string): GatewayError {

@@ -4,8 +4,9 @@ import type { Dialect } from '../dialects/dialect.ts';
 import { type PlannedPath, type Route, RouteTable } from '../edge/routes.ts';
 import { type PipelineOptions, runInference } from '../pipeline.ts';
 import type { ProxyOptions } from '../proxy/proxy.ts';
+import { type BatchRoutes, batchRoutes } from './batches-endpoint.ts';
 import { type FileEndpoints, fileRoutes } from './files-endpoint.ts';
-import { listModels, showModel } from './models-endpoint.ts';
+import { listModels, type ModelLists, showModel } from './models-endpoint.ts';
 import { anyProviderPath, proxyRoutes } from './proxy-routes.ts';
 import type { RefusalRecords } from './refusal-records.ts';
 
@@ -14,22 +15,21 @@ export interface EndpointsOptions {
   readonly pipeline: PipelineOptions;
   readonly records: RefusalRecords;
   readonly files: FileEndpoints;
+  readonly batches: BatchRoutes;
   readonly proxy: ProxyOptions;
   /** See PASSED_AT of plugs.ts. */
   readonly passedAt: ReadonlyMap<string, ReadonlySet<string>>;
   /** The document that the gateway serves of itself, as JSON. */
   readonly openapi: Uint8Array;
   /** In the form of the dialect that a path without one is answered in. */
-  errorBody(error: GatewayError): Uint8Array;
+  errorBody(error: GatewayError, exchangeId?: string): Uint8Array;
 }
 
 const ALIVE = Buffer.from('{"status":"ok","service":"sluice"}');
 
 /** Endpoints that are planned and not built yet. One that is built leaves this list: a test holds that. */
 export const PLANNED: readonly PlannedPath[] = [
-  ...['/batches', '/batches/{+path}', '/messages', '/messages/count_tokens', '/responses', '/responses/{+path}'].map(
-    (pattern) => ({ pattern }),
-  ),
+  ...['/responses/{+path}'].map((pattern) => ({ pattern })),
   ...['/mcp', '/mcp/v1/{name}/mcp', '/agent/chat/completions', '/agent/responses'].map((pattern) => ({
     pattern,
     atRootOnly: true as const,
@@ -44,6 +44,7 @@ export function routeTable(options: EndpointsOptions): RouteTable {
       ...inferenceRoutes(options),
       ...plainRoutes(options),
       ...fileRoutes(options.files, errorBody),
+      ...batchRoutes(options.batches, errorBody),
       ...proxyRoutes(proxy, passedAt, errorBody),
     ],
     PLANNED,
@@ -67,7 +68,8 @@ function inferenceRoutes({ dialects, pipeline }: EndpointsOptions): Route[] {
   );
 }
 
-function plainRoutes({ pipeline, records, openapi, errorBody }: EndpointsOptions): Route[] {
+function plainRoutes({ dialects, pipeline, records, openapi, errorBody }: EndpointsOptions): Route[] {
+  const lists: ModelLists = dialects.flatMap(({ modelList }) => modelList ?? []);
   const plain = (
     pattern: string,
     needsKey: boolean,
@@ -89,15 +91,19 @@ function plainRoutes({ pipeline, records, openapi, errorBody }: EndpointsOptions
   });
   const alive = (exchange: Exchange): undefined => answerJson(exchange, ALIVE);
   return [
-    plain('/models', true, (exchange) => {
-      const { callers, routes } = pipeline.snapshot();
-      return listModels(exchange, callers.of(exchange.principal), routes);
-    }),
+    {
+      ...plain('/models', true, (exchange) => {
+        const { callers, routes } = pipeline.snapshot();
+        return listModels(exchange, callers.of(exchange.principal), routes, lists);
+      }),
+      readsQuery: true,
+    },
     plain('/models/{+id}', true, (exchange) => {
       const { callers, routes } = pipeline.snapshot();
-      return showModel(exchange, callers.of(exchange.principal), routes);
+      return showModel(exchange, callers.of(exchange.principal), routes, lists);
     }),
     plain('/openapi.json', false, (exchange) => answerJson(exchange, openapi)),
+    plain('/api/hello', false, alive),
     plain('/', false, alive),
     plain('/healthz', false, alive),
   ];

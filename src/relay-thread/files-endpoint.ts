@@ -36,7 +36,7 @@ export function fileRoutes(files: FileEndpoints, errorBody: Route['errorBody']):
     body: 'none',
     yieldsToProvider: true,
     errorBody,
-    handle: (exchange) => void answered(files, exchange, answer),
+    handle: (exchange) => void answered(files.records, exchange, answer),
     ...more,
   });
   return [
@@ -48,9 +48,9 @@ export function fileRoutes(files: FileEndpoints, errorBody: Route['errorBody']):
   ];
 }
 
-/** `answer` gives the status that it sent, or why there is none. */
-async function answered(
-  { records }: FileEndpoints,
+/** `answer` gives the status that it sent, or why there is none. `what`: that of a provider is asked otherwise. */
+export async function answered(
+  records: RefusalRecords,
   exchange: Exchange,
   answer: (exchange: Exchange) => Promise<OrError<number>>,
 ): Promise<void> {
@@ -79,12 +79,12 @@ function faultOf(cause: unknown): GatewayError {
 }
 
 /** Whose a new file is, and whose files are seen. */
-function ownerOf({ subject, teams }: Principal, { files }: ServerSettings): string {
+export function ownerOf({ subject, teams }: Principal, { files }: ServerSettings): string {
   const [team] = teams;
   return files.sharedWith === 'team' && team !== undefined ? `team:${team}` : subject;
 }
 
-function ownersOf({ subject, teams }: Principal, { files }: ServerSettings): string[] {
+export function ownersOf({ subject, teams }: Principal, { files }: ServerSettings): string[] {
   return files.sharedWith === 'team' ? [subject, ...teams.map((team) => `team:${team}`)] : [subject];
 }
 
@@ -207,7 +207,11 @@ function find({ rows, settings }: FileEndpoints, { params, principal }: Exchange
 }
 
 async function content(files: FileEndpoints, exchange: Exchange): Promise<OrError<number>> {
-  const file = await find(files, exchange);
+  return sendContent(files, exchange, exchange.params['file_id'] ?? '');
+}
+
+export async function sendContent(files: FileEndpoints, exchange: Exchange, id: string): Promise<OrError<number>> {
+  const file = await files.rows.find(id, ownersOf(exchange.principal, files.settings()));
   if (file instanceof GatewayError) return file;
   const range = byteRange(exchange.headers.range, file.bytes);
   if (range === 'unsatisfiable') {
@@ -267,7 +271,7 @@ function fileObject(file: StoredFile) {
   };
 }
 
-function answerJson(exchange: Exchange, value: object): void {
+export function answerJson(exchange: Exchange, value: object): void {
   const headers = ['content-type', 'application/json'];
   exchange.pushOwnHeaders(headers, 0);
   exchange.sink.start(200, headers);

@@ -1,20 +1,42 @@
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
+import type { ModelListForm } from '../dialects/dialect.ts';
 import type { Caller } from '../policy/caller.ts';
 import type { ListedModel, ModelRoutes } from '../routing/model-routes.ts';
 
-/** GET /models: what the key may use, in OpenAI's shape. https://platform.openai.com/docs/api-reference/models */
-export function listModels(exchange: Exchange, caller: Caller, routes: ModelRoutes): GatewayError | undefined {
-  const data = routes
-    .list()
-    .filter((model) => caller.allows(model.id))
-    .map(modelObject);
-  answer(exchange, { object: 'list', data });
+/** Forms of the list besides OpenAI's. */
+export type ModelLists = readonly ModelListForm[];
+
+/**
+ * GET /models: what the key may use, in the shape of the form that the client speaks, told by its headers; else in OpenAI's.
+ * https://platform.openai.com/docs/api-reference/models
+ */
+export function listModels(
+  exchange: Exchange,
+  caller: Caller,
+  routes: ModelRoutes,
+  lists: ModelLists,
+): GatewayError | undefined {
+  const models = routes.list().filter((model) => caller.allows(model.id));
+  const form = formFor(exchange, lists);
+  answer(
+    exchange,
+    form ? form.list(models, exchange.headers.query) : { object: 'list', data: models.map(modelObject) },
+  );
   return undefined;
 }
 
+function formFor({ headers: { forwardable } }: Exchange, lists: ModelLists): ModelListForm | undefined {
+  return forwardable && lists.find(({ header }) => forwardable[header] !== undefined);
+}
+
 /** GET /models/{id}. A model that the key may not use is not there. */
-export function showModel(exchange: Exchange, caller: Caller, routes: ModelRoutes): GatewayError | undefined {
+export function showModel(
+  exchange: Exchange,
+  caller: Caller,
+  routes: ModelRoutes,
+  lists: ModelLists,
+): GatewayError | undefined {
   const { allows } = caller;
   const { id: name = '' } = exchange.params;
   const route = routes.resolve(name);
@@ -22,7 +44,7 @@ export function showModel(exchange: Exchange, caller: Caller, routes: ModelRoute
   if (!allows(route.model)) return routes.notFound(name, allows);
   const [target] = route.targets;
   const shown = { id: route.model, ownedBy: target?.provider ?? 'sluice', modelTypes: target?.modelTypes };
-  answer(exchange, modelObject(shown));
+  answer(exchange, formFor(exchange, lists)?.model(shown) ?? modelObject(shown));
   return undefined;
 }
 

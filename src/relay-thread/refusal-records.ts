@@ -29,7 +29,8 @@ export class RefusalRecords {
 
   readonly refused = (exchange: Exchange, error: GatewayError, request: RefusedRequest = NOTHING_ASKED): void => {
     const clientJson = exchange.clientJson();
-    this.#refused({ ...labelsOf(exchange), principal: exchange.principal, error, clientJson }, request);
+    const { clientTraceparent: traceparent } = exchange.headers;
+    this.#refused({ ...labelsOf(exchange), principal: exchange.principal, error, clientJson }, request, traceparent);
   };
 
   answered(exchange: Exchange, status = 200): void {
@@ -49,7 +50,7 @@ export class RefusalRecords {
     });
   }
 
-  #refused(refusal: Refusal, request: RefusedRequest): void {
+  #refused(refusal: Refusal, request: RefusedRequest, traceparent?: string): void {
     const { id, requestId, method, path, startedAt, principal, error, clientJson } = refusal;
     const { log, add } = this.#options;
     const durationMs = performance.now() - startedAt;
@@ -72,6 +73,7 @@ export class RefusalRecords {
       ...request,
       rulesJson: error.context.rulesJson,
       clientJson,
+      traceparent,
     });
   }
 }

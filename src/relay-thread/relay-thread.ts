@@ -22,6 +22,8 @@ import type { FromRelayThread, RelayThreadData, ToRelayThread } from '../threads
 import { SharedCounters } from '../threads/shared-counters.ts';
 import { collectWhenIdle } from '../threads/steady-heap.ts';
 import { OriginPools } from '../upstream/origin-pools.ts';
+import { batchEndpoints, batchRunner } from './batch-endpoints.ts';
+import { BatchRows } from './batch-rows.ts';
 import { CredentialWarnings } from './credential-warnings.ts';
 import { routeTable } from './endpoints.ts';
 import { FileRows } from './file-rows.ts';
@@ -121,6 +123,20 @@ const files = {
   settings: () => snapshot.settings,
 };
 
+const batchRows = new BatchRows({ thread: data.thread, send });
+const endpoints = batchEndpoints(DIALECTS);
+const batches = batchRunner({
+  thread: data.thread,
+  threads: data.threads,
+  endpoints,
+  pipeline,
+  rows: batchRows,
+  blobs: files.blobs,
+  counters,
+  log,
+  refusal: (principal) => keyRing.withdrawn(principal),
+});
+
 const edge = new Edge({
   settings: server,
   routes: routeTable({
@@ -128,6 +144,7 @@ const edge = new Edge({
     pipeline,
     records: refusals,
     files,
+    batches: { rows: batchRows, endpoints, files },
     proxy: { ...pipeline, dialects: DIALECTS, forms: FORMS },
     passedAt: PASSED_AT,
     openapi: data.openapi,
@@ -176,12 +193,19 @@ function onMessage(message: LaterMessage): void {
     case 'files-answer':
       fileRows.hear(message);
       return;
+    case 'batches-answer':
+      batchRows.hear(message);
+      return;
+    case 'batch-work':
+      batches.wake();
+      return;
     case 'ledger-full':
       ledgerFull = message.full;
       records.pauseJournal(ledgerFull && !refusesWhenFull());
       return;
     case 'cut':
       edge.cutAll();
+      batches.cut();
       return;
     case 'drain':
       drain();
@@ -204,7 +228,7 @@ function refusesWhenFull(): boolean {
 }
 
 async function drain(): Promise<void> {
-  await edge.drain();
+  await Promise.all([edge.drain(), batches.stop()]);
   await tasks.close();
   await redisCounts?.stop();
   records.close();

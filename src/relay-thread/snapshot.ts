@@ -35,6 +35,7 @@ export function makeSnapshot(configuration: Omit<Configuration, 'keys'>, lasting
     routes: new ModelRoutes(accounts, { models: catalogueModels, has: catalogueHas }),
     callers: new Callers(configuration),
     limits: createLimits(configuration, { ...lasting, price }),
+    exportsTraces: configuration.otel.some(({ traces }) => traces !== undefined),
     price,
   };
 }

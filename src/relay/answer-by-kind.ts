@@ -47,6 +47,10 @@ export class AnswerByKind implements RelayMode {
     return this.isStream && this.#mode?.unfinishedLine === true;
   }
 
+  failed(error: GatewayError): Buffer | undefined {
+    return this.isStream ? this.#mode?.failed?.(error) : undefined;
+  }
+
   chunk(bytes: Buffer, pieces = 1): void {
     if (this.#mode !== undefined) {
       this.#mode.chunk(bytes, pieces);

@@ -1,3 +1,4 @@
+import type { JsonObject } from '../codec/json-value.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
 import type { PeekedRequest } from '../dialects/dialect.ts';
@@ -8,6 +9,7 @@ import { Waits } from '../upstream/waits.ts';
 import { UsageMeter } from '../usage/usage-meter.ts';
 import { FilteredAnswer, type FilteredAnswerContext, type FilteredEnd, type Shortened } from './answer-filter.ts';
 import { answerContext, chooseMode } from './choose-mode.ts';
+import { formOf } from './choose-mount.ts';
 import { ContentTimes } from './content-times.ts';
 import { ErrorAnswer } from './error-answer.ts';
 import { HeldMemory } from './held-memory.ts';
@@ -58,6 +60,9 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
   readonly #owner: RunOwner;
   /** As the step changed it. */
   #peeked: PeekedRequest;
+  /** Undefined: the step changed nothing of it. */
+  #body: Buffer | undefined;
+  #repeats: JsonObject | undefined;
   #control: AttemptControl | undefined;
   /** The same where it goes over a connection, or over several beside each other. */
   #upstream: UpstreamAttempt | SplitAttempt | undefined;
@@ -92,7 +97,7 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
 
   /** The form in which its provider is asked; undefined: nothing was to be sent. */
   get wireName(): string | undefined {
-    return this.#mount?.wire.name;
+    return this.#mount && formOf(this.#mount.wire);
   }
 
   get over(): boolean {
@@ -184,6 +189,7 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
         memory: this.#memory,
         exchangeId: exchange.id,
         strictForm,
+        repeats: this.#repeated(),
         askedUsage: this.asksUsage,
         heavyAnswers: this.#c.heavyAnswers,
         parts: this.#upstream instanceof SplitAttempt ? this.#upstream.parts : undefined,
@@ -259,11 +265,20 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
   describe(contentType: string): FilteredAnswerContext {
     const { exchange, dialect, strictForm } = this.#c;
     const { target } = this;
-    const answer = answerContext({ exchangeId: exchange.id, target, peeked: this.#peeked, strictForm });
+    const about = { exchangeId: exchange.id, target, peeked: this.#peeked, strictForm };
+    const answer = answerContext({ ...about, repeats: this.#repeats });
     return { contentType, isStream: this.#mode?.isStream === true, dialect, answer, meter: this.meter };
   }
 
   // ── the request ───────────────────────────────────────────────────────────
+
+  /** Read once an answer has begun, which may be the only one: until then the body is there. */
+  #repeated(): JsonObject | undefined {
+    const { dialect, exchange } = this.#c;
+    if (this.#mount?.wire.name === dialect.name) return undefined;
+    this.#repeats = dialect.translation?.repeated?.(this.#body ?? exchange.body, this.#peeked);
+    return this.#repeats;
+  }
 
   #newWaits(): Waits {
     this.startedAt = performance.now();
@@ -281,6 +296,7 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
     const changed = overriddenRequest(exchange, dialect, params);
     if (changed instanceof GatewayError) return changed;
     this.#peeked = changed.peeked;
+    this.#body = changed.body;
     return outbound({ headers, cacheMarker, ...changed }, dialect, this.step, translateHeavy, this);
   }
 

@@ -1,3 +1,4 @@
+import type { JsonObject } from '../codec/json-value.ts';
 import type { Limits } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
@@ -6,6 +7,7 @@ import type { Target, Wire } from '../providers/provider.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
 import { AnswerByKind, type AnswerKind } from './answer-by-kind.ts';
 import { type AnswerMaker, type AnswerParts, answerMaker, type HeavyAnswers } from './answer-translation.ts';
+import { formOf } from './choose-mount.ts';
 import { ConvertedAnswer, type ConvertedAnswerOptions } from './converted-answer.ts';
 import { ErrorAnswer, MAX_ERROR_BYTES } from './error-answer.ts';
 import type { HeldMemory } from './held-memory.ts';
@@ -13,6 +15,7 @@ import { MediaPassthrough } from './media-passthrough.ts';
 import type { RelayHost, RelayMode } from './relay-mode.ts';
 import { StreamPassthrough } from './stream-passthrough.ts';
 import { StreamTranslation, WholeTranslation } from './translation.ts';
+import { UnpackedStream } from './unpacked-stream.ts';
 import { type AskedVectors, WholePassthrough } from './whole-passthrough.ts';
 
 export const EVENT_STREAM = 'text/event-stream';
@@ -39,6 +42,8 @@ export interface ModeContext {
   readonly memory: HeldMemory;
   readonly exchangeId: string;
   readonly strictForm: boolean;
+  /** See AnswerContext. */
+  readonly repeats?: JsonObject | undefined;
   /** The gateway asked for usage, not the client: the event that this causes is not the client's. */
   readonly askedUsage: boolean;
   readonly heavyAnswers: HeavyAnswers;
@@ -74,7 +79,7 @@ export function chooseMode(head: AnswerHead, context: ModeContext): OrError<Rela
  */
 function mediaMode({ headers }: AnswerHead, context: ModeContext): RelayMode | undefined {
   const { host, meter, target, wire, dialect, limits, memory, peeked } = context;
-  if (dialect.answers.media !== 'any' || (wire.name !== dialect.name && wire.media !== 'any')) return undefined;
+  if (dialect.answers.media !== 'any' || (formOf(wire) !== dialect.name && wire.media !== 'any')) return undefined;
   const contentType = String(headers['content-type'] ?? BYTES);
   const label = contentType.toLowerCase();
   if (label.startsWith(EVENT_STREAM) || label.startsWith(HTML)) return undefined;
@@ -147,10 +152,11 @@ function streamTranslation(host: RelayHost, context: ModeContext): OrError<Relay
 
 function eventsMode(host: RelayHost, contentType: string, context: ModeContext): OrError<RelayMode> {
   const { meter, target, wire, dialect, peeked, limits, memory } = context;
-  if (wire.name !== dialect.name) return streamTranslation(host, context);
+  if (formOf(wire) !== dialect.name) return streamTranslation(host, context);
   const { answers } = dialect;
   if (answers.stream === undefined) return NO_STREAM;
-  return new StreamPassthrough({
+  const unpack = wire.envelope?.unpack;
+  const passing = new StreamPassthrough({
     host,
     meter,
     wire,
@@ -158,15 +164,17 @@ function eventsMode(host: RelayHost, contentType: string, context: ModeContext):
     form: { stream: answers.stream },
     expected: { choices: peeked.choices, usageEvent: context.askedUsage ? 'take-out' : 'keep' },
     memory,
-    contentType,
+    // Frames of another kind are unpacked first.
+    contentType: unpack ? EVENT_STREAM : contentType,
     holdBytes: limits.highWatermarkBytes,
     maxEventBytes: limits.maxEventBytes,
   });
+  return unpack ? new UnpackedStream({ host, passing, unpack, maxFrameBytes: limits.maxTranslateBytes }) : passing;
 }
 
 function wholeMode(host: RelayHost, contentType: string, { headers }: AnswerHead, context: ModeContext): RelayMode {
   const { meter, target, wire, dialect, limits, memory } = context;
-  if (wire.name !== dialect.name) {
+  if (formOf(wire) !== dialect.name) {
     const make = maker(context);
     return new WholeTranslation({ host, meter, wire, target, make, memory, maxBytes: limits.maxTranslateBytes });
   }
@@ -236,10 +244,11 @@ export function answerContext({
   target,
   peeked,
   strictForm,
-}: Pick<ModeContext, 'exchangeId' | 'target' | 'peeked' | 'strictForm'>): AnswerContext {
+  repeats,
+}: Pick<ModeContext, 'exchangeId' | 'target' | 'peeked' | 'strictForm' | 'repeats'>): AnswerContext {
   const created = Math.floor(Date.now() / 1000);
   const { encoding, maxResults } = peeked;
   // A whole answer always has it, also where it is put together from a stream.
   const includeUsage = peeked.includeUsage || !peeked.stream;
-  return { exchangeId, model: target.id, includeUsage, created, strict: strictForm, encoding, maxResults };
+  return { exchangeId, model: target.id, includeUsage, created, strict: strictForm, encoding, maxResults, repeats };
 }

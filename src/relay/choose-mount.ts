@@ -1,10 +1,15 @@
 import type { Dialect, DialectTranslation } from '../dialects/dialect.ts';
-import type { Mount, Mounts, Target } from '../providers/provider.ts';
+import type { Mount, Mounts, Target, Wire } from '../providers/provider.ts';
 
 /** What of a dialect decides which wire is spoken for it. */
 export type Spoken = { readonly name: string } & Pick<Dialect, 'operation'> & {
     readonly translation?: Pick<DialectTranslation, 'to'>;
   };
+
+/** The form in which bytes are on the line of a wire, wrapped or not: a dialect of that name passes. */
+export function formOf({ name, envelope }: Pick<Wire, 'name' | 'envelope'>): string {
+  return envelope === undefined ? name : envelope.form;
+}
 
 const chosen = new WeakMap<Mounts, Map<string, Mount | undefined>>();
 
@@ -27,7 +32,7 @@ export function mountFor({ mounts }: Pick<Target, 'mounts'>, dialect: Spoken): M
 }
 
 function chooseMount(mounts: Mounts, dialect: Spoken): Mount | undefined {
-  const own = mounts.get(dialect.operation)?.find(({ wire }) => wire.name === dialect.name);
+  const own = mounts.get(dialect.operation)?.find(({ wire }) => formOf(wire) === dialect.name);
   if (own) return own;
   return dialect.translation?.to
     .flatMap((operation) => mounts.get(operation) ?? [])

@@ -1,14 +1,14 @@
 import type { ServerSettings } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { HeadersOfInterest, OrError } from '../core/exchange.ts';
-import type { Dialect, PeekedRequest } from '../dialects/dialect.ts';
+import type { BodyEnvelope, Dialect, PeekedRequest } from '../dialects/dialect.ts';
 import type { CacheMarker } from '../inference/cache-marker.ts';
-import type { Mount, Target } from '../providers/provider.ts';
+import type { Envelope, Mount, Target } from '../providers/provider.ts';
 import type { Step, StepOverrides } from '../routing/route-plan.ts';
 import type { OutboundRequest } from '../upstream/attempt.ts';
 import { requestHeaders } from '../upstream/forward-headers.ts';
 import { asksUsage } from './asks-usage.ts';
-import { mountFor } from './choose-mount.ts';
+import { formOf, mountFor } from './choose-mount.ts';
 import { type HeavyTranslator, type TranslatedRequest, translateRequest } from './request-translation.ts';
 import { overriddenHeaders } from './step-overrides.ts';
 
@@ -51,10 +51,11 @@ export function outbound(
   const mount = mountFor(target, dialect);
   if (mount === undefined) return new GatewayError('unsupported_operation', { target: target.id });
   const { wire } = mount;
-  if (wire.name === dialect.name) {
+  if (formOf(wire) === dialect.name) {
     const { modelId, abilities, rules } = target;
     const askUsage = asksUsage(dialect, peeked, target);
-    const edits = { modelId, askUsage, developerAsSystem: !abilities.developerRole, rules };
+    const envelope = wire.envelope && wrapping(wire.envelope, asked.headers);
+    const edits = { modelId, askUsage, developerAsSystem: !abilities.developerRole, rules, envelope };
     const spliced = dialect.splice(body, peeked, edits);
     if (spliced instanceof GatewayError) return spliced;
     return authorised(asked, target, mount, overrides, { body: spliced, headers: NO_HEADERS, asksUsage: askUsage });
@@ -62,7 +63,9 @@ export function outbound(
   const finish = (made: OrError<TranslatedRequest>): OrError<Outbound> => {
     if (made instanceof GatewayError) return made;
     const { headers, more = [], partInputs = 0 } = made;
-    const first = authorised(asked, target, mount, overrides, { ...made, asksUsage: false });
+    const whole = wire.translation?.adapted?.(made.body, target) ?? made.body;
+    if (whole instanceof GatewayError) return whole;
+    const first = authorised(asked, target, mount, overrides, { ...made, body: whole, asksUsage: false });
     if (first instanceof GatewayError || more.length === 0) return first;
     const others: OutboundRequest[] = [];
     for (const part of more) {
@@ -77,6 +80,10 @@ export function outbound(
     return translateHeavy(dialect, wire, { id, modelId }, { body, cacheMarker }, abandoned.signal).then(finish);
   }
   return finish(translateRequest(dialect.translation!, wire.translation!, target, asked));
+}
+
+function wrapping({ without, pairs }: Envelope, { forwardable = NOTHING }: HeadersOfInterest): BodyEnvelope {
+  return { without, pairs: pairs(forwardable) };
 }
 
 interface SentRequest {
@@ -122,6 +129,7 @@ function authorised(
 }
 
 const NO_HEADERS: readonly string[] = [];
+const NOTHING: Readonly<Record<string, string>> = {};
 
 /** Up to here a translation takes less than the 5 ms that a neighbour may feel; the crossing itself is 0.1 ms. */
 const INLINE_BYTES = 262_144;

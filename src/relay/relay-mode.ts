@@ -27,4 +27,6 @@ export interface RelayMode {
   ended(): void;
   /** The client has a part of an event: an error event must not be glued to it, and no comment put into it. */
   readonly unfinishedLine: boolean;
+  /** What ends the client's stream where the answer failed in it. Absent: the dialect's error event. */
+  failed?(error: GatewayError): Buffer | undefined;
 }

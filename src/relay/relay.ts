@@ -168,7 +168,7 @@ export class Relay implements RunOwner, Swept {
     }
     if (run.mode?.isStream || this.#commented) {
       if (run.mode?.unfinishedLine) sink.write(BLANK);
-      sink.write(dialect.errorEvent(error));
+      sink.write(run.mode?.failed?.(error) ?? dialect.errorEvent(error, exchange.id));
     }
     sink.cut();
     this.#close(error, 200, true);
@@ -213,7 +213,7 @@ export class Relay implements RunOwner, Swept {
    * the content: another target may still answer, an error from then on comes as an event.
    */
   #keepAlive(now: number): void {
-    const { exchange, settings } = this.#o;
+    const { exchange, settings, dialect } = this.#o;
     const everyMs = settings.keepaliveCommentMs;
     if (this.#written) {
       this.#written = false;
@@ -225,7 +225,7 @@ export class Relay implements RunOwner, Swept {
     this.#writtenAt = now;
     this.#commented = true;
     if (!exchange.sink.started) exchange.sink.start(200, this.#head(EVENT_STREAM, undefined));
-    exchange.sink.write(KEEP_ALIVE);
+    exchange.sink.write(dialect.keepAlive ?? KEEP_ALIVE);
   }
 
   /** `run`: whose answer it is; undefined while that is not known. */

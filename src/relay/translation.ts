@@ -77,6 +77,10 @@ export class StreamTranslation implements RelayMode {
     else this.#fail(new GatewayError('upstream_cut', { detail: 'The stream ended without its last event.' }));
   }
 
+  failed(error: GatewayError): Buffer | undefined {
+    return this.#committed ? this.#writer.failed?.(error) : undefined;
+  }
+
   #onEvent = (event: string | undefined, data: string): void => {
     // What is behind the end belongs to nobody, however it came.
     if (this.#over || this.#reader.complete) return;

@@ -31,6 +31,7 @@ export interface SettlementOptions {
   readonly choices: number;
   /** See PeekedRequest. */
   readonly counted: Readonly<RareCounts> | undefined;
+  readonly free: true | undefined;
   readonly price: (target: Target) => Price;
   readonly estimate: Estimator;
   readonly record: (record: ExchangeRecord) => void;
@@ -61,7 +62,8 @@ function settleByUse(result: RelayResult, options: SettlementOptions): void {
   if (shortened) {
     use(record, servedAsAsked(shortened.usage, result, options), 'estimate', price);
     record.errorDetail = shortened.detail;
-  } else if (!isFailureOfProvider(result)) {
+  } else if (options.free) record.costNanoUsd = 0;
+  else if (!isFailureOfProvider(result)) {
     const told = withCounted(result, options);
     if (told) use(record, generated(told, told.outputTokens, options), 'provider', price);
     else if (options.counted !== undefined) record.unknownCost = price.unknownCost({}, record.startedAt);
@@ -249,6 +251,7 @@ function recordOf(result: RelayResult, price: Price, options: SettlementOptions)
     attemptsJson: result.attemptsJson,
     priceVersion: price.version,
     reservedNanoUsd: options.admission.reservedNanoUsd,
+    traceparent: exchange.headers.clientTraceparent,
   };
 }
 

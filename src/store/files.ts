@@ -1,4 +1,4 @@
-import type { Kysely, Selectable } from 'kysely';
+import type { ExpressionBuilder, Kysely, Selectable } from 'kysely';
 import type { Database } from './database.ts';
 import { storableText } from './storable-text.ts';
 import type { FilesTable } from './tables/file-tables.ts';
@@ -30,7 +30,7 @@ export interface FileFilter {
   readonly limit: number;
 }
 
-export async function insertFile(database: Database, file: StoredFile): Promise<void> {
+export async function insertFile({ query }: Pick<Database, 'query'>, file: StoredFile): Promise<void> {
   const row: FilesTable = {
     id: file.id,
     owner: file.owner,
@@ -42,7 +42,7 @@ export async function insertFile(database: Database, file: StoredFile): Promise<
     created_at: file.createdAt,
     expires_at: file.expiresAt ?? null,
   };
-  await database.query.insertInto('files').values(row).execute();
+  await query.insertInto('files').values(row).execute();
 }
 
 /** Undefined: there is none that these owners see. */
@@ -96,16 +96,25 @@ export async function fileExists(database: Database, id: string): Promise<boolea
   return row !== undefined;
 }
 
-/** Ids of files that have expired, the oldest first. */
+/** Ids of files that have expired and that no batch reads any more, the oldest first. */
 export async function expiredFiles(database: Database, now: number, limit: number): Promise<string[]> {
   const rows = await database.query
     .selectFrom('files')
     .select('id')
     .where('expires_at', '<=', now)
+    .where((where) => where.not(where.exists(batchesThatRead(where))))
     .orderBy('expires_at')
     .limit(limit)
     .execute();
   return rows.map(({ id }) => id);
+}
+
+function batchesThatRead(where: ExpressionBuilder<Tables, 'files'>) {
+  return where
+    .selectFrom('batches')
+    .select('batches.id')
+    .whereRef('batches.input_file_id', '=', 'files.id')
+    .where('batches.ended_at', 'is', null);
 }
 
 export async function deleteExpired(database: Database, id: string, now: number): Promise<void> {

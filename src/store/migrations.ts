@@ -9,6 +9,7 @@ import { retiredSigningKeys } from './migrations/0007-retired-signing-keys.ts';
 import { sluiceVersions } from './migrations/0008-sluice-versions.ts';
 import { ledgerFrames } from './migrations/0009-ledger-frames.ts';
 import { files } from './migrations/0010-files.ts';
+import { batches } from './migrations/0011-batches.ts';
 
 /** In the order of their names. One that was released is never changed: a further one is added. */
 export const MIGRATIONS: Record<string, Migration> = {
@@ -22,4 +23,5 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0008-sluice-versions': sluiceVersions,
   '0009-ledger-frames': ledgerFrames,
   '0010-files': files,
+  '0011-batches': batches,
 };

@@ -1,3 +1,4 @@
+import type { BatchTables } from './tables/batch-tables.ts';
 import type { BudgetTables } from './tables/budget-tables.ts';
 import type { FileTables } from './tables/file-tables.ts';
 import type { KeyTables } from './tables/key-tables.ts';
@@ -6,4 +7,4 @@ import type { LedgerTables } from './tables/ledger-tables.ts';
 export type { ApiKeysTable } from './tables/key-tables.ts';
 
 /** The tables as queries see them. Only types that SQLite and PostgreSQL have in common: text, whole numbers, and text that is JSON. */
-export interface Tables extends KeyTables, LedgerTables, BudgetTables, FileTables {}
+export interface Tables extends KeyTables, LedgerTables, BudgetTables, FileTables, BatchTables {}

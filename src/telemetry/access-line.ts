@@ -29,6 +29,8 @@ export class AccessLine {
     if (errorDetail !== undefined) into.text(`,"error.message":${quoted(errorDetail)}`);
     if (clientJson !== undefined) into.text(clientFields(clientJson));
     into.bytes(labels.who);
+    // As it is: one line of JSON, of the keys that the configuration names.
+    if (record.metadataJson !== undefined) into.text(`,"sluice.metadata":${record.metadataJson}`);
     if (usage) {
       number(into, COUNTS.inputTokens, usage.inputTokens);
       number(into, COUNTS.outputTokens, usage.outputTokens);

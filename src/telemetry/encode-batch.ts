@@ -157,6 +157,7 @@ function writeTexts(record: ExchangeRecord, into: Uint16Array, at: number, texts
   into[at + TEXT.priceTable] = texts.reference(TEXT.priceTable, record.priceTable);
   into[at + TEXT.unknownCost] = texts.reference(TEXT.unknownCost, unknownCostText(record));
   into[at + TEXT.clientJson] = texts.reference(TEXT.clientJson, record.clientJson);
+  into[at + TEXT.traceparent] = texts.reference(TEXT.traceparent, record.traceparent);
 }
 
 function originOf({ provider = '', usage, usageSource }: ExchangeRecord): string {

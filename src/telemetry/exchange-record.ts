@@ -80,6 +80,8 @@ export interface ExchangeRecord {
   pending?: boolean;
   /** What was held for it before it was sent, in integer nano-dollars. */
   reservedNanoUsd?: number;
+  /** The client's trace context, where traces are exported. */
+  traceparent?: string;
   /** Never there: a view that is taken for a record does not compile. */
   fleeting?: never;
 }
@@ -137,6 +139,7 @@ export function keptRecord(view: RecordView): ExchangeRecord {
     clientJson: view.clientJson,
     pending: view.pending,
     reservedNanoUsd: view.reservedNanoUsd,
+    traceparent: view.traceparent,
   } satisfies Complete<Omit<ExchangeRecord, 'fleeting'>>;
 }
 

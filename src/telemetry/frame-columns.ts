@@ -71,8 +71,9 @@ export const TEXT = {
   /** Its part and amount, one a line. */
   unknownCost: 18,
   clientJson: 19,
+  traceparent: 20,
 } as const;
-export const TEXTS = 20;
+export const TEXTS = 21;
 
 /** Flags in one number. */
 export const STREAM = 1;

@@ -320,6 +320,9 @@ class FrameRecord implements Complete<RecordView> {
   get clientJson(): string | undefined {
     return this.#text(TEXT.clientJson);
   }
+  get traceparent(): string | undefined {
+    return this.#text(TEXT.traceparent);
+  }
   get reservedNanoUsd(): number | undefined {
     if (NUMBER.reservedNanoUsd >= this.#columns.numbersPerRecord) return undefined;
     return known(this.#columns.number(this.#n + NUMBER.reservedNanoUsd));

@@ -1,5 +1,6 @@
 import type { Configuration } from '../config/configuration.ts';
 import type { Thrown } from '../store/thrown.ts';
+import type { BatchAnswerMessage, BatchQuestionMessage, BatchWorkMessage } from './batch-messages.ts';
 import type { FileAnswerMessage, FileQuestionMessage } from './file-messages.ts';
 import type { IdentityAnswer, IdentityMessage } from './identity-messages.ts';
 import type { FromRelayThread, LedgerFrame } from './messages.ts';
@@ -50,7 +51,7 @@ export type ToDatabaseThread =
   | { type: 'records'; thread: number; frames: readonly LedgerFrame[] }
   | { type: 'news'; news: RelayNews }
   /** Of a relay thread, which has its own deadline: to be answered with `for-thread`. */
-  | { type: 'thread-asks'; message: FileQuestionMessage }
+  | { type: 'thread-asks'; message: FileQuestionMessage | BatchQuestionMessage }
   | { type: 'thread-died'; thread: number }
   | { type: 'reconfigure'; configuration: Configuration }
   /** The wall clock was set: the database may hold what the counts do not know. */
@@ -73,9 +74,10 @@ export type FromDatabaseThread =
   | { type: 'answer'; number: number; value: unknown }
   | { type: 'thrown'; number: number; thrown: Thrown }
   /** For that relay thread. */
-  | { type: 'for-thread'; thread: number; message: FileAnswerMessage }
+  | { type: 'for-thread'; thread: number; message: FileAnswerMessage | BatchAnswerMessage }
   /** For every relay thread. */
   | { type: 'identity'; message: IdentityMessage }
+  | BatchWorkMessage
   /** The journal holds all that it may, or less again. */
   | { type: 'full'; full: boolean }
   /** What changed of these: why new exchanges may be refused, and the metrics of this thread as text. */

@@ -12,6 +12,8 @@ export type FileAnswer =
   | { readonly kind: 'files'; readonly files: readonly StoredFile[] }
   | { readonly kind: 'done' }
   | { readonly kind: 'absent' }
+  /** A batch that has not ended reads it. */
+  | { readonly kind: 'in-use' }
   /** The database does not answer; it may come back. */
   | { readonly kind: 'away' }
   /** A fault of ours; it stands in the log. */

@@ -2,6 +2,7 @@ import type { ThreadConfiguration } from '../config/configuration.ts';
 import type { AccountToken } from '../core/account-token.ts';
 import type { BudgetWindowKey, RefusalAction } from '../counters/budget-groups.ts';
 import type { ThreadStats } from '../telemetry/thread-stats.ts';
+import type { BatchAnswerMessage, BatchQuestionMessage, BatchWorkMessage } from './batch-messages.ts';
 import type { FileAnswerMessage, FileQuestionMessage } from './file-messages.ts';
 import type { IdentityAnswer, IdentityMessage, IdentityState } from './identity-messages.ts';
 
@@ -41,6 +42,8 @@ export type ToRelayThread =
   | { type: 'reconfigure'; configuration: ThreadConfiguration }
   | IdentityMessage
   | FileAnswerMessage
+  | BatchAnswerMessage
+  | BatchWorkMessage
   /** All tokens of accounts that there are now: one of them is new. */
   | { type: 'tokens'; tokens: readonly AccountToken[] }
   /** The journal is full, or has room again. */
@@ -73,4 +76,5 @@ export type FromRelayThread =
   | { type: 'log'; line: string }
   | IdentityAnswer
   | FileQuestionMessage
+  | BatchQuestionMessage
   | { type: 'drained' };

@@ -36,7 +36,11 @@ export function requestHeaders(
   if (client.idempotencyKey !== undefined) list.push('idempotency-key', client.idempotencyKey);
   const { forwardable } = client;
   if (forwardable !== undefined) {
-    for (const name of forwards) if (forwardable[name] !== undefined) list.push(name, forwardable[name]);
+    for (const name of forwards) {
+      const value = forwardable[name];
+      const understood = value === undefined || wire.forwarded === undefined ? value : wire.forwarded(name, value);
+      if (understood !== undefined) list.push(name, understood);
+    }
   }
   for (let i = 0; i < headers.length; i += 2) {
     if (forwardable?.[headers[i]!] === undefined || !forwards.includes(headers[i]!))

@@ -3,7 +3,7 @@ import { after, describe, test } from 'node:test';
 import { GatewayError } from '../../src/core/errors.ts';
 import { DIALECTS, FORWARDABLE, PLUGS, WIRES } from '../../src/plugs.ts';
 import type { ProviderPlug, Target } from '../../src/providers/provider.ts';
-import { mountFor } from '../../src/relay/choose-mount.ts';
+import { formOf, mountFor } from '../../src/relay/choose-mount.ts';
 import { TaskPool } from '../../src/relay-thread/task-pool.ts';
 
 const key = { type: 'api-key', api_key: 'sk-1' };
@@ -82,10 +82,13 @@ function targetOf(plug: ProviderPlug, more: object = {}): Target {
 const LONG = 'x'.repeat(300_000);
 const LARGE: Record<string, object> = {
   'openai-chat': { model: 'm', messages: [{ role: 'user', content: LONG }], max_tokens: 5 },
+  'anthropic-messages': { model: 'm', messages: [{ role: 'user', content: LONG }], max_tokens: 5 },
+  'anthropic-count-tokens': { model: 'm', messages: [{ role: 'user', content: LONG }] },
   'openai-embeddings': { model: 'm', input: LONG, input_type: 'query' },
   'openai-completions': { model: 'm', prompt: LONG },
   'cohere-rerank': { model: 'm', query: 'q', documents: [LONG] },
   'openai-speech': { model: 'm', input: LONG, voice: 'v' },
+  'openai-responses': { model: 'm', input: LONG },
 };
 
 // A kind without wires has endpoints of its own: test/integration/custom-endpoints.test.ts.
@@ -120,7 +123,7 @@ for (const plug of PLUGS.filter(({ wires }) => wires.length > 0)) {
     for (const dialect of DIALECTS) {
       test(`a large request in ${dialect.name} is translated where it has to be`, async () => {
         const mount = mountFor(target, dialect);
-        if (mount === undefined || mount.wire.name === dialect.name) return;
+        if (mount === undefined || formOf(mount.wire) === dialect.name) return;
         const { signal } = new AbortController();
         const asked = { body: Buffer.from(JSON.stringify(LARGE[dialect.name])), cacheMarker: undefined };
         const modelId = MODEL_OF[mount.wire.name] ?? 'm';
@@ -135,7 +138,7 @@ for (const plug of PLUGS.filter(({ wires }) => wires.length > 0)) {
 test('one name is one wire, and a wire that no dialect speaks has a translation', () => {
   assert.equal(new Set(WIRES.map(({ name }) => name)).size, WIRES.length);
   for (const wire of WIRES) {
-    const spoken = DIALECTS.some((dialect) => dialect.name === wire.name && dialect.operation === wire.operation);
+    const spoken = DIALECTS.some((dialect) => dialect.name === formOf(wire) && dialect.operation === wire.operation);
     assert.ok(spoken || wire.translation, wire.name);
   }
 });

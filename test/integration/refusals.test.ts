@@ -52,8 +52,6 @@ describe('paths and methods', () => {
 
   test('an endpoint that is still to come is 404 and named, under every base path, whatever the method', async () => {
     for (const [method, path, name] of [
-      ['POST', '/v1/batches', '/batches'],
-      ['GET', '/api/llm/batches/batch_1', '/batches/{+path}'],
       ['DELETE', '/api/llm/v1/responses/resp_1', '/responses/{+path}'],
       ['POST', '/agent/chat/completions', '/agent/chat/completions'],
     ] as const) {

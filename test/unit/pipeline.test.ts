@@ -84,6 +84,7 @@ function ask({ answer = whole(ANSWER), admit = () => NOTHING_HELD, options }: As
       routes: new ModelRoutes([account], { models: () => [], has: () => false }),
       callers: new Callers({ identities, metadataRules: [], accounts: [] }),
       limits: { admit },
+      exportsTraces: false,
       price: () => price,
     }),
     record: (record) => records.push(record),

@@ -9,7 +9,7 @@ const providerAccounts = `
 
 const gatewayConfigurations = `
   gateway-data-access-config gateway-data-routing-config gateway-fallback-config gateway-global-settings
-  gateway-guardrails-config gateway-load-balancing-config gateway-logging-config gateway-otel-config tracing-project`;
+  gateway-guardrails-config gateway-load-balancing-config gateway-logging-config tracing-project`;
 
 const others = `
   mcp-server/openapi mcp-server/remote mcp-server/stdio mcp-server/tfy-managed mcp-server/virtual

@@ -1,6 +1,7 @@
 import { customAccount, msTeamsAccount, pagerdutyAccount, slackAccount, webhookAccount } from './channel-accounts.ts';
 import { gatewayBudgetConfig } from './gateway-budget-config.ts';
 import { gatewayMetadataConfig } from './gateway-metadata-config.ts';
+import { gatewayOtelConfig } from './gateway-otel-config.ts';
 import { gatewayRateLimitingConfig } from './gateway-rate-limiting-config.ts';
 import type { ManifestKind } from './manifest-kind.ts';
 import { role, roleBinding } from './role-binding.ts';
@@ -30,6 +31,7 @@ export const KINDS = [
   tenantBudgetConfig,
   teamBudgetConfig,
   gatewayMetadataConfig,
+  gatewayOtelConfig,
   customAccount,
   slackAccount,
   pagerdutyAccount,

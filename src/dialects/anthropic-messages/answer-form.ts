@@ -4,6 +4,7 @@ import { topLevelValues, valuesOfBeginning, valuesOfEnd } from '../../codec/top-
 import type { AnswerFacts, AnswerForm } from '../answer-form.ts';
 import { MessagesStreamReader } from './stream-reader.ts';
 import { toEvents } from './to-events.ts';
+import { toWhole } from './to-whole.ts';
 
 const keys = new PeekKeys(['type', 'usage', 'error']);
 const USAGE = Buffer.from('usage"');
@@ -22,6 +23,7 @@ export const answerForm = {
     return values && factsOf(values);
   },
   toEvents,
+  toWhole,
 } satisfies AnswerForm;
 
 /** What does not call itself a message is one only with its content; else it is what some host says of a failure. */

@@ -14,20 +14,20 @@ const TYPE_OF_STATUS: ReadonlyMap<number, string> = new Map([
 ]);
 
 /** `{"type": "error", "error": {type, message}}`, for an answer that has not begun. */
-export function errorBody(error: GatewayError): Buffer {
-  return Buffer.from(errorJson(error));
+export function errorBody(error: GatewayError, exchangeId?: string): Buffer {
+  return Buffer.from(errorJson(error, exchangeId));
 }
 
 /** The same as an event, for a stream that has. The SDKs raise it. */
-export function errorEvent(error: GatewayError): Buffer {
-  return Buffer.from(`event: error\ndata: ${errorJson(error)}\n\n`);
+export function errorEvent(error: GatewayError, exchangeId?: string): Buffer {
+  return Buffer.from(`event: error\ndata: ${errorJson(error, exchangeId)}\n\n`);
 }
 
-function errorJson(error: GatewayError): string {
+function errorJson(error: GatewayError, exchangeId: string | undefined): string {
   const { status, context } = error;
   const type =
     context.upstreamType ?? TYPE_OF_STATUS.get(status) ?? (status < 500 ? 'invalid_request_error' : 'api_error');
   // A provider's own verdict stands as it said it; to ours we add what can be done.
   const message = error.code === 'upstream_rejected' ? error.message : `${error.message} ${error.rule.remedy}`;
-  return JSON.stringify({ type: 'error', error: { type, message } });
+  return JSON.stringify({ type: 'error', error: { type, message }, request_id: exchangeId });
 }

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../codec/json-value.ts';
 import type { Part } from '../../inference/request.ts';
+import { readDataUrl } from '../openai-json/data-url.ts';
 import type { RequestReader } from '../openai-json/request-reader.ts';
 
 /** `content` of a message: a string, or a list of parts. Nothing is no parts. */
@@ -79,29 +80,4 @@ function toFile(reader: RequestReader, file: JsonObject, place: string): Part | 
   if (inline) return { type: 'file', base64: inline.base64, mediaType: inline.mediaType, filename };
   if (ADDRESS.test(data)) return { type: 'file', url: data, filename };
   return { type: 'file', base64: data, mediaType: reader.text(file['format'], `${place}.format`), filename };
-}
-
-const MAX_MEDIA_TYPE_CHARACTERS = 200;
-/** Types that clients write and no registry knows. https://www.iana.org/assignments/media-types */
-const REGISTERED_TYPES: ReadonlyMap<string, string> = new Map([
-  ['image/jpg', 'image/jpeg'],
-  ['image/pjpeg', 'image/jpeg'],
-  ['image/x-png', 'image/png'],
-  ['application/x-pdf', 'application/pdf'],
-  ['audio/mp3', 'audio/mpeg'],
-  ['audio/x-wav', 'audio/wav'],
-]);
-
-function mediaTypeOf(written: string): string {
-  const type = written.trim().toLowerCase();
-  return REGISTERED_TYPES.get(type) ?? type;
-}
-
-/** `data:image/png;base64,…`. Sought with indexOf: a pattern over megabytes of base64 would stop the thread. */
-function readDataUrl(url: string): { base64: string; mediaType: string } | undefined {
-  if (!/^data:/i.test(url.slice(0, 5))) return undefined;
-  const comma = url.indexOf(',');
-  if (comma < 0 || comma > MAX_MEDIA_TYPE_CHARACTERS) return undefined;
-  const head = /^([^;]+)(?:;[^;]*)*;base64$/i.exec(url.slice(5, comma));
-  return head?.[1] === undefined ? undefined : { base64: url.slice(comma + 1), mediaType: mediaTypeOf(head[1]) };
 }

@@ -1,5 +1,6 @@
 import { accountBase, apiKeyAuth, integrationBase, integrationList } from '../../config/account-schema.ts';
 import { baseUrl, keyWithDefault, optionalKey } from '../../config/scalar-schema.ts';
+import { anthropicCountTokensWire } from '../anthropic-messages/count-tokens-wire.ts';
 import { anthropicModels } from '../anthropic-messages/models-probe.ts';
 import { anthropicWire } from '../anthropic-messages/wire.ts';
 import { openAccount } from '../base/account.ts';
@@ -10,6 +11,8 @@ import type { ProviderPlug } from '../provider.ts';
 import { listTerms } from './list-terms.ts';
 
 const type = 'provider-account/anthropic';
+
+const WIRES = [anthropicWire, anthropicCountTokensWire];
 
 const schema = accountBase(type).extend({
   auth_data: optionalKey(apiKeyAuth),
@@ -26,7 +29,7 @@ export const plug: ProviderPlug = {
     account: 'anthropic',
     manifest: (value) => ({ type, name: 'anthropic', auth_data: { type: 'api-key', api_key: value } }),
   },
-  wires: [anthropicWire],
+  wires: WIRES,
   probe: anthropicModels,
   open(checked) {
     const manifest = schema.parse(checked);
@@ -39,15 +42,15 @@ export const plug: ProviderPlug = {
       exampleModel: 'claude-haiku-4-5',
       // Its streams always carry usage; there is nothing to ask for.
       abilities: { usageInStream: false, developerRole: true },
-      mounts: [
+      mounts: WIRES.map((wire) =>
         mountAt({
-          wire: anthropicWire,
+          wire,
           account: manifest,
           url,
           credential: manifest.auth_data ? headerCredential(['x-api-key', manifest.auth_data.api_key]) : NO_CREDENTIAL,
           headers: ['anthropic-version', '2023-06-01'],
         }),
-      ],
+      ),
       listed: listedModels(manifest.integrations),
     });
   },

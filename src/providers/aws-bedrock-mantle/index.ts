@@ -5,7 +5,7 @@ import { regionalAccount } from '../base/aws-account.ts';
 import { awsAuth, awsCredential, awsRegion, awsTokenSources } from '../base/aws-credential.ts';
 import { mountAt } from '../base/mount.ts';
 import { openAiModels } from '../openai-compatible/models-probe.ts';
-import { openAiChatWire } from '../openai-compatible/wire.ts';
+import { openAiChatWire, openAiResponsesWire } from '../openai-compatible/wire.ts';
 import type { ProviderPlug, Wire } from '../provider.ts';
 
 const type = 'provider-account/aws-bedrock-mantle';
@@ -29,10 +29,10 @@ const schema = accountBase(type).extend({
  * https://docs.aws.amazon.com/bedrock/latest/userguide/bedrock-mantle.html
  */
 const FAMILIES = {
-  open: { wire: openAiChatWire, path: '/v1', headers: [] },
-  frontier: { wire: openAiChatWire, path: '/openai/v1', headers: [] },
-  claude: { wire: anthropicWire, path: '/anthropic', headers: ['anthropic-version', '2023-06-01'] },
-} as const satisfies Record<string, { wire: Wire; path: string; headers: readonly string[] }>;
+  open: { wires: [openAiChatWire, openAiResponsesWire], path: '/v1', headers: [] },
+  frontier: { wires: [openAiChatWire, openAiResponsesWire], path: '/openai/v1', headers: [] },
+  claude: { wires: [anthropicWire], path: '/anthropic', headers: ['anthropic-version', '2023-06-01'] },
+} as const satisfies Record<string, { wires: readonly Wire[]; path: string; headers: readonly string[] }>;
 
 type Family = keyof typeof FAMILIES;
 
@@ -44,7 +44,7 @@ function familyOf(modelId: string): Family {
 export const plug: ProviderPlug = {
   type,
   schema,
-  wires: [openAiChatWire, anthropicWire],
+  wires: [openAiChatWire, openAiResponsesWire, anthropicWire],
   probe: { ...openAiModels, base: (mounted) => mounted.replace(/\/(v1|openai\/v1|anthropic)$/, '/v1') },
   tokenSources: (checked) => awsTokenSources(schema.parse(checked)),
   open(checked, tokens) {
@@ -58,8 +58,8 @@ export const plug: ProviderPlug = {
       families: ['open', 'frontier', 'claude'],
       familyOf,
       mountsIn: (region, family) => {
-        const { wire, path, headers } = FAMILIES[family];
-        return [
+        const { wires, path, headers } = FAMILIES[family];
+        return wires.map((wire) =>
           mountAt({
             wire,
             account: manifest,
@@ -67,7 +67,7 @@ export const plug: ProviderPlug = {
             credential: awsCredential(manifest, tokens, { region, service: 'bedrock-mantle' }),
             headers,
           }),
-        ];
+        );
       },
     });
   },

@@ -5,6 +5,7 @@ import { awsAuth, awsCredential, awsDomain, awsRegion, awsTokenSources } from '.
 import { mountAt } from '../base/mount.ts';
 import type { ProviderPlug } from '../provider.ts';
 import { bedrockEmbeddingsWire } from './embeddings.ts';
+import { claudeOnBedrockWire } from './invoke-wire.ts';
 import { listTerms } from './list-terms.ts';
 import { bedrockModels } from './models-probe.ts';
 import { bedrockConverseWire } from './wire.ts';
@@ -27,6 +28,8 @@ const schema = accountBase(type).extend({
 
 const account = 'aws-bedrock';
 const WIRES = [bedrockConverseWire, bedrockEmbeddingsWire];
+/** By the name of a model or of a profile of AWS's; a profile of the account's own does not say what it leads to. */
+const CLAUDE = /(^|[./:])anthropic\.claude-/;
 
 export const plug: ProviderPlug = {
   type,
@@ -46,13 +49,13 @@ export const plug: ProviderPlug = {
       return { type, name: account, region, auth_data: keys };
     },
   },
-  wires: WIRES,
+  wires: [...WIRES, claudeOnBedrockWire],
   passedAt: ['/bedrock/proxy/{*path}'],
   probe: bedrockModels,
   tokenSources: (checked) => awsTokenSources(schema.parse(checked)),
   open(checked, tokens) {
     const manifest = schema.parse(checked);
-    return regionalAccount({
+    return regionalAccount<'claude' | 'any'>({
       manifest,
       catalogueId: 'aws',
       terms: listTerms,
@@ -62,12 +65,13 @@ export const plug: ProviderPlug = {
       exampleModel: 'global.amazon.nova-2-lite-v1:0',
       // Its streams always carry usage; there is nothing to ask for.
       abilities: { usageInStream: false, developerRole: true },
-      families: ['any'],
-      familyOf: () => 'any',
-      mountsIn: (region) => {
+      families: ['claude', 'any'],
+      familyOf: (modelId) => (CLAUDE.test(modelId) ? 'claude' : 'any'),
+      mountsIn: (region, family) => {
         const url = manifest.base_url ?? `https://bedrock-runtime.${region}.${awsDomain(region)}`;
         const credential = awsCredential(manifest, tokens, { region, service: 'bedrock' });
-        return WIRES.map((wire) => mountAt({ wire, account: manifest, url, credential }));
+        const wires = family === 'claude' ? [...WIRES, claudeOnBedrockWire] : WIRES;
+        return wires.map((wire) => mountAt({ wire, account: manifest, url, credential }));
       },
     });
   },

@@ -5,7 +5,7 @@ import { anthropicWire } from '../anthropic-messages/wire.ts';
 import { type AccountSetup, listedAccount, targetOf } from '../base/account.ts';
 import { listedModel } from '../base/listed-models.ts';
 import { mountAt, mountsOf } from '../base/mount.ts';
-import { openAiChatWire, openAiEmbeddingsWire } from '../openai-compatible/wire.ts';
+import { openAiChatWire, openAiEmbeddingsWire, openAiResponsesWire } from '../openai-compatible/wire.ts';
 import type { Abilities, ProviderPlug } from '../provider.ts';
 import { azureAuth } from './auth.ts';
 import { type AzureForm, azureEndpoint, azurePlaces, azureProbe, readEndpoint } from './endpoint.ts';
@@ -37,7 +37,7 @@ type Model = Account['integrations'][number];
 export const azureFoundry: ProviderPlug = {
   type,
   schema,
-  wires: [openAiChatWire, openAiEmbeddingsWire, anthropicWire],
+  wires: [openAiChatWire, openAiEmbeddingsWire, openAiResponsesWire, anthropicWire],
   probe: azureProbe,
   tokenSources(checked) {
     const account = schema.parse(checked);
@@ -53,9 +53,12 @@ export const azureFoundry: ProviderPlug = {
       const places = azurePlaces(endpoint, form, model.api_version ?? endpoint.apiVersion);
       const { foundation_model: pricedAs } = model;
       const common = listedModel(model, model.model_id);
-      const developerRole = form === 'v1' ? OPENAI.test(pricedAs ?? model.model_id) : ABILITIES[form].developerRole;
+      const isOpenAi = OPENAI.test(pricedAs ?? model.model_id);
+      const developerRole = form === 'v1' ? isOpenAi : ABILITIES[form].developerRole;
       const abilities = { ...ABILITIES[form], developerRole, ...common.abilities };
-      const mounts = mountsOf(places.map((at) => mountAt({ ...at, credential, account })));
+      // Models of other publishers are asked for a response by a chat.
+      const served = places.filter(({ wire }) => isOpenAi || wire !== openAiResponsesWire);
+      const mounts = mountsOf(served.map((at) => mountAt({ ...at, credential, account })));
       return targetOf(setup, mounts, { ...common, abilities, ...(pricedAs && { pricedAs }) });
     });
     return listedAccount(setup, listed);

@@ -4,7 +4,7 @@ import { optionalKey, text } from '../../config/scalar-schema.ts';
 import { type AccountSetup, anyModelAccount, type ListedModel, listedAccount, targetOf } from '../base/account.ts';
 import { listedModel } from '../base/listed-models.ts';
 import { mountAt, mountsOf } from '../base/mount.ts';
-import { openAiChatWire, openAiEmbeddingsWire } from '../openai-compatible/wire.ts';
+import { openAiChatWire, openAiEmbeddingsWire, openAiResponsesWire } from '../openai-compatible/wire.ts';
 import type { Mounts, ProviderPlug } from '../provider.ts';
 import { azureAuth } from './auth.ts';
 import { azureEndpoint, azurePlaces, azureProbe, readEndpoint } from './endpoint.ts';
@@ -43,7 +43,7 @@ type Account = z.output<typeof schema>;
 export const azureOpenAi: ProviderPlug = {
   type,
   schema,
-  wires: [openAiChatWire, openAiEmbeddingsWire],
+  wires: [openAiChatWire, openAiEmbeddingsWire, openAiResponsesWire],
   probe: azureProbe,
   tokenSources: (checked) => azureTokenSources(accessOf(schema.parse(checked))),
   open(checked, tokens) {

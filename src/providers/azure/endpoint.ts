@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { restricting } from '../../config/scalar-schema.ts';
 import { anthropicWire } from '../anthropic-messages/wire.ts';
 import type { MountSetup } from '../base/mount.ts';
-import { openAiChatWire, openAiEmbeddingsWire } from '../openai-compatible/wire.ts';
+import { openAiChatWire, openAiEmbeddingsWire, openAiResponsesWire } from '../openai-compatible/wire.ts';
 import type { Target, WireRequest } from '../provider.ts';
 
 /**
@@ -78,8 +78,8 @@ export function azurePlaces(
   const { pathname } = new URL(base);
   const prefix = pathname === '/' ? '' : pathname;
   const version = apiVersion === undefined ? undefined : encodeURIComponent(apiVersion);
-  const openAi = (before: (modelId: string) => string, query = '') =>
-    OPENAI_WIRES.map((wire) => ({
+  const openAi = (before: (modelId: string) => string, query = '', wires = OPENAI_WIRES) =>
+    wires.map((wire) => ({
       wire,
       url: base,
       path: (target: Target, request: WireRequest) =>
@@ -106,8 +106,10 @@ export function azurePlaces(
       return openAi(() => '/v1');
     case 'v1':
       // Without a version it is what is generally available.
-      return openAi(() => '/openai/v1', version === 'preview' ? '?api-version=preview' : '');
+      return openAi(() => '/openai/v1', version === 'preview' ? '?api-version=preview' : '', V1_WIRES);
   }
 }
 
 const OPENAI_WIRES = [openAiChatWire, openAiEmbeddingsWire];
+/** https://learn.microsoft.com/en-us/azure/ai-foundry/openai/how-to/responses: of the paths without versions alone. */
+const V1_WIRES = [...OPENAI_WIRES, openAiResponsesWire];

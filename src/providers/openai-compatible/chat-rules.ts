@@ -89,7 +89,9 @@ export function chatRules(row: Quirky, modelId: string): ChatRules | undefined {
 function compile(quirks: readonly RequestQuirks[]): ChatRules | undefined {
   const parameters = rulesOf(parameterRules(quirks));
   const messages = rulesOf(messageRules(quirks));
-  return parameters === undefined && messages === undefined ? undefined : { parameters, messages };
+  if (parameters === undefined && messages === undefined) return undefined;
+  const takesReasoning = quirks.some(({ reasoningBack }) => reasoningBack !== undefined);
+  return { parameters, messages, takesReasoning };
 }
 
 function rulesOf(rules: readonly KeyRule[]): KeyRules | undefined {

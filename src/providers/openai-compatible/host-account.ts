@@ -12,6 +12,7 @@ import {
   openAiCompletionsWire,
   openAiEmbeddingsWire,
   openAiModerationsWire,
+  openAiResponsesWire,
 } from './wire.ts';
 
 export interface HostSetup {
@@ -86,6 +87,7 @@ const BESIDE_CHAT: readonly (readonly [ModelType, Wire])[] = [
   ['completion', openAiCompletionsWire],
   ['moderation', openAiModerationsWire],
   ['rerank', cohereRerankWire],
+  ['responses', openAiResponsesWire],
 ];
 
 const BEARER = { header: 'authorization', scheme: 'Bearer' };

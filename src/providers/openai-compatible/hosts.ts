@@ -66,7 +66,7 @@ const minimax: HostRow = {
   title: 'MiniMax',
   mounts: { chat: 'https://api.minimax.io/v1', messages: 'https://api.minimax.io/anthropic' },
   usage: 'asked',
-  serves: ['chat', 'text_to_speech'],
+  serves: ['chat', 'responses', 'text_to_speech'],
   variable: 'MINIMAX_API_KEY',
   catalogueId: 'minimax',
   known: 'documented',
@@ -300,7 +300,8 @@ export const HOSTS: readonly HostRow[] = [
     renamed: { max_completion_tokens: 'max_tokens' },
     reasoning: 'content',
     usage: 'asked',
-    serves: ['chat', 'embedding', 'responses'],
+    // Responses of its OpenAI models alone: all are asked by a chat.
+    serves: ['chat', 'embedding'],
     known: 'listed',
   },
   {

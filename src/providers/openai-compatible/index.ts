@@ -18,6 +18,7 @@ import {
   openAiCompletionsWire,
   openAiEmbeddingsWire,
   openAiModerationsWire,
+  openAiResponsesWire,
 } from './wire.ts';
 
 const WIRES = [
@@ -26,6 +27,7 @@ const WIRES = [
   openAiEmbeddingsWire,
   openAiModerationsWire,
   cohereRerankWire,
+  openAiResponsesWire,
   anthropicWire,
 ];
 

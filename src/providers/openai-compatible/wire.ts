@@ -1,6 +1,10 @@
 import type { Wire } from '../provider.ts';
+import { adapted } from './adapted.ts';
+import { eventReader, fromResponse } from './from-chunk.ts';
 import { toError } from './to-error.ts';
+import { toRequest } from './to-request.ts';
 import { toRerankUsage } from './to-rerank-usage.ts';
+import { toResponsesUsage } from './to-responses-usage.ts';
 import { toUsage } from './to-usage.ts';
 
 /** Embeddings as OpenAI speaks them: https://platform.openai.com/docs/api-reference/embeddings */
@@ -16,7 +20,7 @@ export const openAiEmbeddingsWire: Wire = {
   toError,
 };
 
-/** Chat completions as OpenAI speaks them: what the client's dialect speaks too, so there is nothing to translate. */
+/** Chat completions as OpenAI speaks them: to a client of the same form bytes pass. */
 export const openAiChatWire: Wire = {
   name: 'openai-chat',
   operation: 'chat',
@@ -27,13 +31,28 @@ export const openAiChatWire: Wire = {
   path: () => '/chat/completions',
   toUsage,
   toError,
+  translation: { toRequest, adapted, fromResponse, eventReader },
+};
+
+/** https://platform.openai.com/docs/api-reference/responses */
+export const openAiResponsesWire: Wire = {
+  name: 'openai-responses',
+  operation: 'responses',
+  framing: 'sse',
+  method: 'POST',
+  contentType: 'application/json',
+  forwards: ['openai-beta'],
+  path: () => '/responses',
+  toUsage: toResponsesUsage,
+  toError,
 };
 
 /** The older completions: https://platform.openai.com/docs/api-reference/completions */
 export const openAiCompletionsWire: Wire = {
-  ...openAiChatWire,
+  ...openAiEmbeddingsWire,
   name: 'openai-completions',
   operation: 'completion',
+  framing: 'sse',
   path: () => '/completions',
 };
 

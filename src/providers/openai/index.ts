@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import { accountBase, apiKeyAuth, integrationBase, integrationList } from '../../config/account-schema.ts';
 import { baseUrl, keyWithDefault, optionalKey } from '../../config/scalar-schema.ts';
 import { openAccount } from '../base/account.ts';
@@ -13,8 +14,9 @@ import {
   openAiCompletionsWire,
   openAiEmbeddingsWire,
   openAiModerationsWire,
+  openAiResponsesWire,
 } from '../openai-compatible/wire.ts';
-import type { ProviderPlug } from '../provider.ts';
+import type { ProviderPlug, Wire } from '../provider.ts';
 import { listTerms } from './list-terms.ts';
 
 const type = 'provider-account/openai';
@@ -35,6 +37,8 @@ const WIRES = [
   cohereRerankWire,
   ...openAiMediaWires,
 ];
+/** OpenAI itself, in whatever region: other servers at `base_url` mostly have no Responses, and are asked by chats. */
+const OWN_HOST = /^([a-z0-9-]+\.)?api\.openai\.com$/;
 
 const schema = accountBase(type).extend({
   auth_data: optionalKey(apiKeyAuth),
@@ -50,7 +54,7 @@ export const plug: ProviderPlug = {
     account: 'openai',
     manifest: (value) => ({ type, name: 'openai', auth_data: { type: 'api-key', api_key: value } }),
   },
-  wires: WIRES,
+  wires: [...WIRES, openAiResponsesWire],
   passedAt: ['/fine_tuning/{*path}'],
   probe: openAiModels,
   open(checked) {
@@ -67,8 +71,13 @@ export const plug: ProviderPlug = {
       abilities: { usageInStream: true, developerRole: true },
       // Whoever else stands at that address may know the older name alone.
       ...(manifest.base_url === OPENAI && { rulesOf: (modelId: string) => chatRules(OWN_MODELS, modelId) }),
-      mounts: WIRES.map((wire) => mountAt({ wire, url: manifest.base_url, credential, account: manifest })),
+      mounts: wiresOf(manifest).map((wire) => mountAt({ wire, url: manifest.base_url, credential, account: manifest })),
       listed: listedModels(manifest.integrations),
     });
   },
 };
+
+function wiresOf({ base_url: address, integrations }: z.output<typeof schema>): Wire[] {
+  const says = integrations.some(({ model_types: types }) => types.includes('responses'));
+  return OWN_HOST.test(new URL(address).host) || says ? [...WIRES, openAiResponsesWire] : WIRES;
+}

@@ -52,6 +52,7 @@ test('every setting has its default when nothing is configured', () => {
       retryReusedConnection: true,
       counters: { agreement: 'strict', leasePercent: 5, timeoutMs: 250, whenAway: 'local', maxCells: 65536 },
       files: { sharedWith: 'nobody' },
+      batches: { maxConcurrency: 64, maxAttempts: 4 },
       ledger: {
         enabled: true,
         sync: 'batched',
@@ -62,11 +63,19 @@ test('every setting has its default when nothing is configured', () => {
         maxJournalBytes: 4294967296,
       },
       metrics: { metadataKeys: [] },
+      otel: {
+        sampleRatio: 1,
+        names: 'genai',
+        maxQueuedSpans: 8192,
+        timeoutMs: 10_000,
+        metricsIntervalMs: 10_000,
+      },
     },
     keys: [],
     accounts: [],
     identities: { users: [], teams: [], virtualAccounts: [], identityProviders: [], grants: [] },
     metadataRules: [],
+    otel: [],
     rateLimits: [],
     budgets: [],
   });

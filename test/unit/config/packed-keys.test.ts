@@ -19,7 +19,7 @@ describe('packed keys', () => {
     it(`each of ${count} packed keys is found as it was configured, and no other`, () => {
       const keys = Array.from({ length: count }, (_, at) => keyOf(`key-${at}`));
       const packed = packKeys(keys);
-      keys.forEach((key, at) => assert.deepEqual(findKey(packed, digestOf(`key-${at}`)), key));
+      for (const [at, key] of keys.entries()) assert.deepEqual(findKey(packed, digestOf(`key-${at}`)), key);
       for (let at = 0; at < 100; at += 1) assert.equal(findKey(packed, digestOf(`other-${at}`)), undefined);
       for (const edge of [0, 255]) assert.equal(findKey(packed, Buffer.alloc(32, edge)), undefined);
     });

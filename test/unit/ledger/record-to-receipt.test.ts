@@ -63,6 +63,8 @@ const SAID: Record<Field, ((receipt: Receipt) => [said: unknown, expected: unkno
   // A provisional record makes no row.
   pending: null,
   reservedNanoUsd: ({ cost }) => [cost?.['reserved_nano_usd'], SENT.reservedNanoUsd],
+  // Spans alone are made with it.
+  traceparent: null,
 };
 
 forEachEngine('a record that went through a frame into the ledger', (engine) => {

@@ -10,6 +10,7 @@ const table = routeTable({
   pipeline: {} as never,
   records: {} as never,
   files: {} as never,
+  batches: {} as never,
   proxy: {} as never,
   passedAt: PASSED_AT,
   openapi: Buffer.alloc(0),

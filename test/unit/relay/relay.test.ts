@@ -675,7 +675,8 @@ test('the head of an answer says how long the provider took', () => {
 });
 
 test('a target whose form nobody can translate says so, and nothing is sent', () => {
-  const relayed = new Relayed({ target: { mounts: exampleMounts({ ...openAiChatWire, name: 'another-form' }) } });
+  const { translation: _none, ...untranslated } = openAiChatWire;
+  const relayed = new Relayed({ target: { mounts: exampleMounts({ ...untranslated, name: 'another-form' }) } });
   assert.equal(relayed.attempts.length, 0);
   assert.equal(relayed.sink.status, 400);
   assert.equal(relayed.result?.error?.code, 'unsupported_operation');

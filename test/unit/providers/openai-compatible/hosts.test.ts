@@ -64,7 +64,7 @@ function column(title: string, check: (row: HostRow) => void): void {
 }
 
 /** What hosts of OpenAI's form can be asked for so far. */
-const BUILT = ['chat', 'completion', 'embedding', 'moderation', 'rerank'];
+const BUILT = ['chat', 'completion', 'embedding', 'moderation', 'rerank', 'responses'];
 
 describe('the table of hosts', () => {
   column('every row has the form of the schema, and no column that the schema does not know', (row) => {

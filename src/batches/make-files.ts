@@ -1,0 +1,143 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { readBatchLine } from '../files/batch-lines.ts';
+import { linesOf } from '../files/blob-lines.ts';
+import type { BlobReader, BlobStore, BlobWriter } from '../files/blob-store.ts';
+import type { LineResult, StoredBatch } from '../store/batches.ts';
+import type { StoredFile } from '../store/files.ts';
+import { unansweredLine } from './line-result.ts';
+
+const BLOCK_BYTES = 262_144;
+const EXPIRED = 'This request could not be run before the completion window of its batch expired.';
+
+export interface FileMaking {
+  readonly batch: StoredBatch;
+  readonly blobs: BlobStore;
+  /** Where lines without results are told: the input; undefined: they are left out. */
+  readonly input: BlobReader | undefined;
+  readonly maxLineBytes: number;
+  /** A page of them, in order, from a line on. */
+  results(fromLine: number): Promise<readonly LineResult[]>;
+  /** Called now and then: rejects if it is to end. */
+  goOn(): Promise<void>;
+}
+
+/** Files that are whole and not shown yet. */
+export interface MadeFiles {
+  readonly output: MadeFile | undefined;
+  readonly error: MadeFile | undefined;
+  /** Lines of the error file. */
+  readonly failed: number;
+}
+
+export interface MadeFile {
+  readonly file: StoredFile;
+  readonly writer: BlobWriter;
+}
+
+/** The output and the error file of a batch, in the order of its input. Where it throws, nothing of them stays. */
+export async function makeFiles(making: FileMaking, now: number): Promise<MadeFiles> {
+  const output = new LineFile(making, 'output');
+  const error = new LineFile(making, 'error');
+  const add = ({ failed, result }: Pick<LineResult, 'failed' | 'result'>): Promise<void> =>
+    (failed ? error : output).add(result);
+  try {
+    if (making.input === undefined) for await (const result of resultsOf(making)) await add(result);
+    else for await (const result of withUnanswered(making, making.input)) await add(result);
+    return { output: await output.finish(now), error: await error.finish(now), failed: error.lines };
+  } catch (thrown) {
+    await output.discard();
+    await error.discard();
+    throw thrown;
+  }
+}
+
+async function* resultsOf({ results, goOn }: FileMaking): AsyncGenerator<LineResult> {
+  for (let from = 0; ; ) {
+    await goOn();
+    const page = await results(from);
+    yield* page;
+    const last = page.at(-1);
+    if (last === undefined) return;
+    from = last.line + 1;
+  }
+}
+
+async function* withUnanswered(
+  making: FileMaking,
+  input: BlobReader,
+): AsyncGenerator<Pick<LineResult, 'failed' | 'result'>> {
+  const results = resultsOf(making);
+  let next = await results.next();
+  let number = 0;
+  for await (const { bytes } of linesOf(input, 0, input.bytes, making.maxLineBytes)) {
+    if (!next.done && next.value.line === number) {
+      yield next.value;
+      next = await results.next();
+    } else {
+      const line = readBatchLine(bytes);
+      const customId = typeof line === 'string' ? `line ${number + 1}` : line.customId;
+      yield { failed: true, result: unansweredLine(customId, 'batch_expired', EXPIRED) };
+    }
+    number += 1;
+  }
+}
+
+/** Begun with its first line: one without lines does not exist. */
+class LineFile {
+  lines = 0;
+  readonly #making: FileMaking;
+  readonly #kind: 'output' | 'error';
+  readonly #id = `file-${randomBytes(15).toString('hex')}`;
+  readonly #hash = createHash('sha256');
+  #writer: BlobWriter | undefined;
+  #waiting: Buffer[] = [];
+  #waitingBytes = 0;
+  #bytes = 0;
+
+  constructor(making: FileMaking, kind: 'output' | 'error') {
+    this.#making = making;
+    this.#kind = kind;
+  }
+
+  async add(line: string): Promise<void> {
+    this.lines += 1;
+    const bytes = Buffer.from(`${line}\n`);
+    this.#waiting.push(bytes);
+    this.#waitingBytes += bytes.length;
+    if (this.#waitingBytes >= BLOCK_BYTES) await this.#write();
+  }
+
+  async finish(now: number): Promise<MadeFile | undefined> {
+    if (this.lines === 0) return undefined;
+    const writer = await this.#write();
+    await writer.seal();
+    const { id, owner, createdBy, outputExpiresAfterMs } = this.#making.batch;
+    const file: StoredFile = {
+      id: this.#id,
+      owner,
+      createdBy,
+      filename: `${id}_${this.#kind}.jsonl`,
+      purpose: 'batch_output',
+      bytes: this.#bytes,
+      sha256: this.#hash.digest('hex'),
+      createdAt: now,
+      expiresAt: outputExpiresAfterMs === undefined ? undefined : now + outputExpiresAfterMs,
+    };
+    return { file, writer };
+  }
+
+  async discard(): Promise<void> {
+    await this.#writer?.discard();
+  }
+
+  async #write(): Promise<BlobWriter> {
+    this.#writer ??= this.#making.blobs.create(this.#id);
+    const bytes = Buffer.concat(this.#waiting);
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    this.#bytes += bytes.length;
+    this.#hash.update(bytes);
+    await this.#writer.write(bytes);
+    return this.#writer;
+  }
+}

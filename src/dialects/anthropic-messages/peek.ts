@@ -1,0 +1,76 @@
+import { PeekKeys } from '../../codec/peek-keys.ts';
+import { GatewayError } from '../../core/errors.ts';
+import type { OrError } from '../../core/exchange.ts';
+import { type ServedAs, servedAfter, servedAs } from '../../inference/served-as.ts';
+import type { PeekedRequest, RequestScan } from '../dialect.ts';
+import { JsonRequestScan, missing, type NamedModel, wrong } from '../openai-json/request-scan.ts';
+
+/** Every top-level key that the gateway itself reads: repeated or escaped, it is refused. */
+const keys = new PeekKeys(['model', 'messages', 'stream', 'max_tokens', 'service_tier', 'speed', 'inference_geo']);
+const MODEL = 0;
+const MESSAGES = 1;
+const STREAM = 2;
+const MAX_TOKENS = 3;
+const SERVICE_TIER = 4;
+const SPEED = 5;
+const INFERENCE_GEO = 6;
+
+const OPEN_BRACKET = 0x5b;
+
+/** The offsets are for `splice`. */
+export interface PeekedMessages extends PeekedRequest, NamedModel {
+  readonly model: string;
+  /** Where the array `messages` stands. */
+  readonly messagesStart: number;
+  readonly messagesEnd: number;
+}
+
+/** Reads a request as its bytes arrive; `result` once all are there. */
+export class MessagesScan implements RequestScan {
+  readonly #scan = new JsonRequestScan(keys);
+
+  advance(buffer: Buffer, end: number): void {
+    this.#scan.advance(buffer, end);
+  }
+
+  result(body: Buffer): OrError<PeekedMessages> {
+    const scan = this.#scan;
+    const fault = scan.fault();
+    if (fault) return fault;
+    const named = scan.model(body, MODEL);
+    if (named instanceof GatewayError) return named;
+    const { starts, ends } = scan;
+    if (starts[MESSAGES]! < 0) return missing('messages');
+    if (body[starts[MESSAGES]!] !== OPEN_BRACKET) return wrong('messages', 'It must be an array.');
+    const stream = scan.flag(body, STREAM);
+    if (stream instanceof GatewayError) return stream;
+    const maxOutputTokens = scan.count(body, MAX_TOKENS);
+    if (maxOutputTokens instanceof GatewayError) return maxOutputTokens;
+    return {
+      model: named.model,
+      modelStart: named.modelStart,
+      modelEnd: named.modelEnd,
+      stream,
+      // Every stream of this form tells its usage.
+      includeUsage: true,
+      messagesStart: starts[MESSAGES]!,
+      messagesEnd: ends[MESSAGES]!,
+      maxOutputTokens,
+      choices: 1,
+      servedAs: this.#servedAs(body),
+    };
+  }
+
+  /** How the client wishes to be served, where that may cost more. */
+  #servedAs(body: Buffer): ServedAs | undefined {
+    const scan = this.#scan;
+    const { starts } = scan;
+    if (starts[SERVICE_TIER]! < 0 && starts[SPEED]! < 0 && starts[INFERENCE_GEO]! < 0) return undefined;
+    const wish = servedAs({
+      serviceTier: scan.word(body, SERVICE_TIER),
+      speed: scan.word(body, SPEED),
+      inferenceGeo: scan.word(body, INFERENCE_GEO),
+    });
+    return wish && servedAfter(undefined, wish);
+  }
+}

@@ -1,0 +1,63 @@
+import { parseExact } from '../../codec/exact-json.ts';
+import { isArray, isObject, parseObject, stringOf } from '../../codec/json-value.ts';
+import type { Edit } from '../../codec/key-rules.ts';
+import type { Part } from '../../inference/request.ts';
+import { CARRIED_MARK, splitCarryingId } from '../../inference/signature.ts';
+
+/*
+ * `encrypted_content` of a reasoning item is the one field that every client of this form sends back as it was. Here it
+ * carries what the vendor who reasoned wants to see again: the signature of the block, or the block that it hides.
+ */
+
+/** No provider's own begins so: theirs are base64, which has no `.`. */
+const PROOF_MARK = 'sluice.1.';
+const MARKS = [Buffer.from(PROOF_MARK), Buffer.from(CARRIED_MARK)];
+
+/** One block of reasoning as its vendor wants it back. */
+export type Proof = { readonly text: string; readonly signature: string } | { readonly data: string };
+
+export function encryptedContent(proof: Proof): string {
+  return PROOF_MARK + Buffer.from(JSON.stringify(proof)).toString('base64url');
+}
+
+/** The block that it stands for; undefined: it is a provider's own. */
+export function proofIn(encrypted: string | undefined): Part | undefined {
+  if (!encrypted?.startsWith(PROOF_MARK)) return undefined;
+  const proof = parseObject(Buffer.from(encrypted.slice(PROOF_MARK.length), 'base64url').toString());
+  const [text, signature, data] = [proof?.['text'], proof?.['signature'], proof?.['data']].map(stringOf);
+  if (text !== undefined && signature !== undefined) return { type: 'reasoning', text, signature };
+  return data === undefined ? undefined : { type: 'redacted-reasoning', data };
+}
+
+/**
+ * The edits that take what we carried for other vendors out of the input at body[start, end): a provider of this form
+ * refuses reasoning that it did not encrypt, and long ids of calls. Where nothing is carried this is two native searches.
+ */
+export function foreignEdits(body: Buffer, start: number, end: number): Edit[] {
+  const stands = MARKS.some((mark) => {
+    const at = body.indexOf(mark, start);
+    return at >= 0 && at < end;
+  });
+  if (!stands) return [];
+  const input = parsedInput(body.toString('utf8', start, end));
+  if (!isArray(input)) return [];
+  return [{ start, end, bytes: Buffer.from(JSON.stringify(input.filter(isOwn).map(withoutSignature))) }];
+}
+
+function parsedInput(text: string): unknown {
+  try {
+    return parseExact(text);
+  } catch {
+    // Its provider refuses it in its own words.
+    return undefined;
+  }
+}
+
+function isOwn(item: unknown): boolean {
+  return !isObject(item) || !stringOf(item['encrypted_content'])?.startsWith(PROOF_MARK);
+}
+
+function withoutSignature(item: unknown): unknown {
+  const id = isObject(item) ? stringOf(item['call_id']) : undefined;
+  return isObject(item) && id !== undefined ? { ...item, call_id: splitCarryingId(id).id } : item;
+}

@@ -1,0 +1,30 @@
+import type { Dialect } from '../dialect.ts';
+import { errorBody } from '../openai-json/error-body.ts';
+import { answerForm } from './answer-form.ts';
+import { answerText } from './answer-text.ts';
+import { errorEvent } from './error-event.ts';
+import { eventWriter } from './event-writer.ts';
+import { followStream } from './follow-stream.ts';
+import { fromInference } from './from-inference.ts';
+import { ResponsesScan, repeated } from './peek.ts';
+import { promptText } from './prompt-text.ts';
+import { splice } from './splice.ts';
+import { toInference } from './to-inference.ts';
+
+/** OpenAI's Responses: https://platform.openai.com/docs/api-reference/responses */
+export const openAiResponses = {
+  name: 'openai-responses',
+  operation: 'responses',
+  routes: [{ method: 'POST', pattern: '/responses' }],
+  // A stream's last event tells it.
+  usageParameter: undefined,
+  scan: () => new ResponsesScan(),
+  splice,
+  answers: answerForm,
+  promptText,
+  answerText,
+  translation: { to: ['chat', 'messages'], toInference, repeated, fromInference, eventWriter },
+  followStream,
+  errorBody,
+  errorEvent,
+} satisfies Dialect;

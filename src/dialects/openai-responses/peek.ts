@@ -1,0 +1,122 @@
+import { isObject, type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
+import { PeekKeys } from '../../codec/peek-keys.ts';
+import { GatewayError } from '../../core/errors.ts';
+import type { OrError } from '../../core/exchange.ts';
+import { type ServedAs, servedAfter, servedAs } from '../../inference/served-as.ts';
+import type { PeekedRequest, RequestScan } from '../dialect.ts';
+import { JsonRequestScan, type NamedModel, parsed } from '../openai-json/request-scan.ts';
+
+/** What an answer repeats of its request. */
+const REPEATED = [
+  'background',
+  'conversation',
+  'include',
+  'instructions',
+  'max_output_tokens',
+  'max_tool_calls',
+  'metadata',
+  'parallel_tool_calls',
+  'previous_response_id',
+  'prompt_cache_key',
+  'reasoning',
+  'safety_identifier',
+  'store',
+  'temperature',
+  'text',
+  'tool_choice',
+  'tools',
+  'top_logprobs',
+  'top_p',
+  'truncation',
+  'user',
+];
+const OTHERS = ['model', 'stream', 'service_tier', 'input'];
+/** Every top-level key that the gateway itself reads: repeated or escaped, it is refused. */
+const keys = new PeekKeys([...OTHERS, ...REPEATED]);
+const MODEL = 0;
+const STREAM = 1;
+const SERVICE_TIER = 2;
+const INPUT = 3;
+const BACKGROUND = keys.names.indexOf('background');
+const CONVERSATION = keys.names.indexOf('conversation');
+const MAX_OUTPUT_TOKENS = keys.names.indexOf('max_output_tokens');
+const PREVIOUS = keys.names.indexOf('previous_response_id');
+const STORE = keys.names.indexOf('store');
+
+/** What a request for a response says beyond what every request does; the offsets are for `splice` and `repeated`. */
+export interface PeekedResponses extends PeekedRequest, NamedModel {
+  model: string;
+  /** By the index of a key; -1 where it is absent. */
+  readonly starts: readonly number[];
+  readonly ends: readonly number[];
+}
+
+/** Reads a request for a response as its bytes arrive; `result` once all are there. */
+export class ResponsesScan implements RequestScan {
+  readonly #scan = new JsonRequestScan(keys);
+
+  advance(buffer: Buffer, end: number): void {
+    this.#scan.advance(buffer, end);
+  }
+
+  result(body: Buffer): OrError<PeekedResponses> {
+    const scan = this.#scan;
+    const fault = scan.fault();
+    if (fault) return fault;
+    const named = scan.model(body, MODEL);
+    if (named instanceof GatewayError) return named;
+    const stream = scan.flag(body, STREAM);
+    if (stream instanceof GatewayError) return stream;
+    const background = scan.flag(body, BACKGROUND);
+    if (background instanceof GatewayError) return background;
+    const stores = scan.flag(body, STORE);
+    if (stores instanceof GatewayError) return stores;
+    const maxOutputTokens = scan.count(body, MAX_OUTPUT_TOKENS);
+    if (maxOutputTokens instanceof GatewayError) return maxOutputTokens;
+    const { starts, ends } = scan;
+    return {
+      ...named,
+      stream,
+      includeUsage: true,
+      maxOutputTokens,
+      choices: 1,
+      servedAs: this.#servedAs(body),
+      state: {
+        previousId: scan.word(body, PREVIOUS),
+        conversationId: conversationOf(parsed(body, starts[CONVERSATION]!, ends[CONVERSATION]!)),
+        stores: stores || !isFalse(body, starts[STORE]!),
+        background,
+        input: { start: starts[INPUT]!, end: ends[INPUT]! },
+      },
+      starts,
+      ends,
+    };
+  }
+
+  #servedAs(body: Buffer): ServedAs | undefined {
+    const wish = servedAs({ serviceTier: this.#scan.word(body, SERVICE_TIER) });
+    return wish && servedAfter(undefined, wish);
+  }
+}
+
+const SMALL_F = 0x66;
+
+function isFalse(body: Buffer, start: number): boolean {
+  return start >= 0 && body[start] === SMALL_F;
+}
+
+/** Its id, or an object with it. */
+function conversationOf(value: unknown): string | undefined {
+  return stringOf(value) ?? stringOf(objectOf(value)?.['id']);
+}
+
+/** The values of a request that its answer repeats, by their keys. Only these are parsed. */
+export function repeated(body: Buffer, { starts, ends }: PeekedResponses): JsonObject {
+  const values: Record<string, unknown> = {};
+  for (const [index, name] of keys.names.entries()) {
+    if (index < OTHERS.length || starts[index]! < 0) continue;
+    const value = parsed(body, starts[index]!, ends[index]!);
+    if (value !== undefined && value !== null) values[name] = value;
+  }
+  return isObject(values) ? values : {};
+}

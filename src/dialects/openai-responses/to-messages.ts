@@ -1,0 +1,116 @@
+import { isArray, type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
+import type { Message, Part, Role } from '../../inference/request.ts';
+import { splitCarryingId } from '../../inference/signature.ts';
+import type { RequestReader } from '../openai-json/request-reader.ts';
+import { proofIn } from './carried-proofs.ts';
+import { toParts } from './to-parts.ts';
+import { CUSTOM_INPUT, flatName } from './tool-names.ts';
+
+/** What a provider's own tool did on the way to an answer that stands behind it: nobody else can read it. */
+const PASSED_OVER: ReadonlySet<string> = new Set([
+  'web_search_call',
+  'file_search_call',
+  'code_interpreter_call',
+  'image_generation_call',
+  'mcp_list_tools',
+]);
+
+/**
+ * Items of a conversation, as it is asked of and as it was answered; neighbouring ones of the assistant make one message.
+ * https://platform.openai.com/docs/api-reference/responses/create#responses-create-input
+ */
+export function toMessages(reader: RequestReader, value: unknown, place: string): Message[] {
+  if (typeof value === 'string') return [{ role: 'user', parts: [{ type: 'text', text: value }] }];
+  const messages: Message[] = [];
+  const add = (role: Role, parts: readonly Part[]): void => {
+    const last = messages.at(-1);
+    if (last?.role === role && (role === 'assistant' || role === 'tool'))
+      for (const part of parts) last.parts.push(part);
+    else messages.push({ role, parts: [...parts] });
+  };
+  for (const [index, entry] of reader.list(value, place).entries()) {
+    const at = `${place}[${index}]`;
+    addItem(reader, reader.requiredObject(entry, at), at, add);
+  }
+  return messages;
+}
+
+type Add = (role: Role, parts: readonly Part[]) => void;
+
+function addItem(reader: RequestReader, item: JsonObject, place: string, add: Add): void {
+  // A message may leave out its type.
+  const type = stringOf(item['type']) ?? 'message';
+  switch (type) {
+    case 'message':
+      add(toRole(reader, item['role'], `${place}.role`), toParts(reader, item['content'], `${place}.content`));
+      return;
+    case 'reasoning':
+      add('assistant', reasoningParts(reader, item, place));
+      return;
+    case 'function_call':
+      add('assistant', [toolCall(reader, item, reader.requiredText(item['arguments'], `${place}.arguments`), place)]);
+      return;
+    case 'custom_tool_call': {
+      const input = reader.requiredText(item['input'], `${place}.input`);
+      add('assistant', [toolCall(reader, item, JSON.stringify({ [CUSTOM_INPUT]: input }), place)]);
+      return;
+    }
+    case 'function_call_output':
+    case 'custom_tool_call_output': {
+      const { id: toolCallId } = splitCarryingId(reader.requiredText(item['call_id'], `${place}.call_id`));
+      add('tool', [{ type: 'tool-result', toolCallId, parts: toParts(reader, item['output'], `${place}.output`) }]);
+      return;
+    }
+    case 'compaction': {
+      const parts = compactionParts(item);
+      if (parts === undefined) unknown(reader, type, place);
+      else add('user', parts);
+      return;
+    }
+    case 'item_reference':
+      reader.unsupported(`${place}.id`, 'No item of this id is kept: send the item itself.');
+      return;
+    default:
+      if (!PASSED_OVER.has(type)) unknown(reader, type, place);
+  }
+}
+
+function unknown(reader: RequestReader, type: string, place: string): void {
+  reader.unsupported(`${place}.type`, `An item of type "${type.slice(0, 40)}" cannot be sent to this provider.`);
+}
+
+function toRole(reader: RequestReader, value: unknown, place: string): Role {
+  const role = reader.requiredText(value, place);
+  if (role === 'system' || role === 'developer' || role === 'user' || role === 'assistant') return role;
+  reader.invalid(place, 'system, developer, user or assistant', value);
+  return 'user';
+}
+
+function toolCall(reader: RequestReader, item: JsonObject, argumentsText: string, place: string): Part {
+  const name = reader.requiredText(item['name'], `${place}.name`);
+  return {
+    type: 'tool-call',
+    ...splitCarryingId(reader.requiredText(item['call_id'], `${place}.call_id`)),
+    name: flatName(name, reader.text(item['namespace'], `${place}.namespace`)),
+    argumentsText,
+  };
+}
+
+/** With the proof that our own answer carried; of another provider's only what it shows can be told. */
+function reasoningParts(reader: RequestReader, item: JsonObject, place: string): Part[] {
+  const proven = proofIn(reader.text(item['encrypted_content'], `${place}.encrypted_content`));
+  if (proven) return [proven];
+  const text = textIn(item['content']) || textIn(item['summary']);
+  return text === '' ? [] : [{ type: 'reasoning', text }];
+}
+
+function textIn(list: unknown): string {
+  if (!isArray(list)) return '';
+  return list.flatMap((part) => stringOf(objectOf(part)?.['text']) ?? []).join('\n\n');
+}
+
+/** What we made of a longer conversation ourselves. */
+function compactionParts({ encrypted_content: encrypted }: JsonObject): Part[] | undefined {
+  const kept = proofIn(stringOf(encrypted));
+  return kept?.type === 'reasoning' ? [{ type: 'text', text: kept.text }] : undefined;
+}

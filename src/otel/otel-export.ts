@@ -1,0 +1,144 @@
+import type { Configuration, OtelSettings, OtelTracesExport, OtlpEndpoint } from '../config/configuration.ts';
+import type { HttpClient } from '../core/http-client.ts';
+import type { Log } from '../core/log.ts';
+import type { RecordView } from '../telemetry/exchange-record.ts';
+import { exchangeSpans } from './exchange-spans.ts';
+import { type ExportOutcome, OtlpExporter } from './otlp-exporter.ts';
+import { type KeyValue, METRICS_FIELDS, type Metric, type Resource, type Span, TRACES_FIELDS } from './otlp-message.ts';
+import { metricsOf } from './prometheus-metrics.ts';
+import { isSampled } from './sampling.ts';
+import { Attributes } from './span-names.ts';
+
+const TRACES = {
+  path: '/v1/traces',
+  service: 'opentelemetry.proto.collector.trace.v1.TraceService',
+  fields: TRACES_FIELDS,
+};
+const METRICS = {
+  path: '/v1/metrics',
+  service: 'opentelemetry.proto.collector.metrics.v1.MetricsService',
+  fields: METRICS_FIELDS,
+};
+const MAX_BATCH_SPANS = 512;
+/** Metrics are sent whole: one that waits is replaced by the next. */
+const MAX_QUEUED_METRICS = 1;
+
+export interface OtelExportOptions {
+  readonly configuration: Pick<Configuration, 'otel' | 'server'>;
+  readonly version: string;
+  readonly http: HttpClient;
+  readonly log: Log;
+}
+
+interface TracesTo {
+  readonly settings: OtelTracesExport;
+  readonly exporter: OtlpExporter<Span>;
+}
+
+/** Everything that is exported by OTLP under one configuration: spans of exchanges and the metrics of GET /metrics. */
+export class OtelExport {
+  readonly #traces: readonly TracesTo[];
+  readonly #metrics: readonly OtlpExporter<{ metrics: readonly Metric[] }>[];
+  readonly #settings: OtelSettings;
+  readonly #startMs = Date.now();
+  #accepted = 0;
+  #unsampled = 0;
+
+  constructor({ configuration: { otel, server }, version, http, log }: OtelExportOptions) {
+    this.#settings = server.otel;
+    const scope = { name: 'sluice', version };
+    const common = { http, log, timeoutMs: server.otel.timeoutMs };
+    this.#traces = otel.flatMap(({ traces: settings }): TracesTo[] => {
+      if (settings === undefined) return [];
+      const resource = resourceOf(server.gatewayId, version, settings.resourceAttributes);
+      const exporter = new OtlpExporter<Span>({
+        ...common,
+        endpoint: settings.endpoint,
+        signal: TRACES,
+        maxQueued: server.otel.maxQueuedSpans,
+        maxBatch: MAX_BATCH_SPANS,
+        message: (spans) => ({ resourceSpans: [{ resource, scopeSpans: [{ scope, spans }] }] }),
+      });
+      return [{ settings, exporter }];
+    });
+    this.#metrics = otel.flatMap(({ metrics: endpoint }: { metrics?: OtlpEndpoint }) => {
+      if (endpoint === undefined) return [];
+      const resource = resourceOf(server.gatewayId, version, {});
+      const message = ([one]: readonly { metrics: readonly Metric[] }[]) => {
+        return { resourceMetrics: [{ resource, scopeMetrics: [{ scope, metrics: one?.metrics ?? [] }] }] };
+      };
+      return [
+        new OtlpExporter({ ...common, endpoint, signal: METRICS, maxQueued: MAX_QUEUED_METRICS, maxBatch: 1, message }),
+      ];
+    });
+  }
+
+  get exportsMetrics(): boolean {
+    return this.#metrics.length > 0;
+  }
+
+  /** Of a provisional record nothing is exported: the one that counts follows. */
+  add(record: RecordView): void {
+    if (record.pending || this.#traces.length === 0) return;
+    if (!isSampled(record, this.#settings)) {
+      this.#unsampled += 1;
+      return;
+    }
+    const spans = exchangeSpans(record, this.#settings.names);
+    for (const { settings, exporter } of this.#traces) {
+      if (!matches(spans, settings.when)) continue;
+      this.#accepted += spans.length;
+      for (const span of spans) exporter.add(span);
+    }
+  }
+
+  /** `text`: as GET /metrics shows it. */
+  addMetrics(text: string): void {
+    const metrics = metricsOf(text, this.#startMs, Date.now());
+    for (const exporter of this.#metrics) exporter.add({ metrics });
+  }
+
+  flush(): void {
+    for (const { exporter } of this.#traces) exporter.flush();
+    for (const exporter of this.#metrics) exporter.flush();
+  }
+
+  /** Spans that were made, exchanges that were not sampled, and what became of the spans. */
+  counts(): { accepted: number; unsampled: number } & Record<ExportOutcome, number> {
+    const sum = (outcome: ExportOutcome) =>
+      this.#traces.reduce((total, { exporter }) => total + exporter.counts[outcome], 0);
+    return {
+      accepted: this.#accepted,
+      unsampled: this.#unsampled,
+      exported: sum('exported'),
+      refused: sum('refused'),
+      failed: sum('failed'),
+      'queue-full': sum('queue-full'),
+    };
+  }
+
+  async close(withinMs: number): Promise<void> {
+    const exporters = [...this.#traces.map(({ exporter }) => exporter), ...this.#metrics];
+    await Promise.all(exporters.map((exporter) => exporter.close(withinMs)));
+  }
+}
+
+function resourceOf(gatewayId: string | undefined, version: string, more: Readonly<Record<string, string>>): Resource {
+  const attributes = new Attributes();
+  const own = { 'service.name': 'sluice', 'service.version': version, 'service.instance.id': gatewayId };
+  for (const [key, value] of Object.entries({ ...own, ...more })) attributes.text(key, value);
+  return { attributes: attributes.list };
+}
+
+/** All conditions hold for one of the spans of the exchange. */
+function matches(spans: readonly Span[], when: OtelTracesExport['when']): boolean {
+  return when.length === 0 || spans.some(({ attributes }) => when.every((one) => holds(attributes, one)));
+}
+
+function holds(attributes: readonly KeyValue[], { key, values }: OtelTracesExport['when'][number]): boolean {
+  const value = attributes.find((attribute) => attribute.key === key)?.value;
+  if (value === undefined) return false;
+  if (value.arrayValue) return value.arrayValue.values.some(({ stringValue = '' }) => values.includes(stringValue));
+  const text = value.stringValue ?? value.intValue ?? value.doubleValue ?? value.boolValue;
+  return values.includes(String(text));
+}

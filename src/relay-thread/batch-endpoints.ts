@@ -1,0 +1,147 @@
+import { type BatchCaller, BatchRunner, type BatchRunnerOptions, type LineRequest } from '../batches/batch-runner.ts';
+import { LocalExchange } from '../batches/local-exchange.ts';
+import type { Configuration } from '../config/configuration.ts';
+import { GatewayError } from '../core/errors.ts';
+import type { Principal } from '../core/exchange.ts';
+import type { Log } from '../core/log.ts';
+import type { Dialect, RequestScan } from '../dialects/dialect.ts';
+import { withoutBasePath } from '../edge/routes.ts';
+import { linesOf } from '../files/blob-lines.ts';
+import { BlobFault, type BlobStore } from '../files/blob-store.ts';
+import { type PipelineOptions, runInference } from '../pipeline.ts';
+import { HeldMemory, type SharedMemory } from '../relay/held-memory.ts';
+import type { SharedCounters } from '../threads/shared-counters.ts';
+import type { BatchRows } from './batch-rows.ts';
+
+/** By path without base path: what the lines of a batch may ask, which is whatever is asked and answered in JSON. */
+export type BatchEndpoints = ReadonlyMap<string, Dialect>;
+
+export function batchEndpoints(dialects: readonly Dialect[]): BatchEndpoints {
+  const inJson = dialects.filter(({ overridden, answers }) => overridden === undefined && answers.media !== 'any');
+  return new Map(
+    inJson.flatMap((dialect) =>
+      dialect.routes
+        .filter(({ method, pattern }) => method === 'POST' && !pattern.includes('{'))
+        .map(({ pattern }) => [pattern, dialect] as const),
+    ),
+  );
+}
+
+export interface RunnerOfThread {
+  readonly thread: number;
+  readonly threads: number;
+  readonly endpoints: BatchEndpoints;
+  readonly pipeline: PipelineOptions;
+  readonly rows: BatchRows;
+  readonly blobs: BlobStore;
+  readonly counters: SharedCounters & SharedMemory;
+  readonly log: Log;
+  /** Why a key is good no more; undefined: it is, as far as is known. */
+  refusal(principal: Principal): GatewayError | undefined;
+}
+
+/** Runs lines of batches through the pipeline of this thread. */
+export function batchRunner(options: RunnerOfThread): BatchRunner {
+  const { thread, threads, pipeline, rows, blobs, counters, log, endpoints } = options;
+  const settings = (): Configuration['server'] => pipeline.snapshot().settings;
+  /** Lines of this thread that count among its open exchanges. */
+  let own = 0;
+  const made: BatchRunnerOptions = {
+    desk: rows,
+    log,
+    maxConcurrency() {
+      const { maxConcurrency } = settings().batches;
+      return Math.floor(maxConcurrency / threads) + (thread < maxConcurrency % threads ? 1 : 0);
+    },
+    maxAttempts: () => settings().batches.maxAttempts,
+    live: () => counters.ownInFlight - own,
+    enter() {
+      // Half of all places are left to clients.
+      if (!counters.enter(Math.max(1, settings().limits.maxInFlight >> 1))) return false;
+      own += 1;
+      return true;
+    },
+    leave() {
+      own -= 1;
+      counters.leave();
+    },
+    memory: () => new HeldMemory(counters, settings().limits.maxBodyMemoryBytes),
+    async read(fileId, from, to) {
+      const blob = await blobs.open(fileId);
+      if (blob === undefined) throw new BlobFault('Its bytes are not on this gateway.', undefined);
+      const lines: Buffer[] = [];
+      try {
+        for await (const { bytes } of linesOf(blob, from, to, settings().limits.maxBodyBytes)) lines.push(bytes);
+      } finally {
+        await blob.close();
+      }
+      return lines;
+    },
+    callerOf: (json) => callerOf(json),
+    refusal: ({ principal }) => options.refusal(principal),
+    run: (request) => runLine(request, endpoints, pipeline, counters),
+  };
+  return new BatchRunner(made);
+}
+
+/** One object for all pieces of a batch: what is known of a caller is remembered by it. */
+const callers = new Map<string, BatchCaller>();
+const MAX_CALLERS = 256;
+
+export function callerJson(principal: Principal, metadata: string | undefined): string {
+  return JSON.stringify({ principal, metadata });
+}
+
+function callerOf(json: string): BatchCaller {
+  let caller = callers.get(json);
+  if (caller === undefined) {
+    if (callers.size >= MAX_CALLERS) callers.clear();
+    // Written by `callerJson` alone.
+    caller = JSON.parse(json) as BatchCaller;
+    callers.set(json, caller);
+  }
+  return caller;
+}
+
+function runLine(
+  { url, body, caller, label, onOver }: LineRequest,
+  endpoints: BatchEndpoints,
+  pipeline: PipelineOptions,
+  sharedMemory: SharedMemory,
+): LocalExchange | undefined {
+  const path = withoutBasePath(url);
+  const dialect = endpoints.get(path);
+  if (dialect === undefined) return undefined;
+  const { limits } = pipeline.snapshot().settings;
+  const memory = new HeldMemory(sharedMemory, limits.maxBodyMemoryBytes);
+  const exchange = new LocalExchange({
+    path,
+    principal: caller.principal,
+    body,
+    requestId: label,
+    tfy: caller.metadata === undefined ? undefined : { 'x-tfy-metadata': caller.metadata },
+    maxAnswerBytes: limits.maxTranslateBytes,
+    mayHold: (bytes) => memory.mayHold(bytes),
+    scan: dialect.scan,
+    errorBody: dialect.errorBody,
+    onOver(answer) {
+      memory.release();
+      onOver(answer);
+    },
+  });
+  if (asksForStream(exchange)) {
+    exchange.refuse(
+      new GatewayError('invalid_parameter', {
+        param: 'stream',
+        detail: '`stream`: A line of a batch has one whole answer.',
+      }),
+    );
+    exchange.finish();
+  } else runInference(exchange, dialect, pipeline);
+  return exchange;
+}
+
+function asksForStream({ scan, body }: LocalExchange): boolean {
+  const peeked = (scan as RequestScan).result(body);
+  return !(peeked instanceof GatewayError) && peeked.stream;
+}

@@ -1,0 +1,85 @@
+import type { BatchDesk } from '../batches/batch-runner.ts';
+import { GatewayError } from '../core/errors.ts';
+import type { OrError } from '../core/exchange.ts';
+import type { BatchFilter, ClaimedPiece, PieceProgress, StoredBatch } from '../store/batches.ts';
+import type {
+  BatchAnswer,
+  BatchAnswerMessage,
+  BatchQuestion,
+  BatchQuestionMessage,
+  NewBatch,
+} from '../threads/batch-messages.ts';
+import { DatabaseQuestions } from './database-questions.ts';
+import { RETRY_AFTER_MS } from './file-rows.ts';
+
+export interface BatchRowsOptions {
+  readonly thread: number;
+  send(message: BatchQuestionMessage): void;
+}
+
+/** What is known of batches, asked of the thread that has the database. */
+export class BatchRows implements BatchDesk {
+  readonly #questions: DatabaseQuestions<BatchQuestion, BatchAnswer>;
+
+  constructor({ thread, send }: BatchRowsOptions) {
+    this.#questions = new DatabaseQuestions({
+      send: (number, question) => send({ type: 'batches-ask', thread, number, question }),
+      away: { kind: 'away' },
+    });
+  }
+
+  async create(batch: NewBatch, owners: readonly string[]): Promise<OrError<StoredBatch>> {
+    return this.#one({ kind: 'create', batch, owners }, 'input_file_id');
+  }
+
+  async find(id: string, owners: readonly string[]): Promise<OrError<StoredBatch>> {
+    return this.#one({ kind: 'find', id, owners }, undefined);
+  }
+
+  async cancel(id: string, owners: readonly string[]): Promise<OrError<StoredBatch>> {
+    return this.#one({ kind: 'cancel', id, owners }, undefined);
+  }
+
+  /** Undefined: there is no batch `after`. */
+  async list(filter: BatchFilter): Promise<OrError<readonly StoredBatch[] | undefined>> {
+    const answer = await this.#questions.ask({ kind: 'list', filter });
+    if (answer.kind === 'absent') return undefined;
+    return answer.kind === 'batches' ? answer.batches : errorOf(answer, undefined);
+  }
+
+  async claim(): Promise<ClaimedPiece | 'none' | 'away'> {
+    const answer = await this.#questions.ask({ kind: 'claim' });
+    return answer.kind === 'piece' ? (answer.piece ?? 'none') : 'away';
+  }
+
+  async advance(progress: PieceProgress): Promise<boolean | 'away'> {
+    const answer = await this.#questions.ask({ kind: 'advance', progress });
+    return answer.kind === 'advanced' ? answer.goOn : 'away';
+  }
+
+  hear({ number, answer }: BatchAnswerMessage): void {
+    this.#questions.hear(number, answer);
+  }
+
+  async #one(question: BatchQuestion, param: string | undefined): Promise<OrError<StoredBatch>> {
+    const answer = await this.#questions.ask(question);
+    if (answer.kind !== 'batches') return errorOf(answer, param);
+    return answer.batches[0] ?? new GatewayError('not_found');
+  }
+}
+
+/** `param`: what is at fault where it does not fit; undefined: the state of the batch. */
+function errorOf(answer: BatchAnswer, param: string | undefined): GatewayError {
+  switch (answer.kind) {
+    case 'absent':
+      return new GatewayError('not_found');
+    case 'unfit':
+      return param === undefined
+        ? new GatewayError('conflict', { detail: answer.reason })
+        : new GatewayError('invalid_parameter', { param, detail: answer.reason });
+    case 'away':
+      return new GatewayError('database_away', { retryAfterMs: RETRY_AFTER_MS });
+    default:
+      return new GatewayError('internal_error', { cause: `batches: ${answer.kind}` });
+  }
+}

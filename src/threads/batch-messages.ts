@@ -1,0 +1,47 @@
+import type { BatchFilter, ClaimedPiece, PieceProgress, StoredBatch } from '../store/batches.ts';
+
+/** A batch as it is asked for; the database's thread says of which gateway it is. */
+export type NewBatch = Omit<StoredBatch, 'place'>;
+
+/** What a relay thread asks of batches, which only the database's thread sees. */
+export type BatchQuestion =
+  | { readonly kind: 'create'; readonly batch: NewBatch; readonly owners: readonly string[] }
+  | { readonly kind: 'list'; readonly filter: BatchFilter }
+  | { readonly kind: 'find'; readonly id: string; readonly owners: readonly string[] }
+  | { readonly kind: 'cancel'; readonly id: string; readonly owners: readonly string[] }
+  /** Lines to run. */
+  | { readonly kind: 'claim' }
+  | { readonly kind: 'advance'; readonly progress: PieceProgress };
+
+export type BatchAnswer =
+  /** One, or none for `list`. */
+  | { readonly kind: 'batches'; readonly batches: readonly StoredBatch[] }
+  | { readonly kind: 'absent' }
+  /** Of `create`: why its input is none. Of `cancel`: it has ended. */
+  | { readonly kind: 'unfit'; readonly reason: string }
+  /** Undefined: there is none. */
+  | { readonly kind: 'piece'; readonly piece: ClaimedPiece | undefined }
+  | { readonly kind: 'advanced'; readonly goOn: boolean }
+  /** The database does not answer; it may come back. */
+  | { readonly kind: 'away' }
+  /** A fault of ours; it stands in the log. */
+  | { readonly kind: 'failed' };
+
+/** To be answered with `batches-answer` and its number, to that thread alone. */
+export interface BatchQuestionMessage {
+  readonly type: 'batches-ask';
+  readonly thread: number;
+  readonly number: number;
+  readonly question: BatchQuestion;
+}
+
+export interface BatchAnswerMessage {
+  readonly type: 'batches-answer';
+  readonly number: number;
+  readonly answer: BatchAnswer;
+}
+
+/** For every relay thread: there are lines that nobody runs. */
+export interface BatchWorkMessage {
+  readonly type: 'batch-work';
+}

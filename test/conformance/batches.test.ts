@@ -1,0 +1,216 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import {
+  advancePiece,
+  type BatchPiece,
+  beginBatch,
+  changeBatch,
+  claimPiece,
+  eraseBatchesOf,
+  findBatch,
+  forgetLines,
+  insertBatch,
+  isInput,
+  keepBatch,
+  keeperOf,
+  keepFiles,
+  leavePieces,
+  openBatches,
+  pageOfBatches,
+  piecesOf,
+  resultsOf,
+  type StoredBatch,
+} from '../../src/store/batches.ts';
+import type { Database } from '../../src/store/database.ts';
+import { forEachEngine } from '../support/engines.ts';
+
+const NOW = 1_800_000_000_000;
+const OWNERS = ['user:a'];
+const LEASE_MS = 30_000;
+
+const batch = (id: string, more: Partial<StoredBatch> = {}): StoredBatch => ({
+  id,
+  owner: 'user:a',
+  createdBy: 'user:a',
+  principalJson: '{}',
+  place: 'g1',
+  endpoint: '/v1/chat/completions',
+  inputFileId: 'file-1',
+  completionWindow: '24h',
+  metadataJson: '{"a":"b"}',
+  outputExpiresAfterMs: undefined,
+  status: 'validating',
+  endsAs: undefined,
+  createdAt: NOW,
+  expiresAt: NOW + 86_400_000,
+  inProgressAt: undefined,
+  cancellingAt: undefined,
+  finalizingAt: undefined,
+  endedAt: undefined,
+  total: 0,
+  completed: 0,
+  failed: 0,
+  outputFileId: undefined,
+  errorFileId: undefined,
+  faults: [],
+  ...more,
+});
+const pieces = (count: number): BatchPiece[] =>
+  Array.from({ length: count }, (_, piece) => ({
+    piece,
+    firstLine: 2 * piece,
+    lines: 2,
+    fromByte: 100 * piece,
+    toByte: 100 * (piece + 1),
+  }));
+const lease = (by: string, now = NOW) => ({ by, until: now + LEASE_MS });
+const result = (line: number, failed = false) => ({ line, failed, result: `{"line":${line}}` });
+
+async function begun(database: Database, id: string, count: number, more: Partial<StoredBatch> = {}): Promise<void> {
+  await insertBatch(database, batch(id, more));
+  assert.equal(await beginBatch(database, id, pieces(count), NOW), true);
+}
+
+forEachEngine('batches', (engine) => {
+  it('a batch is found by its owners alone, as it was written', async () => {
+    const database = await engine.open();
+    await insertBatch(database, batch('b1'));
+    assert.deepEqual(await findBatch(database, 'b1', OWNERS), batch('b1'));
+    assert.equal(await findBatch(database, 'b1', ['user:b']), undefined);
+    assert.equal(await isInput(database, 'file-1'), true);
+    assert.equal(await isInput(database, 'file-2'), false);
+    for (const index of [2, 3]) await insertBatch(database, batch(`b${index}`, { createdAt: NOW + index }));
+    const page = async (after: string | undefined) =>
+      (await pageOfBatches(database, { owners: OWNERS, after, limit: 2 }))?.map(({ id }) => id);
+    assert.deepEqual(await page(undefined), ['b3', 'b2']);
+    assert.deepEqual(await page('b2'), ['b1']);
+    assert.equal(await page('none'), undefined);
+  });
+
+  it('each piece is given once, those of a short batch before the rest of a long one, and again when its lease ends', async () => {
+    const database = await engine.open();
+    await begun(database, 'long', 4);
+    await begun(database, 'short', 1, { createdAt: NOW + 1 });
+    const claims = await Promise.all(
+      Array.from({ length: 6 }, (_, index) => claimPiece(database, 'g1', lease(keeperOf('g1', index)), NOW)),
+    );
+    const named = claims.map((claim) => claim && `${claim.batch.id} ${claim.piece}`);
+    const expected = ['long 0', 'long 1', 'long 2', 'long 3', 'short 0', undefined];
+    assert.deepEqual(new Set(named), new Set(expected));
+    assert.ok(named.indexOf('short 0') < 3 || engine.name === 'PostgreSQL', String(named));
+    assert.equal(await claimPiece(database, 'g2', lease('g2:0'), NOW), undefined);
+    const later = NOW + LEASE_MS;
+    assert.equal((await claimPiece(database, 'g1', lease('g1:9', later), later))?.piece, 0);
+    // Of a gateway on another disk nothing is read.
+    assert.equal(await claimPiece(database, 'g2', lease('g2:0', later), later), undefined);
+  });
+
+  it('a result counts once, whoever brings it, and counts are right at every moment', async () => {
+    const database = await engine.open();
+    await begun(database, 'b', 1);
+    await claimPiece(database, 'g1', lease('g1:0'), NOW);
+    const progress = { batchId: 'b', piece: 0, state: 'runs' as const };
+    const first = { ...progress, results: [result(0)] };
+    assert.equal(await advancePiece(database, first, lease('g1:0'), NOW), true);
+    // Its lease ended, and another one ran the piece: both bring line 0.
+    const later = NOW + LEASE_MS;
+    const claimed = await claimPiece(database, 'g1', lease('g1:1', later), later);
+    assert.deepEqual(claimed?.doneLines, [0]);
+    const lost = { ...progress, results: [], state: 'done' as const };
+    await advancePiece(database, lost, lease('g1:1', later), later);
+    assert.equal((await piecesOf(database, 'b', later)).open, 1, 'a line without a result is not lost');
+    const again = await claimPiece(database, 'g1', lease('g1:1', later), later);
+    assert.equal(again?.piece, 0);
+    const both = { ...progress, results: [result(0), result(1, true)] };
+    assert.equal(await advancePiece(database, both, lease('g1:0', later), later), false);
+    const end = { ...progress, results: [result(1, true)], state: 'done' as const };
+    assert.equal(await advancePiece(database, end, lease('g1:1', later), later), true);
+    const found = await findBatch(database, 'b', OWNERS);
+    assert.deepEqual([found?.total, found?.completed, found?.failed], [2, 1, 1]);
+    assert.deepEqual(await piecesOf(database, 'b', later), { open: 0, run: 0 });
+    assert.deepEqual(await resultsOf(database, 'b', 0), [result(0), result(1, true)]);
+    assert.deepEqual(await resultsOf(database, 'b', 1), [result(1, true)]);
+  });
+
+  it('no result is taken once files are made, and nothing is given of a batch that was cancelled or has expired', async () => {
+    const database = await engine.open();
+    await begun(database, 'b', 2);
+    await begun(database, 'late', 1, { expiresAt: NOW + 1 });
+    const claim = (now: number) => claimPiece(database, 'g1', lease('g1:0', now), now);
+    assert.equal((await claim(NOW))?.batch.id, 'b');
+    const progress = { batchId: 'b', piece: 0, results: [result(0)], state: 'runs' as const };
+    await changeBatch(database.query, 'b', ['in_progress'], { status: 'cancelling' });
+    assert.equal(await claim(NOW + 1), undefined);
+    // What was under way is kept, and nothing more is to be run.
+    assert.equal(await advancePiece(database, progress, lease('g1:0'), NOW), false);
+    assert.equal((await findBatch(database, 'b', OWNERS))?.completed, 1);
+    await changeBatch(database.query, 'b', ['cancelling'], { finalizing_at: NOW });
+    const more = { ...progress, results: [result(1)] };
+    assert.equal(await advancePiece(database, more, lease('g1:0'), NOW), false);
+    assert.equal((await findBatch(database, 'b', OWNERS))?.completed, 1);
+  });
+
+  it('one gateway at a time makes the files of a batch, and their rows are written once', async () => {
+    const database = await engine.open();
+    await begun(database, 'b', 1, { place: '' });
+    assert.equal(await keepBatch(database, 'b', lease('g1'), NOW), true);
+    assert.equal(await keepBatch(database, 'b', lease('g2'), NOW), false);
+    assert.equal(await keepBatch(database, 'b', lease('g1'), NOW), true);
+    const output = {
+      id: 'file-out',
+      owner: 'user:a',
+      createdBy: 'user:a',
+      filename: 'out',
+      purpose: 'batch_output',
+      bytes: 1,
+      sha256: '',
+      createdAt: NOW,
+      expiresAt: undefined,
+    };
+    const files = { output, error: undefined, failed: 0 };
+    assert.equal(await keepFiles(database, 'b', 'g2', files), false);
+    assert.equal(await keepFiles(database, 'b', 'g1', files), true);
+    assert.equal(await keepFiles(database, 'b', 'g1', files), false);
+    assert.equal((await findBatch(database, 'b', OWNERS))?.outputFileId, 'file-out');
+    assert.equal(await keepBatch(database, 'b', lease('g2', NOW + LEASE_MS), NOW + LEASE_MS), true);
+  });
+
+  it('a piece that a dead thread or gateway ran is free at once, and one of others is not', async () => {
+    const database = await engine.open();
+    await begun(database, 'b', 3, { place: '' });
+    for (const by of ['g1:0', 'g1:1', 'g10:0']) await claimPiece(database, 'g1', lease(by), NOW);
+    const run = async () => (await piecesOf(database, 'b', NOW)).run;
+    await leavePieces(database, 'g1', 0);
+    assert.equal(await run(), 2);
+    await leavePieces(database, 'g1', undefined);
+    assert.equal(await run(), 1);
+  });
+
+  it('the lines of a batch go with its end, and stay until then', async () => {
+    const database = await engine.open();
+    for (const id of ['ended', 'open']) {
+      await begun(database, id, 1);
+      const progress = { batchId: id, piece: 0, results: [result(0), result(1)], state: 'done' as const };
+      await advancePiece(database, progress, lease('g1:0'), NOW);
+    }
+    await changeBatch(database.query, 'ended', ['in_progress'], { status: 'completed', ended_at: NOW });
+    await forgetLines(database);
+    assert.deepEqual(await resultsOf(database, 'ended', 0), []);
+    assert.equal((await resultsOf(database, 'open', 0)).length, 2);
+    assert.deepEqual(
+      (await openBatches(database, 'g1')).map(({ id }) => id),
+      ['open'],
+    );
+    assert.deepEqual(await openBatches(database, 'g2'), []);
+  });
+
+  it('no batch says anything of an erased person, and none is run for it', async () => {
+    const database = await engine.open();
+    await begun(database, 'b', 1);
+    await eraseBatchesOf(database.query, 'user:a', 'user:x', NOW);
+    assert.equal(await findBatch(database, 'b', OWNERS), undefined);
+    const erased = await findBatch(database, 'b', ['user:x']);
+    assert.deepEqual([erased?.status, erased?.createdBy, erased?.metadataJson], ['cancelled', 'user:x', undefined]);
+    assert.equal(await claimPiece(database, 'g1', lease('g1:0'), NOW), undefined);
+  });
+});
