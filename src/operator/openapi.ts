@@ -14,6 +14,8 @@ import {
 } from './openapi-headers.ts';
 import { jsonPaths, jsonSchemas, jsonTags } from './openapi-json.ts';
 import { imageGenerationRequest, imageGenerationResponse, mediaPaths } from './openapi-media.ts';
+import { messagePaths } from './openapi-messages.ts';
+import { passedPaths, passedTag } from './openapi-passthrough.ts';
 
 /**
  * The gateway's own OpenAPI document, served on both ports: the endpoints that exist now, and no others. Whoever adds a
@@ -135,6 +137,31 @@ const model = {
   },
 };
 
+interface Described {
+  readonly requestBody?: object | undefined;
+  readonly responses: Readonly<Record<string, object>>;
+}
+
+/** What every operation with a body may meet, and every one that asks a provider. */
+function withOtherRefusals<T extends Readonly<Record<string, Readonly<Record<string, Described>>>>>(paths: T): T {
+  const all = Object.entries(paths).map(([path, operations]) => [
+    path,
+    Object.fromEntries(
+      Object.entries(operations).map(([method, operation]) => {
+        const asksProvider = operation.responses['502'] !== undefined;
+        const responses = {
+          ...operation.responses,
+          ...(operation.requestBody !== undefined && { '415': response('Unsupported') }),
+          ...(asksProvider && { '409': response('Rejected'), '422': response('Rejected') }),
+          '500': response('Failed'),
+        };
+        return [method, { ...operation, responses }];
+      }),
+    ),
+  ]);
+  return Object.fromEntries(all);
+}
+
 export const openapiDocument = {
   openapi: '3.0.3',
   info: {
@@ -147,22 +174,26 @@ export const openapiDocument = {
   security: [{ BearerAuth: [] }, { XApiKey: [] }, { ApiKey: [] }],
   tags: [
     { name: 'Chat', description: 'Chat completion operations for LLM conversation' },
+    { name: 'Messages', description: "Anthropic's Messages" },
     ...jsonTags,
     { name: 'Images', description: 'Image generation, edits and variations' },
     { name: 'Audio', description: 'Speech, transcription and translation' },
     { name: 'Files', description: 'Files that callers upload' },
     { name: 'Batches', description: 'Many requests in one file, run by the gateway' },
     { name: 'Models', description: 'Available model listing' },
+    passedTag,
   ],
-  paths: {
+  paths: withOtherRefusals({
     '/chat/completions': chatCompletions,
+    ...messagePaths,
     ...jsonPaths,
     ...mediaPaths,
     ...filePaths,
     ...batchPaths,
+    ...passedPaths,
     '/models': models,
     '/models/{id}': model,
-  },
+  }),
   components: {
     securitySchemes: {
       BearerAuth: {
@@ -222,6 +253,11 @@ export const openapiDocument = {
       Forbidden: refusal('This key may not use this model'),
       NotFound: refusal('There is no such model, and near names are given; or no such file'),
       Timeout: refusal('The body came too slowly, or no token within x-tfy-ttft-timeout-ms'),
+      Unsupported: refusal(
+        'The body is compressed in a way that is not understood; accept-encoding names those that are',
+      ),
+      Rejected: refusal('The provider rejected the request, in its own words', upstreamHeaders),
+      Failed: refusal('The gateway failed; the log tells why under the exchange id'),
       TooLarge: refusal('The body is larger than the gateway takes'),
       RateLimited: refusal(causes('rate_limited', 'budget_exceeded', 'upstream_rate_limited'), limitHeaders),
       UpstreamFailed: refusal('The provider failed, or refused the gateway’s credential', upstreamHeaders),
