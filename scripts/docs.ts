@@ -6,7 +6,7 @@ import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { errorTable } from './docs/error-table.ts';
-import { featureTable } from './docs/feature-table.ts';
+import { featureTable, messageFeatureTable } from './docs/feature-table.ts';
 import { familyTable, hostTable, refusedParameters } from './docs/host-table.ts';
 import { manifestKeyTables, serverSettingsTable } from './docs/key-tables.ts';
 import { metricTable } from './docs/metric-table.ts';
@@ -20,6 +20,7 @@ const BLOCKS: Readonly<Record<string, () => string | Promise<string>>> = {
   'server-settings': serverSettingsTable,
   'manifest-keys': manifestKeyTables,
   'provider-features': featureTable,
+  'message-features': messageFeatureTable,
   hosts: hostTable,
   'model-families': familyTable,
   'refused-parameters': refusedParameters,

@@ -1,4 +1,4 @@
-import type { ServerSettings } from './config/configuration.ts';
+import type { ComplexityTier, ServerSettings } from './config/configuration.ts';
 import { GatewayError } from './core/errors.ts';
 import type { Exchange, OrError } from './core/exchange.ts';
 import type { Log } from './core/log.ts';
@@ -6,10 +6,12 @@ import type { Sweeper } from './core/sweeper.ts';
 import { continueTrace } from './core/trace-context.ts';
 import type { Dialect, PeekedRequest, RequestScan } from './dialects/dialect.ts';
 import { MODEL_TYPES_OF } from './inference/operation.ts';
-import { type Admission, type Limits, NOTHING_HELD, Refused } from './limits/admission.ts';
+import { type Admission, type AdmissionRequest, type Limits, NOTHING_HELD, Refused } from './limits/admission.ts';
+import { type AskedOfAny, askedOf, StepAdmissions } from './limits/step-admissions.ts';
 import { authorize, type Caller, type Callers } from './policy/caller.ts';
 import { type ClientSettings, clientSettings } from './policy/client-settings.ts';
 import { type Metadata, recordedMetadata, requestMetadata } from './policy/metadata.ts';
+import type { RouteRules } from './policy/route-rules.ts';
 import type { Target } from './providers/provider.ts';
 import type { AnswerFilterMaker } from './relay/answer-filter.ts';
 import type { HeavyAnswers } from './relay/answer-translation.ts';
@@ -19,8 +21,9 @@ import { cutShort } from './relay/cut-short.ts';
 import type { SharedMemory } from './relay/held-memory.ts';
 import { Relay, type RelayOwner, type RelayResult } from './relay/relay.ts';
 import type { HeavyTranslator } from './relay/request-translation.ts';
+import { complexityOf } from './routing/complexity.ts';
 import type { ModelRoutes } from './routing/model-routes.ts';
-import type { Route, RoutePlan } from './routing/route-plan.ts';
+import type { PlanContext, Route, RoutePlan, Step, StepRetry, StepWaits } from './routing/route-plan.ts';
 import { type Estimator, settle } from './settlement/settlement.ts';
 import type { ExchangeRecord } from './telemetry/exchange-record.ts';
 import type { OriginPools } from './upstream/origin-pools.ts';
@@ -32,6 +35,8 @@ import { UsageMeter } from './usage/usage-meter.ts';
 export interface Snapshot {
   readonly settings: ServerSettings;
   readonly routes: ModelRoutes;
+  /** Rules that send requests for a model elsewhere; undefined: there are none. */
+  readonly routeRules?: RouteRules | undefined;
   readonly callers: Callers;
   readonly limits: Limits;
   /** Spans of exchanges are exported. */
@@ -89,7 +94,7 @@ export function runInference(exchange: Exchange, dialect: Dialect, options: Pipe
 }
 
 /** One request that was understood, until its exchange is over. */
-class Inference implements RelayOwner {
+class Inference implements RelayOwner, PlanContext {
   readonly #exchange: Exchange;
   readonly #dialect: Dialect;
   readonly #options: PipelineOptions;
@@ -101,6 +106,8 @@ class Inference implements RelayOwner {
   /** Canonical id of the model that is asked. */
   #model = '';
   #admission: Admission = NOTHING_HELD;
+  /** Of a route with several targets; undefined: there is one. */
+  #admissions: StepAdmissions | undefined;
 
   constructor(
     exchange: Exchange,
@@ -128,28 +135,65 @@ class Inference implements RelayOwner {
 
   /** Known, allowed, and able to do what is asked. */
   #permittedRoute(model: string): OrError<Route> {
-    const { routes } = this.#snapshot;
+    const { routes, routeRules } = this.#snapshot;
     const caller = this.#caller;
     const found = routes.resolve(model);
     if (found instanceof GatewayError)
       return found.code === 'model_not_found' ? routes.notFound(model, caller.allows) : found;
-    const forbidden = authorize(caller, found.model);
+    const forbidden = authorize(caller, found.model, found.slug);
     if (forbidden) return forbidden;
-    if (found.targets.some((target) => serves(target, this.#dialect))) return found;
-    const types = found.targets.flatMap((target) => target.modelTypes ?? []).join(', ');
-    const detail = types === '' ? undefined : `\`${found.model}\` is for: ${types}.`;
-    return new GatewayError('unsupported_operation', { param: 'model', detail, target: found.model });
+    const route = routeRules === undefined ? found : routeRules.apply(found, caller, this.#metadata);
+    const isFor = isServed(route.modelTypes, this.#dialect);
+    if (isFor && route.targets.some((target) => serves(target, this.#dialect))) return route;
+    const types = (route.modelTypes ?? route.targets.flatMap((target) => target.modelTypes ?? [])).join(', ');
+    const detail = types === '' ? undefined : `\`${route.model}\` is for: ${types}.`;
+    return new GatewayError('unsupported_operation', { param: 'model', detail, target: route.model });
+  }
+
+  // ── what a plan may depend on ─────────────────────────────────────────────
+
+  get waits(): StepWaits {
+    return this.#client.waits;
+  }
+
+  get retry(): StepRetry | undefined {
+    return this.#client.retry;
+  }
+
+  get subject(): string {
+    return this.#exchange.principal.subject;
+  }
+
+  get metadata(): Readonly<Record<string, string>> {
+    return this.#metadata;
+  }
+
+  header(name: string): string | undefined {
+    const { tfy, forwardable } = this.#exchange.headers;
+    return forwardable?.[name] ?? tfy?.[name];
+  }
+
+  canAsk(target: Target): boolean {
+    return this.#caller.allows(target.id) && serves(target, this.#dialect);
+  }
+
+  tier(): ComplexityTier {
+    return complexityOf(this.#exchange.body);
   }
 
   /** `downgradedBy`: the refusal that sent the request here, because a budget is spent. */
   #admit(to: Route, downgradedBy: Refused | undefined): void {
     const { maxOutputTokens, choices, servedAs, counted, stream } = this.#peeked;
-    const plan = to.plan(this.#client);
     this.#model = to.model;
-    const admitted = this.#snapshot.limits.admit({
+    const plan = to.plan(this);
+    if (plan instanceof GatewayError) {
+      this.#refuseCounted(plan);
+      return;
+    }
+    const asked: AskedOfAny = {
       caller: this.#caller,
       model: to.model,
-      target: plan.first.target,
+      slug: to.slug,
       bodyBytes: this.#peeked.promptBytes ?? this.#exchange.bytesIn,
       maxOutputTokens,
       choices,
@@ -158,28 +202,37 @@ class Inference implements RelayOwner {
       stream,
       downgradedBy,
       metadata: this.#metadata,
-    });
-    if (admitted instanceof Promise) this.#waitFor(admitted, plan);
-    else this.#proceed(plan, admitted);
+    };
+    const { limits } = this.#snapshot;
+    const varies = plan.description !== undefined;
+    const request: AdmissionRequest = varies ? askedOf(plan.first, asked) : { ...asked, target: plan.first.target };
+    const admitted = limits.admit(request);
+    const several = varies ? asked : undefined;
+    if (admitted instanceof Promise) this.#waitFor(admitted, plan, several);
+    else this.#proceed(plan, several, admitted);
   }
 
   /** Another machine is asked: meanwhile the client may leave, and what was held for it is given back. */
-  #waitFor(admitted: Promise<Admission | Refused>, plan: RoutePlan): void {
+  #waitFor(admitted: Promise<Admission | Refused>, plan: RoutePlan, several: AskedOfAny | undefined): void {
     admitted
-      .then((answer) => this.#proceed(plan, answer))
+      .then((answer) => this.#proceed(plan, several, answer))
       .catch((cause) => this.#refuseCounted(new GatewayError('internal_error', { cause })));
   }
 
-  #proceed(plan: RoutePlan, admitted: Admission | Refused): void {
+  #proceed(plan: RoutePlan, several: AskedOfAny | undefined, admitted: Admission | Refused): void {
     if (admitted instanceof Refused) {
+      plan.first.observer?.left();
       this.#refuseOrDowngrade(admitted);
       return;
     }
     this.#admission = admitted;
     if (this.#exchange.aborted !== undefined) {
+      plan.first.observer?.left();
       this.#leave(new GatewayError('client_closed'));
       return;
     }
+    if (several !== undefined)
+      this.#admissions = new StepAdmissions(this.#snapshot.limits, several, plan.first, admitted);
     try {
       this.#relay(plan, admitted);
     } catch (cause) {
@@ -195,10 +248,10 @@ class Inference implements RelayOwner {
     else this.#admit(cheaper, refused);
   }
 
-  #relay(plan: RoutePlan, { rulesJson, allowance }: Admission): void {
+  #relay(plan: RoutePlan, { allowance }: Admission): void {
     const { target } = plan.first;
     if (this.#dialect.fromEstimate !== undefined && mountFor(target, this.#dialect) === undefined) {
-      this.#answerByEstimate(target, this.#dialect.fromEstimate);
+      this.#answerByEstimate(plan.first, this.#dialect.fromEstimate);
       return;
     }
     const { pools, sweeper, translateHeavy, heavyAnswers } = this.#options;
@@ -212,17 +265,19 @@ class Inference implements RelayOwner {
       sweeper,
       translateHeavy,
       heavyAnswers,
-      headers: rulesJson === undefined ? NO_HEADERS : ['x-tfy-applied-rules', rulesJson],
       filters: allowance === undefined ? NO_FILTERS : [cutShort(allowance)],
       sharedMemory: this.#options.sharedMemory,
       strictForm: this.#client.strictForm,
       cacheMarker: this.#client.cacheMarker,
+      holds: this.#admissions,
       owner: this,
     }).start();
   }
 
   /** Nobody is asked: the tokens of the prompt are counted here, and the answer says so. */
-  #answerByEstimate(target: Target, written: (inputTokens: number) => Buffer): void {
+  #answerByEstimate(step: Step, written: (inputTokens: number) => Buffer): void {
+    const { target } = step;
+    step.observer?.left();
     const exchange = this.#exchange;
     const { body } = exchange;
     const form = this.#dialect.name;
@@ -237,7 +292,7 @@ class Inference implements RelayOwner {
       headers.push('x-tfy-resolved-model', target.id);
       exchange.sink.start(200, headers);
       exchange.sink.end(written(tokens ?? Math.ceil(body.length / bytesPerToken)));
-      this.relayed(answeredHere(target));
+      this.relayed(answeredHere(step, this.rulesJson(step)));
     };
     const sample = { outputSample: Buffer.alloc(0), outputTotalBytes: 0 };
     const prompt = promptOf(body, body.length);
@@ -258,6 +313,10 @@ class Inference implements RelayOwner {
 
   credentialRefused(target: Target, error: GatewayError): void {
     this.#options.credentialRefused(target, error);
+  }
+
+  rulesJson(step: Step): string | undefined {
+    return (this.#admissions?.of(step) ?? this.#admission).rulesJson;
   }
 
   relayed(result: RelayResult): void {
@@ -282,7 +341,7 @@ class Inference implements RelayOwner {
       estimate,
       record,
       provisional,
-      admission: this.#admission,
+      admission: this.#admissions?.close(result.step) ?? this.#admission,
       teamsJson: this.#caller.teamsJson,
       metadataJson: recordedMetadata(this.#metadata, settings),
       providerWords: settings.log.providerWords,
@@ -299,21 +358,27 @@ class Inference implements RelayOwner {
   }
 }
 
+function isServed(modelTypes: Route['modelTypes'], { operation }: Dialect): boolean {
+  const types = MODEL_TYPES_OF[operation];
+  return modelTypes?.some((type) => types.includes(type)) ?? true;
+}
+
 /** Its manifest says that the model is for this, and its provider speaks a form in which it can be asked. */
 function serves(target: Target, dialect: Dialect): boolean {
-  const types = MODEL_TYPES_OF[dialect.operation];
-  const isFor = target.modelTypes?.some((type) => types.includes(type)) ?? true;
-  return isFor && (mountFor(target, dialect) !== undefined || dialect.fromEstimate !== undefined);
+  if (!isServed(target.modelTypes, dialect)) return false;
+  return mountFor(target, dialect) !== undefined || dialect.fromEstimate !== undefined;
 }
 
 /** As of an exchange that asked no provider. */
-function answeredHere(target: Target): RelayResult {
+function answeredHere(step: Step, rulesJson: string | undefined): RelayResult {
   return {
     error: undefined,
     status: 200,
     cut: false,
     shortened: undefined,
-    target,
+    rulesJson,
+    step,
+    target: step.target,
     wireName: undefined,
     meter: new UsageMeter(),
     content: new ContentTimes(),
@@ -321,8 +386,10 @@ function answeredHere(target: Target): RelayResult {
     endedAt: 0,
     dispatched: false,
     prompt: undefined,
+    upstreamMs: 0,
     attempts: 0,
     attemptsJson: undefined,
+    losers: [],
   };
 }
 
@@ -333,7 +400,6 @@ function refuse(exchange: Exchange, error: GatewayError, request: RefusedRequest
 }
 
 const NOTHING_KNOWN: RefusedRequest = { model: undefined };
-const NO_HEADERS: readonly string[] = [];
 const NO_FILTERS: readonly AnswerFilterMaker[] = [];
 
 /** What clients of a form say of a request in headers of their own; `x-tfy-metadata` goes before it. */

@@ -1,3 +1,4 @@
+import { isArray, objectOf } from './codec/json-value.ts';
 import type { AccountManifest, Configuration } from './config/configuration.ts';
 import type { AccountKind } from './config/load.ts';
 import { anthropicCountTokens } from './dialects/anthropic-messages/count-tokens.ts';
@@ -135,10 +136,22 @@ export function openAccounts(
   configuration: Pick<Configuration, 'accounts' | 'server'>,
   tokens: Tokens,
 ): ProviderAccount[] {
-  const accounts = configuration.accounts.map((manifest) => plugOf(manifest).open(manifest, tokens));
+  const accounts = configuration.accounts.map((manifest) => {
+    const [account, ...others] = withEachKey(manifest).map((each) => plugOf(manifest).open(each, tokens));
+    return others.length === 0 ? account! : { ...account!, others };
+  });
   const { demo } = configuration.server;
   if (demo === true || (demo === 'auto' && accounts.length === 0)) accounts.push(demoAccount());
   return accounts;
+}
+
+/** The same manifest with each key of its account. */
+function withEachKey(manifest: AccountManifest): AccountManifest[] {
+  const auth = objectOf(manifest['auth_data']);
+  const keys = auth?.['further_api_keys'];
+  if (auth === undefined || !isArray(keys)) return [manifest];
+  const name = 'apiKey' in auth ? 'apiKey' : 'api_key';
+  return [manifest, ...keys.map((key) => ({ ...manifest, auth_data: { ...auth, [name]: key } }))];
 }
 
 /** Where the accounts of a configuration get their tokens. */

@@ -1,11 +1,21 @@
-import { declaredFate, FEATURES, WIRES_OF_TABLE } from '../../test/conformance/features.ts';
+import { declaredFate, FEATURES, type Feature, WIRES_OF_TABLE } from '../../test/conformance/features.ts';
+import { MESSAGE_FEATURES, WIRES_OF_MESSAGES } from '../../test/conformance/messages-features.ts';
 
 const WORDS = { carried: '✓', 'left out': 'left out', refused: '400' } as const;
 
 /** Provider × feature, from what the conformance suite declares and tries. */
 export function featureTable(): string {
-  const titles = WIRES_OF_TABLE.map(({ title }) => title);
-  const rows = FEATURES.map((feature) => {
+  return tableOf(WIRES_OF_TABLE, FEATURES);
+}
+
+/** The same of requests in Anthropic's form. */
+export function messageFeatureTable(): string {
+  return tableOf(WIRES_OF_MESSAGES, MESSAGE_FEATURES);
+}
+
+function tableOf(wires: readonly { readonly title: string }[], features: readonly Feature[]): string {
+  const titles = wires.map(({ title }) => title);
+  const rows = features.map((feature) => {
     const fates = titles.map((_, column) => WORDS[declaredFate(feature, column) ?? 'refused']);
     return `| ${[feature.name, ...fates].join(' | ')} |`;
   });

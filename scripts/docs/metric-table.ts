@@ -98,6 +98,25 @@ function manifests(folder: string, outsideUrl: string): object[] {
       })),
     },
     {
+      type: 'provider-account/virtual-model',
+      name: 'two',
+      integrations: [
+        {
+          name: 'models',
+          type: 'integration/model/virtual',
+          model_types: ['chat'],
+          routing_config: {
+            type: 'priority-based-routing',
+            load_balance_targets: ['fails', 'searches'].map((name, priority) => ({
+              target: `outside/${name}`,
+              priority,
+              retry_config: { attempts: 0 },
+            })),
+          },
+        },
+      ],
+    },
+    {
       type: 'gateway-rate-limiting-config',
       rules: [{ id: 'few', when: { models: ['demo/*'] }, limit_to: 2, unit: 'requests_per_hour' }],
     },
@@ -176,6 +195,7 @@ async function traffic(url: string): Promise<void> {
   await ask('outside/fails', false);
   await ask('outside/spent', false);
   await ask('outside/searches', false);
+  await ask('two/models', false);
 }
 
 /** Asks again until every family has a sample: records and alerts come a little after their exchanges. */

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
-import type { Identities, ThreadConfiguration } from '../config/configuration.ts';
-import { findKey, type PackedKeys } from '../config/packed-keys.ts';
+import type { Identities, PackedKeys, ThreadConfiguration } from '../config/configuration.ts';
+import { findKey } from '../config/packed-keys.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError, Principal } from '../core/exchange.ts';
 import { GenerationCache } from '../core/generation-cache.ts';

@@ -29,9 +29,14 @@ export const modelType = z.enum([
   'ocr',
 ]);
 
+export type ModelTypeName = z.output<typeof modelType>;
+
 export const apiKeyAuth = z.object({
   type: z.literal('api-key'),
   api_key: secretText().describe('The key that the provider gave.'),
+  further_api_keys: optionalKey(z.array(secretText()).max(31, { error: 'at most 31 keys' })).describe(
+    'More keys of the same account: where one is refused or limited the next is asked, and they take turns.',
+  ),
 });
 
 export const basicAuth = z.object({
@@ -67,7 +72,7 @@ export const tlsSettings = restricting(
 );
 
 /** Who may use or manage an account, and one model of it; policy/access.ts says what follows. */
-const collaborators = restricting(
+export const collaborators = restricting(
   optionalKey(
     z.array(
       z.object({

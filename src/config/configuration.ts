@@ -1,5 +1,5 @@
 import type { ProviderWords } from '../core/errors.ts';
-import type { PackedKeys } from './packed-keys.ts';
+import type { ModelTypeName } from './account-schema.ts';
 import type { PriceList } from './price-list.ts';
 
 /**
@@ -16,6 +16,14 @@ export interface Configuration {
   /** One list per gateway-rate-limiting-config; in each the first rule that matches decides and counts. */
   rateLimits: RateLimitRule[][];
   budgets: BudgetRule[];
+  /** provider-account/virtual-model. */
+  virtualModels: VirtualModelGroup[];
+  /** gateway-load-balancing-config: the first rule that matches a request says where it goes. */
+  loadBalancing: LoadBalancingRule[];
+  /** gateway-fallback-config: who is asked next, by the status that came; the first rule that matches. */
+  fallbackRules: FallbackRule[];
+  /** gateway-global-settings: retries of every model that says nothing of its own. */
+  retrySettings?: RetrySettings | undefined;
   /** gateway-otel-config: each is one more receiver. */
   otel: OtelExportSettings[];
 }
@@ -54,6 +62,16 @@ export interface OtelSettings {
   maxQueuedSpans: number;
   timeoutMs: number;
   metricsIntervalMs: number;
+}
+
+/**
+ * The keys of a configuration as all threads share them (packed-keys.ts): nothing is copied when they are handed on, and a key is read when
+ * it is first presented. With 10,000 keys a thread that got objects would stand still for 50 ms at each reload.
+ * Layout: sorted SHA-256 digests, 32 bytes each · where each key's JSON ends, uint32 · the JSON, UTF-8.
+ */
+export interface PackedKeys {
+  readonly count: number;
+  readonly bytes: SharedArrayBuffer;
 }
 
 /** What crosses to other threads: its keys are shared, everything else is copied. */
@@ -211,6 +229,92 @@ export interface BudgetRule {
   alerts?: BudgetAlerts;
 }
 
+/** Virtual models of one manifest. Access to them is declared as for accounts. */
+export interface VirtualModelGroup {
+  name: string;
+  collaborators?: { subject: string; role_id: string }[] | undefined;
+  integrations: VirtualModel[];
+}
+
+/** One name before several models. */
+export interface VirtualModel {
+  /** Canonical: `<group>/<name>`. */
+  name: string;
+  /** A further name. */
+  slug?: string | undefined;
+  modelTypes: ModelTypeName[];
+  routing: RoutingSettings;
+}
+
+export interface RoutingSettings {
+  strategy: RoutingStrategy;
+  targets: RouteTarget[];
+  sticky?: { ttlMs: number; identifiers: SessionIdentifier[] } | undefined;
+  hedge?: HedgeSettings | undefined;
+}
+
+export type RoutingStrategy = 'weight' | 'latency' | 'priority' | 'complexity';
+
+export type ComplexityTier = 'simple' | 'medium' | 'complex';
+
+export interface SessionIdentifier {
+  source: 'headers' | 'metadata';
+  /** Of a header in lower case. */
+  key: string;
+}
+
+/** A second attempt beside a slow first. */
+export interface HedgeSettings {
+  /** Milliseconds without content, or what most answers of that target take at the most. */
+  after: number | 'p50' | 'p75' | 'p90' | 'p95' | 'p99';
+  /** Percent of requests that may have one. */
+  maxRatePercent: number;
+}
+
+export interface RouteTarget {
+  /** Canonical name of a model. */
+  target: string;
+  /** Relative; of no other strategy. */
+  weight?: number | undefined;
+  /** 0 is the highest. */
+  priority?: number | undefined;
+  tier?: ComplexityTier | undefined;
+  /** What it may take; a target that takes longer is asked last. */
+  sla?: { perTokenMs?: number | undefined; firstTokenMs?: number | undefined } | undefined;
+  retry?: RetrySettings | undefined;
+  /** Statuses of its provider after which the next target is asked; absent: the default ones. */
+  fallbackStatuses?: number[] | undefined;
+  /** Whether it may be asked after another failed. */
+  fallbackCandidate: boolean;
+  overrideParams?: Record<string, unknown> | undefined;
+  /** Names in lower case. */
+  headersOverride?: { remove: string[]; set: Record<string, string> } | undefined;
+  /** All of these must be in the metadata of the request. */
+  metadataMatch?: Record<string, string> | undefined;
+}
+
+/** Further tries of one target. */
+export interface RetrySettings {
+  maxRetries: number;
+  /** Before the first of them; it doubles with each. Absent: 100. */
+  delayMs?: number | undefined;
+  /** Statuses of the provider that are tried again; absent: the default ones. */
+  statuses?: number[] | undefined;
+}
+
+export interface LoadBalancingRule {
+  id: string;
+  match: RuleMatch;
+  routing: RoutingSettings;
+}
+
+export interface FallbackRule {
+  id: string;
+  match: RuleMatch;
+  statuses: number[];
+  targets: { target: string; overrideParams?: Record<string, unknown> | undefined }[];
+}
+
 export interface BudgetAlerts {
   /** Percent of the limit, ascending. */
   thresholds: number[];
@@ -273,9 +377,27 @@ export interface ServerSettings {
   ledger: LedgerSettings;
   /** Keys of request metadata that become labels of metrics. */
   metrics: { metadataKeys: string[] };
+  routing: RoutingLimits;
   otel: OtelSettings;
   /** Name of this gateway in a cluster: its hash chain, its share of reservations. Made and kept in data_dir by default. */
   gatewayId?: string;
+}
+
+/** When targets of virtual models are out, and how often a target is tried again. */
+export interface RoutingLimits {
+  /** Failures one after another that take a target out. */
+  consecutiveFailures: number;
+  /** Share of failures among the requests of a window, of which there must be so many, that does. */
+  failurePercent: number;
+  minRequests: number;
+  windowMs: number;
+  /** The first time; twice as long each time it fails again, and never longer than `maxOutMs`. */
+  outMs: number;
+  maxOutMs: number;
+  /** How long a target that came back gets less than its share. */
+  slowStartMs: number;
+  /** Retries of the same target, as percent of its requests in ten seconds; ten are always allowed. */
+  retryBudgetPercent: number;
 }
 
 /** How providers are reached. Holds the password of a proxy: never logged. */

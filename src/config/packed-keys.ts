@@ -1,17 +1,7 @@
-import type { ConfiguredKey } from './configuration.ts';
+import type { ConfiguredKey, PackedKeys } from './configuration.ts';
 
 const DIGEST_BYTES = 32;
 const OFFSET_BYTES = 4;
-
-/**
- * The keys of a configuration as all threads share them: nothing is copied when they are handed on, and a key is read when
- * it is first presented. With 10,000 keys a thread that got objects would stand still for 50 ms at each reload.
- * Layout: sorted SHA-256 digests, 32 bytes each · where each key's JSON ends, uint32 · the JSON, UTF-8.
- */
-export interface PackedKeys {
-  readonly count: number;
-  readonly bytes: SharedArrayBuffer;
-}
 
 export function packKeys(keys: readonly ConfiguredKey[]): PackedKeys {
   const entries = keys

@@ -5,13 +5,13 @@ import type { PathSegment } from './fault.ts';
  * literally in a file. `auth_data` and `keys` are here because a secret written one level too high is one as well.
  */
 const secretKeys = new Set(
-  `api_key apiKey key keys admin_key bearer_token password token api_token pat_token auth_data
+  `api_key apiKey further_api_keys key keys admin_key bearer_token password token api_token pat_token auth_data
    secret_access_key access_key access_key_secret client_secret oauth_secret secret_id private_key
    certificate key_file_content connection_string bot_token integration_key webhook_url`.split(/\s+/),
 );
 
-/** Lists of conditions, in which `key` is the name of what is compared. */
-const conditions = new Set(['when', 'filters']);
+/** Lists of conditions and of session identifiers, in which `key` is the name of what is compared. */
+const conditions = new Set(['when', 'filters', 'session_identifiers']);
 
 const secretHeader = /authorization|cookie|key|token|secret|password/i;
 

@@ -341,6 +341,31 @@ const cors = optionalKey(
   }),
 );
 
+const routing = section(
+  z.object({
+    consecutive_failures: keyWithDefault(wholeNumber(1, 1000), 3).describe(
+      'Failures one after another that take a target out.',
+    ),
+    failure_percent: keyWithDefault(wholeNumber(1, 100), 50).describe(
+      'Share of failures within `window_ms` that takes a target out.',
+    ),
+    min_requests: keyWithDefault(wholeNumber(1, 100_000), 10).describe(
+      'Requests within `window_ms` below which that share says nothing.',
+    ),
+    window_ms: keyWithDefault(wholeNumber(1000, 3_600_000), 120_000).describe('Window of that share.'),
+    out_ms: keyWithDefault(wholeNumber(100, 3_600_000), 10_000).describe(
+      'How long a target is out the first time; twice as long each time its probe fails.',
+    ),
+    max_out_ms: keyWithDefault(wholeNumber(100, 86_400_000), 300_000).describe('The longest that it is out at once.'),
+    slow_start_ms: keyWithDefault(wholeNumber(0, 3_600_000), 30_000).describe(
+      'Time in which a target that came back grows to its share again.',
+    ),
+    retry_budget_percent: keyWithDefault(wholeNumber(0, 1000), 20).describe(
+      'Retries of one target, as percent of its requests in 10 s; 10 in that time are always allowed.',
+    ),
+  }),
+);
+
 export const serverSchema = z.object({
   type: z.literal('sluice/server'),
   listen: listen.describe('Where clients reach the gateway.'),
@@ -372,6 +397,7 @@ export const serverSchema = z.object({
   batches: batches.describe('How batches are run.'),
   ledger: ledger.describe('How the ledger is kept.'),
   metrics: metrics.describe('What metrics tell apart.'),
+  routing: routing.describe('When a target of virtual models is out, and how often it is tried again.'),
   otel: otel.describe('Spans and metrics by OTLP, where a `gateway-otel-config` says where to.'),
   gateway_id: optionalKey(gatewayId).describe(
     'Name of this gateway in a cluster; by default made and kept in `data_dir`.',

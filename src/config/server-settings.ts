@@ -30,7 +30,8 @@ export function serverSettings(
   overrides: Overrides,
   { upstream, prices }: Pick<ServerSettings, 'upstream' | 'prices'>,
 ): ServerSettings {
-  const { listen, operator, limits, timeouts, cors, counters, files, batches, ledger, metrics, otel } = written;
+  const { listen, operator, limits, timeouts, cors, counters, files, batches, ledger, metrics } = written;
+  const { routing, otel } = written;
   const port = overrides.port ?? listen.port;
   return {
     listen: {
@@ -101,6 +102,16 @@ export function serverSettings(
       maxJournalBytes: ledger.max_journal_bytes,
     },
     metrics: { metadataKeys: metrics.metadata_keys },
+    routing: {
+      consecutiveFailures: routing.consecutive_failures,
+      failurePercent: routing.failure_percent,
+      minRequests: routing.min_requests,
+      windowMs: routing.window_ms,
+      outMs: routing.out_ms,
+      maxOutMs: routing.max_out_ms,
+      slowStartMs: routing.slow_start_ms,
+      retryBudgetPercent: routing.retry_budget_percent,
+    },
     otel: {
       sampleRatio: otel.sample_ratio,
       ...(otel.keep_slower_than_ms !== undefined && { keepSlowerThanMs: otel.keep_slower_than_ms }),

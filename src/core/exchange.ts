@@ -126,11 +126,12 @@ export interface Exchange {
   aborted: AbortReason | undefined;
   /**
    * On every answer: `x-request-id`, `x-sluice-exchange-id`, `server-timing` and, for browsers, CORS. `upstreamMs`: what
-   * of the time since the body was read was the provider's; 0 where none was asked.
+   * of the time since the body was read was the provider's; 0 where none was asked. `attempts`: further parts of
+   * `server-timing`, a comma before each.
    */
-  pushOwnHeaders(list: string[], upstreamMs: number): void;
+  pushOwnHeaders(list: string[], upstreamMs: number, attempts?: string): void;
   /** Answers with the error's body in the caller's dialect; where the head is out already, it only cuts. */
-  refuse(error: GatewayError, headers?: readonly string[], upstreamMs?: number): void;
+  refuse(error: GatewayError, headers?: readonly string[], upstreamMs?: number, attempts?: string): void;
   /**
    * JSON of `{address, userAgent, path}` for the record of a refusal (ExchangeRecord.clientJson). To be asked in the turn of
    * the refusal; undefined where the client has left, or has its answer already.

@@ -356,6 +356,16 @@ export const REQUEST_ERRORS = {
     'There is no such account or endpoint.',
     'Name an account of the configuration; one with endpoints of its own is asked at /proxy-api.',
   ),
+  no_target: rule(
+    403,
+    'routing',
+    'policy',
+    'never',
+    'info',
+    invalid,
+    'No target of this virtual model can be asked for this request.',
+    'Use another model, or the metadata that its targets want; or ask an operator for access to one of them.',
+  ),
   model_not_found: rule(
     404,
     'routing',

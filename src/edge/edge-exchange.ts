@@ -105,8 +105,8 @@ export class EdgeExchange
     if (encoding !== 'identity') this.#decoder = new BodyDecoder(encoding, maxBodyBytes, this);
   }
 
-  pushOwnHeaders(list: string[], upstreamMs: number): void {
-    const timing = serverTiming(performance.now() - this.bodyReadAt - upstreamMs, upstreamMs);
+  pushOwnHeaders(list: string[], upstreamMs: number, attempts = ''): void {
+    const timing = serverTiming(performance.now() - this.bodyReadAt - upstreamMs, upstreamMs) + attempts;
     list.push('x-request-id', this.requestId, 'x-sluice-exchange-id', this.id, 'server-timing', timing);
     list.push(...this.#context.keepAliveHeaders(this.headers));
     const cors = this.#context.corsHeaders(this.headers.origin);
@@ -114,7 +114,7 @@ export class EdgeExchange
   }
 
   /** The one place that writes an error body before the commit point. */
-  refuse(error: GatewayError, headers: readonly string[] = [], upstreamMs = 0): void {
+  refuse(error: GatewayError, headers: readonly string[] = [], upstreamMs = 0, attempts = ''): void {
     if (this.sink.started) {
       this.sink.cut();
       return;
@@ -124,7 +124,7 @@ export class EdgeExchange
     this.sink.waitForNextTurn();
     const list = ['content-type', 'application/json', ...headers];
     list.push(...retryHeaders(error, headers));
-    this.pushOwnHeaders(list, upstreamMs);
+    this.pushOwnHeaders(list, upstreamMs, attempts);
     this.sink.start(error.status, list);
     this.sink.end(this.route.errorBody(error, this.id));
   }

@@ -56,7 +56,7 @@ export class Edge implements EdgeContext {
   readonly connections: ClientConnections;
   readonly #options: EdgeOptions;
   readonly #app: TemplatedApp;
-  readonly #forwardable: NamesByLength;
+  #forwardable: NamesByLength;
   readonly #proxies: TrustedProxies;
   #cors: Cors;
   #socket: us_listen_socket | undefined;
@@ -91,9 +91,10 @@ export class Edge implements EdgeContext {
   }
 
   /** For exchanges that begin from now on. */
-  reconfigure(settings: ServerSettings): void {
+  reconfigure(settings: ServerSettings, forwardable: readonly string[]): void {
     this.settings = settings;
     this.#cors = makeCors(settings.cors);
+    this.#forwardable = namesByLength(forwardable);
   }
 
   /** Accepts nothing new; resolves when the last open exchange has ended. */

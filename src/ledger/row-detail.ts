@@ -6,7 +6,7 @@ import { NO_PRICE, type RecordView, type UnknownCost } from '../telemetry/exchan
 /** What is seldom there, by names that stay for ever: rows are hashed with it. A further counter needs no column. */
 export interface RowDetail {
   readonly request_id?: string | undefined;
-  /** `{target, error, ms}` of each attempt before the last. */
+  /** `{target, error, ms, status, why, nano_usd}` of each attempt before the last. */
   readonly failed_attempts?: readonly unknown[] | undefined;
   readonly error_detail?: string | undefined;
   /** Counts by the columns of their counters. */

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { Usage } from '../inference/usage.ts';
 import type { Database } from '../store/database.ts';
 import { contentHash, frameHash } from '../store/frame-hash.ts';
@@ -196,7 +197,8 @@ class Walk {
       this.#withoutCost += 1;
       return;
     }
-    const expected = await this.#cost(row, labels.price_table);
+    const ofAnswer = await this.#cost(row, labels.price_table);
+    const expected = typeof ofAnswer === 'number' ? ofAnswer + costOfHedges(row) : ofAnswer;
     if (typeof expected === 'string') fault(expected);
     else if (expected !== row.cost_nano_usd)
       fault(`its cost is ${row.cost_nano_usd} nano-dollars, by its price table ${expected ?? 'unknown'}`);
@@ -269,4 +271,12 @@ class Walk {
 function hashOf(previous: string, chain: number, frame: LedgerFramesTable): string {
   const { position, row_count: rows, ended_from: endedFrom, ended_to: endedTo, data } = frame;
   return frameHash(previous, { chain, seq: seqOf(position), rows, endedFrom, endedTo, data });
+}
+
+const hedge = z.object({ nano_usd: z.number() });
+
+/** Attempts beside the one that answered have their cost with them. */
+function costOfHedges({ detail }: LedgerRow): number {
+  const hops = readDetail(detail).failed_attempts ?? [];
+  return hops.reduce<number>((sum, hop) => sum + (hedge.safeParse(hop).data?.nano_usd ?? 0), 0);
 }

@@ -10,7 +10,9 @@ export interface AdmissionRequest {
   readonly caller: Caller;
   /** Canonical name. */
   readonly model: string;
-  /** The target that is tried first: its price is the forecast of the request's cost. */
+  /** Further names that rules may mean: the slug of a virtual model, and its target last; absent: it has none. */
+  readonly names?: readonly string[] | undefined;
+  /** The target that is tried: its price is the forecast of the request's cost. */
   readonly target: Target;
   readonly bodyBytes: number;
   /** `max_tokens`, of each choice; undefined where the client set none. */

@@ -32,6 +32,11 @@ export function withDowngrade(rulesJson: string | undefined, from: string, to: s
   return merged(rulesJson, asciiJson({ downgrade: { from, to, by } }));
 }
 
+/** Either may be undefined: nothing applied. */
+export function joinedRules(first: string | undefined, second: string | undefined): string | undefined {
+  return second === undefined ? first : merged(first, second);
+}
+
 /** Two JSON objects as one: the first was made with its rules, the second for this request. */
 function merged(first: string | undefined, second: string): string {
   return first === undefined ? second : `${first.slice(0, -1)},${second.slice(1)}`;

@@ -64,7 +64,8 @@ export class LimitSelection {
 /** The rules that may apply to one caller's use of one model. */
 export class LimitPlan {
   readonly key: string;
-  readonly model: string;
+  /** Names of the model, the one that was asked for first; a rule may be about any. */
+  readonly models: readonly string[];
   readonly forecast: ModelForecast;
   readonly lists: readonly RuleList[];
   /** Keys of metadata that decide which rule applies or which group it counts. */
@@ -77,13 +78,13 @@ export class LimitPlan {
   /** Ids of budgets that sent the request to this model: charged here, deciding no more. */
   readonly #spent: readonly string[];
 
-  constructor(key: string, caller: Caller, model: string, spent: readonly string[], options: PlanOptions) {
+  constructor(key: string, caller: Caller, models: readonly string[], spent: readonly string[], options: PlanOptions) {
     this.key = key;
-    this.model = model;
+    this.models = models;
     this.#spent = spent;
-    this.forecast = options.forecast.of(model);
+    this.forecast = options.forecast.of(models.at(-1) ?? '');
     this.lists = options.lists
-      .map((list) => ({ ...list, rules: list.rules.filter((rule) => rule.match.fits(caller, model)) }))
+      .map((list) => ({ ...list, rules: list.rules.filter((rule) => rule.match.fits(caller, models)) }))
       .filter(({ rules }) => rules.length > 0);
     const rules = this.lists.flatMap((list) => list.rules);
     this.metadataKeys = [...new Set(rules.flatMap(keysOf))];
@@ -100,7 +101,7 @@ export class LimitPlan {
       for (const rule of rules) {
         const { kind, id, match } = rule;
         if (!match.metadata.every(({ key, holds }) => holds(metadataValue(metadata, key)))) continue;
-        const group = groupFor(rule, caller, this.model, metadata);
+        const group = groupFor(rule, caller, match.modelOf(this.models), metadata);
         const decides = !decided && !this.#spent.includes(id);
         for (const leg of rule.legs(group)) legs.push(decides ? leg : { ...leg, limit: Number.POSITIVE_INFINITY });
         applied[kind].push(id);
@@ -127,13 +128,16 @@ export class LimitPlans {
     this.#options = options;
   }
 
-  plan(caller: Caller, model: string, spent: readonly string[] = NONE): LimitPlan {
+  /** `names`: further ones of the model, its target the last. */
+  plan(caller: Caller, model: string, names: readonly string[] = NONE, spent: readonly string[] = NONE): LimitPlan {
     const plans = this.#of(caller);
-    const key = spent.length === 0 ? model : `${model}\0${spent.join('\0')}`;
+    const target = names.at(-1);
+    const named = target === undefined ? model : `${model}\0\0${target}`;
+    const key = spent.length === 0 ? named : `${named}\0${spent.join('\0')}`;
     if (plans.last?.key === key) return plans.last;
     let plan = plans.plans.get(key);
     if (plan === undefined) {
-      plan = new LimitPlan(key, caller, model, spent, this.#options);
+      plan = new LimitPlan(key, caller, [model, ...names], spent, this.#options);
       plans.plans.set(key, plan);
     }
     plans.last = plan;

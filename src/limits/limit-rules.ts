@@ -1,19 +1,11 @@
-import type {
-  BudgetPeriod,
-  BudgetRule,
-  Configuration,
-  GroupKey,
-  InNotIn,
-  RateLimitRule,
-  RuleMatch,
-} from '../config/configuration.ts';
+import type { BudgetPeriod, BudgetRule, Configuration, GroupKey, RateLimitRule } from '../config/configuration.ts';
 import { canonicalSubject } from '../config/subject.ts';
 import { groupOf, limitsOfGroup } from '../counters/budget-groups.ts';
 import { budgetCellName, Cell, type CellWindow, overflowCellName, rateLimitCellName } from '../counters/cell.ts';
 import type { Leg } from '../counters/counters.ts';
 import type { Caller } from '../policy/caller.ts';
 import type { Metadata } from '../policy/metadata.ts';
-import { compilePatterns } from '../policy/model-pattern.ts';
+import { type CompiledMatch, compileMatch } from '../policy/rule-match.ts';
 
 /** One count that a request is held against, with what must be said of it. */
 export interface LimitLeg extends Leg {
@@ -138,62 +130,4 @@ export function metadataKeyOf(key: GroupKey): string {
 /** Only what the request itself says: `constructor` is a key like any other. */
 export function metadataValue(metadata: Metadata, key: string): string | undefined {
   return Object.hasOwn(metadata, key) ? metadata[key] : undefined;
-}
-
-/** `when` of one rule, in the two halves that cost differently: who and which model never change for a caller's model. */
-interface CompiledMatch {
-  fits(caller: Caller, model: string): boolean;
-  /** Empty: the rule asks nothing of metadata. */
-  readonly metadata: readonly MetadataCondition[];
-}
-
-interface MetadataCondition {
-  readonly key: string;
-  /** Undefined: the request has no such key. */
-  holds(value: string | undefined): boolean;
-}
-
-type Test = (values: Iterable<string>) => boolean;
-
-/** All that is given must hold. */
-function compileMatch(match: RuleMatch): CompiledMatch {
-  const ofSubjects = [
-    setTest(match.subjects),
-    setTest(prefixed('user', match.users)),
-    setTest(prefixed('team', match.teams)),
-    setTest(prefixed('virtualaccount', match.virtualAccounts)),
-  ].filter((test) => test !== undefined);
-  const ofModel = setTest(match.models);
-  const metadata: MetadataCondition[] = [];
-  for (const [key, set] of Object.entries(match.metadata ?? {})) {
-    const test = setTest(set);
-    if (test) metadata.push({ key, holds: (value) => test(value === undefined ? [] : [value]) });
-  }
-  return {
-    fits: (caller, model) =>
-      ofSubjects.every((test) => test(caller.subjects)) && (ofModel === undefined || ofModel([model])),
-    metadata,
-  };
-}
-
-/** Undefined: nothing is asked. An empty list asks nothing: manifests show `in: []` for "anybody". */
-function setTest(set: InNotIn | undefined): Test | undefined {
-  const included = set?.in?.length ? compilePatterns(set.in) : undefined;
-  const excluded = set?.notIn?.length ? compilePatterns(set.notIn) : undefined;
-  if (included === undefined && excluded === undefined) return undefined;
-  return (values) => {
-    let found = included === undefined;
-    for (const value of values) {
-      if (excluded?.(value)) return false;
-      found ||= included?.(value) === true;
-    }
-    return found;
-  };
-}
-
-/** Names of one kind, with or without it: what they are held against always has it. */
-function prefixed(kind: string, set: InNotIn | undefined): InNotIn | undefined {
-  const named = (names: readonly string[] | undefined) =>
-    names?.map((name) => (name.startsWith(`${kind}:`) ? name : `${kind}:${name}`));
-  return set && { in: named(set.in), notIn: named(set.notIn) };
 }

@@ -73,8 +73,8 @@ class ConfiguredLimits implements Limits {
   }
 
   admit(request: AdmissionRequest): Admitted | Promise<Admitted> {
-    const { caller, model, metadata, downgradedBy } = request;
-    const plan = this.#plans.plan(caller, model, downgradedBy?.spent);
+    const { caller, model, names, metadata, downgradedBy } = request;
+    const plan = this.#plans.plan(caller, model, names, downgradedBy?.spent);
     const selection = this.#plans.selection(plan, caller, metadata);
     if (selection.legs.length === 0) return uncounted(request, selection);
     const nowMs = this.#options.now();

@@ -6,6 +6,7 @@ import { type BufferedDestination, bufferedDestination } from '../telemetry/line
 import { createLog, type ProcessLog } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import type { RecordFrame } from '../telemetry/record-frame.ts';
+import { RoutingMetrics } from '../telemetry/routing-metrics.ts';
 import { RuleMetrics } from '../telemetry/rule-metrics.ts';
 import type { FromRelayThread } from '../threads/messages.ts';
 import type { SharedCounters } from '../threads/shared-counters.ts';
@@ -18,6 +19,7 @@ export class Observation implements MainService {
   readonly #output: BufferedDestination = bufferedDestination();
   readonly #accessLog: AccessLog;
   readonly #ruleMetrics = new RuleMetrics();
+  readonly #routingMetrics = new RoutingMetrics();
   readonly #refusingBudgets: RefusingBudgets;
 
   constructor({ log, metrics }: ServerSettings, counters: SharedCounters) {
@@ -30,6 +32,7 @@ export class Observation implements MainService {
       logLinesDropped: () => this.#output.dropped,
     });
     this.#ruleMetrics.register(this.metrics.registry);
+    this.#routingMetrics.register(this.metrics.registry);
     this.#refusingBudgets = new RefusingBudgets(this.log);
     this.#refusingBudgets.register(this.metrics.registry);
   }
@@ -39,6 +42,7 @@ export class Observation implements MainService {
     const records: Iterable<RecordView> = { [Symbol.iterator]: () => finalRecords(frames) };
     this.metrics.addAll(records);
     this.#ruleMetrics.addAll(records);
+    this.#routingMetrics.addAll(records);
     this.#accessLog.addAll(records);
   }
 

@@ -1,5 +1,6 @@
 import type { Configuration } from '../config/configuration.ts';
 import { tokenSources } from '../plugs.ts';
+import { HealthMemory } from '../routing/place.ts';
 import { loadOrMakeDefaultKey } from '../store/default-key.ts';
 import type { RelayThreads } from '../threads/relay-threads.ts';
 import { SharedCounters } from '../threads/shared-counters.ts';
@@ -14,6 +15,7 @@ import { OtelThread } from './otel-thread.ts';
 import { PriceRefresh } from './price-refresh.ts';
 import { RecordIntake } from './record-intake.ts';
 import { configurationForThreads, type Gateway, type InForce, RunningGateway } from './running-gateway.ts';
+import { TargetHealthView } from './target-health.ts';
 
 export interface OpenGatewayOptions {
   readonly configuration: Configuration;
@@ -56,6 +58,7 @@ export async function openGateway({
     registry,
     log,
   });
+  const health = new HealthMemory(() => limitCounters.counts.clock.now());
   const { hasIssuedKeys } = await database.open({
     configuration,
     counters: counters.buffer,
@@ -76,6 +79,12 @@ export async function openGateway({
   });
   accountTokens.register(registry);
   accountTokens.reconfigure(configuration);
+  const targets = new TargetHealthView({
+    memory: health,
+    configuration: () => inForce.configuration,
+    tokens: () => accountTokens.tokens(),
+  });
+  targets.register(registry);
   const priceRefresh = new PriceRefresh({
     tell: () =>
       relayThreads.broadcast({ type: 'reconfigure', configuration: configurationForThreads(inForce, port, madeKey) }),
@@ -105,6 +114,7 @@ export async function openGateway({
     state,
     observation,
     database,
+    targets,
   });
   const gateway = new RunningGateway({
     inForce,
@@ -119,6 +129,7 @@ export async function openGateway({
       new RecordIntake({ counters, observation, database, otel }),
       accountTokens,
       priceRefresh,
+      targets,
       { close: () => database.closeLedger() },
       operatorPort,
       otel,
@@ -133,6 +144,7 @@ export async function openGateway({
     threads,
     counters: counters.buffer,
     counts: limitCounters.buffer,
+    health: health.buffers,
     configuration: configurationForThreads(inForce, port, madeKey),
     tokens: accountTokens.tokens(),
     openapi: operatorPort.openapi,

@@ -1,4 +1,5 @@
 import type { Configuration } from '../config/configuration.ts';
+import { type TargetHealth, targetRoutes } from '../operator/admin/targets.ts';
 import { openapiJson } from '../operator/openapi.ts';
 import { type GatewayState, startOperator } from '../operator/operator.ts';
 import type { DatabaseThread } from './database-thread.ts';
@@ -12,6 +13,7 @@ export interface OperatorPortOptions {
   readonly state: GatewayState;
   readonly observation: Observation;
   readonly database: Pick<DatabaseThread, 'adminRoutes'>;
+  readonly targets: TargetHealth;
 }
 
 export interface OperatorPort extends MainService {
@@ -24,7 +26,8 @@ export interface OperatorPort extends MainService {
 export async function openOperatorPort(options: OperatorPortOptions): Promise<OperatorPort> {
   const { configuration, state, observation } = options;
   const { host, port, tls, adminKey } = configuration().server.operator;
-  const admin = adminKey === undefined ? undefined : { key: adminKey, routes: await options.database.adminRoutes() };
+  const routes = async () => [...(await options.database.adminRoutes()), ...targetRoutes(options.targets)];
+  const admin = adminKey === undefined ? undefined : { key: adminKey, routes: await routes() };
   let openapi = openapiJson();
   const operator = await startOperator({
     host,

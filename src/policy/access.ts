@@ -10,6 +10,9 @@ const accountAccess = z.object({
   integrations: z.array(z.object({ name: z.string(), authorized_subjects: z.array(z.string()).optional() })).optional(),
 });
 
+export type AccessConfiguration = Pick<Configuration, 'accounts' | 'identities'> &
+  Partial<Pick<Configuration, 'virtualModels'>>;
+
 /** One account that has a rule: who is not named may not use it. */
 interface AccountRule {
   /** Managers and whoever was granted the whole account: all of its models. */
@@ -37,9 +40,10 @@ interface Decision {
 export class AccessRules {
   readonly #accounts = new Map<string, AccountRule>();
 
-  constructor({ accounts, identities }: Pick<Configuration, 'accounts' | 'identities'>) {
+  constructor({ accounts, virtualModels = [], identities }: AccessConfiguration) {
     const grants = Map.groupBy(identities.grants, ({ account }) => account);
-    for (const account of accounts) {
+    const groups = virtualModels.map(({ name, collaborators }) => ({ type: 'virtual', name, collaborators }));
+    for (const account of [...accounts, ...groups]) {
       const rule = ruleOf(account, grants.get(account.name) ?? []);
       if (rule) this.#accounts.set(account.name, rule);
     }

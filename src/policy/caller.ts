@@ -2,7 +2,7 @@ import type { Configuration, MetadataRule } from '../config/configuration.ts';
 import { canonicalSubject } from '../config/subject.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Principal } from '../core/exchange.ts';
-import { AccessRules } from './access.ts';
+import { type AccessConfiguration, AccessRules } from './access.ts';
 import { Membership } from './membership.ts';
 import { compilePatterns, type ModelMatcher } from './model-pattern.ts';
 import { compileSubjects, type SubjectMatcher } from './subject-match.ts';
@@ -18,8 +18,11 @@ export interface Caller {
   readonly subjects: ReadonlySet<string>;
   /** Stands over the metadata of the request's header; undefined: nothing does. */
   readonly metadata: Readonly<Record<string, string>> | undefined;
-  /** Whether it may use a canonical model: patterns of the key and access rules of the account. */
-  allows(model: string): boolean;
+  /**
+   * Whether it may use a canonical model: patterns of the key and access rules of the account. `slug`: a further name of
+   * the model, by which a key may mean it.
+   */
+  allows(model: string, slug?: string): boolean;
 }
 
 interface CompiledMetadataRule {
@@ -34,7 +37,7 @@ export class Callers {
   readonly #membership: Membership;
   readonly #metadataRules: readonly CompiledMetadataRule[];
 
-  constructor(configuration: Pick<Configuration, 'identities' | 'metadataRules' | 'accounts'>) {
+  constructor(configuration: AccessConfiguration & Pick<Configuration, 'metadataRules'>) {
     this.#access = new AccessRules(configuration);
     this.#membership = new Membership(configuration.identities);
     this.#metadataRules = configuration.metadataRules.map(({ subjects, override }) => ({
@@ -66,7 +69,8 @@ export class Callers {
       teamsJson: teams.length > 0 ? JSON.stringify(teams) : undefined,
       subjects,
       metadata: this.#metadata(principal, teams, subjects),
-      allows: byAccount === undefined ? byKey : (model) => byKey(model) && byAccount(model),
+      allows: (model, slug) =>
+        (byKey(model) || (slug !== undefined && byKey(slug))) && (byAccount === undefined || byAccount(model)),
     };
   }
 
@@ -91,8 +95,8 @@ function modelsOfKey({ models }: Principal): ModelMatcher {
 }
 
 /** Undefined: the caller may use this canonical model. The refusal names both. */
-export function authorize(caller: Caller, model: string): GatewayError | undefined {
-  if (caller.allows(model)) return undefined;
+export function authorize(caller: Caller, model: string, slug?: string): GatewayError | undefined {
+  if (caller.allows(model, slug)) return undefined;
   return new GatewayError('model_forbidden', {
     param: 'model',
     detail: `\`${caller.principal.subject}\` may not use \`${model}\`.`,

@@ -1,13 +1,16 @@
-import { objectOf } from '../codec/json-value.ts';
+import { type JsonObject, objectOf } from '../codec/json-value.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { HeadersOfInterest, OrError } from '../core/exchange.ts';
 import type { CacheMarker } from '../inference/cache-marker.ts';
-import { NO_WAITS, type StepWaits } from '../routing/route-plan.ts';
+import { DEFAULT_DELAY_MS, DEFAULT_RETRY_STATUSES } from '../routing/retry-policy.ts';
+import { NO_WAITS, type StepRetry, type StepWaits } from '../routing/route-plan.ts';
 
 /** What a client may set for its own request by `x-tfy-*` headers (docs/api.md). */
 export interface ClientSettings {
   /** `x-tfy-request-timeout` and `x-tfy-ttft-timeout-ms`; NO_WAITS itself where the client set neither. */
   readonly waits: StepWaits;
+  /** `x-tfy-retry-config`; undefined: as the model says. */
+  readonly retry: StepRetry | undefined;
   readonly metadata: Readonly<Record<string, string>>;
   /** Account for a model id that names none. */
   readonly providerName: string | undefined;
@@ -20,6 +23,7 @@ export interface ClientSettings {
 const NO_METADATA: Readonly<Record<string, string>> = {};
 const NONE: ClientSettings = {
   waits: NO_WAITS,
+  retry: undefined,
   metadata: NO_METADATA,
   providerName: undefined,
   strictForm: false,
@@ -46,7 +50,9 @@ export function clientSettings(headers: HeadersOfInterest): OrError<ClientSettin
   const cacheMarker = readCacheMarker(tfy['x-tfy-cache-control']);
   if (cacheMarker instanceof GatewayError) return cacheMarker;
   const waits = attemptMs === undefined && firstTokenMs === undefined ? NO_WAITS : { attemptMs, firstTokenMs };
-  return { waits, metadata, providerName: tfy['x-tfy-provider-name'], strictForm, cacheMarker };
+  const retry = readRetry(tfy['x-tfy-retry-config']);
+  if (retry instanceof GatewayError) return retry;
+  return { waits, retry, metadata, providerName: tfy['x-tfy-provider-name'], strictForm, cacheMarker };
 }
 
 function wait(tfy: Record<string, string>, name: string): OrError<number | undefined> {
@@ -55,6 +61,39 @@ function wait(tfy: Record<string, string>, name: string): OrError<number | undef
   const value = /^\d{1,9}$/.test(text) ? Number(text) : 0;
   if (value < 1 || value > MAX_WAIT_MS) return invalid(name, `It must be whole milliseconds, 1 to ${MAX_WAIT_MS}.`);
   return value;
+}
+
+const MAX_RETRIES = 10;
+const MAX_DELAY_MS = 60_000;
+
+/** JSON: `{"attempts": 3, "delay": 100, "onStatusCodes": [429, 500]}`; `on_status_codes` means the same. */
+function readRetry(text: string | undefined): OrError<StepRetry | undefined> {
+  if (text === undefined) return undefined;
+  let value: JsonObject | undefined;
+  try {
+    value = objectOf(JSON.parse(text));
+  } catch {
+    // No JSON: what is allowed is said below.
+    value = undefined;
+  }
+  const { attempts, delay = DEFAULT_DELAY_MS, onStatusCodes, on_status_codes: codes = onStatusCodes } = value ?? {};
+  const statuses = codes === undefined ? undefined : statusList(codes);
+  if (!isCount(attempts, MAX_RETRIES) || !isCount(delay, MAX_DELAY_MS) || (codes !== undefined && !statuses)) {
+    const allowed = `attempts 0 to ${MAX_RETRIES}, delay up to ${MAX_DELAY_MS} ms, statuses from 400 to 599`;
+    const shape = '{"attempts": 3, "delay": 100, "onStatusCodes": [429, 500]}';
+    return invalid('x-tfy-retry-config', `It must be JSON as \`${shape}\`: ${allowed}.`);
+  }
+  return { maxRetries: attempts, delayMs: delay, statuses: statuses ?? DEFAULT_RETRY_STATUSES };
+}
+
+function isCount(value: unknown, most: number): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= most;
+}
+
+function statusList(value: unknown): ReadonlySet<number> | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const statuses = value.map(Number);
+  return statuses.every((each) => each >= 400 && each <= 599) ? new Set(statuses) : undefined;
 }
 
 function flag(tfy: Record<string, string>, name: string): OrError<boolean> {

@@ -97,6 +97,8 @@ export interface ProviderAccount {
   readonly modelIds?: RegExp | undefined;
   /** Every connection its targets use. */
   readonly connections: readonly Connection[];
+  /** The same account with each of its other credentials; absent: it has one. */
+  readonly others?: readonly ProviderAccount[];
   /** Models the manifest lists; empty: any model id of this account is passed on. */
   readonly listed: readonly Target[];
   /** By integration name; for an account that lists none, by any id. Undefined: this account has no such model. */
@@ -128,7 +130,7 @@ export interface RawEndpoint {
 
 /**
  * Account, model, credential and address: one place that can answer. Immutable. An account with several credentials has
- * one target for each of them, so that the health of a credential is the health of its targets.
+ * one target for each of them, all of one id.
  */
 export interface Target {
   /** `account/model`: canonical, what rules, labels and records use. */

@@ -6,7 +6,7 @@ import type { Sweeper, Swept } from '../core/sweeper.ts';
 import type { AttemptHandler } from '../providers/provider.ts';
 import { ContentTimes } from '../relay/content-times.ts';
 import { queueFull } from '../relay/outbound.ts';
-import type { RelayOwner, RelayResult } from '../relay/relay.ts';
+import type { Outcome, RelayOwner } from '../relay/relay.ts';
 import type { StepWaits } from '../routing/route-plan.ts';
 import { UpstreamAttempt } from '../upstream/attempt.ts';
 import type { OriginPools } from '../upstream/origin-pools.ts';
@@ -25,6 +25,12 @@ export type ProxyBody =
   /** `declaredBytes`: undefined where its length is not known before its end. */
   | { readonly kind: 'arriving'; readonly passed: PassedBody; readonly declaredBytes: number | undefined };
 
+/** Whose request it is. */
+export interface ProxyOwner extends Pick<RelayOwner, 'credentialRefused'> {
+  /** Called exactly once, when the client has all that it gets. */
+  relayed(outcome: Outcome): void;
+}
+
 export interface ProxyRelayOptions {
   readonly exchange: Exchange;
   readonly settings: ServerSettings;
@@ -39,7 +45,9 @@ export interface ProxyRelayOptions {
   readonly steps: readonly ProxyStep[];
   /** Name-value pairs for the head of every answer. */
   readonly ownHeaders: readonly string[];
-  readonly owner: RelayOwner;
+  /** As in `x-tfy-applied-rules`. */
+  readonly rulesJson: string | undefined;
+  readonly owner: ProxyOwner;
   /** Asked for each 2xx answer. */
   watch(step: ProxyStep, contentType: string, meter: UsageMeter): UsageWatch | undefined;
 }
@@ -329,11 +337,12 @@ export class ProxyRelay implements AttemptHandler, Swept {
     exchange.sink.onDrained = undefined;
     if (body.kind === 'arriving') body.passed.close();
     this.#content.date(this.#endedAt);
-    const result: RelayResult = {
+    const result: Outcome = {
       error,
       status,
       cut,
       shortened: undefined,
+      rulesJson: this.#o.rulesJson,
       target: this.#step.target,
       wireName: undefined,
       meter: this.#meter,
@@ -342,8 +351,10 @@ export class ProxyRelay implements AttemptHandler, Swept {
       endedAt: this.#endedAt,
       dispatched: this.#dispatched,
       prompt: undefined,
+      upstreamMs: this.#endedAt > 0 ? this.#upstreamMs : 0,
       attempts: this.#attempts,
       attemptsJson: this.#failed && JSON.stringify(this.#failed),
+      losers: [],
     };
     owner.relayed(result);
   }

@@ -10,7 +10,7 @@ import { type ClientSettings, clientSettings } from '../policy/client-settings.t
 import { recordedMetadata, requestMetadata } from '../policy/metadata.ts';
 import type { Mount, ProviderAccount, Target } from '../providers/provider.ts';
 import { HeldMemory, type SharedMemory } from '../relay/held-memory.ts';
-import type { RelayOwner, RelayResult } from '../relay/relay.ts';
+import type { Outcome } from '../relay/relay.ts';
 import type { ModelRoutes } from '../routing/model-routes.ts';
 import { type Estimator, settle } from '../settlement/settlement.ts';
 import type { ExchangeRecord } from '../telemetry/exchange-record.ts';
@@ -22,7 +22,7 @@ import { isJson, namedModel } from './named-model.ts';
 import { PassedBody, type PassedBodyOwner } from './passed-body.ts';
 import { broughtKeys, onlyHeader, passedHeaders } from './passed-headers.ts';
 import { checkedPath, passedQuery, providerPath, queryParameter } from './proxy-path.ts';
-import { type ProxyBody, ProxyRelay } from './proxy-relay.ts';
+import { type ProxyBody, type ProxyOwner, ProxyRelay } from './proxy-relay.ts';
 import type { ProxyStep } from './proxy-step.ts';
 import { usageWatch } from './usage-watch.ts';
 
@@ -90,7 +90,7 @@ const NO_STATUSES: ReadonlySet<number> = new Set();
 /** Smaller bodies are held, so that another endpoint can be asked. */
 const MAX_REPLAYED_BYTES = 262_144;
 
-class ProxiedRequest implements RelayOwner, PassedBodyOwner {
+class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
   readonly #exchange: Exchange;
   readonly #asked: ProxyAsked;
   readonly #options: ProxyOptions;
@@ -428,6 +428,7 @@ class ProxiedRequest implements RelayOwner, PassedBodyOwner {
       headers: this.#headers,
       body,
       steps,
+      rulesJson,
       ownHeaders: rulesJson === undefined ? NO_LINES : ['x-tfy-applied-rules', rulesJson],
       owner: this,
       watch: (_step, contentType, meter) => {
@@ -454,7 +455,7 @@ class ProxiedRequest implements RelayOwner, PassedBodyOwner {
     this.#options.credentialRefused(target, error);
   }
 
-  relayed(result: RelayResult): void {
+  relayed(result: Outcome): void {
     this.#over = true;
     const exchange = this.#exchange;
     const { thread, log, estimate, record, provisional, dialects } = this.#options;

@@ -25,11 +25,12 @@ export interface EndpointsOptions {
   errorBody(error: GatewayError, exchangeId?: string): Uint8Array;
 }
 
+const NOTHING = Buffer.from('{}');
 const ALIVE = Buffer.from('{"status":"ok","service":"sluice"}');
 
 /** Endpoints that are planned and not built yet. One that is built leaves this list: a test holds that. */
 export const PLANNED: readonly PlannedPath[] = [
-  ...['/responses/{+path}'].map((pattern) => ({ pattern })),
+  { pattern: '/responses/{+path}' },
   ...['/mcp', '/mcp/v1/{name}/mcp', '/agent/chat/completions', '/agent/responses'].map((pattern) => ({
     pattern,
     atRootOnly: true as const,
@@ -104,6 +105,12 @@ function plainRoutes({ dialects, pipeline, records, openapi, errorBody }: Endpoi
     }),
     plain('/openapi.json', false, (exchange) => answerJson(exchange, openapi)),
     plain('/api/hello', false, alive),
+    {
+      // What Claude Code tells of itself to whoever stands in the place of Anthropic: taken, and kept nowhere.
+      ...plain('/api/event_logging/batch', true, (exchange) => answerJson(exchange, NOTHING)),
+      method: 'POST',
+      body: 'whole',
+    },
     plain('/', false, alive),
     plain('/healthz', false, alive),
   ];

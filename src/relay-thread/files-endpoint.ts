@@ -48,7 +48,7 @@ export function fileRoutes(files: FileEndpoints, errorBody: Route['errorBody']):
   ];
 }
 
-/** `answer` gives the status that it sent, or why there is none. `what`: that of a provider is asked otherwise. */
+/** `answer` gives the status that it sent, or why there is none. */
 export async function answered(
   records: RefusalRecords,
   exchange: Exchange,

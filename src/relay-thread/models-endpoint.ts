@@ -17,7 +17,7 @@ export function listModels(
   routes: ModelRoutes,
   lists: ModelLists,
 ): GatewayError | undefined {
-  const models = routes.list().filter((model) => caller.allows(model.id));
+  const models = routes.list().filter(({ id, slug }) => caller.allows(id, slug));
   const form = formFor(exchange, lists);
   answer(
     exchange,
@@ -41,9 +41,13 @@ export function showModel(
   const { id: name = '' } = exchange.params;
   const route = routes.resolve(name);
   if (route instanceof GatewayError) return route.code === 'model_not_found' ? routes.notFound(name, allows) : route;
-  if (!allows(route.model)) return routes.notFound(name, allows);
+  if (!allows(route.model, route.slug)) return routes.notFound(name, allows);
   const [target] = route.targets;
-  const shown = { id: route.model, ownedBy: target?.provider ?? 'sluice', modelTypes: target?.modelTypes };
+  const shown = {
+    id: route.model,
+    ownedBy: route.isVirtual ? 'virtual-model' : (target?.provider ?? 'sluice'),
+    modelTypes: route.modelTypes ?? target?.modelTypes,
+  };
   answer(exchange, formFor(exchange, lists)?.model(shown) ?? modelObject(shown));
   return undefined;
 }

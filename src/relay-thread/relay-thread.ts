@@ -16,6 +16,7 @@ import { RecordSender } from '../ledger/record-sender.ts';
 import { TokenForecast } from '../limits/token-forecast.ts';
 import type { PipelineOptions } from '../pipeline.ts';
 import { DIALECTS, FORMS, FORWARDABLE, PASSED_AT } from '../plugs.ts';
+import { HealthMemory } from '../routing/place.ts';
 import { createLog } from '../telemetry/log.ts';
 import { EventLoopProbe } from '../telemetry/thread-stats.ts';
 import type { FromRelayThread, RelayThreadData, ToRelayThread } from '../threads/messages.ts';
@@ -90,6 +91,7 @@ const lasting: Lasting = {
   now: () => counts.clock.now(),
   forecast: new TokenForecast(),
   tokens,
+  health: new HealthMemory(() => counts.clock.now(), data.health),
   onBudgetRefuses: (window, action) => send({ type: 'budget-refuses', window, action }),
 };
 let snapshot = makeSnapshot(data.configuration, lasting);
@@ -150,7 +152,7 @@ const edge = new Edge({
     openapi: data.openapi,
     errorBody,
   }),
-  forwardable: FORWARDABLE,
+  forwardable: headersOfInterest(data.configuration),
   counters,
   authenticate: (head, side) => {
     const key = presentedKey(head.authorization, head.xApiKey, head.apiKey, head.vendorKey);
@@ -215,12 +217,23 @@ function onMessage(message: LaterMessage): void {
 function reconfigure(configuration: ThreadConfiguration): void {
   snapshot = makeSnapshot(configuration, lasting);
   keyRing.reconfigure(configuration);
-  edge.reconfigure(configuration.server);
+  edge.reconfigure(configuration.server, headersOfInterest(configuration));
   redisCounts?.reconfigure(configuration.server.counters);
   log.level = configuration.server.log.level;
   const { limits, timeouts, upstream } = configuration.server;
   pools.reconfigure(limits, timeouts, snapshot.routes.connections(), upstream);
   records.pauseJournal(ledgerFull && !refusesWhenFull());
+}
+
+/** What providers take, and what sets sessions apart. */
+function headersOfInterest({ virtualModels, loadBalancing }: ThreadConfiguration): readonly string[] {
+  const routings = [
+    ...virtualModels.flatMap(({ integrations }) => integrations.map(({ routing }) => routing)),
+    ...loadBalancing.map(({ routing }) => routing),
+  ];
+  const identifiers = routings.flatMap(({ sticky }) => sticky?.identifiers ?? []);
+  const ofSessions = identifiers.filter(({ source }) => source === 'headers').map(({ key }) => key);
+  return [...new Set([...FORWARDABLE, ...ofSessions])];
 }
 
 function refusesWhenFull(): boolean {

@@ -3,8 +3,10 @@ import { createLimits, type LimitsOptions } from '../limits/limits.ts';
 import type { Snapshot } from '../pipeline.ts';
 import { openAccounts } from '../plugs.ts';
 import { Callers } from '../policy/caller.ts';
+import { RouteRules } from '../policy/route-rules.ts';
 import type { Target, Tokens } from '../providers/provider.ts';
 import { ModelRoutes } from '../routing/model-routes.ts';
+import type { HealthMemory } from '../routing/place.ts';
 import { catalogueHas, catalogueModels, loadCatalogue, usePriceList } from '../usage/price-catalogue.ts';
 import { compilePrice, type Price } from '../usage/price-table.ts';
 
@@ -14,6 +16,7 @@ const MAX_PRICES = 10_000;
 /** What outlives a configuration. */
 export interface Lasting extends Omit<LimitsOptions, 'price'> {
   readonly tokens: Tokens;
+  readonly health: HealthMemory;
 }
 
 /** Everything that follows from one configuration. */
@@ -30,9 +33,14 @@ export function makeSnapshot(configuration: Omit<Configuration, 'keys'>, lasting
   };
   const accounts = openAccounts(configuration, lasting.tokens);
   if (accounts.some(({ catalogueId }) => catalogueId !== undefined)) loadCatalogue();
+  const { virtualModels, retrySettings: retry, loadBalancing, fallbackRules } = configuration;
+  const routing = { virtualModels, retry, memory: lasting.health, laws: configuration.server.routing };
+  const routes = new ModelRoutes(accounts, { models: catalogueModels, has: catalogueHas }, routing);
+  const hasRules = loadBalancing.length > 0 || fallbackRules.length > 0;
   return {
     settings: configuration.server,
-    routes: new ModelRoutes(accounts, { models: catalogueModels, has: catalogueHas }),
+    routes,
+    routeRules: hasRules && routes.balanced ? new RouteRules(configuration, routes.balanced) : undefined,
     callers: new Callers(configuration),
     limits: createLimits(configuration, { ...lasting, price }),
     exportsTraces: configuration.otel.some(({ traces }) => traces !== undefined),

@@ -1,13 +1,29 @@
 import { GatewayError } from '../core/errors.ts';
-import { decide } from '../routing/retry-policy.ts';
+import type { OrError } from '../core/exchange.ts';
+import { type Blamed, blamed, providerStatus, retryAfterMs } from '../routing/blame.ts';
+import { type AttemptHistory, decide } from '../routing/retry-policy.ts';
 import type { RoutePlan, Step } from '../routing/route-plan.ts';
 import { refusedUsage } from './asks-usage.ts';
 import { AttemptRun, type RunOwner } from './attempt-run.ts';
+import { AttemptTrail } from './attempt-trail.ts';
 import type { RelayMode } from './relay-mode.ts';
 import type { RunContext } from './run-context.ts';
 
 export interface AttemptsOptions extends RunContext {
   readonly plan: RoutePlan;
+}
+
+/** An attempt after which another target is looked for. */
+interface Failed {
+  readonly run: AttemptRun;
+  readonly error: GatewayError;
+  /** Its place among those noted. */
+  readonly hop: number;
+}
+
+export interface AttemptsOwner extends RunOwner {
+  /** After a wait: no step is left that may be asked. */
+  exhausted(error: GatewayError): void;
 }
 
 /**
@@ -17,8 +33,9 @@ export interface AttemptsOptions extends RunContext {
 export class Attempts {
   /** Those begun so far. */
   count = 0;
+  readonly trail: AttemptTrail;
   readonly #o: AttemptsOptions;
-  readonly #owner: RunOwner;
+  readonly #owner: AttemptsOwner;
   /** The attempt that the exchange is about: the one adopted, or the latest. */
   #run: AttemptRun;
   /** An earlier attempt that is live beside it. */
@@ -31,14 +48,14 @@ export class Attempts {
   #retriedReused = false;
   /** performance.now() when a delayed retry begins; 0: none waits. */
   #retryAt = 0;
-  /** By those that are over and not the one the exchange is about. */
-  #dispatched = false;
-  /** Those before the attempt that the exchange is about. */
-  #failed: { target: string; error: string; ms: number }[] | undefined;
+  /** A step waits for limits that are counted elsewhere. */
+  #holding = false;
+  #over = false;
 
-  constructor(options: AttemptsOptions, owner: RunOwner) {
+  constructor(options: AttemptsOptions, owner: AttemptsOwner) {
     this.#o = options;
     this.#owner = owner;
+    this.trail = new AttemptTrail(options.plan);
     this.#run = new AttemptRun(options.plan.first, options, owner);
   }
 
@@ -46,14 +63,14 @@ export class Attempts {
     return this.#run;
   }
 
-  /** JSON array of `{target, error, ms}`: those that failed before the attempt that the exchange is about. */
-  get failedJson(): string | undefined {
-    return this.#failed && JSON.stringify(this.#failed);
-  }
-
   /** Whether anything was sent to a provider, by any of them. */
   get dispatched(): boolean {
-    return this.#dispatched || this.#run.dispatched;
+    return this.trail.dispatched || this.#run.dispatched;
+  }
+
+  /** Milliseconds in which a provider was asked, and the waits between attempts. */
+  get upstreamMs(): number {
+    return this.#run.upstreamMs + this.trail.msBefore(this.#run);
   }
 
   /** A comment would break an answer that is no stream, and an event that is not whole yet. */
@@ -70,6 +87,7 @@ export class Attempts {
   adopt(run: AttemptRun): boolean {
     if (this.#adopted) return run === this.#run;
     this.#adopted = true;
+    run.step.observer?.contentCame();
     const loser = run === this.#run ? this.#beside : this.#run;
     this.#run = run;
     this.#beside = undefined;
@@ -83,15 +101,29 @@ export class Attempts {
     const other = run === this.#run ? this.#beside : this.#run;
     this.#beside = undefined;
     if (other !== undefined) {
-      this.#note(run, error);
+      this.failed(run, error);
+      this.trail.note(run, error);
+      this.#o.holds?.drop(run.step);
       this.#run = other;
       return true;
     }
-    const step = this.#nextStep(run, error);
-    if (step === undefined) return false;
-    this.#note(run, error);
-    if (this.#retryAt === 0) this.#begin(step);
-    return true;
+    return this.#goesOn(run, error);
+  }
+
+  /** Its answer is whole. */
+  answered({ step, contentTimes, meter, startedAt }: AttemptRun): void {
+    if (step.observer === undefined || contentTimes.firstAt === 0) return;
+    const { firstAt, lastAt, pieces } = contentTimes;
+    const { outputTokens, reasoningOutputTokens = 0 } = meter.usage ?? {};
+    // What was thought before the first content took no time between two tokens.
+    const tokens = outputTokens === undefined ? pieces : outputTokens - reasoningOutputTokens;
+    const perToken = pieces > 1 && tokens > 1 ? (lastAt - firstAt) / (tokens - 1) : undefined;
+    step.observer.answered(firstAt - startedAt, perToken);
+  }
+
+  /** For the health of who was asked. */
+  failed(run: AttemptRun, error: GatewayError): void {
+    run.step.observer?.failed(error, { status: run.status, headers: run.answerHeaders });
   }
 
   sweep(now: number): void {
@@ -105,56 +137,142 @@ export class Attempts {
 
   /** Nobody waits for an answer any more. */
   abort(): void {
+    this.#over = true;
     this.#retryAt = 0;
-    this.#beside?.abort();
-    this.#run.abort();
+    if (this.#beside) this.#leave(this.#beside);
+    this.#leave(this.#run);
   }
 
-  #nextStep(run: AttemptRun, error: GatewayError): Step | undefined {
+  // ── after a failure ───────────────────────────────────────────────────────
+
+  #goesOn(run: AttemptRun, error: GatewayError): boolean {
     const { step, diedReused } = run;
     const { exchange, settings, dialect } = this.#o;
     const now = performance.now();
     const { totalMs } = settings.timeouts;
     const leftMs = totalMs > 0 ? exchange.startedAt + totalMs - now : Number.POSITIVE_INFINITY;
     const mayRetryReused = settings.retryReusedConnection && !this.#retriedReused;
-    const history = {
+    const refused = run.asksUsage && refusedUsage(dialect, run.target, error);
+    // What the gateway or a dead connection caused is nobody's fault.
+    if (!refused && !(diedReused && mayRetryReused)) this.failed(run, error);
+    const status = providerStatus(run.status, error);
+    const history: AttemptHistory = {
       retry: step.retry,
+      fallbackStatuses: step.fallbackStatuses,
+      status,
+      retryAfterMs: retryAfterMs(run.answerHeaders, Date.now()),
       retries: this.#retries,
+      mayRetry: () => step.observer?.mayRetry() ?? true,
+      chance: Math.random(),
       diedReused,
       mayRetryReused,
-      refusedUsage: run.asksUsage && refusedUsage(dialect, run.target, error),
+      refusedUsage: refused,
     };
     const decision = decide(error, history, leftMs);
-    if (decision.next === 'give-up') return undefined;
-    if (decision.next === 'same-step') {
-      if (diedReused && mayRetryReused) this.#retriedReused = true;
-      else if (!history.refusedUsage) this.#retries += 1;
-      if (decision.afterMs > 0) this.#retryAt = now + decision.afterMs;
-      return step;
-    }
-    return this.#following();
+    if (decision.next === 'give-up') return false;
+    if (decision.next === 'next-step') return this.#fallBack(run, error, blamed(error, status));
+    if (diedReused && mayRetryReused) this.#retriedReused = true;
+    else if (!refused) this.#retries += 1;
+    this.trail.note(run, error);
+    if (decision.afterMs > 0) this.#retryAt = now + decision.afterMs;
+    else this.#begin(step);
+    return true;
   }
 
-  #following(): Step | undefined {
-    const step = this.#o.plan.step(this.#index + 1);
+  /** To the next step that limits let in; false: there is none. */
+  #fallBack(run: AttemptRun, error: GatewayError, blame: Blamed): boolean {
+    const step = this.#following(blame);
+    if (step === undefined) return false;
+    return this.#holdOneOf(step, { run, error, hop: this.trail.note(run, error) });
+  }
+
+  #holdOneOf(first: Step, failed: Failed): boolean {
+    const { holds } = this.#o;
+    for (let step: Step | undefined = first; step !== undefined; step = this.#following()) {
+      const held = holds?.replace(failed.run.step, step);
+      if (held === undefined) {
+        this.#begin(step);
+        return true;
+      }
+      if (held instanceof Promise) {
+        this.#await(held, step, failed);
+        return true;
+      }
+      this.#passOver(step, held);
+    }
+    // The exchange ends with the attempt that failed.
+    this.trail.forget(failed.hop);
+    return false;
+  }
+
+  #await(held: Promise<OrError<void>>, step: Step, failed: Failed): void {
+    this.#holding = true;
+    const answered = (answer: OrError<void>): void => {
+      this.#holding = false;
+      if (this.#over) step.observer?.left();
+      else if (answer === undefined) this.#begin(step);
+      else {
+        this.#passOver(step, answer);
+        const next = this.#following();
+        if (next !== undefined && this.#holdOneOf(next, failed)) return;
+        if (next === undefined) this.trail.forget(failed.hop);
+        this.#owner.exhausted(failed.error);
+      }
+    };
+    held.then(answered, (cause) => answered(new GatewayError('internal_error', { cause })));
+  }
+
+  #passOver(step: Step, refused: GatewayError): void {
+    this.trail.noteUnasked(step, refused);
+    step.observer?.left();
+  }
+
+  #following(blame?: Blamed): Step | undefined {
+    const step = this.#o.plan.step(this.#index + 1, blame);
     if (step === undefined) return undefined;
     this.#index += 1;
     this.#retries = 0;
     return step;
   }
 
+  // ── beside a slow one ─────────────────────────────────────────────────────
+
   /** A second attempt, where the plan asks for one and the first has no content yet. */
   #hedge(now: number): void {
     const run = this.#run;
     const { hedgeAfterMs } = run.step;
-    if (hedgeAfterMs === undefined || this.#adopted || this.#beside !== undefined) return;
+    if (hedgeAfterMs === undefined || this.#adopted || this.#beside !== undefined || this.#holding) return;
     // Over: the exchange is, or its next attempt waits.
     if (run.over || run.hasContent || now - run.startedAt < hedgeAfterMs) return;
+    const { plan, holds } = this.#o;
+    if (plan.mayHedge?.() === false) return;
     const step = this.#following();
     if (step === undefined) return;
-    this.#beside = run;
+    const held = holds?.add(step);
+    if (held === undefined) this.#beginBeside(step);
+    else if (held instanceof GatewayError) step.observer?.left();
+    else
+      void held.then(
+        (answer) => this.#heldBeside(step, answer),
+        () => step.observer?.left(),
+      );
+  }
+
+  /** Meanwhile the first may have answered, or failed: then this is not wanted any more. */
+  #heldBeside(step: Step, answer: OrError<void>): void {
+    if (answer !== undefined) step.observer?.left();
+    else if (this.#over || this.#adopted || this.#run.over || this.#beside !== undefined) {
+      step.observer?.left();
+      this.#o.holds?.drop(step);
+    } else this.#beginBeside(step);
+  }
+
+  #beginBeside(step: Step): void {
+    this.#beside = this.#run;
     this.#begin(step);
   }
+
+  // ── begin and end ─────────────────────────────────────────────────────────
 
   #begin(step: Step): void {
     this.count += 1;
@@ -163,6 +281,8 @@ export class Attempts {
   }
 
   #start(run: AttemptRun): void {
+    run.step.observer?.asked();
+    this.trail.began(run);
     try {
       run.start();
     } catch (cause) {
@@ -172,14 +292,15 @@ export class Attempts {
   }
 
   #drop(loser: AttemptRun): void {
-    this.#dispatched ||= loser.dispatched;
-    loser.abort();
+    this.#leave(loser);
+    this.trail.noteLoser(loser);
+    this.#o.holds?.drop(loser.step);
   }
 
-  #note(run: AttemptRun, error: GatewayError): void {
-    this.#dispatched ||= run.dispatched;
-    this.#failed ??= [];
-    this.#failed.push({ target: run.target.id, error: error.code, ms: Math.round(run.upstreamMs) });
+  #leave(run: AttemptRun): void {
+    if (run.over) return;
+    run.abort();
+    run.step.observer?.left();
   }
 }
 

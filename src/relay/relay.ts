@@ -1,20 +1,21 @@
 import { GatewayError } from '../core/errors.ts';
 import type { AbortReason } from '../core/exchange.ts';
 import type { Sweeper, Swept } from '../core/sweeper.ts';
+import { joinedRules } from '../limits/applied-rules.ts';
 import type { Target } from '../providers/provider.ts';
+import type { Step } from '../routing/route-plan.ts';
 import { pushAnswerHeaders } from '../upstream/forward-headers.ts';
 import { type Prompt, promptSample } from '../usage/prompt.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
 import type { Shortened } from './answer-filter.ts';
-import type { AttemptRun, RunOwner } from './attempt-run.ts';
-import { Attempts, type AttemptsOptions } from './attempts.ts';
+import type { AttemptRun } from './attempt-run.ts';
+import type { HedgeLoser } from './attempt-trail.ts';
+import { Attempts, type AttemptsOptions, type AttemptsOwner } from './attempts.ts';
 import { EVENT_STREAM } from './choose-mode.ts';
 import type { ContentTimes } from './content-times.ts';
 
 export interface RelayOptions extends AttemptsOptions {
   readonly sweeper: Sweeper;
-  /** Name-value pairs for the head of every answer. */
-  readonly headers: readonly string[];
   readonly owner: RelayOwner;
 }
 
@@ -23,9 +24,12 @@ export interface RelayOwner {
   relayed(result: RelayResult): void;
   /** A provider refused our credential; another target may answer all the same. */
   credentialRefused(target: Target, error: GatewayError): void;
+  /** As in `x-tfy-applied-rules`: the limits that hold for this step; undefined: none does. */
+  rulesJson(step: Step): string | undefined;
 }
 
-export interface RelayResult {
+/** How an exchange went, as far as it is settled and recorded. */
+export interface Outcome {
   /** What the client was told or would have been; undefined: all went well. */
   readonly error: GatewayError | undefined;
   readonly status: number;
@@ -33,6 +37,8 @@ export interface RelayResult {
   readonly cut: boolean;
   /** Ended before its provider ended it, and whole all the same. */
   readonly shortened: Shortened | undefined;
+  /** As in `x-tfy-applied-rules`. */
+  readonly rulesJson: string | undefined;
   /** What the following say is of the attempt that was adopted, or of the latest. */
   readonly target: Target;
   /** The form in which that provider speaks. */
@@ -46,9 +52,18 @@ export interface RelayResult {
   readonly dispatched: boolean;
   /** What is left of a large request body that was let go at the commit point. */
   readonly prompt: Prompt | undefined;
+  /** Milliseconds that providers were asked, by all attempts one after another. */
+  readonly upstreamMs: number;
   readonly attempts: number;
-  /** JSON array of `{target, error, ms}`: those before the last one. */
+  /** JSON array of `{target, error, ms, status, why}`: those before the last one. */
   readonly attemptsJson: string | undefined;
+  /** Attempts that were stopped because another one answered first: they are billed as well. */
+  readonly losers: readonly HedgeLoser[];
+}
+
+export interface RelayResult extends Outcome {
+  /** Of the attempt that was adopted, or of the latest. */
+  readonly step: Step;
 }
 
 /**
@@ -65,7 +80,7 @@ const RELEASE_BODY_BYTES = 16_384;
  * when something breaks. Attempts report to it; the sink is its alone. `#over` is set exactly once, and behind it nothing
  * touches the sink or an attempt.
  */
-export class Relay implements RunOwner, Swept {
+export class Relay implements AttemptsOwner, Swept {
   sweepIndex = -1;
   readonly #o: RelayOptions;
   readonly #attempts: Attempts;
@@ -119,13 +134,20 @@ export class Relay implements RunOwner, Swept {
   }
 
   finished(run: AttemptRun, last: Buffer | undefined): void {
+    this.#attempts.answered(run);
     this.#o.exchange.sink.end(last);
     this.#close(undefined, run.status, false);
   }
 
   failed(run: AttemptRun, error: GatewayError): void {
     if (error.code === 'upstream_credential') this.#o.owner.credentialRefused(run.target, error);
-    if (this.#committed || !this.#attempts.survives(run, error)) this.#giveUp(error);
+    if (this.#committed) this.#attempts.failed(run, error);
+    else if (this.#attempts.survives(run, error)) return;
+    this.#giveUp(error);
+  }
+
+  exhausted(error: GatewayError): void {
+    if (!this.#over) this.#giveUp(error);
   }
 
   // ── what the client does ──────────────────────────────────────────────────
@@ -156,13 +178,15 @@ export class Relay implements RunOwner, Swept {
     const { sink } = exchange;
     const { run } = this.#attempts;
     if (!sink.started) {
-      const headers: string[] = ['x-tfy-resolved-model', run.target.id, ...this.#o.headers];
+      const headers: string[] = ['x-tfy-resolved-model', run.target.id];
+      this.#pushRules(headers);
       if (error.context.headers) headers.push(...error.context.headers);
       const { length } = headers;
       pushAnswerHeaders(headers, run.answerHeaders);
       // They come from the provider as its words do, which may quote our credential.
       for (let i = length + 1; i < headers.length; i += 2) headers[i] = run.redacted(headers[i]!);
-      exchange.refuse(error, headers, run.upstreamMs);
+      const { upstreamMs, trail } = this.#attempts;
+      exchange.refuse(error, headers, upstreamMs, trail.timing);
       this.#close(error, error.status, false);
       return;
     }
@@ -181,13 +205,15 @@ export class Relay implements RunOwner, Swept {
     sweeper.remove(this);
     exchange.onAbort = undefined;
     exchange.sink.onDrained = undefined;
-    const { run, count, dispatched, failedJson } = this.#attempts;
+    const { run, count, dispatched, trail, upstreamMs } = this.#attempts;
     run.contentTimes.date(run.endedAt);
     owner.relayed({
       error,
       status,
       cut,
       shortened: run.shortened,
+      rulesJson: this.#rulesJson(),
+      step: run.step,
       target: run.target,
       wireName: run.wireName,
       meter: run.meter,
@@ -196,9 +222,21 @@ export class Relay implements RunOwner, Swept {
       endedAt: run.endedAt,
       dispatched,
       prompt: this.#prompt,
+      upstreamMs: run.endedAt > 0 ? upstreamMs : 0,
       attempts: count,
-      attemptsJson: failedJson,
+      attemptsJson: trail.json,
+      losers: trail.losers,
     });
+  }
+
+  #rulesJson(): string | undefined {
+    const { run, trail } = this.#attempts;
+    return joinedRules(this.#o.owner.rulesJson(run.step), trail.appliedJson(run.step));
+  }
+
+  #pushRules(list: string[]): void {
+    const rulesJson = this.#rulesJson();
+    if (rulesJson !== undefined) list.push('x-tfy-applied-rules', rulesJson);
   }
 
   // ── time ──────────────────────────────────────────────────────────────────
@@ -230,13 +268,14 @@ export class Relay implements RunOwner, Swept {
 
   /** `run`: whose answer it is; undefined while that is not known. */
   #head(contentType: string, run: AttemptRun | undefined): string[] {
-    const { exchange, headers } = this.#o;
+    const { exchange } = this.#o;
+    const { upstreamMs, trail } = this.#attempts;
     const list = ['content-type', contentType];
     if (contentType.startsWith(EVENT_STREAM)) list.push('cache-control', 'no-cache', 'x-accel-buffering', 'no');
     if (run) pushAnswerHeaders(list, run.answerHeaders);
-    exchange.pushOwnHeaders(list, this.#attempts.run.upstreamMs);
+    exchange.pushOwnHeaders(list, upstreamMs, trail.timing);
     if (run) list.push('x-tfy-resolved-model', run.target.id);
-    if (headers.length > 0) list.push(...headers);
+    this.#pushRules(list);
     return list;
   }
 }

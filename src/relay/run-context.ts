@@ -1,12 +1,26 @@
 import type { ServerSettings } from '../config/configuration.ts';
-import type { Exchange } from '../core/exchange.ts';
+import type { Exchange, OrError } from '../core/exchange.ts';
 import type { Dialect, PeekedRequest } from '../dialects/dialect.ts';
 import type { CacheMarker } from '../inference/cache-marker.ts';
+import type { Step } from '../routing/route-plan.ts';
 import type { OriginPools } from '../upstream/origin-pools.ts';
 import type { AnswerFilterMaker } from './answer-filter.ts';
 import type { HeavyAnswers } from './answer-translation.ts';
 import type { SharedMemory } from './held-memory.ts';
 import type { HeavyTranslator } from './request-translation.ts';
+
+/** What limits hold for the attempts of an exchange that may go to several targets: each has a price and rules of its own. */
+export interface StepHolds {
+  /**
+   * Another step takes the place of this one: the forecast of the one is given back, that of the other held. Where a rule
+   * refuses it the first is held again.
+   */
+  replace(step: Step, by: Step): OrError<void> | Promise<OrError<void>>;
+  /** A further step is asked beside those that are. */
+  add(step: Step): OrError<void> | Promise<OrError<void>>;
+  /** This one, beside which another is held, is over. */
+  drop(step: Step): void;
+}
 
 /** What all runs of one exchange share. */
 export interface RunContext {
@@ -25,4 +39,6 @@ export interface RunContext {
   readonly cacheMarker: CacheMarker | undefined;
   /** In the order in which they see the answer. */
   readonly filters: readonly AnswerFilterMaker[];
+  /** Undefined: whatever is asked, it is the same target. */
+  readonly holds: StepHolds | undefined;
 }

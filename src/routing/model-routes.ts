@@ -3,7 +3,9 @@ import type { OrError } from '../core/exchange.ts';
 import { nearNames } from '../core/near-names.ts';
 import type { ModelType } from '../inference/operation.ts';
 import type { Connection, ProviderAccount, Target } from '../providers/provider.ts';
-import { type Route, TargetRoute } from './route-plan.ts';
+import { stepRetry } from './balanced-route.ts';
+import { BalancedRoutes, credentialsOf, type RoutingOptions } from './balanced-routes.ts';
+import { type Route, type StepRetry, TargetRoute } from './route-plan.ts';
 
 /** Models an account without a list can serve: what the price library knows of its provider. */
 export interface Catalogue {
@@ -13,6 +15,8 @@ export interface Catalogue {
 
 export interface ListedModel {
   readonly id: string;
+  /** A further name, of a virtual model. */
+  readonly slug?: string | undefined;
   readonly ownedBy: string;
   /** Undefined where its manifest does not list it. */
   readonly modelTypes: readonly ModelType[] | undefined;
@@ -29,11 +33,27 @@ export class ModelRoutes {
   readonly #accounts: ReadonlyMap<string, ProviderAccount>;
   readonly #catalogue: Catalogue;
   readonly #remembered = new Map<string, OrError<Route>>();
+  readonly #balanced: BalancedRoutes | undefined;
+  /** By name and by slug. */
+  readonly #virtual = new Map<string, Route>();
+  readonly #retry: StepRetry | undefined;
   #listed: ListedModel[] | undefined;
 
-  constructor(accounts: readonly ProviderAccount[], catalogue: Catalogue) {
+  /** `routing` undefined: every model is of an account, and nothing is known of health. */
+  constructor(accounts: readonly ProviderAccount[], catalogue: Catalogue, routing?: RoutingOptions) {
     this.#accounts = new Map(accounts.map((account) => [account.name, account]));
     this.#catalogue = catalogue;
+    this.#retry = routing?.retry && stepRetry(routing.retry);
+    this.#balanced = routing && new BalancedRoutes(this.#accounts, routing);
+    for (const route of this.#balanced?.virtual ?? []) {
+      this.#virtual.set(route.model, route);
+      if (route.slug !== undefined) this.#virtual.set(route.slug, route);
+    }
+  }
+
+  /** What makes routes for rules; undefined: there is no health to go by. */
+  get balanced(): BalancedRoutes | undefined {
+    return this.#balanced;
   }
 
   resolve(name: string): OrError<Route> {
@@ -41,20 +61,28 @@ export class ModelRoutes {
     if (known) return known;
     const fault = checkModelId(name);
     if (fault) return fault;
-    const found = this.#find(name);
+    const found = this.#virtual.get(name) ?? this.#find(name);
     const route: OrError<Route> = found
-      ? new TargetRoute(found)
+      ? this.#routeTo(found)
       : new GatewayError('model_not_found', { param: 'model', detail: `\`${name}\` is not known.` });
     if (this.#remembered.size >= MAX_REMEMBERED) this.#remembered.clear();
     this.#remembered.set(name, route);
     return route;
   }
 
+  #routeTo(found: Target | Route): Route {
+    if ('plan' in found) return found;
+    const account = this.#accounts.get(found.account);
+    const targets = account?.others ? credentialsOf(account, found.id.slice(account.name.length + 1)) : [];
+    if (targets.length > 1 && this.#balanced !== undefined) return this.#balanced.ofCredentials(targets);
+    return new TargetRoute(found, this.#retry);
+  }
+
   /** The same refusal with near names among those the caller may use. */
-  notFound(name: string, allowed: (model: string) => boolean): GatewayError {
+  notFound(name: string, allowed: (model: string, slug?: string) => boolean): GatewayError {
     const candidates = this.list()
-      .map((model) => model.id)
-      .filter(allowed);
+      .filter(({ id, slug }) => allowed(id, slug))
+      .flatMap(({ id, slug }) => (slug === undefined ? [id] : [id, slug]));
     // A bare name is compared with bare names: the account in front would make all of them far away.
     const bareNames = name.includes('/') ? [] : candidates.map((id) => id.slice(id.indexOf('/') + 1));
     const nearBare = nearNames(name, [...new Set(bareNames)]);
@@ -72,6 +100,9 @@ export class ModelRoutes {
   list(): readonly ListedModel[] {
     if (this.#listed) return this.#listed;
     this.#listed = [];
+    for (const { model, slug, modelTypes } of this.#balanced?.virtual ?? []) {
+      this.#listed.push({ id: model, slug, ownedBy: 'virtual-model', modelTypes });
+    }
     for (const account of this.#accounts.values()) {
       const { name, listed, provider: ownedBy } = account;
       for (const { id, modelTypes } of listed) this.#listed.push({ id, ownedBy, modelTypes });
@@ -93,7 +124,9 @@ export class ModelRoutes {
 
   /** Of all accounts, also of those that list no models. */
   *connections(): Iterable<Connection> {
-    for (const account of this.#accounts.values()) yield* account.connections;
+    for (const account of this.#accounts.values()) {
+      for (const { connections } of [account, ...(account.others ?? [])]) yield* connections;
+    }
   }
 
   #catalogueOf(account: ProviderAccount): readonly string[] {

@@ -1,4 +1,9 @@
+import type { ComplexityTier } from '../config/configuration.ts';
+import type { GatewayError } from '../core/errors.ts';
+import type { OrError } from '../core/exchange.ts';
+import type { ModelType } from '../inference/operation.ts';
 import type { Target } from '../providers/provider.ts';
+import type { Blamed } from './blame.ts';
 
 /** One entry of a plan: one target, and how it is asked. Immutable. */
 export interface Step {
@@ -12,6 +17,39 @@ export interface Step {
    * undefined: never.
    */
   readonly hedgeAfterMs: number | undefined;
+  /**
+   * Statuses of the provider, before they become ours, after which the next step is asked; undefined: whatever another
+   * try may mend.
+   */
+  readonly fallbackStatuses: ReadonlySet<number> | undefined;
+  /** Who is told what comes of its attempts; undefined: nobody, since there is nothing to choose. */
+  readonly observer: StepObserver | undefined;
+  /** Why it was chosen, in a word for receipts: `weight`, `sticky`, `probe`, …; undefined: there was no choice. */
+  readonly reason: string | undefined;
+  /** What `x-tfy-applied-rules` says of it where it was the only one; undefined: there was no choice. */
+  readonly appliedJson: string | undefined;
+}
+
+/** What a place's health and latency are made of. Each attempt ends with exactly one of `answered`, `failed` and `left`. */
+export interface StepObserver {
+  /** An attempt begins. */
+  asked(): void;
+  /** Whether retries are still a small enough share of what it is asked; a true answer takes one. */
+  mayRetry(): boolean;
+  /** First content came. */
+  contentCame(): void;
+  /** Milliseconds. `perTokenMs`: between two of them; undefined: there were no two. */
+  answered(firstContentMs: number, perTokenMs: number | undefined): void;
+  /** `outcome`: of the provider's head; status 200 where none came. */
+  failed(
+    error: GatewayError,
+    outcome: {
+      readonly status: number;
+      readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+    },
+  ): void;
+  /** Nobody wanted its answer any more. */
+  left(): void;
 }
 
 export interface StepOverrides {
@@ -25,8 +63,10 @@ export interface StepOverrides {
 export interface StepRetry {
   /** Further tries, after an error that another try may mend. */
   readonly maxRetries: number;
-  /** Before each of them. */
+  /** Before the first of them; twice as long before each next. */
   readonly delayMs: number;
+  /** Statuses of the provider that are tried again; undefined: whatever another try may mend. */
+  readonly statuses?: ReadonlySet<number> | undefined;
 }
 
 /** Of each attempt at the target, in milliseconds; undefined: the gateway's own timeouts alone hold. */
@@ -41,51 +81,87 @@ export interface RoutePlan {
   readonly first: Step;
   /**
    * Asked when the step is about to begin, so that a plan can look at the health of its targets at that moment. The same
-   * index gives the same step. Undefined: there is no further one.
+   * index gives the same step. `blame`: who the failure of the step before is held against; undefined: it has not
+   * failed. Undefined: there is no further step.
    */
-  step(index: number): Step | undefined;
+  step(index: number, blame?: Blamed): Step | undefined;
+  /** Whether a second attempt may begin now; a true answer counts it. Absent: it may. */
+  mayHedge?(): boolean;
+  /** For `x-tfy-applied-rules`: `"model":"main/chat","type":"weight-based-routing"`; absent: nothing was chosen. */
+  readonly description?: string | undefined;
 }
 
 /** What of a request a plan may depend on. */
 export interface PlanContext {
   /** The client's own; they hold for every step. */
   readonly waits: StepWaits;
+  /** The client's own, in the place of every other; undefined: it set none. */
+  readonly retry: StepRetry | undefined;
+  /** `user:…` or `virtualaccount:…`. */
+  readonly subject: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Of the client, by its name in lower case. */
+  header(name: string): string | undefined;
+  /** Whether the caller may use this target, and the target can do what is asked. */
+  canAsk(target: Target): boolean;
+  /** How hard the request is. */
+  tier(): ComplexityTier;
 }
 
 /** A client's model name, resolved. Rules, labels and records use `model`. */
 export interface Route {
   readonly model: string;
+  /** A further name of a virtual model: rules and keys may name it by either. */
+  readonly slug?: string | undefined;
+  /** What a virtual model is for; undefined: as its targets say. */
+  readonly modelTypes?: readonly ModelType[] | undefined;
+  /** It stands for others; absent: it is a model of an account. */
+  readonly isVirtual?: boolean;
   /** Every target that a plan may name: what is asked must be possible at one of them. */
   readonly targets: readonly Target[];
-  plan(context: PlanContext): RoutePlan;
+  /** Where no target can be asked, why. */
+  plan(context: PlanContext): OrError<RoutePlan>;
 }
 
 export const NO_WAITS: StepWaits = { attemptMs: undefined, firstTokenMs: undefined };
-export const NO_RETRY: StepRetry = { maxRetries: 0, delayMs: 0 };
+export const NO_RETRY: StepRetry = { maxRetries: 0, delayMs: 0, statuses: undefined };
 
 /** A model of one account: its plan never varies, so an exchange allocates none unless its client set waits. */
 export class TargetRoute implements Route {
   readonly model: string;
   readonly targets: readonly Target[];
   readonly #target: Target;
+  readonly #retry: StepRetry;
   #plan: RoutePlan | undefined;
 
-  constructor(target: Target) {
+  constructor(target: Target, retry: StepRetry = NO_RETRY) {
+    this.#retry = retry;
     this.model = target.id;
     this.targets = [target];
     this.#target = target;
   }
 
-  plan({ waits }: PlanContext): RoutePlan {
-    if (waits !== NO_WAITS) return fixedPlan([stepAt(this.#target, { waits })]);
-    this.#plan ??= fixedPlan([stepAt(this.#target)]);
+  plan({ waits, retry = this.#retry }: PlanContext): RoutePlan {
+    if (waits !== NO_WAITS || retry !== this.#retry) return fixedPlan([stepAt(this.#target, { waits, retry })]);
+    this.#plan ??= fixedPlan([stepAt(this.#target, { retry })]);
     return this.#plan;
   }
 }
 
 /** A step without overrides, retries, hedge or waits of the client, but for what is given. */
 export function stepAt(target: Target, more: Partial<Step> = {}): Step {
-  return { target, overrides: undefined, retry: NO_RETRY, waits: NO_WAITS, hedgeAfterMs: undefined, ...more };
+  return {
+    target,
+    overrides: undefined,
+    retry: NO_RETRY,
+    waits: NO_WAITS,
+    hedgeAfterMs: undefined,
+    fallbackStatuses: undefined,
+    observer: undefined,
+    reason: undefined,
+    appliedJson: undefined,
+    ...more,
+  };
 }
 
 /** A plan that is known beforehand. */

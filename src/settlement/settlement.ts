@@ -8,7 +8,7 @@ import type { Usage } from '../inference/usage.ts';
 import type { RareCounts } from '../inference/usage-counters.ts';
 import type { Admission } from '../limits/admission.ts';
 import type { Target } from '../providers/provider.ts';
-import type { RelayResult } from '../relay/relay.ts';
+import type { Outcome } from '../relay/relay.ts';
 import type { ExchangeRecord } from '../telemetry/exchange-record.ts';
 import type { Price } from '../usage/price-table.ts';
 import { promptOf } from '../usage/prompt.ts';
@@ -47,7 +47,7 @@ export interface SettlementOptions {
  * The record of an exchange that reached a target: made once, when nothing is left to do. What was held for the exchange
  * is settled exactly once; a fault on the way is logged, never thrown, and gives it back.
  */
-export function settle(result: RelayResult, options: SettlementOptions): void {
+export function settle(result: Outcome, options: SettlementOptions): void {
   try {
     settleByUse(result, options);
   } catch (cause) {
@@ -55,7 +55,7 @@ export function settle(result: RelayResult, options: SettlementOptions): void {
   }
 }
 
-function settleByUse(result: RelayResult, options: SettlementOptions): void {
+function settleByUse(result: Outcome, options: SettlementOptions): void {
   const price = options.price(result.target);
   const record = recordOf(result, price, options);
   const { shortened } = result;
@@ -76,11 +76,10 @@ function settleByUse(result: RelayResult, options: SettlementOptions): void {
 }
 
 /** What was held is given back exactly here, and what was used is charged. */
-function close(
-  record: ExchangeRecord,
-  { dispatched }: RelayResult,
-  { admission, record: take }: SettlementOptions,
-): void {
+function close(record: ExchangeRecord, result: Outcome, options: SettlementOptions): void {
+  const { dispatched } = result;
+  const { admission, record: take } = options;
+  chargeLosers(record, result, options);
   const { usage } = record;
   const costNanoUsd = record.costNanoUsd ?? record.unknownCost?.atMostNanoUsd;
   const endedAtMs = record.startedAt + record.durationMs;
@@ -88,7 +87,24 @@ function close(
   take(record);
 }
 
-function giveBack(cause: unknown, { dispatched }: RelayResult, { admission, exchange, log }: SettlementOptions): void {
+/**
+ * A second attempt is billed although its answer was not wanted: for what its provider told until it was stopped, else for
+ * the prompt that the other one counted. The receipt says for which attempt how much.
+ */
+function chargeLosers(record: ExchangeRecord, { losers }: Outcome, { price }: SettlementOptions): void {
+  if (losers.length === 0 || record.costNanoUsd === undefined || record.attemptsJson === undefined) return;
+  const hops: { nano_usd?: number }[] = JSON.parse(record.attemptsJson);
+  for (const { target, meter, hop } of losers) {
+    const told = meter.usage ?? { inputTokens: record.usage?.inputTokens, outputTokens: 0 };
+    const costNanoUsd = price(target).costNanoUsd(told, record.startedAt);
+    if (costNanoUsd === undefined) continue;
+    record.costNanoUsd += costNanoUsd;
+    hops[hop]!.nano_usd = costNanoUsd;
+  }
+  record.attemptsJson = JSON.stringify(hops);
+}
+
+function giveBack(cause: unknown, { dispatched }: Outcome, { admission, exchange, log }: SettlementOptions): void {
   log.error({ exchange: exchange.id, error: cause }, 'an exchange could not be settled');
   try {
     admission.settle({ dispatched, usage: undefined, costNanoUsd: undefined, endedAtMs: Date.now() });
@@ -97,7 +113,7 @@ function giveBack(cause: unknown, { dispatched }: RelayResult, { admission, exch
   }
 }
 
-function settleByEstimate(record: ExchangeRecord, price: Price, result: RelayResult, options: SettlementOptions): void {
+function settleByEstimate(record: ExchangeRecord, price: Price, result: Outcome, options: SettlementOptions): void {
   const { exchange, form, provisional } = options;
   const { meter } = result;
   const answerForm = result.wireName ?? form.name;
@@ -154,7 +170,7 @@ function use(record: ExchangeRecord, used: Usage, source: 'provider' | 'estimate
 }
 
 /** What the request itself tells is used where an answer came, whatever the answer tells besides. */
-function withCounted(result: RelayResult, { counted, servedAs }: SettlementOptions): Usage | undefined {
+function withCounted(result: Outcome, { counted, servedAs }: SettlementOptions): Usage | undefined {
   const { error, meter } = result;
   if (counted === undefined || (error !== undefined && meter.answerBytes === 0)) return meter.usage;
   const told = meter.usage;
@@ -168,7 +184,7 @@ function isEmpty(counts: Readonly<RareCounts>): boolean {
 }
 
 /** A provider that told nothing did not tell its tier either: what was asked for is the best that is known. */
-function servedAsAsked(used: Usage, { meter }: RelayResult, { servedAs }: SettlementOptions): Usage {
+function servedAsAsked(used: Usage, { meter }: Outcome, { servedAs }: SettlementOptions): Usage {
   return meter.usage === undefined && servedAs !== undefined ? { ...used, servedAs } : used;
 }
 
@@ -176,7 +192,7 @@ function servedAsAsked(used: Usage, { meter }: RelayResult, { servedAs }: Settle
  * Its own verdict, with a status or inside a 200, or what is no answer at all: nothing is charged for it, whatever came
  * before it.
  */
-function isFailureOfProvider({ error, cut }: RelayResult): boolean {
+function isFailureOfProvider({ error, cut }: Outcome): boolean {
   return error?.rule.stage === 'provider' || (error?.code === 'upstream_protocol' && !cut);
 }
 
@@ -185,7 +201,7 @@ function isFailureOfProvider({ error, cut }: RelayResult): boolean {
  * with those of an error, nothing was generated that could be billed.
  */
 function needsEstimate(
-  { error, cut, meter, content }: RelayResult,
+  { error, cut, meter, content }: Outcome,
   { exchange: { aborted }, choices }: SettlementOptions,
 ): boolean {
   // Units and tokens of the input are told, or nothing is.
@@ -209,11 +225,11 @@ function filledUp(told: Usage | undefined, estimate: Usage): Usage {
   return filled;
 }
 
-function recordOf(result: RelayResult, price: Price, options: SettlementOptions): ExchangeRecord {
+function recordOf(result: Outcome, price: Price, options: SettlementOptions): ExchangeRecord {
   const { exchange } = options;
   const { error, target } = result;
   const now = performance.now();
-  const upstreamMs = result.endedAt > 0 ? result.endedAt - result.sentAt : 0;
+  const { upstreamMs } = result;
   const durationMs = now - exchange.startedAt;
   const bodyMs = exchange.bodyReadAt - exchange.startedAt;
   return {
@@ -246,7 +262,7 @@ function recordOf(result: RelayResult, price: Price, options: SettlementOptions)
     bytesOut: exchange.sink.bytesOut,
     teamsJson: options.teamsJson,
     metadataJson: options.metadataJson,
-    rulesJson: options.admission.rulesJson,
+    rulesJson: result.rulesJson,
     chargesJson: options.admission.chargesJson,
     attemptsJson: result.attemptsJson,
     priceVersion: price.version,
@@ -255,7 +271,7 @@ function recordOf(result: RelayResult, price: Price, options: SettlementOptions)
   };
 }
 
-function outcomeOf(result: RelayResult, aborted: boolean): ExchangeRecord['outcome'] {
+function outcomeOf(result: Outcome, aborted: boolean): ExchangeRecord['outcome'] {
   if (!result.error) return 'ok';
   if (aborted) return 'client-closed';
   return result.cut ? 'cut' : 'error';

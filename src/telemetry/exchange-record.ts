@@ -65,7 +65,7 @@ export interface ExchangeRecord {
   rulesJson?: string;
   /** JSON array of `[budget id, group]`: what this exchange is charged to. */
   chargesJson?: string;
-  /** JSON array of `{target, error, ms}`: attempts before the last one; absent: there was one. */
+  /** JSON array of `{target, error, ms, status, why, nano_usd}`: attempts before the last one; absent: there was one. */
   attemptsJson?: string;
   /** The price table that the cost came from: `account`, the price library with its version, or `none`. */
   priceVersion?: string;

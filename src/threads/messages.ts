@@ -26,6 +26,8 @@ export interface RelayThreadData {
   readonly counters: SharedArrayBuffer;
   /** Of rate limits and budgets: counters/memory-counters. */
   readonly counts: SharedArrayBuffer;
+  /** Of health and latencies of targets: routing/place. */
+  readonly health: { readonly circuits: SharedArrayBuffer; readonly latencies: SharedArrayBuffer };
   readonly configuration: ThreadConfiguration;
   readonly identity: IdentityState;
   /** Of accounts whose credentials end. */

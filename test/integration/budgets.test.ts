@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
+import Anthropic from '@anthropic-ai/sdk';
 import OpenAI from 'openai';
 import { answering, budgetsOf, pricedAccount, startBudgetGateway, talkative } from '../support/budgets.ts';
 import { ask, errorOf, messages } from '../support/chat-client.ts';
@@ -363,5 +364,48 @@ describe('a stream whose budget ends', () => {
     const micro = (9 + 2 * Math.ceil(bytes / 4)) * 1_000;
     await spends(gateway, { tight: micro });
     assert.ok(micro <= 200_000, String(micro));
+  });
+
+  test('a message that a budget cuts, passed or translated, is whole to the SDK of Anthropic, stopped by max_tokens', async (context) => {
+    const event = (value: { type: string } & Record<string, unknown>) =>
+      `event: ${value.type}\ndata: ${JSON.stringify(value)}\n\n`;
+    const opening = {
+      id: 'msg_1',
+      type: 'message',
+      role: 'assistant',
+      model: 'claude',
+      content: [],
+      stop_reason: null,
+      usage: { input_tokens: 9, output_tokens: 1 },
+    };
+    const anthropic = await startProvider((_request, response) => {
+      startEvents(response);
+      response.write(event({ type: 'message_start', message: opening }));
+      response.write(event({ type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } }));
+      const delta = { type: 'text_delta', text: 'a few words' };
+      const timer = setInterval(() => response.write(event({ type: 'content_block_delta', index: 0, delta })), 1);
+      response.on('close', () => clearInterval(timer));
+    });
+    context.after(() => anthropic.close());
+    const claude = {
+      name: 'claude',
+      type: 'integration/model/anthropic',
+      model_id: 'claude',
+      model_types: ['chat'],
+      cost: { metric: 'per_1000_tokens', value: { input: 1, output: 2 } },
+    };
+    const auth_data = { type: 'api-key', api_key: 'k' };
+    const account = { type: 'provider-account/anthropic', name: 'a', base_url: anthropic.origin, auth_data };
+    for (const model of ['a/claude', 'p/talker']) {
+      const gateway = await start([...cutting(0.2), { ...account, integrations: [claude] }]);
+      const client = new Anthropic({ apiKey: KEY, baseURL: gateway.url, maxRetries: 0 });
+      const asked = { model, max_tokens: 10_000, messages: [{ role: 'user' as const, content: 'hi' }] };
+      const message = await client.messages.stream(asked).finalMessage();
+      assert.equal(message.stop_reason, 'max_tokens', model);
+      const [block] = message.content;
+      assert.ok(block?.type === 'text' && block.text.length > 20);
+      assert.ok(message.usage.output_tokens > 5);
+      await spends(gateway, { tight: (message.usage.input_tokens + 2 * message.usage.output_tokens) * 1_000 });
+    }
   });
 });

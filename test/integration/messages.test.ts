@@ -265,6 +265,14 @@ function answer(request: ReceivedRequest, response: ServerResponse): void {
     sendJson(response, 200, { input_tokens: 42 });
     return;
   }
+  if (path.endsWith(':countTokens')) {
+    sendJson(response, 200, { totalTokens: said.includes('"generateContentRequest"') ? 43 : 0 });
+    return;
+  }
+  if (path.endsWith('/count-tokens')) {
+    sendJson(response, 200, { inputTokens: said.includes('"converse"') ? 44 : 0 });
+    return;
+  }
   const script = SCRIPTS.find(([pattern]) => pattern.test(path.split('?')[0]!))?.[1];
   if (script === undefined) sendJson(response, 404, { error: { message: `nothing at ${path}` } });
   else if (/stream/.test(path) || JSON.parse(said).stream === true) script.stream(response);
@@ -464,16 +472,22 @@ describe('errors are in the form', () => {
 });
 
 describe('what agents need besides', () => {
-  test('tokens are counted by Anthropic, and elsewhere estimated, which a header says; neither costs anything', async () => {
+  test('tokens are counted by the provider where it counts them, and elsewhere estimated, which a header says; neither costs anything', async () => {
     const { model: _model, max_tokens: _max, ...prompt } = asked('');
-    const told = await client.messages.countTokens({ ...prompt, model: 'anthropic/claude-x' }).withResponse();
-    assert.equal(told.data.input_tokens, 42);
-    assert.equal(told.response.headers.get('x-sluice-estimated'), null);
+    for (const [model, tokens] of [
+      ['anthropic/claude-x', 42],
+      ['gemini/gemini-3-pro', 43],
+      ['bedrock/us.anthropic.claude-x', 44],
+    ] as const) {
+      const told = await client.messages.countTokens({ ...prompt, model }).withResponse();
+      assert.equal(told.data.input_tokens, tokens);
+      assert.equal(told.response.headers.get('x-sluice-estimated'), null);
+    }
     const guessed = await client.messages.countTokens({ ...prompt, model: 'openai/gpt-4o' }).withResponse();
     assert.equal(guessed.response.headers.get('x-sluice-estimated'), 'input_tokens');
     assert.ok(guessed.data.input_tokens > 20 && guessed.data.input_tokens < 200, String(guessed.data.input_tokens));
     const counted = () => gateway.records({ 'http.route': '/messages/count_tokens' });
-    await eventually('both are in the log', () => counted().length === 2);
+    await eventually('both are in the log', () => counted().length === 4);
     for (const record of counted()) assert.equal(record['sluice.cost.usd'], 0);
   });
 

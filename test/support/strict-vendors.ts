@@ -190,7 +190,7 @@ export const openai: StrictVendor = {
   model: 'gpt-4o',
   returned: 0,
   answer(body, stream) {
-    onlyKeys(body, 'model messages tools stream stream_options reasoning_effort', 'the request');
+    onlyKeys(body, 'model messages tools stream stream_options max_tokens reasoning_effort', 'the request');
     let open: string[] = [];
     let asksAgain = false;
     for (const message of body['messages']) {

@@ -5,11 +5,11 @@
 const providerAccounts = `
   anthropic aws aws-bedrock aws-bedrock-mantle aws-claude-platform aws-sagemaker azure
   cartesia deepgram elevenlabs gcp google-gemini guardrail-config-group hashicorp
-  hosted-mcp-server mcp-server-group nomic ollama openai palm self-hosted-model smallest-ai truefoundry virtual-model`;
+  hosted-mcp-server mcp-server-group nomic ollama openai palm self-hosted-model smallest-ai truefoundry`;
 
 const gatewayConfigurations = `
-  gateway-data-access-config gateway-data-routing-config gateway-fallback-config gateway-global-settings
-  gateway-guardrails-config gateway-load-balancing-config gateway-logging-config tracing-project`;
+  gateway-data-access-config gateway-data-routing-config gateway-guardrails-config gateway-logging-config
+  tracing-project`;
 
 const others = `
   mcp-server/openapi mcp-server/remote mcp-server/stdio mcp-server/tfy-managed mcp-server/virtual

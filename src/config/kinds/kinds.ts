@@ -1,5 +1,8 @@
 import { customAccount, msTeamsAccount, pagerdutyAccount, slackAccount, webhookAccount } from './channel-accounts.ts';
 import { gatewayBudgetConfig } from './gateway-budget-config.ts';
+import { gatewayFallbackConfig } from './gateway-fallback-config.ts';
+import { gatewayGlobalSettings } from './gateway-global-settings.ts';
+import { gatewayLoadBalancingConfig } from './gateway-load-balancing-config.ts';
 import { gatewayMetadataConfig } from './gateway-metadata-config.ts';
 import { gatewayOtelConfig } from './gateway-otel-config.ts';
 import { gatewayRateLimitingConfig } from './gateway-rate-limiting-config.ts';
@@ -12,6 +15,7 @@ import { team } from './team.ts';
 import { teamBudgetConfig, tenantBudgetConfig } from './tenant-budget-config.ts';
 import { user } from './user.ts';
 import { virtualAccount } from './virtual-account.ts';
+import { virtualModel } from './virtual-model.ts';
 
 /**
  * All kinds of manifest but the provider accounts, which their plugs bring. Where several kinds add to one list of the
@@ -31,6 +35,10 @@ export const KINDS = [
   tenantBudgetConfig,
   teamBudgetConfig,
   gatewayMetadataConfig,
+  virtualModel,
+  gatewayLoadBalancingConfig,
+  gatewayFallbackConfig,
+  gatewayGlobalSettings,
   gatewayOtelConfig,
   customAccount,
   slackAccount,

@@ -34,18 +34,15 @@ export const subjectsKey = restricting(optionalKey(z.array(subjectPattern))).des
   'One of these: `user:…`, `team:…`, `virtualaccount:…`, with `*` for any characters.',
 );
 
-export const ruleConditions = restricting(
-  optionalKey(
-    z.object({
-      subjects: subjectsKey,
-      models: restricting(optionalKey(z.array(modelPattern))).describe('One of these, as `account/model`; with `*`.'),
-      metadata: restricting(optionalKey(z.record(metadataKey, metadataValue))).describe(
-        'All of these, as key to value, in the metadata of the request.',
-      ),
-    }),
+export const ruleConditionKeys = {
+  subjects: subjectsKey,
+  models: restricting(optionalKey(z.array(modelPattern))).describe('One of these, as `account/model`; with `*`.'),
+  metadata: restricting(optionalKey(z.record(metadataKey, metadataValue))).describe(
+    'All of these, as key to value, in the metadata of the request.',
   ),
-  WHEN_NAMES,
-).describe(whenText);
+};
+
+export const ruleConditions = restricting(optionalKey(z.object(ruleConditionKeys)), WHEN_NAMES).describe(whenText);
 
 function inNotIn<T extends z.ZodType<string>>(item: T) {
   return restricting(

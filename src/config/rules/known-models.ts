@@ -1,6 +1,9 @@
 import { nearNames } from '../../core/near-names.ts';
 import type { Manifest } from '../documents/manifests.ts';
 
+/** Passes on no id that it does not list. */
+const VIRTUAL = 'provider-account/virtual-model';
+
 /**
  * Accounts and the models they list, read from the data as it is written, so that a fault elsewhere in an account does
  * not make every rule about it look wrong.
@@ -8,6 +11,8 @@ import type { Manifest } from '../documents/manifests.ts';
 export class KnownModels {
   /** Undefined: it lists none, so any model id is passed on. */
   readonly #accounts = new Map<string, ReadonlySet<string> | undefined>();
+  /** Further names, of virtual models. */
+  readonly #slugs = new Set<string>();
 
   constructor(accounts: readonly Manifest[], demoAccount: boolean) {
     for (const { data } of accounts) {
@@ -16,7 +21,11 @@ export class KnownModels {
       const names = integrations.flatMap((each) =>
         isMap(each) && typeof each['name'] === 'string' ? [each['name']] : [],
       );
-      this.#accounts.set(data['name'], names.length > 0 ? new Set(names) : undefined);
+      const virtual = data['type'] === VIRTUAL;
+      this.#accounts.set(data['name'], names.length > 0 || virtual ? new Set(names) : undefined);
+      for (const each of integrations) {
+        if (virtual && isMap(each) && typeof each['slug'] === 'string') this.#slugs.add(each['slug']);
+      }
     }
     if (demoAccount && !this.#accounts.has('demo')) this.#accounts.set('demo', undefined);
   }
@@ -32,7 +41,7 @@ export class KnownModels {
 
   /** Whether a canonical name, or a pattern of such, can be that of any model; patterns are held against accounts only. */
   canBe(model: string): boolean {
-    if (model.startsWith('*')) return true;
+    if (model.startsWith('*') || this.#slugs.has(model)) return true;
     const slash = model.indexOf('/');
     const star = model.indexOf('*');
     if (star >= 0 && (slash < 0 || star < slash)) {

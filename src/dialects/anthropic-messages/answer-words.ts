@@ -29,12 +29,18 @@ export function stopReason(reason: FinishReason | undefined, hasCalls: boolean):
 
 /** `input_tokens` are what is left beside the cache; ours hold all of it. What nobody counted is 0: the form has no word. */
 export function messageUsage(usage: Usage): object {
-  const { inputTokens = 0, cacheReadInputTokens: read, cacheCreationInputTokens: created, outputTokens = 0 } = usage;
-  const { cacheCreation1hInputTokens: hour } = usage;
+  const {
+    inputTokens = 0,
+    cacheCreationInputTokens: created,
+    cacheCreation1hInputTokens: hour,
+    outputTokens = 0,
+  } = usage;
+  // Azure's Grok counts more from its cache than the prompt has.
+  const read = Math.min(usage.cacheReadInputTokens ?? 0, inputTokens);
   return {
-    input_tokens: Math.max(0, inputTokens - (read ?? 0) - (created ?? 0)),
+    input_tokens: Math.max(0, inputTokens - read - (created ?? 0)),
     cache_creation_input_tokens: created ?? 0,
-    cache_read_input_tokens: read ?? 0,
+    cache_read_input_tokens: read,
     ...(hour !== undefined && {
       cache_creation: { ephemeral_5m_input_tokens: (created ?? hour) - hour, ephemeral_1h_input_tokens: hour },
     }),

@@ -1,5 +1,5 @@
 import { isArray, isObject, type JsonObject } from '../../codec/json-value.ts';
-import { CARRIED_MARK, plainSignature, splitCarryingId } from '../../inference/signature.ts';
+import { CARRIED_MARK, carryInId, plainSignature, splitCarryingId } from '../../inference/signature.ts';
 
 /*
  * What a client of this form holds of other vendors' answers. Anthropic's own signatures are plain; those of others, and
@@ -20,6 +20,30 @@ export function toClientSignature(signature: string | undefined): string {
 export function fromClientSignature(signature: string | undefined): string | undefined {
   if (!signature || signature === UNSIGNED) return undefined;
   return signature.startsWith(FOREIGN) ? signature.slice(FOREIGN.length) : signature;
+}
+
+/** How ids of Anthropic's own calls begin. */
+const OWN_CALL = /^(srv)?toolu_/;
+
+/**
+ * The id of a call as a client of this form gets it, with its signature or an empty mark behind it: so it is seen, when the
+ * conversation goes to Anthropic, that another vendor made it, perhaps without a thought.
+ */
+export function toClientCallId(id: string, signature: string | undefined): string {
+  if (signature !== undefined) return carryInId(id, signature);
+  return OWN_CALL.test(id) ? id : `${id}${CARRIED_MARK}`;
+}
+
+/** The same coming back. */
+export function fromClientCallId(carrying: string): { id: string; signature?: string } {
+  const { id, signature } = splitCarryingId(carrying);
+  return signature ? { id, signature } : { id };
+}
+
+/** As Anthropic takes it; an id of another vendor may hold anything. */
+function ownCallId(carrying: string): string {
+  const { id } = splitCarryingId(carrying);
+  return id.replace(/[^a-zA-Z0-9_-]/g, '_').slice(-64);
 }
 
 const MARKS = [Buffer.from(`"${FOREIGN}`), Buffer.from(CARRIED_MARK)];
@@ -64,9 +88,9 @@ function isForeignThought(block: unknown): boolean {
 function ownBlock(block: unknown): unknown {
   if (!isObject(block)) return block;
   const { id, tool_use_id: callId } = block;
-  if (block['type'] === 'tool_use' && typeof id === 'string') return { ...block, id: splitCarryingId(id).id };
+  if (block['type'] === 'tool_use' && typeof id === 'string') return { ...block, id: ownCallId(id) };
   if (block['type'] === 'tool_result' && typeof callId === 'string')
-    return { ...block, tool_use_id: splitCarryingId(callId).id };
+    return { ...block, tool_use_id: ownCallId(callId) };
   return block;
 }
 

@@ -1,10 +1,9 @@
 import type { ContentEvent, InferenceEvent } from '../../inference/event.ts';
 import type { FinishReason } from '../../inference/finish-reason.ts';
-import { carryInId } from '../../inference/signature.ts';
 import { mergeUsage, type Usage } from '../../inference/usage.ts';
 import type { AnswerContext, EventWriter } from '../dialect.ts';
 import { messageUsage, standIn, stopReason } from './answer-words.ts';
-import { toClientSignature } from './carried.ts';
+import { toClientCallId, toClientSignature } from './carried.ts';
 
 /** A streamed answer as the events of a message: https://platform.claude.com/docs/en/build-with-claude/streaming */
 export function eventWriter(context: AnswerContext): EventWriter {
@@ -87,7 +86,7 @@ class MessageWriter implements EventWriter {
       case 'tool-call': {
         const begun = this.#begin() + this.#close();
         this.#calls[event.index] = this.#blocks;
-        const id = JSON.stringify(carryInId(event.id, event.signature));
+        const id = JSON.stringify(toClientCallId(event.id, event.signature));
         const block = `{"type":"tool_use","id":${id},"name":${JSON.stringify(event.name)},"input":{}}`;
         this.#open = 'tool_use';
         return begun + this.#start(block);

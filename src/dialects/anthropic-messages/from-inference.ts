@@ -3,11 +3,10 @@ import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import type { ContentEvent, InferenceEvent } from '../../inference/event.ts';
 import type { FinishReason } from '../../inference/finish-reason.ts';
-import { carryInId } from '../../inference/signature.ts';
 import { mergeUsage, type Usage } from '../../inference/usage.ts';
 import type { AnswerContext } from '../dialect.ts';
 import { messageUsage, standIn, stopReason } from './answer-words.ts';
-import { toClientSignature } from './carried.ts';
+import { toClientCallId, toClientSignature } from './carried.ts';
 
 /** A whole message from the neutral events: https://platform.claude.com/docs/en/api/messages/create */
 export function fromInference(events: readonly InferenceEvent[], context: AnswerContext): OrError<Buffer> {
@@ -83,7 +82,7 @@ class WholeContent {
         this.#blocks.push({ type: 'redacted_thinking', data: event.data });
         return;
       case 'tool-call': {
-        const id = carryInId(event.id, event.signature);
+        const id = toClientCallId(event.id, event.signature);
         const call = { type: 'tool_use' as const, id, name: event.name, argumentsText: '' };
         this.#calls[event.index] = call;
         this.#blocks.push(call);

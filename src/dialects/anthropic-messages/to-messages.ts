@@ -1,8 +1,7 @@
 import { isArray, type JsonObject } from '../../codec/json-value.ts';
 import type { Message, Part } from '../../inference/request.ts';
-import { splitCarryingId } from '../../inference/signature.ts';
 import type { RequestReader } from '../openai-json/request-reader.ts';
-import { fromClientSignature } from './carried.ts';
+import { fromClientCallId, fromClientSignature } from './carried.ts';
 
 /**
  * A line that Claude Code puts in front of its system prompt, another in each conversation. It is for Anthropic's eyes,
@@ -83,15 +82,14 @@ function blockParts(reader: RequestReader, block: JsonObject, place: string): Pa
       return [{ type: 'redacted-reasoning', data: required('data') }];
     case 'tool_use': {
       const input = reader.object(block['input'], `${place}.input`);
-      const { id, signature } = splitCarryingId(required('id'));
       const argumentsText = JSON.stringify(input ?? {});
-      return [{ type: 'tool-call', id, name: required('name'), argumentsText, ...(signature && { signature }) }];
+      return [{ type: 'tool-call', ...fromClientCallId(required('id')), name: required('name'), argumentsText }];
     }
     case 'tool_result':
       return [
         {
           type: 'tool-result',
-          toolCallId: splitCarryingId(required('tool_use_id')).id,
+          toolCallId: fromClientCallId(required('tool_use_id')).id,
           parts: toParts(reader, block['content'], `${place}.content`),
           isError: reader.flag(block['is_error'], `${place}.is_error`),
         },

@@ -1,5 +1,6 @@
 import { accountBase, integrationBase, integrationList } from '../../config/account-schema.ts';
 import { baseUrl, optionalKey } from '../../config/scalar-schema.ts';
+import { anthropicCountTokensWire } from '../anthropic-messages/count-tokens-wire.ts';
 import { anthropicWire } from '../anthropic-messages/wire.ts';
 import { regionalAccount } from '../base/aws-account.ts';
 import { awsAuth, awsCredential, awsRegion, awsTokenSources } from '../base/aws-credential.ts';
@@ -31,7 +32,11 @@ const schema = accountBase(type).extend({
 const FAMILIES = {
   open: { wires: [openAiChatWire, openAiResponsesWire], path: '/v1', headers: [] },
   frontier: { wires: [openAiChatWire, openAiResponsesWire], path: '/openai/v1', headers: [] },
-  claude: { wires: [anthropicWire], path: '/anthropic', headers: ['anthropic-version', '2023-06-01'] },
+  claude: {
+    wires: [anthropicWire, anthropicCountTokensWire],
+    path: '/anthropic',
+    headers: ['anthropic-version', '2023-06-01'],
+  },
 } as const satisfies Record<string, { wires: readonly Wire[]; path: string; headers: readonly string[] }>;
 
 type Family = keyof typeof FAMILIES;
@@ -44,7 +49,7 @@ function familyOf(modelId: string): Family {
 export const plug: ProviderPlug = {
   type,
   schema,
-  wires: [openAiChatWire, openAiResponsesWire, anthropicWire],
+  wires: [openAiChatWire, openAiResponsesWire, anthropicWire, anthropicCountTokensWire],
   probe: { ...openAiModels, base: (mounted) => mounted.replace(/\/(v1|openai\/v1|anthropic)$/, '/v1') },
   tokenSources: (checked) => awsTokenSources(schema.parse(checked)),
   open(checked, tokens) {

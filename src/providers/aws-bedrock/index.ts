@@ -4,6 +4,7 @@ import { regionalAccount } from '../base/aws-account.ts';
 import { awsAuth, awsCredential, awsDomain, awsRegion, awsTokenSources } from '../base/aws-credential.ts';
 import { mountAt } from '../base/mount.ts';
 import type { ProviderPlug } from '../provider.ts';
+import { bedrockCountTokensWire } from './count-tokens.ts';
 import { bedrockEmbeddingsWire } from './embeddings.ts';
 import { claudeOnBedrockWire } from './invoke-wire.ts';
 import { listTerms } from './list-terms.ts';
@@ -28,6 +29,7 @@ const schema = accountBase(type).extend({
 
 const account = 'aws-bedrock';
 const WIRES = [bedrockConverseWire, bedrockEmbeddingsWire];
+const CLAUDE_WIRES = [claudeOnBedrockWire, bedrockCountTokensWire];
 /** By the name of a model or of a profile of AWS's; a profile of the account's own does not say what it leads to. */
 const CLAUDE = /(^|[./:])anthropic\.claude-/;
 
@@ -49,7 +51,7 @@ export const plug: ProviderPlug = {
       return { type, name: account, region, auth_data: keys };
     },
   },
-  wires: [...WIRES, claudeOnBedrockWire],
+  wires: [...WIRES, ...CLAUDE_WIRES],
   passedAt: ['/bedrock/proxy/{*path}'],
   probe: bedrockModels,
   tokenSources: (checked) => awsTokenSources(schema.parse(checked)),
@@ -70,7 +72,7 @@ export const plug: ProviderPlug = {
       mountsIn: (region, family) => {
         const url = manifest.base_url ?? `https://bedrock-runtime.${region}.${awsDomain(region)}`;
         const credential = awsCredential(manifest, tokens, { region, service: 'bedrock' });
-        const wires = family === 'claude' ? [...WIRES, claudeOnBedrockWire] : WIRES;
+        const wires = family === 'claude' ? [...WIRES, ...CLAUDE_WIRES] : WIRES;
         return wires.map((wire) => mountAt({ wire, account: manifest, url, credential }));
       },
     });

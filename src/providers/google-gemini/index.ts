@@ -1,5 +1,4 @@
-import { z } from 'zod';
-import { accountBase, integrationBase, integrationList } from '../../config/account-schema.ts';
+import { accountBase, apiKeyAuth, integrationBase, integrationList } from '../../config/account-schema.ts';
 import { baseUrl, keyWithDefault, secretText } from '../../config/scalar-schema.ts';
 import { openAccount } from '../base/account.ts';
 import { headerCredential } from '../base/credential.ts';
@@ -9,14 +8,15 @@ import { mountAt } from '../base/mount.ts';
 import { listTerms } from '../gemini-generate-content/list-terms.ts';
 import { geminiWire } from '../gemini-generate-content/wire.ts';
 import type { ProviderPlug } from '../provider.ts';
+import { geminiCountTokensWire } from './count-tokens.ts';
 import { geminiEmbeddingsWire } from './embeddings.ts';
 
 const type = 'provider-account/google-gemini';
 
-const WIRES = [geminiWire, geminiEmbeddingsWire];
+const WIRES = [geminiWire, geminiEmbeddingsWire, geminiCountTokensWire];
 
 const schema = accountBase(type).extend({
-  auth_data: z.object({ type: z.literal('api-key'), apiKey: secretText() }),
+  auth_data: apiKeyAuth.omit({ api_key: true }).extend({ apiKey: secretText() }),
   // Ours, not of the reference manifests: for proxies.
   base_url: keyWithDefault(baseUrl(), 'https://generativelanguage.googleapis.com/v1beta'),
   integrations: integrationList(integrationBase('integration/model/gemini')),

@@ -1,3 +1,4 @@
+import { anthropicCountTokensWire } from '../anthropic-messages/count-tokens-wire.ts';
 import { type AccountSetup, anyModelAccount, type ListedModel, listedAccount, targetOf } from '../base/account.ts';
 import { headerCredential } from '../base/credential.ts';
 import { listedModel } from '../base/listed-models.ts';
@@ -17,7 +18,7 @@ import { vertexTokenSource, vertexTokenSourceId } from './token.ts';
 export const plug: ProviderPlug = {
   type,
   schema,
-  wires: [geminiWire, vertexEmbeddingsWire, claudeOnVertexWire, openAiChatWire],
+  wires: [geminiWire, vertexEmbeddingsWire, claudeOnVertexWire, anthropicCountTokensWire, openAiChatWire],
   // https://cloud.google.com/vertex-ai/docs/reference/rest/v1/publishers.models/get, which every credential may ask.
   probe: { path: '/publishers/google/models/gemini-2.5-flash' },
   tokenSources(checked) {
@@ -110,6 +111,12 @@ function placesOf(
           ...at,
           wire: claudeOnVertexWire,
           path: (target, request) => root + claudeOnVertexWire.path(target, request),
+        },
+        // https://platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai: the model stands in the body here.
+        {
+          ...at,
+          wire: anthropicCountTokensWire,
+          path: () => `${root}/publishers/anthropic/models/count-tokens:rawPredict`,
         },
       ];
     case 'mistral':

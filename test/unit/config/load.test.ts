@@ -63,6 +63,16 @@ test('every setting has its default when nothing is configured', () => {
         maxJournalBytes: 4294967296,
       },
       metrics: { metadataKeys: [] },
+      routing: {
+        consecutiveFailures: 3,
+        failurePercent: 50,
+        minRequests: 10,
+        windowMs: 120_000,
+        outMs: 10_000,
+        maxOutMs: 300_000,
+        slowStartMs: 30_000,
+        retryBudgetPercent: 20,
+      },
       otel: {
         sampleRatio: 1,
         names: 'genai',
@@ -78,6 +88,10 @@ test('every setting has its default when nothing is configured', () => {
     otel: [],
     rateLimits: [],
     budgets: [],
+    virtualModels: [],
+    loadBalancing: [],
+    fallbackRules: [],
+    retrySettings: undefined,
   });
   assert.deepEqual(result.warnings, []);
 });

@@ -23,6 +23,12 @@ const OLD_NUMBERS = [
   ...['provider_cost_usd', 'reserved_nano_usd'],
 ] as (keyof RowNumbers)[];
 
+/** Those of version 0005. */
+const TABLES = new Set([
+  ...['api_keys', 'signing_keys', 'key_version', 'budget_windows', 'budget_alerts', 'ledger_rows', 'ledger_labels'],
+  ...['ledger_series', 'ledger_chains', 'price_tables', 'usage_hourly', 'usage_daily'],
+]);
+
 /** As version 0005 left it: one row an exchange, without the tables of later migrations. */
 async function takeBack(database: Database): Promise<void> {
   const stored = await storedRows(database);
@@ -54,8 +60,9 @@ async function takeBack(database: Database): Promise<void> {
       values (${sql.join([...Object.values(old), hash])})`.execute(database.query);
   }
   await sql`update ledger_chains set head_hash = ${hash}`.execute(database.query);
-  const later = ['ledger_frames', 'ledger_ids', 'usage_counters_hourly', 'usage_counters_daily', 'sluice_versions'];
-  for (const table of later) await sql`drop table ${sql.table(table)}`.execute(database.query);
+  for (const { name, isView } of await database.query.introspection.getTables()) {
+    if (!isView && !TABLES.has(name)) await sql`drop table ${sql.table(name)}`.execute(database.query);
+  }
   for (const column of ['retired_at', 'valid_until'])
     await sql`alter table signing_keys drop column ${sql.ref(column)}`.execute(database.query);
   await sql`delete from kysely_migration where name > '0005-seen-gateways'`.execute(database.query);

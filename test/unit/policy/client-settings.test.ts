@@ -38,6 +38,7 @@ function refused(name: string, value: string): GatewayError {
 test('no client setting is set without its header', () => {
   const expected = {
     waits: NO_WAITS,
+    retry: undefined,
     metadata: {},
     providerName: undefined,
     strictForm: false,

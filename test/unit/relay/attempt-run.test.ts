@@ -211,12 +211,12 @@ test('a step is tried again after its delay, as often as its plan says, and then
     step: { retry: { maxRetries: 1, delayMs: 200 } },
   });
   relayed.attempt.handler.failed(cut());
-  relayed.relay.sweep(performance.now() + 100);
-  assert.equal(relayed.attempts.length, 1, 'its delay is not over');
-  relayed.relay.sweep(performance.now() + 201);
+  relayed.relay.sweep(performance.now() + 90);
+  assert.equal(relayed.attempts.length, 1, 'its delay, which is varied by half, is not over');
+  relayed.relay.sweep(performance.now() + 301);
   assert.equal(relayed.attempts.length, 2);
   relayed.attempt.handler.failed(cut());
-  relayed.relay.sweep(performance.now() + 201);
+  relayed.relay.sweep(performance.now() + 301);
   assert.equal(relayed.attempts.length, 3);
   relayed.attempt.events().send(words('of the second')).end();
   assert.equal(relayed.sink.headers['x-tfy-resolved-model'], 'second/model');

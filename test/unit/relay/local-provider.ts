@@ -115,7 +115,7 @@ export class Relayed {
       sharedMemory: this.sharedMemory,
       translateHeavy: () => Promise.reject(new Error('nothing large is asked')),
       heavyAnswers: () => Promise.reject(new Error('nothing large is asked')),
-      headers: [],
+      holds: undefined,
       strictForm: false,
       cacheMarker: undefined,
       filters: options.filters ?? [],
@@ -125,6 +125,7 @@ export class Relayed {
           resolve(result);
         },
         credentialRefused: (target) => this.refusedCredentials.push(target.id),
+        rulesJson: () => undefined,
       },
     });
     opened.push(this);

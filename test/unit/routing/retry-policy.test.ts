@@ -7,8 +7,20 @@ const CUT = new GatewayError('upstream_cut');
 const UNBOUNDED = Number.POSITIVE_INFINITY;
 
 function history(more: Partial<AttemptHistory> = {}): AttemptHistory {
-  const nothing = { retry: { maxRetries: 0, delayMs: 0 }, retries: 0, diedReused: false, refusedUsage: false };
-  return { ...nothing, mayRetryReused: true, ...more };
+  return {
+    retry: { maxRetries: 0, delayMs: 0 },
+    fallbackStatuses: undefined,
+    status: undefined,
+    retryAfterMs: undefined,
+    retries: 0,
+    mayRetry: () => true,
+    // Neither sooner nor later than the plan says.
+    chance: 0.5,
+    diedReused: false,
+    refusedUsage: false,
+    mayRetryReused: true,
+    ...more,
+  };
 }
 
 const nextAfter = (more: Partial<AttemptHistory>, leftMs = UNBOUNDED): Decision['next'] =>

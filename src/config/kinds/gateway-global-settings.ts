@@ -1,0 +1,35 @@
+import { z } from 'zod';
+import type { RetrySettings } from '../configuration.ts';
+import { warn } from '../documents/manifests.ts';
+import { retryConfig } from '../rules/routing.ts';
+import { optionalKey, text } from '../scalar-schema.ts';
+import { manifestKind } from './manifest-kind.ts';
+
+/** `gateway-global-settings`. Its other groups belong to features that are not built yet. */
+
+const later = optionalKey(z.record(text(128), z.unknown()));
+
+const schema = z.object({
+  type: z.literal('gateway-global-settings'),
+  name: optionalKey(text(256)).describe('Has no effect.'),
+  retry_settings: optionalKey(retryConfig).describe('Retries of every model that says nothing of its own.'),
+  logging_settings: later.describe('Has no effect yet.'),
+  semantic_cache_settings: later.describe('Has no effect yet.'),
+  guardrail_settings: later.describe('Has no effect yet.'),
+});
+
+const WITHOUT_EFFECT = ['logging_settings', 'semantic_cache_settings', 'guardrail_settings'] as const;
+
+export const gatewayGlobalSettings = manifestKind({
+  type: 'gateway-global-settings',
+  schema,
+  uniqueKeys: [{ path: 'type', what: 'the kind `gateway-global-settings`', over: 'gateway-global-settings' }],
+  check(written, { report }) {
+    for (const { manifest, value } of written) {
+      for (const key of WITHOUT_EFFECT) {
+        if (value[key] !== undefined) warn(report, manifest, [key], { message: 'these settings have no effect yet' });
+      }
+    }
+  },
+  part: ([first]): { retrySettings?: RetrySettings | undefined } => ({ retrySettings: first?.value.retry_settings }),
+});

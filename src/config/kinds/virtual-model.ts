@@ -1,0 +1,74 @@
+import { z } from 'zod';
+import { accountName, collaborators, integrationName, modelType, ownedBy } from '../account-schema.ts';
+import type { VirtualModelGroup } from '../configuration.ts';
+import { checkTargets, routingKeys, routingOf } from '../rules/routing.ts';
+import { optionalKey, restrictingKey } from '../scalar-schema.ts';
+import { type KindContext, manifestKind } from './manifest-kind.ts';
+
+/** `provider-account/virtual-model`: one name before several models. */
+
+const slugError = '1 to 256 characters of A–Z a–z 0–9 . _ : / @ + -';
+
+const integration = z.object({
+  type: z.literal('integration/model/virtual'),
+  name: integrationName,
+  model_types: z.array(modelType).describe('What the model is for.'),
+  slug: optionalKey(z.string({ error: slugError }).regex(/^[A-Za-z0-9._:/@+-]{1,256}$/, { error: slugError })).describe(
+    'A further name of the model, unique over all.',
+  ),
+  routing_config: z.object(routingKeys).transform(routingOf).describe('Where its requests go.'),
+});
+
+const schema = z
+  .object({
+    type: z.literal('provider-account/virtual-model'),
+    name: accountName,
+    collaborators,
+    ownedBy,
+    integrations: restrictingKey(
+      z
+        .array(integration)
+        .nullish()
+        .transform((list) => list ?? []),
+      ['models', 'model_list'],
+    ).describe('Its virtual models.'),
+  })
+  .transform(
+    ({ name: group, collaborators: who, integrations }): VirtualModelGroup => ({
+      name: group,
+      collaborators: who,
+      integrations: integrations.map(({ name, slug, model_types: modelTypes, routing_config: routing }) => ({
+        name: `${group}/${name}`,
+        slug,
+        modelTypes,
+        routing,
+      })),
+    }),
+  );
+
+export const virtualModel = manifestKind<VirtualModelGroup, { virtualModels: VirtualModelGroup[] }>({
+  type: 'provider-account/virtual-model',
+  schema,
+  uniqueKeys: [
+    { path: 'name', what: 'this account name', over: 'model accounts' },
+    { path: 'integrations[].name', what: 'this integration name' },
+    { path: 'integrations[].slug', what: 'this slug', over: 'slugs' },
+  ],
+  listsModels: true,
+  check(written, context) {
+    const virtual = virtualNames(context);
+    for (const { manifest, value } of written) {
+      for (const [index, { routing }] of value.integrations.entries()) {
+        const path = ['integrations', index, 'routing_config', 'load_balance_targets'];
+        checkTargets(routing.targets, manifest, path, virtual, context);
+      }
+    }
+  },
+  part: (written): { virtualModels: VirtualModelGroup[] } => ({ virtualModels: written.map(({ value }) => value) }),
+});
+
+/** Of all virtual models, slugs too. */
+export function virtualNames(context: Pick<KindContext, 'written'>): ReadonlySet<string> {
+  const models = context.written(virtualModel).flatMap(({ value }) => value.integrations);
+  return new Set(models.flatMap(({ name, slug }) => (slug === undefined ? [name] : [name, slug])));
+}

@@ -1,0 +1,114 @@
+import { GatewayError } from '../core/errors.ts';
+import type { OrError } from '../core/exchange.ts';
+import type { Step } from '../routing/route-plan.ts';
+import {
+  type Admission,
+  type AdmissionOutcome,
+  type AdmissionRequest,
+  type Limits,
+  NOTHING_HELD,
+  Refused,
+} from './admission.ts';
+
+/** What is said to hold for an exchange whatever it is asked of. */
+export type AskedOfAny = Omit<AdmissionRequest, 'target' | 'names' | 'maxOutputTokens'> & {
+  readonly slug: string | undefined;
+  readonly maxOutputTokens: number | undefined;
+};
+
+const GIVEN_BACK = { dispatched: false, usage: undefined, costNanoUsd: undefined } as const;
+const MAX_OUTPUT_KEYS = ['max_completion_tokens', 'max_tokens', 'max_output_tokens'];
+
+/** What of an exchange is asked of one step: its target has a price and rules of its own, its overrides a length. */
+export function askedOf(step: Step, { slug, ...asked }: AskedOfAny): AdmissionRequest {
+  const names = slug === undefined ? [step.target.id] : [slug, step.target.id];
+  return { ...asked, names, target: step.target, maxOutputTokens: lengthOf(step) ?? asked.maxOutputTokens };
+}
+
+function lengthOf({ overrides }: Step): number | undefined {
+  for (const key of MAX_OUTPUT_KEYS) {
+    const length = overrides?.params?.[key];
+    if (typeof length === 'number') return length;
+  }
+  return undefined;
+}
+
+/**
+ * The admissions of an exchange that may go to several targets: one for each attempt that is live. A request counts once:
+ * what is given back for a failed attempt is held for the next, and at the end one of them is settled for all.
+ */
+export class StepAdmissions {
+  readonly #limits: Limits;
+  readonly #asked: AskedOfAny;
+  readonly #held = new Map<Step, Admission>();
+  #over = false;
+
+  constructor(limits: Limits, asked: AskedOfAny, first: Step, admission: Admission) {
+    this.#limits = limits;
+    this.#asked = asked;
+    this.#held.set(first, admission);
+  }
+
+  of(step: Step): Admission {
+    return this.#held.get(step) ?? NOTHING_HELD;
+  }
+
+  /** See StepHolds. */
+  replace(step: Step, by: Step): OrError<void> | Promise<OrError<void>> {
+    this.#giveBack(step);
+    const held = this.add(by);
+    if (held instanceof Promise) return held.then((answer) => this.#replaced(step, answer));
+    return held instanceof GatewayError ? this.#again(step, held) : held;
+  }
+
+  add(step: Step): OrError<void> | Promise<OrError<void>> {
+    const admitted = this.#limits.admit(askedOf(step, this.#asked));
+    return admitted instanceof Promise
+      ? admitted.then((answer) => this.#admitted(step, answer))
+      : this.#admitted(step, admitted);
+  }
+
+  drop(step: Step): void {
+    this.#giveBack(step);
+  }
+
+  /** The end: the admission of the step that the exchange was about, and all others are given back. */
+  close(step: Step): Admission {
+    this.#over = true;
+    const admission = this.of(step);
+    this.#held.delete(step);
+    for (const other of [...this.#held.keys()]) this.#giveBack(other);
+    return admission;
+  }
+
+  async #replaced(step: Step, answer: OrError<void>): Promise<OrError<void>> {
+    if (answer instanceof GatewayError && !this.#over) await this.add(step);
+    return answer;
+  }
+
+  /** The exchange ends with the step that failed, and its request counts. */
+  #again(step: Step, refused: GatewayError): GatewayError | Promise<GatewayError> {
+    const held = this.add(step);
+    return held instanceof Promise ? held.then(() => refused) : refused;
+  }
+
+  #admitted(step: Step, answer: Admission | Refused): OrError<void> {
+    if (answer instanceof Refused) return answer.error;
+    // Nobody waits for it any more.
+    if (this.#over) settleAsNothing(answer);
+    else this.#held.set(step, answer);
+    return undefined;
+  }
+
+  #giveBack(step: Step): void {
+    const admission = this.#held.get(step);
+    if (admission === undefined) return;
+    this.#held.delete(step);
+    settleAsNothing(admission);
+  }
+}
+
+function settleAsNothing(admission: Admission): void {
+  const outcome: AdmissionOutcome = { ...GIVEN_BACK, endedAtMs: Date.now() };
+  admission.settle(outcome);
+}

@@ -1,0 +1,205 @@
+import type { RoutingLimits } from '../config/configuration.ts';
+import type { SharedSlots } from './shared-slots.ts';
+
+/** Words of a slot. Times are the low 32 bits of milliseconds: differences hold for spans below 24 days. */
+const OUT = 0;
+const UNTIL = 1;
+/** 0: nobody probes; else when the probe that was let through is taken for lost. */
+const PROBE = 2;
+const CONSECUTIVE = 3;
+const WINDOW_START = 4;
+const REQUESTS = 5;
+const FAILURES = 6;
+/** How often in a row it was taken out: each time for twice as long. */
+const TIMES_OUT = 7;
+/** 0: it never was out. */
+const RECOVERED = 8;
+const REASON = 9;
+const SINCE = 10;
+const RETRY_START = 11;
+const RETRY_REQUESTS = 12;
+const RETRIES = 13;
+export const CIRCUIT_WORDS = 14;
+
+/** A probe that never reported back, because its thread died, does not keep the place out. */
+const PROBE_LOST_MS = 120_000;
+const RETRY_WINDOW_MS = 10_000;
+const FREE_RETRIES = 10;
+const MIN_SHARE = 0.1;
+
+export type Availability = 'open' | 'probe' | 'out';
+
+/**
+ * What let a request through to a place that is out: `due`, its time was over; `early`, nothing else was left; `panic`,
+ * everything is out, and somebody else's probe is on its way.
+ */
+export type Probing = 'none' | 'due' | 'early' | 'panic';
+
+export interface CircuitState {
+  readonly out: boolean;
+  readonly reason: number;
+  /** Milliseconds, of the time asked at. */
+  readonly sinceMs: number;
+  readonly forMs: number;
+  readonly probing: boolean;
+  readonly consecutiveFailures: number;
+  readonly requests: number;
+  readonly failures: number;
+}
+
+/**
+ * Whether one thing (a target, a credential, a credential's use of a model) can be asked, agreed upon by all threads.
+ * Out after a failure too many; when its time is over exactly one request is let through, and its outcome decides.
+ */
+export class Circuit {
+  readonly #words: Int32Array;
+  readonly #at: number;
+  readonly #laws: RoutingLimits;
+
+  constructor(slots: SharedSlots, at: number, laws: RoutingLimits) {
+    this.#words = slots.words;
+    this.#at = at;
+    this.#laws = laws;
+  }
+
+  availability(now: number): Availability {
+    if (this.#get(OUT) === 0) return 'open';
+    if (this.#since(UNTIL, now) < 0) return 'out';
+    return this.#isProbed(now) ? 'out' : 'probe';
+  }
+
+  /** Milliseconds until it may be asked again. */
+  waitMs(now: number): number {
+    return this.#get(OUT) === 0 ? 0 : Math.max(0, -this.#since(UNTIL, now));
+  }
+
+  /** Its part of what it would get: it grows from a tenth after it came back. */
+  share(now: number): number {
+    const recovered = this.#get(RECOVERED);
+    const { slowStartMs } = this.#laws;
+    if (recovered === 0 || slowStartMs === 0) return 1;
+    const part = ((now - recovered) | 0) / slowStartMs;
+    return part >= 1 || part < 0 ? 1 : Math.max(MIN_SHARE, part);
+  }
+
+  /** True for exactly one caller over all threads, until that one reports. */
+  claimProbe(now: number): boolean {
+    const before = this.#get(PROBE);
+    if (before !== 0 && ((before - now) | 0) > 0) return false;
+    const lost = (now + PROBE_LOST_MS) | 1;
+    return Atomics.compareExchange(this.#words, this.#at + PROBE, before, lost) === before;
+  }
+
+  /** A request begins. */
+  asked(now: number): void {
+    if (this.#isOver(WINDOW_START, this.#laws.windowMs, now)) {
+      this.#set(WINDOW_START, now);
+      this.#set(REQUESTS, 0);
+      this.#set(FAILURES, 0);
+    }
+    Atomics.add(this.#words, this.#at + REQUESTS, 1);
+    Atomics.add(this.#words, this.#at + RETRY_REQUESTS, 1);
+  }
+
+  /** Whether the target may be tried once more: retries are a share of its requests, so that a brown-out is not made worse. */
+  mayRetry(now: number): boolean {
+    if (this.#isOver(RETRY_START, RETRY_WINDOW_MS, now)) {
+      this.#set(RETRY_START, now);
+      this.#set(RETRY_REQUESTS, 0);
+      this.#set(RETRIES, 0);
+    }
+    const allowed = Math.max(FREE_RETRIES, (this.#get(RETRY_REQUESTS) * this.#laws.retryBudgetPercent) / 100);
+    if (Atomics.add(this.#words, this.#at + RETRIES, 1) < allowed) return true;
+    Atomics.sub(this.#words, this.#at + RETRIES, 1);
+    return false;
+  }
+
+  /** Content came. Whoever was let through to it while it was out brings it back. */
+  succeeded(now: number, probing: Probing): void {
+    if (this.#get(CONSECUTIVE) !== 0) this.#set(CONSECUTIVE, 0);
+    if (probing === 'none' || this.#get(OUT) === 0) return;
+    this.#set(REQUESTS, 0);
+    this.#set(FAILURES, 0);
+    this.#set(RECOVERED, now === 0 ? 1 : now);
+    this.#set(OUT, 0);
+    this.#set(PROBE, 0);
+  }
+
+  /** A failure that one alone says little of: out after too many in a row, or where too large a share of them failed. */
+  failed(now: number, reason: number, probing: Probing): void {
+    const { consecutiveFailures, failurePercent, minRequests, outMs } = this.#laws;
+    const inRow = Atomics.add(this.#words, this.#at + CONSECUTIVE, 1) + 1;
+    const failures = Atomics.add(this.#words, this.#at + FAILURES, 1) + 1;
+    const requests = this.#get(REQUESTS);
+    const manyFail = requests >= minRequests && failures * 100 >= failurePercent * requests;
+    if (inRow >= consecutiveFailures || manyFail || probing !== 'none') this.takeOut(now, reason, outMs, probing);
+  }
+
+  /** For so long the first time, twice as long each time in a row, at most `maxOutMs`. */
+  takeOut(now: number, reason: number, outMs: number, probing: Probing): void {
+    const { maxOutMs } = this.#laws;
+    if (this.#get(OUT) !== 0 && probing !== 'due') {
+      // It was asked before its time, or before it was taken out: what is known of it stands.
+      this.release(probing);
+      return;
+    }
+    if (this.#get(OUT) === 0 && this.#since(RECOVERED, now) > maxOutMs) this.#set(TIMES_OUT, 0);
+    const times = this.#get(TIMES_OUT);
+    this.outUntil(now, reason, Math.min(maxOutMs, outMs * 2 ** Math.min(times, 20)));
+    this.#set(TIMES_OUT, times + 1);
+  }
+
+  outUntil(now: number, reason: number, forMs: number): void {
+    this.#set(UNTIL, now + forMs);
+    this.#set(REASON, reason);
+    if (this.#get(OUT) === 0) this.#set(SINCE, now);
+    this.#set(OUT, 1);
+    this.#set(PROBE, 0);
+  }
+
+  /** The request that was let through told nothing of it. */
+  release(probing: Probing): void {
+    if (probing === 'due' || probing === 'early') this.#set(PROBE, 0);
+  }
+
+  /** An operator says that it can be asked. */
+  reset(): void {
+    for (let word = 0; word < CIRCUIT_WORDS; word += 1) this.#set(word, 0);
+  }
+
+  state(now: number): CircuitState {
+    return {
+      out: this.#get(OUT) !== 0,
+      reason: this.#get(REASON),
+      sinceMs: this.#since(SINCE, now),
+      forMs: this.waitMs(now),
+      probing: this.#isProbed(now),
+      consecutiveFailures: this.#get(CONSECUTIVE),
+      requests: this.#get(REQUESTS),
+      failures: this.#get(FAILURES),
+    };
+  }
+
+  #isProbed(now: number): boolean {
+    const probe = this.#get(PROBE);
+    return probe !== 0 && ((probe - now) | 0) > 0;
+  }
+
+  /** A window that never began is over, too. */
+  #isOver(start: number, spanMs: number, now: number): boolean {
+    const age = this.#since(start, now);
+    return age < 0 || age > spanMs;
+  }
+
+  #since(word: number, now: number): number {
+    return (now - this.#get(word)) | 0;
+  }
+
+  #get(word: number): number {
+    return Atomics.load(this.#words, this.#at + word);
+  }
+
+  #set(word: number, value: number): void {
+    Atomics.store(this.#words, this.#at + word, value | 0);
+  }
+}

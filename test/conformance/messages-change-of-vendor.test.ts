@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict';
+import { beforeEach, describe, test } from 'node:test';
+import { GatewayError } from '../../src/core/errors.ts';
+import { anthropicMessages } from '../../src/dialects/anthropic-messages/index.ts';
+import { PLUGS } from '../../src/plugs.ts';
+import type { Target } from '../../src/providers/provider.ts';
+import { formOf, mountFor } from '../../src/relay/choose-mount.ts';
+import { outbound, wholeBody } from '../../src/relay/outbound.ts';
+import { NO_WAITS } from '../../src/routing/route-plan.ts';
+import { type Message, messageOf, wholeMessage } from '../support/messages-stream.ts';
+import { anthropic, bedrock, cohere, gemini, openai, type StrictVendor } from '../support/strict-vendors.ts';
+import { messageStream, messageWhole } from '../support/translated-messages.ts';
+
+/* A conversation in Anthropic's form, as a coding agent holds it: its turns are answered by one strict vendor after the other. */
+
+const VENDORS: readonly StrictVendor[] = [anthropic, gemini, openai, bedrock, cohere];
+/** A profile of the account's own does not say that Claude is behind it: it is asked by Converse. */
+const PROFILE = {
+  type: 'integration/model/bedrock',
+  name: bedrock.model,
+  model_id: 'arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1b2',
+  model_types: ['chat'],
+};
+const manifestOf = (vendor: StrictVendor) =>
+  vendor === bedrock ? { ...vendor.manifest, integrations: [PROFILE] } : vendor.manifest;
+const tools = [{ name: 'weather', input_schema: { type: 'object', properties: { city: { type: 'string' } } } }];
+
+const targets = new Map<StrictVendor, Target>(
+  VENDORS.map((vendor) => {
+    const plug = PLUGS.find(({ type }) => type === vendor.manifest['type']);
+    const target = plug?.open(plug.schema.parse(manifestOf(vendor)), new Map()).target(vendor.model);
+    assert.ok(target);
+    return [vendor, target];
+  }),
+);
+
+const headers = {
+  contentType: 'application/json',
+  accept: undefined,
+  traceparent: undefined,
+  tracestate: undefined,
+  idempotencyKey: undefined,
+  tfy: undefined,
+  forwardable: undefined,
+} as never;
+
+type Turn = { role: 'user' | 'assistant'; content: unknown };
+
+/** The provider's request for the client's, as the relay makes it. */
+function sent(vendor: StrictVendor, messages: readonly Turn[], stream: boolean): Record<string, unknown> {
+  const target = targets.get(vendor)!;
+  const thinking = { type: 'enabled', budget_tokens: 2_000 };
+  const asked = {
+    model: target.id,
+    max_tokens: 8_000,
+    system: [{ type: 'text', text: 'Be brief.' }],
+    messages,
+    tools,
+    stream,
+    thinking,
+  };
+  const body = Buffer.from(JSON.stringify(asked));
+  const scan = anthropicMessages.scan();
+  scan.advance(body, body.length);
+  const peeked = scan.result(body);
+  assert.ok(!(peeked instanceof GatewayError));
+  const step = { target, overrides: undefined, waits: NO_WAITS } as never;
+  const { signal } = new AbortController();
+  const heavy = () => Promise.reject(new Error('nothing is large'));
+  const made = outbound({ headers, body, peeked, cacheMarker: undefined }, anthropicMessages, step, heavy, { signal });
+  assert.ok(!(made instanceof Promise) && !(made instanceof GatewayError), JSON.stringify(made));
+  return JSON.parse(wholeBody(made.body).toString());
+}
+
+function received(vendor: StrictVendor, answer: string | Buffer, stream: boolean): Message {
+  const { wire } = mountFor(targets.get(vendor)!, anthropicMessages)!;
+  const bytes = Buffer.from(answer);
+  const passes = formOf(wire) === anthropicMessages.name;
+  if (stream) return messageOf(passes ? bytes.toString() : messageStream(wire, [bytes]));
+  return wholeMessage(passes ? bytes.toString() : messageWhole(wire, bytes));
+}
+
+function ask(vendor: StrictVendor, messages: Turn[], stream: boolean): Message {
+  const message = received(vendor, vendor.answer(sent(vendor, messages, stream), stream), stream);
+  messages.push({ role: 'assistant', content: message.content });
+  return message;
+}
+
+function sendResults({ content, stop }: Message, messages: Turn[]): void {
+  const calls = content.filter(({ type }) => type === 'tool_use');
+  assert.equal(calls.length, 1);
+  assert.equal(stop, 'tool_use');
+  const results = calls.map(({ id }) => ({ type: 'tool_result', tool_use_id: id, content: '{"degrees":12}' }));
+  messages.push({ role: 'user', content: results });
+}
+
+beforeEach(() => {
+  for (const vendor of VENDORS) vendor.returned = 0;
+});
+
+for (const stream of [false, true]) {
+  describe(`a client of Anthropic’s form, ${stream ? 'streamed' : 'whole'}`, () => {
+    test('each vendor in turn thinks, calls and answers, three times over, and takes all that the others said', () => {
+      const messages: Turn[] = [];
+      for (let lap = 0; lap < 3; lap += 1) {
+        for (const vendor of VENDORS) {
+          messages.push({ role: 'user', content: [{ type: 'text', text: `Is it warm? (${lap})` }] });
+          sendResults(ask(vendor, messages, stream), messages);
+          assert.match(JSON.stringify(ask(vendor, messages, stream).content), /degrees/);
+        }
+      }
+      assert.deepEqual(
+        [anthropic, gemini, bedrock, cohere].map(({ returned }) => returned > 0),
+        [true, true, true, true],
+      );
+    });
+
+    test('a tool loop that one vendor began is ended by every other', () => {
+      for (const caller of VENDORS) {
+        for (const answerer of VENDORS) {
+          const messages: Turn[] = [{ role: 'user', content: [{ type: 'text', text: 'Is it warm?' }] }];
+          sendResults(ask(caller, messages, stream), messages);
+          ask(answerer, messages, stream);
+          messages.push({ role: 'user', content: [{ type: 'text', text: 'And now?' }] });
+          ask(caller, messages, stream);
+        }
+      }
+    });
+
+    test('thirty turns with tools go through Gemini and back to Anthropic, and nothing is refused', () => {
+      const messages: Turn[] = [];
+      for (let turn = 0; turn < 30; turn += 1) {
+        const vendor = turn < 10 || turn >= 20 ? anthropic : gemini;
+        messages.push({ role: 'user', content: [{ type: 'text', text: `Is it warm? (${turn})` }] });
+        sendResults(ask(vendor, messages, stream), messages);
+        ask(vendor, messages, stream);
+      }
+      assert.ok(anthropic.returned > 0 && gemini.returned > 0);
+    });
+  });
+}
