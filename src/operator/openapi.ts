@@ -91,12 +91,27 @@ const models = {
         content: {
           'application/json': {
             schema: {
-              type: 'object',
-              required: ['object', 'data'],
-              properties: {
-                object: { type: 'string', enum: ['list'] },
-                data: { type: 'array', items: schema('ModelObject') },
-              },
+              oneOf: [
+                {
+                  type: 'object',
+                  required: ['object', 'data'],
+                  properties: {
+                    object: { type: 'string', enum: ['list'] },
+                    data: { type: 'array', items: schema('ModelObject') },
+                  },
+                },
+                {
+                  type: 'object',
+                  description: 'As Anthropic lists models, for a client that sends `anthropic-version`',
+                  required: ['data', 'has_more', 'first_id', 'last_id'],
+                  properties: {
+                    data: { type: 'array', items: schema('AnthropicModelObject') },
+                    has_more: { type: 'boolean' },
+                    first_id: { type: 'string', nullable: true },
+                    last_id: { type: 'string', nullable: true },
+                  },
+                },
+              ],
             },
           },
         },
@@ -126,7 +141,9 @@ const model = {
       '200': {
         description: 'The model',
         headers: ownHeaders,
-        content: { 'application/json': { schema: schema('ModelObject') } },
+        content: {
+          'application/json': { schema: { oneOf: [schema('ModelObject'), schema('AnthropicModelObject')] } },
+        },
       },
       '400': response('BadRequest'),
       '401': response('Unauthorized'),
@@ -215,6 +232,16 @@ export const openapiDocument = {
       ImageGenerationResponse: imageGenerationResponse,
       FileObject: fileObject,
       BatchObject: batchObject,
+      AnthropicModelObject: {
+        type: 'object',
+        required: ['type', 'id', 'display_name', 'created_at'],
+        properties: {
+          type: { type: 'string', enum: ['model'] },
+          id: { type: 'string', description: '`account/model`' },
+          display_name: { type: 'string' },
+          created_at: { type: 'string', format: 'date-time' },
+        },
+      },
       ModelObject: {
         type: 'object',
         required: ['id', 'object'],

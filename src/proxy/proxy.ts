@@ -146,8 +146,9 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
     this.#metadata = requestMetadata(client.metadata, this.#caller);
     const upgrade = onlyHeader(this.#lines, 'upgrade');
     if (upgrade instanceof GatewayError) return upgrade;
-    if (upgrade !== undefined) {
-      const detail = `\`upgrade: ${upgrade.slice(0, 32)}\`: no other protocol is passed through, WebSockets neither.`;
+    // RFC 9110 §7.8: any other wish may be ignored, as by every answer here.
+    if (upgrade?.toLowerCase().includes('websocket')) {
+      const detail = 'WebSockets are not passed through.';
       return new GatewayError('invalid_header', { param: 'upgrade', detail });
     }
     const path = checkedPath(this.#asked.path);
