@@ -1,4 +1,5 @@
 import type { ComplexityTier, ServerSettings } from './config/configuration.ts';
+import type { ConditionValues } from './config/rules/target-condition.ts';
 import { GatewayError } from './core/errors.ts';
 import type { Exchange, OrError } from './core/exchange.ts';
 import type { Log } from './core/log.ts';
@@ -19,6 +20,7 @@ import { mountFor } from './relay/choose-mount.ts';
 import { ContentTimes } from './relay/content-times.ts';
 import { cutShort } from './relay/cut-short.ts';
 import type { SharedMemory } from './relay/held-memory.ts';
+import type { MediaFetcher } from './relay/media-by-address.ts';
 import { Relay, type RelayOwner, type RelayResult } from './relay/relay.ts';
 import type { HeavyTranslator } from './relay/request-translation.ts';
 import { complexityOf } from './routing/complexity.ts';
@@ -52,6 +54,8 @@ export interface PipelineOptions {
   readonly estimate: Estimator;
   readonly translateHeavy: HeavyTranslator;
   readonly heavyAnswers: HeavyAnswers;
+  /** See RunContext; with the settings that the exchange began with. */
+  readonly fetchMedia?: (settings: ServerSettings) => MediaFetcher;
   readonly sharedMemory: SharedMemory;
   readonly snapshot: () => Snapshot;
   readonly record: (record: ExchangeRecord) => void;
@@ -93,6 +97,19 @@ export function runInference(exchange: Exchange, dialect: Dialect, options: Pipe
   new Inference(exchange, dialect, options, snapshot, peeked, client).begin();
 }
 
+/** A step that limits are asked about before it is the first attempt. */
+interface Wish {
+  readonly plan: RoutePlan;
+  readonly index: number;
+  /** Of the plan, at that index. */
+  readonly step: Step;
+  /** The plan has several targets, each with rules of its own. */
+  readonly several: boolean;
+  readonly asked: AskedOfAny;
+  /** What refused the step before it; undefined: it is the first. */
+  readonly first?: Refused;
+}
+
 /** One request that was understood, until its exchange is over. */
 class Inference implements RelayOwner, PlanContext {
   readonly #exchange: Exchange;
@@ -108,6 +125,8 @@ class Inference implements RelayOwner, PlanContext {
   #admission: Admission = NOTHING_HELD;
   /** Of a route with several targets; undefined: there is one. */
   #admissions: StepAdmissions | undefined;
+  /** Made where a target asks for it. */
+  #conditionValues: ConditionValues | undefined;
 
   constructor(
     exchange: Exchange,
@@ -177,6 +196,19 @@ class Inference implements RelayOwner, PlanContext {
     return this.#caller.allows(target.id) && serves(target, this.#dialect);
   }
 
+  conditionValues(): ConditionValues {
+    this.#conditionValues ??= {
+      subject: this.subject,
+      metadata: this.#metadata,
+      operation: this.#dialect.operation,
+      stream: this.#peeked.stream,
+      body_bytes: this.#exchange.bytesIn,
+      max_output_tokens: this.#peeked.maxOutputTokens ?? 0,
+      hour: new Date().getUTCHours(),
+    };
+    return this.#conditionValues;
+  }
+
   tier(): ComplexityTier {
     return complexityOf(this.#exchange.body);
   }
@@ -203,41 +235,51 @@ class Inference implements RelayOwner, PlanContext {
       downgradedBy,
       metadata: this.#metadata,
     };
-    const { limits } = this.#snapshot;
-    const varies = plan.description !== undefined;
-    const request: AdmissionRequest = varies ? askedOf(plan.first, asked) : { ...asked, target: plan.first.target };
-    const admitted = limits.admit(request);
-    const several = varies ? asked : undefined;
-    if (admitted instanceof Promise) this.#waitFor(admitted, plan, several);
-    else this.#proceed(plan, several, admitted);
+    this.#ask({ plan, index: 0, step: plan.first, several: plan.description !== undefined, asked });
+  }
+
+  #ask(wish: Wish): void {
+    const { step, several, asked } = wish;
+    const request: AdmissionRequest = several ? askedOf(step, asked) : { ...asked, target: step.target };
+    const admitted = this.#snapshot.limits.admit(request);
+    if (admitted instanceof Promise) this.#waitFor(admitted, wish);
+    else this.#proceed(wish, admitted);
   }
 
   /** Another machine is asked: meanwhile the client may leave, and what was held for it is given back. */
-  #waitFor(admitted: Promise<Admission | Refused>, plan: RoutePlan, several: AskedOfAny | undefined): void {
+  #waitFor(admitted: Promise<Admission | Refused>, wish: Wish): void {
     admitted
-      .then((answer) => this.#proceed(plan, several, answer))
+      .then((answer) => this.#proceed(wish, answer))
       .catch((cause) => this.#refuseCounted(new GatewayError('internal_error', { cause })));
   }
 
-  #proceed(plan: RoutePlan, several: AskedOfAny | undefined, admitted: Admission | Refused): void {
+  #proceed(wish: Wish, admitted: Admission | Refused): void {
+    const { step, several, asked } = wish;
     if (admitted instanceof Refused) {
-      plan.first.observer?.left();
-      this.#refuseOrDowngrade(admitted);
+      step.observer?.left();
+      this.#refused(wish, admitted);
       return;
     }
     this.#admission = admitted;
     if (this.#exchange.aborted !== undefined) {
-      plan.first.observer?.left();
+      step.observer?.left();
       this.#leave(new GatewayError('client_closed'));
       return;
     }
-    if (several !== undefined)
-      this.#admissions = new StepAdmissions(this.#snapshot.limits, several, plan.first, admitted);
+    if (several) this.#admissions = new StepAdmissions(this.#snapshot.limits, asked, step, admitted);
     try {
-      this.#relay(plan, admitted);
+      this.#relay(wish, admitted);
     } catch (cause) {
       this.#leave(new GatewayError('internal_error', { cause }));
     }
+  }
+
+  /** What a rule about one target refuses, another target may be asked. */
+  #refused(wish: Wish, refused: Refused): void {
+    const { plan, index, several, first = refused } = wish;
+    const step = several && refused.instead === undefined ? plan.step(index + 1) : undefined;
+    if (step === undefined) this.#refuseOrDowngrade(first);
+    else this.#ask({ ...wish, index: index + 1, step, first });
   }
 
   #refuseOrDowngrade(refused: Refused): void {
@@ -248,10 +290,10 @@ class Inference implements RelayOwner, PlanContext {
     else this.#admit(cheaper, refused);
   }
 
-  #relay(plan: RoutePlan, { allowance }: Admission): void {
-    const { target } = plan.first;
+  #relay({ plan, index, step }: Wish, { allowance }: Admission): void {
+    const { target } = step;
     if (this.#dialect.fromEstimate !== undefined && mountFor(target, this.#dialect) === undefined) {
-      this.#answerByEstimate(plan.first, this.#dialect.fromEstimate);
+      this.#answerByEstimate(step, this.#dialect.fromEstimate);
       return;
     }
     const { pools, sweeper, translateHeavy, heavyAnswers } = this.#options;
@@ -260,11 +302,13 @@ class Inference implements RelayOwner, PlanContext {
       dialect: this.#dialect,
       peeked: this.#peeked,
       plan,
+      index,
       settings: this.#snapshot.settings,
       pools,
       sweeper,
       translateHeavy,
       heavyAnswers,
+      fetchMedia: this.#options.fetchMedia?.(this.#snapshot.settings),
       filters: allowance === undefined ? NO_FILTERS : [cutShort(allowance)],
       sharedMemory: this.#options.sharedMemory,
       strictForm: this.#client.strictForm,

@@ -141,6 +141,13 @@ function manifests(folder: string, outsideUrl: string): object[] {
       ],
     },
     {
+      type: 'mcp-server/remote',
+      name: 'away',
+      description: '',
+      url: `${outsideUrl}/mcp`,
+      collaborators: [{ subject: '*', role_id: 'mcp-server-user' }],
+    },
+    {
       type: 'gateway-otel-config',
       otel_traces_exporter_config: { type: 'http', endpoint: outsideUrl, encoding: 'json' },
     },
@@ -196,6 +203,24 @@ async function traffic(url: string): Promise<void> {
   await ask('outside/spent', false);
   await ask('outside/searches', false);
   await ask('two/models', false);
+  await callTool(url);
+}
+
+/** Of a server that fails. */
+async function callTool(url: string): Promise<void> {
+  const version = { 'io.modelcontextprotocol/protocolVersion': '2026-07-28' };
+  const _meta = { ...version, 'io.modelcontextprotocol/clientCapabilities': {} };
+  const response = await fetch(`${url}/mcp/v1/away/mcp`, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${KEY}`,
+      'mcp-protocol-version': '2026-07-28',
+      'mcp-method': 'tools/call',
+      'mcp-name': 'any',
+    },
+    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'any', _meta } }),
+  });
+  await response.arrayBuffer();
 }
 
 /** Asks again until every family has a sample: records and alerts come a little after their exchanges. */

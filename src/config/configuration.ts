@@ -1,5 +1,6 @@
 import type { ProviderWords } from '../core/errors.ts';
 import type { ModelTypeName } from './account-schema.ts';
+import type { McpServer, McpSettings } from './mcp/mcp-servers.ts';
 import type { PriceList } from './price-list.ts';
 
 /**
@@ -24,6 +25,7 @@ export interface Configuration {
   fallbackRules: FallbackRule[];
   /** gateway-global-settings: retries of every model that says nothing of its own. */
   retrySettings?: RetrySettings | undefined;
+  mcpServers: McpServer[];
   /** gateway-otel-config: each is one more receiver. */
   otel: OtelExportSettings[];
 }
@@ -291,6 +293,8 @@ export interface RouteTarget {
   headersOverride?: { remove: string[]; set: Record<string, string> } | undefined;
   /** All of these must be in the metadata of the request. */
   metadataMatch?: Record<string, string> | undefined;
+  /** In CEL, found right: rules/target-condition.ts. */
+  condition?: string | undefined;
 }
 
 /** Further tries of one target. */
@@ -361,6 +365,7 @@ export interface ServerSettings {
   limits: Limits;
   timeouts: Timeouts;
   upstream: UpstreamSettings;
+  media: MediaSettings;
   /** Absent: list prices are those of the price library. */
   prices?: PriceSettings;
   log: { level: 'debug' | 'info' | 'warn' | 'error'; access: 'all' | 'errors' | 'off'; providerWords: ProviderWords };
@@ -378,6 +383,7 @@ export interface ServerSettings {
   /** Keys of request metadata that become labels of metrics. */
   metrics: { metadataKeys: string[] };
   routing: RoutingLimits;
+  mcp: McpSettings;
   otel: OtelSettings;
   /** Name of this gateway in a cluster: its hash chain, its share of reservations. Made and kept in data_dir by default. */
   gatewayId?: string;
@@ -408,6 +414,20 @@ export interface UpstreamSettings {
   noProxy: string[];
   /** PEM certificates of authorities that are trusted besides the public ones. */
   ca?: string;
+}
+
+/** Images and files that a request names by address, fetched for providers that take bytes alone. */
+export interface MediaSettings {
+  /** Of one request; 0: nothing is fetched. */
+  maxFiles: number;
+  /** Of all files of one request together. */
+  maxBytes: number;
+  /** For all files of one request together. */
+  timeoutMs: number;
+  /** Requests per relay thread. */
+  maxConcurrent: number;
+  /** Asked although their addresses are not public. */
+  privateHosts: string[];
 }
 
 /** Where list prices come from that stand before those of the price library. */

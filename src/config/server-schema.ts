@@ -267,6 +267,29 @@ const upstream = section(
   }),
 );
 
+const privateHostError = 'a host name in small letters, or an IP address';
+const privateHost = z.string({ error: privateHostError }).regex(/^[a-z0-9_:.-]{1,253}$/, { error: privateHostError });
+
+const media = section(
+  z.object({
+    max_files: keyWithDefault(wholeNumber(0, 1000), 8).describe(
+      'Files that one request may name by address (400); 0 fetches nothing.',
+    ),
+    max_bytes: keyWithDefault(wholeNumber(1024, gibibyte), 20_971_520).describe(
+      'Bound of all files of one request together (400).',
+    ),
+    timeout_ms: keyWithDefault(wholeNumber(1, 600_000), 15_000).describe(
+      'Until the last byte of the last file of a request (400).',
+    ),
+    max_concurrent: keyWithDefault(wholeNumber(1, 10_000), 16).describe(
+      'Requests per thread whose files are being fetched (503).',
+    ),
+    private_hosts: restrictingKey(keyWithDefault(z.array(privateHost).max(1000), [])).describe(
+      'Hosts that are asked although their address is not public, as a file store of your own.',
+    ),
+  }),
+);
+
 const publicKeyError = 'an Ed25519 key, as PEM or as its 32 bytes in base64';
 const listUrlError =
   'an https:// address (http:// with `public_key`, or on this machine) without user name and fragment';
@@ -305,6 +328,34 @@ function isListUrl(value: string, signed: boolean): boolean {
   const safe = protocol === 'https:' || (protocol === 'http:' && (signed || loopback));
   return safe && username === '' && password === '' && hash === '';
 }
+
+const mcp = section(
+  z.object({
+    call_ms: keyWithDefault(wholeNumber(1, 86_400_000), 120_000).describe(
+      'From a request to an MCP server to its result; a message of the server begins it anew, up to ten times as long.',
+    ),
+    connect_ms: keyWithDefault(wholeNumber(1, 600_000), 10_000).describe(
+      'Until an MCP server is connected and has said which protocol it speaks.',
+    ),
+    session_idle_ms: keyWithDefault(wholeNumber(1000, 86_400_000), 1_800_000).describe(
+      'How long a session, or a process, that nobody uses is kept.',
+    ),
+    max_sessions: keyWithDefault(wholeNumber(1, 1_000_000), 10_000).describe(
+      'Bound of sessions of clients, and of those with servers; the one that rests longest makes room.',
+    ),
+    max_message_bytes: keyWithDefault(wholeNumber(4096, gibibyte), 4_194_304).describe(
+      'Bound of one message to or from an MCP server, and of what waits for one client.',
+    ),
+    max_tools: keyWithDefault(wholeNumber(1, 100_000), 1000).describe('Bound of the tools of one server.'),
+    list_ttl_ms: keyWithDefault(wholeNumber(0, 86_400_000), 60_000).describe(
+      'How long what a server lists is used again, where the server does not say.',
+    ),
+    max_children: keyWithDefault(wholeNumber(0, 10_000), 64).describe('Bound of processes of `mcp-server/stdio`.'),
+    secret: optionalKey(secretText(4096)).describe(
+      'Seals sessions and tokens of MCP; the same on all gateways of a cluster. By default made and kept in `data_dir`.',
+    ),
+  }),
+);
 
 const log = section(
   z.object({
@@ -380,6 +431,9 @@ export const serverSchema = z.object({
   limits: restricting(limits).describe('Bounds of the gateway itself.'),
   timeouts: timeouts.describe('How long each step may take, in milliseconds; 0 is no limit.'),
   upstream: upstream.describe('How providers, and all else that Sluice asks, are reached.'),
+  media: restricting(media).describe(
+    'Images and files that a request names by address: they are fetched for providers that take bytes alone.',
+  ),
   prices: prices.describe('Prices that stand before those of the price library; absent: the library alone.'),
   log: log.describe('What is logged.'),
   keepalive_comment_ms: keyWithDefault(milliseconds, 15_000).describe(
@@ -399,6 +453,7 @@ export const serverSchema = z.object({
   metrics: metrics.describe('What metrics tell apart.'),
   routing: routing.describe('When a target of virtual models is out, and how often it is tried again.'),
   otel: otel.describe('Spans and metrics by OTLP, where a `gateway-otel-config` says where to.'),
+  mcp: restricting(mcp).describe('Bounds of the MCP gateway.'),
   gateway_id: optionalKey(gatewayId).describe(
     'Name of this gateway in a cluster; by default made and kept in `data_dir`.',
   ),

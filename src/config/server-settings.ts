@@ -31,7 +31,7 @@ export function serverSettings(
   { upstream, prices }: Pick<ServerSettings, 'upstream' | 'prices'>,
 ): ServerSettings {
   const { listen, operator, limits, timeouts, cors, counters, files, batches, ledger, metrics } = written;
-  const { routing, otel } = written;
+  const { routing, otel, mcp, media } = written;
   const port = overrides.port ?? listen.port;
   return {
     listen: {
@@ -74,6 +74,13 @@ export function serverSettings(
       keepAliveMs: timeouts.keep_alive_ms,
     },
     upstream,
+    media: {
+      maxFiles: media.max_files,
+      maxBytes: media.max_bytes,
+      timeoutMs: media.timeout_ms,
+      maxConcurrent: media.max_concurrent,
+      privateHosts: media.private_hosts,
+    },
     ...(prices && { prices }),
     log: {
       level: written.log.level,
@@ -120,6 +127,17 @@ export function serverSettings(
       maxQueuedSpans: otel.max_queued_spans,
       timeoutMs: otel.timeout_ms,
       metricsIntervalMs: otel.metrics_interval_ms,
+    },
+    mcp: {
+      callMs: mcp.call_ms,
+      connectMs: mcp.connect_ms,
+      sessionIdleMs: mcp.session_idle_ms,
+      maxSessions: mcp.max_sessions,
+      maxMessageBytes: mcp.max_message_bytes,
+      maxTools: mcp.max_tools,
+      listTtlMs: mcp.list_ttl_ms,
+      maxChildren: mcp.max_children,
+      ...(mcp.secret !== undefined && { secret: mcp.secret }),
     },
     ...(written.gateway_id !== undefined && { gatewayId: written.gateway_id }),
     ...(cors && { cors: { allowedOrigins: cors.allowed_origins, maxAgeSeconds: cors.max_age_seconds } }),

@@ -13,6 +13,16 @@ export const ANSWER_ERRORS = {
     'The chosen provider cannot express this parameter.',
     'Leave it out or choose another model.',
   ),
+  media_not_fetched: rule(
+    400,
+    'provider',
+    'client',
+    'never',
+    'info',
+    invalid,
+    'The provider of this model takes images and files as bytes alone, and one that the request names by address could not be fetched.',
+    'Send it as a data: URL.',
+  ),
   unsupported_operation: rule(
     400,
     'provider',

@@ -35,6 +35,8 @@ export interface ErrorContext {
   headers?: readonly string[];
   /** As in `x-tfy-applied-rules`, for the record: which rules applied, and which one refused. */
   rulesJson?: string;
+  /** Addresses of files that the request names, and that have to be fetched first. For the relay, never for the client. */
+  wanted?: readonly string[];
   /** `detail` or `operatorDetail` holds what a provider said, which may quote the request. */
   providerWords?: true;
   /** What was thrown; for the log only. */

@@ -16,6 +16,8 @@ export interface Principal {
 export interface HeadersOfInterest {
   contentType: string | undefined;
   accept: string | undefined;
+  /** Of a browser. */
+  origin?: string | undefined;
   traceparent: string | undefined;
   /** What the client sent, where `traceparent` is the gateway's own by now; undefined: none, or no traces are exported. */
   clientTraceparent?: string | undefined;

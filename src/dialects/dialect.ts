@@ -134,6 +134,8 @@ export interface BodyEnvelope {
 export interface BodyRules {
   readonly parameters: KeyRules | undefined;
   readonly messages: KeyRules | undefined;
+  /** Longer ids of tool calls are refused; undefined: nothing is known of a bound. */
+  readonly maxToolCallIdCharacters?: number | undefined;
 }
 
 /** A path on which a dialect is spoken. */

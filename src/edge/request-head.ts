@@ -131,6 +131,10 @@ export class RequestHead implements HeadersOfInterest {
       this.forwardable ??= {};
       this.forwardable[name] = this.#forwarded(name, value);
     }
+    if (name.charCodeAt(0) === 0x6d && name.startsWith('mcp-param-')) {
+      this.forwardable ??= {};
+      this.forwardable[name] = this.#forwarded(name, value);
+    }
     if (name.charCodeAt(0) === 0x78 && name.startsWith('x-tfy-')) {
       this.tfy ??= {};
       this.tfy[name] = value;

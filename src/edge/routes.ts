@@ -76,6 +76,8 @@ interface Pattern {
 type Segment = { readonly literal: string } | { readonly name: string };
 
 const NO_PARAMS: PathParams = {};
+/** Among the patterns: those that begin with a parameter. */
+const ANY = '{}';
 
 /** Path → routes. A path without parameters, as nearly all are, is one lookup. */
 export class RouteTable {
@@ -116,7 +118,7 @@ export class RouteTable {
       return;
     }
     const written = path.slice(1).split('/');
-    const [first = ''] = written;
+    const [first = ''] = written.map((part) => (part.startsWith('{') ? ANY : part));
     const pattern: Pattern = { path, segments: written.map(segmentOf), open: openness(path), routes, atRootOnly };
     this.#patterns.set(first, [...(this.#patterns.get(first) ?? []), pattern]);
   }
@@ -125,7 +127,7 @@ export class RouteTable {
     for (const base of BASE_PATHS) {
       if (!url.startsWith(base) || url[base.length] !== '/') continue;
       const segments = url.slice(base.length + 1).split('/');
-      for (const pattern of this.#patterns.get(segments[0]!) ?? []) {
+      for (const pattern of [...(this.#patterns.get(segments[0]!) ?? []), ...(this.#patterns.get(ANY) ?? [])]) {
         if (pattern.atRootOnly && base !== '') continue;
         const params = paramsOf(pattern, segments);
         if (params) return { routes: pattern.routes, path: pattern.path, params };

@@ -30,6 +30,8 @@ export type ContentEvent =
   | { type: 'tool-call'; index: number; id: string; name: string; signature?: string }
   | { type: 'tool-call-arguments'; index: number; text: string }
   | { type: 'image'; mediaType: string; base64: string }
+  /** Speech; its pieces make one sound. `mediaType` as the provider says it, with its parameters. */
+  | { type: 'audio'; mediaType: string; base64: string }
   /** The vector of the input at `index`: numbers, or base64 of 32-bit floats, lowest byte first. */
   | { type: 'embedding'; index: number; vector: readonly number[] | string }
   /** The document at `index`, with how well it fits; `document`: its text, where it was asked for. */
@@ -42,8 +44,8 @@ export type ContentEvent =
   | { type: 'extension'; key: string; value: unknown };
 
 /**
- * Whether an event is content, as the commit point, waits and latencies mean it: text, reasoning, a refusal, an image, or
- * a tool call.
+ * Whether an event is content, as the commit point, waits and latencies mean it: text, reasoning, a refusal, an image,
+ * audio, or a tool call.
  */
 export function bringsContent(event: InferenceEvent): boolean {
   switch (event.type) {
@@ -54,6 +56,7 @@ export function bringsContent(event: InferenceEvent): boolean {
       return event.text !== '';
     case 'tool-call':
     case 'image':
+    case 'audio':
     case 'embedding':
     case 'rerank-result':
     case 'redacted-reasoning':

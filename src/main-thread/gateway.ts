@@ -24,7 +24,8 @@ export async function startGateway({ configuration, setVariable }: GatewayOption
   const database = new DatabaseThread(entryOf('database-thread'));
   // The other half of all code, which this thread loads while the others load theirs.
   const { openGateway } = await import('./open-gateway.ts');
-  return openGateway({ configuration, port, relayThreads, database, otelEntry: entryOf('otel-thread') });
+  const [mcpEntry, otelEntry] = [entryOf('mcp-thread'), entryOf('otel-thread')];
+  return openGateway({ configuration, port, relayThreads, database, mcpEntry, otelEntry });
 }
 
 async function claimedPort({ listen: { host, port } }: ServerSettings): Promise<number> {

@@ -46,6 +46,11 @@ export class Observation implements MainService {
     this.#accessLog.addAll(records);
   }
 
+  /** A finished line of another thread's log. */
+  writeLine(line: string): void {
+    this.#output.write(line);
+  }
+
   reconfigure({ server }: Configuration): void {
     this.log.level = server.log.level;
     this.#accessLog.mode = server.log.access;

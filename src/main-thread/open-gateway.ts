@@ -9,6 +9,7 @@ import { sideRequests } from '../upstream/side-requests.ts';
 import { AccountTokens } from './account-tokens.ts';
 import type { DatabaseThread } from './database-thread.ts';
 import { LimitCounters } from './limit-counters.ts';
+import { McpService } from './mcp-service.ts';
 import { Observation } from './observation.ts';
 import { openOperatorPort } from './operator-port.ts';
 import { OtelThread } from './otel-thread.ts';
@@ -25,6 +26,8 @@ export interface OpenGatewayOptions {
   readonly relayThreads: RelayThreads;
   /** It loads its code, too. */
   readonly database: DatabaseThread;
+  /** Of the thread of MCP, which begins with its first request. */
+  readonly mcpEntry: URL;
   /** Of the thread that exports by OTLP, where one is configured. */
   readonly otelEntry: URL;
 }
@@ -35,6 +38,7 @@ export async function openGateway({
   port,
   relayThreads,
   database,
+  mcpEntry,
   otelEntry,
 }: OpenGatewayOptions): Promise<Gateway> {
   const { server } = configuration;
@@ -93,6 +97,14 @@ export async function openGateway({
   });
   priceRefresh.register(registry);
   priceRefresh.reconfigure(configuration);
+  const mcp = new McpService({
+    entry: mcpEntry,
+    configuration: () => inForce.configuration,
+    relayThreads,
+    registry,
+    log,
+    writeLine: (line) => observation.writeLine(line),
+  });
   const otel = new OtelThread({ entry: otelEntry, log, renderMetrics: () => metrics.render() });
   otel.register(registry);
   otel.reconfigure(configuration);
@@ -115,6 +127,7 @@ export async function openGateway({
     observation,
     database,
     targets,
+    routes: [mcp.adminRoute()],
   });
   const gateway = new RunningGateway({
     inForce,
@@ -130,6 +143,7 @@ export async function openGateway({
       accountTokens,
       priceRefresh,
       targets,
+      mcp,
       { close: () => database.closeLedger() },
       operatorPort,
       otel,

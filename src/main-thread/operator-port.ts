@@ -1,4 +1,5 @@
 import type { Configuration } from '../config/configuration.ts';
+import type { AdminRoute } from '../operator/admin/admin-route.ts';
 import { type TargetHealth, targetRoutes } from '../operator/admin/targets.ts';
 import { openapiJson } from '../operator/openapi.ts';
 import { type GatewayState, startOperator } from '../operator/operator.ts';
@@ -14,6 +15,8 @@ export interface OperatorPortOptions {
   readonly observation: Observation;
   readonly database: Pick<DatabaseThread, 'adminRoutes'>;
   readonly targets: TargetHealth;
+  /** Of the admin API, that this thread answers itself. */
+  readonly routes: readonly AdminRoute[];
 }
 
 export interface OperatorPort extends MainService {
@@ -26,7 +29,11 @@ export interface OperatorPort extends MainService {
 export async function openOperatorPort(options: OperatorPortOptions): Promise<OperatorPort> {
   const { configuration, state, observation } = options;
   const { host, port, tls, adminKey } = configuration().server.operator;
-  const routes = async () => [...(await options.database.adminRoutes()), ...targetRoutes(options.targets)];
+  const routes = async () => [
+    ...(await options.database.adminRoutes()),
+    ...targetRoutes(options.targets),
+    ...options.routes,
+  ];
   const admin = adminKey === undefined ? undefined : { key: adminKey, routes: await routes() };
   let openapi = openapiJson();
   const operator = await startOperator({

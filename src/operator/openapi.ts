@@ -298,6 +298,7 @@ export const openapiDocument = {
           'issuer_keys_unavailable',
           'upstream_queue_full',
           'out_of_sockets',
+          'mcp_unavailable',
           'account_token_missing',
           'upstream_overloaded',
           'database_away',

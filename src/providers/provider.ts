@@ -10,6 +10,7 @@ import type { HttpClient } from '../core/http-client.ts';
 import type { InferenceEvent } from '../inference/event.ts';
 import type { NeutralRequest } from '../inference/neutral-request.ts';
 import type { ModelType, Operation } from '../inference/operation.ts';
+import type { Part } from '../inference/request.ts';
 import type { ListTerms } from '../inference/served-as.ts';
 import type { Usage } from '../inference/usage.ts';
 
@@ -183,6 +184,8 @@ export interface Connection {
   /** The account's own proxy, or `none`; undefined: as the server's settings say. May hold a password. */
   readonly proxy?: string;
   readonly tls?: { rejectUnauthorized: boolean; ca?: string };
+  /** A name that leads to a metadata service of a cloud is not connected to (core/metadata-address.ts). */
+  readonly guarded?: true;
 }
 
 /**
@@ -224,6 +227,8 @@ export interface ChatRules {
   readonly parameters: KeyRules | undefined;
   /** Of each message. */
   readonly messages: KeyRules | undefined;
+  /** Longer ids of tool calls are refused; undefined: nothing is known of a bound. */
+  readonly maxToolCallIdCharacters?: number | undefined;
   /** It is known in which key earlier reasoning goes back, and `messages` puts it there. */
   readonly takesReasoning?: boolean;
 }
@@ -318,6 +323,11 @@ export interface Translation {
   /** Body bytes plus headers this request needs beyond the mount's; or what the provider cannot express. */
   toRequest(request: NeutralRequest, target: TranslationTarget): OrError<MadeRequest>;
   /**
+   * Whether an image or a file that is named by an address on the web has to be fetched first, since the provider does not
+   * do it. Absent: it does.
+   */
+  takesBytesAlone?(part: Part, modelId: string): boolean;
+  /**
    * The made body with what the host of the target takes otherwise. Absent: all hosts of this wire take the same. On the
    * relay thread, also where `toRequest` ran in another.
    */
@@ -341,6 +351,11 @@ export interface EventReader {
    * usage may still come before.
    */
   readonly finished?: boolean;
+  /**
+   * What only the end of a stream tells, called once when it ended whole. Of a wire without an end of its own, which may
+   * name a finish reason with every piece: the last one counts.
+   */
+  end?(out: InferenceEvent[]): void;
 }
 
 export interface LocalRequest {

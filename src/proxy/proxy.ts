@@ -3,6 +3,7 @@ import { GatewayError } from '../core/errors.ts';
 import type { Exchange, Method, OrError } from '../core/exchange.ts';
 import type { Log } from '../core/log.ts';
 import type { Sweeper } from '../core/sweeper.ts';
+import { continueTrace } from '../core/trace-context.ts';
 import type { ApiForm, Dialect, PeekedRequest } from '../dialects/dialect.ts';
 import { type Admission, type Limits, NOTHING_HELD, Refused } from '../limits/admission.ts';
 import type { Caller, Callers } from '../policy/caller.ts';
@@ -20,7 +21,7 @@ import { CollectedBody } from './collected-body.ts';
 import { endpointOrder } from './endpoint-order.ts';
 import { isJson, namedModel } from './named-model.ts';
 import { PassedBody, type PassedBodyOwner } from './passed-body.ts';
-import { broughtKeys, onlyHeader, passedHeaders } from './passed-headers.ts';
+import { broughtKeys, onlyHeader, passedHeaders, withCredential } from './passed-headers.ts';
 import { checkedPath, passedQuery, providerPath, queryParameter } from './proxy-path.ts';
 import { type ProxyBody, type ProxyOwner, ProxyRelay } from './proxy-relay.ts';
 import type { ProxyStep } from './proxy-step.ts';
@@ -32,6 +33,7 @@ export interface ProxySnapshot {
   readonly routes: ModelRoutes;
   readonly callers: Callers;
   readonly limits: Limits;
+  readonly exportsTraces: boolean;
   price(target: Target): Price;
 }
 
@@ -159,12 +161,19 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
     this.#query = query;
     const passed = passedHeaders(this.#lines, keys);
     if (passed instanceof GatewayError) return passed;
-    this.#headers = passed;
+    this.#headers = this.#snapshot.exportsTraces ? this.#traced(passed) : passed;
     const contentType = onlyHeader(this.#lines, 'content-type');
     if (contentType instanceof GatewayError) return contentType;
     const place = this.#place();
     if (place instanceof GatewayError) return place;
     return this.#takeBody(place, contentType);
+  }
+
+  /** The trace goes on as that of any exchange. */
+  #traced(passed: readonly string[]): readonly string[] {
+    const { headers, id } = this.#exchange;
+    continueTrace(headers, id);
+    return withCredential(passed, ['traceparent', headers.traceparent ?? '']);
   }
 
   /** Who is asked, found before any byte of the body is read. */

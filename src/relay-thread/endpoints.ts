@@ -6,6 +6,7 @@ import { type PipelineOptions, runInference } from '../pipeline.ts';
 import type { ProxyOptions } from '../proxy/proxy.ts';
 import { type BatchRoutes, batchRoutes } from './batches-endpoint.ts';
 import { type FileEndpoints, fileRoutes } from './files-endpoint.ts';
+import type { McpGate } from './mcp-gate.ts';
 import { listModels, type ModelLists, showModel } from './models-endpoint.ts';
 import { anyProviderPath, proxyRoutes } from './proxy-routes.ts';
 import type { RefusalRecords } from './refusal-records.ts';
@@ -19,6 +20,7 @@ export interface EndpointsOptions {
   readonly proxy: ProxyOptions;
   /** See PASSED_AT of plugs.ts. */
   readonly passedAt: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly mcp: Pick<McpGate, 'routes'>;
   /** The document that the gateway serves of itself, as JSON. */
   readonly openapi: Uint8Array;
   /** In the form of the dialect that a path without one is answered in. */
@@ -31,7 +33,7 @@ const ALIVE = Buffer.from('{"status":"ok","service":"sluice"}');
 /** Endpoints that are planned and not built yet. One that is built leaves this list: a test holds that. */
 export const PLANNED: readonly PlannedPath[] = [
   { pattern: '/responses/{+path}' },
-  ...['/mcp', '/mcp/v1/{name}/mcp', '/agent/chat/completions', '/agent/responses'].map((pattern) => ({
+  ...['/agent/chat/completions', '/agent/responses'].map((pattern) => ({
     pattern,
     atRootOnly: true as const,
   })),
@@ -44,6 +46,7 @@ export function routeTable(options: EndpointsOptions): RouteTable {
     [
       ...inferenceRoutes(options),
       ...plainRoutes(options),
+      ...options.mcp.routes(),
       ...fileRoutes(options.files, errorBody),
       ...batchRoutes(options.batches, errorBody),
       ...proxyRoutes(proxy, passedAt, errorBody),

@@ -10,6 +10,7 @@ import { Sweeper } from '../core/sweeper.ts';
 import { MemoryCounters } from '../counters/memory-counters.ts';
 import type { RedisCounters } from '../counters/redis-counters.ts';
 import { Edge } from '../edge/edge.ts';
+import type { RequestHead } from '../edge/request-head.ts';
 import { runBeforeLastByte } from '../edge/response-sink.ts';
 import { DiskBlobs } from '../files/disk-blobs.ts';
 import { RecordSender } from '../ledger/record-sender.ts';
@@ -28,6 +29,8 @@ import { BatchRows } from './batch-rows.ts';
 import { CredentialWarnings } from './credential-warnings.ts';
 import { routeTable } from './endpoints.ts';
 import { FileRows } from './file-rows.ts';
+import { MCP_HEADERS, McpGate } from './mcp-gate.ts';
+import { mediaFetcher } from './media-fetcher.ts';
 import { RefusalRecords } from './refusal-records.ts';
 import { type Lasting, makeSnapshot } from './snapshot.ts';
 import { TaskPool } from './task-pool.ts';
@@ -61,6 +64,7 @@ const log = createLog(
 const { errorBody } = DIALECTS[0]!;
 const sweeper = new Sweeper();
 const tasks = new TaskPool();
+const fetchMedia = mediaFetcher();
 const counters = new SharedCounters(data.threads, data.thread, data.counters);
 const records = new RecordSender({
   thread: data.thread,
@@ -104,6 +108,7 @@ const pipeline: PipelineOptions = {
   estimate: tasks.estimate,
   translateHeavy: tasks.translateHeavy,
   heavyAnswers: tasks.heavyAnswers,
+  fetchMedia,
   sharedMemory: counters,
   snapshot: () => snapshot,
   record: (record) => records.add(record),
@@ -115,6 +120,16 @@ const pipeline: PipelineOptions = {
   credentialRefused: new CredentialWarnings(log, () => snapshot.settings.log.providerWords).refused,
   refused: refusals.refused,
 };
+
+const mcp = new McpGate({
+  configuration: data.configuration,
+  pipeline,
+  keyOf: ({ headers }) => {
+    const { authorization, xApiKey, apiKey } = headers as RequestHead;
+    return presentedKey(authorization, xApiKey, apiKey);
+  },
+  want: () => send({ type: 'mcp-wanted', thread: data.thread }),
+});
 
 const fileRows = new FileRows({ thread: data.thread, send });
 const files = {
@@ -146,6 +161,7 @@ const edge = new Edge({
     pipeline,
     records: refusals,
     files,
+    mcp,
     batches: { rows: batchRows, endpoints, files },
     proxy: { ...pipeline, dialects: DIALECTS, forms: FORMS },
     passedAt: PASSED_AT,
@@ -205,6 +221,9 @@ function onMessage(message: LaterMessage): void {
       ledgerFull = message.full;
       records.pauseJournal(ledgerFull && !refusesWhenFull());
       return;
+    case 'mcp':
+      mcp.connect(message.port);
+      return;
     case 'cut':
       edge.cutAll();
       batches.cut();
@@ -218,6 +237,7 @@ function reconfigure(configuration: ThreadConfiguration): void {
   snapshot = makeSnapshot(configuration, lasting);
   keyRing.reconfigure(configuration);
   edge.reconfigure(configuration.server, headersOfInterest(configuration));
+  mcp.reconfigure(configuration);
   redisCounts?.reconfigure(configuration.server.counters);
   log.level = configuration.server.log.level;
   const { limits, timeouts, upstream } = configuration.server;
@@ -233,7 +253,7 @@ function headersOfInterest({ virtualModels, loadBalancing }: ThreadConfiguration
   ];
   const identifiers = routings.flatMap(({ sticky }) => sticky?.identifiers ?? []);
   const ofSessions = identifiers.filter(({ source }) => source === 'headers').map(({ key }) => key);
-  return [...new Set([...FORWARDABLE, ...ofSessions])];
+  return [...new Set([...FORWARDABLE, ...MCP_HEADERS, ...ofSessions])];
 }
 
 function refusesWhenFull(): boolean {
@@ -241,7 +261,9 @@ function refusesWhenFull(): boolean {
 }
 
 async function drain(): Promise<void> {
+  mcp.drain();
   await Promise.all([edge.drain(), batches.stop()]);
+  mcp.close();
   await tasks.close();
   await redisCounts?.stop();
   records.close();

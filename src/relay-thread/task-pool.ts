@@ -41,11 +41,11 @@ export class TaskPool {
     dialect: Dialect,
     wire: Wire,
     target: TranslationTarget,
-    { body, cacheMarker }: TranslatableRequest,
+    { body, cacheMarker, media }: TranslatableRequest,
     signal: AbortSignal,
   ): Promise<OrError<TranslatedRequest>> => {
     const copy = new Uint8Array(body);
-    const input = { dialect: dialect.name, wire: wire.name, target, body: copy, cacheMarker };
+    const input = { dialect: dialect.name, wire: wire.name, target, body: copy, cacheMarker, media };
     const result = await this.#pool.run(translateRequestTask, input, {
       transfer: [copy.buffer],
       abandoned: signal,

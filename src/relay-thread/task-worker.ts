@@ -27,7 +27,8 @@ function translate(input: TranslateInput): TranslateOutput {
   const to = WIRES.find((each) => each.name === input.wire)?.translation;
   if (!from || !to) throw new Error(`nothing translates ${input.dialect} to ${input.wire}`);
   const body = Buffer.from(input.body.buffer, input.body.byteOffset, input.body.byteLength);
-  const made = translateRequest(from, to, input.target, { body, cacheMarker: input.cacheMarker });
+  const { target, cacheMarker, media } = input;
+  const made = translateRequest(from, to, target, { body, cacheMarker, media });
   return made instanceof GatewayError ? plainError(made) : made;
 }
 

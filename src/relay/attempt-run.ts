@@ -286,18 +286,18 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
   }
 
   #request(): OrError<Outbound> | Promise<OrError<Outbound>> {
-    const { exchange, dialect, translateHeavy, cacheMarker } = this.#c;
+    const { exchange, dialect, translateHeavy, cacheMarker, fetchMedia } = this.#c;
     const params = this.step.overrides?.params;
     const { headers, body } = exchange;
     if (params === undefined) {
-      const asked = { headers, body, peeked: this.#peeked, cacheMarker };
+      const asked = { headers, body, peeked: this.#peeked, cacheMarker, fetchMedia };
       return outbound(asked, dialect, this.step, translateHeavy, this);
     }
     const changed = overriddenRequest(exchange, dialect, params);
     if (changed instanceof GatewayError) return changed;
     this.#peeked = changed.peeked;
     this.#body = changed.body;
-    return outbound({ headers, cacheMarker, ...changed }, dialect, this.step, translateHeavy, this);
+    return outbound({ headers, cacheMarker, fetchMedia, ...changed }, dialect, this.step, translateHeavy, this);
   }
 
   #sendTranslated(request: Promise<OrError<Outbound>>): void {

@@ -11,6 +11,8 @@ import type { RunContext } from './run-context.ts';
 
 export interface AttemptsOptions extends RunContext {
   readonly plan: RoutePlan;
+  /** Of the step that is asked first: limits may have refused those before it. */
+  readonly index: number;
 }
 
 /** An attempt after which another target is looked for. */
@@ -42,7 +44,7 @@ export class Attempts {
   #beside: AttemptRun | undefined;
   #adopted = false;
   /** Of the latest step in the plan. */
-  #index = 0;
+  #index: number;
   /** Tries of that step after its first. */
   #retries = 0;
   #retriedReused = false;
@@ -55,8 +57,10 @@ export class Attempts {
   constructor(options: AttemptsOptions, owner: AttemptsOwner) {
     this.#o = options;
     this.#owner = owner;
-    this.trail = new AttemptTrail(options.plan);
-    this.#run = new AttemptRun(options.plan.first, options, owner);
+    const { plan, index } = options;
+    this.trail = new AttemptTrail(plan);
+    this.#index = index;
+    this.#run = new AttemptRun(plan.step(index) ?? plan.first, options, owner);
   }
 
   get run(): AttemptRun {

@@ -9,6 +9,7 @@ import type { OutboundRequest } from '../upstream/attempt.ts';
 import { requestHeaders } from '../upstream/forward-headers.ts';
 import { asksUsage } from './asks-usage.ts';
 import { formOf, mountFor } from './choose-mount.ts';
+import type { FetchedMedia, MediaFetcher } from './media-by-address.ts';
 import { type HeavyTranslator, type TranslatedRequest, translateRequest } from './request-translation.ts';
 import { overriddenHeaders } from './step-overrides.ts';
 
@@ -37,6 +38,8 @@ export interface AskedRequest {
   readonly peeked: PeekedRequest;
   /** Of a translated request. */
   readonly cacheMarker: CacheMarker | undefined;
+  /** For a translated request that names images or files by address; absent: nothing is fetched. */
+  readonly fetchMedia?: MediaFetcher | undefined;
 }
 
 /** The client's request in the provider's form: spliced where they speak the same, else translated. */
@@ -47,7 +50,7 @@ export function outbound(
   translateHeavy: HeavyTranslator,
   abandoned: { readonly signal: AbortSignal },
 ): OrError<Outbound> | Promise<OrError<Outbound>> {
-  const { body, peeked, cacheMarker } = asked;
+  const { body, peeked, fetchMedia } = asked;
   const mount = mountFor(target, dialect);
   if (mount === undefined) return new GatewayError('unsupported_operation', { target: target.id });
   const { wire } = mount;
@@ -75,11 +78,40 @@ export function outbound(
     }
     return { ...first, more: others, partInputs };
   };
-  if (body.length > INLINE_BYTES) {
+  const translate = (media?: FetchedMedia): OrError<TranslatedRequest> | Promise<OrError<TranslatedRequest>> => {
+    const request = { ...asked, media };
+    if (body.length + bytesOf(media) <= INLINE_BYTES) {
+      return translateRequest(dialect.translation!, wire.translation!, target, request);
+    }
     const { id, modelId } = target;
-    return translateHeavy(dialect, wire, { id, modelId }, { body, cacheMarker }, abandoned.signal).then(finish);
-  }
-  return finish(translateRequest(dialect.translation!, wire.translation!, target, asked));
+    return translateHeavy(dialect, wire, { id, modelId }, request, abandoned.signal);
+  };
+  const made = translate();
+  if (!(made instanceof Promise) && !isUnfetched(made)) return finish(made);
+  return withMedia(Promise.resolve(made), translate, fetchMedia, abandoned).then(finish);
+}
+
+function bytesOf(media: FetchedMedia | undefined): number {
+  let bytes = 0;
+  if (media) for (const file of media.values()) bytes += file.bytes.length;
+  return bytes;
+}
+
+function isUnfetched(made: OrError<TranslatedRequest>): made is GatewayError {
+  return made instanceof GatewayError && made.context.wanted !== undefined;
+}
+
+/** Once more, with what the request names by address. */
+async function withMedia(
+  first: Promise<OrError<TranslatedRequest>>,
+  translate: (media: FetchedMedia) => OrError<TranslatedRequest> | Promise<OrError<TranslatedRequest>>,
+  fetchMedia: MediaFetcher | undefined,
+  abandoned: { readonly signal: AbortSignal },
+): Promise<OrError<TranslatedRequest>> {
+  const made = await first;
+  if (!isUnfetched(made) || fetchMedia === undefined) return made;
+  const media = await fetchMedia(made.context.wanted ?? [], abandoned.signal);
+  return media instanceof GatewayError ? media : translate(media);
 }
 
 function wrapping({ without, pairs }: Envelope, { forwardable = NOTHING }: HeadersOfInterest): BodyEnvelope {

@@ -6,6 +6,8 @@ import type { EmbeddingRequest } from '../inference/embedding.ts';
 import type { Task } from '../offload/tasks.ts';
 import type { MadeRequest, Translation, TranslationTarget, Wire } from '../providers/provider.ts';
 
+import { type FetchedMedia, inlineMedia } from './media-by-address.ts';
+
 export interface TranslatedRequest extends MadeRequest {
   /** Bodies of further requests, in order, where the client asks for more than the provider takes at once. */
   readonly more?: readonly Buffer[] | undefined;
@@ -17,6 +19,8 @@ export interface TranslatedRequest extends MadeRequest {
 export interface TranslatableRequest {
   readonly body: Buffer;
   readonly cacheMarker: CacheMarker | undefined;
+  /** What it names by address, where that was fetched. */
+  readonly media?: FetchedMedia | undefined;
 }
 
 /** As OpenAI: https://platform.openai.com/docs/api-reference/embeddings/create */
@@ -27,11 +31,13 @@ export function translateRequest(
   from: DialectTranslation,
   to: Translation,
   target: TranslationTarget,
-  { body, cacheMarker }: TranslatableRequest,
+  { body, cacheMarker, media }: TranslatableRequest,
 ): OrError<TranslatedRequest> {
   const request = from.toInference(body, target.modelId);
   if (request instanceof GatewayError) return request;
   if (cacheMarker && 'messages' in request) withCacheMarkers(request, cacheMarker);
+  const unfetched = 'messages' in request ? inlineMedia(request, to, target, media) : undefined;
+  if (unfetched) return unfetched;
   const maxInputs = to.maxInputs?.(target.modelId);
   if (maxInputs === undefined || !('inputs' in request) || request.inputs.length <= maxInputs) {
     return to.toRequest(request, target);
@@ -77,6 +83,7 @@ export interface TranslateInput {
   readonly target: TranslationTarget;
   readonly body: Uint8Array;
   readonly cacheMarker: CacheMarker | undefined;
+  readonly media: FetchedMedia | undefined;
 }
 
 /** An error crosses as what it is made of. */

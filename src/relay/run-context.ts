@@ -7,6 +7,7 @@ import type { OriginPools } from '../upstream/origin-pools.ts';
 import type { AnswerFilterMaker } from './answer-filter.ts';
 import type { HeavyAnswers } from './answer-translation.ts';
 import type { SharedMemory } from './held-memory.ts';
+import type { MediaFetcher } from './media-by-address.ts';
 import type { HeavyTranslator } from './request-translation.ts';
 
 /** What limits hold for the attempts of an exchange that may go to several targets: each has a price and rules of its own. */
@@ -31,6 +32,8 @@ export interface RunContext {
   readonly pools: OriginPools;
   readonly translateHeavy: HeavyTranslator;
   readonly heavyAnswers: HeavyAnswers;
+  /** Absent: nothing that a request names by address is fetched. */
+  readonly fetchMedia?: MediaFetcher | undefined;
   /** What large answers are held in, beside the bodies of all exchanges. */
   readonly sharedMemory: SharedMemory;
   /** A translated answer has no fields beyond those of the client's form. */

@@ -86,6 +86,10 @@ export class StreamTranslation implements RelayMode {
     if (this.#over || this.#reader.complete) return;
     this.#events.length = 0;
     this.#reader.fromEvent(event, data, this.#events);
+    this.#deliver();
+  };
+
+  #deliver(): void {
     for (const each of this.#events) {
       if (each.type === 'error') {
         this.#flush();
@@ -104,9 +108,12 @@ export class StreamTranslation implements RelayMode {
       this.#outBytes += bytes.length;
       if (this.#outBytes > this.#o.holdBytes) this.#commit();
     }
-  };
+  }
 
   #finish(): void {
+    this.#events.length = 0;
+    this.#reader.end?.(this.#events);
+    this.#deliver();
     this.#over = true;
     this.#commit();
     this.#out.push(this.#writer.end());

@@ -160,7 +160,7 @@ export class BalancedPlan implements RoutePlan {
   #mayAsk(entry: RouteEntry): boolean {
     const context = this.#context;
     const isCandidate = this.#latest === undefined || entry.written.fallbackCandidate;
-    if (isCandidate && entry.matches(context.metadata) && context.canAsk(entry.place.target)) return true;
+    if (isCandidate && entry.matches(context) && context.canAsk(entry.place.target)) return true;
     this.#pass(entry);
     return false;
   }

@@ -125,7 +125,7 @@ export function stepRetry({ maxRetries, delayMs, statuses }: RetrySettings): Ste
 
 function noTarget({ entries, model }: BalancedRoute, context: PlanContext): GatewayError {
   const why = entries.map((entry) => {
-    if (!entry.matches(context.metadata)) return `\`${entry.targetId}\` wants other metadata`;
+    if (!entry.matches(context)) return `\`${entry.targetId}\` is for requests of other metadata or another condition`;
     return context.canAsk(entry.place.target)
       ? `\`${entry.targetId}\` is no candidate`
       : `\`${entry.targetId}\` may not be used, or does not serve this endpoint`;

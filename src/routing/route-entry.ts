@@ -1,4 +1,5 @@
 import type { RouteTarget, RoutingLimits } from '../config/configuration.ts';
+import { type Condition, compileCondition } from '../config/rules/target-condition.ts';
 import type { Target } from '../providers/provider.ts';
 import type { Availability } from './circuit.ts';
 import { type HealthMemory, Place } from './place.ts';
@@ -61,6 +62,7 @@ export class RouteEntry {
   readonly #retry: StepRetry;
   readonly #overrides: StepOverrides | undefined;
   readonly #fallbackStatuses: ReadonlySet<number>;
+  readonly #condition: Condition | undefined;
   readonly #metadata: readonly (readonly [string, string])[];
   /** Made once where a step is as its manifest says. */
   readonly #steps = new Map<string, Step>();
@@ -81,6 +83,7 @@ export class RouteEntry {
     const { overrideParams: params, headersOverride: headers } = written;
     this.#overrides = params === undefined && headers === undefined ? undefined : { params, headers };
     this.#fallbackStatuses = written.fallbackStatuses ? new Set(written.fallbackStatuses) : DEFAULT_FALLBACK_STATUSES;
+    this.#condition = written.condition === undefined ? undefined : conditionOf(written.condition);
     this.#metadata = Object.entries(written.metadataMatch ?? {});
   }
 
@@ -112,11 +115,13 @@ export class RouteEntry {
     return undefined;
   }
 
-  matches(metadata: Readonly<Record<string, string>>): boolean {
+  /** Its `metadata_match` and its `condition` hold. */
+  matches(context: Pick<PlanContext, 'metadata' | 'conditionValues'>): boolean {
+    const { metadata } = context;
     for (const [key, value] of this.#metadata) {
       if (!Object.hasOwn(metadata, key) || metadata[key] !== value) return false;
     }
-    return true;
+    return this.#condition?.(context.conditionValues()) ?? true;
   }
 
   step(candidate: Candidate, reason: string, observer: StepObserver, { waits, retry }: PlanContext): Step {
@@ -170,6 +175,13 @@ export class RouteEntry {
       appliedJson: `{"routing":{${this.#description},"hops":[${hopJson(place.target.id, reason)}]}}`,
     };
   }
+}
+
+/** Found right when the manifest was read. */
+function conditionOf(text: string): Condition {
+  const compiled = compileCondition(text);
+  if (typeof compiled === 'string') throw new Error(`condition \`${text}\`: ${compiled}`);
+  return compiled;
 }
 
 /** Names of models need no escapes. */

@@ -1,4 +1,5 @@
 import type { ComplexityTier } from '../config/configuration.ts';
+import type { ConditionValues } from '../config/rules/target-condition.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
 import type { ModelType } from '../inference/operation.ts';
@@ -104,6 +105,8 @@ export interface PlanContext {
   header(name: string): string | undefined;
   /** Whether the caller may use this target, and the target can do what is asked. */
   canAsk(target: Target): boolean;
+  /** What conditions of targets are about. */
+  conditionValues(): ConditionValues;
   /** How hard the request is. */
   tier(): ComplexityTier;
 }

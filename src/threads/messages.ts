@@ -1,3 +1,4 @@
+import type { MessagePort } from 'node:worker_threads';
 import type { ThreadConfiguration } from '../config/configuration.ts';
 import type { AccountToken } from '../core/account-token.ts';
 import type { BudgetWindowKey, RefusalAction } from '../counters/budget-groups.ts';
@@ -50,6 +51,8 @@ export type ToRelayThread =
   | { type: 'tokens'; tokens: readonly AccountToken[] }
   /** The journal is full, or has room again. */
   | { type: 'ledger-full'; full: boolean }
+  /** To the thread of MCP; the port is transferred. */
+  | { type: 'mcp'; port: MessagePort }
   /** Accept nothing new; answer `drained` when the last exchange has ended. */
   | { type: 'drain' }
   /** The drain deadline came: end what is open. */
@@ -75,6 +78,8 @@ export type FromRelayThread =
   | { type: 'counters-back'; thread: number }
   /** A budget refused a request, or sent it to a cheaper model: the first in its period that this thread knows of. */
   | { type: 'budget-refuses'; window: BudgetWindowKey; action: RefusalAction }
+  /** A request of MCP is there: a port to its thread is wanted. */
+  | { type: 'mcp-wanted'; thread: number }
   | { type: 'log'; line: string }
   | IdentityAnswer
   | FileQuestionMessage

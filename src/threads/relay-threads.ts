@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads';
+import { type Transferable, Worker } from 'node:worker_threads';
 import type { Log } from '../core/log.ts';
 import type { FromRelayThread, RelayThreadData, ToRelayThread } from './messages.ts';
 
@@ -71,10 +71,10 @@ export class RelayThreads {
     for (const { worker, born } of this.#slots) if (born) worker.postMessage(message);
   }
 
-  /** To one thread; nothing where it is not born. */
-  tell(thread: number, message: ToRelayThread): void {
+  /** To one thread; one that is not born yet hears nothing. */
+  tell(thread: number, message: ToRelayThread, transfer: readonly Transferable[] = []): void {
     const slot = this.#slots[thread];
-    if (slot?.born) slot.worker.postMessage(message);
+    if (slot?.born) slot.worker.postMessage(message, transfer);
   }
 
   /** Resolves when every thread has ended its last exchange; what is open after `deadlineMs` (0: never) is cut. */

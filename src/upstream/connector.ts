@@ -1,6 +1,8 @@
-import type { Socket } from 'node:net';
+import { type LookupOptions, lookup } from 'node:dns';
+import type { LookupFunction, Socket } from 'node:net';
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
 import type { UpstreamSettings } from '../config/configuration.ts';
+import { isMetadataAddress } from '../core/metadata-address.ts';
 import type { Connection } from '../providers/provider.ts';
 import { directRead } from './direct-read.ts';
 import { proxyFor } from './proxy-choice.ts';
@@ -35,6 +37,7 @@ export class Connectors {
       onread: directRead,
       ...(this.#secureContext && tls?.ca === undefined && { secureContext: this.#secureContext }),
       ...(tls && { rejectUnauthorized: tls.rejectUnauthorized, ca: tls.ca }),
+      ...(connection.guarded && { lookup: guardedLookup }),
     });
     return proxy === undefined ? connect : this.#through(proxy, connect, timeoutMs);
   }
@@ -59,3 +62,14 @@ export class Connectors {
     };
   }
 }
+
+/** Looked at here and not before: between a question of ours and the connection's own the answer may change. */
+const guardedLookup: LookupFunction = (hostname, options, callback) => {
+  lookup(hostname, { ...options, all: true } as LookupOptions & { all: true }, (error, addresses) => {
+    const refused = addresses?.find(({ address }) => isMetadataAddress(address));
+    if (error) callback(error, '', 0);
+    else if (refused) callback(Object.assign(new Error('a metadata address'), { code: 'EHOSTUNREACH' }), '', 0);
+    else if (options.all) callback(null, addresses);
+    else callback(null, addresses[0]?.address ?? '', addresses[0]?.family);
+  });
+};

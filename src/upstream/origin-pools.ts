@@ -136,8 +136,9 @@ function watch(socket: Socket, heads: UnaskedContinue): void {
 }
 
 function keyOf(connection: Connection): string {
-  const { origin, credential, proxy = '', tls } = connection;
-  return tls
+  const { origin, credential, proxy = '', tls, guarded } = connection;
+  const key = tls
     ? `${origin} ${credential} ${proxy} ${tls.rejectUnauthorized} ${tls.ca ?? ''}`
     : `${origin} ${credential} ${proxy}`;
+  return guarded ? `${key} guarded` : key;
 }

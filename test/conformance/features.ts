@@ -57,7 +57,7 @@ export const FEATURES: readonly Feature[] = [
     declared: 'ccccc',
   },
   { name: 'image as data', body: image('data:image/png;base64,AAAA'), declared: 'ccccc' },
-  { name: 'image by URL', body: image('https://example.com/a.png'), declared: 'ccrrc' },
+  { name: 'image by URL', body: image('https://example.com/a.png'), declared: 'ccccc' },
   {
     name: 'audio input',
     body: asked({ type: 'input_audio', input_audio: { data: 'AAAA', format: 'wav' } }),
@@ -115,8 +115,14 @@ export function fateOf({ body, beside = {}, cacheMarker }: Feature, wire: Wire, 
   return made === sent({ ...PLAIN, ...beside }, wire, modelId, undefined) ? 'left out' : 'carried';
 }
 
+/** What the relay fetches for providers that take bytes alone. */
+export const FETCHED_MEDIA = new Map([
+  ['https://example.com/a.png', { bytes: Buffer.from('png'), mediaType: 'image/png' }],
+  ['https://example.com/a.pdf', { bytes: Buffer.from('%PDF-'), mediaType: 'application/pdf' }],
+]);
+
 function sent(body: object, wire: Wire, modelId: string, cacheMarker: CacheMarker | undefined): string | undefined {
-  const asks = { body: Buffer.from(JSON.stringify({ model: 'a/m', ...body })), cacheMarker };
+  const asks = { body: Buffer.from(JSON.stringify({ model: 'a/m', ...body })), cacheMarker, media: FETCHED_MEDIA };
   const made = translateRequest(openAiChat.translation!, wire.translation!, { id: 'a/m', modelId }, asks);
   if (!(made instanceof GatewayError)) return made.body.toString();
   if (made.code !== 'unsupported_parameter') throw made;

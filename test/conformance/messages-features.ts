@@ -2,7 +2,7 @@ import { GatewayError } from '../../src/core/errors.ts';
 import { anthropicMessages } from '../../src/dialects/anthropic-messages/index.ts';
 import type { Wire } from '../../src/providers/provider.ts';
 import { translateRequest } from '../../src/relay/request-translation.ts';
-import type { Fate, Feature } from './features.ts';
+import { type Fate, FETCHED_MEDIA, type Feature } from './features.ts';
 
 /** The wires that a request of Anthropic's form is translated to, each with a model. */
 export const WIRES_OF_MESSAGES = [
@@ -40,13 +40,13 @@ export const MESSAGE_FEATURES: readonly Feature[] = [
   {
     name: 'image by URL',
     body: asked({ type: 'image', source: { type: 'url', url: 'https://example.com/a.png' } }),
-    declared: 'ccrc',
+    declared: 'cccc',
   },
   { name: 'PDF as data', body: asked({ type: 'document', source: source('application/pdf') }), declared: 'cccr' },
   {
     name: 'PDF by URL',
     body: asked({ type: 'document', source: { type: 'url', url: 'https://example.com/a.pdf' } }),
-    declared: 'rcrr',
+    declared: 'cccr',
   },
   {
     name: 'document of text',
@@ -132,7 +132,11 @@ export function messageFateOf({ body, beside: plain = {} }: Feature, wire: Wire,
 }
 
 function sent(body: object, wire: Wire, modelId: string): string | undefined {
-  const asks = { body: Buffer.from(JSON.stringify({ model: 'a/m', ...body })), cacheMarker: undefined };
+  const asks = {
+    body: Buffer.from(JSON.stringify({ model: 'a/m', ...body })),
+    cacheMarker: undefined,
+    media: FETCHED_MEDIA,
+  };
   const made = translateRequest(anthropicMessages.translation, wire.translation!, { id: 'a/m', modelId }, asks);
   if (!(made instanceof GatewayError)) return made.body.toString();
   if (made.code !== 'unsupported_parameter') throw made;

@@ -65,6 +65,23 @@ test('an exchange is one SERVER and one CLIENT span in JSON, in the trace of the
   assert.equal(await gateway.stop(), 0);
 });
 
+test('a request that is passed as it is goes on in the trace of its client, too', async (t) => {
+  const collector = await kept(t, startCollector());
+  const endpoint = { name: 'own', type: 'integration/model/custom-endpoint', base_url: provider.origin };
+  const account = { type: 'provider-account/custom-endpoint', name: 'speech', integrations: [endpoint] };
+  const exporter = { type: 'http', endpoint: `http://127.0.0.1:${collector.port}`, encoding: 'json' };
+  const gateway = await kept(t, startGateway({ manifests: [account, traces(exporter)] }));
+  heard.length = 0;
+  const path = '/proxy-api/speech/own/any';
+  await (await ask(gateway, { any: 'thing' }, { path, headers: { traceparent: PARENT } })).text();
+  assert.equal(await gateway.stop(), 0);
+  const [{ scopeSpans }] = JSON.parse(collector.exports[0]!.body.toString()).resourceSpans;
+  const [server, client] = scopeSpans[0].spans;
+  assert.deepEqual([server.traceId, server.parentSpanId], [PARENT.slice(3, 35), PARENT.slice(36, 52)]);
+  assert.equal(client.parentSpanId, server.spanId);
+  assert.deepEqual(heard, [`00-${server.traceId}-${server.spanId}-01`]);
+});
+
 test('spans go as protobuf over HTTP, and over gRPC, and only those that the conditions ask for', async (t) => {
   const collector = await kept(t, startCollector());
   const grpc = await kept(t, startGrpcCollector());

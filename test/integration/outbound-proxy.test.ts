@@ -12,6 +12,7 @@ import { type ConnectProxy, startConnectProxy } from '../support/connect-proxy.t
 import { eventually, startGateway } from '../support/gateway.ts';
 import { completion, sendJson, startProvider } from '../support/provider.ts';
 import { openAccount } from '../support/scripted-provider.ts';
+import { startSts, stsEnvironment } from '../support/sts-server.ts';
 import { keyPair } from '../support/token-issuer.ts';
 
 const CHAT = { model: 'p/m', messages };
@@ -147,4 +148,40 @@ test('no source calls the global fetch, which knows neither the proxy nor the au
     /(?<![.#\w]|async )fetch\((?!signal)/.test(readFileSync(join(source, file), 'utf8')),
   );
   assert.deepEqual(calls, []);
+});
+
+test("AWS's own code asks for the keys of a role through upstream.proxy, and trusts upstream.ca_file", {
+  skip: noOpenssl,
+}, async (t) => {
+  const { key, cert, certFile } = await selfSigned(t, 'DNS:sts.test');
+  const keys = { accessKeyId: 'ASIAROLE', secretAccessKey: 'role-secret', sessionToken: 'role-session' };
+  const sts = await startSts({ ...keys, lifeMs: 3_600_000 }, { key, cert });
+  t.after(() => sts[Symbol.asyncDispose]());
+  const proxy = await startConnectProxy({ ports: { 'sts.test': Number(new URL(sts.origin).port) } });
+  t.after(() => proxy[Symbol.asyncDispose]());
+  const usage = { inputTokens: 1, outputTokens: 1, totalTokens: 2 };
+  const output = { message: { role: 'assistant', content: [{ text: 'signed' }] } };
+  const provider = await startProvider((_request, response) =>
+    sendJson(response, 200, { output, stopReason: 'end_turn', usage }),
+  );
+  t.after(() => provider[Symbol.asyncDispose]());
+  const gateway = await startGateway({
+    environment: stsEnvironment({ origin: 'https://sts.test' }),
+    server: { upstream: { proxy: proxy.address, no_proxy: ['127.0.0.1'], ca_file: certFile } },
+    manifests: [
+      {
+        type: 'provider-account/aws-bedrock',
+        name: 'p',
+        region: 'eu-west-1',
+        base_url: provider.origin,
+        auth_data: { type: 'assumed-role-based', assumed_role_arn: 'arn:aws:iam::123456789012:role/bedrock' },
+      },
+    ],
+  });
+  t.after(() => gateway[Symbol.asyncDispose]());
+  await eventually('the role is assumed', async () => (await ask(gateway, CHAT)).status === 200);
+  assert.deepEqual([...new Set(proxy.tunnels)], ['sts.test:443']);
+  assert.equal(sts.asked[0]?.get('Action'), 'AssumeRole');
+  assert.match(String(provider.requests.at(-1)?.headers['authorization']), /Credential=ASIAROLE\//);
+  assert.equal(provider.requests.at(-1)?.headers['x-amz-security-token'], 'role-session');
 });

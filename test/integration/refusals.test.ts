@@ -61,7 +61,11 @@ describe('paths and methods', () => {
       assert.equal(error.code, 'not_supported_yet');
       assert.ok(error.message.includes(name), error.message);
     }
-    assert.equal((await errorOf(await get('/v1/mcp'))).code, 'path_not_found', 'this one stands at the root alone');
+    assert.equal(
+      (await errorOf(await get('/v1/agent/responses'))).code,
+      'path_not_found',
+      'this one stands at the root alone',
+    );
   });
 
   test('HEAD answers where GET does, with the length and without the body', async () => {

@@ -106,6 +106,11 @@ before(async () => {
             target('b', { tier: 'complex' }),
           ]),
           priority('vectors', [{ target: 'open-a/m', retry_config: { attempts: 0 } }, { target: 'open-b/m' }]),
+          priority('conditional', [
+            target('a', { condition: 'metadata.tier == "gold" && body_bytes < 10000' }),
+            target('b'),
+          ]),
+          priority('limited', [target('cheap'), target('b')]),
           priority('hedged', [target('a'), target('b')], { hedge: { after: 100, max_rate: 100 } }),
         ],
       },
@@ -134,7 +139,7 @@ before(async () => {
       {
         type: 'gateway-rate-limiting-config',
         rules: [
-          { id: 'of-the-target', when: { models: ['cheap/m'] }, limit_to: 1000, unit: 'requests_per_hour' },
+          { id: 'of-the-target', when: { models: ['cheap/m'] }, limit_to: 2, unit: 'requests_per_hour' },
           { id: 'of-the-model', when: { models: ['group/first'] }, limit_to: 1000, unit: 'requests_per_hour' },
         ],
       },
@@ -273,7 +278,7 @@ test('metadata_match keeps other requests from a target, and the refusal says so
   assert.equal(refused.status, 403);
   const { code, message } = await errorOf(refused);
   assert.equal(code, 'no_target');
-  assert.match(message, /`a\/m` wants other metadata/);
+  assert.match(message, /`a\/m` is for requests of other metadata/);
   assert.equal((await chat('group/eu', {}, { 'x-tfy-metadata': '{"region":"EU"}' })).status, 200);
 });
 
@@ -401,4 +406,18 @@ test('first content of the two wins a hedge, the loser is stopped and both are i
   // $1 and $2 per 1,000 tokens: 5 and 7 of the answer, and the prompt once more for the other one.
   assert.equal(lost?.nano_usd, 5_000_000);
   assert.equal(receipt?.cost.nano_usd, 19_000_000 + 5_000_000);
+});
+
+test('a rule about a target counts requests that come by a virtual model, and sends them on to the next target', async () => {
+  const asked: (string | null)[] = [];
+  for (let each = 0; each < 3; each += 1) asked.push(resolved(await chat('group/limited')));
+  assert.deepEqual(asked, ['cheap/m', 'cheap/m', 'b/m']);
+  const refused = await chat('cheap/m');
+  assert.equal(refused.status, 429);
+});
+
+test('a target with a condition is asked only where it holds, and what cannot be told does not', async () => {
+  assert.equal(resolved(await chat('group/conditional', {}, { 'x-tfy-metadata': '{"tier":"gold"}' })), 'a/m');
+  assert.equal(resolved(await chat('group/conditional', {}, { 'x-tfy-metadata': '{"tier":"silver"}' })), 'b/m');
+  assert.equal(resolved(await chat('group/conditional')), 'b/m');
 });

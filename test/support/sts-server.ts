@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { SigningKeys } from './signed-request.ts';
 
@@ -12,9 +13,9 @@ export interface StsServer extends AsyncDisposable {
   next: (SigningKeys & { lifeMs: number }) | string;
 }
 
-export async function startSts(next: StsServer['next']): Promise<StsServer> {
+export async function startSts(next: StsServer['next'], tls?: { key: string; cert: string }): Promise<StsServer> {
   const asked: URLSearchParams[] = [];
-  const server = createServer((incoming, response) => {
+  const answer: RequestListener = (incoming, response) => {
     let body = '';
     incoming.on('data', (bytes: Buffer) => {
       body += bytes.toString();
@@ -25,11 +26,12 @@ export async function startSts(next: StsServer['next']): Promise<StsServer> {
       response.writeHead(typeof given === 'string' ? 403 : 200, { 'content-type': 'text/xml' });
       response.end(typeof given === 'string' ? refusal(given) : assumed(given));
     });
-  });
+  };
+  const server = tls ? createSecureServer(tls, answer) : createServer(answer);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const sts: StsServer = {
-    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    origin: `${tls ? 'https' : 'http'}://127.0.0.1:${(server.address() as AddressInfo).port}`,
     asked,
     next,
     [Symbol.asyncDispose]: async () => {

@@ -25,17 +25,25 @@ export function translateStream(
   const reader = translation.eventReader!();
   const writer = eventWriter(context);
   const out: Buffer[] = [];
-  const parser = makeParser((event, data) => {
-    const events: InferenceEvent[] = [];
-    reader.fromEvent(event, data, events);
+  const write = (events: readonly InferenceEvent[]): void => {
     for (const each of events) {
       const bytes = writer.write(each);
       if (bytes) out.push(bytes);
     }
+  };
+  const parser = makeParser((event, data) => {
+    const events: InferenceEvent[] = [];
+    reader.fromEvent(event, data, events);
+    write(events);
   }, 1 << 24);
   for (const chunk of chunks) assert.equal(parser.push(chunk), undefined);
   const complete = reader.complete || reader.finished === true;
-  if (complete) out.push(writer.end());
+  const last: InferenceEvent[] = [];
+  if (complete) {
+    reader.end?.(last);
+    write(last);
+    out.push(writer.end());
+  }
   return { bytes: Buffer.concat(out), complete };
 }
 

@@ -5,14 +5,14 @@
 const providerAccounts = `
   anthropic aws aws-bedrock aws-bedrock-mantle aws-claude-platform aws-sagemaker azure
   cartesia deepgram elevenlabs gcp google-gemini guardrail-config-group hashicorp
-  hosted-mcp-server mcp-server-group nomic ollama openai palm self-hosted-model smallest-ai truefoundry`;
+  hosted-mcp-server nomic ollama openai palm self-hosted-model smallest-ai truefoundry`;
 
 const gatewayConfigurations = `
   gateway-data-access-config gateway-data-routing-config gateway-guardrails-config gateway-logging-config
   tracing-project`;
 
 const others = `
-  mcp-server/openapi mcp-server/remote mcp-server/stdio mcp-server/tfy-managed mcp-server/virtual
+  mcp-server/tfy-managed
   settings/ai-features settings/common-tools
   agent-identity pat secret-group sso-team
   agent alert-config artifact-version chat_prompt cluster data-dir environment ml-repo model-version policy

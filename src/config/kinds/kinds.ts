@@ -7,6 +7,8 @@ import { gatewayMetadataConfig } from './gateway-metadata-config.ts';
 import { gatewayOtelConfig } from './gateway-otel-config.ts';
 import { gatewayRateLimitingConfig } from './gateway-rate-limiting-config.ts';
 import type { ManifestKind } from './manifest-kind.ts';
+import { mcpServerGroup } from './mcp-server-group.ts';
+import { mcpServerOpenApi, mcpServerRemote, mcpServerStdio, mcpServerVirtual } from './mcp-servers.ts';
 import { role, roleBinding } from './role-binding.ts';
 import { sluiceApiKeys } from './sluice-api-keys.ts';
 import { sluiceIdentityProvider } from './sluice-identity-provider.ts';
@@ -45,4 +47,9 @@ export const KINDS = [
   pagerdutyAccount,
   msTeamsAccount,
   webhookAccount,
+  mcpServerRemote,
+  mcpServerVirtual,
+  mcpServerOpenApi,
+  mcpServerStdio,
+  mcpServerGroup,
 ] as const satisfies readonly ManifestKind[];

@@ -28,6 +28,7 @@ export const sluiceServer = manifestKind({
     'counters.max_cells': 'server.counters.maxCells',
     'ledger.enabled': 'server.ledger.enabled',
     'ledger.sync': 'server.ledger.sync',
+    'mcp.secret': 'server.mcp.secret',
   },
   check([first], context) {
     const overrides = parseWith(overridesSchema, parsedFrom(context.overrides, 'command line'));

@@ -6,6 +6,7 @@ import type { KindContext } from '../kinds/manifest-kind.ts';
 import { canonicalModel } from '../resource-name.ts';
 import { amount, headerMap, keyWithDefault, optionalKey, restricting, text, wholeNumber } from '../scalar-schema.ts';
 import { metadataKey, metadataValue } from './conditions.ts';
+import { compileCondition } from './target-condition.ts';
 
 /** `routing_config` of virtual models, whose keys stand flat in a load balancing rule; and what both share with fallbacks. */
 
@@ -68,6 +69,14 @@ const headersOverride = z
     error: framingError,
   });
 
+const conditionText = z.string({ error: 'an expression in CEL' }).superRefine((text, context) => {
+  const compiled = compileCondition(text);
+  if (typeof compiled === 'function') return;
+  const message =
+    'an expression in CEL of `subject`, `metadata`, `operation`, `stream`, `body_bytes`, `max_output_tokens`, `hour`';
+  context.addIssue({ code: 'custom', message, params: { message: `this is no condition: ${compiled}` } });
+});
+
 const target = z
   .object({
     target: modelName.describe('The model that is asked, as `account/model`.'),
@@ -92,6 +101,9 @@ const target = z
     metadata_match: restricting(optionalKey(z.record(metadataKey, metadataValue))).describe(
       'Only requests whose metadata has all of these.',
     ),
+    condition: restricting(optionalKey(conditionText), ['when', 'if']).describe(
+      'Only requests for which this expression in CEL holds: `metadata.tier == "gold" && body_bytes < 10000`.',
+    ),
   })
   .transform(
     (written): RouteTarget => ({
@@ -109,6 +121,7 @@ const target = z
       overrideParams: written.override_params,
       headersOverride: written.headers_override,
       metadataMatch: written.metadata_match,
+      condition: written.condition,
     }),
   );
 

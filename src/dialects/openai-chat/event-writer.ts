@@ -3,8 +3,8 @@ import { carryInId } from '../../inference/signature.ts';
 import { mergeUsage, type Usage } from '../../inference/usage.ts';
 import type { AnswerContext, EventWriter } from '../dialect.ts';
 import { finishWord } from '../openai-json/finish-word.ts';
-import { usageObject } from '../openai-json/usage-object.ts';
-import { imagePart, urlCitation } from './message-parts.ts';
+import { servedTier, usageObject } from '../openai-json/usage-object.ts';
+import { audioPart, imagePart, urlCitation } from './message-parts.ts';
 
 /** Reasoning that is held for the block that closes it; beyond this the block is left out, its text was sent anyway. */
 const MAX_HELD_REASONING_CHARACTERS = 4 * 1024 * 1024;
@@ -63,7 +63,9 @@ class ChunkWriter implements EventWriter {
     const usage = this.#context.includeUsage && this.#usage ? usageObject(this.#usage) : undefined;
     if (usage === undefined) return Buffer.from('data: [DONE]\n\n');
     if (this.#base === '') this.#begin();
-    return Buffer.from(`${this.#base}[],"usage":${JSON.stringify(usage)}}\n\ndata: [DONE]\n\n`);
+    const tier = servedTier(this.#usage ?? {});
+    const served = tier === undefined ? '' : `"service_tier":"${tier}",`;
+    return Buffer.from(`${this.#base}[],${served}"usage":${JSON.stringify(usage)}}\n\ndata: [DONE]\n\n`);
   }
 
   #content(event: ContentEvent, index: number): Buffer | undefined {
@@ -101,6 +103,8 @@ class ChunkWriter implements EventWriter {
         return `{"annotations":[${JSON.stringify(urlCitation(event))}]}`;
       case 'image':
         return strict ? undefined : `{"images":[${JSON.stringify(imagePart(event))}]}`;
+      case 'audio':
+        return `{"audio":${JSON.stringify(audioPart(event, this.#context))}}`;
       case 'extension':
         return strict ? undefined : `{${JSON.stringify(event.key)}:${JSON.stringify(event.value)}}`;
       case 'logprobs':

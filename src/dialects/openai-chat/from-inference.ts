@@ -5,8 +5,8 @@ import { carryInId } from '../../inference/signature.ts';
 import { mergeUsage, type Usage } from '../../inference/usage.ts';
 import type { AnswerContext } from '../dialect.ts';
 import { finishWord } from '../openai-json/finish-word.ts';
-import { usageObject } from '../openai-json/usage-object.ts';
-import { imagePart, urlCitation } from './message-parts.ts';
+import { servedTier, usageObject } from '../openai-json/usage-object.ts';
+import { audioPart, imagePart, urlCitation } from './message-parts.ts';
 
 /** A whole `chat.completion` from the neutral events. https://platform.openai.com/docs/api-reference/chat/object */
 export function fromInference(events: readonly InferenceEvent[], context: AnswerContext): OrError<Buffer> {
@@ -44,6 +44,7 @@ export function fromInference(events: readonly InferenceEvent[], context: Answer
       created,
       model,
       choices: Array.from(choices, (choice, index) => (choice ?? new WholeChoice()).toJson(index, context)),
+      service_tier: servedTier(usage),
       usage: usageObject(usage),
     }),
   );
@@ -67,6 +68,8 @@ class WholeChoice {
   readonly #thinkingBlocks: object[] = [];
   readonly #annotations: object[] = [];
   readonly #images: object[] = [];
+  /** Pieces of one sound, each base64 of its own. */
+  #audio: { mediaType: string; pieces: string[] } | undefined;
   readonly #logprobs: unknown[] = [];
   /** By key. Lists under the same key are put together, as a client does with deltas. */
   readonly #extensions: Record<string, unknown> = {};
@@ -106,6 +109,10 @@ class WholeChoice {
       case 'image':
         this.#images.push(imagePart(event));
         return;
+      case 'audio':
+        this.#audio ??= { mediaType: event.mediaType, pieces: [] };
+        this.#audio.pieces.push(event.base64);
+        return;
       case 'logprobs':
         // Not spread: every entry would be an argument on the stack.
         for (const entry of event.content) this.#logprobs.push(entry);
@@ -123,9 +130,21 @@ class WholeChoice {
     this.#extensions[key] = Array.isArray(before) && Array.isArray(value) ? [...before, ...value] : value;
   }
 
-  toJson(index: number, { strict }: AnswerContext): object {
+  #audioOf(context: AnswerContext): object | undefined {
+    if (this.#audio === undefined) return undefined;
+    const { mediaType, pieces } = this.#audio;
+    const [first = ''] = pieces;
+    const base64 =
+      pieces.length === 1
+        ? first
+        : Buffer.concat(pieces.map((piece) => Buffer.from(piece, 'base64'))).toString('base64');
+    return audioPart({ mediaType, base64 }, context);
+  }
+
+  toJson(index: number, context: AnswerContext): object {
+    const { strict } = context;
     const calls = this.#toolCalls.filter((call) => call !== undefined);
-    const answered = calls.length > 0 || this.#refusal !== undefined;
+    const answered = calls.length > 0 || this.#refusal !== undefined || this.#audio !== undefined;
     const extensions = {
       reasoning_content: this.#reasoning,
       thinking_blocks: ifAny(this.#thinkingBlocks),
@@ -140,6 +159,7 @@ class WholeChoice {
         refusal: this.#refusal ?? null,
         ...(strict ? undefined : extensions),
         annotations: ifAny(this.#annotations),
+        audio: this.#audioOf(context),
         tool_calls: ifAny(calls),
       },
       logprobs: this.#logprobs.length > 0 ? { content: this.#logprobs, refusal: null } : null,

@@ -7,13 +7,19 @@ import { peekError } from '../openai-json/request-scan.ts';
 import { streamedEdits } from '../openai-json/streamed-edits.ts';
 import { carriedSignatureEdits } from './carried-signatures.ts';
 import { developerEdits } from './developer-messages.ts';
+import { longCallIdEdits } from './long-call-ids.ts';
 import type { PeekedChat } from './peek.ts';
 
 /** The body for a provider that speaks this dialect. The pieces of a large body refer to `body`. */
 export function splice(body: Buffer, peeked: PeekedChat, asked: SpliceEdits): OrError<Buffer | Buffer[]> {
   const edits = streamedEdits(body, peeked, asked);
   const { messagesStart, messagesEnd } = peeked;
-  const inMessages = carriedSignatureEdits(body, messagesStart, messagesEnd);
+  const { maxToolCallIdCharacters: maxId } = asked.rules ?? {};
+  const inMessages = maxId === undefined ? [] : longCallIdEdits(body, messagesStart, messagesEnd, maxId);
+  const isEdited = new Set(inMessages.map(({ end }) => end));
+  for (const carried of carriedSignatureEdits(body, messagesStart, messagesEnd)) {
+    if (!isEdited.has(carried.end)) inMessages.push(carried);
+  }
   if (asked.developerAsSystem) {
     for (const role of developerEdits(body, messagesStart, messagesEnd)) inMessages.push(role);
   }

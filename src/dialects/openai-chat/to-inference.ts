@@ -5,7 +5,7 @@ import type { OrError } from '../../core/exchange.ts';
 import type { InferenceRequest } from '../../inference/request.ts';
 import { RequestReader } from '../openai-json/request-reader.ts';
 import { toMessages } from './to-messages.ts';
-import { toNativeTools, toToolChoice, toTools } from './to-tools.ts';
+import { offeredTools, toNativeTools, toToolChoice, toTools } from './to-tools.ts';
 
 /** What has a neutral name; every other key goes into `extra` as it is. */
 const READ_KEYS: ReadonlySet<string> = new Set([
@@ -61,7 +61,7 @@ function readRequest(reader: RequestReader, body: JsonObject, model: string): In
     messages: toMessages(reader, body['messages']),
     stream: reader.flag(body['stream'], 'stream') ?? false,
     includeUsage: reader.flag(streamOptions?.['include_usage'], 'stream_options.include_usage') ?? false,
-    tools: toTools(reader, body['tools']),
+    tools: offeredTools(reader, toTools(reader, body['tools']), body['tool_choice']),
     nativeTools: toNativeTools(reader, body['tools']),
     toolChoice: toToolChoice(reader, body['tool_choice']),
     parallelToolCalls: reader.flag(body['parallel_tool_calls'], 'parallel_tool_calls'),

@@ -61,6 +61,7 @@ export function toToolChoice(reader: RequestReader, value: unknown): ToolChoice 
   }
   const choice = reader.requiredObject(value, 'tool_choice');
   const type = reader.requiredText(choice['type'], 'tool_choice.type');
+  if (type === 'allowed_tools') return { type: allowedTools(reader, choice).mode };
   if (type !== 'function') {
     reader.unsupported(
       'tool_choice.type',
@@ -69,4 +70,31 @@ export function toToolChoice(reader: RequestReader, value: unknown): ToolChoice 
   }
   const named = reader.requiredObject(choice['function'], 'tool_choice.function');
   return { type: 'tool', name: reader.requiredText(named['name'], 'tool_choice.function.name') };
+}
+
+interface AllowedTools {
+  readonly mode: 'auto' | 'required';
+  readonly names: ReadonlySet<string>;
+}
+
+/** https://platform.openai.com/docs/api-reference/chat/create#chat_create-tool_choice-allowed_tools */
+function allowedTools(reader: RequestReader, choice: JsonObject): AllowedTools {
+  const place = 'tool_choice.allowed_tools';
+  const allowed = reader.requiredObject(choice['allowed_tools'], place);
+  const mode = reader.text(allowed['mode'], `${place}.mode`) ?? 'auto';
+  if (mode !== 'auto' && mode !== 'required') reader.invalid(`${place}.mode`, 'auto or required', mode);
+  const names = reader.list(allowed['tools'], `${place}.tools`).map((tool, index) => {
+    const named = objectOf(objectOf(tool)?.['function']);
+    return reader.requiredText(named?.['name'], `${place}.tools[${index}].function.name`);
+  });
+  return { mode: mode === 'required' ? 'required' : 'auto', names: new Set(names) };
+}
+
+/** Of the functions those that may be called: no other provider has a word for it, so the rest is not offered. */
+export function offeredTools(reader: RequestReader, tools: Tool[] | undefined, choice: unknown): Tool[] | undefined {
+  const asked = objectOf(choice);
+  if (tools === undefined || asked?.['type'] !== 'allowed_tools') return tools;
+  const { names } = allowedTools(reader, asked);
+  const offered = tools.filter(({ name }) => names.has(name));
+  return offered.length > 0 ? offered : undefined;
 }

@@ -1,7 +1,8 @@
-import { isObject, type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
+import { isObject, type JsonObject, objectOf, parseObject, stringOf } from '../../codec/json-value.ts';
 import type { InferenceEvent } from '../../inference/event.ts';
 import type { EventReader } from '../provider.ts';
 import { pushFinish } from './finish-reason.ts';
+import { pushAside, pushBeside, pushCitations } from './from-block.ts';
 import { statusOfType } from './to-error.ts';
 import { toUsage } from './to-usage.ts';
 
@@ -10,10 +11,26 @@ export function eventReader(): EventReader {
   return new MessagesEventReader();
 }
 
-/** A tool call whose block is open. Server tools stream their input too; they get none, so their pieces are skipped. */
+/** Of one block of Anthropic's own tools; what is longer is told without its rest. */
+const MAX_ASIDE_CHARACTERS = 1_048_576;
+
+/** A tool call whose block is open. */
 interface OpenCall {
   index: number;
   hasArguments: boolean;
+}
+
+/** A text whose block is open: its sources come before all of it is said. */
+interface OpenText {
+  readonly start: number;
+  readonly citations: unknown[];
+}
+
+/** A block that is neither said nor called, put together until it is whole. */
+interface OpenAside {
+  readonly block: Record<string, unknown>;
+  inputText: string;
+  characters: number;
 }
 
 class MessagesEventReader implements EventReader {
@@ -24,6 +41,9 @@ class MessagesEventReader implements EventReader {
   #toolCalls = 0;
   /** By block index; an entry lives from its block's start to its stop. */
   readonly #openCalls = new Map<unknown, OpenCall>();
+  readonly #openTexts = new Map<unknown, OpenText>();
+  readonly #openAsides = new Map<unknown, OpenAside>();
+  #characters = 0;
   /** All of usage told so far, in Anthropic's keys: the last event may give counts without their cache parts. */
   #usage: Record<string, unknown> = {};
 
@@ -53,6 +73,7 @@ class MessagesEventReader implements EventReader {
         return;
       case 'message_delta':
         this.#pushUsage(value['usage'], out);
+        pushBeside({ ...value, ...objectOf(value['delta']) }, out);
         pushFinish(out, objectOf(value['delta']) ?? {});
         this.finished ||= out.at(-1)?.type === 'finish';
         return;
@@ -73,12 +94,19 @@ class MessagesEventReader implements EventReader {
     if (!isObject(delta)) return;
     switch (delta['type']) {
       case 'text_delta':
-        pushText(out, 'text', delta['text']);
+        this.#text(delta['text'], out);
+        return;
+      case 'citations_delta':
+        this.#openTexts.get(value['index'])?.citations.push(delta['citation']);
         return;
       case 'input_json_delta': {
         const call = this.#openCalls.get(value['index']);
         const text = stringOf(delta['partial_json']);
-        if (call === undefined || !text) return;
+        if (!text) return;
+        if (call === undefined) {
+          this.#asideDelta(value['index'], { inputText: text });
+          return;
+        }
         call.hasArguments = true;
         out.push({ type: 'tool-call-arguments', index: call.index, text });
         return;
@@ -91,7 +119,27 @@ class MessagesEventReader implements EventReader {
         if (signature) out.push({ type: 'reasoning-signature', signature });
         return;
       }
-      default: // citations and the like
+      default:
+        this.#asideDelta(value['index'], delta);
+    }
+  }
+
+  #text(value: unknown, out: InferenceEvent[]): void {
+    this.#characters += stringOf(value)?.length ?? 0;
+    pushText(out, 'text', value);
+  }
+
+  /** Of kinds that are not known, each text goes on where the block holds it: `compaction_delta {content}`. */
+  #asideDelta(index: unknown, { type: _type, inputText, ...texts }: JsonObject): void {
+    const aside = this.#openAsides.get(index);
+    if (aside === undefined) return;
+    const grow = (text: string): boolean => {
+      aside.characters += text.length;
+      return aside.characters <= MAX_ASIDE_CHARACTERS;
+    };
+    if (typeof inputText === 'string' && grow(inputText)) aside.inputText += inputText;
+    for (const [key, text] of Object.entries(texts)) {
+      if (typeof text === 'string' && grow(text)) aside.block[key] = `${aside.block[key] ?? ''}${text}`;
     }
   }
 
@@ -101,7 +149,8 @@ class MessagesEventReader implements EventReader {
     if (!isObject(block)) return;
     switch (block['type']) {
       case 'text':
-        pushText(out, 'text', block['text']);
+        this.#openTexts.set(value['index'], { start: this.#characters, citations: [] });
+        this.#text(block['text'], out);
         return;
       case 'thinking':
         pushText(out, 'reasoning', block['thinking']);
@@ -125,14 +174,22 @@ class MessagesEventReader implements EventReader {
         out.push({ type: 'tool-call-arguments', index: call.index, text: JSON.stringify(input) });
         return;
       }
-      default: // see from-response
+      default:
+        this.#openAsides.set(value['index'], { block: { ...block }, inputText: '', characters: 0 });
     }
   }
 
   #blockStop(value: JsonObject, out: InferenceEvent[]): void {
-    const call = this.#openCalls.get(value['index']);
+    const { index } = value;
+    const text = this.#openTexts.get(index);
+    if (text) pushCitations(text.citations, { start: text.start, end: this.#characters }, out);
+    this.#openTexts.delete(index);
+    const aside = this.#openAsides.get(index);
+    if (aside) pushAside(asideBlock(aside), out);
+    this.#openAsides.delete(index);
+    const call = this.#openCalls.get(index);
     if (call === undefined) return;
-    this.#openCalls.delete(value['index']);
+    this.#openCalls.delete(index);
     // A call without arguments streams none at all; a client that parses '' as JSON would fail.
     if (!call.hasArguments) out.push({ type: 'tool-call-arguments', index: call.index, text: '{}' });
   }
@@ -151,6 +208,11 @@ class MessagesEventReader implements EventReader {
     const usage = toUsage(this.#usage);
     if (usage) out.push({ type: 'usage', usage });
   }
+}
+
+/** As a whole answer has it. */
+function asideBlock({ block, inputText }: OpenAside): JsonObject {
+  return inputText === '' ? block : { ...block, input: parseObject(inputText) ?? inputText };
 }
 
 function pushText(out: InferenceEvent[], type: 'text' | 'reasoning', value: unknown): void {

@@ -4,6 +4,7 @@ import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import type { InferenceEvent } from '../../inference/event.ts';
 import { pushFinish } from './finish-reason.ts';
+import { pushAside, pushBeside, pushCitations } from './from-block.ts';
 import { toUsage } from './to-usage.ts';
 
 /** A whole message as the events its stream would have been. */
@@ -31,13 +32,18 @@ export function fromResponse(body: Buffer): OrError<InferenceEvent[]> {
 
 function pushContent(events: InferenceEvent[], content: readonly unknown[], text: string): void {
   let toolCalls = 0;
+  let characters = 0;
   let exactContent: unknown;
   for (const [index, block] of content.entries()) {
     if (!isObject(block)) continue;
     switch (block['type']) {
-      case 'text':
+      case 'text': {
+        const start = characters;
+        characters += stringOf(block['text'])?.length ?? 0;
         pushText(events, 'text', block['text']);
+        if (isArray(block['citations'])) pushCitations(block['citations'], { start, end: characters }, events);
         break;
+      }
       case 'thinking': {
         pushText(events, 'reasoning', block['thinking']);
         const signature = stringOf(block['signature']);
@@ -58,7 +64,8 @@ function pushContent(events: InferenceEvent[], content: readonly unknown[], text
         toolCalls += 1;
         break;
       }
-      default: // What its own tools did on its side (searches, code, compaction): no answer to the client.
+      default:
+        pushAside(block, events);
     }
   }
 }
@@ -71,5 +78,6 @@ function pushText(events: InferenceEvent[], type: 'text' | 'reasoning', value: u
 function pushEnd(events: InferenceEvent[], message: JsonObject): void {
   const usage = toUsage(message['usage']);
   if (usage) events.push({ type: 'usage', usage });
+  pushBeside(message, events);
   pushFinish(events, message);
 }

@@ -5,7 +5,7 @@ import type { OrError } from '../../core/exchange.ts';
 import type { InferenceEvent } from '../../inference/event.ts';
 import { pushCitation } from './citations.ts';
 import { toFinishReason } from './finish-reason.ts';
-import { citationsOf, pushImage, SERVER_TOOL } from './from-event.ts';
+import { citationsOf, isServerTool, pushBeside, pushMedia, pushOther, pushServerTool } from './from-block.ts';
 import { toUsage } from './to-usage.ts';
 
 /** https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html#API_runtime_Converse_ResponseSyntax */
@@ -19,20 +19,15 @@ export function fromResponse(body: Buffer): OrError<InferenceEvent[]> {
     return new GatewayError('upstream_protocol', { detail: 'Its answer is not JSON.' });
   }
   const answer = objectOf(value);
-  const content = objectOf(objectOf(answer?.['output'])?.['message'])?.['content'];
-  if (answer === undefined || !isArray(content)) {
+  const message = objectOf(objectOf(answer?.['output'])?.['message']);
+  if (answer === undefined || message === undefined) {
     return new GatewayError('upstream_protocol', { detail: 'Its answer is not a message with content.' });
   }
-  const events: InferenceEvent[] = [{ type: 'start' }];
-  let calls = 0;
-  for (const block of content) {
-    if (!isObject(block)) continue;
-    const call = objectOf(block['toolUse']);
-    if (call && call['type'] !== SERVER_TOOL) {
-      pushCall(call, calls, events);
-      calls += 1;
-    } else pushBlock(block, events);
-  }
+  const reader = new BlockReader();
+  const { content } = message;
+  if (isArray(content)) for (const block of content) if (isObject(block)) reader.read(block);
+  const { events } = reader;
+  pushBeside(answer, events);
   const usage = toUsage(answer['usage'], answer);
   if (usage) events.push({ type: 'usage', usage });
   const raw = stringOf(answer['stopReason']);
@@ -40,30 +35,51 @@ export function fromResponse(body: Buffer): OrError<InferenceEvent[]> {
   return events;
 }
 
-function pushCall(call: JsonObject, index: number, events: InferenceEvent[]): void {
-  const id = stringOf(call['toolUseId']) ?? '';
-  events.push(
-    { type: 'tool-call', index, id, name: stringOf(call['name']) ?? '' },
-    { type: 'tool-call-arguments', index, text: JSON.stringify(call['input'] ?? {}) },
-  );
-}
+class BlockReader {
+  readonly events: InferenceEvent[] = [{ type: 'start' }];
+  #calls = 0;
+  #characters = 0;
 
-/** Of blocks with sources the text is part of the answer. What Bedrock's own tools did on its side is none. */
-function pushBlock(block: JsonObject, events: InferenceEvent[]): void {
-  pushText(block['text'], events);
-  const reasoning = objectOf(block['reasoningContent']);
-  if (reasoning) pushReasoning(reasoning, events);
-  const cited = objectOf(block['citationsContent']);
-  if (cited) {
-    if (isArray(cited['content'])) for (const each of cited['content']) pushText(objectOf(each)?.['text'], events);
-    for (const citation of citationsOf(cited)) if (isObject(citation)) pushCitation(citation, events);
+  read(block: JsonObject): void {
+    const { text, toolUse, reasoningContent, citationsContent, image, audio, ...others } = block;
+    this.#text(text);
+    if (isObject(toolUse)) this.#call(toolUse);
+    if (isObject(reasoningContent)) pushReasoning(reasoningContent, this.events);
+    if (isObject(citationsContent)) this.#cited(citationsContent);
+    pushMedia('image', objectOf(image), undefined, this.events);
+    pushMedia('audio', objectOf(audio), undefined, this.events);
+    if ('toolResult' in others) pushServerTool(others, this.events);
+    else pushOther(others, this.events);
   }
-  pushImage(objectOf(block['image']), events);
-}
 
-function pushText(value: unknown, events: InferenceEvent[]): void {
-  const text = stringOf(value);
-  if (text) events.push({ type: 'text', text });
+  #text(value: unknown): void {
+    const text = stringOf(value);
+    if (!text) return;
+    this.#characters += text.length;
+    this.events.push({ type: 'text', text });
+  }
+
+  #call(call: JsonObject): void {
+    if (isServerTool(call)) {
+      pushServerTool({ toolUse: call }, this.events);
+      return;
+    }
+    const index = this.#calls;
+    this.#calls += 1;
+    const id = stringOf(call['toolUseId']) ?? '';
+    this.events.push(
+      { type: 'tool-call', index, id, name: stringOf(call['name']) ?? '' },
+      { type: 'tool-call-arguments', index, text: JSON.stringify(call['input'] ?? {}) },
+    );
+  }
+
+  /** Of blocks with sources the text is part of the answer. */
+  #cited(block: JsonObject): void {
+    const start = this.#characters;
+    const { content } = block;
+    if (isArray(content)) for (const each of content) this.#text(objectOf(each)?.['text']);
+    for (const citation of citationsOf(block)) pushCitation(citation, { start, end: this.#characters }, this.events);
+  }
 }
 
 function pushReasoning(reasoning: JsonObject, events: InferenceEvent[]): void {

@@ -81,7 +81,7 @@ function image(source: { url: string } | { base64: string; mediaType: string }):
     if (source.url.startsWith('s3://')) return { image: { format: formatOf(source.url), source: s3(source.url) } };
     return new GatewayError('unsupported_parameter', {
       param: 'messages',
-      detail: 'Bedrock fetches no images from the web; send them as a data: URL.',
+      detail: 'Bedrock takes images as a data: URL, from the web (fetched for it), or from s3://.',
     });
   }
   const format = source.mediaType.slice(source.mediaType.indexOf('/') + 1);
@@ -120,7 +120,7 @@ function document(part: Extract<Part, { type: 'file' }>): OrError<Block> {
   return new GatewayError('unsupported_parameter', {
     param: 'messages',
     detail:
-      'Bedrock takes files as a data: URL of a type it knows (PDF, CSV, Word, Excel, HTML, text, Markdown), or from s3://.',
+      'Bedrock takes files of a type it knows (PDF, CSV, Word, Excel, HTML, text, Markdown) as a data: URL, from the web, or from s3://.',
   });
 }
 

@@ -17,5 +17,6 @@ export const bedrockConverseWire: Wire = {
   path: ({ modelId }, { stream }) => `/model/${encodeURIComponent(modelId)}/${stream ? 'converse-stream' : 'converse'}`,
   toUsage,
   toError,
-  translation: { toRequest, fromResponse, eventReader },
+  // It reads from s3:// alone.
+  translation: { toRequest, fromResponse, eventReader, takesBytesAlone: () => true },
 };

@@ -5,6 +5,7 @@ import { anthropicWire } from '../anthropic-messages/wire.ts';
 import { type AccountSetup, listedAccount, targetOf } from '../base/account.ts';
 import { listedModel } from '../base/listed-models.ts';
 import { mountAt, mountsOf } from '../base/mount.ts';
+import { chatRules, OPENAI_MODELS, TRANSLATIONS_ALONE } from '../openai-compatible/chat-rules.ts';
 import { openAiChatWire, openAiEmbeddingsWire, openAiResponsesWire } from '../openai-compatible/wire.ts';
 import type { Abilities, ProviderPlug } from '../provider.ts';
 import { azureAuth } from './auth.ts';
@@ -59,7 +60,8 @@ export const azureFoundry: ProviderPlug = {
       // Models of other publishers are asked for a response by a chat.
       const served = places.filter(({ wire }) => isOpenAi || wire !== openAiResponsesWire);
       const mounts = mountsOf(served.map((at) => mountAt({ ...at, credential, account })));
-      return targetOf(setup, mounts, { ...common, abilities, ...(pricedAs && { pricedAs }) });
+      const rulesOf = (modelId: string) => chatRules(quirksOf(form, modelId), modelId);
+      return targetOf({ ...setup, rulesOf }, mounts, { ...common, abilities, ...(pricedAs && { pricedAs }) });
     });
     return listedAccount(setup, listed);
   },
@@ -73,6 +75,15 @@ function placed(model: Model, { name, proxy }: Account) {
   const service = form === 'claude' ? 'foundry' : 'cognitive-services';
   const access = { account: name, auth: model.auth_data, host: endpoint.host, service, proxy } as const;
   return { endpoint, form, access };
+}
+
+/** Of other publishers' models; the older address refuses the newer name of `max_tokens`. */
+const OTHER_MODELS = { refusedInMessages: [...TRANSLATIONS_ALONE] };
+const OLDER_ADDRESS = { ...OTHER_MODELS, renamed: { max_completion_tokens: 'max_tokens' } };
+
+function quirksOf(form: AzureForm, modelId: string) {
+  if (OPENAI.test(modelId)) return OPENAI_MODELS;
+  return form === 'models' ? OLDER_ADDRESS : OTHER_MODELS;
 }
 
 /** Whose role `developer` it is; templates of other publishers' models know no such role. */

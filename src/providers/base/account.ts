@@ -37,7 +37,7 @@ export interface AccountSetup {
   abilities: Abilities;
   /** Who answers, where the kind of account does not say it: a host of the table. */
   provider?: string | undefined;
-  /** By the provider's own id of a model; called once for each. */
+  /** By what the model is (`pricedAs`), or the provider's own id of it; called once for each. */
   rulesOf?(modelId: string): ChatRules | undefined;
   faultStatuses?: FaultStatuses | undefined;
 }
@@ -89,7 +89,7 @@ export function targetOf(setup: AccountSetup, mounts: Mounts, model: ListedModel
     modelTypes: model.modelTypes.length > 0 ? model.modelTypes : undefined,
     mounts,
     abilities: model.abilities ? { ...setup.abilities, ...model.abilities } : setup.abilities,
-    rules: setup.rulesOf?.(model.modelId),
+    rules: setup.rulesOf?.(model.pricedAs ?? model.modelId),
     faultStatuses: setup.faultStatuses,
     price,
   };

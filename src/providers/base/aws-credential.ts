@@ -4,6 +4,7 @@ import { optionalKey, secretText, text } from '../../config/scalar-schema.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import type { Credential, TokenSource, Tokens, UnsignedRequest } from '../provider.ts';
+import { awsRequestHandler } from './aws-http.ts';
 import { type AwsKeys, AwsSigner, type SigningScope } from './aws-signature.ts';
 import { digest, headerCredential } from './credential.ts';
 import { redaction } from './redaction.ts';
@@ -40,6 +41,8 @@ export interface AwsAccount {
   readonly name: string;
   readonly region: string;
   readonly auth_data?: z.output<typeof awsAuth> | undefined;
+  /** Its own, in place of the one that the settings name. */
+  readonly proxy?: string | undefined;
 }
 
 /** Host names of the partition of a region. https://docs.aws.amazon.com/general/latest/gr/rande.html */
@@ -115,8 +118,6 @@ function signable(request: UnsignedRequest): UnsignedRequest {
 
 /** Keys without an end, as those of the environment, are looked up anew so often: files change. */
 const RECHECK_MS = 900_000;
-/** Of the requests to STS and the like; each is tried three times. */
-const REQUEST_TIMEOUTS = { connectionTimeout: 3_000, requestTimeout: 8_000, throwOnRequestTimeout: true };
 
 /** Where an account gets the keys that it has not itself. */
 export function awsTokenSources(account: AwsAccount): TokenSource[] {
@@ -126,8 +127,9 @@ export function awsTokenSources(account: AwsAccount): TokenSource[] {
     {
       id: sourceId(account),
       account: name,
-      async fetch() {
-        const { accessKeyId, secretAccessKey, sessionToken, expiration } = await (await providerOf(account))();
+      async fetch(signal, http) {
+        const handler = awsRequestHandler(http, signal, account.proxy);
+        const { accessKeyId, secretAccessKey, sessionToken, expiration } = await (await providerOf(account, handler))();
         return {
           values: { accessKeyId, secretAccessKey, ...(sessionToken !== undefined && { sessionToken }) },
           expiresAtMs: expiration?.getTime() ?? Date.now() + RECHECK_MS,
@@ -138,10 +140,13 @@ export function awsTokenSources(account: AwsAccount): TokenSource[] {
 }
 
 /** A new one for each fetch, since they keep what they found until it ends. */
-async function providerOf({ auth_data: auth, name, region }: AwsAccount) {
+async function providerOf(
+  { auth_data: auth, name, region }: AwsAccount,
+  requestHandler: ReturnType<typeof awsRequestHandler>,
+) {
   // Only here: it is large, and most accounts need none of it.
   const { fromNodeProviderChain, fromTemporaryCredentials } = await import('@aws-sdk/credential-providers');
-  const clientConfig = { region, requestHandler: REQUEST_TIMEOUTS };
+  const clientConfig = { region, requestHandler };
   if (auth?.type !== 'assumed-role-based') return fromNodeProviderChain({ clientConfig });
   const RoleSessionName = `sluice-${name}`.slice(0, 64);
   const params = { RoleArn: auth.assumed_role_arn, ExternalId: auth.external_id, RoleSessionName };

@@ -141,7 +141,8 @@ const TEXT_NAME = /\.(txt|md|csv|json|xml|html?|ya?ml|log)$/i;
 
 function textDocument({ base64, mediaType, filename }: PartOf<'file'>, place: number): OrError<object> {
   const isText = mediaType === undefined ? TEXT_NAME.test(filename ?? '') : TEXT_TYPE.test(mediaType);
-  if (base64 === undefined || !isText) return unsupported('Cohere takes files of text only, as a data: URL.');
+  if (base64 === undefined || !isText)
+    return unsupported('Cohere takes files of text only, as a data: URL or from the web.');
   return { id: `doc:${place}`, data: { title: filename, text: Buffer.from(base64, 'base64').toString('utf8') } };
 }
 

@@ -15,5 +15,6 @@ export const cohereChatWire: Wire = {
   path: () => '/v2/chat',
   toUsage,
   toError,
-  translation: { toRequest, fromResponse, eventReader },
+  // It fetches images.
+  translation: { toRequest, fromResponse, eventReader, takesBytesAlone: ({ type }) => type === 'file' },
 };

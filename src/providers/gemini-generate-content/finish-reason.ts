@@ -14,6 +14,8 @@ const UNIFIED: ReadonlyMap<string, UnifiedFinishReason> = new Map([
   ['IMAGE_PROHIBITED_CONTENT', 'content-filter'],
   ['IMAGE_RECITATION', 'content-filter'],
   ['MODEL_ARMOR', 'content-filter'],
+  // More follows when it is asked again with its token.
+  ['CONTINUATION', 'pause'],
 ]);
 
 export function toFinishReason(raw: string, madeCalls: number): FinishReason {

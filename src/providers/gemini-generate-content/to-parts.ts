@@ -96,6 +96,20 @@ function fileData(fileUri: string, mimeType: string | undefined): GeminiPart {
   return { fileData: { fileUri, mimeType: mimeType ?? typeOfName(fileUri) } };
 }
 
+/** Google's own addresses, which it reads by itself: uploads, its storage, videos. */
+const GOOGLES = /^https?:\/\/((www\.|m\.)?youtube\.com|youtu\.be|[\w.-]+\.googleapis\.com)\//i;
+/** From before it read addresses on the web. https://ai.google.dev/gemini-api/docs/file-input-methods */
+const READS_NO_WEB = /gemini-(1\.|2\.0)/;
+
+/** Whether Google would refuse an address: older models read none, and the type of what lies there must be told. */
+export function takesBytesAlone(part: Part, modelId: string): boolean {
+  const address =
+    part.type === 'image' && 'url' in part.source ? part.source.url : part.type === 'file' ? part.url : '';
+  if (!address || GOOGLES.test(address)) return false;
+  const told = (part.type === 'file' && (part.mediaType ?? typeOfName(part.filename ?? ''))) || typeOfName(address);
+  return READS_NO_WEB.test(modelId) || !told;
+}
+
 const TYPES: ReadonlyMap<string, string> = new Map([
   ['png', 'image/png'],
   ['jpg', 'image/jpeg'],

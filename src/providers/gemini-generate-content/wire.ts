@@ -1,6 +1,7 @@
 import type { Wire } from '../provider.ts';
 import { eventReader, fromResponse } from './from-event.ts';
 import { toError } from './to-error.ts';
+import { takesBytesAlone } from './to-parts.ts';
 import { toRequest } from './to-request.ts';
 import { toUsage } from './to-usage.ts';
 
@@ -16,5 +17,5 @@ export const geminiWire: Wire = {
     `/${modelId.includes('/') ? modelId : `models/${modelId}`}:${stream ? 'streamGenerateContent?alt=sse' : 'generateContent'}`,
   toUsage,
   toError,
-  translation: { toRequest, fromResponse, eventReader },
+  translation: { toRequest, fromResponse, eventReader, takesBytesAlone },
 };

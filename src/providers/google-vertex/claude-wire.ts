@@ -43,5 +43,7 @@ export const claudeOnVertexWire: Wire = {
     },
     fromResponse,
     eventReader,
+    // https://platform.claude.com/docs/en/build-with-claude/vision: addresses are read by Anthropic's own API alone.
+    takesBytesAlone: () => true,
   },
 };

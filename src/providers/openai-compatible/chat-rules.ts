@@ -49,12 +49,24 @@ export const OPENAI_ALONE = [
 
 /** What our translations of other vendors' answers have in messages beside reasoning, and clients send back. */
 export const TRANSLATIONS_ALONE = [
+  'additional_model_response_fields',
+  'citation_metadata',
   'citations',
   'code_execution',
+  'container',
+  'context_management',
+  'continuation_token',
+  'finish_message',
   'grounding_metadata',
   'images',
   'inline_data',
+  'other_content',
+  'prompt_feedback',
+  'safety_ratings',
+  'server_tools',
   'thinking_blocks',
+  'thought_inline_data',
+  'trace',
   'url_context_metadata',
 ] as const;
 
@@ -68,6 +80,17 @@ export const ANSWERS_ALONE = [
   'refusal',
   ...TRANSLATIONS_ALONE,
 ] as const;
+
+/**
+ * OpenAI's own models, wherever they are served: they take no reasoning in messages, nothing of what other vendors'
+ * answers have there, and ids of tool calls of at most 40 characters.
+ */
+export const OPENAI_MODELS: Quirky = {
+  families: ['openai-reasoning'],
+  refusedInMessages: [...TRANSLATIONS_ALONE],
+  reasoningBack: 'never',
+  maxToolCallIdCharacters: 40,
+};
 
 const REASONING_KEYS = ['reasoning_content', 'reasoning'] as const;
 
@@ -89,9 +112,10 @@ export function chatRules(row: Quirky, modelId: string): ChatRules | undefined {
 function compile(quirks: readonly RequestQuirks[]): ChatRules | undefined {
   const parameters = rulesOf(parameterRules(quirks));
   const messages = rulesOf(messageRules(quirks));
-  if (parameters === undefined && messages === undefined) return undefined;
+  const maxToolCallIdCharacters = quirks.find((each) => each.maxToolCallIdCharacters)?.maxToolCallIdCharacters;
+  if (parameters === undefined && messages === undefined && maxToolCallIdCharacters === undefined) return undefined;
   const takesReasoning = quirks.some(({ reasoningBack }) => reasoningBack !== undefined);
-  return { parameters, messages, takesReasoning };
+  return { parameters, messages, takesReasoning, ...(maxToolCallIdCharacters && { maxToolCallIdCharacters }) };
 }
 
 function rulesOf(rules: readonly KeyRule[]): KeyRules | undefined {

@@ -23,6 +23,8 @@ export const requestQuirks = z.strictObject({
   refusedInMessages: z.array(word).optional(),
   /** The key in which reasoning of earlier turns goes back; `never`: it is refused, or would be read as an answer. */
   reasoningBack: z.enum(['reasoning_content', 'reasoning', 'never']).optional(),
+  /** Longer ids of tool calls are refused: other vendors make such. */
+  maxToolCallIdCharacters: z.int().min(20).optional(),
 });
 
 export type RequestQuirks = z.output<typeof requestQuirks>;

@@ -31,7 +31,8 @@ export const openAiChatWire: Wire = {
   path: () => '/chat/completions',
   toUsage,
   toError,
-  translation: { toRequest, adapted, fromResponse, eventReader },
+  // Of files it knows data alone; images it fetches.
+  translation: { toRequest, adapted, fromResponse, eventReader, takesBytesAlone: ({ type }) => type === 'file' },
 };
 
 /** https://platform.openai.com/docs/api-reference/responses */

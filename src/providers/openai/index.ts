@@ -5,7 +5,7 @@ import { openAccount } from '../base/account.ts';
 import { headerCredential, NO_CREDENTIAL } from '../base/credential.ts';
 import { listedModels } from '../base/listed-models.ts';
 import { mountAt } from '../base/mount.ts';
-import { chatRules, TRANSLATIONS_ALONE } from '../openai-compatible/chat-rules.ts';
+import { chatRules, OPENAI_MODELS } from '../openai-compatible/chat-rules.ts';
 import { openAiMediaWires } from '../openai-compatible/media-wires.ts';
 import { openAiModels } from '../openai-compatible/models-probe.ts';
 import {
@@ -21,12 +21,6 @@ import { listTerms } from './list-terms.ts';
 
 const type = 'provider-account/openai';
 const OPENAI = 'https://api.openai.com/v1';
-/** It knows no reasoning in messages, and nothing of what other vendors' answers have there. */
-const OWN_MODELS = {
-  families: ['openai-reasoning'],
-  refusedInMessages: [...TRANSLATIONS_ALONE],
-  reasoningBack: 'never' as const,
-};
 
 /** Of OpenAI, and of hosts that are compatible with it: rerank is theirs alone. */
 const WIRES = [
@@ -70,7 +64,7 @@ export const plug: ProviderPlug = {
       exampleModel: 'gpt-4o-mini',
       abilities: { usageInStream: true, developerRole: true },
       // Whoever else stands at that address may know the older name alone.
-      ...(manifest.base_url === OPENAI && { rulesOf: (modelId: string) => chatRules(OWN_MODELS, modelId) }),
+      ...(manifest.base_url === OPENAI && { rulesOf: (modelId: string) => chatRules(OPENAI_MODELS, modelId) }),
       mounts: wiresOf(manifest).map((wire) => mountAt({ wire, url: manifest.base_url, credential, account: manifest })),
       listed: listedModels(manifest.integrations),
     });

@@ -47,7 +47,7 @@ test('a kind is read or still to come, never both, and stands once', () => {
 test('the value of every key that needs a restart has its place in the configuration', () => {
   const loaded = loadConfiguration({ paths: [], environment: {}, kinds: [], wellKnown: [] });
   assert.ok('configuration' in loaded);
-  const optional = new Set(['server.gatewayId']);
+  const optional = new Set(['server.gatewayId', 'server.mcp.secret']);
   for (const { restartKeys = {} } of kinds) {
     for (const place of Object.values(restartKeys)) {
       const value = place

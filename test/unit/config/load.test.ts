@@ -46,6 +46,7 @@ test('every setting has its default when nothing is configured', () => {
         keepAliveMs: 75000,
       },
       upstream: { proxies: {}, noProxy: [] },
+      media: { maxFiles: 8, maxBytes: 20_971_520, timeoutMs: 15_000, maxConcurrent: 16, privateHosts: [] },
       log: { level: 'info', access: 'all', providerWords: 'keep' },
       keepaliveCommentMs: 15000,
       demo: 'auto',
@@ -80,6 +81,16 @@ test('every setting has its default when nothing is configured', () => {
         timeoutMs: 10_000,
         metricsIntervalMs: 10_000,
       },
+      mcp: {
+        callMs: 120_000,
+        connectMs: 10_000,
+        sessionIdleMs: 1_800_000,
+        maxSessions: 10_000,
+        maxMessageBytes: 4_194_304,
+        maxTools: 1000,
+        listTtlMs: 60_000,
+        maxChildren: 64,
+      },
     },
     keys: [],
     accounts: [],
@@ -92,6 +103,7 @@ test('every setting has its default when nothing is configured', () => {
     loadBalancing: [],
     fallbackRules: [],
     retrySettings: undefined,
+    mcpServers: [],
   });
   assert.deepEqual(result.warnings, []);
 });

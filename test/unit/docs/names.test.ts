@@ -134,8 +134,8 @@ test('docs/dependencies.md names every dependency of package.json, and how many 
   const text = page('docs/dependencies.md');
   const names = Object.keys(packageJson.dependencies);
   for (const name of names) assert.ok(text.includes(`\`${name}\``), name);
-  const words = ['Thirteen', 'Fourteen', 'Fifteen', 'Sixteen', 'Seventeen', 'Eighteen', 'Nineteen', 'Twenty'];
-  assert.match(text, new RegExp(`^${words[names.length - 13]}, `, 'm'));
+  const words = ['Twenty', 'Twenty-one', 'Twenty-two', 'Twenty-three', 'Twenty-four', 'Twenty-five'];
+  assert.match(text, new RegExp(`^${words[names.length - 20]}, `, 'm'));
 });
 
 /** As much of OpenAPI as is asked for. */

@@ -3,12 +3,19 @@ import { test } from 'node:test';
 import { openapiDocument } from '../../../src/operator/openapi.ts';
 import { DIALECTS, PASSED_AT } from '../../../src/plugs.ts';
 import { PLANNED, routeTable } from '../../../src/relay-thread/endpoints.ts';
+import { McpGate } from '../../../src/relay-thread/mcp-gate.ts';
 
 /** Nothing is handled: only where a path leads is asked. */
 const table = routeTable({
   dialects: DIALECTS,
   pipeline: {} as never,
   records: {} as never,
+  mcp: new McpGate({
+    configuration: { mcpServers: [] } as never,
+    pipeline: {} as never,
+    keyOf: () => '',
+    want: () => {},
+  }),
   files: {} as never,
   batches: {} as never,
   proxy: {} as never,

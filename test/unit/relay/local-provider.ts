@@ -109,6 +109,7 @@ export class Relayed {
       dialect,
       peeked: this.peeked,
       plan: fixedPlan(this.#steps),
+      index: 0,
       settings: all,
       pools: this.#pools,
       sweeper: this.sweeper,

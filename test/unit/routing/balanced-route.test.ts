@@ -27,6 +27,15 @@ function context(more: Partial<PlanContext> = {}): PlanContext {
     metadata: {},
     header: () => undefined,
     canAsk: () => true,
+    conditionValues: () => ({
+      subject: 'user:test',
+      metadata: {},
+      operation: 'chat',
+      stream: true,
+      body_bytes: 100,
+      max_output_tokens: 0,
+      hour: 12,
+    }),
     tier: () => 'simple',
     ...more,
   };
@@ -239,7 +248,7 @@ test('only what the caller may use and what serves the operation is asked; where
   const refused = route.plan(context(notA));
   assert.ok(refused instanceof GatewayError);
   assert.equal(refused.code, 'no_target');
-  assert.match(refused.message, /`a\/m` may not be used.*`b\/m` wants other metadata/);
+  assert.match(refused.message, /`a\/m` may not be used.*`b\/m` is for requests of other metadata/);
 });
 
 test('a client that sets waits or retries of its own gets them in every step', () => {

@@ -174,3 +174,16 @@ test('a thrown error, and what is for the operator, never reaches the client', (
   assert.ok(!errorBody(error).includes('sk-abc'));
   assert.ok(!errorEvent(error).includes('sk-abc'));
 });
+
+test('a tier that the provider served in is told in OpenAI’s word, and its default or another word is not', () => {
+  const tierOf = (serviceTier: string) => {
+    const served: InferenceEvent = {
+      type: 'usage',
+      usage: { inputTokens: 1, outputTokens: 1, servedAs: { serviceTier } },
+    };
+    const inStream = /"service_tier":"(\w+)"/.exec(stream([start, served, stop]).toString())?.[1];
+    assert.equal(JSON.parse(whole([start, served, stop]).toString()).service_tier, inStream);
+    return inStream;
+  };
+  assert.deepEqual(['priority', 'flex', 'batch', 'standard'].map(tierOf), ['priority', 'flex', undefined, undefined]);
+});

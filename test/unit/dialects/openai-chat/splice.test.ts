@@ -206,3 +206,47 @@ test('what an id of a tool call carries for another vendor is taken out, and the
     });
   }
 });
+
+const WEATHER = `what_is_the_weather_like_in_${'x'.repeat(20)}_cgvndtjtzzkh`;
+
+function withMaxId(messages: object[], maxToolCallIdCharacters: number | undefined) {
+  const body = Buffer.from(JSON.stringify({ model: 'a/b', messages }));
+  const scan = new ChatScan();
+  scan.advance(body, body.length);
+  const peeked = scan.result(body);
+  assert.ok(!(peeked instanceof GatewayError));
+  const rules = { parameters: undefined, messages: undefined, maxToolCallIdCharacters };
+  const out = splice(body, peeked, { modelId: 'x', askUsage: false, developerAsSystem: false, rules });
+  assert.ok(!(out instanceof GatewayError));
+  return JSON.parse((Array.isArray(out) ? Buffer.concat(out) : out).toString()).messages;
+}
+
+function calledWith(...ids: string[]) {
+  const call = (id: string) => ({ id, type: 'function', function: { name: 'f', arguments: '{"id":"1"}' } });
+  const results = ids.map((id) => ({ role: 'tool', tool_call_id: id, content: JSON.stringify({ id }) }));
+  return [{ role: 'assistant', tool_calls: ids.map(call) }, ...results];
+}
+
+test('ids of calls that are longer than a provider takes are shortened, call and result alike, and two stay two', () => {
+  const other = `${WEATHER}2`;
+  const [message, first, second, third] = withMaxId(calledWith(WEATHER, other, 'call_1'), 40);
+  const ids = message.tool_calls.map(({ id }: { id: string }) => id);
+  assert.deepEqual(ids, [first.tool_call_id, second.tool_call_id, third.tool_call_id]);
+  assert.equal(new Set(ids).size, 3);
+  assert.deepEqual(
+    ids.map(({ length }: string) => length),
+    [40, 40, 6],
+  );
+  assert.equal(first.content, JSON.stringify({ id: WEATHER }), 'what a tool said is not touched');
+  assert.deepEqual(withMaxId(calledWith(WEATHER, other, 'call_1'), 40)[0].tool_calls[0].id, ids[0], 'each turn alike');
+  assert.deepEqual(withMaxId(calledWith(WEATHER), undefined), calledWith(WEATHER));
+});
+
+test('an id that carries a signature is measured without it', () => {
+  const [short] = withMaxId(calledWith(carryInId('call_1', 'gemini.abc')), 40);
+  assert.equal(short.tool_calls[0].id, 'call_1');
+  const [long, result] = withMaxId(calledWith(carryInId(WEATHER, 'gemini.abc')), 40);
+  assert.equal(long.tool_calls[0].id.length, 40);
+  assert.equal(result.tool_call_id, long.tool_calls[0].id);
+  assert.equal(long.tool_calls[0].id, withMaxId(calledWith(WEATHER), 40)[0].tool_calls[0].id);
+});

@@ -199,3 +199,20 @@ test('the message of a fault says what was found, and quotes nothing long', () =
   assert.ok(error instanceof GatewayError);
   assert.match(error.message, /`temperature` must be a number, not a string of 5000 characters/);
 });
+
+test('tools that may not be called are not offered, and the choice is the mode of those that may', () => {
+  const tool = (name: string) => ({ type: 'function', function: { name } });
+  const choice = (mode: string, ...names: string[]) => ({
+    messages: hello,
+    tools: [tool('a'), tool('b'), tool('c')],
+    tool_choice: { type: 'allowed_tools', allowed_tools: { mode, tools: names.map(tool) } },
+  });
+  const request = toInference(Buffer.from(JSON.stringify(choice('required', 'a', 'c'))), 'm');
+  assert.ok(!(request instanceof GatewayError));
+  assert.deepEqual(
+    request.tools?.map(({ name }) => name),
+    ['a', 'c'],
+  );
+  assert.deepEqual(request.toolChoice, { type: 'required' });
+  assert.deepEqual(refused(choice('always', 'a')), ['invalid_parameter', 'tool_choice.allowed_tools.mode']);
+});

@@ -7,7 +7,9 @@ import { eventReader } from '../../../../src/providers/anthropic-messages/from-e
 import { fromResponse } from '../../../../src/providers/anthropic-messages/from-response.ts';
 import { toError } from '../../../../src/providers/anthropic-messages/to-error.ts';
 import { toUsage } from '../../../../src/providers/anthropic-messages/to-usage.ts';
+import { anthropicWire } from '../../../../src/providers/anthropic-messages/wire.ts';
 import { exampleTarget } from '../../../support/targets.ts';
+import { streamedAnswer, wholeAnswer } from '../../../support/translated-answer.ts';
 
 function read(...data: unknown[]): InferenceEvent[] {
   const reader = eventReader();
@@ -143,4 +145,103 @@ test('errors keep Anthropic’s words, and an empty balance is the gateway’s f
   assert.equal(error(401, 'authentication_error', 'invalid x-api-key').status, 502);
   const broke = error(400, 'invalid_request_error', 'Your credit balance is too low to access the Anthropic API.');
   assert.equal(broke.code, 'upstream_credential');
+});
+
+const wire = anthropicWire.translation!;
+const message = (content: object[], more: object = {}) => ({
+  id: 'msg_1',
+  model: 'claude',
+  content,
+  stop_reason: 'end_turn',
+  usage: { input_tokens: 1, output_tokens: 2 },
+  ...more,
+});
+const streamOf = (events: { type: string }[], end: object = {}) =>
+  streamedAnswer(
+    wire,
+    [
+      { type: 'message_start', message: { ...message([]), stop_reason: null } },
+      ...events,
+      { type: 'message_delta', delta: { stop_reason: 'end_turn', ...end }, usage: { output_tokens: 2 } },
+      { type: 'message_stop' },
+    ].map((event) => [event.type, event] as const),
+  ).choices[0]!.message;
+const begins = (index: number, block: object) => ({ type: 'content_block_start', index, content_block: block });
+const goesOn = (index: number, delta: object) => ({ type: 'content_block_delta', index, delta });
+const ends = (index: number) => ({ type: 'content_block_stop', index });
+
+test('sources are told as Anthropic says them, those on the web as annotations at their text too, whole as streamed', () => {
+  const web = {
+    type: 'web_search_result_location',
+    url: 'https://a.example',
+    title: 'A',
+    cited_text: 'c',
+    encrypted_index: 'e',
+  };
+  const page = { type: 'page_location', cited_text: 'c', document_index: 0, start_page_number: 1, end_page_number: 2 };
+  const search = { type: 'search_result_location', source: 'https://b.example', title: 'B', search_result_index: 0 };
+  const content = [
+    { type: 'text', text: 'First. ' },
+    { type: 'text', text: 'Cited', citations: [web, page, search] },
+  ];
+  const asWhole = wholeAnswer(wire, message(content)).choices[0]!.message;
+  const asStream = streamOf([
+    begins(0, { type: 'text', text: '' }),
+    goesOn(0, { type: 'text_delta', text: 'First. ' }),
+    ends(0),
+    begins(1, { type: 'text', text: '', citations: [] }),
+    goesOn(1, { type: 'text_delta', text: 'Ci' }),
+    ...[web, page, search].map((citation) => goesOn(1, { type: 'citations_delta', citation })),
+    goesOn(1, { type: 'text_delta', text: 'ted' }),
+    ends(1),
+  ]);
+  for (const { content: text, ...told } of [asWhole, asStream]) {
+    assert.equal(text, 'First. Cited');
+    assert.deepEqual(told['citations'], [web, page, search]);
+    assert.deepEqual(
+      told['annotations'].map((each: { url_citation: object }) => each.url_citation),
+      [
+        { url: 'https://a.example', title: 'A', start_index: 7, end_index: 12 },
+        { url: 'https://b.example', title: 'B', start_index: 7, end_index: 12 },
+      ],
+    );
+  }
+});
+
+test('what Anthropic’s own tools were asked and found is told beside the answer, whole as streamed', () => {
+  const call = { type: 'server_tool_use', id: 'srv_1', name: 'web_search' };
+  const result = {
+    type: 'web_search_tool_result',
+    tool_use_id: 'srv_1',
+    content: [{ type: 'web_search_result', url: 'https://a.example' }],
+  };
+  const compaction = { type: 'compaction', content: 'So far: nothing.' };
+  const container = { id: 'container_1', expires_at: '2026-01-01T00:00:00Z' };
+  const content = [{ ...call, input: { query: 'x' } }, result, compaction, { type: 'text', text: 'Found.' }];
+  const asWhole = wholeAnswer(wire, message(content, { container })).choices[0]!.message;
+  const asStream = streamOf(
+    [
+      begins(0, { ...call, input: {} }),
+      goesOn(0, { type: 'input_json_delta', partial_json: '{"query":' }),
+      goesOn(0, { type: 'input_json_delta', partial_json: '"x"}' }),
+      ends(0),
+      begins(1, result),
+      ends(1),
+      begins(2, { type: 'compaction', content: '' }),
+      goesOn(2, { type: 'compaction_delta', content: 'So far: ' }),
+      goesOn(2, { type: 'compaction_delta', content: 'nothing.' }),
+      ends(2),
+      begins(3, { type: 'text', text: '' }),
+      goesOn(3, { type: 'text_delta', text: 'Found.' }),
+      ends(3),
+    ],
+    { container },
+  );
+  for (const told of [asWhole, asStream]) {
+    assert.deepEqual(told['server_tools'], [{ ...call, input: { query: 'x' } }, result]);
+    assert.deepEqual(told['other_content'], [compaction]);
+    assert.deepEqual(told['container'], container);
+    assert.equal(told['tool_calls'], undefined);
+    assert.equal(told.content, 'Found.');
+  }
 });

@@ -1,11 +1,17 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { GatewayError } from '../../../../src/core/errors.ts';
 import type { OrError } from '../../../../src/core/exchange.ts';
 import { ChatScan } from '../../../../src/dialects/openai-chat/peek.ts';
 import { splice } from '../../../../src/dialects/openai-chat/splice.ts';
 import { plug as openai } from '../../../../src/providers/openai/index.ts';
-import { chatRules } from '../../../../src/providers/openai-compatible/chat-rules.ts';
+import {
+  chatRules,
+  OPENAI_MODELS,
+  TRANSLATIONS_ALONE,
+} from '../../../../src/providers/openai-compatible/chat-rules.ts';
 import { hostOf } from '../../../../src/providers/openai-compatible/hosts.ts';
 
 /** What a host of the table gets of a request for one of its models; an error where it gets none. */
@@ -186,4 +192,14 @@ test('a parameter of a rule that stands twice is refused, since the host might r
   assert.ok(spliced instanceof GatewayError);
   assert.equal(spliced.code, 'ambiguous_parameter');
   assert.equal(spliced.context.param, 'seed');
+});
+
+test('each field that our translations have in messages is in the docs, and is taken out for models of OpenAI', () => {
+  const page = readFileSync(join(import.meta.dirname, '../../../../docs/providers.md'), 'utf8');
+  for (const key of TRANSLATIONS_ALONE) assert.ok(page.includes(`\`${key}\``), key);
+  const rules = chatRules(OPENAI_MODELS, 'gpt-5');
+  const message = Buffer.from(`[{${TRANSLATIONS_ALONE.map((key) => `"${key}":[]`).join()},"role":"assistant"}]`);
+  const edits = rules?.messages?.ofObjects(message, 0, message.length);
+  assert.ok(Array.isArray(edits) && edits.length === TRANSLATIONS_ALONE.length);
+  assert.equal(rules?.maxToolCallIdCharacters, 40);
 });

@@ -1,0 +1,186 @@
+import { z } from 'zod';
+import { ownedBy, tlsSettings } from '../account-schema.ts';
+import { baseUrl, headerMap, keyWithDefault, optionalKey, restricting, secretText, text } from '../scalar-schema.ts';
+import { subjectPattern } from '../subject.ts';
+import type { McpAnnotations, McpAuth, McpToolGrant, McpToolSetting } from './mcp-servers.ts';
+
+/** The keys that the kinds of MCP servers share, as they are written; docs/manifests.md is made of them. */
+
+export const MCP_ROLES: ReadonlySet<string> = new Set(['mcp-server-manager', 'mcp-server-user']);
+
+const nameError = '1 to 64 characters of A–Z a–z 0–9 . _ -';
+export const mcpName = z.string({ error: nameError }).regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/, { error: nameError });
+
+export const collaborators = restricting(
+  z
+    .array(
+      z.object({
+        subject: subjectPattern.describe('Who: `user:…`, `team:…`, `virtualaccount:…`.'),
+        role_id: text(256).describe('`mcp-server-manager` or `mcp-server-user`.'),
+      }),
+    )
+    .max(1000),
+).describe('Who may use the server; nobody else may.');
+
+const selectorError =
+  'a tool name, in which `*` stands for any characters, or `@all`, `@read-only`, `@write`, `@destructive`';
+const toolSelector = z
+  .string({ error: selectorError })
+  .regex(/^(@all|@read-only|@write|@destructive|[^@\x00-\x1f\x7f][^\x00-\x1f\x7f]{0,255})$/, { error: selectorError });
+
+export const toolAccess = restricting(
+  optionalKey(
+    z
+      .array(
+        z
+          .object({
+            subjects: z.array(subjectPattern).min(1).describe('Who: `user:…`, `team:…`, `virtualaccount:…`, `*`.'),
+            tools: z
+              .array(toolSelector)
+              .min(1)
+              .describe('Which: names with `*`, `@read-only`, `@write`, `@destructive`, `@all`.'),
+            metadata: keyWithDefault(z.record(z.string(), z.string()), {}).describe(
+              'What the metadata of the request must hold.',
+            ),
+          })
+          .transform((grant): McpToolGrant => grant),
+      )
+      .max(1000),
+  ),
+  ['tool_permissions', 'allowed_tools'],
+).describe('Who of them may use which tool; with it all that is not named is closed.');
+
+const annotations = optionalKey(
+  z.object({
+    readOnlyHint: optionalKey(z.boolean()).describe('The tool changes nothing.'),
+    destructiveHint: optionalKey(z.boolean()).describe('The tool may destroy something.'),
+  }),
+).describe('Stand in place of what the server says of the tool.');
+
+/** Without the keys that are not there. */
+export function annotationsOf(written: z.output<typeof annotations>): McpAnnotations | undefined {
+  if (written === undefined) return undefined;
+  const { readOnlyHint, destructiveHint } = written;
+  return {
+    ...(readOnlyHint !== undefined && { readOnlyHint }),
+    ...(destructiveHint !== undefined && { destructiveHint }),
+  };
+}
+
+const toolSetting = restricting(
+  z
+    .object({
+      name: text(256).describe('As the server names it.'),
+      description: optionalKey(z.string().max(8192)).describe('Stands in place of the one of the server.'),
+      disabled: optionalKey(z.boolean()).describe('Nobody sees it, and nobody can call it.'),
+      annotations,
+    })
+    .transform(({ name, description, disabled, annotations: hints }): McpToolSetting => {
+      const given = annotationsOf(hints);
+      return {
+        name,
+        disabled: disabled ?? false,
+        ...(description !== undefined && { description }),
+        ...(given && { annotations: given }),
+      };
+    }),
+);
+
+export const toolSettings = restricting(keyWithDefault(z.array(toolSetting).max(10_000), [])).describe(
+  'What is told of single tools, and which are disabled.',
+);
+
+export const operationSettings = restricting(
+  keyWithDefault(
+    z
+      .array(
+        z.object({
+          method: z.enum(['get', 'post', 'put', 'patch', 'delete', 'head']).describe('Of the operation.'),
+          path: text(2048).describe('Of the operation, as the document writes it.'),
+          name: text(128).describe('Of the tool.'),
+          description: z.string().min(1).max(8192).describe('Of the tool.'),
+          annotations,
+        }),
+      )
+      .max(1000),
+    [],
+  ),
+).describe('Which operations are tools, and under which name.');
+
+export const additionalHeaders = keyWithDefault(headerMap(), {}).describe(
+  'Sent with each request; `auth_data` wins on the same header.',
+);
+
+export const mcpTls = optionalKey(tlsSettings).describe('How the certificate of the server is checked.');
+
+const headerAuth = z.object({
+  type: z.literal('header'),
+  headers: headerMap().describe('Sent with each request; per user, `{{NAME}}` stands for what the user brings.'),
+  auth_level: keyWithDefault(z.enum(['global', 'per_user']), 'global').describe('Whose credential it is.'),
+});
+
+const passthroughAuth = z.object({ type: z.literal('passthrough') });
+
+const oauth = z.object({
+  type: z.literal('oauth2'),
+  grant_type: z.enum(['authorization_code', 'client_credentials']).describe('How a token is got.'),
+  token_url: baseUrl().describe('Where a token is asked for.'),
+  jwt_source: keyWithDefault(z.enum(['access_token', 'id_token']), 'access_token').describe('Which token is sent.'),
+  authorization_url: optionalKey(text(2048)).describe('Where a user agrees.'),
+  client_id: optionalKey(text(1024)).describe('Who the gateway is there.'),
+  client_secret: optionalKey(secretText(4096)).describe('Of that client.'),
+  registration_url: optionalKey(text(2048)).describe('Where a client is registered (RFC 7591).'),
+  introspection_url: optionalKey(text(2048)).describe('Has no effect yet.'),
+  scopes: keyWithDefault(z.array(text(256)).max(100), []).describe('What is asked for.'),
+  code_challenge_methods_supported: optionalKey(z.array(z.enum(['S256']))).describe('S256 is always used.'),
+  additional_token_params: keyWithDefault(z.record(z.string(), z.string()), {}).describe(
+    'Further parameters of the token request.',
+  ),
+  provider: optionalKey(z.enum(['auth0'])).describe('Has no effect.'),
+  use_organization: optionalKey(z.boolean()).describe('Has no effect yet.'),
+  default_organization: optionalKey(text(256)).describe('Has no effect yet.'),
+});
+
+export const mcpAuth = restricting(
+  optionalKey(z.discriminatedUnion('type', [headerAuth, passthroughAuth, oauth])).transform((written) =>
+    written === undefined ? ({ type: 'none' } satisfies McpAuth) : authOf(written),
+  ),
+).describe('How the gateway authenticates itself there; absent: not at all.');
+
+function authOf(written: z.output<typeof headerAuth | typeof passthroughAuth | typeof oauth>): McpAuth {
+  if (written.type === 'passthrough') return { type: 'passthrough' };
+  if (written.type === 'header') {
+    return { type: 'header', headers: written.headers, perUser: written.auth_level === 'per_user' };
+  }
+  const { authorization_url: authorizationUrl, registration_url: registrationUrl } = written;
+  const { client_id: clientId, client_secret: clientSecret } = written;
+  return {
+    type: 'oauth2',
+    grant: written.grant_type,
+    tokenUrl: written.token_url,
+    tokenField: written.jwt_source,
+    scopes: written.scopes,
+    parameters: written.additional_token_params,
+    ...(authorizationUrl !== undefined && { authorizationUrl }),
+    ...(registrationUrl !== undefined && { registrationUrl }),
+    ...(clientId !== undefined && { clientId }),
+    ...(clientSecret !== undefined && { clientSecret }),
+  };
+}
+
+export const partHeaders = optionalKey(
+  z.object({
+    type: z.literal('header'),
+    headers: headerMap().describe('Sent in place of the credential of that server.'),
+  }),
+).describe('Stands in place of the credential of that server.');
+
+/** The keys of each kind `mcp-server/…` but for those of its own. */
+export const mcpBase = {
+  name: mcpName.describe('Stands in its address: `/mcp/v1/<name>/mcp`.'),
+  description: z.string().max(8192).describe('What it is for.'),
+  collaborators,
+  tool_access: toolAccess,
+  ownedBy,
+  tags: keyWithDefault(z.record(z.string(), z.unknown()), {}).describe('Key to value; shown by the admin API.'),
+};

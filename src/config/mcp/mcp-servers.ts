@@ -1,0 +1,129 @@
+/** MCP servers as plain data: what the kinds `mcp-server/…` make, and what crosses to the threads that use it. Holds secrets: never logged. */
+export type McpServer = McpRemote | McpVirtual | McpOpenApi | McpStdio;
+
+export interface McpServerBase {
+  /** Unique over all kinds; `group/name` in a group. */
+  name: string;
+  description: string;
+  /** Who may use it (`user:…`, `team:…`, `virtualaccount:…`, `*`); empty: nobody. */
+  subjects: string[];
+  tags: Record<string, string>;
+  /** Absent: whoever may use the server may use all of its tools. */
+  toolAccess?: McpToolGrant[];
+}
+
+export interface McpRemote extends McpServerBase {
+  kind: 'remote';
+  url: string;
+  /** Absent: it is found out. */
+  transport?: 'streamable-http' | 'sse';
+  auth: McpAuth;
+  headers: Record<string, string>;
+  tls?: { rejectUnauthorized: boolean; ca?: string };
+  tools: McpToolSetting[];
+}
+
+export interface McpVirtual extends McpServerBase {
+  kind: 'virtual';
+  servers: McpVirtualPart[];
+}
+
+export interface McpVirtualPart {
+  name: string;
+  /** Absent: all. */
+  enabledTools?: string[];
+  /** In place of the credential of that server. */
+  headers?: Record<string, string>;
+}
+
+export interface McpOpenApi extends McpServerBase {
+  kind: 'openapi';
+  url: string;
+  document: { url: string } | { text: string } | { value: unknown };
+  allTools: boolean;
+  operations: McpOperation[];
+  auth: McpAuth;
+  headers: Record<string, string>;
+  tls?: { rejectUnauthorized: boolean; ca?: string };
+}
+
+export interface McpOperation {
+  method: string;
+  path: string;
+  name: string;
+  description: string;
+  annotations?: McpAnnotations;
+}
+
+export interface McpStdio extends McpServerBase {
+  kind: 'stdio';
+  command: string;
+  args: string[];
+  /** Relative programs are looked for here. */
+  folder: string;
+  environment: Record<string, string>;
+  perUser: boolean;
+  tools: McpToolSetting[];
+}
+
+export interface McpToolSetting {
+  name: string;
+  description?: string;
+  disabled: boolean;
+  annotations?: McpAnnotations;
+}
+
+export interface McpAnnotations {
+  readOnlyHint?: boolean;
+  destructiveHint?: boolean;
+}
+
+/** Who is named may use tools that are named; with a list of grants everything else is closed. */
+export interface McpToolGrant {
+  subjects: string[];
+  /** Names with `*`, or `@all`, `@read-only`, `@write`, `@destructive`. */
+  tools: string[];
+  /** All of these must be in the metadata of the request. */
+  metadata: Record<string, string>;
+}
+
+export type McpAuth =
+  | { type: 'none' }
+  | { type: 'passthrough' }
+  /** With `perUser` the values hold `{{NAME}}`, which each user fills. */
+  | { type: 'header'; headers: Record<string, string>; perUser: boolean }
+  | McpOAuth;
+
+export interface McpOAuth {
+  type: 'oauth2';
+  grant: 'authorization_code' | 'client_credentials';
+  tokenUrl: string;
+  tokenField: 'access_token' | 'id_token';
+  authorizationUrl?: string;
+  registrationUrl?: string;
+  clientId?: string;
+  clientSecret?: string;
+  scopes: string[];
+  parameters: Record<string, string>;
+}
+
+/** `mcp` of `sluice/server`. Times in milliseconds, sizes in bytes. */
+export interface McpSettings {
+  /** From a request to its result. */
+  callMs: number;
+  connectMs: number;
+  /** A session that nobody uses. */
+  sessionIdleMs: number;
+  /** Sessions of clients, and as many towards servers. */
+  maxSessions: number;
+  /** One message of a server, or the events that wait for one client. */
+  maxMessageBytes: number;
+  /** Of one server, whatever it lists. */
+  maxTools: number;
+  /** How long a list of tools may be used again. */
+  listTtlMs: number;
+  /** Child processes, over all servers. */
+  maxChildren: number;
+  /** What seals sessions and tokens; absent: a key of the data folder. */
+  secret?: string;
+}

@@ -1,0 +1,328 @@
+import { randomBytes } from 'node:crypto';
+import { isObject, type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
+import type { McpSettings } from '../../config/mcp/mcp-servers.ts';
+import {
+  errorJson,
+  type Id,
+  INTERNAL_ERROR,
+  INVALID_PARAMS,
+  METHOD_NOT_FOUND,
+  notificationJson,
+  RpcError,
+  type RpcNotification,
+  type RpcRequest,
+  type RpcResponse,
+  requestJson,
+  resultJson,
+} from '../protocol/json-rpc.ts';
+import { type CallContext, METHODS, type Served, type ClientSession as SessionOfContext } from '../servers/served.ts';
+import type { Call, CallHooks, ClientFacts, Listening } from '../upstream/peer.ts';
+import { AnswerStream } from './answer-stream.ts';
+import { EventLog, readEventId } from './event-log.ts';
+import type { Reply } from './reply.ts';
+import { legacyResult, unanswerable } from './results.ts';
+
+export interface SessionOptions {
+  readonly id: string;
+  readonly subject: string;
+  readonly server: string;
+  readonly version: string;
+  readonly capabilities: JsonObject;
+  readonly clientInfo: JsonObject;
+  settings(): McpSettings;
+  keepAliveMs(): number;
+}
+
+/** What the context of each request lacks of its session. */
+export type RequestContext = Omit<CallContext, 'session' | 'client'>;
+
+/** Streams that can be taken up again; those that ended are forgotten first. */
+const MAX_STREAMS = 32;
+const MAX_OPEN_CALLS = 256;
+const MAX_SUBSCRIPTIONS = 1_000;
+/** Questions of a server of the modern era within one call. */
+const MAX_ROUNDS = 10;
+
+interface OpenStream {
+  readonly log: EventLog;
+  readonly answer: AnswerStream;
+}
+
+/**
+ * A session of a client of the legacy era: https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#session-management
+ * It lives on the thread of MCP, so that each request may come by any relay thread.
+ */
+export class ClientSession implements SessionOfContext {
+  readonly options: SessionOptions;
+  readonly client: { -readonly [Key in keyof ClientFacts]: ClientFacts[Key] };
+  usedAt = performance.now();
+  ended = false;
+  readonly #calls = new Map<Id, Call>();
+  readonly #asked = new Map<string, { resolve(result: JsonObject): void; reject(error: Error): void }>();
+  readonly #streams = new Map<string, OpenStream>();
+  readonly #overs = new Set<() => void>();
+  readonly #uris = new Set<string>();
+  #general: { readonly log: EventLog; reply: Reply | undefined; timer: NodeJS.Timeout | undefined } | undefined;
+  #listening: Listening | undefined;
+  #nextAsk = 1;
+  #nextStream = 1;
+
+  constructor(options: SessionOptions) {
+    this.options = options;
+    this.client = { capabilities: options.capabilities, clientInfo: options.clientInfo, logLevel: undefined };
+  }
+
+  get id(): string {
+    return this.options.id;
+  }
+
+  get busy(): boolean {
+    return this.#calls.size > 0 || this.#general?.reply !== undefined;
+  }
+
+  onEnd(over: () => void): void {
+    this.#overs.add(over);
+  }
+
+  end(): void {
+    if (this.ended) return;
+    this.ended = true;
+    for (const call of this.#calls.values()) call.cancel();
+    for (const { reject } of this.#asked.values()) reject(new RpcError(INTERNAL_ERROR, 'The session ended.'));
+    this.#listening?.close();
+    clearTimeout(this.#general?.timer);
+    this.#general?.reply?.end();
+    for (const over of this.#overs) over();
+    this.#overs.clear();
+  }
+
+  /** A request of the client. Its answer goes to `reply`. */
+  request(message: RpcRequest, served: Served, context: RequestContext, reply: Reply, takesEvents: boolean): void {
+    this.usedAt = performance.now();
+    const { id, method, params } = message;
+    const own = this.#ownMethod(method, params, served, context);
+    if (own) {
+      reply.answer(200, own instanceof RpcError ? errorJson(id, own) : resultJson(id, own));
+      return;
+    }
+    if (this.#calls.size >= MAX_OPEN_CALLS || this.#calls.has(id)) {
+      const why = this.#calls.has(id) ? 'A request with this id is under way.' : 'Too many requests are under way.';
+      reply.answer(200, errorJson(id, new RpcError(INVALID_PARAMS, why)));
+      return;
+    }
+    const log = this.#newLog();
+    const keepAliveMs = this.options.keepAliveMs();
+    const answer = new AnswerStream({
+      reply,
+      takesEvents,
+      headers: [],
+      keepAliveMs,
+      log: takesEvents ? log : undefined,
+    });
+    this.#streams.set(log.stream, { log, answer });
+    // A client of this era may come back for the result: its leaving cancels nothing.
+    reply.onGone = () => answer.detach();
+    const full: CallContext = { ...context, session: this, client: this.client };
+    const hooks: CallHooks = {
+      notify: (notified, told) => answer.send(notificationJson(notified, told)),
+      ask: (asked, question) => this.#ask(asked, question, answer.takesEvents ? answer : undefined),
+    };
+    const call = this.#answered(served, full, method, params, hooks);
+    this.#calls.set(id, call);
+    const startedAt = performance.now();
+    const over = (json: string, failed: boolean, detail?: string): void => {
+      this.#calls.delete(id);
+      reply.outcome.upstreamMs = performance.now() - startedAt;
+      reply.outcome.failed = failed;
+      if (detail !== undefined) reply.outcome.detail = detail;
+      answer.finish(json);
+      if (!answer.streams) this.#streams.delete(log.stream);
+    };
+    call.result.then(
+      (result) => over(resultJson(id, legacyResult(result)), result['isError'] === true),
+      (error: unknown) => {
+        const told = error instanceof RpcError ? error : new RpcError(INTERNAL_ERROR, 'The gateway failed.');
+        over(errorJson(id, told), true, told.message);
+      },
+    );
+  }
+
+  notification({ method, params }: RpcNotification): void {
+    this.usedAt = performance.now();
+    if (method !== 'notifications/cancelled') return;
+    const { requestId } = params;
+    if (typeof requestId === 'string' || typeof requestId === 'number') this.#calls.get(requestId)?.cancel();
+  }
+
+  /** To a question of ours; one that nobody asked is ignored. */
+  response({ id, result, error }: RpcResponse): void {
+    this.usedAt = performance.now();
+    const asked = typeof id === 'string' ? this.#asked.get(id) : undefined;
+    if (!asked || typeof id !== 'string') return;
+    this.#asked.delete(id);
+    if (result) asked.resolve(result);
+    else asked.reject(error ?? new RpcError(INTERNAL_ERROR, 'The client answered without a result.'));
+  }
+
+  /** GET: the stream on which the server speaks by itself, or one that broke, behind its last event. */
+  listen(served: Served, context: RequestContext, reply: Reply, lastEventId: string | undefined): void {
+    this.usedAt = performance.now();
+    const place = lastEventId === undefined ? undefined : readEventId(lastEventId);
+    const broken = place && this.#streams.get(place.stream);
+    if (place && broken) {
+      reply.stream([], 'answer');
+      for (const { id, json } of broken.log.after(place.number)) reply.event(json, id);
+      broken.answer.attach(reply);
+      reply.onGone = () => broken.answer.detach();
+      return;
+    }
+    this.#general ??= {
+      log: new EventLog('g', this.options.settings().maxMessageBytes),
+      reply: undefined,
+      timer: undefined,
+    };
+    const general = this.#general;
+    // One at a time: the client that comes again has lost the one before.
+    general.reply?.end();
+    general.reply = reply;
+    reply.stream([], 'lasting');
+    reply.prime(general.log.idOf(0));
+    if (place?.stream === 'g') for (const { id, json } of general.log.after(place.number)) reply.event(json, id);
+    reply.onGone = () => {
+      if (general.reply === reply) general.reply = undefined;
+    };
+    this.#keepAlive();
+    this.#hear(served, context);
+  }
+
+  /** A server asks beside all calls: on the stream of its own, if the client holds one open. */
+  ask(method: string, params: JsonObject): Promise<JsonObject> {
+    const general = this.#general;
+    if (!general?.reply) return Promise.reject(new RpcError(METHOD_NOT_FOUND, 'The client does not listen.'));
+    return this.#ask(method, params, { send: (json) => this.#tell(json) });
+  }
+
+  /** The result; questions of a server of the modern era are put to the client, and the call is made again. */
+  #answered(served: Served, context: CallContext, method: string, params: JsonObject, hooks: CallHooks): Call {
+    let call = served.call(context, method, params, hooks);
+    const rounds = async (): Promise<JsonObject> => {
+      for (let round = 0; round < MAX_ROUNDS; round += 1) {
+        const result = await call.result;
+        if (result['resultType'] !== 'input_required') return result;
+        const responses: Record<string, JsonObject> = {};
+        for (const [key, question] of Object.entries(objectOf(result['inputRequests']) ?? {})) {
+          if (!isObject(question)) continue;
+          const asked = stringOf(question['method']) ?? '';
+          responses[key] = await hooks.ask(asked, objectOf(question['params']) ?? {});
+        }
+        const { requestState } = result;
+        const again = { ...params, inputResponses: responses, ...(requestState !== undefined && { requestState }) };
+        call = served.call(context, method, again, hooks);
+      }
+      throw new RpcError(INTERNAL_ERROR, `The server asked more than ${MAX_ROUNDS} times.`);
+    };
+    const result = rounds();
+    result.catch(() => undefined);
+    return { result, cancel: () => call.cancel() };
+  }
+
+  #ask(method: string, params: JsonObject, on: { send(json: string): void } | undefined): Promise<JsonObject> {
+    const refused = unanswerable(method, this.client.capabilities);
+    if (refused || !on) {
+      return Promise.reject(refused ?? new RpcError(METHOD_NOT_FOUND, 'The client takes no events.'));
+    }
+    const id = `s${this.#nextAsk}`;
+    this.#nextAsk += 1;
+    return new Promise((resolve, reject) => {
+      const { callMs } = this.options.settings();
+      const timer = setTimeout(() => {
+        this.#asked.delete(id);
+        reject(new RpcError(INTERNAL_ERROR, `The client did not answer in time (mcp.call_ms: ${callMs}).`));
+      }, callMs);
+      this.#asked.set(id, {
+        resolve: (result) => {
+          clearTimeout(timer);
+          resolve(result);
+        },
+        reject: (error) => {
+          clearTimeout(timer);
+          reject(error);
+        },
+      });
+      on.send(requestJson(id, method, params));
+    });
+  }
+
+  /** What the gateway answers by itself; undefined: it is the server's. */
+  #ownMethod(
+    method: string,
+    params: JsonObject,
+    served: Served,
+    context: RequestContext,
+  ): JsonObject | RpcError | undefined {
+    if (METHODS.has(method)) return undefined;
+    if (method === 'ping') return {};
+    if (method === 'logging/setLevel') {
+      this.client.logLevel = stringOf(params['level']);
+      return {};
+    }
+    const uri = stringOf(params['uri']);
+    if (method === 'resources/subscribe' && uri !== undefined) {
+      if (this.#uris.size >= MAX_SUBSCRIPTIONS) return new RpcError(INVALID_PARAMS, 'Too many subscriptions.');
+      this.#uris.add(uri);
+      this.#hear(served, context);
+      return {};
+    }
+    if (method === 'resources/unsubscribe' && uri !== undefined) {
+      this.#uris.delete(uri);
+      this.#hear(served, context);
+      return {};
+    }
+    return new RpcError(METHOD_NOT_FOUND, `Method not found: ${method}`);
+  }
+
+  #hear(served: Served, context: RequestContext): void {
+    if (!this.#general) return;
+    this.#listening?.close();
+    const wanted = { tools: true, prompts: true, resources: true, uris: [...this.#uris] };
+    const full: CallContext = { ...context, session: this, client: this.client };
+    this.#listening = served.listen(full, wanted, (method, params) => {
+      const { _meta, ...rest } = params;
+      this.#tell(notificationJson(method, rest));
+    });
+  }
+
+  #tell(json: string): void {
+    const general = this.#general;
+    if (!general) return;
+    const id = general.log.add(json);
+    general.reply?.event(json, id);
+  }
+
+  #keepAlive(): void {
+    const general = this.#general;
+    const keepAliveMs = this.options.keepAliveMs();
+    if (!general || keepAliveMs === 0) return;
+    clearTimeout(general.timer);
+    general.timer = setTimeout(() => {
+      if (!general.reply) return;
+      general.reply.comment();
+      this.#keepAlive();
+    }, keepAliveMs);
+  }
+
+  #newLog(): EventLog {
+    const { maxMessageBytes } = this.options.settings();
+    let bytes = 0;
+    for (const { log } of this.#streams.values()) bytes += log.bytes;
+    for (const [stream, { log }] of this.#streams) {
+      if (this.#streams.size < MAX_STREAMS && bytes <= maxMessageBytes) break;
+      if (!log.done) continue;
+      this.#streams.delete(stream);
+      bytes -= log.bytes;
+    }
+    const stream = `c${this.#nextStream}${randomBytes(3).toString('hex')}`;
+    this.#nextStream += 1;
+    return new EventLog(stream, maxMessageBytes);
+  }
+}

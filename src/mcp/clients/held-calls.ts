@@ -1,0 +1,128 @@
+import { randomBytes } from 'node:crypto';
+import { isObject, type JsonObject } from '../../codec/json-value.ts';
+import { INTERNAL_ERROR, INVALID_PARAMS, RpcError } from '../protocol/json-rpc.ts';
+import type { Call, CallHooks } from '../upstream/peer.ts';
+import { unanswerable } from './results.ts';
+
+interface Question {
+  readonly method: string;
+  readonly params: JsonObject;
+  resolve(result: JsonObject): void;
+  reject(error: Error): void;
+}
+
+/** What a held call has for the client that waits now. */
+export type Turn = { readonly result: JsonObject } | { readonly questions: JsonObject };
+
+/** Calls that wait for clients at once. */
+const MAX_HELD = 1_000;
+
+/**
+ * A call to an old server that asks a client of the modern era. Such a client is never asked: it gets the questions as a
+ * result, and comes again with the answers. Meanwhile the call to the server stays open here.
+ */
+export class HeldCall {
+  readonly id = randomBytes(16).toString('base64url');
+  readonly #questions = new Map<string, Question>();
+  #call: Call | undefined;
+  #next = 1;
+  #waiting: { resolve(turn: Turn): void; reject(error: unknown): void } | undefined;
+  #result: Promise<JsonObject> | undefined;
+  notify: CallHooks['notify'] = () => undefined;
+  timer: NodeJS.Timeout | undefined;
+
+  begin(capabilities: JsonObject, call: (hooks: CallHooks) => Call): void {
+    const hooks: CallHooks = {
+      notify: (method, params) => this.notify(method, params),
+      ask: (method, params) => unanswerableOr(method, capabilities, () => this.#ask(method, params)),
+    };
+    this.#call = call(hooks);
+    this.#result = this.#call.result;
+    this.#result.then(
+      (result) => this.#waiting?.resolve({ result }),
+      (error: unknown) => this.#waiting?.reject(error),
+    );
+  }
+
+  /** What there is for the client now: the result, or questions. One waits at a time. */
+  turn(): Promise<Turn> {
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+      if (this.#questions.size > 0) resolve({ questions: this.#asJson() });
+      this.#result?.then((result) => resolve({ result }), reject);
+    });
+  }
+
+  /** Answers of the client, by the keys of the questions; one that is missing is asked again. */
+  answer(responses: JsonObject): void {
+    for (const [key, question] of this.#questions) {
+      const response = Object.hasOwn(responses, key) ? responses[key] : undefined;
+      if (!isObject(response)) continue;
+      this.#questions.delete(key);
+      question.resolve(response);
+    }
+  }
+
+  cancel(): void {
+    this.#call?.cancel();
+    for (const { reject } of this.#questions.values())
+      reject(new RpcError(INTERNAL_ERROR, 'The client did not answer.'));
+    this.#questions.clear();
+  }
+
+  #ask(method: string, params: JsonObject): Promise<JsonObject> {
+    return new Promise((resolve, reject) => {
+      this.#questions.set(`q${this.#next}`, { method, params, resolve, reject });
+      this.#next += 1;
+      this.#waiting?.resolve({ questions: this.#asJson() });
+    });
+  }
+
+  #asJson(): JsonObject {
+    return Object.fromEntries([...this.#questions].map(([key, { method, params }]) => [key, { method, params }]));
+  }
+}
+
+function unanswerableOr(method: string, capabilities: JsonObject, ask: () => Promise<JsonObject>): Promise<JsonObject> {
+  const refused = unanswerable(method, capabilities);
+  return refused ? Promise.reject(refused) : ask();
+}
+
+/** Those that wait for their clients, each for so long as a call may take. */
+export class HeldCalls {
+  readonly #held = new Map<string, HeldCall>();
+
+  get size(): number {
+    return this.#held.size;
+  }
+
+  keep(call: HeldCall, forMs: number): RpcError | undefined {
+    if (this.#held.size >= MAX_HELD && !this.#held.has(call.id)) {
+      return new RpcError(INTERNAL_ERROR, 'Too many calls wait for answers of clients.');
+    }
+    this.#held.set(call.id, call);
+    clearTimeout(call.timer);
+    call.timer = setTimeout(() => {
+      this.#held.delete(call.id);
+      call.cancel();
+    }, forMs);
+    return undefined;
+  }
+
+  /** It waits no more. Throws an RpcError where there is none: it waited too long, or on another gateway. */
+  take(id: string): HeldCall {
+    const call = this.#held.get(id);
+    this.#held.delete(id);
+    clearTimeout(call?.timer);
+    if (!call) throw new RpcError(INVALID_PARAMS, 'This `requestState` is over; make the call again without it.');
+    return call;
+  }
+
+  close(): void {
+    for (const call of this.#held.values()) {
+      clearTimeout(call.timer);
+      call.cancel();
+    }
+    this.#held.clear();
+  }
+}

@@ -1,0 +1,19 @@
+import type { McpOutcome } from '../../threads/mcp-messages.ts';
+
+/** Where the answer to one HTTP request goes; everything after its end, or after the client left, is a no-op. */
+export interface Reply {
+  /** The client left. */
+  onGone: (() => void) | undefined;
+  readonly over: boolean;
+  /** Filled while the request is understood. */
+  readonly outcome: { -readonly [Key in keyof McpOutcome]: McpOutcome[Key] };
+  /** A whole answer; an empty body has no content type. */
+  answer(status: number, body: string, headers?: readonly string[]): void;
+  /** Begins a stream of events. */
+  stream(headers: readonly string[], kind: 'answer' | 'lasting'): void;
+  event(json: string, id?: string): void;
+  /** An event without data, which tells the id of the stream. */
+  prime(id: string): void;
+  comment(): void;
+  end(): void;
+}

@@ -1,0 +1,271 @@
+import { createHash } from 'node:crypto';
+import { type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
+import { INVALID_PARAMS, METHOD_NOT_FOUND, RpcError } from '../protocol/json-rpc.ts';
+import type { Call, CallHooks, Listening, ServerInfo, Wanted } from '../upstream/peer.ts';
+import { type CallContext, callOf, lateCall, type Served, type ServerHealth } from './served.ts';
+import { listIn, unknownTool } from './tool-policy.ts';
+
+/** One of the servers that stand under one name. */
+export interface Part {
+  readonly server: Served;
+  /** Absent: all of its tools. */
+  readonly enabledTools?: ReadonlySet<string>;
+  /** In place of its own credential. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface JointOptions {
+  readonly name: string;
+  readonly description: string;
+  readonly kind: string;
+  mayUse(subjects: ReadonlySet<string>): boolean;
+  /** Those that the caller may use, in their order. */
+  parts(context: Pick<CallContext, 'subjects'>): readonly Part[];
+  /** Of all together. */
+  maxTools(): number;
+}
+
+const MAX_NAME = 64;
+const SUFFIX = 9;
+/** Names that are remembered with where they lead; an unknown one is looked for anew. */
+const MAX_PLACES = 20_000;
+
+interface Place {
+  readonly server: string;
+  readonly name: string;
+}
+
+/**
+ * Tools, prompts and resources of several servers under one name. A name is that of its server with a suffix made of
+ * both: so it is the same whatever other servers list, two never meet, and it has at most 64 characters.
+ */
+export class JointServer implements Served {
+  readonly name: string;
+  readonly description: string;
+  readonly kind: string;
+  readonly #options: JointOptions;
+  readonly #tools = new Map<string, Place>();
+  readonly #prompts = new Map<string, Place>();
+  /** By address: the server that listed it. */
+  readonly #resources = new Map<string, string>();
+
+  constructor(options: JointOptions) {
+    this.#options = options;
+    this.name = options.name;
+    this.description = options.description;
+    this.kind = options.kind;
+  }
+
+  mayUse({ subjects }: Pick<CallContext, 'subjects'>): boolean {
+    return this.#options.mayUse(subjects);
+  }
+
+  info(): Promise<ServerInfo> {
+    return Promise.resolve({
+      capabilities: {
+        tools: { listChanged: true },
+        prompts: { listChanged: true },
+        resources: { listChanged: true, subscribe: true },
+        completions: {},
+      },
+      serverInfo: { name: this.name, version: '1' },
+      instructions: this.description === '' ? undefined : this.description,
+    });
+  }
+
+  call(context: CallContext, method: string, params: JsonObject, hooks: CallHooks): Call {
+    switch (method) {
+      case 'tools/list':
+        return callOf(this.#list(context, method, 'tools', this.#tools));
+      case 'prompts/list':
+        return callOf(this.#list(context, method, 'prompts', this.#prompts));
+      case 'resources/list':
+        return callOf(this.#list(context, method, 'resources', undefined));
+      case 'resources/templates/list':
+        return callOf(this.#list(context, method, 'resourceTemplates', undefined));
+      case 'tools/call':
+        return this.#named(context, method, params, hooks, 'tools', this.#tools);
+      case 'prompts/get':
+        return this.#named(context, method, params, hooks, 'prompts', this.#prompts);
+      case 'resources/read':
+        return this.#read(context, params, hooks);
+      case 'completion/complete':
+        return this.#complete(context, params, hooks);
+      default: {
+        const result = Promise.reject<JsonObject>(new RpcError(METHOD_NOT_FOUND, `Method not found: ${method}`));
+        return callOf(result);
+      }
+    }
+  }
+
+  listen(context: CallContext, wanted: Wanted, notify: CallHooks['notify']): Listening {
+    const all = this.#options.parts(context).map((part) => {
+      const uris = wanted.uris.filter((uri) => (this.#resources.get(uri) ?? part.server.name) === part.server.name);
+      return part.server.listen(contextOf(context, part), { ...wanted, uris }, notify);
+    });
+    return {
+      close: () => {
+        for (const each of all) each.close();
+      },
+    };
+  }
+
+  health(): ServerHealth {
+    return { status: 'up', sessions: 0 };
+  }
+
+  close(): void {}
+
+  /** All pages of all servers as one list, in an order that stays. A server that is away is left out, not the whole list. */
+  async #list(
+    context: CallContext,
+    method: string,
+    key: string,
+    places: Map<string, Place> | undefined,
+  ): Promise<JsonObject> {
+    const parts = this.#options.parts(context);
+    const lists = await Promise.all(
+      parts.map((part) =>
+        everyPage(part, contextOf(context, part), method, key, this.#options.maxTools()).catch(() => []),
+      ),
+    );
+    const found = lists.flatMap((list, index) => list.flatMap((each) => this.#shown(each, parts[index]!, key, places)));
+    return { [key]: found.slice(0, this.#options.maxTools()) };
+  }
+
+  #shown(each: unknown, part: Part, key: string, places: Map<string, Place> | undefined): JsonObject[] {
+    const entry = objectOf(each);
+    if (!entry) return [];
+    if (!places) {
+      const uri = stringOf(entry['uri']);
+      if (uri !== undefined) remember(this.#resources, uri, part.server.name);
+      return [entry];
+    }
+    const name = stringOf(entry['name']);
+    if (name === undefined || (key === 'tools' && part.enabledTools?.has(name) === false)) return [];
+    const shown = jointName(part.server.name, name);
+    remember(places, shown, { server: part.server.name, name });
+    return [{ ...entry, name: shown }];
+  }
+
+  #named(
+    context: CallContext,
+    method: string,
+    params: JsonObject,
+    hooks: CallHooks,
+    key: 'tools' | 'prompts',
+    places: Map<string, Place>,
+  ): Call {
+    const shown = stringOf(params['name']) ?? '';
+    return lateCall(async () => {
+      const found = await this.#find(context, shown, key, places);
+      if (!found) throw unknownTool(shown);
+      const { part, name } = found;
+      return part.server.call(contextOf(context, part), method, { ...params, name }, hooks);
+    });
+  }
+
+  async #find(
+    context: CallContext,
+    shown: string,
+    key: 'tools' | 'prompts',
+    places: Map<string, Place>,
+  ): Promise<{ part: Part; name: string } | undefined> {
+    if (!places.has(shown)) await this.#list(context, `${key}/list`, key, places);
+    const place = places.get(shown);
+    const part = place && this.#options.parts(context).find(({ server }) => server.name === place.server);
+    if (!place || !part) return undefined;
+    if (key === 'tools' && part.enabledTools?.has(place.name) === false) return undefined;
+    return { part, name: place.name };
+  }
+
+  #read(context: CallContext, params: JsonObject, hooks: CallHooks): Call {
+    const uri = stringOf(params['uri']) ?? '';
+    return lateCall(async () => {
+      if (!this.#resources.has(uri)) await this.#list(context, 'resources/list', 'resources', undefined);
+      const parts = this.#options.parts(context);
+      const owner = this.#resources.get(uri);
+      const [known] = parts.filter(({ server }) => server.name === owner);
+      if (known) return known.server.call(contextOf(context, known), 'resources/read', params, hooks);
+      // One of a template: whoever knows it gives it.
+      return callOf(
+        firstOf(parts, (part) => part.server.call(contextOf(context, part), 'resources/read', params, hooks)),
+      );
+    });
+  }
+
+  #complete(context: CallContext, params: JsonObject, hooks: CallHooks): Call {
+    const ref = objectOf(params['ref']) ?? {};
+    const shown = stringOf(ref['name']);
+    return lateCall(async () => {
+      const parts = this.#options.parts(context);
+      if (shown === undefined) {
+        return callOf(
+          firstOf(parts, (part) => part.server.call(contextOf(context, part), 'completion/complete', params, hooks)),
+        );
+      }
+      const found = await this.#find(context, shown, 'prompts', this.#prompts);
+      if (!found) throw new RpcError(INVALID_PARAMS, `Unknown prompt: ${shown.slice(0, 128)}`);
+      const asked = { ...params, ref: { ...ref, name: found.name } };
+      return found.part.server.call(contextOf(context, found.part), 'completion/complete', asked, hooks);
+    });
+  }
+}
+
+/** As many characters of the name as fit, and eight of a digest of both. */
+export function jointName(server: string, name: string): string {
+  const digest = createHash('sha256')
+    .update(JSON.stringify([server, name]))
+    .digest('hex')
+    .slice(0, SUFFIX - 1);
+  return `${name.slice(0, MAX_NAME - SUFFIX)}_${digest}`;
+}
+
+/** A server's part of the request's context: the credential that the manifest of the joint one gives it. */
+function contextOf(context: CallContext, { server, headers }: Part): CallContext {
+  if (!headers || Object.hasOwn(context.serverHeaders, server.name)) return context;
+  return { ...context, serverHeaders: { ...context.serverHeaders, [server.name]: headers } };
+}
+
+async function everyPage(
+  part: Part,
+  context: CallContext,
+  method: string,
+  key: string,
+  max: number,
+): Promise<unknown[]> {
+  const all: unknown[] = [];
+  let cursor: string | undefined;
+  do {
+    const params = cursor === undefined ? {} : { cursor };
+    const page = await part.server.call(context, method, params, NOBODY).result;
+    const found = listIn(page, key);
+    all.push(...found);
+    const next = stringOf(page['nextCursor']);
+    cursor = next !== cursor && found.length > 0 ? next : undefined;
+  } while (cursor !== undefined && all.length < max);
+  return all;
+}
+
+async function firstOf(parts: readonly Part[], ask: (part: Part) => Call): Promise<JsonObject> {
+  let failure: unknown = new RpcError(INVALID_PARAMS, 'No server here knows it.');
+  for (const part of parts) {
+    try {
+      return await ask(part).result;
+    } catch (error) {
+      // Another server may know it; what the last one said is told.
+      failure = error;
+    }
+  }
+  throw failure;
+}
+
+const NOBODY: CallHooks = {
+  notify: () => undefined,
+  ask: (method) => Promise.reject(new RpcError(METHOD_NOT_FOUND, `Nobody here can answer \`${method}\`.`)),
+};
+
+function remember<Value>(map: Map<string, Value>, key: string, value: Value): void {
+  if (map.size >= MAX_PLACES && !map.has(key)) map.clear();
+  map.set(key, value);
+}

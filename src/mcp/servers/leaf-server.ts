@@ -1,0 +1,288 @@
+import { createHash } from 'node:crypto';
+import { type JsonObject, stringOf } from '../../codec/json-value.ts';
+import type { McpServerBase, McpSettings, McpToolSetting } from '../../config/mcp/mcp-servers.ts';
+import { GenerationCache } from '../../core/generation-cache.ts';
+import type { Log } from '../../core/log.ts';
+import { METHOD_NOT_FOUND, RpcError, UPSTREAM_ERROR } from '../protocol/json-rpc.ts';
+import { HttpFault } from '../upstream/http-call.ts';
+import type { Call, CallHooks, Listening, Peer, ServerInfo, Wanted } from '../upstream/peer.ts';
+import { type CallContext, lateCall, METHODS, type Served, type ServerHealth } from './served.ts';
+import { listIn, ToolPolicy, unknownTool } from './tool-policy.ts';
+
+/** What all servers of the thread share. */
+export interface ServerHost {
+  readonly log: Log;
+  settings(): McpSettings;
+  /** Takes a place among the sessions with servers; false: there is none, although idle ones were closed. */
+  admit(peer: Peer): boolean;
+}
+
+export interface Opened {
+  readonly peer: Peer;
+  /** Callers with the same key share the peer. */
+  readonly key: string;
+}
+
+const MAX_LISTS = 1_000;
+
+/** A server of its own, remote or a process: one peer for each authorization context. */
+export abstract class LeafServer implements Served {
+  abstract readonly kind: string;
+  readonly name: string;
+  readonly description: string;
+  readonly host: ServerHost;
+  readonly policy: ToolPolicy;
+  readonly peers = new Map<string, Peer>();
+  readonly #lists = new GenerationCache<{ untilMs: number; tools: readonly unknown[] }>(MAX_LISTS);
+  #status: ServerHealth['status'] = 'unknown';
+  #reason: string | undefined;
+  #tools: readonly string[] | undefined;
+
+  constructor(base: McpServerBase, tools: readonly McpToolSetting[], host: ServerHost) {
+    this.name = base.name;
+    this.description = base.description;
+    this.host = host;
+    this.policy = new ToolPolicy(base, tools);
+  }
+
+  mayUse({ subjects }: Pick<CallContext, 'subjects'>): boolean {
+    return this.policy.mayUse(subjects);
+  }
+
+  /** Finds or begins the peer of this caller; it is ready. Rejects with an RpcError or a HttpFault. */
+  protected abstract open(context: CallContext): Promise<Opened>;
+  /** What it spoke when it was last asked. */
+  protected abstract get era(): string | undefined;
+  /** The credential was refused: what is kept of it is forgotten. True: another can be had. */
+  protected refused(): boolean {
+    return false;
+  }
+
+  async info(context: CallContext): Promise<ServerInfo> {
+    try {
+      const { peer } = await this.open(context);
+      const info = await peer.ready();
+      this.#isUp();
+      return info;
+    } catch (error) {
+      throw this.#told(error);
+    }
+  }
+
+  call(context: CallContext, method: string, params: JsonObject, hooks: CallHooks): Call {
+    if (!METHODS.has(method)) {
+      return {
+        result: rejected(new RpcError(METHOD_NOT_FOUND, `Method not found: ${method}`)),
+        cancel: () => undefined,
+      };
+    }
+    return lateCall(async (cancelled) => {
+      if (method === 'tools/call') await this.#checkTool(context, stringOf(params['name']) ?? '');
+      const call = this.#askPeer(context, method, params, hooks, cancelled);
+      if (method !== 'tools/list') return call;
+      return { result: call.result.then((result) => this.#shownIn(result, context)), cancel: call.cancel };
+    });
+  }
+
+  listen(context: CallContext, wanted: Wanted, notify: CallHooks['notify']): Listening {
+    let listening: Listening | undefined;
+    let closed = false;
+    const heard: CallHooks['notify'] = (method, params) => {
+      if (method === 'notifications/tools/list_changed') this.#lists.clear();
+      notify(method, params);
+    };
+    this.open(context).then(
+      ({ peer }) => {
+        if (!closed) listening = peer.listen(wanted, heard);
+      },
+      // Nothing is heard of a server that is away; a call says why.
+      () => undefined,
+    );
+    return {
+      close: () => {
+        closed = true;
+        listening?.close();
+      },
+    };
+  }
+
+  /** All that the caller may see, of all pages; at most `mcp.max_tools`. */
+  async allTools(context: CallContext): Promise<JsonObject[]> {
+    const { maxTools, listTtlMs } = this.host.settings();
+    let key: string;
+    try {
+      ({ key } = await this.open(context));
+    } catch (error) {
+      throw this.#told(error);
+    }
+    const now = performance.now();
+    let known = this.#lists.get(key);
+    if (known === undefined || now >= known.untilMs) {
+      const tools = await this.#everyPage(context, maxTools);
+      known = { untilMs: now + listTtlMs, tools };
+      this.#lists.set(key, known);
+      this.#tools = tools.flatMap((tool) => stringOf(Reflect.get(Object(tool), 'name')) ?? []);
+    }
+    return this.policy.shown(known.tools, context);
+  }
+
+  health(): ServerHealth {
+    const era = this.era;
+    return {
+      status: this.#status,
+      sessions: this.peers.size,
+      ...(this.#reason !== undefined && { reason: this.#reason }),
+      ...(era !== undefined && { era }),
+      ...(this.#tools && { tools: this.#tools }),
+    };
+  }
+
+  /** Closes what nobody used since then; gives how many are left. */
+  closeIdle(beforeMs: number): number {
+    for (const [key, peer] of this.peers) if (!peer.busy && peer.usedAt < beforeMs) this.drop(key, peer);
+    return this.peers.size;
+  }
+
+  close(): void {
+    for (const [key, peer] of this.peers) this.drop(key, peer);
+  }
+
+  drop(key: string, peer: Peer): void {
+    if (this.peers.get(key) === peer) this.peers.delete(key);
+    peer.close();
+  }
+
+  protected keep(key: string, peer: Peer, context: CallContext): void {
+    if (!this.host.admit(peer)) {
+      peer.close();
+      const setting = `mcp.max_sessions: ${this.host.settings().maxSessions}`;
+      throw new RpcError(UPSTREAM_ERROR, `There is no room for another session with a server (${setting}).`);
+    }
+    this.peers.set(key, peer);
+    const { session } = context;
+    if (!session || !key.endsWith(`|${session.id}`)) return;
+    peer.onAsk = (method, params) => session.ask(method, params);
+    session.onEnd(() => this.drop(key, peer));
+  }
+
+  #askPeer(context: CallContext, method: string, params: JsonObject, hooks: CallHooks, cancelled: () => boolean): Call {
+    let inner: Call | undefined;
+    const once = async (): Promise<JsonObject> => {
+      const { peer } = await this.open(context);
+      inner = peer.call(method, params, hooks);
+      if (cancelled()) inner.cancel();
+      return inner.result;
+    };
+    const result = once()
+      .catch(async (error: unknown) => {
+        if (!this.#mayTryAgain(error, context) || cancelled()) throw error;
+        return once();
+      })
+      .then(
+        (value) => {
+          this.#isUp();
+          return value;
+        },
+        (error: unknown) => {
+          throw this.#told(error);
+        },
+      );
+    result.catch(() => undefined);
+    return { result, cancel: () => inner?.cancel() };
+  }
+
+  /** The server forgot the session, or refused the credential: neither did anything. */
+  #mayTryAgain(error: unknown, context: CallContext): boolean {
+    if (!(error instanceof HttpFault)) return false;
+    if (error.status === 404) {
+      for (const [key, peer] of this.peers) if (keyIsOf(key, context)) this.drop(key, peer);
+      return true;
+    }
+    if (error.status !== 401 || !this.refused()) return false;
+    for (const [key, peer] of this.peers) if (keyIsOf(key, context)) this.drop(key, peer);
+    return true;
+  }
+
+  async #checkTool(context: CallContext, name: string): Promise<void> {
+    const { policy } = this;
+    if (policy.allows(name, undefined, context)) return;
+    if (policy.needsAnnotations) {
+      const tools = await this.allTools(context);
+      if (tools.some((tool) => tool['name'] === name)) return;
+    }
+    throw unknownTool(name);
+  }
+
+  #shownIn(result: JsonObject, context: CallContext): JsonObject {
+    const { maxTools } = this.host.settings();
+    return { ...result, tools: this.policy.shown(listIn(result, 'tools').slice(0, maxTools), context) };
+  }
+
+  async #everyPage(context: CallContext, maxTools: number): Promise<unknown[]> {
+    const tools: unknown[] = [];
+    let cursor: string | undefined;
+    do {
+      const params = cursor === undefined ? {} : { cursor };
+      const { result } = this.#askPeer(context, 'tools/list', params, NOBODY, () => false);
+      const page = await result;
+      const found = listIn(page, 'tools');
+      tools.push(...found);
+      const next = stringOf(page['nextCursor']);
+      // A server that goes round in a circle, or gives empty pages for ever.
+      cursor = next !== cursor && found.length > 0 ? next : undefined;
+    } while (cursor !== undefined && tools.length < maxTools);
+    if (tools.length > maxTools || cursor !== undefined) {
+      this.host.log.warn({ server: this.name, maxTools }, 'an MCP server lists more tools than it may');
+    }
+    return tools.slice(0, maxTools);
+  }
+
+  #isUp(): void {
+    this.#status = 'up';
+    this.#reason = undefined;
+  }
+
+  /** In the words of the client's protocol. A fault of the network is the server's, and its health. */
+  #told(error: unknown): RpcError {
+    if (error instanceof RpcError) return error;
+    const reason = error instanceof Error ? error.message : String(error);
+    const status = error instanceof HttpFault ? error.status : undefined;
+    if (!(error instanceof HttpFault)) {
+      this.host.log.error({ server: this.name, error }, 'an MCP call failed in the gateway');
+      return new RpcError(UPSTREAM_ERROR, 'The gateway failed.', { code: 'internal_error' });
+    }
+    this.#status = 'down';
+    this.#reason = reason;
+    const refused = status === 401 || status === 403;
+    const code = refused ? 'mcp_credential_refused' : 'mcp_server_failed';
+    const message = refused
+      ? `The server \`${this.name}\` refused the credential it was sent (${status}).`
+      : `The server \`${this.name}\` failed: ${reason}.`;
+    return new RpcError(UPSTREAM_ERROR, message, { code, ...(status !== undefined && { status }) });
+  }
+}
+
+const NOBODY: CallHooks = {
+  notify: () => undefined,
+  ask: (method) => Promise.reject(new RpcError(METHOD_NOT_FOUND, `Nobody here can answer \`${method}\`.`)),
+};
+
+function rejected(error: RpcError): Promise<JsonObject> {
+  const result = Promise.reject<JsonObject>(error);
+  result.catch(() => undefined);
+  return result;
+}
+
+/** Short, and no secret can be read from it. */
+export function digestOf(texts: readonly string[]): string {
+  return createHash('sha256').update(JSON.stringify(texts)).digest('base64url').slice(0, 22);
+}
+
+/** Of the subject and, in the legacy era, of its session. */
+export function ownerOf(context: CallContext): string {
+  return `${digestOf([context.subject])}|${context.session?.id ?? digestOf([JSON.stringify(context.client.capabilities)])}`;
+}
+
+function keyIsOf(key: string, context: CallContext): boolean {
+  return key.includes(digestOf([context.subject])) || key === 'all';
+}

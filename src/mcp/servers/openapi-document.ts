@@ -1,0 +1,138 @@
+import { isArray, isObject, type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
+import type { McpOpenApi, McpOperation } from '../../config/mcp/mcp-servers.ts';
+
+/** Where an argument of a tool goes in the request. */
+export interface Parameter {
+  /** Of the argument. */
+  readonly argument: string;
+  readonly name: string;
+  readonly place: 'path' | 'query' | 'header';
+  readonly explode: boolean;
+}
+
+/** One operation of an API as a tool. */
+export interface OperationTool {
+  readonly method: string;
+  readonly path: string;
+  readonly parameters: readonly Parameter[];
+  /** Media type of the argument `body`; undefined: the operation takes none. */
+  readonly bodyType: string | undefined;
+  /** As clients see it. */
+  readonly tool: JsonObject & { readonly name: string };
+}
+
+const METHODS = ['get', 'post', 'put', 'patch', 'delete', 'head'];
+/** Of `enable_all_tools`, as the reference product has it. */
+const MAX_ALL = 30;
+const MAX_DEPTH = 24;
+
+/**
+ * Operations of an OpenAPI document as tools: https://spec.openapis.org/oas/v3.1.0. Parameters and body become
+ * arguments; `$ref` is put in, so that a model sees one schema. A text says what is wrong with the document.
+ */
+export function toolsOf(
+  document: JsonObject,
+  manifest: Pick<McpOpenApi, 'allTools' | 'operations'>,
+): OperationTool[] | string {
+  const paths = objectOf(document['paths']);
+  if (!paths) return 'the document has no `paths`';
+  if (!manifest.allTools) {
+    const found = manifest.operations.map((written) => {
+      const operation = objectOf(objectOf(paths[written.path])?.[written.method]);
+      return operation ? toolOf(document, paths, written.method, written.path, operation, written) : written;
+    });
+    const missing = found.find((each): each is McpOperation => !('tool' in each));
+    if (missing) return `the document has no operation ${missing.method.toUpperCase()} ${missing.path}`;
+    return found.flatMap((each) => ('tool' in each ? each : []));
+  }
+  const all: OperationTool[] = [];
+  for (const [path, item] of Object.entries(paths)) {
+    for (const method of METHODS) {
+      const operation = objectOf(objectOf(item)?.[method]);
+      if (!operation) continue;
+      const written = manifest.operations.find((each) => each.path === path && each.method === method);
+      all.push(toolOf(document, paths, method, path, operation, written));
+      if (all.length === MAX_ALL) return all;
+    }
+  }
+  return all;
+}
+
+function toolOf(
+  document: JsonObject,
+  paths: JsonObject,
+  method: string,
+  path: string,
+  operation: JsonObject,
+  written: McpOperation | undefined,
+): OperationTool {
+  const listed = [...listOf(objectOf(paths[path])?.['parameters']), ...listOf(operation['parameters'])];
+  const properties: Record<string, unknown> = {};
+  const required = new Set<string>();
+  const parameters = new Map<string, Parameter>();
+  for (const each of listed) {
+    const parameter = objectOf(resolved(document, each, 0));
+    const [name, place] = [stringOf(parameter?.['name']), stringOf(parameter?.['in'])];
+    if (!parameter || name === undefined || (place !== 'path' && place !== 'query' && place !== 'header')) continue;
+    // A header that frames the message or authorises the gateway is not the model's to choose.
+    if (place === 'header' && /^(authorization|content-|accept|host|cookie|connection|transfer-)/i.test(name)) continue;
+    const argument = name === 'body' ? 'body_parameter' : name;
+    const { description } = parameter;
+    properties[argument] = { ...objectOf(parameter['schema']), ...(description !== undefined && { description }) };
+    if (place === 'path' || parameter['required'] === true) required.add(argument);
+    parameters.set(`${place} ${name}`, { argument, name, place, explode: parameter['explode'] !== false });
+  }
+  const body = objectOf(resolved(document, operation['requestBody'], 0));
+  const content = objectOf(body?.['content']) ?? {};
+  const bodyType = Object.keys(content).find((type) => /json/i.test(type)) ?? Object.keys(content)[0];
+  if (bodyType !== undefined) {
+    properties['body'] = objectOf(content[bodyType])?.['schema'] ?? {};
+    if (body?.['required'] === true) required.add('body');
+  }
+  const name = written?.name ?? toolName(stringOf(operation['operationId']) ?? `${method}_${path}`);
+  const description =
+    written?.description ?? stringOf(operation['description']) ?? stringOf(operation['summary']) ?? `${method} ${path}`;
+  const tool = {
+    name,
+    description,
+    inputSchema: { type: 'object', properties, ...(required.size > 0 && { required: [...required] }) },
+    annotations: {
+      readOnlyHint: method === 'get' || method === 'head',
+      ...((method === 'delete' || method === 'put') && { destructiveHint: true }),
+      openWorldHint: true,
+      ...written?.annotations,
+    },
+  };
+  return { method: method.toUpperCase(), path, parameters: [...parameters.values()], bodyType, tool };
+}
+
+function toolName(text: string): string {
+  return text
+    .replaceAll(/[^A-Za-z0-9_.-]+/g, '_')
+    .replaceAll(/^_+|_+$/g, '')
+    .slice(0, 64);
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return isArray(value) ? value : [];
+}
+
+/** With every `$ref` of the document itself put in; one that goes round in a circle, or elsewhere, becomes anything. */
+function resolved(document: JsonObject, value: unknown, depth: number): unknown {
+  if (depth > MAX_DEPTH) return {};
+  if (isArray(value)) return value.map((each) => resolved(document, each, depth + 1));
+  if (!isObject(value)) return value;
+  const ref = stringOf(value['$ref']);
+  if (ref !== undefined) return ref.startsWith('#/') ? resolved(document, at(document, ref), depth + 1) : {};
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, resolved(document, each, depth + 1)]));
+}
+
+/** RFC 6901. */
+function at(document: JsonObject, ref: string): unknown {
+  let value: unknown = document;
+  for (const part of ref.slice(2).split('/')) {
+    const key = decodeURIComponent(part).replaceAll('~1', '/').replaceAll('~0', '~');
+    value = isObject(value) && Object.hasOwn(value, key) ? value[key] : isArray(value) ? value[Number(key)] : undefined;
+  }
+  return value;
+}

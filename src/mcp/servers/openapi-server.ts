@@ -1,0 +1,240 @@
+import { isArray, isObject, type JsonObject, objectOf, parseObject, stringOf } from '../../codec/json-value.ts';
+import type { McpOpenApi } from '../../config/mcp/mcp-servers.ts';
+import type { Method } from '../../core/exchange.ts';
+import { INVALID_PARAMS, METHOD_NOT_FOUND, RpcError, UPSTREAM_ERROR } from '../protocol/json-rpc.ts';
+import type { Credentials } from '../upstream/credentials.ts';
+import { HttpCall, type HttpContext, placeOf, wholeAnswer } from '../upstream/http-call.ts';
+import type { Call, Listening, ServerInfo } from '../upstream/peer.ts';
+import type { ServerHost } from './leaf-server.ts';
+import { type OperationTool, toolsOf } from './openapi-document.ts';
+import { type CallContext, callOf, lateCall, type Served, type ServerHealth } from './served.ts';
+import { ToolPolicy, unknownTool } from './tool-policy.ts';
+
+/** An API with an OpenAPI document: each operation that the manifest names is a tool. */
+export class OpenApiServer implements Served {
+  readonly kind = 'openapi';
+  readonly name: string;
+  readonly description: string;
+  readonly #manifest: McpOpenApi;
+  readonly #host: ServerHost;
+  readonly #http: HttpContext;
+  readonly #credentials: Credentials;
+  readonly #policy: ToolPolicy;
+  #loading: Promise<Map<string, OperationTool>> | undefined;
+  #loaded: Map<string, OperationTool> | undefined;
+  #reason: string | undefined;
+
+  constructor(manifest: McpOpenApi, host: ServerHost, http: HttpContext, credentials: Credentials) {
+    this.name = manifest.name;
+    this.description = manifest.description;
+    this.#manifest = manifest;
+    this.#host = host;
+    this.#http = http;
+    this.#credentials = credentials;
+    this.#policy = new ToolPolicy(manifest, []);
+  }
+
+  mayUse({ subjects }: Pick<CallContext, 'subjects'>): boolean {
+    return this.#policy.mayUse(subjects);
+  }
+
+  info(): Promise<ServerInfo> {
+    return Promise.resolve({
+      capabilities: { tools: {} },
+      serverInfo: { name: this.name, version: '1' },
+      instructions: this.description === '' ? undefined : this.description,
+    });
+  }
+
+  call(context: CallContext, method: string, params: JsonObject): Call {
+    if (method === 'tools/list') return callOf(this.#list(context));
+    if (method === 'tools/call') return this.#call(context, params);
+    return callOf(Promise.reject(new RpcError(METHOD_NOT_FOUND, `Method not found: ${method}`)));
+  }
+
+  listen(): Listening {
+    return { close: () => undefined };
+  }
+
+  health(): ServerHealth {
+    const tools = this.#loaded && [...this.#loaded.keys()];
+    const status = this.#reason === undefined ? (tools ? 'up' : 'unknown') : 'down';
+    return {
+      status,
+      sessions: 0,
+      ...(this.#reason !== undefined && { reason: this.#reason }),
+      ...(tools && { tools }),
+    };
+  }
+
+  close(): void {}
+
+  async #list(context: CallContext): Promise<JsonObject> {
+    const tools = await this.#tools();
+    return {
+      tools: this.#policy.shown(
+        [...tools.values()].map(({ tool }) => tool),
+        context,
+      ),
+    };
+  }
+
+  #call(context: CallContext, params: JsonObject): Call {
+    const name = stringOf(params['name']) ?? '';
+    return lateCall(async () => {
+      const found = (await this.#tools()).get(name);
+      if (!found || !this.#policy.allows(name, found.tool, context)) throw unknownTool(name);
+      const headers = await this.#credentials.headersFor(this.#manifest, context);
+      return this.#request(found, objectOf(params['arguments']) ?? {}, headers);
+    });
+  }
+
+  /** Read once; a document that cannot be had is asked for again with the next call. */
+  #tools(): Promise<Map<string, OperationTool>> {
+    this.#loading ??= this.#load().then(
+      (tools) => {
+        this.#loaded = tools;
+        this.#reason = undefined;
+        return tools;
+      },
+      (error: unknown) => {
+        this.#loading = undefined;
+        const reason = error instanceof Error ? error.message : 'it cannot be read';
+        this.#reason = reason;
+        throw new RpcError(UPSTREAM_ERROR, `The OpenAPI document of \`${this.name}\` is of no use: ${reason}.`);
+      },
+    );
+    return this.#loading;
+  }
+
+  async #load(): Promise<Map<string, OperationTool>> {
+    const { document: source, tls } = this.#manifest;
+    let document: JsonObject | undefined;
+    if ('value' in source) document = objectOf(source.value);
+    else if ('text' in source) document = parseObject(source.text);
+    else {
+      const place = placeOf(source.url, tls, this.name);
+      const request = { method: 'GET' as const, headers: ['accept', 'application/json'] };
+      const { body } = await wholeAnswer(this.#http, place, request, this.#host.settings().connectMs);
+      document = parseObject(body);
+    }
+    if (!document) throw new Error('it is not JSON');
+    const tools = toolsOf(document, this.#manifest);
+    if (typeof tools === 'string') throw new Error(tools);
+    return new Map(tools.map((each) => [each.tool.name, each]));
+  }
+
+  #request(operation: OperationTool, args: JsonObject, headers: readonly string[]): Call {
+    const path = pathOf(operation, args);
+    const own = new Set(headers.filter((_each, index) => index % 2 === 0));
+    // What authorises the gateway is not the model's to replace.
+    const all = [...headersOf(operation, args, own), ...headers];
+    const body = bodyOf(operation, args);
+    if (body !== undefined) all.push('content-type', operation.bodyType ?? 'application/json');
+    const { url, tls } = this.#manifest;
+    const base = placeOf(url, tls, this.name);
+    const place = { ...base, path: base.path.replace(/\/+$/, '') + path };
+    const method = operation.method as Method;
+    let status = 0;
+    let text = '';
+    let call: HttpCall | undefined;
+    const { callMs } = this.#host.settings();
+    const result = new Promise<JsonObject>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        call?.abort();
+        reject(
+          new RpcError(UPSTREAM_ERROR, `The API \`${this.name}\` gave no answer in time (mcp.call_ms: ${callMs}).`),
+        );
+      }, callMs);
+      call = new HttpCall(
+        this.#http,
+        place,
+        { method, headers: all, ...(body !== undefined && { body }) },
+        {
+          started: (found) => {
+            status = found;
+          },
+          message: (data) => {
+            text = text === '' ? data : `${text}\n${data}`;
+          },
+          ended: () => {
+            clearTimeout(timer);
+            resolve(toolResult(status, text, false));
+          },
+          failed: (fault) => {
+            clearTimeout(timer);
+            resolve(
+              fault.status === undefined
+                ? toolResult(0, `The API cannot be reached: ${fault.message}.`, true)
+                : toolResult(fault.status, fault.body, true),
+            );
+          },
+        },
+      );
+    });
+    return { result, cancel: () => call?.abort() };
+  }
+}
+
+/** What the API said, which a model can read and act upon; an error of it is one of the tool, not of the protocol. */
+function toolResult(status: number, text: string, isError: boolean): JsonObject {
+  const shown = isError && status > 0 ? `HTTP ${status}\n${text}` : text;
+  const structured = isError ? undefined : parseObject(text);
+  return {
+    content: [{ type: 'text', text: shown }],
+    ...(structured && { structuredContent: structured }),
+    ...(isError && { isError: true }),
+  };
+}
+
+function pathOf({ path, parameters }: OperationTool, args: JsonObject): string {
+  let filled = path;
+  const query = new URLSearchParams();
+  for (const { argument, name, place, explode } of parameters) {
+    const value = args[argument];
+    if (place === 'path') {
+      if (value === undefined || value === null || value === '') {
+        throw new RpcError(INVALID_PARAMS, `The argument \`${argument}\` is missing.`);
+      }
+      const text = encodeURIComponent(textOf(value));
+      // `..` would lead to another operation than the one that was allowed.
+      if (/^\.{1,2}$/.test(text))
+        throw new RpcError(INVALID_PARAMS, `The argument \`${argument}\` is no part of a path.`);
+      filled = filled.replaceAll(`{${name}}`, text);
+    } else if (place === 'query' && value !== undefined && value !== null) {
+      if (isArray(value) && explode) for (const each of value) query.append(name, textOf(each));
+      else query.append(name, textOf(value));
+    }
+  }
+  const search = query.toString();
+  return search === '' ? filled : `${filled}?${search}`;
+}
+
+function headersOf({ parameters }: OperationTool, args: JsonObject, own: ReadonlySet<string>): string[] {
+  return parameters.flatMap(({ argument, name, place }) => {
+    const value = args[argument];
+    if (place !== 'header' || value === undefined || value === null || own.has(name.toLowerCase())) return [];
+    const text = textOf(value);
+    if (!/^[\t\x20-\x7e]*$/.test(text)) {
+      throw new RpcError(INVALID_PARAMS, `The argument \`${argument}\` holds characters that no header may.`);
+    }
+    return [name.toLowerCase(), text];
+  });
+}
+
+function bodyOf({ bodyType }: OperationTool, args: JsonObject): string | undefined {
+  const { body } = args;
+  if (bodyType === undefined || body === undefined) return undefined;
+  if (/json/i.test(bodyType)) return JSON.stringify(body);
+  if (bodyType === 'application/x-www-form-urlencoded' && isObject(body)) {
+    const form = new URLSearchParams();
+    for (const [key, value] of Object.entries(body)) form.append(key, textOf(value));
+    return form.toString();
+  }
+  return textOf(body);
+}
+
+function textOf(value: unknown): string {
+  if (isArray(value)) return value.map(textOf).join(',');
+  return typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value);
+}

@@ -1,0 +1,165 @@
+import type { McpServer, McpSettings } from '../../config/mcp/mcp-servers.ts';
+import type { HttpClient } from '../../core/http-client.ts';
+import type { Log } from '../../core/log.ts';
+import { compileSubjects } from '../../policy/subject-match.ts';
+import type { McpConfiguration } from '../../threads/mcp-messages.ts';
+import { Credentials, type UserCredentials } from '../upstream/credentials.ts';
+import type { HttpContext } from '../upstream/http-call.ts';
+import { JointServer, type Part } from './joint-server.ts';
+import { LeafServer, type ServerHost } from './leaf-server.ts';
+import { OpenApiServer } from './openapi-server.ts';
+import { RemoteServer } from './remote-server.ts';
+import type { CallContext, Served } from './served.ts';
+import { StdioServer } from './stdio-server.ts';
+
+export interface RegistryOptions {
+  readonly log: Log;
+  readonly http: HttpContext;
+  readonly side: HttpClient;
+  readonly users: UserCredentials;
+}
+
+interface Registered {
+  readonly manifest: McpServer;
+  readonly served: Served;
+}
+
+/** Every server of the configuration by its name. One whose manifest a reload leaves as it is keeps its sessions. */
+export class ServerRegistry implements ServerHost {
+  readonly log: Log;
+  readonly #options: RegistryOptions;
+  readonly #credentials: Credentials;
+  #servers = new Map<string, Registered>();
+  #settings: McpSettings;
+  #children = 0;
+  readonly #all: JointServer;
+
+  constructor(configuration: McpConfiguration, options: RegistryOptions) {
+    this.log = options.log;
+    this.#options = options;
+    this.#settings = configuration.server.mcp;
+    const { side: http, users } = options;
+    this.#credentials = new Credentials({ http, users, now: () => Date.now() });
+    this.#all = new JointServer({
+      name: 'all',
+      description: 'All servers that you may use.',
+      kind: 'all',
+      mayUse: () => true,
+      // Those that are made of others would give the same tools twice.
+      parts: (context) => this.allowed(context).flatMap((server) => (server.kind === 'virtual' ? [] : { server })),
+      maxTools: () => this.#settings.maxTools,
+    });
+    this.reconfigure(configuration);
+  }
+
+  settings(): McpSettings {
+    return this.#settings;
+  }
+
+  /** Every server that somebody may use, as one. */
+  get all(): Served {
+    return this.#all;
+  }
+
+  /** Undefined: there is none, or it is not for this caller, which looks the same. */
+  find(name: string, context: Pick<CallContext, 'subjects'>): Served | undefined {
+    const served = this.#servers.get(name)?.served;
+    return served?.mayUse(context) ? served : undefined;
+  }
+
+  allowed(context: Pick<CallContext, 'subjects'>): Served[] {
+    return this.list().filter((served) => served.mayUse(context));
+  }
+
+  list(): Served[] {
+    return [...this.#servers.values()].map(({ served }) => served);
+  }
+
+  reconfigure({ mcpServers, server }: McpConfiguration): void {
+    this.#settings = server.mcp;
+    const before = this.#servers;
+    this.#servers = new Map();
+    for (const manifest of mcpServers) {
+      const known = before.get(manifest.name);
+      const same = known && JSON.stringify(known.manifest) === JSON.stringify(manifest);
+      if (same) before.delete(manifest.name);
+      this.#servers.set(manifest.name, same ? known : { manifest, served: this.#make(manifest) });
+    }
+    for (const { served } of before.values()) served.close();
+  }
+
+  admit(): boolean {
+    const { maxSessions } = this.#settings;
+    if (this.sessions < maxSessions) return true;
+    // Whatever rests makes room, the longest first in each server.
+    this.#closeIdle(performance.now());
+    return this.sessions < maxSessions;
+  }
+
+  /** Sessions with servers. */
+  get sessions(): number {
+    let sum = 0;
+    for (const { served } of this.#servers.values()) if (served instanceof LeafServer) sum += served.peers.size;
+    return sum;
+  }
+
+  /** Processes that run. */
+  get children(): number {
+    return this.#children;
+  }
+
+  closeIdle(): void {
+    this.#closeIdle(performance.now() - this.#settings.sessionIdleMs);
+  }
+
+  close(): void {
+    for (const { served } of this.#servers.values()) served.close();
+  }
+
+  #closeIdle(beforeMs: number): void {
+    for (const { served } of this.#servers.values()) if (served instanceof LeafServer) served.closeIdle(beforeMs);
+  }
+
+  #make(manifest: McpServer): Served {
+    const { http, users } = this.#options;
+    const credentials = this.#credentials;
+    switch (manifest.kind) {
+      case 'remote':
+        return new RemoteServer(manifest, this, { http, credentials });
+      case 'openapi':
+        return new OpenApiServer(manifest, this, http, credentials);
+      case 'stdio':
+        return new StdioServer(manifest, this, this, users);
+      case 'virtual': {
+        const meant = compileSubjects(manifest.subjects);
+        return new JointServer({
+          name: manifest.name,
+          description: manifest.description,
+          kind: 'virtual',
+          mayUse: meant,
+          parts: (context) => manifest.servers.flatMap((part) => this.#part(part, context)),
+          maxTools: () => this.#settings.maxTools,
+        });
+      }
+    }
+  }
+
+  #part(
+    { name, enabledTools, headers }: Extract<McpServer, { kind: 'virtual' }>['servers'][number],
+    context: Pick<CallContext, 'subjects'>,
+  ): Part[] {
+    const server = this.find(name, context);
+    if (!server) return [];
+    return [{ server, ...(enabledTools && { enabledTools: new Set(enabledTools) }), ...(headers && { headers }) }];
+  }
+
+  enter(): boolean {
+    if (this.#children >= this.#settings.maxChildren) return false;
+    this.#children += 1;
+    return true;
+  }
+
+  leave(): void {
+    this.#children -= 1;
+  }
+}

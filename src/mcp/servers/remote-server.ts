@@ -1,0 +1,183 @@
+import { parseObject } from '../../codec/json-value.ts';
+import type { McpRemote } from '../../config/mcp/mcp-servers.ts';
+import { HEADER_MISMATCH, UNSUPPORTED_VERSION } from '../protocol/eras.ts';
+import { RpcError, readMessage } from '../protocol/json-rpc.ts';
+import type { Credentials } from '../upstream/credentials.ts';
+import { type HttpContext, HttpFault, type HttpPlace, placeOf } from '../upstream/http-call.ts';
+import { HttpLink } from '../upstream/http-link.ts';
+import { LegacyPeer } from '../upstream/legacy-peer.ts';
+import { ModernPeer } from '../upstream/modern-peer.ts';
+import type { ClientFacts, Peer } from '../upstream/peer.ts';
+import { SseLink } from '../upstream/sse-link.ts';
+import { digestOf, LeafServer, type Opened, ownerOf, type ServerHost } from './leaf-server.ts';
+import type { CallContext } from './served.ts';
+
+type Speech = 'modern' | 'streamable-http' | 'sse';
+
+export interface RemoteParts {
+  readonly http: HttpContext;
+  readonly credentials: Credentials;
+}
+
+/** A server at an address. Which era it speaks is found out with the first call, and again where that no longer holds. */
+export class RemoteServer extends LeafServer {
+  readonly kind = 'remote';
+  readonly #manifest: McpRemote;
+  readonly #parts: RemoteParts;
+  readonly #place: HttpPlace;
+  readonly #opening = new Map<string, Promise<Peer>>();
+  #speech: Speech | undefined;
+
+  constructor(manifest: McpRemote, host: ServerHost, parts: RemoteParts) {
+    super(manifest, manifest.tools, host);
+    this.#manifest = manifest;
+    this.#parts = parts;
+    this.#place = placeOf(manifest.url, manifest.tls, manifest.name);
+    if (manifest.transport === 'sse') this.#speech = 'sse';
+  }
+
+  protected get era(): string | undefined {
+    return this.#speech;
+  }
+
+  protected override refused(): boolean {
+    return this.#parts.credentials.forget(this.#manifest.auth);
+  }
+
+  protected async open(context: CallContext): Promise<Opened> {
+    const headers = await this.#parts.credentials.headersFor(this.#manifest, context);
+    const key = `${digestOf(headers)}|${ownerOf(context)}`;
+    const known = this.peers.get(key);
+    if (known && !known.closed) return { peer: known, key };
+    let opening = this.#opening.get(key);
+    if (!opening) {
+      opening = this.#begin(key, headers, context).finally(() => this.#opening.delete(key));
+      this.#opening.set(key, opening);
+    }
+    return { peer: await opening, key };
+  }
+
+  async #begin(key: string, headers: readonly string[], context: CallContext): Promise<Peer> {
+    const peer = await this.#negotiate(key, headers, context.client);
+    this.keep(key, peer, context);
+    return peer;
+  }
+
+  /** Modern first, then `initialize`, then SSE: as the specification tells clients of all eras to do. */
+  async #negotiate(key: string, headers: readonly string[], client: ClientFacts): Promise<Peer> {
+    const known = this.#speech;
+    if (known === undefined || known === 'modern') {
+      const peer = this.#modern(key, headers, client);
+      const failure = await this.#failureOf(peer);
+      if (failure === undefined) {
+        this.#speech = 'modern';
+        return peer;
+      }
+      peer.close();
+      if (!isOld(failure)) throw failure;
+    }
+    if (known !== 'sse') {
+      const peer = this.#streamable(key, headers, client);
+      const failure = await this.#failureOf(peer);
+      if (failure === undefined) {
+        this.#speech = 'streamable-http';
+        return peer;
+      }
+      peer.close();
+      const status = failure instanceof HttpFault ? failure.status : undefined;
+      if (status !== 400 && status !== 404 && status !== 405) throw failure;
+      if (this.#manifest.transport === 'streamable-http') throw failure;
+    }
+    const peer = this.#sse(key, headers, client);
+    const failure = await this.#failureOf(peer);
+    if (failure === undefined) {
+      this.#speech = 'sse';
+      return peer;
+    }
+    peer.close();
+    // What was found out may hold no longer: the next call looks again.
+    if (this.#manifest.transport === undefined) this.#speech = undefined;
+    throw failure;
+  }
+
+  /** Undefined: it is ready. Bounded by `mcp.connect_ms`. */
+  async #failureOf(peer: Peer): Promise<unknown> {
+    const { connectMs } = this.host.settings();
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<HttpFault>((resolve) => {
+      const fault = new HttpFault(`it said nothing within mcp.connect_ms: ${connectMs}`);
+      timer = setTimeout(() => resolve(fault), connectMs);
+    });
+    const failure = await Promise.race([
+      peer.ready().then(
+        () => undefined,
+        (error: unknown) => error,
+      ),
+      late,
+    ]);
+    clearTimeout(timer);
+    return failure;
+  }
+
+  #modern(key: string, headers: readonly string[], client: ClientFacts): Peer {
+    const link = this.#httpLink(headers);
+    return new RemoteModernPeer({ ...this.#peerOptions(key, client), link, tellsCancel: false });
+  }
+
+  #streamable(key: string, headers: readonly string[], client: ClientFacts): Peer {
+    const link = this.#httpLink(headers);
+    return new LegacyPeer({
+      ...this.#peerOptions(key, client),
+      link,
+      onVersion: (version) => {
+        link.version = version;
+      },
+    });
+  }
+
+  #sse(key: string, headers: readonly string[], client: ClientFacts): Peer {
+    const link = new SseLink({ context: this.#parts.http, place: this.#place, headers: () => headers });
+    return new LegacyPeer({ ...this.#peerOptions(key, client), link, onVersion: () => undefined });
+  }
+
+  #httpLink(headers: readonly string[]): HttpLink {
+    return new HttpLink({ context: this.#parts.http, place: this.#place, headers: () => headers });
+  }
+
+  #peerOptions(key: string, client: ClientFacts) {
+    return {
+      server: this.name,
+      client,
+      bounds: () => this.host.settings(),
+      onLost: () => {
+        this.peers.delete(key);
+      },
+    };
+  }
+}
+
+class RemoteModernPeer extends ModernPeer {
+  /** The modern era puts its errors into answers of 400 and 404. */
+  protected override errorOf(fault: HttpFault): Error {
+    return modernError(fault) ?? fault;
+  }
+}
+
+function modernError({ status, body }: HttpFault): RpcError | undefined {
+  if (status !== 400 && status !== 404) return undefined;
+  const message = readMessage(parseObject(body));
+  return typeof message !== 'string' && message.kind === 'response' ? message.error : undefined;
+}
+
+/** Whether an answer to `server/discover` is one of a server that does not know it. */
+function isOld(failure: unknown): boolean {
+  if (failure instanceof RpcError) {
+    if (failure.code === UNSUPPORTED_VERSION) return true;
+    return failure.code > HEADER_MISMATCH || failure.code < HEADER_MISMATCH - 79;
+  }
+  if (!(failure instanceof HttpFault)) return false;
+  const { status } = failure;
+  // Silence is an answer of old servers, too; one that cannot be connected to is away.
+  if (status === undefined) return failure.cause === undefined && failure.message.startsWith('it said nothing');
+  return status >= 400 && status < 500 && status !== 401 && status !== 403 && status !== 429;
+}

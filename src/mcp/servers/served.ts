@@ -1,0 +1,86 @@
+import type { JsonObject } from '../../codec/json-value.ts';
+import type { Call, CallHooks, ClientFacts, Listening, ServerInfo, Wanted } from '../upstream/peer.ts';
+
+/** On whose behalf a server is asked. Made for each request of a client. */
+export interface CallContext {
+  readonly subject: string;
+  /** All that rules about subjects are held against (policy/caller.ts). */
+  readonly subjects: ReadonlySet<string>;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** The key that the client came with: for servers whose manifest says `passthrough`, and for no other. */
+  readonly key: string | undefined;
+  /** By server: headers that the client wants sent to it (`x-tfy-mcp-headers`). */
+  readonly serverHeaders: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Of a client of the legacy era; its old servers keep one session for it alone. */
+  readonly session: ClientSession | undefined;
+  readonly client: ClientFacts;
+}
+
+export interface ClientSession {
+  readonly id: string;
+  /** A server asks beside all calls. */
+  ask(method: string, params: JsonObject): Promise<JsonObject>;
+  /** Called when it ends. */
+  onEnd(over: () => void): void;
+}
+
+/** An MCP server as clients see it, of whatever kind and era it is. */
+export interface Served {
+  readonly name: string;
+  readonly description: string;
+  readonly kind: string;
+  /** Whether somebody may know that it is there. */
+  mayUse(context: Pick<CallContext, 'subjects'>): boolean;
+  /** Rejects with an RpcError. */
+  info(context: CallContext): Promise<ServerInfo>;
+  call(context: CallContext, method: string, params: JsonObject, hooks: CallHooks): Call;
+  listen(context: CallContext, wanted: Wanted, notify: CallHooks['notify']): Listening;
+  /** For the admin API. */
+  health(): ServerHealth;
+  close(): void;
+}
+
+export interface ServerHealth {
+  readonly status: 'unknown' | 'up' | 'down';
+  /** Why it is down. */
+  readonly reason?: string;
+  readonly era?: string;
+  readonly sessions: number;
+  readonly tools?: readonly string[];
+}
+
+/** What clients may ask of a server; anything else is not known here, so that nothing gets past the rules about tools. */
+export const METHODS: ReadonlySet<string> = new Set([
+  'tools/list',
+  'tools/call',
+  'prompts/list',
+  'prompts/get',
+  'resources/list',
+  'resources/templates/list',
+  'resources/read',
+  'completion/complete',
+]);
+
+/** A call that is made after something was waited for, and that can be cancelled meanwhile. */
+export function lateCall(begin: (cancelled: () => boolean) => Promise<Call>): Call {
+  let inner: Call | undefined;
+  let cancelled = false;
+  const result = begin(() => cancelled).then((call) => {
+    inner = call;
+    if (cancelled) call.cancel();
+    return call.result;
+  });
+  result.catch(() => undefined);
+  return {
+    result,
+    cancel: () => {
+      cancelled = true;
+      inner?.cancel();
+    },
+  };
+}
+
+export function callOf(result: Promise<JsonObject>): Call {
+  result.catch(() => undefined);
+  return { result, cancel: () => undefined };
+}

@@ -1,0 +1,195 @@
+import { type RpcMessage, readMessage } from '../protocol/json-rpc.ts';
+import { HttpCall, type HttpContext, type HttpFault, type HttpPlace } from './http-call.ts';
+import type { Link, LinkOwner } from './link.ts';
+
+const ACCEPT = ['content-type', 'application/json', 'accept', 'application/json, text/event-stream'];
+/** A stream of an old server that breaks is taken up again so often, behind the id of its last event. */
+const MAX_RESUMES = 5;
+const RESUME_MS = 1_000;
+const MAX_RESUME_MS = 30_000;
+
+export interface HttpLinkOptions {
+  readonly context: HttpContext;
+  readonly place: HttpPlace;
+  /** What authorises the caller, and what the server's manifest adds: flat name-value pairs, asked for each request. */
+  headers(): readonly string[];
+}
+
+/** Streamable HTTP, of both eras: https://modelcontextprotocol.io/specification/2025-11-25/basic/transports */
+export class HttpLink implements Link {
+  owner: LinkOwner | undefined;
+  /** Given by an old server with the answer to `initialize`. */
+  sessionId: string | undefined;
+  /** Of an old server, once it is agreed upon. */
+  version: string | undefined;
+  readonly #options: HttpLinkOptions;
+  readonly #calls = new Map<number, HttpCall>();
+  #hearing: HttpCall | undefined;
+  #hears = false;
+  #resumes = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(options: HttpLinkOptions) {
+    this.#options = options;
+  }
+
+  request(id: number, json: string, headers: readonly string[]): void {
+    let answered = false;
+    const call = this.#call('POST', headers, json, {
+      started: (_status, heard) => {
+        const session = heard['mcp-session-id'];
+        if (typeof session === 'string') this.sessionId = session;
+      },
+      message: (message) => {
+        if (message.kind === 'response') answered = true;
+        this.owner?.message(message, id);
+      },
+      ended: () => this.#ended(id, call, answered, 0),
+      failed: (fault) => this.#broke(id, call, answered, 0, fault),
+    });
+    this.#calls.set(id, call);
+  }
+
+  drop(id: number): void {
+    this.#calls.get(id)?.abort();
+    this.#calls.delete(id);
+  }
+
+  send(json: string, headers: readonly string[]): void {
+    const ignore = (): void => undefined;
+    this.#call('POST', headers, json, { started: ignore, message: ignore, ended: ignore, failed: ignore });
+  }
+
+  hear(): void {
+    if (this.#hears || this.#closed) return;
+    this.#hears = true;
+    this.#openHearing(undefined);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#hearing?.abort();
+    for (const call of this.#calls.values()) call.abort();
+    this.#calls.clear();
+    if (this.sessionId === undefined) return;
+    const ignore = (): void => undefined;
+    this.#call('DELETE', [], undefined, { started: ignore, message: ignore, ended: ignore, failed: ignore });
+  }
+
+  #ended(id: number, call: HttpCall, answered: boolean, resumes: number): void {
+    if (answered || !this.#resumable(call, resumes)) {
+      this.#calls.delete(id);
+      this.owner?.over(id, undefined);
+      return;
+    }
+    this.#resume(id, call.lastEventId!, call.retryMs ?? RESUME_MS, resumes);
+  }
+
+  #broke(id: number, call: HttpCall, answered: boolean, resumes: number, fault: HttpFault): void {
+    if (!answered && fault.status === undefined && this.#resumable(call, resumes)) {
+      this.#resume(id, call.lastEventId!, call.retryMs ?? RESUME_MS, resumes);
+      return;
+    }
+    this.#calls.delete(id);
+    this.owner?.over(id, answered ? undefined : fault);
+  }
+
+  #resumable(call: HttpCall, resumes: number): boolean {
+    return this.version !== undefined && call.lastEventId !== undefined && resumes < MAX_RESUMES && !this.#closed;
+  }
+
+  /** The stream of a request goes on with a GET that names the last event. */
+  #resume(id: number, lastEventId: string, inMs: number, resumes: number): void {
+    const timer = setTimeout(
+      () => {
+        if (this.#closed || !this.#calls.has(id)) return;
+        let answered = false;
+        const call = this.#call('GET', ['last-event-id', lastEventId], undefined, {
+          started: () => undefined,
+          message: (message) => {
+            if (message.kind === 'response') answered = true;
+            this.owner?.message(message, id);
+          },
+          ended: () => {
+            call.lastEventId ??= lastEventId;
+            this.#ended(id, call, answered, resumes + 1);
+          },
+          failed: (fault) => {
+            call.lastEventId ??= lastEventId;
+            this.#broke(id, call, answered, resumes + 1, fault);
+          },
+        });
+        this.#calls.set(id, call);
+      },
+      Math.min(inMs, MAX_RESUME_MS),
+    );
+    timer.unref();
+  }
+
+  #openHearing(lastEventId: string | undefined): void {
+    const resumed = lastEventId === undefined ? [] : ['last-event-id', lastEventId];
+    const again = (): void => {
+      const last = call.lastEventId ?? lastEventId;
+      const wait = Math.min(MAX_RESUME_MS, call.retryMs ?? RESUME_MS * 2 ** this.#resumes);
+      this.#resumes += 1;
+      if (this.#closed || this.#resumes > MAX_RESUMES) return;
+      this.#timer = setTimeout(() => this.#openHearing(last), wait).unref();
+    };
+    const call = this.#call('GET', resumed, undefined, {
+      started: () => undefined,
+      message: (message) => {
+        this.#resumes = 0;
+        this.owner?.message(message, undefined);
+      },
+      ended: again,
+      failed: (fault) => {
+        // 405: the server never speaks by itself.
+        if (fault.status === undefined) again();
+      },
+    });
+    this.#hearing = call;
+  }
+
+  #call(
+    method: 'GET' | 'POST' | 'DELETE',
+    headers: readonly string[],
+    body: string | undefined,
+    handler: {
+      started(status: number, headers: Readonly<Record<string, string | string[] | undefined>>): void;
+      message(message: RpcMessage): void;
+      ended(): void;
+      failed(fault: HttpFault): void;
+    },
+  ): HttpCall {
+    const { context, place } = this.#options;
+    const all = [...(method === 'GET' ? ['accept', 'text/event-stream'] : ACCEPT), ...headers];
+    if (this.version !== undefined) all.push('mcp-protocol-version', this.version);
+    if (this.sessionId !== undefined) all.push('mcp-session-id', this.sessionId);
+    all.push(...this.#options.headers());
+    return new HttpCall(
+      context,
+      place,
+      { method, headers: all, ...(body !== undefined && { body }) },
+      {
+        ...handler,
+        message: (data) => {
+          const message = read(data);
+          if (message) handler.message(message);
+        },
+      },
+    );
+  }
+}
+
+function read(data: string): RpcMessage | undefined {
+  try {
+    const message = readMessage(JSON.parse(data));
+    return typeof message === 'string' ? undefined : message;
+  } catch {
+    // No message: the request it should have answered is told that none came.
+    return undefined;
+  }
+}

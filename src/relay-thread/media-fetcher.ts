@@ -1,0 +1,12 @@
+import type { ServerSettings } from '../config/configuration.ts';
+import type { MediaFetcher } from '../relay/media-by-address.ts';
+import type { MediaFetches } from '../upstream/fetch-media.ts';
+
+/** One for a relay thread. Its code is loaded with the first address: a gateway that is asked for none is ready sooner. */
+export function mediaFetcher(): (settings: ServerSettings) => MediaFetcher {
+  let loaded: Promise<MediaFetches> | undefined;
+  return (settings) => async (addresses, signal) => {
+    loaded ??= import('../upstream/fetch-media.ts').then(({ MediaFetches: Made }) => new Made());
+    return (await loaded).fetch(addresses, settings, signal);
+  };
+}

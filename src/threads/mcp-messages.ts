@@ -1,0 +1,111 @@
+import type { MessagePort } from 'node:worker_threads';
+import type { Configuration } from '../config/configuration.ts';
+
+/** One HTTP request of a client of MCP: from the relay thread that owns its socket to the thread of MCP. */
+export interface McpRequest {
+  /** Of the relay thread. */
+  readonly id: number;
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  /** Undefined: all servers that the caller may use. */
+  readonly server: string | undefined;
+  readonly body: string;
+  readonly headers: McpRequestHeaders;
+  readonly caller: McpCaller;
+  /** By server (`x-tfy-mcp-headers`). */
+  readonly serverHeaders: Readonly<Record<string, Readonly<Record<string, string>>>>;
+}
+
+/** Undefined where absent. */
+export interface McpRequestHeaders {
+  readonly accept: string | undefined;
+  readonly session: string | undefined;
+  readonly version: string | undefined;
+  readonly method: string | undefined;
+  readonly name: string | undefined;
+  readonly lastEventId: string | undefined;
+  /** `mcp-param-…`, by the name behind it in lower case. */
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
+export interface McpCaller {
+  readonly subject: string;
+  readonly subjects: readonly string[];
+  readonly metadata: Readonly<Record<string, string>>;
+  /** What it came with; goes to servers with `passthrough` and to no other. */
+  readonly key: string | undefined;
+}
+
+/** What is known of a request when it is over, for its record. */
+export interface McpOutcome {
+  readonly server?: string;
+  /** Of JSON-RPC. */
+  readonly rpcMethod?: string;
+  readonly tool?: string;
+  /** The result is an error of the tool, or the request got one of the protocol. */
+  readonly failed: boolean;
+  readonly detail?: string;
+  readonly era?: string;
+  /** Time that the server took. */
+  readonly upstreamMs: number;
+}
+
+export type ToMcpPort =
+  | { type: 'request'; request: McpRequest }
+  /** The client is gone. */
+  | { type: 'abort'; id: number }
+  /** The client does not take more, or takes it again. */
+  | { type: 'full'; id: number; full: boolean };
+
+export type FromMcpPort =
+  /** The whole answer. */
+  | { type: 'answer'; id: number; status: number; headers: readonly string[]; body: string; outcome: McpOutcome }
+  /** `lasting`: a stream that only tells what changes. */
+  | { type: 'begin'; id: number; status: number; headers: readonly string[]; lasting: boolean }
+  | { type: 'chunk'; id: number; text: string }
+  | { type: 'end'; id: number; outcome: McpOutcome };
+
+/** What of a configuration MCP needs: neither keys nor accounts. */
+export type McpConfiguration = Pick<Configuration, 'server' | 'mcpServers'>;
+
+export interface McpThreadData {
+  readonly configuration: McpConfiguration;
+}
+
+export interface McpServerState {
+  readonly name: string;
+  readonly kind: string;
+  readonly description: string;
+  readonly status: string;
+  readonly reason?: string;
+  readonly era?: string;
+  readonly sessions: number;
+  readonly tools?: readonly string[];
+}
+
+export interface McpCounts {
+  readonly clientSessions: number;
+  readonly serverSessions: number;
+  readonly children: number;
+  /** Calls of tools that ended, by server and outcome. */
+  readonly calls: readonly {
+    readonly server: string;
+    readonly outcome: 'ok' | 'error';
+    readonly count: number;
+    readonly ms: number;
+  }[];
+}
+
+export type ToMcpThread =
+  | { type: 'begin'; data: McpThreadData }
+  | { type: 'reconfigure'; configuration: McpConfiguration }
+  /** To a relay thread. */
+  | { type: 'port'; port: MessagePort }
+  /** To be answered with its number. */
+  | { type: 'servers'; number: number }
+  | { type: 'close' };
+
+export type FromMcpThread =
+  | { type: 'servers'; number: number; servers: readonly McpServerState[] }
+  | { type: 'counts'; counts: McpCounts }
+  | { type: 'log'; line: string }
+  | { type: 'closed' };
