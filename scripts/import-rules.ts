@@ -78,7 +78,8 @@ const DOORS: Record<string, string[]> = {
   commander: ['main.ts'],
   '@pydantic/genai-prices': ['usage'],
   'gpt-tokenizer': ['usage'],
-  '@aws-sdk/credential-providers': ['providers'],
+  '@aws-sdk/credential-providers': ['providers', 'files'],
+  aws4fetch: ['files'],
 };
 
 /** Same-depth arrows that are part of the plan: from → to. */

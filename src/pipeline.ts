@@ -75,8 +75,21 @@ export interface RefusedRequest {
   readonly metadataJson?: string | undefined;
 }
 
+/** What is known of a request beside its exchange, where somebody looked into it before. */
+export interface GivenRequest {
+  /** Of the body as it is now. */
+  readonly peeked: PeekedRequest;
+  /** They see the answer last, as its client gets it. */
+  readonly filters: readonly AnswerFilterMaker[];
+}
+
 /** Stages 2 to 8 of an inference request, in order: dialect, policy, routing, provider, upstream, relay, usage. */
-export function runInference(exchange: Exchange, dialect: Dialect, options: PipelineOptions): void {
+export function runInference(
+  exchange: Exchange,
+  dialect: Dialect,
+  options: PipelineOptions,
+  given?: GivenRequest,
+): void {
   const snapshot = options.snapshot();
   if (snapshot.exportsTraces) continueTrace(exchange.headers, exchange.id);
   const full = options.refusal();
@@ -84,9 +97,14 @@ export function runInference(exchange: Exchange, dialect: Dialect, options: Pipe
     refuse(exchange, full, NOTHING_KNOWN, options);
     return;
   }
-  const peeked = (exchange.scan as RequestScan).result(exchange.body);
+  const peeked = given?.peeked ?? (exchange.scan as RequestScan).result(exchange.body);
   if (peeked instanceof GatewayError) {
     refuse(exchange, peeked, NOTHING_KNOWN, options);
+    return;
+  }
+  const foreign = given === undefined && snapshot.settings.responses.keep ? heldElsewhere(peeked) : undefined;
+  if (foreign) {
+    refuse(exchange, foreign, NOTHING_KNOWN, options);
     return;
   }
   const client = clientSettings(exchange.headers);
@@ -94,7 +112,14 @@ export function runInference(exchange: Exchange, dialect: Dialect, options: Pipe
     refuse(exchange, client, NOTHING_KNOWN, options);
     return;
   }
-  new Inference(exchange, dialect, options, snapshot, peeked, client).begin();
+  new Inference(exchange, dialect, options, snapshot, peeked, client, given?.filters ?? NO_FILTERS).begin();
+}
+
+/** Accounts are shared: what a provider keeps under an id may be another caller's, and only who looked it up knows. */
+function heldElsewhere({ state }: PeekedRequest): GatewayError | undefined {
+  const param = state?.previousId === undefined ? 'conversation' : 'previous_response_id';
+  if (state?.previousId === undefined && state?.conversationId === undefined) return undefined;
+  return new GatewayError('unsupported_parameter', { param, detail: `\`${param}\` cannot be used here.` });
 }
 
 /** A step that limits are asked about before it is the first attempt. */
@@ -118,6 +143,7 @@ class Inference implements RelayOwner, PlanContext {
   readonly #snapshot: Snapshot;
   readonly #peeked: PeekedRequest;
   readonly #client: ClientSettings;
+  readonly #filters: readonly AnswerFilterMaker[];
   readonly #caller: Caller;
   readonly #metadata: Readonly<Record<string, string>>;
   /** Canonical id of the model that is asked. */
@@ -135,6 +161,7 @@ class Inference implements RelayOwner, PlanContext {
     snapshot: Snapshot,
     peeked: PeekedRequest,
     client: ClientSettings,
+    filters: readonly AnswerFilterMaker[],
   ) {
     this.#exchange = exchange;
     this.#dialect = dialect;
@@ -142,6 +169,7 @@ class Inference implements RelayOwner, PlanContext {
     this.#snapshot = snapshot;
     this.#peeked = peeked;
     this.#client = client;
+    this.#filters = filters;
     this.#caller = snapshot.callers.of(exchange.principal);
     this.#metadata = requestMetadata(withHeaders(client.metadata, dialect, exchange), this.#caller);
   }
@@ -309,7 +337,7 @@ class Inference implements RelayOwner, PlanContext {
       translateHeavy,
       heavyAnswers,
       fetchMedia: this.#options.fetchMedia?.(this.#snapshot.settings),
-      filters: allowance === undefined ? NO_FILTERS : [cutShort(allowance)],
+      filters: allowance === undefined ? this.#filters : [cutShort(allowance), ...this.#filters],
       sharedMemory: this.#options.sharedMemory,
       strictForm: this.#client.strictForm,
       cacheMarker: this.#client.cacheMarker,

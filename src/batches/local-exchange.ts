@@ -23,7 +23,7 @@ export interface LocalExchangeOptions {
   /** Whether so many bytes of its answer may be held now. */
   mayHold(bytes: number): boolean;
   scan(request: Pick<Exchange, 'path' | 'params' | 'headers'>): BodyScan;
-  errorBody(error: GatewayError): Uint8Array;
+  errorBody(error: GatewayError, exchangeId: string): Uint8Array;
   /** Once, in a turn of its own. */
   onOver(answer: LocalAnswer): void;
 }
@@ -93,7 +93,7 @@ export class LocalExchange implements Exchange {
       return;
     }
     this.sink.start(error.status, headers);
-    this.sink.end(this.#options.errorBody(error));
+    this.sink.end(this.#options.errorBody(error, this.id));
   }
 
   clientJson(): undefined {}

@@ -379,6 +379,7 @@ export interface ServerSettings {
   files: { sharedWith: 'nobody' | 'team' };
   /** `maxConcurrency`: lines at once, over all threads; 0: none are run. */
   batches: { maxConcurrency: number; maxAttempts: number };
+  responses: ResponseSettings;
   ledger: LedgerSettings;
   /** Keys of request metadata that become labels of metrics. */
   metrics: { metadataKeys: string[] };
@@ -490,6 +491,15 @@ export interface Limits {
   maxTranslateBytes: number;
   /** Of a stream that is passed through: a longer event is passed on in pieces. */
   maxEventBytes: number;
+}
+
+/** Answers that callers may go on from. */
+export interface ResponseSettings {
+  /** False: none is kept. */
+  keep: boolean;
+  keepMs: number;
+  /** Of one turn: what was asked and answered. A larger one is not kept. */
+  maxBytes: number;
 }
 
 export interface Timeouts {

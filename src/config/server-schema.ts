@@ -75,19 +75,20 @@ const operator = section(
 );
 
 /**
- * An engine of ours, or the address of one that exists. `s3:` is planned and not there yet: it is a fault, since accepting
- * it and keeping the data elsewhere would lose the data. An address may hold a password and is not shown.
+ * An engine of ours, or the address of one that exists. An address may hold a password and is not shown.
  */
-function engine(builtIn: string, address: RegExp | undefined, form: string, later?: RegExp) {
-  const allowed = address === undefined ? `\`${builtIn}\`` : `\`${builtIn}\` or ${form}`;
+function engine(builtIn: string, address: RegExp, form: string) {
+  const allowed = `\`${builtIn}\` or ${form}`;
   const chosen = z.string({ error: allowed }).superRefine((value, context) => {
-    if (value === builtIn || (address?.test(value) && URL.canParse(value))) return;
+    if (value === builtIn || (address.test(value) && URL.canParse(value))) return;
     const shown = value.includes(':') ? { found: 'an address (not shown)' } : undefined;
-    const unsupported = { code: 'unsupported', message: 'this engine is not supported yet', ...shown };
-    context.addIssue({ code: 'custom', message: allowed, params: later?.test(value) ? unsupported : { ...shown } });
+    context.addIssue({ code: 'custom', message: allowed, params: { ...shown } });
   });
   return keyWithDefault(chosen, builtIn);
 }
+
+/** A bucket alone or with folders; keys, region and endpoint may stand in it. */
+const S3 = /^s3:\/\/([^@/\s]+:[^@/\s]+@)?[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/[A-Za-z0-9._/-]*)?(\?[^#\s]*)?$/;
 
 const store = section(
   z.object({
@@ -97,7 +98,9 @@ const store = section(
     counters: engine('memory', /^rediss?:\/\//, '`redis://host:6379/0`').describe(
       'Where limits and budgets are counted: in memory, or in a Redis for several gateways.',
     ),
-    blobs: engine('disk', undefined, '', /^s3:/).describe('Where uploaded files are kept: `blobs` in `data_dir`.'),
+    blobs: engine('disk', S3, '`s3://bucket/prefix`').describe(
+      'Where uploaded files are kept: `blobs` in `data_dir`, or a bucket: `s3://KEY_ID:SECRET@bucket/prefix?region=…&endpoint=…`.',
+    ),
   }),
 );
 
@@ -158,6 +161,18 @@ const batches = section(
     ),
     max_attempts: keyWithDefault(wholeNumber(1, 100), 4).describe(
       'How often a line is sent at the most where it fails for a reason that may pass; a provider that is too busy is asked again at its pace.',
+    ),
+  }),
+);
+
+const responses = section(
+  z.object({
+    keep: keyWithDefault(z.boolean(), true).describe(
+      'Whether answers of `/responses` are kept, so that their callers ask for them later and go on from them.',
+    ),
+    keep_days: keyWithDefault(wholeNumber(1, 3_650), 30).describe('For so long.'),
+    max_bytes: keyWithDefault(wholeNumber(1, gibibyte), 4_194_304).describe(
+      'Of one turn, what was asked and answered; a larger one is not kept.',
     ),
   }),
 );
@@ -449,6 +464,7 @@ export const serverSchema = z.object({
   counters: counters.describe('How limits and budgets are counted.'),
   files: files.describe('Whose the files are that callers upload.'),
   batches: batches.describe('How batches are run.'),
+  responses: responses.describe('How answers of `/responses` are kept.'),
   ledger: ledger.describe('How the ledger is kept.'),
   metrics: metrics.describe('What metrics tell apart.'),
   routing: routing.describe('When a target of virtual models is out, and how often it is tried again.'),

@@ -31,7 +31,7 @@ export function serverSettings(
   { upstream, prices }: Pick<ServerSettings, 'upstream' | 'prices'>,
 ): ServerSettings {
   const { listen, operator, limits, timeouts, cors, counters, files, batches, ledger, metrics } = written;
-  const { routing, otel, mcp, media } = written;
+  const { responses, routing, otel, mcp, media } = written;
   const port = overrides.port ?? listen.port;
   return {
     listen: {
@@ -99,6 +99,11 @@ export function serverSettings(
     },
     files: { sharedWith: files.shared_with },
     batches: { maxConcurrency: batches.max_concurrency, maxAttempts: batches.max_attempts },
+    responses: {
+      keep: responses.keep,
+      keepMs: responses.keep_days * 86_400_000,
+      maxBytes: responses.max_bytes,
+    },
     ledger: {
       enabled: ledger.enabled,
       sync: ledger.sync,

@@ -225,6 +225,16 @@ export const ANSWER_ERRORS = {
     'Try again.',
   ),
   // the gateway itself
+  mcp_call_failed: rule(
+    502,
+    'upstream',
+    'upstream',
+    'never',
+    'warn',
+    'upstream_error',
+    'An MCP server failed, or there is none of this name.',
+    'See the message; GET /admin/mcp-servers tells how each server is.',
+  ),
   internal_error: rule(
     500,
     'gateway',

@@ -5,7 +5,7 @@
 export interface HttpRequest {
   /** http:// or https:// */
   readonly url: string;
-  readonly method?: 'GET' | 'POST';
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE' | 'HEAD';
   /** Flat name-value pairs. */
   readonly headers?: readonly string[];
   readonly body?: string | Buffer;

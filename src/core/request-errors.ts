@@ -272,7 +272,7 @@ export const REQUEST_ERRORS = {
     'error',
     'server_error',
     'The store of files does not take or give this file.',
-    'Try again later; the operator must look at data_dir: space, rights, health of the disk.',
+    'Try again later; the operator must look at data_dir (space, rights, health of the disk), or at the bucket of store.blobs.',
   ),
   missing_parameter: rule(
     400,

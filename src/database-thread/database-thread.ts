@@ -26,6 +26,7 @@ import { BatchService } from './batch-service.ts';
 import { budgetSeed } from './budget-seed.ts';
 import { type FileService, openFiles } from './file-service.ts';
 import { type LedgerService, openLedger } from './ledger-service.ts';
+import { ResponseService } from './response-service.ts';
 
 /*
  * The thread of everything that may wait for a disk or a lock: the database, the ledger, what budgets spent, keys that are
@@ -77,6 +78,7 @@ interface Parts {
   readonly ledger: LedgerService;
   readonly files: FileService;
   readonly batches: BatchService;
+  readonly responses: ResponseService;
   readonly admin: () => Promise<readonly AdminRoute[]>;
   /** In this order: who writes to the database before it is closed. */
   closeAll(): Promise<void>;
@@ -101,7 +103,7 @@ async function begin(): Promise<void> {
     onFull: (full) => send({ type: 'full', full }),
   });
   await seed.start();
-  const files = await openFiles({ database, dataDir: server.dataDir, log });
+  const files = await openFiles({ database, server, http, log });
   const batches = new BatchService({
     database,
     gatewayId: server.gatewayId ?? (await loadOrMakeGatewayId(server.dataDir, (text) => log.warn({}, text))),
@@ -111,17 +113,20 @@ async function begin(): Promise<void> {
     log,
   });
   await batches.start();
+  const responses = new ResponseService(database, log);
   const parts: Parts = {
     database,
     identity,
     ledger,
     files,
     batches,
+    responses,
     admin: adminRoutesOf(database, identity),
     async closeAll() {
       identity.close();
       await seed.close();
       await batches.close();
+      await responses.close();
       await files.close();
       await database.close();
     },
@@ -172,17 +177,26 @@ function onMessage(message: LaterMessage, parts: Parts): void {
 
 async function answerThread(
   message: Extract<ToDatabaseThread, { type: 'thread-asks' }>['message'],
-  { files, batches }: Parts,
+  parts: Parts,
 ): Promise<void> {
+  send({ type: 'for-thread', thread: message.thread, message: await threadAnswer(message, parts) });
+}
+
+type ForThread = Extract<FromDatabaseThread, { type: 'for-thread' }>['message'];
+
+async function threadAnswer(
+  message: Extract<ToDatabaseThread, { type: 'thread-asks' }>['message'],
+  { files, batches, responses }: Parts,
+): Promise<ForThread> {
   const { thread, number } = message;
-  send({
-    type: 'for-thread',
-    thread,
-    message:
-      message.type === 'files-ask'
-        ? { type: 'files-answer', number, answer: await files.answer(message.question) }
-        : { type: 'batches-answer', number, answer: await batches.answer(thread, message.question) },
-  });
+  switch (message.type) {
+    case 'files-ask':
+      return { type: 'files-answer', number, answer: await files.answer(message.question) };
+    case 'batches-ask':
+      return { type: 'batches-answer', number, answer: await batches.answer(thread, message.question) };
+    case 'responses-ask':
+      return { type: 'responses-answer', number, answer: await responses.answer(message.question) };
+  }
 }
 
 async function answer(question: DatabaseQuestion, parts: Parts): Promise<unknown> {

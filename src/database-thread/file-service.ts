@@ -1,7 +1,9 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ServerSettings } from '../config/configuration.ts';
+import type { HttpClient } from '../core/http-client.ts';
 import type { Log } from '../core/log.ts';
-import type { BlobStore } from '../files/blob-store.ts';
+import { blobFolder, blobsOf, type SettledStore } from '../files/blobs-of.ts';
 import { DiskBlobs } from '../files/disk-blobs.ts';
 import { isInput } from '../store/batches.ts';
 import type { Database } from '../store/database.ts';
@@ -24,20 +26,21 @@ const EXPIRE_PAGE = 100;
 
 export interface FileServiceOptions {
   readonly database: Database;
-  readonly dataDir: string;
+  readonly server: ServerSettings;
+  readonly http: HttpClient;
   readonly log: Log;
 }
 
 /** After what a crash left of uploads and deletions was put in order. */
 export async function openFiles(options: FileServiceOptions): Promise<FileService> {
-  const folder = join(options.dataDir, 'blobs');
-  if (options.database.engine === 'postgres') {
+  const folder = blobFolder(options.server.dataDir);
+  if (options.database.engine === 'postgres' && options.server.store.blobs === 'disk') {
     options.log.warn({ 'store.blobs': 'disk' }, 'uploaded files are on this disk: no other gateway can read them');
   }
   await mkdir(folder, { recursive: true, mode: 0o700 });
   // A second gateway on this folder, which nobody should start, must not take the uploads of the first for dead ones.
   const lock = lockFile(join(folder, 'lock'));
-  const service = new FileService(options, folder, lock);
+  const service = new FileService(options, lock);
   if (lock) for (const owner of await DiskBlobs.ownersIn(folder)) await service.settle(owner);
   return service;
 }
@@ -45,16 +48,14 @@ export async function openFiles(options: FileServiceOptions): Promise<FileServic
 /** Answers what relay threads ask of the rows of files, and removes those that have expired. */
 export class FileService {
   readonly #options: FileServiceOptions;
-  readonly #folder: string;
   readonly #lock: FileLock | undefined;
   readonly #timer: NodeJS.Timeout;
   #work: Promise<void> = Promise.resolve();
   /** What dead threads left is put in order until then. */
   #settled: Promise<void> = Promise.resolve();
 
-  constructor(options: FileServiceOptions, folder: string, lock: FileLock | undefined) {
+  constructor(options: FileServiceOptions, lock: FileLock | undefined) {
     this.#options = options;
-    this.#folder = folder;
     this.#lock = lock;
     this.#timer = setInterval(() => {
       this.#work = this.#removeExpired();
@@ -67,8 +68,9 @@ export class FileService {
   }
 
   /** `owner`: whose blobs are on their way; what it leaves is put in order by the next start. */
-  blobsOf(owner: string): BlobStore {
-    return new DiskBlobs(this.#folder, owner);
+  blobsOf(owner: string): SettledStore {
+    const { server, http } = this.#options;
+    return blobsOf(server, owner, http);
   }
 
   threadDied(thread: number): void {
@@ -86,7 +88,7 @@ export class FileService {
   async settle(owner: string): Promise<void> {
     const { database, log } = this.#options;
     try {
-      const blobs = await new DiskBlobs(this.#folder, owner).settle((id) => fileExists(database, id));
+      const blobs = await this.blobsOf(owner).settle((id) => fileExists(database, id));
       if (blobs > 0) log.warn({ blobs }, 'uploads that had broken off are put in order');
     } catch (error) {
       log.error({ error }, 'what broken uploads left could not be removed');
@@ -126,7 +128,7 @@ export class FileService {
 
   async #removeExpired(): Promise<void> {
     const { database, log } = this.#options;
-    const blobs = new DiskBlobs(this.#folder, 'expired');
+    const blobs = this.blobsOf('expired');
     try {
       const now = Date.now();
       for (const id of await expiredFiles(database, now, EXPIRE_PAGE)) {

@@ -78,6 +78,21 @@ export interface Dialect extends ApiForm {
    * answers are not ended early.
    */
   followStream?(context: AnswerContext): StreamFollower;
+  /** Absent: its answers are not kept. */
+  readonly conversation?: DialectConversation;
+}
+
+/** How a form whose answers are kept goes on from them. */
+export interface DialectConversation {
+  /** The items of this turn, as JSON of a list. */
+  turnItems(body: Buffer, peeked: PeekedRequest): string;
+  /** The request with the `items` before it in the body. `passes`: it goes to a provider of this form, which made none of them. */
+  continued(body: Buffer, peeked: PeekedRequest, items: string, passes: boolean): OrError<ContinuedRequest>;
+}
+
+export interface ContinuedRequest {
+  readonly body: Buffer;
+  readonly peeked: PeekedRequest;
 }
 
 /** A model as a list names it. */
@@ -186,6 +201,8 @@ export interface ConversationState {
   /** The answer that it goes on from. */
   readonly previousId: string | undefined;
   readonly conversationId: string | undefined;
+  /** That answer, where its items stand in the body instead. */
+  readonly continuedFrom?: string | undefined;
   /** Its answer is to be kept. */
   readonly stores: boolean;
   /** Nobody waits for its answer: it is asked for later. */

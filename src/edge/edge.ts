@@ -17,6 +17,7 @@ import { type NamesByLength, namesByLength, RequestHead } from './request-head.t
 import { joinHead, serverTiming, statusLine } from './response-head.ts';
 import type { Route, RouteTable } from './routes.ts';
 import { MAX_FORM_BYTES } from './streamed-body.ts';
+import { type Handshake, type SocketRoute, WebSockets } from './web-sockets.ts';
 
 /** What was turned away before it became an exchange of the pipeline: enough for a record. */
 export interface Refusal {
@@ -33,6 +34,8 @@ export interface Refusal {
 export interface EdgeOptions {
   readonly settings: ServerSettings;
   readonly routes: RouteTable;
+  /** Of GET routes that may be upgraded to a WebSocket. */
+  readonly sockets?: readonly SocketRoute[];
   /** Names of client headers that some provider takes, in lower case. */
   readonly forwardable: readonly string[];
   readonly counters: SharedCounters;
@@ -56,6 +59,7 @@ export class Edge implements EdgeContext {
   readonly connections: ClientConnections;
   readonly #options: EdgeOptions;
   readonly #app: TemplatedApp;
+  readonly #sockets: WebSockets;
   #forwardable: NamesByLength;
   readonly #proxies: TrustedProxies;
   #cors: Cors;
@@ -77,6 +81,11 @@ export class Edge implements EdgeContext {
     const { tls } = options.settings.listen;
     this.#app = tls ? SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile }) : App();
     this.connections = new ClientConnections(this.#app, () => this.settings.timeouts.keepAliveMs);
+    this.#sockets = new WebSockets(this.#app, {
+      maxMessageBytes: options.settings.limits.maxBodyBytes,
+      highWatermarkBytes: () => this.settings.limits.highWatermarkBytes,
+      onUpgrade: this.#onUpgrade,
+    });
     this.#app.any('/*', this.#onRequest);
   }
 
@@ -106,7 +115,7 @@ export class Edge implements EdgeContext {
       if (this.open.size === 0) resolve();
       else this.#onEmpty = resolve;
     });
-    await empty;
+    await Promise.all([empty, this.#sockets.drain()]);
     // Idle connections too: a thread that ends with open sockets takes the process down with it. Their close callbacks
     // come in the next turn.
     this.#app.close();
@@ -116,6 +125,7 @@ export class Edge implements EdgeContext {
   /** The drain deadline came: what is still open is told and cut; a client that does not even take that is closed. */
   cutAll(): void {
     for (const exchange of this.open.items()) exchange.drainNow();
+    this.#sockets.cut();
     setTimeout(() => {
       for (const exchange of this.open.items()) exchange.closeNow();
     }, CUT_GRACE_MS);
@@ -237,6 +247,26 @@ export class Edge implements EdgeContext {
       return;
     }
     new EdgeExchange(this, response, head, method, route, match.params, principal, startedAt).read();
+  };
+
+  /** A key opens a socket where its path has one; everything else is answered as any request. */
+  #onUpgrade = (response: HttpResponse, request: HttpRequest, handshake: Handshake): void => {
+    const head = new RequestHead(request, this.#forwardable);
+    const match = this.#options.routes.match(head.url);
+    const route = this.#options.sockets?.find(({ pattern }) => pattern === match?.path);
+    const principal =
+      route && !head.fault && !head.hasBody && !this.#draining
+        ? this.#options.authenticate(head, this.#proxies.sideOf(response, head.forwardedFor))
+        : undefined;
+    if (route === undefined || principal === undefined || principal instanceof GatewayError) {
+      this.#onRequest(response, request);
+      return;
+    }
+    this.#sockets.upgrade(response, (taker) => this.connections.arrives(taker), handshake, {
+      route,
+      principal,
+      headers: head,
+    });
   };
 
   /** Takes a place in flight unless it refuses. */

@@ -69,12 +69,34 @@ export class DiskBlobs implements BlobStore {
 
   /** What this owner left half way when it died: with a row it goes to its place, without one it goes. Gives how many. */
   async settle(hasRow: (id: string) => Promise<boolean>): Promise<number> {
-    const ids = await guarded(() => namesIn(join(this.#folder, this.#incomingName)));
+    const ids = await this.incoming();
     for (const id of ids) {
       if (await hasRow(id)) await this.publish(id);
       else await this.remove(id);
     }
     return ids.length;
+  }
+
+  /** Ids of blobs of this owner that are on their way. */
+  incoming(): Promise<string[]> {
+    return guarded(() => namesIn(join(this.#folder, this.#incomingName)));
+  }
+
+  /** Of one that is whole and not published. */
+  openIncoming(id: string): Promise<BlobReader> {
+    return guarded(async () => {
+      const handle = await open(this.#incoming(id), 'r');
+      return new DiskReader(handle, (await handle.stat()).size);
+    });
+  }
+
+  /** An empty one: for a store that keeps no bytes here. */
+  mark(id: string): Promise<void> {
+    return guarded(async () => {
+      await this.#makeIncoming();
+      await (await open(this.#incoming(id), 'a', 0o600)).close();
+      await syncFolder(join(this.#folder, this.#incomingName));
+    });
   }
 
   /** All that ever had blobs on their way. */

@@ -3,6 +3,7 @@ import { eraseBatchesOf } from '../store/batches.ts';
 import type { Database, DatabaseTransaction } from '../store/database.ts';
 import { withoutTraces } from '../store/erase-traces.ts';
 import { eraseFilesOf } from '../store/files.ts';
+import { eraseResponsesOf } from '../store/responses.ts';
 import type { LedgerSeriesTable } from '../store/tables/ledger-tables.ts';
 import { erasedText, replaceTexts } from './erased-text.ts';
 
@@ -59,6 +60,7 @@ export async function erasePerson(database: Database, person: Person): Promise<E
       for (const { key, after } of alerts) await renameGroup(transaction, 'budget_alerts', key, after);
       if (person.subject !== undefined) {
         await eraseFilesOf(transaction.query, person.subject, replace(person.subject), Date.now());
+        await eraseResponsesOf(transaction.query, person.subject);
         await eraseBatchesOf(transaction.query, person.subject, replace(person.subject), Date.now());
       }
       const keys =

@@ -12,8 +12,8 @@ export interface AdmissionRequest {
   readonly model: string;
   /** Further names that rules may mean: the slug of a virtual model, and its target last; absent: it has none. */
   readonly names?: readonly string[] | undefined;
-  /** The target that is tried: its price is the forecast of the request's cost. */
-  readonly target: Target;
+  /** The target that is tried: its price is the forecast of the request's cost. Undefined: a tool, which has no price. */
+  readonly target: Target | undefined;
   readonly bodyBytes: number;
   /** `max_tokens`, of each choice; undefined where the client set none. */
   readonly maxOutputTokens: number | undefined;

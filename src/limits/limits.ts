@@ -174,6 +174,7 @@ class ConfiguredLimits implements Limits {
     outputTokens: number,
     nowMs: number,
   ): number | undefined {
+    if (target === undefined) return undefined;
     this.#usage.inputTokens = inputTokens;
     this.#usage.outputTokens = outputTokens;
     this.#usage.servedAs = servedAs;

@@ -20,6 +20,7 @@ import type {
 import type { FileAnswerMessage } from '../threads/file-messages.ts';
 import type { IdentityMessage, IdentityState } from '../threads/identity-messages.ts';
 import type { FromRelayThread, LedgerFrame, RelayThreadData } from '../threads/messages.ts';
+import type { ResponseAnswerMessage } from '../threads/response-messages.ts';
 import type { MainService } from './main-service.ts';
 
 export interface DatabaseThreadOptions {
@@ -32,7 +33,7 @@ export interface DatabaseThreadOptions {
   /** The journal is full, or has room again. */
   readonly onFull: (full: boolean) => void;
   /** For one relay thread, if it is there. */
-  readonly tell: (thread: number, message: FileAnswerMessage | BatchAnswerMessage) => void;
+  readonly tell: (thread: number, message: FileAnswerMessage | BatchAnswerMessage | ResponseAnswerMessage) => void;
   /** For every relay thread. */
   readonly onIdentity: (message: IdentityMessage) => void;
   readonly onBatchWork: (message: BatchWorkMessage) => void;
@@ -172,6 +173,7 @@ export class DatabaseThread implements MainService {
         return;
       case 'files-ask':
       case 'batches-ask':
+      case 'responses-ask':
         this.#post({ type: 'thread-asks', message });
     }
   }

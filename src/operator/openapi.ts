@@ -16,6 +16,7 @@ import { jsonPaths, jsonSchemas, jsonTags } from './openapi-json.ts';
 import { imageGenerationRequest, imageGenerationResponse, mediaPaths } from './openapi-media.ts';
 import { messagePaths } from './openapi-messages.ts';
 import { passedPaths, passedTag } from './openapi-passthrough.ts';
+import { responsePaths } from './openapi-responses.ts';
 
 /**
  * The gateway's own OpenAPI document, served on both ports: the endpoints that exist now, and no others. Whoever adds a
@@ -206,6 +207,7 @@ export const openapiDocument = {
     ...jsonPaths,
     ...mediaPaths,
     ...filePaths,
+    ...responsePaths,
     ...batchPaths,
     ...passedPaths,
     '/models': models,

@@ -4,12 +4,14 @@ import type { Dialect } from '../dialects/dialect.ts';
 import { type PlannedPath, type Route, RouteTable } from '../edge/routes.ts';
 import { type PipelineOptions, runInference } from '../pipeline.ts';
 import type { ProxyOptions } from '../proxy/proxy.ts';
+import { agentRoutes } from './agent-endpoint.ts';
 import { type BatchRoutes, batchRoutes } from './batches-endpoint.ts';
 import { type FileEndpoints, fileRoutes } from './files-endpoint.ts';
 import type { McpGate } from './mcp-gate.ts';
 import { listModels, type ModelLists, showModel } from './models-endpoint.ts';
 import { anyProviderPath, proxyRoutes } from './proxy-routes.ts';
 import type { RefusalRecords } from './refusal-records.ts';
+import { type ResponseEndpoints, responseRoutes, runConversation } from './responses-endpoint.ts';
 
 export interface EndpointsOptions {
   readonly dialects: readonly Dialect[];
@@ -17,10 +19,11 @@ export interface EndpointsOptions {
   readonly records: RefusalRecords;
   readonly files: FileEndpoints;
   readonly batches: BatchRoutes;
+  readonly responses: ResponseEndpoints;
   readonly proxy: ProxyOptions;
   /** See PASSED_AT of plugs.ts. */
   readonly passedAt: ReadonlyMap<string, ReadonlySet<string>>;
-  readonly mcp: Pick<McpGate, 'routes'>;
+  readonly mcp: McpGate;
   /** The document that the gateway serves of itself, as JSON. */
   readonly openapi: Uint8Array;
   /** In the form of the dialect that a path without one is answered in. */
@@ -32,8 +35,10 @@ const ALIVE = Buffer.from('{"status":"ok","service":"sluice"}');
 
 /** Endpoints that are planned and not built yet. One that is built leaves this list: a test holds that. */
 export const PLANNED: readonly PlannedPath[] = [
-  { pattern: '/responses/{+path}' },
-  ...['/agent/chat/completions', '/agent/responses'].map((pattern) => ({
+  ...['/responses/compact', '/responses/input_tokens', '/responses/{response_id}/cancel'].map((pattern) => ({
+    pattern,
+  })),
+  ...['/agent/responses'].map((pattern) => ({
     pattern,
     atRootOnly: true as const,
   })),
@@ -47,8 +52,10 @@ export function routeTable(options: EndpointsOptions): RouteTable {
       ...inferenceRoutes(options),
       ...plainRoutes(options),
       ...options.mcp.routes(),
+      ...agentRoutes({ pipeline: options.pipeline, mcp: options.mcp, dialect: chatOf(options.dialects) }),
       ...fileRoutes(options.files, errorBody),
       ...batchRoutes(options.batches, errorBody),
+      ...responseRoutes(options.responses, errorBody),
       ...proxyRoutes(proxy, passedAt, errorBody),
     ],
     PLANNED,
@@ -56,7 +63,14 @@ export function routeTable(options: EndpointsOptions): RouteTable {
   );
 }
 
-function inferenceRoutes({ dialects, pipeline }: EndpointsOptions): Route[] {
+/** The first one speaks chats, and answers for what has no form of its own. */
+function chatOf(dialects: readonly Dialect[]): Dialect {
+  const [chat] = dialects;
+  if (chat?.operation !== 'chat') throw new Error('the first dialect must speak chats');
+  return chat;
+}
+
+function inferenceRoutes({ dialects, pipeline, responses }: EndpointsOptions): Route[] {
   return dialects.flatMap((dialect) =>
     dialect.routes.map(
       ({ method, pattern }): Route => ({
@@ -65,7 +79,9 @@ function inferenceRoutes({ dialects, pipeline }: EndpointsOptions): Route[] {
         needsKey: true,
         body: method === 'GET' || method === 'DELETE' ? 'none' : 'whole',
         scan: dialect.scan,
-        handle: (exchange) => runInference(exchange, dialect, pipeline),
+        handle: dialect.conversation
+          ? (exchange) => runConversation(exchange, dialect, responses)
+          : (exchange) => runInference(exchange, dialect, pipeline),
         errorBody: dialect.errorBody,
       }),
     ),

@@ -1,17 +1,22 @@
 import type { MessagePort } from 'node:worker_threads';
-import { isObject, parseObject } from '../codec/json-value.ts';
+import { isObject, type JsonObject, parseObject } from '../codec/json-value.ts';
 import { epochMs } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError } from '../core/exchange.ts';
+import { exchangeId } from '../core/ids.ts';
 import type { Route } from '../edge/routes.ts';
+import { type Admission, type Limits, NO_LIMITS, NOTHING_HELD, Refused } from '../limits/admission.ts';
+import { toolModel } from '../limits/tool-rules.ts';
 import type { PipelineOptions, RefusedRequest } from '../pipeline.ts';
 import type { Caller } from '../policy/caller.ts';
 import { clientSettings } from '../policy/client-settings.ts';
 import { recordedMetadata, requestMetadata } from '../policy/metadata.ts';
-import type { FromMcpPort, McpConfiguration, McpOutcome, McpRequest, ToMcpPort } from '../threads/mcp-messages.ts';
+import type { FromMcpPort, McpGateConfiguration, McpOutcome, McpRequest, ToMcpPort } from '../threads/mcp-messages.ts';
 
 export interface McpGateOptions {
-  readonly configuration: McpConfiguration;
+  readonly configuration: McpGateConfiguration;
+  /** Rate limits of tools (limits/tool-rules.ts). */
+  limits(configuration: McpGateConfiguration): Limits;
   readonly pipeline: PipelineOptions;
   /** What a client presented as its key. */
   keyOf(exchange: Exchange): string | undefined;
@@ -38,13 +43,32 @@ const SERVER_PATHS = [
   '/{tenant}/mcp/{name}/server',
 ];
 
+/** A request that the gateway itself makes on behalf of a caller, with the same checks as one of a client. */
+export interface LocalMcpRequest {
+  readonly exchange: Exchange;
+  readonly server: string;
+  readonly method: string;
+  readonly params: JsonObject;
+  readonly serverHeaders: McpRequest['serverHeaders'];
+  /** Once; a text says why there is no result. */
+  onAnswer(answer: JsonObject | string): void;
+}
+
+/** What stands behind an open request: a client's exchange, or the gateway itself. */
+type Asker = { readonly sink: Exchange['sink'] } | { onAnswer(answer: JsonObject | string): void };
+
 interface Open {
   readonly exchange: Exchange;
+  readonly asker: Asker;
+  readonly bytesIn: number;
+  readonly startedAt: number;
   readonly caller: Caller;
   readonly metadata: Readonly<Record<string, string>>;
   /** A stream that only tells what changes: a stop of the gateway ends it at once. */
   lasting: boolean;
   over: boolean;
+  /** Of rate limits; settled with the end. */
+  admission: Admission;
 }
 
 /** The relay thread's side of MCP: it owns the client's socket, and the thread of MCP (mcp-thread/) knows the protocol. */
@@ -52,7 +76,8 @@ export class McpGate {
   readonly #options: McpGateOptions;
   readonly #open = new Map<number, Open>();
   readonly #waiting: McpRequest[] = [];
-  #configuration: McpConfiguration;
+  #configuration: McpGateConfiguration;
+  #limits: Limits;
   #passesKeys: boolean;
   #port: MessagePort | undefined;
   #next = 1;
@@ -60,6 +85,7 @@ export class McpGate {
   constructor(options: McpGateOptions) {
     this.#options = options;
     this.#configuration = options.configuration;
+    this.#limits = options.limits(options.configuration);
     this.#passesKeys = passesKeys(options.configuration);
   }
 
@@ -78,8 +104,9 @@ export class McpGate {
     ]);
   }
 
-  reconfigure(configuration: McpConfiguration): void {
+  reconfigure(configuration: McpGateConfiguration): void {
     this.#configuration = configuration;
+    this.#limits = this.#options.limits(configuration);
     this.#passesKeys = passesKeys(configuration);
   }
 
@@ -113,14 +140,99 @@ export class McpGate {
       this.#refuse(exchange, request, {});
       return;
     }
-    const open: Open = { exchange, caller, metadata: request.caller.metadata, lasting: false, over: false };
+    const open = openOf(exchange, exchange, caller, request);
     this.#open.set(request.id, open);
-    exchange.onAbort = () => {
+    exchange.onAbort = (reason) => {
       this.#post({ type: 'abort', id: request.id });
+      if (reason === 'drain') exchange.refuse(new GatewayError('draining', { retryAfterMs: 1000 }));
       this.#finish(request.id, open, { failed: false, upstreamMs: 0 });
     };
     exchange.sink.onDrained = () => this.#post({ type: 'full', id: request.id, full: false });
     exchange.releaseBody();
+    this.#admit(open, request);
+  }
+
+  /** Gives what cancels it. Its record is one of its own, under the request id of the exchange. */
+  ask(local: LocalMcpRequest): () => void {
+    const { exchange, server, method, params, serverHeaders, onAnswer } = local;
+    const caller = this.#options.pipeline.snapshot().callers.of(exchange.principal);
+    const read = this.#read(exchange, server, caller);
+    if (read instanceof GatewayError) {
+      setImmediate(() => onAnswer(read.message));
+      return () => undefined;
+    }
+    const version = '2026-07-28';
+    const _meta = {
+      'io.modelcontextprotocol/protocolVersion': version,
+      'io.modelcontextprotocol/clientCapabilities': {},
+      'io.modelcontextprotocol/clientInfo': { name: 'sluice-agent', version: '1' },
+    };
+    const { name } = params;
+    const request: McpRequest = {
+      ...read,
+      method: 'POST',
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params: { ...params, _meta } }),
+      headers: {
+        accept: 'application/json',
+        session: undefined,
+        version,
+        method,
+        name: typeof name === 'string' ? `=?base64?${Buffer.from(name).toString('base64')}?=` : undefined,
+        lastEventId: undefined,
+        parameters: {},
+      },
+      serverHeaders: { ...read.serverHeaders, ...serverHeaders },
+    };
+    const open = openOf(exchange, { onAnswer }, caller, request);
+    this.#open.set(request.id, open);
+    this.#admit(open, request);
+    return () => {
+      const open = this.#open.get(request.id);
+      if (!open) return;
+      this.#post({ type: 'abort', id: request.id });
+      this.#finish(request.id, open, { failed: true, upstreamMs: 0, detail: 'cancelled' });
+    };
+  }
+
+  /** A call of a tool is held against the rate limits that name it. */
+  #admit(open: Open, request: McpRequest): void {
+    const tool = this.#limits === NO_LIMITS ? undefined : toolIn(request.body);
+    if (tool === undefined) {
+      this.#send(request);
+      return;
+    }
+    const { caller, metadata, bytesIn: bodyBytes } = open;
+    const model = toolModel(request.server ?? 'all', tool);
+    const nothing = { maxOutputTokens: undefined, choices: 1, stream: false, downgradedBy: undefined };
+    const admitted = this.#limits.admit({ caller, model, target: undefined, bodyBytes, metadata, ...nothing });
+    if (admitted instanceof Promise) {
+      admitted.then(
+        (each) => this.#admitted(open, request, each),
+        (cause: unknown) => this.#refuseOpen(request.id, open, new GatewayError('internal_error', { cause })),
+      );
+    } else this.#admitted(open, request, admitted);
+  }
+
+  #admitted(open: Open, request: McpRequest, admitted: Admission | Refused): void {
+    if (admitted instanceof Refused) {
+      this.#refuseOpen(request.id, open, admitted.error);
+      return;
+    }
+    open.admission = admitted;
+    // The client may have left meanwhile.
+    if (open.over) settle(admitted, 'never sent');
+    else this.#send(request);
+  }
+
+  #refuseOpen(id: number, open: Open, error: GatewayError): void {
+    this.#open.delete(id);
+    if (open.over) return;
+    open.over = true;
+    if ('onAnswer' in open.asker) open.asker.onAnswer(error.message);
+    else this.#refuse(open.exchange, error, {});
+  }
+
+  #send(request: McpRequest): void {
     if (this.#port) this.#post({ type: 'request', request });
     else {
       if (this.#waiting.length === 0) this.#options.want();
@@ -173,8 +285,14 @@ export class McpGate {
   #hear(message: FromMcpPort): void {
     const open = this.#open.get(message.id);
     if (!open) return;
-    const { exchange } = open;
-    const { sink } = exchange;
+    const { exchange, asker } = open;
+    if ('onAnswer' in asker) {
+      if (message.type !== 'answer') return;
+      this.#finish(message.id, open, message.outcome, message.status);
+      asker.onAnswer(resultIn(message.body));
+      return;
+    }
+    const { sink } = asker;
     switch (message.type) {
       case 'answer': {
         const headers = [...message.headers];
@@ -206,10 +324,8 @@ export class McpGate {
     if (this.#port !== port) return;
     this.#port = undefined;
     for (const [id, open] of this.#open) {
-      this.#open.delete(id);
-      if (open.over) continue;
-      open.over = true;
-      this.#refuse(open.exchange, new GatewayError('mcp_unavailable', { retryAfterMs: 1000 }), {});
+      settle(open.admission, 'sent');
+      this.#refuseOpen(id, open, new GatewayError('mcp_unavailable', { retryAfterMs: 1000 }));
     }
   }
 
@@ -227,16 +343,18 @@ export class McpGate {
     this.#open.delete(id);
     if (open.over) return;
     open.over = true;
-    const { exchange, caller, metadata } = open;
+    settle(open.admission, 'sent');
+    const { exchange, asker, caller, metadata, startedAt } = open;
+    const isLocal = 'onAnswer' in asker;
     const { pipeline } = this.#options;
     const { principal, aborted } = exchange;
-    const durationMs = performance.now() - exchange.startedAt;
+    const durationMs = performance.now() - startedAt;
     const metadataJson = recordedMetadata(metadata, this.#configuration.server);
-    const left = aborted !== undefined;
+    const left = aborted !== undefined && !isLocal;
     pipeline.record({
-      id: exchange.id,
+      id: isLocal ? exchangeId() : exchange.id,
       requestId: exchange.requestId,
-      startedAt: epochMs(exchange.startedAt),
+      startedAt: epochMs(startedAt),
       durationMs,
       thread: pipeline.thread,
       method: exchange.method,
@@ -248,33 +366,65 @@ export class McpGate {
       stream: open.lasting,
       attempts: outcome.server === undefined ? 0 : 1,
       upstreamMs: outcome.upstreamMs,
-      overheadMs: Math.max(0, exchange.startedAt + durationMs - exchange.bodyReadAt - outcome.upstreamMs),
-      bytesIn: exchange.bytesIn,
-      bytesOut: exchange.sink.bytesOut,
+      overheadMs: Math.max(0, startedAt + durationMs - Math.max(startedAt, exchange.bodyReadAt) - outcome.upstreamMs),
+      bytesIn: open.bytesIn,
+      bytesOut: 'sink' in asker ? asker.sink.bytesOut : 0,
       provider: 'mcp',
       ...(outcome.server !== undefined && { target: outcome.server }),
       ...(outcome.tool !== undefined && { model: toolModel(outcome.server ?? '', outcome.tool) }),
       ...(outcome.failed && { errorCode: 'mcp_call_failed' }),
       ...(outcome.detail !== undefined && { errorDetail: outcome.detail.slice(0, MAX_DETAIL) }),
+      ...(open.admission.rulesJson !== undefined && { rulesJson: open.admission.rulesJson }),
       ...(caller.teamsJson !== undefined && { teamsJson: caller.teamsJson }),
       ...(metadataJson !== undefined && { metadataJson }),
     });
-    exchange.finish();
+    if (!isLocal) exchange.finish();
   }
 }
 
-const MAX_DETAIL = 500;
-
-/** How a tool stands where models stand: in records, metrics and rules. No account has a colon in its name. */
-export function toolModel(server: string, tool: string): string {
-  return `mcp:${server}/${tool.slice(0, 128)}`;
+/** Nothing is used of a tool but the request itself. */
+function settle(admission: Admission, what: 'sent' | 'never sent'): void {
+  const dispatched = what === 'sent';
+  admission.settle({ dispatched, usage: undefined, costNanoUsd: undefined, endedAtMs: Date.now() });
 }
+
+/** The tool that a body calls, if it calls one. */
+function toolIn(body: string): string | undefined {
+  if (!body.includes('tools/call')) return undefined;
+  const { method, params } = parseObject(body) ?? {};
+  const name = method === 'tools/call' && isObject(params) ? params['name'] : undefined;
+  return typeof name === 'string' ? name : undefined;
+}
+
+function openOf(exchange: Exchange, asker: Asker, caller: Caller, request: McpRequest): Open {
+  const isLocal = 'onAnswer' in asker;
+  return {
+    exchange,
+    asker,
+    caller,
+    metadata: request.caller.metadata,
+    bytesIn: isLocal ? Buffer.byteLength(request.body) : exchange.bytesIn,
+    startedAt: isLocal ? performance.now() : exchange.startedAt,
+    lasting: false,
+    over: false,
+    admission: NOTHING_HELD,
+  };
+}
+
+/** The result of an answer; a text says why there is none. */
+function resultIn(body: string): JsonObject | string {
+  const { result, error } = parseObject(body) ?? {};
+  if (isObject(result)) return result;
+  return isObject(error) && typeof error['message'] === 'string' ? error['message'] : 'The server gave no answer.';
+}
+
+const MAX_DETAIL = 500;
 
 function serverOf({ params: { group, name = '' } }: Exchange): string {
   return group === undefined ? name : `${group}/${name}`;
 }
 
-function passesKeys({ mcpServers }: McpConfiguration): boolean {
+function passesKeys({ mcpServers }: Pick<McpGateConfiguration, 'mcpServers'>): boolean {
   return mcpServers.some((server) => 'auth' in server && server.auth.type === 'passthrough');
 }
 

@@ -1,5 +1,4 @@
 import { hostname } from 'node:os';
-import { join } from 'node:path';
 import { parentPort } from 'node:worker_threads';
 import { KeyRing } from '../authentication/authenticate.ts';
 import { presentedKey } from '../authentication/presented-key.ts';
@@ -12,9 +11,11 @@ import type { RedisCounters } from '../counters/redis-counters.ts';
 import { Edge } from '../edge/edge.ts';
 import type { RequestHead } from '../edge/request-head.ts';
 import { runBeforeLastByte } from '../edge/response-sink.ts';
-import { DiskBlobs } from '../files/disk-blobs.ts';
+import { blobsOf } from '../files/blobs-of.ts';
 import { RecordSender } from '../ledger/record-sender.ts';
+import { createLimits } from '../limits/limits.ts';
 import { TokenForecast } from '../limits/token-forecast.ts';
+import { toolRules } from '../limits/tool-rules.ts';
 import type { PipelineOptions } from '../pipeline.ts';
 import { DIALECTS, FORMS, FORWARDABLE, PASSED_AT } from '../plugs.ts';
 import { HealthMemory } from '../routing/place.ts';
@@ -24,6 +25,7 @@ import type { FromRelayThread, RelayThreadData, ToRelayThread } from '../threads
 import { SharedCounters } from '../threads/shared-counters.ts';
 import { collectWhenIdle } from '../threads/steady-heap.ts';
 import { OriginPools } from '../upstream/origin-pools.ts';
+import { sideRequests } from '../upstream/side-requests.ts';
 import { batchEndpoints, batchRunner } from './batch-endpoints.ts';
 import { BatchRows } from './batch-rows.ts';
 import { CredentialWarnings } from './credential-warnings.ts';
@@ -32,6 +34,8 @@ import { FileRows } from './file-rows.ts';
 import { MCP_HEADERS, McpGate } from './mcp-gate.ts';
 import { mediaFetcher } from './media-fetcher.ts';
 import { RefusalRecords } from './refusal-records.ts';
+import { ResponseRows } from './response-rows.ts';
+import { responsesSocket } from './responses-socket.ts';
 import { type Lasting, makeSnapshot } from './snapshot.ts';
 import { TaskPool } from './task-pool.ts';
 
@@ -39,6 +43,9 @@ import { TaskPool } from './task-pool.ts';
 const STATS_MS = 500;
 
 const NO_KEY = new GatewayError('missing_api_key');
+
+/** No tool has a price; rules about money are none of tools. */
+const NO_TOOL_PRICE = { atMostNanoUsd: () => undefined };
 
 const port = parentPort!;
 type LaterMessage = Exclude<ToRelayThread, { type: 'begin' }>;
@@ -123,6 +130,7 @@ const pipeline: PipelineOptions = {
 
 const mcp = new McpGate({
   configuration: data.configuration,
+  limits: (configuration) => createLimits(toolRules(configuration), { ...lasting, price: () => NO_TOOL_PRICE }),
   pipeline,
   keyOf: ({ headers }) => {
     const { authorization, xApiKey, apiKey } = headers as RequestHead;
@@ -134,12 +142,17 @@ const mcp = new McpGate({
 const fileRows = new FileRows({ thread: data.thread, send });
 const files = {
   rows: fileRows,
-  blobs: new DiskBlobs(join(server.dataDir, 'blobs'), String(data.thread)),
+  blobs: blobsOf(
+    server,
+    String(data.thread),
+    sideRequests(() => snapshot.settings.upstream),
+  ),
   records: refusals,
   sharedMemory: counters,
   settings: () => snapshot.settings,
 };
 
+const responseRows = new ResponseRows({ thread: data.thread, send });
 const batchRows = new BatchRows({ thread: data.thread, send });
 const endpoints = batchEndpoints(DIALECTS);
 const batches = batchRunner({
@@ -163,11 +176,20 @@ const edge = new Edge({
     files,
     mcp,
     batches: { rows: batchRows, endpoints, files },
+    responses: { rows: responseRows, records: refusals, pipeline },
     proxy: { ...pipeline, dialects: DIALECTS, forms: FORMS },
     passedAt: PASSED_AT,
     openapi: data.openapi,
     errorBody,
   }),
+  sockets: DIALECTS.filter(({ conversation }) => conversation).map((dialect) =>
+    responsesSocket({
+      dialect,
+      responses: { rows: responseRows, pipeline },
+      counters,
+      withdrawn: (principal) => keyRing.withdrawn(principal),
+    }),
+  ),
   forwardable: headersOfInterest(data.configuration),
   counters,
   authenticate: (head, side) => {
@@ -210,6 +232,9 @@ function onMessage(message: LaterMessage): void {
       return;
     case 'files-answer':
       fileRows.hear(message);
+      return;
+    case 'responses-answer':
+      responseRows.hear(message);
       return;
     case 'batches-answer':
       batchRows.hear(message);

@@ -10,6 +10,7 @@ import { sluiceVersions } from './migrations/0008-sluice-versions.ts';
 import { ledgerFrames } from './migrations/0009-ledger-frames.ts';
 import { files } from './migrations/0010-files.ts';
 import { batches } from './migrations/0011-batches.ts';
+import { responses } from './migrations/0012-responses.ts';
 
 /** In the order of their names. One that was released is never changed: a further one is added. */
 export const MIGRATIONS: Record<string, Migration> = {
@@ -24,4 +25,5 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0009-ledger-frames': ledgerFrames,
   '0010-files': files,
   '0011-batches': batches,
+  '0012-responses': responses,
 };

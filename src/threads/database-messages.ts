@@ -4,6 +4,7 @@ import type { BatchAnswerMessage, BatchQuestionMessage, BatchWorkMessage } from 
 import type { FileAnswerMessage, FileQuestionMessage } from './file-messages.ts';
 import type { IdentityAnswer, IdentityMessage } from './identity-messages.ts';
 import type { FromRelayThread, LedgerFrame } from './messages.ts';
+import type { ResponseAnswerMessage, ResponseQuestionMessage } from './response-messages.ts';
 
 /** What the database's thread is born with. Structured-clonable but for the shared buffers, which are shared. */
 export interface DatabaseThreadData {
@@ -51,7 +52,7 @@ export type ToDatabaseThread =
   | { type: 'records'; thread: number; frames: readonly LedgerFrame[] }
   | { type: 'news'; news: RelayNews }
   /** Of a relay thread, which has its own deadline: to be answered with `for-thread`. */
-  | { type: 'thread-asks'; message: FileQuestionMessage | BatchQuestionMessage }
+  | { type: 'thread-asks'; message: FileQuestionMessage | BatchQuestionMessage | ResponseQuestionMessage }
   | { type: 'thread-died'; thread: number }
   | { type: 'reconfigure'; configuration: Configuration }
   /** The wall clock was set: the database may hold what the counts do not know. */
@@ -74,7 +75,7 @@ export type FromDatabaseThread =
   | { type: 'answer'; number: number; value: unknown }
   | { type: 'thrown'; number: number; thrown: Thrown }
   /** For that relay thread. */
-  | { type: 'for-thread'; thread: number; message: FileAnswerMessage | BatchAnswerMessage }
+  | { type: 'for-thread'; thread: number; message: FileAnswerMessage | BatchAnswerMessage | ResponseAnswerMessage }
   /** For every relay thread. */
   | { type: 'identity'; message: IdentityMessage }
   | BatchWorkMessage

@@ -67,6 +67,9 @@ export type FromMcpPort =
 /** What of a configuration MCP needs: neither keys nor accounts. */
 export type McpConfiguration = Pick<Configuration, 'server' | 'mcpServers'>;
 
+/** What of it relay threads need for it. */
+export type McpGateConfiguration = Pick<Configuration, 'server' | 'mcpServers' | 'rateLimits'>;
+
 export interface McpThreadData {
   readonly configuration: McpConfiguration;
 }

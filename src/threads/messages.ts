@@ -6,6 +6,7 @@ import type { ThreadStats } from '../telemetry/thread-stats.ts';
 import type { BatchAnswerMessage, BatchQuestionMessage, BatchWorkMessage } from './batch-messages.ts';
 import type { FileAnswerMessage, FileQuestionMessage } from './file-messages.ts';
 import type { IdentityAnswer, IdentityMessage, IdentityState } from './identity-messages.ts';
+import type { ResponseAnswerMessage, ResponseQuestionMessage } from './response-messages.ts';
 
 /** Bytes of one segment of the journal. */
 export interface JournalPlace {
@@ -46,6 +47,7 @@ export type ToRelayThread =
   | IdentityMessage
   | FileAnswerMessage
   | BatchAnswerMessage
+  | ResponseAnswerMessage
   | BatchWorkMessage
   /** All tokens of accounts that there are now: one of them is new. */
   | { type: 'tokens'; tokens: readonly AccountToken[] }
@@ -84,4 +86,5 @@ export type FromRelayThread =
   | IdentityAnswer
   | FileQuestionMessage
   | BatchQuestionMessage
+  | ResponseQuestionMessage
   | { type: 'drained' };

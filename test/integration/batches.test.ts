@@ -47,10 +47,14 @@ async function upload(lines: readonly object[], at = client): Promise<string> {
 
 async function ended(id: string, at = client): Promise<OpenAI.Batch> {
   let batch = await at.batches.retrieve(id);
-  await eventually(`batch ${id} has ended`, async () => {
-    batch = await at.batches.retrieve(id);
-    return ['completed', 'failed', 'expired', 'cancelled'].includes(batch.status);
-  });
+  await eventually(
+    `batch ${id} has ended`,
+    async () => {
+      batch = await at.batches.retrieve(id);
+      return ['completed', 'failed', 'expired', 'cancelled'].includes(batch.status);
+    },
+    30_000,
+  );
   return batch;
 }
 
@@ -150,6 +154,8 @@ test('every endpoint that is asked and answered in JSON runs in a batch, under e
     '/embeddings': { model: 'demo/embedding', input: 'a' },
     '/v1/completions': { model: 'demo/chat', prompt: 'a' },
     '/v1/moderations': { model: 'demo/moderation', input: 'a' },
+    '/v1/messages': { model: 'demo/chat', max_tokens: 100, messages: [{ role: 'user', content: 'a' }] },
+    '/v1/responses': { model: 'demo/chat', input: 'a', store: false },
     '/v1/rerank': { model: 'demo/rerank', query: 'a', documents: ['a', 'b'] },
   };
   await Promise.all(

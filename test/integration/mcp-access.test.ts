@@ -36,6 +36,14 @@ before(async () => {
         ],
       }),
       {
+        type: 'gateway-rate-limiting-config',
+        rules: [
+          { id: 'tool', when: { models: ['mcp:limited/echo'] }, limit_to: 2, unit: 'requests_per_hour' },
+          { id: 'models', when: { models: ['*'] }, limit_to: 0, unit: 'requests_per_hour' },
+        ],
+      },
+      remote('limited', server.url, { collaborators: [user('ada')] }),
+      {
         type: 'mcp-server/virtual',
         name: 'both',
         description: 'Both.',
@@ -127,7 +135,15 @@ test('/mcp has the tools of all servers that the caller may use', async () => {
     (await toolsOf('bob', '/mcp')).map((name) => name.replace(/_[0-9a-f]{8}$/, '')),
     ['add', 'echo'],
   );
-  assert.equal((await toolsOf('ada', '/mcp')).filter((name) => name.startsWith('echo_')).length, 2);
+  assert.equal((await toolsOf('ada', '/mcp')).filter((name) => name.startsWith('echo_')).length, 3);
+});
+
+test('a rate limit that names a tool holds for it, and one of models for no tool', async () => {
+  const path = '/mcp/v1/limited/mcp';
+  assert.equal(await call('ada', path, 'echo'), 'old: x');
+  assert.equal(await call('ada', path, 'echo'), 'old: x');
+  assert.match(await call('ada', path, 'echo'), /rate limit.*tool/i);
+  for (let count = 0; count < 3; count += 1) assert.equal(await call('ada', path, 'add'), '3');
 });
 
 test('the older paths of the reference product lead to the same servers', async () => {

@@ -52,8 +52,8 @@ describe('paths and methods', () => {
 
   test('an endpoint that is still to come is 404 and named, under every base path, whatever the method', async () => {
     for (const [method, path, name] of [
-      ['DELETE', '/api/llm/v1/responses/resp_1', '/responses/{+path}'],
-      ['POST', '/agent/chat/completions', '/agent/chat/completions'],
+      ['POST', '/api/llm/v1/responses/compact', '/responses/compact'],
+      ['POST', '/agent/responses', '/agent/responses'],
     ] as const) {
       const response = await get(path, { method });
       assert.equal(response.status, 404, path);

@@ -56,6 +56,7 @@ export async function until(
   client: OpenAI,
   id: string,
   holds: (batch: OpenAI.Batch) => boolean,
+  withinMs = 30_000,
 ): Promise<OpenAI.Batch> {
   let batch = await client.batches.retrieve(id);
   await eventually(
@@ -64,7 +65,7 @@ export async function until(
       batch = await client.batches.retrieve(id);
       return holds(batch);
     },
-    30_000,
+    withinMs,
   );
   return batch;
 }

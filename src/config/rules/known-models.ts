@@ -41,7 +41,8 @@ export class KnownModels {
 
   /** Whether a canonical name, or a pattern of such, can be that of any model; patterns are held against accounts only. */
   canBe(model: string): boolean {
-    if (model.startsWith('*') || this.#slugs.has(model)) return true;
+    // Tools of MCP servers (limits/tool-rules.ts) are known by their servers only when these are asked.
+    if (model.startsWith('*') || model.startsWith('mcp:') || this.#slugs.has(model)) return true;
     const slash = model.indexOf('/');
     const star = model.indexOf('*');
     if (star >= 0 && (slash < 0 || star < slash)) {

@@ -14,6 +14,9 @@ import { type CalledTool, customInput, namedTools } from './tool-names.ts';
 /** Reasoning that is kept for the signature that closes it; beyond this it goes without one. */
 const MAX_PROVEN_CHARACTERS = 4 * 1024 * 1024;
 
+/** Of one answer, which is told whole at its end; no model writes so much. What is beyond is left out, and it is incomplete. */
+const MAX_ANSWER_CHARACTERS = 16 * 1024 * 1024;
+
 /** A streamed answer as events of a response. */
 export function eventWriter(context: AnswerContext): ResponseWriter {
   return new ResponseWriter(context);
@@ -42,6 +45,7 @@ export class ResponseWriter implements EventWriter {
   readonly #calls = new Map<number, number>();
   #usage: Usage | undefined;
   #finish: FinishReason | undefined;
+  #characters = 0;
 
   constructor(context: AnswerContext) {
     this.#context = context;
@@ -67,7 +71,7 @@ export class ResponseWriter implements EventWriter {
       case 'finish':
         if ((event.choice ?? 0) > 0) break;
         this.#begin();
-        this.#finish = event.reason;
+        this.#finish = this.#isTooLong ? TOO_LONG : event.reason;
         this.#closeAll(statusOf(event.reason) === 'completed' ? 'completed' : 'incomplete');
         break;
       case 'error':
@@ -75,7 +79,8 @@ export class ResponseWriter implements EventWriter {
       default:
         if ((event.choice ?? 0) > 0) break;
         this.#begin();
-        this.#content(event);
+        if ('text' in event) this.#characters += event.text.length;
+        if (!this.#isTooLong) this.#content(event);
     }
     return this.#written();
   }
@@ -108,6 +113,10 @@ export class ResponseWriter implements EventWriter {
     const status = reason === undefined ? 'completed' : statusOf(reason);
     const incompleteReason = status === 'incomplete' ? incompleteWord(reason, this.#context) : undefined;
     return responseObject(this.#state({ status, incompleteReason }), this.#context);
+  }
+
+  get #isTooLong(): boolean {
+    return this.#characters > MAX_ANSWER_CHARACTERS;
   }
 
   #state(told: Pick<ResponseState, 'status' | 'error' | 'incompleteReason'>): ResponseState {
@@ -274,6 +283,7 @@ export class ResponseWriter implements EventWriter {
 }
 
 const EMPTY = Buffer.alloc(0);
+const TOO_LONG: FinishReason = { unified: 'length', raw: undefined };
 
 function statusOf({ unified }: FinishReason): 'completed' | 'incomplete' {
   return unified === 'stop' || unified === 'tool-calls' ? 'completed' : 'incomplete';

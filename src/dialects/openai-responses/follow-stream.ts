@@ -141,6 +141,11 @@ function endItem(output_index: number, followed: Followed, emit: (type: string, 
       break;
     case 'response.reasoning_summary_text.delta':
       emit('response.reasoning_summary_text.done', { ...place, summary_index: 0, text });
+      emit('response.reasoning_summary_part.done', {
+        ...place,
+        summary_index: 0,
+        part: { type: 'summary_text', text },
+      });
       ended = { ...ended, summary: [{ type: 'summary_text', text }] };
       break;
     case 'response.function_call_arguments.delta':

@@ -2,6 +2,7 @@ import type { Dialect } from '../dialect.ts';
 import { errorBody } from '../openai-json/error-body.ts';
 import { answerForm } from './answer-form.ts';
 import { answerText } from './answer-text.ts';
+import { continued, turnItems } from './conversation.ts';
 import { errorEvent } from './error-event.ts';
 import { eventWriter } from './event-writer.ts';
 import { followStream } from './follow-stream.ts';
@@ -10,6 +11,9 @@ import { ResponsesScan, repeated } from './peek.ts';
 import { promptText } from './prompt-text.ts';
 import { splice } from './splice.ts';
 import { toInference } from './to-inference.ts';
+
+/** What Codex says of where a request belongs, and the keys of metadata under which rules and ledger see it. */
+const METADATA_HEADERS = { 'session-id': 'session_id', 'thread-id': 'agent_id' };
 
 /** OpenAI's Responses: https://platform.openai.com/docs/api-reference/responses */
 export const openAiResponses = {
@@ -25,6 +29,8 @@ export const openAiResponses = {
   answerText,
   translation: { to: ['chat', 'messages'], toInference, repeated, fromInference, eventWriter },
   followStream,
+  conversation: { turnItems, continued },
+  metadataHeaders: METADATA_HEADERS,
   errorBody,
   errorEvent,
 } satisfies Dialect;

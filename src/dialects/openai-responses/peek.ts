@@ -1,4 +1,4 @@
-import { isObject, type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
+import { type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
 import { PeekKeys } from '../../codec/peek-keys.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
@@ -40,7 +40,7 @@ const INPUT = 3;
 const BACKGROUND = keys.names.indexOf('background');
 const CONVERSATION = keys.names.indexOf('conversation');
 const MAX_OUTPUT_TOKENS = keys.names.indexOf('max_output_tokens');
-const PREVIOUS = keys.names.indexOf('previous_response_id');
+export const PREVIOUS = keys.names.indexOf('previous_response_id');
 const STORE = keys.names.indexOf('store');
 
 /** What a request for a response says beyond what every request does; the offsets are for `splice` and `repeated`. */
@@ -111,12 +111,15 @@ function conversationOf(value: unknown): string | undefined {
 }
 
 /** The values of a request that its answer repeats, by their keys. Only these are parsed. */
-export function repeated(body: Buffer, { starts, ends }: PeekedResponses): JsonObject {
+export function repeated(body: Buffer, { starts, ends, state }: PeekedResponses): JsonObject {
   const values: Record<string, unknown> = {};
   for (const [index, name] of keys.names.entries()) {
     if (index < OTHERS.length || starts[index]! < 0) continue;
     const value = parsed(body, starts[index]!, ends[index]!);
     if (value !== undefined && value !== null) values[name] = value;
   }
-  return isObject(values) ? values : {};
+  const { continuedFrom, stores } = state ?? {};
+  if (continuedFrom !== undefined) values['previous_response_id'] = continuedFrom;
+  if (stores !== undefined) values['store'] = stores;
+  return values;
 }

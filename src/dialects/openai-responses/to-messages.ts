@@ -61,12 +61,6 @@ function addItem(reader: RequestReader, item: JsonObject, place: string, add: Ad
       add('tool', [{ type: 'tool-result', toolCallId, parts: toParts(reader, item['output'], `${place}.output`) }]);
       return;
     }
-    case 'compaction': {
-      const parts = compactionParts(item);
-      if (parts === undefined) unknown(reader, type, place);
-      else add('user', parts);
-      return;
-    }
     case 'item_reference':
       reader.unsupported(`${place}.id`, 'No item of this id is kept: send the item itself.');
       return;
@@ -107,10 +101,4 @@ function reasoningParts(reader: RequestReader, item: JsonObject, place: string):
 function textIn(list: unknown): string {
   if (!isArray(list)) return '';
   return list.flatMap((part) => stringOf(objectOf(part)?.['text']) ?? []).join('\n\n');
-}
-
-/** What we made of a longer conversation ourselves. */
-function compactionParts({ encrypted_content: encrypted }: JsonObject): Part[] | undefined {
-  const kept = proofIn(stringOf(encrypted));
-  return kept?.type === 'reasoning' ? [{ type: 'text', text: kept.text }] : undefined;
 }

@@ -14,6 +14,7 @@ import { blocks, page, pages } from '../../support/pages.ts';
 /** What a page lets a reader put into a variable, where that is more than some text. */
 const VALUES: Readonly<Record<string, string>> = {
   DATABASE_URL: 'postgres://user:password@host:5432/sluice',
+  BLOBS_URL: 's3://KEYID:SECRET@bucket/prefix?region=eu-central-1',
   REDIS_URL: 'redis://host:6379/0',
   HOOK_URL: 'http://127.0.0.1:9000/',
   CDP_PRIVATE_KEY: Buffer.alloc(32, 1).toString('base64'),

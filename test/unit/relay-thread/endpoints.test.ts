@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { NO_LIMITS } from '../../../src/limits/admission.ts';
 import { openapiDocument } from '../../../src/operator/openapi.ts';
 import { DIALECTS, PASSED_AT } from '../../../src/plugs.ts';
 import { PLANNED, routeTable } from '../../../src/relay-thread/endpoints.ts';
@@ -13,11 +14,13 @@ const table = routeTable({
   mcp: new McpGate({
     configuration: { mcpServers: [] } as never,
     pipeline: {} as never,
+    limits: () => NO_LIMITS,
     keyOf: () => '',
     want: () => {},
   }),
   files: {} as never,
   batches: {} as never,
+  responses: {} as never,
   proxy: {} as never,
   passedAt: PASSED_AT,
   openapi: Buffer.alloc(0),

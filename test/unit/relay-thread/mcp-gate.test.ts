@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { MessageChannel } from 'node:worker_threads';
 import type { GatewayError } from '../../../src/core/errors.ts';
+import { NO_LIMITS } from '../../../src/limits/admission.ts';
 import { McpGate } from '../../../src/relay-thread/mcp-gate.ts';
 
 interface Seen {
@@ -28,6 +29,7 @@ function gateWith(seen: Seen): McpGate {
   return new McpGate({
     configuration: { mcpServers: [], server: settings } as never,
     pipeline: pipeline as never,
+    limits: () => NO_LIMITS,
     keyOf: () => 'key',
     want: () => {
       seen.wanted += 1;

@@ -140,10 +140,10 @@ export const server: readonly WrongManifest[] = [
     ],
   },
   {
-    wrong: 'a store that is not there yet',
-    manifest: ['type: sluice/server', 'store: {blobs: "s3://bucket/prefix"}'],
+    wrong: 'a bucket whose name is none',
+    manifest: ['type: sluice/server', 'store: {blobs: "s3://My_Bucket/prefix"}'],
     prints: [
-      'a.yaml:2:16 store.blobs: this engine is not supported yet — found an address (not shown); allowed: `disk`',
+      'a.yaml:2:16 store.blobs: this value is not allowed — found an address (not shown); allowed: `disk` or `s3://bucket/prefix`',
     ],
   },
   {

@@ -1,0 +1,181 @@
+import type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t, WebSocket } from 'uWebSockets.js';
+import type { HeadersOfInterest, Principal } from '../core/exchange.ts';
+import type { RequestTaker } from './client-connections.ts';
+
+/** A client's WebSocket. What is done with it after its end does nothing. */
+export interface ClientSocket {
+  readonly principal: Principal;
+  /** Of the request that opened it. */
+  readonly headers: HeadersOfInterest;
+  /** One text message. False: more waits than the high watermark, until `drained`. */
+  send(text: string): boolean;
+  /** RFC 6455 §7.4 */
+  close(code: number, reason: string): void;
+}
+
+/** Who hears a socket. */
+export interface SocketHandler {
+  /** The bytes are its own. */
+  message(bytes: Buffer): void;
+  drained(): void;
+  /** Nothing comes after it. */
+  closed(): void;
+  /** The gateway stops: it closes the socket when what is under way has ended, at the drain deadline at the latest. */
+  drain(): void;
+  /** The drain deadline came. */
+  cut(): void;
+}
+
+/** A GET route that may be upgraded to a WebSocket. */
+export interface SocketRoute {
+  readonly pattern: string;
+  open(socket: ClientSocket): SocketHandler;
+}
+
+interface SocketData {
+  readonly route: SocketRoute;
+  readonly principal: Principal;
+  readonly headers: HeadersOfInterest;
+  socket: OpenSocket | undefined;
+}
+
+/** The handshake of RFC 6455, and what the addon needs to go on with it in a later turn. */
+export interface Handshake {
+  readonly key: string;
+  readonly protocol: string;
+  readonly extensions: string;
+  readonly context: us_socket_context_t;
+}
+
+export interface WebSocketsOptions {
+  readonly maxMessageBytes: number;
+  highWatermarkBytes(): number;
+  /** Answers whatever asks for an upgrade; gives what is upgraded, undefined where it was answered otherwise. */
+  onUpgrade(response: HttpResponse, request: HttpRequest, handshake: Handshake): void;
+}
+
+/** Silence after which the addon closes a socket; it sends a ping before. */
+const IDLE_SECONDS = 120;
+
+/** WebSockets of one relay thread. */
+export class WebSockets {
+  readonly #open = new Set<OpenSocket>();
+  #onEmpty: (() => void) | undefined;
+
+  constructor(app: TemplatedApp, options: WebSocketsOptions) {
+    app.ws<SocketData>('/*', {
+      compression: 0,
+      maxPayloadLength: options.maxMessageBytes,
+      // Bounded by whoever sends: it stops at the high watermark.
+      maxBackpressure: 0,
+      idleTimeout: IDLE_SECONDS,
+      sendPingsAutomatically: true,
+      upgrade: (response, request, context) => {
+        const header = (name: string): string => request.getHeader(name);
+        const key = header('sec-websocket-key');
+        const handshake = {
+          key,
+          protocol: header('sec-websocket-protocol'),
+          extensions: header('sec-websocket-extensions'),
+          context,
+        };
+        options.onUpgrade(response, request, handshake);
+      },
+      open: (socket) => {
+        const data = socket.getUserData();
+        const opened = new OpenSocket(socket, data, options);
+        data.socket = opened;
+        this.#open.add(opened);
+        opened.begin(data.route);
+      },
+      // The addon's memory is gone when the call returns.
+      message: (socket, message) => socket.getUserData().socket?.handler?.message(Buffer.from(message.slice(0))),
+      drain: (socket) => socket.getUserData().socket?.handler?.drained(),
+      close: (socket) => {
+        const { socket: opened } = socket.getUserData();
+        if (opened === undefined) return;
+        opened.over();
+        this.#open.delete(opened);
+        if (this.#open.size === 0) this.#onEmpty?.();
+      },
+    });
+  }
+
+  /**
+   * In a turn of its own: within the handler of a head the addon could go on to the next request, and the upgrade moves
+   * the connection in memory. `connections` hears of the request as of any other.
+   */
+  upgrade(
+    response: HttpResponse,
+    arrives: (request: RequestTaker) => void,
+    handshake: Handshake,
+    data: Omit<SocketData, 'socket'>,
+  ): void {
+    const request: RequestTaker = { connection: undefined, takeData: () => {} };
+    arrives(request);
+    let gone = false;
+    response.onAborted(() => {
+      gone = true;
+      request.connection?.lost();
+    });
+    setImmediate(() => {
+      if (gone) return;
+      request.connection?.lost();
+      const { key, protocol, extensions, context } = handshake;
+      response.cork(() => {
+        response.upgrade<SocketData>({ ...data, socket: undefined }, key, protocol, extensions, context);
+      });
+    });
+  }
+
+  /** Resolves when the last one is closed. */
+  async drain(): Promise<void> {
+    if (this.#open.size === 0) return;
+    const empty = new Promise<void>((resolve) => {
+      this.#onEmpty = resolve;
+    });
+    for (const socket of [...this.#open]) socket.handler?.drain();
+    await empty;
+  }
+
+  cut(): void {
+    for (const socket of [...this.#open]) socket.handler?.cut();
+  }
+}
+
+class OpenSocket implements ClientSocket {
+  readonly principal: Principal;
+  readonly headers: HeadersOfInterest;
+  handler: SocketHandler | undefined;
+  readonly #options: WebSocketsOptions;
+  /** Undefined: it is closed. */
+  #socket: WebSocket<SocketData> | undefined;
+
+  constructor(socket: WebSocket<SocketData>, { principal, headers }: SocketData, options: WebSocketsOptions) {
+    this.#socket = socket;
+    this.#options = options;
+    this.principal = principal;
+    this.headers = headers;
+  }
+
+  begin(route: SocketRoute): void {
+    this.handler = route.open(this);
+  }
+
+  send(text: string): boolean {
+    const socket = this.#socket;
+    if (socket === undefined) return true;
+    socket.send(text, false);
+    return this.#socket === undefined || socket.getBufferedAmount() <= this.#options.highWatermarkBytes();
+  }
+
+  close(code: number, reason: string): void {
+    this.#socket?.end(code, reason);
+  }
+
+  over(): void {
+    this.#socket = undefined;
+    this.handler?.closed();
+    this.handler = undefined;
+  }
+}

@@ -1,0 +1,333 @@
+import { isObject, parseObject, stringOf } from '../codec/json-value.ts';
+import { SseParser } from '../codec/sse-parser.ts';
+import { GatewayError } from '../core/errors.ts';
+import type {
+  AbortReason,
+  BodyScan,
+  Exchange,
+  HeadersOfInterest,
+  PathParams,
+  Principal,
+  ResponseSink,
+} from '../core/exchange.ts';
+import { exchangeId } from '../core/ids.ts';
+import type { Dialect } from '../dialects/dialect.ts';
+import type { ClientSocket, SocketHandler, SocketRoute } from '../edge/web-sockets.ts';
+import { HeldMemory, type SharedMemory } from '../relay/held-memory.ts';
+import type { KeptChain } from '../store/responses.ts';
+import type { SharedCounters } from '../threads/shared-counters.ts';
+import { type ConversationMemory, joined, type ResponseEndpoints, runConversation } from './responses-endpoint.ts';
+
+/** As OpenAI's: https://developers.openai.com/api/docs/guides/websocket-mode */
+const MAX_LIFE_MS = 3_600_000;
+/** Turns that wait for the one under way. */
+const MAX_WAITING = 16;
+const NORMAL_CLOSE = 1000;
+const GOING_AWAY = 1001;
+const POLICY_CLOSE = 1008;
+const NO_PARAMS: PathParams = {};
+const NOTHING = Buffer.alloc(0);
+const KEEPS_NOTHING = (): void => {};
+
+export interface ResponsesSocketOptions {
+  readonly dialect: Dialect;
+  readonly responses: Pick<ResponseEndpoints, 'rows' | 'pipeline'>;
+  readonly counters: SharedCounters & SharedMemory;
+  /** Why a key is good no more; asked with each turn, since a socket outlives the check of its head. */
+  withdrawn(principal: Principal): GatewayError | undefined;
+}
+
+/** `GET /responses` as a WebSocket: `response.create` events, one after the other, over any provider. */
+export function responsesSocket(options: ResponsesSocketOptions): SocketRoute {
+  return { pattern: '/responses', open: (socket) => new ResponsesSocket(socket, options) };
+}
+
+class ResponsesSocket implements SocketHandler, ConversationMemory {
+  readonly #socket: ClientSocket;
+  readonly #o: ResponsesSocketOptions;
+  readonly #memory: HeldMemory;
+  readonly #life: NodeJS.Timeout;
+  readonly #waiting: Buffer[] = [];
+  #turn: SocketTurn | undefined;
+  /** The latest answer, whether or not it is kept elsewhere. */
+  #last: { readonly id: string; readonly chain: KeptChain } | undefined;
+  #ends: 'at once' | 'with its time' | undefined;
+
+  constructor(socket: ClientSocket, options: ResponsesSocketOptions) {
+    this.#socket = socket;
+    this.#o = options;
+    const { limits } = options.responses.pipeline.snapshot().settings;
+    this.#memory = new HeldMemory(options.counters, limits.maxBodyMemoryBytes);
+    this.#life = setTimeout(() => this.#end('with its time'), MAX_LIFE_MS).unref();
+  }
+
+  message(bytes: Buffer): void {
+    if (this.#turn === undefined) this.#begin(bytes);
+    else if (this.#waiting.length < MAX_WAITING) this.#waiting.push(bytes);
+    else
+      this.#fail(new GatewayError('overloaded', { detail: `${MAX_WAITING} turns wait already.`, retryAfterMs: 1_000 }));
+  }
+
+  drained(): void {
+    this.#turn?.drained();
+  }
+
+  closed(): void {
+    clearTimeout(this.#life);
+    this.#waiting.length = 0;
+    this.#last = undefined;
+    this.#memory.release();
+    this.#turn?.abort('client');
+  }
+
+  drain(): void {
+    this.#end('at once');
+  }
+
+  cut(): void {
+    this.#turn?.abort('drain');
+    this.#socket.close(GOING_AWAY, 'the gateway stops');
+  }
+
+  // ── what stays on the connection ──────────────────────────────────────────
+
+  recall(previousId: string): KeptChain | undefined {
+    return this.#last?.id === previousId ? this.#last.chain : undefined;
+  }
+
+  remember(id: string, chain: KeptChain): void {
+    const { maxBodyBytes } = this.#o.responses.pipeline.snapshot().settings.limits;
+    const bytes = chain.items.length;
+    const fits = bytes <= maxBodyBytes && this.#memory.mayHold(bytes);
+    this.#last = fits ? { id, chain } : undefined;
+  }
+
+  // ── turns ─────────────────────────────────────────────────────────────────
+
+  #begin(bytes: Buffer): void {
+    const withdrawn = this.#o.withdrawn(this.#socket.principal);
+    if (withdrawn) {
+      this.#socket.send(errorText(withdrawn, this.#o.dialect));
+      this.#socket.close(POLICY_CLOSE, 'the key is good no more');
+      return;
+    }
+    const event = parseObject(bytes.toString());
+    if (event === undefined) {
+      this.#fail(new GatewayError('invalid_json'));
+      return;
+    }
+    const { type, generate, ...request } = event;
+    if (type !== 'response.create') {
+      const detail = '`type`: It is `response.create`; no other event is known here.';
+      this.#fail(new GatewayError('invalid_parameter', { param: 'type', detail }));
+      return;
+    }
+    if (request['background'] === true) {
+      const detail = '`background` has no meaning on a socket.';
+      this.#fail(new GatewayError('invalid_parameter', { param: 'background', detail }));
+      return;
+    }
+    if (generate === false) this.#warmUp(request);
+    else this.#run(Buffer.from(JSON.stringify({ ...request, stream: true })));
+  }
+
+  #run(body: Buffer): void {
+    const { dialect, responses, counters } = this.#o;
+    const { maxInFlight } = responses.pipeline.snapshot().settings.limits;
+    if (!counters.enter(maxInFlight)) {
+      this.#fail(
+        new GatewayError('overloaded', { setting: `limits.max_in_flight: ${maxInFlight}`, retryAfterMs: 1_000 }),
+      );
+      return;
+    }
+    const turn = new SocketTurn(this.#socket, dialect, body, () => {
+      counters.leave();
+      this.#turn = undefined;
+      this.#next();
+    });
+    this.#turn = turn;
+    runConversation(turn, dialect, { ...responses, memory: this });
+  }
+
+  /** What a later turn will begin with: nothing is asked yet. */
+  #warmUp(request: Record<string, unknown>): void {
+    const id = `resp_${exchangeId().replaceAll('-', '')}`;
+    const previousId = stringOf(request['previous_response_id']);
+    const before = previousId === undefined ? undefined : this.recall(previousId);
+    if (previousId !== undefined && before === undefined) {
+      const detail = `\`previous_response_id\`: the latest response of this connection is another one.`;
+      this.#fail(new GatewayError('invalid_parameter', { param: 'previous_response_id', detail }));
+      return;
+    }
+    const { input } = request;
+    const items = typeof input === 'string' ? [{ type: 'message', role: 'user', content: input }] : (input ?? []);
+    const chain = { target: '', atProvider: false, passed: false };
+    this.remember(id, { ...chain, items: joined([before?.items ?? '[]', JSON.stringify(items)]) });
+    const { input: _input, ...repeated } = request;
+    const created = { ...repeated, id, object: 'response', created_at: Math.floor(Date.now() / 1000), output: [] };
+    const events = [
+      { type: 'response.created', response: { ...created, status: 'in_progress', usage: null } },
+      { type: 'response.completed', response: { ...created, status: 'completed', usage: null } },
+    ];
+    for (const [number, event] of events.entries()) {
+      this.#socket.send(JSON.stringify({ ...event, sequence_number: number }));
+    }
+    this.#next();
+  }
+
+  #next(): void {
+    const next = this.#waiting.shift();
+    if (next) this.#begin(next);
+    else if (this.#ends !== undefined) this.#close();
+  }
+
+  #fail(error: GatewayError): void {
+    this.#socket.send(errorText(error, this.#o.dialect));
+    if (this.#turn === undefined) this.#next();
+  }
+
+  // ── the end ───────────────────────────────────────────────────────────────
+
+  #end(how: 'at once' | 'with its time'): void {
+    this.#ends ??= how;
+    if (this.#turn === undefined) this.#close();
+  }
+
+  #close(): void {
+    if (this.#ends === 'with its time') {
+      const message = 'Responses websocket connection limit reached (60 minutes). Open a new one to go on.';
+      const error = { type: 'invalid_request_error', code: 'websocket_connection_limit_reached', message, param: null };
+      this.#socket.send(JSON.stringify({ type: 'error', status: 400, error }));
+    }
+    this.#socket.close(this.#ends === 'at once' ? GOING_AWAY : NORMAL_CLOSE, 'the connection has ended');
+  }
+}
+
+/** `{"type": "error", "status", "error"}`: as the service tells failures on a socket. */
+function errorText(error: GatewayError, dialect: Dialect): string {
+  const told = parseObject(Buffer.from(dialect.errorBody(error)).toString())?.['error'];
+  return JSON.stringify({ type: 'error', status: error.status, error: isObject(told) ? told : {} });
+}
+
+/** One turn: an exchange whose events go to the socket, each as a message. */
+class SocketTurn implements Exchange {
+  readonly id = exchangeId();
+  readonly requestId = this.id;
+  readonly principal: Principal;
+  readonly method = 'GET';
+  readonly path = '/responses';
+  readonly params = NO_PARAMS;
+  readonly headers: HeadersOfInterest;
+  readonly arriving = undefined;
+  readonly bytesIn: number;
+  readonly scan: BodyScan;
+  readonly sink: EventSink;
+  readonly startedAt = performance.now();
+  body: Buffer;
+  bodyReadAt = this.startedAt;
+  onAbort: ((reason: AbortReason) => void) | undefined;
+  aborted: AbortReason | undefined;
+  readonly #socket: ClientSocket;
+  readonly #dialect: Dialect;
+  readonly #onOver: () => void;
+  #over = false;
+
+  constructor(socket: ClientSocket, dialect: Dialect, body: Buffer, onOver: () => void) {
+    this.#socket = socket;
+    this.#dialect = dialect;
+    this.#onOver = onOver;
+    this.principal = socket.principal;
+    this.headers = { ...plainHeaders(socket.headers), contentType: 'application/json' };
+    this.body = body;
+    this.bytesIn = body.length;
+    this.sink = new EventSink(socket);
+    this.scan = dialect.scan(this);
+    this.scan.advance(body, body.length);
+  }
+
+  abort(reason: AbortReason): void {
+    if (this.#over || this.aborted) return;
+    this.aborted = reason;
+    this.onAbort?.(reason);
+  }
+
+  drained(): void {
+    this.sink.onDrained?.();
+  }
+
+  pushOwnHeaders(): void {}
+
+  refuse(error: GatewayError): void {
+    if (this.#over || this.sink.started) return;
+    this.sink.started = true;
+    this.#socket.send(errorText(error, this.#dialect));
+  }
+
+  clientJson(): undefined {}
+
+  keepBody(): () => void {
+    return KEEPS_NOTHING;
+  }
+
+  releaseBody(): void {
+    this.body = NOTHING;
+  }
+
+  finish(): void {
+    if (this.#over) return;
+    this.#over = true;
+    // Whoever finishes has more to do in this turn of the loop.
+    setImmediate(this.#onOver);
+  }
+}
+
+function plainHeaders(headers: HeadersOfInterest): HeadersOfInterest {
+  const { traceparent, tracestate, tfy, forwardable } = headers;
+  return {
+    contentType: undefined,
+    accept: undefined,
+    traceparent,
+    tracestate,
+    idempotencyKey: undefined,
+    range: undefined,
+    query: undefined,
+    tfy,
+    forwardable,
+  };
+}
+
+/** An event is not larger than an answer may be. */
+const MAX_EVENT_BYTES = 64 * 1024 * 1024;
+
+/** Takes an event stream and sends the data of each event as a message. */
+class EventSink implements ResponseSink {
+  started = false;
+  bytesOut = 0;
+  onDrained: (() => void) | undefined;
+  readonly #parser: SseParser;
+  #ready = true;
+
+  constructor(socket: ClientSocket) {
+    this.#parser = new SseParser((_name, data) => {
+      if (data !== '[DONE]') this.#ready = socket.send(data);
+    }, MAX_EVENT_BYTES);
+  }
+
+  start(): void {
+    this.started = true;
+  }
+
+  write(chunk: Uint8Array): boolean {
+    this.bytesOut += chunk.length;
+    this.#ready = true;
+    this.#parser.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+    return this.#ready;
+  }
+
+  end(chunk?: Uint8Array): void {
+    if (chunk) this.write(chunk);
+  }
+
+  /** The error event was written before: on a socket the next turn may follow. */
+  cut(): void {}
+}
