@@ -13,8 +13,10 @@ const message = {
     role: { type: 'string', enum: ['system', 'user', 'assistant', 'function', 'tool', 'developer'] },
     content: {
       description: 'Text, or parts: text, image_url, input_audio, file, refusal. May be absent beside tool_calls.',
-      nullable: true,
-      oneOf: [{ type: 'string' }, { type: 'array', items: freeObject }],
+      oneOf: [
+        { type: 'string', nullable: true },
+        { type: 'array', items: freeObject },
+      ],
     },
     name: { type: 'string' },
     tool_calls: { type: 'array', items: freeObject },
@@ -60,7 +62,7 @@ export const chatCompletionRequest = {
     },
     max_tokens: { type: 'integer', minimum: 1, description: 'Older form of max_completion_tokens' },
     max_completion_tokens: { type: 'integer', minimum: 1, description: 'Reasoning tokens count too' },
-    stop: { nullable: true, oneOf: [{ type: 'string' }, stringList] },
+    stop: { oneOf: [{ type: 'string', nullable: true }, stringList] },
     presence_penalty: number(-2, 2, 'Penalty for tokens that occurred'),
     frequency_penalty: number(-2, 2, 'Penalty by how often a token occurred'),
     logit_bias: { type: 'object', nullable: true, additionalProperties: { type: 'number' } },

@@ -207,7 +207,7 @@ export const jsonSchemas = {
         additionalProperties: true,
         properties: { include_usage: { type: 'boolean' } },
       },
-      stop: { nullable: true, oneOf: [text, texts] },
+      stop: { oneOf: [{ ...text, nullable: true }, texts] },
       temperature: { type: 'number' },
       top_p: { type: 'number' },
       echo: { type: 'boolean' },
@@ -248,10 +248,15 @@ export const jsonSchemas = {
     properties: {
       model,
       input: {
-        description: 'Text to embed: a text, texts, the tokens of one, or those of several',
-        oneOf: [text, texts, tokens, { type: 'array', items: tokens }],
+        description: 'Text to embed: a text, the tokens of one, or a list in which each is either',
+        oneOf: [text, { type: 'array', items: { oneOf: [text, { type: 'integer', minimum: 0 }, tokens] } }],
       },
-      encoding_format: { type: 'string', enum: ['float', 'base64'], default: 'float' },
+      encoding_format: {
+        type: 'string',
+        nullable: true,
+        default: 'float',
+        description: '`float` or `base64`; whatever else a provider knows passes',
+      },
       dimensions: { type: 'integer', description: 'Embedding vector dimensions (model-specific)' },
       input_type: {
         type: 'string',

@@ -15,6 +15,7 @@ import {
 import { jsonPaths, jsonSchemas, jsonTags } from './openapi-json.ts';
 import { imageGenerationRequest, imageGenerationResponse, mediaPaths } from './openapi-media.ts';
 import { messagePaths } from './openapi-messages.ts';
+import { passedPaths, passedTag } from './openapi-passthrough.ts';
 import { responsePaths } from './openapi-responses.ts';
 
 /**
@@ -91,12 +92,27 @@ const models = {
         content: {
           'application/json': {
             schema: {
-              type: 'object',
-              required: ['object', 'data'],
-              properties: {
-                object: { type: 'string', enum: ['list'] },
-                data: { type: 'array', items: schema('ModelObject') },
-              },
+              oneOf: [
+                {
+                  type: 'object',
+                  required: ['object', 'data'],
+                  properties: {
+                    object: { type: 'string', enum: ['list'] },
+                    data: { type: 'array', items: schema('ModelObject') },
+                  },
+                },
+                {
+                  type: 'object',
+                  description: 'As Anthropic lists models, for a client that sends `anthropic-version`',
+                  required: ['data', 'has_more', 'first_id', 'last_id'],
+                  properties: {
+                    data: { type: 'array', items: schema('AnthropicModelObject') },
+                    has_more: { type: 'boolean' },
+                    first_id: { type: 'string', nullable: true },
+                    last_id: { type: 'string', nullable: true },
+                  },
+                },
+              ],
             },
           },
         },
@@ -126,7 +142,9 @@ const model = {
       '200': {
         description: 'The model',
         headers: ownHeaders,
-        content: { 'application/json': { schema: schema('ModelObject') } },
+        content: {
+          'application/json': { schema: { oneOf: [schema('ModelObject'), schema('AnthropicModelObject')] } },
+        },
       },
       '400': response('BadRequest'),
       '401': response('Unauthorized'),
@@ -136,6 +154,31 @@ const model = {
     },
   },
 };
+
+interface Described {
+  readonly requestBody?: object | undefined;
+  readonly responses: Readonly<Record<string, object>>;
+}
+
+/** What every operation with a body may meet, and every one that asks a provider. */
+function withOtherRefusals<T extends Readonly<Record<string, Readonly<Record<string, Described>>>>>(paths: T): T {
+  const all = Object.entries(paths).map(([path, operations]) => [
+    path,
+    Object.fromEntries(
+      Object.entries(operations).map(([method, operation]) => {
+        const asksProvider = operation.responses['502'] !== undefined;
+        const responses = {
+          ...operation.responses,
+          ...(operation.requestBody !== undefined && { '415': response('Unsupported') }),
+          ...(asksProvider && { '409': response('Rejected'), '422': response('Rejected') }),
+          '500': response('Failed'),
+        };
+        return [method, { ...operation, responses }];
+      }),
+    ),
+  ]);
+  return Object.fromEntries(all);
+}
 
 export const openapiDocument = {
   openapi: '3.0.3',
@@ -156,8 +199,9 @@ export const openapiDocument = {
     { name: 'Files', description: 'Files that callers upload' },
     { name: 'Batches', description: 'Many requests in one file, run by the gateway' },
     { name: 'Models', description: 'Available model listing' },
+    passedTag,
   ],
-  paths: {
+  paths: withOtherRefusals({
     '/chat/completions': chatCompletions,
     ...messagePaths,
     ...jsonPaths,
@@ -165,9 +209,10 @@ export const openapiDocument = {
     ...filePaths,
     ...responsePaths,
     ...batchPaths,
+    ...passedPaths,
     '/models': models,
     '/models/{id}': model,
-  },
+  }),
   components: {
     securitySchemes: {
       BearerAuth: {
@@ -189,6 +234,16 @@ export const openapiDocument = {
       ImageGenerationResponse: imageGenerationResponse,
       FileObject: fileObject,
       BatchObject: batchObject,
+      AnthropicModelObject: {
+        type: 'object',
+        required: ['type', 'id', 'display_name', 'created_at'],
+        properties: {
+          type: { type: 'string', enum: ['model'] },
+          id: { type: 'string', description: '`account/model`' },
+          display_name: { type: 'string' },
+          created_at: { type: 'string', format: 'date-time' },
+        },
+      },
       ModelObject: {
         type: 'object',
         required: ['id', 'object'],
@@ -227,6 +282,11 @@ export const openapiDocument = {
       Forbidden: refusal('This key may not use this model'),
       NotFound: refusal('There is no such model, and near names are given; or no such file'),
       Timeout: refusal('The body came too slowly, or no token within x-tfy-ttft-timeout-ms'),
+      Unsupported: refusal(
+        'The body is compressed in a way that is not understood; accept-encoding names those that are',
+      ),
+      Rejected: refusal('The provider rejected the request, in its own words', upstreamHeaders),
+      Failed: refusal('The gateway failed; the log tells why under the exchange id'),
       TooLarge: refusal('The body is larger than the gateway takes'),
       RateLimited: refusal(causes('rate_limited', 'budget_exceeded', 'upstream_rate_limited'), limitHeaders),
       UpstreamFailed: refusal('The provider failed, or refused the gateway’s credential', upstreamHeaders),

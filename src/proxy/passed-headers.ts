@@ -28,7 +28,7 @@ const NOT_PASSED_BEGINNINGS = ['x-tfy-', 'x-sluice-', 'x-forwarded-', 'sec-', 'p
 /** What of an answer is not for the client: about our connection, our name and origin, or made by us. */
 const NOT_GIVEN = new Set([
   ...OF_THE_CONNECTION,
-  ...['set-cookie', 'set-cookie2', 'www-authenticate', 'date', 'server', 'via', 'server-timing', 'content-encoding'],
+  ...['set-cookie', 'set-cookie2', 'www-authenticate', 'date', 'server', 'via', 'server-timing'],
   ...['alt-svc', 'strict-transport-security', 'public-key-pins', 'expect-ct', 'nel', 'report-to', 'clear-site-data'],
   ...['refresh', 'service-worker-allowed', 'content-type', 'x-request-id', 'request-id'],
 ]);

@@ -148,8 +148,9 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
     this.#metadata = requestMetadata(client.metadata, this.#caller);
     const upgrade = onlyHeader(this.#lines, 'upgrade');
     if (upgrade instanceof GatewayError) return upgrade;
-    if (upgrade !== undefined) {
-      const detail = `\`upgrade: ${upgrade.slice(0, 32)}\`: no other protocol is passed through, WebSockets neither.`;
+    // RFC 9110 §7.8: any other wish may be ignored, as by every answer here.
+    if (upgrade?.toLowerCase().includes('websocket')) {
+      const detail = 'WebSockets are not passed through.';
       return new GatewayError('invalid_header', { param: 'upgrade', detail });
     }
     const path = checkedPath(this.#asked.path);
@@ -485,9 +486,9 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
         stream: this.#isStream,
         servedAs: peeked?.servedAs,
         choices: peeked?.choices ?? 0,
-        free: peeked?.free,
         // Of what is not understood nothing is estimated.
         counted: peeked === undefined || form === undefined ? (peeked?.counted ?? {}) : peeked.counted,
+        free: this.#isFree(),
         price,
         estimate,
         record,
@@ -501,6 +502,11 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
     this.#memory.release();
     // Whatever happened: its place in flight is not lost.
     exchange.finish();
+  }
+
+  /** What a provider only shows, lists or deletes is not billed; what a service of one's own bills nobody knows. */
+  #isFree(): true | undefined {
+    return this.#peeked?.free ?? (this.#asked.kind === 'provider' && ofNothing(this.#method) ? true : undefined);
   }
 
   #forbidden(model: string): GatewayError {

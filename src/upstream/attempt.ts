@@ -62,6 +62,8 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
   #controller: Dispatcher.DispatchController | undefined;
   #request: OutboundRequest | undefined;
   #dispatched = false;
+  /** Its answer has no body, whatever its head says. */
+  #isHead = false;
   #done = false;
   /** The first byte of an answer came. */
   #begun = false;
@@ -91,6 +93,7 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
     const request = this.#request!;
     this.#request = undefined;
     this.#dispatched = true;
+    this.#isHead = request.method === 'HEAD';
     this.#connection = connection;
     // Pieces have no length of their own, and undici would send them chunked: some front ends refuse that (411).
     const body = sentBody(request);
@@ -178,7 +181,7 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
     if (status < 200) return;
     this.answered = true;
     this.#declared = headers['content-length'];
-    const encoding = answerEncoding(headers);
+    const encoding = this.#isHead || status === 204 || status === 304 ? undefined : answerEncoding(headers);
     if (encoding !== undefined) this.#decoded = new DecodedAnswer(encoding, this);
     try {
       this.#handler.started(status, encoding === undefined ? headers : decodedHeaders(headers));

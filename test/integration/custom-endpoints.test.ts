@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { eventually, KEY, type RunningGateway, recordOf, startGateway } from '../support/gateway.ts';
 import { type FakeProvider, type ReceivedRequest, sendJson, startProvider } from '../support/provider.ts';
+import { RawClient } from '../support/raw-client.ts';
 
 const SECRET = 'sk-of-the-endpoint-4711';
 const OTHER_KEY = 'sk-other-1234567890';
@@ -39,7 +41,14 @@ before(async () => {
     } else if (pathname.endsWith('/invalid')) {
       sendJson(response, 422, { message: `wrong token ${SECRET}`, field: 'a' }, { 'x-detail': SECRET });
     } else if (pathname.endsWith('/empty')) response.writeHead(204).end();
-    else if (pathname.endsWith('/cut')) {
+    else if (pathname.endsWith('/packed')) {
+      const packed = gzipSync('unpacked');
+      response.writeHead(200, { 'content-encoding': 'gzip', 'content-length': packed.length }).end(packed);
+    } else if (pathname.endsWith('/unknown-packing')) {
+      response.writeHead(200, { 'content-encoding': 'x-own' }).end('x');
+    } else if (pathname.endsWith('/unchanged')) {
+      response.writeHead(304, { 'content-encoding': 'gzip', etag: '"1"' }).end();
+    } else if (pathname.endsWith('/cut')) {
       response.writeHead(200, { 'content-type': 'text/plain' });
       response.write('half', () => response.destroy());
     } else if (pathname.includes('/fail') && failing > 0) {
@@ -223,6 +232,21 @@ describe('a request to an endpoint of one’s own', () => {
     assert.ok(!text.includes(SECRET));
     // Who brought none is told what the endpoint says.
     assert.equal((await call('plain/open/refused')).status, 401);
+  });
+
+  test('an answer that is compressed all the same comes unpacked, or as it is where nobody here knows how', async () => {
+    const packed = await call('speech/first/packed');
+    assert.equal(packed.headers.get('content-encoding'), null);
+    assert.equal(await packed.text(), 'unpacked');
+    assert.equal((await call('speech/first/packed', { method: 'HEAD' })).status, 200);
+    assert.equal((await call('speech/first/unchanged')).status, 304);
+    const { port } = new URL(gateway.url);
+    const client = await RawClient.open({ url: `http://127.0.0.1:${port}` });
+    client.send(
+      `GET /proxy-api/speech/first/unknown-packing HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${KEY}\r\n\r\n`,
+    );
+    assert.match(await client.until((text) => text.includes('\r\n\r\n')), /content-encoding: x-own/i);
+    client.leave();
   });
 
   test('an answer without a body has none', async () => {

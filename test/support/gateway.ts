@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
+import { watchGateway } from './openapi-check.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -127,6 +128,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Runnin
   });
   const url = ready[1]!;
   const operatorUrl = ready[2]!;
+  watchGateway(url);
 
   const stop = async (): Promise<number | null> => {
     if (child.exitCode === null && child.signalCode === null) {
