@@ -98,16 +98,24 @@ export function exchangeAttributes(record: RecordView): Attributes {
 const RULE_NAMES: Readonly<Record<string, string>> = {
   ratelimit: 'applied_ratelimit_rule_ids',
   budget: 'applied_budget_rule_ids',
-  loadbalance: 'applied_loadbalance_rule_ids',
 };
 
 function appliedRules({ rulesJson }: RecordView): [string, string[]][] {
   if (rulesJson === undefined) return [];
   const rules: Record<string, unknown> = JSON.parse(rulesJson);
-  return Object.entries(RULE_NAMES).flatMap(([key, name]): [string, string[]][] => {
+  const routed = routedBy(rules['routing']);
+  const limits = Object.entries(RULE_NAMES).flatMap(([key, name]): [string, string[]][] => {
     const ids = rules[key];
     return Array.isArray(ids) ? [[name, ids.map(String)]] : [];
   });
+  return routed === undefined ? limits : [...limits, ['applied_loadbalance_rule_ids', [routed]]];
+}
+
+/** The rule that chose the target, else the virtual model that was asked. */
+function routedBy(routing: unknown): string | undefined {
+  if (typeof routing !== 'object' || routing === null) return undefined;
+  const { rule, model } = routing as { rule?: unknown; model?: unknown };
+  return String(rule ?? model);
 }
 
 /** Of the attempt that answered, or failed last. GenAI attributes stand on attempts alone: back ends count each as a call. */

@@ -65,6 +65,12 @@ function streamed(dialect: Dialect, wire: Wire, chunks: readonly Buffer[]): Buff
   }, 1 << 24);
   for (const chunk of chunks) parser.push(chunk);
   if (failed || !(reader.complete || reader.finished)) return undefined;
+  const last: InferenceEvent[] = [];
+  reader.end?.(last);
+  for (const each of last) {
+    const bytes = writer.write(each);
+    if (bytes) out.push(bytes);
+  }
   out.push(writer.end());
   return Buffer.concat(out);
 }

@@ -126,6 +126,18 @@ describe('spans of an exchange', () => {
     );
   });
 
+  it('the rules that applied are named by their ids', () => {
+    const rulesJson = JSON.stringify({
+      ratelimit: ['few', 'all'],
+      budget: ['team'],
+      routing: { model: 'v/m', hops: [] },
+    });
+    const [server] = exchangeSpans(record({ rulesJson }), 'genai');
+    const ids = (name: string) =>
+      attributeOf(server!, `applied_${name}_rule_ids`)?.arrayValue?.values.map(({ stringValue }) => stringValue);
+    assert.deepEqual(['ratelimit', 'budget', 'loadbalance'].map(ids), [['few', 'all'], ['team'], ['v/m']]);
+  });
+
   it('providers have the names of the conventions', () => {
     const named = (provider: string) => {
       const [, client] = exchangeSpans(record({ provider }), 'genai');
