@@ -114,7 +114,8 @@ const usage = {
 const finishReason = {
   type: 'string',
   nullable: true,
-  enum: ['stop', 'length', 'tool_calls', 'content_filter', 'function_call', null],
+  description:
+    '`stop`, `length`, `tool_calls`, `content_filter`, `function_call`; `pause` and words of providers that OpenAI has none for.',
 } as const;
 
 const answer = {

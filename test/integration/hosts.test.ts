@@ -11,8 +11,17 @@ import { completion, type FakeProvider, sendJson, startProvider } from '../suppo
 let provider: FakeProvider;
 let gateway: RunningGateway;
 
+const VECTORS = {
+  object: 'list',
+  data: [{ object: 'embedding', index: 0, embedding: [0.1, 0.2, 0.3] }],
+  model: 'the-embed',
+  usage: { prompt_tokens: 1, total_tokens: 1 },
+};
+
 before(async () => {
-  provider = await startProvider((_, response) => sendJson(response, 200, completion('Hello.')));
+  provider = await startProvider(({ path }, response) =>
+    sendJson(response, 200, path.endsWith('/embeddings') ? VECTORS : completion('Hello.')),
+  );
   const shared = { base_url: `${provider.origin}/v1`, auth_data: { type: 'api-key', api_key: 'sk-1' } };
   const model = (kind: string, name: string, types: string[]) => ({
     type: `integration/model/${kind}`,

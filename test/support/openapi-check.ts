@@ -9,7 +9,8 @@ import { openapiDocument } from '../../src/operator/openapi.ts';
  * Relaxations, each with its reason:
  * - Requests that are refused are not held: most of them are wrong on purpose.
  * - What passes as it is (docs/passthrough.md) is the provider's own, and so is every answer to it.
- * - Errors of /messages are in the form of Anthropic, which its own tests look at.
+ * - Errors of /messages are in the form of Anthropic, and those of MCP servers in that of JSON-RPC, which their own tests
+ *   look at.
  * - What is no path of the document (the root, probes of paths that are not there) is held for its errors alone.
  */
 
@@ -102,7 +103,7 @@ function hold(
   }
   if (method === 'HEAD' || !(response.headers.get('content-type') ?? '').startsWith('application/json')) return;
   if (response.ok && (found === undefined || operation === undefined)) return;
-  if (!response.ok && path.startsWith('/messages')) return;
+  if (!response.ok && OWN_ERRORS.test(path)) return;
   const where = response.ok
     ? [
         'paths',
@@ -128,6 +129,7 @@ function hold(
     .catch(() => {});
 }
 
+const OWN_ERRORS = /^\/messages|\/mcp\b/;
 const PASSED = /^\/(proxy-api|gemini|bedrock|stt|tts|fine_tuning)\b/;
 
 function check(where: readonly string[], text: string, what: string): void {
