@@ -49,7 +49,9 @@ test('models of one region share their mounts, and an account lists each address
   assert.equal(listed[0]?.mounts, listed[1]?.mounts);
   assert.deepEqual(
     connections.map(({ origin }) => origin),
-    ['https://bedrock-runtime.eu-west-1.amazonaws.com', 'https://bedrock-runtime.us-east-1.amazonaws.com'],
+    ['eu-west-1', 'us-east-1'].flatMap((region) =>
+      ['bedrock-runtime', 'bedrock-agent-runtime'].map((service) => `https://${service}.${region}.amazonaws.com`),
+    ),
   );
 });
 

@@ -35,15 +35,16 @@ test('a gateway in front of Azure keeps its own path in front of each form', () 
   const paths = (['v1', 'deployments', 'models', 'claude', 'host'] as const).flatMap((form) =>
     azurePlaces(endpoint, form, undefined).map(({ path }) => path?.(target, { stream: true })),
   );
+  const ofVersion1 = ['chat/completions', 'embeddings', 'completions', 'images/generations', 'images/edits'];
+  ofVersion1.push('audio/speech', 'audio/transcriptions', 'audio/translations');
   assert.deepEqual(paths, [
-    '/azure/openai/v1/chat/completions',
-    '/azure/openai/v1/embeddings',
-    '/azure/openai/deployments/my%20gpt/chat/completions?api-version=2024-10-21',
-    '/azure/openai/deployments/my%20gpt/embeddings?api-version=2024-10-21',
+    ...ofVersion1.map((each) => `/azure/openai/v1/${each}`),
+    '/azure/openai/v1/responses',
+    '/azure/providers/cohere/v2/rerank',
+    ...ofVersion1.map((each) => `/azure/openai/deployments/my%20gpt/${each}?api-version=2024-10-21`),
     '/azure/models/chat/completions?api-version=2024-05-01-preview',
     '/azure/models/embeddings?api-version=2024-05-01-preview',
     '/azure/anthropic/v1/messages',
-    '/azure/v1/chat/completions',
-    '/azure/v1/embeddings',
+    ...['chat/completions', 'embeddings', 'completions', 'rerank'].map((each) => `/azure/v1/${each}`),
   ]);
 });
