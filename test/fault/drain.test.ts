@@ -69,7 +69,9 @@ describe('a gateway that gets SIGTERM', () => {
     assert.equal(gateway.process.exitCode, null, 'a whole answer is still awaited');
     sendJson(open.get('many-whole')![0]!, 200, completion('whole'));
     assert.equal(await (await whole).text(), JSON.stringify(completion('whole')));
-    assert.equal(await gateway.exited, 0);
+    const code = await gateway.exited;
+    const { signalCode } = gateway.process;
+    assert.deepEqual({ code, signalCode }, { code: 0, signalCode: null }, gateway.output().slice(-2000));
     // What was still to be written is in the log.
     assert.equal(gateway.records({ 'gen_ai.request.model': 'p/stream', 'sluice.outcome': 'ok' }).length, STREAMS);
   });
