@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { eventually, KEY, type RunningGateway, startGateway } from '../support/gateway.ts';
 import { RawClient } from '../support/raw-client.ts';
+import { smallDisk, smallDiskSkip } from '../support/small-disk.ts';
 
 const noProc = process.platform === 'linux' ? false : 'resident memory of another process is read from /proc';
 const PURPOSE = '--B\r\ncontent-disposition: form-data; name="purpose"\r\n\r\nuser_data\r\n';
@@ -139,34 +139,20 @@ test('an upload that stands still ends with 408, and one that the drain cuts wit
   assert.deepEqual(await blobs(gateway.folder), []);
 });
 
-/** A file system of four MiB in place of the folder; false: it takes rights that this machine does not give. */
-function mountSmallDisk(folder: string): boolean {
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', folder], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-test('a full disk is 503, leaves nothing behind, and the next file that fits is taken', async (t) => {
+test('a full disk is 503, leaves nothing behind, and the next file that fits is taken', {
+  skip: smallDiskSkip(),
+}, async (t) => {
+  const disk = smallDisk(4 * 1024 * 1024);
   const folder = await mkdtemp(join(tmpdir(), 'sluice-test-'));
-  const place = join(folder, 'data/blobs');
-  await mkdir(place, { recursive: true });
-  if (!mountSmallDisk(place)) {
-    await rm(folder, { recursive: true });
-    t.skip('a small disk cannot be mounted here');
-    return;
-  }
-  const gateway = await startGateway({ folder }).catch((error: unknown) => {
-    execFileSync('umount', [place]);
-    throw error;
-  });
+  let gateway: RunningGateway | undefined;
   t.after(async () => {
-    await gateway.stop();
-    execFileSync('umount', [place]);
-    await gateway[Symbol.asyncDispose]();
+    await gateway?.[Symbol.asyncDispose]();
+    disk.unmount();
+    await rm(folder, { recursive: true, force: true });
   });
+  await mkdir(join(folder, 'data'));
+  await symlink(disk.folder, join(folder, 'data/blobs'));
+  gateway = await startGateway({ folder });
   const full = await upload(gateway, 8_000_000);
   assert.deepEqual([full.status, full.error?.code], [503, 'blobs_unavailable']);
   assert.match(full.error?.message ?? '', /disk is full/);
