@@ -50,7 +50,7 @@ export function watchRss(pid: number, everyMs: number): { stop(): number } {
   };
 }
 
-/** Of each thread of a process: how long it ran, and how long it was ready and waited for a core, µs. */
+/** CPU time and run-queue wait of each thread of a process, by thread id, in µs. The kernel's `schedstat` tells both. */
 export function threadTimes(pid: number): Map<number, { ranUs: number; waitedUs: number }> {
   const times = new Map<number, { ranUs: number; waitedUs: number }>();
   for (const entry of readdirSync(`/proc/${pid}/task`)) {

@@ -8,7 +8,7 @@ import { answeredLine, unansweredLine } from './line-result.ts';
 import { retryOf } from './line-retry.ts';
 import type { LocalAnswer, LocalExchange } from './local-exchange.ts';
 
-/** Pieces whose lines are at hand: behind a line that waits for its provider others go on. */
+/** Max pieces that are leased at once. With several, other lines run while one waits to be retried. */
 const MAX_PIECES = 3;
 /** How often waits are looked at and load is measured, while there is something to run. */
 const TICK_MS = 100;
@@ -32,7 +32,7 @@ export interface BatchDesk {
 /** For whom the lines of a batch are run, as it was kept with the batch. */
 export interface BatchCaller {
   readonly principal: Principal;
-  /** Of the header `x-tfy-metadata` with which the batch was made. */
+  /** The `x-tfy-metadata` header of the request that created the batch; each line is run with it. */
   readonly metadata: string | undefined;
 }
 
@@ -138,7 +138,7 @@ export class BatchRunner {
   #isWork = false;
   #timer: NodeJS.Timeout | undefined;
   #tickedAt = 0;
-  /** Of `maxConcurrency`, less where live traffic is kept waiting. */
+  /** The share of `maxConcurrency` that may run now, 0 to 1. It falls while the event loop is late. */
   #share = 1;
   #isStopping = false;
   #onStopped: (() => void) | undefined;
@@ -169,7 +169,7 @@ export class BatchRunner {
     });
   }
 
-  /** What is under way ends now, without a result: another gateway, or the next start, sends it again. */
+  /** Aborts the lines in flight. They have no result, so another gateway or the next start sends them again. */
   cut(): void {
     for (const exchange of this.#open) exchange.abort('drain');
   }
@@ -327,7 +327,7 @@ export class BatchRunner {
 
   /** One message at a time for each piece: what comes meanwhile goes with the next. */
   async #tell(piece: Piece): Promise<void> {
-    // What is over was told: another thread may run it by now.
+    // A piece that is no longer listed was reported as over: another thread may hold its lease by now.
     if (piece.isTelling || !this.#pieces.includes(piece)) return;
     const isOver = piece.waiting.length === 0 && piece.running === 0;
     const isDue = performance.now() - piece.toldAt > RENEW_MS;

@@ -13,7 +13,7 @@ export function answeredLine(customId: string, requestId: string, { status, body
   return lineOf(customId, response, null);
 }
 
-/** Of a line that was not answered at all. */
+/** The output line of a request that got no response; `code` and `message` say why. */
 export function unansweredLine(customId: string, code: string, message: string): string {
   return lineOf(customId, 'null', { code, message });
 }

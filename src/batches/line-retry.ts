@@ -12,7 +12,7 @@ export interface Retry {
   readonly delayMs: number;
   /** Provider or gateway said how long: the whole batch keeps to it. */
   readonly isTold: boolean;
-  /** Whoever is too busy will answer in the end: such tries are not counted. */
+  /** Whether the attempt counts towards `batches.max_attempts`. One that a busy provider refused does not. */
   readonly counts: boolean;
 }
 
