@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { type JsonObject, objectOf } from '../../codec/json-value.ts';
 import { accountName, collaborators, ownedBy } from '../account-schema.ts';
 import { warn } from '../documents/manifests.ts';
 import { GUARDS, type GuardKind, type GuardSchema } from '../guardrails/guard-schemas.ts';
@@ -77,6 +76,10 @@ const schema = restricting(
     ),
 );
 
+function objectOf(value: unknown): GuardConfig['config'] | undefined {
+  return typeof value === 'object' && value !== null ? { ...value } : undefined;
+}
+
 function sideOf(target: unknown): GuardConfig['target'] {
   return target === 'request' || target === 'response' ? target : undefined;
 }
@@ -87,7 +90,7 @@ function olderConfig(
   written: object,
   index: number,
   context: z.core.ParsePayload,
-): JsonObject {
+): GuardConfig['config'] {
   const { config }: GuardSchema = GUARDS[kind];
   const parsed = config.safeParse(written);
   if (parsed.success) return objectOf(parsed.data) ?? {};
