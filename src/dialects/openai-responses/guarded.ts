@@ -29,7 +29,9 @@ function ofItem(item: unknown, slots: TextSlot[], side: 'asked' | 'answered'): v
   const thinks = item['type'] === 'reasoning';
   for (const key of ['content', 'summary', 'output']) {
     const parts = item[key];
-    if (isArray(parts)) for (const part of parts) ofPart(part, thinks ? 'reasoning' : 'text', about, slots);
+    if (isArray(parts)) {
+      for (const part of parts) ofPart(part, thinks ? 'reasoning' : 'text', { ...about, ...sealed(item, thinks) }, slots);
+    }
     else add(slots, slotAt(item, key, { kind: 'text', ...about }));
   }
   add(slots, slotAt(item, 'arguments', { kind: 'arguments', ...about }));
@@ -37,10 +39,16 @@ function ofItem(item: unknown, slots: TextSlot[], side: 'asked' | 'answered'): v
   add(slots, slotAt(item, 'code', { kind: 'text', ...about }));
 }
 
-function ofPart(part: unknown, kind: TextKind, about: Pick<TextSlot, 'role'>, slots: TextSlot[]): void {
+function ofPart(part: unknown, kind: TextKind, about: Pick<TextSlot, 'role' | 'repeats'>, slots: TextSlot[]): void {
   if (!isObject(part)) return;
   add(slots, slotAt(part, 'text', { kind, ...about, ...repeated(part) }));
   add(slots, slotAt(part, 'refusal', { kind, ...about }));
+}
+
+/** What was thought may stand there once more, sealed. */
+function sealed(item: JsonObject, thinks: boolean): Pick<TextSlot, 'repeats'> {
+  if (!thinks || typeof item['encrypted_content'] !== 'string') return {};
+  return { repeats: { holder: item as Record<string, unknown>, key: 'encrypted_content', instead: null } };
 }
 
 /** Chances of tokens tell the words once more. */
