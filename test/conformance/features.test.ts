@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openAiChat } from '../../src/dialects/openai-chat/index.ts';
 import { WIRES } from '../../src/plugs.ts';
+import { formOf } from '../../src/relay/choose-mount.ts';
 import { declaredFate, FEATURES, fateOf, WIRES_OF_TABLE } from './features.ts';
 
 /* The table of docs/providers.md is made of these declarations: what is refused or left out is tried as well as the rest. */
@@ -18,7 +19,7 @@ for (const [column, { wire: name, title, model }] of WIRES_OF_TABLE.entries()) {
 
 test('each feature is declared for each column, and each wire that chats are translated to has one', () => {
   for (const { declared, name } of FEATURES) assert.equal(declared.length, WIRES_OF_TABLE.length, name);
-  const translated = WIRES.filter(({ name, operation }) => operation === 'chat' && name !== openAiChat.name);
+  const translated = WIRES.filter((wire) => wire.operation === 'chat' && formOf(wire) !== openAiChat.name);
   const shown = new Set<string>(WIRES_OF_TABLE.map(({ wire }) => wire));
   assert.deepEqual(
     translated.map(({ name }) => name).filter((name) => !shown.has(name)),
