@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { RecordView } from './exchange-record.ts';
 import { type Buckets, Histogram } from './histogram.ts';
-import type { MetricRegistry, Sample } from './metric-registry.ts';
+import type { Labels, MetricRegistry, Sample } from './metric-registry.ts';
 
 /** Guards come from the configuration; over many reloads there may be any number of them. */
 const MAX_SERIES = 1_000;
@@ -14,7 +14,7 @@ const buckets: Buckets = [0.05, 0.1, 0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000,
 /** How often each guard was asked, what it came to and how long it took. Read from records. */
 export class GuardrailMetrics {
   readonly #counts = new Map<string, { readonly name: string; readonly result: string; value: number }>();
-  readonly #times = new Map<string, Histogram>();
+  readonly #times = new Map<string, { readonly labels: Labels; readonly histogram: Histogram }>();
 
   addAll(records: Iterable<RecordView>): void {
     for (const { guardrailsJson } of records) {
@@ -37,11 +37,12 @@ export class GuardrailMetrics {
           ({ name, result, value }): Sample => ({ labels: { guardrail_fqn: name, result }, value }),
         ),
     );
-    registry.histogram(
-      'ai_gateway_guardrail_execution_latency_ms',
-      'How long a guard took, in milliseconds',
-      () => [...this.#times].map(([name, histogram]) => ({ labels: { guardrail_fqn: name }, histogram })),
-    );
+    const latency = 'ai_gateway_guardrail_execution_latency_ms';
+    registry.family('histogram', latency, 'How long a guard took, in milliseconds', () => {
+      const samples: Sample[] = [];
+      for (const { labels, histogram } of this.#times.values()) histogram.collect(latency, labels, samples);
+      return samples;
+    });
   }
 
   #count(name: string, result: string): void {
@@ -54,9 +55,9 @@ export class GuardrailMetrics {
   #timesOf(name: string): Histogram {
     let known = this.#times.get(name);
     if (known === undefined) {
-      known = new Histogram(buckets);
+      known = { labels: { guardrail_fqn: name }, histogram: new Histogram(buckets) };
       this.#times.set(name, known);
     }
-    return known;
+    return known.histogram;
   }
 }

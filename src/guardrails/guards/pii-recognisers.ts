@@ -26,7 +26,7 @@ const PII: Readonly<Record<string, PiiRecogniser>> = {
     accepts: (text) => digitsOf(text).length >= 7 && digitsOf(text).length <= 15,
   },
   CreditCardNumber: { pattern: '\\b(?:\\d[ -]?){12,18}\\d\\b', accepts: luhn },
-  InternationalBankingAccountNumber: { pattern: '\\b[A-Z]{2}\\d{2}(?:[ -]?[A-Z0-9]){11,30}\\b', ignoreCase: true, accepts: iban },
+  InternationalBankingAccountNumber: { pattern: '\\b[A-Z]{2}\\d{2}(?:[ -]?[A-Z0-9]){11,30}\\b', accepts: iban },
   SWIFTCode: behind('swift|bic', '[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?'),
   IPAddress: {
     pattern: '\\b(?:\\d{1,3}\\.){3}\\d{1,3}\\b|(?:\\b[0-9A-Fa-f]{1,4}|:):[0-9A-Fa-f:.]{1,43}',
