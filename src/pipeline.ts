@@ -1,14 +1,14 @@
+import { type JsonObject, parseObject } from './codec/json-value.ts';
 import type { ComplexityTier, ServerSettings } from './config/configuration.ts';
 import type { ConditionValues } from './config/rules/target-condition.ts';
-import { type JsonObject, parseObject } from './codec/json-value.ts';
 import { GatewayError } from './core/errors.ts';
 import type { Exchange, OrError } from './core/exchange.ts';
 import type { Log } from './core/log.ts';
 import type { Sweeper } from './core/sweeper.ts';
 import { continueTrace } from './core/trace-context.ts';
 import type { Dialect, PeekedRequest, RequestScan } from './dialects/dialect.ts';
-import { type Guardrails, outputGuard, unknownGuardrail } from './guardrails/guardrails.ts';
 import { type GuardedInput, guardInput, type InputVerdict } from './guardrails/guarded-input.ts';
+import { type Guardrails, outputGuard, unknownGuardrail } from './guardrails/guardrails.ts';
 import type { GuardSession } from './guardrails/session.ts';
 import { PendingVerdict, untilVerdict } from './guardrails/until-verdict.ts';
 import { MODEL_TYPES_OF } from './inference/operation.ts';

@@ -39,18 +39,19 @@ export interface GuardedForm {
 export const NO_WORDS: GuardedEvent = { slots: [], ends: [] };
 
 /** A slot where the value is a string that is not empty. */
-export function slotAt(
-  holder: unknown,
-  key: string,
-  about: Omit<TextSlot, 'holder' | 'key'>,
-): TextSlot | undefined {
+export function slotAt(holder: unknown, key: string, about: Omit<TextSlot, 'holder' | 'key'>): TextSlot | undefined {
   if (!isHolder(holder)) return undefined;
   const text = holder[key];
   return typeof text === 'string' && text !== '' ? { holder, key, ...about } : undefined;
 }
 
 /** Slots of all strings below a value, keys not included. */
-export function slotsBelow(holder: unknown, key: string, about: Omit<TextSlot, 'holder' | 'key'>, into: TextSlot[]): void {
+export function slotsBelow(
+  holder: unknown,
+  key: string,
+  about: Omit<TextSlot, 'holder' | 'key'>,
+  into: TextSlot[],
+): void {
   if (!isHolder(holder)) return;
   const value = holder[key];
   if (typeof value === 'string') {

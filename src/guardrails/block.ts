@@ -24,7 +24,9 @@ export function blocked(hook: Hook, objections: readonly Objection[]): GatewayEr
   const custom = objections.find(({ errorMessage }) => errorMessage !== undefined)?.errorMessage;
   const summary = `${title} Guardrail checks failed for integrations: [${names}]`;
   const message = custom === undefined ? summary : custom.replaceAll('{{guardrail_message}}', () => told);
-  const code: ErrorCode = objections.some(({ result }) => result === 'failed') ? 'guardrail_blocked' : 'guardrail_unavailable';
+  const code: ErrorCode = objections.some(({ result }) => result === 'failed')
+    ? 'guardrail_blocked'
+    : 'guardrail_unavailable';
   const status = code === 'guardrail_blocked' ? 400 : 503;
   return new GatewayError(code, {
     detail: custom === undefined ? `${summary}. ${told}` : message,

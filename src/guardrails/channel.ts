@@ -42,7 +42,8 @@ export class Channel {
     this.#changing = plan?.changing && session.scanOf(plan.changing, kind);
     this.#recording = plan?.recording && session.scanOf(plan.recording, kind);
     const { pseudonyms } = session;
-    this.#restoring = side === 'asked' || pseudonyms.isEmpty ? undefined : session.scanOf(pseudonyms.placeholders, kind);
+    this.#restoring =
+      side === 'asked' || pseudonyms.isEmpty ? undefined : session.scanOf(pseudonyms.placeholders, kind);
   }
 
   /** What is before here stays as it is. */
@@ -97,7 +98,8 @@ export class Channel {
     if (recorded !== undefined && recorded.length > 0) this.#tally.add(recorded);
     const restored = this.#restoring?.take();
     const { pseudonyms } = this.#session;
-    if (restored !== undefined) for (const each of restored) this.#edit(each, pseudonyms.valueOf(each.text) ?? each.text);
+    if (restored !== undefined)
+      for (const each of restored) this.#edit(each, pseudonyms.valueOf(each.text) ?? each.text);
     const changed = this.#changing?.take();
     if (changed === undefined || changed.length === 0) return;
     this.#tally.add(changed);

@@ -106,11 +106,9 @@ export class GuardedAnswer extends AnswerFilter {
     const tally = new LocalTally();
     const began = performance.now();
     let changed = false;
-    let refused = false;
     for (const slot of slots) {
       const channel = new Channel(slot.kind, plan, session, tally);
       changed = setText(slot, guardedText(textOf(slot), channel)) || changed;
-      refused ||= channel.refused;
     }
     tally.ms = performance.now() - began;
     const error = plan && session.noteLocal('llm-output', plan, tally);
@@ -119,7 +117,13 @@ export class GuardedAnswer extends AnswerFilter {
     if (plan === undefined || (plan.mutators.length === 0 && plan.validators.length === 0)) return local();
     const texts = slots.map((slot) => ({ text: textOf(slot), kind: slot.kind }));
     const response = parseObject(local().toString()) ?? {};
-    const question: GuardQuestion = { hook: 'llm-output', exchange: session.exchange, texts, request: request(), response };
+    const question: GuardQuestion = {
+      hook: 'llm-output',
+      exchange: session.exchange,
+      texts,
+      request: request(),
+      response,
+    };
     return askAll(session, plan, question).then((answer) => {
       if (answer instanceof GatewayError) return answer;
       for (const [at, slot] of slots.entries()) changed = setText(slot, answer[at] ?? textOf(slot)) || changed;

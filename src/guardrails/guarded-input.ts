@@ -71,7 +71,8 @@ class InputCheck {
     const { plan, session, hook } = this.#g;
     const texts = await session.mutate(hook, plan.mutators, this.#question());
     if (!Array.isArray(texts)) return texts as GatewayError;
-    for (const [at, slot] of this.#slots.entries()) this.#changed = setText(slot, texts[at] ?? textOf(slot)) || this.#changed;
+    for (const [at, slot] of this.#slots.entries())
+      this.#changed = setText(slot, texts[at] ?? textOf(slot)) || this.#changed;
     return session.validate(hook, first, this.#question());
   }
 
@@ -90,4 +91,3 @@ class InputCheck {
     return { hook, exchange: session.exchange, texts, request: this.#request };
   }
 }
-

@@ -302,7 +302,8 @@ function endsWithEmptyLine(bytes: Buffer, from: number): boolean {
   if (end - 1 < from) return false;
   const last = bytes[end];
   const before = bytes[end - 1];
-  if (last === LF) return before === LF || (before === CR && end - 2 >= from && (bytes[end - 2] === LF || bytes[end - 2] === CR));
+  if (last === LF)
+    return before === LF || (before === CR && end - 2 >= from && (bytes[end - 2] === LF || bytes[end - 2] === CR));
   return last === CR && before === CR;
 }
 

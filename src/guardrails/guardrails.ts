@@ -25,7 +25,11 @@ export interface Guardrails {
 
 /** Undefined: no guard is configured. */
 export function createGuardrails(
-  { guards: configs, guardrailRules, guardrailSettings }: Pick<Configuration, 'guards' | 'guardrailRules' | 'guardrailSettings'>,
+  {
+    guards: configs,
+    guardrailRules,
+    guardrailSettings,
+  }: Pick<Configuration, 'guards' | 'guardrailRules' | 'guardrailSettings'>,
   runner: GuardRunner,
 ): Guardrails | undefined {
   if (configs.length === 0) return undefined;

@@ -1,5 +1,5 @@
-import type { GuardConfig } from '../config/guardrails/guardrails.ts';
 import type { GuardKind } from '../config/guardrails/guard-schemas.ts';
+import type { GuardConfig } from '../config/guardrails/guardrails.ts';
 import type { Guard } from './guard.ts';
 import { piiGuard, regexGuard, secretGuard } from './guards/local-guards.ts';
 import { metadataGuard } from './guards/metadata-guard.ts';

@@ -1,4 +1,10 @@
-import { HOOKS, type GuardrailMatch, type GuardrailRule, type Hook, type OnStreams } from '../config/guardrails/guardrails.ts';
+import {
+  type GuardrailMatch,
+  type GuardrailRule,
+  HOOKS,
+  type Hook,
+  type OnStreams,
+} from '../config/guardrails/guardrails.ts';
 import type { Caller } from '../policy/caller.ts';
 import { compilePatterns, type ModelMatcher } from '../policy/model-pattern.ts';
 import { compileSubjects } from '../policy/subject-match.ts';
@@ -161,7 +167,8 @@ function compileTarget(target: NonNullable<GuardrailMatch['target']>): (guarded:
       if (named === (models.condition === 'in')) return true;
     }
     if (tool === undefined) return false;
-    if (server !== undefined && mcpServers !== undefined && server(tool.server) === (mcpServers.condition === 'in')) return true;
+    if (server !== undefined && mcpServers !== undefined && server(tool.server) === (mcpServers.condition === 'in'))
+      return true;
     if (tools === undefined || mcpTools === undefined) return false;
     const named = tools.some((each) => each.server(tool.server) && each.tool(tool.name));
     return named === (mcpTools.condition === 'in');

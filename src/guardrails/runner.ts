@@ -17,11 +17,17 @@ export class DeadlineRunner implements GuardRunner {
   /** Forgotten with the guard, so that a new configuration begins anew. */
   readonly #health = new WeakMap<Guard, Health>();
 
-  run(guard: Guard, question: GuardQuestion, settings: GuardrailSettings, abandoned: AbortSignal): Verdict | Promise<Verdict> {
+  run(
+    guard: Guard,
+    question: GuardQuestion,
+    settings: GuardrailSettings,
+    abandoned: AbortSignal,
+  ): Verdict | Promise<Verdict> {
     if (guard.isLocal) return guard.check!(question, abandoned);
     const health = this.#healthOf(guard);
     const { name } = guard.config;
-    if (performance.now() < health.outUntil) return { result: 'error', message: `${name} failed repeatedly and is not asked for now.` };
+    if (performance.now() < health.outUntil)
+      return { result: 'error', message: `${name} failed repeatedly and is not asked for now.` };
     return this.#asked(guard, question, settings, abandoned).then((verdict) => {
       if (verdict.result === 'error' && !abandoned.aborted) {
         health.errors += 1;
@@ -40,7 +46,12 @@ export class DeadlineRunner implements GuardRunner {
     return health;
   }
 
-  async #asked(guard: Guard, question: GuardQuestion, { timeoutMs }: GuardrailSettings, abandoned: AbortSignal): Promise<Verdict> {
+  async #asked(
+    guard: Guard,
+    question: GuardQuestion,
+    { timeoutMs }: GuardrailSettings,
+    abandoned: AbortSignal,
+  ): Promise<Verdict> {
     const { name } = guard.config;
     const { promise: late, resolve } = Promise.withResolvers<Verdict>();
     const over = new AbortController();
@@ -51,7 +62,10 @@ export class DeadlineRunner implements GuardRunner {
     try {
       return await Promise.race([late, guard.check!(question, AbortSignal.any([abandoned, over.signal]))]);
     } catch (cause) {
-      return { result: 'error', message: `${name} failed: ${cause instanceof Error ? cause.message : 'no reason is known'}.` };
+      return {
+        result: 'error',
+        message: `${name} failed: ${cause instanceof Error ? cause.message : 'no reason is known'}.`,
+      };
     } finally {
       clearTimeout(timer);
     }

@@ -1,5 +1,5 @@
 import type { GuardConfig, GuardrailSettings, Hook } from '../config/guardrails/guardrails.ts';
-import { GatewayError } from '../core/errors.ts';
+import type { GatewayError } from '../core/errors.ts';
 import type { TextKind } from '../dialects/guarded-form.ts';
 import { blocked, type Objection } from './block.ts';
 import { type Guard, type GuardedExchange, type GuardQuestion, PASSED, type Verdict } from './guard.ts';
@@ -22,7 +22,12 @@ export interface GuardResult {
 
 /** How whole texts are asked about, with the deadline of all guards. */
 export interface GuardRunner {
-  run(guard: Guard, question: GuardQuestion, settings: GuardrailSettings, abandoned: AbortSignal): Verdict | Promise<Verdict>;
+  run(
+    guard: Guard,
+    question: GuardQuestion,
+    settings: GuardrailSettings,
+    abandoned: AbortSignal,
+  ): Verdict | Promise<Verdict>;
 }
 
 export interface SessionOptions {
@@ -115,7 +120,11 @@ export class GuardSession {
   // ── guards that are asked about whole texts ───────────────────────────────
 
   /** One after another; the texts as the last left them, or why the exchange is refused. */
-  async mutate(hook: Hook, mutators: readonly PlannedGuard[], question: GuardQuestion): Promise<readonly string[] | GatewayError> {
+  async mutate(
+    hook: Hook,
+    mutators: readonly PlannedGuard[],
+    question: GuardQuestion,
+  ): Promise<readonly string[] | GatewayError> {
     let asked = question;
     for (const planned of mutators) {
       const { config } = planned.guard;
@@ -134,7 +143,11 @@ export class GuardSession {
   }
 
   /** All together. Those that only record are not waited for. */
-  async validate(hook: Hook, validators: readonly PlannedGuard[], question: GuardQuestion): Promise<GatewayError | undefined> {
+  async validate(
+    hook: Hook,
+    validators: readonly PlannedGuard[],
+    question: GuardQuestion,
+  ): Promise<GatewayError | undefined> {
     const asked: Promise<Objection | undefined>[] = [];
     for (const planned of validators) {
       if (planned.guard.config.strategy === 'audit') this.#record(hook, planned, question);

@@ -25,7 +25,8 @@ export function detailOf(record: RecordView): string | undefined {
   const rare = usage?.rare;
   const servedAs = usage?.servedAs;
   if (requestId === id && attemptsJson === undefined && errorDetail === undefined) {
-    if (guardrailsJson === undefined && rare === undefined && servedAs === undefined && unknownCost === undefined) return undefined;
+    if (guardrailsJson === undefined && rare === undefined && servedAs === undefined && unknownCost === undefined)
+      return undefined;
   }
   return JSON.stringify({
     ...(requestId !== id && { request_id: storableText(requestId) }),

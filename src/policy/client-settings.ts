@@ -111,7 +111,9 @@ function readGuardrails(text: string | undefined): OrError<AskedGuardrails | und
   const shape = '{"llm_input_guardrails": ["group/guard"]}';
   const asked = guardrailsIn(text);
   // Ignoring it would let through what the client believes to be guarded.
-  return asked ?? invalid('x-tfy-guardrails', `It must be JSON as \`${shape}\`, of at most ${MAX_NAMES} guards a hook.`);
+  return (
+    asked ?? invalid('x-tfy-guardrails', `It must be JSON as \`${shape}\`, of at most ${MAX_NAMES} guards a hook.`)
+  );
 }
 
 function guardrailsIn(text: string): AskedGuardrails | undefined {

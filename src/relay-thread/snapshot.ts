@@ -1,7 +1,7 @@
 import type { Configuration } from '../config/configuration.ts';
-import { createLimits, type LimitsOptions } from '../limits/limits.ts';
 import { createGuardrails } from '../guardrails/guardrails.ts';
 import { DeadlineRunner } from '../guardrails/runner.ts';
+import { createLimits, type LimitsOptions } from '../limits/limits.ts';
 import type { Snapshot } from '../pipeline.ts';
 import { openAccounts } from '../plugs.ts';
 import { Callers } from '../policy/caller.ts';

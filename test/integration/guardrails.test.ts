@@ -71,7 +71,9 @@ before(async () => {
     for (const piece of said.match(/.{1,3}/gs) ?? []) response.write(chunkEvent({ content: piece }));
     response.end(chunkEvent({}, 'stop') + DONE_EVENT);
   });
-  gateway = await startGateway({ manifests: [openAccount('p', `${provider.origin}/v1`), openAccount('free', `${provider.origin}/v1`), groups, rules] });
+  gateway = await startGateway({
+    manifests: [openAccount('p', `${provider.origin}/v1`), openAccount('free', `${provider.origin}/v1`), groups, rules],
+  });
 });
 after(async () => {
   await gateway[Symbol.asyncDispose]();

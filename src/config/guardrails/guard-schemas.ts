@@ -39,7 +39,11 @@ const clientId = z.object({ type: z.literal('client-id'), client_id: secret('Sen
 const headerAuth = z.object({ type: z.literal('header'), headers: headerMap().describe('Sent with each request.') });
 
 const strings = z.array(text());
-const severity = z.number({ error: 'a number from 0 to 6' }).min(0).max(6).describe('From 0 to 6: as much or more fails.');
+const severity = z
+  .number({ error: 'a number from 0 to 6' })
+  .min(0)
+  .max(6)
+  .describe('From 0 to 6: as much or more fails.');
 const harms = z.array(z.enum(['Hate', 'SelfHarm', 'Sexual', 'Violence'])).describe('What is looked for.');
 const pii = z
   .array(
@@ -59,7 +63,10 @@ const keySpec = z.object({
   required: optionalKey(z.boolean()).describe('Whether the key must be there.'),
   value: optionalKey(
     z.discriminatedUnion('constraint', [
-      z.object({ constraint: z.literal('regex'), regex: text(4096).describe('Pattern of RE2 that its whole value matches.') }),
+      z.object({
+        constraint: z.literal('regex'),
+        regex: text(4096).describe('Pattern of RE2 that its whole value matches.'),
+      }),
       z.object({ constraint: z.literal('allowed_values'), allowed_values: strings.describe('What it may be.') }),
     ]),
   ).describe('What its value may be.'),
@@ -87,7 +94,10 @@ export interface GuardSchema {
   readonly target?: true;
 }
 
-const evaluator = z.object({ type: text(128).describe('As `judge`.'), criteria: text(256).describe('As `patronus:is-polite`.') });
+const evaluator = z.object({
+  type: text(128).describe('As `judge`.'),
+  criteria: text(256).describe('As `patronus:is-polite`.'),
+});
 
 export const GUARDS = {
   'openai-moderations': {
@@ -143,8 +153,12 @@ export const GUARDS = {
     auth: apiKeyAuth,
     config: z.object({
       profile_name: text().describe('Name of the security profile.'),
-      base_url: keyWithDefault(baseUrl(), 'https://service.api.aisecurity.paloaltonetworks.com/v1').describe('Address of the service.'),
-      mode: keyWithDefault(z.enum(['sync', 'async']), 'sync').describe('`async`: it is told, and its verdict not waited for.'),
+      base_url: keyWithDefault(baseUrl(), 'https://service.api.aisecurity.paloaltonetworks.com/v1').describe(
+        'Address of the service.',
+      ),
+      mode: keyWithDefault(z.enum(['sync', 'async']), 'sync').describe(
+        '`async`: it is told, and its verdict not waited for.',
+      ),
       metadata_key_mapping: optionalKey(z.record(text(), text())).describe('Field of the service to key of metadata.'),
     }),
   },
@@ -192,7 +206,11 @@ export const GUARDS = {
       reasoning_mode: z.enum(['off', 'hybrid', 'thinking']).describe('How long it thinks.'),
     }),
   },
-  akto: { abilities: 'validate', auth: tokenAuth, config: z.object({ base_url: baseUrl().describe('Address of the service.') }) },
+  akto: {
+    abilities: 'validate',
+    auth: tokenAuth,
+    config: z.object({ base_url: baseUrl().describe('Address of the service.') }),
+  },
   trojai: {
     abilities: 'validate-or-mutate',
     auth: clientId,
@@ -207,7 +225,10 @@ export const GUARDS = {
       policy_path: text().describe('Behind `/v1/data/`.'),
     }),
   },
-  cedar: { abilities: 'validate', config: z.object({ policy: z.string().describe('Policies in the language of Cedar.') }) },
+  cedar: {
+    abilities: 'validate',
+    config: z.object({ policy: z.string().describe('Policies in the language of Cedar.') }),
+  },
   custom: {
     abilities: 'validate-or-mutate',
     auth: z.discriminatedUnion('type', [basicAuth, bearerAuth]),
@@ -252,12 +273,17 @@ export const GUARDS = {
       custom_patterns: optionalKey(z.array(customPattern).max(256)).describe('Patterns of one’s own.'),
     }),
   },
-  'tfy-content-moderation': { abilities: 'validate', config: z.object({ severity_threshold: severity, categories: harms }) },
+  'tfy-content-moderation': {
+    abilities: 'validate',
+    config: z.object({ severity_threshold: severity, categories: harms }),
+  },
   'tfy-pii': {
     abilities: 'validate-or-mutate',
     config: z.object({
       pii_categories: pii,
-      redaction_text: optionalKey(z.string().max(1024)).describe('What takes its place; absent: `[Email]` and the like.'),
+      redaction_text: optionalKey(z.string().max(1024)).describe(
+        'What takes its place; absent: `[Email]` and the like.',
+      ),
       pseudonyms: keyWithDefault(z.boolean(), false).describe(
         'Each value gets a placeholder of its own, which is replaced by the value again in the answer.',
       ),

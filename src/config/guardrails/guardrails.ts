@@ -39,7 +39,11 @@ export interface GuardrailRule {
 /** All that is there must hold. */
 export interface GuardrailMatch {
   readonly target?: GuardrailTarget;
-  readonly subjects?: { readonly operator: 'and' | 'or'; readonly in?: readonly string[]; readonly notIn?: readonly string[] };
+  readonly subjects?: {
+    readonly operator: 'and' | 'or';
+    readonly in?: readonly string[];
+    readonly notIn?: readonly string[];
+  };
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
@@ -47,7 +51,10 @@ export interface GuardrailMatch {
 export interface GuardrailTarget {
   readonly models?: TargetSet<string>;
   readonly mcpServers?: TargetSet<string>;
-  readonly mcpTools?: TargetSet<{ readonly server: string; /** Absent: all of them. */ readonly tools?: readonly string[] }>;
+  readonly mcpTools?: TargetSet<{
+    readonly server: string /** Absent: all of them. */;
+    readonly tools?: readonly string[];
+  }>;
 }
 
 export interface TargetSet<T> {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { RetrySettings } from '../configuration.ts';
-import { DEFAULT_GUARDRAIL_SETTINGS, type GuardrailSettings } from '../guardrails/guardrails.ts';
 import { warn } from '../documents/manifests.ts';
+import { DEFAULT_GUARDRAIL_SETTINGS, type GuardrailSettings } from '../guardrails/guardrails.ts';
 import { retryConfig } from '../rules/routing.ts';
 import { optionalKey, restricting, text, wholeNumber } from '../scalar-schema.ts';
 import { manifestKind } from './manifest-kind.ts';

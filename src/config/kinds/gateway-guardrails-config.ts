@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { GuardrailMatch, GuardrailRule, GuardrailTarget, Hook } from '../guardrails/guardrails.ts';
 import { positionOf } from '../documents/manifests.ts';
+import type { GuardrailMatch, GuardrailRule, GuardrailTarget, Hook } from '../guardrails/guardrails.ts';
 import { metadataKey, metadataValue, modelPattern, WHEN_NAMES } from '../rules/conditions.ts';
 import { keyWithDefault, optionalKey, restricting, text } from '../scalar-schema.ts';
 import { subjectPattern } from '../subject.ts';
@@ -25,12 +25,12 @@ const target = z.object({
   operator: keyWithDefault(z.literal('or'), 'or').describe('One of the conditions must hold.'),
   conditions: z
     .object({
-      model: optionalKey(z.object({ condition, values: z.array(modelPattern).describe('As `account/model`, with `*`.') })).describe(
-        'Which models are asked.',
-      ),
-      mcpServers: optionalKey(z.object({ condition, values: z.array(serverName).describe('By name, with `*`.') })).describe(
-        'Which MCP servers.',
-      ),
+      model: optionalKey(
+        z.object({ condition, values: z.array(modelPattern).describe('As `account/model`, with `*`.') }),
+      ).describe('Which models are asked.'),
+      mcpServers: optionalKey(
+        z.object({ condition, values: z.array(serverName).describe('By name, with `*`.') }),
+      ).describe('Which MCP servers.'),
       mcpTools: optionalKey(z.object({ condition, values: z.array(tool).describe('By server and tool.') })).describe(
         'Which tools of MCP servers.',
       ),

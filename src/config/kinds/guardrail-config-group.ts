@@ -30,7 +30,9 @@ function integration(kind: GuardKind) {
     type: z.literal(`${PREFIX}${kind}`),
     name: accountName.describe('Stands behind the group: `group/name`.'),
     description: optionalKey(z.string().max(4096)).describe('For people.'),
-    operation: keyWithDefault(z.enum(operations), 'validate').describe('Whether it only looks, or changes what it finds.'),
+    operation: keyWithDefault(z.enum(operations), 'validate').describe(
+      'Whether it only looks, or changes what it finds.',
+    ),
     priority: optionalKey(z.int()).describe('Of those that change: the lower goes first.'),
     enforcing_strategy: keyWithDefault(z.enum(['enforce', 'enforce_but_ignore_on_error', 'audit']), 'enforce').describe(
       'What a failure or an error does: refuse, refuse for a failure alone, or be recorded.',
@@ -129,4 +131,3 @@ function guardFault({ kind, config, operation }: GuardConfig): string | undefine
   }
   return undefined;
 }
-

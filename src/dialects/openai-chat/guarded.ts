@@ -34,7 +34,9 @@ function ofMessage(message: JsonObject, slots: TextSlot[]): void {
 
 /** Of a message or a delta. `prefix`: of the channels of a stream; empty: it is whole. */
 function ofTold(told: JsonObject, choice: JsonObject, prefix: string, slots: TextSlot[]): void {
-  const repeats = isObject(choice['logprobs']) ? { repeats: { holder: mutable(choice), key: 'logprobs', instead: null } } : undefined;
+  const repeats = isObject(choice['logprobs'])
+    ? { repeats: { holder: mutable(choice), key: 'logprobs', instead: null } }
+    : undefined;
   const about = (kind: TextSlot['kind'], name: string) => ({
     kind,
     ...(prefix !== '' && { channel: `${prefix}${name}` }),
@@ -54,7 +56,8 @@ function ofTold(told: JsonObject, choice: JsonObject, prefix: string, slots: Tex
   const details = told['reasoning_details'] ?? told['thinking_blocks'];
   if (isArray(details)) {
     for (const part of details) {
-      for (const key of ['text', 'thinking', 'summary']) add(slots, slotAt(part, key, about('reasoning', `part ${key}`)));
+      for (const key of ['text', 'thinking', 'summary'])
+        add(slots, slotAt(part, key, about('reasoning', `part ${key}`)));
     }
   }
   add(slots, slotAt(told['audio'], 'transcript', about('text', 'transcript')));

@@ -26,7 +26,9 @@ function slotsOf(choices: unknown, channelOf: (choice: JsonObject) => string | u
 
 function read({ choices }: JsonObject): GuardedEvent {
   const slots = slotsOf(choices, ({ index }) => `${String(index ?? 0)} `);
-  const over = isArray(choices) ? choices.filter((each) => isObject(each) && typeof each['finish_reason'] === 'string') : [];
+  const over = isArray(choices)
+    ? choices.filter((each) => isObject(each) && typeof each['finish_reason'] === 'string')
+    : [];
   if (slots.length === 0 && over.length === 0) return NO_WORDS;
   return { slots, ends: over.map((each) => `${String(isObject(each) ? (each['index'] ?? 0) : 0)} `) };
 }

@@ -1,5 +1,12 @@
 import { isArray, isObject, type JsonObject } from '../../codec/json-value.ts';
-import { type GuardedEvent, type GuardedForm, NO_WORDS, slotAt, type TextKind, type TextSlot } from '../guarded-form.ts';
+import {
+  type GuardedEvent,
+  type GuardedForm,
+  NO_WORDS,
+  slotAt,
+  type TextKind,
+  type TextSlot,
+} from '../guarded-form.ts';
 
 /** Where the words of a response stand. https://platform.openai.com/docs/api-reference/responses/object */
 export const guarded: GuardedForm = {
@@ -30,9 +37,9 @@ function ofItem(item: unknown, slots: TextSlot[], side: 'asked' | 'answered'): v
   for (const key of ['content', 'summary', 'output']) {
     const parts = item[key];
     if (isArray(parts)) {
-      for (const part of parts) ofPart(part, thinks ? 'reasoning' : 'text', { ...about, ...sealed(item, thinks) }, slots);
-    }
-    else add(slots, slotAt(item, key, { kind: 'text', ...about }));
+      for (const part of parts)
+        ofPart(part, thinks ? 'reasoning' : 'text', { ...about, ...sealed(item, thinks) }, slots);
+    } else add(slots, slotAt(item, key, { kind: 'text', ...about }));
   }
   add(slots, slotAt(item, 'arguments', { kind: 'arguments', ...about }));
   add(slots, slotAt(item, 'input', { kind: 'text', ...about }));
@@ -83,7 +90,10 @@ function read(event: JsonObject): GuardedEvent {
   return { slots, ends };
 }
 
-function channelOf({ output_index: output, content_index: content, summary_index: summary }: JsonObject, name: string): string {
+function channelOf(
+  { output_index: output, content_index: content, summary_index: summary }: JsonObject,
+  name: string,
+): string {
   return `${name} ${String(output)} ${String(content ?? summary ?? 0)} `;
 }
 

@@ -37,7 +37,11 @@ export function secretGuard(config: GuardConfig): Guard {
 }
 
 export function piiGuard(config: GuardConfig): Guard {
-  const { pii_categories: categories, redaction_text: redaction, pseudonyms } = config.config as {
+  const {
+    pii_categories: categories,
+    redaction_text: redaction,
+    pseudonyms,
+  } = config.config as {
     pii_categories: readonly string[];
     redaction_text?: string;
     pseudonyms?: boolean;

@@ -11,18 +11,24 @@ interface PiiRecogniser {
 
 /** A number that is one only behind a word that says so: without check digits any number would be one. */
 function behind(said: string, number: string): PiiRecogniser {
-  return { pattern: `\\b(?:${said})\\b[^0-9A-Za-z]{0,8}(?:no\\.?|number|num|nr\\.?|#|is)?[^0-9A-Za-z]{0,6}${number}\\b`, ignoreCase: true };
+  return {
+    pattern: `\\b(?:${said})\\b[^0-9A-Za-z]{0,8}(?:no\\.?|number|num|nr\\.?|#|is)?[^0-9A-Za-z]{0,6}${number}\\b`,
+    ignoreCase: true,
+  };
 }
 
 const E_MAIL = '\\b[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\\.[A-Za-z0-9-]+)+\\b';
-const MONTH = '(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)';
-const STREET = '(?:street|st|avenue|ave|road|rd|boulevard|blvd|lane|ln|drive|dr|court|ct|square|sq|parkway|pkwy|highway|hwy|terrace|way)';
+const MONTH =
+  '(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)';
+const STREET =
+  '(?:street|st|avenue|ave|road|rd|boulevard|blvd|lane|ln|drive|dr|court|ct|square|sq|parkway|pkwy|highway|hwy|terrace|way)';
 
 /** Categories of the reference product that are recognised here, each with a check where the number has one. */
 const PII: Readonly<Record<string, PiiRecogniser>> = {
   Email: { pattern: E_MAIL, maxCharacters: 320 },
   PhoneNumber: {
-    pattern: '(?:\\+\\d{1,3}[ .-]?)(?:\\(?\\d{1,4}\\)?[ .-]?){2,5}\\d{2,4}\\b|(?:\\(\\d{3}\\) ?|\\b\\d{3}[ .-])\\d{3}[ .-]\\d{4}\\b',
+    pattern:
+      '(?:\\+\\d{1,3}[ .-]?)(?:\\(?\\d{1,4}\\)?[ .-]?){2,5}\\d{2,4}\\b|(?:\\(\\d{3}\\) ?|\\b\\d{3}[ .-])\\d{3}[ .-]\\d{4}\\b',
     accepts: (text) => digitsOf(text).length >= 7 && digitsOf(text).length <= 15,
   },
   CreditCardNumber: { pattern: '\\b(?:\\d[ -]?){12,18}\\d\\b', accepts: luhn },
@@ -33,7 +39,9 @@ const PII: Readonly<Record<string, PiiRecogniser>> = {
     accepts: (text) => isIP(text) === 4 || isIpv6(text),
   },
   URL: { pattern: '\\b(?:https?|ftp)://[^\\s<>"\'`]+', ignoreCase: true, maxCharacters: 2_048 },
-  DateTime: { pattern: '\\b\\d{4}-\\d{2}-\\d{2}[T ]\\d{2}:\\d{2}(?::\\d{2}(?:\\.\\d{1,9})?)?(?:Z|[+-]\\d{2}:?\\d{2})?' },
+  DateTime: {
+    pattern: '\\b\\d{4}-\\d{2}-\\d{2}[T ]\\d{2}:\\d{2}(?::\\d{2}(?:\\.\\d{1,9})?)?(?:Z|[+-]\\d{2}:?\\d{2})?',
+  },
   Date: {
     pattern: `\\b(?:\\d{4}-\\d{2}-\\d{2}|\\d{1,2}[/.]\\d{1,2}[/.](?:\\d{4}|\\d{2})|${MONTH}\\.? \\d{1,2}(?:st|nd|rd|th)?,? \\d{4}|\\d{1,2}(?:st|nd|rd|th)? ${MONTH}\\.?,? \\d{4})\\b`,
     ignoreCase: true,
@@ -118,7 +126,10 @@ const PII: Readonly<Record<string, PiiRecogniser>> = {
     },
   },
   DKPersonalIdentificationNumber: { pattern: '\\b(?:0[1-9]|[12]\\d|3[01])(?:0[1-9]|1[0-2])\\d{2}-\\d{4}\\b' },
-  CZPersonalIdentityNumber: { pattern: '\\b\\d{6}/\\d{3,4}\\b', accepts: (text) => text.length === 10 || Number(digitsOf(text)) % 11 === 0 },
+  CZPersonalIdentityNumber: {
+    pattern: '\\b\\d{6}/\\d{3,4}\\b',
+    accepts: (text) => text.length === 10 || Number(digitsOf(text)) % 11 === 0,
+  },
   ROPersonalNumericalCode: {
     pattern: '\\b[1-8]\\d{12}\\b',
     accepts: (text) => (weighted(text, [2, 7, 9, 1, 4, 6, 3, 5, 8, 2, 7, 9]) % 11) % 10 === Number(text[12]),
@@ -135,7 +146,8 @@ const PII: Readonly<Record<string, PiiRecogniser>> = {
   CNResidentIdentityCardNumber: {
     pattern: '\\b\\d{17}[\\dXx]\\b',
     accepts: (text) =>
-      '10X98765432'[weighted(text, [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2]) % 11] === text[17]!.toUpperCase(),
+      '10X98765432'[weighted(text, [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2]) % 11] ===
+      text[17]!.toUpperCase(),
   },
   KRResidentRegistrationNumber: {
     pattern: '\\b\\d{6}-[1-8]\\d{6}\\b',

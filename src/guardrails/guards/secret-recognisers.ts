@@ -12,7 +12,8 @@ const MAX_KEY_BLOCK = 8_192;
 /** Forms of keys that their makers document, so that nothing else looks like them. */
 const SECRETS: Readonly<Record<string, Secret>> = {
   private_key: {
-    pattern: '-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----[\\s\\S]+?-----END [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----',
+    pattern:
+      '-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----[\\s\\S]+?-----END [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----',
     maxCharacters: MAX_KEY_BLOCK,
   },
   anthropic_key: { pattern: '\\bsk-ant-[A-Za-z0-9_-]{20,200}' },
@@ -36,7 +37,8 @@ const SECRETS: Readonly<Record<string, Secret>> = {
   vault_token: { pattern: '\\bhv[sbr]\\.[A-Za-z0-9_-]{24,250}' },
   jwt: { pattern: '\\beyJ[A-Za-z0-9_-]+\\.eyJ[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]*', maxCharacters: MAX_KEY_BLOCK },
   connection_string: {
-    pattern: '\\b(?:postgres(?:ql)?|mysql|mariadb|mongodb(?:\\+srv)?|redis|rediss|amqps?|mssql)://[^\\s:@/"\']{1,128}:[^\\s@"\']{1,256}@[^\\s"\']{1,512}',
+    pattern:
+      '\\b(?:postgres(?:ql)?|mysql|mariadb|mongodb(?:\\+srv)?|redis|rediss|amqps?|mssql)://[^\\s:@/"\']{1,128}:[^\\s@"\']{1,256}@[^\\s"\']{1,512}',
   },
   basic_auth_url: { pattern: '\\bhttps?://[^\\s:@/"\']{1,128}:[^\\s@/"\']{1,256}@[^\\s"\']{1,512}' },
   password: { pattern: '(?i)\\b(?:password|passwd|pwd|passphrase)["\']? ?[:=] ?["\']?[^\\s"\',;]{6,128}' },
@@ -46,6 +48,8 @@ const SECRETS: Readonly<Record<string, Secret>> = {
 const OF_PRESETS = ['aws_access_key', 'aws_secret_key', 'github_token', 'slack_token', 'generic_api_key'];
 
 export function secretRecognisers(about: Pick<Recogniser, 'owner' | 'replacement'>): Recogniser[] {
-  const own = Object.entries(SECRETS).map(([name, { pattern, ...rest }]) => recogniser(name, pattern, { ...rest, ...about }));
+  const own = Object.entries(SECRETS).map(([name, { pattern, ...rest }]) =>
+    recogniser(name, pattern, { ...rest, ...about }),
+  );
   return [...own, ...OF_PRESETS.flatMap((name) => presetRecogniser(name, about) ?? [])];
 }

@@ -145,9 +145,9 @@ export class JsonTextScan implements TextScan {
 }
 
 /** What an escape stands for; undefined: it is not whole. */
-function decodedEscape(escape: string): string | undefined {
-  if (escape[0] !== 'u') return ESCAPED[escape] ?? escape;
-  if (escape.length <= HEX_DIGITS) return undefined;
-  const code = Number.parseInt(escape.slice(1), 16);
+function decodedEscape(written: string): string | undefined {
+  if (written[0] !== 'u') return ESCAPED[written] ?? written;
+  if (written.length <= HEX_DIGITS) return undefined;
+  const code = Number.parseInt(written.slice(1), 16);
   return Number.isNaN(code) ? '\ufffd' : String.fromCharCode(code);
 }

@@ -36,7 +36,8 @@ const MAX_BMP = 0xffff;
 
 export function programOf(pattern: RE2JS): Program {
   const compiled: unknown = Reflect.get(pattern, 're2Input');
-  const program: unknown = typeof compiled === 'object' && compiled !== null ? Reflect.get(compiled, 'prog') : undefined;
+  const program: unknown =
+    typeof compiled === 'object' && compiled !== null ? Reflect.get(compiled, 'prog') : undefined;
   if (!isProgram(program)) throw new TypeError('re2js keeps its program elsewhere');
   return program;
 }

@@ -50,7 +50,13 @@ export interface SessionSetup {
 }
 
 /** A session of one rule that names all of them, at one hook. */
-export function openSession({ configs = [], guards = [], hook = 'llm-output', onStreams = 'hold', timeoutMs = 1_000 }: SessionSetup): GuardSession {
+export function openSession({
+  configs = [],
+  guards = [],
+  hook = 'llm-output',
+  onStreams = 'hold',
+  timeoutMs = 1_000,
+}: SessionSetup): GuardSession {
   const made = makeGuards(configs);
   for (const guard of guards) made.set(guard.config.name, guard);
   const none = { 'llm-input': [], 'llm-output': [], 'mcp-pre': [], 'mcp-post': [] };
@@ -65,7 +71,14 @@ const sharedMemory = { holdBody: () => true, releaseBody: () => undefined };
 
 /** The filter of a session between a mode and its host. */
 export function openFilter(session: GuardSession, form: GuardedForm, isStream: boolean, maxHeldBytes = 1_000_000) {
-  const maker = outputGuard({ session, form, request: () => ({}), sharedMemory, maxBodyMemoryBytes: 1e9, maxHeldBytes });
+  const maker = outputGuard({
+    session,
+    form,
+    request: () => ({}),
+    sharedMemory,
+    maxBodyMemoryBytes: 1e9,
+    maxHeldBytes,
+  });
   const host = new FakeFilterHost();
   const contentType = isStream ? 'text/event-stream' : 'application/json';
   const filter = maker?.(host, { contentType, isStream } as FilteredAnswerContext);

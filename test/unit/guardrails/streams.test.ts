@@ -25,6 +25,7 @@ interface FormCase {
   read(stream: string): string;
 }
 
+// biome-ignore lint/suspicious/noExplicitAny: what a stream tells is looked into freely here
 function datas(stream: string): Record<string, any>[] {
   return [...stream.matchAll(/^data: (\{.*\})$/gm)].map(([, json]) => JSON.parse(json!));
 }
@@ -40,12 +41,22 @@ const CASES: Record<string, FormCase> = {
       chunk({}, 'stop'),
       'data: [DONE]\n\n',
     ],
-    read: (stream) => datas(stream).map(({ choices }) => choices[0].delta.content ?? '').join(''),
+    read: (stream) =>
+      datas(stream)
+        .map(({ choices }) => choices[0].delta.content ?? '')
+        .join(''),
   },
   'reasoning of a chat': {
     form: chatForm,
-    write: (pieces) => [...pieces.map((each) => chunk({ reasoning_content: each })), chunk({ content: 'x' }), chunk({}, 'stop')],
-    read: (stream) => datas(stream).map(({ choices }) => choices[0].delta.reasoning_content ?? '').join(''),
+    write: (pieces) => [
+      ...pieces.map((each) => chunk({ reasoning_content: each })),
+      chunk({ content: 'x' }),
+      chunk({}, 'stop'),
+    ],
+    read: (stream) =>
+      datas(stream)
+        .map(({ choices }) => choices[0].delta.reasoning_content ?? '')
+        .join(''),
   },
   'arguments of a tool call in a chat': {
     form: chatForm,
@@ -73,7 +84,10 @@ const CASES: Record<string, FormCase> = {
       sse('message_delta', { delta: { stop_reason: 'end_turn' }, usage: { output_tokens: 3 } }),
       sse('message_stop', {}),
     ],
-    read: (stream) => datas(stream).map(({ delta }) => delta?.text ?? '').join(''),
+    read: (stream) =>
+      datas(stream)
+        .map(({ delta }) => delta?.text ?? '')
+        .join(''),
   },
   'text of a response': {
     form: responsesForm,
@@ -175,7 +189,11 @@ for (const [name, { form, write, read }] of Object.entries(CASES)) {
 test('chances of tokens, which tell the words once more, go with the words that are changed', () => {
   const event = (content: string): string =>
     `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content }, logprobs: { content: [{ token: content }] } }] })}\n\n`;
-  const { output } = streamed(openSession({ configs: [redacting] }), chatForm, [event('to '), event(EMAIL), event(' now')]);
+  const { output } = streamed(openSession({ configs: [redacting] }), chatForm, [
+    event('to '),
+    event(EMAIL),
+    event(' now'),
+  ]);
   const [, middle] = datas(output);
   assert.equal(middle!['choices'][0].logprobs, null);
   assert.ok(!output.includes('bob'));
@@ -185,7 +203,10 @@ test('an escape in the arguments of a tool hides nothing, and a number that is f
   const call = (text: string): string => chunk({ tool_calls: [{ index: 0, function: { arguments: text } }] });
   const text = '{"to":"bob\\u0040mail.example.com","n":4111111111111111,"m":12}';
   for (const pieces of splits(text)) {
-    const { output } = streamed(openSession({ configs: [redacting] }), chatForm, [...pieces.map(call), chunk({}, 'tool_calls')]);
+    const { output } = streamed(openSession({ configs: [redacting] }), chatForm, [
+      ...pieces.map(call),
+      chunk({}, 'tool_calls'),
+    ]);
     const told = datas(output)
       .map(({ choices }) => choices[0].delta.tool_calls?.[0].function.arguments ?? '')
       .join('');
