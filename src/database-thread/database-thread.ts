@@ -233,6 +233,7 @@ function adminRoutesOf(database: Database, identity: Identity): Parts['admin'] {
         database,
         identity,
         budgets: () => configuration.budgets,
+        access: () => configuration,
         read: (cell) => counts.read(cell, counts.clock.now()),
       }),
     );

@@ -8,8 +8,7 @@ const providerAccounts = `
   hosted-mcp-server ollama openai palm self-hosted-model truefoundry`;
 
 const gatewayConfigurations = `
-  gateway-data-access-config gateway-data-routing-config gateway-guardrails-config gateway-logging-config
-  tracing-project`;
+  gateway-guardrails-config`;
 
 const others = `
   mcp-server/tfy-managed

@@ -9,6 +9,12 @@ import { gatewayRateLimitingConfig } from './gateway-rate-limiting-config.ts';
 import type { ManifestKind } from './manifest-kind.ts';
 import { mcpServerGroup } from './mcp-server-group.ts';
 import { mcpServerOpenApi, mcpServerRemote, mcpServerStdio, mcpServerVirtual } from './mcp-servers.ts';
+import {
+  gatewayDataAccessConfig,
+  gatewayDataRoutingConfig,
+  gatewayLoggingConfig,
+  tracingProject,
+} from './request-log-kinds.ts';
 import { role, roleBinding } from './role-binding.ts';
 import { sluiceApiKeys } from './sluice-api-keys.ts';
 import { sluiceIdentityProvider } from './sluice-identity-provider.ts';
@@ -42,6 +48,10 @@ export const KINDS = [
   gatewayFallbackConfig,
   gatewayGlobalSettings,
   gatewayOtelConfig,
+  gatewayLoggingConfig,
+  gatewayDataRoutingConfig,
+  gatewayDataAccessConfig,
+  tracingProject,
   customAccount,
   slackAccount,
   pagerdutyAccount,
