@@ -1,5 +1,13 @@
 import { GatewayError } from '../core/errors.ts';
-import type { AbortReason, BodyScan, Exchange, HeadersOfInterest, PathParams, Principal } from '../core/exchange.ts';
+import type {
+  AbortReason,
+  BodyScan,
+  Exchange,
+  HeadersOfInterest,
+  PathParams,
+  Principal,
+  SinkTap,
+} from '../core/exchange.ts';
 import { exchangeId } from '../core/ids.ts';
 
 /** How an exchange ended that no client of ours waits for. */
@@ -123,6 +131,7 @@ class CollectingSink {
   started = false;
   bytesOut = 0;
   onDrained: (() => void) | undefined;
+  tap: SinkTap | undefined;
   /** Why what it holds is no answer. */
   fault: GatewayError | undefined;
   readonly #options: Pick<LocalExchangeOptions, 'maxAnswerBytes' | 'mayHold'>;
@@ -140,11 +149,13 @@ class CollectingSink {
     this.started = true;
     this.status = status;
     this.headers = headers;
+    this.tap?.began(status, headers);
   }
 
   write(chunk: Uint8Array): boolean {
     if (this.#ended) return true;
     this.bytesOut += chunk.length;
+    this.tap?.took(chunk);
     const { maxAnswerBytes, mayHold } = this.#options;
     if (this.bytesOut > maxAnswerBytes) {
       const setting = `limits.max_translate_bytes: ${maxAnswerBytes}`;

@@ -15,6 +15,7 @@ import { openOperatorPort } from './operator-port.ts';
 import { OtelThread } from './otel-thread.ts';
 import { PriceRefresh } from './price-refresh.ts';
 import { RecordIntake } from './record-intake.ts';
+import { RequestLogService } from './request-log-service.ts';
 import { configurationForThreads, type Gateway, type InForce, RunningGateway } from './running-gateway.ts';
 import { TargetHealthView } from './target-health.ts';
 
@@ -30,6 +31,8 @@ export interface OpenGatewayOptions {
   readonly mcpEntry: URL;
   /** Of the thread that exports by OTLP, where one is configured. */
   readonly otelEntry: URL;
+  /** Of the thread of the request log, which begins with the first bodies that are kept. */
+  readonly requestLogEntry: URL;
 }
 
 /** Builds every part of the main thread once and joins them. Throws a StartFault or a StoreFault. */
@@ -40,6 +43,7 @@ export async function openGateway({
   database,
   mcpEntry,
   otelEntry,
+  requestLogEntry,
 }: OpenGatewayOptions): Promise<Gateway> {
   const { server } = configuration;
   const { threads } = server;
@@ -108,6 +112,14 @@ export async function openGateway({
   const otel = new OtelThread({ entry: otelEntry, log, renderMetrics: () => metrics.render() });
   otel.register(registry);
   otel.reconfigure(configuration);
+  const requestLog = new RequestLogService({
+    entry: requestLogEntry,
+    log,
+    keep: (rows) => database.keepBodies(rows),
+    tell: (thread, message) => relayThreads.tell(thread, message),
+  });
+  requestLog.register(registry);
+  requestLog.reconfigure(configuration);
   const state = {
     relayThreads: threads,
     get listeningThreads() {
@@ -144,6 +156,7 @@ export async function openGateway({
       priceRefresh,
       targets,
       mcp,
+      requestLog,
       { close: () => database.closeLedger() },
       operatorPort,
       otel,

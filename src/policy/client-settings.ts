@@ -1,4 +1,4 @@
-import { type JsonObject, objectOf } from '../codec/json-value.ts';
+import { type JsonObject, objectOf, parseObject } from '../codec/json-value.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { HeadersOfInterest, OrError } from '../core/exchange.ts';
 import type { CacheMarker } from '../inference/cache-marker.ts';
@@ -18,6 +18,13 @@ export interface ClientSettings {
   readonly strictForm: boolean;
   /** `x-tfy-cache-control`: what of a translated request is marked for the provider's prompt cache. */
   readonly cacheMarker: CacheMarker | undefined;
+  /** `x-tfy-logging-config`: what the client wishes of the request log. */
+  readonly logging: LoggingWish | undefined;
+}
+
+export interface LoggingWish {
+  readonly enabled: boolean | undefined;
+  readonly project: string | undefined;
 }
 
 const NO_METADATA: Readonly<Record<string, string>> = {};
@@ -28,6 +35,7 @@ const NONE: ClientSettings = {
   providerName: undefined,
   strictForm: false,
   cacheMarker: undefined,
+  logging: undefined,
 };
 const MAX_VALUE_CHARACTERS = 128;
 const MAX_WAIT_MS = 86_400_000;
@@ -52,7 +60,9 @@ export function clientSettings(headers: HeadersOfInterest): OrError<ClientSettin
   const waits = attemptMs === undefined && firstTokenMs === undefined ? NO_WAITS : { attemptMs, firstTokenMs };
   const retry = readRetry(tfy['x-tfy-retry-config']);
   if (retry instanceof GatewayError) return retry;
-  return { waits, retry, metadata, providerName: tfy['x-tfy-provider-name'], strictForm, cacheMarker };
+  const logging = readLogging(tfy['x-tfy-logging-config']);
+  if (logging instanceof GatewayError) return logging;
+  return { waits, retry, metadata, providerName: tfy['x-tfy-provider-name'], strictForm, cacheMarker, logging };
 }
 
 function wait(tfy: Record<string, string>, name: string): OrError<number | undefined> {
@@ -100,6 +110,18 @@ function flag(tfy: Record<string, string>, name: string): OrError<boolean> {
   const text = tfy[name]?.toLowerCase();
   if (text === undefined || text === 'false') return false;
   return text === 'true' ? true : invalid(name, 'It must be `true` or `false`.');
+}
+
+const MAX_PROJECT_CHARACTERS = 512;
+
+/** JSON: `{"enabled": true, "tracing_project_fqn": "…"}`, or one of the two. */
+function readLogging(text: string | undefined): OrError<LoggingWish | undefined> {
+  if (text === undefined) return undefined;
+  const { enabled, tracing_project_fqn: project, ...others } = parseObject(text) ?? { none: true };
+  const fits = (enabled === undefined || typeof enabled === 'boolean') && Object.keys(others).length === 0;
+  if (fits && project === undefined) return { enabled, project };
+  if (fits && typeof project === 'string' && project.length <= MAX_PROJECT_CHARACTERS) return { enabled, project };
+  return invalid('x-tfy-logging-config', 'It must be JSON as `{"enabled": true, "tracing_project_fqn": "…"}`.');
 }
 
 /** `true`, a lifetime, or the marker itself as JSON: `{"type": "ephemeral", "ttl": "1h"}`. */

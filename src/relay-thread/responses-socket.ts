@@ -9,6 +9,7 @@ import type {
   PathParams,
   Principal,
   ResponseSink,
+  SinkTap,
 } from '../core/exchange.ts';
 import { exchangeId } from '../core/ids.ts';
 import type { Dialect } from '../dialects/dialect.ts';
@@ -304,6 +305,7 @@ class EventSink implements ResponseSink {
   started = false;
   bytesOut = 0;
   onDrained: (() => void) | undefined;
+  tap: SinkTap | undefined;
   readonly #parser: SseParser;
   #ready = true;
 
@@ -313,12 +315,14 @@ class EventSink implements ResponseSink {
     }, MAX_EVENT_BYTES);
   }
 
-  start(): void {
+  start(status: number, headers: readonly string[]): void {
     this.started = true;
+    this.tap?.began(status, headers);
   }
 
   write(chunk: Uint8Array): boolean {
     this.bytesOut += chunk.length;
+    this.tap?.took(chunk);
     this.#ready = true;
     this.#parser.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
     return this.#ready;

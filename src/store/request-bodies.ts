@@ -9,8 +9,10 @@ export interface KeptBody {
   readonly bytes: number;
   /** Longer than what is kept, or not all of it was seen. */
   readonly truncated: boolean;
-  /** Undefined: it is no text, or was not seen. */
+  /** Undefined: it is no text, was not seen, or is an event stream of which something is to be blacked out. */
   readonly text?: string | undefined;
+  /** Of an event stream: its texts, each put together, by where they stand in its events. */
+  readonly texts?: readonly { readonly at: string; readonly text: string }[] | undefined;
 }
 
 export interface KeptBodies {
