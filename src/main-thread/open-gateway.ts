@@ -16,6 +16,7 @@ import { OtelThread } from './otel-thread.ts';
 import { PriceRefresh } from './price-refresh.ts';
 import { RecordIntake } from './record-intake.ts';
 import { RequestLogService } from './request-log-service.ts';
+import { RequestTail } from './request-tail.ts';
 import { configurationForThreads, type Gateway, type InForce, RunningGateway } from './running-gateway.ts';
 import { TargetHealthView } from './target-health.ts';
 
@@ -120,6 +121,7 @@ export async function openGateway({
   });
   requestLog.register(registry);
   requestLog.reconfigure(configuration);
+  const tail = new RequestTail({ access: () => inForce.configuration });
   const state = {
     relayThreads: threads,
     get listeningThreads() {
@@ -139,7 +141,7 @@ export async function openGateway({
     observation,
     database,
     targets,
-    routes: [mcp.adminRoute()],
+    routes: [mcp.adminRoute(), ...tail.routes()],
   });
   const gateway = new RunningGateway({
     inForce,
@@ -151,12 +153,13 @@ export async function openGateway({
     // Told and closed in this order: who writes to the database before the database, and the log last of all.
     services: [
       limitCounters,
-      new RecordIntake({ counters, observation, database, otel }),
+      new RecordIntake({ counters, observation, database, otel, tail }),
       accountTokens,
       priceRefresh,
       targets,
       mcp,
       requestLog,
+      tail,
       { close: () => database.closeLedger() },
       operatorPort,
       otel,

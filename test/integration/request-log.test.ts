@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before, type TestContext, test } from 'node:test';
 import { ask, messages } from '../support/chat-client.ts';
 import { eventually, KEY, type RunningGateway, startGateway } from '../support/gateway.ts';
 import {
@@ -282,3 +282,58 @@ test('as somebody else, only what the rules of data access let them see is told'
   assert.deepEqual(await seen('user:eu@example.com'), [false, false, true]);
   assert.deepEqual(await seen('user:nobody@example.com'), [false, false, false]);
 });
+
+test('who watches the tail sees exchanges as they end, and after a break goes on where it was', async (t) => {
+  const events = await watch(t, '/admin/requests/tail');
+  const first = await exchange({});
+  await eventually('the event', () => events.some(({ data }) => data.id === first), 5_000);
+  const seen = events.find(({ data }) => data.id === first);
+  assert.deepEqual([seen?.event, seen?.data.subject, seen?.data.status], ['request', 'user:bob@example.com', 200]);
+  const failures = await watch(t, '/admin/requests/tail?status=failed');
+  const next = await exchange({ model: 'p/broken' });
+  const again = await watch(t, `/admin/requests/tail?after=${seen?.id}`);
+  for (const list of [failures, again]) {
+    await eventually('the next event', () => list.some(({ data }) => data.id === next), 5_000);
+    assert.ok(!list.some(({ data }) => data.id === first));
+  }
+  const other = await watch(t, '/admin/requests/tail?as=virtualaccount:ci');
+  await exchange({});
+  const own = await exchange({}, {}, 'other');
+  await eventually('the own event', () => other.length > 0, 5_000);
+  assert.deepEqual(
+    other.map(({ data }) => data.id),
+    [own],
+  );
+});
+
+interface TailEvent {
+  id: number;
+  event: string;
+  data: Json;
+}
+
+/** Events as they come, until the test is over. */
+async function watch(t: TestContext, path: string): Promise<TailEvent[]> {
+  const abandon = new AbortController();
+  t.after(() => abandon.abort());
+  const answer = await fetch(`${gateway.operatorUrl}${path}`, {
+    headers: { authorization: `Bearer ${ADMIN_KEY}` },
+    signal: abandon.signal,
+  });
+  assert.equal(answer.headers.get('content-type'), 'text/event-stream');
+  const events: TailEvent[] = [];
+  let text = '';
+  const read = async (): Promise<void> => {
+    for await (const chunk of answer.body!.pipeThrough(new TextDecoderStream())) {
+      const parts = (text + chunk).split('\n\n');
+      text = parts.pop() ?? '';
+      for (const part of parts) {
+        const [, id, event, data] = /^id: (\d+)\nevent: (\w+)\ndata: (.*)$/.exec(part) ?? [];
+        if (id !== undefined) events.push({ id: Number(id), event: event ?? '', data: JSON.parse(data ?? '') });
+      }
+    }
+  };
+  // It ends with the test.
+  read().catch(() => {});
+  return events;
+}
