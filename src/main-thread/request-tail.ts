@@ -83,7 +83,7 @@ export class RequestTail implements MainService {
   #open({ query }: AdminRequest): OrError<AdminAnswer> {
     if (this.#listeners.size >= MAX_LISTENERS) {
       const detail = `${MAX_LISTENERS} watch already, which is the most.`;
-      return new GatewayError('invalid_parameter', { detail });
+      return new GatewayError('overloaded', { detail, retryAfterMs: 10_000 });
     }
     const status = query.get('status');
     if (status !== null && status !== 'failed') return invalid('status', 'It is `failed`, or not there.');

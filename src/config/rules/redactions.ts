@@ -30,9 +30,15 @@ const pattern = text(1024).superRefine((written, context) => {
 });
 
 export const redactionPattern = z
-  .union([z.strictObject({ preset: z.enum(presetNames), replacement }), z.strictObject({ pattern, replacement })], {
-    error: `\`preset\` (${presetNames.join(', ')}) or \`pattern\`, and perhaps \`replacement\``,
-  })
+  .union(
+    [
+      z.strictObject({ preset: z.enum(presetNames).describe('A pattern by name.'), replacement }),
+      z.strictObject({ pattern: pattern.describe('Of RE2: no look-around, no back-references.'), replacement }),
+    ],
+    {
+      error: `\`preset\` (${presetNames.join(', ')}) or \`pattern\`, and perhaps \`replacement\``,
+    },
+  )
   .transform(
     (written): Redaction => ({
       pattern: 'preset' in written ? PRESETS[written.preset] : written.pattern,
