@@ -59,6 +59,8 @@ export interface LoggingRule {
 export interface Redaction {
   pattern: string;
   replacement: string;
+  /** Absent: none is known. */
+  hint?: string | undefined;
 }
 
 export interface DataRoute {

@@ -13,10 +13,16 @@ const MAX_PATTERNS = 1_000;
 /** All of them, one after the other; undefined: there is none. */
 export function redactorOf(redactions: readonly Redaction[]): TextRedactor | undefined {
   if (redactions.length === 0) return undefined;
-  const compiled = redactions.map(({ pattern, replacement }) => ({ pattern: patternOf(pattern), replacement }));
+  const compiled = redactions.map(({ pattern, replacement, hint }) => ({
+    pattern: patternOf(pattern),
+    replacement,
+    hint: hint === undefined ? undefined : new RegExp(hint),
+  }));
   return (text) => {
     let redacted = text;
-    for (const { pattern, replacement } of compiled) redacted = pattern.replaceAll(redacted, replacement);
+    for (const { pattern, replacement, hint } of compiled) {
+      if (hint?.test(redacted) ?? true) redacted = pattern.replaceAll(redacted, replacement);
+    }
     return redacted;
   };
 }
