@@ -1,6 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { z } from 'zod';
 import { signingKey } from './price-list.ts';
+import { redactionPattern } from './rules/redactions.ts';
 import {
   amount,
   keyWithDefault,
@@ -198,6 +199,24 @@ const otel = section(
     metrics_interval_ms: keyWithDefault(wholeNumber(1000, 3_600_000), 10_000).describe(
       'How often metrics are exported.',
     ),
+  }),
+);
+
+const requestLog = section(
+  z.object({
+    max_body_bytes: keyWithDefault(wholeNumber(1, 4_194_304), 65_536).describe(
+      'Of a request, and of an answer, so much is kept; what is longer is cut there.',
+    ),
+    retention_days: keyWithDefault(wholeNumber(1, 36_500), 30).describe('How long bodies are kept.'),
+    max_queued_bytes: keyWithDefault(wholeNumber(65_536, gibibyte), 67_108_864).describe(
+      'Bodies that may wait to be kept, over all threads; further ones are dropped and counted.',
+    ),
+    max_queued_webhooks: keyWithDefault(wholeNumber(1, 100_000), 1_000).describe(
+      'Exchanges that may wait for one webhook; further ones are dropped and counted.',
+    ),
+    redact: restricting(
+      keyWithDefault(z.array(redactionPattern).max(64, { error: 'at most 64 patterns' }), []),
+    ).describe('What is blacked out of every kept body: `preset`, or `pattern` of RE2; and perhaps `replacement`.'),
   }),
 );
 
@@ -469,6 +488,9 @@ export const serverSchema = z.object({
   metrics: metrics.describe('What metrics tell apart.'),
   routing: routing.describe('When a target of virtual models is out, and how often it is tried again.'),
   otel: otel.describe('Spans and metrics by OTLP, where a `gateway-otel-config` says where to.'),
+  request_log: requestLog.describe(
+    'Bodies of requests and answers, where `gateway-global-settings` says that they are kept.',
+  ),
   mcp: restricting(mcp).describe('Bounds of the MCP gateway.'),
   gateway_id: optionalKey(gatewayId).describe(
     'Name of this gateway in a cluster; by default made and kept in `data_dir`.',

@@ -31,7 +31,7 @@ export function serverSettings(
   { upstream, prices }: Pick<ServerSettings, 'upstream' | 'prices'>,
 ): ServerSettings {
   const { listen, operator, limits, timeouts, cors, counters, files, batches, ledger, metrics } = written;
-  const { responses, routing, otel, mcp, media } = written;
+  const { responses, routing, otel, mcp, media, request_log: requestLog } = written;
   const port = overrides.port ?? listen.port;
   return {
     listen: {
@@ -132,6 +132,13 @@ export function serverSettings(
       maxQueuedSpans: otel.max_queued_spans,
       timeoutMs: otel.timeout_ms,
       metricsIntervalMs: otel.metrics_interval_ms,
+    },
+    requestLog: {
+      maxBodyBytes: requestLog.max_body_bytes,
+      retentionDays: requestLog.retention_days,
+      maxQueuedBytes: requestLog.max_queued_bytes,
+      maxQueuedHooks: requestLog.max_queued_webhooks,
+      redact: requestLog.redact,
     },
     mcp: {
       callMs: mcp.call_ms,

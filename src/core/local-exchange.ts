@@ -7,6 +7,7 @@ import type {
   PathParams,
   Principal,
   ResponseSink,
+  SinkTap,
 } from './exchange.ts';
 import { exchangeId } from './ids.ts';
 
@@ -142,6 +143,7 @@ class ReceiverSink implements ResponseSink {
   started = false;
   bytesOut = 0;
   onDrained: (() => void) | undefined;
+  tap: SinkTap | undefined;
   isCut = false;
   #isClosed = false;
 
@@ -152,12 +154,14 @@ class ReceiverSink implements ResponseSink {
   start(status: number, headers: readonly string[]): void {
     if (this.started || this.#isClosed) return;
     this.started = true;
+    this.tap?.began(status, headers);
     this.receiver.head?.(status, headers);
   }
 
   write(chunk: Uint8Array): boolean {
     if (this.#isClosed) return true;
     this.bytesOut += chunk.length;
+    this.tap?.took(chunk);
     return this.receiver.take(chunk);
   }
 
@@ -179,6 +183,7 @@ class ReceiverSink implements ResponseSink {
     }
     if (this.#isClosed) return;
     this.started = true;
+    this.tap?.began(error.status, headers);
     this.close();
     this.receiver.refused?.(error, headers);
   }

@@ -35,6 +35,7 @@ import { FileRows } from './file-rows.ts';
 import { MCP_HEADERS, McpGate } from './mcp-gate.ts';
 import { mediaFetcher } from './media-fetcher.ts';
 import { RefusalRecords } from './refusal-records.ts';
+import { RequestLogSender } from './request-log-sender.ts';
 import { ResponseRows } from './response-rows.ts';
 import { responsesSocket } from './responses-socket.ts';
 import { type Lasting, makeSnapshot } from './snapshot.ts';
@@ -108,6 +109,14 @@ const lasting: Lasting = {
 };
 let snapshot = makeSnapshot(data.configuration, lasting);
 
+const requestLog = new RequestLogSender({
+  thread: data.thread,
+  threads: data.threads,
+  bounds: () => snapshot.settings.requestLog,
+  wantsRecords: () => snapshot.bodies?.sendsRecords === true,
+  send,
+});
+
 const pipeline: PipelineOptions = {
   thread: data.thread,
   log,
@@ -128,6 +137,7 @@ const pipeline: PipelineOptions = {
   },
   credentialRefused: new CredentialWarnings(log, () => snapshot.settings.log.providerWords).refused,
   refused: refusals.refused,
+  requestLog,
 };
 
 const mcp = new McpGate({
@@ -238,6 +248,9 @@ function onMessage(message: LaterMessage): void {
     case 'responses-answer':
       responseRows.hear(message);
       return;
+    case 'request-log-taken':
+      requestLog.release(message.bytes);
+      return;
     case 'batches-answer':
       batchRows.hear(message);
       return;
@@ -293,6 +306,7 @@ async function drain(): Promise<void> {
   mcp.close();
   await tasks.close();
   await redisCounts?.stop();
+  requestLog.flush();
   records.close();
   reportStats();
   pools.destroy();

@@ -82,6 +82,13 @@ test('every setting has its default when nothing is configured', () => {
         timeoutMs: 10_000,
         metricsIntervalMs: 10_000,
       },
+      requestLog: {
+        maxBodyBytes: 65_536,
+        retentionDays: 30,
+        maxQueuedBytes: 67_108_864,
+        maxQueuedHooks: 1000,
+        redact: [],
+      },
       mcp: {
         callMs: 120_000,
         connectMs: 10_000,
@@ -104,6 +111,12 @@ test('every setting has its default when nothing is configured', () => {
     loadBalancing: [],
     fallbackRules: [],
     retrySettings: undefined,
+    bodyLogging: undefined,
+    loggingRules: [],
+    dataRoutes: [],
+    dataAccess: [],
+    tracingProjects: [],
+    requestLoggers: [],
     mcpServers: [],
   });
   assert.deepEqual(result.warnings, []);
