@@ -22,15 +22,30 @@ export interface LocalExchangeOptions {
   readonly maxAnswerBytes: number;
   /** Whether so many bytes of its answer may be held now. */
   mayHold(bytes: number): boolean;
-  scan(request: Pick<Exchange, 'path' | 'params' | 'headers'>): BodyScan;
+  /** Of the whole body. */
+  readonly scan: BodyScan;
   errorBody(error: GatewayError, exchangeId: string): Uint8Array;
   /** Once, in a turn of its own. */
   onOver(answer: LocalAnswer): void;
 }
 
-const NO_PARAMS: PathParams = {};
+export const NO_PARAMS: PathParams = {};
 const NOTHING = Buffer.alloc(0);
 const KEEPS_NOTHING = (): void => {};
+
+export function lineHeaders(tfy: Record<string, string> | undefined): HeadersOfInterest {
+  return {
+    contentType: 'application/json',
+    accept: undefined,
+    traceparent: undefined,
+    tracestate: undefined,
+    idempotencyKey: undefined,
+    range: undefined,
+    query: undefined,
+    tfy,
+    forwardable: undefined,
+  };
+}
 
 /** A request that the gateway itself makes: the pipeline runs it as one of a client, and its answer is collected. */
 export class LocalExchange implements Exchange {
@@ -61,20 +76,9 @@ export class LocalExchange implements Exchange {
     this.path = options.path;
     this.body = options.body;
     this.bytesIn = options.body.length;
-    this.headers = {
-      contentType: 'application/json',
-      accept: undefined,
-      traceparent: undefined,
-      tracestate: undefined,
-      idempotencyKey: undefined,
-      range: undefined,
-      query: undefined,
-      tfy: options.tfy,
-      forwardable: undefined,
-    };
+    this.headers = lineHeaders(options.tfy);
     this.sink = new CollectingSink(options, () => this.abort('client'));
-    this.scan = options.scan(this);
-    this.scan.advance(this.body, this.body.length);
+    this.scan = options.scan;
   }
 
   /** It is to end now. */
@@ -167,6 +171,8 @@ class CollectingSink {
   }
 
   whole(): Buffer {
+    const [chunk] = this.#chunks;
+    if (this.#chunks.length === 1 && chunk instanceof Buffer) return chunk;
     return Buffer.concat(this.#chunks);
   }
 

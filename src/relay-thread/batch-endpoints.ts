@@ -1,5 +1,5 @@
-import { type BatchCaller, BatchRunner, type BatchRunnerOptions, type LineRequest } from '../batches/batch-runner.ts';
-import { LocalExchange } from '../batches/local-exchange.ts';
+import { type BatchCaller, BatchRunner, type BatchRunnerOptions, type PreparedLine } from '../batches/batch-runner.ts';
+import { LocalExchange, lineHeaders, NO_PARAMS } from '../batches/local-exchange.ts';
 import type { Configuration } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Principal } from '../core/exchange.ts';
@@ -79,7 +79,7 @@ export function batchRunner(options: RunnerOfThread): BatchRunner {
     },
     callerOf: (json) => callerOf(json),
     refusal: ({ principal }) => options.refusal(principal),
-    run: (request) => runLine(request, endpoints, pipeline, counters),
+    prepare: (url, body, caller) => prepareLine({ url, body, caller }, endpoints, pipeline, counters),
   };
   return new BatchRunner(made);
 }
@@ -103,45 +103,54 @@ function callerOf(json: string): BatchCaller {
   return caller;
 }
 
-function runLine(
-  { url, body, caller, label, onOver }: LineRequest,
+function prepareLine(
+  { url, body, caller }: { url: string; body: Buffer; caller: BatchCaller },
   endpoints: BatchEndpoints,
   pipeline: PipelineOptions,
   sharedMemory: SharedMemory,
-): LocalExchange | undefined {
+): PreparedLine | undefined {
   const path = withoutBasePath(url);
   const dialect = endpoints.get(path);
   if (dialect === undefined) return undefined;
-  const { limits } = pipeline.snapshot().settings;
-  const memory = new HeldMemory(sharedMemory, limits.maxBodyMemoryBytes);
-  const exchange = new LocalExchange({
-    path,
-    principal: caller.principal,
-    body,
-    requestId: label,
-    tfy: caller.metadata === undefined ? undefined : { 'x-tfy-metadata': caller.metadata },
-    maxAnswerBytes: limits.maxTranslateBytes,
-    mayHold: (bytes) => memory.mayHold(bytes),
-    scan: dialect.scan,
-    errorBody: dialect.errorBody,
-    onOver(answer) {
-      memory.release();
-      onOver(answer);
+  const tfy = caller.metadata === undefined ? undefined : { 'x-tfy-metadata': caller.metadata };
+  const scan = lineScan(dialect, path, tfy);
+  scan.advance(body, body.length);
+  const peeked = scan.result(body);
+  const model = peeked instanceof GatewayError ? '' : peeked.model;
+  return {
+    model,
+    send(label, onOver) {
+      const { limits } = pipeline.snapshot().settings;
+      const memory = new HeldMemory(sharedMemory, limits.maxBodyMemoryBytes);
+      const exchange = new LocalExchange({
+        path,
+        principal: caller.principal,
+        body,
+        requestId: label,
+        tfy,
+        scan,
+        maxAnswerBytes: limits.maxTranslateBytes,
+        mayHold: (bytes) => memory.mayHold(bytes),
+        errorBody: dialect.errorBody,
+        onOver(answer) {
+          memory.release();
+          onOver(answer);
+        },
+      });
+      if (!(peeked instanceof GatewayError) && peeked.stream) {
+        exchange.refuse(
+          new GatewayError('invalid_parameter', {
+            param: 'stream',
+            detail: '`stream`: A line of a batch has one whole answer.',
+          }),
+        );
+        exchange.finish();
+      } else runInference(exchange, dialect, pipeline);
+      return exchange;
     },
-  });
-  if (asksForStream(exchange)) {
-    exchange.refuse(
-      new GatewayError('invalid_parameter', {
-        param: 'stream',
-        detail: '`stream`: A line of a batch has one whole answer.',
-      }),
-    );
-    exchange.finish();
-  } else runInference(exchange, dialect, pipeline);
-  return exchange;
+  };
 }
 
-function asksForStream({ scan, body }: LocalExchange): boolean {
-  const peeked = (scan as RequestScan).result(body);
-  return !(peeked instanceof GatewayError) && peeked.stream;
+function lineScan(dialect: Dialect, path: string, tfy: Record<string, string> | undefined): RequestScan {
+  return dialect.scan({ path, params: NO_PARAMS, headers: lineHeaders(tfy) });
 }
