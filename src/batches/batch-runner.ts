@@ -1,14 +1,15 @@
 import type { GatewayError } from '../core/errors.ts';
 import type { Principal } from '../core/exchange.ts';
+import type { LocalExchange } from '../core/local-exchange.ts';
 import type { Log } from '../core/log.ts';
 import { readBatchLine } from '../files/batch-lines.ts';
 import { BlobFault } from '../files/blob-store.ts';
 import type { AdvancedPieces, ClaimedPiece, PieceProgress } from '../store/batches.ts';
 import { type LineResult, resultBlock } from '../store/result-block.ts';
+import type { CollectedAnswer } from './collected-answer.ts';
 import { type LinePace, LinePaces } from './line-pace.ts';
 import { answeredLine, unansweredLine } from './line-result.ts';
 import { retryOf } from './line-retry.ts';
-import type { LocalAnswer, LocalExchange } from './local-exchange.ts';
 
 /** Max pieces of which lines are sent at once. With several, other lines run while one waits to be retried. */
 const MAX_PIECES = 3;
@@ -44,7 +45,7 @@ export interface PreparedLine {
   /** As the line names it; empty: it names none. */
   readonly model: string;
   /** The exchange has begun. */
-  send(label: string, onOver: (answer: LocalAnswer) => void): LocalExchange;
+  send(label: string, onOver: (answer: CollectedAnswer) => void): LocalExchange;
 }
 
 export interface BatchRunnerOptions {
@@ -431,7 +432,7 @@ function isReady({ notBefore, read }: Line, now: number): boolean {
   return notBefore <= now && (read?.pace.isOpen(now) ?? true);
 }
 
-function resultOf(customId: string, requestId: string, answer: LocalAnswer): Buffer {
+function resultOf(customId: string, requestId: string, answer: CollectedAnswer): Buffer {
   // An answer that broke off is none; a refusal has its body as any answer.
   const isWhole = answer.status > 0 && (answer.error === undefined || answer.status >= 400);
   if (isWhole) return answeredLine(customId, requestId, answer);

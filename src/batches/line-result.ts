@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { LocalAnswer } from './local-exchange.ts';
+import type { CollectedAnswer } from './collected-answer.ts';
 
 /** One line of an output or error file: https://platform.openai.com/docs/api-reference/batch/request-output */
 
@@ -9,7 +9,7 @@ const SPACE = 0x20;
 const AFTER_BODY = Buffer.from('},"error":null}');
 
 /** `requestId`: of the exchange, by which its receipt is found. */
-export function answeredLine(customId: string, requestId: string, { status, body }: LocalAnswer): Buffer {
+export function answeredLine(customId: string, requestId: string, { status, body }: CollectedAnswer): Buffer {
   const id = `batch_req_${requestId.slice(requestId.indexOf('_') + 1)}`;
   const head = `{"id":"${id}","custom_id":${JSON.stringify(customId)},"response":{"status_code":${status},"request_id":${JSON.stringify(requestId)},"body":`;
   return Buffer.concat([Buffer.from(head), bodyOf(body), AFTER_BODY]);

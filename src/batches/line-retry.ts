@@ -1,4 +1,4 @@
-import type { LocalAnswer } from './local-exchange.ts';
+import type { CollectedAnswer } from './collected-answer.ts';
 
 /** Max wait that is kept to where a provider names one: whoever asks for more is asked again then. */
 const MAX_TOLD_MS = 3_600_000;
@@ -19,7 +19,7 @@ export interface Retry {
 
 /** Undefined: the answer stands. `tries`: how often the line was sent, and such tries `counted` so far. */
 export function retryOf(
-  { status, headers, error }: LocalAnswer,
+  { status, headers, error }: CollectedAnswer,
   tries: number,
   counted: number,
   maxAttempts: number,

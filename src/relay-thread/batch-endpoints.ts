@@ -1,10 +1,11 @@
 import { type BatchCaller, BatchRunner, type BatchRunnerOptions, type PreparedLine } from '../batches/batch-runner.ts';
-import { LocalExchange, lineHeaders, NO_PARAMS } from '../batches/local-exchange.ts';
+import { AnswerCollector } from '../batches/collected-answer.ts';
 import type { Configuration } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Principal } from '../core/exchange.ts';
+import { LocalExchange, localHeaders } from '../core/local-exchange.ts';
 import type { Log } from '../core/log.ts';
-import type { Dialect, RequestScan } from '../dialects/dialect.ts';
+import type { Dialect } from '../dialects/dialect.ts';
 import { withoutBasePath } from '../edge/routes.ts';
 import { linesOf } from '../files/blob-lines.ts';
 import { BlobFault, type BlobStore } from '../files/blob-store.ts';
@@ -112,31 +113,32 @@ function prepareLine(
   const path = withoutBasePath(url);
   const dialect = endpoints.get(path);
   if (dialect === undefined) return undefined;
-  const tfy = caller.metadata === undefined ? undefined : { 'x-tfy-metadata': caller.metadata };
-  const scan = lineScan(dialect, path, tfy);
+  const headers = caller.metadata === undefined ? {} : { tfy: { 'x-tfy-metadata': caller.metadata } };
+  const scan = dialect.scan({ path, params: {}, headers: localHeaders(headers) });
   scan.advance(body, body.length);
   const peeked = scan.result(body);
-  const model = peeked instanceof GatewayError ? '' : peeked.model;
+  /** Each try reads what was scanned once. */
+  const scanned = { advance(): void {}, result: () => scan.result(body) };
+  const { principal } = caller;
   return {
-    model,
+    model: peeked instanceof GatewayError ? '' : peeked.model,
     send(label, onOver) {
       const { limits } = pipeline.snapshot().settings;
       const memory = new HeldMemory(sharedMemory, limits.maxBodyMemoryBytes);
-      const exchange = new LocalExchange({
-        path,
-        principal: caller.principal,
-        body,
-        requestId: label,
-        tfy,
-        scan,
+      const collector = new AnswerCollector({
         maxAnswerBytes: limits.maxTranslateBytes,
         mayHold: (bytes) => memory.mayHold(bytes),
-        errorBody: dialect.errorBody,
+        errorBody: (error) => dialect.errorBody(error, exchange.id),
+        onFull: () => exchange.abort('client'),
         onOver(answer) {
           memory.release();
           onOver(answer);
         },
       });
+      const exchange = new LocalExchange(
+        { path, principal, body, requestId: label, headers, scan: () => scanned },
+        collector,
+      );
       if (!(peeked instanceof GatewayError) && peeked.stream) {
         exchange.refuse(
           new GatewayError('invalid_parameter', {
@@ -149,8 +151,4 @@ function prepareLine(
       return exchange;
     },
   };
-}
-
-function lineScan(dialect: Dialect, path: string, tfy: Record<string, string> | undefined): RequestScan {
-  return dialect.scan({ path, params: NO_PARAMS, headers: lineHeaders(tfy) });
 }
