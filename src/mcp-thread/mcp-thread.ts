@@ -53,6 +53,7 @@ const registry = new ServerRegistry(configuration, {
   http: { pools, sweeper: new Sweeper(), bounds: () => configuration.server.mcp },
   side: sideRequests(() => configuration.server.upstream),
   users: { valuesOf: async () => undefined },
+  codeEntry: entryOf('code-thread'),
 });
 const front = new Front({ registry, seal: new Seal(secret), settings: () => configuration.server });
 
@@ -101,11 +102,12 @@ function serve(relay: MessagePort): void {
       open.get(message.id)?.gone();
       open.delete(message.id);
     } else if (message.type === 'full') open.get(message.id)?.full(message.full);
+    else if (message.type === 'held') open.get(message.id)?.holder.heard(message);
     else {
       const { request } = message;
       const { maxMessageBytes } = configuration.server.mcp;
       const reply = new PortReply(
-        request.id,
+        request,
         maxMessageBytes,
         (answer) => relay.postMessage(answer),
         () => {
@@ -146,6 +148,12 @@ function tick(): void {
   const text = JSON.stringify(counts);
   if (text !== told) send({ type: 'counts', counts });
   told = text;
+}
+
+/** `.ts` in a clone, `.js` in the published package. */
+function entryOf(thread: string): URL {
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  return new URL(`../${thread}/${thread}.${extension}`, import.meta.url);
 }
 
 /** They were told to end, and are killed by then if they do not. */

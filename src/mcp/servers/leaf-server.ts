@@ -6,7 +6,7 @@ import type { Log } from '../../core/log.ts';
 import { METHOD_NOT_FOUND, RpcError, UPSTREAM_ERROR } from '../protocol/json-rpc.ts';
 import { HttpFault } from '../upstream/http-call.ts';
 import type { Call, CallHooks, Listening, Peer, ServerInfo, Wanted } from '../upstream/peer.ts';
-import { type CallContext, lateCall, METHODS, type Served, type ServerHealth } from './served.ts';
+import { type CallContext, lateCall, METHODS, NO_HOOKS, type Served, type ServerHealth } from './served.ts';
 import { listIn, ToolPolicy, unknownTool } from './tool-policy.ts';
 
 /** What all servers of the thread share. */
@@ -47,6 +47,10 @@ export abstract class LeafServer implements Served {
 
   mayUse({ subjects }: Pick<CallContext, 'subjects'>): boolean {
     return this.policy.mayUse(subjects);
+  }
+
+  priceOf(tool: string): number | undefined {
+    return this.policy.priceOf(tool);
   }
 
   /** Finds or begins the peer of this caller; it is ready. Rejects with an RpcError or a HttpFault. */
@@ -107,7 +111,7 @@ export abstract class LeafServer implements Served {
   }
 
   /** All that the caller may see, of all pages; at most `mcp.max_tools`. */
-  async allTools(context: CallContext): Promise<JsonObject[]> {
+  async tools(context: CallContext): Promise<JsonObject[]> {
     const { maxTools, listTtlMs } = this.host.settings();
     let key: string;
     try {
@@ -207,7 +211,7 @@ export abstract class LeafServer implements Served {
     const { policy } = this;
     if (policy.allows(name, undefined, context)) return;
     if (policy.needsAnnotations) {
-      const tools = await this.allTools(context);
+      const tools = await this.tools(context);
       if (tools.some((tool) => tool['name'] === name)) return;
     }
     throw unknownTool(name);
@@ -223,7 +227,7 @@ export abstract class LeafServer implements Served {
     let cursor: string | undefined;
     do {
       const params = cursor === undefined ? {} : { cursor };
-      const { result } = this.#askPeer(context, 'tools/list', params, NOBODY, () => false);
+      const { result } = this.#askPeer(context, 'tools/list', params, NO_HOOKS, () => false);
       const page = await result;
       const found = listIn(page, 'tools');
       tools.push(...found);
@@ -261,11 +265,6 @@ export abstract class LeafServer implements Served {
     return new RpcError(UPSTREAM_ERROR, message, { code, ...(status !== undefined && { status }) });
   }
 }
-
-const NOBODY: CallHooks = {
-  notify: () => undefined,
-  ask: (method) => Promise.reject(new RpcError(METHOD_NOT_FOUND, `Nobody here can answer \`${method}\`.`)),
-};
 
 function rejected(error: RpcError): Promise<JsonObject> {
   const result = Promise.reject<JsonObject>(error);
