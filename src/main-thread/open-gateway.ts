@@ -127,7 +127,7 @@ export async function openGateway({
     observation,
     database,
     targets,
-    routes: [mcp.adminRoute()],
+    routes: mcp.adminRoutes(),
   });
   const gateway = new RunningGateway({
     inForce,

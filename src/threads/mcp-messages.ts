@@ -112,6 +112,7 @@ export interface McpServerState {
   readonly era?: string;
   readonly sessions: number;
   readonly tools?: readonly string[];
+  readonly changedTools?: readonly { readonly name: string; readonly since: string }[];
 }
 
 export interface McpCounts {
@@ -125,6 +126,8 @@ export interface McpCounts {
     readonly count: number;
     readonly ms: number;
   }[];
+  /** By server: tools that are no longer what they were when they were approved. */
+  readonly changedTools: readonly { readonly server: string; readonly count: number }[];
 }
 
 export type ToMcpThread =
@@ -134,10 +137,13 @@ export type ToMcpThread =
   | { type: 'port'; port: MessagePort }
   /** To be answered with its number. */
   | { type: 'servers'; number: number }
+  /** Undefined: all tools of the server that changed. */
+  | { type: 'approve'; number: number; server: string; tools: readonly string[] | undefined }
   | { type: 'close' };
 
 export type FromMcpThread =
   | { type: 'servers'; number: number; servers: readonly McpServerState[] }
+  | { type: 'approved'; number: number; approved: readonly string[] }
   | { type: 'counts'; counts: McpCounts }
   | { type: 'log'; line: string }
   | { type: 'closed' };

@@ -193,7 +193,7 @@ export class FinderServer implements Served {
         const inner = { name: tool, arguments: parseObject(written) ?? {} };
         const nested = { ...context, holder: context.holder.nested, askedAs: [] };
         const call = this.#joint.call(nested, 'tools/call', inner, { ask: hooks.ask, notify: () => undefined });
-        return { value: call.result.then(valueOf), cancel: call.cancel } satisfies CodeCall;
+        return { value: call.result.then(codeValueOf), cancel: call.cancel } satisfies CodeCall;
       });
       return { result: over.then(toldOutcome), cancel };
     });
@@ -223,7 +223,7 @@ function textsIn({ content }: JsonObject): string[] {
 }
 
 /** What code gets of a result. Throws what the tool says where it failed. */
-function valueOf(result: JsonObject): unknown {
+function codeValueOf(result: JsonObject): unknown {
   if (result['resultType'] === 'input_required') {
     throw new Error('This tool asks the user something, which code cannot; call it by itself.');
   }

@@ -117,9 +117,10 @@ export class JointServer implements Served {
       // A server that is away is left out.
       parts.map((part) => part.server.tools(contextOf(context, part)).catch(() => [])),
     );
-    return lists.flatMap((list, index) =>
+    const found = lists.flatMap((list, index) =>
       list.flatMap((each) => this.#shown(context, each, parts[index]!, 'tools', this.#tools)),
     );
+    return onceEach(found, 'tools');
   }
 
   /** That of the tool's own server counts. */
@@ -159,7 +160,7 @@ export class JointServer implements Served {
     const found = lists.flatMap((list, index) =>
       list.flatMap((each) => this.#shown(context, each, parts[index]!, key, places)),
     );
-    return { [key]: found.slice(0, this.#options.maxTools()) };
+    return { [key]: onceEach(found, key).slice(0, this.#options.maxTools()) };
   }
 
   #shown(
@@ -277,6 +278,14 @@ export class JointServer implements Served {
       return found.part.server.call(contextOf(context, found.part), 'completion/complete', asked, hooks);
     });
   }
+}
+
+/** Which field tells entries of a list apart; a server that lists one twice has one. */
+const IDENTITY: Readonly<Record<string, string>> = { resources: 'uri', resourceTemplates: 'uriTemplate' };
+
+function onceEach(entries: readonly JsonObject[], key: string): JsonObject[] {
+  const field = IDENTITY[key] ?? 'name';
+  return [...new Map(entries.map((entry) => [entry[field], entry] as const).reverse()).values()].reverse();
 }
 
 /** As many characters of the name as fit, and eight of a digest of both. */

@@ -14,6 +14,7 @@ import { RemoteServer } from './remote-server.ts';
 import type { CallContext, Served } from './served.ts';
 import { StdioServer } from './stdio-server.ts';
 import { ToolIndex } from './tool-index.ts';
+import type { ToolPins } from './tool-pins.ts';
 import { ToolPolicy } from './tool-policy.ts';
 
 export interface RegistryOptions {
@@ -21,6 +22,7 @@ export interface RegistryOptions {
   readonly http: HttpContext;
   readonly side: HttpClient;
   readonly users: UserCredentials;
+  readonly pins: ToolPins;
   /** Of the thread that runs code of models. */
   readonly codeEntry: URL;
 }
@@ -33,6 +35,7 @@ interface Registered {
 /** Every server of the configuration by its name. One whose manifest a reload leaves as it is keeps its sessions. */
 export class ServerRegistry implements ServerHost {
   readonly log: Log;
+  readonly pins: ToolPins;
   readonly #options: RegistryOptions;
   readonly #credentials: Credentials;
   #servers = new Map<string, Registered>();
@@ -44,6 +47,7 @@ export class ServerRegistry implements ServerHost {
 
   constructor(configuration: McpConfiguration, options: RegistryOptions) {
     this.log = options.log;
+    this.pins = options.pins;
     this.#options = options;
     this.#settings = configuration.server.mcp;
     const { side: http, users } = options;

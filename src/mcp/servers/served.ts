@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../codec/json-value.ts';
 import { METHOD_NOT_FOUND, RpcError } from '../protocol/json-rpc.ts';
+import type { ChangedTool } from './tool-pins.ts';
 import type { Call, CallHooks, ClientFacts, Listening, ServerInfo, Wanted } from '../upstream/peer.ts';
 
 /** On whose behalf a server is asked. Made for each request of a client. */
@@ -82,6 +83,8 @@ export interface ServerHealth {
   readonly era?: string;
   readonly sessions: number;
   readonly tools?: readonly string[];
+  /** Those that are no longer what they were when they were approved. */
+  readonly changedTools?: readonly ChangedTool[];
 }
 
 /** What clients may ask of a server; anything else is not known here, so that nothing gets past the rules about tools. */
