@@ -182,8 +182,11 @@ export class McpService implements MainService {
     registry.single('gauge', 'mcp_client_sessions', 'Sessions of clients of MCP', () => this.#counts.clientSessions);
     registry.single('gauge', 'mcp_server_sessions', 'Sessions with MCP servers', () => this.#counts.serverSessions);
     registry.single('gauge', 'mcp_server_processes', 'Processes of MCP servers that run', () => this.#counts.children);
-    registry.family('gauge', 'mcp_changed_tools', 'Tools that are no longer what they were when they were approved', () =>
-      this.#counts.changedTools.map(({ server, count }) => ({ labels: { server }, value: count })),
+    registry.family(
+      'gauge',
+      'mcp_changed_tools',
+      'Tools that are no longer what they were when they were approved',
+      () => this.#counts.changedTools.map(({ server, count }) => ({ labels: { server }, value: count })),
     );
     const calls = (value: (call: McpCounts['calls'][number]) => number) => () =>
       this.#counts.calls.map((call) => ({

@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../codec/json-value.ts';
 import { METHOD_NOT_FOUND, RpcError } from '../protocol/json-rpc.ts';
-import type { ChangedTool } from './tool-pins.ts';
 import type { Call, CallHooks, ClientFacts, Listening, ServerInfo, Wanted } from '../upstream/peer.ts';
+import type { ChangedTool } from './tool-pins.ts';
 
 /** On whose behalf a server is asked. Made for each request of a client. */
 export interface CallContext {

@@ -70,10 +70,13 @@ export class ToolPins {
     if (pins.lastList === list) return;
     pins.lastList = list;
     let changed = false;
+    // Of two with one name the first counts, as it does where they are called.
+    const seen = new Set<string>();
     for (const each of tools) {
       const tool = objectOf(each);
       const name = tool && stringOf(tool['name']);
-      if (!tool || name === undefined) continue;
+      if (!tool || name === undefined || seen.has(name)) continue;
+      seen.add(name);
       changed = this.#sawTool(server, pins, name, digestOf(steadyJson(aspectsOf(tool)))) || changed;
     }
     if (changed) this.#options.onChange();
