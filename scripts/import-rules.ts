@@ -83,6 +83,9 @@ const DOORS: Record<string, string[]> = {
   'gpt-tokenizer': ['usage'],
   '@aws-sdk/credential-providers': ['providers', 'files'],
   aws4fetch: ['files'],
+  minisearch: ['mcp'],
+  'quickjs-emscripten-core': ['code-thread'],
+  '@jitl/quickjs-wasmfile-release-sync': ['code-thread'],
 };
 
 /** Same-depth arrows that are part of the plan: from → to. */

@@ -385,6 +385,22 @@ const mcp = section(
       'How long what a server lists is used again, where the server does not say.',
     ),
     max_children: keyWithDefault(wholeNumber(0, 10_000), 64).describe('Bound of processes of `mcp-server/stdio`.'),
+    code_ms: keyWithDefault(wholeNumber(100, 3_600_000), 60_000).describe(
+      'How long one run of code may take, calls of tools included.',
+    ),
+    code_cpu_ms: keyWithDefault(wholeNumber(10, 600_000), 2000).describe(
+      'How long one run of code may compute; waits for tools are not counted.',
+    ),
+    max_code_memory_bytes: keyWithDefault(wholeNumber(16_777_216, gibibyte), 67_108_864).describe(
+      'Bound of the memory of one run of code.',
+    ),
+    max_code_calls: keyWithDefault(wholeNumber(0, 100_000), 100).describe('Bound of the calls of one run of code.'),
+    max_code_runs: keyWithDefault(wholeNumber(1, 256), 4).describe(
+      'Bound of runs of code at once, each on a thread of its own; more are refused.',
+    ),
+    on_changed_tool: keyWithDefault(z.enum(['warn', 'refuse']), 'warn').describe(
+      'What happens with a tool whose description, schema or hints are not those that were seen first: it is told, or neither listed nor called.',
+    ),
     secret: optionalKey(secretText(4096)).describe(
       'Seals sessions and tokens of MCP; the same on all gateways of a cluster. By default made and kept in `data_dir`.',
     ),

@@ -141,7 +141,7 @@ export async function openGateway({
     observation,
     database,
     targets,
-    routes: [mcp.adminRoute(), ...tail.routes()],
+    routes: [...mcp.adminRoutes(), ...tail.routes()],
   });
   const gateway = new RunningGateway({
     inForce,

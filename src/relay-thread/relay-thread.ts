@@ -46,7 +46,7 @@ const STATS_MS = 500;
 
 const NO_KEY = new GatewayError('missing_api_key');
 
-/** No tool has a price; rules about money are none of tools. */
+/** No tool is a target; what it costs is told with the call. */
 const NO_TOOL_PRICE = { atMostNanoUsd: () => undefined };
 
 const port = parentPort!;
