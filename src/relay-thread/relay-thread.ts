@@ -26,6 +26,7 @@ import type { FromRelayThread, RelayThreadData, ToRelayThread } from '../threads
 import { SharedCounters } from '../threads/shared-counters.ts';
 import { collectWhenIdle } from '../threads/steady-heap.ts';
 import { OriginPools } from '../upstream/origin-pools.ts';
+import { pooledClient } from '../upstream/pooled-client.ts';
 import { sideRequests } from '../upstream/side-requests.ts';
 import { batchEndpoints, batchRunner } from './batch-endpoints.ts';
 import { BatchRows } from './batch-rows.ts';
@@ -105,6 +106,7 @@ const lasting: Lasting = {
   forecast: new TokenForecast(),
   tokens,
   health: new HealthMemory(() => counts.clock.now(), data.health),
+  guardHttp: pooledClient(pools),
   onBudgetRefuses: (window, action) => send({ type: 'budget-refuses', window, action }),
 };
 let snapshot = makeSnapshot(data.configuration, lasting);

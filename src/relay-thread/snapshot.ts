@@ -1,4 +1,5 @@
 import type { Configuration } from '../config/configuration.ts';
+import type { HttpClient } from '../core/http-client.ts';
 import { createGuardrails } from '../guardrails/guardrails.ts';
 import { DeadlineRunner } from '../guardrails/runner.ts';
 import { createLimits, type LimitsOptions } from '../limits/limits.ts';
@@ -22,6 +23,8 @@ const MAX_PRICES = 10_000;
 export interface Lasting extends Omit<LimitsOptions, 'price'> {
   readonly tokens: Tokens;
   readonly health: HealthMemory;
+  /** How guards ask others. */
+  readonly guardHttp: HttpClient;
 }
 
 /** Everything that follows from one configuration. */
@@ -48,7 +51,7 @@ export function makeSnapshot(configuration: Omit<Configuration, 'keys'>, lasting
     routeRules: hasRules && routes.balanced ? new RouteRules(configuration, routes.balanced) : undefined,
     callers: new Callers(configuration),
     limits: createLimits(configuration, { ...lasting, price }),
-    guardrails: createGuardrails(configuration, new DeadlineRunner()),
+    guardrails: createGuardrails(configuration, new DeadlineRunner(), lasting.guardHttp),
     exportsTraces: configuration.otel.some(({ traces }) => traces !== undefined),
     bodies: bodyPolicy(configuration, { compileSubjects, isNamed }),
     price,
