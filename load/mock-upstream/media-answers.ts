@@ -16,7 +16,14 @@ const embeddings = JSON.stringify({
 });
 const transcript = JSON.stringify({ text: 'Water runs downhill.', usage: { type: 'duration', seconds: 300 } });
 /** Whoever keeps a file by itself asks nobody; nginx, which keeps it on its way, is answered this. */
-const file = JSON.stringify({ id: 'file-1', object: 'file', bytes: 0, created_at: 0, filename: 'a', purpose: 'assistants' });
+const file = JSON.stringify({
+  id: 'file-1',
+  object: 'file',
+  bytes: 0,
+  created_at: 0,
+  filename: 'a',
+  purpose: 'assistants',
+});
 const audio = Buffer.alloc(AUDIO_BYTES / AUDIO_PIECES, 0x55);
 
 /** By the end of the path; undefined: it is none of these. */

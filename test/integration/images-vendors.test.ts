@@ -293,7 +293,7 @@ describe('images of vendors with forms of their own', () => {
     );
   });
 
-  test('of several images in a stream the last one tells the usage of all', async () => {
+  test('the last of several images in a stream tells the usage of all', async () => {
     const model = 'google-gemini/gemini-2.5-flash-image';
     const stream = await client.images.generate({ model, prompt: 'a cat', stream: true, n: 2 });
     const events = [];

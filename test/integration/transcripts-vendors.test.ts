@@ -284,7 +284,7 @@ describe('transcripts of vendors with forms of their own', () => {
     });
   });
 
-  test('who said what comes as events of its own', async () => {
+  test('each part of a diarized transcript comes as an event of its own', async () => {
     const asked = {
       model: 'deepgram/nova',
       file: await wav(),
