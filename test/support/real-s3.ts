@@ -20,12 +20,14 @@ export interface RealS3 extends AsyncDisposable {
 
 export async function startRealS3(): Promise<RealS3> {
   const root = await mkdtemp(join(tmpdir(), 'sluice-s3-real-'));
-  const folder = join(root, 'bucket');
-  await mkdir(folder);
+  const folder = join(root, 'kept/bucket');
+  const sidecar = join(root, 'metadata');
+  await mkdir(folder, { recursive: true });
+  await mkdir(sidecar);
   const port = await freePort();
   const { accessKeyId, secretAccessKey } = S3_KEYS;
   const keys = ['--access', accessKeyId, '--secret', secretAccessKey, '--region', S3_REGION];
-  const args = [...keys, '--port', `127.0.0.1:${port}`, 'posix', '--nometa', root];
+  const args = [...keys, '--port', `127.0.0.1:${port}`, 'posix', '--sidecar', sidecar, join(root, 'kept')];
   let child: ReturnType<typeof spawn> | undefined;
   const origin = `http://127.0.0.1:${port}`;
   const stop = async (): Promise<void> => {
