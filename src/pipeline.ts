@@ -1,5 +1,5 @@
 import { type JsonObject, parseObject } from './codec/json-value.ts';
-import type { ComplexityTier, ServerSettings } from './config/configuration.ts';
+import type { ComplexityTier, ServerSettings, ShadowSettings } from './config/configuration.ts';
 import type { ConditionValues } from './config/rules/target-condition.ts';
 import { GatewayError } from './core/errors.ts';
 import type { Exchange, OrError } from './core/exchange.ts';
@@ -80,6 +80,8 @@ export interface PipelineOptions {
   readonly credentialRefused: (target: Target, error: GatewayError) => void;
   /** An exchange was refused before it reached a target. */
   readonly refused: (exchange: Exchange, error: GatewayError, request: RefusedRequest) => void;
+  /** Sends a copy of a request that is about to be sent; never throws. */
+  readonly shadow?: (exchange: Exchange, dialect: Dialect, shadow: ShadowSettings) => void;
   /** Absent: no bodies are kept. */
   readonly requestLog?: CaptureTaker;
 }
@@ -220,6 +222,8 @@ class Inference implements RelayOwner, PlanContext, BegunInference {
   #admissions: StepAdmissions | undefined;
   /** Made where a target asks for it. */
   #conditionValues: ConditionValues | undefined;
+  /** Of the route that was taken. */
+  #shadow: ShadowSettings | undefined;
   /** Undefined: nothing of its bodies is kept. */
   readonly #capture: Capture | undefined;
 
@@ -322,6 +326,7 @@ class Inference implements RelayOwner, PlanContext, BegunInference {
   #admit(to: Route, downgradedBy: Refused | undefined): void {
     const { maxOutputTokens, choices, servedAs, counted, stream } = this.#peeked;
     this.#model = to.model;
+    this.#shadow = to.shadow;
     const plan = to.plan(this);
     if (plan instanceof GatewayError) {
       this.#refuseCounted(plan);
@@ -489,6 +494,8 @@ class Inference implements RelayOwner, PlanContext, BegunInference {
       holds: this.#admissions,
       owner: this,
     });
+    // Before the body may be let go.
+    if (this.#shadow) this.#options.shadow?.(this.#exchange, this.#dialect, this.#shadow);
     this.#relaying.start();
     if (input?.pending && verdict) this.#await(input.pending, verdict);
   }

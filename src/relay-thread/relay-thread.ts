@@ -39,6 +39,7 @@ import { RefusalRecords } from './refusal-records.ts';
 import { RequestLogSender } from './request-log-sender.ts';
 import { ResponseRows } from './response-rows.ts';
 import { responsesSocket } from './responses-socket.ts';
+import { Shadows } from './shadows.ts';
 import { type Lasting, makeSnapshot } from './snapshot.ts';
 import { TaskPool } from './task-pool.ts';
 
@@ -119,6 +120,8 @@ const requestLog = new RequestLogSender({
   send,
 });
 
+const shadows = new Shadows(() => pipeline);
+
 const pipeline: PipelineOptions = {
   thread: data.thread,
   log,
@@ -140,6 +143,7 @@ const pipeline: PipelineOptions = {
   credentialRefused: new CredentialWarnings(log, () => snapshot.settings.log.providerWords).refused,
   refused: refusals.refused,
   requestLog,
+  shadow: shadows.copy,
 };
 
 const mcp = new McpGate({
@@ -303,6 +307,7 @@ function refusesWhenFull(): boolean {
 }
 
 async function drain(): Promise<void> {
+  shadows.close();
   mcp.drain();
   await Promise.all([edge.drain(), batches.stop()]);
   mcp.close();
