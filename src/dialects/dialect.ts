@@ -29,7 +29,9 @@ export type FormName =
   | 'openai-images'
   | 'openai-image-edits'
   | 'openai-image-variations'
-  | 'openai-responses';
+  | 'openai-responses'
+  | 'openai-input-tokens'
+  | 'openai-compaction';
 
 /**
  * What is to be known of one API form whoever speaks it, client or provider. Pure: bytes in, values or bytes out. A

@@ -18,8 +18,7 @@ type Endpoints = Pick<ResponseEndpoints, 'rows' | 'records' | 'pipeline'>;
 
 /** Conversations of responses: https://platform.openai.com/docs/api-reference/conversations */
 export function conversationRoutes(endpoints: Endpoints, errorBody: Route['errorBody']): Route[] {
-  const { records, pipeline } = endpoints;
-  const { conversations } = endpoints.rows;
+  const { records, pipeline, rows } = endpoints;
   const route = (
     method: Route['method'],
     pattern: string,
@@ -56,19 +55,21 @@ export function conversationRoutes(endpoints: Endpoints, errorBody: Route['error
       if (items instanceof GatewayError) return items;
       const id = `conv_${randomBytes(24).toString('hex')}`;
       const conversation = { owner, id, createdAt: Date.now(), expiresAt: expiresAt(), metadata };
-      const refusal = await conversations.create(conversation, items);
+      const refusal = await rows.conversations.create(conversation, items);
       return refusal ?? shown(conversation);
     }),
-    route('GET', '/conversations/{conversation_id}', async (_exchange, key) => shownOr(await conversations.find(key))),
+    route('GET', '/conversations/{conversation_id}', async (_exchange, key) =>
+      shownOr(await rows.conversations.find(key)),
+    ),
     route('POST', '/conversations/{conversation_id}', async (exchange, key) => {
       const body = bodyOf(exchange);
       if (body instanceof GatewayError) return body;
       const metadata = metadataIn(body);
       if (metadata instanceof GatewayError) return metadata;
-      return shownOr(await conversations.update(key, metadata));
+      return shownOr(await rows.conversations.update(key, metadata));
     }),
     route('DELETE', '/conversations/{conversation_id}', async (_exchange, key) => {
-      const refusal = await conversations.delete(key);
+      const refusal = await rows.conversations.delete(key);
       return refusal ?? { id: key.id, object: 'conversation.deleted', deleted: true };
     }),
     route('POST', '/conversations/{conversation_id}/items', async (exchange, key) => {
@@ -77,21 +78,21 @@ export function conversationRoutes(endpoints: Endpoints, errorBody: Route['error
       const items = itemsIn(body);
       if (items instanceof GatewayError) return items;
       if (items.length === 0) return missing('items');
-      const refusal = await conversations.add(key, items, expiresAt(), undefined);
+      const refusal = await rows.conversations.add(key, items, expiresAt(), undefined);
       return refusal ?? itemList(items.map(told), items.length);
     }),
     route('GET', '/conversations/{conversation_id}/items', async (exchange, key) => {
       const page = pageOf(exchange);
       if (page instanceof GatewayError) return page;
-      const items = await conversations.items({ ...key, ...page });
+      const items = await rows.conversations.items({ ...key, ...page });
       return items instanceof GatewayError ? items : itemList(items.map(told), page.limit);
     }),
     route('GET', '/conversations/{conversation_id}/items/{item_id}', async (exchange, key) => {
-      const item = await conversations.item(key, itemId(exchange));
+      const item = await rows.conversations.item(key, itemId(exchange));
       return item instanceof GatewayError ? item : told(item);
     }),
     route('DELETE', '/conversations/{conversation_id}/items/{item_id}', async (exchange, key) =>
-      shownOr(await conversations.deleteItem(key, itemId(exchange))),
+      shownOr(await rows.conversations.deleteItem(key, itemId(exchange))),
     ),
   ];
 }

@@ -71,7 +71,10 @@ forEachEngine('answers that are kept', (engine) => {
     await insertResponse(database, running('e'));
     const key = { owner, id: 'e' };
     const wanted = await renewResponses(database, [{ owner: 'user:other', id: 'e' }, key], NOW + 90_000);
-    assert.deepEqual(wanted.map(({ owner, id }) => [owner, id]), [[owner, 'e']]);
+    assert.deepEqual(
+      wanted.map(({ owner, id }) => [owner, id]),
+      [[owner, 'e']],
+    );
     for (const [first, last] of [
       [0, 2],
       [3, 5],
