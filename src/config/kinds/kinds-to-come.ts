@@ -3,7 +3,7 @@
  * A refusal can so say "not supported yet" instead of "unknown"; a kind that is built leaves the list.
  */
 const providerAccounts = `
-  anthropic aws aws-bedrock aws-bedrock-mantle aws-sagemaker azure
+  anthropic aws aws-bedrock aws-bedrock-mantle azure
   cartesia deepgram elevenlabs gcp google-gemini guardrail-config-group hashicorp
   hosted-mcp-server ollama openai palm self-hosted-model truefoundry`;
 
