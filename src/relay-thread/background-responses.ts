@@ -10,7 +10,7 @@ import { type PipelineOptions, runInference } from '../pipeline.ts';
 import { keptAnswer, type WholeAnswer } from '../relay/kept-answer.ts';
 import type { KeptResponse } from '../store/responses.ts';
 import type { SharedCounters } from '../threads/shared-counters.ts';
-import { addToConversation, type Turn } from './conversation-turn.ts';
+import { addToConversation, type Turn } from './conversation-items.ts';
 import { answerJson } from './files-endpoint.ts';
 import type { RefusalRecords } from './refusal-records.ts';
 import { startEvents, tellEvents } from './response-events.ts';

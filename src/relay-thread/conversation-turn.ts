@@ -5,10 +5,9 @@ import type { ConversationState, Dialect, PeekedRequest, RequestScan } from '../
 import { type PipelineOptions, runInference } from '../pipeline.ts';
 import { mountFor } from '../relay/choose-mount.ts';
 import { keptAnswer, type WholeAnswer } from '../relay/kept-answer.ts';
-import type { AddedBy } from '../store/conversations.ts';
 import type { KeptChain, KeptResponse } from '../store/responses.ts';
 import type { BackgroundResponses } from './background-responses.ts';
-import { conversationItems } from './conversation-items.ts';
+import { addToConversation, conversationItems, type Turn } from './conversation-items.ts';
 import type { ResponseRows } from './response-rows.ts';
 
 export interface TurnParts {
@@ -174,18 +173,6 @@ function goOn(
   return made.peeked;
 }
 
-/** One turn, and where its answer goes. */
-export interface Turn {
-  readonly owner: string;
-  readonly state: ConversationState;
-  /** Its answer can be asked for later. */
-  readonly stores: boolean;
-  /** JSON of a list: the items of this turn. */
-  readonly items: string;
-  /** JSON of a list: those before it. */
-  readonly earlier: string;
-}
-
 /** Keeps what was answered, wherever the turn wants it. */
 function keeper(turn: Turn, { rows, pipeline, memory }: TurnParts) {
   const { keepMs, maxBytes } = pipeline.snapshot().settings.responses;
@@ -219,20 +206,6 @@ function keeper(turn: Turn, { rows, pipeline, memory }: TurnParts) {
     };
     await rows.keep(kept);
   });
-}
-
-/** What was asked and answered; nothing where the turn is in no conversation. */
-export async function addToConversation(
-  { owner, state: { conversationId }, items }: Pick<Turn, 'owner' | 'state' | 'items'>,
-  output: unknown,
-  by: AddedBy,
-  rows: ResponseRows,
-  keepMs: number,
-): Promise<void> {
-  if (conversationId === undefined) return;
-  const asked = parseObject(`{"items":${items}}`)?.['items'];
-  const added = [...conversationItems(asked), ...conversationItems(output)];
-  await rows.conversations.add({ owner, id: conversationId }, added, Date.now() + keepMs, by);
 }
 
 /** Lists in JSON as one. */

@@ -47,7 +47,7 @@ const lastRequest = () => JSON.parse(provider.requests.at(-1)!.body.toString());
 const message = (content: string) => ({ type: 'message' as const, role: 'user' as const, content });
 
 describe('a conversation', () => {
-  test('is made, shown, renamed and deleted by its caller, and does not exist for anybody else', async () => {
+  test('a conversation is made, shown, renamed and deleted by its caller, and does not exist for anybody else', async () => {
     const made = await client.conversations.create({ metadata: { topic: 'locks' }, items: [message('Hi')] });
     assert.match(made.id, /^conv_/);
     assert.deepEqual(await client.conversations.retrieve(made.id), made);
@@ -69,7 +69,7 @@ describe('a conversation', () => {
     await assert.rejects(client.conversations.retrieve(made.id), { status: 404 });
   });
 
-  test('has items that are added, told in pages in either order, shown and deleted one by one', async () => {
+  test('a conversation has items that are added, told in pages in either order, shown and deleted one by one', async () => {
     const { id } = await client.conversations.create();
     const items = ['One', 'Two', 'Three'].map(message);
     const added = await client.conversations.items.create(id, { items });
@@ -94,7 +94,7 @@ describe('a conversation', () => {
     await assert.rejects(client.conversations.create(wrong), { status: 400, param: 'metadata' });
   });
 
-  test('goes on over any provider: each turn is sent all items, and adds its own', async () => {
+  test('a conversation goes on over any provider: each turn is sent all items, and adds its own', async () => {
     const { id } = await client.conversations.create({ items: [message('My name is Ada.')] });
     const first = await client.responses.create({ model: 'chats/m', input: 'Who am I?', conversation: id });
     assert.deepEqual(first.conversation, { id });
@@ -113,7 +113,7 @@ describe('a conversation', () => {
     assert.ok(items.data.length >= 9);
   });
 
-  test('and a previous response are not given together, and a response in it is gone on from by it alone', async () => {
+  test('a conversation and a previous response are not given together, and a response in it is gone on from by it alone', async () => {
     const { id } = await client.conversations.create();
     const first = await client.responses.create({ model: 'chats/m', input: 'Hi', conversation: id });
     const both = { model: 'chats/m', input: 'Hi', conversation: id, previous_response_id: first.id };

@@ -99,7 +99,7 @@ const rest = () => {
 };
 
 describe('an answer in the background', () => {
-  test('is queued, in progress and completed, while nobody waits for it', async () => {
+  test('an answer in the background is queued, in progress and completed, while nobody waits for it', async () => {
     rest();
     const queued = await client.responses.create({ model: 'chats/slow', input: 'Hi', background: true });
     assert.deepEqual([queued.status, queued.background, queued.output.length], ['queued', true, 0]);
@@ -115,7 +115,7 @@ describe('an answer in the background', () => {
     await eventually('both are in the records', () => gateway.records(records).length === 2);
   });
 
-  test('is told in events as they come, and again from any of them on', async () => {
+  test('an answer in the background is told in events as they come, and again from any of them on', async () => {
     rest();
     goOn.open();
     const asked = { model: 'chats/slow', input: 'Hi', background: true, stream: true } as const;
@@ -138,7 +138,7 @@ describe('an answer in the background', () => {
     );
   });
 
-  test('goes on when the client that was told its events has left, and is told to whoever comes back', async () => {
+  test('an answer in the background goes on when the client that was told its events has left, and is told to whoever comes back', async () => {
     rest();
     const asked = { model: 'chats/slow', input: 'Hi', background: true, stream: true } as const;
     const stream = await client.responses.create(asked);
@@ -157,7 +157,7 @@ describe('an answer in the background', () => {
     assert.equal(events.at(-1)?.type, 'response.completed');
   });
 
-  test('passes from a provider of this form, under an id of the gateway', async () => {
+  test('an answer in the background passes from a provider of this form, under an id of the gateway', async () => {
     const queued = await client.responses.create({ model: 'own/gpt', input: 'Hi', background: true });
     const response = await ended(queued.id);
     assert.equal(response.status, 'completed');
@@ -177,7 +177,7 @@ describe('an answer in the background', () => {
     assert.equal(again.input.length, response.output.length + 2);
   });
 
-  test('can be cancelled, once and again, on any thread: its provider is asked no further', async () => {
+  test('an answer in the background is cancelled once and again, on any thread, and its provider is left', async () => {
     rest();
     const queued = await client.responses.create({ model: 'chats/slow', input: 'Hi', background: true });
     await runs(queued.id);
@@ -188,7 +188,7 @@ describe('an answer in the background', () => {
     goOn.open();
   });
 
-  test('that has ended stays as it is when it is cancelled, and one that is no such answer cannot be', async () => {
+  test('an answer that has ended stays as it is when it is cancelled, and one that somebody waited for cannot be', async () => {
     rest();
     goOn.open();
     const queued = await client.responses.create({ model: 'chats/slow', input: 'Hi', background: true });
@@ -199,7 +199,7 @@ describe('an answer in the background', () => {
     await assert.rejects(client.responses.cancel(id), { status: 400, param: 'response_id' });
   });
 
-  test('is asked no further when it is deleted', async () => {
+  test('an answer that is deleted while it is made is made no further', async () => {
     rest();
     const queued = await client.responses.create({ model: 'chats/slow', input: 'Hi', background: true });
     await runs(queued.id);
@@ -209,7 +209,7 @@ describe('an answer in the background', () => {
     goOn.open();
   });
 
-  test('fails with what its provider says, or what broke off', async () => {
+  test('an answer in the background fails with what its provider says, or what broke off', async () => {
     const refused = await client.responses.create({ model: 'chats/refused', input: 'Hi', background: true });
     const told = await ended(refused.id);
     assert.equal(told.status, 'failed');
@@ -222,7 +222,7 @@ describe('an answer in the background', () => {
     await assert.rejects(events, { code: 'upstream_cut' });
   });
 
-  test('that cannot be is refused at once: an unknown model, one that is not to be kept, one of somebody else', async () => {
+  test('an answer that cannot be made in the background is refused at once: an unknown model, one that is not to be kept, one of somebody else', async () => {
     const asked = { input: 'Hi', background: true } as const;
     await assert.rejects(client.responses.create({ ...asked, model: 'nobody/none' }), { status: 404 });
     await assert.rejects(client.responses.create({ ...asked, model: 'chats/slow', store: false }), {
@@ -238,7 +238,7 @@ describe('an answer in the background', () => {
     await ended(mine.id);
   });
 
-  test('is failed when its gateway stops before its end, and says so after the restart', async () => {
+  test('an answer in the background is failed when its gateway stops before its end, and says so after the restart', async () => {
     rest();
     const one = await start({ server: { threads: 1, timeouts: { drain_ms: 300 } } });
     const at = (url: string) => new OpenAI({ apiKey: KEY, baseURL: `${url}/v1`, maxRetries: 0 });
