@@ -610,6 +610,8 @@ export interface ResponseSettings {
   keepMs: number;
   /** Of one turn: what was asked and answered. A larger one is not kept. */
   maxBytes: number;
+  /** Of one answer in the background: its events. */
+  maxEventBytes: number;
 }
 
 export interface Timeouts {

@@ -28,6 +28,7 @@ import { collectWhenIdle } from '../threads/steady-heap.ts';
 import { OriginPools } from '../upstream/origin-pools.ts';
 import { pooledClient } from '../upstream/pooled-client.ts';
 import { sideRequests } from '../upstream/side-requests.ts';
+import { BackgroundResponses } from './background-responses.ts';
 import { batchEndpoints, batchRunner } from './batch-endpoints.ts';
 import { BatchRows } from './batch-rows.ts';
 import { CredentialWarnings } from './credential-warnings.ts';
@@ -171,6 +172,7 @@ const files = {
 };
 
 const responseRows = new ResponseRows({ thread: data.thread, send });
+const background = new BackgroundResponses({ rows: responseRows, pipeline, records: refusals, counters, log });
 const batchRows = new BatchRows({ thread: data.thread, send });
 const endpoints = batchEndpoints(DIALECTS);
 const batches = batchRunner({
@@ -194,7 +196,7 @@ const edge = new Edge({
     files,
     mcp,
     batches: { rows: batchRows, endpoints, files },
-    responses: { rows: responseRows, records: refusals, pipeline },
+    responses: { rows: responseRows, records: refusals, pipeline, background },
     proxy: { ...pipeline, dialects: DIALECTS, forms: FORMS },
     passedAt: PASSED_AT,
     openapi: data.openapi,
@@ -273,6 +275,7 @@ function onMessage(message: LaterMessage): void {
     case 'cut':
       edge.cutAll();
       batches.cut();
+      background.cut();
       return;
     case 'drain':
       drain();
@@ -309,7 +312,7 @@ function refusesWhenFull(): boolean {
 async function drain(): Promise<void> {
   shadows.close();
   mcp.drain();
-  await Promise.all([edge.drain(), batches.stop()]);
+  await Promise.all([edge.drain(), batches.stop(), background.stop()]);
   mcp.close();
   await tasks.close();
   await redisCounts?.stop();
