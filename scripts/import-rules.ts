@@ -36,6 +36,7 @@ const DEPTHS: Record<string, number> = {
   mcp: 5,
   operator: 5,
   settlement: 6,
+  cache: 6,
   'pipeline.ts': 7,
   proxy: 7,
 };

@@ -1,3 +1,7 @@
+import type { AnswerCache } from './cache/answer-cache.ts';
+import { CacheUse } from './cache/cache-use.ts';
+import type { AnswerSource } from './cache/flight.ts';
+import { Replay, type ReplayOwner, type ReplayResult } from './cache/replay.ts';
 import type { ComplexityTier, ServerSettings } from './config/configuration.ts';
 import type { ConditionValues } from './config/rules/target-condition.ts';
 import { GatewayError } from './core/errors.ts';
@@ -9,6 +13,7 @@ import type { Dialect, PeekedRequest, RequestScan } from './dialects/dialect.ts'
 import { MODEL_TYPES_OF } from './inference/operation.ts';
 import { type Admission, type AdmissionRequest, type Limits, NOTHING_HELD, Refused } from './limits/admission.ts';
 import { type AskedOfAny, askedOf, StepAdmissions } from './limits/step-admissions.ts';
+import { type CacheRules, ownCache } from './policy/cache-rules.ts';
 import { authorize, type Caller, type Callers } from './policy/caller.ts';
 import { type ClientSettings, clientSettings } from './policy/client-settings.ts';
 import { type Metadata, recordedMetadata, requestMetadata } from './policy/metadata.ts';
@@ -40,6 +45,8 @@ export interface Snapshot {
   /** Rules that send requests for a model elsewhere; undefined: there are none. */
   readonly routeRules?: RouteRules | undefined;
   readonly callers: Callers;
+  /** What is cached without its client asking; undefined: there are no rules. */
+  readonly cacheRules?: CacheRules | undefined;
   readonly limits: Limits;
   /** Spans of exchanges are exported. */
   readonly exportsTraces: boolean;
@@ -57,6 +64,8 @@ export interface PipelineOptions {
   /** See RunContext; with the settings that the exchange began with. */
   readonly fetchMedia?: (settings: ServerSettings) => MediaFetcher;
   readonly sharedMemory: SharedMemory;
+  /** Absent: nothing is cached. */
+  readonly cache?: AnswerCache;
   /** Where large uploads go while they are on their way. */
   readonly spoolFolder: string;
   readonly snapshot: () => Snapshot;
@@ -162,6 +171,7 @@ function heldElsewhere({ state }: PeekedRequest): GatewayError | undefined {
 
 /** A step that limits are asked about before it is the first attempt. */
 interface Wish {
+  readonly route: Route;
   readonly plan: RoutePlan;
   readonly index: number;
   /** Of the plan, at that index. */
@@ -174,7 +184,7 @@ interface Wish {
 }
 
 /** One request that was understood, until its exchange is over. */
-class Inference implements RelayOwner, PlanContext, BegunInference {
+class Inference implements RelayOwner, ReplayOwner, PlanContext, BegunInference {
   readonly #exchange: Exchange;
   readonly #dialect: Dialect;
   readonly #options: PipelineOptions;
@@ -191,6 +201,10 @@ class Inference implements RelayOwner, PlanContext, BegunInference {
   /** Why it is over before it was sent. */
   #broken: GatewayError | undefined;
   #isOver = false;
+  /** Undefined: neither its client nor a rule asks for the cache. */
+  #cacheUse: CacheUse | undefined;
+  /** The way that is gone where the cache has no answer. */
+  #wish: Wish | undefined;
   /** Of a route with several targets; undefined: there is one. */
   #admissions: StepAdmissions | undefined;
   /** Made where a target asks for it. */
@@ -305,7 +319,7 @@ class Inference implements RelayOwner, PlanContext, BegunInference {
       downgradedBy,
       metadata: this.#metadata,
     };
-    this.#ask({ plan, index: 0, step: plan.first, several: plan.description !== undefined, asked });
+    this.#ask({ route: to, plan, index: 0, step: plan.first, several: plan.description !== undefined, asked });
   }
 
   #ask(wish: Wish): void {
@@ -339,11 +353,107 @@ class Inference implements RelayOwner, PlanContext, BegunInference {
     }
     if (several) this.#admissions = new StepAdmissions(this.#snapshot.limits, asked, step, admitted);
     try {
-      this.#relay(wish, admitted);
+      this.#answer(wish);
     } catch (cause) {
       this.#leave(new GatewayError('internal_error', { cause }));
     }
   }
+
+  // ── cache ─────────────────────────────────────────────────────────────────
+
+  /** From the cache where it is asked for, else from a target. */
+  #answer(wish: Wish): void {
+    this.#wish = wish;
+    this.#cacheUse = this.#useOfCache(wish.route);
+    if (this.#cacheUse === undefined) this.#relay(wish, this.#admission);
+    else this.#lookUp(this.#cacheUse);
+  }
+
+  #useOfCache(route: Route): CacheUse | undefined {
+    const { cache } = this.#options;
+    const { cacheRules, settings } = this.#snapshot;
+    const { cache: wished, waits, retry, strictForm } = this.#client;
+    if ((wished === undefined && cacheRules === undefined) || cache === undefined) return undefined;
+    if (settings.cache.maxBytes === 0) return undefined;
+    const models = route.slug === undefined ? [route.model] : [route.model, route.slug];
+    const chosen = cacheRules === undefined ? ownCache(wished) : cacheRules.choose(this.#caller, models, this.#metadata, wished);
+    if (chosen === undefined) return undefined;
+    return new CacheUse(cache, {
+      exchange: this.#exchange,
+      dialect: this.#dialect,
+      peeked: this.#peeked,
+      route,
+      caller: this.#caller,
+      strictForm,
+      settings: chosen.settings,
+      server: settings,
+      client: { waits, retry },
+      isFiltered: this.#filters.length > 0,
+    });
+  }
+
+  #lookUp(use: CacheUse): void {
+    const found = use.find();
+    if (found instanceof Promise) {
+      found
+        .then((source) => this.#lookedUp(use, source))
+        .catch((cause) => this.#leave(new GatewayError('internal_error', { cause })));
+    } else this.#lookedUp(use, found);
+  }
+
+  #lookedUp(use: CacheUse, source: AnswerSource | undefined): void {
+    const wish = this.#wish!;
+    if (this.#exchange.aborted !== undefined) {
+      wish.step.observer?.left();
+      this.#leave(new GatewayError('client_closed'));
+      return;
+    }
+    if (source === undefined || (source.contentType !== undefined && this.#targetOf(wish, source.target) === undefined)) {
+      if (source !== undefined) use.passOver();
+      this.#relay(wish, this.#admission);
+      return;
+    }
+    const rulesJson = this.rulesJson(wish.step);
+    const replay = new Replay({
+      exchange: this.#exchange,
+      dialect: this.#dialect,
+      peeked: this.#peeked,
+      settings: this.#snapshot.settings,
+      sweeper: this.#options.sweeper,
+      strictForm: this.#client.strictForm,
+      source,
+      filters: this.#filters,
+      headers: rulesJson === undefined ? [] : ['x-tfy-applied-rules', rulesJson],
+      askedAt: use.askedAt,
+      target: (id) => this.#targetOf(wish, id),
+      owner: this,
+    });
+    use.join(replay);
+    replay.start();
+  }
+
+  /** Undefined: the caller may not use it now, or a plan would not ask it. */
+  #targetOf({ route }: Wish, id: string): Target | undefined {
+    const target = route.targets.find((each) => each.id === id);
+    if (target === undefined || !this.canAsk(target)) return undefined;
+    return (route.mayAsk?.(id, this) ?? true) ? target : undefined;
+  }
+
+  unanswered(): void {
+    const use = this.#cacheUse!;
+    use.passOver();
+    // The first of those who are left alone asks; the others join it.
+    this.#lookUp(use);
+  }
+
+  replayed({ error, status, cut, shortened, target, content, endedAt }: ReplayResult): void {
+    const { step } = this.#wish!;
+    step.observer?.left();
+    const hit = answeredHere(step, this.rulesJson(step));
+    this.relayed({ ...hit, error, status, cut, shortened, target: target ?? step.target, content, endedAt });
+  }
+
+  // ── relay ─────────────────────────────────────────────────────────────────
 
   /** What a rule about one target refuses, another target may be asked. */
   #refused(wish: Wish, refused: Refused): void {
@@ -368,6 +478,11 @@ class Inference implements RelayOwner, PlanContext, BegunInference {
       return;
     }
     const { pools, sweeper, translateHeavy, heavyAnswers } = this.#options;
+    const { price } = this.#snapshot;
+    const led = this.#cacheUse?.lead(allowance !== undefined, (usage, id) => {
+      const answering = plan.first.target.id === id ? plan.first.target : this.#targetOf(this.#wish!, id);
+      return answering && price(answering).costNanoUsd(usage);
+    });
     this.#relaying = new Relay({
       exchange: this.#exchange,
       dialect: this.#dialect,
@@ -380,7 +495,9 @@ class Inference implements RelayOwner, PlanContext, BegunInference {
       translateHeavy,
       heavyAnswers,
       fetchMedia: this.#options.fetchMedia?.(this.#snapshot.settings),
-      filters: allowance === undefined ? this.#filters : [cutShort(allowance), ...this.#filters],
+      filters: this.#filtersOf(allowance, led?.filter),
+      headers: this.#cacheUse?.headers,
+      shared: led?.shared,
       sharedMemory: this.#options.sharedMemory,
       strictForm: this.#client.strictForm,
       cacheMarker: this.#client.cacheMarker,
@@ -388,6 +505,19 @@ class Inference implements RelayOwner, PlanContext, BegunInference {
       owner: this,
     });
     this.#relaying.start();
+  }
+
+  /** What a budget cuts is not recorded as it came; what guards change is recorded before, for each has its own. */
+  #filtersOf(
+    allowance: Admission['allowance'],
+    recorded: AnswerFilterMaker | undefined,
+  ): readonly AnswerFilterMaker[] {
+    if (allowance === undefined && recorded === undefined) return this.#filters;
+    return [
+      ...(allowance === undefined ? [] : [cutShort(allowance)]),
+      ...(recorded === undefined ? [] : [recorded]),
+      ...this.#filters,
+    ];
   }
 
   breakOff(error: GatewayError): void {
@@ -442,8 +572,11 @@ class Inference implements RelayOwner, PlanContext, BegunInference {
     return (this.#admissions?.of(step) ?? this.#admission).rulesJson;
   }
 
-  relayed(result: RelayResult): void {
+  relayed(answered: RelayResult): void {
     const exchange = this.#exchange;
+    const use = this.#cacheUse;
+    use?.over(answered.error);
+    const result = answered.error === undefined && exchange.aborted !== undefined ? deserted(answered) : answered;
     const { thread, log, estimate, record, provisional } = this.#options;
     const { settings, price } = this.#snapshot;
     const { error } = result;
@@ -459,7 +592,8 @@ class Inference implements RelayOwner, PlanContext, BegunInference {
       servedAs: this.#peeked.servedAs,
       choices: this.#peeked.choices,
       counted: this.#peeked.counted,
-      free: this.#peeked.free,
+      free: use?.status === 'hit' || use?.status === 'joined' ? true : this.#peeked.free,
+      cacheJson: use?.json,
       price,
       estimate,
       record,
@@ -491,6 +625,11 @@ function isServed(modelTypes: Route['modelTypes'], { operation }: Dialect): bool
 function serves(target: Target, dialect: Dialect): boolean {
   if (!isServed(target.modelTypes, dialect)) return false;
   return mountFor(target, dialect) !== undefined || dialect.fromEstimate !== undefined;
+}
+
+/** Its answer went on for others after its client had left. */
+function deserted(result: RelayResult): RelayResult {
+  return { ...result, error: new GatewayError('client_closed'), status: 499 };
 }
 
 /** As of an exchange that asked no provider. */

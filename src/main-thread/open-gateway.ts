@@ -1,3 +1,4 @@
+import { SharedAnswers } from '../cache/shared-answers.ts';
 import type { Configuration } from '../config/configuration.ts';
 import { tokenSources } from '../plugs.ts';
 import { HealthMemory } from '../routing/place.ts';
@@ -63,6 +64,7 @@ export async function openGateway({
     log,
   });
   const health = new HealthMemory(() => limitCounters.counts.clock.now());
+  const answers = new SharedAnswers(server.cache.maxBytes, threads);
   const { hasIssuedKeys } = await database.open({
     configuration,
     counters: counters.buffer,
@@ -159,6 +161,7 @@ export async function openGateway({
     counters: counters.buffer,
     counts: limitCounters.buffer,
     health: health.buffers,
+    answers: answers.buffer,
     configuration: configurationForThreads(inForce, port, madeKey),
     tokens: accountTokens.tokens(),
     openapi: operatorPort.openapi,

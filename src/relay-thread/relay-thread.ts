@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { parentPort } from 'node:worker_threads';
 import { KeyRing } from '../authentication/authenticate.ts';
 import { presentedKey } from '../authentication/presented-key.ts';
+import { AnswerCache } from '../cache/answer-cache.ts';
+import { SharedAnswers } from '../cache/shared-answers.ts';
 import type { ThreadConfiguration } from '../config/configuration.ts';
 import { followWall } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
@@ -108,6 +110,12 @@ const lasting: Lasting = {
 };
 let snapshot = makeSnapshot(data.configuration, lasting);
 
+const cache = new AnswerCache({
+  memory: new SharedAnswers(server.cache.maxBytes, data.thread, data.answers),
+  remote: undefined,
+  sharedMemory: counters,
+});
+
 const pipeline: PipelineOptions = {
   thread: data.thread,
   log,
@@ -118,6 +126,7 @@ const pipeline: PipelineOptions = {
   heavyAnswers: tasks.heavyAnswers,
   fetchMedia,
   sharedMemory: counters,
+  cache,
   spoolFolder: join(server.dataDir, 'uploads'),
   snapshot: () => snapshot,
   record: (record) => records.add(record),

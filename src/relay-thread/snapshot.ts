@@ -2,6 +2,7 @@ import type { Configuration } from '../config/configuration.ts';
 import { createLimits, type LimitsOptions } from '../limits/limits.ts';
 import type { Snapshot } from '../pipeline.ts';
 import { openAccounts } from '../plugs.ts';
+import { CacheRules } from '../policy/cache-rules.ts';
 import { Callers } from '../policy/caller.ts';
 import { RouteRules } from '../policy/route-rules.ts';
 import type { Target, Tokens } from '../providers/provider.ts';
@@ -42,6 +43,7 @@ export function makeSnapshot(configuration: Omit<Configuration, 'keys'>, lasting
     routes,
     routeRules: hasRules && routes.balanced ? new RouteRules(configuration, routes.balanced) : undefined,
     callers: new Callers(configuration),
+    cacheRules: configuration.cacheRules.length > 0 ? new CacheRules(configuration.cacheRules) : undefined,
     limits: createLimits(configuration, { ...lasting, price }),
     exportsTraces: configuration.otel.some(({ traces }) => traces !== undefined),
     price,

@@ -122,6 +122,10 @@ export interface Route {
   readonly isVirtual?: boolean;
   /** Every target that a plan may name: what is asked must be possible at one of them. */
   readonly targets: readonly Target[];
+  /** What it changes of requests, by target; absent: nothing. */
+  readonly changes?: string;
+  /** Whether a plan in this context could ask the target. Absent: each of them. */
+  mayAsk?(targetId: string, context: PlanContext): boolean;
   /** Where no target can be asked, why. */
   plan(context: PlanContext): OrError<RoutePlan>;
 }

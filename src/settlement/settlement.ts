@@ -40,6 +40,8 @@ export interface SettlementOptions {
   readonly admission: Admission;
   readonly teamsJson: string | undefined;
   readonly metadataJson: string | undefined;
+  /** See ExchangeRecord; undefined: the cache was not asked. */
+  readonly cacheJson?: string | undefined;
   readonly providerWords: ProviderWords;
 }
 
@@ -272,6 +274,7 @@ function recordOf(result: Outcome, price: Price, options: SettlementOptions): Ex
     priceVersion: price.version,
     reservedNanoUsd: options.admission.reservedNanoUsd,
     traceparent: exchange.headers.clientTraceparent,
+    cacheJson: options.cacheJson,
   };
 }
 

@@ -82,6 +82,11 @@ export interface ExchangeRecord {
   reservedNanoUsd?: number;
   /** The client's trace context, where traces are exported. */
   traceparent?: string;
+  /**
+   * JSON of `{status, type, from, saved_nano_usd, similarity, shadow}`: what the cache was asked for and said; absent: it
+   * was not asked.
+   */
+  cacheJson?: string;
   /** Never there: a view that is taken for a record does not compile. */
   fleeting?: never;
 }
@@ -140,6 +145,7 @@ export function keptRecord(view: RecordView): ExchangeRecord {
     pending: view.pending,
     reservedNanoUsd: view.reservedNanoUsd,
     traceparent: view.traceparent,
+    cacheJson: view.cacheJson,
   } satisfies Complete<Omit<ExchangeRecord, 'fleeting'>>;
 }
 

@@ -323,6 +323,9 @@ class FrameRecord implements Complete<RecordView> {
   get traceparent(): string | undefined {
     return this.#text(TEXT.traceparent);
   }
+  get cacheJson(): string | undefined {
+    return this.#label(TEXT.cacheJson);
+  }
   get reservedNanoUsd(): number | undefined {
     if (NUMBER.reservedNanoUsd >= this.#columns.numbersPerRecord) return undefined;
     return known(this.#columns.number(this.#n + NUMBER.reservedNanoUsd));

@@ -30,6 +30,8 @@ export interface RelayThreadData {
   readonly counts: SharedArrayBuffer;
   /** Of health and latencies of targets: routing/place. */
   readonly health: { readonly circuits: SharedArrayBuffer; readonly latencies: SharedArrayBuffer };
+  /** Of cached answers: cache/shared-answers. */
+  readonly answers: SharedArrayBuffer;
   readonly configuration: ThreadConfiguration;
   readonly identity: IdentityState;
   /** Of accounts whose credentials end. */

@@ -14,11 +14,15 @@ const schema = z.object({
   name: optionalKey(text(256)).describe('Has no effect.'),
   retry_settings: optionalKey(retryConfig).describe('Retries of every model that says nothing of its own.'),
   logging_settings: later.describe('Has no effect yet.'),
-  semantic_cache_settings: later.describe('Has no effect yet.'),
+  semantic_cache_settings: optionalKey(
+    z.object({
+      semantic_cache_embedding_model: text(256).describe('A model for embeddings, as `account/model`.'),
+    }),
+  ).describe('What semantic caches need.'),
   guardrail_settings: later.describe('Has no effect yet.'),
 });
 
-const WITHOUT_EFFECT = ['logging_settings', 'semantic_cache_settings', 'guardrail_settings'] as const;
+const WITHOUT_EFFECT = ['logging_settings', 'guardrail_settings'] as const;
 
 export const gatewayGlobalSettings = manifestKind({
   type: 'gateway-global-settings',
@@ -31,5 +35,8 @@ export const gatewayGlobalSettings = manifestKind({
       }
     }
   },
-  part: ([first]): { retrySettings?: RetrySettings | undefined } => ({ retrySettings: first?.value.retry_settings }),
+  part: ([first]): { retrySettings?: RetrySettings | undefined; semanticCacheModel?: string | undefined } => ({
+    retrySettings: first?.value.retry_settings,
+    semanticCacheModel: first?.value.semantic_cache_settings?.semantic_cache_embedding_model,
+  }),
 });

@@ -11,6 +11,7 @@ import { mcpServerGroup } from './mcp-server-group.ts';
 import { mcpServerOpenApi, mcpServerRemote, mcpServerStdio, mcpServerVirtual } from './mcp-servers.ts';
 import { role, roleBinding } from './role-binding.ts';
 import { sluiceApiKeys } from './sluice-api-keys.ts';
+import { sluiceCache } from './sluice-cache.ts';
 import { sluiceIdentityProvider } from './sluice-identity-provider.ts';
 import { sluiceServer } from './sluice-server.ts';
 import { team } from './team.ts';
@@ -41,6 +42,7 @@ export const KINDS = [
   gatewayLoadBalancingConfig,
   gatewayFallbackConfig,
   gatewayGlobalSettings,
+  sluiceCache,
   gatewayOtelConfig,
   customAccount,
   slackAccount,

@@ -30,6 +30,11 @@ export const openAiResponses = {
   translation: { to: ['chat', 'messages'], toInference, repeated, fromInference, eventWriter },
   followStream,
   conversation: { turnItems, continued },
+  // What a provider keeps is its caller's, and is asked for by its id.
+  cached: {
+    leaveOut: ['user', 'safety_identifier', 'prompt_cache_key', 'prompt_cache_retention', 'client_metadata'],
+    unfinished: ['"content_filter"', '"incomplete"', '"failed"', '"cancelled"', '"in_progress"'],
+  },
   metadataHeaders: METADATA_HEADERS,
   errorBody,
   errorEvent,
