@@ -113,6 +113,9 @@ function remoteKey({ text, space }: CacheKey): string {
   return `${remotePrefix(space)}${text}`;
 }
 
-export function remotePrefix([first, second]: readonly [number, number]): string {
+/** Of a namespace; undefined: of all. */
+export function remotePrefix(space: readonly [number, number] | undefined): string {
+  if (space === undefined) return 'sluice:answer:';
+  const [first, second] = space;
   return `sluice:answer:${(first >>> 0).toString(16)}${(second >>> 0).toString(16).padStart(8, '0')}:`;
 }

@@ -1,5 +1,5 @@
-import { SharedAnswers } from '../cache/shared-answers.ts';
 import type { Configuration } from '../config/configuration.ts';
+import { cacheRoutes } from '../operator/admin/cache.ts';
 import { tokenSources } from '../plugs.ts';
 import { HealthMemory } from '../routing/place.ts';
 import { loadOrMakeDefaultKey } from '../store/default-key.ts';
@@ -8,6 +8,7 @@ import { SharedCounters } from '../threads/shared-counters.ts';
 import { collectWhenIdle } from '../threads/steady-heap.ts';
 import { sideRequests } from '../upstream/side-requests.ts';
 import { AccountTokens } from './account-tokens.ts';
+import { CachedAnswers } from './cached-answers.ts';
 import type { DatabaseThread } from './database-thread.ts';
 import { LimitCounters } from './limit-counters.ts';
 import { McpService } from './mcp-service.ts';
@@ -64,7 +65,8 @@ export async function openGateway({
     log,
   });
   const health = new HealthMemory(() => limitCounters.counts.clock.now());
-  const answers = new SharedAnswers(server.cache.maxBytes, threads);
+  const cachedAnswers = new CachedAnswers({ configuration: () => inForce.configuration, log });
+  cachedAnswers.register(registry);
   const { hasIssuedKeys } = await database.open({
     configuration,
     counters: counters.buffer,
@@ -129,7 +131,7 @@ export async function openGateway({
     observation,
     database,
     targets,
-    routes: [mcp.adminRoute()],
+    routes: [...cacheRoutes(cachedAnswers), mcp.adminRoute()],
   });
   const gateway = new RunningGateway({
     inForce,
@@ -145,6 +147,7 @@ export async function openGateway({
       accountTokens,
       priceRefresh,
       targets,
+      cachedAnswers,
       mcp,
       { close: () => database.closeLedger() },
       operatorPort,
@@ -161,7 +164,7 @@ export async function openGateway({
     counters: counters.buffer,
     counts: limitCounters.buffer,
     health: health.buffers,
-    answers: answers.buffer,
+    answers: cachedAnswers.buffer,
     configuration: configurationForThreads(inForce, port, madeKey),
     tokens: accountTokens.tokens(),
     openapi: operatorPort.openapi,

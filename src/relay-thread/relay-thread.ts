@@ -11,6 +11,7 @@ import { GatewayError } from '../core/errors.ts';
 import { Sweeper } from '../core/sweeper.ts';
 import { MemoryCounters } from '../counters/memory-counters.ts';
 import type { RedisCounters } from '../counters/redis-counters.ts';
+import type { RedisValues } from '../counters/redis-values.ts';
 import { Edge } from '../edge/edge.ts';
 import type { RequestHead } from '../edge/request-head.ts';
 import { runBeforeLastByte } from '../edge/response-sink.ts';
@@ -110,9 +111,10 @@ const lasting: Lasting = {
 };
 let snapshot = makeSnapshot(data.configuration, lasting);
 
+const answersInRedis = server.store.cache === 'memory' ? undefined : await keepInRedis();
 const cache = new AnswerCache({
   memory: new SharedAnswers(server.cache.maxBytes, data.thread, data.answers),
-  remote: undefined,
+  remote: answersInRedis,
   sharedMemory: counters,
 });
 
@@ -302,10 +304,25 @@ async function drain(): Promise<void> {
   mcp.close();
   await tasks.close();
   await redisCounts?.stop();
+  answersInRedis?.close();
   records.close();
   reportStats();
   pools.destroy();
   send({ type: 'drained' });
+}
+
+async function keepInRedis(): Promise<RedisValues> {
+  const { RedisValues } = await import('../counters/redis-values.ts');
+  const { thread } = data;
+  const values = new RedisValues({
+    url: server.store.cache,
+    timeoutMs: () => snapshot.settings.cache.timeoutMs,
+    onAway: (reason) => send({ type: 'cache-away', thread, reason }),
+    onBack: () => send({ type: 'cache-back', thread }),
+  });
+  // A start does not wait for it.
+  void values.start();
+  return values;
 }
 
 async function countInRedis(): Promise<RedisCounters> {
