@@ -376,7 +376,8 @@ class Inference implements RelayOwner, ReplayOwner, PlanContext, BegunInference 
     if ((wished === undefined && cacheRules === undefined) || cache === undefined) return undefined;
     if (settings.cache.maxBytes === 0) return undefined;
     const models = route.slug === undefined ? [route.model] : [route.model, route.slug];
-    const chosen = cacheRules === undefined ? ownCache(wished) : cacheRules.choose(this.#caller, models, this.#metadata, wished);
+    const chosen =
+      cacheRules === undefined ? ownCache(wished) : cacheRules.choose(this.#caller, models, this.#metadata, wished);
     if (chosen === undefined) return undefined;
     return new CacheUse(cache, {
       exchange: this.#exchange,
@@ -386,6 +387,7 @@ class Inference implements RelayOwner, ReplayOwner, PlanContext, BegunInference 
       caller: this.#caller,
       strictForm,
       settings: chosen.settings,
+      rule: chosen.rule,
       server: settings,
       client: { waits, retry },
       isFiltered: this.#filters.length > 0,
@@ -408,7 +410,10 @@ class Inference implements RelayOwner, ReplayOwner, PlanContext, BegunInference 
       this.#leave(new GatewayError('client_closed'));
       return;
     }
-    if (source === undefined || (source.contentType !== undefined && this.#targetOf(wish, source.target) === undefined)) {
+    if (
+      source === undefined ||
+      (source.contentType !== undefined && this.#targetOf(wish, source.target) === undefined)
+    ) {
       if (source !== undefined) use.passOver();
       this.#relay(wish, this.#admission);
       return;
@@ -508,10 +513,7 @@ class Inference implements RelayOwner, ReplayOwner, PlanContext, BegunInference 
   }
 
   /** What a budget cuts is not recorded as it came; what guards change is recorded before, for each has its own. */
-  #filtersOf(
-    allowance: Admission['allowance'],
-    recorded: AnswerFilterMaker | undefined,
-  ): readonly AnswerFilterMaker[] {
+  #filtersOf(allowance: Admission['allowance'], recorded: AnswerFilterMaker | undefined): readonly AnswerFilterMaker[] {
     if (allowance === undefined && recorded === undefined) return this.#filters;
     return [
       ...(allowance === undefined ? [] : [cutShort(allowance)]),

@@ -1,9 +1,8 @@
 import type { Buffer } from 'node:buffer';
-import type { CacheLimits, RuledCache } from '../config/configuration.ts';
-import type { ServerSettings } from '../config/configuration.ts';
+import type { CacheLimits, RuledCache, ServerSettings } from '../config/configuration.ts';
 import type { Exchange } from '../core/exchange.ts';
-import { HeldMemory, type SharedMemory } from '../relay/held-memory.ts';
 import type { Usage } from '../inference/usage.ts';
+import { HeldMemory, type SharedMemory } from '../relay/held-memory.ts';
 import type { CacheKey } from './cache-key.ts';
 import { type CachedAnswer, decodeAnswer, encodeAnswer } from './cached-answer.ts';
 import { Flight } from './flight.ts';

@@ -1,12 +1,11 @@
-import type { RuledCache } from '../config/configuration.ts';
-import type { ServerSettings } from '../config/configuration.ts';
+import type { RuledCache, ServerSettings } from '../config/configuration.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { PeekedRequest } from '../dialects/dialect.ts';
 import type { Usage } from '../inference/usage.ts';
+import type { ClientSettings } from '../policy/client-settings.ts';
 import type { AnswerFilterMaker } from '../relay/answer-filter.ts';
 import type { SharedAnswer } from '../relay/shared-answer.ts';
-import type { ClientSettings } from '../policy/client-settings.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
 import type { AnswerCache, Found } from './answer-cache.ts';
 import { type CacheKey, cacheKey, type KeyedRequest, MAX_KEYED_BYTES } from './cache-key.ts';
@@ -22,6 +21,8 @@ export interface CacheRequest extends KeyedRequest {
   readonly exchange: Exchange;
   readonly peeked: PeekedRequest;
   readonly settings: RuledCache;
+  /** Id of the rule that they are from; undefined: the client's own. */
+  readonly rule: string | undefined;
   readonly server: ServerSettings;
   readonly client: Pick<ClientSettings, 'waits' | 'retry'>;
   /** Filters of this exchange alone: whoever has some shares attempts with itself only. */
@@ -110,11 +111,12 @@ export class CacheUse {
 
   /** For the record. */
   get json(): string {
-    const { settings } = this.#request;
+    const { settings, rule } = this.#request;
     const isSaved = this.status === 'hit' || this.status === 'joined';
     return JSON.stringify({
       status: this.status,
       type: settings.type,
+      ...(rule !== undefined && { rule }),
       ...(isSaved && { from: this.#source?.exchange, saved_nano_usd: this.#source?.nanoUsd }),
     });
   }

@@ -1,7 +1,7 @@
 import type { Buffer } from 'node:buffer';
 import type { GatewayError } from '../core/errors.ts';
-import type { SharedAnswer, SharedAnswerLeader } from '../relay/shared-answer.ts';
 import type { HeldMemory } from '../relay/held-memory.ts';
+import type { SharedAnswer, SharedAnswerLeader } from '../relay/shared-answer.ts';
 import type { AnswerAbout } from './cached-answer.ts';
 import { piecesUntil, Recording, slicePieces } from './recording.ts';
 

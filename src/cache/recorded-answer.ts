@@ -3,8 +3,8 @@ import type { GatewayError } from '../core/errors.ts';
 import {
   AnswerFilter,
   type AnswerFilterMaker,
-  type FilterHost,
   type FilteredAnswerContext,
+  type FilterHost,
   type Shortened,
 } from '../relay/answer-filter.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';

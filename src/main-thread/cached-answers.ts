@@ -80,8 +80,11 @@ export class CachedAnswers implements MainService, CacheSight {
     registry.family('counter', 'sluice_cache_evicted_total', 'Cached answers whose room newer ones needed', () => [
       { labels: {}, value: this.#memory.memory().evicted },
     ]);
-    registry.family('gauge', 'sluice_cache_redis_up', 'Whether Redis answers for the cache; absent: there is none', () =>
-      this.hasRedis ? [{ labels: {}, value: this.#away.size === 0 ? 1 : 0 }] : [],
+    registry.family(
+      'gauge',
+      'sluice_cache_redis_up',
+      'Whether Redis answers for the cache; absent: there is none',
+      () => (this.hasRedis ? [{ labels: {}, value: this.#away.size === 0 ? 1 : 0 }] : []),
     );
   }
 

@@ -5,6 +5,8 @@ import type { MetricRegistry, Sample } from './metric-registry.ts';
 /** Texts remembered with what they say. */
 const MAX_TEXTS = 4_096;
 
+const SAVING: ReadonlySet<string> = new Set(['hit', 'joined']);
+
 const said = z.object({
   status: z.string(),
   type: z.string(),
@@ -41,7 +43,7 @@ export class CacheMetrics {
       'US dollars that the answers of hits had cost',
       () =>
         [...this.#series.values()]
-          .filter(({ savedNanoUsd }) => savedNanoUsd > 0)
+          .filter(({ labels: { status } }) => SAVING.has(status))
           .map(({ labels, savedNanoUsd }): Sample => ({ labels, value: savedNanoUsd / 1e9 })),
     );
   }

@@ -83,7 +83,7 @@ export interface ExchangeRecord {
   /** The client's trace context, where traces are exported. */
   traceparent?: string;
   /**
-   * JSON of `{status, type, from, saved_nano_usd, similarity, shadow}`: what the cache was asked for and said; absent: it
+   * JSON of `{status, type, rule, from, saved_nano_usd, similarity, shadow}`: what the cache was asked for and said; absent: it
    * was not asked.
    */
   cacheJson?: string;

@@ -64,7 +64,16 @@ before(async () => {
       { name: 'narrow', key: 'narrow', subject: 'user:n@example.com', teams: ['blue'], models: ['main/m', 'either'] },
     ],
     manifests: [
-      pricedAccount('main', `${provider.origin}/v1`, ['m', 'shared', 'team', 'off', 'cut', 'filtered', 'slow', 'failing']),
+      pricedAccount('main', `${provider.origin}/v1`, [
+        'm',
+        'shared',
+        'team',
+        'off',
+        'cut',
+        'filtered',
+        'slow',
+        'failing',
+      ]),
       openAccount('second', `${provider.origin}/v1`),
       {
         type: 'provider-account/virtual-model',

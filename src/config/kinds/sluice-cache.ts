@@ -22,7 +22,7 @@ const similarity = z.number({ error: similarityError }).min(0, { error: similari
 
 const rule = z
   .object({
-    id: text(256).describe('Stands in headers and receipts.'),
+    id: text(256).describe('Stands in receipts.'),
     when: ruleConditions,
     type: keyWithDefault(z.enum(['exact-match', 'semantic', 'off']), 'exact-match').describe(
       '`exact-match`, `semantic`, or `off`: nothing is cached, whatever a client asks.',
@@ -72,7 +72,10 @@ export const sluiceCache = manifestKind({
   schema: restricting(
     z.object({
       type: z.literal('sluice/cache'),
-      rules: z.array(rule).max(1000, { error: 'at most 1000 rules' }).describe('The first that matches a request decides.'),
+      rules: z
+        .array(rule)
+        .max(1000, { error: 'at most 1000 rules' })
+        .describe('The first that matches a request decides.'),
     }),
   ),
   uniqueKeys: [{ path: 'rules[].id', what: 'this rule id', over: 'sluice/cache rules' }],

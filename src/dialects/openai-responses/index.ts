@@ -33,7 +33,7 @@ export const openAiResponses = {
   // What a provider keeps is its caller's, and is asked for by its id.
   cached: {
     leaveOut: ['user', 'safety_identifier', 'prompt_cache_key', 'prompt_cache_retention', 'client_metadata'],
-    unfinished: ['"content_filter"', '"incomplete"', '"failed"', '"cancelled"', '"in_progress"'],
+    unfinished: ['"content_filter"', '"incomplete"', '"failed"', '"cancelled"'],
   },
   metadataHeaders: METADATA_HEADERS,
   errorBody,
