@@ -2,6 +2,7 @@ import type { AnswerCache } from './cache/answer-cache.ts';
 import { CacheUse } from './cache/cache-use.ts';
 import type { AnswerSource } from './cache/flight.ts';
 import { Replay, type ReplayOwner, type ReplayResult } from './cache/replay.ts';
+import { type JsonObject, parseObject } from './codec/json-value.ts';
 import type { ComplexityTier, ServerSettings } from './config/configuration.ts';
 import type { ConditionValues } from './config/rules/target-condition.ts';
 import { GatewayError } from './core/errors.ts';
@@ -10,8 +11,13 @@ import type { Log } from './core/log.ts';
 import type { Sweeper } from './core/sweeper.ts';
 import { continueTrace } from './core/trace-context.ts';
 import type { Dialect, PeekedRequest, RequestScan } from './dialects/dialect.ts';
+import { type GuardedInput, guardInput, type InputVerdict } from './guardrails/guarded-input.ts';
+import { type Guardrails, outputGuard, unknownGuardrail } from './guardrails/guardrails.ts';
+import type { GuardSession } from './guardrails/session.ts';
+import { PendingVerdict, untilVerdict } from './guardrails/until-verdict.ts';
 import { MODEL_TYPES_OF } from './inference/operation.ts';
 import { type Admission, type AdmissionRequest, type Limits, NOTHING_HELD, Refused } from './limits/admission.ts';
+import { asciiJson, joinedRules } from './limits/applied-rules.ts';
 import { type AskedOfAny, askedOf, StepAdmissions } from './limits/step-admissions.ts';
 import { type CacheRules, ownCache } from './policy/cache-rules.ts';
 import { authorize, type Caller, type Callers } from './policy/caller.ts';
@@ -48,6 +54,8 @@ export interface Snapshot {
   /** What is cached without its client asking; undefined: there are no rules. */
   readonly cacheRules?: CacheRules | undefined;
   readonly limits: Limits;
+  /** Undefined: no guard is configured. */
+  readonly guardrails?: Guardrails | undefined;
   /** Spans of exchanges are exported. */
   readonly exportsTraces: boolean;
   price(target: Target): Price;
@@ -84,6 +92,7 @@ export interface RefusedRequest {
   readonly model: string | undefined;
   readonly teamsJson?: string | undefined;
   readonly metadataJson?: string | undefined;
+  readonly guardrailsJson?: string | undefined;
 }
 
 /** What is known of a request beside its exchange, where somebody looked into it before. */
@@ -183,13 +192,20 @@ interface Wish {
   readonly first?: Refused;
 }
 
+/** A request that was let in, and what guards made of it. */
+interface Way {
+  readonly wish: Wish;
+  readonly guards: readonly AnswerFilterMaker[];
+}
+
 /** One request that was understood, until its exchange is over. */
 class Inference implements RelayOwner, ReplayOwner, PlanContext, BegunInference {
   readonly #exchange: Exchange;
   readonly #dialect: Dialect;
   readonly #options: PipelineOptions;
   readonly #snapshot: Snapshot;
-  readonly #peeked: PeekedRequest;
+  /** Of the body as it is now: guards may change it. */
+  #peeked: PeekedRequest;
   readonly #client: ClientSettings;
   readonly #filters: readonly AnswerFilterMaker[];
   readonly #caller: Caller;
@@ -203,8 +219,12 @@ class Inference implements RelayOwner, ReplayOwner, PlanContext, BegunInference 
   #isOver = false;
   /** Undefined: neither its client nor a rule asks for the cache. */
   #cacheUse: CacheUse | undefined;
+  /** Its answer is that of another exchange. */
+  #replaying: Replay | undefined;
   /** The way that is gone where the cache has no answer. */
-  #wish: Wish | undefined;
+  #way: Way | undefined;
+  /** Of the guards that apply; undefined: none does. */
+  #guard: GuardSession | undefined;
   /** Of a route with several targets; undefined: there is one. */
   #admissions: StepAdmissions | undefined;
   /** Made where a target asks for it. */
@@ -353,23 +373,105 @@ class Inference implements RelayOwner, ReplayOwner, PlanContext, BegunInference 
     }
     if (several) this.#admissions = new StepAdmissions(this.#snapshot.limits, asked, step, admitted);
     try {
-      this.#answer(wish);
+      this.#relay(wish);
     } catch (cause) {
       this.#leave(new GatewayError('internal_error', { cause }));
     }
   }
 
+  /** What a rule about one target refuses, another target may be asked. */
+  #refused(wish: Wish, refused: Refused): void {
+    const { plan, index, several, first = refused } = wish;
+    const step = several && refused.instead === undefined ? plan.step(index + 1) : undefined;
+    if (step === undefined) this.#refuseOrDowngrade(first);
+    else this.#ask({ ...wish, index: index + 1, step, first });
+  }
+
+  #refuseOrDowngrade(refused: Refused): void {
+    const { error, instead } = refused;
+    const cheaper = instead === undefined ? error : this.#permittedRoute(instead);
+    // A budget gives nobody a model that is not theirs: then it refuses.
+    if (cheaper instanceof GatewayError) this.#refuseCounted(error);
+    else this.#admit(cheaper, refused);
+  }
+
+  #relay(wish: Wish): void {
+    const { step } = wish;
+    const guard = this.#openGuards();
+    if (guard instanceof GatewayError) {
+      step.observer?.left();
+      this.#leave(guard);
+      return;
+    }
+    this.#guard = guard;
+    const plan = guard?.hook('llm-input');
+    const { guarded } = this.#dialect;
+    const { body } = this.#exchange;
+    if (guard === undefined || plan === undefined || guarded === undefined || body.length === 0) {
+      this.#answer(wish, undefined);
+      return;
+    }
+    const slots = (request: JsonObject) => guarded.request(request);
+    const verdict = guardInput({ session: guard, hook: 'llm-input', plan, slots }, body);
+    if (verdict instanceof Promise) {
+      verdict
+        .then((each) => this.#guardedInput(wish, each))
+        .catch((cause) => this.#leave(new GatewayError('internal_error', { cause })));
+    } else this.#guardedInput(wish, verdict ?? new GatewayError('invalid_json'));
+  }
+
+  #openGuards(): OrError<GuardSession | undefined> {
+    const { guardrails } = this.#snapshot;
+    const { guardrails: asked } = this.#client;
+    const caller = this.#caller;
+    const metadata = this.#metadata;
+    if (guardrails === undefined) {
+      const named = asked && Object.values(asked.guards).flat()[0];
+      return named === undefined ? undefined : unknownGuardrail(named);
+    }
+    const slug = this.#peeked.model;
+    const model = { id: this.#model, slug };
+    const about = { id: this.#exchange.id, caller, metadata, model: this.#model, form: this.#dialect.name };
+    return guardrails.open({ caller, metadata, model }, about, asked);
+  }
+
+  /** Guards of the input have read it; others may still be asked. */
+  #guardedInput(wish: Wish, verdict: InputVerdict): void {
+    const left = this.#broken ?? (this.#exchange.aborted === undefined ? undefined : new GatewayError('client_closed'));
+    const refused = left ?? (verdict instanceof GatewayError ? verdict : this.#take(verdict));
+    if (refused) {
+      wish.step.observer?.left();
+      this.#leave(refused);
+    } else if (!(verdict instanceof GatewayError)) this.#answer(wish, verdict);
+  }
+
+  /** The body as guards left it, read once more. */
+  #take({ body }: GuardedInput): GatewayError | undefined {
+    if (body === undefined) return undefined;
+    const scan = this.#dialect.scan(this.#exchange);
+    scan.advance(body, body.length);
+    const peeked = scan.result(body);
+    if (peeked instanceof GatewayError) return peeked;
+    this.#exchange.body = body;
+    this.#peeked = peeked;
+    return undefined;
+  }
+
   // ── cache ─────────────────────────────────────────────────────────────────
 
   /** From the cache where it is asked for, else from a target. */
-  #answer(wish: Wish): void {
-    this.#wish = wish;
-    this.#cacheUse = this.#useOfCache(wish.route);
-    if (this.#cacheUse === undefined) this.#relay(wish, this.#admission);
-    else this.#lookUp(this.#cacheUse);
+  #answer(wish: Wish, input: GuardedInput | undefined): void {
+    const verdict = input?.pending && new PendingVerdict();
+    const guards = this.#guardFilters(input, verdict);
+    const way: Way = { wish, guards };
+    this.#way = way;
+    if (input?.pending && verdict) this.#await(input.pending, verdict);
+    this.#cacheUse = this.#useOfCache(way);
+    if (this.#cacheUse === undefined) this.#send(way);
+    else this.#lookUp(way, this.#cacheUse);
   }
 
-  #useOfCache(route: Route): CacheUse | undefined {
+  #useOfCache({ wish: { route }, guards }: Way): CacheUse | undefined {
     const { cache } = this.#options;
     const { cacheRules, settings } = this.#snapshot;
     const { cache: wished, waits, retry, strictForm } = this.#client;
@@ -390,32 +492,31 @@ class Inference implements RelayOwner, ReplayOwner, PlanContext, BegunInference 
       rule: chosen.rule,
       server: settings,
       client: { waits, retry },
-      isFiltered: this.#filters.length > 0,
+      isFiltered: this.#filters.length + guards.length > 0,
     });
   }
 
-  #lookUp(use: CacheUse): void {
+  #lookUp(way: Way, use: CacheUse): void {
     const found = use.find();
     if (found instanceof Promise) {
       found
-        .then((source) => this.#lookedUp(use, source))
+        .then((source) => this.#lookedUp(way, use, source))
         .catch((cause) => this.#leave(new GatewayError('internal_error', { cause })));
-    } else this.#lookedUp(use, found);
+    } else this.#lookedUp(way, use, found);
   }
 
-  #lookedUp(use: CacheUse, source: AnswerSource | undefined): void {
-    const wish = this.#wish!;
-    if (this.#exchange.aborted !== undefined) {
+  #lookedUp(way: Way, use: CacheUse, source: AnswerSource | undefined): void {
+    const { wish, guards } = way;
+    const left = this.#broken ?? (this.#exchange.aborted === undefined ? undefined : new GatewayError('client_closed'));
+    if (left) {
       wish.step.observer?.left();
-      this.#leave(new GatewayError('client_closed'));
+      this.#leave(left);
       return;
     }
-    if (
-      source === undefined ||
-      (source.contentType !== undefined && this.#targetOf(wish, source.target) === undefined)
-    ) {
-      if (source !== undefined) use.passOver();
-      this.#relay(wish, this.#admission);
+    const isAnothers = source?.contentType !== undefined && this.#targetOf(wish, source.target) === undefined;
+    if (isAnothers) use.passOver();
+    if (source === undefined || isAnothers) {
+      this.#send(way);
       return;
     }
     const rulesJson = this.rulesJson(wish.step);
@@ -427,12 +528,13 @@ class Inference implements RelayOwner, ReplayOwner, PlanContext, BegunInference 
       sweeper: this.#options.sweeper,
       strictForm: this.#client.strictForm,
       source,
-      filters: this.#filters,
+      filters: [...guards, ...this.#filters],
       headers: rulesJson === undefined ? [] : ['x-tfy-applied-rules', rulesJson],
       askedAt: use.askedAt,
       target: (id) => this.#targetOf(wish, id),
       owner: this,
     });
+    this.#replaying = replay;
     use.join(replay);
     replay.start();
   }
@@ -445,14 +547,15 @@ class Inference implements RelayOwner, ReplayOwner, PlanContext, BegunInference 
   }
 
   unanswered(): void {
+    this.#replaying = undefined;
     const use = this.#cacheUse!;
     use.passOver();
     // The first of those who are left alone asks; the others join it.
-    this.#lookUp(use);
+    this.#lookUp(this.#way!, use);
   }
 
   replayed({ error, status, cut, shortened, target, content, endedAt }: ReplayResult): void {
-    const { step } = this.#wish!;
+    const { step } = this.#way!.wish;
     step.observer?.left();
     const hit = answeredHere(step, this.rulesJson(step));
     this.relayed({ ...hit, error, status, cut, shortened, target: target ?? step.target, content, endedAt });
@@ -460,34 +563,21 @@ class Inference implements RelayOwner, ReplayOwner, PlanContext, BegunInference 
 
   // ── relay ─────────────────────────────────────────────────────────────────
 
-  /** What a rule about one target refuses, another target may be asked. */
-  #refused(wish: Wish, refused: Refused): void {
-    const { plan, index, several, first = refused } = wish;
-    const step = several && refused.instead === undefined ? plan.step(index + 1) : undefined;
-    if (step === undefined) this.#refuseOrDowngrade(first);
-    else this.#ask({ ...wish, index: index + 1, step, first });
-  }
-
-  #refuseOrDowngrade(refused: Refused): void {
-    const { error, instead } = refused;
-    const cheaper = instead === undefined ? error : this.#permittedRoute(instead);
-    // A budget gives nobody a model that is not theirs: then it refuses.
-    if (cheaper instanceof GatewayError) this.#refuseCounted(error);
-    else this.#admit(cheaper, refused);
-  }
-
-  #relay({ plan, index, step }: Wish, { allowance }: Admission): void {
+  #send({ wish, guards }: Way): void {
+    const { plan, index, step } = wish;
+    const { allowance } = this.#admission;
     const { target } = step;
     if (this.#dialect.fromEstimate !== undefined && mountFor(target, this.#dialect) === undefined) {
       this.#answerByEstimate(step, this.#dialect.fromEstimate);
       return;
     }
     const { pools, sweeper, translateHeavy, heavyAnswers } = this.#options;
-    const { price } = this.#snapshot;
     const led = this.#cacheUse?.lead(allowance !== undefined, (usage, id) => {
-      const answering = plan.first.target.id === id ? plan.first.target : this.#targetOf(this.#wish!, id);
-      return answering && price(answering).costNanoUsd(usage);
+      const answering = this.#targetOf(wish, id);
+      return answering && this.#snapshot.price(answering).costNanoUsd(usage);
     });
+    // What a budget cuts is not recorded as it came. What guards change is recorded before them, for each has its own.
+    const first = [...(allowance === undefined ? NO_FILTERS : [cutShort(allowance)]), ...(led ? [led.filter] : [])];
     this.#relaying = new Relay({
       exchange: this.#exchange,
       dialect: this.#dialect,
@@ -500,7 +590,9 @@ class Inference implements RelayOwner, ReplayOwner, PlanContext, BegunInference 
       translateHeavy,
       heavyAnswers,
       fetchMedia: this.#options.fetchMedia?.(this.#snapshot.settings),
-      filters: this.#filtersOf(allowance, led?.filter),
+      // Guards read what is left of an answer, and others what guards leave of it.
+      filters: guards.length + first.length === 0 ? this.#filters : [...first, ...guards, ...this.#filters],
+      hidesAnswer: guards.length > 0,
       headers: this.#cacheUse?.headers,
       shared: led?.shared,
       sharedMemory: this.#options.sharedMemory,
@@ -512,14 +604,31 @@ class Inference implements RelayOwner, ReplayOwner, PlanContext, BegunInference 
     this.#relaying.start();
   }
 
-  /** What a budget cuts is not recorded as it came; what guards change is recorded before, for each has its own. */
-  #filtersOf(allowance: Admission['allowance'], recorded: AnswerFilterMaker | undefined): readonly AnswerFilterMaker[] {
-    if (allowance === undefined && recorded === undefined) return this.#filters;
-    return [
-      ...(allowance === undefined ? [] : [cutShort(allowance)]),
-      ...(recorded === undefined ? [] : [recorded]),
-      ...this.#filters,
-    ];
+  #guardFilters(input: GuardedInput | undefined, verdict: PendingVerdict | undefined): readonly AnswerFilterMaker[] {
+    const session = this.#guard;
+    const { guarded } = this.#dialect;
+    if (session === undefined || guarded === undefined) return NO_FILTERS;
+    const { maxBodyMemoryBytes, maxTranslateBytes: maxHeldBytes } = this.#snapshot.settings.limits;
+    const { sharedMemory } = this.#options;
+    const output = session.hook('llm-output');
+    const asksWhole = output !== undefined && output.mutators.length + output.validators.length > 0;
+    // The body goes with the commit point.
+    const parsed = input?.request ?? (asksWhole ? parseObject(this.#exchange.body.toString()) : undefined);
+    const request = (): JsonObject => parsed ?? {};
+    const filter = outputGuard({ session, form: guarded, request, sharedMemory, maxBodyMemoryBytes, maxHeldBytes });
+    return [...(filter ? [filter] : []), ...(verdict ? [untilVerdict(verdict)] : [])];
+  }
+
+  /** Guards that run beside the call: one that refuses ends it. */
+  #await(pending: Promise<GatewayError | undefined>, verdict: PendingVerdict): void {
+    pending
+      .catch((cause) => new GatewayError('internal_error', { cause }))
+      .then((error) => {
+        if (this.#isOver) return;
+        if (error === undefined) verdict.pass();
+        else if (this.#replaying !== undefined) this.#replaying.breakOff(error);
+        else this.breakOff(error);
+      });
   }
 
   breakOff(error: GatewayError): void {
@@ -571,19 +680,36 @@ class Inference implements RelayOwner, ReplayOwner, PlanContext, BegunInference 
   }
 
   rulesJson(step: Step): string | undefined {
-    return (this.#admissions?.of(step) ?? this.#admission).rulesJson;
+    const { rulesJson } = this.#admissions?.of(step) ?? this.#admission;
+    const guardrails = this.#guard?.plan.ruleIds ?? [];
+    return guardrails.length === 0 ? rulesJson : joinedRules(rulesJson, asciiJson({ guardrails }));
   }
 
   relayed(answered: RelayResult): void {
+    this.#cacheUse?.over(answered.error);
+    const left = answered.error === undefined && this.#exchange.aborted !== undefined;
+    const result = left ? deserted(answered) : answered;
+    const { log } = this.#options;
+    const { error } = result;
+    this.#isOver = true;
+    if (error?.code === 'internal_error')
+      log.error({ exchange: this.#exchange.id, error: error.context.cause }, error.message);
+    const guard = this.#guard;
+    if (guard === undefined) this.#settle(result, undefined);
+    else {
+      const closedAt = performance.now();
+      // What guards only record belongs into the record: their deadline bounds the wait.
+      guard.whenRecorded(() => {
+        this.#settle(result, closedAt);
+        guard.close();
+      });
+    }
+  }
+
+  #settle(result: RelayResult, closedAt: number | undefined): void {
     const exchange = this.#exchange;
-    const use = this.#cacheUse;
-    use?.over(answered.error);
-    const result = answered.error === undefined && exchange.aborted !== undefined ? deserted(answered) : answered;
     const { thread, log, estimate, record, provisional } = this.#options;
     const { settings, price } = this.#snapshot;
-    const { error } = result;
-    if (error?.code === 'internal_error')
-      log.error({ exchange: exchange.id, error: error.context.cause }, error.message);
     settle(result, {
       thread,
       log,
@@ -594,8 +720,8 @@ class Inference implements RelayOwner, ReplayOwner, PlanContext, BegunInference 
       servedAs: this.#peeked.servedAs,
       choices: this.#peeked.choices,
       counted: this.#peeked.counted,
-      free: use?.status === 'hit' || use?.status === 'joined' ? true : this.#peeked.free,
-      cacheJson: use?.json,
+      free: this.#cacheUse?.isHit ? true : this.#peeked.free,
+      cacheJson: this.#cacheUse?.json,
       price,
       estimate,
       record,
@@ -603,9 +729,10 @@ class Inference implements RelayOwner, ReplayOwner, PlanContext, BegunInference 
       admission: this.#admissions?.close(result.step) ?? this.#admission,
       teamsJson: this.#caller.teamsJson,
       metadataJson: recordedMetadata(this.#metadata, settings),
+      guardrailsJson: this.#guard?.json,
+      closedAt,
       providerWords: settings.log.providerWords,
     });
-    this.#isOver = true;
     // Whatever happened: its place in flight is not lost.
     exchange.finish();
   }
@@ -614,7 +741,10 @@ class Inference implements RelayOwner, ReplayOwner, PlanContext, BegunInference 
   #refuseCounted(error: GatewayError): void {
     const { teamsJson } = this.#caller;
     const metadataJson = recordedMetadata(this.#metadata, this.#snapshot.settings);
-    refuse(this.#exchange, error, { model: this.#model, teamsJson, metadataJson }, this.#options);
+    const guard = this.#guard;
+    guard?.close();
+    const request = { model: this.#model, teamsJson, metadataJson, guardrailsJson: guard?.json };
+    refuse(this.#exchange, error, request, this.#options);
   }
 }
 

@@ -109,15 +109,19 @@ export class CacheUse {
     else flight.fail(error);
   }
 
+  /** No provider was asked for it. */
+  get isHit(): boolean {
+    return this.status === 'hit' || this.status === 'joined';
+  }
+
   /** For the record. */
   get json(): string {
     const { settings, rule } = this.#request;
-    const isSaved = this.status === 'hit' || this.status === 'joined';
     return JSON.stringify({
       status: this.status,
       type: settings.type,
       ...(rule !== undefined && { rule }),
-      ...(isSaved && { from: this.#source?.exchange, saved_nano_usd: this.#source?.nanoUsd }),
+      ...(this.isHit && { from: this.#source?.exchange, saved_nano_usd: this.#source?.nanoUsd }),
     });
   }
 

@@ -146,6 +146,11 @@ export class Replay implements FilteredEnd, FlightReader, Swept {
 
   content(): void {}
 
+  /** What runs beside it says that there is to be no answer. */
+  breakOff(error: GatewayError): void {
+    this.#giveUp(error);
+  }
+
   shorten(ending: Buffer, shortened: Shortened): void {
     this.#shortened = shortened;
     this.finish(ending);

@@ -50,6 +50,7 @@ export async function readReceipt(database: Database, id: string): Promise<objec
       failed_attempts: detail.failed_attempts ?? [],
       applied_rules: parsed(labels?.rules) ?? null,
       cache: detail.cache ?? null,
+      guardrails: detail.guardrails ?? [],
     },
     outcome: {
       status: row.status,

@@ -22,6 +22,8 @@ export interface RelayOptions extends AttemptsOptions {
   readonly headers?: readonly string[] | undefined;
   /** Absent: nobody else gets this answer. */
   readonly shared?: SharedAnswer | undefined;
+  /** Filters hold words of the answer back: a mode that ends a broken stream must not tell them. */
+  readonly hidesAnswer?: boolean | undefined;
 }
 
 export interface RelayOwner {
@@ -224,7 +226,8 @@ export class Relay implements AttemptsOwner, Swept, SharedAnswerLeader {
     }
     if (run.mode?.isStream || this.#commented) {
       if (run.mode?.unfinishedLine) sink.write(BLANK);
-      sink.write(run.mode?.failed?.(error) ?? dialect.errorEvent(error, exchange.id));
+      const told = this.#o.hidesAnswer ? undefined : run.mode?.failed?.(error);
+      sink.write(told ?? dialect.errorEvent(error, exchange.id));
     }
     sink.cut();
     this.#close(error, 200, true);

@@ -323,6 +323,9 @@ class FrameRecord implements Complete<RecordView> {
   get traceparent(): string | undefined {
     return this.#text(TEXT.traceparent);
   }
+  get guardrailsJson(): string | undefined {
+    return this.#text(TEXT.guardrailsJson);
+  }
   get cacheJson(): string | undefined {
     return this.#label(TEXT.cacheJson);
   }

@@ -5,6 +5,7 @@ import { errorBody, errorEvent } from './error-body.ts';
 import { eventWriter } from './event-writer.ts';
 import { followStream } from './follow-stream.ts';
 import { fromInference } from './from-inference.ts';
+import { guarded } from './guarded.ts';
 import { modelList } from './model-list.ts';
 import { MessagesScan } from './peek.ts';
 import { promptText } from './prompt-text.ts';
@@ -37,6 +38,7 @@ export const anthropicMessages = {
     unfinished: ['"refusal"', '"pause_turn"'],
   },
   metadataHeaders: METADATA_HEADERS,
+  guarded,
   errorBody,
   errorEvent,
 } satisfies Dialect;

@@ -5,6 +5,7 @@ import { answerForm } from './answer-form.ts';
 import { eventWriter } from './event-writer.ts';
 import { followStream } from './follow-stream.ts';
 import { fromInference } from './from-inference.ts';
+import { guarded } from './guarded.ts';
 import { ChatScan } from './peek.ts';
 import { promptText } from './prompt-text.ts';
 import { splice } from './splice.ts';
@@ -28,6 +29,7 @@ export const openAiChat = {
     never: { store: 'true' },
     unfinished: ['"content_filter"'],
   },
+  guarded,
   errorBody,
   errorEvent,
 } satisfies Dialect;
