@@ -46,8 +46,9 @@ const MESSAGE_EVENTS = [
 before(async () => {
   provider = await startProvider((request, response) => {
     count += 1;
-    const { stream } = JSON.parse(request.body.toString());
-    if (request.path.endsWith('/messages')) {
+    const { stream, model, messages: sent } = JSON.parse(request.body.toString());
+    if (model === 'echo') sendJson(response, 200, completion(sent[0].content));
+    else if (request.path.endsWith('/messages')) {
       startEvents(response);
       for (const event of MESSAGE_EVENTS) response.write(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
       response.end();
@@ -68,6 +69,43 @@ before(async () => {
     server: { operator: { host: '127.0.0.1', port: 0, admin_key: ADMIN_KEY }, demo: true, threads: 2 },
     manifests: [
       openAccount('open', `${provider.origin}/v1`),
+      {
+        type: 'provider-account/guardrail-config-group',
+        name: 'g',
+        integrations: [
+          {
+            type: 'integration/guardrail-config/secret-detection',
+            name: 'secrets',
+            operation: 'mutate',
+            enforcing_strategy: 'enforce',
+          },
+          {
+            type: 'integration/guardrail-config/regex',
+            name: 'ssn',
+            operation: 'validate',
+            config: { preset_patterns: { presets: ['us_ssn'] } },
+          },
+          {
+            type: 'integration/guardrail-config/tfy-pii',
+            name: 'pii',
+            operation: 'mutate',
+            config: { pii_categories: ['Email'], pseudonyms: true },
+          },
+        ],
+      },
+      {
+        type: 'gateway-guardrails-config',
+        rules: [
+          {
+            id: 'echo',
+            when: { target: { operator: 'or', conditions: { model: { condition: 'in', values: ['open/echo'] } } } },
+            llm_input_guardrails: ['g/ssn', 'g/pii'],
+            llm_output_guardrails: ['g/secrets'],
+            mcp_tool_pre_invoke_guardrails: [],
+            mcp_tool_post_invoke_guardrails: [],
+          },
+        ],
+      },
       {
         type: 'provider-account/anthropic',
         name: 'claude',
@@ -152,6 +190,21 @@ test('who a coding agent says it is makes no other request, and another beta doe
   const beta = await send('1', 'a', { 'anthropic-beta': 'other' });
   assert.equal(statusOf(beta), 'miss');
   await beta.text();
+});
+
+test('a hit passes the guards of its own exchange', async () => {
+  const body = (text: string) => ({ model: 'open/echo', messages: [{ role: 'user', content: text }] });
+  const first = await ask(gateway, body('It is AKIAIOSFODNN7EXAMPLE, says a@example.com'), { headers: EXACT });
+  const said = JSON.parse(await first.text()).choices[0].message.content;
+  assert.ok(!said.includes('AKIAIOSFODNN7EXAMPLE') && said.includes('a@example.com'), said);
+  // Its address has the same pseudonym: what was asked of the provider is the same, what the client gets is not.
+  const second = await ask(gateway, body('It is AKIAIOSFODNN7EXAMPLE, says b@example.com'), { headers: EXACT });
+  const again = JSON.parse(await second.text()).choices[0].message.content;
+  assert.ok(!again.includes('AKIAIOSFODNN7EXAMPLE') && !again.includes('a@example.com'), again);
+  const third = await ask(gateway, body('It is AKIAIOSFODNN7EXAMPLE, says b@example.com'), { headers: EXACT });
+  assert.equal(JSON.parse(await third.text()).choices[0].message.content, again);
+  const refused = await ask(gateway, body('123-45-6789'), { headers: EXACT });
+  assert.equal(refused.status, 400);
 });
 
 const admin = (method: string, path: string, of = gateway): Promise<Response> =>
