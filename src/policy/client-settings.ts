@@ -28,10 +28,17 @@ export interface ClientSettings {
   readonly strictForm: boolean;
   /** `x-tfy-cache-control`: what of a translated request is marked for the provider's prompt cache. */
   readonly cacheMarker: CacheMarker | undefined;
+  /** `x-tfy-logging-config`: what the client wishes of the request log. */
+  readonly logging: LoggingWish | undefined;
   /** `x-tfy-cache-config`; undefined: as rules say. */
   readonly cache: CacheSettings | undefined;
   /** `x-tfy-guardrails`: guards that are asked besides those of rules. */
   readonly guardrails: AskedGuardrails | undefined;
+}
+
+export interface LoggingWish {
+  readonly enabled: boolean | undefined;
+  readonly project: string | undefined;
 }
 
 /** What a request asks of guards for itself. */
@@ -50,6 +57,7 @@ const NONE: ClientSettings = {
   strictForm: false,
   cacheMarker: undefined,
   guardrails: undefined,
+  logging: undefined,
   cache: undefined,
 };
 const MAX_VALUE_CHARACTERS = 128;
@@ -75,16 +83,10 @@ export function clientSettings(headers: HeadersOfInterest): OrError<ClientSettin
   const waits = attemptMs === undefined && firstTokenMs === undefined ? NO_WAITS : { attemptMs, firstTokenMs };
   const retry = readRetry(tfy['x-tfy-retry-config']);
   if (retry instanceof GatewayError) return retry;
-  return {
-    waits,
-    retry,
-    metadata,
-    providerName: tfy['x-tfy-provider-name'],
-    strictForm,
-    cacheMarker,
-    guardrails,
-    cache,
-  };
+  const logging = readLogging(tfy['x-tfy-logging-config']);
+  if (logging instanceof GatewayError) return logging;
+  const providerName = tfy['x-tfy-provider-name'];
+  return { waits, retry, metadata, providerName, strictForm, cacheMarker, logging, guardrails, cache };
 }
 
 function wait(tfy: Record<string, string>, name: string): OrError<number | undefined> {
@@ -195,6 +197,18 @@ function flag(tfy: Record<string, string>, name: string): OrError<boolean> {
   const text = tfy[name]?.toLowerCase();
   if (text === undefined || text === 'false') return false;
   return text === 'true' ? true : invalid(name, 'It must be `true` or `false`.');
+}
+
+const MAX_PROJECT_CHARACTERS = 512;
+
+/** JSON: `{"enabled": true, "tracing_project_fqn": "…"}`, or one of the two. */
+function readLogging(text: string | undefined): OrError<LoggingWish | undefined> {
+  if (text === undefined) return undefined;
+  const { enabled, tracing_project_fqn: project, ...others } = parseObject(text) ?? { none: true };
+  const fits = (enabled === undefined || typeof enabled === 'boolean') && Object.keys(others).length === 0;
+  if (fits && project === undefined) return { enabled, project };
+  if (fits && typeof project === 'string' && project.length <= MAX_PROJECT_CHARACTERS) return { enabled, project };
+  return invalid('x-tfy-logging-config', 'It must be JSON as `{"enabled": true, "tracing_project_fqn": "…"}`.');
 }
 
 /** `true`, a lifetime, or the marker itself as JSON: `{"type": "ephemeral", "ttl": "1h"}`. */

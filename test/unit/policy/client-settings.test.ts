@@ -45,6 +45,7 @@ test('no client setting is set without its header', () => {
     cacheMarker: undefined,
     cache: undefined,
     guardrails: undefined,
+    logging: undefined,
   };
   assert.deepEqual(clientSettings(headers(undefined)), expected);
   assert.deepEqual(read({ 'x-tfy-something-else': 'x' }), expected);
