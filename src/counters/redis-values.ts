@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { createClient, RESP_TYPES } from '@redis/client';
 
 /** Questions that may wait for an answer; beyond them one is not asked. */
@@ -7,6 +8,7 @@ const MAX_SENDING_BYTES = 67_108_864;
 const RETRY_FIRST_MS = 200;
 const RETRY_LONGEST_MS = 5_000;
 const CONNECT_MS = 5_000;
+const START_MS = 2_000;
 const SCAN_COUNT = '1000';
 
 export interface RedisValuesOptions {
@@ -55,9 +57,9 @@ export class RedisValues {
     return this.#client !== undefined;
   }
 
-  /** Resolves after the first attempt, however it went. */
+  /** Resolves after the first attempt, however it went; one that is slow is waited for no longer than that. */
   async start(): Promise<void> {
-    await this.#open();
+    await Promise.race([this.#open(), delay(START_MS, undefined, { ref: false })]);
   }
 
   /** Undefined: there is none; `away`: it is not known. */

@@ -235,7 +235,7 @@ setInterval(reportStats, STATS_MS).unref();
 collectWhenIdle(() => counters.idleMark);
 hear = onMessage;
 for (const message of early) onMessage(message);
-await redisCounts?.start();
+await Promise.all([redisCounts?.start(), answersInRedis?.start()]);
 const listening = await edge.listen(server.listen.host, server.listen.port);
 send(listening === undefined ? { type: 'listen-failed' } : { type: 'listening', port: listening });
 
@@ -330,15 +330,12 @@ async function drain(): Promise<void> {
 async function keepInRedis(): Promise<RedisValues> {
   const { RedisValues } = await import('../counters/redis-values.ts');
   const { thread } = data;
-  const values = new RedisValues({
+  return new RedisValues({
     url: server.store.cache,
     timeoutMs: () => snapshot.settings.cache.timeoutMs,
     onAway: (reason) => send({ type: 'cache-away', thread, reason }),
     onBack: () => send({ type: 'cache-back', thread }),
   });
-  // A start does not wait for it.
-  void values.start();
-  return values;
 }
 
 async function countInRedis(): Promise<RedisCounters> {

@@ -239,6 +239,8 @@ describe('with Redis', { skip: redisSkip }, () => {
         server: {
           operator: { host: '127.0.0.1', port: 0, admin_key: ADMIN_KEY },
           store: { cache: redis.url },
+          // Many tests run beside this one.
+          cache: { timeout_ms: 5_000 },
         },
         manifests: [openAccount('open', `${provider.origin}/v1`)],
       });
