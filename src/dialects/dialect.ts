@@ -86,10 +86,24 @@ export interface Dialect extends ApiForm {
    * answers are not ended early.
    */
   followStream?(context: AnswerContext): StreamFollower;
+  /** How two requests are known to be one; absent: its answers are not cached. */
+  readonly cached?: CachedForm;
   /** Where its words stand, for guardrails. Absent: it has none that they could read. */
   readonly guarded?: GuardedForm;
   /** Absent: its answers are not kept. */
   readonly conversation?: DialectConversation;
+}
+
+/** What of a form matters to a cache of its answers. Requests are JSON objects. */
+export interface CachedForm {
+  /** Keys of requests that change nothing of an answer: who asks, and where providers file it. */
+  readonly leaveOut: readonly string[];
+  /** Keys with the JSON of a value at which no answer is cached: its provider keeps it, and later requests go on from it. */
+  readonly never?: Readonly<Record<string, string>>;
+  /** A key whose texts may begin with a line about the client: that line is left out. */
+  readonly attribution?: { readonly key: string; readonly begins: string };
+  /** Texts that only answers have which were broken off or refused. */
+  readonly unfinished: readonly string[];
 }
 
 /** How a form whose answers are kept goes on from them. */

@@ -3,12 +3,15 @@ import { join } from 'node:path';
 import { parentPort } from 'node:worker_threads';
 import { KeyRing } from '../authentication/authenticate.ts';
 import { presentedKey } from '../authentication/presented-key.ts';
+import { AnswerCache } from '../cache/answer-cache.ts';
+import { SharedAnswers } from '../cache/shared-answers.ts';
 import type { ThreadConfiguration } from '../config/configuration.ts';
 import { followWall } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
 import { Sweeper } from '../core/sweeper.ts';
 import { MemoryCounters } from '../counters/memory-counters.ts';
 import type { RedisCounters } from '../counters/redis-counters.ts';
+import type { RedisValues } from '../counters/redis-values.ts';
 import { Edge } from '../edge/edge.ts';
 import type { RequestHead } from '../edge/request-head.ts';
 import { runBeforeLastByte } from '../edge/response-sink.ts';
@@ -113,6 +116,13 @@ const lasting: Lasting = {
 };
 let snapshot = makeSnapshot(data.configuration, lasting);
 
+const answersInRedis = server.store.cache === 'memory' ? undefined : await keepInRedis();
+const cache = new AnswerCache({
+  memory: new SharedAnswers(server.cache.maxBytes, data.thread, data.answers),
+  remote: answersInRedis,
+  sharedMemory: counters,
+});
+
 const requestLog = new RequestLogSender({
   thread: data.thread,
   threads: data.threads,
@@ -133,6 +143,7 @@ const pipeline: PipelineOptions = {
   heavyAnswers: tasks.heavyAnswers,
   fetchMedia,
   sharedMemory: counters,
+  cache,
   spoolFolder: join(server.dataDir, 'uploads'),
   snapshot: () => snapshot,
   record: (record) => records.add(record),
@@ -230,7 +241,7 @@ setInterval(reportStats, STATS_MS).unref();
 collectWhenIdle(() => counters.idleMark);
 hear = onMessage;
 for (const message of early) onMessage(message);
-await redisCounts?.start();
+await Promise.all([redisCounts?.start(), answersInRedis?.start()]);
 const listening = await edge.listen(server.listen.host, server.listen.port);
 send(listening === undefined ? { type: 'listen-failed' } : { type: 'listening', port: listening });
 
@@ -316,11 +327,23 @@ async function drain(): Promise<void> {
   mcp.close();
   await tasks.close();
   await redisCounts?.stop();
+  answersInRedis?.close();
   requestLog.flush();
   records.close();
   reportStats();
   pools.destroy();
   send({ type: 'drained' });
+}
+
+async function keepInRedis(): Promise<RedisValues> {
+  const { RedisValues } = await import('../counters/redis-values.ts');
+  const { thread } = data;
+  return new RedisValues({
+    url: server.store.cache,
+    timeoutMs: () => snapshot.settings.cache.timeoutMs,
+    onAway: (reason) => send({ type: 'cache-away', thread, reason }),
+    onBack: () => send({ type: 'cache-back', thread }),
+  });
 }
 
 async function countInRedis(): Promise<RedisCounters> {

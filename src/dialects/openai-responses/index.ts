@@ -31,6 +31,11 @@ export const openAiResponses = {
   translation: { to: ['chat', 'messages'], toInference, repeated, fromInference, eventWriter },
   followStream,
   conversation: { turnItems, continued, references, withItems, background: { foreground, queued } },
+  // What a provider keeps is its caller's, and is asked for by its id.
+  cached: {
+    leaveOut: ['user', 'safety_identifier', 'prompt_cache_key', 'prompt_cache_retention', 'client_metadata'],
+    unfinished: ['"content_filter"', '"incomplete"', '"failed"', '"cancelled"'],
+  },
   metadataHeaders: METADATA_HEADERS,
   guarded,
   errorBody,
