@@ -11,6 +11,7 @@ import type { ServedAs } from '../inference/served-as.ts';
 import type { Usage } from '../inference/usage.ts';
 import type { RareCounts } from '../inference/usage-counters.ts';
 import type { AnswerContext, AnswerForm, VectorEncoding } from './answer-form.ts';
+import type { GuardedForm } from './guarded-form.ts';
 
 export type { AnswerContext } from './answer-form.ts';
 
@@ -85,6 +86,8 @@ export interface Dialect extends ApiForm {
    * answers are not ended early.
    */
   followStream?(context: AnswerContext): StreamFollower;
+  /** Where its words stand, for guardrails. Absent: it has none that they could read. */
+  readonly guarded?: GuardedForm;
   /** Absent: its answers are not kept. */
   readonly conversation?: DialectConversation;
 }

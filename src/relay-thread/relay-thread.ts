@@ -26,6 +26,7 @@ import type { FromRelayThread, RelayThreadData, ToRelayThread } from '../threads
 import { SharedCounters } from '../threads/shared-counters.ts';
 import { collectWhenIdle } from '../threads/steady-heap.ts';
 import { OriginPools } from '../upstream/origin-pools.ts';
+import { pooledClient } from '../upstream/pooled-client.ts';
 import { sideRequests } from '../upstream/side-requests.ts';
 import { BackgroundResponses } from './background-responses.ts';
 import { batchEndpoints, batchRunner } from './batch-endpoints.ts';
@@ -36,8 +37,10 @@ import { FileRows } from './file-rows.ts';
 import { MCP_HEADERS, McpGate } from './mcp-gate.ts';
 import { mediaFetcher } from './media-fetcher.ts';
 import { RefusalRecords } from './refusal-records.ts';
+import { RequestLogSender } from './request-log-sender.ts';
 import { ResponseRows } from './response-rows.ts';
 import { responsesSocket } from './responses-socket.ts';
+import { Shadows } from './shadows.ts';
 import { type Lasting, makeSnapshot } from './snapshot.ts';
 import { TaskPool } from './task-pool.ts';
 
@@ -46,7 +49,7 @@ const STATS_MS = 500;
 
 const NO_KEY = new GatewayError('missing_api_key');
 
-/** No tool has a price; rules about money are none of tools. */
+/** No tool is a target; what it costs is told with the call. */
 const NO_TOOL_PRICE = { atMostNanoUsd: () => undefined };
 
 const port = parentPort!;
@@ -105,9 +108,20 @@ const lasting: Lasting = {
   forecast: new TokenForecast(),
   tokens,
   health: new HealthMemory(() => counts.clock.now(), data.health),
+  guardHttp: pooledClient(pools),
   onBudgetRefuses: (window, action) => send({ type: 'budget-refuses', window, action }),
 };
 let snapshot = makeSnapshot(data.configuration, lasting);
+
+const requestLog = new RequestLogSender({
+  thread: data.thread,
+  threads: data.threads,
+  bounds: () => snapshot.settings.requestLog,
+  wantsRecords: () => snapshot.bodies?.sendsRecords === true,
+  send,
+});
+
+const shadows = new Shadows(() => pipeline);
 
 const pipeline: PipelineOptions = {
   thread: data.thread,
@@ -129,6 +143,8 @@ const pipeline: PipelineOptions = {
   },
   credentialRefused: new CredentialWarnings(log, () => snapshot.settings.log.providerWords).refused,
   refused: refusals.refused,
+  requestLog,
+  shadow: shadows.copy,
 };
 
 const mcp = new McpGate({
@@ -240,6 +256,9 @@ function onMessage(message: LaterMessage): void {
     case 'responses-answer':
       responseRows.hear(message);
       return;
+    case 'request-log-taken':
+      requestLog.release(message.bytes);
+      return;
     case 'batches-answer':
       batchRows.hear(message);
       return;
@@ -291,11 +310,13 @@ function refusesWhenFull(): boolean {
 }
 
 async function drain(): Promise<void> {
+  shadows.close();
   mcp.drain();
   await Promise.all([edge.drain(), batches.stop(), background.stop()]);
   mcp.close();
   await tasks.close();
   await redisCounts?.stop();
+  requestLog.flush();
   records.close();
   reportStats();
   pools.destroy();
