@@ -2,7 +2,7 @@ import { isObject, type JsonObject } from '../../codec/json-value.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import type { InferenceRequest, NativeTool, Tool } from '../../inference/request.ts';
-import { boundOf, webSearchOf } from '../../inference/web-search.ts';
+import { boundOf, webSearchOf } from '../base/web-search.ts';
 
 /** Google's own tools, by the type under which a client may send them. https://ai.google.dev/api/caching#Tool */
 const NATIVE: ReadonlyMap<string, string> = new Map([

@@ -1,5 +1,5 @@
-import { isArray, type JsonObject, objectOf } from '../codec/json-value.ts';
-import type { NativeTool } from './request.ts';
+import { isArray, type JsonObject, objectOf } from '../../codec/json-value.ts';
+import type { NativeTool } from '../../inference/request.ts';
 
 /** A tool that searches the web at the provider, whoever's words it was asked in. Undefined: nothing is said. */
 export interface WebSearch {

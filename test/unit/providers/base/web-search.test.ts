@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { GatewayError } from '../../../src/core/errors.ts';
-import { openAiResponses } from '../../../src/dialects/openai-responses/index.ts';
-import type { InferenceRequest } from '../../../src/inference/request.ts';
-import { toRequest as toGemini } from '../../../src/providers/gemini-generate-content/to-request.ts';
-import { toRequest as toChat } from '../../../src/providers/openai-compatible/to-request.ts';
+import { GatewayError } from '../../../../src/core/errors.ts';
+import { openAiResponses } from '../../../../src/dialects/openai-responses/index.ts';
+import type { InferenceRequest } from '../../../../src/inference/request.ts';
+import { toRequest as toGemini } from '../../../../src/providers/gemini-generate-content/to-request.ts';
+import { toRequest as toChat } from '../../../../src/providers/openai-compatible/to-request.ts';
 
 type ToRequest = (request: InferenceRequest) => ReturnType<typeof toChat>;
 
