@@ -7,10 +7,12 @@ import { exchangeId } from '../core/ids.ts';
 import type { Route } from '../edge/routes.ts';
 import { type Admission, type Limits, NO_LIMITS, NOTHING_HELD, Refused } from '../limits/admission.ts';
 import { toolModel } from '../limits/tool-rules.ts';
+import type { GuardSession } from '../guardrails/session.ts';
 import type { PipelineOptions, RefusedRequest } from '../pipeline.ts';
 import type { Caller } from '../policy/caller.ts';
 import { clientSettings } from '../policy/client-settings.ts';
 import { recordedMetadata, requestMetadata } from '../policy/metadata.ts';
+import { GuardedEvents, guardArguments, guardResult, openToolGuards } from './tool-guards.ts';
 import type { FromMcpPort, McpGateConfiguration, McpOutcome, McpRequest, ToMcpPort } from '../threads/mcp-messages.ts';
 
 export interface McpGateOptions {
@@ -69,6 +71,12 @@ interface Open {
   over: boolean;
   /** Of rate limits; settled with the end. */
   admission: Admission;
+  /** Of a call of a tool that guards read. */
+  guard?: GuardSession;
+  /** The request, parsed, where guards of the answer may want it. */
+  request?: JsonObject;
+  /** Of an answer that is a stream. */
+  events?: GuardedEvents;
 }
 
 /** The relay thread's side of MCP: it owns the client's socket, and the thread of MCP (mcp-thread/) knows the protocol. */
@@ -196,9 +204,15 @@ export class McpGate {
 
   /** A call of a tool is held against the rate limits that name it. */
   #admit(open: Open, request: McpRequest): void {
-    const tool = this.#limits === NO_LIMITS ? undefined : toolIn(request.body);
+    const { guardrails } = this.#options.pipeline.snapshot();
+    const isHeld = this.#limits !== NO_LIMITS || guardrails !== undefined;
+    const tool = isHeld ? toolIn(request.body) : undefined;
     if (tool === undefined) {
       this.#send(request);
+      return;
+    }
+    if (this.#limits === NO_LIMITS) {
+      this.#guarded(open, request);
       return;
     }
     const { caller, metadata, bytesIn: bodyBytes } = open;
@@ -221,15 +235,54 @@ export class McpGate {
     open.admission = admitted;
     // The client may have left meanwhile.
     if (open.over) settle(admitted, 'never sent');
-    else this.#send(request);
+    else this.#guarded(open, request);
+  }
+
+  /** Guards read what a tool is called with, before it is. */
+  #guarded(open: Open, request: McpRequest): void {
+    const { guardrails } = this.#options.pipeline.snapshot();
+    const tool = guardrails && toolIn(request.body);
+    if (guardrails === undefined || tool === undefined) {
+      this.#send(request);
+      return;
+    }
+    const { exchange, caller, metadata } = open;
+    const client = clientSettings(exchange.headers);
+    const asked = client instanceof GatewayError ? undefined : client.guardrails;
+    const { server } = request;
+    // Behind these one of several servers answers, and which is known later.
+    const { mcpServers } = this.#configuration;
+    const isJoint = server === undefined || mcpServers.some(({ name, kind }) => name === server && kind === 'virtual');
+    const call = { exchange, caller, metadata, server: server ?? 'all', tool, isJoint, asked };
+    const session = openToolGuards(guardrails, call);
+    if (session instanceof GatewayError) this.#refuseOpen(request.id, open, session);
+    else if (session === undefined) this.#send(request);
+    else this.#sendGuarded(open, request, session);
+  }
+
+  #sendGuarded(open: Open, request: McpRequest, session: GuardSession): void {
+    open.guard = session;
+    open.request = parseObject(request.body) ?? {};
+    const failed = (cause: unknown) => new GatewayError('internal_error', { cause });
+    void guardArguments(session, request.body)
+      .catch(failed)
+      .then((body) => {
+        if (open.over) return;
+        if (!(body instanceof GatewayError)) this.#send({ ...request, body });
+        else {
+          settle(open.admission, 'never sent');
+          this.#refuseOpen(request.id, open, body);
+        }
+      });
   }
 
   #refuseOpen(id: number, open: Open, error: GatewayError): void {
     this.#open.delete(id);
     if (open.over) return;
     open.over = true;
+    open.guard?.close();
     if ('onAnswer' in open.asker) open.asker.onAnswer(error.message);
-    else this.#refuse(open.exchange, error, {});
+    else this.#refuse(open.exchange, error, { guardrailsJson: open.guard?.json });
   }
 
   #send(request: McpRequest): void {
@@ -288,19 +341,23 @@ export class McpGate {
     const { exchange, asker } = open;
     if ('onAnswer' in asker) {
       if (message.type !== 'answer') return;
-      this.#finish(message.id, open, message.outcome, message.status);
-      asker.onAnswer(resultIn(message.body));
+      this.#guardAnswer(open, message.body, (body) => {
+        this.#finish(message.id, open, message.outcome, message.status);
+        asker.onAnswer(resultIn(body));
+      });
       return;
     }
     const { sink } = asker;
     switch (message.type) {
       case 'answer': {
         const headers = [...message.headers];
-        exchange.pushOwnHeaders(headers, message.outcome.upstreamMs);
-        sink.start(message.status, headers);
-        if (message.body === '') sink.end();
-        else sink.end(Buffer.from(message.body));
-        this.#finish(message.id, open, message.outcome, message.status);
+        this.#guardAnswer(open, message.body, (body) => {
+          exchange.pushOwnHeaders(headers, message.outcome.upstreamMs);
+          sink.start(message.status, headers);
+          if (body === '') sink.end();
+          else sink.end(Buffer.from(body));
+          this.#finish(message.id, open, message.outcome, message.status);
+        });
         return;
       }
       case 'begin': {
@@ -308,15 +365,48 @@ export class McpGate {
         const headers = [...message.headers];
         exchange.pushOwnHeaders(headers, 0);
         sink.start(message.status, headers);
+        if (open.guard && !message.lasting) open.events = this.#guardEvents(open, open.guard, sink, message.id);
         return;
       }
       case 'chunk':
-        if (!sink.write(Buffer.from(message.text))) this.#post({ type: 'full', id: message.id, full: true });
+        if (open.events) {
+          if (!open.events.push(message.text)) sink.cut();
+        } else if (!sink.write(Buffer.from(message.text))) this.#post({ type: 'full', id: message.id, full: true });
         return;
-      case 'end':
-        sink.end();
-        this.#finish(message.id, open, message.outcome);
+      case 'end': {
+        const over = (): void => {
+          sink.end();
+          this.#finish(message.id, open, message.outcome);
+        };
+        if (open.events) open.events.end().then(over, () => sink.cut());
+        else over();
+      }
     }
+  }
+
+  #guardEvents(open: Open, session: GuardSession, sink: Exchange['sink'], id: number): GuardedEvents {
+    const { maxMessageBytes } = this.#configuration.server.mcp;
+    const write = (text: string): void => {
+      if (!sink.write(Buffer.from(text))) this.#post({ type: 'full', id, full: true });
+    };
+    return new GuardedEvents((message) => guardResult(session, message, open.request ?? {}), write, maxMessageBytes);
+  }
+
+  #guardAnswer(open: Open, body: string, done: (body: string) => void): void {
+    const { guard } = open;
+    if (guard === undefined || body === '') {
+      done(body);
+      return;
+    }
+    const failed = (cause: unknown): string => {
+      this.#options.pipeline.log.error({ exchange: open.exchange.id, error: cause }, 'guards of a tool failed');
+      return String(rpcErrorBody(new GatewayError('internal_error')));
+    };
+    void guardResult(guard, body, open.request ?? {})
+      .catch(failed)
+      .then((made) => {
+        if (!open.over) done(made);
+      });
   }
 
   /** The thread of MCP ended: what it was at is lost, and the next request begins another. */
@@ -344,6 +434,7 @@ export class McpGate {
     if (open.over) return;
     open.over = true;
     settle(open.admission, 'sent');
+    open.guard?.close();
     const { exchange, asker, caller, metadata, startedAt } = open;
     const isLocal = 'onAnswer' in asker;
     const { pipeline } = this.#options;
@@ -375,6 +466,7 @@ export class McpGate {
       ...(outcome.failed && { errorCode: 'mcp_call_failed' }),
       ...(outcome.detail !== undefined && { errorDetail: outcome.detail.slice(0, MAX_DETAIL) }),
       ...(open.admission.rulesJson !== undefined && { rulesJson: open.admission.rulesJson }),
+      ...(open.guard?.json !== undefined && { guardrailsJson: open.guard.json }),
       ...(caller.teamsJson !== undefined && { teamsJson: caller.teamsJson }),
       ...(metadataJson !== undefined && { metadataJson }),
     });
