@@ -82,6 +82,8 @@ const DOORS: Record<string, string[]> = {
   '@aws-sdk/credential-providers': ['providers', 'files'],
   aws4fetch: ['files'],
   re2js: ['guardrails'],
+  'pgsql-ast-parser': ['guardrails'],
+  '@cedar-policy/cedar-wasm': ['guardrails'],
 };
 
 /** Same-depth arrows that are part of the plan: from → to. */
