@@ -8,6 +8,7 @@ import { agentRoutes } from './agent-endpoint.ts';
 import { type BatchRoutes, batchRoutes } from './batches-endpoint.ts';
 import { type FileEndpoints, fileRoutes } from './files-endpoint.ts';
 import type { McpGate } from './mcp-gate.ts';
+import { claudeCodeHook } from './claude-code-hook.ts';
 import { listModels, type ModelLists, showModel } from './models-endpoint.ts';
 import { anyProviderPath, proxyRoutes } from './proxy-routes.ts';
 import type { RefusalRecords } from './refusal-records.ts';
@@ -142,6 +143,7 @@ function plainRoutes({ dialects, pipeline, records, openapi, errorBody }: Endpoi
       method: 'POST',
       body: 'whole',
     },
+    claudeCodeHook({ pipeline, records, errorBody }),
     plain('/', false, alive),
     plain('/healthz', false, alive),
   ];

@@ -280,3 +280,23 @@ test('metrics count what each guard came to', async () => {
     );
   });
 });
+
+test('hooks of Claude Code are answered in their own words', async () => {
+  const asks = { llm_input_guardrails: ['g/ssn'], mcp_tool_pre_invoke_guardrails: ['g/ssn', 'g/secrets'], mcp_tool_post_invoke_guardrails: ['g/secrets'] };
+  const hook = async (payload: object) => {
+    const headers = { 'x-tfy-guardrails': JSON.stringify(asks) };
+    const response = await ask(gateway, payload, { path: '/hooks/claude-code', headers });
+    assert.equal(response.status, 200);
+    return JSON.parse(await response.text());
+  };
+  assert.deepEqual(await hook({ hook_event_name: 'UserPromptSubmit', prompt: 'hello' }), {});
+  assert.equal((await hook({ hook_event_name: 'UserPromptSubmit', prompt: 'I am 123-45-6789' })).decision, 'block');
+  const tool = { hook_event_name: 'PreToolUse', tool_name: 'Bash' };
+  assert.deepEqual(await hook({ ...tool, tool_input: { command: 'ls' } }), {});
+  const denied = await hook({ ...tool, tool_input: { command: 'echo 123-45-6789' } });
+  assert.equal(denied.hookSpecificOutput.permissionDecision, 'deny');
+  const changed = await hook({ ...tool, tool_input: { command: `echo ${SECRET}`, timeout: 5 } });
+  assert.deepEqual(changed.hookSpecificOutput.updatedInput, { command: 'echo [REDACTED]', timeout: 5 });
+  const after = await hook({ hook_event_name: 'PostToolUse', tool_name: 'Bash', tool_response: { stdout: SECRET } });
+  assert.deepEqual(after.hookSpecificOutput.updatedToolOutput, { stdout: '[REDACTED]' });
+});
