@@ -99,7 +99,7 @@ export class GuardedAnswer extends AnswerFilter {
 
   #guarded(whole: Buffer): Buffer | GatewayError | Promise<Buffer | GatewayError> {
     const { form, plan, session, request } = this.#o;
-    const slots = (body: JsonObject): TextSlot[] => form.answer(body);
+    const slots = (body: JsonObject): TextSlot[] => form.answer?.(body) ?? [];
     return guardBody({ session, plan, hook: 'llm-output', slots, request }, whole);
   }
 }

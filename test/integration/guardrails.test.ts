@@ -300,3 +300,9 @@ test('hooks of Claude Code are answered in their own words', async () => {
   const after = await hook({ hook_event_name: 'PostToolUse', tool_name: 'Bash', tool_response: { stdout: SECRET } });
   assert.deepEqual(after.hookSpecificOutput.updatedToolOutput, { stdout: '[REDACTED]' });
 });
+
+test('the words of an embedding are guarded as those of a chat', async () => {
+  const response = await ask(gateway, { model: 'p/m', input: ['hello', '123-45-6789'] }, { path: '/v1/embeddings' });
+  assert.equal(response.status, 400);
+  assert.match(await response.text(), /guardrail_checks_failed/);
+});

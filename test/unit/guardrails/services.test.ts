@@ -205,7 +205,7 @@ async function ask({ kind, config, auth = KEY, operation = 'validate', hook = 'l
 
 for (const [name, each] of Object.entries(CASES)) {
   describe(name, () => {
-    test('it is asked in its own form, and what it lets pass passes', async () => {
+    test('the service is asked in its own form, and what it lets pass passes', async () => {
       const { asked, result, detail } = await ask(each, { body: JSON.stringify(each.passes) });
       assert.equal(result, 'passed', detail);
       assert.match(asked!.url, each.asked.url);
@@ -229,7 +229,7 @@ for (const [name, each] of Object.entries(CASES)) {
       assert.deepEqual(mutated, texts);
     });
 
-    test('where it fails, or answers what is not understood, that is an error and no verdict', async () => {
+    test('a failure, or an answer that is not understood, is an error and no verdict', async () => {
       for (const answer of [{ status: 500, body: '{}' }, { body: 'nonsense' }, { body: '[1]' }, { body: '{"what":1}' }, new Error('gone')]) {
         const { result } = await ask(each, answer);
         assert.equal(result, 'error', JSON.stringify(answer));
