@@ -67,10 +67,15 @@ export function claudeCodeHook({ pipeline, records, errorBody }: ClaudeCodeHookO
   };
 }
 
-function openSession(exchange: Exchange, payload: JsonObject, { snapshot }: PipelineOptions): OrError<GuardSession | undefined> {
+function openSession(
+  exchange: Exchange,
+  payload: JsonObject,
+  { snapshot }: PipelineOptions,
+): OrError<GuardSession | undefined> {
   const { guardrails, callers } = snapshot();
   const client = clientSettings(exchange.headers);
-  if (client instanceof GatewayError || guardrails === undefined) return client instanceof GatewayError ? client : undefined;
+  if (client instanceof GatewayError || guardrails === undefined)
+    return client instanceof GatewayError ? client : undefined;
   const caller = callers.of(exchange.principal);
   const metadata = requestMetadata(client.metadata, caller);
   const tool = stringOf(payload['tool_name']);
@@ -80,7 +85,10 @@ function openSession(exchange: Exchange, payload: JsonObject, { snapshot }: Pipe
   const model = tool === undefined ? OWN_TOOLS : `mcp:${server}/${name}`;
   const about = { id: exchange.id, caller, metadata, model, form: 'claude-code' };
   const none = { 'llm-input': [], 'llm-output': [], 'mcp-pre': [], 'mcp-post': [] };
-  return guardrails.open({ caller, metadata, ...what }, about, { guards: client.guardrails?.guards ?? none, parallel: false });
+  return guardrails.open({ caller, metadata, ...what }, about, {
+    guards: client.guardrails?.guards ?? none,
+    parallel: false,
+  });
 }
 
 /** Whatever has no guards, and events that are not known, are left to Claude Code. */

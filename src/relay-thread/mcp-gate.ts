@@ -5,15 +5,15 @@ import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError } from '../core/exchange.ts';
 import { exchangeId } from '../core/ids.ts';
 import type { Route } from '../edge/routes.ts';
+import type { GuardSession } from '../guardrails/session.ts';
 import { type Admission, type Limits, NO_LIMITS, NOTHING_HELD, Refused } from '../limits/admission.ts';
 import { toolModel } from '../limits/tool-rules.ts';
-import type { GuardSession } from '../guardrails/session.ts';
 import type { PipelineOptions, RefusedRequest } from '../pipeline.ts';
 import type { Caller } from '../policy/caller.ts';
 import { clientSettings } from '../policy/client-settings.ts';
 import { recordedMetadata, requestMetadata } from '../policy/metadata.ts';
-import { GuardedEvents, guardArguments, guardResult, openToolGuards } from './tool-guards.ts';
 import type { FromMcpPort, McpGateConfiguration, McpOutcome, McpRequest, ToMcpPort } from '../threads/mcp-messages.ts';
+import { GuardedEvents, guardArguments, guardResult, openToolGuards } from './tool-guards.ts';
 
 export interface McpGateOptions {
   readonly configuration: McpGateConfiguration;

@@ -4,8 +4,8 @@ import type { Exchange, OrError } from '../core/exchange.ts';
 import { slotAt, slotsBelow, type TextSlot } from '../dialects/guarded-form.ts';
 import { guardBody } from '../guardrails/guarded-answer.ts';
 import { guardInput } from '../guardrails/guarded-input.ts';
-import type { GuardSession } from '../guardrails/session.ts';
 import type { Guardrails } from '../guardrails/guardrails.ts';
+import type { GuardSession } from '../guardrails/session.ts';
 import { toolModel } from '../limits/tool-rules.ts';
 import type { Caller } from '../policy/caller.ts';
 import type { AskedGuardrails } from '../policy/client-settings.ts';
@@ -65,7 +65,10 @@ function resultSlots(result: JsonObject): TextSlot[] {
   const found: TextSlot[] = [];
   if (isArray(result['content'])) {
     for (const part of result['content']) {
-      const texts = [slotAt(part, 'text', { kind: 'text' }), slotAt(objectOf(part)?.['resource'], 'text', { kind: 'text' })];
+      const texts = [
+        slotAt(part, 'text', { kind: 'text' }),
+        slotAt(objectOf(part)?.['resource'], 'text', { kind: 'text' }),
+      ];
       for (const slot of texts) if (slot !== undefined) found.push(slot);
     }
   }

@@ -275,14 +275,19 @@ test('metrics count what each guard came to', async () => {
   await eventually('the guards are counted', async () => {
     const metrics = await gateway.metrics();
     return (
-      /ai_gateway_guardrail_requests_total\{[^}]*guardrail_fqn="g\/secrets"[^}]*result="mutated"[^}]*\} [1-9]/.test(metrics) &&
-      /ai_gateway_guardrail_execution_latency_ms_count\{guardrail_fqn="own\/beside"\} [1-9]/.test(metrics)
+      /ai_gateway_guardrail_requests_total\{[^}]*guardrail_fqn="g\/secrets"[^}]*result="mutated"[^}]*\} [1-9]/.test(
+        metrics,
+      ) && /ai_gateway_guardrail_execution_latency_ms_count\{guardrail_fqn="own\/beside"\} [1-9]/.test(metrics)
     );
   });
 });
 
 test('hooks of Claude Code are answered in their own words', async () => {
-  const asks = { llm_input_guardrails: ['g/ssn'], mcp_tool_pre_invoke_guardrails: ['g/ssn', 'g/secrets'], mcp_tool_post_invoke_guardrails: ['g/secrets'] };
+  const asks = {
+    llm_input_guardrails: ['g/ssn'],
+    mcp_tool_pre_invoke_guardrails: ['g/ssn', 'g/secrets'],
+    mcp_tool_post_invoke_guardrails: ['g/secrets'],
+  };
   const hook = async (payload: object) => {
     const headers = { 'x-tfy-guardrails': JSON.stringify(asks) };
     const response = await ask(gateway, payload, { path: '/hooks/claude-code', headers });

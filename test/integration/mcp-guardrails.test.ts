@@ -37,7 +37,11 @@ before(async () => {
       {
         type: 'provider-account/guardrail-config-group',
         name: 'g',
-        integrations: [regex('refuse', 'validate', 'forbidden'), regex('in', 'mutate', 'secret'), regex('out', 'mutate', 'old')],
+        integrations: [
+          regex('refuse', 'validate', 'forbidden'),
+          regex('in', 'mutate', 'secret'),
+          regex('out', 'mutate', 'old'),
+        ],
       },
       {
         type: 'gateway-guardrails-config',

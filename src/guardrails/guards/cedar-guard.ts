@@ -14,7 +14,8 @@ export function cedarGuard(config: GuardConfig): Guard {
   const cedar = load('@cedar-policy/cedar-wasm/nodejs') as typeof import('@cedar-policy/cedar-wasm/nodejs');
   const staticPolicies = String(config.config['policy']);
   const checked = cedar.checkParsePolicySet({ staticPolicies });
-  if (checked.type === 'failure') throw new Error(`its policy is none: ${checked.errors.map(({ message }) => message).join('; ')}`);
+  if (checked.type === 'failure')
+    throw new Error(`its policy is none: ${checked.errors.map(({ message }) => message).join('; ')}`);
   return {
     config,
     isLocal: true,

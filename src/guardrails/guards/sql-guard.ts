@@ -15,7 +15,8 @@ const MAX_STATEMENTS = 200;
 const STATEMENT =
   /\b(?:select|insert|update|delete|drop|truncate|alter|grant|revoke|with|merge|create|replace)\b[^;`]*?(?=;|\n\s*\n|`|$)/gi;
 
-const OBJECTS = '(?:temporary +)?(?:table|database|schema|view|materialized view|index|column|user|role|function|procedure|trigger|sequence|type|extension)';
+const OBJECTS =
+  '(?:temporary +)?(?:table|database|schema|view|materialized view|index|column|user|role|function|procedure|trigger|sequence|type|extension)';
 
 /** What a statement is, where no parser reads it: words that plain English does not have in this order. */
 const WORDS: Readonly<Record<Offence, RegExp>> = {
@@ -80,7 +81,8 @@ function statementsIn(text: string): readonly string[] {
 
 /** A comment may stand between the words of a statement, so that whoever looks for both misses it. */
 function withoutComments(text: string): string {
-  if (!/\b(?:select|insert|update|delete|drop|truncate|alter|grant|revoke|with|merge|create)\b/i.test(text)) return text;
+  if (!/\b(?:select|insert|update|delete|drop|truncate|alter|grant|revoke|with|merge|create)\b/i.test(text))
+    return text;
   return text.replace(/('(?:[^']|'')*')|\/\*[\s\S]*?\*\/|--[^\n]*/g, (_, quoted: string | undefined) => quoted ?? ' ');
 }
 
@@ -118,7 +120,10 @@ function commits(statement: string, offence: Offence, parser: Parser): boolean {
 /** Texts and numbers that a statement compares with or writes, in the place of parameters. */
 function hasValues(statement: string, parser: Parser): boolean {
   const tree = parsed(statement, parser);
-  if (tree === undefined) return /^(?:select|insert|update|delete)\b[\s\S]*(?:=|<|>|\bvalues\s*\(|\blike\b)\s*(?:'[^']*'|\d)/i.test(statement);
+  if (tree === undefined)
+    return /^(?:select|insert|update|delete)\b[\s\S]*(?:=|<|>|\bvalues\s*\(|\blike\b)\s*(?:'[^']*'|\d)/i.test(
+      statement,
+    );
   let found = false;
   const visitor = parser.astVisitor(() => ({
     constant: ({ type }) => {
