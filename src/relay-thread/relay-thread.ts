@@ -36,6 +36,7 @@ import { FileRows } from './file-rows.ts';
 import { MCP_HEADERS, McpGate } from './mcp-gate.ts';
 import { mediaFetcher } from './media-fetcher.ts';
 import { RefusalRecords } from './refusal-records.ts';
+import { RequestLogSender } from './request-log-sender.ts';
 import { ResponseRows } from './response-rows.ts';
 import { responsesSocket } from './responses-socket.ts';
 import { type Lasting, makeSnapshot } from './snapshot.ts';
@@ -46,7 +47,7 @@ const STATS_MS = 500;
 
 const NO_KEY = new GatewayError('missing_api_key');
 
-/** No tool has a price; rules about money are none of tools. */
+/** No tool is a target; what it costs is told with the call. */
 const NO_TOOL_PRICE = { atMostNanoUsd: () => undefined };
 
 const port = parentPort!;
@@ -110,6 +111,14 @@ const lasting: Lasting = {
 };
 let snapshot = makeSnapshot(data.configuration, lasting);
 
+const requestLog = new RequestLogSender({
+  thread: data.thread,
+  threads: data.threads,
+  bounds: () => snapshot.settings.requestLog,
+  wantsRecords: () => snapshot.bodies?.sendsRecords === true,
+  send,
+});
+
 const pipeline: PipelineOptions = {
   thread: data.thread,
   log,
@@ -130,6 +139,7 @@ const pipeline: PipelineOptions = {
   },
   credentialRefused: new CredentialWarnings(log, () => snapshot.settings.log.providerWords).refused,
   refused: refusals.refused,
+  requestLog,
 };
 
 const mcp = new McpGate({
@@ -240,6 +250,9 @@ function onMessage(message: LaterMessage): void {
     case 'responses-answer':
       responseRows.hear(message);
       return;
+    case 'request-log-taken':
+      requestLog.release(message.bytes);
+      return;
     case 'batches-answer':
       batchRows.hear(message);
       return;
@@ -295,6 +308,7 @@ async function drain(): Promise<void> {
   mcp.close();
   await tasks.close();
   await redisCounts?.stop();
+  requestLog.flush();
   records.close();
   reportStats();
   pools.destroy();

@@ -6,8 +6,11 @@ import { createLimits, type LimitsOptions } from '../limits/limits.ts';
 import type { Snapshot } from '../pipeline.ts';
 import { openAccounts } from '../plugs.ts';
 import { Callers } from '../policy/caller.ts';
+import { isNamed } from '../policy/data-access.ts';
 import { RouteRules } from '../policy/route-rules.ts';
+import { compileSubjects } from '../policy/subject-match.ts';
 import type { Target, Tokens } from '../providers/provider.ts';
+import { bodyPolicy } from '../request-log/body-policy.ts';
 import { ModelRoutes } from '../routing/model-routes.ts';
 import type { HealthMemory } from '../routing/place.ts';
 import { catalogueHas, catalogueModels, loadCatalogue, usePriceList } from '../usage/price-catalogue.ts';
@@ -50,6 +53,7 @@ export function makeSnapshot(configuration: Omit<Configuration, 'keys'>, lasting
     limits: createLimits(configuration, { ...lasting, price }),
     guardrails: createGuardrails(configuration, new DeadlineRunner(), lasting.guardHttp),
     exportsTraces: configuration.otel.some(({ traces }) => traces !== undefined),
+    bodies: bodyPolicy(configuration, { compileSubjects, isNamed }),
     price,
   };
 }
