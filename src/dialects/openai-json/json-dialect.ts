@@ -62,6 +62,7 @@ export function jsonDialect(form: JsonForm): Dialect {
     guarded,
     errorBody,
     errorEvent,
+    cached: { leaveOut: ['user'], unfinished: [] },
     ...(form.translation && { translation: form.translation }),
   };
 }
