@@ -129,9 +129,6 @@ test('every setting has its default when nothing is configured', () => {
     requestLoggers: [],
     semanticCacheModel: undefined,
     cacheRules: [],
-    guards: [],
-    guardrailRules: [],
-    guardrailSettings: { timeoutMs: 5_000, parallel: true },
     mcpServers: [],
   });
   assert.deepEqual(result.warnings, []);
