@@ -238,7 +238,7 @@ describe('a guard that is asked by HTTP', () => {
     });
   }
 
-  test('where calls wait for guards, nobody is asked before the verdict', async () => {
+  test('nobody is asked before the verdict where calls wait for guards', async () => {
     const before = asked.length;
     const headers = { 'x-tfy-guardrails': '{"enable_parallel_execution":false}' };
     const response = chat('say: hello', { model: 'beside/m' }, headers);
