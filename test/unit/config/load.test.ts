@@ -117,6 +117,9 @@ test('every setting has its default when nothing is configured', () => {
     virtualModels: [],
     loadBalancing: [],
     fallbackRules: [],
+    guards: [],
+    guardrailRules: [],
+    guardrailSettings: { timeoutMs: 5_000, parallel: true },
     retrySettings: undefined,
     bodyLogging: undefined,
     loggingRules: [],
@@ -126,9 +129,6 @@ test('every setting has its default when nothing is configured', () => {
     requestLoggers: [],
     semanticCacheModel: undefined,
     cacheRules: [],
-    guards: [],
-    guardrailRules: [],
-    guardrailSettings: { timeoutMs: 5_000, parallel: true },
     mcpServers: [],
   });
   assert.deepEqual(result.warnings, []);
