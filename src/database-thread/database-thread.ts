@@ -27,6 +27,7 @@ import { BatchService } from './batch-service.ts';
 import { budgetSeed } from './budget-seed.ts';
 import { type FileService, openFiles } from './file-service.ts';
 import { type LedgerService, openLedger } from './ledger-service.ts';
+import { McpRowService } from './mcp-row-service.ts';
 import { ResponseService } from './response-service.ts';
 
 /*
@@ -82,6 +83,7 @@ interface Parts {
   readonly files: FileService;
   readonly batches: BatchService;
   readonly responses: ResponseService;
+  readonly mcpRows: McpRowService;
   readonly admin: () => Promise<readonly AdminRoute[]>;
   /** In this order: who writes to the database before it is closed. */
   closeAll(): Promise<void>;
@@ -124,6 +126,7 @@ async function begin(): Promise<void> {
     files,
     batches,
     responses,
+    mcpRows: new McpRowService(database, identity, log),
     admin: adminRoutesOf(database, identity),
     async closeAll() {
       identity.close();
@@ -215,6 +218,8 @@ async function answer(question: DatabaseQuestion, parts: Parts): Promise<unknown
     case 'birth':
       await parts.files.settled;
       return parts.identity.stateFor(question.thread);
+    case 'mcp-rows':
+      return parts.mcpRows.answer(question.question);
     case 'close-ledger':
       return parts.ledger.close();
     case 'close':

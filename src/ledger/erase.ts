@@ -3,6 +3,7 @@ import { eraseBatchesOf } from '../store/batches.ts';
 import type { Database, DatabaseTransaction } from '../store/database.ts';
 import { withoutTraces } from '../store/erase-traces.ts';
 import { eraseFilesOf } from '../store/files.ts';
+import { eraseMcpOf } from '../store/mcp-connections.ts';
 import { eraseResponsesOf } from '../store/responses.ts';
 import type { LedgerSeriesTable } from '../store/tables/ledger-tables.ts';
 import { erasedText, replaceTexts } from './erased-text.ts';
@@ -61,6 +62,7 @@ export async function erasePerson(database: Database, person: Person): Promise<E
       if (person.subject !== undefined) {
         await eraseFilesOf(transaction.query, person.subject, replace(person.subject), Date.now());
         await eraseResponsesOf(transaction.query, person.subject);
+        await eraseMcpOf(transaction.query, person.subject);
         await eraseBatchesOf(transaction.query, person.subject, replace(person.subject), Date.now());
       }
       const keys =

@@ -1,16 +1,21 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import type { Configuration } from '../config/configuration.ts';
+import { GatewayError } from '../core/errors.ts';
+import type { OrError } from '../core/exchange.ts';
 import type { Log } from '../core/log.ts';
-import type { AdminRoute } from '../operator/admin/admin-route.ts';
+import type { AdminAnswer, AdminRoute } from '../operator/admin/admin-route.ts';
 import type { MetricRegistry } from '../telemetry/metric-registry.ts';
 import type {
   FromMcpThread,
+  McpAdminAnswer,
+  McpAdminQuestion,
   McpConfiguration,
   McpCounts,
   McpServerState,
   ToMcpThread,
 } from '../threads/mcp-messages.ts';
+import type { McpRowAnswer, McpRowQuestion } from '../threads/mcp-row-messages.ts';
 import type { FromRelayThread } from '../threads/messages.ts';
 import type { RelayThreads } from '../threads/relay-threads.ts';
 import type { MainService } from './main-service.ts';
@@ -21,6 +26,8 @@ export interface McpServiceOptions {
   readonly relayThreads: Pick<RelayThreads, 'tell'>;
   readonly registry: MetricRegistry;
   readonly log: Log;
+  /** What that thread asks of the database. Never rejects. */
+  askRows(question: McpRowQuestion): Promise<McpRowAnswer>;
   /** A finished line of that thread's log. */
   writeLine(line: string): void;
 }
@@ -37,6 +44,7 @@ const NOTHING: McpCounts = { clientSessions: 0, serverSessions: 0, children: 0, 
 export class McpService implements MainService {
   readonly #options: McpServiceOptions;
   readonly #asked = new Map<number, (servers: readonly McpServerState[]) => void>();
+  readonly #questions = new Map<number, (answer: McpAdminAnswer) => void>();
   #worker: Worker | undefined;
   #counts = NOTHING;
   #number = 0;
@@ -59,14 +67,49 @@ export class McpService implements MainService {
     this.#options.relayThreads.tell(message.thread, { type: 'mcp', port: port2 }, [port2]);
   }
 
-  /** `GET /admin/mcp-servers`. */
-  adminRoute(): AdminRoute {
-    return {
-      method: 'GET',
-      path: '/admin/mcp-servers',
-      summary: 'MCP servers: health, era, tools that were seen, sessions.',
-      handle: async () => ({ status: 200, json: { data: (await this.#servers()).map(shown) } }),
-    };
+  adminRoutes(): AdminRoute[] {
+    const subject = 'Of whom: `user:…` or `virtualaccount:…`.';
+    return [
+      {
+        method: 'GET',
+        path: '/admin/mcp-servers',
+        summary: 'MCP servers: health, era, tools that were seen, sessions, how users are let in.',
+        handle: async () => ({ status: 200, json: { data: (await this.#servers()).map(shown) } }),
+      },
+      {
+        method: 'GET',
+        path: '/admin/mcp-connections',
+        summary: 'What users brought for MCP servers: consents and values, never secrets. The newest 1000.',
+        query: { subject, server: 'For which server.' },
+        handle: ({ query }) =>
+          this.#adminAnswer({
+            kind: 'connections',
+            subject: query.get('subject') ?? undefined,
+            server: query.get('server') ?? undefined,
+          }),
+      },
+      {
+        method: 'DELETE',
+        path: '/admin/mcp-connections/:id',
+        summary: 'Takes back what a user brought for an MCP server, at its issuer as well where that can be told.',
+        success: 204,
+        handle: ({ parameters: { id = '' } }) => this.#adminAnswer({ kind: 'disconnect', id }),
+      },
+      {
+        method: 'GET',
+        path: '/admin/mcp-sign-ins',
+        summary: 'Clients of MCP that users signed in at the gateway. The newest 1000.',
+        query: { subject },
+        handle: ({ query }) => this.#adminAnswer({ kind: 'sign-ins', subject: query.get('subject') ?? undefined }),
+      },
+      {
+        method: 'DELETE',
+        path: '/admin/mcp-sign-ins/:id',
+        summary: 'Signs a client out: its refresh token ends now, its access token within `mcp.token_ms`.',
+        success: 204,
+        handle: ({ parameters: { id = '' } }) => this.#adminAnswer({ kind: 'sign-out', id }),
+      },
+    ];
   }
 
   async close(): Promise<void> {
@@ -99,13 +142,54 @@ export class McpService implements MainService {
   }
 
   #heard(message: FromMcpThread): void {
-    if (message.type === 'counts') this.#counts = message.counts;
-    else if (message.type === 'log') this.#options.writeLine(message.line);
-    else if (message.type === 'closed') this.#onClosed?.();
-    else {
-      this.#asked.get(message.number)?.(message.servers);
-      this.#asked.delete(message.number);
+    switch (message.type) {
+      case 'counts':
+        this.#counts = message.counts;
+        return;
+      case 'log':
+        this.#options.writeLine(message.line);
+        return;
+      case 'closed':
+        this.#onClosed?.();
+        return;
+      case 'rows': {
+        const { number, question } = message;
+        void this.#options.askRows(question).then((answer) => this.#post({ type: 'rows', number, answer }));
+        return;
+      }
+      case 'admin':
+        this.#questions.get(message.number)?.(message.answer);
+        this.#questions.delete(message.number);
+        return;
+      case 'servers':
+        this.#asked.get(message.number)?.(message.servers);
+        this.#asked.delete(message.number);
     }
+  }
+
+  #askAdmin(question: McpAdminQuestion): Promise<McpAdminAnswer> {
+    this.#running();
+    this.#number += 1;
+    const number = this.#number;
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        this.#questions.delete(number);
+        resolve('away');
+      }, ASK_MS);
+      this.#questions.set(number, (answer) => {
+        clearTimeout(timer);
+        resolve(answer);
+      });
+      this.#post({ type: 'admin', number, question });
+    });
+  }
+
+  async #adminAnswer(question: McpAdminQuestion): Promise<OrError<AdminAnswer>> {
+    const answer = await this.#askAdmin(question);
+    if (answer === 'away') return new GatewayError('database_away', { retryAfterMs: 1000 });
+    if (answer === 'absent') return new GatewayError('not_found');
+    if (answer === 'done') return { status: 204, ...('id' in question && { changed: [question.id] }) };
+    return { status: 200, json: { data: answer.data } };
   }
 
   /** From the manifests alone where the thread has not begun, or does not answer. */
@@ -166,6 +250,6 @@ function partOf({ server, mcpServers }: Configuration): McpConfiguration {
   return { server, mcpServers };
 }
 
-function shown({ reason, era, tools, ...state }: McpServerState): object {
-  return { ...state, reason: reason ?? null, era: era ?? null, tools: tools ?? null };
+function shown({ reason, era, tools, auth, ...state }: McpServerState): object {
+  return { ...state, reason: reason ?? null, era: era ?? null, tools: tools ?? null, auth: auth ?? null };
 }

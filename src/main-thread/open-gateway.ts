@@ -103,6 +103,7 @@ export async function openGateway({
     relayThreads,
     registry,
     log,
+    askRows: (question) => database.mcpRows(question),
     writeLine: (line) => observation.writeLine(line),
   });
   const otel = new OtelThread({ entry: otelEntry, log, renderMetrics: () => metrics.render() });
@@ -127,7 +128,7 @@ export async function openGateway({
     observation,
     database,
     targets,
-    routes: [mcp.adminRoute()],
+    routes: mcp.adminRoutes(),
   });
   const gateway = new RunningGateway({
     inForce,

@@ -11,6 +11,7 @@ import { ledgerFrames } from './migrations/0009-ledger-frames.ts';
 import { files } from './migrations/0010-files.ts';
 import { batches } from './migrations/0011-batches.ts';
 import { responses } from './migrations/0012-responses.ts';
+import { mcpOAuth } from './migrations/0013-mcp-oauth.ts';
 
 /** In the order of their names. One that was released is never changed: a further one is added. */
 export const MIGRATIONS: Record<string, Migration> = {
@@ -26,4 +27,5 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0010-files': files,
   '0011-batches': batches,
   '0012-responses': responses,
+  '0013-mcp-oauth': mcpOAuth,
 };

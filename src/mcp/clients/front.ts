@@ -94,6 +94,8 @@ export class Front {
       metadata: caller.metadata,
       key: caller.key,
       serverHeaders,
+      base: caller.base,
+      ...(caller.accounts && { accounts: caller.accounts }),
     };
     const { registry } = this.#options;
     const served = request.server === undefined ? registry.all : registry.find(request.server, { subjects });
