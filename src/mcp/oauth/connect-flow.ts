@@ -177,6 +177,8 @@ function authorizationAddress(
     code_challenge_method: 'S256',
     resource: facts.resource,
     ...(facts.scopes.length > 0 && { scope: facts.scopes.join(' ') }),
+    // OpenID Connect Core §11: without it no refresh token is given.
+    ...(facts.scopes.includes('offline_access') && { prompt: 'consent' }),
   };
   for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
   return url.href;

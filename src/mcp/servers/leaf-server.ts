@@ -65,7 +65,7 @@ export abstract class LeafServer implements Served {
 
   async info(context: CallContext): Promise<ServerInfo> {
     try {
-      const { peer } = await this.open(context);
+      const { peer } = await this.#opened(context);
       const info = await peer.ready();
       this.#isUp();
       return info;
@@ -117,7 +117,7 @@ export abstract class LeafServer implements Served {
     const { maxTools, listTtlMs } = this.host.settings();
     let key: string;
     try {
-      ({ key } = await this.open(context));
+      ({ key } = await this.#opened(context));
     } catch (error) {
       throw this.#told(error);
     }
@@ -174,6 +174,14 @@ export abstract class LeafServer implements Served {
     if (!session || !key.endsWith(`|${session.id}`)) return;
     peer.onAsk = (method, params) => session.ask(method, params);
     session.onEnd(() => this.drop(key, peer));
+  }
+
+  /** A second time where the credential was refused and there is another by now. */
+  #opened(context: CallContext): Promise<Opened> {
+    return this.open(context).catch(async (error: unknown) => {
+      if (!(await this.#mayTryAgain(error, context))) throw error;
+      return this.open(context);
+    });
   }
 
   #askPeer(context: CallContext, method: string, params: JsonObject, hooks: CallHooks, cancelled: () => boolean): Call {
