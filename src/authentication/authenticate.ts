@@ -193,7 +193,8 @@ export class KeyRing {
     }
     // Selective: forgetting every token would send them all through the allowance, and most into a 503.
     this.#remembered.deleteWhere(
-      ({ from, principal }) => (from === 'issued' || from === 'access') && (lost || changed === undefined || changed.has(principal.keyId)),
+      ({ from, principal }) =>
+        (from === 'issued' || from === 'access') && (lost || changed === undefined || changed.has(principal.keyId)),
     );
     // A token that came before the key of the gateway that made it was no token of ours then.
     if (signersChanged) this.#rejected.clear();
@@ -235,7 +236,8 @@ export class KeyRing {
       this.#outside = this.#outsideTokens();
     }
     this.#remembered.deleteWhere(({ from, signedBy, principal: { subject } }, presented) => {
-      if (signedBy === undefined) return from === 'configured' || from === 'access' || ends.of(subject) !== this.#accountEnds.of(subject);
+      if (signedBy === undefined)
+        return from === 'configured' || from === 'access' || ends.of(subject) !== this.#accountEnds.of(subject);
       if (outsideChanged) this.#proven.set(presented, signedBy);
       return outsideChanged;
     });

@@ -72,10 +72,7 @@ export class OutsideTokens {
   readonly #algorithms: ReadonlySet<string>;
   readonly #onUnknownKey: (provider: string) => void;
 
-  constructor(
-    identities: Identities,
-    { sets, resources, onUnknownKey }: OutsideTokensOptions,
-  ) {
+  constructor(identities: Identities, { sets, resources, onUnknownKey }: OutsideTokensOptions) {
     this.#onUnknownKey = onUnknownKey;
     this.#issuers = identities.identityProviders.map((provider) => ({
       provider,
@@ -164,12 +161,7 @@ export class OutsideTokens {
 }
 
 /** Whom it stands for and how long; that issuer, audience and signature are right is known. */
-function meaningOf(
-  payload: Payload,
-  { claims, provider, resources }: Issuer,
-  signer: Signer,
-  now: number,
-): KeyVerdict {
+function meaningOf(payload: Payload, { claims, provider, resources }: Issuer, signer: Signer, now: number): KeyVerdict {
   const untimely = refusedByTime(payload, now);
   if (untimely !== undefined) return untimely;
   const found = claims.principalOf(payload);
@@ -221,7 +213,10 @@ function verifierOf(
   algorithms: JwtAlgorithm[],
 ): Verify {
   const { issuer, audiences } = provider;
-  const allowedAud = [...audiences, ...(resources === undefined ? [] : [new RegExp(`^${resources.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&')}`)])];
+  const allowedAud = [
+    ...audiences,
+    ...(resources === undefined ? [] : [new RegExp(`^${resources.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&')}`)]),
+  ];
   // Synchronously, by the first key of an issuer: most gateways have none.
   const { createVerifier }: typeof import('fast-jwt') = load('fast-jwt');
   return createVerifier({

@@ -345,7 +345,10 @@ function isListUrl(value: string, signed: boolean): boolean {
 }
 
 const publicUrlError = 'an https:// address (http:// only on this machine) of a host alone, without path';
-const mcpPublicUrl = z.string({ error: publicUrlError }).refine(isPublicUrl, { error: publicUrlError }).transform((value) => new URL(value).origin);
+const mcpPublicUrl = z
+  .string({ error: publicUrlError })
+  .refine(isPublicUrl, { error: publicUrlError })
+  .transform((value) => new URL(value).origin);
 
 /** Tokens and keys go there: never over a line that others can read. */
 function isPublicUrl(value: string): boolean {
@@ -380,10 +383,9 @@ const mcp = section(
     public_url: optionalKey(mcpPublicUrl).describe(
       'Where clients reach the listening port, as `https://gateway.example.com`; without it OAuth works for clients of this machine alone.',
     ),
-    authorization_servers: keyWithDefault(
-      z.array(text(256)).max(16, { error: 'at most 16 names' }),
-      ['sluice'],
-    ).describe(
+    authorization_servers: keyWithDefault(z.array(text(256)).max(16, { error: 'at most 16 names' }), [
+      'sluice',
+    ]).describe(
       'Who gives clients of MCP tokens: `sluice`, names of identity providers (which need `public_url`); none: keys alone are taken.',
     ),
     token_ms: keyWithDefault(wholeNumber(60_000, 86_400_000), 900_000).describe(

@@ -154,7 +154,9 @@ function serve(relay: MessagePort): void {
     } else if (message.type === 'full') open.get(message.id)?.full(message.full);
     else if (message.type === 'page') {
       const { id } = message.request;
-      void oauth.handle(message.request).then((answer) => relay.postMessage({ type: 'page', id, answer } satisfies FromMcpPort));
+      void oauth
+        .handle(message.request)
+        .then((answer) => relay.postMessage({ type: 'page', id, answer } satisfies FromMcpPort));
     } else {
       const { request } = message;
       const { maxMessageBytes } = configuration.server.mcp;

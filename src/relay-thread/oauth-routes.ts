@@ -4,9 +4,9 @@ import { GatewayError } from '../core/errors.ts';
 import type { Exchange, HeadersOfInterest, OrError, Principal } from '../core/exchange.ts';
 import type { Route } from '../edge/routes.ts';
 import { mcpAddress } from '../mcp/clients/addresses.ts';
+import { redirectUriOf } from '../mcp/oauth/connect-flow.ts';
 import { browserCookie } from '../mcp/oauth/oauth-front.ts';
 import { clientDocumentUrl, clientMetadata } from '../mcp/oauth/upstream-clients.ts';
-import { redirectUriOf } from '../mcp/oauth/connect-flow.ts';
 import type { Caller } from '../policy/caller.ts';
 import type { McpPageAnswer, McpPageRequest, McpSignedIn } from '../threads/mcp-messages.ts';
 import type { RefusalRecords } from './refusal-records.ts';
@@ -45,7 +45,10 @@ export function publicBase(settings: ServerSettings, { host }: Pick<HeadersOfInt
 const LOOPBACK = /^(?:127\.\d{1,3}\.\d{1,3}\.\d{1,3}|localhost|\[::1\])(?::\d{1,5})?$/i;
 
 /** As tokens name the address that was asked. */
-export function addressAsked(settings: ServerSettings, head: Pick<HeadersOfInterest, 'host' | 'url'>): string | undefined {
+export function addressAsked(
+  settings: ServerSettings,
+  head: Pick<HeadersOfInterest, 'host' | 'url'>,
+): string | undefined {
   const base = publicBase(settings, head);
   return base === undefined ? undefined : base + (head.url ?? '').replace(/\/+$/, '');
 }
@@ -74,12 +77,7 @@ export function oauthRoutes(options: OAuthRoutesOptions): Route[] {
       else write(exchange, answer, options);
     },
   });
-  const asked = (
-    pattern: string,
-    method: Route['method'],
-    page: McpPageRequest['page'],
-    needsKey: boolean,
-  ): Route => ({
+  const asked = (pattern: string, method: Route['method'], page: McpPageRequest['page'], needsKey: boolean): Route => ({
     pattern,
     method,
     needsKey,
@@ -184,7 +182,10 @@ function ask(exchange: Exchange, page: McpPageRequest['page'], needsKey: boolean
     if (answer === undefined) refuse(exchange, new GatewayError('mcp_unavailable', { retryAfterMs: 1000 }), options);
     else if (answer.given && !options.isGood(answer.given.token, answer.given.address)) {
       // Its key was revoked, or its account ended, since somebody signed in with it.
-      const error = { error: 'invalid_grant', error_description: 'The key that signed this client in is good no more.' };
+      const error = {
+        error: 'invalid_grant',
+        error_description: 'The key that signed this client in is good no more.',
+      };
       write(exchange, { ...json(error), status: 400 }, options);
     } else write(exchange, answer, options);
   });
@@ -196,7 +197,8 @@ function faultOf(
   base: string,
   { settings }: OAuthRoutesOptions,
 ): GatewayError | undefined {
-  if ((headers.query?.length ?? 0) > MAX_QUERY) return new GatewayError('invalid_header', { detail: 'The query is too long.' });
+  if ((headers.query?.length ?? 0) > MAX_QUERY)
+    return new GatewayError('invalid_header', { detail: 'The query is too long.' });
   const isIssuer = page === 'register' || page === 'authorize' || page === 'token' || page === 'revoke';
   if (isIssuer && !settings().mcp.authorizationServers.includes('sluice')) return new GatewayError('not_found');
   // A page of somebody else's must not send a form in the name of whoever looks at it.
@@ -217,7 +219,10 @@ function readForm(
   const body = exchange.body.toString();
   if (needsKey) {
     const { principal } = exchange;
-    return { body, signedIn: signedInOf({ principal, from: 'configured', expiresAtMs: Number.POSITIVE_INFINITY }, callerOf) };
+    return {
+      body,
+      signedIn: signedInOf({ principal, from: 'configured', expiresAtMs: Number.POSITIVE_INFINITY }, callerOf),
+    };
   }
   if (page !== 'authorize' && page !== 'connect') return { body, signedIn: undefined };
   const form = new URLSearchParams(body);
@@ -292,7 +297,8 @@ export function readAccounts(text: string | undefined): Readonly<Record<string, 
   const accounts: Record<string, string> = Object.create(null);
   for (const [server, account] of Object.entries(written)) {
     const named = stringOf(account);
-    if (named === undefined || !/^[A-Za-z0-9._-]{1,64}$/.test(named)) return 'An account has letters, digits and . _ -.';
+    if (named === undefined || !/^[A-Za-z0-9._-]{1,64}$/.test(named))
+      return 'An account has letters, digits and . _ -.';
     accounts[server] = named;
   }
   return { ...accounts };

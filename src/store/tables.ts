@@ -9,4 +9,11 @@ import type { ResponseTables } from './tables/response-tables.ts';
 export type { ApiKeysTable } from './tables/key-tables.ts';
 
 /** The tables as queries see them. Only types that SQLite and PostgreSQL have in common: text, whole numbers, and text that is JSON. */
-export interface Tables extends KeyTables, LedgerTables, BudgetTables, FileTables, BatchTables, ResponseTables, McpTables {}
+export interface Tables
+  extends KeyTables,
+    LedgerTables,
+    BudgetTables,
+    FileTables,
+    BatchTables,
+    ResponseTables,
+    McpTables {}

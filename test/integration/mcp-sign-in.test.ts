@@ -18,6 +18,7 @@ import {
   type TestIssuer,
 } from '../support/oauth-servers.ts';
 
+const ADMIN = 'an admin key of the tests';
 const ANN = 'sk-of-ann';
 const REDIRECT = 'http://127.0.0.1:7777/callback';
 const keys = [
@@ -30,7 +31,6 @@ let issuer: TestIssuer;
 let guarded: ProtectedServer;
 let documents: Server;
 let gateway: RunningGateway;
-let manifests: object[];
 
 before(async () => {
   server = await modernHttpServer();
@@ -43,14 +43,19 @@ before(async () => {
     response.end(JSON.stringify({ client_id: said, client_name: 'Of a document', redirect_uris: [REDIRECT] }));
   });
   await new Promise<void>((resolve) => documents.listen(0, '127.0.0.1', resolve));
-  manifests = [
+  const manifests = [
     remote('open', server.url),
     remote('other', server.url),
     remote('closed', server.url, { collaborators: [{ subject: 'user:bob@example.com', role_id: 'mcp-server-user' }] }),
-    remote('guarded', guarded.url, { auth_data: { type: 'oauth2', grant_type: 'authorization_code', jwt_source: 'access_token' } }),
-    { type: 'provider-account/mcp-server-group', name: 'group', collaborators: [], integrations: [] },
-  ].slice(0, 4);
-  gateway = await startGateway({ keys, manifests });
+    remote('guarded', guarded.url, {
+      auth_data: { type: 'oauth2', grant_type: 'authorization_code', jwt_source: 'access_token' },
+    }),
+  ];
+  gateway = await startGateway({
+    keys,
+    manifests,
+    server: { operator: { host: '127.0.0.1', port: 0, admin_key: ADMIN } },
+  });
 });
 after(async () => {
   await gateway?.[Symbol.asyncDispose]();
@@ -97,7 +102,8 @@ async function agree(url: string, key = ANN, browser = new Browser()): Promise<U
   return new URL(end);
 }
 
-const authorizeUrl = (parameters: Record<string, string>) => `${oauthAt('authorize')}?${new URLSearchParams(parameters)}`;
+const authorizeUrl = (parameters: Record<string, string>) =>
+  `${oauthAt('authorize')}?${new URLSearchParams(parameters)}`;
 
 async function token(form: Record<string, string>): Promise<{ status: number; body: Record<string, unknown> }> {
   const answer = await fetch(oauthAt('token'), { method: 'POST', body: new URLSearchParams(form) });
@@ -106,7 +112,13 @@ async function token(form: Record<string, string>): Promise<{ status: number; bo
 
 async function redeem(code: string, { verifier, parameters }: Asked, more: Record<string, string> = {}) {
   const { client_id: id = '', redirect_uri: redirect = '' } = parameters;
-  const form = { grant_type: 'authorization_code', code, client_id: id, redirect_uri: redirect, code_verifier: verifier };
+  const form = {
+    grant_type: 'authorization_code',
+    code,
+    client_id: id,
+    redirect_uri: redirect,
+    code_verifier: verifier,
+  };
   return token({ ...form, ...more });
 }
 
@@ -120,7 +132,11 @@ async function signedIn(more: Record<string, string> = {}, key = ANN) {
 const list = (name: string, key: string): Promise<Response> =>
   fetch(at(name), {
     method: 'POST',
-    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', accept: 'application/json, text/event-stream' },
+    headers: {
+      authorization: `Bearer ${key}`,
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+    },
     body: JSON.stringify({
       jsonrpc: '2.0',
       id: 1,
@@ -188,7 +204,10 @@ test('the official client of the newer line signs in by itself', async () => {
   const provider = new Provider();
   const connect = async () => {
     const transport = new ModernTransport(new URL(at('open')), { authProvider: provider as never });
-    const client = new ModernClient({ name: 'test', version: '1' }, { versionNegotiation: { mode: { pin: '2026-07-28' } } });
+    const client = new ModernClient(
+      { name: 'test', version: '1' },
+      { versionNegotiation: { mode: { pin: '2026-07-28' } } },
+    );
     await client.connect(transport);
     return client;
   };
@@ -204,7 +223,12 @@ test('the official client of the newer line signs in by itself', async () => {
 test('a token is good at the address that it was asked for, and nowhere else', async () => {
   const { access } = await signedIn();
   assert.equal((await list('open', access)).status, 200);
-  for (const other of [at('other'), `${gateway.url}/mcp`, `${gateway.url}/v1/mcp/v1/open/mcp`, `${gateway.url}/v1/models`]) {
+  for (const other of [
+    at('other'),
+    `${gateway.url}/mcp`,
+    `${gateway.url}/v1/mcp/v1/open/mcp`,
+    `${gateway.url}/v1/models`,
+  ]) {
     const answer = await fetch(other, {
       method: other.endsWith('models') ? 'GET' : 'POST',
       headers: { authorization: `Bearer ${access}` },
@@ -256,7 +280,12 @@ test('PKCE cannot be left out or weakened, and the verifier must fit', async () 
 });
 
 test('no answer goes to an address that the client has not registered', async () => {
-  for (const redirect of ['https://evil.example/callback', `${REDIRECT}/x`, 'javascript:alert(1)', REDIRECT.replace('http:', 'https:')]) {
+  for (const redirect of [
+    'https://evil.example/callback',
+    `${REDIRECT}/x`,
+    'javascript:alert(1)',
+    REDIRECT.replace('http:', 'https:'),
+  ]) {
     const { parameters } = await asking({ redirect_uri: redirect });
     const answer = await fetch(authorizeUrl(parameters), { redirect: 'manual' });
     assert.deepEqual([answer.status, answer.headers.get('location')], [400, null], redirect);
@@ -268,7 +297,14 @@ test('no answer goes to an address that the client has not registered', async ()
 });
 
 test('a client with an address behind which a page would read the code is not registered', async () => {
-  for (const uri of ['javascript:alert(1)', 'data:text/html,x', 'http://evil.example/x', 'https://a@b/x', 'https://a/#x', 'x']) {
+  for (const uri of [
+    'javascript:alert(1)',
+    'data:text/html,x',
+    'http://evil.example/x',
+    'https://a@b/x',
+    'https://a/#x',
+    'x',
+  ]) {
     assert.equal((await register({ redirect_uris: [uri] })).status, 400, uri);
   }
   assert.equal((await register({ redirect_uris: [] })).status, 400);
@@ -341,7 +377,11 @@ test('a client may be a document at its own address, which must name that addres
   const id = `http://127.0.0.1:${port}/client.json`;
   const { access } = await signedIn({ client_id: id });
   assert.equal((await list('open', access)).status, 200);
-  for (const other of [`http://127.0.0.1:${port}/liar.json`, 'https://169.254.169.254/client.json', 'http://example.com/c.json']) {
+  for (const other of [
+    `http://127.0.0.1:${port}/liar.json`,
+    'https://169.254.169.254/client.json',
+    'http://example.com/c.json',
+  ]) {
     const { parameters } = await asking({ client_id: other });
     assert.equal((await fetch(authorizeUrl(parameters), { redirect: 'manual' })).status, 400, other);
   }
@@ -364,10 +404,13 @@ test('who signs a client in for a server that needs consent is asked for it on t
 test('a user sees which clients are signed in, and signs one out', async () => {
   const { asked, refresh } = await signedIn();
   const headers = { authorization: `Bearer ${ANN}` };
-  const { data } = (await (await fetch(oauthAt('sign-ins'), { headers })).json()) as { data: { id: string; client: string }[] };
+  const { data } = (await (await fetch(oauthAt('sign-ins'), { headers })).json()) as {
+    data: { id: string; client: string }[];
+  };
   assert.equal(data[0]?.client, 'A test');
   const foreign = { authorization: `Bearer ${KEY}` };
-  const out = (mine: Record<string, string>) => fetch(oauthAt(`sign-ins/${data[0]?.id}`), { method: 'DELETE', headers: mine });
+  const out = (mine: Record<string, string>) =>
+    fetch(oauthAt(`sign-ins/${data[0]?.id}`), { method: 'DELETE', headers: mine });
   assert.equal((await out(foreign)).status, 404);
   assert.equal((await out(headers)).status, 204);
   const form = { grant_type: 'refresh_token', client_id: asked.parameters['client_id'] ?? '', refresh_token: refresh };
@@ -375,10 +418,16 @@ test('a user sees which clients are signed in, and signs one out', async () => {
 });
 
 test('a token ends with the key that it was asked for with', async () => {
-  const { access, asked, refresh } = await signedIn();
+  const admin = (path: string, init: RequestInit = {}) => {
+    const headers = { authorization: `Bearer ${ADMIN}`, 'content-type': 'application/json' };
+    return fetch(`${gateway.operatorUrl}/admin/${path}`, { ...init, headers });
+  };
+  const body = JSON.stringify({ subject: 'user:cat@example.com' });
+  const issued = (await (await admin('keys', { method: 'POST', body })).json()) as Record<string, string>;
+  const { access, asked, refresh } = await signedIn({}, issued['token']);
   assert.equal((await list('open', access)).status, 200);
-  await gateway.configure(manifests, {});
-  assert.equal((await list('open', access)).status, 200);
-  await gateway.configure([...manifests, { type: 'sluice/api-keys', keys: [] }]);
-  assert.ok(refresh.length > 0 && asked.verifier.length > 0);
+  assert.equal((await admin(`keys/${issued['id']}`, { method: 'DELETE' })).status, 200);
+  assert.equal((await list('open', access)).status, 401);
+  const form = { grant_type: 'refresh_token', client_id: asked.parameters['client_id'] ?? '', refresh_token: refresh };
+  assert.equal((await token(form)).body['error'], 'invalid_grant');
 });

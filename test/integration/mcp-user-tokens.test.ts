@@ -218,7 +218,10 @@ test('the operator sees connections without their secrets, and takes one back', 
   const text = await answer.text();
   assert.equal(answer.status, 200, text);
   const { data } = JSON.parse(text) as { data: { id: string; server: string; subject: string }[] };
-  assert.deepEqual(data.map(({ server: name, subject }) => [name, subject]), [['issues', 'user:bob@example.com']]);
+  assert.deepEqual(
+    data.map(({ server: name, subject }) => [name, subject]),
+    [['issues', 'user:bob@example.com']],
+  );
   assert.doesNotMatch(text, /eyJ|secret|refresh/);
   assert.equal((await admin(`mcp-connections/${data[0]?.id}`, 'DELETE')).status, 204);
   assert.equal((await admin(`mcp-connections/${data[0]?.id}`, 'DELETE')).status, 404);

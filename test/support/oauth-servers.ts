@@ -42,7 +42,14 @@ export async function oauthIssuer({ tokenSeconds = 3600 }: IssuerOptions = {}): 
     scopes: ['openid', 'offline_access', 'tools'],
     issueRefreshToken: () => true,
     rotateRefreshToken: true,
-    ttl: { AccessToken: tokenSeconds, RefreshToken: 86_400, Grant: 86_400, Session: 86_400, Interaction: 600, IdToken: 600 },
+    ttl: {
+      AccessToken: tokenSeconds,
+      RefreshToken: 86_400,
+      Grant: 86_400,
+      Session: 86_400,
+      Interaction: 600,
+      IdToken: 600,
+    },
     interactions: { url: (_context: unknown, { uid }: { uid: string }) => `/interaction/${uid}` },
     features: {
       devInteractions: { enabled: false },
@@ -80,7 +87,11 @@ export async function oauthIssuer({ tokenSeconds = 3600 }: IssuerOptions = {}): 
       }
       if (pathname === '/reg') registered.push(body);
       // What was read is where the library looks for it.
-      Reflect.set(request, 'body', pathname === '/reg' ? JSON.parse(body) : Object.fromEntries(new URLSearchParams(body)));
+      Reflect.set(
+        request,
+        'body',
+        pathname === '/reg' ? JSON.parse(body) : Object.fromEntries(new URLSearchParams(body)),
+      );
     }
     callback(request, response);
   });
@@ -134,7 +145,10 @@ interface ProtectedOptions {
 }
 
 /** An MCP server behind OAuth: takes tokens of that issuer for itself alone. Each user has a tool of her own. */
-export async function protectedServer(issuer: string, { metadata = {} }: ProtectedOptions = {}): Promise<ProtectedServer> {
+export async function protectedServer(
+  issuer: string,
+  { metadata = {} }: ProtectedOptions = {},
+): Promise<ProtectedServer> {
   const subjects: string[] = [];
   const authorizations = new Set<string>();
   const refused = new Set<string>();
@@ -143,7 +157,12 @@ export async function protectedServer(issuer: string, { metadata = {} }: Protect
     const { pathname } = new URL(request.url ?? '/', origin);
     const body = await bodyOf(request);
     if (pathname === '/.well-known/oauth-protected-resource/mcp') {
-      const document = { resource: url, authorization_servers: [issuer], scopes_supported: ['openid', 'offline_access', 'tools'], ...metadata };
+      const document = {
+        resource: url,
+        authorization_servers: [issuer],
+        scopes_supported: ['openid', 'offline_access', 'tools'],
+        ...metadata,
+      };
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(document));
       return;
     }
@@ -167,7 +186,10 @@ export async function protectedServer(issuer: string, { metadata = {} }: Protect
     const text = (said: string) => ({ content: [{ type: 'text' as const, text: said }] });
     tools.registerTool('whoami', { description: 'Says who asks.' }, () => text(subject));
     tools.registerTool(`only_${subject.split('@')[0]}`, { description: 'Of one user.' }, () => text('mine'));
-    const transport = new StreamableHTTPServerTransport({ enableJsonResponse: true, sessionIdGenerator: undefined as never });
+    const transport = new StreamableHTTPServerTransport({
+      enableJsonResponse: true,
+      sessionIdGenerator: undefined as never,
+    });
     await tools.connect(transport as Parameters<McpServer['connect']>[0]);
     await transport.handleRequest(request, response, body === '' ? undefined : JSON.parse(body));
   });

@@ -67,7 +67,8 @@ function checkAuthorizationServers({ mcp }: ServerSettings, manifest: Manifest, 
       const message = `there is no identity provider \`${name}\``;
       context.report.faults.push({ code: 'invalid-value', ...at, message });
     } else if (mcp.publicUrl === undefined) {
-      const message = 'its tokens are bound to addresses of this gateway, and `mcp.public_url` does not say where it is';
+      const message =
+        'its tokens are bound to addresses of this gateway, and `mcp.public_url` does not say where it is';
       context.report.faults.push({ code: 'invalid-value', ...at, message });
     }
   }

@@ -132,7 +132,8 @@ function oauthUrl() {
 function isOAuthUrl(value: string): boolean {
   if (value !== value.trim() || !URL.canParse(value)) return false;
   const { protocol, username, password, hash, hostname } = new URL(value);
-  if ((protocol !== 'http:' && protocol !== 'https:') || username !== '' || password !== '' || hash !== '') return false;
+  if ((protocol !== 'http:' && protocol !== 'https:') || username !== '' || password !== '' || hash !== '')
+    return false;
   return !isMetadataAddress(hostname);
 }
 
@@ -140,7 +141,9 @@ const oauth = z.object({
   type: z.literal('oauth2'),
   grant_type: z
     .enum(['authorization_code', 'client_credentials', 'token_exchange'])
-    .describe('How a token is got: each user agrees, the gateway has it for all, or for the JWT of the caller (RFC 8693).'),
+    .describe(
+      'How a token is got: each user agrees, the gateway has it for all, or for the JWT of the caller (RFC 8693).',
+    ),
   token_url: optionalKey(oauthUrl()).describe(
     'Where a token is asked for; with `authorization_code` the server may tell it (RFC 9728, RFC 8414).',
   ),

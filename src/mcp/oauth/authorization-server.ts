@@ -88,7 +88,8 @@ export class AuthorizationServer {
   async asked(query: URLSearchParams, base: string): Promise<Asked | AskedWrongly> {
     if (repeats(query)) return { page: 'A parameter of the request is repeated.' };
     const client = await this.#options.clients.of(query.get('client_id') ?? '', base);
-    if (!client) return { page: 'This client is not known here: it has to register itself, or to be asked for its document.' };
+    if (!client)
+      return { page: 'This client is not known here: it has to register itself, or to be asked for its document.' };
     const written = query.get('redirect_uri');
     const redirectUri = written ?? (client.redirectUris.length === 1 ? client.redirectUris[0] : undefined);
     if (redirectUri === undefined || !isRegistered(client, redirectUri)) {
@@ -141,7 +142,12 @@ export class AuthorizationServer {
       endsAtMs: Math.min(now() + settings().signInMs, who.expiresAtMs ?? Number.POSITIVE_INFINITY),
     };
     const secret = vault.close(`code ${id}`, grant);
-    await rows.putPending({ id, owner: `code:${who.subject}`, secret, expiresAt: now() + (goes === 'at once' ? CODE_MS : FORM_MS) });
+    await rows.putPending({
+      id,
+      owner: `code:${who.subject}`,
+      secret,
+      expiresAt: now() + (goes === 'at once' ? CODE_MS : FORM_MS),
+    });
     return withParameters(asked.redirectUri, { code, state: asked.state, iss: base });
   }
 
@@ -198,7 +204,15 @@ export class AuthorizationServer {
     const times = { createdAt: now(), usedAt: now(), expiresAt: Math.floor(grant.endsAtMs) };
     const { subject, clientName: client } = grant;
     const sealedGrant = vault.close(`sign-in ${id}`, grant);
-    await rows.putSignIn({ id, subject, client, resource: grant.resource, secret: sealedGrant, generation: 1, ...times });
+    await rows.putSignIn({
+      id,
+      subject,
+      client,
+      resource: grant.resource,
+      secret: sealedGrant,
+      generation: 1,
+      ...times,
+    });
     return this.#given(id, 1, grant);
   }
 

@@ -72,7 +72,9 @@ export class ConnectFlow {
       const pending: Pending = { place, verifier, browser: digestOf(browser), redirectUri, client, onward };
       const secret = vault.close(pendingPlace(state), pending);
       await rows.putPending({ id: state, owner: place.subject, secret, expiresAt: now() + PENDING_MS });
-      return { address: authorizationAddress(server.auth, facts, { clientId: client.id, redirectUri, state, verifier }) };
+      return {
+        address: authorizationAddress(server.auth, facts, { clientId: client.id, redirectUri, state, verifier }),
+      };
     } catch (error) {
       return reasonOf(error);
     }

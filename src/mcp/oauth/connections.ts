@@ -118,7 +118,14 @@ export class Connections {
   /** In the place of what the user had there. */
   async putToken(place: McpPlace, issuer: string | undefined, answer: TokenAnswer, secret: TokenSecret): Promise<void> {
     const { lifeMs } = answer;
-    await this.#put(place, 'oauth', issuer, answer.scope ?? '', { ...secret, ...timesOf(this.#options.now(), lifeMs) }, lifeMs);
+    await this.#put(
+      place,
+      'oauth',
+      issuer,
+      answer.scope ?? '',
+      { ...secret, ...timesOf(this.#options.now(), lifeMs) },
+      lifeMs,
+    );
   }
 
   async putValues(place: McpPlace, values: Readonly<Record<string, string>>): Promise<void> {
@@ -210,7 +217,10 @@ export class Connections {
     const secret = this.#options.vault.open(sealPlace(connection), connection.secret);
     if (secret === undefined) {
       const { id, server } = connection;
-      this.#options.log.warn({ id, server }, 'a connection of MCP was sealed with another mcp.secret; its user must connect anew');
+      this.#options.log.warn(
+        { id, server },
+        'a connection of MCP was sealed with another mcp.secret; its user must connect anew',
+      );
     }
     return secret;
   }
@@ -246,9 +256,13 @@ export class Connections {
       log.warn({ server, reason: fault.message }, 'a token of a user for an MCP server could not be renewed');
       // RFC 6749 §5.2: the user took it back, or it ended. Anything else may pass.
       if (fault.code === 'invalid_grant') await this.delete({ id });
-      throw new RpcError(UPSTREAM_ERROR, `Your token for the server \`${server}\` could not be renewed: ${fault.message}.`, {
-        code: 'mcp_token_failed',
-      });
+      throw new RpcError(
+        UPSTREAM_ERROR,
+        `Your token for the server \`${server}\` could not be renewed: ${fault.message}.`,
+        {
+          code: 'mcp_token_failed',
+        },
+      );
     }
     const lifeMs = await lifeOf(http, before, answer, now());
     const { refreshAt: _refreshAt, ...kept } = before;
@@ -279,9 +293,13 @@ export class Connections {
       if (known === undefined) return gone(place.server);
       if (known.connection.version !== version) return known;
       if (performance.now() > until) {
-        throw new RpcError(UPSTREAM_ERROR, `Your token for the server \`${place.server}\` is being renewed; try again.`, {
-          code: 'mcp_token_failed',
-        });
+        throw new RpcError(
+          UPSTREAM_ERROR,
+          `Your token for the server \`${place.server}\` is being renewed; try again.`,
+          {
+            code: 'mcp_token_failed',
+          },
+        );
       }
       await delay(LOOK_AGAIN_MS);
     }
@@ -325,4 +343,3 @@ function keyOf({ subject, server, account }: McpPlace): string {
 function sealPlace({ id, subject, server, account }: McpPlace & { readonly id: string }): string {
   return JSON.stringify(['connection', id, subject, server, account]);
 }
-

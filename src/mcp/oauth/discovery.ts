@@ -83,7 +83,8 @@ export class Discovery {
     }
     const methods = metadata['code_challenge_methods_supported'];
     // Without PKCE a code that is stolen on its way is a token.
-    if (isArray(methods) && !methods.includes('S256')) throw new DiscoveryFault('its issuer does not know PKCE with S256');
+    if (isArray(methods) && !methods.includes('S256'))
+      throw new DiscoveryFault('its issuer does not know PKCE with S256');
     return {
       issuer: stringOf(metadata['issuer']),
       authorizationUrl: foundAuthorization,

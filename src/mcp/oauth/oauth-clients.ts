@@ -147,6 +147,9 @@ function isDocumentUrl(id: string, mayBeLocal: boolean): boolean {
 
 /** Without what could make it look like something else. */
 function shownName(name: string): string {
-  const shown = name.replaceAll(/[\p{C}\p{Z}]+/gu, ' ').trim().slice(0, 100);
+  const shown = name
+    .replaceAll(/[\p{C}\p{Z}]+/gu, ' ')
+    .trim()
+    .slice(0, 100);
   return shown === '' ? 'A client without a name' : shown;
 }

@@ -12,7 +12,7 @@ import type { Connections } from './connections.ts';
 import { isLoopback } from './discovery.ts';
 import { errorPage, html, page, redirect, signInPage } from './pages.ts';
 import { connectUrl, DEFAULT_ACCOUNT, encodedServer, isAccount } from './places.ts';
-import { RowsAway, type McpRows } from './rows.ts';
+import { type McpRows, RowsAway } from './rows.ts';
 
 export interface OAuthFrontOptions {
   readonly registry: ServerRegistry;
@@ -62,7 +62,9 @@ export class OAuthFront {
       case 'authorize':
         return request.method === 'POST' ? this.#agree(request) : this.#authorize(request, request.query, undefined);
       case 'connect':
-        return request.method === 'POST' ? this.#connect(request) : this.#connectForm(request, request.query, undefined);
+        return request.method === 'POST'
+          ? this.#connect(request)
+          : this.#connectForm(request, request.query, undefined);
       case 'callback':
         return this.#callback(request);
       case 'connections':
@@ -184,13 +186,18 @@ export class OAuthFront {
       return redirect(await this.#next(onward, place.subject, base, browser, flow));
     }
     if (fault !== undefined) return errorPage(400, `The server ${server} is not connected: ${fault}.`);
-    return page(200, 'Connected', html`<p>The MCP server <strong>${server}</strong> can be used in your name now. You can close this page.</p>`);
+    return page(
+      200,
+      'Connected',
+      html`<p>The MCP server <strong>${server}</strong> can be used in your name now. You can close this page.</p>`,
+    );
   }
 
   async #connections(request: McpPageRequest): Promise<McpPageAnswer> {
     const { signedIn, rest: server, base, method } = request;
     const { connections, registry } = this.#options;
-    if (signedIn === undefined || typeof signedIn === 'string') return refusal(401, 'invalid_api_key', 'No key was given.');
+    if (signedIn === undefined || typeof signedIn === 'string')
+      return refusal(401, 'invalid_api_key', 'No key was given.');
     const { subject } = signedIn;
     const subjects = new Set(signedIn.subjects);
     if (server === '') {
@@ -202,14 +209,21 @@ export class OAuthFront {
       return json(200, { data: [...kept.map(shownConnection), ...missing] });
     }
     const account = accountIn(request.query);
-    if (account === undefined) return refusal(400, 'invalid_parameter', '`account` may have letters, digits and . _ -.');
+    if (account === undefined)
+      return refusal(400, 'invalid_parameter', '`account` may have letters, digits and . _ -.');
     if (method === 'DELETE') {
       const count = await connections.delete({ subject, server, account });
-      return count > 0 ? { status: 204, headers: NO_STORE, body: '' } : refusal(404, 'not_found', 'There is no such connection.');
+      return count > 0
+        ? { status: 204, headers: NO_STORE, body: '' }
+        : refusal(404, 'not_found', 'There is no such connection.');
     }
     const manifest = registry.manifests({ subjects }).find(({ name }) => name === server);
     if (!manifest || needsUser(manifest) !== 'values') {
-      return refusal(404, 'not_found', `There is no MCP server \`${server.slice(0, 128)}\` that takes values of yours.`);
+      return refusal(
+        404,
+        'not_found',
+        `There is no MCP server \`${server.slice(0, 128)}\` that takes values of yours.`,
+      );
     }
     const read = valuesSchema.safeParse(parseObject(request.body));
     if (!read.success) {
@@ -221,10 +235,13 @@ export class OAuthFront {
 
   async #signIns({ signedIn, rest: id, method }: McpPageRequest): Promise<McpPageAnswer> {
     const { rows } = this.#options;
-    if (signedIn === undefined || typeof signedIn === 'string') return refusal(401, 'invalid_api_key', 'No key was given.');
+    if (signedIn === undefined || typeof signedIn === 'string')
+      return refusal(401, 'invalid_api_key', 'No key was given.');
     if (method === 'DELETE') {
       const was = await rows.deleteSignIn(id, signedIn.subject);
-      return was ? { status: 204, headers: NO_STORE, body: '' } : refusal(404, 'not_found', 'There is no such sign-in.');
+      return was
+        ? { status: 204, headers: NO_STORE, body: '' }
+        : refusal(404, 'not_found', 'There is no such sign-in.');
     }
     return json(200, { data: (await rows.signIns(signedIn.subject)).map(shownSignIn) });
   }
@@ -239,7 +256,9 @@ export function needsUser(server: McpServer): 'consent' | 'values' | undefined {
 }
 
 function howToConnect(server: McpServer, base: string): object {
-  return needsUser(server) === 'consent' ? { kind: 'oauth', connect_url: connectUrl(base, server.name) } : { kind: 'values' };
+  return needsUser(server) === 'consent'
+    ? { kind: 'oauth', connect_url: connectUrl(base, server.name) }
+    : { kind: 'values' };
 }
 
 export function shownConnection(connection: McpConnection): object {
@@ -282,7 +301,10 @@ function refusal(status: number, code: string, message: string): McpPageAnswer {
 }
 
 /** What sets this browser apart, and what tells it so. */
-function browserOf({ browser, base }: McpPageRequest): { readonly browser: string; readonly headers: readonly string[] } {
+function browserOf({ browser, base }: McpPageRequest): {
+  readonly browser: string;
+  readonly headers: readonly string[];
+} {
   if (browser !== undefined) return { browser, headers: [] };
   const made = randomBytes(24).toString('base64url');
   const secure = base.startsWith('https://');
@@ -300,4 +322,3 @@ function sourceOf(address: string): string {
   const { protocol, origin } = new URL(address);
   return protocol === 'http:' || protocol === 'https:' ? origin : protocol;
 }
-

@@ -191,7 +191,8 @@ export class Credentials {
 
   #missing(server: string, context: CallContext): CredentialMissing {
     const { base } = context;
-    if (base === undefined) return new CredentialMissing(server, 'connect it at the gateway, or send it in x-tfy-mcp-headers');
+    if (base === undefined)
+      return new CredentialMissing(server, 'connect it at the gateway, or send it in x-tfy-mcp-headers');
     const url = connectUrl(base, server, placeOf(server, context).account);
     // The error of 2025-11-25 that says so; 2026-07-28 has none, and asks within calls instead.
     const code = context.session && opensAddresses(context) ? URL_ELICITATION_REQUIRED : UPSTREAM_ERROR;
