@@ -36,6 +36,7 @@ const DEPTHS: Record<string, number> = {
   mcp: 5,
   operator: 5,
   settlement: 6,
+  guardrails: 6,
   'pipeline.ts': 7,
   proxy: 7,
 };
@@ -80,6 +81,7 @@ const DOORS: Record<string, string[]> = {
   'gpt-tokenizer': ['usage'],
   '@aws-sdk/credential-providers': ['providers', 'files'],
   aws4fetch: ['files'],
+  re2js: ['guardrails'],
 };
 
 /** Same-depth arrows that are part of the plan: from → to. */

@@ -1,3 +1,4 @@
+import { type JsonObject, parseObject } from './codec/json-value.ts';
 import type { ComplexityTier, ServerSettings } from './config/configuration.ts';
 import type { ConditionValues } from './config/rules/target-condition.ts';
 import { GatewayError } from './core/errors.ts';
@@ -6,8 +7,13 @@ import type { Log } from './core/log.ts';
 import type { Sweeper } from './core/sweeper.ts';
 import { continueTrace } from './core/trace-context.ts';
 import type { Dialect, PeekedRequest, RequestScan } from './dialects/dialect.ts';
+import { type GuardedInput, guardInput, type InputVerdict } from './guardrails/guarded-input.ts';
+import { type Guardrails, outputGuard, unknownGuardrail } from './guardrails/guardrails.ts';
+import type { GuardSession } from './guardrails/session.ts';
+import { PendingVerdict, untilVerdict } from './guardrails/until-verdict.ts';
 import { MODEL_TYPES_OF } from './inference/operation.ts';
 import { type Admission, type AdmissionRequest, type Limits, NOTHING_HELD, Refused } from './limits/admission.ts';
+import { asciiJson, joinedRules } from './limits/applied-rules.ts';
 import { type AskedOfAny, askedOf, StepAdmissions } from './limits/step-admissions.ts';
 import { authorize, type Caller, type Callers } from './policy/caller.ts';
 import { type ClientSettings, clientSettings } from './policy/client-settings.ts';
@@ -41,6 +47,8 @@ export interface Snapshot {
   readonly routeRules?: RouteRules | undefined;
   readonly callers: Callers;
   readonly limits: Limits;
+  /** Undefined: no guard is configured. */
+  readonly guardrails?: Guardrails | undefined;
   /** Spans of exchanges are exported. */
   readonly exportsTraces: boolean;
   price(target: Target): Price;
@@ -75,6 +83,7 @@ export interface RefusedRequest {
   readonly model: string | undefined;
   readonly teamsJson?: string | undefined;
   readonly metadataJson?: string | undefined;
+  readonly guardrailsJson?: string | undefined;
 }
 
 /** What is known of a request beside its exchange, where somebody looked into it before. */
@@ -179,7 +188,8 @@ class Inference implements RelayOwner, PlanContext, BegunInference {
   readonly #dialect: Dialect;
   readonly #options: PipelineOptions;
   readonly #snapshot: Snapshot;
-  readonly #peeked: PeekedRequest;
+  /** Of the body as it is now: guards may change it. */
+  #peeked: PeekedRequest;
   readonly #client: ClientSettings;
   readonly #filters: readonly AnswerFilterMaker[];
   readonly #caller: Caller;
@@ -191,6 +201,8 @@ class Inference implements RelayOwner, PlanContext, BegunInference {
   /** Why it is over before it was sent. */
   #broken: GatewayError | undefined;
   #isOver = false;
+  /** Of the guards that apply; undefined: none does. */
+  #guard: GuardSession | undefined;
   /** Of a route with several targets; undefined: there is one. */
   #admissions: StepAdmissions | undefined;
   /** Made where a target asks for it. */
@@ -361,13 +373,78 @@ class Inference implements RelayOwner, PlanContext, BegunInference {
     else this.#admit(cheaper, refused);
   }
 
-  #relay({ plan, index, step }: Wish, { allowance }: Admission): void {
+  #relay(wish: Wish, admission: Admission): void {
+    const { step } = wish;
+    const guard = this.#openGuards();
+    if (guard instanceof GatewayError) {
+      step.observer?.left();
+      this.#leave(guard);
+      return;
+    }
+    this.#guard = guard;
+    const plan = guard?.hook('llm-input');
+    const { guarded } = this.#dialect;
+    const { body } = this.#exchange;
+    if (guard === undefined || plan === undefined || guarded === undefined || body.length === 0) {
+      this.#send(wish, admission, undefined);
+      return;
+    }
+    const slots = (request: JsonObject) => guarded.request(request);
+    const verdict = guardInput({ session: guard, hook: 'llm-input', plan, slots }, body);
+    if (verdict instanceof Promise) {
+      verdict
+        .then((each) => this.#guardedInput(wish, admission, each))
+        .catch((cause) => this.#leave(new GatewayError('internal_error', { cause })));
+    } else this.#guardedInput(wish, admission, verdict ?? new GatewayError('invalid_json'));
+  }
+
+  #openGuards(): OrError<GuardSession | undefined> {
+    const { guardrails } = this.#snapshot;
+    const { guardrails: asked } = this.#client;
+    const caller = this.#caller;
+    const metadata = this.#metadata;
+    if (guardrails === undefined) {
+      const named = asked && Object.values(asked.guards).flat()[0];
+      return named === undefined ? undefined : unknownGuardrail(named);
+    }
+    const slug = this.#peeked.model;
+    const model = { id: this.#model, slug };
+    const about = { id: this.#exchange.id, caller, metadata, model: this.#model, form: this.#dialect.name };
+    return guardrails.open({ caller, metadata, model }, about, asked);
+  }
+
+  /** Guards of the input have read it; others may still be asked. */
+  #guardedInput(wish: Wish, admission: Admission, verdict: InputVerdict): void {
+    const left = this.#broken ?? (this.#exchange.aborted === undefined ? undefined : new GatewayError('client_closed'));
+    const refused = left ?? (verdict instanceof GatewayError ? verdict : this.#take(verdict));
+    if (refused) {
+      wish.step.observer?.left();
+      this.#leave(refused);
+    } else if (!(verdict instanceof GatewayError)) this.#send(wish, admission, verdict);
+  }
+
+  /** The body as guards left it, read once more. */
+  #take({ body }: GuardedInput): GatewayError | undefined {
+    if (body === undefined) return undefined;
+    const scan = this.#dialect.scan(this.#exchange);
+    scan.advance(body, body.length);
+    const peeked = scan.result(body);
+    if (peeked instanceof GatewayError) return peeked;
+    this.#exchange.body = body;
+    this.#peeked = peeked;
+    return undefined;
+  }
+
+  #send({ plan, index, step }: Wish, { allowance }: Admission, input: GuardedInput | undefined): void {
     const { target } = step;
     if (this.#dialect.fromEstimate !== undefined && mountFor(target, this.#dialect) === undefined) {
       this.#answerByEstimate(step, this.#dialect.fromEstimate);
       return;
     }
     const { pools, sweeper, translateHeavy, heavyAnswers } = this.#options;
+    const verdict = input?.pending && new PendingVerdict();
+    const guards = this.#guardFilters(input, verdict);
+    const cut = allowance === undefined ? NO_FILTERS : [cutShort(allowance)];
     this.#relaying = new Relay({
       exchange: this.#exchange,
       dialect: this.#dialect,
@@ -380,7 +457,9 @@ class Inference implements RelayOwner, PlanContext, BegunInference {
       translateHeavy,
       heavyAnswers,
       fetchMedia: this.#options.fetchMedia?.(this.#snapshot.settings),
-      filters: allowance === undefined ? this.#filters : [cutShort(allowance), ...this.#filters],
+      // Guards read what is left of an answer, and others what guards leave of it.
+      filters: guards.length + cut.length === 0 ? this.#filters : [...cut, ...guards, ...this.#filters],
+      hidesAnswer: guards.length > 0,
       sharedMemory: this.#options.sharedMemory,
       strictForm: this.#client.strictForm,
       cacheMarker: this.#client.cacheMarker,
@@ -388,6 +467,33 @@ class Inference implements RelayOwner, PlanContext, BegunInference {
       owner: this,
     });
     this.#relaying.start();
+    if (input?.pending && verdict) this.#await(input.pending, verdict);
+  }
+
+  #guardFilters(input: GuardedInput | undefined, verdict: PendingVerdict | undefined): readonly AnswerFilterMaker[] {
+    const session = this.#guard;
+    const { guarded } = this.#dialect;
+    if (session === undefined || guarded === undefined) return NO_FILTERS;
+    const { maxBodyMemoryBytes, maxTranslateBytes: maxHeldBytes } = this.#snapshot.settings.limits;
+    const { sharedMemory } = this.#options;
+    const output = session.hook('llm-output');
+    const asksWhole = output !== undefined && output.mutators.length + output.validators.length > 0;
+    // The body goes with the commit point.
+    const parsed = input?.request ?? (asksWhole ? parseObject(this.#exchange.body.toString()) : undefined);
+    const request = (): JsonObject => parsed ?? {};
+    const filter = outputGuard({ session, form: guarded, request, sharedMemory, maxBodyMemoryBytes, maxHeldBytes });
+    return [...(filter ? [filter] : []), ...(verdict ? [untilVerdict(verdict)] : [])];
+  }
+
+  /** Guards that run beside the call: one that refuses ends it. */
+  #await(pending: Promise<GatewayError | undefined>, verdict: PendingVerdict): void {
+    pending
+      .catch((cause) => new GatewayError('internal_error', { cause }))
+      .then((error) => {
+        if (this.#isOver) return;
+        if (error === undefined) verdict.pass();
+        else this.#relaying?.breakOff(error);
+      });
   }
 
   breakOff(error: GatewayError): void {
@@ -439,16 +545,33 @@ class Inference implements RelayOwner, PlanContext, BegunInference {
   }
 
   rulesJson(step: Step): string | undefined {
-    return (this.#admissions?.of(step) ?? this.#admission).rulesJson;
+    const { rulesJson } = this.#admissions?.of(step) ?? this.#admission;
+    const guardrails = this.#guard?.plan.ruleIds ?? [];
+    return guardrails.length === 0 ? rulesJson : joinedRules(rulesJson, asciiJson({ guardrails }));
   }
 
   relayed(result: RelayResult): void {
+    const { log } = this.#options;
+    const { error } = result;
+    this.#isOver = true;
+    if (error?.code === 'internal_error')
+      log.error({ exchange: this.#exchange.id, error: error.context.cause }, error.message);
+    const guard = this.#guard;
+    if (guard === undefined) this.#settle(result, undefined);
+    else {
+      const closedAt = performance.now();
+      // What guards only record belongs into the record: their deadline bounds the wait.
+      guard.whenRecorded(() => {
+        this.#settle(result, closedAt);
+        guard.close();
+      });
+    }
+  }
+
+  #settle(result: RelayResult, closedAt: number | undefined): void {
     const exchange = this.#exchange;
     const { thread, log, estimate, record, provisional } = this.#options;
     const { settings, price } = this.#snapshot;
-    const { error } = result;
-    if (error?.code === 'internal_error')
-      log.error({ exchange: exchange.id, error: error.context.cause }, error.message);
     settle(result, {
       thread,
       log,
@@ -467,9 +590,10 @@ class Inference implements RelayOwner, PlanContext, BegunInference {
       admission: this.#admissions?.close(result.step) ?? this.#admission,
       teamsJson: this.#caller.teamsJson,
       metadataJson: recordedMetadata(this.#metadata, settings),
+      guardrailsJson: this.#guard?.json,
+      closedAt,
       providerWords: settings.log.providerWords,
     });
-    this.#isOver = true;
     // Whatever happened: its place in flight is not lost.
     exchange.finish();
   }
@@ -478,7 +602,10 @@ class Inference implements RelayOwner, PlanContext, BegunInference {
   #refuseCounted(error: GatewayError): void {
     const { teamsJson } = this.#caller;
     const metadataJson = recordedMetadata(this.#metadata, this.#snapshot.settings);
-    refuse(this.#exchange, error, { model: this.#model, teamsJson, metadataJson }, this.#options);
+    const guard = this.#guard;
+    guard?.close();
+    const request = { model: this.#model, teamsJson, metadataJson, guardrailsJson: guard?.json };
+    refuse(this.#exchange, error, request, this.#options);
   }
 }
 

@@ -17,6 +17,7 @@ import { plug as anthropic } from './providers/anthropic/index.ts';
 import { plug as awsBedrock } from './providers/aws-bedrock/index.ts';
 import { plug as awsBedrockMantle } from './providers/aws-bedrock-mantle/index.ts';
 import { plug as awsClaudePlatform } from './providers/aws-claude-platform/index.ts';
+import { plug as awsSageMaker } from './providers/aws-sagemaker/index.ts';
 import { azureFoundry } from './providers/azure/azure-foundry.ts';
 import { azureOpenAi } from './providers/azure/azure-openai.ts';
 import { plug as cartesia } from './providers/cartesia/index.ts';
@@ -54,6 +55,7 @@ export const PLUGS: readonly ProviderPlug[] = [
   awsBedrock,
   awsBedrockMantle,
   awsClaudePlatform,
+  awsSageMaker,
   cohere,
   ...HOST_PLUGS,
   googleVertex,

@@ -117,6 +117,18 @@ function manifests(folder: string, outsideUrl: string): object[] {
       ],
     },
     {
+      type: 'provider-account/guardrail-config-group',
+      name: 'guards',
+      integrations: [
+        {
+          type: 'integration/guardrail-config/regex',
+          name: 'few',
+          config: { custom_patterns: [{ pattern: 'never said' }] },
+        },
+      ],
+    },
+    { type: 'gateway-guardrails-config', rules: [{ id: 'all', llm_input_guardrails: ['guards/few'] }] },
+    {
       type: 'gateway-rate-limiting-config',
       rules: [{ id: 'few', when: { models: ['demo/*'] }, limit_to: 2, unit: 'requests_per_hour' }],
     },

@@ -1,12 +1,13 @@
 import type { GatewayError } from '../core/errors.ts';
 import type { Principal } from '../core/exchange.ts';
+import type { LocalExchange } from '../core/local-exchange.ts';
 import type { Log } from '../core/log.ts';
 import { readBatchLine } from '../files/batch-lines.ts';
 import { BlobFault } from '../files/blob-store.ts';
 import type { ClaimedPiece, LineResult, PieceProgress } from '../store/batches.ts';
+import type { CollectedAnswer } from './collected-answer.ts';
 import { answeredLine, unansweredLine } from './line-result.ts';
 import { retryOf } from './line-retry.ts';
-import type { LocalAnswer, LocalExchange } from './local-exchange.ts';
 
 /** Max pieces that are leased at once. With several, other lines run while one waits to be retried. */
 const MAX_PIECES = 3;
@@ -42,7 +43,7 @@ export interface LineRequest {
   readonly body: Buffer;
   readonly caller: BatchCaller;
   readonly label: string;
-  onOver(answer: LocalAnswer): void;
+  onOver(answer: CollectedAnswer): void;
 }
 
 export interface BatchRunnerOptions {
@@ -404,7 +405,7 @@ export class BatchRunner {
   }
 }
 
-function resultOf(customId: string, requestId: string, answer: LocalAnswer): string {
+function resultOf(customId: string, requestId: string, answer: CollectedAnswer): string {
   // An answer that broke off is none; a refusal has its body as any answer.
   const isWhole = answer.status > 0 && (answer.error === undefined || answer.status >= 400);
   if (isWhole) return answeredLine(customId, requestId, answer);

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { LocalAnswer } from './local-exchange.ts';
+import type { CollectedAnswer } from './collected-answer.ts';
 
 /** One line of an output or error file: https://platform.openai.com/docs/api-reference/batch/request-output */
 
@@ -8,7 +8,7 @@ const LINE_FEED = 0x0a;
 const SPACE = 0x20;
 
 /** `requestId`: of the exchange, by which its receipt is found. */
-export function answeredLine(customId: string, requestId: string, { status, body }: LocalAnswer): string {
+export function answeredLine(customId: string, requestId: string, { status, body }: CollectedAnswer): string {
   const response = `{"status_code":${status},"request_id":${JSON.stringify(requestId)},"body":${bodyOf(body)}}`;
   return lineOf(customId, response, null);
 }

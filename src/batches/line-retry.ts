@@ -1,4 +1,4 @@
-import type { LocalAnswer } from './local-exchange.ts';
+import type { CollectedAnswer } from './collected-answer.ts';
 
 /** The longest wait between two tries: whoever asks for more is asked again then. */
 const MAX_DELAY_MS = 60_000;
@@ -18,7 +18,7 @@ export interface Retry {
 
 /** Undefined: the answer stands. `tries`: how often the line was sent, and such tries `counted` so far. */
 export function retryOf(
-  { status, headers, error }: LocalAnswer,
+  { status, headers, error }: CollectedAnswer,
   tries: number,
   counted: number,
   maxAttempts: number,

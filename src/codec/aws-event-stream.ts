@@ -9,16 +9,16 @@ import { PartialBuffer } from './partial-buffer.ts';
  * Any cutting of the stream gives the same messages. Bounded: of one message at most `maxMessageBytes` are held. A wrong
  * checksum or length is an error, and so is everything after it: where the next message begins is not known.
  */
-export class AwsEventStreamParser {
-  readonly #onEvent: AwsEventHandler;
+export class AwsFrameParser {
+  readonly #onFrame: AwsFrameHandler;
   readonly #maxMessageBytes: number;
   readonly #partial = new PartialBuffer();
   /** Headers are the same for all events of a type: those that were read lately, latest first. */
   readonly #known: { readonly written: Buffer; readonly event: string | undefined }[] = [];
   #fault: GatewayError | undefined;
 
-  constructor(onEvent: AwsEventHandler, maxMessageBytes: number) {
-    this.#onEvent = onEvent;
+  constructor(onFrame: AwsFrameHandler, maxMessageBytes: number) {
+    this.#onFrame = onFrame;
     this.#maxMessageBytes = maxMessageBytes;
   }
 
@@ -86,7 +86,7 @@ export class AwsEventStreamParser {
     }
     for (const { written, event } of this.#known) {
       if (bytes.compare(written, 0, written.length, headersStart, headersEnd) !== 0) continue;
-      this.#onEvent(event, bytes.toString('utf8', headersEnd, checked));
+      this.#onFrame(event, bytes, headersEnd, checked);
       return;
     }
     const headers = readHeaders(bytes, headersStart, headersEnd);
@@ -100,22 +100,21 @@ export class AwsEventStreamParser {
       if (this.#known.length === MAX_KNOWN) this.#known.pop();
       this.#known.unshift({ written: Buffer.from(bytes.subarray(headersStart, headersEnd)), event });
     }
-    this.#deliver(headers, bytes.toString('utf8', headersEnd, checked));
+    this.#deliver(headers, bytes, headersEnd, checked);
   }
 
-  #deliver(headers: ReadonlyMap<string, string>, payload: string): void {
+  #deliver(headers: ReadonlyMap<string, string>, bytes: Buffer, start: number, end: number): void {
     switch (headers.get(':message-type')) {
       case 'exception':
-        this.#onEvent(`${EXCEPTION}${headers.get(':exception-type') ?? ''}`, payload);
+        this.#onFrame(`${EXCEPTION}${headers.get(':exception-type') ?? ''}`, bytes, start, end);
         return;
-      case 'error':
-        this.#onEvent(
-          `${EXCEPTION}${headers.get(':error-code') ?? ''}`,
-          JSON.stringify({ message: headers.get(':error-message') }),
-        );
+      case 'error': {
+        const payload = Buffer.from(JSON.stringify({ message: headers.get(':error-message') }));
+        this.#onFrame(`${EXCEPTION}${headers.get(':error-code') ?? ''}`, payload, 0, payload.length);
         return;
+      }
       default:
-        this.#onEvent(headers.get(':event-type'), payload);
+        this.#onFrame(headers.get(':event-type'), bytes, start, end);
     }
   }
 
@@ -124,8 +123,17 @@ export class AwsEventStreamParser {
   }
 }
 
-/** `event` is the event's type; that of an exception has this before it. */
+/** Messages whose payloads are text. */
+export class AwsEventStreamParser extends AwsFrameParser {
+  constructor(onEvent: AwsEventHandler, maxMessageBytes: number) {
+    super((event, bytes, start, end) => onEvent(event, bytes.toString('utf8', start, end)), maxMessageBytes);
+  }
+}
+
+/** `event` is the event's type; that of an exception has `EXCEPTION` before it. */
 export type AwsEventHandler = (event: string | undefined, payload: string) => void;
+/** The payload is bytes[start, end), which are the parser's again once this returns. */
+export type AwsFrameHandler = (event: string | undefined, bytes: Buffer, start: number, end: number) => void;
 export const EXCEPTION = 'exception:';
 
 const PRELUDE_BYTES = 12;

@@ -1,5 +1,6 @@
 import type { ProviderWords } from '../core/errors.ts';
 import type { ModelTypeName } from './account-schema.ts';
+import type { GuardConfig, GuardrailRule, GuardrailSettings } from './guardrails/guardrails.ts';
 import type { McpServer, McpSettings } from './mcp/mcp-servers.ts';
 import type { PriceList } from './price-list.ts';
 
@@ -26,6 +27,11 @@ export interface Configuration {
   /** gateway-global-settings: retries of every model that says nothing of its own. */
   retrySettings?: RetrySettings | undefined;
   mcpServers: McpServer[];
+  /** provider-account/guardrail-config-group: guards by name. */
+  guards: GuardConfig[];
+  /** gateway-guardrails-config: all rules that match a request apply. */
+  guardrailRules: GuardrailRule[];
+  guardrailSettings: GuardrailSettings;
   /** gateway-otel-config: each is one more receiver. */
   otel: OtelExportSettings[];
 }

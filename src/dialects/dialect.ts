@@ -11,6 +11,7 @@ import type { ServedAs } from '../inference/served-as.ts';
 import type { Usage } from '../inference/usage.ts';
 import type { RareCounts } from '../inference/usage-counters.ts';
 import type { AnswerContext, AnswerForm, VectorEncoding } from './answer-form.ts';
+import type { GuardedForm } from './guarded-form.ts';
 
 export type { AnswerContext } from './answer-form.ts';
 
@@ -59,8 +60,8 @@ export interface Dialect extends ApiForm {
   scan(request: ScannedRequest): RequestScan;
   /** The passthrough body for one target: all bytes are the client's but those of the edits. */
   splice(body: Buffer, peeked: PeekedRequest, edits: SpliceEdits): OrError<Buffer | Buffer[]>;
-  /** Of a form whose files are large: a new scan for one body that is not collected. Absent: bodies are. */
-  uploads?(request: ScannedRequest): UploadScan;
+  /** Of a form whose files are large. Absent: all bodies are collected. */
+  readonly uploads?: UploadForm;
   /** As `splice`, of a body of so many bytes that is on the disk: its stretches, and bytes of ours in between. */
   pieces?(peeked: PeekedRequest, edits: SpliceEdits, length: number): (Buffer | BodyStretch)[];
   /** The body with these parameters set over the client's own. Absent, or undefined: its body is a JSON object. */
@@ -83,6 +84,8 @@ export interface Dialect extends ApiForm {
    * answers are not ended early.
    */
   followStream?(context: AnswerContext): StreamFollower;
+  /** Where its words stand, for guardrails. Absent: it has none that they could read. */
+  readonly guarded?: GuardedForm;
   /** Absent: its answers are not kept. */
   readonly conversation?: DialectConversation;
 }
@@ -177,6 +180,14 @@ export interface DialectRoute {
 
 /** What is known of a request before its body comes: the scan of a form with boundaries or ids in its path needs it. */
 export type ScannedRequest = Pick<Exchange, 'path' | 'params' | 'headers'>;
+
+/** Bodies that are not collected. */
+export interface UploadForm {
+  /** Whether a body of that media type is one of them; undefined: the client named none. */
+  takes(contentType: string | undefined): boolean;
+  /** A new scan for one body. */
+  scan(request: ScannedRequest): UploadScan;
+}
 
 /** Reads a body of which nothing but a few texts is kept. */
 export interface UploadScan {

@@ -15,7 +15,7 @@ import type { EdgeContext, OpenExchange } from './edge-context.ts';
 import { EdgeExchange } from './edge-exchange.ts';
 import { type NamesByLength, namesByLength, RequestHead } from './request-head.ts';
 import { joinHead, serverTiming, statusLine } from './response-head.ts';
-import type { Route, RouteTable } from './routes.ts';
+import { type Route, type RouteTable, routeFor } from './routes.ts';
 import { MAX_FORM_BYTES } from './streamed-body.ts';
 import { type Handshake, type SocketRoute, WebSockets } from './web-sockets.ts';
 
@@ -183,7 +183,7 @@ export class Edge implements EdgeContext {
     const head = new RequestHead(request, this.#forwardable);
     const { routes } = this.#options;
     const found = routes.match(head.url);
-    const passing = routes.passing(found);
+    const passing = routes.passing(found, method);
     const match = passing !== undefined && namesProvider(head, request) ? passing : found;
     if (head.fault) {
       const error = new GatewayError('invalid_header', { detail: `${head.fault}.` });
@@ -195,7 +195,8 @@ export class Edge implements EdgeContext {
       this.#refuse(response, head, method, match?.path ?? '', startedAt, error, HAS_BODY_CLOSES);
       return;
     }
-    const route = routeFor(match.routes, method);
+    const chosen = routeFor(match.routes, method);
+    const route = chosen?.collected?.takes(head.contentType) ? chosen.collected.route : chosen;
     if (!route) {
       if (method === 'OPTIONS' && this.#cors.enabled) {
         this.#preflight(response, head);
@@ -398,13 +399,6 @@ const MAX_LOGGED = 300;
 function namesProvider({ tfy }: RequestHead, request: HttpRequest): boolean {
   if (tfy?.['x-tfy-provider-name'] !== undefined || tfy?.['x-tfy-model-name'] !== undefined) return true;
   return /(?:^|&)tfy(?:Provider|Model)Name=./.test(request.getQuery() ?? '');
-}
-
-/** RFC 9110 §9.3.2: HEAD is GET without the body of its answer. */
-function routeFor(routes: readonly Route[], method: string): Route | undefined {
-  const wanted = method === 'HEAD' ? 'GET' : method;
-  for (const route of routes) if (route.method === wanted) return route;
-  return undefined;
 }
 
 function allowedMethods(routes: readonly Route[]): string[] {

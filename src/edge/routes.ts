@@ -18,6 +18,8 @@ export interface Route {
    * called with the head, and sets the receiver of `exchange.arriving`; the body may be as long as a file.
    */
   readonly body: 'none' | 'whole' | 'stream';
+  /** Where bodies of some media types are not streamed: the route that they take instead. */
+  readonly collected?: { takes(contentType: string | undefined): boolean; readonly route: Route };
   /** `handle` reads `headers.query`. */
   readonly readsQuery?: true;
   /** `handle` reads `headers.lines` as well: the head is passed on. */
@@ -109,10 +111,13 @@ export class RouteTable {
     return this.#exact.get(url) ?? this.#matchPattern(url);
   }
 
-  /** Who passes on a request that may be for a provider; undefined: what was found is the gateway's own. */
-  passing(found: PathMatch | undefined): PathMatch | undefined {
-    const isOwn = found?.routes[0] !== undefined && !found.routes[0].yieldsToProvider;
-    return isOwn ? undefined : this.#passing;
+  /**
+   * Who passes on a request that may be for a provider; undefined: what was found is the gateway's own. Of a path of ours
+   * the methods that we do not have are the provider's (`DELETE /models/{id}`).
+   */
+  passing(found: PathMatch | undefined, method: string): PathMatch | undefined {
+    const own = found && routeFor(found.routes, method);
+    return own !== undefined && !own.yieldsToProvider ? undefined : this.#passing;
   }
 
   #add(path: string, routes: readonly Route[], atRootOnly: boolean): void {
@@ -139,6 +144,13 @@ export class RouteTable {
     }
     return undefined;
   }
+}
+
+/** RFC 9110 §9.3.2: HEAD is GET without the body of its answer. */
+export function routeFor(routes: readonly Route[], method: string): Route | undefined {
+  const wanted = method === 'HEAD' ? 'GET' : method;
+  for (const route of routes) if (route.method === wanted) return route;
+  return undefined;
 }
 
 function openness(path: string): Pattern['open'] {

@@ -119,6 +119,7 @@ function exportedRow(row: LedgerRow, labels: Labels | undefined, place: { gatewa
     attempts: numbers.attempts ?? null,
     failed_attempts: detail.failed_attempts ?? null,
     applied_rules: parsed(labels?.rules),
+    guardrails: detail.guardrails ?? null,
     charges: parsed(labels?.charges),
     usage_source: labels?.usage_source ?? null,
     ...countersOf(usageOfRow(row, detail)),

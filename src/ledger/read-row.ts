@@ -20,6 +20,7 @@ const COUNTERS_IN_NUMBERS = NUMBER_COUNTERS.filter(
 const detailSchema = z.looseObject({
   request_id: z.string().optional(),
   failed_attempts: z.array(z.unknown()).optional(),
+  guardrails: z.array(z.unknown()).optional(),
   error_detail: z.string().optional(),
   usage: z.record(z.string(), z.number()).optional(),
   served_as: z.record(z.string(), z.string()).optional(),

@@ -49,6 +49,7 @@ export async function readReceipt(database: Database, id: string): Promise<objec
       attempts: known(numbers.attempts),
       failed_attempts: detail.failed_attempts ?? [],
       applied_rules: parsed(labels?.rules) ?? null,
+      guardrails: detail.guardrails ?? [],
     },
     outcome: {
       status: row.status,

@@ -8,6 +8,8 @@ export interface RowDetail {
   readonly request_id?: string | undefined;
   /** `{target, error, ms, status, why, nano_usd}` of each attempt before the last. */
   readonly failed_attempts?: readonly unknown[] | undefined;
+  /** What each guard came to: `{guardrail, hook, operation, strategy, result, ms, detail}`. */
+  readonly guardrails?: readonly unknown[] | undefined;
   readonly error_detail?: string | undefined;
   /** Counts by the columns of their counters. */
   readonly usage?: Readonly<Record<string, number>> | undefined;
@@ -18,16 +20,18 @@ export interface RowDetail {
 
 /** Undefined: nothing of it. */
 export function detailOf(record: RecordView): string | undefined {
-  const { id, requestId, attemptsJson, errorDetail, usage } = record;
+  const { id, requestId, attemptsJson, guardrailsJson, errorDetail, usage } = record;
   const unknownCost = saidOf(record.unknownCost);
   const rare = usage?.rare;
   const servedAs = usage?.servedAs;
   if (requestId === id && attemptsJson === undefined && errorDetail === undefined) {
-    if (rare === undefined && servedAs === undefined && unknownCost === undefined) return undefined;
+    if (guardrailsJson === undefined && rare === undefined && servedAs === undefined && unknownCost === undefined)
+      return undefined;
   }
   return JSON.stringify({
     ...(requestId !== id && { request_id: storableText(requestId) }),
     ...(attemptsJson !== undefined && { failed_attempts: JSON.parse(attemptsJson) }),
+    ...(guardrailsJson !== undefined && { guardrails: JSON.parse(guardrailsJson) }),
     ...(errorDetail !== undefined && { error_detail: storableText(errorDetail) }),
     ...(rare !== undefined && { usage: countColumns(rare) }),
     ...(servedAs !== undefined && { served_as: termColumns(servedAs) }),

@@ -2,6 +2,7 @@ import { RefusingBudgets } from '../alerts/refusing-budgets.ts';
 import type { Configuration, ServerSettings } from '../config/configuration.ts';
 import { type AccessLog, createAccessLog } from '../telemetry/access-log.ts';
 import type { RecordView } from '../telemetry/exchange-record.ts';
+import { GuardrailMetrics } from '../telemetry/guardrail-metrics.ts';
 import { type BufferedDestination, bufferedDestination } from '../telemetry/line-destination.ts';
 import { createLog, type ProcessLog } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
@@ -20,6 +21,7 @@ export class Observation implements MainService {
   readonly #accessLog: AccessLog;
   readonly #ruleMetrics = new RuleMetrics();
   readonly #routingMetrics = new RoutingMetrics();
+  readonly #guardrailMetrics = new GuardrailMetrics();
   readonly #refusingBudgets: RefusingBudgets;
 
   constructor({ log, metrics }: ServerSettings, counters: SharedCounters) {
@@ -33,6 +35,7 @@ export class Observation implements MainService {
     });
     this.#ruleMetrics.register(this.metrics.registry);
     this.#routingMetrics.register(this.metrics.registry);
+    this.#guardrailMetrics.register(this.metrics.registry);
     this.#refusingBudgets = new RefusingBudgets(this.log);
     this.#refusingBudgets.register(this.metrics.registry);
   }
@@ -43,6 +46,7 @@ export class Observation implements MainService {
     this.metrics.addAll(records);
     this.#ruleMetrics.addAll(records);
     this.#routingMetrics.addAll(records);
+    this.#guardrailMetrics.addAll(records);
     this.#accessLog.addAll(records);
   }
 

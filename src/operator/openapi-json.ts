@@ -199,7 +199,7 @@ export const jsonSchemas = {
       },
       max_tokens: { type: 'integer', minimum: 0 },
       n: { type: 'integer', minimum: 1, default: 1 },
-      best_of: { type: 'integer', minimum: 1 },
+      best_of: { type: 'integer', minimum: 0 },
       stream: { type: 'boolean', default: false },
       stream_options: {
         type: 'object',

@@ -8,8 +8,9 @@ const file = (description: string) => ({ type: 'string', format: 'binary', descr
 const model = text('`account/model`, or a bare id where it is clear whose it is');
 
 /** Providers have sizes and qualities beyond those of OpenAI, and both change: none is refused here. */
+const imageModel = { ...model, default: 'gpt-image-1.5' };
 const ofImages = {
-  model,
+  model: imageModel,
   n: { type: 'integer', minimum: 1, maximum: 10, default: 1 },
   size: text('`1024x1024`, `1536x1024`, `auto` …, as the model has it'),
   quality: text('`standard`, `hd`, `low`, `medium`, `high`, `auto` …, as the model has it'),
@@ -21,7 +22,7 @@ const ofImages = {
 
 export const imageGenerationRequest = {
   type: 'object',
-  required: ['prompt', 'model'],
+  required: ['prompt'],
   properties: { ...ofImages, prompt: text('Text description of the image to generate') },
   additionalProperties: true,
 };
@@ -101,7 +102,7 @@ const transcript = {
   'text/vtt': { schema: text('`vtt`') },
 };
 const ofAudio = {
-  file: file('Audio file; up to `limits.max_body_bytes`'),
+  file: file('Audio file; up to `limits.max_file_bytes`'),
   model,
   prompt: text(),
   response_format: oneOf('json', 'text', 'srt', 'verbose_json', 'vtt'),
@@ -124,13 +125,13 @@ export const mediaPaths = {
     operationId: 'editImages',
     tag: 'Images',
     request: {
-      ...form(['image', 'prompt', 'model'], {
+      ...form(['image', 'prompt'], {
         ...ofImages,
         prompt: text(),
         image: imageFile,
         mask: file('Where to edit'),
       }),
-      ...json({ type: 'object', required: ['prompt', 'model'], additionalProperties: true }),
+      ...json({ type: 'object', required: ['prompt'], additionalProperties: true }),
     },
     answered: 'Edited images',
     answer: { ...imageAnswer, ...eventsOf('`image_edit.partial_image` and `image_edit.completed`') },
@@ -140,7 +141,7 @@ export const mediaPaths = {
     description: 'Make variations of an image.',
     operationId: 'varyImages',
     tag: 'Images',
-    request: form(['image', 'model'], { ...ofImages, image: imageFile }),
+    request: form(['image'], { ...ofImages, model: { ...model, default: 'dall-e-2' }, image: imageFile }),
     answered: 'Variations',
     answer: imageAnswer,
   }),

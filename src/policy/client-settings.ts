@@ -1,4 +1,5 @@
 import { type JsonObject, objectOf } from '../codec/json-value.ts';
+import type { Hook } from '../config/guardrails/guardrails.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { HeadersOfInterest, OrError } from '../core/exchange.ts';
 import type { CacheMarker } from '../inference/cache-marker.ts';
@@ -18,6 +19,15 @@ export interface ClientSettings {
   readonly strictForm: boolean;
   /** `x-tfy-cache-control`: what of a translated request is marked for the provider's prompt cache. */
   readonly cacheMarker: CacheMarker | undefined;
+  /** `x-tfy-guardrails`: guards that are asked besides those of rules. */
+  readonly guardrails: AskedGuardrails | undefined;
+}
+
+/** What a request asks of guards for itself. */
+export interface AskedGuardrails {
+  readonly guards: Readonly<Record<Hook, readonly string[]>>;
+  /** Whether those that only look run beside the call; undefined: as configured. */
+  readonly parallel: boolean | undefined;
 }
 
 const NO_METADATA: Readonly<Record<string, string>> = {};
@@ -28,6 +38,7 @@ const NONE: ClientSettings = {
   providerName: undefined,
   strictForm: false,
   cacheMarker: undefined,
+  guardrails: undefined,
 };
 const MAX_VALUE_CHARACTERS = 128;
 const MAX_WAIT_MS = 86_400_000;
@@ -41,10 +52,8 @@ export function clientSettings(headers: HeadersOfInterest): OrError<ClientSettin
   if (firstTokenMs instanceof GatewayError) return firstTokenMs;
   const metadata = readMetadata(tfy['x-tfy-metadata']);
   if (metadata instanceof GatewayError) return metadata;
-  // Ignoring it would let through what the client believes to be guarded.
-  if (tfy['x-tfy-guardrails'] !== undefined) {
-    return invalid('x-tfy-guardrails', 'Guardrails are not supported yet; leave the header out.');
-  }
+  const guardrails = readGuardrails(tfy['x-tfy-guardrails']);
+  if (guardrails instanceof GatewayError) return guardrails;
   const strictForm = flag(tfy, 'x-tfy-strict-openai');
   if (strictForm instanceof GatewayError) return strictForm;
   const cacheMarker = readCacheMarker(tfy['x-tfy-cache-control']);
@@ -52,7 +61,7 @@ export function clientSettings(headers: HeadersOfInterest): OrError<ClientSettin
   const waits = attemptMs === undefined && firstTokenMs === undefined ? NO_WAITS : { attemptMs, firstTokenMs };
   const retry = readRetry(tfy['x-tfy-retry-config']);
   if (retry instanceof GatewayError) return retry;
-  return { waits, retry, metadata, providerName: tfy['x-tfy-provider-name'], strictForm, cacheMarker };
+  return { waits, retry, metadata, providerName: tfy['x-tfy-provider-name'], strictForm, cacheMarker, guardrails };
 }
 
 function wait(tfy: Record<string, string>, name: string): OrError<number | undefined> {
@@ -94,6 +103,51 @@ function statusList(value: unknown): ReadonlySet<number> | undefined {
   if (!Array.isArray(value)) return undefined;
   const statuses = value.map(Number);
   return statuses.every((each) => each >= 400 && each <= 599) ? new Set(statuses) : undefined;
+}
+
+/** JSON of `{"llm_input_guardrails": ["group/guard"], …, "enable_parallel_execution": true}`. */
+function readGuardrails(text: string | undefined): OrError<AskedGuardrails | undefined> {
+  if (text === undefined) return undefined;
+  const shape = '{"llm_input_guardrails": ["group/guard"]}';
+  const asked = guardrailsIn(text);
+  // Ignoring it would let through what the client believes to be guarded.
+  return (
+    asked ?? invalid('x-tfy-guardrails', `It must be JSON as \`${shape}\`, of at most ${MAX_NAMES} guards a hook.`)
+  );
+}
+
+function guardrailsIn(text: string): AskedGuardrails | undefined {
+  let written: JsonObject | undefined;
+  try {
+    written = objectOf(JSON.parse(text));
+  } catch {
+    // No JSON: whoever asks says what is allowed.
+    written = undefined;
+  }
+  if (written === undefined) return undefined;
+  const guards: Record<Hook, readonly string[]> = { 'llm-input': [], 'llm-output': [], 'mcp-pre': [], 'mcp-post': [] };
+  let parallel: boolean | undefined;
+  for (const [key, value] of Object.entries(written)) {
+    const hook = Object.hasOwn(HEADER_KEYS, key) ? HEADER_KEYS[key] : undefined;
+    if (hook !== undefined && isNames(value)) guards[hook] = value;
+    else if (key === 'enable_parallel_execution' && typeof value === 'boolean') parallel = value;
+    else return undefined;
+  }
+  return { guards, parallel };
+}
+
+const HEADER_KEYS: Readonly<Record<string, Hook>> = {
+  llm_input_guardrails: 'llm-input',
+  llm_output_guardrails: 'llm-output',
+  input_guardrails: 'llm-input',
+  output_guardrails: 'llm-output',
+  mcp_tool_pre_invoke_guardrails: 'mcp-pre',
+  mcp_tool_post_invoke_guardrails: 'mcp-post',
+};
+const MAX_NAMES = 32;
+
+function isNames(value: unknown): value is string[] {
+  return Array.isArray(value) && value.length <= MAX_NAMES && value.every((each) => typeof each === 'string');
 }
 
 function flag(tfy: Record<string, string>, name: string): OrError<boolean> {

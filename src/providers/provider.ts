@@ -298,12 +298,18 @@ export interface Wire {
 export interface Envelope {
   /** Name of the form that is wrapped: a dialect of that name passes. */
   readonly form: string;
-  /** Top-level keys of the form that its requests do not have. */
-  readonly without: KeyRules;
-  /** Pairs that they have beside, as JSON text without braces; `client`: the headers that some provider takes. */
-  pairs(client: Readonly<Record<string, string>>): string;
-  /** An event of a stream that is framed otherwise, as the form's own bytes; undefined: the form has none for it. */
-  unpack?(event: string | undefined, payload: string): Buffer | undefined;
+  /** Absent: its requests are those of the form. */
+  readonly requests?: {
+    /** Top-level keys of the form that they do not have. */
+    readonly without: KeyRules;
+    /** Pairs that they have beside, as JSON text without braces; `client`: the headers that some provider takes. */
+    pairs(client: Readonly<Record<string, string>>): string;
+  };
+  /**
+   * What is in one frame of a stream that comes in frames of AWS, as bytes of the form, which may be cut anywhere;
+   * undefined: nothing of the form. `payload` is the parser's again once this returns.
+   */
+  unpack?(event: string | undefined, payload: Buffer): Buffer | undefined;
 }
 
 /** What of a client's request the path at the provider may depend on. */

@@ -4,12 +4,12 @@ import { dataEvent } from '../codec/sse-writer.ts';
 import { epochMs } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
+import { LocalExchange } from '../core/local-exchange.ts';
 import type { Dialect } from '../dialects/dialect.ts';
 import type { Route } from '../edge/routes.ts';
 import { type PipelineOptions, runInference } from '../pipeline.ts';
 import { type AgentRequest, type AgentServer, type Message, readAgentRequest } from './agent-request.ts';
 import type { McpGate } from './mcp-gate.ts';
-import { StreamedExchange } from './streamed-exchange.ts';
 
 export interface AgentOptions {
   readonly pipeline: PipelineOptions;
@@ -69,7 +69,7 @@ class AgentLoop {
   readonly #options: AgentOptions;
   readonly #tools = new Map<string, KnownTool>();
   #forModel: readonly object[] = [];
-  #turn: StreamedExchange | undefined;
+  #turn: LocalExchange | undefined;
   readonly #cancels = new Set<() => void>();
   #over = false;
 
@@ -185,20 +185,22 @@ class AgentLoop {
         fault ??= gather(calls, delta['tool_calls']);
         this.#send(data);
       }, MAX_EVENT_BYTES);
-      const turn = new StreamedExchange({
+      const asked = {
         path: '/chat/completions',
         principal,
         requestId,
-        tfy: withoutServerHeaders(headers.tfy),
-        traceparent: headers.traceparent,
+        headers: { tfy: withoutServerHeaders(headers.tfy), traceparent: headers.traceparent },
         body: Buffer.from(JSON.stringify({ ...forModel, messages, ...tools })),
         scan: dialect.scan,
-        onChunk: (bytes) => {
+      };
+      const turn = new LocalExchange(asked, {
+        take: (bytes) => {
           fault ??= parser.push(Buffer.from(bytes));
+          return true;
         },
-        onOver: (error) => {
+        over: (error) => {
           this.#turn = undefined;
-          const failed = error ?? fault;
+          const failed = fault ?? error;
           if (failed) reject(failed);
           else resolve({ content, calls: calls.filter(Boolean) });
         },

@@ -1,8 +1,9 @@
 import { type BatchCaller, BatchRunner, type BatchRunnerOptions, type LineRequest } from '../batches/batch-runner.ts';
-import { LocalExchange } from '../batches/local-exchange.ts';
+import { AnswerCollector } from '../batches/collected-answer.ts';
 import type { Configuration } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Principal } from '../core/exchange.ts';
+import { LocalExchange } from '../core/local-exchange.ts';
 import type { Log } from '../core/log.ts';
 import type { Dialect, RequestScan } from '../dialects/dialect.ts';
 import { withoutBasePath } from '../edge/routes.ts';
@@ -114,21 +115,22 @@ function runLine(
   if (dialect === undefined) return undefined;
   const { limits } = pipeline.snapshot().settings;
   const memory = new HeldMemory(sharedMemory, limits.maxBodyMemoryBytes);
-  const exchange = new LocalExchange({
-    path,
-    principal: caller.principal,
-    body,
-    requestId: label,
-    tfy: caller.metadata === undefined ? undefined : { 'x-tfy-metadata': caller.metadata },
+  const collector = new AnswerCollector({
     maxAnswerBytes: limits.maxTranslateBytes,
     mayHold: (bytes) => memory.mayHold(bytes),
-    scan: dialect.scan,
-    errorBody: dialect.errorBody,
+    errorBody: (error) => dialect.errorBody(error, exchange.id),
+    onFull: () => exchange.abort('client'),
     onOver(answer) {
       memory.release();
       onOver(answer);
     },
   });
+  const headers = caller.metadata === undefined ? {} : { tfy: { 'x-tfy-metadata': caller.metadata } };
+  const { principal } = caller;
+  const exchange = new LocalExchange(
+    { path, principal, body, requestId: label, headers, scan: dialect.scan },
+    collector,
+  );
   if (asksForStream(exchange)) {
     exchange.refuse(
       new GatewayError('invalid_parameter', {

@@ -81,23 +81,30 @@ function chatOf(dialects: readonly Dialect[]): Dialect {
 
 function inferenceRoutes({ dialects, pipeline, responses }: EndpointsOptions): Route[] {
   return dialects.flatMap((dialect) =>
-    dialect.routes.map(
-      ({ method, pattern }): Route => ({
+    dialect.routes.map(({ method, pattern }): Route => {
+      const { uploads, errorBody } = dialect;
+      const collected: Route = {
         pattern,
         method,
         needsKey: true,
-        errorBody: dialect.errorBody,
-        ...(dialect.uploads === undefined
-          ? {
-              body: method === 'GET' || method === 'DELETE' ? 'none' : 'whole',
-              scan: dialect.scan,
-              handle: dialect.conversation
-                ? (exchange: Exchange) => runConversation(exchange, dialect, responses)
-                : (exchange: Exchange) => runInference(exchange, dialect, pipeline),
-            }
-          : { body: 'stream', handle: (exchange) => runUpload(exchange, dialect, pipeline) }),
-      }),
-    ),
+        errorBody,
+        body: method === 'GET' || method === 'DELETE' ? 'none' : 'whole',
+        scan: dialect.scan,
+        handle: dialect.conversation
+          ? (exchange) => runConversation(exchange, dialect, responses)
+          : (exchange) => runInference(exchange, dialect, pipeline),
+      };
+      if (uploads === undefined) return collected;
+      return {
+        pattern,
+        method,
+        needsKey: true,
+        errorBody,
+        body: 'stream',
+        handle: (exchange) => runUpload(exchange, dialect, uploads, pipeline),
+        collected: { takes: (contentType) => !uploads.takes(contentType), route: collected },
+      };
+    }),
   );
 }
 

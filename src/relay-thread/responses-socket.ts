@@ -1,16 +1,9 @@
 import { isObject, parseObject, stringOf } from '../codec/json-value.ts';
 import { SseParser } from '../codec/sse-parser.ts';
 import { GatewayError } from '../core/errors.ts';
-import type {
-  AbortReason,
-  BodyScan,
-  Exchange,
-  HeadersOfInterest,
-  PathParams,
-  Principal,
-  ResponseSink,
-} from '../core/exchange.ts';
+import type { Principal } from '../core/exchange.ts';
 import { exchangeId } from '../core/ids.ts';
+import { type AnswerReceiver, LocalExchange } from '../core/local-exchange.ts';
 import type { Dialect } from '../dialects/dialect.ts';
 import type { ClientSocket, SocketHandler, SocketRoute } from '../edge/web-sockets.ts';
 import { HeldMemory, type SharedMemory } from '../relay/held-memory.ts';
@@ -25,9 +18,6 @@ const MAX_WAITING = 16;
 const NORMAL_CLOSE = 1000;
 const GOING_AWAY = 1001;
 const POLICY_CLOSE = 1008;
-const NO_PARAMS: PathParams = {};
-const NOTHING = Buffer.alloc(0);
-const KEEPS_NOTHING = (): void => {};
 
 export interface ResponsesSocketOptions {
   readonly dialect: Dialect;
@@ -48,7 +38,7 @@ class ResponsesSocket implements SocketHandler, ConversationMemory {
   readonly #memory: HeldMemory;
   readonly #life: NodeJS.Timeout;
   readonly #waiting: Buffer[] = [];
-  #turn: SocketTurn | undefined;
+  #turn: LocalExchange | undefined;
   /** The latest answer, whether or not it is kept elsewhere. */
   #last: { readonly id: string; readonly chain: KeptChain } | undefined;
   #ends: 'at once' | 'with its time' | undefined;
@@ -140,11 +130,14 @@ class ResponsesSocket implements SocketHandler, ConversationMemory {
       );
       return;
     }
-    const turn = new SocketTurn(this.#socket, dialect, body, () => {
+    const { principal, headers } = this.#socket;
+    const receiver = new SocketReceiver(this.#socket, dialect, () => {
       counters.leave();
       this.#turn = undefined;
       this.#next();
     });
+    const request = { method: 'GET', path: '/responses', principal, body, headers, scan: dialect.scan };
+    const turn = new LocalExchange(request, receiver);
     this.#turn = turn;
     runConversation(turn, dialect, { ...responses, memory: this });
   }
@@ -209,125 +202,38 @@ function errorText(error: GatewayError, dialect: Dialect): string {
   return JSON.stringify({ type: 'error', status: error.status, error: isObject(told) ? told : {} });
 }
 
-/** One turn: an exchange whose events go to the socket, each as a message. */
-class SocketTurn implements Exchange {
-  readonly id = exchangeId();
-  readonly requestId = this.id;
-  readonly principal: Principal;
-  readonly method = 'GET';
-  readonly path = '/responses';
-  readonly params = NO_PARAMS;
-  readonly headers: HeadersOfInterest;
-  readonly arriving = undefined;
-  readonly bytesIn: number;
-  readonly scan: BodyScan;
-  readonly sink: EventSink;
-  readonly startedAt = performance.now();
-  body: Buffer;
-  bodyReadAt = this.startedAt;
-  onAbort: ((reason: AbortReason) => void) | undefined;
-  aborted: AbortReason | undefined;
-  readonly #socket: ClientSocket;
-  readonly #dialect: Dialect;
-  readonly #onOver: () => void;
-  #over = false;
-
-  constructor(socket: ClientSocket, dialect: Dialect, body: Buffer, onOver: () => void) {
-    this.#socket = socket;
-    this.#dialect = dialect;
-    this.#onOver = onOver;
-    this.principal = socket.principal;
-    this.headers = { ...plainHeaders(socket.headers), contentType: 'application/json' };
-    this.body = body;
-    this.bytesIn = body.length;
-    this.sink = new EventSink(socket);
-    this.scan = dialect.scan(this);
-    this.scan.advance(body, body.length);
-  }
-
-  abort(reason: AbortReason): void {
-    if (this.#over || this.aborted) return;
-    this.aborted = reason;
-    this.onAbort?.(reason);
-  }
-
-  drained(): void {
-    this.sink.onDrained?.();
-  }
-
-  pushOwnHeaders(): void {}
-
-  refuse(error: GatewayError): void {
-    if (this.#over || this.sink.started) return;
-    this.sink.started = true;
-    this.#socket.send(errorText(error, this.#dialect));
-  }
-
-  clientJson(): undefined {}
-
-  keepBody(): () => void {
-    return KEEPS_NOTHING;
-  }
-
-  releaseBody(): void {
-    this.body = NOTHING;
-  }
-
-  finish(): void {
-    if (this.#over) return;
-    this.#over = true;
-    // Whoever finishes has more to do in this turn of the loop.
-    setImmediate(this.#onOver);
-  }
-}
-
-function plainHeaders(headers: HeadersOfInterest): HeadersOfInterest {
-  const { traceparent, tracestate, tfy, forwardable } = headers;
-  return {
-    contentType: undefined,
-    accept: undefined,
-    traceparent,
-    tracestate,
-    idempotencyKey: undefined,
-    range: undefined,
-    query: undefined,
-    tfy,
-    forwardable,
-  };
-}
-
 /** An event is not larger than an answer may be. */
 const MAX_EVENT_BYTES = 64 * 1024 * 1024;
 
 /** Takes an event stream and sends the data of each event as a message. */
-class EventSink implements ResponseSink {
-  started = false;
-  bytesOut = 0;
-  onDrained: (() => void) | undefined;
+class SocketReceiver implements AnswerReceiver {
+  readonly #socket: ClientSocket;
+  readonly #dialect: Dialect;
+  readonly #onOver: () => void;
   readonly #parser: SseParser;
   #ready = true;
 
-  constructor(socket: ClientSocket) {
+  constructor(socket: ClientSocket, dialect: Dialect, onOver: () => void) {
+    this.#socket = socket;
+    this.#dialect = dialect;
+    this.#onOver = onOver;
     this.#parser = new SseParser((_name, data) => {
       if (data !== '[DONE]') this.#ready = socket.send(data);
     }, MAX_EVENT_BYTES);
   }
 
-  start(): void {
-    this.started = true;
-  }
-
-  write(chunk: Uint8Array): boolean {
-    this.bytesOut += chunk.length;
+  take(chunk: Uint8Array): boolean {
     this.#ready = true;
     this.#parser.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
     return this.#ready;
   }
 
-  end(chunk?: Uint8Array): void {
-    if (chunk) this.write(chunk);
+  refused(error: GatewayError): void {
+    this.#socket.send(errorText(error, this.#dialect));
   }
 
-  /** The error event was written before: on a socket the next turn may follow. */
-  cut(): void {}
+  /** The error event was written before, and the next turn may follow. */
+  over(): void {
+    this.#onOver();
+  }
 }

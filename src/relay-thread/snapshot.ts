@@ -1,4 +1,6 @@
 import type { Configuration } from '../config/configuration.ts';
+import { createGuardrails } from '../guardrails/guardrails.ts';
+import { DeadlineRunner } from '../guardrails/runner.ts';
 import { createLimits, type LimitsOptions } from '../limits/limits.ts';
 import type { Snapshot } from '../pipeline.ts';
 import { openAccounts } from '../plugs.ts';
@@ -43,6 +45,7 @@ export function makeSnapshot(configuration: Omit<Configuration, 'keys'>, lasting
     routeRules: hasRules && routes.balanced ? new RouteRules(configuration, routes.balanced) : undefined,
     callers: new Callers(configuration),
     limits: createLimits(configuration, { ...lasting, price }),
+    guardrails: createGuardrails(configuration, new DeadlineRunner()),
     exportsTraces: configuration.otel.some(({ traces }) => traces !== undefined),
     price,
   };

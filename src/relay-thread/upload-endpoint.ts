@@ -1,6 +1,6 @@
 import { GatewayError } from '../core/errors.ts';
 import type { AbortReason, BodyReceiver, Exchange } from '../core/exchange.ts';
-import type { Dialect, PeekedRequest, UploadScan } from '../dialects/dialect.ts';
+import type { Dialect, PeekedRequest, UploadForm, UploadScan } from '../dialects/dialect.ts';
 import { admitUpload, type BegunInference, type PipelineOptions, refuseUpload, runInference } from '../pipeline.ts';
 import { HeldMemory } from '../relay/held-memory.ts';
 import { Spool } from '../relay/spooled-body.ts';
@@ -28,13 +28,13 @@ class UploadEndpoint implements BodyReceiver {
   #inference: BegunInference | undefined;
   #isOver = false;
 
-  constructor(exchange: Exchange, dialect: Dialect, options: PipelineOptions) {
+  constructor(exchange: Exchange, dialect: Dialect, uploads: UploadForm, options: PipelineOptions) {
     this.#exchange = exchange;
     this.#dialect = dialect;
     this.#options = options;
     const { limits } = options.snapshot().settings;
     this.#memory = new HeldMemory(options.sharedMemory, limits.maxBodyMemoryBytes);
-    this.#scan = dialect.uploads!(exchange);
+    this.#scan = uploads.scan(exchange);
   }
 
   /** Nothing of the body came yet. */
@@ -162,6 +162,6 @@ class UploadEndpoint implements BodyReceiver {
   }
 }
 
-export function runUpload(exchange: Exchange, dialect: Dialect, options: PipelineOptions): void {
-  new UploadEndpoint(exchange, dialect, options).start();
+export function runUpload(exchange: Exchange, dialect: Dialect, uploads: UploadForm, options: PipelineOptions): void {
+  new UploadEndpoint(exchange, dialect, uploads, options).start();
 }

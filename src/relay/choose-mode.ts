@@ -104,7 +104,15 @@ function modeFor(told: AnswerKind, head: AnswerHead, context: ModeContext): OrEr
   const contentType = String(head.headers['content-type'] ?? '');
   const label = contentType.toLowerCase();
   const { host, target, wire, limits, dialect, memory } = context;
-  const kind = kindOf(told, label, wire);
+  const framed = told === 'frames' || (told === 'other' && label.startsWith(AWS_EVENT_STREAM));
+  const unpack = wire.envelope?.unpack;
+  if (framed && unpack) {
+    const { 'content-type': _ofFrames, ...headers } = head.headers;
+    const asked = context.peeked.stream ? 'stream' : 'whole';
+    const inner = new AnswerByKind(host, asked, (kind) => modeFor(kind, { ...head, headers }, context));
+    return new UnpackedStream({ host, inner, unpack, maxFrameBytes: limits.maxTranslateBytes });
+  }
+  const kind = kindOf(told, framed, label, wire);
   // HTML of whatever stands in between: read as the error that it should have been.
   if (kind === 'html' || kind === 'other') return new ErrorAnswer(host, target, wire, undefined, MAX_ERROR_BYTES);
   if (kind === 'nothing') return new GatewayError('upstream_protocol', { detail: 'Its answer is empty.' });
@@ -130,10 +138,8 @@ function modeFor(told: AnswerKind, head: AnswerHead, context: ModeContext): OrEr
 }
 
 /** What its first bytes did not tell is told by its label and by what its wire sends. */
-function kindOf(told: AnswerKind, label: string, { framing }: Wire): Exclude<AnswerKind, 'frames'> {
-  if (framing === 'aws-event-stream') {
-    return told === 'frames' || (told === 'other' && label.startsWith(AWS_EVENT_STREAM)) ? 'events' : told;
-  }
+function kindOf(told: AnswerKind, framed: boolean, label: string, { framing }: Wire): Exclude<AnswerKind, 'frames'> {
+  if (framed && framing === 'aws-event-stream') return 'events';
   if (told === 'frames') return 'other';
   // A stream may begin with a field that nobody knows.
   return told === 'other' && label.startsWith(EVENT_STREAM) ? 'events' : told;
@@ -160,8 +166,7 @@ function eventsMode(host: RelayHost, contentType: string, context: ModeContext):
   if (!passes(wire, dialect)) return streamTranslation(host, context);
   const { answers } = dialect;
   if (answers.stream === undefined) return NO_STREAM;
-  const unpack = wire.envelope?.unpack;
-  const passing = new StreamPassthrough({
+  return new StreamPassthrough({
     host,
     meter,
     wire,
@@ -169,12 +174,10 @@ function eventsMode(host: RelayHost, contentType: string, context: ModeContext):
     form: { stream: answers.stream },
     expected: { choices: peeked.choices, usageEvent: context.askedUsage ? 'take-out' : 'keep' },
     memory,
-    // Frames of another kind are unpacked first.
-    contentType: unpack ? EVENT_STREAM : contentType,
+    contentType,
     holdBytes: limits.highWatermarkBytes,
     maxEventBytes: limits.maxEventBytes,
   });
-  return unpack ? new UnpackedStream({ host, passing, unpack, maxFrameBytes: limits.maxTranslateBytes }) : passing;
 }
 
 function wholeMode(host: RelayHost, contentType: string, { headers }: AnswerHead, context: ModeContext): RelayMode {

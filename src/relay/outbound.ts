@@ -61,7 +61,7 @@ export function outbound(
   if (formOf(wire) === dialect.name) {
     const { modelId, abilities, rules } = target;
     const askUsage = asksUsage(dialect, peeked, target);
-    const envelope = wire.envelope && wrapping(wire.envelope, asked.headers);
+    const envelope = wire.envelope?.requests && wrapping(wire.envelope.requests, asked.headers);
     const edits = { modelId, askUsage, developerAsSystem: !abilities.developerRole, rules, envelope };
     const spliced =
       spooled?.length === undefined
@@ -134,7 +134,10 @@ export function mayStream(dialect: Dialect, { target, overrides }: Step, { lengt
   return length !== undefined && isPassed && overrides?.params === undefined && target.local === undefined;
 }
 
-function wrapping({ without, pairs }: Envelope, { forwardable = NOTHING }: HeadersOfInterest): BodyEnvelope {
+function wrapping(
+  { without, pairs }: NonNullable<Envelope['requests']>,
+  { forwardable = NOTHING }: HeadersOfInterest,
+): BodyEnvelope {
   return { without, pairs: pairs(forwardable) };
 }
 

@@ -17,6 +17,8 @@ import type { ContentTimes } from './content-times.ts';
 export interface RelayOptions extends AttemptsOptions {
   readonly sweeper: Sweeper;
   readonly owner: RelayOwner;
+  /** Filters hold words of the answer back: a mode that ends a broken stream must not tell them. */
+  readonly hidesAnswer?: boolean | undefined;
 }
 
 export interface RelayOwner {
@@ -201,7 +203,8 @@ export class Relay implements AttemptsOwner, Swept {
     }
     if (run.mode?.isStream || this.#commented) {
       if (run.mode?.unfinishedLine) sink.write(BLANK);
-      sink.write(run.mode?.failed?.(error) ?? dialect.errorEvent(error, exchange.id));
+      const told = this.#o.hidesAnswer ? undefined : run.mode?.failed?.(error);
+      sink.write(told ?? dialect.errorEvent(error, exchange.id));
     }
     sink.cut();
     this.#close(error, 200, true);

@@ -1,48 +1,56 @@
-import { AwsEventStreamParser } from '../codec/aws-event-stream.ts';
+import { AwsFrameParser } from '../codec/aws-event-stream.ts';
+import type { GatewayError } from '../core/errors.ts';
 import type { Envelope } from '../providers/provider.ts';
 import type { RelayHost, RelayMode } from './relay-mode.ts';
 
 export interface UnpackedStreamOptions {
   readonly host: RelayHost;
-  /** Carries the events that were unpacked. */
-  readonly passing: RelayMode;
+  /** Carries what was unpacked. */
+  readonly inner: RelayMode;
   readonly unpack: NonNullable<Envelope['unpack']>;
   readonly maxFrameBytes: number;
 }
 
-/** A stream of the client's form whose events its provider frames otherwise: frames in, the events in them out. */
+/** An answer that its provider sends in frames of AWS: frames in, what is in them out. */
 export class UnpackedStream implements RelayMode {
-  readonly isStream = true;
   readonly #o: UnpackedStreamOptions;
-  readonly #parser: AwsEventStreamParser;
+  readonly #parser: AwsFrameParser;
   /** Of one read, so that what came together is written together. */
-  #events: Buffer[] = [];
+  #pieces: Buffer[] = [];
   #over = false;
 
   constructor(options: UnpackedStreamOptions) {
     this.#o = options;
-    this.#parser = new AwsEventStreamParser((event, payload) => {
-      const bytes = options.unpack(event, payload);
-      if (bytes !== undefined) this.#events.push(bytes);
+    this.#parser = new AwsFrameParser((event, bytes, start, end) => {
+      const piece = options.unpack(event, bytes.subarray(start, end));
+      if (piece !== undefined) this.#pieces.push(piece);
     }, options.maxFrameBytes);
   }
 
-  get unfinishedLine(): boolean {
-    return this.#o.passing.unfinishedLine;
+  get isStream(): boolean {
+    return this.#o.inner.isStream;
   }
 
-  chunk(bytes: Buffer, pieces?: number): void {
+  get unfinishedLine(): boolean {
+    return this.#o.inner.unfinishedLine;
+  }
+
+  failed(error: GatewayError): Buffer | undefined {
+    return this.#o.inner.failed?.(error);
+  }
+
+  chunk(bytes: Buffer, count?: number): void {
     if (this.#over) return;
     const fault = this.#parser.push(bytes);
-    const events = this.#events;
-    this.#events = [];
-    if (events.length > 0) this.#o.passing.chunk(events.length === 1 ? events[0]! : Buffer.concat(events), pieces);
+    const pieces = this.#pieces;
+    this.#pieces = [];
+    if (pieces.length > 0) this.#o.inner.chunk(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces), count);
     if (fault === undefined) return;
     this.#over = true;
     this.#o.host.fail(fault);
   }
 
   ended(): void {
-    if (!this.#over) this.#o.passing.ended();
+    if (!this.#over) this.#o.inner.ended();
   }
 }

@@ -41,6 +41,9 @@ export interface SettlementOptions {
   readonly teamsJson: string | undefined;
   readonly metadataJson: string | undefined;
   readonly providerWords: ProviderWords;
+  readonly guardrailsJson?: string | undefined;
+  /** performance.now() when the exchange was over, where it is settled later. */
+  readonly closedAt?: number | undefined;
 }
 
 /**
@@ -232,7 +235,7 @@ function filledUp(told: Usage | undefined, estimate: Usage): Usage {
 function recordOf(result: Outcome, price: Price, options: SettlementOptions): ExchangeRecord {
   const { exchange } = options;
   const { error, target } = result;
-  const now = performance.now();
+  const now = options.closedAt ?? performance.now();
   const { upstreamMs } = result;
   const durationMs = now - exchange.startedAt;
   const bodyMs = exchange.bodyReadAt - exchange.startedAt;
@@ -272,6 +275,7 @@ function recordOf(result: Outcome, price: Price, options: SettlementOptions): Ex
     priceVersion: price.version,
     reservedNanoUsd: options.admission.reservedNanoUsd,
     traceparent: exchange.headers.clientTraceparent,
+    guardrailsJson: options.guardrailsJson,
   };
 }
 

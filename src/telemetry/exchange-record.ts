@@ -82,6 +82,8 @@ export interface ExchangeRecord {
   reservedNanoUsd?: number;
   /** The client's trace context, where traces are exported. */
   traceparent?: string;
+  /** JSON array of `{guardrail, hook, operation, strategy, result, ms, detail}`: guards that were asked; absent: none was. */
+  guardrailsJson?: string;
   /** Never there: a view that is taken for a record does not compile. */
   fleeting?: never;
 }
@@ -140,6 +142,7 @@ export function keptRecord(view: RecordView): ExchangeRecord {
     pending: view.pending,
     reservedNanoUsd: view.reservedNanoUsd,
     traceparent: view.traceparent,
+    guardrailsJson: view.guardrailsJson,
   } satisfies Complete<Omit<ExchangeRecord, 'fleeting'>>;
 }
 

@@ -72,8 +72,9 @@ export const TEXT = {
   unknownCost: 18,
   clientJson: 19,
   traceparent: 20,
+  guardrailsJson: 21,
 } as const;
-export const TEXTS = 21;
+export const TEXTS = 22;
 
 /** Flags in one number. */
 export const STREAM = 1;

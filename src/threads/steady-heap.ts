@@ -1,5 +1,6 @@
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { isMainThread } from 'node:worker_threads';
 
 /** What V8 lets a young generation grow to by itself, in MiB. */
 const YOUNG_MIB = 16;
@@ -26,6 +27,8 @@ export function keepHeapSteady(): void {
     '--no-memory-reducer',
     `--initial-old-space-size=${OLD_MIB}`,
     `--min-semi-space-size=${YOUNG_MIB}`,
+    // So that the threads have `gc`. To make a context for it later would fail in a thread that is being ended.
+    '--expose-gc',
   ]) {
     const name = flag.replace(/^--(no-)?/, '').replace(/=.*/, '');
     if (!given.includes(name)) setFlagsFromString(flag);
@@ -76,18 +79,15 @@ function heldBytes(): number {
   return heap + outside;
 }
 
-let collect: unknown;
+let collect: unknown = globalThis.gc;
 
 /**
  * `last-resort` shrinks the young generation and forgets compiled code, too: good for a thread that has just loaded. One that
  * has served pays for it with all that it serves next (load: chat-burst cost 1.6 times as much).
  */
 function collectAll(flavor: 'last-resort' | 'regular'): void {
-  if (collect === undefined) {
-    // Never unset: V8's flags are the process's, and another thread may be between setting it and asking for `gc`.
-    setFlagsFromString('--expose-gc');
-    collect = runInNewContext('globalThis.gc');
-  }
+  // The main thread was there before the flag.
+  if (isMainThread) collect ??= runInNewContext('globalThis.gc');
   // Without it the memory stays; nothing else depends on it.
   if (typeof collect !== 'function') return;
   collect({ type: 'major', execution: 'sync', flavor });

@@ -46,6 +46,10 @@ const result = { role: 'tool', tool_call_id: 'call_1', content: 'ok' };
 const beside = { tools: [f] };
 const schema = { type: 'object', properties: { n: { type: 'number' } }, required: ['n'], additionalProperties: false };
 
+function nameOf({ type, function: { name } }: typeof f): object {
+  return { type, function: { name } };
+}
+
 /** A request that changes nothing of these is compared with one that does. */
 export const PLAIN = { messages: [hello] };
 
@@ -99,7 +103,39 @@ export const FEATURES: readonly Feature[] = [
   { name: '`logit_bias`', body: { logit_bias: { 1: 2 } }, declared: 'rrrrr' },
   { name: '`user`', body: { user: 'u-1' }, declared: 'cllll' },
   { name: '`metadata`', body: { metadata: { team: 'a' } }, declared: 'llccl' },
-  { name: '`service_tier: flex`', body: { service_tier: 'flex' }, declared: 'llccl' },
+  { name: '`service_tier: flex`', body: { service_tier: 'flex' }, declared: 'lcccl' },
+  { name: '`service_tier: default`', body: { service_tier: 'default' }, declared: 'ccccl' },
+  { name: '`top_p`', body: { top_p: 0.5 }, declared: 'ccccc' },
+  { name: '`max_completion_tokens`', body: { max_completion_tokens: 7 }, declared: 'ccccc' },
+  { name: '`presence_penalty`', body: { presence_penalty: 0.5 }, declared: 'lcllc' },
+  { name: '`top_logprobs`', body: { logprobs: true, top_logprobs: 2 }, declared: 'rcrrr' },
+  { name: '`prediction`', body: { prediction: { type: 'content', content: 'x' } }, declared: 'lllll' },
+  { name: '`verbosity`', body: { verbosity: 'low' }, declared: 'lllll' },
+  { name: '`store`', body: { store: true }, declared: 'lllll' },
+  { name: '`prompt_cache_key`', body: { prompt_cache_key: 'k' }, declared: 'lllll' },
+  { name: '`prompt_cache_options`', body: { prompt_cache_options: { mode: 'explicit' } }, declared: 'lllll' },
+  { name: '`prompt_cache_retention`', body: { prompt_cache_retention: '24h' }, declared: 'lllll' },
+  { name: '`safety_identifier`', body: { safety_identifier: 's' }, declared: 'cllll' },
+  { name: '`web_search_options`', body: { web_search_options: {} }, declared: 'rcrrr' },
+  { name: '`moderation`', body: { moderation: { model: 'omni-moderation-latest' } }, declared: 'rrrrr' },
+  { name: '`functions`', body: { functions: [f.function] }, declared: 'rrrrr' },
+  { name: '`function_call`', body: { function_call: 'auto' }, declared: 'rrrrr' },
+  {
+    name: 'tools of type `custom`',
+    body: { tools: [{ type: 'custom', custom: { name: 'c' } }] },
+    declared: 'rrrrr',
+  },
+  {
+    name: '`tool_choice: allowed_tools`',
+    body: { tool_choice: { type: 'allowed_tools', allowed_tools: { mode: 'required', tools: [nameOf(f)] } } },
+    beside,
+    declared: 'ccccc',
+  },
+  {
+    name: '`audio`',
+    body: { modalities: ['text', 'audio'], audio: { voice: 'Kore', format: 'wav' } },
+    declared: 'rcrrr',
+  },
   { name: '`modalities: [audio]`', body: { modalities: ['text', 'audio'] }, declared: 'rcrrr' },
 ];
 

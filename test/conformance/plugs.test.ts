@@ -46,6 +46,7 @@ const MANIFESTS: Record<string, object> = {
     ],
   },
   'provider-account/aws-bedrock-mantle': { name: 'mantle', region: 'us-east-1' },
+  'provider-account/aws-sagemaker': { name: 'endpoints', region: 'us-east-1' },
   'provider-account/aws-claude-platform': { name: 'claude', region: 'us-west-2', workspace_id: 'wrkspc_01' },
   'provider-account/openai-compatible': { name: 'other', base_url: 'http://127.0.0.1:1/v1' },
   'provider-account/wafer': { name: 'wafer', auth_data: { type: 'api-key', api_key: 'sk-1' } },

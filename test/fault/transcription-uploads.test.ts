@@ -83,8 +83,8 @@ async function start(
 }
 
 /** A request whose body the test sends itself. */
-function open({ url }: RunningGateway, length: number | undefined, id = 'upload') {
-  const request = httpRequest(`${url}/v1/audio/transcriptions`, {
+function open({ url }: RunningGateway, length: number | undefined, id = 'upload', path = '/audio/transcriptions') {
+  const request = httpRequest(`${url}/v1${path}`, {
     method: 'POST',
     headers: {
       authorization: `Bearer ${KEY}`,
@@ -130,6 +130,37 @@ test('a recording goes to its provider as it arrives, the model’s name rewritt
   const record = await recordOf(gateway, 'upload');
   assert.equal(record['sluice.usage.audio_input_ms'], 3_000);
   assert.deepEqual(await left(gateway), []);
+});
+
+for (const path of ['/audio/translations', '/images/edits', '/images/variations']) {
+  test(`a form for ${path} goes to its provider as it arrives`, async (t) => {
+    const answer = (response: ServerResponse) => {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end('{"created":1,"data":[],"text":"heard"}');
+    };
+    const { gateway, received } = await start(t, { answer });
+    const whole = form(MODEL, FILE, RECORDING, END);
+    const { request, answered } = open(gateway, whole.length, 'upload', path);
+    request.write(whole.subarray(0, 1_500_000));
+    await eventually('a part came', () => (received[0]?.body.length ?? 0) > 1_000_000);
+    assert.equal(received[0]!.isWhole, false);
+    request.end(whole.subarray(1_500_000));
+    assert.equal((await answered).status, 200);
+    assert.ok(form(field('model', 'whisper-1'), FILE, RECORDING, END).equals(received[0]!.body));
+    assert.deepEqual(await left(gateway), []);
+  });
+}
+
+test('a large form that names no model gets the default one in front, from wherever it stands', async (t) => {
+  const { gateway, received } = await start(t);
+  for (const begin of ['', '\r\n']) {
+    const whole = form(begin, FILE, RECORDING, END);
+    const { request, answered } = open(gateway, whole.length, 'nameless', '/images/edits');
+    request.end(whole);
+    assert.equal((await answered).status, 200);
+    const named = form(begin, field('model', 'gpt-image-1.5'), FILE, RECORDING, END);
+    assert.ok(named.equals(received.at(-1)!.body));
+  }
 });
 
 test('the model may stand behind the recording, and a length need not be told', async (t) => {

@@ -78,6 +78,10 @@ before(async () => {
       startEvents(response);
       response.write(chunkEvent({ content: 'a' }));
       response.end(DONE_EVENT);
+    } else if (request.method === 'DELETE') {
+      sendJson(response, 200, { id: 'ft:x', object: 'model', deleted: true });
+    } else if (pathname === '/v1/chat/completions' && request.method === 'GET') {
+      sendJson(response, 200, { object: 'list', data: [], has_more: false });
     } else if (pathname === '/v1/chat/completions') sendJson(response, 200, completion('hello'));
     else sendJson(response, 200, { path: request.path, method: request.method, body: request.body.toString('latin1') });
   });
@@ -177,7 +181,7 @@ describe('a path of a provider’s own', () => {
     assert.equal((await call('/v1/odd/thing', { headers: { 'x-tfy-provider-name': 'nobody' } })).status, 404);
   });
 
-  test('the SDK of OpenAI reads files, batches and fine-tuning jobs of the provider', async () => {
+  test('the SDK of OpenAI reads files, batches, stored completions and fine-tuning jobs of the provider, and deletes models', async () => {
     const client = new OpenAI({
       apiKey: KEY,
       baseURL: `${gateway.url}/v1`,
@@ -196,6 +200,9 @@ describe('a path of a provider’s own', () => {
       completion_window: '24h',
     });
     assert.equal(batch.id, 'batch_1');
+    assert.equal((await client.models.delete('ft:x')).deleted, true);
+    assert.equal(last().path, '/v1/models/ft:x');
+    assert.deepEqual((await client.chat.completions.list()).data, []);
     const jobs = await client.fineTuning.jobs.list();
     assert.equal(jobs.data[0]?.id, 'ftjob-1');
   });

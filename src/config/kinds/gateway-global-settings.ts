@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import type { RetrySettings } from '../configuration.ts';
 import { warn } from '../documents/manifests.ts';
+import { DEFAULT_GUARDRAIL_SETTINGS, type GuardrailSettings } from '../guardrails/guardrails.ts';
 import { retryConfig } from '../rules/routing.ts';
-import { optionalKey, text } from '../scalar-schema.ts';
+import { optionalKey, restricting, text, wholeNumber } from '../scalar-schema.ts';
 import { manifestKind } from './manifest-kind.ts';
 
 /** `gateway-global-settings`. Its other groups belong to features that are not built yet. */
@@ -15,10 +16,19 @@ const schema = z.object({
   retry_settings: optionalKey(retryConfig).describe('Retries of every model that says nothing of its own.'),
   logging_settings: later.describe('Has no effect yet.'),
   semantic_cache_settings: later.describe('Has no effect yet.'),
-  guardrail_settings: later.describe('Has no effect yet.'),
+  guardrail_settings: restricting(
+    optionalKey(
+      z.object({
+        timeout_ms: optionalKey(wholeNumber(1, 600_000)).describe('How long a guard may take.'),
+        enable_parallel_execution: optionalKey(z.boolean()).describe(
+          'Whether guards that only look run beside the call of the model.',
+        ),
+      }),
+    ),
+  ).describe('What holds for all guards.'),
 });
 
-const WITHOUT_EFFECT = ['logging_settings', 'semantic_cache_settings', 'guardrail_settings'] as const;
+const WITHOUT_EFFECT = ['logging_settings', 'semantic_cache_settings'] as const;
 
 export const gatewayGlobalSettings = manifestKind({
   type: 'gateway-global-settings',
@@ -31,5 +41,19 @@ export const gatewayGlobalSettings = manifestKind({
       }
     }
   },
-  part: ([first]): { retrySettings?: RetrySettings | undefined } => ({ retrySettings: first?.value.retry_settings }),
+  part: (
+    [first],
+    { environment },
+  ): { retrySettings?: RetrySettings | undefined; guardrailSettings: GuardrailSettings } => {
+    const { timeout_ms: timeoutMs, enable_parallel_execution: parallel } = first?.value.guardrail_settings ?? {};
+    const fromEnvironment = Number(environment['GUARDRAIL_TIMEOUT_MS']);
+    const byDefault = fromEnvironment > 0 ? fromEnvironment : DEFAULT_GUARDRAIL_SETTINGS.timeoutMs;
+    return {
+      retrySettings: first?.value.retry_settings,
+      guardrailSettings: {
+        timeoutMs: timeoutMs ?? byDefault,
+        parallel: parallel ?? DEFAULT_GUARDRAIL_SETTINGS.parallel,
+      },
+    };
+  },
 });

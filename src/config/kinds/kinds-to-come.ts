@@ -3,12 +3,12 @@
  * A refusal can so say "not supported yet" instead of "unknown"; a kind that is built leaves the list.
  */
 const providerAccounts = `
-  anthropic aws aws-bedrock aws-bedrock-mantle aws-sagemaker azure
-  cartesia deepgram elevenlabs gcp google-gemini guardrail-config-group hashicorp
+  anthropic aws aws-bedrock aws-bedrock-mantle azure
+  cartesia deepgram elevenlabs gcp google-gemini hashicorp
   hosted-mcp-server ollama openai palm self-hosted-model truefoundry`;
 
 const gatewayConfigurations = `
-  gateway-data-access-config gateway-data-routing-config gateway-guardrails-config gateway-logging-config
+  gateway-data-access-config gateway-data-routing-config gateway-logging-config
   tracing-project`;
 
 const others = `

@@ -5,6 +5,7 @@ import { errorBody, errorEvent } from './error-body.ts';
 import { eventWriter } from './event-writer.ts';
 import { followStream } from './follow-stream.ts';
 import { fromInference } from './from-inference.ts';
+import { guarded } from './guarded.ts';
 import { modelList } from './model-list.ts';
 import { MessagesScan } from './peek.ts';
 import { promptText } from './prompt-text.ts';
@@ -32,6 +33,7 @@ export const anthropicMessages = {
   keepAlive: KEEP_ALIVE,
   modelList,
   metadataHeaders: METADATA_HEADERS,
+  guarded,
   errorBody,
   errorEvent,
 } satisfies Dialect;

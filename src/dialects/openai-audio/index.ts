@@ -51,14 +51,12 @@ export const openAiTranscriptions = formDialect({
   name: 'openai-transcriptions',
   operation: 'transcription',
   pattern: '/audio/transcriptions',
-  uploads: true,
   keys: ['stream', 'response_format'],
   peek(values) {
     const stream = values.flag('stream');
     return typeof stream === 'boolean' ? { stream, format: formatOf(values), counted: {} } : stream;
   },
   answers: transcripts,
-  orJson: false,
   translation: {
     to: ['transcription'],
     toInference: onlyForms,
@@ -72,11 +70,9 @@ export const openAiTranslations = formDialect({
   name: 'openai-translations',
   operation: 'audio-translation',
   pattern: '/audio/translations',
-  uploads: true,
   keys: ['response_format'],
   peek: (values) => ({ format: formatOf(values), counted: {} }),
   answers: { ...transcript, media: 'any' },
-  orJson: false,
   translation: {
     to: ['audio-translation'],
     toInference: onlyForms,

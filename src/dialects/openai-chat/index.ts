@@ -5,6 +5,7 @@ import { answerForm } from './answer-form.ts';
 import { eventWriter } from './event-writer.ts';
 import { followStream } from './follow-stream.ts';
 import { fromInference } from './from-inference.ts';
+import { guarded } from './guarded.ts';
 import { ChatScan } from './peek.ts';
 import { promptText } from './prompt-text.ts';
 import { splice } from './splice.ts';
@@ -23,6 +24,7 @@ export const openAiChat = {
   answerText,
   translation: { to: ['chat', 'messages'], toInference, fromInference, eventWriter },
   followStream,
+  guarded,
   errorBody,
   errorEvent,
 } satisfies Dialect;

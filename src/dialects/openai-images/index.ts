@@ -14,6 +14,9 @@ import { fromForm, fromJson } from './to-inference.ts';
 
 const KEYS = ['n', 'stream', 'size', 'quality', 'response_format'];
 const whole = jsonAnswers(['svg_usage']);
+/** What OpenAI takes where none is named; its variations were made by one model alone. */
+const DEFAULT_MODEL = 'gpt-image-1.5';
+const VARIED_BY = 'dall-e-2';
 
 /** OpenAI's images: https://platform.openai.com/docs/api-reference/images/create */
 export const openAiImages = jsonDialect({
@@ -21,6 +24,7 @@ export const openAiImages = jsonDialect({
   operation: 'image',
   patterns: ['/images/generations'],
   required: ['prompt'],
+  defaultModel: DEFAULT_MODEL,
   more: {
     keys: KEYS,
     read: (scan, body, first) =>
@@ -43,7 +47,8 @@ export const openAiImageEdits = formDialect({
   keys: KEYS,
   peek: peekImages,
   answers: streamed('image_edit'),
-  orJson: true,
+  jsonRequires: ['prompt'],
+  defaultModel: DEFAULT_MODEL,
   translation: { to: ['image-edit'], toInference: fromJson('edit'), fromForm: fromForm('edit'), fromInference },
 });
 
@@ -59,7 +64,7 @@ export const openAiImageVariations = formDialect({
     return said instanceof GatewayError ? said : { ...said, stream: false };
   },
   answers: whole,
-  orJson: false,
+  defaultModel: VARIED_BY,
   translation: {
     to: ['image-variation'],
     toInference: fromJson('variation'),

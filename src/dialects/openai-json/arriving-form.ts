@@ -3,9 +3,19 @@ import { MultipartStream } from '../../codec/multipart-stream.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import type { FilePart, ReadForm } from '../../inference/form-part.ts';
-import { ambiguousPart, countOfWord, type FormValues, flagOfWord, MODEL, malformedForm, noForm } from './form-scan.ts';
+import {
+  ambiguousPart,
+  countOfWord,
+  type FormValues,
+  flagOfWord,
+  MODEL,
+  malformedForm,
+  noForm,
+  unnamed,
+} from './form-scan.ts';
 import { MAX_MODEL_BYTES, missing, type NamedModel, wrong } from './request-scan.ts';
 
+const CR = 0x0d;
 /** Of all texts together: they are kept, while files pass. */
 const MAX_TEXTS_BYTES = 1_048_576;
 
@@ -23,6 +33,8 @@ export class ArrivingForm implements FormValues {
   #start = 0;
   #pieces: Buffer[] = [];
   #textBytes = 0;
+  /** Where the first boundary begins, once it came: some forms begin with a line end. */
+  #firstAt = -1;
 
   constructor(contentType: string | undefined, wanted: ReadonlySet<string>) {
     this.#wanted = wanted;
@@ -41,6 +53,7 @@ export class ArrivingForm implements FormValues {
   /** The bytes may be changed afterwards. */
   take(bytes: Uint8Array): void {
     if (this.fault !== undefined) return;
+    if (this.#firstAt < 0 && bytes.length > 0) this.#firstAt = bytes[0] === CR ? 2 : 0;
     this.#stream?.take(bytes);
     const told = this.#stream?.fault;
     if (told !== undefined) this.fault ??= malformedForm(`${told}.`);
@@ -62,9 +75,10 @@ export class ArrivingForm implements FormValues {
     return { boundary: this.#boundary, fields, files: this.#files, tooLong: undefined };
   }
 
-  model(): OrError<NamedModel> {
+  /** `otherwise`: where the form names none; undefined: it has to. */
+  model(otherwise?: string): OrError<NamedModel> {
     const field = this.#fields.find(({ name }) => name === MODEL);
-    if (field === undefined) return missing(MODEL);
+    if (field === undefined) return otherwise === undefined ? missing(MODEL) : unnamed(otherwise, this.#firstAt);
     const { value: model, start: modelStart, end: modelEnd } = field;
     if (modelEnd - modelStart > MAX_MODEL_BYTES) return wrong(MODEL, 'It may have up to 256 characters.');
     return { model, modelStart, modelEnd };

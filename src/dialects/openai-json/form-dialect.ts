@@ -1,3 +1,4 @@
+import type { Edit } from '../../codec/key-rules.ts';
 import { meansForm } from '../../codec/multipart.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
@@ -11,15 +12,14 @@ import type {
   FormName,
   PeekedRequest,
   RequestScan,
-  ScannedRequest,
   SpliceEdits,
   UploadScan,
 } from '../dialect.ts';
 import { ArrivingForm } from './arriving-form.ts';
-import { editedBody, quoted } from './edited-body.ts';
+import { editedBody } from './edited-body.ts';
 import { errorBody, errorEvent } from './error-body.ts';
-import { FormScan, type FormValues, overriddenForm } from './form-scan.ts';
-import { JsonScan, keysOf } from './json-dialect.ts';
+import { FormScan, type FormValues, MODEL, overriddenForm, partOf } from './form-scan.ts';
+import { JsonScan, jsonModelEdit, keysOf } from './json-dialect.ts';
 import type { JsonRequestScan, NamedModel } from './request-scan.ts';
 
 export interface FilesForm {
@@ -30,10 +30,13 @@ export interface FilesForm {
   readonly keys: readonly string[];
   peek(values: FormValues): OrError<Partial<PeekedRequest>>;
   readonly answers: AnswerForm;
-  /** Its requests may be JSON as well, with files named by their addresses. */
-  readonly orJson: boolean;
-  /** Its files may be large: a form is not collected, but read as it arrives. */
-  readonly uploads?: true;
+  /**
+   * The keys without which OpenAI refuses a request as JSON, whose files are named by their addresses. It is collected.
+   * Absent: there are forms alone.
+   */
+  readonly jsonRequires?: readonly string[];
+  /** Asked where the client names no model; absent: it has to. */
+  readonly defaultModel?: string;
   readonly translation?: Omit<DialectTranslation, 'fromForm'> & {
     fromForm(form: ReadForm, model: string): OrError<NeutralRequest>;
   };
@@ -45,11 +48,18 @@ interface PeekedForm extends PeekedRequest, NamedModel {
   readonly form: ReadForm | undefined;
 }
 
-/** A form whose requests bring files, as `multipart/form-data`. They are passed on as they are, but for the model's name. */
+/**
+ * A form whose requests bring files, as `multipart/form-data`. They are passed on as they are, but for the model's name, and
+ * not collected: the files may be large.
+ */
 export function formDialect(form: FilesForm): Dialect {
-  const { translation } = form;
+  const { translation, defaultModel, jsonRequires } = form;
   const wanted = new Set(['model', ...form.keys]);
-  const asJson = { required: [], more: { keys: form.keys, read: jsonPeek(form) } };
+  const asJson = {
+    required: jsonRequires ?? [],
+    more: { keys: form.keys, read: jsonPeek(form) },
+    ...(defaultModel !== undefined && { defaultModel }),
+  };
   const jsonKeys = keysOf(asJson);
   return {
     name: form.name,
@@ -57,22 +67,18 @@ export function formDialect(form: FilesForm): Dialect {
     routes: [{ method: 'POST', pattern: form.pattern }],
     usageParameter: undefined,
     scan: ({ headers: { contentType } }) =>
-      form.orJson && !meansForm(contentType)
+      jsonRequires && !meansForm(contentType)
         ? new JsonScan(jsonKeys, asJson)
         : new FilesScan(new FormScan(contentType, wanted), form),
-    splice: (body, { modelStart, modelEnd, form: read }: PeekedForm, { modelId }: SpliceEdits) =>
-      editedBody(body, [
-        { start: modelStart, end: modelEnd, bytes: read === undefined ? quoted(modelId) : Buffer.from(modelId) },
-      ]),
-    ...(form.uploads && {
-      uploads: ({ headers: { contentType } }: ScannedRequest) =>
-        new FormUpload(new ArrivingForm(contentType, wanted), form),
-      pieces: ({ modelStart, modelEnd }: PeekedForm, { modelId }: SpliceEdits, length: number) => [
-        { start: 0, end: modelStart },
-        Buffer.from(modelId),
-        { start: modelEnd, end: length },
-      ],
-    }),
+    splice: (body, peeked: PeekedForm, { modelId }: SpliceEdits) => editedBody(body, [modelEdit(peeked, modelId)]),
+    uploads: {
+      takes: (contentType) => !jsonRequires || meansForm(contentType),
+      scan: ({ headers: { contentType } }) => new FormUpload(new ArrivingForm(contentType, wanted), form),
+    },
+    pieces: (peeked: PeekedForm, { modelId }, length) => {
+      const { start, end, bytes } = modelEdit(peeked, modelId);
+      return [{ start: 0, end: start }, bytes, { start: end, end: length }];
+    },
     overridden: (body, params, { headers: { contentType } }) => overriddenForm(body, params, contentType),
     answers: form.answers,
     promptText: () => ({ text: '', extraTokens: 0, scale: 1 }),
@@ -88,6 +94,12 @@ export function formDialect(form: FilesForm): Dialect {
       },
     }),
   };
+}
+
+/** In a form without a model it becomes the first part. */
+function modelEdit({ modelStart: start, modelEnd: end, form }: PeekedForm, modelId: string): Edit {
+  if (form === undefined) return jsonModelEdit({ modelStart: start, modelEnd: end }, modelId);
+  return { start, end, bytes: Buffer.from(end > start ? modelId : partOf(form.boundary, MODEL, modelId)) };
 }
 
 function whole({ tooLong }: ReadForm): GatewayError | undefined {
@@ -123,7 +135,7 @@ class FilesScan implements RequestScan {
     const scan = this.#scan;
     const fault = scan.fault(body);
     if (fault) return fault;
-    const named = scan.model(body);
+    const named = scan.model(body, this.#form.defaultModel);
     if (named instanceof GatewayError) return named;
     const said = this.#form.peek({
       word: (name) => scan.word(body, name),
@@ -148,7 +160,7 @@ class FormUpload implements UploadScan {
     return this.#arriving.fault;
   }
 
-  /** Its file is on its way, and whom it goes to is known. */
+  /** Its file is on its way, and whom it goes to is known. A form that names no model may still name one behind it. */
   get mayBegin(): boolean {
     const { isInFile } = this.#arriving;
     return isInFile && !(this.#arriving.model() instanceof GatewayError);
@@ -165,7 +177,7 @@ class FormUpload implements UploadScan {
   result(): OrError<PeekedForm> {
     const arriving = this.#arriving;
     if (arriving.fault) return arriving.fault;
-    const named = arriving.model();
+    const named = arriving.model(this.#form.defaultModel);
     if (named instanceof GatewayError) return named;
     const said = this.#form.peek(arriving);
     if (said instanceof GatewayError) return said;

@@ -47,9 +47,10 @@ export class FormScan implements BodyScan {
     return fault && fromFault(fault);
   }
 
-  model(body: Buffer): OrError<NamedModel> {
+  /** `otherwise`: where the form names none; undefined: it has to. */
+  model(body: Buffer, otherwise?: string): OrError<NamedModel> {
     const part = this.#scan?.parts.get(MODEL);
-    if (part === undefined) return missing(MODEL);
+    if (part === undefined) return otherwise === undefined ? missing(MODEL) : unnamed(otherwise, body.indexOf('--'));
     const { start: modelStart, end: modelEnd } = part;
     if (modelEnd - modelStart > MAX_MODEL_BYTES) return wrong(MODEL, 'It may have up to 256 characters.');
     return { model: body.toString('utf8', modelStart, modelEnd), modelStart, modelEnd };
@@ -125,16 +126,29 @@ export function overriddenForm(
   for (const [name, value] of Object.entries(params)) {
     const written = typeof value === 'string' ? value : JSON.stringify(value);
     const part = scan.parts.get(name);
-    const head = `--${boundary}\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n`;
     // Some forms begin with a line end.
     const start = part?.start ?? body.indexOf('--');
-    edits.push({ start, end: part?.end ?? start, bytes: Buffer.from(part ? written : `${head}${written}\r\n`) });
+    edits.push({
+      start,
+      end: part?.end ?? start,
+      bytes: Buffer.from(part ? written : partOf(boundary, name, written)),
+    });
   }
   const edited = editedBody(
     body,
     edits.sort((one, other) => one.start - other.start),
   );
   return Buffer.isBuffer(edited) ? edited : Buffer.concat(edited);
+}
+
+/** The part, to stand in front of another one. */
+export function partOf(boundary: string, name: string, value: string): string {
+  return `--${boundary}\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;
+}
+
+/** Nothing to be replaced: the model is to be written at `at`, in front of the first boundary. */
+export function unnamed(model: string, at: number): NamedModel {
+  return { model, modelStart: at, modelEnd: at };
 }
 
 function fromFault(fault: FormFault): GatewayError {

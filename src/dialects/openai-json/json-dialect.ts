@@ -53,7 +53,7 @@ export function jsonDialect(form: JsonForm): Dialect {
     routes: form.patterns.map((pattern) => ({ method: 'POST', pattern })),
     usageParameter: undefined,
     scan: () => new JsonScan(keys, form),
-    splice: (body, peeked: PeekedJson, { modelId }: SpliceEdits) => editedBody(body, [modelEdit(peeked, modelId)]),
+    splice: (body, peeked: PeekedJson, { modelId }: SpliceEdits) => editedBody(body, [jsonModelEdit(peeked, modelId)]),
     answers: { ...(form.answers ?? jsonAnswers(form.answerKeys)), ...(vectors && { vectors }) },
     promptText: (body) => form.promptText(objectOf(body) ?? {}),
     // Nothing of the answer is text that was generated.
@@ -108,7 +108,10 @@ function unnamed(body: Buffer, model: string): NamedModel {
   return { model, modelStart: at, modelEnd: at };
 }
 
-function modelEdit({ modelStart: start, modelEnd: end }: NamedModel, modelId: string): Edit {
+export function jsonModelEdit(
+  { modelStart: start, modelEnd: end }: Pick<NamedModel, 'modelStart' | 'modelEnd'>,
+  modelId: string,
+): Edit {
   if (end > start) return { start, end, bytes: quoted(modelId) };
   // A required key follows it.
   return { start, end, bytes: Buffer.from(`"model":${JSON.stringify(modelId)},`) };

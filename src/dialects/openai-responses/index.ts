@@ -7,6 +7,7 @@ import { errorEvent } from './error-event.ts';
 import { eventWriter } from './event-writer.ts';
 import { followStream } from './follow-stream.ts';
 import { fromInference } from './from-inference.ts';
+import { guarded } from './guarded.ts';
 import { ResponsesScan, repeated } from './peek.ts';
 import { promptText } from './prompt-text.ts';
 import { splice } from './splice.ts';
@@ -31,6 +32,7 @@ export const openAiResponses = {
   followStream,
   conversation: { turnItems, continued },
   metadataHeaders: METADATA_HEADERS,
+  guarded,
   errorBody,
   errorEvent,
 } satisfies Dialect;

@@ -1,9 +1,9 @@
 import { countOf, parseObject } from '../../codec/json-value.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { InferenceRequest } from '../../inference/request.ts';
+import { awsError } from '../base/aws-error.ts';
 import { jsonBody } from '../base/json-body.ts';
 import type { TranslationTarget, Wire } from '../provider.ts';
-import { toError } from './to-error.ts';
 import { toRequest } from './to-request.ts';
 
 /**
@@ -19,7 +19,7 @@ export const bedrockCountTokensWire: Wire = {
   forwards: [],
   path: ({ modelId }) => `/model/${encodeURIComponent(modelId)}/count-tokens`,
   toUsage: () => undefined,
-  toError,
+  toError: awsError,
   translation: {
     toRequest(request: InferenceRequest, target: TranslationTarget) {
       const made = toRequest(request, target);

@@ -4,9 +4,9 @@ import type { OrError } from '../../core/exchange.ts';
 import type { EmbeddingRequest } from '../../inference/embedding.ts';
 import type { InferenceEvent } from '../../inference/event.ts';
 import type { Usage } from '../../inference/usage.ts';
+import { awsError } from '../base/aws-error.ts';
 import { jsonBody } from '../base/json-body.ts';
 import type { Wire } from '../provider.ts';
-import { toError } from './to-error.ts';
 
 /** What the makers of embedding models on Bedrock call things; each has a body of its own. */
 interface Family {
@@ -69,7 +69,7 @@ export const bedrockEmbeddingsWire: Wire = {
   forwards: [],
   path: ({ modelId }) => `/model/${encodeURIComponent(modelId)}/invoke`,
   toUsage,
-  toError,
+  toError: awsError,
   translation: { maxInputs: (modelId) => familyOf(modelId)?.maxInputs, toRequest, fromResponse },
 };
 

@@ -3,9 +3,9 @@ import { isArray, isObject, type JsonObject, objectOf, parseObject, stringOf } f
 import type { InferenceEvent } from '../../inference/event.ts';
 import type { EventReader } from '../provider.ts';
 import { pushCitation } from './citations.ts';
+import { statusOfType } from './exception-status.ts';
 import { toFinishReason } from './finish-reason.ts';
 import { isServerTool, pushBeside, pushMedia, pushServerTool } from './from-block.ts';
-import { statusOfType } from './to-error.ts';
 import { toUsage } from './to-usage.ts';
 
 /** https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html */

@@ -4,10 +4,10 @@ import type { OrError } from '../../core/exchange.ts';
 import type { InferenceEvent } from '../../inference/event.ts';
 import type { ImageRequest } from '../../inference/image.ts';
 import type { Operation } from '../../inference/operation.ts';
+import { awsError } from '../base/aws-error.ts';
 import { ratioOf, sizeOf } from '../base/image-size.ts';
 import { InlineBody } from '../base/inline-data.ts';
 import type { MadeRequest, Wire } from '../provider.ts';
-import { toError } from './to-error.ts';
 
 /** What the makers of image models on Bedrock call things. */
 interface Family {
@@ -36,7 +36,7 @@ function imagesWire(name: string, operation: Operation): Wire {
     forwards: [],
     path: ({ modelId }) => `/model/${encodeURIComponent(modelId)}/invoke`,
     toUsage: () => undefined,
-    toError,
+    toError: awsError,
     translation: {
       maxInputs: (modelId) => familyOf(modelId)?.maxImages,
       toRequest(request: ImageRequest) {

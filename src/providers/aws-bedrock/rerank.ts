@@ -3,9 +3,9 @@ import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import type { InferenceEvent } from '../../inference/event.ts';
 import type { RerankRequest } from '../../inference/rerank.ts';
+import { awsError } from '../base/aws-error.ts';
 import { jsonBody } from '../base/json-body.ts';
 import type { MadeRequest, TranslationTarget, Wire } from '../provider.ts';
-import { toError } from './to-error.ts';
 
 /** https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent-runtime_Rerank.html, at an address of its own. */
 export const bedrockRerankWire: Wire = {
@@ -18,7 +18,7 @@ export const bedrockRerankWire: Wire = {
   path: () => '/rerank',
   // It tells no usage: it bills by the query.
   toUsage: () => undefined,
-  toError,
+  toError: awsError,
   translation: { toRequest, fromResponse },
 };
 

@@ -1,10 +1,11 @@
-import { isArray, isObject, objectOf, stringOf } from '../../codec/json-value.ts';
+import { objectOf, stringOf } from '../../codec/json-value.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import { changedMarkers } from '../../inference/cache-marker.ts';
 import type { InferenceRequest } from '../../inference/request.ts';
 import { outputSchema } from '../anthropic-messages/output-schema.ts';
 import { jsonBody } from '../base/json-body.ts';
+import { type OwnParameters, ownParameters } from '../base/openai-parameters.ts';
 import type { TranslationTarget } from '../provider.ts';
 import { cachePoints, type ModelFields, modelFields } from './model-fields.ts';
 import { toConversation } from './to-messages.ts';
@@ -65,34 +66,12 @@ const OWN: ReadonlySet<string> = new Set([
   'requestMetadata',
   'additionalModelResponseFieldPaths',
 ]);
-const RENAMED: ReadonlySet<string> = new Set(['service_tier', 'metadata', 'safety_identifier']);
-/** Whether a value of a parameter that Bedrock has no word for may be left out; what may not is refused by name. */
-const LEFT_OUT: ReadonlyMap<string, (value: unknown) => boolean> = new Map([
-  ['frequency_penalty', always],
-  ['presence_penalty', always],
-  ['seed', always],
-  ['prediction', always],
-  ['verbosity', always],
-  ['store', always],
-  ['prompt_cache_key', always],
-  ['prompt_cache_retention', always],
-  ['n', (value: unknown) => value === 1],
-  ['logprobs', (value: unknown) => value === false],
-  ['top_logprobs', (value: unknown) => value === 0],
-  ['logit_bias', (value: unknown) => isObject(value) && Object.keys(value).length === 0],
-  ['modalities', (value: unknown) => isArray(value) && value.every((kind) => kind === 'text')],
-  ['audio', never],
-  ['web_search_options', never],
-  ['functions', never],
-  ['function_call', never],
-]);
-
-function always(): boolean {
-  return true;
-}
-function never(): boolean {
-  return false;
-}
+const PARAMETERS: OwnParameters = {
+  vendor: 'Bedrock',
+  read: new Set(['service_tier', 'metadata', 'safety_identifier']),
+  // Hints on how to sample: OpenAI promises no exact effect either.
+  harmless: new Set(['frequency_penalty', 'presence_penalty', 'seed']),
+};
 
 interface Others {
   own: Record<string, unknown>;
@@ -101,17 +80,14 @@ interface Others {
 }
 
 function otherParameters(extra: Readonly<Record<string, unknown>>): OrError<Others> {
+  const kept = ownParameters(extra, PARAMETERS);
+  if (kept instanceof GatewayError) return kept;
   const own: Record<string, unknown> = {};
   const additional: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(extra)) {
-    if (RENAMED.has(key)) continue;
-    const mayBeLeftOut = LEFT_OUT.get(key);
+  for (const [key, value] of Object.entries(kept)) {
     if (key === 'additionalModelRequestFields') Object.assign(additional, objectOf(value));
     else if (OWN.has(key)) own[key] = value;
-    else if (mayBeLeftOut === undefined) additional[key] = value;
-    else if (!mayBeLeftOut(value)) {
-      return new GatewayError('unsupported_parameter', { param: key, detail: `Bedrock has nothing for \`${key}\`.` });
-    }
+    else additional[key] = value;
   }
   return { own, additional };
 }

@@ -1,7 +1,7 @@
+import { awsError } from '../base/aws-error.ts';
 import type { Wire } from '../provider.ts';
 import { eventReader } from './from-event.ts';
 import { fromResponse } from './from-response.ts';
-import { toError } from './to-error.ts';
 import { toRequest } from './to-request.ts';
 import { toUsage } from './to-usage.ts';
 
@@ -16,7 +16,7 @@ export const bedrockConverseWire: Wire = {
   // Model ids hold `:` and, where they are ARNs, `/`.
   path: ({ modelId }, { stream }) => `/model/${encodeURIComponent(modelId)}/${stream ? 'converse-stream' : 'converse'}`,
   toUsage,
-  toError,
+  toError: awsError,
   // It reads from s3:// alone.
   translation: { toRequest, fromResponse, eventReader, takesBytesAlone: () => true },
 };

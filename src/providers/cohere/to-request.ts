@@ -1,14 +1,15 @@
-import { isArray, isObject } from '../../codec/json-value.ts';
+import { isArray } from '../../codec/json-value.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import type { InferenceRequest, Tool } from '../../inference/request.ts';
 import { jsonBody } from '../base/json-body.ts';
+import { type OwnParameters, ownParameters } from '../base/openai-parameters.ts';
 import { thinking, thinks } from './thinking.ts';
 import { toConversation } from './to-messages.ts';
 
 /** https://docs.cohere.com/reference/chat */
 export function toRequest(request: InferenceRequest): OrError<{ body: Buffer; headers: readonly string[] }> {
-  const others = otherParameters(request.extra);
+  const others = ownParameters(request.extra, PARAMETERS);
   if (others instanceof GatewayError) return others;
   const [native] = request.nativeTools ?? [];
   if (native !== undefined) {
@@ -30,6 +31,7 @@ export function toRequest(request: InferenceRequest): OrError<{ body: Buffer; he
     stop_sequences: request.stop?.filter((text) => text !== ''),
     response_format: responseFormat(request),
     thinking: thinking(request),
+    logprobs: request.extra['logprobs'],
     ...others,
     documents: documents.length > 0 ? documents : undefined,
   };
@@ -67,42 +69,9 @@ function responseFormat({ responseFormat: format }: InferenceRequest): object | 
   return { type: 'json_object', json_schema: format.type === 'json-schema' ? format.schema : undefined };
 }
 
-/** Whether a value of a parameter that Cohere has no word for may be left out; what may not is refused by name. */
-const LEFT_OUT: ReadonlyMap<string, (value: unknown) => boolean> = new Map([
-  ['store', always],
-  ['metadata', always],
-  ['prediction', always],
-  ['verbosity', always],
-  ['service_tier', always],
-  ['prompt_cache_key', always],
-  ['prompt_cache_retention', always],
-  ['safety_identifier', always],
-  ['n', (value: unknown) => value === 1],
-  ['top_logprobs', (value: unknown) => value === 0],
-  ['logit_bias', (value: unknown) => isObject(value) && Object.keys(value).length === 0],
-  ['modalities', (value: unknown) => isArray(value) && value.every((kind) => kind === 'text')],
-  ['audio', never],
-  ['web_search_options', never],
-  ['functions', never],
-  ['function_call', never],
-]);
-
-function always(): boolean {
-  return true;
-}
-function never(): boolean {
-  return false;
-}
-
-/** `seed`, penalties and `logprobs` have the same name; Cohere's own (`documents`, `citation_options`) pass as they are. */
-function otherParameters(extra: Readonly<Record<string, unknown>>): OrError<Record<string, unknown>> {
-  const kept: [string, unknown][] = [];
-  for (const [key, value] of Object.entries(extra)) {
-    const mayBeLeftOut = LEFT_OUT.get(key);
-    if (mayBeLeftOut === undefined) kept.push([key, value]);
-    else if (!mayBeLeftOut(value)) {
-      return new GatewayError('unsupported_parameter', { param: key, detail: `Cohere has nothing for \`${key}\`.` });
-    }
-  }
-  return Object.fromEntries(kept);
-}
+/** `seed` and the penalties have the same name; Cohere's own (`documents`, `citation_options`) pass as they are. */
+const PARAMETERS: OwnParameters = {
+  vendor: 'Cohere',
+  read: new Set(['logprobs']),
+  harmless: new Set(['metadata', 'safety_identifier', 'service_tier']),
+};

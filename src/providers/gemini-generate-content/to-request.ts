@@ -1,8 +1,9 @@
-import { isArray, isObject, objectOf, stringOf } from '../../codec/json-value.ts';
+import { isArray, objectOf, stringOf } from '../../codec/json-value.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import type { InferenceRequest } from '../../inference/request.ts';
 import { jsonBody } from '../base/json-body.ts';
+import { type OwnParameters, ownParameters } from '../base/openai-parameters.ts';
 import { modelFamily } from './model-family.ts';
 import { thinkingConfig } from './thinking.ts';
 import { toConversation } from './to-contents.ts';
@@ -10,7 +11,7 @@ import { toolConfig, toTools } from './to-tools.ts';
 
 /** https://ai.google.dev/api/generate-content#method:-models.generatecontent. The model stands in the path. */
 export function toRequest(request: InferenceRequest): OrError<{ body: Buffer; headers: readonly string[] }> {
-  const others = otherParameters(request.extra);
+  const others = ownParameters(request.extra, PARAMETERS);
   if (others instanceof GatewayError) return others;
   const family = modelFamily(request.model);
   const conversation = toConversation(request.messages, family);
@@ -25,6 +26,7 @@ export function toRequest(request: InferenceRequest): OrError<{ body: Buffer; he
     toolConfig: toolConfig(request),
     safetySettings: extra['safety_settings'] ?? extra['safetySettings'],
     cachedContent: extra['cached_content'] ?? extra['cachedContent'],
+    serviceTier: serviceTier(extra['service_tier']),
     ...others,
     generationConfig: {
       temperature: request.temperature,
@@ -48,60 +50,29 @@ export function toRequest(request: InferenceRequest): OrError<{ body: Buffer; he
   return { body: jsonBody(body), headers: [] };
 }
 
-/** Read above, under another name. */
-const RENAMED: ReadonlySet<string> = new Set([
-  'safety_settings',
-  'safetySettings',
-  'cached_content',
-  'cachedContent',
-  'generation_config',
-  'generationConfig',
-  'n',
-  'seed',
-  'presence_penalty',
-  'frequency_penalty',
-  'logprobs',
-  'top_logprobs',
-  'modalities',
-  'audio',
-  'web_search_options',
-]);
-
-/** Whether a value of a parameter that Gemini has no word for may be left out; what may not is refused by name. */
-const LEFT_OUT: ReadonlyMap<string, (value: unknown) => boolean> = new Map([
-  ['store', always],
-  ['metadata', always],
-  ['prompt_cache_key', always],
-  ['prompt_cache_retention', always],
-  ['prediction', always],
-  ['verbosity', always],
-  ['service_tier', always],
-  ['safety_identifier', always],
-  ['logit_bias', (value: unknown) => isObject(value) && Object.keys(value).length === 0],
-  ['functions', never],
-  ['function_call', never],
-]);
-
-function always(): boolean {
-  return true;
-}
-function never(): boolean {
-  return false;
-}
-
-/** Gemini's own parameters pass as they are; it refuses by name what it does not know. */
-function otherParameters(extra: Readonly<Record<string, unknown>>): OrError<Record<string, unknown>> {
-  const kept: [string, unknown][] = [];
-  for (const [key, value] of Object.entries(extra)) {
-    if (RENAMED.has(key)) continue;
-    const mayBeLeftOut = LEFT_OUT.get(key);
-    if (mayBeLeftOut === undefined) kept.push([key, value]);
-    else if (!mayBeLeftOut(value)) {
-      return new GatewayError('unsupported_parameter', { param: key, detail: `Gemini has nothing for \`${key}\`.` });
-    }
-  }
-  return Object.fromEntries(kept);
-}
+/** Gemini's own parameters pass as they are. */
+const PARAMETERS: OwnParameters = {
+  vendor: 'Gemini',
+  read: new Set([
+    'safety_settings',
+    'safetySettings',
+    'cached_content',
+    'cachedContent',
+    'service_tier',
+    'generation_config',
+    'generationConfig',
+    'n',
+    'seed',
+    'presence_penalty',
+    'frequency_penalty',
+    'logprobs',
+    'top_logprobs',
+    'modalities',
+    'audio',
+    'web_search_options',
+  ]),
+  harmless: new Set(['metadata', 'safety_identifier']),
+};
 
 /** https://ai.google.dev/gemini-api/docs/structured-output */
 function responseFormat({ responseFormat: format }: InferenceRequest): object {
@@ -109,6 +80,12 @@ function responseFormat({ responseFormat: format }: InferenceRequest): object {
   if (format.type === 'json') return { responseMimeType: 'application/json' };
   const { $schema: _dialect, ...schema } = objectOf(format.schema) ?? {};
   return { responseMimeType: 'application/json', responseJsonSchema: schema };
+}
+
+/** OpenAI's `default` is Gemini's `standard`; its `auto` leaves the choice to the provider, as saying nothing does. */
+function serviceTier(value: unknown): string | undefined {
+  if (value === 'default') return 'standard';
+  return value === 'flex' || value === 'priority' ? value : undefined;
 }
 
 function modalities(value: unknown): string[] | undefined {

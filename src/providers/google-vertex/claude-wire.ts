@@ -31,8 +31,10 @@ export const claudeOnVertexWire: Wire = {
   toError,
   envelope: {
     form: 'anthropic-messages',
-    without: new KeyRules(['model', 'anthropic_version', 'anthropic_beta'].map((key) => ({ key, drop: 'all' }))),
-    pairs: () => `"anthropic_version":"${VERSION}"`,
+    requests: {
+      without: new KeyRules(['model', 'anthropic_version', 'anthropic_beta'].map((key) => ({ key, drop: 'all' }))),
+      pairs: () => `"anthropic_version":"${VERSION}"`,
+    },
   },
   translation: {
     toRequest(request: InferenceRequest) {

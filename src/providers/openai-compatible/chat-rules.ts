@@ -10,6 +10,7 @@ export const HARMLESS: ReadonlySet<string> = new Set([
   'prediction',
   'presence_penalty',
   'prompt_cache_key',
+  'prompt_cache_options',
   'prompt_cache_retention',
   'reasoning_effort',
   'safety_identifier',
@@ -41,6 +42,7 @@ export const ASKS_FOR_NOTHING: Readonly<Record<string, readonly string[]>> = {
 export const OPENAI_ALONE = [
   'prediction',
   'prompt_cache_key',
+  'prompt_cache_options',
   'prompt_cache_retention',
   'safety_identifier',
   'store',

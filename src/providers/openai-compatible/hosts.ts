@@ -117,6 +117,7 @@ export const HOSTS: readonly HostRow[] = [
       'logit_bias',
       'logprobs',
       'prompt_cache_key',
+      'prompt_cache_options',
       'prompt_cache_retention',
       'safety_identifier',
       'service_tier',

@@ -48,6 +48,7 @@ const CHAT_PARAMETERS = [
   'prediction',
   'presence_penalty',
   'prompt_cache_key',
+  'prompt_cache_options',
   'prompt_cache_retention',
   'safety_identifier',
   'seed',

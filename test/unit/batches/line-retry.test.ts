@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { CollectedAnswer } from '../../../src/batches/collected-answer.ts';
 import { retryOf } from '../../../src/batches/line-retry.ts';
-import type { LocalAnswer } from '../../../src/batches/local-exchange.ts';
 import { GatewayError } from '../../../src/core/errors.ts';
 
-const answer = (status: number, headers: string[] = [], error?: GatewayError): LocalAnswer => ({
+const answer = (status: number, headers: string[] = [], error?: GatewayError): CollectedAnswer => ({
   status,
   headers,
   body: Buffer.alloc(0),

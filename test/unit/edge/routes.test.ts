@@ -134,11 +134,18 @@ test('whoever passes on takes what is no path of the gateway’s own, and what y
   const yielding = { ...route('/yields'), yieldsToProvider: true as const };
   const passing = { pattern: '/{+path}', routes: [route('/{+path}')] };
   const table = new RouteTable([own, yielding], [{ pattern: '/planned' }], passing);
-  const taken = (url: string) => table.passing(table.match(url))?.path;
+  const taken = (url: string) => table.passing(table.match(url), 'POST')?.path;
   assert.deepEqual(['/own', '/yields', '/planned', '/other'].map(taken), [
     undefined,
     passing.pattern,
     passing.pattern,
     passing.pattern,
   ]);
+});
+
+test('of a path of the gateway’s own, whoever passes on takes the methods that it does not have', () => {
+  const passing = { pattern: '/{+path}', routes: [route('/{+path}')] };
+  const table = new RouteTable([{ ...route('/models/{+id}'), method: 'GET' }], [], passing);
+  const taken = (method: string) => table.passing(table.match('/v1/models/ft:x'), method)?.path;
+  assert.deepEqual(['GET', 'HEAD', 'DELETE'].map(taken), [undefined, undefined, passing.pattern]);
 });
