@@ -146,20 +146,30 @@ const list = (name: string, key: string): Promise<Response> =>
   });
 
 /** What the official clients keep of a sign-in. */
-class Provider {
-  readonly redirectUrl = REDIRECT;
-  readonly clientMetadata = { client_name: 'An SDK', redirect_uris: [REDIRECT], token_endpoint_auth_method: 'none' };
-  asked: URL | undefined;
-  #client: never | undefined;
-  #tokens: never | undefined;
-  #verifier = '';
-  clientInformation = () => this.#client;
-  saveClientInformation = (client: unknown) => void (this.#client = client as never);
-  tokens = () => this.#tokens;
-  saveTokens = (tokens: unknown) => void (this.#tokens = tokens as never);
-  redirectToAuthorization = (url: URL) => void (this.asked = url);
-  saveCodeVerifier = (verifier: string) => void (this.#verifier = verifier);
-  codeVerifier = () => this.#verifier;
+function provider() {
+  const kept: { client?: unknown; tokens?: unknown; verifier: string; asked?: URL } = { verifier: '' };
+  return {
+    redirectUrl: REDIRECT,
+    clientMetadata: { client_name: 'An SDK', redirect_uris: [REDIRECT], token_endpoint_auth_method: 'none' },
+    get asked(): URL {
+      return kept.asked ?? new URL('http://none');
+    },
+    clientInformation: () => kept.client as never,
+    saveClientInformation: (client: unknown): void => {
+      kept.client = client;
+    },
+    tokens: () => kept.tokens as never,
+    saveTokens: (tokens: unknown): void => {
+      kept.tokens = tokens;
+    },
+    redirectToAuthorization: (url: URL): void => {
+      kept.asked = url;
+    },
+    saveCodeVerifier: (verifier: string): void => {
+      kept.verifier = verifier;
+    },
+    codeVerifier: () => kept.verifier,
+  };
 }
 
 test('a 401 says where a client learns how to sign in, by RFC 9728', async () => {
@@ -178,18 +188,18 @@ test('a 401 says where a client learns how to sign in, by RFC 9728', async () =>
 });
 
 test('the official client of the older line signs in by itself, and a key goes on working', async () => {
-  const provider = new Provider();
+  const authProvider = provider();
   const connect = async () => {
-    const transport = new StreamableHTTPClientTransport(new URL(at('open')), { authProvider: provider as never });
+    const transport = new StreamableHTTPClientTransport(new URL(at('open')), { authProvider });
     const client = new Client({ name: 'test', version: '1' });
     await client.connect(transport as Parameters<Client['connect']>[0]);
     return client;
   };
   await assert.rejects(connect());
-  assert.equal(provider.asked?.searchParams.get('resource'), at('open'));
-  const answer = await agree(provider.asked!.href);
+  assert.equal(authProvider.asked.searchParams.get('resource'), at('open'));
+  const answer = await agree(authProvider.asked.href);
   assert.equal(answer.searchParams.get('iss'), gateway.url);
-  const finishing = new StreamableHTTPClientTransport(new URL(at('open')), { authProvider: provider as never });
+  const finishing = new StreamableHTTPClientTransport(new URL(at('open')), { authProvider });
   await finishing.finishAuth(answer.searchParams.get('code') ?? '');
   const client = await connect();
   assert.equal(textOf(await client.callTool({ name: 'echo', arguments: { text: 'x' } })), 'new: x');
@@ -201,9 +211,9 @@ test('the official client of the older line signs in by itself, and a key goes o
 });
 
 test('the official client of the newer line signs in by itself', async () => {
-  const provider = new Provider();
+  const authProvider = provider();
   const connect = async () => {
-    const transport = new ModernTransport(new URL(at('open')), { authProvider: provider as never });
+    const transport = new ModernTransport(new URL(at('open')), { authProvider });
     const client = new ModernClient(
       { name: 'test', version: '1' },
       { versionNegotiation: { mode: { pin: '2026-07-28' } } },
@@ -212,8 +222,8 @@ test('the official client of the newer line signs in by itself', async () => {
     return client;
   };
   await assert.rejects(connect());
-  const answer = await agree(provider.asked!.href);
-  const finishing = new ModernTransport(new URL(at('open')), { authProvider: provider as never });
+  const answer = await agree(authProvider.asked.href);
+  const finishing = new ModernTransport(new URL(at('open')), { authProvider });
   await finishing.finishAuth(answer.searchParams);
   const client = await connect();
   assert.equal(textOf(await client.callTool({ name: 'echo', arguments: { text: 'x' } })), 'new: x');
