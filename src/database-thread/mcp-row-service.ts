@@ -15,6 +15,7 @@ import {
   putMcpConnection,
   putMcpPending,
   putMcpSignIn,
+  releaseMcpConnection,
   takeMcpPending,
   updateMcpConnection,
 } from '../store/mcp-connections.ts';
@@ -64,6 +65,9 @@ export class McpRowService {
         const { id, version, forMs } = question;
         return (await leaseMcpConnection(database, id, version, now, now + forMs)) ? DONE : ABSENT;
       }
+      case 'release':
+        await releaseMcpConnection(database, question.id, question.version);
+        return DONE;
       case 'update-connection':
         return (await updateMcpConnection(database, question.id, question.version, question.change)) ? DONE : ABSENT;
       case 'delete-connections':

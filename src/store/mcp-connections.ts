@@ -119,6 +119,16 @@ export async function leaseMcpConnection(
   return numUpdatedRows > 0n;
 }
 
+/** It could not be refreshed: whoever comes next may try. */
+export async function releaseMcpConnection({ query }: Query, id: string, version: number): Promise<void> {
+  await query
+    .updateTable('mcp_connections')
+    .set({ leased_until: 0 })
+    .where('id', '=', id)
+    .where('version', '=', version)
+    .execute();
+}
+
 /** False: it is gone, or another one by now. */
 export async function updateMcpConnection(
   { query }: Query,

@@ -7,6 +7,7 @@ export type McpRowQuestion =
   | { readonly kind: 'connections'; readonly filter: McpConnectionFilter }
   | { readonly kind: 'put-connection'; readonly connection: McpConnection }
   | { readonly kind: 'lease'; readonly id: string; readonly version: number; readonly forMs: number }
+  | { readonly kind: 'release'; readonly id: string; readonly version: number }
   | {
       readonly kind: 'update-connection';
       readonly id: string;

@@ -60,6 +60,8 @@ const AHEAD = 0.8;
 /** Longer than a token is waited for. */
 const LEASE_MS = 20_000;
 const LOOK_AGAIN_MS = 250;
+/** An issuer that is away is not asked with every call while the token still works. */
+const TRY_AGAIN_MS = 10_000;
 /** How long a call waits for a user who is agreeing; other gateways are looked at so often. */
 const POLL_MS = 1_000;
 
@@ -69,6 +71,8 @@ export class Connections {
   readonly #known = new GenerationCache<Known>(MAX_KNOWN);
   readonly #refreshing = new Map<string, Promise<Known>>();
   readonly #waiting = new Map<string, Set<() => void>>();
+  /** When a token that still works could not be renewed. */
+  readonly #failedAt = new GenerationCache<number>(MAX_KNOWN);
 
   constructor(options: ConnectionsOptions) {
     this.#options = options;
@@ -82,15 +86,17 @@ export class Connections {
     const { refreshAt, refresh } = secret;
     const now = this.#options.now();
     const { expiresAt } = known.connection;
-    if (refresh !== undefined && refreshAt !== undefined && now >= refreshAt) {
+    const hasEnded = expiresAt !== undefined && now >= expiresAt;
+    const isDue = refreshAt !== undefined && now >= refreshAt && (hasEnded || this.#mayTry(known.connection.id));
+    if (refresh !== undefined && isDue) {
       const underWay = this.#refreshed(place, known);
-      if (expiresAt !== undefined && now >= expiresAt) {
+      if (hasEnded) {
         known = await underWay;
         secret = tokenIn(known) ?? secret;
       }
       // This one still works; why there is no next one the log says.
       else underWay.catch(() => undefined);
-    } else if (expiresAt !== undefined && now >= expiresAt) return undefined;
+    } else if (hasEnded) return undefined;
     return { id: known.connection.id, token: secret.token };
   }
 
@@ -159,6 +165,11 @@ export class Connections {
       await this.#told(key);
     }
     return false;
+  }
+
+  #mayTry(id: string): boolean {
+    const failedAt = this.#failedAt.get(id);
+    return failedAt === undefined || performance.now() - failedAt > TRY_AGAIN_MS;
   }
 
   /** Resolves when something was put there, or after a while. */
@@ -256,6 +267,10 @@ export class Connections {
       log.warn({ server, reason: fault.message }, 'a token of a user for an MCP server could not be renewed');
       // RFC 6749 §5.2: the user took it back, or it ended. Anything else may pass.
       if (fault.code === 'invalid_grant') await this.delete({ id });
+      else {
+        this.#failedAt.set(id, performance.now());
+        await rows.release(id, version);
+      }
       throw new RpcError(
         UPSTREAM_ERROR,
         `Your token for the server \`${server}\` could not be renewed: ${fault.message}.`,

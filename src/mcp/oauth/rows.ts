@@ -41,6 +41,11 @@ export class McpRows {
     return (await this.#asked({ kind: 'lease', id, version, forMs })).kind === 'done';
   }
 
+  /** It could not be refreshed. */
+  async release(id: string, version: number): Promise<void> {
+    await this.#asked({ kind: 'release', id, version });
+  }
+
   async updateConnection(
     id: string,
     version: number,
