@@ -29,6 +29,7 @@ const DEPTHS: Record<string, number> = {
   identity: 3,
   alerts: 3,
   otel: 3,
+  'request-log': 3,
   authentication: 3,
   policy: 3,
   limits: 4,
@@ -76,12 +77,15 @@ const DOORS: Record<string, string[]> = {
   'node:sqlite': ['store'],
   yaml: ['config'],
   '@marcbachmann/cel-js': ['config'],
+  re2js: ['config', 'guardrails'],
   commander: ['main.ts'],
   '@pydantic/genai-prices': ['usage'],
   'gpt-tokenizer': ['usage'],
   '@aws-sdk/credential-providers': ['providers', 'files'],
   aws4fetch: ['files'],
-  re2js: ['guardrails'],
+  minisearch: ['mcp'],
+  'quickjs-emscripten-core': ['code-thread'],
+  '@jitl/quickjs-wasmfile-release-sync': ['code-thread'],
 };
 
 /** Same-depth arrows that are part of the plan: from → to. */

@@ -29,6 +29,8 @@ import type { SharedMemory } from './relay/held-memory.ts';
 import type { MediaFetcher } from './relay/media-by-address.ts';
 import { Relay, type RelayOwner, type RelayResult } from './relay/relay.ts';
 import type { HeavyTranslator } from './relay/request-translation.ts';
+import type { BodyPlan, BodyPolicy } from './request-log/body-policy.ts';
+import type { Capture } from './request-log/capture.ts';
 import { complexityOf } from './routing/complexity.ts';
 import type { ModelRoutes } from './routing/model-routes.ts';
 import type { PlanContext, Route, RoutePlan, Step, StepRetry, StepWaits } from './routing/route-plan.ts';
@@ -51,6 +53,8 @@ export interface Snapshot {
   readonly guardrails?: Guardrails | undefined;
   /** Spans of exchanges are exported. */
   readonly exportsTraces: boolean;
+  /** Whose bodies are kept; undefined: nobody's. */
+  readonly bodies?: BodyPolicy | undefined;
   price(target: Target): Price;
 }
 
@@ -76,6 +80,15 @@ export interface PipelineOptions {
   readonly credentialRefused: (target: Target, error: GatewayError) => void;
   /** An exchange was refused before it reached a target. */
   readonly refused: (exchange: Exchange, error: GatewayError, request: RefusedRequest) => void;
+  /** Absent: no bodies are kept. */
+  readonly requestLog?: CaptureTaker;
+}
+
+/** Takes bodies that are to be kept. */
+export interface CaptureTaker {
+  begin(exchange: Exchange, plan: BodyPlan): Capture;
+  /** Once, when the exchange is over; `record`: undefined where it was refused. */
+  end(exchange: Exchange, capture: Capture, record: ExchangeRecord | undefined): void;
 }
 
 /** As much as is known of a request that was refused, for its record. */
@@ -207,6 +220,8 @@ class Inference implements RelayOwner, PlanContext, BegunInference {
   #admissions: StepAdmissions | undefined;
   /** Made where a target asks for it. */
   #conditionValues: ConditionValues | undefined;
+  /** Undefined: nothing of its bodies is kept. */
+  readonly #capture: Capture | undefined;
 
   constructor(
     exchange: Exchange,
@@ -226,11 +241,19 @@ class Inference implements RelayOwner, PlanContext, BegunInference {
     this.#filters = filters;
     this.#caller = snapshot.callers.of(exchange.principal);
     this.#metadata = requestMetadata(withHeaders(client.metadata, dialect, exchange), this.#caller);
+    this.#capture = snapshot.bodies && this.#captured(snapshot.bodies);
+  }
+
+  #captured(bodies: BodyPolicy): Capture | undefined {
+    const { subject } = this.#exchange.principal;
+    const { logging: wish } = this.#client;
+    const plan = bodies.planOf({ caller: this.#caller, subject, metadata: this.#metadata, wish });
+    return plan && this.#options.requestLog?.begin(this.#exchange, plan);
   }
 
   begin(): void {
     const route = this.#permittedRoute(qualified(this.#peeked.model, this.#client.providerName));
-    if (route instanceof GatewayError) refuse(this.#exchange, route, { model: route.context.target }, this.#options);
+    if (route instanceof GatewayError) this.#refuse(route, { model: route.context.target });
     else this.#admit(route, undefined);
   }
 
@@ -585,7 +608,7 @@ class Inference implements RelayOwner, PlanContext, BegunInference {
       free: this.#peeked.free,
       price,
       estimate,
-      record,
+      record: this.#capture === undefined ? record : this.#recordWithBodies(this.#capture),
       provisional,
       admission: this.#admissions?.close(result.step) ?? this.#admission,
       teamsJson: this.#caller.teamsJson,
@@ -604,8 +627,20 @@ class Inference implements RelayOwner, PlanContext, BegunInference {
     const metadataJson = recordedMetadata(this.#metadata, this.#snapshot.settings);
     const guard = this.#guard;
     guard?.close();
-    const request = { model: this.#model, teamsJson, metadataJson, guardrailsJson: guard?.json };
+    this.#refuse(error, { model: this.#model, teamsJson, metadataJson, guardrailsJson: guard?.json });
+  }
+
+  #refuse(error: GatewayError, request: RefusedRequest): void {
     refuse(this.#exchange, error, request, this.#options);
+    if (this.#capture) this.#options.requestLog?.end(this.#exchange, this.#capture, undefined);
+  }
+
+  /** The record, with the bodies where they are kept. */
+  #recordWithBodies(capture: Capture): (record: ExchangeRecord) => void {
+    return (record) => {
+      this.#options.record(record);
+      this.#options.requestLog?.end(this.#exchange, capture, record);
+    };
   }
 }
 

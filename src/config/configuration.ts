@@ -34,6 +34,90 @@ export interface Configuration {
   guardrailSettings: GuardrailSettings;
   /** gateway-otel-config: each is one more receiver. */
   otel: OtelExportSettings[];
+  /** gateway-global-settings: whether bodies of requests and answers are kept; absent: no. */
+  bodyLogging?: BodyLogging | undefined;
+  /** gateway-logging-config, in order. */
+  loggingRules: LoggingRule[];
+  /** gateway-data-routing-config: the first whose conditions hold; the last one has none. Empty: as the server says. */
+  dataRoutes: DataRoute[];
+  tracingProjects: TracingProject[];
+  /** gateway-data-access-config: what any of them opens may be seen. */
+  dataAccess: DataAccessRule[];
+  /** gateway-request-logger: each gets every exchange whose bodies are kept. */
+  requestLoggers: RequestLoggerHook[];
+}
+
+/** `header`: as `x-tfy-logging-config` of the request says, and `byDefault` where it says nothing. */
+export type BodyLogging = { mode: 'always' } | { mode: 'never' } | { mode: 'header'; byDefault: boolean };
+
+export interface LoggingRule {
+  id: string;
+  /** Absent: everybody. */
+  subjects?: string[];
+  /** As written: its last part is the name of a tracing project. */
+  project?: string | undefined;
+  /** Stands over the settings; `false` over `true`. */
+  bodies?: boolean | undefined;
+  redact: Redaction[];
+}
+
+/** A pattern of RE2 (rules/linear-pattern.ts), and what stands in the place of what it finds. */
+export interface Redaction {
+  pattern: string;
+  replacement: string;
+  /** Absent: none is known. */
+  hint?: string | undefined;
+}
+
+export interface DataRoute {
+  /** All must hold. */
+  when: DataCondition[];
+  /** Bodies go into the store of the gateway; else none are kept. */
+  isOurs: boolean;
+  retentionDays?: number | undefined;
+}
+
+/** One of the values, of that key of the metadata; without a key, of who asked. */
+export interface DataCondition {
+  key: string | undefined;
+  values: string[];
+}
+
+export interface TracingProject {
+  name: string;
+  isOurs: boolean;
+  retentionDays?: number | undefined;
+}
+
+export type DataKind = 'traces' | 'metrics';
+
+export interface DataAccessRule {
+  subjects: string[];
+  dataKinds: DataKind[];
+  scope: 'own' | 'team' | 'all';
+  /** Of the scope `all`: all must hold. */
+  filters: DataCondition[];
+}
+
+/** Holds a secret: never logged. */
+export interface RequestLoggerHook {
+  /** `account/integration`. */
+  name: string;
+  url: string;
+  /** Value of the header `authorization`; absent: none is sent. */
+  authorization?: string | undefined;
+}
+
+/** What holds for all kept bodies. */
+export interface RequestLogSettings {
+  /** Of a request, and of an answer: what is longer is cut there. */
+  maxBodyBytes: number;
+  retentionDays: number;
+  /** Of bodies that wait to be kept, over all threads; what does not fit is dropped and counted. */
+  maxQueuedBytes: number;
+  /** Of exchanges that wait for one webhook; further ones are dropped and counted. */
+  maxQueuedHooks: number;
+  redact: Redaction[];
 }
 
 /** One manifest of what is sent where by OTLP. */
@@ -392,6 +476,7 @@ export interface ServerSettings {
   routing: RoutingLimits;
   mcp: McpSettings;
   otel: OtelSettings;
+  requestLog: RequestLogSettings;
   /** Name of this gateway in a cluster: its hash chain, its share of reservations. Made and kept in data_dir by default. */
   gatewayId?: string;
 }

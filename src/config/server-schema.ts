@@ -1,6 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { z } from 'zod';
 import { signingKey } from './price-list.ts';
+import { redactionPattern } from './rules/redactions.ts';
 import {
   amount,
   keyWithDefault,
@@ -201,6 +202,24 @@ const otel = section(
   }),
 );
 
+const requestLog = section(
+  z.object({
+    max_body_bytes: keyWithDefault(wholeNumber(1, 4_194_304), 65_536).describe(
+      'Of a request, and of an answer, so much is kept; what is longer is cut there.',
+    ),
+    retention_days: keyWithDefault(wholeNumber(1, 36_500), 30).describe('How long bodies are kept.'),
+    max_queued_bytes: keyWithDefault(wholeNumber(65_536, gibibyte), 67_108_864).describe(
+      'Bodies that may wait to be kept, over all threads; further ones are dropped and counted.',
+    ),
+    max_queued_webhooks: keyWithDefault(wholeNumber(1, 100_000), 1_000).describe(
+      'Exchanges that may wait for one webhook; further ones are dropped and counted.',
+    ),
+    redact: restricting(
+      keyWithDefault(z.array(redactionPattern).max(64, { error: 'at most 64 patterns' }), []),
+    ).describe('What is blacked out of every kept body: `preset`, or `pattern` of RE2; and perhaps `replacement`.'),
+  }),
+);
+
 const gatewayIdError = '1 to 64 characters of A–Z a–z 0–9 . _ -';
 const gatewayId = z.string({ error: gatewayIdError }).regex(/^[A-Za-z0-9._-]{1,64}$/, { error: gatewayIdError });
 
@@ -377,6 +396,22 @@ const mcp = section(
       'How long what a server lists is used again, where the server does not say.',
     ),
     max_children: keyWithDefault(wholeNumber(0, 10_000), 64).describe('Bound of processes of `mcp-server/stdio`.'),
+    code_ms: keyWithDefault(wholeNumber(100, 3_600_000), 60_000).describe(
+      'How long one run of code may take, calls of tools included.',
+    ),
+    code_cpu_ms: keyWithDefault(wholeNumber(10, 600_000), 2000).describe(
+      'How long one run of code may compute; waits for tools are not counted.',
+    ),
+    max_code_memory_bytes: keyWithDefault(wholeNumber(16_777_216, gibibyte), 67_108_864).describe(
+      'Bound of the memory of one run of code.',
+    ),
+    max_code_calls: keyWithDefault(wholeNumber(0, 100_000), 100).describe('Bound of the calls of one run of code.'),
+    max_code_runs: keyWithDefault(wholeNumber(1, 256), 4).describe(
+      'Bound of runs of code at once, each on a thread of its own; more are refused.',
+    ),
+    on_changed_tool: keyWithDefault(z.enum(['warn', 'refuse']), 'warn').describe(
+      'What happens with a tool whose description, schema or hints are not those that were seen first: it is told, or neither listed nor called.',
+    ),
     secret: optionalKey(secretText(4096)).describe(
       'Seals sessions and tokens of MCP; the same on all gateways of a cluster. By default made and kept in `data_dir`.',
     ),
@@ -494,6 +529,9 @@ export const serverSchema = z.object({
   metrics: metrics.describe('What metrics tell apart.'),
   routing: routing.describe('When a target of virtual models is out, and how often it is tried again.'),
   otel: otel.describe('Spans and metrics by OTLP, where a `gateway-otel-config` says where to.'),
+  request_log: requestLog.describe(
+    'Bodies of requests and answers, where `gateway-global-settings` says that they are kept.',
+  ),
   mcp: restricting(mcp).describe('Bounds of the MCP gateway.'),
   gateway_id: optionalKey(gatewayId).describe(
     'Name of this gateway in a cluster; by default made and kept in `data_dir`.',

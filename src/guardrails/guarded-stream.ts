@@ -225,7 +225,7 @@ export class GuardedStream extends AnswerFilter {
     }
     if (!this.#holdsAll) {
       this.#release();
-      void askAll(session, plan!, this.#question());
+      session.recorded(askAll(session, plan!, this.#question()));
       this.#finish(done);
       return;
     }

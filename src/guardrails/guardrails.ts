@@ -2,6 +2,7 @@ import type { JsonObject } from '../codec/json-value.ts';
 import type { Configuration } from '../config/configuration.ts';
 import { type GuardrailSettings, HOOKS } from '../config/guardrails/guardrails.ts';
 import { GatewayError } from '../core/errors.ts';
+import type { HttpClient } from '../core/http-client.ts';
 import type { OrError } from '../core/exchange.ts';
 import type { GuardedForm } from '../dialects/guarded-form.ts';
 import type { Caller } from '../policy/caller.ts';
@@ -31,9 +32,10 @@ export function createGuardrails(
     guardrailSettings,
   }: Pick<Configuration, 'guards' | 'guardrailRules' | 'guardrailSettings'>,
   runner: GuardRunner,
+  http: HttpClient,
 ): Guardrails | undefined {
   if (configs.length === 0) return undefined;
-  const guards = makeGuards(configs);
+  const guards = makeGuards(configs, http);
   const plans = new GuardrailPlans(guardrailRules, guards);
   return {
     open(guarded, exchange, asked) {

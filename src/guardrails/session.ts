@@ -77,6 +77,15 @@ export class GuardSession {
     else this.#settled = done;
   }
 
+  /** The record waits for this, and nobody else does. It must not reject. */
+  recorded(work: Promise<unknown>): void {
+    this.#recording += 1;
+    void work.then(() => {
+      this.#recording -= 1;
+      if (this.#recording === 0) this.#settled?.();
+    });
+  }
+
   // ── guards that judge by a few bytes ──────────────────────────────────────
 
   scanOf(set: RecogniserSet, kind: TextKind): TextScan {
@@ -158,11 +167,7 @@ export class GuardSession {
   }
 
   #record(hook: Hook, planned: PlannedGuard, question: GuardQuestion): void {
-    this.#recording += 1;
-    void this.#ask(hook, planned, question).then(() => {
-      this.#recording -= 1;
-      if (this.#recording === 0) this.#settled?.();
-    });
+    this.recorded(this.#ask(hook, planned, question));
   }
 
   /** Never rejects. */

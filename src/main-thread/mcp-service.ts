@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { MessageChannel, Worker } from 'node:worker_threads';
+import { z } from 'zod';
 import type { Configuration } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
@@ -8,7 +9,6 @@ import type { AdminAnswer, AdminRoute } from '../operator/admin/admin-route.ts';
 import type { MetricRegistry } from '../telemetry/metric-registry.ts';
 import type {
   FromMcpThread,
-  McpAdminAnswer,
   McpAdminQuestion,
   McpConfiguration,
   McpCounts,
@@ -35,7 +35,9 @@ export interface McpServiceOptions {
 /** Longer than a process of a server is given to end. */
 const CLOSE_MS = 5_000;
 const ASK_MS = 5_000;
-const NOTHING: McpCounts = { clientSessions: 0, serverSessions: 0, children: 0, calls: [] };
+type Answer = Extract<FromMcpThread, { number: number }>;
+const approval = z.object({ tools: z.array(z.string()).optional() });
+const NOTHING: McpCounts = { clientSessions: 0, serverSessions: 0, children: 0, calls: [], changedTools: [] };
 
 /**
  * The main thread's side of the thread of MCP (mcp-thread/): begins it with the first request, or never, connects each
@@ -43,8 +45,8 @@ const NOTHING: McpCounts = { clientSessions: 0, serverSessions: 0, children: 0, 
  */
 export class McpService implements MainService {
   readonly #options: McpServiceOptions;
-  readonly #asked = new Map<number, (servers: readonly McpServerState[]) => void>();
-  readonly #questions = new Map<number, (answer: McpAdminAnswer) => void>();
+  /** By number: whoever waits for what the thread answers, as the message that it is. */
+  readonly #asked = new Map<number, (answer: Answer) => void>();
   #worker: Worker | undefined;
   #counts = NOTHING;
   #number = 0;
@@ -73,8 +75,18 @@ export class McpService implements MainService {
       {
         method: 'GET',
         path: '/admin/mcp-servers',
-        summary: 'MCP servers: health, era, tools that were seen, sessions, how users are let in.',
+        summary: 'MCP servers: health, era, tools that were seen, those that changed since, sessions, how users are let in.',
         handle: async () => ({ status: 200, json: { data: (await this.#servers()).map(shown) } }),
+      },
+      {
+        method: 'POST',
+        path: '/admin/mcp-servers/:name/approve',
+        summary: 'Takes tools of an MCP server as they are now, which changed since they were first seen.',
+        requestBody: {
+          type: 'object',
+          properties: { tools: { type: 'array', items: { type: 'string' }, description: 'Absent: all that changed.' } },
+        },
+        handle: ({ parameters, body }) => this.#approve(parameters['name'] ?? '', body),
       },
       {
         method: 'GET',
@@ -112,6 +124,23 @@ export class McpService implements MainService {
     ];
   }
 
+  async #approve(server: string, body: unknown): Promise<OrError<AdminAnswer>> {
+    if (!this.#options.configuration().mcpServers.some(({ name }) => name === server)) {
+      const detail = `There is no MCP server \`${server.slice(0, 128)}\`.`;
+      return new GatewayError('not_found', { detail });
+    }
+    const written = approval.safeParse(body ?? {});
+    if (!written.success) {
+      return new GatewayError('invalid_parameter', { param: 'tools', detail: '`tools` is a list of names of tools.' });
+    }
+    const { tools } = written.data;
+    this.#running();
+    const answer = await this.#ask((number) => ({ type: 'approve', number, server, tools }));
+    if (answer?.type !== 'approved') return new GatewayError('mcp_unavailable', { retryAfterMs: 1000 });
+    const { approved } = answer;
+    return { status: 200, json: { approved }, changed: approved };
+  }
+
   async close(): Promise<void> {
     this.#closing = true;
     const worker = this.#worker;
@@ -142,50 +171,22 @@ export class McpService implements MainService {
   }
 
   #heard(message: FromMcpThread): void {
-    switch (message.type) {
-      case 'counts':
-        this.#counts = message.counts;
-        return;
-      case 'log':
-        this.#options.writeLine(message.line);
-        return;
-      case 'closed':
-        this.#onClosed?.();
-        return;
-      case 'rows': {
-        const { number, question } = message;
-        void this.#options.askRows(question).then((answer) => this.#post({ type: 'rows', number, answer }));
-        return;
-      }
-      case 'admin':
-        this.#questions.get(message.number)?.(message.answer);
-        this.#questions.delete(message.number);
-        return;
-      case 'servers':
-        this.#asked.get(message.number)?.(message.servers);
-        this.#asked.delete(message.number);
+    if (message.type === 'counts') this.#counts = message.counts;
+    else if (message.type === 'log') this.#options.writeLine(message.line);
+    else if (message.type === 'closed') this.#onClosed?.();
+    else if (message.type === 'rows') {
+      const { number, question } = message;
+      void this.#options.askRows(question).then((answer) => this.#post({ type: 'rows', number, answer }));
+    } else {
+      this.#asked.get(message.number)?.(message);
+      this.#asked.delete(message.number);
     }
   }
 
-  #askAdmin(question: McpAdminQuestion): Promise<McpAdminAnswer> {
-    this.#running();
-    this.#number += 1;
-    const number = this.#number;
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => {
-        this.#questions.delete(number);
-        resolve('away');
-      }, ASK_MS);
-      this.#questions.set(number, (answer) => {
-        clearTimeout(timer);
-        resolve(answer);
-      });
-      this.#post({ type: 'admin', number, question });
-    });
-  }
-
   async #adminAnswer(question: McpAdminQuestion): Promise<OrError<AdminAnswer>> {
-    const answer = await this.#askAdmin(question);
+    this.#running();
+    const message = await this.#ask((number) => ({ type: 'admin', number, question }));
+    const answer = message?.type === 'admin' ? message.answer : 'away';
     if (answer === 'away') return new GatewayError('database_away', { retryAfterMs: 1000 });
     if (answer === 'absent') return new GatewayError('not_found');
     if (answer === 'done') return { status: 204, ...('id' in question && { changed: [question.id] }) };
@@ -193,7 +194,7 @@ export class McpService implements MainService {
   }
 
   /** From the manifests alone where the thread has not begun, or does not answer. */
-  #servers(): Promise<readonly McpServerState[]> {
+  async #servers(): Promise<readonly McpServerState[]> {
     const written = this.#options.configuration().mcpServers.map(({ name, kind, description }) => ({
       name,
       kind,
@@ -201,19 +202,25 @@ export class McpService implements MainService {
       status: 'unknown',
       sessions: 0,
     }));
-    if (!this.#worker) return Promise.resolve(written);
+    if (!this.#worker) return written;
+    const answer = await this.#ask((number) => ({ type: 'servers', number }));
+    return answer?.type === 'servers' ? answer.servers : written;
+  }
+
+  /** Undefined: it did not answer in time. */
+  #ask(message: (number: number) => ToMcpThread): Promise<Answer | undefined> {
     this.#number += 1;
     const number = this.#number;
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
         this.#asked.delete(number);
-        resolve(written);
+        resolve(undefined);
       }, ASK_MS);
-      this.#asked.set(number, (servers) => {
+      this.#asked.set(number, (answer) => {
         clearTimeout(timer);
-        resolve(servers);
+        resolve(answer);
       });
-      this.#post({ type: 'servers', number });
+      this.#post(message(number));
     });
   }
 
@@ -226,6 +233,12 @@ export class McpService implements MainService {
     registry.single('gauge', 'mcp_client_sessions', 'Sessions of clients of MCP', () => this.#counts.clientSessions);
     registry.single('gauge', 'mcp_server_sessions', 'Sessions with MCP servers', () => this.#counts.serverSessions);
     registry.single('gauge', 'mcp_server_processes', 'Processes of MCP servers that run', () => this.#counts.children);
+    registry.family(
+      'gauge',
+      'mcp_changed_tools',
+      'Tools that are no longer what they were when they were approved',
+      () => this.#counts.changedTools.map(({ server, count }) => ({ labels: { server }, value: count })),
+    );
     const calls = (value: (call: McpCounts['calls'][number]) => number) => () =>
       this.#counts.calls.map((call) => ({
         labels: { server: call.server, outcome: call.outcome },
@@ -250,6 +263,13 @@ function partOf({ server, mcpServers }: Configuration): McpConfiguration {
   return { server, mcpServers };
 }
 
-function shown({ reason, era, tools, auth, ...state }: McpServerState): object {
-  return { ...state, reason: reason ?? null, era: era ?? null, tools: tools ?? null, auth: auth ?? null };
+function shown({ reason, era, tools, changedTools = [], auth, ...state }: McpServerState): object {
+  return {
+    ...state,
+    reason: reason ?? null,
+    era: era ?? null,
+    tools: tools ?? null,
+    changed_tools: changedTools,
+    auth: auth ?? null,
+  };
 }

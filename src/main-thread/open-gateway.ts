@@ -15,6 +15,8 @@ import { openOperatorPort } from './operator-port.ts';
 import { OtelThread } from './otel-thread.ts';
 import { PriceRefresh } from './price-refresh.ts';
 import { RecordIntake } from './record-intake.ts';
+import { RequestLogService } from './request-log-service.ts';
+import { RequestTail } from './request-tail.ts';
 import { configurationForThreads, type Gateway, type InForce, RunningGateway } from './running-gateway.ts';
 import { TargetHealthView } from './target-health.ts';
 
@@ -30,6 +32,8 @@ export interface OpenGatewayOptions {
   readonly mcpEntry: URL;
   /** Of the thread that exports by OTLP, where one is configured. */
   readonly otelEntry: URL;
+  /** Of the thread of the request log, which begins with the first bodies that are kept. */
+  readonly requestLogEntry: URL;
 }
 
 /** Builds every part of the main thread once and joins them. Throws a StartFault or a StoreFault. */
@@ -40,6 +44,7 @@ export async function openGateway({
   database,
   mcpEntry,
   otelEntry,
+  requestLogEntry,
 }: OpenGatewayOptions): Promise<Gateway> {
   const { server } = configuration;
   const { threads } = server;
@@ -109,6 +114,15 @@ export async function openGateway({
   const otel = new OtelThread({ entry: otelEntry, log, renderMetrics: () => metrics.render() });
   otel.register(registry);
   otel.reconfigure(configuration);
+  const requestLog = new RequestLogService({
+    entry: requestLogEntry,
+    log,
+    keep: (rows) => database.keepBodies(rows),
+    tell: (thread, message) => relayThreads.tell(thread, message),
+  });
+  requestLog.register(registry);
+  requestLog.reconfigure(configuration);
+  const tail = new RequestTail({ access: () => inForce.configuration });
   const state = {
     relayThreads: threads,
     get listeningThreads() {
@@ -128,7 +142,7 @@ export async function openGateway({
     observation,
     database,
     targets,
-    routes: mcp.adminRoutes(),
+    routes: [...mcp.adminRoutes(), ...tail.routes()],
   });
   const gateway = new RunningGateway({
     inForce,
@@ -140,11 +154,13 @@ export async function openGateway({
     // Told and closed in this order: who writes to the database before the database, and the log last of all.
     services: [
       limitCounters,
-      new RecordIntake({ counters, observation, database, otel }),
+      new RecordIntake({ counters, observation, database, otel, tail }),
       accountTokens,
       priceRefresh,
       targets,
       mcp,
+      requestLog,
+      tail,
       { close: () => database.closeLedger() },
       operatorPort,
       otel,

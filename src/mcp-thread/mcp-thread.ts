@@ -14,6 +14,7 @@ import { McpRows } from '../mcp/oauth/rows.ts';
 import { UpstreamClients } from '../mcp/oauth/upstream-clients.ts';
 import { Vault } from '../mcp/oauth/vault.ts';
 import { ServerRegistry } from '../mcp/servers/registry.ts';
+import { ToolPins } from '../mcp/servers/tool-pins.ts';
 import { readOrMakeSecret } from '../store/secret-file.ts';
 import { createLog } from '../telemetry/log.ts';
 import type {
@@ -30,6 +31,7 @@ import type {
 import type { McpRowAnswer, McpRowQuestion } from '../threads/mcp-row-messages.ts';
 import { OriginPools } from '../upstream/origin-pools.ts';
 import { sideRequests } from '../upstream/side-requests.ts';
+import { PinsFile } from './pins-file.ts';
 import { PortReply } from './port-reply.ts';
 
 /** How often idle sessions are looked for, and counts are told. */
@@ -69,11 +71,19 @@ const now = (): number => Date.now();
 const asked = new Map<number, (answer: McpRowAnswer) => void>();
 const rows = new McpRows(askRows);
 const connections = new Connections({ rows, vault, http: side, log, now, onGone: (id) => registry.dropOf(id) });
+const pinsFile = new PinsFile(join(server.dataDir, 'mcp-tools.json'), log);
+const pins: ToolPins = new ToolPins({
+  text: await pinsFile.read(),
+  log,
+  onChange: () => pinsFile.write(() => pins.text()),
+});
 const registry: ServerRegistry = new ServerRegistry(configuration, {
   log,
   http: { pools, sweeper: new Sweeper(), bounds: () => configuration.server.mcp },
   side,
   users: connections,
+  pins,
+  codeEntry: entryOf('code-thread'),
 });
 const front = new Front({ registry, seal, settings: () => configuration.server });
 const flow = new ConnectFlow({
@@ -132,12 +142,18 @@ function onMessage(message: LaterMessage): void {
     case 'admin':
       void answerAdmin(message.question).then((answer) => send({ type: 'admin', number: message.number, answer }));
       return;
+    case 'approve': {
+      const approved = pins.approve(message.server, message.tools);
+      send({ type: 'approved', number: message.number, approved });
+      return;
+    }
     case 'close':
       clearInterval(ticking);
       front.close();
       registry.close();
       pools.destroy();
-      whenChildrenEnded(() => {
+      whenChildrenEnded(async () => {
+        await pinsFile.flush();
         send({ type: 'closed' });
         port.close();
       });
@@ -152,6 +168,7 @@ function serve(relay: MessagePort): void {
       open.get(message.id)?.gone();
       open.delete(message.id);
     } else if (message.type === 'full') open.get(message.id)?.full(message.full);
+    else if (message.type === 'held') open.get(message.id)?.holder.heard(message);
     else if (message.type === 'page') {
       const { id } = message.request;
       void oauth
@@ -161,7 +178,7 @@ function serve(relay: MessagePort): void {
       const { request } = message;
       const { maxMessageBytes } = configuration.server.mcp;
       const reply = new PortReply(
-        request.id,
+        request,
         maxMessageBytes,
         (answer) => relay.postMessage(answer),
         () => {
@@ -236,10 +253,17 @@ function tick(): void {
     serverSessions: registry.sessions,
     children: registry.children,
     calls: [...calls.values()],
+    changedTools: registry.list().map(({ name }) => ({ server: name, count: pins.changed(name).length })),
   };
   const text = JSON.stringify(counts);
   if (text !== told) send({ type: 'counts', counts });
   told = text;
+}
+
+/** `.ts` in a clone, `.js` in the published package. */
+function entryOf(thread: string): URL {
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  return new URL(`../${thread}/${thread}.${extension}`, import.meta.url);
 }
 
 /** They were told to end, and are killed by then if they do not. */

@@ -1,4 +1,4 @@
-import { type JsonObject, objectOf } from '../codec/json-value.ts';
+import { type JsonObject, objectOf, parseObject } from '../codec/json-value.ts';
 import type { Hook } from '../config/guardrails/guardrails.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { HeadersOfInterest, OrError } from '../core/exchange.ts';
@@ -19,8 +19,15 @@ export interface ClientSettings {
   readonly strictForm: boolean;
   /** `x-tfy-cache-control`: what of a translated request is marked for the provider's prompt cache. */
   readonly cacheMarker: CacheMarker | undefined;
+  /** `x-tfy-logging-config`: what the client wishes of the request log. */
+  readonly logging: LoggingWish | undefined;
   /** `x-tfy-guardrails`: guards that are asked besides those of rules. */
   readonly guardrails: AskedGuardrails | undefined;
+}
+
+export interface LoggingWish {
+  readonly enabled: boolean | undefined;
+  readonly project: string | undefined;
 }
 
 /** What a request asks of guards for itself. */
@@ -39,6 +46,7 @@ const NONE: ClientSettings = {
   strictForm: false,
   cacheMarker: undefined,
   guardrails: undefined,
+  logging: undefined,
 };
 const MAX_VALUE_CHARACTERS = 128;
 const MAX_WAIT_MS = 86_400_000;
@@ -61,7 +69,10 @@ export function clientSettings(headers: HeadersOfInterest): OrError<ClientSettin
   const waits = attemptMs === undefined && firstTokenMs === undefined ? NO_WAITS : { attemptMs, firstTokenMs };
   const retry = readRetry(tfy['x-tfy-retry-config']);
   if (retry instanceof GatewayError) return retry;
-  return { waits, retry, metadata, providerName: tfy['x-tfy-provider-name'], strictForm, cacheMarker, guardrails };
+  const logging = readLogging(tfy['x-tfy-logging-config']);
+  if (logging instanceof GatewayError) return logging;
+  const providerName = tfy['x-tfy-provider-name'];
+  return { waits, retry, metadata, providerName, strictForm, cacheMarker, logging, guardrails };
 }
 
 function wait(tfy: Record<string, string>, name: string): OrError<number | undefined> {
@@ -154,6 +165,18 @@ function flag(tfy: Record<string, string>, name: string): OrError<boolean> {
   const text = tfy[name]?.toLowerCase();
   if (text === undefined || text === 'false') return false;
   return text === 'true' ? true : invalid(name, 'It must be `true` or `false`.');
+}
+
+const MAX_PROJECT_CHARACTERS = 512;
+
+/** JSON: `{"enabled": true, "tracing_project_fqn": "…"}`, or one of the two. */
+function readLogging(text: string | undefined): OrError<LoggingWish | undefined> {
+  if (text === undefined) return undefined;
+  const { enabled, tracing_project_fqn: project, ...others } = parseObject(text) ?? { none: true };
+  const fits = (enabled === undefined || typeof enabled === 'boolean') && Object.keys(others).length === 0;
+  if (fits && project === undefined) return { enabled, project };
+  if (fits && typeof project === 'string' && project.length <= MAX_PROJECT_CHARACTERS) return { enabled, project };
+  return invalid('x-tfy-logging-config', 'It must be JSON as `{"enabled": true, "tracing_project_fqn": "…"}`.');
 }
 
 /** `true`, a lifetime, or the marker itself as JSON: `{"type": "ephemeral", "ttl": "1h"}`. */

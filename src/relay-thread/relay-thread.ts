@@ -27,6 +27,7 @@ import type { FromRelayThread, RelayThreadData, ToRelayThread } from '../threads
 import { SharedCounters } from '../threads/shared-counters.ts';
 import { collectWhenIdle } from '../threads/steady-heap.ts';
 import { OriginPools } from '../upstream/origin-pools.ts';
+import { pooledClient } from '../upstream/pooled-client.ts';
 import { sideRequests } from '../upstream/side-requests.ts';
 import { batchEndpoints, batchRunner } from './batch-endpoints.ts';
 import { BatchRows } from './batch-rows.ts';
@@ -37,6 +38,7 @@ import { MCP_HEADERS, McpGate } from './mcp-gate.ts';
 import { mediaFetcher } from './media-fetcher.ts';
 import { addressAsked } from './oauth-routes.ts';
 import { RefusalRecords } from './refusal-records.ts';
+import { RequestLogSender } from './request-log-sender.ts';
 import { ResponseRows } from './response-rows.ts';
 import { responsesSocket } from './responses-socket.ts';
 import { type Lasting, makeSnapshot } from './snapshot.ts';
@@ -47,7 +49,7 @@ const STATS_MS = 500;
 
 const NO_KEY = new GatewayError('missing_api_key');
 
-/** No tool has a price; rules about money are none of tools. */
+/** No tool is a target; what it costs is told with the call. */
 const NO_TOOL_PRICE = { atMostNanoUsd: () => undefined };
 
 const port = parentPort!;
@@ -107,10 +109,19 @@ const lasting: Lasting = {
   forecast: new TokenForecast(),
   tokens,
   health: new HealthMemory(() => counts.clock.now(), data.health),
+  guardHttp: pooledClient(pools),
   onBudgetRefuses: (window, action) => send({ type: 'budget-refuses', window, action }),
 };
 let snapshot = makeSnapshot(data.configuration, lasting);
 let { identityProviders } = data.configuration.identities;
+
+const requestLog = new RequestLogSender({
+  thread: data.thread,
+  threads: data.threads,
+  bounds: () => snapshot.settings.requestLog,
+  wantsRecords: () => snapshot.bodies?.sendsRecords === true,
+  send,
+});
 
 const pipeline: PipelineOptions = {
   thread: data.thread,
@@ -132,6 +143,7 @@ const pipeline: PipelineOptions = {
   },
   credentialRefused: new CredentialWarnings(log, () => snapshot.settings.log.providerWords).refused,
   refused: refusals.refused,
+  requestLog,
 };
 
 const mcp = new McpGate({
@@ -253,6 +265,9 @@ function onMessage(message: LaterMessage): void {
     case 'responses-answer':
       responseRows.hear(message);
       return;
+    case 'request-log-taken':
+      requestLog.release(message.bytes);
+      return;
     case 'batches-answer':
       batchRows.hear(message);
       return;
@@ -315,6 +330,7 @@ async function drain(): Promise<void> {
   mcp.close();
   await tasks.close();
   await redisCounts?.stop();
+  requestLog.flush();
   records.close();
   reportStats();
   pools.destroy();

@@ -1,4 +1,5 @@
 import type { Configuration } from '../config/configuration.ts';
+import type { RequestBodiesRow } from '../store/request-bodies.ts';
 import type { Thrown } from '../store/thrown.ts';
 import type { BatchAnswerMessage, BatchQuestionMessage, BatchWorkMessage } from './batch-messages.ts';
 import type { FileAnswerMessage, FileQuestionMessage } from './file-messages.ts';
@@ -43,6 +44,8 @@ export type DatabaseQuestion =
   | { kind: 'birth'; thread: number }
   /** Of the thread of MCP; answered with a McpRowAnswer. */
   | { kind: 'mcp-rows'; question: McpRowQuestion }
+  /** Of the request log; answered when they are written. */
+  | { kind: 'keep-bodies'; rows: readonly RequestBodiesRow[] }
   /** All that relay threads sent is written, or stays in the journal. */
   | { kind: 'close-ledger' }
   /** The last question. */

@@ -12,6 +12,8 @@ export interface McpRequest {
   readonly body: string;
   readonly headers: McpRequestHeaders;
   readonly caller: McpCaller;
+  /** A call of a tool of a joint server is not held against limits yet: which tool it is, only the thread of MCP knows. */
+  readonly holds: boolean;
   /** By server (`x-tfy-mcp-headers`). */
   readonly serverHeaders: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
@@ -90,6 +92,28 @@ export interface McpOutcome {
   readonly era?: string;
   /** Time that the server took. */
   readonly upstreamMs: number;
+  /** Integer nano-dollars; undefined: no price is known. */
+  readonly costNanoUsd?: number;
+}
+
+/** A call of a tool that is to be held against limits. */
+export interface McpHold {
+  /** Of the request. */
+  readonly number: number;
+  /** Every name that a rule may mean; the one that the client used first. */
+  readonly called: readonly { readonly server: string; readonly tool: string }[];
+  readonly costNanoUsd: number | undefined;
+  /** One of many that the request makes: it has a record of its own. */
+  readonly nested: boolean;
+  readonly bytesIn: number;
+}
+
+/** What a nested call came to. */
+export interface McpHoldEnd {
+  readonly failed: boolean;
+  readonly detail?: string;
+  readonly bytesOut: number;
+  readonly upstreamMs: number;
 }
 
 export type ToMcpPort =
@@ -98,7 +122,9 @@ export type ToMcpPort =
   /** The client is gone. */
   | { type: 'abort'; id: number }
   /** The client does not take more, or takes it again. */
-  | { type: 'full'; id: number; full: boolean };
+  | { type: 'full'; id: number; full: boolean }
+  /** What became of a hold; a text: it was refused. */
+  | { type: 'held'; id: number; number: number; refused?: { message: string; code: string; retryAfterMs?: number } };
 
 export type FromMcpPort =
   | { type: 'page'; id: number; answer: McpPageAnswer }
@@ -107,13 +133,16 @@ export type FromMcpPort =
   /** `lasting`: a stream that only tells what changes. */
   | { type: 'begin'; id: number; status: number; headers: readonly string[]; lasting: boolean }
   | { type: 'chunk'; id: number; text: string }
+  | { type: 'hold'; id: number; hold: McpHold }
+  /** A nested call is over. */
+  | { type: 'release'; id: number; number: number; end: McpHoldEnd }
   | { type: 'end'; id: number; outcome: McpOutcome };
 
 /** What of a configuration MCP needs: neither keys nor accounts. */
 export type McpConfiguration = Pick<Configuration, 'server' | 'mcpServers'>;
 
 /** What of it relay threads need for it. */
-export type McpGateConfiguration = Pick<Configuration, 'server' | 'mcpServers' | 'rateLimits'>;
+export type McpGateConfiguration = Pick<Configuration, 'server' | 'mcpServers' | 'rateLimits' | 'budgets'>;
 
 export interface McpThreadData {
   readonly configuration: McpConfiguration;
@@ -130,6 +159,7 @@ export interface McpServerState {
   readonly tools?: readonly string[];
   /** How users are let in there, as `auth_data` says. */
   readonly auth?: string;
+  readonly changedTools?: readonly { readonly name: string; readonly since: string }[];
 }
 
 export interface McpCounts {
@@ -143,6 +173,8 @@ export interface McpCounts {
     readonly count: number;
     readonly ms: number;
   }[];
+  /** By server: tools that are no longer what they were when they were approved. */
+  readonly changedTools: readonly { readonly server: string; readonly count: number }[];
 }
 
 /** What an operator asks of what users brought. */
@@ -164,6 +196,8 @@ export type ToMcpThread =
   /** To be answered with its number. */
   | { type: 'admin'; number: number; question: McpAdminQuestion }
   | { type: 'rows'; number: number; answer: McpRowAnswer }
+  /** Undefined: all tools of the server that changed. */
+  | { type: 'approve'; number: number; server: string; tools: readonly string[] | undefined }
   | { type: 'close' };
 
 export type FromMcpThread =
@@ -171,6 +205,7 @@ export type FromMcpThread =
   /** Of the database; to be answered with its number. */
   | { type: 'rows'; number: number; question: McpRowQuestion }
   | { type: 'servers'; number: number; servers: readonly McpServerState[] }
+  | { type: 'approved'; number: number; approved: readonly string[] }
   | { type: 'counts'; counts: McpCounts }
   | { type: 'log'; line: string }
   | { type: 'closed' };

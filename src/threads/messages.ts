@@ -6,6 +6,7 @@ import type { ThreadStats } from '../telemetry/thread-stats.ts';
 import type { BatchAnswerMessage, BatchQuestionMessage, BatchWorkMessage } from './batch-messages.ts';
 import type { FileAnswerMessage, FileQuestionMessage } from './file-messages.ts';
 import type { IdentityAnswer, IdentityMessage, IdentityState } from './identity-messages.ts';
+import type { CapturedMessage, CapturedTaken } from './request-log-messages.ts';
 import type { ResponseAnswerMessage, ResponseQuestionMessage } from './response-messages.ts';
 
 /** Bytes of one segment of the journal. */
@@ -49,6 +50,7 @@ export type ToRelayThread =
   | BatchAnswerMessage
   | ResponseAnswerMessage
   | BatchWorkMessage
+  | CapturedTaken
   /** All tokens of accounts that there are now: one of them is new. */
   | { type: 'tokens'; tokens: readonly AccountToken[] }
   /** The journal is full, or has room again. */
@@ -84,6 +86,7 @@ export type FromRelayThread =
   | { type: 'mcp-wanted'; thread: number }
   | { type: 'log'; line: string }
   | IdentityAnswer
+  | CapturedMessage
   | FileQuestionMessage
   | BatchQuestionMessage
   | ResponseQuestionMessage

@@ -39,9 +39,35 @@ const groups = {
   ],
 };
 
+/** A guard of the operator's own: what it does is told by the text that it is asked about. */
+const custom = (name: string, url: string): object => ({
+  type: 'integration/guardrail-config/custom',
+  name,
+  operation: 'validate',
+  enforcing_strategy: 'enforce',
+  config: { url },
+});
+
 const rules = {
   type: 'gateway-guardrails-config',
   rules: [
+    {
+      id: 'beside',
+      when: { target: { operator: 'or', conditions: { model: { condition: 'in', values: ['beside/*'] } } } },
+      llm_input_guardrails: ['own/beside'],
+      llm_output_guardrails: [],
+      mcp_tool_pre_invoke_guardrails: [],
+      mcp_tool_post_invoke_guardrails: [],
+      custom_error_message: 'Not here: {{guardrail_message}}',
+    },
+    {
+      id: 'whole',
+      when: { target: { operator: 'or', conditions: { model: { condition: 'in', values: ['whole/*'] } } } },
+      llm_input_guardrails: [],
+      llm_output_guardrails: ['own/beside'],
+      mcp_tool_pre_invoke_guardrails: [],
+      mcp_tool_post_invoke_guardrails: [],
+    },
     {
       id: 'secrets',
       when: { target: { operator: 'or', conditions: { model: { condition: 'in', values: ['p/*'] } } } },
@@ -54,6 +80,9 @@ const rules = {
 };
 
 let provider: FakeProvider;
+let guard: FakeProvider;
+/** Bodies that the guard was asked about, and answers that wait for the test. */
+const judged: { requestBody: unknown; responseBody?: unknown; answer: (verdict: object) => void }[] = [];
 let gateway: RunningGateway;
 const asked: { model: string; messages: { content: string }[] }[] = [];
 
@@ -61,6 +90,18 @@ before(async () => {
   provider = await startProvider((request, response) => {
     const body = JSON.parse(request.body.toString());
     asked.push(body);
+    if (request.path.endsWith('/messages')) {
+      sendJson(response, 200, {
+        id: 'msg_1',
+        type: 'message',
+        role: 'assistant',
+        model: 'm',
+        content: [{ type: 'text', text: body.messages.at(-1).content }],
+        stop_reason: 'end_turn',
+        usage: { input_tokens: 1, output_tokens: 1 },
+      });
+      return;
+    }
     const said: string = body.messages.at(-1).content.replace('say: ', '');
     if (!body.stream) {
       sendJson(response, 200, completion(said));
@@ -71,13 +112,23 @@ before(async () => {
     for (const piece of said.match(/.{1,3}/gs) ?? []) response.write(chunkEvent({ content: piece }));
     response.end(chunkEvent({}, 'stop') + DONE_EVENT);
   });
-  gateway = await startGateway({
-    manifests: [openAccount('p', `${provider.origin}/v1`), openAccount('free', `${provider.origin}/v1`), groups, rules],
+  guard = await startProvider((request, response) => {
+    const body = JSON.parse(request.body.toString());
+    judged.push({ ...body, answer: (verdict) => sendJson(response, 200, verdict) });
   });
+  const url = `${provider.origin}/v1`;
+  const own = {
+    type: 'provider-account/guardrail-config-group',
+    name: 'own',
+    integrations: [custom('beside', `${guard.origin}/check`)],
+  };
+  const accounts = ['p', 'free', 'beside', 'whole'].map((name) => openAccount(name, url));
+  gateway = await startGateway({ manifests: [...accounts, groups, own, rules] });
 });
 after(async () => {
   await gateway[Symbol.asyncDispose]();
   await provider[Symbol.asyncDispose]();
+  await guard[Symbol.asyncDispose]();
 });
 
 function chat(content: string, more: object = {}, headers: Record<string, string> = {}): Promise<Response> {
@@ -138,5 +189,94 @@ describe('guards of a chat', () => {
     const unknown = await chat('say: hi', { model: 'free/m' }, named(['g/none']));
     assert.equal(unknown.status, 400);
     assert.match(await unknown.text(), /unknown_guardrail/);
+  });
+});
+
+/** What the guard is asked next. */
+async function nextJudged(): Promise<(typeof judged)[number]> {
+  await eventually('the guard is asked', () => judged.length > 0);
+  return judged.shift()!;
+}
+
+describe('a guard that is asked by HTTP', () => {
+  for (const stream of [false, true]) {
+    test(`${stream ? 'a stream' : 'a whole answer'} waits with its first byte for the guard of its request, which the model does not`, async () => {
+      const before = asked.length;
+      const response = chat('say: hello there', { model: 'beside/m', stream });
+      const { requestBody, answer } = await nextJudged();
+      assert.match(JSON.stringify(requestBody), /hello there/);
+      await eventually('the model is asked', () => asked.length > before);
+      let isAnswered = false;
+      response.then(() => (isAnswered = true));
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      assert.equal(isAnswered, false);
+      answer({ verdict: true });
+      const answered = await response;
+      assert.equal(answered.status, 200);
+      assert.match(await answered.text(), /hel/);
+    });
+
+    test(`a guard that refuses beside the call ends ${stream ? 'a stream' : 'a whole answer'} with a status, in the words of the rule`, async () => {
+      const response = chat('say: hello there', { model: 'beside/m', stream });
+      const { answer } = await nextJudged();
+      answer({ verdict: false, message: 'no greetings' });
+      const answered = await response;
+      assert.equal(answered.status, 400);
+      const body = JSON.parse(await answered.text());
+      assert.equal(body.message, 'Not here: no greetings');
+      assert.equal(body.error.type, 'guardrail_checks_failed');
+    });
+
+    test(`${stream ? 'a stream' : 'a whole answer'} is held until the guard of answers has read all of it`, async () => {
+      const response = chat('say: the whole answer', { model: 'whole/m', stream });
+      const { responseBody, answer } = await nextJudged();
+      assert.match(JSON.stringify(responseBody), /the whole answer/);
+      answer({ verdict: false, message: 'no answers' });
+      const answered = await response;
+      assert.equal(answered.status, 400);
+      assert.doesNotMatch(await answered.text(), /the whole answer/);
+    });
+  }
+
+  test('where calls wait for guards, nobody is asked before the verdict', async () => {
+    const before = asked.length;
+    const headers = { 'x-tfy-guardrails': '{"enable_parallel_execution":false}' };
+    const response = chat('say: hello', { model: 'beside/m' }, headers);
+    const { answer } = await nextJudged();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.equal(asked.length, before);
+    answer({ verdict: true });
+    assert.equal((await response).status, 200);
+    assert.equal(asked.length, before + 1);
+  });
+});
+
+test('a message that is refused is told in the form of messages', async () => {
+  const body = { model: 'p/m', max_tokens: 10, messages: [{ role: 'user', content: 'my number is 123-45-6789' }] };
+  const response = await ask(gateway, body, { path: '/v1/messages' });
+  assert.equal(response.status, 400);
+  const { type, error } = JSON.parse(await response.text());
+  assert.equal(type, 'error');
+  assert.match(error.message, /Input Guardrail checks failed for integrations: \[g\/ssn\]/);
+});
+
+test('a response over a chat is redacted in all of its events, and refused in its own form', async () => {
+  const send = (input: string) => ask(gateway, { model: 'p/m', stream: true, input }, { path: '/v1/responses' });
+  const stream = await (await send(`say: key ${SECRET} is it`)).text();
+  assert.match(stream, /event: response\.completed/);
+  assert.doesNotMatch(stream, new RegExp(SECRET));
+  assert.ok(stream.includes('key [REDACTED] is it'));
+  const refused = await send('123-45-6789');
+  assert.equal(refused.status, 400);
+  assert.match(await refused.text(), /guardrail_checks_failed/);
+});
+
+test('metrics count what each guard came to', async () => {
+  await eventually('the guards are counted', async () => {
+    const metrics = await gateway.metrics();
+    return (
+      /ai_gateway_guardrail_requests_total\{[^}]*guardrail_fqn="g\/secrets"[^}]*result="mutated"[^}]*\} [1-9]/.test(metrics) &&
+      /ai_gateway_guardrail_execution_latency_ms_count\{guardrail_fqn="own\/beside"\} [1-9]/.test(metrics)
+    );
   });
 });

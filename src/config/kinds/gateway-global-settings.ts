@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import type { RetrySettings } from '../configuration.ts';
+import type { BodyLogging, RetrySettings } from '../configuration.ts';
 import { warn } from '../documents/manifests.ts';
 import { DEFAULT_GUARDRAIL_SETTINGS, type GuardrailSettings } from '../guardrails/guardrails.ts';
 import { retryConfig } from '../rules/routing.ts';
-import { optionalKey, restricting, text, wholeNumber } from '../scalar-schema.ts';
+import { optionalKey, restricting, restrictingKey, text, wholeNumber } from '../scalar-schema.ts';
 import { manifestKind } from './manifest-kind.ts';
 
 /** `gateway-global-settings`. Its other groups belong to features that are not built yet. */
@@ -14,7 +14,18 @@ const schema = z.object({
   type: z.literal('gateway-global-settings'),
   name: optionalKey(text(256)).describe('Has no effect.'),
   retry_settings: optionalKey(retryConfig).describe('Retries of every model that says nothing of its own.'),
-  logging_settings: later.describe('Has no effect yet.'),
+  logging_settings: restrictingKey(
+    optionalKey(
+      z.discriminatedUnion('type', [
+        z.object({ type: z.literal('always').describe('Bodies of all requests and answers are kept.') }),
+        z.object({ type: z.literal('never').describe('No body is kept; the ledger has its row all the same.') }),
+        z.object({
+          type: z.literal('header_controlled').describe('As `x-tfy-logging-config` of the request says.'),
+          log_body_by_default: z.boolean().describe('Where a request says nothing.'),
+        }),
+      ]),
+    ),
+  ).describe('Whether the [request log](request-log.md) keeps bodies; absent: no.'),
   semantic_cache_settings: later.describe('Has no effect yet.'),
   guardrail_settings: restricting(
     optionalKey(
@@ -28,7 +39,7 @@ const schema = z.object({
   ).describe('What holds for all guards.'),
 });
 
-const WITHOUT_EFFECT = ['logging_settings', 'semantic_cache_settings'] as const;
+const WITHOUT_EFFECT = ['semantic_cache_settings'] as const;
 
 export const gatewayGlobalSettings = manifestKind({
   type: 'gateway-global-settings',
@@ -44,12 +55,17 @@ export const gatewayGlobalSettings = manifestKind({
   part: (
     [first],
     { environment },
-  ): { retrySettings?: RetrySettings | undefined; guardrailSettings: GuardrailSettings } => {
+  ): {
+    retrySettings?: RetrySettings | undefined;
+    guardrailSettings: GuardrailSettings;
+    bodyLogging?: BodyLogging | undefined;
+  } => {
     const { timeout_ms: timeoutMs, enable_parallel_execution: parallel } = first?.value.guardrail_settings ?? {};
     const fromEnvironment = Number(environment['GUARDRAIL_TIMEOUT_MS']);
     const byDefault = fromEnvironment > 0 ? fromEnvironment : DEFAULT_GUARDRAIL_SETTINGS.timeoutMs;
     return {
       retrySettings: first?.value.retry_settings,
+      bodyLogging: bodyLoggingOf(first?.value.logging_settings),
       guardrailSettings: {
         timeoutMs: timeoutMs ?? byDefault,
         parallel: parallel ?? DEFAULT_GUARDRAIL_SETTINGS.parallel,
@@ -57,3 +73,10 @@ export const gatewayGlobalSettings = manifestKind({
     };
   },
 });
+
+function bodyLoggingOf(written: z.output<typeof schema>['logging_settings']): BodyLogging | undefined {
+  if (written === undefined) return undefined;
+  return written.type === 'header_controlled'
+    ? { mode: 'header', byDefault: written.log_body_by_default }
+    : { mode: written.type };
+}

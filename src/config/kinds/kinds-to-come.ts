@@ -7,10 +7,6 @@ const providerAccounts = `
   cartesia deepgram elevenlabs gcp google-gemini hashicorp
   hosted-mcp-server ollama openai palm self-hosted-model truefoundry`;
 
-const gatewayConfigurations = `
-  gateway-data-access-config gateway-data-routing-config gateway-logging-config
-  tracing-project`;
-
 const others = `
   mcp-server/tfy-managed
   settings/ai-features settings/common-tools
@@ -20,7 +16,6 @@ const others = `
 
 export const KINDS_TO_COME: ReadonlySet<string> = new Set([
   ...words(providerAccounts).map((name) => `provider-account/${name}`),
-  ...words(gatewayConfigurations),
   ...words(others),
 ]);
 

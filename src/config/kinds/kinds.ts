@@ -11,6 +11,12 @@ import { guardrailConfigGroup } from './guardrail-config-group.ts';
 import type { ManifestKind } from './manifest-kind.ts';
 import { mcpServerGroup } from './mcp-server-group.ts';
 import { mcpServerOpenApi, mcpServerRemote, mcpServerStdio, mcpServerVirtual } from './mcp-servers.ts';
+import {
+  gatewayDataAccessConfig,
+  gatewayDataRoutingConfig,
+  gatewayLoggingConfig,
+  tracingProject,
+} from './request-log-kinds.ts';
 import { role, roleBinding } from './role-binding.ts';
 import { sluiceApiKeys } from './sluice-api-keys.ts';
 import { sluiceIdentityProvider } from './sluice-identity-provider.ts';
@@ -44,6 +50,10 @@ export const KINDS = [
   gatewayFallbackConfig,
   gatewayGlobalSettings,
   gatewayOtelConfig,
+  gatewayLoggingConfig,
+  gatewayDataRoutingConfig,
+  gatewayDataAccessConfig,
+  tracingProject,
   customAccount,
   slackAccount,
   pagerdutyAccount,

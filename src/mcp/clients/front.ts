@@ -96,6 +96,7 @@ export class Front {
       serverHeaders,
       base: caller.base,
       ...(caller.accounts && { accounts: caller.accounts }),
+      holder: reply.holder,
     };
     const { registry } = this.#options;
     const served = request.server === undefined ? registry.all : registry.find(request.server, { subjects });
@@ -126,7 +127,9 @@ export class Front {
     }
     if (message.kind !== 'response') {
       reply.outcome.rpcMethod = message.method;
-      if (message.method === 'tools/call') reply.outcome.tool = stringOf(message.params['name']) ?? '';
+      if (message.method === 'tools/call') {
+        reply.outcome.tool = served.meant?.(message.params) ?? stringOf(message.params['name']) ?? '';
+      }
       const headers: ModernHeaders = request.headers;
       if (isModern(message, headers)) {
         this.#modernMessage(message, request, served, context, reply);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { GuardConfig, Hook, OnStreams } from '../../../src/config/guardrails/guardrails.ts';
 import type { GatewayError } from '../../../src/core/errors.ts';
+import type { HttpClient } from '../../../src/core/http-client.ts';
 import type { GuardedForm } from '../../../src/dialects/guarded-form.ts';
 import type { Guard } from '../../../src/guardrails/guard.ts';
 import { outputGuard } from '../../../src/guardrails/guardrails.ts';
@@ -47,7 +48,10 @@ export interface SessionSetup {
   readonly hook?: Hook;
   readonly onStreams?: OnStreams;
   readonly timeoutMs?: number;
+  readonly http?: HttpClient;
 }
+
+const noHttp: HttpClient = () => Promise.reject(new Error('nobody is asked'));
 
 /** A session of one rule that names all of them, at one hook. */
 export function openSession({
@@ -56,8 +60,9 @@ export function openSession({
   hook = 'llm-output',
   onStreams = 'hold',
   timeoutMs = 1_000,
+  http = noHttp,
 }: SessionSetup): GuardSession {
-  const made = makeGuards(configs);
+  const made = makeGuards(configs, http);
   for (const guard of guards) made.set(guard.config.name, guard);
   const none = { 'llm-input': [], 'llm-output': [], 'mcp-pre': [], 'mcp-post': [] };
   const rule = { id: 'r', when: {}, guards: { ...none, [hook]: [...made.keys()] }, onStreams };

@@ -44,6 +44,7 @@ test('no client setting is set without its header', () => {
     strictForm: false,
     cacheMarker: undefined,
     guardrails: undefined,
+    logging: undefined,
   };
   assert.deepEqual(clientSettings(headers(undefined)), expected);
   assert.deepEqual(read({ 'x-tfy-something-else': 'x' }), expected);
