@@ -75,7 +75,8 @@ export class McpService implements MainService {
       {
         method: 'GET',
         path: '/admin/mcp-servers',
-        summary: 'MCP servers: health, era, tools that were seen, those that changed since, sessions, how users are let in.',
+        summary:
+          'MCP servers: health, era, tools that were seen, those that changed since, sessions, how users are let in.',
         handle: async () => ({ status: 200, json: { data: (await this.#servers()).map(shown) } }),
       },
       {

@@ -6,13 +6,21 @@ import { authKey, failed, isOutput, type RemoteRequest, remoteGuard } from './re
 
 /** `custom`: a service of the operator's own, in the reference product's contract or in LiteLLM's. */
 export function customGuard(config: GuardConfig, http: HttpClient): Guard {
-  const { url, headers, config: own = {}, contract } = config.config as {
+  const {
+    url,
+    headers,
+    config: own = {},
+    contract,
+  } = config.config as {
     url: string;
     headers?: Readonly<Record<string, string>>;
     config?: JsonObject;
     contract?: 'truefoundry' | 'litellm';
   };
-  const sent = [...authorization(config), ...Object.entries(headers ?? {}).flatMap(([name, value]) => [name.toLowerCase(), value])];
+  const sent = [
+    ...authorization(config),
+    ...Object.entries(headers ?? {}).flatMap(([name, value]) => [name.toLowerCase(), value]),
+  ];
   const request =
     contract === 'litellm'
       ? (question: GuardQuestion) => liteLlmRequest(question, url, sent, own)
@@ -35,11 +43,21 @@ function authorization({ auth }: GuardConfig): string[] {
   return ['authorization', `Basic ${Buffer.from(pair).toString('base64')}`];
 }
 
-function productRequest(question: GuardQuestion, url: string, headers: readonly string[], config: JsonObject): RemoteRequest {
+function productRequest(
+  question: GuardQuestion,
+  url: string,
+  headers: readonly string[],
+  config: JsonObject,
+): RemoteRequest {
   const { exchange, request: requestBody, response } = question;
   const { subject } = exchange.caller.principal;
   const [kind = 'user', ...name] = subject.split(':');
-  const user = { subjectId: subject, subjectType: kind, subjectSlug: name.join(':'), subjectDisplayName: name.join(':') };
+  const user = {
+    subjectId: subject,
+    subjectType: kind,
+    subjectSlug: name.join(':'),
+    subjectDisplayName: name.join(':'),
+  };
   return {
     url,
     headers,
@@ -67,7 +85,8 @@ function productVerdict(answer: JsonObject, status: number, question: GuardQuest
   if (verdict === true) return transformed === true && isObject(result) ? changedTexts(result, question) : PASSED;
   if (Object.keys(answer).length === 0) return PASSED;
   const body = isObject(result) ? result : answer;
-  if (isArray(body['messages']) || isArray(body['choices']) || isArray(body['input'])) return changedTexts(body, question);
+  if (isArray(body['messages']) || isArray(body['choices']) || isArray(body['input']))
+    return changedTexts(body, question);
   throw new Error('its answer has no `verdict`');
 }
 
@@ -97,7 +116,12 @@ function stringsOf(body: JsonObject): Map<string, string> {
 }
 
 /** https://docs.litellm.ai/docs/adding_provider/generic_guardrail_api */
-function liteLlmRequest(question: GuardQuestion, url: string, headers: readonly string[], config: JsonObject): RemoteRequest {
+function liteLlmRequest(
+  question: GuardQuestion,
+  url: string,
+  headers: readonly string[],
+  config: JsonObject,
+): RemoteRequest {
   const { exchange, texts, request } = question;
   const path = '/beta/litellm_basic_guardrail_api';
   const { principal } = exchange.caller;
@@ -118,12 +142,13 @@ function liteLlmRequest(question: GuardQuestion, url: string, headers: readonly 
     read(answer) {
       const { action, blocked_reason: reason, texts: changed } = answer;
       if (action === 'BLOCKED') return failed(stringOf(reason) ?? 'It refused.');
-      if (action !== 'NONE' && action !== 'GUARDRAIL_INTERVENED') throw new Error('its answer has no `action` that is known');
+      if (action !== 'NONE' && action !== 'GUARDRAIL_INTERVENED')
+        throw new Error('its answer has no `action` that is known');
       if (action === 'NONE' || changed === undefined || changed === null) return PASSED;
-      const isTexts = isArray(changed) && changed.length === texts.length && changed.every((each) => typeof each === 'string');
+      const isTexts =
+        isArray(changed) && changed.length === texts.length && changed.every((each) => typeof each === 'string');
       if (!isTexts) throw new Error('it answered with other texts than were asked about');
       return { result: 'mutated', texts: changed as readonly string[] };
     },
   };
 }
-

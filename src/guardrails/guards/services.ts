@@ -21,7 +21,11 @@ function found(names: readonly string[]): Verdict {
 
 /** https://platform.openai.com/docs/api-reference/moderations */
 const openAiModerations: Service = (config) => {
-  const { model, base_url: base = 'https://api.openai.com/v1', category_thresholds: thresholds } = config.config as {
+  const {
+    model,
+    base_url: base = 'https://api.openai.com/v1',
+    category_thresholds: thresholds,
+  } = config.config as {
     model: string;
     base_url?: string;
     category_thresholds?: Readonly<Record<string, number>>;
@@ -56,7 +60,12 @@ const azureKey = (config: GuardConfig): string[] => ['ocp-apim-subscription-key'
 
 /** https://learn.microsoft.com/en-us/rest/api/contentsafety/text-operations/analyze-text */
 const azureContentSafety: Service = (config) => {
-  const { api_version: version, blocklist_names: blocklistNames, severity_threshold: least, categories } = config.config as {
+  const {
+    api_version: version,
+    blocklist_names: blocklistNames,
+    severity_threshold: least,
+    categories,
+  } = config.config as {
     api_version: string;
     blocklist_names?: readonly string[];
     severity_threshold: number;
@@ -67,7 +76,12 @@ const azureContentSafety: Service = (config) => {
   return (question) => ({
     url,
     headers,
-    body: { text: joined(question), categories, ...(blocklistNames && { blocklistNames }), outputType: 'EightSeverityLevels' },
+    body: {
+      text: joined(question),
+      categories,
+      ...(blocklistNames && { blocklistNames }),
+      outputType: 'EightSeverityLevels',
+    },
     read({ categoriesAnalysis: analysis, blocklistsMatch: matches }) {
       if (!isArray(analysis)) throw new Error('its answer has no `categoriesAnalysis`');
       const names = analysis.flatMap((each) => {
@@ -89,19 +103,32 @@ const azurePromptShield: Service = (config) => {
     url,
     headers,
     body: {
-      userPrompt: texts.filter(({ role }) => role === undefined || role === 'user').map(({ text }) => text).join('\n'),
-      documents: texts.filter(({ role }) => role !== undefined && role !== 'user' && role !== 'system').map(({ text }) => text),
+      userPrompt: texts
+        .filter(({ role }) => role === undefined || role === 'user')
+        .map(({ text }) => text)
+        .join('\n'),
+      documents: texts
+        .filter(({ role }) => role !== undefined && role !== 'user' && role !== 'system')
+        .map(({ text }) => text),
     },
     read({ userPromptAnalysis: prompt, documentsAnalysis: documents }) {
       const attacked = [need(prompt, 'userPromptAnalysis'), ...(isArray(documents) ? documents : [])];
-      return attacked.some((each) => isObject(each) && each['attackDetected'] === true) ? failed('Found: an attack.') : PASSED;
+      return attacked.some((each) => isObject(each) && each['attackDetected'] === true)
+        ? failed('Found: an attack.')
+        : PASSED;
     },
   });
 };
 
 /** https://learn.microsoft.com/en-us/rest/api/language/text-analysis-runtime/analyze-text */
 const azurePii: Service = (config) => {
-  const { api_version: version, model_version: modelVersion, language, domain, pii_categories: categories } = config.config as {
+  const {
+    api_version: version,
+    model_version: modelVersion,
+    language,
+    domain,
+    pii_categories: categories,
+  } = config.config as {
     api_version: string;
     model_version: string;
     language: string;
@@ -109,14 +136,20 @@ const azurePii: Service = (config) => {
     pii_categories: readonly string[];
   };
   const all = categories.includes('*') || categories.includes('all');
-  const host = stringOf(config.config['custom_host']) ?? `https://${String(config.config['resource_name'])}.cognitiveservices.azure.com`;
+  const host =
+    stringOf(config.config['custom_host']) ??
+    `https://${String(config.config['resource_name'])}.cognitiveservices.azure.com`;
   const headers = azureKey(config);
   return ({ texts }) => ({
     url: `${host}/language/:analyze-text?api-version=${encodeURIComponent(version)}`,
     headers,
     body: {
       kind: 'PiiEntityRecognition',
-      parameters: { modelVersion, domain: domain === 'none' ? 'none' : 'phi', ...(!all && { piiCategories: categories }) },
+      parameters: {
+        modelVersion,
+        domain: domain === 'none' ? 'none' : 'phi',
+        ...(!all && { piiCategories: categories }),
+      },
       analysisInput: { documents: texts.map(({ text }, at) => ({ id: String(at), language, text })) },
     },
     read(answer) {
@@ -171,14 +204,20 @@ const enkryptAi: Service = (config) => {
     body: { text: joined(question) },
     read(answer) {
       const summary = Object.entries(need(answer['summary'], 'summary'));
-      return found(summary.flatMap(([name, value]) => (value === 1 || (isArray(value) && value.length > 0) ? [name] : [])));
+      return found(
+        summary.flatMap(([name, value]) => (value === 1 || (isArray(value) && value.length > 0) ? [name] : [])),
+      );
     },
   });
 };
 
 /** https://pan.dev/prisma-airs/api/airuntimesecurity/scan-sync-request/ */
 const prismaAirs: Service = (config) => {
-  const { profile_name: profile, base_url: base, metadata_key_mapping: mapping = {} } = config.config as {
+  const {
+    profile_name: profile,
+    base_url: base,
+    metadata_key_mapping: mapping = {},
+  } = config.config as {
     profile_name: string;
     base_url: string;
     metadata_key_mapping?: Readonly<Record<string, string>>;
@@ -196,7 +235,11 @@ const prismaAirs: Service = (config) => {
       body: {
         tr_id: exchange.id,
         ai_profile: { profile_name: profile },
-        metadata: { ai_model: exchange.model, app_user: exchange.caller.principal.subject, ...Object.fromEntries(mapped) },
+        metadata: {
+          ai_model: exchange.model,
+          app_user: exchange.caller.principal.subject,
+          ...Object.fromEntries(mapped),
+        },
         contents: [{ [isOutput(question) ? 'response' : 'prompt']: joined(question) }],
       },
       read({ action, category }) {
@@ -210,7 +253,11 @@ const prismaAirs: Service = (config) => {
 
 /** https://docs.fiddler.ai/developers/tutorials/guardrails */
 const fiddler: Service = (config) => {
-  const { guard_type: kind, threshold, base_url: base = 'https://guardrails.cloud.fiddler.ai' } = config.config as {
+  const {
+    guard_type: kind,
+    threshold,
+    base_url: base = 'https://guardrails.cloud.fiddler.ai',
+  } = config.config as {
     guard_type: string;
     threshold?: number;
     base_url?: string;
@@ -236,9 +283,13 @@ const fiddler: Service = (config) => {
     headers,
     body: { data: { input: joined(question) } },
     read(answer) {
-      const scores = Object.entries(answer).filter(([name, score]) => name.startsWith('fdl_') && typeof score === 'number');
+      const scores = Object.entries(answer).filter(
+        ([name, score]) => name.startsWith('fdl_') && typeof score === 'number',
+      );
       if (scores.length === 0) throw new Error('its answer has no scores');
-      return found(scores.flatMap(([name, score]) => (Number(score) >= (threshold ?? 0.5) ? [name.slice('fdl_'.length)] : [])));
+      return found(
+        scores.flatMap(([name, score]) => (Number(score) >= (threshold ?? 0.5) ? [name.slice('fdl_'.length)] : [])),
+      );
     },
   });
 };
@@ -254,7 +305,10 @@ const crowdStrike: Service = (config) => {
       headers,
       body: {
         guard_input: {
-          messages: question.texts.map(({ text, role }) => ({ role: role ?? (output ? 'assistant' : 'user'), content: text })),
+          messages: question.texts.map(({ text, role }) => ({
+            role: role ?? (output ? 'assistant' : 'user'),
+            content: text,
+          })),
         },
         event_type: output ? 'output' : 'input',
       },
@@ -264,7 +318,8 @@ const crowdStrike: Service = (config) => {
         const messages = objectOf(made)?.['messages'];
         if (transformed !== true) return PASSED;
         const texts = isArray(messages) ? messages.map((each) => stringOf(objectOf(each)?.['content'])) : [];
-        if (texts.length !== question.texts.length || texts.includes(undefined)) throw new Error('it changed what was not asked about');
+        if (texts.length !== question.texts.length || texts.includes(undefined))
+          throw new Error('it changed what was not asked about');
         return { result: 'mutated', texts: texts as readonly string[] };
       },
     };
@@ -301,18 +356,28 @@ const patronus: Service = (config) => {
 
 /** https://cloud.google.com/model-armor/reference/rest/v1/projects.locations.templates/sanitizeUserPrompt */
 const modelArmor: Service = (config) => {
-  const { project_id: project, location, template_id: template, base_url: base } = config.config as Readonly<Record<string, string>>;
+  const {
+    project_id: project,
+    location,
+    template_id: template,
+    base_url: base,
+  } = config.config as Readonly<Record<string, string>>;
   const host = base ?? `https://modelarmor.${location}.rep.googleapis.com`;
   const headers = ['x-goog-api-key', authKey(config, 'api_key')];
   const place = `${host}/v1/projects/${project}/locations/${location}/templates/${template}`;
   return (question) => {
-    const [method, field] = isOutput(question) ? ['sanitizeModelResponse', 'modelResponseData'] : ['sanitizeUserPrompt', 'userPromptData'];
+    const [method, field] = isOutput(question)
+      ? ['sanitizeModelResponse', 'modelResponseData']
+      : ['sanitizeUserPrompt', 'userPromptData'];
     return {
       url: `${place}:${method}`,
       headers,
       body: { [field]: { text: joined(question) } },
       read(answer) {
-        const { filterMatchState: state, filterResults: results } = need(answer['sanitizationResult'], 'sanitizationResult');
+        const { filterMatchState: state, filterResults: results } = need(
+          answer['sanitizationResult'],
+          'sanitizationResult',
+        );
         if (state === 'NO_MATCH_FOUND') return PASSED;
         if (state !== 'MATCH_FOUND') throw new Error('its answer has no `filterMatchState` that is known');
         const names = Object.entries(objectOf(results) ?? {}).flatMap(([name, result]) =>
@@ -326,7 +391,12 @@ const modelArmor: Service = (config) => {
 
 /** https://docs.grayswan.ai/cygnal/monitor-requests */
 const cygnal: Service = (config) => {
-  const { base_url: url, policy_ids: policies, rules, reasoning_mode: mode } = config.config as {
+  const {
+    base_url: url,
+    policy_ids: policies,
+    rules,
+    reasoning_mode: mode,
+  } = config.config as {
     base_url: string;
     policy_ids?: readonly string[];
     rules?: Readonly<Record<string, string>>;
@@ -338,7 +408,10 @@ const cygnal: Service = (config) => {
     url,
     headers,
     body: {
-      messages: question.texts.map(({ text, role }) => ({ role: role ?? (isOutput(question) ? 'assistant' : 'user'), content: text })),
+      messages: question.texts.map(({ text, role }) => ({
+        role: role ?? (isOutput(question) ? 'assistant' : 'user'),
+        content: text,
+      })),
       ...(policies?.length && { policy_ids: policies }),
       ...(rules && { rules }),
       reasoning_mode: mode,
