@@ -38,6 +38,7 @@ const DEPTHS: Record<string, number> = {
   operator: 5,
   settlement: 6,
   guardrails: 6,
+  cache: 6,
   'pipeline.ts': 7,
   proxy: 7,
 };

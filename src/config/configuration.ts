@@ -26,6 +26,10 @@ export interface Configuration {
   fallbackRules: FallbackRule[];
   /** gateway-global-settings: retries of every model that says nothing of its own. */
   retrySettings?: RetrySettings | undefined;
+  /** sluice/cache: the first rule that matches a request says what is cached of it. */
+  cacheRules: CacheRule[];
+  /** gateway-global-settings: the model whose vectors tell how alike two questions are; absent: there is no semantic cache. */
+  semanticCacheModel?: string | undefined;
   mcpServers: McpServer[];
   /** provider-account/guardrail-config-group: guards by name. */
   guards: GuardConfig[];
@@ -343,6 +347,25 @@ export interface RoutingSettings {
   targets: RouteTarget[];
   sticky?: { ttlMs: number; identifiers: SessionIdentifier[] } | undefined;
   hedge?: HedgeSettings | undefined;
+  canary?: CanarySettings | undefined;
+  shadow?: ShadowSettings | undefined;
+}
+
+/** A new target for some callers, always the same ones. */
+export interface CanarySettings {
+  /** Of callers, by their subjects. */
+  sharePercent: number;
+  target: RouteTarget;
+}
+
+/** A second target that gets copies of requests, whose answers are only recorded. */
+export interface ShadowSettings {
+  target: string;
+  sharePercent: number;
+  /** Copies under way in each relay thread; none is made beyond it. */
+  maxConcurrent: number;
+  /** Limits and budgets of who asked hold for the copy, and pay for it. */
+  chargesCaller: boolean;
 }
 
 export type RoutingStrategy = 'weight' | 'latency' | 'priority' | 'complexity';
@@ -451,7 +474,7 @@ export interface ServerSettings {
   /** Relay threads. `auto` was resolved to a number by load. */
   threads: number;
   dataDir: string;
-  store: { database: string; counters: string; blobs: string };
+  store: { database: string; counters: string; blobs: string; cache: string };
   limits: Limits;
   timeouts: Timeouts;
   upstream: UpstreamSettings;
@@ -470,6 +493,7 @@ export interface ServerSettings {
   /** `maxConcurrency`: lines at once, over all threads; 0: none are run. */
   batches: { maxConcurrency: number; maxAttempts: number };
   responses: ResponseSettings;
+  cache: CacheLimits;
   ledger: LedgerSettings;
   /** Keys of request metadata that become labels of metrics. */
   metrics: { metadataKeys: string[] };
@@ -529,6 +553,42 @@ export interface PriceSettings {
   url?: string;
   publicKey?: string;
   refreshMs: number;
+}
+
+/** Bounds of cached answers. */
+export interface CacheLimits {
+  /** Over all threads; 0: nothing is cached. */
+  maxBytes: number;
+  maxEntryBytes: number;
+  /** Of one question to Redis. */
+  timeoutMs: number;
+  /** Of each thread. */
+  maxVectors: number;
+}
+
+/** How answers are cached, as a rule or a client says. */
+export interface CacheSettings {
+  type: 'exact-match' | 'semantic';
+  ttlMs: number;
+  namespace: string;
+  /** The least cosine at which two questions count as one. */
+  similarityThreshold: number;
+}
+
+export interface CacheRule {
+  id: string;
+  match: RuleMatch;
+  /** Undefined: nothing is cached, whatever the client asks. */
+  cache: RuledCache | undefined;
+}
+
+export interface RuledCache extends CacheSettings {
+  /** Who gets the answers of one principal beside it; `team`: those whose first team is the same. */
+  sharedWith: 'nobody' | 'team' | 'everyone';
+  /** Streams come as fast as they are taken, or at the pace of the original. */
+  replay: 'at-once' | 'paced';
+  /** Nothing of a semantic cache is served; what would have been is recorded. */
+  shadow: boolean;
 }
 
 /** How limits and budgets are counted where `store.counters` is Redis; `memory` is exact on one machine by itself. */
@@ -591,6 +651,8 @@ export interface ResponseSettings {
   keepMs: number;
   /** Of one turn: what was asked and answered. A larger one is not kept. */
   maxBytes: number;
+  /** Of one answer in the background: its events. */
+  maxEventBytes: number;
 }
 
 export interface Timeouts {

@@ -102,6 +102,9 @@ const store = section(
     blobs: engine('disk', S3, '`s3://bucket/prefix`').describe(
       'Where uploaded files are kept: `blobs` in `data_dir`, or a bucket: `s3://KEY_ID:SECRET@bucket/prefix?region=…&endpoint=…`.',
     ),
+    cache: engine('memory', /^rediss?:\/\//, '`redis://host:6379/0`').describe(
+      'Where cached answers are kept beside the memory of this gateway: nowhere, or in a Redis for several gateways.',
+    ),
   }),
 );
 
@@ -119,6 +122,23 @@ const counters = section(
     ),
     max_cells: keyWithDefault(wholeNumber(1024, 4_194_304), 65_536).describe(
       'Counts kept in memory, 520 bytes each; further groups of a rule share one.',
+    ),
+  }),
+);
+
+const cache = section(
+  z.object({
+    max_bytes: keyWithDefault(wholeNumber(0, 64 * gibibyte), 67_108_864).describe(
+      'Memory for cached answers, over all threads; it is used as it fills. 0: nothing is cached.',
+    ),
+    max_entry_bytes: keyWithDefault(wholeNumber(1024, 268_435_456), 1_048_576).describe(
+      'Bound of one answer; a larger one is not cached.',
+    ),
+    timeout_ms: keyWithDefault(wholeNumber(1, 60_000), 100).describe(
+      'A Redis that takes longer counts as away, and the answer as not cached.',
+    ),
+    max_vectors: keyWithDefault(wholeNumber(1, 1_000_000), 20_000).describe(
+      'Questions that semantic caches remember in each thread; the oldest make room.',
     ),
   }),
 );
@@ -174,6 +194,9 @@ const responses = section(
     keep_days: keyWithDefault(wholeNumber(1, 3_650), 30).describe('For so long.'),
     max_bytes: keyWithDefault(wholeNumber(1, gibibyte), 4_194_304).describe(
       'Of one turn, what was asked and answered; a larger one is not kept.',
+    ),
+    max_event_bytes: keyWithDefault(wholeNumber(1, gibibyte), 16_777_216).describe(
+      'Of one answer in the background, the events that are kept for a day to be told again.',
     ),
   }),
 );
@@ -525,6 +548,7 @@ export const serverSchema = z.object({
   files: files.describe('Whose the files are that callers upload.'),
   batches: batches.describe('How batches are run.'),
   responses: responses.describe('How answers of `/responses` are kept.'),
+  cache: cache.describe('Bounds of cached answers.'),
   ledger: ledger.describe('How the ledger is kept.'),
   metrics: metrics.describe('What metrics tell apart.'),
   routing: routing.describe('When a target of virtual models is out, and how often it is tried again.'),

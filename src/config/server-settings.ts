@@ -31,7 +31,7 @@ export function serverSettings(
   { upstream, prices }: Pick<ServerSettings, 'upstream' | 'prices'>,
 ): ServerSettings {
   const { listen, operator, limits, timeouts, cors, counters, files, batches, ledger, metrics } = written;
-  const { responses, routing, otel, mcp, media, request_log: requestLog } = written;
+  const { responses, cache, routing, otel, mcp, media, request_log: requestLog } = written;
   const port = overrides.port ?? listen.port;
   return {
     listen: {
@@ -103,6 +103,13 @@ export function serverSettings(
       keep: responses.keep,
       keepMs: responses.keep_days * 86_400_000,
       maxBytes: responses.max_bytes,
+      maxEventBytes: responses.max_event_bytes,
+    },
+    cache: {
+      maxBytes: cache.max_bytes,
+      maxEntryBytes: cache.max_entry_bytes,
+      timeoutMs: cache.timeout_ms,
+      maxVectors: cache.max_vectors,
     },
     ledger: {
       enabled: ledger.enabled,

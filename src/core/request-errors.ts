@@ -345,6 +345,16 @@ export const REQUEST_ERRORS = {
     'Limits cannot be counted.',
     'Try again; the operator must check store.counters, or set counters.when_away.',
   ),
+  cache_away: rule(
+    503,
+    'policy',
+    'gateway',
+    'never',
+    'warn',
+    'server_error',
+    'The Redis of cached answers does not answer.',
+    'Try again; the operator must check store.cache.',
+  ),
   ledger_full: rule(
     503,
     'policy',

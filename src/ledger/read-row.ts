@@ -24,6 +24,7 @@ const detailSchema = z.looseObject({
   error_detail: z.string().optional(),
   usage: z.record(z.string(), z.number()).optional(),
   served_as: z.record(z.string(), z.string()).optional(),
+  cache: z.record(z.string(), z.unknown()).optional(),
   unknown_cost: z.object({ part: z.string(), charged_nano_usd: z.number().optional() }).optional(),
 });
 

@@ -15,16 +15,18 @@ export interface RowDetail {
   readonly usage?: Readonly<Record<string, number>> | undefined;
   /** Tier, speed and geography, where they are not the provider's default. */
   readonly served_as?: Readonly<Record<string, string>> | undefined;
+  /** `{status, type, from, saved_nano_usd, similarity}` of an exchange that asked the cache. */
+  readonly cache?: unknown;
   readonly unknown_cost?: { readonly part: string; readonly charged_nano_usd?: number | undefined } | undefined;
 }
 
 /** Undefined: nothing of it. */
 export function detailOf(record: RecordView): string | undefined {
-  const { id, requestId, attemptsJson, guardrailsJson, errorDetail, usage } = record;
+  const { id, requestId, attemptsJson, guardrailsJson, cacheJson, errorDetail, usage } = record;
   const unknownCost = saidOf(record.unknownCost);
   const rare = usage?.rare;
   const servedAs = usage?.servedAs;
-  if (requestId === id && attemptsJson === undefined && errorDetail === undefined) {
+  if (requestId === id && attemptsJson === undefined && errorDetail === undefined && cacheJson === undefined) {
     if (guardrailsJson === undefined && rare === undefined && servedAs === undefined && unknownCost === undefined)
       return undefined;
   }
@@ -35,6 +37,7 @@ export function detailOf(record: RecordView): string | undefined {
     ...(errorDetail !== undefined && { error_detail: storableText(errorDetail) }),
     ...(rare !== undefined && { usage: countColumns(rare) }),
     ...(servedAs !== undefined && { served_as: termColumns(servedAs) }),
+    ...(cacheJson !== undefined && { cache: JSON.parse(cacheJson) }),
     ...(unknownCost !== undefined && { unknown_cost: unknownCostColumns(unknownCost) }),
   } satisfies RowDetail);
 }

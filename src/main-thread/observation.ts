@@ -1,6 +1,7 @@
 import { RefusingBudgets } from '../alerts/refusing-budgets.ts';
 import type { Configuration, ServerSettings } from '../config/configuration.ts';
 import { type AccessLog, createAccessLog } from '../telemetry/access-log.ts';
+import { CacheMetrics } from '../telemetry/cache-metrics.ts';
 import type { RecordView } from '../telemetry/exchange-record.ts';
 import { GuardrailMetrics } from '../telemetry/guardrail-metrics.ts';
 import { type BufferedDestination, bufferedDestination } from '../telemetry/line-destination.ts';
@@ -21,6 +22,7 @@ export class Observation implements MainService {
   readonly #accessLog: AccessLog;
   readonly #ruleMetrics = new RuleMetrics();
   readonly #routingMetrics = new RoutingMetrics();
+  readonly #cacheMetrics = new CacheMetrics();
   readonly #guardrailMetrics = new GuardrailMetrics();
   readonly #refusingBudgets: RefusingBudgets;
 
@@ -35,6 +37,7 @@ export class Observation implements MainService {
     });
     this.#ruleMetrics.register(this.metrics.registry);
     this.#routingMetrics.register(this.metrics.registry);
+    this.#cacheMetrics.register(this.metrics.registry);
     this.#guardrailMetrics.register(this.metrics.registry);
     this.#refusingBudgets = new RefusingBudgets(this.log);
     this.#refusingBudgets.register(this.metrics.registry);
@@ -46,6 +49,7 @@ export class Observation implements MainService {
     this.metrics.addAll(records);
     this.#ruleMetrics.addAll(records);
     this.#routingMetrics.addAll(records);
+    this.#cacheMetrics.addAll(records);
     this.#guardrailMetrics.addAll(records);
     this.#accessLog.addAll(records);
   }

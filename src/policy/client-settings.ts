@@ -1,5 +1,14 @@
 import { type JsonObject, objectOf, parseObject } from '../codec/json-value.ts';
+import type { CacheSettings } from '../config/configuration.ts';
 import type { Hook } from '../config/guardrails/guardrails.ts';
+import {
+  DEFAULT_NAMESPACE,
+  DEFAULT_SIMILARITY,
+  DEFAULT_TTL_SECONDS,
+  MAX_TTL_SECONDS,
+  NAMESPACE,
+  NAMESPACE_ERROR,
+} from '../config/rules/caching.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { HeadersOfInterest, OrError } from '../core/exchange.ts';
 import type { CacheMarker } from '../inference/cache-marker.ts';
@@ -21,6 +30,8 @@ export interface ClientSettings {
   readonly cacheMarker: CacheMarker | undefined;
   /** `x-tfy-logging-config`: what the client wishes of the request log. */
   readonly logging: LoggingWish | undefined;
+  /** `x-tfy-cache-config`; undefined: as rules say. */
+  readonly cache: CacheSettings | undefined;
   /** `x-tfy-guardrails`: guards that are asked besides those of rules. */
   readonly guardrails: AskedGuardrails | undefined;
 }
@@ -47,6 +58,7 @@ const NONE: ClientSettings = {
   cacheMarker: undefined,
   guardrails: undefined,
   logging: undefined,
+  cache: undefined,
 };
 const MAX_VALUE_CHARACTERS = 128;
 const MAX_WAIT_MS = 86_400_000;
@@ -66,13 +78,15 @@ export function clientSettings(headers: HeadersOfInterest): OrError<ClientSettin
   if (strictForm instanceof GatewayError) return strictForm;
   const cacheMarker = readCacheMarker(tfy['x-tfy-cache-control']);
   if (cacheMarker instanceof GatewayError) return cacheMarker;
+  const cache = readCache(tfy['x-tfy-cache-config']);
+  if (cache instanceof GatewayError) return cache;
   const waits = attemptMs === undefined && firstTokenMs === undefined ? NO_WAITS : { attemptMs, firstTokenMs };
   const retry = readRetry(tfy['x-tfy-retry-config']);
   if (retry instanceof GatewayError) return retry;
   const logging = readLogging(tfy['x-tfy-logging-config']);
   if (logging instanceof GatewayError) return logging;
   const providerName = tfy['x-tfy-provider-name'];
-  return { waits, retry, metadata, providerName, strictForm, cacheMarker, logging, guardrails };
+  return { waits, retry, metadata, providerName, strictForm, cacheMarker, logging, guardrails, cache };
 }
 
 function wait(tfy: Record<string, string>, name: string): OrError<number | undefined> {
@@ -114,6 +128,24 @@ function statusList(value: unknown): ReadonlySet<number> | undefined {
   if (!Array.isArray(value)) return undefined;
   const statuses = value.map(Number);
   return statuses.every((each) => each >= 400 && each <= 599) ? new Set(statuses) : undefined;
+}
+
+/** JSON: `{"type": "exact-match", "ttl": 600, "namespace": "faq", "similarity_threshold": 0.9}`; each may be absent. */
+function readCache(text: string | undefined): OrError<CacheSettings | undefined> {
+  if (text === undefined) return undefined;
+  const value = parseObject(text);
+  const { type = 'exact-match', ttl = DEFAULT_TTL_SECONDS, namespace = DEFAULT_NAMESPACE } = value ?? {};
+  const { similarity_threshold: similarity = DEFAULT_SIMILARITY } = value ?? {};
+  const isType = type === 'exact-match' || type === 'semantic';
+  const isSpace = typeof namespace === 'string' && NAMESPACE.test(namespace);
+  const isSimilarity = typeof similarity === 'number' && similarity >= 0 && similarity <= 1;
+  if (value === undefined || !isType || !isCount(ttl, MAX_TTL_SECONDS) || ttl < 1 || !isSpace || !isSimilarity) {
+    const shape = '{"type": "exact-match", "ttl": 600, "namespace": "default"}';
+    const types = '`exact-match` or `semantic`, the latter with `similarity_threshold` from 0 to 1';
+    const allowed = `type ${types}, ttl in seconds up to ${MAX_TTL_SECONDS}, namespace of ${NAMESPACE_ERROR}`;
+    return invalid('x-tfy-cache-config', `It must be JSON as \`${shape}\`: ${allowed}.`);
+  }
+  return { type, ttlMs: ttl * 1000, namespace, similarityThreshold: similarity };
 }
 
 /** JSON of `{"llm_input_guardrails": ["group/guard"], …, "enable_parallel_execution": true}`. */

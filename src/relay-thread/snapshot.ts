@@ -5,6 +5,7 @@ import { DeadlineRunner } from '../guardrails/runner.ts';
 import { createLimits, type LimitsOptions } from '../limits/limits.ts';
 import type { Snapshot } from '../pipeline.ts';
 import { openAccounts } from '../plugs.ts';
+import { CacheRules } from '../policy/cache-rules.ts';
 import { Callers } from '../policy/caller.ts';
 import { isNamed } from '../policy/data-access.ts';
 import { RouteRules } from '../policy/route-rules.ts';
@@ -50,6 +51,7 @@ export function makeSnapshot(configuration: Omit<Configuration, 'keys'>, lasting
     routes,
     routeRules: hasRules && routes.balanced ? new RouteRules(configuration, routes.balanced) : undefined,
     callers: new Callers(configuration),
+    cacheRules: configuration.cacheRules.length > 0 ? new CacheRules(configuration.cacheRules) : undefined,
     limits: createLimits(configuration, { ...lasting, price }),
     guardrails: createGuardrails(configuration, new DeadlineRunner(), lasting.guardHttp),
     exportsTraces: configuration.otel.some(({ traces }) => traces !== undefined),

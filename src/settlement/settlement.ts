@@ -40,6 +40,8 @@ export interface SettlementOptions {
   readonly admission: Admission;
   readonly teamsJson: string | undefined;
   readonly metadataJson: string | undefined;
+  /** See ExchangeRecord; undefined: the cache was not asked. */
+  readonly cacheJson?: string | undefined;
   readonly providerWords: ProviderWords;
   readonly guardrailsJson?: string | undefined;
   /** performance.now() when the exchange was over, where it is settled later. */
@@ -276,6 +278,7 @@ function recordOf(result: Outcome, price: Price, options: SettlementOptions): Ex
     reservedNanoUsd: options.admission.reservedNanoUsd,
     traceparent: exchange.headers.clientTraceparent,
     guardrailsJson: options.guardrailsJson,
+    cacheJson: options.cacheJson,
   };
 }
 

@@ -13,6 +13,7 @@ import { batches } from './migrations/0011-batches.ts';
 import { responses } from './migrations/0012-responses.ts';
 import { mcpOAuth } from './migrations/0013-mcp-oauth.ts';
 import { requestLog } from './migrations/0014-request-log.ts';
+import { conversations } from './migrations/0015-conversations.ts';
 import { batchBlocks } from './migrations/0019-batch-blocks.ts';
 
 /** In the order of their names. One that was released is never changed: a further one is added. */
@@ -31,5 +32,6 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0012-responses': responses,
   '0013-mcp-oauth': mcpOAuth,
   '0014-request-log': requestLog,
+  '0015-conversations': conversations,
   '0019-batch-blocks': batchBlocks,
 };

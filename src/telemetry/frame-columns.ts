@@ -73,8 +73,9 @@ export const TEXT = {
   clientJson: 19,
   traceparent: 20,
   guardrailsJson: 21,
+  cacheJson: 22,
 } as const;
-export const TEXTS = 22;
+export const TEXTS = 23;
 
 /** Flags in one number. */
 export const STREAM = 1;

@@ -326,6 +326,9 @@ class FrameRecord implements Complete<RecordView> {
   get guardrailsJson(): string | undefined {
     return this.#text(TEXT.guardrailsJson);
   }
+  get cacheJson(): string | undefined {
+    return this.#label(TEXT.cacheJson);
+  }
   get reservedNanoUsd(): number | undefined {
     if (NUMBER.reservedNanoUsd >= this.#columns.numbersPerRecord) return undefined;
     return known(this.#columns.number(this.#n + NUMBER.reservedNanoUsd));

@@ -1,14 +1,11 @@
 import { z } from 'zod';
 import type { BodyLogging, RetrySettings } from '../configuration.ts';
-import { warn } from '../documents/manifests.ts';
 import { DEFAULT_GUARDRAIL_SETTINGS, type GuardrailSettings } from '../guardrails/guardrails.ts';
 import { retryConfig } from '../rules/routing.ts';
 import { optionalKey, restricting, restrictingKey, text, wholeNumber } from '../scalar-schema.ts';
 import { manifestKind } from './manifest-kind.ts';
 
-/** `gateway-global-settings`. Its other groups belong to features that are not built yet. */
-
-const later = optionalKey(z.record(text(128), z.unknown()));
+/** `gateway-global-settings`: what holds for all models, guards, caches and bodies. */
 
 const schema = z.object({
   type: z.literal('gateway-global-settings'),
@@ -26,7 +23,11 @@ const schema = z.object({
       ]),
     ),
   ).describe('Whether the [request log](request-log.md) keeps bodies; absent: no.'),
-  semantic_cache_settings: later.describe('Has no effect yet.'),
+  semantic_cache_settings: optionalKey(
+    z.object({
+      semantic_cache_embedding_model: text(256).describe('A model for embeddings, as `account/model`.'),
+    }),
+  ).describe('What semantic caches need.'),
   guardrail_settings: restricting(
     optionalKey(
       z.object({
@@ -39,24 +40,16 @@ const schema = z.object({
   ).describe('What holds for all guards.'),
 });
 
-const WITHOUT_EFFECT = ['semantic_cache_settings'] as const;
-
 export const gatewayGlobalSettings = manifestKind({
   type: 'gateway-global-settings',
   schema,
   uniqueKeys: [{ path: 'type', what: 'the kind `gateway-global-settings`', over: 'gateway-global-settings' }],
-  check(written, { report }) {
-    for (const { manifest, value } of written) {
-      for (const key of WITHOUT_EFFECT) {
-        if (value[key] !== undefined) warn(report, manifest, [key], { message: 'these settings have no effect yet' });
-      }
-    }
-  },
   part: (
     [first],
     { environment },
   ): {
     retrySettings?: RetrySettings | undefined;
+    semanticCacheModel?: string | undefined;
     guardrailSettings: GuardrailSettings;
     bodyLogging?: BodyLogging | undefined;
   } => {
@@ -65,6 +58,7 @@ export const gatewayGlobalSettings = manifestKind({
     const byDefault = fromEnvironment > 0 ? fromEnvironment : DEFAULT_GUARDRAIL_SETTINGS.timeoutMs;
     return {
       retrySettings: first?.value.retry_settings,
+      semanticCacheModel: first?.value.semantic_cache_settings?.semantic_cache_embedding_model,
       bodyLogging: bodyLoggingOf(first?.value.logging_settings),
       guardrailSettings: {
         timeoutMs: timeoutMs ?? byDefault,

@@ -19,6 +19,7 @@ import {
 } from './request-log-kinds.ts';
 import { role, roleBinding } from './role-binding.ts';
 import { sluiceApiKeys } from './sluice-api-keys.ts';
+import { sluiceCache } from './sluice-cache.ts';
 import { sluiceIdentityProvider } from './sluice-identity-provider.ts';
 import { sluiceServer } from './sluice-server.ts';
 import { team } from './team.ts';
@@ -49,6 +50,7 @@ export const KINDS = [
   gatewayLoadBalancingConfig,
   gatewayFallbackConfig,
   gatewayGlobalSettings,
+  sluiceCache,
   gatewayOtelConfig,
   gatewayLoggingConfig,
   gatewayDataRoutingConfig,

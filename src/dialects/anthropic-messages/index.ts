@@ -32,6 +32,11 @@ export const anthropicMessages = {
   followStream,
   keepAlive: KEEP_ALIVE,
   modelList,
+  cached: {
+    leaveOut: ['metadata'],
+    attribution: { key: 'system', begins: 'x-anthropic-billing-header:' },
+    unfinished: ['"refusal"', '"pause_turn"'],
+  },
   metadataHeaders: METADATA_HEADERS,
   guarded,
   errorBody,

@@ -24,6 +24,11 @@ export const openAiChat = {
   answerText,
   translation: { to: ['chat', 'messages'], toInference, fromInference, eventWriter },
   followStream,
+  cached: {
+    leaveOut: ['user', 'safety_identifier', 'prompt_cache_key', 'prompt_cache_retention'],
+    never: { store: 'true' },
+    unfinished: ['"content_filter"'],
+  },
   guarded,
   errorBody,
   errorEvent,

@@ -269,7 +269,7 @@ async function ask(
 
 for (const [name, each] of Object.entries(CASES)) {
   describe(name, () => {
-    test('it is asked in its own form, and what it lets pass passes', async () => {
+    test(`${name} is asked in its own form, and what it lets pass passes`, async () => {
       const { asked, result, detail } = await ask(each, { body: JSON.stringify(each.passes) });
       assert.equal(result, 'passed', detail);
       assert.match(asked!.url, each.asked.url);
@@ -278,14 +278,14 @@ for (const [name, each] of Object.entries(CASES)) {
       if (header) assert.equal(asked!.headers![asked!.headers!.indexOf(header[0]) + 1], header[1]);
     });
 
-    test('what it refuses is refused', async () => {
+    test(`what ${name} refuses is refused`, async () => {
       if (each.fails === undefined) return;
       const { result, refused, mutated } = await ask(each, { body: JSON.stringify(each.fails) });
       assert.equal(result, 'failed');
       assert.ok(refused ?? !Array.isArray(mutated));
     });
 
-    test('what it changes is changed', async () => {
+    test(`what ${name} changes is changed`, async () => {
       if (each.mutates === undefined) return;
       const [answer, texts] = each.mutates;
       const { mutated, result } = await ask(each, { body: JSON.stringify(answer) });
@@ -293,7 +293,7 @@ for (const [name, each] of Object.entries(CASES)) {
       assert.deepEqual(mutated, texts);
     });
 
-    test('where it fails, or answers what is not understood, that is an error and no verdict', async () => {
+    test(`a failure of ${name}, or an answer that nobody understands, is an error and no verdict`, async () => {
       for (const answer of [
         { status: 500, body: '{}' },
         { body: 'nonsense' },

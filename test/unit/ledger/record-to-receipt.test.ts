@@ -66,6 +66,7 @@ const SAID: Record<Field, ((receipt: Receipt) => [said: unknown, expected: unkno
   reservedNanoUsd: ({ cost }) => [cost?.['reserved_nano_usd'], SENT.reservedNanoUsd],
   // Spans alone are made with it.
   traceparent: null,
+  cacheJson: ({ route }) => [route?.['cache'], JSON.parse(SENT.cacheJson)],
 };
 
 forEachEngine('a record that went through a frame into the ledger', (engine) => {

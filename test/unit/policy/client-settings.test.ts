@@ -43,6 +43,7 @@ test('no client setting is set without its header', () => {
     providerName: undefined,
     strictForm: false,
     cacheMarker: undefined,
+    cache: undefined,
     guardrails: undefined,
     logging: undefined,
   };
