@@ -8,6 +8,7 @@ import type { Route } from '../edge/routes.ts';
 import type { GuardSession } from '../guardrails/session.ts';
 import { type Admission, type Limits, NO_LIMITS, NOTHING_HELD, Refused } from '../limits/admission.ts';
 import { toolModel } from '../limits/tool-rules.ts';
+import { SERVER_PATHS } from '../mcp/clients/addresses.ts';
 import type { PipelineOptions, RefusedRequest } from '../pipeline.ts';
 import type { Caller } from '../policy/caller.ts';
 import { clientSettings } from '../policy/client-settings.ts';
@@ -18,9 +19,12 @@ import type {
   McpHold,
   McpHoldEnd,
   McpOutcome,
+  McpPageAnswer,
+  McpPageRequest,
   McpRequest,
   ToMcpPort,
 } from '../threads/mcp-messages.ts';
+import { mcpChallenge, publicBase, readAccounts } from './oauth-routes.ts';
 import { ToolCosts } from './tool-costs.ts';
 import { GuardedEvents, guardArguments, guardResult, openToolGuards } from './tool-guards.ts';
 
@@ -42,16 +46,7 @@ export const MCP_HEADERS: readonly string[] = [
   'mcp-method',
   'mcp-name',
   'last-event-id',
-];
-
-/** Where servers of MCP are: today's address, and those of earlier versions of the reference product. */
-const SERVER_PATHS = [
-  '/mcp/v1/{name}/mcp',
-  '/mcp/v1/{group}/{name}/mcp',
-  '/mcp/{name}/server',
-  '/mcp/{group}/{name}/server',
-  '/mcp-server/{group}/{name}/server',
-  '/{tenant}/mcp/{name}/server',
+  'x-sluice-mcp-accounts',
 ];
 
 /** A request that the gateway itself makes on behalf of a caller, with the same checks as one of a client. */
@@ -102,7 +97,8 @@ interface Nested {
 export class McpGate {
   readonly #options: McpGateOptions;
   readonly #open = new Map<number, Open>();
-  readonly #waiting: McpRequest[] = [];
+  readonly #waiting: ToMcpPort[] = [];
+  readonly #pages = new Map<number, (answer: McpPageAnswer | undefined) => void>();
   #configuration: McpGateConfiguration;
   #limits: Limits;
   #costs: ToolCosts;
@@ -125,6 +121,7 @@ export class McpGate {
       needsKey: true,
       body: method === 'POST' ? 'whole' : 'none',
       errorBody: rpcErrorBody,
+      challenge: (head) => mcpChallenge(this.#configuration.server, head),
       handle: (exchange) => this.#handle(exchange, named ? serverOf(exchange) : undefined),
     });
     return (['POST', 'GET', 'DELETE'] as const).flatMap((method) => [
@@ -144,7 +141,7 @@ export class McpGate {
     this.#port = port;
     port.on('message', (message: FromMcpPort) => this.#hear(message));
     port.on('close', () => this.#lost(port));
-    for (const request of this.#waiting.splice(0)) this.#post({ type: 'request', request });
+    for (const message of this.#waiting.splice(0)) this.#post(message);
   }
 
   /** The gateway stops: streams that would never end by themselves end now. */
@@ -155,6 +152,14 @@ export class McpGate {
       this.#post({ type: 'abort', id });
       this.#finish(id, open, { failed: false, upstreamMs: 0 });
     }
+  }
+
+  /** What a browser asks, or a client that wants a token. Undefined: the thread of MCP ended meanwhile. */
+  page(request: Omit<McpPageRequest, 'id'>, onAnswer: (answer: McpPageAnswer | undefined) => void): void {
+    const id = this.#next;
+    this.#next += 1;
+    this.#pages.set(id, onAnswer);
+    this.#enqueue({ type: 'page', request: { ...request, id } });
   }
 
   close(): void {
@@ -376,10 +381,14 @@ export class McpGate {
   }
 
   #send(request: McpRequest): void {
-    if (this.#port) this.#post({ type: 'request', request });
+    this.#enqueue({ type: 'request', request });
+  }
+
+  #enqueue(message: ToMcpPort): void {
+    if (this.#port) this.#post(message);
     else {
       if (this.#waiting.length === 0) this.#options.want();
-      this.#waiting.push(request);
+      this.#waiting.push(message);
     }
   }
 
@@ -399,6 +408,11 @@ export class McpGate {
     const serverHeaders = readServerHeaders(headers.tfy?.['x-tfy-mcp-headers']);
     if (serverHeaders instanceof GatewayError) return serverHeaders;
     const kept = headers.forwardable ?? {};
+    const accounts = readAccounts(kept['x-sluice-mcp-accounts']);
+    if (typeof accounts === 'string') {
+      const param = 'x-sluice-mcp-accounts';
+      return new GatewayError('invalid_header', { param, detail: `\`${param}\`: ${accounts}` });
+    }
     const id = this.#next;
     this.#next += 1;
     return {
@@ -420,6 +434,8 @@ export class McpGate {
         subjects: [...caller.subjects],
         metadata: requestMetadata(client.metadata, caller),
         key: this.#passesKeys ? this.#options.keyOf(exchange) : undefined,
+        base: publicBase(this.#configuration.server, headers),
+        ...(accounts && { accounts }),
       },
       holds: this.#limits !== NO_LIMITS && this.#costs.isJoint(server),
       serverHeaders,
@@ -427,6 +443,11 @@ export class McpGate {
   }
 
   #hear(message: FromMcpPort): void {
+    if (message.type === 'page') {
+      this.#pages.get(message.id)?.(message.answer);
+      this.#pages.delete(message.id);
+      return;
+    }
     const open = this.#open.get(message.id);
     if (!open) return;
     if (message.type === 'hold') {
@@ -512,6 +533,9 @@ export class McpGate {
   #lost(port: MessagePort): void {
     if (this.#port !== port) return;
     this.#port = undefined;
+    const pages = [...this.#pages.values()];
+    this.#pages.clear();
+    for (const onAnswer of pages) onAnswer(undefined);
     for (const [id, open] of this.#open) {
       settle(open.admission, open.costNanoUsd ?? 0);
       for (const { admission } of open.nested?.values() ?? []) settle(admission, 0);
@@ -641,7 +665,11 @@ function serverOf({ params: { group, name = '' } }: Exchange): string {
 }
 
 function passesKeys({ mcpServers }: Pick<McpGateConfiguration, 'mcpServers'>): boolean {
-  return mcpServers.some((server) => 'auth' in server && server.auth.type === 'passthrough');
+  return mcpServers.some(
+    (server) =>
+      'auth' in server &&
+      (server.auth.type === 'passthrough' || (server.auth.type === 'oauth2' && server.auth.grant === 'token_exchange')),
+  );
 }
 
 const PARAMETER = 'mcp-param-';
