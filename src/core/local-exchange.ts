@@ -7,6 +7,7 @@ import type {
   PathParams,
   Principal,
   ResponseSink,
+  SinkTap,
 } from './exchange.ts';
 import { exchangeId } from './ids.ts';
 
@@ -150,6 +151,7 @@ class ReceiverSink implements ResponseSink {
   started = false;
   bytesOut = 0;
   onDrained: (() => void) | undefined;
+  tap: SinkTap | undefined;
   isCut = false;
   #isClosed = false;
 
@@ -160,12 +162,14 @@ class ReceiverSink implements ResponseSink {
   start(status: number, headers: readonly string[]): void {
     if (this.started || this.#isClosed) return;
     this.started = true;
+    this.tap?.began(status, headers);
     this.receiver.head?.(status, headers);
   }
 
   write(chunk: Uint8Array): boolean {
     if (this.#isClosed) return true;
     this.bytesOut += chunk.length;
+    this.tap?.took(chunk);
     return this.receiver.take(chunk);
   }
 
@@ -187,6 +191,7 @@ class ReceiverSink implements ResponseSink {
     }
     if (this.#isClosed) return;
     this.started = true;
+    this.tap?.began(error.status, headers);
     this.close();
     this.receiver.refused?.(error, headers);
   }

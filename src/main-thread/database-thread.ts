@@ -5,6 +5,7 @@ import { type ErrorCode, type ErrorContext, GatewayError } from '../core/errors.
 import type { OrError } from '../core/exchange.ts';
 import type { Log } from '../core/log.ts';
 import type { AdminAnswer, AdminRequest, AdminRoute, DescribedRoute } from '../operator/admin/admin-route.ts';
+import type { RequestBodiesRow } from '../store/request-bodies.ts';
 import { DatabaseAway } from '../store/store-fault.ts';
 import { errorOf } from '../store/thrown.ts';
 import type { MetricRegistry } from '../telemetry/metric-registry.ts';
@@ -154,6 +155,11 @@ export class DatabaseThread implements MainService {
       | AdminAnswer
       | { readonly code: ErrorCode; readonly context: ErrorContext };
     return 'code' in answer ? new GatewayError(answer.code, answer.context) : answer;
+  }
+
+  /** Of the request log. Rejects where they cannot be kept. */
+  async keepBodies(rows: readonly RequestBodiesRow[]): Promise<void> {
+    await this.#ask({ kind: 'keep-bodies', rows }, ADMIN_MS);
   }
 
   reconfigure(configuration: Configuration): void {
