@@ -33,7 +33,9 @@ export interface LocalRequest {
   /** A label for records. Default: the id of the exchange. */
   readonly requestId?: string;
   /** Default: none. */
-  readonly headers?: Partial<Pick<HeadersOfInterest, 'traceparent' | 'tracestate' | 'tfy' | 'forwardable'>>;
+  readonly headers?: Partial<
+    Pick<HeadersOfInterest, 'traceparent' | 'tracestate' | 'tfy' | 'forwardable' | 'query' | 'lines'>
+  >;
   scan(request: Pick<Exchange, 'path' | 'params' | 'headers'>): BodyScan;
 }
 
@@ -50,9 +52,10 @@ export function localHeaders(headers: LocalRequest['headers']): HeadersOfInteres
     tracestate: headers?.tracestate,
     idempotencyKey: undefined,
     range: undefined,
-    query: undefined,
+    query: headers?.query,
     tfy: headers?.tfy,
     forwardable: headers?.forwardable,
+    ...(headers?.lines !== undefined && { lines: headers.lines }),
   };
 }
 

@@ -25,11 +25,14 @@ import {
 } from '../store/batches.ts';
 import type { Database } from '../store/database.ts';
 import { findFile } from '../store/files.ts';
+import { beginCharge, endCharge, findProviderBatch, insertProviderBatch } from '../store/provider-batches.ts';
 import { DatabaseAway } from '../store/store-fault.ts';
 import type { BatchAnswer, BatchQuestion } from '../threads/batch-messages.ts';
 
 /** Behind it the pieces of a gateway that says nothing are run by others. */
 const LEASE_MS = 30_000;
+/** Whoever charges a batch of a provider reads its results once, and has so long. */
+const CHARGE_MS = 600_000;
 /** Between two looks at batches that have not ended. */
 const LOOK_MS = 1_000;
 /** Where other gateways may have begun or left one. */
@@ -122,6 +125,16 @@ export class BatchService {
       }
       case 'cancel':
         return this.#cancel(question.id, question.owners, now);
+      case 'provider-keep':
+        await insertProviderBatch(database, question.batch);
+        return { kind: 'done' };
+      case 'provider-find':
+        return { kind: 'provider-batch', batch: await findProviderBatch(database, question.account, question.id) };
+      case 'begin-charge':
+        return { kind: 'charge', isYours: await beginCharge(database, question, now + CHARGE_MS, now) };
+      case 'end-charge':
+        await endCharge(database, question, question.isCharged ? now : undefined);
+        return { kind: 'done' };
       case 'advance': {
         const { progresses, claims } = question;
         const lease = { by: keeperOf(gatewayId, thread), until: now + LEASE_MS };

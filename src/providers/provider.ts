@@ -105,8 +105,69 @@ export interface ProviderAccount {
   readonly listed: readonly Target[];
   /** By integration name; for an account that lists none, by any id. Undefined: this account has no such model. */
   target(model: string): Target | undefined;
+  /** Its own batches, as they are asked for in OpenAI's form. Absent: what is asked of them passes as it is. */
+  readonly batches?: ProviderBatches | undefined;
   /** By the segment behind the account's name in `/proxy-api/…`; absent: it has models, and no endpoints of its own. */
   readonly endpoints?: ReadonlyMap<string, EndpointPool>;
+}
+
+/** One line that a provider's own batch is asked for. */
+export interface ProviderBatchLine {
+  readonly customId: string;
+  /** A request in the provider's form. */
+  readonly body: Buffer;
+}
+
+/** How the batches of one provider are asked for, and what its words for them mean. */
+export type ProviderBatches =
+  /** They cannot be asked for in OpenAI's form. `reason`: a sentence for whoever tries. */
+  | { readonly kind: 'none'; readonly reason: string }
+  /** They are in OpenAI's form already. */
+  | ({ readonly kind: 'passed' } & ReadBatches)
+  | ({ readonly kind: 'translated' } & TranslatedBatches);
+
+export interface ReadBatches {
+  /** At the account's address. */
+  readonly path: string;
+  /** Undefined: it is no batch. */
+  read(batch: JsonObject): ProviderBatch | undefined;
+  /** One line of its results; undefined: it is none. */
+  result(line: JsonObject): ProviderResult | undefined;
+}
+
+export interface TranslatedBatches extends ReadBatches {
+  /** Name of the wire in whose form the lines are. */
+  readonly wire: string;
+  /** Lines of one request. */
+  readonly maxLines: number;
+  create(lines: readonly ProviderBatchLine[]): Buffer;
+  /** Behind `path`. */
+  cancel(id: string): string;
+  /** As the query of a list. */
+  page(limit: number, after: string | undefined): string;
+  list(page: JsonObject): { readonly batches: readonly JsonObject[]; readonly hasMore: boolean } | undefined;
+}
+
+/** A batch at its provider, in OpenAI's words. Times in seconds since the Unix epoch. */
+export interface ProviderBatch {
+  readonly id: string;
+  readonly status: string;
+  /** It goes no further. */
+  readonly isOver: boolean;
+  /** Paths of its results, if it has some, at the account's address. */
+  readonly results: readonly string[];
+  readonly createdAt: number | null;
+  readonly expiresAt: number | null;
+  readonly endedAt: number | null;
+  readonly cancellingAt: number | null;
+  readonly counts: { readonly total: number; readonly completed: number; readonly failed: number };
+}
+
+export interface ProviderResult {
+  readonly customId: string;
+  /** The whole answer in the provider's form; undefined: there is none, and `error` says why. */
+  readonly answer: JsonObject | undefined;
+  readonly error: { readonly code: string; readonly message: string } | undefined;
 }
 
 /** Endpoints that serve the same, to which requests are passed on as they are. */

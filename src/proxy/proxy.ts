@@ -5,6 +5,7 @@ import type { Log } from '../core/log.ts';
 import type { Sweeper } from '../core/sweeper.ts';
 import { continueTrace } from '../core/trace-context.ts';
 import type { ApiForm, Dialect, PeekedRequest } from '../dialects/dialect.ts';
+import type { Usage } from '../inference/usage.ts';
 import { type Admission, type Limits, NOTHING_HELD, Refused } from '../limits/admission.ts';
 import type { Caller, Callers } from '../policy/caller.ts';
 import { type ClientSettings, clientSettings } from '../policy/client-settings.ts';
@@ -72,6 +73,8 @@ export type ProxyAsked =
       readonly account: string | undefined;
       readonly kinds: ReadonlySet<string> | undefined;
       readonly path: string;
+      /** What its answer stands for, where somebody read that elsewhere: it is recorded and charged with it. */
+      readonly billed?: { readonly target: Target | undefined; readonly usage: Usage } | undefined;
     };
 
 /** Passes a request on as it is: the answer is read on the side at most. */
@@ -250,7 +253,8 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
     const hasBody = isChunked || (declaredBytes ?? 0) > 0;
     if (!hasBody || arriving === undefined) {
       // POST and its like say how long their body is, be it nothing.
-      const none: ProxyBody = ofNothing(this.#method) ? { kind: 'none' } : { kind: 'whole', bytes: Buffer.alloc(0) };
+      const bytes = this.#exchange.body;
+      const none: ProxyBody = ofNothing(this.#method) ? { kind: 'none' } : { kind: 'whole', bytes };
       return this.#placed(account, none, contentType);
     }
     const { limits } = this.#snapshot.settings;
@@ -335,7 +339,7 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
       { method: this.#method, path: this.#asked.path, query: this.#query, body: json },
     );
     if (named instanceof GatewayError) return named;
-    const target = named.target ?? this.#targetByHeader(account);
+    const target = named.target ?? this.#billed?.target ?? this.#targetByHeader(account);
     if (target instanceof GatewayError) return target;
     const any = target ?? account.listed[0] ?? account.target(account.exampleModel ?? 'any');
     const [mount] = [...(any?.mounts.values() ?? [])].flat();
@@ -443,6 +447,8 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
       owner: this,
       watch: (_step, contentType, meter) => {
         this.#isStream = /^(text\/event-stream|application\/vnd\.amazon\.eventstream)/i.test(contentType);
+        const billed = this.#billed;
+        if (billed !== undefined) return { chunk() {}, ended: () => meter.add(billed.usage) };
         const spoken = this.#spoken;
         if (spoken === undefined) return undefined;
         return usageWatch(contentType, {
@@ -506,7 +512,12 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
 
   /** What a provider only shows, lists or deletes is not billed; what a service of one's own bills nobody knows. */
   #isFree(): true | undefined {
+    if (this.#billed !== undefined) return undefined;
     return this.#peeked?.free ?? (this.#asked.kind === 'provider' && ofNothing(this.#method) ? true : undefined);
+  }
+
+  get #billed() {
+    return this.#asked.kind === 'provider' ? this.#asked.billed : undefined;
   }
 
   #forbidden(model: string): GatewayError {

@@ -2,6 +2,7 @@ import type { BatchDesk } from '../batches/batch-runner.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
 import type { AdvancedPieces, BatchFilter, PieceProgress, StoredBatch } from '../store/batches.ts';
+import type { KeptProviderBatch } from '../store/provider-batches.ts';
 import {
   type BatchAnswer,
   type BatchAnswerMessage,
@@ -51,6 +52,26 @@ export class BatchRows implements BatchDesk {
   async advance(progresses: readonly PieceProgress[], claims: boolean): Promise<AdvancedPieces | 'away'> {
     const answer = await this.#questions.ask({ kind: 'advance', progresses, claims });
     return answer.kind === 'advanced' ? answer.advanced : 'away';
+  }
+
+  async keepProviderBatch(batch: KeptProviderBatch): Promise<GatewayError | undefined> {
+    const answer = await this.#questions.ask({ kind: 'provider-keep', batch });
+    return answer.kind === 'done' ? undefined : errorOf(answer, undefined);
+  }
+
+  /** Undefined: it was not begun by way of the gateway. */
+  async findProviderBatch(account: string, id: string): Promise<OrError<KeptProviderBatch | undefined>> {
+    const answer = await this.#questions.ask({ kind: 'provider-find', account, id });
+    return answer.kind === 'provider-batch' ? answer.batch : errorOf(answer, undefined);
+  }
+
+  async beginCharge(account: string, id: string): Promise<OrError<boolean>> {
+    const answer = await this.#questions.ask({ kind: 'begin-charge', account, id });
+    return answer.kind === 'charge' ? answer.isYours : errorOf(answer, undefined);
+  }
+
+  async endCharge(account: string, id: string, isCharged: boolean): Promise<void> {
+    await this.#questions.ask({ kind: 'end-charge', account, id, isCharged });
   }
 
   hear({ number, answer }: BatchAnswerMessage): void {

@@ -5,6 +5,8 @@ import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError } from '../core/exchange.ts';
 import { type Route, withoutBasePath } from '../edge/routes.ts';
 import { clientSettings } from '../policy/client-settings.ts';
+import { CollectedBody } from '../proxy/collected-body.ts';
+import { HeldMemory } from '../relay/held-memory.ts';
 import type { StoredBatch } from '../store/batches.ts';
 import type { NewBatch } from '../threads/batch-messages.ts';
 import { type BatchEndpoints, callerJson } from './batch-endpoints.ts';
@@ -83,10 +85,7 @@ function newBatch({ endpoints }: BatchRoutes, exchange: Exchange, settings: Serv
   if (client instanceof GatewayError) return client;
   const asked = parsed(body);
   if (asked instanceof GatewayError) return asked;
-  if (!endpoints.has(withoutBasePath(asked.endpoint))) {
-    const known = [...endpoints.keys()].map((path) => `/v1${path}`).join(', ');
-    return new GatewayError('invalid_parameter', { param: 'endpoint', detail: `\`endpoint\`: It may be ${known}.` });
-  }
+  if (!endpoints.has(withoutBasePath(asked.endpoint))) return unknownEndpoint(endpoints);
   const windowMs = windowOf(asked.completion_window);
   if (windowMs instanceof GatewayError) return windowMs;
   const createdAt = Date.now();
@@ -118,6 +117,37 @@ function newBatch({ endpoints }: BatchRoutes, exchange: Exchange, settings: Serv
   };
 }
 
+/** For batches of a provider, whose body arrives in pieces. */
+export async function readBatchRequest(
+  exchange: Exchange,
+  { endpoints, files }: BatchRoutes,
+): Promise<OrError<z.output<typeof requestSchema>>> {
+  const body = await collected(exchange, files);
+  const asked = body instanceof GatewayError ? body : parsed(body);
+  if (asked instanceof GatewayError) return asked;
+  return endpoints.has(withoutBasePath(asked.endpoint)) ? asked : unknownEndpoint(endpoints);
+}
+
+function collected(exchange: Exchange, { sharedMemory, settings }: FileEndpoints): Promise<OrError<Buffer>> {
+  const { arriving, body } = exchange;
+  if (arriving === undefined) return Promise.resolve(body);
+  const { limits } = settings();
+  const memory = new HeldMemory(sharedMemory, limits.maxBodyMemoryBytes);
+  const setting = memory.setting;
+  return new Promise<OrError<Buffer>>((resolve) => {
+    const collecting = new CollectedBody(arriving, memory, limits.maxBodyBytes, {
+      bodyEnded: () => resolve(collecting.whole()),
+      bodyFailed: resolve,
+      memoryFull: () => new GatewayError('body_memory_full', { setting, retryAfterMs: 1_000 }),
+    });
+  }).finally(() => memory.release());
+}
+
+function unknownEndpoint(endpoints: BatchEndpoints): GatewayError {
+  const known = [...endpoints.keys()].map((path) => `/v1${path}`).join(', ');
+  return new GatewayError('invalid_parameter', { param: 'endpoint', detail: `\`endpoint\`: It may be ${known}.` });
+}
+
 function parsed(body: Buffer): OrError<z.output<typeof requestSchema>> {
   let value: unknown;
   try {
@@ -147,12 +177,8 @@ function windowOf(text: string): OrError<number> {
 
 async function list({ rows, files }: BatchRoutes, exchange: Exchange): Promise<OrError<number>> {
   const query = new URLSearchParams(exchange.headers.query ?? '');
-  const written = query.get('limit') ?? String(LIMIT.usual);
-  if (!/^[1-9]\d{0,2}$/.test(written) || Number(written) > LIMIT.most) {
-    const detail = `It is a whole number from 1 to ${LIMIT.most}.`;
-    return new GatewayError('invalid_parameter', { param: 'limit', detail });
-  }
-  const limit = Number(written);
+  const limit = pageLimit(query.get('limit'));
+  if (limit instanceof GatewayError) return limit;
   const owners = ownersOf(exchange.principal, files.settings());
   // One more than asked for tells whether there are more.
   const found = await rows.list({ owners, after: query.get('after') ?? undefined, limit: limit + 1 });
@@ -169,6 +195,13 @@ async function list({ rows, files }: BatchRoutes, exchange: Exchange): Promise<O
     has_more,
   });
   return 200;
+}
+
+export function pageLimit(asked: string | null | undefined): OrError<number> {
+  const written = asked ?? String(LIMIT.usual);
+  if (/^[1-9]\d{0,2}$/.test(written) && Number(written) <= LIMIT.most) return Number(written);
+  const detail = `It is a whole number from 1 to ${LIMIT.most}.`;
+  return new GatewayError('invalid_parameter', { param: 'limit', detail });
 }
 
 async function show(batches: BatchRoutes, exchange: Exchange): Promise<OrError<number>> {

@@ -13,6 +13,7 @@ import { type FileEndpoints, fileRoutes } from './files-endpoint.ts';
 import type { McpGate } from './mcp-gate.ts';
 import { listModels, type ModelLists, showModel } from './models-endpoint.ts';
 import { type OAuthRoutesOptions, oauthRoutes } from './oauth-routes.ts';
+import { ProviderBatchEndpoint } from './provider-batches.ts';
 import { anyProviderPath, proxyRoutes } from './proxy-routes.ts';
 import type { RefusalRecords } from './refusal-records.ts';
 import { type ResponseEndpoints, responseRoutes } from './responses-endpoint.ts';
@@ -69,7 +70,7 @@ export function routeTable(options: EndpointsOptions): RouteTable {
       ...proxyRoutes(proxy, passedAt, errorBody),
     ],
     PLANNED,
-    anyProviderPath(proxy, errorBody),
+    anyProviderPath(proxy, new ProviderBatchEndpoint({ proxy, batches: options.batches }), errorBody),
   );
 }
 

@@ -2,6 +2,7 @@ import type { Exchange, Method } from '../core/exchange.ts';
 import type { PassingRoutes, Route } from '../edge/routes.ts';
 import { type ProxyAsked, type ProxyOptions, runProxy } from '../proxy/proxy.ts';
 import { withoutOwnBase } from '../proxy/proxy-path.ts';
+import type { ProviderBatchEndpoint } from './provider-batches.ts';
 
 const METHODS: readonly Method[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
 const ENDPOINT = '/proxy-api/{account}/{endpoint}/{*path}';
@@ -32,14 +33,25 @@ export function proxyRoutes(
 }
 
 /** For whatever path is not the gateway's own, of a request that names an account. */
-export function anyProviderPath(options: ProxyOptions, errorBody: Route['errorBody']): PassingRoutes {
+export function anyProviderPath(
+  options: ProxyOptions,
+  batches: ProviderBatchEndpoint,
+  errorBody: Route['errorBody'],
+): PassingRoutes {
   const pattern = '/{+path}';
   const routes = passing(pattern, options, errorBody, ({ headers }) => ({
     kind: 'provider',
     account: undefined,
     kinds: undefined,
     path: withoutOwnBase(headers.url ?? ''),
-  }));
+  })).map(
+    (route): Route => ({
+      ...route,
+      handle: (exchange) => {
+        if (!batches.takes(exchange)) route.handle(exchange);
+      },
+    }),
+  );
   return { pattern, routes };
 }
 

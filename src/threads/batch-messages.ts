@@ -1,4 +1,5 @@
 import type { AdvancedPieces, BatchFilter, PieceProgress, StoredBatch } from '../store/batches.ts';
+import type { KeptProviderBatch } from '../store/provider-batches.ts';
 
 /** A batch as it is asked for; the database's thread says of which gateway it is. */
 export type NewBatch = Omit<StoredBatch, 'place'>;
@@ -9,6 +10,11 @@ export type BatchQuestion =
   | { readonly kind: 'list'; readonly filter: BatchFilter }
   | { readonly kind: 'find'; readonly id: string; readonly owners: readonly string[] }
   | { readonly kind: 'cancel'; readonly id: string; readonly owners: readonly string[] }
+  /** Of batches that providers run. */
+  | { readonly kind: 'provider-keep'; readonly batch: KeptProviderBatch }
+  | { readonly kind: 'provider-find'; readonly account: string; readonly id: string }
+  | { readonly kind: 'begin-charge'; readonly account: string; readonly id: string }
+  | { readonly kind: 'end-charge'; readonly account: string; readonly id: string; readonly isCharged: boolean }
   /** What a thread did of its pieces; `claims`: and one more to run. */
   | { readonly kind: 'advance'; readonly progresses: readonly PieceProgress[]; readonly claims: boolean };
 
@@ -18,6 +24,10 @@ export type BatchAnswer =
   | { readonly kind: 'absent' }
   /** Of `create`: why its input is none. Of `cancel`: it has ended. */
   | { readonly kind: 'unfit'; readonly reason: string }
+  | { readonly kind: 'provider-batch'; readonly batch: KeptProviderBatch | undefined }
+  /** Whether whoever asks is to charge it. */
+  | { readonly kind: 'charge'; readonly isYours: boolean }
+  | { readonly kind: 'done' }
   | { readonly kind: 'advanced'; readonly advanced: AdvancedPieces }
   /** The database does not answer; it may come back. */
   | { readonly kind: 'away' }

@@ -25,6 +25,7 @@ import {
 } from '../../src/store/batches.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import { MIGRATIONS } from '../../src/store/migrations.ts';
+import { beginCharge, endCharge, findProviderBatch, insertProviderBatch } from '../../src/store/provider-batches.ts';
 import { type LineResult, resultBlock } from '../../src/store/result-block.ts';
 import { forEachEngine } from '../support/engines.ts';
 
@@ -248,6 +249,28 @@ forEachEngine('batches', (engine) => {
       [[0], [3]],
     );
     assert.deepEqual(await resultsOf(database, 'b'), [result(0), result(3, true)]);
+  });
+
+  it('the batch of a provider is charged once, by whichever gateway asks first, and again only where that failed', async () => {
+    const database = await engine.open();
+    const one = { account: 'claude', id: 'msgbatch_1' };
+    const kept = { ...one, endpoint: '/v1/chat/completions', inputFileId: 'f', completionWindow: '24h' };
+    await insertProviderBatch(database, { ...kept, metadataJson: '{}' });
+    assert.deepEqual(await findProviderBatch(database, 'claude', one.id), { ...kept, metadataJson: '{}' });
+    const begin = (now: number) => beginCharge(database, one, now + LEASE_MS, now);
+    const all = await Promise.all(Array.from({ length: 4 }, () => begin(NOW)));
+    assert.deepEqual(
+      all.filter((isOurs) => isOurs),
+      [true],
+    );
+    await endCharge(database, one, undefined);
+    assert.equal(await begin(NOW), true);
+    assert.equal(await begin(NOW + LEASE_MS), true, 'whoever began it died');
+    await endCharge(database, one, NOW);
+    assert.equal(await begin(NOW + 2 * LEASE_MS), false);
+    // One that was begun elsewhere.
+    const other = { account: 'main', id: 'batch_1' };
+    assert.equal(await beginCharge(database, other, NOW + LEASE_MS, NOW), true);
   });
 
   it('the lines of a batch go with its end, and stay until then', async () => {

@@ -1,5 +1,6 @@
 import { accountBase, apiKeyAuth, integrationBase, integrationList } from '../../config/account-schema.ts';
 import { baseUrl, keyWithDefault, optionalKey } from '../../config/scalar-schema.ts';
+import { messageBatches } from '../anthropic-messages/batches.ts';
 import { anthropicCountTokensWire } from '../anthropic-messages/count-tokens-wire.ts';
 import { anthropicModels } from '../anthropic-messages/models-probe.ts';
 import { anthropicWire } from '../anthropic-messages/wire.ts';
@@ -52,6 +53,7 @@ export const plug: ProviderPlug = {
         }),
       ),
       listed: listedModels(manifest.integrations),
+      batches: messageBatches,
     });
   },
 };

@@ -3,6 +3,7 @@ import { baseUrl, optionalKey } from '../../config/scalar-schema.ts';
 import { regionalAccount } from '../base/aws-account.ts';
 import { awsAuth, awsCredential, awsDomain, awsRegion, awsTokenSources } from '../base/aws-credential.ts';
 import { mountAt } from '../base/mount.ts';
+import { noBatches } from '../base/openai-batches.ts';
 import type { ProviderPlug } from '../provider.ts';
 import { bedrockCountTokensWire } from './count-tokens.ts';
 import { bedrockEmbeddingsWire } from './embeddings.ts';
@@ -69,6 +70,9 @@ export const plug: ProviderPlug = {
       exampleModel: 'global.amazon.nova-2-lite-v1:0',
       // Its streams always carry usage; there is nothing to ask for.
       abilities: { usageInStream: false, developerRole: true },
+      batches: noBatches(
+        'Bedrock reads and writes batches in S3 with a role of the account, which the gateway does not reach.',
+      ),
       families: ['claude', 'any'],
       familyOf: (modelId) => (CLAUDE.test(modelId) ? 'claude' : 'any'),
       mountsIn: (region, family) => {

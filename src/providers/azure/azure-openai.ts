@@ -4,6 +4,7 @@ import { optionalKey, text } from '../../config/scalar-schema.ts';
 import { type AccountSetup, anyModelAccount, type ListedModel, listedAccount, targetOf } from '../base/account.ts';
 import { listedModel } from '../base/listed-models.ts';
 import { mountAt, mountsOf } from '../base/mount.ts';
+import { openAiBatches } from '../base/openai-batches.ts';
 import { chatRules, OPENAI_MODELS } from '../openai-compatible/chat-rules.ts';
 import type { Mounts, ProviderPlug } from '../provider.ts';
 import { azureAuth } from './auth.ts';
@@ -55,6 +56,7 @@ export const azureOpenAi: ProviderPlug = {
       catalogueId: 'azure',
       abilities: { usageInStream: true, developerRole: true },
       rulesOf: (modelId) => chatRules(OPENAI_MODELS, modelId),
+      batches: openAiBatches,
     };
     const known = new Map<string, Mounts>();
     const targetAt = (model: ListedModel, written: string | undefined) => {

@@ -10,6 +10,7 @@ import type {
   Mounts,
   PriceSource,
   ProviderAccount,
+  ProviderBatches,
   Target,
 } from '../provider.ts';
 import { mountsOf } from './mount.ts';
@@ -40,6 +41,7 @@ export interface AccountSetup {
   /** By what the model is (`pricedAs`), or the provider's own id of it; called once for each. */
   rulesOf?(modelId: string): ChatRules | undefined;
   faultStatuses?: FaultStatuses | undefined;
+  batches?: ProviderBatches | undefined;
 }
 
 export interface OneAddress extends AccountSetup {
@@ -95,8 +97,9 @@ export function targetOf(setup: AccountSetup, mounts: Mounts, model: ListedModel
   };
 }
 
-function identity({ manifest, catalogueId, exampleModel, modelIds, provider = kind(manifest.type) }: AccountSetup) {
-  return { name: manifest.name, type: manifest.type, provider, catalogueId, exampleModel, modelIds };
+function identity(setup: AccountSetup) {
+  const { manifest, catalogueId, exampleModel, modelIds, batches, provider = kind(manifest.type) } = setup;
+  return { name: manifest.name, type: manifest.type, provider, catalogueId, exampleModel, modelIds, batches };
 }
 
 /** Each once: forms that are served side by side share their connections. */

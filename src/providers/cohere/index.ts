@@ -5,6 +5,7 @@ import { headerCredential } from '../base/credential.ts';
 import { listedIds } from '../base/listed-ids.ts';
 import { listedModels } from '../base/listed-models.ts';
 import { mountAt } from '../base/mount.ts';
+import { noBatches } from '../base/openai-batches.ts';
 import { cohereRerankWire } from '../openai-compatible/wire.ts';
 import type { ProviderPlug } from '../provider.ts';
 import { cohereEmbeddingsWire } from './embeddings.ts';
@@ -50,6 +51,7 @@ export const plug: ProviderPlug = {
     return openAccount({
       manifest,
       catalogueId: 'cohere',
+      batches: noBatches('Cohere takes batches as data sets of its own.'),
       exampleModel: 'command-a-03-2025',
       // `message-end` always carries usage; there is nothing to ask for.
       abilities: { usageInStream: false, developerRole: true },

@@ -5,6 +5,7 @@ import { headerCredential } from '../base/credential.ts';
 import { listedIds } from '../base/listed-ids.ts';
 import { listedModels } from '../base/listed-models.ts';
 import { mountAt } from '../base/mount.ts';
+import { noBatches } from '../base/openai-batches.ts';
 import { geminiImagesWires } from '../gemini-generate-content/images.ts';
 import { listTerms } from '../gemini-generate-content/list-terms.ts';
 import { geminiSpeechWire } from '../gemini-generate-content/speech.ts';
@@ -61,6 +62,9 @@ export const plug: ProviderPlug = {
       abilities: { usageInStream: false, developerRole: true },
       mounts: WIRES.map((wire) => mountAt({ wire, url: manifest.base_url, credential, account: manifest })),
       listed: listedModels(manifest.integrations),
+      batches: noBatches(
+        'Gemini takes batches of one model at models/{model}:batchGenerateContent alone, which passes as it is.',
+      ),
     });
   },
 };

@@ -3,6 +3,7 @@ import { type AccountSetup, anyModelAccount, type ListedModel, listedAccount, ta
 import { headerCredential } from '../base/credential.ts';
 import { listedModel } from '../base/listed-models.ts';
 import { type MountSetup, mountAt, mountsOf } from '../base/mount.ts';
+import { noBatches } from '../base/openai-batches.ts';
 import { tokenCredential } from '../base/token-credential.ts';
 import { geminiImagesWires } from '../gemini-generate-content/images.ts';
 import { listTerms } from '../gemini-generate-content/list-terms.ts';
@@ -47,6 +48,9 @@ export const plug: ProviderPlug = {
       terms: listTerms,
       exampleModel: 'gemini-2.5-flash',
       abilities: ABILITIES.gemini,
+      batches: noBatches(
+        'Vertex reads and writes batches in Cloud Storage or BigQuery, which the gateway does not reach.',
+      ),
     };
     const credential = credentialOf(account, tokens);
     const known = new Map<string, Mounts>();

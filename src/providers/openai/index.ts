@@ -5,6 +5,7 @@ import { openAccount } from '../base/account.ts';
 import { headerCredential, NO_CREDENTIAL } from '../base/credential.ts';
 import { listedModels } from '../base/listed-models.ts';
 import { mountAt } from '../base/mount.ts';
+import { openAiBatches } from '../base/openai-batches.ts';
 import { chatRules, OPENAI_MODELS } from '../openai-compatible/chat-rules.ts';
 import { openAiMediaWires } from '../openai-compatible/media-wires.ts';
 import { openAiModels } from '../openai-compatible/models-probe.ts';
@@ -71,6 +72,7 @@ export const plug: ProviderPlug = {
       ...(manifest.base_url === OPENAI && { rulesOf: (modelId: string) => chatRules(OPENAI_MODELS, modelId) }),
       mounts: wiresOf(manifest).map((wire) => mountAt({ wire, url: manifest.base_url, credential, account: manifest })),
       listed: listedModels(manifest.integrations),
+      batches: openAiBatches,
     });
   },
 };

@@ -14,7 +14,10 @@ interface OldResult {
   readonly result: string;
 }
 
-/** Results that were told together are one row, and each piece knows which of its lines have theirs. */
+/**
+ * Results that were told together are one row, and each piece knows which of its lines have theirs. Of batches that
+ * providers run it is kept what they do not repeat, and whether they were charged.
+ */
 export const batchBlocks: Migration = {
   async up(database: Kysely<unknown>) {
     const isSqlite = database.getExecutor().adapter instanceof SqliteAdapter;
@@ -35,6 +38,18 @@ export const batchBlocks: Migration = {
     `.execute(database);
     for (const piece of pieces) await packPiece(database, piece);
     await database.schema.dropTable('batch_results').execute();
+    await database.schema
+      .createTable('provider_batches')
+      .addColumn('account', 'text', (column) => column.notNull())
+      .addColumn('id', 'text', (column) => column.notNull())
+      .addColumn('endpoint', 'text', (column) => column.notNull())
+      .addColumn('input_file_id', 'text', (column) => column.notNull())
+      .addColumn('completion_window', 'text', (column) => column.notNull())
+      .addColumn('metadata', 'text')
+      .addColumn('charging_until', 'bigint', (column) => column.notNull())
+      .addColumn('charged_at', 'bigint')
+      .addPrimaryKeyConstraint('provider_batches_key', ['account', 'id'])
+      .execute();
   },
 };
 

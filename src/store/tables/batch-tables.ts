@@ -2,6 +2,7 @@ export interface BatchTables {
   batches: BatchesTable;
   batch_pieces: BatchPiecesTable;
   batch_result_blocks: BatchResultBlocksTable;
+  provider_batches: ProviderBatchesTable;
 }
 
 /** Times are milliseconds since the Unix epoch. */
@@ -70,4 +71,21 @@ export interface BatchResultBlocksTable {
   result_index: string;
   /** As `ResultBlock.bytes`. */
   results: Uint8Array;
+}
+
+/** Batches that providers run. */
+export interface ProviderBatchesTable {
+  account: string;
+  /** The provider's own. */
+  id: string;
+  /** As they were asked for; empty: not by way of the gateway. */
+  endpoint: string;
+  input_file_id: string;
+  completion_window: string;
+  /** JSON. */
+  metadata: string | null;
+  /** Until when nobody else may charge it. */
+  charging_until: number;
+  /** Its costs stand in the ledger since. */
+  charged_at: number | null;
 }

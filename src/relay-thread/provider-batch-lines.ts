@@ -1,0 +1,120 @@
+import { GatewayError } from '../core/errors.ts';
+import type { Exchange, OrError } from '../core/exchange.ts';
+import { localHeaders } from '../core/local-exchange.ts';
+import type { Dialect } from '../dialects/dialect.ts';
+import { withoutBasePath } from '../edge/routes.ts';
+import { readBatchLine } from '../files/batch-lines.ts';
+import { linesOf } from '../files/blob-lines.ts';
+import type { ProviderAccount, ProviderBatchLine, Target, TranslatedBatches } from '../providers/provider.ts';
+import type { ProxyOptions } from '../proxy/proxy.ts';
+import { formOf } from '../relay/choose-mount.ts';
+import { translateRequest } from '../relay/request-translation.ts';
+import type { BatchRoutes } from './batches-endpoint.ts';
+
+export interface LinesForProvider {
+  readonly exchange: Exchange;
+  readonly account: ProviderAccount;
+  readonly form: TranslatedBatches;
+  readonly dialect: Dialect;
+  readonly inputFileId: string;
+  readonly owners: readonly string[];
+  readonly batches: BatchRoutes;
+  readonly proxy: ProxyOptions;
+}
+
+/** After so many lines others have their turn. */
+const LINES_A_TURN = 64;
+
+/** The lines of a file of the gateway's, each in the provider's form; or the first that cannot be. */
+export async function linesForProvider(options: LinesForProvider): Promise<OrError<ProviderBatchLine[]>> {
+  const { inputFileId, owners, batches, form } = options;
+  const { limits } = batches.files.settings();
+  const file = await batches.files.rows.find(inputFileId, owners);
+  if (file instanceof GatewayError) {
+    if (file.code !== 'not_found') return file;
+    return unfit('input_file_id', 'You have no file of this id at the gateway: upload it without x-tfy-provider-name.');
+  }
+  if (file.purpose !== 'batch') return unfit('input_file_id', `The file was uploaded for ${file.purpose}.`);
+  if (file.bytes > limits.maxBodyBytes) {
+    const setting = `limits.max_body_bytes: ${limits.maxBodyBytes}`;
+    return new GatewayError('body_too_large', { detail: 'The lines of such a batch go in one request.', setting });
+  }
+  const blob = await batches.files.blobs.open(file.id);
+  if (blob === undefined) return unfit('input_file_id', 'The bytes of this file are not on this gateway.');
+  const lines: ProviderBatchLine[] = [];
+  try {
+    for await (const { bytes } of linesOf(blob, 0, blob.bytes, limits.maxBodyBytes)) {
+      const number = lines.length + 1;
+      if (number > form.maxLines) return unfit('input_file_id', `The provider takes ${form.maxLines} lines at most.`);
+      const line = lineFor(options, bytes);
+      if (line instanceof GatewayError) return inLine(number, line);
+      lines.push(line);
+      if (number % LINES_A_TURN === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+  } finally {
+    await blob.close();
+  }
+  return lines;
+}
+
+function lineFor(
+  { exchange, account, form, dialect, proxy }: LinesForProvider,
+  bytes: Buffer,
+): OrError<ProviderBatchLine> {
+  const line = readBatchLine(bytes);
+  if (typeof line === 'string') return unfit('input_file_id', `Of it ${line}.`);
+  const { customId, body } = line;
+  const path = withoutBasePath(line.url);
+  if (!dialect.routes.some(({ pattern }) => pattern === path))
+    return unfit('input_file_id', 'Its url is another endpoint than that of the batch.');
+  const scan = dialect.scan({ path, params: {}, headers: localHeaders(undefined) });
+  scan.advance(body, body.length);
+  const peeked = scan.result(body);
+  if (peeked instanceof GatewayError) return peeked;
+  if (peeked.stream) return unfit('stream', 'A line of a batch has one whole answer.');
+  const prefix = `${account.name}/`;
+  const name = peeked.model.startsWith(prefix) ? peeked.model.slice(prefix.length) : peeked.model;
+  const target = account.target(name);
+  if (target === undefined) return unfit('model', `\`${account.name}\` has no model \`${name.slice(0, 128)}\`.`);
+  const caller = proxy.snapshot().callers.of(exchange.principal);
+  if (!caller.allows(target.id)) {
+    const detail = `\`${exchange.principal.subject}\` may not use \`${target.id}\`.`;
+    return new GatewayError('model_forbidden', { param: 'model', detail, target: target.id });
+  }
+  const made = madeFor(target, form, dialect, body, peeked);
+  return made instanceof GatewayError ? made : { customId, body: made };
+}
+
+function madeFor(
+  target: Target,
+  form: TranslatedBatches,
+  dialect: Dialect,
+  body: Buffer,
+  peeked: Parameters<Dialect['splice']>[1],
+): OrError<Buffer> {
+  const wire = [...target.mounts.values()].flat().find(({ wire: { name } }) => name === form.wire)?.wire;
+  if (wire !== undefined && formOf(wire) === dialect.name) {
+    const edits = { modelId: target.modelId, askUsage: false, developerAsSystem: false };
+    const spliced = dialect.splice(body, peeked, edits);
+    return Array.isArray(spliced) ? Buffer.concat(spliced) : spliced;
+  }
+  const to = wire?.translation;
+  if (wire === undefined || to === undefined || !dialect.translation?.to.includes(wire.operation)) {
+    return new GatewayError('unsupported_operation', { target: target.id });
+  }
+  const made = translateRequest(dialect.translation, to, target, { body, cacheMarker: undefined });
+  if (made instanceof GatewayError) return made;
+  if (Buffer.isBuffer(made.body)) return made.body;
+  if (Array.isArray(made.body)) return Buffer.concat(made.body);
+  return new GatewayError('unsupported_operation', { target: target.id });
+}
+
+function unfit(param: string, detail: string): GatewayError {
+  return new GatewayError('invalid_parameter', { param, detail });
+}
+
+/** Whoever asks has many lines. */
+function inLine(number: number, error: GatewayError): GatewayError {
+  const { detail = error.message } = error.context;
+  return new GatewayError(error.code, { ...error.context, detail: `Line ${number}: ${detail}` });
+}

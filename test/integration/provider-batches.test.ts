@@ -1,0 +1,274 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import OpenAI, { APIError, toFile } from 'openai';
+import { eventually, KEY, type RunningGateway, startGateway } from '../support/gateway.ts';
+import { type Answer, type FakeProvider, type ReceivedRequest, sendJson, startProvider } from '../support/provider.ts';
+
+const CHAT = '/v1/chat/completions';
+const CLAUDE = 'claude-haiku-4-5';
+const MINI = 'gpt-4o-mini';
+const AT = '2026-01-01T00:00:00Z';
+
+let provider: FakeProvider;
+let gateway: RunningGateway;
+/** How far the batch at the fake Anthropic is. */
+let state: 'in_progress' | 'canceling' | 'ended' = 'in_progress';
+
+const messageBatch = (id: string) => {
+  const isOver = state === 'ended';
+  return {
+    id,
+    type: 'message_batch',
+    processing_status: state,
+    request_counts: {
+      processing: isOver ? 0 : 3,
+      succeeded: isOver ? 2 : 0,
+      errored: isOver ? 1 : 0,
+      canceled: 0,
+      expired: 0,
+    },
+    created_at: AT,
+    expires_at: '2026-01-02T00:00:00Z',
+    ended_at: isOver ? '2026-01-01T00:10:00Z' : null,
+    cancel_initiated_at: state === 'canceling' ? AT : null,
+    results_url: isOver ? `https://api.anthropic.com/v1/messages/batches/${id}/results` : null,
+  };
+};
+const message = (text: string) => ({
+  type: 'succeeded',
+  message: {
+    id: `msg_${text}`,
+    type: 'message',
+    role: 'assistant',
+    model: `${CLAUDE}-20251001`,
+    content: [{ type: 'text', text }],
+    stop_reason: 'end_turn',
+    stop_sequence: null,
+    usage: { input_tokens: 1_000, output_tokens: 100, service_tier: 'batch' },
+  },
+});
+const failure = {
+  type: 'errored',
+  error: { type: 'error', error: { type: 'invalid_request_error', message: 'too long' } },
+};
+const jsonLines = (lines: readonly object[]) => lines.map((line) => `${JSON.stringify(line)}\n`).join('');
+const results = jsonLines([
+  { custom_id: 'b', result: message('zwei') },
+  { custom_id: 'a', result: message('eins') },
+  { custom_id: 'c', result: failure },
+]);
+const openAiLine = (index: number) => ({
+  id: `batch_req_${index}`,
+  custom_id: `l${index}`,
+  response: {
+    status_code: 200,
+    request_id: `r${index}`,
+    body: {
+      id: `chatcmpl-${index}`,
+      object: 'chat.completion',
+      model: `${MINI}-2024-07-18`,
+      choices: [{ index: 0, message: { role: 'assistant', content: 'Hi' }, finish_reason: 'stop' }],
+      usage: { prompt_tokens: 1_000, completion_tokens: 100, total_tokens: 1_100 },
+    },
+  },
+  error: null,
+});
+const openAiOutput = jsonLines([openAiLine(0), openAiLine(1)]);
+
+const answer: Answer = (request, response) => {
+  const { pathname, searchParams } = new URL(request.path, 'http://x');
+  const text = (type: string, body: string) => response.writeHead(200, { 'content-type': type }).end(body);
+  if (pathname === '/v1/messages/batches' && request.method === 'POST')
+    sendJson(response, 200, messageBatch('msgbatch_1'));
+  else if (pathname === '/v1/messages/batches') {
+    assert.equal(searchParams.get('limit'), '2');
+    sendJson(response, 200, { data: [messageBatch('msgbatch_1')], has_more: true });
+  } else if (pathname.endsWith('/results')) text('application/x-jsonl', results);
+  else if (pathname.endsWith('/cancel')) {
+    state = 'canceling';
+    sendJson(response, 200, messageBatch('msgbatch_1'));
+  } else if (pathname === '/v1/messages/batches/msgbatch_1') sendJson(response, 200, messageBatch('msgbatch_1'));
+  else if (pathname === '/v1/batches/batch_1')
+    sendJson(response, 200, {
+      id: 'batch_1',
+      object: 'batch',
+      status: 'completed',
+      endpoint: CHAT,
+      output_file_id: 'file-out',
+      created_at: 1_767_225_600,
+      request_counts: { total: 2, completed: 2, failed: 0 },
+      own: 1.5e300,
+    });
+  else if (pathname === '/v1/files/file-out/content') text('application/octet-stream', openAiOutput);
+  else sendJson(response, 404, { error: { type: 'not_found_error', message: 'no such batch' } });
+};
+
+const accounts = (origin: string) => [
+  {
+    type: 'provider-account/anthropic',
+    name: 'claude',
+    base_url: origin,
+    auth_data: { type: 'api-key', api_key: 'sk-provider' },
+    integrations: [{ type: 'integration/model/anthropic', name: 'haiku', model_id: CLAUDE, model_types: ['chat'] }],
+  },
+  {
+    type: 'provider-account/openai',
+    name: 'main',
+    base_url: `${origin}/v1`,
+    auth_data: { type: 'api-key', api_key: 'sk-provider' },
+  },
+  {
+    type: 'provider-account/google-gemini',
+    name: 'gem',
+    base_url: origin,
+    auth_data: { type: 'api-key', apiKey: 'key' },
+  },
+];
+
+before(async () => {
+  provider = await startProvider(answer);
+  gateway = await startGateway({ manifests: accounts(provider.origin) });
+});
+after(async () => {
+  await gateway?.[Symbol.asyncDispose]();
+  await provider?.close();
+});
+
+const sdk = (account: string | undefined, at = gateway) =>
+  new OpenAI({
+    baseURL: `${at.url}/v1`,
+    apiKey: KEY,
+    maxRetries: 0,
+    ...(account !== undefined && { defaultHeaders: { 'x-tfy-provider-name': account } }),
+  });
+const line = (custom_id: string, model: string, more: object = {}) => ({
+  custom_id,
+  method: 'POST',
+  url: CHAT,
+  body: { model, messages: [{ role: 'user', content: custom_id }], ...more },
+});
+async function upload(lines: readonly object[]): Promise<string> {
+  const file = await toFile(Buffer.from(jsonLines(lines)), 'in.jsonl');
+  return (await sdk(undefined).files.create({ file, purpose: 'batch' })).id;
+}
+const begin = (input_file_id: string, account = 'claude') =>
+  sdk(account).batches.create({ input_file_id, endpoint: CHAT, completion_window: '24h', metadata: { night: 'run' } });
+async function refusal(work: Promise<unknown>) {
+  const error = await work.then(
+    () => assert.fail('it was not refused'),
+    (thrown: unknown) => thrown,
+  );
+  assert.ok(error instanceof APIError, String(error));
+  return { status: error.status, message: error.message };
+}
+const sent = (path: string) => provider.requests.filter((request: ReceivedRequest) => request.path === path);
+/** Cents of a million tokens are not repeated here: what is charged is what such answers cost at half the price. */
+const charged = (model: string, at = gateway) =>
+  at.records({ 'gen_ai.request.model': model }).filter((record) => record['gen_ai.usage.input_tokens'] === 2_000);
+
+describe('a batch that Anthropic runs', () => {
+  test('the official SDK drives it in OpenAI’s form, from its file to lines of OpenAI’s', async () => {
+    const lines = [line('a', 'claude/haiku'), line('b', 'haiku', { max_tokens: 7 }), line('c', 'haiku')];
+    const made = await begin(await upload(lines));
+    assert.deepEqual([made.id, made.status, made.endpoint], ['msgbatch_1', 'in_progress', CHAT]);
+    assert.deepEqual({ ...made.metadata }, { night: 'run' });
+    const { requests } = JSON.parse(provider.requests.at(-1)!.body.toString());
+    assert.equal(provider.requests.at(-1)!.headers['x-api-key'], 'sk-provider');
+    assert.deepEqual(
+      requests.map(({ custom_id, params }: { custom_id: string; params: { model: string } }) => [
+        custom_id,
+        params.model,
+      ]),
+      [
+        ['a', CLAUDE],
+        ['b', CLAUDE],
+        ['c', CLAUDE],
+      ],
+    );
+    assert.equal(requests[1].params.max_tokens, 7);
+    const early = await fetch(`${gateway.url}/v1/batches/${made.id}/output`, {
+      headers: { authorization: `Bearer ${KEY}`, 'x-tfy-provider-name': 'claude' },
+    });
+    assert.equal(early.status, 404);
+    state = 'ended';
+    const client = sdk('claude');
+    const batch = await client.batches.retrieve(made.id);
+    assert.equal(batch.status, 'completed');
+    assert.deepEqual({ ...batch.request_counts }, { total: 3, completed: 2, failed: 1 });
+    assert.deepEqual({ ...batch.metadata }, { night: 'run' });
+    assert.equal(batch.completed_at, Date.parse('2026-01-01T00:10:00Z') / 1000);
+    const text = await (await client.files.content(batch.output_file_id ?? '')).text();
+    const output = text
+      .trimEnd()
+      .split('\n')
+      .map((each) => JSON.parse(each));
+    assert.deepEqual(
+      output.map(({ custom_id, response }) => [custom_id, response?.body.choices[0].message.content]),
+      [
+        ['b', 'zwei'],
+        ['a', 'eins'],
+        ['c', undefined],
+      ],
+    );
+    assert.equal(output[0].response.body.object, 'chat.completion');
+    assert.equal(output[0].response.status_code, 200);
+    assert.deepEqual(output[2].error, { code: 'invalid_request_error', message: 'too long' });
+    const page = await client.batches.list({ limit: 2 });
+    assert.deepEqual([page.data[0]?.id, page.has_more], [made.id, true]);
+  });
+
+  test('it is charged once at the price of batches, however often it is shown and its output fetched', async () => {
+    const client = sdk('claude');
+    for (let index = 0; index < 3; index += 1) {
+      await client.batches.retrieve('msgbatch_1');
+      await (await client.files.content('batch-output-msgbatch_1')).text();
+    }
+    await eventually('it is charged', async () => charged('claude/haiku').length > 0);
+    const records = charged('claude/haiku');
+    assert.equal(records.length, 1);
+    assert.equal(records[0]?.['gen_ai.usage.output_tokens'], 200);
+    // 1 and 5 dollars a million, at half of it.
+    assert.equal(records[0]?.['sluice.cost.usd'], (2_000 * 1 + 200 * 5) / 2e6);
+  });
+
+  test('it is cancelled in OpenAI’s words, and one that is not there is none', async () => {
+    state = 'in_progress';
+    assert.equal((await sdk('claude').batches.cancel('msgbatch_1')).status, 'cancelling');
+    const unknown = await refusal(sdk('claude').batches.retrieve('msgbatch_2'));
+    assert.equal(unknown.status, 404);
+  });
+
+  test('a line that its provider cannot be asked is refused by number, and nothing is sent', async () => {
+    const before = sent('/v1/messages/batches').length;
+    const unknown = await refusal(begin(await upload([line('a', 'haiku'), line('b', 'opus')])));
+    assert.deepEqual([unknown.status, /Line 2: .*opus/.test(unknown.message)], [400, true], unknown.message);
+    const streamed = await refusal(begin(await upload([line('a', 'haiku', { stream: true })])));
+    assert.match(streamed.message, /Line 1/);
+    const foreign = await refusal(begin('file-none'));
+    assert.match(foreign.message, /upload it without x-tfy-provider-name/);
+    assert.equal(sent('/v1/messages/batches').length, before);
+  });
+});
+
+describe('a batch that OpenAI runs', () => {
+  test('it is shown as it came, its output passes byte for byte, and it is charged once', async () => {
+    const headers = { authorization: `Bearer ${KEY}`, 'x-tfy-provider-name': 'main' };
+    for (let index = 0; index < 2; index += 1) {
+      const shown = await (await fetch(`${gateway.url}/v1/batches/batch_1`, { headers })).text();
+      assert.match(shown, /"own":1.5e\+?300/);
+      const output = await fetch(`${gateway.url}/v1/batches/batch_1/output`, { headers });
+      assert.equal(await output.text(), openAiOutput);
+    }
+    const model = `main/${MINI}-2024-07-18`;
+    await eventually('it is charged', async () => charged(model).length > 0);
+    assert.equal(charged(model).length, 1);
+    // 0.15 and 0.6 dollars a million, at half of it.
+    assert.equal(charged(model)[0]?.['sluice.cost.usd'], (2_000 * 0.15 + 200 * 0.6) / 2e6);
+  });
+});
+
+test('a provider whose batches are elsewhere says so, and what to do', async () => {
+  const { status, message } = await refusal(begin('file-x', 'gem'));
+  assert.equal(status, 400);
+  assert.match(message, /batchGenerateContent.*Without x-tfy-provider-name the gateway runs the batch itself/);
+});
