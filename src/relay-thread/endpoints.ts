@@ -4,6 +4,7 @@ import type { Dialect } from '../dialects/dialect.ts';
 import { type PlannedPath, type Route, RouteTable } from '../edge/routes.ts';
 import { type PipelineOptions, runInference } from '../pipeline.ts';
 import type { ProxyOptions } from '../proxy/proxy.ts';
+import type { AgentRun } from '../telemetry/agent-metrics.ts';
 import { agentRoutes } from './agent-endpoint.ts';
 import { type BatchRoutes, batchRoutes } from './batches-endpoint.ts';
 import { type FileEndpoints, fileRoutes } from './files-endpoint.ts';
@@ -25,6 +26,7 @@ export interface EndpointsOptions {
   /** See PASSED_AT of plugs.ts. */
   readonly passedAt: ReadonlyMap<string, ReadonlySet<string>>;
   readonly mcp: McpGate;
+  onAgentRun(run: AgentRun): void;
   /** The document that the gateway serves of itself, as JSON. */
   readonly openapi: Uint8Array;
   /** In the form of the dialect that a path without one is answered in. */
@@ -39,10 +41,6 @@ export const PLANNED: readonly PlannedPath[] = [
   ...['/responses/compact', '/responses/input_tokens', '/responses/{response_id}/cancel'].map((pattern) => ({
     pattern,
   })),
-  ...['/agent/responses'].map((pattern) => ({
-    pattern,
-    atRootOnly: true as const,
-  })),
 ];
 
 /** Every path of the listening port. */
@@ -53,7 +51,13 @@ export function routeTable(options: EndpointsOptions): RouteTable {
       ...inferenceRoutes(options),
       ...plainRoutes(options),
       ...options.mcp.routes(),
-      ...agentRoutes({ pipeline: options.pipeline, mcp: options.mcp, dialect: chatOf(options.dialects) }),
+      ...agentRoutes({
+        pipeline: options.pipeline,
+        mcp: options.mcp,
+        dialect: chatOf(options.dialects),
+        responses: options.dialects.find(({ operation }) => operation === 'responses') ?? chatOf(options.dialects),
+        onRun: options.onAgentRun,
+      }),
       ...fileRoutes(options.files, errorBody),
       ...batchRoutes(options.batches, errorBody),
       ...responseRoutes(options.responses, errorBody),

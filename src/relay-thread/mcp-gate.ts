@@ -61,10 +61,12 @@ export interface LocalMcpRequest {
   readonly serverHeaders: McpRequest['serverHeaders'];
   /** Once; a text says why there is no result. */
   onAnswer(answer: JsonObject | string): void;
+  /** What it cost, integer nano-dollars, where a price is known. */
+  onCost?(nanoUsd: number): void;
 }
 
 /** What stands behind an open request: a client's exchange, or the gateway itself. */
-type Asker = { readonly sink: Exchange['sink'] } | { onAnswer(answer: JsonObject | string): void };
+type Asker = { readonly sink: Exchange['sink'] } | Pick<LocalMcpRequest, 'onAnswer' | 'onCost'>;
 
 interface Open {
   readonly exchange: Exchange;
@@ -205,7 +207,7 @@ export class McpGate {
       },
       serverHeaders: { ...read.serverHeaders, ...serverHeaders },
     };
-    const open = openOf(exchange, { onAnswer }, caller, request);
+    const open = openOf(exchange, local, caller, request);
     this.#open.set(request.id, open);
     this.#admit(open, request);
     return () => {
@@ -290,6 +292,7 @@ export class McpGate {
     open.nested?.delete(number);
     const { hold, startedAt, admission } = nested;
     settle(admission, hold.costNanoUsd ?? 0);
+    if ('onAnswer' in open.asker && hold.costNanoUsd !== undefined) open.asker.onCost?.(hold.costNanoUsd);
     const [called] = hold.called;
     const durationMs = performance.now() - startedAt;
     this.#options.pipeline.record({
@@ -454,6 +457,7 @@ export class McpGate {
     open.costNanoUsd ??= outcome.costNanoUsd;
     settle(open.admission, open.costNanoUsd ?? 0);
     const { exchange, asker, startedAt } = open;
+    if ('onAnswer' in asker && open.costNanoUsd !== undefined) asker.onCost?.(open.costNanoUsd);
     const isLocal = 'onAnswer' in asker;
     const { aborted } = exchange;
     const durationMs = performance.now() - startedAt;

@@ -177,6 +177,7 @@ const edge = new Edge({
     records: refusals,
     files,
     mcp,
+    onAgentRun: (run) => send({ type: 'agent-over', run }),
     batches: { rows: batchRows, endpoints, files },
     responses: { rows: responseRows, records: refusals, pipeline },
     proxy: { ...pipeline, dialects: DIALECTS, forms: FORMS },
