@@ -342,9 +342,11 @@ export class McpGate {
 
   #read(exchange: Exchange, server: string | undefined, caller: Caller): OrError<McpRequest> {
     const { headers, method } = exchange;
-    const { cors, mcp } = this.#configuration.server;
+    const { cors, mcp, listen } = this.#configuration.server;
     const { origin } = headers;
-    if (origin !== undefined && cors?.allowedOrigins.includes('*') !== true && !cors?.allowedOrigins.includes(origin)) {
+    const allowed = cors?.allowedOrigins ?? [];
+    const isOwn = isLoopback(listen.host) && isLoopback(hostOf(origin));
+    if (origin !== undefined && !isOwn && !allowed.includes('*') && !allowed.includes(origin)) {
       // DNS rebinding: a page of anybody's could otherwise speak to a gateway on this machine.
       return new GatewayError('origin_forbidden', { detail: `The origin is \`${origin.slice(0, 100)}\`.` });
     }
@@ -554,6 +556,15 @@ function resultIn(body: string): JsonObject | string {
 }
 
 const MAX_DETAIL = 500;
+
+function hostOf(origin: string | undefined): string {
+  return origin !== undefined && URL.canParse(origin) ? new URL(origin).hostname : '';
+}
+
+/** By names that no page of somebody else's can have, whatever address its own name leads to. */
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '[::1]' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
 
 function serverOf({ params: { group, name = '' } }: Exchange): string {
   return group === undefined ? name : `${group}/${name}`;
