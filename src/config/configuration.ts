@@ -1,5 +1,6 @@
 import type { ProviderWords } from '../core/errors.ts';
 import type { ModelTypeName } from './account-schema.ts';
+import type { GuardConfig, GuardrailRule, GuardrailSettings } from './guardrails/guardrails.ts';
 import type { McpServer, McpSettings } from './mcp/mcp-servers.ts';
 import type { PriceList } from './price-list.ts';
 
@@ -25,9 +26,102 @@ export interface Configuration {
   fallbackRules: FallbackRule[];
   /** gateway-global-settings: retries of every model that says nothing of its own. */
   retrySettings?: RetrySettings | undefined;
+  /** sluice/cache: the first rule that matches a request says what is cached of it. */
+  cacheRules: CacheRule[];
+  /** gateway-global-settings: the model whose vectors tell how alike two questions are; absent: there is no semantic cache. */
+  semanticCacheModel?: string | undefined;
   mcpServers: McpServer[];
+  /** provider-account/guardrail-config-group: guards by name. */
+  guards: GuardConfig[];
+  /** gateway-guardrails-config: all rules that match a request apply. */
+  guardrailRules: GuardrailRule[];
+  guardrailSettings: GuardrailSettings;
   /** gateway-otel-config: each is one more receiver. */
   otel: OtelExportSettings[];
+  /** gateway-global-settings: whether bodies of requests and answers are kept; absent: no. */
+  bodyLogging?: BodyLogging | undefined;
+  /** gateway-logging-config, in order. */
+  loggingRules: LoggingRule[];
+  /** gateway-data-routing-config: the first whose conditions hold; the last one has none. Empty: as the server says. */
+  dataRoutes: DataRoute[];
+  tracingProjects: TracingProject[];
+  /** gateway-data-access-config: what any of them opens may be seen. */
+  dataAccess: DataAccessRule[];
+  /** gateway-request-logger: each gets every exchange whose bodies are kept. */
+  requestLoggers: RequestLoggerHook[];
+}
+
+/** `header`: as `x-tfy-logging-config` of the request says, and `byDefault` where it says nothing. */
+export type BodyLogging = { mode: 'always' } | { mode: 'never' } | { mode: 'header'; byDefault: boolean };
+
+export interface LoggingRule {
+  id: string;
+  /** Absent: everybody. */
+  subjects?: string[];
+  /** As written: its last part is the name of a tracing project. */
+  project?: string | undefined;
+  /** Stands over the settings; `false` over `true`. */
+  bodies?: boolean | undefined;
+  redact: Redaction[];
+}
+
+/** A pattern of RE2 (rules/linear-pattern.ts), and what stands in the place of what it finds. */
+export interface Redaction {
+  pattern: string;
+  replacement: string;
+  /** Absent: none is known. */
+  hint?: string | undefined;
+}
+
+export interface DataRoute {
+  /** All must hold. */
+  when: DataCondition[];
+  /** Bodies go into the store of the gateway; else none are kept. */
+  isOurs: boolean;
+  retentionDays?: number | undefined;
+}
+
+/** One of the values, of that key of the metadata; without a key, of who asked. */
+export interface DataCondition {
+  key: string | undefined;
+  values: string[];
+}
+
+export interface TracingProject {
+  name: string;
+  isOurs: boolean;
+  retentionDays?: number | undefined;
+}
+
+export type DataKind = 'traces' | 'metrics';
+
+export interface DataAccessRule {
+  subjects: string[];
+  dataKinds: DataKind[];
+  scope: 'own' | 'team' | 'all';
+  /** Of the scope `all`: all must hold. */
+  filters: DataCondition[];
+}
+
+/** Holds a secret: never logged. */
+export interface RequestLoggerHook {
+  /** `account/integration`. */
+  name: string;
+  url: string;
+  /** Value of the header `authorization`; absent: none is sent. */
+  authorization?: string | undefined;
+}
+
+/** What holds for all kept bodies. */
+export interface RequestLogSettings {
+  /** Of a request, and of an answer: what is longer is cut there. */
+  maxBodyBytes: number;
+  retentionDays: number;
+  /** Of bodies that wait to be kept, over all threads; what does not fit is dropped and counted. */
+  maxQueuedBytes: number;
+  /** Of exchanges that wait for one webhook; further ones are dropped and counted. */
+  maxQueuedHooks: number;
+  redact: Redaction[];
 }
 
 /** One manifest of what is sent where by OTLP. */
@@ -253,6 +347,25 @@ export interface RoutingSettings {
   targets: RouteTarget[];
   sticky?: { ttlMs: number; identifiers: SessionIdentifier[] } | undefined;
   hedge?: HedgeSettings | undefined;
+  canary?: CanarySettings | undefined;
+  shadow?: ShadowSettings | undefined;
+}
+
+/** A new target for some callers, always the same ones. */
+export interface CanarySettings {
+  /** Of callers, by their subjects. */
+  sharePercent: number;
+  target: RouteTarget;
+}
+
+/** A second target that gets copies of requests, whose answers are only recorded. */
+export interface ShadowSettings {
+  target: string;
+  sharePercent: number;
+  /** Copies under way in each relay thread; none is made beyond it. */
+  maxConcurrent: number;
+  /** Limits and budgets of who asked hold for the copy, and pay for it. */
+  chargesCaller: boolean;
 }
 
 export type RoutingStrategy = 'weight' | 'latency' | 'priority' | 'complexity';
@@ -361,7 +474,7 @@ export interface ServerSettings {
   /** Relay threads. `auto` was resolved to a number by load. */
   threads: number;
   dataDir: string;
-  store: { database: string; counters: string; blobs: string };
+  store: { database: string; counters: string; blobs: string; cache: string };
   limits: Limits;
   timeouts: Timeouts;
   upstream: UpstreamSettings;
@@ -380,12 +493,14 @@ export interface ServerSettings {
   /** `maxConcurrency`: lines at once, over all threads; 0: none are run. */
   batches: { maxConcurrency: number; maxAttempts: number };
   responses: ResponseSettings;
+  cache: CacheLimits;
   ledger: LedgerSettings;
   /** Keys of request metadata that become labels of metrics. */
   metrics: { metadataKeys: string[] };
   routing: RoutingLimits;
   mcp: McpSettings;
   otel: OtelSettings;
+  requestLog: RequestLogSettings;
   /** Name of this gateway in a cluster: its hash chain, its share of reservations. Made and kept in data_dir by default. */
   gatewayId?: string;
 }
@@ -438,6 +553,42 @@ export interface PriceSettings {
   url?: string;
   publicKey?: string;
   refreshMs: number;
+}
+
+/** Bounds of cached answers. */
+export interface CacheLimits {
+  /** Over all threads; 0: nothing is cached. */
+  maxBytes: number;
+  maxEntryBytes: number;
+  /** Of one question to Redis. */
+  timeoutMs: number;
+  /** Of each thread. */
+  maxVectors: number;
+}
+
+/** How answers are cached, as a rule or a client says. */
+export interface CacheSettings {
+  type: 'exact-match' | 'semantic';
+  ttlMs: number;
+  namespace: string;
+  /** The least cosine at which two questions count as one. */
+  similarityThreshold: number;
+}
+
+export interface CacheRule {
+  id: string;
+  match: RuleMatch;
+  /** Undefined: nothing is cached, whatever the client asks. */
+  cache: RuledCache | undefined;
+}
+
+export interface RuledCache extends CacheSettings {
+  /** Who gets the answers of one principal beside it; `team`: those whose first team is the same. */
+  sharedWith: 'nobody' | 'team' | 'everyone';
+  /** Streams come as fast as they are taken, or at the pace of the original. */
+  replay: 'at-once' | 'paced';
+  /** Nothing of a semantic cache is served; what would have been is recorded. */
+  shadow: boolean;
 }
 
 /** How limits and budgets are counted where `store.counters` is Redis; `memory` is exact on one machine by itself. */
@@ -500,6 +651,8 @@ export interface ResponseSettings {
   keepMs: number;
   /** Of one turn: what was asked and answered. A larger one is not kept. */
   maxBytes: number;
+  /** Of one answer in the background: its events. */
+  maxEventBytes: number;
 }
 
 export interface Timeouts {

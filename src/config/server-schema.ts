@@ -1,6 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { z } from 'zod';
 import { signingKey } from './price-list.ts';
+import { redactionPattern } from './rules/redactions.ts';
 import {
   amount,
   keyWithDefault,
@@ -101,6 +102,9 @@ const store = section(
     blobs: engine('disk', S3, '`s3://bucket/prefix`').describe(
       'Where uploaded files are kept: `blobs` in `data_dir`, or a bucket: `s3://KEY_ID:SECRET@bucket/prefix?region=…&endpoint=…`.',
     ),
+    cache: engine('memory', /^rediss?:\/\//, '`redis://host:6379/0`').describe(
+      'Where cached answers are kept beside the memory of this gateway: nowhere, or in a Redis for several gateways.',
+    ),
   }),
 );
 
@@ -118,6 +122,23 @@ const counters = section(
     ),
     max_cells: keyWithDefault(wholeNumber(1024, 4_194_304), 65_536).describe(
       'Counts kept in memory, 520 bytes each; further groups of a rule share one.',
+    ),
+  }),
+);
+
+const cache = section(
+  z.object({
+    max_bytes: keyWithDefault(wholeNumber(0, 64 * gibibyte), 67_108_864).describe(
+      'Memory for cached answers, over all threads; it is used as it fills. 0: nothing is cached.',
+    ),
+    max_entry_bytes: keyWithDefault(wholeNumber(1024, 268_435_456), 1_048_576).describe(
+      'Bound of one answer; a larger one is not cached.',
+    ),
+    timeout_ms: keyWithDefault(wholeNumber(1, 60_000), 100).describe(
+      'A Redis that takes longer counts as away, and the answer as not cached.',
+    ),
+    max_vectors: keyWithDefault(wholeNumber(1, 1_000_000), 20_000).describe(
+      'Questions that semantic caches remember in each thread; the oldest make room.',
     ),
   }),
 );
@@ -174,6 +195,9 @@ const responses = section(
     max_bytes: keyWithDefault(wholeNumber(1, gibibyte), 4_194_304).describe(
       'Of one turn, what was asked and answered; a larger one is not kept.',
     ),
+    max_event_bytes: keyWithDefault(wholeNumber(1, gibibyte), 16_777_216).describe(
+      'Of one answer in the background, the events that are kept for a day to be told again.',
+    ),
   }),
 );
 
@@ -198,6 +222,24 @@ const otel = section(
     metrics_interval_ms: keyWithDefault(wholeNumber(1000, 3_600_000), 10_000).describe(
       'How often metrics are exported.',
     ),
+  }),
+);
+
+const requestLog = section(
+  z.object({
+    max_body_bytes: keyWithDefault(wholeNumber(1, 4_194_304), 65_536).describe(
+      'Of a request, and of an answer, so much is kept; what is longer is cut there.',
+    ),
+    retention_days: keyWithDefault(wholeNumber(1, 36_500), 30).describe('How long bodies are kept.'),
+    max_queued_bytes: keyWithDefault(wholeNumber(65_536, gibibyte), 67_108_864).describe(
+      'Bodies that may wait to be kept, over all threads; further ones are dropped and counted.',
+    ),
+    max_queued_webhooks: keyWithDefault(wholeNumber(1, 100_000), 1_000).describe(
+      'Exchanges that may wait for one webhook; further ones are dropped and counted.',
+    ),
+    redact: restricting(
+      keyWithDefault(z.array(redactionPattern).max(64, { error: 'at most 64 patterns' }), []),
+    ).describe('What is blacked out of every kept body: `preset`, or `pattern` of RE2; and perhaps `replacement`.'),
   }),
 );
 
@@ -481,10 +523,14 @@ export const serverSchema = z.object({
   files: files.describe('Whose the files are that callers upload.'),
   batches: batches.describe('How batches are run.'),
   responses: responses.describe('How answers of `/responses` are kept.'),
+  cache: cache.describe('Bounds of cached answers.'),
   ledger: ledger.describe('How the ledger is kept.'),
   metrics: metrics.describe('What metrics tell apart.'),
   routing: routing.describe('When a target of virtual models is out, and how often it is tried again.'),
   otel: otel.describe('Spans and metrics by OTLP, where a `gateway-otel-config` says where to.'),
+  request_log: requestLog.describe(
+    'Bodies of requests and answers, where `gateway-global-settings` says that they are kept.',
+  ),
   mcp: restricting(mcp).describe('Bounds of the MCP gateway.'),
   gateway_id: optionalKey(gatewayId).describe(
     'Name of this gateway in a cluster; by default made and kept in `data_dir`.',

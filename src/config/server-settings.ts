@@ -31,7 +31,7 @@ export function serverSettings(
   { upstream, prices }: Pick<ServerSettings, 'upstream' | 'prices'>,
 ): ServerSettings {
   const { listen, operator, limits, timeouts, cors, counters, files, batches, ledger, metrics } = written;
-  const { responses, routing, otel, mcp, media } = written;
+  const { responses, cache, routing, otel, mcp, media, request_log: requestLog } = written;
   const port = overrides.port ?? listen.port;
   return {
     listen: {
@@ -103,6 +103,13 @@ export function serverSettings(
       keep: responses.keep,
       keepMs: responses.keep_days * 86_400_000,
       maxBytes: responses.max_bytes,
+      maxEventBytes: responses.max_event_bytes,
+    },
+    cache: {
+      maxBytes: cache.max_bytes,
+      maxEntryBytes: cache.max_entry_bytes,
+      timeoutMs: cache.timeout_ms,
+      maxVectors: cache.max_vectors,
     },
     ledger: {
       enabled: ledger.enabled,
@@ -132,6 +139,13 @@ export function serverSettings(
       maxQueuedSpans: otel.max_queued_spans,
       timeoutMs: otel.timeout_ms,
       metricsIntervalMs: otel.metrics_interval_ms,
+    },
+    requestLog: {
+      maxBodyBytes: requestLog.max_body_bytes,
+      retentionDays: requestLog.retention_days,
+      maxQueuedBytes: requestLog.max_queued_bytes,
+      maxQueuedHooks: requestLog.max_queued_webhooks,
+      redact: requestLog.redact,
     },
     mcp: {
       callMs: mcp.call_ms,

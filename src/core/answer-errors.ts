@@ -148,7 +148,7 @@ export const ANSWER_ERRORS = {
     502,
     'upstream',
     'upstream',
-    'never',
+    'next-target',
     'warn',
     'upstream_error',
     'The provider sent more in one piece than the gateway holds.',

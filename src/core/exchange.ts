@@ -93,6 +93,13 @@ export interface SpooledBody {
 
 export type AbortReason = 'client' | 'write-timeout' | 'drain';
 
+/** Sees an answer as its client gets it. */
+export interface SinkTap {
+  began(status: number, headers: readonly string[]): void;
+  /** The bytes are as good as they are for the sink. */
+  took(chunk: Uint8Array): void;
+}
+
 /**
  * Where an answer goes: one client, in order. Everything after an abort or an end is a no-op, never a throw.
  * The head is kept until the first byte (or until the turn of the loop ends), and what is written in one turn leaves as
@@ -101,6 +108,8 @@ export type AbortReason = 'client' | 'write-timeout' | 'drain';
 export interface ResponseSink {
   /** Names are lower case; values are checked for control characters here and nowhere else. */
   start(status: number, headers: readonly string[]): void;
+  /** Before `start`, of an answer that may be given in the very turn of its request. Absent: nothing depends on it. */
+  waitForNextTurn?(): void;
   /**
    * Takes a chunk; the bytes are kept by reference until they have left, so the caller must not change them.
    * Returns false when more than the high watermark waits: stop writing until `onDrained`.
@@ -117,6 +126,8 @@ export interface ResponseSink {
   readonly started: boolean;
   /** Bytes of body written so far. */
   readonly bytesOut: number;
+  /** Sees all that is written, whoever writes it. */
+  tap?: SinkTap | undefined;
 }
 
 /** One client request with its whole response. Made by the edge when the head was accepted; owned by the pipeline. */

@@ -7,6 +7,7 @@ import type {
   PathParams,
   Principal,
   ResponseSink,
+  SinkTap,
 } from './exchange.ts';
 import { exchangeId } from './ids.ts';
 
@@ -39,6 +40,21 @@ export interface LocalRequest {
 const NO_PARAMS: PathParams = {};
 const NOTHING = Buffer.alloc(0);
 const KEEPS_NOTHING = (): void => {};
+
+/** The headers of a request that brings these and JSON. */
+export function localHeaders(headers: LocalRequest['headers']): HeadersOfInterest {
+  return {
+    contentType: 'application/json',
+    accept: undefined,
+    traceparent: headers?.traceparent,
+    tracestate: headers?.tracestate,
+    idempotencyKey: undefined,
+    range: undefined,
+    query: undefined,
+    tfy: headers?.tfy,
+    forwardable: headers?.forwardable,
+  };
+}
 
 /**
  * A request that the gateway itself makes: a line of a batch, a turn of a socket or of an agent, an answer in the
@@ -73,17 +89,7 @@ export class LocalExchange implements Exchange {
     this.requestId = requestId;
     this.body = body;
     this.bytesIn = body.length;
-    this.headers = {
-      contentType: 'application/json',
-      accept: undefined,
-      traceparent: headers?.traceparent,
-      tracestate: headers?.tracestate,
-      idempotencyKey: undefined,
-      range: undefined,
-      query: undefined,
-      tfy: headers?.tfy,
-      forwardable: headers?.forwardable,
-    };
+    this.headers = localHeaders(headers);
     this.#sink = new ReceiverSink(receiver);
     this.sink = this.#sink;
     this.scan = request.scan(this);
@@ -142,6 +148,7 @@ class ReceiverSink implements ResponseSink {
   started = false;
   bytesOut = 0;
   onDrained: (() => void) | undefined;
+  tap: SinkTap | undefined;
   isCut = false;
   #isClosed = false;
 
@@ -152,12 +159,14 @@ class ReceiverSink implements ResponseSink {
   start(status: number, headers: readonly string[]): void {
     if (this.started || this.#isClosed) return;
     this.started = true;
+    this.tap?.began(status, headers);
     this.receiver.head?.(status, headers);
   }
 
   write(chunk: Uint8Array): boolean {
     if (this.#isClosed) return true;
     this.bytesOut += chunk.length;
+    this.tap?.took(chunk);
     return this.receiver.take(chunk);
   }
 
@@ -179,6 +188,7 @@ class ReceiverSink implements ResponseSink {
     }
     if (this.#isClosed) return;
     this.started = true;
+    this.tap?.began(error.status, headers);
     this.close();
     this.receiver.refused?.(error, headers);
   }

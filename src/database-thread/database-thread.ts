@@ -27,6 +27,7 @@ import { BatchService } from './batch-service.ts';
 import { budgetSeed } from './budget-seed.ts';
 import { type FileService, openFiles } from './file-service.ts';
 import { type LedgerService, openLedger } from './ledger-service.ts';
+import { RequestLogStore } from './request-log-store.ts';
 import { ResponseService } from './response-service.ts';
 
 /*
@@ -82,6 +83,7 @@ interface Parts {
   readonly files: FileService;
   readonly batches: BatchService;
   readonly responses: ResponseService;
+  readonly requestLog: RequestLogStore;
   readonly admin: () => Promise<readonly AdminRoute[]>;
   /** In this order: who writes to the database before it is closed. */
   closeAll(): Promise<void>;
@@ -117,6 +119,7 @@ async function begin(): Promise<void> {
   });
   await batches.start();
   const responses = new ResponseService(database, log);
+  const requestLog = new RequestLogStore(database, log);
   const parts: Parts = {
     database,
     identity,
@@ -124,10 +127,11 @@ async function begin(): Promise<void> {
     files,
     batches,
     responses,
+    requestLog,
     admin: adminRoutesOf(database, identity),
     async closeAll() {
       identity.close();
-      const services = [seed.close(), batches.close(), responses.close(), files.close()];
+      const services = [seed.close(), batches.close(), responses.close(), requestLog.close(), files.close()];
       // A database that is silent keeps none of them longer: whatever they were doing is taken up by the next start.
       await Promise.race([Promise.all(services), delay(SERVICES_CLOSE_MS, undefined, { ref: false })]);
       await database.close();
@@ -215,6 +219,8 @@ async function answer(question: DatabaseQuestion, parts: Parts): Promise<unknown
     case 'birth':
       await parts.files.settled;
       return parts.identity.stateFor(question.thread);
+    case 'keep-bodies':
+      return parts.requestLog.keep(question.rows);
     case 'close-ledger':
       return parts.ledger.close();
     case 'close':
@@ -233,6 +239,7 @@ function adminRoutesOf(database: Database, identity: Identity): Parts['admin'] {
         database,
         identity,
         budgets: () => configuration.budgets,
+        access: () => configuration,
         read: (cell) => counts.read(cell, counts.clock.now()),
       }),
     );

@@ -1,5 +1,5 @@
 import type { HttpResponse } from 'uWebSockets.js';
-import type { ResponseSink } from '../core/exchange.ts';
+import type { ResponseSink, SinkTap } from '../core/exchange.ts';
 import { type Flushed, flushAtEndOfTurn, flushGuarded } from './flush-queue.ts';
 import { currentTurn, isOver } from './request-turn.ts';
 import { joinHead, statusLine } from './response-head.ts';
@@ -31,6 +31,7 @@ export class UwsResponseSink implements ResponseSink, Flushed {
   /** The request is a HEAD: of the body only its length is told. */
   headOnly = false;
   declaredBytes: number | undefined;
+  tap: SinkTap | undefined;
   #bodyBytes = 0;
   /**
    * Who closes the connection behind the answer: nobody; the addon, or the client, since it was told; or whoever owns it,
@@ -78,6 +79,7 @@ export class UwsResponseSink implements ResponseSink, Flushed {
   start(status: number, headers: readonly string[]): void {
     if (this.started || this.#dead) return;
     this.started = true;
+    this.tap?.began(status, headers);
     this.#status = status;
     this.#firstHeader = headers[0]!;
     this.#head = joinHead(headers);
@@ -161,6 +163,7 @@ export class UwsResponseSink implements ResponseSink, Flushed {
     }
     this.#waiting.add(chunk);
     this.bytesOut += chunk.length;
+    this.tap?.took(chunk);
   }
 
   #schedule(): void {

@@ -1,8 +1,10 @@
 import { eraseKeysOf, workingKeysOf } from '../store/api-keys.ts';
 import { eraseBatchesOf } from '../store/batches.ts';
+import { eraseConversationsOf } from '../store/conversations.ts';
 import type { Database, DatabaseTransaction } from '../store/database.ts';
 import { withoutTraces } from '../store/erase-traces.ts';
 import { eraseFilesOf } from '../store/files.ts';
+import { eraseBodiesOf } from '../store/request-bodies.ts';
 import { eraseResponsesOf } from '../store/responses.ts';
 import type { LedgerSeriesTable } from '../store/tables/ledger-tables.ts';
 import { erasedText, replaceTexts } from './erased-text.ts';
@@ -61,6 +63,8 @@ export async function erasePerson(database: Database, person: Person): Promise<E
       if (person.subject !== undefined) {
         await eraseFilesOf(transaction.query, person.subject, replace(person.subject), Date.now());
         await eraseResponsesOf(transaction.query, person.subject);
+        await eraseBodiesOf(transaction, person.subject);
+        await eraseConversationsOf(transaction.query, person.subject);
         await eraseBatchesOf(transaction.query, person.subject, replace(person.subject), Date.now());
       }
       const keys =

@@ -15,7 +15,8 @@ export interface ExportSpan {
 /** One exchange, flat: lists and maps are values of their own. The names are columns, and stay. */
 export type ExportedRow = Readonly<Record<string, unknown>>;
 
-type Labels = LedgerLabelsTable & Omit<LedgerSeriesTable, 'series'>;
+/** Who and what of a row. */
+export type RowLabels = LedgerLabelsTable & Omit<LedgerSeriesTable, 'series'>;
 
 const PAGE_FRAMES = 16;
 const LABELS_PER_QUERY = 400;
@@ -70,15 +71,15 @@ function framesAfter(
 }
 
 /** What labels say, each asked for once. */
-class LabelReader {
+export class LabelReader {
   readonly #database: Database;
-  #known = new Map<string, Labels>();
+  #known = new Map<string, RowLabels>();
 
   constructor(database: Database) {
     this.#database = database;
   }
 
-  async of(rows: readonly LedgerRow[]): Promise<ReadonlyMap<string, Labels>> {
+  async of(rows: readonly LedgerRow[]): Promise<ReadonlyMap<string, RowLabels>> {
     if (this.#known.size > MOST_REMEMBERED) this.#known = new Map();
     const missing = [...new Set(rows.map(({ labels }) => labels))].filter((name) => !this.#known.has(name));
     for (let from = 0; from < missing.length; from += LABELS_PER_QUERY) {
@@ -92,9 +93,19 @@ class LabelReader {
     }
     return this.#known;
   }
+
+  /** Names of gateways by the numbers of their chains. */
+  async gateways(): Promise<ReadonlyMap<number, string>> {
+    const chains = await this.#database.query.selectFrom('ledger_chains').select(['chain', 'gateway']).execute();
+    return new Map(chains.map(({ chain, gateway }) => [chain, gateway]));
+  }
 }
 
-function exportedRow(row: LedgerRow, labels: Labels | undefined, place: { gateway: string; seq: number }): ExportedRow {
+export function exportedRow(
+  row: LedgerRow,
+  labels: RowLabels | undefined,
+  place: { gateway: string; seq: number },
+): ExportedRow {
   const { numbers } = row;
   const detail = readDetail(row.detail);
   return {
@@ -119,6 +130,7 @@ function exportedRow(row: LedgerRow, labels: Labels | undefined, place: { gatewa
     attempts: numbers.attempts ?? null,
     failed_attempts: detail.failed_attempts ?? null,
     applied_rules: parsed(labels?.rules),
+    guardrails: detail.guardrails ?? null,
     charges: parsed(labels?.charges),
     usage_source: labels?.usage_source ?? null,
     ...countersOf(usageOfRow(row, detail)),

@@ -8,8 +8,14 @@ import { chainOf, chainPosition, seqOf } from './chain-position.ts';
 import { REPORTED } from './price-tables.ts';
 import { readDetail, usageOfRow } from './read-row.ts';
 
+export interface Receipt {
+  readonly [part: string]: unknown;
+  readonly id: string;
+  readonly who: { readonly [part: string]: unknown; readonly subject: string | null };
+}
+
 /** Everything that is known of one exchange, as JSON; undefined: no frame has this id (any more, or yet). */
-export async function readReceipt(database: Database, id: string): Promise<object | undefined> {
+export async function readReceipt(database: Database, id: string): Promise<Receipt | undefined> {
   const position = await frameOf(database, id);
   if (position === undefined) return undefined;
   const frame = await database.query
@@ -49,6 +55,8 @@ export async function readReceipt(database: Database, id: string): Promise<objec
       attempts: known(numbers.attempts),
       failed_attempts: detail.failed_attempts ?? [],
       applied_rules: parsed(labels?.rules) ?? null,
+      cache: detail.cache ?? null,
+      guardrails: detail.guardrails ?? [],
     },
     outcome: {
       status: row.status,

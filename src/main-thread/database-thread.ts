@@ -5,11 +5,12 @@ import { type ErrorCode, type ErrorContext, GatewayError } from '../core/errors.
 import type { OrError } from '../core/exchange.ts';
 import type { Log } from '../core/log.ts';
 import type { AdminAnswer, AdminRequest, AdminRoute, DescribedRoute } from '../operator/admin/admin-route.ts';
+import type { RequestBodiesRow } from '../store/request-bodies.ts';
 import { DatabaseAway } from '../store/store-fault.ts';
 import { errorOf } from '../store/thrown.ts';
 import type { MetricRegistry } from '../telemetry/metric-registry.ts';
 import { RecordFrame } from '../telemetry/record-frame.ts';
-import type { BatchAnswerMessage, BatchWorkMessage } from '../threads/batch-messages.ts';
+import { type BatchAnswerMessage, type BatchWorkMessage, buffersOf } from '../threads/batch-messages.ts';
 import type {
   DatabaseQuestion,
   DatabaseThreadData,
@@ -156,6 +157,11 @@ export class DatabaseThread implements MainService {
     return 'code' in answer ? new GatewayError(answer.code, answer.context) : answer;
   }
 
+  /** Of the request log. Rejects where they cannot be kept. */
+  async keepBodies(rows: readonly RequestBodiesRow[]): Promise<void> {
+    await this.#ask({ kind: 'keep-bodies', rows }, ADMIN_MS);
+  }
+
   reconfigure(configuration: Configuration): void {
     this.#post({ type: 'reconfigure', configuration });
   }
@@ -171,8 +177,10 @@ export class DatabaseThread implements MainService {
       case 'issuer-key-unknown':
         this.#post({ type: 'news', news: message });
         return;
-      case 'files-ask':
       case 'batches-ask':
+        this.#post({ type: 'thread-asks', message }, buffersOf(message.question));
+        return;
+      case 'files-ask':
       case 'responses-ask':
         this.#post({ type: 'thread-asks', message });
     }

@@ -25,7 +25,8 @@ export async function startGateway({ configuration, setVariable }: GatewayOption
   // The other half of all code, which this thread loads while the others load theirs.
   const { openGateway } = await import('./open-gateway.ts');
   const [mcpEntry, otelEntry] = [entryOf('mcp-thread'), entryOf('otel-thread')];
-  return openGateway({ configuration, port, relayThreads, database, mcpEntry, otelEntry });
+  const requestLogEntry = entryOf('request-log-thread');
+  return openGateway({ configuration, port, relayThreads, database, mcpEntry, otelEntry, requestLogEntry });
 }
 
 async function claimedPort({ listen: { host, port } }: ServerSettings): Promise<number> {

@@ -1,4 +1,5 @@
 import type { Configuration } from '../config/configuration.ts';
+import { cacheRoutes } from '../operator/admin/cache.ts';
 import { tokenSources } from '../plugs.ts';
 import { HealthMemory } from '../routing/place.ts';
 import { loadOrMakeDefaultKey } from '../store/default-key.ts';
@@ -7,6 +8,7 @@ import { SharedCounters } from '../threads/shared-counters.ts';
 import { collectWhenIdle } from '../threads/steady-heap.ts';
 import { sideRequests } from '../upstream/side-requests.ts';
 import { AccountTokens } from './account-tokens.ts';
+import { CachedAnswers } from './cached-answers.ts';
 import type { DatabaseThread } from './database-thread.ts';
 import { LimitCounters } from './limit-counters.ts';
 import { McpService } from './mcp-service.ts';
@@ -15,6 +17,8 @@ import { openOperatorPort } from './operator-port.ts';
 import { OtelThread } from './otel-thread.ts';
 import { PriceRefresh } from './price-refresh.ts';
 import { RecordIntake } from './record-intake.ts';
+import { RequestLogService } from './request-log-service.ts';
+import { RequestTail } from './request-tail.ts';
 import { configurationForThreads, type Gateway, type InForce, RunningGateway } from './running-gateway.ts';
 import { TargetHealthView } from './target-health.ts';
 
@@ -30,6 +34,8 @@ export interface OpenGatewayOptions {
   readonly mcpEntry: URL;
   /** Of the thread that exports by OTLP, where one is configured. */
   readonly otelEntry: URL;
+  /** Of the thread of the request log, which begins with the first bodies that are kept. */
+  readonly requestLogEntry: URL;
 }
 
 /** Builds every part of the main thread once and joins them. Throws a StartFault or a StoreFault. */
@@ -40,6 +46,7 @@ export async function openGateway({
   database,
   mcpEntry,
   otelEntry,
+  requestLogEntry,
 }: OpenGatewayOptions): Promise<Gateway> {
   const { server } = configuration;
   const { threads } = server;
@@ -63,6 +70,8 @@ export async function openGateway({
     log,
   });
   const health = new HealthMemory(() => limitCounters.counts.clock.now());
+  const cachedAnswers = new CachedAnswers({ configuration: () => inForce.configuration, log });
+  cachedAnswers.register(registry);
   const { hasIssuedKeys } = await database.open({
     configuration,
     counters: counters.buffer,
@@ -108,6 +117,15 @@ export async function openGateway({
   const otel = new OtelThread({ entry: otelEntry, log, renderMetrics: () => metrics.render() });
   otel.register(registry);
   otel.reconfigure(configuration);
+  const requestLog = new RequestLogService({
+    entry: requestLogEntry,
+    log,
+    keep: (rows) => database.keepBodies(rows),
+    tell: (thread, message) => relayThreads.tell(thread, message),
+  });
+  requestLog.register(registry);
+  requestLog.reconfigure(configuration);
+  const tail = new RequestTail({ access: () => inForce.configuration });
   const state = {
     relayThreads: threads,
     get listeningThreads() {
@@ -127,7 +145,7 @@ export async function openGateway({
     observation,
     database,
     targets,
-    routes: mcp.adminRoutes(),
+    routes: [...cacheRoutes(cachedAnswers), ...mcp.adminRoutes(), ...tail.routes()],
   });
   const gateway = new RunningGateway({
     inForce,
@@ -139,11 +157,14 @@ export async function openGateway({
     // Told and closed in this order: who writes to the database before the database, and the log last of all.
     services: [
       limitCounters,
-      new RecordIntake({ counters, observation, database, otel }),
+      new RecordIntake({ counters, observation, database, otel, tail }),
       accountTokens,
       priceRefresh,
       targets,
+      cachedAnswers,
       mcp,
+      requestLog,
+      tail,
       { close: () => database.closeLedger() },
       operatorPort,
       otel,
@@ -159,6 +180,7 @@ export async function openGateway({
     counters: counters.buffer,
     counts: limitCounters.buffer,
     health: health.buffers,
+    answers: cachedAnswers.buffer,
     configuration: configurationForThreads(inForce, port, madeKey),
     tokens: accountTokens.tokens(),
     openapi: operatorPort.openapi,

@@ -5,12 +5,14 @@ import type { DatabaseThread } from './database-thread.ts';
 import type { MainService } from './main-service.ts';
 import type { Observation } from './observation.ts';
 import type { OtelThread } from './otel-thread.ts';
+import type { RequestTail } from './request-tail.ts';
 
 export interface RecordIntakeOptions {
   readonly counters: SharedCounters;
   readonly observation: Pick<Observation, 'addAll'>;
   readonly database: Pick<DatabaseThread, 'take'>;
   readonly otel: Pick<OtelThread, 'take'>;
+  readonly tail: Pick<RequestTail, 'isActive' | 'addAll'>;
 }
 
 /** Frames of records as relay threads send them: for the log, the metrics and the spans, then on to the ledger. */
@@ -42,7 +44,9 @@ export class RecordIntake implements MainService {
 
   #add(thread: number, frames: readonly Uint8Array[]): void {
     this.#options.otel.take(frames);
-    this.#options.observation.addAll(frames.map((frame) => new RecordFrame(frame)));
+    const { observation, tail } = this.#options;
+    observation.addAll(frames.map((frame) => new RecordFrame(frame)));
+    if (tail.isActive) for (const frame of frames) tail.addAll(new RecordFrame(frame));
     this.#options.counters.takeFrame(thread);
   }
 }

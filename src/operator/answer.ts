@@ -1,10 +1,13 @@
 import { type ErrorCode, type ErrorContext, GatewayError, retryHeaders } from '../core/errors.ts';
+import type { StreamedAnswer } from './admin/admin-route.ts';
 
-/** A whole answer of the operator port. */
+/** An answer of the operator port. */
 export interface Answer {
   readonly status: number;
   readonly type: string;
   readonly body: Buffer | string;
+  /** In the place of the body. */
+  readonly stream?: StreamedAnswer | undefined;
   /** Beyond those that every answer has. */
   readonly headers?: Readonly<Record<string, string>>;
 }

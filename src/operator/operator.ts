@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Log } from '../core/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { AdminApi, AdminOptions } from './admin/admin-api.ts';
+import type { StreamedAnswer } from './admin/admin-route.ts';
 import { type Answer, CLOSE, JSON_TYPE, refusal } from './answer.ts';
 
 /** Read at every probe; the main thread keeps it true. */
@@ -122,7 +123,11 @@ async function answer(
   }
 }
 
-function send(response: ServerResponse, { status, type, body, headers }: Answer): void {
+function send(response: ServerResponse, { status, type, body, headers, stream }: Answer): void {
+  if (stream !== undefined && response.req.method === 'GET') {
+    sendStream(response, status, stream);
+    return;
+  }
   response.writeHead(status, {
     'content-type': type,
     'content-length': Buffer.byteLength(body),
@@ -131,6 +136,27 @@ function send(response: ServerResponse, { status, type, body, headers }: Answer)
     ...headers,
   });
   response.end(body);
+}
+
+/** What a client that does not read leaves waiting; beyond it the stream is full. */
+const MAX_WAITING_BYTES = 262_144;
+
+function sendStream(response: ServerResponse, status: number, { type, open }: StreamedAnswer): void {
+  response.writeHead(status, {
+    'content-type': type,
+    'cache-control': 'no-store',
+    'x-accel-buffering': 'no',
+    'x-content-type-options': 'nosniff',
+  });
+  response.flushHeaders();
+  const left = open({
+    get isFull() {
+      return response.writableLength > MAX_WAITING_BYTES;
+    },
+    write: (text) => void response.write(text),
+    end: () => void response.end(),
+  });
+  response.once('close', left);
 }
 
 function readiness(state: GatewayState): Answer {

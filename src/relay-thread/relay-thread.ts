@@ -3,12 +3,15 @@ import { join } from 'node:path';
 import { parentPort } from 'node:worker_threads';
 import { KeyRing } from '../authentication/authenticate.ts';
 import { presentedKey } from '../authentication/presented-key.ts';
+import { AnswerCache } from '../cache/answer-cache.ts';
+import { SharedAnswers } from '../cache/shared-answers.ts';
 import type { ThreadConfiguration } from '../config/configuration.ts';
 import { followWall } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
 import { Sweeper } from '../core/sweeper.ts';
 import { MemoryCounters } from '../counters/memory-counters.ts';
 import type { RedisCounters } from '../counters/redis-counters.ts';
+import type { RedisValues } from '../counters/redis-values.ts';
 import { Edge } from '../edge/edge.ts';
 import type { RequestHead } from '../edge/request-head.ts';
 import { runBeforeLastByte } from '../edge/response-sink.ts';
@@ -26,7 +29,9 @@ import type { FromRelayThread, RelayThreadData, ToRelayThread } from '../threads
 import { SharedCounters } from '../threads/shared-counters.ts';
 import { collectWhenIdle } from '../threads/steady-heap.ts';
 import { OriginPools } from '../upstream/origin-pools.ts';
+import { pooledClient } from '../upstream/pooled-client.ts';
 import { sideRequests } from '../upstream/side-requests.ts';
+import { BackgroundResponses } from './background-responses.ts';
 import { batchEndpoints, batchRunner } from './batch-endpoints.ts';
 import { BatchRows } from './batch-rows.ts';
 import { CredentialWarnings } from './credential-warnings.ts';
@@ -35,8 +40,10 @@ import { FileRows } from './file-rows.ts';
 import { MCP_HEADERS, McpGate } from './mcp-gate.ts';
 import { mediaFetcher } from './media-fetcher.ts';
 import { RefusalRecords } from './refusal-records.ts';
+import { RequestLogSender } from './request-log-sender.ts';
 import { ResponseRows } from './response-rows.ts';
 import { responsesSocket } from './responses-socket.ts';
+import { Shadows } from './shadows.ts';
 import { type Lasting, makeSnapshot } from './snapshot.ts';
 import { TaskPool } from './task-pool.ts';
 
@@ -104,9 +111,27 @@ const lasting: Lasting = {
   forecast: new TokenForecast(),
   tokens,
   health: new HealthMemory(() => counts.clock.now(), data.health),
+  guardHttp: pooledClient(pools),
   onBudgetRefuses: (window, action) => send({ type: 'budget-refuses', window, action }),
 };
 let snapshot = makeSnapshot(data.configuration, lasting);
+
+const answersInRedis = server.store.cache === 'memory' ? undefined : await keepInRedis();
+const cache = new AnswerCache({
+  memory: new SharedAnswers(server.cache.maxBytes, data.thread, data.answers),
+  remote: answersInRedis,
+  sharedMemory: counters,
+});
+
+const requestLog = new RequestLogSender({
+  thread: data.thread,
+  threads: data.threads,
+  bounds: () => snapshot.settings.requestLog,
+  wantsRecords: () => snapshot.bodies?.sendsRecords === true,
+  send,
+});
+
+const shadows = new Shadows(() => pipeline);
 
 const pipeline: PipelineOptions = {
   thread: data.thread,
@@ -118,6 +143,7 @@ const pipeline: PipelineOptions = {
   heavyAnswers: tasks.heavyAnswers,
   fetchMedia,
   sharedMemory: counters,
+  cache,
   spoolFolder: join(server.dataDir, 'uploads'),
   snapshot: () => snapshot,
   record: (record) => records.add(record),
@@ -128,6 +154,8 @@ const pipeline: PipelineOptions = {
   },
   credentialRefused: new CredentialWarnings(log, () => snapshot.settings.log.providerWords).refused,
   refused: refusals.refused,
+  requestLog,
+  shadow: shadows.copy,
 };
 
 const mcp = new McpGate({
@@ -155,6 +183,7 @@ const files = {
 };
 
 const responseRows = new ResponseRows({ thread: data.thread, send });
+const background = new BackgroundResponses({ rows: responseRows, pipeline, records: refusals, counters, log });
 const batchRows = new BatchRows({ thread: data.thread, send });
 const endpoints = batchEndpoints(DIALECTS);
 const batches = batchRunner({
@@ -179,7 +208,7 @@ const edge = new Edge({
     mcp,
     onAgentRun: (run) => send({ type: 'agent-over', run }),
     batches: { rows: batchRows, endpoints, files },
-    responses: { rows: responseRows, records: refusals, pipeline },
+    responses: { rows: responseRows, records: refusals, pipeline, background },
     proxy: { ...pipeline, dialects: DIALECTS, forms: FORMS },
     passedAt: PASSED_AT,
     openapi: data.openapi,
@@ -213,7 +242,7 @@ setInterval(reportStats, STATS_MS).unref();
 collectWhenIdle(() => counters.idleMark);
 hear = onMessage;
 for (const message of early) onMessage(message);
-await redisCounts?.start();
+await Promise.all([redisCounts?.start(), answersInRedis?.start()]);
 const listening = await edge.listen(server.listen.host, server.listen.port);
 send(listening === undefined ? { type: 'listen-failed' } : { type: 'listening', port: listening });
 
@@ -239,6 +268,9 @@ function onMessage(message: LaterMessage): void {
     case 'responses-answer':
       responseRows.hear(message);
       return;
+    case 'request-log-taken':
+      requestLog.release(message.bytes);
+      return;
     case 'batches-answer':
       batchRows.hear(message);
       return;
@@ -255,6 +287,7 @@ function onMessage(message: LaterMessage): void {
     case 'cut':
       edge.cutAll();
       batches.cut();
+      background.cut();
       return;
     case 'drain':
       drain();
@@ -289,15 +322,29 @@ function refusesWhenFull(): boolean {
 }
 
 async function drain(): Promise<void> {
+  shadows.close();
   mcp.drain();
-  await Promise.all([edge.drain(), batches.stop()]);
+  await Promise.all([edge.drain(), batches.stop(), background.stop()]);
   mcp.close();
   await tasks.close();
   await redisCounts?.stop();
+  answersInRedis?.close();
+  requestLog.flush();
   records.close();
   reportStats();
   pools.destroy();
   send({ type: 'drained' });
+}
+
+async function keepInRedis(): Promise<RedisValues> {
+  const { RedisValues } = await import('../counters/redis-values.ts');
+  const { thread } = data;
+  return new RedisValues({
+    url: server.store.cache,
+    timeoutMs: () => snapshot.settings.cache.timeoutMs,
+    onAway: (reason) => send({ type: 'cache-away', thread, reason }),
+    onBack: () => send({ type: 'cache-back', thread }),
+  });
 }
 
 async function countInRedis(): Promise<RedisCounters> {

@@ -46,7 +46,7 @@ export const CREDENTIAL_STATUSES: readonly number[] = [401, 402, 403, 429];
 /** Before the first retry, where nobody says another. */
 export const DEFAULT_DELAY_MS = 100;
 
-/** Another try of the same target would wait as long again, or needs what the gateway lacks. */
+/** Another try of the same target would wait as long again, say as much again, or need what the gateway lacks. */
 const NOT_TRIED_AGAIN: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'connect_timeout',
   'first_byte_timeout',
@@ -56,6 +56,7 @@ const NOT_TRIED_AGAIN: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'out_of_sockets',
   'upstream_queue_full',
   'account_token_missing',
+  'upstream_too_large',
 ]);
 /** Another target may understand what this one cannot be asked. */
 const ASKED_ELSEWHERE: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['unsupported_parameter', 'unsupported_operation']);

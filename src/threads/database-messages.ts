@@ -1,4 +1,5 @@
 import type { Configuration } from '../config/configuration.ts';
+import type { RequestBodiesRow } from '../store/request-bodies.ts';
 import type { Thrown } from '../store/thrown.ts';
 import type { BatchAnswerMessage, BatchQuestionMessage, BatchWorkMessage } from './batch-messages.ts';
 import type { FileAnswerMessage, FileQuestionMessage } from './file-messages.ts';
@@ -40,6 +41,8 @@ export type DatabaseQuestion =
     }
   /** What a relay thread that is born now knows of keys; answered with an IdentityState. All that is told later follows it. */
   | { kind: 'birth'; thread: number }
+  /** Of the request log; answered when they are written. */
+  | { kind: 'keep-bodies'; rows: readonly RequestBodiesRow[] }
   /** All that relay threads sent is written, or stays in the journal. */
   | { kind: 'close-ledger' }
   /** The last question. */

@@ -7,6 +7,7 @@ import type { ThreadStats } from '../telemetry/thread-stats.ts';
 import type { BatchAnswerMessage, BatchQuestionMessage, BatchWorkMessage } from './batch-messages.ts';
 import type { FileAnswerMessage, FileQuestionMessage } from './file-messages.ts';
 import type { IdentityAnswer, IdentityMessage, IdentityState } from './identity-messages.ts';
+import type { CapturedMessage, CapturedTaken } from './request-log-messages.ts';
 import type { ResponseAnswerMessage, ResponseQuestionMessage } from './response-messages.ts';
 
 /** Bytes of one segment of the journal. */
@@ -31,6 +32,8 @@ export interface RelayThreadData {
   readonly counts: SharedArrayBuffer;
   /** Of health and latencies of targets: routing/place. */
   readonly health: { readonly circuits: SharedArrayBuffer; readonly latencies: SharedArrayBuffer };
+  /** Of cached answers: cache/shared-answers. */
+  readonly answers: SharedArrayBuffer;
   readonly configuration: ThreadConfiguration;
   readonly identity: IdentityState;
   /** Of accounts whose credentials end. */
@@ -50,6 +53,7 @@ export type ToRelayThread =
   | BatchAnswerMessage
   | ResponseAnswerMessage
   | BatchWorkMessage
+  | CapturedTaken
   /** All tokens of accounts that there are now: one of them is new. */
   | { type: 'tokens'; tokens: readonly AccountToken[] }
   /** The journal is full, or has room again. */
@@ -79,6 +83,9 @@ export type FromRelayThread =
   /** Redis does not answer; once until it is back. */
   | { type: 'counters-away'; thread: number; reason: string }
   | { type: 'counters-back'; thread: number }
+  /** The Redis of the cache does not answer; once until it is back. */
+  | { type: 'cache-away'; thread: number; reason: string }
+  | { type: 'cache-back'; thread: number }
   /** A budget refused a request, or sent it to a cheaper model: the first in its period that this thread knows of. */
   | { type: 'budget-refuses'; window: BudgetWindowKey; action: RefusalAction }
   /** A request of MCP is there: a port to its thread is wanted. */
@@ -87,6 +94,7 @@ export type FromRelayThread =
   | { type: 'agent-over'; run: AgentRun }
   | { type: 'log'; line: string }
   | IdentityAnswer
+  | CapturedMessage
   | FileQuestionMessage
   | BatchQuestionMessage
   | ResponseQuestionMessage

@@ -52,7 +52,8 @@ describe('paths and methods', () => {
 
   test('an endpoint that is still to come is 404 and named, under every base path, whatever the method', async () => {
     for (const [method, path, name] of [
-      ['POST', '/api/llm/v1/responses/compact', '/responses/compact'],
+      ['POST', '/v1/agents/sessions', '/agents/sessions'],
+      ['GET', '/api/llm/v1/agents/sessions/one', '/agents/sessions/{session_id}'],
     ] as const) {
       const response = await get(path, { method });
       assert.equal(response.status, 404, path);

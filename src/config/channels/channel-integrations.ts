@@ -13,7 +13,7 @@ export type Channel =
 
 const webhookError = 'an http:// or https:// address without user name and fragment';
 /** The address itself is the secret: whoever has it may post. Queries are part of it. */
-const webhookUrl = secretText(4096).refine((value) => isWebhook(value), { error: webhookError });
+export const webhookUrl = secretText(4096).refine((value) => isWebhook(value), { error: webhookError });
 
 function isWebhook(value: string): boolean {
   if (!URL.canParse(value)) return false;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { accountName, basicAuth, ownedBy } from '../account-schema.ts';
+import { accountName, basicAuth, integrationName, ownedBy } from '../account-schema.ts';
 import {
   type ChannelIntegration,
   email,
@@ -8,8 +8,9 @@ import {
   slackBot,
   slackWebhook,
   webhook,
+  webhookUrl,
 } from '../channels/channel-integrations.ts';
-import type { IdentityProvider } from '../configuration.ts';
+import type { IdentityProvider, RequestLoggerHook } from '../configuration.ts';
 import { warn } from '../documents/manifests.ts';
 import { identityProvider, issuerKeys } from '../identities/issuers.ts';
 import { keyWithDefault, optionalKey, restricting, secretText, text } from '../scalar-schema.ts';
@@ -61,7 +62,40 @@ const jwtAuth = restricting(
   }),
 );
 
-type Integration = ChannelIntegration | IssuerIntegration;
+/** The key of the product is a bearer token whose prefix may be another word. */
+const requestLogger = z
+  .object({
+    type: z.literal('integration/gateway-request-logger/webhook'),
+    name: integrationName,
+    webhook_url: webhookUrl.describe('Takes each exchange whose bodies are kept, as a JSON document.'),
+    auth_data: optionalKey(
+      z.discriminatedUnion('type', [
+        z.object({
+          type: z.literal('webhook-basic'),
+          username: secretText(320).describe('HTTP Basic.'),
+          password: secretText(4096).describe('Of that user.'),
+        }),
+        z.object({
+          type: z.literal('webhook-bearer'),
+          token: secretText(4096).describe('Sent as `authorization: PREFIX TOKEN`.'),
+          prefix: keyWithDefault(text(64), 'Bearer').describe('The word before the token.'),
+        }),
+      ]),
+    ).describe('How the gateway shows that it is the gateway.'),
+    authorized_subjects: optionalKey(z.array(text(320))).describe('Has no effect.'),
+  })
+  .transform(({ name, webhook_url: url, auth_data: auth }): RequestLoggerIntegration => {
+    const basic = auth?.type === 'webhook-basic' && Buffer.from(`${auth.username}:${auth.password}`).toString('base64');
+    const authorization = auth?.type === 'webhook-bearer' ? `${auth.prefix} ${auth.token}` : basic && `Basic ${basic}`;
+    return { name, requestLogger: { url, ...(authorization && { authorization }) } };
+  });
+
+interface RequestLoggerIntegration {
+  name: string;
+  requestLogger: Omit<RequestLoggerHook, 'name'>;
+}
+
+type Integration = ChannelIntegration | IssuerIntegration | RequestLoggerIntegration;
 
 export interface ChannelAccount {
   name: string;
@@ -116,10 +150,16 @@ export const customAccount = accountKind(
 export const slackAccount = accountKind('slack', z.discriminatedUnion('type', [slackWebhook, slackBot]));
 export const pagerdutyAccount = accountKind('pagerduty', z.discriminatedUnion('type', [pagerduty]));
 export const msTeamsAccount = accountKind('ms-teams', z.discriminatedUnion('type', [msTeams]));
-export const webhookAccount = accountKind(
-  'webhook',
-  z.discriminatedUnion('type', [webhook, notYet('integration/gateway-request-logger/webhook')]),
-);
+export const webhookAccount: ManifestKind<ChannelAccount, { requestLoggers: RequestLoggerHook[] }> = {
+  ...accountKind('webhook', z.discriminatedUnion('type', [webhook, requestLogger])),
+  part: (written) => ({
+    requestLoggers: written.flatMap(({ value: { name: account, integrations } }) =>
+      integrations.flatMap((each) =>
+        'requestLogger' in each ? [{ name: `${account}/${each.name}`, ...each.requestLogger }] : [],
+      ),
+    ),
+  }),
+};
 
 export const CHANNEL_ACCOUNTS = [
   customAccount,

@@ -4,12 +4,8 @@
  */
 const providerAccounts = `
   anthropic aws aws-bedrock aws-bedrock-mantle azure
-  cartesia deepgram elevenlabs gcp google-gemini guardrail-config-group hashicorp
+  cartesia deepgram elevenlabs gcp google-gemini hashicorp
   hosted-mcp-server ollama openai palm self-hosted-model truefoundry`;
-
-const gatewayConfigurations = `
-  gateway-data-access-config gateway-data-routing-config gateway-guardrails-config gateway-logging-config
-  tracing-project`;
 
 const others = `
   mcp-server/tfy-managed
@@ -20,7 +16,6 @@ const others = `
 
 export const KINDS_TO_COME: ReadonlySet<string> = new Set([
   ...words(providerAccounts).map((name) => `provider-account/${name}`),
-  ...words(gatewayConfigurations),
   ...words(others),
 ]);
 

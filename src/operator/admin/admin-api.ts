@@ -81,7 +81,8 @@ function notText(param: string): GatewayError {
   return new GatewayError('invalid_parameter', { param: param.slice(0, 100), detail });
 }
 
-function written({ status, json, text }: AdminAnswer): Answer {
+function written({ status, json, text, stream }: AdminAnswer): Answer {
+  if (stream !== undefined) return { status, type: stream.type, body: '', stream };
   if (text !== undefined) return { status, ...text };
   return { status, type: JSON_TYPE, body: json === undefined ? '' : JSON.stringify(json) };
 }

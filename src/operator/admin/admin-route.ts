@@ -38,4 +38,19 @@ export interface AdminAnswer {
   readonly changed?: readonly string[];
   /** Or as text of this type. */
   readonly text?: { readonly type: string; readonly body: string };
+  /** Or as text that goes on until the client leaves or it is ended. */
+  readonly stream?: StreamedAnswer;
+}
+
+export interface StreamedAnswer {
+  readonly type: string;
+  /** Called once; what it gives is called once, when the client has left or all was written. */
+  open(out: AnswerStream): () => void;
+}
+
+export interface AnswerStream {
+  /** More waits for the client than should. */
+  readonly isFull: boolean;
+  write(text: string): void;
+  end(): void;
 }

@@ -4,9 +4,10 @@ import { type BudgetRouteDependencies, budgetRoutes } from './budgets.ts';
 import { identityRoutes } from './identities.ts';
 import { keyRoutes } from './keys.ts';
 import { receiptRoutes } from './receipts.ts';
+import { type RequestRouteDependencies, requestRoutes } from './requests.ts';
 import { usageRoutes } from './usage.ts';
 
-export interface AdminDependencies extends BudgetRouteDependencies {
+export interface AdminDependencies extends BudgetRouteDependencies, RequestRouteDependencies {
   readonly identity: Identity;
 }
 
@@ -18,5 +19,6 @@ export function adminRoutes(dependencies: AdminDependencies): AdminRoute[] {
     ...budgetRoutes(dependencies),
     ...usageRoutes(dependencies),
     ...receiptRoutes(dependencies),
+    ...requestRoutes(dependencies),
   ];
 }

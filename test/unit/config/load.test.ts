@@ -21,7 +21,7 @@ test('every setting has its default when nothing is configured', () => {
       operator: { host: '127.0.0.1', port: 8788 },
       threads: 3,
       dataDir: resolve('data'),
-      store: { database: 'sqlite', counters: 'memory', blobs: 'disk' },
+      store: { database: 'sqlite', counters: 'memory', blobs: 'disk', cache: 'memory' },
       limits: {
         maxBodyBytes: 33554432,
         maxFileBytes: 536870912,
@@ -54,7 +54,8 @@ test('every setting has its default when nothing is configured', () => {
       counters: { agreement: 'strict', leasePercent: 5, timeoutMs: 250, whenAway: 'local', maxCells: 65536 },
       files: { sharedWith: 'nobody' },
       batches: { maxConcurrency: 64, maxAttempts: 4 },
-      responses: { keep: true, keepMs: 2_592_000_000, maxBytes: 4_194_304 },
+      responses: { keep: true, keepMs: 2_592_000_000, maxBytes: 4_194_304, maxEventBytes: 16_777_216 },
+      cache: { maxBytes: 67_108_864, maxEntryBytes: 1_048_576, timeoutMs: 100, maxVectors: 20_000 },
       ledger: {
         enabled: true,
         sync: 'batched',
@@ -81,6 +82,13 @@ test('every setting has its default when nothing is configured', () => {
         maxQueuedSpans: 8192,
         timeoutMs: 10_000,
         metricsIntervalMs: 10_000,
+      },
+      requestLog: {
+        maxBodyBytes: 65_536,
+        retentionDays: 30,
+        maxQueuedBytes: 67_108_864,
+        maxQueuedHooks: 1000,
+        redact: [],
       },
       mcp: {
         callMs: 120_000,
@@ -110,6 +118,17 @@ test('every setting has its default when nothing is configured', () => {
     loadBalancing: [],
     fallbackRules: [],
     retrySettings: undefined,
+    bodyLogging: undefined,
+    loggingRules: [],
+    dataRoutes: [],
+    dataAccess: [],
+    tracingProjects: [],
+    requestLoggers: [],
+    semanticCacheModel: undefined,
+    cacheRules: [],
+    guards: [],
+    guardrailRules: [],
+    guardrailSettings: { timeoutMs: 5_000, parallel: true },
     mcpServers: [],
   });
   assert.deepEqual(result.warnings, []);
@@ -205,6 +224,7 @@ gateway_id: eu-1
     database: 'postgres://sluice@db/sluice',
     counters: 'redis://counters:6379/0',
     blobs: 'disk',
+    cache: 'memory',
   });
   assert.deepEqual(server.counters, {
     agreement: 'leased',

@@ -1,0 +1,221 @@
+import type { Configuration } from '../../config/configuration.ts';
+import { GatewayError } from '../../core/errors.ts';
+import type { OrError } from '../../core/exchange.ts';
+import type { RowLabels } from '../../ledger/export-rows.ts';
+import { type Receipt, readReceipt } from '../../ledger/receipt.ts';
+import { pageOfRequests, type RequestFilter, readCursor } from '../../ledger/request-page.ts';
+import { isNamed, type SeenRequest, visibleTo } from '../../policy/data-access.ts';
+import type { Database } from '../../store/database.ts';
+import { findBodies, idsWithBodies } from '../../store/request-bodies.ts';
+import { storedTextMap, storedTexts } from '../../store/stored-json.ts';
+import type { AdminAnswer, AdminRequest, AdminRoute } from './admin-route.ts';
+import { readSpan } from './usage-request.ts';
+
+export interface RequestRouteDependencies {
+  readonly database: Database;
+  readonly access: () => Pick<Configuration, 'identities' | 'dataAccess'>;
+}
+
+const DEFAULT_LIMIT = 50;
+const MAX_LIMIT = 500;
+const DEFAULT_SPAN_MS = 7 * 86_400_000;
+/** Of one question. */
+const MAX_CONDITIONS = 8;
+
+const AS = 'As whom: `user:…` or `virtualaccount:…`; only what `gateway-data-access-config` lets them see';
+
+/** The exchanges of the ledger, newest first, and what is kept of their bodies. */
+export function requestRoutes(dependencies: RequestRouteDependencies): AdminRoute[] {
+  return [
+    {
+      method: 'GET',
+      path: '/admin/requests',
+      summary: 'Exchanges, newest first, in pages',
+      query: {
+        since: 'A span before now (`7d`, the default) or a date or time',
+        until: 'The same; now without it',
+        model: 'As it was asked for, `account/model`; or the target that answered',
+        user: '`user:…`, `virtualaccount:…`, or an e-mail address',
+        key: 'Name or id of the API key',
+        team: 'One of the teams of who asked',
+        status: 'A status (`429`), a class (`5xx`), or `failed`: 400 and above',
+        session: 'The same as `metadata=session_id:…`',
+        metadata: '`key:value`; may be said several times, and all must hold',
+        project: 'The tracing project of what is kept of bodies',
+        limit: `Exchanges in a page, up to ${MAX_LIMIT}; ${DEFAULT_LIMIT} without it`,
+        after: '`next` of the page before',
+        as: AS,
+      },
+      handle: (request) => list(request, dependencies),
+    },
+    {
+      method: 'GET',
+      path: '/admin/requests/:id',
+      summary: 'One exchange: its receipt with all attempts, and what is kept of its bodies',
+      query: { as: AS },
+      handle: (request) => show(request, dependencies),
+    },
+  ];
+}
+
+async function list({ query }: AdminRequest, dependencies: RequestRouteDependencies): Promise<OrError<AdminAnswer>> {
+  const { database } = dependencies;
+  const span = readSpan(
+    { since: query.get('since') ?? undefined, until: query.get('until') ?? undefined },
+    Date.now() - DEFAULT_SPAN_MS,
+    Date.now() + 1,
+  );
+  if ('parameter' in span) return invalid(span.parameter, span.detail);
+  const limit = readLimit(query.get('limit'));
+  if (limit === undefined) return invalid('limit', `It is a whole number from 1 to ${MAX_LIMIT}.`);
+  const status = readStatus(query.get('status'));
+  if (status instanceof GatewayError) return status;
+  const labels = readLabels(query, dependencies);
+  if (labels instanceof GatewayError) return labels;
+  const written = query.get('after');
+  const after = written === null ? undefined : readCursor(written);
+  if (written !== null && after === undefined) return invalid('after', 'It is `next` of an answer.');
+  const filter: RequestFilter = { ...span, ...(status && { status }), ...(labels && { labels }) };
+  const page = await pageOfRequests(database, filter, after, limit);
+  const kept = await idsWithBodies(
+    database,
+    page.rows.map(({ id }) => String(id)),
+  );
+  const project = query.get('project');
+  const rows = page.rows.map((row) => ({
+    ...row,
+    project: kept.get(String(row['id'])) ?? null,
+    bodies: kept.has(String(row['id'])),
+  }));
+  const shown = project === null ? rows : rows.filter((row) => row.project === project);
+  return { status: 200, json: { requests: shown, next: page.next ?? null } };
+}
+
+async function show(
+  { parameters, query }: AdminRequest,
+  { database, access }: RequestRouteDependencies,
+): Promise<OrError<AdminAnswer>> {
+  const id = parameters['id'] ?? '';
+  const receipt = await readReceipt(database, id);
+  const sees = viewerOf(query, access);
+  if (sees instanceof GatewayError) return sees;
+  // Who may not see it learns nothing of it, not even that it is there.
+  if (receipt === undefined || (sees !== undefined && !sees(seenOf(receipt.who)))) {
+    const detail = `No exchange \`${id.slice(0, 100)}\` is in the ledger. One that just ended is there within a second.`;
+    return new GatewayError('not_found', { detail });
+  }
+  const bodies = await findBodies(database, id, Date.now());
+  return { status: 200, json: { ...receipt, project: bodies?.project ?? null, bodies: bodies?.shown ?? null } };
+}
+
+function readLimit(written: string | null): number | undefined {
+  if (written === null) return DEFAULT_LIMIT;
+  const limit = /^\d{1,4}$/.test(written) ? Number(written) : 0;
+  return limit >= 1 && limit <= MAX_LIMIT ? limit : undefined;
+}
+
+function readStatus(written: string | null): OrError<RequestFilter['status'] | undefined> {
+  if (written === null) return undefined;
+  if (written === 'failed') return (status) => status >= 400;
+  if (/^[1-5]\d\d$/.test(written)) return (status) => status === Number(written);
+  if (/^[1-5]xx$/.test(written)) return (status) => Math.floor(status / 100) === Number(written[0]);
+  return invalid('status', 'It is a status (`429`), a class (`5xx`), or `failed`.');
+}
+
+type LabelTest = (labels: RowLabels) => boolean;
+
+/** Undefined: nothing is asked of them. */
+function readLabels(query: URLSearchParams, { access }: RequestRouteDependencies): OrError<LabelTest | undefined> {
+  const tests: LabelTest[] = [];
+  const asks = (name: string, test: (value: string) => LabelTest): void => {
+    const value = query.get(name);
+    if (value !== null) tests.push(test(value));
+  };
+  asks(
+    'model',
+    (value) =>
+      ({ model, target }) =>
+        model === value || target === value,
+  );
+  asks(
+    'user',
+    (value) =>
+      ({ subject }) =>
+        subject !== null && isNamed(subject, [value]),
+  );
+  asks(
+    'key',
+    (value) =>
+      ({ key_id: key }) =>
+        key === value,
+  );
+  asks(
+    'team',
+    (value) =>
+      ({ teams }) =>
+        teamsOf(teams).includes(value),
+  );
+  asks(
+    'session',
+    (value) =>
+      ({ metadata }) =>
+        metadataOf(metadata)['session_id'] === value,
+  );
+  const conditions = query.getAll('metadata');
+  if (conditions.length > MAX_CONDITIONS) return invalid('metadata', `At most ${MAX_CONDITIONS} of them.`);
+  for (const condition of conditions) {
+    const [, key, value] = /^([^:]{1,128}):(.*)$/s.exec(condition) ?? [];
+    if (key === undefined || value === undefined) return invalid('metadata', 'It is written as `key:value`.');
+    tests.push(({ metadata }) => {
+      const known = metadataOf(metadata);
+      return Object.hasOwn(known, key) && known[key] === value;
+    });
+  }
+  const sees = viewerOf(query, access);
+  if (sees instanceof GatewayError) return sees;
+  if (sees !== undefined)
+    tests.push(({ subject, teams, metadata }) =>
+      sees({ subject: subject ?? undefined, teams: teamsOf(teams), metadata: metadataOf(metadata) }),
+    );
+  return tests.length === 0 ? undefined : (labels) => tests.every((test) => test(labels));
+}
+
+/** Undefined: whoever holds the admin key, who sees all. */
+function viewerOf(
+  query: URLSearchParams,
+  access: RequestRouteDependencies['access'],
+): OrError<((request: SeenRequest) => boolean) | undefined> {
+  const subject = query.get('as');
+  if (subject === null) return undefined;
+  if (!/^(user|virtualaccount):.{1,256}$/.test(subject)) return invalid('as', 'It is `user:…` or `virtualaccount:…`.');
+  return visibleTo({ subject, teams: [] }, 'traces', access());
+}
+
+function seenOf(who: Receipt['who']): SeenRequest {
+  return {
+    subject: who.subject ?? undefined,
+    teams: teamsOf(JSON.stringify(who['teams'])),
+    metadata: metadataOf(JSON.stringify(who['metadata'])),
+  };
+}
+
+/** Of a text of ours that somebody changed nothing is known. */
+function teamsOf(json: string | null): readonly string[] {
+  try {
+    return json === null ? [] : storedTexts(json);
+  } catch {
+    return [];
+  }
+}
+
+function metadataOf(json: string | null): Readonly<Record<string, string>> {
+  try {
+    return json === null ? {} : storedTextMap(json);
+  } catch {
+    return {};
+  }
+}
+
+function invalid(param: string, detail: string): GatewayError {
+  return new GatewayError('invalid_parameter', { param, detail });
+}

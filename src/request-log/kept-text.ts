@@ -1,0 +1,72 @@
+import { isUtf8 } from 'node:buffer';
+import type { Redaction } from '../config/configuration.ts';
+import { type LinearPattern, linearPattern } from '../config/rules/linear-pattern.ts';
+import type { KeptBody } from '../store/request-bodies.ts';
+import type { CapturedBody } from '../threads/request-log-messages.ts';
+import { MARGIN_BYTES } from './capture.ts';
+import { redactedText, type TextRedactor } from './redacted-text.ts';
+import { streamedTexts } from './streamed-texts.ts';
+
+const patterns = new Map<string, LinearPattern>();
+const MAX_PATTERNS = 1_000;
+
+/** All of them, one after the other; undefined: there is none. */
+export function redactorOf(redactions: readonly Redaction[]): TextRedactor | undefined {
+  if (redactions.length === 0) return undefined;
+  const compiled = redactions.map(({ pattern, replacement, hint }) => ({
+    pattern: patternOf(pattern),
+    replacement,
+    hint: hint === undefined ? undefined : new RegExp(hint),
+  }));
+  return (text) => {
+    let redacted = text;
+    for (const { pattern, replacement, hint } of compiled) {
+      if (hint?.test(redacted) ?? true) redacted = pattern.replaceAll(redacted, replacement);
+    }
+    return redacted;
+  };
+}
+
+function patternOf(pattern: string): LinearPattern {
+  let compiled = patterns.get(pattern);
+  if (compiled === undefined) {
+    if (patterns.size >= MAX_PATTERNS) patterns.clear();
+    compiled = linearPattern(pattern);
+    patterns.set(pattern, compiled);
+  }
+  return compiled;
+}
+
+/**
+ * What is kept of a body. Of one that is cut the last part of what was seen is left out: half a secret may stand there,
+ * which no pattern finds. An event stream has its texts put together, since a secret may come in pieces; where anything is
+ * blacked out its bytes are not kept.
+ */
+export function keptBody(body: CapturedBody, maxBytes: number, redact: TextRedactor | undefined): KeptBody {
+  const { contentType, bytes, start } = body;
+  const seen = start?.length ?? 0;
+  const about = { content_type: contentType ?? null, bytes, truncated: bytes > Math.min(seen, maxBytes) };
+  if (start === undefined) return about;
+  const text = textOf(start);
+  if (text === undefined) return about;
+  const isCut = bytes > seen;
+  const bounded = (whole: string): string => {
+    const cut = isCut ? whole.slice(0, Math.max(0, whole.length - MARGIN_BYTES)) : whole;
+    return cut.slice(0, maxBytes);
+  };
+  if (!contentType?.startsWith('text/event-stream')) return { ...about, text: bounded(redactedText(text, redact)) };
+  const texts = streamedTexts(text).map(({ at, text: joined }) => ({
+    at,
+    text: bounded(redactedText(joined, redact)),
+  }));
+  return { ...about, texts, ...(redact === undefined && { text: bounded(text) }) };
+}
+
+/** Undefined: it is none. A character that was cut in two at the end is left out. */
+function textOf(bytes: Uint8Array): string | undefined {
+  for (let cut = 0; cut < 4 && cut <= bytes.length; cut += 1) {
+    const whole = bytes.subarray(0, bytes.length - cut);
+    if (isUtf8(whole)) return Buffer.from(whole.buffer, whole.byteOffset, whole.byteLength).toString();
+  }
+  return undefined;
+}

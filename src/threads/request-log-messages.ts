@@ -1,0 +1,79 @@
+import type { Configuration, Redaction } from '../config/configuration.ts';
+import type { RequestBodiesRow } from '../store/request-bodies.ts';
+import type { ExchangeRecord } from '../telemetry/exchange-record.ts';
+
+/** Of a request or an answer, as far as it was kept. */
+export interface CapturedBody {
+  readonly contentType: string | undefined;
+  /** All that there were. */
+  readonly bytes: number;
+  /** The first of them; undefined: none was in memory. */
+  readonly start: Uint8Array<ArrayBuffer> | undefined;
+}
+
+/** One exchange whose bodies are to be kept, before anything is blacked out of them. */
+export interface CapturedExchange {
+  readonly id: string;
+  readonly subject: string;
+  readonly project: string | undefined;
+  /** Milliseconds since the Unix epoch. */
+  readonly expiresAt: number;
+  /** Of rules about who asked; those of the server are applied besides. */
+  readonly redact: readonly Redaction[];
+  readonly status: number;
+  readonly request: CapturedBody;
+  readonly response: CapturedBody;
+  /** For webhooks; undefined: there is none, or it was refused before it was sent. */
+  readonly record: ExchangeRecord | undefined;
+}
+
+/** Of a relay thread. The buffers are transferred. */
+export interface CapturedMessage {
+  readonly type: 'request-log';
+  readonly thread: number;
+  readonly exchanges: readonly CapturedExchange[];
+  /** Held by the thread until it is told that they were taken. */
+  readonly bytes: number;
+  /** Exchanges that found no room since the message before. */
+  readonly dropped: number;
+}
+
+/** To the relay thread: so many bytes wait no more. */
+export interface CapturedTaken {
+  readonly type: 'request-log-taken';
+  readonly bytes: number;
+}
+
+/** What the thread of the request log needs of a configuration. */
+export type RequestLogConfiguration = Pick<Configuration, 'requestLoggers' | 'server'>;
+
+export type ToRequestLogThread =
+  /** The first message, and another for each configuration that is in force from then on. */
+  | { readonly type: 'configure'; readonly configuration: RequestLogConfiguration }
+  | CapturedMessage
+  /** What became of `keep`. */
+  | { readonly type: 'kept'; readonly number: number; readonly isKept: boolean }
+  | { readonly type: 'close'; readonly withinMs: number };
+
+export interface RequestLogCounts {
+  readonly kept: number;
+  /** The database did not take them. */
+  readonly failed: number;
+  readonly delivered: number;
+  readonly undelivered: number;
+  /** Exchanges that found no room in the queue of a webhook. */
+  readonly 'hooks-dropped': number;
+}
+
+export type FromRequestLogThread =
+  /** For the database; to be answered with `kept`. The buffers are transferred. */
+  | { readonly type: 'keep'; readonly number: number; readonly rows: readonly RequestBodiesRow[] }
+  | { readonly type: 'taken'; readonly thread: number; readonly bytes: number }
+  | { readonly type: 'counts'; readonly counts: RequestLogCounts }
+  | {
+      readonly type: 'log';
+      readonly level: 'debug' | 'info' | 'warn' | 'error';
+      readonly fields: Record<string, unknown>;
+      readonly message: string;
+    }
+  | { readonly type: 'closed'; readonly counts: RequestLogCounts };
