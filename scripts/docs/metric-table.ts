@@ -16,8 +16,9 @@ import { stringify } from 'yaml';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const WITHIN_MS = 15_000;
 const KEY = 'sk-docs';
-/** Families of which this gateway can have no sample, with their labels: no kind of account fetches tokens yet, and no Redis is there. */
+/** Families of which this gateway can have no sample, with their labels: no account here fetches tokens, no model calls tools, no Redis is there. */
 const WITHOUT_SAMPLE: Readonly<Record<string, readonly string[]>> = {
+  ai_gateway_agent_tool_calls_total: ['tool_name', 'integration_fqn'],
   sluice_account_token_refresh_failures_total: ['account'],
   sluice_account_token_seconds_left: ['account'],
   sluice_cache_redis_up: [],

@@ -6,6 +6,7 @@ import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
 import type { Log } from '../core/log.ts';
 import type { AdminAnswer, AdminRoute } from '../operator/admin/admin-route.ts';
+import { AgentMetrics } from '../telemetry/agent-metrics.ts';
 import type { MetricRegistry } from '../telemetry/metric-registry.ts';
 import type {
   FromMcpThread,
@@ -47,6 +48,7 @@ export class McpService implements MainService {
   readonly #options: McpServiceOptions;
   /** By number: whoever waits for what the thread answers, as the message that it is. */
   readonly #asked = new Map<number, (answer: Answer) => void>();
+  readonly #agents: AgentMetrics;
   #worker: Worker | undefined;
   #counts = NOTHING;
   #number = 0;
@@ -56,6 +58,7 @@ export class McpService implements MainService {
   constructor(options: McpServiceOptions) {
     this.#options = options;
     this.#register(options.registry);
+    this.#agents = new AgentMetrics(options.registry);
   }
 
   reconfigure(configuration: Configuration): void {
@@ -63,6 +66,7 @@ export class McpService implements MainService {
   }
 
   hear(message: FromRelayThread): void {
+    if (message.type === 'agent-over') this.#agents.add(message.run);
     if (message.type !== 'mcp-wanted' || this.#closing) return;
     const { port1, port2 } = new MessageChannel();
     this.#running().postMessage({ type: 'port', port: port1 } satisfies ToMcpThread, [port1]);

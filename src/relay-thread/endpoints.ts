@@ -4,6 +4,7 @@ import type { Dialect } from '../dialects/dialect.ts';
 import { type PlannedPath, type Route, RouteTable } from '../edge/routes.ts';
 import { type PipelineOptions, runInference } from '../pipeline.ts';
 import type { ProxyOptions } from '../proxy/proxy.ts';
+import type { AgentRun } from '../telemetry/agent-metrics.ts';
 import { agentRoutes } from './agent-endpoint.ts';
 import { type BatchRoutes, batchRoutes } from './batches-endpoint.ts';
 import { claudeCodeHook } from './claude-code-hook.ts';
@@ -31,6 +32,7 @@ export interface EndpointsOptions {
   readonly passedAt: ReadonlyMap<string, ReadonlySet<string>>;
   readonly mcp: McpGate;
   readonly oauth: Omit<OAuthRoutesOptions, 'records' | 'page' | 'errorBody'>;
+  onAgentRun(run: AgentRun): void;
   /** The document that the gateway serves of itself, as JSON. */
   readonly openapi: Uint8Array;
   /** In the form of the dialect that a path without one is answered in. */
@@ -41,12 +43,9 @@ const NOTHING = Buffer.from('{}');
 const ALIVE = Buffer.from('{"status":"ok","service":"sluice"}');
 
 /** Endpoints that are planned and not built yet. One that is built leaves this list: a test holds that. */
-export const PLANNED: readonly PlannedPath[] = [
-  ...['/agent/responses'].map((pattern) => ({
-    pattern,
-    atRootOnly: true as const,
-  })),
-];
+export const PLANNED: readonly PlannedPath[] = ['/agents/sessions', '/agents/sessions/{session_id}'].map((pattern) => ({
+  pattern,
+}));
 
 /** Every path of the listening port. */
 export function routeTable(options: EndpointsOptions): RouteTable {
@@ -62,7 +61,13 @@ export function routeTable(options: EndpointsOptions): RouteTable {
         page: (request, onAnswer) => options.mcp.page(request, onAnswer),
         errorBody,
       }),
-      ...agentRoutes({ pipeline: options.pipeline, mcp: options.mcp, dialect: chatOf(options.dialects) }),
+      ...agentRoutes({
+        pipeline: options.pipeline,
+        mcp: options.mcp,
+        dialect: chatOf(options.dialects),
+        responses: options.dialects.find(({ operation }) => operation === 'responses') ?? chatOf(options.dialects),
+        onRun: options.onAgentRun,
+      }),
       ...fileRoutes(options.files, errorBody),
       ...batchRoutes(options.batches, errorBody),
       ...responseRoutes(options.responses, errorBody),

@@ -58,10 +58,12 @@ export interface LocalMcpRequest {
   readonly serverHeaders: McpRequest['serverHeaders'];
   /** Once; a text says why there is no result. */
   onAnswer(answer: JsonObject | string): void;
+  /** What it cost, integer nano-dollars, where a price is known. */
+  onCost?(nanoUsd: number): void;
 }
 
 /** What stands behind an open request: a client's exchange, or the gateway itself. */
-type Asker = { readonly sink: Exchange['sink'] } | { onAnswer(answer: JsonObject | string): void };
+type Asker = { readonly sink: Exchange['sink'] } | Pick<LocalMcpRequest, 'onAnswer' | 'onCost'>;
 
 interface Open {
   readonly exchange: Exchange;
@@ -218,7 +220,7 @@ export class McpGate {
       },
       serverHeaders: { ...read.serverHeaders, ...serverHeaders },
     };
-    const open = openOf(exchange, { onAnswer }, caller, request);
+    const open = openOf(exchange, local, caller, request);
     this.#open.set(request.id, open);
     this.#admit(open, request);
     return () => {
@@ -303,6 +305,7 @@ export class McpGate {
     open.nested?.delete(number);
     const { hold, startedAt, admission } = nested;
     settle(admission, hold.costNanoUsd ?? 0);
+    if ('onAnswer' in open.asker && hold.costNanoUsd !== undefined) open.asker.onCost?.(hold.costNanoUsd);
     const [called] = hold.called;
     const durationMs = performance.now() - startedAt;
     this.#options.pipeline.record({
@@ -394,9 +397,11 @@ export class McpGate {
 
   #read(exchange: Exchange, server: string | undefined, caller: Caller): OrError<McpRequest> {
     const { headers, method } = exchange;
-    const { cors, mcp } = this.#configuration.server;
+    const { cors, mcp, listen } = this.#configuration.server;
     const { origin } = headers;
-    if (origin !== undefined && cors?.allowedOrigins.includes('*') !== true && !cors?.allowedOrigins.includes(origin)) {
+    const allowed = cors?.allowedOrigins ?? [];
+    const isOwn = isLoopback(listen.host) && isLoopback(hostOf(origin));
+    if (origin !== undefined && !isOwn && !allowed.includes('*') && !allowed.includes(origin)) {
       // DNS rebinding: a page of anybody's could otherwise speak to a gateway on this machine.
       return new GatewayError('origin_forbidden', { detail: `The origin is \`${origin.slice(0, 100)}\`.` });
     }
@@ -562,6 +567,7 @@ export class McpGate {
     settle(open.admission, open.costNanoUsd ?? 0);
     open.guard?.close();
     const { exchange, asker, startedAt } = open;
+    if ('onAnswer' in asker && open.costNanoUsd !== undefined) asker.onCost?.(open.costNanoUsd);
     const isLocal = 'onAnswer' in asker;
     const { aborted } = exchange;
     const durationMs = performance.now() - startedAt;
@@ -659,6 +665,15 @@ function resultIn(body: string): JsonObject | string {
 }
 
 const MAX_DETAIL = 500;
+
+function hostOf(origin: string | undefined): string {
+  return origin !== undefined && URL.canParse(origin) ? new URL(origin).hostname : '';
+}
+
+/** By names that no page of somebody else's can have, whatever address its own name leads to. */
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '[::1]' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
 
 function serverOf({ params: { group, name = '' } }: Exchange): string {
   return group === undefined ? name : `${group}/${name}`;

@@ -217,6 +217,7 @@ const edge = new Edge({
       signIn: (key) => keyRing.signIn(key),
       isGood: (token, address) => !(keyRing.lookupAt(address, token) instanceof GatewayError),
     },
+    onAgentRun: (run) => send({ type: 'agent-over', run }),
     batches: { rows: batchRows, endpoints, files },
     responses: { rows: responseRows, records: refusals, pipeline, background },
     proxy: { ...pipeline, dialects: DIALECTS, forms: FORMS },

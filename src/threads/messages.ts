@@ -2,6 +2,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { ThreadConfiguration } from '../config/configuration.ts';
 import type { AccountToken } from '../core/account-token.ts';
 import type { BudgetWindowKey, RefusalAction } from '../counters/budget-groups.ts';
+import type { AgentRun } from '../telemetry/agent-metrics.ts';
 import type { ThreadStats } from '../telemetry/thread-stats.ts';
 import type { BatchAnswerMessage, BatchQuestionMessage, BatchWorkMessage } from './batch-messages.ts';
 import type { FileAnswerMessage, FileQuestionMessage } from './file-messages.ts';
@@ -89,6 +90,8 @@ export type FromRelayThread =
   | { type: 'budget-refuses'; window: BudgetWindowKey; action: RefusalAction }
   /** A request of MCP is there: a port to its thread is wanted. */
   | { type: 'mcp-wanted'; thread: number }
+  /** A run of an agent is over. */
+  | { type: 'agent-over'; run: AgentRun }
   | { type: 'log'; line: string }
   | IdentityAnswer
   | CapturedMessage

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { eventually, startGateway } from '../support/gateway.ts';
+import { eventually, KEY, selfHosted, startGateway } from '../support/gateway.ts';
 import { legacyClient, textOf } from '../support/mcp-clients.ts';
+import { chunkEvent, DONE_EVENT, startProvider } from '../support/provider.ts';
 
 const program = fileURLToPath(new URL('../support/stdio-server.ts', import.meta.url));
 const manifest = {
@@ -50,4 +51,43 @@ test('a process that ends costs the calls that it was at, and is started again',
       return false;
     }
   });
+});
+
+test('a gateway that is killed amidst the work of an agent leaves no process of its servers', async (context) => {
+  const provider = await startProvider((_request, response) => {
+    const calls = ['pids', 'wait'].map((name, index) => ({
+      index,
+      id: `call_${index}`,
+      type: 'function',
+      function: { name, arguments: '{}' },
+    }));
+    response.setHeader('content-type', 'text/event-stream');
+    response.end(chunkEvent({ tool_calls: calls }) + chunkEvent({}, 'tool_calls') + DONE_EVENT);
+  });
+  context.after(() => provider[Symbol.asyncDispose]());
+  const gateway = await startGateway({ manifests: [manifest, selfHosted('model', `${provider.origin}/v1`, ['m'])] });
+  context.after(() => gateway[Symbol.asyncDispose]());
+  const answer = await fetch(`${gateway.url}/agent/chat/completions`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' },
+    body: JSON.stringify({
+      model: 'model/m',
+      messages: [{ role: 'user', content: 'Go' }],
+      mcp_servers: [{ integration_fqn: 'process' }],
+    }),
+  });
+  let said = '';
+  let pids: number[] = [];
+  const reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader();
+  while (pids.length === 0) {
+    const { value = '', done } = await reader.read();
+    assert.ok(!done, said);
+    said += value;
+    pids = JSON.parse(/"content":"(\[\d+,\d+\])"/.exec(said)?.[1] ?? '[]');
+  }
+  assert.ok(pids.length === 2 && pids.every(lives));
+  gateway.process.kill('SIGKILL');
+  await gateway.exited;
+  await eventually('both processes have ended', () => !pids.some(lives));
+  await reader.cancel().catch(() => undefined);
 });

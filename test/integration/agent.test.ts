@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import { eventually, KEY, type RunningGateway, selfHosted, startGateway } from '../support/gateway.ts';
 import { legacyHttpServer, modernHttpServer, remote, type TestServer } from '../support/mcp-servers.ts';
@@ -15,6 +18,8 @@ let old: TestServer;
 let modern: TestServer;
 const asked: Asked[] = [];
 /** What the model says in turn after turn: calls of tools, or text. */
+/** In place of the script: writes the answer by itself. */
+let slow: ((response: ServerResponse) => Promise<void>) | undefined;
 let script: (turn: number) => { calls?: [string, object][]; text?: string };
 
 before(async () => {
@@ -22,6 +27,11 @@ before(async () => {
   modern = await modernHttpServer();
   provider = await startProvider(({ body }, response) => {
     asked.push(JSON.parse(body.toString()));
+    if (slow) {
+      response.setHeader('content-type', 'text/event-stream');
+      slow(response).catch(() => response.destroy());
+      return;
+    }
     const { calls = [], text } = script(asked.length);
     const tool_calls = calls.map(([name, args], index) => ({
       index,
@@ -42,6 +52,10 @@ before(async () => {
     };
     send({ role: 'assistant', content: text ?? null, ...(calls.length > 0 && { tool_calls }) }, null);
     send({}, calls.length > 0 ? 'tool_calls' : 'stop');
+    const usage = { prompt_tokens: 5, completion_tokens: 7, total_tokens: 12 };
+    response.write(
+      `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', created: 1, model: 'm', choices: [], usage })}\n\n`,
+    );
     response.end('data: [DONE]\n\n');
   });
   gateway = await startGateway({
@@ -170,5 +184,197 @@ test('what an agent may not use is refused before anything is asked', async () =
     assert.equal(answer.status, status, answer.text);
     assert.equal(JSON.parse(answer.text).error.code, code);
     assert.equal(asked.length, 0);
+  }
+});
+
+interface ResponseEvent {
+  type: string;
+  delta?: string;
+  item?: { type: string; id: string; name?: string; status?: string; output?: string | null; error?: string | null };
+  response?: {
+    status: string;
+    output: { type: string }[];
+    usage: object;
+    incomplete_details: { reason: string } | null;
+  };
+}
+
+async function respond(more: object): Promise<{ status: number; text: string; events: ResponseEvent[] }> {
+  asked.length = 0;
+  const answer = await fetch(`${gateway.url}/agent/responses`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ model: 'model/m', mcp_servers: [{ integration_fqn: 'old' }], ...more }),
+  });
+  const text = await answer.text();
+  return {
+    status: answer.status,
+    text,
+    events: [...text.matchAll(/^data: (\{.*\})$/gm)].map(([, json]) => JSON.parse(json!)),
+  };
+}
+
+const itemsDone = (events: ResponseEvent[]) =>
+  events.filter(({ type }) => type === 'response.output_item.done').map(({ item }) => item!);
+
+test('an agent is told in the events of Responses, with the items of MCP', async () => {
+  script = (turn) =>
+    turn === 1
+      ? {
+          text: 'Let me see.',
+          calls: [
+            ['add', { a: 1, b: 2 }],
+            ['fail', {}],
+          ],
+        }
+      : { text: 'Three.' };
+  const { status, events, text } = await respond({ input: 'Go', instructions: 'Be short.' });
+  assert.equal(status, 200, text);
+  const types = events.map(({ type }) => type);
+  assert.deepEqual([types[0], types.at(-1)], ['response.created', 'response.completed']);
+  assert.deepEqual(
+    itemsDone(events).map(({ type, output, error }) => [type, output ?? error ?? null]),
+    [
+      ['message', null],
+      ['mcp_call', '3'],
+      ['mcp_call', 'it broke'],
+      ['message', null],
+    ],
+  );
+  assert.deepEqual(
+    asked[0]?.messages.map(({ role, content }) => [role, content]),
+    [
+      ['system', 'Be short.'],
+      ['user', 'Go'],
+    ],
+  );
+  const { response } = events.at(-1)!;
+  assert.deepEqual(
+    response?.output.map(({ type }) => type),
+    ['message', 'mcp_call', 'mcp_call', 'message'],
+  );
+  assert.deepEqual(
+    events.map((_each, index) => index),
+    events.map((event) => (event as unknown as { sequence_number: number }).sequence_number),
+  );
+});
+
+test('an approval of Responses goes on from the items that came before it', async () => {
+  const servers = { mcp_servers: [{ integration_fqn: 'old', require_approval_for_tools: ['@destructive'] }] };
+  script = (turn) => (turn === 1 ? { calls: [['add', { a: 1, b: 2 }]] } : { text: 'May I?', calls: [['destroy', {}]] });
+  const first = await respond({ ...servers, input: [{ role: 'user', content: [{ type: 'input_text', text: 'Go' }] }] });
+  const items = itemsDone(first.events);
+  assert.deepEqual(
+    items.map(({ type }) => type),
+    ['mcp_call', 'message', 'mcp_approval_request'],
+  );
+  const input = (approve: boolean) => [
+    { role: 'user', content: 'Go' },
+    ...items,
+    { type: 'mcp_approval_response', approval_request_id: items.at(-1)!.id, approve },
+  ];
+  script = () => ({ text: 'Done.' });
+  for (const [approve, expected] of [
+    [false, 'The user did not allow this call.'],
+    [true, 'gone'],
+  ] as const) {
+    const next = await respond({ ...servers, input: input(approve) });
+    const [call] = itemsDone(next.events);
+    assert.equal(call?.output ?? call?.error, expected);
+    assert.deepEqual(
+      asked[0]?.messages.map(({ role }) => role),
+      ['user', 'assistant', 'tool', 'assistant', 'tool'],
+    );
+  }
+  // What is not decided waits on.
+  const undecided = await respond({ ...servers, input: input(true).slice(0, -1) });
+  assert.equal(asked.length, 0);
+  assert.equal(itemsDone(undecided.events)[0]?.type, 'mcp_approval_request');
+});
+
+test('an agent that has spent its budget makes no further call, in both forms', async () => {
+  script = () => ({ calls: [['add', { a: 1, b: 1 }]] });
+  const before = old.seen.filter(({ body }) => body.includes('tools/call')).length;
+  const { chunks } = await run({ budget: { max_total_tokens: 20 }, stream_options: { include_usage: true } });
+  assert.equal(asked.length, 2);
+  assert.equal(old.seen.filter(({ body }) => body.includes('tools/call')).length, before + 1);
+  const last = chunks.find((chunk) => 'budget_reached' in chunk) as unknown as { budget_reached: object };
+  assert.deepEqual(last.budget_reached, { setting: 'budget.max_total_tokens: 20', spent: 24 });
+  assert.deepEqual((chunks.at(-1) as unknown as { usage: object }).usage, {
+    prompt_tokens: 10,
+    completion_tokens: 14,
+    total_tokens: 24,
+  });
+  const { events } = await respond({ input: 'Go', budget: { max_total_tokens: 12 } });
+  assert.equal(events.at(-1)?.type, 'response.incomplete');
+  assert.deepEqual(events.at(-1)?.response?.incomplete_details, { reason: 'budget' });
+});
+
+test('runs of agents, their turns and calls are counted under the names of the reference product', async () => {
+  script = (turn) => (turn === 1 ? { calls: [['add', { a: 1, b: 1 }]] } : { text: 'Done.' });
+  const before = await gateway.metric('ai_gateway_agent_requests_total');
+  await run({});
+  await eventually('a run', async () => (await gateway.metric('ai_gateway_agent_requests_total')) === before + 1);
+  assert.ok(
+    (await gateway.metric('ai_gateway_agent_tool_calls_total', { tool_name: 'add', integration_fqn: 'old' })) >= 1,
+  );
+  for (const name of [
+    'request_duration_ms',
+    'request_tool_calls',
+    'llm_latency_ms',
+    'tool_latency_ms',
+    'mcp_connect_latency_ms',
+  ]) {
+    assert.ok((await gateway.metric(`ai_gateway_agent_${name}_count`)) >= 1, name);
+  }
+});
+
+test('a client that does not read its agent pauses the model, and gets all when it reads again', async () => {
+  const text = 'x'.repeat(32_768);
+  const pieces = 400;
+  const stop = new AbortController();
+  let written = 0;
+  slow = async (response) => {
+    for (let piece = 0; piece < pieces; piece += 1) {
+      const choices = [{ index: 0, delta: { content: text }, finish_reason: null }];
+      const chunk = { id: 'c', object: 'chat.completion.chunk', created: 1, model: 'm', choices };
+      if (!response.write(`data: ${JSON.stringify(chunk)}\n\n`)) await once(response, 'drain', { signal: stop.signal });
+      written += 1;
+    }
+    const choices = [{ index: 0, delta: {}, finish_reason: 'stop' }];
+    response.end(
+      `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', created: 1, model: 'm', choices })}\n\ndata: [DONE]\n\n`,
+    );
+  };
+  const { hostname, port } = new URL(gateway.url);
+  const socket = connect(Number(port), hostname);
+  const body = JSON.stringify({ model: 'model/m', stream: true, messages: [{ role: 'user', content: 'Go' }] });
+  socket.write(
+    `POST /agent/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${KEY}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+  );
+  socket.pause();
+  try {
+    // What sockets and watermarks hold on the way is taken; then nothing more is.
+    let seen = -1;
+    let still = 0;
+    await eventually('the provider stands still for many looks', () => {
+      still = written > 0 && written === seen ? still + 1 : 0;
+      seen = written;
+      return still > 20;
+    });
+    assert.ok(written < pieces, `${written} of ${pieces} pieces were taken`);
+    let read = 0;
+    let tail = '';
+    socket.on('data', (bytes) => {
+      read += bytes.length;
+      tail = (tail + bytes.toString()).slice(-100);
+    });
+    socket.resume();
+    await eventually('all of it', () => tail.includes('[DONE]'));
+    assert.ok(read > pieces * text.length);
+  } finally {
+    slow = undefined;
+    stop.abort();
+    socket.destroy();
   }
 });

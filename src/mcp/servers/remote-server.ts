@@ -14,6 +14,9 @@ import type { CallContext } from './served.ts';
 
 type Speech = 'modern' | 'streamable-http' | 'sse';
 
+const MODERN_FIRST: readonly Speech[] = ['modern', 'streamable-http', 'sse'];
+const LEGACY_FIRST: readonly Speech[] = ['streamable-http', 'modern', 'sse'];
+
 /** What authorises the requests of a peer; replaced when it is renewed. */
 interface Sent {
   headers: readonly string[];
@@ -32,18 +35,21 @@ export class RemoteServer extends LeafServer {
   readonly #place: HttpPlace;
   readonly #opening = new Map<string, Promise<Peer>>();
   readonly #sent = new WeakMap<Peer, Sent>();
-  #speech: Speech | undefined;
+  /** By the era of the client. */
+  readonly #speech: { legacy: Speech | undefined; modern: Speech | undefined };
 
   constructor(manifest: McpRemote, host: ServerHost, parts: RemoteParts) {
     super(manifest, manifest.tools, host);
     this.#manifest = manifest;
     this.#parts = parts;
     this.#place = placeOf(manifest.url, manifest.tls, manifest.name);
-    if (manifest.transport === 'sse') this.#speech = 'sse';
+    const only = manifest.transport === 'sse' ? 'sse' : undefined;
+    this.#speech = { legacy: only, modern: only };
   }
 
   protected get era(): string | undefined {
-    return this.#speech;
+    const { legacy, modern } = this.#speech;
+    return modern ?? legacy;
   }
 
   protected override refused(context: CallContext): Promise<boolean> {
@@ -73,47 +79,43 @@ export class RemoteServer extends LeafServer {
   }
 
   async #begin(key: string, headers: Sent, context: CallContext): Promise<Peer> {
-    const peer = await this.#negotiate(key, headers, context.client);
+    const peer = await this.#negotiate(key, headers, context);
     this.#sent.set(peer, headers);
     this.keep(key, peer, context);
     return peer;
   }
 
-  /** Modern first, then `initialize`, then SSE: as the specification tells clients of all eras to do. */
-  async #negotiate(key: string, headers: Sent, client: ClientFacts): Promise<Peer> {
-    const known = this.#speech;
-    if (known === undefined || known === 'modern') {
-      const peer = this.#modern(key, headers, client);
-      const failure = await this.#failureOf(peer);
+  /**
+   * The client's own era first: a server that speaks both gives it more in that one than a bridge could. Then the other
+   * era, and then SSE, as the specification tells clients of all eras to do.
+   */
+  async #negotiate(key: string, headers: Sent, context: CallContext): Promise<Peer> {
+    const own = context.session ? 'legacy' : 'modern';
+    const known = this.#speech[own];
+    const { transport } = this.#manifest;
+    const all = own === 'legacy' ? LEGACY_FIRST : MODERN_FIRST;
+    // One that was found out holds until the server says otherwise; those before it need not be tried again.
+    const order = known === undefined ? all : all.slice(all.indexOf(known));
+    let failure: unknown;
+    for (const speech of order) {
+      if (speech === 'sse' && transport === 'streamable-http') break;
+      const peer = this.#begun(speech, key, headers, context.client);
+      failure = await this.#failureOf(peer);
       if (failure === undefined) {
-        this.#speech = 'modern';
+        this.#speech[own] = speech;
         return peer;
       }
       peer.close();
-      if (!isOld(failure)) throw failure;
+      if (speech === 'modern' ? !isOld(failure) : !isElsewhere(failure, own)) throw failure;
     }
-    if (known !== 'sse') {
-      const peer = this.#streamable(key, headers, client);
-      const failure = await this.#failureOf(peer);
-      if (failure === undefined) {
-        this.#speech = 'streamable-http';
-        return peer;
-      }
-      peer.close();
-      const status = failure instanceof HttpFault ? failure.status : undefined;
-      if (status !== 400 && status !== 404 && status !== 405) throw failure;
-      if (this.#manifest.transport === 'streamable-http') throw failure;
-    }
-    const peer = this.#sse(key, headers, client);
-    const failure = await this.#failureOf(peer);
-    if (failure === undefined) {
-      this.#speech = 'sse';
-      return peer;
-    }
-    peer.close();
     // What was found out may hold no longer: the next call looks again.
-    if (this.#manifest.transport === undefined) this.#speech = undefined;
+    this.#speech[own] = transport === 'sse' ? 'sse' : undefined;
     throw failure;
+  }
+
+  #begun(speech: Speech, key: string, headers: Sent, client: ClientFacts): Peer {
+    if (speech === 'modern') return this.#modern(key, headers, client);
+    return speech === 'sse' ? this.#sse(key, headers, client) : this.#streamable(key, headers, client);
   }
 
   /** Undefined: it is ready. Bounded by `mcp.connect_ms`. */
@@ -183,6 +185,14 @@ function modernError({ status, body }: HttpFault): RpcError | undefined {
   if (status !== 400 && status !== 404) return undefined;
   const message = readMessage(parseObject(body));
   return typeof message !== 'string' && message.kind === 'response' ? message.error : undefined;
+}
+
+/** Whether an answer to `initialize` is one of a server that speaks otherwise. */
+function isElsewhere(failure: unknown, own: 'legacy' | 'modern'): boolean {
+  // One of the modern era alone says so in an error; a modern client has asked that way before.
+  if (failure instanceof RpcError) return own === 'legacy';
+  const status = failure instanceof HttpFault ? failure.status : undefined;
+  return status === 400 || status === 404 || status === 405;
 }
 
 /** Whether an answer to `server/discover` is one of a server that does not know it. */

@@ -24,6 +24,7 @@ const table = routeTable({
   responses: {} as never,
   proxy: {} as never,
   passedAt: PASSED_AT,
+  onAgentRun: () => undefined,
   openapi: Buffer.alloc(0),
   errorBody: () => Buffer.alloc(0),
 });

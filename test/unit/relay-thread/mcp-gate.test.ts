@@ -25,7 +25,12 @@ function gateWith(seen: Seen): McpGate {
     refused: (_exchange: unknown, { code }: GatewayError) => seen.refused.push(code),
     record: () => undefined,
   };
-  const settings = { mcp: { maxMessageBytes: 1000 }, ledger: { metadataKeys: [] }, metrics: { metadataKeys: [] } };
+  const settings = {
+    listen: { host: '127.0.0.1' },
+    mcp: { maxMessageBytes: 1000 },
+    ledger: { metadataKeys: [] },
+    metrics: { metadataKeys: [] },
+  };
   return new McpGate({
     configuration: { mcpServers: [], server: settings } as never,
     pipeline: pipeline as never,
