@@ -3,6 +3,8 @@
  * this is the edge, undici and the kernel. One run is one exchange; nothing waits, so the whole of it is our JavaScript.
  */
 import assert from 'node:assert/strict';
+import { AnswerCache } from '../src/cache/answer-cache.ts';
+import { SharedAnswers } from '../src/cache/shared-answers.ts';
 import { Sweeper } from '../src/core/sweeper.ts';
 import type { Dialect } from '../src/dialects/dialect.ts';
 import { openAiChat } from '../src/dialects/openai-chat/index.ts';
@@ -63,6 +65,8 @@ export const subject = subjectOf([
   answeredInside('stream of 100 chunks', inputs.streamRequest, inputs.stream),
   overAttempt('whole answer, over an attempt', inputs.request, inputs.whole),
   overAttempt('stream of 100 chunks, over an attempt', inputs.streamRequest, inputs.stream),
+  fromCache('whole answer, from the cache', inputs.request, inputs.whole),
+  fromCache('stream of 100 chunks, from the cache', inputs.streamRequest, inputs.stream),
   refusedModel(),
 ]);
 
@@ -101,6 +105,25 @@ function exchanges(
   });
 }
 
+/** The same bytes as over an attempt, which the first run has put there. */
+function fromCache(name: string, body: Buffer, answer: CannedAnswer): BenchTask {
+  const sent: Sent = { path: '', headers: [], body: Buffer.alloc(0) };
+  const pools = new InstantPools(settings.limits, settings.timeouts, answer, sent);
+  const run = exchangeRunner(openAiAccount({}), pools, sent, { 'x-tfy-cache-config': '{"ttl":3600}' });
+  run(openAiChat, body);
+  return task({
+    name,
+    bytes: body.length + Buffer.concat(answer.chunks).length,
+    run: () => run(openAiChat, body),
+    check: ({ exchange, record }) => {
+      const { sink } = exchange;
+      assert.deepEqual([exchange.finished, sink.status, sink.ending], [1, 200, 'ended']);
+      assert.equal(sink.headers['x-tfy-cache-status'], 'hit');
+      assert.equal(record?.costNanoUsd, 0);
+    },
+  });
+}
+
 /** What an exchange costs that is refused by a rule: nothing is relayed. */
 function refusedModel(): BenchTask {
   const sent: Sent = { path: '', headers: [], body: Buffer.alloc(0) };
@@ -119,7 +142,7 @@ function refusedModel(): BenchTask {
 }
 
 /** Built as a relay thread builds it. */
-function exchangeRunner(account: ProviderAccount, pools: OriginPools, sent: Sent) {
+function exchangeRunner(account: ProviderAccount, pools: OriginPools, sent: Sent, tfy?: Record<string, string>) {
   const routes = new ModelRoutes([account], { models: () => [], has: () => false });
   const prices = new Map(account.listed.map((target) => [target, compilePrice(target.price)]));
   const identities = { users: [], teams: [], virtualAccounts: [], identityProviders: [], grants: [] };
@@ -141,6 +164,11 @@ function exchangeRunner(account: ProviderAccount, pools: OriginPools, sent: Sent
     sweeper: new Sweeper(),
     spoolFolder: '',
     sharedMemory: new SharedCounters(1, 0),
+    cache: new AnswerCache({
+      memory: new SharedAnswers(16_777_216, 0),
+      remote: undefined,
+      sharedMemory: new SharedCounters(1, 0),
+    }),
     translateHeavy: () => Promise.reject(new Error('nothing large is asked')),
     heavyAnswers: () => Promise.reject(new Error('nothing large is asked')),
     estimate: async () => assert.fail('the provider says what it used'),
@@ -157,6 +185,7 @@ function exchangeRunner(account: ProviderAccount, pools: OriginPools, sent: Sent
   return (dialect: Dialect, body: Buffer): Exchanged => {
     record = undefined;
     const exchange = new FakeExchange(body, dialect);
+    if (tfy) exchange.headers = { ...exchange.headers, tfy };
     runInference(exchange, dialect, options);
     return { exchange, sent, record };
   };
