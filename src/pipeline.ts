@@ -3,7 +3,7 @@ import { CacheUse } from './cache/cache-use.ts';
 import type { AnswerSource } from './cache/flight.ts';
 import { Replay, type ReplayOwner, type ReplayResult } from './cache/replay.ts';
 import { type JsonObject, parseObject } from './codec/json-value.ts';
-import type { ComplexityTier, ServerSettings } from './config/configuration.ts';
+import type { ComplexityTier, ServerSettings, ShadowSettings } from './config/configuration.ts';
 import type { ConditionValues } from './config/rules/target-condition.ts';
 import { GatewayError } from './core/errors.ts';
 import type { Exchange, OrError } from './core/exchange.ts';
@@ -89,6 +89,8 @@ export interface PipelineOptions {
   readonly credentialRefused: (target: Target, error: GatewayError) => void;
   /** An exchange was refused before it reached a target. */
   readonly refused: (exchange: Exchange, error: GatewayError, request: RefusedRequest) => void;
+  /** Sends a copy of a request that is about to be sent; never throws. */
+  readonly shadow?: (exchange: Exchange, dialect: Dialect, shadow: ShadowSettings) => void;
   /** Absent: no bodies are kept. */
   readonly requestLog?: CaptureTaker;
 }
@@ -242,6 +244,8 @@ class Inference implements RelayOwner, ReplayOwner, PlanContext, BegunInference 
   #admissions: StepAdmissions | undefined;
   /** Made where a target asks for it. */
   #conditionValues: ConditionValues | undefined;
+  /** Of the route that was taken. */
+  #shadow: ShadowSettings | undefined;
   /** Undefined: nothing of its bodies is kept. */
   readonly #capture: Capture | undefined;
 
@@ -344,6 +348,7 @@ class Inference implements RelayOwner, ReplayOwner, PlanContext, BegunInference 
   #admit(to: Route, downgradedBy: Refused | undefined): void {
     const { maxOutputTokens, choices, servedAs, counted, stream } = this.#peeked;
     this.#model = to.model;
+    this.#shadow = to.shadow;
     const plan = to.plan(this);
     if (plan instanceof GatewayError) {
       this.#refuseCounted(plan);
@@ -624,6 +629,8 @@ class Inference implements RelayOwner, ReplayOwner, PlanContext, BegunInference 
       holds: this.#admissions,
       owner: this,
     });
+    // Before the body may be let go.
+    if (this.#shadow) this.#options.shadow?.(this.#exchange, this.#dialect, this.#shadow);
     this.#relaying.start();
   }
 

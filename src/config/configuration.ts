@@ -345,6 +345,25 @@ export interface RoutingSettings {
   targets: RouteTarget[];
   sticky?: { ttlMs: number; identifiers: SessionIdentifier[] } | undefined;
   hedge?: HedgeSettings | undefined;
+  canary?: CanarySettings | undefined;
+  shadow?: ShadowSettings | undefined;
+}
+
+/** A new target for some callers, always the same ones. */
+export interface CanarySettings {
+  /** Of callers, by their subjects. */
+  sharePercent: number;
+  target: RouteTarget;
+}
+
+/** A second target that gets copies of requests, whose answers are only recorded. */
+export interface ShadowSettings {
+  target: string;
+  sharePercent: number;
+  /** Copies under way in each relay thread; none is made beyond it. */
+  maxConcurrent: number;
+  /** Limits and budgets of who asked hold for the copy, and pay for it. */
+  chargesCaller: boolean;
 }
 
 export type RoutingStrategy = 'weight' | 'latency' | 'priority' | 'complexity';
@@ -625,6 +644,8 @@ export interface ResponseSettings {
   keepMs: number;
   /** Of one turn: what was asked and answered. A larger one is not kept. */
   maxBytes: number;
+  /** Of one answer in the background: its events. */
+  maxEventBytes: number;
 }
 
 export interface Timeouts {

@@ -192,6 +192,9 @@ const responses = section(
     max_bytes: keyWithDefault(wholeNumber(1, gibibyte), 4_194_304).describe(
       'Of one turn, what was asked and answered; a larger one is not kept.',
     ),
+    max_event_bytes: keyWithDefault(wholeNumber(1, gibibyte), 16_777_216).describe(
+      'Of one answer in the background, the events that are kept for a day to be told again.',
+    ),
   }),
 );
 

@@ -103,6 +103,7 @@ export function serverSettings(
       keep: responses.keep,
       keepMs: responses.keep_days * 86_400_000,
       maxBytes: responses.max_bytes,
+      maxEventBytes: responses.max_event_bytes,
     },
     cache: {
       maxBytes: cache.max_bytes,

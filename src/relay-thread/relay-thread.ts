@@ -31,6 +31,7 @@ import { collectWhenIdle } from '../threads/steady-heap.ts';
 import { OriginPools } from '../upstream/origin-pools.ts';
 import { pooledClient } from '../upstream/pooled-client.ts';
 import { sideRequests } from '../upstream/side-requests.ts';
+import { BackgroundResponses } from './background-responses.ts';
 import { batchEndpoints, batchRunner } from './batch-endpoints.ts';
 import { BatchRows } from './batch-rows.ts';
 import { CredentialWarnings } from './credential-warnings.ts';
@@ -42,6 +43,7 @@ import { RefusalRecords } from './refusal-records.ts';
 import { RequestLogSender } from './request-log-sender.ts';
 import { ResponseRows } from './response-rows.ts';
 import { responsesSocket } from './responses-socket.ts';
+import { Shadows } from './shadows.ts';
 import { type Lasting, makeSnapshot } from './snapshot.ts';
 import { TaskPool } from './task-pool.ts';
 
@@ -129,6 +131,8 @@ const requestLog = new RequestLogSender({
   send,
 });
 
+const shadows = new Shadows(() => pipeline);
+
 const pipeline: PipelineOptions = {
   thread: data.thread,
   log,
@@ -151,6 +155,7 @@ const pipeline: PipelineOptions = {
   credentialRefused: new CredentialWarnings(log, () => snapshot.settings.log.providerWords).refused,
   refused: refusals.refused,
   requestLog,
+  shadow: shadows.copy,
 };
 
 const mcp = new McpGate({
@@ -178,6 +183,7 @@ const files = {
 };
 
 const responseRows = new ResponseRows({ thread: data.thread, send });
+const background = new BackgroundResponses({ rows: responseRows, pipeline, records: refusals, counters, log });
 const batchRows = new BatchRows({ thread: data.thread, send });
 const endpoints = batchEndpoints(DIALECTS);
 const batches = batchRunner({
@@ -201,7 +207,7 @@ const edge = new Edge({
     files,
     mcp,
     batches: { rows: batchRows, endpoints, files },
-    responses: { rows: responseRows, records: refusals, pipeline },
+    responses: { rows: responseRows, records: refusals, pipeline, background },
     proxy: { ...pipeline, dialects: DIALECTS, forms: FORMS },
     passedAt: PASSED_AT,
     openapi: data.openapi,
@@ -280,6 +286,7 @@ function onMessage(message: LaterMessage): void {
     case 'cut':
       edge.cutAll();
       batches.cut();
+      background.cut();
       return;
     case 'drain':
       drain();
@@ -314,8 +321,9 @@ function refusesWhenFull(): boolean {
 }
 
 async function drain(): Promise<void> {
+  shadows.close();
   mcp.drain();
-  await Promise.all([edge.drain(), batches.stop()]);
+  await Promise.all([edge.drain(), batches.stop(), background.stop()]);
   mcp.close();
   await tasks.close();
   await redisCounts?.stop();

@@ -3,13 +3,15 @@ import type { Blamed } from './blame.ts';
 import type { HedgeCap } from './hedge-cap.ts';
 import type { Candidate, RouteEntry } from './route-entry.ts';
 import type { PlanContext, RoutePlan, Step } from './route-plan.ts';
-import { belonging, sessionOf } from './session.ts';
+import { belonging, hashOf, isAmong, sessionOf } from './session.ts';
 
 /** Not asked in this exchange again, or at all. */
 const PASSED = 1;
 /** Somebody else probes it: not now. */
 const BUSY = 2;
 
+/** Before every priority. */
+const CANARY_RANK = -1;
 const LATER_RANK = 1_000_000_000;
 const SLOW_RANK = 100_000_000;
 const GROWING_RANK = 10_000_000;
@@ -121,7 +123,8 @@ export class BalancedPlan implements RoutePlan {
 
   /** The lowest is asked; those of the same rank share. */
   #rank(entry: RouteEntry, now: number): number {
-    const { written, tail, tooSlow } = entry;
+    const { written, tail, tooSlow, canaryPercent } = entry;
+    if (canaryPercent !== undefined) return CANARY_RANK;
     if (tail !== undefined) return LATER_RANK + tail;
     switch (this.#route.strategy) {
       case 'priority': {
@@ -160,9 +163,15 @@ export class BalancedPlan implements RoutePlan {
   #mayAsk(entry: RouteEntry): boolean {
     const context = this.#context;
     const isCandidate = this.#latest === undefined || entry.written.fallbackCandidate;
-    if (isCandidate && entry.matches(context) && context.canAsk(entry.place.target)) return true;
+    const isFor = entry.canaryPercent === undefined || this.#isAmong(entry, entry.canaryPercent);
+    if (isFor && isCandidate && entry.matches(context) && context.canAsk(entry.place.target)) return true;
     this.#pass(entry);
     return false;
+  }
+
+  /** By who asks and the target, so that two canaries are not for the same callers. */
+  #isAmong({ hash }: RouteEntry, percent: number): boolean {
+    return isAmong(hashOf(this.#context.subject) ^ hash, percent);
   }
 
   /** True: it is the next step. */
@@ -184,6 +193,7 @@ export class BalancedPlan implements RoutePlan {
 
   #reason(entry: RouteEntry): string {
     if (this.#latest !== undefined) return this.#latest.entry === entry ? 'other-credential' : 'fallback';
+    if (entry.canaryPercent !== undefined) return 'canary';
     if (this.#session !== undefined) return 'sticky';
     return this.#tier === undefined ? this.#route.strategy : `complexity ${this.#tier}`;
   }

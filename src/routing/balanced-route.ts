@@ -50,6 +50,7 @@ export class BalancedRoute implements Route, PlannedRoute {
   readonly targets: readonly Target[];
   readonly strategy: RoutingStrategy;
   readonly sticky: RoutingSettings['sticky'];
+  readonly shadow: RoutingSettings['shadow'];
   readonly entries: readonly RouteEntry[];
   readonly description: string;
   readonly hedgeCap: HedgeCap | undefined;
@@ -66,6 +67,7 @@ export class BalancedRoute implements Route, PlannedRoute {
     this.isVirtual = isVirtual;
     this.strategy = routing.strategy;
     this.sticky = routing.sticky;
+    this.shadow = routing.shadow;
     this.memory = memory;
     this.#hedgeAfter = hedgeAfter(routing.hedge);
     this.hedgeCap = routing.hedge && new HedgeCap(model, routing.hedge.maxRatePercent, memory);
@@ -74,13 +76,26 @@ export class BalancedRoute implements Route, PlannedRoute {
     this.description = description;
     const entries: RouteEntry[] = [];
     let firstIndex = 0;
-    for (const [at, written] of [...routing.targets, ...tail].entries()) {
+    const { canary } = routing;
+    for (const [at, written] of [...routing.targets, ...tail, ...(canary ? [canary.target] : [])].entries()) {
       const targets = targetsOf(written.target);
       if (targets.length === 0) continue;
-      const order = at < routing.targets.length ? undefined : at - routing.targets.length;
+      const canaryPercent = written === canary?.target ? canary.sharePercent : undefined;
+      const order =
+        at < routing.targets.length || canaryPercent !== undefined ? undefined : at - routing.targets.length;
       const retries = stepRetry(written.retry ?? retry ?? DEFAULT_RETRY);
       entries.push(
-        new RouteEntry({ written, targets, firstIndex, tail: order, retry: retries, description, memory, laws }),
+        new RouteEntry({
+          written,
+          targets,
+          firstIndex,
+          tail: order,
+          canaryPercent,
+          retry: retries,
+          description,
+          memory,
+          laws,
+        }),
       );
       firstIndex += targets.length;
     }

@@ -36,6 +36,8 @@ export interface RouteEntryOptions {
   readonly firstIndex: number;
   /** Behind all others, in order; undefined: it is of the route itself. */
   readonly tail: number | undefined;
+  /** Percent of the callers that it is for, before all others; undefined: it is for all. */
+  readonly canaryPercent: number | undefined;
   readonly retry: StepRetry;
   /** Of its route. */
   readonly description: string;
@@ -49,6 +51,7 @@ export class RouteEntry {
   readonly targetId: string;
   readonly candidates: readonly Candidate[];
   readonly tail: number | undefined;
+  readonly canaryPercent: number | undefined;
   readonly hash: number;
   /** Of latency-based routing. */
   favour = 1;
@@ -68,7 +71,9 @@ export class RouteEntry {
   readonly #steps = new Map<string, Step>();
   #turn = 0;
 
-  constructor({ written, targets, firstIndex, tail, retry, description, memory, laws }: RouteEntryOptions) {
+  constructor({ written, targets, firstIndex, tail, canaryPercent, ...more }: RouteEntryOptions) {
+    const { retry, description, memory, laws } = more;
+    this.canaryPercent = canaryPercent;
     this.#description = description;
     this.written = written;
     this.tail = tail;

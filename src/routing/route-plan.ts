@@ -1,4 +1,4 @@
-import type { ComplexityTier } from '../config/configuration.ts';
+import type { ComplexityTier, ShadowSettings } from '../config/configuration.ts';
 import type { ConditionValues } from '../config/rules/target-condition.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
@@ -122,6 +122,8 @@ export interface Route {
   readonly isVirtual?: boolean;
   /** Every target that a plan may name: what is asked must be possible at one of them. */
   readonly targets: readonly Target[];
+  /** Who gets copies of its requests; absent: nobody. */
+  readonly shadow?: ShadowSettings | undefined;
   /** What it changes of requests, by target; absent: nothing. */
   readonly changes?: string;
   /** Whether a plan in this context could ask the target. Absent: each of them. */

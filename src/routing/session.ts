@@ -26,6 +26,11 @@ export function belonging(session: number, target: number, weight: number): numb
   return weight / -Math.log(unit);
 }
 
+/** Whether somebody is among so many percent of all, by the hash of who it is: one who is stays among more. */
+export function isAmong(hash: number, percent: number): boolean {
+  return (scramble(hash) / 2 ** 32) * 100 < percent;
+}
+
 /** `constructor` is a key like any other. */
 function valueIn(metadata: PlanContext['metadata'], key: string): string | undefined {
   return Object.hasOwn(metadata, key) ? metadata[key] : undefined;

@@ -275,8 +275,9 @@ test('metrics count what each guard came to', async () => {
   await eventually('the guards are counted', async () => {
     const metrics = await gateway.metrics();
     return (
-      /ai_gateway_guardrail_requests_total\{[^}]*guardrail_fqn="g\/secrets"[^}]*result="mutated"[^}]*\} [1-9]/.test(metrics) &&
-      /ai_gateway_guardrail_execution_latency_ms_count\{guardrail_fqn="own\/beside"\} [1-9]/.test(metrics)
+      /ai_gateway_guardrail_requests_total\{[^}]*guardrail_fqn="g\/secrets"[^}]*result="mutated"[^}]*\} [1-9]/.test(
+        metrics,
+      ) && /ai_gateway_guardrail_execution_latency_ms_count\{guardrail_fqn="own\/beside"\} [1-9]/.test(metrics)
     );
   });
 });

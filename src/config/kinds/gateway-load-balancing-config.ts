@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { LoadBalancingRule } from '../configuration.ts';
 import { matchOfRule, ruleConditions } from '../rules/conditions.ts';
-import { checkTargets, routingKeys, routingOf } from '../rules/routing.ts';
+import { checkRouting, routingKeys, routingOf } from '../rules/routing.ts';
 import { checkRules } from '../rules/rule-checks.ts';
 import { optionalKey, restricting, text } from '../scalar-schema.ts';
 import { manifestKind } from './manifest-kind.ts';
@@ -48,7 +48,7 @@ export const gatewayLoadBalancingConfig = manifestKind({
         context,
       );
       for (const [index, { routing }] of value.rules.entries()) {
-        checkTargets(routing.targets, manifest, ['rules', index, 'load_balance_targets'], virtual, context);
+        checkRouting(routing, manifest, ['rules', index], virtual, context);
       }
     }
   },

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { accountName, collaborators, integrationName, modelType, ownedBy } from '../account-schema.ts';
 import type { VirtualModelGroup } from '../configuration.ts';
-import { checkTargets, routingKeys, routingOf } from '../rules/routing.ts';
+import { checkRouting, routingKeys, routingOf } from '../rules/routing.ts';
 import { optionalKey, restrictingKey } from '../scalar-schema.ts';
 import { type KindContext, manifestKind } from './manifest-kind.ts';
 
@@ -59,8 +59,7 @@ export const virtualModel = manifestKind<VirtualModelGroup, { virtualModels: Vir
     const virtual = virtualNames(context);
     for (const { manifest, value } of written) {
       for (const [index, { routing }] of value.integrations.entries()) {
-        const path = ['integrations', index, 'routing_config', 'load_balance_targets'];
-        checkTargets(routing.targets, manifest, path, virtual, context);
+        checkRouting(routing, manifest, ['integrations', index, 'routing_config'], virtual, context);
       }
     }
   },

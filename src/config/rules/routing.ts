@@ -1,5 +1,13 @@
 import { z } from 'zod';
-import type { HedgeSettings, RetrySettings, RouteTarget, RoutingSettings, RoutingStrategy } from '../configuration.ts';
+import type {
+  CanarySettings,
+  HedgeSettings,
+  RetrySettings,
+  RouteTarget,
+  RoutingSettings,
+  RoutingStrategy,
+  ShadowSettings,
+} from '../configuration.ts';
 import { type Manifest, positionOf } from '../documents/manifests.ts';
 import { didYouMean, type PathSegment } from '../fault.ts';
 import type { KindContext } from '../kinds/manifest-kind.ts';
@@ -156,6 +164,47 @@ const hedge = z
   })
   .transform(({ after, max_rate }): HedgeSettings => ({ after, maxRatePercent: max_rate }));
 
+const canary = z
+  .object({
+    target: modelName.describe('The new model, as `account/model`.'),
+    share: percent.describe('Of callers, in percent: the same ones always, and these too when the share grows.'),
+    retry_config: optionalKey(retryConfig).describe('As of a target.'),
+    override_params: optionalKey(overrideParams).describe('As of a target.'),
+    headers_override: optionalKey(headersOverride).describe('As of a target.'),
+  })
+  .transform(
+    ({ target: name, share, retry_config, override_params, headers_override }): CanarySettings => ({
+      sharePercent: share,
+      target: {
+        target: name,
+        retry: retry_config,
+        fallbackCandidate: false,
+        overrideParams: override_params,
+        headersOverride: headers_override,
+      },
+    }),
+  );
+
+const shadow = z
+  .object({
+    target: modelName.describe('The model that gets copies, as `account/model`.'),
+    share: keyWithDefault(percent, 100).describe('Of requests, in percent.'),
+    max_concurrent: keyWithDefault(wholeNumber(1, 1000), 8).describe(
+      'Copies under way in each relay thread; beyond it none is made.',
+    ),
+    charge_to_caller: keyWithDefault(z.boolean(), false).describe(
+      'Limits and budgets of who asked hold for the copy; else it is one of `virtualaccount:sluice-shadow`.',
+    ),
+  })
+  .transform(
+    ({ target: name, share, max_concurrent, charge_to_caller }): ShadowSettings => ({
+      target: name,
+      sharePercent: share,
+      maxConcurrent: max_concurrent,
+      chargesCaller: charge_to_caller,
+    }),
+  );
+
 const STRATEGIES = {
   'weight-based-routing': 'weight',
   'latency-based-routing': 'latency',
@@ -175,6 +224,8 @@ export const routingKeys = {
     .describe('The models that may answer.'),
   sticky_routing: optionalKey(sticky).describe('Requests of one session go to one target (weight-based).'),
   hedge: optionalKey(hedge).describe('A second attempt beside a slow first one; the first content wins.'),
+  canary: optionalKey(canary).describe('A new target that a share of the callers gets first.'),
+  shadow: optionalKey(shadow).describe('A second target that gets copies, whose answers are only recorded.'),
 };
 
 const routingObject = z.object(routingKeys);
@@ -209,6 +260,8 @@ export function routingOf(written: z.output<typeof routingObject>, context: z.co
       })),
     },
     hedge: written.hedge,
+    canary: written.canary,
+    shadow: written.shadow,
   };
 }
 
@@ -219,6 +272,21 @@ function missingKey(strategy: RoutingStrategy, { weight, priority, tier }: Route
   return undefined;
 }
 
+/** The same of all models that a routing names. */
+export function checkRouting(
+  { targets, canary: first, shadow: second }: Pick<RoutingSettings, 'targets' | 'canary' | 'shadow'>,
+  manifest: Manifest,
+  path: readonly PathSegment[],
+  virtual: ReadonlySet<string>,
+  context: Pick<KindContext, 'models' | 'report'>,
+): void {
+  const check = (target: string, at: readonly PathSegment[]): void =>
+    checkTarget(target, positionOf(manifest, [...path, ...at, 'target']), virtual, context);
+  for (const [index, each] of targets.entries()) check(each.target, ['load_balance_targets', index]);
+  if (first) check(first.target.target, ['canary']);
+  if (second) check(second.target, ['shadow']);
+}
+
 /** Each target must be a model that is there, and no virtual one. */
 export function checkTargets(
   targets: readonly { readonly target: string }[],
@@ -227,26 +295,33 @@ export function checkTargets(
   virtual: ReadonlySet<string>,
   { models, report }: Pick<KindContext, 'models' | 'report'>,
 ): void {
-  for (const [index, { target: name }] of targets.entries()) {
-    const at = positionOf(manifest, [...path, index, 'target']);
-    if (virtual.has(name)) {
-      const message = 'a virtual model cannot be a target';
-      report.faults.push({
-        code: 'invalid-value',
-        ...at,
-        message,
-        found: `\`${name}\``,
-        allowed: 'models of accounts',
-      });
-    } else if (!models.canBe(name)) {
-      report.faults.push({
-        code: 'invalid-value',
-        ...at,
-        message: 'there is no such model',
-        found: `\`${name}\``,
-        allowed: 'a model as `account/model`',
-        remedy: didYouMean(models.nearModels(name)),
-      });
-    }
+  for (const [index, { target: name }] of targets.entries())
+    checkTarget(name, positionOf(manifest, [...path, index, 'target']), virtual, { models, report });
+}
+
+function checkTarget(
+  name: string,
+  at: ReturnType<typeof positionOf>,
+  virtual: ReadonlySet<string>,
+  { models, report }: Pick<KindContext, 'models' | 'report'>,
+): void {
+  if (virtual.has(name)) {
+    const message = 'a virtual model cannot be a target';
+    report.faults.push({
+      code: 'invalid-value',
+      ...at,
+      message,
+      found: `\`${name}\``,
+      allowed: 'models of accounts',
+    });
+  } else if (!models.canBe(name)) {
+    report.faults.push({
+      code: 'invalid-value',
+      ...at,
+      message: 'there is no such model',
+      found: `\`${name}\``,
+      allowed: 'a model as `account/model`',
+      remedy: didYouMean(models.nearModels(name)),
+    });
   }
 }

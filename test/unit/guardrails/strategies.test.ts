@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { GuardStrategy } from '../../../src/config/guardrails/guardrails.ts';
-import type { Guard, Verdict } from '../../../src/guardrails/guard.ts';
 import { guarded as chatForm } from '../../../src/dialects/openai-chat/guarded.ts';
+import type { Guard, Verdict } from '../../../src/guardrails/guard.ts';
 import { guardConfig, openFilter, openSession } from './guarded.ts';
 
 type Check = NonNullable<Guard['check']>;
