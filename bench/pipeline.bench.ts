@@ -3,6 +3,8 @@
  * this is the edge, undici and the kernel. One run is one exchange; nothing waits, so the whole of it is our JavaScript.
  */
 import assert from 'node:assert/strict';
+import { AnswerCache } from '../src/cache/answer-cache.ts';
+import { SharedAnswers } from '../src/cache/shared-answers.ts';
 import type { GuardConfig } from '../src/config/guardrails/guardrails.ts';
 import { Sweeper } from '../src/core/sweeper.ts';
 import type { Dialect } from '../src/dialects/dialect.ts';
@@ -71,6 +73,8 @@ export const subject = subjectOf([
     { kind: 'secret-detection' },
     { kind: 'tfy-pii', config: { pii_categories: ['*'] } },
   ]),
+  fromCache('whole answer, from the cache', inputs.request, inputs.whole),
+  fromCache('stream of 100 chunks, from the cache', inputs.streamRequest, inputs.stream),
   refusedModel(),
 ]);
 
@@ -135,7 +139,7 @@ function guarded(name: string, guards: readonly (Pick<GuardConfig, 'kind'> & Par
   const sent: Sent = { path: '', headers: [], body: Buffer.alloc(0) };
   const pools = new OriginPools(settings.limits, settings.timeouts);
   const account = openAiAccount({ local: instantResponder(inputs.stream, sent) });
-  const run = exchangeRunner(account, pools, sent, guardrails);
+  const run = exchangeRunner(account, pools, sent, { guardrails });
   return task({
     name,
     bytes: inputs.streamRequest.length + Buffer.concat(inputs.stream.chunks).length,
@@ -143,6 +147,27 @@ function guarded(name: string, guards: readonly (Pick<GuardConfig, 'kind'> & Par
     check: (exchanged) => {
       assertAnswered(exchanged, inputs.streamRequest, inputs.stream);
       assert.match(exchanged.record?.guardrailsJson ?? '', /"passed"/);
+    },
+  });
+}
+
+/** The same bytes as over an attempt, which the first run has put there. */
+function fromCache(name: string, body: Buffer, answer: CannedAnswer): BenchTask {
+  const sent: Sent = { path: '', headers: [], body: Buffer.alloc(0) };
+  const pools = new InstantPools(settings.limits, settings.timeouts, answer, sent);
+  const run = exchangeRunner(openAiAccount({}), pools, sent, {
+    tfy: { 'x-tfy-cache-config': '{"ttl":3600}' },
+  });
+  run(openAiChat, body);
+  return task({
+    name,
+    bytes: body.length + Buffer.concat(answer.chunks).length,
+    run: () => run(openAiChat, body),
+    check: ({ exchange, record }) => {
+      const { sink } = exchange;
+      assert.deepEqual([exchange.finished, sink.status, sink.ending], [1, 200, 'ended']);
+      assert.equal(sink.headers['x-tfy-cache-status'], 'hit');
+      assert.equal(record?.costNanoUsd, 0);
     },
   });
 }
@@ -165,7 +190,13 @@ function refusedModel(): BenchTask {
 }
 
 /** Built as a relay thread builds it. */
-function exchangeRunner(account: ProviderAccount, pools: OriginPools, sent: Sent, guardrails?: Guardrails) {
+function exchangeRunner(
+  account: ProviderAccount,
+  pools: OriginPools,
+  sent: Sent,
+  more: { guardrails?: Guardrails; tfy?: Record<string, string> } = {},
+) {
+  const { guardrails, tfy } = more;
   const routes = new ModelRoutes([account], { models: () => [], has: () => false });
   const prices = new Map(account.listed.map((target) => [target, compilePrice(target.price)]));
   const identities = { users: [], teams: [], virtualAccounts: [], identityProviders: [], grants: [] };
@@ -188,6 +219,11 @@ function exchangeRunner(account: ProviderAccount, pools: OriginPools, sent: Sent
     sweeper: new Sweeper(),
     spoolFolder: '',
     sharedMemory: new SharedCounters(1, 0),
+    cache: new AnswerCache({
+      memory: new SharedAnswers(16_777_216, 0),
+      remote: undefined,
+      sharedMemory: new SharedCounters(1, 0),
+    }),
     translateHeavy: () => Promise.reject(new Error('nothing large is asked')),
     heavyAnswers: () => Promise.reject(new Error('nothing large is asked')),
     estimate: async () => assert.fail('the provider says what it used'),
@@ -204,6 +240,7 @@ function exchangeRunner(account: ProviderAccount, pools: OriginPools, sent: Sent
   return (dialect: Dialect, body: Buffer): Exchanged => {
     record = undefined;
     const exchange = new FakeExchange(body, dialect);
+    if (tfy) exchange.headers = { ...exchange.headers, tfy };
     runInference(exchange, dialect, options);
     return { exchange, sent, record };
   };

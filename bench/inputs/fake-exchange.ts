@@ -81,7 +81,7 @@ export class FakeExchange implements Exchange {
   readonly method = 'POST';
   readonly path = '/chat/completions';
   readonly params = {};
-  readonly headers = NO_HEADERS;
+  headers: HeadersOfInterest = NO_HEADERS;
   readonly sink = new FakeSink();
   readonly startedAt = performance.now();
   readonly bodyReadAt = this.startedAt;

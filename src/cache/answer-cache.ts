@@ -1,7 +1,6 @@
 import type { Buffer } from 'node:buffer';
 import type { CacheLimits, RuledCache, ServerSettings } from '../config/configuration.ts';
 import type { Exchange } from '../core/exchange.ts';
-import type { Usage } from '../inference/usage.ts';
 import { HeldMemory, type SharedMemory } from '../relay/held-memory.ts';
 import type { CacheKey } from './cache-key.ts';
 import { type CachedAnswer, decodeAnswer, encodeAnswer } from './cached-answer.ts';
@@ -49,6 +48,11 @@ export class AnswerCache {
     });
   }
 
+  /** Some answer is on its way that others may join. */
+  get hasFlights(): boolean {
+    return this.#flights.size > 0;
+  }
+
   flight(key: string): Flight | undefined {
     return this.#flights.get(key);
   }
@@ -75,7 +79,6 @@ export class AnswerCache {
     if (kept.unfinished.some((text) => recording.bytes.includes(text))) return false;
     const now = Date.now();
     const { ttlMs, namespace } = kept.settings;
-    const { inputTokens, outputTokens } = kept.usage ?? {};
     const entry = encodeAnswer(recording, {
       target: flight.target,
       contentType,
@@ -84,9 +87,7 @@ export class AnswerCache {
       expiresAt: now + ttlMs,
       namespace,
       exchange: flight.exchange,
-      ...(flight.nanoUsd !== undefined && { nanoUsd: flight.nanoUsd }),
-      ...(inputTokens !== undefined && { inputTokens }),
-      ...(outputTokens !== undefined && { outputTokens }),
+      nanoUsd: flight.nanoUsd,
     });
     if (entry.length > kept.limits.maxEntryBytes) return false;
     this.#options.remote?.set(remoteKey(key), entry, ttlMs);
@@ -99,7 +100,6 @@ export interface Kept {
   readonly limits: CacheLimits;
   /** See CachedForm. */
   readonly unfinished: readonly string[];
-  readonly usage: Usage | undefined;
 }
 
 function goodAnswer(entry: Buffer, now: number): CachedAnswer | undefined {

@@ -1,5 +1,4 @@
-import { Buffer } from 'node:buffer';
-import { createHash, hash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { canonicalJson } from '../codec/canonical-json.ts';
 import type { RuledCache } from '../config/configuration.ts';
 import type { Exchange } from '../core/exchange.ts';
@@ -43,7 +42,7 @@ export function cacheKey(request: KeyedRequest, form: CachedForm): CacheKey | un
 
 /** `body`: canonical, latin1. */
 export function keyOf(request: KeyedRequest, body: string): CacheKey {
-  const digest = createHash('sha256').update(surroundings(request)).update(body, 'latin1').digest();
+  const digest = hash('sha256', `${surroundings(request)}\n${body}`, 'buffer');
   const words = Int32Array.from([0, 4, 8, 12], (at) => digest.readInt32LE(at));
   return { words, text: digest.toString('hex', 0, KEY_BYTES), space: spaceOf(request.settings.namespace) };
 }
@@ -52,7 +51,7 @@ export function keyOf(request: KeyedRequest, body: string): CacheKey {
 export function spaceOf(namespace: string): readonly [number, number] {
   let space = spaces.get(namespace);
   if (space === undefined) {
-    const digest = Buffer.from(hash('sha256', namespace, 'hex'), 'hex');
+    const digest = hash('sha256', namespace, 'buffer');
     space = [digest.readInt32LE(0), digest.readInt32LE(4)];
     // Clients choose names: the memory for them is bounded.
     if (spaces.size >= MAX_SPACES) spaces.clear();

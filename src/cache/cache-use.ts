@@ -56,7 +56,7 @@ export class CacheUse {
   /** An answer, or one on its way; undefined: it has to be asked for. */
   find(): AnswerSource | undefined | Promise<AnswerSource | undefined> {
     if (this.#key === undefined) return undefined;
-    const flight = this.#cache.flight(this.#flightKey(this.#key));
+    const flight = this.#cache.hasFlights ? this.#cache.flight(this.#flightKey(this.#key)) : undefined;
     if (flight !== undefined) return this.#found('joined', flight);
     const found = this.#cache.find(this.#key);
     return found instanceof Promise ? found.then((answer) => this.#stored(answer)) : this.#stored(found);
@@ -95,7 +95,7 @@ export class CacheUse {
     const whole = ({ usage }: UsageMeter): void => {
       flight.finish(usage && nanoUsd(usage, flight.target));
       const { unfinished } = dialect.cached!;
-      this.#cache.keep(key, flight, { settings, limits: server.cache, unfinished, usage });
+      this.#cache.keep(key, flight, { settings, limits: server.cache, unfinished });
     };
     return { filter: recordedAnswer(flight, whole), shared: flight };
   }

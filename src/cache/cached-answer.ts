@@ -1,26 +1,22 @@
 import { Buffer } from 'node:buffer';
-import { z } from 'zod';
+import { countOf, parseObject } from '../codec/json-value.ts';
 import type { RecordedBytes } from './recording.ts';
 
 /** What is known of an answer beside its bytes. */
-const about = z.object({
+export interface AnswerAbout {
   /** `account/model` that answered. */
-  target: z.string(),
-  contentType: z.string(),
-  stream: z.boolean(),
+  readonly target: string;
+  readonly contentType: string;
+  readonly stream: boolean;
   /** Milliseconds since the Unix epoch. */
-  storedAt: z.number(),
-  expiresAt: z.number(),
-  namespace: z.string(),
+  readonly storedAt: number;
+  readonly expiresAt: number;
+  readonly namespace: string;
   /** Of the exchange that it was the answer to. */
-  exchange: z.string(),
-  /** What it cost; absent: nobody knows. */
-  nanoUsd: z.number().optional(),
-  inputTokens: z.number().optional(),
-  outputTokens: z.number().optional(),
-});
-
-export type AnswerAbout = z.output<typeof about>;
+  readonly exchange: string;
+  /** What it cost; undefined: nobody knows. */
+  readonly nanoUsd: number | undefined;
+}
 
 export interface CachedAnswer extends RecordedBytes {
   readonly about: AnswerAbout;
@@ -71,11 +67,11 @@ export function aboutOf(entry: Buffer): AnswerAbout | undefined {
   return readAbout(entry.toString('utf8', HEAD_BYTES, HEAD_BYTES + entry.readUInt32LE(4)));
 }
 
+/** By hand: each hit pays for it. Undefined: no gateway of this build wrote it. */
 function readAbout(text: string): AnswerAbout | undefined {
-  try {
-    return about.safeParse(JSON.parse(text)).data;
-  } catch {
-    // What no gateway of this build wrote is no answer.
-    return undefined;
-  }
+  const { target, contentType, stream, storedAt, expiresAt, namespace, exchange, nanoUsd } = parseObject(text) ?? {};
+  if (typeof target !== 'string' || typeof contentType !== 'string' || typeof stream !== 'boolean') return undefined;
+  if (typeof storedAt !== 'number' || typeof expiresAt !== 'number') return undefined;
+  if (typeof namespace !== 'string' || typeof exchange !== 'string') return undefined;
+  return { target, contentType, stream, storedAt, expiresAt, namespace, exchange, nanoUsd: countOf(nanoUsd) };
 }

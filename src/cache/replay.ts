@@ -91,8 +91,9 @@ export class Replay implements FilteredEnd, FlightReader, Swept {
     exchange.sink.onDrained = this.#onDrained;
     exchange.sink.waitForNextTurn?.();
     this.#writtenAt = performance.now();
-    sweeper.add(this);
     this.#pump();
+    // Mostly all of it was handed on at once, and nothing waits.
+    if (!this.#over) sweeper.add(this);
   }
 
   // ── what the source tells ─────────────────────────────────────────────────

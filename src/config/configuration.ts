@@ -28,8 +28,6 @@ export interface Configuration {
   retrySettings?: RetrySettings | undefined;
   /** sluice/cache: the first rule that matches a request says what is cached of it. */
   cacheRules: CacheRule[];
-  /** gateway-global-settings: the model whose vectors tell how alike two questions are; absent: there is no semantic cache. */
-  semanticCacheModel?: string | undefined;
   mcpServers: McpServer[];
   /** provider-account/guardrail-config-group: guards by name. */
   guards: GuardConfig[];
@@ -562,17 +560,14 @@ export interface CacheLimits {
   maxEntryBytes: number;
   /** Of one question to Redis. */
   timeoutMs: number;
-  /** Of each thread. */
-  maxVectors: number;
 }
 
 /** How answers are cached, as a rule or a client says. */
 export interface CacheSettings {
+  /** A client may ask for `semantic`: until there is one, equal requests alone are hits. */
   type: 'exact-match' | 'semantic';
   ttlMs: number;
   namespace: string;
-  /** The least cosine at which two questions count as one. */
-  similarityThreshold: number;
 }
 
 export interface CacheRule {
@@ -587,8 +582,6 @@ export interface RuledCache extends CacheSettings {
   sharedWith: 'nobody' | 'team' | 'everyone';
   /** Streams come as fast as they are taken, or at the pace of the original. */
   replay: 'at-once' | 'paced';
-  /** Nothing of a semantic cache is served; what would have been is recorded. */
-  shadow: boolean;
 }
 
 /** How limits and budgets are counted where `store.counters` is Redis; `memory` is exact on one machine by itself. */

@@ -137,9 +137,6 @@ const cache = section(
     timeout_ms: keyWithDefault(wholeNumber(1, 60_000), 100).describe(
       'A Redis that takes longer counts as away, and the answer as not cached.',
     ),
-    max_vectors: keyWithDefault(wholeNumber(1, 1_000_000), 20_000).describe(
-      'Questions that semantic caches remember in each thread; the oldest make room.',
-    ),
   }),
 );
 

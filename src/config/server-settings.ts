@@ -109,7 +109,6 @@ export function serverSettings(
       maxBytes: cache.max_bytes,
       maxEntryBytes: cache.max_entry_bytes,
       timeoutMs: cache.timeout_ms,
-      maxVectors: cache.max_vectors,
     },
     ledger: {
       enabled: ledger.enabled,

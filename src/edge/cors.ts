@@ -14,7 +14,7 @@ export interface Cors {
 const exposed = [
   ...['x-request-id', 'x-sluice-exchange-id', 'x-upstream-request-id', 'server-timing'],
   ...['x-tfy-resolved-model', 'x-tfy-applied-rules', 'x-tfy-cache-status', 'x-tfy-cached-trace-id'],
-  ...['x-tfy-cache-similarity-score', 'age'],
+  'age',
   ...['retry-after', 'retry-after-ms', 'x-should-retry'],
   ...rateHeaders('x-ratelimit', RATES, ['requests', 'tokens']),
   ...rateHeaders('anthropic-ratelimit', ['requests', 'tokens', 'input-tokens', 'output-tokens'], RATES),

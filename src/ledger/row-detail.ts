@@ -15,7 +15,7 @@ export interface RowDetail {
   readonly usage?: Readonly<Record<string, number>> | undefined;
   /** Tier, speed and geography, where they are not the provider's default. */
   readonly served_as?: Readonly<Record<string, string>> | undefined;
-  /** `{status, type, from, saved_nano_usd, similarity}` of an exchange that asked the cache. */
+  /** `{status, type, rule, from, saved_nano_usd}` of an exchange that asked the cache. */
   readonly cache?: unknown;
   readonly unknown_cost?: { readonly part: string; readonly charged_nano_usd?: number | undefined } | undefined;
 }

@@ -73,7 +73,6 @@ export const upstreamHeaders = {
   'x-upstream-request-id': responseHeader('The provider’s own request id'),
   'x-tfy-cache-status': responseHeader('Where the cache was asked: `hit`, `miss`, `error` or `bypass`'),
   'x-tfy-cached-trace-id': responseHeader('Of a hit, the trace of the exchange whose answer it is'),
-  'x-tfy-cache-similarity-score': responseHeader('Of a hit of a semantic cache, how alike the questions are'),
   age: responseHeader('Of a hit, seconds since its answer came'),
   'retry-after': responseHeader('The provider’s'),
   'x-ratelimit-limit-requests': responseHeader('The provider’s, as all its `x-ratelimit-*`'),

@@ -44,5 +44,5 @@ export class CacheRules {
 /** As a client asks for itself; undefined: it does not ask. */
 export function ownCache(wished: CacheSettings | undefined): ChosenCache | undefined {
   if (wished === undefined) return undefined;
-  return { settings: { ...wished, sharedWith: 'nobody', replay: 'at-once', shadow: false }, rule: undefined };
+  return { settings: { ...wished, sharedWith: 'nobody', replay: 'at-once' }, rule: undefined };
 }

@@ -3,7 +3,6 @@ import type { CacheSettings } from '../config/configuration.ts';
 import type { Hook } from '../config/guardrails/guardrails.ts';
 import {
   DEFAULT_NAMESPACE,
-  DEFAULT_SIMILARITY,
   DEFAULT_TTL_SECONDS,
   MAX_TTL_SECONDS,
   NAMESPACE,
@@ -130,12 +129,27 @@ function statusList(value: unknown): ReadonlySet<number> | undefined {
   return statuses.every((each) => each >= 400 && each <= 599) ? new Set(statuses) : undefined;
 }
 
-/** JSON: `{"type": "exact-match", "ttl": 600, "namespace": "faq", "similarity_threshold": 0.9}`; each may be absent. */
+/** Clients say the same of all their requests. */
+const cacheWishes = new Map<string, CacheSettings>();
+const MAX_WISHES = 256;
+
 function readCache(text: string | undefined): OrError<CacheSettings | undefined> {
   if (text === undefined) return undefined;
+  const known = cacheWishes.get(text);
+  if (known !== undefined) return known;
+  const read = cacheIn(text);
+  if (!(read instanceof GatewayError)) {
+    if (cacheWishes.size >= MAX_WISHES) cacheWishes.clear();
+    cacheWishes.set(text, read);
+  }
+  return read;
+}
+
+/** JSON: `{"type": "exact-match", "ttl": 600, "namespace": "faq", "similarity_threshold": 0.9}`; each may be absent. */
+function cacheIn(text: string): OrError<CacheSettings> {
   const value = parseObject(text);
   const { type = 'exact-match', ttl = DEFAULT_TTL_SECONDS, namespace = DEFAULT_NAMESPACE } = value ?? {};
-  const { similarity_threshold: similarity = DEFAULT_SIMILARITY } = value ?? {};
+  const { similarity_threshold: similarity = 1 } = value ?? {};
   const isType = type === 'exact-match' || type === 'semantic';
   const isSpace = typeof namespace === 'string' && NAMESPACE.test(namespace);
   const isSimilarity = typeof similarity === 'number' && similarity >= 0 && similarity <= 1;
@@ -145,7 +159,7 @@ function readCache(text: string | undefined): OrError<CacheSettings | undefined>
     const allowed = `type ${types}, ttl in seconds up to ${MAX_TTL_SECONDS}, namespace of ${NAMESPACE_ERROR}`;
     return invalid('x-tfy-cache-config', `It must be JSON as \`${shape}\`: ${allowed}.`);
   }
-  return { type, ttlMs: ttl * 1000, namespace, similarityThreshold: similarity };
+  return { type, ttlMs: ttl * 1000, namespace };
 }
 
 /** JSON of `{"llm_input_guardrails": ["group/guard"], …, "enable_parallel_execution": true}`. */

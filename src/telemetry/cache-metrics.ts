@@ -11,7 +11,6 @@ const said = z.object({
   status: z.string(),
   type: z.string(),
   saved_nano_usd: z.number().optional(),
-  shadow: z.boolean().optional(),
 });
 type Said = z.output<typeof said>;
 
@@ -58,12 +57,11 @@ export class CacheMetrics {
     return known;
   }
 
-  #add({ status, type, saved_nano_usd: saved = 0, shadow }: Said): void {
-    const shown = shadow ? 'shadow_hit' : status;
-    const key = `${type} ${shown}`;
+  #add({ status, type, saved_nano_usd: saved = 0 }: Said): void {
+    const key = `${type} ${status}`;
     let series = this.#series.get(key);
     if (series === undefined) {
-      series = { labels: { cache_type: type, status: shown }, requests: 0, savedNanoUsd: 0 };
+      series = { labels: { cache_type: type, status }, requests: 0, savedNanoUsd: 0 };
       this.#series.set(key, series);
     }
     series.requests += 1;

@@ -84,10 +84,7 @@ export interface ExchangeRecord {
   traceparent?: string;
   /** JSON array of `{guardrail, hook, operation, strategy, result, ms, detail}`: guards that were asked; absent: none was. */
   guardrailsJson?: string;
-  /**
-   * JSON of `{status, type, rule, from, saved_nano_usd, similarity, shadow}`: what the cache was asked for and said; absent: it
-   * was not asked.
-   */
+  /** JSON of `{status, type, rule, from, saved_nano_usd}`: what the cache was asked for and said; absent: it was not asked. */
   cacheJson?: string;
   /** Never there: a view that is taken for a record does not compile. */
   fleeting?: never;

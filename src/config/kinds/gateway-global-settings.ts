@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { BodyLogging, RetrySettings } from '../configuration.ts';
+import { warn } from '../documents/manifests.ts';
 import { DEFAULT_GUARDRAIL_SETTINGS, type GuardrailSettings } from '../guardrails/guardrails.ts';
 import { retryConfig } from '../rules/routing.ts';
 import { optionalKey, restricting, restrictingKey, text, wholeNumber } from '../scalar-schema.ts';
@@ -27,7 +28,7 @@ const schema = z.object({
     z.object({
       semantic_cache_embedding_model: text(256).describe('A model for embeddings, as `account/model`.'),
     }),
-  ).describe('What semantic caches need.'),
+  ).describe('Has no effect yet.'),
   guardrail_settings: restricting(
     optionalKey(
       z.object({
@@ -44,12 +45,17 @@ export const gatewayGlobalSettings = manifestKind({
   type: 'gateway-global-settings',
   schema,
   uniqueKeys: [{ path: 'type', what: 'the kind `gateway-global-settings`', over: 'gateway-global-settings' }],
+  check(written, { report }) {
+    for (const { manifest, value } of written) {
+      if (value.semantic_cache_settings === undefined) continue;
+      warn(report, manifest, ['semantic_cache_settings'], { message: 'these settings have no effect yet' });
+    }
+  },
   part: (
     [first],
     { environment },
   ): {
     retrySettings?: RetrySettings | undefined;
-    semanticCacheModel?: string | undefined;
     guardrailSettings: GuardrailSettings;
     bodyLogging?: BodyLogging | undefined;
   } => {
@@ -58,7 +64,6 @@ export const gatewayGlobalSettings = manifestKind({
     const byDefault = fromEnvironment > 0 ? fromEnvironment : DEFAULT_GUARDRAIL_SETTINGS.timeoutMs;
     return {
       retrySettings: first?.value.retry_settings,
-      semanticCacheModel: first?.value.semantic_cache_settings?.semantic_cache_embedding_model,
       bodyLogging: bodyLoggingOf(first?.value.logging_settings),
       guardrailSettings: {
         timeoutMs: timeoutMs ?? byDefault,

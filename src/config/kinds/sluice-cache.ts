@@ -1,9 +1,7 @@
 import { z } from 'zod';
 import type { CacheRule } from '../configuration.ts';
-import { warn } from '../documents/manifests.ts';
 import {
   DEFAULT_NAMESPACE,
-  DEFAULT_SIMILARITY,
   DEFAULT_TTL_SECONDS,
   MAX_TTL_SECONDS,
   NAMESPACE,
@@ -12,20 +10,14 @@ import {
 import { matchOfRule, ruleConditions } from '../rules/conditions.ts';
 import { checkRules } from '../rules/rule-checks.ts';
 import { keyWithDefault, restricting, restrictingKey, text, wholeNumber } from '../scalar-schema.ts';
-import { gatewayGlobalSettings } from './gateway-global-settings.ts';
 import { manifestKind } from './manifest-kind.ts';
-
-const similarityError = 'a number from 0 to 1';
-const similarity = z.number({ error: similarityError }).min(0, { error: similarityError }).max(1, {
-  error: similarityError,
-});
 
 const rule = z
   .object({
     id: text(256).describe('Stands in receipts.'),
     when: ruleConditions,
-    type: keyWithDefault(z.enum(['exact-match', 'semantic', 'off']), 'exact-match').describe(
-      '`exact-match`, `semantic`, or `off`: nothing is cached, whatever a client asks.',
+    type: keyWithDefault(z.enum(['exact-match', 'off']), 'exact-match').describe(
+      '`exact-match`, or `off`: nothing is cached, whatever a client asks.',
     ),
     ttl: keyWithDefault(wholeNumber(1, MAX_TTL_SECONDS), DEFAULT_TTL_SECONDS).describe(
       'Seconds for which an answer is good; at most three days.',
@@ -39,12 +31,6 @@ const rule = z
     ),
     replay: keyWithDefault(z.enum(['at-once', 'paced']), 'at-once').describe(
       'Whether a cached stream comes at once, or at the pace of the original.',
-    ),
-    similarity_threshold: keyWithDefault(similarity, DEFAULT_SIMILARITY).describe(
-      'Of `semantic`: the least cosine at which two questions count as one.',
-    ),
-    shadow: keyWithDefault(z.boolean(), false).describe(
-      'Of `semantic`: nothing like it is served; receipts and metrics tell what would have been.',
     ),
   })
   .transform(
@@ -60,8 +46,6 @@ const rule = z
               namespace: written.namespace,
               sharedWith: written.shared_with,
               replay: written.replay,
-              similarityThreshold: written.similarity_threshold,
-              shadow: written.shadow,
             },
     }),
   );
@@ -84,14 +68,6 @@ export const sluiceCache = manifestKind({
       value.rules.map((each, index) => ({ rule: each, manifest, path: ['rules', index] })),
     );
     checkRules(list, 'never decides', context);
-    const [settings] = context.written(gatewayGlobalSettings);
-    if (settings?.value.semantic_cache_settings !== undefined) return;
-    for (const { rule: each, manifest, path } of list) {
-      if (each.cache?.type !== 'semantic') continue;
-      const message =
-        'there is no model for embeddings, so only equal requests count as one: `semantic_cache_settings` of `gateway-global-settings` names it';
-      warn(context.report, manifest, path, { message });
-    }
   },
   part: (written): { cacheRules: CacheRule[] } => ({ cacheRules: written.flatMap(({ value }) => value.rules) }),
 });

@@ -55,7 +55,7 @@ test('every setting has its default when nothing is configured', () => {
       files: { sharedWith: 'nobody' },
       batches: { maxConcurrency: 64, maxAttempts: 4 },
       responses: { keep: true, keepMs: 2_592_000_000, maxBytes: 4_194_304, maxEventBytes: 16_777_216 },
-      cache: { maxBytes: 67_108_864, maxEntryBytes: 1_048_576, timeoutMs: 100, maxVectors: 20_000 },
+      cache: { maxBytes: 67_108_864, maxEntryBytes: 1_048_576, timeoutMs: 100 },
       ledger: {
         enabled: true,
         sync: 'batched',
@@ -130,7 +130,6 @@ test('every setting has its default when nothing is configured', () => {
     dataAccess: [],
     tracingProjects: [],
     requestLoggers: [],
-    semanticCacheModel: undefined,
     cacheRules: [],
     mcpServers: [],
   });
