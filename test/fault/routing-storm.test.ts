@@ -23,7 +23,7 @@ const CONNECTIONS = STORM_SECONDS >= 60 ? 64 : 24;
 const STORM_MS = STORM_SECONDS * 1_000;
 const TARGETS = ['a', 'b', 'c', 'd'];
 /** Longer than the gateway waits for first content. */
-const FIRST_CONTENT_MS = 300;
+const FIRST_CONTENT_MS = 1_000;
 
 const random = randomFrom(17);
 /** How each account behaves now; it changes while the storm goes on. */
