@@ -37,6 +37,8 @@ const DEPTHS: Record<string, number> = {
   mcp: 5,
   operator: 5,
   settlement: 6,
+  guardrails: 6,
+  cache: 6,
   'pipeline.ts': 7,
   proxy: 7,
 };
@@ -76,12 +78,15 @@ const DOORS: Record<string, string[]> = {
   'node:sqlite': ['store'],
   yaml: ['config'],
   '@marcbachmann/cel-js': ['config'],
-  re2js: ['config'],
+  re2js: ['config', 'guardrails'],
   commander: ['main.ts'],
   '@pydantic/genai-prices': ['usage'],
   'gpt-tokenizer': ['usage'],
   '@aws-sdk/credential-providers': ['providers', 'files'],
   aws4fetch: ['files'],
+  minisearch: ['mcp'],
+  'quickjs-emscripten-core': ['code-thread'],
+  '@jitl/quickjs-wasmfile-release-sync': ['code-thread'],
 };
 
 /** Same-depth arrows that are part of the plan: from → to. */

@@ -1,3 +1,8 @@
+import type { AnswerCache } from './cache/answer-cache.ts';
+import { CacheUse } from './cache/cache-use.ts';
+import type { AnswerSource } from './cache/flight.ts';
+import { Replay, type ReplayOwner, type ReplayResult } from './cache/replay.ts';
+import { type JsonObject, parseObject } from './codec/json-value.ts';
 import type { ComplexityTier, ServerSettings, ShadowSettings } from './config/configuration.ts';
 import type { ConditionValues } from './config/rules/target-condition.ts';
 import { GatewayError } from './core/errors.ts';
@@ -6,9 +11,15 @@ import type { Log } from './core/log.ts';
 import type { Sweeper } from './core/sweeper.ts';
 import { continueTrace } from './core/trace-context.ts';
 import type { Dialect, PeekedRequest, RequestScan } from './dialects/dialect.ts';
+import { type GuardedInput, guardInput, type InputVerdict } from './guardrails/guarded-input.ts';
+import { type Guardrails, outputGuard, unknownGuardrail } from './guardrails/guardrails.ts';
+import type { GuardSession } from './guardrails/session.ts';
+import { PendingVerdict, untilVerdict } from './guardrails/until-verdict.ts';
 import { MODEL_TYPES_OF } from './inference/operation.ts';
 import { type Admission, type AdmissionRequest, type Limits, NOTHING_HELD, Refused } from './limits/admission.ts';
+import { asciiJson, joinedRules } from './limits/applied-rules.ts';
 import { type AskedOfAny, askedOf, StepAdmissions } from './limits/step-admissions.ts';
+import { type CacheRules, ownCache } from './policy/cache-rules.ts';
 import { authorize, type Caller, type Callers } from './policy/caller.ts';
 import { type ClientSettings, clientSettings } from './policy/client-settings.ts';
 import { type Metadata, recordedMetadata, requestMetadata } from './policy/metadata.ts';
@@ -42,7 +53,11 @@ export interface Snapshot {
   /** Rules that send requests for a model elsewhere; undefined: there are none. */
   readonly routeRules?: RouteRules | undefined;
   readonly callers: Callers;
+  /** What is cached without its client asking; undefined: there are no rules. */
+  readonly cacheRules?: CacheRules | undefined;
   readonly limits: Limits;
+  /** Undefined: no guard is configured. */
+  readonly guardrails?: Guardrails | undefined;
   /** Spans of exchanges are exported. */
   readonly exportsTraces: boolean;
   /** Whose bodies are kept; undefined: nobody's. */
@@ -61,6 +76,8 @@ export interface PipelineOptions {
   /** See RunContext; with the settings that the exchange began with. */
   readonly fetchMedia?: (settings: ServerSettings) => MediaFetcher;
   readonly sharedMemory: SharedMemory;
+  /** Absent: nothing is cached. */
+  readonly cache?: AnswerCache;
   /** Where large uploads go while they are on their way. */
   readonly spoolFolder: string;
   readonly snapshot: () => Snapshot;
@@ -90,6 +107,7 @@ export interface RefusedRequest {
   readonly model: string | undefined;
   readonly teamsJson?: string | undefined;
   readonly metadataJson?: string | undefined;
+  readonly guardrailsJson?: string | undefined;
 }
 
 /** What is known of a request beside its exchange, where somebody looked into it before. */
@@ -177,6 +195,7 @@ function heldElsewhere({ state }: PeekedRequest): GatewayError | undefined {
 
 /** A step that limits are asked about before it is the first attempt. */
 interface Wish {
+  readonly route: Route;
   readonly plan: RoutePlan;
   readonly index: number;
   /** Of the plan, at that index. */
@@ -188,13 +207,20 @@ interface Wish {
   readonly first?: Refused;
 }
 
+/** A request that was let in, and what guards made of it. */
+interface Way {
+  readonly wish: Wish;
+  readonly guards: readonly AnswerFilterMaker[];
+}
+
 /** One request that was understood, until its exchange is over. */
-class Inference implements RelayOwner, PlanContext, BegunInference {
+class Inference implements RelayOwner, ReplayOwner, PlanContext, BegunInference {
   readonly #exchange: Exchange;
   readonly #dialect: Dialect;
   readonly #options: PipelineOptions;
   readonly #snapshot: Snapshot;
-  readonly #peeked: PeekedRequest;
+  /** Of the body as it is now: guards may change it. */
+  #peeked: PeekedRequest;
   readonly #client: ClientSettings;
   readonly #filters: readonly AnswerFilterMaker[];
   readonly #caller: Caller;
@@ -206,6 +232,14 @@ class Inference implements RelayOwner, PlanContext, BegunInference {
   /** Why it is over before it was sent. */
   #broken: GatewayError | undefined;
   #isOver = false;
+  /** Undefined: neither its client nor a rule asks for the cache. */
+  #cacheUse: CacheUse | undefined;
+  /** Its answer is that of another exchange. */
+  #replaying: Replay | undefined;
+  /** The way that is gone where the cache has no answer. */
+  #way: Way | undefined;
+  /** Of the guards that apply; undefined: none does. */
+  #guard: GuardSession | undefined;
   /** Of a route with several targets; undefined: there is one. */
   #admissions: StepAdmissions | undefined;
   /** Made where a target asks for it. */
@@ -333,7 +367,7 @@ class Inference implements RelayOwner, PlanContext, BegunInference {
       downgradedBy,
       metadata: this.#metadata,
     };
-    this.#ask({ plan, index: 0, step: plan.first, several: plan.description !== undefined, asked });
+    this.#ask({ route: to, plan, index: 0, step: plan.first, several: plan.description !== undefined, asked });
   }
 
   #ask(wish: Wish): void {
@@ -367,7 +401,7 @@ class Inference implements RelayOwner, PlanContext, BegunInference {
     }
     if (several) this.#admissions = new StepAdmissions(this.#snapshot.limits, asked, step, admitted);
     try {
-      this.#relay(wish, admitted);
+      this.#relay(wish);
     } catch (cause) {
       this.#leave(new GatewayError('internal_error', { cause }));
     }
@@ -389,13 +423,189 @@ class Inference implements RelayOwner, PlanContext, BegunInference {
     else this.#admit(cheaper, refused);
   }
 
-  #relay({ plan, index, step }: Wish, { allowance }: Admission): void {
+  #relay(wish: Wish): void {
+    const { step } = wish;
+    const guard = this.#openGuards();
+    if (guard instanceof GatewayError) {
+      step.observer?.left();
+      this.#leave(guard);
+      return;
+    }
+    this.#guard = guard;
+    const plan = guard?.hook('llm-input');
+    const { guarded } = this.#dialect;
+    const { body } = this.#exchange;
+    if (guard === undefined || plan === undefined || guarded === undefined || body.length === 0) {
+      this.#answer(wish, undefined);
+      return;
+    }
+    const slots = (request: JsonObject) => guarded.request(request);
+    const verdict = guardInput({ session: guard, hook: 'llm-input', plan, slots }, body);
+    if (verdict instanceof Promise) {
+      verdict
+        .then((each) => this.#guardedInput(wish, each))
+        .catch((cause) => this.#leave(new GatewayError('internal_error', { cause })));
+    } else this.#guardedInput(wish, verdict ?? new GatewayError('invalid_json'));
+  }
+
+  #openGuards(): OrError<GuardSession | undefined> {
+    const { guardrails } = this.#snapshot;
+    const { guardrails: asked } = this.#client;
+    const caller = this.#caller;
+    const metadata = this.#metadata;
+    if (guardrails === undefined) {
+      const named = asked && Object.values(asked.guards).flat()[0];
+      return named === undefined ? undefined : unknownGuardrail(named);
+    }
+    const slug = this.#peeked.model;
+    const model = { id: this.#model, slug };
+    const about = { id: this.#exchange.id, caller, metadata, model: this.#model, form: this.#dialect.name };
+    return guardrails.open({ caller, metadata, model }, about, asked);
+  }
+
+  /** Guards of the input have read it; others may still be asked. */
+  #guardedInput(wish: Wish, verdict: InputVerdict): void {
+    const left = this.#broken ?? (this.#exchange.aborted === undefined ? undefined : new GatewayError('client_closed'));
+    const refused = left ?? (verdict instanceof GatewayError ? verdict : this.#take(verdict));
+    if (refused) {
+      wish.step.observer?.left();
+      this.#leave(refused);
+    } else if (!(verdict instanceof GatewayError)) this.#answer(wish, verdict);
+  }
+
+  /** The body as guards left it, read once more. */
+  #take({ body }: GuardedInput): GatewayError | undefined {
+    if (body === undefined) return undefined;
+    const scan = this.#dialect.scan(this.#exchange);
+    scan.advance(body, body.length);
+    const peeked = scan.result(body);
+    if (peeked instanceof GatewayError) return peeked;
+    this.#exchange.body = body;
+    this.#peeked = peeked;
+    return undefined;
+  }
+
+  // ── cache ─────────────────────────────────────────────────────────────────
+
+  /** From the cache where it is asked for, else from a target. */
+  #answer(wish: Wish, input: GuardedInput | undefined): void {
+    const verdict = input?.pending && new PendingVerdict();
+    const guards = this.#guardFilters(input, verdict);
+    const way: Way = { wish, guards };
+    this.#way = way;
+    if (input?.pending && verdict) this.#await(input.pending, verdict);
+    this.#cacheUse = this.#useOfCache(way);
+    if (this.#cacheUse === undefined) this.#send(way);
+    else this.#lookUp(way, this.#cacheUse);
+  }
+
+  #useOfCache({ wish: { route }, guards }: Way): CacheUse | undefined {
+    const { cache } = this.#options;
+    const { cacheRules, settings } = this.#snapshot;
+    const { cache: wished, waits, retry, strictForm } = this.#client;
+    if ((wished === undefined && cacheRules === undefined) || cache === undefined) return undefined;
+    if (settings.cache.maxBytes === 0) return undefined;
+    const models = route.slug === undefined ? [route.model] : [route.model, route.slug];
+    const chosen =
+      cacheRules === undefined ? ownCache(wished) : cacheRules.choose(this.#caller, models, this.#metadata, wished);
+    if (chosen === undefined) return undefined;
+    return new CacheUse(cache, {
+      exchange: this.#exchange,
+      dialect: this.#dialect,
+      peeked: this.#peeked,
+      route,
+      caller: this.#caller,
+      strictForm,
+      settings: chosen.settings,
+      rule: chosen.rule,
+      server: settings,
+      client: { waits, retry },
+      isFiltered: this.#filters.length + guards.length > 0,
+    });
+  }
+
+  #lookUp(way: Way, use: CacheUse): void {
+    const found = use.find();
+    if (found instanceof Promise) {
+      found
+        .then((source) => this.#lookedUp(way, use, source))
+        .catch((cause) => this.#leave(new GatewayError('internal_error', { cause })));
+    } else this.#lookedUp(way, use, found);
+  }
+
+  #lookedUp(way: Way, use: CacheUse, source: AnswerSource | undefined): void {
+    const { wish, guards } = way;
+    const left = this.#broken ?? (this.#exchange.aborted === undefined ? undefined : new GatewayError('client_closed'));
+    if (left) {
+      wish.step.observer?.left();
+      this.#leave(left);
+      return;
+    }
+    const isAnothers = source?.contentType !== undefined && this.#targetOf(wish, source.target) === undefined;
+    if (isAnothers) use.passOver();
+    if (source === undefined || isAnothers) {
+      this.#send(way);
+      return;
+    }
+    const rulesJson = this.rulesJson(wish.step);
+    const replay = new Replay({
+      exchange: this.#exchange,
+      dialect: this.#dialect,
+      peeked: this.#peeked,
+      settings: this.#snapshot.settings,
+      sweeper: this.#options.sweeper,
+      strictForm: this.#client.strictForm,
+      source,
+      filters: [...guards, ...this.#filters],
+      headers: rulesJson === undefined ? [] : ['x-tfy-applied-rules', rulesJson],
+      askedAt: use.askedAt,
+      target: (id) => this.#targetOf(wish, id),
+      owner: this,
+    });
+    this.#replaying = replay;
+    use.join(replay);
+    replay.start();
+  }
+
+  /** Undefined: the caller may not use it now, or a plan would not ask it. */
+  #targetOf({ route }: Wish, id: string): Target | undefined {
+    const target = route.targets.find((each) => each.id === id);
+    if (target === undefined || !this.canAsk(target)) return undefined;
+    return (route.mayAsk?.(id, this) ?? true) ? target : undefined;
+  }
+
+  unanswered(): void {
+    this.#replaying = undefined;
+    const use = this.#cacheUse!;
+    use.passOver();
+    // The first of those who are left alone asks; the others join it.
+    this.#lookUp(this.#way!, use);
+  }
+
+  replayed({ error, status, cut, shortened, target, content, endedAt }: ReplayResult): void {
+    const { step } = this.#way!.wish;
+    step.observer?.left();
+    const hit = answeredHere(step, this.rulesJson(step));
+    this.relayed({ ...hit, error, status, cut, shortened, target: target ?? step.target, content, endedAt });
+  }
+
+  // ── relay ─────────────────────────────────────────────────────────────────
+
+  #send({ wish, guards }: Way): void {
+    const { plan, index, step } = wish;
+    const { allowance } = this.#admission;
     const { target } = step;
     if (this.#dialect.fromEstimate !== undefined && mountFor(target, this.#dialect) === undefined) {
       this.#answerByEstimate(step, this.#dialect.fromEstimate);
       return;
     }
     const { pools, sweeper, translateHeavy, heavyAnswers } = this.#options;
+    const led = this.#cacheUse?.lead(allowance !== undefined, (usage, id) => {
+      const answering = this.#targetOf(wish, id);
+      return answering && this.#snapshot.price(answering).costNanoUsd(usage);
+    });
+    // What a budget cuts is not recorded as it came. What guards change is recorded before them, for each has its own.
+    const first = [...(allowance === undefined ? NO_FILTERS : [cutShort(allowance)]), ...(led ? [led.filter] : [])];
     this.#relaying = new Relay({
       exchange: this.#exchange,
       dialect: this.#dialect,
@@ -408,7 +618,11 @@ class Inference implements RelayOwner, PlanContext, BegunInference {
       translateHeavy,
       heavyAnswers,
       fetchMedia: this.#options.fetchMedia?.(this.#snapshot.settings),
-      filters: allowance === undefined ? this.#filters : [cutShort(allowance), ...this.#filters],
+      // Guards read what is left of an answer, and others what guards leave of it.
+      filters: guards.length + first.length === 0 ? this.#filters : [...first, ...guards, ...this.#filters],
+      hidesAnswer: guards.length > 0,
+      headers: this.#cacheUse?.headers,
+      shared: led?.shared,
       sharedMemory: this.#options.sharedMemory,
       strictForm: this.#client.strictForm,
       cacheMarker: this.#client.cacheMarker,
@@ -418,6 +632,33 @@ class Inference implements RelayOwner, PlanContext, BegunInference {
     // Before the body may be let go.
     if (this.#shadow) this.#options.shadow?.(this.#exchange, this.#dialect, this.#shadow);
     this.#relaying.start();
+  }
+
+  #guardFilters(input: GuardedInput | undefined, verdict: PendingVerdict | undefined): readonly AnswerFilterMaker[] {
+    const session = this.#guard;
+    const { guarded } = this.#dialect;
+    if (session === undefined || guarded === undefined) return NO_FILTERS;
+    const { maxBodyMemoryBytes, maxTranslateBytes: maxHeldBytes } = this.#snapshot.settings.limits;
+    const { sharedMemory } = this.#options;
+    const output = session.hook('llm-output');
+    const asksWhole = output !== undefined && output.mutators.length + output.validators.length > 0;
+    // The body goes with the commit point.
+    const parsed = input?.request ?? (asksWhole ? parseObject(this.#exchange.body.toString()) : undefined);
+    const request = (): JsonObject => parsed ?? {};
+    const filter = outputGuard({ session, form: guarded, request, sharedMemory, maxBodyMemoryBytes, maxHeldBytes });
+    return [...(filter ? [filter] : []), ...(verdict ? [untilVerdict(verdict)] : [])];
+  }
+
+  /** Guards that run beside the call: one that refuses ends it. */
+  #await(pending: Promise<GatewayError | undefined>, verdict: PendingVerdict): void {
+    pending
+      .catch((cause) => new GatewayError('internal_error', { cause }))
+      .then((error) => {
+        if (this.#isOver) return;
+        if (error === undefined) verdict.pass();
+        else if (this.#replaying !== undefined) this.#replaying.breakOff(error);
+        else this.breakOff(error);
+      });
   }
 
   breakOff(error: GatewayError): void {
@@ -469,16 +710,36 @@ class Inference implements RelayOwner, PlanContext, BegunInference {
   }
 
   rulesJson(step: Step): string | undefined {
-    return (this.#admissions?.of(step) ?? this.#admission).rulesJson;
+    const { rulesJson } = this.#admissions?.of(step) ?? this.#admission;
+    const guardrails = this.#guard?.plan.ruleIds ?? [];
+    return guardrails.length === 0 ? rulesJson : joinedRules(rulesJson, asciiJson({ guardrails }));
   }
 
-  relayed(result: RelayResult): void {
+  relayed(answered: RelayResult): void {
+    this.#cacheUse?.over(answered.error);
+    const left = answered.error === undefined && this.#exchange.aborted !== undefined;
+    const result = left ? deserted(answered) : answered;
+    const { log } = this.#options;
+    const { error } = result;
+    this.#isOver = true;
+    if (error?.code === 'internal_error')
+      log.error({ exchange: this.#exchange.id, error: error.context.cause }, error.message);
+    const guard = this.#guard;
+    if (guard === undefined) this.#settle(result, undefined);
+    else {
+      const closedAt = performance.now();
+      // What guards only record belongs into the record: their deadline bounds the wait.
+      guard.whenRecorded(() => {
+        this.#settle(result, closedAt);
+        guard.close();
+      });
+    }
+  }
+
+  #settle(result: RelayResult, closedAt: number | undefined): void {
     const exchange = this.#exchange;
     const { thread, log, estimate, record, provisional } = this.#options;
     const { settings, price } = this.#snapshot;
-    const { error } = result;
-    if (error?.code === 'internal_error')
-      log.error({ exchange: exchange.id, error: error.context.cause }, error.message);
     settle(result, {
       thread,
       log,
@@ -489,7 +750,8 @@ class Inference implements RelayOwner, PlanContext, BegunInference {
       servedAs: this.#peeked.servedAs,
       choices: this.#peeked.choices,
       counted: this.#peeked.counted,
-      free: this.#peeked.free,
+      free: this.#cacheUse?.isHit ? true : this.#peeked.free,
+      cacheJson: this.#cacheUse?.json,
       price,
       estimate,
       record: this.#capture === undefined ? record : this.#recordWithBodies(this.#capture),
@@ -497,9 +759,10 @@ class Inference implements RelayOwner, PlanContext, BegunInference {
       admission: this.#admissions?.close(result.step) ?? this.#admission,
       teamsJson: this.#caller.teamsJson,
       metadataJson: recordedMetadata(this.#metadata, settings),
+      guardrailsJson: this.#guard?.json,
+      closedAt,
       providerWords: settings.log.providerWords,
     });
-    this.#isOver = true;
     // Whatever happened: its place in flight is not lost.
     exchange.finish();
   }
@@ -508,7 +771,9 @@ class Inference implements RelayOwner, PlanContext, BegunInference {
   #refuseCounted(error: GatewayError): void {
     const { teamsJson } = this.#caller;
     const metadataJson = recordedMetadata(this.#metadata, this.#snapshot.settings);
-    this.#refuse(error, { model: this.#model, teamsJson, metadataJson });
+    const guard = this.#guard;
+    guard?.close();
+    this.#refuse(error, { model: this.#model, teamsJson, metadataJson, guardrailsJson: guard?.json });
   }
 
   #refuse(error: GatewayError, request: RefusedRequest): void {
@@ -534,6 +799,11 @@ function isServed(modelTypes: Route['modelTypes'], { operation }: Dialect): bool
 function serves(target: Target, dialect: Dialect): boolean {
   if (!isServed(target.modelTypes, dialect)) return false;
   return mountFor(target, dialect) !== undefined || dialect.fromEstimate !== undefined;
+}
+
+/** Its answer went on for others after its client had left. */
+function deserted(result: RelayResult): RelayResult {
+  return { ...result, error: new GatewayError('client_closed'), status: 499 };
 }
 
 /** As of an exchange that asked no provider. */

@@ -11,7 +11,9 @@ import { openAiCompletions } from './dialects/openai-completions/index.ts';
 import { openAiEmbeddings } from './dialects/openai-embeddings/index.ts';
 import { openAiImageEdits, openAiImages, openAiImageVariations } from './dialects/openai-images/index.ts';
 import { openAiModerations } from './dialects/openai-moderations/index.ts';
+import { openAiCompaction } from './dialects/openai-responses/compaction.ts';
 import { openAiResponses } from './dialects/openai-responses/index.ts';
+import { openAiInputTokens } from './dialects/openai-responses/input-tokens.ts';
 import { MODEL_TYPES_OF } from './inference/operation.ts';
 import { plug as anthropic } from './providers/anthropic/index.ts';
 import { plug as awsBedrock } from './providers/aws-bedrock/index.ts';
@@ -88,6 +90,8 @@ export const DIALECTS: readonly Dialect[] = [
   openAiTranscriptions,
   openAiTranslations,
   openAiResponses,
+  openAiInputTokens,
+  openAiCompaction,
 ];
 /** What is known of each form, whether a client speaks it or a provider. */
 export const FORMS: readonly ApiForm[] = DIALECTS;

@@ -18,7 +18,12 @@ export type StreamAnswer = {
   tailWithUsage: Buffer;
 };
 
-export type Answers = { whole: Buffer; stream: StreamAnswer };
+export type Answers = {
+  whole: Buffer;
+  stream: StreamAnswer;
+  /** Media type of the stream; absent: server-sent events. */
+  streamType?: string;
+};
 
 export function answersFor(model: string, behaviour: Behaviour): Answers {
   return { whole: wholeAnswer(model, behaviour), stream: streamAnswer(model, behaviour) };

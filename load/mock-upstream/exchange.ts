@@ -75,7 +75,7 @@ export class Exchange {
   }
 
   #startStream(): void {
-    this.#head(200, 'text/event-stream; charset=utf-8');
+    this.#head(200, this.#answers.streamType ?? 'text/event-stream; charset=utf-8');
     this.#res.writeHeader('cache-control', 'no-cache');
     if (this.#behaviour.headMs === 0) this.#startContent();
     else {

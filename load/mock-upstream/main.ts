@@ -12,18 +12,29 @@ import { createHash } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { type Answers, answersFor, errorBody } from './answers.ts';
 import { type Behaviour, behaviourOf } from './behaviour.ts';
+import { converseAnswers } from './converse-answers.ts';
 import { Exchange } from './exchange.ts';
+import { geminiAnswers } from './gemini-answers.ts';
 import { mediaAnswer } from './media-answers.ts';
 import { messagesAnswers } from './messages-answers.ts';
-import { RequestPeek } from './request-peek.ts';
+import { type Peeked, RequestPeek } from './request-peek.ts';
 import { emptyStats } from './stats.ts';
 
 const LISTEN_EXCLUSIVE_PORT = 1;
 const MAX_KNOWN_NAMES = 1000;
 
 let stats = emptyStats(0);
-type Form = 'chat' | 'messages';
-const ANSWERS = { chat: answersFor, messages: messagesAnswers };
+const ANSWERS = { chat: answersFor, messages: messagesAnswers, gemini: geminiAnswers, converse: converseAnswers };
+type Form = keyof typeof ANSWERS;
+/** Forms whose paths name the model, and whether it streams. */
+const PATHS: readonly { form: Form; path: RegExp; streams: string }[] = [
+  {
+    form: 'gemini',
+    path: /\/models\/([^/]+):(streamGenerateContent|generateContent)$/,
+    streams: 'streamGenerateContent',
+  },
+  { form: 'converse', path: /\/model\/([^/]+)\/(converse-stream|converse)$/, streams: 'converse-stream' },
+];
 
 const known = new Map<string, { behaviour: Behaviour; answers: Answers; seen: number }>();
 
@@ -39,7 +50,12 @@ function lookUp(name: string, model: string, form: Form) {
   return entry;
 }
 
-function completion(res: HttpResponse, req: HttpRequest, form: Form): void {
+function completion(
+  res: HttpResponse,
+  req: HttpRequest,
+  form: Form,
+  told: Partial<Pick<Peeked, 'model' | 'stream'>> = {},
+): void {
   const exchange = new Exchange(res, () => stats);
   const header = req.getHeader('x-mock');
   const path = req.getUrl();
@@ -53,7 +69,7 @@ function completion(res: HttpResponse, req: HttpRequest, form: Form): void {
     body.take(Buffer.from(chunk));
     if (!isLast) return;
     stats.requestBytes += body.bytes;
-    const asked = body.peek();
+    const asked = { ...body.peek(), ...told };
     stats.byModel[asked.model] = (stats.byModel[asked.model] ?? 0) + 1;
     try {
       const entry = lookUp(header ? `mock-${header.replace(/^mock-/, '')}` : asked.model, asked.model, form);
@@ -101,6 +117,10 @@ App()
   .any('/*', (res, req) => {
     if (req.getMethod() === 'post' && req.getUrl().endsWith('/chat/completions')) return completion(res, req, 'chat');
     if (req.getMethod() === 'post' && req.getUrl().endsWith('/messages')) return completion(res, req, 'messages');
+    for (const { form, path, streams } of req.getMethod() === 'post' ? PATHS : []) {
+      const [, model, how] = path.exec(req.getUrl()) ?? [];
+      if (model) return completion(res, req, form, { model: decodeURIComponent(model), stream: how === streams });
+    }
     const media = req.getMethod() === 'post' ? mediaAnswer(req.getUrl()) : undefined;
     if (media) return media(res, () => stats);
     res.onAborted(() => {});

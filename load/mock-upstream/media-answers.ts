@@ -15,12 +15,22 @@ const embeddings = JSON.stringify({
   usage: { prompt_tokens: 5_120, total_tokens: 5_120 },
 });
 const transcript = JSON.stringify({ text: 'Water runs downhill.', usage: { type: 'duration', seconds: 300 } });
+/** Whoever keeps a file by itself asks nobody; nginx, which keeps it on its way, is answered this. */
+const file = JSON.stringify({
+  id: 'file-1',
+  object: 'file',
+  bytes: 0,
+  created_at: 0,
+  filename: 'a',
+  purpose: 'assistants',
+});
 const audio = Buffer.alloc(AUDIO_BYTES / AUDIO_PIECES, 0x55);
 
 /** By the end of the path; undefined: it is none of these. */
 export function mediaAnswer(path: string): ((res: HttpResponse, stats: () => Stats) => void) | undefined {
   if (path.endsWith('/embeddings')) return (res, stats) => afterBody(res, stats, () => json(res, embeddings));
   if (path.endsWith('/audio/transcriptions')) return (res, stats) => afterBody(res, stats, () => json(res, transcript));
+  if (path.endsWith('/files')) return (res, stats) => afterBody(res, stats, () => json(res, file));
   if (path.endsWith('/audio/speech')) return (res, stats) => afterBody(res, stats, (isOpen) => speak(res, isOpen));
   return undefined;
 }

@@ -34,7 +34,9 @@ export const nginx: Peer = {
 /** Connections and descriptors stay inside what the system allows anyway; request limits are out of the way. */
 function configuration(port: number, upstream: string, prefix: string): string {
   const temp = (name: string): string => `${name}_temp_path ${prefix}/temp/${name};`;
-  return `daemon off;
+  // Started by root its workers are nobody, who may not write into the folder of a run.
+  const user = process.getuid?.() === 0 ? '\nuser root;' : '';
+  return `daemon off;${user}
 worker_processes 1;
 pid ${prefix}/nginx.pid;
 error_log ${prefix}/error.log warn;
@@ -42,7 +44,7 @@ events { worker_connections 16384; }
 http {
   access_log off;
   ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(temp).join('\n  ')}
-  client_max_body_size 64m;
+  client_max_body_size 256m;
   keepalive_requests 1000000000;
   keepalive_timeout 75s;
   tcp_nodelay on;
@@ -53,6 +55,15 @@ http {
   }
   server {
     listen 127.0.0.1:${port} backlog=4096;
+    # As far as it goes: the body is written to the disk, and neither checked nor kept.
+    location /v1/files {
+      client_body_in_file_only clean;
+      proxy_pass http://provider;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_set_header Content-Length 0;
+      proxy_pass_request_body off;
+    }
     location / {
       proxy_pass http://provider;
       proxy_http_version 1.1;

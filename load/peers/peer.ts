@@ -8,6 +8,10 @@ export type Operator = {
   exportCommand: { command: string; args: string[]; cwd: string; env: NodeJS.ProcessEnv };
 };
 
+/** Whose form the mock speaks beside OpenAI's. */
+export const VENDORS = ['anthropic', 'gemini', 'bedrock'] as const;
+export type Vendor = (typeof VENDORS)[number];
+
 /** What a scenario needs to know of whoever carries its requests. */
 export type Subject = {
   name: string;
@@ -17,8 +21,8 @@ export type Subject = {
   pid: number | undefined;
   headers: Record<string, string>;
   modelName(mockModel: string): string;
-  /** The name under which a model is asked of the mock in Anthropic's form; absent: the subject translates nothing. */
-  translatedName?(mockModel: string): string;
+  /** The name under which a model is asked of the mock in the form of a vendor; absent: the subject translates nothing. */
+  translatedName?(mockModel: string, vendor: Vendor): string;
   /** Answers must have exactly the mock's bytes; otherwise only status and completeness are checked. */
   relaysBytes: boolean;
   checksKeys: boolean;

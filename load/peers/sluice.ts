@@ -7,7 +7,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { answers, freePort, startChild, untilReady } from '../child.ts';
-import type { Peer } from './peer.ts';
+import { type Peer, VENDORS, type Vendor } from './peer.ts';
 import { POLICIES } from './sluice-policies.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -76,7 +76,7 @@ function gateway(
       const home = join(folder, name);
       mkdirSync(home, { recursive: true });
       const documents = [server(port, operatorPort, threads, home, access) + settings, KEYS];
-      documents.push(account(mockUrl, models), translatedAccount(mockUrl, models));
+      documents.push(account(mockUrl, models), ...VENDORS.map((vendor) => translatedAccount(vendor, mockUrl, models)));
       const file = join(home, 'sluice.yaml');
       const write = (more: readonly string[]): void =>
         writeFileSync(file, [...documents, ...(policies === '' ? [] : [policies]), ...more].join('---\n'));
@@ -92,7 +92,7 @@ function gateway(
         pid: child.pid,
         headers: { authorization: `Bearer ${KEY}` },
         modelName: (mockModel) => `mock/${mockModel}`,
-        translatedName: (mockModel) => `messages/${mockModel}`,
+        translatedName: (mockModel, vendor) => `${vendor}/${mockModel}`,
         relaysBytes: true,
         checksKeys: true,
         operator: {
@@ -126,7 +126,7 @@ log: {level: info, access: ${access}}
 
 const KEYS = `type: sluice/api-keys
 keys:
-  - {name: load, key: "\${env:SLUICE_LOAD_KEY}", subject: "virtualaccount:load", models: ["mock/*", "messages/*"]}
+  - {name: load, key: "\${env:SLUICE_LOAD_KEY}", subject: "virtualaccount:load", models: [${['mock', ...VENDORS].map((name) => `"${name}/*"`).join(', ')}]}
 `;
 
 /** Keys of other callers, none of whom asks anything. */
@@ -155,19 +155,30 @@ integrations:
 ${integrations.join('')}`;
 }
 
-/** The same models, in Anthropic's form. */
-function translatedAccount(mockUrl: string, models: readonly string[]): string {
+const ACCOUNTS: Record<Vendor, { kind: string; integration: string; keys: string }> = {
+  anthropic: { kind: 'anthropic', integration: 'anthropic', keys: '' },
+  gemini: { kind: 'google-gemini', integration: 'gemini', keys: 'auth_data: {type: api-key, apiKey: mock}\n' },
+  bedrock: {
+    kind: 'aws-bedrock',
+    integration: 'bedrock',
+    keys: 'region: us-east-1\nauth_data: {type: access-key-based, access_key_id: AKIDMOCK, secret_access_key: mock}\n',
+  },
+};
+
+/** The same models, in the form of a vendor. */
+function translatedAccount(vendor: Vendor, mockUrl: string, models: readonly string[]): string {
+  const { kind, integration, keys } = ACCOUNTS[vendor];
   const integrations = models.map(
     (name) => `  - name: ${name}
-    type: integration/model/anthropic
+    type: integration/model/${integration}
     model_id: ${name}
     model_types: [chat]
     cost: {metric: per_1000_tokens, value: {input: 0.001, output: 0.002}}
 `,
   );
-  return `type: provider-account/anthropic
-name: messages
+  return `type: provider-account/${kind}
+name: ${vendor}
 base_url: "${mockUrl}"
-integrations:
+${keys}integrations:
 ${integrations.join('')}`;
 }

@@ -9,7 +9,7 @@ import { clientLeaves } from './client-leaves.ts';
 import { idleMemory } from './idle-memory.ts';
 import { largeImageBody } from './large-image-body.ts';
 import { manyStreams } from './many-streams.ts';
-import { embeddingsHeavy, speechStream, transcribe } from './media.ts';
+import { embeddingsHeavy, speechStream, transcribe, upload } from './media.ts';
 import { operatorWork } from './operator-work.ts';
 import { policies } from './policies.ts';
 import { slowReader } from './slow-reader.ts';
@@ -34,6 +34,7 @@ export const SCENARIOS: Scenario[] = [
   embeddingsHeavy,
   speechStream,
   transcribe,
+  upload,
   wrongKeys,
   addedLatency,
   tails,

@@ -1,4 +1,4 @@
-/** Vectors, speech and transcripts: what their bytes cost to carry, beside whoever carries them too. */
+/** Vectors, speech, transcripts and files: what their bytes cost to carry, beside whoever carries them too. */
 import type { ClosedLoop } from '../driver/job.ts';
 import { driverShare, measure, megabytes, percentiles } from '../measure.ts';
 import type { Subject } from '../peers/peer.ts';
@@ -6,6 +6,7 @@ import { type Bench, count, cpu, type Scenario, timing } from '../scenario.ts';
 
 const ROUND_MS = 4_000;
 const RECORDING_BYTES = 25_000_000;
+const FILE_BYTES = 50_000_000;
 
 type Media = {
   name: string;
@@ -13,8 +14,12 @@ type Media = {
   path: string;
   model: string;
   connections: number;
+  /** Of one round; absent: as many as its time allows. */
+  requests?: number;
   /** Content type and body, with the model as the subject calls it. */
   form(model: string): { contentType: string; body: string };
+  /** Takes away what a round left. */
+  cleanUp?(subject: Subject): Promise<void>;
 };
 
 const asJson = (value: object) => ({ contentType: 'application/json', body: JSON.stringify(value) });
@@ -55,6 +60,28 @@ export const transcribe = scenario({
   }),
 });
 
+export const upload = scenario({
+  name: 'upload',
+  summary: 'files of 50 MB to the disk, 2 connections, 16 a round: CPU and memory of each',
+  path: '/files',
+  model: 'mock-whole',
+  connections: 2,
+  requests: 16,
+  form: () => ({
+    contentType: 'multipart/form-data; boundary=B',
+    body: `${field('name="purpose"', 'assistants')}${field('name="file"; filename="a.bin"', 'w'.repeat(FILE_BYTES))}--B--\r\n`,
+  }),
+  cleanUp: deleteFiles,
+});
+
+/** Only Sluice keeps them. */
+async function deleteFiles({ baseUrl, headers, operator }: Subject): Promise<void> {
+  if (operator === undefined) return;
+  const list: unknown = await (await fetch(`${baseUrl}/files?limit=10000`, { headers })).json();
+  const { data } = list as { data: { id: string }[] };
+  for (const { id } of data) await fetch(`${baseUrl}/files/${id}`, { method: 'DELETE', headers });
+}
+
 function scenario(media: Media): Scenario {
   return {
     name: media.name,
@@ -73,6 +100,7 @@ function scenario(media: Media): Scenario {
     ],
     async warmUp(bench, subject) {
       await bench.driver.run(loop(bench, subject, media, 1_000), 30_000);
+      await media.cleanUp?.(subject);
     },
     async round(bench, subject) {
       const measured = await measure(
@@ -80,6 +108,7 @@ function scenario(media: Media): Scenario {
         subject,
         loop(bench, subject, media, bench.settings.durationMs ?? ROUND_MS),
       );
+      await media.cleanUp?.(subject);
       const { result } = measured;
       return {
         figures: {
@@ -107,7 +136,7 @@ function loop({ settings }: Bench, subject: Subject, media: Media, maxMs: number
     },
     expect: { status: 200 },
     connections: settings.connections ?? media.connections,
-    requests: settings.requests ?? Number.MAX_SAFE_INTEGER,
+    requests: settings.requests ?? media.requests ?? Number.MAX_SAFE_INTEGER,
     maxMs,
     connectionPer: 'run',
   };

@@ -16,10 +16,11 @@ import { stringify } from 'yaml';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const WITHIN_MS = 15_000;
 const KEY = 'sk-docs';
-/** Families of which this gateway can have no sample, with their labels: no kind of account fetches tokens yet. */
+/** Families of which this gateway can have no sample, with their labels: no kind of account fetches tokens yet, and no Redis is there. */
 const WITHOUT_SAMPLE: Readonly<Record<string, readonly string[]>> = {
   sluice_account_token_refresh_failures_total: ['account'],
   sluice_account_token_seconds_left: ['account'],
+  sluice_cache_redis_up: [],
 };
 
 interface Family {
@@ -117,6 +118,18 @@ function manifests(folder: string, outsideUrl: string): object[] {
       ],
     },
     {
+      type: 'provider-account/guardrail-config-group',
+      name: 'guards',
+      integrations: [
+        {
+          type: 'integration/guardrail-config/regex',
+          name: 'few',
+          config: { custom_patterns: [{ pattern: 'never said' }] },
+        },
+      ],
+    },
+    { type: 'gateway-guardrails-config', rules: [{ id: 'all', llm_input_guardrails: ['guards/few'] }] },
+    {
       type: 'gateway-rate-limiting-config',
       rules: [{ id: 'few', when: { models: ['demo/*'] }, limit_to: 2, unit: 'requests_per_hour' }],
     },
@@ -188,10 +201,10 @@ async function startOutside(): Promise<{ server: Server; url: string }> {
 }
 
 async function traffic(url: string): Promise<void> {
-  const ask = async (model: string, stream: boolean): Promise<void> => {
+  const ask = async (model: string, stream: boolean, more: Record<string, string> = {}): Promise<void> => {
     const response = await fetch(`${url}/chat/completions`, {
       method: 'POST',
-      headers: { authorization: `Bearer ${KEY}`, 'x-tfy-metadata': '{"KEY":"value"}' },
+      headers: { authorization: `Bearer ${KEY}`, 'x-tfy-metadata': '{"KEY":"value"}', ...more },
       body: JSON.stringify({ model, stream, messages: [{ role: 'user', content: 'Hello' }] }),
     });
     await response.arrayBuffer();
@@ -203,6 +216,8 @@ async function traffic(url: string): Promise<void> {
   await ask('outside/spent', false);
   await ask('outside/searches', false);
   await ask('two/models', false);
+  await ask('outside/searches', false, { 'x-tfy-cache-config': '{}' });
+  await ask('outside/searches', false, { 'x-tfy-cache-config': '{}' });
   await callTool(url);
 }
 

@@ -4,19 +4,23 @@ import type { LocalExchange } from '../core/local-exchange.ts';
 import type { Log } from '../core/log.ts';
 import { readBatchLine } from '../files/batch-lines.ts';
 import { BlobFault } from '../files/blob-store.ts';
-import type { ClaimedPiece, LineResult, PieceProgress } from '../store/batches.ts';
+import type { AdvancedPieces, ClaimedPiece, PieceProgress } from '../store/batches.ts';
+import { type LineResult, resultBlock } from '../store/result-block.ts';
 import type { CollectedAnswer } from './collected-answer.ts';
+import { type LinePace, LinePaces } from './line-pace.ts';
 import { answeredLine, unansweredLine } from './line-result.ts';
 import { retryOf } from './line-retry.ts';
 
-/** Max pieces that are leased at once. With several, other lines run while one waits to be retried. */
+/** Max pieces of which lines are sent at once. With several, other lines run while one waits to be retried. */
 const MAX_PIECES = 3;
+/** Max pieces that are leased at once, those included of which each line waits for a model that is too busy. */
+const MAX_HELD_PIECES = 32;
 /** How often waits are looked at and load is measured, while there is something to run. */
 const TICK_MS = 100;
 /** A third of a lease. */
 const RENEW_MS = 10_000;
 /** Results of so long go together: a transaction for each line would cost more than the line (load: batch-10k). */
-const TOGETHER_MS = 10;
+const TOGETHER_MS = 25;
 /** After the database did not answer. */
 const AWAY_MS = 1_000;
 /** A turn of the loop that comes so much late keeps live traffic waiting. */
@@ -25,9 +29,8 @@ const MIN_SHARE = 1 / 16;
 
 /** What the database's thread is asked; `away`: it did not answer in time. */
 export interface BatchDesk {
-  claim(): Promise<ClaimedPiece | 'none' | 'away'>;
-  /** False: nothing more of the piece is to be run. */
-  advance(progress: PieceProgress): Promise<boolean | 'away'>;
+  /** `claims`: one more piece is wanted. */
+  advance(progresses: readonly PieceProgress[], claims: boolean): Promise<AdvancedPieces | 'away'>;
 }
 
 /** For whom the lines of a batch are run, as it was kept with the batch. */
@@ -37,13 +40,12 @@ export interface BatchCaller {
   readonly metadata: string | undefined;
 }
 
-/** One line on its way. */
-export interface LineRequest {
-  readonly url: string;
-  readonly body: Buffer;
-  readonly caller: BatchCaller;
-  readonly label: string;
-  onOver(answer: CollectedAnswer): void;
+/** A line that was understood; it may be sent several times. */
+export interface PreparedLine {
+  /** As the line names it; empty: it names none. */
+  readonly model: string;
+  /** The exchange has begun. */
+  send(label: string, onOver: (answer: CollectedAnswer) => void): LocalExchange;
 }
 
 export interface BatchRunnerOptions {
@@ -65,8 +67,8 @@ export interface BatchRunnerOptions {
   callerOf(json: string): BatchCaller;
   /** Why nothing is run for it any more. */
   refusal(caller: BatchCaller): GatewayError | undefined;
-  /** Undefined: no endpoint has this path. The exchange has begun. */
-  run(request: LineRequest): LocalExchange | undefined;
+  /** Undefined: no endpoint has this path. */
+  prepare(url: string, body: Buffer, caller: BatchCaller): PreparedLine | undefined;
 }
 
 export interface HeldBytes {
@@ -79,48 +81,31 @@ interface Line {
   /** In the input, from 0. */
   readonly number: number;
   readonly bytes: Buffer;
+  /** Read when it is first looked at. */
+  read: ReadLine | undefined;
   tries: number;
   counted: number;
   /** performance.now() before which it is not sent. */
   notBefore: number;
 }
 
+interface ReadLine {
+  readonly customId: string;
+  readonly pace: LinePace;
+  /** A fault: why it cannot be sent. */
+  readonly prepared: PreparedLine | { readonly code: string; readonly message: string };
+}
+
 interface Piece {
   readonly claimed: ClaimedPiece;
   readonly caller: BatchCaller;
-  readonly pace: Pace;
   readonly memory: HeldBytes;
   waiting: Line[];
   running: number;
   results: LineResult[];
-  /** Its results are on their way to the database. */
-  isTelling: boolean;
-  /** They will be soon. */
-  isDue: boolean;
   toldAt: number;
   /** Nothing more of it is to be run. */
   isLeft: boolean;
-}
-
-/** How many lines of one batch its provider takes at once, as far as it says so by refusing some. */
-class Pace {
-  running = 0;
-  pausedUntil = 0;
-  #window = Number.POSITIVE_INFINITY;
-
-  get isOpen(): boolean {
-    return this.running < this.#window && performance.now() >= this.pausedUntil;
-  }
-
-  succeeded(): void {
-    this.#window += 1 / this.#window;
-  }
-
-  /** `isPressed`: because of too many. */
-  failed(delayMs: number, isTold: boolean, isPressed: boolean): void {
-    if (isTold) this.pausedUntil = Math.max(this.pausedUntil, performance.now() + delayMs);
-    if (isPressed) this.#window = Math.max(1, Math.min(this.#window, this.running + 1) / 2);
-  }
 }
 
 /**
@@ -130,11 +115,17 @@ class Pace {
  */
 export class BatchRunner {
   readonly #options: BatchRunnerOptions;
-  readonly #paces = new Map<string, Pace>();
+  readonly #paces = new LinePaces();
   readonly #open = new Set<LocalExchange>();
   #pieces: Piece[] = [];
   #underWay = 0;
-  #isClaiming = false;
+  /** Results that are not on their way to the database yet. */
+  #untold = 0;
+  #isTelling = false;
+  /** The next message is due when this is over; undefined: nothing waits to be told. */
+  #telling: NodeJS.Timeout | undefined;
+  /** Pieces whose lines are being read. */
+  #taking = 0;
   /** There may be a piece to claim. */
   #isWork = false;
   #timer: NodeJS.Timeout | undefined;
@@ -164,8 +155,8 @@ export class BatchRunner {
       for (const piece of this.#pieces) {
         piece.waiting = [];
         piece.isLeft = true;
-        this.#tell(piece);
       }
+      void this.#tell();
       this.#checkStopped();
     });
   }
@@ -181,10 +172,10 @@ export class BatchRunner {
       const found = this.#next();
       if (found === undefined) {
         this.#options.leave();
-        void this.#claim();
+        if (this.#wantsPiece()) void this.#tell();
         break;
       }
-      this.#send(found.piece, found.line);
+      this.#send(found.piece, found.line, found.read);
     }
     this.#setTimer();
   }
@@ -194,57 +185,75 @@ export class BatchRunner {
     return most === 0 ? 0 : Math.max(1, Math.floor(most * this.#share));
   }
 
-  #next(): { piece: Piece; line: Line } | undefined {
+  #next(): { piece: Piece; line: Line; read: ReadLine } | undefined {
     const now = performance.now();
     for (const piece of this.#pieces) {
-      if (!piece.pace.isOpen) continue;
-      const at = piece.waiting.findIndex(({ notBefore }) => notBefore <= now);
-      if (at < 0) continue;
-      const [line] = piece.waiting.splice(at, 1);
-      if (line) return { piece, line };
+      const { waiting } = piece;
+      for (let at = 0; at < waiting.length; at += 1) {
+        const line = waiting[at]!;
+        if (line.notBefore > now) continue;
+        line.read ??= this.#read(line, piece);
+        if (!line.read.pace.isOpen(now)) continue;
+        waiting.splice(at, 1);
+        return { piece, line, read: line.read };
+      }
     }
     return undefined;
   }
 
-  async #claim(): Promise<void> {
-    if (this.#isClaiming || !this.#isWork || this.#pieces.length >= MAX_PIECES) return;
-    this.#isClaiming = true;
-    try {
-      const claimed = await this.#options.desk.claim();
-      if (claimed === 'none') this.#isWork = false;
-      else if (claimed !== 'away') await this.#take(claimed);
-    } catch (error) {
-      this.#options.log.error({ error }, 'a piece of a batch could not be begun');
+  #read({ bytes, number }: Line, { caller, claimed }: Piece): ReadLine {
+    const { principalJson } = claimed.batch;
+    const read = readBatchLine(bytes);
+    if (typeof read === 'string') {
+      const prepared = { code: 'invalid_line', message: `Of this line ${read}.` };
+      return { customId: `line ${number + 1}`, pace: this.#paces.of(principalJson, ''), prepared };
     }
-    this.#isClaiming = false;
-    this.#fill();
+    const { customId, url, body } = read;
+    const prepared = this.#options.prepare(url, body, caller) ?? {
+      code: 'path_not_found',
+      message: `No endpoint for batches has the path ${url}.`,
+    };
+    return { customId, pace: this.#paces.of(principalJson, 'model' in prepared ? prepared.model : ''), prepared };
+  }
+
+  /** Whether there is room for one more: so many lines wait as may run, or a model that is too busy keeps them waiting. */
+  #wantsPiece(): boolean {
+    if (!this.#isWork || this.#isStopping || this.#pieces.length + this.#taking >= MAX_HELD_PIECES) return false;
+    const now = performance.now();
+    let ready = 0;
+    let active = this.#taking;
+    for (const { waiting, running } of this.#pieces) {
+      const isHeld = waiting.length > 0 && running === 0 && !waiting.some((line) => isReady(line, now));
+      if (isHeld) continue;
+      active += 1;
+      ready += waiting.length;
+    }
+    return active < MAX_PIECES && ready < this.#allowed();
   }
 
   async #take(claimed: ClaimedPiece): Promise<void> {
     const { batch, fromByte, toByte, firstLine, doneLines } = claimed;
-    const pace = this.#paces.get(batch.id) ?? new Pace();
-    this.#paces.set(batch.id, pace);
     const caller = this.#options.callerOf(batch.principalJson);
     const memory = this.#options.memory();
     const piece: Piece = {
       claimed,
       caller,
-      pace,
       memory,
       waiting: [],
       running: 0,
       results: [],
-      isTelling: false,
-      isDue: false,
       toldAt: performance.now(),
       isLeft: false,
     };
+    this.#taking += 1;
     try {
       if (!memory.mayHold(toByte - fromByte)) throw new BlobFault('There is no memory for its lines.', undefined);
       const done = new Set(doneLines);
-      const bytes = await this.#options.read(batch.inputFileId, fromByte, toByte);
-      piece.waiting = bytes
-        .map((each, index): Line => ({ number: firstLine + index, bytes: each, tries: 0, counted: 0, notBefore: 0 }))
+      const lines = await this.#options.read(batch.inputFileId, fromByte, toByte);
+      piece.waiting = lines
+        .map((bytes, index): Line => {
+          return { number: firstLine + index, bytes, read: undefined, tries: 0, counted: 0, notBefore: 0 };
+        })
         .filter(({ number }) => !done.has(number));
     } catch (error) {
       // Until this thread is woken again, in a second: the store may be back then.
@@ -254,135 +263,145 @@ export class BatchRunner {
       if (error instanceof BlobFault) log.warn({ batch: batch.id, error }, 'the input of a batch cannot be read');
       else log.error({ batch: batch.id, error }, 'the input of a batch cannot be read');
     }
+    this.#taking -= 1;
     if (this.#isStopping) {
       piece.waiting = [];
       piece.isLeft = true;
     }
     // Not before its lines are there: without any it would be over.
     this.#pieces.push(piece);
-    if (piece.waiting.length === 0) this.#tell(piece);
+    if (piece.waiting.length === 0) void this.#tell();
+    this.#fill();
   }
 
-  #send(piece: Piece, line: Line): void {
+  #send(piece: Piece, line: Line, { customId, pace, prepared }: ReadLine): void {
     this.#underWay += 1;
     piece.running += 1;
-    piece.pace.running += 1;
+    pace.running += 1;
     line.tries += 1;
-    const read = readBatchLine(line.bytes);
-    const customId = typeof read === 'string' ? `line ${line.number + 1}` : read.customId;
-    const keep = (failed: boolean, result: string): void => {
-      piece.results.push({ line: line.number, failed, result });
-      this.#sent(piece);
+    const left = (): void => {
+      this.#options.leave();
+      piece.running -= 1;
+      pace.running -= 1;
     };
-    if (typeof read === 'string') {
-      keep(true, unansweredLine(customId, 'invalid_line', `Of this line ${read}.`));
+    const keep = (failed: boolean, result: Buffer): void => {
+      left();
+      piece.results.push({ line: line.number, failed, result });
+      this.#untold += 1;
+      this.#tellSoon();
+    };
+    const fault = 'code' in prepared ? prepared : this.#options.refusal(piece.caller);
+    if (fault) {
+      keep(true, unansweredLine(customId, fault.code, fault.message));
       return;
     }
-    const refused = this.#options.refusal(piece.caller);
-    if (refused) {
-      keep(true, unansweredLine(customId, refused.code, refused.message));
-      return;
-    }
-    const { batch } = piece.claimed;
-    const exchange = this.#options.run({
-      url: read.url,
-      body: read.body,
-      caller: piece.caller,
-      label: `${batch.id}:${line.number + 1}`,
-      onOver: (answer) => {
-        if (exchange) this.#open.delete(exchange);
-        const retry = retryOf(answer, line.tries, line.counted, this.#options.maxAttempts());
-        if (retry === undefined) {
-          const failed = answer.error !== undefined || answer.status >= 400;
-          if (!failed) piece.pace.succeeded();
-          keep(failed, resultOf(customId, exchange?.id ?? '', answer));
-          return;
-        }
-        if (retry.counts) line.counted += 1;
-        const { pace } = piece;
-        pace.failed(retry.delayMs, retry.isTold, !retry.counts);
-        line.notBefore = performance.now() + retry.delayMs;
-        if (!piece.isLeft) piece.waiting.push(line);
-        this.#underWay -= 1;
-        this.#sent(piece);
-      },
+    // One without a fault was understood.
+    const { send } = prepared as PreparedLine;
+    const exchange = send(`${piece.claimed.batch.id}:${line.number + 1}`, (answer) => {
+      this.#open.delete(exchange);
+      const retry = retryOf(answer, line.tries, line.counted, this.#options.maxAttempts());
+      if (retry === undefined) {
+        const failed = answer.error !== undefined || answer.status >= 400;
+        if (!failed) pace.succeeded();
+        keep(failed, resultOf(customId, exchange.id, answer));
+        return;
+      }
+      const { delayMs, isTold, counts } = retry;
+      if (counts) line.counted += 1;
+      pace.failed({ delayMs, isTold, isPressed: !counts });
+      line.notBefore = performance.now() + delayMs;
+      left();
+      this.#underWay -= 1;
+      if (!piece.isLeft) piece.waiting.push(line);
+      else this.#tellSoon();
+      this.#fill();
     });
-    if (exchange) this.#open.add(exchange);
-    else keep(true, unansweredLine(customId, 'path_not_found', `No endpoint for batches has the path ${read.url}.`));
+    this.#open.add(exchange);
   }
 
-  /** The line is with its provider no more. */
-  #sent(piece: Piece): void {
-    this.#options.leave();
-    piece.running -= 1;
-    piece.pace.running -= 1;
-    if (!piece.isDue) {
-      piece.isDue = true;
-      setTimeout(() => {
-        piece.isDue = false;
-        void this.#tell(piece);
-      }, TOGETHER_MS);
-    }
-    this.#fill();
+  /** At once where nothing more may be begun before. */
+  #tellSoon(): void {
+    if (this.#untold >= this.#underWay) void this.#tell();
+    else this.#telling ??= setTimeout(() => void this.#tell(), TOGETHER_MS);
   }
 
-  /** One message at a time for each piece: what comes meanwhile goes with the next. */
-  async #tell(piece: Piece): Promise<void> {
-    // A piece that is no longer listed was reported as over: another thread may hold its lease by now.
-    if (piece.isTelling || !this.#pieces.includes(piece)) return;
-    const isOver = piece.waiting.length === 0 && piece.running === 0;
-    const isDue = performance.now() - piece.toldAt > RENEW_MS;
-    if (piece.results.length === 0 && !isOver && !isDue) return;
-    piece.isTelling = true;
-    const results = piece.results.splice(0);
-    const { batch, piece: number } = piece.claimed;
-    const state = !isOver ? 'runs' : piece.isLeft ? 'left' : 'done';
-    let goOn: boolean | 'away' = 'away';
+  /** One message at a time, about all pieces: what comes meanwhile goes with the next. */
+  async #tell(): Promise<void> {
+    if (this.#isTelling) return;
+    clearTimeout(this.#telling);
+    this.#telling = undefined;
+    const now = performance.now();
+    const told = this.#pieces.filter(
+      (piece) => piece.results.length > 0 || isOver(piece) || now - piece.toldAt > RENEW_MS,
+    );
+    const claims = this.#wantsPiece();
+    if (told.length === 0 && !claims) return;
+    this.#isTelling = true;
+    this.#untold = 0;
+    const sent = told.map((piece) => {
+      const results = piece.results.splice(0);
+      return { piece, results, isOver: isOver(piece) };
+    });
+    const progresses = sent.map(({ piece: { claimed, isLeft }, results, isOver: over }): PieceProgress => {
+      const state = !over ? 'runs' : isLeft ? 'left' : 'done';
+      const block = results.length === 0 ? undefined : resultBlock(results);
+      return { batchId: claimed.batch.id, piece: claimed.piece, results: block, state };
+    });
+    let advanced: AdvancedPieces | 'away' = 'away';
     try {
-      goOn = await this.#options.desk.advance({ batchId: batch.id, piece: number, results, state });
+      advanced = await this.#options.desk.advance(progresses, claims);
     } catch (error) {
-      this.#options.log.error({ batch: batch.id, error }, 'results of a batch could not be kept');
+      this.#options.log.error({ error }, 'results of batches could not be kept');
     }
-    piece.toldAt = performance.now();
-    if (goOn === 'away') {
-      // Their lines stay under way: nothing is begun whose result could not be kept.
-      piece.results.unshift(...results);
-      if (this.#isStopping) this.#underWay -= piece.results.splice(0).length;
-      setTimeout(() => {
-        piece.isTelling = false;
-        if (this.#isStopping && isOver) this.#drop(piece);
-        else void this.#tell(piece);
-      }, AWAY_MS).unref();
-      if (this.#isStopping && isOver) this.#drop(piece);
+    const heardAt = performance.now();
+    for (const { piece } of sent) piece.toldAt = heardAt;
+    if (advanced === 'away') {
+      this.#away(sent);
       return;
     }
-    piece.isTelling = false;
-    this.#underWay -= results.length;
-    if (!goOn && !piece.isLeft) {
-      piece.waiting = [];
-      piece.isLeft = true;
+    for (const [index, { piece, results, isOver: over }] of sent.entries()) {
+      this.#underWay -= results.length;
+      if (!advanced.goOn[index] && !piece.isLeft) {
+        piece.waiting = [];
+        piece.isLeft = true;
+      }
+      if (over) this.#drop(piece);
     }
-    if (isOver) this.#drop(piece);
-    else void this.#tell(piece);
+    this.#isTelling = false;
+    if (claims && advanced.claimed === undefined) this.#isWork = false;
+    if (advanced.claimed !== undefined) void this.#take(advanced.claimed);
     this.#fill();
+    if (this.#untold > 0 || this.#pieces.some(isOver)) this.#tellSoon();
+    this.#checkStopped();
+  }
+
+  /** Their lines stay under way: nothing is begun whose result could not be kept. */
+  #away(sent: readonly { piece: Piece; results: LineResult[]; isOver: boolean }[]): void {
+    for (const { piece, results, isOver: over } of sent) {
+      piece.results.unshift(...results);
+      if (!this.#isStopping) continue;
+      this.#underWay -= piece.results.splice(0).length;
+      if (over) this.#drop(piece);
+    }
+    setTimeout(() => {
+      this.#isTelling = false;
+      void this.#tell();
+    }, AWAY_MS).unref();
   }
 
   #drop(piece: Piece): void {
-    if (!this.#pieces.includes(piece)) return;
     this.#pieces = this.#pieces.filter((each) => each !== piece);
     piece.memory.release();
-    const { id } = piece.claimed.batch;
-    if (!this.#pieces.some(({ claimed }) => claimed.batch.id === id)) this.#paces.delete(id);
     this.#checkStopped();
   }
 
   #checkStopped(): void {
-    if (this.#isStopping && this.#pieces.length === 0 && !this.#isClaiming) this.#onStopped?.();
+    if (this.#isStopping && this.#pieces.length === 0 && this.#taking === 0 && !this.#isTelling) this.#onStopped?.();
   }
 
   /** Runs while there is something to run. */
   #setTimer(): void {
-    const isNeeded = this.#pieces.length > 0 || this.#isClaiming || this.#isWork;
+    const isNeeded = this.#pieces.length > 0 || this.#taking > 0 || this.#isTelling || this.#isWork;
     if (!isNeeded) {
       clearInterval(this.#timer);
       this.#timer = undefined;
@@ -399,13 +418,21 @@ export class BatchRunner {
     this.#tickedAt = now;
     const isInTheWay = lateMs > LATE_MS && this.#options.live() > 0;
     this.#share = isInTheWay ? Math.max(MIN_SHARE, this.#share / 2) : Math.min(1, this.#share + MIN_SHARE);
-    for (const piece of this.#pieces) void this.#tell(piece);
+    void this.#tell();
     this.#fill();
     this.#checkStopped();
   }
 }
 
-function resultOf(customId: string, requestId: string, answer: CollectedAnswer): string {
+function isOver({ waiting, running }: Piece): boolean {
+  return waiting.length === 0 && running === 0;
+}
+
+function isReady({ notBefore, read }: Line, now: number): boolean {
+  return notBefore <= now && (read?.pace.isOpen(now) ?? true);
+}
+
+function resultOf(customId: string, requestId: string, answer: CollectedAnswer): Buffer {
   // An answer that broke off is none; a refusal has its body as any answer.
   const isWhole = answer.status > 0 && (answer.error === undefined || answer.status >= 400);
   if (isWhole) return answeredLine(customId, requestId, answer);

@@ -1,6 +1,7 @@
 import type { CollectedAnswer } from './collected-answer.ts';
 
-/** The longest wait between two tries: whoever asks for more is asked again then. */
+/** Max wait that is kept to where a provider names one: whoever asks for more is asked again then. */
+const MAX_TOLD_MS = 3_600_000;
 const MAX_DELAY_MS = 60_000;
 const FIRST_DELAY_MS = 500;
 /** It may pass by itself. */
@@ -10,7 +11,7 @@ const LASTING = new Set(['budget_exceeded', 'insufficient_quota', 'billing_hard_
 
 export interface Retry {
   readonly delayMs: number;
-  /** Provider or gateway said how long: the whole batch keeps to it. */
+  /** Provider or gateway said how long: all lines for that model keep to it. */
   readonly isTold: boolean;
   /** Whether the attempt counts towards `batches.max_attempts`. One that a busy provider refused does not. */
   readonly counts: boolean;
@@ -36,7 +37,8 @@ export function retryOf(
   if (counts && counted + 1 >= maxAttempts) return undefined;
   const toldMs = retryAfterMs(headers, now) ?? error?.context.retryAfterMs;
   const delayMs = toldMs ?? FIRST_DELAY_MS * 2 ** Math.min(tries, 10) * (0.5 + Math.random() / 2);
-  return { delayMs: Math.min(MAX_DELAY_MS, Math.max(1, delayMs)), isTold: toldMs !== undefined, counts };
+  const maxMs = toldMs === undefined ? MAX_DELAY_MS : MAX_TOLD_MS;
+  return { delayMs: Math.min(maxMs, Math.max(1, delayMs)), isTold: toldMs !== undefined, counts };
 }
 
 /** The gateway has no room at the moment. */

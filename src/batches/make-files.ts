@@ -2,11 +2,13 @@ import { createHash, randomBytes } from 'node:crypto';
 import { readBatchLine } from '../files/batch-lines.ts';
 import { linesOf } from '../files/blob-lines.ts';
 import type { BlobReader, BlobStore, BlobWriter } from '../files/blob-store.ts';
-import type { LineResult, StoredBatch } from '../store/batches.ts';
+import type { ResultPage, StoredBatch } from '../store/batches.ts';
 import type { StoredFile } from '../store/files.ts';
+import type { LineResult } from '../store/result-block.ts';
 import { unansweredLine } from './line-result.ts';
 
 const BLOCK_BYTES = 262_144;
+const LINE_END = Buffer.from('\n');
 const EXPIRED = 'This request could not be run before the completion window of its batch expired.';
 
 export interface FileMaking {
@@ -15,8 +17,8 @@ export interface FileMaking {
   /** Where lines without results are told: the input; undefined: they are left out. */
   readonly input: BlobReader | undefined;
   readonly maxLineBytes: number;
-  /** A page of them, in order, from a line on. */
-  results(fromLine: number): Promise<readonly LineResult[]>;
+  /** Those of a piece, or of the next one behind it; undefined: there is none. */
+  results(fromPiece: number): Promise<ResultPage | undefined>;
   /** Called now and then: rejects if it is to end. */
   goOn(): Promise<void>;
 }
@@ -55,10 +57,9 @@ async function* resultsOf({ results, goOn }: FileMaking): AsyncGenerator<LineRes
   for (let from = 0; ; ) {
     await goOn();
     const page = await results(from);
-    yield* page;
-    const last = page.at(-1);
-    if (last === undefined) return;
-    from = last.line + 1;
+    if (page === undefined) return;
+    yield* page.results;
+    from = page.piece + 1;
   }
 }
 
@@ -90,7 +91,7 @@ class LineFile {
   readonly #id = `file-${randomBytes(15).toString('hex')}`;
   readonly #hash = createHash('sha256');
   #writer: BlobWriter | undefined;
-  #waiting: Buffer[] = [];
+  #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
   #bytes = 0;
 
@@ -99,11 +100,10 @@ class LineFile {
     this.#kind = kind;
   }
 
-  async add(line: string): Promise<void> {
+  async add(line: Uint8Array): Promise<void> {
     this.lines += 1;
-    const bytes = Buffer.from(`${line}\n`);
-    this.#waiting.push(bytes);
-    this.#waitingBytes += bytes.length;
+    this.#waiting.push(line, LINE_END);
+    this.#waitingBytes += line.length + LINE_END.length;
     if (this.#waitingBytes >= BLOCK_BYTES) await this.#write();
   }
 

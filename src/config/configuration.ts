@@ -1,5 +1,6 @@
 import type { ProviderWords } from '../core/errors.ts';
 import type { ModelTypeName } from './account-schema.ts';
+import type { GuardConfig, GuardrailRule, GuardrailSettings } from './guardrails/guardrails.ts';
 import type { McpServer, McpSettings } from './mcp/mcp-servers.ts';
 import type { PriceList } from './price-list.ts';
 
@@ -25,7 +26,16 @@ export interface Configuration {
   fallbackRules: FallbackRule[];
   /** gateway-global-settings: retries of every model that says nothing of its own. */
   retrySettings?: RetrySettings | undefined;
+  /** sluice/cache: the first rule that matches a request says what is cached of it. */
+  cacheRules: CacheRule[];
+  /** gateway-global-settings: the model whose vectors tell how alike two questions are; absent: there is no semantic cache. */
+  semanticCacheModel?: string | undefined;
   mcpServers: McpServer[];
+  /** provider-account/guardrail-config-group: guards by name. */
+  guards: GuardConfig[];
+  /** gateway-guardrails-config: all rules that match a request apply. */
+  guardrailRules: GuardrailRule[];
+  guardrailSettings: GuardrailSettings;
   /** gateway-otel-config: each is one more receiver. */
   otel: OtelExportSettings[];
   /** gateway-global-settings: whether bodies of requests and answers are kept; absent: no. */
@@ -464,7 +474,7 @@ export interface ServerSettings {
   /** Relay threads. `auto` was resolved to a number by load. */
   threads: number;
   dataDir: string;
-  store: { database: string; counters: string; blobs: string };
+  store: { database: string; counters: string; blobs: string; cache: string };
   limits: Limits;
   timeouts: Timeouts;
   upstream: UpstreamSettings;
@@ -483,6 +493,7 @@ export interface ServerSettings {
   /** `maxConcurrency`: lines at once, over all threads; 0: none are run. */
   batches: { maxConcurrency: number; maxAttempts: number };
   responses: ResponseSettings;
+  cache: CacheLimits;
   ledger: LedgerSettings;
   /** Keys of request metadata that become labels of metrics. */
   metrics: { metadataKeys: string[] };
@@ -542,6 +553,42 @@ export interface PriceSettings {
   url?: string;
   publicKey?: string;
   refreshMs: number;
+}
+
+/** Bounds of cached answers. */
+export interface CacheLimits {
+  /** Over all threads; 0: nothing is cached. */
+  maxBytes: number;
+  maxEntryBytes: number;
+  /** Of one question to Redis. */
+  timeoutMs: number;
+  /** Of each thread. */
+  maxVectors: number;
+}
+
+/** How answers are cached, as a rule or a client says. */
+export interface CacheSettings {
+  type: 'exact-match' | 'semantic';
+  ttlMs: number;
+  namespace: string;
+  /** The least cosine at which two questions count as one. */
+  similarityThreshold: number;
+}
+
+export interface CacheRule {
+  id: string;
+  match: RuleMatch;
+  /** Undefined: nothing is cached, whatever the client asks. */
+  cache: RuledCache | undefined;
+}
+
+export interface RuledCache extends CacheSettings {
+  /** Who gets the answers of one principal beside it; `team`: those whose first team is the same. */
+  sharedWith: 'nobody' | 'team' | 'everyone';
+  /** Streams come as fast as they are taken, or at the pace of the original. */
+  replay: 'at-once' | 'paced';
+  /** Nothing of a semantic cache is served; what would have been is recorded. */
+  shadow: boolean;
 }
 
 /** How limits and budgets are counted where `store.counters` is Redis; `memory` is exact on one machine by itself. */
@@ -604,6 +651,8 @@ export interface ResponseSettings {
   keepMs: number;
   /** Of one turn: what was asked and answered. A larger one is not kept. */
   maxBytes: number;
+  /** Of one answer in the background: its events. */
+  maxEventBytes: number;
 }
 
 export interface Timeouts {

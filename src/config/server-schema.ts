@@ -102,6 +102,9 @@ const store = section(
     blobs: engine('disk', S3, '`s3://bucket/prefix`').describe(
       'Where uploaded files are kept: `blobs` in `data_dir`, or a bucket: `s3://KEY_ID:SECRET@bucket/prefix?region=…&endpoint=…`.',
     ),
+    cache: engine('memory', /^rediss?:\/\//, '`redis://host:6379/0`').describe(
+      'Where cached answers are kept beside the memory of this gateway: nowhere, or in a Redis for several gateways.',
+    ),
   }),
 );
 
@@ -119,6 +122,23 @@ const counters = section(
     ),
     max_cells: keyWithDefault(wholeNumber(1024, 4_194_304), 65_536).describe(
       'Counts kept in memory, 520 bytes each; further groups of a rule share one.',
+    ),
+  }),
+);
+
+const cache = section(
+  z.object({
+    max_bytes: keyWithDefault(wholeNumber(0, 64 * gibibyte), 67_108_864).describe(
+      'Memory for cached answers, over all threads; it is used as it fills. 0: nothing is cached.',
+    ),
+    max_entry_bytes: keyWithDefault(wholeNumber(1024, 268_435_456), 1_048_576).describe(
+      'Bound of one answer; a larger one is not cached.',
+    ),
+    timeout_ms: keyWithDefault(wholeNumber(1, 60_000), 100).describe(
+      'A Redis that takes longer counts as away, and the answer as not cached.',
+    ),
+    max_vectors: keyWithDefault(wholeNumber(1, 1_000_000), 20_000).describe(
+      'Questions that semantic caches remember in each thread; the oldest make room.',
     ),
   }),
 );
@@ -174,6 +194,9 @@ const responses = section(
     keep_days: keyWithDefault(wholeNumber(1, 3_650), 30).describe('For so long.'),
     max_bytes: keyWithDefault(wholeNumber(1, gibibyte), 4_194_304).describe(
       'Of one turn, what was asked and answered; a larger one is not kept.',
+    ),
+    max_event_bytes: keyWithDefault(wholeNumber(1, gibibyte), 16_777_216).describe(
+      'Of one answer in the background, the events that are kept for a day to be told again.',
     ),
   }),
 );
@@ -385,6 +408,22 @@ const mcp = section(
       'How long what a server lists is used again, where the server does not say.',
     ),
     max_children: keyWithDefault(wholeNumber(0, 10_000), 64).describe('Bound of processes of `mcp-server/stdio`.'),
+    code_ms: keyWithDefault(wholeNumber(100, 3_600_000), 60_000).describe(
+      'How long one run of code may take, calls of tools included.',
+    ),
+    code_cpu_ms: keyWithDefault(wholeNumber(10, 600_000), 2000).describe(
+      'How long one run of code may compute; waits for tools are not counted.',
+    ),
+    max_code_memory_bytes: keyWithDefault(wholeNumber(16_777_216, gibibyte), 67_108_864).describe(
+      'Bound of the memory of one run of code.',
+    ),
+    max_code_calls: keyWithDefault(wholeNumber(0, 100_000), 100).describe('Bound of the calls of one run of code.'),
+    max_code_runs: keyWithDefault(wholeNumber(1, 256), 4).describe(
+      'Bound of runs of code at once, each on a thread of its own; more are refused.',
+    ),
+    on_changed_tool: keyWithDefault(z.enum(['warn', 'refuse']), 'warn').describe(
+      'What happens with a tool whose description, schema or hints are not those that were seen first: it is told, or neither listed nor called.',
+    ),
     secret: optionalKey(secretText(4096)).describe(
       'Seals sessions and tokens of MCP; the same on all gateways of a cluster. By default made and kept in `data_dir`.',
     ),
@@ -484,6 +523,7 @@ export const serverSchema = z.object({
   files: files.describe('Whose the files are that callers upload.'),
   batches: batches.describe('How batches are run.'),
   responses: responses.describe('How answers of `/responses` are kept.'),
+  cache: cache.describe('Bounds of cached answers.'),
   ledger: ledger.describe('How the ledger is kept.'),
   metrics: metrics.describe('What metrics tell apart.'),
   routing: routing.describe('When a target of virtual models is out, and how often it is tried again.'),

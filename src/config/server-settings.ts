@@ -31,7 +31,7 @@ export function serverSettings(
   { upstream, prices }: Pick<ServerSettings, 'upstream' | 'prices'>,
 ): ServerSettings {
   const { listen, operator, limits, timeouts, cors, counters, files, batches, ledger, metrics } = written;
-  const { responses, routing, otel, mcp, media, request_log: requestLog } = written;
+  const { responses, cache, routing, otel, mcp, media, request_log: requestLog } = written;
   const port = overrides.port ?? listen.port;
   return {
     listen: {
@@ -103,6 +103,13 @@ export function serverSettings(
       keep: responses.keep,
       keepMs: responses.keep_days * 86_400_000,
       maxBytes: responses.max_bytes,
+      maxEventBytes: responses.max_event_bytes,
+    },
+    cache: {
+      maxBytes: cache.max_bytes,
+      maxEntryBytes: cache.max_entry_bytes,
+      timeoutMs: cache.timeout_ms,
+      maxVectors: cache.max_vectors,
     },
     ledger: {
       enabled: ledger.enabled,
@@ -149,6 +156,12 @@ export function serverSettings(
       maxTools: mcp.max_tools,
       listTtlMs: mcp.list_ttl_ms,
       maxChildren: mcp.max_children,
+      codeMs: mcp.code_ms,
+      codeCpuMs: mcp.code_cpu_ms,
+      maxCodeMemoryBytes: mcp.max_code_memory_bytes,
+      maxCodeCalls: mcp.max_code_calls,
+      maxCodeRuns: mcp.max_code_runs,
+      onChangedTool: mcp.on_changed_tool,
       ...(mcp.secret !== undefined && { secret: mcp.secret }),
     },
     ...(written.gateway_id !== undefined && { gatewayId: written.gateway_id }),

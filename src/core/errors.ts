@@ -39,6 +39,8 @@ export interface ErrorContext {
   wanted?: readonly string[];
   /** `detail` or `operatorDetail` holds what a provider said, which may quote the request. */
   providerWords?: true;
+  /** What stands beside `error` in its body, in the forms of OpenAI: what guardrails found, never what they read. */
+  beside?: Readonly<Record<string, unknown>>;
   /** What was thrown; for the log only. */
   cause?: unknown;
 }

@@ -108,6 +108,8 @@ export interface SinkTap {
 export interface ResponseSink {
   /** Names are lower case; values are checked for control characters here and nowhere else. */
   start(status: number, headers: readonly string[]): void;
+  /** Before `start`, of an answer that may be given in the very turn of its request. Absent: nothing depends on it. */
+  waitForNextTurn?(): void;
   /**
    * Takes a chunk; the bytes are kept by reference until they have left, so the caller must not change them.
    * Returns false when more than the high watermark waits: stop writing until `onDrained`.

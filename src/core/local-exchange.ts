@@ -41,6 +41,21 @@ const NO_PARAMS: PathParams = {};
 const NOTHING = Buffer.alloc(0);
 const KEEPS_NOTHING = (): void => {};
 
+/** The headers of a request that brings these and JSON. */
+export function localHeaders(headers: LocalRequest['headers']): HeadersOfInterest {
+  return {
+    contentType: 'application/json',
+    accept: undefined,
+    traceparent: headers?.traceparent,
+    tracestate: headers?.tracestate,
+    idempotencyKey: undefined,
+    range: undefined,
+    query: undefined,
+    tfy: headers?.tfy,
+    forwardable: headers?.forwardable,
+  };
+}
+
 /**
  * A request that the gateway itself makes: a line of a batch, a turn of a socket or of an agent, an answer in the
  * background. The pipeline runs it as one of a client, and its receiver stands in the place of the client.
@@ -74,17 +89,7 @@ export class LocalExchange implements Exchange {
     this.requestId = requestId;
     this.body = body;
     this.bytesIn = body.length;
-    this.headers = {
-      contentType: 'application/json',
-      accept: undefined,
-      traceparent: headers?.traceparent,
-      tracestate: headers?.tracestate,
-      idempotencyKey: undefined,
-      range: undefined,
-      query: undefined,
-      tfy: headers?.tfy,
-      forwardable: headers?.forwardable,
-    };
+    this.headers = localHeaders(headers);
     this.#sink = new ReceiverSink(receiver);
     this.sink = this.#sink;
     this.scan = request.scan(this);

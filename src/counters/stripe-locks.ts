@@ -24,7 +24,7 @@ export class StripeLocks {
   #section = 0;
   #word = 0;
 
-  constructor(layout: SharedLayout, thread: number) {
+  constructor(layout: Pick<SharedLayout, 'locks' | 'header'>, thread: number) {
     if (thread > MOST_THREADS) throw new RangeError(`more than ${MOST_THREADS} threads`);
     this.#locks = layout.locks;
     this.#header = layout.header;

@@ -5,11 +5,10 @@ import type { Log } from '../core/log.ts';
 import { withoutBasePath } from '../edge/routes.ts';
 import type { BlobStore } from '../files/blob-store.ts';
 import {
-  advancePiece,
+  advancePieces,
   type BatchStatus,
   beginBatch,
   changeBatch,
-  claimPiece,
   type FinalStatus,
   findBatch,
   forgetLines,
@@ -21,7 +20,7 @@ import {
   openBatches,
   pageOfBatches,
   piecesOf,
-  resultsOf,
+  resultPage,
   type StoredBatch,
 } from '../store/batches.ts';
 import type { Database } from '../store/database.ts';
@@ -123,15 +122,14 @@ export class BatchService {
       }
       case 'cancel':
         return this.#cancel(question.id, question.owners, now);
-      case 'claim': {
-        const lease = { by: keeperOf(gatewayId, thread), until: now + LEASE_MS };
-        return { kind: 'piece', piece: await claimPiece(database, this.#place, lease, now) };
-      }
       case 'advance': {
+        const { progresses, claims } = question;
         const lease = { by: keeperOf(gatewayId, thread), until: now + LEASE_MS };
-        const goOn = await advancePiece(database, question.progress, lease, now);
-        if (question.progress.state !== 'runs' || !goOn) this.#lookIn(SOON_MS);
-        return { kind: 'advanced', goOn };
+        const advanced = await advancePieces(database, progresses, claims ? this.#place : undefined, lease, now);
+        // Where nobody takes on more it may be over.
+        const isLast = advanced.claimed === undefined && progresses.some(({ state }) => state !== 'runs');
+        if (isLast || advanced.goOn.includes(false)) this.#lookIn(SOON_MS);
+        return { kind: 'advanced', advanced };
       }
     }
   }
@@ -243,7 +241,7 @@ export class BatchService {
     try {
       const checked = await checkInput(blob, {
         maxLineBytes: settings().limits.maxBodyBytes,
-        endpoint: withoutBasePath(batch.endpoint),
+        endpoint: batch.endpoint,
         withoutBasePath,
       });
       if ('faults' in checked) await this.#fail(batch, checked.faults);
@@ -292,7 +290,7 @@ export class BatchService {
           blobs,
           input,
           maxLineBytes: settings().limits.maxBodyBytes,
-          results: (from) => resultsOf(database, batch.id, from),
+          results: (from) => resultPage(database, batch.id, from),
           goOn: async () => {
             if (this.#isClosing) throw new Closing();
             if (performance.now() - keptAt < LEASE_MS / 3) return;

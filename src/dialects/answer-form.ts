@@ -22,10 +22,22 @@ export interface AnswerForm {
    * form has no such way.
    */
   toEvents?(answer: Buffer, context: AnswerContext): OrError<Buffer>;
+  /**
+   * Bytes of whatever media type as the events of this form, piece by piece as they come, for a client that asked for a
+   * stream: one writer per answer. Absent: they become events when they are whole.
+   */
+  eventsOfBytes?(): ByteEventWriter;
   /** A whole stream as one answer, for a client that asked for none; absent: this form has no such way. */
   toWhole?(events: Buffer): OrError<Buffer>;
   /** For answers that hold vectors. Absent: this form has none. */
   readonly vectors?: VectorForm;
+}
+
+export interface ByteEventWriter {
+  /** Undefined: too few came yet for an event. */
+  write(bytes: Buffer): Buffer | undefined;
+  /** What was held back, and the form's own end. */
+  end(): Buffer;
 }
 
 /** Vectors in answers: some providers know one way of writing them, whatever they are asked for. */

@@ -11,6 +11,7 @@ import type { ServedAs } from '../inference/served-as.ts';
 import type { Usage } from '../inference/usage.ts';
 import type { RareCounts } from '../inference/usage-counters.ts';
 import type { AnswerContext, AnswerForm, VectorEncoding } from './answer-form.ts';
+import type { GuardedForm } from './guarded-form.ts';
 
 export type { AnswerContext } from './answer-form.ts';
 
@@ -29,7 +30,9 @@ export type FormName =
   | 'openai-images'
   | 'openai-image-edits'
   | 'openai-image-variations'
-  | 'openai-responses';
+  | 'openai-responses'
+  | 'openai-input-tokens'
+  | 'openai-compaction';
 
 /**
  * What is to be known of one API form whoever speaks it, client or provider. Pure: bytes in, values or bytes out. A
@@ -83,8 +86,24 @@ export interface Dialect extends ApiForm {
    * answers are not ended early.
    */
   followStream?(context: AnswerContext): StreamFollower;
+  /** How two requests are known to be one; absent: its answers are not cached. */
+  readonly cached?: CachedForm;
+  /** Where its words stand, for guardrails. Absent: it has none that they could read. */
+  readonly guarded?: GuardedForm;
   /** Absent: its answers are not kept. */
   readonly conversation?: DialectConversation;
+}
+
+/** What of a form matters to a cache of its answers. Requests are JSON objects. */
+export interface CachedForm {
+  /** Keys of requests that change nothing of an answer: who asks, and where providers file it. */
+  readonly leaveOut: readonly string[];
+  /** Keys with the JSON of a value at which no answer is cached: its provider keeps it, and later requests go on from it. */
+  readonly never?: Readonly<Record<string, string>>;
+  /** A key whose texts may begin with a line about the client: that line is left out. */
+  readonly attribution?: { readonly key: string; readonly begins: string };
+  /** Texts that only answers have which were broken off or refused. */
+  readonly unfinished: readonly string[];
 }
 
 /** How a form whose answers are kept goes on from them. */
@@ -93,6 +112,22 @@ export interface DialectConversation {
   turnItems(body: Buffer, peeked: PeekedRequest): string;
   /** The request with the `items` before it in the body. `passes`: it goes to a provider of this form, which made none of them. */
   continued(body: Buffer, peeked: PeekedRequest, items: string, passes: boolean): OrError<ContinuedRequest>;
+  /** Its answer is no turn: nothing is kept of it or added. */
+  readonly onlyReads?: true;
+  /** Items of answers that the turn names by id alone: id of the item → id of the answer. Absent: it cannot. */
+  references?(body: Buffer, peeked: PeekedRequest): ReadonlyMap<string, string>;
+  /** The request with these items in the place of their ids. */
+  withItems?(body: Buffer, peeked: PeekedRequest, items: ReadonlyMap<string, object>): OrError<ContinuedRequest>;
+  /** Absent: nothing of this form is answered in the background. */
+  readonly background?: DialectBackground;
+}
+
+/** How answers of a form are made while nobody waits for them. */
+export interface DialectBackground {
+  /** The same request as somebody asks it who waits for the events of its answer. */
+  foreground(body: Buffer, peeked: PeekedRequest): OrError<ContinuedRequest>;
+  /** The answer before anything of it is there. */
+  queued(body: Buffer, peeked: PeekedRequest, id: string, createdAt: number): JsonObject;
 }
 
 export interface ContinuedRequest {
@@ -241,6 +276,8 @@ export interface ConversationState {
   readonly conversationId: string | undefined;
   /** That answer, where its items stand in the body instead. */
   readonly continuedFrom?: string | undefined;
+  /** The conversation whose items stand in the body instead. */
+  readonly continuedIn?: string | undefined;
   /** Its answer is to be kept. */
   readonly stores: boolean;
   /** Nobody waits for its answer: it is asked for later. */

@@ -13,7 +13,8 @@ export interface Cors {
 /** What of an answer a program in a browser may read: ours, and what passes of a provider's rate headers. */
 const exposed = [
   ...['x-request-id', 'x-sluice-exchange-id', 'x-upstream-request-id', 'server-timing'],
-  ...['x-tfy-resolved-model', 'x-tfy-applied-rules'],
+  ...['x-tfy-resolved-model', 'x-tfy-applied-rules', 'x-tfy-cache-status', 'x-tfy-cached-trace-id'],
+  ...['x-tfy-cache-similarity-score', 'age'],
   ...['retry-after', 'retry-after-ms', 'x-should-retry'],
   ...rateHeaders('x-ratelimit', RATES, ['requests', 'tokens']),
   ...rateHeaders('anthropic-ratelimit', ['requests', 'tokens', 'input-tokens', 'output-tokens'], RATES),

@@ -9,6 +9,7 @@ const MAX_FAULTS = 10;
 const LINE_FEED = 0x0a;
 const OPEN_BRACE = 0x7b;
 const WHOLE = { fault: undefined };
+const POST = Buffer.from('"POST"');
 const KEYS = new PeekKeys(['custom_id', 'method', 'url', 'body']);
 
 export interface LineFault {
@@ -153,7 +154,7 @@ export function readBatchLine(line: Buffer): BatchLine | string {
   if (customId === undefined || customId === '' || customId.length > MAX_CUSTOM_ID_CHARACTERS) {
     return `\`custom_id\` has to be a text of 1 to ${MAX_CUSTOM_ID_CHARACTERS} characters`;
   }
-  if (textOf(method) !== 'POST') return '`method` has to be "POST"';
+  if (!method?.equals(POST) && textOf(method) !== 'POST') return '`method` has to be "POST"';
   const path = textOf(url);
   if (!path?.startsWith('/')) return '`url` has to be the path of an endpoint, as "/v1/chat/completions"';
   if (body?.[0] !== OPEN_BRACE) return '`body` has to be an object';

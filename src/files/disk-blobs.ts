@@ -99,6 +99,11 @@ export class DiskBlobs implements BlobStore {
     });
   }
 
+  /** The name of one that is on its way stays, its bytes go. */
+  empty(id: string): Promise<void> {
+    return guarded(async () => (await open(this.#incoming(id), 'w', 0o600)).close());
+  }
+
   /** All that ever had blobs on their way. */
   static async ownersIn(folder: string): Promise<string[]> {
     const names = await guarded(() => namesIn(folder));

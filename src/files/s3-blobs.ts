@@ -6,6 +6,8 @@ import { type S3Client, s3Fault } from './s3-client.ts';
 /** So much of a blob is sent or read at once, and in memory. S3 takes parts from 5 MiB on. */
 const PART_BYTES = 8_388_608;
 const READ_BYTES = 1_048_576;
+/** Of uploads that failed because the bucket was away; what is left of further ones goes at the next start. */
+const MAX_OWED = 10_000;
 
 /**
  * Blobs as objects of a bucket. A blob is first a file in `incoming` of the data folder, so that a client that sends slowly
@@ -15,6 +17,9 @@ const READ_BYTES = 1_048_576;
 export class S3Blobs implements BlobStore {
   readonly #client: S3Client;
   readonly #spool: DiskBlobs;
+  /** Objects that are to go and that the bucket did not take away yet. */
+  readonly #owed = new Set<string>();
+  #isPaying = false;
 
   constructor(client: S3Client, spool: DiskBlobs) {
     this.#client = client;
@@ -29,6 +34,7 @@ export class S3Blobs implements BlobStore {
     const answer = await this.#client.send({ method: 'HEAD', id });
     if (answer.status === 404) return undefined;
     if (answer.status !== 200) throw s3Fault(answer);
+    this.#pay();
     return new S3Reader(this.#client, id, Number(headerOf(answer, 'content-length')));
   }
 
@@ -55,6 +61,31 @@ export class S3Blobs implements BlobStore {
     return ids.length;
   }
 
+  /** Its object may be there, and the bucket does not take it away now: it goes as soon as the bucket answers again. */
+  async owe(id: string): Promise<void> {
+    try {
+      await this.#spool.empty(id);
+    } catch {
+      // The disk fails as well: its bytes stay until the object is gone.
+    }
+    if (this.#owed.size < MAX_OWED) this.#owed.add(id);
+  }
+
+  /** The bucket answers. */
+  async #pay(): Promise<void> {
+    if (this.#isPaying || this.#owed.size === 0) return;
+    this.#isPaying = true;
+    try {
+      for (const id of this.#owed) {
+        await this.remove(id);
+        this.#owed.delete(id);
+      }
+    } catch {
+      // It is away again: the next answer says when it is back.
+    }
+    this.#isPaying = false;
+  }
+
   /** The object alone. */
   async delete(id: string): Promise<void> {
     const answer = await this.#client.send({ method: 'DELETE', id });
@@ -66,6 +97,7 @@ export class S3Blobs implements BlobStore {
     if (blob.bytes <= PART_BYTES) {
       const answer = await this.#client.send({ method: 'PUT', id, body: await part(blob, 0) });
       if (answer.status !== 200) throw s3Fault(answer);
+      this.#pay();
       return;
     }
     const begun = await this.#client.send({ method: 'POST', id, query: 'uploads=' });
@@ -86,6 +118,7 @@ export class S3Blobs implements BlobStore {
       const done = await this.#client.send({ method: 'POST', id, query: `uploadId=${uploadId}`, body });
       // S3 may begin with 200 and fail afterwards.
       if (done.status !== 200 || done.body.includes('<Error>')) throw s3Fault(done);
+      this.#pay();
     } catch (error) {
       // Its parts would be paid for; a rule of the bucket removes those of a gateway that died.
       await this.#client.send({ method: 'DELETE', id, query: `uploadId=${uploadId}` }).catch(() => undefined);
@@ -145,7 +178,8 @@ class S3Writer implements BlobWriter {
     try {
       if (this.#isSent) await this.#store.delete(this.#id);
     } catch {
-      // The file stays and says at the next start that the object is to go.
+      // Its name stays on the disk, and says at the next start as well that the object is to go.
+      await this.#store.owe(this.#id);
       return;
     }
     await this.#file.discard();

@@ -14,6 +14,7 @@ export type Operation =
   | 'responses'
   | 'messages'
   | 'count-tokens'
+  | 'compaction'
   /** Nobody reads what is asked: the request is passed on as it is. */
   | 'raw';
 
@@ -49,6 +50,7 @@ export const MODEL_TYPES_OF: Readonly<Record<Operation, readonly ModelType[]>> =
   // Further forms of a chat: a model that chats can be asked in them.
   responses: ['responses', 'chat'],
   messages: ['chat'],
-  'count-tokens': ['chat'],
+  'count-tokens': ['chat', 'responses'],
+  compaction: ['responses', 'chat'],
   raw: [],
 };

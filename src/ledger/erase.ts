@@ -1,5 +1,6 @@
 import { eraseKeysOf, workingKeysOf } from '../store/api-keys.ts';
 import { eraseBatchesOf } from '../store/batches.ts';
+import { eraseConversationsOf } from '../store/conversations.ts';
 import type { Database, DatabaseTransaction } from '../store/database.ts';
 import { withoutTraces } from '../store/erase-traces.ts';
 import { eraseFilesOf } from '../store/files.ts';
@@ -63,6 +64,7 @@ export async function erasePerson(database: Database, person: Person): Promise<E
         await eraseFilesOf(transaction.query, person.subject, replace(person.subject), Date.now());
         await eraseResponsesOf(transaction.query, person.subject);
         await eraseBodiesOf(transaction, person.subject);
+        await eraseConversationsOf(transaction.query, person.subject);
         await eraseBatchesOf(transaction.query, person.subject, replace(person.subject), Date.now());
       }
       const keys =

@@ -130,6 +130,7 @@ export function exportedRow(
     attempts: numbers.attempts ?? null,
     failed_attempts: detail.failed_attempts ?? null,
     applied_rules: parsed(labels?.rules),
+    guardrails: detail.guardrails ?? null,
     charges: parsed(labels?.charges),
     usage_source: labels?.usage_source ?? null,
     ...countersOf(usageOfRow(row, detail)),

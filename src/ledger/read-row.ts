@@ -20,9 +20,11 @@ const COUNTERS_IN_NUMBERS = NUMBER_COUNTERS.filter(
 const detailSchema = z.looseObject({
   request_id: z.string().optional(),
   failed_attempts: z.array(z.unknown()).optional(),
+  guardrails: z.array(z.unknown()).optional(),
   error_detail: z.string().optional(),
   usage: z.record(z.string(), z.number()).optional(),
   served_as: z.record(z.string(), z.string()).optional(),
+  cache: z.record(z.string(), z.unknown()).optional(),
   unknown_cost: z.object({ part: z.string(), charged_nano_usd: z.number().optional() }).optional(),
 });
 

@@ -55,6 +55,8 @@ export async function readReceipt(database: Database, id: string): Promise<Recei
       attempts: known(numbers.attempts),
       failed_attempts: detail.failed_attempts ?? [],
       applied_rules: parsed(labels?.rules) ?? null,
+      cache: detail.cache ?? null,
+      guardrails: detail.guardrails ?? [],
     },
     outcome: {
       status: row.status,

@@ -8,29 +8,36 @@ export interface RowDetail {
   readonly request_id?: string | undefined;
   /** `{target, error, ms, status, why, nano_usd}` of each attempt before the last. */
   readonly failed_attempts?: readonly unknown[] | undefined;
+  /** What each guard came to: `{guardrail, hook, operation, strategy, result, ms, detail}`. */
+  readonly guardrails?: readonly unknown[] | undefined;
   readonly error_detail?: string | undefined;
   /** Counts by the columns of their counters. */
   readonly usage?: Readonly<Record<string, number>> | undefined;
   /** Tier, speed and geography, where they are not the provider's default. */
   readonly served_as?: Readonly<Record<string, string>> | undefined;
+  /** `{status, type, from, saved_nano_usd, similarity}` of an exchange that asked the cache. */
+  readonly cache?: unknown;
   readonly unknown_cost?: { readonly part: string; readonly charged_nano_usd?: number | undefined } | undefined;
 }
 
 /** Undefined: nothing of it. */
 export function detailOf(record: RecordView): string | undefined {
-  const { id, requestId, attemptsJson, errorDetail, usage } = record;
+  const { id, requestId, attemptsJson, guardrailsJson, cacheJson, errorDetail, usage } = record;
   const unknownCost = saidOf(record.unknownCost);
   const rare = usage?.rare;
   const servedAs = usage?.servedAs;
-  if (requestId === id && attemptsJson === undefined && errorDetail === undefined) {
-    if (rare === undefined && servedAs === undefined && unknownCost === undefined) return undefined;
+  if (requestId === id && attemptsJson === undefined && errorDetail === undefined && cacheJson === undefined) {
+    if (guardrailsJson === undefined && rare === undefined && servedAs === undefined && unknownCost === undefined)
+      return undefined;
   }
   return JSON.stringify({
     ...(requestId !== id && { request_id: storableText(requestId) }),
     ...(attemptsJson !== undefined && { failed_attempts: JSON.parse(attemptsJson) }),
+    ...(guardrailsJson !== undefined && { guardrails: JSON.parse(guardrailsJson) }),
     ...(errorDetail !== undefined && { error_detail: storableText(errorDetail) }),
     ...(rare !== undefined && { usage: countColumns(rare) }),
     ...(servedAs !== undefined && { served_as: termColumns(servedAs) }),
+    ...(cacheJson !== undefined && { cache: JSON.parse(cacheJson) }),
     ...(unknownCost !== undefined && { unknown_cost: unknownCostColumns(unknownCost) }),
   } satisfies RowDetail);
 }

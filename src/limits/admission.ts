@@ -12,8 +12,10 @@ export interface AdmissionRequest {
   readonly model: string;
   /** Further names that rules may mean: the slug of a virtual model, and its target last; absent: it has none. */
   readonly names?: readonly string[] | undefined;
-  /** The target that is tried: its price is the forecast of the request's cost. Undefined: a tool, which has no price. */
+  /** The target that is tried: its price is the forecast of the request's cost. Undefined: a tool. */
   readonly target: Target | undefined;
+  /** Of a tool, integer nano-dollars; absent: no price is known. */
+  readonly costNanoUsd?: number | undefined;
   readonly bodyBytes: number;
   /** `max_tokens`, of each choice; undefined where the client set none. */
   readonly maxOutputTokens: number | undefined;

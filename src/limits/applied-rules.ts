@@ -9,7 +9,7 @@ import type { LimitLeg } from './limit-rules.ts';
  */
 
 /** JSON for a header: letters beyond ASCII are written as escapes. */
-function asciiJson(value: object): string {
+export function asciiJson(value: object): string {
   return JSON.stringify(value).replace(
     /[\x7f-\uffff]/g,
     (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, '0')}`,

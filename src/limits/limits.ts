@@ -169,12 +169,12 @@ class ConfiguredLimits implements Limits {
 
   /** The most it can be: in which tier a request is served is known with its answer. */
   #cost(
-    { target, servedAs, counted }: AdmissionRequest,
+    { target, servedAs, counted, costNanoUsd }: AdmissionRequest,
     inputTokens: number,
     outputTokens: number,
     nowMs: number,
   ): number | undefined {
-    if (target === undefined) return undefined;
+    if (target === undefined) return costNanoUsd;
     this.#usage.inputTokens = inputTokens;
     this.#usage.outputTokens = outputTokens;
     this.#usage.servedAs = servedAs;

@@ -9,17 +9,21 @@ export function toolModel(server: string, tool: string): string {
 }
 
 /**
- * The rate limits that calls of tools are held against: those that name tools (`mcp:<server>/<tool>`) and count requests
- * or what is open. A rule for all models is one of models, and must not be used up by tools.
+ * The limits that calls of tools are held against: those that name tools (`mcp:<server>/<tool>`), and count anything but
+ * tokens. A rule for all models is one of models, and must not be used up by tools.
  */
 export function toolRules({
   rateLimits,
-}: Pick<Configuration, 'rateLimits'>): Pick<Configuration, 'rateLimits' | 'budgets'> {
-  const isForTools = ({ match, counts }: RateLimitRule): boolean =>
-    (counts === 'requests' || counts === 'concurrent') &&
-    (match.models?.in?.some((model) => model.startsWith(TOOL_PREFIX)) ?? false);
+  budgets,
+}: Pick<Configuration, 'rateLimits' | 'budgets'>): Pick<Configuration, 'rateLimits' | 'budgets'> {
   return {
-    rateLimits: rateLimits.map((rules) => rules.filter(isForTools)).filter(({ length }) => length > 0),
-    budgets: [],
+    rateLimits: rateLimits
+      .map((rules) => rules.filter((rule) => rule.counts !== 'tokens' && namesTools(rule)))
+      .filter(({ length }) => length > 0),
+    budgets: budgets.filter((budget) => namesTools(budget) && budget.limits.every(({ counts }) => counts === 'cost')),
   };
+}
+
+function namesTools({ match }: Pick<RateLimitRule, 'match'>): boolean {
+  return match.models?.in?.some((model) => model.startsWith(TOOL_PREFIX)) ?? false;
 }

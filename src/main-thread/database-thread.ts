@@ -10,7 +10,7 @@ import { DatabaseAway } from '../store/store-fault.ts';
 import { errorOf } from '../store/thrown.ts';
 import type { MetricRegistry } from '../telemetry/metric-registry.ts';
 import { RecordFrame } from '../telemetry/record-frame.ts';
-import type { BatchAnswerMessage, BatchWorkMessage } from '../threads/batch-messages.ts';
+import { type BatchAnswerMessage, type BatchWorkMessage, buffersOf } from '../threads/batch-messages.ts';
 import type {
   DatabaseQuestion,
   DatabaseThreadData,
@@ -177,8 +177,10 @@ export class DatabaseThread implements MainService {
       case 'issuer-key-unknown':
         this.#post({ type: 'news', news: message });
         return;
-      case 'files-ask':
       case 'batches-ask':
+        this.#post({ type: 'thread-asks', message }, buffersOf(message.question));
+        return;
+      case 'files-ask':
       case 'responses-ask':
         this.#post({ type: 'thread-asks', message });
     }

@@ -1,8 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { MessageChannel, Worker } from 'node:worker_threads';
+import { z } from 'zod';
 import type { Configuration } from '../config/configuration.ts';
+import { GatewayError } from '../core/errors.ts';
+import type { OrError } from '../core/exchange.ts';
 import type { Log } from '../core/log.ts';
-import type { AdminRoute } from '../operator/admin/admin-route.ts';
+import type { AdminAnswer, AdminRoute } from '../operator/admin/admin-route.ts';
 import type { MetricRegistry } from '../telemetry/metric-registry.ts';
 import type {
   FromMcpThread,
@@ -28,7 +31,9 @@ export interface McpServiceOptions {
 /** Longer than a process of a server is given to end. */
 const CLOSE_MS = 5_000;
 const ASK_MS = 5_000;
-const NOTHING: McpCounts = { clientSessions: 0, serverSessions: 0, children: 0, calls: [] };
+type Answer = Extract<FromMcpThread, { number: number }>;
+const approval = z.object({ tools: z.array(z.string()).optional() });
+const NOTHING: McpCounts = { clientSessions: 0, serverSessions: 0, children: 0, calls: [], changedTools: [] };
 
 /**
  * The main thread's side of the thread of MCP (mcp-thread/): begins it with the first request, or never, connects each
@@ -36,7 +41,8 @@ const NOTHING: McpCounts = { clientSessions: 0, serverSessions: 0, children: 0, 
  */
 export class McpService implements MainService {
   readonly #options: McpServiceOptions;
-  readonly #asked = new Map<number, (servers: readonly McpServerState[]) => void>();
+  /** By number: whoever waits for what the thread answers, as the message that it is. */
+  readonly #asked = new Map<number, (answer: Answer) => void>();
   #worker: Worker | undefined;
   #counts = NOTHING;
   #number = 0;
@@ -59,14 +65,42 @@ export class McpService implements MainService {
     this.#options.relayThreads.tell(message.thread, { type: 'mcp', port: port2 }, [port2]);
   }
 
-  /** `GET /admin/mcp-servers`. */
-  adminRoute(): AdminRoute {
-    return {
-      method: 'GET',
-      path: '/admin/mcp-servers',
-      summary: 'MCP servers: health, era, tools that were seen, sessions.',
-      handle: async () => ({ status: 200, json: { data: (await this.#servers()).map(shown) } }),
-    };
+  adminRoutes(): AdminRoute[] {
+    return [
+      {
+        method: 'GET',
+        path: '/admin/mcp-servers',
+        summary: 'MCP servers: health, era, tools that were seen, those that changed since, sessions.',
+        handle: async () => ({ status: 200, json: { data: (await this.#servers()).map(shown) } }),
+      },
+      {
+        method: 'POST',
+        path: '/admin/mcp-servers/:name/approve',
+        summary: 'Takes tools of an MCP server as they are now, which changed since they were first seen.',
+        requestBody: {
+          type: 'object',
+          properties: { tools: { type: 'array', items: { type: 'string' }, description: 'Absent: all that changed.' } },
+        },
+        handle: ({ parameters, body }) => this.#approve(parameters['name'] ?? '', body),
+      },
+    ];
+  }
+
+  async #approve(server: string, body: unknown): Promise<OrError<AdminAnswer>> {
+    if (!this.#options.configuration().mcpServers.some(({ name }) => name === server)) {
+      const detail = `There is no MCP server \`${server.slice(0, 128)}\`.`;
+      return new GatewayError('not_found', { detail });
+    }
+    const written = approval.safeParse(body ?? {});
+    if (!written.success) {
+      return new GatewayError('invalid_parameter', { param: 'tools', detail: '`tools` is a list of names of tools.' });
+    }
+    const { tools } = written.data;
+    this.#running();
+    const answer = await this.#ask((number) => ({ type: 'approve', number, server, tools }));
+    if (answer?.type !== 'approved') return new GatewayError('mcp_unavailable', { retryAfterMs: 1000 });
+    const { approved } = answer;
+    return { status: 200, json: { approved }, changed: approved };
   }
 
   async close(): Promise<void> {
@@ -103,13 +137,13 @@ export class McpService implements MainService {
     else if (message.type === 'log') this.#options.writeLine(message.line);
     else if (message.type === 'closed') this.#onClosed?.();
     else {
-      this.#asked.get(message.number)?.(message.servers);
+      this.#asked.get(message.number)?.(message);
       this.#asked.delete(message.number);
     }
   }
 
   /** From the manifests alone where the thread has not begun, or does not answer. */
-  #servers(): Promise<readonly McpServerState[]> {
+  async #servers(): Promise<readonly McpServerState[]> {
     const written = this.#options.configuration().mcpServers.map(({ name, kind, description }) => ({
       name,
       kind,
@@ -117,19 +151,25 @@ export class McpService implements MainService {
       status: 'unknown',
       sessions: 0,
     }));
-    if (!this.#worker) return Promise.resolve(written);
+    if (!this.#worker) return written;
+    const answer = await this.#ask((number) => ({ type: 'servers', number }));
+    return answer?.type === 'servers' ? answer.servers : written;
+  }
+
+  /** Undefined: it did not answer in time. */
+  #ask(message: (number: number) => ToMcpThread): Promise<Answer | undefined> {
     this.#number += 1;
     const number = this.#number;
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
         this.#asked.delete(number);
-        resolve(written);
+        resolve(undefined);
       }, ASK_MS);
-      this.#asked.set(number, (servers) => {
+      this.#asked.set(number, (answer) => {
         clearTimeout(timer);
-        resolve(servers);
+        resolve(answer);
       });
-      this.#post({ type: 'servers', number });
+      this.#post(message(number));
     });
   }
 
@@ -142,6 +182,12 @@ export class McpService implements MainService {
     registry.single('gauge', 'mcp_client_sessions', 'Sessions of clients of MCP', () => this.#counts.clientSessions);
     registry.single('gauge', 'mcp_server_sessions', 'Sessions with MCP servers', () => this.#counts.serverSessions);
     registry.single('gauge', 'mcp_server_processes', 'Processes of MCP servers that run', () => this.#counts.children);
+    registry.family(
+      'gauge',
+      'mcp_changed_tools',
+      'Tools that are no longer what they were when they were approved',
+      () => this.#counts.changedTools.map(({ server, count }) => ({ labels: { server }, value: count })),
+    );
     const calls = (value: (call: McpCounts['calls'][number]) => number) => () =>
       this.#counts.calls.map((call) => ({
         labels: { server: call.server, outcome: call.outcome },
@@ -166,6 +212,6 @@ function partOf({ server, mcpServers }: Configuration): McpConfiguration {
   return { server, mcpServers };
 }
 
-function shown({ reason, era, tools, ...state }: McpServerState): object {
-  return { ...state, reason: reason ?? null, era: era ?? null, tools: tools ?? null };
+function shown({ reason, era, tools, changedTools = [], ...state }: McpServerState): object {
+  return { ...state, reason: reason ?? null, era: era ?? null, tools: tools ?? null, changed_tools: changedTools };
 }

@@ -1,7 +1,9 @@
 import { RefusingBudgets } from '../alerts/refusing-budgets.ts';
 import type { Configuration, ServerSettings } from '../config/configuration.ts';
 import { type AccessLog, createAccessLog } from '../telemetry/access-log.ts';
+import { CacheMetrics } from '../telemetry/cache-metrics.ts';
 import type { RecordView } from '../telemetry/exchange-record.ts';
+import { GuardrailMetrics } from '../telemetry/guardrail-metrics.ts';
 import { type BufferedDestination, bufferedDestination } from '../telemetry/line-destination.ts';
 import { createLog, type ProcessLog } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
@@ -20,6 +22,8 @@ export class Observation implements MainService {
   readonly #accessLog: AccessLog;
   readonly #ruleMetrics = new RuleMetrics();
   readonly #routingMetrics = new RoutingMetrics();
+  readonly #cacheMetrics = new CacheMetrics();
+  readonly #guardrailMetrics = new GuardrailMetrics();
   readonly #refusingBudgets: RefusingBudgets;
 
   constructor({ log, metrics }: ServerSettings, counters: SharedCounters) {
@@ -33,6 +37,8 @@ export class Observation implements MainService {
     });
     this.#ruleMetrics.register(this.metrics.registry);
     this.#routingMetrics.register(this.metrics.registry);
+    this.#cacheMetrics.register(this.metrics.registry);
+    this.#guardrailMetrics.register(this.metrics.registry);
     this.#refusingBudgets = new RefusingBudgets(this.log);
     this.#refusingBudgets.register(this.metrics.registry);
   }
@@ -43,6 +49,8 @@ export class Observation implements MainService {
     this.metrics.addAll(records);
     this.#ruleMetrics.addAll(records);
     this.#routingMetrics.addAll(records);
+    this.#cacheMetrics.addAll(records);
+    this.#guardrailMetrics.addAll(records);
     this.#accessLog.addAll(records);
   }
 

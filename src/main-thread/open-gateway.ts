@@ -1,4 +1,5 @@
 import type { Configuration } from '../config/configuration.ts';
+import { cacheRoutes } from '../operator/admin/cache.ts';
 import { tokenSources } from '../plugs.ts';
 import { HealthMemory } from '../routing/place.ts';
 import { loadOrMakeDefaultKey } from '../store/default-key.ts';
@@ -7,6 +8,7 @@ import { SharedCounters } from '../threads/shared-counters.ts';
 import { collectWhenIdle } from '../threads/steady-heap.ts';
 import { sideRequests } from '../upstream/side-requests.ts';
 import { AccountTokens } from './account-tokens.ts';
+import { CachedAnswers } from './cached-answers.ts';
 import type { DatabaseThread } from './database-thread.ts';
 import { LimitCounters } from './limit-counters.ts';
 import { McpService } from './mcp-service.ts';
@@ -68,6 +70,8 @@ export async function openGateway({
     log,
   });
   const health = new HealthMemory(() => limitCounters.counts.clock.now());
+  const cachedAnswers = new CachedAnswers({ configuration: () => inForce.configuration, log });
+  cachedAnswers.register(registry);
   const { hasIssuedKeys } = await database.open({
     configuration,
     counters: counters.buffer,
@@ -141,7 +145,7 @@ export async function openGateway({
     observation,
     database,
     targets,
-    routes: [mcp.adminRoute(), ...tail.routes()],
+    routes: [...cacheRoutes(cachedAnswers), ...mcp.adminRoutes(), ...tail.routes()],
   });
   const gateway = new RunningGateway({
     inForce,
@@ -157,6 +161,7 @@ export async function openGateway({
       accountTokens,
       priceRefresh,
       targets,
+      cachedAnswers,
       mcp,
       requestLog,
       tail,
@@ -175,6 +180,7 @@ export async function openGateway({
     counters: counters.buffer,
     counts: limitCounters.buffer,
     health: health.buffers,
+    answers: cachedAnswers.buffer,
     configuration: configurationForThreads(inForce, port, madeKey),
     tokens: accountTokens.tokens(),
     openapi: operatorPort.openapi,

@@ -4,6 +4,7 @@ import { Sweeper } from '../core/sweeper.ts';
 import { Front } from '../mcp/clients/front.ts';
 import { Seal } from '../mcp/clients/seal.ts';
 import { ServerRegistry } from '../mcp/servers/registry.ts';
+import { ToolPins } from '../mcp/servers/tool-pins.ts';
 import { readOrMakeSecret } from '../store/secret-file.ts';
 import { createLog } from '../telemetry/log.ts';
 import type {
@@ -16,6 +17,7 @@ import type {
 } from '../threads/mcp-messages.ts';
 import { OriginPools } from '../upstream/origin-pools.ts';
 import { sideRequests } from '../upstream/side-requests.ts';
+import { PinsFile } from './pins-file.ts';
 import { PortReply } from './port-reply.ts';
 
 /** How often idle sessions are looked for, and counts are told. */
@@ -48,11 +50,19 @@ const secret =
     () => crypto.randomUUID() + crypto.randomUUID(),
     (message) => log.warn({}, message),
   ));
+const pinsFile = new PinsFile(join(server.dataDir, 'mcp-tools.json'), log);
+const pins: ToolPins = new ToolPins({
+  text: await pinsFile.read(),
+  log,
+  onChange: () => pinsFile.write(() => pins.text()),
+});
 const registry = new ServerRegistry(configuration, {
   log,
   http: { pools, sweeper: new Sweeper(), bounds: () => configuration.server.mcp },
   side: sideRequests(() => configuration.server.upstream),
   users: { valuesOf: async () => undefined },
+  pins,
+  codeEntry: entryOf('code-thread'),
 });
 const front = new Front({ registry, seal: new Seal(secret), settings: () => configuration.server });
 
@@ -81,12 +91,18 @@ function onMessage(message: LaterMessage): void {
       send({ type: 'servers', number: message.number, servers });
       return;
     }
+    case 'approve': {
+      const approved = pins.approve(message.server, message.tools);
+      send({ type: 'approved', number: message.number, approved });
+      return;
+    }
     case 'close':
       clearInterval(ticking);
       front.close();
       registry.close();
       pools.destroy();
-      whenChildrenEnded(() => {
+      whenChildrenEnded(async () => {
+        await pinsFile.flush();
         send({ type: 'closed' });
         port.close();
       });
@@ -101,11 +117,12 @@ function serve(relay: MessagePort): void {
       open.get(message.id)?.gone();
       open.delete(message.id);
     } else if (message.type === 'full') open.get(message.id)?.full(message.full);
+    else if (message.type === 'held') open.get(message.id)?.holder.heard(message);
     else {
       const { request } = message;
       const { maxMessageBytes } = configuration.server.mcp;
       const reply = new PortReply(
-        request.id,
+        request,
         maxMessageBytes,
         (answer) => relay.postMessage(answer),
         () => {
@@ -142,10 +159,17 @@ function tick(): void {
     serverSessions: registry.sessions,
     children: registry.children,
     calls: [...calls.values()],
+    changedTools: registry.list().map(({ name }) => ({ server: name, count: pins.changed(name).length })),
   };
   const text = JSON.stringify(counts);
   if (text !== told) send({ type: 'counts', counts });
   told = text;
+}
+
+/** `.ts` in a clone, `.js` in the published package. */
+function entryOf(thread: string): URL {
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  return new URL(`../${thread}/${thread}.${extension}`, import.meta.url);
 }
 
 /** They were told to end, and are killed by then if they do not. */

@@ -1,5 +1,6 @@
 import type { Reply } from '../mcp/clients/reply.ts';
-import type { FromMcpPort, McpOutcome } from '../threads/mcp-messages.ts';
+import type { FromMcpPort, McpOutcome, McpRequest } from '../threads/mcp-messages.ts';
+import { ReplyHolder } from './reply-holder.ts';
 
 type Post = (message: FromMcpPort) => void;
 
@@ -8,6 +9,7 @@ export class PortReply implements Reply {
   onGone: (() => void) | undefined;
   over = false;
   readonly outcome: { -readonly [Key in keyof McpOutcome]: McpOutcome[Key] } = { failed: false, upstreamMs: 0 };
+  readonly holder: ReplyHolder;
   readonly #id: number;
   readonly #post: Post;
   readonly #maxBytes: number;
@@ -15,8 +17,9 @@ export class PortReply implements Reply {
   #waiting: string[] | undefined;
   #waitingBytes = 0;
 
-  constructor(id: number, maxBytes: number, post: Post, onOver: () => void) {
+  constructor({ id, holds }: McpRequest, maxBytes: number, post: Post, onOver: () => void) {
     this.#id = id;
+    this.holder = new ReplyHolder({ id, holds, outcome: this.outcome, post });
     this.#maxBytes = maxBytes;
     this.#post = post;
     this.#onOver = onOver;
@@ -58,6 +61,7 @@ export class PortReply implements Reply {
     if (this.over) return;
     this.over = true;
     this.#waiting = undefined;
+    this.holder.gone();
     this.onGone?.();
   }
 

@@ -36,6 +36,11 @@ export const inferenceParameters = {
     'x-tfy-cache-control',
     '`true`, `5m`, `1h` or a marker as JSON: what a translated request marks for the prompt cache of its provider',
   ),
+  CacheConfig: requestHeader(
+    'x-tfy-cache-config',
+    'JSON: answers are taken from the cache, and kept there for `ttl` seconds; see docs/caching.md',
+    { type: 'string', example: '{"type": "exact-match", "ttl": 600, "namespace": "default"}' },
+  ),
   RequestId: requestIdParameter,
   Traceparent: requestHeader('traceparent', 'W3C trace context, passed on to the provider'),
   Tracestate: requestHeader('tracestate', 'W3C trace context, passed on to the provider'),
@@ -66,6 +71,10 @@ const appliedRules = {
 export const upstreamHeaders = {
   'x-tfy-resolved-model': responseHeader('`account/model` that answered'),
   'x-upstream-request-id': responseHeader('The provider’s own request id'),
+  'x-tfy-cache-status': responseHeader('Where the cache was asked: `hit`, `miss`, `error` or `bypass`'),
+  'x-tfy-cached-trace-id': responseHeader('Of a hit, the trace of the exchange whose answer it is'),
+  'x-tfy-cache-similarity-score': responseHeader('Of a hit of a semantic cache, how alike the questions are'),
+  age: responseHeader('Of a hit, seconds since its answer came'),
   'retry-after': responseHeader('The provider’s'),
   'x-ratelimit-limit-requests': responseHeader('The provider’s, as all its `x-ratelimit-*`'),
   ...appliedRules,

@@ -84,6 +84,26 @@ export const jsonPaths = {
     answerDescription: 'The response',
     streams: true,
   }),
+  '/responses/input_tokens': endpoint({
+    summary: 'Count Response Tokens',
+    description:
+      'How many tokens a request for a response would have. Counted by the provider where it counts, else estimated: then `x-sluice-estimated: input_tokens` says so. Free of charge.',
+    operationId: 'countResponseTokens',
+    tag: 'Responses',
+    request: 'ResponseRequest',
+    answer: 'InputTokens',
+    answerDescription: 'The count',
+  }),
+  '/responses/compact': endpoint({
+    summary: 'Compact Response',
+    description:
+      'Makes a conversation short: its user messages and one `compaction` item. A provider without such an endpoint is asked for a summary.',
+    operationId: 'compactResponse',
+    tag: 'Responses',
+    request: 'ResponseRequest',
+    answer: 'Compaction',
+    answerDescription: 'The items that the conversation goes on from',
+  }),
   '/completions': endpoint({
     summary: 'Create Completion',
     description:
@@ -165,9 +185,28 @@ export const jsonSchemas = {
       include: { type: 'array', items: text, nullable: true },
       store: { type: 'boolean', nullable: true },
       previous_response_id: { type: 'string', nullable: true },
+      conversation: { description: 'An id, or an object with it' },
+      background: { type: 'boolean', nullable: true },
       temperature: { type: 'number', nullable: true },
       top_p: { type: 'number', nullable: true },
       metadata: { type: 'object', nullable: true, additionalProperties: text },
+    },
+  },
+  InputTokens: {
+    type: 'object',
+    required: ['object', 'input_tokens'],
+    properties: { object: { type: 'string', enum: ['response.input_tokens'] }, input_tokens: { type: 'integer' } },
+  },
+  Compaction: {
+    type: 'object',
+    required: ['id', 'object', 'output'],
+    additionalProperties: true,
+    properties: {
+      id: { type: 'string' },
+      object: { type: 'string', enum: ['response.compaction'] },
+      created_at: { type: 'integer' },
+      output: { type: 'array', items: { type: 'object', additionalProperties: true } },
+      usage: { type: 'object', nullable: true, additionalProperties: true },
     },
   },
   Response: {

@@ -2,7 +2,7 @@ import type { SpanNames } from '../config/configuration.ts';
 import { attemptSpanId, ownIds, parseTraceparent } from '../core/trace-context.ts';
 import type { RecordView } from '../telemetry/exchange-record.ts';
 import { SPAN_KIND, type Span, STATUS_ERROR } from './otlp-message.ts';
-import { answerAttributes, exchangeAttributes, operationOf, targetAttributes } from './span-names.ts';
+import { Attributes, answerAttributes, exchangeAttributes, operationOf, targetAttributes } from './span-names.ts';
 
 /** An attempt before the last one, as the record tells it. `ms`: how long it took. */
 interface FailedAttempt {
@@ -34,6 +34,7 @@ export function exchangeSpans(record: RecordView, names: SpanNames): Span[] {
       ...(record.status >= 500 || record.outcome === 'cut' ? { status: failure(record.errorCode) } : {}),
     },
   ];
+  if (record.guardrailsJson !== undefined) spans.push(...guardSpans(record, traceId, record.guardrailsJson));
   if (record.attempts === 0) return spans;
   const failed: FailedAttempt[] = record.attemptsJson === undefined ? [] : JSON.parse(record.attemptsJson);
   const failedMs = failed.reduce((sum, { ms }) => sum + ms, 0);
@@ -59,6 +60,40 @@ export function exchangeSpans(record: RecordView, names: SpanNames): Span[] {
     ...status,
   });
   return spans;
+}
+
+interface AskedGuard {
+  readonly guardrail: string;
+  readonly hook: string;
+  readonly operation: string;
+  readonly result: string;
+  readonly ms: number;
+}
+
+/** Behind the attempts, of which there are never so many. */
+const FIRST_GUARD_SPAN = 1_000;
+
+/** Guards of the input stand at the beginning of the exchange, those of the output at its end: their order is not known. */
+function guardSpans(record: RecordView, traceId: string, json: string): Span[] {
+  const asked: AskedGuard[] = JSON.parse(json);
+  const endMs = record.startedAt + record.durationMs;
+  return asked.map(({ guardrail, hook, operation, result, ms }, index) => {
+    const isInput = hook === 'llm-input' || hook === 'mcp-pre';
+    const startMs = isInput ? record.startedAt : Math.max(record.startedAt, endMs - ms);
+    const attributes = new Attributes()
+      .text('tfy.span_type', 'Guardrail')
+      .text('guardrail.name', guardrail)
+      .text('guardrail.hook', hook)
+      .text('guardrail.operation', operation)
+      .text('guardrail.result', result);
+    return {
+      ...attemptSpan(record, traceId, FIRST_GUARD_SPAN + index, startMs, ms),
+      kind: SPAN_KIND.internal,
+      name: `guardrail ${guardrail}`,
+      attributes: attributes.list,
+      ...(result === 'error' && { status: failure('guardrail_error') }),
+    };
+  });
 }
 
 function attemptSpan(record: RecordView, traceId: string, attempt: number, startMs: number, ms: number) {

@@ -72,7 +72,7 @@ export interface MetricsMessage {
   resourceMetrics: { resource: Resource; scopeMetrics: { scope: Scope; metrics: Metric[] }[] }[];
 }
 
-export const SPAN_KIND = { server: 2, client: 3 } as const;
+export const SPAN_KIND = { internal: 1, server: 2, client: 3 } as const;
 export const STATUS_ERROR = 2;
 export const CUMULATIVE = 2;
 

@@ -86,12 +86,25 @@ export function exchangeAttributes(record: RecordView): Attributes {
     .text('tfy.request.created_by_subject_teams', record.teamsJson)
     .text('tfy.request.metadata', record.metadataJson)
     .text('tfy.error_message', record.errorDetail);
+  if (record.cacheJson !== undefined) {
+    const { status, type, from, saved_nano_usd: saved }: CacheSaid = JSON.parse(record.cacheJson);
+    attributes.text('tfy.cache.status', status).text('tfy.cache.type', type).text('sluice.cache.from', from);
+    attributes.double('sluice.cache.saved_usd', saved === undefined ? undefined : saved / 1e9);
+  }
   for (const [rule, ids] of appliedRules(record)) attributes.texts(rule, ids);
   if (record.metadataJson !== undefined) {
     const metadata: Record<string, unknown> = JSON.parse(record.metadataJson);
     for (const [key, value] of Object.entries(metadata)) attributes.text(`sluice.metadata.${key}`, String(value));
   }
   return attributes;
+}
+
+/** See ExchangeRecord.cacheJson. */
+interface CacheSaid {
+  readonly status: string;
+  readonly type: string;
+  readonly from?: string;
+  readonly saved_nano_usd?: number;
 }
 
 /** By the key in `x-tfy-applied-rules`, whose values are lists of rule ids. */

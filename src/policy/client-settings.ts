@@ -1,4 +1,14 @@
 import { type JsonObject, objectOf, parseObject } from '../codec/json-value.ts';
+import type { CacheSettings } from '../config/configuration.ts';
+import type { Hook } from '../config/guardrails/guardrails.ts';
+import {
+  DEFAULT_NAMESPACE,
+  DEFAULT_SIMILARITY,
+  DEFAULT_TTL_SECONDS,
+  MAX_TTL_SECONDS,
+  NAMESPACE,
+  NAMESPACE_ERROR,
+} from '../config/rules/caching.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { HeadersOfInterest, OrError } from '../core/exchange.ts';
 import type { CacheMarker } from '../inference/cache-marker.ts';
@@ -20,11 +30,22 @@ export interface ClientSettings {
   readonly cacheMarker: CacheMarker | undefined;
   /** `x-tfy-logging-config`: what the client wishes of the request log. */
   readonly logging: LoggingWish | undefined;
+  /** `x-tfy-cache-config`; undefined: as rules say. */
+  readonly cache: CacheSettings | undefined;
+  /** `x-tfy-guardrails`: guards that are asked besides those of rules. */
+  readonly guardrails: AskedGuardrails | undefined;
 }
 
 export interface LoggingWish {
   readonly enabled: boolean | undefined;
   readonly project: string | undefined;
+}
+
+/** What a request asks of guards for itself. */
+export interface AskedGuardrails {
+  readonly guards: Readonly<Record<Hook, readonly string[]>>;
+  /** Whether those that only look run beside the call; undefined: as configured. */
+  readonly parallel: boolean | undefined;
 }
 
 const NO_METADATA: Readonly<Record<string, string>> = {};
@@ -35,7 +56,9 @@ const NONE: ClientSettings = {
   providerName: undefined,
   strictForm: false,
   cacheMarker: undefined,
+  guardrails: undefined,
   logging: undefined,
+  cache: undefined,
 };
 const MAX_VALUE_CHARACTERS = 128;
 const MAX_WAIT_MS = 86_400_000;
@@ -49,20 +72,21 @@ export function clientSettings(headers: HeadersOfInterest): OrError<ClientSettin
   if (firstTokenMs instanceof GatewayError) return firstTokenMs;
   const metadata = readMetadata(tfy['x-tfy-metadata']);
   if (metadata instanceof GatewayError) return metadata;
-  // Ignoring it would let through what the client believes to be guarded.
-  if (tfy['x-tfy-guardrails'] !== undefined) {
-    return invalid('x-tfy-guardrails', 'Guardrails are not supported yet; leave the header out.');
-  }
+  const guardrails = readGuardrails(tfy['x-tfy-guardrails']);
+  if (guardrails instanceof GatewayError) return guardrails;
   const strictForm = flag(tfy, 'x-tfy-strict-openai');
   if (strictForm instanceof GatewayError) return strictForm;
   const cacheMarker = readCacheMarker(tfy['x-tfy-cache-control']);
   if (cacheMarker instanceof GatewayError) return cacheMarker;
+  const cache = readCache(tfy['x-tfy-cache-config']);
+  if (cache instanceof GatewayError) return cache;
   const waits = attemptMs === undefined && firstTokenMs === undefined ? NO_WAITS : { attemptMs, firstTokenMs };
   const retry = readRetry(tfy['x-tfy-retry-config']);
   if (retry instanceof GatewayError) return retry;
   const logging = readLogging(tfy['x-tfy-logging-config']);
   if (logging instanceof GatewayError) return logging;
-  return { waits, retry, metadata, providerName: tfy['x-tfy-provider-name'], strictForm, cacheMarker, logging };
+  const providerName = tfy['x-tfy-provider-name'];
+  return { waits, retry, metadata, providerName, strictForm, cacheMarker, logging, guardrails, cache };
 }
 
 function wait(tfy: Record<string, string>, name: string): OrError<number | undefined> {
@@ -104,6 +128,69 @@ function statusList(value: unknown): ReadonlySet<number> | undefined {
   if (!Array.isArray(value)) return undefined;
   const statuses = value.map(Number);
   return statuses.every((each) => each >= 400 && each <= 599) ? new Set(statuses) : undefined;
+}
+
+/** JSON: `{"type": "exact-match", "ttl": 600, "namespace": "faq", "similarity_threshold": 0.9}`; each may be absent. */
+function readCache(text: string | undefined): OrError<CacheSettings | undefined> {
+  if (text === undefined) return undefined;
+  const value = parseObject(text);
+  const { type = 'exact-match', ttl = DEFAULT_TTL_SECONDS, namespace = DEFAULT_NAMESPACE } = value ?? {};
+  const { similarity_threshold: similarity = DEFAULT_SIMILARITY } = value ?? {};
+  const isType = type === 'exact-match' || type === 'semantic';
+  const isSpace = typeof namespace === 'string' && NAMESPACE.test(namespace);
+  const isSimilarity = typeof similarity === 'number' && similarity >= 0 && similarity <= 1;
+  if (value === undefined || !isType || !isCount(ttl, MAX_TTL_SECONDS) || ttl < 1 || !isSpace || !isSimilarity) {
+    const shape = '{"type": "exact-match", "ttl": 600, "namespace": "default"}';
+    const types = '`exact-match` or `semantic`, the latter with `similarity_threshold` from 0 to 1';
+    const allowed = `type ${types}, ttl in seconds up to ${MAX_TTL_SECONDS}, namespace of ${NAMESPACE_ERROR}`;
+    return invalid('x-tfy-cache-config', `It must be JSON as \`${shape}\`: ${allowed}.`);
+  }
+  return { type, ttlMs: ttl * 1000, namespace, similarityThreshold: similarity };
+}
+
+/** JSON of `{"llm_input_guardrails": ["group/guard"], …, "enable_parallel_execution": true}`. */
+function readGuardrails(text: string | undefined): OrError<AskedGuardrails | undefined> {
+  if (text === undefined) return undefined;
+  const shape = '{"llm_input_guardrails": ["group/guard"]}';
+  const asked = guardrailsIn(text);
+  // Ignoring it would let through what the client believes to be guarded.
+  return (
+    asked ?? invalid('x-tfy-guardrails', `It must be JSON as \`${shape}\`, of at most ${MAX_NAMES} guards a hook.`)
+  );
+}
+
+function guardrailsIn(text: string): AskedGuardrails | undefined {
+  let written: JsonObject | undefined;
+  try {
+    written = objectOf(JSON.parse(text));
+  } catch {
+    // No JSON: whoever asks says what is allowed.
+    written = undefined;
+  }
+  if (written === undefined) return undefined;
+  const guards: Record<Hook, readonly string[]> = { 'llm-input': [], 'llm-output': [], 'mcp-pre': [], 'mcp-post': [] };
+  let parallel: boolean | undefined;
+  for (const [key, value] of Object.entries(written)) {
+    const hook = Object.hasOwn(HEADER_KEYS, key) ? HEADER_KEYS[key] : undefined;
+    if (hook !== undefined && isNames(value)) guards[hook] = value;
+    else if (key === 'enable_parallel_execution' && typeof value === 'boolean') parallel = value;
+    else return undefined;
+  }
+  return { guards, parallel };
+}
+
+const HEADER_KEYS: Readonly<Record<string, Hook>> = {
+  llm_input_guardrails: 'llm-input',
+  llm_output_guardrails: 'llm-output',
+  input_guardrails: 'llm-input',
+  output_guardrails: 'llm-output',
+  mcp_tool_pre_invoke_guardrails: 'mcp-pre',
+  mcp_tool_post_invoke_guardrails: 'mcp-post',
+};
+const MAX_NAMES = 32;
+
+function isNames(value: unknown): value is string[] {
+  return Array.isArray(value) && value.length <= MAX_NAMES && value.every((each) => typeof each === 'string');
 }
 
 function flag(tfy: Record<string, string>, name: string): OrError<boolean> {

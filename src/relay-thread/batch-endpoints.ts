@@ -1,11 +1,11 @@
-import { type BatchCaller, BatchRunner, type BatchRunnerOptions, type LineRequest } from '../batches/batch-runner.ts';
+import { type BatchCaller, BatchRunner, type BatchRunnerOptions, type PreparedLine } from '../batches/batch-runner.ts';
 import { AnswerCollector } from '../batches/collected-answer.ts';
 import type { Configuration } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Principal } from '../core/exchange.ts';
-import { LocalExchange } from '../core/local-exchange.ts';
+import { LocalExchange, localHeaders } from '../core/local-exchange.ts';
 import type { Log } from '../core/log.ts';
-import type { Dialect, RequestScan } from '../dialects/dialect.ts';
+import type { Dialect } from '../dialects/dialect.ts';
 import { withoutBasePath } from '../edge/routes.ts';
 import { linesOf } from '../files/blob-lines.ts';
 import { BlobFault, type BlobStore } from '../files/blob-store.ts';
@@ -80,7 +80,7 @@ export function batchRunner(options: RunnerOfThread): BatchRunner {
     },
     callerOf: (json) => callerOf(json),
     refusal: ({ principal }) => options.refusal(principal),
-    run: (request) => runLine(request, endpoints, pipeline, counters),
+    prepare: (url, body, caller) => prepareLine({ url, body, caller }, endpoints, pipeline, counters),
   };
   return new BatchRunner(made);
 }
@@ -104,46 +104,51 @@ function callerOf(json: string): BatchCaller {
   return caller;
 }
 
-function runLine(
-  { url, body, caller, label, onOver }: LineRequest,
+function prepareLine(
+  { url, body, caller }: { url: string; body: Buffer; caller: BatchCaller },
   endpoints: BatchEndpoints,
   pipeline: PipelineOptions,
   sharedMemory: SharedMemory,
-): LocalExchange | undefined {
+): PreparedLine | undefined {
   const path = withoutBasePath(url);
   const dialect = endpoints.get(path);
   if (dialect === undefined) return undefined;
-  const { limits } = pipeline.snapshot().settings;
-  const memory = new HeldMemory(sharedMemory, limits.maxBodyMemoryBytes);
-  const collector = new AnswerCollector({
-    maxAnswerBytes: limits.maxTranslateBytes,
-    mayHold: (bytes) => memory.mayHold(bytes),
-    errorBody: (error) => dialect.errorBody(error, exchange.id),
-    onFull: () => exchange.abort('client'),
-    onOver(answer) {
-      memory.release();
-      onOver(answer);
-    },
-  });
   const headers = caller.metadata === undefined ? {} : { tfy: { 'x-tfy-metadata': caller.metadata } };
+  const scan = dialect.scan({ path, params: {}, headers: localHeaders(headers) });
+  scan.advance(body, body.length);
+  const peeked = scan.result(body);
+  /** Each try reads what was scanned once. */
+  const scanned = { advance(): void {}, result: () => scan.result(body) };
   const { principal } = caller;
-  const exchange = new LocalExchange(
-    { path, principal, body, requestId: label, headers, scan: dialect.scan },
-    collector,
-  );
-  if (asksForStream(exchange)) {
-    exchange.refuse(
-      new GatewayError('invalid_parameter', {
-        param: 'stream',
-        detail: '`stream`: A line of a batch has one whole answer.',
-      }),
-    );
-    exchange.finish();
-  } else runInference(exchange, dialect, pipeline);
-  return exchange;
-}
-
-function asksForStream({ scan, body }: LocalExchange): boolean {
-  const peeked = (scan as RequestScan).result(body);
-  return !(peeked instanceof GatewayError) && peeked.stream;
+  return {
+    model: peeked instanceof GatewayError ? '' : peeked.model,
+    send(label, onOver) {
+      const { limits } = pipeline.snapshot().settings;
+      const memory = new HeldMemory(sharedMemory, limits.maxBodyMemoryBytes);
+      const collector = new AnswerCollector({
+        maxAnswerBytes: limits.maxTranslateBytes,
+        mayHold: (bytes) => memory.mayHold(bytes),
+        errorBody: (error) => dialect.errorBody(error, exchange.id),
+        onFull: () => exchange.abort('client'),
+        onOver(answer) {
+          memory.release();
+          onOver(answer);
+        },
+      });
+      const exchange = new LocalExchange(
+        { path, principal, body, requestId: label, headers, scan: () => scanned },
+        collector,
+      );
+      if (!(peeked instanceof GatewayError) && peeked.stream) {
+        exchange.refuse(
+          new GatewayError('invalid_parameter', {
+            param: 'stream',
+            detail: '`stream`: A line of a batch has one whole answer.',
+          }),
+        );
+        exchange.finish();
+      } else runInference(exchange, dialect, pipeline);
+      return exchange;
+    },
+  };
 }

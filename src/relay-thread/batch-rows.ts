@@ -1,20 +1,21 @@
 import type { BatchDesk } from '../batches/batch-runner.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
-import type { BatchFilter, ClaimedPiece, PieceProgress, StoredBatch } from '../store/batches.ts';
-import type {
-  BatchAnswer,
-  BatchAnswerMessage,
-  BatchQuestion,
-  BatchQuestionMessage,
-  NewBatch,
+import type { AdvancedPieces, BatchFilter, PieceProgress, StoredBatch } from '../store/batches.ts';
+import {
+  type BatchAnswer,
+  type BatchAnswerMessage,
+  type BatchQuestion,
+  type BatchQuestionMessage,
+  buffersOf,
+  type NewBatch,
 } from '../threads/batch-messages.ts';
 import { DatabaseQuestions } from './database-questions.ts';
 import { RETRY_AFTER_MS } from './file-rows.ts';
 
 export interface BatchRowsOptions {
   readonly thread: number;
-  send(message: BatchQuestionMessage): void;
+  send(message: BatchQuestionMessage, transfer: readonly ArrayBuffer[]): void;
 }
 
 /** What is known of batches, asked of the thread that has the database. */
@@ -23,7 +24,7 @@ export class BatchRows implements BatchDesk {
 
   constructor({ thread, send }: BatchRowsOptions) {
     this.#questions = new DatabaseQuestions({
-      send: (number, question) => send({ type: 'batches-ask', thread, number, question }),
+      send: (number, question) => send({ type: 'batches-ask', thread, number, question }, buffersOf(question)),
       away: { kind: 'away' },
     });
   }
@@ -47,14 +48,9 @@ export class BatchRows implements BatchDesk {
     return answer.kind === 'batches' ? answer.batches : errorOf(answer, undefined);
   }
 
-  async claim(): Promise<ClaimedPiece | 'none' | 'away'> {
-    const answer = await this.#questions.ask({ kind: 'claim' });
-    return answer.kind === 'piece' ? (answer.piece ?? 'none') : 'away';
-  }
-
-  async advance(progress: PieceProgress): Promise<boolean | 'away'> {
-    const answer = await this.#questions.ask({ kind: 'advance', progress });
-    return answer.kind === 'advanced' ? answer.goOn : 'away';
+  async advance(progresses: readonly PieceProgress[], claims: boolean): Promise<AdvancedPieces | 'away'> {
+    const answer = await this.#questions.ask({ kind: 'advance', progresses, claims });
+    return answer.kind === 'advanced' ? answer.advanced : 'away';
   }
 
   hear({ number, answer }: BatchAnswerMessage): void {

@@ -6,12 +6,14 @@ import { type PipelineOptions, runInference } from '../pipeline.ts';
 import type { ProxyOptions } from '../proxy/proxy.ts';
 import { agentRoutes } from './agent-endpoint.ts';
 import { type BatchRoutes, batchRoutes } from './batches-endpoint.ts';
+import { runConversation } from './conversation-turn.ts';
+import { conversationRoutes } from './conversations-endpoint.ts';
 import { type FileEndpoints, fileRoutes } from './files-endpoint.ts';
 import type { McpGate } from './mcp-gate.ts';
 import { listModels, type ModelLists, showModel } from './models-endpoint.ts';
 import { anyProviderPath, proxyRoutes } from './proxy-routes.ts';
 import type { RefusalRecords } from './refusal-records.ts';
-import { type ResponseEndpoints, responseRoutes, runConversation } from './responses-endpoint.ts';
+import { type ResponseEndpoints, responseRoutes } from './responses-endpoint.ts';
 import { runUpload } from './upload-endpoint.ts';
 
 export interface EndpointsOptions {
@@ -36,9 +38,6 @@ const ALIVE = Buffer.from('{"status":"ok","service":"sluice"}');
 
 /** Endpoints that are planned and not built yet. One that is built leaves this list: a test holds that. */
 export const PLANNED: readonly PlannedPath[] = [
-  ...['/responses/compact', '/responses/input_tokens', '/responses/{response_id}/cancel'].map((pattern) => ({
-    pattern,
-  })),
   ...['/agent/responses'].map((pattern) => ({
     pattern,
     atRootOnly: true as const,
@@ -57,6 +56,7 @@ export function routeTable(options: EndpointsOptions): RouteTable {
       ...fileRoutes(options.files, errorBody),
       ...batchRoutes(options.batches, errorBody),
       ...responseRoutes(options.responses, errorBody),
+      ...conversationRoutes(options.responses, errorBody),
       ...proxyRoutes(proxy, passedAt, errorBody),
     ],
     PLANNED,

@@ -11,11 +11,20 @@ import type { PipelineOptions, RefusedRequest } from '../pipeline.ts';
 import type { Caller } from '../policy/caller.ts';
 import { clientSettings } from '../policy/client-settings.ts';
 import { recordedMetadata, requestMetadata } from '../policy/metadata.ts';
-import type { FromMcpPort, McpGateConfiguration, McpOutcome, McpRequest, ToMcpPort } from '../threads/mcp-messages.ts';
+import type {
+  FromMcpPort,
+  McpGateConfiguration,
+  McpHold,
+  McpHoldEnd,
+  McpOutcome,
+  McpRequest,
+  ToMcpPort,
+} from '../threads/mcp-messages.ts';
+import { ToolCosts } from './tool-costs.ts';
 
 export interface McpGateOptions {
   readonly configuration: McpGateConfiguration;
-  /** Rate limits of tools (limits/tool-rules.ts). */
+  /** Limits of tools (limits/tool-rules.ts). */
   limits(configuration: McpGateConfiguration): Limits;
   readonly pipeline: PipelineOptions;
   /** What a client presented as its key. */
@@ -67,8 +76,18 @@ interface Open {
   /** A stream that only tells what changes: a stop of the gateway ends it at once. */
   lasting: boolean;
   over: boolean;
-  /** Of rate limits; settled with the end. */
+  /** Settled with the end. */
   admission: Admission;
+  /** Integer nano-dollars of the tool that is called; undefined: no price is known. */
+  costNanoUsd: number | undefined;
+  /** Calls that the request makes in turn, by number; undefined: none yet. */
+  nested: Map<number, Nested> | undefined;
+}
+
+interface Nested {
+  readonly hold: McpHold;
+  readonly startedAt: number;
+  readonly admission: Admission;
 }
 
 /** The relay thread's side of MCP: it owns the client's socket, and the thread of MCP (mcp-thread/) knows the protocol. */
@@ -78,6 +97,7 @@ export class McpGate {
   readonly #waiting: McpRequest[] = [];
   #configuration: McpGateConfiguration;
   #limits: Limits;
+  #costs: ToolCosts;
   #passesKeys: boolean;
   #port: MessagePort | undefined;
   #next = 1;
@@ -86,6 +106,7 @@ export class McpGate {
     this.#options = options;
     this.#configuration = options.configuration;
     this.#limits = options.limits(options.configuration);
+    this.#costs = new ToolCosts(options.configuration.mcpServers);
     this.#passesKeys = passesKeys(options.configuration);
   }
 
@@ -107,6 +128,7 @@ export class McpGate {
   reconfigure(configuration: McpGateConfiguration): void {
     this.#configuration = configuration;
     this.#limits = this.#options.limits(configuration);
+    this.#costs = new ToolCosts(configuration.mcpServers);
     this.#passesKeys = passesKeys(configuration);
   }
 
@@ -194,23 +216,98 @@ export class McpGate {
     };
   }
 
-  /** A call of a tool is held against the rate limits that name it. */
+  /** A call of a tool is held against the limits that name it; of one of a joint server the thread of MCP asks for it. */
   #admit(open: Open, request: McpRequest): void {
-    const tool = this.#limits === NO_LIMITS ? undefined : toolIn(request.body);
-    if (tool === undefined) {
+    const { server } = request;
+    const tool = server === undefined || this.#costs.isJoint(server) ? undefined : toolIn(request.body);
+    if (server === undefined || tool === undefined) {
       this.#send(request);
       return;
     }
-    const { caller, metadata, bytesIn: bodyBytes } = open;
-    const model = toolModel(request.server ?? 'all', tool);
-    const nothing = { maxOutputTokens: undefined, choices: 1, stream: false, downgradedBy: undefined };
-    const admitted = this.#limits.admit({ caller, model, target: undefined, bodyBytes, metadata, ...nothing });
+    open.costNanoUsd = this.#costs.of(server, tool);
+    const admitted = this.#admission(open, [{ server, tool }], open.costNanoUsd);
     if (admitted instanceof Promise) {
       admitted.then(
         (each) => this.#admitted(open, request, each),
         (cause: unknown) => this.#refuseOpen(request.id, open, new GatewayError('internal_error', { cause })),
       );
     } else this.#admitted(open, request, admitted);
+  }
+
+  /** `called`: the name that the client used first, that of the tool's own server last. */
+  #admission(
+    { caller, metadata, bytesIn: bodyBytes }: Open,
+    called: McpHold['called'],
+    costNanoUsd: number | undefined,
+  ): ReturnType<Limits['admit']> {
+    if (this.#limits === NO_LIMITS) return NOTHING_HELD;
+    const [model = '', ...names] = called.map(({ server, tool }) => toolModel(server, tool));
+    const nothing = { maxOutputTokens: undefined, choices: 1, stream: false, downgradedBy: undefined };
+    return this.#limits.admit({
+      caller,
+      model,
+      names,
+      target: undefined,
+      costNanoUsd,
+      bodyBytes,
+      metadata,
+      ...nothing,
+    });
+  }
+
+  async #hold(id: number, open: Open, hold: McpHold): Promise<void> {
+    const { number, called, costNanoUsd, nested } = hold;
+    const startedAt = performance.now();
+    const answer = { type: 'held', id, number } as const;
+    let admission: Admission | Refused;
+    try {
+      admission = await this.#admission(open, called, costNanoUsd);
+    } catch (cause) {
+      // A bug of the limits must not let the call pass uncounted.
+      admission = new Refused(new GatewayError('internal_error', { cause }));
+    }
+    if (admission instanceof Refused) {
+      const { message, code, context } = admission.error;
+      const { retryAfterMs } = context;
+      this.#post({ ...answer, refused: { message, code, ...(retryAfterMs !== undefined && { retryAfterMs }) } });
+      return;
+    }
+    if (open.over) {
+      settle(admission, undefined);
+      return;
+    }
+    if (nested) {
+      open.nested ??= new Map();
+      open.nested.set(number, { hold, startedAt, admission });
+    } else open.admission = admission;
+    this.#post(answer);
+  }
+
+  /** A call of many that one request makes has a record of its own, under the same request id. */
+  #release(open: Open, number: number, end: McpHoldEnd): void {
+    const nested = open.nested?.get(number);
+    if (!nested) return;
+    open.nested?.delete(number);
+    const { hold, startedAt, admission } = nested;
+    settle(admission, hold.costNanoUsd ?? 0);
+    const [called] = hold.called;
+    const durationMs = performance.now() - startedAt;
+    this.#options.pipeline.record({
+      ...this.#recordOf(open, admission, hold.costNanoUsd),
+      id: exchangeId(),
+      startedAt: epochMs(startedAt),
+      durationMs,
+      status: 200,
+      outcome: end.failed ? 'error' : 'ok',
+      stream: false,
+      attempts: 1,
+      upstreamMs: end.upstreamMs,
+      overheadMs: Math.max(0, durationMs - end.upstreamMs),
+      bytesIn: hold.bytesIn,
+      bytesOut: end.bytesOut,
+      ...(called && { target: called.server, model: toolModel(called.server, called.tool) }),
+      ...failureOf(end),
+    });
   }
 
   #admitted(open: Open, request: McpRequest, admitted: Admission | Refused): void {
@@ -220,7 +317,7 @@ export class McpGate {
     }
     open.admission = admitted;
     // The client may have left meanwhile.
-    if (open.over) settle(admitted, 'never sent');
+    if (open.over) settle(admitted, undefined);
     else this.#send(request);
   }
 
@@ -278,6 +375,7 @@ export class McpGate {
         metadata: requestMetadata(client.metadata, caller),
         key: this.#passesKeys ? this.#options.keyOf(exchange) : undefined,
       },
+      holds: this.#limits !== NO_LIMITS && this.#costs.isJoint(server),
       serverHeaders,
     };
   }
@@ -285,6 +383,14 @@ export class McpGate {
   #hear(message: FromMcpPort): void {
     const open = this.#open.get(message.id);
     if (!open) return;
+    if (message.type === 'hold') {
+      void this.#hold(message.id, open, message.hold);
+      return;
+    }
+    if (message.type === 'release') {
+      this.#release(open, message.number, message.end);
+      return;
+    }
     const { exchange, asker } = open;
     if ('onAnswer' in asker) {
       if (message.type !== 'answer') return;
@@ -324,7 +430,8 @@ export class McpGate {
     if (this.#port !== port) return;
     this.#port = undefined;
     for (const [id, open] of this.#open) {
-      settle(open.admission, 'sent');
+      settle(open.admission, open.costNanoUsd ?? 0);
+      for (const { admission } of open.nested?.values() ?? []) settle(admission, 0);
       this.#refuseOpen(id, open, new GatewayError('mcp_unavailable', { retryAfterMs: 1000 }));
     }
   }
@@ -343,49 +450,71 @@ export class McpGate {
     this.#open.delete(id);
     if (open.over) return;
     open.over = true;
-    settle(open.admission, 'sent');
-    const { exchange, asker, caller, metadata, startedAt } = open;
+    for (const number of open.nested?.keys() ?? []) this.#release(open, number, CUT);
+    open.costNanoUsd ??= outcome.costNanoUsd;
+    settle(open.admission, open.costNanoUsd ?? 0);
+    const { exchange, asker, startedAt } = open;
     const isLocal = 'onAnswer' in asker;
-    const { pipeline } = this.#options;
-    const { principal, aborted } = exchange;
+    const { aborted } = exchange;
     const durationMs = performance.now() - startedAt;
-    const metadataJson = recordedMetadata(metadata, this.#configuration.server);
     const left = aborted !== undefined && !isLocal;
-    pipeline.record({
+    this.#options.pipeline.record({
+      ...this.#recordOf(open, open.admission, open.costNanoUsd),
       id: isLocal ? exchangeId() : exchange.id,
-      requestId: exchange.requestId,
       startedAt: epochMs(startedAt),
       durationMs,
-      thread: pipeline.thread,
-      method: exchange.method,
-      path: exchange.path,
       status: left ? 499 : status,
       outcome: left ? 'client-closed' : outcome.failed ? 'error' : 'ok',
-      subject: principal.subject,
-      keyId: principal.keyId,
       stream: open.lasting,
       attempts: outcome.server === undefined ? 0 : 1,
       upstreamMs: outcome.upstreamMs,
       overheadMs: Math.max(0, startedAt + durationMs - Math.max(startedAt, exchange.bodyReadAt) - outcome.upstreamMs),
       bytesIn: open.bytesIn,
       bytesOut: 'sink' in asker ? asker.sink.bytesOut : 0,
-      provider: 'mcp',
       ...(outcome.server !== undefined && { target: outcome.server }),
       ...(outcome.tool !== undefined && { model: toolModel(outcome.server ?? '', outcome.tool) }),
-      ...(outcome.failed && { errorCode: 'mcp_call_failed' }),
-      ...(outcome.detail !== undefined && { errorDetail: outcome.detail.slice(0, MAX_DETAIL) }),
-      ...(open.admission.rulesJson !== undefined && { rulesJson: open.admission.rulesJson }),
-      ...(caller.teamsJson !== undefined && { teamsJson: caller.teamsJson }),
-      ...(metadataJson !== undefined && { metadataJson }),
+      ...failureOf(outcome),
     });
     if (!isLocal) exchange.finish();
   }
+
+  /** What the records of a request and of the calls that it makes have in common. */
+  #recordOf({ exchange, caller, metadata }: Open, admission: Admission, costNanoUsd: number | undefined) {
+    const { pipeline } = this.#options;
+    const { principal } = exchange;
+    const { rulesJson, chargesJson } = admission;
+    const metadataJson = recordedMetadata(metadata, this.#configuration.server);
+    return {
+      requestId: exchange.requestId,
+      thread: pipeline.thread,
+      method: exchange.method,
+      path: exchange.path,
+      subject: principal.subject,
+      keyId: principal.keyId,
+      provider: 'mcp',
+      ...(costNanoUsd !== undefined && { costNanoUsd }),
+      ...(rulesJson !== undefined && { rulesJson }),
+      ...(chargesJson !== undefined && { chargesJson }),
+      ...(caller.teamsJson !== undefined && { teamsJson: caller.teamsJson }),
+      ...(metadataJson !== undefined && { metadataJson }),
+    };
+  }
 }
 
-/** Nothing is used of a tool but the request itself. */
-function settle(admission: Admission, what: 'sent' | 'never sent'): void {
-  const dispatched = what === 'sent';
-  admission.settle({ dispatched, usage: undefined, costNanoUsd: undefined, endedAtMs: Date.now() });
+/** A call that was under way when its request ended. */
+const CUT: McpHoldEnd = { failed: true, detail: 'cancelled', bytesOut: 0, upstreamMs: 0 };
+
+function failureOf({ failed, detail }: Pick<McpOutcome, 'failed' | 'detail'>) {
+  return {
+    ...(failed && { errorCode: 'mcp_call_failed' as const }),
+    ...(detail !== undefined && { errorDetail: detail.slice(0, MAX_DETAIL) }),
+  };
+}
+
+/** `costNanoUsd`: undefined where nothing was sent. A call counts whatever became of it. */
+function settle(admission: Admission, costNanoUsd: number | undefined): void {
+  const dispatched = costNanoUsd !== undefined;
+  admission.settle({ dispatched, usage: undefined, costNanoUsd, endedAtMs: Date.now() });
 }
 
 /** The tool that a body calls, if it calls one. */
@@ -408,6 +537,8 @@ function openOf(exchange: Exchange, asker: Asker, caller: Caller, request: McpRe
     lasting: false,
     over: false,
     admission: NOTHING_HELD,
+    costNanoUsd: undefined,
+    nested: undefined,
   };
 }
 

@@ -3,12 +3,15 @@ import { join } from 'node:path';
 import { parentPort } from 'node:worker_threads';
 import { KeyRing } from '../authentication/authenticate.ts';
 import { presentedKey } from '../authentication/presented-key.ts';
+import { AnswerCache } from '../cache/answer-cache.ts';
+import { SharedAnswers } from '../cache/shared-answers.ts';
 import type { ThreadConfiguration } from '../config/configuration.ts';
 import { followWall } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
 import { Sweeper } from '../core/sweeper.ts';
 import { MemoryCounters } from '../counters/memory-counters.ts';
 import type { RedisCounters } from '../counters/redis-counters.ts';
+import type { RedisValues } from '../counters/redis-values.ts';
 import { Edge } from '../edge/edge.ts';
 import type { RequestHead } from '../edge/request-head.ts';
 import { runBeforeLastByte } from '../edge/response-sink.ts';
@@ -26,7 +29,9 @@ import type { FromRelayThread, RelayThreadData, ToRelayThread } from '../threads
 import { SharedCounters } from '../threads/shared-counters.ts';
 import { collectWhenIdle } from '../threads/steady-heap.ts';
 import { OriginPools } from '../upstream/origin-pools.ts';
+import { pooledClient } from '../upstream/pooled-client.ts';
 import { sideRequests } from '../upstream/side-requests.ts';
+import { BackgroundResponses } from './background-responses.ts';
 import { batchEndpoints, batchRunner } from './batch-endpoints.ts';
 import { BatchRows } from './batch-rows.ts';
 import { CredentialWarnings } from './credential-warnings.ts';
@@ -47,7 +52,7 @@ const STATS_MS = 500;
 
 const NO_KEY = new GatewayError('missing_api_key');
 
-/** No tool has a price; rules about money are none of tools. */
+/** No tool is a target; what it costs is told with the call. */
 const NO_TOOL_PRICE = { atMostNanoUsd: () => undefined };
 
 const port = parentPort!;
@@ -106,9 +111,17 @@ const lasting: Lasting = {
   forecast: new TokenForecast(),
   tokens,
   health: new HealthMemory(() => counts.clock.now(), data.health),
+  guardHttp: pooledClient(pools),
   onBudgetRefuses: (window, action) => send({ type: 'budget-refuses', window, action }),
 };
 let snapshot = makeSnapshot(data.configuration, lasting);
+
+const answersInRedis = server.store.cache === 'memory' ? undefined : await keepInRedis();
+const cache = new AnswerCache({
+  memory: new SharedAnswers(server.cache.maxBytes, data.thread, data.answers),
+  remote: answersInRedis,
+  sharedMemory: counters,
+});
 
 const requestLog = new RequestLogSender({
   thread: data.thread,
@@ -130,6 +143,7 @@ const pipeline: PipelineOptions = {
   heavyAnswers: tasks.heavyAnswers,
   fetchMedia,
   sharedMemory: counters,
+  cache,
   spoolFolder: join(server.dataDir, 'uploads'),
   snapshot: () => snapshot,
   record: (record) => records.add(record),
@@ -169,6 +183,7 @@ const files = {
 };
 
 const responseRows = new ResponseRows({ thread: data.thread, send });
+const background = new BackgroundResponses({ rows: responseRows, pipeline, records: refusals, counters, log });
 const batchRows = new BatchRows({ thread: data.thread, send });
 const endpoints = batchEndpoints(DIALECTS);
 const batches = batchRunner({
@@ -192,7 +207,7 @@ const edge = new Edge({
     files,
     mcp,
     batches: { rows: batchRows, endpoints, files },
-    responses: { rows: responseRows, records: refusals, pipeline },
+    responses: { rows: responseRows, records: refusals, pipeline, background },
     proxy: { ...pipeline, dialects: DIALECTS, forms: FORMS },
     passedAt: PASSED_AT,
     openapi: data.openapi,
@@ -226,7 +241,7 @@ setInterval(reportStats, STATS_MS).unref();
 collectWhenIdle(() => counters.idleMark);
 hear = onMessage;
 for (const message of early) onMessage(message);
-await redisCounts?.start();
+await Promise.all([redisCounts?.start(), answersInRedis?.start()]);
 const listening = await edge.listen(server.listen.host, server.listen.port);
 send(listening === undefined ? { type: 'listen-failed' } : { type: 'listening', port: listening });
 
@@ -271,6 +286,7 @@ function onMessage(message: LaterMessage): void {
     case 'cut':
       edge.cutAll();
       batches.cut();
+      background.cut();
       return;
     case 'drain':
       drain();
@@ -307,15 +323,27 @@ function refusesWhenFull(): boolean {
 async function drain(): Promise<void> {
   shadows.close();
   mcp.drain();
-  await Promise.all([edge.drain(), batches.stop()]);
+  await Promise.all([edge.drain(), batches.stop(), background.stop()]);
   mcp.close();
   await tasks.close();
   await redisCounts?.stop();
+  answersInRedis?.close();
   requestLog.flush();
   records.close();
   reportStats();
   pools.destroy();
   send({ type: 'drained' });
+}
+
+async function keepInRedis(): Promise<RedisValues> {
+  const { RedisValues } = await import('../counters/redis-values.ts');
+  const { thread } = data;
+  return new RedisValues({
+    url: server.store.cache,
+    timeoutMs: () => snapshot.settings.cache.timeoutMs,
+    onAway: (reason) => send({ type: 'cache-away', thread, reason }),
+    onBack: () => send({ type: 'cache-back', thread }),
+  });
 }
 
 async function countInRedis(): Promise<RedisCounters> {

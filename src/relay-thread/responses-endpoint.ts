@@ -1,156 +1,21 @@
-import { isArray, isObject, parseObject, stringOf } from '../codec/json-value.ts';
+import { isArray, objectOf, parseObject, stringOf } from '../codec/json-value.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError } from '../core/exchange.ts';
-import type { ConversationState, Dialect, PeekedRequest, RequestScan } from '../dialects/dialect.ts';
 import type { Route } from '../edge/routes.ts';
-import { type PipelineOptions, runInference } from '../pipeline.ts';
-import { mountFor } from '../relay/choose-mount.ts';
-import { keptAnswer, type WholeAnswer } from '../relay/kept-answer.ts';
-import type { KeptChain, KeptResponse } from '../store/responses.ts';
+import type { PipelineOptions } from '../pipeline.ts';
+import type { KeptResponse } from '../store/responses.ts';
+import type { BackgroundResponses } from './background-responses.ts';
+import { shownItem } from './conversation-items.ts';
 import { answered, answerJson } from './files-endpoint.ts';
 import type { RefusalRecords } from './refusal-records.ts';
+import { startEvents, tellEvents } from './response-events.ts';
 import type { ResponseRows } from './response-rows.ts';
 
 export interface ResponseEndpoints {
   readonly rows: ResponseRows;
   readonly records: RefusalRecords;
   readonly pipeline: PipelineOptions;
-}
-
-/** Answers of these have an end; of the others their provider alone knows what became of them. */
-const ENDED: ReadonlySet<unknown> = new Set(['completed', 'incomplete']);
-
-/** What is kept of a conversation beside the database: on one connection, whether or not its answers are to be kept. */
-export interface ConversationMemory {
-  /** Undefined: it is not here. */
-  recall(previousId: string): KeptChain | undefined;
-  /** `items`: as of a chain, the answer's among them. */
-  remember(id: string, chain: KeptChain): void;
-}
-
-export type ConversationParts = Parts & { readonly memory?: ConversationMemory };
-
-/** A request of a form whose answers are kept: what it goes on from is found, and its answer is kept. */
-export function runConversation(exchange: Exchange, dialect: Dialect, parts: ConversationParts): void {
-  run(exchange, dialect, parts).catch((cause) => {
-    refuse(exchange, new GatewayError('internal_error', { cause }), parts);
-  });
-}
-
-function refuse(exchange: Exchange, error: GatewayError, { pipeline }: Parts): void {
-  exchange.refuse(error, error.context.headers);
-  pipeline.refused(exchange, error, { model: undefined });
-  exchange.finish();
-}
-
-async function run(exchange: Exchange, dialect: Dialect, parts: ConversationParts): Promise<void> {
-  const { pipeline, memory, rows } = parts;
-  const { conversation } = dialect;
-  const peeked = (exchange.scan as RequestScan).result(exchange.body);
-  const { responses, limits } = pipeline.snapshot().settings;
-  const isOff = !responses.keep && memory === undefined;
-  if (peeked instanceof GatewayError || peeked.state === undefined || conversation === undefined || isOff) {
-    runInference(exchange, dialect, pipeline);
-    return;
-  }
-  const { state } = peeked;
-  if (state.conversationId !== undefined) {
-    const detail = 'Conversations are not kept yet: use `previous_response_id`.';
-    refuse(exchange, new GatewayError('unsupported_parameter', { param: 'conversation', detail }), parts);
-    return;
-  }
-  const stores = state.stores && responses.keep;
-  const turn = stores || memory ? conversation.turnItems(exchange.body, peeked) : undefined;
-  let given: OrError<PeekedRequest> = peeked;
-  let chain: OrError<KeptChain> | undefined;
-  if (state.previousId !== undefined) {
-    const { subject } = exchange.principal;
-    chain = memory?.recall(state.previousId) ?? (await rows.chain(state.previousId, subject, limits.maxBodyBytes));
-    given = chain instanceof GatewayError ? chain : goOn(exchange, dialect, peeked, chain, parts);
-    if (exchange.aborted !== undefined) given = new GatewayError('client_closed');
-  }
-  if (given instanceof GatewayError) {
-    refuse(exchange, given, parts);
-    return;
-  }
-  const before = chain === undefined || chain instanceof GatewayError ? '[]' : chain.items;
-  const filters = turn === undefined ? [] : [keeper(exchange, { state, stores, turn, before }, parts)];
-  runInference(exchange, dialect, pipeline, { peeked: given, filters });
-}
-
-type Parts = Pick<ResponseEndpoints, 'rows' | 'pipeline'>;
-
-/** Its provider goes on by itself where it keeps the answer before; anybody else is sent all items. */
-function goOn(
-  exchange: Exchange,
-  dialect: Dialect,
-  peeked: PeekedRequest,
-  chain: KeptChain,
-  { pipeline }: Parts,
-): OrError<PeekedRequest> {
-  const { routes, settings } = pipeline.snapshot();
-  const { maxBodyBytes } = settings.limits;
-  const route = routes.resolve(peeked.model);
-  // Why there is none is told where it is asked for.
-  if (route instanceof GatewayError) return peeked;
-  const passes = route.targets.every((target) => mountFor(target, dialect)?.wire.name === dialect.name);
-  const isThere = route.targets.every(({ account }) => chain.target.startsWith(`${account}/`));
-  if (passes && isThere && chain.atProvider) return peeked;
-  const isForeign = passes && !(isThere && chain.passed);
-  const made = dialect.conversation?.continued(exchange.body, peeked, chain.items, isForeign);
-  if (made === undefined || made instanceof GatewayError) return made ?? peeked;
-  if (made.body.length > maxBodyBytes) {
-    return new GatewayError('body_too_large', { setting: `limits.max_body_bytes: ${maxBodyBytes}` });
-  }
-  exchange.body = made.body;
-  return made.peeked;
-}
-
-interface Turn {
-  readonly state: ConversationState;
-  readonly stores: boolean;
-  /** JSON of a list: the items of this turn, and those before it. */
-  readonly turn: string;
-  readonly before: string;
-}
-
-function keeper(
-  exchange: Exchange,
-  { state, stores, turn, before }: Turn,
-  { rows, pipeline, memory }: ConversationParts,
-) {
-  const { keepMs, maxBytes } = pipeline.snapshot().settings.responses;
-  const { subject } = exchange.principal;
-  return keptAnswer(Math.max(0, maxBytes - Buffer.byteLength(turn)), async (answer: WholeAnswer) => {
-    const response = answer.body.toString();
-    const { id, status, output } = parseObject(response) ?? {};
-    if (typeof id !== 'string' || !ENDED.has(status)) return;
-    const atProvider = !answer.translated;
-    if (memory) {
-      const items = joined([before, turn, JSON.stringify(output ?? [])]);
-      memory.remember(id, { target: answer.target, atProvider: atProvider && stores, passed: atProvider, items });
-    }
-    if (!stores) return;
-    const createdAt = Date.now();
-    const kept: KeptResponse = {
-      owner: subject,
-      id,
-      target: answer.target,
-      atProvider,
-      previousId: state.previousId,
-      createdAt,
-      expiresAt: createdAt + keepMs,
-      input: turn,
-      response,
-    };
-    await rows.keep(kept);
-  });
-}
-
-/** Lists in JSON as one. */
-export function joined(lists: readonly string[]): string {
-  const inner = lists.map((list) => list.trim().slice(1, -1)).filter((items) => items.trim() !== '');
-  return `[${inner.join(',')}]`;
+  readonly background: BackgroundResponses;
 }
 
 /** What is asked of answers that are kept. https://platform.openai.com/docs/api-reference/responses */
@@ -163,7 +28,7 @@ export function responseRoutes(responses: ResponseEndpoints, errorBody: Route['e
     method,
     pattern,
     needsKey: true,
-    body: 'none',
+    body: method === 'POST' ? 'whole' : 'none',
     readsQuery: true,
     errorBody,
     handle: (exchange) =>
@@ -172,15 +37,17 @@ export function responseRoutes(responses: ResponseEndpoints, errorBody: Route['e
   const { rows } = responses;
   return [
     route('GET', '/responses/{response_id}', async (exchange, id) => {
-      if (new URLSearchParams(exchange.headers.query ?? '').get('stream') === 'true') {
-        return new GatewayError('invalid_parameter', { param: 'stream', detail: 'A kept response is told whole.' });
-      }
+      const query = new URLSearchParams(exchange.headers.query ?? '');
       const kept = await rows.find(id, exchange.principal.subject);
       if (kept instanceof GatewayError) return kept;
-      const headers = ['content-type', 'application/json'];
-      exchange.pushOwnHeaders(headers, 0);
-      exchange.sink.start(200, headers);
-      exchange.sink.end(Buffer.from(kept.response));
+      if (query.get('stream') === 'true') return events(responses, exchange, kept, query.get('starting_after'));
+      answerText(exchange, kept.response);
+      return 200;
+    }),
+    route('POST', '/responses/{response_id}/cancel', async (exchange, id) => {
+      const cancelled = await rows.cancel({ owner: exchange.principal.subject, id });
+      if (cancelled instanceof GatewayError) return cancelled;
+      answerText(exchange, cancelled.response);
       return 200;
     }),
     route('DELETE', '/responses/{response_id}', async (exchange, id) => {
@@ -193,10 +60,44 @@ export function responseRoutes(responses: ResponseEndpoints, errorBody: Route['e
   ];
 }
 
+function answerText(exchange: Exchange, json: string): void {
+  const headers = ['content-type', 'application/json'];
+  exchange.pushOwnHeaders(headers, 0);
+  exchange.sink.start(200, headers);
+  exchange.sink.end(Buffer.from(json));
+}
+
+async function events(
+  responses: ResponseEndpoints,
+  exchange: Exchange,
+  { owner, id, response }: KeptResponse,
+  startingAfter: string | null,
+): Promise<OrError<number>> {
+  if (startingAfter !== null && !/^\d{1,9}$/.test(startingAfter)) {
+    const detail = 'It is the `sequence_number` of an event.';
+    return new GatewayError('invalid_parameter', { param: 'starting_after', detail });
+  }
+  if (parseObject(response)?.['background'] !== true) {
+    const detail = '`stream`: only a response that was asked for with `background` is told in events again.';
+    return new GatewayError('invalid_parameter', { param: 'stream', detail });
+  }
+  startEvents(exchange);
+  await tellEvents(exchange, { owner, id }, startingAfter === null ? -1 : Number(startingAfter), responses);
+  return 200;
+}
+
 const MAX_ITEMS = 100;
 const USUAL_ITEMS = 20;
 
-async function inputItems(rows: ResponseRows, exchange: Exchange, id: string): Promise<OrError<number>> {
+export interface PageQuery {
+  /** Id of the last item of the page before. */
+  readonly after: string | undefined;
+  readonly order: 'asc' | 'desc';
+  readonly limit: number;
+}
+
+/** Which items of a list are asked for. */
+export function pageOf(exchange: Exchange): OrError<PageQuery> {
   const query = new URLSearchParams(exchange.headers.query ?? '');
   const limit = query.get('limit') ?? String(USUAL_ITEMS);
   if (!/^[1-9]\d{0,2}$/.test(limit) || Number(limit) > MAX_ITEMS) {
@@ -207,34 +108,32 @@ async function inputItems(rows: ResponseRows, exchange: Exchange, id: string): P
   if (order !== 'asc' && order !== 'desc') {
     return new GatewayError('invalid_parameter', { param: 'order', detail: 'It is asc or desc.' });
   }
+  return { after: query.get('after') ?? undefined, order, limit: Number(limit) };
+}
+
+/** A page as it is told. `items`: one more than `limit`, where there are more. */
+export function itemList(items: readonly Record<string, unknown>[], limit: number): object {
+  const data = items.slice(0, limit);
+  const ends = { first_id: data[0]?.['id'] ?? null, last_id: data.at(-1)?.['id'] ?? null };
+  return { object: 'list', data, ...ends, has_more: items.length > limit };
+}
+
+async function inputItems(rows: ResponseRows, exchange: Exchange, id: string): Promise<OrError<number>> {
+  const page = pageOf(exchange);
+  if (page instanceof GatewayError) return page;
+  const { after, order, limit } = page;
   const kept = await rows.find(id, exchange.principal.subject);
   if (kept instanceof GatewayError) return kept;
   const list = parseObject(`{"list":${kept.input}}`)?.['list'];
-  const items = (isArray(list) ? list : []).map((item, index) => named(item, id, index));
+  const items = (isArray(list) ? list : []).map((item, index) => {
+    const own = stringOf(objectOf(item)?.['id']);
+    return shownItem(item, own ?? `item_${id.replace(/^resp_/, '')}_${index}`);
+  });
   if (order === 'desc') items.reverse();
-  const after = query.get('after');
-  const from = after === null ? 0 : items.findIndex((item) => item['id'] === after) + 1;
-  if (after !== null && from === 0) {
+  const from = after === undefined ? 0 : items.findIndex((item) => item['id'] === after) + 1;
+  if (after !== undefined && from === 0) {
     return new GatewayError('invalid_parameter', { param: 'after', detail: 'No item has this id.' });
   }
-  const data = items.slice(from, from + Number(limit));
-  answerJson(exchange, {
-    object: 'list',
-    data,
-    first_id: data[0]?.['id'] ?? null,
-    last_id: data.at(-1)?.['id'] ?? null,
-    has_more: from + data.length < items.length,
-  });
+  answerJson(exchange, itemList(items.slice(from), limit));
   return 200;
-}
-
-/** Items that a client sends mostly have no id of their own. */
-function named(item: unknown, responseId: string, index: number): Record<string, unknown> {
-  const value = isObject(item) ? item : {};
-  const type = stringOf(value['type']) ?? 'message';
-  const { content } = value;
-  const parts =
-    type === 'message' && typeof content === 'string' ? { content: [{ type: 'input_text', text: content }] } : {};
-  const id = stringOf(value['id']) ?? `item_${responseId.replace(/^resp_/, '')}_${index}`;
-  return { ...value, type, id, ...parts };
 }

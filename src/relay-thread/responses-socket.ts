@@ -9,7 +9,8 @@ import type { ClientSocket, SocketHandler, SocketRoute } from '../edge/web-socke
 import { HeldMemory, type SharedMemory } from '../relay/held-memory.ts';
 import type { KeptChain } from '../store/responses.ts';
 import type { SharedCounters } from '../threads/shared-counters.ts';
-import { type ConversationMemory, joined, type ResponseEndpoints, runConversation } from './responses-endpoint.ts';
+import { type ConversationMemory, joined, runConversation } from './conversation-turn.ts';
+import type { ResponseEndpoints } from './responses-endpoint.ts';
 
 /** As OpenAI's: https://developers.openai.com/api/docs/guides/websocket-mode */
 const MAX_LIFE_MS = 3_600_000;

@@ -1,7 +1,11 @@
 import type { Configuration } from '../config/configuration.ts';
+import type { HttpClient } from '../core/http-client.ts';
+import { createGuardrails } from '../guardrails/guardrails.ts';
+import { DeadlineRunner } from '../guardrails/runner.ts';
 import { createLimits, type LimitsOptions } from '../limits/limits.ts';
 import type { Snapshot } from '../pipeline.ts';
 import { openAccounts } from '../plugs.ts';
+import { CacheRules } from '../policy/cache-rules.ts';
 import { Callers } from '../policy/caller.ts';
 import { isNamed } from '../policy/data-access.ts';
 import { RouteRules } from '../policy/route-rules.ts';
@@ -20,6 +24,8 @@ const MAX_PRICES = 10_000;
 export interface Lasting extends Omit<LimitsOptions, 'price'> {
   readonly tokens: Tokens;
   readonly health: HealthMemory;
+  /** How guards ask others. */
+  readonly guardHttp: HttpClient;
 }
 
 /** Everything that follows from one configuration. */
@@ -45,7 +51,9 @@ export function makeSnapshot(configuration: Omit<Configuration, 'keys'>, lasting
     routes,
     routeRules: hasRules && routes.balanced ? new RouteRules(configuration, routes.balanced) : undefined,
     callers: new Callers(configuration),
+    cacheRules: configuration.cacheRules.length > 0 ? new CacheRules(configuration.cacheRules) : undefined,
     limits: createLimits(configuration, { ...lasting, price }),
+    guardrails: createGuardrails(configuration, new DeadlineRunner(), lasting.guardHttp),
     exportsTraces: configuration.otel.some(({ traces }) => traces !== undefined),
     bodies: bodyPolicy(configuration, { compileSubjects, isNamed }),
     price,

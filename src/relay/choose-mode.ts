@@ -7,6 +7,7 @@ import type { Target, Wire } from '../providers/provider.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
 import { AnswerByKind, type AnswerKind } from './answer-by-kind.ts';
 import { type AnswerMaker, type AnswerParts, answerMaker, type HeavyAnswers } from './answer-translation.ts';
+import { BytesAsEvents } from './bytes-as-events.ts';
 import { formOf } from './choose-mount.ts';
 import { ConvertedAnswer, type ConvertedAnswerOptions } from './converted-answer.ts';
 import { ErrorAnswer, MAX_ERROR_BYTES } from './error-answer.ts';
@@ -83,17 +84,20 @@ function mediaMode({ headers }: AnswerHead, context: ModeContext): RelayMode | u
   const contentType = String(headers['content-type'] ?? BYTES);
   const label = contentType.toLowerCase();
   if (label.startsWith(EVENT_STREAM) || label.startsWith(HTML)) return undefined;
-  const { toEvents } = dialect.answers;
+  const { toEvents, eventsOfBytes } = dialect.answers;
   const isStream = peeked.stream && toEvents !== undefined;
-  const receiver = isStream
-    ? new ConvertedAnswer({
-        memory,
-        maxBytes: limits.maxTranslateBytes,
-        host,
-        convert: (answer, done) => done(toEvents(answer, answerContext(context))),
-        contentType: EVENT_STREAM,
-      })
-    : host;
+  let receiver = host;
+  if (isStream && eventsOfBytes !== undefined) {
+    receiver = new BytesAsEvents({ host, writer: eventsOfBytes(), contentType: EVENT_STREAM });
+  } else if (isStream) {
+    receiver = new ConvertedAnswer({
+      memory,
+      maxBytes: limits.maxTranslateBytes,
+      host,
+      convert: (answer, done) => done(toEvents(answer, answerContext(context))),
+      contentType: EVENT_STREAM,
+    });
+  }
   const { answers: form } = dialect;
   const holdBytes = limits.highWatermarkBytes;
   return new MediaPassthrough({ host: receiver, meter, wire, target, form, contentType, isStream, holdBytes });

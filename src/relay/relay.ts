@@ -13,10 +13,17 @@ import type { HedgeLoser } from './attempt-trail.ts';
 import { Attempts, type AttemptsOptions, type AttemptsOwner } from './attempts.ts';
 import { EVENT_STREAM } from './choose-mode.ts';
 import type { ContentTimes } from './content-times.ts';
+import type { SharedAnswer, SharedAnswerLeader } from './shared-answer.ts';
 
 export interface RelayOptions extends AttemptsOptions {
   readonly sweeper: Sweeper;
   readonly owner: RelayOwner;
+  /** Flat name-value pairs for the head of an answer; absent: none. */
+  readonly headers?: readonly string[] | undefined;
+  /** Absent: nobody else gets this answer. */
+  readonly shared?: SharedAnswer | undefined;
+  /** Filters hold words of the answer back: a mode that ends a broken stream must not tell them. */
+  readonly hidesAnswer?: boolean | undefined;
 }
 
 export interface RelayOwner {
@@ -70,7 +77,7 @@ export interface RelayResult extends Outcome {
  * One line, and no empty one behind it: openai-python takes an empty line for the end of an event wherever an earlier
  * event had an `id`, and fails to parse the data that is not there.
  */
-const KEEP_ALIVE = Buffer.from(': keep-alive\n');
+export const KEEP_ALIVE = Buffer.from(': keep-alive\n');
 const BLANK = Buffer.from('\n\n');
 /** Small bodies are kept: they may be wanted for an estimate, and cost less than an open stream does anyway. */
 const RELEASE_BODY_BYTES = 16_384;
@@ -80,7 +87,7 @@ const RELEASE_BODY_BYTES = 16_384;
  * when something breaks. Attempts report to it; the sink is its alone. `#over` is set exactly once, and behind it nothing
  * touches the sink or an attempt.
  */
-export class Relay implements AttemptsOwner, Swept {
+export class Relay implements AttemptsOwner, Swept, SharedAnswerLeader {
   sweepIndex = -1;
   readonly #o: RelayOptions;
   readonly #attempts: Attempts;
@@ -93,6 +100,8 @@ export class Relay implements AttemptsOwner, Swept {
   #writtenAt = 0;
   #written = false;
   #prompt: Prompt | undefined;
+  /** How the client left, where the answer goes on for others; undefined: it is there. */
+  #deserted: AbortReason | undefined;
   #over = false;
 
   constructor(options: RelayOptions) {
@@ -105,6 +114,7 @@ export class Relay implements AttemptsOwner, Swept {
     exchange.onAbort = this.#onAbort;
     exchange.sink.onDrained = this.#onDrained;
     sweeper.add(this);
+    if (this.#o.shared) this.#o.shared.leader = this;
     this.#attempts.start();
   }
 
@@ -128,7 +138,8 @@ export class Relay implements AttemptsOwner, Swept {
 
   write(run: AttemptRun, bytes: Buffer): void {
     this.#written = true;
-    if (this.#o.exchange.sink.write(bytes) || this.#full) return;
+    // Those who joined do not wait for this client.
+    if (this.#o.exchange.sink.write(bytes) || this.#full || this.#o.shared?.isJoined) return;
     this.#full = true;
     run.pause();
   }
@@ -159,6 +170,11 @@ export class Relay implements AttemptsOwner, Swept {
   };
 
   #onAbort = (reason: AbortReason): void => {
+    if (reason !== 'drain' && this.#o.shared?.isJoined) {
+      this.#deserted = reason;
+      this.joined();
+      return;
+    }
     const { run } = this.#attempts;
     this.#attempts.abort();
     run.endedAt ||= performance.now();
@@ -169,6 +185,14 @@ export class Relay implements AttemptsOwner, Swept {
     const code = reason === 'client' ? 'client_closed' : 'write_timeout';
     this.#close(new GatewayError(code), 499, this.#o.exchange.sink.started);
   };
+
+  joined(): void {
+    this.#onDrained();
+  }
+
+  unjoined(): void {
+    if (this.#deserted !== undefined && !this.#over) this.#onAbort(this.#deserted);
+  }
 
   /** The client's body does not come whole: the provider is told nothing more, and the client why. */
   breakOff(error: GatewayError): void {
@@ -189,6 +213,7 @@ export class Relay implements AttemptsOwner, Swept {
     if (!sink.started) {
       const headers: string[] = ['x-tfy-resolved-model', run.target.id];
       this.#pushRules(headers);
+      if (this.#o.headers) headers.push(...this.#o.headers);
       if (error.context.headers) headers.push(...error.context.headers);
       const { length } = headers;
       pushAnswerHeaders(headers, run.answerHeaders);
@@ -201,7 +226,8 @@ export class Relay implements AttemptsOwner, Swept {
     }
     if (run.mode?.isStream || this.#commented) {
       if (run.mode?.unfinishedLine) sink.write(BLANK);
-      sink.write(run.mode?.failed?.(error) ?? dialect.errorEvent(error, exchange.id));
+      const told = this.#o.hidesAnswer ? undefined : run.mode?.failed?.(error);
+      sink.write(told ?? dialect.errorEvent(error, exchange.id));
     }
     sink.cut();
     this.#close(error, 200, true);
@@ -284,6 +310,7 @@ export class Relay implements AttemptsOwner, Swept {
     if (run) pushAnswerHeaders(list, run.answerHeaders);
     exchange.pushOwnHeaders(list, upstreamMs, trail.timing);
     if (run) list.push('x-tfy-resolved-model', run.target.id);
+    if (this.#o.headers) list.push(...this.#o.headers);
     this.#pushRules(list);
     return list;
   }

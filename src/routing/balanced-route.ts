@@ -103,6 +103,20 @@ export class BalancedRoute implements Route, PlannedRoute {
     this.targets = entries.flatMap(({ candidates }) => candidates.map(({ place }) => place.target));
   }
 
+  get changes(): string {
+    return JSON.stringify(
+      this.entries.map(({ targetId, written: { overrideParams, headersOverride } }) => [
+        targetId,
+        overrideParams,
+        headersOverride,
+      ]),
+    );
+  }
+
+  mayAsk(targetId: string, context: PlanContext): boolean {
+    return this.entries.some((entry) => entry.targetId === targetId && entry.matches(context));
+  }
+
   plan(context: PlanContext): OrError<RoutePlan> {
     const now = this.memory.now();
     this.#refresh(now);

@@ -129,6 +129,10 @@ export interface Route {
   readonly targets: readonly Target[];
   /** Who gets copies of its requests; absent: nobody. */
   readonly shadow?: ShadowSettings | undefined;
+  /** What it changes of requests, by target; absent: nothing. */
+  readonly changes?: string;
+  /** Whether a plan in this context could ask the target. Absent: each of them. */
+  mayAsk?(targetId: string, context: PlanContext): boolean;
   /** Where no target can be asked, why. */
   plan(context: PlanContext): OrError<RoutePlan>;
 }

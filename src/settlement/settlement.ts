@@ -40,7 +40,12 @@ export interface SettlementOptions {
   readonly admission: Admission;
   readonly teamsJson: string | undefined;
   readonly metadataJson: string | undefined;
+  /** See ExchangeRecord; undefined: the cache was not asked. */
+  readonly cacheJson?: string | undefined;
   readonly providerWords: ProviderWords;
+  readonly guardrailsJson?: string | undefined;
+  /** performance.now() when the exchange was over, where it is settled later. */
+  readonly closedAt?: number | undefined;
 }
 
 /**
@@ -232,7 +237,7 @@ function filledUp(told: Usage | undefined, estimate: Usage): Usage {
 function recordOf(result: Outcome, price: Price, options: SettlementOptions): ExchangeRecord {
   const { exchange } = options;
   const { error, target } = result;
-  const now = performance.now();
+  const now = options.closedAt ?? performance.now();
   const { upstreamMs } = result;
   const durationMs = now - exchange.startedAt;
   const bodyMs = exchange.bodyReadAt - exchange.startedAt;
@@ -272,6 +277,8 @@ function recordOf(result: Outcome, price: Price, options: SettlementOptions): Ex
     priceVersion: price.version,
     reservedNanoUsd: options.admission.reservedNanoUsd,
     traceparent: exchange.headers.clientTraceparent,
+    guardrailsJson: options.guardrailsJson,
+    cacheJson: options.cacheJson,
   };
 }
 

@@ -1,8 +1,9 @@
 import type { Insertable, Kysely, Selectable, Updateable } from 'kysely';
 import type { Database, DatabaseTransaction } from './database.ts';
 import { insertFile, type StoredFile } from './files.ts';
+import { type LineResult, type ResultBlock, resultBlock, resultsIn } from './result-block.ts';
 import { storableText } from './storable-text.ts';
-import type { BatchesTable } from './tables/batch-tables.ts';
+import type { BatchesTable, BatchPiecesTable } from './tables/batch-tables.ts';
 import type { Tables } from './tables.ts';
 
 export type BatchStatus =
@@ -73,22 +74,16 @@ export interface BatchPiece {
   readonly toByte: number;
 }
 
-export interface LineResult {
-  /** From 0. */
-  readonly line: number;
-  readonly failed: boolean;
-  /** A line of the output or of the error file, without its end. */
-  readonly result: string;
-}
-
 /** Who may work at something, and until when nobody else may. */
 export interface Lease {
   readonly by: string;
   readonly until: number;
 }
 
-/** So many rows at once: a transaction of the ledger waits no longer than that. */
-const PAGE = 500;
+/** So many blocks of results are forgotten at once: a transaction of the ledger waits no longer than that. */
+const PAGE = 50;
+/** A lease is made longer when it would be by so much: each time it costs a page of an index. */
+const RENEW_MS = 3_000;
 /** As the configuration allows. */
 const MAX_THREADS = 256;
 
@@ -231,143 +226,202 @@ export interface ClaimedPiece extends BatchPiece {
  * The next piece that nobody runs, of all batches the one that is the least far: a short batch does not wait for a long one.
  * Undefined: there is none.
  */
-export function claimPiece(
-  database: Database,
+async function claimPiece(
+  { engine }: Database,
+  { query }: DatabaseTransaction,
   place: string,
   { by, until }: Lease,
   now: number,
 ): Promise<ClaimedPiece | undefined> {
-  return database.write(async ({ query }) => {
-    let free = query
-      .selectFrom('batch_pieces')
-      .innerJoin('batches', 'batches.id', 'batch_pieces.batch_id')
-      .select(['batch_id', 'piece', 'first_line', 'lines', 'from_byte', 'to_byte'])
-      .where('done', '=', 0)
-      .where('batch_pieces.kept_until', '<=', now)
-      .where('batches.status', '=', 'in_progress')
-      .where('batches.expires_at', '>', now)
-      .where('batches.place', 'in', ['', place])
-      .orderBy('piece')
-      .orderBy('batches.created_at')
-      .limit(1);
-    // Several gateways claim at once: each takes another one.
-    if (database.engine === 'postgres') free = free.forUpdate('batch_pieces').skipLocked();
-    const found = await free.executeTakeFirst();
-    if (found === undefined) return undefined;
-    const { batch_id: id, piece } = found;
-    await query
-      .updateTable('batch_pieces')
-      .set({ kept_by: by, kept_until: until })
-      .where('batch_id', '=', id)
-      .where('piece', '=', piece)
-      .execute();
-    const batch = await query.selectFrom('batches').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
-    const done = await query
-      .selectFrom('batch_results')
-      .select('line')
-      .where('batch_id', '=', id)
-      .where('line', '>=', found.first_line)
-      .where('line', '<', found.first_line + found.lines)
-      .execute();
-    return {
-      batch: batchOf(batch),
-      piece,
-      firstLine: found.first_line,
-      lines: found.lines,
-      fromByte: found.from_byte,
-      toByte: found.to_byte,
-      doneLines: done.map(({ line }) => line),
-    };
-  });
+  let free = query
+    .selectFrom('batch_pieces')
+    .innerJoin('batches', 'batches.id', 'batch_pieces.batch_id')
+    .selectAll('batches')
+    .select(['piece', 'first_line', 'lines', 'from_byte', 'to_byte', 'answered'])
+    .where('done', '=', 0)
+    .where('batch_pieces.kept_until', '<=', now)
+    .where('batches.status', '=', 'in_progress')
+    .where('batches.expires_at', '>', now)
+    .where('batches.place', 'in', ['', place])
+    .orderBy('piece')
+    .orderBy('batches.created_at')
+    .limit(1);
+  // Several gateways claim at once: each takes another one.
+  if (engine === 'postgres') free = free.forUpdate('batch_pieces').skipLocked();
+  const found = await free.executeTakeFirst();
+  if (found === undefined) return undefined;
+  const { id, piece, first_line: firstLine, lines, from_byte: fromByte, to_byte: toByte, answered } = found;
+  await query
+    .updateTable('batch_pieces')
+    .set({ kept_by: by, kept_until: until })
+    .where('batch_id', '=', id)
+    .where('piece', '=', piece)
+    .execute();
+  const doneLines: number[] = [];
+  for (let at = 0; at < lines; at += 1) if (isAnswered(answered, at)) doneLines.push(firstLine + at);
+  return { batch: batchOf(found), piece, firstLine, lines, fromByte, toByte, doneLines };
 }
 
 export interface PieceProgress {
   readonly batchId: string;
   readonly piece: number;
-  readonly results: readonly LineResult[];
+  /** New results; undefined: there are none. */
+  readonly results: ResultBlock | undefined;
   /** `runs`: more will come. `done`: each line has its result. `left`: whoever wants may run the rest. */
   readonly state: 'runs' | 'done' | 'left';
 }
 
+/** What one thread did, and what it takes on, in one transaction: each is a commit, which costs more than many lines. */
+export interface AdvancedPieces {
+  /** One a piece, in the order in which they were named. */
+  readonly goOn: readonly boolean[];
+  readonly claimed: ClaimedPiece | undefined;
+}
+
 /**
- * Keeps results of lines, each once whoever brings it, and the lease of their piece. False: nothing more of this piece is
- * to be run, since its batch was cancelled, has expired or ended, or another one runs it.
+ * Keeps results of lines, each once whoever brings it, and the leases of their pieces. `goOn` is false: nothing more of
+ * that piece is to be run, since its batch was cancelled, has expired or ended, or another one runs it. `claims`: the place
+ * whose next piece is claimed; undefined: none is.
  */
-export function advancePiece(
+export function advancePieces(
   database: Database,
-  { batchId, piece, results, state }: PieceProgress,
-  { by, until }: Lease,
+  progresses: readonly PieceProgress[],
+  claims: string | undefined,
+  lease: Lease,
   now: number,
-): Promise<boolean> {
+): Promise<AdvancedPieces> {
   return database.write(async (transaction) => {
-    const { query } = transaction;
-    const status = await statusForResults(database, transaction, batchId);
-    if (status === undefined || status.finalizing_at !== null || status.ended_at !== null) return false;
-    const completed = await insertResults(transaction, batchId, results, false);
-    const failed = await insertResults(transaction, batchId, results, true);
-    if (completed + failed > 0) {
-      await query
+    const batches = await statesForResults(database, transaction, [...new Set(progresses.map(batchIdOf))].sort());
+    const goOn: boolean[] = [];
+    for (const progress of progresses) {
+      const batch = batches.get(progress.batchId);
+      goOn.push(batch !== undefined && (await advancePiece(transaction, progress, batch, lease, now)));
+    }
+    for (const [id, { completed, failed }] of batches) {
+      if (completed + failed === 0) continue;
+      await transaction.query
         .updateTable('batches')
         .set((set) => ({ completed: set('completed', '+', completed), failed: set('failed', '+', failed) }))
-        .where('id', '=', batchId)
+        .where('id', '=', id)
         .execute();
     }
-    const own = query.updateTable('batch_pieces').where('batch_id', '=', batchId).where('piece', '=', piece);
-    if (state === 'done') {
-      // Whoever ran it last. A line without a result would be lost.
-      const done = (await hasAllResults(transaction, batchId, piece)) ? 1 : 0;
-      await own.set({ done, kept_by: null, kept_until: 0 }).execute();
-      return true;
-    }
-    const kept = await own
-      .where('kept_by', '=', by)
-      .set(state === 'left' ? { kept_by: null, kept_until: 0 } : { kept_until: until })
-      .executeTakeFirst();
-    return kept.numUpdatedRows > 0n && status.status === 'in_progress' && status.expires_at > now;
+    const claimed = claims === undefined ? undefined : await claimPiece(database, transaction, claims, lease, now);
+    return { goOn, claimed };
   });
 }
 
-/** Those that failed, or those that did not. Gives how many were new. */
-async function insertResults(
-  transaction: DatabaseTransaction,
-  batchId: string,
-  results: readonly LineResult[],
-  failed: boolean,
-): Promise<number> {
-  const rows = results
-    .filter((each) => each.failed === failed)
-    .map(({ line, result }) => [batchId, line, failed ? 1 : 0, storableText(result)]);
-  if (rows.length === 0) return 0;
-  return transaction.insertNew('batch_results', ['batch_id', 'line', 'failed', 'result'], rows);
-}
-
-async function hasAllResults({ query }: DatabaseTransaction, batchId: string, piece: number): Promise<boolean> {
-  const { first_line: first, lines } = await query
+async function advancePiece(
+  { query }: DatabaseTransaction,
+  { batchId, piece, results, state }: PieceProgress,
+  batch: BatchState,
+  { by, until }: Lease,
+  now: number,
+): Promise<boolean> {
+  const kept = await query
     .selectFrom('batch_pieces')
-    .select(['first_line', 'lines'])
+    .select(['first_line', 'lines', 'answered', 'kept_by', 'kept_until'])
     .where('batch_id', '=', batchId)
     .where('piece', '=', piece)
-    .executeTakeFirstOrThrow();
-  const { count } = await query
-    .selectFrom('batch_results')
-    .select((select) => select.fn.countAll().as('count'))
-    .where('batch_id', '=', batchId)
-    .where('line', '>=', first)
-    .where('line', '<', first + lines)
-    .executeTakeFirstOrThrow();
-  return Number(count) === lines;
+    .executeTakeFirst();
+  if (kept === undefined) return false;
+  const answered = Buffer.alloc(Math.ceil(kept.lines / 8));
+  if (kept.answered) answered.set(kept.answered);
+  const block = results && newResults(results, answered, kept);
+  if (block !== undefined) {
+    const { index, bytes } = block;
+    const row = { batch_id: batchId, line: lowestLine(index), result_index: JSON.stringify(index), results: bytes };
+    await query.insertInto('batch_result_blocks').values(row).execute();
+    for (let entry = 1; entry < index.length; entry += 3) {
+      if (index[entry] === 1) batch.failed += 1;
+      else batch.completed += 1;
+    }
+  }
+  const isOwn = kept.kept_by === by;
+  // Whoever ran it last. A line without a result would be lost.
+  const isDone = state === 'done' && allAnswered(answered, kept.lines);
+  const change: Updateable<BatchPiecesTable> = {};
+  if (block !== undefined) change.answered = answered;
+  if (state === 'done') Object.assign(change, { done: isDone ? 1 : 0, kept_by: null, kept_until: 0 });
+  else if (isOwn && state === 'left') Object.assign(change, { kept_by: null, kept_until: 0 });
+  else if (isOwn && until - kept.kept_until > RENEW_MS) change.kept_until = until;
+  if (Object.keys(change).length > 0) {
+    await query
+      .updateTable('batch_pieces')
+      .set(change)
+      .where('batch_id', '=', batchId)
+      .where('piece', '=', piece)
+      .execute();
+  }
+  return state === 'done' || (isOwn && batch.status === 'in_progress' && batch.expiresAt > now);
 }
 
-const STATUS_COLUMNS = ['status', 'expires_at', 'finalizing_at', 'ended_at'] as const;
+/** What of a block is new, which it usually is as a whole; marked as answered. Undefined: nothing. */
+function newResults(
+  block: ResultBlock,
+  answered: Buffer,
+  { first_line: first, lines }: Pick<BatchPiecesTable, 'first_line' | 'lines'>,
+): ResultBlock | undefined {
+  let left = 0;
+  const isNew = ({ line }: LineResult): boolean => {
+    const at = line - first;
+    if (at < 0 || at >= lines || isAnswered(answered, at)) {
+      left += 1;
+      return false;
+    }
+    answered[at >> 3]! |= 1 << (at & 7);
+    return true;
+  };
+  const fresh = resultsIn(block).filter(isNew);
+  if (fresh.length === 0) return undefined;
+  return left === 0 ? block : resultBlock(fresh);
+}
 
-function statusForResults(
+function isAnswered(answered: Uint8Array | null, at: number): boolean {
+  return ((answered?.[at >> 3] ?? 0) & (1 << (at & 7))) !== 0;
+}
+
+function allAnswered(answered: Uint8Array, lines: number): boolean {
+  for (let at = 0; at < lines; at += 1) if (!isAnswered(answered, at)) return false;
+  return true;
+}
+
+function lowestLine(index: readonly number[]): number {
+  let lowest = index[0]!;
+  for (let entry = 3; entry < index.length; entry += 3) lowest = Math.min(lowest, index[entry]!);
+  return lowest;
+}
+
+function batchIdOf({ batchId }: PieceProgress): string {
+  return batchId;
+}
+
+/** Of a batch that takes results, and how many of them came with this transaction. */
+interface BatchState {
+  readonly status: string;
+  readonly expiresAt: number;
+  completed: number;
+  failed: number;
+}
+
+async function statesForResults(
   { engine }: Database,
   { query }: DatabaseTransaction,
-  id: string,
-): Promise<Pick<Selectable<BatchesTable>, (typeof STATUS_COLUMNS)[number]> | undefined> {
-  const row = query.selectFrom('batches').select(STATUS_COLUMNS).where('id', '=', id);
+  ids: readonly string[],
+): Promise<Map<string, BatchState>> {
+  if (ids.length === 0) return new Map();
+  const rows = query
+    .selectFrom('batches')
+    .select(['id', 'status', 'expires_at'])
+    .where('id', 'in', ids)
+    .where('finalizing_at', 'is', null)
+    .where('ended_at', 'is', null)
+    // Several gateways lock several of them: all in the same order.
+    .orderBy('id');
   // Its files are not begun while results are being written.
-  return (engine === 'postgres' ? row.forUpdate() : row).executeTakeFirst();
+  const found = await (engine === 'postgres' ? rows.forUpdate() : rows).execute();
+  return new Map(
+    found.map(({ id, status, expires_at: expiresAt }) => [id, { status, expiresAt, completed: 0, failed: 0 }]),
+  );
 }
 
 /** Of one thread of a gateway. */
@@ -432,26 +486,48 @@ export function keepFiles(
 
 /** `open`: pieces without all their results; `run`: those of them that somebody runs. */
 export async function piecesOf(database: Database, id: string, now: number): Promise<{ open: number; run: number }> {
-  const rows = await database.query
+  const count = await database.query
     .selectFrom('batch_pieces')
-    .select(['kept_until'])
+    .select((select) => [
+      select.fn.countAll().as('open'),
+      select.fn.countAll().filterWhere('kept_until', '>', now).as('run'),
+    ])
     .where('batch_id', '=', id)
     .where('done', '=', 0)
-    .execute();
-  return { open: rows.length, run: rows.filter(({ kept_until: until }) => until > now).length };
+    .executeTakeFirstOrThrow();
+  return { open: Number(count.open), run: Number(count.run) };
 }
 
-/** In the order of lines, from one on. */
-export async function resultsOf(database: Database, id: string, fromLine: number): Promise<LineResult[]> {
-  const rows = await database.query
-    .selectFrom('batch_results')
-    .select(['line', 'failed', 'result'])
+export interface ResultPage {
+  readonly piece: number;
+  /** In the order of their lines. */
+  readonly results: readonly LineResult[];
+}
+
+/** The results of a piece, or of the next one behind it; undefined: there is none. */
+export async function resultPage(database: Database, id: string, fromPiece: number): Promise<ResultPage | undefined> {
+  const found = await database.query
+    .selectFrom('batch_pieces')
+    .select(['piece', 'first_line', 'lines'])
     .where('batch_id', '=', id)
-    .where('line', '>=', fromLine)
-    .orderBy('line')
-    .limit(PAGE)
+    .where('piece', '>=', fromPiece)
+    .orderBy('piece')
+    .limit(1)
+    .executeTakeFirst();
+  if (found === undefined) return undefined;
+  const { piece, first_line: firstLine, lines } = found;
+  const blocks = await database.query
+    .selectFrom('batch_result_blocks')
+    .select(['result_index', 'results'])
+    .where('batch_id', '=', id)
+    .where('line', '>=', firstLine)
+    .where('line', '<', firstLine + lines)
     .execute();
-  return rows.map(({ line, failed, result }) => ({ line, failed: failed === 1, result }));
+  const results = blocks.flatMap(({ result_index: index, results: bytes }) =>
+    // Written by this file alone.
+    resultsIn({ index: JSON.parse(index) as number[], bytes }),
+  );
+  return { piece, results: results.sort((one, other) => one.line - other.line) };
 }
 
 /** What of ended batches is needed no more. */
@@ -466,7 +542,7 @@ export async function forgetLines(database: Database): Promise<void> {
   for (const { id } of ended) {
     for (;;) {
       const rows = await database.query
-        .selectFrom('batch_results')
+        .selectFrom('batch_result_blocks')
         .select('line')
         .where('batch_id', '=', id)
         .orderBy('line')
@@ -475,7 +551,7 @@ export async function forgetLines(database: Database): Promise<void> {
       const last = rows.at(-1);
       if (last === undefined) break;
       await database.query
-        .deleteFrom('batch_results')
+        .deleteFrom('batch_result_blocks')
         .where('batch_id', '=', id)
         .where('line', '<=', last.line)
         .execute();
@@ -498,7 +574,7 @@ export async function eraseBatchesOf(
     .where((where) => where.or([where('owner', '=', subject), where('created_by', '=', subject)]))
     .execute();
   for (const { id, ended_at: endedAt } of own) {
-    await query.deleteFrom('batch_results').where('batch_id', '=', id).execute();
+    await query.deleteFrom('batch_result_blocks').where('batch_id', '=', id).execute();
     const erased = { created_by: instead, principal: '{}', metadata: null, faults: null };
     const ended = endedAt === null ? { status: 'cancelled', ended_at: now } : {};
     await query

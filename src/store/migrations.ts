@@ -12,6 +12,8 @@ import { files } from './migrations/0010-files.ts';
 import { batches } from './migrations/0011-batches.ts';
 import { responses } from './migrations/0012-responses.ts';
 import { requestLog } from './migrations/0014-request-log.ts';
+import { conversations } from './migrations/0015-conversations.ts';
+import { batchBlocks } from './migrations/0019-batch-blocks.ts';
 
 /** In the order of their names. One that was released is never changed: a further one is added. */
 export const MIGRATIONS: Record<string, Migration> = {
@@ -28,4 +30,6 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0011-batches': batches,
   '0012-responses': responses,
   '0014-request-log': requestLog,
+  '0015-conversations': conversations,
+  '0019-batch-blocks': batchBlocks,
 };

@@ -1,4 +1,4 @@
-import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   type CompiledQuery,
@@ -189,8 +189,28 @@ class Connection implements DatabaseConnection {
   }
 }
 
+/** Beyond so many statements of a file all are prepared anew: the text of a query may hold its number of values. */
+const MAX_STATEMENTS = 256;
+const statementsOf = new WeakMap<DatabaseSync, Map<string, StatementSync>>();
+
+/** Preparing costs more than running most of them. */
+function prepared(file: DatabaseSync, sql: string): StatementSync {
+  let statements = statementsOf.get(file);
+  if (statements === undefined) {
+    statements = new Map();
+    statementsOf.set(file, statements);
+  }
+  let statement = statements.get(sql);
+  if (statement === undefined) {
+    if (statements.size >= MAX_STATEMENTS) statements.clear();
+    statement = file.prepare(sql);
+    statements.set(sql, statement);
+  }
+  return statement;
+}
+
 function run<Row>(file: DatabaseSync, sql: string, parameters: readonly unknown[]): QueryResult<Row> {
-  const statement = file.prepare(sql);
+  const statement = prepared(file, sql);
   const values = parameters.map(asSqlValue);
   if (statement.columns().length > 0) return { rows: statement.all(...values) as Row[] };
   const { changes, lastInsertRowid } = statement.run(...values);

@@ -31,6 +31,7 @@ export class AccessLine {
     into.bytes(labels.who);
     // As it is: one line of JSON, of the keys that the configuration names.
     if (record.metadataJson !== undefined) into.text(`,"sluice.metadata":${record.metadataJson}`);
+    if (record.cacheJson !== undefined) into.text(`,"sluice.cache":${record.cacheJson}`);
     if (usage) {
       number(into, COUNTS.inputTokens, usage.inputTokens);
       number(into, COUNTS.outputTokens, usage.outputTokens);

@@ -158,6 +158,8 @@ function writeTexts(record: ExchangeRecord, into: Uint16Array, at: number, texts
   into[at + TEXT.unknownCost] = texts.reference(TEXT.unknownCost, unknownCostText(record));
   into[at + TEXT.clientJson] = texts.reference(TEXT.clientJson, record.clientJson);
   into[at + TEXT.traceparent] = texts.reference(TEXT.traceparent, record.traceparent);
+  into[at + TEXT.guardrailsJson] = texts.reference(TEXT.guardrailsJson, record.guardrailsJson);
+  into[at + TEXT.cacheJson] = texts.reference(TEXT.cacheJson, record.cacheJson);
 }
 
 function originOf({ provider = '', usage, usageSource }: ExchangeRecord): string {

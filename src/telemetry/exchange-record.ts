@@ -82,6 +82,13 @@ export interface ExchangeRecord {
   reservedNanoUsd?: number;
   /** The client's trace context, where traces are exported. */
   traceparent?: string;
+  /** JSON array of `{guardrail, hook, operation, strategy, result, ms, detail}`: guards that were asked; absent: none was. */
+  guardrailsJson?: string;
+  /**
+   * JSON of `{status, type, rule, from, saved_nano_usd, similarity, shadow}`: what the cache was asked for and said; absent: it
+   * was not asked.
+   */
+  cacheJson?: string;
   /** Never there: a view that is taken for a record does not compile. */
   fleeting?: never;
 }
@@ -140,6 +147,8 @@ export function keptRecord(view: RecordView): ExchangeRecord {
     pending: view.pending,
     reservedNanoUsd: view.reservedNanoUsd,
     traceparent: view.traceparent,
+    guardrailsJson: view.guardrailsJson,
+    cacheJson: view.cacheJson,
   } satisfies Complete<Omit<ExchangeRecord, 'fleeting'>>;
 }
 

@@ -72,8 +72,10 @@ export const TEXT = {
   unknownCost: 18,
   clientJson: 19,
   traceparent: 20,
+  guardrailsJson: 21,
+  cacheJson: 22,
 } as const;
-export const TEXTS = 21;
+export const TEXTS = 23;
 
 /** Flags in one number. */
 export const STREAM = 1;

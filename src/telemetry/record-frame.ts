@@ -323,6 +323,12 @@ class FrameRecord implements Complete<RecordView> {
   get traceparent(): string | undefined {
     return this.#text(TEXT.traceparent);
   }
+  get guardrailsJson(): string | undefined {
+    return this.#text(TEXT.guardrailsJson);
+  }
+  get cacheJson(): string | undefined {
+    return this.#label(TEXT.cacheJson);
+  }
   get reservedNanoUsd(): number | undefined {
     if (NUMBER.reservedNanoUsd >= this.#columns.numbersPerRecord) return undefined;
     return known(this.#columns.number(this.#n + NUMBER.reservedNanoUsd));

@@ -1,4 +1,4 @@
-import type { BatchFilter, ClaimedPiece, PieceProgress, StoredBatch } from '../store/batches.ts';
+import type { AdvancedPieces, BatchFilter, PieceProgress, StoredBatch } from '../store/batches.ts';
 
 /** A batch as it is asked for; the database's thread says of which gateway it is. */
 export type NewBatch = Omit<StoredBatch, 'place'>;
@@ -9,9 +9,8 @@ export type BatchQuestion =
   | { readonly kind: 'list'; readonly filter: BatchFilter }
   | { readonly kind: 'find'; readonly id: string; readonly owners: readonly string[] }
   | { readonly kind: 'cancel'; readonly id: string; readonly owners: readonly string[] }
-  /** Lines to run. */
-  | { readonly kind: 'claim' }
-  | { readonly kind: 'advance'; readonly progress: PieceProgress };
+  /** What a thread did of its pieces; `claims`: and one more to run. */
+  | { readonly kind: 'advance'; readonly progresses: readonly PieceProgress[]; readonly claims: boolean };
 
 export type BatchAnswer =
   /** One, or none for `list`. */
@@ -19,9 +18,7 @@ export type BatchAnswer =
   | { readonly kind: 'absent' }
   /** Of `create`: why its input is none. Of `cancel`: it has ended. */
   | { readonly kind: 'unfit'; readonly reason: string }
-  /** Undefined: there is none. */
-  | { readonly kind: 'piece'; readonly piece: ClaimedPiece | undefined }
-  | { readonly kind: 'advanced'; readonly goOn: boolean }
+  | { readonly kind: 'advanced'; readonly advanced: AdvancedPieces }
   /** The database does not answer; it may come back. */
   | { readonly kind: 'away' }
   /** A fault of ours; it stands in the log. */
@@ -44,4 +41,10 @@ export interface BatchAnswerMessage {
 /** For every relay thread: there are lines that nobody runs. */
 export interface BatchWorkMessage {
   readonly type: 'batch-work';
+}
+
+/** Buffers of a question, which are handed on and not copied from thread to thread. */
+export function buffersOf(question: BatchQuestion): ArrayBuffer[] {
+  if (question.kind !== 'advance') return [];
+  return question.progresses.flatMap(({ results }) => (results === undefined ? [] : [results.bytes.buffer]));
 }

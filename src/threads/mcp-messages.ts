@@ -11,6 +11,8 @@ export interface McpRequest {
   readonly body: string;
   readonly headers: McpRequestHeaders;
   readonly caller: McpCaller;
+  /** A call of a tool of a joint server is not held against limits yet: which tool it is, only the thread of MCP knows. */
+  readonly holds: boolean;
   /** By server (`x-tfy-mcp-headers`). */
   readonly serverHeaders: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
@@ -47,6 +49,28 @@ export interface McpOutcome {
   readonly era?: string;
   /** Time that the server took. */
   readonly upstreamMs: number;
+  /** Integer nano-dollars; undefined: no price is known. */
+  readonly costNanoUsd?: number;
+}
+
+/** A call of a tool that is to be held against limits. */
+export interface McpHold {
+  /** Of the request. */
+  readonly number: number;
+  /** Every name that a rule may mean; the one that the client used first. */
+  readonly called: readonly { readonly server: string; readonly tool: string }[];
+  readonly costNanoUsd: number | undefined;
+  /** One of many that the request makes: it has a record of its own. */
+  readonly nested: boolean;
+  readonly bytesIn: number;
+}
+
+/** What a nested call came to. */
+export interface McpHoldEnd {
+  readonly failed: boolean;
+  readonly detail?: string;
+  readonly bytesOut: number;
+  readonly upstreamMs: number;
 }
 
 export type ToMcpPort =
@@ -54,7 +78,9 @@ export type ToMcpPort =
   /** The client is gone. */
   | { type: 'abort'; id: number }
   /** The client does not take more, or takes it again. */
-  | { type: 'full'; id: number; full: boolean };
+  | { type: 'full'; id: number; full: boolean }
+  /** What became of a hold; a text: it was refused. */
+  | { type: 'held'; id: number; number: number; refused?: { message: string; code: string; retryAfterMs?: number } };
 
 export type FromMcpPort =
   /** The whole answer. */
@@ -62,13 +88,16 @@ export type FromMcpPort =
   /** `lasting`: a stream that only tells what changes. */
   | { type: 'begin'; id: number; status: number; headers: readonly string[]; lasting: boolean }
   | { type: 'chunk'; id: number; text: string }
+  | { type: 'hold'; id: number; hold: McpHold }
+  /** A nested call is over. */
+  | { type: 'release'; id: number; number: number; end: McpHoldEnd }
   | { type: 'end'; id: number; outcome: McpOutcome };
 
 /** What of a configuration MCP needs: neither keys nor accounts. */
 export type McpConfiguration = Pick<Configuration, 'server' | 'mcpServers'>;
 
 /** What of it relay threads need for it. */
-export type McpGateConfiguration = Pick<Configuration, 'server' | 'mcpServers' | 'rateLimits'>;
+export type McpGateConfiguration = Pick<Configuration, 'server' | 'mcpServers' | 'rateLimits' | 'budgets'>;
 
 export interface McpThreadData {
   readonly configuration: McpConfiguration;
@@ -83,6 +112,7 @@ export interface McpServerState {
   readonly era?: string;
   readonly sessions: number;
   readonly tools?: readonly string[];
+  readonly changedTools?: readonly { readonly name: string; readonly since: string }[];
 }
 
 export interface McpCounts {
@@ -96,6 +126,8 @@ export interface McpCounts {
     readonly count: number;
     readonly ms: number;
   }[];
+  /** By server: tools that are no longer what they were when they were approved. */
+  readonly changedTools: readonly { readonly server: string; readonly count: number }[];
 }
 
 export type ToMcpThread =
@@ -105,10 +137,13 @@ export type ToMcpThread =
   | { type: 'port'; port: MessagePort }
   /** To be answered with its number. */
   | { type: 'servers'; number: number }
+  /** Undefined: all tools of the server that changed. */
+  | { type: 'approve'; number: number; server: string; tools: readonly string[] | undefined }
   | { type: 'close' };
 
 export type FromMcpThread =
   | { type: 'servers'; number: number; servers: readonly McpServerState[] }
+  | { type: 'approved'; number: number; approved: readonly string[] }
   | { type: 'counts'; counts: McpCounts }
   | { type: 'log'; line: string }
   | { type: 'closed' };

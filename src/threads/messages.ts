@@ -31,6 +31,8 @@ export interface RelayThreadData {
   readonly counts: SharedArrayBuffer;
   /** Of health and latencies of targets: routing/place. */
   readonly health: { readonly circuits: SharedArrayBuffer; readonly latencies: SharedArrayBuffer };
+  /** Of cached answers: cache/shared-answers. */
+  readonly answers: SharedArrayBuffer;
   readonly configuration: ThreadConfiguration;
   readonly identity: IdentityState;
   /** Of accounts whose credentials end. */
@@ -80,6 +82,9 @@ export type FromRelayThread =
   /** Redis does not answer; once until it is back. */
   | { type: 'counters-away'; thread: number; reason: string }
   | { type: 'counters-back'; thread: number }
+  /** The Redis of the cache does not answer; once until it is back. */
+  | { type: 'cache-away'; thread: number; reason: string }
+  | { type: 'cache-back'; thread: number }
   /** A budget refused a request, or sent it to a cheaper model: the first in its period that this thread knows of. */
   | { type: 'budget-refuses'; window: BudgetWindowKey; action: RefusalAction }
   /** A request of MCP is there: a port to its thread is wanted. */

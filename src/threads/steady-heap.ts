@@ -68,7 +68,8 @@ export function collectWhenIdle(mark: () => number | undefined): void {
     const worthBytes = isIdle ? idleWorthBytes : isCalm && wasCalm ? WORTH_A_PAUSE_BYTES : Number.POSITIVE_INFINITY;
     wasCalm = isCalm;
     if (heldBytes() - leftBytes < worthBytes) return;
-    collectAll(leftBytes === 0 ? 'last-resort' : 'regular');
+    // It stops the thread twice as long, which somebody who is being served would notice.
+    collectAll(isIdle && leftBytes === 0 ? 'last-resort' : 'regular');
     leftBytes = heldBytes();
   }, LOOK_MS).unref();
 }

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import { sql } from 'kysely';
 import {
-  advancePiece,
+  advancePieces,
   type BatchPiece,
   beginBatch,
+  type ClaimedPiece,
   changeBatch,
-  claimPiece,
   eraseBatchesOf,
   findBatch,
   forgetLines,
@@ -16,12 +17,15 @@ import {
   keepFiles,
   leavePieces,
   openBatches,
+  type PieceProgress,
   pageOfBatches,
   piecesOf,
-  resultsOf,
+  resultPage,
   type StoredBatch,
 } from '../../src/store/batches.ts';
-import type { Database } from '../../src/store/database.ts';
+import { type Database, openDatabase } from '../../src/store/database.ts';
+import { MIGRATIONS } from '../../src/store/migrations.ts';
+import { type LineResult, resultBlock } from '../../src/store/result-block.ts';
 import { forEachEngine } from '../support/engines.ts';
 
 const NOW = 1_800_000_000_000;
@@ -64,7 +68,40 @@ const pieces = (count: number): BatchPiece[] =>
     toByte: 100 * (piece + 1),
   }));
 const lease = (by: string, now = NOW) => ({ by, until: now + LEASE_MS });
-const result = (line: number, failed = false) => ({ line, failed, result: `{"line":${line}}` });
+const result = (line: number, failed = false): LineResult => ({
+  line,
+  failed,
+  result: Buffer.from(`{"line":${line}}`),
+});
+const block = (...results: LineResult[]) => resultBlock(results);
+
+async function claimPiece(
+  database: Database,
+  place: string,
+  by: { by: string; until: number },
+  now: number,
+): Promise<ClaimedPiece | undefined> {
+  return (await advancePieces(database, [], place, by, now)).claimed;
+}
+
+async function advancePiece(
+  database: Database,
+  progress: PieceProgress,
+  by: { by: string; until: number },
+  now: number,
+): Promise<boolean | undefined> {
+  return (await advancePieces(database, [progress], undefined, by, now)).goOn[0];
+}
+
+async function resultsOf(database: Database, id: string): Promise<LineResult[]> {
+  const found: LineResult[] = [];
+  for (let from = 0; ; ) {
+    const page = await resultPage(database, id, from);
+    if (page === undefined) return found.map((each) => ({ ...each, result: Buffer.from(each.result) }));
+    found.push(...page.results);
+    from = page.piece + 1;
+  }
+}
 
 async function begun(database: Database, id: string, count: number, more: Partial<StoredBatch> = {}): Promise<void> {
   await insertBatch(database, batch(id, more));
@@ -110,26 +147,25 @@ forEachEngine('batches', (engine) => {
     await begun(database, 'b', 1);
     await claimPiece(database, 'g1', lease('g1:0'), NOW);
     const progress = { batchId: 'b', piece: 0, state: 'runs' as const };
-    const first = { ...progress, results: [result(0)] };
+    const first = { ...progress, results: block(result(0)) };
     assert.equal(await advancePiece(database, first, lease('g1:0'), NOW), true);
     // Its lease ended, and another one ran the piece: both bring line 0.
     const later = NOW + LEASE_MS;
     const claimed = await claimPiece(database, 'g1', lease('g1:1', later), later);
     assert.deepEqual(claimed?.doneLines, [0]);
-    const lost = { ...progress, results: [], state: 'done' as const };
+    const lost = { ...progress, results: undefined, state: 'done' as const };
     await advancePiece(database, lost, lease('g1:1', later), later);
     assert.equal((await piecesOf(database, 'b', later)).open, 1, 'a line without a result is not lost');
     const again = await claimPiece(database, 'g1', lease('g1:1', later), later);
     assert.equal(again?.piece, 0);
-    const both = { ...progress, results: [result(0), result(1, true)] };
+    const both = { ...progress, results: block(result(1, true), result(0)) };
     assert.equal(await advancePiece(database, both, lease('g1:0', later), later), false);
-    const end = { ...progress, results: [result(1, true)], state: 'done' as const };
+    const end = { ...progress, results: block(result(1, true)), state: 'done' as const };
     assert.equal(await advancePiece(database, end, lease('g1:1', later), later), true);
     const found = await findBatch(database, 'b', OWNERS);
     assert.deepEqual([found?.total, found?.completed, found?.failed], [2, 1, 1]);
     assert.deepEqual(await piecesOf(database, 'b', later), { open: 0, run: 0 });
-    assert.deepEqual(await resultsOf(database, 'b', 0), [result(0), result(1, true)]);
-    assert.deepEqual(await resultsOf(database, 'b', 1), [result(1, true)]);
+    assert.deepEqual(await resultsOf(database, 'b'), [result(0), result(1, true)]);
   });
 
   it('no result is taken once files are made, and nothing is given of a batch that was cancelled or has expired', async () => {
@@ -138,14 +174,14 @@ forEachEngine('batches', (engine) => {
     await begun(database, 'late', 1, { expiresAt: NOW + 1 });
     const claim = (now: number) => claimPiece(database, 'g1', lease('g1:0', now), now);
     assert.equal((await claim(NOW))?.batch.id, 'b');
-    const progress = { batchId: 'b', piece: 0, results: [result(0)], state: 'runs' as const };
+    const progress = { batchId: 'b', piece: 0, results: block(result(0)), state: 'runs' as const };
     await changeBatch(database.query, 'b', ['in_progress'], { status: 'cancelling' });
     assert.equal(await claim(NOW + 1), undefined);
     // What was under way is kept, and nothing more is to be run.
     assert.equal(await advancePiece(database, progress, lease('g1:0'), NOW), false);
     assert.equal((await findBatch(database, 'b', OWNERS))?.completed, 1);
     await changeBatch(database.query, 'b', ['cancelling'], { finalizing_at: NOW });
-    const more = { ...progress, results: [result(1)] };
+    const more = { ...progress, results: block(result(1)) };
     assert.equal(await advancePiece(database, more, lease('g1:0'), NOW), false);
     assert.equal((await findBatch(database, 'b', OWNERS))?.completed, 1);
   });
@@ -186,17 +222,45 @@ forEachEngine('batches', (engine) => {
     assert.equal(await run(), 1);
   });
 
+  it('results that an older version kept line by line stay, and their lines are not run again', async (t) => {
+    const name = '0019-batch-blocks';
+    const migration = MIGRATIONS[name]!;
+    t.after(() => {
+      MIGRATIONS[name] = migration;
+    });
+    delete MIGRATIONS[name];
+    const place = await engine.newPlace();
+    const before = await openDatabase(place);
+    await begun(before, 'b', 2, { place: '' });
+    for (const [line, failed] of [
+      [0, 0],
+      [3, 1],
+    ])
+      await sql`insert into batch_results (batch_id, line, failed, result)
+        values ('b', ${line}, ${failed}, ${`{"line":${line}}`})`.execute(before.query);
+    await before.close();
+    MIGRATIONS[name] = migration;
+    const database = await engine.open(place);
+    const claims = [];
+    for (let index = 0; index < 2; index += 1) claims.push(await claimPiece(database, '', lease('g1:0'), NOW));
+    assert.deepEqual(
+      claims.map((claim) => claim?.doneLines),
+      [[0], [3]],
+    );
+    assert.deepEqual(await resultsOf(database, 'b'), [result(0), result(3, true)]);
+  });
+
   it('the lines of a batch go with its end, and stay until then', async () => {
     const database = await engine.open();
     for (const id of ['ended', 'open']) {
       await begun(database, id, 1);
-      const progress = { batchId: id, piece: 0, results: [result(0), result(1)], state: 'done' as const };
+      const progress = { batchId: id, piece: 0, results: block(result(0), result(1)), state: 'done' as const };
       await advancePiece(database, progress, lease('g1:0'), NOW);
     }
     await changeBatch(database.query, 'ended', ['in_progress'], { status: 'completed', ended_at: NOW });
     await forgetLines(database);
-    assert.deepEqual(await resultsOf(database, 'ended', 0), []);
-    assert.equal((await resultsOf(database, 'open', 0)).length, 2);
+    assert.deepEqual(await resultsOf(database, 'ended'), []);
+    assert.equal((await resultsOf(database, 'open')).length, 2);
     assert.deepEqual(
       (await openBatches(database, 'g1')).map(({ id }) => id),
       ['open'],

@@ -89,6 +89,8 @@ const LONG = 'x'.repeat(300_000);
 const LARGE: Record<string, object> = {
   'openai-chat': { model: 'm', messages: [{ role: 'user', content: LONG }], max_tokens: 5 },
   'anthropic-messages': { model: 'm', messages: [{ role: 'user', content: LONG }], max_tokens: 5 },
+  'openai-input-tokens': { model: 'm', input: LONG },
+  'openai-compaction': { model: 'm', input: LONG },
   'anthropic-count-tokens': { model: 'm', messages: [{ role: 'user', content: LONG }] },
   'openai-embeddings': { model: 'm', input: LONG, input_type: 'query' },
   'openai-completions': { model: 'm', prompt: LONG },

@@ -32,6 +32,36 @@ test('a provider that is too busy gets the lines at the pace that it says, and e
   assert.equal(early, 0);
 });
 
+test('a model that is too busy keeps its own lines waiting, and no line that asks another one', async (t) => {
+  let isBusy = true;
+  let refused = 0;
+  const { client } = await setting(
+    t,
+    (request, response, incoming) => {
+      const { model } = JSON.parse(request.body.toString()) as { model: string };
+      if (model !== 'busy' || !isBusy) {
+        inAWhile(request, response, incoming);
+        return;
+      }
+      refused += 1;
+      response.setHeader('retry-after', '1');
+      sendJson(response, 429, { error: { message: 'slow down', type: 'rate_limit_error' } });
+    },
+    { batches: { max_concurrency: 8, max_attempts: 1 } },
+  );
+  // The lines of the busy one fill more pieces than are begun at once.
+  const lines = 200;
+  const isFree = (line: number): boolean => line % 8 === 7;
+  const free = Array.from({ length: lines }, (_, line) => line).filter(isFree).length;
+  const id = await create(client, lines, (line) => (isFree(line) ? 'mock/free' : 'mock/busy'));
+  const between = await until(client, id, ({ request_counts: counts }) => counts?.completed === free);
+  assert.equal(between.status, 'in_progress');
+  assert.ok(refused > 0 && refused < lines / 4, `${refused} refused`);
+  isBusy = false;
+  const batch = await until(client, id, ({ status }) => status === 'completed');
+  assert.deepEqual({ ...batch.request_counts }, { total: lines, completed: lines, failed: 0 });
+});
+
 test('a line is tried again where it fails for a moment, and not for ever', async (t) => {
   const seen = new Map<string, number>();
   const { client, provider } = await setting(

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { create, idsIn, inAWhile, numbered, sdk, setting, started, until } from '../support/batches.ts';
+import { type Answer, completion, sendJson } from '../support/provider.ts';
 
 test('a batch whose gateway is killed goes on: each line once in the output, and no more sent twice than were under way', async (t) => {
   const lines = 300;
@@ -21,6 +22,35 @@ test('a batch whose gateway is killed goes on: each line once in the output, and
   const twice = provider.requests.length - lines;
   t.diagnostic(`${twice} lines were sent twice`);
   assert.ok(twice <= concurrency, `${twice} lines were sent twice`);
+});
+
+test('a batch of 10,000 lines whose gateway is killed in the middle has 10,000 results, each of another line', {
+  timeout: 120_000,
+}, async (t) => {
+  const lines = 10_000;
+  const concurrency = 64;
+  const server = { threads: 2, log: { access: 'off' }, batches: { max_concurrency: concurrency } };
+  const sent = new Map<string, number>();
+  const answer: Answer = (request, response) => {
+    const { messages } = JSON.parse(request.body.toString()) as { messages: { content: string }[] };
+    const name = messages[0]?.content ?? '';
+    sent.set(name, (sent.get(name) ?? 0) + 1);
+    sendJson(response, 200, completion(name));
+  };
+  const { provider, gateway, client } = await setting(t, answer, server);
+  const id = await create(client, lines);
+  await until(client, id, ({ request_counts: counts }) => (counts?.completed ?? 0) >= lines / 2);
+  gateway.process.kill('SIGKILL');
+  await gateway.exited;
+  const atKill = sent.size;
+  assert.ok(atKill < lines, 'it was killed in the middle');
+  const next = sdk(await started(t, provider, server, gateway.folder));
+  const batch = await until(next, id, ({ status }) => status === 'completed', 60_000);
+  assert.deepEqual({ ...batch.request_counts }, { total: lines, completed: lines, failed: 0 });
+  assert.deepEqual(await idsIn(next, batch.output_file_id), numbered(lines));
+  const twice = [...sent.values()].filter((times) => times > 1);
+  t.diagnostic(`killed after ${atKill} lines; ${twice.length} were sent twice`);
+  assert.ok(twice.length <= concurrency && Math.max(...twice, 1) <= 2, `${twice.length} lines were sent twice`);
 });
 
 test('a gateway that drains gives its lines back, ends in time and goes on after its next start', async (t) => {

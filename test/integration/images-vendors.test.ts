@@ -283,5 +283,24 @@ describe('images of vendors with forms of their own', () => {
       events.map(({ type, b64_json }) => [type, b64_json]),
       [['image_generation.completed', MADE]],
     );
+    const image = await toFile(Buffer.from(MADE, 'base64'), 'a.png', { type: 'image/png' });
+    const edited = [];
+    for await (const event of await client.images.edit({ model, prompt: 'a cat', image, stream: true }))
+      edited.push(event);
+    assert.deepEqual(
+      edited.map(({ type, b64_json }) => [type, b64_json]),
+      [['image_edit.completed', MADE]],
+    );
+  });
+
+  test('the last of several images in a stream tells the usage of all', async () => {
+    const model = 'google-gemini/gemini-2.5-flash-image';
+    const stream = await client.images.generate({ model, prompt: 'a cat', stream: true, n: 2 });
+    const events = [];
+    for await (const event of stream) events.push(event);
+    assert.deepEqual(
+      events.map((event) => 'usage' in event && event.usage !== undefined),
+      [false, true],
+    );
   });
 });

@@ -208,7 +208,7 @@ describe('images', () => {
     assert.equal(record['sluice.cost.usd'], 0.12);
   });
 
-  test('without a model that is asked which OpenAI takes then', async () => {
+  test('the default model is asked where a request names none', async () => {
     const sentModel = () => modelOf(provider.requests.at(-1)!);
     assert.equal((await client.images.generate({ prompt: 'x' })).data?.length, 1);
     assert.deepEqual(JSON.parse(provider.requests.at(-1)!.body.toString()), { model: 'gpt-image-1.5', prompt: 'x' });

@@ -10,6 +10,7 @@ const AUDIO = Buffer.from(Array.from({ length: 300_000 }, (_, at) => (at * 7 + (
 /** Raw samples may begin as JSON does. */
 const SAMPLES = Buffer.concat([Buffer.from('{"'), AUDIO.subarray(0, 5_000)]);
 const halves = gate();
+const pieces = gate();
 
 const audio =
   (contentType: string | undefined, bytes: Buffer) => (_: unknown, response: import('node:http').ServerResponse) => {
@@ -36,6 +37,15 @@ before(async () => {
         response.writeHead(200, { 'content-type': 'audio/wav' });
         response.write(AUDIO.subarray(0, 1_000));
         halves.promise.then(() => response.end(AUDIO.subarray(1_000, 2_000)));
+      },
+      'slow-pieces': (_request, response) => {
+        response.writeHead(200, { 'content-type': 'audio/wav' });
+        response.write(AUDIO.subarray(0, 1_000));
+        pieces.promise.then(() => response.end(AUDIO.subarray(1_000, 1_998)));
+      },
+      'pieces-cut': (_request, response) => {
+        response.writeHead(200, { 'content-type': 'audio/wav', 'content-length': 5_000 });
+        response.write(AUDIO.subarray(0, 999), () => response.destroy());
       },
       sse: (_request, response) => {
         startEvents(response);
@@ -90,6 +100,12 @@ const failureOf = async (model: string, more: object = {}): Promise<APIError> =>
   return error;
 };
 
+const eventsIn = (text: string): { type: string; audio?: string }[] =>
+  text
+    .split('\n\n')
+    .filter(Boolean)
+    .map((event) => JSON.parse(event.slice(6)));
+
 describe('speech', () => {
   test('spoken bytes are the provider’s, under its own media type', async () => {
     for (const response_format of ['mp3', 'opus', 'aac', 'flac', 'wav', 'pcm']) {
@@ -137,21 +153,31 @@ describe('speech', () => {
 
   test('bytes become events where events were asked for', async () => {
     const text = await (await speak('voices/mp3', { stream_format: 'sse' })).text();
-    const events = text
-      .split('\n\n')
-      .filter(Boolean)
-      .map((event) => JSON.parse(event.slice(6)));
-    assert.deepEqual(
-      events.map(({ type }) => type),
-      ['speech.audio.delta', 'speech.audio.done'],
-    );
-    assert.ok(AUDIO.equals(Buffer.from(events[0].audio, 'base64')));
+    const events = eventsIn(text);
+    assert.deepEqual(new Set(events.map(({ type }) => type)), new Set(['speech.audio.delta', 'speech.audio.done']));
+    assert.equal(events.at(-1)!.type, 'speech.audio.done');
+    const spoken = events.slice(0, -1).map(({ audio = '' }) => audio);
+    assert.ok(AUDIO.equals(Buffer.concat(spoken.map((each) => Buffer.from(each, 'base64')))));
+    // Whoever joins the text before it is decoded gets the same.
+    assert.equal(spoken.join(''), AUDIO.toString('base64'));
+  });
+
+  test('the first event of bytes reaches the client before the provider speaks on', async () => {
+    const response = await speak('voices/slow-pieces', { stream_format: 'sse' });
+    const reader = response.body!.getReader();
+    const first = Buffer.from((await reader.read()).value!).toString();
+    assert.equal(first, delta(AUDIO.subarray(0, 999)));
+    pieces.open();
+    let rest = '';
+    for (let next = await reader.read(); !next.done; next = await reader.read()) rest += Buffer.from(next.value);
+    assert.equal(rest, `${delta(AUDIO.subarray(999, 1_998))}data: {"type":"speech.audio.done"}\n\n`);
   });
 
   test('events that break off, or fail, end in an error event and are cut', async () => {
     for (const [model, message] of [
       ['voices/sse-cut', /cut|ended|broke/i],
       ['voices/sse-fails', /voice lost/],
+      ['voices/pieces-cut', /before its answer was complete/],
     ] as const) {
       const response = await speak(model, { stream_format: 'sse' });
       const reader = response.body!.getReader();

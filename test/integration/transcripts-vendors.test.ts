@@ -284,6 +284,21 @@ describe('transcripts of vendors with forms of their own', () => {
     });
   });
 
+  test('each part of a diarized transcript comes as an event of its own', async () => {
+    const asked = {
+      model: 'deepgram/nova',
+      file: await wav(),
+      response_format: 'diarized_json',
+      stream: true,
+    } as const;
+    const spoken = [];
+    for await (const event of await client.audio.transcriptions.create(asked)) spoken.push(event.type);
+    assert.equal(spoken[0], 'transcript.text.delta');
+    assert.ok(spoken.slice(1, -1).length > 0);
+    assert.ok(spoken.slice(1, -1).every((type) => type === 'transcript.text.segment'));
+    assert.equal(spoken.at(-1), 'transcript.text.done');
+  });
+
   test('its seconds are metered and priced, and a refusal passes with the vendor’s words', async () => {
     const headers = { 'x-request-id': 'seconds' };
     await client.audio.transcriptions.create({ model: 'deepgram/nova', file: await wav() }, { headers });

@@ -38,13 +38,13 @@ export async function setting(t: TestContext, answer: Answer, server: Record<str
   return { provider, gateway, client: sdk(gateway) };
 }
 
-export async function create(client: OpenAI, count: number): Promise<string> {
+export async function create(client: OpenAI, count: number, modelOf = (_line: number) => 'mock/m'): Promise<string> {
   const lines = Array.from({ length: count }, (_, index) =>
     JSON.stringify({
       custom_id: `line-${index}`,
       method: 'POST',
       url: CHAT,
-      body: { model: 'mock/m', messages: [{ role: 'user', content: `line-${index}` }] },
+      body: { model: modelOf(index), messages: [{ role: 'user', content: `line-${index}` }] },
     }),
   );
   const file = await toFile(Buffer.from(lines.join('\n')), 'in.jsonl');

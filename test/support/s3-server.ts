@@ -163,7 +163,7 @@ export async function startS3(): Promise<S3Server> {
 }
 
 /** For `store.blobs`. */
-export function s3Url({ origin }: S3Server): string {
+export function s3Url({ origin }: Pick<S3Server, 'origin'>): string {
   const { accessKeyId, secretAccessKey } = S3_KEYS;
   const keys = `${accessKeyId}:${encodeURIComponent(secretAccessKey)}`;
   return `s3://${keys}@bucket/some/prefix?region=${S3_REGION}&endpoint=${encodeURIComponent(origin)}`;

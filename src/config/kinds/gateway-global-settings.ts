@@ -1,13 +1,11 @@
 import { z } from 'zod';
 import type { BodyLogging, RetrySettings } from '../configuration.ts';
-import { warn } from '../documents/manifests.ts';
+import { DEFAULT_GUARDRAIL_SETTINGS, type GuardrailSettings } from '../guardrails/guardrails.ts';
 import { retryConfig } from '../rules/routing.ts';
-import { optionalKey, restrictingKey, text } from '../scalar-schema.ts';
+import { optionalKey, restricting, restrictingKey, text, wholeNumber } from '../scalar-schema.ts';
 import { manifestKind } from './manifest-kind.ts';
 
-/** `gateway-global-settings`. Its other groups belong to features that are not built yet. */
-
-const later = optionalKey(z.record(text(128), z.unknown()));
+/** `gateway-global-settings`: what holds for all models, guards, caches and bodies. */
 
 const schema = z.object({
   type: z.literal('gateway-global-settings'),
@@ -25,27 +23,49 @@ const schema = z.object({
       ]),
     ),
   ).describe('Whether the [request log](request-log.md) keeps bodies; absent: no.'),
-  semantic_cache_settings: later.describe('Has no effect yet.'),
-  guardrail_settings: later.describe('Has no effect yet.'),
+  semantic_cache_settings: optionalKey(
+    z.object({
+      semantic_cache_embedding_model: text(256).describe('A model for embeddings, as `account/model`.'),
+    }),
+  ).describe('What semantic caches need.'),
+  guardrail_settings: restricting(
+    optionalKey(
+      z.object({
+        timeout_ms: optionalKey(wholeNumber(1, 600_000)).describe('How long a guard may take.'),
+        enable_parallel_execution: optionalKey(z.boolean()).describe(
+          'Whether guards that only look run beside the call of the model.',
+        ),
+      }),
+    ),
+  ).describe('What holds for all guards.'),
 });
-
-const WITHOUT_EFFECT = ['semantic_cache_settings', 'guardrail_settings'] as const;
 
 export const gatewayGlobalSettings = manifestKind({
   type: 'gateway-global-settings',
   schema,
   uniqueKeys: [{ path: 'type', what: 'the kind `gateway-global-settings`', over: 'gateway-global-settings' }],
-  check(written, { report }) {
-    for (const { manifest, value } of written) {
-      for (const key of WITHOUT_EFFECT) {
-        if (value[key] !== undefined) warn(report, manifest, [key], { message: 'these settings have no effect yet' });
-      }
-    }
+  part: (
+    [first],
+    { environment },
+  ): {
+    retrySettings?: RetrySettings | undefined;
+    semanticCacheModel?: string | undefined;
+    guardrailSettings: GuardrailSettings;
+    bodyLogging?: BodyLogging | undefined;
+  } => {
+    const { timeout_ms: timeoutMs, enable_parallel_execution: parallel } = first?.value.guardrail_settings ?? {};
+    const fromEnvironment = Number(environment['GUARDRAIL_TIMEOUT_MS']);
+    const byDefault = fromEnvironment > 0 ? fromEnvironment : DEFAULT_GUARDRAIL_SETTINGS.timeoutMs;
+    return {
+      retrySettings: first?.value.retry_settings,
+      semanticCacheModel: first?.value.semantic_cache_settings?.semantic_cache_embedding_model,
+      bodyLogging: bodyLoggingOf(first?.value.logging_settings),
+      guardrailSettings: {
+        timeoutMs: timeoutMs ?? byDefault,
+        parallel: parallel ?? DEFAULT_GUARDRAIL_SETTINGS.parallel,
+      },
+    };
   },
-  part: ([first]): { retrySettings?: RetrySettings | undefined; bodyLogging?: BodyLogging | undefined } => ({
-    retrySettings: first?.value.retry_settings,
-    bodyLogging: bodyLoggingOf(first?.value.logging_settings),
-  }),
 });
 
 function bodyLoggingOf(written: z.output<typeof schema>['logging_settings']): BodyLogging | undefined {

@@ -4,11 +4,8 @@
  */
 const providerAccounts = `
   anthropic aws aws-bedrock aws-bedrock-mantle azure
-  cartesia deepgram elevenlabs gcp google-gemini guardrail-config-group hashicorp
+  cartesia deepgram elevenlabs gcp google-gemini hashicorp
   hosted-mcp-server ollama openai palm self-hosted-model truefoundry`;
-
-const gatewayConfigurations = `
-  gateway-guardrails-config`;
 
 const others = `
   mcp-server/tfy-managed
@@ -19,7 +16,6 @@ const others = `
 
 export const KINDS_TO_COME: ReadonlySet<string> = new Set([
   ...words(providerAccounts).map((name) => `provider-account/${name}`),
-  ...words(gatewayConfigurations),
   ...words(others),
 ]);
 

@@ -2,10 +2,12 @@ import { customAccount, msTeamsAccount, pagerdutyAccount, slackAccount, webhookA
 import { gatewayBudgetConfig } from './gateway-budget-config.ts';
 import { gatewayFallbackConfig } from './gateway-fallback-config.ts';
 import { gatewayGlobalSettings } from './gateway-global-settings.ts';
+import { gatewayGuardrailsConfig } from './gateway-guardrails-config.ts';
 import { gatewayLoadBalancingConfig } from './gateway-load-balancing-config.ts';
 import { gatewayMetadataConfig } from './gateway-metadata-config.ts';
 import { gatewayOtelConfig } from './gateway-otel-config.ts';
 import { gatewayRateLimitingConfig } from './gateway-rate-limiting-config.ts';
+import { guardrailConfigGroup } from './guardrail-config-group.ts';
 import type { ManifestKind } from './manifest-kind.ts';
 import { mcpServerGroup } from './mcp-server-group.ts';
 import { mcpServerOpenApi, mcpServerRemote, mcpServerStdio, mcpServerVirtual } from './mcp-servers.ts';
@@ -17,6 +19,7 @@ import {
 } from './request-log-kinds.ts';
 import { role, roleBinding } from './role-binding.ts';
 import { sluiceApiKeys } from './sluice-api-keys.ts';
+import { sluiceCache } from './sluice-cache.ts';
 import { sluiceIdentityProvider } from './sluice-identity-provider.ts';
 import { sluiceServer } from './sluice-server.ts';
 import { team } from './team.ts';
@@ -47,6 +50,7 @@ export const KINDS = [
   gatewayLoadBalancingConfig,
   gatewayFallbackConfig,
   gatewayGlobalSettings,
+  sluiceCache,
   gatewayOtelConfig,
   gatewayLoggingConfig,
   gatewayDataRoutingConfig,
@@ -62,4 +66,6 @@ export const KINDS = [
   mcpServerOpenApi,
   mcpServerStdio,
   mcpServerGroup,
+  guardrailConfigGroup,
+  gatewayGuardrailsConfig,
 ] as const satisfies readonly ManifestKind[];

@@ -81,7 +81,7 @@ export const mcpServerGroup = manifestKind({
           tags: {},
         };
         if (integration.type === 'integration/mcp-server/virtual') {
-          return { kind: 'virtual', ...base, servers: integration.servers.map(virtualPart) };
+          return { kind: 'virtual', ...base, mode: 'tools', servers: integration.servers.map(virtualPart) };
         }
         const { url, transport, auth_data: auth } = integration;
         return { kind: 'remote', ...base, url, transport, auth, headers: {}, tools: [] };

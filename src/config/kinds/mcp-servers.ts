@@ -75,6 +75,9 @@ export const mcpServerRemote = manifestKind({
 const virtual = z.object({
   type: z.literal('mcp-server/virtual'),
   ...mcpBase,
+  mode: keyWithDefault(z.enum(['tools', 'search', 'code']), 'tools').describe(
+    'What clients see: all tools; or `search_tools`, `describe_tool` and `call_tool`; or, instead of the last, `run_code`.',
+  ),
   servers: restricting(
     z
       .array(
@@ -101,6 +104,7 @@ export const mcpServerVirtual = manifestKind({
       ({ manifest, value }): McpVirtual => ({
         kind: 'virtual',
         ...baseOf(value, manifest, report),
+        mode: value.mode,
         servers: value.servers.map(virtualPart),
       }),
     ),
@@ -172,9 +176,13 @@ export const mcpServerOpenApi = manifestKind({
                 ? { text: inline }
                 : { value: inline },
           allTools: value.enable_all_tools ?? false,
-          operations: value.tool_settings.map(({ annotations, ...operation }) => {
+          operations: value.tool_settings.map(({ annotations, cost_per_call: cost, ...operation }) => {
             const given = annotationsOf(annotations);
-            return { ...operation, ...(given && { annotations: given }) };
+            return {
+              ...operation,
+              ...(given && { annotations: given }),
+              ...(cost !== undefined && { callNanoUsd: cost }),
+            };
           }),
           auth: value.auth_data,
           headers: value.additional_headers,
@@ -242,17 +250,19 @@ interface WrittenBase {
   description: string;
   collaborators: readonly { subject: string; role_id: string }[];
   tool_access: McpServerBase['toolAccess'];
+  cost_per_call: number | undefined;
   tags: Record<string, unknown>;
 }
 
 function baseOf(value: WrittenBase, manifest: Manifest, report: Report): McpServerBase {
-  const { name, description, collaborators, tool_access: toolAccess, tags } = value;
+  const { name, description, collaborators, tool_access: toolAccess, cost_per_call: cost, tags } = value;
   return {
     name,
     description,
     subjects: collaborators.filter(({ role_id: role }) => MCP_ROLES.has(role)).map(({ subject }) => subject),
     tags: metadataOf(tags, manifest, report),
     ...(toolAccess && { toolAccess }),
+    ...(cost !== undefined && { callNanoUsd: cost }),
   };
 }
 

@@ -25,6 +25,7 @@ export const sluiceServer = manifestKind({
     metrics: 'server.metrics',
     gateway_id: 'server.gatewayId',
     'limits.max_header_bytes': 'server.limits.maxHeaderBytes',
+    'cache.max_bytes': 'server.cache.maxBytes',
     'counters.max_cells': 'server.counters.maxCells',
     'ledger.enabled': 'server.ledger.enabled',
     'ledger.sync': 'server.ledger.sync',

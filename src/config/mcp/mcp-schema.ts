@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ownedBy, tlsSettings } from '../account-schema.ts';
+import { dollars } from '../rules/amounts.ts';
 import { baseUrl, headerMap, keyWithDefault, optionalKey, restricting, secretText, text } from '../scalar-schema.ts';
 import { subjectPattern } from '../subject.ts';
 import type { McpAnnotations, McpAuth, McpToolGrant, McpToolSetting } from './mcp-servers.ts';
@@ -57,6 +58,8 @@ const annotations = optionalKey(
   }),
 ).describe('Stand in place of what the server says of the tool.');
 
+const costPerCall = optionalKey(dollars);
+
 /** Without the keys that are not there. */
 export function annotationsOf(written: z.output<typeof annotations>): McpAnnotations | undefined {
   if (written === undefined) return undefined;
@@ -74,14 +77,16 @@ const toolSetting = restricting(
       description: optionalKey(z.string().max(8192)).describe('Stands in place of the one of the server.'),
       disabled: optionalKey(z.boolean()).describe('Nobody sees it, and nobody can call it.'),
       annotations,
+      cost_per_call: costPerCall.describe('US dollars of each call; budgets and the ledger count them.'),
     })
-    .transform(({ name, description, disabled, annotations: hints }): McpToolSetting => {
+    .transform(({ name, description, disabled, annotations: hints, cost_per_call: cost }): McpToolSetting => {
       const given = annotationsOf(hints);
       return {
         name,
         disabled: disabled ?? false,
         ...(description !== undefined && { description }),
         ...(given && { annotations: given }),
+        ...(cost !== undefined && { callNanoUsd: cost }),
       };
     }),
 );
@@ -100,6 +105,7 @@ export const operationSettings = restricting(
           name: text(128).describe('Of the tool.'),
           description: z.string().min(1).max(8192).describe('Of the tool.'),
           annotations,
+          cost_per_call: costPerCall.describe('US dollars of each call.'),
         }),
       )
       .max(1000),
@@ -181,6 +187,7 @@ export const mcpBase = {
   description: z.string().max(8192).describe('What it is for.'),
   collaborators,
   tool_access: toolAccess,
+  cost_per_call: costPerCall.describe('US dollars of each call of its tools, where a tool has no price of its own.'),
   ownedBy,
   tags: keyWithDefault(z.record(z.string(), z.unknown()), {}).describe('Key to value; shown by the admin API.'),
 };

@@ -10,6 +10,8 @@ export interface McpServerBase {
   tags: Record<string, string>;
   /** Absent: whoever may use the server may use all of its tools. */
   toolAccess?: McpToolGrant[];
+  /** Integer nano-dollars of each call, where the tool has no price of its own; absent: none is known. */
+  callNanoUsd?: number;
 }
 
 export interface McpRemote extends McpServerBase {
@@ -25,6 +27,8 @@ export interface McpRemote extends McpServerBase {
 
 export interface McpVirtual extends McpServerBase {
   kind: 'virtual';
+  /** Whether its clients see all tools, or a few by which they find and call them, or run code that does. */
+  mode: 'tools' | 'search' | 'code';
   servers: McpVirtualPart[];
 }
 
@@ -53,6 +57,7 @@ export interface McpOperation {
   name: string;
   description: string;
   annotations?: McpAnnotations;
+  callNanoUsd?: number;
 }
 
 export interface McpStdio extends McpServerBase {
@@ -71,6 +76,7 @@ export interface McpToolSetting {
   description?: string;
   disabled: boolean;
   annotations?: McpAnnotations;
+  callNanoUsd?: number;
 }
 
 export interface McpAnnotations {
@@ -124,6 +130,15 @@ export interface McpSettings {
   listTtlMs: number;
   /** Child processes, over all servers. */
   maxChildren: number;
+  /** Of one run of code, calls included. */
+  codeMs: number;
+  /** Of one run of code, waits not counted. */
+  codeCpuMs: number;
+  maxCodeMemoryBytes: number;
+  maxCodeCalls: number;
+  /** At once. */
+  maxCodeRuns: number;
+  onChangedTool: 'warn' | 'refuse';
   /** What seals sessions and tokens; absent: a key of the data folder. */
   secret?: string;
 }

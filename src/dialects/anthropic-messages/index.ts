@@ -5,6 +5,7 @@ import { errorBody, errorEvent } from './error-body.ts';
 import { eventWriter } from './event-writer.ts';
 import { followStream } from './follow-stream.ts';
 import { fromInference } from './from-inference.ts';
+import { guarded } from './guarded.ts';
 import { modelList } from './model-list.ts';
 import { MessagesScan } from './peek.ts';
 import { promptText } from './prompt-text.ts';
@@ -31,7 +32,13 @@ export const anthropicMessages = {
   followStream,
   keepAlive: KEEP_ALIVE,
   modelList,
+  cached: {
+    leaveOut: ['metadata'],
+    attribution: { key: 'system', begins: 'x-anthropic-billing-header:' },
+    unfinished: ['"refusal"', '"pause_turn"'],
+  },
   metadataHeaders: METADATA_HEADERS,
+  guarded,
   errorBody,
   errorEvent,
 } satisfies Dialect;

@@ -7,7 +7,7 @@ import { jsonDialect } from '../openai-json/json-dialect.ts';
 import { TypedEventReader } from '../openai-json/typed-events.ts';
 import { fromInference } from './spoken-audio.ts';
 import { spokenCharacters } from './spoken-characters.ts';
-import { speechEvents, transcriptEvents } from './to-events.ts';
+import { SpokenPieces, speechEvents, transcriptEvents } from './to-events.ts';
 import { toInference } from './to-speech-request.ts';
 import { toTranscriptionRequest } from './to-transcription-request.ts';
 import { writeTranscript } from './transcripts.ts';
@@ -41,6 +41,7 @@ export const openAiSpeech = jsonDialect({
     media: 'any',
     stream: (_, told) => new TypedEventReader(/^speech\.audio\.done$/, told),
     toEvents: speechEvents,
+    eventsOfBytes: () => new SpokenPieces(),
   },
   translation: { to: ['speech'], toInference, fromInference },
   promptText: () => ({ text: '', extraTokens: 0, scale: 1 }),

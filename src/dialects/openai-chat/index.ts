@@ -5,6 +5,7 @@ import { answerForm } from './answer-form.ts';
 import { eventWriter } from './event-writer.ts';
 import { followStream } from './follow-stream.ts';
 import { fromInference } from './from-inference.ts';
+import { guarded } from './guarded.ts';
 import { ChatScan } from './peek.ts';
 import { promptText } from './prompt-text.ts';
 import { splice } from './splice.ts';
@@ -23,6 +24,12 @@ export const openAiChat = {
   answerText,
   translation: { to: ['chat', 'messages'], toInference, fromInference, eventWriter },
   followStream,
+  cached: {
+    leaveOut: ['user', 'safety_identifier', 'prompt_cache_key', 'prompt_cache_retention'],
+    never: { store: 'true' },
+    unfinished: ['"content_filter"'],
+  },
+  guarded,
   errorBody,
   errorEvent,
 } satisfies Dialect;

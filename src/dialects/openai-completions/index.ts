@@ -8,6 +8,7 @@ import { inputText } from '../openai-json/input-text.ts';
 import { streamedEdits } from '../openai-json/streamed-edits.ts';
 import { eventWriter } from './event-writer.ts';
 import { fromInference } from './from-inference.ts';
+import { guarded } from './guarded.ts';
 import { CompletionScan, type PeekedCompletion } from './peek.ts';
 import { CompletionStreamReader } from './stream-reader.ts';
 import { toEvents } from './to-events.ts';
@@ -33,6 +34,8 @@ export const openAiCompletions = {
   promptText: (body) => inputText(objectOf(body)?.['prompt']),
   answerText,
   translation: { to: ['completion', 'chat', 'messages'], toInference, fromInference, eventWriter },
+  cached: { leaveOut: ['user'], unfinished: ['"content_filter"'] },
+  guarded,
   errorBody,
   errorEvent,
 } satisfies Dialect;

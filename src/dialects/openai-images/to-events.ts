@@ -10,8 +10,13 @@ export function imageEvents(answer: Buffer, type: string): OrError<Buffer> {
   if (told === undefined || !isArray(images)) {
     return new GatewayError('upstream_protocol', { detail: 'Its answer has no images.' });
   }
-  const { data: _, created, ...rest } = told;
+  const { data: _, created, usage, ...rest } = told;
+  const made = images.filter(isObject);
   return Buffer.concat(
-    images.filter(isObject).map((image) => dataEvent(JSON.stringify({ type, created_at: created, ...rest, ...image }))),
+    made.map((image, index) => {
+      // It is that of all images: whoever adds up the events counts it once.
+      const used = index === made.length - 1 && usage !== undefined ? { usage } : undefined;
+      return dataEvent(JSON.stringify({ type, created_at: created, ...rest, ...image, ...used }));
+    }),
   );
 }

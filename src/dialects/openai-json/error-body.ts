@@ -12,8 +12,9 @@ export function errorEvent(error: GatewayError): Buffer {
 }
 
 function errorJson(error: GatewayError): string {
-  const { upstreamCode, upstreamType, param } = error.context;
+  const { upstreamCode, upstreamType, param, beside } = error.context;
   return JSON.stringify({
+    ...beside,
     error: {
       message: messageWithRemedy(error),
       type: upstreamType ?? error.rule.type,

@@ -60,6 +60,7 @@ export function jsonDialect(form: JsonForm): Dialect {
     answerText: () => undefined,
     errorBody,
     errorEvent,
+    cached: { leaveOut: ['user'], unfinished: [] },
     ...(form.translation && { translation: form.translation }),
   };
 }

@@ -20,6 +20,19 @@ export function encryptedContent(proof: Proof): string {
   return PROOF_MARK + Buffer.from(JSON.stringify(proof)).toString('base64url');
 }
 
+/** What a compaction item of ours carries. */
+export function carriedSummary(summary: string): string {
+  return PROOF_MARK + Buffer.from(JSON.stringify({ summary })).toString('base64url');
+}
+
+/** The summary that it stands for, as a model is told it; undefined: it is a provider's own. */
+export function summaryIn(encrypted: string | undefined): string | undefined {
+  if (!encrypted?.startsWith(PROOF_MARK)) return undefined;
+  const carried = parseObject(Buffer.from(encrypted.slice(PROOF_MARK.length), 'base64url').toString());
+  const summary = stringOf(carried?.['summary']);
+  return summary === undefined ? undefined : `Summary of the conversation so far:\n\n${summary}`;
+}
+
 /** The block that it stands for; undefined: it is a provider's own. */
 export function proofIn(encrypted: string | undefined): Part | undefined {
   if (!encrypted?.startsWith(PROOF_MARK)) return undefined;
@@ -41,7 +54,9 @@ export function foreignEdits(body: Buffer, start: number, end: number): Edit[] {
   if (!stands) return [];
   const input = parsedInput(body.toString('utf8', start, end));
   if (!isArray(input)) return [];
-  return [{ start, end, bytes: Buffer.from(JSON.stringify(input.filter(isOwn).map(withoutSignature))) }];
+  return [
+    { start, end, bytes: Buffer.from(JSON.stringify(input.map(withSummary).filter(isOwn).map(withoutSignature))) },
+  ];
 }
 
 function parsedInput(text: string): unknown {
@@ -51,6 +66,13 @@ function parsedInput(text: string): unknown {
     // Its provider refuses it in its own words.
     return undefined;
   }
+}
+
+/** Any provider can read a message. */
+function withSummary(item: unknown): unknown {
+  if (!isObject(item) || item['type'] !== 'compaction') return item;
+  const text = summaryIn(stringOf(item['encrypted_content']));
+  return text === undefined ? item : { type: 'message', role: 'user', content: [{ type: 'input_text', text }] };
 }
 
 function isOwn(item: unknown): boolean {

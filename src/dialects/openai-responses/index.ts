@@ -2,11 +2,12 @@ import type { Dialect } from '../dialect.ts';
 import { errorBody } from '../openai-json/error-body.ts';
 import { answerForm } from './answer-form.ts';
 import { answerText } from './answer-text.ts';
-import { continued, turnItems } from './conversation.ts';
+import { continued, foreground, queued, references, turnItems, withItems } from './conversation.ts';
 import { errorEvent } from './error-event.ts';
 import { eventWriter } from './event-writer.ts';
 import { followStream } from './follow-stream.ts';
 import { fromInference } from './from-inference.ts';
+import { guarded } from './guarded.ts';
 import { ResponsesScan, repeated } from './peek.ts';
 import { promptText } from './prompt-text.ts';
 import { splice } from './splice.ts';
@@ -29,8 +30,14 @@ export const openAiResponses = {
   answerText,
   translation: { to: ['chat', 'messages'], toInference, repeated, fromInference, eventWriter },
   followStream,
-  conversation: { turnItems, continued },
+  conversation: { turnItems, continued, references, withItems, background: { foreground, queued } },
+  // What a provider keeps is its caller's, and is asked for by its id.
+  cached: {
+    leaveOut: ['user', 'safety_identifier', 'prompt_cache_key', 'prompt_cache_retention', 'client_metadata'],
+    unfinished: ['"content_filter"', '"incomplete"', '"failed"', '"cancelled"'],
+  },
   metadataHeaders: METADATA_HEADERS,
+  guarded,
   errorBody,
   errorEvent,
 } satisfies Dialect;

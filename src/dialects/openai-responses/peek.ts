@@ -34,11 +34,11 @@ const OTHERS = ['model', 'stream', 'service_tier', 'input'];
 /** Every top-level key that the gateway itself reads: repeated or escaped, it is refused. */
 const keys = new PeekKeys([...OTHERS, ...REPEATED]);
 const MODEL = 0;
-const STREAM = 1;
+export const STREAM = 1;
 const SERVICE_TIER = 2;
-const INPUT = 3;
-const BACKGROUND = keys.names.indexOf('background');
-const CONVERSATION = keys.names.indexOf('conversation');
+export const INPUT = 3;
+export const BACKGROUND = keys.names.indexOf('background');
+export const CONVERSATION = keys.names.indexOf('conversation');
 const MAX_OUTPUT_TOKENS = keys.names.indexOf('max_output_tokens');
 export const PREVIOUS = keys.names.indexOf('previous_response_id');
 const STORE = keys.names.indexOf('store');
@@ -118,8 +118,9 @@ export function repeated(body: Buffer, { starts, ends, state }: PeekedResponses)
     const value = parsed(body, starts[index]!, ends[index]!);
     if (value !== undefined && value !== null) values[name] = value;
   }
-  const { continuedFrom, stores } = state ?? {};
+  const { continuedFrom, continuedIn, stores } = state ?? {};
   if (continuedFrom !== undefined) values['previous_response_id'] = continuedFrom;
+  if (continuedIn !== undefined) values['conversation'] = continuedIn;
   if (stores !== undefined) values['store'] = stores;
   return values;
 }

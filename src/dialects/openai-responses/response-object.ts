@@ -2,7 +2,7 @@ import { isArray, type JsonObject, objectOf, stringOf } from '../../codec/json-v
 import type { Usage } from '../../inference/usage.ts';
 import type { AnswerContext } from '../dialect.ts';
 
-export type Status = 'in_progress' | 'completed' | 'incomplete' | 'failed';
+export type Status = 'queued' | 'in_progress' | 'completed' | 'incomplete' | 'failed';
 
 /** What changes of a response while it is made. */
 export interface ResponseState {
@@ -17,7 +17,7 @@ export interface ResponseState {
 }
 
 /** https://platform.openai.com/docs/api-reference/responses/object */
-export function responseObject(state: ResponseState, { repeats = {} }: AnswerContext): JsonObject {
+export function responseObject(state: ResponseState, { repeats = {} }: Pick<AnswerContext, 'repeats'>): JsonObject {
   const { status, incompleteReason } = state;
   return {
     id: state.id,

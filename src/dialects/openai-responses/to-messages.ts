@@ -2,7 +2,7 @@ import { isArray, type JsonObject, objectOf, stringOf } from '../../codec/json-v
 import type { Message, Part, Role } from '../../inference/request.ts';
 import { splitCarryingId } from '../../inference/signature.ts';
 import type { RequestReader } from '../openai-json/request-reader.ts';
-import { proofIn } from './carried-proofs.ts';
+import { proofIn, summaryIn } from './carried-proofs.ts';
 import { toParts } from './to-parts.ts';
 import { CUSTOM_INPUT, flatName } from './tool-names.ts';
 
@@ -59,6 +59,13 @@ function addItem(reader: RequestReader, item: JsonObject, place: string, add: Ad
     case 'custom_tool_call_output': {
       const { id: toolCallId } = splitCarryingId(reader.requiredText(item['call_id'], `${place}.call_id`));
       add('tool', [{ type: 'tool-result', toolCallId, parts: toParts(reader, item['output'], `${place}.output`) }]);
+      return;
+    }
+    case 'compaction': {
+      const text = summaryIn(reader.text(item['encrypted_content'], `${place}.encrypted_content`));
+      if (text === undefined) {
+        reader.unsupported(`${place}.type`, 'Only the provider that made this compaction can read it.');
+      } else add('user', [{ type: 'text', text }]);
       return;
     }
     case 'item_reference':

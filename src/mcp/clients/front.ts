@@ -94,6 +94,7 @@ export class Front {
       metadata: caller.metadata,
       key: caller.key,
       serverHeaders,
+      holder: reply.holder,
     };
     const { registry } = this.#options;
     const served = request.server === undefined ? registry.all : registry.find(request.server, { subjects });
@@ -124,7 +125,9 @@ export class Front {
     }
     if (message.kind !== 'response') {
       reply.outcome.rpcMethod = message.method;
-      if (message.method === 'tools/call') reply.outcome.tool = stringOf(message.params['name']) ?? '';
+      if (message.method === 'tools/call') {
+        reply.outcome.tool = served.meant?.(message.params) ?? stringOf(message.params['name']) ?? '';
+      }
       const headers: ModernHeaders = request.headers;
       if (isModern(message, headers)) {
         this.#modernMessage(message, request, served, context, reply);

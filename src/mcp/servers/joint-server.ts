@@ -2,8 +2,17 @@ import { createHash } from 'node:crypto';
 import { type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
 import { INVALID_PARAMS, METHOD_NOT_FOUND, RpcError } from '../protocol/json-rpc.ts';
 import type { Call, CallHooks, Listening, ServerInfo, Wanted } from '../upstream/peer.ts';
-import { type CallContext, callOf, lateCall, type Served, type ServerHealth } from './served.ts';
-import { listIn, unknownTool } from './tool-policy.ts';
+import {
+  type CallContext,
+  type CallHolder,
+  callOf,
+  lateCall,
+  NO_HOOKS,
+  type Served,
+  type ServerHealth,
+  type ToolName,
+} from './served.ts';
+import { listIn, type ToolPolicy, unknownTool } from './tool-policy.ts';
 
 /** One of the servers that stand under one name. */
 export interface Part {
@@ -19,6 +28,8 @@ export interface JointOptions {
   readonly description: string;
   readonly kind: string;
   mayUse(subjects: ReadonlySet<string>): boolean;
+  /** Who may use which tool, besides what each server says; it knows tools by both names. Absent: everybody all. */
+  readonly policy?: ToolPolicy;
   /** Those that the caller may use, in their order. */
   parts(context: Pick<CallContext, 'subjects'>): readonly Part[];
   /** Of all together. */
@@ -33,6 +44,8 @@ const MAX_PLACES = 20_000;
 interface Place {
   readonly server: string;
   readonly name: string;
+  /** As its server lists it. */
+  readonly entry: JsonObject;
 }
 
 /**
@@ -98,6 +111,21 @@ export class JointServer implements Served {
     }
   }
 
+  async tools(context: CallContext): Promise<readonly JsonObject[]> {
+    const parts = this.#options.parts(context);
+    const lists = await Promise.all(
+      // A server that is away is left out.
+      parts.map((part) => part.server.tools(contextOf(context, part)).catch(() => [])),
+    );
+    const found = lists.flatMap((list, index) =>
+      list.flatMap((each) => this.#shown(context, each, parts[index]!, 'tools', this.#tools)),
+    );
+    return onceEach(found, 'tools');
+  }
+
+  /** That of the tool's own server counts. */
+  priceOf(): undefined {}
+
   listen(context: CallContext, wanted: Wanted, notify: CallHooks['notify']): Listening {
     const all = this.#options.parts(context).map((part) => {
       const uris = wanted.uris.filter((uri) => (this.#resources.get(uri) ?? part.server.name) === part.server.name);
@@ -129,11 +157,19 @@ export class JointServer implements Served {
         everyPage(part, contextOf(context, part), method, key, this.#options.maxTools()).catch(() => []),
       ),
     );
-    const found = lists.flatMap((list, index) => list.flatMap((each) => this.#shown(each, parts[index]!, key, places)));
-    return { [key]: found.slice(0, this.#options.maxTools()) };
+    const found = lists.flatMap((list, index) =>
+      list.flatMap((each) => this.#shown(context, each, parts[index]!, key, places)),
+    );
+    return { [key]: onceEach(found, key).slice(0, this.#options.maxTools()) };
   }
 
-  #shown(each: unknown, part: Part, key: string, places: Map<string, Place> | undefined): JsonObject[] {
+  #shown(
+    context: CallContext,
+    each: unknown,
+    part: Part,
+    key: string,
+    places: Map<string, Place> | undefined,
+  ): JsonObject[] {
     const entry = objectOf(each);
     if (!entry) return [];
     if (!places) {
@@ -144,8 +180,14 @@ export class JointServer implements Served {
     const name = stringOf(entry['name']);
     if (name === undefined || (key === 'tools' && part.enabledTools?.has(name) === false)) return [];
     const shown = jointName(part.server.name, name);
-    remember(places, shown, { server: part.server.name, name });
-    return [{ ...entry, name: shown }];
+    const place = { server: part.server.name, name, entry };
+    remember(places, shown, place);
+    return key !== 'tools' || this.#allows(context, shown, place) ? [{ ...entry, name: shown }] : [];
+  }
+
+  #allows(context: CallContext, shown: string, { name, entry }: Place): boolean {
+    const { policy } = this.#options;
+    return !policy || policy.allows(name, entry, context) || policy.allows(shown, entry, context);
   }
 
   #named(
@@ -161,7 +203,32 @@ export class JointServer implements Served {
       const found = await this.#find(context, shown, key, places);
       if (!found) throw unknownTool(shown);
       const { part, name } = found;
-      return part.server.call(contextOf(context, part), method, { ...params, name }, hooks);
+      const own = contextOf(context, part);
+      if (key === 'prompts') return part.server.call(own, method, { ...params, name }, hooks);
+      const askedAs = [...(context.askedAs ?? []), { server: this.name, tool: shown }];
+      // One that is made of others knows better which tool is meant in the end.
+      const over = part.server.kind === 'virtual' ? undefined : await this.#held(context, askedAs, part, name, params);
+      const call = part.server.call({ ...own, askedAs }, method, { ...params, name }, hooks);
+      if (over)
+        call.result.then(
+          (result) => over({ result }),
+          (error: unknown) => over({ error }),
+        );
+      return call;
+    });
+  }
+
+  #held(
+    { holder }: CallContext,
+    askedAs: readonly ToolName[],
+    { server }: Part,
+    tool: string,
+    params: JsonObject,
+  ): ReturnType<CallHolder['hold']> {
+    return holder.hold({
+      called: [...askedAs, { server: server.name, tool }],
+      costNanoUsd: server.priceOf(tool),
+      args: params['arguments'],
     });
   }
 
@@ -176,6 +243,7 @@ export class JointServer implements Served {
     const part = place && this.#options.parts(context).find(({ server }) => server.name === place.server);
     if (!place || !part) return undefined;
     if (key === 'tools' && part.enabledTools?.has(place.name) === false) return undefined;
+    if (key === 'tools' && !this.#allows(context, shown, place)) return undefined;
     return { part, name: place.name };
   }
 
@@ -212,6 +280,14 @@ export class JointServer implements Served {
   }
 }
 
+/** Which field tells entries of a list apart; a server that lists one twice has one. */
+const IDENTITY: Readonly<Record<string, string>> = { resources: 'uri', resourceTemplates: 'uriTemplate' };
+
+function onceEach(entries: readonly JsonObject[], key: string): JsonObject[] {
+  const field = IDENTITY[key] ?? 'name';
+  return [...new Map(entries.map((entry) => [entry[field], entry] as const).reverse()).values()].reverse();
+}
+
 /** As many characters of the name as fit, and eight of a digest of both. */
 export function jointName(server: string, name: string): string {
   const digest = createHash('sha256')
@@ -238,7 +314,7 @@ async function everyPage(
   let cursor: string | undefined;
   do {
     const params = cursor === undefined ? {} : { cursor };
-    const page = await part.server.call(context, method, params, NOBODY).result;
+    const page = await part.server.call(context, method, params, NO_HOOKS).result;
     const found = listIn(page, key);
     all.push(...found);
     const next = stringOf(page['nextCursor']);
@@ -259,11 +335,6 @@ async function firstOf(parts: readonly Part[], ask: (part: Part) => Call): Promi
   }
   throw failure;
 }
-
-const NOBODY: CallHooks = {
-  notify: () => undefined,
-  ask: (method) => Promise.reject(new RpcError(METHOD_NOT_FOUND, `Nobody here can answer \`${method}\`.`)),
-};
 
 function remember<Value>(map: Map<string, Value>, key: string, value: Value): void {
   if (map.size >= MAX_PLACES && !map.has(key)) map.clear();

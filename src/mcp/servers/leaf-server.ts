@@ -1,18 +1,20 @@
 import { createHash } from 'node:crypto';
 import { type JsonObject, stringOf } from '../../codec/json-value.ts';
-import type { McpServerBase, McpSettings, McpToolSetting } from '../../config/mcp/mcp-servers.ts';
+import type { McpRemote, McpSettings, McpStdio, McpToolSetting } from '../../config/mcp/mcp-servers.ts';
 import { GenerationCache } from '../../core/generation-cache.ts';
 import type { Log } from '../../core/log.ts';
-import { METHOD_NOT_FOUND, RpcError, UPSTREAM_ERROR } from '../protocol/json-rpc.ts';
+import { INVALID_PARAMS, METHOD_NOT_FOUND, RpcError, UPSTREAM_ERROR } from '../protocol/json-rpc.ts';
 import { HttpFault } from '../upstream/http-call.ts';
 import type { Call, CallHooks, Listening, Peer, ServerInfo, Wanted } from '../upstream/peer.ts';
-import { type CallContext, lateCall, METHODS, type Served, type ServerHealth } from './served.ts';
+import { type CallContext, lateCall, METHODS, NO_HOOKS, type Served, type ServerHealth } from './served.ts';
+import { identityOf, type ToolPins } from './tool-pins.ts';
 import { listIn, ToolPolicy, unknownTool } from './tool-policy.ts';
 
 /** What all servers of the thread share. */
 export interface ServerHost {
   readonly log: Log;
   settings(): McpSettings;
+  readonly pins: ToolPins;
   /** Takes a place among the sessions with servers; false: there is none, although idle ones were closed. */
   admit(peer: Peer): boolean;
 }
@@ -33,12 +35,14 @@ export abstract class LeafServer implements Served {
   readonly host: ServerHost;
   readonly policy: ToolPolicy;
   readonly peers = new Map<string, Peer>();
+  readonly #identity: string;
   readonly #lists = new GenerationCache<{ untilMs: number; tools: readonly unknown[] }>(MAX_LISTS);
   #status: ServerHealth['status'] = 'unknown';
   #reason: string | undefined;
   #tools: readonly string[] | undefined;
 
-  constructor(base: McpServerBase, tools: readonly McpToolSetting[], host: ServerHost) {
+  constructor(base: McpRemote | McpStdio, tools: readonly McpToolSetting[], host: ServerHost) {
+    this.#identity = identityOf(base);
     this.name = base.name;
     this.description = base.description;
     this.host = host;
@@ -47,6 +51,10 @@ export abstract class LeafServer implements Served {
 
   mayUse({ subjects }: Pick<CallContext, 'subjects'>): boolean {
     return this.policy.mayUse(subjects);
+  }
+
+  priceOf(tool: string): number | undefined {
+    return this.policy.priceOf(tool);
   }
 
   /** Finds or begins the peer of this caller; it is ready. Rejects with an RpcError or a HttpFault. */
@@ -107,7 +115,7 @@ export abstract class LeafServer implements Served {
   }
 
   /** All that the caller may see, of all pages; at most `mcp.max_tools`. */
-  async allTools(context: CallContext): Promise<JsonObject[]> {
+  async tools(context: CallContext): Promise<JsonObject[]> {
     const { maxTools, listTtlMs } = this.host.settings();
     let key: string;
     try {
@@ -123,7 +131,7 @@ export abstract class LeafServer implements Served {
       this.#lists.set(key, known);
       this.#tools = tools.flatMap((tool) => stringOf(Reflect.get(Object(tool), 'name')) ?? []);
     }
-    return this.policy.shown(known.tools, context);
+    return this.#shown(known.tools, context);
   }
 
   health(): ServerHealth {
@@ -134,6 +142,7 @@ export abstract class LeafServer implements Served {
       ...(this.#reason !== undefined && { reason: this.#reason }),
       ...(era !== undefined && { era }),
       ...(this.#tools && { tools: this.#tools }),
+      changedTools: this.host.pins.changed(this.name),
     };
   }
 
@@ -205,17 +214,29 @@ export abstract class LeafServer implements Served {
 
   async #checkTool(context: CallContext, name: string): Promise<void> {
     const { policy } = this;
-    if (policy.allows(name, undefined, context)) return;
-    if (policy.needsAnnotations) {
-      const tools = await this.allTools(context);
-      if (tools.some((tool) => tool['name'] === name)) return;
-    }
+    const mayCall = policy.allows(name, undefined, context);
+    const { onChangedTool } = this.host.settings();
+    if (mayCall && onChangedTool === 'warn') return;
+    // With `refuse` what the server says of its tools now must be known, too.
+    const tools = policy.needsAnnotations || mayCall ? await this.tools(context) : [];
+    if (this.#isRefused(name) && policy.allows(name, undefined, context)) throw changedTool(this.name, name);
+    if (mayCall || tools.some((tool) => tool['name'] === name)) return;
     throw unknownTool(name);
+  }
+
+  #isRefused(name: string): boolean {
+    return this.host.settings().onChangedTool === 'refuse' && this.host.pins.isChanged(this.name, name);
   }
 
   #shownIn(result: JsonObject, context: CallContext): JsonObject {
     const { maxTools } = this.host.settings();
-    return { ...result, tools: this.policy.shown(listIn(result, 'tools').slice(0, maxTools), context) };
+    const tools = listIn(result, 'tools').slice(0, maxTools);
+    this.host.pins.saw(this.name, this.#identity, tools);
+    return { ...result, tools: this.#shown(tools, context) };
+  }
+
+  #shown(tools: readonly unknown[], context: CallContext): JsonObject[] {
+    return this.policy.shown(tools, context).filter(({ name }) => !this.#isRefused(String(name)));
   }
 
   async #everyPage(context: CallContext, maxTools: number): Promise<unknown[]> {
@@ -223,7 +244,7 @@ export abstract class LeafServer implements Served {
     let cursor: string | undefined;
     do {
       const params = cursor === undefined ? {} : { cursor };
-      const { result } = this.#askPeer(context, 'tools/list', params, NOBODY, () => false);
+      const { result } = this.#askPeer(context, 'tools/list', params, NO_HOOKS, () => false);
       const page = await result;
       const found = listIn(page, 'tools');
       tools.push(...found);
@@ -234,7 +255,9 @@ export abstract class LeafServer implements Served {
     if (tools.length > maxTools || cursor !== undefined) {
       this.host.log.warn({ server: this.name, maxTools }, 'an MCP server lists more tools than it may');
     }
-    return tools.slice(0, maxTools);
+    const kept = tools.slice(0, maxTools);
+    this.host.pins.saw(this.name, this.#identity, kept);
+    return kept;
   }
 
   #isUp(): void {
@@ -262,10 +285,11 @@ export abstract class LeafServer implements Served {
   }
 }
 
-const NOBODY: CallHooks = {
-  notify: () => undefined,
-  ask: (method) => Promise.reject(new RpcError(METHOD_NOT_FOUND, `Nobody here can answer \`${method}\`.`)),
-};
+/** Said to whoever may use the tool: it is there, and why it is not called. */
+function changedTool(server: string, tool: string): RpcError {
+  const message = `The tool \`${tool.slice(0, 128)}\` of \`${server}\` is not what it was when it was approved; an administrator must look at it.`;
+  return new RpcError(INVALID_PARAMS, message, { code: 'mcp_tool_changed' });
+}
 
 function rejected(error: RpcError): Promise<JsonObject> {
   const result = Promise.reject<JsonObject>(error);

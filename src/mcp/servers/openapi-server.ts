@@ -31,7 +31,12 @@ export class OpenApiServer implements Served {
     this.#host = host;
     this.#http = http;
     this.#credentials = credentials;
-    this.#policy = new ToolPolicy(manifest, []);
+    const settings = manifest.operations.map(({ name, callNanoUsd }) => ({
+      name,
+      disabled: false,
+      ...(callNanoUsd !== undefined && { callNanoUsd }),
+    }));
+    this.#policy = new ToolPolicy(manifest, settings);
   }
 
   mayUse({ subjects }: Pick<CallContext, 'subjects'>): boolean {
@@ -47,9 +52,21 @@ export class OpenApiServer implements Served {
   }
 
   call(context: CallContext, method: string, params: JsonObject): Call {
-    if (method === 'tools/list') return callOf(this.#list(context));
+    if (method === 'tools/list') return callOf(this.tools(context).then((tools) => ({ tools })));
     if (method === 'tools/call') return this.#call(context, params);
     return callOf(Promise.reject(new RpcError(METHOD_NOT_FOUND, `Method not found: ${method}`)));
+  }
+
+  async tools(context: CallContext): Promise<readonly JsonObject[]> {
+    const tools = await this.#tools();
+    return this.#policy.shown(
+      [...tools.values()].map(({ tool }) => tool),
+      context,
+    );
+  }
+
+  priceOf(tool: string): number | undefined {
+    return this.#policy.priceOf(tool);
   }
 
   listen(): Listening {
@@ -68,16 +85,6 @@ export class OpenApiServer implements Served {
   }
 
   close(): void {}
-
-  async #list(context: CallContext): Promise<JsonObject> {
-    const tools = await this.#tools();
-    return {
-      tools: this.#policy.shown(
-        [...tools.values()].map(({ tool }) => tool),
-        context,
-      ),
-    };
-  }
 
   #call(context: CallContext, params: JsonObject): Call {
     const name = stringOf(params['name']) ?? '';

@@ -3,20 +3,28 @@ import type { HttpClient } from '../../core/http-client.ts';
 import type { Log } from '../../core/log.ts';
 import { compileSubjects } from '../../policy/subject-match.ts';
 import type { McpConfiguration } from '../../threads/mcp-messages.ts';
+import { CodeRuns } from '../code/code-runs.ts';
 import { Credentials, type UserCredentials } from '../upstream/credentials.ts';
 import type { HttpContext } from '../upstream/http-call.ts';
+import { FinderServer } from './finder-server.ts';
 import { JointServer, type Part } from './joint-server.ts';
 import { LeafServer, type ServerHost } from './leaf-server.ts';
 import { OpenApiServer } from './openapi-server.ts';
 import { RemoteServer } from './remote-server.ts';
 import type { CallContext, Served } from './served.ts';
 import { StdioServer } from './stdio-server.ts';
+import { ToolIndex } from './tool-index.ts';
+import type { ToolPins } from './tool-pins.ts';
+import { ToolPolicy } from './tool-policy.ts';
 
 export interface RegistryOptions {
   readonly log: Log;
   readonly http: HttpContext;
   readonly side: HttpClient;
   readonly users: UserCredentials;
+  readonly pins: ToolPins;
+  /** Of the thread that runs code of models. */
+  readonly codeEntry: URL;
 }
 
 interface Registered {
@@ -27,19 +35,24 @@ interface Registered {
 /** Every server of the configuration by its name. One whose manifest a reload leaves as it is keeps its sessions. */
 export class ServerRegistry implements ServerHost {
   readonly log: Log;
+  readonly pins: ToolPins;
   readonly #options: RegistryOptions;
   readonly #credentials: Credentials;
   #servers = new Map<string, Registered>();
   #settings: McpSettings;
   #children = 0;
   readonly #all: JointServer;
+  readonly #index = new ToolIndex();
+  readonly #runs: CodeRuns;
 
   constructor(configuration: McpConfiguration, options: RegistryOptions) {
     this.log = options.log;
+    this.pins = options.pins;
     this.#options = options;
     this.#settings = configuration.server.mcp;
     const { side: http, users } = options;
     this.#credentials = new Credentials({ http, users, now: () => Date.now() });
+    this.#runs = new CodeRuns({ entry: options.codeEntry, settings: () => this.#settings });
     this.#all = new JointServer({
       name: 'all',
       description: 'All servers that you may use.',
@@ -113,6 +126,7 @@ export class ServerRegistry implements ServerHost {
   }
 
   close(): void {
+    this.#runs.close();
     for (const { served } of this.#servers.values()) served.close();
   }
 
@@ -132,14 +146,17 @@ export class ServerRegistry implements ServerHost {
         return new StdioServer(manifest, this, this, users);
       case 'virtual': {
         const meant = compileSubjects(manifest.subjects);
-        return new JointServer({
+        const { mode } = manifest;
+        const joint = new JointServer({
           name: manifest.name,
           description: manifest.description,
           kind: 'virtual',
           mayUse: meant,
+          ...(manifest.toolAccess && { policy: new ToolPolicy(manifest, []) }),
           parts: (context) => manifest.servers.flatMap((part) => this.#part(part, context)),
           maxTools: () => this.#settings.maxTools,
         });
+        return mode === 'tools' ? joint : new FinderServer({ joint, mode, index: this.#index, runs: this.#runs });
       }
     }
   }

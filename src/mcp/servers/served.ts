@@ -1,5 +1,7 @@
 import type { JsonObject } from '../../codec/json-value.ts';
+import { METHOD_NOT_FOUND, RpcError } from '../protocol/json-rpc.ts';
 import type { Call, CallHooks, ClientFacts, Listening, ServerInfo, Wanted } from '../upstream/peer.ts';
+import type { ChangedTool } from './tool-pins.ts';
 
 /** On whose behalf a server is asked. Made for each request of a client. */
 export interface CallContext {
@@ -14,6 +16,34 @@ export interface CallContext {
   /** Of a client of the legacy era; its old servers keep one session for it alone. */
   readonly session: ClientSession | undefined;
   readonly client: ClientFacts;
+  readonly holder: CallHolder;
+  /** The names under which the called tool is known so far: of the joint servers on the way, the client's first. */
+  readonly askedAs?: readonly ToolName[];
+}
+
+export interface ToolName {
+  readonly server: string;
+  readonly tool: string;
+}
+
+/** One call of a tool, as rate limits and budgets see it. */
+export interface ToolUse {
+  /** Every name that a rule may mean: the one that the client used, and that of its own server last. */
+  readonly called: readonly ToolName[];
+  /** Integer nano-dollars; undefined: no price is known. */
+  readonly costNanoUsd: number | undefined;
+  readonly args: unknown;
+}
+
+/** What a call came to: its result, or why there is none. */
+export type ToolEnd = { readonly result: JsonObject } | { readonly error: unknown };
+
+/** Holds calls against the limits before they are made, where only the thread of MCP knows which tool a name means. */
+export interface CallHolder {
+  /** Rejects with an RpcError where a limit refuses the call. What it gives wants to be called once, when the call is over. */
+  hold(use: ToolUse): Promise<((end: ToolEnd) => void) | undefined>;
+  /** The same for calls that one request makes many of: each has a record of its own. */
+  readonly nested: CallHolder;
 }
 
 export interface ClientSession {
@@ -34,6 +64,12 @@ export interface Served {
   /** Rejects with an RpcError. */
   info(context: CallContext): Promise<ServerInfo>;
   call(context: CallContext, method: string, params: JsonObject, hooks: CallHooks): Call;
+  /** All that the caller may use, of all pages, as they are told of; may be as old as `mcp.list_ttl_ms`. */
+  tools(context: CallContext): Promise<readonly JsonObject[]>;
+  /** The tool that a call means where it is not the one that it names, for its record. */
+  meant?(params: JsonObject): string | undefined;
+  /** Integer nano-dollars of each call; undefined: no price is known. */
+  priceOf(tool: string): number | undefined;
   listen(context: CallContext, wanted: Wanted, notify: CallHooks['notify']): Listening;
   /** For the admin API. */
   health(): ServerHealth;
@@ -47,6 +83,8 @@ export interface ServerHealth {
   readonly era?: string;
   readonly sessions: number;
   readonly tools?: readonly string[];
+  /** Those that are no longer what they were when they were approved. */
+  readonly changedTools?: readonly ChangedTool[];
 }
 
 /** What clients may ask of a server; anything else is not known here, so that nothing gets past the rules about tools. */
@@ -60,6 +98,12 @@ export const METHODS: ReadonlySet<string> = new Set([
   'resources/read',
   'completion/complete',
 ]);
+
+/** Nobody hears of it, and nobody answers. */
+export const NO_HOOKS: CallHooks = {
+  notify: () => undefined,
+  ask: (method) => Promise.reject(new RpcError(METHOD_NOT_FOUND, `Nobody here can answer \`${method}\`.`)),
+};
 
 /** A call that is made after something was waited for, and that can be cancelled meanwhile. */
 export function lateCall(begin: (cancelled: () => boolean) => Promise<Call>): Call {

@@ -17,15 +17,17 @@ export class ToolPolicy {
   readonly #mayUse: SubjectMatcher;
   readonly #settings: ReadonlyMap<string, McpToolSetting>;
   readonly #grants: readonly Grant[] | undefined;
+  readonly #callNanoUsd: number | undefined;
   /** Whether what the server says of a tool decides: then it must be known before the tool is called. */
   readonly needsAnnotations: boolean;
 
   constructor(
-    { subjects, toolAccess }: Pick<McpServerBase, 'subjects' | 'toolAccess'>,
+    { subjects, toolAccess, callNanoUsd }: Pick<McpServerBase, 'subjects' | 'toolAccess' | 'callNanoUsd'>,
     settings: readonly McpToolSetting[],
   ) {
     this.#mayUse = compileSubjects(subjects);
     this.#settings = new Map(settings.map((setting) => [setting.name, setting]));
+    this.#callNanoUsd = callNanoUsd;
     this.#grants = toolAccess?.map(grantOf);
     this.needsAnnotations = this.#grants?.some(({ selectors }) => selectors.size > 0) ?? false;
   }
@@ -43,6 +45,11 @@ export class ToolPolicy {
       const told = this.#told(tool, name);
       return this.allows(name, told, context) ? [told] : [];
     });
+  }
+
+  /** Integer nano-dollars of each call. */
+  priceOf(name: string): number | undefined {
+    return this.#settings.get(name)?.callNanoUsd ?? this.#callNanoUsd;
   }
 
   /** `tool`: as it is told of, where that is known. */

@@ -48,6 +48,25 @@ export const openAiResponsesWire: Wire = {
   toError,
 };
 
+/** https://platform.openai.com/docs/api-reference/responses/compact */
+export const openAiCompactionWire: Wire = {
+  ...openAiResponsesWire,
+  name: 'openai-compaction',
+  operation: 'compaction',
+  framing: 'none',
+  path: () => '/responses/compact',
+};
+
+/** https://platform.openai.com/docs/api-reference/responses/input-tokens. It is free of charge, so it tells no usage. */
+export const openAiInputTokensWire: Wire = {
+  ...openAiResponsesWire,
+  name: 'openai-input-tokens',
+  operation: 'count-tokens',
+  framing: 'none',
+  path: () => '/responses/input_tokens',
+  toUsage: () => undefined,
+};
+
 /** The older completions: https://platform.openai.com/docs/api-reference/completions */
 export const openAiCompletionsWire: Wire = {
   ...openAiEmbeddingsWire,

@@ -11,8 +11,10 @@ import { openAiModels } from '../openai-compatible/models-probe.ts';
 import {
   cohereRerankWire,
   openAiChatWire,
+  openAiCompactionWire,
   openAiCompletionsWire,
   openAiEmbeddingsWire,
+  openAiInputTokensWire,
   openAiModerationsWire,
   openAiResponsesWire,
 } from '../openai-compatible/wire.ts';
@@ -31,6 +33,8 @@ const WIRES = [
   cohereRerankWire,
   ...openAiMediaWires,
 ];
+/** Of responses that OpenAI alone is known to have beside them. */
+const OWN_WIRES = [openAiInputTokensWire, openAiCompactionWire];
 /** OpenAI itself, in whatever region: other servers at `base_url` mostly have no Responses, and are asked by chats. */
 const OWN_HOST = /^([a-z0-9-]+\.)?api\.openai\.com$/;
 
@@ -48,7 +52,7 @@ export const plug: ProviderPlug = {
     account: 'openai',
     manifest: (value) => ({ type, name: 'openai', auth_data: { type: 'api-key', api_key: value } }),
   },
-  wires: [...WIRES, openAiResponsesWire],
+  wires: [...WIRES, openAiResponsesWire, ...OWN_WIRES],
   passedAt: ['/fine_tuning/{*path}'],
   probe: openAiModels,
   open(checked) {
@@ -73,5 +77,6 @@ export const plug: ProviderPlug = {
 
 function wiresOf({ base_url: address, integrations }: z.output<typeof schema>): Wire[] {
   const says = integrations.some(({ model_types: types }) => types.includes('responses'));
-  return OWN_HOST.test(new URL(address).host) || says ? [...WIRES, openAiResponsesWire] : WIRES;
+  if (OWN_HOST.test(new URL(address).host)) return [...WIRES, openAiResponsesWire, ...OWN_WIRES];
+  return says ? [...WIRES, openAiResponsesWire] : WIRES;
 }

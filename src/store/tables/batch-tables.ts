@@ -1,7 +1,7 @@
 export interface BatchTables {
   batches: BatchesTable;
   batch_pieces: BatchPiecesTable;
-  batch_results: BatchResultsTable;
+  batch_result_blocks: BatchResultBlocksTable;
 }
 
 /** Times are milliseconds since the Unix epoch. */
@@ -57,13 +57,17 @@ export interface BatchPiecesTable {
   /** The thread of a gateway that runs it, and until when nobody else may. */
   kept_by: string | null;
   kept_until: number;
+  /** Which lines have their results, one bit each, from the lowest of each byte on; null: none. */
+  answered: Uint8Array | null;
 }
 
-export interface BatchResultsTable {
+/** Results that were told together, all of one piece; each line is in one block alone. */
+export interface BatchResultBlocksTable {
   batch_id: string;
-  /** From 0. */
+  /** The lowest of its lines, from 0. */
   line: number;
-  failed: number;
-  /** A line of the output or of the error file. */
-  result: string;
+  /** JSON: as `ResultBlock.index`. */
+  result_index: string;
+  /** As `ResultBlock.bytes`. */
+  results: Uint8Array;
 }

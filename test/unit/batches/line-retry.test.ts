@@ -29,12 +29,14 @@ test('a failure is tried again until its tries are used up, a busy provider with
   assert.deepEqual(retryOf(answer(503, [], full), 1, 1, 2), { delayMs: 5, isTold: true, counts: false });
 });
 
-test('the wait is what retry-after says in seconds, milliseconds or as a date, a minute at the most, and else grows', () => {
+test('the wait is what retry-after says in seconds, milliseconds or as a date, an hour at the most, and else grows to a minute', () => {
   const wait = (...headers: string[]) => retryOf(answer(429, headers), 1, 0, 4, NOW)?.delayMs;
   assert.equal(wait('retry-after', '7'), 7_000);
   assert.equal(wait('retry-after', '7', 'retry-after-ms', '250'), 250);
   assert.equal(wait('retry-after', 'Thu, 01 Jan 2026 00:00:05 GMT'), 5_000);
-  assert.equal(wait('retry-after', '9999'), 60_000);
+  assert.equal(wait('retry-after', '600'), 600_000);
+  assert.equal(wait('retry-after', '9999'), 3_600_000);
+  assert.equal(retryOf(answer(500), 11, 0, 99)?.delayMs, 60_000);
   const first = retryOf(answer(500), 1, 0, 99)?.delayMs ?? 0;
   assert.ok(first >= 500 && first <= 1_000, String(first));
   const later = retryOf(answer(500), 6, 0, 99)?.delayMs ?? 0;

@@ -21,7 +21,7 @@ test('every setting has its default when nothing is configured', () => {
       operator: { host: '127.0.0.1', port: 8788 },
       threads: 3,
       dataDir: resolve('data'),
-      store: { database: 'sqlite', counters: 'memory', blobs: 'disk' },
+      store: { database: 'sqlite', counters: 'memory', blobs: 'disk', cache: 'memory' },
       limits: {
         maxBodyBytes: 33554432,
         maxFileBytes: 536870912,
@@ -54,7 +54,8 @@ test('every setting has its default when nothing is configured', () => {
       counters: { agreement: 'strict', leasePercent: 5, timeoutMs: 250, whenAway: 'local', maxCells: 65536 },
       files: { sharedWith: 'nobody' },
       batches: { maxConcurrency: 64, maxAttempts: 4 },
-      responses: { keep: true, keepMs: 2_592_000_000, maxBytes: 4_194_304 },
+      responses: { keep: true, keepMs: 2_592_000_000, maxBytes: 4_194_304, maxEventBytes: 16_777_216 },
+      cache: { maxBytes: 67_108_864, maxEntryBytes: 1_048_576, timeoutMs: 100, maxVectors: 20_000 },
       ledger: {
         enabled: true,
         sync: 'batched',
@@ -98,6 +99,12 @@ test('every setting has its default when nothing is configured', () => {
         maxTools: 1000,
         listTtlMs: 60_000,
         maxChildren: 64,
+        codeMs: 60_000,
+        codeCpuMs: 2000,
+        maxCodeMemoryBytes: 67_108_864,
+        maxCodeCalls: 100,
+        maxCodeRuns: 4,
+        onChangedTool: 'warn',
       },
     },
     keys: [],
@@ -117,6 +124,11 @@ test('every setting has its default when nothing is configured', () => {
     dataAccess: [],
     tracingProjects: [],
     requestLoggers: [],
+    semanticCacheModel: undefined,
+    cacheRules: [],
+    guards: [],
+    guardrailRules: [],
+    guardrailSettings: { timeoutMs: 5_000, parallel: true },
     mcpServers: [],
   });
   assert.deepEqual(result.warnings, []);
@@ -212,6 +224,7 @@ gateway_id: eu-1
     database: 'postgres://sluice@db/sluice',
     counters: 'redis://counters:6379/0',
     blobs: 'disk',
+    cache: 'memory',
   });
   assert.deepEqual(server.counters, {
     agreement: 'leased',

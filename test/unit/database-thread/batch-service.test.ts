@@ -7,9 +7,10 @@ import type { ServerSettings } from '../../../src/config/configuration.ts';
 import { BatchService } from '../../../src/database-thread/batch-service.ts';
 import type { BlobReader, BlobStore } from '../../../src/files/blob-store.ts';
 import { DiskBlobs } from '../../../src/files/disk-blobs.ts';
-import { insertBatch, type StoredBatch } from '../../../src/store/batches.ts';
+import { insertBatch, type PieceProgress, type StoredBatch } from '../../../src/store/batches.ts';
 import { openDatabase } from '../../../src/store/database.ts';
 import { insertFile } from '../../../src/store/files.ts';
+import { resultBlock } from '../../../src/store/result-block.ts';
 import { eventually } from '../../support/gateway.ts';
 
 const CREATED_AT = 1_800_000_000_000;
@@ -116,23 +117,27 @@ async function until(
 const resultOf = (line: number) => ({
   line,
   failed: false,
-  result: JSON.stringify({ custom_id: `l${line}`, error: null }),
+  result: Buffer.from(JSON.stringify({ custom_id: `l${line}`, error: null })),
 });
 
 test('a batch that expires ends with what was answered, and names each line that was not', async (t) => {
   const parts = await service(t);
   const { batches, clock, blobs } = parts;
   assert.equal((await begun(parts, 100)).total, 100);
-  const claimed = await batches.answer(0, { kind: 'claim' });
-  assert.ok(claimed.kind === 'piece' && claimed.piece?.lines === 64);
-  const results = [resultOf(0), resultOf(2)];
+  const claim = () => batches.answer(0, { kind: 'advance', progresses: [], claims: true });
+  const advance = (progress: PieceProgress) =>
+    batches.answer(0, { kind: 'advance', progresses: [progress], claims: false });
+  const advanced = (goOn: boolean) => ({ kind: 'advanced', advanced: { goOn: [goOn], claimed: undefined } });
+  const claimed = await claim();
+  assert.ok(claimed.kind === 'advanced' && claimed.advanced.claimed?.lines === 16);
+  const results = resultBlock([resultOf(0), resultOf(2)]);
   const progress = { batchId: 'b', piece: 0, results, state: 'runs' as const };
-  assert.deepEqual(await batches.answer(0, { kind: 'advance', progress }), { kind: 'advanced', goOn: true });
+  assert.deepEqual(await advance(progress), advanced(true));
   clock.now = CREATED_AT + WINDOW_MS;
   // What runs is waited for, and nothing more is begun.
-  const late = { ...progress, results: [resultOf(4)], state: 'left' as const };
-  assert.deepEqual(await batches.answer(0, { kind: 'claim' }), { kind: 'piece', piece: undefined });
-  assert.deepEqual(await batches.answer(0, { kind: 'advance', progress: late }), { kind: 'advanced', goOn: false });
+  const late = { ...progress, results: resultBlock([resultOf(4)]), state: 'left' as const };
+  assert.deepEqual(await claim(), { kind: 'advanced', advanced: { goOn: [], claimed: undefined } });
+  assert.deepEqual(await advance(late), advanced(false));
   const ended = await until(parts, ({ endedAt }) => endedAt !== undefined);
   assert.equal(ended.status, 'expired');
   assert.deepEqual([ended.total, ended.completed, ended.failed], [100, 3, 97]);

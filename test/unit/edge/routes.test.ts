@@ -143,7 +143,7 @@ test('whoever passes on takes what is no path of the gateway’s own, and what y
   ]);
 });
 
-test('of a path of the gateway’s own, whoever passes on takes the methods that it does not have', () => {
+test('whoever passes on takes the methods that a path of the gateway’s own does not have', () => {
   const passing = { pattern: '/{+path}', routes: [route('/{+path}')] };
   const table = new RouteTable([{ ...route('/models/{+id}'), method: 'GET' }], [], passing);
   const taken = (method: string) => table.passing(table.match('/v1/models/ft:x'), method)?.path;

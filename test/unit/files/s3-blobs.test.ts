@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { BlobFault, type BlobReader } from '../../../src/files/blob-store.ts';
 import { blobsOf } from '../../../src/files/blobs-of.ts';
 import { sideRequests } from '../../../src/upstream/side-requests.ts';
+import { eventually } from '../../support/gateway.ts';
 import { S3_KEYS, s3Url, startS3 } from '../../support/s3-server.ts';
 
 async function stores(t: TestContext) {
@@ -18,7 +19,7 @@ async function stores(t: TestContext) {
   });
   const http = sideRequests(() => ({ proxies: {}, noProxy: [] }));
   const of = (blobs: string) => blobsOf({ dataDir, store: { blobs } }, 'test', http);
-  return { server, of, blobs: of(s3Url(server)) };
+  return { server, of, blobs: of(s3Url(server)), folder: dataDir };
 }
 
 async function whole(blob: BlobReader | undefined): Promise<Buffer> {
@@ -89,4 +90,23 @@ test('a bucket that refuses or is away is a fault that names its code and no sec
   await assert.rejects(blobs.open('file-1'), { message: 'S3 answered 503.' });
   server.failWith = undefined;
   assert.equal(await blobs.open('file-1'), undefined);
+});
+
+test('an upload that failed with the bucket keeps no bytes on the disk, and its object goes when the bucket is back', async (t) => {
+  const { server, blobs, folder } = await stores(t);
+  const lost = blobs.create('file-lost');
+  await lost.write(Buffer.from('lost'));
+  await lost.seal();
+  server.failWith = 503;
+  await lost.discard();
+  assert.equal((await stat(join(folder, 'blobs/incoming-test/file-lost'))).size, 0);
+  server.failWith = undefined;
+  assert.equal(server.objects.size, 1);
+  const kept = blobs.create('file-kept');
+  await kept.write(Buffer.from('kept'));
+  await kept.seal();
+  await kept.publish();
+  await eventually('it is gone', () => !server.objects.has('bucket/some/prefix/file-lost'));
+  await eventually('its name as well', async () => (await readdir(join(folder, 'blobs/incoming-test'))).length === 0);
+  assert.deepEqual([...server.objects.keys()], ['bucket/some/prefix/file-kept']);
 });

@@ -56,6 +56,7 @@ const SAID: Record<Field, ((receipt: Receipt) => [said: unknown, expected: unkno
   rulesJson: ({ route }) => [route?.['applied_rules'], JSON.parse(SENT.rulesJson)],
   chargesJson: ({ cost }) => [cost?.['charges'], JSON.parse(SENT.chargesJson)],
   attemptsJson: ({ route }) => [route?.['failed_attempts'], JSON.parse(SENT.attemptsJson)],
+  guardrailsJson: ({ route }) => [route?.['guardrails'], JSON.parse(SENT.guardrailsJson)],
   priceVersion: ({ cost }) => [cost?.['price_version'], SENT.priceVersion],
   priceTable: ({ cost }) => [Reflect.get(Object(cost?.['price_table']), 'rates'), JSON.parse(SENT.priceTable)],
   // For the access log: no address of a person stands in the ledger.
@@ -65,6 +66,7 @@ const SAID: Record<Field, ((receipt: Receipt) => [said: unknown, expected: unkno
   reservedNanoUsd: ({ cost }) => [cost?.['reserved_nano_usd'], SENT.reservedNanoUsd],
   // Spans alone are made with it.
   traceparent: null,
+  cacheJson: ({ route }) => [route?.['cache'], JSON.parse(SENT.cacheJson)],
 };
 
 forEachEngine('a record that went through a frame into the ledger', (engine) => {

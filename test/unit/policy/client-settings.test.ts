@@ -43,6 +43,8 @@ test('no client setting is set without its header', () => {
     providerName: undefined,
     strictForm: false,
     cacheMarker: undefined,
+    cache: undefined,
+    guardrails: undefined,
     logging: undefined,
   };
   assert.deepEqual(clientSettings(headers(undefined)), expected);
@@ -82,8 +84,13 @@ test('the account header for a bare model id is passed on', () => {
   assert.equal(read({ 'x-tfy-provider-name': 'openai-main' }).providerName, 'openai-main');
 });
 
-test('guardrails that are asked for and not there are refused, and not skipped', () => {
-  refused('x-tfy-guardrails', '[]');
+test('a request names guardrails by hook, and what is no list of names is refused', () => {
+  const { guardrails } = read({
+    'x-tfy-guardrails': '{"llm_input_guardrails":["g/a"],"enable_parallel_execution":false}',
+  });
+  assert.deepEqual([guardrails?.guards['llm-input'], guardrails?.parallel], [['g/a'], false]);
+  for (const value of ['[]', 'x', '{"llm_input_guardrails":"g/a"}', '{"llm_inputs":[]}'])
+    refused('x-tfy-guardrails', value);
 });
 
 test('a strict answer is asked for by `true`, and anything but `true` and `false` is refused', () => {

@@ -103,6 +103,9 @@ export const WHOLE_RECORD: WholeRecord = {
   priceTable: '{"perExchange":0,"bands":[{"fromInputTokens":0,"rates":{"input":1}}]}',
   pending: true,
   reservedNanoUsd: 2_000_000,
+  guardrailsJson:
+    '[{"guardrail":"g/pii","hook":"llm-input","operation":"mutate","strategy":"enforce","result":"mutated","ms":0.1}]',
+  cacheJson: '{"status":"hit","type":"exact-match","from":"ex_0","saved_nano_usd":1234}',
   traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
 };
 

@@ -1,0 +1,120 @@
+import type { Buffer } from 'node:buffer';
+import type { CacheLimits, RuledCache, ServerSettings } from '../config/configuration.ts';
+import type { Exchange } from '../core/exchange.ts';
+import type { Usage } from '../inference/usage.ts';
+import { HeldMemory, type SharedMemory } from '../relay/held-memory.ts';
+import type { CacheKey } from './cache-key.ts';
+import { type CachedAnswer, decodeAnswer, encodeAnswer } from './cached-answer.ts';
+import { Flight } from './flight.ts';
+import type { SharedAnswers } from './shared-answers.ts';
+
+/** Answers of other gateways as well. Every call answers within its deadline. */
+export interface RemoteAnswers {
+  /** Undefined: there is none; `away`: nobody answers. */
+  get(key: string): Promise<Buffer | 'away' | undefined>;
+  /** Nobody waits for it; what cannot be kept is not. */
+  set(key: string, entry: Buffer, ttlMs: number): void;
+}
+
+export interface AnswerCacheOptions {
+  readonly memory: SharedAnswers;
+  readonly remote: RemoteAnswers | undefined;
+  readonly sharedMemory: SharedMemory;
+}
+
+export type Found = CachedAnswer | 'away' | undefined;
+
+/** The cached answers of one relay thread: those that all threads share, and those that are on their way in this one. */
+export class AnswerCache {
+  readonly #options: AnswerCacheOptions;
+  readonly #flights = new Map<string, Flight>();
+
+  constructor(options: AnswerCacheOptions) {
+    this.#options = options;
+  }
+
+  /** At once from memory; from Redis as a promise. */
+  find(key: CacheKey): Found | Promise<Found> {
+    const { memory, remote } = this.#options;
+    const now = Date.now();
+    const entry = memory.get(key.words, Math.floor(now / 1000));
+    const found = entry && goodAnswer(entry, now);
+    if (found !== undefined || remote === undefined) return found;
+    return remote.get(remoteKey(key)).then((value) => {
+      if (value === undefined || value === 'away') return value;
+      const answer = goodAnswer(value, Date.now());
+      // The next one finds it here.
+      if (answer) memory.set(key.words, value, Math.floor(answer.about.expiresAt / 1000), key.space);
+      return answer;
+    });
+  }
+
+  flight(key: string): Flight | undefined {
+    return this.#flights.get(key);
+  }
+
+  /** `key`: undefined: nobody may join. */
+  lead(key: string | undefined, exchange: Exchange, { cache, limits }: ServerSettings): Flight {
+    const flight = new Flight({
+      onOver: (over) => {
+        if (key !== undefined && this.#flights.get(key) === over) this.#flights.delete(key);
+      },
+      memory: new HeldMemory(this.#options.sharedMemory, limits.maxBodyMemoryBytes),
+      maxEntryBytes: cache.maxEntryBytes,
+      maxBytes: Math.max(cache.maxEntryBytes, limits.maxTranslateBytes),
+      exchange: exchange.id,
+    });
+    if (key !== undefined) this.#flights.set(key, flight);
+    return flight;
+  }
+
+  /** False: it is not kept. */
+  keep(key: CacheKey, flight: Flight, kept: Kept): boolean {
+    const { whole: recording, contentType } = flight;
+    if (recording === undefined || contentType === undefined || recording.length === 0) return false;
+    if (kept.unfinished.some((text) => recording.bytes.includes(text))) return false;
+    const now = Date.now();
+    const { ttlMs, namespace } = kept.settings;
+    const { inputTokens, outputTokens } = kept.usage ?? {};
+    const entry = encodeAnswer(recording, {
+      target: flight.target,
+      contentType,
+      stream: flight.isStream,
+      storedAt: now,
+      expiresAt: now + ttlMs,
+      namespace,
+      exchange: flight.exchange,
+      ...(flight.nanoUsd !== undefined && { nanoUsd: flight.nanoUsd }),
+      ...(inputTokens !== undefined && { inputTokens }),
+      ...(outputTokens !== undefined && { outputTokens }),
+    });
+    if (entry.length > kept.limits.maxEntryBytes) return false;
+    this.#options.remote?.set(remoteKey(key), entry, ttlMs);
+    return this.#options.memory.set(key.words, entry, Math.ceil((now + ttlMs) / 1000), key.space);
+  }
+}
+
+export interface Kept {
+  readonly settings: Pick<RuledCache, 'ttlMs' | 'namespace'>;
+  readonly limits: CacheLimits;
+  /** See CachedForm. */
+  readonly unfinished: readonly string[];
+  readonly usage: Usage | undefined;
+}
+
+function goodAnswer(entry: Buffer, now: number): CachedAnswer | undefined {
+  const answer = decodeAnswer(entry);
+  return answer !== undefined && answer.about.expiresAt > now ? answer : undefined;
+}
+
+/** With the number of the namespace, by which all of it can be found and dropped. */
+function remoteKey({ text, space }: CacheKey): string {
+  return `${remotePrefix(space)}${text}`;
+}
+
+/** Of a namespace; undefined: of all. */
+export function remotePrefix(space: readonly [number, number] | undefined): string {
+  if (space === undefined) return 'sluice:answer:';
+  const [first, second] = space;
+  return `sluice:answer:${(first >>> 0).toString(16)}${(second >>> 0).toString(16).padStart(8, '0')}:`;
+}

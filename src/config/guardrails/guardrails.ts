@@ -1,0 +1,71 @@
+import type { GuardKind } from './guard-schemas.ts';
+
+/** Where guards are asked: of what goes to a model, comes from it, goes to a tool and comes from it. */
+export const HOOKS = ['llm-input', 'llm-output', 'mcp-pre', 'mcp-post'] as const;
+export type Hook = (typeof HOOKS)[number];
+
+export type GuardStrategy = 'enforce' | 'enforce_but_ignore_on_error' | 'audit';
+
+/** One guard of a group, as plain data. */
+export interface GuardConfig {
+  /** `<group>/<name>`: what rules and requests name. */
+  readonly name: string;
+  readonly kind: GuardKind;
+  readonly operation: 'validate' | 'mutate';
+  /** Of those that mutate the lower goes first. */
+  readonly priority: number;
+  readonly strategy: GuardStrategy;
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly auth?: Readonly<Record<string, unknown>>;
+  /** Of kinds that look at one side only. */
+  readonly target?: 'request' | 'response';
+  /** Who may name it in a request; absent: everybody. */
+  readonly subjects?: readonly string[];
+}
+
+/** How a guard that needs the whole answer treats a stream. */
+export type OnStreams = 'hold' | 'window' | 'audit';
+
+export interface GuardrailRule {
+  readonly id: string;
+  readonly when: GuardrailMatch;
+  /** Names of guards by hook. */
+  readonly guards: Readonly<Record<Hook, readonly string[]>>;
+  /** May hold `{{guardrail_message}}`. */
+  readonly errorMessage?: string;
+  readonly onStreams: OnStreams;
+}
+
+/** All that is there must hold. */
+export interface GuardrailMatch {
+  readonly target?: GuardrailTarget;
+  readonly subjects?: {
+    readonly operator: 'and' | 'or';
+    readonly in?: readonly string[];
+    readonly notIn?: readonly string[];
+  };
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** One of them must hold. */
+export interface GuardrailTarget {
+  readonly models?: TargetSet<string>;
+  readonly mcpServers?: TargetSet<string>;
+  readonly mcpTools?: TargetSet<{
+    readonly server: string /** Absent: all of them. */;
+    readonly tools?: readonly string[];
+  }>;
+}
+
+export interface TargetSet<T> {
+  readonly condition: 'in' | 'not_in';
+  readonly values: readonly T[];
+}
+
+export interface GuardrailSettings {
+  readonly timeoutMs: number;
+  /** Guards that only look run beside the call. */
+  readonly parallel: boolean;
+}
+
+export const DEFAULT_GUARDRAIL_SETTINGS: GuardrailSettings = { timeoutMs: 5_000, parallel: true };

@@ -1,0 +1,133 @@
+import { z } from 'zod';
+import { accountName, collaborators, ownedBy } from '../account-schema.ts';
+import { warn } from '../documents/manifests.ts';
+import { GUARDS, type GuardKind, type GuardSchema } from '../guardrails/guard-schemas.ts';
+import type { GuardConfig } from '../guardrails/guardrails.ts';
+import { keyWithDefault, optionalKey, restricting } from '../scalar-schema.ts';
+import { manifestKind } from './manifest-kind.ts';
+
+/** `provider-account/guardrail-config-group`: guards, which rules and requests name as `<group>/<name>`. */
+
+const PREFIX = 'integration/guardrail-config/';
+const KIND_NAMES = Object.keys(GUARDS) as GuardKind[];
+
+/** Keys of `config` stood beside it in an earlier revision. */
+function olderKeys({ config }: GuardSchema): Record<string, z.ZodType> {
+  if (!(config instanceof z.ZodObject)) return {};
+  const older = Object.entries(config.shape).filter(([key]) => key !== 'target' && key !== 'config');
+  return Object.fromEntries(
+    older.map(([key]) => [key, optionalKey(z.unknown()).describe('Older place; it belongs into `config`.')]),
+  );
+}
+
+function integration(kind: GuardKind) {
+  const schema: GuardSchema = GUARDS[kind];
+  const { abilities, config, auth, authOptional, target } = schema;
+  const operations = abilities === 'validate' ? (['validate'] as const) : (['validate', 'mutate'] as const);
+  const authKey = auth === undefined ? optionalKey(z.unknown()) : authOptional ? optionalKey(auth) : auth;
+  return z.object({
+    ...olderKeys(schema),
+    type: z.literal(`${PREFIX}${kind}`),
+    name: accountName.describe('Stands behind the group: `group/name`.'),
+    description: optionalKey(z.string().max(4096)).describe('For people.'),
+    operation: keyWithDefault(z.enum(operations), 'validate').describe(
+      'Whether it only looks, or changes what it finds.',
+    ),
+    priority: optionalKey(z.int()).describe('Of those that change: the lower goes first.'),
+    enforcing_strategy: keyWithDefault(z.enum(['enforce', 'enforce_but_ignore_on_error', 'audit']), 'enforce').describe(
+      'What a failure or an error does: refuse, refuse for a failure alone, or be recorded.',
+    ),
+    auth_data: authKey.describe('What it is asked with.'),
+    config: optionalKey(config).describe('What it looks for, and where.'),
+    ...(target && {
+      target: optionalKey(z.enum(['request', 'response'])).describe('What it looks at; absent: both.'),
+    }),
+  });
+}
+
+const [first, ...others] = KIND_NAMES.map(integration);
+
+const schema = restricting(
+  z
+    .object({
+      type: z.literal('provider-account/guardrail-config-group'),
+      name: accountName.describe('Stands before the `/` in the names of its guards.'),
+      collaborators: collaborators.describe('Who may name its guards in a request; absent: everybody.'),
+      ownedBy,
+      integrations: z.array(z.discriminatedUnion('type', [first!, ...others])).describe('The guards.'),
+    })
+    .transform((written, context): GuardConfig[] =>
+      written.integrations.map((each, index) => {
+        const kind = each.type.slice(PREFIX.length) as GuardKind;
+        const subjects = written.collaborators?.map(({ subject }) => subject);
+        const config = objectOf(each.config) ?? olderConfig(kind, each, index, context);
+        const auth = objectOf(each.auth_data);
+        const target = sideOf(each.target) ?? sideOf(config['target']);
+        return {
+          name: `${written.name}/${each.name}`,
+          kind,
+          operation: each.operation,
+          priority: each.priority ?? 0,
+          strategy: each.enforcing_strategy,
+          config,
+          ...(auth !== undefined && { auth }),
+          ...(target !== undefined && { target }),
+          ...(subjects?.length && { subjects }),
+        };
+      }),
+    ),
+);
+
+function objectOf(value: unknown): GuardConfig['config'] | undefined {
+  return typeof value === 'object' && value !== null ? { ...value } : undefined;
+}
+
+function sideOf(target: unknown): GuardConfig['target'] {
+  return target === 'request' || target === 'response' ? target : undefined;
+}
+
+/** Of an integration without `config`: its keys stand beside it, or none is needed. */
+function olderConfig(
+  kind: GuardKind,
+  written: object,
+  index: number,
+  context: z.core.ParsePayload,
+): GuardConfig['config'] {
+  const { config }: GuardSchema = GUARDS[kind];
+  const parsed = config.safeParse(written);
+  if (parsed.success) return objectOf(parsed.data) ?? {};
+  for (const { message, path } of parsed.error?.issues ?? []) {
+    context.issues.push({
+      code: 'custom',
+      message,
+      path: ['integrations', index, 'config', ...path],
+      input: written,
+    });
+  }
+  return {};
+}
+
+export const guardrailConfigGroup = manifestKind({
+  type: 'provider-account/guardrail-config-group',
+  schema,
+  uniqueKeys: [
+    { path: 'name', what: 'this name of a group of guards', over: 'guardrail groups' },
+    { path: 'integrations[].name', what: 'this name of a guard' },
+  ],
+  check(written, { report }) {
+    for (const { manifest, value } of written) {
+      for (const [index, guard] of value.entries()) {
+        const fault = guardFault(guard);
+        if (fault !== undefined) warn(report, manifest, ['integrations', index, 'config'], { message: fault });
+      }
+    }
+  },
+  part: (written): { guards: GuardConfig[] } => ({ guards: written.flatMap(({ value }) => value) }),
+});
+
+function guardFault({ kind, config, operation }: GuardConfig): string | undefined {
+  if (kind === 'tfy-pii' && config['pseudonyms'] === true && operation !== 'mutate') {
+    return 'pseudonyms are made by `operation: mutate` alone';
+  }
+  return undefined;
+}

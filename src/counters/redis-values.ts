@@ -1,0 +1,185 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { createClient, RESP_TYPES } from '@redis/client';
+
+/** Questions that may wait for an answer; beyond them one is not asked. */
+const MAX_WAITING = 1_024;
+/** Bytes of values on their way; beyond them one is not kept. */
+const MAX_SENDING_BYTES = 67_108_864;
+const RETRY_FIRST_MS = 200;
+const RETRY_LONGEST_MS = 5_000;
+const CONNECT_MS = 5_000;
+const START_MS = 2_000;
+const SCAN_COUNT = '1000';
+
+export interface RedisValuesOptions {
+  readonly url: string;
+  /** A question that takes longer is not waited for, and the connection counts as away. */
+  timeoutMs(): number;
+  /** Once until it is up again. */
+  onAway(reason: string): void;
+  onBack(): void;
+}
+
+function connectionTo(url: string) {
+  return createClient({
+    url,
+    RESP: 2,
+    disableOfflineQueue: true,
+    disableClientInfo: true,
+    maintNotifications: 'disabled',
+    commandsQueueMaxLength: 2 * MAX_WAITING,
+    commandOptions: { timeout: 0 },
+    socket: { connectTimeout: CONNECT_MS, reconnectStrategy: false },
+  }).withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer });
+}
+
+type Client = ReturnType<typeof connectionTo>;
+
+/**
+ * Values by key in Redis, each with its end. A circuit: up, or away, and then nobody waits while it is opened again in
+ * the background. No value and no address stands in what it says of a failure.
+ */
+export class RedisValues {
+  readonly #options: RedisValuesOptions;
+  #client: Client | undefined;
+  #waiting = 0;
+  #sendingBytes = 0;
+  #retryMs = RETRY_FIRST_MS;
+  #retry: NodeJS.Timeout | undefined;
+  #saidAway = false;
+  #closed = false;
+
+  constructor(options: RedisValuesOptions) {
+    this.#options = options;
+  }
+
+  get up(): boolean {
+    return this.#client !== undefined;
+  }
+
+  /** Resolves after the first attempt, however it went; one that is slow is waited for no longer than that. */
+  async start(): Promise<void> {
+    await Promise.race([this.#open(), delay(START_MS, undefined, { ref: false })]);
+  }
+
+  /** Undefined: there is none; `away`: it is not known. */
+  async get(key: string): Promise<Buffer | 'away' | undefined> {
+    const reply = await this.#ask(['GET', key]);
+    if (reply === 'away') return reply;
+    return Buffer.isBuffer(reply) ? reply : undefined;
+  }
+
+  /** Kept if it can be. */
+  set(key: string, value: Buffer, ttlMs: number): void {
+    if (this.#sendingBytes + value.length > MAX_SENDING_BYTES) return;
+    this.#sendingBytes += value.length;
+    const done = (): void => {
+      this.#sendingBytes -= value.length;
+    };
+    void this.#ask(['SET', key, value, 'PX', String(ttlMs)]).then(done, done);
+  }
+
+  /** Drops all whose key begins so, and says how many; undefined: Redis is away, and some may be left. */
+  async drop(prefix: string): Promise<number | undefined> {
+    let cursor = '0';
+    let dropped = 0;
+    do {
+      const reply = await this.#ask(['SCAN', cursor, 'MATCH', `${prefix}*`, 'COUNT', SCAN_COUNT]);
+      if (!Array.isArray(reply)) return undefined;
+      const [next, keys] = reply as [unknown, unknown];
+      cursor = String(next);
+      if (!Array.isArray(keys) || keys.length === 0) continue;
+      const count = await this.#ask(['UNLINK', ...keys.map(String)]);
+      if (count === 'away') return undefined;
+      dropped += Number(count);
+    } while (cursor !== '0');
+    return dropped;
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#retry);
+    this.#client?.destroy();
+    this.#client = undefined;
+  }
+
+  async #ask(command: (string | Buffer)[]): Promise<unknown> {
+    const client = this.#client;
+    if (client === undefined || this.#waiting >= MAX_WAITING) return 'away';
+    this.#waiting += 1;
+    const { promise: late, resolve } = Promise.withResolvers<'late'>();
+    const timer = setTimeout(resolve, this.#options.timeoutMs(), 'late');
+    try {
+      const reply = await Promise.race([client.sendCommand<unknown>(command), late]);
+      if (reply !== 'late') return reply;
+      this.#down(client, `no answer within ${this.#options.timeoutMs()} ms`);
+      return 'away';
+    } catch (error) {
+      // What Redis refuses (no memory left for a value) says nothing of the connection.
+      if (!client.isReady) this.#down(client, reasonOf(error));
+      return 'away';
+    } finally {
+      clearTimeout(timer);
+      this.#waiting -= 1;
+    }
+  }
+
+  async #open(): Promise<void> {
+    if (this.#closed) return;
+    let client: Client;
+    try {
+      client = connectionTo(this.#options.url);
+    } catch {
+      // The library's message would hold the URL, and with it the password.
+      this.#away('store.cache is not a URL of a Redis');
+      return;
+    }
+    let failure: unknown;
+    client.on('error', (error: unknown) => {
+      failure = error;
+      if (this.#client === client) this.#down(client, reasonOf(error));
+    });
+    client.on('end', () => {
+      if (this.#client === client) this.#down(client, 'the connection was closed');
+    });
+    try {
+      await client.connect();
+    } catch (error) {
+      client.destroy();
+      this.#away(reasonOf(failure ?? error));
+      return;
+    }
+    if (this.#closed) {
+      client.destroy();
+      return;
+    }
+    this.#client = client;
+    this.#retryMs = RETRY_FIRST_MS;
+    if (this.#saidAway) this.#options.onBack();
+    this.#saidAway = false;
+  }
+
+  #down(client: Client, reason: string): void {
+    if (this.#client !== client) return;
+    this.#client = undefined;
+    // Whoever waits is told by its deadline, or by the end of its command.
+    client.destroy();
+    this.#away(reason);
+  }
+
+  #away(reason: string): void {
+    if (this.#closed) return;
+    if (!this.#saidAway) this.#options.onAway(reason);
+    this.#saidAway = true;
+    const delayMs = this.#retryMs * (0.5 + Math.random() / 2);
+    this.#retryMs = Math.min(RETRY_LONGEST_MS, 2 * this.#retryMs);
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => void this.#open(), delayMs).unref();
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown';
+  const { code } = error as NodeJS.ErrnoException;
+  return typeof code === 'string' ? code : error.name;
+}

@@ -1,0 +1,65 @@
+import type { JsonObject } from '../codec/json-value.ts';
+
+/** What a text is: words for people, what a model thought, or arguments of a tool call as JSON. */
+export type TextKind = 'text' | 'reasoning' | 'arguments';
+
+/** A place in a parsed body or event where words stand: `holder[key]` is a string, and may be set to another. */
+export interface TextSlot {
+  readonly holder: Record<string, unknown>;
+  readonly key: string;
+  readonly kind: TextKind;
+  /** Of a request: who says it, as `user`. */
+  readonly role?: string;
+  /** Of an event: the text that it goes on with. Texts of one channel follow each other; absent: it is whole by itself. */
+  readonly channel?: string;
+  /** What repeats the words of this slot beside it, and what stands there where they are changed. */
+  readonly repeats?: { readonly holder: Record<string, unknown>; readonly key: string; readonly instead: unknown };
+}
+
+/** What an event of a stream has for those who read its words. */
+export interface GuardedEvent {
+  readonly slots: readonly TextSlot[];
+  /** Beginnings of the names of channels that are over behind it. */
+  readonly ends: readonly string[];
+}
+
+export interface GuardedStream {
+  /** Of one event, parsed. */
+  read(event: JsonObject): GuardedEvent;
+}
+
+/** Where the words of a form stand. Slots are of the very objects that were handed in. */
+export interface GuardedForm {
+  request(body: JsonObject): TextSlot[];
+  answer(body: JsonObject): TextSlot[];
+  /** Absent: it has no streams. */
+  stream?(): GuardedStream;
+}
+
+export const NO_WORDS: GuardedEvent = { slots: [], ends: [] };
+
+/** A slot where the value is a string that is not empty. */
+export function slotAt(holder: unknown, key: string, about: Omit<TextSlot, 'holder' | 'key'>): TextSlot | undefined {
+  if (!isHolder(holder)) return undefined;
+  const text = holder[key];
+  return typeof text === 'string' && text !== '' ? { holder, key, ...about } : undefined;
+}
+
+/** Slots of all strings below a value, keys not included. */
+export function slotsBelow(
+  holder: unknown,
+  key: string,
+  about: Omit<TextSlot, 'holder' | 'key'>,
+  into: TextSlot[],
+): void {
+  if (!isHolder(holder)) return;
+  const value = holder[key];
+  if (typeof value === 'string') {
+    if (value !== '') into.push({ holder, key, ...about });
+  } else if (isHolder(value)) for (const each of Object.keys(value)) slotsBelow(value, each, about, into);
+}
+
+/** Parsed JSON is ours alone: its objects and lists may be changed. */
+function isHolder(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}

@@ -1,0 +1,96 @@
+import type { JsonObject } from '../codec/json-value.ts';
+import type { Configuration } from '../config/configuration.ts';
+import { type GuardrailSettings, HOOKS } from '../config/guardrails/guardrails.ts';
+import { GatewayError } from '../core/errors.ts';
+import type { OrError } from '../core/exchange.ts';
+import type { HttpClient } from '../core/http-client.ts';
+import type { GuardedForm } from '../dialects/guarded-form.ts';
+import type { Caller } from '../policy/caller.ts';
+import type { AskedGuardrails } from '../policy/client-settings.ts';
+import { compileSubjects } from '../policy/subject-match.ts';
+import type { AnswerFilterMaker } from '../relay/answer-filter.ts';
+import { HeldMemory, type SharedMemory } from '../relay/held-memory.ts';
+import type { GuardedExchange } from './guard.ts';
+import { GuardedAnswer } from './guarded-answer.ts';
+import { GuardedStream } from './guarded-stream.ts';
+import { makeGuards } from './make-guards.ts';
+import { type Guarded, GuardrailPlans } from './plan.ts';
+import type { GuardRunner } from './session.ts';
+import { GuardSession } from './session.ts';
+
+/** The guards and rules of one configuration. */
+export interface Guardrails {
+  /** Undefined: nothing guards this. */
+  open(guarded: Guarded, exchange: GuardedExchange, asked?: AskedGuardrails): OrError<GuardSession | undefined>;
+}
+
+/** Undefined: no guard is configured. */
+export function createGuardrails(
+  {
+    guards: configs,
+    guardrailRules,
+    guardrailSettings,
+  }: Pick<Configuration, 'guards' | 'guardrailRules' | 'guardrailSettings'>,
+  runner: GuardRunner,
+  http: HttpClient,
+): Guardrails | undefined {
+  if (configs.length === 0) return undefined;
+  const guards = makeGuards(configs, http);
+  const plans = new GuardrailPlans(guardrailRules, guards);
+  return {
+    open(guarded, exchange, asked) {
+      if (asked !== undefined) {
+        const refused = refusedNames(asked, guarded.caller, guards);
+        if (refused) return refused;
+      }
+      const plan = plans.of(guarded, asked?.guards);
+      if (plan === undefined) return undefined;
+      const settings: GuardrailSettings =
+        asked?.parallel === undefined ? guardrailSettings : { ...guardrailSettings, parallel: asked.parallel };
+      return new GuardSession({ plan, exchange, settings, runner });
+    },
+  };
+}
+
+function refusedNames(
+  asked: AskedGuardrails,
+  { subjects }: Caller,
+  guards: GuardrailPlans['guards'],
+): GatewayError | undefined {
+  for (const name of HOOKS.flatMap((hook) => asked.guards[hook])) {
+    const allowed = guards.get(name)?.config;
+    const isTheirs = allowed && (allowed.subjects === undefined || compileSubjects(allowed.subjects)(subjects));
+    if (!isTheirs) return unknownGuardrail(name);
+  }
+  return undefined;
+}
+
+export function unknownGuardrail(name: string): GatewayError {
+  return new GatewayError('unknown_guardrail', {
+    param: 'x-tfy-guardrails',
+    detail: `\`${name.slice(0, 129)}\` is not known.`,
+  });
+}
+
+export interface OutputOptions {
+  readonly session: GuardSession;
+  readonly form: GuardedForm;
+  readonly request: () => JsonObject;
+  readonly sharedMemory: SharedMemory;
+  readonly maxBodyMemoryBytes: number;
+  readonly maxHeldBytes: number;
+}
+
+/** Undefined: nothing is to be read in answers. */
+export function outputGuard(options: OutputOptions): AnswerFilterMaker | undefined {
+  const { session, form, request, sharedMemory, maxBodyMemoryBytes, maxHeldBytes } = options;
+  const plan = session.hook('llm-output');
+  if (plan === undefined && session.pseudonyms.isEmpty) return undefined;
+  return (host, { contentType, isStream }) => {
+    const memory = new HeldMemory(sharedMemory, maxBodyMemoryBytes);
+    const guarding = { session, plan, form, request, memory, maxHeldBytes };
+    if (!isStream) return contentType.includes('json') ? new GuardedAnswer(host, guarding) : undefined;
+    const reader = form.stream?.();
+    return reader && new GuardedStream(host, guarding, reader);
+  };
+}

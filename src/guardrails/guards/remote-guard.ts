@@ -1,0 +1,77 @@
+import { type JsonObject, parseObject } from '../../codec/json-value.ts';
+import type { GuardConfig } from '../../config/guardrails/guardrails.ts';
+import type { HttpAnswer, HttpClient } from '../../core/http-client.ts';
+import type { Guard, GuardQuestion, Verdict } from '../guard.ts';
+
+/** One request to a service that judges. */
+export interface RemoteRequest {
+  readonly url: string;
+  /** Flat name-value pairs. */
+  readonly headers: readonly string[];
+  readonly body: unknown;
+  /** What its answer says. Throws where it is not understood, with words for people. */
+  read(answer: JsonObject, status: number): Verdict;
+  /** Statuses beside 2xx that are an answer and no failure. */
+  readonly verdictStatuses?: readonly number[];
+}
+
+export interface RemoteService {
+  /** Undefined: it has nothing to say of this. */
+  request(question: GuardQuestion): RemoteRequest | undefined | Promise<RemoteRequest | undefined>;
+}
+
+const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
+/** The runner's own deadline comes first; this is for what it abandoned. */
+const MAX_MS = 600_000;
+
+/** A guard that asks a service by HTTP. What it answers is read by its service; everything else is an error. */
+export function remoteGuard(config: GuardConfig, http: HttpClient, service: RemoteService): Guard {
+  return {
+    config,
+    async check(question, signal) {
+      const request = await service.request(question);
+      if (request === undefined) return { result: 'passed' };
+      const answer = await http({
+        url: request.url,
+        method: 'POST',
+        headers: ['content-type', 'application/json', 'accept', 'application/json', ...request.headers],
+        body: JSON.stringify(request.body),
+        timeoutMs: MAX_MS,
+        maxBytes: MAX_ANSWER_BYTES,
+        signal,
+      });
+      return verdictOf(config, request, answer);
+    },
+  };
+}
+
+function verdictOf(config: GuardConfig, request: RemoteRequest, { status, body }: HttpAnswer): Verdict {
+  const { name, operation } = config;
+  const isAnswer = (status >= 200 && status <= 299) || request.verdictStatuses?.includes(status) === true;
+  if (!isAnswer) return { result: 'error', message: `${name} answered ${status}.` };
+  const text = body.toString();
+  const answer = text.trim() === 'null' ? {} : parseObject(text);
+  if (answer === undefined) return { result: 'error', message: `${name} answered what is no JSON object.` };
+  const verdict = request.read(answer, status);
+  // One that only looks changes nothing, whatever it offers.
+  return verdict.result === 'mutated' && operation === 'validate' ? { result: 'passed' } : verdict;
+}
+
+/** All that is said in one text, for services that read one. */
+export function joined({ texts }: GuardQuestion): string {
+  return texts.map(({ text }) => text).join('\n');
+}
+
+export function isOutput({ hook }: GuardQuestion): boolean {
+  return hook === 'llm-output' || hook === 'mcp-post';
+}
+
+export function failed(message: string): Verdict {
+  return { result: 'failed', message };
+}
+
+export function authKey({ auth }: GuardConfig, key: string): string {
+  const value = auth?.[key];
+  if (typeof value !== 'string') throw new Error(`it has no \`auth_data.${key}\``);
+  return value;
+}

@@ -1,0 +1,479 @@
+import { isArray, isObject, type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
+import type { GuardConfig } from '../../config/guardrails/guardrails.ts';
+import type { HttpClient } from '../../core/http-client.ts';
+import { type Guard, type GuardQuestion, PASSED, type Verdict } from '../guard.ts';
+import { authKey, failed, isOutput, joined, type RemoteRequest, remoteGuard } from './remote-guard.ts';
+
+type Service = (config: GuardConfig) => (question: GuardQuestion) => RemoteRequest | undefined;
+
+const bearer = (config: GuardConfig): string[] => ['authorization', `Bearer ${authKey(config, 'api_key')}`];
+
+/** An answer that lacks what it must have is no verdict. */
+function need(value: unknown, name: string): JsonObject {
+  const object = objectOf(value);
+  if (object === undefined) throw new Error(`its answer has no \`${name}\``);
+  return object;
+}
+
+function found(names: readonly string[]): Verdict {
+  return names.length > 0 ? failed(`Found: ${names.join(', ')}.`) : PASSED;
+}
+
+/** https://platform.openai.com/docs/api-reference/moderations */
+const openAiModerations: Service = (config) => {
+  const {
+    model,
+    base_url: base = 'https://api.openai.com/v1',
+    category_thresholds: thresholds,
+  } = config.config as {
+    model: string;
+    base_url?: string;
+    category_thresholds?: Readonly<Record<string, number>>;
+  };
+  const headers = bearer(config);
+  return ({ texts }) => ({
+    url: `${base}/moderations`,
+    headers,
+    body: { model, input: texts.map(({ text }) => text) },
+    read(answer) {
+      if (!isArray(answer['results'])) throw new Error('its answer has no `results`');
+      const names = new Set<string>();
+      for (const each of answer['results']) {
+        const { categories, category_scores: scores, flagged } = need(each, 'results');
+        for (const [name, score] of Object.entries(objectOf(scores) ?? {})) {
+          const least = thresholds?.[name];
+          const isFlagged = objectOf(categories)?.[name] === true;
+          if (least === undefined ? isFlagged && flagged === true : Number(score) >= least) names.add(name);
+        }
+      }
+      return found([...names]);
+    },
+  });
+};
+
+function azureHost({ config }: GuardConfig): string {
+  const host = stringOf(config['custom_host']);
+  return host ?? `https://${String(config['resource_name'])}.cognitiveservices.azure.com`;
+}
+
+const azureKey = (config: GuardConfig): string[] => ['ocp-apim-subscription-key', authKey(config, 'api_key')];
+
+/** https://learn.microsoft.com/en-us/rest/api/contentsafety/text-operations/analyze-text */
+const azureContentSafety: Service = (config) => {
+  const {
+    api_version: version,
+    blocklist_names: blocklistNames,
+    severity_threshold: least,
+    categories,
+  } = config.config as {
+    api_version: string;
+    blocklist_names?: readonly string[];
+    severity_threshold: number;
+    categories: readonly string[];
+  };
+  const url = `${azureHost(config)}/contentsafety/text:analyze?api-version=${encodeURIComponent(version)}`;
+  const headers = azureKey(config);
+  return (question) => ({
+    url,
+    headers,
+    body: {
+      text: joined(question),
+      categories,
+      ...(blocklistNames && { blocklistNames }),
+      outputType: 'EightSeverityLevels',
+    },
+    read({ categoriesAnalysis: analysis, blocklistsMatch: matches }) {
+      if (!isArray(analysis)) throw new Error('its answer has no `categoriesAnalysis`');
+      const names = analysis.flatMap((each) => {
+        const { category, severity } = need(each, 'categoriesAnalysis');
+        return Number(severity) >= least ? [String(category)] : [];
+      });
+      if (isArray(matches) && matches.length > 0) names.push('block list');
+      return found(names);
+    },
+  });
+};
+
+/** https://learn.microsoft.com/en-us/rest/api/contentsafety/text-operations/detect-text-jailbreak */
+const azurePromptShield: Service = (config) => {
+  const version = encodeURIComponent(String(config.config['api_version']));
+  const url = `${azureHost(config)}/contentsafety/text:shieldPrompt?api-version=${version}`;
+  const headers = azureKey(config);
+  return ({ texts }) => ({
+    url,
+    headers,
+    body: {
+      userPrompt: texts
+        .filter(({ role }) => role === undefined || role === 'user')
+        .map(({ text }) => text)
+        .join('\n'),
+      documents: texts
+        .filter(({ role }) => role !== undefined && role !== 'user' && role !== 'system')
+        .map(({ text }) => text),
+    },
+    read({ userPromptAnalysis: prompt, documentsAnalysis: documents }) {
+      const attacked = [need(prompt, 'userPromptAnalysis'), ...(isArray(documents) ? documents : [])];
+      return attacked.some((each) => isObject(each) && each['attackDetected'] === true)
+        ? failed('Found: an attack.')
+        : PASSED;
+    },
+  });
+};
+
+/** https://learn.microsoft.com/en-us/rest/api/language/text-analysis-runtime/analyze-text */
+const azurePii: Service = (config) => {
+  const {
+    api_version: version,
+    model_version: modelVersion,
+    language,
+    domain,
+    pii_categories: categories,
+  } = config.config as {
+    api_version: string;
+    model_version: string;
+    language: string;
+    domain: string;
+    pii_categories: readonly string[];
+  };
+  const all = categories.includes('*') || categories.includes('all');
+  const host =
+    stringOf(config.config['custom_host']) ??
+    `https://${String(config.config['resource_name'])}.cognitiveservices.azure.com`;
+  const headers = azureKey(config);
+  return ({ texts }) => ({
+    url: `${host}/language/:analyze-text?api-version=${encodeURIComponent(version)}`,
+    headers,
+    body: {
+      kind: 'PiiEntityRecognition',
+      parameters: {
+        modelVersion,
+        domain: domain === 'none' ? 'none' : 'phi',
+        ...(!all && { piiCategories: categories }),
+      },
+      analysisInput: { documents: texts.map(({ text }, at) => ({ id: String(at), language, text })) },
+    },
+    read(answer) {
+      const { documents, errors } = need(answer['results'], 'results');
+      if (!isArray(documents) || (isArray(errors) && errors.length > 0)) throw new Error('it could not read all texts');
+      const names = new Set<string>();
+      const changed = texts.map(({ text }) => text);
+      for (const each of documents) {
+        const { id, redactedText, entities } = need(each, 'documents');
+        if (!isArray(entities) || entities.length === 0) continue;
+        for (const entity of entities) names.add(String(objectOf(entity)?.['category']));
+        if (typeof redactedText === 'string') changed[Number(id)] = redactedText;
+      }
+      if (names.size === 0) return PASSED;
+      return config.operation === 'mutate' ? { result: 'mutated', texts: changed } : found([...names]);
+    },
+  });
+};
+
+/** https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ApplyGuardrail.html */
+const awsBedrock: Service = (config) => {
+  const { guardrail_id: id, guardrail_version: version, region } = config.config as Readonly<Record<string, string>>;
+  const headers = bearer(config);
+  const host = `https://bedrock-runtime.${region}.amazonaws.com`;
+  return (question) => ({
+    url: `${host}/guardrail/${encodeURIComponent(id!)}/version/${encodeURIComponent(version!)}/apply`,
+    headers,
+    body: {
+      source: isOutput(question) ? 'OUTPUT' : 'INPUT',
+      content: question.texts.map(({ text }) => ({ text: { text } })),
+    },
+    read({ action, outputs, assessments }) {
+      if (action === 'NONE') return PASSED;
+      if (action !== 'GUARDRAIL_INTERVENED') throw new Error('its answer has no `action` that is known');
+      const told = isArray(outputs) ? outputs.map((each) => stringOf(objectOf(each)?.['text'])) : [];
+      const isMasked = isArray(assessments) && !JSON.stringify(assessments).includes('"BLOCKED"');
+      if (config.operation !== 'mutate' || !isMasked) return failed('It intervened.');
+      if (told.length === question.texts.length && told.every((each) => each !== undefined)) {
+        return { result: 'mutated', texts: told };
+      }
+      return failed('It intervened.');
+    },
+  });
+};
+
+/** https://docs.enkryptai.com */
+const enkryptAi: Service = (config) => {
+  const headers = ['apikey', authKey(config, 'api_key'), 'x-enkrypt-policy', String(config.config['guardrail_name'])];
+  return (question) => ({
+    url: 'https://api.enkryptai.com/guardrails/policy/detect',
+    headers,
+    body: { text: joined(question) },
+    read(answer) {
+      const summary = Object.entries(need(answer['summary'], 'summary'));
+      return found(
+        summary.flatMap(([name, value]) => (value === 1 || (isArray(value) && value.length > 0) ? [name] : [])),
+      );
+    },
+  });
+};
+
+/** https://pan.dev/prisma-airs/api/airuntimesecurity/scan-sync-request/ */
+const prismaAirs: Service = (config) => {
+  const {
+    profile_name: profile,
+    base_url: base,
+    metadata_key_mapping: mapping = {},
+  } = config.config as {
+    profile_name: string;
+    base_url: string;
+    metadata_key_mapping?: Readonly<Record<string, string>>;
+  };
+  const headers = ['x-pan-token', authKey(config, 'api_key')];
+  return (question) => {
+    const { exchange } = question;
+    const mapped = Object.entries(mapping).flatMap(([field, key]) => {
+      const value = exchange.metadata[key];
+      return value === undefined ? [] : [[field, value]];
+    });
+    return {
+      url: `${base}/scan/sync/request`,
+      headers,
+      body: {
+        tr_id: exchange.id,
+        ai_profile: { profile_name: profile },
+        metadata: {
+          ai_model: exchange.model,
+          app_user: exchange.caller.principal.subject,
+          ...Object.fromEntries(mapped),
+        },
+        contents: [{ [isOutput(question) ? 'response' : 'prompt']: joined(question) }],
+      },
+      read({ action, category }) {
+        if (action === 'block') return failed(`Found: ${String(category ?? 'a threat')}.`);
+        if (action !== 'allow' && action !== 'alert') throw new Error('its answer has no `action` that is known');
+        return PASSED;
+      },
+    };
+  };
+};
+
+/** https://docs.fiddler.ai/developers/tutorials/guardrails */
+const fiddler: Service = (config) => {
+  const {
+    guard_type: kind,
+    threshold,
+    base_url: base = 'https://guardrails.cloud.fiddler.ai',
+  } = config.config as {
+    guard_type: string;
+    threshold?: number;
+    base_url?: string;
+  };
+  const headers = bearer(config);
+  if (kind === 'fiddler-response-faithfulness') {
+    return (question) => {
+      if (!isOutput(question)) return undefined;
+      const context = JSON.stringify(question.request['messages'] ?? question.request['input'] ?? '');
+      return {
+        url: `${base}/v3/guardrails/ftl-response-faithfulness`,
+        headers,
+        body: { data: { response: joined(question), context } },
+        read({ fdl_faithful_score: score }) {
+          if (typeof score !== 'number') throw new Error('its answer has no `fdl_faithful_score`');
+          return score < (threshold ?? 0.5) ? failed('The answer is not faithful to what was given.') : PASSED;
+        },
+      };
+    };
+  }
+  return (question) => ({
+    url: `${base}/v3/guardrails/ftl-safety`,
+    headers,
+    body: { data: { input: joined(question) } },
+    read(answer) {
+      const scores = Object.entries(answer).filter(
+        ([name, score]) => name.startsWith('fdl_') && typeof score === 'number',
+      );
+      if (scores.length === 0) throw new Error('its answer has no scores');
+      return found(
+        scores.flatMap(([name, score]) => (Number(score) >= (threshold ?? 0.5) ? [name.slice('fdl_'.length)] : [])),
+      );
+    },
+  });
+};
+
+/** https://aidr-docs.crowdstrike.com/docs/aidr/ */
+const crowdStrike: Service = (config) => {
+  const base = stringOf(config.config['base_url']) ?? 'https://api.crowdstrike.com/aidr/aiguard';
+  const headers = bearer(config);
+  return (question) => {
+    const output = isOutput(question);
+    return {
+      url: `${base}/v1/guard_chat_completions`,
+      headers,
+      body: {
+        guard_input: {
+          messages: question.texts.map(({ text, role }) => ({
+            role: role ?? (output ? 'assistant' : 'user'),
+            content: text,
+          })),
+        },
+        event_type: output ? 'output' : 'input',
+      },
+      read(answer) {
+        const { blocked, transformed, guard_output: made } = need(answer['result'], 'result');
+        if (blocked === true) return failed('It blocked this.');
+        const messages = objectOf(made)?.['messages'];
+        if (transformed !== true) return PASSED;
+        const texts = isArray(messages) ? messages.map((each) => stringOf(objectOf(each)?.['content'])) : [];
+        if (texts.length !== question.texts.length || texts.includes(undefined))
+          throw new Error('it changed what was not asked about');
+        return { result: 'mutated', texts: texts as readonly string[] };
+      },
+    };
+  };
+};
+
+/** https://docs.patronus.ai/docs/api_ref/evaluate */
+const patronus: Service = (config) => {
+  const { evaluators, base_url: base = 'https://api.patronus.ai/v1' } = config.config as {
+    evaluators: readonly { type: string; criteria: string }[];
+    base_url?: string;
+  };
+  const headers = ['x-api-key', authKey(config, 'api_key')];
+  return (question) => ({
+    url: `${base}/evaluate`,
+    headers,
+    body: {
+      evaluators: evaluators.map(({ type, criteria }) => ({ evaluator: type, criteria })),
+      evaluated_model_input: isOutput(question) ? JSON.stringify(question.request['messages'] ?? '') : joined(question),
+      evaluated_model_output: joined(question),
+    },
+    read({ results }) {
+      if (!isArray(results) || results.length === 0) throw new Error('its answer has no `results`');
+      return found(
+        results.flatMap((each) => {
+          const { status, evaluation_result: judged, criteria } = need(each, 'results');
+          if (status !== 'success') throw new Error('an evaluator did not judge');
+          return objectOf(judged)?.['pass'] === true ? [] : [String(criteria)];
+        }),
+      );
+    },
+  });
+};
+
+/** https://cloud.google.com/model-armor/reference/rest/v1/projects.locations.templates/sanitizeUserPrompt */
+const modelArmor: Service = (config) => {
+  const {
+    project_id: project,
+    location,
+    template_id: template,
+    base_url: base,
+  } = config.config as Readonly<Record<string, string>>;
+  const host = base ?? `https://modelarmor.${location}.rep.googleapis.com`;
+  const headers = ['x-goog-api-key', authKey(config, 'api_key')];
+  const place = `${host}/v1/projects/${project}/locations/${location}/templates/${template}`;
+  return (question) => {
+    const [method, field] = isOutput(question)
+      ? ['sanitizeModelResponse', 'modelResponseData']
+      : ['sanitizeUserPrompt', 'userPromptData'];
+    return {
+      url: `${place}:${method}`,
+      headers,
+      body: { [field]: { text: joined(question) } },
+      read(answer) {
+        const { filterMatchState: state, filterResults: results } = need(
+          answer['sanitizationResult'],
+          'sanitizationResult',
+        );
+        if (state === 'NO_MATCH_FOUND') return PASSED;
+        if (state !== 'MATCH_FOUND') throw new Error('its answer has no `filterMatchState` that is known');
+        const names = Object.entries(objectOf(results) ?? {}).flatMap(([name, result]) =>
+          JSON.stringify(result).includes('"MATCH_FOUND"') ? [name] : [],
+        );
+        return failed(`Found: ${names.join(', ')}.`);
+      },
+    };
+  };
+};
+
+/** https://docs.grayswan.ai/cygnal/monitor-requests */
+const cygnal: Service = (config) => {
+  const {
+    base_url: url,
+    policy_ids: policies,
+    rules,
+    reasoning_mode: mode,
+  } = config.config as {
+    base_url: string;
+    policy_ids?: readonly string[];
+    rules?: Readonly<Record<string, string>>;
+    reasoning_mode: string;
+  };
+  const headers = ['grayswan-api-key', authKey(config, 'api_key')];
+  const least = 0.5;
+  return (question) => ({
+    url,
+    headers,
+    body: {
+      messages: question.texts.map(({ text, role }) => ({
+        role: role ?? (isOutput(question) ? 'assistant' : 'user'),
+        content: text,
+      })),
+      ...(policies?.length && { policy_ids: policies }),
+      ...(rules && { rules }),
+      reasoning_mode: mode,
+    },
+    read({ violation }) {
+      if (typeof violation !== 'number') throw new Error('its answer has no `violation`');
+      return violation >= least ? failed('A policy is violated.') : PASSED;
+    },
+  });
+};
+
+/** https://www.openpolicyagent.org/docs/rest-api#get-a-document-with-input */
+const opa: Service = (config) => {
+  const { opa_url: base, policy_path: path } = config.config as Readonly<Record<string, string>>;
+  const { auth } = config;
+  const given = objectOf(auth?.['headers']) ?? {};
+  const headers =
+    auth?.['type'] === 'bearer-auth'
+      ? ['authorization', `Bearer ${String(auth['bearer_token'])}`]
+      : Object.entries(given).flatMap(([name, value]) => [name.toLowerCase(), String(value)]);
+  return ({ hook, exchange, request, response, texts }) => ({
+    url: `${base}/v1/data/${path!.replace(/^\/+/, '')}`,
+    headers,
+    body: {
+      input: {
+        hook,
+        model: exchange.model,
+        user: { subject: exchange.caller.principal.subject, teams: exchange.caller.teams },
+        metadata: exchange.metadata,
+        request,
+        response,
+        texts: texts.map(({ text }) => text),
+      },
+    },
+    read({ result }) {
+      if (result === undefined) throw new Error('the policy has no value there');
+      const allowed = isObject(result) ? result['allow'] : result;
+      if (typeof allowed !== 'boolean') throw new Error('the policy says neither true nor false');
+      const reason = isObject(result) ? (result['reason'] ?? result['message']) : undefined;
+      return allowed ? PASSED : failed(stringOf(reason) ?? 'The policy does not allow it.');
+    },
+  });
+};
+
+const SERVICES: Readonly<Record<string, Service>> = {
+  'openai-moderations': openAiModerations,
+  'azure-content-safety': azureContentSafety,
+  'azure-prompt-shield': azurePromptShield,
+  'azure-pii': azurePii,
+  'aws-bedrock': awsBedrock,
+  'enkrypt-ai': enkryptAi,
+  'palo-alto-prisma-airs': prismaAirs,
+  fiddler,
+  'crowdstrike-aidr': crowdStrike,
+  patronus,
+  'google-model-armor': modelArmor,
+  'grayswan-cygnal': cygnal,
+  opa,
+};
+
+/** Undefined: no service of this kind is known. Throws where it cannot be asked with the credential that it has. */
+export function serviceGuard(config: GuardConfig, http: HttpClient): Guard | undefined {
+  const service = SERVICES[config.kind];
+  return service && remoteGuard(config, http, { request: service(config) });
+}

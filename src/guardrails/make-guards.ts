@@ -1,0 +1,38 @@
+import type { GuardKind } from '../config/guardrails/guard-schemas.ts';
+import type { GuardConfig } from '../config/guardrails/guardrails.ts';
+import type { HttpClient } from '../core/http-client.ts';
+import type { Guard } from './guard.ts';
+import { aktoGuard, customGuard } from './guards/custom-guard.ts';
+import { piiGuard, regexGuard, secretGuard } from './guards/local-guards.ts';
+import { metadataGuard } from './guards/metadata-guard.ts';
+import { serviceGuard } from './guards/services.ts';
+
+type Make = (config: GuardConfig, http: HttpClient) => Guard;
+
+const MAKERS: Partial<Record<GuardKind, Make>> = {
+  regex: regexGuard,
+  'secret-detection': secretGuard,
+  'tfy-pii': piiGuard,
+  'tfy-metadata': metadataGuard,
+  custom: customGuard,
+  akto: aktoGuard,
+};
+
+/** All guards of a configuration by name. One that cannot be made says so whenever it is asked, as its strategy wants. */
+export function makeGuards(configs: readonly GuardConfig[], http: HttpClient): Map<string, Guard> {
+  return new Map(configs.map((config) => [config.name, makeGuard(config, http)]));
+}
+
+function makeGuard(config: GuardConfig, http: HttpClient): Guard {
+  try {
+    const made = MAKERS[config.kind]?.(config, http) ?? serviceGuard(config, http);
+    if (made !== undefined) return made;
+  } catch (error) {
+    return unusable(config, error instanceof Error ? error.message : 'it cannot be made');
+  }
+  return unusable(config, `guards of the kind \`${config.kind}\` are not built yet`);
+}
+
+function unusable(config: GuardConfig, message: string): Guard {
+  return { config, isLocal: true, check: () => ({ result: 'error', message: `${config.name}: ${message}.` }) };
+}

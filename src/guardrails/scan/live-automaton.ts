@@ -1,0 +1,125 @@
+import { OP, type Program, programOf, takes } from './program.ts';
+import type { Recogniser } from './recogniser.ts';
+
+/** What may be under way behind a character. */
+export interface LiveState {
+  /** No match that began can still end here or later. */
+  readonly quiet: boolean;
+  /** Recognisers of which a match may have ended with the last character. */
+  readonly accepts: readonly number[];
+  /** The longest match of the recognisers that may be under way. */
+  readonly maxCharacters: number;
+  /** By character, for those of ASCII; filled as they come. */
+  readonly next: (LiveState | undefined)[];
+  /** By code point. */
+  readonly others: Map<number, LiveState>;
+  readonly threads: readonly number[];
+}
+
+const ASCII = 128;
+/** A set of patterns that needs more is begun anew: memory stays bounded, and the answers are the same. */
+const MAX_STATES = 4_096;
+const MAX_OTHERS = 1_024;
+
+/**
+ * Tells after each character whether a match of any of the patterns may be under way, by one look into a table. It takes
+ * what is no character (`\b`, `^`) for granted, so it may hold what turns out to be nothing, and never lets go of what is
+ * something. States are made when they are first met, as RE2 makes its own.
+ */
+export class LiveAutomaton {
+  readonly start: LiveState;
+  readonly #recognisers: readonly Recogniser[];
+  readonly #programs: readonly Program[];
+  /** Of thread numbers, which count through all programs: where each program begins. */
+  readonly #offsets: readonly number[];
+  readonly #begin: readonly number[];
+  #states = new Map<string, LiveState>();
+
+  constructor(recognisers: readonly Recogniser[]) {
+    this.#recognisers = recognisers;
+    this.#programs = recognisers.map(({ pattern }) => programOf(pattern));
+    const offsets: number[] = [];
+    let offset = 0;
+    for (const { inst } of this.#programs) {
+      offsets.push(offset);
+      offset += inst.length;
+    }
+    this.#offsets = offsets;
+    const begin = new Set<number>();
+    for (const [index, { start }] of this.#programs.entries()) this.#follow(index, start, begin);
+    this.#begin = [...begin];
+    this.start = this.#stateOf([]);
+  }
+
+  after(state: LiveState, codePoint: number): LiveState {
+    if (codePoint < ASCII) {
+      const known = state.next[codePoint];
+      if (known !== undefined) return known;
+      const made = this.#step(state, codePoint);
+      state.next[codePoint] = made;
+      return made;
+    }
+    const known = state.others.get(codePoint);
+    if (known !== undefined) return known;
+    const made = this.#step(state, codePoint);
+    if (state.others.size < MAX_OTHERS) state.others.set(codePoint, made);
+    return made;
+  }
+
+  #step(state: LiveState, codePoint: number): LiveState {
+    const reached = new Set<number>();
+    for (const thread of state.threads) this.#take(thread, codePoint, reached);
+    for (const thread of this.#begin) this.#take(thread, codePoint, reached);
+    return this.#stateOf([...reached].sort((a, b) => a - b));
+  }
+
+  #take(thread: number, codePoint: number, reached: Set<number>): void {
+    const index = this.#indexOf(thread);
+    const instruction = this.#programs[index]?.inst[thread - this.#offsets[index]!];
+    if (instruction === undefined || instruction.op === OP.match || !takes(instruction, codePoint)) return;
+    this.#follow(index, instruction.out, reached);
+  }
+
+  /** All threads that wait for a character, or have matched, behind this instruction. */
+  #follow(index: number, from: number, reached: Set<number>): void {
+    const { inst } = this.#programs[index]!;
+    const offset = this.#offsets[index]!;
+    const seen = new Set<number>();
+    const stack = [from];
+    for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
+      if (seen.has(at)) continue;
+      seen.add(at);
+      const instruction = inst[at];
+      if (instruction === undefined || instruction.op === OP.fail) continue;
+      const { op, out, arg } = instruction;
+      if (op === OP.match || op >= OP.rune) reached.add(offset + at);
+      else if (op === OP.alt || op === OP.altMatch) stack.push(arg, out);
+      else stack.push(out);
+    }
+  }
+
+  #indexOf(thread: number): number {
+    let index = this.#offsets.length - 1;
+    while (index > 0 && this.#offsets[index]! > thread) index -= 1;
+    return index;
+  }
+
+  #stateOf(threads: readonly number[]): LiveState {
+    const key = threads.join(',');
+    const known = this.#states.get(key);
+    if (known !== undefined) return known;
+    if (this.#states.size >= MAX_STATES) this.#states = new Map();
+    const accepts: number[] = [];
+    let maxCharacters = 0;
+    for (const thread of threads) {
+      const index = this.#indexOf(thread);
+      maxCharacters = Math.max(maxCharacters, this.#recognisers[index]!.maxCharacters);
+      const { op } = this.#programs[index]!.inst[thread - this.#offsets[index]!]!;
+      if (op === OP.match && !accepts.includes(index)) accepts.push(index);
+    }
+    const quiet = threads.length === 0;
+    const state: LiveState = { quiet, accepts, maxCharacters, next: [], others: new Map(), threads };
+    this.#states.set(key, state);
+    return state;
+  }
+}

@@ -1,0 +1,232 @@
+import { LiveAutomaton, type LiveState } from './live-automaton.ts';
+import type { Recogniser } from './recogniser.ts';
+
+/** A stretch of text that was recognised; offsets are UTF-16 units from the beginning of the text. */
+export interface Found {
+  readonly start: number;
+  readonly end: number;
+  readonly recogniser: Recogniser;
+  /** What was found. Never for a record. */
+  readonly text: string;
+  /** What whatever takes its place has to be written as. */
+  readonly standsAs: 'text' | 'json-string' | 'json-word';
+}
+
+/** What takes the place of a find, so that JSON around it stays JSON. */
+export function inPlaceOf({ standsAs }: Found, text: string): string {
+  if (standsAs === 'text') return text;
+  const json = JSON.stringify(text);
+  return standsAs === 'json-word' ? json : json.slice(1, -1);
+}
+
+/** The text with something else in the place of each find. */
+export function replaced(text: string, found: readonly Found[], by: (found: Found) => string): string {
+  let made = '';
+  let from = 0;
+  for (const each of found) {
+    made += text.slice(from, each.start) + inPlaceOf(each, by(each));
+    from = each.end;
+  }
+  return made + text.slice(from);
+}
+
+/** Reads one text that comes in pieces, and says of which of it all is known. */
+export interface TextScan {
+  /** What was found before here stays as it is, whatever comes; the rest has to be held. */
+  readonly decided: number;
+  push(text: string): void;
+  /** Nothing follows: all of it is decided. */
+  end(): void;
+  /** What was found since it was last asked, in order, not overlapping. */
+  take(): readonly Found[];
+}
+
+/** What is looked for together, compiled once. Where two begin at the same place the first of the list wins. */
+export class RecogniserSet {
+  readonly recognisers: readonly Recogniser[];
+  readonly live: LiveAutomaton;
+
+  constructor(recognisers: readonly Recogniser[]) {
+    this.recognisers = recognisers;
+    this.live = new LiveAutomaton(recognisers);
+  }
+
+  /** Of a text that is whole. */
+  findAll(text: string): readonly Found[] {
+    const scan = new TokenScan(this);
+    scan.push(text);
+    scan.end();
+    return scan.take();
+  }
+}
+
+const NOTHING: readonly Found[] = [];
+const HIGH_FIRST = 0xd800;
+const HIGH_LAST = 0xdbff;
+const LOW_LAST = 0xdfff;
+
+/**
+ * Finds what a set of recognisers finds, in text that comes in pieces: the same as in the whole text, however it is cut.
+ * Nearly all characters cost one look into a table (live-automaton.ts); a pattern itself runs only over stretches in which
+ * a match may have ended. What is held is a match that may be under way, and no more of it than a match can be long.
+ */
+export class TokenScan implements TextScan {
+  decided = 0;
+  readonly #set: RecogniserSet;
+  /** Text from `#base` on: what is not decided, and one character before it, by which `\b` and `^` judge. */
+  #window = '';
+  #base = 0;
+  /** Units that were walked over. */
+  #walked = 0;
+  #state: LiveState;
+  /** Since this place something may be under way. */
+  #since = 0;
+  /** Per recogniser: a match of it may have ended in the stretch under way. */
+  readonly #ended: Set<number> = new Set();
+  #found: Found[] = [];
+
+  constructor(set: RecogniserSet) {
+    this.#set = set;
+    this.#state = set.live.start;
+  }
+
+  push(text: string): void {
+    if (text === '') return;
+    this.#window = this.#window === '' ? text : this.#window + text;
+    this.#walk();
+    const known = this.#walked;
+    if (this.#state.quiet) this.decided = known;
+    else this.#letGo(known);
+    this.#forget();
+  }
+
+  end(): void {
+    const end = this.#base + this.#window.length;
+    // Half a pair of surrogates stands at the end: nothing takes it.
+    this.#walked = end;
+    if (this.#ended.size > 0) this.#resolve(end, end);
+    this.decided = end;
+    this.#since = end;
+    this.#window = '';
+    this.#base = end;
+  }
+
+  take(): readonly Found[] {
+    if (this.#found.length === 0) return NOTHING;
+    const found = this.#found;
+    this.#found = [];
+    return found;
+  }
+
+  #walk(): void {
+    const { live } = this.#set;
+    const window = this.#window;
+    const base = this.#base;
+    let state = this.#state;
+    let at = this.#walked - base;
+    while (at < window.length) {
+      let code = window.charCodeAt(at);
+      let next = at + 1;
+      if (code >= HIGH_FIRST && code <= HIGH_LAST) {
+        if (next === window.length) break;
+        const low = window.charCodeAt(next);
+        if (low > HIGH_LAST && low <= LOW_LAST) {
+          code = window.codePointAt(at)!;
+          next += 1;
+        }
+      }
+      state = state.next[code] ?? live.after(state, code);
+      at = next;
+      if (state.quiet) {
+        if (this.#ended.size > 0) {
+          this.#resolve(base + at, base + at);
+          this.#ended.clear();
+        }
+        this.#since = base + at;
+      } else if (state.accepts.length > 0) for (const index of state.accepts) this.#ended.add(index);
+    }
+    this.#state = state;
+    this.#walked = base + at;
+  }
+
+  /** Something is under way: what it cannot reach back to is decided all the same. */
+  #letGo(known: number): void {
+    const horizon = Math.max(this.#since, known - this.#state.maxCharacters);
+    if (horizon > this.#since) {
+      const from = this.#ended.size > 0 ? this.#resolve(horizon, known) : horizon;
+      this.#since = Math.max(horizon, from);
+    }
+    this.decided = Math.max(this.decided, this.#since);
+  }
+
+  #forget(): void {
+    const keep = Math.max(0, this.decided - 1 - this.#base);
+    if (keep === 0) return;
+    this.#window = this.#window.slice(keep);
+    this.#base += keep;
+  }
+
+  /** Matches that begin in [since, horizon), in text that is known up to `to`. Gives the end of the last one. */
+  #resolve(horizon: number, to: number): number {
+    const base = Math.max(this.#base, this.#since - 1);
+    const text = this.#window.slice(base - this.#base, to - this.#base);
+    const candidates: Candidate[] = [];
+    // In the order of the list, by which ties are decided.
+    for (const [index, recogniser] of this.#set.recognisers.entries()) {
+      if (this.#ended.has(index)) candidates.push(new Candidate(recogniser, text));
+    }
+    let from = this.#since - base;
+    for (;;) {
+      let best: Candidate | undefined;
+      for (const candidate of candidates) {
+        candidate.seek(from);
+        if (candidate.start >= 0 && (best === undefined || candidate.start < best.start)) best = candidate;
+      }
+      if (best === undefined || base + best.start >= horizon) break;
+      const { start, end, recogniser } = best;
+      const said = text.slice(start, end);
+      this.#found.push({ start: base + start, end: base + end, recogniser, text: said, standsAs: 'text' });
+      from = end;
+    }
+    return base + from;
+  }
+}
+
+/** The next match of one recogniser. */
+class Candidate {
+  /** -1: there is none any more. */
+  start = 0;
+  end = 0;
+  readonly recogniser: Recogniser;
+  readonly #text: string;
+  #sought = -1;
+
+  constructor(recogniser: Recogniser, text: string) {
+    this.recogniser = recogniser;
+    this.#text = text;
+  }
+
+  /** The first match that begins at `from` or behind it. */
+  seek(from: number): void {
+    if (this.#sought >= 0 && (this.start < 0 || this.start >= from)) return;
+    this.#sought = from;
+    const { pattern, maxCharacters, accepts } = this.recogniser;
+    const text = this.#text;
+    const matcher = pattern.matcher(text);
+    for (let at = from; at <= text.length && matcher.find(at); at = matcher.start() + 1) {
+      const start = matcher.start();
+      let end = matcher.end();
+      if (end - start > maxCharacters) {
+        // Of one that is too long counts what fits.
+        const bounded = pattern.matcher(text.slice(0, start + maxCharacters));
+        if (!bounded.find(start) || bounded.start() !== start) continue;
+        end = bounded.end();
+      }
+      if (end === start || accepts?.(text.slice(start, end)) === false) continue;
+      this.start = start;
+      this.end = end;
+      return;
+    }
+    this.start = -1;
+  }
+}

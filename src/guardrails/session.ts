@@ -1,0 +1,240 @@
+import type { GuardConfig, GuardrailSettings, Hook } from '../config/guardrails/guardrails.ts';
+import type { GatewayError } from '../core/errors.ts';
+import type { TextKind } from '../dialects/guarded-form.ts';
+import { blocked, type Objection } from './block.ts';
+import { type Guard, type GuardedExchange, type GuardQuestion, PASSED, type Verdict } from './guard.ts';
+import type { GuardrailPlan, HookPlan, PlannedGuard } from './plan.ts';
+import { PseudonymBook } from './pseudonyms.ts';
+import { JsonTextScan } from './scan/json-text-scan.ts';
+import { type Found, type RecogniserSet, replaced, type TextScan, TokenScan } from './scan/token-scan.ts';
+
+/** What one guard came to at one hook, as it is recorded. */
+export interface GuardResult {
+  readonly guardrail: string;
+  readonly hook: Hook;
+  readonly operation: GuardConfig['operation'];
+  readonly strategy: GuardConfig['strategy'];
+  readonly result: 'passed' | 'failed' | 'mutated' | 'error';
+  readonly ms: number;
+  /** What was found or went wrong, in words; never what was read. */
+  readonly detail?: string;
+}
+
+/** How whole texts are asked about, with the deadline of all guards. */
+export interface GuardRunner {
+  run(
+    guard: Guard,
+    question: GuardQuestion,
+    settings: GuardrailSettings,
+    abandoned: AbortSignal,
+  ): Verdict | Promise<Verdict>;
+}
+
+export interface SessionOptions {
+  readonly plan: GuardrailPlan;
+  readonly exchange: GuardedExchange;
+  readonly settings: GuardrailSettings;
+  readonly runner: GuardRunner;
+}
+
+/** The guards of one exchange: what they found so far, and what has to be put back. */
+export class GuardSession {
+  readonly plan: GuardrailPlan;
+  readonly exchange: GuardedExchange;
+  readonly settings: GuardrailSettings;
+  readonly results: GuardResult[] = [];
+  readonly pseudonyms = new PseudonymBook();
+  readonly #runner: GuardRunner;
+  readonly #abandoned = new AbortController();
+  /** Guards that only record, and have not answered. */
+  #recording = 0;
+  #settled: (() => void) | undefined;
+
+  constructor({ plan, exchange, settings, runner }: SessionOptions) {
+    this.plan = plan;
+    this.exchange = exchange;
+    this.settings = settings;
+    this.#runner = runner;
+  }
+
+  hook(name: Hook): HookPlan | undefined {
+    return this.plan.hooks[name];
+  }
+
+  /** For the record; undefined: no guard was asked. */
+  get json(): string | undefined {
+    return this.results.length > 0 ? JSON.stringify(this.results) : undefined;
+  }
+
+  /** Nobody waits for guards any more. */
+  close(): void {
+    this.#abandoned.abort();
+  }
+
+  /** Calls back when all that only record have answered: at once where none is asked. Their deadline bounds it. */
+  whenRecorded(done: () => void): void {
+    if (this.#recording === 0) done();
+    else this.#settled = done;
+  }
+
+  /** The record waits for this, and nobody else does. It must not reject. */
+  recorded(work: Promise<unknown>): void {
+    this.#recording += 1;
+    void work.then(() => {
+      this.#recording -= 1;
+      if (this.#recording === 0) this.#settled?.();
+    });
+  }
+
+  // ── guards that judge by a few bytes ──────────────────────────────────────
+
+  scanOf(set: RecogniserSet, kind: TextKind): TextScan {
+    return kind === 'arguments' ? new JsonTextScan(set) : new TokenScan(set);
+  }
+
+  findAll(set: RecogniserSet, kind: TextKind, text: string): readonly Found[] {
+    const scan = this.scanOf(set, kind);
+    scan.push(text);
+    scan.end();
+    return scan.take();
+  }
+
+  /** What stands in the place of a find. */
+  replacementOf({ recogniser, text }: Found): string {
+    const guard = recogniser.owner as Guard | undefined;
+    return guard?.pseudonyms ? this.pseudonyms.placeholder(recogniser.name, text) : recogniser.replacement;
+  }
+
+  changed(text: string, found: readonly Found[]): string {
+    return replaced(text, found, (each) => this.replacementOf(each));
+  }
+
+  /** Records what each local guard of a hook came to, once, and says who refuses. */
+  noteLocal(hook: Hook, plan: HookPlan, tally: LocalTally): GatewayError | undefined {
+    const objections: Objection[] = [];
+    for (const { guard, errorMessage } of plan.local) {
+      const { config } = guard;
+      const names = tally.namesOf(guard);
+      const isFound = names.length > 0;
+      const mutates = config.operation === 'mutate' && config.strategy !== 'audit';
+      const result = !isFound ? 'passed' : mutates ? 'mutated' : 'failed';
+      const detail = isFound ? `Found: ${names.join(', ')}.` : undefined;
+      this.#note(hook, config, result, tally.ms, detail);
+      if (result !== 'failed' || config.strategy === 'audit') continue;
+      objections.push({ guardrail: config.name, result, message: detail ?? '', errorMessage });
+    }
+    return objections.length > 0 ? blocked(hook, objections) : undefined;
+  }
+
+  // ── guards that are asked about whole texts ───────────────────────────────
+
+  /** One after another; the texts as the last left them, or why the exchange is refused. */
+  async mutate(
+    hook: Hook,
+    mutators: readonly PlannedGuard[],
+    question: GuardQuestion,
+  ): Promise<readonly string[] | GatewayError> {
+    let asked = question;
+    for (const planned of mutators) {
+      const { config } = planned.guard;
+      if (config.strategy === 'audit') {
+        this.#record(hook, planned, asked);
+        continue;
+      }
+      const verdict = await this.#ask(hook, planned, asked);
+      const objection = objectionOf(planned, verdict);
+      if (objection !== undefined) return blocked(hook, [objection]);
+      if (verdict.result !== 'mutated') continue;
+      const { texts } = verdict;
+      asked = { ...asked, texts: asked.texts.map((each, at) => ({ ...each, text: texts[at] ?? each.text })) };
+    }
+    return asked.texts.map(({ text }) => text);
+  }
+
+  /** All together. Those that only record are not waited for. */
+  async validate(
+    hook: Hook,
+    validators: readonly PlannedGuard[],
+    question: GuardQuestion,
+  ): Promise<GatewayError | undefined> {
+    const asked: Promise<Objection | undefined>[] = [];
+    for (const planned of validators) {
+      if (planned.guard.config.strategy === 'audit') this.#record(hook, planned, question);
+      else asked.push(this.#ask(hook, planned, question).then((verdict) => objectionOf(planned, verdict)));
+    }
+    const objections = (await Promise.all(asked)).filter((each) => each !== undefined);
+    return objections.length > 0 ? blocked(hook, objections) : undefined;
+  }
+
+  #record(hook: Hook, planned: PlannedGuard, question: GuardQuestion): void {
+    this.recorded(this.#ask(hook, planned, question));
+  }
+
+  /** Never rejects. */
+  async #ask(hook: Hook, { guard }: PlannedGuard, question: GuardQuestion): Promise<Verdict> {
+    const began = performance.now();
+    let verdict: Verdict;
+    try {
+      verdict = looksAt(guard.config, hook)
+        ? await this.#runner.run(guard, question, this.settings, this.#abandoned.signal)
+        : PASSED;
+    } catch (cause) {
+      verdict = { result: 'error', message: cause instanceof Error ? cause.message : 'it failed' };
+    }
+    const detail = 'message' in verdict ? verdict.message : undefined;
+    this.#note(hook, guard.config, verdict.result, performance.now() - began, detail);
+    return verdict;
+  }
+
+  #note(hook: Hook, config: GuardConfig, result: GuardResult['result'], ms: number, detail: string | undefined): void {
+    if (this.results.length >= MAX_RESULTS) return;
+    const { name: guardrail, operation, strategy } = config;
+    const said = detail === undefined || detail === '' ? undefined : detail.slice(0, MAX_DETAIL);
+    this.results.push({
+      guardrail,
+      hook,
+      operation,
+      strategy,
+      result,
+      ms: Math.round(ms * 100) / 100,
+      ...(said !== undefined && { detail: said }),
+    });
+  }
+}
+
+/** A stream that is judged by sentences asks a guard often. */
+const MAX_RESULTS = 64;
+const MAX_DETAIL = 200;
+
+/** Kinds that are about one side only say nothing of the other. */
+function looksAt({ target }: GuardConfig, hook: Hook): boolean {
+  const side = hook === 'llm-input' || hook === 'mcp-pre' ? 'request' : 'response';
+  return target === undefined || target === side;
+}
+
+function objectionOf({ guard: { config }, errorMessage }: PlannedGuard, verdict: Verdict): Objection | undefined {
+  const { result } = verdict;
+  if (result === 'passed' || result === 'mutated') return undefined;
+  if (result === 'error' && config.strategy !== 'enforce') return undefined;
+  return { guardrail: config.name, result, message: verdict.message, errorMessage };
+}
+
+/** What the local guards of one hook found, by name, and how long they took. */
+export class LocalTally {
+  ms = 0;
+  readonly #names = new Map<object, Set<string>>();
+
+  add(found: readonly Found[]): void {
+    for (const { recogniser } of found) {
+      const { owner } = recogniser;
+      if (owner === undefined) continue;
+      const names = this.#names.get(owner) ?? new Set();
+      names.add(recogniser.name);
+      this.#names.set(owner, names);
+    }
+  }
+
+  namesOf(guard: Guard): readonly string[] {
+    return [...(this.#names.get(guard) ?? [])];
+  }
+}

@@ -1,0 +1,72 @@
+import { z } from 'zod';
+import type { RecordView } from './exchange-record.ts';
+import type { MetricRegistry, Sample } from './metric-registry.ts';
+
+/** Texts remembered with what they say. */
+const MAX_TEXTS = 4_096;
+
+const SAVING: ReadonlySet<string> = new Set(['hit', 'joined']);
+
+const said = z.object({
+  status: z.string(),
+  type: z.string(),
+  saved_nano_usd: z.number().optional(),
+  shadow: z.boolean().optional(),
+});
+type Said = z.output<typeof said>;
+
+interface Series {
+  readonly labels: { readonly cache_type: string; readonly status: string };
+  requests: number;
+  savedNanoUsd: number;
+}
+
+/** How often the cache was asked and what it spared. Read from records; types and statuses are a handful of words. */
+export class CacheMetrics {
+  readonly #series = new Map<string, Series>();
+  readonly #said = new Map<string, Said>();
+
+  addAll(records: Iterable<RecordView>): void {
+    for (const { cacheJson } of records) if (cacheJson !== undefined) this.#add(this.#read(cacheJson));
+  }
+
+  register(registry: MetricRegistry): void {
+    registry.family(
+      'counter',
+      'ai_gateway_cache_requests_total',
+      'Requests that asked the cache, by its type and what it said',
+      () => [...this.#series.values()].map(({ labels, requests }): Sample => ({ labels, value: requests })),
+    );
+    registry.family(
+      'counter',
+      'ai_gateway_cache_saved_cost_total',
+      'US dollars that the answers of hits had cost',
+      () =>
+        [...this.#series.values()]
+          .filter(({ labels: { status } }) => SAVING.has(status))
+          .map(({ labels, savedNanoUsd }): Sample => ({ labels, value: savedNanoUsd / 1e9 })),
+    );
+  }
+
+  #read(text: string): Said {
+    let known = this.#said.get(text);
+    if (known === undefined) {
+      known = said.parse(JSON.parse(text));
+      if (this.#said.size >= MAX_TEXTS) this.#said.clear();
+      this.#said.set(text, known);
+    }
+    return known;
+  }
+
+  #add({ status, type, saved_nano_usd: saved = 0, shadow }: Said): void {
+    const shown = shadow ? 'shadow_hit' : status;
+    const key = `${type} ${shown}`;
+    let series = this.#series.get(key);
+    if (series === undefined) {
+      series = { labels: { cache_type: type, status: shown }, requests: 0, savedNanoUsd: 0 };
+      this.#series.set(key, series);
+    }
+    series.requests += 1;
+    series.savedNanoUsd += saved;
+  }
+}
