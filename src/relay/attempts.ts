@@ -306,9 +306,14 @@ export class Attempts {
   }
 
   #drop(loser: AttemptRun): void {
-    this.#leave(loser);
+    const { over, startedAt, step } = loser;
+    if (!over) {
+      loser.abort();
+      if (startedAt < this.#run.startedAt) step.observer?.outrun(performance.now() - startedAt);
+      else step.observer?.left();
+    }
     this.trail.noteLoser(loser);
-    this.#o.holds?.drop(loser.step);
+    this.#o.holds?.drop(step);
   }
 
   #leave(run: AttemptRun): void {

@@ -40,6 +40,21 @@ export class LatencyWindow {
 
   /** `share`: 0.95 for the 95th. Undefined: fewer than three answers came lately. */
   percentile(metric: LatencyMetric, share: number, now: number): number | undefined {
+    const found = this.#bucketOf(metric, share, now);
+    return found && 2 ** ((found.bucket - 0.5 + found.within) / PER_OCTAVE) * UNIT_MS[metric];
+  }
+
+  /** What that percentile is at the most: the upper end of its bucket. */
+  percentileBound(metric: LatencyMetric, share: number, now: number): number | undefined {
+    const found = this.#bucketOf(metric, share, now);
+    return found && 2 ** ((found.bucket + 0.5) / PER_OCTAVE) * UNIT_MS[metric];
+  }
+
+  #bucketOf(
+    metric: LatencyMetric,
+    share: number,
+    now: number,
+  ): { readonly bucket: number; readonly within: number } | undefined {
     this.#rotate(now);
     const counts = new Array<number>(BUCKETS);
     let total = 0;
@@ -56,8 +71,7 @@ export class LatencyWindow {
     for (let bucket = 0; bucket < BUCKETS; bucket += 1) {
       const count = counts[bucket]!;
       if (before + count >= wanted && count > 0) {
-        const within = (wanted - before) / count;
-        return 2 ** ((bucket - 0.5 + within) / PER_OCTAVE) * UNIT_MS[metric];
+        return { bucket, within: (wanted - before) / count };
       }
       before += count;
     }

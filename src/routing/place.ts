@@ -144,11 +144,17 @@ export class Place {
         if (perTokenMs !== undefined) this.latency?.add('per-token', perTokenMs, now);
       },
       failed: (error, outcome) => this.#failed(error, outcome, probing),
-      left: () => {
-        this.circuits.target?.release(probing);
-        this.circuits.credential?.release(probing);
+      left: () => this.#left(probing),
+      outrun: (afterMs) => {
+        this.latency?.add('first-content', afterMs, this.#now());
+        this.#left(probing);
       },
     };
+  }
+
+  #left(probing: Probing): void {
+    this.circuits.target?.release(probing);
+    this.circuits.credential?.release(probing);
   }
 
   #failed(error: GatewayError, { status: answered, headers }: Outcome, probing: Probing): void {

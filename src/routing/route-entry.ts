@@ -151,8 +151,11 @@ export class RouteEntry {
       (firstContent ?? 0) > (sla?.firstTokenMs ?? Number.POSITIVE_INFINITY) ||
       (perToken ?? 0) > (sla?.perTokenMs ?? Number.POSITIVE_INFINITY);
     this.expectedMs = firstContent === undefined ? undefined : firstContent + TOKENS * (perToken ?? 0);
+    // Were it below the true percentile, the cap would be spent before the slowest had their turn.
     this.hedgeAfterMs =
-      hedgeAfter === undefined || hedgeAfter >= 1 ? hedgeAfter : latency?.percentile('first-content', hedgeAfter, now);
+      hedgeAfter === undefined || hedgeAfter >= 1
+        ? hedgeAfter
+        : latency?.percentileBound('first-content', hedgeAfter, now);
   }
 
   /** The share falls with the square of the time: steady, and even a slow target is asked often enough to be known. */

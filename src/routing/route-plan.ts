@@ -31,7 +31,7 @@ export interface Step {
   readonly appliedJson: string | undefined;
 }
 
-/** What a place's health and latency are made of. Each attempt ends with exactly one of `answered`, `failed` and `left`. */
+/** What a place's health and latency are made of. Each attempt ends with exactly one of `answered`, `failed`, `left` and `outrun`. */
 export interface StepObserver {
   /** An attempt begins. */
   asked(): void;
@@ -51,6 +51,11 @@ export interface StepObserver {
   ): void;
   /** Nobody wanted its answer any more. */
   left(): void;
+  /**
+   * The same, since an attempt that began later had content first: it takes so long at least. Were its slow answers not
+   * counted, the percentile after which it is hedged would fall, and hedges be spent on what is not slow.
+   */
+  outrun(afterMs: number): void;
 }
 
 export interface StepOverrides {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before, type TestContext, test } from 'node:test';
 import { ADMIN_KEY, pricedAccount, startBudgetGateway } from '../support/budgets.ts';
 import { ask, messages } from '../support/chat-client.ts';
 import { eventually, type RunningGateway } from '../support/gateway.ts';
@@ -14,13 +14,16 @@ import {
   USAGE_EVENT,
 } from '../support/provider.ts';
 import { randomFrom } from '../support/random.ts';
+import { redisSkip, startRedis } from '../support/redis-server.ts';
 import { startEvents } from '../support/scripted-provider.ts';
 
-const CONNECTIONS = 24;
-const STORM_MS = 6_000;
+/** A minute with 64 connections: `SLUICE_TEST_STORM_SECONDS=60`. */
+const STORM_SECONDS = Number(process.env['SLUICE_TEST_STORM_SECONDS'] ?? 6);
+const CONNECTIONS = STORM_SECONDS >= 60 ? 64 : 24;
+const STORM_MS = STORM_SECONDS * 1_000;
 const TARGETS = ['a', 'b', 'c', 'd'];
 /** Longer than the gateway waits for first content. */
-const FIRST_CONTENT_MS = 300;
+const FIRST_CONTENT_MS = 1_000;
 
 const random = randomFrom(17);
 /** How each account behaves now; it changes while the storm goes on. */
@@ -78,41 +81,45 @@ before(async () => {
     const account = request.path.split('/')[1] ?? '';
     ways[behaviour.get(account) ?? 'good'](account)(request, response, incoming);
   });
-  gateway = await startBudgetGateway({
-    server: {
-      threads: 2,
-      timeouts: { first_byte_ms: FIRST_CONTENT_MS },
-      routing: { out_ms: 300, max_out_ms: 1_000, slow_start_ms: 500 },
-    },
-    manifests: [
-      ...TARGETS.map((name) => pricedAccount(name, `${provider.origin}/${name}/v1`, ['m'])),
-      {
-        type: 'provider-account/virtual-model',
-        name: 'group',
-        integrations: [
-          {
-            name: 'storm',
-            type: 'integration/model/virtual',
-            model_types: ['chat'],
-            routing_config: {
-              type: 'weight-based-routing',
-              hedge: { after: 150, max_rate: 20 },
-              load_balance_targets: TARGETS.map((name) => ({
-                target: `${name}/m`,
-                weight: 25,
-                retry_config: { attempts: 1, delay: 20 },
-              })),
-            },
-          },
-        ],
-      },
-      {
-        type: 'gateway-rate-limiting-config',
-        rules: [{ id: 'open', limit_to: 1_000, unit: 'concurrent_requests' }],
-      },
-    ],
-  });
+  gateway = await startBudgetGateway({ server: SERVER, manifests: manifests() });
 });
+
+const SERVER = {
+  threads: 2,
+  timeouts: { first_byte_ms: FIRST_CONTENT_MS },
+  routing: { out_ms: 300, max_out_ms: 1_000, slow_start_ms: 500 },
+};
+
+function manifests(): object[] {
+  return [
+    ...TARGETS.map((name) => pricedAccount(name, `${provider.origin}/${name}/v1`, ['m'])),
+    {
+      type: 'provider-account/virtual-model',
+      name: 'group',
+      integrations: [
+        {
+          name: 'storm',
+          type: 'integration/model/virtual',
+          model_types: ['chat'],
+          routing_config: {
+            type: 'weight-based-routing',
+            hedge: { after: 150, max_rate: 20 },
+            load_balance_targets: TARGETS.map((name) => ({
+              target: `${name}/m`,
+              weight: 25,
+              retry_config: { attempts: 1, delay: 20 },
+            })),
+          },
+        },
+      ],
+    },
+    {
+      type: 'gateway-rate-limiting-config',
+      rules: [{ id: 'open', limit_to: 1_000, unit: 'concurrent_requests' }],
+    },
+  ];
+}
+
 after(async () => {
   await gateway?.[Symbol.asyncDispose]();
   await provider?.close();
@@ -124,9 +131,9 @@ interface Told {
 }
 
 /** One request, and what is wrong with what it got; every answer must be whole and of one target, or an error that says so. */
-async function one(): Promise<Told> {
+async function one(at = gateway): Promise<Told> {
   const stream = random() < 0.7;
-  const response = await ask(gateway, { model: 'group/storm', messages, stream });
+  const response = await ask(at, { model: 'group/storm', messages, stream });
   const id = response.headers.get('x-sluice-exchange-id') ?? '';
   const target = response.headers.get('x-tfy-resolved-model') ?? '';
   let text = '';
@@ -159,17 +166,23 @@ async function one(): Promise<Told> {
   return { id, kind: 'whole' };
 }
 
-test('every answer in a storm is whole and of one target, or the right error, and everything is given back', async () => {
+/** All that its clients were told. */
+async function storm(at: RunningGateway): Promise<Told[]> {
   const until = performance.now() + STORM_MS;
   const told: Told[] = [];
   const weather = setInterval(() => {
     for (const name of TARGETS) behaviour.set(name, random() < 0.5 ? 'good' : BAD[Math.floor(random() * BAD.length)]!);
   }, 400);
   const client = async (): Promise<void> => {
-    while (performance.now() < until) told.push(await one());
+    while (performance.now() < until) told.push(await one(at));
   };
   await Promise.all(Array.from({ length: CONNECTIONS }, client)).finally(() => clearInterval(weather));
   behaviour.clear();
+  return told;
+}
+
+test('every answer in a storm is whole and of one target, or the right error, and everything is given back', async () => {
+  const told = await storm(gateway);
   const whole = told.filter(({ kind }) => kind === 'whole').length;
   assert.ok(told.length > 50, `${told.length} requests`);
   assert.ok(whole > told.length / 2, `${whole} of ${told.length} were whole`);
@@ -196,4 +209,36 @@ test('every answer in a storm is whole and of one target, or the right error, an
     },
     15_000,
   );
+});
+
+test('a storm in which Redis goes away and comes back and the configuration is reloaded loses no record and no body uncounted', {
+  skip: redisSkip,
+}, async (t: TestContext) => {
+  const redis = await startRedis();
+  t.after(() => redis.stop());
+  const server = { ...SERVER, store: { counters: redis.url }, counters: { timeout_ms: 150 } };
+  const logging = { type: 'gateway-global-settings', logging_settings: { type: 'always' } };
+  const at = await startBudgetGateway({ server, manifests: [...manifests(), logging] });
+  t.after(() => at[Symbol.asyncDispose]());
+  const changes = async (): Promise<void> => {
+    await eventually('the storm began', async () => (await at.metric('sluice_request_log_total')) > 0, 10_000);
+    await redis.stop();
+    await at.configure([...manifests(), { ...logging, retry_settings: { attempts: 1 } }], server);
+    await eventually('the reload', () => at.output().includes('configuration reloaded'), 10_000);
+  };
+  const [told] = await Promise.all([storm(at), changes()]);
+  assert.ok(told.length > 50, `${told.length} requests`);
+  await eventually('places are given back', async () => (await at.metric('sluice_in_flight')) === 0);
+  await eventually('reservations are given back', async () => (await at.metric('sluice_reservations_open')) === 0);
+  await eventually(
+    'every exchange has its row',
+    async () => (await at.metric('sluice_ledger_rows_total')) === told.length,
+    20_000,
+  );
+  await eventually(
+    'the bodies of every exchange are kept, or counted as lost',
+    async () => (await at.metric('sluice_request_log_total')) === told.length,
+    20_000,
+  );
+  assert.equal(await at.metric('sluice_request_log_total', { outcome: 'kept' }), told.length);
 });

@@ -5,6 +5,7 @@ import { GatewayError } from '../../../src/core/errors.ts';
 import { BalancedRoute } from '../../../src/routing/balanced-route.ts';
 import { HealthMemory } from '../../../src/routing/place.ts';
 import { NO_WAITS, type PlanContext, type RoutePlan, type Step } from '../../../src/routing/route-plan.ts';
+import { randomFrom } from '../../support/random.ts';
 import { exampleTarget } from '../../support/targets.ts';
 
 const laws = {
@@ -236,6 +237,53 @@ test('a hedge after a percentile waits until enough answers told it', () => {
   pass(600);
   const after = plan().first.hedgeAfterMs!;
   assert.ok(after > 150 && after < 260, String(after));
+});
+
+test('hedging at p95 cuts p99 of first content by half, at no more than 5 % more calls', () => {
+  const random = randomFrom(95);
+  /** First content of a target whose slowest twentieth takes from `p95Ms` to five times as long. */
+  const drawn = (p95Ms: number): number => {
+    const place = random();
+    return place < 0.95 ? p95Ms * (0.1 + 0.9 * (place / 0.95) ** 4) : p95Ms * (1 + 80 * (place - 0.95));
+  };
+  const requests = 20_000;
+  const run = (hedge: RoutingSettings['hedge']): { readonly p99Ms: number; readonly calls: number } => {
+    const { plan, pass } = routeOf({
+      strategy: 'priority',
+      hedge,
+      targets: [target('slow', { priority: 0 }), target('fast', { priority: 1 })],
+    });
+    const firstContents: number[] = [];
+    let calls = 0;
+    for (let each = 0; each < requests; each += 1) {
+      pass(20);
+      const made = plan();
+      const { observer, hedgeAfterMs = Number.POSITIVE_INFINITY } = made.first;
+      const slowMs = drawn(2_000);
+      let wonMs = slowMs;
+      calls += 1;
+      observer!.asked();
+      if (slowMs > hedgeAfterMs && made.mayHedge!()) {
+        const second = made.step(1)!.observer!;
+        const fastMs = drawn(200);
+        calls += 1;
+        second.asked();
+        wonMs = Math.min(slowMs, hedgeAfterMs + fastMs);
+        if (wonMs < slowMs) second.answered(fastMs, undefined);
+        else second.left();
+      }
+      if (wonMs < slowMs) observer!.outrun(wonMs);
+      else observer!.answered(slowMs, undefined);
+      firstContents.push(wonMs);
+    }
+    firstContents.sort((one, other) => one - other);
+    return { p99Ms: firstContents[Math.floor(requests * 0.99)]!, calls };
+  };
+  const without = run(undefined);
+  const hedged = run({ after: 'p95', maxRatePercent: 5 });
+  assert.equal(without.calls, requests);
+  assert.ok(hedged.calls <= requests * 1.05, `${hedged.calls} calls`);
+  assert.ok(hedged.p99Ms <= without.p99Ms / 2, `${hedged.p99Ms} against ${without.p99Ms} ms`);
 });
 
 test('only what the caller may use and what serves the operation is asked; where nothing is, the refusal names each', () => {
