@@ -6,6 +6,7 @@ import { type PipelineOptions, runInference } from '../pipeline.ts';
 import type { ProxyOptions } from '../proxy/proxy.ts';
 import { agentRoutes } from './agent-endpoint.ts';
 import { type BatchRoutes, batchRoutes } from './batches-endpoint.ts';
+import { claudeCodeHook } from './claude-code-hook.ts';
 import { runConversation } from './conversation-turn.ts';
 import { conversationRoutes } from './conversations-endpoint.ts';
 import { type FileEndpoints, fileRoutes } from './files-endpoint.ts';
@@ -150,6 +151,7 @@ function plainRoutes({ dialects, pipeline, records, openapi, errorBody }: Endpoi
       method: 'POST',
       body: 'whole',
     },
+    claudeCodeHook({ pipeline, records, errorBody }),
     plain('/', false, alive),
     plain('/healthz', false, alive),
   ];

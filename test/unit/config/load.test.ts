@@ -120,6 +120,9 @@ test('every setting has its default when nothing is configured', () => {
     virtualModels: [],
     loadBalancing: [],
     fallbackRules: [],
+    guards: [],
+    guardrailRules: [],
+    guardrailSettings: { timeoutMs: 5_000, parallel: true },
     retrySettings: undefined,
     bodyLogging: undefined,
     loggingRules: [],
@@ -129,9 +132,6 @@ test('every setting has its default when nothing is configured', () => {
     requestLoggers: [],
     semanticCacheModel: undefined,
     cacheRules: [],
-    guards: [],
-    guardrailRules: [],
-    guardrailSettings: { timeoutMs: 5_000, parallel: true },
     mcpServers: [],
   });
   assert.deepEqual(result.warnings, []);
