@@ -154,8 +154,8 @@ export class KeyRing {
   }
 
   /** A key by which somebody signs in, with its end in milliseconds since the Unix epoch (Infinity: none). */
-  signIn(presented: string): OrError<SignInKey> {
-    const principal = this.lookup(presented);
+  signIn(presented: string, side: RemoteSide): OrError<SignInKey> {
+    const principal = this.lookup(presented, side);
     if (principal instanceof GatewayError) return principal;
     const known = this.#remembered.get(presented);
     // Only keys are looked up, and what was looked up is remembered.

@@ -71,7 +71,7 @@ function addressText(bytes: Uint8Array): string {
 /** RFC 4291 §2.5.5.2. */
 const MAPPED = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
 
-function addressBytes(address: string): ArrayBuffer {
+export function addressBytes(address: string): ArrayBuffer {
   if (isIPv4(address)) return Uint8Array.from(address.split('.'), Number).buffer;
   // An IPv4 tail is written as two groups, `::` as as many zeros as are missing.
   const full = new URL(`http://[${address}]`).hostname.slice(1, -1);

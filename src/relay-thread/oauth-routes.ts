@@ -2,6 +2,7 @@ import { parseObject, stringOf } from '../codec/json-value.ts';
 import type { ServerSettings } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, HeadersOfInterest, OrError, Principal } from '../core/exchange.ts';
+import { addressBytes } from '../edge/client-address.ts';
 import type { Route } from '../edge/routes.ts';
 import { mcpAddress } from '../mcp/clients/addresses.ts';
 import { redirectUriOf } from '../mcp/oauth/connect-flow.ts';
@@ -17,7 +18,10 @@ export interface OAuthRoutesOptions {
   issuers(): readonly { readonly name: string; readonly issuer: string }[];
   readonly records: RefusalRecords;
   callerOf(principal: Principal): Caller;
-  signIn(key: string): OrError<{
+  signIn(
+    key: string,
+    side: { getRemoteAddress(): ArrayBuffer },
+  ): OrError<{
     readonly principal: Principal;
     readonly from: McpSignedIn['keyFrom'];
     readonly expiresAtMs: number;
@@ -230,7 +234,9 @@ function readForm(
   form.delete('key');
   const rest = form.toString();
   if (key === '' || form.get('decision') !== 'allow') return { body: rest, signedIn: undefined };
-  const known = signIn(key);
+  // Forgeries are counted against the address that they come from, as they are in a head.
+  const address = stringOf(parseObject(exchange.clientJson() ?? '')?.['address']) ?? '0.0.0.0';
+  const known = signIn(key, { getRemoteAddress: () => addressBytes(address) });
   return { body: rest, signedIn: known instanceof GatewayError ? known.message : signedInOf(known, callerOf) };
 }
 

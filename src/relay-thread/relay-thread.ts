@@ -214,7 +214,7 @@ const edge = new Edge({
       settings: () => snapshot.settings,
       issuers: () => identityProviders,
       callerOf: (principal) => snapshot.callers.of(principal),
-      signIn: (key) => keyRing.signIn(key),
+      signIn: (key, side) => keyRing.signIn(key, side),
       isGood: (token, address) => !(keyRing.lookupAt(address, token) instanceof GatewayError),
     },
     onAgentRun: (run) => send({ type: 'agent-over', run }),
