@@ -132,7 +132,7 @@ forEachEngine('what is kept of MCP', (engine) => {
     assert.equal(await nextOfMcpSignIn(database, 'late', 1, NOW + 10_000), undefined);
   });
 
-  it('of two gateways that register at an issuer at once both use the first registration', async () => {
+  it('two gateways that register at an issuer at once both use the first registration', async () => {
     const both = await Promise.all([
       putMcpClient(database, 'one', 'first', NOW),
       putMcpClient(database, 'one', 'second', NOW),
