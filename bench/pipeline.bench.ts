@@ -3,9 +3,12 @@
  * this is the edge, undici and the kernel. One run is one exchange; nothing waits, so the whole of it is our JavaScript.
  */
 import assert from 'node:assert/strict';
+import type { GuardConfig } from '../src/config/guardrails/guardrails.ts';
 import { Sweeper } from '../src/core/sweeper.ts';
 import type { Dialect } from '../src/dialects/dialect.ts';
 import { openAiChat } from '../src/dialects/openai-chat/index.ts';
+import { createGuardrails, type Guardrails } from '../src/guardrails/guardrails.ts';
+import { DeadlineRunner } from '../src/guardrails/runner.ts';
 import { NO_LIMITS } from '../src/limits/admission.ts';
 import { type PipelineOptions, runInference } from '../src/pipeline.ts';
 import { Callers } from '../src/policy/caller.ts';
@@ -63,6 +66,11 @@ export const subject = subjectOf([
   answeredInside('stream of 100 chunks', inputs.streamRequest, inputs.stream),
   overAttempt('whole answer, over an attempt', inputs.request, inputs.whole),
   overAttempt('stream of 100 chunks, over an attempt', inputs.streamRequest, inputs.stream),
+  guarded('stream of 100 chunks, guarded for secrets', [{ kind: 'secret-detection' }]),
+  guarded('stream of 100 chunks, guarded for secrets and personal data', [
+    { kind: 'secret-detection' },
+    { kind: 'tfy-pii', config: { pii_categories: ['*'] } },
+  ]),
   refusedModel(),
 ]);
 
@@ -101,6 +109,44 @@ function exchanges(
   });
 }
 
+/** As `stream of 100 chunks`, by which it is to be judged. */
+function guarded(name: string, guards: readonly (Pick<GuardConfig, 'kind'> & Partial<GuardConfig>)[]): BenchTask {
+  const configs = guards.map(
+    (each): GuardConfig => ({
+      name: `g/${each.kind}`,
+      operation: 'mutate',
+      priority: 0,
+      strategy: 'enforce',
+      config: {},
+      ...each,
+    }),
+  );
+  const rule = {
+    id: 'all',
+    when: {},
+    guards: { 'llm-input': [], 'llm-output': configs.map((each) => each.name), 'mcp-pre': [], 'mcp-post': [] },
+    onStreams: 'hold' as const,
+  };
+  const guardrails = createGuardrails(
+    { guards: configs, guardrailRules: [rule], guardrailSettings: { timeoutMs: 1_000, parallel: true } },
+    new DeadlineRunner(),
+    () => Promise.reject(new Error('nobody is asked')),
+  );
+  const sent: Sent = { path: '', headers: [], body: Buffer.alloc(0) };
+  const pools = new OriginPools(settings.limits, settings.timeouts);
+  const account = openAiAccount({ local: instantResponder(inputs.stream, sent) });
+  const run = exchangeRunner(account, pools, sent, guardrails);
+  return task({
+    name,
+    bytes: inputs.streamRequest.length + Buffer.concat(inputs.stream.chunks).length,
+    run: () => run(openAiChat, inputs.streamRequest),
+    check: (exchanged) => {
+      assertAnswered(exchanged, inputs.streamRequest, inputs.stream);
+      assert.match(exchanged.record?.guardrailsJson ?? '', /"passed"/);
+    },
+  });
+}
+
 /** What an exchange costs that is refused by a rule: nothing is relayed. */
 function refusedModel(): BenchTask {
   const sent: Sent = { path: '', headers: [], body: Buffer.alloc(0) };
@@ -119,7 +165,7 @@ function refusedModel(): BenchTask {
 }
 
 /** Built as a relay thread builds it. */
-function exchangeRunner(account: ProviderAccount, pools: OriginPools, sent: Sent) {
+function exchangeRunner(account: ProviderAccount, pools: OriginPools, sent: Sent, guardrails?: Guardrails) {
   const routes = new ModelRoutes([account], { models: () => [], has: () => false });
   const prices = new Map(account.listed.map((target) => [target, compilePrice(target.price)]));
   const identities = { users: [], teams: [], virtualAccounts: [], identityProviders: [], grants: [] };
@@ -129,6 +175,7 @@ function exchangeRunner(account: ProviderAccount, pools: OriginPools, sent: Sent
     routes,
     callers,
     limits: NO_LIMITS,
+    guardrails,
     exportsTraces: false,
     price: (target: Target) => prices.get(target)!,
   };

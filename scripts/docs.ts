@@ -6,10 +6,11 @@ import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { errorTable } from './docs/error-table.ts';
-import { featureTable, messageFeatureTable } from './docs/feature-table.ts';
+import { featureTable, messageFeatureTable, responseFeatureTable } from './docs/feature-table.ts';
 import { familyTable, hostTable, refusedParameters } from './docs/host-table.ts';
 import { manifestKeyTables, serverSettingsTable } from './docs/key-tables.ts';
 import { metricTable } from './docs/metric-table.ts';
+import { pairTable } from './docs/pair-table.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -21,6 +22,8 @@ const BLOCKS: Readonly<Record<string, () => string | Promise<string>>> = {
   'manifest-keys': manifestKeyTables,
   'provider-features': featureTable,
   'message-features': messageFeatureTable,
+  'response-features': responseFeatureTable,
+  pairs: pairTable,
   hosts: hostTable,
   'model-families': familyTable,
   'refused-parameters': refusedParameters,

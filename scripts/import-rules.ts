@@ -84,6 +84,8 @@ const DOORS: Record<string, string[]> = {
   'gpt-tokenizer': ['usage'],
   '@aws-sdk/credential-providers': ['providers', 'files'],
   aws4fetch: ['files'],
+  'pgsql-ast-parser': ['guardrails'],
+  '@cedar-policy/cedar-wasm': ['guardrails'],
   minisearch: ['mcp'],
   'quickjs-emscripten-core': ['code-thread'],
   '@jitl/quickjs-wasmfile-release-sync': ['code-thread'],

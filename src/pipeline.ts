@@ -266,7 +266,9 @@ class Inference implements RelayOwner, ReplayOwner, PlanContext, BegunInference 
     this.#client = client;
     this.#filters = filters;
     this.#caller = snapshot.callers.of(exchange.principal);
-    this.#metadata = requestMetadata(withHeaders(client.metadata, dialect, exchange), this.#caller);
+    const { metadata } = peeked;
+    const told = metadata === undefined ? client.metadata : { ...metadata, ...client.metadata };
+    this.#metadata = requestMetadata(withHeaders(told, dialect, exchange), this.#caller);
     this.#capture = snapshot.bodies && this.#captured(snapshot.bodies);
   }
 

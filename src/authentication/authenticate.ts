@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
-import type { Identities, PackedKeys, ThreadConfiguration } from '../config/configuration.ts';
-import { findKey } from '../config/packed-keys.ts';
+import type { ConfiguredKey, Identities, PackedKeys, ThreadConfiguration } from '../config/configuration.ts';
+import { everyKey, findKey } from '../config/packed-keys.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError, Principal } from '../core/exchange.ts';
 import { GenerationCache } from '../core/generation-cache.ts';
@@ -9,7 +9,7 @@ import { MAX_TOKEN_CHARACTERS, type VerificationKey } from '../store/token-form.
 import type { IssuerKeySet } from '../threads/identity-messages.ts';
 import { AddressAllowances, CheckAllowance, type RemoteSide } from './check-allowances.ts';
 import { IssuedKeys } from './issued-keys.ts';
-import { TokenVerifier, verifiedClaims } from './jwt-verify.ts';
+import { TokenVerifier, verifiedAccessClaims, verifiedClaims } from './jwt-verify.ts';
 import {
   ACCOUNT_EXPIRED,
   type AcceptedKey,
@@ -17,14 +17,16 @@ import {
   EXPIRED,
   INVALID,
   isRefused,
+  KEY_GONE,
   type KeyVerdict,
   RETIRED,
   REVOKED,
   type RefusedKey,
   refusedByTime,
   type Signer,
+  WRONG_AUDIENCE,
 } from './key-verdict.ts';
-import { OutsideTokens, type TokenHead } from './outside-tokens.ts';
+import { OutsideTokens, type TokenHead, type TokenResources } from './outside-tokens.ts';
 
 /**
  * Who stands behind a presented key. Synchronous, because it is asked on the head, before any body byte is kept.
@@ -65,11 +67,18 @@ const TOO_MANY_CHECKS = new GatewayError('overloaded', {
   retryAfterMs: 1000,
 });
 
+export interface SignInKey {
+  readonly principal: Principal;
+  readonly from: 'configured' | 'issued' | 'outside';
+  readonly expiresAtMs: number;
+}
+
 export interface KeyRingOptions {
   configured: PackedKeys;
   /** Without signing keys no token of ours is accepted. */
   issued: KeyNews;
   identities?: Identities;
+  resources?: TokenResources | undefined;
   issuerKeys?: readonly IssuerKeySet[];
   /** A token names a key that its issuer did not have when it was last asked. At most twice a minute for each provider. */
   onUnknownIssuerKey?: (provider: string) => void;
@@ -98,9 +107,12 @@ export class KeyRing {
   #configured: PackedKeys;
   /** Configured keys that were presented since the last reload. */
   readonly #presented = new Map<string, AcceptedKey>();
+  /** By their names; made when the first token for MCP asks for one. */
+  #configuredNames: Map<string, ConfiguredKey> | undefined;
   #signingKeys: readonly VerificationKey[] = [];
   readonly #verifier = new TokenVerifier();
   #identities: Identities;
+  #resources: TokenResources | undefined;
   #accountEnds: AccountEnds;
   #outside: OutsideTokens;
 
@@ -118,14 +130,40 @@ export class KeyRing {
     this.#onUnknownIssuerKey = options.onUnknownIssuerKey ?? (() => {});
     this.#configured = options.configured;
     this.#identities = options.identities ?? NO_IDENTITIES;
+    this.#resources = options.resources;
     this.#accountEnds = new AccountEnds(this.#identities.virtualAccounts);
     for (const set of options.issuerKeys ?? []) this.#issuerKeys.set(set.provider, set);
     this.#outside = this.#outsideTokens();
     this.setIssued(options.issued);
   }
 
-  /** `side` is asked for its address only where a signature may have to be checked. */
+  /**
+   * A key. What is good at single addresses alone is none. `side` is asked for its address only where a signature may have
+   * to be checked.
+   */
   lookup(presented: string, side?: RemoteSide): OrError<Principal> {
+    const principal = this.#lookup(presented, side);
+    return 'audiences' in principal ? WRONG_AUDIENCE : principal;
+  }
+
+  /** A key, or a token that is good at this address. */
+  lookupAt(address: string | undefined, presented: string, side?: RemoteSide): OrError<Principal> {
+    const principal = this.#lookup(presented, side);
+    if (!('audiences' in principal)) return principal;
+    return address !== undefined && principal.audiences?.includes(address) ? principal : WRONG_AUDIENCE;
+  }
+
+  /** A key by which somebody signs in, with its end in milliseconds since the Unix epoch (Infinity: none). */
+  signIn(presented: string): OrError<SignInKey> {
+    const principal = this.lookup(presented);
+    if (principal instanceof GatewayError) return principal;
+    const known = this.#remembered.get(presented);
+    // Only keys are looked up, and what was looked up is remembered.
+    if (known === undefined || known.from === 'access') return INVALID.error;
+    return { principal, from: known.from, expiresAtMs: known.expiresAtMs };
+  }
+
+  #lookup(presented: string, side?: RemoteSide): OrError<Principal> {
     if (presented.length > MAX_TOKEN_CHARACTERS) return INVALID.error;
     const known = this.#remembered.get(presented);
     if (known !== undefined) {
@@ -155,7 +193,8 @@ export class KeyRing {
     }
     // Selective: forgetting every token would send them all through the allowance, and most into a 503.
     this.#remembered.deleteWhere(
-      ({ from, principal }) => from === 'issued' && (lost || changed === undefined || changed.has(principal.keyId)),
+      ({ from, principal }) =>
+        (from === 'issued' || from === 'access') && (lost || changed === undefined || changed.has(principal.keyId)),
     );
     // A token that came before the key of the gateway that made it was no token of ours then.
     if (signersChanged) this.#rejected.clear();
@@ -178,10 +217,16 @@ export class KeyRing {
   }
 
   /** After a reload. Tokens of which it says nothing else than before stay known. */
-  reconfigure({ keys, identities }: Pick<ThreadConfiguration, 'keys' | 'identities'>): void {
+  reconfigure(
+    { keys, identities }: Pick<ThreadConfiguration, 'keys' | 'identities'>,
+    resources?: TokenResources | undefined,
+  ): void {
     const ends = this.#accountEnds;
-    const outsideChanged = JSON.stringify(identities) !== JSON.stringify(this.#identities);
+    const outsideChanged =
+      JSON.stringify([identities, resources]) !== JSON.stringify([this.#identities, this.#resources]);
+    this.#resources = resources;
     this.#configured = keys;
+    this.#configuredNames = undefined;
     this.#presented.clear();
     this.#identities = identities;
     this.#accountEnds = new AccountEnds(identities.virtualAccounts);
@@ -191,7 +236,8 @@ export class KeyRing {
       this.#outside = this.#outsideTokens();
     }
     this.#remembered.deleteWhere(({ from, signedBy, principal: { subject } }, presented) => {
-      if (signedBy === undefined) return from === 'configured' || ends.of(subject) !== this.#accountEnds.of(subject);
+      if (signedBy === undefined)
+        return from === 'configured' || from === 'access' || ends.of(subject) !== this.#accountEnds.of(subject);
       if (outsideChanged) this.#proven.set(presented, signedBy);
       return outsideChanged;
     });
@@ -204,7 +250,11 @@ export class KeyRing {
   }
 
   #outsideTokens(): OutsideTokens {
-    return new OutsideTokens(this.#identities, this.#issuerKeys.values(), this.#onUnknownIssuerKey);
+    return new OutsideTokens(this.#identities, {
+      sets: this.#issuerKeys.values(),
+      resources: this.#resources,
+      onUnknownKey: this.#onUnknownIssuerKey,
+    });
   }
 
   #lookupUnseen(presented: string, side: RemoteSide | undefined): OrError<Principal> {
@@ -231,7 +281,11 @@ export class KeyRing {
       return TOO_MANY_CHECKS;
     }
 
-    const signed = head ? this.#outside.judge(presented, head, now) : this.#judgeOwn(presented, signer, now);
+    const signed = head
+      ? this.#outside.judge(presented, head, now)
+      : signer?.signs === 'access'
+        ? this.#judgeAccess(presented, signer, now)
+        : this.#judgeOwn(presented, signer, now);
     const verdict = this.#withAccount(signed, now);
     if (!isRefused(verdict)) {
       if (place !== undefined) this.#addresses.giveBack(place);
@@ -262,6 +316,27 @@ export class KeyRing {
     if (untimely !== undefined) return untimely;
     const expiresAtMs = Math.min(revokedAtMs, exp === undefined ? Number.POSITIVE_INFINITY : exp * 1000);
     return { principal: { subject, keyId, teams, models, metadata }, expiresAtMs, from: 'issued', signer };
+  }
+
+  /** A token for MCP stands for whoever asked for it, as that one is now: it ends with the key that it was asked for with. */
+  #judgeAccess(presented: string, signer: Signer, now: number): KeyVerdict {
+    const claims = verifiedAccessClaims(presented, signer);
+    if (claims === undefined) return INVALID;
+    if (now >= signer.untilMs) return RETIRED;
+    const { sub: subject, key_id: keyId, key_from: keyFrom, aud } = claims;
+    const untimely = refusedByTime(claims, now);
+    if (untimely !== undefined) return untimely;
+    const revokedAtMs = keyFrom === 'issued' ? this.#issued.revokedAt(keyId) : Number.POSITIVE_INFINITY;
+    if (now >= revokedAtMs) return REVOKED;
+    let { teams, metadata } = claims as Pick<Principal, 'teams' | 'metadata'>;
+    if (keyFrom === 'configured') {
+      this.#configuredNames ??= new Map([...everyKey(this.#configured)].map((key) => [key.name, key]));
+      const key = this.#configuredNames.get(keyId);
+      if (key?.subject !== subject) return KEY_GONE;
+      ({ teams, metadata } = key);
+    }
+    const principal: Principal = { subject, keyId, teams, models: [], metadata, audiences: [aud] };
+    return { principal, expiresAtMs: Math.min(revokedAtMs, claims.exp * 1000), from: 'access', signer };
   }
 
   #judgeProven(presented: string, head: TokenHead, now: number): KeyVerdict | undefined {

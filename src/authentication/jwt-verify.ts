@@ -1,6 +1,11 @@
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
-import { type TokenClaims, tokenClaimsSchema } from '../store/token-claims.ts';
-import { encodedTokenHeader, type VerificationKey } from '../store/token-form.ts';
+import {
+  type AccessTokenClaims,
+  accessTokenClaimsSchema,
+  type TokenClaims,
+  tokenClaimsSchema,
+} from '../store/token-claims.ts';
+import { encodedAccessTokenHeader, encodedTokenHeader, type VerificationKey } from '../store/token-form.ts';
 import type { Signer } from './key-verdict.ts';
 
 /**
@@ -15,16 +20,18 @@ export class TokenVerifier {
   setKeys(keys: readonly VerificationKey[]): void {
     const before = this.#signers;
     this.#signers = new Map(
-      keys.flatMap(({ keyId, publicKeyPem, untilMs = Number.POSITIVE_INFINITY }) => {
-        const head = encodedTokenHeader(keyId);
-        const known = before.get(head);
-        if (known?.publicKeyPem === publicKeyPem) {
-          known.untilMs = untilMs;
-          return [[head, known] as const];
-        }
-        const key = ed25519Key(publicKeyPem);
-        return key === undefined ? [] : [[head, { key, publicKeyPem, untilMs }] as const];
-      }),
+      keys.flatMap(({ keyId, publicKeyPem, untilMs = Number.POSITIVE_INFINITY }) =>
+        (['key', 'access'] as const).flatMap((signs) => {
+          const head = signs === 'key' ? encodedTokenHeader(keyId) : encodedAccessTokenHeader(keyId);
+          const known = before.get(head);
+          if (known?.publicKeyPem === publicKeyPem) {
+            known.untilMs = untilMs;
+            return [[head, known] as const];
+          }
+          const key = ed25519Key(publicKeyPem);
+          return key === undefined ? [] : [[head, { key, publicKeyPem, untilMs, signs }] as const];
+        }),
+      ),
     );
   }
 
@@ -47,6 +54,17 @@ function ed25519Key(publicKeyPem: string): KeyObject | undefined {
 
 /** What a token says, if `signer` signed it and it is well formed; time and revocation are the caller's to judge. */
 export function verifiedClaims(token: string, { key }: Signer): TokenClaims | undefined {
+  const parsed = tokenClaimsSchema.safeParse(verifiedPayload(token, key));
+  return parsed.success ? parsed.data : undefined;
+}
+
+/** The same of a token for MCP. */
+export function verifiedAccessClaims(token: string, { key }: Signer): AccessTokenClaims | undefined {
+  const parsed = accessTokenClaimsSchema.safeParse(verifiedPayload(token, key));
+  return parsed.success ? parsed.data : undefined;
+}
+
+function verifiedPayload(token: string, key: KeyObject): unknown {
   const start = token.indexOf('.') + 1;
   const end = token.lastIndexOf('.');
   const signatureText = token.slice(end + 1);
@@ -54,8 +72,7 @@ export function verifiedClaims(token: string, { key }: Signer): TokenClaims | un
   // The decoder skips foreign letters and ignores surplus bits: without this one token could be written in many ways.
   if (signature.length !== 64 || signature.toString('base64url') !== signatureText) return undefined;
   if (!verify(null, Buffer.from(token.slice(0, end)), key, signature)) return undefined;
-  const parsed = tokenClaimsSchema.safeParse(parseJson(Buffer.from(token.slice(start, end), 'base64url').toString()));
-  return parsed.success ? parsed.data : undefined;
+  return parseJson(Buffer.from(token.slice(start, end), 'base64url').toString());
 }
 
 function parseJson(text: string): unknown {

@@ -6,6 +6,8 @@ import type { Principal } from '../core/exchange.ts';
 /** A key that signs tokens of ours. */
 export interface Signer {
   readonly key: KeyObject;
+  /** Keys, or tokens for MCP, which are told apart by their head. */
+  readonly signs: 'key' | 'access';
   /** Milliseconds since the Unix epoch, set when the key is rotated; Infinity: no end. */
   untilMs: number;
 }
@@ -17,7 +19,7 @@ export interface AcceptedKey {
   readonly principal: Principal;
   /** Milliseconds since the Unix epoch; Infinity where it never expires. */
   readonly expiresAtMs: number;
-  readonly from: 'configured' | 'issued' | 'outside';
+  readonly from: 'configured' | 'issued' | 'outside' | 'access';
   /** Of an outside token: its issuer's key, whose withdrawal ends it. */
   readonly signedBy?: string;
   /** Of a token of ours: the key that signed it, whose grace may end before the token does. */
@@ -50,6 +52,8 @@ export const ACCOUNT_EXPIRED = refusedFor('Its virtual account has expired.');
 export const NO_SUBJECT = refusedFor('It does not say whom it stands for.');
 export const UNVERIFIED_EMAIL = refusedFor('Its e-mail address is not verified.');
 export const NOT_AUTHORIZED = refusedFor('Its subject may not use this gateway.');
+export const KEY_GONE = refusedFor('The key that it was asked for with is not there any more.');
+export const WRONG_AUDIENCE = refusedFor('It is not meant for this address.').error;
 const NOT_YET_VALID = refusedFor('It is not valid yet.').error;
 
 /** Time heals it. */

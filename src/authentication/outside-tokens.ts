@@ -48,9 +48,23 @@ interface Signer {
 interface Issuer {
   readonly provider: IdentityProvider;
   readonly claims: OutsideClaims;
+  /** What addresses of MCP begin with, where its tokens may be meant for them. */
+  readonly resources: string | undefined;
   signers: readonly Signer[];
   askedAt: number;
   awaitedUntil: number;
+}
+
+export interface OutsideTokensOptions {
+  readonly sets: Iterable<IssuerKeySet>;
+  readonly resources: TokenResources | undefined;
+  onUnknownKey(provider: string): void;
+}
+
+/** Of which providers tokens may be meant for single addresses of MCP, which begin with `base`. */
+export interface TokenResources {
+  readonly base: string;
+  readonly providers: readonly string[];
 }
 
 export class OutsideTokens {
@@ -58,10 +72,11 @@ export class OutsideTokens {
   readonly #algorithms: ReadonlySet<string>;
   readonly #onUnknownKey: (provider: string) => void;
 
-  constructor(identities: Identities, sets: Iterable<IssuerKeySet>, onUnknownKey: (provider: string) => void) {
+  constructor(identities: Identities, { sets, resources, onUnknownKey }: OutsideTokensOptions) {
     this.#onUnknownKey = onUnknownKey;
     this.#issuers = identities.identityProviders.map((provider) => ({
       provider,
+      resources: resources?.providers.includes(provider.name) ? `${resources.base}/` : undefined,
       claims: new OutsideClaims(provider, identities),
       signers: [],
       askedAt: Number.NEGATIVE_INFINITY,
@@ -81,7 +96,7 @@ export class OutsideTokens {
         const allowed = provider.algorithms.filter((each) => algorithms.includes(each));
         return allowed.length === 0
           ? []
-          : { kid, publicKeyPem, algorithms: allowed, verify: verifierOf(provider, publicKeyPem, allowed) };
+          : { kid, publicKeyPem, algorithms: allowed, verify: verifierOf(issuer, publicKeyPem, allowed) };
       });
     }
   }
@@ -122,11 +137,12 @@ export class OutsideTokens {
 
   /** Several providers may share an issuer and differ in audience. */
   #issuerOf({ iss, aud }: Payload): Issuer | undefined {
-    const audiences = typeof aud === 'string' ? [aud] : (aud ?? []);
+    const audiences = audiencesOf(aud);
     return this.#issuers.find(
-      ({ provider }) =>
+      ({ provider, resources }) =>
         provider.issuer === iss &&
-        (provider.audiences.length === 0 || provider.audiences.some((each) => audiences.includes(each))),
+        (provider.audiences.length === 0 ||
+          audiences.some((each) => provider.audiences.includes(each) || isWithin(each, resources))),
     );
   }
 
@@ -145,14 +161,27 @@ export class OutsideTokens {
 }
 
 /** Whom it stands for and how long; that issuer, audience and signature are right is known. */
-function meaningOf(payload: Payload, { claims }: Issuer, signer: Signer, now: number): KeyVerdict {
+function meaningOf(payload: Payload, { claims, provider, resources }: Issuer, signer: Signer, now: number): KeyVerdict {
   const untimely = refusedByTime(payload, now);
   if (untimely !== undefined) return untimely;
-  const principal = claims.principalOf(payload);
-  if ('error' in principal) return principal;
+  const found = claims.principalOf(payload);
+  if ('error' in found) return found;
+  const audiences = audiencesOf(payload.aud);
+  const bound = audiences.filter((each) => isWithin(each, resources));
+  // Meant for the gateway as a whole, or for addresses of it (RFC 8707).
+  const isBound = bound.length > 0 && !provider.audiences.some((each) => audiences.includes(each));
+  const principal = isBound ? { ...found, audiences: bound } : found;
   const expiresAtMs = payload.exp * 1000;
   if (!Number.isFinite(expiresAtMs)) return EXPIRED;
   return { principal, expiresAtMs, from: 'outside', signedBy: signer.publicKeyPem };
+}
+
+function audiencesOf(aud: Payload['aud']): readonly string[] {
+  return typeof aud === 'string' ? [aud] : (aud ?? []);
+}
+
+function isWithin(audience: string, resources: string | undefined): boolean {
+  return resources !== undefined && audience.startsWith(resources);
 }
 
 function payloadOf(token: string) {
@@ -178,15 +207,23 @@ function isGenuine(signer: Signer, token: string): boolean {
 }
 
 /** Times are judged by the key ring, whose clock also ends what is remembered. */
-function verifierOf(provider: IdentityProvider, publicKeyPem: string, algorithms: JwtAlgorithm[]): Verify {
+function verifierOf(
+  { provider, resources }: Pick<Issuer, 'provider' | 'resources'>,
+  publicKeyPem: string,
+  algorithms: JwtAlgorithm[],
+): Verify {
   const { issuer, audiences } = provider;
+  const allowedAud = [
+    ...audiences,
+    ...(resources === undefined ? [] : [new RegExp(`^${resources.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&')}`)]),
+  ];
   // Synchronously, by the first key of an issuer: most gateways have none.
   const { createVerifier }: typeof import('fast-jwt') = load('fast-jwt');
   return createVerifier({
     key: publicKeyPem,
     algorithms,
     allowedIss: issuer,
-    ...(audiences.length === 0 ? {} : { allowedAud: audiences }),
+    ...(audiences.length === 0 ? {} : { allowedAud }),
     requiredClaims: ['iss', 'exp', ...(audiences.length === 0 ? [] : ['aud'])],
     ignoreExpiration: true,
     ignoreNotBefore: true,

@@ -38,6 +38,16 @@ export function findKey({ count, bytes }: PackedKeys, digest: Uint8Array): Confi
   return JSON.parse(packed.toString('utf8', texts + start, texts + endOf(packed, count, low)));
 }
 
+/** All of them: a thousand take some milliseconds. */
+export function* everyKey({ count, bytes }: PackedKeys): Generator<ConfiguredKey> {
+  const packed = Buffer.from(bytes);
+  const texts = count * (DIGEST_BYTES + OFFSET_BYTES);
+  for (let at = 0; at < count; at += 1) {
+    const start = at === 0 ? 0 : endOf(packed, count, at - 1);
+    yield JSON.parse(packed.toString('utf8', texts + start, texts + endOf(packed, count, at)));
+  }
+}
+
 function endOf(packed: Buffer, count: number, at: number): number {
   return packed.readUInt32LE(count * DIGEST_BYTES + at * OFFSET_BYTES);
 }

@@ -386,6 +386,17 @@ function isListUrl(value: string, signed: boolean): boolean {
   return safe && username === '' && password === '' && hash === '';
 }
 
+const publicUrlError = 'an https:// address (http:// only on this machine) of a host alone, without path';
+const mcpPublicUrl = z
+  .string({ error: publicUrlError })
+  .refine(isPublicUrl, { error: publicUrlError })
+  .transform((value) => new URL(value).origin);
+
+/** Tokens and keys go there: never over a line that others can read. */
+function isPublicUrl(value: string): boolean {
+  return isListUrl(value, false) && new URL(value).pathname === '/' && new URL(value).search === '';
+}
+
 const mcp = section(
   z.object({
     call_ms: keyWithDefault(wholeNumber(1, 86_400_000), 120_000).describe(
@@ -426,6 +437,20 @@ const mcp = section(
     ),
     secret: optionalKey(secretText(4096)).describe(
       'Seals sessions and tokens of MCP; the same on all gateways of a cluster. By default made and kept in `data_dir`.',
+    ),
+    public_url: optionalKey(mcpPublicUrl).describe(
+      'Where clients reach the listening port, as `https://gateway.example.com`; without it OAuth works for clients of this machine alone.',
+    ),
+    authorization_servers: keyWithDefault(z.array(text(256)).max(16, { error: 'at most 16 names' }), [
+      'sluice',
+    ]).describe(
+      'Who gives clients of MCP tokens: `sluice`, names of identity providers (which need `public_url`); none: keys alone are taken.',
+    ),
+    token_ms: keyWithDefault(wholeNumber(60_000, 86_400_000), 900_000).describe(
+      'Life of a token that the gateway gives to a client of MCP.',
+    ),
+    sign_in_ms: keyWithDefault(wholeNumber(60_000, 31_536_000_000), 2_592_000_000).describe(
+      'How long such a client stays signed in, at most until the end of the key that it was signed in with.',
     ),
   }),
 );

@@ -10,6 +10,8 @@ export interface Principal {
   /** Model patterns (`account/*`); undefined: all models. */
   readonly models: readonly string[] | undefined;
   readonly metadata: Readonly<Record<string, string>>;
+  /** Of a token that is good at these addresses alone (RFC 8707); undefined: everywhere. */
+  readonly audiences?: readonly string[];
 }
 
 /** The client headers that a later stage reads, filled by the edge from the head alone; undefined where absent. */
@@ -18,6 +20,7 @@ export interface HeadersOfInterest {
   accept: string | undefined;
   /** Of a browser. */
   origin?: string | undefined;
+  readonly host?: string | undefined;
   traceparent: string | undefined;
   /** What the client sent, where `traceparent` is the gateway's own by now; undefined: none, or no traces are exported. */
   clientTraceparent?: string | undefined;

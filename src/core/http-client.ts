@@ -16,6 +16,11 @@ export interface HttpRequest {
   /** What happens to a longer body. Default: `fail`. */
   readonly whenLonger?: 'fail' | 'cut';
   readonly signal?: AbortSignal;
+  /**
+   * Where it may go whose address somebody else said: anywhere but to metadata services of clouds, or to public addresses
+   * alone. Absent: the address is the operator's own.
+   */
+  readonly reach?: 'not-metadata' | 'public';
   /** In place of the one that the settings name for this address; `none`: it is reached directly. */
   readonly proxy?: string | undefined;
 }

@@ -27,6 +27,7 @@ import { BatchService } from './batch-service.ts';
 import { budgetSeed } from './budget-seed.ts';
 import { type FileService, openFiles } from './file-service.ts';
 import { type LedgerService, openLedger } from './ledger-service.ts';
+import { McpRowService } from './mcp-row-service.ts';
 import { RequestLogStore } from './request-log-store.ts';
 import { ResponseService } from './response-service.ts';
 
@@ -83,6 +84,7 @@ interface Parts {
   readonly files: FileService;
   readonly batches: BatchService;
   readonly responses: ResponseService;
+  readonly mcpRows: McpRowService;
   readonly requestLog: RequestLogStore;
   readonly admin: () => Promise<readonly AdminRoute[]>;
   /** In this order: who writes to the database before it is closed. */
@@ -127,6 +129,7 @@ async function begin(): Promise<void> {
     files,
     batches,
     responses,
+    mcpRows: new McpRowService(database, identity, log),
     requestLog,
     admin: adminRoutesOf(database, identity),
     async closeAll() {
@@ -219,6 +222,8 @@ async function answer(question: DatabaseQuestion, parts: Parts): Promise<unknown
     case 'birth':
       await parts.files.settled;
       return parts.identity.stateFor(question.thread);
+    case 'mcp-rows':
+      return parts.mcpRows.answer(question.question);
     case 'keep-bodies':
       return parts.requestLog.keep(question.rows);
     case 'close-ledger':

@@ -265,6 +265,8 @@ export interface PeekedRequest {
   free?: true | undefined;
   /** Bytes of the request that are text for a model; absent: all of them. */
   promptBytes?: number | undefined;
+  /** What it says of itself that is metadata of the request, where no header says the same. */
+  metadata?: Readonly<Record<string, string>> | undefined;
   /** Of a form whose answers are kept, so that a later request can go on from them. */
   state?: ConversationState | undefined;
 }

@@ -31,7 +31,8 @@ export interface GuardedStream {
 /** Where the words of a form stand. Slots are of the very objects that were handed in. */
 export interface GuardedForm {
   request(body: JsonObject): TextSlot[];
-  answer(body: JsonObject): TextSlot[];
+  /** Absent: no words are generated. */
+  answer?(body: JsonObject): TextSlot[];
   /** Absent: it has no streams. */
   stream?(): GuardedStream;
 }

@@ -101,7 +101,8 @@ export class EdgeExchange
       return;
     }
     const { blocks } = this.#context;
-    const { maxBodyBytes } = this.#context.settings.limits;
+    const { limits } = this.#context.settings;
+    const maxBodyBytes = Math.min(limits.maxBodyBytes, this.route.maxBodyBytes ?? limits.maxBodyBytes);
     const encoding = contentEncoding(this.headers.contentEncoding) ?? 'identity';
     const declaredBytes = encoding === 'identity' ? this.headers.contentLength : undefined;
     this.#reading = new RequestBody(declaredBytes, maxBodyBytes, this, blocks);

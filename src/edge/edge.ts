@@ -219,7 +219,7 @@ export class Edge implements EdgeContext {
       const known = this.#options.authenticate(head, this.#proxies.sideOf(response, head.forwardedFor));
       if (known instanceof GatewayError) {
         // RFC 9110 §11.6.1: a 401 names the scheme.
-        const scheme = known.status === 401 ? ['www-authenticate', 'Bearer'] : [];
+        const scheme = known.status === 401 ? ['www-authenticate', route.challenge?.(head) ?? 'Bearer'] : [];
         this.#refuse(response, head, method, match.path, startedAt, known, ALWAYS_CLOSES, scheme, route);
         return;
       }
@@ -271,12 +271,15 @@ export class Edge implements EdgeContext {
   };
 
   /** Takes a place in flight unless it refuses. */
-  #fullOrTooLarge(head: RequestHead, { body }: Route): GatewayError | undefined {
+  #fullOrTooLarge(head: RequestHead, { body, maxBodyBytes }: Route): GatewayError | undefined {
     if (this.#draining) return new GatewayError('draining', { retryAfterMs: RETRY_AFTER_MS });
     const { limits } = this.settings;
     if (body === 'stream') {
       if ((head.contentLength ?? 0) > limits.maxFileBytes + MAX_FORM_BYTES) return this.fileTooLarge();
-    } else if (head.contentLength !== undefined && head.contentLength > limits.maxBodyBytes) return this.tooLarge();
+    } else if (head.contentLength !== undefined) {
+      if (maxBodyBytes !== undefined && head.contentLength > maxBodyBytes) return bodyTooLarge(maxBodyBytes);
+      if (head.contentLength > limits.maxBodyBytes) return this.tooLarge();
+    }
     if (!this.counters.enter(limits.maxInFlight)) {
       return new GatewayError('overloaded', {
         setting: `limits.max_in_flight: ${limits.maxInFlight}`,
@@ -339,6 +342,11 @@ export class Edge implements EdgeContext {
     };
     answerAlone(this.connections, response, answer, head.closes ? 'closes' : 'rests');
   }
+}
+
+/** Of a route that bounds it by itself. */
+function bodyTooLarge(maxBytes: number): GatewayError {
+  return new GatewayError('body_too_large', { detail: `At most ${maxBytes} bytes are taken here.` });
 }
 
 /** Whether the connection is closed with a refusal. */

@@ -67,6 +67,10 @@ export class RequestHead implements HeadersOfInterest {
     this.lines = lines;
   }
 
+  get host(): string | undefined {
+    return this.#host;
+  }
+
   get hasBody(): boolean {
     return this.#hasTransferEncoding || (this.contentLength !== undefined && this.contentLength > 0);
   }

@@ -1,5 +1,5 @@
 import type { GatewayError } from '../core/errors.ts';
-import type { BodyScan, Exchange, Method, PathParams } from '../core/exchange.ts';
+import type { BodyScan, Exchange, HeadersOfInterest, Method, PathParams } from '../core/exchange.ts';
 
 /** What the edge knows of an endpoint: enough to refuse or to read its body, nothing of what it means. */
 export interface Route {
@@ -26,6 +26,10 @@ export interface Route {
   readonly passesHead?: true;
   /** Where a request names an account whose provider it is for, it is not for this route. */
   readonly yieldsToProvider?: true;
+  /** Of a body that somebody without a key may send; absent: `limits.max_body_bytes` alone. */
+  readonly maxBodyBytes?: number;
+  /** `www-authenticate` of a 401, in the place of `Bearer`. */
+  challenge?(head: HeadersOfInterest): string | undefined;
   /** Made per request; sees the body as it arrives. */
   scan?(request: Pick<Exchange, 'path' | 'params' | 'headers'>): BodyScan;
   /** The whole request is there; of a streaming body the head. */

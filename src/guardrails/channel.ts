@@ -55,6 +55,11 @@ export class Channel {
     return decided;
   }
 
+  /** All that came is decided, and none of it is told otherwise. */
+  get isSettled(): boolean {
+    return this.#edits.length === 0 && this.decided === this.length;
+  }
+
   push(text: string): void {
     this.length += text.length;
     this.#refusing?.push(text);

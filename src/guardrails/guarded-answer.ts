@@ -99,37 +99,49 @@ export class GuardedAnswer extends AnswerFilter {
 
   #guarded(whole: Buffer): Buffer | GatewayError | Promise<Buffer | GatewayError> {
     const { form, plan, session, request } = this.#o;
-    const body = parseExactObject(whole.toString());
-    // What is no JSON is told as it is by whoever knows what it is; guards read words.
-    if (body === undefined) return whole;
-    const slots = form.answer(body);
-    const tally = new LocalTally();
-    const began = performance.now();
-    let changed = false;
-    for (const slot of slots) {
-      const channel = new Channel(slot.kind, plan, session, tally);
-      changed = setText(slot, guardedText(textOf(slot), channel)) || changed;
-    }
-    tally.ms = performance.now() - began;
-    const error = plan && session.noteLocal('llm-output', plan, tally);
-    if (error) return error;
-    const local = (): Buffer => (changed ? Buffer.from(JSON.stringify(body)) : whole);
-    if (plan === undefined || (plan.mutators.length === 0 && plan.validators.length === 0)) return local();
-    const texts = slots.map((slot) => ({ text: textOf(slot), kind: slot.kind }));
-    const response = parseObject(local().toString()) ?? {};
-    const question: GuardQuestion = {
-      hook: 'llm-output',
-      exchange: session.exchange,
-      texts,
-      request: request(),
-      response,
-    };
-    return askAll(session, plan, question).then((answer) => {
-      if (answer instanceof GatewayError) return answer;
-      for (const [at, slot] of slots.entries()) changed = setText(slot, answer[at] ?? textOf(slot)) || changed;
-      return local();
-    });
+    const slots = (body: JsonObject): TextSlot[] => form.answer?.(body) ?? [];
+    return guardBody({ session, plan, hook: 'llm-output', slots, request }, whole);
   }
+}
+
+/** Where words stand in what came back, and how guards are asked of them. */
+export interface BodyGuarding {
+  readonly session: GuardSession;
+  readonly plan: HookPlan | undefined;
+  readonly hook: 'llm-output' | 'mcp-post';
+  slots(body: JsonObject): TextSlot[];
+  request(): JsonObject;
+}
+
+/** A whole body of JSON as guards leave it, or why nobody gets it. */
+export function guardBody(
+  { session, plan, hook, slots: slotsOf, request }: BodyGuarding,
+  whole: Buffer,
+): Buffer | GatewayError | Promise<Buffer | GatewayError> {
+  const body = parseExactObject(whole.toString());
+  // What is no JSON is told as it is by whoever knows what it is; guards read words.
+  if (body === undefined) return whole;
+  const slots = slotsOf(body);
+  const tally = new LocalTally();
+  const began = performance.now();
+  let changed = false;
+  for (const slot of slots) {
+    const channel = new Channel(slot.kind, plan, session, tally);
+    changed = setText(slot, guardedText(textOf(slot), channel)) || changed;
+  }
+  tally.ms = performance.now() - began;
+  const error = plan && session.noteLocal(hook, plan, tally);
+  if (error) return error;
+  const made = (): Buffer => (changed ? Buffer.from(JSON.stringify(body)) : whole);
+  if (plan === undefined || (plan.mutators.length === 0 && plan.validators.length === 0)) return made();
+  const texts = slots.map((slot) => ({ text: textOf(slot), kind: slot.kind }));
+  const response = parseObject(made().toString()) ?? {};
+  const question: GuardQuestion = { hook, exchange: session.exchange, texts, request: request(), response };
+  return askAll(session, plan, question).then((answer) => {
+    if (answer instanceof GatewayError) return answer;
+    for (const [at, slot] of slots.entries()) changed = setText(slot, answer[at] ?? textOf(slot)) || changed;
+    return made();
+  });
 }
 
 /** What changes first, then what looks at what came of it. */
@@ -138,10 +150,10 @@ export async function askAll(
   plan: HookPlan,
   question: GuardQuestion,
 ): Promise<readonly string[] | GatewayError> {
-  const texts = await session.mutate('llm-output', plan.mutators, question);
+  const texts = await session.mutate(question.hook, plan.mutators, question);
   if (texts instanceof GatewayError) return texts;
   const left = { ...question, texts: question.texts.map((each, at) => ({ ...each, text: texts[at] ?? each.text })) };
-  return (await session.validate('llm-output', plan.validators, left)) ?? texts;
+  return (await session.validate(question.hook, plan.validators, left)) ?? texts;
 }
 
 export function textOf({ holder, key }: TextSlot): string {

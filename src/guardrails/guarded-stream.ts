@@ -12,7 +12,10 @@ import { LocalTally } from './session.ts';
 
 /** A stretch of a channel that one event brings. */
 interface Piece {
-  readonly slot: TextSlot;
+  /** As it came. */
+  readonly text: string;
+  /** Undefined: its event was recognised, and is parsed where it is changed. */
+  slot: TextSlot | undefined;
   readonly channel: StreamChannel;
   readonly start: number;
   readonly end: number;
@@ -20,15 +23,22 @@ interface Piece {
 
 interface HeldEvent {
   readonly bytes: Buffer;
-  readonly name: string | undefined;
-  /** Undefined: it has no words. */
-  readonly data: JsonObject | undefined;
+  name: string | undefined;
+  /** Undefined: it has no words, or was not parsed. */
+  data: JsonObject | undefined;
   readonly pieces: readonly Piece[];
   /** Its words are not those that came. */
   isChanged: boolean;
 }
 
 const NO_PIECES: readonly Piece[] = [];
+
+/** Events of a stream differ in nothing but their words: what stands before and behind those of the last one. */
+interface Familiar {
+  readonly before: Buffer;
+  readonly behind: Buffer;
+  readonly channel: StreamChannel;
+}
 
 interface StreamChannel {
   readonly name: string;
@@ -49,6 +59,7 @@ export class GuardedStream extends AnswerFilter {
   readonly #reader: FormStream;
   readonly #tally = new LocalTally();
   readonly #channels = new Map<string, StreamChannel>();
+  #familiar: Familiar | undefined;
   readonly #ends = new EventEnds();
   /** The unfinished event at the end of what was written. */
   readonly #partial = new PartialBuffer();
@@ -56,6 +67,8 @@ export class GuardedStream extends AnswerFilter {
   readonly #held: HeldEvent[] = [];
   #heldBytes = 0;
   readonly #holdsAll: boolean;
+  /** Nobody wants to see what was decided. */
+  readonly #passesAtOnce: boolean;
   #out: Buffer[] = [];
   #contentType = '';
   #over = false;
@@ -69,6 +82,7 @@ export class GuardedStream extends AnswerFilter {
       ({ guard }) => guard.config.strategy !== 'audit',
     );
     this.#holdsAll = acts && plan?.onStreams !== 'audit';
+    this.#passesAtOnce = !this.#holdsAll && !this.#keepsTexts;
   }
 
   override commit(contentType: string): void {
@@ -121,6 +135,7 @@ export class GuardedStream extends AnswerFilter {
   }
 
   #event(bytes: Buffer): void {
+    if (this.#familiar !== undefined && this.#isFamiliar(bytes, this.#familiar)) return;
     const { name, data } = readEvent(bytes, 0, bytes.length);
     const parsed = data === undefined || data === '[DONE]' ? undefined : parseObject(data);
     if (parsed === undefined) {
@@ -140,11 +155,73 @@ export class GuardedStream extends AnswerFilter {
       const start = channel.local.length;
       channel.local.push(text);
       pieces ??= [];
-      pieces.push({ slot, channel, start, end: start + text.length });
+      pieces.push({ text, slot, channel, start, end: start + text.length });
       if (channel.local.refused) this.#refuse();
     }
     this.#hold({ bytes, name, data: parsed, pieces: pieces ?? NO_PIECES, isChanged });
+    if (pieces?.length === 1 && slots.length === 1 && ends.length === 0) this.#learn(bytes, pieces[0]!);
     for (const prefix of ends) this.#endChannels(prefix);
+  }
+
+  /** A parse costs more than all the rest: an event that differs from the last in its words alone is not parsed. */
+  #isFamiliar(bytes: Buffer, { before, behind, channel }: Familiar): boolean {
+    const from = before.length;
+    const to = bytes.length - behind.length;
+    if (to <= from || before.compare(bytes, 0, from) !== 0 || behind.compare(bytes, to) !== 0) return false;
+    const text = bytes.toString('utf8', from, to);
+    if (UNPLAIN.test(text)) return false;
+    const { local } = channel;
+    const start = local.length;
+    local.push(text);
+    if (local.refused) this.#refuse();
+    else if (this.#held.length === 0 && this.#passesAtOnce && local.isSettled) this.#out.push(bytes);
+    else {
+      const piece = { text, slot: undefined, channel, start, end: start + text.length };
+      this.#hold({ bytes, name: undefined, data: undefined, pieces: [piece], isChanged: false });
+    }
+    return true;
+  }
+
+  #learn(bytes: Buffer, { text, channel }: Piece): void {
+    const quoted = Buffer.from(`"${text}"`);
+    const at = bytes.indexOf(quoted);
+    // Where the same words stand twice it is not known which of them are meant.
+    if (at < 0 || UNPLAIN.test(text) || bytes.indexOf(quoted, at + 1) >= 0) return;
+    const before = Buffer.from(bytes.subarray(0, at + 1));
+    this.#familiar = { before, behind: Buffer.from(bytes.subarray(at + quoted.length - 1)), channel };
+  }
+
+  /** The place of the words of an event that was recognised. */
+  #slotOf(event: HeldEvent, piece: Piece): TextSlot | undefined {
+    if (piece.slot !== undefined) return piece.slot;
+    const { name, data = '' } = readEvent(event.bytes, 0, event.bytes.length);
+    event.name = name;
+    event.data = parseObject(data);
+    piece.slot = event.data && this.#reader.read(event.data).slots[0];
+    return piece.slot;
+  }
+
+  /** Its words as local guards leave them; `kept`: whoever asks about the whole answer asks later. */
+  #applyLocal(event: HeldEvent, texts: 'kept' | 'gone'): void {
+    for (const piece of event.pieces) {
+      const { channel, start, end } = piece;
+      const text = channel.local.told(piece.text, start, end);
+      if (texts === 'kept') channel.said += text;
+      if (text !== piece.text) this.#set(event, piece, text);
+    }
+  }
+
+  /** Its words as the guards of the whole answer made them: all of a channel stands in its first event. */
+  #applyWhole(event: HeldEvent): void {
+    for (const piece of event.pieces) {
+      const { said, instead } = piece.channel;
+      if (instead !== undefined && instead !== said) this.#set(event, piece, piece.start === 0 ? instead : '');
+    }
+  }
+
+  #set(event: HeldEvent, piece: Piece, text: string): void {
+    const slot = this.#slotOf(event, piece);
+    if (slot !== undefined && setText(slot, text)) event.isChanged = true;
   }
 
   /** A text that an event repeats as a whole. */
@@ -187,7 +264,7 @@ export class GuardedStream extends AnswerFilter {
     while (count < this.#held.length && isDecided(this.#held[count]!)) {
       const event = this.#held[count]!;
       this.#heldBytes -= event.bytes.length;
-      applyLocal(event, this.#keepsTexts ? 'kept' : 'gone');
+      this.#applyLocal(event, this.#keepsTexts ? 'kept' : 'gone');
       this.#out.push(bytesOf(event));
       count += 1;
     }
@@ -229,7 +306,7 @@ export class GuardedStream extends AnswerFilter {
       this.#finish(done);
       return;
     }
-    for (const event of this.#held) applyLocal(event, 'kept');
+    for (const event of this.#held) this.#applyLocal(event, 'kept');
     const question = this.#question();
     const channels = [...this.#channels.values()];
     askAll(session, plan!, question).then(
@@ -241,7 +318,7 @@ export class GuardedStream extends AnswerFilter {
         }
         for (const [at, channel] of channels.entries()) channel.instead = answer[at];
         for (const event of this.#held) {
-          applyWhole(event);
+          this.#applyWhole(event);
           this.#out.push(bytesOf(event));
         }
         this.#held.length = 0;
@@ -253,7 +330,7 @@ export class GuardedStream extends AnswerFilter {
 
   #finish(done: (rest: Buffer | undefined) => void): void {
     for (const event of this.#held) {
-      applyLocal(event, 'gone');
+      this.#applyLocal(event, 'gone');
       this.#out.push(bytesOf(event));
     }
     this.#held.length = 0;
@@ -293,6 +370,8 @@ export class GuardedStream extends AnswerFilter {
   }
 }
 
+/** In a JSON string: what stands for something else, or ends it. */
+const UNPLAIN = /["\\\x00-\x1f]/;
 const EMPTY = Buffer.alloc(0);
 const LF = 0x0a;
 const CR = 0x0d;
@@ -310,24 +389,6 @@ function endsWithEmptyLine(bytes: Buffer, from: number): boolean {
 function isDecided({ pieces }: HeldEvent): boolean {
   for (const { channel, end } of pieces) if (channel.local.decided < end) return false;
   return true;
-}
-
-/** Its words as local guards leave them; `kept`: whoever asks about the whole answer asks later. */
-function applyLocal(event: HeldEvent, texts: 'kept' | 'gone'): void {
-  for (const { slot, channel, start, end } of event.pieces) {
-    const text = channel.local.told(textOf(slot), start, end);
-    if (texts === 'kept') channel.said += text;
-    if (setText(slot, text)) event.isChanged = true;
-  }
-}
-
-/** Its words as the guards of the whole answer made them: all of a channel stands in its first event. */
-function applyWhole(event: HeldEvent): void {
-  for (const { slot, channel, start } of event.pieces) {
-    const { said, instead } = channel;
-    if (instead === undefined || instead === said) continue;
-    if (setText(slot, start === 0 ? instead : '')) event.isChanged = true;
-  }
 }
 
 function bytesOf({ name, data, bytes, isChanged }: HeldEvent): Buffer {

@@ -85,7 +85,7 @@ export interface OutputOptions {
 export function outputGuard(options: OutputOptions): AnswerFilterMaker | undefined {
   const { session, form, request, sharedMemory, maxBodyMemoryBytes, maxHeldBytes } = options;
   const plan = session.hook('llm-output');
-  if (plan === undefined && session.pseudonyms.isEmpty) return undefined;
+  if (form.answer === undefined || (plan === undefined && session.pseudonyms.isEmpty)) return undefined;
   return (host, { contentType, isStream }) => {
     const memory = new HeldMemory(sharedMemory, maxBodyMemoryBytes);
     const guarding = { session, plan, form, request, memory, maxHeldBytes };

@@ -2,10 +2,13 @@ import type { GuardKind } from '../config/guardrails/guard-schemas.ts';
 import type { GuardConfig } from '../config/guardrails/guardrails.ts';
 import type { HttpClient } from '../core/http-client.ts';
 import type { Guard } from './guard.ts';
+import { cedarGuard } from './guards/cedar-guard.ts';
 import { aktoGuard, customGuard } from './guards/custom-guard.ts';
+import { codeSafetyGuard, moderationGuard, promptInjectionGuard } from './guards/heuristics.ts';
 import { piiGuard, regexGuard, secretGuard } from './guards/local-guards.ts';
 import { metadataGuard } from './guards/metadata-guard.ts';
 import { serviceGuard } from './guards/services.ts';
+import { sqlGuard } from './guards/sql-guard.ts';
 
 type Make = (config: GuardConfig, http: HttpClient) => Guard;
 
@@ -14,6 +17,11 @@ const MAKERS: Partial<Record<GuardKind, Make>> = {
   'secret-detection': secretGuard,
   'tfy-pii': piiGuard,
   'tfy-metadata': metadataGuard,
+  'code-safety-linter': codeSafetyGuard,
+  'tfy-prompt-injection': promptInjectionGuard,
+  'tfy-content-moderation': moderationGuard,
+  'sql-sanitizer': sqlGuard,
+  cedar: cedarGuard,
   custom: customGuard,
   akto: aktoGuard,
 };

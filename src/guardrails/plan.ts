@@ -41,7 +41,8 @@ export interface Guarded {
   readonly caller: Caller;
   readonly metadata: Readonly<Record<string, string>>;
   readonly model?: { readonly id: string; readonly slug: string | undefined };
-  readonly tool?: { readonly server: string; readonly name: string };
+  /** `isJoint`: one of several servers answers, and any rule about servers may be about that one. */
+  readonly tool?: { readonly server: string; readonly name: string; readonly isJoint: boolean };
 }
 
 interface CompiledRule {
@@ -167,6 +168,7 @@ function compileTarget(target: NonNullable<GuardrailMatch['target']>): (guarded:
       if (named === (models.condition === 'in')) return true;
     }
     if (tool === undefined) return false;
+    if (tool.isJoint && (server !== undefined || tools !== undefined)) return true;
     if (server !== undefined && mcpServers !== undefined && server(tool.server) === (mcpServers.condition === 'in'))
       return true;
     if (tools === undefined || mcpTools === undefined) return false;

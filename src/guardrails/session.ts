@@ -45,7 +45,8 @@ export class GuardSession {
   readonly results: GuardResult[] = [];
   readonly pseudonyms = new PseudonymBook();
   readonly #runner: GuardRunner;
-  readonly #abandoned = new AbortController();
+  /** Made where somebody is asked. */
+  #abandoned: AbortController | undefined;
   /** Guards that only record, and have not answered. */
   #recording = 0;
   #settled: (() => void) | undefined;
@@ -68,7 +69,7 @@ export class GuardSession {
 
   /** Nobody waits for guards any more. */
   close(): void {
-    this.#abandoned.abort();
+    this.#abandoned?.abort();
   }
 
   /** Calls back when all that only record have answered: at once where none is asked. Their deadline bounds it. */
@@ -173,6 +174,7 @@ export class GuardSession {
   /** Never rejects. */
   async #ask(hook: Hook, { guard }: PlannedGuard, question: GuardQuestion): Promise<Verdict> {
     const began = performance.now();
+    this.#abandoned ??= new AbortController();
     let verdict: Verdict;
     try {
       verdict = looksAt(guard.config, hook)

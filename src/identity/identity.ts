@@ -5,9 +5,11 @@ import type { HttpClient } from '../core/http-client.ts';
 import type { Log } from '../core/log.ts';
 import { findKey, revokeKey } from '../store/api-keys.ts';
 import type { Database } from '../store/database.ts';
+import { mintAccessToken } from '../store/key-token.ts';
 import { type KeyNews, KeyWatch } from '../store/key-watch.ts';
 import { loadOrMakeSigningKey } from '../store/signing-key.ts';
 import { publishSigningKey } from '../store/signing-keys.ts';
+import type { AccessTokenClaims } from '../store/token-claims.ts';
 import type { IdentityMessage, IdentityState } from '../threads/identity-messages.ts';
 import type { FromRelayThread } from '../threads/messages.ts';
 import { type IssuedKey, issueKey, type KeyMint, type RotatedKey, rotateKey } from './issue-key.ts';
@@ -117,6 +119,11 @@ export class Identity {
     const rotated = await rotateKey(await this.#mint(), id, graceMs);
     if (!(rotated instanceof GatewayError)) await this.#toldEverywhere();
     return rotated;
+  }
+
+  /** For a client of MCP. */
+  async signAccessToken(claims: AccessTokenClaims): Promise<string> {
+    return mintAccessToken(claims, await this.#currentKey());
   }
 
   /** Resolves when the key works on no relay thread of this gateway any more; undefined: there is none of this id. */

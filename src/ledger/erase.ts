@@ -4,6 +4,7 @@ import { eraseConversationsOf } from '../store/conversations.ts';
 import type { Database, DatabaseTransaction } from '../store/database.ts';
 import { withoutTraces } from '../store/erase-traces.ts';
 import { eraseFilesOf } from '../store/files.ts';
+import { eraseMcpOf } from '../store/mcp-connections.ts';
 import { eraseBodiesOf } from '../store/request-bodies.ts';
 import { eraseResponsesOf } from '../store/responses.ts';
 import type { LedgerSeriesTable } from '../store/tables/ledger-tables.ts';
@@ -63,6 +64,7 @@ export async function erasePerson(database: Database, person: Person): Promise<E
       if (person.subject !== undefined) {
         await eraseFilesOf(transaction.query, person.subject, replace(person.subject), Date.now());
         await eraseResponsesOf(transaction.query, person.subject);
+        await eraseMcpOf(transaction.query, person.subject);
         await eraseBodiesOf(transaction, person.subject);
         await eraseConversationsOf(transaction.query, person.subject);
         await eraseBatchesOf(transaction.query, person.subject, replace(person.subject), Date.now());

@@ -20,6 +20,7 @@ import type {
 } from '../threads/database-messages.ts';
 import type { FileAnswerMessage } from '../threads/file-messages.ts';
 import type { IdentityMessage, IdentityState } from '../threads/identity-messages.ts';
+import type { McpRowAnswer, McpRowQuestion } from '../threads/mcp-row-messages.ts';
 import type { FromRelayThread, LedgerFrame, RelayThreadData } from '../threads/messages.ts';
 import type { ResponseAnswerMessage } from '../threads/response-messages.ts';
 import type { MainService } from './main-service.ts';
@@ -155,6 +156,16 @@ export class DatabaseThread implements MainService {
       | AdminAnswer
       | { readonly code: ErrorCode; readonly context: ErrorContext };
     return 'code' in answer ? new GatewayError(answer.code, answer.context) : answer;
+  }
+
+  /** What the thread of MCP asks. Never rejects. */
+  async mcpRows(question: McpRowQuestion): Promise<McpRowAnswer> {
+    try {
+      return (await this.#ask({ kind: 'mcp-rows', question }, ADMIN_MS)) as McpRowAnswer;
+    } catch {
+      // It did not answer in time, which its own log says.
+      return { kind: 'away' };
+    }
   }
 
   /** Of the request log. Rejects where they cannot be kept. */

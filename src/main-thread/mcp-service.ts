@@ -9,11 +9,13 @@ import type { AdminAnswer, AdminRoute } from '../operator/admin/admin-route.ts';
 import type { MetricRegistry } from '../telemetry/metric-registry.ts';
 import type {
   FromMcpThread,
+  McpAdminQuestion,
   McpConfiguration,
   McpCounts,
   McpServerState,
   ToMcpThread,
 } from '../threads/mcp-messages.ts';
+import type { McpRowAnswer, McpRowQuestion } from '../threads/mcp-row-messages.ts';
 import type { FromRelayThread } from '../threads/messages.ts';
 import type { RelayThreads } from '../threads/relay-threads.ts';
 import type { MainService } from './main-service.ts';
@@ -24,6 +26,8 @@ export interface McpServiceOptions {
   readonly relayThreads: Pick<RelayThreads, 'tell'>;
   readonly registry: MetricRegistry;
   readonly log: Log;
+  /** What that thread asks of the database. Never rejects. */
+  askRows(question: McpRowQuestion): Promise<McpRowAnswer>;
   /** A finished line of that thread's log. */
   writeLine(line: string): void;
 }
@@ -66,11 +70,13 @@ export class McpService implements MainService {
   }
 
   adminRoutes(): AdminRoute[] {
+    const subject = 'Of whom: `user:…` or `virtualaccount:…`.';
     return [
       {
         method: 'GET',
         path: '/admin/mcp-servers',
-        summary: 'MCP servers: health, era, tools that were seen, those that changed since, sessions.',
+        summary:
+          'MCP servers: health, era, tools that were seen, those that changed since, sessions, how users are let in.',
         handle: async () => ({ status: 200, json: { data: (await this.#servers()).map(shown) } }),
       },
       {
@@ -82,6 +88,39 @@ export class McpService implements MainService {
           properties: { tools: { type: 'array', items: { type: 'string' }, description: 'Absent: all that changed.' } },
         },
         handle: ({ parameters, body }) => this.#approve(parameters['name'] ?? '', body),
+      },
+      {
+        method: 'GET',
+        path: '/admin/mcp-connections',
+        summary: 'What users brought for MCP servers: consents and values, never secrets. The newest 1000.',
+        query: { subject, server: 'For which server.' },
+        handle: ({ query }) =>
+          this.#adminAnswer({
+            kind: 'connections',
+            subject: query.get('subject') ?? undefined,
+            server: query.get('server') ?? undefined,
+          }),
+      },
+      {
+        method: 'DELETE',
+        path: '/admin/mcp-connections/:id',
+        summary: 'Takes back what a user brought for an MCP server, at its issuer as well where that can be told.',
+        success: 204,
+        handle: ({ parameters: { id = '' } }) => this.#adminAnswer({ kind: 'disconnect', id }),
+      },
+      {
+        method: 'GET',
+        path: '/admin/mcp-sign-ins',
+        summary: 'Clients of MCP that users signed in at the gateway. The newest 1000.',
+        query: { subject },
+        handle: ({ query }) => this.#adminAnswer({ kind: 'sign-ins', subject: query.get('subject') ?? undefined }),
+      },
+      {
+        method: 'DELETE',
+        path: '/admin/mcp-sign-ins/:id',
+        summary: 'Signs a client out: its refresh token ends now, its access token within `mcp.token_ms`.',
+        success: 204,
+        handle: ({ parameters: { id = '' } }) => this.#adminAnswer({ kind: 'sign-out', id }),
       },
     ];
   }
@@ -136,10 +175,23 @@ export class McpService implements MainService {
     if (message.type === 'counts') this.#counts = message.counts;
     else if (message.type === 'log') this.#options.writeLine(message.line);
     else if (message.type === 'closed') this.#onClosed?.();
-    else {
+    else if (message.type === 'rows') {
+      const { number, question } = message;
+      void this.#options.askRows(question).then((answer) => this.#post({ type: 'rows', number, answer }));
+    } else {
       this.#asked.get(message.number)?.(message);
       this.#asked.delete(message.number);
     }
+  }
+
+  async #adminAnswer(question: McpAdminQuestion): Promise<OrError<AdminAnswer>> {
+    this.#running();
+    const message = await this.#ask((number) => ({ type: 'admin', number, question }));
+    const answer = message?.type === 'admin' ? message.answer : 'away';
+    if (answer === 'away') return new GatewayError('database_away', { retryAfterMs: 1000 });
+    if (answer === 'absent') return new GatewayError('not_found');
+    if (answer === 'done') return { status: 204, ...('id' in question && { changed: [question.id] }) };
+    return { status: 200, json: { data: answer.data } };
   }
 
   /** From the manifests alone where the thread has not begun, or does not answer. */
@@ -212,6 +264,13 @@ function partOf({ server, mcpServers }: Configuration): McpConfiguration {
   return { server, mcpServers };
 }
 
-function shown({ reason, era, tools, changedTools = [], ...state }: McpServerState): object {
-  return { ...state, reason: reason ?? null, era: era ?? null, tools: tools ?? null, changed_tools: changedTools };
+function shown({ reason, era, tools, changedTools = [], auth, ...state }: McpServerState): object {
+  return {
+    ...state,
+    reason: reason ?? null,
+    era: era ?? null,
+    tools: tools ?? null,
+    changed_tools: changedTools,
+    auth: auth ?? null,
+  };
 }

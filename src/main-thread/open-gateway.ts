@@ -112,6 +112,7 @@ export async function openGateway({
     relayThreads,
     registry,
     log,
+    askRows: (question) => database.mcpRows(question),
     writeLine: (line) => observation.writeLine(line),
   });
   const otel = new OtelThread({ entry: otelEntry, log, renderMetrics: () => metrics.render() });

@@ -1,20 +1,34 @@
 import { join } from 'node:path';
 import { type MessagePort, parentPort } from 'node:worker_threads';
+import type { McpAuth } from '../config/mcp/mcp-servers.ts';
 import { Sweeper } from '../core/sweeper.ts';
 import { Front } from '../mcp/clients/front.ts';
 import { Seal } from '../mcp/clients/seal.ts';
+import { AuthorizationServer } from '../mcp/oauth/authorization-server.ts';
+import { asOAuthServer, ConnectFlow } from '../mcp/oauth/connect-flow.ts';
+import { Connections } from '../mcp/oauth/connections.ts';
+import { Discovery } from '../mcp/oauth/discovery.ts';
+import { OAuthClients } from '../mcp/oauth/oauth-clients.ts';
+import { OAuthFront, shownConnection, shownSignIn } from '../mcp/oauth/oauth-front.ts';
+import { McpRows } from '../mcp/oauth/rows.ts';
+import { UpstreamClients } from '../mcp/oauth/upstream-clients.ts';
+import { Vault } from '../mcp/oauth/vault.ts';
 import { ServerRegistry } from '../mcp/servers/registry.ts';
 import { ToolPins } from '../mcp/servers/tool-pins.ts';
 import { readOrMakeSecret } from '../store/secret-file.ts';
 import { createLog } from '../telemetry/log.ts';
 import type {
+  FromMcpPort,
   FromMcpThread,
+  McpAdminAnswer,
+  McpAdminQuestion,
   McpConfiguration,
   McpCounts,
   McpOutcome,
   ToMcpPort,
   ToMcpThread,
 } from '../threads/mcp-messages.ts';
+import type { McpRowAnswer, McpRowQuestion } from '../threads/mcp-row-messages.ts';
 import { OriginPools } from '../upstream/origin-pools.ts';
 import { sideRequests } from '../upstream/side-requests.ts';
 import { PinsFile } from './pins-file.ts';
@@ -50,22 +64,50 @@ const secret =
     () => crypto.randomUUID() + crypto.randomUUID(),
     (message) => log.warn({}, message),
   ));
+const seal = new Seal(secret);
+const vault = new Vault(secret);
+const side = sideRequests(() => configuration.server.upstream);
+const now = (): number => Date.now();
+const asked = new Map<number, (answer: McpRowAnswer) => void>();
+const rows = new McpRows(askRows);
+const connections = new Connections({ rows, vault, http: side, log, now, onGone: (id) => registry.dropOf(id) });
 const pinsFile = new PinsFile(join(server.dataDir, 'mcp-tools.json'), log);
 const pins: ToolPins = new ToolPins({
   text: await pinsFile.read(),
   log,
   onChange: () => pinsFile.write(() => pins.text()),
 });
-const registry = new ServerRegistry(configuration, {
+const registry: ServerRegistry = new ServerRegistry(configuration, {
   log,
   http: { pools, sweeper: new Sweeper(), bounds: () => configuration.server.mcp },
-  side: sideRequests(() => configuration.server.upstream),
-  users: { valuesOf: async () => undefined },
+  side,
+  users: connections,
   pins,
   codeEntry: entryOf('code-thread'),
 });
-const front = new Front({ registry, seal: new Seal(secret), settings: () => configuration.server });
+const front = new Front({ registry, seal, settings: () => configuration.server });
+const flow = new ConnectFlow({
+  rows,
+  vault,
+  http: side,
+  log,
+  discovery: new Discovery(side),
+  clients: new UpstreamClients(rows, vault, side),
+  connections,
+  now,
+  server: (name) => asOAuthServer(registry.manifest(name)),
+});
+const issuer = new AuthorizationServer({
+  rows,
+  vault,
+  seal,
+  clients: new OAuthClients(seal, side),
+  settings: () => configuration.server.mcp,
+  now,
+});
+const oauth = new OAuthFront({ registry, issuer, flow, connections, rows, log });
 
+let nextQuestion = 1;
 const calls = new Map<string, { server: string; outcome: 'ok' | 'error'; count: number; ms: number }>();
 let told = '';
 const ticking = setInterval(tick, TICK_MS);
@@ -86,11 +128,20 @@ function onMessage(message: LaterMessage): void {
     case 'servers': {
       const servers = registry.list().map((served) => {
         const { name, kind, description } = served;
-        return { name, kind, description, ...served.health() };
+        const manifest = registry.manifest(name);
+        const auth = manifest && 'auth' in manifest ? authOf(manifest.auth) : 'none';
+        return { name, kind, description, ...served.health(), auth };
       });
       send({ type: 'servers', number: message.number, servers });
       return;
     }
+    case 'rows':
+      asked.get(message.number)?.(message.answer);
+      asked.delete(message.number);
+      return;
+    case 'admin':
+      void answerAdmin(message.question).then((answer) => send({ type: 'admin', number: message.number, answer }));
+      return;
     case 'approve': {
       const approved = pins.approve(message.server, message.tools);
       send({ type: 'approved', number: message.number, approved });
@@ -118,7 +169,12 @@ function serve(relay: MessagePort): void {
       open.delete(message.id);
     } else if (message.type === 'full') open.get(message.id)?.full(message.full);
     else if (message.type === 'held') open.get(message.id)?.holder.heard(message);
-    else {
+    else if (message.type === 'page') {
+      const { id } = message.request;
+      void oauth
+        .handle(message.request)
+        .then((answer) => relay.postMessage({ type: 'page', id, answer } satisfies FromMcpPort));
+    } else {
       const { request } = message;
       const { maxMessageBytes } = configuration.server.mcp;
       const reply = new PortReply(
@@ -139,6 +195,44 @@ function serve(relay: MessagePort): void {
     for (const reply of open.values()) reply.gone();
     open.clear();
   });
+}
+
+function askRows(question: McpRowQuestion): Promise<McpRowAnswer> {
+  const number = nextQuestion;
+  nextQuestion += 1;
+  return new Promise((resolve) => {
+    // The main thread always answers, also for a database that does not.
+    asked.set(number, resolve);
+    send({ type: 'rows', number, question });
+  });
+}
+
+async function answerAdmin(question: McpAdminQuestion): Promise<McpAdminAnswer> {
+  try {
+    switch (question.kind) {
+      case 'connections': {
+        const { subject, server: name } = question;
+        const found = await connections.list({ subject, server: name });
+        return { data: found.map((each) => ({ subject: each.subject, ...shownConnection(each) })) };
+      }
+      case 'disconnect':
+        return (await connections.delete({ id: question.id })) > 0 ? 'done' : 'absent';
+      case 'sign-ins': {
+        const found = await rows.signIns(question.subject);
+        return { data: found.map((each) => ({ subject: each.subject, ...shownSignIn(each) })) };
+      }
+      case 'sign-out':
+        return (await rows.deleteSignIn(question.id)) ? 'done' : 'absent';
+    }
+  } catch {
+    // The database does not answer: what there is to say of it stands in its own log.
+    return 'away';
+  }
+}
+
+function authOf(auth: McpAuth): string {
+  if (auth.type === 'header') return auth.perUser ? 'header_per_user' : 'header';
+  return auth.type === 'oauth2' ? auth.grant : auth.type;
 }
 
 function count({ server: name, tool, failed, upstreamMs }: McpOutcome): void {

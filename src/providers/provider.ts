@@ -249,7 +249,7 @@ export interface Connection {
   readonly proxy?: string;
   readonly tls?: { rejectUnauthorized: boolean; ca?: string };
   /** A name that leads to a metadata service of a cloud is not connected to (core/metadata-address.ts). */
-  readonly guarded?: true;
+  readonly guarded?: true | 'public';
 }
 
 /**

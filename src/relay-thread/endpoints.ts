@@ -6,11 +6,13 @@ import { type PipelineOptions, runInference } from '../pipeline.ts';
 import type { ProxyOptions } from '../proxy/proxy.ts';
 import { agentRoutes } from './agent-endpoint.ts';
 import { type BatchRoutes, batchRoutes } from './batches-endpoint.ts';
+import { claudeCodeHook } from './claude-code-hook.ts';
 import { runConversation } from './conversation-turn.ts';
 import { conversationRoutes } from './conversations-endpoint.ts';
 import { type FileEndpoints, fileRoutes } from './files-endpoint.ts';
 import type { McpGate } from './mcp-gate.ts';
 import { listModels, type ModelLists, showModel } from './models-endpoint.ts';
+import { type OAuthRoutesOptions, oauthRoutes } from './oauth-routes.ts';
 import { ProviderBatchEndpoint } from './provider-batches.ts';
 import { anyProviderPath, proxyRoutes } from './proxy-routes.ts';
 import type { RefusalRecords } from './refusal-records.ts';
@@ -28,6 +30,7 @@ export interface EndpointsOptions {
   /** See PASSED_AT of plugs.ts. */
   readonly passedAt: ReadonlyMap<string, ReadonlySet<string>>;
   readonly mcp: McpGate;
+  readonly oauth: Omit<OAuthRoutesOptions, 'records' | 'page' | 'errorBody'>;
   /** The document that the gateway serves of itself, as JSON. */
   readonly openapi: Uint8Array;
   /** In the form of the dialect that a path without one is answered in. */
@@ -53,6 +56,12 @@ export function routeTable(options: EndpointsOptions): RouteTable {
       ...inferenceRoutes(options),
       ...plainRoutes(options),
       ...options.mcp.routes(),
+      ...oauthRoutes({
+        ...options.oauth,
+        records: options.records,
+        page: (request, onAnswer) => options.mcp.page(request, onAnswer),
+        errorBody,
+      }),
       ...agentRoutes({ pipeline: options.pipeline, mcp: options.mcp, dialect: chatOf(options.dialects) }),
       ...fileRoutes(options.files, errorBody),
       ...batchRoutes(options.batches, errorBody),
@@ -143,6 +152,7 @@ function plainRoutes({ dialects, pipeline, records, openapi, errorBody }: Endpoi
       method: 'POST',
       body: 'whole',
     },
+    claudeCodeHook({ pipeline, records, errorBody }),
     plain('/', false, alive),
     plain('/healthz', false, alive),
   ];

@@ -5,8 +5,10 @@ import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError } from '../core/exchange.ts';
 import { exchangeId } from '../core/ids.ts';
 import type { Route } from '../edge/routes.ts';
+import type { GuardSession } from '../guardrails/session.ts';
 import { type Admission, type Limits, NO_LIMITS, NOTHING_HELD, Refused } from '../limits/admission.ts';
 import { toolModel } from '../limits/tool-rules.ts';
+import { SERVER_PATHS } from '../mcp/clients/addresses.ts';
 import type { PipelineOptions, RefusedRequest } from '../pipeline.ts';
 import type { Caller } from '../policy/caller.ts';
 import { clientSettings } from '../policy/client-settings.ts';
@@ -17,10 +19,14 @@ import type {
   McpHold,
   McpHoldEnd,
   McpOutcome,
+  McpPageAnswer,
+  McpPageRequest,
   McpRequest,
   ToMcpPort,
 } from '../threads/mcp-messages.ts';
+import { mcpChallenge, publicBase, readAccounts } from './oauth-routes.ts';
 import { ToolCosts } from './tool-costs.ts';
+import { GuardedEvents, guardArguments, guardResult, openToolGuards } from './tool-guards.ts';
 
 export interface McpGateOptions {
   readonly configuration: McpGateConfiguration;
@@ -40,16 +46,7 @@ export const MCP_HEADERS: readonly string[] = [
   'mcp-method',
   'mcp-name',
   'last-event-id',
-];
-
-/** Where servers of MCP are: today's address, and those of earlier versions of the reference product. */
-const SERVER_PATHS = [
-  '/mcp/v1/{name}/mcp',
-  '/mcp/v1/{group}/{name}/mcp',
-  '/mcp/{name}/server',
-  '/mcp/{group}/{name}/server',
-  '/mcp-server/{group}/{name}/server',
-  '/{tenant}/mcp/{name}/server',
+  'x-sluice-mcp-accounts',
 ];
 
 /** A request that the gateway itself makes on behalf of a caller, with the same checks as one of a client. */
@@ -82,6 +79,12 @@ interface Open {
   costNanoUsd: number | undefined;
   /** Calls that the request makes in turn, by number; undefined: none yet. */
   nested: Map<number, Nested> | undefined;
+  /** Of a call of a tool that guards read. */
+  guard?: GuardSession;
+  /** The request, parsed, where guards of the answer may want it. */
+  request?: JsonObject;
+  /** Of an answer that is a stream. */
+  events?: GuardedEvents;
 }
 
 interface Nested {
@@ -94,7 +97,8 @@ interface Nested {
 export class McpGate {
   readonly #options: McpGateOptions;
   readonly #open = new Map<number, Open>();
-  readonly #waiting: McpRequest[] = [];
+  readonly #waiting: ToMcpPort[] = [];
+  readonly #pages = new Map<number, (answer: McpPageAnswer | undefined) => void>();
   #configuration: McpGateConfiguration;
   #limits: Limits;
   #costs: ToolCosts;
@@ -117,6 +121,7 @@ export class McpGate {
       needsKey: true,
       body: method === 'POST' ? 'whole' : 'none',
       errorBody: rpcErrorBody,
+      challenge: (head) => mcpChallenge(this.#configuration.server, head),
       handle: (exchange) => this.#handle(exchange, named ? serverOf(exchange) : undefined),
     });
     return (['POST', 'GET', 'DELETE'] as const).flatMap((method) => [
@@ -136,7 +141,7 @@ export class McpGate {
     this.#port = port;
     port.on('message', (message: FromMcpPort) => this.#hear(message));
     port.on('close', () => this.#lost(port));
-    for (const request of this.#waiting.splice(0)) this.#post({ type: 'request', request });
+    for (const message of this.#waiting.splice(0)) this.#post(message);
   }
 
   /** The gateway stops: streams that would never end by themselves end now. */
@@ -147,6 +152,14 @@ export class McpGate {
       this.#post({ type: 'abort', id });
       this.#finish(id, open, { failed: false, upstreamMs: 0 });
     }
+  }
+
+  /** What a browser asks, or a client that wants a token. Undefined: the thread of MCP ended meanwhile. */
+  page(request: Omit<McpPageRequest, 'id'>, onAnswer: (answer: McpPageAnswer | undefined) => void): void {
+    const id = this.#next;
+    this.#next += 1;
+    this.#pages.set(id, onAnswer);
+    this.#enqueue({ type: 'page', request: { ...request, id } });
   }
 
   close(): void {
@@ -221,7 +234,7 @@ export class McpGate {
     const { server } = request;
     const tool = server === undefined || this.#costs.isJoint(server) ? undefined : toolIn(request.body);
     if (server === undefined || tool === undefined) {
-      this.#send(request);
+      this.#guarded(open, request);
       return;
     }
     open.costNanoUsd = this.#costs.of(server, tool);
@@ -318,22 +331,64 @@ export class McpGate {
     open.admission = admitted;
     // The client may have left meanwhile.
     if (open.over) settle(admitted, undefined);
-    else this.#send(request);
+    else this.#guarded(open, request);
+  }
+
+  /** Guards read what a tool is called with, before it is. */
+  #guarded(open: Open, request: McpRequest): void {
+    const { guardrails } = this.#options.pipeline.snapshot();
+    const tool = guardrails && toolIn(request.body);
+    if (guardrails === undefined || tool === undefined) {
+      this.#send(request);
+      return;
+    }
+    const { exchange, caller, metadata } = open;
+    const client = clientSettings(exchange.headers);
+    const asked = client instanceof GatewayError ? undefined : client.guardrails;
+    const { server } = request;
+    // Behind these one of several servers answers, and which is known later.
+    const isJoint = server === undefined || this.#costs.isJoint(server);
+    const call = { exchange, caller, metadata, server: server ?? 'all', tool, isJoint, asked };
+    const session = openToolGuards(guardrails, call);
+    if (session instanceof GatewayError) this.#refuseOpen(request.id, open, session);
+    else if (session === undefined) this.#send(request);
+    else this.#sendGuarded(open, request, session);
+  }
+
+  #sendGuarded(open: Open, request: McpRequest, session: GuardSession): void {
+    open.guard = session;
+    open.request = parseObject(request.body) ?? {};
+    const failed = (cause: unknown) => new GatewayError('internal_error', { cause });
+    void guardArguments(session, request.body)
+      .catch(failed)
+      .then((body) => {
+        if (open.over) return;
+        if (!(body instanceof GatewayError)) this.#send({ ...request, body });
+        else {
+          settle(open.admission, undefined);
+          this.#refuseOpen(request.id, open, body);
+        }
+      });
   }
 
   #refuseOpen(id: number, open: Open, error: GatewayError): void {
     this.#open.delete(id);
     if (open.over) return;
     open.over = true;
+    open.guard?.close();
     if ('onAnswer' in open.asker) open.asker.onAnswer(error.message);
-    else this.#refuse(open.exchange, error, {});
+    else this.#refuse(open.exchange, error, { guardrailsJson: open.guard?.json });
   }
 
   #send(request: McpRequest): void {
-    if (this.#port) this.#post({ type: 'request', request });
+    this.#enqueue({ type: 'request', request });
+  }
+
+  #enqueue(message: ToMcpPort): void {
+    if (this.#port) this.#post(message);
     else {
       if (this.#waiting.length === 0) this.#options.want();
-      this.#waiting.push(request);
+      this.#waiting.push(message);
     }
   }
 
@@ -353,6 +408,11 @@ export class McpGate {
     const serverHeaders = readServerHeaders(headers.tfy?.['x-tfy-mcp-headers']);
     if (serverHeaders instanceof GatewayError) return serverHeaders;
     const kept = headers.forwardable ?? {};
+    const accounts = readAccounts(kept['x-sluice-mcp-accounts']);
+    if (typeof accounts === 'string') {
+      const param = 'x-sluice-mcp-accounts';
+      return new GatewayError('invalid_header', { param, detail: `\`${param}\`: ${accounts}` });
+    }
     const id = this.#next;
     this.#next += 1;
     return {
@@ -374,6 +434,8 @@ export class McpGate {
         subjects: [...caller.subjects],
         metadata: requestMetadata(client.metadata, caller),
         key: this.#passesKeys ? this.#options.keyOf(exchange) : undefined,
+        base: publicBase(this.#configuration.server, headers),
+        ...(accounts && { accounts }),
       },
       holds: this.#limits !== NO_LIMITS && this.#costs.isJoint(server),
       serverHeaders,
@@ -381,6 +443,11 @@ export class McpGate {
   }
 
   #hear(message: FromMcpPort): void {
+    if (message.type === 'page') {
+      this.#pages.get(message.id)?.(message.answer);
+      this.#pages.delete(message.id);
+      return;
+    }
     const open = this.#open.get(message.id);
     if (!open) return;
     if (message.type === 'hold') {
@@ -394,19 +461,23 @@ export class McpGate {
     const { exchange, asker } = open;
     if ('onAnswer' in asker) {
       if (message.type !== 'answer') return;
-      this.#finish(message.id, open, message.outcome, message.status);
-      asker.onAnswer(resultIn(message.body));
+      this.#guardAnswer(open, message.body, (body) => {
+        this.#finish(message.id, open, message.outcome, message.status);
+        asker.onAnswer(resultIn(body));
+      });
       return;
     }
     const { sink } = asker;
     switch (message.type) {
       case 'answer': {
         const headers = [...message.headers];
-        exchange.pushOwnHeaders(headers, message.outcome.upstreamMs);
-        sink.start(message.status, headers);
-        if (message.body === '') sink.end();
-        else sink.end(Buffer.from(message.body));
-        this.#finish(message.id, open, message.outcome, message.status);
+        this.#guardAnswer(open, message.body, (body) => {
+          exchange.pushOwnHeaders(headers, message.outcome.upstreamMs);
+          sink.start(message.status, headers);
+          if (body === '') sink.end();
+          else sink.end(Buffer.from(body));
+          this.#finish(message.id, open, message.outcome, message.status);
+        });
         return;
       }
       case 'begin': {
@@ -414,21 +485,57 @@ export class McpGate {
         const headers = [...message.headers];
         exchange.pushOwnHeaders(headers, 0);
         sink.start(message.status, headers);
+        if (open.guard && !message.lasting) open.events = this.#guardEvents(open, open.guard, sink, message.id);
         return;
       }
       case 'chunk':
-        if (!sink.write(Buffer.from(message.text))) this.#post({ type: 'full', id: message.id, full: true });
+        if (open.events) {
+          if (!open.events.push(message.text)) sink.cut();
+        } else if (!sink.write(Buffer.from(message.text))) this.#post({ type: 'full', id: message.id, full: true });
         return;
-      case 'end':
-        sink.end();
-        this.#finish(message.id, open, message.outcome);
+      case 'end': {
+        const over = (): void => {
+          sink.end();
+          this.#finish(message.id, open, message.outcome);
+        };
+        if (open.events) open.events.end().then(over, () => sink.cut());
+        else over();
+      }
     }
+  }
+
+  #guardEvents(open: Open, session: GuardSession, sink: Exchange['sink'], id: number): GuardedEvents {
+    const { maxMessageBytes } = this.#configuration.server.mcp;
+    const write = (text: string): void => {
+      if (!sink.write(Buffer.from(text))) this.#post({ type: 'full', id, full: true });
+    };
+    return new GuardedEvents((message) => guardResult(session, message, open.request ?? {}), write, maxMessageBytes);
+  }
+
+  #guardAnswer(open: Open, body: string, done: (body: string) => void): void {
+    const { guard } = open;
+    if (guard === undefined || body === '') {
+      done(body);
+      return;
+    }
+    const failed = (cause: unknown): string => {
+      this.#options.pipeline.log.error({ exchange: open.exchange.id, error: cause }, 'guards of a tool failed');
+      return String(rpcErrorBody(new GatewayError('internal_error')));
+    };
+    void guardResult(guard, body, open.request ?? {})
+      .catch(failed)
+      .then((made) => {
+        if (!open.over) done(made);
+      });
   }
 
   /** The thread of MCP ended: what it was at is lost, and the next request begins another. */
   #lost(port: MessagePort): void {
     if (this.#port !== port) return;
     this.#port = undefined;
+    const pages = [...this.#pages.values()];
+    this.#pages.clear();
+    for (const onAnswer of pages) onAnswer(undefined);
     for (const [id, open] of this.#open) {
       settle(open.admission, open.costNanoUsd ?? 0);
       for (const { admission } of open.nested?.values() ?? []) settle(admission, 0);
@@ -453,6 +560,7 @@ export class McpGate {
     for (const number of open.nested?.keys() ?? []) this.#release(open, number, CUT);
     open.costNanoUsd ??= outcome.costNanoUsd;
     settle(open.admission, open.costNanoUsd ?? 0);
+    open.guard?.close();
     const { exchange, asker, startedAt } = open;
     const isLocal = 'onAnswer' in asker;
     const { aborted } = exchange;
@@ -474,6 +582,7 @@ export class McpGate {
       ...(outcome.server !== undefined && { target: outcome.server }),
       ...(outcome.tool !== undefined && { model: toolModel(outcome.server ?? '', outcome.tool) }),
       ...failureOf(outcome),
+      ...(open.guard?.json !== undefined && { guardrailsJson: open.guard.json }),
     });
     if (!isLocal) exchange.finish();
   }
@@ -556,7 +665,11 @@ function serverOf({ params: { group, name = '' } }: Exchange): string {
 }
 
 function passesKeys({ mcpServers }: Pick<McpGateConfiguration, 'mcpServers'>): boolean {
-  return mcpServers.some((server) => 'auth' in server && server.auth.type === 'passthrough');
+  return mcpServers.some(
+    (server) =>
+      'auth' in server &&
+      (server.auth.type === 'passthrough' || (server.auth.type === 'oauth2' && server.auth.grant === 'token_exchange')),
+  );
 }
 
 const PARAMETER = 'mcp-param-';

@@ -33,7 +33,7 @@ export class RefusalRecords {
     this.#refused({ ...labelsOf(exchange), principal: exchange.principal, error, clientJson }, request, traceparent);
   };
 
-  answered(exchange: Exchange, status = 200): void {
+  answered(exchange: Exchange, status = 200, guardrailsJson?: string): void {
     const durationMs = performance.now() - exchange.startedAt;
     this.#options.add({
       ...this.#blank,
@@ -47,6 +47,7 @@ export class RefusalRecords {
       keyId: exchange.principal.keyId,
       bytesIn: exchange.bytesIn,
       bytesOut: exchange.sink.bytesOut,
+      ...(guardrailsJson !== undefined && { guardrailsJson }),
     });
   }
 

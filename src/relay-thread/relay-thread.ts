@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { parentPort } from 'node:worker_threads';
 import { KeyRing } from '../authentication/authenticate.ts';
+import type { TokenResources } from '../authentication/outside-tokens.ts';
 import { presentedKey } from '../authentication/presented-key.ts';
 import { AnswerCache } from '../cache/answer-cache.ts';
 import { SharedAnswers } from '../cache/shared-answers.ts';
@@ -39,6 +40,7 @@ import { routeTable } from './endpoints.ts';
 import { FileRows } from './file-rows.ts';
 import { MCP_HEADERS, McpGate } from './mcp-gate.ts';
 import { mediaFetcher } from './media-fetcher.ts';
+import { addressAsked } from './oauth-routes.ts';
 import { RefusalRecords } from './refusal-records.ts';
 import { RequestLogSender } from './request-log-sender.ts';
 import { ResponseRows } from './response-rows.ts';
@@ -96,6 +98,7 @@ const keyRing = new KeyRing({
   issued: data.identity.keys,
   identities: data.configuration.identities,
   issuerKeys: data.identity.issuerKeys,
+  resources: resourcesOf(data.configuration),
   onUnknownIssuerKey: (provider) => send({ type: 'issuer-key-unknown', provider }),
 });
 const refusals = new RefusalRecords({ thread: data.thread, log, add: (record) => records.add(record) });
@@ -115,6 +118,7 @@ const lasting: Lasting = {
   onBudgetRefuses: (window, action) => send({ type: 'budget-refuses', window, action }),
 };
 let snapshot = makeSnapshot(data.configuration, lasting);
+let { identityProviders } = data.configuration.identities;
 
 const answersInRedis = server.store.cache === 'memory' ? undefined : await keepInRedis();
 const cache = new AnswerCache({
@@ -206,6 +210,13 @@ const edge = new Edge({
     records: refusals,
     files,
     mcp,
+    oauth: {
+      settings: () => snapshot.settings,
+      issuers: () => identityProviders,
+      callerOf: (principal) => snapshot.callers.of(principal),
+      signIn: (key) => keyRing.signIn(key),
+      isGood: (token, address) => !(keyRing.lookupAt(address, token) instanceof GatewayError),
+    },
     batches: { rows: batchRows, endpoints, files },
     responses: { rows: responseRows, records: refusals, pipeline, background },
     proxy: { ...pipeline, dialects: DIALECTS, forms: FORMS },
@@ -225,7 +236,11 @@ const edge = new Edge({
   counters,
   authenticate: (head, side) => {
     const key = presentedKey(head.authorization, head.xApiKey, head.apiKey, head.vendorKey);
-    return key === undefined ? NO_KEY : keyRing.lookup(key, side);
+    if (key === undefined) return NO_KEY;
+    // Tokens that are good at an address of MCP alone are good at that one.
+    return head.url.includes('mcp')
+      ? keyRing.lookupAt(addressAsked(snapshot.settings, head), key, side)
+      : keyRing.lookup(key, side);
   },
   onRefused: refusals.turnedAway,
   errorBody,
@@ -295,7 +310,8 @@ function onMessage(message: LaterMessage): void {
 
 function reconfigure(configuration: ThreadConfiguration): void {
   snapshot = makeSnapshot(configuration, lasting);
-  keyRing.reconfigure(configuration);
+  keyRing.reconfigure(configuration, resourcesOf(configuration));
+  ({ identityProviders } = configuration.identities);
   edge.reconfigure(configuration.server, headersOfInterest(configuration));
   mcp.reconfigure(configuration);
   redisCounts?.reconfigure(configuration.server.counters);
@@ -303,6 +319,12 @@ function reconfigure(configuration: ThreadConfiguration): void {
   const { limits, timeouts, upstream } = configuration.server;
   pools.reconfigure(limits, timeouts, snapshot.routes.connections(), upstream);
   records.pauseJournal(ledgerFull && !refusesWhenFull());
+}
+
+/** Whose tokens may be meant for addresses of MCP alone. */
+function resourcesOf({ server: { mcp: settings } }: Pick<ThreadConfiguration, 'server'>): TokenResources | undefined {
+  const { publicUrl: base, authorizationServers: providers } = settings;
+  return base === undefined ? undefined : { base, providers };
 }
 
 /** What providers take, and what sets sessions apart. */

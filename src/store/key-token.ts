@@ -1,6 +1,7 @@
 import type { ApiKey } from './api-keys.ts';
 import type { SigningKey } from './signing-key.ts';
-import { TOKEN_AUDIENCE, TOKEN_ISSUER, tokenHeader } from './token-form.ts';
+import type { AccessTokenClaims } from './token-claims.ts';
+import { accessTokenHeader, TOKEN_AUDIENCE, TOKEN_ISSUER, tokenHeader } from './token-form.ts';
 
 /** The JWT of one key. Expiry is cut to the whole second, never extended. */
 export async function mintToken(key: ApiKey, signingKey: SigningKey): Promise<string> {
@@ -16,4 +17,12 @@ export async function mintToken(key: ApiKey, signingKey: SigningKey): Promise<st
     .setIssuedAt(key.createdAt);
   if (key.expiresAt !== undefined) token.setExpirationTime(key.expiresAt);
   return token.sign(signingKey.privateKey);
+}
+
+/** A token for a client of MCP. */
+export async function mintAccessToken(claims: AccessTokenClaims, signingKey: SigningKey): Promise<string> {
+  const { SignJWT } = await import('jose/jwt/sign');
+  return new SignJWT(claims)
+    .setProtectedHeader(accessTokenHeader(signingKey.verification.keyId))
+    .sign(signingKey.privateKey);
 }

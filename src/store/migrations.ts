@@ -11,6 +11,7 @@ import { ledgerFrames } from './migrations/0009-ledger-frames.ts';
 import { files } from './migrations/0010-files.ts';
 import { batches } from './migrations/0011-batches.ts';
 import { responses } from './migrations/0012-responses.ts';
+import { mcpOAuth } from './migrations/0013-mcp-oauth.ts';
 import { requestLog } from './migrations/0014-request-log.ts';
 import { conversations } from './migrations/0015-conversations.ts';
 import { batchBlocks } from './migrations/0019-batch-blocks.ts';
@@ -29,6 +30,7 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0010-files': files,
   '0011-batches': batches,
   '0012-responses': responses,
+  '0013-mcp-oauth': mcpOAuth,
   '0014-request-log': requestLog,
   '0015-conversations': conversations,
   '0019-batch-blocks': batchBlocks,

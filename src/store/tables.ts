@@ -3,6 +3,7 @@ import type { BudgetTables } from './tables/budget-tables.ts';
 import type { FileTables } from './tables/file-tables.ts';
 import type { KeyTables } from './tables/key-tables.ts';
 import type { LedgerTables } from './tables/ledger-tables.ts';
+import type { McpTables } from './tables/mcp-tables.ts';
 import type { RequestLogTables } from './tables/request-log-tables.ts';
 import type { ResponseTables } from './tables/response-tables.ts';
 
@@ -16,4 +17,5 @@ export interface Tables
     FileTables,
     BatchTables,
     ResponseTables,
+    McpTables,
     RequestLogTables {}

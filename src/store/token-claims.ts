@@ -20,3 +20,23 @@ export const tokenClaimsSchema = z.object({
 });
 
 export type TokenClaims = z.infer<typeof tokenClaimsSchema>;
+
+/** Of a token that the gateway gives to a client of MCP: good at one address alone, for whoever signed the client in. */
+export const accessTokenClaimsSchema = z.object({
+  /** Base address of the gateway. */
+  iss: z.string(),
+  /** Address of the MCP server it is good at. */
+  aud: z.string(),
+  sub: subjectSchema,
+  client_id: z.string(),
+  jti: z.string().min(1).max(64),
+  iat: z.number(),
+  exp: z.number(),
+  /** The key that it was asked for with: the token ends with it. */
+  key_id: z.string().min(1).max(512),
+  key_from: z.enum(['configured', 'issued', 'outside']),
+  teams: z.array(z.string()).default([]),
+  metadata: z.record(z.string(), z.string()).default({}),
+});
+
+export type AccessTokenClaims = z.infer<typeof accessTokenClaimsSchema>;

@@ -22,6 +22,15 @@ export function encodedTokenHeader(signingKeyId: string): string {
   return Buffer.from(JSON.stringify(tokenHeader(signingKeyId))).toString('base64url');
 }
 
+/** The same of tokens for MCP alone (RFC 9068), which are no keys: a token of one form is never taken for the other. */
+export function accessTokenHeader(signingKeyId: string): { alg: 'EdDSA'; kid: string; typ: 'at+jwt' } {
+  return { alg: 'EdDSA', kid: signingKeyId, typ: 'at+jwt' };
+}
+
+export function encodedAccessTokenHeader(signingKeyId: string): string {
+  return Buffer.from(JSON.stringify(accessTokenHeader(signingKeyId))).toString('base64url');
+}
+
 /** What a relay thread needs to verify tokens: public, and plain enough to cross threads. */
 export interface VerificationKey {
   /** RFC 7638 thumbprint: the `kid` of tokens. */

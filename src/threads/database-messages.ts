@@ -4,6 +4,7 @@ import type { Thrown } from '../store/thrown.ts';
 import type { BatchAnswerMessage, BatchQuestionMessage, BatchWorkMessage } from './batch-messages.ts';
 import type { FileAnswerMessage, FileQuestionMessage } from './file-messages.ts';
 import type { IdentityAnswer, IdentityMessage } from './identity-messages.ts';
+import type { McpRowQuestion } from './mcp-row-messages.ts';
 import type { FromRelayThread, LedgerFrame } from './messages.ts';
 import type { ResponseAnswerMessage, ResponseQuestionMessage } from './response-messages.ts';
 
@@ -41,6 +42,8 @@ export type DatabaseQuestion =
     }
   /** What a relay thread that is born now knows of keys; answered with an IdentityState. All that is told later follows it. */
   | { kind: 'birth'; thread: number }
+  /** Of the thread of MCP; answered with a McpRowAnswer. */
+  | { kind: 'mcp-rows'; question: McpRowQuestion }
   /** Of the request log; answered when they are written. */
   | { kind: 'keep-bodies'; rows: readonly RequestBodiesRow[] }
   /** All that relay threads sent is written, or stays in the journal. */

@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Configuration } from '../config/configuration.ts';
+import type { McpRowAnswer, McpRowQuestion } from './mcp-row-messages.ts';
 
 /** One HTTP request of a client of MCP: from the relay thread that owns its socket to the thread of MCP. */
 export interface McpRequest {
@@ -35,6 +36,48 @@ export interface McpCaller {
   readonly metadata: Readonly<Record<string, string>>;
   /** What it came with; goes to servers with `passthrough` and to no other. */
   readonly key: string | undefined;
+  /** Where the client reaches the gateway: for links. Undefined: nobody knows. */
+  readonly base?: string | undefined;
+  /** By server: which of several accounts is meant (`x-sluice-mcp-accounts`). */
+  readonly accounts?: Readonly<Record<string, string>>;
+}
+
+/** A request of a browser, or of a client that wants a token: no part of MCP itself. */
+export interface McpPageRequest {
+  /** Of the relay thread, among its requests. */
+  readonly id: number;
+  readonly page: 'register' | 'authorize' | 'token' | 'revoke' | 'connect' | 'callback' | 'connections' | 'sign-ins';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  /** Scheme, host and port under which the gateway was asked. */
+  readonly base: string;
+  readonly query: string;
+  /** Without the key that somebody wrote into a form. */
+  readonly body: string;
+  /** Behind the path of the page: a server, or an id. */
+  readonly rest: string;
+  /** What sets the browser apart. */
+  readonly browser: string | undefined;
+  /** Whose key came with it, in its head or a form; a text says why it is none. */
+  readonly signedIn: McpSignedIn | string | undefined;
+}
+
+export interface McpSignedIn {
+  readonly subject: string;
+  readonly subjects: readonly string[];
+  readonly keyId: string;
+  readonly keyFrom: 'configured' | 'issued' | 'outside';
+  readonly teams: readonly string[];
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Milliseconds since the Unix epoch; undefined: the key has no end. */
+  readonly expiresAtMs: number | undefined;
+}
+
+export interface McpPageAnswer {
+  readonly status: number;
+  readonly headers: readonly string[];
+  readonly body: string;
+  /** A token that was just given, and where it is good: whether its key still is the relay thread knows. */
+  readonly given?: { readonly token: string; readonly address: string };
 }
 
 /** What is known of a request when it is over, for its record. */
@@ -75,6 +118,7 @@ export interface McpHoldEnd {
 
 export type ToMcpPort =
   | { type: 'request'; request: McpRequest }
+  | { type: 'page'; request: McpPageRequest }
   /** The client is gone. */
   | { type: 'abort'; id: number }
   /** The client does not take more, or takes it again. */
@@ -83,6 +127,7 @@ export type ToMcpPort =
   | { type: 'held'; id: number; number: number; refused?: { message: string; code: string; retryAfterMs?: number } };
 
 export type FromMcpPort =
+  | { type: 'page'; id: number; answer: McpPageAnswer }
   /** The whole answer. */
   | { type: 'answer'; id: number; status: number; headers: readonly string[]; body: string; outcome: McpOutcome }
   /** `lasting`: a stream that only tells what changes. */
@@ -112,6 +157,8 @@ export interface McpServerState {
   readonly era?: string;
   readonly sessions: number;
   readonly tools?: readonly string[];
+  /** How users are let in there, as `auth_data` says. */
+  readonly auth?: string;
   readonly changedTools?: readonly { readonly name: string; readonly since: string }[];
 }
 
@@ -130,6 +177,15 @@ export interface McpCounts {
   readonly changedTools: readonly { readonly server: string; readonly count: number }[];
 }
 
+/** What an operator asks of what users brought. */
+export type McpAdminQuestion =
+  | { readonly kind: 'connections'; readonly subject: string | undefined; readonly server: string | undefined }
+  | { readonly kind: 'disconnect'; readonly id: string }
+  | { readonly kind: 'sign-ins'; readonly subject: string | undefined }
+  | { readonly kind: 'sign-out'; readonly id: string };
+
+export type McpAdminAnswer = { readonly data: readonly object[] } | 'done' | 'absent' | 'away';
+
 export type ToMcpThread =
   | { type: 'begin'; data: McpThreadData }
   | { type: 'reconfigure'; configuration: McpConfiguration }
@@ -137,11 +193,17 @@ export type ToMcpThread =
   | { type: 'port'; port: MessagePort }
   /** To be answered with its number. */
   | { type: 'servers'; number: number }
+  /** To be answered with its number. */
+  | { type: 'admin'; number: number; question: McpAdminQuestion }
+  | { type: 'rows'; number: number; answer: McpRowAnswer }
   /** Undefined: all tools of the server that changed. */
   | { type: 'approve'; number: number; server: string; tools: readonly string[] | undefined }
   | { type: 'close' };
 
 export type FromMcpThread =
+  | { type: 'admin'; number: number; answer: McpAdminAnswer }
+  /** Of the database; to be answered with its number. */
+  | { type: 'rows'; number: number; question: McpRowQuestion }
   | { type: 'servers'; number: number; servers: readonly McpServerState[] }
   | { type: 'approved'; number: number; approved: readonly string[] }
   | { type: 'counts'; counts: McpCounts }

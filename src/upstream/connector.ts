@@ -6,6 +6,7 @@ import { isMetadataAddress } from '../core/metadata-address.ts';
 import type { Connection } from '../providers/provider.ts';
 import { directRead } from './direct-read.ts';
 import { proxyFor } from './proxy-choice.ts';
+import { isPublicAddress } from './public-address.ts';
 import { openTunnel } from './tunnel.ts';
 import { buildConnector } from './undici-client.ts';
 
@@ -37,7 +38,7 @@ export class Connectors {
       onread: directRead,
       ...(this.#secureContext && tls?.ca === undefined && { secureContext: this.#secureContext }),
       ...(tls && { rejectUnauthorized: tls.rejectUnauthorized, ca: tls.ca }),
-      ...(connection.guarded && { lookup: guardedLookup }),
+      ...(connection.guarded && { lookup: connection.guarded === 'public' ? publicLookup : guardedLookup }),
     });
     return proxy === undefined ? connect : this.#through(proxy, connect, timeoutMs);
   }
@@ -64,12 +65,22 @@ export class Connectors {
 }
 
 /** Looked at here and not before: between a question of ours and the connection's own the answer may change. */
-const guardedLookup: LookupFunction = (hostname, options, callback) => {
-  lookup(hostname, { ...options, all: true } as LookupOptions & { all: true }, (error, addresses) => {
-    const refused = addresses?.find(({ address }) => isMetadataAddress(address));
-    if (error) callback(error, '', 0);
-    else if (refused) callback(Object.assign(new Error('a metadata address'), { code: 'EHOSTUNREACH' }), '', 0);
-    else if (options.all) callback(null, addresses);
-    else callback(null, addresses[0]?.address ?? '', addresses[0]?.family);
-  });
-};
+const guardedLookup = lookupWithin('not-metadata', 'a metadata address');
+const publicLookup = lookupWithin('public', 'an address that is not public');
+
+/** Of an address, not of a name. */
+export function mayReach(address: string, reach: 'not-metadata' | 'public'): boolean {
+  return reach === 'public' ? isPublicAddress(address) : !isMetadataAddress(address);
+}
+
+function lookupWithin(reach: 'not-metadata' | 'public', what: string): LookupFunction {
+  return (hostname, options, callback) => {
+    lookup(hostname, { ...options, all: true } as LookupOptions & { all: true }, (error, addresses) => {
+      const refused = addresses?.find(({ address }) => !mayReach(address, reach));
+      if (error) callback(error, '', 0);
+      else if (refused) callback(Object.assign(new Error(what), { code: 'EHOSTUNREACH' }), '', 0);
+      else if (options.all) callback(null, addresses);
+      else callback(null, addresses[0]?.address ?? '', addresses[0]?.family);
+    });
+  };
+}

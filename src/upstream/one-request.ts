@@ -1,8 +1,9 @@
+import { isIP } from 'node:net';
 import type { Dispatcher } from 'undici';
 import type { UpstreamSettings } from '../config/configuration.ts';
 import type { HttpAnswer, HttpClient, HttpRequest } from '../core/http-client.ts';
 import type { Connection } from '../providers/provider.ts';
-import { Connectors } from './connector.ts';
+import { Connectors, mayReach } from './connector.ts';
 import { Client } from './undici-client.ts';
 
 export interface OneRequest extends Omit<HttpRequest, 'url' | 'proxy'> {
@@ -65,9 +66,22 @@ export function httpClient(settings: () => UpstreamSettings): HttpClient {
   return (request) => {
     const now = settings();
     if (known?.settings !== now) known = { settings: now, connectors: new Connectors(now) };
-    const { url, proxy, ...rest } = request;
-    const { origin, pathname, search } = new URL(url);
-    const connection = { origin, credential: '', ...(proxy !== undefined && { proxy }) };
+    const { url, proxy, reach, ...rest } = request;
+    const { origin, hostname, pathname, search } = new URL(url);
+    // A literal address is not looked up, so the connector would not see it.
+    if (reach !== undefined && isIP(bare(hostname)) !== 0 && !mayReach(bare(hostname), reach)) {
+      return Promise.reject(new Error('its address may not be asked'));
+    }
+    const connection = {
+      origin,
+      credential: '',
+      ...(proxy !== undefined && { proxy }),
+      ...(reach !== undefined && { guarded: reach === 'public' ? ('public' as const) : (true as const) }),
+    };
     return oneRequest(known.connectors, { ...rest, connection, path: pathname + search });
   };
+}
+
+function bare(hostname: string): string {
+  return hostname.replace(/^\[(.*)\]$/, '$1');
 }

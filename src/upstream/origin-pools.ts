@@ -140,5 +140,5 @@ function keyOf(connection: Connection): string {
   const key = tls
     ? `${origin} ${credential} ${proxy} ${tls.rejectUnauthorized} ${tls.ca ?? ''}`
     : `${origin} ${credential} ${proxy}`;
-  return guarded ? `${key} guarded` : key;
+  return guarded ? `${key} guarded ${guarded}` : key;
 }

@@ -113,8 +113,13 @@ export const MESSAGE_FEATURES: readonly Feature[] = [
   { name: '`mcp_servers`', body: { mcp_servers: [{ type: 'url', url: 'https://a', name: 'a' }] }, declared: 'rrrr' },
   { name: '`container`', body: { container: 'c' }, declared: 'rrrr' },
   {
-    name: 'tools that Anthropic defines (`web_search_…`)',
+    name: 'a search of the web (`web_search_…`)',
     body: { tools: [{ type: 'web_search_20250305', name: 'web_search' }] },
+    declared: 'rcrr',
+  },
+  {
+    name: 'other tools that Anthropic defines',
+    body: { tools: [{ type: 'bash_20250124', name: 'bash' }] },
     declared: 'rrrr',
   },
   {

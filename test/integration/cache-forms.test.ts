@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { withRedis } from '../support/redis-counting.ts';
 import { ADMIN_KEY, startBudgetGateway } from '../support/budgets.ts';
 import { ask, messages } from '../support/chat-client.ts';
 import { eventually, type RunningGateway } from '../support/gateway.ts';
@@ -13,6 +12,7 @@ import {
   startProvider,
   USAGE_EVENT,
 } from '../support/provider.ts';
+import { withRedis } from '../support/redis-counting.ts';
 import { type RedisServer, redisSkip, startRedis } from '../support/redis-server.ts';
 import { openAccount, startEvents } from '../support/scripted-provider.ts';
 

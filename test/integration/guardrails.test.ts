@@ -188,7 +188,7 @@ describe('guards of a chat', () => {
     await refused.text();
     const unknown = await chat('say: hi', { model: 'free/m' }, named(['g/none']));
     assert.equal(unknown.status, 400);
-    assert.match(await unknown.text(), /unknown_guardrail/);
+    assert.equal(JSON.parse(await unknown.text()).error.code, 'unknown_guardrail');
   });
 });
 
@@ -238,7 +238,7 @@ describe('a guard that is asked by HTTP', () => {
     });
   }
 
-  test('where calls wait for guards, nobody is asked before the verdict', async () => {
+  test('nobody is asked before the verdict where calls wait for guards', async () => {
     const before = asked.length;
     const headers = { 'x-tfy-guardrails': '{"enable_parallel_execution":false}' };
     const response = chat('say: hello', { model: 'beside/m' }, headers);
@@ -280,4 +280,34 @@ test('metrics count what each guard came to', async () => {
       ) && /ai_gateway_guardrail_execution_latency_ms_count\{guardrail_fqn="own\/beside"\} [1-9]/.test(metrics)
     );
   });
+});
+
+test('hooks of Claude Code are answered in their own words', async () => {
+  const asks = {
+    llm_input_guardrails: ['g/ssn'],
+    mcp_tool_pre_invoke_guardrails: ['g/ssn', 'g/secrets'],
+    mcp_tool_post_invoke_guardrails: ['g/secrets'],
+  };
+  const hook = async (payload: object) => {
+    const headers = { 'x-tfy-guardrails': JSON.stringify(asks) };
+    const response = await ask(gateway, payload, { path: '/hooks/claude-code', headers });
+    assert.equal(response.status, 200);
+    return JSON.parse(await response.text());
+  };
+  assert.deepEqual(await hook({ hook_event_name: 'UserPromptSubmit', prompt: 'hello' }), {});
+  assert.equal((await hook({ hook_event_name: 'UserPromptSubmit', prompt: 'I am 123-45-6789' })).decision, 'block');
+  const tool = { hook_event_name: 'PreToolUse', tool_name: 'Bash' };
+  assert.deepEqual(await hook({ ...tool, tool_input: { command: 'ls' } }), {});
+  const denied = await hook({ ...tool, tool_input: { command: 'echo 123-45-6789' } });
+  assert.equal(denied.hookSpecificOutput.permissionDecision, 'deny');
+  const changed = await hook({ ...tool, tool_input: { command: `echo ${SECRET}`, timeout: 5 } });
+  assert.deepEqual(changed.hookSpecificOutput.updatedInput, { command: 'echo [REDACTED]', timeout: 5 });
+  const after = await hook({ hook_event_name: 'PostToolUse', tool_name: 'Bash', tool_response: { stdout: SECRET } });
+  assert.deepEqual(after.hookSpecificOutput.updatedToolOutput, { stdout: '[REDACTED]' });
+});
+
+test('the words of an embedding are guarded as those of a chat', async () => {
+  const response = await ask(gateway, { model: 'p/m', input: ['hello', '123-45-6789'] }, { path: '/v1/embeddings' });
+  assert.equal(response.status, 400);
+  assert.match(await response.text(), /guardrail_checks_failed/);
 });

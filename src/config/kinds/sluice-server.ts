@@ -9,6 +9,7 @@ import { serverSchema, type WrittenServer } from '../server-schema.ts';
 import { type Overrides, overridesSchema, serverSettings } from '../server-settings.ts';
 import { upstreamSettings } from '../upstream-settings.ts';
 import { type KindContext, manifestKind, type Written } from './manifest-kind.ts';
+import { issuers } from './sluice-identity-provider.ts';
 
 /** `sluice/server`: the settings of the gateway. What is not written has its default, the whole manifest too. */
 export const sluiceServer = manifestKind({
@@ -41,6 +42,7 @@ export const sluiceServer = manifestKind({
     checkPorts(server, first.manifest, context.report);
     checkFiles(server, first.manifest, context.report);
     checkMemory(server, first.manifest, context.report);
+    checkAuthorizationServers(server, first.manifest, context);
   },
   /** Undefined where it has a fault. */
   part: ([first], context): { server: ServerSettings | undefined } => ({
@@ -54,6 +56,23 @@ function settingsOf({ manifest, value }: Written<WrittenServer>, context: KindCo
   const { settings: upstream } = upstreamSettings(value.upstream, manifest.folder, context.environment);
   const { settings: prices } = priceSettings(value.prices, manifest.folder);
   return serverSettings(value, manifest.folder, checked, { upstream, prices });
+}
+
+/** Tokens of an identity provider are bound to addresses, which must be known beforehand. */
+function checkAuthorizationServers({ mcp }: ServerSettings, manifest: Manifest, context: KindContext): void {
+  const names = issuers(context).map(({ provider }) => provider.name);
+  for (const [index, name] of mcp.authorizationServers.entries()) {
+    if (name === 'sluice') continue;
+    const at = positionOf(manifest, ['mcp', 'authorization_servers', index]);
+    if (!names.includes(name)) {
+      const message = `there is no identity provider \`${name}\``;
+      context.report.faults.push({ code: 'invalid-value', ...at, message });
+    } else if (mcp.publicUrl === undefined) {
+      const message =
+        'its tokens are bound to addresses of this gateway, and `mcp.public_url` does not say where it is';
+      context.report.faults.push({ code: 'invalid-value', ...at, message });
+    }
+  }
 }
 
 function checkPrices({ manifest, value }: Written<WrittenServer>, report: Report): void {

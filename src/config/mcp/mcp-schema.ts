@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import { isMetadataAddress } from '../../core/metadata-address.ts';
 import { ownedBy, tlsSettings } from '../account-schema.ts';
 import { dollars } from '../rules/amounts.ts';
-import { baseUrl, headerMap, keyWithDefault, optionalKey, restricting, secretText, text } from '../scalar-schema.ts';
+import { headerMap, keyWithDefault, optionalKey, restricting, secretText, text } from '../scalar-schema.ts';
 import { subjectPattern } from '../subject.ts';
 import type { McpAnnotations, McpAuth, McpToolGrant, McpToolSetting } from './mcp-servers.ts';
 
@@ -127,30 +128,58 @@ const headerAuth = z.object({
 
 const passthroughAuth = z.object({ type: z.literal('passthrough') });
 
+const oauthUrlError = 'an http:// or https:// address without user name and fragment, and of no metadata service';
+
+/** A query belongs to some. */
+function oauthUrl() {
+  return z.string({ error: oauthUrlError }).max(2048).refine(isOAuthUrl, { error: oauthUrlError });
+}
+
+function isOAuthUrl(value: string): boolean {
+  if (value !== value.trim() || !URL.canParse(value)) return false;
+  const { protocol, username, password, hash, hostname } = new URL(value);
+  if ((protocol !== 'http:' && protocol !== 'https:') || username !== '' || password !== '' || hash !== '')
+    return false;
+  return !isMetadataAddress(hostname);
+}
+
 const oauth = z.object({
   type: z.literal('oauth2'),
-  grant_type: z.enum(['authorization_code', 'client_credentials']).describe('How a token is got.'),
-  token_url: baseUrl().describe('Where a token is asked for.'),
+  grant_type: z
+    .enum(['authorization_code', 'client_credentials', 'token_exchange'])
+    .describe(
+      'How a token is got: each user agrees, the gateway has it for all, or for the JWT of the caller (RFC 8693).',
+    ),
+  token_url: optionalKey(oauthUrl()).describe(
+    'Where a token is asked for; with `authorization_code` the server may tell it (RFC 9728, RFC 8414).',
+  ),
   jwt_source: keyWithDefault(z.enum(['access_token', 'id_token']), 'access_token').describe('Which token is sent.'),
-  authorization_url: optionalKey(text(2048)).describe('Where a user agrees.'),
-  client_id: optionalKey(text(1024)).describe('Who the gateway is there.'),
+  authorization_url: optionalKey(oauthUrl()).describe('Where a user agrees; absent: the server tells it.'),
+  client_id: optionalKey(text(1024)).describe('Who the gateway is there; absent: it registers itself.'),
   client_secret: optionalKey(secretText(4096)).describe('Of that client.'),
-  registration_url: optionalKey(text(2048)).describe('Where a client is registered (RFC 7591).'),
-  introspection_url: optionalKey(text(2048)).describe('Has no effect yet.'),
+  registration_url: optionalKey(oauthUrl()).describe('Where the gateway registers itself (RFC 7591).'),
+  introspection_url: optionalKey(oauthUrl()).describe(
+    'Is asked how long a token lives that came without `expires_in` (RFC 7662).',
+  ),
   scopes: keyWithDefault(z.array(text(256)).max(100), []).describe('What is asked for.'),
   code_challenge_methods_supported: optionalKey(z.array(z.enum(['S256']))).describe('S256 is always used.'),
   additional_token_params: keyWithDefault(z.record(z.string(), z.string()), {}).describe(
     'Further parameters of the token request.',
   ),
   provider: optionalKey(z.enum(['auth0'])).describe('Has no effect.'),
-  use_organization: optionalKey(z.boolean()).describe('Has no effect yet.'),
-  default_organization: optionalKey(text(256)).describe('Has no effect yet.'),
+  use_organization: optionalKey(z.boolean()).describe('Asks for `default_organization` where a user agrees.'),
+  default_organization: optionalKey(text(256)).describe('Of Auth0.'),
 });
 
 export const mcpAuth = restricting(
-  optionalKey(z.discriminatedUnion('type', [headerAuth, passthroughAuth, oauth])).transform((written) =>
-    written === undefined ? ({ type: 'none' } satisfies McpAuth) : authOf(written),
-  ),
+  optionalKey(z.discriminatedUnion('type', [headerAuth, passthroughAuth, oauth]))
+    .superRefine((written, context) => {
+      if (written?.type !== 'oauth2' || written.grant_type === 'authorization_code') return;
+      if (written.token_url !== undefined) return;
+      const message = `an address: with \`${written.grant_type}\` nobody else says it`;
+      context.addIssue({ code: 'custom', path: ['token_url'], message });
+    })
+    .transform((written) => (written === undefined ? ({ type: 'none' } satisfies McpAuth) : authOf(written))),
 ).describe('How the gateway authenticates itself there; absent: not at all.');
 
 function authOf(written: z.output<typeof headerAuth | typeof passthroughAuth | typeof oauth>): McpAuth {
@@ -160,10 +189,15 @@ function authOf(written: z.output<typeof headerAuth | typeof passthroughAuth | t
   }
   const { authorization_url: authorizationUrl, registration_url: registrationUrl } = written;
   const { client_id: clientId, client_secret: clientSecret } = written;
+  const { token_url: tokenUrl, introspection_url: introspectionUrl, default_organization: organization } = written;
+  const authorizationParameters: Record<string, string> =
+    written.use_organization === true && organization !== undefined ? { organization } : {};
   return {
     type: 'oauth2',
     grant: written.grant_type,
-    tokenUrl: written.token_url,
+    authorizationParameters,
+    ...(tokenUrl !== undefined && { tokenUrl }),
+    ...(introspectionUrl !== undefined && { introspectionUrl }),
     tokenField: written.jwt_source,
     scopes: written.scopes,
     parameters: written.additional_token_params,

@@ -102,11 +102,16 @@ export type McpAuth =
 
 export interface McpOAuth {
   type: 'oauth2';
-  grant: 'authorization_code' | 'client_credentials';
-  tokenUrl: string;
+  /** `token_exchange`: the caller's key, where it is a JWT, for a token of the server (RFC 8693). */
+  grant: 'authorization_code' | 'client_credentials' | 'token_exchange';
+  /** Absent: the server says where (RFC 9728, RFC 8414); only with `authorization_code`. */
+  tokenUrl?: string;
   tokenField: 'access_token' | 'id_token';
   authorizationUrl?: string;
   registrationUrl?: string;
+  introspectionUrl?: string;
+  /** Further parameters of the address where a user agrees. */
+  authorizationParameters: Record<string, string>;
   clientId?: string;
   clientSecret?: string;
   scopes: string[];
@@ -141,4 +146,12 @@ export interface McpSettings {
   onChangedTool: 'warn' | 'refuse';
   /** What seals sessions and tokens; absent: a key of the data folder. */
   secret?: string;
+  /** Where clients reach the listening port: scheme, host and port. Absent: as a client on this machine names it. */
+  publicUrl?: string;
+  /** Who may give clients tokens for this gateway: `sluice` itself, and names of identity providers. */
+  authorizationServers: string[];
+  /** Life of a token that the gateway gives. */
+  tokenMs: number;
+  /** How long a client stays signed in by its refresh tokens. */
+  signInMs: number;
 }

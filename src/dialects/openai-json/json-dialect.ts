@@ -9,6 +9,7 @@ import type { AnswerForm, VectorForm } from '../answer-form.ts';
 import type { Dialect, DialectTranslation, FormName, PeekedRequest, RequestScan, SpliceEdits } from '../dialect.ts';
 import { editedBody, quoted } from './edited-body.ts';
 import { errorBody, errorEvent } from './error-body.ts';
+import { guarded } from './guarded.ts';
 import { jsonAnswers } from './json-answers.ts';
 import { JsonRequestScan, missing, type NamedModel } from './request-scan.ts';
 
@@ -58,6 +59,7 @@ export function jsonDialect(form: JsonForm): Dialect {
     promptText: (body) => form.promptText(objectOf(body) ?? {}),
     // Nothing of the answer is text that was generated.
     answerText: () => undefined,
+    guarded,
     errorBody,
     errorEvent,
     cached: { leaveOut: ['user'], unfinished: [] },

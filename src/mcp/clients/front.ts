@@ -94,6 +94,8 @@ export class Front {
       metadata: caller.metadata,
       key: caller.key,
       serverHeaders,
+      base: caller.base,
+      ...(caller.accounts && { accounts: caller.accounts }),
       holder: reply.holder,
     };
     const { registry } = this.#options;

@@ -37,6 +37,9 @@ export const UPSTREAM_ERROR = -32_000;
 /** Of ours: a limit of the gateway. */
 export const LIMIT_ERROR = -32_003;
 
+/** Of 2025-11-25: the user has to open an address first. */
+export const URL_ELICITATION_REQUIRED = -32_042;
+
 /** An error of JSON-RPC, as a value: what a request is answered with. */
 export class RpcError extends Error {
   readonly code: number;

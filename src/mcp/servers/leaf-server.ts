@@ -1,9 +1,10 @@
-import { createHash } from 'node:crypto';
 import { type JsonObject, stringOf } from '../../codec/json-value.ts';
 import type { McpRemote, McpSettings, McpStdio, McpToolSetting } from '../../config/mcp/mcp-servers.ts';
 import { GenerationCache } from '../../core/generation-cache.ts';
 import type { Log } from '../../core/log.ts';
+import { NAMED } from '../protocol/eras.ts';
 import { INVALID_PARAMS, METHOD_NOT_FOUND, RpcError, UPSTREAM_ERROR } from '../protocol/json-rpc.ts';
+import { digestOf } from '../upstream/credentials.ts';
 import { HttpFault } from '../upstream/http-call.ts';
 import type { Call, CallHooks, Listening, Peer, ServerInfo, Wanted } from '../upstream/peer.ts';
 import { type CallContext, lateCall, METHODS, NO_HOOKS, type Served, type ServerHealth } from './served.ts';
@@ -62,13 +63,17 @@ export abstract class LeafServer implements Served {
   /** What it spoke when it was last asked. */
   protected abstract get era(): string | undefined;
   /** The credential was refused: what is kept of it is forgotten. True: another can be had. */
-  protected refused(): boolean {
-    return false;
+  protected refused(_context: CallContext): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+  /** Before a call during which the user can be asked for what is missing. Rejects with an RpcError. */
+  protected prepare(_context: CallContext, _hooks: CallHooks, _cancelled: () => boolean): Promise<void> {
+    return Promise.resolve();
   }
 
   async info(context: CallContext): Promise<ServerInfo> {
     try {
-      const { peer } = await this.open(context);
+      const { peer } = await this.#opened(context);
       const info = await peer.ready();
       this.#isUp();
       return info;
@@ -85,6 +90,7 @@ export abstract class LeafServer implements Served {
       };
     }
     return lateCall(async (cancelled) => {
+      if (NAMED[method] !== undefined) await this.prepare(context, hooks, cancelled);
       if (method === 'tools/call') await this.#checkTool(context, stringOf(params['name']) ?? '');
       const call = this.#askPeer(context, method, params, hooks, cancelled);
       if (method !== 'tools/list') return call;
@@ -119,7 +125,7 @@ export abstract class LeafServer implements Served {
     const { maxTools, listTtlMs } = this.host.settings();
     let key: string;
     try {
-      ({ key } = await this.open(context));
+      ({ key } = await this.#opened(context));
     } catch (error) {
       throw this.#told(error);
     }
@@ -156,6 +162,11 @@ export abstract class LeafServer implements Served {
     for (const [key, peer] of this.peers) this.drop(key, peer);
   }
 
+  /** Those that were opened with a credential that is gone. */
+  dropOf(identity: string): void {
+    for (const [key, peer] of this.peers) if (key.startsWith(`${identity}|`)) this.drop(key, peer);
+  }
+
   drop(key: string, peer: Peer): void {
     if (this.peers.get(key) === peer) this.peers.delete(key);
     peer.close();
@@ -174,6 +185,14 @@ export abstract class LeafServer implements Served {
     session.onEnd(() => this.drop(key, peer));
   }
 
+  /** A second time where the credential was refused and there is another by now. */
+  #opened(context: CallContext): Promise<Opened> {
+    return this.open(context).catch(async (error: unknown) => {
+      if (!(await this.#mayTryAgain(error, context))) throw error;
+      return this.open(context);
+    });
+  }
+
   #askPeer(context: CallContext, method: string, params: JsonObject, hooks: CallHooks, cancelled: () => boolean): Call {
     let inner: Call | undefined;
     const once = async (): Promise<JsonObject> => {
@@ -184,7 +203,7 @@ export abstract class LeafServer implements Served {
     };
     const result = once()
       .catch(async (error: unknown) => {
-        if (!this.#mayTryAgain(error, context) || cancelled()) throw error;
+        if (!(await this.#mayTryAgain(error, context)) || cancelled()) throw error;
         return once();
       })
       .then(
@@ -201,13 +220,13 @@ export abstract class LeafServer implements Served {
   }
 
   /** The server forgot the session, or refused the credential: neither did anything. */
-  #mayTryAgain(error: unknown, context: CallContext): boolean {
+  async #mayTryAgain(error: unknown, context: CallContext): Promise<boolean> {
     if (!(error instanceof HttpFault)) return false;
     if (error.status === 404) {
       for (const [key, peer] of this.peers) if (keyIsOf(key, context)) this.drop(key, peer);
       return true;
     }
-    if (error.status !== 401 || !this.refused()) return false;
+    if (error.status !== 401 || !(await this.refused(context))) return false;
     for (const [key, peer] of this.peers) if (keyIsOf(key, context)) this.drop(key, peer);
     return true;
   }
@@ -295,11 +314,6 @@ function rejected(error: RpcError): Promise<JsonObject> {
   const result = Promise.reject<JsonObject>(error);
   result.catch(() => undefined);
   return result;
-}
-
-/** Short, and no secret can be read from it. */
-export function digestOf(texts: readonly string[]): string {
-  return createHash('sha256').update(JSON.stringify(texts)).digest('base64url').slice(0, 22);
 }
 
 /** Of the subject and, in the legacy era, of its session. */

@@ -4,7 +4,7 @@ import type { Method } from '../../core/exchange.ts';
 import { INVALID_PARAMS, METHOD_NOT_FOUND, RpcError, UPSTREAM_ERROR } from '../protocol/json-rpc.ts';
 import type { Credentials } from '../upstream/credentials.ts';
 import { HttpCall, type HttpContext, placeOf, wholeAnswer } from '../upstream/http-call.ts';
-import type { Call, Listening, ServerInfo } from '../upstream/peer.ts';
+import type { Call, CallHooks, Listening, ServerInfo } from '../upstream/peer.ts';
 import type { ServerHost } from './leaf-server.ts';
 import { type OperationTool, toolsOf } from './openapi-document.ts';
 import { type CallContext, callOf, lateCall, type Served, type ServerHealth } from './served.ts';
@@ -51,9 +51,9 @@ export class OpenApiServer implements Served {
     });
   }
 
-  call(context: CallContext, method: string, params: JsonObject): Call {
+  call(context: CallContext, method: string, params: JsonObject, hooks: CallHooks): Call {
     if (method === 'tools/list') return callOf(this.tools(context).then((tools) => ({ tools })));
-    if (method === 'tools/call') return this.#call(context, params);
+    if (method === 'tools/call') return this.#call(context, params, hooks);
     return callOf(Promise.reject(new RpcError(METHOD_NOT_FOUND, `Method not found: ${method}`)));
   }
 
@@ -86,12 +86,13 @@ export class OpenApiServer implements Served {
 
   close(): void {}
 
-  #call(context: CallContext, params: JsonObject): Call {
+  #call(context: CallContext, params: JsonObject, hooks: CallHooks): Call {
     const name = stringOf(params['name']) ?? '';
-    return lateCall(async () => {
+    return lateCall(async (cancelled) => {
       const found = (await this.#tools()).get(name);
       if (!found || !this.#policy.allows(name, found.tool, context)) throw unknownTool(name);
-      const headers = await this.#credentials.headersFor(this.#manifest, context);
+      await this.#credentials.prepare(this.#manifest, context, hooks, cancelled);
+      const { headers } = await this.#credentials.headersFor(this.#manifest, context);
       return this.#request(found, objectOf(params['arguments']) ?? {}, headers);
     });
   }

@@ -51,7 +51,8 @@ export class ServerRegistry implements ServerHost {
     this.#options = options;
     this.#settings = configuration.server.mcp;
     const { side: http, users } = options;
-    this.#credentials = new Credentials({ http, users, now: () => Date.now() });
+    const waitMs = (): number => this.#settings.callMs;
+    this.#credentials = new Credentials({ http, users, now: () => Date.now(), waitMs });
     this.#runs = new CodeRuns({ entry: options.codeEntry, settings: () => this.#settings });
     this.#all = new JointServer({
       name: 'all',
@@ -86,6 +87,30 @@ export class ServerRegistry implements ServerHost {
 
   list(): Served[] {
     return [...this.#servers.values()].map(({ served }) => served);
+  }
+
+  /** As they are configured, of those that this caller may use. */
+  manifests(context: Pick<CallContext, 'subjects'>): McpServer[] {
+    return [...this.#servers.values()].flatMap(({ manifest, served }) => (served.mayUse(context) ? manifest : []));
+  }
+
+  manifest(name: string): McpServer | undefined {
+    return this.#servers.get(name)?.manifest;
+  }
+
+  /** The server itself, or those that it is made of, as far as this caller may use them. */
+  behind(name: string, context: Pick<CallContext, 'subjects'>): McpServer[] {
+    const found = new Map<string, McpServer>();
+    const seen = new Set<string>();
+    const add = (each: string): void => {
+      if (seen.has(each) || !this.find(each, context)) return;
+      seen.add(each);
+      const manifest = this.manifest(each);
+      if (manifest?.kind === 'virtual') for (const part of manifest.servers) add(part.name);
+      else if (manifest) found.set(each, manifest);
+    };
+    add(name);
+    return [...found.values()];
   }
 
   reconfigure({ mcpServers, server }: McpConfiguration): void {
@@ -128,6 +153,11 @@ export class ServerRegistry implements ServerHost {
   close(): void {
     this.#runs.close();
     for (const { served } of this.#servers.values()) served.close();
+  }
+
+  /** What was opened with a credential that is gone. */
+  dropOf(identity: string): void {
+    for (const { served } of this.#servers.values()) if (served instanceof LeafServer) served.dropOf(identity);
   }
 
   #closeIdle(beforeMs: number): void {

@@ -7,12 +7,17 @@ import { type HttpContext, HttpFault, type HttpPlace, placeOf } from '../upstrea
 import { HttpLink } from '../upstream/http-link.ts';
 import { LegacyPeer } from '../upstream/legacy-peer.ts';
 import { ModernPeer } from '../upstream/modern-peer.ts';
-import type { ClientFacts, Peer } from '../upstream/peer.ts';
+import type { CallHooks, ClientFacts, Peer } from '../upstream/peer.ts';
 import { SseLink } from '../upstream/sse-link.ts';
-import { digestOf, LeafServer, type Opened, ownerOf, type ServerHost } from './leaf-server.ts';
+import { LeafServer, type Opened, ownerOf, type ServerHost } from './leaf-server.ts';
 import type { CallContext } from './served.ts';
 
 type Speech = 'modern' | 'streamable-http' | 'sse';
+
+/** What authorises the requests of a peer; replaced when it is renewed. */
+interface Sent {
+  headers: readonly string[];
+}
 
 export interface RemoteParts {
   readonly http: HttpContext;
@@ -26,6 +31,7 @@ export class RemoteServer extends LeafServer {
   readonly #parts: RemoteParts;
   readonly #place: HttpPlace;
   readonly #opening = new Map<string, Promise<Peer>>();
+  readonly #sent = new WeakMap<Peer, Sent>();
   #speech: Speech | undefined;
 
   constructor(manifest: McpRemote, host: ServerHost, parts: RemoteParts) {
@@ -40,31 +46,41 @@ export class RemoteServer extends LeafServer {
     return this.#speech;
   }
 
-  protected override refused(): boolean {
-    return this.#parts.credentials.forget(this.#manifest.auth);
+  protected override refused(context: CallContext): Promise<boolean> {
+    return this.#parts.credentials.refused(this.#manifest, context);
+  }
+
+  protected override prepare(context: CallContext, hooks: CallHooks, cancelled: () => boolean): Promise<void> {
+    return this.#parts.credentials.prepare(this.#manifest, context, hooks, cancelled);
   }
 
   protected async open(context: CallContext): Promise<Opened> {
-    const headers = await this.#parts.credentials.headersFor(this.#manifest, context);
-    const key = `${digestOf(headers)}|${ownerOf(context)}`;
+    const { headers, identity } = await this.#parts.credentials.headersFor(this.#manifest, context);
+    const key = `${identity}|${ownerOf(context)}`;
     const known = this.peers.get(key);
-    if (known && !known.closed) return { peer: known, key };
+    if (known && !known.closed) {
+      // A token that was renewed is that of the same user: the session goes on with it.
+      const sent = this.#sent.get(known);
+      if (sent) sent.headers = headers;
+      return { peer: known, key };
+    }
     let opening = this.#opening.get(key);
     if (!opening) {
-      opening = this.#begin(key, headers, context).finally(() => this.#opening.delete(key));
+      opening = this.#begin(key, { headers }, context).finally(() => this.#opening.delete(key));
       this.#opening.set(key, opening);
     }
     return { peer: await opening, key };
   }
 
-  async #begin(key: string, headers: readonly string[], context: CallContext): Promise<Peer> {
+  async #begin(key: string, headers: Sent, context: CallContext): Promise<Peer> {
     const peer = await this.#negotiate(key, headers, context.client);
+    this.#sent.set(peer, headers);
     this.keep(key, peer, context);
     return peer;
   }
 
   /** Modern first, then `initialize`, then SSE: as the specification tells clients of all eras to do. */
-  async #negotiate(key: string, headers: readonly string[], client: ClientFacts): Promise<Peer> {
+  async #negotiate(key: string, headers: Sent, client: ClientFacts): Promise<Peer> {
     const known = this.#speech;
     if (known === undefined || known === 'modern') {
       const peer = this.#modern(key, headers, client);
@@ -119,12 +135,12 @@ export class RemoteServer extends LeafServer {
     return failure;
   }
 
-  #modern(key: string, headers: readonly string[], client: ClientFacts): Peer {
+  #modern(key: string, headers: Sent, client: ClientFacts): Peer {
     const link = this.#httpLink(headers);
     return new RemoteModernPeer({ ...this.#peerOptions(key, client), link, tellsCancel: false });
   }
 
-  #streamable(key: string, headers: readonly string[], client: ClientFacts): Peer {
+  #streamable(key: string, headers: Sent, client: ClientFacts): Peer {
     const link = this.#httpLink(headers);
     return new LegacyPeer({
       ...this.#peerOptions(key, client),
@@ -135,13 +151,13 @@ export class RemoteServer extends LeafServer {
     });
   }
 
-  #sse(key: string, headers: readonly string[], client: ClientFacts): Peer {
-    const link = new SseLink({ context: this.#parts.http, place: this.#place, headers: () => headers });
+  #sse(key: string, headers: Sent, client: ClientFacts): Peer {
+    const link = new SseLink({ context: this.#parts.http, place: this.#place, headers: () => headers.headers });
     return new LegacyPeer({ ...this.#peerOptions(key, client), link, onVersion: () => undefined });
   }
 
-  #httpLink(headers: readonly string[]): HttpLink {
-    return new HttpLink({ context: this.#parts.http, place: this.#place, headers: () => headers });
+  #httpLink(headers: Sent): HttpLink {
+    return new HttpLink({ context: this.#parts.http, place: this.#place, headers: () => headers.headers });
   }
 
   #peerOptions(key: string, client: ClientFacts) {

@@ -16,6 +16,10 @@ export interface CallContext {
   /** Of a client of the legacy era; its old servers keep one session for it alone. */
   readonly session: ClientSession | undefined;
   readonly client: ClientFacts;
+  /** Where the client reaches the gateway: for links. */
+  readonly base?: string | undefined;
+  /** By server: which of several accounts of the user is meant. */
+  readonly accounts?: Readonly<Record<string, string>>;
   readonly holder: CallHolder;
   /** The names under which the called tool is known so far: of the joint servers on the way, the client's first. */
   readonly askedAs?: readonly ToolName[];

@@ -1,12 +1,12 @@
 import type { McpStdio } from '../../config/mcp/mcp-servers.ts';
 import { RpcError, UPSTREAM_ERROR } from '../protocol/json-rpc.ts';
-import { filled, type UserCredentials } from '../upstream/credentials.ts';
+import { digestOf, filled, placeOf, type UserCredentials } from '../upstream/credentials.ts';
 import { HttpFault } from '../upstream/http-call.ts';
 import { LegacyPeer } from '../upstream/legacy-peer.ts';
 import { ModernPeer } from '../upstream/modern-peer.ts';
 import type { Peer } from '../upstream/peer.ts';
 import { StdioLink } from '../upstream/stdio-link.ts';
-import { digestOf, LeafServer, type Opened, type ServerHost } from './leaf-server.ts';
+import { LeafServer, type Opened, type ServerHost } from './leaf-server.ts';
 import type { CallContext } from './served.ts';
 
 /** How many processes there may be, over all servers. */
@@ -54,7 +54,7 @@ export class StdioServer extends LeafServer {
   }
 
   protected async open(context: CallContext): Promise<Opened> {
-    const key = this.#manifest.perUser ? digestOf([context.subject]) : 'all';
+    const key = this.#manifest.perUser ? userKey(this.name, context) : 'all';
     const known = this.peers.get(key);
     if (known && !known.closed) return { peer: known, key };
     let opening = this.#opening.get(key);
@@ -70,7 +70,7 @@ export class StdioServer extends LeafServer {
     const waitMs = failed ? failed.untilMs - performance.now() : 0;
     if (waitMs > 0) throw new HttpFault(`its process ended; it is started again in ${Math.ceil(waitMs / 1000)} s`);
     const { perUser, environment: written } = this.#manifest;
-    const values = perUser ? await this.#users.valuesOf(context.subject, this.name) : {};
+    const values = perUser ? await this.#users.valuesOf(placeOf(this.name, context)) : {};
     const environment = filled(written, this.name, values);
     if (!this.#places.enter()) {
       const setting = `mcp.max_children: ${this.host.settings().maxChildren}`;
@@ -148,4 +148,10 @@ export class StdioServer extends LeafServer {
     const waitMs = Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** before);
     this.#failures.set(key, { count: before + 1, untilMs: now + waitMs });
   }
+}
+
+/** One process for each account of each user. */
+function userKey(server: string, context: CallContext): string {
+  const { subject, account } = placeOf(server, context);
+  return `${digestOf([subject])}|${account}`;
 }

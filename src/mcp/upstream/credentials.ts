@@ -1,29 +1,62 @@
-import { type JsonObject, objectOf, parseObject, stringOf } from '../../codec/json-value.ts';
+import { createHash, randomUUID } from 'node:crypto';
+import { objectOf, parseObject, stringOf } from '../../codec/json-value.ts';
 import type { McpAuth, McpOAuth } from '../../config/mcp/mcp-servers.ts';
+import { GenerationCache } from '../../core/generation-cache.ts';
 import type { HttpClient } from '../../core/http-client.ts';
-import { RpcError, UPSTREAM_ERROR } from '../protocol/json-rpc.ts';
+import type { McpPlace } from '../../store/mcp-connections.ts';
+import { TOKEN_ISSUER } from '../../store/token-form.ts';
+import { connectUrl, DEFAULT_ACCOUNT } from '../oauth/places.ts';
+import { askForToken, TokenFault } from '../oauth/token-endpoint.ts';
+import { RpcError, UPSTREAM_ERROR, URL_ELICITATION_REQUIRED } from '../protocol/json-rpc.ts';
 import type { CallContext } from '../servers/served.ts';
+import type { CallHooks } from './peer.ts';
 
 /** What users brought for servers of their own: values of `{{NAME}}`, and tokens that they agreed to. */
 export interface UserCredentials {
-  /** Of this user for this server; undefined: nothing was brought. */
-  valuesOf(subject: string, server: string): Promise<Readonly<Record<string, string>> | undefined>;
+  /** Undefined: this user has not agreed. Rejects with an RpcError. */
+  tokenOf(place: McpPlace): Promise<{ readonly id: string; readonly token: string } | undefined>;
+  /** Undefined: nothing was brought. */
+  valuesOf(place: McpPlace): Promise<Readonly<Record<string, string>> | undefined>;
+  /** The server refused the token. True: the next may be taken. */
+  refused(place: McpPlace): Promise<boolean>;
+  /** Whether the user has agreed by then; at the clock of `now`. */
+  waitFor(place: McpPlace, untilMs: number, cancelled: () => boolean): Promise<boolean>;
 }
 
 export interface CredentialsOptions {
   readonly http: HttpClient;
   readonly users: UserCredentials;
   now(): number;
+  /** How long a call waits for a user who is agreeing. */
+  waitMs(): number;
 }
 
 /** The server wants a credential that the caller has not brought. */
 export class CredentialMissing extends RpcError {
-  constructor(server: string, detail: string) {
-    super(UPSTREAM_ERROR, `The server \`${server}\` needs a credential of yours: ${detail}.`, {
+  /** Where the user can agree. */
+  readonly url: string | undefined;
+
+  constructor(server: string, detail: string, connect?: { readonly url: string; readonly code: number }) {
+    const told = connect && {
+      authorization_url: connect.url,
+      // In the form of 2025-11-25; clients of other eras do not look at it.
+      elicitations: [{ mode: 'url', elicitationId: randomUUID(), url: connect.url, message: detail }],
+    };
+    super(connect?.code ?? UPSTREAM_ERROR, `The server \`${server}\` needs a credential of yours: ${detail}.`, {
       code: 'mcp_credential_missing',
       server,
+      ...told,
     });
+    this.url = connect?.url;
   }
+}
+
+/** What a request to a server is sent with. */
+export interface Granted {
+  /** Flat name-value pairs. */
+  readonly headers: readonly string[];
+  /** Whose it is: it stays while tokens are renewed. No secret can be read from it. */
+  readonly identity: string;
 }
 
 interface Token {
@@ -31,11 +64,23 @@ interface Token {
   readonly expiresAtMs: number;
 }
 
+interface KeptToken {
+  token: Token | undefined;
+  underWay: Promise<Token> | undefined;
+  refreshAtMs: number;
+}
+
+type Server = {
+  readonly name: string;
+  readonly url: string;
+  readonly auth: McpAuth;
+  readonly headers: Readonly<Record<string, string>>;
+};
+
 /** Of its life: then the next is fetched, while this one still works. */
 const AHEAD = 0.8;
 const DEFAULT_LIFE_MS = 300_000;
-const FETCH_MS = 15_000;
-const MAX_TOKEN_BYTES = 65_536;
+const MAX_TOKENS = 10_000;
 
 /** Never sent on: they frame the message, or belong to the protocol. */
 const RESERVED = new Set([
@@ -55,21 +100,15 @@ const RESERVED = new Set([
 /** What authorises a caller at a server: one answer for every method. */
 export class Credentials {
   readonly #options: CredentialsOptions;
-  /** By token address, client and scopes. */
-  readonly #tokens = new Map<
-    string,
-    { token: Token | undefined; underWay: Promise<Token> | undefined; refreshAtMs: number }
-  >();
+  /** By token address, client, scopes, and the caller's token that was exchanged. */
+  readonly #tokens = new GenerationCache<KeptToken>(MAX_TOKENS);
 
   constructor(options: CredentialsOptions) {
     this.#options = options;
   }
 
-  /** Flat name-value pairs. Rejects with an RpcError. */
-  async headersFor(
-    server: { readonly name: string; readonly auth: McpAuth; readonly headers: Readonly<Record<string, string>> },
-    context: CallContext,
-  ): Promise<string[]> {
+  /** Rejects with an RpcError. */
+  async headersFor(server: Server, context: CallContext): Promise<Granted> {
     const merged = new Map<string, string>();
     const add = (headers: Readonly<Record<string, string>>): void => {
       for (const [name, value] of Object.entries(headers)) {
@@ -80,59 +119,105 @@ export class Credentials {
     add(server.headers);
     const own = Object.hasOwn(context.serverHeaders, server.name) ? context.serverHeaders[server.name] : undefined;
     // What the client brings itself stands in place of what the gateway has.
-    if (own) add(own);
-    else add(await this.#headersOf(server.auth, server.name, context));
-    return [...merged].flat();
+    const granted: { readonly headers: Readonly<Record<string, string>>; readonly identity?: string } = own
+      ? { headers: own }
+      : await this.#headersOf(server, context);
+    add(granted.headers);
+    const headers = [...merged].flat();
+    return { headers, identity: granted.identity ?? digestOf(headers) };
   }
 
-  /** A token was refused. True: the next call fetches another. */
-  forget(auth: McpAuth): boolean {
-    return auth.type === 'oauth2' && this.#tokens.delete(keyOf(auth));
+  /**
+   * Before a call during which the user can be asked: where consent is missing and the client can open an address, the user
+   * is asked, and the call goes on when she has agreed. Whatever is missing then, the call itself says.
+   */
+  async prepare(
+    { name, auth }: Server,
+    context: CallContext,
+    hooks: Pick<CallHooks, 'ask'>,
+    cancelled: () => boolean,
+  ): Promise<void> {
+    if (auth.type !== 'oauth2' || auth.grant !== 'authorization_code') return;
+    if (Object.hasOwn(context.serverHeaders, name) || !opensAddresses(context)) return;
+    const { users, now, waitMs } = this.#options;
+    const place = placeOf(name, context);
+    const missing = this.#missing(name, context);
+    if (missing.url === undefined || (await users.tokenOf(place)) !== undefined) return;
+    const message = `The MCP server ${name} needs your consent.`;
+    // Clients of the modern era know no id, and need none.
+    const id = context.session === undefined ? {} : { elicitationId: randomUUID() };
+    const { action } = await hooks.ask('elicitation/create', { mode: 'url', message, url: missing.url, ...id });
+    if (action !== 'accept') throw missing;
+    if (!(await users.waitFor(place, now() + waitMs(), cancelled))) throw missing;
   }
 
-  async #headersOf(auth: McpAuth, server: string, context: CallContext): Promise<Readonly<Record<string, string>>> {
+  /** A token was refused. True: the next call has another. */
+  async refused({ name, auth }: Server, context: CallContext): Promise<boolean> {
+    if (auth.type !== 'oauth2' || Object.hasOwn(context.serverHeaders, name)) return false;
+    if (auth.grant === 'authorization_code') return this.#options.users.refused(placeOf(name, context));
+    const key = keyOf(auth, auth.grant === 'token_exchange' ? context.key : undefined);
+    const known = this.#tokens.get(key) !== undefined;
+    this.#tokens.delete(key);
+    return known;
+  }
+
+  async #headersOf(
+    server: Server,
+    context: CallContext,
+  ): Promise<{ readonly headers: Readonly<Record<string, string>>; readonly identity?: string }> {
+    const { auth, name } = server;
     switch (auth.type) {
       case 'none':
-        return {};
+        return { headers: {} };
       case 'passthrough':
-        if (context.key === undefined) throw new CredentialMissing(server, 'no key came with the request');
-        return { authorization: `Bearer ${context.key}` };
+        if (context.key === undefined) throw new CredentialMissing(name, 'no key came with the request');
+        return { headers: { authorization: `Bearer ${context.key}` } };
       case 'header': {
-        if (!auth.perUser) return auth.headers;
-        return filled(auth.headers, server, await this.#options.users.valuesOf(context.subject, server));
+        if (!auth.perUser) return { headers: auth.headers };
+        return { headers: filled(auth.headers, name, await this.#options.users.valuesOf(placeOf(name, context))) };
       }
       case 'oauth2': {
-        if (auth.grant === 'client_credentials') {
-          return { authorization: `Bearer ${(await this.#clientToken(auth, server)).value}` };
+        if (auth.grant === 'authorization_code') {
+          const found = await this.#options.users.tokenOf(placeOf(name, context));
+          if (found === undefined) throw this.#missing(name, context);
+          return { headers: { authorization: `Bearer ${found.token}` }, identity: found.id };
         }
-        const values = await this.#options.users.valuesOf(context.subject, server);
-        const token = values?.['access_token'];
-        if (token === undefined) {
-          throw new CredentialMissing(server, 'authorization code is not supported yet; send it in x-tfy-mcp-headers');
-        }
-        return { authorization: `Bearer ${token}` };
+        const exchanged = auth.grant === 'token_exchange' ? exchangeable(context, name) : undefined;
+        const { value } = await this.#sharedToken(auth, server, exchanged);
+        return { headers: { authorization: `Bearer ${value}` }, identity: digestOf([keyOf(auth, exchanged)]) };
       }
     }
   }
 
-  async #clientToken(auth: McpOAuth, server: string): Promise<Token> {
-    const key = keyOf(auth);
+  #missing(server: string, context: CallContext): CredentialMissing {
+    const { base } = context;
+    if (base === undefined)
+      return new CredentialMissing(server, 'connect it at the gateway, or send it in x-tfy-mcp-headers');
+    const url = connectUrl(base, server, placeOf(server, context).account);
+    // The error of 2025-11-25 that says so; 2026-07-28 has none, and asks within calls instead.
+    const code = context.session && opensAddresses(context) ? URL_ELICITATION_REQUIRED : UPSTREAM_ERROR;
+    return new CredentialMissing(server, `agree at ${url}`, { url, code });
+  }
+
+  /** Fetched once for all, or for each caller's token; again ahead of its end. */
+  async #sharedToken(auth: McpOAuth, server: Server, exchanged: string | undefined): Promise<Token> {
+    const key = keyOf(auth, exchanged);
     const now = this.#options.now();
-    let known = this.#tokens.get(key);
+    const known = this.#tokens.get(key);
     if (known?.token && now < known.token.expiresAtMs) {
-      if (now >= known.refreshAtMs && known.underWay === undefined)
-        this.#fetch(key, auth, server).catch(() => undefined);
+      if (now >= known.refreshAtMs && known.underWay === undefined) {
+        this.#fetch(key, auth, server, exchanged).catch(() => undefined);
+      }
       return known.token;
     }
-    known = this.#tokens.get(key);
-    return known?.underWay ?? this.#fetch(key, auth, server);
+    return known?.underWay ?? this.#fetch(key, auth, server, exchanged);
   }
 
   /** One at a time for each token. */
-  #fetch(key: string, auth: McpOAuth, server: string): Promise<Token> {
-    const known = this.#tokens.get(key) ?? { token: undefined, underWay: undefined, refreshAtMs: 0 };
+  #fetch(key: string, auth: McpOAuth, server: Server, exchanged: string | undefined): Promise<Token> {
+    const known: KeptToken = this.#tokens.get(key) ?? { token: undefined, underWay: undefined, refreshAtMs: 0 };
     this.#tokens.set(key, known);
-    known.underWay = this.#ask(auth, server)
+    known.underWay = this.#ask(auth, server, exchanged)
       .then((token) => {
         known.token = token;
         known.refreshAtMs = this.#options.now() + (token.expiresAtMs - this.#options.now()) * AHEAD;
@@ -144,40 +229,70 @@ export class Credentials {
     return known.underWay;
   }
 
-  async #ask(auth: McpOAuth, server: string): Promise<Token> {
-    const form = new URLSearchParams({ ...auth.parameters, grant_type: 'client_credentials' });
-    if (auth.scopes.length > 0) form.set('scope', auth.scopes.join(' '));
-    const headers = ['content-type', 'application/x-www-form-urlencoded', 'accept', 'application/json'];
-    if (auth.clientSecret === undefined) form.set('client_id', auth.clientId ?? '');
-    else {
-      // RFC 6749 §2.3.1: both are form-encoded first.
-      const pair = [auth.clientId ?? '', auth.clientSecret].map((part) => encodeURIComponent(part)).join(':');
-      headers.push('authorization', `Basic ${Buffer.from(pair).toString('base64')}`);
-    }
-    const request = { url: auth.tokenUrl, method: 'POST', headers, body: form.toString() } as const;
-    const failed = (why: string): RpcError =>
-      new RpcError(UPSTREAM_ERROR, `The gateway has no token for the server \`${server}\`: ${why}.`, {
+  async #ask(auth: McpOAuth, { name, url }: Server, exchanged: string | undefined): Promise<Token> {
+    const { tokenUrl, clientId = '', clientSecret, scopes, parameters, tokenField } = auth;
+    const grant: Record<string, string> =
+      exchanged === undefined
+        ? { ...parameters, grant_type: 'client_credentials' }
+        : {
+            // RFC 8693 §2.1; the manifest may name an audience, or another type.
+            subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
+            resource: url,
+            ...parameters,
+            grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+            subject_token: exchanged,
+          };
+    const form = new URLSearchParams(grant);
+    if (scopes.length > 0) form.set('scope', scopes.join(' '));
+    const client = { id: clientId, ...(clientSecret !== undefined && { secret: clientSecret }) };
+    try {
+      const { value, lifeMs = DEFAULT_LIFE_MS } = await askForToken(
+        this.#options.http,
+        tokenUrl ?? '',
+        client,
+        form,
+        tokenField,
+      );
+      return { value, expiresAtMs: this.#options.now() + lifeMs };
+    } catch (error) {
+      const why = error instanceof TokenFault ? error.message : 'it cannot be fetched';
+      throw new RpcError(UPSTREAM_ERROR, `The gateway has no token for the server \`${name}\`: ${why}.`, {
         code: 'mcp_token_failed',
       });
-    const answer = await this.#options
-      .http({ ...request, timeoutMs: FETCH_MS, maxBytes: MAX_TOKEN_BYTES })
-      .catch((error: unknown) => {
-        throw failed(error instanceof Error ? error.message : 'it cannot be fetched');
-      });
-    const body: JsonObject = parseObject(answer.body.toString()) ?? {};
-    if (answer.status !== 200) {
-      throw failed(`its issuer answered ${answer.status} ${(stringOf(body['error']) ?? '').slice(0, 100)}`.trim());
     }
-    const value = stringOf(body[auth.tokenField]);
-    if (value === undefined || !/^[\x21-\x7e]+$/.test(value)) throw failed(`its issuer gave no ${auth.tokenField}`);
-    const seconds = Number(body['expires_in']);
-    const lifeMs = Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : DEFAULT_LIFE_MS;
-    return { value, expiresAtMs: this.#options.now() + lifeMs };
   }
 }
 
-function keyOf({ tokenUrl, clientId, clientSecret, scopes, parameters, tokenField }: McpOAuth): string {
-  return JSON.stringify([tokenUrl, clientId, clientSecret, scopes, parameters, tokenField]);
+/** Whose credential a call needs. */
+export function placeOf(server: string, { subject, accounts }: CallContext): McpPlace {
+  const account = accounts && Object.hasOwn(accounts, server) ? accounts[server] : undefined;
+  return { subject, server, account: account ?? DEFAULT_ACCOUNT };
+}
+
+/** Whether the client said that it opens addresses for its user. */
+function opensAddresses({ client }: CallContext): boolean {
+  return objectOf(client.capabilities['elicitation'])?.['url'] !== undefined;
+}
+
+/** The caller's token, which an outside issuer made. Keys of the gateway itself go to nobody. */
+function exchangeable({ key, base }: CallContext, server: string): string {
+  const parts = key?.split('.') ?? [];
+  const payload = parts.length === 3 ? parseObject(Buffer.from(parts[1] ?? '', 'base64url').toString()) : undefined;
+  const issuer = stringOf(payload?.['iss']);
+  if (key === undefined || issuer === undefined || issuer === TOKEN_ISSUER || issuer === base) {
+    throw new CredentialMissing(server, 'come with a token of an identity provider, which can be exchanged');
+  }
+  return key;
+}
+
+function keyOf(auth: McpOAuth, exchanged: string | undefined): string {
+  const { tokenUrl, clientId, clientSecret, scopes, parameters, tokenField } = auth;
+  return digestOf([JSON.stringify([tokenUrl, clientId, clientSecret, scopes, parameters, tokenField, exchanged])]);
+}
+
+/** Short, and no secret can be read from it. */
+export function digestOf(texts: readonly string[]): string {
+  return createHash('sha256').update(JSON.stringify(texts)).digest('base64url').slice(0, 22);
 }
 
 const PLACEHOLDER = /\{\{\s*([A-Za-z0-9_.-]{1,128})\s*\}\}/g;

@@ -3,6 +3,7 @@ import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import type { InferenceRequest, NativeTool, Tool } from '../../inference/request.ts';
 import { jsonBody } from '../base/json-body.ts';
+import { webSearchOf } from '../base/web-search.ts';
 import { extraParameters } from './extra-parameters.ts';
 import { type ModelFamily, modelFamily } from './model-family.ts';
 import { outputSchema } from './output-schema.ts';
@@ -92,13 +93,24 @@ function toTools(
   { tools = [], nativeTools = [] }: InferenceRequest,
   family: ModelFamily,
 ): OrError<object[] | undefined> {
-  const foreign = nativeTools.find(({ type }) => !NATIVE_TYPE.test(type));
+  const foreign = nativeTools.find((tool) => !NATIVE_TYPE.test(tool.type) && webSearchOf(tool) === undefined);
   if (foreign) return foreignTool(foreign);
   if (tools.length + nativeTools.length === 0) return undefined;
-  return [
-    ...tools.map((tool) => toTool(tool, family)),
-    ...nativeTools.map(({ definition }) => objectOf(definition) ?? {}),
-  ];
+  return [...tools.map((tool) => toTool(tool, family)), ...nativeTools.map(toNativeTool)];
+}
+
+/** A search that was asked for in another vendor's words is Anthropic's own. */
+function toNativeTool(tool: NativeTool): object {
+  const search = NATIVE_TYPE.test(tool.type) ? undefined : webSearchOf(tool);
+  if (search === undefined) return objectOf(tool.definition) ?? {};
+  return {
+    type: 'web_search_20250305',
+    name: 'web_search',
+    max_uses: search.maxUses,
+    allowed_domains: search.allowedDomains,
+    blocked_domains: search.blockedDomains,
+    user_location: search.userLocation,
+  };
 }
 
 function foreignTool({ type, place }: NativeTool): GatewayError {

@@ -2,6 +2,7 @@ import { isObject, type JsonObject } from '../../codec/json-value.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import type { InferenceRequest, NativeTool, Tool } from '../../inference/request.ts';
+import { boundOf, webSearchOf } from '../base/web-search.ts';
 
 /** Google's own tools, by the type under which a client may send them. https://ai.google.dev/api/caching#Tool */
 const NATIVE: ReadonlyMap<string, string> = new Map([
@@ -10,6 +11,7 @@ const NATIVE: ReadonlyMap<string, string> = new Map([
   ['google_search_retrieval', 'googleSearchRetrieval'],
   ['googleSearchRetrieval', 'googleSearchRetrieval'],
   ['code_execution', 'codeExecution'],
+  ['code_interpreter', 'codeExecution'],
   ['codeExecution', 'codeExecution'],
   ['url_context', 'urlContext'],
   ['urlContext', 'urlContext'],
@@ -31,12 +33,22 @@ export function toTools({ tools = [], nativeTools = [], extra }: InferenceReques
   return made.length > 0 ? made : undefined;
 }
 
-function nativeTool({ type, place, definition }: NativeTool): OrError<object> {
+function nativeTool(tool: NativeTool): OrError<object> {
+  const { type, place, definition } = tool;
   const name = NATIVE.get(type);
+  const search = name === undefined ? webSearchOf(tool) : undefined;
+  const bound = search && boundOf(search);
+  if (bound !== undefined) {
+    const detail = `Google's search cannot be bound to domains: leave out \`${bound}\`.`;
+    return new GatewayError('unsupported_parameter', { param: place, detail });
+  }
+  if (search) return { googleSearch: {} };
   if (name === undefined) {
     const detail = `Gemini has no tools of type "${type.slice(0, 40)}": functions, google_search, code_execution, url_context, google_maps.`;
     return new GatewayError('unsupported_parameter', { param: `${place}.type`, detail });
   }
+  // Its container is OpenAI's.
+  if (type === 'code_interpreter') return { [name]: {} };
   const { type: _type, [type]: inner, ...rest } = isObject(definition) ? definition : {};
   return { [name]: isObject(inner) ? inner : rest };
 }

@@ -3,6 +3,7 @@ import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import type { InferenceRequest, NativeTool, Tool, ToolChoice } from '../../inference/request.ts';
 import { jsonBody } from '../base/json-body.ts';
+import { boundOf, type WebSearch, webSearchOf } from '../base/web-search.ts';
 import type { MadeRequest } from '../provider.ts';
 import { effort, maxOutputTokens, sampling, user } from './model-limits.ts';
 import { toMessages } from './to-messages.ts';
@@ -13,8 +14,15 @@ import { toMessages } from './to-messages.ts';
  */
 export function toRequest(request: InferenceRequest): OrError<MadeRequest> {
   const { tools = [], nativeTools = [], stream, toolChoice } = request;
-  const [foreign] = nativeTools;
+  const searches = SEARCH_MODEL.test(request.model) ? nativeTools.flatMap((tool) => webSearchOf(tool) ?? []) : [];
+  const foreign = nativeTools.find((tool) => searches.length === 0 || webSearchOf(tool) === undefined);
   if (foreign) return foreignTool(foreign);
+  const [search] = searches;
+  const bound = search && boundOf(search);
+  if (bound !== undefined) {
+    const detail = `The search of this model cannot be bound to domains: leave out \`${bound}\`.`;
+    return new GatewayError('unsupported_parameter', { param: nativeTools[0]?.place ?? 'tools', detail });
+  }
   const messages = toMessages(request.messages);
   if (messages instanceof GatewayError) return messages;
   const body = {
@@ -33,8 +41,21 @@ export function toRequest(request: InferenceRequest): OrError<MadeRequest> {
     user: user(request),
     reasoning_effort: effort(request),
     response_format: toResponseFormat(request.responseFormat),
+    web_search_options: search && searchOptions(search),
   };
   return { body: jsonBody(body), headers: [] };
+}
+
+/** Models that search in a chat, which no tool asks for: `gpt-4o-search-preview`, `gpt-5-search-api`. */
+const SEARCH_MODEL = /-search-(preview|api)/;
+
+/** https://platform.openai.com/docs/api-reference/chat/create#chat-create-web_search_options */
+function searchOptions({ userLocation, contextSize }: WebSearch): object {
+  const { type: _type, ...approximate } = userLocation ?? {};
+  return {
+    search_context_size: contextSize,
+    user_location: userLocation && { type: 'approximate', approximate },
+  };
 }
 
 /** Parameters of chat completions that have no neutral name. What others call so is not theirs to read. */

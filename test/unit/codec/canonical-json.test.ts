@@ -9,7 +9,10 @@ const same = (one: string, other: string) => {
 };
 
 test('order of keys, white space and escapes make no other text', () => {
-  same('{"a":1,"b":[true,null,{"c":"x","d":-1.5e3}]}', ' { "b" : [ true , null, {"d":-1.5e3,\n"c":"x"} ] , "a":1 }\r\n');
+  same(
+    '{"a":1,"b":[true,null,{"c":"x","d":-1.5e3}]}',
+    ' { "b" : [ true , null, {"d":-1.5e3,\n"c":"x"} ] , "a":1 }\r\n',
+  );
   same('{"a":"\\u0041\\/\\n\\u00e9"}', '{"\\u0061":"A/\\né"}');
   same('{"a":"a\\\\\\"b"}', '{"a":"a\\u005c\\u0022b"}');
 });

@@ -18,6 +18,7 @@ function record(changes: Partial<ExchangeRecord> = {}): ExchangeRecord {
     attempts: 1,
     attemptsJson: undefined,
     traceparent: undefined,
+    guardrailsJson: undefined,
     startedAt: 1_700_000_000_000,
     durationMs: 100,
     upstreamMs: 60,
@@ -35,6 +36,17 @@ const spanMs = ({ startTimeUnixNano, endTimeUnixNano }: Span): number =>
   Number(BigInt(endTimeUnixNano) - BigInt(startTimeUnixNano)) / 1e6;
 
 describe('spans of an exchange', () => {
+  it('a guard that was asked is a span of its own below that of the exchange', () => {
+    const guardrailsJson = JSON.stringify([
+      { guardrail: 'g/pii', hook: 'llm-output', operation: 'mutate', strategy: 'enforce', result: 'mutated', ms: 4 },
+    ]);
+    const [server, guard] = exchangeSpans(record({ guardrailsJson }), 'genai');
+    assert.ok(server && guard);
+    assert.deepEqual([guard.name, guard.parentSpanId, spanMs(guard)], ['guardrail g/pii', server.spanId, 4]);
+    assert.deepEqual(attributeOf(guard, 'guardrail.result'), { stringValue: 'mutated' });
+    assert.equal(guard.endTimeUnixNano, server.endTimeUnixNano);
+  });
+
   it('one exchange is a SERVER span with a CLIENT span of the same trace below it', () => {
     const [server, client, ...more] = exchangeSpans(record(), 'genai');
     assert.ok(server && client && more.length === 0);

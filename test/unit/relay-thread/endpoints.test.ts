@@ -11,6 +11,7 @@ const table = routeTable({
   dialects: DIALECTS,
   pipeline: {} as never,
   records: {} as never,
+  oauth: {} as never,
   mcp: new McpGate({
     configuration: { mcpServers: [] } as never,
     pipeline: {} as never,

@@ -141,9 +141,9 @@ export const documents: readonly WrongManifest[] = [
   },
   {
     wrong: 'a kind that nothing reads yet',
-    manifest: ['type: gateway-guardrails-config', 'rules: []'],
+    manifest: ['type: chat_prompt', 'rules: []'],
     prints: [
-      'a.yaml:1:7 type: the kind `gateway-guardrails-config` is not supported yet. Take the document out; nothing in it would have an effect',
+      'a.yaml:1:7 type: the kind `chat_prompt` is not supported yet. Take the document out; nothing in it would have an effect',
     ],
   },
   {

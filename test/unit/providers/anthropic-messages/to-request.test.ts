@@ -151,6 +151,21 @@ test('what only Anthropic knows of a tool passes, and so do its own tools; tools
   assert.deepEqual(refused({ tools: [f, { type: 'custom', custom: {} }] }), ['unsupported_parameter', 'tools[1].type']);
 });
 
+test('a web search in the words of OpenAI or Google is asked of Anthropic in its own, with its bounds', () => {
+  const user_location = { type: 'approximate', country: 'CH' };
+  const search = {
+    type: 'web_search',
+    filters: { allowed_domains: ['a.ch'] },
+    user_location,
+    search_context_size: 'low',
+  };
+  const own = { type: 'web_search_20250305', name: 'web_search' };
+  assert.deepEqual(sent({ tools: [search] }).tools, [{ ...own, allowed_domains: ['a.ch'], user_location }]);
+  for (const type of ['web_search_preview', 'web_search_2025_08_26', 'google_search']) {
+    assert.deepEqual(sent({ tools: [{ type }] }).tools, [own], type);
+  }
+});
+
 test('a failed tool result says so', () => {
   const tool_calls = [{ id: 'a', type: 'function', function: { name: 'f', arguments: '{}' } }];
   const { messages } = sent({

@@ -1,0 +1,179 @@
+import { isArray, type JsonObject, parseObject, stringOf } from '../../codec/json-value.ts';
+import type { McpOAuth } from '../../config/mcp/mcp-servers.ts';
+import { GenerationCache } from '../../core/generation-cache.ts';
+import type { HttpClient } from '../../core/http-client.ts';
+import { isMetadataAddress } from '../../core/metadata-address.ts';
+
+/** Where and how users of one server agree. */
+export interface AuthorizationFacts {
+  /** Undefined where the manifest says the addresses, and nobody who issues. */
+  readonly issuer: string | undefined;
+  readonly authorizationUrl: string;
+  readonly tokenUrl: string;
+  readonly registrationUrl: string | undefined;
+  readonly revocationUrl: string | undefined;
+  /** Each answer names its issuer (RFC 9207). */
+  readonly issInAnswer: boolean;
+  /** A client may be the address of a document of its own. */
+  readonly clientDocuments: boolean;
+  /** What tokens are asked for (RFC 8707). */
+  readonly resource: string;
+  readonly scopes: readonly string[];
+}
+
+/** The server says nothing that could be used. The message is for people. */
+export class DiscoveryFault extends Error {}
+
+interface OAuthServer {
+  readonly name: string;
+  readonly url: string;
+  readonly auth: McpOAuth;
+}
+
+const FETCH_MS = 10_000;
+const MAX_DOCUMENT_BYTES = 131_072;
+const KNOWN_MS = 600_000;
+const MAX_KNOWN = 2_000;
+
+/** What servers and their issuers say of themselves: RFC 9728, RFC 8414. What a manifest says stands over it. */
+export class Discovery {
+  readonly #http: HttpClient;
+  readonly #known = new GenerationCache<{ facts: Promise<AuthorizationFacts>; untilMs: number }>(MAX_KNOWN);
+
+  constructor(http: HttpClient) {
+    this.#http = http;
+  }
+
+  /** Rejects with a DiscoveryFault. */
+  of(server: OAuthServer): Promise<AuthorizationFacts> {
+    const key = JSON.stringify([server.name, server.url, server.auth]);
+    const now = performance.now();
+    const known = this.#known.get(key);
+    if (known && now < known.untilMs) return known.facts;
+    const facts = this.#look(server);
+    this.#known.set(key, { facts, untilMs: now + KNOWN_MS });
+    facts.catch(() => this.#known.delete(key));
+    return facts;
+  }
+
+  async #look({ url, auth }: OAuthServer): Promise<AuthorizationFacts> {
+    const { authorizationUrl, tokenUrl, registrationUrl, clientId, scopes } = auth;
+    const isWritten = authorizationUrl !== undefined && tokenUrl !== undefined;
+    const resource = canonical(url);
+    if (isWritten && (clientId !== undefined || registrationUrl !== undefined)) {
+      return {
+        issuer: undefined,
+        authorizationUrl,
+        tokenUrl,
+        registrationUrl,
+        revocationUrl: undefined,
+        issInAnswer: false,
+        clientDocuments: false,
+        resource,
+        scopes,
+      };
+    }
+    const told = await this.#protectedResource(url);
+    const metadata = await this.#issuer(told?.issuer ?? new URL(url).origin, told === undefined);
+    const at = (key: string): string | undefined => addressIn(metadata[key]);
+    const foundAuthorization = authorizationUrl ?? at('authorization_endpoint');
+    const foundToken = tokenUrl ?? at('token_endpoint');
+    if (foundAuthorization === undefined || foundToken === undefined) {
+      throw new DiscoveryFault('its issuer does not say where users agree, or where tokens are given');
+    }
+    const methods = metadata['code_challenge_methods_supported'];
+    // Without PKCE a code that is stolen on its way is a token.
+    if (isArray(methods) && !methods.includes('S256'))
+      throw new DiscoveryFault('its issuer does not know PKCE with S256');
+    return {
+      issuer: stringOf(metadata['issuer']),
+      authorizationUrl: foundAuthorization,
+      tokenUrl: foundToken,
+      registrationUrl: registrationUrl ?? at('registration_endpoint'),
+      revocationUrl: at('revocation_endpoint'),
+      issInAnswer: metadata['authorization_response_iss_parameter_supported'] === true,
+      clientDocuments: metadata['client_id_metadata_document_supported'] === true,
+      resource: told?.resource ?? resource,
+      scopes: scopes.length > 0 ? scopes : (told?.scopes ?? []),
+    };
+  }
+
+  /** RFC 9728 §3: at the path of the server, then at the root. Undefined: it says nothing. */
+  async #protectedResource(
+    url: string,
+  ): Promise<{ resource: string; issuer: string; scopes: readonly string[] } | undefined> {
+    const { origin, pathname } = new URL(url);
+    const wellKnown = `${origin}/.well-known/oauth-protected-resource`;
+    for (const address of new Set([wellKnown + pathname.replace(/\/+$/, ''), wellKnown])) {
+      const document = await this.#document(address);
+      const resource = addressIn(document?.['resource']);
+      const servers = document?.['authorization_servers'];
+      const issuer = isArray(servers) ? addressIn(servers[0]) : undefined;
+      if (resource === undefined || issuer === undefined) continue;
+      // Else a server could have tokens made that are good at another one.
+      if (!isOf(url, resource)) throw new DiscoveryFault('it says that it is another resource than it is');
+      const scopes = document?.['scopes_supported'];
+      return { resource, issuer, scopes: isArray(scopes) ? scopes.filter((each) => typeof each === 'string') : [] };
+    }
+    return undefined;
+  }
+
+  /** RFC 8414 §3.1, and the place where OpenID Connect has it. `guessed`: servers before RFC 9728 were their own issuers. */
+  async #issuer(issuer: string, guessed: boolean): Promise<JsonObject> {
+    const { origin, pathname } = new URL(issuer);
+    const path = pathname.replace(/\/+$/, '');
+    const places = [
+      `${origin}/.well-known/oauth-authorization-server${path}`,
+      `${origin}/.well-known/openid-configuration${path}`,
+      ...(path === '' ? [] : [`${origin}${path}/.well-known/openid-configuration`]),
+    ];
+    for (const place of places) {
+      const document = await this.#document(place);
+      if (!document) continue;
+      const said = stringOf(document['issuer']);
+      if (said?.replace(/\/+$/, '') === issuer.replace(/\/+$/, '') || (guessed && said === undefined)) return document;
+      throw new DiscoveryFault('its issuer says that it is another one');
+    }
+    throw new DiscoveryFault('it does not say who issues its tokens');
+  }
+
+  /** Undefined: there is none. */
+  async #document(url: string): Promise<JsonObject | undefined> {
+    const answer = await this.#http({
+      url,
+      headers: ['accept', 'application/json'],
+      timeoutMs: FETCH_MS,
+      maxBytes: MAX_DOCUMENT_BYTES,
+      reach: 'not-metadata',
+    }).catch((error: unknown) => {
+      throw new DiscoveryFault(`${new URL(url).host} cannot be asked: ${error instanceof Error ? error.message : ''}`);
+    });
+    return answer.status === 200 ? parseObject(answer.body.toString()) : undefined;
+  }
+}
+
+/** An address that a document names: of no metadata service, and secret things go there only over TLS, or on this machine. */
+export function addressIn(value: unknown): string | undefined {
+  const text = stringOf(value);
+  if (text === undefined || text.length > 2048 || !URL.canParse(text)) return undefined;
+  const { protocol, hostname, username, password, hash } = new URL(text);
+  const safe = protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname));
+  return safe && username === '' && password === '' && hash === '' && !isMetadataAddress(hostname) ? text : undefined;
+}
+
+export function isLoopback(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+}
+
+/** RFC 8707 §2: no fragment; the slash at the end of a bare host is left out. */
+function canonical(url: string): string {
+  const { origin, pathname, search } = new URL(url);
+  return origin + (pathname === '/' && search === '' ? '' : pathname + search);
+}
+
+/** Whether a server is the resource, or stands below it. */
+function isOf(url: string, resource: string): boolean {
+  const [its, said] = [new URL(url), new URL(resource)];
+  const path = said.pathname.replace(/\/+$/, '');
+  return its.origin === said.origin && (its.pathname === path || its.pathname.startsWith(`${path}/`));
+}

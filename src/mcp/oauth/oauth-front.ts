@@ -1,0 +1,324 @@
+import { randomBytes } from 'node:crypto';
+import { z } from 'zod';
+import { parseObject } from '../../codec/json-value.ts';
+import type { McpServer } from '../../config/mcp/mcp-servers.ts';
+import type { Log } from '../../core/log.ts';
+import type { McpConnection } from '../../store/mcp-connections.ts';
+import type { McpPageAnswer, McpPageRequest, McpSignedIn } from '../../threads/mcp-messages.ts';
+import type { ServerRegistry } from '../servers/registry.ts';
+import { type Asked, type AuthorizationServer, json, NO_STORE } from './authorization-server.ts';
+import { asOAuthServer, type ConnectFlow, type Onward } from './connect-flow.ts';
+import type { Connections } from './connections.ts';
+import { isLoopback } from './discovery.ts';
+import { errorPage, html, page, redirect, signInPage } from './pages.ts';
+import { connectUrl, DEFAULT_ACCOUNT, encodedServer, isAccount } from './places.ts';
+import { type McpRows, RowsAway } from './rows.ts';
+
+export interface OAuthFrontOptions {
+  readonly registry: ServerRegistry;
+  readonly issuer: AuthorizationServer;
+  readonly flow: ConnectFlow;
+  readonly connections: Connections;
+  readonly rows: McpRows;
+  readonly log: Log;
+}
+
+/** Asked for one after the other while a client signs in. */
+const MAX_CHAIN = 5;
+const STALE = 'This form is too old, or was opened in another browser. Begin again.';
+
+const valuesSchema = z.strictObject({
+  values: z.record(z.string().regex(/^[A-Za-z0-9_.-]{1,128}$/), z.string().regex(/^[\x20-\x7e]{1,8192}$/)),
+});
+
+/** All that browsers and clients ask besides MCP itself. */
+export class OAuthFront {
+  readonly #options: OAuthFrontOptions;
+
+  constructor(options: OAuthFrontOptions) {
+    this.#options = options;
+  }
+
+  /** Never rejects. */
+  async handle(request: McpPageRequest): Promise<McpPageAnswer> {
+    try {
+      return await this.#answer(request);
+    } catch (error) {
+      if (error instanceof RowsAway) return refusal(503, 'database_away', error.message);
+      this.#options.log.error({ error, page: request.page }, 'a page of MCP failed in the gateway');
+      return refusal(500, 'internal_error', 'The gateway failed.');
+    }
+  }
+
+  #answer(request: McpPageRequest): Promise<McpPageAnswer> | McpPageAnswer {
+    const { issuer } = this.#options;
+    switch (request.page) {
+      case 'register':
+        return issuer.register(request.body);
+      case 'token':
+        return issuer.token(new URLSearchParams(request.body));
+      case 'revoke':
+        return issuer.revoke(new URLSearchParams(request.body));
+      case 'authorize':
+        return request.method === 'POST' ? this.#agree(request) : this.#authorize(request, request.query, undefined);
+      case 'connect':
+        return request.method === 'POST'
+          ? this.#connect(request)
+          : this.#connectForm(request, request.query, undefined);
+      case 'callback':
+        return this.#callback(request);
+      case 'connections':
+        return this.#connections(request);
+      case 'sign-ins':
+        return this.#signIns(request);
+    }
+  }
+
+  async #authorize(request: McpPageRequest, query: string, fault: string | undefined): Promise<McpPageAnswer> {
+    const { issuer } = this.#options;
+    const asked = await issuer.asked(new URLSearchParams(query), request.base);
+    if ('page' in asked) return errorPage(400, asked.page);
+    if ('address' in asked) return redirect(asked.address);
+    const { browser, headers } = browserOf(request);
+    const { client, redirectUri, server } = asked;
+    const from = client.host === undefined ? '' : ` (${client.host})`;
+    const what = server === undefined ? 'all MCP servers that you may use' : `the MCP server ${server}`;
+    const about = html`<p><strong>${client.name}${from}</strong> wants to use <strong>${what}</strong> in your name.</p><p>Nobody vouches for that name. The answer goes to <code>${new URL(redirectUri).host || redirectUri}</code>: allow it only if you have just begun this yourself.</p>`;
+    const form = issuer.form(query, browser);
+    const forms = `https: ${sourceOf(redirectUri)}`;
+    return signInPage({ title: 'Sign in', about, action: '/mcp/oauth/authorize', form, fault, forms, headers });
+  }
+
+  async #agree(request: McpPageRequest): Promise<McpPageAnswer> {
+    const { issuer, registry } = this.#options;
+    const { base, signedIn } = request;
+    const form = new URLSearchParams(request.body);
+    const query = issuer.ofForm(form.get('form') ?? '', request.browser);
+    if (query === undefined) return errorPage(400, STALE);
+    const asked = await issuer.asked(new URLSearchParams(query), base);
+    if ('page' in asked) return errorPage(400, asked.page);
+    if ('address' in asked) return redirect(asked.address);
+    if (form.get('decision') !== 'allow') return redirect(issuer.refusedBy(asked, base));
+    if (signedIn === undefined || typeof signedIn === 'string') {
+      return this.#authorize(request, query, signedIn ?? 'No key was given.');
+    }
+    const { server } = asked;
+    if (server !== undefined && !registry.find(server, { subjects: new Set(signedIn.subjects) })) {
+      return this.#authorize(request, query, `There is no MCP server ${server} that you may use.`);
+    }
+    return redirect(await this.#firstThere(asked, request, signedIn));
+  }
+
+  /** To the client, or first to the issuers of servers behind the address, where the user has not agreed yet. */
+  async #firstThere(asked: Asked, { base, browser }: McpPageRequest, who: McpSignedIn): Promise<string> {
+    const { issuer, registry, connections, flow } = this.#options;
+    const { server } = asked;
+    const behind = server === undefined ? [] : registry.behind(server, { subjects: new Set(who.subjects) });
+    const wanted = behind.filter((each) => asOAuthServer(each) !== undefined).slice(0, MAX_CHAIN);
+    const missing: string[] = [];
+    for (const { name } of wanted) {
+      const there = await connections.list({ subject: who.subject, server: name });
+      if (there.length === 0) missing.push(name);
+    }
+    if (missing.length === 0 || browser === undefined) return issuer.agreed(asked, base, who, 'at once');
+    const address = await issuer.agreed(asked, base, who, 'on the way');
+    return this.#next({ servers: missing, address }, who.subject, base, browser, flow);
+  }
+
+  /** A server whose issuer cannot be asked is passed over: its own error says so when it is used. */
+  async #next(onward: Onward, subject: string, base: string, browser: string, flow: ConnectFlow): Promise<string> {
+    const servers = [...onward.servers];
+    for (let server = servers.shift(); server !== undefined; server = servers.shift()) {
+      const place = { subject, server, account: DEFAULT_ACCOUNT };
+      const begun = await flow.begin(place, base, browser, { ...onward, servers: [...servers] });
+      if (typeof begun !== 'string') return begun.address;
+      this.#options.log.warn({ server, reason: begun }, 'a user could not be asked to agree for an MCP server');
+    }
+    return onward.address ?? `${base}/`;
+  }
+
+  #connectForm(request: McpPageRequest, query: string, fault: string | undefined): McpPageAnswer {
+    const server = request.rest;
+    const account = accountIn(query);
+    if (account === undefined) return errorPage(400, 'The account may have letters, digits and . _ -, 64 at most.');
+    const { browser, headers } = browserOf(request);
+    const which = account === DEFAULT_ACCOUNT ? '' : ` as ${account}`;
+    const about = html`<p>The gateway will use the MCP server <strong>${server}</strong>${which} in your name. Its issuer asks you next; what it gives is kept sealed, is used for your requests alone, and can be taken back.</p>`;
+    const form = this.#options.issuer.form(JSON.stringify([server, account]), browser);
+    const forms = `https:${isLoopback(new URL(request.base).hostname) ? ' http://127.0.0.1:* http://localhost:*' : ''}`;
+    const action = `/mcp/oauth/connect/${encodedServer(server)}?account=${account}`;
+    return signInPage({ title: `Connect ${server}`, about, action, form, fault, forms, headers });
+  }
+
+  async #connect(request: McpPageRequest): Promise<McpPageAnswer> {
+    const { issuer, registry, flow } = this.#options;
+    const { base, signedIn, browser, rest: server, query } = request;
+    const form = new URLSearchParams(request.body);
+    const account = accountIn(query);
+    const bound = issuer.ofForm(form.get('form') ?? '', browser);
+    if (browser === undefined || account === undefined || bound !== JSON.stringify([server, account])) {
+      return errorPage(400, STALE);
+    }
+    if (form.get('decision') !== 'allow') return page(200, 'Nothing was done', html`<p>You can close this page.</p>`);
+    if (signedIn === undefined || typeof signedIn === 'string') {
+      return this.#connectForm(request, query, signedIn ?? 'No key was given.');
+    }
+    const { subject, subjects } = signedIn;
+    if (!registry.find(server, { subjects: new Set(subjects) })) {
+      return this.#connectForm(request, query, `There is no MCP server ${server} that you may use.`);
+    }
+    const begun = await flow.begin({ subject, server, account }, base, browser, { servers: [] });
+    return typeof begun === 'string'
+      ? this.#connectForm(request, query, `You cannot be asked to agree: ${begun}.`)
+      : redirect(begun.address);
+  }
+
+  async #callback(request: McpPageRequest): Promise<McpPageAnswer> {
+    const { flow, log } = this.#options;
+    const { rest: server, browser, base } = request;
+    const returned = await flow.finish(server, new URLSearchParams(request.query), browser);
+    if (!returned || browser === undefined) {
+      return errorPage(400, 'Nobody was asked to agree in this browser, or it was too long ago. Begin again.');
+    }
+    const { place, onward, fault } = returned;
+    if (fault !== undefined) log.warn({ server, reason: fault }, 'a user did not get a token for an MCP server');
+    if (onward.address !== undefined || onward.servers.length > 0) {
+      return redirect(await this.#next(onward, place.subject, base, browser, flow));
+    }
+    if (fault !== undefined) return errorPage(400, `The server ${server} is not connected: ${fault}.`);
+    return page(
+      200,
+      'Connected',
+      html`<p>The MCP server <strong>${server}</strong> can be used in your name now. You can close this page.</p>`,
+    );
+  }
+
+  async #connections(request: McpPageRequest): Promise<McpPageAnswer> {
+    const { signedIn, rest: server, base, method } = request;
+    const { connections, registry } = this.#options;
+    if (signedIn === undefined || typeof signedIn === 'string')
+      return refusal(401, 'invalid_api_key', 'No key was given.');
+    const { subject } = signedIn;
+    const subjects = new Set(signedIn.subjects);
+    if (server === '') {
+      const kept = await connections.list({ subject });
+      const wanting = registry.manifests({ subjects }).filter((each) => needsUser(each) !== undefined);
+      const missing = wanting
+        .filter(({ name }) => !kept.some((each) => each.server === name))
+        .map((each) => ({ server: each.name, status: 'missing', ...howToConnect(each, base) }));
+      return json(200, { data: [...kept.map(shownConnection), ...missing] });
+    }
+    const account = accountIn(request.query);
+    if (account === undefined)
+      return refusal(400, 'invalid_parameter', '`account` may have letters, digits and . _ -.');
+    if (method === 'DELETE') {
+      const count = await connections.delete({ subject, server, account });
+      return count > 0
+        ? { status: 204, headers: NO_STORE, body: '' }
+        : refusal(404, 'not_found', 'There is no such connection.');
+    }
+    const manifest = registry.manifests({ subjects }).find(({ name }) => name === server);
+    if (!manifest || needsUser(manifest) !== 'values') {
+      return refusal(
+        404,
+        'not_found',
+        `There is no MCP server \`${server.slice(0, 128)}\` that takes values of yours.`,
+      );
+    }
+    const read = valuesSchema.safeParse(parseObject(request.body));
+    if (!read.success) {
+      return refusal(400, 'invalid_parameter', 'The body is `{"values": {"NAME": "text of one line"}}`.');
+    }
+    await connections.putValues({ subject, server, account }, read.data.values);
+    return { status: 204, headers: NO_STORE, body: '' };
+  }
+
+  async #signIns({ signedIn, rest: id, method }: McpPageRequest): Promise<McpPageAnswer> {
+    const { rows } = this.#options;
+    if (signedIn === undefined || typeof signedIn === 'string')
+      return refusal(401, 'invalid_api_key', 'No key was given.');
+    if (method === 'DELETE') {
+      const was = await rows.deleteSignIn(id, signedIn.subject);
+      return was
+        ? { status: 204, headers: NO_STORE, body: '' }
+        : refusal(404, 'not_found', 'There is no such sign-in.');
+    }
+    return json(200, { data: (await rows.signIns(signedIn.subject)).map(shownSignIn) });
+  }
+}
+
+/** What a user has to bring: consent, or values. Undefined: nothing. */
+export function needsUser(server: McpServer): 'consent' | 'values' | undefined {
+  if (asOAuthServer(server)) return 'consent';
+  if (server.kind === 'stdio') return server.perUser ? 'values' : undefined;
+  if (server.kind === 'virtual') return undefined;
+  return server.auth.type === 'header' && server.auth.perUser ? 'values' : undefined;
+}
+
+function howToConnect(server: McpServer, base: string): object {
+  return needsUser(server) === 'consent'
+    ? { kind: 'oauth', connect_url: connectUrl(base, server.name) }
+    : { kind: 'values' };
+}
+
+export function shownConnection(connection: McpConnection): object {
+  const { id, server, account, kind, issuer, scopes, expiresAt, createdAt, updatedAt } = connection;
+  return {
+    id,
+    server,
+    account,
+    kind,
+    status: 'connected',
+    issuer: issuer ?? null,
+    scopes: scopes === '' ? [] : scopes.split(' '),
+    token_expires_at: expiresAt === undefined ? null : new Date(expiresAt),
+    created_at: new Date(createdAt),
+    updated_at: new Date(updatedAt),
+  };
+}
+
+export function shownSignIn(signIn: Awaited<ReturnType<McpRows['signIns']>>[number]): object {
+  const { id, client, resource, createdAt, usedAt, expiresAt } = signIn;
+  return {
+    id,
+    client,
+    resource,
+    created_at: new Date(createdAt),
+    used_at: new Date(usedAt),
+    expires_at: new Date(expiresAt),
+  };
+}
+
+/** Undefined: it is none. */
+function accountIn(query: string): string | undefined {
+  const account = new URLSearchParams(query).get('account') ?? DEFAULT_ACCOUNT;
+  return isAccount(account) ? account : undefined;
+}
+
+function refusal(status: number, code: string, message: string): McpPageAnswer {
+  const type = status >= 500 ? 'server_error' : 'invalid_request_error';
+  return json(status, { error: { message, type, code, param: null } });
+}
+
+/** What sets this browser apart, and what tells it so. */
+function browserOf({ browser, base }: McpPageRequest): {
+  readonly browser: string;
+  readonly headers: readonly string[];
+} {
+  if (browser !== undefined) return { browser, headers: [] };
+  const made = randomBytes(24).toString('base64url');
+  const secure = base.startsWith('https://');
+  const cookie = `${browserCookie(base)}=${made}; Path=/; HttpOnly; SameSite=Lax; Max-Age=3600${secure ? '; Secure' : ''}`;
+  return { browser: made, headers: ['set-cookie', cookie] };
+}
+
+/** `__Host-`: no other host of the domain can set it. */
+export function browserCookie(base: string): string {
+  return base.startsWith('https://') ? '__Host-sluice-mcp' : 'sluice-mcp';
+}
+
+/** As a source of a content security policy. */
+function sourceOf(address: string): string {
+  const { protocol, origin } = new URL(address);
+  return protocol === 'http:' || protocol === 'https:' ? origin : protocol;
+}

@@ -1,0 +1,19 @@
+/** Of several accounts of one user at one server, the one that is meant where none is named. */
+export const DEFAULT_ACCOUNT = 'default';
+
+const ACCOUNT = /^[A-Za-z0-9._-]{1,64}$/;
+
+export function isAccount(account: string): boolean {
+  return ACCOUNT.test(account);
+}
+
+/** Where a user agrees. It holds nothing secret: whoever opens it signs in, and connects for herself. */
+export function connectUrl(base: string, server: string, account = DEFAULT_ACCOUNT): string {
+  const url = `${base}/mcp/oauth/connect/${encodedServer(server)}`;
+  return account === DEFAULT_ACCOUNT ? url : `${url}?account=${account}`;
+}
+
+/** `group/name` has a slash of its own. */
+export function encodedServer(server: string): string {
+  return server.split('/').map(encodeURIComponent).join('/');
+}

@@ -1,0 +1,123 @@
+import { isArray, isObject, type JsonObject, objectOf, parseObject } from '../codec/json-value.ts';
+import { GatewayError } from '../core/errors.ts';
+import type { Exchange, OrError } from '../core/exchange.ts';
+import { slotAt, slotsBelow, type TextSlot } from '../dialects/guarded-form.ts';
+import { guardBody } from '../guardrails/guarded-answer.ts';
+import { guardInput } from '../guardrails/guarded-input.ts';
+import type { Guardrails } from '../guardrails/guardrails.ts';
+import type { GuardSession } from '../guardrails/session.ts';
+import { toolModel } from '../limits/tool-rules.ts';
+import type { Caller } from '../policy/caller.ts';
+import type { AskedGuardrails } from '../policy/client-settings.ts';
+
+/** A call of a tool that guards read. */
+export interface GuardedCall {
+  readonly exchange: Exchange;
+  readonly caller: Caller;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly server: string;
+  readonly tool: string;
+  /** It is one of several servers, and which one is not known. */
+  readonly isJoint: boolean;
+  readonly asked: AskedGuardrails | undefined;
+}
+
+/** Undefined: nothing guards this call. */
+export function openToolGuards(guardrails: Guardrails, call: GuardedCall): OrError<GuardSession | undefined> {
+  const { exchange, caller, metadata, server, tool, isJoint, asked } = call;
+  const about = { id: exchange.id, caller, metadata, model: toolModel(server, tool), form: 'mcp' };
+  // A tool may do something that nobody can take back: it is called once its guards have spoken.
+  const waits: AskedGuardrails = {
+    guards: asked?.guards ?? { 'llm-input': [], 'llm-output': [], 'mcp-pre': [], 'mcp-post': [] },
+    parallel: false,
+  };
+  return guardrails.open({ caller, metadata, tool: { server, name: tool, isJoint } }, about, waits);
+}
+
+/** The request as guards leave it, or why the tool is not called. */
+export async function guardArguments(session: GuardSession, body: string): Promise<OrError<string>> {
+  const plan = session.hook('mcp-pre');
+  if (plan === undefined) return body;
+  const slots = ({ params }: JsonObject): TextSlot[] => {
+    const found: TextSlot[] = [];
+    slotsBelow(params, 'arguments', { kind: 'text', role: 'user' }, found);
+    return found;
+  };
+  const verdict = await guardInput({ session, hook: 'mcp-pre', plan, slots }, Buffer.from(body));
+  if (verdict instanceof GatewayError) return verdict;
+  const refused = await verdict?.pending;
+  return refused ?? verdict?.body?.toString() ?? body;
+}
+
+/** A message as guards leave it; one that is no result passes. What is refused becomes an error for the same request. */
+export async function guardResult(session: GuardSession, body: string, request: JsonObject): Promise<string> {
+  const plan = session.hook('mcp-post');
+  if (plan === undefined && session.pseudonyms.isEmpty) return body;
+  const slots = ({ result }: JsonObject): TextSlot[] => (isObject(result) ? resultSlots(result) : []);
+  const made = await guardBody({ session, plan, hook: 'mcp-post', slots, request: () => request }, Buffer.from(body));
+  if (!(made instanceof GatewayError)) return made.toString();
+  const id = parseObject(body)?.['id'] ?? null;
+  const data = { code: made.code, ...made.context.beside };
+  return JSON.stringify({ jsonrpc: '2.0', id, error: { code: -32_000, message: made.message, data } });
+}
+
+function resultSlots(result: JsonObject): TextSlot[] {
+  const found: TextSlot[] = [];
+  if (isArray(result['content'])) {
+    for (const part of result['content']) {
+      const texts = [
+        slotAt(part, 'text', { kind: 'text' }),
+        slotAt(objectOf(part)?.['resource'], 'text', { kind: 'text' }),
+      ];
+      for (const slot of texts) if (slot !== undefined) found.push(slot);
+    }
+  }
+  slotsBelow(result, 'structuredContent', { kind: 'text' }, found);
+  return found;
+}
+
+const EVENT_END = /\r?\n\r?\n/;
+
+/** The events of a stream that answers one call: results are guarded, all else passes, and the order stays. */
+export class GuardedEvents {
+  readonly #guard: (message: string) => Promise<string>;
+  readonly #write: (text: string) => void;
+  readonly #maxBytes: number;
+  #unfinished = '';
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(guard: (message: string) => Promise<string>, write: (text: string) => void, maxBytes: number) {
+    this.#guard = guard;
+    this.#write = write;
+    this.#maxBytes = maxBytes;
+  }
+
+  /** False: an event is longer than one may be. */
+  push(text: string): boolean {
+    this.#unfinished += text;
+    for (let end = EVENT_END.exec(this.#unfinished); end !== null; end = EVENT_END.exec(this.#unfinished)) {
+      const behind = end.index + end[0].length;
+      const event = this.#unfinished.slice(0, behind);
+      this.#unfinished = this.#unfinished.slice(behind);
+      this.#last = this.#last.then(async () => this.#write(await this.#guarded(event)));
+    }
+    return this.#unfinished.length <= this.#maxBytes;
+  }
+
+  /** When all that came is written. */
+  async end(): Promise<void> {
+    await this.#last;
+    if (this.#unfinished !== '') this.#write(this.#unfinished);
+  }
+
+  async #guarded(event: string): Promise<string> {
+    const lines = event.split(/\r?\n/);
+    const data = lines.filter((line) => line.startsWith('data:')).map((line) => line.slice('data:'.length).trimStart());
+    const message = data.join('\n');
+    if (!message.includes('"result"')) return event;
+    const made = await this.#guard(message);
+    if (made === message) return event;
+    const others = lines.filter((line) => line !== '' && !line.startsWith('data:'));
+    return `${[...others, `data: ${made}`].join('\n')}\n\n`;
+  }
+}

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { type RunningGateway, startGateway } from '../support/gateway.ts';
+import { legacyClient, modernClient, textOf } from '../support/mcp-clients.ts';
+import { legacyHttpServer, remote, type TestServer } from '../support/mcp-servers.ts';
+
+type Connect = typeof legacyClient | typeof modernClient;
+
+async function call(connect: Connect, path: string, text: string, prefix = 'echo'): Promise<string> {
+  const connected = await connect(`${gateway.url}${path}`);
+  try {
+    const { tools } = await connected.client.listTools();
+    const { name } = tools.find((tool) => tool.name.startsWith(prefix))!;
+    return textOf(await connected.client.callTool({ name, arguments: { text } }));
+  } finally {
+    await connected.client.close();
+  }
+}
+
+const everyone = { collaborators: [{ subject: 'team:everyone', role_id: 'mcp-server-user' }] };
+
+let server: TestServer;
+let gateway: RunningGateway;
+
+before(async () => {
+  server = await legacyHttpServer();
+  const regex = (name: string, operation: string, pattern: string): object => ({
+    type: 'integration/guardrail-config/regex',
+    name,
+    operation,
+    config: { custom_patterns: [{ pattern, redaction_text: '[GONE]' }] },
+  });
+  gateway = await startGateway({
+    manifests: [
+      remote('guarded', server.url, everyone),
+      remote('open', server.url, everyone),
+      {
+        type: 'provider-account/guardrail-config-group',
+        name: 'g',
+        integrations: [
+          regex('refuse', 'validate', 'forbidden'),
+          regex('in', 'mutate', 'secret'),
+          regex('out', 'mutate', 'old'),
+        ],
+      },
+      {
+        type: 'gateway-guardrails-config',
+        rules: [
+          {
+            id: 'tools',
+            when: {
+              target: {
+                operator: 'or',
+                conditions: { mcpTools: { condition: 'in', values: [{ name: 'guarded', enabled_tools: ['echo'] }] } },
+              },
+            },
+            llm_input_guardrails: [],
+            llm_output_guardrails: [],
+            mcp_tool_pre_invoke_guardrails: ['g/refuse', 'g/in'],
+            mcp_tool_post_invoke_guardrails: ['g/out'],
+          },
+        ],
+      },
+    ],
+  });
+});
+after(async () => {
+  await gateway?.[Symbol.asyncDispose]();
+  await server?.[Symbol.asyncDispose]();
+});
+
+for (const [era, connect] of Object.entries({ legacy: legacyClient, modern: modernClient })) {
+  test(`a ${era} client’s call of a guarded tool is changed on its way in, and its result on its way out`, async () => {
+    assert.equal(await call(connect, '/mcp/v1/guarded/mcp', 'a secret word'), '[GONE]: a [GONE] word');
+  });
+
+  test(`a ${era} client’s call that a guard refuses reaches no tool`, async () => {
+    const before = server.seen.filter(({ body }) => body.includes('forbidden')).length;
+    await assert.rejects(call(connect, '/mcp/v1/guarded/mcp', 'forbidden'), /g\/refuse/);
+    assert.equal(server.seen.filter(({ body }) => body.includes('forbidden')).length, before);
+  });
+}
+
+test('other tools and servers are left alone', async () => {
+  assert.equal(await call(modernClient, '/mcp/v1/open/mcp', 'a secret word'), 'old: a secret word');
+});
+
+test('at the address of all servers rules about any of them hold', async () => {
+  assert.match(await call(modernClient, '/mcp', 'a secret word'), /a \[GONE\] word/);
+});
