@@ -296,6 +296,7 @@ export const openapiDocument = {
           'body_memory_full',
           'draining',
           'counters_away',
+          'cache_away',
           'ledger_full',
           'issuer_keys_unavailable',
           'upstream_queue_full',
