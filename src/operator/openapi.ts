@@ -297,6 +297,7 @@ export const openapiDocument = {
           'draining',
           'counters_away',
           'cache_away',
+          'guardrail_unavailable',
           'ledger_full',
           'issuer_keys_unavailable',
           'upstream_queue_full',
