@@ -19,6 +19,8 @@ export interface GuardConfig {
   readonly auth?: Readonly<Record<string, unknown>>;
   /** Of kinds that look at one side only. */
   readonly target?: 'request' | 'response';
+  /** Answers that are kept for what is asked again; absent: none is. */
+  readonly remember?: { readonly ttlMs: number; readonly maxAnswers: number };
   /** Who may name it in a request; absent: everybody. */
   readonly subjects?: readonly string[];
 }

@@ -1,13 +1,17 @@
 import { type JsonObject, parseObject } from '../../codec/json-value.ts';
 import type { GuardConfig } from '../../config/guardrails/guardrails.ts';
+import { GatewayError } from '../../core/errors.ts';
+import type { OrError } from '../../core/exchange.ts';
 import type { HttpAnswer, HttpClient } from '../../core/http-client.ts';
-import type { Guard, GuardQuestion, Verdict } from '../guard.ts';
+import type { Credential } from '../../providers/provider.ts';
+import { type Guard, type GuardQuestion, PASSED, type Verdict } from '../guard.ts';
+import { RememberedAnswers } from './remembered.ts';
 
 /** One request to a service that judges. */
 export interface RemoteRequest {
   readonly url: string;
-  /** Flat name-value pairs. */
-  readonly headers: readonly string[];
+  /** Flat name-value pairs, beside those of its credential. */
+  readonly headers?: readonly string[];
   readonly body: unknown;
   /** What its answer says. Throws where it is not understood, with words for people. */
   read(answer: JsonObject, status: number): Verdict;
@@ -18,6 +22,8 @@ export interface RemoteRequest {
 export interface RemoteService {
   /** Undefined: it has nothing to say of this. */
   request(question: GuardQuestion): RemoteRequest | undefined | Promise<RemoteRequest | undefined>;
+  /** Authorises its requests; undefined: their own headers do. */
+  readonly credential?: Credential | undefined;
 }
 
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
@@ -26,23 +32,46 @@ const MAX_MS = 600_000;
 
 /** A guard that asks a service by HTTP. What it answers is read by its service; everything else is an error. */
 export function remoteGuard(config: GuardConfig, http: HttpClient, service: RemoteService): Guard {
+  const remembered = config.remember && new RememberedAnswers(config.remember);
   return {
     config,
     async check(question, signal) {
       const request = await service.request(question);
-      if (request === undefined) return { result: 'passed' };
+      if (request === undefined) return PASSED;
+      const body = JSON.stringify(request.body);
+      // The exchange has a new id each time, and what is asked about it is the same.
+      const key = remembered?.keyOf(request.url, body.replaceAll(question.exchange.id, ''));
+      const known = key === undefined ? undefined : remembered?.find(key);
+      if (known !== undefined) return known;
+      const headers = headersOf(request, body, service.credential);
+      if (headers instanceof GatewayError) return { result: 'error', message: `${config.name}: ${headers.message}` };
       const answer = await http({
         url: request.url,
         method: 'POST',
-        headers: ['content-type', 'application/json', 'accept', 'application/json', ...request.headers],
-        body: JSON.stringify(request.body),
+        headers,
+        body,
         timeoutMs: MAX_MS,
         maxBytes: MAX_ANSWER_BYTES,
         signal,
       });
-      return verdictOf(config, request, answer);
+      const verdict = verdictOf(config, request, answer);
+      if (key !== undefined) remembered?.keep(key, verdict);
+      return verdict;
     },
   };
+}
+
+function headersOf(
+  request: RemoteRequest,
+  body: string,
+  credential: Credential | undefined,
+): OrError<readonly string[]> {
+  const headers = ['content-type', 'application/json', 'accept', 'application/json', ...(request.headers ?? [])];
+  if (credential === undefined) return headers;
+  const { origin, pathname, search } = new URL(request.url);
+  const asked = { method: 'POST', origin, path: pathname + search, headers, body: Buffer.from(body) } as const;
+  const signed = credential.sign(asked);
+  return signed instanceof GatewayError ? signed : [...headers, ...signed];
 }
 
 function verdictOf(config: GuardConfig, request: RemoteRequest, { status, body }: HttpAnswer): Verdict {
@@ -54,7 +83,7 @@ function verdictOf(config: GuardConfig, request: RemoteRequest, { status, body }
   if (answer === undefined) return { result: 'error', message: `${name} answered what is no JSON object.` };
   const verdict = request.read(answer, status);
   // One that only looks changes nothing, whatever it offers.
-  return verdict.result === 'mutated' && operation === 'validate' ? { result: 'passed' } : verdict;
+  return verdict.result === 'mutated' && operation === 'validate' ? PASSED : verdict;
 }
 
 /** All that is said in one text, for services that read one. */
