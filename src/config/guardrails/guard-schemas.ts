@@ -301,6 +301,7 @@ export const GUARDS = {
   },
   'tfy-pii': {
     abilities: 'validate-or-mutate',
+    asksOthers: true,
     config: z.object({
       pii_categories: pii,
       redaction_text: optionalKey(z.string().max(1024)).describe(
@@ -309,7 +310,11 @@ export const GUARDS = {
       pseudonyms: keyWithDefault(z.boolean(), false).describe(
         'Each value gets a placeholder of its own, which is replaced by the value again in the answer.',
       ),
-      presidio_url: optionalKey(baseUrl()).describe('A Presidio analyzer that finds names and places.'),
+      presidio_url: optionalKey(baseUrl()).describe(
+        'A Presidio analyzer, which is asked for `Person`, `Organization` and places (`Address`).',
+      ),
+      presidio_language: keyWithDefault(text(16), 'en').describe('What texts are written in.'),
+      presidio_min_score: keyWithDefault(z.number().min(0).max(1), 0.5).describe('What scores less is no find.'),
     }),
   },
   'tfy-metadata': {

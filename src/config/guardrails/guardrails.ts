@@ -25,6 +25,11 @@ export interface GuardConfig {
   readonly subjects?: readonly string[];
 }
 
+/** Whether a list of categories of personal data names this one. */
+export function isWantedCategory(wanted: readonly string[], category: string): boolean {
+  return wanted.includes('*') || wanted.includes('all') || wanted.includes(category);
+}
+
 /** How a guard that needs the whole answer treats a stream. */
 export type OnStreams = 'hold' | 'window' | 'audit';
 

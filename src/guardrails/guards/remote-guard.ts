@@ -1,4 +1,4 @@
-import { type JsonObject, parseObject } from '../../codec/json-value.ts';
+import { isArray, type JsonObject, parseObject } from '../../codec/json-value.ts';
 import type { GuardConfig } from '../../config/guardrails/guardrails.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
@@ -14,7 +14,9 @@ export interface RemoteRequest {
   readonly headers?: readonly string[];
   readonly body: unknown;
   /** What its answer says. Throws where it is not understood, with words for people. */
-  read(answer: JsonObject, status: number): Verdict;
+  read?(answer: JsonObject, status: number): Verdict;
+  /** Of a service whose answers are lists. */
+  readList?(answer: readonly unknown[]): Verdict;
   /** Statuses beside 2xx that are an answer and no failure. */
   readonly verdictStatuses?: readonly number[];
 }
@@ -26,38 +28,41 @@ export interface RemoteService {
   readonly credential?: Credential | undefined;
 }
 
+type Check = NonNullable<Guard['check']>;
+
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
 /** The runner's own deadline comes first; this is for what it abandoned. */
 const MAX_MS = 600_000;
 
 /** A guard that asks a service by HTTP. What it answers is read by its service; everything else is an error. */
 export function remoteGuard(config: GuardConfig, http: HttpClient, service: RemoteService): Guard {
+  return { config, check: remoteCheck(config, http, service) };
+}
+
+export function remoteCheck(config: GuardConfig, http: HttpClient, service: RemoteService): Check {
   const remembered = config.remember && new RememberedAnswers(config.remember);
-  return {
-    config,
-    async check(question, signal) {
-      const request = await service.request(question);
-      if (request === undefined) return PASSED;
-      const body = JSON.stringify(request.body);
-      // The exchange has a new id each time, and what is asked about it is the same.
-      const key = remembered?.keyOf(request.url, body.replaceAll(question.exchange.id, ''));
-      const known = key === undefined ? undefined : remembered?.find(key);
-      if (known !== undefined) return known;
-      const headers = headersOf(request, body, service.credential);
-      if (headers instanceof GatewayError) return { result: 'error', message: `${config.name}: ${headers.message}` };
-      const answer = await http({
-        url: request.url,
-        method: 'POST',
-        headers,
-        body,
-        timeoutMs: MAX_MS,
-        maxBytes: MAX_ANSWER_BYTES,
-        signal,
-      });
-      const verdict = verdictOf(config, request, answer);
-      if (key !== undefined) remembered?.keep(key, verdict);
-      return verdict;
-    },
+  return async (question, signal) => {
+    const request = await service.request(question);
+    if (request === undefined) return PASSED;
+    const body = JSON.stringify(request.body);
+    // The exchange has a new id each time, and what is asked about it is the same.
+    const key = remembered?.keyOf(request.url, body.replaceAll(question.exchange.id, ''));
+    const known = key === undefined ? undefined : remembered?.find(key);
+    if (known !== undefined) return known;
+    const headers = headersOf(request, body, service.credential);
+    if (headers instanceof GatewayError) return { result: 'error', message: `${config.name}: ${headers.message}` };
+    const answer = await http({
+      url: request.url,
+      method: 'POST',
+      headers,
+      body,
+      timeoutMs: MAX_MS,
+      maxBytes: MAX_ANSWER_BYTES,
+      signal,
+    });
+    const verdict = verdictOf(config, request, answer);
+    if (key !== undefined) remembered?.keep(key, verdict);
+    return verdict;
   };
 }
 
@@ -79,11 +84,29 @@ function verdictOf(config: GuardConfig, request: RemoteRequest, { status, body }
   const isAnswer = (status >= 200 && status <= 299) || request.verdictStatuses?.includes(status) === true;
   if (!isAnswer) return { result: 'error', message: `${name} answered ${status}.` };
   const text = body.toString();
-  const answer = text.trim() === 'null' ? {} : parseObject(text);
-  if (answer === undefined) return { result: 'error', message: `${name} answered what is no JSON object.` };
-  const verdict = request.read(answer, status);
+  const verdict = readVerdict(request, text, status);
+  if (verdict === undefined) return { result: 'error', message: `${name} answered what is not JSON of its form.` };
   // One that only looks changes nothing, whatever it offers.
   return verdict.result === 'mutated' && operation === 'validate' ? PASSED : verdict;
+}
+
+function readVerdict(request: RemoteRequest, text: string, status: number): Verdict | undefined {
+  if (request.readList !== undefined) {
+    const list = parseArray(text);
+    return list && request.readList(list);
+  }
+  const answer = text.trim() === 'null' ? {} : parseObject(text);
+  return answer && request.read?.(answer, status);
+}
+
+function parseArray(text: string): readonly unknown[] | undefined {
+  // A list alone is no object of JSON for `parseObject`.
+  const wrapped = parseObject(`{"list":${text}}`)?.['list'];
+  return isArray(wrapped) ? wrapped : undefined;
+}
+
+export function found(names: readonly string[]): Verdict {
+  return names.length > 0 ? failed(`Found: ${names.join(', ')}.`) : PASSED;
 }
 
 /** All that is said in one text, for services that read one. */

@@ -2,8 +2,8 @@ import { isArray, isObject, type JsonObject, objectOf, stringOf } from '../../co
 import type { GuardConfig } from '../../config/guardrails/guardrails.ts';
 import type { HttpClient } from '../../core/http-client.ts';
 import type { Credential } from '../../providers/provider.ts';
-import { type Guard, type GuardQuestion, PASSED, type Verdict } from '../guard.ts';
-import { authKey, failed, isOutput, joined, type RemoteRequest, remoteGuard } from './remote-guard.ts';
+import { type Guard, type GuardQuestion, PASSED } from '../guard.ts';
+import { authKey, failed, found, isOutput, joined, type RemoteRequest, remoteGuard } from './remote-guard.ts';
 
 type Service = (config: GuardConfig) => (question: GuardQuestion) => RemoteRequest | undefined;
 
@@ -14,10 +14,6 @@ function need(value: unknown, name: string): JsonObject {
   const object = objectOf(value);
   if (object === undefined) throw new Error(`its answer has no \`${name}\``);
   return object;
-}
-
-function found(names: readonly string[]): Verdict {
-  return names.length > 0 ? failed(`Found: ${names.join(', ')}.`) : PASSED;
 }
 
 /** https://platform.openai.com/docs/api-reference/moderations */

@@ -177,3 +177,65 @@ describe('remembered answers', () => {
     assert.notEqual(one.keyOf('u', 'secret'), other.keyOf('u', 'secret'));
   });
 });
+
+describe('names and places by Presidio', () => {
+  const own = { pii_categories: ['Email', 'Person', 'Address'], presidio_url: 'http://presidio:3000' };
+  const texts = ['😀 Ann Lee lives in Oslo', 'nothing here'];
+  // Presidio counts code points: the first of the text takes one, and two UTF-16 units.
+  const answer = [
+    [
+      { entity_type: 'PERSON', start: 2, end: 9, score: 0.85 },
+      { entity_type: 'LOCATION', start: 19, end: 23, score: 0.85 },
+      { entity_type: 'PERSON', start: 6, end: 9, score: 0.6 },
+    ],
+    [],
+  ];
+
+  async function mutated(more: Partial<GuardConfig>, said: unknown = answer) {
+    const asked: HttpRequest[] = [];
+    const config = guardConfig({ kind: 'tfy-pii', config: { ...own, ...more.config }, ...more });
+    const session = guardOf({ ...config, config: { ...own, ...more.config } }, asked, { answer: said as object });
+    const question: GuardQuestion = {
+      hook: 'llm-input',
+      exchange: session.exchange,
+      texts: texts.map((text) => ({ text, kind: 'text' })),
+      request: {},
+    };
+    const { mutators, validators } = session.hook('llm-input')!;
+    const left = await session.mutate('llm-input', mutators, question);
+    const refused = await session.validate('llm-input', validators, question);
+    return { asked, left, refused, session };
+  }
+
+  test('what Presidio finds is taken out where it stands, and it is asked for what is left to it', async () => {
+    const { asked, left } = await mutated({});
+    assert.deepEqual(left, ['😀 [Person] lives in [Address]', 'nothing here']);
+    assert.equal(asked[0]!.url, 'http://presidio:3000/analyze');
+    const body = JSON.parse(String(asked[0]!.body));
+    assert.deepEqual(body, { text: texts, language: 'en', entities: ['PERSON', 'LOCATION'], score_threshold: 0.5 });
+  });
+
+  test('with pseudonyms a name gets a placeholder whose value is known in this exchange', async () => {
+    const { left, session } = await mutated({ config: { pseudonyms: true } });
+    assert.deepEqual(left, ['😀 <Person_1> lives in <Address_2>', 'nothing here']);
+    assert.equal(session.pseudonyms.valueOf('<Person_1>'), 'Ann Lee');
+  });
+
+  test('a guard that only looks refuses what Presidio finds', async () => {
+    const { refused } = await mutated({ operation: 'validate' });
+    assert.equal(refused?.code, 'guardrail_blocked');
+    assert.match(refused!.message, /Person, Address/);
+  });
+
+  test('an answer about other texts, or outside of them, is an error', async () => {
+    for (const said of [[[]], {}, [[{ entity_type: 'PERSON', start: 2, end: 99 }], []], [[{ entity_type: 'X' }], []]]) {
+      const { left } = await mutated({}, said);
+      assert.equal(Array.isArray(left), false, JSON.stringify(said));
+    }
+  });
+
+  test('without names and places among the categories Presidio is not asked', async () => {
+    const { asked, left } = await mutated({ config: { pii_categories: ['Email'] } });
+    assert.deepEqual([asked.length, left], [0, texts]);
+  });
+});
