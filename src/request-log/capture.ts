@@ -41,10 +41,11 @@ export class Capture implements SinkTap {
     this.#room = room;
     this.#maxBytes = maxBodyBytes + MARGIN_BYTES;
     this.#exchange = exchange;
+    this.keepRequest();
     exchange.sink.tap = this;
   }
 
-  /** What was asked, as it is now. Whoever changes it says so again; until it is said once nothing of it is kept. */
+  /** What was asked, as it is now: whoever changes it says so again. */
   keepRequest(): void {
     const { body, arriving, spooled } = this.#exchange;
     this.withholdRequest();
