@@ -389,7 +389,7 @@ describe('the WebSocket of responses', () => {
     client.close();
   });
 
-  test('a socket is not opened without a key, and a plain GET of its path is refused', async () => {
+  test('a socket is not opened without a key, which is told as 401, and a plain GET of its path is refused', async () => {
     await assert.rejects(new SocketClient('wrong').open());
     const response = await fetch(`${gateway.url}/v1/responses`, { headers: { authorization: `Bearer ${KEY}` } });
     assert.equal(response.status, 405);
