@@ -496,9 +496,9 @@ const consoleSettings = section(
     idle_ms: keyWithDefault(wholeNumber(60_000, 2_592_000_000), 3_600_000).describe(
       'How long a session lasts in which nothing is asked.',
     ),
-    roles: restrictingKey(
-      keyWithDefault(z.array(consoleRole).max(1000, { error: 'at most 1000 rules' }), []),
-    ).describe('Who may sign in beside whoever holds the admin key, and what they may.'),
+    roles: restrictingKey(keyWithDefault(z.array(consoleRole).max(1000, { error: 'at most 1000 rules' }), [])).describe(
+      'Who may sign in beside whoever holds the admin key, and what they may.',
+    ),
     oidc: restricting(consoleOidc).describe('Sign-in with an identity provider; absent: with keys alone.'),
   }),
 );

@@ -5,8 +5,8 @@ import type { Log } from '../core/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { AdminApi, AdminOptions } from './admin/admin-api.ts';
 import type { StreamedAnswer } from './admin/admin-route.ts';
-import type { ConsoleDoor } from './sessions/console-door.ts';
 import { type Answer, CLOSE, JSON_TYPE, refusal } from './answer.ts';
+import type { ConsoleDoor } from './sessions/console-door.ts';
 
 /** Read at every probe; the main thread keeps it true. */
 export interface GatewayState {

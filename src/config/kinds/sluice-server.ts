@@ -1,10 +1,10 @@
 import { accessSync, constants } from 'node:fs';
+import { nearNames } from '../../core/near-names.ts';
 import { parseWith } from '../checks/schema-faults.ts';
 import type { ServerSettings } from '../configuration.ts';
 import { reasonOf } from '../documents/manifest-files.ts';
 import { type Manifest, parsedFrom, positionOf, warn } from '../documents/manifests.ts';
 import { didYouMean, type PathSegment, type Report } from '../fault.ts';
-import { nearNames } from '../../core/near-names.ts';
 import { priceSettings } from '../price-settings.ts';
 import { serverSchema, type WrittenServer } from '../server-schema.ts';
 import { type Overrides, overridesSchema, serverSettings } from '../server-settings.ts';

@@ -18,7 +18,8 @@ export function receiptRoutes({ database, access }: RequestRouteDependencies): A
         const id = parameters['id'] ?? '';
         const receipt = await readReceipt(database, id);
         const sees = viewer && visibleTo(viewer, 'traces', access());
-        if (receipt !== undefined && (sees === undefined || sees(seenOf(receipt.who)))) return { status: 200, json: receipt };
+        if (receipt !== undefined && (sees === undefined || sees(seenOf(receipt.who))))
+          return { status: 200, json: receipt };
         const detail = `No exchange \`${id.slice(0, 100)}\` is in the ledger. One that just ended is there within a second.`;
         return new GatewayError('not_found', { detail });
       },

@@ -182,8 +182,7 @@ function readLabels(
   }
   const sees = seesOf(query, viewer, access);
   if (sees instanceof GatewayError) return sees;
-  if (sees !== undefined)
-    tests.push((labels) => sees(seenLabels(labels)));
+  if (sees !== undefined) tests.push((labels) => sees(seenLabels(labels)));
   return tests.length === 0 ? undefined : (labels) => tests.every((test) => test(labels));
 }
 

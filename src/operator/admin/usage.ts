@@ -46,7 +46,10 @@ async function answerUsage(
   if ('parameter' in wanted)
     return new GatewayError('invalid_parameter', { param: wanted.parameter, detail: wanted.detail });
   const sees = viewer && visibleTo(viewer, 'metrics', access());
-  const report = await usageReport(database, { ...wanted, ...(sees && { sees: (labels) => sees(seenLabels(labels)) }) });
+  const report = await usageReport(database, {
+    ...wanted,
+    ...(sees && { sees: (labels) => sees(seenLabels(labels)) }),
+  });
   if (typeof report === 'string') return new GatewayError('invalid_parameter', { param: 'since', detail: report });
   if (format === 'json') return { status: 200, json: usageJson(report, wanted.by) };
   return { status: 200, text: { type: 'text/csv; charset=utf-8', body: usageCsv(report, wanted.by) } };

@@ -175,7 +175,12 @@ export class ConsoleDoor {
       sessions.close(id);
       tell({ action: 'sign-out', actor: standing.subject, by: session.owner.by, role: standing.role });
     }
-    return { status: 204, type: JSON_TYPE, body: '', headers: { 'set-cookie': sessionCookie(request, publicUrl, '', 0) } };
+    return {
+      status: 204,
+      type: JSON_TYPE,
+      body: '',
+      headers: { 'set-cookie': sessionCookie(request, publicUrl, '', 0) },
+    };
   }
 
   async #leave(request: IncomingMessage): Promise<Answer> {

@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
-import { OutsideTokens } from '../../authentication/outside-tokens.ts';
 import { isRefused } from '../../authentication/key-verdict.ts';
+import { OutsideTokens } from '../../authentication/outside-tokens.ts';
 import type { Configuration, ConsoleOidc, IdentityProvider } from '../../config/configuration.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
@@ -10,8 +10,8 @@ import type { HttpAnswer, HttpClient, HttpRequest } from '../../core/http-client
 import type { Log } from '../../core/log.ts';
 import { fetchKeySet } from '../../identity/fetch-key-set.ts';
 import type { OidcDoor } from './console-door.ts';
-import { cookieOf, isSecureFor } from './session-cookie.ts';
 import { isEncrypted } from './same-origin.ts';
+import { cookieOf, isSecureFor } from './session-cookie.ts';
 import { isSecret, type SessionOwner } from './sessions.ts';
 
 export interface OidcSignInOptions {
@@ -114,7 +114,12 @@ export class OidcSignIn implements OidcDoor {
     // Once: whoever reads the address later has nothing of it.
     this.#journeys.delete(state);
     const browser = cookieOf(request, journeyCookie(request));
-    if (journey === undefined || now() >= journey.untilMs || browser === undefined || !isSecret(browser, journey.browser))
+    if (
+      journey === undefined ||
+      now() >= journey.untilMs ||
+      browser === undefined ||
+      !isSecret(browser, journey.browser)
+    )
       return new GatewayError('sign_in_refused', { detail: 'It was not begun by this browser, or is too old.' });
     const configured = this.#configured();
     if (configured?.provider.name !== journey.provider) return new GatewayError('sign_in_refused');
