@@ -247,7 +247,7 @@ describe('attacks on a session of the console', () => {
     assert.equal((await short.ask('GET', '/admin/targets')).code, 'session_ended');
   });
 
-  it('whose role a reload takes away is out, and whose is given comes in without a restart', async () => {
+  it('a reload takes a role away and gives one, without a restart', async () => {
     const vera = await as('key of vera');
     const roles = [{ subjects: ['user:nobody@example.com'], role: 'viewer' }];
     await gateway.configure([ACCESS], { console: { roles } });
