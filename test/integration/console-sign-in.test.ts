@@ -303,7 +303,7 @@ describe('the console without an admin key', () => {
     }
   });
 
-  it('where the operator port is not loopback, or the console is off, there is none', async () => {
+  it('a console is not there where the operator port is not loopback, or where it is off', async () => {
     const wide = await startGateway({ server: { operator: { host: '0.0.0.0', port: 0 }, demo: true } });
     const off = await startGateway({
       server: { operator: { host: '127.0.0.1', port: 0, admin_key: ADMIN_KEY }, console: { enabled: false } },
