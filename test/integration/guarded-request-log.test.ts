@@ -119,7 +119,7 @@ for (const stream of [false, true]) {
   });
 }
 
-test('of a request that a guard refuses nothing is kept but its size, whether it refuses before the call or beside it', async () => {
+test('a request that a guard refuses is not kept but for its size, whether it refuses before the call or beside it', async () => {
   for (const words of ['BLOCKED42', MARK]) {
     const { bodies, status } = await kept(`say ${words}`);
     assert.equal(status, 400);
@@ -129,7 +129,7 @@ test('of a request that a guard refuses nothing is kept but its size, whether it
   }
 });
 
-test('of a request that is refused before its guards read it nothing is kept but its size', async () => {
+test('a request that is refused before its guards read it is not kept but for its size', async () => {
   const { bodies, status } = await kept(SECRET, { model: 'p/../m' });
   assert.equal(status, 400);
   assert.equal(bodies?.request.text, undefined);
