@@ -223,8 +223,15 @@ test('a storm in which Redis goes away and comes back and the configuration is r
   const changes = async (): Promise<void> => {
     await eventually('the storm began', async () => (await at.metric('sluice_request_log_total')) > 0, 10_000);
     await redis.stop();
+    await eventually('Redis is missed', async () => (await at.metric('sluice_target_health_shared')) === 0, 10_000);
     await at.configure([...manifests(), { ...logging, retry_settings: { attempts: 1 } }], server);
     await eventually('the reload', () => at.output().includes('configuration reloaded'), 10_000);
+    await redis.start();
+    await eventually(
+      'Redis is used again',
+      async () => (await at.metric('sluice_target_health_shared')) + (1 - (await at.metric('sluice_counters_away'))) === 2,
+      10_000,
+    );
   };
   const [told] = await Promise.all([storm(at), changes()]);
   assert.ok(told.length > 50, `${told.length} requests`);
