@@ -28,9 +28,13 @@ const headers: HeadersOfInterest = {
   tracestate: undefined,
   idempotencyKey: undefined,
   range: undefined,
+  tfy: undefined,
+  forwardable: undefined,
 };
 const spans: Span[] = records.flatMap((record) => exchangeSpans(record, 'both'));
-const message = { resourceSpans: [{ resource: { attributes: [] }, scopeSpans: [{ scope: { name: 'sluice' }, spans }] }] };
+const message = {
+  resourceSpans: [{ resource: { attributes: [] }, scopeSpans: [{ scope: { name: 'sluice' }, spans }] }],
+};
 
 /** What tracing adds to an exchange: the first three for each, the others for those that are sampled. */
 export const subject = subjectOf([

@@ -77,7 +77,17 @@ export const STATUS_ERROR = 2;
 export const CUMULATIVE = 2;
 
 /** `attributes`: a list of KeyValue. */
-type Scalar = 'attributes' | 'string' | 'bool' | 'enum' | 'int64' | 'double' | 'fixed64' | 'hex' | 'doubles' | 'fixed64s';
+type Scalar =
+  | 'attributes'
+  | 'string'
+  | 'bool'
+  | 'enum'
+  | 'int64'
+  | 'double'
+  | 'fixed64'
+  | 'hex'
+  | 'doubles'
+  | 'fixed64s';
 /** Name of each field → its number, and its kind or the message it holds (one or several). */
 export type MessageFields = { readonly [name: string]: readonly [number, Scalar | (() => MessageFields)] };
 
