@@ -12,7 +12,8 @@ import { openAiChat } from '../src/dialects/openai-chat/index.ts';
 import { createGuardrails, type Guardrails } from '../src/guardrails/guardrails.ts';
 import { DeadlineRunner } from '../src/guardrails/runner.ts';
 import { NO_LIMITS } from '../src/limits/admission.ts';
-import { type PipelineOptions, runInference } from '../src/pipeline.ts';
+import { runInference } from '../src/pipeline/pipeline.ts';
+import type { PipelineOptions } from '../src/pipeline/pipeline-options.ts';
 import { Callers } from '../src/policy/caller.ts';
 import type { ProviderAccount, Target } from '../src/providers/provider.ts';
 import { ModelRoutes } from '../src/routing/model-routes.ts';
@@ -134,7 +135,7 @@ function guarded(name: string, guards: readonly (Pick<GuardConfig, 'kind'> & Par
   const guardrails = createGuardrails(
     { guards: configs, guardrailRules: [rule], guardrailSettings: { timeoutMs: 1_000, parallel: true } },
     new DeadlineRunner(),
-    () => Promise.reject(new Error('nobody is asked')),
+    { http: () => Promise.reject(new Error('nobody is asked')), credentialOf: () => undefined },
   );
   const sent: Sent = { path: '', headers: [], body: Buffer.alloc(0) };
   const pools = new OriginPools(settings.limits, settings.timeouts);

@@ -5,7 +5,8 @@ import { GatewayError } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
 import { LocalExchange } from '../core/local-exchange.ts';
 import type { Dialect } from '../dialects/dialect.ts';
-import { type PipelineOptions, runInference } from '../pipeline.ts';
+import { runInference } from '../pipeline/pipeline.ts';
+import type { PipelineOptions } from '../pipeline/pipeline-options.ts';
 import type { AgentRun } from '../telemetry/agent-metrics.ts';
 import type { AgentRequest, AgentServer, Message } from './agent-request.ts';
 import { type AgentEnd, type AgentVoice, asToolCall, type NamedCall, type ToolCall } from './agent-voice.ts';
@@ -89,7 +90,10 @@ export class AgentLoop {
     const waiting = last?.role === 'assistant' ? callsOf(last).map((call) => this.#named(call)) : [];
     const undecided = waiting.filter((call) => this.#mustWait(call));
     if (undecided.length > 0) return { why: 'approval', calls: undecided };
-    if (waiting.length > 0) messages.push(...(await this.#results(waiting)));
+    if (waiting.length > 0) {
+      this.#tell((voice) => voice.turned(waiting));
+      messages.push(...(await this.#results(waiting)));
+    }
     for (let turn = 1; !this.#over; turn += 1) {
       const { content, calls } = await this.#ask();
       if (this.#over) return undefined;
