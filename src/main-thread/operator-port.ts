@@ -2,6 +2,7 @@ import type { Configuration } from '../config/configuration.ts';
 import type { AdminRoute } from '../operator/admin/admin-route.ts';
 import { type TargetHealth, targetRoutes } from '../operator/admin/targets.ts';
 import { openapiJson } from '../operator/openapi.ts';
+import type { DocumentedDialect } from '../operator/openapi-dialects.ts';
 import { type GatewayState, startOperator } from '../operator/operator.ts';
 import type { DatabaseThread } from './database-thread.ts';
 import type { MainService } from './main-service.ts';
@@ -11,6 +12,7 @@ import { hostInUrl, StartFault } from './start-fault.ts';
 export interface OperatorPortOptions {
   /** In force at the time of the call. */
   readonly configuration: () => Configuration;
+  readonly dialects: readonly DocumentedDialect[];
   readonly state: GatewayState;
   readonly observation: Observation;
   readonly database: Pick<DatabaseThread, 'adminRoutes'>;
@@ -35,7 +37,7 @@ export async function openOperatorPort(options: OperatorPortOptions): Promise<Op
     ...options.routes,
   ];
   const admin = adminKey === undefined ? undefined : { key: adminKey, routes: await routes() };
-  let openapi = openapiJson();
+  let openapi = await openapiJson(options.dialects);
   const operator = await startOperator({
     host,
     port,
@@ -49,6 +51,6 @@ export async function openOperatorPort(options: OperatorPortOptions): Promise<Op
     throw new StartFault(error.message);
   });
   const url = `${tls ? 'https' : 'http'}://${hostInUrl(host)}:${operator.port}`;
-  if (admin) openapi = openapiJson({ ...admin, operatorUrl: url });
+  if (admin) openapi = await openapiJson(options.dialects, { ...admin, operatorUrl: url });
   return { url, openapi, close: () => operator.close() };
 }
