@@ -10,6 +10,7 @@ import { sideRequests } from '../upstream/side-requests.ts';
 import { AccountTokens } from './account-tokens.ts';
 import { CachedAnswers } from './cached-answers.ts';
 import type { DatabaseThread } from './database-thread.ts';
+import { HealthShare } from './health-share.ts';
 import { LimitCounters } from './limit-counters.ts';
 import { McpService } from './mcp-service.ts';
 import { Observation } from './observation.ts';
@@ -70,6 +71,8 @@ export async function openGateway({
     log,
   });
   const health = new HealthMemory(() => limitCounters.counts.clock.now());
+  const healthShare = new HealthShare({ memory: health, configuration: () => inForce.configuration, log });
+  healthShare.register(registry);
   const cachedAnswers = new CachedAnswers({ configuration: () => inForce.configuration, log });
   cachedAnswers.register(registry);
   const { hasIssuedKeys } = await database.open({
@@ -94,6 +97,7 @@ export async function openGateway({
   accountTokens.reconfigure(configuration);
   const targets = new TargetHealthView({
     memory: health,
+    sharing: () => healthShare.sharing,
     configuration: () => inForce.configuration,
     tokens: () => accountTokens.tokens(),
   });
@@ -163,6 +167,7 @@ export async function openGateway({
       accountTokens,
       priceRefresh,
       targets,
+      healthShare,
       cachedAnswers,
       mcp,
       requestLog,
