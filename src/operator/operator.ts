@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, RequestListener, Server, ServerOptions, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { ConsoleFiles } from '../console/console-files.ts';
 import type { Log } from '../core/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { AdminApi, AdminOptions } from './admin/admin-api.ts';
@@ -111,6 +112,7 @@ async function answer(
     if (admin && path.startsWith('/admin/')) {
       return await admin.answer(request, path, mark === -1 ? '' : url.slice(mark));
     }
+    if (path === '/console' || path.startsWith('/console/')) return await consoleFile(request, path);
     const route = routes.get(path);
     // Of a body that comes nothing is read beyond this answer.
     const headers = request.method === 'GET' || request.method === 'HEAD' ? {} : CLOSE;
@@ -121,6 +123,20 @@ async function answer(
     options.log?.error({ code: 'internal_error', path: path.slice(0, 200), cause }, 'operator port failed');
     return refusal('internal_error', CLOSE);
   }
+}
+
+let consoleFiles: Promise<ConsoleFiles> | undefined;
+
+/** Its code and its files are loaded by the first that asks for them. */
+async function consoleFile(request: IncomingMessage, path: string): Promise<Answer> {
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    return refusal('method_not_allowed', { ...CLOSE, allow: 'GET, HEAD' });
+  }
+  consoleFiles ??= import('../console/console-files.ts').then(({ ConsoleFiles }) => new ConsoleFiles());
+  const files = await consoleFiles;
+  const { 'accept-encoding': coding, 'if-none-match': ifNoneMatch } = request.headers;
+  const acceptEncoding = Array.isArray(coding) ? coding.join() : coding;
+  return (await files.answer({ path, acceptEncoding, ifNoneMatch })) ?? refusal('path_not_found');
 }
 
 function send(response: ServerResponse, { status, type, body, headers, stream }: Answer): void {
