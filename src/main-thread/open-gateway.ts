@@ -9,6 +9,7 @@ import { collectWhenIdle } from '../threads/steady-heap.ts';
 import { sideRequests } from '../upstream/side-requests.ts';
 import { AccountTokens } from './account-tokens.ts';
 import { CachedAnswers } from './cached-answers.ts';
+import { consoleRoutes } from './console-routes.ts';
 import type { DatabaseThread } from './database-thread.ts';
 import { LimitCounters } from './limit-counters.ts';
 import { McpService } from './mcp-service.ts';
@@ -146,7 +147,12 @@ export async function openGateway({
     observation,
     database,
     targets,
-    routes: [...cacheRoutes(cachedAnswers), ...mcp.adminRoutes(), ...tail.routes()],
+    routes: [
+      ...cacheRoutes(cachedAnswers),
+      ...mcp.adminRoutes(),
+      ...tail.routes(),
+      ...consoleRoutes({ configuration: () => inForce.configuration, tokens: () => accountTokens.tokens(), port }),
+    ],
   });
   const gateway = new RunningGateway({
     inForce,

@@ -140,7 +140,7 @@ async function consoleFile(request: IncomingMessage, path: string): Promise<Answ
 }
 
 function send(response: ServerResponse, { status, type, body, headers, stream }: Answer): void {
-  if (stream !== undefined && response.req.method === 'GET') {
+  if (stream !== undefined && response.req.method !== 'HEAD') {
     sendStream(response, status, stream);
     return;
   }
@@ -157,8 +157,9 @@ function send(response: ServerResponse, { status, type, body, headers, stream }:
 /** What a client that does not read leaves waiting; beyond it the stream is full. */
 const MAX_WAITING_BYTES = 262_144;
 
-function sendStream(response: ServerResponse, status: number, { type, open }: StreamedAnswer): void {
+function sendStream(response: ServerResponse, status: number, { type, headers, open }: StreamedAnswer): void {
   response.writeHead(status, {
+    ...headers,
     'content-type': type,
     'cache-control': 'no-store',
     'x-accel-buffering': 'no',
