@@ -63,7 +63,7 @@ function Why({ of: { outcome, route } }) {
   const errors = useAnswer('/admin/errors');
   const rule = errors.data?.errors?.[outcome.error_code];
   const failed = route.failed_attempts ?? [];
-  const guard = (route.guardrails ?? []).find(({ result }) => /reject|block|fail|den/i.test(String(result)));
+  const guard = (route.guardrails ?? []).find(({ result }) => result === 'failed' || result === 'error');
   return html`<section class="card" aria-label="Why it failed">
     <h2>${route.target || failed.length > 0 ? 'Why it failed' : 'Why it was refused'}</h2>
     <p><strong>${outcome.error_code ?? `Status ${outcome.status}`}</strong>${outcome.error_detail ? html`: ${outcome.error_detail}` : ''}</p>
@@ -122,25 +122,55 @@ function Guards({ guards }) {
     { name: 'Guard', header: true, of: (each) => text(each.guardrail) },
     { name: 'Where', of: (each) => text(each.hook) },
     { name: 'Operation', of: (each) => [each.operation, each.strategy].filter(Boolean).join(', ') },
-    { name: 'Result', of: (each) => html`<${Mark} kind=${/pass|allow|ok/i.test(String(each.result)) ? 'good' : 'bad'}>${text(each.result)}</${Mark}>` },
+    { name: 'Result', of: (each) => html`<${Mark} kind=${({ passed: 'good', mutated: 'warn' })[each.result] ?? 'bad'}>${text(each.result)}</${Mark}>` },
     { name: 'Time', right: true, of: (each) => milliseconds(each.ms) },
     { name: 'Found', of: (each) => text(each.detail) },
   ]} />`;
 }
 
-/** Each counter with its rate; what rates do not say is the sum alone. */
+/** Columns of counters, the names of their rates, and the whole that they are a part of. */
+const PRICED = {
+  input_tokens: ['input'],
+  output_tokens: ['output'],
+  cache_read_tokens: ['cacheRead', 'input_tokens'],
+  cache_creation_tokens: ['cacheWrite', 'input_tokens'],
+  reasoning_tokens: ['reasoning', 'output_tokens'],
+};
+
+/** What each part cost by its rate; parts with a rate of their own are taken out of their whole. The rest is told as one. */
+function pricedParts(usage, cost) {
+  const table = cost.price_table;
+  const bands = table?.rates?.bands;
+  if (!Array.isArray(bands) || cost.nano_usd === null) return {};
+  const band = bands.filter(({ fromInputTokens: from }) => from <= (usage.input_tokens ?? 0)).pop() ?? bands[0];
+  const parts = {};
+  for (const [column, [rate, whole]] of Object.entries(PRICED)) {
+    const amount = usage[column];
+    const each = band.rates[rate];
+    if (!amount || each === undefined) continue;
+    parts[column] = { rate: each, nano: amount * each };
+    if (whole && parts[whole]) parts[whole].nano -= amount * parts[whole].rate;
+  }
+  return parts;
+}
+
 function CostParts({ usage, cost }) {
   const counts = Object.entries(usage).filter(([name, value]) => name !== 'source' && typeof value === 'number');
+  const parts = pricedParts(usage, cost);
+  const rest = cost.nano_usd - Object.values(parts).reduce((sum, { nano }) => sum + nano, 0);
   const table = typeof cost.price_table === 'object' && cost.price_table !== null ? cost.price_table : undefined;
   return html`
     ${
       counts.length === 0
         ? html`<p class="quiet">No usage is known.</p>`
-        : html`<${Table} caption="What was used" rows=${counts} columns=${[
+        : html`<${Table} caption="What was used, and what each part cost" rows=${counts} columns=${[
             { name: 'Part', header: true, of: ([name]) => name.replaceAll('_', ' ') },
             { name: 'Amount', right: true, of: ([, value]) => count(value) },
+            { name: 'For a million', right: true, of: ([name]) => (parts[name] ? money(parts[name].rate * 1e6) : '–') },
+            { name: 'Cost', right: true, of: ([name]) => (parts[name] ? money(parts[name].nano) : '–') },
           ]} />`
     }
+    ${Object.keys(parts).length > 0 && Math.abs(rest) >= 1 && html`<p class="quiet">Other parts, and what tier or place changed: ${money(rest)}.</p>`}
     <${Facts} of=${[
       ['Cost', money(cost.nano_usd)],
       ['Not priced', cost.unknown_part],
@@ -151,7 +181,7 @@ function CostParts({ usage, cost }) {
       ['Prices', cost.price_version],
       ['Served as', Object.entries(cost.served_as ?? {}).map(([name, value]) => `${name}: ${value}`).join(', ')],
     ]} />
-    ${table && html`<details><summary>Rates (${table.unit})</summary><pre tabindex="0">${JSON.stringify(table.rates ?? table, null, 2)}</pre></details>`}
+    ${table && html`<details><summary>Rates in ${table.unit}</summary><pre tabindex="0">${JSON.stringify(table.rates ?? table, null, 2)}</pre></details>`}
   `;
 }
 

@@ -76,7 +76,7 @@ function Rows({ query, path, isGuardrails }) {
 
 const hits = (row) =>
   (Array.isArray(row.guardrails) ? row.guardrails : [])
-    .filter(({ result }) => result !== 'passed' && result !== 'allowed' && result !== 'pass')
+    .filter(({ result }) => result !== 'passed')
     .map(({ guardrail, result }) => `${guardrail}: ${result}`)
     .join(', ');
 
