@@ -4,6 +4,7 @@ import type { AccountToken } from '../core/account-token.ts';
 import { aboutRoutes } from '../operator/admin/about.ts';
 import type { AdminRoute } from '../operator/admin/admin-route.ts';
 import { type DataPort, playgroundRoutes } from '../operator/admin/playground.ts';
+import { type ConfigurationSource, configurationRoutes } from './configuration-routes.ts';
 import { hostInUrl } from './start-fault.ts';
 
 export interface ConsoleRouteSources {
@@ -12,10 +13,11 @@ export interface ConsoleRouteSources {
   readonly tokens: () => readonly AccountToken[];
   /** Of clients: the one that was found free. */
   readonly port: number;
+  readonly source: ConfigurationSource;
 }
 
 /** What the console asks of the main thread beyond what others answer. */
-export function consoleRoutes({ configuration, tokens, port }: ConsoleRouteSources): AdminRoute[] {
+export function consoleRoutes({ configuration, tokens, port, source }: ConsoleRouteSources): AdminRoute[] {
   return [
     ...aboutRoutes({
       models: async () => {
@@ -25,6 +27,7 @@ export function consoleRoutes({ configuration, tokens, port }: ConsoleRouteSourc
       },
       rateLimits: () => configuration().rateLimits,
     }),
+    ...configurationRoutes(source),
     ...playgroundRoutes(() => dataPort(configuration(), port)),
   ];
 }

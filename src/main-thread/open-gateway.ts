@@ -9,6 +9,7 @@ import { collectWhenIdle } from '../threads/steady-heap.ts';
 import { sideRequests } from '../upstream/side-requests.ts';
 import { AccountTokens } from './account-tokens.ts';
 import { CachedAnswers } from './cached-answers.ts';
+import type { ConfigurationSource } from './configuration-routes.ts';
 import { consoleRoutes } from './console-routes.ts';
 import type { DatabaseThread } from './database-thread.ts';
 import { LimitCounters } from './limit-counters.ts';
@@ -25,6 +26,7 @@ import { TargetHealthView } from './target-health.ts';
 
 export interface OpenGatewayOptions {
   readonly configuration: Configuration;
+  readonly source: ConfigurationSource;
   /** The listening port, which was found free. */
   readonly port: number;
   /** They load their code meanwhile. */
@@ -42,6 +44,7 @@ export interface OpenGatewayOptions {
 /** Builds every part of the main thread once and joins them. Throws a StartFault or a StoreFault. */
 export async function openGateway({
   configuration,
+  source,
   port,
   relayThreads,
   database,
@@ -151,7 +154,7 @@ export async function openGateway({
       ...cacheRoutes(cachedAnswers),
       ...mcp.adminRoutes(),
       ...tail.routes(),
-      ...consoleRoutes({ configuration: () => inForce.configuration, tokens: () => accountTokens.tokens(), port }),
+      ...consoleRoutes({ configuration: () => inForce.configuration, tokens: () => accountTokens.tokens(), port, source }),
     ],
   });
   const gateway = new RunningGateway({

@@ -94,13 +94,13 @@ function Sums({ report, step, span, newest }) {
       <${Figure} name="Added latency" value=${milliseconds(total.overhead_us / 1000 / total.requests)} note=${`mean of all; p95 of the newest ${milliseconds(middle(sample, 'overhead_ms', 0.95))}`} />
     </div>
     <div class="charts">
-      <${TimeChart} title=${`Requests a ${step}`} times=${times} linkOf=${linkOf} lines=${[{ name: 'Requests', colour: 'one', form: 'bars', values: values((row) => row.requests) }]} />
-      <${TimeChart} title=${`Errors a ${step}`} times=${times} linkOf=${(index) => linkOf(index, failed)} lines=${[{ name: 'Errors', colour: 'two', form: 'bars', values: values((row) => row.errors) }]} />
-      <${TimeChart} title=${`Tokens a ${step}`} times=${times} linkOf=${linkOf} lines=${[
+      <${TimeChart} title=${`Requests per ${step}`} times=${times} linkOf=${linkOf} lines=${[{ name: 'Requests', colour: 'one', form: 'bars', values: values((row) => row.requests) }]} />
+      <${TimeChart} title=${`Errors per ${step}`} times=${times} linkOf=${(index) => linkOf(index, failed)} lines=${[{ name: 'Errors', colour: 'two', form: 'bars', values: values((row) => row.errors) }]} />
+      <${TimeChart} title=${`Tokens per ${step}`} times=${times} linkOf=${linkOf} lines=${[
         { name: 'In', colour: 'one', values: values((row) => row.input_tokens) },
         { name: 'Out', colour: 'three', values: values((row) => row.output_tokens) },
       ]} />
-      <${TimeChart} title=${`Cost a ${step}`} times=${times} linkOf=${linkOf} write=${money} lines=${[{ name: 'Cost', colour: 'one', form: 'bars', values: values((row) => row.cost_nano_usd) }]} />
+      <${TimeChart} title=${`Cost per ${step}`} times=${times} linkOf=${linkOf} write=${money} lines=${[{ name: 'Cost', colour: 'one', form: 'bars', values: values((row) => row.cost_nano_usd) }]} />
       <${TimeChart} title="Mean added latency" times=${times} linkOf=${linkOf} write=${milliseconds} lines=${[{ name: 'Added', colour: 'one', values: mean((row) => row.overhead_us / 1000) }]} />
       <${TimeChart} title="Mean duration" times=${times} linkOf=${linkOf} write=${milliseconds} lines=${[{ name: 'Duration', colour: 'one', values: mean((row) => row.duration_ms) }]} />
     </div>

@@ -194,10 +194,10 @@ function chartOptions(UPlot, place, lines, write, open) {
     height: 180,
     legend: { show: false },
     cursor: { drag: { x: false, y: false }, y: false },
-    scales: { y: { range: (_chart, _low, high) => [0, high > 0 ? high * 1.1 : 1] } },
+    scales: { y: { range: (_chart, _low, high) => [0, high > 0 ? high * 1.1 : write === count ? 10 : 1e9] } },
     axes: [
       { stroke: text, grid: { show: false }, ticks: grid },
-      { stroke: text, grid, ticks: { show: false }, size: 64, values: (_chart, splits) => splits.map((each) => write(each)) },
+      { stroke: text, grid, ticks: { show: false }, size: 72, values: (_chart, splits) => splits.map((each) => write(each)) },
     ],
     series: [
       {},
