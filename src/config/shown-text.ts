@@ -52,7 +52,9 @@ export function writtenText(edited: string, secrets: readonly string[]): { reado
     if (secret === undefined) unknown = placeholder;
     return secret ?? placeholder;
   });
-  return unknown === undefined ? { text } : `There is no ${unknown} in the file: write the new one as \`\${env:NAME}\`.`;
+  return unknown === undefined
+    ? { text }
+    : `There is no ${unknown} in the file: write the new one as \`\${env:NAME}\`.`;
 }
 
 /** Tells a file from what it becomes. */

@@ -57,7 +57,9 @@ const HEADERS = {
 };
 
 /** Modules of packages as the pages import them. `edit` turns a package's own imports into addresses of this port. */
-const LIBRARIES: Readonly<Record<string, { readonly of: string; readonly file?: string; edit?(text: string): string }>> = {
+const LIBRARIES: Readonly<
+  Record<string, { readonly of: string; readonly file?: string; edit?(text: string): string }>
+> = {
   'lib/preact.js': { of: 'preact' },
   'lib/hooks.js': { of: 'preact/hooks', edit: (text) => text.replaceAll(/from\s*"preact"/g, 'from"./preact.js"') },
   'lib/htm.js': { of: 'htm' },

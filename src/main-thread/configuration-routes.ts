@@ -118,8 +118,7 @@ async function fileOf<T extends { file: string; text: string }>(
   }
   const before = await readFile(file, 'utf8');
   const written = writtenText(edited, shownText(before)?.secrets ?? []);
-  if (typeof written === 'string')
-    return new GatewayError('invalid_parameter', { param: 'text', detail: written });
+  if (typeof written === 'string') return new GatewayError('invalid_parameter', { param: 'text', detail: written });
   return { version: versionOf(before), ...read.data, text: written.text };
 }
 

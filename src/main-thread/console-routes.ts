@@ -23,7 +23,11 @@ export function consoleRoutes({ configuration, tokens, port, source }: ConsoleRo
       models: async () => {
         const { listedForOperators } = await import('./listed-models.ts');
         const { host, tls } = configuration().server.listen;
-        return listedForOperators(configuration(), tokens(), `${tls ? 'https' : 'http'}://${hostInUrl(host)}:${port}/v1`);
+        return listedForOperators(
+          configuration(),
+          tokens(),
+          `${tls ? 'https' : 'http'}://${hostInUrl(host)}:${port}/v1`,
+        );
       },
       rateLimits: () => configuration().rateLimits,
     }),

@@ -154,7 +154,12 @@ export async function openGateway({
       ...cacheRoutes(cachedAnswers),
       ...mcp.adminRoutes(),
       ...tail.routes(),
-      ...consoleRoutes({ configuration: () => inForce.configuration, tokens: () => accountTokens.tokens(), port, source }),
+      ...consoleRoutes({
+        configuration: () => inForce.configuration,
+        tokens: () => accountTokens.tokens(),
+        port,
+        source,
+      }),
     ],
   });
   const gateway = new RunningGateway({

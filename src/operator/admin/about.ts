@@ -45,7 +45,8 @@ export function aboutRoutes(sources: {
     {
       method: 'GET',
       path: '/admin/models',
-      summary: 'Accounts, their listed models with prices, virtual models with their targets, and the base URL of clients',
+      summary:
+        'Accounts, their listed models with prices, virtual models with their targets, and the base URL of clients',
       handle: async () => ({ status: 200, json: await sources.models() }),
     },
     {

@@ -50,7 +50,8 @@ export function playgroundRoutes(dataPort: () => DataPort): AdminRoute[] {
         const read = written.safeParse(body);
         if (!read.success) {
           const param = String(read.error.issues[0]?.path[0] ?? 'request');
-          const detail = '`key` is an API key of the gateway, `request` the body of a chat completion with its `model`.';
+          const detail =
+            '`key` is an API key of the gateway, `request` the body of a chat completion with its `model`.';
           return new GatewayError('invalid_parameter', { param, detail });
         }
         return askedOf(dataPort(), read.data.key, JSON.stringify(read.data.request));
