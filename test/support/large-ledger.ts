@@ -15,7 +15,12 @@ export async function writeLedger(
   of: (number: number) => Partial<ExchangeRecord>,
 ): Promise<void> {
   const database = await openDatabase({ database: 'sqlite', dataDir: join(folder, 'data') });
-  const writer = new LedgerWriter({ database, gatewayId: 'gw_past', metadataKeys: ['session_id', 'project'], hooks: [] });
+  const writer = new LedgerWriter({
+    database,
+    gatewayId: 'gw_past',
+    metadataKeys: ['session_id', 'project'],
+    hooks: [],
+  });
   const until = Date.now() - 1_000;
   for (let from = 0; from < exchanges; from += ROWS) {
     const batch = new BatchRecords();
@@ -28,8 +33,12 @@ export async function writeLedger(
   await database.close();
 }
 
+export function idOf(number: number): string {
+  return `ex_${String(number).padStart(8, '0')}`;
+}
+
 function recordOf(number: number, startedAt: number, special: Partial<ExchangeRecord>): ExchangeRecord {
-  const id = `ex_${String(number).padStart(8, '0')}`;
+  const id = idOf(number);
   const failed = number % 20 === 0;
   return {
     id,
