@@ -1,5 +1,6 @@
 import type { Configuration } from '../config/configuration.ts';
 import { cacheRoutes } from '../operator/admin/cache.ts';
+import { StartToken } from '../operator/sessions/start-token.ts';
 import { tokenSources } from '../plugs.ts';
 import { HealthMemory } from '../routing/place.ts';
 import { loadOrMakeDefaultKey } from '../store/default-key.ts';
@@ -11,6 +12,7 @@ import { AccountTokens } from './account-tokens.ts';
 import { CachedAnswers } from './cached-answers.ts';
 import type { ConfigurationSource } from './configuration-routes.ts';
 import { consoleRoutes } from './console-routes.ts';
+import { ConsoleService } from './console-service.ts';
 import type { DatabaseThread } from './database-thread.ts';
 import { LimitCounters } from './limit-counters.ts';
 import { McpService } from './mcp-service.ts';
@@ -76,6 +78,19 @@ export async function openGateway({
   const health = new HealthMemory(() => limitCounters.counts.clock.now());
   const cachedAnswers = new CachedAnswers({ configuration: () => inForce.configuration, log });
   cachedAnswers.register(registry);
+  const hasConsoleToken =
+    server.console.enabled && server.operator.adminKey === undefined && LOOPBACK.test(server.operator.host);
+  const startToken = hasConsoleToken ? new StartToken(Date.now) : undefined;
+  const consoleService = new ConsoleService({
+    configuration: () => inForce.configuration,
+    startToken,
+    // A number behind those of relay threads: nobody waits until it has heard.
+    identity: () => database.identityFor(threads),
+    onUnknownIssuerKey: (provider) => database.hear({ type: 'issuer-key-unknown', provider }),
+    tell: () => {},
+    http,
+    log,
+  });
   const { hasIssuedKeys } = await database.open({
     configuration,
     counters: counters.buffer,
@@ -84,7 +99,10 @@ export async function openGateway({
     log,
     onFull: (full) => relayThreads.broadcast({ type: 'ledger-full', full }),
     tell: (thread, message) => relayThreads.tell(thread, message),
-    onIdentity: (message) => relayThreads.broadcast(message),
+    onIdentity: (message) => {
+      relayThreads.broadcast(message);
+      consoleService.heard(message);
+    },
     onBatchWork: (message) => relayThreads.broadcast(message),
   });
   const madeKey = hasIssuedKeys ? undefined : await ownKey(configuration, (message) => log.warn({}, message));
@@ -161,12 +179,16 @@ export async function openGateway({
         source,
       }),
     ],
+    console: { door: () => consoleService.door() },
+    startToken,
+    audit: () => {},
   });
   const gateway = new RunningGateway({
     inForce,
     port,
     operatorUrl: operatorPort.url,
     madeKey,
+    consoleToken: startToken?.text,
     observation,
     relayThreads,
     // Told and closed in this order: who writes to the database before the database, and the log last of all.
@@ -180,6 +202,7 @@ export async function openGateway({
       mcp,
       requestLog,
       tail,
+      consoleService,
       { close: () => database.closeLedger() },
       operatorPort,
       otel,

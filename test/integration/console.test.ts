@@ -100,33 +100,7 @@ describe('the console in a browser', { skip: browserSkip }, () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  // STUB until sessions are there.
-  let signedIn = true;
   async function signIn(): Promise<void> {
-    if ((await fetch(`${gateway.operatorUrl}/console/session`)).status === 404) {
-      await page.setRequestInterception(true);
-      page.on('request', (request) => {
-        const { pathname } = new URL(request.url());
-        if (pathname === '/console/session') {
-          if (request.method() === 'DELETE') signedIn = false;
-          request.respond({
-            contentType: 'application/json',
-            body: JSON.stringify({
-              signed_in: signedIn,
-              role: 'admin',
-              data: 'all',
-              csrf: 'x',
-              sign_in: { key: true },
-            }),
-          });
-        } else if (pathname.startsWith('/admin/'))
-          request.continue({ headers: { ...request.headers(), authorization: `Bearer ${ADMIN_KEY}` } });
-        else request.continue();
-      });
-      await page.goto(`${gateway.operatorUrl}/console/`);
-      await page.waitForSelector('nav');
-      return;
-    }
     await page.goto(`${gateway.operatorUrl}/console/`);
     await page.waitForSelector('input[type=password]');
     await page.type('input[type=password]', ADMIN_KEY);

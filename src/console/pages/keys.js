@@ -14,7 +14,7 @@ const KINDS = { active: 'good', rotated: 'warn', revoked: 'bad', expired: 'plain
 
 export function Keys({ query }) {
   const session = useContext(SessionContext);
-  const mayChange = !session.read_only && session.role !== 'viewer';
+  const mayChange = !session.read_only && session.role === 'admin';
   const wanted = { state: query.get('state'), subject: query.get('subject'), page_token: query.get('page_token') };
   const keys = useAnswer(`/admin/keys?${queryOf({ limit: 50, ...wanted })}`);
   const [dialog, setDialog] = useState();
@@ -36,7 +36,7 @@ export function Keys({ query }) {
     ${
       mayChange
         ? html`<div class="buttons"><button type="button" class="first" onClick=${() => setDialog({ kind: 'new' })}>New key</button></div>`
-        : html`<p class="quiet">You may look at keys; to make, rotate or revoke them needs the role operator or admin.</p>`
+        : html`<p class="quiet">You may look at keys; to make, rotate or revoke them needs the role admin.</p>`
     }
     <p class="quiet">Keys of the configuration (<code>sluice/api-keys</code>) are not on this list: they are changed where they are written.</p>
     <${Answered} of=${keys} what="keys">

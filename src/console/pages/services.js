@@ -5,13 +5,16 @@ import { Answered, Copyable, Dialog, Empty, Facts, Fault, Field, Figure, Mark, M
 
 const LIVE_MS = 5_000;
 
-function useMayChange() {
+const RANKS = ['viewer', 'operator', 'admin'];
+
+/** Whether who is signed in may change what needs that role. */
+function useMayChange(role) {
   const session = useContext(SessionContext);
-  return !session.read_only && session.role !== 'viewer';
+  return !session.read_only && RANKS.indexOf(session.role) >= RANKS.indexOf(role);
 }
 
 export function McpServers() {
-  const mayChange = useMayChange();
+  const mayChange = useMayChange('admin');
   const servers = useAnswer('/admin/mcp-servers');
   const connections = useAnswer('/admin/mcp-connections');
   const signIns = useAnswer('/admin/mcp-sign-ins');
@@ -126,7 +129,7 @@ export function Batches({ query }) {
 }
 
 export function Cache() {
-  const mayChange = useMayChange();
+  const mayChange = useMayChange('operator');
   const cache = useAnswer('/admin/cache', { everyMs: LIVE_MS });
   const [namespace, setNamespace] = useState();
   const flush = useAction(async (of) => {

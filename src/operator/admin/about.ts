@@ -45,6 +45,7 @@ export function aboutRoutes(sources: {
     {
       method: 'GET',
       path: '/admin/models',
+      session: { role: 'viewer', data: 'none' },
       summary:
         'Accounts, their listed models with prices, virtual models with their targets, and the base URL of clients',
       handle: async () => ({ status: 200, json: await sources.models() }),
@@ -52,6 +53,7 @@ export function aboutRoutes(sources: {
     {
       method: 'GET',
       path: '/admin/rate-limits',
+      session: { role: 'viewer', data: 'all' },
       summary: 'The rate limits in force, list by list; in each the first rule that matches decides',
       handle: () => ({
         status: 200,
@@ -61,6 +63,7 @@ export function aboutRoutes(sources: {
     {
       method: 'GET',
       path: '/admin/errors',
+      session: { role: 'viewer', data: 'none' },
       summary: 'What each error code means, whose fault it is, and what to do about it',
       handle: () => ({ status: 200, json: { errors: errorsJson() } }),
     },

@@ -35,6 +35,7 @@ export function playgroundRoutes(dataPort: () => DataPort): AdminRoute[] {
     {
       method: 'POST',
       path: '/admin/playground/chat/completions',
+      session: { role: 'operator', data: 'none' },
       summary: 'Asks a model as a client with that key does; the answer is what the client would get, streamed or not',
       requestBody: {
         type: 'object',

@@ -21,6 +21,7 @@ export function storedRoutes({ database }: { readonly database: Database }): Adm
     {
       method: 'GET',
       path: '/admin/batches',
+      session: { role: 'viewer', data: 'all' },
       summary: 'Batches of all callers, newest first: whose, how far, what was wrong with them',
       query,
       handle: (request) => page(request, database, allBatches, batchJson),
@@ -28,6 +29,7 @@ export function storedRoutes({ database }: { readonly database: Database }): Adm
     {
       method: 'GET',
       path: '/admin/files',
+      session: { role: 'viewer', data: 'all' },
       summary: 'Files of all callers that are kept, newest first, without what is in them',
       query,
       handle: (request) => page(request, database, allFiles, fileJson),
