@@ -247,7 +247,7 @@ describe('attacks on a session of the console', () => {
     assert.equal((await short.ask('GET', '/admin/targets')).code, 'session_ended');
   });
 
-  it('whose role a reload takes away is out, and whose is given comes in without a restart', async () => {
+  it('a reload takes a role away and gives one, without a restart', async () => {
     const vera = await as('key of vera');
     const roles = [{ subjects: ['user:nobody@example.com'], role: 'viewer' }];
     await gateway.configure([ACCESS], { console: { roles } });
@@ -303,7 +303,7 @@ describe('the console without an admin key', () => {
     }
   });
 
-  it('where the operator port is not loopback, or the console is off, there is none', async () => {
+  it('a console is not there where the operator port is not loopback, or where it is off', async () => {
     const wide = await startGateway({ server: { operator: { host: '0.0.0.0', port: 0 }, demo: true } });
     const off = await startGateway({
       server: { operator: { host: '127.0.0.1', port: 0, admin_key: ADMIN_KEY }, console: { enabled: false } },
