@@ -542,6 +542,8 @@ export interface RoutingLimits {
   slowStartMs: number;
   /** Retries of the same target, as percent of its requests in ten seconds; ten are always allowed. */
   retryBudgetPercent: number;
+  /** How often gateways that share Redis tell each other what is out; 0: never. */
+  shareMs: number;
 }
 
 /** How providers are reached. Holds the password of a proxy: never logged. */

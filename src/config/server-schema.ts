@@ -560,6 +560,9 @@ const routing = section(
     retry_budget_percent: keyWithDefault(wholeNumber(0, 1000), 20).describe(
       'Retries of one target, as percent of its requests in 10 s; 10 in that time are always allowed.',
     ),
+    share_ms: keyWithDefault(z.union([z.literal(0), wholeNumber(50, 60_000)]), 250).describe(
+      'How often gateways with `store.counters` in Redis tell each other which targets and keys are out; 0: never.',
+    ),
   }),
 );
 

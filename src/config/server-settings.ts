@@ -130,6 +130,7 @@ export function serverSettings(
       maxOutMs: routing.max_out_ms,
       slowStartMs: routing.slow_start_ms,
       retryBudgetPercent: routing.retry_budget_percent,
+      shareMs: routing.share_ms,
     },
     otel: {
       sampleRatio: otel.sample_ratio,

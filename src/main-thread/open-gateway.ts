@@ -14,6 +14,7 @@ import type { ConfigurationSource } from './configuration-routes.ts';
 import { consoleRoutes } from './console-routes.ts';
 import { ConsoleService } from './console-service.ts';
 import type { DatabaseThread } from './database-thread.ts';
+import { HealthShare } from './health-share.ts';
 import { LimitCounters } from './limit-counters.ts';
 import { McpService } from './mcp-service.ts';
 import { Observation } from './observation.ts';
@@ -76,6 +77,8 @@ export async function openGateway({
     log,
   });
   const health = new HealthMemory(() => limitCounters.counts.clock.now());
+  const healthShare = new HealthShare({ memory: health, configuration: () => inForce.configuration, log });
+  healthShare.register(registry);
   const cachedAnswers = new CachedAnswers({ configuration: () => inForce.configuration, log });
   cachedAnswers.register(registry);
   const hasConsoleToken =
@@ -116,6 +119,7 @@ export async function openGateway({
   accountTokens.reconfigure(configuration);
   const targets = new TargetHealthView({
     memory: health,
+    sharing: () => healthShare.sharing,
     configuration: () => inForce.configuration,
     tokens: () => accountTokens.tokens(),
   });
@@ -198,6 +202,7 @@ export async function openGateway({
       accountTokens,
       priceRefresh,
       targets,
+      healthShare,
       cachedAnswers,
       mcp,
       requestLog,
