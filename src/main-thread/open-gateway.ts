@@ -10,6 +10,8 @@ import { collectWhenIdle } from '../threads/steady-heap.ts';
 import { sideRequests } from '../upstream/side-requests.ts';
 import { AccountTokens } from './account-tokens.ts';
 import { CachedAnswers } from './cached-answers.ts';
+import type { ConfigurationSource } from './configuration-routes.ts';
+import { consoleRoutes } from './console-routes.ts';
 import { ConsoleService } from './console-service.ts';
 import type { DatabaseThread } from './database-thread.ts';
 import { HealthShare } from './health-share.ts';
@@ -27,6 +29,7 @@ import { TargetHealthView } from './target-health.ts';
 
 export interface OpenGatewayOptions {
   readonly configuration: Configuration;
+  readonly source: ConfigurationSource;
   /** The listening port, which was found free. */
   readonly port: number;
   /** They load their code meanwhile. */
@@ -44,6 +47,7 @@ export interface OpenGatewayOptions {
 /** Builds every part of the main thread once and joins them. Throws a StartFault or a StoreFault. */
 export async function openGateway({
   configuration,
+  source,
   port,
   relayThreads,
   database,
@@ -169,7 +173,17 @@ export async function openGateway({
     observation,
     database,
     targets,
-    routes: [...cacheRoutes(cachedAnswers), ...mcp.adminRoutes(), ...tail.routes()],
+    routes: [
+      ...cacheRoutes(cachedAnswers),
+      ...mcp.adminRoutes(),
+      ...tail.routes(),
+      ...consoleRoutes({
+        configuration: () => inForce.configuration,
+        tokens: () => accountTokens.tokens(),
+        port,
+        source,
+      }),
+    ],
     console: { door: () => consoleService.door() },
     startToken,
     audit: () => {},

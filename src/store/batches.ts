@@ -1,6 +1,7 @@
 import type { Insertable, Kysely, Selectable, Updateable } from 'kysely';
 import type { Database, DatabaseTransaction } from './database.ts';
 import { insertFile, type StoredFile } from './files.ts';
+import type { PageEnd } from './page-end.ts';
 import { type LineResult, type ResultBlock, resultBlock, resultsIn } from './result-block.ts';
 import { storableText } from './storable-text.ts';
 import type { BatchesTable, BatchPiecesTable } from './tables/batch-tables.ts';
@@ -141,6 +142,26 @@ export async function pageOfBatches(database: Database, filter: BatchFilter): Pr
   }
   const rows = await query.orderBy('created_at', 'desc').orderBy('id', 'desc').limit(limit).execute();
   return rows.map(batchOf);
+}
+
+/** Of all owners, the newest first. */
+export async function allBatches(
+  { query }: Database,
+  after: PageEnd | undefined,
+  limit: number,
+): Promise<StoredBatch[]> {
+  let rows = query.selectFrom('batches').selectAll();
+  if (after !== undefined) {
+    const { createdAt, id } = after;
+    rows = rows.where((where) =>
+      where.or([
+        where('created_at', '<', createdAt),
+        where.and([where('created_at', '=', createdAt), where('id', '<', id)]),
+      ]),
+    );
+  }
+  const found = await rows.orderBy('created_at', 'desc').orderBy('id', 'desc').limit(limit).execute();
+  return found.map(batchOf);
 }
 
 /** Those that have not ended and whose files this gateway reads, the oldest first. */
