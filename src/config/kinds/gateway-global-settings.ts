@@ -36,6 +36,12 @@ const schema = z.object({
         enable_parallel_execution: optionalKey(z.boolean()).describe(
           'Whether guards that only look run beside the call of the model.',
         ),
+        window_characters: optionalKey(wholeNumber(1, 1_000_000)).describe(
+          'With `on_streams: window`: how much of a stream is judged at once, up to the end of a sentence. Default: 400.',
+        ),
+        window_overlap_characters: optionalKey(wholeNumber(1, 100_000)).describe(
+          'How much of it is judged again with the next window. Default: 100.',
+        ),
       }),
     ),
   ).describe('What holds for all guards.'),
@@ -59,7 +65,12 @@ export const gatewayGlobalSettings = manifestKind({
     guardrailSettings: GuardrailSettings;
     bodyLogging?: BodyLogging | undefined;
   } => {
-    const { timeout_ms: timeoutMs, enable_parallel_execution: parallel } = first?.value.guardrail_settings ?? {};
+    const {
+      timeout_ms: timeoutMs,
+      enable_parallel_execution: parallel,
+      window_characters: windowCharacters,
+      window_overlap_characters: overlapCharacters,
+    } = first?.value.guardrail_settings ?? {};
     const fromEnvironment = Number(environment['GUARDRAIL_TIMEOUT_MS']);
     const byDefault = fromEnvironment > 0 ? fromEnvironment : DEFAULT_GUARDRAIL_SETTINGS.timeoutMs;
     return {
@@ -68,6 +79,8 @@ export const gatewayGlobalSettings = manifestKind({
       guardrailSettings: {
         timeoutMs: timeoutMs ?? byDefault,
         parallel: parallel ?? DEFAULT_GUARDRAIL_SETTINGS.parallel,
+        ...(windowCharacters !== undefined && { windowCharacters }),
+        ...(overlapCharacters !== undefined && { overlapCharacters }),
       },
     };
   },
