@@ -26,6 +26,8 @@ COPY --from=build --chown=65532:65532 /out/state /var/lib/sluice
 WORKDIR /var/lib/sluice
 VOLUME /var/lib/sluice
 ENV SLUICE_CONFIG=/etc/sluice
+# glibc keeps freed memory in an arena a thread: two of them hold 10 MB less, and give more back after a storm.
+ENV MALLOC_ARENA_MAX=2
 USER 65532:65532
 EXPOSE 8787 8788
 # Not ready while it stops, and not before it serves. A gateway with another operator port needs another check.

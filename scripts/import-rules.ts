@@ -39,7 +39,7 @@ const DEPTHS: Record<string, number> = {
   settlement: 6,
   guardrails: 6,
   cache: 6,
-  'pipeline.ts': 7,
+  pipeline: 7,
   proxy: 7,
 };
 const TOP = 8;

@@ -296,6 +296,8 @@ export const openapiDocument = {
           'body_memory_full',
           'draining',
           'counters_away',
+          'cache_away',
+          'guardrail_unavailable',
           'ledger_full',
           'issuer_keys_unavailable',
           'upstream_queue_full',

@@ -7,7 +7,7 @@ import type { Route } from '../edge/routes.ts';
 import { guardBody } from '../guardrails/guarded-answer.ts';
 import { guardInput } from '../guardrails/guarded-input.ts';
 import type { GuardSession } from '../guardrails/session.ts';
-import type { PipelineOptions } from '../pipeline.ts';
+import type { PipelineOptions } from '../pipeline/pipeline-options.ts';
 import { clientSettings } from '../policy/client-settings.ts';
 import { requestMetadata } from '../policy/metadata.ts';
 import type { RefusalRecords } from './refusal-records.ts';

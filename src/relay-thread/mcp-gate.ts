@@ -9,7 +9,7 @@ import type { GuardSession } from '../guardrails/session.ts';
 import { type Admission, type Limits, NO_LIMITS, NOTHING_HELD, Refused } from '../limits/admission.ts';
 import { toolModel } from '../limits/tool-rules.ts';
 import { SERVER_PATHS } from '../mcp/clients/addresses.ts';
-import type { PipelineOptions, RefusedRequest } from '../pipeline.ts';
+import type { PipelineOptions, RefusedRequest } from '../pipeline/pipeline-options.ts';
 import type { Caller } from '../policy/caller.ts';
 import { clientSettings } from '../policy/client-settings.ts';
 import { recordedMetadata, requestMetadata } from '../policy/metadata.ts';

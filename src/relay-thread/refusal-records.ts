@@ -3,7 +3,7 @@ import type { GatewayError } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { Log } from '../core/log.ts';
 import type { Refusal } from '../edge/edge.ts';
-import type { RefusedRequest } from '../pipeline.ts';
+import type { RefusedRequest } from '../pipeline/pipeline-options.ts';
 import type { ExchangeRecord } from '../telemetry/exchange-record.ts';
 
 export interface RefusalRecordsOptions {

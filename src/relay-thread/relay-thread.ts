@@ -23,7 +23,7 @@ import { RecordSender } from '../ledger/record-sender.ts';
 import { createLimits } from '../limits/limits.ts';
 import { TokenForecast } from '../limits/token-forecast.ts';
 import { toolRules } from '../limits/tool-rules.ts';
-import type { PipelineOptions } from '../pipeline.ts';
+import type { PipelineOptions } from '../pipeline/pipeline-options.ts';
 import { DIALECTS, FORMS, FORWARDABLE, PASSED_AT } from '../plugs.ts';
 import { HealthMemory } from '../routing/place.ts';
 import { createLog } from '../telemetry/log.ts';

@@ -1,7 +1,7 @@
 import { parseObject } from '../codec/json-value.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
-import type { PipelineOptions } from '../pipeline.ts';
+import type { PipelineOptions } from '../pipeline/pipeline-options.ts';
 import type { ResponseKey } from '../store/background-responses.ts';
 import type { ResponseRows } from './response-rows.ts';
 

@@ -2,7 +2,7 @@ import { isArray, objectOf, parseObject, stringOf } from '../codec/json-value.ts
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError } from '../core/exchange.ts';
 import type { Route } from '../edge/routes.ts';
-import type { PipelineOptions } from '../pipeline.ts';
+import type { PipelineOptions } from '../pipeline/pipeline-options.ts';
 import type { KeptResponse } from '../store/responses.ts';
 import type { BackgroundResponses } from './background-responses.ts';
 import { shownItem } from './conversation-items.ts';

@@ -3,7 +3,8 @@ import { GatewayError } from '../core/errors.ts';
 import type { Exchange, Principal } from '../core/exchange.ts';
 import { type AnswerReceiver, LocalExchange } from '../core/local-exchange.ts';
 import type { Dialect, RequestScan } from '../dialects/dialect.ts';
-import { type PipelineOptions, runInference } from '../pipeline.ts';
+import { runInference } from '../pipeline/pipeline.ts';
+import type { PipelineOptions } from '../pipeline/pipeline-options.ts';
 
 /** Who asks for copies that nobody pays for: limits, budgets and access may name it as anybody else. */
 const SHADOW: Principal = {

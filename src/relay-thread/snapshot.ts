@@ -3,7 +3,7 @@ import type { HttpClient } from '../core/http-client.ts';
 import { createGuardrails } from '../guardrails/guardrails.ts';
 import { DeadlineRunner } from '../guardrails/runner.ts';
 import { createLimits, type LimitsOptions } from '../limits/limits.ts';
-import type { Snapshot } from '../pipeline.ts';
+import type { Snapshot } from '../pipeline/pipeline-options.ts';
 import { openAccounts } from '../plugs.ts';
 import { CacheRules } from '../policy/cache-rules.ts';
 import { Callers } from '../policy/caller.ts';

@@ -1,7 +1,8 @@
 import { GatewayError } from '../core/errors.ts';
 import type { AbortReason, BodyReceiver, Exchange } from '../core/exchange.ts';
 import type { Dialect, PeekedRequest, UploadForm, UploadScan } from '../dialects/dialect.ts';
-import { admitUpload, type BegunInference, type PipelineOptions, refuseUpload, runInference } from '../pipeline.ts';
+import { admitUpload, type BegunInference, refuseUpload, runInference } from '../pipeline/pipeline.ts';
+import type { PipelineOptions } from '../pipeline/pipeline-options.ts';
 import { HeldMemory } from '../relay/held-memory.ts';
 import { Spool } from '../relay/spooled-body.ts';
 

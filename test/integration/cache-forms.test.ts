@@ -273,7 +273,9 @@ describe('with Redis', { skip: redisSkip }, () => {
     assert.equal(response.status, 200);
     await response.text();
     assert.equal(statusOf(await at(first, 3)), 'hit');
-    assert.equal((await admin('DELETE', '/admin/cache', first)).status, 503);
+    const refused = await admin('DELETE', '/admin/cache', first);
+    assert.equal(refused.status, 503);
+    assert.match(await refused.text(), /"cache_away"/);
     const view = JSON.parse(await (await admin('GET', '/admin/cache', first)).text());
     assert.equal(view.redis, 'away');
   });

@@ -87,5 +87,6 @@ test('the configuration of the image passes check --strict, and opens the ports 
     valuesOf(image, 'COPY')
       .find((line) => line.includes('sluice.yaml'))
       ?.split(' ') ?? [];
-  assert.deepEqual(valuesOf(image, 'ENV'), [`SLUICE_CONFIG=${target.replace('/sluice.yaml', '')}`]);
+  const folder = target.replace('/sluice.yaml', '');
+  assert.deepEqual(valuesOf(image, 'ENV'), [`SLUICE_CONFIG=${folder}`, 'MALLOC_ARENA_MAX=2']);
 });

@@ -99,7 +99,7 @@ test('one vendor does not import another, whichever of its files', () => {
 
 test('no stage names a vendor or a dialect, except the one file that lists them', () => {
   const vendor = { 'src/providers/openai/index.ts': '', 'src/dialects/openai-chat/index.ts': '' };
-  for (const file of ['src/relay/a.ts', 'src/gateway.ts', 'src/pipeline.ts', 'src/main.ts', 'src/operator/a.ts']) {
+  for (const file of ['src/relay/a.ts', 'src/gateway.ts', 'src/pipeline/a.ts', 'src/main.ts', 'src/operator/a.ts']) {
     const up = file.split('/').length === 3 ? '..' : '.';
     caught({ ...vendor, [file]: `import '${up}/providers/openai/index.ts';` }, file, /only plugs\.ts may import/);
     caught({ ...vendor, [file]: `import '${up}/dialects/openai-chat/index.ts';` }, file, /only plugs\.ts may import/);

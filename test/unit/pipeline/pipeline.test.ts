@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openAiAccount } from '../../bench/inputs/openai-account.ts';
-import { settings } from '../../bench/inputs/settings.ts';
-import { GatewayError } from '../../src/core/errors.ts';
-import { Sweeper } from '../../src/core/sweeper.ts';
-import { openAiChat } from '../../src/dialects/openai-chat/index.ts';
+import { openAiAccount } from '../../../bench/inputs/openai-account.ts';
+import { settings } from '../../../bench/inputs/settings.ts';
+import { GatewayError } from '../../../src/core/errors.ts';
+import { Sweeper } from '../../../src/core/sweeper.ts';
+import { openAiChat } from '../../../src/dialects/openai-chat/index.ts';
 import {
   type Admission,
   type AdmissionOutcome,
@@ -12,17 +12,18 @@ import {
   type Limits,
   NOTHING_HELD,
   Refused,
-} from '../../src/limits/admission.ts';
-import { type PipelineOptions, runInference } from '../../src/pipeline.ts';
-import { Callers } from '../../src/policy/caller.ts';
-import type { AttemptHandler, LocalResponder } from '../../src/providers/provider.ts';
-import { ModelRoutes } from '../../src/routing/model-routes.ts';
-import type { ExchangeRecord } from '../../src/telemetry/exchange-record.ts';
-import { SharedCounters } from '../../src/threads/shared-counters.ts';
-import { OriginPools } from '../../src/upstream/origin-pools.ts';
-import { compilePrice } from '../../src/usage/price-table.ts';
-import { StrictExchange } from './relay/fake-exchange.ts';
-import { limits, timeouts } from './relay/local-provider.ts';
+} from '../../../src/limits/admission.ts';
+import { runInference } from '../../../src/pipeline/pipeline.ts';
+import type { PipelineOptions } from '../../../src/pipeline/pipeline-options.ts';
+import { Callers } from '../../../src/policy/caller.ts';
+import type { AttemptHandler, LocalResponder } from '../../../src/providers/provider.ts';
+import { ModelRoutes } from '../../../src/routing/model-routes.ts';
+import type { ExchangeRecord } from '../../../src/telemetry/exchange-record.ts';
+import { SharedCounters } from '../../../src/threads/shared-counters.ts';
+import { OriginPools } from '../../../src/upstream/origin-pools.ts';
+import { compilePrice } from '../../../src/usage/price-table.ts';
+import { StrictExchange } from '../relay/fake-exchange.ts';
+import { limits, timeouts } from '../relay/local-provider.ts';
 
 const REQUEST = Buffer.from('{"model": "openai-main/gpt-4o", "messages": [{"role": "user", "content": "hi"}]}');
 const ANSWER = '{"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 2}}';
