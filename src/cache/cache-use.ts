@@ -82,7 +82,7 @@ export class CacheUse {
   }
 
   #findEqual(key: CacheKey): AnswerSource | undefined | Promise<AnswerSource | undefined> {
-    const flight = this.#flightFor(key);
+    const flight = this.joinable();
     if (flight !== undefined) return flight;
     const found = this.#cache.find(key);
     return found instanceof Promise ? found.then((answer) => this.#stored(answer)) : this.#stored(found);
@@ -93,13 +93,13 @@ export class CacheUse {
     key: CacheKey,
     equal: Promise<AnswerSource | undefined> | undefined,
   ): Promise<AnswerSource | undefined> {
-    const found = (await equal) ?? (await this.#findLike(key));
-    // Meanwhile an equal one may have been asked for: it is joined.
-    return this.#served(found ?? this.#flightFor(key));
+    return this.#served((await equal) ?? (await this.#findLike(key)));
   }
 
-  #flightFor(key: CacheKey): AnswerSource | undefined {
-    if (this.#request.settings.shadow || !this.#cache.hasFlights) return undefined;
+  /** An equal request's answer that is on its way; undefined: there is none. */
+  joinable(): AnswerSource | undefined {
+    const key = this.#key;
+    if (key === undefined || this.#request.settings.shadow || !this.#cache.hasFlights) return undefined;
     const flight = this.#cache.flight(this.#flightKey(key));
     return flight && this.#found('joined', flight);
   }

@@ -6,7 +6,8 @@ import { GatewayError } from '../core/errors.ts';
 import type { Exchange, Principal } from '../core/exchange.ts';
 import { LocalExchange } from '../core/local-exchange.ts';
 import type { Dialect, RequestScan } from '../dialects/dialect.ts';
-import { type PipelineOptions, runInference } from '../pipeline.ts';
+import { runInference } from '../pipeline/pipeline.ts';
+import type { PipelineOptions } from '../pipeline/pipeline-options.ts';
 
 export interface PromptVectorsOptions {
   /** In whose form it is asked. */

@@ -17,14 +17,18 @@ import { withRedis } from '../support/redis-counting.ts';
 import { type RedisServer, redisSkip, startRedis } from '../support/redis-server.ts';
 import { openAccount, startEvents } from '../support/scripted-provider.ts';
 
-const at = (cosine: number): number[] => [cosine, Math.sqrt(1 - cosine * cosine), 0];
+const DIMENSIONS = 32;
+const vector = (...numbers: number[]): number[] =>
+  Array.from({ length: DIMENSIONS }, (_, index) => numbers[index] ?? 0);
+const at = (cosine: number): number[] => vector(cosine, Math.sqrt(1 - cosine * cosine));
+/** Texts of different lengths are not alike. */
+const other = (text: string): number[] => vector(...new Array(3 + (text.length % 29)).fill(0), 1);
 const RESET = 'how do i reset my password';
 const VECTORS: Record<string, number[]> = {
-  [RESET]: [1, 0, 0],
+  [RESET]: vector(1),
   'what is the way to reset my password': at(0.96),
   'how do i choose my password': at(0.8),
   'how do i not reset my password': at(0.99),
-  'tell me about cats': [0, 0, 1],
 };
 const NEAR = 'what is the way to reset my password';
 
@@ -36,10 +40,10 @@ let gateway: RunningGateway;
 
 const answer: Answer = (request, response, incoming) => {
   const body = JSON.parse(request.body.toString());
-  if (request.url.endsWith('/embeddings')) {
+  if (request.path.endsWith('/embeddings')) {
     if (embedding !== undefined) embedding(request, response, incoming);
     else {
-      const data = [{ object: 'embedding', index: 0, embedding: VECTORS[body.input] ?? [0, 1, 0] }];
+      const data = [{ object: 'embedding', index: 0, embedding: VECTORS[body.input] ?? other(body.input) }];
       sendJson(response, 200, { object: 'list', data, model: 'small', usage: { prompt_tokens: 4, total_tokens: 4 } });
     }
     return;
@@ -73,10 +77,14 @@ interface Asked {
 /** Each test is in a namespace of its own. */
 let space = 0;
 const asked = (text: string, body: object = {}, { of = gateway, headers, ...more }: Asked = {}) =>
-  ask(of, { model: 'main/m', messages: user(text), ...body }, { headers: { ...semantic({ namespace: `test-${space}` }), ...headers }, ...more });
+  ask(
+    of,
+    { model: 'main/m', messages: user(text), ...body },
+    { headers: { ...semantic({ namespace: `test-${space}` }), ...headers }, ...more },
+  );
 const statusOf = (response: Response): string | null => response.headers.get('x-tfy-cache-status');
-const chats = (): number => provider.requests.filter(({ url }) => url.endsWith('/chat/completions')).length;
-const embeddings = (): number => provider.requests.filter(({ url }) => url.endsWith('/embeddings')).length;
+const chats = (): number => provider.requests.filter(({ path }) => path.endsWith('/chat/completions')).length;
+const embeddings = (): number => provider.requests.filter(({ path }) => path.endsWith('/embeddings')).length;
 
 async function said(response: Promise<Response>): Promise<{ status: string | null; text: string; response: Response }> {
   const got = await response;
@@ -87,7 +95,9 @@ async function receiptOf(response: Response, of = gateway) {
   const id = response.headers.get('x-sluice-exchange-id') ?? '';
   let text = '';
   await eventually('the receipt is there', async () => {
-    const found = await fetch(`${of.operatorUrl}/admin/receipts/${id}`, { headers: { authorization: `Bearer ${ADMIN_KEY}` } });
+    const found = await fetch(`${of.operatorUrl}/admin/receipts/${id}`, {
+      headers: { authorization: `Bearer ${ADMIN_KEY}` },
+    });
     text = await found.text();
     return found.status === 200;
   });
@@ -174,8 +184,8 @@ test('vectors are asked for as the caller would: the ledger has a row of each, w
     const found = await fetch(`${gateway.operatorUrl}/admin/requests?limit=50`, {
       headers: { authorization: `Bearer ${ADMIN_KEY}` },
     });
-    const { data } = JSON.parse(await found.text());
-    return data.some(
+    const { requests } = JSON.parse(await found.text());
+    return requests.some(
       (row: Record<string, unknown>) => row['request_id'] === id && JSON.stringify(row).includes('vectors/small'),
     );
   });
@@ -186,7 +196,13 @@ test('a question below the threshold is asked, and the record tells the nearest'
   const { status, response } = await said(asked('how do i choose my password'));
   assert.equal(status, 'miss');
   assert.equal((await receiptOf(response)).route.cache.nearest, 0.8);
-  const low = await said(asked('how do i choose my password', {}, { headers: semantic({ namespace: `test-${space}`, similarity_threshold: 0.9 }) }));
+  const low = await said(
+    asked(
+      'how do i choose my password',
+      {},
+      { headers: semantic({ namespace: `test-${space}`, similarity_threshold: 0.9 }) },
+    ),
+  );
   assert.equal(low.status, 'hit');
 });
 
@@ -205,7 +221,6 @@ test('nobody gets an answer of another principal, model, parameter, system promp
     ['principal', asked(NEAR, {}, { key: 'other' })],
     ['model', asked(NEAR, { model: 'main/n' })],
     ['parameter', asked(NEAR, { temperature: 0.5 })],
-    ['parameter beyond 2^53', asked(NEAR, { seed: 9 })],
     ['stream', asked(NEAR, { stream: true })],
     ['system prompt', asked(NEAR, { messages: prompted })],
     ['namespace', asked(NEAR, {}, { headers: semantic({ namespace: 'elsewhere' }) })],
@@ -216,10 +231,17 @@ test('nobody gets an answer of another principal, model, parameter, system promp
 test('requests with tools, results of tools, long conversations and coding agents are hits of equal ones alone', async () => {
   const tools = [{ type: 'function', function: { name: 'f', parameters: {} } }];
   const result = [
-    { role: 'assistant', content: null, tool_calls: [{ id: 'a', type: 'function', function: { name: 'f', arguments: '{}' } }] },
+    {
+      role: 'assistant',
+      content: null,
+      tool_calls: [{ id: 'a', type: 'function', function: { name: 'f', arguments: '{}' } }],
+    },
     { role: 'tool', tool_call_id: 'a', content: 'x' },
   ];
-  const long = Array.from({ length: 4 }, (_, index) => ({ role: index % 2 ? 'assistant' : 'user', content: `turn ${index}` }));
+  const long = Array.from({ length: 4 }, (_, index) => ({
+    role: index % 2 ? 'assistant' : 'user',
+    content: `turn ${index}`,
+  }));
   const cases: [string, object, Record<string, string>][] = [
     ['tools', { tools }, {}],
     ['tools', { messages: [...user('go'), ...result, ...user(RESET)] }, {}],
@@ -239,7 +261,9 @@ test('requests with tools, results of tools, long conversations and coding agent
 test('a rule shares answers of like questions with those that it names, who may not use the model for vectors', async () => {
   const body = { model: 'main/ruled' };
   await said(ask(gateway, { ...body, messages: user(RESET) }));
-  const { status } = await said(ask(gateway, { ...body, messages: user('how do i choose my password') }, { key: 'other' }));
+  const { status } = await said(
+    ask(gateway, { ...body, messages: user('how do i choose my password') }, { key: 'other' }),
+  );
   assert.equal(status, 'hit');
 });
 
@@ -258,16 +282,15 @@ test('a rule that only looks serves nothing, and header, record and metric tell 
   const equal = await look(RESET);
   assert.deepEqual([equal.status, equal.response.headers.get('x-sluice-cache-shadow')], ['miss', 'hit']);
   assert.equal(chats(), 3);
-  const told = await gateway.metric('sluice_cache_shadow_requests_total', { cache_type: 'semantic', status: 'hit' });
-  assert.equal(told, 2);
+  const told = () => gateway.metric('sluice_cache_shadow_requests_total', { cache_type: 'semantic', status: 'hit' });
+  await eventually('the metric tells', async () => (await told()) === 2);
   assert.ok((await gateway.metric('sluice_cache_shadow_saved_cost_total', { status: 'hit' })) > 0);
 });
 
 test('equal questions at the same time ask for one vector and one answer', async () => {
   const all = await Promise.all(Array.from({ length: 20 }, () => said(asked(RESET, { stream: true }))));
-  assert.equal(new Set(all.map(({ text }) => text)).size, 1 + (chats() - 1));
-  // Each relay thread shares for itself.
-  assert.ok(chats() <= 4 && embeddings() <= 4, `${chats()} ${embeddings()}`);
+  assert.equal(new Set(all.map(({ text }) => text)).size, 1);
+  assert.deepEqual([chats(), embeddings()], [1, 1]);
 });
 
 test('operators see how many vectors there are, and a flush takes them with their answers', async () => {
@@ -275,7 +298,7 @@ test('operators see how many vectors there are, and a flush takes them with thei
   const admin = (method: string, path: string) =>
     fetch(`${gateway.operatorUrl}${path}`, { method, headers: { authorization: `Bearer ${ADMIN_KEY}` } });
   const before = JSON.parse(await (await admin('GET', '/admin/cache')).text()).vectors;
-  assert.ok(before.entries > 0 && before.used_bytes === before.entries * 12);
+  assert.ok(before.entries > 0 && before.used_bytes === before.entries * 4 * DIMENSIONS);
   await admin('DELETE', `/admin/cache?namespace=test-${space}`);
   const left = JSON.parse(await (await admin('GET', '/admin/cache')).text()).vectors;
   assert.equal(left.entries, before.entries - 1);
@@ -338,7 +361,11 @@ describe('with Redis', { skip: redisSkip }, () => {
           // Many tests run beside this one.
           cache: { timeout_ms: 5_000, semantic: { embedding_timeout_ms: 5_000, max_redis_entries: 8 } },
         },
-        manifests: [openAccount('main', `${provider.origin}/v1`), openAccount('vectors', `${provider.origin}/v1`), GLOBAL],
+        manifests: [
+          openAccount('main', `${provider.origin}/v1`),
+          openAccount('vectors', `${provider.origin}/v1`),
+          GLOBAL,
+        ],
       });
     gateways = await Promise.all([start(), start()]);
   });
@@ -354,7 +381,10 @@ describe('with Redis', { skip: redisSkip }, () => {
     await withRedis(redis.url, (client) => eventually('both are in Redis', async () => (await client.dbSize()) === 2));
     const second = await said(asked(NEAR, {}, { of: other }));
     assert.deepEqual([second.status, second.text], ['hit', first.text]);
-    await fetch(`${one.operatorUrl}/admin/cache`, { method: 'DELETE', headers: { authorization: `Bearer ${ADMIN_KEY}` } });
+    await fetch(`${one.operatorUrl}/admin/cache`, {
+      method: 'DELETE',
+      headers: { authorization: `Bearer ${ADMIN_KEY}` },
+    });
     await withRedis(redis.url, async (client) => assert.equal(await client.dbSize(), 0));
   });
 
