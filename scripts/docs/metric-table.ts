@@ -22,6 +22,7 @@ const WITHOUT_SAMPLE: Readonly<Record<string, readonly string[]>> = {
   sluice_account_token_refresh_failures_total: ['account'],
   sluice_account_token_seconds_left: ['account'],
   sluice_cache_redis_up: [],
+  sluice_target_health_shared: [],
 };
 
 interface Family {

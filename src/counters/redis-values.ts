@@ -135,6 +135,11 @@ export class RedisValues {
     return dropped;
   }
 
+  /** The answer of a script; `away`: it is not known, and not whether it was run. */
+  async run(script: string, keys: readonly string[], values: readonly string[]): Promise<unknown> {
+    return this.#ask(['EVAL', script, String(keys.length), ...keys, ...values]);
+  }
+
   close(): void {
     this.#closed = true;
     clearTimeout(this.#retry);
@@ -170,7 +175,7 @@ export class RedisValues {
       client = connectionTo(this.#options.url);
     } catch {
       // The library's message would hold the URL, and with it the password.
-      this.#away('store.cache is not a URL of a Redis');
+      this.#away('its address is not a URL of a Redis');
       return;
     }
     let failure: unknown;

@@ -31,7 +31,11 @@ export interface RelayThreadData {
   /** Of rate limits and budgets: counters/memory-counters. */
   readonly counts: SharedArrayBuffer;
   /** Of health and latencies of targets: routing/place. */
-  readonly health: { readonly circuits: SharedArrayBuffer; readonly latencies: SharedArrayBuffer };
+  readonly health: {
+    readonly circuits: SharedArrayBuffer;
+    readonly latencies: SharedArrayBuffer;
+    readonly agreement: SharedArrayBuffer;
+  };
   /** Of cached answers: cache/shared-answers. */
   readonly answers: SharedArrayBuffer;
   /** Of the questions that they answered: cache/shared-vectors. */

@@ -19,8 +19,15 @@ export interface GuardConfig {
   readonly auth?: Readonly<Record<string, unknown>>;
   /** Of kinds that look at one side only. */
   readonly target?: 'request' | 'response';
+  /** Answers that are kept for what is asked again; absent: none is. */
+  readonly remember?: { readonly ttlMs: number; readonly maxAnswers: number };
   /** Who may name it in a request; absent: everybody. */
   readonly subjects?: readonly string[];
+}
+
+/** Whether a list of categories of personal data names this one. */
+export function isWantedCategory(wanted: readonly string[], category: string): boolean {
+  return wanted.includes('*') || wanted.includes('all') || wanted.includes(category);
 }
 
 /** How a guard that needs the whole answer treats a stream. */

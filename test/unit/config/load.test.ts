@@ -88,6 +88,7 @@ test('every setting has its default when nothing is configured', () => {
         maxOutMs: 300_000,
         slowStartMs: 30_000,
         retryBudgetPercent: 20,
+        shareMs: 250,
       },
       otel: {
         sampleRatio: 1,

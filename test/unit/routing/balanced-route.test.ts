@@ -17,6 +17,7 @@ const laws = {
   maxOutMs: 40_000,
   slowStartMs: 0,
   retryBudgetPercent: 20,
+  shareMs: 250,
 };
 const FAILED = new GatewayError('upstream_failed');
 

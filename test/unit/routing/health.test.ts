@@ -15,6 +15,7 @@ const laws: RoutingLimits = {
   maxOutMs: 40_000,
   slowStartMs: 30_000,
   retryBudgetPercent: 20,
+  shareMs: 250,
 };
 
 /** A place on a clock that the test moves. */
