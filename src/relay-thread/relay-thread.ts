@@ -5,7 +5,9 @@ import { KeyRing } from '../authentication/authenticate.ts';
 import type { TokenResources } from '../authentication/outside-tokens.ts';
 import { presentedKey } from '../authentication/presented-key.ts';
 import { AnswerCache } from '../cache/answer-cache.ts';
+import { SemanticIndex } from '../cache/semantic-index.ts';
 import { SharedAnswers } from '../cache/shared-answers.ts';
+import { SharedVectors } from '../cache/shared-vectors.ts';
 import type { ThreadConfiguration } from '../config/configuration.ts';
 import { followWall } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
@@ -41,6 +43,7 @@ import { FileRows } from './file-rows.ts';
 import { MCP_HEADERS, McpGate } from './mcp-gate.ts';
 import { mediaFetcher } from './media-fetcher.ts';
 import { addressAsked } from './oauth-routes.ts';
+import { ModelVectors } from './prompt-vectors.ts';
 import { RefusalRecords } from './refusal-records.ts';
 import { RequestLogSender } from './request-log-sender.ts';
 import { ResponseRows } from './response-rows.ts';
@@ -119,12 +122,24 @@ const lasting: Lasting = {
 };
 let snapshot = makeSnapshot(data.configuration, lasting);
 let { identityProviders } = data.configuration.identities;
+let { semanticCacheModel } = data.configuration;
 
 const answersInRedis = server.store.cache === 'memory' ? undefined : await keepInRedis();
 const cache = new AnswerCache({
   memory: new SharedAnswers(server.cache.maxBytes, data.thread, data.answers),
   remote: answersInRedis,
   sharedMemory: counters,
+  semantic: new SemanticIndex({
+    memory: new SharedVectors(server.cache.semantic, data.thread, data.vectors),
+    remote: answersInRedis,
+    vectors: new ModelVectors({
+      dialect: DIALECTS.find(({ operation }) => operation === 'embedding')!,
+      pipeline: () => pipeline,
+      model: () => semanticCacheModel,
+      limits: () => snapshot.settings.cache.semantic,
+    }),
+    searchElsewhere: tasks.searchVectors,
+  }),
 });
 
 const requestLog = new RequestLogSender({
@@ -313,6 +328,7 @@ function reconfigure(configuration: ThreadConfiguration): void {
   snapshot = makeSnapshot(configuration, lasting);
   keyRing.reconfigure(configuration, resourcesOf(configuration));
   ({ identityProviders } = configuration.identities);
+  ({ semanticCacheModel } = configuration);
   edge.reconfigure(configuration.server, headersOfInterest(configuration));
   mcp.reconfigure(configuration);
   redisCounts?.reconfigure(configuration.server.counters);
@@ -328,15 +344,17 @@ function resourcesOf({ server: { mcp: settings } }: Pick<ThreadConfiguration, 's
   return base === undefined ? undefined : { base, providers };
 }
 
-/** What providers take, and what sets sessions apart. */
-function headersOfInterest({ virtualModels, loadBalancing }: ThreadConfiguration): readonly string[] {
+/** What providers take, what sets sessions apart, and what tells coding agents to the semantic cache. */
+function headersOfInterest(configuration: ThreadConfiguration): readonly string[] {
+  const { virtualModels, loadBalancing, semanticCacheModel: model } = configuration;
   const routings = [
     ...virtualModels.flatMap(({ integrations }) => integrations.map(({ routing }) => routing)),
     ...loadBalancing.map(({ routing }) => routing),
   ];
   const identifiers = routings.flatMap(({ sticky }) => sticky?.identifiers ?? []);
   const ofSessions = identifiers.filter(({ source }) => source === 'headers').map(({ key }) => key);
-  return [...new Set([...FORWARDABLE, ...MCP_HEADERS, ...ofSessions])];
+  const ofAgents = model === undefined ? [] : ['user-agent'];
+  return [...new Set([...FORWARDABLE, ...MCP_HEADERS, ...ofSessions, ...ofAgents])];
 }
 
 function refusesWhenFull(): boolean {

@@ -28,7 +28,7 @@ const schema = z.object({
     z.object({
       semantic_cache_embedding_model: text(256).describe('A model for embeddings, as `account/model`.'),
     }),
-  ).describe('Has no effect yet.'),
+  ).describe('What makes vectors for the [semantic cache](caching.md#like-questions).'),
   guardrail_settings: restricting(
     optionalKey(
       z.object({
@@ -51,10 +51,12 @@ export const gatewayGlobalSettings = manifestKind({
   type: 'gateway-global-settings',
   schema,
   uniqueKeys: [{ path: 'type', what: 'the kind `gateway-global-settings`', over: 'gateway-global-settings' }],
-  check(written, { report }) {
+  check(written, { report, models }) {
     for (const { manifest, value } of written) {
-      if (value.semantic_cache_settings === undefined) continue;
-      warn(report, manifest, ['semantic_cache_settings'], { message: 'these settings have no effect yet' });
+      const model = value.semantic_cache_settings?.semantic_cache_embedding_model;
+      if (model === undefined || models.canBe(model)) continue;
+      const path = ['semantic_cache_settings', 'semantic_cache_embedding_model'];
+      warn(report, manifest, path, { message: `no account has the model \`${model}\`: only equal requests are hits` });
     }
   },
   part: (
@@ -64,6 +66,7 @@ export const gatewayGlobalSettings = manifestKind({
     retrySettings?: RetrySettings | undefined;
     guardrailSettings: GuardrailSettings;
     bodyLogging?: BodyLogging | undefined;
+    semanticCacheModel?: string | undefined;
   } => {
     const {
       timeout_ms: timeoutMs,
@@ -76,6 +79,7 @@ export const gatewayGlobalSettings = manifestKind({
     return {
       retrySettings: first?.value.retry_settings,
       bodyLogging: bodyLoggingOf(first?.value.logging_settings),
+      semanticCacheModel: first?.value.semantic_cache_settings?.semantic_cache_embedding_model,
       guardrailSettings: {
         timeoutMs: timeoutMs ?? byDefault,
         parallel: parallel ?? DEFAULT_GUARDRAIL_SETTINGS.parallel,
