@@ -1,5 +1,6 @@
 import type { Identity } from '../../identity/identity.ts';
 import type { AdminRoute } from './admin-route.ts';
+import { auditRoutes } from './audit.ts';
 import { type BudgetRouteDependencies, budgetRoutes } from './budgets.ts';
 import { identityRoutes } from './identities.ts';
 import { keyRoutes } from './keys.ts';
@@ -20,5 +21,6 @@ export function adminRoutes(dependencies: AdminDependencies): AdminRoute[] {
     ...usageRoutes(dependencies),
     ...receiptRoutes(dependencies),
     ...requestRoutes(dependencies),
+    ...auditRoutes(dependencies),
   ];
 }
