@@ -546,6 +546,11 @@ export interface RoutingLimits {
   retryBudgetPercent: number;
   /** How often gateways that share Redis tell each other what is out; 0: never. */
   shareMs: number;
+  /** How often targets whose time of being out is over are asked, besides requests; 0: never. */
+  probeIntervalMs: number;
+  probeTimeoutMs: number;
+  /** At once. */
+  maxProbes: number;
 }
 
 /** How providers are reached. Holds the password of a proxy: never logged. */

@@ -590,6 +590,13 @@ const routing = section(
     share_ms: keyWithDefault(z.union([z.literal(0), wholeNumber(50, 60_000)]), 250).describe(
       'How often gateways with `store.counters` in Redis tell each other which targets and keys are out; 0: never.',
     ),
+    probe_interval_ms: keyWithDefault(z.union([z.literal(0), wholeNumber(100, 3_600_000)]), 0).describe(
+      'How often targets whose time of being out is over are asked by the gateway itself; 0: requests are the probes.',
+    ),
+    probe_timeout_ms: keyWithDefault(wholeNumber(100, 600_000), 10_000).describe(
+      'How long such a probe may take; a later answer counts as a failure.',
+    ),
+    max_probes: keyWithDefault(wholeNumber(1, 100), 4).describe('Such probes at once.'),
   }),
 );
 

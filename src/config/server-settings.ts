@@ -140,6 +140,9 @@ export function serverSettings(
       slowStartMs: routing.slow_start_ms,
       retryBudgetPercent: routing.retry_budget_percent,
       shareMs: routing.share_ms,
+      probeIntervalMs: routing.probe_interval_ms,
+      probeTimeoutMs: routing.probe_timeout_ms,
+      maxProbes: routing.max_probes,
     },
     otel: {
       sampleRatio: otel.sample_ratio,

@@ -50,6 +50,7 @@ import { ResponseRows } from './response-rows.ts';
 import { responsesSocket } from './responses-socket.ts';
 import { Shadows } from './shadows.ts';
 import { type Lasting, makeSnapshot } from './snapshot.ts';
+import { TargetProbes } from './target-probes.ts';
 import { TaskPool } from './task-pool.ts';
 
 /** How often a relay thread says how it is doing. */
@@ -176,6 +177,18 @@ const pipeline: PipelineOptions = {
   requestLog,
   shadow: shadows.copy,
 };
+
+/** Of one thread alone. */
+const probes =
+  data.thread === 0
+    ? new TargetProbes({
+        pipeline: () => pipeline,
+        routes: () => snapshot.routes.balanced?.virtual ?? [],
+        dialects: DIALECTS,
+        now: lasting.health.now,
+      })
+    : undefined;
+probes?.reconfigure(server.routing);
 
 const mcp = new McpGate({
   configuration: data.configuration,
@@ -331,6 +344,7 @@ function reconfigure(configuration: ThreadConfiguration): void {
   ({ semanticCacheModel } = configuration);
   edge.reconfigure(configuration.server, headersOfInterest(configuration));
   mcp.reconfigure(configuration);
+  probes?.reconfigure(configuration.server.routing);
   redisCounts?.reconfigure(configuration.server.counters);
   log.level = configuration.server.log.level;
   const { limits, timeouts, upstream } = configuration.server;
@@ -363,6 +377,7 @@ function refusesWhenFull(): boolean {
 
 async function drain(): Promise<void> {
   shadows.close();
+  probes?.close();
   mcp.drain();
   await Promise.all([edge.drain(), batches.stop(), background.stop()]);
   mcp.close();

@@ -89,6 +89,9 @@ test('every setting has its default when nothing is configured', () => {
         slowStartMs: 30_000,
         retryBudgetPercent: 20,
         shareMs: 250,
+        probeIntervalMs: 0,
+        probeTimeoutMs: 10_000,
+        maxProbes: 4,
       },
       otel: {
         sampleRatio: 1,
