@@ -76,6 +76,10 @@ export async function serve(options: ServeOptions, context: ServeContext): Promi
 /** Prints the base URL, then a request that works as printed: scripts and the README count on both. */
 function announce(gateway: Gateway, context: ServeContext): void {
   context.out(`Sluice is ready: ${gateway.url}/v1 (operator: ${gateway.operatorUrl})`);
+  if (gateway.consoleToken !== undefined) {
+    // Behind `#` it stays in the browser: no log of a proxy holds it.
+    context.out(`Console, to look only: ${gateway.operatorUrl}/console/#token=${gateway.consoleToken}`);
+  }
   const model = context.exampleModel(gateway);
   const key = gateway.defaultKey ?? '$SLUICE_API_KEY';
   const insecure = gateway.url.startsWith('https') ? ' -k' : '';

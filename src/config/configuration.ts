@@ -497,10 +497,34 @@ export interface ServerSettings {
   metrics: { metadataKeys: string[] };
   routing: RoutingLimits;
   mcp: McpSettings;
+  console: ConsoleSettings;
   otel: OtelSettings;
   requestLog: RequestLogSettings;
   /** Name of this gateway in a cluster: its hash chain, its share of reservations. Made and kept in data_dir by default. */
   gatewayId?: string;
+}
+
+/** What somebody may do in the console. */
+export type ConsoleRole = 'viewer' | 'operator' | 'admin';
+
+/** Sign-in to the console. Holds a secret: never logged. */
+export interface ConsoleSettings {
+  enabled: boolean;
+  /** An origin: where browsers reach the operator port. */
+  publicUrl?: string;
+  sessionMs: number;
+  idleMs: number;
+  /** The highest that matches counts. */
+  roles: { subjects: string[]; role: ConsoleRole }[];
+  oidc?: ConsoleOidc;
+}
+
+export interface ConsoleOidc {
+  /** Name of an identity provider. */
+  provider: string;
+  clientId: string;
+  clientSecret?: string;
+  scopes: string[];
 }
 
 /** When targets of virtual models are out, and how often a target is tried again. */
@@ -612,6 +636,8 @@ export interface LedgerSettings {
   /** Rows; 0: kept for ever. */
   retentionDays: number;
   hourlyRetentionDays: number;
+  /** Entries of the audit log; 0: kept for ever. */
+  auditRetentionDays: number;
   /** Keys of request metadata that are kept in rows and rollups. */
   metadataKeys: string[];
   /** Journal files that wait for the database; beyond it the oldest records of usage would be lost, so new requests are refused. */

@@ -13,6 +13,7 @@ import {
   text,
   wholeNumber,
 } from './scalar-schema.ts';
+import { subjectPattern } from './subject.ts';
 
 /** `sluice/server` as it is written, with every default and bound; docs/configuration.md is generated from it. */
 
@@ -158,6 +159,9 @@ const ledger = section(
       'Days for which hourly sums are kept; daily sums stay.',
     ),
     metadata_keys: metadataKeys.describe('Keys of request metadata that the ledger keeps.'),
+    audit_retention_days: keyWithDefault(wholeNumber(0, 36_500), 400).describe(
+      'Days for which entries of the audit log are kept; 0 keeps them for ever.',
+    ),
     max_journal_bytes: keyWithDefault(wholeNumber(1_048_576, 1024 * gibibyte), 4 * gibibyte).describe(
       'Bound of what may wait for the database; beyond it `when_full` says what happens.',
     ),
@@ -384,7 +388,7 @@ function isListUrl(value: string, signed: boolean): boolean {
 }
 
 const publicUrlError = 'an https:// address (http:// only on this machine) of a host alone, without path';
-const mcpPublicUrl = z
+const publicUrl = z
   .string({ error: publicUrlError })
   .refine(isPublicUrl, { error: publicUrlError })
   .transform((value) => new URL(value).origin);
@@ -435,7 +439,7 @@ const mcp = section(
     secret: optionalKey(secretText(4096)).describe(
       'Seals sessions and tokens of MCP; the same on all gateways of a cluster. By default made and kept in `data_dir`.',
     ),
-    public_url: optionalKey(mcpPublicUrl).describe(
+    public_url: optionalKey(publicUrl).describe(
       'Where clients reach the listening port, as `https://gateway.example.com`; without it OAuth works for clients of this machine alone.',
     ),
     authorization_servers: keyWithDefault(z.array(text(256)).max(16, { error: 'at most 16 names' }), [
@@ -449,6 +453,53 @@ const mcp = section(
     sign_in_ms: keyWithDefault(wholeNumber(60_000, 31_536_000_000), 2_592_000_000).describe(
       'How long such a client stays signed in, at most until the end of the key that it was signed in with.',
     ),
+  }),
+);
+
+const consoleRole = z.object({
+  subjects: z
+    .array(subjectPattern)
+    .min(1, { error: 'at least one subject' })
+    .max(1000, { error: 'at most 1000 subjects' })
+    .describe('Who: `user:…`, `team:…`, `virtualaccount:…`; `team:everyone` and `*` are everybody with a key.'),
+  role: z
+    .enum(['viewer', 'operator', 'admin'])
+    .describe(
+      '`viewer` looks at what data access opens, `operator` also does what destroys nothing, `admin` everything. The highest of all that match counts.',
+    ),
+});
+
+const scopeError = 'a scope of OpenID Connect, without spaces';
+const consoleOidc = optionalKey(
+  z.object({
+    identity_provider: text(256).describe('Name of the identity provider that people sign in with.'),
+    client_id: text(512).describe('As what the gateway is registered there.'),
+    client_secret: optionalKey(secretText(4096)).describe('Its secret; absent: it is a public client.'),
+    scopes: keyWithDefault(
+      z
+        .array(z.string({ error: scopeError }).regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/, { error: scopeError }))
+        .max(64, { error: 'at most 64 scopes' }),
+      ['openid', 'email', 'profile'],
+    ).describe('What it asks for; claims of subject and teams must be in the ID token.'),
+  }),
+);
+
+const consoleSettings = section(
+  z.object({
+    enabled: keyWithDefault(z.boolean(), true).describe(
+      'Whether there is a console on the operator port; without an admin key on loopback alone, and read-only.',
+    ),
+    public_url: optionalKey(publicUrl).describe(
+      'Where browsers reach the operator port, as `https://sluice.example.com`, where that is another address than its own.',
+    ),
+    session_ms: keyWithDefault(wholeNumber(60_000, 2_592_000_000), 43_200_000).describe('Longest life of a session.'),
+    idle_ms: keyWithDefault(wholeNumber(60_000, 2_592_000_000), 3_600_000).describe(
+      'How long a session lasts in which nothing is asked.',
+    ),
+    roles: restrictingKey(keyWithDefault(z.array(consoleRole).max(1000, { error: 'at most 1000 rules' }), [])).describe(
+      'Who may sign in beside whoever holds the admin key, and what they may.',
+    ),
+    oidc: restricting(consoleOidc).describe('Sign-in with an identity provider; absent: with keys alone.'),
   }),
 );
 
@@ -557,6 +608,7 @@ export const serverSchema = z.object({
     'Bodies of requests and answers, where `gateway-global-settings` says that they are kept.',
   ),
   mcp: restricting(mcp).describe('Bounds of the MCP gateway.'),
+  console: restricting(consoleSettings).describe('Who may sign in to the console of the operator port, and how.'),
   gateway_id: optionalKey(gatewayId).describe(
     'Name of this gateway in a cluster; by default made and kept in `data_dir`.',
   ),

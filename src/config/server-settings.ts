@@ -31,7 +31,7 @@ export function serverSettings(
   { upstream, prices }: Pick<ServerSettings, 'upstream' | 'prices'>,
 ): ServerSettings {
   const { listen, operator, limits, timeouts, cors, counters, files, batches, ledger, metrics } = written;
-  const { responses, cache, routing, otel, mcp, media, request_log: requestLog } = written;
+  const { responses, cache, routing, otel, mcp, media, request_log: requestLog, console: web } = written;
   const port = overrides.port ?? listen.port;
   return {
     listen: {
@@ -116,6 +116,7 @@ export function serverSettings(
       whenFull: ledger.when_full,
       retentionDays: ledger.retention_days,
       hourlyRetentionDays: ledger.hourly_retention_days,
+      auditRetentionDays: ledger.audit_retention_days,
       metadataKeys: ledger.metadata_keys,
       maxJournalBytes: ledger.max_journal_bytes,
     },
@@ -167,6 +168,21 @@ export function serverSettings(
       authorizationServers: mcp.authorization_servers,
       tokenMs: mcp.token_ms,
       signInMs: mcp.sign_in_ms,
+    },
+    console: {
+      enabled: web.enabled,
+      ...(web.public_url !== undefined && { publicUrl: web.public_url }),
+      sessionMs: web.session_ms,
+      idleMs: web.idle_ms,
+      roles: web.roles,
+      ...(web.oidc && {
+        oidc: {
+          provider: web.oidc.identity_provider,
+          clientId: web.oidc.client_id,
+          ...(web.oidc.client_secret !== undefined && { clientSecret: web.oidc.client_secret }),
+          scopes: web.oidc.scopes,
+        },
+      }),
     },
     ...(written.gateway_id !== undefined && { gatewayId: written.gateway_id }),
     ...(cors && { cors: { allowedOrigins: cors.allowed_origins, maxAgeSeconds: cors.max_age_seconds } }),

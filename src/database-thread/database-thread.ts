@@ -211,10 +211,10 @@ async function threadAnswer(
 async function answer(question: DatabaseQuestion, parts: Parts): Promise<unknown> {
   switch (question.kind) {
     case 'admin': {
-      const { method, path, parameters, query, body } = question;
+      const { method, path, parameters, query, body, viewer } = question;
       const route = (await parts.admin()).find((each) => each.method === method && each.path === path);
       if (route === undefined) throw new Error(`the thread of the database has no route ${method} ${path}`);
-      const answered = await route.handle({ parameters, query: new URLSearchParams(query), body });
+      const answered = await route.handle({ parameters, query: new URLSearchParams(query), body, viewer });
       return answered instanceof GatewayError ? { code: answered.code, context: answered.context } : answered;
     }
     case 'admin-routes':

@@ -15,6 +15,8 @@ export interface UsageQuery {
   /** Milliseconds since the Unix epoch; whole hours around them are taken, or whole days where hours are no longer kept. */
   readonly sinceMs: number;
   readonly untilMs: number;
+  /** Whose exchanges are summed; absent: all. */
+  readonly sees?: (of: Pick<LedgerSeriesTable, 'subject' | 'teams' | 'metadata'>) => boolean;
 }
 
 /** `counters`: of what has no column of its own, by the columns of USAGE_COUNTERS; those that were told. */
@@ -52,6 +54,7 @@ export async function usageReport(database: Database, query: UsageQuery): Promis
   if (sums.length > MOST_SUMS || counters.length > MOST_SUMS)
     return `There are more than ${MOST_SUMS} combinations of user, key, model and so on in that time: ask for less of it.`;
   const series = await seriesOf(database, new Set(sums.map((sum) => sum.series)));
+  const hidden = hiddenOf(series, query);
   const total = noSums();
   const rows = new Map<string, UsageRow>();
   let sinceTurn = 0;
@@ -59,6 +62,7 @@ export async function usageReport(database: Database, query: UsageQuery): Promis
     sinceTurn += 1;
     // A millisecond or two: whoever asks for much does not keep the ledger from being written.
     if (sinceTurn % TURN_SUMS === 0) await new Promise((resolve) => setImmediate(resolve));
+    if (hidden?.(sum.series)) continue;
     add(total, sum);
     for (const group of groupsOf(by, series.get(sum.series), sum.starts_at)) {
       const key = JSON.stringify(group);
@@ -77,6 +81,16 @@ export async function usageReport(database: Database, query: UsageQuery): Promis
     rows: sorted([...rows.values()], by),
     total,
   };
+}
+
+/** Of a series that is not known nobody can tell whose it is. Undefined: nothing is hidden. */
+function hiddenOf(
+  series: ReadonlyMap<string, LedgerSeriesTable>,
+  { sees }: UsageQuery,
+): ((name: string) => boolean) | undefined {
+  if (sees === undefined) return undefined;
+  const visible = new Set([...series.values()].filter(sees).map((each) => each.series));
+  return (name) => !visible.has(name);
 }
 
 /** Whether hourly sums are there for all of that time: days stay for ever, hours do not. */

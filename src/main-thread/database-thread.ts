@@ -149,8 +149,9 @@ export class DatabaseThread implements MainService {
 
   /** Rejects with a DatabaseAway where the database does not answer in time. */
   async #askAdmin({ method, path }: DescribedRoute, request: AdminRequest): Promise<OrError<AdminAnswer>> {
-    const { parameters, query, body } = request;
-    const question: DatabaseQuestion = { kind: 'admin', method, path, parameters, query: query.toString(), body };
+    const { parameters, query, body, viewer } = request;
+    const asked = { parameters, query: query.toString(), body, viewer };
+    const question: DatabaseQuestion = { kind: 'admin', method, path, ...asked };
     // Made by the same route in the other thread.
     const answer = (await this.#ask(question, ADMIN_MS)) as
       | AdminAnswer

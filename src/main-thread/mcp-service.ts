@@ -79,6 +79,7 @@ export class McpService implements MainService {
       {
         method: 'GET',
         path: '/admin/mcp-servers',
+        session: { role: 'viewer', data: 'none' },
         summary:
           'MCP servers: health, era, tools that were seen, those that changed since, sessions, how users are let in.',
         handle: async () => ({ status: 200, json: { data: (await this.#servers()).map(shown) } }),
@@ -96,6 +97,7 @@ export class McpService implements MainService {
       {
         method: 'GET',
         path: '/admin/mcp-connections',
+        session: { role: 'viewer', data: 'all' },
         summary: 'What users brought for MCP servers: consents and values, never secrets. The newest 1000.',
         query: { subject, server: 'For which server.' },
         handle: ({ query }) =>
@@ -115,6 +117,7 @@ export class McpService implements MainService {
       {
         method: 'GET',
         path: '/admin/mcp-sign-ins',
+        session: { role: 'viewer', data: 'all' },
         summary: 'Clients of MCP that users signed in at the gateway. The newest 1000.',
         query: { subject },
         handle: ({ query }) => this.#adminAnswer({ kind: 'sign-ins', subject: query.get('subject') ?? undefined }),

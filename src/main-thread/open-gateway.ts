@@ -1,5 +1,6 @@
 import type { Configuration } from '../config/configuration.ts';
 import { cacheRoutes } from '../operator/admin/cache.ts';
+import { StartToken } from '../operator/sessions/start-token.ts';
 import { DIALECTS, tokenSources } from '../plugs.ts';
 import { HealthMemory } from '../routing/place.ts';
 import { loadOrMakeDefaultKey } from '../store/default-key.ts';
@@ -9,6 +10,7 @@ import { collectWhenIdle } from '../threads/steady-heap.ts';
 import { sideRequests } from '../upstream/side-requests.ts';
 import { AccountTokens } from './account-tokens.ts';
 import { CachedAnswers } from './cached-answers.ts';
+import { ConsoleService } from './console-service.ts';
 import type { DatabaseThread } from './database-thread.ts';
 import { HealthShare } from './health-share.ts';
 import { LimitCounters } from './limit-counters.ts';
@@ -75,6 +77,19 @@ export async function openGateway({
   healthShare.register(registry);
   const cachedAnswers = new CachedAnswers({ configuration: () => inForce.configuration, log });
   cachedAnswers.register(registry);
+  const hasConsoleToken =
+    server.console.enabled && server.operator.adminKey === undefined && LOOPBACK.test(server.operator.host);
+  const startToken = hasConsoleToken ? new StartToken(Date.now) : undefined;
+  const consoleService = new ConsoleService({
+    configuration: () => inForce.configuration,
+    startToken,
+    // A number behind those of relay threads: nobody waits until it has heard.
+    identity: () => database.identityFor(threads),
+    onUnknownIssuerKey: (provider) => database.hear({ type: 'issuer-key-unknown', provider }),
+    tell: () => {},
+    http,
+    log,
+  });
   const { hasIssuedKeys } = await database.open({
     configuration,
     counters: counters.buffer,
@@ -83,7 +98,10 @@ export async function openGateway({
     log,
     onFull: (full) => relayThreads.broadcast({ type: 'ledger-full', full }),
     tell: (thread, message) => relayThreads.tell(thread, message),
-    onIdentity: (message) => relayThreads.broadcast(message),
+    onIdentity: (message) => {
+      relayThreads.broadcast(message);
+      consoleService.heard(message);
+    },
     onBatchWork: (message) => relayThreads.broadcast(message),
   });
   const madeKey = hasIssuedKeys ? undefined : await ownKey(configuration, (message) => log.warn({}, message));
@@ -152,12 +170,16 @@ export async function openGateway({
     database,
     targets,
     routes: [...cacheRoutes(cachedAnswers), ...mcp.adminRoutes(), ...tail.routes()],
+    console: { door: () => consoleService.door() },
+    startToken,
+    audit: () => {},
   });
   const gateway = new RunningGateway({
     inForce,
     port,
     operatorUrl: operatorPort.url,
     madeKey,
+    consoleToken: startToken?.text,
     observation,
     relayThreads,
     // Told and closed in this order: who writes to the database before the database, and the log last of all.
@@ -172,6 +194,7 @@ export async function openGateway({
       mcp,
       requestLog,
       tail,
+      consoleService,
       { close: () => database.closeLedger() },
       operatorPort,
       otel,

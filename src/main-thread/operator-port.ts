@@ -1,9 +1,11 @@
 import type { Configuration } from '../config/configuration.ts';
+import type { AuditedChange } from '../operator/admin/admin-api.ts';
 import type { AdminRoute } from '../operator/admin/admin-route.ts';
 import { type TargetHealth, targetRoutes } from '../operator/admin/targets.ts';
 import { openapiJson } from '../operator/openapi.ts';
 import type { DocumentedDialect } from '../operator/openapi-dialects.ts';
-import { type GatewayState, startOperator } from '../operator/operator.ts';
+import { type ConsoleOptions, type GatewayState, startOperator } from '../operator/operator.ts';
+import type { StartToken } from '../operator/sessions/start-token.ts';
 import type { DatabaseThread } from './database-thread.ts';
 import type { MainService } from './main-service.ts';
 import type { Observation } from './observation.ts';
@@ -19,6 +21,10 @@ export interface OperatorPortOptions {
   readonly targets: TargetHealth;
   /** Of the admin API, that this thread answers itself. */
   readonly routes: readonly AdminRoute[];
+  readonly console: ConsoleOptions;
+  /** Without an admin key: what opens the console once. Undefined: nothing does. */
+  readonly startToken: StartToken | undefined;
+  audit(change: AuditedChange): void;
 }
 
 export interface OperatorPort extends MainService {
@@ -31,12 +37,17 @@ export interface OperatorPort extends MainService {
 export async function openOperatorPort(options: OperatorPortOptions): Promise<OperatorPort> {
   const { configuration, state, observation } = options;
   const { host, port, tls, adminKey } = configuration().server.operator;
-  const routes = async () => [
+  const hasConsole = configuration().server.console.enabled && (adminKey ?? options.startToken) !== undefined;
+  const made = async () => [
     ...(await options.database.adminRoutes()),
     ...targetRoutes(options.targets),
     ...options.routes,
   ];
-  const admin = adminKey === undefined ? undefined : { key: adminKey, routes: await routes() };
+  // For the document, too. Without a key nothing is loaded before somebody signs in.
+  const known = adminKey === undefined ? undefined : await made();
+  const routes = async () => known ?? made();
+  const hasAdmin = adminKey !== undefined || hasConsole;
+  const admin = { key: adminKey, routes, audit: options.audit, ...(hasConsole && { console: options.console.door }) };
   let openapi = await openapiJson(options.dialects);
   const operator = await startOperator({
     host,
@@ -45,12 +56,13 @@ export async function openOperatorPort(options: OperatorPortOptions): Promise<Op
     state,
     metrics: observation.metrics,
     openapi: () => openapi,
-    ...(admin && { admin }),
+    ...(hasAdmin && { admin }),
+    ...(hasConsole && { console: options.console }),
     log: observation.log,
   }).catch((error: Error) => {
     throw new StartFault(error.message);
   });
   const url = `${tls ? 'https' : 'http'}://${hostInUrl(host)}:${operator.port}`;
-  if (admin) openapi = await openapiJson(options.dialects, { ...admin, operatorUrl: url });
+  if (known) openapi = await openapiJson(options.dialects, { routes: known, operatorUrl: url });
   return { url, openapi, close: () => operator.close() };
 }

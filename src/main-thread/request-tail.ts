@@ -2,7 +2,7 @@ import type { Configuration } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
 import type { AdminAnswer, AdminRequest, AdminRoute, AnswerStream } from '../operator/admin/admin-route.ts';
-import { visibleTo } from '../policy/data-access.ts';
+import { seesOf } from '../operator/admin/data-filter.ts';
 import type { RecordView } from '../telemetry/exchange-record.ts';
 import type { MainService } from './main-service.ts';
 
@@ -63,6 +63,7 @@ export class RequestTail implements MainService {
       {
         method: 'GET',
         path: '/admin/requests/tail',
+        session: { role: 'viewer', data: 'filtered' },
         summary: 'Exchanges as they end, as server-sent events `request`, until the client leaves',
         query: {
           after: 'Number of the event after which to go on, of the last 512',
@@ -80,19 +81,17 @@ export class RequestTail implements MainService {
     for (const { out } of this.#listeners) out.end();
   }
 
-  #open({ query }: AdminRequest): OrError<AdminAnswer> {
+  #open({ query, viewer }: AdminRequest): OrError<AdminAnswer> {
     if (this.#listeners.size >= MAX_LISTENERS) {
       const detail = `${MAX_LISTENERS} watch already, which is the most.`;
       return new GatewayError('overloaded', { detail, retryAfterMs: 10_000 });
     }
     const status = query.get('status');
     if (status !== null && status !== 'failed') return invalid('status', 'It is `failed`, or not there.');
-    const as = query.get('as');
-    if (as !== null && !/^(user|virtualaccount):.{1,256}$/.test(as))
-      return invalid('as', 'It is `user:…` or `virtualaccount:…`.');
+    const sees = seesOf(query, viewer, this.#options.access);
+    if (sees instanceof GatewayError) return sees;
     const after = query.get('after');
     if (after !== null && !/^\d{1,15}$/.test(after)) return invalid('after', 'It is the number of an event.');
-    const sees = as === null ? undefined : visibleTo({ subject: as, teams: [] }, 'traces', this.#options.access());
     const wants = (event: TailEvent): boolean =>
       (status === null || event.status >= 400) &&
       (sees === undefined ||

@@ -16,6 +16,8 @@ export interface Gateway {
   readonly operatorUrl: string;
   /** The key that was made because none is configured; undefined where there are keys or the listener is not loopback. */
   readonly defaultKey: string | undefined;
+  /** Opens the console once, to look only; undefined: there is an admin key, or no console. */
+  readonly consoleToken: string | undefined;
   readonly configuration: Configuration;
   /** New exchanges see the new configuration; a faulty one leaves the old in force and says why. */
   reload(loaded: Loaded | Refused): void;
@@ -39,6 +41,7 @@ export interface GatewayParts {
   readonly port: number;
   readonly operatorUrl: string;
   readonly madeKey: DefaultKey | undefined;
+  readonly consoleToken: string | undefined;
   readonly observation: Observation;
   readonly relayThreads: RelayThreads;
   readonly services: readonly MainService[];
@@ -47,12 +50,14 @@ export interface GatewayParts {
 export class RunningGateway implements Gateway {
   readonly operatorUrl: string;
   readonly defaultKey: string | undefined;
+  readonly consoleToken: string | undefined;
   readonly #parts: GatewayParts;
 
   constructor(parts: GatewayParts) {
     this.#parts = parts;
     this.operatorUrl = parts.operatorUrl;
     this.defaultKey = parts.madeKey?.key;
+    this.consoleToken = parts.consoleToken;
   }
 
   get configuration(): Configuration {

@@ -32,7 +32,10 @@ export const answerComponents = {
   Rejected: refusal('The provider rejected the request, in its own words', upstreamHeaders),
   Failed: refusal('The gateway failed; the log tells why under the exchange id'),
   TooLarge: refusal('The body is larger than the gateway takes'),
-  RateLimited: refusal(causes('rate_limited', 'budget_exceeded', 'upstream_rate_limited'), limitHeaders),
+  RateLimited: refusal(
+    causes('rate_limited', 'budget_exceeded', 'upstream_rate_limited', 'sign_in_limited'),
+    limitHeaders,
+  ),
   UpstreamFailed: refusal('The provider failed, or refused the gateway’s credential', upstreamHeaders),
   Unavailable: refusal(
     causes(

@@ -6,6 +6,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import type { AdminApi, AdminOptions } from './admin/admin-api.ts';
 import type { StreamedAnswer } from './admin/admin-route.ts';
 import { type Answer, CLOSE, JSON_TYPE, refusal } from './answer.ts';
+import type { ConsoleDoor } from './sessions/console-door.ts';
 
 /** Read at every probe; the main thread keeps it true. */
 export interface GatewayState {
@@ -28,7 +29,16 @@ export interface OperatorOptions {
   openapi(): Buffer;
   /** Absent: `/admin/…` does not exist. */
   admin?: AdminOptions;
+  /** Absent: `/console/…` does not exist. */
+  console?: ConsoleOptions;
   log?: Log;
+}
+
+export interface ConsoleOptions {
+  /** Who signs in and out; made when somebody first asks. */
+  door(): Promise<ConsoleDoor>;
+  /** Its pages and scripts; undefined: there is none of this path. */
+  files?(request: IncomingMessage, path: string): Promise<Answer | undefined>;
 }
 
 export interface Operator {
@@ -51,7 +61,7 @@ const routes = new Map<string, Route>([
  * clients, so its bounds are narrow: 256 connections, 8 KiB of headers, 10 seconds for a request.
  */
 export async function startOperator(options: OperatorOptions): Promise<Operator> {
-  const admin = options.admin && (await openAdmin(options.admin, options.log));
+  const admin = options.admin && lazily(options.admin, options.log);
   const server = await serverOf(options, (request, response) => {
     answer(request, options, admin).then((found) => send(response, found));
   });
@@ -94,22 +104,31 @@ async function serverOf({ tls }: OperatorOptions, listener: RequestListener): Pr
   }
 }
 
-async function openAdmin(options: AdminOptions, log: Log | undefined): Promise<AdminApi> {
-  const { AdminApi } = await import('./admin/admin-api.ts');
-  return new AdminApi(options, log);
+/** With a key it is loaded at once; without one, when somebody first asks. */
+function lazily(options: AdminOptions, log: Log | undefined): () => Promise<AdminApi> {
+  let opened: Promise<AdminApi> | undefined;
+  const open = (): Promise<AdminApi> => {
+    opened ??= import('./admin/admin-api.ts').then(({ AdminApi }) => new AdminApi(options, log));
+    return opened;
+  };
+  if (options.key !== undefined) void open();
+  return open;
 }
 
 async function answer(
   request: IncomingMessage,
   options: OperatorOptions,
-  admin: AdminApi | undefined,
+  admin: (() => Promise<AdminApi>) | undefined,
 ): Promise<Answer> {
   const url = request.url ?? '/';
   const mark = url.indexOf('?');
   const path = mark === -1 ? url : url.slice(0, mark);
   try {
     if (admin && path.startsWith('/admin/')) {
-      return await admin.answer(request, path, mark === -1 ? '' : url.slice(mark));
+      return await (await admin()).answer(request, path, mark === -1 ? '' : url.slice(mark));
+    }
+    if (options.console && (path === '/console' || path.startsWith('/console/'))) {
+      return await consoleAnswer(request, options.console, path, mark === -1 ? '' : url.slice(mark));
     }
     const route = routes.get(path);
     // Of a body that comes nothing is read beyond this answer.
@@ -121,6 +140,18 @@ async function answer(
     options.log?.error({ code: 'internal_error', path: path.slice(0, 200), cause }, 'operator port failed');
     return refusal('internal_error', CLOSE);
   }
+}
+
+async function consoleAnswer(
+  request: IncomingMessage,
+  { door, files }: ConsoleOptions,
+  path: string,
+  search: string,
+): Promise<Answer> {
+  if (path === '/console') return { status: 308, type: JSON_TYPE, body: '', headers: { location: '/console/' } };
+  const isDoor = path === '/console/session' || path.startsWith('/console/sign-in/');
+  const found = isDoor ? await (await door()).answer(request, path, search) : await files?.(request, path);
+  return found ?? refusal('path_not_found', request.method === 'GET' || request.method === 'HEAD' ? {} : CLOSE);
 }
 
 function send(response: ServerResponse, { status, type, body, headers, stream }: Answer): void {

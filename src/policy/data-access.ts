@@ -1,4 +1,4 @@
-import type { DataAccessRule, DataKind, Identities } from '../config/configuration.ts';
+import type { ConsoleRole, ConsoleSettings, DataAccessRule, DataKind, Identities } from '../config/configuration.ts';
 import { canonicalSubject } from '../config/subject.ts';
 import { Membership } from './membership.ts';
 import { compileSubjects } from './subject-match.ts';
@@ -17,6 +17,11 @@ export interface Viewer {
   readonly teams: readonly string[];
 }
 
+export interface AccessConfiguration {
+  readonly identities: Identities;
+  readonly dataAccess: readonly DataAccessRule[];
+}
+
 /**
  * Which exchanges somebody may see, by the rules of `gateway-data-access-config`: what any rule that is about them opens.
  * Everybody sees their own. Whoever holds the admin key sees all, and asks no rule.
@@ -24,22 +29,11 @@ export interface Viewer {
 export function visibleTo(
   viewer: Viewer,
   kind: DataKind,
-  { identities, dataAccess }: { readonly identities: Identities; readonly dataAccess: readonly DataAccessRule[] },
+  configuration: AccessConfiguration,
 ): (request: SeenRequest) => boolean {
-  const { subject } = viewer;
-  const own = canonicalSubject(subject);
-  const joined = new Membership(identities).teamsOf({
-    subject,
-    keyId: '',
-    teams: viewer.teams,
-    models: undefined,
-    metadata: {},
-  });
-  const teams = new Set(joined);
-  const names = new Set([subject, own, ...joined.map((team) => `team:${team}`), 'team:everyone', '*']);
-  const rules = dataAccess.filter(
-    ({ dataKinds, subjects }) => dataKinds.includes(kind) && compileSubjects(subjects)(names),
-  );
+  const own = canonicalSubject(viewer.subject);
+  const { teams, names } = namesOf(viewer, configuration);
+  const rules = rulesAbout(names, kind, configuration);
   return (request) => {
     if (request.subject !== undefined && canonicalSubject(request.subject) === own) return true;
     return rules.some((rule) => {
@@ -47,6 +41,51 @@ export function visibleTo(
       return rule.scope === 'all' && rule.filters.every((filter) => holds(filter, request));
     });
   };
+}
+
+/** `all`: without any filter. `team`: more than their own, and not all. */
+export type DataScope = 'own' | 'team' | 'all';
+
+/** How much somebody sees of every kind of data. */
+export function scopeOf(viewer: Viewer, configuration: AccessConfiguration): DataScope {
+  const { names } = namesOf(viewer, configuration);
+  const scopes = (['traces', 'metrics'] as const).map((kind) => {
+    const rules = rulesAbout(names, kind, configuration).filter(({ scope }) => scope !== 'own');
+    if (rules.length === 0) return 0;
+    return rules.some(({ scope, filters }) => scope === 'all' && filters.length === 0) ? 2 : 1;
+  });
+  return (['own', 'team', 'all'] as const)[Math.min(...scopes)] ?? 'own';
+}
+
+/** The highest role that rules of the console give; undefined: none does. */
+export function consoleRoleOf(
+  viewer: Viewer,
+  { identities }: Pick<AccessConfiguration, 'identities'>,
+  rules: ConsoleSettings['roles'],
+): ConsoleRole | undefined {
+  const { names } = namesOf(viewer, { identities });
+  const given = new Set(rules.filter(({ subjects }) => compileSubjects(subjects)(names)).map(({ role }) => role));
+  return (['admin', 'operator', 'viewer'] as const).find((role) => given.has(role));
+}
+
+function namesOf(
+  { subject, teams }: Viewer,
+  { identities }: Pick<AccessConfiguration, 'identities'>,
+): { readonly teams: ReadonlySet<string>; readonly names: ReadonlySet<string> } {
+  const joined = new Membership(identities).teamsOf({ subject, keyId: '', teams, models: undefined, metadata: {} });
+  const own = [subject, canonicalSubject(subject)];
+  return {
+    teams: new Set(joined),
+    names: new Set([...own, ...joined.map((team) => `team:${team}`), 'team:everyone', '*']),
+  };
+}
+
+function rulesAbout(
+  names: ReadonlySet<string>,
+  kind: DataKind,
+  { dataAccess }: Pick<AccessConfiguration, 'dataAccess'>,
+): readonly DataAccessRule[] {
+  return dataAccess.filter(({ dataKinds, subjects }) => dataKinds.includes(kind) && compileSubjects(subjects)(names));
 }
 
 function holds({ key, values }: DataAccessRule['filters'][number], { subject, metadata }: SeenRequest): boolean {

@@ -39,6 +39,8 @@ export type DatabaseQuestion =
       parameters: Readonly<Record<string, string>>;
       query: string;
       body: unknown;
+      /** Whose data may be told; undefined: all. */
+      viewer: { readonly subject: string; readonly teams: readonly string[] } | undefined;
     }
   /** What a relay thread that is born now knows of keys; answered with an IdentityState. All that is told later follows it. */
   | { kind: 'birth'; thread: number }

@@ -1,9 +1,10 @@
 import { accessSync, constants } from 'node:fs';
+import { nearNames } from '../../core/near-names.ts';
 import { parseWith } from '../checks/schema-faults.ts';
 import type { ServerSettings } from '../configuration.ts';
 import { reasonOf } from '../documents/manifest-files.ts';
 import { type Manifest, parsedFrom, positionOf, warn } from '../documents/manifests.ts';
-import type { PathSegment, Report } from '../fault.ts';
+import { didYouMean, type PathSegment, type Report } from '../fault.ts';
 import { priceSettings } from '../price-settings.ts';
 import { serverSchema, type WrittenServer } from '../server-schema.ts';
 import { type Overrides, overridesSchema, serverSettings } from '../server-settings.ts';
@@ -43,6 +44,7 @@ export const sluiceServer = manifestKind({
     checkFiles(server, first.manifest, context.report);
     checkMemory(server, first.manifest, context.report);
     checkAuthorizationServers(server, first.manifest, context);
+    checkConsole(server, first.manifest, context);
   },
   /** Undefined where it has a fault. */
   part: ([first], context): { server: ServerSettings | undefined } => ({
@@ -73,6 +75,20 @@ function checkAuthorizationServers({ mcp }: ServerSettings, manifest: Manifest, 
       context.report.faults.push({ code: 'invalid-value', ...at, message });
     }
   }
+}
+
+function checkConsole({ console: { oidc }, operator }: ServerSettings, manifest: Manifest, context: KindContext): void {
+  if (oidc === undefined) return;
+  const names = issuers(context).map(({ provider }) => provider.name);
+  if (!names.includes(oidc.provider)) {
+    const at = positionOf(manifest, ['console', 'oidc', 'identity_provider']);
+    const message = `there is no identity provider \`${oidc.provider}\``;
+    const remedy = didYouMean(nearNames(oidc.provider, names));
+    context.report.faults.push({ code: 'invalid-value', ...at, message, ...(remedy !== undefined && { remedy }) });
+  }
+  if (operator.adminKey !== undefined) return;
+  const message = 'without `operator.admin_key` nobody signs in to the console by an identity provider';
+  warn(context.report, manifest, ['console', 'oidc'], { message });
 }
 
 function checkPrices({ manifest, value }: Written<WrittenServer>, report: Report): void {

@@ -1,41 +1,90 @@
 import type { IncomingMessage } from 'node:http';
+import type { ConsoleRole } from '../../config/configuration.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import type { Log } from '../../core/log.ts';
+import type { DataScope, Viewer } from '../../policy/data-access.ts';
 import { storableText } from '../../store/storable-text.ts';
 import { DatabaseAway } from '../../store/store-fault.ts';
 import { type Answer, CLOSE, JSON_TYPE, refusal, refusalOf } from '../answer.ts';
+import type { ConsoleDoor } from '../sessions/console-door.ts';
+import type { Session, SessionOwner } from '../sessions/sessions.ts';
 import { AdminKey } from './admin-key.ts';
-import type { AdminAnswer, AdminRequest, AdminRoute } from './admin-route.ts';
+import type { AdminAnswer, AdminRequest, AdminRoute, StreamedAnswer } from './admin-route.ts';
 import { AdminRouter } from './admin-router.ts';
 import { readJsonBody } from './json-body.ts';
 
 export interface AdminOptions {
-  readonly key: string;
-  readonly routes: readonly AdminRoute[];
+  /** Absent: sessions of the console alone reach it. */
+  readonly key?: string | undefined;
+  readonly routes: () => Promise<readonly AdminRoute[]>;
+  readonly console?: (() => Promise<ConsoleDoor>) | undefined;
+  /** A change, or what was refused of one, for the audit log. */
+  audit?(change: AuditedChange): void;
 }
 
-/** `/admin/…` of the operator port. Without the key nothing is said of what there is, and no body byte is read. */
-export class AdminApi {
-  readonly #key: AdminKey;
-  readonly #router: AdminRouter;
-  readonly #log: Log | undefined;
+/** One call that may change something, as the audit log tells it. Nothing that the caller wrote stands in it. */
+export interface AuditedChange {
+  readonly actor: string;
+  readonly by: Actor['by'];
+  readonly role: ConsoleRole;
+  /** Method and path of the route: `DELETE /admin/keys/:id`. */
+  readonly action: string;
+  readonly status: number;
+  /** Undefined: it was done. */
+  readonly code?: string | undefined;
+  readonly ids: readonly string[];
+  readonly about: NonNullable<AdminAnswer['about']>;
+}
 
-  constructor({ key, routes }: AdminOptions, log: Log | undefined) {
-    this.#key = new AdminKey(key, log);
-    this.#router = new AdminRouter(routes);
+/** Who asks. */
+interface Actor {
+  readonly name: string;
+  readonly by: SessionOwner['by'] | 'bearer';
+  readonly role: ConsoleRole;
+  readonly data: DataScope;
+  readonly viewer: Viewer | undefined;
+  readonly readOnly: boolean;
+  /** Absent: they sent the admin key itself. */
+  readonly session?: Session;
+}
+
+const KEY_HOLDER: Actor = {
+  name: 'admin-key',
+  by: 'bearer',
+  role: 'admin',
+  data: 'all',
+  viewer: undefined,
+  readOnly: false,
+};
+
+/** `/admin/…` of the operator port. Without key or session nothing is said of what there is, and no body byte is read. */
+export class AdminApi {
+  readonly #options: AdminOptions;
+  readonly #key: AdminKey | undefined;
+  readonly #log: Log | undefined;
+  #router: Promise<AdminRouter> | undefined;
+
+  constructor(options: AdminOptions, log: Log | undefined) {
+    this.#options = options;
+    this.#key = options.key === undefined ? undefined : new AdminKey(options.key, log);
     this.#log = log;
   }
 
   /** `search`: from the question mark on. */
   async answer(request: IncomingMessage, path: string, search: string): Promise<Answer> {
-    const refused = this.#key.refuses(request.headers.authorization);
-    if (refused !== undefined) return refusal(refused, { ...CLOSE, 'www-authenticate': 'Bearer' });
+    const actor = await this.#actorOf(request);
+    if ('body' in actor) return actor;
     const method = request.method ?? '';
-    const match = this.#router.match(method, path);
+    const match = (await this.#routes()).match(method, path);
     if (match === undefined) return refusal('path_not_found', CLOSE);
     if ('allow' in match) return refusal('method_not_allowed', { ...CLOSE, allow: match.allow });
     const { route, parameters } = match;
+    const forbidden = forbids(route, actor);
+    if (forbidden !== undefined) {
+      this.#tell(route, actor, forbidden);
+      return refusalOf(forbidden, CLOSE);
+    }
     const query = new URLSearchParams(search);
     const unknown = [...query.keys()].find((name) => !Object.hasOwn(route.query ?? {}, name));
     if (unknown !== undefined) return refusalOf(unknownParameter(unknown, route), CLOSE);
@@ -43,18 +92,57 @@ export class AdminApi {
     if (unstorable !== undefined) return refusalOf(notText(unstorable), CLOSE);
     const body = await readJsonBody(request);
     if (body instanceof GatewayError) return refusalOf(body, CLOSE);
-    const answer = await this.#ask(route, { parameters, query, body: body.value });
-    if (route.method !== 'GET') this.#tell(route, answer);
-    return answer instanceof GatewayError ? refusalOf(answer) : written(answer);
+    const asked = { parameters, query, body: body.value, viewer: actor.viewer };
+    const answer = await this.#ask(route, asked);
+    this.#tell(route, actor, answer);
+    return answer instanceof GatewayError ? refusalOf(answer) : written(answer, actor.session);
+  }
+
+  /** Or what a stranger is answered. */
+  async #actorOf(request: IncomingMessage): Promise<Actor | Answer> {
+    const { authorization, cookie } = request.headers;
+    const door = authorization === undefined && cookie !== undefined ? await this.#options.console?.() : undefined;
+    const signedIn = door?.signedIn(request);
+    if (door !== undefined && signedIn !== undefined) {
+      if (signedIn === 'ended') return refusal('session_ended', CLOSE);
+      const { session, standing } = signedIn;
+      const refused = door.refusesOrigin(request, session);
+      if (refused !== undefined) return refusalOf(refused, CLOSE);
+      return { ...standing, name: standing.subject, by: session.owner.by, session };
+    }
+    if (this.#key === undefined) return refusal('path_not_found', CLOSE);
+    const refused = this.#key.refuses(authorization);
+    return refused === undefined ? KEY_HOLDER : refusal(refused, { ...CLOSE, 'www-authenticate': 'Bearer' });
+  }
+
+  #routes(): Promise<AdminRouter> {
+    this.#router ??= this.#options.routes().then((routes) => new AdminRouter(routes));
+    // A database that was away is asked anew.
+    this.#router.catch(() => {
+      this.#router = undefined;
+    });
+    return this.#router;
   }
 
   /**
-   * Who holds the key may do much: what was changed can be read in the log. Nothing that was merely asked for stands
-   * there: people put the token where its id should be.
+   * Who may come here may do much: what was changed can be read in the log. Nothing that was merely asked for stands there:
+   * people put the token where its id should be.
    */
-  #tell({ method, path }: AdminRoute, answer: OrError<AdminAnswer>): void {
-    const outcome = answer instanceof GatewayError ? { code: answer.code } : { ids: answer.changed };
-    this.#log?.info({ method, route: path, status: answer.status, ...outcome }, 'admin');
+  #tell({ method, path }: AdminRoute, { name, by, role }: Actor, answer: OrError<AdminAnswer>): void {
+    if (method === 'GET') return;
+    const isRefused = answer instanceof GatewayError;
+    const outcome = isRefused ? { code: answer.code } : { ids: answer.changed };
+    this.#log?.info({ method, route: path, status: answer.status, ...outcome, actor: name, role }, 'admin');
+    this.#options.audit?.({
+      actor: name,
+      by,
+      role,
+      action: `${method} ${path}`,
+      status: answer.status,
+      code: isRefused ? answer.code : undefined,
+      ids: isRefused ? [] : (answer.changed ?? []),
+      about: isRefused ? {} : (answer.about ?? {}),
+    });
   }
 
   async #ask(route: AdminRoute, request: AdminRequest): Promise<OrError<AdminAnswer>> {
@@ -81,8 +169,40 @@ function notText(param: string): GatewayError {
   return new GatewayError('invalid_parameter', { param: param.slice(0, 100), detail });
 }
 
-function written({ status, json, text, stream }: AdminAnswer): Answer {
-  if (stream !== undefined) return { status, type: stream.type, body: '', stream };
+/** What is not opened to sessions is for admins alone. */
+function forbids({ method, session }: AdminRoute, { role, data, readOnly }: Actor): GatewayError | undefined {
+  if (readOnly && method !== 'GET') {
+    return new GatewayError('role_needed', { detail: 'This session is read-only: set `operator.admin_key`.' });
+  }
+  if (role === 'admin') return undefined;
+  const needed = session?.role ?? 'admin';
+  if (needed !== 'viewer' && needed !== role) {
+    return new GatewayError('role_needed', { detail: `It needs \`${needed}\`, and you are \`${role}\`.` });
+  }
+  return session?.data === 'all' && data !== 'all' ? new GatewayError('data_access_needed') : undefined;
+}
+
+function written({ status, json, text, stream }: AdminAnswer, session: Session | undefined): Answer {
+  if (stream !== undefined) {
+    const bound = session === undefined ? stream : boundTo(stream, session);
+    return { status, type: stream.type, body: '', stream: bound };
+  }
   if (text !== undefined) return { status, ...text };
   return { status, type: JSON_TYPE, body: json === undefined ? '' : JSON.stringify(json) };
+}
+
+/** It ends with the session, which lasts as long as it is watched. */
+function boundTo({ type, open }: StreamedAnswer, { streams }: Session): StreamedAnswer {
+  return {
+    type,
+    open(out) {
+      const left = open(out);
+      const end = (): void => out.end();
+      streams.add(end);
+      return () => {
+        streams.delete(end);
+        left();
+      };
+    },
+  };
 }

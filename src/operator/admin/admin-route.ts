@@ -1,10 +1,23 @@
 import type { OrError } from '../../core/exchange.ts';
+import type { Viewer } from '../../policy/data-access.ts';
 
-/** One operation of the admin API on the operator port; reached only with the admin key. */
+/**
+ * Who reaches a route by a session of the console, beside whoever has the role `admin` or the admin key. `data`: `none`
+ * shows nothing of anybody; `filtered` shows what `AdminRequest.viewer` may see, which the route itself looks to; `all` shows
+ * everybody's, and is for those alone who may see all.
+ */
+export interface SessionAccess {
+  readonly role: 'viewer' | 'operator';
+  readonly data: 'none' | 'filtered' | 'all';
+}
+
+/** One operation of the admin API on the operator port. */
 export interface AdminRoute {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** `/admin/keys/:id`; a part that begins with `:` matches one segment, percent-decoded. */
   readonly path: string;
+  /** Absent: the role `admin` alone. */
+  readonly session?: SessionAccess;
   /** For the OpenAPI document. */
   readonly summary: string;
   /** Parameters behind `?`, each with what it means. Any other is refused: a mistyped filter would filter nothing. */
@@ -28,6 +41,8 @@ export interface AdminRequest {
   readonly query: URLSearchParams;
   /** Parsed JSON, at most 1 MiB; undefined where no body was sent. Its shape is the route's to check. */
   readonly body: unknown;
+  /** Who looks; undefined: somebody who sees all. */
+  readonly viewer?: Viewer | undefined;
 }
 
 export interface AdminAnswer {
@@ -36,6 +51,8 @@ export interface AdminAnswer {
   readonly json?: unknown;
   /** Ids of what was made or changed, for the log. */
   readonly changed?: readonly string[];
+  /** What the audit log tells of it beside the ids; never a secret. */
+  readonly about?: Readonly<Record<string, string | readonly string[]>>;
   /** Or as text of this type. */
   readonly text?: { readonly type: string; readonly body: string };
   /** Or as text that goes on until the client leaves or it is ended. */

@@ -40,6 +40,7 @@ export function budgetRoutes(dependencies: BudgetRouteDependencies): AdminRoute[
     {
       method: 'GET',
       path: '/admin/budgets',
+      session: { role: 'viewer', data: 'all' },
       summary: 'What each budget and each of its groups has spent in the period of now',
       query: {
         budget: 'Only this budget, by its id or name.',

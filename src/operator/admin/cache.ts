@@ -14,12 +14,14 @@ export function cacheRoutes(cache: CacheSight): AdminRoute[] {
     {
       method: 'GET',
       path: '/admin/cache',
+      session: { role: 'viewer', data: 'all' },
       summary: 'Cached answers: how many, how large, of which namespaces; Redis where it is configured',
       handle: () => ({ status: 200, json: cache.view() }),
     },
     {
       method: 'DELETE',
       path: '/admin/cache',
+      session: { role: 'operator', data: 'all' },
       summary: 'Drops the cached answers of a namespace, or all',
       query: { namespace: 'Only this namespace; absent: all of them.' },
       handle: async ({ query }) => {

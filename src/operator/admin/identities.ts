@@ -9,6 +9,7 @@ export function identityRoutes(identity: Pick<Identity, 'identities' | 'issuerSt
     {
       method: 'GET',
       path: '/admin/identities',
+      session: { role: 'viewer', data: 'all' },
       summary: 'Users, teams, virtual accounts and identity providers of the configuration in force',
       handle: () => ({ status: 200, json: identitiesJson(identity.identities, identity.issuerStates()) }),
     },

@@ -8,17 +8,20 @@ const DEADLINE_MS = 8000;
 const NOTHING = Symbol();
 
 /** What a request brings, parsed; undefined: nothing. Of a body over the bound no more is kept than the bound. */
-export async function readJsonBody(request: IncomingMessage): Promise<OrError<{ value: unknown }>> {
+export async function readJsonBody(
+  request: IncomingMessage,
+  maxBytes = MAX_BODY_BYTES,
+): Promise<OrError<{ value: unknown }>> {
   const declared = Number(request.headers['content-length'] ?? 0);
-  if (declared > MAX_BODY_BYTES) return tooLarge();
-  const bytes = await wholeBody(request);
+  if (declared > maxBytes) return tooLarge(maxBytes);
+  const bytes = await wholeBody(request, maxBytes);
   if (bytes instanceof GatewayError) return bytes;
   if (bytes.length === 0) return { value: undefined };
   const value = parsed(bytes.toString());
   return value === NOTHING ? new GatewayError('invalid_json') : { value };
 }
 
-function wholeBody(request: IncomingMessage): Promise<OrError<Buffer>> {
+function wholeBody(request: IncomingMessage, maxBytes: number): Promise<OrError<Buffer>> {
   return new Promise((resolve) => {
     const pieces: Buffer[] = [];
     let bytes = 0;
@@ -31,7 +34,7 @@ function wholeBody(request: IncomingMessage): Promise<OrError<Buffer>> {
     const timer = setTimeout(() => settle(new GatewayError('body_timeout')), DEADLINE_MS);
     request.on('data', (piece: Buffer) => {
       bytes += piece.length;
-      if (bytes > MAX_BODY_BYTES) settle(tooLarge());
+      if (bytes > maxBytes) settle(tooLarge(maxBytes));
       else pieces.push(piece);
     });
     request.on('end', () => settle(Buffer.concat(pieces)));
@@ -50,6 +53,6 @@ function parsed(text: string): unknown {
   }
 }
 
-function tooLarge(): GatewayError {
-  return new GatewayError('body_too_large', { detail: `The admin API takes up to ${MAX_BODY_BYTES} bytes.` });
+function tooLarge(maxBytes: number): GatewayError {
+  return new GatewayError('body_too_large', { detail: `It may have up to ${maxBytes} bytes.` });
 }

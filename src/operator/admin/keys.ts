@@ -85,6 +85,7 @@ export function keyRoutes(dependencies: KeyRouteDependencies): AdminRoute[] {
     {
       method: 'GET',
       path: '/admin/keys',
+      session: { role: 'viewer', data: 'filtered' },
       summary: 'List API keys, oldest first',
       query: {
         subject: '`user:EMAIL` or `virtualaccount:NAME`',
@@ -97,8 +98,12 @@ export function keyRoutes(dependencies: KeyRouteDependencies): AdminRoute[] {
     {
       method: 'GET',
       path: '/admin/keys/:id',
+      session: { role: 'viewer', data: 'filtered' },
       summary: 'Show an API key',
-      handle: async ({ parameters: { id = '' } }) => shown(await findKey(dependencies.database, id), id, dependencies),
+      handle: async ({ parameters: { id = '' }, viewer }) => {
+        const key = await findKey(dependencies.database, id);
+        return shown(viewer === undefined || key?.subject === viewer.subject ? key : undefined, id, dependencies);
+      },
     },
     {
       method: 'DELETE',
@@ -129,13 +134,19 @@ export function keyRoutes(dependencies: KeyRouteDependencies): AdminRoute[] {
   ];
 }
 
-async function listKeys({ query }: AdminRequest, dependencies: KeyRouteDependencies): Promise<OrError<AdminAnswer>> {
+async function listKeys(
+  { query, viewer }: AdminRequest,
+  dependencies: KeyRouteDependencies,
+): Promise<OrError<AdminAnswer>> {
   const parsed = listQuery.safeParse(Object.fromEntries(query));
   if (!parsed.success) {
     const param = String(parsed.error.issues[0]?.path[0] ?? 'query');
     return new GatewayError('invalid_parameter', { param, detail: `\`${param}\` has a value that is not allowed.` });
   }
-  const { subject, state, limit, page_token: after } = parsed.data;
+  const { subject: wanted, state, limit, page_token: after } = parsed.data;
+  // Their own alone, whatever they may see of exchanges.
+  const subject = viewer?.subject ?? wanted;
+  if (wanted !== undefined && wanted !== subject) return { status: 200, json: { data: [], next_page_token: null } };
   const filter = { ...(subject && { subject }), ...(state && { state }), ...(after && { after }), limit: limit + 1 };
   const found = await pageOfKeys(dependencies.database, filter, new Date());
   if (found === undefined) {

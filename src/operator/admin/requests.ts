@@ -2,13 +2,13 @@ import type { Configuration } from '../../config/configuration.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import type { RowLabels } from '../../ledger/export-rows.ts';
-import { type Receipt, readReceipt } from '../../ledger/receipt.ts';
+import { readReceipt } from '../../ledger/receipt.ts';
 import { pageOfRequests, type RequestFilter, readCursor } from '../../ledger/request-page.ts';
-import { isNamed, type SeenRequest, visibleTo } from '../../policy/data-access.ts';
+import { isNamed, type Viewer } from '../../policy/data-access.ts';
 import type { Database } from '../../store/database.ts';
 import { findBodies, idsWithBodies } from '../../store/request-bodies.ts';
-import { storedTextMap, storedTexts } from '../../store/stored-json.ts';
 import type { AdminAnswer, AdminRequest, AdminRoute } from './admin-route.ts';
+import { metadataOf, seenLabels, seenOf, seesOf, teamsOf } from './data-filter.ts';
 import { readSpan } from './usage-request.ts';
 
 export interface RequestRouteDependencies {
@@ -30,6 +30,7 @@ export function requestRoutes(dependencies: RequestRouteDependencies): AdminRout
     {
       method: 'GET',
       path: '/admin/requests',
+      session: { role: 'viewer', data: 'filtered' },
       summary: 'Exchanges, newest first, in pages',
       query: {
         since: 'A span before now (`7d`, the default) or a date or time',
@@ -51,6 +52,7 @@ export function requestRoutes(dependencies: RequestRouteDependencies): AdminRout
     {
       method: 'GET',
       path: '/admin/requests/:id',
+      session: { role: 'viewer', data: 'filtered' },
       summary: 'One exchange: its receipt with all attempts, and what is kept of its bodies',
       query: { as: AS },
       handle: (request) => show(request, dependencies),
@@ -58,7 +60,10 @@ export function requestRoutes(dependencies: RequestRouteDependencies): AdminRout
   ];
 }
 
-async function list({ query }: AdminRequest, dependencies: RequestRouteDependencies): Promise<OrError<AdminAnswer>> {
+async function list(
+  { query, viewer }: AdminRequest,
+  dependencies: RequestRouteDependencies,
+): Promise<OrError<AdminAnswer>> {
   const { database } = dependencies;
   const span = readSpan(
     { since: query.get('since') ?? undefined, until: query.get('until') ?? undefined },
@@ -70,7 +75,7 @@ async function list({ query }: AdminRequest, dependencies: RequestRouteDependenc
   if (limit === undefined) return invalid('limit', `It is a whole number from 1 to ${MAX_LIMIT}.`);
   const status = readStatus(query.get('status'));
   if (status instanceof GatewayError) return status;
-  const labels = readLabels(query, dependencies);
+  const labels = readLabels(query, viewer, dependencies);
   if (labels instanceof GatewayError) return labels;
   const written = query.get('after');
   const after = written === null ? undefined : readCursor(written);
@@ -92,12 +97,12 @@ async function list({ query }: AdminRequest, dependencies: RequestRouteDependenc
 }
 
 async function show(
-  { parameters, query }: AdminRequest,
+  { parameters, query, viewer }: AdminRequest,
   { database, access }: RequestRouteDependencies,
 ): Promise<OrError<AdminAnswer>> {
   const id = parameters['id'] ?? '';
   const receipt = await readReceipt(database, id);
-  const sees = viewerOf(query, access);
+  const sees = seesOf(query, viewer, access);
   if (sees instanceof GatewayError) return sees;
   // Who may not see it learns nothing of it, not even that it is there.
   if (receipt === undefined || (sees !== undefined && !sees(seenOf(receipt.who)))) {
@@ -125,7 +130,11 @@ function readStatus(written: string | null): OrError<RequestFilter['status'] | u
 type LabelTest = (labels: RowLabels) => boolean;
 
 /** Undefined: nothing is asked of them. */
-function readLabels(query: URLSearchParams, { access }: RequestRouteDependencies): OrError<LabelTest | undefined> {
+function readLabels(
+  query: URLSearchParams,
+  viewer: Viewer | undefined,
+  { access }: RequestRouteDependencies,
+): OrError<LabelTest | undefined> {
   const tests: LabelTest[] = [];
   const asks = (name: string, test: (value: string) => LabelTest): void => {
     const value = query.get(name);
@@ -171,49 +180,10 @@ function readLabels(query: URLSearchParams, { access }: RequestRouteDependencies
       return Object.hasOwn(known, key) && known[key] === value;
     });
   }
-  const sees = viewerOf(query, access);
+  const sees = seesOf(query, viewer, access);
   if (sees instanceof GatewayError) return sees;
-  if (sees !== undefined)
-    tests.push(({ subject, teams, metadata }) =>
-      sees({ subject: subject ?? undefined, teams: teamsOf(teams), metadata: metadataOf(metadata) }),
-    );
+  if (sees !== undefined) tests.push((labels) => sees(seenLabels(labels)));
   return tests.length === 0 ? undefined : (labels) => tests.every((test) => test(labels));
-}
-
-/** Undefined: whoever holds the admin key, who sees all. */
-function viewerOf(
-  query: URLSearchParams,
-  access: RequestRouteDependencies['access'],
-): OrError<((request: SeenRequest) => boolean) | undefined> {
-  const subject = query.get('as');
-  if (subject === null) return undefined;
-  if (!/^(user|virtualaccount):.{1,256}$/.test(subject)) return invalid('as', 'It is `user:…` or `virtualaccount:…`.');
-  return visibleTo({ subject, teams: [] }, 'traces', access());
-}
-
-function seenOf(who: Receipt['who']): SeenRequest {
-  return {
-    subject: who.subject ?? undefined,
-    teams: teamsOf(JSON.stringify(who['teams'])),
-    metadata: metadataOf(JSON.stringify(who['metadata'])),
-  };
-}
-
-/** Of a text of ours that somebody changed nothing is known. */
-function teamsOf(json: string | null): readonly string[] {
-  try {
-    return json === null ? [] : storedTexts(json);
-  } catch {
-    return [];
-  }
-}
-
-function metadataOf(json: string | null): Readonly<Record<string, string>> {
-  try {
-    return json === null ? {} : storedTextMap(json);
-  } catch {
-    return {};
-  }
 }
 
 function invalid(param: string, detail: string): GatewayError {

@@ -20,12 +20,14 @@ export function targetRoutes(health: TargetHealth): AdminRoute[] {
     {
       method: 'GET',
       path: '/admin/targets',
+      session: { role: 'viewer', data: 'none' },
       summary: 'Health and latencies of every target of virtual models, and of each key of accounts with several',
       handle: () => ({ status: 200, json: { data: health.views(), sharing: health.sharing } }),
     },
     {
       method: 'POST',
       path: '/admin/targets/reset',
+      session: { role: 'operator', data: 'none' },
       summary: 'Forgets what is known of a target, or of all: whatever is out can be asked again',
       requestBody: {
         type: 'object',

@@ -1,17 +1,20 @@
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import { usageReport } from '../../ledger/usage-report.ts';
-import type { Database } from '../../store/database.ts';
+import { visibleTo } from '../../policy/data-access.ts';
 import type { AdminAnswer, AdminRequest, AdminRoute } from './admin-route.ts';
+import { seenLabels } from './data-filter.ts';
+import type { RequestRouteDependencies } from './requests.ts';
 import { usageCsv, usageJson } from './usage-form.ts';
 import { readUsageQuery } from './usage-request.ts';
 
 /** Requests, tokens and cost, from the ledger's hourly and daily sums. */
-export function usageRoutes({ database }: { readonly database: Database }): AdminRoute[] {
+export function usageRoutes(dependencies: RequestRouteDependencies): AdminRoute[] {
   return [
     {
       method: 'GET',
       path: '/admin/usage',
+      session: { role: 'viewer', data: 'filtered' },
       summary: 'Requests, tokens and cost, grouped',
       query: {
         by: 'Comma separated: subject, user, virtualaccount, key, team, model, target, provider, day, hour, metadata.KEY',
@@ -20,12 +23,15 @@ export function usageRoutes({ database }: { readonly database: Database }): Admi
         format: '`json` (the default) or `csv`',
       },
       otherTypes: ['text/csv'],
-      handle: (request) => answerUsage(request, database),
+      handle: (request) => answerUsage(request, dependencies),
     },
   ];
 }
 
-async function answerUsage({ query }: AdminRequest, database: Database): Promise<OrError<AdminAnswer>> {
+async function answerUsage(
+  { query, viewer }: AdminRequest,
+  { database, access }: RequestRouteDependencies,
+): Promise<OrError<AdminAnswer>> {
   const format = query.get('format') ?? 'json';
   if (format !== 'json' && format !== 'csv')
     return new GatewayError('invalid_parameter', { param: 'format', detail: '`format` is json or csv.' });
@@ -39,7 +45,11 @@ async function answerUsage({ query }: AdminRequest, database: Database): Promise
   );
   if ('parameter' in wanted)
     return new GatewayError('invalid_parameter', { param: wanted.parameter, detail: wanted.detail });
-  const report = await usageReport(database, wanted);
+  const sees = viewer && visibleTo(viewer, 'metrics', access());
+  const report = await usageReport(database, {
+    ...wanted,
+    ...(sees && { sees: (labels) => sees(seenLabels(labels)) }),
+  });
   if (typeof report === 'string') return new GatewayError('invalid_parameter', { param: 'since', detail: report });
   if (format === 'json') return { status: 200, json: usageJson(report, wanted.by) };
   return { status: 200, text: { type: 'text/csv; charset=utf-8', body: usageCsv(report, wanted.by) } };

@@ -20,6 +20,7 @@ const settings: LedgerSettings = {
   sync: 'batched',
   whenFull: 'refuse',
   retentionDays: 0,
+  auditRetentionDays: 0,
   hourlyRetentionDays: 0,
   metadataKeys: [],
   maxJournalBytes: 1_048_576,
