@@ -135,7 +135,7 @@ function guarded(name: string, guards: readonly (Pick<GuardConfig, 'kind'> & Par
   const guardrails = createGuardrails(
     { guards: configs, guardrailRules: [rule], guardrailSettings: { timeoutMs: 1_000, parallel: true } },
     new DeadlineRunner(),
-    () => Promise.reject(new Error('nobody is asked')),
+    { http: () => Promise.reject(new Error('nobody is asked')), credentialOf: () => undefined },
   );
   const sent: Sent = { path: '', headers: [], body: Buffer.alloc(0) };
   const pools = new OriginPools(settings.limits, settings.timeouts);

@@ -30,6 +30,7 @@ const DEPTHS: Record<string, number> = {
   alerts: 3,
   otel: 3,
   'request-log': 3,
+  console: 3,
   authentication: 3,
   policy: 3,
   limits: 4,
@@ -87,6 +88,9 @@ const DOORS: Record<string, string[]> = {
   'pgsql-ast-parser': ['guardrails'],
   '@cedar-policy/cedar-wasm': ['guardrails'],
   minisearch: ['mcp'],
+  preact: ['console'],
+  htm: ['console'],
+  uplot: ['console'],
   'quickjs-emscripten-core': ['code-thread'],
   '@jitl/quickjs-wasmfile-release-sync': ['code-thread'],
 };

@@ -1,5 +1,6 @@
 import { isArray, objectOf } from './codec/json-value.ts';
 import type { AccountManifest, Configuration } from './config/configuration.ts';
+import type { GuardConfig } from './config/guardrails/guardrails.ts';
 import type { AccountKind } from './config/load.ts';
 import { anthropicCountTokens } from './dialects/anthropic-messages/count-tokens.ts';
 import { anthropicMessages } from './dialects/anthropic-messages/index.ts';
@@ -37,6 +38,8 @@ import { plug as ollama } from './providers/ollama/index.ts';
 import { plug as openai } from './providers/openai/index.ts';
 import { HOST_PLUGS } from './providers/openai-compatible/index.ts';
 import type {
+  Credential,
+  GuardCredentials,
   Probe,
   ProviderAccount,
   ProviderPlug,
@@ -167,8 +170,27 @@ function withEachKey(manifest: AccountManifest): AccountManifest[] {
 }
 
 /** Where the accounts of a configuration get their tokens. */
-export function tokenSources(configuration: Pick<Configuration, 'accounts'>): TokenSource[] {
-  return configuration.accounts.flatMap((manifest) => plugOf(manifest).tokenSources?.(manifest) ?? []);
+export function tokenSources({ accounts, guards }: Pick<Configuration, 'accounts' | 'guards'>): TokenSource[] {
+  const ofAccounts = accounts.flatMap((manifest) => plugOf(manifest).tokenSources?.(manifest) ?? []);
+  return [...ofAccounts, ...guards.flatMap(guardTokenSources)];
+}
+
+function guardTokenSources(guard: GuardConfig): readonly TokenSource[] {
+  try {
+    return guardPlugOf(guard)?.tokenSources(guard) ?? [];
+  } catch {
+    // Whoever opens its credential says why: the guard is an error whenever it is asked.
+    return [];
+  }
+}
+
+/** How a guard is authorised that is a service of a vendor; undefined: it is none. Throws where it has no credential. */
+export function guardCredential(guard: GuardConfig, tokens: Tokens): Credential | undefined {
+  return guardPlugOf(guard)?.open(guard, tokens);
+}
+
+function guardPlugOf({ kind }: GuardConfig): GuardCredentials | undefined {
+  return PLUGS.find(({ guards }) => guards?.kinds.includes(kind))?.guards;
 }
 
 /** How accounts of a kind are asked whether their credential works. */

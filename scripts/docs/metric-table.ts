@@ -22,6 +22,7 @@ const WITHOUT_SAMPLE: Readonly<Record<string, readonly string[]>> = {
   sluice_account_token_refresh_failures_total: ['account'],
   sluice_account_token_seconds_left: ['account'],
   sluice_cache_redis_up: [],
+  sluice_target_health_shared: [],
 };
 
 interface Family {
@@ -219,6 +220,7 @@ async function traffic(url: string): Promise<void> {
   await ask('two/models', false);
   await ask('outside/searches', false, { 'x-tfy-cache-config': '{}' });
   await ask('outside/searches', false, { 'x-tfy-cache-config': '{}' });
+  await ask('outside/searches', false, { 'x-tfy-cache-config': '{"shadow": true}' });
   await callTool(url);
 }
 

@@ -36,7 +36,8 @@ export async function serve(options: ServeOptions, context: ServeContext): Promi
     ...(options.threads === undefined ? undefined : { threads: numeric(options.threads) }),
     ...(options.dataDir === undefined ? undefined : { dataDir: options.dataDir }),
   };
-  const load = () => loadConfiguration({ paths, environment, kinds, wellKnown, overrides });
+  const load = (texts?: ReadonlyMap<string, string>) =>
+    loadConfiguration({ paths, environment, kinds, wellKnown, overrides, texts });
   let gateway: Gateway | undefined;
   let changedMeanwhile = false;
   const reload = () => {
@@ -62,7 +63,11 @@ export async function serve(options: ServeOptions, context: ServeContext): Promi
   }
   watch?.update([...paths, ...loaded.files]);
   try {
-    gateway = await startGateway({ configuration: loaded.configuration, setVariable: context.setVariable });
+    gateway = await startGateway({
+      configuration: loaded.configuration,
+      source: { paths, load },
+      setVariable: context.setVariable,
+    });
   } catch (error) {
     if (!isToldAsIs(error)) throw error;
     context.error(error.message);

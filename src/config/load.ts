@@ -31,6 +31,8 @@ export interface LoadOptions {
   kinds: readonly AccountKind[];
   wellKnown: readonly WellKnownAccount[];
   overrides?: WrittenOverrides;
+  /** In the place of what stands in these files. */
+  texts?: ReadonlyMap<string, string>;
 }
 
 /** `files` are all that were read and may be watched. */
@@ -58,14 +60,14 @@ export interface Refused {
  * Files → documents → interpolation → kinds → checks over all → Configuration.
  */
 export function loadConfiguration(options: LoadOptions): Loaded | Refused {
-  const { paths, environment, overrides = {} } = options;
+  const { paths, environment, overrides = {}, texts = new Map() } = options;
   const report: Report = { faults: [], warnings: [], files: [] };
   const accountKinds = options.kinds.map(modelAccount);
   const kinds: readonly ManifestKind[] = [...KINDS, ...accountKinds];
   const byType = new Map(kinds.map((kind) => [kind.type, kind]));
 
   const names = { supported: new Set(byType.keys()), toCome: KINDS_TO_COME };
-  const found = readManifests(paths, names, environment, report);
+  const found = readManifests(paths, names, environment, report, texts);
   const manifests = [...found, ...notWritten(found, options)];
 
   const read = new ReadManifests(manifests, byType, report);

@@ -4,11 +4,23 @@ import { z } from 'zod';
  * The small schemas that every manifest is made of. Convention of all schemas here and in provider plugs: a custom
  * `error` text says what is *allowed* ("a whole number from 1 to 65535"); schema-faults.ts adds what was found, where,
  * and never shows a secret.
+ *
+ * A schema never changes, and hundreds of keys ask for the same few: each is made once, since one takes a kilobyte in
+ * every thread for as long as the gateway lives.
  */
+
+const optionals = new WeakMap<z.ZodType, unknown>();
+const texts = new Map<number, ReturnType<typeof newText>>();
+const secrets = new Map<number, ReturnType<typeof newSecretText>>();
 
 /** An optional key may also be written with `null`; both read as undefined. */
 export function optionalKey<T extends z.ZodType>(schema: T) {
-  return schema.nullish().transform((value): z.output<T> | undefined => value ?? undefined);
+  const make = () => schema.nullish().transform((value): z.output<T> | undefined => value ?? undefined);
+  const known = optionals.get(schema) as ReturnType<typeof make> | undefined;
+  if (known !== undefined) return known;
+  const made = make();
+  optionals.set(schema, made);
+  return made;
 }
 
 /** An optional key with the value that stands in for an absent one; the value also stands in its metadata, for the docs. */
@@ -35,7 +47,7 @@ export function restrictingKey<T extends z.ZodType>(schema: T, otherNames: reado
 
 export function wholeNumber(least: number, most: number) {
   const error = `a whole number from ${least} to ${most}`;
-  return z.int({ error }).min(least, { error }).max(most, { error });
+  return z.int({ error }).check(z.gte(least, { error }), z.lte(most, { error }));
 }
 
 /** A rate or price: zero or more, finite. */
@@ -48,13 +60,29 @@ export function amount() {
 const plainText = /^[^\x00-\x08\x0a-\x1f\x7f]*$/;
 
 /** One line of text, not empty. */
-export function text(longest = 4096) {
+export function text(longest = 4096): ReturnType<typeof newText> {
+  return madeOnce(texts, longest, newText);
+}
+
+function newText(longest: number) {
   const error = `one line of text, 1 to ${longest} characters, without control characters`;
-  return z.string({ error }).min(1, { error }).max(longest, { error }).regex(plainText, { error });
+  return z
+    .string({ error })
+    .check(z.minLength(1, { error }), z.maxLength(longest, { error }), z.regex(plainText, { error }));
+}
+
+function madeOnce<T>(known: Map<number, T>, longest: number, make: (longest: number) => T): T {
+  const made = known.get(longest) ?? make(longest);
+  known.set(longest, made);
+  return made;
 }
 
 /** As text; faults never show it. Surrounding white space is nearly always a copying accident and is refused. */
-export function secretText(longest = 65_536) {
+export function secretText(longest = 65_536): ReturnType<typeof newSecretText> {
+  return madeOnce(secrets, longest, newSecretText);
+}
+
+function newSecretText(longest: number) {
   const error = `one line of text, 1 to ${longest} characters, without control characters`;
   return z
     .string({ error })

@@ -252,15 +252,20 @@ export class Edge implements EdgeContext {
 
   /** A key opens a socket where its path has one; everything else is answered as any request. */
   #onUpgrade = (response: HttpResponse, request: HttpRequest, handshake: Handshake): void => {
+    const startedAt = performance.now();
     const head = new RequestHead(request, this.#forwardable);
     const match = this.#options.routes.match(head.url);
     const route = this.#options.sockets?.find(({ pattern }) => pattern === match?.path);
-    const principal =
-      route && !head.fault && !head.hasBody && !this.#draining
-        ? this.#options.authenticate(head, this.#proxies.sideOf(response, head.forwardedFor))
-        : undefined;
-    if (route === undefined || principal === undefined || principal instanceof GatewayError) {
+    if (route === undefined || head.fault || head.hasBody) {
       this.#onRequest(response, request);
+      return;
+    }
+    const principal = this.#draining
+      ? new GatewayError('draining', { retryAfterMs: RETRY_AFTER_MS })
+      : this.#options.authenticate(head, this.#proxies.sideOf(response, head.forwardedFor));
+    if (principal instanceof GatewayError) {
+      const scheme = principal.status === 401 ? ['www-authenticate', 'Bearer'] : [];
+      this.#refuse(response, head, 'GET', route.pattern, startedAt, principal, ALWAYS_CLOSES, scheme);
       return;
     }
     this.#sockets.upgrade(response, (taker) => this.connections.arrives(taker), handshake, {

@@ -122,9 +122,9 @@ export class WebSockets {
       if (gone) return;
       request.connection?.lost();
       const { key, protocol, extensions, context } = handshake;
-      response.cork(() => {
-        response.upgrade<SocketData>({ ...data, socket: undefined }, key, protocol, extensions, context);
-      });
+      // Without a cork: where the upgrade leaves the connection at its address, the addon's cork would go on to read the
+      // WebSocket's memory as that of a response, and close at random.
+      response.upgrade<SocketData>({ ...data, socket: undefined }, key, protocol, extensions, context);
     });
   }
 

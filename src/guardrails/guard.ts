@@ -2,6 +2,7 @@ import type { JsonObject } from '../codec/json-value.ts';
 import type { GuardConfig, Hook } from '../config/guardrails/guardrails.ts';
 import type { TextKind } from '../dialects/guarded-form.ts';
 import type { Caller } from '../policy/caller.ts';
+import type { PseudonymBook } from './pseudonyms.ts';
 import type { Recogniser } from './scan/recogniser.ts';
 
 /** One text that a guard reads. */
@@ -32,6 +33,8 @@ export interface GuardQuestion {
   readonly request: JsonObject;
   /** At the output hooks: the answer, parsed; of a stream its texts as one answer. */
   readonly response?: JsonObject | undefined;
+  /** Where values that a guard takes out get placeholders that are put back. */
+  readonly pseudonyms?: PseudonymBook;
 }
 
 export type Verdict =

@@ -3,7 +3,6 @@ import type { Configuration } from '../config/configuration.ts';
 import { type GuardrailSettings, HOOKS } from '../config/guardrails/guardrails.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
-import type { HttpClient } from '../core/http-client.ts';
 import type { GuardedForm } from '../dialects/guarded-form.ts';
 import type { Caller } from '../policy/caller.ts';
 import type { AskedGuardrails } from '../policy/client-settings.ts';
@@ -13,7 +12,7 @@ import { HeldMemory, type SharedMemory } from '../relay/held-memory.ts';
 import type { GuardedExchange } from './guard.ts';
 import { GuardedAnswer } from './guarded-answer.ts';
 import { GuardedStream } from './guarded-stream.ts';
-import { makeGuards } from './make-guards.ts';
+import { type GuardMeans, makeGuards } from './make-guards.ts';
 import { type Guarded, GuardrailPlans } from './plan.ts';
 import type { GuardRunner } from './session.ts';
 import { GuardSession } from './session.ts';
@@ -32,10 +31,10 @@ export function createGuardrails(
     guardrailSettings,
   }: Pick<Configuration, 'guards' | 'guardrailRules' | 'guardrailSettings'>,
   runner: GuardRunner,
-  http: HttpClient,
+  means: GuardMeans,
 ): Guardrails | undefined {
   if (configs.length === 0) return undefined;
-  const guards = makeGuards(configs, http);
+  const guards = makeGuards(configs, means);
   const plans = new GuardrailPlans(guardrailRules, guards);
   return {
     open(guarded, exchange, asked) {

@@ -1,6 +1,7 @@
 import type { GuardKind } from '../config/guardrails/guard-schemas.ts';
 import type { GuardConfig } from '../config/guardrails/guardrails.ts';
 import type { HttpClient } from '../core/http-client.ts';
+import type { Credential } from '../providers/provider.ts';
 import type { Guard } from './guard.ts';
 import { cedarGuard } from './guards/cedar-guard.ts';
 import { aktoGuard, customGuard } from './guards/custom-guard.ts';
@@ -9,6 +10,13 @@ import { piiGuard, regexGuard, secretGuard } from './guards/local-guards.ts';
 import { metadataGuard } from './guards/metadata-guard.ts';
 import { serviceGuard } from './guards/services.ts';
 import { sqlGuard } from './guards/sql-guard.ts';
+
+/** What guards need to ask others. */
+export interface GuardMeans {
+  readonly http: HttpClient;
+  /** Of a guard that is a service of a cloud; undefined: it says itself who asks. Throws where it has none. */
+  credentialOf(config: GuardConfig): Credential | undefined;
+}
 
 type Make = (config: GuardConfig, http: HttpClient) => Guard;
 
@@ -27,13 +35,14 @@ const MAKERS: Partial<Record<GuardKind, Make>> = {
 };
 
 /** All guards of a configuration by name. One that cannot be made says so whenever it is asked, as its strategy wants. */
-export function makeGuards(configs: readonly GuardConfig[], http: HttpClient): Map<string, Guard> {
-  return new Map(configs.map((config) => [config.name, makeGuard(config, http)]));
+export function makeGuards(configs: readonly GuardConfig[], means: GuardMeans): Map<string, Guard> {
+  return new Map(configs.map((config) => [config.name, makeGuard(config, means)]));
 }
 
-function makeGuard(config: GuardConfig, http: HttpClient): Guard {
+function makeGuard(config: GuardConfig, { http, credentialOf }: GuardMeans): Guard {
   try {
-    const made = MAKERS[config.kind]?.(config, http) ?? serviceGuard(config, http);
+    const make = MAKERS[config.kind];
+    const made = make === undefined ? serviceGuard(config, http, credentialOf(config)) : make(config, http);
     if (made !== undefined) return made;
   } catch (error) {
     return unusable(config, error instanceof Error ? error.message : 'it cannot be made');

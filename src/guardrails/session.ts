@@ -178,7 +178,12 @@ export class GuardSession {
     let verdict: Verdict;
     try {
       verdict = looksAt(guard.config, hook)
-        ? await this.#runner.run(guard, question, this.settings, this.#abandoned.signal)
+        ? await this.#runner.run(
+            guard,
+            { ...question, pseudonyms: this.pseudonyms },
+            this.settings,
+            this.#abandoned.signal,
+          )
         : PASSED;
     } catch (cause) {
       verdict = { result: 'error', message: cause instanceof Error ? cause.message : 'it failed' };

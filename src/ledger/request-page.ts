@@ -1,8 +1,10 @@
+import { z } from 'zod';
 import type { Database } from '../store/database.ts';
 import { type LedgerRow, readFrameRows } from '../store/ledger-frame.ts';
 import type { LedgerFramesTable } from '../store/tables/ledger-tables.ts';
 import { chainOf, seqOf } from './chain-position.ts';
 import { type ExportedRow, exportedRow, LabelReader, type RowLabels } from './export-rows.ts';
+import { readDetail } from './read-row.ts';
 
 /** Which exchanges are wanted: all that is given must hold. */
 export interface RequestFilter {
@@ -13,6 +15,8 @@ export interface RequestFilter {
   readonly status?: (status: number) => boolean;
   /** The same of what an exchange is counted by; asked once for exchanges that are alike. */
   readonly labels?: (labels: RowLabels) => boolean;
+  /** Whether a guard is wanted that did not just let an exchange pass; absent: guards are not asked for. */
+  readonly guardrail?: (name: string) => boolean;
 }
 
 export interface RequestPage {
@@ -27,6 +31,8 @@ export interface RequestCursor {
   readonly endedAt: number;
   readonly id: string;
 }
+
+const guardResults = z.array(z.object({ guardrail: z.string(), result: z.string() }));
 
 /** Larger than any id: what ended at that millisecond is still to be told. */
 const ANY_ID = '~';
@@ -106,7 +112,8 @@ async function wanted(
     .map((row, index) => ({ row, position, index }))
     .filter(({ row }) => row.ended_at >= filter.sinceMs && row.ended_at < untilMs)
     .filter(({ row }) => after === undefined || row.ended_at < after.endedAt || row.id < after.id)
-    .filter(({ row }) => filter.status?.(row.status) ?? true);
+    .filter(({ row }) => filter.status?.(row.status) ?? true)
+    .filter(({ row }) => filter.guardrail === undefined || isGuarded(row, filter.guardrail));
   const { labels: wants } = filter;
   if (wants === undefined || rows.length === 0) return rows;
   const known = await reader.of(rows.map(({ row }) => row));
@@ -120,6 +127,13 @@ async function wanted(
     }
     return verdict;
   });
+}
+
+function isGuarded({ detail }: LedgerRow, wants: (name: string) => boolean): boolean {
+  // Most rows have no guard: they are told apart without parsing.
+  if (detail === undefined || !detail.includes('"guardrails"')) return false;
+  const results = guardResults.safeParse(readDetail(detail).guardrails);
+  return results.success && results.data.some(({ guardrail, result }) => result !== 'passed' && wants(guardrail));
 }
 
 /** How many of them ended later than anything that is not read yet can have. */

@@ -2,18 +2,21 @@ import type { Configuration, ServerSettings } from '../config/configuration.ts';
 import { claimPort } from '../threads/claim-port.ts';
 import { RelayThreads } from '../threads/relay-threads.ts';
 import { keepHeapSteady } from '../threads/steady-heap.ts';
+import type { ConfigurationSource } from './configuration-routes.ts';
 import { DatabaseThread } from './database-thread.ts';
 import type { Gateway } from './running-gateway.ts';
 import { StartFault } from './start-fault.ts';
 
 export interface GatewayOptions {
   readonly configuration: Configuration;
+  /** Where it was read from. */
+  readonly source: ConfigurationSource;
   /** Sets a variable that the addon reads when it is loaded. */
   setVariable(name: string, value: string): void;
 }
 
 /** Throws a StartFault or a StoreFault. */
-export async function startGateway({ configuration, setVariable }: GatewayOptions): Promise<Gateway> {
+export async function startGateway({ configuration, source, setVariable }: GatewayOptions): Promise<Gateway> {
   const { server } = configuration;
   // The port first: nothing else is touched by a gateway that cannot have it.
   const port = await claimedPort(server);
@@ -26,7 +29,7 @@ export async function startGateway({ configuration, setVariable }: GatewayOption
   const { openGateway } = await import('./open-gateway.ts');
   const [mcpEntry, otelEntry] = [entryOf('mcp-thread'), entryOf('otel-thread')];
   const requestLogEntry = entryOf('request-log-thread');
-  return openGateway({ configuration, port, relayThreads, database, mcpEntry, otelEntry, requestLogEntry });
+  return openGateway({ configuration, source, port, relayThreads, database, mcpEntry, otelEntry, requestLogEntry });
 }
 
 async function claimedPort({ listen: { host, port } }: ServerSettings): Promise<number> {

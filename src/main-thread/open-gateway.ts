@@ -1,7 +1,7 @@
 import type { Configuration } from '../config/configuration.ts';
 import { cacheRoutes } from '../operator/admin/cache.ts';
 import { StartToken } from '../operator/sessions/start-token.ts';
-import { tokenSources } from '../plugs.ts';
+import { DIALECTS, tokenSources } from '../plugs.ts';
 import { HealthMemory } from '../routing/place.ts';
 import { loadOrMakeDefaultKey } from '../store/default-key.ts';
 import type { RelayThreads } from '../threads/relay-threads.ts';
@@ -11,8 +11,11 @@ import { sideRequests } from '../upstream/side-requests.ts';
 import { AccountTokens } from './account-tokens.ts';
 import { AuditTrail } from './audit-trail.ts';
 import { CachedAnswers } from './cached-answers.ts';
+import type { ConfigurationSource } from './configuration-routes.ts';
+import { consoleRoutes } from './console-routes.ts';
 import { ConsoleService } from './console-service.ts';
 import type { DatabaseThread } from './database-thread.ts';
+import { HealthShare } from './health-share.ts';
 import { LimitCounters } from './limit-counters.ts';
 import { McpService } from './mcp-service.ts';
 import { Observation } from './observation.ts';
@@ -27,6 +30,7 @@ import { TargetHealthView } from './target-health.ts';
 
 export interface OpenGatewayOptions {
   readonly configuration: Configuration;
+  readonly source: ConfigurationSource;
   /** The listening port, which was found free. */
   readonly port: number;
   /** They load their code meanwhile. */
@@ -44,6 +48,7 @@ export interface OpenGatewayOptions {
 /** Builds every part of the main thread once and joins them. Throws a StartFault or a StoreFault. */
 export async function openGateway({
   configuration,
+  source,
   port,
   relayThreads,
   database,
@@ -73,6 +78,8 @@ export async function openGateway({
     log,
   });
   const health = new HealthMemory(() => limitCounters.counts.clock.now());
+  const healthShare = new HealthShare({ memory: health, configuration: () => inForce.configuration, log });
+  healthShare.register(registry);
   const cachedAnswers = new CachedAnswers({ configuration: () => inForce.configuration, log });
   cachedAnswers.register(registry);
   const hasConsoleToken =
@@ -114,6 +121,7 @@ export async function openGateway({
   accountTokens.reconfigure(configuration);
   const targets = new TargetHealthView({
     memory: health,
+    sharing: () => healthShare.sharing,
     configuration: () => inForce.configuration,
     tokens: () => accountTokens.tokens(),
   });
@@ -162,11 +170,22 @@ export async function openGateway({
   // First the operator port, which says when the relay threads are ready, then these.
   const operatorPort = await openOperatorPort({
     configuration: () => inForce.configuration,
+    dialects: DIALECTS,
     state,
     observation,
     database,
     targets,
-    routes: [...cacheRoutes(cachedAnswers), ...mcp.adminRoutes(), ...tail.routes()],
+    routes: [
+      ...cacheRoutes(cachedAnswers),
+      ...mcp.adminRoutes(),
+      ...tail.routes(),
+      ...consoleRoutes({
+        configuration: () => inForce.configuration,
+        tokens: () => accountTokens.tokens(),
+        port,
+        source,
+      }),
+    ],
     console: { door: () => consoleService.door() },
     startToken,
     audit,
@@ -186,6 +205,7 @@ export async function openGateway({
       accountTokens,
       priceRefresh,
       targets,
+      healthShare,
       cachedAnswers,
       mcp,
       requestLog,
@@ -208,6 +228,7 @@ export async function openGateway({
     counts: limitCounters.buffer,
     health: health.buffers,
     answers: cachedAnswers.buffer,
+    vectors: cachedAnswers.vectorBuffer,
     configuration: configurationForThreads(inForce, port, madeKey),
     tokens: accountTokens.tokens(),
     openapi: operatorPort.openapi,

@@ -5,11 +5,13 @@ import { openAccounts } from '../plugs.ts';
 import type { HealthMemory, Place } from '../routing/place.ts';
 import { placesOf, type TargetView, viewOf } from '../routing/target-list.ts';
 import type { MetricRegistry } from '../telemetry/metric-registry.ts';
+import type { Sharing } from './health-share.ts';
 import type { MainService } from './main-service.ts';
 
 export interface TargetHealthOptions {
   readonly memory: HealthMemory;
   readonly configuration: () => Configuration;
+  readonly sharing: () => Sharing;
   readonly tokens: () => readonly AccountToken[];
 }
 
@@ -20,6 +22,10 @@ export class TargetHealthView implements MainService, TargetHealth {
 
   constructor(options: TargetHealthOptions) {
     this.#options = options;
+  }
+
+  get sharing(): Sharing {
+    return this.#options.sharing();
   }
 
   views(): TargetView[] {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, RequestListener, Server, ServerOptions, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { ConsoleFiles } from '../console/console-files.ts';
 import type { Log } from '../core/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { AdminApi, AdminOptions } from './admin/admin-api.ts';
@@ -37,8 +38,6 @@ export interface OperatorOptions {
 export interface ConsoleOptions {
   /** Who signs in and out; made when somebody first asks. */
   door(): Promise<ConsoleDoor>;
-  /** Its pages and scripts; undefined: there is none of this path. */
-  files?(request: IncomingMessage, path: string): Promise<Answer | undefined>;
 }
 
 export interface Operator {
@@ -142,20 +141,34 @@ async function answer(
   }
 }
 
+let consoleFiles: Promise<ConsoleFiles> | undefined;
+
+/** Its code and its files are loaded by the first that asks for them. */
+async function consoleFile(request: IncomingMessage, path: string): Promise<Answer> {
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    return refusal('method_not_allowed', { ...CLOSE, allow: 'GET, HEAD' });
+  }
+  consoleFiles ??= import('../console/console-files.ts').then(({ ConsoleFiles }) => new ConsoleFiles());
+  const files = await consoleFiles;
+  const { 'accept-encoding': coding, 'if-none-match': ifNoneMatch } = request.headers;
+  const acceptEncoding = Array.isArray(coding) ? coding.join() : coding;
+  return (await files.answer({ path, acceptEncoding, ifNoneMatch })) ?? refusal('path_not_found');
+}
+
 async function consoleAnswer(
   request: IncomingMessage,
-  { door, files }: ConsoleOptions,
+  { door }: ConsoleOptions,
   path: string,
   search: string,
 ): Promise<Answer> {
-  if (path === '/console') return { status: 308, type: JSON_TYPE, body: '', headers: { location: '/console/' } };
   const isDoor = path === '/console/session' || path.startsWith('/console/sign-in/');
-  const found = isDoor ? await (await door()).answer(request, path, search) : await files?.(request, path);
+  if (!isDoor) return consoleFile(request, path);
+  const found = await (await door()).answer(request, path, search);
   return found ?? refusal('path_not_found', request.method === 'GET' || request.method === 'HEAD' ? {} : CLOSE);
 }
 
 function send(response: ServerResponse, { status, type, body, headers, stream }: Answer): void {
-  if (stream !== undefined && response.req.method === 'GET') {
+  if (stream !== undefined && response.req.method !== 'HEAD') {
     sendStream(response, status, stream);
     return;
   }
@@ -172,8 +185,9 @@ function send(response: ServerResponse, { status, type, body, headers, stream }:
 /** What a client that does not read leaves waiting; beyond it the stream is full. */
 const MAX_WAITING_BYTES = 262_144;
 
-function sendStream(response: ServerResponse, status: number, { type, open }: StreamedAnswer): void {
+function sendStream(response: ServerResponse, status: number, { type, headers, open }: StreamedAnswer): void {
   response.writeHead(status, {
+    ...headers,
     'content-type': type,
     'cache-control': 'no-store',
     'x-accel-buffering': 'no',

@@ -3,6 +3,8 @@ import type { JsonObject } from '../codec/json-value.ts';
 import type { KeyRules } from '../codec/key-rules.ts';
 import type { AccountManifest } from '../config/configuration.ts';
 import type { Environment } from '../config/environment.ts';
+import type { GuardKind } from '../config/guardrails/guard-schemas.ts';
+import type { GuardConfig } from '../config/guardrails/guardrails.ts';
 import type { AccountToken } from '../core/account-token.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { Method, OrError, UploadSource } from '../core/exchange.ts';
@@ -42,6 +44,16 @@ export interface ProviderPlug {
   /** Where an account gets its tokens, if it needs any. Main thread only: `open` finds what they gave in `tokens`. */
   tokenSources?(manifest: AccountManifest): readonly TokenSource[];
   open(manifest: AccountManifest, tokens: Tokens): ProviderAccount;
+  /** Guards that are services of this vendor, and authorised as its accounts are. */
+  readonly guards?: GuardCredentials;
+}
+
+/** How guards of some kinds are authorised. Both throw where the guard has no such credential, with words for people. */
+export interface GuardCredentials {
+  readonly kinds: readonly GuardKind[];
+  /** Main thread only, as of accounts. */
+  tokenSources(guard: GuardConfig): readonly TokenSource[];
+  open(guard: GuardConfig, tokens: Tokens): Credential;
 }
 
 export interface WellKnown {

@@ -90,7 +90,10 @@ export class AgentLoop {
     const waiting = last?.role === 'assistant' ? callsOf(last).map((call) => this.#named(call)) : [];
     const undecided = waiting.filter((call) => this.#mustWait(call));
     if (undecided.length > 0) return { why: 'approval', calls: undecided };
-    if (waiting.length > 0) messages.push(...(await this.#results(waiting)));
+    if (waiting.length > 0) {
+      this.#tell((voice) => voice.turned(waiting));
+      messages.push(...(await this.#results(waiting)));
+    }
     for (let turn = 1; !this.#over; turn += 1) {
       const { content, calls } = await this.#ask();
       if (this.#over) return undefined;

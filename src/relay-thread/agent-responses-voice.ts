@@ -20,9 +20,10 @@ export class ResponsesVoice implements AgentVoice {
   readonly #output: object[] = [];
   #message: OpenMessage | undefined;
   #sequence = 0;
-  /** Of the next item. Calls take theirs when their turn is over, and end in any order. */
+  /** Of the next item. Calls take theirs when their turn is over. */
   #index = 0;
-  readonly #indexes = new Map<string, number>();
+  /** By id of the call: its place, in the order of the calls. One that ended waits for those before it. */
+  readonly #open = new Map<string, { readonly index: number; item?: object }>();
 
   constructor(id: string, model: string, errorEvent: (error: GatewayError) => Uint8Array) {
     this.#id = `resp_${id.replaceAll('-', '')}`;
@@ -56,7 +57,7 @@ export class ResponsesVoice implements AgentVoice {
     for (const call of calls) {
       const index = this.#index;
       this.#index += 1;
-      this.#indexes.set(call.id, index);
+      this.#open.set(call.id, { index });
       const item = { ...itemOf(call), status: 'in_progress', arguments: '', output: null, error: null };
       told += this.#event('response.output_item.added', { output_index: index, item });
       const place = { output_index: index, item_id: call.id };
@@ -66,23 +67,26 @@ export class ResponsesVoice implements AgentVoice {
     return told;
   }
 
+  /** Calls end in any order, and each is told at once; items are done in the order of the calls, as clients keep them. */
   result(call: NamedCall, content: string, failed: boolean): string {
-    // One that was approved in this request, and called for in one before.
-    const began = this.#indexes.has(call.id) ? '' : this.turned([call]);
-    const index = this.#indexes.get(call.id) ?? 0;
-    const item = {
+    const open = this.#open.get(call.id);
+    if (!open) return '';
+    const { index } = open;
+    open.item = {
       ...itemOf(call),
       status: failed ? 'failed' : 'completed',
       output: failed ? null : content,
       error: failed ? content : null,
     };
-    this.#output[index] = item;
     const place = { output_index: index, item_id: call.id };
-    return (
-      began +
-      this.#event(failed ? 'response.mcp_call.failed' : 'response.mcp_call.completed', place) +
-      this.#event('response.output_item.done', { output_index: index, item })
-    );
+    let told = this.#event(failed ? 'response.mcp_call.failed' : 'response.mcp_call.completed', place);
+    for (const [id, { index: at, item }] of this.#open) {
+      if (!item) break;
+      this.#open.delete(id);
+      this.#output[at] = item;
+      told += this.#event('response.output_item.done', { output_index: at, item });
+    }
+    return told;
   }
 
   ended(end: AgentEnd, usage: AgentUsage): string {

@@ -30,7 +30,7 @@ export interface AgentVoice {
   begun(): string;
   /** An event of the model's turn: JSON as it came, and the first choice of it. */
   said(json: string, delta: JsonObject): string;
-  /** The model's turn is over. */
+  /** These calls begin, before the first result of them: the model's turn is over, or they were approved. */
   turned(calls: readonly NamedCall[]): string;
   result(call: NamedCall, content: string, failed: boolean): string;
   ended(end: AgentEnd, usage: AgentUsage): string;

@@ -58,13 +58,14 @@ export class RequestLogSender implements CaptureRoom {
       this.#dropped += 1;
       return;
     }
-    const { plan, request, response, status, heldBytes } = capture;
+    const { plan, hidden, request, response, status, heldBytes } = capture;
     this.#waiting.push({
       id: exchange.id,
       subject: exchange.principal.subject,
       project: plan.project,
       expiresAt: Date.now() + plan.retentionMs,
       redact: plan.redact,
+      hidden,
       status: record?.status ?? status,
       request,
       response,

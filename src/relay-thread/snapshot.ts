@@ -4,7 +4,7 @@ import { createGuardrails } from '../guardrails/guardrails.ts';
 import { DeadlineRunner } from '../guardrails/runner.ts';
 import { createLimits, type LimitsOptions } from '../limits/limits.ts';
 import type { Snapshot } from '../pipeline/pipeline-options.ts';
-import { openAccounts } from '../plugs.ts';
+import { guardCredential, openAccounts } from '../plugs.ts';
 import { CacheRules } from '../policy/cache-rules.ts';
 import { Callers } from '../policy/caller.ts';
 import { isNamed } from '../policy/data-access.ts';
@@ -53,7 +53,10 @@ export function makeSnapshot(configuration: Omit<Configuration, 'keys'>, lasting
     callers: new Callers(configuration),
     cacheRules: configuration.cacheRules.length > 0 ? new CacheRules(configuration.cacheRules) : undefined,
     limits: createLimits(configuration, { ...lasting, price }),
-    guardrails: createGuardrails(configuration, new DeadlineRunner(), lasting.guardHttp),
+    guardrails: createGuardrails(configuration, new DeadlineRunner(), {
+      http: lasting.guardHttp,
+      credentialOf: (guard) => guardCredential(guard, lasting.tokens),
+    }),
     exportsTraces: configuration.otel.some(({ traces }) => traces !== undefined),
     bodies: bodyPolicy(configuration, { compileSubjects, isNamed }),
     price,

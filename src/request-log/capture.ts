@@ -1,10 +1,11 @@
 import type { Exchange, SinkTap } from '../core/exchange.ts';
-import type { CapturedBody } from '../threads/request-log-messages.ts';
+import type { CapturedBody, HiddenText } from '../threads/request-log-messages.ts';
 import type { BodyPlan } from './body-policy.ts';
 
 /** Seen beyond what is kept, so that a secret that is cut at the bound is found all the same (kept-text.ts). */
 export const MARGIN_BYTES = 1_024;
 const FIRST_BYTES = 4_096;
+const NOTHING_HIDDEN: readonly HiddenText[] = [];
 
 export interface CaptureRoom {
   /** Whether so many bytes more may be held; they are given back with `release`. */
@@ -19,7 +20,13 @@ export interface CaptureRoom {
  */
 export class Capture implements SinkTap {
   readonly plan: BodyPlan;
-  readonly request: CapturedBody;
+  /** What stands in the answer and may not be kept, and what is kept in its place. */
+  hidden: readonly HiddenText[] = NOTHING_HIDDEN;
+  readonly #exchange: Exchange;
+  #request: Uint8Array<ArrayBuffer> | undefined;
+  #requestBytes = 0;
+  /** Of what was asked, as it was kept; undefined: nothing is. */
+  #askedBytes: number | undefined;
   readonly #room: CaptureRoom;
   readonly #maxBytes: number;
   #status = 0;
@@ -35,12 +42,35 @@ export class Capture implements SinkTap {
     this.plan = plan;
     this.#room = room;
     this.#maxBytes = maxBodyBytes + MARGIN_BYTES;
-    const { body, bytesIn, headers, arriving, spooled } = exchange;
-    const isSeen = arriving === undefined && spooled === undefined;
-    const bytes = isSeen ? Math.min(body.length, this.#maxBytes) : 0;
-    const start = isSeen && this.#hold(bytes) ? new Uint8Array(body.subarray(0, bytes)) : undefined;
-    this.request = { contentType: headers.contentType, bytes: bytesIn, start };
+    this.#exchange = exchange;
+    this.keepRequest();
     exchange.sink.tap = this;
+  }
+
+  /** What was asked, as it is now: whoever changes it says so again. */
+  keepRequest(): void {
+    const { body, arriving, spooled } = this.#exchange;
+    this.withholdRequest();
+    if (arriving !== undefined || spooled !== undefined || this.#isLost) return;
+    const bytes = Math.min(body.length, this.#maxBytes);
+    if (!this.#hold(bytes)) return;
+    this.#askedBytes = body.length;
+    this.#requestBytes = bytes;
+    this.#request = new Uint8Array(body.subarray(0, bytes));
+  }
+
+  /** Nothing of what was asked is kept but its size. */
+  withholdRequest(): void {
+    this.#room.release(this.#requestBytes);
+    this.#held -= this.#requestBytes;
+    this.#requestBytes = 0;
+    this.#askedBytes = undefined;
+    this.#request = undefined;
+  }
+
+  get request(): CapturedBody {
+    const { bytesIn, headers } = this.#exchange;
+    return { contentType: headers.contentType, bytes: this.#askedBytes ?? bytesIn, start: this.#request };
   }
 
   began(status: number, headers: readonly string[]): void {
@@ -80,6 +110,8 @@ export class Capture implements SinkTap {
   drop(): void {
     this.#room.release(this.#held);
     this.#held = 0;
+    this.#requestBytes = 0;
+    this.#request = undefined;
     this.#answer = undefined;
     this.#isLost = true;
   }

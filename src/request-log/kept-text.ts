@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { Redaction } from '../config/configuration.ts';
 import { type LinearPattern, linearPattern } from '../config/rules/linear-pattern.ts';
 import type { KeptBody } from '../store/request-bodies.ts';
-import type { CapturedBody } from '../threads/request-log-messages.ts';
+import type { CapturedBody, HiddenText } from '../threads/request-log-messages.ts';
 import { MARGIN_BYTES } from './capture.ts';
 import { redactedText, type TextRedactor } from './redacted-text.ts';
 import { streamedTexts } from './streamed-texts.ts';
@@ -25,6 +25,23 @@ export function redactorOf(redactions: readonly Redaction[]): TextRedactor | und
     }
     return redacted;
   };
+}
+
+/** First what guards put back for the client alone, then what patterns find. */
+export function hiding(hidden: readonly HiddenText[], redact: TextRedactor | undefined): TextRedactor | undefined {
+  if (hidden.length === 0) return redact;
+  const instead = new Map(hidden);
+  // Of two that begin at the same place the longer one is meant.
+  const texts = [...instead.keys()].sort((a, b) => b.length - a.length).map(quotePattern);
+  const any = new RegExp(texts.join('|'), 'g');
+  return (text) => {
+    const left = text.replace(any, (found) => instead.get(found) ?? '');
+    return redact === undefined ? left : redact(left);
+  };
+}
+
+function quotePattern(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
 }
 
 function patternOf(pattern: string): LinearPattern {

@@ -3,7 +3,7 @@ import type { Log } from '../core/log.ts';
 import { type KeptBodies, packedBodies, type RequestBodiesRow } from '../store/request-bodies.ts';
 import type { ExchangeRecord } from '../telemetry/exchange-record.ts';
 import type { CapturedExchange, RequestLogConfiguration, RequestLogCounts } from '../threads/request-log-messages.ts';
-import { keptBody, redactorOf } from './kept-text.ts';
+import { hiding, keptBody, redactorOf } from './kept-text.ts';
 import { Webhook } from './webhook.ts';
 
 export type MutableCounts = { -readonly [Name in keyof RequestLogCounts]: RequestLogCounts[Name] };
@@ -33,11 +33,11 @@ export class RequestLog {
   /** The row that the store is to keep. */
   take(exchange: CapturedExchange): RequestBodiesRow {
     const { maxBodyBytes, redact } = this.#options.configuration.server.requestLog;
-    const { id, subject, project, expiresAt, status, request, response } = exchange;
+    const { id, subject, project, expiresAt, hidden, status, request, response } = exchange;
     const redactor = redactorOf([...redact, ...exchange.redact]);
     const bodies: KeptBodies = {
       request: keptBody(request, maxBodyBytes, redactor),
-      response: { status, ...keptBody(response, maxBodyBytes, redactor) },
+      response: { status, ...keptBody(response, maxBodyBytes, hiding(hidden, redactor)) },
     };
     if (this.#hooks.length > 0) {
       const document = JSON.stringify(documentOf(exchange, exchange.record, bodies));

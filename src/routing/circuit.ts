@@ -19,7 +19,13 @@ const SINCE = 10;
 const RETRY_START = 11;
 const RETRY_REQUESTS = 12;
 const RETRIES = 13;
-export const CIRCUIT_WORDS = 14;
+/** Counts what other gateways should hear of. */
+const CHANGED = 14;
+/** When a request last met it while it was out; 0: never. */
+const WANTED = 15;
+/** Until when this gateway, of those that share Redis, may let a probe through; 0: it may not. */
+const PERMIT = 16;
+export const CIRCUIT_WORDS = 17;
 
 /** A probe that never reported back, because its thread died, does not keep the place out. */
 const PROBE_LOST_MS = 120_000;
@@ -34,6 +40,22 @@ export type Availability = 'open' | 'probe' | 'out';
  * everything is out, and somebody else's probe is on its way.
  */
 export type Probing = 'none' | 'due' | 'early' | 'panic';
+
+/** What gateways tell each other of a circuit. Times are spans, since their clocks differ. */
+export interface SharedCircuit {
+  readonly out: boolean;
+  /** Below 0: its time is over. */
+  readonly forMs: number;
+  readonly outSinceMs: number;
+  readonly reason: number;
+  readonly timesOut: number;
+  /** Undefined: it never was out. */
+  readonly recoveredSinceMs: number | undefined;
+}
+
+/** Whether gateways agree on who probes, as one word that the main thread writes. */
+export const ALONE = 0;
+export const AGREED = 1;
 
 export interface CircuitState {
   readonly out: boolean;
@@ -55,17 +77,21 @@ export class Circuit {
   readonly #words: Int32Array;
   readonly #at: number;
   readonly #laws: RoutingLimits;
+  readonly #agreement: Int32Array | undefined;
 
-  constructor(slots: SharedSlots, at: number, laws: RoutingLimits) {
+  /** `agreement`: its word says whether a probe needs a permit; undefined: it never does. */
+  constructor(slots: SharedSlots, at: number, laws: RoutingLimits, agreement?: Int32Array) {
     this.#words = slots.words;
     this.#at = at;
     this.#laws = laws;
+    this.#agreement = agreement;
   }
 
   availability(now: number): Availability {
     if (this.#get(OUT) === 0) return 'open';
+    if (this.#agreement !== undefined) this.#set(WANTED, now === 0 ? 1 : now);
     if (this.#since(UNTIL, now) < 0) return 'out';
-    return this.#isProbed(now) ? 'out' : 'probe';
+    return this.#isProbed(now) || !this.#isPermitted(now) ? 'out' : 'probe';
   }
 
   /** Milliseconds until it may be asked again. */
@@ -82,8 +108,9 @@ export class Circuit {
     return part >= 1 || part < 0 ? 1 : Math.max(MIN_SHARE, part);
   }
 
-  /** True for exactly one caller over all threads, until that one reports. */
+  /** True for exactly one caller over all threads, and over gateways that share Redis where its time is over. */
   claimProbe(now: number): boolean {
+    if (this.#since(UNTIL, now) >= 0 && !this.#isPermitted(now)) return false;
     const before = this.#get(PROBE);
     if (before !== 0 && ((before - now) | 0) > 0) return false;
     const lost = (now + PROBE_LOST_MS) | 1;
@@ -123,6 +150,7 @@ export class Circuit {
     this.#set(RECOVERED, now === 0 ? 1 : now);
     this.#set(OUT, 0);
     this.#set(PROBE, 0);
+    this.#changed();
   }
 
   /** A failure that one alone says little of: out after too many in a row, or where too large a share of them failed. */
@@ -156,6 +184,7 @@ export class Circuit {
     if (this.#get(OUT) === 0) this.#set(SINCE, now);
     this.#set(OUT, 1);
     this.#set(PROBE, 0);
+    this.#changed();
   }
 
   /** The request that was let through told nothing of it. */
@@ -165,7 +194,53 @@ export class Circuit {
 
   /** An operator says that it can be asked. */
   reset(): void {
-    for (let word = 0; word < CIRCUIT_WORDS; word += 1) this.#set(word, 0);
+    for (let word = 0; word < CIRCUIT_WORDS; word += 1) if (word !== CHANGED) this.#set(word, 0);
+    this.#changed();
+  }
+
+  /** Differs from what it was before whenever other gateways should hear of it. */
+  get changes(): number {
+    return this.#get(CHANGED);
+  }
+
+  /** Whether somebody here may soon want to probe it, or does so. */
+  wantsPermit(now: number, withinMs: number, wantedWithinMs: number): boolean {
+    if (this.#get(OUT) === 0 || this.#since(UNTIL, now) < -withinMs) return false;
+    const wanted = this.#get(WANTED);
+    return this.#isProbed(now) || (wanted !== 0 && this.#since(WANTED, now) <= wantedWithinMs);
+  }
+
+  /** Of the gateway, for so long; 0: another one has it. */
+  permit(now: number, forMs: number): void {
+    this.#set(PERMIT, forMs === 0 ? 0 : (now + forMs) | 1);
+  }
+
+  /** For other gateways. */
+  told(now: number): SharedCircuit {
+    return {
+      out: this.#get(OUT) !== 0,
+      forMs: -this.#since(UNTIL, now),
+      outSinceMs: this.#since(SINCE, now),
+      reason: this.#get(REASON),
+      timesOut: this.#get(TIMES_OUT),
+      recoveredSinceMs: this.#get(RECOVERED) === 0 ? undefined : this.#since(RECOVERED, now),
+    };
+  }
+
+  /** As another gateway says; what is counted stays of this one. */
+  hear(shared: SharedCircuit, now: number): void {
+    const { out, forMs, outSinceMs, reason, timesOut, recoveredSinceMs } = shared;
+    this.#set(UNTIL, now + forMs);
+    this.#set(SINCE, now - outSinceMs);
+    this.#set(REASON, reason);
+    this.#set(TIMES_OUT, timesOut);
+    this.#set(RECOVERED, recoveredSinceMs === undefined ? 0 : (now - recoveredSinceMs) | 1);
+    this.#set(CONSECUTIVE, 0);
+    this.#set(REQUESTS, 0);
+    this.#set(FAILURES, 0);
+    this.#set(PERMIT, 0);
+    this.#set(PROBE, 0);
+    this.#set(OUT, out ? 1 : 0);
   }
 
   state(now: number): CircuitState {
@@ -184,6 +259,17 @@ export class Circuit {
   #isProbed(now: number): boolean {
     const probe = this.#get(PROBE);
     return probe !== 0 && ((probe - now) | 0) > 0;
+  }
+
+  /** Alone, a gateway needs nobody's permit. */
+  #isPermitted(now: number): boolean {
+    if (this.#agreement === undefined || Atomics.load(this.#agreement, 0) === ALONE) return true;
+    const permit = this.#get(PERMIT);
+    return permit !== 0 && ((permit - now) | 0) > 0;
+  }
+
+  #changed(): void {
+    Atomics.add(this.#words, this.#at + CHANGED, 1);
   }
 
   /** A window that never began is over, too. */

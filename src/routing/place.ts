@@ -16,6 +16,8 @@ const MAX_TARGETS = 1_024;
 export class HealthMemory {
   readonly circuits: SharedSlots;
   readonly latencies: SharedSlots;
+  /** One word: `ALONE` or `AGREED`, whether gateways that share Redis agree on who probes. */
+  readonly agreement: Int32Array;
   readonly now: () => number;
 
   /** `now`: milliseconds, the same on all threads. */
@@ -23,16 +25,19 @@ export class HealthMemory {
     this.now = () => now() | 0;
     this.circuits = new SharedSlots(MAX_CIRCUITS, CIRCUIT_WORDS, shared?.circuits);
     this.latencies = new SharedSlots(MAX_TARGETS, LATENCY_WORDS, shared?.latencies);
+    this.agreement = new Int32Array(shared?.agreement ?? new SharedArrayBuffer(4));
   }
 
   get buffers(): HealthBuffers {
-    return { circuits: this.circuits.buffer, latencies: this.latencies.buffer };
+    const { circuits, latencies, agreement } = this;
+    return { circuits: circuits.buffer, latencies: latencies.buffer, agreement: agreement.buffer as SharedArrayBuffer };
   }
 }
 
 export interface HealthBuffers {
   readonly circuits: SharedArrayBuffer;
   readonly latencies: SharedArrayBuffer;
+  readonly agreement: SharedArrayBuffer;
 }
 
 type Outcome = Parameters<StepObserver['failed']>[1];
@@ -53,13 +58,14 @@ export class Place {
     this.target = target;
     this.#now = memory.now;
     const key = credentialKey(target);
-    const circuit = (name: string): Circuit | undefined => {
+    const circuit = (name: string, agreement?: Int32Array): Circuit | undefined => {
       const at = memory.circuits.claim(name);
-      return at === undefined ? undefined : new Circuit(memory.circuits, at, laws);
+      return at === undefined ? undefined : new Circuit(memory.circuits, at, laws, agreement);
     };
     this.circuits = {
-      target: circuit(`target ${target.id}`),
-      credential: circuit(`credential ${target.account} ${key}`),
+      target: circuit(`target ${target.id}`, memory.agreement),
+      credential: circuit(`credential ${target.account} ${key}`, memory.agreement),
+      // When its instant came anybody may ask: there is no probe to agree upon.
       limited: circuit(`limited ${target.id} ${key}`),
     };
     const at = memory.latencies.claim(target.id);

@@ -34,9 +34,21 @@ export class SharedSlots {
     return undefined;
   }
 
+  /** Every slot that a name has claimed: the hex digits of its name's digest, and the index of its first word. */
+  *claimed(): Iterable<readonly [digest: string, at: number]> {
+    for (let at = 0; at < this.words.length; at += this.#stride) {
+      const [first, second] = [Atomics.load(this.words, at), Atomics.load(this.words, at + 1)];
+      if (first !== 0 && second !== 0) yield [hex(first) + hex(second), at + KEY_WORDS];
+    }
+  }
+
   /** Who stores first has the word. */
   #take(at: number, value: number): number {
     const before = Atomics.compareExchange(this.words, at, 0, value);
     return before === 0 ? value : before;
   }
+}
+
+function hex(word: number): string {
+  return (word >>> 0).toString(16).padStart(8, '0');
 }

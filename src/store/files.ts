@@ -1,5 +1,6 @@
 import type { ExpressionBuilder, Kysely, Selectable } from 'kysely';
 import type { Database } from './database.ts';
+import type { PageEnd } from './page-end.ts';
 import { storableText } from './storable-text.ts';
 import type { FilesTable } from './tables/file-tables.ts';
 import type { Tables } from './tables.ts';
@@ -54,6 +55,26 @@ export async function findFile(
 ): Promise<StoredFile | undefined> {
   const row = await living(database, owners, now).where('id', '=', id).executeTakeFirst();
   return row && fileOf(row);
+}
+
+/** Of all owners that have not expired, the newest first. */
+export async function allFiles({ query }: Database, after: PageEnd | undefined, limit: number): Promise<StoredFile[]> {
+  const now = Date.now();
+  let rows = query
+    .selectFrom('files')
+    .selectAll()
+    .where((where) => where.or([where('expires_at', 'is', null), where('expires_at', '>', now)]));
+  if (after !== undefined) {
+    const { createdAt, id } = after;
+    rows = rows.where((where) =>
+      where.or([
+        where('created_at', '<', createdAt),
+        where.and([where('created_at', '=', createdAt), where('id', '<', id)]),
+      ]),
+    );
+  }
+  const found = await rows.orderBy('created_at', 'desc').orderBy('id', 'desc').limit(limit).execute();
+  return found.map(fileOf);
 }
 
 /** By the time of upload; undefined: there is no file `after`. */

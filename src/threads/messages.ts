@@ -31,9 +31,15 @@ export interface RelayThreadData {
   /** Of rate limits and budgets: counters/memory-counters. */
   readonly counts: SharedArrayBuffer;
   /** Of health and latencies of targets: routing/place. */
-  readonly health: { readonly circuits: SharedArrayBuffer; readonly latencies: SharedArrayBuffer };
+  readonly health: {
+    readonly circuits: SharedArrayBuffer;
+    readonly latencies: SharedArrayBuffer;
+    readonly agreement: SharedArrayBuffer;
+  };
   /** Of cached answers: cache/shared-answers. */
   readonly answers: SharedArrayBuffer;
+  /** Of the questions that they answered: cache/shared-vectors. */
+  readonly vectors: SharedArrayBuffer;
   readonly configuration: ThreadConfiguration;
   readonly identity: IdentityState;
   /** Of accounts whose credentials end. */

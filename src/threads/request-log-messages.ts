@@ -11,6 +11,9 @@ export interface CapturedBody {
   readonly start: Uint8Array<ArrayBuffer> | undefined;
 }
 
+/** A text of an answer that may not be kept, and what is kept in its place. */
+export type HiddenText = readonly [text: string, instead: string];
+
 /** One exchange whose bodies are to be kept, before anything is blacked out of them. */
 export interface CapturedExchange {
   readonly id: string;
@@ -20,6 +23,8 @@ export interface CapturedExchange {
   readonly expiresAt: number;
   /** Of rules about who asked; those of the server are applied besides. */
   readonly redact: readonly Redaction[];
+  /** What guards put back into the answer for its client alone. */
+  readonly hidden: readonly HiddenText[];
   readonly status: number;
   readonly request: CapturedBody;
   readonly response: CapturedBody;

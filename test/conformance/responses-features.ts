@@ -56,6 +56,11 @@ export const RESPONSE_FEATURES: readonly Feature[] = [
     body: asked({ type: 'input_file', filename: 'a.pdf', file_data: 'data:application/pdf;base64,SGk=' }),
     declared: 'ccccr',
   },
+  {
+    name: 'audio as data',
+    body: asked({ type: 'input_audio', input_audio: { data: 'UklGRg==', format: 'wav' } }),
+    declared: 'crccr',
+  },
   { name: 'function tools', body: beside, declared: 'ccccc' },
   { name: 'calls and their results', body: { ...beside, ...behind(call, result) }, beside, declared: 'ccccc' },
   { name: 'custom tools', body: { tools: [{ type: 'custom', name: 'patch' }] }, declared: 'ccccc' },
@@ -80,9 +85,21 @@ export const RESPONSE_FEATURES: readonly Feature[] = [
     declared: 'rrcrr',
   },
   {
-    name: '`file_search`, `mcp`',
+    name: '`file_search`',
     body: { tools: [{ type: 'file_search', vector_store_ids: ['v'] }] },
     declared: 'rrrrr',
+  },
+  {
+    name: '`mcp`',
+    body: { tools: [{ type: 'mcp', server_label: 's', server_url: 'https://example.com/mcp' }] },
+    declared: 'rrrrr',
+  },
+  { name: '`image_generation`', body: { tools: [{ type: 'image_generation' }] }, declared: 'rrrrr' },
+  { name: '`shell`, `apply_patch`', body: { tools: [{ type: 'apply_patch' }] }, declared: 'rrrrr' },
+  {
+    name: 'tools of a namespace',
+    body: { tools: [{ type: 'namespace', name: 'crm', description: 'CRM', tools: [weather] }] },
+    declared: 'ccccc',
   },
   {
     name: 'reasoning that its vendor signed',
@@ -122,9 +139,13 @@ export const RESPONSE_FEATURES: readonly Feature[] = [
   { name: '`user`', body: { user: 'u' }, declared: 'cclll' },
   { name: '`prompt_cache_key`', body: { prompt_cache_key: 'k' }, declared: 'cllll' },
   { name: '`service_tier`', body: { service_tier: 'flex' }, declared: 'clccl' },
-  { name: '`truncation`, `max_tool_calls`', body: { truncation: 'auto', max_tool_calls: 3 }, declared: 'lllll' },
+  { name: '`truncation`', body: { truncation: 'auto' }, declared: 'lllll' },
+  { name: '`max_tool_calls`', body: { max_tool_calls: 3 }, declared: 'lllll' },
+  { name: '`include`', body: { include: ['reasoning.encrypted_content'] }, declared: 'lllll' },
+  { name: '`safety_identifier`', body: { safety_identifier: 'u' }, declared: 'cclll' },
   { name: '`metadata`', body: { metadata: { a: 'b' } }, declared: 'cllcl' },
-  { name: '`prompt`, `context_management`', body: { prompt: { id: 'pmpt_1' } }, declared: 'rrrrr' },
+  { name: '`prompt`', body: { prompt: { id: 'pmpt_1' } }, declared: 'rrrrr' },
+  { name: '`context_management`', body: { context_management: [{ type: 'compaction' }] }, declared: 'rrrrr' },
 ];
 
 /** As `fateOf` of a chat. */

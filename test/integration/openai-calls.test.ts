@@ -205,6 +205,91 @@ const CALLS: Readonly<Record<string, readonly Call[]>> = {
     ],
     ['list', () => client.batches.list()],
   ],
+  responses: [
+    ['create', () => client.responses.create({ model: 'demo/chat', input: 'Hi' })],
+    [
+      'retrieve, list items, delete',
+      async () => {
+        const { id } = await client.responses.create({ model: 'demo/chat', input: 'Hi' });
+        const { data } = await client.responses.inputItems.list(id, {
+          include: ['file_search_call.results'],
+          limit: 5,
+          order: 'asc',
+        });
+        assert.equal(data.length, 1);
+        await client.responses.retrieve(id, { include: ['file_search_call.results'], stream: false });
+        return (await client.responses.delete(id)) ?? true;
+      },
+    ],
+    [
+      'cancel',
+      async () => {
+        const { id } = await client.responses.create({ model: 'demo/chat', input: 'Hi', background: true });
+        return client.responses.cancel(id);
+      },
+    ],
+    [
+      'compact with all',
+      async () => {
+        const { id } = await client.responses.create({ model: 'demo/chat', input: 'Hi' });
+        return client.responses.compact({
+          model: 'demo/chat',
+          input: 'string',
+          instructions: 'instructions',
+          previous_response_id: id,
+          prompt_cache_key: 'prompt_cache_key',
+          prompt_cache_retention: 'in_memory',
+          service_tier: 'auto',
+        });
+      },
+    ],
+    [
+      'count input tokens with all',
+      async () => {
+        const { id } = await client.responses.create({ model: 'demo/chat', input: 'Hi' });
+        return client.responses.inputTokens.count({
+          model: 'demo/chat',
+          input: 'string',
+          instructions: 'instructions',
+          parallel_tool_calls: true,
+          previous_response_id: id,
+          reasoning: { effort: 'none', summary: 'auto' },
+          text: { format: { type: 'text' }, verbosity: 'low' },
+          tool_choice: 'none',
+          tools: [
+            { name: 'name', parameters: { foo: 'bar' }, strict: true, type: 'function', description: 'description' },
+          ],
+          truncation: 'auto',
+        });
+      },
+    ],
+  ],
+  conversations: [
+    [
+      'create, retrieve, update, delete',
+      async () => {
+        const items = [{ type: 'message' as const, role: 'user' as const, content: 'string' }];
+        const { id } = await client.conversations.create({ items, metadata: { foo: 'string' } });
+        await client.conversations.retrieve(id);
+        await client.conversations.update(id, { metadata: { foo: 'string' } });
+        return client.conversations.delete(id);
+      },
+    ],
+    [
+      'create, retrieve, list, delete items',
+      async () => {
+        const { id } = await client.conversations.create();
+        const items = [{ type: 'message' as const, role: 'user' as const, content: 'string' }];
+        const include = ['file_search_call.results' as const];
+        const made = await client.conversations.items.create(id, { items, include });
+        const item = made.data[0]?.id;
+        assert.ok(item);
+        await client.conversations.items.retrieve(item, { conversation_id: id, include });
+        await client.conversations.items.list(id, { include, limit: 5, order: 'asc' });
+        return client.conversations.items.delete(item, { conversation_id: id });
+      },
+    ],
+  ],
   models: [
     ['retrieve', () => client.models.retrieve('demo/chat')],
     ['list', () => client.models.list()],

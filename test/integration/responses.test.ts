@@ -1,211 +1,26 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import type { ServerResponse } from 'node:http';
-import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import OpenAI from 'openai';
 import { zodTextFormat } from 'openai/helpers/zod';
 import type { ResponseStreamEvent } from 'openai/resources/responses/responses';
 import { z } from 'zod';
-import { awsEvent } from '../support/aws-events.ts';
+import { fiveAccounts, passed, startFiveProviders, TRANSLATED } from '../support/five-providers.ts';
 import { eventually, KEY, type RunningGateway, recordOf, startGateway } from '../support/gateway.ts';
-import {
-  chunkEvent,
-  completion,
-  DONE_EVENT,
-  type FakeProvider,
-  type ReceivedRequest,
-  sendJson,
-  startProvider,
-  USAGE_EVENT,
-} from '../support/provider.ts';
+import type { FakeProvider } from '../support/provider.ts';
 import { fromResponseStream } from '../support/response-answer.ts';
-import { openAccount, startEvents } from '../support/scripted-provider.ts';
-
-/* Five providers at one address, each in its own form; each streams a text, or calls the tool that it is given. */
-
-const fixture = (file: string) => readFileSync(join(import.meta.dirname, '../fixtures', file));
-const passed = { whole: fixture('responses/text.json'), stream: fixture('responses/text.sse') };
-const event = (value: { type: string; [field: string]: unknown }) =>
-  `event: ${value.type}\ndata: ${JSON.stringify(value)}\n\n`;
-
-type Reply = (response: ServerResponse, asked: Asked) => void;
-interface Asked {
-  readonly stream: boolean;
-  readonly calls: boolean;
-}
-
-const chat: Reply = (response, { stream, calls }) => {
-  const call = { id: 'call_1', type: 'function', function: { name: 'weather', arguments: '{"city":"Bern"}' } };
-  if (!stream) {
-    const message = calls ? { role: 'assistant', content: null, tool_calls: [call] } : undefined;
-    const made = { ...completion('Grüezi') } as { choices: object[] };
-    if (message) made.choices = [{ index: 0, message, finish_reason: 'tool_calls' }];
-    sendJson(response, 200, made);
-    return;
-  }
-  startEvents(response);
-  if (calls) {
-    response.write(chunkEvent({ tool_calls: [{ index: 0, ...call, function: { name: 'weather', arguments: '' } }] }));
-    for (const piece of ['{"city"', ':"Bern"}']) {
-      response.write(chunkEvent({ tool_calls: [{ index: 0, function: { arguments: piece } }] }));
-    }
-    response.end(chunkEvent({}, 'tool_calls') + USAGE_EVENT + DONE_EVENT);
-  } else {
-    const words = chunkEvent({ content: 'Grü' }) + chunkEvent({ content: 'ezi' });
-    response.end(words + chunkEvent({}, 'stop') + USAGE_EVENT + DONE_EVENT);
-  }
-};
-
-const claude: Reply = (response, { stream, calls }) => {
-  const usage = { input_tokens: 5, output_tokens: 7 };
-  const content = calls
-    ? [
-        { type: 'thinking', thinking: 'I look it up.', signature: 'Sig+/==' },
-        { type: 'tool_use', id: 'toolu_1', name: 'weather', input: { city: 'Bern' } },
-      ]
-    : [{ type: 'text', text: 'Grüezi' }];
-  const stop = calls ? 'tool_use' : 'end_turn';
-  const message = {
-    id: 'msg_1',
-    type: 'message',
-    role: 'assistant',
-    model: 'claude',
-    content,
-    stop_reason: stop,
-    usage,
-  };
-  if (!stream) {
-    sendJson(response, 200, message);
-    return;
-  }
-  startEvents(response);
-  response.write(event({ type: 'message_start', message: { ...message, content: [], stop_reason: null } }));
-  const deltas = calls
-    ? [
-        [
-          { type: 'thinking', thinking: '', signature: '' },
-          { type: 'thinking_delta', thinking: 'I look it up.' },
-        ],
-        [
-          { ...content[1], input: {} },
-          { type: 'input_json_delta', partial_json: '{"city":"Bern"}' },
-        ],
-      ]
-    : [
-        [
-          { type: 'text', text: '' },
-          { type: 'text_delta', text: 'Grüezi' },
-        ],
-      ];
-  for (const [index, [block, delta]] of deltas.entries()) {
-    response.write(event({ type: 'content_block_start', index, content_block: block }));
-    response.write(event({ type: 'content_block_delta', index, delta }));
-    if (calls && index === 0) {
-      const signature = { type: 'signature_delta', signature: 'Sig+/==' };
-      response.write(event({ type: 'content_block_delta', index, delta: signature }));
-    }
-    response.write(event({ type: 'content_block_stop', index }));
-  }
-  response.write(event({ type: 'message_delta', delta: { stop_reason: stop }, usage: { output_tokens: 7 } }));
-  response.end(event({ type: 'message_stop' }));
-};
-
-const gemini: Reply = (response, { stream, calls }) => {
-  const parts = calls
-    ? [{ functionCall: { name: 'weather', args: { city: 'Bern' } }, thoughtSignature: 'CiQB' }]
-    : [{ text: 'Grüezi' }];
-  const usageMetadata = { promptTokenCount: 5, candidatesTokenCount: 7, totalTokenCount: 12 };
-  const answer = { candidates: [{ content: { role: 'model', parts }, finishReason: 'STOP', index: 0 }], usageMetadata };
-  if (!stream) sendJson(response, 200, answer);
-  else {
-    startEvents(response);
-    response.end(`data: ${JSON.stringify(answer)}\r\n\r\n`);
-  }
-};
-
-const bedrock: Reply = (response, { stream, calls }) => {
-  const usage = { inputTokens: 5, outputTokens: 7, totalTokens: 12 };
-  const toolUse = { toolUseId: 'tooluse_1', name: 'weather' };
-  const stopReason = calls ? 'tool_use' : 'end_turn';
-  if (!stream) {
-    const content = calls ? [{ toolUse: { ...toolUse, input: { city: 'Bern' } } }] : [{ text: 'Grüezi' }];
-    sendJson(response, 200, { output: { message: { role: 'assistant', content } }, stopReason, usage });
-    return;
-  }
-  response.writeHead(200, { 'content-type': 'application/vnd.amazon.eventstream' });
-  const delta = calls ? { toolUse: { input: '{"city":"Bern"}' } } : { text: 'Grüezi' };
-  const frames = [
-    awsEvent('messageStart', { role: 'assistant' }),
-    ...(calls ? [awsEvent('contentBlockStart', { contentBlockIndex: 0, start: { toolUse } })] : []),
-    awsEvent('contentBlockDelta', { contentBlockIndex: 0, delta }),
-    awsEvent('contentBlockStop', { contentBlockIndex: 0 }),
-    awsEvent('messageStop', { stopReason }),
-    awsEvent('metadata', { usage }),
-  ];
-  response.end(Buffer.concat(frames));
-};
-
-const responses: Reply = (response, { stream }) => {
-  response.writeHead(200, { 'content-type': stream ? 'text/event-stream' : 'application/json' });
-  response.end(stream ? passed.stream : passed.whole);
-};
-
-function answer(request: ReceivedRequest, response: ServerResponse): void {
-  const { path } = request;
-  const body = JSON.parse(request.body.toString());
-  const text = JSON.stringify(body);
-  const asked = {
-    stream: body.stream === true || /stream/i.test(path),
-    // Not behind a result.
-    calls: /weather/.test(text) && !/12 degrees/.test(text),
-  };
-  if (text.includes('break off')) {
-    startEvents(response);
-    response.write(chunkEvent({ content: 'Half' }));
-    setImmediate(() => response.destroy());
-  } else if (path.endsWith('/responses')) responses(response, asked);
-  else if (path.endsWith('/chat/completions')) chat(response, asked);
-  else if (path.endsWith('/messages')) claude(response, asked);
-  else if (path.includes('enerateContent')) gemini(response, asked);
-  else bedrock(response, asked);
-}
 
 let provider: FakeProvider;
 let gateway: RunningGateway;
 let client: OpenAI;
 
 before(async () => {
-  provider = await startProvider(answer);
-  const { origin } = provider;
-  const key = (name: string) => ({ type: 'api-key', api_key: name });
+  provider = await startFiveProviders();
   gateway = await startGateway({
     keys: [
       { name: 'test', key: KEY, subject: 'virtualaccount:test' },
       { name: 'other', key: 'other key', subject: 'user:other@example.com' },
     ],
-    manifests: [
-      openAccount('own', `${origin}/v1`, {
-        integrations: [
-          { name: 'gpt', type: 'integration/model/openai', model_id: 'gpt-5-nano', model_types: ['chat', 'responses'] },
-        ],
-      }),
-      openAccount('chats', `${origin}/v1`),
-      { type: 'provider-account/anthropic', name: 'claude', base_url: origin, auth_data: key('sk-of-claude') },
-      {
-        type: 'provider-account/google-gemini',
-        name: 'gemini',
-        base_url: `${origin}/v1beta`,
-        auth_data: { type: 'api-key', apiKey: 'sk-of-gemini' },
-      },
-      {
-        type: 'provider-account/aws-bedrock',
-        name: 'bedrock',
-        region: 'us-east-1',
-        base_url: origin,
-        auth_data: key('sk-of-bedrock'),
-      },
-    ],
+    manifests: fiveAccounts(provider),
   });
   client = new OpenAI({ apiKey: KEY, baseURL: `${gateway.url}/v1`, maxRetries: 0 });
 });
@@ -222,12 +37,6 @@ const weather = {
   parameters: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] },
   strict: false,
 };
-const TRANSLATED = [
-  'chats/gpt-oss',
-  'claude/claude-sonnet-4-5',
-  'gemini/gemini-2.5-flash',
-  'bedrock/amazon.nova-pro-v1:0',
-];
 
 describe('a provider that has this form', () => {
   test('a stream passes byte for byte, and its usage is in the record', async () => {
@@ -580,7 +389,7 @@ describe('the WebSocket of responses', () => {
     client.close();
   });
 
-  test('a socket is not opened without a key, and a plain GET of its path is refused', async () => {
+  test('a socket is not opened without a key, which is told as 401, and a plain GET of its path is refused', async () => {
     await assert.rejects(new SocketClient('wrong').open());
     const response = await fetch(`${gateway.url}/v1/responses`, { headers: { authorization: `Bearer ${KEY}` } });
     assert.equal(response.status, 405);

@@ -41,13 +41,14 @@ export function readManifests(
   kinds: KindNames,
   environment: Environment,
   report: Report,
+  texts: ReadonlyMap<string, string>,
 ): Manifest[] {
   const found = manifestFiles(paths);
   report.files.push(...found.files);
   report.faults.push(...found.faults);
   report.warnings.push(...found.warnings);
   return found.files.flatMap((file) => {
-    const source = readManifest(file);
+    const source = texts.get(file) ?? readManifest(file);
     if (typeof source !== 'string') {
       report.faults.push(source);
       return [];

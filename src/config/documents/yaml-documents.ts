@@ -55,6 +55,39 @@ export function yamlDocuments(source: string, file: string): { documents: YamlDo
   return { documents, faults };
 }
 
+/** A text, number or the like, and where it stands in its file: offsets of the first character and behind the last. */
+export interface WrittenScalar {
+  readonly path: readonly PathSegment[];
+  readonly value: unknown;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** All scalars that are values, of all documents; undefined: it cannot be read as YAML. */
+export function scalarsOf(source: string): WrittenScalar[] | undefined {
+  const { parseAllDocuments, visit, isPair, isScalar, isSeq } = yaml();
+  const found: WrittenScalar[] = [];
+  const documents = parseAllDocuments(source, { prettyErrors: false, logLevel: 'error' });
+  for (const document of documents) {
+    if (document.errors.length > 0) return undefined;
+    visit(document, {
+      Scalar(key, node, ancestors) {
+        if (key === 'key' || !node.range) return;
+        const path: PathSegment[] = [];
+        for (const [index, ancestor] of ancestors.entries()) {
+          if (isPair(ancestor)) path.push(isScalar(ancestor.key) ? String(ancestor.key.value) : '');
+          else if (isSeq(ancestor)) {
+            const child: unknown = ancestors[index + 1] ?? node;
+            path.push(ancestor.items.findIndex((item) => item === child));
+          }
+        }
+        found.push({ path, value: node.value, from: node.range[0], to: node.range[1] });
+      },
+    });
+  }
+  return found;
+}
+
 function convert(
   document: Document.Parsed,
   file: string,

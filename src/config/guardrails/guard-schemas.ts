@@ -12,6 +12,7 @@ const awsKeys = z.object({
   type: z.literal('access-key-based'),
   access_key_id: secret('Id of the key.'),
   secret_access_key: secret('The key.'),
+  session_token: optionalKey(secretText()).describe('Of temporary keys, which end and are not renewed.'),
 });
 const awsRole = z.object({
   type: z.literal('assumed-role-based'),
@@ -24,11 +25,15 @@ const azureAuth = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('certificate'),
     ...application,
-    certificate: z.string().describe('In PEM form.'),
-    certificate_thumbprint: word('Its SHA-1, base64url.'),
+    certificate: z.string().describe('In PEM form, with its private key.'),
+    certificate_thumbprint: optionalKey(text()).describe('Its SHA-1; absent: that of `certificate`.'),
   }),
   z.object({ type: z.literal('client-secret'), ...application, client_secret: secret('Of the application.') }),
   z.object({ type: z.literal('workload-identity'), ...application }),
+  z.object({
+    type: z.literal('managed-identity'),
+    client_id: optionalKey(text()).describe('Of a user-assigned identity; absent: that of the machine.'),
+  }),
 ]);
 const keyFile = z.object({
   type: z.literal('key-file'),
@@ -92,6 +97,8 @@ export interface GuardSchema {
   /** `config` may be left out. */
   readonly configOptional?: true;
   readonly target?: true;
+  /** It is a service that is asked by HTTP. */
+  readonly asksOthers?: true;
 }
 
 const evaluator = z.object({
@@ -102,6 +109,7 @@ const evaluator = z.object({
 export const GUARDS = {
   'openai-moderations': {
     abilities: 'validate',
+    asksOthers: true,
     auth: apiKeyAuth,
     config: z.object({
       model: text().describe('Model of moderation.'),
@@ -113,6 +121,7 @@ export const GUARDS = {
   },
   'aws-bedrock': {
     abilities: 'validate-or-mutate',
+    asksOthers: true,
     auth: z.discriminatedUnion('type', [awsKeys, awsRole, apiKeyAuth]),
     authOptional: true,
     config: z.object({
@@ -123,6 +132,7 @@ export const GUARDS = {
   },
   'azure-pii': {
     abilities: 'validate-or-mutate',
+    asksOthers: true,
     auth: azureAuth,
     config: z.object({
       ...azure,
@@ -134,6 +144,7 @@ export const GUARDS = {
   },
   'azure-content-safety': {
     abilities: 'validate',
+    asksOthers: true,
     auth: azureAuth,
     config: z.object({
       ...azure,
@@ -142,14 +153,16 @@ export const GUARDS = {
       categories: harms,
     }),
   },
-  'azure-prompt-shield': { abilities: 'validate', auth: azureAuth, config: z.object(azure) },
+  'azure-prompt-shield': { abilities: 'validate', asksOthers: true, auth: azureAuth, config: z.object(azure) },
   'enkrypt-ai': {
     abilities: 'validate-or-mutate',
+    asksOthers: true,
     auth: apiKeyAuth,
     config: z.object({ guardrail_name: text().describe('Name of the policy.') }),
   },
   'palo-alto-prisma-airs': {
     abilities: 'validate',
+    asksOthers: true,
     auth: apiKeyAuth,
     config: z.object({
       profile_name: text().describe('Name of the security profile.'),
@@ -164,6 +177,7 @@ export const GUARDS = {
   },
   fiddler: {
     abilities: 'validate',
+    asksOthers: true,
     auth: apiKeyAuth,
     config: z.object({
       guard_type: z.enum(['fiddler-safety', 'fiddler-response-faithfulness']).describe('Which model of it.'),
@@ -173,11 +187,13 @@ export const GUARDS = {
   },
   'crowdstrike-aidr': {
     abilities: 'validate-or-mutate',
+    asksOthers: true,
     auth: apiKeyAuth,
     config: z.object({ base_url: optionalKey(baseUrl()).describe('Address of the region.') }),
   },
   patronus: {
     abilities: 'validate',
+    asksOthers: true,
     auth: apiKeyAuth,
     target: true,
     config: z.object({
@@ -188,6 +204,7 @@ export const GUARDS = {
   },
   'google-model-armor': {
     abilities: 'validate-or-mutate',
+    asksOthers: true,
     auth: z.discriminatedUnion('type', [apiKeyAuth, keyFile]),
     config: z.object({
       project_id: text().describe('Project of Google Cloud.'),
@@ -198,6 +215,7 @@ export const GUARDS = {
   },
   'grayswan-cygnal': {
     abilities: 'validate',
+    asksOthers: true,
     auth: apiKeyAuth,
     config: z.object({
       base_url: keyWithDefault(baseUrl(), 'https://api.grayswan.ai/cygnal/monitor').describe('Address of the service.'),
@@ -208,16 +226,19 @@ export const GUARDS = {
   },
   akto: {
     abilities: 'validate',
+    asksOthers: true,
     auth: tokenAuth,
     config: z.object({ base_url: baseUrl().describe('Address of the service.') }),
   },
   trojai: {
     abilities: 'validate-or-mutate',
+    asksOthers: true,
     auth: clientId,
     config: z.object({ base_url: baseUrl().describe('Address of the service.') }),
   },
   opa: {
     abilities: 'validate',
+    asksOthers: true,
     auth: z.discriminatedUnion('type', [headerAuth, bearerAuth]),
     authOptional: true,
     config: z.object({
@@ -231,6 +252,7 @@ export const GUARDS = {
   },
   custom: {
     abilities: 'validate-or-mutate',
+    asksOthers: true,
     auth: z.discriminatedUnion('type', [basicAuth, bearerAuth]),
     authOptional: true,
     target: true,
@@ -279,6 +301,7 @@ export const GUARDS = {
   },
   'tfy-pii': {
     abilities: 'validate-or-mutate',
+    asksOthers: true,
     config: z.object({
       pii_categories: pii,
       redaction_text: optionalKey(z.string().max(1024)).describe(
@@ -287,7 +310,11 @@ export const GUARDS = {
       pseudonyms: keyWithDefault(z.boolean(), false).describe(
         'Each value gets a placeholder of its own, which is replaced by the value again in the answer.',
       ),
-      presidio_url: optionalKey(baseUrl()).describe('A Presidio analyzer that finds names and places.'),
+      presidio_url: optionalKey(baseUrl()).describe(
+        'A Presidio analyzer, which is asked for `Person`, `Organization` and places (`Address`).',
+      ),
+      presidio_language: keyWithDefault(text(16), 'en').describe('What texts are written in.'),
+      presidio_min_score: keyWithDefault(z.number().min(0).max(1), 0.5).describe('What scores less is no find.'),
     }),
   },
   'tfy-metadata': {

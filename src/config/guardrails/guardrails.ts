@@ -19,8 +19,15 @@ export interface GuardConfig {
   readonly auth?: Readonly<Record<string, unknown>>;
   /** Of kinds that look at one side only. */
   readonly target?: 'request' | 'response';
+  /** Answers that are kept for what is asked again; absent: none is. */
+  readonly remember?: { readonly ttlMs: number; readonly maxAnswers: number };
   /** Who may name it in a request; absent: everybody. */
   readonly subjects?: readonly string[];
+}
+
+/** Whether a list of categories of personal data names this one. */
+export function isWantedCategory(wanted: readonly string[], category: string): boolean {
+  return wanted.includes('*') || wanted.includes('all') || wanted.includes(category);
 }
 
 /** How a guard that needs the whole answer treats a stream. */
@@ -66,6 +73,9 @@ export interface GuardrailSettings {
   readonly timeoutMs: number;
   /** Guards that only look run beside the call. */
   readonly parallel: boolean;
+  /** Of streams that are judged in windows: how much each has at the least, and how much of the one before it again. */
+  readonly windowCharacters?: number;
+  readonly overlapCharacters?: number;
 }
 
 export const DEFAULT_GUARDRAIL_SETTINGS: GuardrailSettings = { timeoutMs: 5_000, parallel: true };

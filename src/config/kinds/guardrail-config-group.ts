@@ -3,7 +3,7 @@ import { accountName, collaborators, ownedBy } from '../account-schema.ts';
 import { warn } from '../documents/manifests.ts';
 import { GUARDS, type GuardKind, type GuardSchema } from '../guardrails/guard-schemas.ts';
 import type { GuardConfig } from '../guardrails/guardrails.ts';
-import { keyWithDefault, optionalKey, restricting } from '../scalar-schema.ts';
+import { keyWithDefault, optionalKey, restricting, wholeNumber } from '../scalar-schema.ts';
 import { manifestKind } from './manifest-kind.ts';
 
 /** `provider-account/guardrail-config-group`: guards, which rules and requests name as `<group>/<name>`. */
@@ -20,9 +20,16 @@ function olderKeys({ config }: GuardSchema): Record<string, z.ZodType> {
   );
 }
 
+const remember = z.object({
+  ttl_ms: wholeNumber(1, 86_400_000).describe('How long an answer holds.'),
+  max_answers: keyWithDefault(wholeNumber(1, 100_000), 1_000).describe(
+    'How many each relay thread keeps; the oldest make room.',
+  ),
+});
+
 function integration(kind: GuardKind) {
   const schema: GuardSchema = GUARDS[kind];
-  const { abilities, config, auth, authOptional, target } = schema;
+  const { abilities, asksOthers, config, auth, authOptional, target } = schema;
   const operations = abilities === 'validate' ? (['validate'] as const) : (['validate', 'mutate'] as const);
   const authKey = auth === undefined ? optionalKey(z.unknown()) : authOptional ? optionalKey(auth) : auth;
   return z.object({
@@ -39,6 +46,11 @@ function integration(kind: GuardKind) {
     ),
     auth_data: authKey.describe('What it is asked with.'),
     config: optionalKey(config).describe('What it looks for, and where.'),
+    ...(asksOthers && {
+      remember: optionalKey(remember).describe(
+        'Answers are kept, and what is asked again word for word is not asked again. Absent: none is kept.',
+      ),
+    }),
     ...(target && {
       target: optionalKey(z.enum(['request', 'response'])).describe('What it looks at; absent: both.'),
     }),
@@ -72,6 +84,7 @@ const schema = restricting(
           config,
           ...(auth !== undefined && { auth }),
           ...(target !== undefined && { target }),
+          ...rememberOf(each.remember),
           ...(subjects?.length && { subjects }),
         };
       }),
@@ -80,6 +93,13 @@ const schema = restricting(
 
 function objectOf(value: unknown): GuardConfig['config'] | undefined {
   return typeof value === 'object' && value !== null ? { ...value } : undefined;
+}
+
+function rememberOf(written: unknown): Pick<GuardConfig, 'remember'> {
+  const read = remember.safeParse(written);
+  if (!read.success) return {};
+  const { ttl_ms: ttlMs, max_answers: maxAnswers } = read.data;
+  return { remember: { ttlMs, maxAnswers } };
 }
 
 function sideOf(target: unknown): GuardConfig['target'] {

@@ -21,6 +21,7 @@ export const openAiResponses = {
   name: 'openai-responses',
   operation: 'responses',
   routes: [{ method: 'POST', pattern: '/responses' }],
+  openapi: async () => (await import('./openapi.ts')).created,
   // A stream's last event tells it.
   usageParameter: undefined,
   scan: () => new ResponsesScan(),
@@ -35,6 +36,7 @@ export const openAiResponses = {
   cached: {
     leaveOut: ['user', 'safety_identifier', 'prompt_cache_key', 'prompt_cache_retention', 'client_metadata'],
     unfinished: ['"content_filter"', '"incomplete"', '"failed"', '"cancelled"'],
+    turns: 'input',
   },
   metadataHeaders: METADATA_HEADERS,
   guarded,

@@ -1,7 +1,9 @@
 import type { GuardConfig } from '../../config/guardrails/guardrails.ts';
+import type { HttpClient } from '../../core/http-client.ts';
 import type { Guard } from '../guard.ts';
 import { type Recogniser, recogniser } from '../scan/recogniser.ts';
 import { piiRecognisers } from './pii-recognisers.ts';
+import { presidioCheck } from './presidio.ts';
 import { presetRecogniser } from './regex-presets.ts';
 import { secretRecognisers } from './secret-recognisers.ts';
 
@@ -36,30 +38,34 @@ export function secretGuard(config: GuardConfig): Guard {
   return withRecognisers(config, (owner) => secretRecognisers({ owner, replacement }));
 }
 
-export function piiGuard(config: GuardConfig): Guard {
+/** Names and places are asked of a Presidio where one is configured; all else is found here. */
+export function piiGuard(config: GuardConfig, http: HttpClient): Guard {
   const {
     pii_categories: categories,
     redaction_text: redaction,
     pseudonyms,
+    presidio_url: presidio,
   } = config.config as {
     pii_categories: readonly string[];
     redaction_text?: string;
     pseudonyms?: boolean;
+    presidio_url?: string;
   };
   const isReversible = pseudonyms === true && config.operation === 'mutate';
+  const check = presidio === undefined ? undefined : presidioCheck(config, http, presidio);
   return withRecognisers(
     config,
     (owner) => piiRecognisers(categories, (category) => ({ owner, replacement: redaction ?? `[${category}]` })),
-    isReversible ? { pseudonyms: true } : {},
+    { ...(isReversible && { pseudonyms: true as const }), ...(check && { check }) },
   );
 }
 
 function withRecognisers(
   config: GuardConfig,
   make: (owner: object) => Recogniser[],
-  more: Pick<Guard, 'pseudonyms'> = {},
+  more: Pick<Guard, 'pseudonyms' | 'check'> = {},
 ): Guard {
-  const guard: { config: GuardConfig; recognisers: readonly Recogniser[]; pseudonyms?: true } = {
+  const guard: Guard & { recognisers: readonly Recogniser[] } = {
     config,
     recognisers: [],
     ...more,

@@ -1,8 +1,9 @@
 import { isArray, isObject, type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
 import type { GuardConfig } from '../../config/guardrails/guardrails.ts';
 import type { HttpClient } from '../../core/http-client.ts';
-import { type Guard, type GuardQuestion, PASSED, type Verdict } from '../guard.ts';
-import { authKey, failed, isOutput, joined, type RemoteRequest, remoteGuard } from './remote-guard.ts';
+import type { Credential } from '../../providers/provider.ts';
+import { type Guard, type GuardQuestion, PASSED } from '../guard.ts';
+import { authKey, failed, found, isOutput, joined, type RemoteRequest, remoteGuard } from './remote-guard.ts';
 
 type Service = (config: GuardConfig) => (question: GuardQuestion) => RemoteRequest | undefined;
 
@@ -13,10 +14,6 @@ function need(value: unknown, name: string): JsonObject {
   const object = objectOf(value);
   if (object === undefined) throw new Error(`its answer has no \`${name}\``);
   return object;
-}
-
-function found(names: readonly string[]): Verdict {
-  return names.length > 0 ? failed(`Found: ${names.join(', ')}.`) : PASSED;
 }
 
 /** https://platform.openai.com/docs/api-reference/moderations */
@@ -56,8 +53,6 @@ function azureHost({ config }: GuardConfig): string {
   return host ?? `https://${String(config['resource_name'])}.cognitiveservices.azure.com`;
 }
 
-const azureKey = (config: GuardConfig): string[] => ['ocp-apim-subscription-key', authKey(config, 'api_key')];
-
 /** https://learn.microsoft.com/en-us/rest/api/contentsafety/text-operations/analyze-text */
 const azureContentSafety: Service = (config) => {
   const {
@@ -72,10 +67,8 @@ const azureContentSafety: Service = (config) => {
     categories: readonly string[];
   };
   const url = `${azureHost(config)}/contentsafety/text:analyze?api-version=${encodeURIComponent(version)}`;
-  const headers = azureKey(config);
   return (question) => ({
     url,
-    headers,
     body: {
       text: joined(question),
       categories,
@@ -98,10 +91,8 @@ const azureContentSafety: Service = (config) => {
 const azurePromptShield: Service = (config) => {
   const version = encodeURIComponent(String(config.config['api_version']));
   const url = `${azureHost(config)}/contentsafety/text:shieldPrompt?api-version=${version}`;
-  const headers = azureKey(config);
   return ({ texts }) => ({
     url,
-    headers,
     body: {
       userPrompt: texts
         .filter(({ role }) => role === undefined || role === 'user')
@@ -139,10 +130,8 @@ const azurePii: Service = (config) => {
   const host =
     stringOf(config.config['custom_host']) ??
     `https://${String(config.config['resource_name'])}.cognitiveservices.azure.com`;
-  const headers = azureKey(config);
   return ({ texts }) => ({
     url: `${host}/language/:analyze-text?api-version=${encodeURIComponent(version)}`,
-    headers,
     body: {
       kind: 'PiiEntityRecognition',
       parameters: {
@@ -172,11 +161,9 @@ const azurePii: Service = (config) => {
 /** https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ApplyGuardrail.html */
 const awsBedrock: Service = (config) => {
   const { guardrail_id: id, guardrail_version: version, region } = config.config as Readonly<Record<string, string>>;
-  const headers = bearer(config);
   const host = `https://bedrock-runtime.${region}.amazonaws.com`;
   return (question) => ({
     url: `${host}/guardrail/${encodeURIComponent(id!)}/version/${encodeURIComponent(version!)}/apply`,
-    headers,
     body: {
       source: isOutput(question) ? 'OUTPUT' : 'INPUT',
       content: question.texts.map(({ text }) => ({ text: { text } })),
@@ -211,15 +198,20 @@ const enkryptAi: Service = (config) => {
   });
 };
 
-/** https://pan.dev/prisma-airs/api/airuntimesecurity/scan-sync-request/ */
+/**
+ * https://pan.dev/prisma-airs/api/airuntimesecurity/scan/scan-sync-request/
+ * https://pan.dev/prisma-airs/api/airuntimesecurity/scan/scan-async-request/
+ */
 const prismaAirs: Service = (config) => {
   const {
     profile_name: profile,
     base_url: base,
+    mode,
     metadata_key_mapping: mapping = {},
   } = config.config as {
     profile_name: string;
     base_url: string;
+    mode?: 'sync' | 'async';
     metadata_key_mapping?: Readonly<Record<string, string>>;
   };
   const headers = ['x-pan-token', authKey(config, 'api_key')];
@@ -229,19 +221,32 @@ const prismaAirs: Service = (config) => {
       const value = exchange.metadata[key];
       return value === undefined ? [] : [[field, value]];
     });
+    const scan = {
+      tr_id: exchange.id,
+      ai_profile: { profile_name: profile },
+      metadata: {
+        ai_model: exchange.model,
+        app_user: exchange.caller.principal.subject,
+        ...Object.fromEntries(mapped),
+      },
+      contents: [{ [isOutput(question) ? 'response' : 'prompt']: joined(question) }],
+    };
+    if (mode === 'async') {
+      return {
+        url: `${base}/scan/async/request`,
+        headers,
+        body: [{ req_id: 1, scan_req: scan }],
+        // What it makes of this is told in its own console alone.
+        read({ scan_id: id }) {
+          if (typeof id !== 'string') throw new Error('its answer has no `scan_id`');
+          return PASSED;
+        },
+      };
+    }
     return {
       url: `${base}/scan/sync/request`,
       headers,
-      body: {
-        tr_id: exchange.id,
-        ai_profile: { profile_name: profile },
-        metadata: {
-          ai_model: exchange.model,
-          app_user: exchange.caller.principal.subject,
-          ...Object.fromEntries(mapped),
-        },
-        contents: [{ [isOutput(question) ? 'response' : 'prompt']: joined(question) }],
-      },
+      body: scan,
       read({ action, category }) {
         if (action === 'block') return failed(`Found: ${String(category ?? 'a threat')}.`);
         if (action !== 'allow' && action !== 'alert') throw new Error('its answer has no `action` that is known');
@@ -363,7 +368,6 @@ const modelArmor: Service = (config) => {
     base_url: base,
   } = config.config as Readonly<Record<string, string>>;
   const host = base ?? `https://modelarmor.${location}.rep.googleapis.com`;
-  const headers = ['x-goog-api-key', authKey(config, 'api_key')];
   const place = `${host}/v1/projects/${project}/locations/${location}/templates/${template}`;
   return (question) => {
     const [method, field] = isOutput(question)
@@ -371,7 +375,6 @@ const modelArmor: Service = (config) => {
       : ['sanitizeUserPrompt', 'userPromptData'];
     return {
       url: `${place}:${method}`,
-      headers,
       body: { [field]: { text: joined(question) } },
       read(answer) {
         const { filterMatchState: state, filterResults: results } = need(
@@ -473,7 +476,7 @@ const SERVICES: Readonly<Record<string, Service>> = {
 };
 
 /** Undefined: no service of this kind is known. Throws where it cannot be asked with the credential that it has. */
-export function serviceGuard(config: GuardConfig, http: HttpClient): Guard | undefined {
+export function serviceGuard(config: GuardConfig, http: HttpClient, credential?: Credential): Guard | undefined {
   const service = SERVICES[config.kind];
-  return service && remoteGuard(config, http, { request: service(config) });
+  return service && remoteGuard(config, http, { request: service(config), credential });
 }

@@ -42,6 +42,7 @@ const MAX_OPEN_CALLS = 256;
 const MAX_SUBSCRIPTIONS = 1_000;
 /** Questions of a server of the modern era within one call. */
 const MAX_ROUNDS = 10;
+const DONE: Promise<JsonObject> = Promise.resolve({});
 
 interface OpenStream {
   readonly log: EventLog;
@@ -102,7 +103,7 @@ export class ClientSession implements SessionOfContext {
     const { id, method, params } = message;
     const own = this.#ownMethod(method, params, served, context);
     if (own) {
-      reply.answer(200, own instanceof RpcError ? errorJson(id, own) : resultJson(id, own));
+      void own.then((told) => reply.answer(200, told instanceof RpcError ? errorJson(id, told) : resultJson(id, told)));
       return;
     }
     if (this.#calls.size >= MAX_OPEN_CALLS || this.#calls.has(id)) {
@@ -192,7 +193,7 @@ export class ClientSession implements SessionOfContext {
       if (general.reply === reply) general.reply = undefined;
     };
     this.#keepAlive();
-    this.#hear(served, context);
+    void this.#hear(served, context);
   }
 
   /** A server asks beside all calls: on the stream of its own, if the client holds one open. */
@@ -253,43 +254,48 @@ export class ClientSession implements SessionOfContext {
     });
   }
 
-  /** What the gateway answers by itself; undefined: it is the server's. */
+  /** What the gateway answers by itself, never rejected; undefined: it is the server's. */
   #ownMethod(
     method: string,
     params: JsonObject,
     served: Served,
     context: RequestContext,
-  ): JsonObject | RpcError | undefined {
+  ): Promise<JsonObject | RpcError> | undefined {
     if (METHODS.has(method)) return undefined;
-    if (method === 'ping') return {};
+    if (method === 'ping') return DONE;
     if (method === 'logging/setLevel') {
       this.client.logLevel = stringOf(params['level']);
-      return {};
+      return DONE;
     }
     const uri = stringOf(params['uri']);
     if (method === 'resources/subscribe' && uri !== undefined) {
-      if (this.#uris.size >= MAX_SUBSCRIPTIONS) return new RpcError(INVALID_PARAMS, 'Too many subscriptions.');
+      if (this.#uris.size >= MAX_SUBSCRIPTIONS) {
+        return Promise.resolve(new RpcError(INVALID_PARAMS, 'Too many subscriptions.'));
+      }
       this.#uris.add(uri);
-      this.#hear(served, context);
-      return {};
+      // What changes behind this answer is told.
+      return this.#hear(served, context).then(() => ({}));
     }
     if (method === 'resources/unsubscribe' && uri !== undefined) {
       this.#uris.delete(uri);
-      this.#hear(served, context);
-      return {};
+      void this.#hear(served, context);
+      return DONE;
     }
-    return new RpcError(METHOD_NOT_FOUND, `Method not found: ${method}`);
+    return Promise.resolve(new RpcError(METHOD_NOT_FOUND, `Method not found: ${method}`));
   }
 
-  #hear(served: Served, context: RequestContext): void {
-    if (!this.#general) return;
-    this.#listening?.close();
+  async #hear(served: Served, context: RequestContext): Promise<void> {
+    if (!this.#general || this.ended) return;
+    const before = this.#listening;
     const wanted = { tools: true, prompts: true, resources: true, uris: [...this.#uris] };
     const full: CallContext = { ...context, session: this, client: this.client };
     this.#listening = served.listen(full, wanted, (method, params) => {
       const { _meta, ...rest } = params;
       this.#tell(notificationJson(method, rest));
     });
+    await this.#listening.heard;
+    // Behind it: else the server would be told to end a subscription and to begin it, and the one may overtake the other.
+    before?.close();
   }
 
   #tell(json: string): void {

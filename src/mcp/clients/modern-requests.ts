@@ -180,9 +180,17 @@ export class ModernRequests {
       ...(wanted.resources && { resourcesListChanged: true }),
       ...(wanted.uris.length > 0 && { resourceSubscriptions: wanted.uris }),
     };
-    reply.event(notificationJson('notifications/subscriptions/acknowledged', tagged({ notifications: agreed })));
+    // The acknowledgement is the first message, and says that nothing is missed from then on.
+    let early: string[] | undefined = [];
     const listening = served.listen(context, wanted, (method, params) => {
-      reply.event(notificationJson(method, tagged(params)));
+      const json = notificationJson(method, tagged(params));
+      if (!early) reply.event(json);
+      else if (early.length < MAX_EARLY) early.push(json);
+    });
+    void listening.heard.then(() => {
+      reply.event(notificationJson('notifications/subscriptions/acknowledged', tagged({ notifications: agreed })));
+      for (const json of early ?? []) reply.event(json);
+      early = undefined;
     });
     const keepAliveMs = this.#options.keepAliveMs();
     const timer = keepAliveMs > 0 ? setInterval(() => reply.comment(), keepAliveMs) : undefined;
@@ -194,6 +202,8 @@ export class ModernRequests {
 }
 
 const MAX_URIS = 1_000;
+/** Notifications between the opening of a subscription and its acknowledgement. */
+const MAX_EARLY = 100;
 
 async function discovered(served: Served, context: CallContext): Promise<JsonObject> {
   const { capabilities, instructions } = await served.info(context);

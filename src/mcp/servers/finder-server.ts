@@ -2,9 +2,10 @@ import { isArray, isObject, type JsonObject, objectOf, parseObject, stringOf } f
 import type { CodeOutcome } from '../../threads/code-messages.ts';
 import type { CodeCall, CodeRuns } from '../code/code-runs.ts';
 import { INVALID_PARAMS, RpcError } from '../protocol/json-rpc.ts';
+import { lateCall } from '../upstream/late-call.ts';
 import type { Call, CallHooks, Listening, ServerInfo, Wanted } from '../upstream/peer.ts';
 import type { JointServer } from './joint-server.ts';
-import { type CallContext, lateCall, type Served, type ServerHealth } from './served.ts';
+import type { CallContext, Served, ServerHealth } from './served.ts';
 import { signatureOf, type ToolIndex } from './tool-index.ts';
 import { unknownTool } from './tool-policy.ts';
 

@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
 import { type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
 import { INVALID_PARAMS, METHOD_NOT_FOUND, RpcError } from '../protocol/json-rpc.ts';
+import { callOf, lateCall } from '../upstream/late-call.ts';
 import type { Call, CallHooks, Listening, ServerInfo, Wanted } from '../upstream/peer.ts';
 import {
   type CallContext,
   type CallHolder,
-  callOf,
-  lateCall,
   NO_HOOKS,
   type Served,
   type ServerHealth,
@@ -132,6 +131,7 @@ export class JointServer implements Served {
       return part.server.listen(contextOf(context, part), { ...wanted, uris }, notify);
     });
     return {
+      heard: Promise.all(all.map(({ heard }) => heard)),
       close: () => {
         for (const each of all) each.close();
       },

@@ -6,8 +6,9 @@ import { NAMED } from '../protocol/eras.ts';
 import { INVALID_PARAMS, METHOD_NOT_FOUND, RpcError, UPSTREAM_ERROR } from '../protocol/json-rpc.ts';
 import { digestOf } from '../upstream/credentials.ts';
 import { HttpFault } from '../upstream/http-call.ts';
+import { lateCall } from '../upstream/late-call.ts';
 import type { Call, CallHooks, Listening, Peer, ServerInfo, Wanted } from '../upstream/peer.ts';
-import { type CallContext, lateCall, METHODS, NO_HOOKS, type Served, type ServerHealth } from './served.ts';
+import { type CallContext, METHODS, NO_HOOKS, type Served, type ServerHealth } from './served.ts';
 import { identityOf, type ToolPins } from './tool-pins.ts';
 import { listIn, ToolPolicy, unknownTool } from './tool-policy.ts';
 
@@ -105,14 +106,17 @@ export abstract class LeafServer implements Served {
       if (method === 'notifications/tools/list_changed') this.#lists.clear();
       notify(method, params);
     };
-    this.open(context).then(
+    const listens = this.open(context).then(
       ({ peer }) => {
-        if (!closed) listening = peer.listen(wanted, heard);
+        if (closed) return undefined;
+        listening = peer.listen(wanted, heard);
+        return listening.heard;
       },
       // Nothing is heard of a server that is away; a call says why.
       () => undefined,
     );
     return {
+      heard: listens,
       close: () => {
         closed = true;
         listening?.close();

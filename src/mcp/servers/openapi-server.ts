@@ -4,10 +4,11 @@ import type { Method } from '../../core/exchange.ts';
 import { INVALID_PARAMS, METHOD_NOT_FOUND, RpcError, UPSTREAM_ERROR } from '../protocol/json-rpc.ts';
 import type { Credentials } from '../upstream/credentials.ts';
 import { HttpCall, type HttpContext, placeOf, wholeAnswer } from '../upstream/http-call.ts';
+import { callOf, lateCall } from '../upstream/late-call.ts';
 import type { Call, CallHooks, Listening, ServerInfo } from '../upstream/peer.ts';
 import type { ServerHost } from './leaf-server.ts';
 import { type OperationTool, toolsOf } from './openapi-document.ts';
-import { type CallContext, callOf, lateCall, type Served, type ServerHealth } from './served.ts';
+import type { CallContext, Served, ServerHealth } from './served.ts';
 import { ToolPolicy, unknownTool } from './tool-policy.ts';
 
 /** An API with an OpenAPI document: each operation that the manifest names is a tool. */
@@ -70,7 +71,7 @@ export class OpenApiServer implements Served {
   }
 
   listen(): Listening {
-    return { close: () => undefined };
+    return { heard: Promise.resolve(), close: () => undefined };
   }
 
   health(): ServerHealth {

@@ -108,27 +108,3 @@ export const NO_HOOKS: CallHooks = {
   notify: () => undefined,
   ask: (method) => Promise.reject(new RpcError(METHOD_NOT_FOUND, `Nobody here can answer \`${method}\`.`)),
 };
-
-/** A call that is made after something was waited for, and that can be cancelled meanwhile. */
-export function lateCall(begin: (cancelled: () => boolean) => Promise<Call>): Call {
-  let inner: Call | undefined;
-  let cancelled = false;
-  const result = begin(() => cancelled).then((call) => {
-    inner = call;
-    if (cancelled) call.cancel();
-    return call.result;
-  });
-  result.catch(() => undefined);
-  return {
-    result,
-    cancel: () => {
-      cancelled = true;
-      inner?.cancel();
-    },
-  };
-}
-
-export function callOf(result: Promise<JsonObject>): Call {
-  result.catch(() => undefined);
-  return { result, cancel: () => undefined };
-}

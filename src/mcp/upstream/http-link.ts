@@ -25,8 +25,12 @@ export class HttpLink implements Link {
   readonly #options: HttpLinkOptions;
   readonly #calls = new Map<number, HttpCall>();
   #hearing: HttpCall | undefined;
-  #hears = false;
+  #hears: 'not' | 'opening' | 'open' | 'refused' = 'not';
+  /** They wait until it is open, or is not to be had. */
+  #whenHeard: (() => void)[] = [];
   #resumes = 0;
+  /** The id of its last event, of a stream that broke. */
+  #lastHeard: string | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -56,15 +60,22 @@ export class HttpLink implements Link {
     this.#calls.delete(id);
   }
 
-  send(json: string, headers: readonly string[]): void {
-    const ignore = (): void => undefined;
-    this.#call('POST', headers, json, { started: ignore, message: ignore, ended: ignore, failed: ignore });
+  send(json: string, headers: readonly string[]): Promise<void> {
+    return new Promise((resolve) => {
+      const over = (): void => resolve();
+      this.#call('POST', headers, json, { started: over, message: () => undefined, ended: over, failed: over });
+    });
   }
 
-  hear(): void {
-    if (this.#hears || this.#closed) return;
-    this.#hears = true;
-    this.#openHearing(undefined);
+  hear(): Promise<void> | undefined {
+    if (this.#hears === 'open' || this.#hears === 'refused' || this.#closed) return undefined;
+    return new Promise((resolve) => {
+      this.#whenHeard.push(resolve);
+      if (this.#hears === 'opening') return;
+      // It broke, or was never there: whoever needs it now does not wait for the time to try again.
+      clearTimeout(this.#timer);
+      this.#openHearing(this.#lastHeard);
+    });
   }
 
   close(): void {
@@ -72,6 +83,7 @@ export class HttpLink implements Link {
     this.#closed = true;
     clearTimeout(this.#timer);
     this.#hearing?.abort();
+    this.#hearsNow('refused');
     for (const call of this.#calls.values()) call.abort();
     this.#calls.clear();
     if (this.sessionId === undefined) return;
@@ -131,15 +143,20 @@ export class HttpLink implements Link {
 
   #openHearing(lastEventId: string | undefined): void {
     const resumed = lastEventId === undefined ? [] : ['last-event-id', lastEventId];
+    const openedAt = performance.now();
     const again = (): void => {
-      const last = call.lastEventId ?? lastEventId;
+      this.#lastHeard = call.lastEventId ?? lastEventId;
+      // A stream that is cut now and then, as by a load balancer, is opened again for as long as the session lives.
+      if (performance.now() - openedAt >= MAX_RESUME_MS) this.#resumes = 0;
       const wait = Math.min(MAX_RESUME_MS, call.retryMs ?? RESUME_MS * 2 ** this.#resumes);
       this.#resumes += 1;
+      this.#hearsNow('not');
       if (this.#closed || this.#resumes > MAX_RESUMES) return;
-      this.#timer = setTimeout(() => this.#openHearing(last), wait).unref();
+      this.#timer = setTimeout(() => this.#openHearing(this.#lastHeard), wait).unref();
     };
+    this.#hears = 'opening';
     const call = this.#call('GET', resumed, undefined, {
-      started: () => undefined,
+      started: () => this.#hearsNow('open'),
       message: (message) => {
         this.#resumes = 0;
         this.owner?.message(message, undefined);
@@ -147,10 +164,16 @@ export class HttpLink implements Link {
       ended: again,
       failed: (fault) => {
         // 405: the server never speaks by itself.
-        if (fault.status === undefined) again();
+        if (fault.status === undefined || fault.status >= 500) again();
+        else this.#hearsNow('refused');
       },
     });
     this.#hearing = call;
+  }
+
+  #hearsNow(hears: 'not' | 'open' | 'refused'): void {
+    this.#hears = hears;
+    for (const heard of this.#whenHeard.splice(0)) heard();
   }
 
   #call(

@@ -1,6 +1,7 @@
 import { type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
-import { LEGACY_VERSION, LEGACY_VERSIONS, metaOf, passingMeta } from '../protocol/eras.ts';
+import { LEGACY_VERSION, LEGACY_VERSIONS, metaOf, NAMED, passingMeta } from '../protocol/eras.ts';
 import { RpcError, UPSTREAM_ERROR } from '../protocol/json-rpc.ts';
+import { inTime, lateCall } from './late-call.ts';
 import {
   type Call,
   type CallHooks,
@@ -29,6 +30,10 @@ export class LegacyPeer extends Peer {
   readonly era = 'legacy';
   readonly #options: LegacyPeerOptions;
   #ready: Promise<ServerInfo> | undefined;
+  /** Many servers ask on the stream of their own, whatever they are at: until it is open, their questions are lost. */
+  readonly #mustHear: boolean;
+  /** The server keeps the head of that stream back until it has something to say: it was waited for in vain. */
+  #hearsLate = false;
   #capabilities: JsonObject = {};
   #logLevel: string | undefined;
   /** How many want to hear of each resource. */
@@ -37,6 +42,8 @@ export class LegacyPeer extends Peer {
   constructor(options: LegacyPeerOptions) {
     super(options);
     this.#options = options;
+    const { capabilities } = options.client;
+    this.#mustHear = ASKED.some((capability) => capabilities[capability] !== undefined);
   }
 
   ready(): Promise<ServerInfo> {
@@ -48,8 +55,12 @@ export class LegacyPeer extends Peer {
     const { logLevel } = this.options.client;
     if (logLevel !== undefined && logLevel !== this.#logLevel && this.#capabilities['logging'] !== undefined) {
       this.#logLevel = logLevel;
-      this.#begin('logging/setLevel', { level: logLevel }, NOBODY);
+      const { result } = this.#begin('logging/setLevel', { level: logLevel }, NOBODY);
+      return this.#after(settled(result), method, params, hooks);
     }
+    const hearing =
+      this.#mustHear && !this.#hearsLate && NAMED[method] !== undefined ? this.options.link.hear() : undefined;
+    if (hearing) return this.#after(this.#heard(hearing), method, params, hooks);
     const meta = passingMeta(params);
     const { _meta, ...rest } = params;
     const sent = Object.keys(meta).length > 0 ? { ...rest, _meta: meta } : rest;
@@ -59,19 +70,14 @@ export class LegacyPeer extends Peer {
   listen(wanted: Wanted, notify: CallHooks['notify']): Listening {
     const listener = { wanted, notify };
     this.listeners.add(listener);
-    this.options.link.hear();
-    for (const uri of wanted.uris) this.#subscribe(uri);
+    const heard = Promise.all([this.options.link.hear(), ...wanted.uris.map((uri) => this.#subscribe(uri))]);
     return {
+      heard: inTime(heard),
       close: () => {
         if (!this.listeners.delete(listener) || this.closed) return;
         for (const uri of wanted.uris) this.#unsubscribe(uri);
       },
     };
-  }
-
-  /** The client's own notifications, as `notifications/roots/list_changed`. */
-  notify(method: string, params: JsonObject): void {
-    this.notifyServer(method, params);
   }
 
   async #initialize(): Promise<ServerInfo> {
@@ -84,15 +90,29 @@ export class LegacyPeer extends Peer {
       throw new RpcError(UPSTREAM_ERROR, message);
     }
     this.#options.onVersion(version);
-    this.notifyServer('notifications/initialized', {});
-    // Many servers ask on the stream of their own, whatever they are at.
-    if (ASKED.some((capability) => capabilities[capability] !== undefined)) this.options.link.hear();
+    // What overtakes it is refused by servers that keep to the letter.
+    await inTime(this.notifyServer('notifications/initialized', {}));
+    // Not waited for here: a call that may be asked something waits.
+    if (this.#mustHear) void this.options.link.hear();
     this.#capabilities = objectOf(result['capabilities']) ?? {};
     return {
       capabilities: this.#capabilities,
       serverInfo: objectOf(result['serverInfo']) ?? {},
       instructions: stringOf(result['instructions']),
     };
+  }
+
+  /** The call, made when what must come before it has. */
+  #after(before: Promise<unknown>, method: string, params: JsonObject, hooks: CallHooks): Call {
+    return lateCall(async (cancelled) => {
+      await before;
+      if (cancelled()) throw new RpcError(UPSTREAM_ERROR, 'The call was cancelled.');
+      return this.call(method, params, hooks);
+    });
+  }
+
+  async #heard(hearing: Promise<void>): Promise<void> {
+    this.#hearsLate = !(await inTime(hearing));
   }
 
   #begin(method: string, params: JsonObject, hooks: CallHooks, progressToken?: unknown): Call {
@@ -107,13 +127,13 @@ export class LegacyPeer extends Peer {
   }
 
   protected override tooLate(id: number): void {
-    this.notifyServer('notifications/cancelled', { requestId: id, reason: 'nobody waits for it any more' });
+    void this.notifyServer('notifications/cancelled', { requestId: id, reason: 'nobody waits for it any more' });
   }
 
-  #subscribe(uri: string): void {
+  async #subscribe(uri: string): Promise<void> {
     const before = this.#subscribed.get(uri) ?? 0;
     this.#subscribed.set(uri, before + 1);
-    if (before === 0) this.#begin('resources/subscribe', { uri }, NOBODY);
+    if (before === 0) await settled(this.#begin('resources/subscribe', { uri }, NOBODY).result);
   }
 
   #unsubscribe(uri: string): void {
@@ -124,4 +144,12 @@ export class LegacyPeer extends Peer {
       this.#begin('resources/unsubscribe', { uri }, NOBODY);
     }
   }
+}
+
+/** However it ended: whoever waits for the order of messages minds nothing else. */
+function settled(result: Promise<unknown>): Promise<void> {
+  return result.then(
+    () => undefined,
+    () => undefined,
+  );
 }

@@ -7,10 +7,17 @@ export interface Link {
   request(id: number, json: string, headers: readonly string[]): void;
   /** Stops waiting for it; on HTTP this closes its stream. */
   drop(id: number): void;
-  /** A notification or a response. Whether it arrived nobody is told. */
-  send(json: string, headers: readonly string[]): void;
-  /** Opens the stream on which a server speaks by itself; where there is one stream for all this does nothing. */
-  hear(): void;
+  /**
+   * A notification or a response. Resolves when the server took it, or when it failed, which nobody is told: each message
+   * of HTTP may overtake the one before, so whoever minds the order waits.
+   */
+  send(json: string, headers: readonly string[]): Promise<void>;
+  /**
+   * Opens the stream on which a server speaks by itself; where there is one stream for all this does nothing. A promise: it
+   * is not open yet, and what the server says meanwhile is lost. It never rejects, and is `undefined` once the stream is
+   * open, or where the server has none.
+   */
+  hear(): Promise<void> | undefined;
   close(): void;
 }
 

@@ -11,6 +11,7 @@ import {
 } from '../protocol/eras.ts';
 import { RpcError, UPSTREAM_ERROR } from '../protocol/json-rpc.ts';
 import { type ParameterHeader, parameterHeaders } from '../protocol/parameter-headers.ts';
+import { inTime } from './late-call.ts';
 import {
   type Call,
   type CallHooks,
@@ -78,27 +79,43 @@ export class ModernPeer extends Peer {
     };
     let call: Call | undefined;
     let failures = 0;
+    let heard = (): void => undefined;
+    const acknowledged = new Promise<void>((resolve) => {
+      heard = resolve;
+    });
     const open = (): void => {
       if (this.closed || !this.listeners.has(listener)) return;
+      const openedAt = performance.now();
+      let granted = true;
       const hooks: CallHooks = {
         ask: NOBODY.ask,
         notify: (method, params) => {
+          if (method === 'notifications/subscriptions/acknowledged') {
+            granted = Object.keys(objectOf(params['notifications']) ?? notifications).length > 0;
+            heard();
+            return;
+          }
           failures = 0;
-          if (method !== 'notifications/subscriptions/acknowledged') notify(method, params);
+          notify(method, params);
         },
       };
       call = this.#begin('subscriptions/listen', this.#withMeta({ notifications }), hooks);
       const again = (): void => {
-        failures += 1;
+        heard();
+        // It has nothing of what is wanted, and ends the stream: it would do so for ever.
+        if (!granted) return;
+        failures = performance.now() - openedAt >= LASTING_MS ? 1 : failures + 1;
         if (failures <= MAX_LISTEN_FAILURES) setTimeout(open, LISTEN_AGAIN_MS * 2 ** failures).unref();
       };
       call.result.then(again, (error: unknown) => {
         // It does not offer it: what never comes is not asked for again.
+        heard();
         if (!(error instanceof RpcError) || error.code !== -32_601) again();
       });
     };
     open();
     return {
+      heard: inTime(acknowledged),
       close: () => {
         this.listeners.delete(listener);
         call?.cancel();
@@ -145,7 +162,7 @@ export class ModernPeer extends Peer {
   }
 
   protected override tooLate(id: number): void {
-    if (this.#options.tellsCancel) this.notifyServer('notifications/cancelled', { requestId: id });
+    if (this.#options.tellsCancel) void this.notifyServer('notifications/cancelled', { requestId: id });
   }
 
   #headers(method: string, params: JsonObject): string[] {
@@ -180,3 +197,5 @@ export class ModernPeer extends Peer {
 
 const MAX_LISTEN_FAILURES = 6;
 const LISTEN_AGAIN_MS = 500;
+/** A stream that was open for so long did not fail: it was cut, as by a load balancer. */
+const LASTING_MS = 30_000;

@@ -45,6 +45,8 @@ export interface Wanted {
 }
 
 export interface Listening {
+  /** What happens from then on is heard, if the server is there. Never rejects, and is bounded. */
+  readonly heard: Promise<unknown>;
   close(): void;
 }
 
@@ -182,7 +184,7 @@ export abstract class Peer implements LinkOwner {
   /** A request of the server: answered by whoever waits for the call it belongs to. */
   protected asked(request: RpcRequest, ofRequest: number | undefined): void {
     const ask = this.#askerFor(ofRequest);
-    const answer = (json: string): void => this.options.link.send(json, []);
+    const answer = (json: string): void => void this.options.link.send(json, []);
     if (request.method === 'ping') {
       answer(JSON.stringify({ jsonrpc: '2.0', id: request.id, result: {} }));
       return;
@@ -197,8 +199,9 @@ export abstract class Peer implements LinkOwner {
     );
   }
 
-  protected notifyServer(method: string, params: JsonObject): void {
-    this.options.link.send(notificationJson(method, params), []);
+  /** Resolves as `Link.send` does. */
+  protected notifyServer(method: string, params: JsonObject): Promise<void> {
+    return this.options.link.send(notificationJson(method, params), []);
   }
 
   protected settle(id: number): Pending | undefined {

@@ -18,7 +18,7 @@ export class SseLink implements Link {
   readonly #stream: HttpCall;
   readonly #open = new Set<number>();
   #endpoint: HttpPlace | undefined;
-  #waiting: { id: number | undefined; json: string; headers: readonly string[] }[] = [];
+  #waiting: (() => void)[] = [];
   #closed = false;
 
   constructor(options: SseLinkOptions) {
@@ -43,18 +43,18 @@ export class SseLink implements Link {
 
   request(id: number, json: string, headers: readonly string[]): void {
     this.#open.add(id);
-    this.#post(id, json, headers);
+    void this.#post(id, json, headers);
   }
 
   drop(id: number): void {
     this.#open.delete(id);
   }
 
-  send(json: string, headers: readonly string[]): void {
-    this.#post(undefined, json, headers);
+  send(json: string, headers: readonly string[]): Promise<void> {
+    return this.#post(undefined, json, headers);
   }
 
-  hear(): void {}
+  hear(): undefined {}
 
   close(): void {
     this.#closed = true;
@@ -80,25 +80,36 @@ export class SseLink implements Link {
       return;
     }
     this.#endpoint = { connection, path: url.pathname + url.search };
-    for (const { id, json, headers } of this.#waiting.splice(0)) this.#post(id, json, headers);
+    for (const post of this.#waiting.splice(0)) post();
   }
 
-  #post(id: number | undefined, json: string, headers: readonly string[]): void {
-    if (this.#endpoint === undefined) {
-      this.#waiting.push({ id, json, headers });
-      return;
-    }
+  #post(id: number | undefined, json: string, headers: readonly string[]): Promise<void> {
+    return new Promise((resolve) => {
+      const post = (): void => this.#postTo(this.#endpoint!, id, json, headers, resolve);
+      if (this.#endpoint === undefined) this.#waiting.push(post);
+      else post();
+    });
+  }
+
+  #postTo(
+    endpoint: HttpPlace,
+    id: number | undefined,
+    json: string,
+    headers: readonly string[],
+    over: () => void,
+  ): void {
     const { context } = this.#options;
     const all = ['content-type', 'application/json', ...headers, ...this.#options.headers()];
     void new HttpCall(
       context,
-      this.#endpoint,
+      endpoint,
       { method: 'POST', headers: all, body: json },
       {
         started: () => undefined,
         message: () => undefined,
-        ended: () => undefined,
+        ended: over,
         failed: (fault) => {
+          over();
           if (id !== undefined && this.#open.delete(id)) this.owner?.over(id, fault);
         },
       },

@@ -86,11 +86,12 @@ export class StdioLink implements Link {
     this.#open.delete(id);
   }
 
-  send(json: string): void {
+  send(json: string): Promise<void> {
     this.#write(json);
+    return Promise.resolve();
   }
 
-  hear(): void {}
+  hear(): undefined {}
 
   close(): void {
     if (this.#closed) return;

@@ -204,9 +204,9 @@ function written({ status, json, text, stream }: AdminAnswer, session: Session |
 }
 
 /** It ends with the session, which lasts as long as it is watched. */
-function boundTo({ type, open }: StreamedAnswer, { streams }: Session): StreamedAnswer {
+function boundTo({ open, ...rest }: StreamedAnswer, { streams }: Session): StreamedAnswer {
   return {
-    type,
+    ...rest,
     open(out) {
       const left = open(out);
       const end = (): void => out.end();

@@ -61,6 +61,8 @@ export interface AdminAnswer {
 
 export interface StreamedAnswer {
   readonly type: string;
+  /** Beyond those that every stream has. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Called once; what it gives is called once, when the client has left or all was written. */
   open(out: AnswerStream): () => void;
 }

@@ -6,6 +6,7 @@ import { identityRoutes } from './identities.ts';
 import { keyRoutes } from './keys.ts';
 import { receiptRoutes } from './receipts.ts';
 import { type RequestRouteDependencies, requestRoutes } from './requests.ts';
+import { storedRoutes } from './stored.ts';
 import { usageRoutes } from './usage.ts';
 
 export interface AdminDependencies extends BudgetRouteDependencies, RequestRouteDependencies {
@@ -21,6 +22,7 @@ export function adminRoutes(dependencies: AdminDependencies): AdminRoute[] {
     ...usageRoutes(dependencies),
     ...receiptRoutes(dependencies),
     ...requestRoutes(dependencies),
+    ...storedRoutes(dependencies),
     ...auditRoutes(dependencies),
   ];
 }

@@ -40,6 +40,8 @@ export function requestRoutes(dependencies: RequestRouteDependencies): AdminRout
         key: 'Name or id of the API key',
         team: 'One of the teams of who asked',
         status: 'A status (`429`), a class (`5xx`), or `failed`: 400 and above',
+        error: 'Code of the error that it ended with',
+        guardrail: 'Name of a guard that rejected, changed or failed at it; `any`: whichever did',
         session: 'The same as `metadata=session_id:…`',
         metadata: '`key:value`; may be said several times, and all must hold',
         project: 'The tracing project of what is kept of bodies',
@@ -80,7 +82,13 @@ async function list(
   const written = query.get('after');
   const after = written === null ? undefined : readCursor(written);
   if (written !== null && after === undefined) return invalid('after', 'It is `next` of an answer.');
-  const filter: RequestFilter = { ...span, ...(status && { status }), ...(labels && { labels }) };
+  const guard = query.get('guardrail');
+  const filter: RequestFilter = {
+    ...span,
+    ...(status && { status }),
+    ...(labels && { labels }),
+    ...(guard !== null && { guardrail: (name) => guard === 'any' || guard === name }),
+  };
   const page = await pageOfRequests(database, filter, after, limit);
   const kept = await idsWithBodies(
     database,
@@ -163,6 +171,12 @@ function readLabels(
     (value) =>
       ({ teams }) =>
         teamsOf(teams).includes(value),
+  );
+  asks(
+    'error',
+    (value) =>
+      ({ error_code: code }) =>
+        code === value,
   );
   asks(
     'session',

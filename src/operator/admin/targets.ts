@@ -6,6 +6,8 @@ import type { AdminAnswer, AdminRoute } from './admin-route.ts';
 
 /** The health of targets, as the main thread sees it in shared memory. */
 export interface TargetHealth {
+  /** Whether gateways agree by Redis on what is out; `off`: they do not mean to. */
+  readonly sharing: 'off' | 'shared' | 'away';
   views(): readonly TargetView[];
   /** Ids of the targets that can be asked again; undefined: all of them. */
   reset(target: string | undefined): readonly string[];
@@ -20,7 +22,7 @@ export function targetRoutes(health: TargetHealth): AdminRoute[] {
       path: '/admin/targets',
       session: { role: 'viewer', data: 'none' },
       summary: 'Health and latencies of every target of virtual models, and of each key of accounts with several',
-      handle: () => ({ status: 200, json: { data: health.views() } }),
+      handle: () => ({ status: 200, json: { data: health.views(), sharing: health.sharing } }),
     },
     {
       method: 'POST',

@@ -7,6 +7,7 @@ import { noBatches } from '../base/openai-batches.ts';
 import type { ProviderPlug } from '../provider.ts';
 import { bedrockCountTokensWire } from './count-tokens.ts';
 import { bedrockEmbeddingsWire } from './embeddings.ts';
+import { bedrockGuards } from './guards.ts';
 import { bedrockImagesWires } from './images.ts';
 import { claudeOnBedrockWire } from './invoke-wire.ts';
 import { listTerms } from './list-terms.ts';
@@ -57,6 +58,7 @@ export const plug: ProviderPlug = {
   wires: [...WIRES, ...CLAUDE_WIRES, bedrockRerankWire],
   passedAt: ['/bedrock/proxy/{*path}'],
   probe: bedrockModels,
+  guards: bedrockGuards,
   tokenSources: (checked) => awsTokenSources(schema.parse(checked)),
   open(checked, tokens) {
     const manifest = schema.parse(checked);

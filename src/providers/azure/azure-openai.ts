@@ -10,6 +10,7 @@ import type { Mounts, ProviderPlug } from '../provider.ts';
 import { azureAuth } from './auth.ts';
 import { AZURE_WIRES, azureEndpoint, azurePlaces, azureProbe, readEndpoint } from './endpoint.ts';
 import { azureCredential, azureTokenSources } from './entra-token.ts';
+import { azureGuards } from './guards.ts';
 
 const type = 'provider-account/azure-openai';
 
@@ -46,6 +47,7 @@ export const azureOpenAi: ProviderPlug = {
   schema,
   wires: AZURE_WIRES,
   probe: azureProbe,
+  guards: azureGuards,
   tokenSources: (checked) => azureTokenSources(accessOf(schema.parse(checked))),
   open(checked, tokens) {
     const account = schema.parse(checked);

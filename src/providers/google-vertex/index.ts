@@ -1,23 +1,22 @@
 import { anthropicCountTokensWire } from '../anthropic-messages/count-tokens-wire.ts';
 import { type AccountSetup, anyModelAccount, type ListedModel, listedAccount, targetOf } from '../base/account.ts';
-import { headerCredential } from '../base/credential.ts';
 import { listedModel } from '../base/listed-models.ts';
 import { type MountSetup, mountAt, mountsOf } from '../base/mount.ts';
 import { noBatches } from '../base/openai-batches.ts';
-import { tokenCredential } from '../base/token-credential.ts';
 import { geminiImagesWires } from '../gemini-generate-content/images.ts';
 import { listTerms } from '../gemini-generate-content/list-terms.ts';
 import { geminiSpeechWire } from '../gemini-generate-content/speech.ts';
 import { geminiTranscriptsWires } from '../gemini-generate-content/transcripts.ts';
 import { geminiWire } from '../gemini-generate-content/wire.ts';
 import { openAiChatWire } from '../openai-compatible/wire.ts';
-import type { Abilities, Credential, Mounts, ProviderPlug, Tokens } from '../provider.ts';
+import type { Abilities, Credential, Mounts, ProviderPlug } from '../provider.ts';
 import { claudeOnVertexWire } from './claude-wire.ts';
 import { vertexEmbeddingsWire } from './embeddings.ts';
+import { vertexGuards } from './guards.ts';
 import { schema, type, type VertexAccount } from './manifest.ts';
 import { type PublishedModel, pathId, publishedModel } from './published-model.ts';
 import { vertexRerankWire } from './rerank.ts';
-import { vertexTokenSource, vertexTokenSourceId } from './token.ts';
+import { vertexCredential, vertexTokenSource } from './token.ts';
 
 /** What Google's own models are asked in. */
 const GOOGLE_WIRES = [
@@ -35,6 +34,7 @@ export const plug: ProviderPlug = {
   wires: [...GOOGLE_WIRES, vertexRerankWire, claudeOnVertexWire, anthropicCountTokensWire, openAiChatWire],
   // https://cloud.google.com/vertex-ai/docs/reference/rest/v1/publishers.models/get, which every credential may ask.
   probe: { path: '/publishers/google/models/gemini-2.5-flash' },
+  guards: vertexGuards,
   tokenSources(checked) {
     const account = schema.parse(checked);
     return account.auth_data?.type === 'api-key' ? [] : [vertexTokenSource(account)];
@@ -52,7 +52,7 @@ export const plug: ProviderPlug = {
         'Vertex reads and writes batches in Cloud Storage or BigQuery, which the gateway does not reach.',
       ),
     };
-    const credential = credentialOf(account, tokens);
+    const credential = vertexCredential(account, tokens);
     const known = new Map<string, Mounts>();
     const mountsFor = (form: PublishedModel['form'], region: string): Mounts => {
       const key = `${form} ${region}`;
@@ -81,16 +81,6 @@ const ABILITIES: Readonly<Record<PublishedModel['form'], Abilities>> = {
   mistral: { usageInStream: false, developerRole: false },
   openai: { usageInStream: true, developerRole: false },
 };
-
-function credentialOf(account: VertexAccount, tokens: Tokens): Credential {
-  const { auth_data: auth, name } = account;
-  if (auth?.type === 'api-key') return headerCredential(['x-goog-api-key', auth.api_key]);
-  return tokenCredential({ tokens, id: vertexTokenSourceId(account), account: name }, ({ token, project }) => [
-    'authorization',
-    `Bearer ${token}`,
-    ...(project === undefined ? [] : ['x-goog-user-project', project]),
-  ]);
-}
 
 /** https://cloud.google.com/vertex-ai/generative-ai/docs/learn/locations */
 function originOf(region: string): string {

@@ -29,11 +29,13 @@ function parsed(text: string): unknown {
 const KEY_FILE = 'the JSON key of a service account (or what gcloud keeps of a user), as its text or as a map';
 const FEDERATION_FILE = 'the JSON file of a federation, whose `type` is `external_account`, as its text or as a map';
 
+export const keyFileAuth = z.object({
+  type: z.literal('key-file'),
+  key_file_content: content(keyFile, KEY_FILE).describe('The JSON key of a service account, as text or as a map.'),
+});
+
 const auth = z.discriminatedUnion('type', [
-  z.object({
-    type: z.literal('key-file'),
-    key_file_content: content(keyFile, KEY_FILE).describe('The JSON key of a service account, as text or as a map.'),
-  }),
+  keyFileAuth,
   z.object({
     type: z.literal('workload-identity-federation-file'),
     key_file_content: content(federationFile, FEDERATION_FILE).describe(

@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import { isObject, stringOf } from '../../codec/json-value.ts';
 import { environment } from '../../config/environment.ts';
 import type { HttpClient } from '../../core/http-client.ts';
+import { headerCredential } from '../base/credential.ts';
 import { oauthToken } from '../base/oauth-token.ts';
 import { readProviderFault } from '../base/provider-fault.ts';
 import { redaction } from '../base/redaction.ts';
-import { tokenSourceId } from '../base/token-credential.ts';
-import type { FetchedToken, TokenSource } from '../provider.ts';
+import { tokenCredential, tokenSourceId } from '../base/token-credential.ts';
+import type { Credential, FetchedToken, TokenSource, Tokens } from '../provider.ts';
 import { type CredentialFile, credentialFile } from './credential-file.ts';
 import type { VertexAccount, VertexAuth } from './manifest.ts';
 
@@ -22,13 +23,24 @@ export function vertexTokenSourceId({ name, auth_data: auth }: Pick<VertexAccoun
   return tokenSourceId(name, ['google', JSON.stringify(auth ?? 'ambient')]);
 }
 
-export function vertexTokenSource(account: VertexAccount): TokenSource {
+export function vertexTokenSource(account: Pick<VertexAccount, 'name' | 'auth_data' | 'proxy'>): TokenSource {
   const { name, auth_data: auth, proxy } = account;
   return {
     id: vertexTokenSourceId(account),
     account: name,
     fetch: (signal, http) => fetchToken(auth, { signal, http, proxy }),
   };
+}
+
+/** A key, or a token with the project that is billed for it. */
+export function vertexCredential(account: Pick<VertexAccount, 'name' | 'auth_data'>, tokens: Tokens): Credential {
+  const { auth_data: auth, name } = account;
+  if (auth?.type === 'api-key') return headerCredential(['x-goog-api-key', auth.api_key]);
+  return tokenCredential({ tokens, id: vertexTokenSourceId(account), account: name }, ({ token, project }) => [
+    'authorization',
+    `Bearer ${token}`,
+    ...(project === undefined ? [] : ['x-goog-user-project', project]),
+  ]);
 }
 
 interface Way {

@@ -9,7 +9,9 @@ import { makeGuards } from '../../../src/guardrails/make-guards.ts';
 import { GuardrailPlans } from '../../../src/guardrails/plan.ts';
 import { DeadlineRunner } from '../../../src/guardrails/runner.ts';
 import { GuardSession } from '../../../src/guardrails/session.ts';
+import { guardCredential } from '../../../src/plugs.ts';
 import type { Caller } from '../../../src/policy/caller.ts';
+import type { Tokens } from '../../../src/providers/provider.ts';
 import type { FilteredAnswerContext, FilterHost } from '../../../src/relay/answer-filter.ts';
 import { FakeRelayHost } from '../relay/fake-relay-host.ts';
 
@@ -49,8 +51,10 @@ export interface SessionSetup {
   readonly onStreams?: OnStreams;
   readonly timeoutMs?: number;
   readonly http?: HttpClient;
+  readonly tokens?: Tokens;
 }
 
+const NO_TOKENS: Tokens = { get: () => undefined };
 const noHttp: HttpClient = () => Promise.reject(new Error('nobody is asked'));
 
 /** A session of one rule that names all of them, at one hook. */
@@ -61,8 +65,9 @@ export function openSession({
   onStreams = 'hold',
   timeoutMs = 1_000,
   http = noHttp,
+  tokens = NO_TOKENS,
 }: SessionSetup): GuardSession {
-  const made = makeGuards(configs, http);
+  const made = makeGuards(configs, { http, credentialOf: (config) => guardCredential(config, tokens) });
   for (const guard of guards) made.set(guard.config.name, guard);
   const none = { 'llm-input': [], 'llm-output': [], 'mcp-pre': [], 'mcp-post': [] };
   const rule = { id: 'r', when: {}, guards: { ...none, [hook]: [...made.keys()] }, onStreams };

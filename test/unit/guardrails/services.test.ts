@@ -109,6 +109,16 @@ const CASES: Record<string, ServiceCase> = {
     passes: { action: 'allow', category: 'benign' },
     fails: { action: 'block', category: 'malicious' },
   },
+  'palo-alto-prisma-airs that is only told': {
+    kind: 'palo-alto-prisma-airs',
+    config: { profile_name: 'p', base_url: 'https://airs.example/v1', mode: 'async' },
+    asked: {
+      url: /^https:\/\/airs\.example\/v1\/scan\/async\/request$/,
+      header: ['x-pan-token', 'k'],
+      body: /^\[\{"req_id":1,"scan_req":\{.*"contents":\[\{"prompt":"one\\ntwo"\}\]/,
+    },
+    passes: { scan_id: 's', received: '2026-01-01T00:00:00Z' },
+  },
   fiddler: {
     kind: 'fiddler',
     config: { guard_type: 'fiddler-safety', threshold: 0.3 },

@@ -17,6 +17,10 @@ const laws = {
   maxOutMs: 40_000,
   slowStartMs: 0,
   retryBudgetPercent: 20,
+  shareMs: 250,
+  probeIntervalMs: 0,
+  probeTimeoutMs: 10_000,
+  maxProbes: 4,
 };
 const FAILED = new GatewayError('upstream_failed');
 

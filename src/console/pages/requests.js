@@ -1,0 +1,201 @@
+// The exchanges of the ledger in pages, and those that end just now.
+import { ask, count, html, milliseconds, moment, money, queryOf, to, useAnswer } from './core.js';
+import { useEffect, useState } from './lib/hooks.js';
+import { Answered, Empty, Fault, Field, Status, Table } from './parts.js';
+
+const FILTERS = [
+  ['since', 'Since', '24h, 7d, or a date or time'],
+  ['until', 'Until', 'the same; now without it'],
+  ['model', 'Model or target', 'account/model'],
+  ['user', 'User', 'user:…, virtualaccount:… or e-mail'],
+  ['key', 'Key', 'name or id'],
+  ['team', 'Team', 'name'],
+  ['status', 'Status', '429, 5xx or failed'],
+  ['error', 'Error code', 'rate_limit_exceeded …'],
+  ['guardrail', 'Guardrail', 'its name, or any'],
+  ['session', 'Session', 'session_id'],
+  ['metadata', 'Metadata', 'key:value'],
+  ['project', 'Tracing project', 'name'],
+];
+const NAMES = FILTERS.map(([name]) => name);
+
+export function Requests({ query }) {
+  return html`<${Filters} key=${query.toString()} query=${query} path="/requests" />
+    <${Rows} query=${query} path="/requests" />`;
+}
+
+/** Requests in which a guard found something. */
+export function GuardrailHits({ query }) {
+  const given = new URLSearchParams(query);
+  if (!given.has('guardrail')) given.set('guardrail', 'any');
+  return html`<p>Requests of which a guard rejected, changed or flagged something, newest first.</p>
+    <${Rows} query=${given} path="/guardrails" isGuardrails=${true} />`;
+}
+
+function Filters({ query, path }) {
+  const [values, setValues] = useState(() => Object.fromEntries(NAMES.map((name) => [name, query.get(name) ?? ''])));
+  const submit = (event) => {
+    event.preventDefault();
+    location.assign(to(path, values));
+  };
+  const isFiltered = NAMES.some((name) => query.get(name));
+  return html`<form onSubmit=${submit} aria-label="Filters">
+    <div class="fields">
+      ${FILTERS.map(([name, label, hint]) => html`<${Field} key=${name} label=${label} placeholder=${hint} value=${values[name]} size="18" onInput=${(value) => setValues({ ...values, [name]: value })} />`)}
+    </div>
+    <div class="buttons">
+      <button class="first" type="submit">Filter</button>
+      ${isFiltered && html`<a class="button" href=${to(path)}>All of the last 7 days</a>`}
+      <a class="button" href=${to('/tail')}>Watch live</a>
+      <span class="quiet">The address holds the filters: share it.</span>
+    </div>
+  </form>`;
+}
+
+function Rows({ query, path, isGuardrails }) {
+  const wanted = Object.fromEntries([...NAMES, 'after'].map((name) => [name, query.get(name)]));
+  const page = useAnswer(`/admin/requests?${queryOf({ limit: 50, ...wanted })}`);
+  return html`<${Answered} of=${page} what="requests">
+    ${({ requests, next }) => {
+      const older = next && html`<a class="button" href=${to(path, { ...wanted, after: next })}>Older</a>`;
+      if (requests.length === 0) {
+        return html`<${Empty} title="No request here">
+          <p>${next ? 'This part of the ledger has none that meets the filters. Look further back.' : 'None meets the filters in this time. Widen the time, or take a filter away.'}</p>
+          <div class="buttons">${older}</div>
+        </${Empty}>`;
+      }
+      return html`<${RequestTable} rows=${requests} isGuardrails=${isGuardrails} />
+        <div class="buttons">
+          ${wanted.after && html`<a class="button" href=${to(path, { ...wanted, after: undefined })}>Newest</a>`}
+          ${older || html`<span class="quiet">These are the oldest of this time.</span>`}
+          <button type="button" onClick=${page.again}>Refresh</button>
+        </div>`;
+    }}
+  </${Answered}>`;
+}
+
+const hits = (row) =>
+  (Array.isArray(row.guardrails) ? row.guardrails : [])
+    .filter(({ result }) => result !== 'passed')
+    .map(({ guardrail, result }) => `${guardrail}: ${result}`)
+    .join(', ');
+
+function RequestTable({ rows, isGuardrails }) {
+  return html`<${Table}
+    caption="Requests, newest first"
+    rows=${rows}
+    keyOf=${(row) => row.id}
+    columns=${[
+      { name: 'Ended or began', header: true, of: (row) => html`<a href=${to(`/requests/${encodeURIComponent(row.id)}`)}>${moment(row.ended_at ?? row.started_at)}</a>` },
+      { name: 'Status', of: (row) => html`<${Status} status=${row.status} /> ${row.error_code ?? ''}` },
+      isGuardrails
+        ? { name: 'Guards', of: hits }
+        : { name: 'Path', of: (row) => row.path },
+      { name: 'Model', of: (row) => row.model ?? '–' },
+      { name: 'Target', of: (row) => row.target ?? '–' },
+      { name: 'Who', of: (row) => row.subject ?? '–' },
+      { name: 'Tokens', right: true, of: (row) => (row.input_tokens === null && row.output_tokens === null ? '–' : `${count(row.input_tokens)} / ${count(row.output_tokens)}`) },
+      { name: 'Cost', right: true, of: (row) => (row.cost_nano_usd === null ? '–' : money(row.cost_nano_usd)) },
+      { name: 'First content', right: true, of: (row) => milliseconds(row.first_token_ms) },
+      { name: 'Total', right: true, of: (row) => milliseconds(row.duration_ms) },
+    ]}
+  />`;
+}
+
+/** So many are shown, and kept: what came before is in the ledger. */
+const MAX_TAIL = 200;
+const DRAW_MS = 250;
+const AGAIN_MS = 2_000;
+
+export function Tail({ query }) {
+  const isFailed = query.get('status') === 'failed';
+  const [isPaused, setPaused] = useState(false);
+  const { rows, skipped, error, isOpen } = useTail(isFailed ? 'status=failed' : '', isPaused);
+  return html`
+    <div class="buttons">
+      <button type="button" aria-pressed=${isPaused} onClick=${() => setPaused(!isPaused)}>${isPaused ? 'Go on' : 'Pause'}</button>
+      <a class="button" href=${to('/tail', { status: isFailed ? undefined : 'failed' })}>${isFailed ? 'All requests' : 'Only failed ones'}</a>
+      <span role="status" class="quiet">${isPaused ? 'Paused' : isOpen ? 'Watching' : 'Connecting …'}${skipped > 0 ? `; ${count(skipped)} were skipped since this browser was slow` : ''}</span>
+    </div>
+    ${error && html`<${Fault} error=${error} />`}
+    ${
+      rows.length === 0
+        ? html`<${Empty} title="Nothing has ended yet"><p>Requests stand here as they end, at most ${MAX_TAIL} of them. Those of before are under <a href=${to('/requests')}>Requests</a>.</p></${Empty}>`
+        : html`<${RequestTable} rows=${rows} />`
+    }
+  `;
+}
+
+/** The newest first; drawn a few times a second however many come. */
+function useTail(query, isPaused) {
+  const [state, setState] = useState({ rows: [], skipped: 0 });
+  useEffect(() => {
+    if (isPaused) return undefined;
+    const aborter = new AbortController();
+    let waiting = [];
+    let skipped = 0;
+    let last;
+    let again;
+    const draw = setInterval(() => {
+      if (waiting.length === 0 && skipped === 0) return;
+      const news = waiting.reverse();
+      const missed = skipped;
+      waiting = [];
+      skipped = 0;
+      setState((before) => ({ ...before, rows: [...news, ...before.rows].slice(0, MAX_TAIL), skipped: before.skipped + missed }));
+    }, DRAW_MS);
+    const take = ({ event, data, id }) => {
+      last = id ?? last;
+      if (event === 'skipped') skipped += data.events;
+      if (event !== 'request') return;
+      waiting.push(data);
+      if (waiting.length > MAX_TAIL) waiting.shift();
+    };
+    const open = async () => {
+      try {
+        const path = `/admin/requests/tail?${query}${last === undefined ? '' : `&after=${last}`}`;
+        const answer = await ask(path, { signal: aborter.signal });
+        setState((before) => ({ ...before, isOpen: true, error: undefined }));
+        for await (const each of eventsOf(answer.body)) take({ ...each, data: JSON.parse(each.data) });
+        setState((before) => ({ ...before, isOpen: false }));
+      } catch (error) {
+        if (error.name === 'AbortError') return;
+        setState((before) => ({ ...before, isOpen: false, error: error.code ? error : undefined }));
+      }
+      if (!aborter.signal.aborted) again = setTimeout(open, AGAIN_MS);
+    };
+    open();
+    return () => {
+      aborter.abort();
+      clearInterval(draw);
+      clearTimeout(again);
+    };
+  }, [query, isPaused]);
+  return state;
+}
+
+/** Server-sent events of a body: `{event, data, id}`. Comments are passed over. */
+export async function* eventsOf(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = '';
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    text += value.replaceAll('\r', '');
+    for (let end = text.indexOf('\n\n'); end !== -1; end = text.indexOf('\n\n')) {
+      const event = eventOf(text.slice(0, end));
+      text = text.slice(end + 2);
+      if (event.data !== '') yield event;
+    }
+  }
+}
+
+function eventOf(text) {
+  const event = { event: 'message', data: '', id: undefined };
+  for (const line of text.split('\n')) {
+    const [, name, value] = /^(\w+): ?(.*)$/.exec(line) ?? [];
+    if (name === 'data') event.data += (event.data === '' ? '' : '\n') + value;
+    else if (name === 'event' || name === 'id') event[name] = value;
+  }
+  return event;
+}

@@ -1,0 +1,162 @@
+import { constants } from 'node:fs';
+import { access, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { manifestFiles } from '../config/documents/manifest-files.ts';
+import type { Loaded, Refused } from '../config/load.ts';
+import { shownText, versionOf, writtenText } from '../config/shown-text.ts';
+import { GatewayError } from '../core/errors.ts';
+import type { OrError } from '../core/exchange.ts';
+import type { AdminAnswer, AdminRequest, AdminRoute } from '../operator/admin/admin-route.ts';
+
+/** Where a configuration comes from. */
+export interface ConfigurationSource {
+  /** Files and folders; empty: it stands in no file. */
+  readonly paths: readonly string[];
+  /** Reads all of it, with these texts in the place of files. Nothing comes in force. */
+  load(texts: ReadonlyMap<string, string>): Loaded | Refused;
+}
+
+const TEXT = { type: 'string', description: 'All of the file; `(secret 1)` stands for what the file has there' };
+const FILE = { type: 'string', description: 'As the list names it' };
+const VERSION = { type: 'string', description: 'Of the list: a file that changed meanwhile is not written over' };
+const checked = z.strictObject({ file: z.string(), text: z.string() });
+const applied = z.strictObject({ file: z.string(), text: z.string(), version: z.string() });
+
+/** The files that the configuration in force was read from, with their secrets left out; a check, and a way to write one. */
+export function configurationRoutes(source: ConfigurationSource): AdminRoute[] {
+  return [
+    {
+      method: 'GET',
+      path: '/admin/configuration',
+      summary: 'The files of the configuration; secrets in them are left out',
+      handle: async () => ({ status: 200, json: { files: await Promise.all(filesOf(source).map(shown)) } }),
+    },
+    {
+      method: 'POST',
+      path: '/admin/configuration/check',
+      summary: 'What would be wrong with the configuration if this file were so; nothing is written',
+      requestBody: {
+        type: 'object',
+        required: ['file', 'text'],
+        additionalProperties: false,
+        properties: { file: FILE, text: TEXT },
+      },
+      handle: async (request) => {
+        const asked = await fileOf(request, checked, source);
+        return asked instanceof GatewayError ? asked : { status: 200, json: checkOf(source, asked) };
+      },
+    },
+    {
+      method: 'PUT',
+      path: '/admin/configuration',
+      summary: 'Writes one file of the configuration if a check finds no fault; the gateway then sees it as any change',
+      requestBody: {
+        type: 'object',
+        required: ['file', 'text', 'version'],
+        additionalProperties: false,
+        properties: { file: FILE, text: TEXT, version: VERSION },
+      },
+      conflict: 'The file changed meanwhile, cannot be written, or would be faulty',
+      handle: (request) => apply(request, source),
+    },
+  ];
+}
+
+interface AskedFile {
+  readonly file: string;
+  /** As it would stand in the file. */
+  readonly text: string;
+  /** Of what stands there now. */
+  readonly version: string;
+}
+
+/** `${file:…}` names further ones, which hold secrets: they are none of these. */
+function filesOf({ paths }: ConfigurationSource): readonly string[] {
+  return manifestFiles(paths).files;
+}
+
+async function shown(file: string): Promise<object> {
+  try {
+    const source = await readFile(file, 'utf8');
+    const told = shownText(source);
+    const is_writable = told !== undefined && (await isWritable(file));
+    const reason = told === undefined ? 'it is no YAML, so nobody knows where its secrets are' : null;
+    return { file, text: told?.text ?? null, version: versionOf(source), is_writable, reason };
+  } catch {
+    // It was deleted, or may not be read any more.
+    return { file, text: null, version: null, is_writable: false, reason: 'it cannot be read' };
+  }
+}
+
+/** A new file is put in the place of the old one, which is so for whoever reads it at any time: the folder is written. */
+async function isWritable(file: string): Promise<boolean> {
+  try {
+    await access(file, constants.W_OK);
+    await access(dirname(file), constants.W_OK);
+    return true;
+  } catch {
+    // Mounted read-only, or of another user.
+    return false;
+  }
+}
+
+async function fileOf<T extends { file: string; text: string }>(
+  { body }: AdminRequest,
+  schema: z.ZodType<T>,
+  source: ConfigurationSource,
+): Promise<OrError<AskedFile & T>> {
+  const read = schema.safeParse(body);
+  if (!read.success) {
+    const param = String(read.error.issues[0]?.path[0] ?? 'file');
+    return new GatewayError('invalid_parameter', { param, detail: '`file` and `text` are texts.' });
+  }
+  const { file, text: edited } = read.data;
+  if (!filesOf(source).includes(file)) {
+    const detail = `No file of the configuration is \`${file.slice(0, 200)}\`.`;
+    return new GatewayError('not_found', { param: 'file', detail });
+  }
+  const before = await readFile(file, 'utf8');
+  const written = writtenText(edited, shownText(before)?.secrets ?? []);
+  if (typeof written === 'string') return new GatewayError('invalid_parameter', { param: 'text', detail: written });
+  return { version: versionOf(before), ...read.data, text: written.text };
+}
+
+function checkOf(source: ConfigurationSource, { file, text }: AskedFile): Pick<Refused, 'faults' | 'warnings'> {
+  const result = source.load(new Map([[file, text]]));
+  return { faults: 'faults' in result ? result.faults : [], warnings: result.warnings };
+}
+
+async function apply(request: AdminRequest, source: ConfigurationSource): Promise<OrError<AdminAnswer>> {
+  const asked = await fileOf(request, applied, source);
+  if (asked instanceof GatewayError) return asked;
+  const { file, text, version } = asked;
+  const conflict = (detail: string) => new GatewayError('conflict', { param: 'file', detail });
+  if (versionOf(await readFile(file, 'utf8')) !== version) return conflict('It changed since it was read.');
+  if (!(await isWritable(file))) return conflict('The gateway may not write it.');
+  const { faults, warnings } = checkOf(source, asked);
+  if (faults.length > 0) return conflict(`It would have ${faults.length} faults; the check names them.`);
+  await replace(file, text);
+  return { status: 200, json: { file, version: versionOf(text), warnings }, changed: [file] };
+}
+
+/** Whole or not at all: a crash leaves the old one. */
+async function replace(link: string, text: string): Promise<void> {
+  // A symbolic link stays one.
+  const file = await realpath(link);
+  const { mode } = await stat(file);
+  const beside = join(dirname(file), `.${process.pid}-${Date.now()}.tmp`);
+  try {
+    const handle = await open(beside, 'wx', mode);
+    try {
+      await handle.writeFile(text);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(beside, file);
+  } catch (cause) {
+    await rm(beside, { force: true });
+    throw cause;
+  }
+}

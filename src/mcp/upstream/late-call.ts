@@ -1,0 +1,40 @@
+import type { JsonObject } from '../../codec/json-value.ts';
+import type { Call } from './peer.ts';
+
+/** A server that does not say that it took a message holds up what follows it for so long, and no longer. */
+const MAX_ORDER_MS = 2_000;
+
+/** A call that is made after something was waited for, and that can be cancelled meanwhile. */
+export function lateCall(begin: (cancelled: () => boolean) => Promise<Call>): Call {
+  let inner: Call | undefined;
+  let cancelled = false;
+  const result = begin(() => cancelled).then((call) => {
+    inner = call;
+    if (cancelled) call.cancel();
+    return call.result;
+  });
+  result.catch(() => undefined);
+  return {
+    result,
+    cancel: () => {
+      cancelled = true;
+      inner?.cancel();
+    },
+  };
+}
+
+export function callOf(result: Promise<JsonObject>): Call {
+  result.catch(() => undefined);
+  return { result, cancel: () => undefined };
+}
+
+/** Whether it came within MAX_ORDER_MS. It must not reject. */
+export function inTime(awaited: Promise<unknown>): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(false), MAX_ORDER_MS);
+    awaited.then(() => {
+      clearTimeout(timer);
+      resolve(true);
+    });
+  });
+}

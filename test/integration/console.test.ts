@@ -1,0 +1,267 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import type { Browser, Page } from 'puppeteer-core';
+import { axeFaults, browserSkip, startBrowser } from '../support/browser.ts';
+import { KEY, type RunningGateway, startGateway } from '../support/gateway.ts';
+import { idOf, writeLedger } from '../support/large-ledger.ts';
+
+const ADMIN_KEY = 'admin-key-of-this-test-0123456789';
+const EXCHANGES = 100_000;
+/** What would run, load or look like markup if a text were taken for more than a text. */
+const ATTACK = `"'></script><script>window.attacked=1</script><img src=x onerror="window.attacked=1"><svg onload=attacked=1>\${attacked=1}javascript:attacked=1`;
+const PAGES = [
+  ['/', 'Overview', 'Tokens in'],
+  ['/requests', 'Requests', 'rate_limited'],
+  ['/tail', 'Live tail', 'Pause'],
+  ['/models', 'Models and targets', 'demo/chat'],
+  ['/keys', 'Keys', 'New key'],
+  ['/limits', 'Limits and budgets', 'cost per month'],
+  ['/playground', 'Playground', 'Send'],
+  ['/guardrails', 'Guardrail hits', 'secrets'],
+  ['/mcp', 'MCP servers', 'No MCP server'],
+  ['/batches', 'Batches and files', 'No batch'],
+  ['/cache', 'Cache', 'Drop cached answers'],
+  ['/alerts', 'Alerts', 'Budgets above 80 percent'],
+  ['/configuration', 'Configuration', 'Check'],
+  ['/clients', 'Set up a client', 'OPENAI'.toLowerCase()],
+] as const;
+
+describe('the console in a browser', { skip: browserSkip }, () => {
+  let gateway: RunningGateway;
+  let browser: Browser;
+  let page: Page;
+  let folder: string;
+  const complaints: string[] = [];
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'sluice-console-'));
+    await writeLedger(folder, EXCHANGES, (number) => {
+      if (number === EXCHANGES - 1) {
+        const metadataJson = JSON.stringify({ session_id: ATTACK, project: ATTACK });
+        return {
+          model: `lab/${ATTACK}`,
+          target: `lab/${ATTACK}`,
+          subject: `user:${ATTACK}`,
+          metadataJson,
+          errorDetail: ATTACK,
+        };
+      }
+      if (number !== EXCHANGES - 2) return {};
+      return {
+        status: 400,
+        outcome: 'error',
+        errorCode: 'guardrail_blocked',
+        guardrailsJson: JSON.stringify([
+          {
+            guardrail: 'own/secrets',
+            hook: 'llm_input',
+            operation: 'validate',
+            strategy: 'enforce',
+            result: 'failed',
+            ms: 2,
+            detail: ATTACK,
+          },
+        ]),
+        attempts: 2,
+        attemptsJson: JSON.stringify([
+          { target: 'lab/model-1', error: 'upstream_error', ms: 120, status: 503, why: ATTACK },
+        ]),
+      };
+    });
+    gateway = await startGateway({
+      folder,
+      server: {
+        operator: { host: '127.0.0.1', port: 0, admin_key: ADMIN_KEY },
+        demo: true,
+        ledger: { metadata_keys: ['session_id', 'project'] },
+      },
+      manifests: [
+        {
+          type: 'gateway-rate-limiting-config',
+          rules: [{ id: 'all', when: {}, limit_to: 600, unit: 'requests_per_minute' }],
+        },
+        { type: 'gateway-budget-config', rules: [{ id: 'ci', when: {}, limit_to: 50, unit: 'cost_per_month' }] },
+      ],
+    });
+    browser = await startBrowser();
+    page = await browser.newPage();
+    page.on('pageerror', (error) => complaints.push(String(error)));
+    page.on('console', (message) => {
+      if (message.type() === 'error') complaints.push(message.text());
+    });
+    await signIn();
+  });
+  after(async () => {
+    await browser?.close();
+    await gateway?.[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  async function signIn(): Promise<void> {
+    await page.goto(`${gateway.operatorUrl}/console/`);
+    await page.waitForSelector('input[type=password]');
+    await page.type('input[type=password]', ADMIN_KEY);
+    await page.click('button[type=submit]');
+    await page.waitForSelector('nav');
+  }
+
+  /** Goes there as a link does, and waits for what the page has once its questions are answered. */
+  async function open(path: string, shows: string): Promise<void> {
+    await page.evaluate(`location.hash = ${JSON.stringify(`#${path}`)}`);
+    await shown(shows);
+  }
+
+  async function shown(text: string): Promise<void> {
+    const found = `document.querySelector('main')?.innerText.includes(${JSON.stringify(text)})`;
+    try {
+      await page.waitForFunction(found, { timeout: 20_000 });
+    } catch {
+      assert.fail(`"${text}" is not on the page: ${await page.$eval('main', (main) => main.innerText)}`);
+    }
+  }
+
+  const press = (label: string) => page.click(`::-p-aria([name="${label}"][role="button"])`);
+  const fill = (label: string, text: string) => page.locator(`::-p-aria([name="${label}"])`).fill(text);
+
+  it('a wrong key says so, and nothing of the ledger is told without one', async () => {
+    const other = await (await browser.createBrowserContext()).newPage();
+    await other.goto(`${gateway.operatorUrl}/console/#/requests`);
+    await other.waitForSelector('input[type=password]');
+    await other.type('input[type=password]', 'wrong');
+    await other.click('button[type=submit]');
+    await other.waitForSelector('[role=alert]');
+    assert.doesNotMatch(await other.evaluate('document.body.innerText').then(String), /rate_limited/);
+    await other.close();
+  });
+
+  it('each page shows what it is for over a hundred thousand exchanges, and passes axe, in light and dark, wide and narrow', async () => {
+    for (const [path, heading, shows] of PAGES) {
+      await open(path, shows);
+      assert.equal(await page.$eval('h1', (h1) => h1.textContent), heading);
+      for (const [scheme, width] of [
+        ['light', 1280],
+        ['dark', 390],
+      ] as const) {
+        await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
+        await page.setViewport({ width, height: 800 });
+        assert.deepEqual(await axeFaults(page), [], `${path} ${scheme}`);
+        const overflow = await page.evaluate('document.documentElement.scrollWidth - innerWidth');
+        assert.ok(Number(overflow) <= 0, `${path} is wider than a screen of ${width} by ${overflow}`);
+      }
+    }
+    await page.setViewport({ width: 1280, height: 800 });
+    assert.deepEqual(complaints, []);
+  });
+
+  it('texts of others are shown as they are and run nowhere', async () => {
+    await open('/requests', ATTACK.slice(0, 20));
+    await open(`/requests/${idOf(EXCHANGES - 1)}`, ATTACK);
+    await open(`/requests/${idOf(EXCHANGES - 2)}`, ATTACK);
+    await open('/?by=metadata.project', ATTACK);
+    await open('/?by=model', 'lab/model-1');
+    await open(`/requests?metadata=${encodeURIComponent(`project:${ATTACK}`)}`, 'user:');
+    assert.equal(await page.evaluate('window.attacked'), undefined);
+    assert.deepEqual(complaints, []);
+  });
+
+  it('a number of the overview leads to the requests that it sums', async () => {
+    await open('/?by=user', 'ann@example.com');
+    await page.click('::-p-text(ann@example.com)');
+    await shown('user:ann@example.com');
+    assert.match(page.url(), /#\/requests\?since=24h&user=ann/);
+    assert.doesNotMatch(await page.$eval('main tbody', (body) => body.innerText), /virtualaccount:ci/);
+  });
+
+  it('one request tells why it was refused, what to do, its attempts and its guards', async () => {
+    await open(`/requests/${idOf(EXCHANGES - 2)}`, 'What to do');
+    await shown('own/secrets');
+    await shown('lab/model-1');
+  });
+
+  it('a key is made, shown once, works, and is void when it was revoked', async () => {
+    await open('/keys', 'New key');
+    await press('New key');
+    await fill('Subject', 'user:eve@example.com');
+    await fill('Name', 'laptop of eve');
+    await press('Make it');
+    await page.waitForSelector('dialog pre');
+    const token = await page.$eval('dialog pre', (pre) => pre.innerText);
+    const status = async () =>
+      (await fetch(`${gateway.url}/v1/models`, { headers: { authorization: `Bearer ${token}` } })).status;
+    assert.equal(await status(), 200);
+    await press('I have it');
+    await shown('laptop of eve');
+    assert.equal(String(await page.evaluate('document.body.innerText')).includes(token), false);
+    await page.click('::-p-aria(Revoke laptop of eve)');
+    await page.waitForSelector('dialog[open] button.danger');
+    await page.click('dialog[open] button.danger');
+    await shown('revoked');
+    assert.equal(await status(), 401);
+  });
+
+  it('the playground streams two models beside each other and shows tokens, times and receipts', async () => {
+    await open('/playground?model=demo%2Fchat&model=demo%2Fchat', 'Send');
+    await fill('API key of this gateway', KEY);
+    await fill('Message', 'What is a sluice?');
+    await press('Send');
+    await page.waitForFunction('document.querySelectorAll("main .sides dd a").length === 2', { timeout: 20_000 });
+    await page.waitForFunction('/Added by the gateway/.test(document.querySelector("main").innerText)', {
+      timeout: 20_000,
+    });
+    assert.match(await page.$eval('.sides .said', (said) => said.innerText), /\w{3}/);
+  });
+
+  it('a key that the gateway does not know is refused in the playground, in its own words', async () => {
+    await open('/playground?model=demo%2Fchat', 'Send');
+    await fill('API key of this gateway', 'sk-unknown');
+    await fill('Message', 'hello');
+    await press('Send');
+    await shown('invalid_api_key');
+    await page.waitForSelector('nav');
+  });
+
+  it('the live tail shows a request that ends now', async () => {
+    await open('/tail', 'Watching');
+    const body = JSON.stringify({ model: 'demo/chat', messages: [{ role: 'user', content: 'hello' }] });
+    const headers = { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' };
+    await (await fetch(`${gateway.url}/v1/chat/completions`, { method: 'POST', headers, body })).text();
+    await shown('demo/chat');
+  });
+
+  it('a configuration is checked before it is written, and its secrets are neither shown nor lost', async () => {
+    await open('/configuration', 'Check');
+    const text = await page.$eval('textarea', (area) => area.value);
+    assert.equal(text.includes(KEY) || text.includes(ADMIN_KEY), false);
+    assert.match(text, /\(secret 1\)/);
+    await fill('Text', text.replace('limit_to: 600', 'limit_to: many'));
+    await press('Check');
+    await shown('It would not be taken');
+    await fill('Text', text.replace('limit_to: 600', 'limit_to: 700'));
+    await press('Check');
+    await shown('No fault');
+    await press('Apply …');
+    await page.waitForSelector('dialog[open] button.danger');
+    await page.click('dialog[open] button.danger');
+    await shown('Written');
+    const written = await readFile(gateway.configFile, 'utf8');
+    assert.ok(written.includes(ADMIN_KEY) && written.includes(KEY) && written.includes('limit_to: 700'));
+  });
+
+  it('every page is reached by keys alone, and the heading has the focus then', async () => {
+    await open('/', 'Tokens in');
+    await page.focus('nav a[href="#/limits"]');
+    await page.keyboard.press('Enter');
+    await shown('Rate limits');
+    assert.equal(await page.evaluate('document.activeElement.tagName'), 'H1');
+  });
+
+  it('who signs out sees the door again, and an old address asks for the key first', async () => {
+    await press('Sign out');
+    await page.waitForSelector('input[type=password]');
+    await page.goto(`${gateway.operatorUrl}/console/#/keys`);
+    await page.waitForSelector('input[type=password]');
+  });
+});
