@@ -123,7 +123,8 @@ async function interact(
   grant.addOIDCScope('openid offline_access tools');
   const { missingResourceScopes = {} } = details.prompt.details;
   for (const resource of [details.params.resource, ...Object.keys(missingResourceScopes)]) {
-    grant.addResourceScope(resource, 'tools');
+    // A sign-in of a person asks for none.
+    if (resource !== undefined) grant.addResourceScope(resource, 'tools');
   }
   const grantId = await grant.save();
   await provider.interactionFinished(request, response, { consent: { grantId } }, { mergeWithLastSubmission: true });
