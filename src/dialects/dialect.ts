@@ -11,6 +11,7 @@ import type { ServedAs } from '../inference/served-as.ts';
 import type { Usage } from '../inference/usage.ts';
 import type { RareCounts } from '../inference/usage-counters.ts';
 import type { AnswerContext, AnswerForm, VectorEncoding } from './answer-form.ts';
+import type { DialectDocument } from './dialect-document.ts';
 import type { GuardedForm } from './guarded-form.ts';
 
 export type { AnswerContext } from './answer-form.ts';
@@ -56,6 +57,8 @@ export interface Dialect extends ApiForm {
   /** What is asked in it. */
   readonly operation: Operation;
   readonly routes: readonly DialectRoute[];
+  /** Loaded where the OpenAPI document is made, and nowhere else. Absent: its routes are not in the document. */
+  readonly openapi?: () => Promise<DialectDocument>;
   /** The parameter by which a provider is asked for usage in a stream; undefined: it tells without being asked. */
   readonly usageParameter: string | undefined;
   /** A new scan for one request body: what a provider of the same wire needs to know, found without parsing. */

@@ -24,6 +24,11 @@ export class PseudonymBook {
     return made;
   }
 
+  /** Each value with its placeholder. */
+  get values(): readonly (readonly [value: string, placeholder: string])[] {
+    return [...this.#placeholders];
+  }
+
   valueOf(placeholder: string): string | undefined {
     return this.#values.get(placeholder);
   }

@@ -1,7 +1,7 @@
 import type { Configuration } from '../config/configuration.ts';
 import { cacheRoutes } from '../operator/admin/cache.ts';
 import { StartToken } from '../operator/sessions/start-token.ts';
-import { tokenSources } from '../plugs.ts';
+import { DIALECTS, tokenSources } from '../plugs.ts';
 import { HealthMemory } from '../routing/place.ts';
 import { loadOrMakeDefaultKey } from '../store/default-key.ts';
 import type { RelayThreads } from '../threads/relay-threads.ts';
@@ -168,6 +168,7 @@ export async function openGateway({
   // First the operator port, which says when the relay threads are ready, then these.
   const operatorPort = await openOperatorPort({
     configuration: () => inForce.configuration,
+    dialects: DIALECTS,
     state,
     observation,
     database,

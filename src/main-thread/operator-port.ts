@@ -3,6 +3,7 @@ import type { AuditedChange } from '../operator/admin/admin-api.ts';
 import type { AdminRoute } from '../operator/admin/admin-route.ts';
 import { type TargetHealth, targetRoutes } from '../operator/admin/targets.ts';
 import { openapiJson } from '../operator/openapi.ts';
+import type { DocumentedDialect } from '../operator/openapi-dialects.ts';
 import { type ConsoleOptions, type GatewayState, startOperator } from '../operator/operator.ts';
 import type { StartToken } from '../operator/sessions/start-token.ts';
 import type { DatabaseThread } from './database-thread.ts';
@@ -13,6 +14,7 @@ import { hostInUrl, StartFault } from './start-fault.ts';
 export interface OperatorPortOptions {
   /** In force at the time of the call. */
   readonly configuration: () => Configuration;
+  readonly dialects: readonly DocumentedDialect[];
   readonly state: GatewayState;
   readonly observation: Observation;
   readonly database: Pick<DatabaseThread, 'adminRoutes'>;
@@ -46,7 +48,7 @@ export async function openOperatorPort(options: OperatorPortOptions): Promise<Op
   const routes = async () => known ?? made();
   const hasAdmin = adminKey !== undefined || hasConsole;
   const admin = { key: adminKey, routes, audit: options.audit, ...(hasConsole && { console: options.console.door }) };
-  let openapi = openapiJson();
+  let openapi = await openapiJson(options.dialects);
   const operator = await startOperator({
     host,
     port,
@@ -61,6 +63,6 @@ export async function openOperatorPort(options: OperatorPortOptions): Promise<Op
     throw new StartFault(error.message);
   });
   const url = `${tls ? 'https' : 'http'}://${hostInUrl(host)}:${operator.port}`;
-  if (known) openapi = openapiJson({ routes: known, operatorUrl: url });
+  if (known) openapi = await openapiJson(options.dialects, { routes: known, operatorUrl: url });
   return { url, openapi, close: () => operator.close() };
 }

@@ -1,11 +1,11 @@
+import { parameter, response } from './openapi-answers.ts';
 import { ownHeaders } from './openapi-headers.ts';
 
 /** `/batches` in the OpenAPI document. */
 
-const response = (name: string) => ({ $ref: `#/components/responses/${name}` });
 const batchReference = { $ref: '#/components/schemas/BatchObject' };
 const json = (schema: object) => ({ 'application/json': { schema } });
-const requestId = { $ref: '#/components/parameters/RequestId' };
+const requestId = parameter('RequestId');
 const batchId = { name: 'batch_id', in: 'path', required: true, schema: { type: 'string' } };
 const answered = (description: string, content: object) => ({ description, headers: ownHeaders, content });
 const ofOne = { '401': response('Unauthorized'), '404': response('NotFound'), '503': response('Unavailable') };

@@ -1,11 +1,11 @@
+import { parameter, response } from './openapi-answers.ts';
 import { ownHeaders } from './openapi-headers.ts';
 
 /** `/files` in the OpenAPI document. */
 
-const response = (name: string) => ({ $ref: `#/components/responses/${name}` });
 const fileReference = { $ref: '#/components/schemas/FileObject' };
 const json = (schema: object) => ({ 'application/json': { schema } });
-const requestId = { $ref: '#/components/parameters/RequestId' };
+const requestId = parameter('RequestId');
 const fileId = { name: 'file_id', in: 'path', required: true, schema: { type: 'string' } };
 const fromQuery = (name: string, schema: object, description: string) => ({ name, in: 'query', schema, description });
 const bytes = { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } };

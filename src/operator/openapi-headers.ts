@@ -51,52 +51,67 @@ function responseHeader(description: string, schema: object = { type: 'string' }
   return { description, schema } as const;
 }
 
-/** On every answer to a known client. */
-export const ownHeaders = {
+/** Each header of an answer, once; under its own name where only one sense of it is told. */
+export const headerComponents = {
   'x-request-id': responseHeader('The label sent, or the exchange id'),
   'x-sluice-exchange-id': responseHeader('Generated; what records and receipts use'),
   'server-timing': responseHeader(
     '`gateway;dur=…, upstream;dur=…` in milliseconds: what is known when the head leaves',
   ),
-};
-
-const appliedRules = {
   'x-tfy-applied-rules': responseHeader(
     'Where a rate limit or budget applied, JSON: `ratelimit` and `budget` list the rules by id, `refused` names the one that refused, `downgrade` is `{from, to, by}`',
     { type: 'string', example: '{"ratelimit":["search"],"refused":"search"}' },
   ),
-};
-
-/** On answers that came from a provider. */
-export const upstreamHeaders = {
   'x-tfy-resolved-model': responseHeader('`account/model` that answered'),
   'x-upstream-request-id': responseHeader('The provider’s own request id'),
   'x-tfy-cache-status': responseHeader('Where the cache was asked: `hit`, `miss`, `error` or `bypass`'),
   'x-tfy-cached-trace-id': responseHeader('Of a hit, the trace of the exchange whose answer it is'),
   age: responseHeader('Of a hit, seconds since its answer came'),
-  'retry-after': responseHeader('The provider’s'),
-  'x-ratelimit-limit-requests': responseHeader('The provider’s, as all its `x-ratelimit-*`'),
-  ...appliedRules,
-};
-
-const retryAfter = {
+  'x-sluice-estimated': responseHeader('What of the answer is an estimate'),
+  'provider-retry-after': responseHeader('The provider’s'),
+  'provider-limit-requests': responseHeader('The provider’s, as all its `x-ratelimit-*`'),
   'retry-after': responseHeader('Seconds to wait before trying again', { type: 'integer' }),
   'retry-after-ms': responseHeader('The same in milliseconds', { type: 'integer' }),
   'x-should-retry': responseHeader('`false` where waiting would take more than a minute: SDKs then do not try again'),
+  'x-ratelimit-limit-requests': responseHeader('What the rule allows, where it counts requests'),
+  'x-ratelimit-remaining-requests': responseHeader('What is left of it'),
+  'x-ratelimit-reset-requests': responseHeader('When this request would fit, as `20ms`, `6m0s`'),
+  'x-ratelimit-limit-tokens': responseHeader('What the rule allows, where it counts tokens'),
+  'x-ratelimit-remaining-tokens': responseHeader('What is left of it'),
+  'x-ratelimit-reset-tokens': responseHeader('When this request would fit, as `20ms`, `6m0s`'),
 };
+
+type HeaderComponent = keyof typeof headerComponents;
+
+const component = (name: HeaderComponent) => ({ $ref: `#/components/headers/${name}` });
+const named = (...names: HeaderComponent[]) => Object.fromEntries(names.map((name) => [name, component(name)]));
+
+/** On every answer to a known client. */
+export const ownHeaders = named('x-request-id', 'x-sluice-exchange-id', 'server-timing');
+
+/** On answers that came from a provider. */
+export const upstreamHeaders = {
+  ...named('x-tfy-resolved-model', 'x-upstream-request-id', 'x-tfy-cache-status', 'x-tfy-cached-trace-id', 'age'),
+  'retry-after': component('provider-retry-after'),
+  'x-ratelimit-limit-requests': component('provider-limit-requests'),
+  ...named('x-tfy-applied-rules'),
+};
+
+/** On answers that the gateway itself may have estimated. */
+export const estimateHeaders = named('x-sluice-estimated');
+
+/** Where limits were looked at before it was found that the request cannot be served now. */
+export const unavailableHeaders = named('retry-after', 'retry-after-ms', 'x-should-retry', 'x-tfy-applied-rules');
 
 /** On refusals by a rate limit or budget; a provider's own 429 has its own. */
 export const limitHeaders = {
-  ...retryAfter,
-  ...Object.fromEntries(
-    ['requests', 'tokens'].flatMap((counted) => [
-      [`x-ratelimit-limit-${counted}`, responseHeader(`What the rule allows, where it counts ${counted}`)],
-      [`x-ratelimit-remaining-${counted}`, responseHeader('What is left of it')],
-      [`x-ratelimit-reset-${counted}`, responseHeader('When this request would fit, as `20ms`, `6m0s`')],
-    ]),
+  ...unavailableHeaders,
+  ...named(
+    'x-ratelimit-limit-requests',
+    'x-ratelimit-remaining-requests',
+    'x-ratelimit-reset-requests',
+    'x-ratelimit-limit-tokens',
+    'x-ratelimit-remaining-tokens',
+    'x-ratelimit-reset-tokens',
   ),
-  ...appliedRules,
 };
-
-/** Where limits were looked at before it was found that the request cannot be served now. */
-export const unavailableHeaders = { ...retryAfter, ...appliedRules };

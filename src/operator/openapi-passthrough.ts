@@ -1,8 +1,8 @@
-import { inferenceParameters, ownHeaders, upstreamHeaders } from './openapi-headers.ts';
+import { INFERENCE_PARAMETERS, PROVIDER_REFUSALS } from './openapi-answers.ts';
+import { ownHeaders, upstreamHeaders } from './openapi-headers.ts';
 
 /** What passes as it is, in the OpenAPI document (docs/passthrough.md). */
 
-const response = (name: string) => ({ $ref: `#/components/responses/${name}` });
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
 const anything = { 'application/json': { schema: {} }, '*/*': { schema: { type: 'string', format: 'binary' } } };
 
@@ -73,7 +73,7 @@ function operation(method: string, { id, summary, parameters }: Passed) {
         description,
         schema: { type: 'string' },
       })),
-      ...Object.keys(inferenceParameters).map((name) => ({ $ref: `#/components/parameters/${name}` })),
+      ...INFERENCE_PARAMETERS,
     ],
     ...(hasBody && { requestBody: { content: anything } }),
     responses: {
@@ -82,16 +82,7 @@ function operation(method: string, { id, summary, parameters }: Passed) {
         headers: { ...ownHeaders, ...upstreamHeaders },
         content: anything,
       },
-      '400': response('BadRequest'),
-      '401': response('Unauthorized'),
-      '403': response('Forbidden'),
-      '404': response('NotFound'),
-      '408': response('Timeout'),
-      '413': response('TooLarge'),
-      '429': response('RateLimited'),
-      '502': response('UpstreamFailed'),
-      '503': response('Unavailable'),
-      '504': response('UpstreamTimeout'),
+      ...PROVIDER_REFUSALS,
     },
   };
 }

@@ -1,10 +1,10 @@
+import { parameter, response } from './openapi-answers.ts';
 import { ownHeaders } from './openapi-headers.ts';
 
 /** Responses that are kept, and conversations, in the OpenAPI document. */
 
-const response = (name: string) => ({ $ref: `#/components/responses/${name}` });
 const json = (schema: object) => ({ 'application/json': { schema } });
-const requestId = { $ref: '#/components/parameters/RequestId' };
+const requestId = parameter('RequestId');
 const responseId = { name: 'response_id', in: 'path', required: true, schema: { type: 'string' } };
 const ofOne = {
   '400': response('BadRequest'),

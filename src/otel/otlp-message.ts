@@ -76,19 +76,22 @@ export const SPAN_KIND = { internal: 1, server: 2, client: 3 } as const;
 export const STATUS_ERROR = 2;
 export const CUMULATIVE = 2;
 
-type Scalar = 'string' | 'bool' | 'enum' | 'int64' | 'double' | 'fixed64' | 'hex' | 'doubles' | 'fixed64s';
+/** `attributes`: a list of KeyValue. */
+type Scalar =
+  | 'attributes'
+  | 'string'
+  | 'bool'
+  | 'enum'
+  | 'int64'
+  | 'double'
+  | 'fixed64'
+  | 'hex'
+  | 'doubles'
+  | 'fixed64s';
 /** Name of each field → its number, and its kind or the message it holds (one or several). */
 export type MessageFields = { readonly [name: string]: readonly [number, Scalar | (() => MessageFields)] };
 
-const anyValue: MessageFields = {
-  stringValue: [1, 'string'],
-  boolValue: [2, 'bool'],
-  intValue: [3, 'int64'],
-  doubleValue: [4, 'double'],
-  arrayValue: [5, () => ({ values: [1, () => anyValue] })],
-};
-const keyValue: MessageFields = { key: [1, 'string'], value: [2, () => anyValue] };
-const resource: MessageFields = { attributes: [1, () => keyValue] };
+const resource: MessageFields = { attributes: [1, 'attributes'] };
 const scope: MessageFields = { name: [1, 'string'], version: [2, 'string'] };
 const span: MessageFields = {
   traceId: [1, 'hex'],
@@ -99,14 +102,14 @@ const span: MessageFields = {
   kind: [6, 'enum'],
   startTimeUnixNano: [7, 'fixed64'],
   endTimeUnixNano: [8, 'fixed64'],
-  attributes: [9, () => keyValue],
+  attributes: [9, 'attributes'],
   status: [15, () => ({ message: [2, 'string'], code: [3, 'enum'] })],
 };
 const numberPoint: MessageFields = {
   startTimeUnixNano: [2, 'fixed64'],
   timeUnixNano: [3, 'fixed64'],
   asDouble: [4, 'double'],
-  attributes: [7, () => keyValue],
+  attributes: [7, 'attributes'],
 };
 const histogramPoint: MessageFields = {
   startTimeUnixNano: [2, 'fixed64'],
@@ -115,7 +118,7 @@ const histogramPoint: MessageFields = {
   sum: [5, 'double'],
   bucketCounts: [6, 'fixed64s'],
   explicitBounds: [7, 'doubles'],
-  attributes: [9, () => keyValue],
+  attributes: [9, 'attributes'],
 };
 const metric: MessageFields = {
   name: [1, 'string'],

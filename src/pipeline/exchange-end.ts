@@ -27,7 +27,19 @@ export function beginCapture(request: RequestContext): Capture | undefined {
   if (bodies === undefined) return undefined;
   const { exchange, caller, subject, metadata, client, options } = request;
   const plan = bodies.planOf({ caller, subject, metadata, wish: client.logging });
-  return plan && options.requestLog?.begin(exchange, plan);
+  const capture = plan && options.requestLog?.begin(exchange, plan);
+  // What guards have not read is not kept: what they would take out of it may stand there.
+  if (mayBeGuarded(request)) capture?.withholdRequest();
+  return capture;
+}
+
+/** The request is kept as guards let it through. */
+export function captureGuarded(request: RequestContext, capture: Capture | undefined): void {
+  if (mayBeGuarded(request)) capture?.keepRequest();
+}
+
+function mayBeGuarded({ snapshot, dialect }: RequestContext): boolean {
+  return snapshot.guardrails !== undefined && dialect.guarded !== undefined;
 }
 
 /** An exchange that got past the limits: its reservation is settled, its record handed over. */
@@ -36,6 +48,7 @@ export function settleExchange(request: RequestContext, result: RelayResult, end
   const { thread, log, estimate, record, provisional } = request.options;
   const { settings, price } = request.snapshot;
   const { admission, cacheUse, guard, capture, closedAt } = end;
+  if (capture && guard) capture.hidden = guard.pseudonyms.values;
   settle(result, {
     thread,
     log,

@@ -15,7 +15,7 @@ import type { Step } from '../routing/route-plan.ts';
 import { type AdmissionOwner, AdmissionStage, type Wish } from './admission-stage.ts';
 import { answeredHere, estimatedTokens, sendEstimate } from './answered-here.ts';
 import { type CacheOwner, CacheStage, cacheUseOf, type Way } from './cache-stage.ts';
-import { beginCapture, refuseExchange, settleExchange } from './exchange-end.ts';
+import { beginCapture, captureGuarded, refuseExchange, settleExchange } from './exchange-end.ts';
 import { askInputGuards, guardFilters, openGuards, takeGuardedBody } from './guard-stage.ts';
 import type { RefusedRequest } from './pipeline-options.ts';
 import { NO_FILTERS, RequestContext, type UnderstoodRequest } from './request-context.ts';
@@ -36,6 +36,8 @@ export class Inference implements AdmissionOwner, CacheOwner, RelayOwner {
   /** They see the answer first. */
   #guards: readonly AnswerFilterMaker[] = NO_FILTERS;
   #relaying: Relay | undefined;
+  /** Of guards of the input that run beside the call; undefined: none does. */
+  #verdict: PendingVerdict | undefined;
   /** Why it is over before it was sent. */
   #broken: GatewayError | undefined;
   #isOver = false;
@@ -125,7 +127,9 @@ export class Inference implements AdmissionOwner, CacheOwner, RelayOwner {
   /** From the cache where it is asked for, else from a target. */
   #answer(wish: Wish, input: GuardedInput | undefined): void {
     const request = this.#request;
+    captureGuarded(request, this.#capture);
     const verdict = input?.pending && new PendingVerdict();
+    this.#verdict = verdict;
     this.#wish = wish;
     this.#guards = guardFilters(request, this.#guard, input, verdict);
     if (input?.pending && verdict) this.#await(input.pending, verdict);
@@ -242,7 +246,7 @@ export class Inference implements AdmissionOwner, CacheOwner, RelayOwner {
       admission: this.#admission.close(result.step),
       cacheUse: this.#cacheUse,
       guard: this.#guard,
-      capture: this.#capture,
+      capture: this.#bodies(),
       closedAt,
     });
   }
@@ -267,7 +271,13 @@ export class Inference implements AdmissionOwner, CacheOwner, RelayOwner {
   }
 
   #refuse(error: GatewayError, known: RefusedRequest): void {
-    refuseExchange(this.#request, this.#capture, error, known);
+    refuseExchange(this.#request, this.#bodies(), error, known);
+  }
+
+  /** Without a request that guards beside the call have not passed. */
+  #bodies(): Capture | undefined {
+    if (this.#verdict?.passed === false) this.#capture?.withholdRequest();
+    return this.#capture;
   }
 }
 

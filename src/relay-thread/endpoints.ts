@@ -50,34 +50,37 @@ export const PLANNED: readonly PlannedPath[] = ['/agents/sessions', '/agents/ses
 
 /** Every path of the listening port. */
 export function routeTable(options: EndpointsOptions): RouteTable {
+  const { proxy, batches, errorBody } = options;
+  const passing = anyProviderPath(proxy, new ProviderBatchEndpoint({ proxy, batches }), errorBody);
+  return new RouteTable(ownRoutes(options), PLANNED, passing);
+}
+
+/** What the gateway answers itself, or passes at a path of its own. */
+export function ownRoutes(options: EndpointsOptions): Route[] {
   const { proxy, passedAt, errorBody } = options;
-  return new RouteTable(
-    [
-      ...inferenceRoutes(options),
-      ...plainRoutes(options),
-      ...options.mcp.routes(),
-      ...oauthRoutes({
-        ...options.oauth,
-        records: options.records,
-        page: (request, onAnswer) => options.mcp.page(request, onAnswer),
-        errorBody,
-      }),
-      ...agentRoutes({
-        pipeline: options.pipeline,
-        mcp: options.mcp,
-        dialect: chatOf(options.dialects),
-        responses: options.dialects.find(({ operation }) => operation === 'responses') ?? chatOf(options.dialects),
-        onRun: options.onAgentRun,
-      }),
-      ...fileRoutes(options.files, errorBody),
-      ...batchRoutes(options.batches, errorBody),
-      ...responseRoutes(options.responses, errorBody),
-      ...conversationRoutes(options.responses, errorBody),
-      ...proxyRoutes(proxy, passedAt, errorBody),
-    ],
-    PLANNED,
-    anyProviderPath(proxy, new ProviderBatchEndpoint({ proxy, batches: options.batches }), errorBody),
-  );
+  return [
+    ...inferenceRoutes(options),
+    ...plainRoutes(options),
+    ...options.mcp.routes(),
+    ...oauthRoutes({
+      ...options.oauth,
+      records: options.records,
+      page: (request, onAnswer) => options.mcp.page(request, onAnswer),
+      errorBody,
+    }),
+    ...agentRoutes({
+      pipeline: options.pipeline,
+      mcp: options.mcp,
+      dialect: chatOf(options.dialects),
+      responses: options.dialects.find(({ operation }) => operation === 'responses') ?? chatOf(options.dialects),
+      onRun: options.onAgentRun,
+    }),
+    ...fileRoutes(options.files, errorBody),
+    ...batchRoutes(options.batches, errorBody),
+    ...responseRoutes(options.responses, errorBody),
+    ...conversationRoutes(options.responses, errorBody),
+    ...proxyRoutes(proxy, passedAt, errorBody),
+  ];
 }
 
 /** The first one speaks chats, and answers for what has no form of its own. */

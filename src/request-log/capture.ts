@@ -25,6 +25,8 @@ export class Capture implements SinkTap {
   readonly #exchange: Exchange;
   #request: Uint8Array<ArrayBuffer> | undefined;
   #requestBytes = 0;
+  /** Of what was asked, as it was kept; undefined: nothing is. */
+  #askedBytes: number | undefined;
   readonly #room: CaptureRoom;
   readonly #maxBytes: number;
   #status = 0;
@@ -52,6 +54,7 @@ export class Capture implements SinkTap {
     if (arriving !== undefined || spooled !== undefined || this.#isLost) return;
     const bytes = Math.min(body.length, this.#maxBytes);
     if (!this.#hold(bytes)) return;
+    this.#askedBytes = body.length;
     this.#requestBytes = bytes;
     this.#request = new Uint8Array(body.subarray(0, bytes));
   }
@@ -61,12 +64,13 @@ export class Capture implements SinkTap {
     this.#room.release(this.#requestBytes);
     this.#held -= this.#requestBytes;
     this.#requestBytes = 0;
+    this.#askedBytes = undefined;
     this.#request = undefined;
   }
 
   get request(): CapturedBody {
     const { bytesIn, headers } = this.#exchange;
-    return { contentType: headers.contentType, bytes: bytesIn, start: this.#request };
+    return { contentType: headers.contentType, bytes: this.#askedBytes ?? bytesIn, start: this.#request };
   }
 
   began(status: number, headers: readonly string[]): void {

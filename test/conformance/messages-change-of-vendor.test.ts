@@ -100,6 +100,26 @@ function sendResults({ content, stop }: Message, messages: Turn[]): void {
   messages.push({ role: 'user', content: results });
 }
 
+interface PromptParts {
+  /** What stands in front of the turns. */
+  readonly head: string;
+  readonly turns: readonly string[];
+}
+
+function promptOf(body: Record<string, unknown>): PromptParts {
+  const { system, systemInstruction, tools: offered, messages, contents } = body;
+  const turns = (messages ?? contents) as object[];
+  const head = JSON.stringify([system, systemInstruction, offered]);
+  return { head, turns: turns.map((turn) => JSON.stringify(turn)) };
+}
+
+/** A vendor's cache is hit where all that it was told before stands unchanged at the beginning. */
+function assertGoesOn(before: PromptParts, now: PromptParts): void {
+  assert.equal(now.head, before.head);
+  assert.ok(now.turns.length > before.turns.length);
+  assert.deepEqual(now.turns.slice(0, before.turns.length), before.turns);
+}
+
 beforeEach(() => {
   for (const vendor of VENDORS) vendor.returned = 0;
 });
@@ -133,13 +153,20 @@ for (const stream of [false, true]) {
       }
     });
 
-    test('thirty turns with tools go through Gemini and back to Anthropic, and nothing is refused', () => {
+    test('thirty turns with tools go through Gemini and back to Anthropic: nothing is refused, and caches of both are hit', () => {
       const messages: Turn[] = [];
+      const told = new Map<StrictVendor, PromptParts>();
       for (let turn = 0; turn < 30; turn += 1) {
         const vendor = turn < 10 || turn >= 20 ? anthropic : gemini;
         messages.push({ role: 'user', content: [{ type: 'text', text: `Is it warm? (${turn})` }] });
-        sendResults(ask(vendor, messages, stream), messages);
-        ask(vendor, messages, stream);
+        for (const isResult of [false, true]) {
+          const prompt = promptOf(sent(vendor, messages, stream));
+          const before = told.get(vendor);
+          if (before) assertGoesOn(before, prompt);
+          told.set(vendor, prompt);
+          const message = ask(vendor, messages, stream);
+          if (!isResult) sendResults(message, messages);
+        }
       }
       assert.ok(anthropic.returned > 0 && gemini.returned > 0);
     });

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
 import { ADMIN_KEY, pricedAccount, startBudgetGateway } from '../support/budgets.ts';
 import { ask, messages } from '../support/chat-client.ts';
@@ -24,6 +27,9 @@ const STORM_MS = STORM_SECONDS * 1_000;
 const TARGETS = ['a', 'b', 'c', 'd'];
 /** Longer than the gateway waits for first content. */
 const FIRST_CONTENT_MS = 1_000;
+
+/** Requests in an hour of one model. */
+const LIMIT = 20;
 
 const random = randomFrom(17);
 /** How each account behaves now; it changes while the storm goes on. */
@@ -167,14 +173,23 @@ async function one(at = gateway): Promise<Told> {
 }
 
 /** All that its clients were told. */
-async function storm(at: RunningGateway): Promise<Told[]> {
+async function storm(gatewayNow: () => RunningGateway, mayEnd = () => true): Promise<Told[]> {
   const until = performance.now() + STORM_MS;
   const told: Told[] = [];
   const weather = setInterval(() => {
     for (const name of TARGETS) behaviour.set(name, random() < 0.5 ? 'good' : BAD[Math.floor(random() * BAD.length)]!);
   }, 400);
   const client = async (): Promise<void> => {
-    while (performance.now() < until) told.push(await one(at));
+    while (performance.now() < until || !mayEnd()) {
+      const at = gatewayNow();
+      const answer = await one(at).catch(async (error: unknown) => {
+        // Its gateway was killed: nobody is asked until the next one is there.
+        if (!(error instanceof TypeError)) throw error;
+        await eventually('the next gateway', () => gatewayNow() !== at, 30_000);
+        return undefined;
+      });
+      if (answer !== undefined) told.push(answer);
+    }
   };
   await Promise.all(Array.from({ length: CONNECTIONS }, client)).finally(() => clearInterval(weather));
   behaviour.clear();
@@ -182,7 +197,7 @@ async function storm(at: RunningGateway): Promise<Told[]> {
 }
 
 test('every answer in a storm is whole and of one target, or the right error, and everything is given back', async () => {
-  const told = await storm(gateway);
+  const told = await storm(() => gateway);
   const whole = told.filter(({ kind }) => kind === 'whole').length;
   assert.ok(told.length > 50, `${told.length} requests`);
   assert.ok(whole > told.length / 2, `${whole} of ${told.length} were whole`);
@@ -223,10 +238,27 @@ test('a storm in which Redis goes away and comes back and the configuration is r
   const changes = async (): Promise<void> => {
     await eventually('the storm began', async () => (await at.metric('sluice_request_log_total')) > 0, 10_000);
     await redis.stop();
+    await eventually('Redis is missed', async () => (await at.metric('sluice_target_health_shared')) === 0, 10_000);
     await at.configure([...manifests(), { ...logging, retry_settings: { attempts: 1 } }], server);
     await eventually('the reload', () => at.output().includes('configuration reloaded'), 10_000);
+    await redis.start();
+    await eventually(
+      'Redis is used again',
+      async () =>
+        (await at.metric('sluice_target_health_shared')) + (1 - (await at.metric('sluice_counters_away'))) === 2,
+      10_000,
+    );
   };
-  const [told] = await Promise.all([storm(at), changes()]);
+  let changed = false;
+  const [told] = await Promise.all([
+    storm(
+      () => at,
+      () => changed,
+    ),
+    changes().finally(() => {
+      changed = true;
+    }),
+  ]);
   assert.ok(told.length > 50, `${told.length} requests`);
   await eventually('places are given back', async () => (await at.metric('sluice_in_flight')) === 0);
   await eventually('reservations are given back', async () => (await at.metric('sluice_reservations_open')) === 0);
@@ -241,4 +273,86 @@ test('a storm in which Redis goes away and comes back and the configuration is r
     20_000,
   );
   assert.equal(await at.metric('sluice_request_log_total', { outcome: 'kept' }), told.length);
+});
+
+test('a storm in which the configuration is reloaded and every thread is killed and begun again loses no whole answer, and limits hold', {
+  skip: redisSkip,
+}, async (t: TestContext) => {
+  const redis = await startRedis();
+  t.after(() => redis.stop());
+  const limited = {
+    type: 'gateway-rate-limiting-config',
+    rules: [
+      { id: 'few', when: { models: ['limited/m'] }, limit_to: LIMIT, unit: 'requests_per_hour' },
+      { id: 'open', limit_to: 1_000, unit: 'concurrent_requests' },
+    ],
+  };
+  const accounts = [
+    ...manifests().slice(0, -1),
+    pricedAccount('limited', `${provider.origin}/limited/v1`, ['m']),
+    limited,
+  ];
+  const retries = { type: 'gateway-global-settings', retry_settings: { attempts: 1 } };
+  const server = {
+    ...SERVER,
+    ledger: { sync: 'strict' },
+    store: { counters: redis.url },
+    counters: { timeout_ms: 10_000 },
+  };
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-storm-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  let at = await startBudgetGateway({ folder, server, manifests: accounts });
+  t.after(() => at[Symbol.asyncDispose]());
+  const passed: string[] = [];
+  let last = 200;
+  /** A machine that is busy with the storm may be late for first content: a 504 counts as asked. */
+  const askLimited = async (times: number): Promise<void> => {
+    for (let each = 0; each < times; each += 1) {
+      const response = await ask(at, { model: 'limited/m', messages });
+      await response.text();
+      assert.ok([200, 429, 504].includes(response.status), `${response.status}`);
+      last = response.status;
+      if (last === 200) passed.push(response.headers.get('x-sluice-exchange-id') ?? '');
+    }
+  };
+  let changed = false;
+  const changes = async (): Promise<void> => {
+    await eventually('the storm began', async () => (await at.metric('sluice_in_flight')) > 0, 10_000);
+    await askLimited(LIMIT / 2);
+    await at.configure([...accounts, retries], server);
+    await eventually('the reload', () => at.output().includes('configuration reloaded'), 10_000);
+    at.process.kill('SIGKILL');
+    await at.exited;
+    at = await startBudgetGateway({ folder, server, manifests: [...accounts, retries] });
+    await askLimited(LIMIT + 1);
+  };
+  const [told] = await Promise.all([
+    storm(
+      () => at,
+      () => changed,
+    ),
+    changes().finally(() => {
+      changed = true;
+    }),
+  ]);
+  assert.equal(last, 429);
+  assert.ok(passed.length <= LIMIT && passed.length > LIMIT / 2, `${passed.length} of at most ${LIMIT}`);
+  const whole = [...told.filter(({ kind }) => kind === 'whole').map(({ id }) => id), ...passed];
+  assert.ok(whole.length > 50, `${whole.length} whole answers`);
+  await eventually('places are given back', async () => (await at.metric('sluice_in_flight')) === 0);
+  await eventually('reservations are given back', async () => (await at.metric('sluice_reservations_open')) === 0);
+  const headers = { authorization: `Bearer ${ADMIN_KEY}` };
+  await eventually(
+    'every whole answer has its receipt',
+    async () => {
+      while (whole.length > 0) {
+        const receipt = await fetch(`${at.operatorUrl}/admin/receipts/${whole.at(-1)}`, { headers });
+        await receipt.arrayBuffer();
+        if (receipt.status !== 200) return false;
+        whole.pop();
+      }
+      return true;
+    },
+    20_000,
+  );
 });

@@ -26,13 +26,14 @@ type Reply = (response: ServerResponse, asked: Asked) => void;
 interface Asked {
   readonly stream: boolean;
   readonly calls: boolean;
+  readonly says: string;
 }
 
-const chat: Reply = (response, { stream, calls }) => {
+const chat: Reply = (response, { stream, calls, says }) => {
   const call = { id: 'call_1', type: 'function', function: { name: 'weather', arguments: '{"city":"Bern"}' } };
   if (!stream) {
     const message = calls ? { role: 'assistant', content: null, tool_calls: [call] } : undefined;
-    const made = { ...completion('Grüezi') } as { choices: object[] };
+    const made = { ...completion(says) } as { choices: object[] };
     if (message) made.choices = [{ index: 0, message, finish_reason: 'tool_calls' }];
     sendJson(response, 200, made);
     return;
@@ -45,19 +46,19 @@ const chat: Reply = (response, { stream, calls }) => {
     }
     response.end(chunkEvent({}, 'tool_calls') + USAGE_EVENT + DONE_EVENT);
   } else {
-    const words = chunkEvent({ content: 'Grü' }) + chunkEvent({ content: 'ezi' });
+    const words = chunkEvent({ content: says.slice(0, 3) }) + chunkEvent({ content: says.slice(3) });
     response.end(words + chunkEvent({}, 'stop') + USAGE_EVENT + DONE_EVENT);
   }
 };
 
-const claude: Reply = (response, { stream, calls }) => {
+const claude: Reply = (response, { stream, calls, says }) => {
   const usage = { input_tokens: 5, output_tokens: 7 };
   const content = calls
     ? [
         { type: 'thinking', thinking: 'I look it up.', signature: 'Sig+/==' },
         { type: 'tool_use', id: 'toolu_1', name: 'weather', input: { city: 'Bern' } },
       ]
-    : [{ type: 'text', text: 'Grüezi' }];
+    : [{ type: 'text', text: says }];
   const stop = calls ? 'tool_use' : 'end_turn';
   const message = {
     id: 'msg_1',
@@ -88,7 +89,7 @@ const claude: Reply = (response, { stream, calls }) => {
     : [
         [
           { type: 'text', text: '' },
-          { type: 'text_delta', text: 'Grüezi' },
+          { type: 'text_delta', text: says },
         ],
       ];
   for (const [index, [block, delta]] of deltas.entries()) {
@@ -104,10 +105,10 @@ const claude: Reply = (response, { stream, calls }) => {
   response.end(event({ type: 'message_stop' }));
 };
 
-const gemini: Reply = (response, { stream, calls }) => {
+const gemini: Reply = (response, { stream, calls, says }) => {
   const parts = calls
     ? [{ functionCall: { name: 'weather', args: { city: 'Bern' } }, thoughtSignature: 'CiQB' }]
-    : [{ text: 'Grüezi' }];
+    : [{ text: says }];
   const usageMetadata = { promptTokenCount: 5, candidatesTokenCount: 7, totalTokenCount: 12 };
   const answer = { candidates: [{ content: { role: 'model', parts }, finishReason: 'STOP', index: 0 }], usageMetadata };
   if (!stream) sendJson(response, 200, answer);
@@ -117,17 +118,17 @@ const gemini: Reply = (response, { stream, calls }) => {
   }
 };
 
-const bedrock: Reply = (response, { stream, calls }) => {
+const bedrock: Reply = (response, { stream, calls, says }) => {
   const usage = { inputTokens: 5, outputTokens: 7, totalTokens: 12 };
   const toolUse = { toolUseId: 'tooluse_1', name: 'weather' };
   const stopReason = calls ? 'tool_use' : 'end_turn';
   if (!stream) {
-    const content = calls ? [{ toolUse: { ...toolUse, input: { city: 'Bern' } } }] : [{ text: 'Grüezi' }];
+    const content = calls ? [{ toolUse: { ...toolUse, input: { city: 'Bern' } } }] : [{ text: says }];
     sendJson(response, 200, { output: { message: { role: 'assistant', content } }, stopReason, usage });
     return;
   }
   response.writeHead(200, { 'content-type': 'application/vnd.amazon.eventstream' });
-  const delta = calls ? { toolUse: { input: '{"city":"Bern"}' } } : { text: 'Grüezi' };
+  const delta = calls ? { toolUse: { input: '{"city":"Bern"}' } } : { text: says };
   const frames = [
     awsEvent('messageStart', { role: 'assistant' }),
     ...(calls ? [awsEvent('contentBlockStart', { contentBlockIndex: 0, start: { toolUse } })] : []),
@@ -151,6 +152,7 @@ function answer(request: ReceivedRequest, response: ServerResponse): void {
   const asked = {
     stream: body.stream === true || /stream/i.test(path),
     // Not behind a result.
+    says: /JSON/.test(text) ? '{"city":"Bern"}' : 'Grüezi',
     calls: /weather/.test(text) && !/12 degrees/.test(text),
   };
   if (text.includes('break off')) {

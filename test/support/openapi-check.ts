@@ -21,24 +21,40 @@ interface Operation {
   readonly responses: Readonly<Record<string, { readonly $ref?: string; readonly content?: object }>>;
 }
 
-const ajv = new Ajv({ strict: false, allErrors: false, validateFormats: false });
-ajv.addSchema(openapiDocument as object, 'document');
+interface HeldDocument {
+  readonly ajv: Ajv;
+  readonly paths: readonly {
+    readonly template: string;
+    readonly operations: Readonly<Record<string, Operation>>;
+    readonly pattern: RegExp;
+  }[];
+}
+
 const compiled = new Map<string, ValidateFunction>();
 const BASES = /^\/(?:api\/llm\/v1|api\/llm|v1)(?=\/|$)/;
 const MAX_BYTES = 2_000_000;
 
-const paths = Object.entries(openapiDocument.paths as Record<string, Record<string, Operation>>).map(
-  ([template, operations]) => ({
-    template,
-    operations,
-    pattern: new RegExp(
-      `^${template
-        .replace(/[.]/g, '\\.')
-        .replace(/\{id\}/g, '.+')
-        .replace(/\{[^}]+\}/g, '[^/]+')}$`,
-    ),
-  }),
-);
+/** Loaded with the first answer: most tests have none to hold against it. */
+let held: Promise<HeldDocument> | undefined;
+
+async function loadDocument(): Promise<HeldDocument> {
+  const document = await openapiDocument((await import('../../src/plugs.ts')).DIALECTS);
+  const ajv = new Ajv({ strict: false, allErrors: false, validateFormats: false });
+  ajv.addSchema(document, 'document');
+  const paths = Object.entries(document.paths as Record<string, Record<string, Operation>>).map(
+    ([template, operations]) => ({
+      template,
+      operations,
+      pattern: new RegExp(
+        `^${template
+          .replace(/[.]/g, '\\.')
+          .replace(/\{id\}/g, '.+')
+          .replace(/\{[^}]+\}/g, '[^/]+')}$`,
+      ),
+    }),
+  );
+  return { ajv, paths };
+}
 
 /** What did not fit. */
 const misfits: string[] = [];
@@ -61,7 +77,8 @@ export function watchGateway(url: string): void {
     if (URL.canParse(address) && watched.has(new URL(address).origin)) {
       const method = (init?.method ?? (input instanceof Request ? input.method : 'GET')).toUpperCase();
       try {
-        hold(new URL(address).pathname, method, init?.body, init?.headers, response);
+        held ??= loadDocument();
+        hold(await held, new URL(address).pathname, method, init?.body, init?.headers, response);
       } catch (error) {
         misfits.push(`${method} ${address}: ${error}`);
       }
@@ -79,6 +96,7 @@ function tell(): void {
 }
 
 function hold(
+  { ajv, paths }: HeldDocument,
   pathname: string,
   method: string,
   sent: unknown,
@@ -95,6 +113,7 @@ function hold(
     const type = 'application/json';
     if (operation.requestBody?.content[type] !== undefined && new Headers(headers).get('content-encoding') === null) {
       check(
+        ajv,
         ['paths', found?.template ?? '', name, 'requestBody', 'content', type, 'schema'],
         sent,
         `${method} ${path} asked`,
@@ -123,7 +142,7 @@ function hold(
     .clone()
     .text()
     .then((text) => {
-      if (text.length <= MAX_BYTES) check(where, text, `${method} ${path} answered ${response.status}`);
+      if (text.length <= MAX_BYTES) check(ajv, where, text, `${method} ${path} answered ${response.status}`);
     })
     // The test has left, or its answer broke off: that is its own matter.
     .catch(() => {});
@@ -132,7 +151,7 @@ function hold(
 const OWN_ERRORS = /^\/messages|\/mcp\b/;
 const PASSED = /^\/(proxy-api|gemini|bedrock|stt|tts|fine_tuning)\b/;
 
-function check(where: readonly string[], text: string, what: string): void {
+function check(ajv: Ajv, where: readonly string[], text: string, what: string): void {
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -14,6 +14,7 @@ export const anthropicCountTokens = {
   name: 'anthropic-count-tokens',
   operation: 'count-tokens',
   routes: [{ method: 'POST', pattern: '/messages/count_tokens' }],
+  openapi: async () => (await import('./openapi.ts')).counted,
   usageParameter: undefined,
   scan: () => new CountScan(),
   splice,

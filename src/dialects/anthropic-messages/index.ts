@@ -22,6 +22,7 @@ export const anthropicMessages = {
   name: 'anthropic-messages',
   operation: 'messages',
   routes: [{ method: 'POST', pattern: '/messages' }],
+  openapi: async () => (await import('./openapi.ts')).created,
   usageParameter: undefined,
   scan: () => new MessagesScan(),
   splice,

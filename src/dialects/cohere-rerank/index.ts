@@ -13,6 +13,7 @@ export const cohereRerank = jsonDialect({
   name: 'cohere-rerank',
   operation: 'rerank',
   patterns: ['/rerank', '/v2/rerank'],
+  openapi: async () => (await import('./openapi.ts')).document,
   required: ['query', 'documents'],
   more: {
     keys: ['top_n'],

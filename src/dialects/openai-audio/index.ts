@@ -26,6 +26,7 @@ export const openAiSpeech = jsonDialect({
   name: 'openai-speech',
   operation: 'speech',
   patterns: ['/audio/speech'],
+  openapi: async () => (await import('./openapi.ts')).spoken,
   required: ['input'],
   more: {
     keys: ['stream_format', 'response_format'],
@@ -52,6 +53,7 @@ export const openAiTranscriptions = formDialect({
   name: 'openai-transcriptions',
   operation: 'transcription',
   pattern: '/audio/transcriptions',
+  openapi: async () => (await import('./openapi.ts')).transcribed,
   keys: ['stream', 'response_format'],
   peek(values) {
     const stream = values.flag('stream');
@@ -71,6 +73,7 @@ export const openAiTranslations = formDialect({
   name: 'openai-translations',
   operation: 'audio-translation',
   pattern: '/audio/translations',
+  openapi: async () => (await import('./openapi.ts')).translated,
   keys: ['response_format'],
   peek: (values) => ({ format: formatOf(values), counted: {} }),
   answers: { ...transcript, media: 'any' },

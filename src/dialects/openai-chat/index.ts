@@ -16,6 +16,7 @@ export const openAiChat = {
   name: 'openai-chat',
   operation: 'chat',
   routes: [{ method: 'POST', pattern: '/chat/completions' }],
+  openapi: async () => (await import('./openapi.ts')).document,
   usageParameter: 'stream_options',
   scan: () => new ChatScan(),
   splice,

@@ -20,6 +20,7 @@ export const openAiCompletions = {
   name: 'openai-completions',
   operation: 'completion',
   routes: [{ method: 'POST', pattern: '/completions' }],
+  openapi: async () => (await import('./openapi.ts')).document,
   usageParameter: 'stream_options',
   scan: () => new CompletionScan(),
   splice: (body, peeked: PeekedCompletion, asked) => editedBody(body, streamedEdits(body, peeked, asked)),

@@ -9,6 +9,7 @@ export const openAiEmbeddings = jsonDialect({
   name: 'openai-embeddings',
   operation: 'embedding',
   patterns: ['/embeddings'],
+  openapi: async () => (await import('./openapi.ts')).document,
   required: ['input'],
   more: {
     keys: ['encoding_format'],

@@ -23,6 +23,7 @@ export const openAiImages = jsonDialect({
   name: 'openai-images',
   operation: 'image',
   patterns: ['/images/generations'],
+  openapi: async () => (await import('./openapi.ts')).generated,
   required: ['prompt'],
   defaultModel: DEFAULT_MODEL,
   more: {
@@ -44,6 +45,7 @@ export const openAiImageEdits = formDialect({
   name: 'openai-image-edits',
   operation: 'image-edit',
   pattern: '/images/edits',
+  openapi: async () => (await import('./openapi.ts')).edited,
   keys: KEYS,
   peek: peekImages,
   answers: streamed('image_edit'),
@@ -57,6 +59,7 @@ export const openAiImageVariations = formDialect({
   name: 'openai-image-variations',
   operation: 'image-variation',
   pattern: '/images/variations',
+  openapi: async () => (await import('./openapi.ts')).varied,
   keys: KEYS,
   peek: (values) => {
     const said = peekImages(values);

@@ -37,6 +37,7 @@ export interface FilesForm {
   readonly jsonRequires?: readonly string[];
   /** Asked where the client names no model; absent: it has to. */
   readonly defaultModel?: string;
+  readonly openapi: NonNullable<Dialect['openapi']>;
   readonly translation?: Omit<DialectTranslation, 'fromForm'> & {
     fromForm(form: ReadForm, model: string): OrError<NeutralRequest>;
   };
@@ -65,6 +66,7 @@ export function formDialect(form: FilesForm): Dialect {
     name: form.name,
     operation: form.operation,
     routes: [{ method: 'POST', pattern: form.pattern }],
+    openapi: form.openapi,
     usageParameter: undefined,
     scan: ({ headers: { contentType } }) =>
       jsonRequires && !meansForm(contentType)

@@ -34,6 +34,7 @@ export interface JsonForm {
   readonly vectors?: VectorForm;
   /** Asked where the client names no model; absent: it has to. */
   readonly defaultModel?: string;
+  readonly openapi: NonNullable<Dialect['openapi']>;
   /** Absent: one JSON object each. */
   readonly answers?: AnswerForm;
   promptText(body: JsonObject): PromptText;
@@ -52,6 +53,7 @@ export function jsonDialect(form: JsonForm): Dialect {
     name: form.name,
     operation: form.operation,
     routes: form.patterns.map((pattern) => ({ method: 'POST', pattern })),
+    openapi: form.openapi,
     usageParameter: undefined,
     scan: () => new JsonScan(keys, form),
     splice: (body, peeked: PeekedJson, { modelId }: SpliceEdits) => editedBody(body, [jsonModelEdit(peeked, modelId)]),

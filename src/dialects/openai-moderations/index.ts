@@ -6,6 +6,7 @@ export const openAiModerations = jsonDialect({
   name: 'openai-moderations',
   operation: 'moderation',
   patterns: ['/moderations'],
+  openapi: async () => (await import('./openapi.ts')).document,
   required: ['input'],
   // As OpenAI does.
   defaultModel: 'omni-moderation-latest',

@@ -25,6 +25,7 @@ export const openAiCompaction = {
   name: 'openai-compaction',
   operation: 'compaction',
   routes: [{ method: 'POST', pattern: '/responses/compact' }],
+  openapi: async () => (await import('./openapi.ts')).compacted,
   usageParameter: undefined,
   scan: () => new CompactionScan(),
   splice,

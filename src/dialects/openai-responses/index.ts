@@ -21,6 +21,7 @@ export const openAiResponses = {
   name: 'openai-responses',
   operation: 'responses',
   routes: [{ method: 'POST', pattern: '/responses' }],
+  openapi: async () => (await import('./openapi.ts')).created,
   // A stream's last event tells it.
   usageParameter: undefined,
   scan: () => new ResponsesScan(),

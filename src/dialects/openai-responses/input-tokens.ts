@@ -16,6 +16,7 @@ export const openAiInputTokens = {
   name: 'openai-input-tokens',
   operation: 'count-tokens',
   routes: [{ method: 'POST', pattern: '/responses/input_tokens' }],
+  openapi: async () => (await import('./openapi.ts')).counted,
   usageParameter: undefined,
   scan: () => new CountScan(),
   splice,

@@ -16,7 +16,7 @@ type Tree = { readonly [key: string]: Node };
 const isTree = (node: Node): node is Tree => typeof node === 'object' && node !== null && !Array.isArray(node);
 const treeOf = (node: Node): Tree => (isTree(node) ? node : {});
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'];
-const ours: Node = JSON.parse(openapiJson().toString());
+const ours: Node = JSON.parse((await openapiJson(DIALECTS)).toString());
 
 /** What a reference leads to. */
 function resolved(node: Node, document: Node): Node {

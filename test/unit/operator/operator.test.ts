@@ -7,13 +7,15 @@ import { type OperatorOptions, startOperator } from '../../../src/operator/opera
 import { Metrics } from '../../../src/telemetry/metrics.ts';
 import { fullRecord } from '../telemetry/records.ts';
 
+const document = await openapiJson([]);
+
 function operatorOptions(changes: Partial<OperatorOptions> = {}): OperatorOptions {
   return {
     host: '127.0.0.1',
     port: 0,
     state: { relayThreads: 2, listeningThreads: 2, draining: false, ledgerFull: undefined },
     metrics: new Metrics({ inFlight: () => 3, bodyMemoryBytes: () => 0, logLinesDropped: () => 0 }),
-    openapi: () => openapiJson(),
+    openapi: () => document,
     ...changes,
   };
 }
@@ -71,7 +73,7 @@ test('an unknown operator path is 404 and a wrong method 405 with allow, both as
     assert.equal(wrong.headers.get('allow'), 'GET, HEAD');
     assert.partialDeepStrictEqual(await wrong.json(), { error: { code: 'method_not_allowed' } });
     const head = await fetch(`${base}/openapi.json`, { method: 'HEAD' });
-    assert.equal(head.headers.get('content-length'), String(openapiJson().length));
+    assert.equal(head.headers.get('content-length'), String(document.length));
   } finally {
     await operator.close();
   }

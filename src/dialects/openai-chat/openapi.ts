@@ -1,7 +1,6 @@
-/** Request and answer of POST /chat/completions. What is not named here passes through to the provider untouched. */
+import type { DialectDocument } from '../dialect-document.ts';
+import { events, freeObject, freeObjects, json, named, text, texts } from '../openai-json/openapi-parts.ts';
 
-const stringList = { type: 'array', items: { type: 'string' } } as const;
-const freeObject = { type: 'object', additionalProperties: true } as const;
 const number = (minimum: number, maximum: number, description: string) =>
   ({ type: 'number', minimum, maximum, description }) as const;
 
@@ -13,21 +12,18 @@ const message = {
     role: { type: 'string', enum: ['system', 'user', 'assistant', 'function', 'tool', 'developer'] },
     content: {
       description: 'Text, or parts: text, image_url, input_audio, file, refusal. May be absent beside tool_calls.',
-      oneOf: [
-        { type: 'string', nullable: true },
-        { type: 'array', items: freeObject },
-      ],
+      oneOf: [{ type: 'string', nullable: true }, freeObjects],
     },
-    name: { type: 'string' },
-    tool_calls: { type: 'array', items: freeObject },
-    tool_call_id: { type: 'string' },
+    name: text,
+    tool_calls: freeObjects,
+    tool_call_id: text,
     refusal: { type: 'string', nullable: true },
-    audio: { type: 'object', nullable: true, properties: { id: { type: 'string' } } },
+    audio: { type: 'object', nullable: true, properties: { id: text } },
     function_call: { ...freeObject, deprecated: true },
   },
 } as const;
 
-export const chatCompletionRequest = {
+const request = {
   type: 'object',
   required: ['model', 'messages'],
   additionalProperties: true,
@@ -62,7 +58,7 @@ export const chatCompletionRequest = {
     },
     max_tokens: { type: 'integer', minimum: 1, description: 'Older form of max_completion_tokens' },
     max_completion_tokens: { type: 'integer', minimum: 1, description: 'Reasoning tokens count too' },
-    stop: { oneOf: [{ type: 'string', nullable: true }, stringList] },
+    stop: { oneOf: [{ type: 'string', nullable: true }, texts] },
     presence_penalty: number(-2, 2, 'Penalty for tokens that occurred'),
     frequency_penalty: number(-2, 2, 'Penalty by how often a token occurred'),
     logit_bias: { type: 'object', nullable: true, additionalProperties: { type: 'number' } },
@@ -81,17 +77,17 @@ export const chatCompletionRequest = {
     web_search_options: freeObject,
     service_tier: { type: 'string', nullable: true },
     store: { type: 'boolean', nullable: true },
-    metadata: { type: 'object', nullable: true, additionalProperties: { type: 'string' } },
-    prompt_cache_key: { type: 'string' },
-    prompt_cache_retention: { type: 'string' },
-    safety_identifier: { type: 'string' },
+    metadata: { type: 'object', nullable: true, additionalProperties: text },
+    prompt_cache_key: text,
+    prompt_cache_retention: text,
+    safety_identifier: text,
     user: { type: 'string', description: 'End-user identifier for monitoring' },
     functions: { type: 'array', items: freeObject, deprecated: true },
-    function_call: { deprecated: true, oneOf: [{ type: 'string' }, freeObject] },
+    function_call: { deprecated: true, oneOf: [text, freeObject] },
   },
 } as const;
 
-const usage = {
+const chatUsage = {
   type: 'object',
   additionalProperties: true,
   properties: {
@@ -119,10 +115,10 @@ const finishReason = {
 } as const;
 
 const answer = {
-  id: { type: 'string' },
+  id: text,
   created: { type: 'integer', format: 'unix-timestamp' },
-  model: { type: 'string' },
-  usage,
+  model: text,
+  usage: chatUsage,
   service_tier: { type: 'string', nullable: true },
   system_fingerprint: { type: 'string', nullable: true },
 } as const;
@@ -131,14 +127,14 @@ const answerMessage = {
   type: 'object',
   additionalProperties: true,
   properties: {
-    role: { type: 'string' },
+    role: text,
     content: { type: 'string', nullable: true },
     refusal: { type: 'string', nullable: true },
-    tool_calls: { type: 'array', items: freeObject },
+    tool_calls: freeObjects,
   },
 } as const;
 
-export const chatCompletionResponse = {
+const response = {
   type: 'object',
   additionalProperties: true,
   properties: {
@@ -160,7 +156,7 @@ export const chatCompletionResponse = {
 } as const;
 
 /** The `data` of one event of a stream; the last event is `data: [DONE]`. */
-export const chatCompletionChunk = {
+const chunk = {
   type: 'object',
   additionalProperties: true,
   properties: {
@@ -180,3 +176,20 @@ export const chatCompletionChunk = {
     },
   },
 } as const;
+
+export const document: DialectDocument = {
+  summary: 'Create Chat Completion',
+  description:
+    'One endpoint for every provider. Where the provider speaks this form, request and answer pass through byte for byte; where it does not, they are translated, and what it cannot express is refused with 400. Parameters that are not listed pass through.',
+  operationId: 'createChatCompletion',
+  tag: { name: 'Chat', description: 'Chat completion operations for LLM conversation' },
+  request: json(named('ChatCompletionRequest')),
+  answered: 'Chat completion result',
+  answer: {
+    ...json(named('ChatCompletionResponse')),
+    ...events(
+      'SSE stream when stream=true: one `data: ` event per ChatCompletionChunk, then `data: [DONE]`. After a failure one `data: {"error": …}` event, then the connection is cut without a proper end.',
+    ),
+  },
+  schemas: { ChatCompletionRequest: request, ChatCompletionResponse: response, ChatCompletionChunk: chunk },
+};

@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import type { OtelSettings } from '../../src/config/configuration.ts';
+import type { HeadersOfInterest } from '../../src/core/exchange.ts';
+import { continueTrace } from '../../src/core/trace-context.ts';
+import { exchangeSpans } from '../../src/otel/exchange-spans.ts';
+import { type Span, TRACES_FIELDS } from '../../src/otel/otlp-message.ts';
+import { encodeProtobuf } from '../../src/otel/protobuf.ts';
+import { isSampled } from '../../src/otel/sampling.ts';
+import { encodeBatch } from '../../src/telemetry/encode-batch.ts';
+import { RecordFrame } from '../../src/telemetry/record-frame.ts';
+import { subjectOf, task } from '../harness/subject.ts';
+import { answered } from '../inputs/exchange-records.ts';
+
+const FRAME = 64;
+const records = Array.from({ length: FRAME }, (_, index) => ({ ...answered(index), outcome: 'ok' as const }));
+const frame = encodeBatch(records);
+const settings: OtelSettings = {
+  names: 'both',
+  sampleRatio: 0.1,
+  metricsIntervalMs: 60_000,
+  maxQueuedSpans: 4096,
+  timeoutMs: 10_000,
+};
+const headers: HeadersOfInterest = {
+  contentType: undefined,
+  accept: undefined,
+  traceparent: undefined,
+  tracestate: undefined,
+  idempotencyKey: undefined,
+  range: undefined,
+  tfy: undefined,
+  forwardable: undefined,
+};
+const spans: Span[] = records.flatMap((record) => exchangeSpans(record, 'both'));
+const message = {
+  resourceSpans: [{ resource: { attributes: [] }, scopeSpans: [{ scope: { name: 'sluice' }, spans }] }],
+};
+
+/** What tracing adds to an exchange: the first three for each, the others for those that are sampled. */
+export const subject = subjectOf([
+  task({
+    name: 'continue a trace at a provider',
+    operations: FRAME,
+    run: () => {
+      for (const { id } of records) {
+        headers.traceparent = undefined;
+        continueTrace(headers, id);
+      }
+      return headers.traceparent;
+    },
+    check: (traceparent) => assert.match(String(traceparent), /^00-/),
+  }),
+  task({
+    name: 'decode a frame for a record',
+    operations: FRAME,
+    run: () => new RecordFrame(frame).length,
+    check: (length) => assert.equal(length, FRAME),
+  }),
+  task({
+    name: 'choose whether a record is sampled',
+    operations: FRAME,
+    run: () => {
+      let sampled = 0;
+      for (const record of records) if (isSampled(record, settings)) sampled += 1;
+      return sampled;
+    },
+    check: (sampled) => assert.ok(sampled < FRAME),
+  }),
+  task({
+    name: 'make spans of a record',
+    operations: FRAME,
+    run: () => {
+      let made = 0;
+      for (const record of new RecordFrame(frame)) made += exchangeSpans(record, 'both').length;
+      return made;
+    },
+    check: (made) => assert.equal(made, spans.length),
+  }),
+  task({
+    name: 'encode the spans of a record',
+    operations: FRAME,
+    run: () => encodeProtobuf(message, TRACES_FIELDS),
+    check: (bytes) => assert.ok(bytes.length > 0),
+  }),
+]);
