@@ -4,6 +4,7 @@ import { readReceipt } from '../ledger/receipt.ts';
 import { verifyLedger } from '../ledger/verify.ts';
 import { exportCsv, exportJsonl } from '../operator/admin/export-form.ts';
 import { readSpan } from '../operator/admin/usage-request.ts';
+import { verifyAudit } from '../store/audit.ts';
 import type { DatabasePlace } from '../store/database.ts';
 import { subjectSchema } from '../store/token-claims.ts';
 import { recomputedNanoUsd } from '../usage/price-basis.ts';
@@ -16,6 +17,8 @@ export async function ledgerVerify(place: DatabasePlace, output: CommandOutput):
     const found = await verifyLedger(database, recomputedNanoUsd);
     for (const { gateway, seq, id, reason } of found.faults)
       output.error(`${gateway} row ${seq}${id === undefined ? '' : ` (${id})`}: ${reason}`);
+    const audit = await verifyAudit(database);
+    for (const fault of audit.faults) output.error(fault);
     const more = found.faultCount - found.faults.length;
     if (more > 0) output.error(`and ${more} more`);
     if (found.chains === 0) {
@@ -28,7 +31,9 @@ export async function ledgerVerify(place: DatabasePlace, output: CommandOutput):
         (found.erased === 0 ? '' : `${found.erased} of erased persons, whose labels cannot be checked; `) +
         plural(found.faultCount, 'fault'),
     );
-    return found.faultCount === 0 ? 0 : 1;
+    if (audit.entries > 0 || audit.faults.length > 0)
+      output.out(`${plural(audit.entries, 'record')} of the audit log; ${plural(audit.faults.length, 'fault')}`);
+    return found.faultCount + audit.faults.length === 0 ? 0 : 1;
   });
 }
 

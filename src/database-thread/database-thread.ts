@@ -9,6 +9,7 @@ import { Identity } from '../identity/identity.ts';
 import { registerIssuers } from '../identity/issuer-metrics.ts';
 import type { AdminRoute } from '../operator/admin/admin-route.ts';
 import { hasIssuedKeys } from '../store/api-keys.ts';
+import { appendAudit } from '../store/audit.ts';
 import { type Database, databasePlace, openDatabase } from '../store/database.ts';
 import { loadOrMakeGatewayId } from '../store/gateway-id.ts';
 import { thrownOf } from '../store/thrown.ts';
@@ -79,6 +80,7 @@ try {
 
 interface Parts {
   readonly database: Database;
+  readonly gatewayId: string;
   readonly identity: Identity;
   readonly ledger: LedgerService;
   readonly files: FileService;
@@ -111,9 +113,10 @@ async function begin(): Promise<void> {
   });
   await seed.start();
   const files = await openFiles({ database, server, http, log });
+  const gatewayId = server.gatewayId ?? (await loadOrMakeGatewayId(server.dataDir, (text) => log.warn({}, text)));
   const batches = new BatchService({
     database,
-    gatewayId: server.gatewayId ?? (await loadOrMakeGatewayId(server.dataDir, (text) => log.warn({}, text))),
+    gatewayId,
     blobs: files.blobsOf('batches'),
     settings: () => configuration.server,
     onWork: () => send({ type: 'batch-work' }),
@@ -124,6 +127,7 @@ async function begin(): Promise<void> {
   const requestLog = new RequestLogStore(database, log);
   const parts: Parts = {
     database,
+    gatewayId,
     identity,
     ledger,
     files,
@@ -226,6 +230,8 @@ async function answer(question: DatabaseQuestion, parts: Parts): Promise<unknown
       return parts.mcpRows.answer(question.question);
     case 'keep-bodies':
       return parts.requestLog.keep(question.rows);
+    case 'audit':
+      return appendAudit(parts.database, parts.gatewayId, question.entries);
     case 'close-ledger':
       return parts.ledger.close();
     case 'close':

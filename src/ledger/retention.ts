@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { LedgerSettings } from '../config/configuration.ts';
 import type { Log } from '../core/log.ts';
+import { removeAudit } from '../store/audit.ts';
 import type { Database } from '../store/database.ts';
 import { chainPosition, seqOf } from './chain-position.ts';
 
@@ -33,11 +34,12 @@ export class Retention {
 
   async #look(): Promise<void> {
     try {
-      const { retentionDays, hourlyRetentionDays } = this.#settings();
+      const { retentionDays, hourlyRetentionDays, auditRetentionDays } = this.#settings();
       const stopped = () => this.#stopped;
       if (retentionDays > 0) await removeRows(this.#database, dayBefore(retentionDays, Date.now()), stopped);
       if (hourlyRetentionDays > 0)
         await removeHours(this.#database, dayBefore(hourlyRetentionDays, Date.now()), stopped);
+      if (auditRetentionDays > 0) await removeAudit(this.#database, dayBefore(auditRetentionDays, Date.now()));
     } catch (error) {
       this.#log.warn({ error }, 'old rows of the ledger could not be taken away; they are tried again in an hour');
     }

@@ -5,6 +5,7 @@ import { type ErrorCode, type ErrorContext, GatewayError } from '../core/errors.
 import type { OrError } from '../core/exchange.ts';
 import type { Log } from '../core/log.ts';
 import type { AdminAnswer, AdminRequest, AdminRoute, DescribedRoute } from '../operator/admin/admin-route.ts';
+import type { DatedAuditEntry } from '../store/audit.ts';
 import type { RequestBodiesRow } from '../store/request-bodies.ts';
 import { DatabaseAway } from '../store/store-fault.ts';
 import { errorOf } from '../store/thrown.ts';
@@ -172,6 +173,11 @@ export class DatabaseThread implements MainService {
   /** Of the request log. Rejects where they cannot be kept. */
   async keepBodies(rows: readonly RequestBodiesRow[]): Promise<void> {
     await this.#ask({ kind: 'keep-bodies', rows }, ADMIN_MS);
+  }
+
+  /** Rejects where they cannot be written. */
+  async audit(entries: readonly DatedAuditEntry[]): Promise<void> {
+    await this.#ask({ kind: 'audit', entries }, ADMIN_MS);
   }
 
   reconfigure(configuration: Configuration): void {

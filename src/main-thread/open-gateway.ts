@@ -9,6 +9,7 @@ import { SharedCounters } from '../threads/shared-counters.ts';
 import { collectWhenIdle } from '../threads/steady-heap.ts';
 import { sideRequests } from '../upstream/side-requests.ts';
 import { AccountTokens } from './account-tokens.ts';
+import { AuditTrail } from './audit-trail.ts';
 import { CachedAnswers } from './cached-answers.ts';
 import type { ConfigurationSource } from './configuration-routes.ts';
 import { consoleRoutes } from './console-routes.ts';
@@ -84,13 +85,14 @@ export async function openGateway({
   const hasConsoleToken =
     server.console.enabled && server.operator.adminKey === undefined && LOOPBACK.test(server.operator.host);
   const startToken = hasConsoleToken ? new StartToken(Date.now) : undefined;
+  const audit = new AuditTrail({ write: (entries) => database.audit(entries), log });
   const consoleService = new ConsoleService({
     configuration: () => inForce.configuration,
     startToken,
     // A number behind those of relay threads: nobody waits until it has heard.
     identity: () => database.identityFor(threads),
     onUnknownIssuerKey: (provider) => database.hear({ type: 'issuer-key-unknown', provider }),
-    tell: () => {},
+    tell: (event) => audit.told(event),
     http,
     log,
   });
@@ -186,7 +188,7 @@ export async function openGateway({
     ],
     console: { door: () => consoleService.door() },
     startToken,
-    audit: () => {},
+    audit,
   });
   const gateway = new RunningGateway({
     inForce,
@@ -209,6 +211,7 @@ export async function openGateway({
       requestLog,
       tail,
       consoleService,
+      audit,
       { close: () => database.closeLedger() },
       operatorPort,
       otel,

@@ -1,5 +1,5 @@
 import type { Configuration } from '../config/configuration.ts';
-import type { AuditedChange } from '../operator/admin/admin-api.ts';
+import type { AuditLog } from '../operator/admin/admin-api.ts';
 import type { AdminRoute } from '../operator/admin/admin-route.ts';
 import { type TargetHealth, targetRoutes } from '../operator/admin/targets.ts';
 import { openapiJson } from '../operator/openapi.ts';
@@ -24,7 +24,7 @@ export interface OperatorPortOptions {
   readonly console: ConsoleOptions;
   /** Without an admin key: what opens the console once. Undefined: nothing does. */
   readonly startToken: StartToken | undefined;
-  audit(change: AuditedChange): void;
+  readonly audit: AuditLog;
 }
 
 export interface OperatorPort extends MainService {

@@ -14,6 +14,7 @@ import { responses } from './migrations/0012-responses.ts';
 import { mcpOAuth } from './migrations/0013-mcp-oauth.ts';
 import { requestLog } from './migrations/0014-request-log.ts';
 import { conversations } from './migrations/0015-conversations.ts';
+import { audit } from './migrations/0018-audit.ts';
 import { batchBlocks } from './migrations/0019-batch-blocks.ts';
 
 /** In the order of their names. One that was released is never changed: a further one is added. */
@@ -33,5 +34,6 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0013-mcp-oauth': mcpOAuth,
   '0014-request-log': requestLog,
   '0015-conversations': conversations,
+  '0018-audit': audit,
   '0019-batch-blocks': batchBlocks,
 };

@@ -1,3 +1,4 @@
+import type { AuditTables } from './tables/audit-tables.ts';
 import type { BatchTables } from './tables/batch-tables.ts';
 import type { BudgetTables } from './tables/budget-tables.ts';
 import type { FileTables } from './tables/file-tables.ts';
@@ -18,4 +19,5 @@ export interface Tables
     BatchTables,
     ResponseTables,
     McpTables,
-    RequestLogTables {}
+    RequestLogTables,
+    AuditTables {}

@@ -1,4 +1,5 @@
 import type { Configuration } from '../config/configuration.ts';
+import type { DatedAuditEntry } from '../store/audit.ts';
 import type { RequestBodiesRow } from '../store/request-bodies.ts';
 import type { Thrown } from '../store/thrown.ts';
 import type { BatchAnswerMessage, BatchQuestionMessage, BatchWorkMessage } from './batch-messages.ts';
@@ -48,6 +49,8 @@ export type DatabaseQuestion =
   | { kind: 'mcp-rows'; question: McpRowQuestion }
   /** Of the request log; answered when they are written. */
   | { kind: 'keep-bodies'; rows: readonly RequestBodiesRow[] }
+  /** For the audit log; answered when they are written. */
+  | { kind: 'audit'; entries: readonly DatedAuditEntry[] }
   /** All that relay threads sent is written, or stays in the journal. */
   | { kind: 'close-ledger' }
   /** The last question. */

@@ -190,6 +190,44 @@ describe('sign-in to the console', () => {
   });
 });
 
+describe('the audit log', () => {
+  it('every change stands in it with who made it, also what was refused, and none of it is a secret', async () => {
+    const [ada, vera] = await Promise.all(['ada', 'vera'].map((name) => as(`key of ${name}`)));
+    const made = await ada!.ask('POST', '/admin/keys', { subject: 'user:audited@example.com', name: 'secret label' });
+    await ada!.ask('DELETE', `/admin/keys/${made.json.id}`);
+    await ada!.ask('DELETE', `/admin/keys/${made.json.token}`);
+    await vera!.ask('POST', '/admin/targets/reset');
+    const admin = { authorization: `Bearer ${ADMIN_KEY}` };
+    await fetch(`${gateway.operatorUrl}/admin/cache`, { method: 'DELETE', headers: admin });
+    assert.equal((await vera!.ask('GET', '/admin/audit')).code, 'data_access_needed');
+    const { json } = await ada!.ask('GET', '/admin/audit?limit=5');
+    assert.equal(json.has_more, true);
+    const told = json.data.map(({ actor, role, action, path, outcome, ids }: Record<string, unknown>) => [
+      actor,
+      role,
+      action,
+      path,
+      outcome,
+      ids,
+    ]);
+    const adaIs = ['user:ada@example.com', 'admin'];
+    assert.deepEqual(told, [
+      ['admin-key', 'admin', 'DELETE', '/admin/cache', 'done', ['cache all']],
+      ['user:vera@example.com', 'viewer', 'POST', '/admin/targets/reset', 'role_needed', []],
+      [...adaIs, 'DELETE', '/admin/keys/:id', 'not_found', []],
+      [...adaIs, 'DELETE', '/admin/keys/:id', 'done', [made.json.id]],
+      [...adaIs, 'POST', '/admin/keys', 'done', [made.json.id]],
+    ]);
+    assert.deepEqual(json.data.at(-1).detail, { subject: 'user:audited@example.com' });
+    const more = await ada!.ask('GET', `/admin/audit?limit=50&after=${json.data.at(-1).id}`);
+    assert.ok(more.json.data.some(({ action }: { action: string }) => action === 'sign-in'));
+    const text = JSON.stringify([json, more.json]);
+    for (const secret of [made.json.token, ADMIN_KEY, 'key of ada', 'secret label', ada!.csrf]) {
+      assert.ok(!text.includes(secret));
+    }
+  });
+});
+
 describe('attacks on a session of the console', () => {
   it('a change without the token of the session, or from another site or port, is refused', async () => {
     const session = await as(ADMIN_KEY);

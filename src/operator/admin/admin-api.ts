@@ -19,8 +19,14 @@ export interface AdminOptions {
   readonly key?: string | undefined;
   readonly routes: () => Promise<readonly AdminRoute[]>;
   readonly console?: (() => Promise<ConsoleDoor>) | undefined;
-  /** A change, or what was refused of one, for the audit log. */
-  audit?(change: AuditedChange): void;
+  readonly audit?: AuditLog | undefined;
+}
+
+export interface AuditLog {
+  /** No more entries have room: nothing may be changed. */
+  readonly isFull: boolean;
+  /** A change, or what was refused of one. Never rejects. */
+  record(change: AuditedChange): Promise<void>;
 }
 
 /** One call that may change something, as the audit log tells it. Nothing that the caller wrote stands in it. */
@@ -28,8 +34,10 @@ export interface AuditedChange {
   readonly actor: string;
   readonly by: Actor['by'];
   readonly role: ConsoleRole;
-  /** Method and path of the route: `DELETE /admin/keys/:id`. */
+  /** The method. */
   readonly action: string;
+  /** Of the route: `/admin/keys/:id`. */
+  readonly path: string;
   readonly status: number;
   /** Undefined: it was done. */
   readonly code?: string | undefined;
@@ -82,7 +90,7 @@ export class AdminApi {
     const { route, parameters } = match;
     const forbidden = forbids(route, actor);
     if (forbidden !== undefined) {
-      this.#tell(route, actor, forbidden);
+      await this.#tell(route, actor, forbidden);
       return refusalOf(forbidden, CLOSE);
     }
     const query = new URLSearchParams(search);
@@ -93,8 +101,11 @@ export class AdminApi {
     const body = await readJsonBody(request);
     if (body instanceof GatewayError) return refusalOf(body, CLOSE);
     const asked = { parameters, query, body: body.value, viewer: actor.viewer };
+    if (route.method !== 'GET' && this.#options.audit?.isFull) {
+      return refusalOf(new GatewayError('database_away', { retryAfterMs: 1000 }), CLOSE);
+    }
     const answer = await this.#ask(route, asked);
-    this.#tell(route, actor, answer);
+    await this.#tell(route, actor, answer);
     return answer instanceof GatewayError ? refusalOf(answer) : written(answer, actor.session);
   }
 
@@ -128,16 +139,17 @@ export class AdminApi {
    * Who may come here may do much: what was changed can be read in the log. Nothing that was merely asked for stands there:
    * people put the token where its id should be.
    */
-  #tell({ method, path }: AdminRoute, { name, by, role }: Actor, answer: OrError<AdminAnswer>): void {
+  async #tell({ method, path }: AdminRoute, { name, by, role }: Actor, answer: OrError<AdminAnswer>): Promise<void> {
     if (method === 'GET') return;
     const isRefused = answer instanceof GatewayError;
     const outcome = isRefused ? { code: answer.code } : { ids: answer.changed };
     this.#log?.info({ method, route: path, status: answer.status, ...outcome, actor: name, role }, 'admin');
-    this.#options.audit?.({
+    await this.#options.audit?.record({
       actor: name,
       by,
       role,
-      action: `${method} ${path}`,
+      action: method,
+      path,
       status: answer.status,
       code: isRefused ? answer.code : undefined,
       ids: isRefused ? [] : (answer.changed ?? []),

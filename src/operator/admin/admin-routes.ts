@@ -1,5 +1,6 @@
 import type { Identity } from '../../identity/identity.ts';
 import type { AdminRoute } from './admin-route.ts';
+import { auditRoutes } from './audit.ts';
 import { type BudgetRouteDependencies, budgetRoutes } from './budgets.ts';
 import { identityRoutes } from './identities.ts';
 import { keyRoutes } from './keys.ts';
@@ -22,5 +23,6 @@ export function adminRoutes(dependencies: AdminDependencies): AdminRoute[] {
     ...receiptRoutes(dependencies),
     ...requestRoutes(dependencies),
     ...storedRoutes(dependencies),
+    ...auditRoutes(dependencies),
   ];
 }

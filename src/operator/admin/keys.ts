@@ -79,7 +79,12 @@ export function keyRoutes(dependencies: KeyRouteDependencies): AdminRoute[] {
         const issued = await identity.issue(wish, now);
         if (issued instanceof GatewayError) return issued;
         const { key, token } = issued;
-        return { status: 201, json: { ...keyJson(key, identity.identities), token }, changed: [key.id] };
+        return {
+          status: 201,
+          json: { ...keyJson(key, identity.identities), token },
+          changed: [key.id],
+          about: aboutOf(key),
+        };
       },
     },
     {
@@ -128,10 +133,15 @@ export function keyRoutes(dependencies: KeyRouteDependencies): AdminRoute[] {
         if (rotated instanceof GatewayError) return rotated;
         const { key, token, worksUntil } = rotated;
         const replaces = { id, works_until: worksUntil.toISOString() };
-        return { status: 201, json: { ...keyJson(key, identity.identities), token, replaces }, changed: [id, key.id] };
+        const json = { ...keyJson(key, identity.identities), token, replaces };
+        return { status: 201, json, changed: [id, key.id], about: aboutOf(key) };
       },
     },
   ];
+}
+
+function aboutOf({ subject, models }: ApiKey): NonNullable<AdminAnswer['about']> {
+  return { subject, ...(models && { models }) };
 }
 
 async function listKeys(
