@@ -220,6 +220,7 @@ async function traffic(url: string): Promise<void> {
   await ask('two/models', false);
   await ask('outside/searches', false, { 'x-tfy-cache-config': '{}' });
   await ask('outside/searches', false, { 'x-tfy-cache-config': '{}' });
+  await ask('outside/searches', false, { 'x-tfy-cache-config': '{"shadow": true}' });
   await callTool(url);
 }
 

@@ -59,7 +59,7 @@ export class AnswerCollector implements AnswerReceiver {
   }
 
   over(error: GatewayError | undefined): void {
-    const body = Buffer.concat(this.#chunks);
+    const body = joined(this.#chunks);
     this.#options.onOver({ status: this.#status, headers: this.#headers, body, error: this.#fault ?? error });
   }
 
@@ -69,4 +69,11 @@ export class AnswerCollector implements AnswerReceiver {
     // Whoever writes is in the middle of it.
     setImmediate(() => this.#options.onFull());
   }
+}
+
+/** Nearly every answer comes as one chunk, which is kept as it is. */
+function joined(chunks: readonly Uint8Array[]): Buffer {
+  const [first] = chunks;
+  if (first === undefined || chunks.length > 1) return Buffer.concat(chunks);
+  return Buffer.from(first.buffer, first.byteOffset, first.byteLength);
 }

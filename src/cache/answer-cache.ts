@@ -2,9 +2,10 @@ import type { Buffer } from 'node:buffer';
 import type { CacheLimits, RuledCache, ServerSettings } from '../config/configuration.ts';
 import type { Exchange } from '../core/exchange.ts';
 import { HeldMemory, type SharedMemory } from '../relay/held-memory.ts';
-import type { CacheKey } from './cache-key.ts';
+import { type CacheKey, remotePrefix } from './cache-key.ts';
 import { type CachedAnswer, decodeAnswer, encodeAnswer } from './cached-answer.ts';
 import { Flight } from './flight.ts';
+import type { SemanticIndex } from './semantic-index.ts';
 import type { SharedAnswers } from './shared-answers.ts';
 
 /** Answers of other gateways as well. Every call answers within its deadline. */
@@ -19,6 +20,8 @@ export interface AnswerCacheOptions {
   readonly memory: SharedAnswers;
   readonly remote: RemoteAnswers | undefined;
   readonly sharedMemory: SharedMemory;
+  /** Which answers are those of questions that are like one; absent: only equal requests are alike. */
+  readonly semantic?: SemanticIndex;
 }
 
 export type Found = CachedAnswer | 'away' | undefined;
@@ -30,6 +33,10 @@ export class AnswerCache {
 
   constructor(options: AnswerCacheOptions) {
     this.#options = options;
+  }
+
+  get semantic(): SemanticIndex | undefined {
+    return this.#options.semantic;
   }
 
   /** At once from memory; from Redis as a promise. */
@@ -110,11 +117,4 @@ function goodAnswer(entry: Buffer, now: number): CachedAnswer | undefined {
 /** With the number of the namespace, by which all of it can be found and dropped. */
 function remoteKey({ text, space }: CacheKey): string {
   return `${remotePrefix(space)}${text}`;
-}
-
-/** Of a namespace; undefined: of all. */
-export function remotePrefix(space: readonly [number, number] | undefined): string {
-  if (space === undefined) return 'sluice:answer:';
-  const [first, second] = space;
-  return `sluice:answer:${(first >>> 0).toString(16)}${(second >>> 0).toString(16).padStart(8, '0')}:`;
 }

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { hash } from 'node:crypto';
 import { canonicalJson } from '../codec/canonical-json.ts';
 import type { RuledCache } from '../config/configuration.ts';
@@ -29,22 +30,28 @@ export interface KeyedRequest {
 }
 
 /** Client headers that say who asks. */
-const ATTRIBUTION_HEADERS: ReadonlySet<string> = new Set(['http-referer', 'x-title']);
+const ATTRIBUTION_HEADERS: ReadonlySet<string> = new Set(['http-referer', 'x-title', 'user-agent']);
+
+/** Latin1; undefined: of this request no answer is cached. */
+export function canonicalBody(body: Buffer, form: CachedForm): string | undefined {
+  return canonicalJson(body, canonicalOptions(form));
+}
 
 /**
  * Of everything that changes the answer, so that equal keys may get equal bytes; of the principal, unless its rule shares.
- * Undefined: of this request no answer is cached.
+ * `body`: canonical.
  */
-export function cacheKey(request: KeyedRequest, form: CachedForm): CacheKey | undefined {
-  const body = canonicalJson(request.exchange.body, canonicalOptions(form));
-  return body === undefined ? undefined : keyOf(request, body);
-}
-
-/** `body`: canonical, latin1. */
 export function keyOf(request: KeyedRequest, body: string): CacheKey {
   const digest = hash('sha256', `${surroundings(request)}\n${body}`, 'buffer');
   const words = Int32Array.from([0, 4, 8, 12], (at) => digest.readInt32LE(at));
   return { words, text: digest.toString('hex', 0, KEY_BYTES), space: spaceOf(request.settings.namespace) };
+}
+
+/** The key of an answer of that namespace of which the words alone are known. */
+export function keyFrom(words: AnswerKey, space: readonly [number, number]): CacheKey {
+  const bytes = Buffer.alloc(KEY_BYTES);
+  words.forEach((word, index) => void bytes.writeInt32LE(word, 4 * index));
+  return { words, text: bytes.toString('hex'), space };
 }
 
 /** Names a namespace where only its number is known; never turned back. */
@@ -111,4 +118,11 @@ function canonicalOptions(form: CachedForm): Parameters<typeof canonicalJson>[1]
     optionsOf.set(form, options);
   }
   return options;
+}
+
+/** Beginning of keys in Redis: of a namespace; undefined: of all. */
+export function remotePrefix(space: readonly [number, number] | undefined): string {
+  if (space === undefined) return 'sluice:answer:';
+  const [first, second] = space;
+  return `sluice:answer:${(first >>> 0).toString(16)}${(second >>> 0).toString(16).padStart(8, '0')}:`;
 }

@@ -8,10 +8,12 @@ import type { AnswerFilterMaker } from '../relay/answer-filter.ts';
 import type { SharedAnswer } from '../relay/shared-answer.ts';
 import type { UsageMeter } from '../usage/usage-meter.ts';
 import type { AnswerCache, Found } from './answer-cache.ts';
-import { type CacheKey, cacheKey, type KeyedRequest, MAX_KEYED_BYTES } from './cache-key.ts';
+import { type CacheKey, canonicalBody, type KeyedRequest, keyFrom, keyOf, MAX_KEYED_BYTES } from './cache-key.ts';
 import type { CachedAnswer } from './cached-answer.ts';
 import { type AnswerSource, Flight, type FlightReader } from './flight.ts';
 import { recordedAnswer } from './recorded-answer.ts';
+import type { Likeness, NoVector } from './semantic-index.ts';
+import { type ExactOnly, type SemanticRequest, semanticRequest } from './semantic-request.ts';
 import { StoredAnswer } from './stored-answer.ts';
 
 /** What became of an exchange that asked for the cache. `joined`: it got the answer of another that was on its way. */
@@ -43,24 +45,90 @@ export class CacheUse {
   readonly #cache: AnswerCache;
   readonly #request: CacheRequest;
   readonly #key: CacheKey | undefined;
+  /** Undefined: only equal requests are alike. */
+  readonly #semantic: SemanticRequest | undefined;
+  /** Why they are, where more was asked for. */
+  readonly #exactOnly: ExactOnly | undefined;
+  /** Of questions that are like this one; undefined: not asked (yet). */
+  #likeness: Likeness | NoVector | undefined;
+  /** Where nothing is served: the answer that would have been. */
+  #shadowed: AnswerSource | undefined;
   #source: AnswerSource | undefined;
   #flight: Flight | undefined;
 
   constructor(cache: AnswerCache, request: CacheRequest) {
     this.#cache = cache;
     this.#request = request;
-    this.#key = keyFor(request);
-    if (this.#key === undefined) this.status = 'bypass';
+    const body = keyedBody(request);
+    if (body === undefined) {
+      this.status = 'bypass';
+      return;
+    }
+    this.#key = keyOf(request, body);
+    if (request.settings.type !== 'semantic') return;
+    const semantic = semanticRequest(request, body, cache.semantic?.model, request.server.cache.semantic);
+    if (typeof semantic === 'string') this.#exactOnly = semantic;
+    else this.#semantic = semantic;
   }
 
   /** An answer, or one on its way; undefined: it has to be asked for. */
   find(): AnswerSource | undefined | Promise<AnswerSource | undefined> {
-    if (this.#key === undefined) return undefined;
-    const flight = this.#cache.hasFlights ? this.#cache.flight(this.#flightKey(this.#key)) : undefined;
-    if (flight !== undefined) return this.#found('joined', flight);
-    const found = this.#cache.find(this.#key);
+    const key = this.#key;
+    if (key === undefined) return undefined;
+    const equal = this.#findEqual(key);
+    const isDone = this.#semantic === undefined || this.#likeness !== undefined;
+    if (equal instanceof Promise) return isDone ? equal.then(this.#served) : this.#findAny(key, equal);
+    return equal !== undefined || isDone ? this.#served(equal) : this.#findAny(key, undefined);
+  }
+
+  #findEqual(key: CacheKey): AnswerSource | undefined | Promise<AnswerSource | undefined> {
+    const flight = this.joinable();
+    if (flight !== undefined) return flight;
+    const found = this.#cache.find(key);
     return found instanceof Promise ? found.then((answer) => this.#stored(answer)) : this.#stored(found);
   }
+
+  /** That of an equal request first; then that of one that is like it. */
+  async #findAny(
+    key: CacheKey,
+    equal: Promise<AnswerSource | undefined> | undefined,
+  ): Promise<AnswerSource | undefined> {
+    return this.#served((await equal) ?? (await this.#findLike(key)));
+  }
+
+  /** An equal request's answer that is on its way; undefined: there is none. */
+  joinable(): AnswerSource | undefined {
+    const key = this.#key;
+    if (key === undefined || this.#request.settings.shadow || !this.#cache.hasFlights) return undefined;
+    const flight = this.#cache.flight(this.#flightKey(key));
+    return flight && this.#found('joined', flight);
+  }
+
+  async #findLike(key: CacheKey): Promise<AnswerSource | undefined> {
+    const { exchange, settings } = this.#request;
+    const likeness = await this.#cache.semantic!.find(exchange, this.#semantic!, key, settings.similarityThreshold);
+    this.#likeness = likeness;
+    if (typeof likeness === 'string') {
+      this.status = 'error';
+      return undefined;
+    }
+    for (const { answer, similarity } of likeness.found) {
+      const found = await this.#cache.find(keyFrom(answer, key.space));
+      if (found !== undefined && found !== 'away') {
+        return this.#found('hit', new StoredAnswer(found, settings.replay, similarity));
+      }
+    }
+    return undefined;
+  }
+
+  /** Nothing where it is only looked what would be. */
+  #served = (found: AnswerSource | undefined): AnswerSource | undefined => {
+    if (!this.#request.settings.shadow) return found;
+    this.#shadowed = found;
+    this.#source = undefined;
+    if (found !== undefined) this.status = 'miss';
+    return undefined;
+  };
 
   /** An answer that is on its way has to know who waits for it. */
   join(reader: FlightReader): void {
@@ -75,7 +143,14 @@ export class CacheUse {
 
   /** Flat name-value pairs for the head of an answer that a provider gives. */
   get headers(): readonly string[] {
-    return ['x-tfy-cache-status', this.status === 'error' || this.status === 'bypass' ? this.status : 'miss'];
+    const status = this.status === 'error' || this.status === 'bypass' ? this.status : 'miss';
+    const list = ['x-tfy-cache-status', status];
+    if (!this.#request.settings.shadow || this.#key === undefined) return list;
+    const would = this.#shadowed;
+    list.push('x-sluice-cache-shadow', would === undefined ? 'miss' : 'hit');
+    const similarity = would === undefined ? this.#nearest : (would.similarity ?? 1);
+    if (similarity !== undefined) list.push('x-tfy-cache-similarity-score', similarity.toFixed(4));
+    return list;
   }
 
   /**
@@ -89,13 +164,16 @@ export class CacheUse {
     const key = this.#key;
     if (key === undefined) return undefined;
     const { exchange, server, settings, dialect } = this.#request;
-    const flightKey = isAlone ? undefined : this.#flightKey(key);
+    const flightKey = isAlone || settings.shadow ? undefined : this.#flightKey(key);
     const flight = this.#cache.lead(flightKey, exchange, server);
     this.#flight = flight;
     const whole = ({ usage }: UsageMeter): void => {
       flight.finish(usage && nanoUsd(usage, flight.target));
       const { unfinished } = dialect.cached!;
-      this.#cache.keep(key, flight, { settings, limits: server.cache, unfinished });
+      const isKept = this.#cache.keep(key, flight, { settings, limits: server.cache, unfinished });
+      const likeness = this.#likeness;
+      if (!isKept || this.#semantic === undefined || likeness === undefined || typeof likeness === 'string') return;
+      this.#cache.semantic?.add(this.#semantic, likeness.vector, key, settings.ttlMs, server.cache.semantic);
     };
     return { filter: recordedAnswer(flight, whole), shared: flight };
   }
@@ -122,7 +200,29 @@ export class CacheUse {
       type: settings.type,
       ...(rule !== undefined && { rule }),
       ...(this.isHit && { from: this.#source?.exchange, saved_nano_usd: this.#source?.nanoUsd }),
+      ...(this.isHit && this.#source?.similarity !== undefined && { similarity: rounded(this.#source.similarity) }),
+      ...(this.#exactOnly !== undefined && { exact_only: this.#exactOnly }),
+      ...(this.#likeness !== undefined && !this.isHit && this.#likenessJson(this.#likeness)),
+      ...(settings.shadow && this.#key !== undefined && { shadow: this.#shadowJson() }),
     });
+  }
+
+  get #nearest(): number | undefined {
+    return typeof this.#likeness === 'object' ? this.#likeness.nearest : undefined;
+  }
+
+  /** Why no question was near enough. */
+  #likenessJson(likeness: Likeness | NoVector): object {
+    if (typeof likeness === 'string') return { vector: likeness };
+    const { nearest, guard } = likeness;
+    return { ...(nearest !== undefined && { nearest: rounded(nearest) }), ...(guard !== undefined && { guard }) };
+  }
+
+  #shadowJson(): object {
+    const would = this.#shadowed;
+    if (would === undefined) return { status: 'miss' };
+    const { exchange: from, nanoUsd: saved_nano_usd, similarity = 1 } = would;
+    return { status: 'hit', from, saved_nano_usd, similarity: rounded(similarity) };
   }
 
   #stored(found: Found): AnswerSource | undefined {
@@ -147,7 +247,12 @@ export class CacheUse {
   }
 }
 
-function keyFor(request: CacheRequest): CacheKey | undefined {
+function rounded(similarity: number): number {
+  return Math.round(similarity * 10_000) / 10_000;
+}
+
+/** Canonical; undefined: of this request no answer is cached. */
+function keyedBody(request: CacheRequest): string | undefined {
   const { exchange, dialect, peeked } = request;
   const { cached } = dialect;
   const { body, spooled } = exchange;
@@ -156,5 +261,5 @@ function keyFor(request: CacheRequest): CacheKey | undefined {
   }
   const { state } = peeked;
   const isKept = state !== undefined && (state.stores || state.background || state.previousId !== undefined);
-  return isKept || state?.conversationId !== undefined ? undefined : cacheKey(request, cached);
+  return isKept || state?.conversationId !== undefined ? undefined : canonicalBody(body, cached);
 }

@@ -30,6 +30,8 @@ export interface AnswerSource {
   readonly nanoUsd: number | undefined;
   /** Milliseconds since the Unix epoch; undefined: it is on its way. */
   readonly storedAt: number | undefined;
+  /** Cosine of its question and of the one at hand; undefined: they are equal. */
+  readonly similarity: number | undefined;
   /** The index behind the last piece that fits into so many bytes from `from` on, and came within so many milliseconds. */
   until(from: number, maxBytes: number, elapsedMs: number): number;
   slice(from: number, to: number): Buffer;
@@ -60,6 +62,7 @@ export class Flight implements AnswerSource, SharedAnswer {
   isWhole = false;
   nanoUsd: number | undefined;
   readonly storedAt = undefined;
+  readonly similarity = undefined;
   readonly exchange: string;
   readonly #options: FlightOptions;
   readonly #readers = new Set<FlightReader>();

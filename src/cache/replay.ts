@@ -251,6 +251,7 @@ export class Replay implements FilteredEnd, FlightReader, Swept {
     exchange.pushOwnHeaders(list, 0, `, cache;dur=${lookupMs};desc="hit"`);
     list.push('x-tfy-cache-status', 'hit', 'x-tfy-cached-trace-id', ownIds(source.exchange).traceId);
     if (this.#target !== undefined) list.push('x-tfy-resolved-model', this.#target.id);
+    if (source.similarity !== undefined) list.push('x-tfy-cache-similarity-score', source.similarity.toFixed(4));
     if (source.storedAt !== undefined) {
       list.push('age', String(Math.max(0, Math.floor((Date.now() - source.storedAt) / 1000))));
     }

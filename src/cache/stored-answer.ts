@@ -6,11 +6,13 @@ import { piecesUntil, slicePieces } from './recording.ts';
 /** An answer of the cache: all of it is there. */
 export class StoredAnswer implements AnswerSource {
   readonly isWhole = true;
+  readonly similarity: number | undefined;
   readonly #answer: CachedAnswer;
   readonly #isPaced: boolean;
 
-  constructor(answer: CachedAnswer, replay: 'at-once' | 'paced') {
+  constructor(answer: CachedAnswer, replay: 'at-once' | 'paced', similarity?: number) {
     this.#answer = answer;
+    this.similarity = similarity;
     this.#isPaced = replay === 'paced' && answer.about.stream;
   }
 

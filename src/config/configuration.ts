@@ -28,6 +28,8 @@ export interface Configuration {
   retrySettings?: RetrySettings | undefined;
   /** sluice/cache: the first rule that matches a request says what is cached of it. */
   cacheRules: CacheRule[];
+  /** gateway-global-settings: model that makes vectors for the semantic cache; absent: there is none. */
+  semanticCacheModel?: string | undefined;
   mcpServers: McpServer[];
   /** provider-account/guardrail-config-group: guards by name. */
   guards: GuardConfig[];
@@ -544,6 +546,11 @@ export interface RoutingLimits {
   retryBudgetPercent: number;
   /** How often gateways that share Redis tell each other what is out; 0: never. */
   shareMs: number;
+  /** How often targets whose time of being out is over are asked, besides requests; 0: never. */
+  probeIntervalMs: number;
+  probeTimeoutMs: number;
+  /** At once. */
+  maxProbes: number;
 }
 
 /** How providers are reached. Holds the password of a proxy: never logged. */
@@ -586,12 +593,35 @@ export interface CacheLimits {
   maxEntryBytes: number;
   /** Of one question to Redis. */
   timeoutMs: number;
+  semantic: SemanticCacheLimits;
+}
+
+/** Bounds of what makes answers of like questions hits. */
+export interface SemanticCacheLimits {
+  /** Vectors in memory, over all threads. */
+  maxEntries: number;
+  /** Of the vectors in memory. */
+  maxBytes: number;
+  /** Vectors in Redis of requests that differ in their last text alone. */
+  maxRedisEntries: number;
+  /** How long a vector is waited for. */
+  embeddingTimeoutMs: number;
+  /** Vectors that one thread asks for at the same time. */
+  maxConcurrentEmbeddings: number;
+  /** Of a conversation, system prompts apart; a longer one gets the answers of equal requests alone. */
+  maxMessages: number;
+  /** Of the last text. */
+  maxTextBytes: number;
 }
 
 /** How answers are cached, as a rule or a client says. */
 export interface CacheSettings {
-  /** A client may ask for `semantic`: until there is one, equal requests alone are hits. */
+  /** `semantic`: the answers of questions that are like one, beside those of equal requests. */
   type: 'exact-match' | 'semantic';
+  /** Cosine from which on two questions are alike. */
+  similarityThreshold: number;
+  /** Nothing is served: it is recorded what would have been. */
+  shadow: boolean;
   ttlMs: number;
   namespace: string;
 }

@@ -127,6 +127,32 @@ const counters = section(
   }),
 );
 
+const semantic = section(
+  z.object({
+    max_entries: keyWithDefault(wholeNumber(16, 262_144), 16_384).describe(
+      'Vectors of questions in memory, over all threads; the newest takes the place of the oldest.',
+    ),
+    max_bytes: keyWithDefault(wholeNumber(65_536, 4 * gibibyte), 67_108_864).describe(
+      'Memory for those vectors; it is used as it fills.',
+    ),
+    max_redis_entries: keyWithDefault(wholeNumber(1, 1024), 256).describe(
+      'Vectors kept in Redis of requests that differ in their last text alone.',
+    ),
+    embedding_timeout_ms: keyWithDefault(wholeNumber(1, 60_000), 1_000).describe(
+      'How long a vector is waited for; then the provider is asked as if there were no cache.',
+    ),
+    max_concurrent_embeddings: keyWithDefault(wholeNumber(1, 4_096), 64).describe(
+      'Vectors that one relay thread asks for at the same time; further requests do without.',
+    ),
+    max_messages: keyWithDefault(wholeNumber(1, 1_000), 3).describe(
+      'Of a conversation, system prompts apart; of a longer one only equal requests are hits.',
+    ),
+    max_text_bytes: keyWithDefault(wholeNumber(1, 65_536), 8_192).describe(
+      'Of the text that is compared; of a longer one only equal requests are hits.',
+    ),
+  }),
+);
+
 const cache = section(
   z.object({
     max_bytes: keyWithDefault(wholeNumber(0, 64 * gibibyte), 67_108_864).describe(
@@ -138,6 +164,7 @@ const cache = section(
     timeout_ms: keyWithDefault(wholeNumber(1, 60_000), 100).describe(
       'A Redis that takes longer counts as away, and the answer as not cached.',
     ),
+    semantic: semantic.describe('Bounds of answers to like questions.'),
   }),
 );
 
@@ -563,6 +590,13 @@ const routing = section(
     share_ms: keyWithDefault(z.union([z.literal(0), wholeNumber(50, 60_000)]), 250).describe(
       'How often gateways with `store.counters` in Redis tell each other which targets and keys are out; 0: never.',
     ),
+    probe_interval_ms: keyWithDefault(z.union([z.literal(0), wholeNumber(100, 3_600_000)]), 0).describe(
+      'How often targets whose time of being out is over are asked by the gateway itself; 0: requests are the probes.',
+    ),
+    probe_timeout_ms: keyWithDefault(wholeNumber(100, 600_000), 10_000).describe(
+      'How long such a probe may take; a later answer counts as a failure.',
+    ),
+    max_probes: keyWithDefault(wholeNumber(1, 100), 4).describe('Such probes at once.'),
   }),
 );
 

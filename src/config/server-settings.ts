@@ -109,6 +109,15 @@ export function serverSettings(
       maxBytes: cache.max_bytes,
       maxEntryBytes: cache.max_entry_bytes,
       timeoutMs: cache.timeout_ms,
+      semantic: {
+        maxEntries: cache.semantic.max_entries,
+        maxBytes: cache.semantic.max_bytes,
+        maxRedisEntries: cache.semantic.max_redis_entries,
+        embeddingTimeoutMs: cache.semantic.embedding_timeout_ms,
+        maxConcurrentEmbeddings: cache.semantic.max_concurrent_embeddings,
+        maxMessages: cache.semantic.max_messages,
+        maxTextBytes: cache.semantic.max_text_bytes,
+      },
     },
     ledger: {
       enabled: ledger.enabled,
@@ -131,6 +140,9 @@ export function serverSettings(
       slowStartMs: routing.slow_start_ms,
       retryBudgetPercent: routing.retry_budget_percent,
       shareMs: routing.share_ms,
+      probeIntervalMs: routing.probe_interval_ms,
+      probeTimeoutMs: routing.probe_timeout_ms,
+      maxProbes: routing.max_probes,
     },
     otel: {
       sampleRatio: otel.sample_ratio,

@@ -20,6 +20,13 @@ export interface RedisValuesOptions {
   onBack(): void;
 }
 
+/** Values of a list, in order, and the name of the last one. */
+export interface Appended {
+  readonly values: readonly Buffer[];
+  /** Undefined: there is none. */
+  readonly last: string | undefined;
+}
+
 function connectionTo(url: string) {
   return createClient({
     url,
@@ -77,6 +84,38 @@ export class RedisValues {
       this.#sendingBytes -= value.length;
     };
     void this.#ask(['SET', key, value, 'PX', String(ttlMs)]).then(done, done);
+  }
+
+  /** Adds to a list that keeps about so many at its end. Nobody waits for it. */
+  append(key: string, value: Buffer, maxLength: number, ttlMs: number): void {
+    if (this.#sendingBytes + value.length > MAX_SENDING_BYTES) return;
+    this.#sendingBytes += value.length;
+    const done = (): void => {
+      this.#sendingBytes -= value.length;
+    };
+    void this.#ask(['XADD', key, 'MAXLEN', String(maxLength), '*', 'v', value]).then(done, done);
+    void this.#ask(['PEXPIRE', key, String(ttlMs)]);
+  }
+
+  /** What was added behind the one of that name, or the newest of all; at most so many. `away`: it is not known. */
+  async behind(key: string, after: string | undefined, count: number): Promise<Appended | 'away'> {
+    const limit = ['COUNT', String(count)];
+    const reply =
+      after === undefined
+        ? await this.#ask(['XREVRANGE', key, '+', '-', ...limit])
+        : await this.#ask(['XRANGE', key, `(${after}`, '+', ...limit]);
+    if (!Array.isArray(reply)) return 'away';
+    const entries: readonly unknown[] = after === undefined ? reply.reverse() : reply;
+    const values: Buffer[] = [];
+    let last: string | undefined;
+    for (const entry of entries) {
+      if (!Array.isArray(entry)) continue;
+      const [name, fields]: readonly unknown[] = entry;
+      last = String(name);
+      const value: unknown = Array.isArray(fields) ? fields[1] : undefined;
+      if (Buffer.isBuffer(value)) values.push(value);
+    }
+    return { values, last };
   }
 
   /** Drops all whose key begins so, and says how many; undefined: Redis is away, and some may be left. */

@@ -107,6 +107,8 @@ export interface CachedForm {
   readonly attribution?: { readonly key: string; readonly begins: string };
   /** Texts that only answers have which were broken off or refused. */
   readonly unfinished: readonly string[];
+  /** Key of the list of messages, or of the one text that is asked. Absent: only equal requests are alike. */
+  readonly turns?: string;
 }
 
 /** How a form whose answers are kept goes on from them. */

@@ -8,6 +8,10 @@ export const MAX_CUSTOM_ID_CHARACTERS = 512;
 const MAX_FAULTS = 10;
 const LINE_FEED = 0x0a;
 const OPEN_BRACE = 0x7b;
+const SPACE = 0x20;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const TILDE = 0x7e;
 const WHOLE = { fault: undefined };
 const POST = Buffer.from('"POST"');
 const KEYS = new PeekKeys(['custom_id', 'method', 'url', 'body']);
@@ -169,6 +173,7 @@ function slotOf(line: Buffer, peek: JsonPeek, index: number): Buffer | undefined
 /** Undefined: it is no text, or none that is valid. */
 function textOf(json: Buffer | undefined): string | undefined {
   if (json === undefined || json.length > 6 * MAX_CUSTOM_ID_CHARACTERS + 2) return undefined;
+  if (isPlain(json)) return json.toString('latin1', 1, json.length - 1);
   try {
     const value: unknown = JSON.parse(json.toString());
     return typeof value === 'string' ? value : undefined;
@@ -176,6 +181,17 @@ function textOf(json: Buffer | undefined): string | undefined {
     // An escape or a control character that the scan lets pass.
     return undefined;
   }
+}
+
+/** A text of ASCII without escapes, as nearly every one is: its characters are its bytes. */
+function isPlain(json: Buffer): boolean {
+  const last = json.length - 1;
+  if (last < 1 || json[0] !== QUOTE || json[last] !== QUOTE) return false;
+  for (let at = 1; at < last; at += 1) {
+    const byte = json[at]!;
+    if (byte < SPACE || byte > TILDE || byte === QUOTE || byte === BACKSLASH) return false;
+  }
+  return true;
 }
 
 function firstOf(bytes: Buffer): number | undefined {

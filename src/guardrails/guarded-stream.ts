@@ -8,6 +8,7 @@ import { AnswerFilter, type FilterHost, type Shortened } from '../relay/answer-f
 import { Channel, guardedText } from './channel.ts';
 import type { GuardQuestion } from './guard.ts';
 import { askAll, type OutputGuarding, setText, textOf, tooMuchHeld } from './guarded-answer.ts';
+import type { HookPlan } from './plan.ts';
 import { LocalTally } from './session.ts';
 
 /** A stretch of a channel that one event brings. */
@@ -47,6 +48,8 @@ interface StreamChannel {
   said: string;
   /** What they made of it, before any of it was let go. */
   instead: string | undefined;
+  /** Of `said`: what was asked about in a window before. */
+  asked: number;
 }
 
 /**
@@ -67,6 +70,13 @@ export class GuardedStream extends AnswerFilter {
   readonly #held: HeldEvent[] = [];
   #heldBytes = 0;
   readonly #holdsAll: boolean;
+  /** Whoever asks about whole texts is asked about one window after the other, which leaves once it has passed. */
+  readonly #isWindowed: boolean;
+  /** Events at the beginning of those that are held whose words stand in a window. */
+  #read = 0;
+  #asking = false;
+  #paused = false;
+  #atEnd: ((rest: Buffer | undefined) => void) | undefined;
   /** Nobody wants to see what was decided. */
   readonly #passesAtOnce: boolean;
   #out: Buffer[] = [];
@@ -81,7 +91,8 @@ export class GuardedStream extends AnswerFilter {
     const acts = [...(plan?.mutators ?? []), ...(plan?.validators ?? [])].some(
       ({ guard }) => guard.config.strategy !== 'audit',
     );
-    this.#holdsAll = acts && plan?.onStreams !== 'audit';
+    this.#isWindowed = acts && plan?.onStreams === 'window' && plan.mutators.length === 0;
+    this.#holdsAll = acts && plan?.onStreams !== 'audit' && !this.#isWindowed;
     this.#passesAtOnce = !this.#holdsAll && !this.#keepsTexts;
   }
 
@@ -99,6 +110,7 @@ export class GuardedStream extends AnswerFilter {
     const fault = tooMuchHeld(this.#o, this.#heldBytes + this.#partial.length);
     if (fault) this.#fail(fault);
     else this.#flush();
+    if (this.#isWindowed) this.#pauseOrResume();
   }
 
   override finish(last?: Buffer): void {
@@ -237,7 +249,7 @@ export class GuardedStream extends AnswerFilter {
     let channel = this.#channels.get(name);
     if (channel === undefined) {
       const { plan, session } = this.#o;
-      channel = { name, local: new Channel(kind, plan, session, this.#tally), said: '', instead: undefined };
+      channel = { name, local: new Channel(kind, plan, session, this.#tally), said: '', instead: undefined, asked: 0 };
       this.#channels.set(name, channel);
     }
     return channel;
@@ -260,6 +272,10 @@ export class GuardedStream extends AnswerFilter {
 
   #release(): void {
     if (this.#over || this.#holdsAll) return;
+    if (this.#isWindowed) {
+      this.#window();
+      return;
+    }
     let count = 0;
     while (count < this.#held.length && isDecided(this.#held[count]!)) {
       const event = this.#held[count]!;
@@ -269,6 +285,81 @@ export class GuardedStream extends AnswerFilter {
       count += 1;
     }
     if (count > 0) this.#held.splice(0, count);
+  }
+
+  // ── windows ───────────────────────────────────────────────────────────────
+
+  /** Asks about what is decided and was not asked about, where it is long enough; one question at a time. */
+  #window(): void {
+    if (this.#over || this.#asking) return;
+    while (this.#read < this.#held.length && isDecided(this.#held[this.#read]!)) {
+      this.#applyLocal(this.#held[this.#read]!, 'kept');
+      this.#read += 1;
+    }
+    const { session, plan } = this.#o;
+    const { windowCharacters: least = WINDOW_CHARACTERS, overlapCharacters: overlap = OVERLAP_CHARACTERS } =
+      session.settings;
+    const open = [...this.#channels.values()].filter(({ said, asked }) => said.length > asked);
+    const waiting = open.reduce((sum, { said, asked }) => sum + said.length - asked, 0);
+    if (waiting === 0) this.#leave(this.#read);
+    else if (this.#atEnd !== undefined || waiting >= 2 * least || (waiting >= least && open.some(endsSentence)))
+      this.#ask(plan!, open, overlap);
+    else if (this.#atEnd === undefined) return;
+    if (this.#atEnd !== undefined && !this.#asking && !this.#over) this.#deliver(this.#atEnd);
+  }
+
+  #ask(plan: HookPlan, open: readonly StreamChannel[], overlap: number): void {
+    const { session, request } = this.#o;
+    const texts = open.map(({ said, local }) => ({ text: said, kind: local.kind }));
+    const content = texts.map(({ text }) => text).join('\n');
+    const response = { choices: [{ index: 0, message: { role: 'assistant', content } }] };
+    for (const channel of open) {
+      channel.said = channel.said.slice(-overlap);
+      channel.asked = channel.said.length;
+    }
+    const count = this.#read;
+    this.#asking = true;
+    const question: GuardQuestion = {
+      hook: 'llm-output',
+      exchange: session.exchange,
+      texts,
+      request: request(),
+      response,
+    };
+    session.validate('llm-output', plan.validators, question).then(
+      (refused) => {
+        this.#asking = false;
+        if (this.#over) return;
+        if (refused) {
+          this.#fail(refused);
+          return;
+        }
+        this.#leave(count);
+        // The end takes along what is left.
+        if (this.#atEnd === undefined) this.#flush();
+        this.#window();
+        this.#pauseOrResume();
+      },
+      (cause) => this.#fail(new GatewayError('internal_error', { cause })),
+    );
+    this.#pauseOrResume();
+  }
+
+  #leave(count: number): void {
+    for (const event of this.#held.splice(0, count)) {
+      this.#heldBytes -= event.bytes.length;
+      this.#out.push(bytesOf(event));
+    }
+    this.#read -= count;
+  }
+
+  /** A guard that is slower than its stream must not make it grow here. */
+  #pauseOrResume(): void {
+    const isMuch = this.#asking && this.#heldBytes > MAX_AHEAD_BYTES;
+    if (isMuch === this.#paused || this.#over) return;
+    this.#paused = isMuch;
+    if (isMuch) this.host.pause();
+    else this.host.resume();
   }
 
   /** Guards that only record are told all of it at the end. */
@@ -298,6 +389,11 @@ export class GuardedStream extends AnswerFilter {
     if (plan) session.noteLocal('llm-output', plan, this.#tally);
     if (!this.#keepsTexts) {
       this.#finish(done);
+      return;
+    }
+    if (this.#isWindowed) {
+      this.#atEnd = done;
+      this.#window();
       return;
     }
     if (!this.#holdsAll) {
@@ -372,6 +468,17 @@ export class GuardedStream extends AnswerFilter {
 
 /** In a JSON string: what stands for something else, or ends it. */
 const UNPLAIN = /["\\\x00-\x1f]/;
+/** Unless the settings say otherwise: some sentences, and one of them again. */
+const WINDOW_CHARACTERS = 400;
+const OVERLAP_CHARACTERS = 100;
+/** What may wait behind a window that is asked about; beyond it the provider is paused. */
+const MAX_AHEAD_BYTES = 65_536;
+const SENTENCE_END = /[.!?\u3002\uff01\uff1f\n]["')\]]?\s*$/;
+
+function endsSentence({ said }: StreamChannel): boolean {
+  return SENTENCE_END.test(said.slice(-8));
+}
+
 const EMPTY = Buffer.alloc(0);
 const LF = 0x0a;
 const CR = 0x0d;

@@ -1,7 +1,7 @@
-import { remotePrefix } from '../cache/answer-cache.ts';
-import { spaceOf } from '../cache/cache-key.ts';
+import { remotePrefix, spaceOf } from '../cache/cache-key.ts';
 import { aboutOf } from '../cache/cached-answer.ts';
 import { SharedAnswers } from '../cache/shared-answers.ts';
+import { SharedVectors } from '../cache/shared-vectors.ts';
 import type { Configuration } from '../config/configuration.ts';
 import type { Log } from '../core/log.ts';
 import type { RedisValues } from '../counters/redis-values.ts';
@@ -22,6 +22,7 @@ export interface CachedAnswersOptions {
 export class CachedAnswers implements MainService, CacheSight {
   readonly #options: CachedAnswersOptions;
   readonly #memory: SharedAnswers;
+  readonly #vectors: SharedVectors;
   readonly #away = new Set<number>();
   #redis: RedisValues | undefined;
 
@@ -29,6 +30,11 @@ export class CachedAnswers implements MainService, CacheSight {
     this.#options = options;
     const { cache, threads } = options.configuration().server;
     this.#memory = new SharedAnswers(cache.maxBytes, threads);
+    this.#vectors = new SharedVectors(cache.semantic, threads);
+  }
+
+  get vectorBuffer(): SharedArrayBuffer {
+    return this.#vectors.buffer;
   }
 
   get buffer(): SharedArrayBuffer {
@@ -61,6 +67,12 @@ export class CachedAnswers implements MainService, CacheSight {
       stored,
       evicted,
       namespaces: largest,
+      vectors: {
+        entries: this.#vectors.entries,
+        used_bytes: this.#vectors.usedBytes,
+        max_entries: this.#vectors.bounds.maxEntries,
+        max_bytes: this.#vectors.bounds.maxBytes,
+      },
       redis: this.hasRedis ? (this.#away.size === 0 ? 'up' : 'away') : null,
     };
   }
@@ -69,6 +81,7 @@ export class CachedAnswers implements MainService, CacheSight {
     const space = namespace === undefined ? undefined : spaceOf(namespace);
     // First Redis: what is dropped here alone would come back from there.
     const redis = this.hasRedis ? await (await this.#connected()).drop(remotePrefix(space)) : undefined;
+    this.#vectors.flush(space);
     return { memory: this.#memory.flush(space), redis };
   }
 
@@ -77,6 +90,8 @@ export class CachedAnswers implements MainService, CacheSight {
       registry.family('gauge', name, help, () => [{ labels: {}, value: read() }]);
     gauge('sluice_cache_entries', 'Answers in the memory of the cache', () => this.#memory.memory().entries);
     gauge('sluice_cache_used_bytes', 'Memory that cached answers take', () => this.#memory.memory().usedBytes);
+    gauge('sluice_cache_vectors', 'Questions in the memory of the semantic cache', () => this.#vectors.entries);
+    gauge('sluice_cache_vector_bytes', 'Memory that their vectors take', () => this.#vectors.usedBytes);
     registry.family('counter', 'sluice_cache_evicted_total', 'Cached answers whose room newer ones needed', () => [
       { labels: {}, value: this.#memory.memory().evicted },
     ]);
@@ -104,6 +119,7 @@ export class CachedAnswers implements MainService, CacheSight {
 
   threadDied(thread: number): void {
     this.#memory.release(thread);
+    this.#vectors.release(thread);
     this.#away.delete(thread);
   }
 

@@ -228,6 +228,7 @@ export async function openGateway({
     counts: limitCounters.buffer,
     health: health.buffers,
     answers: cachedAnswers.buffer,
+    vectors: cachedAnswers.vectorBuffer,
     configuration: configurationForThreads(inForce, port, madeKey),
     tokens: accountTokens.tokens(),
     openapi: operatorPort.openapi,

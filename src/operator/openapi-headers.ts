@@ -65,6 +65,12 @@ export const headerComponents = {
   'x-tfy-resolved-model': responseHeader('`account/model` that answered'),
   'x-upstream-request-id': responseHeader('The provider’s own request id'),
   'x-tfy-cache-status': responseHeader('Where the cache was asked: `hit`, `miss`, `error` or `bypass`'),
+  'x-tfy-cache-similarity-score': responseHeader(
+    'Cosine of the question and the one whose answer it is, or would be; absent: they are equal, or none was compared',
+  ),
+  'x-sluice-cache-shadow': responseHeader(
+    'Where nothing is served from the cache: `hit` or `miss`, what it would have said',
+  ),
   'x-tfy-cached-trace-id': responseHeader('Of a hit, the trace of the exchange whose answer it is'),
   age: responseHeader('Of a hit, seconds since its answer came'),
   'x-sluice-estimated': responseHeader('What of the answer is an estimate'),

@@ -11,7 +11,7 @@ import { mountFor } from '../relay/choose-mount.ts';
 import { cutShort } from '../relay/cut-short.ts';
 import { Relay, type RelayOwner, type RelayResult } from '../relay/relay.ts';
 import type { Capture } from '../request-log/capture.ts';
-import type { Step } from '../routing/route-plan.ts';
+import type { Route, Step } from '../routing/route-plan.ts';
 import { type AdmissionOwner, AdmissionStage, type Wish } from './admission-stage.ts';
 import { answeredHere, estimatedTokens, sendEstimate } from './answered-here.ts';
 import { type CacheOwner, CacheStage, cacheUseOf, type Way } from './cache-stage.ts';
@@ -48,9 +48,10 @@ export class Inference implements AdmissionOwner, CacheOwner, RelayOwner {
     this.#capture = beginCapture(this.#request);
   }
 
-  begin(): void {
+  /** `given`: who asks has chosen it. */
+  begin(given?: Route): void {
     const { peeked, client } = this.#request;
-    const route = this.#request.permittedRoute(qualified(peeked.model, client.providerName));
+    const route = given ?? this.#request.permittedRoute(qualified(peeked.model, client.providerName));
     if (route instanceof GatewayError) this.#refuse(route, { model: route.context.target });
     else this.#admission.begin(route, undefined);
   }

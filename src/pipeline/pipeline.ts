@@ -4,6 +4,7 @@ import { continueTrace } from '../core/trace-context.ts';
 import type { Dialect, PeekedRequest, RequestScan } from '../dialects/dialect.ts';
 import { clientSettings } from '../policy/client-settings.ts';
 import type { AnswerFilterMaker } from '../relay/answer-filter.ts';
+import type { Route } from '../routing/route-plan.ts';
 import { Inference } from './inference.ts';
 import type { PipelineOptions, Snapshot } from './pipeline-options.ts';
 import { NOTHING_KNOWN, refuse } from './refusal.ts';
@@ -15,6 +16,8 @@ export interface GivenRequest {
   readonly peeked: PeekedRequest;
   /** They see the answer last, as its client gets it. Default: none. */
   readonly filters?: readonly AnswerFilterMaker[];
+  /** Where it goes, whatever its model says. Default: as its model resolves. */
+  readonly route?: Route;
 }
 
 /** Stages 2 to 8 of an inference request, in order: dialect, policy, routing, provider, upstream, relay, usage. */
@@ -41,7 +44,7 @@ export function runInference(
     refuse(exchange, foreign, NOTHING_KNOWN, options);
     return;
   }
-  admitted(exchange, dialect, options, snapshot, peeked, given?.filters);
+  admitted(exchange, dialect, options, snapshot, peeked, given);
 }
 
 /** What was begun while its body still comes. */
@@ -68,15 +71,23 @@ function admitted(
   options: PipelineOptions,
   snapshot: Snapshot,
   peeked: PeekedRequest,
-  filters: readonly AnswerFilterMaker[] = NO_FILTERS,
+  given?: GivenRequest,
 ): BegunInference | undefined {
   const client = clientSettings(exchange.headers);
   if (client instanceof GatewayError) {
     refuse(exchange, client, NOTHING_KNOWN, options);
     return undefined;
   }
-  const inference = new Inference({ exchange, dialect, options, snapshot, peeked, client, filters });
-  inference.begin();
+  const inference = new Inference({
+    exchange,
+    dialect,
+    options,
+    snapshot,
+    peeked,
+    client,
+    filters: given?.filters ?? NO_FILTERS,
+  });
+  inference.begin(given?.route);
   return inference;
 }
 

@@ -3,6 +3,7 @@ import type { CacheSettings } from '../config/configuration.ts';
 import type { Hook } from '../config/guardrails/guardrails.ts';
 import {
   DEFAULT_NAMESPACE,
+  DEFAULT_SIMILARITY,
   DEFAULT_TTL_SECONDS,
   MAX_TTL_SECONDS,
   NAMESPACE,
@@ -149,17 +150,18 @@ function readCache(text: string | undefined): OrError<CacheSettings | undefined>
 function cacheIn(text: string): OrError<CacheSettings> {
   const value = parseObject(text);
   const { type = 'exact-match', ttl = DEFAULT_TTL_SECONDS, namespace = DEFAULT_NAMESPACE } = value ?? {};
-  const { similarity_threshold: similarity = 1 } = value ?? {};
+  const { similarity_threshold: similarity = DEFAULT_SIMILARITY, shadow = false } = value ?? {};
   const isType = type === 'exact-match' || type === 'semantic';
   const isSpace = typeof namespace === 'string' && NAMESPACE.test(namespace);
   const isSimilarity = typeof similarity === 'number' && similarity >= 0 && similarity <= 1;
-  if (value === undefined || !isType || !isCount(ttl, MAX_TTL_SECONDS) || ttl < 1 || !isSpace || !isSimilarity) {
+  const isGood = isType && isSpace && isSimilarity && typeof shadow === 'boolean';
+  if (value === undefined || !isGood || !isCount(ttl, MAX_TTL_SECONDS) || ttl < 1) {
     const shape = '{"type": "exact-match", "ttl": 600, "namespace": "default"}';
     const types = '`exact-match` or `semantic`, the latter with `similarity_threshold` from 0 to 1';
-    const allowed = `type ${types}, ttl in seconds up to ${MAX_TTL_SECONDS}, namespace of ${NAMESPACE_ERROR}`;
+    const allowed = `type ${types}, shadow true or false, ttl in seconds up to ${MAX_TTL_SECONDS}, namespace of ${NAMESPACE_ERROR}`;
     return invalid('x-tfy-cache-config', `It must be JSON as \`${shape}\`: ${allowed}.`);
   }
-  return { type, ttlMs: ttl * 1000, namespace };
+  return { type, similarityThreshold: similarity, shadow, ttlMs: ttl * 1000, namespace };
 }
 
 /** JSON of `{"llm_input_guardrails": ["group/guard"], …, "enable_parallel_execution": true}`. */

@@ -5,7 +5,9 @@ import { KeyRing } from '../authentication/authenticate.ts';
 import type { TokenResources } from '../authentication/outside-tokens.ts';
 import { presentedKey } from '../authentication/presented-key.ts';
 import { AnswerCache } from '../cache/answer-cache.ts';
+import { SemanticIndex } from '../cache/semantic-index.ts';
 import { SharedAnswers } from '../cache/shared-answers.ts';
+import { SharedVectors } from '../cache/shared-vectors.ts';
 import type { ThreadConfiguration } from '../config/configuration.ts';
 import { followWall } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
@@ -41,12 +43,14 @@ import { FileRows } from './file-rows.ts';
 import { MCP_HEADERS, McpGate } from './mcp-gate.ts';
 import { mediaFetcher } from './media-fetcher.ts';
 import { addressAsked } from './oauth-routes.ts';
+import { ModelVectors } from './prompt-vectors.ts';
 import { RefusalRecords } from './refusal-records.ts';
 import { RequestLogSender } from './request-log-sender.ts';
 import { ResponseRows } from './response-rows.ts';
 import { responsesSocket } from './responses-socket.ts';
 import { Shadows } from './shadows.ts';
 import { type Lasting, makeSnapshot } from './snapshot.ts';
+import { TargetProbes } from './target-probes.ts';
 import { TaskPool } from './task-pool.ts';
 
 /** How often a relay thread says how it is doing. */
@@ -119,12 +123,24 @@ const lasting: Lasting = {
 };
 let snapshot = makeSnapshot(data.configuration, lasting);
 let { identityProviders } = data.configuration.identities;
+let { semanticCacheModel } = data.configuration;
 
 const answersInRedis = server.store.cache === 'memory' ? undefined : await keepInRedis();
 const cache = new AnswerCache({
   memory: new SharedAnswers(server.cache.maxBytes, data.thread, data.answers),
   remote: answersInRedis,
   sharedMemory: counters,
+  semantic: new SemanticIndex({
+    memory: new SharedVectors(server.cache.semantic, data.thread, data.vectors),
+    remote: answersInRedis,
+    vectors: new ModelVectors({
+      dialect: DIALECTS.find(({ operation }) => operation === 'embedding')!,
+      pipeline: () => pipeline,
+      model: () => semanticCacheModel,
+      limits: () => snapshot.settings.cache.semantic,
+    }),
+    searchElsewhere: tasks.searchVectors,
+  }),
 });
 
 const requestLog = new RequestLogSender({
@@ -161,6 +177,18 @@ const pipeline: PipelineOptions = {
   requestLog,
   shadow: shadows.copy,
 };
+
+/** Of one thread alone. */
+const probes =
+  data.thread === 0
+    ? new TargetProbes({
+        pipeline: () => pipeline,
+        routes: () => snapshot.routes.balanced?.virtual ?? [],
+        dialects: DIALECTS,
+        now: lasting.health.now,
+      })
+    : undefined;
+probes?.reconfigure(server.routing);
 
 const mcp = new McpGate({
   configuration: data.configuration,
@@ -313,8 +341,10 @@ function reconfigure(configuration: ThreadConfiguration): void {
   snapshot = makeSnapshot(configuration, lasting);
   keyRing.reconfigure(configuration, resourcesOf(configuration));
   ({ identityProviders } = configuration.identities);
+  ({ semanticCacheModel } = configuration);
   edge.reconfigure(configuration.server, headersOfInterest(configuration));
   mcp.reconfigure(configuration);
+  probes?.reconfigure(configuration.server.routing);
   redisCounts?.reconfigure(configuration.server.counters);
   log.level = configuration.server.log.level;
   const { limits, timeouts, upstream } = configuration.server;
@@ -328,15 +358,17 @@ function resourcesOf({ server: { mcp: settings } }: Pick<ThreadConfiguration, 's
   return base === undefined ? undefined : { base, providers };
 }
 
-/** What providers take, and what sets sessions apart. */
-function headersOfInterest({ virtualModels, loadBalancing }: ThreadConfiguration): readonly string[] {
+/** What providers take, what sets sessions apart, and what tells coding agents to the semantic cache. */
+function headersOfInterest(configuration: ThreadConfiguration): readonly string[] {
+  const { virtualModels, loadBalancing, semanticCacheModel: model } = configuration;
   const routings = [
     ...virtualModels.flatMap(({ integrations }) => integrations.map(({ routing }) => routing)),
     ...loadBalancing.map(({ routing }) => routing),
   ];
   const identifiers = routings.flatMap(({ sticky }) => sticky?.identifiers ?? []);
   const ofSessions = identifiers.filter(({ source }) => source === 'headers').map(({ key }) => key);
-  return [...new Set([...FORWARDABLE, ...MCP_HEADERS, ...ofSessions])];
+  const ofAgents = model === undefined ? [] : ['user-agent'];
+  return [...new Set([...FORWARDABLE, ...MCP_HEADERS, ...ofSessions, ...ofAgents])];
 }
 
 function refusesWhenFull(): boolean {
@@ -345,6 +377,7 @@ function refusesWhenFull(): boolean {
 
 async function drain(): Promise<void> {
   shadows.close();
+  probes?.close();
   mcp.drain();
   await Promise.all([edge.drain(), batches.stop(), background.stop()]);
   mcp.close();

@@ -1,3 +1,4 @@
+import { type LikeAnswers, searchVectorsTask, type VectorSearch } from '../cache/shared-vectors.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
 import type { Dialect } from '../dialects/dialect.ts';
@@ -16,6 +17,9 @@ import { type EstimateRequest, TokenEstimates } from '../usage/token-estimate.ts
 const TRANSLATION_DEADLINE_MS = 30_000;
 /** Each queued task holds a copy of a body, beside what limits.max_body_memory_bytes counts. */
 const MAX_QUEUED_TRANSLATIONS = 8;
+/** A search over 64 MB of vectors takes about 20 ms; the first one waits for its thread. */
+const SEARCH_DEADLINE_MS = 1_000;
+const MAX_QUEUED_SEARCHES = 64;
 /** The vocabulary of an estimate is 80 MB, the values of a large translated request up to 1.5 GB. */
 const MAX_HEAP_MB = 2048;
 /** A long translation must not make estimates wait beyond their deadline. */
@@ -87,6 +91,13 @@ export class TaskPool {
     if ('code' in value) return new GatewayError(value.code, value.context);
     if ('failure' in value) return value;
     return { ...value, body: bufferOf(value.body) };
+  };
+
+  /** Over many vectors. Undefined: it could not be done in time. */
+  readonly searchVectors = async (search: VectorSearch): Promise<LikeAnswers | undefined> => {
+    const bounds = { deadlineMs: SEARCH_DEADLINE_MS, maxQueued: MAX_QUEUED_SEARCHES };
+    const result = await this.#pool.run(searchVectorsTask, search, bounds);
+    return 'failure' in result ? undefined : result.value;
   };
 
   /** Waits for the tasks under way (their deadlines bound it), then ends the thread. */

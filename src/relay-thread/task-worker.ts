@@ -1,3 +1,4 @@
+import { searchVectors, searchVectorsTask } from '../cache/shared-vectors.ts';
 import { GatewayError } from '../core/errors.ts';
 import { implement, taskRunner } from '../offload/tasks.ts';
 import { DIALECTS, FORMS, WIRES } from '../plugs.ts';
@@ -21,6 +22,7 @@ export default taskRunner([
   implement(estimateTokensTask, (input) => estimateTokens(input, FORMS)),
   implement(translateRequestTask, translate),
   implement(makeAnswerTask, remake),
+  implement(searchVectorsTask, searchVectors),
 ]);
 
 function translate(input: TranslateInput): TranslateOutput {

@@ -11,6 +11,7 @@ const said = z.object({
   status: z.string(),
   type: z.string(),
   saved_nano_usd: z.number().optional(),
+  shadow: z.object({ status: z.string(), saved_nano_usd: z.number().optional() }).optional(),
 });
 type Said = z.output<typeof said>;
 
@@ -23,6 +24,7 @@ interface Series {
 /** How often the cache was asked and what it spared. Read from records; types and statuses are a handful of words. */
 export class CacheMetrics {
   readonly #series = new Map<string, Series>();
+  readonly #shadows = new Map<string, Series>();
   readonly #said = new Map<string, Said>();
 
   addAll(records: Iterable<RecordView>): void {
@@ -45,6 +47,21 @@ export class CacheMetrics {
           .filter(({ labels: { status } }) => SAVING.has(status))
           .map(({ labels, savedNanoUsd }): Sample => ({ labels, value: savedNanoUsd / 1e9 })),
     );
+    registry.family(
+      'counter',
+      'sluice_cache_shadow_requests_total',
+      'Requests of rules that only look, by the type of the cache and what it would have said',
+      () => [...this.#shadows.values()].map(({ labels, requests }): Sample => ({ labels, value: requests })),
+    );
+    registry.family(
+      'counter',
+      'sluice_cache_shadow_saved_cost_total',
+      'US dollars that the answers had cost which would have been served',
+      () =>
+        [...this.#shadows.values()]
+          .filter(({ labels: { status } }) => SAVING.has(status))
+          .map(({ labels, savedNanoUsd }): Sample => ({ labels, value: savedNanoUsd / 1e9 })),
+    );
   }
 
   #read(text: string): Said {
@@ -57,14 +74,19 @@ export class CacheMetrics {
     return known;
   }
 
-  #add({ status, type, saved_nano_usd: saved = 0 }: Said): void {
-    const key = `${type} ${status}`;
-    let series = this.#series.get(key);
-    if (series === undefined) {
-      series = { labels: { cache_type: type, status }, requests: 0, savedNanoUsd: 0 };
-      this.#series.set(key, series);
-    }
-    series.requests += 1;
-    series.savedNanoUsd += saved;
+  #add({ status, type, saved_nano_usd: saved, shadow }: Said): void {
+    count(this.#series, type, status, saved);
+    if (shadow !== undefined) count(this.#shadows, type, shadow.status, shadow.saved_nano_usd);
   }
+}
+
+function count(list: Map<string, Series>, type: string, status: string, savedNanoUsd = 0): void {
+  const key = `${type} ${status}`;
+  let series = list.get(key);
+  if (series === undefined) {
+    series = { labels: { cache_type: type, status }, requests: 0, savedNanoUsd: 0 };
+    list.set(key, series);
+  }
+  series.requests += 1;
+  series.savedNanoUsd += savedNanoUsd;
 }

@@ -38,6 +38,8 @@ export interface RelayThreadData {
   };
   /** Of cached answers: cache/shared-answers. */
   readonly answers: SharedArrayBuffer;
+  /** Of the questions that they answered: cache/shared-vectors. */
+  readonly vectors: SharedArrayBuffer;
   readonly configuration: ThreadConfiguration;
   readonly identity: IdentityState;
   /** Of accounts whose credentials end. */

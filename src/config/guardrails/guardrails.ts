@@ -73,6 +73,9 @@ export interface GuardrailSettings {
   readonly timeoutMs: number;
   /** Guards that only look run beside the call. */
   readonly parallel: boolean;
+  /** Of streams that are judged in windows: how much each has at the least, and how much of the one before it again. */
+  readonly windowCharacters?: number;
+  readonly overlapCharacters?: number;
 }
 
 export const DEFAULT_GUARDRAIL_SETTINGS: GuardrailSettings = { timeoutMs: 5_000, parallel: true };

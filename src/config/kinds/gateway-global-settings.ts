@@ -28,13 +28,19 @@ const schema = z.object({
     z.object({
       semantic_cache_embedding_model: text(256).describe('A model for embeddings, as `account/model`.'),
     }),
-  ).describe('Has no effect yet.'),
+  ).describe('What makes vectors for the [semantic cache](caching.md#like-questions).'),
   guardrail_settings: restricting(
     optionalKey(
       z.object({
         timeout_ms: optionalKey(wholeNumber(1, 600_000)).describe('How long a guard may take.'),
         enable_parallel_execution: optionalKey(z.boolean()).describe(
           'Whether guards that only look run beside the call of the model.',
+        ),
+        window_characters: optionalKey(wholeNumber(1, 1_000_000)).describe(
+          'With `on_streams: window`: how much of a stream is judged at once, up to the end of a sentence. Default: 400.',
+        ),
+        window_overlap_characters: optionalKey(wholeNumber(1, 100_000)).describe(
+          'How much of it is judged again with the next window. Default: 100.',
         ),
       }),
     ),
@@ -45,10 +51,12 @@ export const gatewayGlobalSettings = manifestKind({
   type: 'gateway-global-settings',
   schema,
   uniqueKeys: [{ path: 'type', what: 'the kind `gateway-global-settings`', over: 'gateway-global-settings' }],
-  check(written, { report }) {
+  check(written, { report, models }) {
     for (const { manifest, value } of written) {
-      if (value.semantic_cache_settings === undefined) continue;
-      warn(report, manifest, ['semantic_cache_settings'], { message: 'these settings have no effect yet' });
+      const model = value.semantic_cache_settings?.semantic_cache_embedding_model;
+      if (model === undefined || models.canBe(model)) continue;
+      const path = ['semantic_cache_settings', 'semantic_cache_embedding_model'];
+      warn(report, manifest, path, { message: `no account has the model \`${model}\`: only equal requests are hits` });
     }
   },
   part: (
@@ -58,16 +66,25 @@ export const gatewayGlobalSettings = manifestKind({
     retrySettings?: RetrySettings | undefined;
     guardrailSettings: GuardrailSettings;
     bodyLogging?: BodyLogging | undefined;
+    semanticCacheModel?: string | undefined;
   } => {
-    const { timeout_ms: timeoutMs, enable_parallel_execution: parallel } = first?.value.guardrail_settings ?? {};
+    const {
+      timeout_ms: timeoutMs,
+      enable_parallel_execution: parallel,
+      window_characters: windowCharacters,
+      window_overlap_characters: overlapCharacters,
+    } = first?.value.guardrail_settings ?? {};
     const fromEnvironment = Number(environment['GUARDRAIL_TIMEOUT_MS']);
     const byDefault = fromEnvironment > 0 ? fromEnvironment : DEFAULT_GUARDRAIL_SETTINGS.timeoutMs;
     return {
       retrySettings: first?.value.retry_settings,
       bodyLogging: bodyLoggingOf(first?.value.logging_settings),
+      semanticCacheModel: first?.value.semantic_cache_settings?.semantic_cache_embedding_model,
       guardrailSettings: {
         timeoutMs: timeoutMs ?? byDefault,
         parallel: parallel ?? DEFAULT_GUARDRAIL_SETTINGS.parallel,
+        ...(windowCharacters !== undefined && { windowCharacters }),
+        ...(overlapCharacters !== undefined && { overlapCharacters }),
       },
     };
   },

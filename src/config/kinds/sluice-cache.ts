@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import type { CacheRule } from '../configuration.ts';
+import { warn } from '../documents/manifests.ts';
 import {
   DEFAULT_NAMESPACE,
+  DEFAULT_SIMILARITY,
   DEFAULT_TTL_SECONDS,
   MAX_TTL_SECONDS,
   NAMESPACE,
@@ -10,14 +12,27 @@ import {
 import { matchOfRule, ruleConditions } from '../rules/conditions.ts';
 import { checkRules } from '../rules/rule-checks.ts';
 import { keyWithDefault, restricting, restrictingKey, text, wholeNumber } from '../scalar-schema.ts';
+import { gatewayGlobalSettings } from './gateway-global-settings.ts';
 import { manifestKind } from './manifest-kind.ts';
+
+const SIMILARITY_ERROR = 'a number from 0 to 1';
+const fraction = z
+  .number({ error: SIMILARITY_ERROR })
+  .min(0, { error: SIMILARITY_ERROR })
+  .max(1, { error: SIMILARITY_ERROR });
 
 const rule = z
   .object({
     id: text(256).describe('Stands in receipts.'),
     when: ruleConditions,
-    type: keyWithDefault(z.enum(['exact-match', 'off']), 'exact-match').describe(
-      '`exact-match`, or `off`: nothing is cached, whatever a client asks.',
+    type: keyWithDefault(z.enum(['exact-match', 'semantic', 'off']), 'exact-match').describe(
+      '`exact-match`, `semantic` (like questions too), or `off`: nothing is cached, whatever a client asks.',
+    ),
+    similarity_threshold: keyWithDefault(fraction, DEFAULT_SIMILARITY).describe(
+      'Of `semantic`: the cosine of two questions from which on they are alike, 0 to 1.',
+    ),
+    shadow: keyWithDefault(z.boolean(), false).describe(
+      'Nothing is served from the cache: headers, records and metrics tell what would have been.',
     ),
     ttl: keyWithDefault(wholeNumber(1, MAX_TTL_SECONDS), DEFAULT_TTL_SECONDS).describe(
       'Seconds for which an answer is good; at most three days.',
@@ -42,6 +57,8 @@ const rule = z
           ? undefined
           : {
               type: written.type,
+              similarityThreshold: written.similarity_threshold,
+              shadow: written.shadow,
               ttlMs: written.ttl * 1000,
               namespace: written.namespace,
               sharedWith: written.shared_with,
@@ -68,6 +85,14 @@ export const sluiceCache = manifestKind({
       value.rules.map((each, index) => ({ rule: each, manifest, path: ['rules', index] })),
     );
     checkRules(list, 'never decides', context);
+    const hasModel = context.written(gatewayGlobalSettings).some(({ value }) => value.semantic_cache_settings);
+    if (hasModel) return;
+    for (const { rule: each, manifest, path } of list) {
+      if (each.cache?.type !== 'semantic') continue;
+      const message =
+        'only equal requests are hits, since `semantic_cache_settings` of gateway-global-settings is missing';
+      warn(context.report, manifest, [...path, 'type'], { message });
+    }
   },
   part: (written): { cacheRules: CacheRule[] } => ({ cacheRules: written.flatMap(({ value }) => value.rules) }),
 });

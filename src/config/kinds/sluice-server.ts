@@ -28,6 +28,8 @@ export const sluiceServer = manifestKind({
     gateway_id: 'server.gatewayId',
     'limits.max_header_bytes': 'server.limits.maxHeaderBytes',
     'cache.max_bytes': 'server.cache.maxBytes',
+    'cache.semantic.max_entries': 'server.cache.semantic.maxEntries',
+    'cache.semantic.max_bytes': 'server.cache.semantic.maxBytes',
     'counters.max_cells': 'server.counters.maxCells',
     'ledger.enabled': 'server.ledger.enabled',
     'ledger.sync': 'server.ledger.sync',

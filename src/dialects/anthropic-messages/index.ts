@@ -37,6 +37,7 @@ export const anthropicMessages = {
     leaveOut: ['metadata'],
     attribution: { key: 'system', begins: 'x-anthropic-billing-header:' },
     unfinished: ['"refusal"', '"pause_turn"'],
+    turns: 'messages',
   },
   metadataHeaders: METADATA_HEADERS,
   guarded,

@@ -29,6 +29,7 @@ export const openAiChat = {
     leaveOut: ['user', 'safety_identifier', 'prompt_cache_key', 'prompt_cache_retention'],
     never: { store: 'true' },
     unfinished: ['"content_filter"'],
+    turns: 'messages',
   },
   guarded,
   errorBody,

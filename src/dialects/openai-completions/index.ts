@@ -35,7 +35,7 @@ export const openAiCompletions = {
   promptText: (body) => inputText(objectOf(body)?.['prompt']),
   answerText,
   translation: { to: ['completion', 'chat', 'messages'], toInference, fromInference, eventWriter },
-  cached: { leaveOut: ['user'], unfinished: ['"content_filter"'] },
+  cached: { leaveOut: ['user'], unfinished: ['"content_filter"'], turns: 'prompt' },
   guarded,
   errorBody,
   errorEvent,

@@ -36,6 +36,7 @@ export const openAiResponses = {
   cached: {
     leaveOut: ['user', 'safety_identifier', 'prompt_cache_key', 'prompt_cache_retention', 'client_metadata'],
     unfinished: ['"content_filter"', '"incomplete"', '"failed"', '"cancelled"'],
+    turns: 'input',
   },
   metadataHeaders: METADATA_HEADERS,
   guarded,

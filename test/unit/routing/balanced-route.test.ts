@@ -18,6 +18,9 @@ const laws = {
   slowStartMs: 0,
   retryBudgetPercent: 20,
   shareMs: 250,
+  probeIntervalMs: 0,
+  probeTimeoutMs: 10_000,
+  maxProbes: 4,
 };
 const FAILED = new GatewayError('upstream_failed');
 

@@ -16,6 +16,9 @@ const laws: RoutingLimits = {
   slowStartMs: 30_000,
   retryBudgetPercent: 20,
   shareMs: 250,
+  probeIntervalMs: 0,
+  probeTimeoutMs: 10_000,
+  maxProbes: 4,
 };
 
 /** A place on a clock that the test moves. */
