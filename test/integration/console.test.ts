@@ -26,6 +26,7 @@ const PAGES = [
   ['/cache', 'Cache', 'Drop cached answers'],
   ['/alerts', 'Alerts', 'Budgets above 80 percent'],
   ['/configuration', 'Configuration', 'Check'],
+  ['/audit', 'Audit log', 'chain'],
   ['/clients', 'Set up a client', 'OPENAI'.toLowerCase()],
 ] as const;
 

@@ -170,8 +170,8 @@ export function Audit({ query }) {
     <p>Every change by the admin API and the console, each entry with the hash of the one before.</p>
     <${Answered} of=${audit} what="the audit log">
       ${(answer) => {
-        const rows = answer.data ?? answer.entries ?? [];
-        const next = answer.next ?? answer.next_page_token;
+        const rows = answer.data;
+        const next = answer.has_more ? rows.at(-1)?.id : undefined;
         if (rows.length === 0) return html`<${Empty} title="Nothing was changed"><p>Keys that are made, targets that are reset and the like stand here.</p></${Empty}>`;
         return html`<${Records} caption="Changes, newest first" rows=${rows} none="" />
           ${next && html`<a class="button" href=${to('/audit', { after: next })}>Older</a>`}
