@@ -97,7 +97,8 @@ export const ownHeaders = named('x-request-id', 'x-sluice-exchange-id', 'server-
 
 /** On answers that came from a provider. */
 export const upstreamHeaders = {
-  ...named('x-tfy-resolved-model', 'x-upstream-request-id', 'x-tfy-cache-status', 'x-tfy-cached-trace-id', 'age'),
+  ...named('x-tfy-resolved-model', 'x-upstream-request-id', 'x-tfy-cache-status', 'x-tfy-cache-similarity-score'),
+  ...named('x-sluice-cache-shadow', 'x-tfy-cached-trace-id', 'age'),
   'retry-after': component('provider-retry-after'),
   'x-ratelimit-limit-requests': component('provider-limit-requests'),
   ...named('x-tfy-applied-rules'),

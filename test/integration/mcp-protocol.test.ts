@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { after, before, type TestContext, test } from 'node:test';
 import { eventually, KEY, type RunningGateway, startGateway } from '../support/gateway.ts';
-import { CLIENTS, legacyClient, textOf } from '../support/mcp-clients.ts';
+import { CLIENTS, legacyClient, modernClient, textOf } from '../support/mcp-clients.ts';
 import { legacyHttpServer, modernHttpServer, remote, type TestServer } from '../support/mcp-servers.ts';
 
 const keys = [
@@ -15,20 +18,22 @@ const META = {
 
 let server: TestServer;
 let modern: TestServer;
+let both: TestServer;
 let gateway: RunningGateway;
 
 before(async () => {
   server = await legacyHttpServer();
   modern = await modernHttpServer();
+  both = await modernHttpServer('both', 'stateless');
   gateway = await startGateway({
     keys,
     server: { threads: 3 },
-    manifests: [remote('old', server.url), remote('new', modern.url)],
+    manifests: [remote('old', server.url), remote('new', modern.url), remote('both', both.url)],
   });
 });
 after(async () => {
   await gateway?.[Symbol.asyncDispose]();
-  for (const each of [server, modern]) await each?.[Symbol.asyncDispose]();
+  for (const each of [server, modern, both]) await each?.[Symbol.asyncDispose]();
 });
 
 const at = (name: string) => `${gateway.url}/mcp/v1/${name}/mcp`;
@@ -308,6 +313,92 @@ test('an argument that a server wants in a header is there as well', async (cont
     const encoded = `=?base64?${Buffer.from('Zürich').toString('base64')}?=`;
     assert.equal(modern.seen.at(-1)?.headers['mcp-param-region'], encoded);
   }
+});
+
+test('a server of both eras is spoken to in the era of each client, and never asked in the other', async () => {
+  const methods = (of: TestServer) => of.seen.map(({ body }) => /"method":"([^"]+)"/.exec(body)?.[1]);
+  for (const [era, connect] of Object.entries(CLIENTS)) {
+    const before = both.seen.length;
+    const { client } = await connect(at('both'));
+    assert.equal(textOf(await client.callTool({ name: 'echo', arguments: { text: 'x' } })), 'both: x');
+    await client.close();
+    const asked = methods(both).slice(before);
+    assert.equal(asked.includes('initialize'), era === 'legacy', era);
+    assert.equal(asked.includes('server/discover'), era === 'modern', era);
+  }
+});
+
+test('a gateway on this machine is called by pages of this machine, and by no page that only looks like it', async () => {
+  const ping = { jsonrpc: '2.0', id: 1, method: 'ping' };
+  for (const origin of ['http://localhost:6274', 'http://127.0.0.1:3000', 'https://localhost', 'http://[::1]:8080']) {
+    assert.notEqual((await send(ping, { origin })).status, 403, origin);
+  }
+  for (const origin of [
+    'http://localhost.evil.example',
+    'http://127.0.0.1.evil.example',
+    'http://evil-localhost',
+    'null',
+  ]) {
+    const { status, json } = await send(ping, { origin });
+    assert.equal(status, 403, origin);
+    assert.match(json.error?.message ?? '', /origin/i);
+  }
+});
+
+test('a server that writes messages line by line as plain JSON is read as they come', async (context) => {
+  const lines = createServer(async (request, response) => {
+    let body = '';
+    for await (const chunk of request) body += String(chunk);
+    const { id, method } = JSON.parse(body);
+    const write = (message: object) => response.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
+    response.writeHead(200, { 'content-type': 'application/json' });
+    if (method === 'subscriptions/listen') {
+      const params = { notifications: { toolsListChanged: true } };
+      write({ method: 'notifications/subscriptions/acknowledged', params });
+      write({ method: 'notifications/tools/list_changed', params: {} });
+    } else if (method === 'tools/call') {
+      write({ method: 'notifications/message', params: { level: 'info', data: 'one' } });
+      write({ id, result: { resultType: 'complete', content: [{ type: 'text', text: 'two' }] } });
+      response.end();
+    } else {
+      const result = { resultType: 'complete', supportedVersions: ['2026-07-28'], capabilities: { tools: {} } };
+      // Laid out over lines, it is still one message.
+      response.end(`${JSON.stringify({ jsonrpc: '2.0', id, result }, undefined, 2)}\n`);
+    }
+  });
+  lines.listen(0, '127.0.0.1');
+  await once(lines, 'listening');
+  const { port } = lines.address() as AddressInfo;
+  const own = await startGateway({ manifests: [remote('lines', `http://127.0.0.1:${port}/mcp`)] });
+  context.after(async () => {
+    await own[Symbol.asyncDispose]();
+    lines.closeAllConnections();
+    lines.close();
+  });
+  const { client } = await modernClient(`${own.url}/mcp/v1/lines/mcp`);
+  assert.equal(textOf(await client.callTool({ name: 'any', arguments: {} })), 'two');
+  await client.close();
+  const { body } = await fetch(`${own.url}/mcp/v1/lines/mcp`, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${KEY}`,
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      ...modernHeaders('subscriptions/listen'),
+    },
+    body: JSON.stringify({
+      jsonrpc: '2.0',
+      id: 9,
+      method: 'subscriptions/listen',
+      params: { notifications: { toolsListChanged: true }, _meta: META },
+    }),
+  });
+  let told = '';
+  for await (const chunk of body!) {
+    told += Buffer.from(chunk).toString();
+    if (told.includes('list_changed')) break;
+  }
+  assert.ok(told.indexOf('acknowledged') < told.indexOf('list_changed'));
 });
 
 test('a page of an unknown origin may not call', async () => {

@@ -110,7 +110,7 @@ describe('probes of targets that are out', () => {
     await eventually('it is up', async () => (await stateOf(gateway)) === 'up', 10_000);
   });
 
-  it('of two gateways on one Redis one asks', { skip: redisSkip }, async (t) => {
+  it('one of two gateways on one Redis asks', { skip: redisSkip }, async (t) => {
     const redis = await startRedis();
     t.after(() => redis[Symbol.asyncDispose]());
     const two = await Promise.all([0, 1].map(() => start({ routing: { ...ROUTING, probe_timeout_ms: 20_000 }, store: { counters: redis.url } })));

@@ -190,8 +190,8 @@ export async function sseServer(name = 'oldest'): Promise<TestServer> {
   };
 }
 
-/** Only the modern era: 2026-07-28. */
-export async function modernHttpServer(name = 'new'): Promise<TestServer> {
+/** The modern era, 2026-07-28: alone, or the one before as well, without sessions. */
+export async function modernHttpServer(name = 'new', legacy: 'reject' | 'stateless' = 'reject'): Promise<TestServer> {
   const extra: string[] = [];
   const handler = createMcpHandler(
     () => {
@@ -237,7 +237,7 @@ export async function modernHttpServer(name = 'new'): Promise<TestServer> {
       for (const tool of extra) server.registerTool(tool, { description: 'New.' }, () => ({ content: [] }));
       return server;
     },
-    { legacy: 'reject' },
+    { legacy },
   );
   const { url, seen, refused, server } = await listen(async (request, response, body) => {
     const headers = Object.entries(request.headers).map(([key, value]) => [key, String(value)] as [string, string]);

@@ -16,6 +16,7 @@ import {
   resultJson,
 } from '../protocol/json-rpc.ts';
 import { type CallContext, METHODS, type Served, type ClientSession as SessionOfContext } from '../servers/served.ts';
+import { inTime } from '../upstream/late-call.ts';
 import type { Call, CallHooks, ClientFacts, Listening } from '../upstream/peer.ts';
 import { AnswerStream } from './answer-stream.ts';
 import { EventLog, readEventId } from './event-log.ts';
@@ -293,7 +294,7 @@ export class ClientSession implements SessionOfContext {
       const { _meta, ...rest } = params;
       this.#tell(notificationJson(method, rest));
     });
-    await this.#listening.heard;
+    await inTime(this.#listening.heard);
     // Behind it: else the server would be told to end a subscription and to begin it, and the one may overtake the other.
     before?.close();
   }

@@ -13,6 +13,7 @@ import {
   resultJson,
 } from '../protocol/json-rpc.ts';
 import { type CallContext, METHODS, type Served } from '../servers/served.ts';
+import { inTime } from '../upstream/late-call.ts';
 import type { Wanted } from '../upstream/peer.ts';
 import { AnswerStream } from './answer-stream.ts';
 import type { RequestContext } from './client-session.ts';
@@ -187,7 +188,7 @@ export class ModernRequests {
       if (!early) reply.event(json);
       else if (early.length < MAX_EARLY) early.push(json);
     });
-    void listening.heard.then(() => {
+    void inTime(listening.heard).then(() => {
       reply.event(notificationJson('notifications/subscriptions/acknowledged', tagged({ notifications: agreed })));
       for (const json of early ?? []) reply.event(json);
       early = undefined;

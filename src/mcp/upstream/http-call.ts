@@ -1,3 +1,4 @@
+import { parseObject } from '../../codec/json-value.ts';
 import type { GatewayError } from '../../core/errors.ts';
 import type { Method } from '../../core/exchange.ts';
 import type { Sweeper, Swept } from '../../core/sweeper.ts';
@@ -58,6 +59,8 @@ export interface HttpRequest {
   /** Flat name-value pairs. */
   readonly headers: readonly string[];
   readonly body?: string;
+  /** The answer holds messages of MCP: where a server writes one a line as plain JSON, each is read as it comes. */
+  readonly ofMessages?: true;
 }
 
 /** Called in this order; `ended` or `failed` once. */
@@ -89,6 +92,8 @@ export class HttpCall implements AttemptHandler, Swept {
   #headers: Headers = {};
   #events: EventStream | undefined;
   #chunks: Buffer[] = [];
+  /** Whether JSON comes as one message a line; undefined: no line has ended yet. */
+  #lines: boolean | undefined;
   #bytes = 0;
   #over = false;
 
@@ -97,6 +102,7 @@ export class HttpCall implements AttemptHandler, Swept {
     this.#handler = handler;
     this.#attempt = new UpstreamAttempt(context.pools.get(connection), this);
     const { body } = request;
+    if (!request.ofMessages) this.#lines = false;
     const sent = this.#attempt.send({
       origin: connection.origin,
       path,
@@ -150,6 +156,26 @@ export class HttpCall implements AttemptHandler, Swept {
     this.#bytes += bytes.length;
     if (this.#bytes <= bound) this.#chunks.push(Buffer.from(bytes));
     else if (this.#status < 300) this.#tooLarge();
+    if (this.#lines !== false && this.#status < 300 && bytes.includes(0x0a)) this.#readLines();
+  }
+
+  /**
+   * Servers that write one message a line, as they come, under the type of plain JSON: the reference server of the
+   * conformance suite does. The specification asks for an event stream there, but each line is whole, so it is read.
+   */
+  #readLines(): void {
+    const text = Buffer.concat(this.#chunks);
+    let from = 0;
+    for (let at = text.indexOf(0x0a); at >= 0; at = text.indexOf(0x0a, from)) {
+      const line = text.toString('utf8', from, at).trim();
+      // A document that is laid out over lines ends none of them but the last with a whole value.
+      this.#lines ??= parseObject(line) !== undefined;
+      if (!this.#lines) return;
+      from = at + 1;
+      if (line !== '' && !this.#over) this.#handler.message(line, undefined, undefined);
+    }
+    this.#chunks = [text.subarray(from)];
+    this.#bytes = text.length - from;
   }
 
   ended(): void {

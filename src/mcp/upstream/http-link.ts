@@ -195,7 +195,7 @@ export class HttpLink implements Link {
     return new HttpCall(
       context,
       place,
-      { method, headers: all, ...(body !== undefined && { body }) },
+      { method, headers: all, ofMessages: true, ...(body !== undefined && { body }) },
       {
         ...handler,
         message: (data) => {

@@ -2,7 +2,7 @@ import type { JsonObject } from '../../codec/json-value.ts';
 import type { Call } from './peer.ts';
 
 /** A server that does not say that it took a message holds up what follows it for so long, and no longer. */
-const MAX_ORDER_MS = 2_000;
+const MAX_ORDER_MS = 1_000;
 
 /** A call that is made after something was waited for, and that can be cancelled meanwhile. */
 export function lateCall(begin: (cancelled: () => boolean) => Promise<Call>): Call {

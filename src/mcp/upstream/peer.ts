@@ -45,7 +45,7 @@ export interface Wanted {
 }
 
 export interface Listening {
-  /** What happens from then on is heard, if the server is there. Never rejects, and is bounded. */
+  /** What happens from then on is heard, if the server is there. Never rejects. */
   readonly heard: Promise<unknown>;
   close(): void;
 }

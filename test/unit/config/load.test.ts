@@ -19,6 +19,7 @@ test('every setting has its default when nothing is configured', () => {
     server: {
       listen: { host: '127.0.0.1', port: 8787, trustedProxies: [], closeAfterAnswer: false },
       operator: { host: '127.0.0.1', port: 8788 },
+      console: { enabled: true, roles: [], sessionMs: 43_200_000, idleMs: 3_600_000 },
       threads: 3,
       dataDir: resolve('data'),
       store: { database: 'sqlite', counters: 'memory', blobs: 'disk', cache: 'memory' },
@@ -75,6 +76,7 @@ test('every setting has its default when nothing is configured', () => {
         whenFull: 'refuse',
         retentionDays: 90,
         hourlyRetentionDays: 400,
+        auditRetentionDays: 400,
         metadataKeys: [],
         maxJournalBytes: 4294967296,
       },
@@ -259,6 +261,7 @@ gateway_id: eu-1
     whenFull: 'serve',
     retentionDays: 0,
     hourlyRetentionDays: 1,
+    auditRetentionDays: 400,
     metadataKeys: ['env'],
     maxJournalBytes: 1048576,
   });
