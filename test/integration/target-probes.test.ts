@@ -113,7 +113,9 @@ describe('probes of targets that are out', () => {
   it('one of two gateways on one Redis asks', { skip: redisSkip }, async (t) => {
     const redis = await startRedis();
     t.after(() => redis[Symbol.asyncDispose]());
-    const two = await Promise.all([0, 1].map(() => start({ routing: { ...ROUTING, probe_timeout_ms: 20_000 }, store: { counters: redis.url } })));
+    const two = await Promise.all(
+      [0, 1].map(() => start({ routing: { ...ROUTING, probe_timeout_ms: 20_000 }, store: { counters: redis.url } })),
+    );
     for (const each of two) t.after(() => each[Symbol.asyncDispose]());
     for (const each of two)
       await eventually('they share', async () => (await each.metric('sluice_target_health_shared')) === 1, 10_000);
