@@ -17,6 +17,8 @@ export interface ChatLoop {
   readonly warmUpRequests: number;
   /** Of a round, where the command line says neither requests nor a duration. */
   readonly roundRequests: number;
+  /** Of every request, to every subject. */
+  readonly headers?: Record<string, string>;
 }
 
 export async function warmUpLoop(bench: Bench, subject: Subject, loop: ChatLoop): Promise<void> {
@@ -32,13 +34,13 @@ export function roundOf(bench: Bench, subject: Subject, loop: ChatLoop): Promise
 async function closedLoop(
   bench: Bench,
   subject: Subject,
-  { model, body }: ChatLoop,
+  { model, body, headers = {} }: ChatLoop,
   requests: number,
   maxMs: number,
 ): Promise<ClosedLoop> {
   return {
     kind: 'closed-loop',
-    request: chatRequest(subject, { model, stream: body === 'stream' }),
+    request: chatRequest(subject, { model, stream: body === 'stream', headers }),
     expect: await expectation(bench, subject, model, body),
     connections: bench.settings.connections ?? CONNECTIONS,
     requests,

@@ -2,6 +2,7 @@
 import type { Scenario } from '../scenario.ts';
 import { addedLatency } from './added-latency.ts';
 import { batch10k } from './batch-10k.ts';
+import { cacheBurst, cacheWhole } from './cache.ts';
 import { chatBurst } from './chat-burst.ts';
 import { chatPaced } from './chat-paced.ts';
 import { chatWhole } from './chat-whole.ts';
@@ -41,5 +42,7 @@ export const SCENARIOS: Scenario[] = [
   operatorWork,
   batch10k,
   policies,
+  cacheWhole,
+  cacheBurst,
   idleMemory,
 ];
