@@ -177,7 +177,7 @@ describe('paths that no guard reads', () => {
     body.set('file', new Blob(['RIFF']), 'a.wav');
     return body;
   };
-  const unread: readonly [string, string, Record<string, string>, () => BodyInit][] = [
+  const unread: readonly [string, string, Record<string, string>, () => string | FormData][] = [
     ['a recording', '/v1/audio/transcriptions', {}, form],
     ['a request that is passed through', '/v1/vector_stores', { 'x-tfy-provider-name': 'own' }, () => '{}'],
     ['a request of the proxy of Gemini', '/gemini/g/proxy/v1beta/models/m:generateContent', {}, () => '{}'],
