@@ -5,7 +5,13 @@ import { answersOf } from './chat-whole.ts';
 
 const headers = { 'x-tfy-cache-config': '{"type": "exact-match", "ttl": 3600}' };
 const WHOLE: ChatLoop = { model: 'mock-whole', body: 'whole', warmUpRequests: 80_000, roundRequests: 30_000, headers };
-const BURST: ChatLoop = { model: 'mock-burst-100', body: 'stream', warmUpRequests: 10_000, roundRequests: 10_000, headers };
+const BURST: ChatLoop = {
+  model: 'mock-burst-100',
+  body: 'stream',
+  warmUpRequests: 10_000,
+  roundRequests: 10_000,
+  headers,
+};
 
 export const cacheWhole: Scenario = answersOf(WHOLE, {
   name: 'cache-whole',

@@ -27,6 +27,10 @@ export class CheckAllowance {
     this.#left -= 1;
     return true;
   }
+
+  giveBack(): void {
+    this.#left = Math.min(this.#burst, this.#left + 1);
+  }
 }
 
 /** The side of a connection that asks; the addon's response is one. Asked only of keys that were not seen before. */

@@ -7,11 +7,16 @@ import type { PathSegment } from './fault.ts';
 const secretKeys = new Set(
   `api_key apiKey further_api_keys key keys admin_key bearer_token password token api_token pat_token auth_data
    secret_access_key access_key access_key_secret client_secret oauth_secret secret_id private_key
-   certificate key_file_content connection_string bot_token integration_key webhook_url`.split(/\s+/),
+   secret session_token refresh_token certificate key_file_content connection_string bot_token integration_key webhook_url`.split(
+    /\s+/,
+  ),
 );
 
 /** Lists of conditions and of session identifiers, in which `key` is the name of what is compared. */
 const conditions = new Set(['when', 'filters', 'session_identifiers']);
+
+/** Their keys are names of headers, or of variables of a child process. */
+const headerMaps = new Set(['headers', 'additional_headers', 'env']);
 
 const secretHeader = /authorization|cookie|key|token|secret|password/i;
 
@@ -28,5 +33,6 @@ export function isSecretPath(path: readonly PathSegment[]): boolean {
   const parent = names.at(-2);
   if (name === 'key' && parent !== undefined && conditions.has(parent)) return false;
   if (secretKeys.has(name)) return true;
-  return (parent === 'headers' || parent === 'env') && isSecretHeader(name);
+  const isHeader = headerMaps.has(parent ?? '') || names.at(-3) === 'headers_override';
+  return isHeader && isSecretHeader(name);
 }

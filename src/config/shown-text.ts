@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { scalarsOf } from './documents/yaml-documents.ts';
+import { commentsOf, scalarsOf } from './documents/yaml-documents.ts';
 import type { PathSegment } from './fault.ts';
 import { isSecretPath } from './secret-names.ts';
 
@@ -15,8 +15,10 @@ export interface ShownText {
 const REFERENCE = /^\$\{(?:env|file):[^}]*\}$/;
 /** A password in an address. */
 const ADDRESS = /\/\/[^/\s]*:[^/\s]*@/;
-/** What was commented out may be a secret as well. */
-const COMMENTED = /(#.*?\b\w*(?:key|token|secret|password)\w*["']?\s*[:=]\s*)(\S.*)$/gim;
+/** What was commented out may be a secret as well: a comment is hidden that speaks of one, or holds what looks like one. */
+const SUSPICIOUS = /key|token|secret|password|authorization|bearer|credential|[\w+/=.-]{16}/i;
+/** Whatever stands within: names of headers, variables and arguments tell nothing for certain. */
+const HIDDEN_WITHIN = new Set(['auth_data', 'headers', 'additional_headers', 'headers_override', 'env', 'args']);
 const PLACEHOLDER = /\(secret (\d+)\)/g;
 
 /** Undefined: it is no YAML, so that nobody knows where its secrets are. */
@@ -25,9 +27,8 @@ export function shownText(source: string): ShownText | undefined {
   if (scalars === undefined) return undefined;
   const hidden: { readonly from: number; readonly to: number }[] = [];
   for (const { path, value, from, to } of scalars) if (isHidden(path, value)) hidden.push({ from, to });
-  for (const match of source.matchAll(COMMENTED)) {
-    const from = match.index + (match[1]?.length ?? 0);
-    hidden.push({ from, to: from + (match[2]?.length ?? 0) });
+  for (const { from, to } of commentsOf(source)) {
+    if (SUSPICIOUS.test(source.slice(from, to))) hidden.push({ from: from + 1, to });
   }
   hidden.sort((one, other) => one.from - other.from);
   const secrets: string[] = [];
@@ -66,7 +67,6 @@ function isHidden(path: readonly PathSegment[], value: unknown): boolean {
   if (value === null || value === undefined || value === '') return false;
   const text = String(value);
   if (REFERENCE.test(text)) return false;
-  // Whatever authorises, by whatever name: but for the sort of it.
-  if (path.includes('auth_data') && path.at(-1) !== 'type') return true;
+  if (path.at(-1) !== 'type' && path.some((segment) => HIDDEN_WITHIN.has(String(segment)))) return true;
   return isSecretPath(path) || ADDRESS.test(text);
 }

@@ -3,6 +3,7 @@ import { access, open, readFile, realpath, rename, rm, stat } from 'node:fs/prom
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { manifestFiles } from '../config/documents/manifest-files.ts';
+import { scalarsOf } from '../config/documents/yaml-documents.ts';
 import type { Loaded, Refused } from '../config/load.ts';
 import { shownText, versionOf, writtenText } from '../config/shown-text.ts';
 import { GatewayError } from '../core/errors.ts';
@@ -65,6 +66,8 @@ export function configurationRoutes(source: ConfigurationSource): AdminRoute[] {
 
 interface AskedFile {
   readonly file: string;
+  /** As it stands there now. */
+  readonly before: string;
   /** As it would stand in the file. */
   readonly text: string;
   /** Of what stands there now. */
@@ -119,12 +122,27 @@ async function fileOf<T extends { file: string; text: string }>(
   const before = await readFile(file, 'utf8');
   const written = writtenText(edited, shownText(before)?.secrets ?? []);
   if (typeof written === 'string') return new GatewayError('invalid_parameter', { param: 'text', detail: written });
-  return { version: versionOf(before), ...read.data, text: written.text };
+  return { version: versionOf(before), ...read.data, before, text: written.text };
 }
 
-function checkOf(source: ConfigurationSource, { file, text }: AskedFile): Pick<Refused, 'faults' | 'warnings'> {
+function checkOf(source: ConfigurationSource, { file, text, before }: AskedFile): Pick<Refused, 'faults' | 'warnings'> {
   const result = source.load(new Map([[file, text]]));
-  return { faults: 'faults' in result ? result.faults : [], warnings: result.warnings };
+  const told = { faults: 'faults' in result ? result.faults : [], warnings: result.warnings };
+  // A secret that was moved to another key is no secret there, and would be told with what is wrong with it.
+  const secrets = (shownText(before)?.secrets ?? []).flatMap((each) => [each, each.replace(/^["']|["']$/g, '')]);
+  const longestFirst = [...new Set(secrets)].sort((one, other) => other.length - one.length);
+  const hide = (_key: string, value: unknown): unknown =>
+    typeof value === 'string'
+      ? longestFirst.reduce((shown, secret) => shown.replaceAll(secret, '(secret)'), value)
+      : value;
+  return JSON.parse(JSON.stringify(told), hide);
+}
+
+/** What a file asks of the machine: programs that it starts, files and variables that it reads. */
+function asksOfMachine(text: string): Set<string> {
+  const programs = scalarsOf(text)?.filter(({ path }) => path.includes('command') || path.includes('args')) ?? [];
+  const references = text.match(/\$\{(?:env|file):[^}]*\}/g) ?? [];
+  return new Set([...programs.map(({ value }) => `program ${String(value)}`), ...references]);
 }
 
 async function apply(request: AdminRequest, source: ConfigurationSource): Promise<OrError<AdminAnswer>> {
@@ -134,6 +152,12 @@ async function apply(request: AdminRequest, source: ConfigurationSource): Promis
   const conflict = (detail: string) => new GatewayError('conflict', { param: 'file', detail });
   if (versionOf(await readFile(file, 'utf8')) !== version) return conflict('It changed since it was read.');
   if (!(await isWritable(file))) return conflict('The gateway may not write it.');
+  const before = asksOfMachine(asked.before);
+  if ([...asksOfMachine(text)].some((each) => !before.has(each))) {
+    const detail =
+      'It starts another program, or reads another `${env:…}` or `${file:…}`: a role is no account on this machine, so write that into the file there.';
+    return conflict(detail);
+  }
   const { faults, warnings } = checkOf(source, asked);
   if (faults.length > 0) return conflict(`It would have ${faults.length} faults; the check names them.`);
   await replace(file, text);

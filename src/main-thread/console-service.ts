@@ -11,6 +11,7 @@ import type { ConsoleDoor, SessionEvent } from '../operator/sessions/console-doo
 import type { SessionOwner, Sessions, Standing } from '../operator/sessions/sessions.ts';
 import type { StartToken } from '../operator/sessions/start-token.ts';
 import { consoleRoleOf, scopeOf, type Viewer } from '../policy/data-access.ts';
+import { compileSubjects } from '../policy/subject-match.ts';
 import type { IdentityMessage, IdentityState } from '../threads/identity-messages.ts';
 import type { MainService } from './main-service.ts';
 
@@ -149,15 +150,21 @@ export class ConsoleService implements MainService {
   #isGone(owner: Person): boolean {
     const { keys, identities, server } = this.#options.configuration();
     const { subject, keyId, teams } = owner.principal;
+    /** By the same rule as their next token. */
+    const isLetIn = (provider: string): boolean => {
+      const found = identities.identityProviders.find(({ name }) => name === provider);
+      if (found === undefined || found.authorizedSubjects.length === 0) return found !== undefined;
+      return compileSubjects(found.authorizedSubjects)(new Set([subject, ...teams, 'team:everyone', '*']));
+    };
     switch (owner.by) {
       case 'configured': {
         const key = keys.find(({ keySha256 }) => keySha256 === owner.keySha256);
         return key?.subject !== subject || !isDeepStrictEqual(key.teams, teams);
       }
       case 'identity-provider':
-        return server.console.oidc?.provider !== owner.provider;
+        return server.console.oidc?.provider !== owner.provider || !isLetIn(owner.provider);
       case 'outside':
-        return !identities.identityProviders.some(({ name }) => keyId.startsWith(`${name}:`));
+        return !identities.identityProviders.some(({ name }) => keyId.startsWith(`${name}:`) && isLetIn(name));
       case 'issued':
         return false;
     }

@@ -185,6 +185,7 @@ function send(response: ServerResponse, { status, type, body, headers, stream }:
 /** What a client that does not read leaves waiting; beyond it the stream is full. */
 const MAX_WAITING_BYTES = 262_144;
 
+/** Whatever ends first ends it once: the source, the answer, or the connection, whose queued answers hear nothing of that. */
 function sendStream(response: ServerResponse, status: number, { type, headers, open }: StreamedAnswer): void {
   response.writeHead(status, {
     ...headers,
@@ -194,14 +195,33 @@ function sendStream(response: ServerResponse, status: number, { type, headers, o
     'x-content-type-options': 'nosniff',
   });
   response.flushHeaders();
-  const left = open({
+  const { socket } = response.req;
+  let isOver = false;
+  let leave: (() => void) | undefined;
+  const over = () => {
+    if (isOver) return;
+    isOver = true;
+    socket.off('close', over);
+    leave?.();
+  };
+  // A client that is gone: nobody is left to be told.
+  response.on('error', over);
+  response.once('close', over);
+  socket.once('close', over);
+  leave = open({
     get isFull() {
       return response.writableLength > MAX_WAITING_BYTES;
     },
-    write: (text) => void response.write(text),
-    end: () => void response.end(),
+    write: (text) => {
+      if (!isOver) response.write(text);
+    },
+    end: () => {
+      if (!isOver) response.end();
+      over();
+    },
   });
-  response.once('close', left);
+  if (isOver) leave();
+  else if (socket.destroyed) over();
 }
 
 function readiness(state: GatewayState): Answer {

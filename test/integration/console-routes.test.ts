@@ -90,7 +90,7 @@ describe('what the console asks of the admin API', () => {
     assert.deepEqual([lacking.status, ((await lacking.json()) as Json).error.param], [400, 'key']);
   });
 
-  it('a configuration that is faulty, or that somebody else changed meanwhile, is not written', async () => {
+  it('a configuration that is faulty, reaches for the machine, or was changed meanwhile is not written', async () => {
     const { files } = await json('/admin/configuration');
     const [{ file, text, version }] = files;
     assert.doesNotMatch(text, new RegExp(ADMIN_KEY));
@@ -101,6 +101,17 @@ describe('what the console asks of the admin API', () => {
     assert.equal((await send('PUT', '/admin/configuration', { file, text, version: 'other' })).status, 409);
     assert.equal((await send('PUT', '/admin/configuration', { file: '/etc/passwd', text, version })).status, 404);
     assert.match(await readFile(file, 'utf8'), /limit_to: 600/);
+    const program = `${text}\n---\ntype: mcp-server/stdio\nname: shell\ncommand: /bin/sh\n`;
+    const reads = text.replace('limit_to: 600', 'limit_to: "${file:/etc/passwd}"');
+    for (const reaching of [program, reads]) {
+      const refused = await send('PUT', '/admin/configuration', { file, text: reaching, version });
+      assert.equal(refused.status, 409);
+      assert.match(await refused.text(), /another program, or reads another/);
+    }
+    const moved = { file, text: text.replace('limit_to: 600', 'limit_to: (secret 1)') };
+    const told = await (await send('POST', '/admin/configuration/check', moved)).text();
+    assert.match(told, /\(secret\)/);
+    assert.doesNotMatch(told, new RegExp(ADMIN_KEY));
     const better = text.replace('limit_to: 600', 'limit_to: 700');
     assert.equal((await send('PUT', '/admin/configuration', { file, text: better, version })).status, 200);
     const written = await readFile(file, 'utf8');

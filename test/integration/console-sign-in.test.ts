@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { ask, messages } from '../support/chat-client.ts';
 import { type ConsoleSession, cookieOf, signedIn, signIn } from '../support/console-session.ts';
@@ -174,6 +176,40 @@ describe('sign-in to the console', () => {
     }
     leave.abort();
     assert.doesNotMatch(text, /tom@example\.com/);
+  });
+
+  it('whoever signs out of open tails, pipelined or unread, ends them and nothing else', async () => {
+    const vera = await as('key of vera');
+    const { hostname, port } = new URL(gateway.operatorUrl);
+    const asked = `GET /admin/requests/tail HTTP/1.1\r\nhost: ${hostname}:${port}\r\ncookie: ${vera.cookie}\r\n\r\n`;
+    const pipelined = connect(Number(port), hostname).on('error', () => {});
+    const unread = connect(Number(port), hostname).on('error', () => {});
+    unread.write(asked);
+    unread.pause();
+    pipelined.write(asked.repeat(3));
+    await once(pipelined, 'data');
+    pipelined.destroy();
+    assert.equal((await vera.ask('DELETE', '/console/session')).status < 300, true);
+    const tim = await as('key of tim');
+    // As many as may watch at once: none of those that left counts.
+    for (let index = 0; index < 16; index += 1) {
+      const leave = new AbortController();
+      const tail = await fetch(`${gateway.operatorUrl}/admin/requests/tail`, {
+        headers: { cookie: tim.cookie },
+        signal: leave.signal,
+      });
+      assert.equal(tail.status, 200);
+      if (index % 2 === 0) leave.abort();
+    }
+    const told = await ask(gateway, { model: 'demo/chat', messages, max_tokens: 5 }, { key: 'key of vera' });
+    await told.arrayBuffer();
+    await eventually('the exchange is in the ledger, and was told to whoever watches', async () => {
+      const { json } = await (await as('key of olga')).ask('GET', '/admin/requests');
+      const id = told.headers.get('x-sluice-exchange-id');
+      return json.requests.some((each: { id: string }) => each.id === id);
+    });
+    assert.equal((await tim.ask('DELETE', '/console/session')).status < 300, true);
+    unread.destroy();
   });
 
   it('a viewer sees their own keys alone', async () => {

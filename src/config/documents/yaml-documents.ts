@@ -88,6 +88,26 @@ export function scalarsOf(source: string): WrittenScalar[] | undefined {
   return found;
 }
 
+const [MODE, FLOW_ERROR, SCALAR] = ['\u{2}', '\u{18}', '\u{1f}'];
+
+/** Where comments stand, from their `#` to the end of the line. */
+export function commentsOf(source: string): { readonly from: number; readonly to: number }[] {
+  const { Lexer } = yaml();
+  const found: { from: number; to: number }[] = [];
+  let at = 0;
+  let isScalar = false;
+  for (const lexeme of new Lexer().lex(source)) {
+    if (lexeme === MODE || lexeme === FLOW_ERROR || lexeme === SCALAR) {
+      isScalar = lexeme === SCALAR;
+      continue;
+    }
+    if (!isScalar && lexeme.startsWith('#')) found.push({ from: at, to: at + lexeme.length });
+    isScalar = false;
+    at += lexeme.length;
+  }
+  return found;
+}
+
 function convert(
   document: Document.Parsed,
   file: string,

@@ -100,11 +100,16 @@ export class AdminApi {
     if (unstorable !== undefined) return refusalOf(notText(unstorable), CLOSE);
     const body = await readJsonBody(request);
     if (body instanceof GatewayError) return refusalOf(body, CLOSE);
-    const asked = { parameters, query, body: body.value, viewer: actor.viewer };
+    const left = new AbortController();
+    const leave = () => left.abort();
+    request.socket.once('close', leave);
+    const asked = { parameters, query, body: body.value, viewer: actor.viewer, gone: left.signal };
     if (route.method !== 'GET' && this.#options.audit?.isFull) {
       return refusalOf(new GatewayError('database_away', { retryAfterMs: 1000 }), CLOSE);
     }
     const answer = await this.#ask(route, asked);
+    // From here on the answer itself hears of it.
+    request.socket.off('close', leave);
     await this.#tell(route, actor, answer);
     return answer instanceof GatewayError ? refusalOf(answer) : written(answer, actor.session);
   }

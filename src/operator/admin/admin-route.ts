@@ -43,6 +43,8 @@ export interface AdminRequest {
   readonly body: unknown;
   /** Who looks; undefined: somebody who sees all. */
   readonly viewer?: Viewer | undefined;
+  /** Aborted when whoever asks has left; absent: nobody can. */
+  readonly gone?: AbortSignal | undefined;
 }
 
 export interface AdminAnswer {

@@ -47,7 +47,7 @@ export function playgroundRoutes(dataPort: () => DataPort): AdminRoute[] {
         },
       },
       otherTypes: ['text/event-stream'],
-      handle: async ({ body }) => {
+      handle: async ({ body, gone }) => {
         const read = written.safeParse(body);
         if (!read.success) {
           const param = String(read.error.issues[0]?.path[0] ?? 'request');
@@ -55,13 +55,29 @@ export function playgroundRoutes(dataPort: () => DataPort): AdminRoute[] {
             '`key` is an API key of the gateway, `request` the body of a chat completion with its `model`.';
           return new GatewayError('invalid_parameter', { param, detail });
         }
-        return askedOf(dataPort(), read.data.key, JSON.stringify(read.data.request));
+        const text = jsonOf(read.data.request);
+        if (text === undefined) return new GatewayError('invalid_json', { param: 'request' });
+        return askedOf(dataPort(), read.data.key, text, gone);
       },
     },
   ];
 }
 
-function askedOf({ host, port, certificate }: DataPort, key: string, body: string): Promise<OrError<AdminAnswer>> {
+function jsonOf(request: object): string | undefined {
+  try {
+    return JSON.stringify(request);
+  } catch {
+    // It is nested deeper than the stack goes.
+    return undefined;
+  }
+}
+
+function askedOf(
+  { host, port, certificate }: DataPort,
+  key: string,
+  body: string,
+  gone: AbortSignal | undefined,
+): Promise<OrError<AdminAnswer>> {
   if (/[^\x20-\x7e]/.test(key)) {
     return Promise.resolve(new GatewayError('invalid_parameter', { param: 'key', detail: 'No key has such letters.' }));
   }
@@ -71,6 +87,7 @@ function askedOf({ host, port, certificate }: DataPort, key: string, body: strin
     method: 'POST',
     path: '/v1/chat/completions',
     agent: false,
+    ...(gone && { signal: gone }),
     headers: {
       authorization: `Bearer ${key}`,
       'content-type': 'application/json',

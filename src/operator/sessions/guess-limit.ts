@@ -27,7 +27,10 @@ export class GuessLimit {
       this.#addresses.giveBack(place);
       return undefined;
     }
-    return () => this.#addresses.giveBack(place);
+    return () => {
+      this.#addresses.giveBack(place);
+      this.#all.giveBack();
+    };
   }
 }
 

@@ -5,7 +5,10 @@ import { shownText, writtenText } from '../../../src/config/shown-text.ts';
 const SOURCE = `type: sluice/server
 operator: {admin_key: "top-secret-1"}
 store: {database: "postgres://sluice:top-secret-2@db/sluice"}
+mcp: {secret: top-secret-9}   # was top-secret-10-before, see the wiki
 # further_key: top-secret-3
+# Authorization: Bearer top-secret-11
+# a remark
 ---
 type: provider-account/openai
 name: main
@@ -21,6 +24,19 @@ headers: {authorization: top-secret-7, x-team: blue}
 type: sluice/api-keys
 keys: [{name: ci, key: 'top-secret-8', subject: "virtualaccount:ci"}, {name: b, key: "\${file:./b}", subject: "user:b@example.com"}]
 rules: [{when: [{key: project, values: [apollo]}]}]
+---
+type: mcp-server/remote
+name: tools
+additional_headers: {x-honeycomb-team: top-secret-12}
+---
+type: mcp-server/stdio
+name: child
+command: node
+args: [--api-key=top-secret-13, "# top-secret-14"]
+---
+type: provider-account/virtual-model
+name: v
+integrations: [{headers_override: {set: {authorization: top-secret-15}}}]
 `;
 
 it('a file of the configuration is shown without any secret that stands in it, and with all else', () => {
@@ -28,12 +44,13 @@ it('a file of the configuration is shown without any secret that stands in it, a
   assert.doesNotMatch(shown, /top-secret/);
   for (const kept of [
     'api-key',
-    'x-team: blue',
     'name: ci',
     '${env:OTHER}',
     '${file:./b}',
     'key: project',
     'name: main',
+    '# a remark',
+    'command: node',
   ])
     assert.ok(shown.includes(kept), kept);
 });
