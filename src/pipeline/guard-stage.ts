@@ -5,6 +5,7 @@ import { type GuardedInput, guardInput, type InputVerdict } from '../guardrails/
 import { outputGuard, unknownGuardrail } from '../guardrails/guardrails.ts';
 import type { GuardSession } from '../guardrails/session.ts';
 import { type PendingVerdict, untilVerdict } from '../guardrails/until-verdict.ts';
+import { guardsUnread } from '../policy/client-settings.ts';
 import type { AnswerFilterMaker } from '../relay/answer-filter.ts';
 import { NO_FILTERS, type RequestContext } from './request-context.ts';
 
@@ -13,6 +14,8 @@ export function openGuards(request: RequestContext): OrError<GuardSession | unde
   const { exchange, caller, metadata, dialect, peeked, client } = request;
   const { guardrails } = request.snapshot;
   const { guardrails: asked } = client;
+  const unread = dialect.guarded === undefined ? guardsUnread(client, ['llm-input', 'llm-output']) : undefined;
+  if (unread) return unread;
   if (guardrails === undefined) {
     const named = asked && Object.values(asked.guards).flat()[0];
     return named === undefined ? undefined : unknownGuardrail(named);

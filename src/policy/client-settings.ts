@@ -1,6 +1,6 @@
 import { type JsonObject, objectOf, parseObject } from '../codec/json-value.ts';
 import type { CacheSettings } from '../config/configuration.ts';
-import type { Hook } from '../config/guardrails/guardrails.ts';
+import { HOOKS, type Hook } from '../config/guardrails/guardrails.ts';
 import {
   DEFAULT_NAMESPACE,
   DEFAULT_SIMILARITY,
@@ -173,6 +173,12 @@ function readGuardrails(text: string | undefined): OrError<AskedGuardrails | und
   return (
     asked ?? invalid('x-tfy-guardrails', `It must be JSON as \`${shape}\`, of at most ${MAX_NAMES} guards a hook.`)
   );
+}
+
+/** Where nothing reads words: naming guards there has no effect, which its client must learn. */
+export function guardsUnread({ guardrails }: ClientSettings, hooks: readonly Hook[] = HOOKS): GatewayError | undefined {
+  const isNamed = guardrails !== undefined && hooks.some((hook) => guardrails.guards[hook].length > 0);
+  return isNamed ? invalid('x-tfy-guardrails', 'No guard reads what this path carries.') : undefined;
 }
 
 function guardrailsIn(text: string): AskedGuardrails | undefined {

@@ -8,7 +8,7 @@ import type { ApiForm, Dialect, PeekedRequest } from '../dialects/dialect.ts';
 import type { Usage } from '../inference/usage.ts';
 import { type Admission, type Limits, NOTHING_HELD, Refused } from '../limits/admission.ts';
 import type { Caller, Callers } from '../policy/caller.ts';
-import { type ClientSettings, clientSettings } from '../policy/client-settings.ts';
+import { type ClientSettings, clientSettings, guardsUnread } from '../policy/client-settings.ts';
 import { recordedMetadata, requestMetadata } from '../policy/metadata.ts';
 import type { Mount, ProviderAccount, Target } from '../providers/provider.ts';
 import { HeldMemory, type SharedMemory } from '../relay/held-memory.ts';
@@ -147,6 +147,8 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
     const { headers } = this.#exchange;
     const client = clientSettings(headers);
     if (client instanceof GatewayError) return client;
+    const unread = guardsUnread(client);
+    if (unread) return unread;
     this.#client = client;
     this.#metadata = requestMetadata(client.metadata, this.#caller);
     const upgrade = onlyHeader(this.#lines, 'upgrade');

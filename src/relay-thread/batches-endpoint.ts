@@ -4,7 +4,7 @@ import type { ServerSettings } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError } from '../core/exchange.ts';
 import { type Route, withoutBasePath } from '../edge/routes.ts';
-import { clientSettings } from '../policy/client-settings.ts';
+import { clientSettings, guardsUnread } from '../policy/client-settings.ts';
 import { CollectedBody } from '../proxy/collected-body.ts';
 import { HeldMemory } from '../relay/held-memory.ts';
 import type { StoredBatch } from '../store/batches.ts';
@@ -83,6 +83,9 @@ function newBatch({ endpoints }: BatchRoutes, exchange: Exchange, settings: Serv
   const { principal, headers, body } = exchange;
   const client = clientSettings(headers);
   if (client instanceof GatewayError) return client;
+  // Those of rules read each line; a batch remembers none that it was made with.
+  const unread = guardsUnread(client);
+  if (unread) return unread;
   const asked = parsed(body);
   if (asked instanceof GatewayError) return asked;
   if (!endpoints.has(withoutBasePath(asked.endpoint))) return unknownEndpoint(endpoints);
@@ -122,6 +125,11 @@ export async function readBatchRequest(
   exchange: Exchange,
   { endpoints, files }: BatchRoutes,
 ): Promise<OrError<z.output<typeof requestSchema>>> {
+  const client = clientSettings(exchange.headers);
+  if (client instanceof GatewayError) return client;
+  // Its provider runs the lines.
+  const unread = guardsUnread(client);
+  if (unread) return unread;
   const body = await collected(exchange, files);
   const asked = body instanceof GatewayError ? body : parsed(body);
   if (asked instanceof GatewayError) return asked;

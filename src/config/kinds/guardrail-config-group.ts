@@ -1,8 +1,12 @@
 import { z } from 'zod';
+import { nearNames } from '../../core/near-names.ts';
 import { accountName, collaborators, ownedBy } from '../account-schema.ts';
 import { warn } from '../documents/manifests.ts';
+import { didYouMean, type PathSegment } from '../fault.ts';
 import { GUARDS, type GuardKind, type GuardSchema } from '../guardrails/guard-schemas.ts';
 import type { GuardConfig } from '../guardrails/guardrails.ts';
+import { REGEX_PRESETS } from '../guardrails/regex-preset-names.ts';
+import { linearPattern } from '../rules/linear-pattern.ts';
 import { keyWithDefault, optionalKey, restricting, wholeNumber } from '../scalar-schema.ts';
 import { manifestKind } from './manifest-kind.ts';
 
@@ -137,17 +141,65 @@ export const guardrailConfigGroup = manifestKind({
   check(written, { report }) {
     for (const { manifest, value } of written) {
       for (const [index, guard] of value.entries()) {
-        const fault = guardFault(guard);
-        if (fault !== undefined) warn(report, manifest, ['integrations', index, 'config'], { message: fault });
+        for (const { path, ...words } of guardFaults(guard)) {
+          warn(report, manifest, ['integrations', index, ...path], words);
+        }
       }
     }
   },
   part: (written): { guards: GuardConfig[] } => ({ guards: written.flatMap(({ value }) => value) }),
 });
 
-function guardFault({ kind, config, operation }: GuardConfig): string | undefined {
+interface GuardFault {
+  readonly path: PathSegment[];
+  readonly message: string;
+  readonly found?: string;
+  readonly remedy?: string;
+}
+
+/** Why a guard would be an error whenever it is asked, or does less than is written. */
+function guardFaults({ kind, config, operation }: GuardConfig): GuardFault[] {
+  if (kind === 'regex') return regexFaults(config);
+  if (kind === 'tfy-metadata') return metadataFaults(config);
+  if (kind === 'trojai')
+    return [{ path: ['type'], message: `guards of the kind \`${kind}\` are not built${UNUSABLE}` }];
   if (kind === 'tfy-pii' && config['pseudonyms'] === true && operation !== 'mutate') {
-    return 'pseudonyms are made by `operation: mutate` alone';
+    return [{ path: ['config'], message: 'pseudonyms are made by `operation: mutate` alone' }];
   }
-  return undefined;
+  return [];
+}
+
+const UNUSABLE = ': the guard is an error whenever it is asked';
+
+function regexFaults(config: GuardConfig['config']): GuardFault[] {
+  const { preset_patterns: presets, custom_patterns: patterns } = config as z.output<typeof GUARDS.regex.config>;
+  const known: ReadonlySet<string> = new Set(REGEX_PRESETS);
+  const unknown = (presets?.presets ?? []).flatMap((name, at): GuardFault[] => {
+    if (known.has(name)) return [];
+    const remedy = didYouMean(nearNames(name, REGEX_PRESETS));
+    const path = ['config', 'preset_patterns', 'presets', at];
+    return [{ path, message: `there is no such preset${UNUSABLE}`, found: `\`${name}\``, ...(remedy && { remedy }) }];
+  });
+  const broken = (patterns ?? []).flatMap(({ pattern }, at) =>
+    patternFaults(pattern, ['config', 'custom_patterns', at, 'pattern']),
+  );
+  return [...unknown, ...broken];
+}
+
+function metadataFaults(config: GuardConfig['config']): GuardFault[] {
+  const { keys } = config as z.output<(typeof GUARDS)['tfy-metadata']['config']>;
+  return Object.entries(keys).flatMap(([key, { value }]) =>
+    value?.constraint === 'regex' ? patternFaults(value.regex, ['config', 'keys', key, 'value', 'regex']) : [],
+  );
+}
+
+function patternFaults(pattern: string, path: PathSegment[]): GuardFault[] {
+  try {
+    linearPattern(pattern);
+    return [];
+  } catch (error) {
+    const fault = error instanceof Error ? error.message : String(error);
+    const remedy = 'Guards take patterns of RE2, which has no look-around and no back-references';
+    return [{ path, message: `no pattern of RE2 (${fault})${UNUSABLE}`, remedy }];
+  }
 }

@@ -4,6 +4,7 @@ import type { InferenceEvent } from '../../inference/event.ts';
 import type { Dialect, PeekedRequest, RequestScan } from '../dialect.ts';
 import { jsonAnswers } from '../openai-json/json-answers.ts';
 import { errorBody, errorEvent } from './error-body.ts';
+import { guarded } from './guarded.ts';
 import { MessagesScan } from './peek.ts';
 import { promptText } from './prompt-text.ts';
 import { splice } from './splice.ts';
@@ -25,6 +26,7 @@ export const anthropicCountTokens = {
   fromEstimate: counted,
   errorBody,
   errorEvent,
+  guarded: { request: guarded.request },
 } satisfies Dialect;
 
 class CountScan implements RequestScan {

@@ -27,10 +27,28 @@ export function carriedSummary(summary: string): string {
 
 /** The summary that it stands for, as a model is told it; undefined: it is a provider's own. */
 export function summaryIn(encrypted: string | undefined): string | undefined {
+  const summary = summaryOf(encrypted);
+  return summary === undefined ? undefined : `Summary of the conversation so far:\n\n${summary}`;
+}
+
+function summaryOf(encrypted: string | undefined): string | undefined {
   if (!encrypted?.startsWith(PROOF_MARK)) return undefined;
   const carried = parseObject(Buffer.from(encrypted.slice(PROOF_MARK.length), 'base64url').toString());
-  const summary = stringOf(carried?.['summary']);
-  return summary === undefined ? undefined : `Summary of the conversation so far:\n\n${summary}`;
+  return stringOf(carried?.['summary']);
+}
+
+/** The words of a compaction item of ours, as `summary` that can be set to others; undefined: it carries none. */
+export function openedSummary(item: Record<string, unknown>): { summary: string } | undefined {
+  const read = (): string | undefined => summaryOf(stringOf(item['encrypted_content']));
+  if (!read()) return undefined;
+  return {
+    get summary(): string {
+      return read() ?? '';
+    },
+    set summary(text: string) {
+      item['encrypted_content'] = carriedSummary(text);
+    },
+  };
 }
 
 /** The block that it stands for; undefined: it is a provider's own. */

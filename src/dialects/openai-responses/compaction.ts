@@ -11,6 +11,7 @@ import { answerText } from './answer-text.ts';
 import { carriedSummary } from './carried-proofs.ts';
 import { continued, references, turnItems, withItems } from './conversation.ts';
 import { errorEvent } from './error-event.ts';
+import { guarded } from './guarded.ts';
 import { type PeekedResponses, ResponsesScan } from './peek.ts';
 import { promptText } from './prompt-text.ts';
 import { responseUsage } from './response-object.ts';
@@ -36,6 +37,7 @@ export const openAiCompaction = {
   conversation: { turnItems, continued, references, withItems, onlyReads: true },
   errorBody,
   errorEvent,
+  guarded,
 } satisfies Dialect;
 
 class CompactionScan extends ResponsesScan {

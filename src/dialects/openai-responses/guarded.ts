@@ -7,6 +7,7 @@ import {
   type TextKind,
   type TextSlot,
 } from '../guarded-form.ts';
+import { openedSummary } from './carried-proofs.ts';
 
 /** Where the words of a response stand. https://platform.openai.com/docs/api-reference/responses/object */
 export const guarded: GuardedForm = {
@@ -40,6 +41,10 @@ function ofItem(item: unknown, slots: TextSlot[], side: 'asked' | 'answered'): v
       for (const part of parts)
         ofPart(part, thinks ? 'reasoning' : 'text', { ...about, ...sealed(item, thinks) }, slots);
     } else add(slots, slotAt(item, key, { kind: 'text', ...about }));
+  }
+  // A model is told what it carries, so that guards read it; a provider's own is sealed.
+  if (item['type'] === 'compaction') {
+    add(slots, slotAt(openedSummary(item as Record<string, unknown>), 'summary', { kind: 'text', ...about }));
   }
   add(slots, slotAt(item, 'arguments', { kind: 'arguments', ...about }));
   add(slots, slotAt(item, 'input', { kind: 'text', ...about }));

@@ -6,6 +6,7 @@ import { errorBody } from '../openai-json/error-body.ts';
 import { jsonAnswers } from '../openai-json/json-answers.ts';
 import { continued, references, turnItems, withItems } from './conversation.ts';
 import { errorEvent } from './error-event.ts';
+import { guarded } from './guarded.ts';
 import { type PeekedResponses, ResponsesScan } from './peek.ts';
 import { promptText } from './prompt-text.ts';
 import { splice } from './splice.ts';
@@ -28,6 +29,7 @@ export const openAiInputTokens = {
   conversation: { turnItems, continued, references, withItems, onlyReads: true },
   errorBody,
   errorEvent,
+  guarded: { request: guarded.request },
 } satisfies Dialect;
 
 class CountScan extends ResponsesScan {

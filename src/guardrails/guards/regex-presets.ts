@@ -1,3 +1,4 @@
+import type { RegexPreset } from '../../config/guardrails/regex-preset-names.ts';
 import type { Recogniser } from '../scan/recogniser.ts';
 import { recogniser } from '../scan/recogniser.ts';
 import { isIpv6, luhn } from './checksums.ts';
@@ -291,9 +292,9 @@ const PRESETS = {
     'go kill yourself',
     'kys',
   ),
-} satisfies Record<string, Preset>;
+} satisfies Record<RegexPreset, Preset>;
 
-export type PresetName = keyof typeof PRESETS;
+export type PresetName = RegexPreset;
 
 const BY_NAME: ReadonlyMap<string, Preset> = new Map(Object.entries(PRESETS));
 

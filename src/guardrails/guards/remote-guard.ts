@@ -60,7 +60,7 @@ export function remoteCheck(config: GuardConfig, http: HttpClient, service: Remo
       maxBytes: MAX_ANSWER_BYTES,
       signal,
     });
-    const verdict = verdictOf(config, request, answer);
+    const verdict = verdictOf(config, request, answer, question);
     if (key !== undefined) remembered?.keep(key, verdict);
     return verdict;
   };
@@ -79,15 +79,22 @@ function headersOf(
   return signed instanceof GatewayError ? signed : [...headers, ...signed];
 }
 
-function verdictOf(config: GuardConfig, request: RemoteRequest, { status, body }: HttpAnswer): Verdict {
+function verdictOf(
+  config: GuardConfig,
+  request: RemoteRequest,
+  { status, body }: HttpAnswer,
+  { texts }: GuardQuestion,
+): Verdict {
   const { name, operation } = config;
   const isAnswer = (status >= 200 && status <= 299) || request.verdictStatuses?.includes(status) === true;
   if (!isAnswer) return { result: 'error', message: `${name} answered ${status}.` };
   const text = body.toString();
   const verdict = readVerdict(request, text, status);
   if (verdict === undefined) return { result: 'error', message: `${name} answered what is not JSON of its form.` };
-  // One that only looks changes nothing, whatever it offers.
-  return verdict.result === 'mutated' && operation === 'validate' ? PASSED : verdict;
+  if (verdict.result !== 'mutated' || operation !== 'validate') return verdict;
+  // One that only looks changes nothing: what it would take out must not pass.
+  const isChanged = verdict.texts.some((text, at) => text !== texts[at]?.text);
+  return isChanged ? failed('It would change the text, and its operation is validate.') : PASSED;
 }
 
 function readVerdict(request: RemoteRequest, text: string, status: number): Verdict | undefined {

@@ -277,6 +277,16 @@ async function ask(
   return { asked, mutated, refused, result: result?.result, detail: result?.detail };
 }
 
+test('a service that gives back the very texts that it was asked about lets them pass where its operation is validate', async () => {
+  for (const [name, answer] of [
+    ['custom in the older contract', { messages: [{ content: 'one' }, { content: 'two' }] }],
+    ['custom in LiteLLM’s contract', { action: 'GUARDRAIL_INTERVENED', texts: ['one', 'two'] }],
+  ] as const) {
+    const { result } = await ask({ ...CASES[name]!, operation: 'validate' }, { body: JSON.stringify(answer) });
+    assert.equal(result, 'passed', name);
+  }
+});
+
 for (const [name, each] of Object.entries(CASES)) {
   describe(name, () => {
     test(`${name} is asked in its own form, and what it lets pass passes`, async () => {
@@ -301,6 +311,16 @@ for (const [name, each] of Object.entries(CASES)) {
       const { mutated, result } = await ask(each, { body: JSON.stringify(answer) });
       assert.equal(result, 'mutated');
       assert.deepEqual(mutated, texts);
+    });
+
+    test(`what ${name} would change is refused where its operation is validate`, async () => {
+      if (each.mutates === undefined) return;
+      const { refused, result } = await ask(
+        { ...each, operation: 'validate' },
+        { body: JSON.stringify(each.mutates[0]) },
+      );
+      assert.equal(result, 'failed');
+      assert.equal(refused?.code, 'guardrail_blocked');
     });
 
     test(`a failure of ${name}, or an answer that nobody understands, is an error and no verdict`, async () => {
