@@ -9,6 +9,7 @@ import { runInference } from '../pipeline/pipeline.ts';
 import type { PipelineOptions } from '../pipeline/pipeline-options.ts';
 import type { AgentRun } from '../telemetry/agent-metrics.ts';
 import type { AgentRequest, AgentServer, Message } from './agent-request.ts';
+import { listedTools, meantTools, unknownToolName } from './agent-tools.ts';
 import { type AgentEnd, type AgentVoice, asToolCall, type NamedCall, type ToolCall } from './agent-voice.ts';
 import type { McpGate } from './mcp-gate.ts';
 
@@ -142,19 +143,23 @@ export class AgentLoop {
     for (const [index, list] of lists.entries()) {
       const from = servers[index]!;
       if (typeof list === 'string') throw new GatewayError('mcp_call_failed', { detail: list });
-      const { tools } = list;
-      for (const each of isArray(tools) ? tools : []) {
-        const { name, description, inputSchema, annotations } = objectOf(each) ?? {};
-        if (typeof name !== 'string' || from.tools?.has(name) === false) continue;
+      const isEnabled = from.tools && meantTools(from.tools);
+      const wantsApproval = meantTools(from.approval);
+      const known: (readonly string[])[] = [];
+      for (const { name, names: own, entry } of listedTools(list)) {
+        known.push(own);
+        if (isEnabled?.(own, entry) === false) continue;
         const shown = this.#freeName(name);
-        this.#tools.set(shown, {
-          from,
-          name,
-          needsApproval: needsApproval(from.approval, name, objectOf(annotations)),
-        });
+        // Whoever reads the events knows it by the name that the model has.
+        const names = [...own, shown];
+        known.push(names);
+        this.#tools.set(shown, { from, name, needsApproval: wantsApproval(names, entry) });
+        const { description, inputSchema } = entry;
         const parameters = isObject(inputSchema) ? inputSchema : { type: 'object' };
         functions.push({ type: 'function', function: { name: shown, description, parameters } });
       }
+      const unknown = unknownToolName(from, index, known);
+      if (unknown) throw unknown;
     }
     if (functions.length > MAX_TOOLS) {
       const detail = `The servers have ${functions.length} tools; name those to use, at most ${MAX_TOOLS}.`;
@@ -414,13 +419,6 @@ function callsOf(message: Message): ToolCall[] {
   const written = message['tool_calls'];
   gather(calls, isArray(written) ? written.map((each, index) => ({ ...objectOf(each), index })) : []);
   return calls;
-}
-
-/** What says nothing of itself may destroy. */
-function needsApproval(wanted: ReadonlySet<string>, name: string, annotations: JsonObject | undefined): boolean {
-  if (wanted.has(name) || wanted.has('@all')) return true;
-  if (annotations?.['readOnlyHint'] === true) return wanted.has('@read-only');
-  return annotations?.['destructiveHint'] !== false ? wanted.has('@destructive') : wanted.has('@write');
 }
 
 /** They are for MCP servers, and no business of the model's turn. */

@@ -59,7 +59,18 @@ before(async () => {
     response.end('data: [DONE]\n\n');
   });
   gateway = await startGateway({
-    manifests: [selfHosted('model', `${provider.origin}/v1`, ['m']), remote('old', old.url), remote('new', modern.url)],
+    manifests: [
+      selfHosted('model', `${provider.origin}/v1`, ['m']),
+      remote('old', old.url),
+      remote('new', modern.url),
+      {
+        type: 'mcp-server/virtual',
+        name: 'both',
+        description: 'Two.',
+        servers: [{ name: 'old' }, { name: 'new' }],
+        collaborators: [{ subject: '*', role_id: 'mcp-server-user' }],
+      },
+    ],
   });
 });
 after(async () => {
@@ -155,6 +166,46 @@ test('a tool that wants approval waits for it, and is not called without', async
   const approved = await run({ ...servers, messages, tool_approvals: { call_1_0: 'approve' } });
   assert.equal(toolResults(approved.chunks)[0]?.content, 'gone');
   assert.equal(calls(), 1);
+});
+
+test('a tool is named for approval by any of its names and by patterns, on a virtual server too', async () => {
+  const calls = () => old.seen.filter(({ body }) => body.includes('"destroy"')).length;
+  script = () => ({ text: 'Done.' });
+  await run({ mcp_servers: [{ integration_fqn: 'both' }] });
+  const shown = asked[0]?.tools?.map((tool) => tool.function.name).find((name) => name.startsWith('destroy_')) ?? '';
+  assert.notEqual(shown, '');
+  script = () => ({ calls: [[shown, {}]] });
+  const before = calls();
+  for (const entry of ['destroy', 'destr*', '*', shown, '@all', '@destructive']) {
+    const { chunks, text } = await run({
+      mcp_servers: [{ integration_fqn: 'both', require_approval_for_tools: [entry] }],
+    });
+    assert.equal(chunks.at(-1)?.tool_approval_required?.tool_calls.length, 1, `${entry}: ${text}`);
+  }
+  script = () => ({ text: 'Done.' });
+  await run({ mcp_servers: [{ integration_fqn: 'both', tools: [{ name: 'destroy' }, { name: 'ech*' }] }] });
+  const names = asked[0]?.tools?.map((tool) => tool.function.name.replace(/_[0-9a-f]{8}$/, ''));
+  assert.deepEqual(new Set(names), new Set(['destroy', 'echo']));
+  assert.equal(calls(), before);
+});
+
+test('a name of a tool that no server lists, and a word with @ that is none, is refused by its place', async () => {
+  script = () => ({ text: 'never' });
+  for (const integration_fqn of ['old', 'both']) {
+    for (const [more, param] of [
+      [{ require_approval_for_tools: ['echo', 'zzz'] }, 'mcp_servers.0.require_approval_for_tools.1'],
+      [{ require_approval_for_tools: ['zzz*'] }, 'mcp_servers.0.require_approval_for_tools.0'],
+      [{ require_approval_for_tools: ['@destuctive'] }, 'mcp_servers.0.require_approval_for_tools.0'],
+      [{ tools: [{ name: 'nope' }] }, 'mcp_servers.0.tools.0'],
+      [{ tools: [{ name: '@all' }] }, 'mcp_servers.0.tools.0.name'],
+    ] as const) {
+      const answer = await run({ mcp_servers: [{ integration_fqn, ...more }] });
+      assert.equal(answer.status, 400, answer.text);
+      const { error } = JSON.parse(answer.text);
+      assert.deepEqual([error.code, error.param], ['invalid_parameter', param]);
+      assert.equal(asked.length, 0);
+    }
+  }
 });
 
 test('an agent whose client leaves cancels its tools', async () => {
