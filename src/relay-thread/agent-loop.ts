@@ -11,7 +11,7 @@ import type { AgentRun } from '../telemetry/agent-metrics.ts';
 import type { AgentRequest, AgentServer, Message } from './agent-request.ts';
 import { listedTools, meantTools, unknownToolName } from './agent-tools.ts';
 import { type AgentEnd, type AgentVoice, asToolCall, type NamedCall, type ToolCall } from './agent-voice.ts';
-import type { McpGate } from './mcp-gate.ts';
+import { McpFailure, type McpGate } from './mcp-gate.ts';
 
 export interface AgentOptions {
   readonly pipeline: PipelineOptions;
@@ -60,6 +60,8 @@ export class AgentLoop {
   #onRoom: (() => void) | undefined;
   #isFull = false;
   #over = false;
+  /** The drain deadline came. */
+  #isCut = false;
 
   constructor(exchange: Exchange, request: AgentRequest, voice: AgentVoice, options: AgentOptions) {
     this.#exchange = exchange;
@@ -70,8 +72,8 @@ export class AgentLoop {
 
   begin(): void {
     this.#exchange.onAbort = (reason) => {
-      if (reason === 'drain') this.#exchange.refuse(new GatewayError('draining', { retryAfterMs: 1000 }));
-      this.#end(undefined);
+      this.#isCut = reason === 'drain';
+      this.#end(this.#isCut ? new GatewayError('draining', { retryAfterMs: 1000 }) : undefined);
     };
     this.#exchange.sink.onDrained = () => this.#drained();
     this.#loop().then(
@@ -142,7 +144,11 @@ export class AgentLoop {
     const functions: object[] = [];
     for (const [index, list] of lists.entries()) {
       const from = servers[index]!;
-      if (typeof list === 'string') throw new GatewayError('mcp_call_failed', { detail: list });
+      if (list instanceof McpFailure) {
+        const { message: detail, code } = list;
+        if (code !== 'mcp_server_not_found') throw new GatewayError('mcp_call_failed', { detail });
+        throw new GatewayError(code, { param: `mcp_servers.${index}`, detail });
+      }
       const isEnabled = from.tools && meantTools(from.tools);
       const wantsApproval = meantTools(from.approval);
       const known: (readonly string[])[] = [];
@@ -275,7 +281,7 @@ export class AgentLoop {
     const args = text.trim() === '' ? {} : parseObject(text);
     if (!args) return { content: 'The arguments are not a JSON object.', failed: true };
     const answer = await this.#mcp(tool.from, 'tools/call', { name: tool.name, arguments: args });
-    if (typeof answer === 'string') return { content: answer, failed: true };
+    if (answer instanceof McpFailure) return { content: answer.message, failed: true };
     const { content, structuredContent, isError } = answer;
     const texts = (isArray(content) ? content : []).map((each) => {
       const { type, text: said } = objectOf(each) ?? {};
@@ -285,11 +291,11 @@ export class AgentLoop {
     return { content: texts.length > 0 ? texts.join('\n') : structured, failed: isError === true };
   }
 
-  #mcp({ server, headers }: AgentServer, method: string, params: JsonObject): Promise<JsonObject | string> {
-    if (this.#over) return Promise.resolve('The client left.');
+  #mcp({ server, headers }: AgentServer, method: string, params: JsonObject): Promise<JsonObject | McpFailure> {
+    if (this.#over) return Promise.resolve(new McpFailure('The client left.'));
     return new Promise((resolve) => {
       const serverHeaders = Object.keys(headers).length > 0 ? { [server]: headers } : {};
-      const onAnswer = (answer: JsonObject | string): void => {
+      const onAnswer = (answer: JsonObject | McpFailure): void => {
         this.#cancels.delete(cancel);
         resolve(answer);
       };
@@ -390,7 +396,7 @@ export class AgentLoop {
   }
 
   #stop(): void {
-    this.#turn?.abort('client');
+    this.#turn?.abort(this.#isCut ? 'drain' : 'client');
     for (const cancel of this.#cancels) cancel();
     this.#cancels.clear();
     this.#onRoom?.();

@@ -226,7 +226,6 @@ test('what an agent may not use is refused before anything is asked', async () =
   script = () => ({ text: 'never' });
   const cases: [object, number, string][] = [
     [{ mcp_servers: [{ url: 'http://169.254.169.254/' }] }, 400, 'invalid_parameter'],
-    [{ mcp_servers: [{ integration_fqn: 'nowhere' }] }, 502, 'mcp_call_failed'],
     [{ iteration_limit: 21 }, 400, 'invalid_parameter'],
     [{ model: 'model/none' }, 404, 'model_not_found'],
   ];
@@ -236,6 +235,16 @@ test('what an agent may not use is refused before anything is asked', async () =
     assert.equal(JSON.parse(answer.text).error.code, code);
     assert.equal(asked.length, 0);
   }
+});
+
+test('an agent that names an MCP server that is not there gets 404, as a client of MCP does', async () => {
+  script = () => ({ text: 'never' });
+  const { status, text } = await run({ mcp_servers: [{ integration_fqn: 'old' }, { integration_fqn: 'nowhere' }] });
+  assert.equal(status, 404, text);
+  const { code, param, message } = JSON.parse(text).error;
+  assert.deepEqual([code, param], ['mcp_server_not_found', 'mcp_servers.1']);
+  assert.match(message, /`nowhere`/);
+  assert.equal(asked.length, 0);
 });
 
 interface ResponseEvent {
@@ -308,6 +317,21 @@ test('an agent is told in the events of Responses, with the items of MCP', async
     events.map((_each, index) => index),
     events.map((event) => (event as unknown as { sequence_number: number }).sequence_number),
   );
+});
+
+test('an approval that nothing asked for, and an input without messages, are refused before a model is asked', async () => {
+  script = () => ({ text: 'never' });
+  const approval = { type: 'mcp_approval_response', approval_request_id: 'call_9', approve: true };
+  for (const [input, param] of [
+    [[approval], 'input.0.approval_request_id'],
+    [[{ role: 'user', content: 'Go' }, approval], 'input.1.approval_request_id'],
+    [[{ type: 'mcp_list_tools' }], 'input'],
+  ] as const) {
+    const { status, text } = await respond({ input, instructions: 'Be short.' });
+    assert.equal(status, 400, text);
+    assert.equal(JSON.parse(text).error.param, param);
+    assert.equal(asked.length, 0);
+  }
 });
 
 test('an approval of Responses goes on from the items that came before it', async () => {
@@ -428,4 +452,47 @@ test('a client that does not read its agent pauses the model, and gets all when 
     stop.abort();
     socket.destroy();
   }
+});
+
+test('an agent that is open at the drain deadline gets an error event, and its record says that it was cut', async (t) => {
+  const stopping = await startGateway({
+    manifests: [selfHosted('model', `${provider.origin}/v1`, ['m'])],
+    server: { timeouts: { drain_ms: 300 } },
+  });
+  t.after(stopping[Symbol.asyncDispose]);
+  slow = async (response) => {
+    const choices = [{ index: 0, delta: { content: 'begun' }, finish_reason: null }];
+    const chunk = { id: 'c', object: 'chat.completion.chunk', created: 1, model: 'm', choices };
+    response.write(`data: ${JSON.stringify(chunk)}\n\n`);
+    await once(response, 'close');
+  };
+  t.after(() => {
+    slow = undefined;
+  });
+  const bodies = {
+    '/agent/chat/completions': { messages: [{ role: 'user', content: 'Go' }] },
+    '/agent/responses': { input: 'Go' },
+  };
+  const runs = Object.entries(bodies).map(async ([path, body]) => {
+    const answer = await fetch(stopping.url + path, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'model/m', ...body }),
+    });
+    const told = { text: '' };
+    const ended = (async () => {
+      for await (const bytes of answer.body!) told.text += Buffer.from(bytes).toString();
+    })().catch(() => undefined);
+    return { path, told, ended };
+  });
+  const open = await Promise.all(runs);
+  await eventually('both have begun', () => open.every(({ told }) => told.text.includes('begun')));
+  assert.equal(await stopping.stop(), 0);
+  for (const { path, told, ended } of open) {
+    await ended;
+    assert.match(told.text, /draining/, path);
+    const [record] = stopping.records({ 'http.route': path });
+    assert.deepEqual([record?.['sluice.outcome'], record?.['error.type']], ['cut', 'draining'], path);
+  }
+  assert.equal(stopping.records({ 'sluice.outcome': 'client-closed' }).length, 0);
 });
