@@ -256,7 +256,8 @@ export class McpGate {
     if (admitted instanceof Promise) {
       admitted.then(
         (each) => this.#admitted(open, request, each),
-        (cause: unknown) => this.#refuseOpen(request.id, open, new GatewayError('internal_error', { cause }), request.body),
+        (cause: unknown) =>
+          this.#refuseOpen(request.id, open, new GatewayError('internal_error', { cause }), request.body),
       );
     } else this.#admitted(open, request, admitted);
   }
@@ -393,7 +394,10 @@ export class McpGate {
     open.over = true;
     open.guard?.close();
     if ('onAnswer' in open.asker) open.asker.onAnswer(new McpFailure(error.message, error.code));
-    else this.#refuse(open.exchange, body === undefined ? error : withRpcId(error, body), { guardrailsJson: open.guard?.json });
+    else
+      this.#refuse(open.exchange, body === undefined ? error : withRpcId(error, body), {
+        guardrailsJson: open.guard?.json,
+      });
   }
 
   #send(request: McpRequest): void {
@@ -743,6 +747,10 @@ function withRpcId(error: GatewayError, body: string): GatewayError {
 function rpcErrorBody(error: GatewayError): Uint8Array {
   const data = { code: error.code, type: error.rule.type };
   return Buffer.from(
-    JSON.stringify({ jsonrpc: '2.0', id: error.context.rpcId ?? null, error: { code: -32_000, message: error.message, data } }),
+    JSON.stringify({
+      jsonrpc: '2.0',
+      id: error.context.rpcId ?? null,
+      error: { code: -32_000, message: error.message, data },
+    }),
   );
 }
