@@ -63,6 +63,7 @@ before(async () => {
       selfHosted('model', `${provider.origin}/v1`, ['m']),
       remote('old', old.url),
       remote('new', modern.url),
+      remote('down', 'http://127.0.0.1:9/mcp'),
       {
         type: 'mcp-server/virtual',
         name: 'both',
@@ -226,6 +227,7 @@ test('what an agent may not use is refused before anything is asked', async () =
   script = () => ({ text: 'never' });
   const cases: [object, number, string][] = [
     [{ mcp_servers: [{ url: 'http://169.254.169.254/' }] }, 400, 'invalid_parameter'],
+    [{ mcp_servers: [{ integration_fqn: 'down' }] }, 502, 'mcp_call_failed'],
     [{ iteration_limit: 21 }, 400, 'invalid_parameter'],
     [{ model: 'model/none' }, 404, 'model_not_found'],
   ];
