@@ -41,6 +41,8 @@ export interface ErrorContext {
   providerWords?: true;
   /** What stands beside `error` in its body, in the forms of OpenAI: what guardrails found, never what they read. */
   beside?: Readonly<Record<string, unknown>>;
+  /** Of the request of JSON-RPC that it answers. */
+  rpcId?: string | number;
   /** What was thrown; for the log only. */
   cause?: unknown;
 }

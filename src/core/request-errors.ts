@@ -183,6 +183,16 @@ export const REQUEST_ERRORS = {
     'Pages of this origin may not call MCP servers.',
     'Call from a program, or add the origin to cors.allowed_origins.',
   ),
+  mcp_server_not_found: rule(
+    404,
+    'edge',
+    'client',
+    'never',
+    'info',
+    'invalid_request_error',
+    'There is no such MCP server, or you may not use it.',
+    'Correct its name, or have yourself added to its collaborators.',
+  ),
   mcp_unavailable: rule(
     503,
     'edge',
@@ -252,6 +262,16 @@ export const REQUEST_ERRORS = {
     'server_error',
     'The gateway is serving as many requests as it may.',
     'Try again; or raise limits.max_in_flight.',
+  ),
+  socket_queue_full: rule(
+    429,
+    'edge',
+    'client',
+    'never',
+    'info',
+    'rate_limit_error',
+    'As many turns wait on this WebSocket as may.',
+    'Wait until one of them has ended, or open another connection.',
   ),
   draining: rule(
     503,

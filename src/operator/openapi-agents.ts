@@ -28,7 +28,10 @@ const agentRun: OpenApiPart = {
           headers: { type: 'object', additionalProperties: { type: 'string' } },
           enable_all_tools: { type: 'boolean', default: true },
           tools: { type: 'array', items: { type: 'object', properties: { name: { type: 'string' } } } },
-          require_approval_for_tools: { ...words, description: 'Names, or `@destructive`, `@write`, `@all`' },
+          require_approval_for_tools: {
+            ...words,
+            description: 'Names with `*`, or `@destructive`, `@write`, `@read-only`, `@all`',
+          },
         },
       },
     },

@@ -26,14 +26,16 @@ export const answerComponents = {
   BadRequest: refusal('Invalid parameters; `param` names the one at fault'),
   Unauthorized: refusal('Invalid or missing API key; the connection is closed'),
   Forbidden: refusal('This key may not use this model'),
-  NotFound: refusal('There is no such model, and near names are given; or no such file'),
+  NotFound: refusal(
+    'There is no such model, and near names are given; or no such file or MCP server (`mcp_server_not_found`)',
+  ),
   Timeout: refusal('The body came too slowly, or no token within x-tfy-ttft-timeout-ms'),
   Unsupported: refusal('The body is compressed in a way that is not understood; accept-encoding names those that are'),
   Rejected: refusal('The provider rejected the request, in its own words', upstreamHeaders),
   Failed: refusal('The gateway failed; the log tells why under the exchange id'),
   TooLarge: refusal('The body is larger than the gateway takes'),
   RateLimited: refusal(
-    causes('rate_limited', 'budget_exceeded', 'upstream_rate_limited', 'sign_in_limited'),
+    causes('rate_limited', 'budget_exceeded', 'upstream_rate_limited', 'sign_in_limited', 'socket_queue_full'),
     limitHeaders,
   ),
   UpstreamFailed: refusal('The provider failed, or refused the gateway’s credential', upstreamHeaders),

@@ -16,6 +16,11 @@ export function conversationOf(input: string | readonly JsonObject[]): OrError<C
   if (typeof input === 'string') return { messages: [{ role: 'user', content: input }], approvals: {} };
   const messages: Message[] = [];
   const approvals: Record<string, 'approve' | 'reject'> = {};
+  const known = new Set(
+    input
+      .filter(({ type }) => type !== 'mcp_approval_response')
+      .flatMap((item) => [item['call_id'], item['id'], item['approval_request_id']]),
+  );
   for (const [index, item] of input.entries()) {
     const { type = 'message', role, content, id, call_id: callId } = item;
     const call = { id: String(callId ?? id ?? ''), name: String(item['name'] ?? ''), arguments: argumentsOf(item) };
@@ -38,9 +43,16 @@ export function conversationOf(input: string | readonly JsonObject[]): OrError<C
       case 'function_call_output':
         messages.push({ role: 'tool', tool_call_id: call.id, content: textOf(item['output']) });
         break;
-      case 'mcp_approval_response':
-        approvals[String(item['approval_request_id'] ?? '')] = item['approve'] === true ? 'approve' : 'reject';
+      case 'mcp_approval_response': {
+        const asked = item['approval_request_id'];
+        if (typeof asked !== 'string' || !known.has(asked)) {
+          const param = `input.${index}.approval_request_id`;
+          const detail = `\`${param}\`: No item of \`input\` asks for this approval; send all items that came.`;
+          return new GatewayError('invalid_parameter', { param, detail });
+        }
+        approvals[asked] = item['approve'] === true ? 'approve' : 'reject';
         break;
+      }
       case 'reasoning':
       case 'mcp_list_tools':
         // What the model thought, and which tools there were, is nothing that it is asked.
@@ -50,6 +62,10 @@ export function conversationOf(input: string | readonly JsonObject[]): OrError<C
         return new GatewayError('invalid_parameter', { param: `input.${index}.type`, detail });
       }
     }
+  }
+  if (messages.length === 0) {
+    const detail = '`input`: It holds nothing that a model could be asked.';
+    return new GatewayError('invalid_parameter', { param: 'input', detail });
   }
   return { messages, approvals };
 }

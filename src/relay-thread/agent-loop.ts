@@ -9,8 +9,9 @@ import { runInference } from '../pipeline/pipeline.ts';
 import type { PipelineOptions } from '../pipeline/pipeline-options.ts';
 import type { AgentRun } from '../telemetry/agent-metrics.ts';
 import type { AgentRequest, AgentServer, Message } from './agent-request.ts';
+import { listedTools, meantTools, unknownToolName } from './agent-tools.ts';
 import { type AgentEnd, type AgentVoice, asToolCall, type NamedCall, type ToolCall } from './agent-voice.ts';
-import type { McpGate } from './mcp-gate.ts';
+import { McpFailure, type McpGate } from './mcp-gate.ts';
 
 export interface AgentOptions {
   readonly pipeline: PipelineOptions;
@@ -59,6 +60,8 @@ export class AgentLoop {
   #onRoom: (() => void) | undefined;
   #isFull = false;
   #over = false;
+  /** The drain deadline came. */
+  #isCut = false;
 
   constructor(exchange: Exchange, request: AgentRequest, voice: AgentVoice, options: AgentOptions) {
     this.#exchange = exchange;
@@ -69,8 +72,8 @@ export class AgentLoop {
 
   begin(): void {
     this.#exchange.onAbort = (reason) => {
-      if (reason === 'drain') this.#exchange.refuse(new GatewayError('draining', { retryAfterMs: 1000 }));
-      this.#end(undefined);
+      this.#isCut = reason === 'drain';
+      this.#end(this.#isCut ? new GatewayError('draining', { retryAfterMs: 1000 }) : undefined);
     };
     this.#exchange.sink.onDrained = () => this.#drained();
     this.#loop().then(
@@ -141,20 +144,28 @@ export class AgentLoop {
     const functions: object[] = [];
     for (const [index, list] of lists.entries()) {
       const from = servers[index]!;
-      if (typeof list === 'string') throw new GatewayError('mcp_call_failed', { detail: list });
-      const { tools } = list;
-      for (const each of isArray(tools) ? tools : []) {
-        const { name, description, inputSchema, annotations } = objectOf(each) ?? {};
-        if (typeof name !== 'string' || from.tools?.has(name) === false) continue;
+      if (list instanceof McpFailure) {
+        const { message: detail, code } = list;
+        if (code !== 'mcp_server_not_found') throw new GatewayError('mcp_call_failed', { detail });
+        throw new GatewayError(code, { param: `mcp_servers.${index}`, detail });
+      }
+      const isEnabled = from.tools && meantTools(from.tools);
+      const wantsApproval = meantTools(from.approval);
+      const known: (readonly string[])[] = [];
+      for (const { name, names: own, entry } of listedTools(list)) {
+        known.push(own);
+        if (isEnabled?.(own, entry) === false) continue;
         const shown = this.#freeName(name);
-        this.#tools.set(shown, {
-          from,
-          name,
-          needsApproval: needsApproval(from.approval, name, objectOf(annotations)),
-        });
+        // Whoever reads the events knows it by the name that the model has.
+        const names = [...own, shown];
+        known.push(names);
+        this.#tools.set(shown, { from, name, needsApproval: wantsApproval(names, entry) });
+        const { description, inputSchema } = entry;
         const parameters = isObject(inputSchema) ? inputSchema : { type: 'object' };
         functions.push({ type: 'function', function: { name: shown, description, parameters } });
       }
+      const unknown = unknownToolName(from, index, known);
+      if (unknown) throw unknown;
     }
     if (functions.length > MAX_TOOLS) {
       const detail = `The servers have ${functions.length} tools; name those to use, at most ${MAX_TOOLS}.`;
@@ -270,7 +281,7 @@ export class AgentLoop {
     const args = text.trim() === '' ? {} : parseObject(text);
     if (!args) return { content: 'The arguments are not a JSON object.', failed: true };
     const answer = await this.#mcp(tool.from, 'tools/call', { name: tool.name, arguments: args });
-    if (typeof answer === 'string') return { content: answer, failed: true };
+    if (answer instanceof McpFailure) return { content: answer.message, failed: true };
     const { content, structuredContent, isError } = answer;
     const texts = (isArray(content) ? content : []).map((each) => {
       const { type, text: said } = objectOf(each) ?? {};
@@ -280,11 +291,11 @@ export class AgentLoop {
     return { content: texts.length > 0 ? texts.join('\n') : structured, failed: isError === true };
   }
 
-  #mcp({ server, headers }: AgentServer, method: string, params: JsonObject): Promise<JsonObject | string> {
-    if (this.#over) return Promise.resolve('The client left.');
+  #mcp({ server, headers }: AgentServer, method: string, params: JsonObject): Promise<JsonObject | McpFailure> {
+    if (this.#over) return Promise.resolve(new McpFailure('The client left.'));
     return new Promise((resolve) => {
       const serverHeaders = Object.keys(headers).length > 0 ? { [server]: headers } : {};
-      const onAnswer = (answer: JsonObject | string): void => {
+      const onAnswer = (answer: JsonObject | McpFailure): void => {
         this.#cancels.delete(cancel);
         resolve(answer);
       };
@@ -385,7 +396,7 @@ export class AgentLoop {
   }
 
   #stop(): void {
-    this.#turn?.abort('client');
+    this.#turn?.abort(this.#isCut ? 'drain' : 'client');
     for (const cancel of this.#cancels) cancel();
     this.#cancels.clear();
     this.#onRoom?.();
@@ -414,13 +425,6 @@ function callsOf(message: Message): ToolCall[] {
   const written = message['tool_calls'];
   gather(calls, isArray(written) ? written.map((each, index) => ({ ...objectOf(each), index })) : []);
   return calls;
-}
-
-/** What says nothing of itself may destroy. */
-function needsApproval(wanted: ReadonlySet<string>, name: string, annotations: JsonObject | undefined): boolean {
-  if (wanted.has(name) || wanted.has('@all')) return true;
-  if (annotations?.['readOnlyHint'] === true) return wanted.has('@read-only');
-  return annotations?.['destructiveHint'] !== false ? wanted.has('@destructive') : wanted.has('@write');
 }
 
 /** They are for MCP servers, and no business of the model's turn. */

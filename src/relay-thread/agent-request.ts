@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { objectOf } from '../codec/json-value.ts';
+import { toolSelector } from '../config/mcp/mcp-schema.ts';
 import { parseResourceName } from '../config/resource-name.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
@@ -7,15 +8,24 @@ import { conversationOf } from './agent-conversation.ts';
 
 /** `POST /agent/…` of the reference product; `require_approval_for_tools`, `tool_approvals` and `budget` are ours. */
 
+const MAX_NAMES = 256;
+const toolName = z
+  .string()
+  .min(1)
+  .max(256)
+  .regex(/^[^@]/, { error: 'a tool name, in which `*` stands for any characters' });
+
 const server = z.object({
   integration_fqn: z.string().min(1).max(512).optional(),
   name: z.string().min(1).max(512).optional(),
   url: z.string().optional(),
   headers: z.record(z.string(), z.string()).default({}),
   enable_all_tools: z.boolean().default(true),
-  tools: z.array(z.object({ name: z.string() })).default([]),
-  /** Names of tools, or `@destructive`, `@write`, `@all`. */
-  require_approval_for_tools: z.array(z.string()).default([]),
+  tools: z
+    .array(z.object({ name: toolName }))
+    .max(MAX_NAMES)
+    .default([]),
+  require_approval_for_tools: z.array(toolSelector).max(MAX_NAMES).default([]),
 });
 
 const common = {
@@ -46,9 +56,10 @@ const responsesRequest = z.looseObject({
 export interface AgentServer {
   readonly server: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** Undefined: all. */
-  readonly tools: ReadonlySet<string> | undefined;
-  readonly approval: ReadonlySet<string>;
+  /** Names with `*`; undefined: all. */
+  readonly tools: readonly string[] | undefined;
+  /** Names with `*`, or `@all`, `@read-only`, `@write`, `@destructive`. */
+  readonly approval: readonly string[];
 }
 
 export type Message = Record<string, unknown> & { role: string };
@@ -128,9 +139,8 @@ function agentRequest(
     found.push({
       server: serverName(name),
       headers: each.headers,
-      tools:
-        each.enable_all_tools && each.tools.length === 0 ? undefined : new Set(each.tools.map((tool) => tool.name)),
-      approval: new Set(each.require_approval_for_tools),
+      tools: each.enable_all_tools && each.tools.length === 0 ? undefined : each.tools.map((tool) => tool.name),
+      approval: each.require_approval_for_tools,
     });
   }
   return {

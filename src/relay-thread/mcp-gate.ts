@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
-import { isObject, type JsonObject, parseObject } from '../codec/json-value.ts';
+import { isObject, type JsonObject, objectOf, parseObject, stringOf } from '../codec/json-value.ts';
 import { epochMs } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError } from '../core/exchange.ts';
@@ -49,6 +49,18 @@ export const MCP_HEADERS: readonly string[] = [
   'x-sluice-mcp-accounts',
 ];
 
+/** Why a request of the gateway's own has no result. */
+export class McpFailure {
+  readonly message: string;
+  /** Where the gateway says so: a word of its errors. */
+  readonly code: string | undefined;
+
+  constructor(message: string, code?: string) {
+    this.message = message;
+    this.code = code;
+  }
+}
+
 /** A request that the gateway itself makes on behalf of a caller, with the same checks as one of a client. */
 export interface LocalMcpRequest {
   readonly exchange: Exchange;
@@ -56,8 +68,8 @@ export interface LocalMcpRequest {
   readonly method: string;
   readonly params: JsonObject;
   readonly serverHeaders: McpRequest['serverHeaders'];
-  /** Once; a text says why there is no result. */
-  onAnswer(answer: JsonObject | string): void;
+  /** Once. */
+  onAnswer(answer: JsonObject | McpFailure): void;
   /** What it cost, integer nano-dollars, where a price is known. */
   onCost?(nanoUsd: number): void;
 }
@@ -195,7 +207,7 @@ export class McpGate {
     const caller = this.#options.pipeline.snapshot().callers.of(exchange.principal);
     const read = this.#read(exchange, server, caller);
     if (read instanceof GatewayError) {
-      setImmediate(() => onAnswer(read.message));
+      setImmediate(() => onAnswer(new McpFailure(read.message, read.code)));
       return () => undefined;
     }
     const version = '2026-07-28';
@@ -244,7 +256,8 @@ export class McpGate {
     if (admitted instanceof Promise) {
       admitted.then(
         (each) => this.#admitted(open, request, each),
-        (cause: unknown) => this.#refuseOpen(request.id, open, new GatewayError('internal_error', { cause })),
+        (cause: unknown) =>
+          this.#refuseOpen(request.id, open, new GatewayError('internal_error', { cause }), request.body),
       );
     } else this.#admitted(open, request, admitted);
   }
@@ -328,7 +341,7 @@ export class McpGate {
 
   #admitted(open: Open, request: McpRequest, admitted: Admission | Refused): void {
     if (admitted instanceof Refused) {
-      this.#refuseOpen(request.id, open, admitted.error);
+      this.#refuseOpen(request.id, open, admitted.error, request.body);
       return;
     }
     open.admission = admitted;
@@ -353,7 +366,7 @@ export class McpGate {
     const isJoint = server === undefined || this.#costs.isJoint(server);
     const call = { exchange, caller, metadata, server: server ?? 'all', tool, isJoint, asked };
     const session = openToolGuards(guardrails, call);
-    if (session instanceof GatewayError) this.#refuseOpen(request.id, open, session);
+    if (session instanceof GatewayError) this.#refuseOpen(request.id, open, session, request.body);
     else if (session === undefined) this.#send(request);
     else this.#sendGuarded(open, request, session);
   }
@@ -369,18 +382,22 @@ export class McpGate {
         if (!(body instanceof GatewayError)) this.#send({ ...request, body });
         else {
           settle(open.admission, undefined);
-          this.#refuseOpen(request.id, open, body);
+          this.#refuseOpen(request.id, open, body, request.body);
         }
       });
   }
 
-  #refuseOpen(id: number, open: Open, error: GatewayError): void {
+  /** `body`: what is refused, where it is known. */
+  #refuseOpen(id: number, open: Open, error: GatewayError, body?: string): void {
     this.#open.delete(id);
     if (open.over) return;
     open.over = true;
     open.guard?.close();
-    if ('onAnswer' in open.asker) open.asker.onAnswer(error.message);
-    else this.#refuse(open.exchange, error, { guardrailsJson: open.guard?.json });
+    if ('onAnswer' in open.asker) open.asker.onAnswer(new McpFailure(error.message, error.code));
+    else
+      this.#refuse(open.exchange, body === undefined ? error : withRpcId(error, body), {
+        guardrailsJson: open.guard?.json,
+      });
   }
 
   #send(request: McpRequest): void {
@@ -657,11 +674,11 @@ function openOf(exchange: Exchange, asker: Asker, caller: Caller, request: McpRe
   };
 }
 
-/** The result of an answer; a text says why there is none. */
-function resultIn(body: string): JsonObject | string {
+function resultIn(body: string): JsonObject | McpFailure {
   const { result, error } = parseObject(body) ?? {};
   if (isObject(result)) return result;
-  return isObject(error) && typeof error['message'] === 'string' ? error['message'] : 'The server gave no answer.';
+  if (!isObject(error) || typeof error['message'] !== 'string') return new McpFailure('The server gave no answer.');
+  return new McpFailure(error['message'], stringOf(objectOf(error['data'])?.['code']));
 }
 
 const MAX_DETAIL = 500;
@@ -719,10 +736,21 @@ function readServerHeaders(text: string | undefined): OrError<McpRequest['server
   return { ...all };
 }
 
-/** Before a message was understood: an error of JSON-RPC for no request in particular. */
+/** Clients tell by it which of their requests has failed. */
+function withRpcId(error: GatewayError, body: string): GatewayError {
+  const id = parseObject(body)?.['id'];
+  if (typeof id !== 'string' && typeof id !== 'number') return error;
+  return new GatewayError(error.code, { ...error.context, rpcId: id });
+}
+
+/** An error of JSON-RPC; where no message was understood, for no request in particular. */
 function rpcErrorBody(error: GatewayError): Uint8Array {
   const data = { code: error.code, type: error.rule.type };
   return Buffer.from(
-    JSON.stringify({ jsonrpc: '2.0', id: null, error: { code: -32_000, message: error.message, data } }),
+    JSON.stringify({
+      jsonrpc: '2.0',
+      id: error.context.rpcId ?? null,
+      error: { code: -32_000, message: error.message, data },
+    }),
   );
 }

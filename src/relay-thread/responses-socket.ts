@@ -55,8 +55,10 @@ class ResponsesSocket implements SocketHandler, ConversationMemory {
   message(bytes: Buffer): void {
     if (this.#turn === undefined) this.#begin(bytes);
     else if (this.#waiting.length < MAX_WAITING) this.#waiting.push(bytes);
-    else
-      this.#fail(new GatewayError('overloaded', { detail: `${MAX_WAITING} turns wait already.`, retryAfterMs: 1_000 }));
+    else {
+      const detail = `${MAX_WAITING} turns wait already.`;
+      this.#fail(new GatewayError('socket_queue_full', { detail, retryAfterMs: 1_000 }));
+    }
   }
 
   drained(): void {

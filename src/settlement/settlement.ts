@@ -250,7 +250,8 @@ function recordOf(result: Outcome, price: Price, options: SettlementOptions): Ex
     method: exchange.method,
     path: exchange.path,
     status: result.status,
-    outcome: outcomeOf(result, exchange.aborted !== undefined),
+    // What the drain deadline ends was not left by its client.
+    outcome: outcomeOf(result, exchange.aborted !== undefined && exchange.aborted !== 'drain'),
     errorCode: error?.code,
     errorDetail: error?.recordedDetail(options.providerWords),
     subject: exchange.principal.subject,

@@ -59,7 +59,19 @@ before(async () => {
     response.end('data: [DONE]\n\n');
   });
   gateway = await startGateway({
-    manifests: [selfHosted('model', `${provider.origin}/v1`, ['m']), remote('old', old.url), remote('new', modern.url)],
+    manifests: [
+      selfHosted('model', `${provider.origin}/v1`, ['m']),
+      remote('old', old.url),
+      remote('new', modern.url),
+      remote('down', 'http://127.0.0.1:9/mcp'),
+      {
+        type: 'mcp-server/virtual',
+        name: 'both',
+        description: 'Two.',
+        servers: [{ name: 'old' }, { name: 'new' }],
+        collaborators: [{ subject: '*', role_id: 'mcp-server-user' }],
+      },
+    ],
   });
 });
 after(async () => {
@@ -157,6 +169,46 @@ test('a tool that wants approval waits for it, and is not called without', async
   assert.equal(calls(), 1);
 });
 
+test('a tool is named for approval by any of its names and by patterns, on a virtual server too', async () => {
+  const calls = () => old.seen.filter(({ body }) => body.includes('"destroy"')).length;
+  script = () => ({ text: 'Done.' });
+  await run({ mcp_servers: [{ integration_fqn: 'both' }] });
+  const shown = asked[0]?.tools?.map((tool) => tool.function.name).find((name) => name.startsWith('destroy_')) ?? '';
+  assert.notEqual(shown, '');
+  script = () => ({ calls: [[shown, {}]] });
+  const before = calls();
+  for (const entry of ['destroy', 'destr*', '*', shown, '@all', '@destructive']) {
+    const { chunks, text } = await run({
+      mcp_servers: [{ integration_fqn: 'both', require_approval_for_tools: [entry] }],
+    });
+    assert.equal(chunks.at(-1)?.tool_approval_required?.tool_calls.length, 1, `${entry}: ${text}`);
+  }
+  script = () => ({ text: 'Done.' });
+  await run({ mcp_servers: [{ integration_fqn: 'both', tools: [{ name: 'destroy' }, { name: 'ech*' }] }] });
+  const names = asked[0]?.tools?.map((tool) => tool.function.name.replace(/_[0-9a-f]{8}$/, ''));
+  assert.deepEqual(new Set(names), new Set(['destroy', 'echo']));
+  assert.equal(calls(), before);
+});
+
+test('a name of a tool that no server lists, and a word with @ that is none, is refused by its place', async () => {
+  script = () => ({ text: 'never' });
+  for (const integration_fqn of ['old', 'both']) {
+    for (const [more, param] of [
+      [{ require_approval_for_tools: ['echo', 'zzz'] }, 'mcp_servers.0.require_approval_for_tools.1'],
+      [{ require_approval_for_tools: ['zzz*'] }, 'mcp_servers.0.require_approval_for_tools.0'],
+      [{ require_approval_for_tools: ['@destuctive'] }, 'mcp_servers.0.require_approval_for_tools.0'],
+      [{ tools: [{ name: 'nope' }] }, 'mcp_servers.0.tools.0'],
+      [{ tools: [{ name: '@all' }] }, 'mcp_servers.0.tools.0.name'],
+    ] as const) {
+      const answer = await run({ mcp_servers: [{ integration_fqn, ...more }] });
+      assert.equal(answer.status, 400, answer.text);
+      const { error } = JSON.parse(answer.text);
+      assert.deepEqual([error.code, error.param], ['invalid_parameter', param]);
+      assert.equal(asked.length, 0);
+    }
+  }
+});
+
 test('an agent whose client leaves cancels its tools', async () => {
   script = () => ({ calls: [['wait', {}]] });
   const stop = new AbortController();
@@ -175,7 +227,7 @@ test('what an agent may not use is refused before anything is asked', async () =
   script = () => ({ text: 'never' });
   const cases: [object, number, string][] = [
     [{ mcp_servers: [{ url: 'http://169.254.169.254/' }] }, 400, 'invalid_parameter'],
-    [{ mcp_servers: [{ integration_fqn: 'nowhere' }] }, 502, 'mcp_call_failed'],
+    [{ mcp_servers: [{ integration_fqn: 'down' }] }, 502, 'mcp_call_failed'],
     [{ iteration_limit: 21 }, 400, 'invalid_parameter'],
     [{ model: 'model/none' }, 404, 'model_not_found'],
   ];
@@ -185,6 +237,16 @@ test('what an agent may not use is refused before anything is asked', async () =
     assert.equal(JSON.parse(answer.text).error.code, code);
     assert.equal(asked.length, 0);
   }
+});
+
+test('an agent that names an MCP server that is not there gets 404, as a client of MCP does', async () => {
+  script = () => ({ text: 'never' });
+  const { status, text } = await run({ mcp_servers: [{ integration_fqn: 'old' }, { integration_fqn: 'nowhere' }] });
+  assert.equal(status, 404, text);
+  const { code, param, message } = JSON.parse(text).error;
+  assert.deepEqual([code, param], ['mcp_server_not_found', 'mcp_servers.1']);
+  assert.match(message, /`nowhere`/);
+  assert.equal(asked.length, 0);
 });
 
 interface ResponseEvent {
@@ -257,6 +319,21 @@ test('an agent is told in the events of Responses, with the items of MCP', async
     events.map((_each, index) => index),
     events.map((event) => (event as unknown as { sequence_number: number }).sequence_number),
   );
+});
+
+test('an approval that nothing asked for, and an input without messages, are refused before a model is asked', async () => {
+  script = () => ({ text: 'never' });
+  const approval = { type: 'mcp_approval_response', approval_request_id: 'call_9', approve: true };
+  for (const [input, param] of [
+    [[approval], 'input.0.approval_request_id'],
+    [[{ role: 'user', content: 'Go' }, approval], 'input.1.approval_request_id'],
+    [[{ type: 'mcp_list_tools' }], 'input'],
+  ] as const) {
+    const { status, text } = await respond({ input, instructions: 'Be short.' });
+    assert.equal(status, 400, text);
+    assert.equal(JSON.parse(text).error.param, param);
+    assert.equal(asked.length, 0);
+  }
 });
 
 test('an approval of Responses goes on from the items that came before it', async () => {
@@ -377,4 +454,47 @@ test('a client that does not read its agent pauses the model, and gets all when 
     stop.abort();
     socket.destroy();
   }
+});
+
+test('an agent that is open at the drain deadline gets an error event, and its record says that it was cut', async (t) => {
+  const stopping = await startGateway({
+    manifests: [selfHosted('model', `${provider.origin}/v1`, ['m'])],
+    server: { timeouts: { drain_ms: 300 } },
+  });
+  t.after(stopping[Symbol.asyncDispose]);
+  slow = async (response) => {
+    const choices = [{ index: 0, delta: { content: 'begun' }, finish_reason: null }];
+    const chunk = { id: 'c', object: 'chat.completion.chunk', created: 1, model: 'm', choices };
+    response.write(`data: ${JSON.stringify(chunk)}\n\n`);
+    await once(response, 'close');
+  };
+  t.after(() => {
+    slow = undefined;
+  });
+  const bodies = {
+    '/agent/chat/completions': { messages: [{ role: 'user', content: 'Go' }] },
+    '/agent/responses': { input: 'Go' },
+  };
+  const runs = Object.entries(bodies).map(async ([path, body]) => {
+    const answer = await fetch(stopping.url + path, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'model/m', ...body }),
+    });
+    const told = { text: '' };
+    const ended = (async () => {
+      for await (const bytes of answer.body!) told.text += Buffer.from(bytes).toString();
+    })().catch(() => undefined);
+    return { path, told, ended };
+  });
+  const open = await Promise.all(runs);
+  await eventually('both have begun', () => open.every(({ told }) => told.text.includes('begun')));
+  assert.equal(await stopping.stop(), 0);
+  for (const { path, told, ended } of open) {
+    await ended;
+    assert.match(told.text, /draining/, path);
+    const [record] = stopping.records({ 'http.route': path });
+    assert.deepEqual([record?.['sluice.outcome'], record?.['error.type']], ['cut', 'draining'], path);
+  }
+  assert.equal(stopping.records({ 'sluice.outcome': 'client-closed' }).length, 0);
 });

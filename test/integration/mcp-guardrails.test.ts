@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { type RunningGateway, startGateway } from '../support/gateway.ts';
+import { KEY, type RunningGateway, startGateway } from '../support/gateway.ts';
 import { legacyClient, modernClient, textOf } from '../support/mcp-clients.ts';
 import { legacyHttpServer, remote, type TestServer } from '../support/mcp-servers.ts';
 
@@ -80,6 +80,27 @@ for (const [era, connect] of Object.entries({ legacy: legacyClient, modern: mode
     assert.equal(server.seen.filter(({ body }) => body.includes('forbidden')).length, before);
   });
 }
+
+test('a refusal of a tool call bears the id of the request that it answers', async () => {
+  for (const id of ['a', 7]) {
+    const answer = await fetch(`${gateway.url}/mcp/v1/guarded/mcp`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${KEY}`,
+        'content-type': 'application/json',
+        accept: 'application/json, text/event-stream',
+      },
+      body: JSON.stringify({
+        jsonrpc: '2.0',
+        id,
+        method: 'tools/call',
+        params: { name: 'echo', arguments: { text: 'forbidden' } },
+      }),
+    });
+    assert.equal(answer.status, 400);
+    assert.equal(((await answer.json()) as { id: unknown }).id, id);
+  }
+});
 
 test('other tools and servers are left alone', async () => {
   assert.equal(await call(modernClient, '/mcp/v1/open/mcp', 'a secret word'), 'old: a secret word');

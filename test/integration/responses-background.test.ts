@@ -244,6 +244,8 @@ describe('an answer in the background', () => {
     const at = (url: string) => new OpenAI({ apiKey: KEY, baseURL: `${url}/v1`, maxRetries: 0 });
     const stopped = await at(one.url).responses.create({ model: 'chats/slow', input: 'Hi', background: true });
     await one.stop();
+    assert.equal(one.records({ 'sluice.outcome': 'client-closed' }).length, 0);
+    assert.equal(one.records({ 'error.type': 'draining' })[0]?.['sluice.outcome'], 'cut');
     const other = await start({ folder: one.folder });
     try {
       const told = await at(other.url).responses.retrieve(stopped.id);

@@ -5,7 +5,7 @@ import OpenAI from 'openai';
 import type { ResponseStreamEvent } from 'openai/resources/responses/responses';
 import { ResponsesWS } from 'openai/resources/responses/ws';
 import { fiveAccounts, startFiveProviders, TRANSLATED } from '../support/five-providers.ts';
-import { KEY, type RunningGateway, startGateway } from '../support/gateway.ts';
+import { eventually, KEY, type RunningGateway, startGateway } from '../support/gateway.ts';
 import type { FakeProvider } from '../support/provider.ts';
 
 /* The SDK's own client of the WebSocket. */
@@ -91,6 +91,25 @@ test('the SDK raises what a socket refuses, and the socket goes on', async () =>
   await assert.rejects(turnOf(socket, { model: 'nobody/has-it', input: 'Hi' }), /nobody\/has-it/);
   const events = await turnOf(socket, { model: TRANSLATED[0]!, input: 'Hi' });
   assert.equal(events.at(-1)?.type, 'response.completed');
+  socket.close();
+});
+
+test('a turn beyond those that may wait on a socket gets 429, and those before it are answered', async () => {
+  const socket = new ResponsesWS(client);
+  await new Promise((resolve) => socket.socket.on('open', resolve as never));
+  const seen: { type: string; status?: number; error?: { code: string } }[] = [];
+  socket.socket.on('message', (data: Buffer) => seen.push(JSON.parse(data.toString())));
+  socket.on('error', () => undefined);
+  for (let turn = 0; turn < 18; turn += 1) {
+    socket.socket.send(JSON.stringify({ type: 'response.create', model: TRANSLATED[0]!, input: 'Hi', store: false }));
+  }
+  const completed = () => seen.filter(({ type }) => type === 'response.completed').length;
+  await eventually('all turns that were taken have ended', () => completed() === 17);
+  const refused = seen.filter(({ type }) => type === 'error');
+  assert.deepEqual(
+    refused.map(({ status, error }) => [status, error?.code]),
+    [[429, 'socket_queue_full']],
+  );
   socket.close();
 });
 

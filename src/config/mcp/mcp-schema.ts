@@ -26,7 +26,7 @@ export const collaborators = restricting(
 
 const selectorError =
   'a tool name, in which `*` stands for any characters, or `@all`, `@read-only`, `@write`, `@destructive`';
-const toolSelector = z
+export const toolSelector = z
   .string({ error: selectorError })
   .regex(/^(@all|@read-only|@write|@destructive|[^@\x00-\x1f\x7f][^\x00-\x1f\x7f]{0,255})$/, { error: selectorError });
 

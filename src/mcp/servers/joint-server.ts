@@ -35,6 +35,9 @@ export interface JointOptions {
   maxTools(): number;
 }
 
+/** Key of `_meta` of a listed tool: its names behind this server, the nearest first. */
+export const OWN_NAMES = 'sluice/own-names';
+
 const MAX_NAME = 64;
 const SUFFIX = 9;
 /** Names that are remembered with where they lead; an unknown one is looked for anew. */
@@ -182,7 +185,10 @@ export class JointServer implements Served {
     const shown = jointName(part.server.name, name);
     const place = { server: part.server.name, name, entry };
     remember(places, shown, place);
-    return key !== 'tools' || this.#allows(context, shown, place) ? [{ ...entry, name: shown }] : [];
+    if (key !== 'tools') return [{ ...entry, name: shown }];
+    return this.#allows(context, shown, place)
+      ? [{ ...entry, name: shown, _meta: withOwnNames(entry, name, part) }]
+      : [];
   }
 
   #allows(context: CallContext, shown: string, { name, entry }: Place): boolean {
@@ -295,6 +301,13 @@ export function jointName(server: string, name: string): string {
     .digest('hex')
     .slice(0, SUFFIX - 1);
   return `${name.slice(0, MAX_NAME - SUFFIX)}_${digest}`;
+}
+
+/** What is no joint server itself is not believed what its tools would be called behind it. */
+function withOwnNames(entry: JsonObject, name: string, { server }: Part): JsonObject {
+  const meta = objectOf(entry['_meta']);
+  const before = server.kind === 'virtual' && meta ? listIn(meta, OWN_NAMES) : [];
+  return { ...meta, [OWN_NAMES]: [name, ...before] };
 }
 
 /** A server's part of the request's context: the credential that the manifest of the joint one gives it. */

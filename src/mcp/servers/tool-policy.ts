@@ -100,7 +100,7 @@ function grantOf({ subjects, tools, metadata }: McpToolGrant): Grant {
 }
 
 /** The defaults of the specification: what says nothing may write, and may destroy. */
-function isSelected(selectors: ReadonlySet<string>, tool: JsonObject | undefined): boolean {
+export function isSelected(selectors: ReadonlySet<string>, tool: JsonObject | undefined): boolean {
   if (selectors.size === 0) return false;
   if (selectors.has('@all')) return true;
   const { readOnlyHint, destructiveHint } = objectOf(tool?.['annotations']) ?? {};
