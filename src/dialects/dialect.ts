@@ -129,6 +129,8 @@ export interface DialectConversation {
 
 /** How answers of a form are made while nobody waits for them. */
 export interface DialectBackground {
+  /** The last event of a stream that breaks off, under this number. */
+  errorEvent(error: GatewayError, sequenceNumber: number): Uint8Array;
   /** The same request as somebody asks it who waits for the events of its answer. */
   foreground(body: Buffer, peeked: PeekedRequest): OrError<ContinuedRequest>;
   /** The answer before anything of it is there. */

@@ -77,10 +77,16 @@ export function ownRoutes(options: EndpointsOptions): Route[] {
     }),
     ...fileRoutes(options.files, errorBody),
     ...batchRoutes(options.batches, errorBody),
-    ...responseRoutes(options.responses, errorBody),
+    ...responsesKept(options),
     ...conversationRoutes(options.responses, errorBody),
     ...proxyRoutes(proxy, passedAt, errorBody),
   ];
+}
+
+/** Of the form whose answers are made in the background as well. */
+function responsesKept({ dialects, responses, errorBody }: EndpointsOptions): Route[] {
+  const [form] = dialects.flatMap(({ conversation }) => conversation?.background ?? []);
+  return form === undefined ? [] : responseRoutes(responses, form, errorBody);
 }
 
 /** The first one speaks chats, and answers for what has no form of its own. */
