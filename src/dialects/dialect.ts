@@ -123,6 +123,8 @@ export interface DialectConversation {
   references?(body: Buffer, peeked: PeekedRequest): ReadonlyMap<string, string>;
   /** The request with these items in the place of their ids. */
   withItems?(body: Buffer, peeked: PeekedRequest, items: ReadonlyMap<string, object>): OrError<ContinuedRequest>;
+  /** What of items that are kept for later turns no provider could take. `place`: the parameter that holds them. */
+  itemsFault?(items: readonly JsonObject[], place: string): GatewayError | undefined;
   /** Absent: nothing of this form is answered in the background. */
   readonly background?: DialectBackground;
 }

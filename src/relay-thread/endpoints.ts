@@ -78,15 +78,15 @@ export function ownRoutes(options: EndpointsOptions): Route[] {
     ...fileRoutes(options.files, errorBody),
     ...batchRoutes(options.batches, errorBody),
     ...responsesKept(options),
-    ...conversationRoutes(options.responses, errorBody),
     ...proxyRoutes(proxy, passedAt, errorBody),
   ];
 }
 
 /** Of the form whose answers are made in the background as well. */
 function responsesKept({ dialects, responses, errorBody }: EndpointsOptions): Route[] {
-  const [form] = dialects.flatMap(({ conversation }) => conversation?.background ?? []);
-  return form === undefined ? [] : responseRoutes(responses, form, errorBody);
+  const kept = dialects.find(({ conversation }) => conversation?.background)?.conversation;
+  if (kept?.background === undefined) return [];
+  return [...responseRoutes(responses, kept.background, errorBody), ...conversationRoutes(responses, kept, errorBody)];
 }
 
 /** The first one speaks chats, and answers for what has no form of its own. */
