@@ -1,8 +1,8 @@
 import { isArray, objectOf, parseObject, stringOf } from '../codec/json-value.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError } from '../core/exchange.ts';
-import type { Route } from '../edge/routes.ts';
 import type { DialectBackground } from '../dialects/dialect.ts';
+import type { Route } from '../edge/routes.ts';
 import type { PipelineOptions } from '../pipeline/pipeline-options.ts';
 import type { KeptResponse } from '../store/responses.ts';
 import type { BackgroundResponses } from './background-responses.ts';
@@ -45,7 +45,8 @@ export function responseRoutes(
       const query = new URLSearchParams(exchange.headers.query ?? '');
       const kept = await rows.find(id, exchange.principal.subject);
       if (kept instanceof GatewayError) return kept;
-      if (query.get('stream') === 'true') return events({ ...responses, form }, exchange, kept, query.get('starting_after'));
+      if (query.get('stream') === 'true')
+        return events({ ...responses, form }, exchange, kept, query.get('starting_after'));
       answerText(exchange, kept.response);
       return 200;
     }),

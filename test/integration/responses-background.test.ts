@@ -205,10 +205,15 @@ describe('an answer in the background', () => {
     }
     goOn.open();
     assert.equal(types.at(-1), 'response.cancelled');
-    const { sequence_number: number, response } = last as { sequence_number: number; response: OpenAI.Responses.Response };
+    const { sequence_number: number, response } = last as {
+      sequence_number: number;
+      response: OpenAI.Responses.Response;
+    };
     assert.equal(number, types.length - 1);
     assert.deepEqual([response.id, response.status], [id, 'cancelled']);
-    const again: string[] = (await collected(await client.responses.retrieve(id, { stream: true }))).map(({ type }) => type);
+    const again: string[] = (await collected(await client.responses.retrieve(id, { stream: true }))).map(
+      ({ type }) => type,
+    );
     assert.equal(again.at(-1), 'response.cancelled');
   });
 

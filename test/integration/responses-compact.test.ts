@@ -95,7 +95,11 @@ test('what cannot be a request is refused by name where tokens are estimated or 
   const at = async (...given: Parameters<typeof refused>) => (await refused(...given)).slice(0, 3);
   assert.deepEqual(await at('/input_tokens', {}), [400, 'missing_parameter', 'input']);
   assert.deepEqual(await at('/input_tokens', { input: 5 }), [400, 'invalid_parameter', 'input']);
-  assert.deepEqual(await at('/input_tokens', { input: [{ type: 'nope' }] }), [400, 'invalid_parameter', 'input[0].type']);
+  assert.deepEqual(await at('/input_tokens', { input: [{ type: 'nope' }] }), [
+    400,
+    'invalid_parameter',
+    'input[0].type',
+  ]);
   assert.deepEqual(await at('/compact', { input: [] }), [400, 'invalid_parameter', 'input']);
   assert.deepEqual(await at('', { input: 'Hi', conversation: 5 }), [400, 'invalid_parameter', 'conversation']);
   const [, , , message] = await refused('', { input: 5 });
