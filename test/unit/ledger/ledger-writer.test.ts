@@ -107,8 +107,9 @@ forEachEngine('the ledger', (engine) => {
   });
 
   it('the sums of the ledger count no gap for a call of a tool, which has no tokens and may have no price', async () => {
-    const call = { provider: 'mcp', model: 'tools/find', target: 'tools', usageSource: undefined, priceTable: undefined };
-    await writer.write([{ ...ledgerRecord({ ...call, costNanoUsd: undefined }), usage: undefined }]);
+    const call = { provider: 'mcp', model: 'tools/find', target: 'tools', costNanoUsd: undefined };
+    const untold = { usage: undefined, usageSource: undefined, priceTable: undefined };
+    await writer.write([{ ...ledgerRecord(call), ...untold }]);
     const usage = await database.query.selectFrom('usage_hourly').selectAll().executeTakeFirstOrThrow();
     assert.deepEqual([usage.requests, usage.unknown_usage_requests, usage.unknown_cost_requests], [1, 0, 0]);
   });
