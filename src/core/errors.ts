@@ -79,10 +79,18 @@ export class GatewayError {
     const { detail, setting } = this.context;
     if (this.code === 'upstream_rejected' && detail) return detail;
     let text: string = ERRORS[this.code].message;
-    if (detail) text += ` ${detail}`;
+    if (detail) text += ` ${asSentence(detail)}`;
     if (setting) text += ` (${setting})`;
     return text;
   }
+}
+
+const SENTENCE_END = /[.!?…。][)\]"'`”’»]*$/;
+
+/** With a full stop, since the remedy follows: words of providers and guards often lack one. */
+function asSentence(words: string): string {
+  const text = words.trimEnd();
+  return text === '' || SENTENCE_END.test(text) ? text : `${text}.`;
 }
 
 /** A client that waits by itself waits so long at the most: behind it a person should hear of the refusal first. */

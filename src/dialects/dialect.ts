@@ -123,12 +123,16 @@ export interface DialectConversation {
   references?(body: Buffer, peeked: PeekedRequest): ReadonlyMap<string, string>;
   /** The request with these items in the place of their ids. */
   withItems?(body: Buffer, peeked: PeekedRequest, items: ReadonlyMap<string, object>): OrError<ContinuedRequest>;
+  /** What of items that are kept for later turns no provider could take. `place`: the parameter that holds them. */
+  itemsFault?(items: readonly JsonObject[], place: string): GatewayError | undefined;
   /** Absent: nothing of this form is answered in the background. */
   readonly background?: DialectBackground;
 }
 
 /** How answers of a form are made while nobody waits for them. */
 export interface DialectBackground {
+  /** The last event of a stream that breaks off, under this number. */
+  errorEvent(error: GatewayError, sequenceNumber: number): Uint8Array;
   /** The same request as somebody asks it who waits for the events of its answer. */
   foreground(body: Buffer, peeked: PeekedRequest): OrError<ContinuedRequest>;
   /** The answer before anything of it is there. */

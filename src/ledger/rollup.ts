@@ -135,7 +135,8 @@ function addRecord(sums: SeriesSums, record: RecordView): void {
   into.requests += 1;
   if (record.outcome === 'error' || record.outcome === 'cut') into.errors += 1;
   // A target that refused used nothing: that nobody counted it is no gap.
-  const answered = record.target !== undefined && record.outcome !== 'error';
+  // Nor has a tool tokens, and one without a price costs nothing.
+  const answered = record.target !== undefined && record.outcome !== 'error' && record.provider !== 'mcp';
   if (record.usage !== undefined) {
     addUsage(sums, record.usage);
     if (record.usageSource === 'estimate') into.estimated_requests += 1;

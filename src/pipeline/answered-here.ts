@@ -1,3 +1,4 @@
+import { GatewayError } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
 import { ContentTimes } from '../relay/content-times.ts';
 import type { RelayResult } from '../relay/relay.ts';
@@ -20,6 +21,12 @@ export function estimatedTokens({ exchange, dialect, options }: RequestContext, 
     // Whoever asks for a count gets one.
     () => byBytes,
   );
+}
+
+/** Why it cannot be counted. What only another provider could take is counted all the same. */
+export function uncountable({ exchange, dialect }: RequestContext, { target }: Step): GatewayError | undefined {
+  const read = dialect.translation?.toInference(exchange.body, target.modelId);
+  return read instanceof GatewayError && read.code !== 'unsupported_parameter' ? read : undefined;
 }
 
 export function sendEstimate(exchange: Exchange, step: Step, answer: Buffer): void {

@@ -13,7 +13,7 @@ import { Relay, type RelayOwner, type RelayResult } from '../relay/relay.ts';
 import type { Capture } from '../request-log/capture.ts';
 import type { Route, Step } from '../routing/route-plan.ts';
 import { type AdmissionOwner, AdmissionStage, type Wish } from './admission-stage.ts';
-import { answeredHere, estimatedTokens, sendEstimate } from './answered-here.ts';
+import { answeredHere, estimatedTokens, sendEstimate, uncountable } from './answered-here.ts';
 import { type CacheOwner, CacheStage, cacheUseOf, type Way } from './cache-stage.ts';
 import { beginCapture, captureGuarded, refuseExchange, settleExchange } from './exchange-end.ts';
 import { askInputGuards, guardFilters, openGuards, takeGuardedBody } from './guard-stage.ts';
@@ -197,6 +197,11 @@ export class Inference implements AdmissionOwner, CacheOwner, RelayOwner {
   #answerByEstimate(step: Step, written: (inputTokens: number) => Buffer): void {
     const { exchange } = this.#request;
     step.observer?.left();
+    const fault = uncountable(this.#request, step);
+    if (fault) {
+      this.left(fault);
+      return;
+    }
     estimatedTokens(this.#request, step)
       .then((tokens) => {
         if (exchange.aborted !== undefined) {

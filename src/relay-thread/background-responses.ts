@@ -110,7 +110,7 @@ export class BackgroundResponses {
     if (unkept) return unkept;
     if (peeked.stream && exchange.aborted === undefined) {
       startEvents(exchange);
-      await tellEvents(exchange, run.key, -1, this.#o);
+      await tellEvents(exchange, run.key, -1, { ...this.#o, form });
     } else if (exchange.aborted === undefined) answerJson(exchange, queued);
     records.answered(exchange);
     exchange.finish();

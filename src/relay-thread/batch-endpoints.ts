@@ -5,7 +5,7 @@ import { GatewayError } from '../core/errors.ts';
 import type { Principal } from '../core/exchange.ts';
 import { LocalExchange, localHeaders } from '../core/local-exchange.ts';
 import type { Log } from '../core/log.ts';
-import type { Dialect } from '../dialects/dialect.ts';
+import type { Dialect, PeekedRequest } from '../dialects/dialect.ts';
 import { withoutBasePath } from '../edge/routes.ts';
 import { linesOf } from '../files/blob-lines.ts';
 import { BlobFault, type BlobStore } from '../files/blob-store.ts';
@@ -140,16 +140,24 @@ function prepareLine(
         { path, principal, body, requestId: label, headers, scan: () => scanned },
         collector,
       );
-      if (!(peeked instanceof GatewayError) && peeked.stream) {
-        exchange.refuse(
-          new GatewayError('invalid_parameter', {
-            param: 'stream',
-            detail: '`stream`: A line of a batch has one whole answer.',
-          }),
-        );
+      const refusal = peeked instanceof GatewayError ? undefined : unfit(peeked);
+      if (refusal) {
+        exchange.refuse(refusal);
         exchange.finish();
       } else runInference(exchange, dialect, pipeline);
       return exchange;
     },
   };
+}
+
+/** What a line asks for that only a client that waits, or comes back, could have. */
+function unfit({ stream, state }: PeekedRequest): GatewayError | undefined {
+  if (stream) {
+    const detail = '`stream`: A line of a batch has one whole answer.';
+    return new GatewayError('invalid_parameter', { param: 'stream', detail });
+  }
+  if (!state?.background) return undefined;
+  // Its provider would say at once that it is queued, and the line would end without an answer.
+  const detail = '`background`: A batch is made in the background already: leave it out.';
+  return new GatewayError('unsupported_parameter', { param: 'background', detail });
 }

@@ -45,7 +45,7 @@ export class ConversationRows {
     const param = 'conversation';
     if (answer.kind === 'absent') {
       const detail = `\`${param}\`: no conversation \`${key.id.slice(0, 80)}\` is kept for this caller.`;
-      return new GatewayError('invalid_parameter', { param, detail, upstreamCode: 'conversation_not_found' });
+      return new GatewayError('conversation_not_found', { param, detail });
     }
     if (answer.kind !== 'too-long') return errorOf(answer);
     const detail = `\`${param}\`: it has more than ${maxBytes} bytes.`;

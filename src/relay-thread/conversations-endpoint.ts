@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { isArray, isObject, type JsonObject, parseObject } from '../codec/json-value.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError } from '../core/exchange.ts';
+import type { DialectConversation } from '../dialects/dialect.ts';
 import type { Route } from '../edge/routes.ts';
 import type { Conversation, ConversationItem, ConversationKey } from '../store/conversations.ts';
 import { conversationItems, shownItem } from './conversation-items.ts';
@@ -17,7 +18,11 @@ const MAX_VALUE_CHARACTERS = 512;
 type Endpoints = Pick<ResponseEndpoints, 'rows' | 'records' | 'pipeline'>;
 
 /** Conversations of responses: https://platform.openai.com/docs/api-reference/conversations */
-export function conversationRoutes(endpoints: Endpoints, errorBody: Route['errorBody']): Route[] {
+export function conversationRoutes(
+  endpoints: Endpoints,
+  form: DialectConversation,
+  errorBody: Route['errorBody'],
+): Route[] {
   const { records, pipeline, rows } = endpoints;
   const route = (
     method: Route['method'],
@@ -51,7 +56,7 @@ export function conversationRoutes(endpoints: Endpoints, errorBody: Route['error
       if (body instanceof GatewayError) return body;
       const metadata = metadataIn(body);
       if (metadata instanceof GatewayError) return metadata;
-      const items = itemsIn(body);
+      const items = itemsIn(body, form);
       if (items instanceof GatewayError) return items;
       const id = `conv_${randomBytes(24).toString('hex')}`;
       const conversation = { owner, id, createdAt: Date.now(), expiresAt: expiresAt(), metadata };
@@ -75,7 +80,7 @@ export function conversationRoutes(endpoints: Endpoints, errorBody: Route['error
     route('POST', '/conversations/{conversation_id}/items', async (exchange, key) => {
       const body = bodyOf(exchange);
       if (body instanceof GatewayError) return body;
-      const items = itemsIn(body);
+      const items = itemsIn(body, form);
       if (items instanceof GatewayError) return items;
       if (items.length === 0) return missing('items');
       const refusal = await rows.conversations.add(key, items, expiresAt(), undefined);
@@ -138,12 +143,12 @@ function metadataIn({ metadata }: JsonObject): OrError<string> {
   return new GatewayError('invalid_parameter', { param: 'metadata', detail });
 }
 
-function itemsIn({ items }: JsonObject): OrError<ConversationItem[]> {
+function itemsIn({ items }: JsonObject, form: DialectConversation): OrError<ConversationItem[]> {
   if (items === undefined || items === null) return [];
   if (!isArray(items) || !items.every(isObject)) {
     return new GatewayError('invalid_parameter', { param: 'items', detail: 'It is a list of items.' });
   }
-  if (items.length <= MAX_ADDED) return conversationItems(items);
+  if (items.length <= MAX_ADDED) return form.itemsFault?.(items, 'items') ?? conversationItems(items);
   const detail = `Up to ${MAX_ADDED} items are added at once.`;
   return new GatewayError('invalid_parameter', { param: 'items', detail });
 }

@@ -77,10 +77,16 @@ export function ownRoutes(options: EndpointsOptions): Route[] {
     }),
     ...fileRoutes(options.files, errorBody),
     ...batchRoutes(options.batches, errorBody),
-    ...responseRoutes(options.responses, errorBody),
-    ...conversationRoutes(options.responses, errorBody),
+    ...responsesKept(options),
     ...proxyRoutes(proxy, passedAt, errorBody),
   ];
+}
+
+/** Of the form whose answers are made in the background as well. */
+function responsesKept({ dialects, responses, errorBody }: EndpointsOptions): Route[] {
+  const kept = dialects.find(({ conversation }) => conversation?.background)?.conversation;
+  if (kept?.background === undefined) return [];
+  return [...responseRoutes(responses, kept.background, errorBody), ...conversationRoutes(responses, kept, errorBody)];
 }
 
 /** The first one speaks chats, and answers for what has no form of its own. */

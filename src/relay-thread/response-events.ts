@@ -1,6 +1,7 @@
 import { parseObject } from '../codec/json-value.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
+import type { DialectBackground } from '../dialects/dialect.ts';
 import type { PipelineOptions } from '../pipeline/pipeline-options.ts';
 import type { ResponseKey } from '../store/background-responses.ts';
 import type { ResponseRows } from './response-rows.ts';
@@ -9,7 +10,7 @@ import type { ResponseRows } from './response-rows.ts';
 const POLL_MS = 200;
 const KEEP_ALIVE = Buffer.from(': keep-alive\n\n');
 /** Statuses of an answer whose last event holds all of it. */
-const TOLD_ENDS: ReadonlySet<unknown> = new Set(['completed', 'incomplete', 'failed']);
+const TOLD_ENDS: ReadonlySet<unknown> = new Set(['completed', 'incomplete', 'failed', 'cancelled']);
 const NUMBER = /"sequence_number"\s*:\s*(\d{1,9})/;
 
 /** Begins an answer that is a stream of events. */
@@ -19,15 +20,22 @@ export function startEvents(exchange: Exchange): void {
   exchange.sink.start(200, headers);
 }
 
+export interface ToldEvents {
+  readonly rows: ResponseRows;
+  readonly pipeline: PipelineOptions;
+  readonly form: DialectBackground;
+}
+
 /**
  * Tells the events of a kept answer behind number `after`, and those that are still to come, to their end. What is no longer
- * kept is left out: the last event holds the whole answer. Resolves when the stream has ended or its client has left.
+ * kept is left out: the last event holds the whole answer, also of one that was cancelled. Where the answer is gone meanwhile,
+ * the last event is an error, and the connection is cut. Resolves when the stream has ended or its client has left.
  */
 export async function tellEvents(
   exchange: Exchange,
   key: ResponseKey,
   after: number,
-  { rows, pipeline }: { readonly rows: ResponseRows; readonly pipeline: PipelineOptions },
+  { rows, pipeline, form }: ToldEvents,
 ): Promise<void> {
   const { sink } = exchange;
   const client = new WaitingClient(exchange);
@@ -35,7 +43,10 @@ export async function tellEvents(
   let silentSince = performance.now();
   for (let hasEnded = false; !client.left; ) {
     const events = await rows.events(key, last);
-    if (events instanceof GatewayError) break;
+    if (events instanceof GatewayError) {
+      await client.write(form.errorEvent(events, last + 1));
+      break;
+    }
     if (events) {
       silentSince = performance.now();
       await client.write(Buffer.from(behind(events.text, last)));
@@ -43,8 +54,11 @@ export async function tellEvents(
       continue;
     }
     const kept = await rows.find(key.id, key.owner);
-    // It was deleted, or the database is away: the stream has no end.
-    if (kept instanceof GatewayError) break;
+    if (kept instanceof GatewayError) {
+      // It was deleted, or the database is away: the stream has no end.
+      await client.write(form.errorEvent(gone(kept, key.id), last + 1));
+      break;
+    }
     if (hasEnded) {
       if (client.left) return;
       const response = parseObject(kept.response) ?? {};
@@ -68,6 +82,11 @@ export async function tellEvents(
     await client.pause(POLL_MS);
   }
   sink.cut();
+}
+
+function gone(error: GatewayError, id: string): GatewayError {
+  if (error.code !== 'not_found') return error;
+  return new GatewayError('not_found', { detail: `The response \`${id}\` was deleted while its events were told.` });
 }
 
 /** Those events that come behind this number; each ends with an empty line. */
@@ -99,9 +118,10 @@ class WaitingClient {
   }
 
   /** Resolves when more may be written. */
-  async write(bytes: Buffer): Promise<void> {
+  async write(bytes: Uint8Array): Promise<void> {
     if (bytes.length === 0 || this.left) return;
-    this.#tail = bytes.toString('utf8', Math.max(0, bytes.lastIndexOf('event: ')));
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#tail = text.toString('utf8', Math.max(0, text.lastIndexOf('event: ')));
     if (this.#exchange.sink.write(bytes)) return;
     await new Promise<void>((resolve) => {
       this.#wake = resolve;

@@ -54,7 +54,7 @@ export class ResponseRows {
     }
     if (answer.kind === 'absent') {
       const detail = `\`${param}\`: no response \`${id.slice(0, 80)}\` is kept for this caller.`;
-      return new GatewayError('invalid_parameter', { param, detail, upstreamCode: 'previous_response_not_found' });
+      return new GatewayError('previous_response_not_found', { param, detail });
     }
     if (answer.kind === 'too-long') {
       const detail = `\`${param}\`: the conversation has more than ${maxBytes} bytes, or 1,000 turns.`;

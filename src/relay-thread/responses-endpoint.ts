@@ -1,6 +1,7 @@
 import { isArray, objectOf, parseObject, stringOf } from '../codec/json-value.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError } from '../core/exchange.ts';
+import type { DialectBackground } from '../dialects/dialect.ts';
 import type { Route } from '../edge/routes.ts';
 import type { PipelineOptions } from '../pipeline/pipeline-options.ts';
 import type { KeptResponse } from '../store/responses.ts';
@@ -8,7 +9,7 @@ import type { BackgroundResponses } from './background-responses.ts';
 import { shownItem } from './conversation-items.ts';
 import { answered, answerJson } from './files-endpoint.ts';
 import type { RefusalRecords } from './refusal-records.ts';
-import { startEvents, tellEvents } from './response-events.ts';
+import { startEvents, type ToldEvents, tellEvents } from './response-events.ts';
 import type { ResponseRows } from './response-rows.ts';
 
 export interface ResponseEndpoints {
@@ -19,7 +20,11 @@ export interface ResponseEndpoints {
 }
 
 /** What is asked of answers that are kept. https://platform.openai.com/docs/api-reference/responses */
-export function responseRoutes(responses: ResponseEndpoints, errorBody: Route['errorBody']): Route[] {
+export function responseRoutes(
+  responses: ResponseEndpoints,
+  form: DialectBackground,
+  errorBody: Route['errorBody'],
+): Route[] {
   const route = (
     method: Route['method'],
     pattern: string,
@@ -40,7 +45,8 @@ export function responseRoutes(responses: ResponseEndpoints, errorBody: Route['e
       const query = new URLSearchParams(exchange.headers.query ?? '');
       const kept = await rows.find(id, exchange.principal.subject);
       if (kept instanceof GatewayError) return kept;
-      if (query.get('stream') === 'true') return events(responses, exchange, kept, query.get('starting_after'));
+      if (query.get('stream') === 'true')
+        return events({ ...responses, form }, exchange, kept, query.get('starting_after'));
       answerText(exchange, kept.response);
       return 200;
     }),
@@ -68,7 +74,7 @@ function answerText(exchange: Exchange, json: string): void {
 }
 
 async function events(
-  responses: ResponseEndpoints,
+  responses: ToldEvents,
   exchange: Exchange,
   { owner, id, response }: KeptResponse,
   startingAfter: string | null,

@@ -44,6 +44,8 @@ export class BalancedPlan implements RoutePlan {
   #flags: Uint8Array | undefined;
   #latest: Candidate | undefined;
   #tier: ComplexityTier | undefined;
+  /** The next step begins beside the latest, which has not failed. */
+  #hedges = false;
 
   constructor(route: PlannedRoute, context: PlanContext, now: number) {
     this.#route = route;
@@ -65,7 +67,8 @@ export class BalancedPlan implements RoutePlan {
   }
 
   mayHedge(): boolean {
-    return this.#route.hedgeCap?.take() ?? false;
+    this.#hedges = this.#route.hedgeCap?.take() ?? false;
+    return this.#hedges;
   }
 
   step(index: number, blame?: Blamed): Step | undefined {
@@ -75,6 +78,7 @@ export class BalancedPlan implements RoutePlan {
     const alone = blame === 'credential' || blame === 'limited';
     for (const { index: each } of alone ? [latest] : latest.entry.candidates) this.#flag(each, PASSED);
     this.#choose(this.#route.memory.now());
+    this.#hedges = false;
     return this.#steps[index];
   }
 
@@ -192,6 +196,7 @@ export class BalancedPlan implements RoutePlan {
   }
 
   #reason(entry: RouteEntry): string {
+    if (this.#hedges) return 'hedge';
     if (this.#latest !== undefined) return this.#latest.entry === entry ? 'other-credential' : 'fallback';
     if (entry.canaryPercent !== undefined) return 'canary';
     if (this.#session !== undefined) return 'sticky';

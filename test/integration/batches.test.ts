@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import OpenAI, { APIError, toFile } from 'openai';
 import { eventually, KEY, type RunningGateway, startGateway } from '../support/gateway.ts';
+import { type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
+import { openAccount } from '../support/scripted-provider.ts';
 
 const OTHER_KEY = 'sk-other';
 const keys = [
@@ -10,16 +12,26 @@ const keys = [
 ];
 const sdk = (at: RunningGateway, apiKey: string) => new OpenAI({ baseURL: `${at.url}/v1`, apiKey, maxRetries: 0 });
 
+let provider: FakeProvider;
 let gateway: RunningGateway;
 let client: OpenAI;
 let other: OpenAI;
 
 before(async () => {
-  gateway = await startGateway({ keys, server: { threads: 2 } });
+  provider = await startProvider((_request, response) => sendJson(response, 200, {}));
+  const own = openAccount('own', `${provider.origin}/v1`, {
+    integrations: [
+      { name: 'gpt', type: 'integration/model/openai', model_id: 'gpt', model_types: ['chat', 'responses'] },
+    ],
+  });
+  gateway = await startGateway({ keys, manifests: [own], server: { threads: 2, demo: true } });
   client = sdk(gateway, KEY);
   other = sdk(gateway, OTHER_KEY);
 });
-after(() => gateway?.[Symbol.asyncDispose]());
+after(async () => {
+  await gateway?.[Symbol.asyncDispose]();
+  await provider?.[Symbol.asyncDispose]();
+});
 
 const CHAT = '/v1/chat/completions';
 const chat = (custom_id: string, more: object = {}) => ({
@@ -144,6 +156,24 @@ test('lines that fail are in the error file, with status and body as a client wo
   assert.equal(unknown?.response?.body.error?.code, 'model_not_found');
   assert.equal(streams?.response?.status_code, 400);
   assert.equal(streams?.response?.body.error?.param, 'stream');
+});
+
+test('a line that asks for an answer in the background is refused, whoever its provider is', async () => {
+  const asked = provider.requests.length;
+  const line = (model: string) => ({
+    custom_id: model,
+    method: 'POST',
+    url: '/v1/responses',
+    body: { model, input: 'Hi', background: true },
+  });
+  const batch = await run([line('demo/chat'), line('own/gpt')], '/v1/responses');
+  assert.deepEqual({ ...batch.request_counts }, { total: 2, completed: 0, failed: 2 });
+  for (const { response } of await linesOf(batch.error_file_id)) {
+    assert.equal(response?.status_code, 400);
+    assert.equal(response?.body.error?.code, 'unsupported_parameter');
+    assert.equal(response?.body.error?.param, 'background');
+  }
+  assert.equal(provider.requests.length, asked);
 });
 
 test('every endpoint that is asked and answered in JSON runs in a batch, under each of its paths', async () => {

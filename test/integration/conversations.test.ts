@@ -69,6 +69,23 @@ describe('a conversation', () => {
     await assert.rejects(client.conversations.retrieve(made.id), { status: 404 });
   });
 
+  test('a conversation takes no item that no model could take, and says which it is', async () => {
+    const { id } = await client.conversations.create();
+    const attempts: [item: object, param: string][] = [
+      [{ type: 'nope' }, 'items[1].type'],
+      [{ role: 'user' }, 'items[1].content'],
+      [{ role: 'wizard', content: 'Hi' }, 'items[1].role'],
+      [{ type: 'item_reference', id: 'msg_1' }, 'items[1].id'],
+    ];
+    for (const [item, param] of attempts) {
+      const items = [message('Hi'), item] as OpenAI.Responses.ResponseInputItem[];
+      await assert.rejects(client.conversations.create({ items }), { status: 400, param });
+      await assert.rejects(client.conversations.items.create(id, { items }), { status: 400, param });
+    }
+    const others = [{ type: 'mcp_call' }, { type: 'compaction', encrypted_content: 'gAAAAABk' }];
+    await client.conversations.items.create(id, { items: others as OpenAI.Responses.ResponseInputItem[] });
+  });
+
   test('a conversation has items that are added, told in pages in either order, shown and deleted one by one', async () => {
     const { id } = await client.conversations.create();
     const items = ['One', 'Two', 'Three'].map(message);

@@ -188,6 +188,50 @@ describe('an answer in the background', () => {
     goOn.open();
   });
 
+  test('a stream of an answer in the background that is cancelled ends with an event that holds the answer as cancelled', async () => {
+    rest();
+    const asked = { model: 'chats/slow', input: 'Hi', background: true, stream: true } as const;
+    const stream = await client.responses.create(asked);
+    let id = '';
+    const types: string[] = [];
+    let last: object = {};
+    for await (const event of stream) {
+      types.push(event.type);
+      last = event;
+      if (event.type === 'response.output_text.delta') {
+        await client.responses.cancel(id);
+      }
+      if (event.type === 'response.created') id = event.response.id;
+    }
+    goOn.open();
+    assert.equal(types.at(-1), 'response.cancelled');
+    const { sequence_number: number, response } = last as {
+      sequence_number: number;
+      response: OpenAI.Responses.Response;
+    };
+    assert.equal(number, types.length - 1);
+    assert.deepEqual([response.id, response.status], [id, 'cancelled']);
+    const again: string[] = (await collected(await client.responses.retrieve(id, { stream: true }))).map(
+      ({ type }) => type,
+    );
+    assert.equal(again.at(-1), 'response.cancelled');
+  });
+
+  test('a stream of an answer in the background that is deleted is cut behind an error event which says so', async () => {
+    rest();
+    const asked = { model: 'chats/slow', input: 'Hi', background: true, stream: true } as const;
+    const stream = await client.responses.create(asked);
+    let id = '';
+    const told = async () => {
+      for await (const event of stream) {
+        if (event.type === 'response.created') id = event.response.id;
+        if (event.type === 'response.output_text.delta') await client.responses.delete(id);
+      }
+    };
+    await assert.rejects(told(), { code: 'not_found', message: /was deleted/ });
+    goOn.open();
+  });
+
   test('an answer that has ended stays as it is when it is cancelled, and one that somebody waited for cannot be', async () => {
     rest();
     goOn.open();

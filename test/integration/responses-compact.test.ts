@@ -82,6 +82,30 @@ test('a compaction that another provider made is refused by name where it cannot
   assert.equal(lastRequest().input[0].encrypted_content, 'gAAAAABk');
 });
 
+test('what cannot be a request is refused by name where tokens are estimated or a summary is asked for', async () => {
+  const refused = async (path: string, body: object) => {
+    const response = await fetch(`${gateway.url}/v1/responses${path}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'chats/m', ...body }),
+    });
+    const { error } = (await response.json()) as { error: { code: string; param: string; message: string } };
+    return [response.status, error.code, error.param, error.message] as const;
+  };
+  const at = async (...given: Parameters<typeof refused>) => (await refused(...given)).slice(0, 3);
+  assert.deepEqual(await at('/input_tokens', {}), [400, 'missing_parameter', 'input']);
+  assert.deepEqual(await at('/input_tokens', { input: 5 }), [400, 'invalid_parameter', 'input']);
+  assert.deepEqual(await at('/input_tokens', { input: [{ type: 'nope' }] }), [
+    400,
+    'invalid_parameter',
+    'input[0].type',
+  ]);
+  assert.deepEqual(await at('/compact', { input: [] }), [400, 'invalid_parameter', 'input']);
+  assert.deepEqual(await at('', { input: 'Hi', conversation: 5 }), [400, 'invalid_parameter', 'conversation']);
+  const [, , , message] = await refused('', { input: 5 });
+  assert.match(message, /`input` must be a text or a list of items, not 5\./);
+});
+
 test('the answer before is made short by its id', async () => {
   const first = await client.responses.create({ model: 'chats/m', input: 'My name is Ada.' });
   await client.responses.compact({ model: 'chats/m', previous_response_id: first.id });

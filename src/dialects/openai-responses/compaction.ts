@@ -56,6 +56,10 @@ summary alone, in the language of the conversation.`;
 function summaryRequest(body: Buffer, model: string): OrError<InferenceRequest> {
   const request = toInference(body, model);
   if (request instanceof GatewayError) return request;
+  if (request.messages.every(({ role }) => role === 'system')) {
+    const detail = '`input` has no item, so there is nothing to make short.';
+    return new GatewayError('invalid_parameter', { param: 'input', detail });
+  }
   const transcript = request.messages.map(spoken).join('\n\n');
   const part = (text: string): Part[] => [{ type: 'text', text }];
   return {

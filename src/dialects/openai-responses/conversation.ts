@@ -5,9 +5,11 @@ import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import type { ContinuedRequest, ConversationState, PeekedRequest } from '../dialect.ts';
 import { editedBody } from '../openai-json/edited-body.ts';
+import { RequestReader } from '../openai-json/request-reader.ts';
 import type { PeekedResponses } from './peek.ts';
 import { BACKGROUND, CONVERSATION, INPUT, PREVIOUS, ResponsesScan, repeated, STREAM } from './peek.ts';
 import { responseObject } from './response-object.ts';
+import { addItem } from './to-messages.ts';
 
 /** The items of this turn, as JSON of a list. */
 export function turnItems(body: Buffer, { state }: PeekedRequest): string {
@@ -32,7 +34,10 @@ export function continued(
   const { state, starts } = peeked;
   const before = passes ? portable(items) : items;
   const turn = turnItems(body, peeked);
-  if (!turn.startsWith('[')) return new GatewayError('invalid_parameter', { param: 'input' });
+  if (!turn.startsWith('[')) {
+    const detail = '`input` must be a text or a list of items.';
+    return new GatewayError('invalid_parameter', { param: 'input', detail });
+  }
   const joined = [before.slice(1, -1), turn.slice(1, -1)].filter((part) => part.trim() !== '').join(',');
   const list = `[${joined}]`;
   const link = state?.conversationId === undefined ? PREVIOUS : CONVERSATION;
@@ -44,6 +49,17 @@ export function continued(
   const continuedFrom = state?.previousId;
   const continuedIn = state?.conversationId;
   return edited(body, edits, { continuedFrom, continuedIn });
+}
+
+/** What only some providers can take is for them, but nobody can take a reference to what stands nowhere. */
+export function itemsFault(items: readonly JsonObject[], place: string): GatewayError | undefined {
+  for (const [index, item] of items.entries()) {
+    const reader = new RequestReader();
+    addItem(reader, item, `${place}[${index}]`, () => {});
+    const { fault } = reader;
+    if (fault && (fault.code !== 'unsupported_parameter' || item['type'] === 'item_reference')) return fault;
+  }
+  return undefined;
 }
 
 /** In the background the gateway waits for the events, whatever its client asked for. */

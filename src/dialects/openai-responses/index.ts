@@ -2,8 +2,8 @@ import type { Dialect } from '../dialect.ts';
 import { errorBody } from '../openai-json/error-body.ts';
 import { answerForm } from './answer-form.ts';
 import { answerText } from './answer-text.ts';
-import { continued, foreground, queued, references, turnItems, withItems } from './conversation.ts';
-import { errorEvent } from './error-event.ts';
+import { continued, foreground, itemsFault, queued, references, turnItems, withItems } from './conversation.ts';
+import { errorEvent, numberedError } from './error-event.ts';
 import { eventWriter } from './event-writer.ts';
 import { followStream } from './follow-stream.ts';
 import { fromInference } from './from-inference.ts';
@@ -31,7 +31,14 @@ export const openAiResponses = {
   answerText,
   translation: { to: ['chat', 'messages'], toInference, repeated, fromInference, eventWriter },
   followStream,
-  conversation: { turnItems, continued, references, withItems, background: { foreground, queued } },
+  conversation: {
+    turnItems,
+    continued,
+    references,
+    withItems,
+    itemsFault,
+    background: { foreground, queued, errorEvent: numberedError },
+  },
   // What a provider keeps is its caller's, and is asked for by its id.
   cached: {
     leaveOut: ['user', 'safety_identifier', 'prompt_cache_key', 'prompt_cache_retention', 'client_metadata'],

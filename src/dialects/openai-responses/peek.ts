@@ -77,6 +77,12 @@ export class ResponsesScan implements RequestScan {
     const maxOutputTokens = scan.count(body, MAX_OUTPUT_TOKENS);
     if (maxOutputTokens instanceof GatewayError) return maxOutputTokens;
     const { starts, ends } = scan;
+    const conversation = parsed(body, starts[CONVERSATION]!, ends[CONVERSATION]!);
+    const conversationId = conversationOf(conversation);
+    if (conversationId === undefined && conversation !== undefined && conversation !== null) {
+      const detail = '`conversation` must be the id of a conversation, or an object with its `id`.';
+      return new GatewayError('invalid_parameter', { param: 'conversation', detail });
+    }
     return {
       ...named,
       stream,
@@ -87,7 +93,7 @@ export class ResponsesScan implements RequestScan {
       metadata: this.#metadata(body),
       state: {
         previousId: scan.word(body, PREVIOUS),
-        conversationId: conversationOf(parsed(body, starts[CONVERSATION]!, ends[CONVERSATION]!)),
+        conversationId,
         stores: stores || !isFalse(body, starts[STORE]!),
         background,
         input: { start: starts[INPUT]!, end: ends[INPUT]! },

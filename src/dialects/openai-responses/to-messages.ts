@@ -15,12 +15,38 @@ const PASSED_OVER: ReadonlySet<string> = new Set([
   'mcp_list_tools',
 ]);
 
+/** Those that only a provider of this form can take. */
+const OF_THIS_FORM: ReadonlySet<string> = new Set([
+  'additional_tools',
+  'apply_patch_call',
+  'apply_patch_call_output',
+  'compaction_trigger',
+  'computer_call',
+  'computer_call_output',
+  'configuration_update',
+  'local_shell_call',
+  'local_shell_call_output',
+  'mcp_approval_request',
+  'mcp_approval_response',
+  'mcp_call',
+  'program',
+  'program_output',
+  'shell_call',
+  'shell_call_output',
+  'tool_search_call',
+  'tool_search_output',
+]);
+
 /**
  * Items of a conversation, as it is asked of and as it was answered; neighbouring ones of the assistant make one message.
  * https://platform.openai.com/docs/api-reference/responses/create#responses-create-input
  */
 export function toMessages(reader: RequestReader, value: unknown, place: string): Message[] {
   if (typeof value === 'string') return [{ role: 'user', parts: [{ type: 'text', text: value }] }];
+  if (!isArray(value)) {
+    reader.invalid(place, 'a text or a list of items', value);
+    return [];
+  }
   const messages: Message[] = [];
   const add = (role: Role, parts: readonly Part[]): void => {
     const last = messages.at(-1);
@@ -28,7 +54,7 @@ export function toMessages(reader: RequestReader, value: unknown, place: string)
       for (const part of parts) last.parts.push(part);
     else messages.push({ role, parts: [...parts] });
   };
-  for (const [index, entry] of reader.list(value, place).entries()) {
+  for (const [index, entry] of value.entries()) {
     const at = `${place}[${index}]`;
     addItem(reader, reader.requiredObject(entry, at), at, add);
   }
@@ -37,7 +63,8 @@ export function toMessages(reader: RequestReader, value: unknown, place: string)
 
 type Add = (role: Role, parts: readonly Part[]) => void;
 
-function addItem(reader: RequestReader, item: JsonObject, place: string, add: Add): void {
+/** `add` is given what the item says; its faults go to the reader, named by `place`. */
+export function addItem(reader: RequestReader, item: JsonObject, place: string, add: Add): void {
   // A message may leave out its type.
   const type = stringOf(item['type']) ?? 'message';
   switch (type) {
@@ -77,7 +104,9 @@ function addItem(reader: RequestReader, item: JsonObject, place: string, add: Ad
 }
 
 function unknown(reader: RequestReader, type: string, place: string): void {
-  reader.unsupported(`${place}.type`, `An item of type "${type.slice(0, 40)}" cannot be sent to this provider.`);
+  if (OF_THIS_FORM.has(type)) {
+    reader.unsupported(`${place}.type`, `An item of type "${type}" cannot be sent to this provider.`);
+  } else reader.invalid(`${place}.type`, 'the type of an item, as message or function_call_output', type);
 }
 
 function toRole(reader: RequestReader, value: unknown, place: string): Role {

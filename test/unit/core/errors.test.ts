@@ -110,6 +110,15 @@ test('an error’s message says what happened, what exactly, and which setting c
   );
 });
 
+test('words that lack a full stop get one, so that the remedy behind them is a sentence of its own', () => {
+  const of = (detail: string) => new GatewayError('idle_timeout', { detail }).message;
+  const { message } = ERRORS.idle_timeout;
+  assert.equal(of('boom'), `${message} boom.`);
+  assert.equal(of('boom.\n'), `${message} boom.`);
+  assert.equal(of('Really? (Yes.)'), `${message} Really? (Yes.)`);
+  assert.equal(of('no `x`'), `${message} no \`x\`.`);
+});
+
 test('a provider’s verdict stands in its own words, with its own status', () => {
   const error = new GatewayError('upstream_rejected', { detail: 'No such tool.', status: 422 });
   assert.equal(error.message, 'No such tool.');

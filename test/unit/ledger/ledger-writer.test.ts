@@ -106,6 +106,14 @@ forEachEngine('the ledger', (engine) => {
     assert.equal(usage.unknown_cost_requests, 1);
   });
 
+  it('the sums of the ledger count no gap for a call of a tool, which has no tokens and may have no price', async () => {
+    const call = { provider: 'mcp', model: 'tools/find', target: 'tools', costNanoUsd: undefined };
+    const untold = { usage: undefined, usageSource: undefined, priceTable: undefined };
+    await writer.write([{ ...ledgerRecord(call), ...untold }]);
+    const usage = await database.query.selectFrom('usage_hourly').selectAll().executeTakeFirstOrThrow();
+    assert.deepEqual([usage.requests, usage.unknown_usage_requests, usage.unknown_cost_requests], [1, 0, 0]);
+  });
+
   it('the ledger does not count an exchange twice, whatever comes again and with whatever else', async () => {
     const first = many(20);
     const more = many(5);

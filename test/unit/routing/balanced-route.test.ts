@@ -212,6 +212,18 @@ test('latency-based routing favours the faster by the square, steadily, and stil
   assert.ok(slow > 3_500 && slow < 5_000, String(slow));
 });
 
+test('a hedge is told as one, and what comes after a failure as a fallback', () => {
+  const { plan } = routeOf({
+    strategy: 'priority',
+    hedge: { after: 100, maxRatePercent: 100 },
+    targets: [target('a', { priority: 0 }), target('b', { priority: 1 }), target('c', { priority: 2 })],
+  });
+  const made = plan();
+  assert.equal(made.mayHedge!(), true);
+  assert.equal(made.step(1)?.reason, 'hedge');
+  assert.equal(made.step(2, 'target')?.reason, 'fallback');
+});
+
 test('hedges are at most their share of the requests, over all threads', () => {
   const hedge = { after: 100, maxRatePercent: 5 };
   const { plan, beside } = routeOf({
