@@ -17,7 +17,7 @@ export interface ChatLoop {
   readonly warmUpRequests: number;
   /** Of a round, where the command line says neither requests nor a duration. */
   readonly roundRequests: number;
-  /** Of every request, to every subject. */
+  /** Sent with every request, whichever gateway is measured. */
   readonly headers?: Record<string, string>;
 }
 

@@ -49,7 +49,7 @@ export class CacheUse {
   readonly #semantic: SemanticRequest | undefined;
   /** Why they are, where more was asked for. */
   readonly #exactOnly: ExactOnly | undefined;
-  /** Of questions that are like this one; undefined: not asked (yet). */
+  /** The result of the vector search; undefined: no search has been made. */
   #likeness: Likeness | NoVector | undefined;
   /** Where nothing is served: the answer that would have been. */
   #shadowed: AnswerSource | undefined;

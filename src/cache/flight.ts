@@ -30,7 +30,7 @@ export interface AnswerSource {
   readonly nanoUsd: number | undefined;
   /** Milliseconds since the Unix epoch; undefined: it is on its way. */
   readonly storedAt: number | undefined;
-  /** Cosine of its question and of the one at hand; undefined: they are equal. */
+  /** The cosine similarity between its prompt and the present one; undefined: the requests are equal. */
   readonly similarity: number | undefined;
   /** The index behind the last piece that fits into so many bytes from `from` on, and came within so many milliseconds. */
   until(from: number, maxBytes: number, elapsedMs: number): number;

@@ -32,7 +32,7 @@ export interface RemoteVectors {
 
 export interface Appended {
   readonly values: readonly Buffer[];
-  /** Of the last one; undefined: there is none. */
+  /** The stream id of the last value; undefined: there are no values. */
   readonly last: string | undefined;
 }
 
@@ -125,7 +125,7 @@ export class SemanticIndex {
   }
 }
 
-/** Of vectors of 1,536 numbers six megabytes. */
+/** One poll of Redis reads at most so many entries: 6 MB of vectors with 1,536 numbers each. */
 const MAX_FOLLOWED_AT_ONCE = 1_024;
 
 /** Below the namespace, with which it is dropped. */

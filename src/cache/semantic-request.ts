@@ -12,7 +12,7 @@ export type ExactOnly = 'model' | 'endpoint' | 'tools' | 'conversation' | 'agent
 
 /** A request that may get the answer of one that is like it. */
 export interface SemanticRequest {
-  /** Of all of it but its last text, of the principal and of the model for embeddings. */
+  /** A digest of the request without its last text, of the principal, and of the embedding model. */
   readonly family: FamilyKey;
   /** What its last message says. */
   readonly text: string;
@@ -71,7 +71,7 @@ function messagesIn(turns: unknown): number {
   return turns.filter((each) => !isObject(each) || !OUTSIDE_CONVERSATION.has(each['role'])).length;
 }
 
-/** Of a user, and the last of all words. */
+/** The text of the last message, if a user wrote it; undefined: somebody else did, or it is blank. */
 function lastText(slots: readonly TextSlot[]): string | undefined {
   const last = slots.at(-1);
   const text = last?.holder[last.key];

@@ -27,7 +27,7 @@ const LITERALS = 12;
 const SLOT_WORDS = 20;
 const NUMBER_BYTES = 4;
 
-/** Of the best ones: an answer may have made room for others. */
+/** A search returns the nearest four entries, since the answer of the nearest may have been evicted. */
 const MAX_FOUND = 4;
 
 /** Sixteen bytes of a digest of all of a request but its last text. */
