@@ -10,8 +10,7 @@ import type { Log } from '../core/log.ts';
 import type { ConsoleDoor, SessionEvent } from '../operator/sessions/console-door.ts';
 import type { SessionOwner, Sessions, Standing } from '../operator/sessions/sessions.ts';
 import type { StartToken } from '../operator/sessions/start-token.ts';
-import { consoleRoleOf, scopeOf, type Viewer } from '../policy/data-access.ts';
-import { compileSubjects } from '../policy/subject-match.ts';
+import { consoleRoleOf, isAmong, scopeOf, type Viewer } from '../policy/data-access.ts';
 import type { IdentityMessage, IdentityState } from '../threads/identity-messages.ts';
 import type { MainService } from './main-service.ts';
 
@@ -148,13 +147,14 @@ export class ConsoleService implements MainService {
 
   /** The configuration does not know any more what they signed in with. */
   #isGone(owner: Person): boolean {
-    const { keys, identities, server } = this.#options.configuration();
+    const configuration = this.#options.configuration();
+    const { keys, identities, server } = configuration;
     const { subject, keyId, teams } = owner.principal;
     /** By the same rule as their next token. */
     const isLetIn = (provider: string): boolean => {
       const found = identities.identityProviders.find(({ name }) => name === provider);
       if (found === undefined || found.authorizedSubjects.length === 0) return found !== undefined;
-      return compileSubjects(found.authorizedSubjects)(new Set([subject, ...teams, 'team:everyone', '*']));
+      return isAmong({ subject, teams }, found.authorizedSubjects, configuration);
     };
     switch (owner.by) {
       case 'configured': {

@@ -68,6 +68,15 @@ export function consoleRoleOf(
   return (['admin', 'operator', 'viewer'] as const).find((role) => given.has(role));
 }
 
+/** Whether somebody is one of these subjects, or in one of these teams. */
+export function isAmong(
+  viewer: Viewer,
+  subjects: readonly string[],
+  configuration: Pick<AccessConfiguration, 'identities'>,
+) {
+  return compileSubjects(subjects)(namesOf(viewer, configuration).names);
+}
+
 function namesOf(
   { subject, teams }: Viewer,
   { identities }: Pick<AccessConfiguration, 'identities'>,

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
 import { cookieOf, sessionOf } from '../support/console-session.ts';
-import { type RunningGateway, startGateway } from '../support/gateway.ts';
+import { eventually, type RunningGateway, startGateway } from '../support/gateway.ts';
 import { oauthIssuer, type TestIssuer } from '../support/oauth-servers.ts';
 
 const ADMIN_KEY = 'admin-key-of-this-test-0123456789';
@@ -37,6 +38,7 @@ before(async () => {
         jwks_uri: `${issuer.url}/jwks`,
         audiences: ['for keys only'],
         subject_claim: 'sub',
+        authorized_subjects: ['user:ann@example.com', 'user:eve@example.com', 'team:search'],
       },
       { type: 'team', name: 'search', members: ['bob@example.com'] },
     ],
@@ -115,6 +117,25 @@ describe('sign-in to the console with an identity provider', () => {
       assert.partialDeepStrictEqual(json, { signed_in: true, role, subject: `user:${user}` });
       assert.equal((await sessionOf(gateway.operatorUrl, session, json).ask('GET', '/admin/targets')).status, 200);
     }
+  });
+
+  it('a session ends when its subject is no longer authorized, and that of an authorized team goes on', async () => {
+    const comesIn = async (user: string) => {
+      const { location, cookie } = await begun();
+      return cookieOf((await back(await throughProvider(location, user), cookie)).headers);
+    };
+    const isIn = async (cookie: string) => {
+      const shown = await fetch(`${gateway.operatorUrl}/console/session`, { headers: { cookie } });
+      return JSON.parse(await shown.text()).signed_in;
+    };
+    const [ann, bob] = [await comesIn('ann@example.com'), await comesIn('bob@example.com')];
+    const before = await readFile(gateway.configFile, 'utf8');
+    await writeFile(gateway.configFile, before.replace(/(authorized_subjects:\s+- ["']?user:)ann@/, '$1somebody@'));
+    assert.notEqual(await readFile(gateway.configFile, 'utf8'), before);
+    await eventually('who is no longer authorized is out', async () => !(await isIn(ann)));
+    assert.equal(await isIn(bob), true);
+    await writeFile(gateway.configFile, before);
+    await eventually('who is authorized again comes in', async () => (await comesIn('ann@example.com')) !== '');
   });
 
   it('whom no rule gives a role is sent back without a session', async () => {
