@@ -77,6 +77,7 @@ function gateway(
       mkdirSync(home, { recursive: true });
       const documents = [server(port, operatorPort, threads, home, access) + settings, KEYS];
       documents.push(account(mockUrl, models), ...VENDORS.map((vendor) => translatedAccount(vendor, mockUrl, models)));
+      documents.push(mcpServer(mockUrl));
       const file = join(home, 'sluice.yaml');
       const write = (more: readonly string[]): void =>
         writeFileSync(file, [...documents, ...(policies === '' ? [] : [policies]), ...more].join('---\n'));
@@ -92,6 +93,7 @@ function gateway(
         pid: child.pid,
         headers: { authorization: `Bearer ${KEY}` },
         modelName: (mockModel) => `mock/${mockModel}`,
+        mcpUrl: `http://127.0.0.1:${port}/mcp/v1/mock/mcp`,
         translatedName: (mockModel, vendor) => `${vendor}/${mockModel}`,
         relaysBytes: true,
         checksKeys: true,
@@ -153,6 +155,15 @@ function account(mockUrl: string, models: readonly string[]): string {
 name: mock
 integrations:
 ${integrations.join('')}`;
+}
+
+function mcpServer(mockUrl: string): string {
+  return `type: mcp-server/remote
+name: mock
+description: The server of the mock.
+url: "${mockUrl}/mcp"
+collaborators: [{subject: "virtualaccount:load", role_id: mcp-server-user}]
+`;
 }
 
 const ACCOUNTS: Record<Vendor, { kind: string; integration: string; keys: string }> = {

@@ -10,6 +10,7 @@ import { clientLeaves } from './client-leaves.ts';
 import { idleMemory } from './idle-memory.ts';
 import { largeImageBody } from './large-image-body.ts';
 import { manyStreams } from './many-streams.ts';
+import { mcp } from './mcp.ts';
 import { embeddingsHeavy, speechStream, transcribe, upload } from './media.ts';
 import { operatorWork } from './operator-work.ts';
 import { policies } from './policies.ts';
@@ -37,6 +38,7 @@ export const SCENARIOS: Scenario[] = [
   transcribe,
   upload,
   wrongKeys,
+  mcp,
   addedLatency,
   tails,
   operatorWork,
