@@ -336,6 +336,7 @@ export class KeyRing {
       ({ teams, metadata } = key);
     }
     const principal: Principal = { subject, keyId, teams, models: [], metadata, audiences: [aud] };
+    if (keyFrom === 'outside' && !this.#outside.takes(principal)) return KEY_GONE;
     return { principal, expiresAtMs: Math.min(revokedAtMs, claims.exp * 1000), from: 'access', signer };
   }
 

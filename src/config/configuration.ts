@@ -2,6 +2,7 @@ import type { ProviderWords } from '../core/errors.ts';
 import type { ModelTypeName } from './account-schema.ts';
 import type { GuardConfig, GuardrailRule, GuardrailSettings } from './guardrails/guardrails.ts';
 import type { McpServer, McpSettings } from './mcp/mcp-servers.ts';
+import type { OidcSettings } from './oidc-settings.ts';
 import type { PriceList } from './price-list.ts';
 
 /**
@@ -518,15 +519,7 @@ export interface ConsoleSettings {
   idleMs: number;
   /** The highest that matches counts. */
   roles: { subjects: string[]; role: ConsoleRole }[];
-  oidc?: ConsoleOidc;
-}
-
-export interface ConsoleOidc {
-  /** Name of an identity provider. */
-  provider: string;
-  clientId: string;
-  clientSecret?: string;
-  scopes: string[];
+  oidc?: OidcSettings;
 }
 
 /** When targets of virtual models are out, and how often a target is tried again. */

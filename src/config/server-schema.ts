@@ -425,6 +425,21 @@ function isPublicUrl(value: string): boolean {
   return isListUrl(value, false) && new URL(value).pathname === '/' && new URL(value).search === '';
 }
 
+const scopeError = 'a scope of OpenID Connect, without spaces';
+const oidcSettings = optionalKey(
+  z.object({
+    identity_provider: text(256).describe('Name of the identity provider that people sign in with.'),
+    client_id: text(512).describe('As what the gateway is registered there.'),
+    client_secret: optionalKey(secretText(4096)).describe('Its secret; absent: it is a public client.'),
+    scopes: keyWithDefault(
+      z
+        .array(z.string({ error: scopeError }).regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/, { error: scopeError }))
+        .max(64, { error: 'at most 64 scopes' }),
+      ['openid', 'email', 'profile'],
+    ).describe('What it asks for; claims of subject and teams must be in the ID token.'),
+  }),
+);
+
 const mcp = section(
   z.object({
     call_ms: keyWithDefault(wholeNumber(1, 86_400_000), 120_000).describe(
@@ -480,6 +495,9 @@ const mcp = section(
     sign_in_ms: keyWithDefault(wholeNumber(60_000, 31_536_000_000), 2_592_000_000).describe(
       'How long such a client stays signed in, at most until the end of the key that it was signed in with.',
     ),
+    oidc: restricting(oidcSettings).describe(
+      'Sign-in with an identity provider where people sign clients of MCP in, or agree at servers; absent: with keys alone.',
+    ),
   }),
 );
 
@@ -496,21 +514,6 @@ const consoleRole = z.object({
     ),
 });
 
-const scopeError = 'a scope of OpenID Connect, without spaces';
-const consoleOidc = optionalKey(
-  z.object({
-    identity_provider: text(256).describe('Name of the identity provider that people sign in with.'),
-    client_id: text(512).describe('As what the gateway is registered there.'),
-    client_secret: optionalKey(secretText(4096)).describe('Its secret; absent: it is a public client.'),
-    scopes: keyWithDefault(
-      z
-        .array(z.string({ error: scopeError }).regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/, { error: scopeError }))
-        .max(64, { error: 'at most 64 scopes' }),
-      ['openid', 'email', 'profile'],
-    ).describe('What it asks for; claims of subject and teams must be in the ID token.'),
-  }),
-);
-
 const consoleSettings = section(
   z.object({
     enabled: keyWithDefault(z.boolean(), true).describe(
@@ -526,7 +529,7 @@ const consoleSettings = section(
     roles: restrictingKey(keyWithDefault(z.array(consoleRole).max(1000, { error: 'at most 1000 rules' }), [])).describe(
       'Who may sign in beside whoever holds the admin key, and what they may.',
     ),
-    oidc: restricting(consoleOidc).describe('Sign-in with an identity provider; absent: with keys alone.'),
+    oidc: restricting(oidcSettings).describe('Sign-in with an identity provider; absent: with keys alone.'),
   }),
 );
 

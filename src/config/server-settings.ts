@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import type { ServerSettings, TlsFiles } from './configuration.ts';
+import type { OidcSettings } from './oidc-settings.ts';
 import { optionalKey, text, wholeNumber } from './scalar-schema.ts';
 import type { WrittenServer } from './server-schema.ts';
 
@@ -180,6 +181,7 @@ export function serverSettings(
       authorizationServers: mcp.authorization_servers,
       tokenMs: mcp.token_ms,
       signInMs: mcp.sign_in_ms,
+      ...(mcp.oidc && { oidc: oidcOf(mcp.oidc) }),
     },
     console: {
       enabled: web.enabled,
@@ -187,18 +189,16 @@ export function serverSettings(
       sessionMs: web.session_ms,
       idleMs: web.idle_ms,
       roles: web.roles,
-      ...(web.oidc && {
-        oidc: {
-          provider: web.oidc.identity_provider,
-          clientId: web.oidc.client_id,
-          ...(web.oidc.client_secret !== undefined && { clientSecret: web.oidc.client_secret }),
-          scopes: web.oidc.scopes,
-        },
-      }),
+      ...(web.oidc && { oidc: oidcOf(web.oidc) }),
     },
     ...(written.gateway_id !== undefined && { gatewayId: written.gateway_id }),
     ...(cors && { cors: { allowedOrigins: cors.allowed_origins, maxAgeSeconds: cors.max_age_seconds } }),
   };
+}
+
+function oidcOf(written: NonNullable<WrittenServer['mcp']['oidc']>): OidcSettings {
+  const { identity_provider: provider, client_id: clientId, client_secret: clientSecret, scopes } = written;
+  return { provider, clientId, ...(clientSecret !== undefined && { clientSecret }), scopes };
 }
 
 function tlsFiles({ cert_file, key_file }: { cert_file: string; key_file: string }, folder: string): TlsFiles {

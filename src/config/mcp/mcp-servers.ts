@@ -1,3 +1,5 @@
+import type { OidcSettings } from '../oidc-settings.ts';
+
 /** MCP servers as plain data: what the kinds `mcp-server/…` make, and what crosses to the threads that use it. Holds secrets: never logged. */
 export type McpServer = McpRemote | McpVirtual | McpOpenApi | McpStdio;
 
@@ -154,4 +156,6 @@ export interface McpSettings {
   tokenMs: number;
   /** How long a client stays signed in by its refresh tokens. */
   signInMs: number;
+  /** Whom people sign in with in the place of a key; absent: keys alone are taken. */
+  oidc?: OidcSettings;
 }
