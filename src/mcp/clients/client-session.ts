@@ -15,6 +15,7 @@ import {
   requestJson,
   resultJson,
 } from '../protocol/json-rpc.ts';
+import { withoutTasks } from '../protocol/tasks.ts';
 import { type CallContext, METHODS, type Served, type ClientSession as SessionOfContext } from '../servers/served.ts';
 import { inTime } from '../upstream/late-call.ts';
 import type { Call, CallHooks, ClientFacts, Listening } from '../upstream/peer.ts';
@@ -71,7 +72,12 @@ export class ClientSession implements SessionOfContext {
 
   constructor(options: SessionOptions) {
     this.options = options;
-    this.client = { capabilities: options.capabilities, clientInfo: options.clientInfo, logLevel: undefined };
+    // What is given as a task in the modern era this one does not know.
+    this.client = {
+      capabilities: withoutTasks(options.capabilities),
+      clientInfo: options.clientInfo,
+      logLevel: undefined,
+    };
   }
 
   get id(): string {

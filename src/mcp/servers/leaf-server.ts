@@ -4,11 +4,13 @@ import { GenerationCache } from '../../core/generation-cache.ts';
 import type { Log } from '../../core/log.ts';
 import { NAMED } from '../protocol/eras.ts';
 import { INVALID_PARAMS, METHOD_NOT_FOUND, RpcError, UPSTREAM_ERROR } from '../protocol/json-rpc.ts';
+import { TASK_METHODS, unknownTask } from '../protocol/tasks.ts';
 import { digestOf } from '../upstream/credentials.ts';
 import { HttpFault } from '../upstream/http-call.ts';
 import { lateCall } from '../upstream/late-call.ts';
 import type { Call, CallHooks, Listening, Peer, ServerInfo, Wanted } from '../upstream/peer.ts';
 import { type CallContext, METHODS, NO_HOOKS, type Served, type ServerHealth } from './served.ts';
+import type { TaskIds } from './task-ids.ts';
 import { identityOf, type ToolPins } from './tool-pins.ts';
 import { listIn, ToolPolicy, unknownTool } from './tool-policy.ts';
 
@@ -17,6 +19,7 @@ export interface ServerHost {
   readonly log: Log;
   settings(): McpSettings;
   readonly pins: ToolPins;
+  readonly tasks: TaskIds;
   /** Takes a place among the sessions with servers; false: there is none, although idle ones were closed. */
   admit(peer: Peer): boolean;
 }
@@ -84,6 +87,7 @@ export abstract class LeafServer implements Served {
   }
 
   call(context: CallContext, method: string, params: JsonObject, hooks: CallHooks): Call {
+    if (TASK_METHODS.has(method)) return this.#ofTask(context, method, params, hooks);
     if (!METHODS.has(method)) {
       return {
         result: rejected(new RpcError(METHOD_NOT_FOUND, `Method not found: ${method}`)),
@@ -94,9 +98,16 @@ export abstract class LeafServer implements Served {
       if (NAMED[method] !== undefined) await this.prepare(context, hooks, cancelled);
       if (method === 'tools/call') await this.#checkTool(context, stringOf(params['name']) ?? '');
       const call = this.#askPeer(context, method, params, hooks, cancelled);
+      if (method === 'tools/call')
+        return { ...call, result: call.result.then((result) => this.#owned(result, context, params)) };
       if (method !== 'tools/list') return call;
       return { result: call.result.then((result) => this.#shownIn(result, context)), cancel: call.cancel };
     });
+  }
+
+  toolOfTask(params: JsonObject): string | undefined {
+    const task = this.host.tasks.open(params);
+    return task?.server === this.name ? task.tool : undefined;
   }
 
   listen(context: CallContext, wanted: Wanted, notify: CallHooks['notify']): Listening {
@@ -187,6 +198,28 @@ export abstract class LeafServer implements Served {
     if (!session || !key.endsWith(`|${session.id}`)) return;
     peer.onAsk = (method, params) => session.ask(method, params);
     session.onEnd(() => this.drop(key, peer));
+  }
+
+  /** What is asked of a task: by whom it was given to alone, while that one may use its tool. */
+  #ofTask(context: CallContext, method: string, params: JsonObject, hooks: CallHooks): Call {
+    return lateCall(async (cancelled) => {
+      const task = this.host.tasks.open(params);
+      if (task?.server !== this.name || task.subject !== context.subject) throw unknownTask();
+      await this.#checkTool(context, task.tool);
+      const call = this.#askPeer(context, method, { ...params, taskId: task.id }, hooks, cancelled);
+      const { taskId } = params;
+      const named = (result: JsonObject): JsonObject =>
+        result['taskId'] === undefined ? result : { ...result, taskId };
+      return { ...call, result: call.result.then(named) };
+    });
+  }
+
+  /** A task in the place of a result becomes one of this caller. */
+  #owned(result: JsonObject, { subject }: CallContext, params: JsonObject): JsonObject {
+    const { resultType, taskId: id } = result;
+    if (resultType !== 'task' || typeof id !== 'string') return result;
+    const tool = stringOf(params['name']) ?? '';
+    return { ...result, taskId: this.host.tasks.close({ server: this.name, id, subject, tool }) };
   }
 
   /** A second time where the credential was refused and there is another by now. */
