@@ -9,12 +9,16 @@ import { asOAuthServer, ConnectFlow } from '../mcp/oauth/connect-flow.ts';
 import { Connections } from '../mcp/oauth/connections.ts';
 import { Discovery } from '../mcp/oauth/discovery.ts';
 import { OAuthClients } from '../mcp/oauth/oauth-clients.ts';
-import { OAuthFront, shownConnection, shownSignIn } from '../mcp/oauth/oauth-front.ts';
+import { OAuthFront } from '../mcp/oauth/oauth-front.ts';
+import { shownConnection, shownSignIn } from '../mcp/oauth/own-grants.ts';
+import { PersonSignIn } from '../mcp/oauth/person-sign-in.ts';
 import { McpRows } from '../mcp/oauth/rows.ts';
 import { UpstreamClients } from '../mcp/oauth/upstream-clients.ts';
 import { Vault } from '../mcp/oauth/vault.ts';
 import { ServerRegistry } from '../mcp/servers/registry.ts';
+import { TaskIds } from '../mcp/servers/task-ids.ts';
 import { ToolPins } from '../mcp/servers/tool-pins.ts';
+import { OidcClient } from '../sign-in/oidc-client.ts';
 import { readOrMakeSecret } from '../store/secret-file.ts';
 import { createLog } from '../telemetry/log.ts';
 import type {
@@ -83,6 +87,7 @@ const registry: ServerRegistry = new ServerRegistry(configuration, {
   side,
   users: connections,
   pins,
+  tasks: new TaskIds(seal),
   codeEntry: entryOf('code-thread'),
 });
 const front = new Front({ registry, seal, settings: () => configuration.server });
@@ -105,7 +110,14 @@ const issuer = new AuthorizationServer({
   settings: () => configuration.server.mcp,
   now,
 });
-const oauth = new OAuthFront({ registry, issuer, flow, connections, rows, log });
+const person = new PersonSignIn({
+  rows,
+  vault,
+  client: new OidcClient({ http: side, log, now }),
+  configuration: () => configuration,
+  now,
+});
+const oauth = new OAuthFront({ registry, issuer, flow, connections, person, rows, log });
 
 let nextQuestion = 1;
 const calls = new Map<string, { server: string; outcome: 'ok' | 'error'; count: number; ms: number }>();
@@ -168,7 +180,7 @@ function serve(relay: MessagePort): void {
       open.get(message.id)?.gone();
       open.delete(message.id);
     } else if (message.type === 'full') open.get(message.id)?.full(message.full);
-    else if (message.type === 'held') open.get(message.id)?.holder.heard(message);
+    else if (message.type === 'held' || message.type === 'released') open.get(message.id)?.holder.heard(message);
     else if (message.type === 'page') {
       const { id } = message.request;
       void oauth

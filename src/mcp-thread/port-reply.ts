@@ -17,9 +17,9 @@ export class PortReply implements Reply {
   #waiting: string[] | undefined;
   #waitingBytes = 0;
 
-  constructor({ id, holds }: McpRequest, maxBytes: number, post: Post, onOver: () => void) {
+  constructor({ id, holds, tellsCalls }: McpRequest, maxBytes: number, post: Post, onOver: () => void) {
     this.#id = id;
-    this.holder = new ReplyHolder({ id, holds, outcome: this.outcome, post });
+    this.holder = new ReplyHolder({ id, holds, tellsCalls, outcome: this.outcome, post });
     this.#maxBytes = maxBytes;
     this.#post = post;
     this.#onOver = onOver;

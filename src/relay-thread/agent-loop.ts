@@ -11,7 +11,8 @@ import type { AgentRun } from '../telemetry/agent-metrics.ts';
 import type { AgentRequest, AgentServer, Message } from './agent-request.ts';
 import { listedTools, meantTools, unknownToolName } from './agent-tools.ts';
 import { type AgentEnd, type AgentVoice, asToolCall, type NamedCall, type ToolCall } from './agent-voice.ts';
-import { McpFailure, type McpGate } from './mcp-gate.ts';
+import type { McpGate } from './mcp-gate.ts';
+import { McpFailure } from './mcp-request.ts';
 
 export interface AgentOptions {
   readonly pipeline: PipelineOptions;
