@@ -8,7 +8,10 @@ const ADMIN_KEY = 'admin-key-of-this-test-0123456789';
 const CARD = '4111 1111 1111 1111';
 const admin = { host: '127.0.0.1', port: 0, admin_key: ADMIN_KEY };
 const everyone = [{ subject: 'team:everyone', role_id: 'mcp-server-user' }];
-const logging = { type: 'gateway-global-settings', logging_settings: { type: 'header_controlled', log_body_by_default: false } };
+const logging = {
+  type: 'gateway-global-settings',
+  logging_settings: { type: 'header_controlled', log_body_by_default: false },
+};
 const WANTS = { 'x-tfy-logging-config': '{"enabled":true}' };
 
 // biome-ignore lint/suspicious/noExplicitAny: JSON of any shape, whose fields the tests look at
