@@ -14,7 +14,12 @@ const CONNECTIONS = 32;
 const WARM_UP_CALLS = 10_000;
 const CALLS = 12_000;
 const LOOP_MS = 8_000;
-const SESSIONS = 1_000;
+/** Opened before the first look: what they bring along is code, and room that later ones use. */
+const FIRST_SESSIONS = 1_000;
+/** So many that their garbage is worth being collected once they rest. */
+const SESSIONS = 6_000;
+/** Of these the stream is opened; each takes two files of the subject at the most. */
+const LISTENERS = 500;
 /** Idle threads give back what is not needed within two looks of half a second. */
 const REST_MS = 4_000;
 const OPENED_AT_ONCE = 20;
@@ -23,7 +28,7 @@ const OLD = '2025-11-25';
 
 export const mcp: Scenario = {
   name: 'mcp',
-  summary: 'calls of a tool of both eras beside whole answers: CPU of each; memory of a thousand sessions that rest',
+  summary: 'calls of a tool of both eras beside whole answers: CPU of each; memory of sessions that rest',
   models: () => [CHAT.model],
   rounds: 3,
   columns: [
@@ -41,18 +46,20 @@ export const mcp: Scenario = {
   ],
   unfit: (subject) => (subject.mcpUrl === undefined ? 'it is no gateway of MCP' : undefined),
   async warmUp(bench, subject) {
+    // Before all else: a heap that was large once has room for many a session.
+    resting.set(subject, await restingSessions(subject));
     await warmUpLoop(bench, subject, CHAT);
     await warmUp(bench.driver, await calls(bench, newCall(subject), WARM_UP_CALLS));
-    await warmUp(bench.driver, await calls(bench, oldCall(subject, await openSession(subject)), WARM_UP_CALLS));
-    // What the first sessions bring along is code, and stays.
-    await closeSessions(subject, await openSessions(subject, SESSIONS));
+    const warm = await oldCalls(bench, subject, WARM_UP_CALLS);
+    await warmUp(bench.driver, warm.job);
+    await closeSessions(subject, warm.sessions);
   },
   async round(bench, subject) {
     const chat = await measure(bench.driver, subject, await roundOf(bench, subject, CHAT));
     const ofNew = await measure(bench.driver, subject, await calls(bench, newCall(subject), callsOf(bench)));
-    const session = await openSession(subject);
-    const ofOld = await measure(bench.driver, subject, await calls(bench, oldCall(subject, session), callsOf(bench)));
-    await closeSessions(subject, [session]);
+    const old = await oldCalls(bench, subject, callsOf(bench));
+    const ofOld = await measure(bench.driver, subject, old.job);
+    await closeSessions(subject, old.sessions);
     const [cpuChatUs, cpuNewUs, cpuOldUs] = [chat, ofNew, ofOld].map(({ cpuUs, result }) => cpuUs / result.completed);
     const latency = percentiles(ofNew.result, 'latency');
     return {
@@ -64,7 +71,7 @@ export const mcp: Scenario = {
         oldTimesChat: cpuOldUs! / cpuChatUs!,
         newP50Us: latency['latencyP50Us'] ?? Number.NaN,
         newP99Us: latency['latencyP99Us'] ?? Number.NaN,
-        ...(await restingSessions(subject, SESSIONS)),
+        ...resting.get(subject),
         driverPercent: driverShare(ofNew.result) * 100,
       },
       voids: [...chat.voids, ...ofNew.voids, ...ofOld.voids],
@@ -72,24 +79,26 @@ export const mcp: Scenario = {
   },
 };
 
+/** Measured once, on a subject that was just started. */
+const resting = new WeakMap<Subject, Record<string, number>>();
+
 function callsOf({ settings }: Bench): number {
   return settings.requests ?? CALLS;
 }
 
-async function restingSessions(subject: Subject, sessions: number): Promise<Record<string, number>> {
+async function restingSessions(subject: Subject): Promise<Record<string, number>> {
+  const first = await openSessions(subject, FIRST_SESSIONS);
   const before = await rssAtRest(subject);
-  const opened = await openSessions(subject, sessions);
-  const resting = await rssAtRest(subject);
+  const opened = await openSessions(subject, SESSIONS);
+  const after = await rssAtRest(subject);
   const abandon = new AbortController();
-  await listen(subject, opened, abandon.signal);
+  await listen(subject, opened.slice(0, LISTENERS), abandon.signal);
   const listening = await rssAtRest(subject);
   abandon.abort();
-  await closeSessions(subject, opened);
-  return {
-    sessions,
-    rssPerSessionKb: (resting - before) / 1024 / sessions,
-    rssPerListenerKb: (listening - before) / 1024 / sessions,
-  };
+  await closeSessions(subject, [...first, ...opened]);
+  const rssPerSessionKb = (after - before) / 1024 / SESSIONS;
+  const rssPerListenerKb = rssPerSessionKb + (listening - after) / 1024 / LISTENERS;
+  return { sessions: SESSIONS, rssPerSessionKb, rssPerListenerKb };
 }
 
 async function rssAtRest({ pid }: Subject): Promise<number> {
@@ -146,6 +155,17 @@ async function calls(bench: Bench, request: Request, requests: number): Promise<
   const connections = bench.settings.connections ?? CONNECTIONS;
   const expect = { status: 200, bodyBytes: body.length };
   return { kind: 'closed-loop', request, expect, connections, requests, maxMs: LOOP_MS, connectionPer: 'run' };
+}
+
+/** A session for each connection: within one, no two requests that are under way have the same id. */
+async function oldCalls(
+  bench: Bench,
+  subject: Subject,
+  requests: number,
+): Promise<{ job: ClosedLoop; sessions: string[] }> {
+  const sessions = await openSessions(subject, bench.settings.connections ?? CONNECTIONS);
+  const job = await calls(bench, oldCall(subject, sessions[0]!), requests);
+  return { job: { ...job, ownHeaders: sessions.map((session) => ({ 'mcp-session-id': session })) }, sessions };
 }
 
 // ── sessions ────────────────────────────────────────────────────────────────

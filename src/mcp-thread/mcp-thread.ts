@@ -33,6 +33,7 @@ import type {
   ToMcpThread,
 } from '../threads/mcp-messages.ts';
 import type { McpRowAnswer, McpRowQuestion } from '../threads/mcp-row-messages.ts';
+import { collectWhenIdle } from '../threads/steady-heap.ts';
 import { OriginPools } from '../upstream/origin-pools.ts';
 import { sideRequests } from '../upstream/side-requests.ts';
 import { PinsFile } from './pins-file.ts';
@@ -122,8 +123,11 @@ const oauth = new OAuthFront({ registry, issuer, flow, connections, person, rows
 let nextQuestion = 1;
 const calls = new Map<string, { server: string; outcome: 'ok' | 'error'; count: number; ms: number }>();
 let told = '';
+const answering = new Set<PortReply>();
+let answered = 0;
 const ticking = setInterval(tick, TICK_MS);
 
+collectWhenIdle(idleMark);
 hear = onMessage;
 for (const message of early) onMessage(message);
 
@@ -177,7 +181,9 @@ function serve(relay: MessagePort): void {
   const open = new Map<number, PortReply>();
   relay.on('message', (message: ToMcpPort) => {
     if (message.type === 'abort') {
-      open.get(message.id)?.gone();
+      const reply = open.get(message.id);
+      reply?.gone();
+      if (reply) answering.delete(reply);
       open.delete(message.id);
     } else if (message.type === 'full') open.get(message.id)?.full(message.full);
     else if (message.type === 'held' || message.type === 'released') open.get(message.id)?.holder.heard(message);
@@ -195,18 +201,30 @@ function serve(relay: MessagePort): void {
         (answer) => relay.postMessage(answer),
         () => {
           open.delete(request.id);
+          answering.delete(reply);
+          answered += 1;
           count(reply.outcome);
         },
       );
       open.set(request.id, reply);
+      answering.add(reply);
       front.handle(request, reply);
     }
   });
   // The relay thread ended, and with it its clients.
   relay.on('close', () => {
-    for (const reply of open.values()) reply.gone();
+    for (const reply of open.values()) {
+      reply.gone();
+      answering.delete(reply);
+    }
     open.clear();
   });
+}
+
+/** Undefined: somebody waits for an answer. */
+function idleMark(): number | undefined {
+  for (const { isLasting } of answering) if (!isLasting) return undefined;
+  return answered;
 }
 
 function askRows(question: McpRowQuestion): Promise<McpRowAnswer> {
