@@ -67,6 +67,8 @@ export class ClientSession implements SessionOfContext {
   readonly #uris = new Set<string>();
   #general: { readonly log: EventLog; reply: Reply | undefined; timer: NodeJS.Timeout | undefined } | undefined;
   #listening: Listening | undefined;
+  /** One that is revived elsewhere begins to count anew. */
+  readonly #suffix = randomBytes(3).toString('hex');
   #nextAsk = 1;
   #nextStream = 1;
 
@@ -334,7 +336,7 @@ export class ClientSession implements SessionOfContext {
       this.#streams.delete(stream);
       bytes -= log.bytes;
     }
-    const stream = `c${this.#nextStream}${randomBytes(3).toString('hex')}`;
+    const stream = `c${this.#nextStream}${this.#suffix}`;
     this.#nextStream += 1;
     return new EventLog(stream, maxMessageBytes);
   }

@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { hash, randomUUID } from 'node:crypto';
 import { objectOf, parseObject, stringOf } from '../../codec/json-value.ts';
 import type { McpAuth, McpOAuth } from '../../config/mcp/mcp-servers.ts';
 import { GenerationCache } from '../../core/generation-cache.ts';
@@ -292,8 +292,16 @@ function keyOf(auth: McpOAuth, exchanged: string | undefined): string {
 
 /** Short, and no secret can be read from it. */
 export function digestOf(texts: readonly string[]): string {
-  return createHash('sha256').update(JSON.stringify(texts)).digest('base64url').slice(0, 22);
+  const text = JSON.stringify(texts);
+  const known = digests.get(text);
+  if (known !== undefined) return known;
+  const digest = hash('sha256', text, 'base64url').slice(0, 22);
+  digests.set(text, digest);
+  return digest;
 }
+
+/** Those of a caller are asked for several times with each of its calls. */
+const digests = new GenerationCache<string>(1_000);
 
 const PLACEHOLDER = /\{\{\s*([A-Za-z0-9_.-]{1,128})\s*\}\}/g;
 
