@@ -143,12 +143,16 @@ export interface ProtectedServer extends AsyncDisposable {
 interface ProtectedOptions {
   /** What its metadata say instead of the truth. */
   readonly metadata?: object;
+  /** Path of its metadata, which its challenge alone tells. */
+  readonly metadataPath?: string;
+  /** What its challenge says that a token needs. */
+  readonly scope?: string;
 }
 
 /** An MCP server behind OAuth: takes tokens of that issuer for itself alone. Each user has a tool of her own. */
 export async function protectedServer(
   issuer: string,
-  { metadata = {} }: ProtectedOptions = {},
+  { metadata = {}, metadataPath = '/.well-known/oauth-protected-resource/mcp', scope }: ProtectedOptions = {},
 ): Promise<ProtectedServer> {
   const subjects: string[] = [];
   const authorizations = new Set<string>();
@@ -157,7 +161,7 @@ export async function protectedServer(
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url ?? '/', origin);
     const body = await bodyOf(request);
-    if (pathname === '/.well-known/oauth-protected-resource/mcp') {
+    if (pathname === metadataPath) {
       const document = {
         resource: url,
         authorization_servers: [issuer],
@@ -177,7 +181,8 @@ export async function protectedServer(
       () => undefined,
     );
     if (!verified || refused.has(authorization)) {
-      const challenge = `Bearer resource_metadata="${origin}/.well-known/oauth-protected-resource/mcp"`;
+      const needed = scope === undefined ? '' : `scope="${scope}", `;
+      const challenge = `Bearer error="invalid_token", ${needed}resource_metadata="${origin}${metadataPath}"`;
       response.writeHead(401, { 'www-authenticate': challenge }).end();
       return;
     }

@@ -25,7 +25,12 @@ export interface ConnectFlowOptions {
   server(name: string): OAuthServer | undefined;
 }
 
-export type OAuthServer = { readonly name: string; readonly url: string; readonly auth: McpOAuth };
+export type OAuthServer = {
+  readonly name: string;
+  readonly kind: 'remote' | 'openapi';
+  readonly url: string;
+  readonly auth: McpOAuth;
+};
 
 /** Where the browser goes when this server is done with. */
 export interface Onward {
@@ -65,6 +70,8 @@ export class ConnectFlow {
     if (!server) return 'nobody has to agree there';
     const redirectUri = redirectUriOf(base, server.name);
     try {
+      // A server may have moved to another issuer since.
+      discovery.forget(server);
       const facts = await discovery.of(server);
       const client = await clients.of(server.name, server.auth, facts, redirectUri);
       const state = randomBytes(24).toString('base64url');
@@ -154,8 +161,8 @@ export class ConnectFlow {
 /** Undefined: its users need not agree to anything. */
 export function asOAuthServer(server: McpServer | undefined): OAuthServer | undefined {
   if (server?.kind !== 'remote' && server?.kind !== 'openapi') return undefined;
-  const { auth, name, url } = server;
-  return auth.type === 'oauth2' && auth.grant === 'authorization_code' ? { name, url, auth } : undefined;
+  const { auth, kind, name, url } = server;
+  return auth.type === 'oauth2' && auth.grant === 'authorization_code' ? { name, kind, url, auth } : undefined;
 }
 
 /** One for each server: an answer of one issuer is never taken for one of another. */

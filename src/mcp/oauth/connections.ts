@@ -112,12 +112,14 @@ export class Connections {
     const secret = tokenIn(known);
     if (known === undefined || secret === undefined) return false;
     if (secret.refresh === undefined) {
-      await this.delete({ id: known.connection.id }).catch(() => undefined);
-      return false;
+      return this.delete({ id: known.connection.id }).then(
+        () => true,
+        () => false,
+      );
     }
     return this.#refreshed(place, known).then(
       () => true,
-      () => false,
+      async () => (await this.#find(place).catch(() => known)) === undefined,
     );
   }
 
