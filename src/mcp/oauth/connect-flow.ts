@@ -65,14 +65,16 @@ export class ConnectFlow {
     browser: string,
     onward: Onward,
   ): Promise<{ readonly address: string } | string> {
-    const { discovery, clients, rows, vault, now } = this.#options;
+    const { discovery, clients, connections, rows, vault, now } = this.#options;
     const server = this.#options.server(place.server);
     if (!server) return 'nobody has to agree there';
     const redirectUri = redirectUriOf(base, server.name);
     try {
       // A server may have moved to another issuer since.
       discovery.forget(server);
-      const facts = await discovery.of(server);
+      const found = await discovery.of(server);
+      const scopes = [...new Set([...found.scopes, ...(await connections.wantedOf(place))])];
+      const facts = { ...found, scopes };
       const client = await clients.of(server.name, server.auth, facts, redirectUri);
       const state = randomBytes(24).toString('base64url');
       const verifier = randomBytes(32).toString('base64url');

@@ -3,6 +3,7 @@ import type { McpOAuth } from '../../config/mcp/mcp-servers.ts';
 import { GenerationCache } from '../../core/generation-cache.ts';
 import { type HttpClient, headerOf } from '../../core/http-client.ts';
 import { isMetadataAddress } from '../../core/metadata-address.ts';
+import { challengeParameter, scopesIn } from '../protocol/challenge.ts';
 
 /** Where and how users of one server agree. */
 export interface AuthorizationFacts {
@@ -119,8 +120,7 @@ export class Discovery {
     }).catch(() => undefined);
     const written = answer?.status === 401 ? headerOf(answer, 'www-authenticate') : undefined;
     if (written === undefined) return NO_CHALLENGE;
-    const scopes = parameterIn(written, 'scope')?.split(' ').filter(Boolean);
-    return { metadata: addressIn(parameterIn(written, 'resource_metadata')), scopes };
+    return { metadata: addressIn(challengeParameter(written, 'resource_metadata')), scopes: scopesIn(written) };
   }
 
   /** RFC 9728 §3: where its challenge says, else at the path of the server, then at the root. Undefined: it says nothing. */
@@ -187,12 +187,6 @@ interface Challenge {
 }
 
 const NO_CHALLENGE: Challenge = { metadata: undefined, scopes: undefined };
-
-/** RFC 9110 §11.2, of a challenge with parameters: quoted, or a token. */
-function parameterIn(challenge: string, name: string): string | undefined {
-  const found = new RegExp(`(?:^|[\\s,])${name}\\s*=\\s*(?:"([^"]{0,2048})"|([^\\s,"]{1,2048}))`, 'i').exec(challenge);
-  return found?.[1] ?? found?.[2];
-}
 
 function keyOf({ name, url, auth }: OAuthServer): string {
   return JSON.stringify([name, url, auth]);

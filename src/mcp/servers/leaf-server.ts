@@ -2,6 +2,7 @@ import { type JsonObject, stringOf } from '../../codec/json-value.ts';
 import type { McpRemote, McpSettings, McpStdio, McpToolSetting } from '../../config/mcp/mcp-servers.ts';
 import { GenerationCache } from '../../core/generation-cache.ts';
 import type { Log } from '../../core/log.ts';
+import { lackingScopes } from '../protocol/challenge.ts';
 import { NAMED } from '../protocol/eras.ts';
 import { INVALID_PARAMS, METHOD_NOT_FOUND, RpcError, UPSTREAM_ERROR } from '../protocol/json-rpc.ts';
 import { TASK_METHODS, unknownTask } from '../protocol/tasks.ts';
@@ -69,6 +70,10 @@ export abstract class LeafServer implements Served {
   /** The credential was refused: what is kept of it is forgotten. True: another can be had. */
   protected refused(_context: CallContext): Promise<boolean> {
     return Promise.resolve(false);
+  }
+  /** The credential has not the scopes that the server wants: what to tell the caller; undefined: nothing but that. */
+  protected lacking(_context: CallContext, _scopes: readonly string[]): RpcError | undefined {
+    return undefined;
   }
   /** Before a call during which the user can be asked for what is missing. Rejects with an RpcError. */
   protected prepare(_context: CallContext, _hooks: CallHooks, _cancelled: () => boolean): Promise<void> {
@@ -249,7 +254,7 @@ export abstract class LeafServer implements Served {
           return value;
         },
         (error: unknown) => {
-          throw this.#told(error);
+          throw this.#lacking(error, context) ?? this.#told(error);
         },
       );
     result.catch(() => undefined);
@@ -266,6 +271,13 @@ export abstract class LeafServer implements Served {
     if (error.status !== 401 || !(await this.refused(context))) return false;
     for (const [key, peer] of this.peers) if (keyIsOf(key, context)) this.drop(key, peer);
     return true;
+  }
+
+  #lacking(error: unknown, context: CallContext): RpcError | undefined {
+    if (!(error instanceof HttpFault) || error.status !== 403) return undefined;
+    const challenge = error.headers['www-authenticate'];
+    const scopes = typeof challenge === 'string' ? lackingScopes(challenge) : undefined;
+    return scopes && this.lacking(context, scopes);
   }
 
   async #checkTool(context: CallContext, name: string): Promise<void> {

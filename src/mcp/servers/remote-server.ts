@@ -52,6 +52,10 @@ export class RemoteServer extends LeafServer {
     return modern ?? legacy;
   }
 
+  protected override lacking(context: CallContext, scopes: readonly string[]): RpcError | undefined {
+    return this.#parts.credentials.lacking(this.#manifest, context, scopes);
+  }
+
   protected override refused(context: CallContext): Promise<boolean> {
     return this.#parts.credentials.refused(this.#manifest, context);
   }

@@ -19,6 +19,8 @@ export interface UserCredentials {
   valuesOf(place: McpPlace): Promise<Readonly<Record<string, string>> | undefined>;
   /** The server refused the token. True: the next may be taken. */
   refused(place: McpPlace): Promise<boolean>;
+  /** The server wants more than the user has agreed to: she is asked for these as well when she agrees again. */
+  wants(place: McpPlace, scopes: readonly string[]): void;
   /** Whether the user has agreed by then; at the clock of `now`. */
   waitFor(place: McpPlace, untilMs: number, cancelled: () => boolean): Promise<boolean>;
 }
@@ -159,6 +161,14 @@ export class Credentials {
     const known = this.#tokens.get(key) !== undefined;
     this.#tokens.delete(key);
     return known;
+  }
+
+  /** What to tell a caller whose token lacks scopes; undefined: nothing can be done about it. */
+  lacking({ name, auth }: Server, context: CallContext, scopes: readonly string[]): RpcError | undefined {
+    if (auth.type !== 'oauth2' || auth.grant !== 'authorization_code') return undefined;
+    if (Object.hasOwn(context.serverHeaders, name)) return undefined;
+    this.#options.users.wants(placeOf(name, context), scopes);
+    return this.#missing(name, context);
   }
 
   async #headersOf(
