@@ -1,5 +1,6 @@
 import type { ProviderWords } from '../core/errors.ts';
 import type { ModelTypeName } from './account-schema.ts';
+import type { NotificationTarget } from './channels/notification-target.ts';
 import type { GuardConfig, GuardrailRule, GuardrailSettings } from './guardrails/guardrails.ts';
 import type { McpServer, McpSettings } from './mcp/mcp-servers.ts';
 import type { PriceList } from './price-list.ts';
@@ -437,21 +438,6 @@ export interface BudgetAlerts {
   thresholds: number[];
   sendTo: 'shared' | 'breaching-user';
   targets: NotificationTarget[];
-}
-
-/** With its channel put in: where a message goes. Holds secrets: never logged. */
-export type NotificationTarget =
-  | { type: 'email'; smtp: SmtpServer; from: string; to: string[] }
-  | { type: 'slack-webhook' | 'ms-teams-webhook' | 'webhook'; url: string; headers?: Record<string, string> }
-  | { type: 'slack-bot'; botToken: string; channels: string[] }
-  | { type: 'pagerduty'; integrationKey: string; url: string };
-
-export interface SmtpServer {
-  host: string;
-  port: number;
-  tls: boolean;
-  username?: string;
-  password?: string;
 }
 
 /** PEM files. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type ChannelDirectory, channelDirectory } from '../channels/channel-directory.ts';
-import { notificationTarget } from '../channels/notification-target.ts';
-import type { AccountGrant, NotificationTarget, VirtualAccountIdentity } from '../configuration.ts';
+import { type NotificationTarget, notificationTarget } from '../channels/notification-target.ts';
+import type { AccountGrant, VirtualAccountIdentity } from '../configuration.ts';
 import { warn } from '../documents/manifests.ts';
 import type { Report } from '../fault.ts';
 import { grantsOf, permission } from '../identities/grants.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type ChannelDirectory, channelDirectory } from '../channels/channel-directory.ts';
-import { notificationTarget } from '../channels/notification-target.ts';
-import type { BudgetAlerts, BudgetRule, NotificationTarget } from '../configuration.ts';
+import { type NotificationTarget, notificationTarget } from '../channels/notification-target.ts';
+import type { BudgetAlerts, BudgetRule } from '../configuration.ts';
 import { type Manifest, warn } from '../documents/manifests.ts';
 import type { PathSegment, Report } from '../fault.ts';
 import type { KindContext } from '../kinds/manifest-kind.ts';
