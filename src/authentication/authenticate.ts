@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
-import type { ConfiguredKey, Identities, PackedKeys, ThreadConfiguration } from '../config/configuration.ts';
+import type { ConfiguredKey, PackedKeys, ThreadConfiguration } from '../config/configuration.ts';
+import type { Identities } from '../config/identities/identities.ts';
 import { everyKey, findKey } from '../config/packed-keys.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError, Principal } from '../core/exchange.ts';

@@ -1,4 +1,5 @@
-import type { ConsoleRole, ConsoleSettings, DataAccessRule, DataKind, Identities } from '../config/configuration.ts';
+import type { ConsoleRole, ConsoleSettings, DataAccessRule, DataKind } from '../config/configuration.ts';
+import type { Identities } from '../config/identities/identities.ts';
 import { canonicalSubject } from '../config/subject.ts';
 import { Membership } from './membership.ts';
 import { compileSubjects } from './subject-match.ts';

@@ -1,8 +1,9 @@
 import type { z } from 'zod';
-import type { Configuration, Identities, ServerSettings } from '../configuration.ts';
+import type { Configuration, ServerSettings } from '../configuration.ts';
 import type { Manifest } from '../documents/manifests.ts';
 import type { Environment } from '../environment.ts';
 import type { Report } from '../fault.ts';
+import type { Identities } from '../identities/identities.ts';
 import type { KnownModels } from '../rules/known-models.ts';
 import type { WrittenOverrides } from '../server-settings.ts';
 
