@@ -5,6 +5,7 @@ import type { GuardConfig, GuardrailRule, GuardrailSettings } from './guardrails
 import type { Identities } from './identities/identities.ts';
 import type { McpServer, McpSettings } from './mcp/mcp-servers.ts';
 import type { PriceList } from './price-list.ts';
+import type { GroupKey, MetadataRule, RuleMatch } from './rules/rule-match.ts';
 
 /**
  * A whole, valid configuration as plain data: what `load` makes, and what an exchange keeps until it ends. Times in milliseconds (0 = no limit), sizes in bytes.
@@ -176,34 +177,6 @@ export interface PackedKeys {
 export interface ThreadConfiguration extends Omit<Configuration, 'keys'> {
   keys: PackedKeys;
 }
-
-export interface MetadataRule {
-  id: string;
-  /** Absent: everybody. */
-  subjects?: string[];
-  override: Record<string, string>;
-}
-
-/** All that is given must hold. Patterns may hold `*`. */
-export interface RuleMatch {
-  /** `user:…`, `team:…`, `virtualaccount:…`; `team:everyone` and `*` are everybody. */
-  subjects?: InNotIn;
-  /** Budgets v2 ask for kinds apart: e-mails, team names, virtual account names. */
-  users?: InNotIn;
-  teams?: InNotIn;
-  virtualAccounts?: InNotIn;
-  /** Canonical model names. */
-  models?: InNotIn;
-  metadata?: Record<string, InNotIn>;
-}
-
-export interface InNotIn {
-  in?: string[];
-  notIn?: string[];
-}
-
-/** What a rule counts apart: one count for each user, model, … or `metadata.<key>`. */
-export type GroupKey = 'user' | 'virtualaccount' | 'model' | `metadata.${string}`;
 
 export interface RateLimitRule {
   id: string;
