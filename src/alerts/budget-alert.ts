@@ -1,4 +1,4 @@
-import type { BudgetRule } from '../config/configuration.ts';
+import type { BudgetRule } from '../config/rules/counted-rules.ts';
 import type { GroupKey } from '../config/rules/rule-match.ts';
 import { dollarText } from '../core/dollars.ts';
 import { type BudgetWindowKey, valuesOf } from '../counters/budget-groups.ts';

@@ -1,11 +1,11 @@
 import type { ProviderWords } from '../core/errors.ts';
 import type { ModelTypeName } from './account-schema.ts';
-import type { NotificationTarget } from './channels/notification-target.ts';
 import type { GuardConfig, GuardrailRule, GuardrailSettings } from './guardrails/guardrails.ts';
 import type { Identities } from './identities/identities.ts';
 import type { McpServer, McpSettings } from './mcp/mcp-servers.ts';
 import type { PriceList } from './price-list.ts';
-import type { GroupKey, MetadataRule, RuleMatch } from './rules/rule-match.ts';
+import type { BudgetRule, RateLimitRule } from './rules/counted-rules.ts';
+import type { MetadataRule, RuleMatch } from './rules/rule-match.ts';
 
 /**
  * A whole, valid configuration as plain data: what `load` makes, and what an exchange keeps until it ends. Times in milliseconds (0 = no limit), sizes in bytes.
@@ -178,48 +178,6 @@ export interface ThreadConfiguration extends Omit<Configuration, 'keys'> {
   keys: PackedKeys;
 }
 
-export interface RateLimitRule {
-  id: string;
-  match: RuleMatch;
-  counts: 'requests' | 'tokens' | 'cost' | 'concurrent';
-  /** As written: `requests_per_minute`. */
-  unit: string;
-  /** Length of the sliding window; 0 for `concurrent`. */
-  windowMs: number;
-  /** Requests, tokens, integer nano-dollars, or open requests. */
-  limit: number;
-  appliesPer: GroupKey[];
-}
-
-export type BudgetPeriod = 'day' | 'week' | 'month' | 'quarter';
-
-export interface BudgetLimit {
-  /** As written: `cost_per_day`. */
-  unit: string;
-  counts: 'cost' | 'tokens';
-  period: BudgetPeriod;
-  /** Integer nano-dollars or tokens. */
-  amount: number;
-}
-
-/** v1 rules and v2 manifests in one form. */
-export interface BudgetRule {
-  /** Of the rule, or the name of the manifest: unique over all budgets. */
-  id: string;
-  /** v1: place of its manifest, among whose rules the first match decides; undefined (v2): it decides for itself. */
-  list?: number;
-  match: RuleMatch;
-  limits: BudgetLimit[];
-  appliesPer: GroupKey[];
-  /** Other limits for single values of the group; an empty list of limits there means: none. */
-  overrides: { values: string[]; limits: BudgetLimit[] }[];
-  /** `cut` enforces, and ends a stream that is under way when the budget ends. */
-  mode: 'enforce' | 'audit' | 'downgrade' | 'cut';
-  /** Of `downgrade`: the model that is asked instead. */
-  downgradeTo?: string;
-  alerts?: BudgetAlerts;
-}
-
 /** Virtual models of one manifest. Access to them is declared as for accounts. */
 export interface VirtualModelGroup {
   name: string;
@@ -325,13 +283,6 @@ export interface FallbackRule {
   match: RuleMatch;
   statuses: number[];
   targets: { target: string; overrideParams?: Record<string, unknown> | undefined }[];
-}
-
-export interface BudgetAlerts {
-  /** Percent of the limit, ascending. */
-  thresholds: number[];
-  sendTo: 'shared' | 'breaching-user';
-  targets: NotificationTarget[];
 }
 
 /** PEM files. */

@@ -1,4 +1,4 @@
-import type { BudgetLimit, BudgetPeriod, BudgetRule } from '../config/configuration.ts';
+import type { BudgetLimit, BudgetPeriod, BudgetRule } from '../config/rules/counted-rules.ts';
 import type { GroupKey } from '../config/rules/rule-match.ts';
 
 /*

@@ -1,4 +1,4 @@
-import type { RateLimitRule } from '../../config/configuration.ts';
+import type { RateLimitRule } from '../../config/rules/counted-rules.ts';
 import type { RuleMatch } from '../../config/rules/rule-match.ts';
 import { ERRORS } from '../../core/errors.ts';
 import type { AdminRoute } from './admin-route.ts';

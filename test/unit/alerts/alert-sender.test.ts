@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { AlertSender, type AlertSenderOptions } from '../../../src/alerts/alert-sender.ts';
 import type { BudgetAlert } from '../../../src/alerts/budget-alert.ts';
 import type { NotificationTarget } from '../../../src/config/channels/notification-target.ts';
-import type { BudgetAlerts } from '../../../src/config/configuration.ts';
+import type { BudgetAlerts } from '../../../src/config/rules/counted-rules.ts';
 import { MetricRegistry } from '../../../src/telemetry/metric-registry.ts';
 import { directHttp } from '../../support/direct-http.ts';
 import { startSmtpServer } from '../../support/smtp-server.ts';
