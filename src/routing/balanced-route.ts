@@ -1,11 +1,5 @@
-import type {
-  HedgeSettings,
-  RetrySettings,
-  RouteTarget,
-  RoutingLimits,
-  RoutingSettings,
-  RoutingStrategy,
-} from '../config/configuration.ts';
+import type { RoutingLimits } from '../config/configuration.ts';
+import type { HedgeSettings, RetrySettings, RouteTarget, RoutingSettings, RoutingStrategy } from '../config/rules/routing-settings.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
 import type { ModelType } from '../inference/operation.ts';

@@ -1,4 +1,5 @@
-import type { RouteTarget, RoutingLimits } from '../config/configuration.ts';
+import type { RoutingLimits } from '../config/configuration.ts';
+import type { RouteTarget } from '../config/rules/routing-settings.ts';
 import { type Condition, compileCondition } from '../config/rules/target-condition.ts';
 import type { Target } from '../providers/provider.ts';
 import type { Availability } from './circuit.ts';

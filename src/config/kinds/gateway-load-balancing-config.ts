@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { LoadBalancingRule } from '../configuration.ts';
 import { matchOfRule, ruleConditions } from '../rules/conditions.ts';
+import type { LoadBalancingRule } from '../rules/routing-settings.ts';
 import { checkRouting, routingKeys, routingOf } from '../rules/routing.ts';
 import { checkRules } from '../rules/rule-checks.ts';
 import { optionalKey, restricting, text } from '../scalar-schema.ts';
