@@ -3,9 +3,10 @@ import type { GuardConfig, GuardrailRule, GuardrailSettings } from './guardrails
 import type { Identities } from './identities/identities.ts';
 import type { McpServer, McpSettings } from './mcp/mcp-servers.ts';
 import type { PriceList } from './price-list.ts';
+import type { CacheRule } from './rules/caching.ts';
 import type { BudgetRule, RateLimitRule } from './rules/counted-rules.ts';
 import type { FallbackRule, LoadBalancingRule, RetrySettings, VirtualModelGroup } from './rules/routing-settings.ts';
-import type { MetadataRule, RuleMatch } from './rules/rule-match.ts';
+import type { MetadataRule } from './rules/rule-match.ts';
 
 /**
  * A whole, valid configuration as plain data: what `load` makes, and what an exchange keeps until it ends. Times in milliseconds (0 = no limit), sizes in bytes.
@@ -336,32 +337,6 @@ export interface SemanticCacheLimits {
   maxMessages: number;
   /** Of the last text. */
   maxTextBytes: number;
-}
-
-/** How answers are cached, as a rule or a client says. */
-export interface CacheSettings {
-  /** `semantic`: the answers of questions that are like one, beside those of equal requests. */
-  type: 'exact-match' | 'semantic';
-  /** Cosine from which on two questions are alike. */
-  similarityThreshold: number;
-  /** Nothing is served: it is recorded what would have been. */
-  shadow: boolean;
-  ttlMs: number;
-  namespace: string;
-}
-
-export interface CacheRule {
-  id: string;
-  match: RuleMatch;
-  /** Undefined: nothing is cached, whatever the client asks. */
-  cache: RuledCache | undefined;
-}
-
-export interface RuledCache extends CacheSettings {
-  /** Who gets the answers of one principal beside it; `team`: those whose first team is the same. */
-  sharedWith: 'nobody' | 'team' | 'everyone';
-  /** Streams come as fast as they are taken, or at the pace of the original. */
-  replay: 'at-once' | 'paced';
 }
 
 /** How limits and budgets are counted where `store.counters` is Redis; `memory` is exact on one machine by itself. */
