@@ -2,6 +2,7 @@ import type { ProviderWords } from '../core/errors.ts';
 import type { GuardConfig, GuardrailRule, GuardrailSettings } from './guardrails/guardrails.ts';
 import type { Identities } from './identities/identities.ts';
 import type { McpServer, McpSettings } from './mcp/mcp-servers.ts';
+import type { ConfiguredKey, PackedKeys } from './packed-keys.ts';
 import type { PriceList } from './price-list.ts';
 import type { CacheRule } from './rules/caching.ts';
 import type { BudgetRule, RateLimitRule } from './rules/counted-rules.ts';
@@ -102,16 +103,6 @@ export interface OtelSettings {
   maxQueuedSpans: number;
   timeoutMs: number;
   metricsIntervalMs: number;
-}
-
-/**
- * The keys of a configuration as all threads share them (packed-keys.ts): nothing is copied when they are handed on, and a
- * key is read when it is first presented. To deserialize 10,000 keys and index them takes a thread 10 to 18 ms.
- * Layout: sorted SHA-256 digests, 32 bytes each · where each key's JSON ends, uint32 · the JSON, UTF-8.
- */
-export interface PackedKeys {
-  readonly count: number;
-  readonly bytes: SharedArrayBuffer;
 }
 
 /** What crosses to other threads: its keys are shared, everything else is copied. */
@@ -356,17 +347,6 @@ export interface Timeouts {
   drainMs: number;
   /** How long a client's connection may rest between two requests. */
   keepAliveMs: number;
-}
-
-export interface ConfiguredKey {
-  name: string;
-  /** Hex SHA-256 of the key; a literal key is hashed by load and forgotten. */
-  keySha256: string;
-  subject: string;
-  teams: string[];
-  /** Model patterns with `*`; absent: all models. */
-  models?: string[];
-  metadata: Record<string, string>;
 }
 
 export interface AccountManifest {
