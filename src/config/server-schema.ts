@@ -13,21 +13,10 @@ import {
   text,
   wholeNumber,
 } from './scalar-schema.ts';
+import { gibibyte, metadataKeys, milliseconds, port, ratio, section } from './server/section.ts';
 import { subjectPattern } from './subject.ts';
 
 /** `sluice/server` as it is written, with every default and bound; docs/configuration.md is generated from it. */
-
-const gibibyte = 1024 ** 3;
-const port = wholeNumber(0, 65_535);
-const ratioError = 'a number from 0 to 1';
-const ratio = z.number({ error: ratioError }).min(0, { error: ratioError }).max(1, { error: ratioError });
-/** 0 = no limit. */
-const milliseconds = wholeNumber(0, 86_400_000);
-
-/** A group of keys of which each has a default: absent, it is all defaults. */
-function section<T extends z.ZodObject>(object: T) {
-  return object.nullish().transform((value): z.output<T> => value ?? object.parse({}));
-}
 
 const hostError = 'an IP address or a host name';
 const host = z.string({ error: hostError }).regex(/^[A-Za-z0-9._:%-]{1,253}$/, { error: hostError });
@@ -167,8 +156,6 @@ const cache = section(
     semantic: semantic.describe('Bounds of answers to like questions.'),
   }),
 );
-
-const metadataKeys = keyWithDefault(z.array(text(128)).max(16, { error: 'at most 16 keys' }), []);
 
 const ledger = section(
   z.object({
