@@ -9,6 +9,7 @@ import type { BudgetRule, RateLimitRule } from './rules/counted-rules.ts';
 import type { BodyLogging, DataAccessRule, DataRoute, LoggingRule, Redaction, RequestLoggerHook, TracingProject } from './rules/request-log-rules.ts';
 import type { FallbackRule, LoadBalancingRule, RetrySettings, VirtualModelGroup } from './rules/routing-settings.ts';
 import type { MetadataRule } from './rules/rule-match.ts';
+import type { TlsFiles } from './server/ports.ts';
 
 /**
  * A whole, valid configuration as plain data: what `load` makes, and what an exchange keeps until it ends. Times in milliseconds (0 = no limit), sizes in bytes.
@@ -108,12 +109,6 @@ export interface OtelSettings {
 /** What crosses to other threads: its keys are shared, everything else is copied. */
 export interface ThreadConfiguration extends Omit<Configuration, 'keys'> {
   keys: PackedKeys;
-}
-
-/** PEM files. */
-export interface TlsFiles {
-  certFile: string;
-  keyFile: string;
 }
 
 export interface ServerSettings {
