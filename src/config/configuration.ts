@@ -10,6 +10,7 @@ import type { BodyLogging, DataAccessRule, DataRoute, LoggingRule, Redaction, Re
 import type { FallbackRule, LoadBalancingRule, RetrySettings, VirtualModelGroup } from './rules/routing-settings.ts';
 import type { MetadataRule } from './rules/rule-match.ts';
 import type { TlsFiles } from './server/ports.ts';
+import type { CounterSettings } from './server/store.ts';
 
 /**
  * A whole, valid configuration as plain data: what `load` makes, and what an exchange keeps until it ends. Times in milliseconds (0 = no limit), sizes in bytes.
@@ -263,20 +264,6 @@ export interface SemanticCacheLimits {
   maxMessages: number;
   /** Of the last text. */
   maxTextBytes: number;
-}
-
-/** How limits and budgets are counted where `store.counters` is Redis; `memory` is exact on one machine by itself. */
-export interface CounterSettings {
-  /** `strict` asks Redis before each request; `leased` spends shares taken in advance. */
-  agreement: 'strict' | 'leased';
-  /** Of a limit, at most this part is leased to one gateway at a time: the bound of overshoot is gateways × this. */
-  leasePercent: number;
-  /** A Redis that does not answer in time counts as away. */
-  timeoutMs: number;
-  /** Redis is away: count on this machine alone, refuse everything, or let everything through. */
-  whenAway: 'local' | 'closed' | 'open';
-  /** Counts of rate limits and budgets kept in shared memory; further groups of a rule share one count. */
-  maxCells: number;
 }
 
 export interface LedgerSettings {
