@@ -9,6 +9,7 @@ import type { BudgetRule, RateLimitRule } from './rules/counted-rules.ts';
 import type { BodyLogging, DataAccessRule, DataRoute, LoggingRule, Redaction, RequestLoggerHook, TracingProject } from './rules/request-log-rules.ts';
 import type { FallbackRule, LoadBalancingRule, RetrySettings, VirtualModelGroup } from './rules/routing-settings.ts';
 import type { MetadataRule } from './rules/rule-match.ts';
+import type { CacheLimits } from './server/cache.ts';
 import type { TlsFiles } from './server/ports.ts';
 import type { CounterSettings } from './server/store.ts';
 
@@ -236,34 +237,6 @@ export interface PriceSettings {
   url?: string;
   publicKey?: string;
   refreshMs: number;
-}
-
-/** Bounds of cached answers. */
-export interface CacheLimits {
-  /** Over all threads; 0: nothing is cached. */
-  maxBytes: number;
-  maxEntryBytes: number;
-  /** Of one question to Redis. */
-  timeoutMs: number;
-  semantic: SemanticCacheLimits;
-}
-
-/** Bounds of what makes answers of like questions hits. */
-export interface SemanticCacheLimits {
-  /** Vectors in memory, over all threads. */
-  maxEntries: number;
-  /** Of the vectors in memory. */
-  maxBytes: number;
-  /** Vectors in Redis of requests that differ in their last text alone. */
-  maxRedisEntries: number;
-  /** How long a vector is waited for. */
-  embeddingTimeoutMs: number;
-  /** Vectors that one thread asks for at the same time. */
-  maxConcurrentEmbeddings: number;
-  /** Of a conversation, system prompts apart; a longer one gets the answers of equal requests alone. */
-  maxMessages: number;
-  /** Of the last text. */
-  maxTextBytes: number;
 }
 
 export interface LedgerSettings {
