@@ -10,6 +10,7 @@ import type { BodyLogging, DataAccessRule, DataRoute, LoggingRule, Redaction, Re
 import type { FallbackRule, LoadBalancingRule, RetrySettings, VirtualModelGroup } from './rules/routing-settings.ts';
 import type { MetadataRule } from './rules/rule-match.ts';
 import type { CacheLimits } from './server/cache.ts';
+import type { LedgerSettings } from './server/ledger.ts';
 import type { TlsFiles } from './server/ports.ts';
 import type { CounterSettings } from './server/store.ts';
 
@@ -237,26 +238,6 @@ export interface PriceSettings {
   url?: string;
   publicKey?: string;
   refreshMs: number;
-}
-
-export interface LedgerSettings {
-  enabled: boolean;
-  /**
-   * `strict`: the record is in the journal before the last byte of the answer goes out, and with `disk` on the disk; else it
-   * is in the journal at most 10 ms after.
-   */
-  sync: 'batched' | 'strict' | 'disk';
-  /** Where a record could find no room: refuse new exchanges, or serve them and count the records that are lost. */
-  whenFull: 'refuse' | 'serve';
-  /** Rows; 0: kept for ever. */
-  retentionDays: number;
-  hourlyRetentionDays: number;
-  /** Entries of the audit log; 0: kept for ever. */
-  auditRetentionDays: number;
-  /** Keys of request metadata that are kept in rows and rollups. */
-  metadataKeys: string[];
-  /** Journal files that wait for the database; beyond it the oldest records of usage would be lost, so new requests are refused. */
-  maxJournalBytes: number;
 }
 
 export interface Limits {

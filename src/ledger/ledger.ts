@@ -1,6 +1,6 @@
 import { stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { LedgerSettings } from '../config/configuration.ts';
+import type { LedgerSettings } from '../config/server/ledger.ts';
 import type { Log } from '../core/log.ts';
 import type { Database } from '../store/database.ts';
 import { isRowFault, reasonOf } from '../store/store-fault.ts';
