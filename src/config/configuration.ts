@@ -10,6 +10,7 @@ import type { BodyLogging, DataAccessRule, DataRoute, LoggingRule, Redaction, Re
 import type { FallbackRule, LoadBalancingRule, RetrySettings, VirtualModelGroup } from './rules/routing-settings.ts';
 import type { MetadataRule } from './rules/rule-match.ts';
 import type { CacheLimits } from './server/cache.ts';
+import type { ResponseSettings } from './server/kept-for-callers.ts';
 import type { LedgerSettings } from './server/ledger.ts';
 import type { TlsFiles } from './server/ports.ts';
 import type { CounterSettings } from './server/store.ts';
@@ -258,17 +259,6 @@ export interface Limits {
   /** What a translation may hold: a whole unstreamed answer, or one event of a stream. */
   maxTranslateBytes: number;
   /** Of a stream that is passed through: a longer event is passed on in pieces. */
-  maxEventBytes: number;
-}
-
-/** Answers that callers may go on from. */
-export interface ResponseSettings {
-  /** False: none is kept. */
-  keep: boolean;
-  keepMs: number;
-  /** Of one turn: what was asked and answered. A larger one is not kept. */
-  maxBytes: number;
-  /** Of one answer in the background: its events. */
   maxEventBytes: number;
 }
 

@@ -13,6 +13,7 @@ import {
   wholeNumber,
 } from './scalar-schema.ts';
 import { cache } from './server/cache.ts';
+import { batches, files, responses } from './server/kept-for-callers.ts';
 import { ledger } from './server/ledger.ts';
 import { cors, listen, operator } from './server/ports.ts';
 import { isListUrl, publicUrl } from './server/safe-address.ts';
@@ -21,40 +22,6 @@ import { counters, store } from './server/store.ts';
 import { subjectPattern } from './subject.ts';
 
 /** `sluice/server` as it is written, with every default and bound; docs/configuration.md is generated from it. */
-
-export const files = section(
-  z.object({
-    shared_with: keyWithDefault(z.enum(['nobody', 'team']), 'nobody').describe(
-      'Who sees a file beside the caller that uploaded it: `team` is the first of the teams of its key.',
-    ),
-  }),
-);
-
-const batches = section(
-  z.object({
-    max_concurrency: keyWithDefault(wholeNumber(0, 65_536), 64).describe(
-      'Lines of batches that this gateway sends at once; 0: it runs none. Fewer while they keep clients waiting.',
-    ),
-    max_attempts: keyWithDefault(wholeNumber(1, 100), 4).describe(
-      'How often a line is sent at the most where it fails for a reason that may pass; a provider that is too busy is asked again at its pace.',
-    ),
-  }),
-);
-
-const responses = section(
-  z.object({
-    keep: keyWithDefault(z.boolean(), true).describe(
-      'Whether answers of `/responses` are kept, so that their callers ask for them later and go on from them.',
-    ),
-    keep_days: keyWithDefault(wholeNumber(1, 3_650), 30).describe('For so long.'),
-    max_bytes: keyWithDefault(wholeNumber(1, gibibyte), 4_194_304).describe(
-      'Of one turn, what was asked and answered; a larger one is not kept.',
-    ),
-    max_event_bytes: keyWithDefault(wholeNumber(1, gibibyte), 16_777_216).describe(
-      'Of one answer in the background, the events that are kept for a day to be told again.',
-    ),
-  }),
-);
 
 const metrics = section(
   z.object({ metadata_keys: metadataKeys.describe('Keys of request metadata that become labels.') }),
