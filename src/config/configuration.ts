@@ -6,7 +6,7 @@ import type { ConfiguredKey, PackedKeys } from './packed-keys.ts';
 import type { PriceList } from './price-list.ts';
 import type { CacheRule } from './rules/caching.ts';
 import type { BudgetRule, RateLimitRule } from './rules/counted-rules.ts';
-import type { BodyLogging, DataAccessRule, DataRoute, LoggingRule, Redaction, RequestLoggerHook, TracingProject } from './rules/request-log-rules.ts';
+import type { BodyLogging, DataAccessRule, DataRoute, LoggingRule, RequestLoggerHook, TracingProject } from './rules/request-log-rules.ts';
 import type { FallbackRule, LoadBalancingRule, RetrySettings, VirtualModelGroup } from './rules/routing-settings.ts';
 import type { MetadataRule } from './rules/rule-match.ts';
 import type { CacheLimits } from './server/cache.ts';
@@ -14,6 +14,7 @@ import type { ResponseSettings } from './server/kept-for-callers.ts';
 import type { LedgerSettings } from './server/ledger.ts';
 import type { TlsFiles } from './server/ports.ts';
 import type { CounterSettings } from './server/store.ts';
+import type { OtelExportSettings, OtelSettings, RequestLogSettings } from './server/telemetry.ts';
 
 /**
  * A whole, valid configuration as plain data: what `load` makes, and what an exchange keeps until it ends. Times in milliseconds (0 = no limit), sizes in bytes.
@@ -60,54 +61,6 @@ export interface Configuration {
   dataAccess: DataAccessRule[];
   /** gateway-request-logger: each gets every exchange whose bodies are kept. */
   requestLoggers: RequestLoggerHook[];
-}
-
-/** What holds for all kept bodies. */
-export interface RequestLogSettings {
-  /** Of a request, and of an answer: what is longer is cut there. */
-  maxBodyBytes: number;
-  retentionDays: number;
-  /** Of bodies that wait to be kept, over all threads; what does not fit is dropped and counted. */
-  maxQueuedBytes: number;
-  /** Of exchanges that wait for one webhook; further ones are dropped and counted. */
-  maxQueuedHooks: number;
-  redact: Redaction[];
-}
-
-/** One manifest of what is sent where by OTLP. */
-export interface OtelExportSettings {
-  traces?: OtelTracesExport;
-  metrics?: OtlpEndpoint;
-}
-
-export interface OtelTracesExport {
-  endpoint: OtlpEndpoint;
-  resourceAttributes: Record<string, string>;
-  /** All must hold for one of the spans of an exchange; empty: every exchange is exported. */
-  when: { key: string; values: string[] }[];
-}
-
-export interface OtlpEndpoint {
-  protocol: 'http' | 'grpc';
-  url: string;
-  encoding: 'proto' | 'json';
-  /** Flat name-value pairs; they may hold keys. */
-  headers: string[];
-}
-
-/** Names of attributes by which back ends know calls of models. */
-export type SpanNames = 'genai' | 'openinference' | 'both';
-
-/** What holds for all receivers. */
-export interface OtelSettings {
-  /** Share of the exchanges that nothing else keeps, 0 to 1. */
-  sampleRatio: number;
-  keepSlowerThanMs?: number;
-  keepCostlierThanUsd?: number;
-  names: SpanNames;
-  maxQueuedSpans: number;
-  timeoutMs: number;
-  metricsIntervalMs: number;
 }
 
 /** What crosses to other threads: its keys are shared, everything else is copied. */

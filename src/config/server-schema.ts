@@ -1,69 +1,17 @@
 import { z } from 'zod';
 import { signingKey } from './price-list.ts';
-import { redactionPattern } from './rules/redactions.ts';
-import {
-  amount,
-  keyWithDefault,
-  optionalKey,
-  proxyAddress,
-  restricting,
-  restrictingKey,
-  secretText,
-  text,
-  wholeNumber,
-} from './scalar-schema.ts';
+import { keyWithDefault, optionalKey, proxyAddress, restricting, restrictingKey, secretText, text, wholeNumber } from './scalar-schema.ts';
 import { cache } from './server/cache.ts';
 import { batches, files, responses } from './server/kept-for-callers.ts';
 import { ledger } from './server/ledger.ts';
 import { cors, listen, operator } from './server/ports.ts';
 import { isListUrl, publicUrl } from './server/safe-address.ts';
-import { gibibyte, metadataKeys, milliseconds, port, ratio, section } from './server/section.ts';
+import { gibibyte, milliseconds, port, section } from './server/section.ts';
 import { counters, store } from './server/store.ts';
+import { log, metrics, otel, requestLog } from './server/telemetry.ts';
 import { subjectPattern } from './subject.ts';
 
 /** `sluice/server` as it is written, with every default and bound; docs/configuration.md is generated from it. */
-
-const metrics = section(
-  z.object({ metadata_keys: metadataKeys.describe('Keys of request metadata that become labels.') }),
-);
-
-const otel = section(
-  z.object({
-    sample_ratio: keyWithDefault(ratio, 1).describe(
-      'Share of exchanges whose spans are exported, 0 to 1; failures and what the client samples always are.',
-    ),
-    keep_slower_than_ms: optionalKey(milliseconds).describe('Exchanges that took longer are exported always.'),
-    keep_costlier_than_usd: optionalKey(amount()).describe('Exchanges that cost more are exported always.'),
-    names: keyWithDefault(z.enum(['genai', 'openinference', 'both']), 'genai').describe(
-      'Names of attributes: conventions of OpenTelemetry for GenAI, OpenInference (Phoenix), or both.',
-    ),
-    max_queued_spans: keyWithDefault(wholeNumber(1, 1_000_000), 8192).describe(
-      'Spans that may wait for one collector; the oldest are dropped and counted.',
-    ),
-    timeout_ms: keyWithDefault(wholeNumber(1, 600_000), 10_000).describe('Wait for one answer of a collector.'),
-    metrics_interval_ms: keyWithDefault(wholeNumber(1000, 3_600_000), 10_000).describe(
-      'How often metrics are exported.',
-    ),
-  }),
-);
-
-const requestLog = section(
-  z.object({
-    max_body_bytes: keyWithDefault(wholeNumber(1, 4_194_304), 65_536).describe(
-      'Of a request, and of an answer, so much is kept; what is longer is cut there.',
-    ),
-    retention_days: keyWithDefault(wholeNumber(1, 36_500), 30).describe('How long bodies are kept.'),
-    max_queued_bytes: keyWithDefault(wholeNumber(65_536, gibibyte), 67_108_864).describe(
-      'Bodies that may wait to be kept, over all threads; further ones are dropped and counted.',
-    ),
-    max_queued_webhooks: keyWithDefault(wholeNumber(1, 100_000), 1_000).describe(
-      'Exchanges that may wait for one webhook; further ones are dropped and counted.',
-    ),
-    redact: restricting(
-      keyWithDefault(z.array(redactionPattern).max(64, { error: 'at most 64 patterns' }), []),
-    ).describe('What is blacked out of every kept body: `preset`, or `pattern` of RE2; and perhaps `replacement`.'),
-  }),
-);
 
 const gatewayIdError = '1 to 64 characters of A–Z a–z 0–9 . _ -';
 const gatewayId = z.string({ error: gatewayIdError }).regex(/^[A-Za-z0-9._-]{1,64}$/, { error: gatewayIdError });
@@ -301,20 +249,6 @@ const consoleSettings = section(
       'Who may sign in beside whoever holds the admin key, and what they may.',
     ),
     oidc: restricting(consoleOidc).describe('Sign-in with an identity provider; absent: with keys alone.'),
-  }),
-);
-
-const log = section(
-  z.object({
-    level: keyWithDefault(z.enum(['debug', 'info', 'warn', 'error']), 'info').describe(
-      'Least level of the process log.',
-    ),
-    access: keyWithDefault(z.enum(['all', 'errors', 'off']), 'all').describe(
-      'Which exchanges get a line in the access log.',
-    ),
-    provider_words: keyWithDefault(z.boolean(), true).describe(
-      'Whether log and ledger hold what a provider says of a failure; it may quote the request.',
-    ),
   }),
 );
 
