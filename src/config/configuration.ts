@@ -12,6 +12,7 @@ import type { MetadataRule } from './rules/rule-match.ts';
 import type { CacheLimits } from './server/cache.ts';
 import type { ResponseSettings } from './server/kept-for-callers.ts';
 import type { LedgerSettings } from './server/ledger.ts';
+import type { Limits, Timeouts } from './server/limits.ts';
 import type { TlsFiles } from './server/ports.ts';
 import type { CounterSettings } from './server/store.ts';
 import type { OtelExportSettings, OtelSettings, RequestLogSettings } from './server/telemetry.ts';
@@ -192,40 +193,6 @@ export interface PriceSettings {
   url?: string;
   publicKey?: string;
   refreshMs: number;
-}
-
-export interface Limits {
-  /** One request body. */
-  maxBodyBytes: number;
-  /** All request bodies held at once, over all threads. */
-  maxFileBytes: number;
-  maxBodyMemoryBytes: number;
-  maxHeaderBytes: number;
-  /** Exchanges open at once, over all threads. */
-  maxInFlight: number;
-  /** Bytes of an answer that may wait for a slow client before its provider is paused. Resumed at a quarter of it. */
-  highWatermarkBytes: number;
-  /** Connections per origin and credential, in each relay thread. */
-  maxUpstreamConnections: number;
-  /** Exchanges waiting for one of those. */
-  maxUpstreamQueue: number;
-  /** What a translation may hold: a whole unstreamed answer, or one event of a stream. */
-  maxTranslateBytes: number;
-  /** Of a stream that is passed through: a longer event is passed on in pieces. */
-  maxEventBytes: number;
-}
-
-export interface Timeouts {
-  bodyMs: number;
-  uploadMs: number;
-  connectMs: number;
-  firstByteMs: number;
-  idleMs: number;
-  totalMs: number;
-  writeMs: number;
-  drainMs: number;
-  /** How long a client's connection may rest between two requests. */
-  keepAliveMs: number;
 }
 
 export interface AccountManifest {
