@@ -14,6 +14,7 @@ import type { ResponseSettings } from './server/kept-for-callers.ts';
 import type { LedgerSettings } from './server/ledger.ts';
 import type { Limits, Timeouts } from './server/limits.ts';
 import type { TlsFiles } from './server/ports.ts';
+import type { RoutingLimits } from './server/routing.ts';
 import type { CounterSettings } from './server/store.ts';
 import type { OtelExportSettings, OtelSettings, RequestLogSettings } from './server/telemetry.ts';
 
@@ -136,30 +137,6 @@ export interface ConsoleOidc {
   clientId: string;
   clientSecret?: string;
   scopes: string[];
-}
-
-/** When targets of virtual models are out, and how often a target is tried again. */
-export interface RoutingLimits {
-  /** Failures one after another that take a target out. */
-  consecutiveFailures: number;
-  /** Share of failures among the requests of a window, of which there must be so many, that does. */
-  failurePercent: number;
-  minRequests: number;
-  windowMs: number;
-  /** The first time; twice as long each time it fails again, and never longer than `maxOutMs`. */
-  outMs: number;
-  maxOutMs: number;
-  /** How long a target that came back gets less than its share. */
-  slowStartMs: number;
-  /** Retries of the same target, as percent of its requests in ten seconds; ten are always allowed. */
-  retryBudgetPercent: number;
-  /** How often gateways that share Redis tell each other what is out; 0: never. */
-  shareMs: number;
-  /** How often targets whose time of being out is over are asked, besides requests; 0: never. */
-  probeIntervalMs: number;
-  probeTimeoutMs: number;
-  /** At once. */
-  maxProbes: number;
 }
 
 /** How providers are reached. Holds the password of a proxy: never logged. */
