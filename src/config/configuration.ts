@@ -1,7 +1,7 @@
 import type { ProviderWords } from '../core/errors.ts';
 import type { GuardConfig, GuardrailRule, GuardrailSettings } from './guardrails/guardrails.ts';
 import type { Identities } from './identities/identities.ts';
-import type { McpServer, McpSettings } from './mcp/mcp-servers.ts';
+import type { McpServer } from './mcp/mcp-servers.ts';
 import type { ConfiguredKey, PackedKeys } from './packed-keys.ts';
 import type { PriceList } from './price-list.ts';
 import type { CacheRule } from './rules/caching.ts';
@@ -13,6 +13,7 @@ import type { CacheLimits } from './server/cache.ts';
 import type { ResponseSettings } from './server/kept-for-callers.ts';
 import type { LedgerSettings } from './server/ledger.ts';
 import type { Limits, Timeouts } from './server/limits.ts';
+import type { McpSettings } from './server/mcp.ts';
 import type { TlsFiles } from './server/ports.ts';
 import type { RoutingLimits } from './server/routing.ts';
 import type { CounterSettings } from './server/store.ts';
