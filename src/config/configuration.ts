@@ -10,6 +10,7 @@ import type { BodyLogging, DataAccessRule, DataRoute, LoggingRule, RequestLogger
 import type { FallbackRule, LoadBalancingRule, RetrySettings, VirtualModelGroup } from './rules/routing-settings.ts';
 import type { MetadataRule } from './rules/rule-match.ts';
 import type { CacheLimits } from './server/cache.ts';
+import type { ConsoleSettings } from './server/console.ts';
 import type { ResponseSettings } from './server/kept-for-callers.ts';
 import type { LedgerSettings } from './server/ledger.ts';
 import type { Limits, Timeouts } from './server/limits.ts';
@@ -115,29 +116,6 @@ export interface ServerSettings {
   requestLog: RequestLogSettings;
   /** Name of this gateway in a cluster: its hash chain, its share of reservations. Made and kept in data_dir by default. */
   gatewayId?: string;
-}
-
-/** What somebody may do in the console. */
-export type ConsoleRole = 'viewer' | 'operator' | 'admin';
-
-/** Sign-in to the console. Holds a secret: never logged. */
-export interface ConsoleSettings {
-  enabled: boolean;
-  /** An origin: where browsers reach the operator port. */
-  publicUrl?: string;
-  sessionMs: number;
-  idleMs: number;
-  /** The highest that matches counts. */
-  roles: { subjects: string[]; role: ConsoleRole }[];
-  oidc?: ConsoleOidc;
-}
-
-export interface ConsoleOidc {
-  /** Name of an identity provider. */
-  provider: string;
-  clientId: string;
-  clientSecret?: string;
-  scopes: string[];
 }
 
 /** How providers are reached. Holds the password of a proxy: never logged. */
