@@ -5,10 +5,10 @@ import type { ServerSettings } from '../configuration.ts';
 import { reasonOf } from '../documents/manifest-files.ts';
 import { type Manifest, parsedFrom, positionOf, warn } from '../documents/manifests.ts';
 import { didYouMean, type PathSegment, type Report } from '../fault.ts';
-import { priceSettings } from '../price-settings.ts';
+import { priceSettings } from '../server/prices.ts';
 import { serverSchema, type WrittenServer } from '../server-schema.ts';
 import { type Overrides, overridesSchema, serverSettings } from '../server-settings.ts';
-import { upstreamSettings } from '../upstream-settings.ts';
+import { upstreamSettings } from '../server/upstream.ts';
 import { type KindContext, manifestKind, type Written } from './manifest-kind.ts';
 import { issuers } from './sluice-identity-provider.ts';
 

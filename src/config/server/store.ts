@@ -1,7 +1,5 @@
 import { z } from 'zod';
 import { keyWithDefault, wholeNumber } from '../scalar-schema.ts';
-import { cache } from './cache.ts';
-import { files } from './kept-for-callers.ts';
 import { section } from './section.ts';
 
 /**

@@ -1,11 +1,11 @@
 import { resolve } from 'node:path';
-import { isCertificate } from './account-schema.ts';
-import type { UpstreamSettings } from './configuration.ts';
-import { readText } from './documents/manifest-files.ts';
-import type { Environment } from './environment.ts';
-import type { Fault } from './fault.ts';
-import { isProxy } from './scalar-schema.ts';
-import type { WrittenServer } from './server-schema.ts';
+import { isCertificate } from '../account-schema.ts';
+import type { UpstreamSettings } from '../configuration.ts';
+import { readText } from '../documents/manifest-files.ts';
+import type { Environment } from '../environment.ts';
+import type { Fault } from '../fault.ts';
+import { isProxy } from '../scalar-schema.ts';
+import type { WrittenServer } from '../server-schema.ts';
 
 const maxCaBytes = 1024 * 1024;
 

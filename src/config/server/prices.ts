@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
-import type { PriceSettings } from './configuration.ts';
-import { readBytes } from './documents/manifest-files.ts';
-import type { Fault } from './fault.ts';
-import { isSignedBy, MAX_PRICE_LIST_BYTES, MAX_SIGNATURE_BYTES, readPriceList } from './price-list.ts';
-import type { WrittenServer } from './server-schema.ts';
+import type { PriceSettings } from '../configuration.ts';
+import { readBytes } from '../documents/manifest-files.ts';
+import type { Fault } from '../fault.ts';
+import { isSignedBy, MAX_PRICE_LIST_BYTES, MAX_SIGNATURE_BYTES, readPriceList } from '../price-list.ts';
+import type { WrittenServer } from '../server-schema.ts';
 
 const HOUR_MS = 3_600_000;
 
