@@ -19,6 +19,7 @@ import type { TlsFiles } from './server/ports.ts';
 import type { RoutingLimits } from './server/routing.ts';
 import type { CounterSettings } from './server/store.ts';
 import type { OtelExportSettings, OtelSettings, RequestLogSettings } from './server/telemetry.ts';
+import type { UpstreamSettings } from './server/upstream.ts';
 
 /**
  * A whole, valid configuration as plain data: what `load` makes, and what an exchange keeps until it ends. Times in milliseconds (0 = no limit), sizes in bytes.
@@ -116,16 +117,6 @@ export interface ServerSettings {
   requestLog: RequestLogSettings;
   /** Name of this gateway in a cluster: its hash chain, its share of reservations. Made and kept in data_dir by default. */
   gatewayId?: string;
-}
-
-/** How providers are reached. Holds the password of a proxy: never logged. */
-export interface UpstreamSettings {
-  /** Addresses of HTTP proxies, by the scheme of what is reached through them; an account may name another. */
-  proxies: { http?: string; https?: string };
-  /** Hosts that are reached without them, as in NO_PROXY. */
-  noProxy: string[];
-  /** PEM certificates of authorities that are trusted besides the public ones. */
-  ca?: string;
 }
 
 /** Images and files that a request names by address, fetched for providers that take bytes alone. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { signingKey } from './price-list.ts';
-import { keyWithDefault, optionalKey, proxyAddress, restricting, restrictingKey, text, wholeNumber } from './scalar-schema.ts';
+import { keyWithDefault, optionalKey, restricting, restrictingKey, text, wholeNumber } from './scalar-schema.ts';
 import { cache } from './server/cache.ts';
 import { consoleSettings } from './server/console.ts';
 import { batches, files, responses } from './server/kept-for-callers.ts';
@@ -13,30 +13,12 @@ import { isListUrl } from './server/safe-address.ts';
 import { gibibyte, milliseconds, section } from './server/section.ts';
 import { counters, store } from './server/store.ts';
 import { log, metrics, otel, requestLog } from './server/telemetry.ts';
+import { upstream } from './server/upstream.ts';
 
 /** `sluice/server` as it is written, with every default and bound; docs/configuration.md is generated from it. */
 
 const gatewayIdError = '1 to 64 characters of A–Z a–z 0–9 . _ -';
 const gatewayId = z.string({ error: gatewayIdError }).regex(/^[A-Za-z0-9._-]{1,64}$/, { error: gatewayIdError });
-
-const noProxyError = '`*`, a host name, `.domain`, an IP address or range (`10.0.0.0/8`); `:port` may follow';
-const noProxy = z
-  .string({ error: noProxyError })
-  .regex(/^(\*|(\*?\.)?[A-Za-z0-9_[\]:.-]{1,253}(\/\d{1,3})?)$/, { error: noProxyError });
-
-const upstream = section(
-  z.object({
-    proxy: restricting(optionalKey(proxyAddress())).describe(
-      'HTTP proxy to all providers, token endpoints, issuers and channels of alerts, or `none`. Absent: for https:// providers what the variable HTTPS_PROXY says.',
-    ),
-    no_proxy: restrictingKey(optionalKey(z.array(noProxy).max(1000))).describe(
-      'Hosts that are reached without `proxy`. Absent, with a proxy of HTTPS_PROXY: what the variable NO_PROXY says.',
-    ),
-    ca_file: optionalKey(text()).describe(
-      'Certificates of authorities, as PEM, that are trusted besides the public ones.',
-    ),
-  }),
-);
 
 const privateHostError = 'a host name in small letters, or an IP address';
 const privateHost = z.string({ error: privateHostError }).regex(/^[a-z0-9_:.-]{1,253}$/, { error: privateHostError });
