@@ -15,6 +15,7 @@ import type { ResponseSettings } from './server/kept-for-callers.ts';
 import type { LedgerSettings } from './server/ledger.ts';
 import type { Limits, Timeouts } from './server/limits.ts';
 import type { McpSettings } from './server/mcp.ts';
+import type { MediaSettings } from './server/media.ts';
 import type { TlsFiles } from './server/ports.ts';
 import type { RoutingLimits } from './server/routing.ts';
 import type { CounterSettings } from './server/store.ts';
@@ -117,20 +118,6 @@ export interface ServerSettings {
   requestLog: RequestLogSettings;
   /** Name of this gateway in a cluster: its hash chain, its share of reservations. Made and kept in data_dir by default. */
   gatewayId?: string;
-}
-
-/** Images and files that a request names by address, fetched for providers that take bytes alone. */
-export interface MediaSettings {
-  /** Of one request; 0: nothing is fetched. */
-  maxFiles: number;
-  /** Of all files of one request together. */
-  maxBytes: number;
-  /** For all files of one request together. */
-  timeoutMs: number;
-  /** Requests per relay thread. */
-  maxConcurrent: number;
-  /** Asked although their addresses are not public. */
-  privateHosts: string[];
 }
 
 /** Where list prices come from that stand before those of the price library. */

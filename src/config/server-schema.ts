@@ -1,16 +1,17 @@
 import { z } from 'zod';
 import { signingKey } from './price-list.ts';
-import { keyWithDefault, optionalKey, restricting, restrictingKey, text, wholeNumber } from './scalar-schema.ts';
+import { keyWithDefault, optionalKey, restricting, text, wholeNumber } from './scalar-schema.ts';
 import { cache } from './server/cache.ts';
 import { consoleSettings } from './server/console.ts';
 import { batches, files, responses } from './server/kept-for-callers.ts';
 import { ledger } from './server/ledger.ts';
 import { limits, timeouts } from './server/limits.ts';
 import { mcp } from './server/mcp.ts';
+import { media } from './server/media.ts';
 import { cors, listen, operator } from './server/ports.ts';
 import { routing } from './server/routing.ts';
 import { isListUrl } from './server/safe-address.ts';
-import { gibibyte, milliseconds, section } from './server/section.ts';
+import { milliseconds } from './server/section.ts';
 import { counters, store } from './server/store.ts';
 import { log, metrics, otel, requestLog } from './server/telemetry.ts';
 import { upstream } from './server/upstream.ts';
@@ -19,29 +20,6 @@ import { upstream } from './server/upstream.ts';
 
 const gatewayIdError = '1 to 64 characters of A–Z a–z 0–9 . _ -';
 const gatewayId = z.string({ error: gatewayIdError }).regex(/^[A-Za-z0-9._-]{1,64}$/, { error: gatewayIdError });
-
-const privateHostError = 'a host name in small letters, or an IP address';
-const privateHost = z.string({ error: privateHostError }).regex(/^[a-z0-9_:.-]{1,253}$/, { error: privateHostError });
-
-const media = section(
-  z.object({
-    max_files: keyWithDefault(wholeNumber(0, 1000), 8).describe(
-      'Files that one request may name by address (400); 0 fetches nothing.',
-    ),
-    max_bytes: keyWithDefault(wholeNumber(1024, gibibyte), 20_971_520).describe(
-      'Bound of all files of one request together (400).',
-    ),
-    timeout_ms: keyWithDefault(wholeNumber(1, 600_000), 15_000).describe(
-      'Until the last byte of the last file of a request (400).',
-    ),
-    max_concurrent: keyWithDefault(wholeNumber(1, 10_000), 16).describe(
-      'Requests per thread whose files are being fetched (503).',
-    ),
-    private_hosts: restrictingKey(keyWithDefault(z.array(privateHost).max(1000), [])).describe(
-      'Hosts that are asked although their address is not public, as a file store of your own.',
-    ),
-  }),
-);
 
 const publicKeyError = 'an Ed25519 key, as PEM or as its 32 bytes in base64';
 const listUrlError =

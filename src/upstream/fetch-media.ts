@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import type { MediaSettings } from '../config/configuration.ts';
+import type { MediaSettings } from '../config/server/media.ts';
 import type { UpstreamSettings } from '../config/server/upstream.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
