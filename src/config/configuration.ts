@@ -3,7 +3,6 @@ import type { GuardConfig, GuardrailRule, GuardrailSettings } from './guardrails
 import type { Identities } from './identities/identities.ts';
 import type { McpServer } from './mcp/mcp-servers.ts';
 import type { ConfiguredKey, PackedKeys } from './packed-keys.ts';
-import type { PriceList } from './price-list.ts';
 import type { CacheRule } from './rules/caching.ts';
 import type { BudgetRule, RateLimitRule } from './rules/counted-rules.ts';
 import type { BodyLogging, DataAccessRule, DataRoute, LoggingRule, RequestLoggerHook, TracingProject } from './rules/request-log-rules.ts';
@@ -17,6 +16,7 @@ import type { Limits, Timeouts } from './server/limits.ts';
 import type { McpSettings } from './server/mcp.ts';
 import type { MediaSettings } from './server/media.ts';
 import type { TlsFiles } from './server/ports.ts';
+import type { PriceSettings } from './server/prices.ts';
 import type { RoutingLimits } from './server/routing.ts';
 import type { CounterSettings } from './server/store.ts';
 import type { OtelExportSettings, OtelSettings, RequestLogSettings } from './server/telemetry.ts';
@@ -118,15 +118,6 @@ export interface ServerSettings {
   requestLog: RequestLogSettings;
   /** Name of this gateway in a cluster: its hash chain, its share of reservations. Made and kept in data_dir by default. */
   gatewayId?: string;
-}
-
-/** Where list prices come from that stand before those of the price library. */
-export interface PriceSettings {
-  /** Of a file, read; of an address, what was fetched last, if anything was. */
-  list?: PriceList;
-  url?: string;
-  publicKey?: string;
-  refreshMs: number;
 }
 
 export interface AccountManifest {

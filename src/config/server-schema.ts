@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { signingKey } from './price-list.ts';
 import { keyWithDefault, optionalKey, restricting, text, wholeNumber } from './scalar-schema.ts';
 import { cache } from './server/cache.ts';
 import { consoleSettings } from './server/console.ts';
@@ -9,8 +8,8 @@ import { limits, timeouts } from './server/limits.ts';
 import { mcp } from './server/mcp.ts';
 import { media } from './server/media.ts';
 import { cors, listen, operator } from './server/ports.ts';
+import { prices } from './server/prices.ts';
 import { routing } from './server/routing.ts';
-import { isListUrl } from './server/safe-address.ts';
 import { milliseconds } from './server/section.ts';
 import { counters, store } from './server/store.ts';
 import { log, metrics, otel, requestLog } from './server/telemetry.ts';
@@ -20,36 +19,6 @@ import { upstream } from './server/upstream.ts';
 
 const gatewayIdError = '1 to 64 characters of A–Z a–z 0–9 . _ -';
 const gatewayId = z.string({ error: gatewayIdError }).regex(/^[A-Za-z0-9._-]{1,64}$/, { error: gatewayIdError });
-
-const publicKeyError = 'an Ed25519 key, as PEM or as its 32 bytes in base64';
-const listUrlError =
-  'an https:// address (http:// with `public_key`, or on this machine) without user name and fragment';
-
-const prices = optionalKey(
-  z
-    .object({
-      file: optionalKey(text()).describe('A price list as JSON; a change is seen as one of a manifest is.'),
-      url: optionalKey(z.string({ error: listUrlError })).describe('Where a price list is fetched from.'),
-      refresh_hours: keyWithDefault(wholeNumber(1, 8760), 24).describe('How often it is fetched again.'),
-      public_key: optionalKey(
-        z.string({ error: publicKeyError }).refine((key) => signingKey(key) !== undefined, { error: publicKeyError }),
-      ).describe('Whose signature must stand beside the list, under the same name with `.sig` at its end.'),
-    })
-    .superRefine(({ file, url, public_key: publicKey }, context) => {
-      if ((file === undefined) === (url === undefined)) {
-        const message = 'exactly one of `file` and `url`';
-        const found = file === undefined ? 'neither' : 'both';
-        context.issues.push({
-          code: 'custom',
-          message,
-          params: { message: 'it must be said once where the list is', found },
-          input: file,
-        });
-      } else if (url !== undefined && !isListUrl(url, publicKey !== undefined)) {
-        context.issues.push({ code: 'custom', message: listUrlError, path: ['url'], input: url });
-      }
-    }),
-);
 
 export const serverSchema = z.object({
   type: z.literal('sluice/server'),

@@ -1,9 +1,11 @@
 import { resolve } from 'node:path';
-import type { PriceSettings } from '../configuration.ts';
+import { z } from 'zod';
 import { readBytes } from '../documents/manifest-files.ts';
 import type { Fault } from '../fault.ts';
-import { isSignedBy, MAX_PRICE_LIST_BYTES, MAX_SIGNATURE_BYTES, readPriceList } from '../price-list.ts';
+import { MAX_PRICE_LIST_BYTES, MAX_SIGNATURE_BYTES, type PriceList, isSignedBy, readPriceList, signingKey } from '../price-list.ts';
+import { keyWithDefault, optionalKey, text, wholeNumber } from '../scalar-schema.ts';
 import type { WrittenServer } from '../server-schema.ts';
+import { isListUrl } from './safe-address.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -45,4 +47,44 @@ export function priceSettings(written: WrittenServer['prices'], folder: string):
 
 function unreadable(file: string, reason: string): ReadPrices['fault'] {
   return { code: 'unreadable', message: `cannot read ${file}: ${reason}` };
+}
+
+const publicKeyError = 'an Ed25519 key, as PEM or as its 32 bytes in base64';
+
+const listUrlError =
+  'an https:// address (http:// with `public_key`, or on this machine) without user name and fragment';
+
+export const prices = optionalKey(
+  z
+    .object({
+      file: optionalKey(text()).describe('A price list as JSON; a change is seen as one of a manifest is.'),
+      url: optionalKey(z.string({ error: listUrlError })).describe('Where a price list is fetched from.'),
+      refresh_hours: keyWithDefault(wholeNumber(1, 8760), 24).describe('How often it is fetched again.'),
+      public_key: optionalKey(
+        z.string({ error: publicKeyError }).refine((key) => signingKey(key) !== undefined, { error: publicKeyError }),
+      ).describe('Whose signature must stand beside the list, under the same name with `.sig` at its end.'),
+    })
+    .superRefine(({ file, url, public_key: publicKey }, context) => {
+      if ((file === undefined) === (url === undefined)) {
+        const message = 'exactly one of `file` and `url`';
+        const found = file === undefined ? 'neither' : 'both';
+        context.issues.push({
+          code: 'custom',
+          message,
+          params: { message: 'it must be said once where the list is', found },
+          input: file,
+        });
+      } else if (url !== undefined && !isListUrl(url, publicKey !== undefined)) {
+        context.issues.push({ code: 'custom', message: listUrlError, path: ['url'], input: url });
+      }
+    }),
+);
+
+/** Where list prices come from that stand before those of the price library. */
+export interface PriceSettings {
+  /** Of a file, read; of an address, what was fetched last, if anything was. */
+  list?: PriceList;
+  url?: string;
+  publicKey?: string;
+  refreshMs: number;
 }
