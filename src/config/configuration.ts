@@ -15,11 +15,12 @@ import type { LedgerSettings } from './server/ledger.ts';
 import type { Limits, Timeouts } from './server/limits.ts';
 import type { McpSettings } from './server/mcp.ts';
 import type { MediaSettings } from './server/media.ts';
+import type { OtelExportSettings, OtelSettings } from './server/otel.ts';
 import type { TlsFiles } from './server/ports.ts';
 import type { PriceSettings } from './server/prices.ts';
+import type { RequestLogSettings } from './server/request-log.ts';
 import type { RoutingLimits } from './server/routing.ts';
 import type { CounterSettings } from './server/store.ts';
-import type { OtelExportSettings, OtelSettings, RequestLogSettings } from './server/telemetry.ts';
 import type { UpstreamSettings } from './server/upstream.ts';
 
 /**

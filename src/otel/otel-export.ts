@@ -1,5 +1,5 @@
 import type { Configuration } from '../config/configuration.ts';
-import type { OtelSettings, OtelTracesExport, OtlpEndpoint } from '../config/server/telemetry.ts';
+import type { OtelSettings, OtelTracesExport, OtlpEndpoint } from '../config/server/otel.ts';
 import type { HttpClient } from '../core/http-client.ts';
 import type { Log } from '../core/log.ts';
 import type { RecordView } from '../telemetry/exchange-record.ts';

@@ -1,9 +1,8 @@
 import { z } from 'zod';
 import { keyWithDefault, optionalKey, restricting, restrictingKey, secretText, text, wholeNumber } from '../scalar-schema.ts';
 import { subjectPattern } from '../subject.ts';
-import { operator } from './ports.ts';
 import { publicUrl } from './safe-address.ts';
-import { port, section } from './section.ts';
+import { section } from './section.ts';
 
 const consoleRole = z.object({
   subjects: z
@@ -19,7 +18,6 @@ const consoleRole = z.object({
 });
 
 const scopeError = 'a scope of OpenID Connect, without spaces';
-
 const consoleOidc = optionalKey(
   z.object({
     identity_provider: text(256).describe('Name of the identity provider that people sign in with.'),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { keyWithDefault, optionalKey, secretText, text, wholeNumber } from '../scalar-schema.ts';
 import { publicUrl } from './safe-address.ts';
-import { gibibyte, port, section } from './section.ts';
+import { gibibyte, section } from './section.ts';
 
 export const mcp = section(
   z.object({

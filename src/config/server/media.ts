@@ -3,7 +3,6 @@ import { keyWithDefault, restrictingKey, wholeNumber } from '../scalar-schema.ts
 import { gibibyte, section } from './section.ts';
 
 const privateHostError = 'a host name in small letters, or an IP address';
-
 const privateHost = z.string({ error: privateHostError }).regex(/^[a-z0-9_:.-]{1,253}$/, { error: privateHostError });
 
 export const media = section(

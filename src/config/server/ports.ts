@@ -1,14 +1,14 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { z } from 'zod';
 import { keyWithDefault, optionalKey, restrictingKey, secretText, text, wholeNumber } from '../scalar-schema.ts';
-import { port, section } from './section.ts';
+import { section } from './section.ts';
+
+const port = wholeNumber(0, 65_535);
 
 const hostError = 'an IP address or a host name';
-
 const host = z.string({ error: hostError }).regex(/^[A-Za-z0-9._:%-]{1,253}$/, { error: hostError });
 
 const networkError = 'IP addresses and networks: `10.0.0.1`, `10.0.0.0/8`, `2001:db8::/32`';
-
 const network = z.string({ error: networkError }).refine(isNetwork, { error: networkError });
 
 function isNetwork(value: string): boolean {
@@ -53,7 +53,6 @@ export const operator = section(
 );
 
 const originError = '`*`, or origins as a browser sends them: `https://app.example.com`, with a port only if unusual';
-
 const origin = z.string({ error: originError }).refine((value) => value === '*' || isOrigin(value), {
   error: originError,
 });

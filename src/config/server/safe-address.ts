@@ -10,7 +10,6 @@ export function isListUrl(value: string, signed: boolean): boolean {
 }
 
 const publicUrlError = 'an https:// address (http:// only on this machine) of a host alone, without path';
-
 export const publicUrl = z
   .string({ error: publicUrlError })
   .refine(isPublicUrl, { error: publicUrlError })

@@ -3,12 +3,6 @@ import { keyWithDefault, text, wholeNumber } from '../scalar-schema.ts';
 
 export const gibibyte = 1024 ** 3;
 
-export const port = wholeNumber(0, 65_535);
-
-const ratioError = 'a number from 0 to 1';
-
-export const ratio = z.number({ error: ratioError }).min(0, { error: ratioError }).max(1, { error: ratioError });
-
 /** 0 = no limit. */
 export const milliseconds = wholeNumber(0, 86_400_000);
 

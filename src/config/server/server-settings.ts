@@ -1,10 +1,10 @@
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import type { ServerSettings } from './configuration.ts';
-import { optionalKey, text, wholeNumber } from './scalar-schema.ts';
+import type { ServerSettings } from '../configuration.ts';
+import { optionalKey, text, wholeNumber } from '../scalar-schema.ts';
 import type { WrittenServer } from './server-schema.ts';
-import type { TlsFiles } from './server/ports.ts';
+import type { TlsFiles } from './ports.ts';
 
 /** What the command line says; wins over the files. Not checked yet. */
 export interface WrittenOverrides {

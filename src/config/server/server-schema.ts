@@ -1,24 +1,43 @@
 import { z } from 'zod';
-import { keyWithDefault, optionalKey, restricting, text, wholeNumber } from './scalar-schema.ts';
-import { cache } from './server/cache.ts';
-import { consoleSettings } from './server/console.ts';
-import { batches, files, responses } from './server/kept-for-callers.ts';
-import { ledger } from './server/ledger.ts';
-import { limits, timeouts } from './server/limits.ts';
-import { mcp } from './server/mcp.ts';
-import { media } from './server/media.ts';
-import { cors, listen, operator } from './server/ports.ts';
-import { prices } from './server/prices.ts';
-import { routing } from './server/routing.ts';
-import { milliseconds } from './server/section.ts';
-import { counters, store } from './server/store.ts';
-import { log, metrics, otel, requestLog } from './server/telemetry.ts';
-import { upstream } from './server/upstream.ts';
+import { keyWithDefault, optionalKey, restricting, text, wholeNumber } from '../scalar-schema.ts';
+import { cache } from './cache.ts';
+import { consoleSettings } from './console.ts';
+import { batches, files, responses } from './kept-for-callers.ts';
+import { ledger } from './ledger.ts';
+import { limits, timeouts } from './limits.ts';
+import { mcp } from './mcp.ts';
+import { media } from './media.ts';
+import { otel } from './otel.ts';
+import { cors, listen, operator } from './ports.ts';
+import { prices } from './prices.ts';
+import { requestLog } from './request-log.ts';
+import { routing } from './routing.ts';
+import { metadataKeys, milliseconds, section } from './section.ts';
+import { counters, store } from './store.ts';
+import { upstream } from './upstream.ts';
 
 /** `sluice/server` as it is written, with every default and bound; docs/configuration.md is generated from it. */
 
 const gatewayIdError = '1 to 64 characters of A–Z a–z 0–9 . _ -';
 const gatewayId = z.string({ error: gatewayIdError }).regex(/^[A-Za-z0-9._-]{1,64}$/, { error: gatewayIdError });
+
+const metrics = section(
+  z.object({ metadata_keys: metadataKeys.describe('Keys of request metadata that become labels.') }),
+);
+
+const log = section(
+  z.object({
+    level: keyWithDefault(z.enum(['debug', 'info', 'warn', 'error']), 'info').describe(
+      'Least level of the process log.',
+    ),
+    access: keyWithDefault(z.enum(['all', 'errors', 'off']), 'all').describe(
+      'Which exchanges get a line in the access log.',
+    ),
+    provider_words: keyWithDefault(z.boolean(), true).describe(
+      'Whether log and ledger hold what a provider says of a failure; it may quote the request.',
+    ),
+  }),
+);
 
 export const serverSchema = z.object({
   type: z.literal('sluice/server'),
