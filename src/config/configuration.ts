@@ -1,4 +1,3 @@
-import type { ProviderWords } from '../core/errors.ts';
 import type { GuardConfig, GuardrailRule, GuardrailSettings } from './guardrails/guardrails.ts';
 import type { Identities } from './identities/identities.ts';
 import type { McpServer } from './mcp/mcp-servers.ts';
@@ -8,20 +7,8 @@ import type { BudgetRule, RateLimitRule } from './rules/counted-rules.ts';
 import type { BodyLogging, DataAccessRule, DataRoute, LoggingRule, RequestLoggerHook, TracingProject } from './rules/request-log-rules.ts';
 import type { FallbackRule, LoadBalancingRule, RetrySettings, VirtualModelGroup } from './rules/routing-settings.ts';
 import type { MetadataRule } from './rules/rule-match.ts';
-import type { CacheLimits } from './server/cache.ts';
-import type { ConsoleSettings } from './server/console.ts';
-import type { ResponseSettings } from './server/kept-for-callers.ts';
-import type { LedgerSettings } from './server/ledger.ts';
-import type { Limits, Timeouts } from './server/limits.ts';
-import type { McpSettings } from './server/mcp.ts';
-import type { MediaSettings } from './server/media.ts';
-import type { OtelExportSettings, OtelSettings } from './server/otel.ts';
-import type { TlsFiles } from './server/ports.ts';
-import type { PriceSettings } from './server/prices.ts';
-import type { RequestLogSettings } from './server/request-log.ts';
-import type { RoutingLimits } from './server/routing.ts';
-import type { CounterSettings } from './server/store.ts';
-import type { UpstreamSettings } from './server/upstream.ts';
+import type { OtelExportSettings } from './server/otel.ts';
+import type { ServerSettings } from './server/server-settings.ts';
 
 /**
  * A whole, valid configuration as plain data: what `load` makes, and what an exchange keeps until it ends. Times in milliseconds (0 = no limit), sizes in bytes.
@@ -73,52 +60,6 @@ export interface Configuration {
 /** What crosses to other threads: its keys are shared, everything else is copied. */
 export interface ThreadConfiguration extends Omit<Configuration, 'keys'> {
   keys: PackedKeys;
-}
-
-export interface ServerSettings {
-  listen: {
-    host: string;
-    port: number;
-    tls?: TlsFiles;
-    /** Addresses and networks whose `x-forwarded-for` is believed. */
-    trustedProxies: string[];
-    /** No connection of a client is used for a second request. */
-    closeAfterAnswer: boolean;
-  };
-  operator: { host: string; port: number; tls?: TlsFiles; adminKey?: string };
-  /** Relay threads. `auto` was resolved to a number by load. */
-  threads: number;
-  dataDir: string;
-  store: { database: string; counters: string; blobs: string; cache: string };
-  limits: Limits;
-  timeouts: Timeouts;
-  upstream: UpstreamSettings;
-  media: MediaSettings;
-  /** Absent: list prices are those of the price library. */
-  prices?: PriceSettings;
-  log: { level: 'debug' | 'info' | 'warn' | 'error'; access: 'all' | 'errors' | 'off'; providerWords: ProviderWords };
-  keepaliveCommentMs: number;
-  demo: 'auto' | boolean;
-  /** One more try where a reused connection turned out dead before any byte of an answer; it may bill twice. */
-  retryReusedConnection: boolean;
-  /** Absent: no CORS headers, OPTIONS is 405. */
-  cors?: { allowedOrigins: string[]; maxAgeSeconds: number };
-  counters: CounterSettings;
-  files: { sharedWith: 'nobody' | 'team' };
-  /** `maxConcurrency`: lines at once, over all threads; 0: none are run. */
-  batches: { maxConcurrency: number; maxAttempts: number };
-  responses: ResponseSettings;
-  cache: CacheLimits;
-  ledger: LedgerSettings;
-  /** Keys of request metadata that become labels of metrics. */
-  metrics: { metadataKeys: string[] };
-  routing: RoutingLimits;
-  mcp: McpSettings;
-  console: ConsoleSettings;
-  otel: OtelSettings;
-  requestLog: RequestLogSettings;
-  /** Name of this gateway in a cluster: its hash chain, its share of reservations. Made and kept in data_dir by default. */
-  gatewayId?: string;
 }
 
 export interface AccountManifest {

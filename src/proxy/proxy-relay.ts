@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { ServerSettings } from '../config/configuration.ts';
+import type { ServerSettings } from '../config/server/server-settings.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { AbortReason, Exchange, Method, OrError } from '../core/exchange.ts';
 import type { Sweeper, Swept } from '../core/sweeper.ts';

@@ -1,13 +1,12 @@
 import { accessSync, constants } from 'node:fs';
 import { nearNames } from '../../core/near-names.ts';
 import { parseWith } from '../checks/schema-faults.ts';
-import type { ServerSettings } from '../configuration.ts';
 import { reasonOf } from '../documents/manifest-files.ts';
 import { type Manifest, parsedFrom, positionOf, warn } from '../documents/manifests.ts';
 import { didYouMean, type PathSegment, type Report } from '../fault.ts';
 import { priceSettings } from '../server/prices.ts';
 import { serverSchema, type WrittenServer } from '../server/server-schema.ts';
-import { type Overrides, overridesSchema, serverSettings } from '../server/server-settings.ts';
+import { type Overrides, type ServerSettings, overridesSchema, serverSettings } from '../server/server-settings.ts';
 import { upstreamSettings } from '../server/upstream.ts';
 import { type KindContext, manifestKind, type Written } from './manifest-kind.ts';
 import { issuers } from './sluice-identity-provider.ts';

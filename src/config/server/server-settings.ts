@@ -1,10 +1,23 @@
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import type { ServerSettings } from '../configuration.ts';
+import type { ProviderWords } from '../../core/errors.ts';
 import { optionalKey, text, wholeNumber } from '../scalar-schema.ts';
+import type { CacheLimits } from './cache.ts';
+import type { ConsoleSettings } from './console.ts';
+import type { ResponseSettings } from './kept-for-callers.ts';
+import type { LedgerSettings } from './ledger.ts';
+import type { Limits, Timeouts } from './limits.ts';
+import type { McpSettings } from './mcp.ts';
+import type { MediaSettings } from './media.ts';
+import type { OtelSettings } from './otel.ts';
+import type { PriceSettings } from './prices.ts';
+import type { RequestLogSettings } from './request-log.ts';
+import type { RoutingLimits } from './routing.ts';
 import type { WrittenServer } from './server-schema.ts';
 import type { TlsFiles } from './ports.ts';
+import type { CounterSettings } from './store.ts';
+import type { UpstreamSettings } from './upstream.ts';
 
 /** What the command line says; wins over the files. Not checked yet. */
 export interface WrittenOverrides {
@@ -219,4 +232,50 @@ function dataFolder(written: string | undefined, folder: string): string {
 /** Only Linux spreads connections over several listeners of one port. */
 function automaticThreads(): number {
   return process.platform === 'linux' ? Math.min(256, availableParallelism()) : 1;
+}
+
+export interface ServerSettings {
+  listen: {
+    host: string;
+    port: number;
+    tls?: TlsFiles;
+    /** Addresses and networks whose `x-forwarded-for` is believed. */
+    trustedProxies: string[];
+    /** No connection of a client is used for a second request. */
+    closeAfterAnswer: boolean;
+  };
+  operator: { host: string; port: number; tls?: TlsFiles; adminKey?: string };
+  /** Relay threads. `auto` was resolved to a number by load. */
+  threads: number;
+  dataDir: string;
+  store: { database: string; counters: string; blobs: string; cache: string };
+  limits: Limits;
+  timeouts: Timeouts;
+  upstream: UpstreamSettings;
+  media: MediaSettings;
+  /** Absent: list prices are those of the price library. */
+  prices?: PriceSettings;
+  log: { level: 'debug' | 'info' | 'warn' | 'error'; access: 'all' | 'errors' | 'off'; providerWords: ProviderWords };
+  keepaliveCommentMs: number;
+  demo: 'auto' | boolean;
+  /** One more try where a reused connection turned out dead before any byte of an answer; it may bill twice. */
+  retryReusedConnection: boolean;
+  /** Absent: no CORS headers, OPTIONS is 405. */
+  cors?: { allowedOrigins: string[]; maxAgeSeconds: number };
+  counters: CounterSettings;
+  files: { sharedWith: 'nobody' | 'team' };
+  /** `maxConcurrency`: lines at once, over all threads; 0: none are run. */
+  batches: { maxConcurrency: number; maxAttempts: number };
+  responses: ResponseSettings;
+  cache: CacheLimits;
+  ledger: LedgerSettings;
+  /** Keys of request metadata that become labels of metrics. */
+  metrics: { metadataKeys: string[] };
+  routing: RoutingLimits;
+  mcp: McpSettings;
+  console: ConsoleSettings;
+  otel: OtelSettings;
+  requestLog: RequestLogSettings;
+  /** Name of this gateway in a cluster: its hash chain, its share of reservations. Made and kept in data_dir by default. */
+  gatewayId?: string;
 }
