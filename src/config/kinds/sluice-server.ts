@@ -81,10 +81,10 @@ function checkAuthorizationServers({ mcp }: ServerSettings, manifest: Manifest, 
 function checkConsole({ console: { oidc }, operator }: ServerSettings, manifest: Manifest, context: KindContext): void {
   if (oidc === undefined) return;
   const names = issuers(context).map(({ provider }) => provider.name);
-  if (!names.includes(oidc.provider)) {
+  if (!names.includes(oidc.identityProvider)) {
     const at = positionOf(manifest, ['console', 'oidc', 'identity_provider']);
-    const message = `there is no identity provider \`${oidc.provider}\``;
-    const remedy = didYouMean(nearNames(oidc.provider, names));
+    const message = `there is no identity provider \`${oidc.identityProvider}\``;
+    const remedy = didYouMean(nearNames(oidc.identityProvider, names));
     context.report.faults.push({ code: 'invalid-value', ...at, message, ...(remedy !== undefined && { remedy }) });
   }
   if (operator.adminKey !== undefined) return;

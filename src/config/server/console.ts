@@ -67,8 +67,8 @@ export interface ConsoleSettings {
 }
 
 export interface ConsoleOidc {
-  /** Name of an identity provider. */
-  provider: string;
+  /** Its name. */
+  identityProvider: string;
   clientId: string;
   clientSecret?: string;
   scopes: string[];

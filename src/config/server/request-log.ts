@@ -30,6 +30,6 @@ export interface RequestLogSettings {
   /** Of bodies that wait to be kept, over all threads; what does not fit is dropped and counted. */
   maxQueuedBytes: number;
   /** Of exchanges that wait for one webhook; further ones are dropped and counted. */
-  maxQueuedHooks: number;
+  maxQueuedWebhooks: number;
   redact: Redaction[];
 }
