@@ -12,10 +12,10 @@ import { UpstreamAttempt } from '../upstream/attempt.ts';
 import type { OriginPools } from '../upstream/origin-pools.ts';
 import { Waits } from '../upstream/waits.ts';
 import { UsageMeter } from '../usage/usage-meter.ts';
+import type { ProxyStep } from './asked-steps.ts';
 import { PassedAnswer } from './passed-answer.ts';
 import type { PassedBody } from './passed-body.ts';
 import { withCredential, withMountHeaders } from './passed-headers.ts';
-import type { ProxyStep } from './proxy-step.ts';
 import type { UsageWatch } from './usage-watch.ts';
 
 /** How the body goes on. */
