@@ -1,14 +1,13 @@
 import type { GatewayError } from '../core/errors.ts';
-import type { Principal } from '../core/exchange.ts';
 import type { LocalExchange } from '../core/local-exchange.ts';
 import type { Log } from '../core/log.ts';
 import { readBatchLine } from '../files/batch-lines.ts';
 import { BlobFault } from '../files/blob-store.ts';
 import type { AdvancedPieces, ClaimedPiece, PieceProgress } from '../store/batches.ts';
 import { type LineResult, resultBlock } from '../store/result-block.ts';
-import type { CollectedAnswer } from './collected-answer.ts';
-import { type LinePace, LinePaces } from './line-pace.ts';
-import { answeredLine, unansweredLine } from './line-result.ts';
+import { type BatchCaller, type HeldBytes, type Line, type Piece, type PreparedLine, type ReadLine, isOver, isReady } from './held-piece.ts';
+import { LinePaces } from './line-pace.ts';
+import { resultLine, unansweredLine } from './line-result.ts';
 import { retryOf } from './line-retry.ts';
 
 /** Max pieces of which lines are sent at once. With several, other lines run while one waits to be retried. */
@@ -33,21 +32,6 @@ export interface BatchDesk {
   advance(progresses: readonly PieceProgress[], claims: boolean): Promise<AdvancedPieces | 'away'>;
 }
 
-/** For whom the lines of a batch are run, as it was kept with the batch. */
-export interface BatchCaller {
-  readonly principal: Principal;
-  /** The `x-tfy-metadata` header of the request that created the batch; each line is run with it. */
-  readonly metadata: string | undefined;
-}
-
-/** A line that was understood; it may be sent several times. */
-export interface PreparedLine {
-  /** As the line names it; empty: it names none. */
-  readonly model: string;
-  /** The exchange has begun. */
-  send(label: string, onOver: (answer: CollectedAnswer) => void): LocalExchange;
-}
-
 export interface BatchRunnerOptions {
   readonly desk: BatchDesk;
   readonly log: Log;
@@ -69,43 +53,6 @@ export interface BatchRunnerOptions {
   refusal(caller: BatchCaller): GatewayError | undefined;
   /** Undefined: no endpoint has this path. */
   prepare(url: string, body: Buffer, caller: BatchCaller): PreparedLine | undefined;
-}
-
-export interface HeldBytes {
-  /** False: there is no room for so many now. */
-  mayHold(bytes: number): boolean;
-  release(): void;
-}
-
-interface Line {
-  /** In the input, from 0. */
-  readonly number: number;
-  readonly bytes: Buffer;
-  /** Read when it is first looked at. */
-  read: ReadLine | undefined;
-  tries: number;
-  counted: number;
-  /** performance.now() before which it is not sent. */
-  notBefore: number;
-}
-
-interface ReadLine {
-  readonly customId: string;
-  readonly pace: LinePace;
-  /** A fault: why it cannot be sent. */
-  readonly prepared: PreparedLine | { readonly code: string; readonly message: string };
-}
-
-interface Piece {
-  readonly claimed: ClaimedPiece;
-  readonly caller: BatchCaller;
-  readonly memory: HeldBytes;
-  waiting: Line[];
-  running: number;
-  results: LineResult[];
-  toldAt: number;
-  /** Nothing more of it is to be run. */
-  isLeft: boolean;
 }
 
 /**
@@ -303,7 +250,7 @@ export class BatchRunner {
       if (retry === undefined) {
         const failed = answer.error !== undefined || answer.status >= 400;
         if (!failed) pace.succeeded();
-        keep(failed, resultOf(customId, exchange.id, answer));
+        keep(failed, resultLine(customId, exchange.id, answer));
         return;
       }
       const { delayMs, isTold, counts } = retry;
@@ -422,20 +369,4 @@ export class BatchRunner {
     this.#fill();
     this.#checkStopped();
   }
-}
-
-function isOver({ waiting, running }: Piece): boolean {
-  return waiting.length === 0 && running === 0;
-}
-
-function isReady({ notBefore, read }: Line, now: number): boolean {
-  return notBefore <= now && (read?.pace.isOpen(now) ?? true);
-}
-
-function resultOf(customId: string, requestId: string, answer: CollectedAnswer): Buffer {
-  // An answer that broke off is none; a refusal has its body as any answer.
-  const isWhole = answer.status > 0 && (answer.error === undefined || answer.status >= 400);
-  if (isWhole) return answeredLine(customId, requestId, answer);
-  const { error } = answer;
-  return unansweredLine(customId, error?.code ?? 'internal_error', error?.message ?? 'It was not answered.');
 }
