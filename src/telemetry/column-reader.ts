@@ -2,13 +2,17 @@ import type { NumberCounter } from '../inference/usage-counters.ts';
 import type { Usage } from '../inference/usage.ts';
 import type { Complete, ExchangeRecord, UnknownCost } from './exchange-record.ts';
 import { type FrameColumns, NO_TEXT, NO_USAGE, NUMBER, PENDING, packr } from './frame-columns.ts';
-import { sharedText } from './shared-texts.ts';
 
 const DOUBLE_BYTES = 8;
 const REFERENCE_BYTES = 2;
 /** Of a record in the oldest frame that may be met. */
 const LEAST_NUMBERS = 21;
 const LEAST_TEXTS = 11;
+
+/** Max of each of the two generations. */
+const MAX_SHARED_TEXTS = 4_096;
+let young = new Map<string, string>();
+let old = new Map<string, string>();
 
 /** What of a usage is no number in a column of its own. */
 export type UsageRest = Complete<Omit<Usage, NumberCounter>>;
@@ -134,4 +138,20 @@ function readUnknownCost(text: string): UnknownCost {
 
 function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/**
+ * The same text as before, where there was one: each frame brings its labels as new ones, and whoever remembers something by
+ * them would read them to the end to find them equal. What is asked for again survives, what is not is forgotten.
+ */
+function sharedText(text: string): string {
+  let shared = young.get(text);
+  if (shared !== undefined) return shared;
+  shared = old.get(text) ?? text;
+  if (young.size >= MAX_SHARED_TEXTS) {
+    old = young;
+    young = new Map();
+  }
+  young.set(shared, shared);
+  return shared;
 }

@@ -4,7 +4,6 @@ import { z } from 'zod';
 import type { ProviderWords } from '../../core/errors.ts';
 import { optionalKey, text, wholeNumber } from '../scalar-schema.ts';
 import type { CacheLimits } from './cache.ts';
-import { camelKeys } from './camel-keys.ts';
 import type { ConsoleSettings } from './console.ts';
 import type { ResponseSettings } from './kept-for-callers.ts';
 import type { LedgerSettings } from './ledger.ts';
@@ -163,4 +162,23 @@ function dataFolder(written: string | undefined, folder: string): string {
 /** Only Linux spreads connections over several listeners of one port. */
 function automaticThreads(): number {
   return process.platform === 'linux' ? Math.min(256, availableParallelism()) : 1;
+}
+
+type Camel<S> = S extends `${infer First}_${infer Rest}` ? `${First}${Capitalize<Camel<Rest>>}` : S;
+
+/** The keys of `T` in camel case; those that may be undefined may be absent instead. */
+type CamelKeys<T> = {
+  [K in keyof T as undefined extends T[K] ? never : Camel<K>]: T[K];
+} & {
+  [K in keyof T as undefined extends T[K] ? Camel<K> : never]?: Exclude<T[K], undefined>;
+};
+
+/** A section of a manifest as the code names its keys: `max_body_bytes` → `maxBodyBytes`. Values stay as they are. */
+function camelKeys<T extends object>(written: T): CamelKeys<T> {
+  const entries = Object.entries(written).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries.map(([key, value]) => [camelCase(key), value])) as CamelKeys<T>;
+}
+
+function camelCase(key: string): string {
+  return key.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
