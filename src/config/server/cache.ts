@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { keyWithDefault, wholeNumber } from '../scalar-schema.ts';
-import { gibibyte, section } from './section.ts';
+import { gibibyte, section, type SettingsOf } from './section.ts';
 
 const semantic = section(
   z.object({
@@ -44,29 +44,7 @@ export const cache = section(
 );
 
 /** Bounds of cached answers. */
-export interface CacheLimits {
-  /** Over all threads; 0: nothing is cached. */
-  maxBytes: number;
-  maxEntryBytes: number;
-  /** Of one question to Redis. */
-  timeoutMs: number;
-  semantic: SemanticCacheLimits;
-}
+export type CacheLimits = SettingsOf<typeof cache>;
 
 /** Bounds of what makes answers of like questions hits. */
-export interface SemanticCacheLimits {
-  /** Vectors in memory, over all threads. */
-  maxEntries: number;
-  /** Of the vectors in memory. */
-  maxBytes: number;
-  /** Vectors in Redis of requests that differ in their last text alone. */
-  maxRedisEntries: number;
-  /** How long a vector is waited for. */
-  embeddingTimeoutMs: number;
-  /** Vectors that one thread asks for at the same time. */
-  maxConcurrentEmbeddings: number;
-  /** Of a conversation, system prompts apart; a longer one gets the answers of equal requests alone. */
-  maxMessages: number;
-  /** Of the last text. */
-  maxTextBytes: number;
-}
+export type SemanticCacheLimits = SettingsOf<typeof semantic>;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { keyWithDefault, optionalKey, restricting, restrictingKey, secretText, text, wholeNumber } from '../scalar-schema.ts';
 import { subjectPattern } from '../subject.ts';
 import { publicUrl } from './safe-address.ts';
-import { section } from './section.ts';
+import { section, type SettingsOf } from './section.ts';
 
 const consoleRole = z.object({
   subjects: z
@@ -55,21 +55,6 @@ export const consoleSettings = section(
 export type ConsoleRole = 'viewer' | 'operator' | 'admin';
 
 /** Sign-in to the console. Holds a secret: never logged. */
-export interface ConsoleSettings {
-  enabled: boolean;
-  /** An origin: where browsers reach the operator port. */
-  publicUrl?: string;
-  sessionMs: number;
-  idleMs: number;
-  /** The highest that matches counts. */
-  roles: { subjects: string[]; role: ConsoleRole }[];
-  oidc?: ConsoleOidc;
-}
+export type ConsoleSettings = SettingsOf<typeof consoleSettings>;
 
-export interface ConsoleOidc {
-  /** Its name. */
-  identityProvider: string;
-  clientId: string;
-  clientSecret?: string;
-  scopes: string[];
-}
+export type ConsoleOidc = NonNullable<ConsoleSettings['oidc']>;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { keyWithDefault, wholeNumber } from '../scalar-schema.ts';
-import { gibibyte, metadataKeys, section } from './section.ts';
+import { gibibyte, metadataKeys, section, type SettingsOf } from './section.ts';
 
 export const ledger = section(
   z.object({
@@ -27,22 +27,4 @@ export const ledger = section(
   }),
 );
 
-export interface LedgerSettings {
-  enabled: boolean;
-  /**
-   * `strict`: the record is in the journal before the last byte of the answer goes out, and with `disk` on the disk; else it
-   * is in the journal at most 10 ms after.
-   */
-  sync: 'batched' | 'strict' | 'disk';
-  /** Where a record could find no room: refuse new exchanges, or serve them and count the records that are lost. */
-  whenFull: 'refuse' | 'serve';
-  /** Rows; 0: kept for ever. */
-  retentionDays: number;
-  hourlyRetentionDays: number;
-  /** Entries of the audit log; 0: kept for ever. */
-  auditRetentionDays: number;
-  /** Keys of request metadata that are kept in rows and rollups. */
-  metadataKeys: string[];
-  /** Journal files that wait for the database; beyond it the oldest records of usage would be lost, so new requests are refused. */
-  maxJournalBytes: number;
-}
+export type LedgerSettings = SettingsOf<typeof ledger>;

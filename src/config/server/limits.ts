@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { keyWithDefault, wholeNumber } from '../scalar-schema.ts';
-import { gibibyte, milliseconds, section } from './section.ts';
+import { gibibyte, milliseconds, section, type SettingsOf } from './section.ts';
 
 export const limits = section(
   z.object({
@@ -61,36 +61,6 @@ export const timeouts = section(
   }),
 );
 
-export interface Limits {
-  /** One request body. */
-  maxBodyBytes: number;
-  /** All request bodies held at once, over all threads. */
-  maxFileBytes: number;
-  maxBodyMemoryBytes: number;
-  maxHeaderBytes: number;
-  /** Exchanges open at once, over all threads. */
-  maxInFlight: number;
-  /** Bytes of an answer that may wait for a slow client before its provider is paused. Resumed at a quarter of it. */
-  highWatermarkBytes: number;
-  /** Connections per origin and credential, in each relay thread. */
-  maxUpstreamConnections: number;
-  /** Exchanges waiting for one of those. */
-  maxUpstreamQueue: number;
-  /** What a translation may hold: a whole unstreamed answer, or one event of a stream. */
-  maxTranslateBytes: number;
-  /** Of a stream that is passed through: a longer event is passed on in pieces. */
-  maxEventBytes: number;
-}
+export type Limits = SettingsOf<typeof limits>;
 
-export interface Timeouts {
-  bodyMs: number;
-  uploadMs: number;
-  connectMs: number;
-  firstByteMs: number;
-  idleMs: number;
-  totalMs: number;
-  writeMs: number;
-  drainMs: number;
-  /** How long a client's connection may rest between two requests. */
-  keepAliveMs: number;
-}
+export type Timeouts = SettingsOf<typeof timeouts>;

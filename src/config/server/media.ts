@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { keyWithDefault, restrictingKey, wholeNumber } from '../scalar-schema.ts';
-import { gibibyte, section } from './section.ts';
+import { gibibyte, section, type SettingsOf } from './section.ts';
 
 const privateHostError = 'a host name in small letters, or an IP address';
 const privateHost = z.string({ error: privateHostError }).regex(/^[a-z0-9_:.-]{1,253}$/, { error: privateHostError });
@@ -26,15 +26,4 @@ export const media = section(
 );
 
 /** Images and files that a request names by address, fetched for providers that take bytes alone. */
-export interface MediaSettings {
-  /** Of one request; 0: nothing is fetched. */
-  maxFiles: number;
-  /** Of all files of one request together. */
-  maxBytes: number;
-  /** For all files of one request together. */
-  timeoutMs: number;
-  /** Requests per relay thread. */
-  maxConcurrent: number;
-  /** Asked although their addresses are not public. */
-  privateHosts: string[];
-}
+export type MediaSettings = SettingsOf<typeof media>;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { amount, keyWithDefault, optionalKey, wholeNumber } from '../scalar-schema.ts';
-import { milliseconds, section } from './section.ts';
+import { milliseconds, section, type SettingsOf } from './section.ts';
 
 const ratioError = 'a number from 0 to 1';
 const ratio = z.number({ error: ratioError }).min(0, { error: ratioError }).max(1, { error: ratioError });
@@ -50,13 +50,4 @@ export interface OtlpEndpoint {
 export type SpanNames = 'genai' | 'openinference' | 'both';
 
 /** What holds for all receivers. */
-export interface OtelSettings {
-  /** Share of the exchanges that nothing else keeps, 0 to 1. */
-  sampleRatio: number;
-  keepSlowerThanMs?: number;
-  keepCostlierThanUsd?: number;
-  names: SpanNames;
-  maxQueuedSpans: number;
-  timeoutMs: number;
-  metricsIntervalMs: number;
-}
+export type OtelSettings = SettingsOf<typeof otel>;

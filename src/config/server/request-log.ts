@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { redactionPattern } from '../rules/redactions.ts';
 import type { Redaction } from '../rules/request-log-rules.ts';
 import { keyWithDefault, restricting, wholeNumber } from '../scalar-schema.ts';
-import { gibibyte, section } from './section.ts';
+import { gibibyte, section, type SettingsOf } from './section.ts';
 
 export const requestLog = section(
   z.object({
@@ -23,13 +23,4 @@ export const requestLog = section(
 );
 
 /** What holds for all kept bodies. */
-export interface RequestLogSettings {
-  /** Of a request, and of an answer: what is longer is cut there. */
-  maxBodyBytes: number;
-  retentionDays: number;
-  /** Of bodies that wait to be kept, over all threads; what does not fit is dropped and counted. */
-  maxQueuedBytes: number;
-  /** Of exchanges that wait for one webhook; further ones are dropped and counted. */
-  maxQueuedWebhooks: number;
-  redact: Redaction[];
-}
+export type RequestLogSettings = SettingsOf<typeof requestLog>;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { keyWithDefault, wholeNumber } from '../scalar-schema.ts';
-import { section } from './section.ts';
+import { section, type SettingsOf } from './section.ts';
 
 export const routing = section(
   z.object({
@@ -38,25 +38,4 @@ export const routing = section(
 );
 
 /** When targets of virtual models are out, and how often a target is tried again. */
-export interface RoutingLimits {
-  /** Failures one after another that take a target out. */
-  consecutiveFailures: number;
-  /** Share of failures among the requests of a window, of which there must be so many, that does. */
-  failurePercent: number;
-  minRequests: number;
-  windowMs: number;
-  /** The first time; twice as long each time it fails again, and never longer than `maxOutMs`. */
-  outMs: number;
-  maxOutMs: number;
-  /** How long a target that came back gets less than its share. */
-  slowStartMs: number;
-  /** Retries of the same target, as percent of its requests in ten seconds; ten are always allowed. */
-  retryBudgetPercent: number;
-  /** How often gateways that share Redis tell each other what is out; 0: never. */
-  shareMs: number;
-  /** How often targets whose time of being out is over are asked, besides requests; 0: never. */
-  probeIntervalMs: number;
-  probeTimeoutMs: number;
-  /** At once. */
-  maxProbes: number;
-}
+export type RoutingLimits = SettingsOf<typeof routing>;

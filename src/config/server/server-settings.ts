@@ -16,6 +16,7 @@ import type { PriceSettings } from './prices.ts';
 import type { RequestLogSettings } from './request-log.ts';
 import type { RoutingLimits } from './routing.ts';
 import type { WrittenServer } from './server-schema.ts';
+import { camelKeys } from './section.ts';
 import type { CounterSettings } from './store.ts';
 import type { UpstreamSettings } from './upstream.ts';
 
@@ -90,8 +91,7 @@ export function serverSettings(
   overrides: Overrides,
   { upstream, prices }: Pick<ServerSettings, 'upstream' | 'prices'>,
 ): ServerSettings {
-  const { listen, operator, cors, responses, cache } = written;
-  const { oidc, ...web } = written.console;
+  const { listen, operator, cors, responses } = written;
   const port = overrides.port ?? listen.port;
   return {
     listen: {
@@ -132,14 +132,14 @@ export function serverSettings(
       maxBytes: responses.max_bytes,
       maxEventBytes: responses.max_event_bytes,
     },
-    cache: { ...camelKeys(cache), semantic: camelKeys(cache.semantic) },
+    cache: camelKeys(written.cache),
     ledger: camelKeys(written.ledger),
     metrics: camelKeys(written.metrics),
     routing: camelKeys(written.routing),
     otel: camelKeys(written.otel),
     requestLog: camelKeys(written.request_log),
     mcp: camelKeys(written.mcp),
-    console: { ...camelKeys(web), ...(oidc && { oidc: camelKeys(oidc) }) },
+    console: camelKeys(written.console),
     ...(written.gateway_id !== undefined && { gatewayId: written.gateway_id }),
     ...(cors && { cors: camelKeys(cors) }),
   };
@@ -162,23 +162,4 @@ function dataFolder(written: string | undefined, folder: string): string {
 /** Only Linux spreads connections over several listeners of one port. */
 function automaticThreads(): number {
   return process.platform === 'linux' ? Math.min(256, availableParallelism()) : 1;
-}
-
-type Camel<S> = S extends `${infer First}_${infer Rest}` ? `${First}${Capitalize<Camel<Rest>>}` : S;
-
-/** The keys of `T` in camel case; those that may be undefined may be absent instead. */
-type CamelKeys<T> = {
-  [K in keyof T as undefined extends T[K] ? never : Camel<K>]: T[K];
-} & {
-  [K in keyof T as undefined extends T[K] ? Camel<K> : never]?: Exclude<T[K], undefined>;
-};
-
-/** A section of a manifest as the code names its keys: `max_body_bytes` → `maxBodyBytes`. Values stay as they are. */
-function camelKeys<T extends object>(written: T): CamelKeys<T> {
-  const entries = Object.entries(written).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries.map(([key, value]) => [camelCase(key), value])) as CamelKeys<T>;
-}
-
-function camelCase(key: string): string {
-  return key.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { keyWithDefault, wholeNumber } from '../scalar-schema.ts';
-import { section } from './section.ts';
+import { section, type SettingsOf } from './section.ts';
 
 /**
  * An engine of ours, or the address of one that exists. An address may hold a password and is not shown.
@@ -54,15 +54,4 @@ export const counters = section(
 );
 
 /** How limits and budgets are counted where `store.counters` is Redis; `memory` is exact on one machine by itself. */
-export interface CounterSettings {
-  /** `strict` asks Redis before each request; `leased` spends shares taken in advance. */
-  agreement: 'strict' | 'leased';
-  /** Of a limit, at most this part is leased to one gateway at a time: the bound of overshoot is gateways × this. */
-  leasePercent: number;
-  /** A Redis that does not answer in time counts as away. */
-  timeoutMs: number;
-  /** Redis is away: count on this machine alone, refuse everything, or let everything through. */
-  whenAway: 'local' | 'closed' | 'open';
-  /** Counts of rate limits and budgets kept in shared memory; further groups of a rule share one count. */
-  maxCells: number;
-}
+export type CounterSettings = SettingsOf<typeof counters>;
