@@ -16,13 +16,13 @@ const MAX_PIECES = 3;
 const MAX_HELD_PIECES = 32;
 /** How often waits are looked at and load is measured, while there is something to run. */
 const TICK_MS = 100;
-/** A third of a lease. */
+/** A lease is renewed at a third of its life. */
 const RENEW_MS = 10_000;
-/** Results of so long go together: a transaction for each line would cost more than the line (load: batch-10k). */
+/** Results of this span are kept in one transaction: one for each line would cost more than the line (load: batch-10k). */
 const TOGETHER_MS = 25;
-/** After the database did not answer. */
+/** A database that did not answer is asked again after this span. */
 const AWAY_MS = 1_000;
-/** A turn of the loop that comes so much late keeps live traffic waiting. */
+/** An event loop that is later than this keeps live traffic waiting. */
 const LATE_MS = 25;
 const MIN_SHARE = 1 / 16;
 
@@ -203,7 +203,7 @@ export class BatchRunner {
         })
         .filter(({ number }) => !done.has(number));
     } catch (error) {
-      // Until this thread is woken again, in a second: the store may be back then.
+      // This thread claims nothing before it is woken again, in a second: the store may be back then.
       this.#isWork = false;
       piece.isLeft = true;
       const { log } = this.#options;
@@ -215,7 +215,7 @@ export class BatchRunner {
       piece.waiting = [];
       piece.isLeft = true;
     }
-    // Not before its lines are there: without any it would be over.
+    // The piece is listed once its lines are read: without lines it would count as over.
     this.#pieces.push(piece);
     if (piece.waiting.length === 0) void this.#tell();
     this.#fill();
@@ -242,7 +242,7 @@ export class BatchRunner {
       keep(true, unansweredLine(customId, fault.code, fault.message));
       return;
     }
-    // One without a fault was understood.
+    // A line without a fault was understood.
     const { send } = prepared as PreparedLine;
     const exchange = send(`${piece.claimed.batch.id}:${line.number + 1}`, (answer) => {
       this.#open.delete(exchange);
@@ -266,7 +266,7 @@ export class BatchRunner {
     this.#open.add(exchange);
   }
 
-  /** At once where nothing more may be begun before. */
+  /** Tells at once where every line under way has its result: nothing else can begin before. */
   #tellSoon(): void {
     if (this.#untold >= this.#underWay) void this.#tell();
     else this.#telling ??= setTimeout(() => void this.#tell(), TOGETHER_MS);
@@ -322,7 +322,7 @@ export class BatchRunner {
     this.#checkStopped();
   }
 
-  /** Their lines stay under way: nothing is begun whose result could not be kept. */
+  /** The lines stay under way, so that no line begins whose result could not be kept. */
   #away(sent: readonly { piece: Piece; results: LineResult[]; isOver: boolean }[]): void {
     for (const { piece, results, isOver: over } of sent) {
       piece.results.unshift(...results);
@@ -346,7 +346,7 @@ export class BatchRunner {
     if (this.#isStopping && this.#pieces.length === 0 && this.#taking === 0 && !this.#isTelling) this.#onStopped?.();
   }
 
-  /** Runs while there is something to run. */
+  /** The timer runs while there is something to run. */
   #setTimer(): void {
     const isNeeded = this.#pieces.length > 0 || this.#taking > 0 || this.#isTelling || this.#isWork;
     if (!isNeeded) {

@@ -16,7 +16,7 @@ export interface AskingWhole extends Asking {
   readonly metadata: Readonly<Record<string, string>>;
   /** Undefined: it is no JSON, or is not held. */
   readonly json: Buffer | undefined;
-  /** What is known of forms: to read usage on the side. */
+  /** The forms whose usage can be read while an answer passes. */
   readonly forms: readonly ApiForm[];
 }
 
@@ -92,7 +92,7 @@ function atProvider(asking: AskingWhole, account: ProviderAccount): OrError<Plac
   return { steps: [step], model: step.target.id, body: named.body, spoken: spokenAt(asking, target, path) };
 }
 
-/** It tells what a request is about that does not say so itself: for records and price, not for access. */
+/** The target that a header names, for a request that names none itself: records and price use it, access does not. */
 function targetByHeader({ headers, routes, caller }: Asking, account: ProviderAccount): OrError<Target | undefined> {
   const name = modelByHeader(headers);
   if (name === undefined) return undefined;
@@ -126,7 +126,7 @@ function anyTarget(account: ProviderAccount): Target | undefined {
 
 const unnamedTargets = new WeakMap<ProviderAccount, Target>();
 
-/** What names no model is told of as of `account/*`, which is no name of a model. Prices are remembered by the object. */
+/** Stands for a request that names no model: `account/*`. One object per account, since prices are remembered by it. */
 function unnamedTarget(account: ProviderAccount, any: Target): Target {
   let target = unnamedTargets.get(account);
   if (target === undefined) {

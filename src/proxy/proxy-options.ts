@@ -14,7 +14,7 @@ import type { ExchangeRecord } from '../telemetry/exchange-record.ts';
 import type { OriginPools } from '../upstream/origin-pools.ts';
 import type { Price } from '../usage/price-table.ts';
 
-/** As the pipeline has it. */
+/** What a proxied request reads of a snapshot. */
 export interface ProxySnapshot {
   readonly settings: ServerSettings;
   readonly routes: ModelRoutes;
@@ -41,7 +41,7 @@ export interface ProxyOptions {
     error: GatewayError,
     request: { model: string | undefined; teamsJson?: string | undefined; metadataJson?: string | undefined },
   ) => void;
-  /** What is known of forms: to read usage on the side. */
+  /** The forms whose usage can be read while an answer passes. */
   readonly dialects: readonly Dialect[];
   readonly forms: readonly ApiForm[];
 }

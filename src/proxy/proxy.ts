@@ -27,7 +27,7 @@ export function runProxy(exchange: Exchange, asked: ProxyAsked, options: ProxyOp
 }
 
 const NO_LINES: readonly string[] = [];
-/** Smaller bodies are held, so that another endpoint can be asked. */
+/** A body up to this size is held whole, so that another endpoint can be asked with it. */
 const MAX_REPLAYED_BYTES = 262_144;
 
 class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
@@ -88,7 +88,7 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
     this.#metadata = requestMetadata(client.metadata, this.#caller);
     const upgrade = onlyHeader(this.#lines, 'upgrade');
     if (upgrade instanceof GatewayError) return upgrade;
-    // RFC 9110 §7.8: any other wish may be ignored, as by every answer here.
+    // RFC 9110 §7.8 lets a server ignore any other upgrade, and this one does.
     if (upgrade?.toLowerCase().includes('websocket')) {
       const detail = 'WebSockets are not passed through.';
       return new GatewayError('invalid_header', { param: 'upgrade', detail });
@@ -109,7 +109,7 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
     return this.#takeBody(account, contentType);
   }
 
-  /** The trace goes on as that of any exchange. */
+  /** The provider continues the trace of the client, as in any exchange. */
   #traced(passed: readonly string[]): readonly string[] {
     const { headers, id } = this.#exchange;
     continueTrace(headers, id);
@@ -131,7 +131,7 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
     const isChunked = this.#lines.includes('transfer-encoding');
     const hasBody = isChunked || (declaredBytes ?? 0) > 0;
     if (!hasBody || arriving === undefined) {
-      // POST and its like say how long their body is, be it nothing.
+      // A POST without a body still declares its length, which is 0.
       const bytes = this.#exchange.body;
       const none: ProxyBody = ofNothing(this.#method) ? { kind: 'none' } : { kind: 'whole', bytes };
       return this.#placed(account, none, contentType);
@@ -244,7 +244,7 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
   }
 
   #proceed(steps: readonly ProxyStep[], body: ProxyBody, admitted: Admission | Refused): GatewayError | undefined {
-    // A request that is passed on as it is cannot be sent to a cheaper model.
+    // The body names its model, so the request cannot be sent to a cheaper one.
     if (admitted instanceof Refused) return admitted.error;
     this.#admission = admitted;
     if (this.#over) {
@@ -314,8 +314,8 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
         stream: this.#isStream,
         servedAs: peeked?.servedAs,
         choices: peeked?.choices ?? 0,
-        // Of what is not understood nothing is estimated.
-        counted: peeked === undefined || form === undefined ? (peeked?.counted ?? {}) : peeked.counted,
+        // Nothing is estimated for a request that nobody here reads.
+        counted: peeked?.counted ?? {},
         free: this.#isFree(),
         price,
         estimate,
@@ -328,7 +328,7 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
       },
     );
     this.#memory.release();
-    // Whatever happened: its place in flight is not lost.
+    // The exchange gives back its place in flight on every way out.
     exchange.finish();
   }
 
@@ -342,7 +342,7 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
     return this.#asked.kind === 'provider' ? this.#asked.billed : undefined;
   }
 
-  /** Before anything was sent. */
+  /** Refuses the request before anything of it was sent. */
   #refuse(error: GatewayError): void {
     if (this.#over) return;
     this.#over = true;
