@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { ThreadConfiguration } from '../config/configuration.ts';
 import type { Identities } from '../config/identities/identities.ts';
-import { type ConfiguredKey, type PackedKeys, everyKey, findKey } from '../config/packed-keys.ts';
+import { type ConfiguredKey, everyKey, findKey, type PackedKeys } from '../config/packed-keys.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError, Principal } from '../core/exchange.ts';
 import { GenerationCache } from '../core/generation-cache.ts';

@@ -5,7 +5,16 @@ import { readBatchLine } from '../files/batch-lines.ts';
 import { BlobFault } from '../files/blob-store.ts';
 import type { AdvancedPieces, ClaimedPiece, PieceProgress } from '../store/batches.ts';
 import { type LineResult, resultBlock } from '../store/result-block.ts';
-import { type BatchCaller, type HeldBytes, type Line, type Piece, type PreparedLine, type ReadLine, isOver, isReady } from './held-piece.ts';
+import {
+  type BatchCaller,
+  type HeldBytes,
+  isOver,
+  isReady,
+  type Line,
+  type Piece,
+  type PreparedLine,
+  type ReadLine,
+} from './held-piece.ts';
 import { LinePaces } from './line-pace.ts';
 import { resultLine, unansweredLine } from './line-result.ts';
 import { retryOf } from './line-retry.ts';

@@ -4,7 +4,14 @@ import type { McpServer } from './mcp/mcp-servers.ts';
 import type { ConfiguredKey, PackedKeys } from './packed-keys.ts';
 import type { CacheRule } from './rules/caching.ts';
 import type { BudgetRule, RateLimitRule } from './rules/counted-rules.ts';
-import type { BodyLogging, DataAccessRule, DataRoute, LoggingRule, RequestLoggerHook, TracingProject } from './rules/request-log-rules.ts';
+import type {
+  BodyLogging,
+  DataAccessRule,
+  DataRoute,
+  LoggingRule,
+  RequestLoggerHook,
+  TracingProject,
+} from './rules/request-log-rules.ts';
 import type { FallbackRule, LoadBalancingRule, RetrySettings, VirtualModelGroup } from './rules/routing-settings.ts';
 import type { MetadataRule } from './rules/rule-match.ts';
 import type { OtelExportSettings } from './server/otel.ts';

@@ -1,4 +1,3 @@
-
 const DIGEST_BYTES = 32;
 const OFFSET_BYTES = 4;
 

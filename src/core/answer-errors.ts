@@ -11,7 +11,8 @@ export const ANSWER_ERRORS = {
   media_not_fetched: clientFault({
     status: 400,
     stage: 'provider',
-    message: 'The provider of this model takes images and files as bytes alone, and one that the request names by address could not be fetched.',
+    message:
+      'The provider of this model takes images and files as bytes alone, and one that the request names by address could not be fetched.',
     remedy: 'Send it as a data: URL.',
   }),
   unsupported_operation: clientFault({

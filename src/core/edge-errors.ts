@@ -118,6 +118,7 @@ export const EDGE_ERRORS = {
     status: 400,
     stage: 'edge',
     message: 'The path cannot be passed on.',
-    remedy: 'Write it without `.` and `..` segments, empty segments, backslashes and control characters, encoded ones neither.',
+    remedy:
+      'Write it without `.` and `..` segments, empty segments, backslashes and control characters, encoded ones neither.',
   }),
 } as const satisfies Record<string, ErrorRule>;

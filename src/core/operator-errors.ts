@@ -28,7 +28,8 @@ export const OPERATOR_ERRORS = {
     stage: 'edge',
     type: 'permission_error',
     message: 'The request does not come from the console that is signed in.',
-    remedy: 'Send the header `x-csrf-token` of the session from the same origin; behind a proxy set `console.public_url`.',
+    remedy:
+      'Send the header `x-csrf-token` of the session from the same origin; behind a proxy set `console.public_url`.',
   }),
   role_needed: policyRefusal({
     status: 403,

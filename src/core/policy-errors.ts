@@ -34,7 +34,8 @@ export const POLICY_ERRORS = {
     stage: 'policy',
     level: 'error',
     message: 'The ledger has no room for the record of another exchange.',
-    remedy: 'Retry later. The operator must bring the database back, raise ledger.max_journal_bytes or free the disk of data_dir.',
+    remedy:
+      'Retry later. The operator must bring the database back, raise ledger.max_journal_bytes or free the disk of data_dir.',
   }),
   guardrail_blocked: policyRefusal({
     status: 400,

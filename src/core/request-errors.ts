@@ -30,7 +30,8 @@ export const REQUEST_ERRORS = {
     stage: 'edge',
     level: 'error',
     message: 'The store of files does not take or give this file.',
-    remedy: 'Try again later; the operator must look at data_dir (space, rights, health of the disk), or at the bucket of store.blobs.',
+    remedy:
+      'Try again later; the operator must look at data_dir (space, rights, health of the disk), or at the bucket of store.blobs.',
   }),
   missing_parameter: clientFault({
     status: 400,

@@ -1,6 +1,5 @@
 import type { BudgetPeriod } from '../config/rules/counted-rules.ts';
 
-
 export type CellWindow =
   /** Never more than the limit in any span of this length; counted in sixtieths of it. */
   | { readonly kind: 'sliding'; readonly ms: number }

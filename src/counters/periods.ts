@@ -1,6 +1,5 @@
 import type { BudgetPeriod } from '../config/rules/counted-rules.ts';
 
-
 /**
  * When budgets begin anew: UTC midnight, Monday, the first of a month, the first of a quarter.
  * Times are milliseconds since the Unix epoch.

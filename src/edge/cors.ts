@@ -1,6 +1,5 @@
 import type { ServerSettings } from '../config/server/server-settings.ts';
 
-
 const NONE: readonly string[] = [];
 const RATES = ['limit', 'remaining', 'reset'];
 

@@ -1,6 +1,14 @@
 import { type JsonObject, objectOf, parseObject } from '../codec/json-value.ts';
 import { HOOKS, type Hook } from '../config/guardrails/guardrails.ts';
-import { type CacheSettings, DEFAULT_NAMESPACE, DEFAULT_SIMILARITY, DEFAULT_TTL_SECONDS, MAX_TTL_SECONDS, NAMESPACE, NAMESPACE_ERROR } from '../config/rules/caching.ts';
+import {
+  type CacheSettings,
+  DEFAULT_NAMESPACE,
+  DEFAULT_SIMILARITY,
+  DEFAULT_TTL_SECONDS,
+  MAX_TTL_SECONDS,
+  NAMESPACE,
+  NAMESPACE_ERROR,
+} from '../config/rules/caching.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { HeadersOfInterest, OrError } from '../core/exchange.ts';
 import type { CacheMarker } from '../inference/cache-marker.ts';

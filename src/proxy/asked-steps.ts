@@ -116,7 +116,9 @@ function spokenAt({ method, forms }: AskingWhole, target: Target | undefined, pa
 
 /** Whether its credential signs what is sent, so that the body has to be held whole. */
 export function signsBody(account: ProviderAccount): boolean {
-  return [...(anyTarget(account)?.mounts.values() ?? [])].flat().some(({ credential }) => credential.signsBody === true);
+  return [...(anyTarget(account)?.mounts.values() ?? [])]
+    .flat()
+    .some(({ credential }) => credential.signsBody === true);
 }
 
 /** Its connection is that of every target of the account. */

@@ -1,14 +1,14 @@
 import { parseExactObject } from '../codec/exact-json.ts';
-import { type JsonObject, isObject, objectOf, parseObject, stringOf } from '../codec/json-value.ts';
+import { isObject, type JsonObject, objectOf, parseObject, stringOf } from '../codec/json-value.ts';
 import { SseParser } from '../codec/sse-parser.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
 import { type AnswerReceiver, LocalExchange, type LocalRequest } from '../core/local-exchange.ts';
 import type { Log } from '../core/log.ts';
 import type { PipelineOptions } from '../pipeline/pipeline-options.ts';
-import { type WholeAnswer, keptAnswer } from '../relay/kept-answer.ts';
+import { keptAnswer, type WholeAnswer } from '../relay/kept-answer.ts';
 import type { KeptResponse } from '../store/responses.ts';
-import { type Turn, addToConversation } from './conversation-items.ts';
+import { addToConversation, type Turn } from './conversation-items.ts';
 import type { ResponseRows } from './response-rows.ts';
 
 /** A gateway that was not heard of for so long is gone, and so are the answers that it was making. */

@@ -1,4 +1,10 @@
-import type { HedgeSettings, RetrySettings, RouteTarget, RoutingSettings, RoutingStrategy } from '../config/rules/routing-settings.ts';
+import type {
+  HedgeSettings,
+  RetrySettings,
+  RouteTarget,
+  RoutingSettings,
+  RoutingStrategy,
+} from '../config/rules/routing-settings.ts';
 import type { RoutingLimits } from '../config/server/routing.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';

@@ -1,6 +1,5 @@
 import type { ComplexityTier } from '../config/rules/routing-settings.ts';
 
-
 /** Of a longer request so much is read, from its end: what is asked last. */
 const MAX_READ_BYTES = 65_536;
 const MEDIUM_BYTES = 2_000;

@@ -1,5 +1,5 @@
-import type { NumberCounter } from '../inference/usage-counters.ts';
 import type { Usage } from '../inference/usage.ts';
+import type { NumberCounter } from '../inference/usage-counters.ts';
 import type { Complete, ExchangeRecord, UnknownCost } from './exchange-record.ts';
 import { type FrameColumns, NO_TEXT, NO_USAGE, NUMBER, PENDING, packr } from './frame-columns.ts';
 

@@ -1,6 +1,14 @@
 import { z } from 'zod';
 import { warn } from '../documents/manifests.ts';
-import { type CacheRule, DEFAULT_NAMESPACE, DEFAULT_SIMILARITY, DEFAULT_TTL_SECONDS, MAX_TTL_SECONDS, NAMESPACE, NAMESPACE_ERROR } from '../rules/caching.ts';
+import {
+  type CacheRule,
+  DEFAULT_NAMESPACE,
+  DEFAULT_SIMILARITY,
+  DEFAULT_TTL_SECONDS,
+  MAX_TTL_SECONDS,
+  NAMESPACE,
+  NAMESPACE_ERROR,
+} from '../rules/caching.ts';
 import { matchOfRule, ruleConditions } from '../rules/conditions.ts';
 import { checkRules } from '../rules/rule-checks.ts';
 import { keyWithDefault, restricting, restrictingKey, text, wholeNumber } from '../scalar-schema.ts';

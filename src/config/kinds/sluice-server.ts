@@ -6,7 +6,7 @@ import { type Manifest, parsedFrom, positionOf, warn } from '../documents/manife
 import { didYouMean, type PathSegment, type Report } from '../fault.ts';
 import { priceSettings } from '../server/prices.ts';
 import { serverSchema, type WrittenServer } from '../server/server-schema.ts';
-import { type Overrides, type ServerSettings, overridesSchema, serverSettings } from '../server/server-settings.ts';
+import { type Overrides, overridesSchema, type ServerSettings, serverSettings } from '../server/server-settings.ts';
 import { upstreamSettings } from '../server/upstream.ts';
 import { type KindContext, manifestKind, type Written } from './manifest-kind.ts';
 import { issuers } from './sluice-identity-provider.ts';

@@ -5,7 +5,15 @@ import type { KindContext } from '../kinds/manifest-kind.ts';
 import { canonicalModel } from '../resource-name.ts';
 import { amount, headerMap, keyWithDefault, optionalKey, restricting, text, wholeNumber } from '../scalar-schema.ts';
 import { metadataKey, metadataValue } from './conditions.ts';
-import type { CanarySettings, HedgeSettings, RetrySettings, RouteTarget, RoutingSettings, RoutingStrategy, ShadowSettings } from './routing-settings.ts';
+import type {
+  CanarySettings,
+  HedgeSettings,
+  RetrySettings,
+  RouteTarget,
+  RoutingSettings,
+  RoutingStrategy,
+  ShadowSettings,
+} from './routing-settings.ts';
 import { compileCondition } from './target-condition.ts';
 
 /** `routing_config` of virtual models, whose keys stand flat in a load balancing rule; and what both share with fallbacks. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { keyWithDefault, wholeNumber } from '../scalar-schema.ts';
-import { gibibyte, section, type SettingsOf } from './section.ts';
+import { gibibyte, type SettingsOf, section } from './section.ts';
 
 const semantic = section(
   z.object({

@@ -1,8 +1,16 @@
 import { z } from 'zod';
-import { keyWithDefault, optionalKey, restricting, restrictingKey, secretText, text, wholeNumber } from '../scalar-schema.ts';
+import {
+  keyWithDefault,
+  optionalKey,
+  restricting,
+  restrictingKey,
+  secretText,
+  text,
+  wholeNumber,
+} from '../scalar-schema.ts';
 import { subjectPattern } from '../subject.ts';
 import { publicUrl } from './safe-address.ts';
-import { section, type SettingsOf } from './section.ts';
+import { type SettingsOf, section } from './section.ts';
 
 const consoleRole = z.object({
   subjects: z

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { keyWithDefault, wholeNumber } from '../scalar-schema.ts';
-import { gibibyte, metadataKeys, section, type SettingsOf } from './section.ts';
+import { gibibyte, metadataKeys, type SettingsOf, section } from './section.ts';
 
 export const ledger = section(
   z.object({

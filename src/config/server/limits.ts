@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { keyWithDefault, wholeNumber } from '../scalar-schema.ts';
-import { gibibyte, milliseconds, section, type SettingsOf } from './section.ts';
+import { gibibyte, milliseconds, type SettingsOf, section } from './section.ts';
 
 export const limits = section(
   z.object({

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { keyWithDefault, optionalKey, secretText, text, wholeNumber } from '../scalar-schema.ts';
 import { publicUrl } from './safe-address.ts';
-import { gibibyte, section, type SettingsOf } from './section.ts';
+import { gibibyte, type SettingsOf, section } from './section.ts';
 
 export const mcp = section(
   z.object({

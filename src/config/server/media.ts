@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { keyWithDefault, restrictingKey, wholeNumber } from '../scalar-schema.ts';
-import { gibibyte, section, type SettingsOf } from './section.ts';
+import { gibibyte, type SettingsOf, section } from './section.ts';
 
 const privateHostError = 'a host name in small letters, or an IP address';
 const privateHost = z.string({ error: privateHostError }).regex(/^[a-z0-9_:.-]{1,253}$/, { error: privateHostError });

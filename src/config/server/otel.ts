@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { amount, keyWithDefault, optionalKey, wholeNumber } from '../scalar-schema.ts';
-import { milliseconds, section, type SettingsOf } from './section.ts';
+import { milliseconds, type SettingsOf, section } from './section.ts';
 
 const ratioError = 'a number from 0 to 1';
 const ratio = z.number({ error: ratioError }).min(0, { error: ratioError }).max(1, { error: ratioError });

@@ -2,7 +2,14 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { readBytes } from '../documents/manifest-files.ts';
 import type { Fault } from '../fault.ts';
-import { MAX_PRICE_LIST_BYTES, MAX_SIGNATURE_BYTES, type PriceList, isSignedBy, readPriceList, signingKey } from '../price-list.ts';
+import {
+  isSignedBy,
+  MAX_PRICE_LIST_BYTES,
+  MAX_SIGNATURE_BYTES,
+  type PriceList,
+  readPriceList,
+  signingKey,
+} from '../price-list.ts';
 import { keyWithDefault, optionalKey, text, wholeNumber } from '../scalar-schema.ts';
 import { isListUrl } from './safe-address.ts';
 

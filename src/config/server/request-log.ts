@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import { redactionPattern } from '../rules/redactions.ts';
-import type { Redaction } from '../rules/request-log-rules.ts';
 import { keyWithDefault, restricting, wholeNumber } from '../scalar-schema.ts';
-import { gibibyte, section, type SettingsOf } from './section.ts';
+import { gibibyte, type SettingsOf, section } from './section.ts';
 
 export const requestLog = section(
   z.object({

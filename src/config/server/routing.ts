@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { keyWithDefault, wholeNumber } from '../scalar-schema.ts';
-import { section, type SettingsOf } from './section.ts';
+import { type SettingsOf, section } from './section.ts';
 
 export const routing = section(
   z.object({

@@ -15,8 +15,8 @@ import type { TlsFiles } from './ports.ts';
 import type { PriceSettings } from './prices.ts';
 import type { RequestLogSettings } from './request-log.ts';
 import type { RoutingLimits } from './routing.ts';
-import type { WrittenServer } from './server-schema.ts';
 import { camelKeys } from './section.ts';
+import type { WrittenServer } from './server-schema.ts';
 import type { CounterSettings } from './store.ts';
 import type { UpstreamSettings } from './upstream.ts';
 

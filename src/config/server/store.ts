@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { keyWithDefault, wholeNumber } from '../scalar-schema.ts';
-import { section, type SettingsOf } from './section.ts';
+import { type SettingsOf, section } from './section.ts';
 
 /**
  * An engine of ours, or the address of one that exists. An address may hold a password and is not shown.

@@ -1,4 +1,4 @@
-import { type JsonObject, isObject, objectOf, stringOf } from '../../codec/json-value.ts';
+import { isObject, type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import type { InferenceRequest, NativeTool, Tool } from '../../inference/request.ts';
