@@ -54,7 +54,7 @@ export class AnswerHead {
   parse(bytes: Buffer, from: number, to: number): number {
     const end = endOf(bytes, from, Math.min(to, from + MAX_HEAD_BYTES));
     if (end === INCOMPLETE) {
-      if (to - from >= MAX_HEAD_BYTES) return INVALID;
+      if (to - from >= MAX_HEAD_BYTES || hasBareLineFeed(bytes, from, to)) return INVALID;
       return startsAsHead(bytes, from, to) ? INCOMPLETE : INVALID;
     }
     const firstLine = lineEnd(bytes, from);
@@ -74,8 +74,8 @@ export class AnswerHead {
     }
     if (status < 100) return false;
     const reason = from + STATUS_AT + STATUS_DIGITS;
+    // What it says for people is of no interest.
     if (reason < end && bytes[reason] !== SPACE) return false;
-    for (let at = reason; at < end; at += 1) if ((KINDS[bytes[at]!]! & IN_VALUE) === 0) return false;
     this.status = status;
     return true;
   }
@@ -138,8 +138,18 @@ function endOf(bytes: Buffer, from: number, to: number): number {
   return INCOMPLETE;
 }
 
+/** Of a line that ends somewhere; INVALID: not as lines of HTTP do. */
 function lineEnd(bytes: Buffer, from: number): number {
-  for (let at = from; ; at += 1) if (bytes[at] === CR) return bytes[at + 1] === LF ? at : INVALID;
+  for (let at = from; ; at += 1) {
+    const byte = bytes[at]!;
+    if (byte === LF) return INVALID;
+    if (byte === CR) return bytes[at + 1] === LF ? at : INVALID;
+  }
+}
+
+function hasBareLineFeed(bytes: Buffer, from: number, to: number): boolean {
+  for (let at = from; at < to; at += 1) if (bytes[at] === LF && (at === from || bytes[at - 1] !== CR)) return true;
+  return false;
 }
 
 /** Whether these bytes may begin a head: what is no HTTP at all is known at once. */

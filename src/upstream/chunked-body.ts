@@ -113,7 +113,7 @@ export class ChunkedBody {
   }
 
   #size(byte: number): void {
-    const digit = valueOf(byte);
+    const digit = digitOf(byte);
     if (digit >= 0) {
       this.#digits += 1;
       this.#left = this.#left * 16 + digit;
@@ -134,7 +134,7 @@ export class ChunkedBody {
 }
 
 /** Of a hexadecimal digit; -1. */
-function valueOf(byte: number): number {
+function digitOf(byte: number): number {
   if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
   const lower = byte | 0x20;
   return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;

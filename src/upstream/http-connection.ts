@@ -29,8 +29,8 @@ const MAX_TAIL_BYTES = LENGTH.length + 16 + HEAD_END.length;
 
 /**
  * HTTP/1.1 on one socket, for requests that are whole in memory: a request is one write, and its answer is read out of the
- * memory that the socket reads into. undici does the same for any request at twice to three times the cost (load:
- * chat-whole, chat-burst): whatever is not usual goes there (origin-connection.ts).
+ * memory that the socket reads into. undici does that for any request, and a whole answer then costs a third more (load:
+ * chat-whole): whatever is not usual goes there (origin-connection.ts).
  */
 export class HttpConnection implements ReadConnection, SocketReader {
   /** How long it may rest; undefined: as long as the pool keeps it. Below 0: not at all. */
@@ -78,8 +78,6 @@ export class HttpConnection implements ReadConnection, SocketReader {
     socket.uncork();
   }
 
-  // What a sender does with its transfer.
-
   pause(): void {
     this.#reader.pause();
   }
@@ -96,8 +94,6 @@ export class HttpConnection implements ReadConnection, SocketReader {
     this.#reader.forget();
     this.destroy();
   }
-
-  // What the keeper does with it.
 
   get busy(): boolean {
     return this.#sender !== undefined;
@@ -119,8 +115,6 @@ export class HttpConnection implements ReadConnection, SocketReader {
     socket.off('close', this.#onClose);
     return socket;
   }
-
-  // What comes from the socket.
 
   read(bytes: Buffer, length: number): boolean {
     return this.#reader.read(bytes, length);
