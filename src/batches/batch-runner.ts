@@ -4,7 +4,7 @@ import type { LocalExchange } from '../core/local-exchange.ts';
 import type { Log } from '../core/log.ts';
 import { readBatchLine } from '../files/batch-lines.ts';
 import { BlobFault } from '../files/blob-store.ts';
-import type { AdvancedPieces, ClaimedPiece, PieceProgress } from '../store/batches.ts';
+import type { AdvancedPieces, ClaimedPiece, PieceProgress } from '../store/batch-pieces.ts';
 import { type LineResult, resultBlock } from '../store/result-block.ts';
 import type { CollectedAnswer } from './collected-answer.ts';
 import { type LinePace, LinePaces } from './line-pace.ts';

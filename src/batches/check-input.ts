@@ -1,7 +1,8 @@
 import { readBatchLine } from '../files/batch-lines.ts';
 import { linesOf } from '../files/blob-lines.ts';
 import type { BlobReader } from '../files/blob-store.ts';
-import type { BatchFault, BatchPiece } from '../store/batches.ts';
+import type { BatchPiece } from '../store/batch-pieces.ts';
+import type { BatchFault } from '../store/batches.ts';
 
 /** What one thread runs before it asks for more: gateways and threads share a batch by pieces, so it has some 32 of them. */
 const PIECES = 32;

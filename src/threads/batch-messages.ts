@@ -1,4 +1,5 @@
-import type { AdvancedPieces, BatchFilter, PieceProgress, StoredBatch } from '../store/batches.ts';
+import type { AdvancedPieces, PieceProgress } from '../store/batch-pieces.ts';
+import type { BatchFilter, StoredBatch } from '../store/batches.ts';
 import type { KeptProviderBatch } from '../store/provider-batches.ts';
 
 /** A batch as it is asked for; the database's thread says of which gateway it is. */
