@@ -137,7 +137,7 @@ export const HOSTS: readonly HostRow[] = [
     variable: 'MISTRAL_API_KEY',
     example: 'mistral-small-latest',
     catalogueId: 'mistral',
-    noBatches: 'Mistral takes batches as jobs at /v1/batch/jobs, which passes as it is.',
+    batches: 'mistral-jobs',
     known: 'recorded',
   },
   {
