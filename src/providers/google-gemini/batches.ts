@@ -24,7 +24,7 @@ export const geminiBatches: ProviderBatches = {
   // It takes 20 MB, and tells no bound of requests.
   maxLines: 50_000,
   create,
-  cancel: (id) => `/${id}:cancel`,
+  cancel: (id) => `/${encodeURIComponent(id)}:cancel`,
   pagesBy: 'cursor',
   page: (limit, from) => `pageSize=${limit}${from === undefined ? '' : `&pageToken=${encodeURIComponent(from)}`}`,
   list({ operations = [], nextPageToken }) {
