@@ -58,13 +58,15 @@ export async function linesForProvider(options: LinesForProvider): Promise<OrErr
   if (blob === undefined) return unfit('input_file_id', 'The bytes of this file are not on this gateway.');
   const lines: ProviderBatchLine[] = [];
   try {
-    for await (const { bytes } of linesOf(blob, 0, blob.bytes, limits.maxBodyBytes)) {
-      const number = lines.length + 1;
-      if (number > form.maxLines) return unfit('input_file_id', `The provider takes ${form.maxLines} lines at most.`);
-      const line = lineFor(options, bytes);
-      if (line instanceof GatewayError) return inLine(number, line);
-      lines.push(line);
-      if (number % LINES_A_TURN === 0) await new Promise((resolve) => setImmediate(resolve));
+    for await (const read of linesOf(blob, 0, blob.bytes, limits.maxBodyBytes)) {
+      for (const { bytes } of read) {
+        const number = lines.length + 1;
+        if (number > form.maxLines) return unfit('input_file_id', `The provider takes ${form.maxLines} lines at most.`);
+        const line = lineFor(options, bytes);
+        if (line instanceof GatewayError) return inLine(number, line);
+        lines.push(line);
+        if (number % LINES_A_TURN === 0) await new Promise((resolve) => setImmediate(resolve));
+      }
     }
   } finally {
     await blob.close();
