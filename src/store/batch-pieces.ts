@@ -1,8 +1,8 @@
-import { sql } from 'kysely';
 import { batchOf, changeBatch, type Lease, type StoredBatch } from './batches.ts';
 import type { Database, DatabaseTransaction } from './database.ts';
+import { FixedStatement } from './fixed-statement.ts';
 import { type LineResult, type ResultBlock, resultBlock, resultsIn } from './result-block.ts';
-import type { BatchPiecesTable } from './tables/batch-tables.ts';
+import type { BatchesTable, BatchPiecesTable } from './tables/batch-tables.ts';
 
 /** Lines [firstLine, firstLine + lines) of the input, which are its bytes [fromByte, toByte). */
 export interface BatchPiece {
@@ -126,17 +126,15 @@ export function advancePieces(
   now: number,
 ): Promise<AdvancedPieces> {
   return database.write(async (transaction) => {
-    const batches = await statesForResults(database, transaction, [...new Set(progresses.map(batchIdOf))].sort());
+    const run = runner(database, transaction);
+    const batches = await statesForResults(run, [...new Set(progresses.map(batchIdOf))].sort());
     const goOn: boolean[] = [];
     for (const progress of progresses) {
       const batch = batches.get(progress.batchId);
-      goOn.push(batch !== undefined && (await advancePiece(transaction, progress, batch, lease, now)));
+      goOn.push(batch !== undefined && (await advancePiece(run, progress, batch, lease, now)));
     }
     for (const [id, { completed, failed }] of batches) {
-      if (completed + failed === 0) continue;
-      await sql`
-        update batches set completed = completed + ${completed}, failed = failed + ${failed} where id = ${id}
-      `.execute(transaction.query);
+      if (completed + failed > 0) await run(COUNT_RESULTS, [completed, failed, id]);
     }
     const claimed = claims === undefined ? undefined : await claimPiece(database, transaction, claims, lease, now);
     return { goOn, claimed };
@@ -145,29 +143,46 @@ export function advancePieces(
 
 type KeptPiece = Pick<BatchPiecesTable, 'first_line' | 'lines' | 'answered' | 'done' | 'kept_by' | 'kept_until'>;
 
-/** Its queries are written out: building them anew for each message cost as much as running them (load: batch-10k). */
+const FIND_PIECE = new FixedStatement<KeptPiece>(
+  'select first_line, lines, answered, done, kept_by, kept_until from batch_pieces where batch_id = ? and piece = ?',
+);
+const KEEP_RESULTS = new FixedStatement(
+  'insert into batch_result_blocks (batch_id, line, result_index, results) values (?, ?, ?, ?)',
+);
+const CHANGE_PIECE = new FixedStatement(
+  'update batch_pieces set answered = ?, done = ?, kept_by = ?, kept_until = ? where batch_id = ? and piece = ?',
+);
+const COUNT_RESULTS = new FixedStatement(
+  'update batches set completed = completed + ?, failed = failed + ? where id = ?',
+);
+/** Its files are not begun while results are being written. */
+const FIND_STATE = new FixedStatement<Pick<BatchesTable, 'status' | 'expires_at'>>(
+  'select status, expires_at from batches where id = ? and finalizing_at is null and ended_at is null',
+  'for update',
+);
+
+/** Runs a statement in a transaction. */
+type Run = <Row>(statement: FixedStatement<Row>, values: readonly unknown[]) => Promise<Row[]>;
+
+function runner({ engine }: Database, { query }: DatabaseTransaction): Run {
+  return async (statement, values) => (await statement.run(engine, query, values)).rows;
+}
+
 async function advancePiece(
-  { query }: DatabaseTransaction,
+  run: Run,
   { batchId, piece, results, state }: PieceProgress,
   batch: BatchState,
   { by, until }: Lease,
   now: number,
 ): Promise<boolean> {
-  const { rows } = await sql<KeptPiece>`
-    select first_line, lines, answered, done, kept_by, kept_until from batch_pieces
-    where batch_id = ${batchId} and piece = ${piece}
-  `.execute(query);
-  const [kept] = rows;
+  const [kept] = await run(FIND_PIECE, [batchId, piece]);
   if (kept === undefined) return false;
   const answered = Buffer.alloc(Math.ceil(kept.lines / 8));
   if (kept.answered) answered.set(kept.answered);
   const block = results && newResults(results, answered, kept);
   if (block !== undefined) {
     const { index, bytes } = block;
-    await sql`
-      insert into batch_result_blocks (batch_id, line, result_index, results)
-      values (${batchId}, ${lowestLine(index)}, ${JSON.stringify(index)}, ${bytes})
-    `.execute(query);
+    await run(KEEP_RESULTS, [batchId, lowestLine(index), JSON.stringify(index), bytes]);
     for (let entry = 1; entry < index.length; entry += 3) {
       if (index[entry] === 1) batch.failed += 1;
       else batch.completed += 1;
@@ -179,17 +194,10 @@ async function advancePiece(
   const isFree = state === 'done' || (isOwn && state === 'left');
   const isRenewed = isOwn && state === 'runs' && until - kept.kept_until > RENEW_MS;
   if (block !== undefined || isFree || isRenewed) {
-    const change = {
-      answered: block === undefined ? kept.answered : answered,
-      done: state === 'done' ? Number(isDone) : kept.done,
-      kept_by: isFree ? null : kept.kept_by,
-      kept_until: isFree ? 0 : isRenewed ? until : kept.kept_until,
-    };
-    await sql`
-      update batch_pieces
-      set answered = ${change.answered}, done = ${change.done}, kept_by = ${change.kept_by}, kept_until = ${change.kept_until}
-      where batch_id = ${batchId} and piece = ${piece}
-    `.execute(query);
+    const done = state === 'done' ? Number(isDone) : kept.done;
+    const keptBy = isFree ? null : kept.kept_by;
+    const keptUntil = isFree ? 0 : isRenewed ? until : kept.kept_until;
+    await run(CHANGE_PIECE, [block === undefined ? kept.answered : answered, done, keptBy, keptUntil, batchId, piece]);
   }
   return state === 'done' || (isOwn && batch.status === 'in_progress' && batch.expiresAt > now);
 }
@@ -242,25 +250,15 @@ interface BatchState {
   failed: number;
 }
 
-async function statesForResults(
-  { engine }: Database,
-  { query }: DatabaseTransaction,
-  ids: readonly string[],
-): Promise<Map<string, BatchState>> {
-  if (ids.length === 0) return new Map();
-  const rows = query
-    .selectFrom('batches')
-    .select(['id', 'status', 'expires_at'])
-    .where('id', 'in', ids)
-    .where('finalizing_at', 'is', null)
-    .where('ended_at', 'is', null)
-    // Several gateways lock several of them: all in the same order.
-    .orderBy('id');
-  // Its files are not begun while results are being written.
-  const found = await (engine === 'postgres' ? rows.forUpdate() : rows).execute();
-  return new Map(
-    found.map(({ id, status, expires_at: expiresAt }) => [id, { status, expiresAt, completed: 0, failed: 0 }]),
-  );
+/** `ids`: sorted, since several gateways lock several of them, and all in the same order. */
+async function statesForResults(run: Run, ids: readonly string[]): Promise<Map<string, BatchState>> {
+  const states = new Map<string, BatchState>();
+  for (const id of ids) {
+    const [found] = await run(FIND_STATE, [id]);
+    if (found === undefined) continue;
+    states.set(id, { status: found.status, expiresAt: found.expires_at, completed: 0, failed: 0 });
+  }
+  return states;
 }
 
 /** Of one thread of a gateway. */
