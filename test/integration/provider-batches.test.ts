@@ -99,8 +99,8 @@ const mistralJob = (id: string, status: string) => ({
   succeeded_requests: 2,
   failed_requests: 1,
 });
-/** Listed five a page at the most, the newest first. */
-const mistralJobs = Array.from({ length: 7 }, (_, index) => mistralJob(`job-${7 - index}`, 'RUNNING'));
+/** The newest first; more than are asked for at once. */
+const mistralJobs = Array.from({ length: 205 }, (_, index) => mistralJob(`job-${205 - index}`, 'RUNNING'));
 
 const geminiItem = (key: string, text: string) => ({
   metadata: { key },
@@ -163,7 +163,7 @@ const answer: Answer = (request, response) => {
   else if (pathname === '/v1/batch/jobs' && request.method === 'POST')
     sendJson(response, 200, mistralJob('job-1', 'QUEUED'));
   else if (pathname === '/v1/batch/jobs') {
-    const [page, size] = [Number(searchParams.get('page')), Math.min(5, Number(searchParams.get('page_size')))];
+    const [page, size] = [Number(searchParams.get('page')), Number(searchParams.get('page_size'))];
     const data = mistralJobs.slice(page * size, (page + 1) * size);
     sendJson(response, 200, { object: 'list', data, total: mistralJobs.length });
   } else if (pathname === '/v1/batch/jobs/job-1') sendJson(response, 200, mistralJob('job-1', 'SUCCESS'));
@@ -405,10 +405,13 @@ describe('a batch that Mistral runs', () => {
   test('its jobs are listed behind any of them, though it counts pages, and are cancelled', async () => {
     const client = sdk('mistral');
     const ids: string[] = [];
-    for await (const { id } of client.batches.list({ limit: 3 })) ids.push(id);
-    assert.deepEqual(ids, ['job-7', 'job-6', 'job-5', 'job-4', 'job-3', 'job-2', 'job-1']);
+    for await (const { id } of client.batches.list({ limit: 60 })) ids.push(id);
+    assert.deepEqual(
+      ids,
+      mistralJobs.map(({ id }) => id),
+    );
     const unknown = await refusal(client.batches.list({ after: 'job-0' }));
-    assert.deepEqual([unknown.status, /after/.test(unknown.message)], [400, true], unknown.message);
+    assert.deepEqual([unknown.status, /newest 2000/.test(unknown.message)], [400, true], unknown.message);
     assert.equal((await client.batches.cancel('job-2')).status, 'cancelling');
   });
 
@@ -430,7 +433,7 @@ describe('a batch that Gemini runs', () => {
         metadata,
         request,
       ]),
-      ['a', 'b'].map((key) => [{ key }, { contents: [{ role: 'user', parts: [{ text: key }] }] }]),
+      ['a', 'b'].map((key) => [{ key }, { contents: [{ role: 'user', parts: [{ text: key }] }], generationConfig: {} }]),
     );
     geminiState = 'SUCCEEDED';
     const client = sdk('gem');

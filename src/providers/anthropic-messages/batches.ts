@@ -17,7 +17,8 @@ export const messageBatches: ProviderBatches = {
   list(page) {
     const { data, has_more: hasMore, last_id: lastId } = page;
     if (!isArray(data)) return undefined;
-    return { batches: data.filter(isObject), next: hasMore === true ? stringOf(lastId) : undefined };
+    const batches = data.filter(isObject);
+    return { batches, next: hasMore === true ? (stringOf(lastId) ?? stringOf(batches.at(-1)?.['id'])) : undefined };
   },
   read,
   result,
