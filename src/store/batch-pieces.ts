@@ -1,5 +1,7 @@
 import { batchOf, changeBatch, type Lease, type StoredBatch } from './batches.ts';
-import type { Database, DatabaseTransaction } from './database.ts';
+import type { Selectable } from 'kysely';
+import type { Database } from './database.ts';
+import type { StatementRunner } from './database-engine.ts';
 import { FixedStatement } from './fixed-statement.ts';
 import { type LineResult, type ResultBlock, resultBlock, resultsIn } from './result-block.ts';
 import type { BatchesTable, BatchPiecesTable } from './tables/batch-tables.ts';
@@ -62,40 +64,35 @@ export interface ClaimedPiece extends BatchPiece {
  * Undefined: there is none.
  */
 async function claimPiece(
-  { engine }: Database,
-  { query }: DatabaseTransaction,
+  { run }: StatementRunner,
   place: string,
   { by, until }: Lease,
   now: number,
 ): Promise<ClaimedPiece | undefined> {
-  let free = query
-    .selectFrom('batch_pieces')
-    .innerJoin('batches', 'batches.id', 'batch_pieces.batch_id')
-    .selectAll('batches')
-    .select(['piece', 'first_line', 'lines', 'from_byte', 'to_byte', 'answered'])
-    .where('done', '=', 0)
-    .where('batch_pieces.kept_until', '<=', now)
-    .where('batches.status', '=', 'in_progress')
-    .where('batches.expires_at', '>', now)
-    .where('batches.place', 'in', ['', place])
-    .orderBy('piece')
-    .orderBy('batches.created_at')
-    .limit(1);
-  // Several gateways claim at once: each takes another one.
-  if (engine === 'postgres') free = free.forUpdate('batch_pieces').skipLocked();
-  const found = await free.executeTakeFirst();
+  const [found] = await run(FREE_PIECE, [now, now, place]);
   if (found === undefined) return undefined;
   const { id, piece, first_line: firstLine, lines, from_byte: fromByte, to_byte: toByte, answered } = found;
-  await query
-    .updateTable('batch_pieces')
-    .set({ kept_by: by, kept_until: until })
-    .where('batch_id', '=', id)
-    .where('piece', '=', piece)
-    .execute();
+  await run(CLAIM_PIECE, [by, until, id, piece]);
   const doneLines: number[] = [];
   for (let at = 0; at < lines; at += 1) if (isAnswered(answered, at)) doneLines.push(firstLine + at);
   return { batch: batchOf(found), piece, firstLine, lines, fromByte, toByte, doneLines };
 }
+
+type FreePiece = Selectable<BatchesTable> &
+  Pick<BatchPiecesTable, 'piece' | 'first_line' | 'lines' | 'from_byte' | 'to_byte' | 'answered'>;
+
+const FREE_PIECE = new FixedStatement<FreePiece>(
+  `select batches.*, piece, first_line, lines, from_byte, to_byte, answered
+   from batch_pieces inner join batches on batches.id = batch_pieces.batch_id
+   where done = 0 and batch_pieces.kept_until <= ? and batches.status = 'in_progress' and batches.expires_at > ?
+     and batches.place in ('', ?)
+   order by piece, batches.created_at limit 1`,
+  // Several gateways claim at once: each takes another one.
+  'for update of batch_pieces skip locked',
+);
+const CLAIM_PIECE = new FixedStatement(
+  'update batch_pieces set kept_by = ?, kept_until = ? where batch_id = ? and piece = ?',
+);
 
 export interface PieceProgress {
   readonly batchId: string;
@@ -125,18 +122,17 @@ export function advancePieces(
   lease: Lease,
   now: number,
 ): Promise<AdvancedPieces> {
-  return database.write(async (transaction) => {
-    const run = runner(database, transaction);
-    const batches = await statesForResults(run, [...new Set(progresses.map(batchIdOf))].sort());
+  return database.writeSoon(async (rows) => {
+    const batches = await statesForResults(rows, [...new Set(progresses.map(batchIdOf))].sort());
     const goOn: boolean[] = [];
     for (const progress of progresses) {
       const batch = batches.get(progress.batchId);
-      goOn.push(batch !== undefined && (await advancePiece(run, progress, batch, lease, now)));
+      goOn.push(batch !== undefined && (await advancePiece(rows, progress, batch, lease, now)));
     }
     for (const [id, { completed, failed }] of batches) {
-      if (completed + failed > 0) await run(COUNT_RESULTS, [completed, failed, id]);
+      if (completed + failed > 0) await rows.run(COUNT_RESULTS, [completed, failed, id]);
     }
-    const claimed = claims === undefined ? undefined : await claimPiece(database, transaction, claims, lease, now);
+    const claimed = claims === undefined ? undefined : await claimPiece(rows, claims, lease, now);
     return { goOn, claimed };
   });
 }
@@ -161,15 +157,8 @@ const FIND_STATE = new FixedStatement<Pick<BatchesTable, 'status' | 'expires_at'
   'for update',
 );
 
-/** Runs a statement in a transaction. */
-type Run = <Row>(statement: FixedStatement<Row>, values: readonly unknown[]) => Promise<Row[]>;
-
-function runner({ engine }: Database, { query }: DatabaseTransaction): Run {
-  return async (statement, values) => (await statement.run(engine, query, values)).rows;
-}
-
 async function advancePiece(
-  run: Run,
+  { run }: StatementRunner,
   { batchId, piece, results, state }: PieceProgress,
   batch: BatchState,
   { by, until }: Lease,
@@ -251,7 +240,7 @@ interface BatchState {
 }
 
 /** `ids`: sorted, since several gateways lock several of them, and all in the same order. */
-async function statesForResults(run: Run, ids: readonly string[]): Promise<Map<string, BatchState>> {
+async function statesForResults({ run }: StatementRunner, ids: readonly string[]): Promise<Map<string, BatchState>> {
   const states = new Map<string, BatchState>();
   for (const id of ids) {
     const [found] = await run(FIND_STATE, [id]);

@@ -1,15 +1,11 @@
-import { CompiledQuery, type Kysely, type QueryResult } from 'kysely';
-import type { Database } from './database-engine.ts';
-import type { Tables } from './tables.ts';
-
-type Engine = Database['engine'];
-
 /**
  * A statement whose text is always the same, written once for each engine: for what is asked so often that building it anew
- * costs as much as running it (load: batch-10k).
+ * costs as much as running it (load: batch-10k). `Row`: what its columns are.
  */
 export class FixedStatement<Row = never> {
-  readonly #texts: Readonly<Record<Engine, string>>;
+  readonly texts: { readonly sqlite: string; readonly postgres: string };
+  /** It is there for the types alone. */
+  declare readonly row: Row;
 
   /** `?` stands for each value. `forPostgres`: what only that engine reads, behind the text. */
   constructor(text: string, forPostgres = '') {
@@ -18,10 +14,6 @@ export class FixedStatement<Row = never> {
       places += 1;
       return `$${places}`;
     });
-    this.#texts = { sqlite: text, postgres: `${numbered} ${forPostgres}` };
-  }
-
-  run(engine: Engine, query: Kysely<Tables>, values: readonly unknown[]): Promise<QueryResult<Row>> {
-    return query.executeQuery(CompiledQuery.raw(this.#texts[engine], [...values]) as CompiledQuery<Row>);
+    this.texts = { sqlite: text, postgres: `${numbered} ${forPostgres}` };
   }
 }
