@@ -2,7 +2,7 @@ import type { GatewayError } from '../core/errors.ts';
 import type { Principal } from '../core/exchange.ts';
 import type { LocalExchange } from '../core/local-exchange.ts';
 import type { Log } from '../core/log.ts';
-import { readBatchLine } from '../files/batch-lines.ts';
+import { readBatchLine, usualBatchLine } from '../files/batch-lines.ts';
 import { BlobFault } from '../files/blob-store.ts';
 import type { AdvancedPieces, ClaimedPiece, PieceProgress } from '../store/batch-pieces.ts';
 import { type LineResult, resultBlock } from '../store/result-block.ts';
@@ -40,10 +40,12 @@ export interface BatchCaller {
   readonly metadata: string | undefined;
 }
 
-/** A line that was understood; it may be sent several times. */
+/** A line; it may be sent several times. */
 export interface PreparedLine {
   /** As the line names it; empty: it names none. */
   readonly model: string;
+  /** Its body is one JSON object that the endpoint reads. */
+  readonly isUnderstood: boolean;
   /** The exchange has begun. */
   send(label: string, onOver: (answer: CollectedAnswer) => void): LocalExchange;
 }
@@ -203,6 +205,11 @@ export class BatchRunner {
 
   #read({ bytes, number }: Line, { caller, claimed }: Piece): ReadLine {
     const { principalJson } = claimed.batch;
+    const usual = usualBatchLine(bytes);
+    const quick = usual && this.#options.prepare(usual.url, usual.body, caller);
+    if (usual !== undefined && quick?.isUnderstood) {
+      return { customId: usual.customId, pace: this.#paces.of(principalJson, quick.model), prepared: quick };
+    }
     const read = readBatchLine(bytes);
     if (typeof read === 'string') {
       const prepared = { code: 'invalid_line', message: `Of this line ${read}.` };

@@ -125,6 +125,7 @@ function prepareLine(
   const { principal } = caller;
   return {
     model: peeked instanceof GatewayError ? '' : peeked.model,
+    isUnderstood: !(peeked instanceof GatewayError),
     send(label, onOver) {
       const { limits } = pipeline.snapshot().settings;
       const memory = new HeldMemory(sharedMemory, limits.maxBodyMemoryBytes);

@@ -171,7 +171,7 @@ async function advancePiece(
   const block = results && newResults(results, answered, kept);
   if (block !== undefined) {
     const { index, bytes } = block;
-    await run(KEEP_RESULTS, [batchId, lowestLine(index), JSON.stringify(index), bytes]);
+    await run(KEEP_RESULTS, [batchId, lowestLine(index), `[${index.join()}]`, bytes]);
     for (let entry = 1; entry < index.length; entry += 3) {
       if (index[entry] === 1) batch.failed += 1;
       else batch.completed += 1;
@@ -221,7 +221,7 @@ function allAnswered(answered: Uint8Array, lines: number): boolean {
   return true;
 }
 
-function lowestLine(index: readonly number[]): number {
+function lowestLine(index: ArrayLike<number>): number {
   let lowest = index[0]!;
   for (let entry = 3; entry < index.length; entry += 3) lowest = Math.min(lowest, index[entry]!);
   return lowest;

@@ -57,5 +57,7 @@ export interface BatchWorkMessage {
 /** Buffers of a question, which are handed on and not copied from thread to thread. */
 export function buffersOf(question: BatchQuestion): ArrayBuffer[] {
   if (question.kind !== 'advance') return [];
-  return question.progresses.flatMap(({ results }) => (results === undefined ? [] : [results.bytes.buffer]));
+  return question.progresses.flatMap(({ results }) =>
+    results === undefined ? [] : [results.bytes.buffer, results.index.buffer],
+  );
 }

@@ -145,7 +145,7 @@ const answer: Answer = (request, response) => {
     assert.equal(searchParams.get('limit'), '2');
     sendJson(response, 200, { data: [messageBatch('msgbatch_1')], has_more: true });
   } else if (pathname.endsWith('/results')) text('application/x-jsonl', results);
-  else if (pathname.endsWith('/cancel')) {
+  else if (pathname === '/v1/messages/batches/msgbatch_1/cancel') {
     state = 'canceling';
     sendJson(response, 200, messageBatch('msgbatch_1'));
   } else if (pathname === '/v1/messages/batches/msgbatch_1') sendJson(response, 200, messageBatch('msgbatch_1'));
