@@ -5,8 +5,15 @@ import type { Dialect } from '../dialects/dialect.ts';
 import { withoutBasePath } from '../edge/routes.ts';
 import { readBatchLine } from '../files/batch-lines.ts';
 import { linesOf } from '../files/blob-lines.ts';
-import type { Mounts, ProviderAccount, ProviderBatchLine, Target, TranslatedBatches, Wire } from '../providers/provider.ts';
-import type { ProxyOptions } from '../proxy/proxy.ts';
+import type {
+  Mounts,
+  ProviderAccount,
+  ProviderBatchLine,
+  Target,
+  TranslatedBatches,
+  Wire,
+} from '../providers/provider.ts';
+import type { ProxyOptions } from '../proxy/proxy-options.ts';
 import { formOf } from '../relay/choose-mount.ts';
 import { translateRequest } from '../relay/request-translation.ts';
 import type { BatchRoutes } from './batches-endpoint.ts';

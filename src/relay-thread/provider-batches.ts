@@ -3,7 +3,7 @@ import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError } from '../core/exchange.ts';
 import { withoutBasePath } from '../edge/routes.ts';
 import type { ProviderAccount, ProviderBatch, ReadBatches, TranslatedBatches } from '../providers/provider.ts';
-import type { ProxyOptions } from '../proxy/proxy.ts';
+import type { ProxyOptions } from '../proxy/proxy-options.ts';
 import { queryParameter, withoutOwnBase } from '../proxy/proxy-path.ts';
 import type { KeptProviderBatch } from '../store/provider-batches.ts';
 import { type BatchRoutes, pageLimit, readBatchRequest, windowOf } from './batches-endpoint.ts';

@@ -3,7 +3,14 @@ import { GatewayError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Operation } from '../inference/operation.ts';
 import { addCounts, type Usage } from '../inference/usage.ts';
-import type { ProviderAccount, ProviderBatch, ProviderResult, ReadBatches, Target, Wire } from '../providers/provider.ts';
+import type {
+  ProviderAccount,
+  ProviderBatch,
+  ProviderResult,
+  ReadBatches,
+  Target,
+  Wire,
+} from '../providers/provider.ts';
 import type { BatchRows } from './batch-rows.ts';
 import { anyTarget, type ProviderRequests } from './provider-requests.ts';
 
@@ -91,7 +98,10 @@ async function bill(
   usage: Usage,
 ): Promise<GatewayError | undefined> {
   const path = `${form.path}/${encodeURIComponent(batch.id)}`;
-  const answer = await requests.batch({ method: 'GET', path, billed: { target: targetOf(account, model), usage } }, form);
+  const answer = await requests.batch(
+    { method: 'GET', path, billed: { target: targetOf(account, model), usage } },
+    form,
+  );
   return answer instanceof GatewayError ? answer : undefined;
 }
 

@@ -1,5 +1,5 @@
-import { batchOf, changeBatch, type Lease, type StoredBatch } from './batches.ts';
 import type { Selectable } from 'kysely';
+import { batchOf, changeBatch, type Lease, type StoredBatch } from './batches.ts';
 import type { Database } from './database.ts';
 import type { StatementRunner } from './database-engine.ts';
 import { FixedStatement } from './fixed-statement.ts';
@@ -282,4 +282,3 @@ export async function piecesOf(database: Database, id: string, now: number): Pro
     .executeTakeFirstOrThrow();
   return { open: Number(count.open), run: Number(count.run) };
 }
-

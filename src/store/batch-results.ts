@@ -97,4 +97,3 @@ export function keepFiles(
     return true;
   });
 }
-

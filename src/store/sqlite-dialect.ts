@@ -98,7 +98,9 @@ class SqliteFileDriver implements Driver {
     let result: T;
     try {
       const { writer } = this.#options.files();
-      result = await work({ run: async (statement, values) => run<never>(writer, statement.texts.sqlite, values).rows });
+      result = await work({
+        run: async (statement, values) => run<never>(writer, statement.texts.sqlite, values).rows,
+      });
       await connection.finish('commit');
     } catch (error) {
       await connection.finish('rollback').catch(() => {

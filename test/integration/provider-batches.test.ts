@@ -416,7 +416,11 @@ describe('a batch that Mistral runs', () => {
   });
 
   test('an endpoint that batches of Mistral do not have is refused', async () => {
-    const asked = { completion_window: '24h', input_file_id: await upload([line('a', MISTRAL)]), endpoint: '/v1/rerank' };
+    const asked = {
+      completion_window: '24h',
+      input_file_id: await upload([line('a', MISTRAL)]),
+      endpoint: '/v1/rerank',
+    };
     const { message } = await refusal(sdk('mistral').post('/batches', { body: asked }));
     assert.match(message, /Without x-tfy-provider-name the gateway runs the batch itself/);
   });
@@ -433,7 +437,10 @@ describe('a batch that Gemini runs', () => {
         metadata,
         request,
       ]),
-      ['a', 'b'].map((key) => [{ key }, { contents: [{ role: 'user', parts: [{ text: key }] }], generationConfig: {} }]),
+      ['a', 'b'].map((key) => [
+        { key },
+        { contents: [{ role: 'user', parts: [{ text: key }] }], generationConfig: {} },
+      ]),
     );
     geminiState = 'SUCCEEDED';
     const client = sdk('gem');

@@ -1,5 +1,14 @@
 import type { DialectDocument } from '../dialect-document.ts';
-import { events, freeObject, freeObjects, jsonBodies, oneOf, openObject, text, texts } from '../openai-json/openapi-parts.ts';
+import {
+  events,
+  freeObject,
+  freeObjects,
+  jsonBodies,
+  oneOf,
+  openObject,
+  text,
+  texts,
+} from '../openai-json/openapi-parts.ts';
 
 const number = (minimum: number, maximum: number, description: string) =>
   ({ type: 'number', minimum, maximum, description }) as const;

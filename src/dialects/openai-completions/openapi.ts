@@ -1,5 +1,14 @@
 import type { DialectDocument } from '../dialect-document.ts';
-import { DATA_EVENTS, freeObject, jsonBodies, model, openObject, text, texts, tokens } from '../openai-json/openapi-parts.ts';
+import {
+  DATA_EVENTS,
+  freeObject,
+  jsonBodies,
+  model,
+  openObject,
+  text,
+  texts,
+  tokens,
+} from '../openai-json/openapi-parts.ts';
 
 const request = openObject(['model', 'prompt'], {
   model,

@@ -11,8 +11,8 @@ import {
   openAiTranslationsWire,
 } from './media-wires.ts';
 import { fireworksImages, openRouterImages, togetherImages } from './own-forms/host-images.ts';
-import { mistralBatches, mistralTerms } from './own-forms/mistral-batches.ts';
 import { mistralSpeech, mistralTranscripts } from './own-forms/mistral-audio.ts';
+import { mistralBatches, mistralTerms } from './own-forms/mistral-batches.ts';
 import { voyageEmbeddings, voyageRerank } from './own-forms/voyage.ts';
 import { xaiImageEdits, xaiSpeech, xaiTranscripts } from './own-forms/xai-media.ts';
 import {
@@ -55,9 +55,10 @@ export const OWN_FORMS: Readonly<Record<string, readonly Wire[]>> = {
 };
 
 /** Batches that hosts run, by the names that rows call their forms, and what they cost next to the list price. */
-export const HOST_BATCHES: Readonly<Record<string, { readonly batches: ProviderBatches; readonly terms: ListTerms }>> = {
-  'mistral-jobs': { batches: mistralBatches, terms: mistralTerms },
-};
+export const HOST_BATCHES: Readonly<Record<string, { readonly batches: ProviderBatches; readonly terms: ListTerms }>> =
+  {
+    'mistral-jobs': { batches: mistralBatches, terms: mistralTerms },
+  };
 
 /** Every wire that hosts of the table speak. */
 export const HOST_WIRES: readonly Wire[] = [...new Set([...Object.values(USUAL), ...Object.values(OWN_FORMS)].flat())];
