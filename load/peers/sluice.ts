@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { answers, freePort, startChild, untilReady } from '../child.ts';
 import { type Peer, VENDORS, type Vendor } from './peer.ts';
 import { POLICIES } from './sluice-policies.ts';
+import { STORM_ADMIN_KEY, STORM_NAMES, STORM_SETTINGS, stormDocuments } from './sluice-storm.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const READY_MS = 20_000;
@@ -25,6 +26,8 @@ type Variant = {
   access?: 'all' | 'off';
   /** Settings beyond those of every run. */
   settings: string;
+  /** Its providers are those of a storm. */
+  storm?: true;
 };
 
 export const sluice = gateway(ROOT, {
@@ -63,9 +66,18 @@ export const sluicePlain = gateway(ROOT, {
   settings: 'ledger: {enabled: false}\n',
 });
 
+export const sluiceStorm = gateway(ROOT, {
+  name: 'sluice-storm',
+  summary: 'this gateway with a virtual model before four providers, for `storm`',
+  on: [...ALWAYS_ON, 'ledger', 'concurrent requests'],
+  policies: '',
+  settings: STORM_SETTINGS,
+  storm: true,
+});
+
 function gateway(
   root: string,
-  { name, summary, on, policies, settings, access = 'all' }: Variant & { access?: string },
+  { name, summary, on, policies, settings, access = 'all', storm }: Variant & { access?: string },
 ): Peer {
   return {
     name,
@@ -75,8 +87,16 @@ function gateway(
       const operatorPort = await freePort();
       const home = join(folder, name);
       mkdirSync(home, { recursive: true });
-      const documents = [server(port, operatorPort, threads, home, access) + settings, KEYS];
-      documents.push(account(mockUrl, models), ...VENDORS.map((vendor) => translatedAccount(vendor, mockUrl, models)));
+      const ports: Record<string, number> = {};
+      if (storm) for (const each of STORM_NAMES) ports[each] = await freePort();
+      const adminKey = storm ? STORM_ADMIN_KEY : undefined;
+      const documents = [server({ port, operatorPort, threads, home, access, adminKey }) + settings, KEYS];
+      if (storm) documents.push(stormDocuments(ports));
+      else
+        documents.push(
+          account(mockUrl, models),
+          ...VENDORS.map((vendor) => translatedAccount(vendor, mockUrl, models)),
+        );
       const file = join(home, 'sluice.yaml');
       const write = (more: readonly string[]): void =>
         writeFileSync(file, [...documents, ...(policies === '' ? [] : [policies]), ...more].join('---\n'));
@@ -95,6 +115,7 @@ function gateway(
         translatedName: (mockModel, vendor) => `${vendor}/${mockModel}`,
         relaysBytes: true,
         checksKeys: true,
+        ...(storm && { storm: ports }),
         operator: {
           url: `http://127.0.0.1:${operatorPort}`,
           reloadWithKeys(count) {
@@ -114,10 +135,20 @@ function gateway(
   };
 }
 
-function server(port: number, operatorPort: number, threads: number, home: string, access: string): string {
+type ServerOptions = {
+  port: number;
+  operatorPort: number;
+  threads: number;
+  home: string;
+  access: string;
+  adminKey: string | undefined;
+};
+
+function server({ port, operatorPort, threads, home, access, adminKey }: ServerOptions): string {
+  const admin = adminKey === undefined ? '' : `, admin_key: ${adminKey}`;
   return `type: sluice/server
 listen: {host: 127.0.0.1, port: ${port}}
-operator: {host: 127.0.0.1, port: ${operatorPort}}
+operator: {host: 127.0.0.1, port: ${operatorPort}${admin}}
 threads: ${threads}
 data_dir: ${JSON.stringify(join(home, 'data'))}
 log: {level: info, access: ${access}}
@@ -126,7 +157,7 @@ log: {level: info, access: ${access}}
 
 const KEYS = `type: sluice/api-keys
 keys:
-  - {name: load, key: "\${env:SLUICE_LOAD_KEY}", subject: "virtualaccount:load", models: [${['mock', ...VENDORS].map((name) => `"${name}/*"`).join(', ')}]}
+  - {name: load, key: "\${env:SLUICE_LOAD_KEY}", subject: "virtualaccount:load", models: [${['mock', 'storm', ...STORM_NAMES, ...VENDORS].map((name) => `"${name}/*"`).join(', ')}]}
 `;
 
 /** Keys of other callers, none of whom asks anything. */

@@ -156,6 +156,7 @@ export function serverSettings(
     requestLog: {
       maxBodyBytes: requestLog.max_body_bytes,
       retentionDays: requestLog.retention_days,
+      store: requestLog.store,
       maxQueuedBytes: requestLog.max_queued_bytes,
       maxQueuedHooks: requestLog.max_queued_webhooks,
       redact: requestLog.redact,

@@ -41,7 +41,7 @@ function context(more: Partial<PlanContext> = {}): PlanContext {
       max_output_tokens: 0,
       hour: 12,
     }),
-    tier: () => 'simple',
+    complexity: () => ({ tier: 'simple', cause: 'signs' }),
     ...more,
   };
 }
