@@ -14,7 +14,7 @@ export function stormDocuments(ports: Readonly<Record<string, number>>): string 
     ([name, port]) => `type: provider-account/openai
 name: ${name}
 base_url: http://127.0.0.1:${port}/v1
-auth_data: {type: api-key, api_key: sk-storm}
+auth_data: {type: api-key, api_key: "\${env:SLUICE_LOAD_KEY}"}
 integrations:
   - {name: m, type: integration/model/openai, model_id: m, model_types: [chat], cost: {metric: per_1000_tokens, value: {input: 0.001, output: 0.002}}}
 `,

@@ -12,7 +12,8 @@ import { POLICIES } from './sluice-policies.ts';
 import { STORM_ADMIN_KEY, STORM_NAMES, STORM_SETTINGS, stormDocuments } from './sluice-storm.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const READY_MS = 20_000;
+/** A machine that others use as well takes its time. */
+const READY_MS = 60_000;
 /** Not a secret: it opens a gateway that lives on loopback for the length of this run. */
 const KEY = 'sk-load-0123456789abcdef0123456789abcdef';
 const ALWAYS_ON = ['key', 'model access', 'usage', 'price', 'metrics', 'record', 'access log'];
@@ -90,7 +91,8 @@ function gateway(
       const ports: Record<string, number> = {};
       if (storm) for (const each of STORM_NAMES) ports[each] = await freePort();
       const adminKey = storm ? STORM_ADMIN_KEY : undefined;
-      const documents = [server({ port, operatorPort, threads, home, access, adminKey }) + settings, KEYS];
+      const keys = keysFor(storm ? ['storm', ...STORM_NAMES] : ['mock', ...VENDORS]);
+      const documents = [server({ port, operatorPort, threads, home, access, adminKey }) + settings, keys];
       if (storm) documents.push(stormDocuments(ports));
       else
         documents.push(
@@ -103,7 +105,7 @@ function gateway(
       write([]);
       const args = ['src/main.ts', 'serve', '--config', file, '--port', String(port)];
       args.push('--threads', String(threads), '--data-dir', join(home, 'data'));
-      const env = { ...process.env, SLUICE_LOAD_KEY: KEY };
+      const env = { ...process.env, SLUICE_LOAD_KEY: KEY, ...(adminKey && { SLUICE_LOAD_ADMIN_KEY: adminKey }) };
       const child = startChild({ name, folder, command: process.execPath, args, cwd: root, env });
       await untilReady(child, READY_MS, answers(`http://127.0.0.1:${operatorPort}/readyz`));
       return {
@@ -145,7 +147,7 @@ type ServerOptions = {
 };
 
 function server({ port, operatorPort, threads, home, access, adminKey }: ServerOptions): string {
-  const admin = adminKey === undefined ? '' : `, admin_key: ${adminKey}`;
+  const admin = adminKey === undefined ? '' : ', admin_key: "${env:SLUICE_LOAD_ADMIN_KEY}"';
   return `type: sluice/server
 listen: {host: 127.0.0.1, port: ${port}}
 operator: {host: 127.0.0.1, port: ${operatorPort}${admin}}
@@ -155,9 +157,9 @@ log: {level: info, access: ${access}}
 `;
 }
 
-const KEYS = `type: sluice/api-keys
+const keysFor = (accounts: readonly string[]): string => `type: sluice/api-keys
 keys:
-  - {name: load, key: "\${env:SLUICE_LOAD_KEY}", subject: "virtualaccount:load", models: [${['mock', 'storm', ...STORM_NAMES, ...VENDORS].map((name) => `"${name}/*"`).join(', ')}]}
+  - {name: load, key: "\${env:SLUICE_LOAD_KEY}", subject: "virtualaccount:load", models: [${accounts.map((name) => `"${name}/*"`).join(', ')}]}
 `;
 
 /** Keys of other callers, none of whom asks anything. */
