@@ -200,6 +200,7 @@ export class BalancedPlan implements RoutePlan {
     if (this.#latest !== undefined) return this.#latest.entry === entry ? 'other-credential' : 'fallback';
     if (entry.canaryPercent !== undefined) return 'canary';
     if (this.#session !== undefined) return 'sticky';
+    if (this.#route.strategy === 'latency') return entry.latencyReason;
     if (this.#complexity === undefined) return this.#route.strategy;
     const { tier, cause } = this.#complexity;
     return cause === 'signs' ? `complexity ${tier}` : `complexity ${tier} (${cause})`;
