@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { ServerSettings } from '../config/configuration.ts';
+import type { ServerSettings } from '../config/server/server-settings.ts';
 import type { Log } from '../core/log.ts';
 import type { BlobStore } from '../files/blob-store.ts';
 import { blobFolder } from '../files/blobs-of.ts';

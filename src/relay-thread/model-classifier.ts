@@ -1,5 +1,5 @@
 import { isArray, isObject, objectOf, parseObject } from '../codec/json-value.ts';
-import type { ClassifierSettings, ComplexityTier } from '../config/configuration.ts';
+import type { ClassifierSettings, ComplexityTier } from '../config/rules/routing-settings.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { Dialect } from '../dialects/dialect.ts';
 import type { ComplexityClassifier, PipelineOptions } from '../pipeline/pipeline-options.ts';

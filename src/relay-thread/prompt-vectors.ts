@@ -1,6 +1,6 @@
 import type { NoVector, PromptVectors } from '../cache/semantic-index.ts';
 import { isArray, objectOf, parseObject } from '../codec/json-value.ts';
-import type { SemanticCacheLimits } from '../config/configuration.ts';
+import type { SemanticCacheLimits } from '../config/server/cache.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { Dialect } from '../dialects/dialect.ts';
 import type { PipelineOptions } from '../pipeline/pipeline-options.ts';

@@ -1,4 +1,4 @@
-import type { ComplexityTier } from '../config/configuration.ts';
+import type { ComplexityTier } from '../config/rules/routing-settings.ts';
 
 /** A longer one is complex, and not read. */
 const MAX_READ_BYTES = 65_536;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { ComplexityTier } from '../config/configuration.ts';
+import type { ComplexityTier } from '../config/rules/routing-settings.ts';
 
 /** One word each. Two texts of one slot: the later takes it. */
 const MAX_TIERS = 65_536;

@@ -107,7 +107,7 @@ test('every setting has its default when nothing is configured', () => {
         retentionDays: 30,
         store: 'database',
         maxQueuedBytes: 67_108_864,
-        maxQueuedHooks: 1000,
+        maxQueuedWebhooks: 1000,
         redact: [],
       },
       mcp: {
