@@ -3,7 +3,7 @@
  * targets in real shared memory; another thread is not in the way.
  */
 import assert from 'node:assert/strict';
-import type { RoutingSettings } from '../../src/config/configuration.ts';
+import type { RoutingSettings } from '../../src/config/rules/routing-settings.ts';
 import { GatewayError } from '../../src/core/errors.ts';
 import { BalancedRoute } from '../../src/routing/balanced-route.ts';
 import { HealthMemory } from '../../src/routing/place.ts';
@@ -31,7 +31,7 @@ const context: PlanContext = {
     max_output_tokens: 0,
     hour: 12,
   }),
-  tier: () => 'simple',
+  complexity: () => ({ tier: 'simple', cause: 'signs' }),
 };
 
 export const inputs = { targets: NAMES };

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { z } from 'zod';
-import type { Identities, IdentityProvider, JwtAlgorithm } from '../config/configuration.ts';
+import type { Identities, IdentityProvider, JwtAlgorithm } from '../config/identities/identities.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Principal } from '../core/exchange.ts';
 import type { IssuerKeySet } from '../threads/identity-messages.ts';

@@ -1,7 +1,7 @@
 import type { Configuration } from '../config/configuration.ts';
 import { cacheRoutes } from '../operator/admin/cache.ts';
 import { StartToken } from '../operator/sessions/start-token.ts';
-import { DIALECTS, tokenSources } from '../plugs.ts';
+import { dialects, tokenSources } from '../plugs.ts';
 import { HealthMemory } from '../routing/place.ts';
 import { loadOrMakeDefaultKey } from '../store/default-key.ts';
 import type { RelayThreads } from '../threads/relay-threads.ts';
@@ -80,7 +80,11 @@ export async function openGateway({
   const health = new HealthMemory(() => limitCounters.counts.clock.now());
   const healthShare = new HealthShare({ memory: health, configuration: () => inForce.configuration, log });
   healthShare.register(registry);
-  const cachedAnswers = new CachedAnswers({ configuration: () => inForce.configuration, log });
+  const cachedAnswers = new CachedAnswers({
+    configuration: () => inForce.configuration,
+    log,
+    tell: (thread, message, transfer) => relayThreads.tell(thread, message, transfer),
+  });
   cachedAnswers.register(registry);
   const hasConsoleToken =
     server.console.enabled && server.operator.adminKey === undefined && LOOPBACK.test(server.operator.host);
@@ -170,7 +174,7 @@ export async function openGateway({
   // First the operator port, which says when the relay threads are ready, then these.
   const operatorPort = await openOperatorPort({
     configuration: () => inForce.configuration,
-    dialects: DIALECTS,
+    dialects,
     state,
     observation,
     database,
@@ -189,6 +193,7 @@ export async function openGateway({
     console: { door: () => consoleService.door() },
     startToken,
     audit,
+    tell: (thread, message) => relayThreads.tell(thread, message),
   });
   const gateway = new RunningGateway({
     inForce,
@@ -228,10 +233,10 @@ export async function openGateway({
     counts: limitCounters.buffer,
     health: health.buffers,
     answers: cachedAnswers.buffer,
+    claims: cachedAnswers.claimBuffer,
     vectors: cachedAnswers.vectorBuffer,
     configuration: configurationForThreads(inForce, port, madeKey),
     tokens: accountTokens.tokens(),
-    openapi: operatorPort.openapi,
     journal: database.journal,
   }));
   collectWhenIdle(() => counters.idleMark);

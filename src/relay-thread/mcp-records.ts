@@ -1,4 +1,4 @@
-import type { ServerSettings } from '../config/configuration.ts';
+import type { ServerSettings } from '../config/server/server-settings.ts';
 import { epochMs } from '../core/clock.ts';
 import type { Admission } from '../limits/admission.ts';
 import { toolModel } from '../limits/tool-rules.ts';

@@ -1,5 +1,5 @@
 import { isObject, type JsonObject, objectOf, parseObject, stringOf } from '../codec/json-value.ts';
-import type { ServerSettings } from '../config/configuration.ts';
+import type { ServerSettings } from '../config/server/server-settings.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError } from '../core/exchange.ts';
 import type { Caller } from '../policy/caller.ts';

@@ -1,4 +1,4 @@
-import type { ServerSettings } from '../config/configuration.ts';
+import type { ServerSettings } from '../config/server/server-settings.ts';
 import { GatewayError } from '../core/errors.ts';
 import { exchangeId } from '../core/ids.ts';
 import type { Admission } from '../limits/admission.ts';

@@ -1,10 +1,12 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { parentPort } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, parentPort } from 'node:worker_threads';
 import { KeyRing } from '../authentication/authenticate.ts';
 import type { TokenResources } from '../authentication/outside-tokens.ts';
 import { presentedKey } from '../authentication/presented-key.ts';
 import { AnswerCache } from '../cache/answer-cache.ts';
+import { FlightClaims } from '../cache/flight-claims.ts';
+import { RemoteFlights } from '../cache/remote-flights.ts';
 import { SemanticIndex } from '../cache/semantic-index.ts';
 import { SharedAnswers } from '../cache/shared-answers.ts';
 import { SharedVectors } from '../cache/shared-vectors.ts';
@@ -24,7 +26,7 @@ import { createLimits } from '../limits/limits.ts';
 import { TokenForecast } from '../limits/token-forecast.ts';
 import { toolRules } from '../limits/tool-rules.ts';
 import type { PipelineOptions } from '../pipeline/pipeline-options.ts';
-import { DIALECTS, FORMS, FORWARDABLE, PASSED_AT } from '../plugs.ts';
+import { dialects as allDialects, forwardable, PASSED_AT } from '../plugs.ts';
 import { HealthMemory } from '../routing/place.ts';
 import { createLog } from '../telemetry/log.ts';
 import { EventLoopProbe } from '../telemetry/thread-stats.ts';
@@ -43,7 +45,9 @@ import { FileRows } from './file-rows.ts';
 import { McpGate } from './mcp-gate.ts';
 import { MCP_HEADERS } from './mcp-request.ts';
 import { mediaFetcher } from './media-fetcher.ts';
+import { ModelClassifier } from './model-classifier.ts';
 import { addressAsked } from './oauth-routes.ts';
+import { OwnDocument } from './own-document.ts';
 import { ModelVectors } from './prompt-vectors.ts';
 import { RefusalRecords } from './refusal-records.ts';
 import { RequestLogSender } from './request-log-sender.ts';
@@ -75,7 +79,7 @@ const data = await new Promise<RelayThreadData>((resolve) => {
     else hear(message);
   });
 });
-const send = (message: FromRelayThread, transfer: readonly ArrayBuffer[] = []): void =>
+const send = (message: FromRelayThread, transfer: readonly (ArrayBuffer | MessagePort)[] = []): void =>
   port.postMessage(message, transfer);
 
 const log = createLog(
@@ -83,7 +87,8 @@ const log = createLog(
   { write: (lines) => send({ type: 'log', line: String(lines) }) },
   data.thread,
 );
-const { errorBody } = DIALECTS[0]!;
+const dialects = allDialects();
+const { errorBody } = dialects[0]!;
 const sweeper = new Sweeper();
 const tasks = new TaskPool();
 const fetchMedia = mediaFetcher();
@@ -127,7 +132,20 @@ let { identityProviders } = data.configuration.identities;
 let { semanticCacheModel } = data.configuration;
 
 const answersInRedis = server.store.cache === 'memory' ? undefined : await keepInRedis();
+const elsewhere =
+  data.threads === 1
+    ? undefined
+    : new RemoteFlights({
+        thread: data.thread,
+        claims: new FlightClaims(data.thread, data.claims),
+        connect(to) {
+          const { port1, port2 } = new MessageChannel();
+          send({ type: 'flight-port-to', to, port: port2 }, [port2]);
+          return port1;
+        },
+      });
 const cache = new AnswerCache({
+  elsewhere,
   memory: new SharedAnswers(server.cache.maxBytes, data.thread, data.answers),
   remote: answersInRedis,
   sharedMemory: counters,
@@ -135,7 +153,7 @@ const cache = new AnswerCache({
     memory: new SharedVectors(server.cache.semantic, data.thread, data.vectors),
     remote: answersInRedis,
     vectors: new ModelVectors({
-      dialect: DIALECTS.find(({ operation }) => operation === 'embedding')!,
+      dialect: dialects.find(({ operation }) => operation === 'embedding')!,
       pipeline: () => pipeline,
       model: () => semanticCacheModel,
       limits: () => snapshot.settings.cache.semantic,
@@ -177,6 +195,11 @@ const pipeline: PipelineOptions = {
   refused: refusals.refused,
   requestLog,
   shadow: shadows.copy,
+  classifier: new ModelClassifier({
+    dialect: dialects.find(({ operation }) => operation === 'chat')!,
+    pipeline: () => pipeline,
+    memory: lasting.health.tiers,
+  }),
 };
 
 /** Of one thread alone. */
@@ -185,7 +208,7 @@ const probes =
     ? new TargetProbes({
         pipeline: () => pipeline,
         routes: () => snapshot.routes.balanced?.virtual ?? [],
-        dialects: DIALECTS,
+        dialects,
         now: lasting.health.now,
       })
     : undefined;
@@ -202,6 +225,7 @@ const mcp = new McpGate({
   want: () => send({ type: 'mcp-wanted', thread: data.thread }),
 });
 
+const document = new OwnDocument({ thread: data.thread, send });
 const fileRows = new FileRows({ thread: data.thread, send });
 const files = {
   rows: fileRows,
@@ -218,7 +242,7 @@ const files = {
 const responseRows = new ResponseRows({ thread: data.thread, send });
 const background = new BackgroundResponses({ rows: responseRows, pipeline, records: refusals, counters, log });
 const batchRows = new BatchRows({ thread: data.thread, send });
-const endpoints = batchEndpoints(DIALECTS);
+const endpoints = batchEndpoints(dialects);
 const batches = batchRunner({
   thread: data.thread,
   threads: data.threads,
@@ -234,7 +258,7 @@ const batches = batchRunner({
 const edge = new Edge({
   settings: server,
   routes: routeTable({
-    dialects: DIALECTS,
+    dialects,
     pipeline,
     records: refusals,
     files,
@@ -249,19 +273,21 @@ const edge = new Edge({
     onAgentRun: (run) => send({ type: 'agent-over', run }),
     batches: { rows: batchRows, endpoints, files },
     responses: { rows: responseRows, records: refusals, pipeline, background },
-    proxy: { ...pipeline, dialects: DIALECTS, forms: FORMS },
+    proxy: { ...pipeline, dialects, forms: dialects },
     passedAt: PASSED_AT,
-    openapi: data.openapi,
+    document,
     errorBody,
   }),
-  sockets: DIALECTS.filter(({ conversation }) => conversation).map((dialect) =>
-    responsesSocket({
-      dialect,
-      responses: { rows: responseRows, pipeline },
-      counters,
-      withdrawn: (principal) => keyRing.withdrawn(principal),
-    }),
-  ),
+  sockets: dialects
+    .filter(({ conversation }) => conversation)
+    .map((dialect) =>
+      responsesSocket({
+        dialect,
+        responses: { rows: responseRows, pipeline },
+        counters,
+        withdrawn: (principal) => keyRing.withdrawn(principal),
+      }),
+    ),
   forwardable: headersOfInterest(data.configuration),
   counters,
   authenticate: (head, side) => {
@@ -306,6 +332,9 @@ function onMessage(message: LaterMessage): void {
       tokens.clear();
       for (const token of message.tokens) tokens.set(token.id, token);
       return;
+    case 'openapi':
+      document.hear(message);
+      return;
     case 'files-answer':
       fileRows.hear(message);
       return;
@@ -324,6 +353,9 @@ function onMessage(message: LaterMessage): void {
     case 'ledger-full':
       ledgerFull = message.full;
       records.pauseJournal(ledgerFull && !refusesWhenFull());
+      return;
+    case 'flight-port':
+      elsewhere?.serve(message.port);
       return;
     case 'mcp':
       mcp.connect(message.port);
@@ -369,7 +401,7 @@ function headersOfInterest(configuration: ThreadConfiguration): readonly string[
   const identifiers = routings.flatMap(({ sticky }) => sticky?.identifiers ?? []);
   const ofSessions = identifiers.filter(({ source }) => source === 'headers').map(({ key }) => key);
   const ofAgents = model === undefined ? [] : ['user-agent'];
-  return [...new Set([...FORWARDABLE, ...MCP_HEADERS, ...ofSessions, ...ofAgents])];
+  return [...new Set([...forwardable(configuration), ...MCP_HEADERS, ...ofSessions, ...ofAgents])];
 }
 
 function refusesWhenFull(): boolean {

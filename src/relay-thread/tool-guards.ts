@@ -2,8 +2,7 @@ import { isArray, isObject, type JsonObject, objectOf, parseObject } from '../co
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
 import { slotAt, slotsBelow, type TextSlot } from '../dialects/guarded-form.ts';
-import { guardBody } from '../guardrails/guarded-answer.ts';
-import { guardInput } from '../guardrails/guarded-input.ts';
+import { guardCode } from '../guardrails/guard-code.ts';
 import type { Guardrails } from '../guardrails/guardrails.ts';
 import type { GuardSession } from '../guardrails/session.ts';
 import { toolModel } from '../limits/tool-rules.ts';
@@ -111,7 +110,7 @@ async function guardArguments(session: GuardSession, body: string): Promise<OrEr
     slotsBelow(params, 'arguments', { kind: 'text', role: 'user' }, found);
     return found;
   };
-  const verdict = await guardInput({ session, hook: 'mcp-pre', plan, slots }, Buffer.from(body));
+  const verdict = await guardCode().guardInput({ session, hook: 'mcp-pre', plan, slots }, Buffer.from(body));
   if (verdict instanceof GatewayError) return verdict;
   const refused = await verdict?.pending;
   return refused ?? verdict?.body?.toString() ?? body;
@@ -130,7 +129,10 @@ async function guardMessage(session: GuardSession, body: string, request: JsonOb
   const plan = session.hook('mcp-post');
   if (plan === undefined && session.pseudonyms.isEmpty) return body;
   const slots = ({ result }: JsonObject): TextSlot[] => (isObject(result) ? resultSlots(result) : []);
-  const made = await guardBody({ session, plan, hook: 'mcp-post', slots, request: () => request }, Buffer.from(body));
+  const made = await guardCode().guardBody(
+    { session, plan, hook: 'mcp-post', slots, request: () => request },
+    Buffer.from(body),
+  );
   return made instanceof GatewayError ? made : made.toString();
 }
 

@@ -30,24 +30,39 @@ export interface RelayThreadData {
   readonly counters: SharedArrayBuffer;
   /** Of rate limits and budgets: counters/memory-counters. */
   readonly counts: SharedArrayBuffer;
-  /** Of health and latencies of targets: routing/place. */
+  /** Of health and latencies of targets, and tiers of requests: routing/place. */
   readonly health: {
     readonly circuits: SharedArrayBuffer;
     readonly latencies: SharedArrayBuffer;
     readonly agreement: SharedArrayBuffer;
+    readonly tiers: SharedArrayBuffer;
   };
   /** Of cached answers: cache/shared-answers. */
   readonly answers: SharedArrayBuffer;
+  /** Of those that are on their way: cache/flight-claims. */
+  readonly claims: SharedArrayBuffer;
   /** Of the questions that they answered: cache/shared-vectors. */
   readonly vectors: SharedArrayBuffer;
   readonly configuration: ThreadConfiguration;
   readonly identity: IdentityState;
   /** Of accounts whose credentials end. */
   readonly tokens: readonly AccountToken[];
-  /** The document that the gateway serves of itself, as JSON. */
-  readonly openapi: Uint8Array;
   /** Where its part of the ledger's journal goes; undefined: there is no ledger. */
   readonly journal: { readonly folder: string; readonly full: boolean } | undefined;
+}
+
+/** The OpenAPI document is wanted. */
+export interface OpenApiWanted {
+  readonly type: 'openapi-wanted';
+  readonly thread: number;
+  readonly number: number;
+}
+
+export interface OpenApiMessage {
+  readonly type: 'openapi';
+  readonly number: number;
+  /** Undefined: it could not be made. */
+  readonly json: Uint8Array | undefined;
 }
 
 export type ToRelayThread =
@@ -55,6 +70,7 @@ export type ToRelayThread =
   | { type: 'begin'; data: RelayThreadData }
   | { type: 'reconfigure'; configuration: ThreadConfiguration }
   | IdentityMessage
+  | OpenApiMessage
   | FileAnswerMessage
   | BatchAnswerMessage
   | ResponseAnswerMessage
@@ -64,6 +80,8 @@ export type ToRelayThread =
   | { type: 'tokens'; tokens: readonly AccountToken[] }
   /** The journal is full, or has room again. */
   | { type: 'ledger-full'; full: boolean }
+  /** Of another relay thread that wants answers which are on their way here; the port is transferred. */
+  | { type: 'flight-port'; port: MessagePort }
   /** To the thread of MCP; the port is transferred. */
   | { type: 'mcp'; port: MessagePort }
   /** Accept nothing new; answer `drained` when the last exchange has ended. */
@@ -96,9 +114,12 @@ export type FromRelayThread =
   | { type: 'budget-refuses'; window: BudgetWindowKey; action: RefusalAction }
   /** A request of MCP is there: a port to its thread is wanted. */
   | { type: 'mcp-wanted'; thread: number }
+  /** For relay thread `to`; the port is transferred. */
+  | { type: 'flight-port-to'; to: number; port: MessagePort }
   /** A run of an agent is over. */
   | { type: 'agent-over'; run: AgentRun }
   | { type: 'log'; line: string }
+  | OpenApiWanted
   | IdentityAnswer
   | CapturedMessage
   | FileQuestionMessage

@@ -1,5 +1,3 @@
-import type { OidcSettings } from '../oidc-settings.ts';
-
 /** MCP servers as plain data: what the kinds `mcp-server/…` make, and what crosses to the threads that use it. Holds secrets: never logged. */
 export type McpServer = McpRemote | McpVirtual | McpOpenApi | McpStdio;
 
@@ -118,44 +116,4 @@ export interface McpOAuth {
   clientSecret?: string;
   scopes: string[];
   parameters: Record<string, string>;
-}
-
-/** `mcp` of `sluice/server`. Times in milliseconds, sizes in bytes. */
-export interface McpSettings {
-  /** From a request to its result. */
-  callMs: number;
-  connectMs: number;
-  /** A session that nobody uses. */
-  sessionIdleMs: number;
-  /** Sessions of clients, and as many towards servers. */
-  maxSessions: number;
-  /** One message of a server, or the events that wait for one client. */
-  maxMessageBytes: number;
-  /** Of one server, whatever it lists. */
-  maxTools: number;
-  /** How long a list of tools may be used again. */
-  listTtlMs: number;
-  /** Child processes, over all servers. */
-  maxChildren: number;
-  /** Of one run of code, calls included. */
-  codeMs: number;
-  /** Of one run of code, waits not counted. */
-  codeCpuMs: number;
-  maxCodeMemoryBytes: number;
-  maxCodeCalls: number;
-  /** At once. */
-  maxCodeRuns: number;
-  onChangedTool: 'warn' | 'refuse';
-  /** What seals sessions and tokens; absent: a key of the data folder. */
-  secret?: string;
-  /** Where clients reach the listening port: scheme, host and port. Absent: as a client on this machine names it. */
-  publicUrl?: string;
-  /** Who may give clients tokens for this gateway: `sluice` itself, and names of identity providers. */
-  authorizationServers: string[];
-  /** Life of a token that the gateway gives. */
-  tokenMs: number;
-  /** How long a client stays signed in by its refresh tokens. */
-  signInMs: number;
-  /** Whom people sign in with in the place of a key; absent: keys alone are taken. */
-  oidc?: OidcSettings;
 }

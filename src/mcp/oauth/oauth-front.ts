@@ -6,6 +6,7 @@ import type { Asked, AuthorizationServer } from './authorization-server.ts';
 import { asOAuthServer, type ConnectFlow, type Onward } from './connect-flow.ts';
 import type { Connections } from './connections.ts';
 import { isLoopback } from './discovery.ts';
+import { browserCookie } from './own-addresses.ts';
 import { connectionsOf, refusal, signInsOf } from './own-grants.ts';
 import { errorPage, html, page, redirect, signInPage } from './pages.ts';
 import type { PersonSignIn, Wanted } from './person-sign-in.ts';
@@ -272,11 +273,6 @@ function browserOf({ browser, base }: McpPageRequest): {
   const secure = base.startsWith('https://');
   const cookie = `${browserCookie(base)}=${made}; Path=/; HttpOnly; SameSite=Lax; Max-Age=3600${secure ? '; Secure' : ''}`;
   return { browser: made, headers: ['set-cookie', cookie] };
-}
-
-/** `__Host-`: no other host of the domain can set it. */
-export function browserCookie(base: string): string {
-  return base.startsWith('https://') ? '__Host-sluice-mcp' : 'sluice-mcp';
 }
 
 /** Where forms may lead: issuers and providers, which browsers are sent on to. */

@@ -96,7 +96,7 @@ export class PersonSignIn {
   #party(): OidcParty | undefined {
     const { server, identities } = this.#options.configuration();
     const { oidc } = server.mcp;
-    const provider = identities.identityProviders.find(({ name }) => name === oidc?.provider);
+    const provider = identities.identityProviders.find(({ name }) => name === oidc?.identityProvider);
     return oidc && provider && { oidc, provider };
   }
 }

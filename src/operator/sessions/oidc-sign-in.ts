@@ -90,7 +90,7 @@ export class OidcSignIn implements OidcDoor {
     const { server, identities } = this.#options.configuration();
     const { oidc } = server.console;
     if (oidc === undefined || server.operator.adminKey === undefined) return undefined;
-    const provider = identities.identityProviders.find(({ name }) => name === oidc.provider);
+    const provider = identities.identityProviders.find(({ name }) => name === oidc.identityProvider);
     return provider && { oidc, provider };
   }
 

@@ -105,8 +105,9 @@ test('every setting has its default when nothing is configured', () => {
       requestLog: {
         maxBodyBytes: 65_536,
         retentionDays: 30,
+        store: 'database',
         maxQueuedBytes: 67_108_864,
-        maxQueuedHooks: 1000,
+        maxQueuedWebhooks: 1000,
         redact: [],
       },
       mcp: {
