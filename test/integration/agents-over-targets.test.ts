@@ -17,7 +17,6 @@ let anthropic: Anthropic;
 
 const CLAUDE = 'claude/claude-sonnet-4-5';
 const GEMINI = 'gemini/gemini-2.5-flash';
-const CHATS = 'chats/gpt-oss';
 const TWINS = ['twin-a/gpt-oss', 'twin-b/gpt-oss'];
 
 function virtual(name: string, type: string, targets: readonly object[], more: object = {}): object {
@@ -185,7 +184,16 @@ describe('a session stays where its prompt is cached', () => {
         post('/v1/responses', { 'session-id': session }, { model: 'group/sticky', input: 'Hi', store: false }),
     ],
     [
-      'a client that names a cache key',
+      'an agent of OpenAI’s form that names a cache key',
+      (session: string) =>
+        post(
+          '/v1/chat/completions',
+          {},
+          { model: 'group/sticky-by-cache-key', messages: [message], prompt_cache_key: session },
+        ),
+    ],
+    [
+      'a client of Responses that names a cache key',
       (session: string) =>
         post(
           '/v1/responses',
