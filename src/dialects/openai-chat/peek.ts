@@ -18,6 +18,7 @@ const keys = new PeekKeys([
   'service_tier',
   'speed',
   'inference_geo',
+  'prompt_cache_key',
 ]);
 const MODEL = 0;
 const MESSAGES = 1;
@@ -29,6 +30,7 @@ const CHOICES = 6;
 const SERVICE_TIER = 7;
 const SPEED = 8;
 const INFERENCE_GEO = 9;
+const PROMPT_CACHE_KEY = 10;
 
 const OPEN_BRACKET = 0x5b;
 
@@ -82,6 +84,7 @@ export class ChatScan implements RequestScan {
       maxOutputTokens,
       choices: Math.max(1, choices ?? 1),
       servedAs: this.#servedAs(body),
+      metadata: scan.cacheKey(body, PROMPT_CACHE_KEY),
     };
   }
 

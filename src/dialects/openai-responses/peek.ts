@@ -40,8 +40,6 @@ export const INPUT = 3;
 export const BACKGROUND = keys.names.indexOf('background');
 export const CONVERSATION = keys.names.indexOf('conversation');
 const PROMPT_CACHE_KEY = keys.names.indexOf('prompt_cache_key');
-/** As of a value of `x-tfy-metadata`. */
-const MAX_METADATA_CHARACTERS = 128;
 const MAX_OUTPUT_TOKENS = keys.names.indexOf('max_output_tokens');
 export const PREVIOUS = keys.names.indexOf('previous_response_id');
 const STORE = keys.names.indexOf('store');
@@ -90,7 +88,7 @@ export class ResponsesScan implements RequestScan {
       maxOutputTokens,
       choices: 1,
       servedAs: this.#servedAs(body),
-      metadata: this.#metadata(body),
+      metadata: scan.cacheKey(body, PROMPT_CACHE_KEY),
       state: {
         previousId: scan.word(body, PREVIOUS),
         conversationId,
@@ -101,14 +99,6 @@ export class ResponsesScan implements RequestScan {
       starts,
       ends,
     };
-  }
-
-  /** Requests of one key share a prompt: whoever routes by it keeps the caches of its provider warm. */
-  #metadata(body: Buffer): Record<string, string> | undefined {
-    const key = this.#scan.word(body, PROMPT_CACHE_KEY);
-    return key === undefined || key === '' || key.length > MAX_METADATA_CHARACTERS
-      ? undefined
-      : { prompt_cache_key: key };
   }
 
   #servedAs(body: Buffer): ServedAs | undefined {
