@@ -5,7 +5,7 @@ import { costSchema } from '../../src/config/cost-schema.ts';
 import { permission } from '../../src/config/identities/grants.ts';
 import { allKinds } from '../../src/config/kinds/kinds.ts';
 import { sluiceServer } from '../../src/config/kinds/sluice-server.ts';
-import { subjectPattern } from '../../src/config/subject.ts';
+import { subjectPattern } from '../../src/config/subject-schema.ts';
 import { allPlugs } from '../../src/plugs.ts';
 
 /** Every kind of manifest that loads, but for `sluice/server`, which has a table of its own. */

@@ -13,7 +13,7 @@ import {
   text,
   wholeNumber,
 } from './scalar-schema.ts';
-import { subjectPattern } from './subject.ts';
+import { subjectPattern } from './subject-schema.ts';
 
 /** `sluice/server` as it is written, with every default and bound; docs/configuration.md is generated from it. */
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parentPort } from 'node:worker_threads';
 import { KeyRing } from '../authentication/authenticate.ts';
 import type { TokenResources } from '../authentication/outside-tokens.ts';
+import { tokenSchemas } from '../authentication/key-verdict.ts';
 import { presentedKey } from '../authentication/presented-key.ts';
 import { AnswerCache } from '../cache/answer-cache.ts';
 import { SemanticIndex } from '../cache/semantic-index.ts';
@@ -99,6 +100,7 @@ const records = new RecordSender({
 });
 const { server } = data.configuration;
 const pools = new OriginPools(server.limits, server.timeouts, server.upstream);
+if (data.hasIssuedKeys) tokenSchemas();
 const keyRing = new KeyRing({
   configured: data.configuration.keys,
   issued: data.identity.keys,
@@ -300,6 +302,7 @@ function onMessage(message: LaterMessage): void {
       reconfigure(message.configuration);
       return;
     case 'keys':
+      tokenSchemas();
       keyRing.setIssued(message.news);
       send({ type: 'keys-known', thread: data.thread, number: message.number });
       return;
