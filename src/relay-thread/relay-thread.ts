@@ -302,9 +302,9 @@ function onMessage(message: LaterMessage): void {
       reconfigure(message.configuration);
       return;
     case 'keys':
-      tokenSchemas();
       keyRing.setIssued(message.news);
       send({ type: 'keys-known', thread: data.thread, number: message.number });
+      tokenSchemas();
       return;
     case 'issuer-keys':
       keyRing.setIssuerKeys(message.set);
