@@ -1,7 +1,7 @@
 import { codeLoader } from '../core/code-loader.ts';
 import { madeOnce } from '../core/made-once.ts';
 import type { KeyObject } from 'node:crypto';
-import type { VirtualAccountIdentity } from '../config/configuration.ts';
+import type { VirtualAccountIdentity } from '../config/identities/identities.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Principal } from '../core/exchange.ts';
 

@@ -1,7 +1,7 @@
 import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket } from 'uWebSockets.js';
 import { _cfg, App, SSLApp, us_listen_socket_close, us_socket_local_port } from 'uWebSockets.js';
 import { CONTENT_ENCODINGS, contentEncoding } from '../codec/content-decoder.ts';
-import type { ServerSettings } from '../config/configuration.ts';
+import type { ServerSettings } from '../config/server/server-settings.ts';
 import { GatewayError, retryHeaders } from '../core/errors.ts';
 import type { Exchange, OrError, Principal } from '../core/exchange.ts';
 import { exchangeId, isSaneRequestId } from '../core/ids.ts';
@@ -82,7 +82,7 @@ export class Edge implements EdgeContext {
     this.#app = tls ? SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile }) : App();
     this.connections = new ClientConnections(this.#app, () => this.settings.timeouts.keepAliveMs);
     this.#sockets = new WebSockets(this.#app, {
-      maxMessageBytes: options.settings.limits.maxBodyBytes,
+      maxMessageBytes: () => this.settings.limits.maxBodyBytes,
       highWatermarkBytes: () => this.settings.limits.highWatermarkBytes,
       onUpgrade: this.#onUpgrade,
     });

@@ -1,7 +1,7 @@
 import { type JsonObject, objectOf, parseObject } from '../codec/json-value.ts';
-import type { CacheSettings } from '../config/configuration.ts';
 import { HOOKS, type Hook } from '../config/guardrails/guardrails.ts';
 import {
+  type CacheSettings,
   DEFAULT_NAMESPACE,
   DEFAULT_SIMILARITY,
   DEFAULT_TTL_SECONDS,

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { z } from 'zod';
-import type { ServerSettings } from '../config/configuration.ts';
+import type { ServerSettings } from '../config/server/server-settings.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError } from '../core/exchange.ts';
 import { madeOnce } from '../core/made-once.ts';
@@ -179,7 +179,8 @@ function parsed(body: Buffer): OrError<BatchRequest> {
 }
 
 /** OpenAI knows `24h` alone. */
-function windowOf(text: string): OrError<number> {
+/** `24h`, `7d` → milliseconds. */
+export function windowOf(text: string): OrError<number> {
   const [, count = '', unit] = /^(\d{1,3})([hd])$/.exec(text) ?? [];
   const hours = Number(count) * (unit === 'd' ? 24 : 1);
   if (unit === undefined || hours < 1 || hours > MAX_WINDOW_HOURS) {

@@ -4,7 +4,7 @@ import type { Dialect } from '../dialects/dialect.ts';
 import { type PlannedPath, type Route, RouteTable } from '../edge/routes.ts';
 import { runInference } from '../pipeline/pipeline.ts';
 import type { PipelineOptions } from '../pipeline/pipeline-options.ts';
-import type { ProxyOptions } from '../proxy/proxy.ts';
+import type { ProxyOptions } from '../proxy/proxy-options.ts';
 import type { AgentRun } from '../telemetry/agent-metrics.ts';
 import { agentRoutes } from './agent-endpoint.ts';
 import { type BatchRoutes, batchRoutes } from './batches-endpoint.ts';

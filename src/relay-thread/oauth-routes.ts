@@ -1,5 +1,5 @@
 import { parseObject, stringOf } from '../codec/json-value.ts';
-import type { ServerSettings } from '../config/configuration.ts';
+import type { ServerSettings } from '../config/server/server-settings.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, HeadersOfInterest, OrError, Principal } from '../core/exchange.ts';
 import { addressBytes } from '../edge/client-address.ts';

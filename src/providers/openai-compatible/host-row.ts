@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { modelType } from '../../config/account-schema.ts';
 
 /*
- * The columns of hosts.ts and of model-families.ts. A column that a row leaves out says that its host does as OpenAI
+ * The columns of the tables in hosts/ and of model-families.ts. A column that a row leaves out says that its host does as OpenAI
  * does, or that nobody knows: then nothing is changed, and what the host does not like it says itself.
  */
 
@@ -104,8 +104,8 @@ export const hostRow = requestQuirks.extend({
   catalogueId: z.string().optional(),
   /** A model that anybody's account is likely to have: for the request that is printed at the start. */
   example: z.string().optional(),
-  /** Why its own batches cannot be asked for in OpenAI's form: a sentence. Absent: whatever is asked of them passes. */
-  noBatches: z.string().optional(),
+  /** The form of its own batches (host-forms.ts). Absent: whatever is asked of them passes as it is. */
+  batches: word.optional(),
   /** A path behind the base address that lists its models; absent: `/models`. */
   modelsPath: z.string().startsWith('/').optional(),
   /** How its row came to be known: its own traffic, its own documentation, or lists of others alone. */

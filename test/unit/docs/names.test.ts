@@ -6,7 +6,7 @@ import { after, before, describe, it, test } from 'node:test';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { schemaKeys } from '../../../scripts/docs/schema-keys.ts';
-import { serverSchema } from '../../../src/config/server-schema.ts';
+import { serverSchema } from '../../../src/config/server/server-schema.ts';
 import { allPlugs } from '../../../src/plugs.ts';
 import { type RunningGateway, startGateway } from '../../support/gateway.ts';
 import { blocks, inlineCode, page, pages, root, section } from '../../support/pages.ts';
