@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { MessageChannel, type MessagePort, parentPort } from 'node:worker_threads';
 import { KeyRing } from '../authentication/authenticate.ts';
 import type { TokenResources } from '../authentication/outside-tokens.ts';
+import { tokenSchemas } from '../authentication/key-verdict.ts';
 import { presentedKey } from '../authentication/presented-key.ts';
 import { AnswerCache } from '../cache/answer-cache.ts';
 import { FlightClaims } from '../cache/flight-claims.ts';
@@ -102,6 +103,7 @@ const records = new RecordSender({
 });
 const { server } = data.configuration;
 const pools = new OriginPools(server.limits, server.timeouts, server.upstream);
+if (data.hasIssuedKeys) tokenSchemas();
 const keyRing = new KeyRing({
   configured: data.configuration.keys,
   issued: data.identity.keys,
@@ -323,6 +325,7 @@ function onMessage(message: LaterMessage): void {
     case 'keys':
       keyRing.setIssued(message.news);
       send({ type: 'keys-known', thread: data.thread, number: message.number });
+      tokenSchemas();
       return;
     case 'issuer-keys':
       keyRing.setIssuerKeys(message.set);
