@@ -181,6 +181,13 @@ export function guardsUnread({ guardrails }: ClientSettings, hooks: readonly Hoo
   return isNamed ? invalid('x-tfy-guardrails', 'No guard reads what this path carries.') : undefined;
 }
 
+export function unknownGuardrail(name: string): GatewayError {
+  return new GatewayError('unknown_guardrail', {
+    param: 'x-tfy-guardrails',
+    detail: `\`${name.slice(0, 129)}\` is not known.`,
+  });
+}
+
 function guardrailsIn(text: string): AskedGuardrails | undefined {
   let written: JsonObject | undefined;
   try {
