@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import OpenAI, { APIError } from 'openai';
+import { disposeAfter } from '../support/dispose-after.ts';
 import { KEY, type RunningGateway, recordOf, startGateway } from '../support/gateway.ts';
 import { type FakeProvider, type ReceivedRequest, sendJson, startProvider } from '../support/provider.ts';
 
@@ -75,10 +76,7 @@ before(async () => {
   client = new OpenAI({ apiKey: KEY, baseURL: `${gateway.url}/v1`, maxRetries: 0 });
 });
 
-after(async () => {
-  await gateway?.[Symbol.asyncDispose]();
-  await provider?.[Symbol.asyncDispose]();
-});
+disposeAfter(() => [gateway, provider]);
 
 const lastBody = () => JSON.parse(provider.requests.at(-1)!.body.toString());
 const embed = (model: string, more: object = {}) =>
