@@ -21,11 +21,7 @@ export function answeredRoutes(records: RefusalRecords, errorBody: Route['errorB
 }
 
 /** `answer` gives the status that it sent, or why there is none. */
-export async function answered(
-  records: RefusalRecords,
-  exchange: Exchange,
-  answer: Answer,
-): Promise<void> {
+export async function answered(records: RefusalRecords, exchange: Exchange, answer: Answer): Promise<void> {
   let left: GatewayError | undefined;
   exchange.onAbort = (reason) => {
     left = abortError(reason);

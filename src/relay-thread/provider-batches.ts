@@ -10,7 +10,7 @@ import { queryParameter, withoutOwnBase } from '../proxy/proxy-path.ts';
 import { makeAnswer } from '../relay/answer-translation.ts';
 import { formOf } from '../relay/choose-mount.ts';
 import type { KeptProviderBatch } from '../store/provider-batches.ts';
-import { answerJson, answered } from './answered-route.ts';
+import { answered, answerJson } from './answered-route.ts';
 import { type BatchRoutes, pageLimit, readBatchRequest } from './batches-endpoint.ts';
 import { ownersOf } from './files-endpoint.ts';
 import { linesForProvider } from './provider-batch-lines.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { ChatStream, messages } from '../support/chat-client.ts';
 import { disposeAfter } from '../support/dispose-after.ts';
 import { eventually, KEY, type RunningGateway, startGateway } from '../support/gateway.ts';

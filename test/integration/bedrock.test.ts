@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import OpenAI from 'openai';
 import { awsEvent, awsException, awsMessage } from '../support/aws-events.ts';
 import { fromStream } from '../support/chat-answer.ts';

@@ -5,7 +5,7 @@ import { request as httpsRequest } from 'node:https';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { ask, ChatStream, messages } from '../support/chat-client.ts';
 import { disposeAfter } from '../support/dispose-after.ts';

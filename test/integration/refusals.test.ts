@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { ask, errorOf, messages } from '../support/chat-client.ts';
 import { disposeAfter } from '../support/dispose-after.ts';
 import { eventually, KEY, type RunningGateway, selfHosted, startGateway } from '../support/gateway.ts';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, before, type TestContext, test } from 'node:test';
+import { before, type TestContext, test } from 'node:test';
 import { ask, messages } from '../support/chat-client.ts';
 import { disposeAfter } from '../support/dispose-after.ts';
 import { eventually, KEY, type RunningGateway, startGateway } from '../support/gateway.ts';
