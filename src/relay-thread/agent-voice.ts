@@ -1,6 +1,5 @@
 import { isArray, type JsonObject, objectOf, stringOf } from '../codec/json-value.ts';
 import { GatewayError } from '../core/errors.ts';
-import type { Message } from './agent-request.ts';
 
 const MAX_CALLS = 64;
 
@@ -130,7 +129,7 @@ export function gatherCalls(calls: ToolCall[], pieces: unknown): GatewayError | 
 }
 
 /** The calls that a message of the conversation makes. */
-export function callsOf(message: Message): ToolCall[] {
+export function callsOf(message: JsonObject): ToolCall[] {
   const calls: ToolCall[] = [];
   const written = message['tool_calls'];
   gatherCalls(calls, isArray(written) ? written.map((each, index) => ({ ...objectOf(each), index })) : []);
