@@ -12,7 +12,14 @@ import { ClientConnections } from './client-connections.ts';
 import { type Cors, makeCors } from './cors.ts';
 import type { EdgeContext, OpenExchange } from './edge-context.ts';
 import { EdgeExchange } from './edge-exchange.ts';
-import { ALWAYS_CLOSES, HAS_BODY_CLOSES, type HeadAnswerOptions, HeadAnswers, NEVER_CLOSES, type Refusal } from './head-answers.ts';
+import {
+  ALWAYS_CLOSES,
+  HAS_BODY_CLOSES,
+  type HeadAnswerOptions,
+  HeadAnswers,
+  NEVER_CLOSES,
+  type Refusal,
+} from './head-answers.ts';
 import { type NamesByLength, namesByLength, RequestHead } from './request-head.ts';
 import { type Route, type RouteTable, routeFor } from './routes.ts';
 import { MAX_FORM_BYTES } from './streamed-body.ts';
@@ -287,7 +294,6 @@ export class Edge implements EdgeContext {
     }
     return undefined;
   }
-
 }
 
 /** Of a route that bounds it by itself. */

@@ -11,7 +11,11 @@ export class LedgerRoom {
   readonly #settings: () => LedgerSettings;
   #isFull: boolean;
 
-  constructor(records: Pick<RecordSender, 'hasRoom' | 'pauseJournal'>, settings: () => LedgerSettings, isFull: boolean) {
+  constructor(
+    records: Pick<RecordSender, 'hasRoom' | 'pauseJournal'>,
+    settings: () => LedgerSettings,
+    isFull: boolean,
+  ) {
     this.#records = records;
     this.#settings = settings;
     this.#isFull = isFull;
