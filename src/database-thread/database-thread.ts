@@ -250,8 +250,10 @@ function adminRoutesOf(database: Database, identity: Identity): Parts['admin'] {
         database,
         identity,
         budgets: () => configuration.budgets,
+        rateLimits: () => configuration.rateLimits,
         access: () => configuration,
         read: (cell) => counts.read(cell, counts.clock.now()),
+        freeAfterMs: (cell, limit) => counts.freeAfterMs(cell, limit, counts.clock.now()),
       }),
     );
     return routes;

@@ -5,6 +5,7 @@ import { type TargetHealth, targetRoutes } from '../operator/admin/targets.ts';
 import { openapiJson } from '../operator/openapi.ts';
 import type { DocumentedDialect } from '../operator/openapi-dialects.ts';
 import { type ConsoleOptions, type GatewayState, startOperator } from '../operator/operator.ts';
+import { RemoteSides } from '../operator/sessions/remote-sides.ts';
 import type { StartToken } from '../operator/sessions/start-token.ts';
 import type { DatabaseThread } from './database-thread.ts';
 import type { MainService } from './main-service.ts';
@@ -47,7 +48,9 @@ export async function openOperatorPort(options: OperatorPortOptions): Promise<Op
   const known = adminKey === undefined ? undefined : await made();
   const routes = async () => known ?? made();
   const hasAdmin = adminKey !== undefined || hasConsole;
-  const admin = { key: adminKey, routes, audit: options.audit, ...(hasConsole && { console: options.console.door }) };
+  const sides = new RemoteSides(configuration().server.listen.trustedProxies);
+  const { audit } = options;
+  const admin = { key: adminKey, routes, audit, sides, ...(hasConsole && { console: options.console.door }) };
   let openapi = await openapiJson(options.dialects);
   const operator = await startOperator({
     host,
@@ -63,6 +66,6 @@ export async function openOperatorPort(options: OperatorPortOptions): Promise<Op
     throw new StartFault(error.message);
   });
   const url = `${tls ? 'https' : 'http'}://${hostInUrl(host)}:${operator.port}`;
-  if (known) openapi = await openapiJson(options.dialects, { routes: known, operatorUrl: url });
+  if (known) openapi = await openapiJson(options.dialects, { routes: known, operatorUrl: url, hasConsole });
   return { url, openapi, close: () => operator.close() };
 }

@@ -47,7 +47,7 @@ export function Table({ caption, columns, rows, keyOf }) {
 }
 
 /** A labelled field; `hint` is read with it. */
-export function Field({ label, hint, value, onInput, type = 'text', options, list, rows, ...rest }) {
+export function Field({ label, hint, value, onInput, type = 'text', options, list, rows, inputRef, ...rest }) {
   const id = useId();
   const described = hint ? `${id}h` : undefined;
   const given = { id, value, 'aria-describedby': described, ...rest };
@@ -57,7 +57,7 @@ export function Field({ label, hint, value, onInput, type = 'text', options, lis
     control = html`<select ...${given} onChange=${take}>
       ${options.map(([name, text]) => html`<option value=${name} selected=${name === value}>${text}</option>`)}
     </select>`;
-  } else if (rows) control = html`<textarea ...${given} rows=${rows} onInput=${take} spellcheck=${false}></textarea>`;
+  } else if (rows) control = html`<textarea ref=${inputRef} ...${given} rows=${rows} onInput=${take} spellcheck=${false}></textarea>`;
   return html`<div class="field">
     <label for=${id}>${label}</label>
     ${control}

@@ -1,0 +1,63 @@
+/*
+ * Histograms of latencies that the ledger sums by series and hour or day. Bucket i counts what is at most its bound and above
+ * the one before; the last bucket counts the rest. Bounds are for ever: sums of older rows would mean something else.
+ */
+
+/** Milliseconds until the first content. */
+const FIRST_CONTENT_BOUNDS = [
+  50, 100, 150, 200, 300, 400, 600, 800, 1_200, 1_600, 2_400, 3_600, 5_000, 8_000, 15_000, 30_000, 60_000,
+] as const;
+/** Milliseconds that the gateway added. */
+const OVERHEAD_BOUNDS = [0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 20, 50, 100] as const;
+
+export const LATENCY_BOUNDS = { first_content: FIRST_CONTENT_BOUNDS, overhead: OVERHEAD_BOUNDS } as const;
+export type Latency = keyof typeof LATENCY_BOUNDS;
+export type LatencyColumn = `${Latency}_${number}`;
+
+/** Those of one latency, in the order of their bounds. */
+export function bucketColumns(latency: Latency): LatencyColumn[] {
+  return [...LATENCY_BOUNDS[latency], Number.POSITIVE_INFINITY].map(
+    (_, bucket): LatencyColumn => `${latency}_${bucket}`,
+  );
+}
+
+export const LATENCY_COLUMNS: readonly LatencyColumn[] = [
+  ...bucketColumns('first_content'),
+  ...bucketColumns('overhead'),
+];
+
+/** Where the buckets of a latency begin among LATENCY_COLUMNS. */
+export const LATENCY_OFFSETS = { first_content: 0, overhead: FIRST_CONTENT_BOUNDS.length + 1 } as const;
+
+/** Of LATENCY_COLUMNS. */
+export function latencyBucket(latency: Latency, ms: number): number {
+  const bounds = LATENCY_BOUNDS[latency];
+  let bucket = 0;
+  while (bucket < bounds.length && ms > bounds[bucket]!) bucket += 1;
+  return LATENCY_OFFSETS[latency] + bucket;
+}
+
+/**
+ * The value below which that share lies, in milliseconds, taken as evenly spread within its bucket; undefined: nothing was
+ * counted. What lies beyond the last bound is told as that bound.
+ */
+export function latencyQuantile(latency: Latency, counts: readonly number[], share: number): number | undefined {
+  const bounds = LATENCY_BOUNDS[latency];
+  const own = counts.slice(LATENCY_OFFSETS[latency], LATENCY_OFFSETS[latency] + bounds.length + 1);
+  const total = own.reduce((sum, count) => sum + count, 0);
+  if (total === 0) return undefined;
+  let left = total * share;
+  for (const [bucket, count] of own.entries()) {
+    const [from, to] = [bounds[bucket - 1] ?? 0, bounds[bucket]];
+    if (to === undefined) return from;
+    if (count >= left && count > 0) return from + ((to - from) * left) / count;
+    left -= count;
+  }
+  return undefined;
+}
+
+/** How many were counted. */
+export function latencyCount(latency: Latency, counts: readonly number[]): number {
+  const from = LATENCY_OFFSETS[latency];
+  return counts.slice(from, from + LATENCY_BOUNDS[latency].length + 1).reduce((sum, count) => sum + count, 0);
+}
