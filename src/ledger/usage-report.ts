@@ -228,7 +228,7 @@ function add(
     sums.counters[counter] = (sums.counters[counter] ?? 0) + amount;
   } else if ('requests' in more) for (const name of USAGE_SUMS) sums[name] += more[name];
   else if (latencies !== undefined) {
-    for (const [bucket, column] of LATENCY_COLUMNS.entries()) latencies[bucket]! += more[column] ?? 0;
+    for (const [bucket, column] of LATENCY_COLUMNS.entries()) latencies[bucket]! += more[column]!;
   }
 }
 

@@ -27,7 +27,7 @@ it('what became of each message is told with whom it went to, and never with a s
     http: async ({ url }) =>
       ({ status: url.includes('broken') ? 500 : 200, headers: {}, body: Buffer.from('{"ok":true}') }) as never,
     log: silent,
-    backoffMs: [0],
+    backoffMs: [],
     onDelivery: (report) => reports.push(report),
   });
   const targets: NotificationTarget[] = [
@@ -51,7 +51,7 @@ it('what became of each message is told with whom it went to, and never with a s
     tries,
   ]);
   assert.deepEqual(told.sort(), [
-    ['pagerduty', 'broken.example.com', 'failed', 'status 500', 2],
+    ['pagerduty', 'broken.example.com', 'failed', 'status 500', 1],
     ['slack-bot', '#one', 'sent', undefined, 1],
     ['slack-bot', '#two', 'sent', undefined, 1],
     ['webhook', 'hooks.example.com', 'sent', undefined, 1],
