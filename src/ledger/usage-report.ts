@@ -59,7 +59,7 @@ export async function usageReport(database: Database, query: UsageQuery): Promis
   const sums: UsageTable[] = [];
   const counters: UsageCountersTable[] = [];
   const latencies: UsageLatenciesTable[] = [];
-  for (const span of spansOf(table, sinceMs, untilMs, by)) {
+  for (const span of spansOf(table, sinceMs, untilMs, query)) {
     for (const sum of await sumsBySeries(database, span)) sums.push(sum);
     for (const counter of await countersBySeries(database, span)) counters.push(counter);
     if (query.beyond === undefined) continue;
@@ -131,73 +131,80 @@ interface Span {
   readonly untilMs: number;
   /** Hours or days apart. */
   readonly inTime: boolean;
+  /** Series apart; where it is nobody's question who it was, the database adds up a thousand rows to one. */
+  readonly inSeries: boolean;
 }
 
 /** Whole days are read from the sums of days, which are few, and what is around them from those of hours. */
-function spansOf(table: Span['table'], sinceMs: number, untilMs: number, by: readonly UsageDimension[]): Span[] {
+function spansOf(table: Span['table'], sinceMs: number, untilMs: number, { by, sees }: UsageQuery): Span[] {
   const inTime = by.includes('day') || by.includes('hour');
+  const inSeries = !inTime || sees !== undefined || by.some((dimension) => dimension !== 'day' && dimension !== 'hour');
+  const apart = { inTime, inSeries };
   const firstDay = Math.ceil(sinceMs / DAY_MS) * DAY_MS;
   const lastDay = Math.floor(untilMs / DAY_MS) * DAY_MS;
   if (table === 'usage_daily' || by.includes('hour') || firstDay >= lastDay)
-    return [{ table, sinceMs, untilMs, inTime }];
+    return [{ table, sinceMs, untilMs, ...apart }];
   const spans: Span[] = [
-    { table, sinceMs, untilMs: firstDay, inTime },
-    { table: 'usage_daily', sinceMs: firstDay, untilMs: lastDay, inTime },
-    { table, sinceMs: lastDay, untilMs, inTime },
+    { table, sinceMs, untilMs: firstDay, ...apart },
+    { table: 'usage_daily', sinceMs: firstDay, untilMs: lastDay, ...apart },
+    { table, sinceMs: lastDay, untilMs, ...apart },
   ];
   return spans.filter((span) => span.sinceMs < span.untilMs);
 }
 
-const LATENCIES_OF = { usage_hourly: 'usage_latencies_hourly', usage_daily: 'usage_latencies_daily' } as const;
-
-async function latenciesBySeries(
-  database: Database,
-  { table, sinceMs, untilMs, inTime }: Span,
-): Promise<UsageLatenciesTable[]> {
-  const base = database.query
-    .selectFrom(LATENCIES_OF[table])
-    .where('starts_at', '>=', sinceMs)
-    .where('starts_at', '<', untilMs)
-    .limit(MOST_SUMS + 1);
-  if (inTime) return base.selectAll().execute();
-  const summed = await base
-    .select(({ fn }) => ['series' as const, ...LATENCY_COLUMNS.map((column) => fn.sum<number>(column).as(column))])
-    .groupBy('series')
-    .execute();
-  return summed.map((row) => ({ ...row, starts_at: 0 }));
+/** What was added up over. */
+function keysOf<Key extends string>({ inTime, inSeries }: Span, others: readonly Key[]) {
+  return [...(inSeries ? ['series' as const] : []), ...(inTime ? ['starts_at' as const] : []), ...others];
 }
 
+async function sumsBySeries(database: Database, span: Span): Promise<UsageTable[]> {
+  const base = database.query
+    .selectFrom(span.table)
+    .where('starts_at', '>=', span.sinceMs)
+    .where('starts_at', '<', span.untilMs)
+    .limit(MOST_SUMS + 1);
+  if (span.inTime && span.inSeries) return base.selectAll().execute();
+  const keys = keysOf(span, []);
+  const summed = await base
+    .select(({ fn }) => [...keys, ...USAGE_SUMS.map((sum) => fn.sum<number>(sum).as(sum))])
+    .groupBy(keys)
+    .execute();
+  return summed.map((row) => ({ ...NO_KEYS, ...row }));
+}
+
+/** Of what was not kept apart. */
+const NO_KEYS = { series: '', starts_at: 0 };
+const LATENCIES_OF = { usage_hourly: 'usage_latencies_hourly', usage_daily: 'usage_latencies_daily' } as const;
 const COUNTERS_OF = { usage_hourly: 'usage_counters_hourly', usage_daily: 'usage_counters_daily' } as const;
 
-async function sumsBySeries(database: Database, { table, sinceMs, untilMs, inTime }: Span): Promise<UsageTable[]> {
+async function latenciesBySeries(database: Database, span: Span): Promise<UsageLatenciesTable[]> {
   const base = database.query
-    .selectFrom(table)
-    .where('starts_at', '>=', sinceMs)
-    .where('starts_at', '<', untilMs)
+    .selectFrom(LATENCIES_OF[span.table])
+    .where('starts_at', '>=', span.sinceMs)
+    .where('starts_at', '<', span.untilMs)
     .limit(MOST_SUMS + 1);
-  if (inTime) return base.selectAll().execute();
+  if (span.inTime && span.inSeries) return base.selectAll().execute();
+  const keys = keysOf(span, []);
   const summed = await base
-    .select(({ fn }) => ['series' as const, ...USAGE_SUMS.map((sum) => fn.sum<number>(sum).as(sum))])
-    .groupBy('series')
+    .select(({ fn }) => [...keys, ...LATENCY_COLUMNS.map((column) => fn.sum<number>(column).as(column))])
+    .groupBy(keys)
     .execute();
-  return summed.map((row) => ({ ...row, starts_at: 0 }));
+  return summed.map((row) => ({ ...NO_KEYS, ...row }));
 }
 
-async function countersBySeries(
-  database: Database,
-  { table, sinceMs, untilMs, inTime }: Span,
-): Promise<UsageCountersTable[]> {
+async function countersBySeries(database: Database, span: Span): Promise<UsageCountersTable[]> {
   const base = database.query
-    .selectFrom(COUNTERS_OF[table])
-    .where('starts_at', '>=', sinceMs)
-    .where('starts_at', '<', untilMs)
+    .selectFrom(COUNTERS_OF[span.table])
+    .where('starts_at', '>=', span.sinceMs)
+    .where('starts_at', '<', span.untilMs)
     .limit(MOST_SUMS + 1);
-  if (inTime) return base.selectAll().execute();
+  if (span.inTime && span.inSeries) return base.selectAll().execute();
+  const keys = keysOf(span, ['counter']);
   const summed = await base
-    .select(({ fn }) => ['series', 'counter', fn.sum<number>('amount').as('amount')])
-    .groupBy(['series', 'counter'])
+    .select(({ fn }) => [...keys, fn.sum<number>('amount').as('amount')])
+    .groupBy(keys)
     .execute();
-  return summed.map((row) => ({ ...row, starts_at: 0 }));
+  return summed.map((row) => ({ ...NO_KEYS, ...row }));
 }
 
 async function seriesOf(database: Database, names: ReadonlySet<string>): Promise<Map<string, LedgerSeriesTable>> {

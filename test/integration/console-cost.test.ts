@@ -79,7 +79,7 @@ describe('what pages of the console cost the thread of the ledger', { skip }, ()
   }
 
   it('none takes more than 50 ms of its CPU time over a hundred thousand exchanges', async () => {
-    const thread = ledgerThread(gateway.pid);
+    const thread = await ledgerThread(gateway.pid, () => get('/admin/requests?limit=500'));
     for (const [page, paths] of Object.entries(PAGES)) {
       // The first one loads code, which no page does twice.
       for (const path of paths) await get(path);
@@ -96,12 +96,16 @@ describe('what pages of the console cost the thread of the ledger', { skip }, ()
   });
 });
 
-function ledgerThread(pid: number): string {
-  const found = readdirSync(`/proc/${pid}/task`).find((thread) =>
-    readFileSync(`/proc/${pid}/task/${thread}/comm`, 'utf8').startsWith('database'),
-  );
-  assert.ok(found !== undefined, 'no thread has the name of the ledger’s');
-  return found;
+/** Threads have no names that the system knows: of those beside the main one it is who works when the ledger is asked. */
+async function ledgerThread(pid: number, work: () => Promise<void>): Promise<string> {
+  const threads = readdirSync(`/proc/${pid}/task`).filter((thread) => thread !== String(pid));
+  const before = new Map(threads.map((thread) => [thread, cpuMs(pid, thread)]));
+  for (let time = 0; time < 10; time += 1) await work();
+  const [busiest] = threads
+    .map((thread) => ({ thread, ms: cpuMs(pid, thread) - (before.get(thread) ?? 0) }))
+    .sort((one, other) => other.ms - one.ms);
+  assert.ok(busiest !== undefined && busiest.ms > 5, 'no thread worked for the ledger');
+  return busiest.thread;
 }
 
 /** Time that it ran, without what it waited for the other processes of this machine. */
