@@ -43,7 +43,7 @@ function RateLimitTable({ rules }) {
         { name: 'Used', right: true, of: ({ rule, window }) => amount(rule, window?.used ?? 0) },
         { name: 'Left', right: true, of: ({ rule, window }) => amount(rule, window?.left ?? rule.limit) },
         { name: 'Share', of: ({ rule, window }) => window?.percent !== undefined && window.percent !== null && html`${window.percent} %<${Meter} percent=${window.percent} label=${`${rule.id} ${Object.values(window.group).join(' ')}`} />` },
-        { name: 'All free at', of: ({ window }) => moment(window?.free_at) },
+        { name: 'All free at', nowrap: true, of: ({ window }) => moment(window?.free_at) },
         { name: 'Refused', of: ({ first }) => first && html`<a href=${to('/requests', { error: 'rate_limited' })}>requests</a>` },
       ]}
     />
@@ -68,7 +68,7 @@ function BudgetTable({ rows }) {
       { name: 'Of', right: true, of: (each) => `${amount(each, each.limit)} ${each.unit.replaceAll('_', ' ')}` },
       { name: 'Share', of: (each) => each.percent !== null && html`${each.percent} %<${Meter} percent=${each.percent} label=${`${each.budget} ${each.group}`} />` },
       { name: 'At its end', of: (each) => ({ enforce: 'refuses', cut: 'refuses and cuts', audit: 'tells', downgrade: 'another model' })[each.mode] ?? each.mode },
-      { name: 'Begins anew', of: (each) => moment(each.resets_at) },
+      { name: 'Begins anew', nowrap: true, of: (each) => moment(each.resets_at) },
     ]}
   />`;
 }
@@ -108,7 +108,7 @@ export function Alerts({ query }) {
         data.length === 0
           ? html`<${Empty} title="No message was sent"><p>Name thresholds and targets under <code>alerts</code> of a budget; whoever is to be told by e-mail, Slack, Teams, PagerDuty or a webhook is told once for each threshold of a period.</p></${Empty}>`
           : html`<${Table} caption="Messages, newest first" rows=${data} keyOf=${({ id }) => id} columns=${[
-                { name: 'When', header: true, of: ({ at }) => moment(at) },
+                { name: 'When', header: true, nowrap: true, of: ({ at }) => moment(at) },
                 { name: 'Outcome', of: ({ outcome, reason, tries }) => html`<${Mark} kind=${OUTCOMES[outcome] ?? 'plain'}>${outcome}</${Mark}> ${reason ? `${reason}, after ${plural(tries, 'try', 'tries')}` : ''}` },
                 { name: 'Budget', of: ({ budget, group }) => html`<a href=${to('/limits', { budget })}>${budget}</a>${group ? html`<br /><span class="quiet">${group}</span>` : ''}` },
                 { name: 'What', of: ({ threshold, unit }) => (threshold === 'refuses' ? 'refuses requests' : `${threshold} % of ${unit.replaceAll('_', ' ')}`) },

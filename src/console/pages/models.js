@@ -45,7 +45,7 @@ function ModelTable({ models }) {
   const [wanted, setWanted] = useState('');
   const found = models.filter(({ id }) => id.toLowerCase().includes(wanted.toLowerCase()));
   return html`
-    <${Field} label="Find" value=${wanted} onInput=${setWanted} type="search" />
+    <div class="fields"><${Field} label="Find" value=${wanted} onInput=${setWanted} type="search" size="36" /></div>
     ${
       found.length === 0
         ? html`<p class="quiet">No model has this in its name.</p>`
@@ -57,7 +57,7 @@ function ModelTable({ models }) {
             { name: 'Output', right: true, of: ({ price }) => rate(price, 'output') },
             { name: 'Cached input', right: true, of: ({ price }) => rate(price, 'cacheRead') },
             { name: 'Prices from', of: (each) => (each.price_version === 'none' ? 'none known' : each.price_version) },
-            { name: 'Try', of: ({ id }) => html`<a href=${to('/playground', { model: id })}>Test<span class="unseen"> ${id}</span></a>` },
+            { name: 'Try', of: ({ id, model_types: types }) => (types.length === 0 || types.includes('chat')) && html`<a href=${to('/playground', { model: id })}>Test<span class="unseen"> ${id}</span></a>` },
           ]} />`
     }
     <p class="quiet">${found.length > MAX_SHOWN ? `The first ${MAX_SHOWN} of ${count(found.length)}. ` : ''}Dollars for a million tokens, in the lowest band. Other parts have prices of their own.</p>

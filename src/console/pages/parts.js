@@ -23,7 +23,7 @@ export function Empty({ title, children }) {
   return html`<div class="empty"><h2>${title}</h2><div>${children}</div></div>`;
 }
 
-/** `columns`: `{name, title, of(row), right, header}`; `of` gives what stands in the cell. */
+/** `columns`: `{name, of(row), right, nowrap, header}`; `of` gives what stands in the cell. */
 export function Table({ caption, columns, rows, keyOf }) {
   return html`<div class="scroll" tabindex="0" role="region" aria-label=${caption}>
     <table>
@@ -34,11 +34,10 @@ export function Table({ caption, columns, rows, keyOf }) {
       <tbody>
         ${rows.map(
           (row, index) => html`<tr key=${keyOf ? keyOf(row) : index}>
-            ${columns.map(({ of, right, header }) =>
-              header
-                ? html`<th scope="row">${of(row)}</th>`
-                : html`<td class=${right ? 'right' : ''}>${of(row)}</td>`,
-            )}
+            ${columns.map(({ of, right, nowrap, header }) => {
+              const form = right ? 'right' : nowrap ? 'nowrap' : '';
+              return header ? html`<th scope="row" class=${form}>${of(row)}</th>` : html`<td class=${form}>${of(row)}</td>`;
+            })}
           </tr>`,
         )}
       </tbody>
@@ -64,6 +63,11 @@ export function Field({ label, hint, value, onInput, type = 'text', options, lis
     ${list && html`<datalist id=${`${id}l`}>${list.map((each) => html`<option value=${each}></option>`)}</datalist>`}
     ${hint && html`<small id=${described}>${hint}</small>`}
   </div>`;
+}
+
+/** What stands between backticks is code. */
+export function words(text) {
+  return text.split('`').map((each, index) => (index % 2 === 1 ? html`<code>${each}</code>` : each));
 }
 
 /** Text to take along, with a button that copies it. */

@@ -138,6 +138,12 @@ function Download({ rows }) {
   return html`<button type="button" onClick=${save}>Download these as JSONL</button>`;
 }
 
+/** Where it went is told where that is another name than was asked for. */
+function whatOf({ path, model, target }) {
+  const other = target && target !== model ? html` → ${target}` : '';
+  return html`${model ?? ''}${other}<br /><span class="quiet">${path}</span>`;
+}
+
 const hits = (row) =>
   (Array.isArray(row.guardrails) ? row.guardrails : [])
     .filter(({ result }) => result !== 'passed')
@@ -150,13 +156,10 @@ function RequestTable({ rows, isGuardrails }) {
     rows=${rows}
     keyOf=${(row) => row.id}
     columns=${[
-      { name: 'Ended or began', header: true, of: (row) => html`<a href=${to(`/requests/${encodeURIComponent(row.id)}`)}>${moment(row.ended_at ?? row.started_at)}</a>` },
+      { name: 'When', header: true, nowrap: true, of: (row) => html`<a href=${to(`/requests/${encodeURIComponent(row.id)}`)}>${moment(row.ended_at ?? row.started_at)}</a>` },
       { name: 'Status', of: (row) => html`<${Status} status=${row.status} /> ${row.error_code ?? ''}` },
-      isGuardrails
-        ? { name: 'Guards', of: hits }
-        : { name: 'Path', of: (row) => row.path },
-      { name: 'Model', of: (row) => row.model ?? '–' },
-      { name: 'Target', of: (row) => row.target ?? '–' },
+      ...(isGuardrails ? [{ name: 'Guards', of: hits }] : []),
+      { name: 'What', of: whatOf },
       { name: 'Who', of: (row) => row.subject ?? '–' },
       { name: 'Tokens', right: true, of: (row) => (row.input_tokens === null && row.output_tokens === null ? '–' : `${count(row.input_tokens)} / ${count(row.output_tokens)}`) },
       { name: 'Cost', right: true, of: (row) => (row.cost_nano_usd === null ? '–' : money(row.cost_nano_usd)) },

@@ -1,5 +1,6 @@
 // Help beside the editor: what the key under the cursor means, and what else may stand there.
 import { html, useAnswer } from './core.js';
+import { words } from './parts.js';
 
 const MAX_FORMS = 6;
 
@@ -39,13 +40,13 @@ export function Help({ place }) {
 function Key({ of }) {
   return html`<div>
     ${/\[[^\]]+\]/.test(of.path) && html`<p class="quiet"><code>${of.path}</code></p>`}
-    ${of.meaning && html`<p>${of.meaning}</p>`}
-    <p><strong>Allowed:</strong> ${of.allowed}${of.required ? ' · required' : ''}${of.default === null ? '' : html` · without it <code>${String(of.default)}</code>`}</p>
+    ${of.meaning && html`<p>${words(of.meaning)}</p>`}
+    <p><strong>Allowed:</strong> ${words(of.allowed)}${of.required ? ' · required' : ''}${of.default === null ? '' : html` · without it <code>${String(of.default)}</code>`}</p>
   </div>`;
 }
 
 function Keys({ of }) {
   return html`<dl class="keys">
-    ${of.map((key) => html`<div><dt><code>${namesOf(key.path).at(-1)}</code>${key.required ? ' (required)' : ''}</dt><dd>${key.meaning ?? key.allowed}</dd></div>`)}
+    ${of.map((key) => html`<div><dt><code>${namesOf(key.path).at(-1)}</code>${key.required ? ' (required)' : ''}</dt><dd>${words(key.meaning ?? key.allowed)}</dd></div>`)}
   </dl>`;
 }
