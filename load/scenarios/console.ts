@@ -4,7 +4,7 @@ import { type ChatLoop, roundOf, warmUpLoop } from '../chat-loop.ts';
 import { measure, percentiles } from '../measure.ts';
 import { neighbours } from '../neighbours.ts';
 import type { Operator, Subject } from '../peers/peer.ts';
-import { type Scenario, timing } from '../scenario.ts';
+import { count, cpu, type Scenario, timing } from '../scenario.ts';
 
 const MODEL = 'mock-whole';
 /** Exchanges that stand in the ledger before the console opens. */
@@ -31,8 +31,9 @@ export const openConsole: Scenario = {
     timing('quietP99Us', 'p99 µs'),
     timing('consoleP50Us', 'beside a live console: p50 µs'),
     timing('consoleP99Us', 'p99 µs'),
-    timing('consoleCount', 'answers to the console'),
-    timing('consoleEvents', 'events of its tail'),
+    cpu('consoleCpuMsPerS', 'CPU ms/s of all threads for it', 1),
+    count('consoleCount', 'answers'),
+    count('consoleEvents', 'events of its tail'),
   ],
   unfit: ({ name, operator }) =>
     operator?.consoleToken() === undefined ? `${name} has no console that this run may open` : undefined,
@@ -55,10 +56,11 @@ export const openConsole: Scenario = {
         figures: {
           ...named('quiet', percentiles(quiet.result, 'latency')),
           ...named('console', percentiles(beside.result, 'latency')),
+          consoleCpuMsPerS: (beside.cpuUs - quiet.cpuUs) / durationMs,
           consoleCount: seen.answers,
           consoleEvents: seen.events,
         },
-        voids: [...quiet.voids, ...beside.voids].filter(({ scope }) => scope !== 'cpu'),
+        voids: [...quiet.voids, ...beside.voids],
       };
     } finally {
       stop.abort();

@@ -277,6 +277,7 @@ describe('the console in a browser', { skip: browserSkip }, () => {
 
   it('the editor tells what the key under the cursor means, and leads from a fault to its line', async () => {
     await open('/configuration', 'Check');
+    await page.waitForFunction('document.querySelector("textarea").value.includes("limit_to: 700")');
     const textArea = 'const area = document.querySelector("textarea");';
     await page.evaluate(`(() => { ${textArea} area.focus(); const at = area.value.indexOf('limit_to: 700') + 2;
       area.setSelectionRange(at, at); })()`);

@@ -1,6 +1,6 @@
 // The files in force, an editor that checks them, the difference, and a way to apply or to take it along.
 import { call, html, SessionContext, useAction, useAnswer } from './core.js';
-import { useContext, useRef, useState } from './lib/hooks.js';
+import { useContext, useEffect, useRef, useState } from './lib/hooks.js';
 import { Answered, Copyable, Dialog, Empty, Fault, Field, Table } from './parts.js';
 import { Help } from './schema-help.js';
 import { placeAt } from './yaml-place.js';
@@ -31,10 +31,13 @@ function Editor({ files, again }) {
   const check = useAction(() => call('/admin/configuration/check', { method: 'POST', body: { file: file.file, text } }));
   const apply = useAction(async () => {
     const done = await call('/admin/configuration', { method: 'PUT', body: { file: file.file, text, version: file.version } });
-    setTexts((before) => ({ ...before, [file.file]: undefined }));
     again();
     return done;
   });
+  // What was written is shown until the gateway tells it as its own.
+  useEffect(() => {
+    if (texts[file.file] === file.text) setTexts((before) => ({ ...before, [file.file]: undefined }));
+  }, [file.text]);
   /** The key that the cursor is in. */
   const look = () => {
     const found = placeAt(area.current.value, area.current.selectionStart);

@@ -20,11 +20,11 @@ export function Help({ place }) {
   const parent = isEmpty || path.length === 0 ? path : path.slice(0, -1);
   const beside = keys.filter((key) => key.path !== '' && namesOf(key.path).length === parent.length + 1 && fits(namesOf(key.path).slice(0, -1), parent));
   const inside = isEmpty || path.length === 0 ? [] : keys.filter((key) => namesOf(key.path).length === path.length + 1 && fits(namesOf(key.path).slice(0, -1), path));
-  return html`<section class="card help" aria-label="Help of the key under the cursor">
+  return html`<section class="card help" tabindex="0" aria-label="Help of the key under the cursor">
     <div role="status">
       ${
         place === undefined
-          ? html`<p class="quiet">Put the cursor into the text: what its key means stands here.</p>`
+          ? html`<h2>Help</h2><p class="quiet">Put the cursor into the text: what its key means stands here.</p>`
           : html`<h2><code>${path.join('.') || (type ?? 'type')}</code></h2>
               ${known.error && html`<p>${known.error.status === 404 ? 'There is no such kind of manifest.' : known.error.message}</p>`}
               ${own.slice(0, MAX_FORMS).map((key) => html`<${Key} of=${key} />`)}

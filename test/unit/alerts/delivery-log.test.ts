@@ -61,7 +61,7 @@ it('what became of each message is told with whom it went to, and never with a s
 });
 
 forEachEngine('messages of alerts', (engine) => {
-  it('are told newest first, in pages, and the newest are those that are kept', async () => {
+  it('messages of alerts are told newest first, in pages', async () => {
     const database = await engine.open();
     const log = new DeliveryLog(database, silent);
     const report = { alert, channel: 'email', recipient: 'bob@example.com', outcome: 'sent', tries: 1 } as const;
@@ -73,7 +73,7 @@ forEachEngine('messages of alerts', (engine) => {
     assert.deepEqual([second.rows[0]?.reason, second.rows[0]?.threshold, second.hasMore], [null, 90, false]);
   });
 
-  it('are bounded', async () => {
+  it('messages of alerts are bounded: the newest five thousand are kept', async () => {
     const database = await engine.open();
     const old = Array.from({ length: 5_500 }, (_, index) => ({
       id: `dlv_000000000${String(index).padStart(6, '0')}`,
