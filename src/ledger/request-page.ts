@@ -37,9 +37,11 @@ const guardResults = z.array(z.object({ guardrail: z.string(), result: z.string(
 /** Larger than any id: what ended at that millisecond is still to be told. */
 const ANY_ID = '~';
 const FRAMES_PER_QUERY = 8;
-/** A page looks at so many frames and for so long at the most: a filter that nothing meets holds up neither ledger nor reader. */
+/** A page looks at so many frames, for so long, at the most: a filter that nothing meets holds up neither ledger nor reader. */
 const MAX_FRAMES = 256;
-const MAX_MS = 35;
+const MAX_WORK_MS = 35;
+/** With what others do meanwhile. */
+const MAX_MS = 2_000;
 
 interface Found {
   readonly row: LedgerRow;
@@ -61,21 +63,26 @@ export async function pageOfRequests(
   const untilMs = after === undefined ? filter.untilMs : Math.min(filter.untilMs, after.endedAt + 1);
   let found: Found[] = [];
   let seen = 0;
+  let workMs = 0;
   let last: Frame | undefined;
   for (;;) {
+    let beganAt = performance.now();
     const frames = await framesBefore(database, filter.sinceMs, untilMs, last);
+    workMs += performance.now() - beganAt;
     for (const frame of frames) {
       // No frame from here on has an exchange that ended later.
       const sure = sureOf(found, frame.ended_to);
       if (sure >= limit) return pageOf(found.slice(0, limit), cursorBehind(found[limit - 1]!), reader);
       const isAhead = after === undefined || frame.ended_to < after.endedAt;
-      if (isAhead && (seen >= MAX_FRAMES || performance.now() > stopAt)) {
+      if (isAhead && (seen >= MAX_FRAMES || workMs > MAX_WORK_MS || performance.now() > stopAt)) {
         return pageOf(found.slice(0, sure), { endedAt: frame.ended_to, id: ANY_ID }, reader);
       }
       seen += 1;
       // A few milliseconds at a time: the ledger is written by the same thread.
       await new Promise((resolve) => setImmediate(resolve));
+      beganAt = performance.now();
       found = found.concat(await wanted(frame, filter, untilMs, after, reader)).sort(newestFirst);
+      workMs += performance.now() - beganAt;
     }
     last = frames.at(-1);
     if (frames.length < FRAMES_PER_QUERY || last === undefined) break;

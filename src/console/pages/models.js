@@ -92,7 +92,7 @@ function Health() {
                 { name: 'Failures', right: true, of: ({ window }) => `${count(window.failures)} of ${count(window.requests)}` },
                 { name: 'First content p50 / p95', right: true, of: ({ latency_ms: { first_content: of } }) => `${milliseconds(of.p50)} / ${milliseconds(of.p95)}` },
                 { name: 'A token p50', right: true, of: ({ latency_ms: { per_token: of } }) => milliseconds(of.p50) },
-                ...(mayChange ? [{ name: 'Change', of: ({ target, state }) => state !== 'up' && html`<button type="button" disabled=${reset.isBusy} onClick=${() => reset.run(target)}>Reset<span class="unseen"> ${target}</span></button>` }] : []),
+                ...(mayChange ? [{ name: 'Try', of: ({ target }) => html`<a href=${to('/playground', { model: target })}>Test<span class="unseen"> ${target}</span></a>` }, { name: 'Change', of: ({ target, state }) => state !== 'up' && html`<button type="button" disabled=${reset.isBusy} onClick=${() => reset.run(target)}>Reset<span class="unseen"> ${target}</span></button>` }] : []),
               ]} />
               <p class="quiet">Keys are told apart by a digest; their values are shown nowhere. Latencies are of this gateway, of the last minutes.</p>`}
     </${Answered}>
