@@ -29,6 +29,9 @@ import { RequestTail } from './request-tail.ts';
 import { configurationForThreads, type Gateway, type InForce, RunningGateway } from './running-gateway.ts';
 import { TargetHealthView } from './target-health.ts';
 
+/** Of the thread that reads a configuration: YAML of ten megabytes with all that is known of its places. */
+const MAX_CONFIG_HEAP_MB = 1_024;
+
 export interface OpenGatewayOptions {
   readonly configuration: Configuration;
   readonly source: ConfigurationSource;
@@ -159,7 +162,7 @@ export async function openGateway({
   });
   requestLog.register(registry);
   requestLog.reconfigure(configuration);
-  const configPool = new WorkerPool({ entry: configEntry });
+  const configPool = new WorkerPool({ entry: configEntry, maxHeapMb: MAX_CONFIG_HEAP_MB });
   const tail = new RequestTail({ access: () => inForce.configuration });
   const state = {
     relayThreads: threads,

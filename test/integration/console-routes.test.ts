@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { KEY, type RunningGateway, startGateway } from '../support/gateway.ts';
 
 const ADMIN_KEY = 'admin-key-of-this-test-0123456789';
@@ -96,7 +97,7 @@ describe('what the console asks of the admin API', () => {
   it('a large configuration is checked in a thread of its own: probes are answered meanwhile', async () => {
     const { files } = await json('/admin/configuration');
     const [{ file, text }] = files;
-    const users = Array.from({ length: 8_000 }, (_, at) => `---\ntype: user\nemail: u${at}@example.com\n`).join('');
+    const users = Array.from({ length: 2_000 }, (_, at) => `---\ntype: user\nemail: u${at}@example.com\n`).join('');
     let isDone = false;
     const checking = send('POST', '/admin/configuration/check', { file, text: `${text}${users}` }).then((answer) => {
       isDone = true;
@@ -107,7 +108,7 @@ describe('what the console asks of the admin API', () => {
       const before = performance.now();
       assert.equal((await fetch(`${gateway.operatorUrl}/livez`)).status, 200);
       slowestMs = Math.max(slowestMs, performance.now() - before);
-      await new Promise((resolve) => setImmediate(resolve));
+      await delay(20);
     }
     const answer = await checking;
     assert.equal(answer.status, 200);

@@ -157,6 +157,23 @@ describe('the console in a browser', { skip: browserSkip }, () => {
     assert.deepEqual(complaints, []);
   });
 
+  it('the first view takes less than a quarter of a second of the browser, so less than a second where that is slow', async () => {
+    const session = await page.createCDPSession();
+    await session.send('Performance.setTimeDomain', { timeDomain: 'threadTicks' });
+    await session.send('Performance.enable');
+    const spentMs = async () => {
+      const { metrics } = await session.send('Performance.getMetrics');
+      return 1000 * (metrics.find(({ name }) => name === 'TaskDuration')?.value ?? Number.NaN);
+    };
+    await page.goto('about:blank');
+    const before = await spentMs();
+    await page.goto(`${gateway.operatorUrl}/console/`);
+    await shown('Tokens in');
+    const ms = (await spentMs()) - before;
+    await session.detach();
+    assert.ok(ms > 0 && ms < 250, `${ms.toFixed(0)} ms of the main thread`);
+  });
+
   it('texts of others are shown as they are and run nowhere', async () => {
     await open('/requests', ATTACK.slice(0, 20));
     await open(`/requests/${idOf(EXCHANGES - 1)}`, ATTACK);
