@@ -157,7 +157,7 @@ describe('the console in a browser', { skip: browserSkip }, () => {
     assert.deepEqual(complaints, []);
   });
 
-  it('the first view takes less than a quarter of a second of the browser, so less than a second where that is slow', async () => {
+  it('the first view takes less than four tenths of a second of the browser, so less than one where that is slow', async () => {
     const session = await page.createCDPSession();
     await session.send('Performance.setTimeDomain', { timeDomain: 'threadTicks' });
     await session.send('Performance.enable');
@@ -171,7 +171,7 @@ describe('the console in a browser', { skip: browserSkip }, () => {
     await shown('Tokens in');
     const ms = (await spentMs()) - before;
     await session.detach();
-    assert.ok(ms > 0 && ms < 250, `${ms.toFixed(0)} ms of the main thread`);
+    assert.ok(ms > 0 && ms < 400, `${ms.toFixed(0)} ms of the main thread`);
   });
 
   it('texts of others are shown as they are and run nowhere', async () => {

@@ -148,6 +148,7 @@ function colourOf(name) {
  */
 export function TimeChart({ title, times, lines, write = count, linkOf }) {
   const place = useRef();
+  const [isOpen, setOpen] = useState(false);
   const [isDark, setDark] = useState(() => matchMedia('(prefers-color-scheme: dark)').matches);
   useEffect(() => {
     const query = matchMedia('(prefers-color-scheme: dark)');
@@ -175,16 +176,16 @@ export function TimeChart({ title, times, lines, write = count, linkOf }) {
   return html`<figure class="chart">
     <figcaption>${title} ${lines.length > 1 && html`<span class="legend">${lines.map(({ name, colour }) => html`<span><i class=${colour}></i>${name}</span>`)}</span>`}</figcaption>
     <div ref=${place} class="plot" aria-hidden="true"></div>
-    <details>
+    <details onToggle=${({ currentTarget }) => setOpen(currentTarget.open)}>
       <summary>As a table<span class="unseen">: ${title}</span></summary>
-      <${Table}
+      ${isOpen && html`<${Table}
         caption=${title}
         rows=${times.map((_, index) => index).reverse()}
         columns=${[
           { name: 'Time', header: true, of: (at) => (linkOf ? html`<a href=${linkOf(at)}>${moment(times[at])}</a>` : moment(times[at])) },
           ...lines.map(({ name, values }) => ({ name, right: true, of: (at) => (values[at] === null ? '–' : write(values[at])) })),
         ]}
-      />
+      />`}
     </details>
   </figure>`;
 }

@@ -129,7 +129,7 @@ export class AdminApi {
       const { session, standing } = signedIn;
       const refused = door.refusesOrigin(request, session);
       if (refused !== undefined) {
-        await this.#tellRefusal(request, path, { by: 'session', actor: standing.subject, error: refused });
+        this.#tellRefusal(request, path, { by: 'session', actor: standing.subject, error: refused });
         return refusalOf(refused, CLOSE);
       }
       return { ...standing, name: standing.subject, by: session.owner.by, session };
@@ -138,23 +138,26 @@ export class AdminApi {
     const refused = this.#key.refuses(authorization);
     if (refused === undefined) return KEY_HOLDER;
     if (refused === 'invalid_api_key') {
-      await this.#tellRefusal(request, path, { by: 'bearer', actor: undefined, error: new GatewayError(refused) });
+      this.#tellRefusal(request, path, { by: 'bearer', actor: undefined, error: new GatewayError(refused) });
     }
     return refusal(refused, { ...CLOSE, 'www-authenticate': 'Bearer' });
   }
 
-  /** With the path of the route: what stands in that of a caller may be anything. */
-  async #tellRefusal(
-    request: IncomingMessage,
-    path: string,
-    refused: Pick<Refusal, 'by' | 'actor' | 'error'>,
-  ): Promise<void> {
+  /** With the path of the route: what stands in that of a caller may be anything. Nobody waits for it. */
+  #tellRefusal(request: IncomingMessage, path: string, refused: Pick<Refusal, 'by' | 'actor' | 'error'>): void {
     const { audit, sides } = this.#options;
     if (audit === undefined || sides === undefined) return;
     const action = request.method ?? '';
-    const match = (await this.#routes()).match(action, path);
-    const route = match !== undefined && 'route' in match ? match.route.path : '/admin';
-    audit.refused({ ...refused, action, path: route, address: sides.textOf(request) });
+    const address = sides.textOf(request);
+    const tell = (route: string): void => audit.refused({ ...refused, action, path: route, address });
+    this.#routes().then(
+      (router) => {
+        const match = router.match(action, path);
+        tell(match !== undefined && 'route' in match ? match.route.path : '/admin');
+      },
+      // The database is away, and which routes there are is not known.
+      () => tell('/admin'),
+    );
   }
 
   #routes(): Promise<AdminRouter> {
