@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { NotificationTarget } from '../config/configuration.ts';
+import type { NotificationTarget } from '../config/channels/notification-target.ts';
 import type { Log } from '../core/log.ts';
 import type { Database } from '../store/database.ts';
 import type { AlertDeliveriesTable } from '../store/tables/budget-tables.ts';

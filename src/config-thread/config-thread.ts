@@ -7,7 +7,7 @@ import {
   type ConfigurationSource,
   configurationTask,
 } from '../operator/admin/configuration.ts';
-import { ACCOUNT_KINDS, WELL_KNOWN } from '../plugs.ts';
+import { accountKinds, wellKnown } from '../plugs.ts';
 import { checkFile, listFiles, type ReadableSource, writeFile } from './configuration-files.ts';
 import { keysOf } from './configuration-keys.ts';
 
@@ -26,12 +26,12 @@ function answerOf({ kind, source, body }: ConfigurationQuestion) {
     case 'write':
       return writeFile(readable, body);
     case 'keys':
-      return keysOf(body, [...KINDS, ...ACCOUNT_KINDS]);
+      return keysOf(body, [...KINDS, ...accountKinds()]);
   }
 }
 
 function readableOf({ paths, environment, overrides }: ConfigurationSource): ReadableSource {
-  const fixed = { paths, environment, overrides, kinds: ACCOUNT_KINDS, wellKnown: WELL_KNOWN };
+  const fixed = { paths, environment, overrides, kinds: accountKinds(), wellKnown: wellKnown() };
   return { paths, load: (texts) => loadConfiguration({ ...fixed, texts }) };
 }
 

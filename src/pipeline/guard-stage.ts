@@ -1,11 +1,11 @@
 import { type JsonObject, parseObject } from '../codec/json-value.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
-import { type GuardedInput, guardInput, type InputVerdict } from '../guardrails/guarded-input.ts';
-import { outputGuard, unknownGuardrail } from '../guardrails/guardrails.ts';
+import { guardCode } from '../guardrails/guard-code.ts';
+import type { GuardedInput, InputVerdict } from '../guardrails/guarded-input.ts';
 import type { GuardSession } from '../guardrails/session.ts';
 import { type PendingVerdict, untilVerdict } from '../guardrails/until-verdict.ts';
-import { guardsUnread } from '../policy/client-settings.ts';
+import { guardsUnread, unknownGuardrail } from '../policy/client-settings.ts';
 import type { AnswerFilterMaker } from '../relay/answer-filter.ts';
 import { NO_FILTERS, type RequestContext } from './request-context.ts';
 
@@ -35,7 +35,7 @@ export function askInputGuards(
   const { body } = exchange;
   if (plan === undefined || guarded === undefined || body.length === 0) return undefined;
   const slots = (request: JsonObject) => guarded.request(request);
-  return guardInput({ session, hook: 'llm-input', plan, slots }, body) ?? new GatewayError('invalid_json');
+  return guardCode().guardInput({ session, hook: 'llm-input', plan, slots }, body) ?? new GatewayError('invalid_json');
 }
 
 /** The body as guards left it, read once more. */
@@ -65,7 +65,7 @@ export function guardFilters(
   const asksWhole = output !== undefined && output.mutators.length + output.validators.length > 0;
   // The body goes with the commit point.
   const parsed = input?.request ?? (asksWhole ? parseObject(request.exchange.body.toString()) : undefined);
-  const filter = outputGuard({
+  const filter = guardCode().outputGuard({
     session,
     form: guarded,
     request: () => parsed ?? {},

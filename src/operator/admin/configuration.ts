@@ -1,5 +1,5 @@
 import type { Environment } from '../../config/environment.ts';
-import type { WrittenOverrides } from '../../config/server-settings.ts';
+import type { WrittenOverrides } from '../../config/server/server-settings.ts';
 import { type ErrorCode, type ErrorContext, GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import type { Task } from '../../offload/tasks.ts';

@@ -1,4 +1,5 @@
-import type { GroupKey, RateLimitRule, RuleMatch } from '../../config/configuration.ts';
+import type { RateLimitRule } from '../../config/rules/counted-rules.ts';
+import type { GroupKey, RuleMatch } from '../../config/rules/rule-match.ts';
 import { canonicalSubject } from '../../config/subject.ts';
 import { groupOf, valuesOf } from '../../counters/budget-groups.ts';
 import { Cell, type CellWindow, rateLimitCellName } from '../../counters/cell.ts';

@@ -3,7 +3,7 @@ import { it } from 'node:test';
 import { AlertSender } from '../../../src/alerts/alert-sender.ts';
 import type { BudgetAlert } from '../../../src/alerts/budget-alert.ts';
 import { DeliveryLog, type DeliveryReport, pageOfDeliveries } from '../../../src/alerts/delivery-log.ts';
-import type { NotificationTarget } from '../../../src/config/configuration.ts';
+import type { NotificationTarget } from '../../../src/config/channels/notification-target.ts';
 import { forEachEngine } from '../../support/engines.ts';
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
