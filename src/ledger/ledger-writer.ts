@@ -32,7 +32,6 @@ export interface LedgerWriterOptions {
 
 const USAGE_COLUMNS = [...USAGE_KEYS, ...USAGE_SUMS];
 const COUNTER_COLUMNS = [...COUNTER_KEYS, ...COUNTER_SUMS];
-const LATENCY_COLUMNS = [...LATENCY_KEYS, ...LATENCY_SUMS];
 const LABEL_COLUMNS = allColumns<LedgerLabelsTable>()([
   'labels',
   'series',
@@ -271,8 +270,7 @@ async function addUsage(
   transaction: DatabaseTransaction,
 ): Promise<void> {
   await transaction.addUp(`usage_${span}`, USAGE_KEYS, USAGE_SUMS, rowValues(USAGE_COLUMNS, usage));
-  const histograms = rowValues(LATENCY_COLUMNS, latencies);
-  await transaction.addUp(`usage_latencies_${span}`, LATENCY_KEYS, LATENCY_SUMS, histograms);
+  await transaction.addUp(`usage_latencies_${span}`, LATENCY_KEYS, LATENCY_SUMS, latencies);
   if (counters.length === 0) return;
   const rows = rowValues(COUNTER_COLUMNS, counters);
   await transaction.addUp(`usage_counters_${span}`, COUNTER_KEYS, COUNTER_SUMS, rows);

@@ -1,14 +1,13 @@
 /*
- * Histograms of latencies that the ledger sums by series and hour or day. Bucket i counts what is at most its bound and above
+ * Histograms of latencies that the ledger sums by series and hour or day: few buckets, since each is a column that every batch
+ * adds to. Bucket i counts what is at most its bound and above
  * the one before; the last bucket counts the rest. Bounds are for ever: sums of older rows would mean something else.
  */
 
 /** Milliseconds until the first content. */
-const FIRST_CONTENT_BOUNDS = [
-  50, 100, 150, 200, 300, 400, 600, 800, 1_200, 1_600, 2_400, 3_600, 5_000, 8_000, 15_000, 30_000, 60_000,
-] as const;
+const FIRST_CONTENT_BOUNDS = [100, 150, 250, 400, 600, 1_000, 1_600, 2_500, 4_000, 8_000, 20_000] as const;
 /** Milliseconds that the gateway added. */
-const OVERHEAD_BOUNDS = [0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 20, 50, 100] as const;
+const OVERHEAD_BOUNDS = [0.2, 0.5, 1, 2, 5, 10, 50] as const;
 
 export const LATENCY_BOUNDS = { first_content: FIRST_CONTENT_BOUNDS, overhead: OVERHEAD_BOUNDS } as const;
 export type Latency = keyof typeof LATENCY_BOUNDS;
@@ -30,11 +29,19 @@ export const LATENCY_COLUMNS: readonly LatencyColumn[] = [
 export const LATENCY_OFFSETS = { first_content: 0, overhead: FIRST_CONTENT_BOUNDS.length + 1 } as const;
 
 /** Of LATENCY_COLUMNS. */
-export function latencyBucket(latency: Latency, ms: number): number {
-  const bounds = LATENCY_BOUNDS[latency];
+export function firstContentBucket(ms: number): number {
+  return bucketIn(FIRST_CONTENT_BOUNDS, ms);
+}
+
+/** Of LATENCY_COLUMNS. */
+export function overheadBucket(ms: number): number {
+  return LATENCY_OFFSETS.overhead + bucketIn(OVERHEAD_BOUNDS, ms);
+}
+
+function bucketIn(bounds: readonly number[], ms: number): number {
   let bucket = 0;
   while (bucket < bounds.length && ms > bounds[bucket]!) bucket += 1;
-  return LATENCY_OFFSETS[latency] + bucket;
+  return bucket;
 }
 
 /**

@@ -123,8 +123,8 @@ forEachEngine('usage', (engine) => {
       const made = await usageReport(other, { by, sinceMs: NOON - 2 * HOUR_MS, untilMs: NOON, beyond: 'latencies' });
       if (typeof made === 'string') assert.fail(made);
       const told = (share: number) => latencyQuantile('first_content', made.latencies ?? [], share) ?? 0;
-      assert.ok(told(0.5) > 150 && told(0.5) <= 200, `${told(0.5)}`);
-      assert.ok(told(0.95) > 1_600 && told(0.95) <= 2_400, `${told(0.95)}`);
+      assert.ok(told(0.5) > 150 && told(0.5) <= 250, `${told(0.5)}`);
+      assert.ok(told(0.95) > 1_600 && told(0.95) <= 2_500, `${told(0.95)}`);
       assert.deepEqual(made.rows[0]?.latencies, made.latencies);
     }
     const byModel = await usageReport(other, {
@@ -137,7 +137,7 @@ forEachEngine('usage', (engine) => {
     const slow = byModel.rows.find(({ group }) => group[0] === 'p/slow');
     assert.equal(latencyCount('first_content', slow?.latencies ?? []), 10);
     const added = latencyQuantile('overhead', slow?.latencies ?? [], 0.5) ?? 0;
-    assert.ok(added > 3 && added <= 5, `${added}`);
+    assert.ok(added > 2 && added <= 5, `${added}`);
     assert.equal((await reportOf(other, [])).latencies, undefined);
     await removeHours(other, NOON);
     assert.deepEqual(await other.query.selectFrom('usage_latencies_hourly').selectAll().execute(), []);
