@@ -3,7 +3,7 @@
  * `sluice-plain` no rate limit, no budget and no ledger. The access log goes into a file, as the output is redirected
  * there.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { answers, freePort, startChild, untilReady } from '../child.ts';
@@ -124,6 +124,7 @@ function gateway(
             write(count === 0 ? [] : [moreKeys(count)]);
             child.process.kill('SIGHUP');
           },
+          consoleToken: () => /#token=([\w-]+)/.exec(readFileSync(child.logFile, 'utf8'))?.[1],
           exportCommand: {
             command: process.execPath,
             args: ['src/main.ts', 'ledger', 'export', '--config', file, '--data-dir', join(home, 'data')],

@@ -211,7 +211,26 @@ export class MemoryCounters implements Counters {
     return { used, held };
   }
 
+<<<<<<< HEAD
   /** The calendar cell counts at least `used` as settled in the window that holds now: the spending before a restart. */
+=======
+  /** How long until all of `limit` is free again in a cell, if nothing else comes; 0: it is. */
+  freeAfterMs(cell: Cell, limit: number, nowMs: number): number {
+    const cells = this.#cells;
+    cells.identify(cell);
+    this.#setTime(nowMs);
+    const locks = cells.lockBit(cell.low);
+    this.#locks.lock(locks);
+    const place = cells.find(cell.high, cell.low, cell.place);
+    if (place >= 0) cells.values.roll(place);
+    const isEmpty = place < 0 || cells.values.used(place) === 0;
+    const ms = isEmpty ? 0 : cells.values.retryAfterMs(place, limit, limit);
+    this.#locks.unlock(locks);
+    return ms;
+  }
+
+  /** A calendar cell counts at least `used` as settled in the window that holds now: what was spent before a restart. */
+>>>>>>> h20-ready
   seed(cell: Cell, used: number, nowMs: number): void {
     this.#at(cell, nowMs, (place) => this.#cells.values.raise(place, used));
   }
