@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { answers, freePort, startChild, untilReady } from '../child.ts';
 import { type Peer, VENDORS, type Vendor } from './peer.ts';
+import { GUARDS } from './sluice-guards.ts';
 import { POLICIES } from './sluice-policies.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -60,6 +61,14 @@ export const sluicePlain = gateway(ROOT, {
   summary: 'this gateway without rate limits, budgets and ledger',
   on: ALWAYS_ON,
   policies: '',
+  settings: 'ledger: {enabled: false}\n',
+});
+
+export const sluiceGuarded = gateway(ROOT, {
+  name: 'sluice-guarded',
+  summary: 'sluice-plain with guards of secrets and all personal data on answers',
+  on: [...ALWAYS_ON, '2 guards'],
+  policies: GUARDS,
   settings: 'ledger: {enabled: false}\n',
 });
 

@@ -7,6 +7,7 @@ import { chatBurst } from './chat-burst.ts';
 import { chatPaced } from './chat-paced.ts';
 import { chatWhole } from './chat-whole.ts';
 import { clientLeaves } from './client-leaves.ts';
+import { guards } from './guards.ts';
 import { idleMemory } from './idle-memory.ts';
 import { largeImageBody } from './large-image-body.ts';
 import { manyStreams } from './many-streams.ts';
@@ -42,6 +43,7 @@ export const SCENARIOS: Scenario[] = [
   operatorWork,
   batch10k,
   policies,
+  guards,
   cacheWhole,
   cacheBurst,
   idleMemory,

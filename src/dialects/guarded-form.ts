@@ -10,7 +10,7 @@ export interface TextSlot {
   readonly kind: TextKind;
   /** Of a request: who says it, as `user`. */
   readonly role?: string;
-  /** Of an event: the text that it goes on with. Texts of one channel follow each other; absent: it is whole by itself. */
+  /** The text that it goes on with, of events and of parts of a whole answer; absent: it is whole by itself. */
   readonly channel?: string;
   /** What repeats the words of this slot beside it, and what stands there where they are changed. */
   readonly repeats?: { readonly holder: Record<string, unknown>; readonly key: string; readonly instead: unknown };
@@ -35,6 +35,8 @@ export interface GuardedForm {
   answer?(body: JsonObject): TextSlot[];
   /** Absent: it has no streams. */
   stream?(): GuardedStream;
+  /** An answer that is no JSON is one text. */
+  readonly isPlain?: true;
 }
 
 export const NO_WORDS: GuardedEvent = { slots: [], ends: [] };

@@ -14,6 +14,7 @@ import { GuardedAnswer } from './guarded-answer.ts';
 import { GuardedStream } from './guarded-stream.ts';
 import { type GuardMeans, makeGuards } from './make-guards.ts';
 import { type Guarded, GuardrailPlans } from './plan.ts';
+import type { Elsewhere } from './scan-elsewhere.ts';
 import type { GuardRunner } from './session.ts';
 import { GuardSession } from './session.ts';
 
@@ -31,7 +32,7 @@ export function createGuardrails(
     guardrailSettings,
   }: Pick<Configuration, 'guards' | 'guardrailRules' | 'guardrailSettings'>,
   runner: GuardRunner,
-  means: GuardMeans,
+  means: GuardMeans & { readonly elsewhere?: Elsewhere | undefined },
 ): Guardrails | undefined {
   if (configs.length === 0) return undefined;
   const guards = makeGuards(configs, means);
@@ -46,7 +47,7 @@ export function createGuardrails(
       if (plan === undefined) return undefined;
       const settings: GuardrailSettings =
         asked?.parallel === undefined ? guardrailSettings : { ...guardrailSettings, parallel: asked.parallel };
-      return new GuardSession({ plan, exchange, settings, runner });
+      return new GuardSession({ plan, exchange, settings, runner, elsewhere: means.elsewhere });
     },
   };
 }
@@ -88,7 +89,8 @@ export function outputGuard(options: OutputOptions): AnswerFilterMaker | undefin
   return (host, { contentType, isStream }) => {
     const memory = new HeldMemory(sharedMemory, maxBodyMemoryBytes);
     const guarding = { session, plan, form, request, memory, maxHeldBytes };
-    if (!isStream) return contentType.includes('json') ? new GuardedAnswer(host, guarding) : undefined;
+    if (!isStream)
+      return form.isPlain || contentType.includes('json') ? new GuardedAnswer(host, guarding) : undefined;
     const reader = form.stream?.();
     return reader && new GuardedStream(host, guarding, reader);
   };

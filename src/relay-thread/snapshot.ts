@@ -2,6 +2,7 @@ import type { Configuration } from '../config/configuration.ts';
 import type { HttpClient } from '../core/http-client.ts';
 import { createGuardrails } from '../guardrails/guardrails.ts';
 import { DeadlineRunner } from '../guardrails/runner.ts';
+import type { Elsewhere } from '../guardrails/scan-elsewhere.ts';
 import { createLimits, type LimitsOptions } from '../limits/limits.ts';
 import type { Snapshot } from '../pipeline/pipeline-options.ts';
 import { guardCredential, openAccounts } from '../plugs.ts';
@@ -26,6 +27,8 @@ export interface Lasting extends Omit<LimitsOptions, 'price'> {
   readonly health: HealthMemory;
   /** How guards ask others. */
   readonly guardHttp: HttpClient;
+  /** Where local guards read long texts. */
+  readonly guardElsewhere: Elsewhere;
 }
 
 /** Everything that follows from one configuration. */
@@ -53,8 +56,9 @@ export function makeSnapshot(configuration: Omit<Configuration, 'keys'>, lasting
     callers: new Callers(configuration),
     cacheRules: configuration.cacheRules.length > 0 ? new CacheRules(configuration.cacheRules) : undefined,
     limits: createLimits(configuration, { ...lasting, price }),
-    guardrails: createGuardrails(configuration, new DeadlineRunner(), {
+    guardrails: createGuardrails(configuration, new DeadlineRunner(lasting.guardElsewhere), {
       http: lasting.guardHttp,
+      elsewhere: lasting.guardElsewhere,
       credentialOf: (guard) => guardCredential(guard, lasting.tokens),
     }),
     exportsTraces: configuration.otel.some(({ traces }) => traces !== undefined),

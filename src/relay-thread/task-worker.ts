@@ -1,5 +1,6 @@
 import { searchVectors, searchVectorsTask } from '../cache/shared-vectors.ts';
 import { GatewayError } from '../core/errors.ts';
+import { checkTexts, checkTextsTask, scanTexts, scanTextsTask } from '../guardrails/scan-elsewhere.ts';
 import { implement, taskRunner } from '../offload/tasks.ts';
 import { DIALECTS, FORMS, WIRES } from '../plugs.ts';
 import {
@@ -23,6 +24,8 @@ export default taskRunner([
   implement(translateRequestTask, translate),
   implement(makeAnswerTask, remake),
   implement(searchVectorsTask, searchVectors),
+  implement(scanTextsTask, scanTexts),
+  implement(checkTextsTask, checkTexts),
 ]);
 
 function translate(input: TranslateInput): TranslateOutput {

@@ -13,6 +13,9 @@ export interface LiveState {
   readonly next: (LiveState | undefined)[];
   /** By code point. */
   readonly others: Map<number, LiveState>;
+  /** As `next` and `others`, where no match begins any more. */
+  readonly nextOfOld: (LiveState | undefined)[];
+  readonly othersOfOld: Map<number, LiveState>;
   readonly threads: readonly number[];
 }
 
@@ -52,25 +55,31 @@ export class LiveAutomaton {
   }
 
   after(state: LiveState, codePoint: number): LiveState {
-    if (codePoint < ASCII) {
-      const known = state.next[codePoint];
-      if (known !== undefined) return known;
-      const made = this.#step(state, codePoint);
-      state.next[codePoint] = made;
-      return made;
-    }
-    const known = state.others.get(codePoint);
-    if (known !== undefined) return known;
-    const made = this.#step(state, codePoint);
-    if (state.others.size < MAX_OTHERS) state.others.set(codePoint, made);
-    return made;
+    return this.#known(state.next, state.others, codePoint) ?? this.#step(state, codePoint, 'begins');
   }
 
-  #step(state: LiveState, codePoint: number): LiveState {
+  /** What of the matches that are under way still is behind this character; none begins. */
+  afterOld(state: LiveState, codePoint: number): LiveState {
+    return this.#known(state.nextOfOld, state.othersOfOld, codePoint) ?? this.#step(state, codePoint, 'old');
+  }
+
+  #known(
+    next: readonly (LiveState | undefined)[],
+    others: ReadonlyMap<number, LiveState>,
+    codePoint: number,
+  ): LiveState | undefined {
+    return codePoint < ASCII ? next[codePoint] : others.get(codePoint);
+  }
+
+  #step(state: LiveState, codePoint: number, mode: 'begins' | 'old'): LiveState {
     const reached = new Set<number>();
     for (const thread of state.threads) this.#take(thread, codePoint, reached);
-    for (const thread of this.#begin) this.#take(thread, codePoint, reached);
-    return this.#stateOf([...reached].sort((a, b) => a - b));
+    if (mode === 'begins') for (const thread of this.#begin) this.#take(thread, codePoint, reached);
+    const made = this.#stateOf([...reached].sort((a, b) => a - b));
+    const [next, others] = mode === 'begins' ? [state.next, state.others] : [state.nextOfOld, state.othersOfOld];
+    if (codePoint < ASCII) next[codePoint] = made;
+    else if (others.size < MAX_OTHERS) others.set(codePoint, made);
+    return made;
   }
 
   #take(thread: number, codePoint: number, reached: Set<number>): void {
@@ -118,7 +127,11 @@ export class LiveAutomaton {
       if (op === OP.match && !accepts.includes(index)) accepts.push(index);
     }
     const quiet = threads.length === 0;
-    const state: LiveState = { quiet, accepts, maxCharacters, next: [], others: new Map(), threads };
+    const next: LiveState['next'] = [];
+    const nextOfOld: LiveState['nextOfOld'] = [];
+    const others = new Map<number, LiveState>();
+    const othersOfOld = new Map<number, LiveState>();
+    const state = { quiet, accepts, maxCharacters, next, others, nextOfOld, othersOfOld, threads };
     this.#states.set(key, state);
     return state;
   }

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
+import type { JsonObject } from '../../../src/codec/json-value.ts';
 import type { GuardConfig, Hook, OnStreams } from '../../../src/config/guardrails/guardrails.ts';
 import type { GatewayError } from '../../../src/core/errors.ts';
 import type { HttpClient } from '../../../src/core/http-client.ts';
 import type { GuardedForm } from '../../../src/dialects/guarded-form.ts';
-import type { Guard } from '../../../src/guardrails/guard.ts';
+import type { Guard, GuardQuestion } from '../../../src/guardrails/guard.ts';
 import { outputGuard } from '../../../src/guardrails/guardrails.ts';
 import { makeGuards } from '../../../src/guardrails/make-guards.ts';
 import { GuardrailPlans } from '../../../src/guardrails/plan.ts';
@@ -75,6 +76,25 @@ export function openSession({
   assert.ok(plan);
   const exchange = { id: 'x', caller, metadata: {}, model: 'a/b', form: 'openai-chat' };
   return new GuardSession({ plan, exchange, settings: { timeoutMs, parallel: true }, runner: new DeadlineRunner() });
+}
+
+/** What mutating guards make of a question: its texts, or why it is refused, and parts that they replaced. */
+export async function mutated(
+  session: GuardSession,
+  question: GuardQuestion,
+): Promise<{ readonly texts: readonly string[]; readonly refused: GatewayError | undefined; readonly parts: JsonObject }> {
+  let { texts } = question;
+  let parts: JsonObject = {};
+  const refused = await session.mutate(question.hook, session.hook(question.hook)?.mutators ?? [], {
+    question: () => ({ ...question, texts }),
+    setTexts(now) {
+      texts = texts.map((each, at) => ({ ...each, text: now[at]! }));
+    },
+    replace(replaced) {
+      parts = { ...parts, ...replaced };
+    },
+  });
+  return { texts: texts.map(({ text }) => text), refused, parts };
 }
 
 const sharedMemory = { holdBody: () => true, releaseBody: () => undefined };
