@@ -87,8 +87,8 @@ export function isAlike(known: DataView, from: number, to: number, view: DataVie
   return isSame(known, from, from + FIRST_BYTES, view, shift) && isSame(known, to - LAST_BYTES, to, view, shift);
 }
 
-/** Eight bytes at a time, as numbers: three times as fast as byte by byte. */
-function isSame(known: DataView, from: number, to: number, view: DataView, shift: number): boolean {
+/** All of it. Eight bytes at a time, as numbers: three times as fast as byte by byte. */
+export function isSame(known: DataView, from: number, to: number, view: DataView, shift: number): boolean {
   let i = from;
   for (; i + 8 <= to; i += 8) if (view.getFloat64(i + shift, true) !== known.getFloat64(i, true)) return false;
   // The last eight once more, where they are not a multiple.

@@ -21,6 +21,8 @@ export interface GuardedEvent {
   readonly slots: readonly TextSlot[];
   /** Beginnings of the names of channels that are over behind it. */
   readonly ends: readonly string[];
+  /** A text that hides the length of the words, and means nothing. */
+  readonly padding?: string | undefined;
 }
 
 export interface GuardedStream {

@@ -5,6 +5,7 @@ import { readEvent } from '../codec/sse-event.ts';
 import type { GuardedStream as FormStream, TextSlot } from '../dialects/guarded-form.ts';
 import { Channel, guardedText } from './channel.ts';
 import type { OutputGuarding } from './guarded-answer.ts';
+import { FamiliarText } from './familiar-text.ts';
 import type { HeldEvent, Piece, StreamChannel } from './held-event.ts';
 import { setText, textOf } from './local-guarding.ts';
 import type { LocalTally } from './session.ts';
@@ -28,19 +29,14 @@ export interface EventWordsOptions {
   readonly tally: LocalTally;
 }
 
-/** Events of a stream differ in nothing but their words: what stands before and behind those of the last one. */
-interface Familiar {
-  readonly before: Buffer;
-  readonly behind: Buffer;
-  readonly channel: StreamChannel;
-}
-
 /** Reads a stream event by event: which words each brings, and to which text they belong. Local guards see them here. */
 export class EventWords {
   readonly #o: EventWordsOptions;
   readonly #taker: EventTaker;
   readonly #channels = new Map<string, StreamChannel>();
-  #familiar: Familiar | undefined;
+  readonly #familiar = new FamiliarText();
+  /** Of the event that is familiar. */
+  #familiarChannel: StreamChannel | undefined;
   readonly #ends = new EventEnds();
   /** The unfinished event at the end of what was written. */
   readonly #partial = new PartialBuffer();
@@ -67,6 +63,12 @@ export class EventWords {
     }
     this.#ends.begin(bytes);
     for (let start = 0; start < bytes.length && !this.#taker.isOver; ) {
+      const familiar = this.#familiar.match(bytes, start);
+      if (familiar >= 0) {
+        this.#familiarEvent(bytes, start, familiar);
+        start = familiar;
+        continue;
+      }
       const end = this.#ends.after(start);
       if (end === bytes.length && !endsWithEmptyLine(bytes, start)) {
         this.#partial.append(bytes.subarray(start));
@@ -103,14 +105,13 @@ export class EventWords {
   }
 
   #event(bytes: Buffer): void {
-    if (this.#familiar !== undefined && this.#isFamiliar(bytes, this.#familiar)) return;
     const { name, data } = readEvent(bytes, 0, bytes.length);
     const parsed = data === undefined || data === '[DONE]' ? undefined : parseObject(data);
     if (parsed === undefined) {
       this.#taker.take({ bytes, name, data: undefined, pieces: NO_PIECES, isChanged: false });
       return;
     }
-    const { slots, ends } = this.#o.reader.read(parsed);
+    const { slots, ends, padding } = this.#o.reader.read(parsed);
     let pieces: Piece[] | undefined;
     let isChanged = false;
     for (const slot of slots) {
@@ -127,36 +128,31 @@ export class EventWords {
       if (channel.local.refused) this.#taker.refuse();
     }
     this.#taker.take({ bytes, name, data: parsed, pieces: pieces ?? NO_PIECES, isChanged });
-    if (pieces?.length === 1 && slots.length === 1 && ends.length === 0) this.#learn(bytes, pieces[0]!);
+    if (pieces?.length === 1 && slots.length === 1 && ends.length === 0) {
+      this.#familiar.learn(bytes, pieces[0]!.text, padding);
+      this.#familiarChannel = pieces[0]!.channel;
+    }
     for (const prefix of ends) this.#endChannels(prefix);
   }
 
-  /** A parse costs more than all the rest: an event that differs from the last in its words alone is not parsed. */
-  #isFamiliar(bytes: Buffer, { before, behind, channel }: Familiar): boolean {
-    const from = before.length;
-    const to = bytes.length - behind.length;
-    if (to <= from || before.compare(bytes, 0, from) !== 0 || behind.compare(bytes, to) !== 0) return false;
-    const text = bytes.toString('utf8', from, to);
-    if (UNPLAIN.test(text)) return false;
+  /** The event in bytes[start, end), whose words alone are new. */
+  #familiarEvent(bytes: Buffer, from: number, to: number): void {
+    const channel = this.#familiarChannel!;
+    const text = bytes.toString('utf8', from + this.#familiar.textStart, this.#familiar.textEnd);
     const { local } = channel;
     const start = local.length;
     local.push(text);
-    if (local.refused) this.#taker.refuse();
-    else if (this.#taker.passesAtOnce && local.isSettled) this.#taker.pass(bytes);
-    else {
-      const piece = { text, slot: undefined, channel, start, end: start + text.length };
-      this.#taker.take({ bytes, name: undefined, data: undefined, pieces: [piece], isChanged: false });
+    if (local.refused) {
+      this.#taker.refuse();
+      return;
     }
-    return true;
-  }
-
-  #learn(bytes: Buffer, { text, channel }: Piece): void {
-    const quoted = Buffer.from(`"${text}"`);
-    const at = bytes.indexOf(quoted);
-    // Where the same words stand twice it is not known which of them are meant.
-    if (at < 0 || UNPLAIN.test(text) || bytes.indexOf(quoted, at + 1) >= 0) return;
-    const before = Buffer.from(bytes.subarray(0, at + 1));
-    this.#familiar = { before, behind: Buffer.from(bytes.subarray(at + quoted.length - 1)), channel };
+    const event = from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to);
+    if (this.#taker.passesAtOnce && local.isSettled) {
+      this.#taker.pass(event);
+      return;
+    }
+    const piece = { text, slot: undefined, channel, start, end: start + text.length };
+    this.#taker.take({ bytes: event, name: undefined, data: undefined, pieces: [piece], isChanged: false });
   }
 
   #set(event: HeldEvent, piece: Piece, text: string): void {
@@ -206,8 +202,6 @@ export class EventWords {
 }
 
 const NO_PIECES: readonly Piece[] = [];
-/** In a JSON string: what stands for something else, or ends it. */
-const UNPLAIN = /["\\\x00-\x1f]/;
 const LF = 0x0a;
 const CR = 0x0d;
 

@@ -135,10 +135,13 @@ export class GuardedStream extends AnswerFilter implements EventTaker {
   }
 
   #leave(count: number): void {
-    for (const event of this.#held.splice(0, count)) {
-      this.#heldBytes -= event.bytes.length;
-      this.#out.push(bytesOf(event));
+    const held = this.#held;
+    for (let at = 0; at < count; at += 1) {
+      this.#heldBytes -= held[at]!.bytes.length;
+      this.#out.push(bytesOf(held[at]!));
     }
+    if (count === held.length) held.length = 0;
+    else held.splice(0, count);
   }
 
   #flush(): void {
