@@ -3,7 +3,7 @@ import { isSame, viewOf } from '../codec/familiar-event.ts';
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const SPACE = 0x20;
-const NOTHING = new DataView(new ArrayBuffer(0));
+const NOTHING: DataView = new DataView(new ArrayBuffer(0));
 
 /**
  * Events of a stream differ in nothing but their words, and in a text that hides the length of those: one that is known but

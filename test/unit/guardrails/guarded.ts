@@ -9,6 +9,7 @@ import { outputGuard } from '../../../src/guardrails/guardrails.ts';
 import { makeGuards } from '../../../src/guardrails/make-guards.ts';
 import { GuardrailPlans } from '../../../src/guardrails/plan.ts';
 import { DeadlineRunner } from '../../../src/guardrails/runner.ts';
+import type { Elsewhere } from '../../../src/guardrails/scan-elsewhere.ts';
 import { GuardSession } from '../../../src/guardrails/session.ts';
 import { guardCredential } from '../../../src/plugs.ts';
 import type { Caller } from '../../../src/policy/caller.ts';
@@ -53,6 +54,8 @@ export interface SessionSetup {
   readonly timeoutMs?: number;
   readonly http?: HttpClient;
   readonly tokens?: Tokens;
+  readonly elsewhere?: Elsewhere | undefined;
+  readonly offloadCharacters?: number;
 }
 
 const NO_TOKENS: Tokens = { get: () => undefined };
@@ -67,6 +70,8 @@ export function openSession({
   timeoutMs = 1_000,
   http = noHttp,
   tokens = NO_TOKENS,
+  elsewhere,
+  offloadCharacters,
 }: SessionSetup): GuardSession {
   const made = makeGuards(configs, { http, credentialOf: (config) => guardCredential(config, tokens) });
   for (const guard of guards) made.set(guard.config.name, guard);
@@ -75,7 +80,8 @@ export function openSession({
   const plan = new GuardrailPlans([rule], made).of({ caller, metadata: {}, model: { id: 'a/b', slug: undefined } });
   assert.ok(plan);
   const exchange = { id: 'x', caller, metadata: {}, model: 'a/b', form: 'openai-chat' };
-  return new GuardSession({ plan, exchange, settings: { timeoutMs, parallel: true }, runner: new DeadlineRunner() });
+  const settings = { timeoutMs, parallel: true, ...(offloadCharacters !== undefined && { offloadCharacters }) };
+  return new GuardSession({ plan, exchange, settings, runner: new DeadlineRunner(elsewhere), elsewhere });
 }
 
 /** What mutating guards make of a question: its texts, or why it is refused, and parts that they replaced. */
