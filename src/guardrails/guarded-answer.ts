@@ -6,8 +6,8 @@ import type { GuardedForm, TextSlot } from '../dialects/guarded-form.ts';
 import { AnswerFilter, type FilterHost, type Shortened } from '../relay/answer-filter.ts';
 import type { HeldMemory } from '../relay/held-memory.ts';
 import type { GuardQuestion, GuardSubject } from './guard.ts';
+import { guardLocally, type LocalOutcome, setText, textOf } from './local-guarding.ts';
 import type { HookPlan } from './plan.ts';
-import { guardLocally, type LocalOutcome, textOf, setText } from './local-guarding.ts';
 import type { GuardSession } from './session.ts';
 
 /** What the filters of an output share. */

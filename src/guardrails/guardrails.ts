@@ -89,8 +89,7 @@ export function outputGuard(options: OutputOptions): AnswerFilterMaker | undefin
   return (host, { contentType, isStream }) => {
     const memory = new HeldMemory(sharedMemory, maxBodyMemoryBytes);
     const guarding = { session, plan, form, request, memory, maxHeldBytes };
-    if (!isStream)
-      return form.isPlain || contentType.includes('json') ? new GuardedAnswer(host, guarding) : undefined;
+    if (!isStream) return form.isPlain || contentType.includes('json') ? new GuardedAnswer(host, guarding) : undefined;
     const reader = form.stream?.();
     return reader && new GuardedStream(host, guarding, reader);
   };

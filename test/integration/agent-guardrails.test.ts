@@ -134,7 +134,9 @@ for (const path of Object.keys(FORMS)) {
       assert.match(asked[1]!.messages.at(-1)!.content!, /g\/tool-in-refuses/);
       assert.match(text, /I could not\./);
       await eventually('the record of the refused call', () =>
-        gateway.records({ 'gen_ai.request.model': 'mcp:old/echo' }).some((each) => JSON.stringify(each).includes('guardrail_blocked')),
+        gateway
+          .records({ 'gen_ai.request.model': 'mcp:old/echo' })
+          .some((each) => JSON.stringify(each).includes('guardrail_blocked')),
       );
     });
 

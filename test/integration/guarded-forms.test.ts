@@ -34,8 +34,12 @@ async function answer(request: ReceivedRequest, response: ServerResponse): Promi
   if (form.get('stream') === 'true') {
     startEvents(response);
     for (const delta of ['My card is 41', '11 1111 1111', ' 1111 and', ' more'])
-      response.write(`data: ${JSON.stringify({ type: 'transcript.text.delta', delta, logprobs: [{ token: delta }] })}\n\n`);
-    response.write(`data: ${JSON.stringify({ type: 'transcript.text.done', text: `My card is ${CARD} and more` })}\n\n`);
+      response.write(
+        `data: ${JSON.stringify({ type: 'transcript.text.delta', delta, logprobs: [{ token: delta }] })}\n\n`,
+      );
+    response.write(
+      `data: ${JSON.stringify({ type: 'transcript.text.done', text: `My card is ${CARD} and more` })}\n\n`,
+    );
     response.end('data: [DONE]\n\n');
   } else if (format === 'srt') {
     response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8' });
@@ -166,7 +170,10 @@ describe('prompts of forms', () => {
 describe('transcripts', () => {
   test('guards read a transcript in each of its formats', async () => {
     const json = await (await send('/audio/transcriptions', recording(KEPT, {}))).json();
-    assert.deepEqual(json, { text: 'My card is [CreditCardNumber] and my name is Ann.', usage: { type: 'duration', seconds: 3 } });
+    assert.deepEqual(json, {
+      text: 'My card is [CreditCardNumber] and my name is Ann.',
+      usage: { type: 'duration', seconds: 3 },
+    });
     const srt = await (await send('/audio/transcriptions', recording(KEPT, { response_format: 'srt' }))).text();
     assert.equal(srt, SRT.replace(CARD, '[CreditCardNumber]'));
   });

@@ -43,7 +43,7 @@ const schema = z.object({
           'How much of it is judged again with the next window. Default: 100.',
         ),
         offload_characters: optionalKey(wholeNumber(1, 1_000_000_000)).describe(
-          'From how long a request or a whole answer local guards read it in another thread. Default: 65536.',
+          'From how long a request or a whole answer local guards read it in another thread. Default: 131072.',
         ),
       }),
     ),

@@ -24,7 +24,8 @@ export const guardedTranscript: Pick<GuardedForm, 'answer' | 'stream' | 'isPlain
 function read(event: JsonObject): GuardedEvent {
   const { type } = event;
   const repeats = repeatedIn(event, ['logprobs']);
-  if (type === 'transcript.text.delta') return of(slotAt(event, 'delta', { kind: 'text', channel: 'text', ...repeats }));
+  if (type === 'transcript.text.delta')
+    return of(slotAt(event, 'delta', { kind: 'text', channel: 'text', ...repeats }));
   if (type === 'transcript.text.segment') return of(slotAt(event, 'text', { kind: 'text', channel: 'segments' }));
   if (type === 'transcript.text.done')
     return { ...of(slotAt(event, 'text', { kind: 'text', ...repeats })), ends: [''] };

@@ -6,7 +6,6 @@ import type { ReadForm } from '../../inference/form-part.ts';
 import type { NeutralRequest } from '../../inference/neutral-request.ts';
 import type { Operation } from '../../inference/operation.ts';
 import type { AnswerForm } from '../answer-form.ts';
-import type { GuardedForm } from '../guarded-form.ts';
 import type {
   Dialect,
   DialectTranslation,
@@ -16,6 +15,7 @@ import type {
   SpliceEdits,
   UploadScan,
 } from '../dialect.ts';
+import type { GuardedForm } from '../guarded-form.ts';
 import { ArrivingForm } from './arriving-form.ts';
 import { editedBody } from './edited-body.ts';
 import { errorBody, errorEvent } from './error-body.ts';

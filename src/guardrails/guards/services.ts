@@ -65,16 +65,18 @@ const enkryptAi: Service = (config) => {
     piecesOf(
       texts.map(({ text }) => text),
       { maxCharacters: Number.POSITIVE_INFINITY },
-    ).map((piece): RemoteRequest => ({
-      url: `${base}/pii`,
-      headers: key,
-      pieces: [piece],
-      body: { text: piece.text, mode: 'request', key: 'null' },
-      read({ text }) {
-        if (typeof text !== 'string') throw new Error('its answer has no `text`');
-        return { result: 'mutated', texts: [text] };
-      },
-    }));
+    ).map(
+      (piece): RemoteRequest => ({
+        url: `${base}/pii`,
+        headers: key,
+        pieces: [piece],
+        body: { text: piece.text, mode: 'request', key: 'null' },
+        read({ text }) {
+          if (typeof text !== 'string') throw new Error('its answer has no `text`');
+          return { result: 'mutated', texts: [text] };
+        },
+      }),
+    );
   return (question) => ({
     url: `${base}/policy/detect`,
     headers,
@@ -174,7 +176,9 @@ const fiddler: Service = (config) => {
         body: { data: { response: joined(question), context } },
         read({ fdl_faithful_score: score }) {
           if (typeof score !== 'number') throw new Error('its answer has no `fdl_faithful_score`');
-          return score < (threshold ?? FAITHFUL_LEAST) ? failed('The answer is not faithful to what was given.') : PASSED;
+          return score < (threshold ?? FAITHFUL_LEAST)
+            ? failed('The answer is not faithful to what was given.')
+            : PASSED;
         },
       };
     };
@@ -189,7 +193,9 @@ const fiddler: Service = (config) => {
       );
       if (scores.length === 0) throw new Error('its answer has no scores');
       return found(
-        scores.flatMap(([name, score]) => (Number(score) >= (threshold ?? UNSAFE_LEAST) ? [name.slice('fdl_'.length)] : [])),
+        scores.flatMap(([name, score]) =>
+          Number(score) >= (threshold ?? UNSAFE_LEAST) ? [name.slice('fdl_'.length)] : [],
+        ),
       );
     },
   });
@@ -239,7 +245,9 @@ const patronus: Service = (config) => {
     headers,
     body: {
       evaluators: evaluators.map(({ type, criteria }) => ({ evaluator: type, criteria })),
-      evaluated_model_input: isOutput(question) ? JSON.stringify(question.request['messages'] ?? question.request['input'] ?? '') : joined(question),
+      evaluated_model_input: isOutput(question)
+        ? JSON.stringify(question.request['messages'] ?? question.request['input'] ?? '')
+        : joined(question),
       evaluated_model_output: joined(question),
     },
     read({ results }) {

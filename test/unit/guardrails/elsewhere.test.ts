@@ -35,7 +35,12 @@ const CONFIGS: readonly GuardConfig[] = [
     priority: 1,
     config: { pii_categories: ['Email', 'CreditCardNumber'], pseudonyms: true },
   }),
-  guardConfig({ kind: 'regex', name: 'g/audit', strategy: 'audit', config: { custom_patterns: [{ pattern: 'again' }] } }),
+  guardConfig({
+    kind: 'regex',
+    name: 'g/audit',
+    strategy: 'audit',
+    config: { custom_patterns: [{ pattern: 'again' }] },
+  }),
 ];
 
 async function outcome(configs: readonly GuardConfig[], other: Elsewhere | undefined, request: object = REQUEST) {

@@ -88,7 +88,11 @@ export function openSession({
 export async function mutated(
   session: GuardSession,
   question: GuardQuestion,
-): Promise<{ readonly texts: readonly string[]; readonly refused: GatewayError | undefined; readonly parts: JsonObject }> {
+): Promise<{
+  readonly texts: readonly string[];
+  readonly refused: GatewayError | undefined;
+  readonly parts: JsonObject;
+}> {
   let { texts } = question;
   let parts: JsonObject = {};
   const refused = await session.mutate(question.hook, session.hook(question.hook)?.mutators ?? [], {

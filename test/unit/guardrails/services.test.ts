@@ -442,17 +442,23 @@ describe('texts that are longer than a service reads at once', () => {
   test('a refusal of one piece is a refusal of the text, and a fault of one piece is no pass', async () => {
     const azure = CASES['azure-content-safety']!;
     const fails = said({ categoriesAnalysis: [{ category: 'Violence', severity: 6 }] });
-    const bad = (request: HttpRequest) => (String(request.body).includes('bomb') ? fails : said({ categoriesAnalysis: [] }));
+    const bad = (request: HttpRequest) =>
+      String(request.body).includes('bomb') ? fails : said({ categoriesAnalysis: [] });
     assert.equal((await ask(azure, bad, more)).result, 'failed');
-    const gone = (request: HttpRequest) => (String(request.body).includes('bomb') ? { status: 429, body: '' } : said({ categoriesAnalysis: [] }));
+    const gone = (request: HttpRequest) =>
+      String(request.body).includes('bomb') ? { status: 429, body: '' } : said({ categoriesAnalysis: [] });
     assert.equal((await ask(azure, gone, more)).result, 'error');
   });
 
   test('a change of one piece changes its text there, and a text of too many pieces is an error that says so', async () => {
     const redact = (request: HttpRequest) => {
-      const { documents } = JSON.parse(String(request.body)).analysisInput as { documents: { id: string; text: string }[] };
+      const { documents } = JSON.parse(String(request.body)).analysisInput as {
+        documents: { id: string; text: string }[];
+      };
       const found = documents.flatMap(({ id, text }) =>
-        text.includes('bomb') ? [{ id, redactedText: text.replace('bomb', '****'), entities: [{ category: 'X' }] }] : [],
+        text.includes('bomb')
+          ? [{ id, redactedText: text.replace('bomb', '****'), entities: [{ category: 'X' }] }]
+          : [],
       );
       return said({ results: { documents: found, errors: [] } });
     };
@@ -483,7 +489,10 @@ describe('a service of one’s own that changes more than texts', () => {
   });
 
   test('a part of a message that it removes, or takes for another kind, is not sent all the same', async () => {
-    const parts = [{ type: 'text', text: 'one' }, { type: 'text', text: 'two' }];
+    const parts = [
+      { type: 'text', text: 'one' },
+      { type: 'text', text: 'two' },
+    ];
     const request = { messages: [{ role: 'user', content: parts }] };
     for (const content of [[parts[1]], 'two', null]) {
       const { made } = await ask(custom, becomes({ messages: [{ role: 'user', content }] }), { request });
@@ -492,16 +501,23 @@ describe('a service of one’s own that changes more than texts', () => {
   });
 
   test('fields that it does not know stay, where it changes texts alone', async () => {
-    const left = [{ role: 'system', content: 'one' }, { role: 'user', content: '***' }];
+    const left = [
+      { role: 'system', content: 'one' },
+      { role: 'user', content: '***' },
+    ];
     const { made } = await ask(custom, becomes({ messages: left, tools: null }), more);
     assert.deepEqual([made.texts, made.parts], [['one', '***'], {}]);
   });
 
   test('what it takes out where nothing can follow it is refused, and says where', async () => {
     const request = { jsonrpc: '2.0', params: { name: 'echo', arguments: { first: 'one', second: 'two' } } };
-    const { refused, detail } = await ask(custom, becomes({ params: { name: 'other', arguments: { second: 'two' } } }), {
-      request,
-    });
+    const { refused, detail } = await ask(
+      custom,
+      becomes({ params: { name: 'other', arguments: { second: 'two' } } }),
+      {
+        request,
+      },
+    );
     assert.equal(refused?.code, 'guardrail_blocked');
     assert.match(detail ?? '', /`params`/);
   });
@@ -521,7 +537,9 @@ describe('a service of one’s own that changes more than texts', () => {
       },
     });
     const { filter, host } = openFilter(session, chatForm, false);
-    filter.finish(Buffer.from(JSON.stringify({ choices: [{ index: 0, message: { role: 'assistant', content: 'x' } }] })));
+    filter.finish(
+      Buffer.from(JSON.stringify({ choices: [{ index: 0, message: { role: 'assistant', content: 'x' } }] })),
+    );
     while (!host.finished) await new Promise(setImmediate);
     assert.equal(JSON.parse(host.output().toString()).choices[0].message.content, 'x a b');
     assert.match(bodies[1]!, /"content":"x a"/);
