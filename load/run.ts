@@ -12,14 +12,14 @@ import { nginx } from './peers/nginx.ts';
 import { otherGateway } from './peers/others.ts';
 import type { Peer } from './peers/peer.ts';
 import { portkey } from './peers/portkey.ts';
-import { sluice, sluiceBefore, sluiceGuarded, sluiceLean, sluicePlain } from './peers/sluice.ts';
+import { sluice, sluiceBefore, sluiceGuarded, sluiceLean, sluicePlain, sluiceSecrets } from './peers/sluice.ts';
 import { renderGoals, renderScenario, writeJson } from './report.ts';
 import { runRounds, type ScenarioResult } from './rounds.ts';
 import { NUMBERS, OVERHEAD, SCENARIOS } from './scenarios/all.ts';
 import { GUARDS_SUBJECTS } from './scenarios/guards.ts';
 import { type Command, readCommand, UsageError } from './settings.ts';
 
-const PEERS: Peer[] = [direct, nginx, bare, portkey, sluiceLean, sluicePlain, sluiceGuarded, sluice];
+const PEERS: Peer[] = [direct, nginx, bare, portkey, sluiceLean, sluicePlain, sluiceSecrets, sluiceGuarded, sluice];
 const COMPOSED = [
   { name: 'overhead', summary: 'the composed table direct / Sluice / peers, with what Sluice reaches of its goals' },
   { name: 'numbers', summary: 'the table of docs/numbers.md in Markdown, with nginx and the bare relay' },

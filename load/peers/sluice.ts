@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { answers, freePort, startChild, untilReady } from '../child.ts';
 import { type Peer, VENDORS, type Vendor } from './peer.ts';
-import { GUARDS } from './sluice-guards.ts';
+import { SECRETS, SECRETS_AND_PII } from './sluice-guards.ts';
 import { POLICIES } from './sluice-policies.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -64,11 +64,19 @@ export const sluicePlain = gateway(ROOT, {
   settings: 'ledger: {enabled: false}\n',
 });
 
+export const sluiceSecrets = gateway(ROOT, {
+  name: 'sluice-secrets',
+  summary: 'sluice-plain with a guard of secrets on answers',
+  on: [...ALWAYS_ON, 'a guard'],
+  policies: SECRETS,
+  settings: 'ledger: {enabled: false}\n',
+});
+
 export const sluiceGuarded = gateway(ROOT, {
   name: 'sluice-guarded',
   summary: 'sluice-plain with guards of secrets and all personal data on answers',
   on: [...ALWAYS_ON, '2 guards'],
-  policies: GUARDS,
+  policies: SECRETS_AND_PII,
   settings: 'ledger: {enabled: false}\n',
 });
 

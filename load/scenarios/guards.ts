@@ -5,9 +5,9 @@ import { chatPaced } from './chat-paced.ts';
 export const guards: Scenario = {
   ...chatPaced,
   name: 'guards',
-  summary: 'streams of 100 events, 25 ms apart, guarded for secrets and all personal data, against none',
+  summary: 'streams of 100 events, 25 ms apart, guarded for secrets, and for all personal data besides, against none',
   rounds: 5,
 };
 
 /** Side by side, unless the command names others. */
-export const GUARDS_SUBJECTS = ['sluice-plain', 'sluice-guarded'];
+export const GUARDS_SUBJECTS = ['sluice-plain', 'sluice-secrets', 'sluice-guarded'];

@@ -178,7 +178,7 @@ describe('transcripts', () => {
     assert.equal(srt, SRT.replace(CARD, '[CreditCardNumber]'));
   });
 
-  test('what is found over two segments of a transcript is gone from both, and times of single words with it', async () => {
+  test('a find over two segments of a transcript is gone from both, and times of single words with it', async () => {
     const response = await send('/audio/translations', recording(KEPT, { response_format: 'verbose_json' }));
     const text = await response.text();
     const told = JSON.parse(text) as { text: string; words: object[]; segments: { text: string; tokens: number[] }[] };

@@ -70,7 +70,7 @@ describe('local guards on long texts', () => {
     assert.equal('code' in verdict && verdict.code, 'guardrail_blocked');
   });
 
-  test('where no other thread can do it, each guard acts as its strategy says, and the record tells', async () => {
+  test('each guard acts as its strategy says where no other thread can do it, and the record tells', async () => {
     const { verdict, results } = await outcome(CONFIGS, failing);
     assert.equal('code' in verdict && verdict.code, 'guardrail_unavailable');
     assert.deepEqual(results[0], ['g/secrets', 'error', 'a text this long could not be read (deadline)']);

@@ -41,7 +41,7 @@ test('pieces that are asked about together are few and not too long together', (
   );
 });
 
-test('of several answers a refusal counts before a fault, a fault before a change, and changes are put together', () => {
+test('a refusal among several answers counts before a fault, a fault before a change, and changes are put together', () => {
   const pieces = piecesOf(['one two', 'three'], { maxCharacters: 4 });
   const [one, two, ...rest] = pieces;
   const mutated = { pieces: [one!], verdict: { result: 'mutated', texts: ['*** '] } } as const;
