@@ -132,6 +132,9 @@ export class TokenScan implements TextScan {
     let old = this.#old;
     let mark = this.#mark;
     let at = this.#walked - base;
+    // What was under way before this piece: where it is over, what came before can leave.
+    let before = this.#state;
+    const begun = this.#walked;
     while (at < window.length) {
       let code = window.charCodeAt(at);
       let next = at + 1;
@@ -154,12 +157,17 @@ export class TokenScan implements TextScan {
         this.#alive = base + at;
         mark = base + at;
         old = state;
+        before = state;
         continue;
       }
       if (state.accepts.length > 0) for (const index of state.accepts) this.#ended.set(index, base + at);
+      if (!before.quiet) {
+        before = before.nextOfOld[code] ?? live.afterOld(before, code);
+        if (before.quiet && begun > this.#alive) this.#alive = begun;
+      }
       if (!old.quiet) old = old.nextOfOld[code] ?? live.afterOld(old, code);
       if (old.quiet) {
-        this.#alive = mark;
+        if (mark > this.#alive) this.#alive = mark;
         mark = base + at;
         old = state;
       }
