@@ -3,12 +3,10 @@ import { Command } from 'commander';
 import type { CheckOptions } from './cli/check.ts';
 import type { CommandPlace, PlaceOptions } from './cli/with-database.ts';
 import { environment } from './config/environment.ts';
-import { ACCOUNT_KINDS, openAccounts, probeOf, tokenSources, WELL_KNOWN as wellKnown } from './plugs.ts';
+import { accountKinds, exampleModel, openAccounts, probeOf, tokenSources, wellKnown } from './plugs.ts';
 import { packageVersion } from './store/package-version.ts';
 
-/** Models are named here, not asked. */
-const NO_TOKENS = new Map<string, never>();
-const kinds = ACCOUNT_KINDS;
+const kinds = accountKinds();
 const out = (text: string): void => void process.stdout.write(`${text}\n`);
 const error = (text: string): void => void process.stderr.write(`${text}\n`);
 const several = (value: string, before: string[] = []): string[] => [...before, value];
@@ -36,8 +34,8 @@ program
         process.env[name] = value;
       },
       kinds,
-      wellKnown,
-      exampleModel: (gateway) => openAccounts(gateway.configuration, NO_TOKENS).flatMap(firstModel)[0],
+      wellKnown: wellKnown(),
+      exampleModel: ({ configuration }) => exampleModel(configuration),
       out,
       error,
     });
@@ -152,12 +150,6 @@ function inDatabase(parent: Command, name: string, description: string): Command
 /** Does its work in the database that those options name; what it gives is the exit code. */
 async function inPlace(options: PlaceOptions, work: (place: CommandPlace) => Promise<number>): Promise<void> {
   const { placeOf } = await import('./cli/with-database.ts');
-  const place = placeOf(options, { environment: environment(), kinds, wellKnown }, { error });
+  const place = placeOf(options, { environment: environment(), kinds, wellKnown: wellKnown() }, { error });
   process.exitCode = place === undefined ? 1 : await work(place);
-}
-
-function firstModel(account: ReturnType<typeof openAccounts>[number]): string[] {
-  const [listed] = account.listed;
-  if (listed) return [listed.id];
-  return account.exampleModel === undefined ? [] : [`${account.name}/${account.exampleModel}`];
 }

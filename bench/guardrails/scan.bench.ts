@@ -4,7 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import type { GuardConfig } from '../../src/config/guardrails/guardrails.ts';
-import { type ScanJob, scanTexts } from '../../src/guardrails/scan-elsewhere.ts';
+import type { ScanJob } from '../../src/guardrails/elsewhere.ts';
+import { scanTexts } from '../../src/guardrails/scan-elsewhere.ts';
 import { type BenchTask, subjectOf, task } from '../harness/subject.ts';
 
 const SECRET = `ghp_${'a1B2'.repeat(9)}`;

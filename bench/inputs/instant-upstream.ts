@@ -1,5 +1,5 @@
 import type { Dispatcher } from 'undici';
-import type { Limits, Timeouts } from '../../src/config/configuration.ts';
+import type { Limits, Timeouts } from '../../src/config/server/limits.ts';
 import type { AttemptControl, LocalResponder } from '../../src/providers/provider.ts';
 import type { OriginConnection } from '../../src/upstream/origin-connection.ts';
 import { type Dispatchable, OriginPool } from '../../src/upstream/origin-pool.ts';

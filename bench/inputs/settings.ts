@@ -1,5 +1,5 @@
-import { serverSchema } from '../../src/config/server-schema.ts';
-import { serverSettings } from '../../src/config/server-settings.ts';
+import { serverSchema } from '../../src/config/server/server-schema.ts';
+import { serverSettings } from '../../src/config/server/server-settings.ts';
 
 /** What a gateway runs with that was configured with nothing, but for the ledger: one thread, free ports. */
 export const settings = serverSettings(

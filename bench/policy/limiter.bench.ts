@@ -3,7 +3,8 @@
  * configuration. In real shared memory, with its locks; another thread is not in the way.
  */
 import assert from 'node:assert/strict';
-import type { BudgetRule, Configuration, RateLimitRule } from '../../src/config/configuration.ts';
+import type { Configuration } from '../../src/config/configuration.ts';
+import type { BudgetRule, RateLimitRule } from '../../src/config/rules/counted-rules.ts';
 import { MemoryCounters, sharedCounts } from '../../src/counters/memory-counters.ts';
 import { type Admission, type AdmissionRequest, type Limits, Refused } from '../../src/limits/admission.ts';
 import { createLimits } from '../../src/limits/limits.ts';

@@ -3,7 +3,7 @@
  * targets in real shared memory; another thread is not in the way.
  */
 import assert from 'node:assert/strict';
-import type { RoutingSettings } from '../../src/config/configuration.ts';
+import type { RoutingSettings } from '../../src/config/rules/routing-settings.ts';
 import { GatewayError } from '../../src/core/errors.ts';
 import { BalancedRoute } from '../../src/routing/balanced-route.ts';
 import { HealthMemory } from '../../src/routing/place.ts';

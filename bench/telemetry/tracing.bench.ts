@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { OtelSettings } from '../../src/config/configuration.ts';
+import type { OtelSettings } from '../../src/config/server/otel.ts';
 import type { HeadersOfInterest } from '../../src/core/exchange.ts';
 import { continueTrace } from '../../src/core/trace-context.ts';
 import { exchangeSpans } from '../../src/otel/exchange-spans.ts';

@@ -1,5 +1,5 @@
 import { sluiceServer } from '../../src/config/kinds/sluice-server.ts';
-import { serverSchema } from '../../src/config/server-schema.ts';
+import { serverSchema } from '../../src/config/server/server-schema.ts';
 import { MANIFEST_KINDS, SHARED_PARTS } from './manifest-kinds.ts';
 import { type SchemaKey, schemaKeys } from './schema-keys.ts';
 

@@ -6,12 +6,12 @@ import { permission } from '../../src/config/identities/grants.ts';
 import { KINDS } from '../../src/config/kinds/kinds.ts';
 import { sluiceServer } from '../../src/config/kinds/sluice-server.ts';
 import { subjectPattern } from '../../src/config/subject.ts';
-import { PLUGS } from '../../src/plugs.ts';
+import { allPlugs } from '../../src/plugs.ts';
 
 /** Every kind of manifest that loads, but for `sluice/server`, which has a table of its own. */
 export const MANIFEST_KINDS: readonly { readonly type: string; readonly schema: z.core.$ZodType }[] = [
   ...KINDS.filter((kind) => kind.type !== sluiceServer.type),
-  ...PLUGS,
+  ...allPlugs(),
 ];
 
 /** Parts that several kinds share: shown once, under these names. */

@@ -1,5 +1,8 @@
-import { DIALECTS, WIRES } from '../../src/plugs.ts';
+import { allPlugs, dialects, wiresOf } from '../../src/plugs.ts';
 import { formOf } from '../../src/relay/choose-mount.ts';
+
+const DIALECTS = dialects();
+const WIRES = wiresOf(allPlugs());
 
 /** Forms of a chat, by the paths that clients know. */
 const ROWS = ['openai-chat', 'openai-completions', 'anthropic-messages', 'openai-responses', 'openai-compaction'];

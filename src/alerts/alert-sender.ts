@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { BudgetAlerts, NotificationTarget } from '../config/configuration.ts';
+import type { NotificationTarget } from '../config/channels/notification-target.ts';
+import type { BudgetAlerts } from '../config/rules/counted-rules.ts';
 import type { HttpClient } from '../core/http-client.ts';
 import type { Log } from '../core/log.ts';
 import type { MetricRegistry } from '../telemetry/metric-registry.ts';

@@ -1,4 +1,5 @@
-import type { BudgetRule, GroupKey } from '../config/configuration.ts';
+import type { BudgetRule } from '../config/rules/counted-rules.ts';
+import type { GroupKey } from '../config/rules/rule-match.ts';
 import { dollarText } from '../core/dollars.ts';
 import { type BudgetWindowKey, valuesOf } from '../counters/budget-groups.ts';
 import { periodEnd } from '../counters/periods.ts';

@@ -1,4 +1,4 @@
-import type { BudgetLimit, BudgetRule } from '../config/configuration.ts';
+import type { BudgetLimit, BudgetRule } from '../config/rules/counted-rules.ts';
 import type { Log } from '../core/log.ts';
 import { type BudgetWindowKey, limitsOfGroup, userOfGroup } from '../counters/budget-groups.ts';
 import { periodEnd, periodStart } from '../counters/periods.ts';

@@ -1,4 +1,4 @@
-import type { NotificationTarget } from '../config/configuration.ts';
+import type { NotificationTarget } from '../config/channels/notification-target.ts';
 import { alertId, alertJson, alertText, alertTitle, type BudgetAlert } from './budget-alert.ts';
 
 /** One HTTP request that delivers an alert. Holds secrets: never logged. */

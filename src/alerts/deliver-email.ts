@@ -1,4 +1,4 @@
-import type { SmtpServer } from '../config/configuration.ts';
+import type { SmtpServer } from '../config/channels/notification-target.ts';
 import { systemCode } from '../store/store-fault.ts';
 import type { Delivery } from './deliver-http.ts';
 

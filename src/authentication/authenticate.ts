@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
-import type { ConfiguredKey, Identities, PackedKeys, ThreadConfiguration } from '../config/configuration.ts';
-import { everyKey, findKey } from '../config/packed-keys.ts';
+import type { ThreadConfiguration } from '../config/configuration.ts';
+import type { Identities } from '../config/identities/identities.ts';
+import { type ConfiguredKey, everyKey, findKey, type PackedKeys } from '../config/packed-keys.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError, Principal } from '../core/exchange.ts';
 import { GenerationCache } from '../core/generation-cache.ts';
@@ -36,12 +37,11 @@ import { OutsideTokens, type TokenHead, type TokenResources } from './outside-to
  *   of a token that may be accepted, one signature check out of two allowances: of its address, which only forgeries use
  *   up, and of the thread.
  * - The same bad token again: the digest and a lookup, no second signature check.
- *
  * - A token of an outside issuer that was good before a reload: its claims are judged anew, its signature is not.
  *
  * Memory is bounded: MAX_REMEMBERED good keys by their text, as many whose signature alone is known to be good, and
- * MAX_REJECTED bad tokens by their digest. Neither text nor
- * digest ever leaves this file; a Principal names a key by its name or id.
+ * MAX_REJECTED bad tokens by their digest. Neither text nor digest leaves this file; a Principal names a key by its name
+ * or id.
  *
  * Timing. The Map of good keys compares text only where the hash of the whole text is equal; V8 seeds that hash at
  * random in each process, so a guess that is right in its first letters collides no more often than any other, and
@@ -53,7 +53,7 @@ const MAX_REMEMBERED = 16_384;
 const MAX_REJECTED = 16_384;
 /** One to two hundredths of a thread's time, sustained. */
 const CHECKS_PER_SECOND = 200;
-/** So many keys may be new at once, as after a restart, before the first of them is asked to come again. */
+/** Max keys that may be new at once, as after a restart, before the first of them is told to come again. */
 const CHECKS_AT_ONCE = 2000;
 /** A tenth of the thread's, so that nine addresses that forge leave something to the tenth. */
 const FORGERIES_PER_SECOND = 20;
@@ -61,7 +61,7 @@ const FORGERIES_AT_ONCE = 200;
 
 const NO_IDENTITIES: Identities = { users: [], teams: [], virtualAccounts: [], identityProviders: [], grants: [] };
 
-/** A genuine key that was not seen before can meet it while forged ones pour in: 503, so that its client tries again. */
+/** A genuine key that was not seen before can meet this while forged ones pour in; 503 makes its client try again. */
 const TOO_MANY_CHECKS = new GatewayError('overloaded', {
   detail: 'Too many keys that were not seen before have to be checked.',
   retryAfterMs: 1000,
@@ -158,7 +158,7 @@ export class KeyRing {
     const principal = this.lookup(presented, side);
     if (principal instanceof GatewayError) return principal;
     const known = this.#remembered.get(presented);
-    // Only keys are looked up, and what was looked up is remembered.
+    // Only keys are looked up, and each result is remembered.
     if (known === undefined || known.from === 'access') return INVALID.error;
     return { principal, from: known.from, expiresAtMs: known.expiresAtMs };
   }
@@ -201,7 +201,7 @@ export class KeyRing {
     else this.#rejected.deleteWhere((refused) => refused === REVOKED || refused === RETIRED);
   }
 
-  /** All keys of an outside issuer. What a withdrawn one signed is judged anew, and no more than that: see setIssued. */
+  /** Takes all keys of an outside issuer. Only tokens that a withdrawn key signed are judged anew: see setIssued. */
   setIssuerKeys(set: IssuerKeySet): void {
     const known = this.#issuerKeys.get(set.provider)?.keys ?? [];
     this.#issuerKeys.set(set.provider, set);
@@ -212,11 +212,11 @@ export class KeyRing {
       this.#remembered.deleteWhere(({ signedBy }) => signedBy !== undefined && withdrawn.includes(signedBy));
       this.#proven.deleteWhere((signedBy) => withdrawn.includes(signedBy));
     }
-    // Whatever the reason was: an issuer may put a new key under an old name.
+    // The reason does not matter: an issuer may put a new key under an old name.
     if (withdrawn.length > 0 || known.length !== set.keys.length) this.#rejected.clear();
   }
 
-  /** After a reload. Tokens of which it says nothing else than before stay known. */
+  /** Takes the configuration of a reload. Tokens about which it says the same as before stay known. */
   reconfigure(
     { keys, identities }: Pick<ThreadConfiguration, 'keys' | 'identities'>,
     resources?: TokenResources | undefined,
@@ -276,7 +276,7 @@ export class KeyRing {
     const place = side && this.#addresses.placeOf(side);
     if (place !== undefined && !this.#addresses.take(place, now)) return TOO_MANY_CHECKS;
     if (!this.#checks.take(now)) {
-      // Nothing was checked: an honest address must not pay for a flood from elsewhere.
+      // No signature was checked: an honest address must not pay for a flood from elsewhere.
       if (place !== undefined) this.#addresses.giveBack(place);
       return TOO_MANY_CHECKS;
     }
@@ -344,7 +344,7 @@ export class KeyRing {
     if (signedBy === undefined) return undefined;
     const verdict = this.#outside.judgeProven(presented, head, signedBy, now);
     const judged = verdict && this.#withAccount(verdict, now);
-    // A refusal by the configuration leaves the proof for the next one.
+    // The configuration refused it; the checked signature stays known for the next configuration.
     if (judged === undefined || judged === EXPIRED || !isRefused(judged)) this.#proven.delete(presented);
     return judged;
   }

@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import type { VirtualAccountIdentity } from '../config/configuration.ts';
+import type { VirtualAccountIdentity } from '../config/identities/identities.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Principal } from '../core/exchange.ts';
 

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { z } from 'zod';
-import type { Identities, IdentityProvider, ProviderIdentity } from '../config/configuration.ts';
+import type { Identities, IdentityProvider, ProviderIdentity } from '../config/identities/identities.ts';
 import { canonicalSubject } from '../config/subject.ts';
 import type { Principal } from '../core/exchange.ts';
 import { Membership } from '../policy/membership.ts';

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { z } from 'zod';
-import type { Identities, IdentityProvider, JwtAlgorithm } from '../config/configuration.ts';
+import type { Identities, IdentityProvider, JwtAlgorithm } from '../config/identities/identities.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { IssuerKeySet } from '../threads/identity-messages.ts';
 import { EXPIRED, INVALID, type KeyVerdict, type RefusedKey, refusedByTime } from './key-verdict.ts';

@@ -1,14 +1,22 @@
 import type { GatewayError } from '../core/errors.ts';
-import type { Principal } from '../core/exchange.ts';
 import type { LocalExchange } from '../core/local-exchange.ts';
 import type { Log } from '../core/log.ts';
 import { readBatchLine } from '../files/batch-lines.ts';
 import { BlobFault } from '../files/blob-store.ts';
 import type { AdvancedPieces, ClaimedPiece, PieceProgress } from '../store/batches.ts';
 import { type LineResult, resultBlock } from '../store/result-block.ts';
-import type { CollectedAnswer } from './collected-answer.ts';
-import { type LinePace, LinePaces } from './line-pace.ts';
-import { answeredLine, unansweredLine } from './line-result.ts';
+import {
+  type BatchCaller,
+  type HeldBytes,
+  isOver,
+  isReady,
+  type Line,
+  type Piece,
+  type PreparedLine,
+  type ReadLine,
+} from './held-piece.ts';
+import { LinePaces } from './line-pace.ts';
+import { resultLine, unansweredLine } from './line-result.ts';
 import { retryOf } from './line-retry.ts';
 
 /** Max pieces of which lines are sent at once. With several, other lines run while one waits to be retried. */
@@ -17,13 +25,13 @@ const MAX_PIECES = 3;
 const MAX_HELD_PIECES = 32;
 /** How often waits are looked at and load is measured, while there is something to run. */
 const TICK_MS = 100;
-/** A third of a lease. */
+/** A lease is renewed at a third of its life. */
 const RENEW_MS = 10_000;
-/** Results of so long go together: a transaction for each line would cost more than the line (load: batch-10k). */
+/** Results of this span are kept in one transaction: one for each line would cost more than the line (load: batch-10k). */
 const TOGETHER_MS = 25;
-/** After the database did not answer. */
+/** A database that did not answer is asked again after this span. */
 const AWAY_MS = 1_000;
-/** A turn of the loop that comes so much late keeps live traffic waiting. */
+/** An event loop that is later than this keeps live traffic waiting. */
 const LATE_MS = 25;
 const MIN_SHARE = 1 / 16;
 
@@ -31,21 +39,6 @@ const MIN_SHARE = 1 / 16;
 export interface BatchDesk {
   /** `claims`: one more piece is wanted. */
   advance(progresses: readonly PieceProgress[], claims: boolean): Promise<AdvancedPieces | 'away'>;
-}
-
-/** For whom the lines of a batch are run, as it was kept with the batch. */
-export interface BatchCaller {
-  readonly principal: Principal;
-  /** The `x-tfy-metadata` header of the request that created the batch; each line is run with it. */
-  readonly metadata: string | undefined;
-}
-
-/** A line that was understood; it may be sent several times. */
-export interface PreparedLine {
-  /** As the line names it; empty: it names none. */
-  readonly model: string;
-  /** The exchange has begun. */
-  send(label: string, onOver: (answer: CollectedAnswer) => void): LocalExchange;
 }
 
 export interface BatchRunnerOptions {
@@ -69,43 +62,6 @@ export interface BatchRunnerOptions {
   refusal(caller: BatchCaller): GatewayError | undefined;
   /** Undefined: no endpoint has this path. */
   prepare(url: string, body: Buffer, caller: BatchCaller): PreparedLine | undefined;
-}
-
-export interface HeldBytes {
-  /** False: there is no room for so many now. */
-  mayHold(bytes: number): boolean;
-  release(): void;
-}
-
-interface Line {
-  /** In the input, from 0. */
-  readonly number: number;
-  readonly bytes: Buffer;
-  /** Read when it is first looked at. */
-  read: ReadLine | undefined;
-  tries: number;
-  counted: number;
-  /** performance.now() before which it is not sent. */
-  notBefore: number;
-}
-
-interface ReadLine {
-  readonly customId: string;
-  readonly pace: LinePace;
-  /** A fault: why it cannot be sent. */
-  readonly prepared: PreparedLine | { readonly code: string; readonly message: string };
-}
-
-interface Piece {
-  readonly claimed: ClaimedPiece;
-  readonly caller: BatchCaller;
-  readonly memory: HeldBytes;
-  waiting: Line[];
-  running: number;
-  results: LineResult[];
-  toldAt: number;
-  /** Nothing more of it is to be run. */
-  isLeft: boolean;
 }
 
 /**
@@ -256,7 +212,7 @@ export class BatchRunner {
         })
         .filter(({ number }) => !done.has(number));
     } catch (error) {
-      // Until this thread is woken again, in a second: the store may be back then.
+      // This thread claims nothing before it is woken again, in a second: the store may be back then.
       this.#isWork = false;
       piece.isLeft = true;
       const { log } = this.#options;
@@ -268,7 +224,7 @@ export class BatchRunner {
       piece.waiting = [];
       piece.isLeft = true;
     }
-    // Not before its lines are there: without any it would be over.
+    // The piece is listed once its lines are read: without lines it would count as over.
     this.#pieces.push(piece);
     if (piece.waiting.length === 0) void this.#tell();
     this.#fill();
@@ -295,7 +251,7 @@ export class BatchRunner {
       keep(true, unansweredLine(customId, fault.code, fault.message));
       return;
     }
-    // One without a fault was understood.
+    // A line without a fault was understood.
     const { send } = prepared as PreparedLine;
     const exchange = send(`${piece.claimed.batch.id}:${line.number + 1}`, (answer) => {
       this.#open.delete(exchange);
@@ -303,7 +259,7 @@ export class BatchRunner {
       if (retry === undefined) {
         const failed = answer.error !== undefined || answer.status >= 400;
         if (!failed) pace.succeeded();
-        keep(failed, resultOf(customId, exchange.id, answer));
+        keep(failed, resultLine(customId, exchange.id, answer));
         return;
       }
       const { delayMs, isTold, counts } = retry;
@@ -319,7 +275,7 @@ export class BatchRunner {
     this.#open.add(exchange);
   }
 
-  /** At once where nothing more may be begun before. */
+  /** Tells at once where every line under way has its result: nothing else can begin before. */
   #tellSoon(): void {
     if (this.#untold >= this.#underWay) void this.#tell();
     else this.#telling ??= setTimeout(() => void this.#tell(), TOGETHER_MS);
@@ -375,7 +331,7 @@ export class BatchRunner {
     this.#checkStopped();
   }
 
-  /** Their lines stay under way: nothing is begun whose result could not be kept. */
+  /** The lines stay under way, so that no line begins whose result could not be kept. */
   #away(sent: readonly { piece: Piece; results: LineResult[]; isOver: boolean }[]): void {
     for (const { piece, results, isOver: over } of sent) {
       piece.results.unshift(...results);
@@ -399,7 +355,7 @@ export class BatchRunner {
     if (this.#isStopping && this.#pieces.length === 0 && this.#taking === 0 && !this.#isTelling) this.#onStopped?.();
   }
 
-  /** Runs while there is something to run. */
+  /** The timer runs while there is something to run. */
   #setTimer(): void {
     const isNeeded = this.#pieces.length > 0 || this.#taking > 0 || this.#isTelling || this.#isWork;
     if (!isNeeded) {
@@ -422,20 +378,4 @@ export class BatchRunner {
     this.#fill();
     this.#checkStopped();
   }
-}
-
-function isOver({ waiting, running }: Piece): boolean {
-  return waiting.length === 0 && running === 0;
-}
-
-function isReady({ notBefore, read }: Line, now: number): boolean {
-  return notBefore <= now && (read?.pace.isOpen(now) ?? true);
-}
-
-function resultOf(customId: string, requestId: string, answer: CollectedAnswer): Buffer {
-  // An answer that broke off is none; a refusal has its body as any answer.
-  const isWhole = answer.status > 0 && (answer.error === undefined || answer.status >= 400);
-  if (isWhole) return answeredLine(customId, requestId, answer);
-  const { error } = answer;
-  return unansweredLine(customId, error?.code ?? 'internal_error', error?.message ?? 'It was not answered.');
 }

@@ -37,3 +37,12 @@ function bodyOf(body: Buffer): Buffer {
   }
   return flat;
 }
+
+/** What stands for an answer, whatever became of it. */
+export function resultLine(customId: string, requestId: string, answer: CollectedAnswer): Buffer {
+  // An answer that broke off is none; a refusal has its body as any answer.
+  const isWhole = answer.status > 0 && (answer.error === undefined || answer.status >= 400);
+  if (isWhole) return answeredLine(customId, requestId, answer);
+  const { error } = answer;
+  return unansweredLine(customId, error?.code ?? 'internal_error', error?.message ?? 'It was not answered.');
+}

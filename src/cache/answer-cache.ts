@@ -1,5 +1,7 @@
 import type { Buffer } from 'node:buffer';
-import type { CacheLimits, RuledCache, ServerSettings } from '../config/configuration.ts';
+import type { RuledCache } from '../config/rules/caching.ts';
+import type { CacheLimits } from '../config/server/cache.ts';
+import type { ServerSettings } from '../config/server/server-settings.ts';
 import type { Exchange } from '../core/exchange.ts';
 import { HeldMemory, type SharedMemory } from '../relay/held-memory.ts';
 import { type CacheKey, remotePrefix } from './cache-key.ts';

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { hash } from 'node:crypto';
 import { canonicalJson } from '../codec/canonical-json.ts';
-import type { RuledCache } from '../config/configuration.ts';
+import type { RuledCache } from '../config/rules/caching.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { CachedForm, Dialect } from '../dialects/dialect.ts';
 import type { Caller } from '../policy/caller.ts';

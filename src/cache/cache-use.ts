@@ -1,4 +1,5 @@
-import type { RuledCache, ServerSettings } from '../config/configuration.ts';
+import type { RuledCache } from '../config/rules/caching.ts';
+import type { ServerSettings } from '../config/server/server-settings.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { PeekedRequest } from '../dialects/dialect.ts';

@@ -1,5 +1,5 @@
 import type { Buffer } from 'node:buffer';
-import type { ServerSettings } from '../config/configuration.ts';
+import type { ServerSettings } from '../config/server/server-settings.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { AbortReason, Exchange } from '../core/exchange.ts';
 import type { Sweeper, Swept } from '../core/sweeper.ts';

@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import type { SemanticCacheLimits } from '../config/configuration.ts';
+import type { SemanticCacheLimits } from '../config/server/cache.ts';
 import type { Exchange } from '../core/exchange.ts';
 import { type CacheKey, remotePrefix } from './cache-key.ts';
 import { LITERAL_KINDS } from './literal-guards.ts';

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { canonicalJson } from '../codec/canonical-json.ts';
 import { isArray, isObject, parseObject } from '../codec/json-value.ts';
-import type { SemanticCacheLimits } from '../config/configuration.ts';
+import type { SemanticCacheLimits } from '../config/server/cache.ts';
 import type { TextSlot } from '../dialects/guarded-form.ts';
 import { type KeyedRequest, keyOf } from './cache-key.ts';
 import { type LiteralDigests, literalsOf } from './literal-guards.ts';

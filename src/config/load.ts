@@ -10,7 +10,7 @@ import type { ConfigurationPart, KindContext, ManifestKind, Written } from './ki
 import { type AccountKind, modelAccount } from './kinds/model-account.ts';
 import { sluiceServer } from './kinds/sluice-server.ts';
 import { KnownModels } from './rules/known-models.ts';
-import type { WrittenOverrides } from './server-settings.ts';
+import type { WrittenOverrides } from './server/server-settings.ts';
 
 export type { AccountKind };
 

@@ -16,18 +16,24 @@ export interface ErrorRule {
   readonly remedy: string;
 }
 
-/** What OpenAI calls a request that is at fault itself. */
-export const invalid = 'invalid_request_error';
+type Given<Defaults extends keyof ErrorRule> = Omit<ErrorRule, 'blame' | Defaults> & Partial<Pick<ErrorRule, Defaults>>;
 
-export function rule(
-  status: number,
-  stage: Stage,
-  blame: Blame,
-  retry: Retry,
-  level: ErrorRule['level'],
-  type: string,
-  message: string,
-  remedy: string,
-): ErrorRule {
-  return { status, stage, blame, retry, level, type, message, remedy };
+/** The request is at fault: sent again it fails again, here and at any other target. */
+export function clientFault(given: Given<'retry' | 'level' | 'type'>): ErrorRule {
+  return { blame: 'client', retry: 'never', level: 'info', type: 'invalid_request_error', ...given };
+}
+
+/** The operator's rules are against it. */
+export function policyRefusal(given: Given<'stage' | 'retry' | 'level'>): ErrorRule {
+  return { blame: 'policy', stage: 'policy', retry: 'never', level: 'info', ...given };
+}
+
+/** The gateway, or what it runs on, cannot serve it now. */
+export function gatewayFault(given: Given<'status' | 'retry' | 'level' | 'type'>): ErrorRule {
+  return { blame: 'gateway', status: 503, retry: 'never', level: 'warn', type: 'server_error', ...given };
+}
+
+/** The provider failed: another target may answer. */
+export function providerFault(given: Given<'retry' | 'level' | 'type'>): ErrorRule {
+  return { blame: 'upstream', retry: 'next-target', level: 'warn', type: 'upstream_error', ...given };
 }

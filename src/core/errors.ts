@@ -1,5 +1,8 @@
 import { ANSWER_ERRORS } from './answer-errors.ts';
+import { EDGE_ERRORS } from './edge-errors.ts';
 import type { ErrorRule } from './error-rule.ts';
+import { OPERATOR_ERRORS } from './operator-errors.ts';
+import { POLICY_ERRORS } from './policy-errors.ts';
 import { REQUEST_ERRORS } from './request-errors.ts';
 
 /**
@@ -7,7 +10,13 @@ import { REQUEST_ERRORS } from './request-errors.ts';
  * who is to blame, whether another attempt may help, how loud it is in the log, and what to do about it.
  * docs/errors.md is generated from it. GatewayError is a value: it carries no stack and is cheap to make.
  */
-export const ERRORS = { ...REQUEST_ERRORS, ...ANSWER_ERRORS } as const satisfies Record<string, ErrorRule>;
+export const ERRORS = {
+  ...EDGE_ERRORS,
+  ...REQUEST_ERRORS,
+  ...POLICY_ERRORS,
+  ...ANSWER_ERRORS,
+  ...OPERATOR_ERRORS,
+} as const satisfies Record<string, ErrorRule>;
 
 export type ErrorCode = keyof typeof ERRORS;
 

@@ -1,4 +1,5 @@
-import type { BudgetLimit, BudgetPeriod, BudgetRule, GroupKey } from '../config/configuration.ts';
+import type { BudgetLimit, BudgetPeriod, BudgetRule } from '../config/rules/counted-rules.ts';
+import type { GroupKey } from '../config/rules/rule-match.ts';
 
 /*
  * What a budget counts apart, as one text: admission names cells with it, records and windows keep it, alerts and the

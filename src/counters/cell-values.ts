@@ -1,4 +1,4 @@
-import type { BudgetPeriod } from '../config/configuration.ts';
+import type { BudgetPeriod } from '../config/rules/counted-rules.ts';
 import type { CellWindow } from './cell.ts';
 import { periodEnd, periodStart } from './periods.ts';
 import { VALUES_PER_CELL } from './shared-layout.ts';

@@ -1,4 +1,4 @@
-import type { BudgetPeriod } from '../config/configuration.ts';
+import type { BudgetPeriod } from '../config/rules/counted-rules.ts';
 
 export type CellWindow =
   /** Never more than the limit in any span of this length; counted in sixtieths of it. */

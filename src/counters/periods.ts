@@ -1,4 +1,4 @@
-import type { BudgetPeriod } from '../config/configuration.ts';
+import type { BudgetPeriod } from '../config/rules/counted-rules.ts';
 
 /**
  * When budgets begin anew: UTC midnight, Monday, the first of a month, the first of a quarter.

@@ -1,4 +1,4 @@
-import type { BudgetPeriod } from '../config/configuration.ts';
+import type { BudgetPeriod } from '../config/rules/counted-rules.ts';
 import type { Log } from '../core/log.ts';
 import { type Call, RedisConnection } from './redis-connection.ts';
 import { SEED, SEEDED } from './redis-scripts.ts';

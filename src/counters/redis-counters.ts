@@ -1,4 +1,4 @@
-import type { CounterSettings } from '../config/configuration.ts';
+import type { CounterSettings } from '../config/server/store.ts';
 import type { Cell } from './cell.ts';
 import { type CellCount, type Counters, isRefusal, type Leg, type Refusal, type Reservation } from './counters.ts';
 import type { Call } from './redis-connection.ts';

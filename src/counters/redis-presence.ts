@@ -1,4 +1,4 @@
-import type { CounterSettings } from '../config/configuration.ts';
+import type { CounterSettings } from '../config/server/store.ts';
 import type { Log } from '../core/log.ts';
 
 const MEANS: Record<CounterSettings['whenAway'], string> = {

@@ -1,6 +1,6 @@
 import { checkInput } from '../batches/check-input.ts';
 import { type MadeFiles, makeFiles } from '../batches/make-files.ts';
-import type { ServerSettings } from '../config/configuration.ts';
+import type { ServerSettings } from '../config/server/server-settings.ts';
 import type { Log } from '../core/log.ts';
 import { withoutBasePath } from '../edge/routes.ts';
 import type { BlobStore } from '../files/blob-store.ts';

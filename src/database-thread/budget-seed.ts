@@ -1,4 +1,5 @@
-import type { BudgetRule, ServerSettings } from '../config/configuration.ts';
+import type { BudgetRule } from '../config/rules/counted-rules.ts';
+import type { ServerSettings } from '../config/server/server-settings.ts';
 import type { Log } from '../core/log.ts';
 import { budgetCellName } from '../counters/cell.ts';
 import type { BudgetWindow as SeededWindow } from '../counters/redis-budget-seed.ts';

@@ -1,6 +1,6 @@
 import { AlertSender } from '../alerts/alert-sender.ts';
 import { BudgetWatch } from '../alerts/budget-watch.ts';
-import type { BudgetRule } from '../config/configuration.ts';
+import type { BudgetRule } from '../config/rules/counted-rules.ts';
 import type { HttpClient } from '../core/http-client.ts';
 import type { Log } from '../core/log.ts';
 import type { BudgetWindowKey } from '../counters/budget-groups.ts';

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ServerSettings } from '../config/configuration.ts';
+import type { ServerSettings } from '../config/server/server-settings.ts';
 import type { HttpClient } from '../core/http-client.ts';
 import type { Log } from '../core/log.ts';
 import { blobFolder, blobsOf, type SettledStore } from '../files/blobs-of.ts';

@@ -1,4 +1,4 @@
-import type { ServerSettings } from '../config/configuration.ts';
+import type { ServerSettings } from '../config/server/server-settings.ts';
 
 const NONE: readonly string[] = [];
 const RATES = ['limit', 'remaining', 'reset'];

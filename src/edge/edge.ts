@@ -1,7 +1,7 @@
 import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket } from 'uWebSockets.js';
 import { _cfg, App, SSLApp, us_listen_socket_close, us_socket_local_port } from 'uWebSockets.js';
 import { CONTENT_ENCODINGS, contentEncoding } from '../codec/content-decoder.ts';
-import type { ServerSettings } from '../config/configuration.ts';
+import type { ServerSettings } from '../config/server/server-settings.ts';
 import { GatewayError, retryHeaders } from '../core/errors.ts';
 import type { Exchange, OrError, Principal } from '../core/exchange.ts';
 import { exchangeId, isSaneRequestId } from '../core/ids.ts';

@@ -6,11 +6,11 @@ import { joinHead, statusLine } from './response-head.ts';
 import { WaitingChunks } from './waiting-chunks.ts';
 
 export interface SinkOwner {
-  /** This answer shall be the last of its connection; asked when its head leaves. */
+  /** Whether this answer is the last of its connection; the sink asks when the head leaves. */
   readonly closesAfterAnswer: boolean;
-  /** The last byte was handed to the addon; told within the cork. */
+  /** The last byte was handed to the addon; the call comes within the cork. */
   ended(): void;
-  /** The connection was closed by us, or is about to be. */
+  /** The gateway has closed the connection, or is about to. */
   answered(): void;
 }
 
@@ -28,7 +28,7 @@ export class UwsResponseSink implements ResponseSink, Flushed {
   onDrained: (() => void) | undefined;
   started = false;
   bytesOut = 0;
-  /** The request is a HEAD: of the body only its length is told. */
+  /** The request is a HEAD: the answer tells the length of its body and leaves the body out. */
   headOnly = false;
   declaredBytes: number | undefined;
   tap: SinkTap | undefined;
@@ -44,7 +44,7 @@ export class UwsResponseSink implements ResponseSink, Flushed {
   readonly #highWatermarkBytes: number;
   readonly #owner: SinkOwner;
   readonly #waiting = new WaitingChunks();
-  /** Of an answer with a declared length that the kernel did not take at once. */
+  /** What the kernel did not take at once of an answer with a declared length. */
   #whole: Uint8Array | undefined;
   #status = 200;
   #firstHeader = '';
@@ -57,7 +57,7 @@ export class UwsResponseSink implements ResponseSink, Flushed {
   #listening = false;
   #wantsDrain = false;
   #scheduled = false;
-  /** In which nothing may leave; 0 when it is over. */
+  /** The turn of the request, in which nothing may leave; 0 when that turn is over. */
   #turn = 0;
   #ending: 'no' | 'end' | 'cut' = 'no';
   #dead = false;
@@ -91,7 +91,7 @@ export class UwsResponseSink implements ResponseSink, Flushed {
     this.#add(chunk);
     if (!this.#blocked) this.#schedule();
     if (this.#waiting.bytes <= this.#highWatermarkBytes) return true;
-    // Much in one turn is no sign of a slow client: only what the socket does not take is.
+    // Many bytes in one turn are no sign of a slow client: only bytes that the socket does not take are.
     if (!this.#blocked) this.flush();
     if (!this.#blocked) return true;
     this.#wantsDrain = true;
@@ -204,7 +204,7 @@ export class UwsResponseSink implements ResponseSink, Flushed {
     if (this.#ending === 'cut' && !this.#dead && !this.#blocked) this.#cutNextTurn();
   }
 
-  /** Inside the cork, which holds nothing yet. */
+  /** Runs inside the cork, which holds nothing yet. */
   writeCorked(): void {
     if (this.headOnly) {
       this.closing = 'left';
@@ -219,7 +219,7 @@ export class UwsResponseSink implements ResponseSink, Flushed {
       if (this.#owner.closesAfterAnswer) this.closing = 'left';
       this.#writeHead();
       room -= headBytes(this.#head);
-      // A very long one goes alone.
+      // A very long head leaves alone.
       if (room <= 0) return;
     }
     const fits = this.#waiting.bytes <= room;
@@ -228,7 +228,7 @@ export class UwsResponseSink implements ResponseSink, Flushed {
       this.#endHead();
       this.#writeWhole(this.#whole, 0);
     } else if (this.#ending === 'end' && fits) {
-      // A write says whether the cork before it has left, an end does not.
+      // A write tells whether the cork before it has left; an end does not tell.
       if (this.#chunked && this.bytesOut > KERNEL_BYTES) {
         const probe = this.#waiting.take(PROBE_BYTES);
         if (probe) this.#write(probe);
@@ -259,7 +259,7 @@ export class UwsResponseSink implements ResponseSink, Flushed {
 
   /** Of an answer with a declared length the addon takes what the kernel takes, and asks for the rest. */
   #writeWhole(whole: Uint8Array, offset: number): void {
-    // What else it returns is read before or after the write, as its compiler likes.
+    // The addon reads its other return value before or after the write, as its compiler orders it.
     const [all] = this.#response.tryEnd(whole.subarray(offset), whole.length);
     if (all) this.#ended();
     else this.#block();
@@ -285,7 +285,7 @@ export class UwsResponseSink implements ResponseSink, Flushed {
         this.#write(LINE_FEED);
       });
       if (this.#blocked) return;
-      // Told first: closing is reported back as an abort, and this is none.
+      // The owner is told first: the addon reports a close as an abort, and this is none.
       this.#owner.answered();
       this.close();
     });
@@ -297,7 +297,7 @@ export class UwsResponseSink implements ResponseSink, Flushed {
     this.#response.writeHeader(this.#firstHeader, this.#head);
   }
 
-  /** Where the addon is not told with the end of the answer that this is the end of its connection. */
+  /** Closes the connection where the end of the answer did not tell the addon to. */
   #endHead(): void {
     if (this.closing !== 'no') this.#response.writeHeader('connection', 'close');
   }
@@ -315,14 +315,14 @@ export class UwsResponseSink implements ResponseSink, Flushed {
     if (this.#dead) return true;
     const whole = this.#whole;
     if (whole) {
-      // In a cork the addon does not close the connection before it was told what becomes of that.
+      // Within a cork the addon leaves the connection open until the cork ends.
       this.#response.cork(() => this.#writeWhole(whole, offset));
       return true;
     }
     if (this.#blocked) this.blockedSince = performance.now();
     if (this.#waiting.bytes > 0) this.#probe();
     else {
-      // Who listens must write what the addon holds himself; an empty cork does.
+      // With a listener for `onWritable` the addon writes nothing by itself; an empty cork makes it write.
       this.#response.cork(NOTHING);
       this.#goOn();
     }
@@ -355,7 +355,7 @@ const CORK_BYTES = 16_384;
 const FRAME_BYTES = 23;
 /** Beyond the headers: status line, date, the addon's mark, the framing, line ends and the first header's name. */
 const ADDED_HEAD_BYTES = 320;
-/** So many bytes every kernel takes for a client that reads nothing. */
+/** Every kernel takes this many bytes for a client that reads nothing. */
 const KERNEL_BYTES = 32_768;
 const PROBE_BYTES = 1024;
 const NO_BYTES = Buffer.alloc(0);
@@ -372,7 +372,7 @@ export function runBeforeLastByte(run: () => boolean): void {
   beforeLastByte = run;
 }
 
-/** At most: values are Latin-1, which is two bytes a character. */
+/** The max length in bytes: values are Latin-1, which UTF-8 writes with two bytes a character. */
 function headBytes(head: string): number {
   return ADDED_HEAD_BYTES + 2 * head.length;
 }

@@ -1,4 +1,4 @@
-import type { Timeouts } from '../config/configuration.ts';
+import type { Timeouts } from '../config/server/limits.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { ArrivingBody, BodyReceiver } from '../core/exchange.ts';
 

@@ -1,11 +1,11 @@
 import type { JsonObject } from '../codec/json-value.ts';
 import type { Configuration } from '../config/configuration.ts';
 import { type GuardrailSettings, HOOKS } from '../config/guardrails/guardrails.ts';
-import { GatewayError } from '../core/errors.ts';
+import type { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
 import type { GuardedForm } from '../dialects/guarded-form.ts';
 import type { Caller } from '../policy/caller.ts';
-import type { AskedGuardrails } from '../policy/client-settings.ts';
+import { type AskedGuardrails, unknownGuardrail } from '../policy/client-settings.ts';
 import { compileSubjects } from '../policy/subject-match.ts';
 import type { AnswerFilterMaker } from '../relay/answer-filter.ts';
 import { HeldMemory, type SharedMemory } from '../relay/held-memory.ts';
@@ -14,7 +14,7 @@ import { GuardedAnswer } from './guarded-answer.ts';
 import { GuardedStream } from './guarded-stream.ts';
 import { type GuardMeans, makeGuards } from './make-guards.ts';
 import { type Guarded, GuardrailPlans } from './plan.ts';
-import type { Elsewhere } from './scan-elsewhere.ts';
+import type { Elsewhere } from './elsewhere.ts';
 import type { GuardRunner } from './session.ts';
 import { GuardSession } from './session.ts';
 
@@ -24,7 +24,6 @@ export interface Guardrails {
   open(guarded: Guarded, exchange: GuardedExchange, asked?: AskedGuardrails): OrError<GuardSession | undefined>;
 }
 
-/** Undefined: no guard is configured. */
 export function createGuardrails(
   {
     guards: configs,
@@ -33,8 +32,7 @@ export function createGuardrails(
   }: Pick<Configuration, 'guards' | 'guardrailRules' | 'guardrailSettings'>,
   runner: GuardRunner,
   means: GuardMeans & { readonly elsewhere?: Elsewhere | undefined },
-): Guardrails | undefined {
-  if (configs.length === 0) return undefined;
+): Guardrails {
   const guards = makeGuards(configs, means);
   const plans = new GuardrailPlans(guardrailRules, guards);
   return {
@@ -63,13 +61,6 @@ function refusedNames(
     if (!isTheirs) return unknownGuardrail(name);
   }
   return undefined;
-}
-
-export function unknownGuardrail(name: string): GatewayError {
-  return new GatewayError('unknown_guardrail', {
-    param: 'x-tfy-guardrails',
-    detail: `\`${name.slice(0, 129)}\` is not known.`,
-  });
 }
 
 export interface OutputOptions {

@@ -1,18 +1,12 @@
 import type { TextKind, TextSlot } from '../dialects/guarded-form.ts';
 import { Channel, guardedText, type ScanMaker } from './channel.ts';
+import { type Elsewhere, OFFLOAD_CHARACTERS, type ScanAnswer, type ScannedText } from './elsewhere.ts';
 import type { Guard } from './guard.ts';
 import type { HookPlan } from './plan.ts';
 import { newScan } from './scan/json-text-scan.ts';
 import type { RecogniserSet } from './scan/token-scan.ts';
-import { type Elsewhere, KnownScan, type ScanAnswer, type ScannedText } from './scan-elsewhere.ts';
+import { KnownScan } from './scan-elsewhere.ts';
 import { type GuardSession, LocalTally } from './session.ts';
-
-/**
- * Unless the settings say otherwise. So much takes an event loop about 1.3 ms for secrets and 6 ms for all personal data
- * besides (`bench guardrails/scan`). The copies take a hundredth of that, but a thread that has to start first some tenths
- * of a second.
- */
-export const OFFLOAD_CHARACTERS = 131_072;
 
 export interface LocalOptions {
   readonly session: GuardSession;

@@ -15,7 +15,7 @@ import type { GuardrailPlan, HookPlan, PlannedGuard } from './plan.ts';
 import { PseudonymBook } from './pseudonyms.ts';
 import { newScan } from './scan/json-text-scan.ts';
 import { type Found, type RecogniserSet, replaced, type TextScan } from './scan/token-scan.ts';
-import type { Elsewhere } from './scan-elsewhere.ts';
+import type { Elsewhere } from './elsewhere.ts';
 
 /** What one guard came to at one hook, as it is recorded. */
 export interface GuardResult {

@@ -1,4 +1,5 @@
-import type { Configuration, Identities } from '../config/configuration.ts';
+import type { Configuration } from '../config/configuration.ts';
+import type { Identities } from '../config/identities/identities.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
 import type { HttpClient } from '../core/http-client.ts';

@@ -1,6 +1,6 @@
 import { createPublicKey, type JsonWebKeyInput, type KeyObject } from 'node:crypto';
 import { z } from 'zod';
-import type { JwtAlgorithm } from '../config/configuration.ts';
+import type { JwtAlgorithm } from '../config/identities/identities.ts';
 import type { IssuerKey } from '../threads/identity-messages.ts';
 
 /** More than any provider publishes: while keys are rotated there are two or three. */

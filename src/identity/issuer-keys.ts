@@ -1,4 +1,4 @@
-import type { IdentityProvider } from '../config/configuration.ts';
+import type { IdentityProvider } from '../config/identities/identities.ts';
 import type { HttpClient } from '../core/http-client.ts';
 import type { Log } from '../core/log.ts';
 import type { IssuerKey, IssuerKeySet } from '../threads/identity-messages.ts';

@@ -1,4 +1,4 @@
-import type { Identities, VirtualAccountIdentity } from '../config/configuration.ts';
+import type { Identities, VirtualAccountIdentity } from '../config/identities/identities.ts';
 import type { TokenType } from '../store/api-keys.ts';
 
 /** What a key shall be; its fields were checked. */

@@ -1,4 +1,4 @@
-import type { BudgetLimit, BudgetPeriod, BudgetRule } from '../config/configuration.ts';
+import type { BudgetLimit, BudgetPeriod, BudgetRule } from '../config/rules/counted-rules.ts';
 import { periodStart } from '../counters/periods.ts';
 import { storableText } from '../store/storable-text.ts';
 import type { RecordView } from '../telemetry/exchange-record.ts';

@@ -1,4 +1,4 @@
-import type { BudgetRule } from '../config/configuration.ts';
+import type { BudgetRule } from '../config/rules/counted-rules.ts';
 import type { Log } from '../core/log.ts';
 import { budgetCellName, Cell, overflowCellName } from '../counters/cell.ts';
 import { periodEnd } from '../counters/periods.ts';

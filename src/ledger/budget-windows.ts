@@ -1,4 +1,4 @@
-import type { BudgetPeriod, BudgetRule } from '../config/configuration.ts';
+import type { BudgetPeriod, BudgetRule } from '../config/rules/counted-rules.ts';
 import { periodStart } from '../counters/periods.ts';
 import type { Database, DatabaseTransaction } from '../store/database.ts';
 import { type BudgetCharge, ChargeSums, unitsOf } from './budget-charges.ts';

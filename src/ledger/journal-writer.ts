@@ -10,7 +10,7 @@ import {
   writevSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import type { LedgerSettings } from '../config/configuration.ts';
+import type { LedgerSettings } from '../config/server/ledger.ts';
 import { systemCode } from '../store/store-fault.ts';
 import type { JournalPlace } from '../threads/messages.ts';
 import { FRAME_HEAD_BYTES, MAGIC, writeFrameHead } from './journal-format.ts';

@@ -1,6 +1,6 @@
 import { stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { LedgerSettings } from '../config/configuration.ts';
+import type { LedgerSettings } from '../config/server/ledger.ts';
 import type { Log } from '../core/log.ts';
 import type { Database } from '../store/database.ts';
 import { isRowFault, reasonOf } from '../store/store-fault.ts';
@@ -41,7 +41,7 @@ const BATCH_MS = 250;
 const MOST_IN_MEMORY = 20_000;
 const RETRY_FIRST_MS = 250;
 const RETRY_LONGEST_MS = 5_000;
-/** Settlement gives an estimate up after five seconds; whatever comes later than this comes no more. */
+/** Settlement gives an estimate up after five seconds; a final record that is later than this does not come. */
 const PROVISIONAL_MS = 30_000;
 /** How often provisional records are looked at, and how often the same trouble is told. */
 const LOOK_MS = 5_000;
@@ -62,7 +62,7 @@ export class Ledger {
   readonly #writer: LedgerWriter;
   readonly #retention: Retention;
   readonly #backlog: Backlog;
-  /** Of this run and of those left over, until they are taken away. */
+  /** Segments of this run and of earlier ones, until they are dropped. */
   readonly #segments = new Map<string, Segment>();
   #journalBytes = 0;
   #full = false;
@@ -127,7 +127,7 @@ export class Ledger {
     if (place === undefined) this.#backlog.push(frame, undefined, 0, 0);
     else {
       const segment = this.#segmentOf(place.segment, thread);
-      // What was told of already is read from the journal: it must not be written twice.
+      // The journal reader already takes these frames: they must not be written twice.
       if (place.end <= segment.knownEnd) return;
       if (segment.knownEnd < place.start) this.#backlog.pushUnread(segment, segment.knownEnd, place.start);
       this.#backlog.push(frame, segment, place.start, place.end);
@@ -164,20 +164,20 @@ export class Ledger {
     this.#tell('room', { thread, fault }, `the journal can reserve no more room: ${then} until it can`);
   }
 
-  /** Of a relay thread: they are in no journal, and could not be sent. */
+  /** Records that a relay thread lost: they are in no journal, and could not be sent. */
   recordsLost(records: number): void {
     this.#lose(records);
   }
 
-  /** What it had written is read to the end, and no final record comes from it any more. */
+  /** A thread died: its journal is read to the end, and no final record comes from it any more. */
   threadDied(thread: number): void {
     this.#withoutRoom.delete(thread);
     const its = [...this.#segments.values()].filter((segment) => segment.thread === thread);
-    // Not by the number alone: the thread that takes its place has it too.
+    // The number does not tell: the thread that takes its place has it too.
     const expire = (): void => this.#backlog.expire(({ segment }) => segment !== undefined && its.includes(segment));
     for (const segment of its) {
       if (segment.end !== undefined) continue;
-      // At once, or the next look would wait for a thread that is gone.
+      // This happens at once, or the next look would wait for a thread that is gone.
       segment.end = Number.POSITIVE_INFINITY;
       stat(segment.path).then(
         ({ size }) => {
@@ -234,7 +234,7 @@ export class Ledger {
       await new Promise<void>((resolve) => {
         this.#backlog.expire(({ segment }) => segment !== undefined && segment.thread === undefined);
         this.#backlog.pushMark((batch) => batch.onCommitted.push(resolve));
-        // At once: a start waits for it, and nothing more will come.
+        // This happens at once: a start waits for it, and nothing more will come.
         void this.#work();
       });
       await this.#unlinking;
@@ -272,7 +272,7 @@ export class Ledger {
 
   #checkFull(): void {
     const most = this.#settings.maxJournalBytes;
-    // A tenth below, or it would open and shut with every segment.
+    // The mark lies a tenth below, or the journal would open and shut with every segment.
     const full = this.#journalBytes > (this.#full ? most * 0.9 : most);
     if (full === this.#full) return;
     this.#full = full;
@@ -289,7 +289,7 @@ export class Ledger {
 
   #schedule(): void {
     if (this.#working || this.#closing || this.#backlog.isEmpty) return;
-    // While it fails, only the timer tries again.
+    // While the database fails, only the timer tries again.
     if (this.#retryMs === RETRY_FIRST_MS && this.#backlog.inMemory >= BATCH_ROWS) {
       clearTimeout(this.#timer);
       this.#timer = undefined;
@@ -302,7 +302,7 @@ export class Ledger {
     void this.#work();
   }
 
-  /** Until nothing waits or the database does not take it. Never rejects. */
+  /** Writes until nothing waits or the database does not take it. Never rejects. */
   #work(): Promise<void> {
     this.#working ??= this.#writeAll().finally(() => {
       this.#working = undefined;
@@ -321,7 +321,7 @@ export class Ledger {
         this.#retryMs = RETRY_FIRST_MS;
         this.#committed(this.#batch);
         this.#batch = undefined;
-        // Between two batches others have their turn.
+        // Other work of this thread has its turn between two batches.
         await new Promise((resolve) => setImmediate(resolve));
       }
     } catch (error) {

@@ -1,4 +1,4 @@
-import type { LedgerSettings } from '../config/configuration.ts';
+import type { LedgerSettings } from '../config/server/ledger.ts';
 import { reasonOf } from '../store/store-fault.ts';
 import type { ExchangeRecord } from '../telemetry/exchange-record.ts';
 import { RecordBatcher } from '../telemetry/record-batch.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { LedgerSettings } from '../config/configuration.ts';
+import type { LedgerSettings } from '../config/server/ledger.ts';
 import type { Log } from '../core/log.ts';
 import { removeAudit } from '../store/audit.ts';
 import type { Database } from '../store/database.ts';

@@ -1,4 +1,6 @@
-import type { BudgetPeriod, BudgetRule, Configuration, GroupKey, RateLimitRule } from '../config/configuration.ts';
+import type { Configuration } from '../config/configuration.ts';
+import type { BudgetPeriod, BudgetRule, RateLimitRule } from '../config/rules/counted-rules.ts';
+import type { GroupKey } from '../config/rules/rule-match.ts';
 import { canonicalSubject } from '../config/subject.ts';
 import { groupOf, limitsOfGroup } from '../counters/budget-groups.ts';
 import { budgetCellName, Cell, type CellWindow, overflowCellName, rateLimitCellName } from '../counters/cell.ts';

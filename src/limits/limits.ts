@@ -1,4 +1,5 @@
-import type { BudgetPeriod, Configuration } from '../config/configuration.ts';
+import type { Configuration } from '../config/configuration.ts';
+import type { BudgetPeriod } from '../config/rules/counted-rules.ts';
 import { GenerationCache } from '../core/generation-cache.ts';
 import type { BudgetWindowKey, RefusalAction } from '../counters/budget-groups.ts';
 import { type Counters, isRefusal, type Refusal, type Reservation } from '../counters/counters.ts';

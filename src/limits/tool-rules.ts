@@ -1,4 +1,5 @@
-import type { Configuration, RateLimitRule } from '../config/configuration.ts';
+import type { Configuration } from '../config/configuration.ts';
+import type { RateLimitRule } from '../config/rules/counted-rules.ts';
 
 /** Before the name of a server and its tool, where models stand: no account has a colon in its name. */
 export const TOOL_PREFIX = 'mcp:';

@@ -162,7 +162,7 @@ export class ConsoleService implements MainService {
         return key?.subject !== subject || !isDeepStrictEqual(key.teams, teams);
       }
       case 'identity-provider':
-        return server.console.oidc?.provider !== owner.provider || !isLetIn(owner.provider);
+        return server.console.oidc?.identityProvider !== owner.provider || !isLetIn(owner.provider);
       case 'outside':
         return !identities.identityProviders.some(({ name }) => keyId.startsWith(`${name}:`) && isLetIn(name));
       case 'issued':

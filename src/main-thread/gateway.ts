@@ -1,4 +1,5 @@
-import type { Configuration, ServerSettings } from '../config/configuration.ts';
+import type { Configuration } from '../config/configuration.ts';
+import type { ServerSettings } from '../config/server/server-settings.ts';
 import { claimPort } from '../threads/claim-port.ts';
 import { RelayThreads } from '../threads/relay-threads.ts';
 import { keepHeapSteady } from '../threads/steady-heap.ts';

@@ -1,4 +1,5 @@
-import type { CounterSettings, ServerSettings } from '../config/configuration.ts';
+import type { ServerSettings } from '../config/server/server-settings.ts';
+import type { CounterSettings } from '../config/server/store.ts';
 import type { Log } from '../core/log.ts';
 import { MemoryCounters, sharedCounts } from '../counters/memory-counters.ts';
 import { RedisPresence } from '../counters/redis-presence.ts';

@@ -1,5 +1,6 @@
 import { RefusingBudgets } from '../alerts/refusing-budgets.ts';
-import type { Configuration, ServerSettings } from '../config/configuration.ts';
+import type { Configuration } from '../config/configuration.ts';
+import type { ServerSettings } from '../config/server/server-settings.ts';
 import { type AccessLog, createAccessLog } from '../telemetry/access-log.ts';
 import { CacheMetrics } from '../telemetry/cache-metrics.ts';
 import type { RecordView } from '../telemetry/exchange-record.ts';

@@ -1,7 +1,7 @@
 import type { Configuration } from '../config/configuration.ts';
 import { cacheRoutes } from '../operator/admin/cache.ts';
 import { StartToken } from '../operator/sessions/start-token.ts';
-import { DIALECTS, tokenSources } from '../plugs.ts';
+import { dialects, tokenSources } from '../plugs.ts';
 import { HealthMemory } from '../routing/place.ts';
 import { loadOrMakeDefaultKey } from '../store/default-key.ts';
 import type { RelayThreads } from '../threads/relay-threads.ts';
@@ -170,7 +170,7 @@ export async function openGateway({
   // First the operator port, which says when the relay threads are ready, then these.
   const operatorPort = await openOperatorPort({
     configuration: () => inForce.configuration,
-    dialects: DIALECTS,
+    dialects,
     state,
     observation,
     database,
@@ -189,6 +189,7 @@ export async function openGateway({
     console: { door: () => consoleService.door() },
     startToken,
     audit,
+    tell: (thread, message) => relayThreads.tell(thread, message),
   });
   const gateway = new RunningGateway({
     inForce,
@@ -231,7 +232,6 @@ export async function openGateway({
     vectors: cachedAnswers.vectorBuffer,
     configuration: configurationForThreads(inForce, port, madeKey),
     tokens: accountTokens.tokens(),
-    openapi: operatorPort.openapi,
     journal: database.journal,
   }));
   collectWhenIdle(() => counters.idleMark);

@@ -2,10 +2,10 @@ import type { Configuration } from '../config/configuration.ts';
 import type { AuditLog } from '../operator/admin/admin-api.ts';
 import type { AdminRoute } from '../operator/admin/admin-route.ts';
 import { type TargetHealth, targetRoutes } from '../operator/admin/targets.ts';
-import { openapiJson } from '../operator/openapi.ts';
 import type { DocumentedDialect } from '../operator/openapi-dialects.ts';
 import { type ConsoleOptions, type GatewayState, startOperator } from '../operator/operator.ts';
 import type { StartToken } from '../operator/sessions/start-token.ts';
+import type { OpenApiMessage } from '../threads/messages.ts';
 import type { DatabaseThread } from './database-thread.ts';
 import type { MainService } from './main-service.ts';
 import type { Observation } from './observation.ts';
@@ -14,7 +14,8 @@ import { hostInUrl, StartFault } from './start-fault.ts';
 export interface OperatorPortOptions {
   /** In force at the time of the call. */
   readonly configuration: () => Configuration;
-  readonly dialects: readonly DocumentedDialect[];
+  /** Their code is loaded for the document alone. */
+  readonly dialects: () => readonly DocumentedDialect[];
   readonly state: GatewayState;
   readonly observation: Observation;
   readonly database: Pick<DatabaseThread, 'adminRoutes'>;
@@ -25,12 +26,11 @@ export interface OperatorPortOptions {
   /** Without an admin key: what opens the console once. Undefined: nothing does. */
   readonly startToken: StartToken | undefined;
   readonly audit: AuditLog;
+  tell(thread: number, message: OpenApiMessage): void;
 }
 
 export interface OperatorPort extends MainService {
   readonly url: string;
-  /** The document that the gateway serves of itself on both ports, as JSON. */
-  readonly openapi: Buffer;
 }
 
 /** Opens the operator port, with the admin API where there is an admin key. Throws a StartFault. */
@@ -48,14 +48,21 @@ export async function openOperatorPort(options: OperatorPortOptions): Promise<Op
   const routes = async () => known ?? made();
   const hasAdmin = adminKey !== undefined || hasConsole;
   const admin = { key: adminKey, routes, audit: options.audit, ...(hasConsole && { console: options.console.door }) };
-  let openapi = await openapiJson(options.dialects);
+  // Made when somebody first asks, on either port: it is the only use of many modules.
+  let document: Promise<Buffer> | undefined;
+  const openapi = (): Promise<Buffer> => {
+    document ??= import('../operator/openapi.ts').then(({ openapiJson }) =>
+      openapiJson(options.dialects(), known && { routes: known, operatorUrl: url }),
+    );
+    return document;
+  };
   const operator = await startOperator({
     host,
     port,
     ...(tls && { tls }),
     state,
     metrics: observation.metrics,
-    openapi: () => openapi,
+    openapi,
     ...(hasAdmin && { admin }),
     ...(hasConsole && { console: options.console }),
     log: observation.log,
@@ -63,6 +70,17 @@ export async function openOperatorPort(options: OperatorPortOptions): Promise<Op
     throw new StartFault(error.message);
   });
   const url = `${tls ? 'https' : 'http'}://${hostInUrl(host)}:${operator.port}`;
-  if (known) openapi = await openapiJson(options.dialects, { routes: known, operatorUrl: url });
-  return { url, openapi, close: () => operator.close() };
+  return {
+    url,
+    hear(message) {
+      if (message.type !== 'openapi-wanted') return;
+      const answer = (json: Uint8Array | undefined) =>
+        options.tell(message.thread, { type: 'openapi', number: message.number, json });
+      openapi().then(answer, (error) => {
+        observation.log.error({ error }, 'the OpenAPI document could not be made');
+        answer(undefined);
+      });
+    },
+    close: () => operator.close(),
+  };
 }

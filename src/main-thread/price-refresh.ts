@@ -1,4 +1,4 @@
-import type { Configuration, PriceSettings } from '../config/configuration.ts';
+import type { Configuration } from '../config/configuration.ts';
 import {
   isSignedBy,
   MAX_PRICE_LIST_BYTES,
@@ -6,6 +6,7 @@ import {
   type PriceList,
   readPriceList,
 } from '../config/price-list.ts';
+import type { PriceSettings } from '../config/server/prices.ts';
 import type { HttpClient } from '../core/http-client.ts';
 import type { Log } from '../core/log.ts';
 import type { MetricRegistry } from '../telemetry/metric-registry.ts';

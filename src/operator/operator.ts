@@ -26,8 +26,8 @@ export interface OperatorOptions {
   tls?: { readonly certFile: string; readonly keyFile: string };
   state: GatewayState;
   metrics: Pick<Metrics, 'contentType' | 'render'>;
-  /** The document as JSON. */
-  openapi(): Buffer;
+  /** The document as JSON; made for the first who asks. */
+  openapi(): Buffer | Promise<Buffer>;
   /** Absent: `/admin/…` does not exist. */
   admin?: AdminOptions;
   /** Absent: `/console/…` does not exist. */
@@ -52,7 +52,7 @@ const routes = new Map<string, Route>([
   ['/livez', () => ({ status: 200, type: JSON_TYPE, body: '{"status":"live"}' })],
   ['/readyz', ({ state }) => readiness(state)],
   ['/metrics', async ({ metrics }) => ({ status: 200, type: metrics.contentType, body: await metrics.render() })],
-  ['/openapi.json', ({ openapi }) => ({ status: 200, type: JSON_TYPE, body: openapi() })],
+  ['/openapi.json', async ({ openapi }) => ({ status: 200, type: JSON_TYPE, body: await openapi() })],
 ]);
 
 /**

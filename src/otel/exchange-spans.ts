@@ -1,4 +1,4 @@
-import type { SpanNames } from '../config/configuration.ts';
+import type { SpanNames } from '../config/server/otel.ts';
 import { attemptSpanId, ownIds, parseTraceparent } from '../core/trace-context.ts';
 import type { RecordView } from '../telemetry/exchange-record.ts';
 import { SPAN_KIND, type Span, STATUS_ERROR } from './otlp-message.ts';

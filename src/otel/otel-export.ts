@@ -1,4 +1,5 @@
-import type { Configuration, OtelSettings, OtelTracesExport, OtlpEndpoint } from '../config/configuration.ts';
+import type { Configuration } from '../config/configuration.ts';
+import type { OtelSettings, OtelTracesExport, OtlpEndpoint } from '../config/server/otel.ts';
 import type { HttpClient } from '../core/http-client.ts';
 import type { Log } from '../core/log.ts';
 import type { RecordView } from '../telemetry/exchange-record.ts';

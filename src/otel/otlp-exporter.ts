@@ -1,4 +1,4 @@
-import type { OtlpEndpoint } from '../config/configuration.ts';
+import type { OtlpEndpoint } from '../config/server/otel.ts';
 import type { HttpAnswer, HttpClient } from '../core/http-client.ts';
 import type { Log } from '../core/log.ts';
 import { grpcUnary } from './grpc-unary.ts';

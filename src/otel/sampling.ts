@@ -1,4 +1,4 @@
-import type { OtelSettings } from '../config/configuration.ts';
+import type { OtelSettings } from '../config/server/otel.ts';
 import { ownShare, parseTraceparent, shareOf } from '../core/trace-context.ts';
 import type { RecordView } from '../telemetry/exchange-record.ts';
 

@@ -1,4 +1,4 @@
-import type { SpanNames } from '../config/configuration.ts';
+import type { SpanNames } from '../config/server/otel.ts';
 import type { RecordView } from '../telemetry/exchange-record.ts';
 import type { AnyValue, KeyValue } from './otlp-message.ts';
 

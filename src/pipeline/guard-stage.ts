@@ -1,17 +1,11 @@
 import { parseObject } from '../codec/json-value.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
-import {
-  type GuardedInput,
-  guardInput,
-  guardParsed,
-  type InputGuarding,
-  type InputVerdict,
-} from '../guardrails/guarded-input.ts';
-import { outputGuard, unknownGuardrail } from '../guardrails/guardrails.ts';
+import { guardCode } from '../guardrails/guard-code.ts';
+import type { GuardedInput, InputGuarding, InputVerdict } from '../guardrails/guarded-input.ts';
 import type { GuardSession } from '../guardrails/session.ts';
 import { type PendingVerdict, untilVerdict } from '../guardrails/until-verdict.ts';
-import { guardsUnread } from '../policy/client-settings.ts';
+import { guardsUnread, unknownGuardrail } from '../policy/client-settings.ts';
 import type { AnswerFilterMaker } from '../relay/answer-filter.ts';
 import { HeldMemory } from '../relay/held-memory.ts';
 import { NO_FILTERS, type RequestContext } from './request-context.ts';
@@ -47,14 +41,14 @@ export function askInputGuards(
   if (spooled) return spooled.whole().then((fault) => fault ?? askAboutForm(request, guarding));
   if (body.length === 0) return undefined;
   if (dialect.formTexts?.(request.peeked) !== undefined) return askAboutForm(request, guarding);
-  return guardInput(guarding, body) ?? new GatewayError('invalid_json');
+  return guardCode().guardInput(guarding, body) ?? new GatewayError('invalid_json');
 }
 
 async function askAboutForm(request: RequestContext, guarding: InputGuarding): Promise<InputVerdict> {
   const texts = request.dialect.formTexts?.(request.peeked);
   if (texts === undefined) return new GatewayError('internal_error');
   if (texts instanceof GatewayError) return texts;
-  const verdict = await guardParsed(guarding, texts);
+  const verdict = await guardCode().guardParsed(guarding, texts);
   if (verdict instanceof GatewayError || verdict.body === undefined) return verdict;
   const body = await changedForm(request, guarding.session, texts);
   return body instanceof GatewayError ? body : { ...verdict, body };
@@ -110,7 +104,7 @@ export function guardFilters(
   const asksWhole = output !== undefined && output.mutators.length + output.validators.length > 0;
   // The body goes with the commit point.
   const parsed = input?.request ?? (asksWhole ? parseObject(request.exchange.body.toString()) : undefined);
-  const filter = outputGuard({
+  const filter = guardCode().outputGuard({
     session,
     form: guarded,
     request: () => parsed ?? {},

@@ -1,5 +1,6 @@
 import type { AnswerCache } from '../cache/answer-cache.ts';
-import type { ServerSettings, ShadowSettings } from '../config/configuration.ts';
+import type { ShadowSettings } from '../config/rules/routing-settings.ts';
+import type { ServerSettings } from '../config/server/server-settings.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { Log } from '../core/log.ts';

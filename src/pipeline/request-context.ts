@@ -1,4 +1,4 @@
-import type { ComplexityTier } from '../config/configuration.ts';
+import type { ComplexityTier } from '../config/rules/routing-settings.ts';
 import type { ConditionValues } from '../config/rules/target-condition.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError } from '../core/exchange.ts';

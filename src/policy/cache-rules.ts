@@ -1,4 +1,4 @@
-import type { CacheRule, CacheSettings, RuledCache } from '../config/configuration.ts';
+import type { CacheRule, CacheSettings, RuledCache } from '../config/rules/caching.ts';
 import type { Caller } from './caller.ts';
 import type { Metadata } from './metadata.ts';
 import { type CompiledMatch, compileMatch } from './rule-match.ts';

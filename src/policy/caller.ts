@@ -1,4 +1,5 @@
-import type { Configuration, MetadataRule } from '../config/configuration.ts';
+import type { Configuration } from '../config/configuration.ts';
+import type { MetadataRule } from '../config/rules/rule-match.ts';
 import { canonicalSubject } from '../config/subject.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Principal } from '../core/exchange.ts';

@@ -1,7 +1,7 @@
 import { type JsonObject, objectOf, parseObject } from '../codec/json-value.ts';
-import type { CacheSettings } from '../config/configuration.ts';
 import { HOOKS, type Hook } from '../config/guardrails/guardrails.ts';
 import {
+  type CacheSettings,
   DEFAULT_NAMESPACE,
   DEFAULT_SIMILARITY,
   DEFAULT_TTL_SECONDS,
@@ -179,6 +179,13 @@ function readGuardrails(text: string | undefined): OrError<AskedGuardrails | und
 export function guardsUnread({ guardrails }: ClientSettings, hooks: readonly Hook[] = HOOKS): GatewayError | undefined {
   const isNamed = guardrails !== undefined && hooks.some((hook) => guardrails.guards[hook].length > 0);
   return isNamed ? invalid('x-tfy-guardrails', 'No guard reads what this path carries.') : undefined;
+}
+
+export function unknownGuardrail(name: string): GatewayError {
+  return new GatewayError('unknown_guardrail', {
+    param: 'x-tfy-guardrails',
+    detail: `\`${name.slice(0, 129)}\` is not known.`,
+  });
 }
 
 function guardrailsIn(text: string): AskedGuardrails | undefined {

@@ -1,4 +1,6 @@
-import type { ConsoleRole, ConsoleSettings, DataAccessRule, DataKind, Identities } from '../config/configuration.ts';
+import type { Identities } from '../config/identities/identities.ts';
+import type { DataAccessRule, DataKind } from '../config/rules/request-log-rules.ts';
+import type { ConsoleRole, ConsoleSettings } from '../config/server/console.ts';
 import { canonicalSubject } from '../config/subject.ts';
 import { Membership } from './membership.ts';
 import { compileSubjects } from './subject-match.ts';

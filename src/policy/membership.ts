@@ -1,4 +1,4 @@
-import type { Identities } from '../config/configuration.ts';
+import type { Identities } from '../config/identities/identities.ts';
 import { canonicalSubject } from '../config/subject.ts';
 import type { Principal } from '../core/exchange.ts';
 

@@ -1,4 +1,4 @@
-import type { ServerSettings } from '../config/configuration.ts';
+import type { ServerSettings } from '../config/server/server-settings.ts';
 import type { Caller } from './caller.ts';
 
 /** Of one request, by key. */

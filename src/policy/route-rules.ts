@@ -1,4 +1,5 @@
-import type { Configuration, FallbackRule, LoadBalancingRule, RouteTarget } from '../config/configuration.ts';
+import type { Configuration } from '../config/configuration.ts';
+import type { FallbackRule, LoadBalancingRule, RouteTarget } from '../config/rules/routing-settings.ts';
 import { GenerationCache } from '../core/generation-cache.ts';
 import type { BalancedRoutes } from '../routing/balanced-routes.ts';
 import type { Route } from '../routing/route-plan.ts';

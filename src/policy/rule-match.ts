@@ -1,4 +1,4 @@
-import type { InNotIn, RuleMatch } from '../config/configuration.ts';
+import type { InNotIn, RuleMatch } from '../config/rules/rule-match.ts';
 import type { Caller } from './caller.ts';
 import { compilePatterns } from './model-pattern.ts';
 

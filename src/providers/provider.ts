@@ -30,7 +30,7 @@ export interface ProviderPlug {
   readonly wellKnown?: WellKnown;
   /** Further ones, of a kind whose accounts are of several hosts. */
   readonly otherWellKnown?: readonly WellKnown[];
-  /** Every wire that its accounts may speak. `WIRES` of plugs.ts is made of these lists; there is no second one. */
+  /** Every wire that its accounts may speak. Whoever wants all wires has them of these lists; there is no second one. */
   readonly wires: readonly Wire[];
   /** Client headers, in lower case, that its accounts take beyond those of the wire, as `x-title` of OpenRouter. */
   readonly forwards?: readonly string[];

@@ -1,8 +1,8 @@
 import { ByteList } from '../codec/byte-list.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
+import type { ProxyStep } from './asked-steps.ts';
 import { givenHeaders } from './passed-headers.ts';
-import type { ProxyStep } from './proxy-step.ts';
 import type { UsageWatch } from './usage-watch.ts';
 
 export interface PassedAnswerOptions {

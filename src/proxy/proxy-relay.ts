@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { ServerSettings } from '../config/configuration.ts';
+import type { ServerSettings } from '../config/server/server-settings.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { AbortReason, Exchange, Method, OrError } from '../core/exchange.ts';
 import type { Sweeper, Swept } from '../core/sweeper.ts';
@@ -12,10 +12,10 @@ import { UpstreamAttempt } from '../upstream/attempt.ts';
 import type { OriginPools } from '../upstream/origin-pools.ts';
 import { Waits } from '../upstream/waits.ts';
 import { UsageMeter } from '../usage/usage-meter.ts';
+import type { ProxyStep } from './asked-steps.ts';
 import { PassedAnswer } from './passed-answer.ts';
 import type { PassedBody } from './passed-body.ts';
 import { withCredential, withMountHeaders } from './passed-headers.ts';
-import type { ProxyStep } from './proxy-step.ts';
 import type { UsageWatch } from './usage-watch.ts';
 
 /** How the body goes on. */

@@ -1,98 +1,33 @@
-import type { ServerSettings } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, Method, OrError } from '../core/exchange.ts';
-import type { Log } from '../core/log.ts';
-import type { Sweeper } from '../core/sweeper.ts';
 import { continueTrace } from '../core/trace-context.ts';
-import type { ApiForm, Dialect, PeekedRequest } from '../dialects/dialect.ts';
-import type { Usage } from '../inference/usage.ts';
-import { type Admission, type Limits, NOTHING_HELD, Refused } from '../limits/admission.ts';
-import type { Caller, Callers } from '../policy/caller.ts';
+import type { PeekedRequest } from '../dialects/dialect.ts';
+import { type Admission, NOTHING_HELD, Refused } from '../limits/admission.ts';
+import type { Caller } from '../policy/caller.ts';
 import { type ClientSettings, clientSettings, guardsUnread } from '../policy/client-settings.ts';
 import { recordedMetadata, requestMetadata } from '../policy/metadata.ts';
-import type { Mount, ProviderAccount, Target } from '../providers/provider.ts';
-import { HeldMemory, type SharedMemory } from '../relay/held-memory.ts';
+import type { ProviderAccount, Target } from '../providers/provider.ts';
+import { HeldMemory } from '../relay/held-memory.ts';
 import type { Outcome } from '../relay/relay.ts';
-import type { ModelRoutes } from '../routing/model-routes.ts';
-import { type Estimator, settle } from '../settlement/settlement.ts';
-import type { ExchangeRecord } from '../telemetry/exchange-record.ts';
-import type { OriginPools } from '../upstream/origin-pools.ts';
-import type { Price } from '../usage/price-table.ts';
+import { settle } from '../settlement/settlement.ts';
+import { type Asking, askedAccount, type ProxyAsked } from './asked-account.ts';
+import { askedSteps, type Placed, type ProxyStep, signsBody } from './asked-steps.ts';
 import { CollectedBody } from './collected-body.ts';
-import { endpointOrder } from './endpoint-order.ts';
-import { isJson, namedModel } from './named-model.ts';
+import { isJson } from './named-model.ts';
 import { PassedBody, type PassedBodyOwner } from './passed-body.ts';
 import { broughtKeys, onlyHeader, passedHeaders, withCredential } from './passed-headers.ts';
-import { checkedPath, passedQuery, providerPath, queryParameter } from './proxy-path.ts';
+import type { ProxyOptions, ProxySnapshot } from './proxy-options.ts';
+import { checkedPath, passedQuery } from './proxy-path.ts';
 import { type ProxyBody, type ProxyOwner, ProxyRelay } from './proxy-relay.ts';
-import type { ProxyStep } from './proxy-step.ts';
 import { usageWatch } from './usage-watch.ts';
-
-/** As the pipeline has it. */
-export interface ProxySnapshot {
-  readonly settings: ServerSettings;
-  readonly routes: ModelRoutes;
-  readonly callers: Callers;
-  readonly limits: Limits;
-  readonly exportsTraces: boolean;
-  price(target: Target): Price;
-}
-
-export interface ProxyOptions {
-  readonly thread: number;
-  readonly log: Log;
-  readonly pools: OriginPools;
-  readonly sweeper: Sweeper;
-  readonly estimate: Estimator;
-  readonly sharedMemory: SharedMemory;
-  readonly snapshot: () => ProxySnapshot;
-  readonly record: (record: ExchangeRecord) => void;
-  readonly provisional: ((record: ExchangeRecord) => void) | undefined;
-  readonly refusal: () => GatewayError | undefined;
-  readonly credentialRefused: (target: Target, error: GatewayError) => void;
-  readonly refused: (
-    exchange: Exchange,
-    error: GatewayError,
-    request: { model: string | undefined; teamsJson?: string | undefined; metadataJson?: string | undefined },
-  ) => void;
-  /** What is known of forms: to read usage on the side. */
-  readonly dialects: readonly Dialect[];
-  readonly forms: readonly ApiForm[];
-}
-
-/** Where a request asks to be passed on to. */
-export type ProxyAsked =
-  /** `/proxy-api/{account}/{endpoint}/…` */
-  | { readonly kind: 'endpoint'; readonly account: string; readonly endpoint: string; readonly path: string }
-  /**
-   * A path of a provider's own. `account`: undefined where a header or the query names it, or where it is the only one of
-   * its `kinds`.
-   */
-  | {
-      readonly kind: 'provider';
-      readonly account: string | undefined;
-      readonly kinds: ReadonlySet<string> | undefined;
-      readonly path: string;
-      /** What its answer stands for, where somebody read that elsewhere: it is recorded and charged with it. */
-      readonly billed?: { readonly target: Target | undefined; readonly usage: Usage } | undefined;
-    };
 
 /** Passes a request on as it is: the answer is read on the side at most. */
 export function runProxy(exchange: Exchange, asked: ProxyAsked, options: ProxyOptions): void {
   new ProxiedRequest(exchange, asked, options).begin();
 }
 
-/** What is known of a request whose place is found. */
-interface Placed {
-  readonly steps: readonly ProxyStep[];
-  /** Canonical name of what is asked. */
-  readonly model: string;
-  readonly body: Buffer | undefined;
-}
-
 const NO_LINES: readonly string[] = [];
-const NO_STATUSES: ReadonlySet<number> = new Set();
-/** Smaller bodies are held, so that another endpoint can be asked. */
+/** A body up to this size is held whole, so that another endpoint can be asked with it. */
 const MAX_REPLAYED_BYTES = 262_144;
 
 class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
@@ -114,7 +49,7 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
   #passed: PassedBody | undefined;
   #relay: ProxyRelay | undefined;
   /** The wire that the request turned out to speak, and what is known of it. */
-  #spoken: { readonly mount: Mount; readonly form: ApiForm | undefined } | undefined;
+  #spoken: Placed['spoken'];
   #peeked: PeekedRequest | undefined;
   #isStream = false;
   #over = false;
@@ -153,7 +88,7 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
     this.#metadata = requestMetadata(client.metadata, this.#caller);
     const upgrade = onlyHeader(this.#lines, 'upgrade');
     if (upgrade instanceof GatewayError) return upgrade;
-    // RFC 9110 §7.8: any other wish may be ignored, as by every answer here.
+    // RFC 9110 §7.8 lets a server ignore any other upgrade, and this one does.
     if (upgrade?.toLowerCase().includes('websocket')) {
       const detail = 'WebSockets are not passed through.';
       return new GatewayError('invalid_header', { param: 'upgrade', detail });
@@ -169,79 +104,21 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
     this.#headers = this.#snapshot.exportsTraces ? this.#traced(passed) : passed;
     const contentType = onlyHeader(this.#lines, 'content-type');
     if (contentType instanceof GatewayError) return contentType;
-    const place = this.#place();
-    if (place instanceof GatewayError) return place;
-    return this.#takeBody(place, contentType);
+    const account = askedAccount(this.#asking());
+    if (account instanceof GatewayError) return account;
+    return this.#takeBody(account, contentType);
   }
 
-  /** The trace goes on as that of any exchange. */
+  /** The provider continues the trace of the client, as in any exchange. */
   #traced(passed: readonly string[]): readonly string[] {
     const { headers, id } = this.#exchange;
     continueTrace(headers, id);
     return withCredential(passed, ['traceparent', headers.traceparent ?? '']);
   }
 
-  /** Who is asked, found before any byte of the body is read. */
-  #place(): OrError<ProviderAccount> {
+  #asking(): Asking {
     const { routes } = this.#snapshot;
-    const asked = this.#asked;
-    const named = asked.account ?? this.#namedAccount(asked.kind === 'provider' ? asked.kinds : undefined);
-    if (named instanceof GatewayError) return named;
-    const account = routes.account(named);
-    if (account === undefined) {
-      return new GatewayError('account_not_found', { detail: `\`${named.slice(0, 64)}\` is not known.` });
-    }
-    if (asked.kind === 'endpoint') {
-      if (account.endpoints?.has(asked.endpoint)) return account;
-      const detail =
-        account.endpoints === undefined
-          ? `\`${named}\` has models; its provider is asked with the header x-tfy-provider-name.`
-          : `\`${asked.endpoint.slice(0, 128)}\` is no endpoint of \`${named}\`.`;
-      return new GatewayError('account_not_found', { detail });
-    }
-    if (account.endpoints !== undefined) {
-      const detail = `\`${named}\` has endpoints of its own: ask /proxy-api/${named}/….`;
-      return new GatewayError('account_not_found', { detail });
-    }
-    // What exactly is asked is judged with the model that it names.
-    return this.#maySome(account) ? account : this.#forbidden(`${account.name}/*`);
-  }
-
-  /** Of an account that lists no models, one may be allowed that only the body names. */
-  #maySome({ listed }: ProviderAccount): boolean {
-    return listed.length === 0 || listed.some(({ id }) => this.#caller.allows(id));
-  }
-
-  #namedAccount(kinds: ReadonlySet<string> | undefined): OrError<string> {
-    const { tfy, query } = this.#exchange.headers;
-    const account = tfy?.['x-tfy-provider-name'] ?? queryParameter(query, 'tfyProviderName');
-    if (account !== undefined) return account;
-    const model = this.#namedModel();
-    if (model === undefined && kinds !== undefined) {
-      const able = this.#snapshot.routes.accountsOfTypes(kinds);
-      const inPath = accountInPath(this.#asked.path);
-      const [one, ...others] =
-        able.filter((each) => each.name === inPath).length > 0
-          ? able.filter((each) => each.name === inPath)
-          : able.filter((each) => this.#maySome(each));
-      if (one !== undefined && others.length === 0) return one.name;
-    }
-    if (model === undefined) {
-      const detail = 'The header x-tfy-provider-name has to name the account whose provider is asked.';
-      return new GatewayError('invalid_header', { param: 'x-tfy-provider-name', detail });
-    }
-    const route = this.#snapshot.routes.resolve(model);
-    if (route instanceof GatewayError) return this.#snapshot.routes.notFound(model, this.#caller.allows);
-    const accounts = new Set(route.targets.map((target) => target.account));
-    const [only] = accounts;
-    if (accounts.size === 1 && only !== undefined) return only;
-    const detail = `\`${model}\` is served by several accounts: x-tfy-provider-name has to name one.`;
-    return new GatewayError('invalid_header', { param: 'x-tfy-model-name', detail });
-  }
-
-  #namedModel(): string | undefined {
-    const { tfy, query } = this.#exchange.headers;
-    return tfy?.['x-tfy-model-name'] ?? queryParameter(query, 'tfyModelName');
+    return { asked: this.#asked, headers: this.#exchange.headers, routes, caller: this.#caller };
   }
 
   // ── body ──────────────────────────────────────────────────────────────────
@@ -254,7 +131,7 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
     const isChunked = this.#lines.includes('transfer-encoding');
     const hasBody = isChunked || (declaredBytes ?? 0) > 0;
     if (!hasBody || arriving === undefined) {
-      // POST and its like say how long their body is, be it nothing.
+      // A POST without a body still declares its length, which is 0.
       const bytes = this.#exchange.body;
       const none: ProxyBody = ofNothing(this.#method) ? { kind: 'none' } : { kind: 'whole', bytes };
       return this.#placed(account, none, contentType);
@@ -277,7 +154,7 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
   #waitingFor: { readonly account: ProviderAccount; readonly contentType: string | undefined } | undefined;
 
   #hasOthers(account: ProviderAccount): boolean {
-    const { asked } = { asked: this.#asked };
+    const asked = this.#asked;
     return asked.kind === 'endpoint' && (account.endpoints?.get(asked.endpoint)?.endpoints.length ?? 0) > 1;
   }
 
@@ -305,8 +182,19 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
 
   #placed(account: ProviderAccount, body: ProxyBody, contentType: string | undefined): GatewayError | undefined {
     const whole = body.kind === 'whole' && isJson(contentType) ? body.bytes : undefined;
-    const found = this.#asked.kind === 'endpoint' ? this.#atEndpoint(account) : this.#atProvider(account, whole);
+    const found = askedSteps(
+      {
+        ...this.#asking(),
+        method: this.#method,
+        query: this.#query,
+        metadata: this.#metadata,
+        json: whole,
+        forms: this.#options.forms,
+      },
+      account,
+    );
     if (found instanceof GatewayError) return found;
+    this.#spoken = found.spoken;
     this.#model = found.model;
     const changed: ProxyBody = found.body === undefined ? body : { kind: 'whole', bytes: found.body };
     if (changed.kind === 'whole') this.#exchange.body = changed.bytes;
@@ -314,74 +202,6 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
     if (peeked instanceof GatewayError) return peeked;
     this.#peeked = peeked;
     return this.#admit(found, changed);
-  }
-
-  #atEndpoint(account: ProviderAccount): OrError<Placed> {
-    const asked = this.#asked;
-    const pool = asked.kind === 'endpoint' ? account.endpoints?.get(asked.endpoint) : undefined;
-    if (asked.kind !== 'endpoint' || pool === undefined) throw new Error('the place was found before');
-    const order = endpointOrder(pool, this.#metadata, this.#caller.allows);
-    if (order.length === 0) {
-      const allowed = pool.endpoints.some(({ target }) => this.#caller.allows(target.id));
-      if (!allowed) return this.#forbidden(`${account.name}/${asked.endpoint}`);
-      const detail = `No endpoint of \`${account.name}\` is for the metadata of this request.`;
-      return new GatewayError('account_not_found', { detail });
-    }
-    const steps = order.map(({ target, fallbackStatuses }): ProxyStep => {
-      const [mount] = target.mounts.get('raw')!;
-      return { target, mount: mount!, path: endpointPath(mount!.basePath + asked.path, this.#query), fallbackStatuses };
-    });
-    return { steps, model: order[0]!.target.id, body: undefined };
-  }
-
-  #atProvider(account: ProviderAccount, json: Buffer | undefined): OrError<Placed> {
-    const { routes } = this.#snapshot;
-    const named = namedModel(
-      { account, caller: this.#caller, resolve: (id) => targetOf(routes, id) },
-      { method: this.#method, path: this.#asked.path, query: this.#query, body: json },
-    );
-    if (named instanceof GatewayError) return named;
-    const target = named.target ?? this.#billed?.target ?? this.#targetByHeader(account);
-    if (target instanceof GatewayError) return target;
-    const any = target ?? account.listed[0] ?? account.target(account.exampleModel ?? 'any');
-    const [mount] = [...(any?.mounts.values() ?? [])].flat();
-    if (any === undefined || mount === undefined || any.local !== undefined) {
-      const detail = `\`${account.name}\` has no provider behind a connection.`;
-      return new GatewayError('unsupported_operation', { detail, target: `${account.name}/*` });
-    }
-    const wirePath = mount.wire.path(any, { stream: false });
-    const path = providerPath(named.path, mount.basePath, wirePath);
-    const step = {
-      target: target ?? unnamedTarget(account, any),
-      mount,
-      path: path + (named.query === '' ? '' : `?${named.query}`),
-      fallbackStatuses: NO_STATUSES,
-    };
-    this.#spoken = this.#spokenAt(target, path);
-    return { steps: [step], model: step.target.id, body: named.body };
-  }
-
-  /** It tells what a request is about that does not say so itself: for records and price, not for access. */
-  #targetByHeader(account: ProviderAccount): OrError<Target | undefined> {
-    const name = this.#namedModel();
-    if (name === undefined) return undefined;
-    const { routes } = this.#snapshot;
-    const route = routes.resolve(name.startsWith(`${account.name}/`) ? name : `${account.name}/${name}`);
-    if (route instanceof GatewayError) return route;
-    const target = route.targets.find((each) => each.account === account.name);
-    if (target !== undefined && !this.#caller.allows(target.id)) return this.#forbidden(target.id);
-    return target;
-  }
-
-  /** The wire of the account that has this very path: of its answers the usage can be read. */
-  #spokenAt(target: Target | undefined, path: string): { mount: Mount; form: ApiForm | undefined } | undefined {
-    if (target === undefined || this.#method !== 'POST') return undefined;
-    for (const mount of [...target.mounts.values()].flat()) {
-      const paths = [false, true].map((stream) => mount.path(target, { stream }).split('?', 1)[0]!);
-      if (!paths.some((each) => same(each, path))) continue;
-      return { mount, form: this.#options.forms.find(({ name }) => name === mount.wire.name) };
-    }
-    return undefined;
   }
 
   /** What the request says of itself, where its form is one that clients of the gateway speak. */
@@ -424,7 +244,7 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
   }
 
   #proceed(steps: readonly ProxyStep[], body: ProxyBody, admitted: Admission | Refused): GatewayError | undefined {
-    // A request that is passed on as it is cannot be sent to a cheaper model.
+    // The body names its model, so the request cannot be sent to a cheaper one.
     if (admitted instanceof Refused) return admitted.error;
     this.#admission = admitted;
     if (this.#over) {
@@ -494,8 +314,8 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
         stream: this.#isStream,
         servedAs: peeked?.servedAs,
         choices: peeked?.choices ?? 0,
-        // Of what is not understood nothing is estimated.
-        counted: peeked === undefined || form === undefined ? (peeked?.counted ?? {}) : peeked.counted,
+        // Nothing is estimated for a request that nobody here reads.
+        counted: peeked?.counted ?? {},
         free: this.#isFree(),
         price,
         estimate,
@@ -508,7 +328,7 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
       },
     );
     this.#memory.release();
-    // Whatever happened: its place in flight is not lost.
+    // The exchange gives back its place in flight on every way out.
     exchange.finish();
   }
 
@@ -522,12 +342,7 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
     return this.#asked.kind === 'provider' ? this.#asked.billed : undefined;
   }
 
-  #forbidden(model: string): GatewayError {
-    const detail = `\`${this.#caller.principal.subject}\` may not use \`${model}\`.`;
-    return new GatewayError('model_forbidden', { param: 'model', detail, target: model });
-  }
-
-  /** Before anything was sent. */
+  /** Refuses the request before anything of it was sent. */
   #refuse(error: GatewayError): void {
     if (this.#over) return;
     this.#over = true;
@@ -557,46 +372,8 @@ class ProxiedRequest implements ProxyOwner, PassedBodyOwner {
   }
 }
 
-const unnamedTargets = new WeakMap<ProviderAccount, Target>();
-
-/** What names no model is told of as of `account/*`, which is no name of a model. Prices are remembered by the object. */
-function unnamedTarget(account: ProviderAccount, any: Target): Target {
-  let target = unnamedTargets.get(account);
-  if (target === undefined) {
-    target = { ...any, id: `${account.name}/*`, modelId: '*', modelTypes: undefined, price: NO_PRICE };
-    unnamedTargets.set(account, target);
-  }
-  return target;
-}
-
-const NO_PRICE = { catalogueId: undefined, modelId: '*' } as const;
-
-/** `account/model` in the place of a model's id: `/model/bedrock-eu%2Fanthropic.claude-…/converse`. */
-function accountInPath(path: string): string | undefined {
-  return /^\/model\/([A-Za-z0-9._-]+)%2F/i.exec(path)?.[1];
-}
-
-function targetOf(routes: ModelRoutes, id: string): Target | undefined {
-  const route = routes.resolve(id);
-  return route instanceof GatewayError ? undefined : route.targets.find((each) => each.id === id);
-}
-
 function ofNothing(method: string): boolean {
   return method === 'GET' || method === 'HEAD' || method === 'DELETE';
-}
-
-function signsBody(account: ProviderAccount): boolean {
-  const any = account.listed[0] ?? account.target(account.exampleModel ?? 'any');
-  return [...(any?.mounts.values() ?? [])].flat().some(({ credential }) => credential.signsBody === true);
-}
-
-function endpointPath(path: string, query: string): string {
-  return (path === '' ? '/' : path) + (query === '' ? '' : `?${query}`);
-}
-
-/** Paths of providers, whose ids may be written with or without percent-encoding. */
-function same(one: string, other: string): boolean {
-  return one === other || decodeURIComponent(one) === decodeURIComponent(other);
 }
 
 function tooLarge(maxBytes: number): GatewayError {

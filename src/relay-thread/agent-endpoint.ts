@@ -1,23 +1,41 @@
+import { codeLoader } from '../core/code-loader.ts';
 import { GatewayError } from '../core/errors.ts';
-import type { Exchange, OrError } from '../core/exchange.ts';
+import type { Exchange } from '../core/exchange.ts';
+import { madeOnce } from '../core/made-once.ts';
 import type { Dialect } from '../dialects/dialect.ts';
 import type { Route } from '../edge/routes.ts';
-import { AgentLoop, type AgentOptions } from './agent-loop.ts';
-import { type AgentRequest, readAgentRequest, readAgentResponse } from './agent-request.ts';
-import { ResponsesVoice } from './agent-responses-voice.ts';
-import { type AgentVoice, ChatVoice } from './agent-voice.ts';
+import type { AgentOptions } from './agent-loop.ts';
+import type { AgentRequest } from './agent-request.ts';
+import type { AgentVoice } from './agent-voice.ts';
 
 export interface AgentRouteOptions extends AgentOptions {
   /** Whose errors `/agent/responses` has. */
   readonly responses: Pick<Dialect, 'errorBody' | 'errorEvent'>;
 }
 
+type AgentCode = Pick<typeof import('./agent-loop.ts'), 'AgentLoop'> &
+  Pick<typeof import('./agent-request.ts'), 'readAgentRequest' | 'readAgentResponse'> &
+  Pick<typeof import('./agent-responses-voice.ts'), 'ResponsesVoice'> &
+  Pick<typeof import('./agent-voice.ts'), 'ChatVoice'>;
+
+const load = codeLoader(import.meta.url);
+
+/** Loaded by the first request to an agent: it reads its requests by schemas, and knows tools of MCP. */
+const agentCode = madeOnce(
+  (): AgentCode => ({
+    ...load('./agent-loop'),
+    ...load('./agent-request'),
+    ...load('./agent-responses-voice'),
+    ...load('./agent-voice'),
+  }),
+);
+
 /** One loop, told in two forms. */
 export function agentRoutes({ responses, ...options }: AgentRouteOptions): Route[] {
   const route = (
     pattern: string,
     { errorBody }: Pick<Dialect, 'errorBody'>,
-    read: (body: Buffer) => OrError<AgentRequest>,
+    read: 'readAgentRequest' | 'readAgentResponse',
     voice: (exchange: Exchange, request: AgentRequest) => AgentVoice,
   ): Route => ({
     pattern,
@@ -26,7 +44,8 @@ export function agentRoutes({ responses, ...options }: AgentRouteOptions): Route
     body: 'whole',
     errorBody,
     handle: (exchange) => {
-      const request = options.pipeline.refusal() ?? read(exchange.body);
+      const { AgentLoop, [read]: readRequest } = agentCode();
+      const request = options.pipeline.refusal() ?? readRequest(exchange.body);
       exchange.releaseBody();
       if (!(request instanceof GatewayError)) {
         new AgentLoop(exchange, request, voice(exchange, request), options).begin();
@@ -39,10 +58,12 @@ export function agentRoutes({ responses, ...options }: AgentRouteOptions): Route
   });
   const { dialect } = options;
   return [
-    route('/agent/chat/completions', dialect, readAgentRequest, ({ id }, { tellsUsage }) => {
+    route('/agent/chat/completions', dialect, 'readAgentRequest', ({ id }, { tellsUsage }) => {
+      const { ChatVoice } = agentCode();
       return new ChatVoice(id, tellsUsage, dialect.errorEvent);
     }),
-    route('/agent/responses', responses, readAgentResponse, ({ id }, { model }) => {
+    route('/agent/responses', responses, 'readAgentResponse', ({ id }, { model }) => {
+      const { ResponsesVoice } = agentCode();
       return new ResponsesVoice(id, model, responses.errorEvent);
     }),
   ];

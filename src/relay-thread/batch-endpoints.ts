@@ -1,5 +1,6 @@
-import { type BatchCaller, BatchRunner, type BatchRunnerOptions, type PreparedLine } from '../batches/batch-runner.ts';
+import { BatchRunner, type BatchRunnerOptions } from '../batches/batch-runner.ts';
 import { AnswerCollector } from '../batches/collected-answer.ts';
+import type { BatchCaller, PreparedLine } from '../batches/held-piece.ts';
 import type { Configuration } from '../config/configuration.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Principal } from '../core/exchange.ts';

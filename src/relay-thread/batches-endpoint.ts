@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import type { ServerSettings } from '../config/configuration.ts';
+import type { ServerSettings } from '../config/server/server-settings.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError } from '../core/exchange.ts';
 import { type Route, withoutBasePath } from '../edge/routes.ts';

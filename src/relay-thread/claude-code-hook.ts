@@ -4,8 +4,7 @@ import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError } from '../core/exchange.ts';
 import { slotAt, slotsBelow, type TextSlot } from '../dialects/guarded-form.ts';
 import type { Route } from '../edge/routes.ts';
-import { guardBody } from '../guardrails/guarded-answer.ts';
-import { guardInput } from '../guardrails/guarded-input.ts';
+import { guardCode } from '../guardrails/guard-code.ts';
 import type { GuardSession } from '../guardrails/session.ts';
 import type { PipelineOptions } from '../pipeline/pipeline-options.ts';
 import { clientSettings } from '../policy/client-settings.ts';
@@ -109,7 +108,10 @@ async function inputOf(
 ): Promise<OrError<JsonObject | undefined>> {
   const plan = session.hook(hook);
   if (plan === undefined) return undefined;
-  const verdict = await guardInput({ session, hook, plan, slots: (payload) => slotsAt(payload, key) }, body);
+  const verdict = await guardCode().guardInput(
+    { session, hook, plan, slots: (payload) => slotsAt(payload, key) },
+    body,
+  );
   if (verdict instanceof GatewayError) return verdict;
   const refused = await verdict?.pending;
   if (refused) return refused;
@@ -138,7 +140,7 @@ async function resultAnswer(session: GuardSession, payload: JsonObject, body: Bu
   const plan = session.hook('mcp-post');
   if (plan === undefined) return {};
   const slots = (each: JsonObject): TextSlot[] => slotsAt(each, 'tool_response');
-  const made = await guardBody({ session, plan, hook: 'mcp-post', slots, request: () => payload }, body);
+  const made = await guardCode().guardBody({ session, plan, hook: 'mcp-post', slots, request: () => payload }, body);
   const hookEventName = 'PostToolUse';
   if (made instanceof GatewayError) {
     const reason = reasonOf(made);

@@ -4,17 +4,18 @@ import type { Dialect } from '../dialects/dialect.ts';
 import { type PlannedPath, type Route, RouteTable } from '../edge/routes.ts';
 import { runInference } from '../pipeline/pipeline.ts';
 import type { PipelineOptions } from '../pipeline/pipeline-options.ts';
-import type { ProxyOptions } from '../proxy/proxy.ts';
+import type { ProxyOptions } from '../proxy/proxy-options.ts';
 import type { AgentRun } from '../telemetry/agent-metrics.ts';
 import { agentRoutes } from './agent-endpoint.ts';
 import { type BatchRoutes, batchRoutes } from './batches-endpoint.ts';
 import { claudeCodeHook } from './claude-code-hook.ts';
 import { runConversation } from './conversation-turn.ts';
 import { conversationRoutes } from './conversations-endpoint.ts';
-import { type FileEndpoints, fileRoutes } from './files-endpoint.ts';
+import { answered, type FileEndpoints, fileRoutes } from './files-endpoint.ts';
 import type { McpGate } from './mcp-gate.ts';
 import { listModels, type ModelLists, showModel } from './models-endpoint.ts';
 import { type OAuthRoutesOptions, oauthRoutes } from './oauth-routes.ts';
+import type { OwnDocument } from './own-document.ts';
 import { ProviderBatchEndpoint } from './provider-batches.ts';
 import { anyProviderPath, proxyRoutes } from './proxy-routes.ts';
 import type { RefusalRecords } from './refusal-records.ts';
@@ -34,8 +35,7 @@ export interface EndpointsOptions {
   readonly mcp: McpGate;
   readonly oauth: Omit<OAuthRoutesOptions, 'records' | 'page' | 'errorBody'>;
   onAgentRun(run: AgentRun): void;
-  /** The document that the gateway serves of itself, as JSON. */
-  readonly openapi: Uint8Array;
+  readonly document: Pick<OwnDocument, 'answer'>;
   /** In the form of the dialect that a path without one is answered in. */
   errorBody(error: GatewayError, exchangeId?: string): Uint8Array;
 }
@@ -125,7 +125,7 @@ function inferenceRoutes({ dialects, pipeline, responses }: EndpointsOptions): R
   );
 }
 
-function plainRoutes({ dialects, pipeline, records, openapi, errorBody }: EndpointsOptions): Route[] {
+function plainRoutes({ dialects, pipeline, records, document, errorBody }: EndpointsOptions): Route[] {
   const lists: ModelLists = dialects.flatMap(({ modelList }) => modelList ?? []);
   const plain = (
     pattern: string,
@@ -159,7 +159,10 @@ function plainRoutes({ dialects, pipeline, records, openapi, errorBody }: Endpoi
       const { callers, routes } = pipeline.snapshot();
       return showModel(exchange, callers.of(exchange.principal), routes, lists);
     }),
-    plain('/openapi.json', false, (exchange) => answerJson(exchange, openapi)),
+    {
+      ...plain('/openapi.json', false, alive),
+      handle: (exchange) => void answered(records, exchange, (asked) => document.answer(asked)),
+    },
     plain('/api/hello', false, alive),
     {
       // What Claude Code tells of itself to whoever stands in the place of Anthropic: taken, and kept nowhere.

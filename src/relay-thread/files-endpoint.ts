@@ -1,5 +1,5 @@
 import { boundaryOf } from '../codec/multipart.ts';
-import type { ServerSettings } from '../config/configuration.ts';
+import type { ServerSettings } from '../config/server/server-settings.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError, Principal } from '../core/exchange.ts';
 import type { Route } from '../edge/routes.ts';

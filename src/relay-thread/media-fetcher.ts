@@ -1,4 +1,4 @@
-import type { ServerSettings } from '../config/configuration.ts';
+import type { ServerSettings } from '../config/server/server-settings.ts';
 import type { MediaFetcher } from '../relay/media-by-address.ts';
 import type { MediaFetches } from '../upstream/fetch-media.ts';
 

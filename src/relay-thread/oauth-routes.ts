@@ -1,13 +1,11 @@
 import { parseObject, stringOf } from '../codec/json-value.ts';
-import type { ServerSettings } from '../config/configuration.ts';
+import type { ServerSettings } from '../config/server/server-settings.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, HeadersOfInterest, OrError, Principal } from '../core/exchange.ts';
 import { addressBytes } from '../edge/client-address.ts';
 import type { Route } from '../edge/routes.ts';
 import { mcpAddress } from '../mcp/clients/addresses.ts';
-import { redirectUriOf } from '../mcp/oauth/connect-flow.ts';
-import { browserCookie } from '../mcp/oauth/oauth-front.ts';
-import { clientDocumentUrl, clientMetadata } from '../mcp/oauth/upstream-clients.ts';
+import { browserCookie, clientDocumentUrl, clientMetadata, redirectUriOf } from '../mcp/oauth/own-addresses.ts';
 import type { Caller } from '../policy/caller.ts';
 import type { McpPageAnswer, McpPageRequest, McpSignedIn } from '../threads/mcp-messages.ts';
 import type { RefusalRecords } from './refusal-records.ts';

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import type { NoVector, PromptVectors } from '../cache/semantic-index.ts';
 import { isArray, objectOf, parseObject } from '../codec/json-value.ts';
-import type { SemanticCacheLimits } from '../config/configuration.ts';
+import type { SemanticCacheLimits } from '../config/server/cache.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, Principal } from '../core/exchange.ts';
 import { LocalExchange } from '../core/local-exchange.ts';

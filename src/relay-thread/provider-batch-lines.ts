@@ -6,7 +6,7 @@ import { withoutBasePath } from '../edge/routes.ts';
 import { readBatchLine } from '../files/batch-lines.ts';
 import { linesOf } from '../files/blob-lines.ts';
 import type { ProviderAccount, ProviderBatchLine, Target, TranslatedBatches } from '../providers/provider.ts';
-import type { ProxyOptions } from '../proxy/proxy.ts';
+import type { ProxyOptions } from '../proxy/proxy-options.ts';
 import { formOf } from '../relay/choose-mount.ts';
 import { translateRequest } from '../relay/request-translation.ts';
 import type { BatchRoutes } from './batches-endpoint.ts';

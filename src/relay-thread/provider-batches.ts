@@ -5,7 +5,7 @@ import type { Exchange, OrError } from '../core/exchange.ts';
 import type { Dialect } from '../dialects/dialect.ts';
 import { withoutBasePath } from '../edge/routes.ts';
 import type { ProviderAccount, ProviderBatch, ReadBatches, TranslatedBatches, Wire } from '../providers/provider.ts';
-import type { ProxyOptions } from '../proxy/proxy.ts';
+import type { ProxyOptions } from '../proxy/proxy-options.ts';
 import { queryParameter, withoutOwnBase } from '../proxy/proxy-path.ts';
 import { makeAnswer } from '../relay/answer-translation.ts';
 import { formOf } from '../relay/choose-mount.ts';

@@ -3,7 +3,8 @@ import type { Exchange, OrError } from '../core/exchange.ts';
 import { type AnswerReceiver, LocalExchange } from '../core/local-exchange.ts';
 import type { Usage } from '../inference/usage.ts';
 import type { ProviderAccount, Target } from '../providers/provider.ts';
-import { type ProxyOptions, runProxy } from '../proxy/proxy.ts';
+import { runProxy } from '../proxy/proxy.ts';
+import type { ProxyOptions } from '../proxy/proxy-options.ts';
 
 /** What is asked of a provider beside the client's own request. */
 export interface ProviderRequest {

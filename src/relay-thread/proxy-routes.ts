@@ -1,6 +1,8 @@
 import type { Exchange, Method } from '../core/exchange.ts';
 import type { PassingRoutes, Route } from '../edge/routes.ts';
-import { type ProxyAsked, type ProxyOptions, runProxy } from '../proxy/proxy.ts';
+import type { ProxyAsked } from '../proxy/asked-account.ts';
+import { runProxy } from '../proxy/proxy.ts';
+import type { ProxyOptions } from '../proxy/proxy-options.ts';
 import { withoutOwnBase } from '../proxy/proxy-path.ts';
 import type { ProviderBatchEndpoint } from './provider-batches.ts';
 

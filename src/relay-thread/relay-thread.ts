@@ -24,7 +24,7 @@ import { createLimits } from '../limits/limits.ts';
 import { TokenForecast } from '../limits/token-forecast.ts';
 import { toolRules } from '../limits/tool-rules.ts';
 import type { PipelineOptions } from '../pipeline/pipeline-options.ts';
-import { DIALECTS, FORMS, FORWARDABLE, PASSED_AT } from '../plugs.ts';
+import { dialects as allDialects, forwardable, PASSED_AT } from '../plugs.ts';
 import { HealthMemory } from '../routing/place.ts';
 import { createLog } from '../telemetry/log.ts';
 import { EventLoopProbe } from '../telemetry/thread-stats.ts';
@@ -43,6 +43,7 @@ import { FileRows } from './file-rows.ts';
 import { MCP_HEADERS, McpGate } from './mcp-gate.ts';
 import { mediaFetcher } from './media-fetcher.ts';
 import { addressAsked } from './oauth-routes.ts';
+import { OwnDocument } from './own-document.ts';
 import { ModelVectors } from './prompt-vectors.ts';
 import { RefusalRecords } from './refusal-records.ts';
 import { RequestLogSender } from './request-log-sender.ts';
@@ -82,7 +83,8 @@ const log = createLog(
   { write: (lines) => send({ type: 'log', line: String(lines) }) },
   data.thread,
 );
-const { errorBody } = DIALECTS[0]!;
+const dialects = allDialects();
+const { errorBody } = dialects[0]!;
 const sweeper = new Sweeper();
 const tasks = new TaskPool();
 const fetchMedia = mediaFetcher();
@@ -135,7 +137,7 @@ const cache = new AnswerCache({
     memory: new SharedVectors(server.cache.semantic, data.thread, data.vectors),
     remote: answersInRedis,
     vectors: new ModelVectors({
-      dialect: DIALECTS.find(({ operation }) => operation === 'embedding')!,
+      dialect: dialects.find(({ operation }) => operation === 'embedding')!,
       pipeline: () => pipeline,
       model: () => semanticCacheModel,
       limits: () => snapshot.settings.cache.semantic,
@@ -185,7 +187,7 @@ const probes =
     ? new TargetProbes({
         pipeline: () => pipeline,
         routes: () => snapshot.routes.balanced?.virtual ?? [],
-        dialects: DIALECTS,
+        dialects,
         now: lasting.health.now,
       })
     : undefined;
@@ -202,6 +204,7 @@ const mcp = new McpGate({
   want: () => send({ type: 'mcp-wanted', thread: data.thread }),
 });
 
+const document = new OwnDocument({ thread: data.thread, send });
 const fileRows = new FileRows({ thread: data.thread, send });
 const files = {
   rows: fileRows,
@@ -218,7 +221,7 @@ const files = {
 const responseRows = new ResponseRows({ thread: data.thread, send });
 const background = new BackgroundResponses({ rows: responseRows, pipeline, records: refusals, counters, log });
 const batchRows = new BatchRows({ thread: data.thread, send });
-const endpoints = batchEndpoints(DIALECTS);
+const endpoints = batchEndpoints(dialects);
 const batches = batchRunner({
   thread: data.thread,
   threads: data.threads,
@@ -234,7 +237,7 @@ const batches = batchRunner({
 const edge = new Edge({
   settings: server,
   routes: routeTable({
-    dialects: DIALECTS,
+    dialects,
     pipeline,
     records: refusals,
     files,
@@ -249,19 +252,21 @@ const edge = new Edge({
     onAgentRun: (run) => send({ type: 'agent-over', run }),
     batches: { rows: batchRows, endpoints, files },
     responses: { rows: responseRows, records: refusals, pipeline, background },
-    proxy: { ...pipeline, dialects: DIALECTS, forms: FORMS },
+    proxy: { ...pipeline, dialects, forms: dialects },
     passedAt: PASSED_AT,
-    openapi: data.openapi,
+    document,
     errorBody,
   }),
-  sockets: DIALECTS.filter(({ conversation }) => conversation).map((dialect) =>
-    responsesSocket({
-      dialect,
-      responses: { rows: responseRows, pipeline },
-      counters,
-      withdrawn: (principal) => keyRing.withdrawn(principal),
-    }),
-  ),
+  sockets: dialects
+    .filter(({ conversation }) => conversation)
+    .map((dialect) =>
+      responsesSocket({
+        dialect,
+        responses: { rows: responseRows, pipeline },
+        counters,
+        withdrawn: (principal) => keyRing.withdrawn(principal),
+      }),
+    ),
   forwardable: headersOfInterest(data.configuration),
   counters,
   authenticate: (head, side) => {
@@ -305,6 +310,9 @@ function onMessage(message: LaterMessage): void {
     case 'tokens':
       tokens.clear();
       for (const token of message.tokens) tokens.set(token.id, token);
+      return;
+    case 'openapi':
+      document.hear(message);
       return;
     case 'files-answer':
       fileRows.hear(message);
@@ -369,7 +377,7 @@ function headersOfInterest(configuration: ThreadConfiguration): readonly string[
   const identifiers = routings.flatMap(({ sticky }) => sticky?.identifiers ?? []);
   const ofSessions = identifiers.filter(({ source }) => source === 'headers').map(({ key }) => key);
   const ofAgents = model === undefined ? [] : ['user-agent'];
-  return [...new Set([...FORWARDABLE, ...MCP_HEADERS, ...ofSessions, ...ofAgents])];
+  return [...new Set([...forwardable(configuration), ...MCP_HEADERS, ...ofSessions, ...ofAgents])];
 }
 
 function refusesWhenFull(): boolean {

@@ -1,4 +1,4 @@
-import type { ShadowSettings } from '../config/configuration.ts';
+import type { ShadowSettings } from '../config/rules/routing-settings.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, Principal } from '../core/exchange.ts';
 import { type AnswerReceiver, LocalExchange } from '../core/local-exchange.ts';

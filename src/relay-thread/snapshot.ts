@@ -1,8 +1,9 @@
 import type { Configuration } from '../config/configuration.ts';
 import type { HttpClient } from '../core/http-client.ts';
-import { createGuardrails } from '../guardrails/guardrails.ts';
+import { guardCode } from '../guardrails/guard-code.ts';
+import type { Guardrails } from '../guardrails/guardrails.ts';
 import { DeadlineRunner } from '../guardrails/runner.ts';
-import type { Elsewhere } from '../guardrails/scan-elsewhere.ts';
+import type { Elsewhere } from '../guardrails/elsewhere.ts';
 import { createLimits, type LimitsOptions } from '../limits/limits.ts';
 import type { Snapshot } from '../pipeline/pipeline-options.ts';
 import { guardCredential, openAccounts } from '../plugs.ts';
@@ -56,13 +57,19 @@ export function makeSnapshot(configuration: Omit<Configuration, 'keys'>, lasting
     callers: new Callers(configuration),
     cacheRules: configuration.cacheRules.length > 0 ? new CacheRules(configuration.cacheRules) : undefined,
     limits: createLimits(configuration, { ...lasting, price }),
-    guardrails: createGuardrails(configuration, new DeadlineRunner(lasting.guardElsewhere), {
-      http: lasting.guardHttp,
-      elsewhere: lasting.guardElsewhere,
-      credentialOf: (guard) => guardCredential(guard, lasting.tokens),
-    }),
+    guardrails: guardrailsOf(configuration, lasting),
     exportsTraces: configuration.otel.some(({ traces }) => traces !== undefined),
     bodies: bodyPolicy(configuration, { compileSubjects, isNamed }),
     price,
   };
+}
+
+/** Undefined: no guard is configured. */
+function guardrailsOf(configuration: Omit<Configuration, 'keys'>, lasting: Lasting): Guardrails | undefined {
+  if (configuration.guards.length === 0) return undefined;
+  return guardCode().createGuardrails(configuration, new DeadlineRunner(lasting.guardElsewhere), {
+    http: lasting.guardHttp,
+    elsewhere: lasting.guardElsewhere,
+    credentialOf: (guard) => guardCredential(guard, lasting.tokens),
+  });
 }

@@ -1,4 +1,4 @@
-import type { RoutingLimits } from '../config/configuration.ts';
+import type { RoutingLimits } from '../config/server/routing.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Principal } from '../core/exchange.ts';
 import { LocalExchange } from '../core/local-exchange.ts';

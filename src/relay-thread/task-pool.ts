@@ -2,7 +2,7 @@ import { type LikeAnswers, searchVectorsTask, type VectorSearch } from '../cache
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
 import type { Dialect } from '../dialects/dialect.ts';
-import { checkTextsTask, type Elsewhere, scanTextsTask } from '../guardrails/scan-elsewhere.ts';
+import { checkTextsTask, type Elsewhere, scanTextsTask } from '../guardrails/elsewhere.ts';
 import type { Usage } from '../inference/usage.ts';
 import type { Task } from '../offload/tasks.ts';
 import { WorkerPool } from '../offload/worker-pool.ts';

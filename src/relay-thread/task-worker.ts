@@ -1,8 +1,9 @@
 import { searchVectors, searchVectorsTask } from '../cache/shared-vectors.ts';
 import { GatewayError } from '../core/errors.ts';
-import { checkTexts, checkTextsTask, scanTexts, scanTextsTask } from '../guardrails/scan-elsewhere.ts';
+import { checkTextsTask, scanTextsTask } from '../guardrails/elsewhere.ts';
+import { guardCode } from '../guardrails/guard-code.ts';
 import { implement, taskRunner } from '../offload/tasks.ts';
-import { DIALECTS, FORMS, WIRES } from '../plugs.ts';
+import { dialects, wireNamed } from '../plugs.ts';
 import {
   type MakeAnswerInput,
   type MakeAnswerOutput,
@@ -20,17 +21,17 @@ import { estimateTokens, estimateTokensTask } from '../usage/estimate-task.ts';
 
 /** The entry of the task pool's threads: every task and the function that does it. */
 export default taskRunner([
-  implement(estimateTokensTask, (input) => estimateTokens(input, FORMS)),
+  implement(estimateTokensTask, (input) => estimateTokens(input, dialects())),
   implement(translateRequestTask, translate),
   implement(makeAnswerTask, remake),
   implement(searchVectorsTask, searchVectors),
-  implement(scanTextsTask, scanTexts),
-  implement(checkTextsTask, checkTexts),
+  implement(scanTextsTask, (job) => guardCode().scanTexts(job)),
+  implement(checkTextsTask, (job) => guardCode().checkTexts(job)),
 ]);
 
 function translate(input: TranslateInput): TranslateOutput {
-  const from = DIALECTS.find((each) => each.name === input.dialect)?.translation;
-  const to = WIRES.find((each) => each.name === input.wire)?.translation;
+  const from = dialects().find((each) => each.name === input.dialect)?.translation;
+  const to = wireNamed(input.wire)?.translation;
   if (!from || !to) throw new Error(`nothing translates ${input.dialect} to ${input.wire}`);
   const body = Buffer.from(input.body.buffer, input.body.byteOffset, input.body.byteLength);
   const { target, cacheMarker, media } = input;
@@ -40,11 +41,11 @@ function translate(input: TranslateInput): TranslateOutput {
 }
 
 function remake({ dialect, wire, context, answer, parts }: MakeAnswerInput): MakeAnswerOutput {
-  const form = DIALECTS.find((each) => each.name === dialect);
+  const form = dialects().find((each) => each.name === dialect);
   if (!form) throw new Error(`nothing speaks ${dialect}`);
   const made = makeAnswer({
     dialect: form,
-    wire: wire === undefined ? undefined : WIRES.find((each) => each.name === wire),
+    wire: wire === undefined ? undefined : wireNamed(wire),
     context,
     parts,
     answer: Buffer.from(answer.buffer, answer.byteOffset, answer.byteLength),

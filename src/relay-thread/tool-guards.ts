@@ -2,8 +2,7 @@ import { isArray, isObject, type JsonObject, objectOf, parseObject } from '../co
 import { GatewayError } from '../core/errors.ts';
 import type { Exchange, OrError } from '../core/exchange.ts';
 import { slotAt, slotsBelow, type TextSlot } from '../dialects/guarded-form.ts';
-import { guardBody } from '../guardrails/guarded-answer.ts';
-import { guardInput } from '../guardrails/guarded-input.ts';
+import { guardCode } from '../guardrails/guard-code.ts';
 import type { Guardrails } from '../guardrails/guardrails.ts';
 import type { GuardSession } from '../guardrails/session.ts';
 import { toolModel } from '../limits/tool-rules.ts';
@@ -43,7 +42,7 @@ export async function guardArguments(session: GuardSession, body: string): Promi
     slotsBelow(params, 'arguments', { kind: 'text', role: 'user' }, found);
     return found;
   };
-  const verdict = await guardInput({ session, hook: 'mcp-pre', plan, slots }, Buffer.from(body));
+  const verdict = await guardCode().guardInput({ session, hook: 'mcp-pre', plan, slots }, Buffer.from(body));
   if (verdict instanceof GatewayError) return verdict;
   const refused = await verdict?.pending;
   return refused ?? verdict?.body?.toString() ?? body;
@@ -54,7 +53,10 @@ export async function guardResult(session: GuardSession, body: string, request: 
   const plan = session.hook('mcp-post');
   if (plan === undefined && session.pseudonyms.isEmpty) return body;
   const slots = ({ result }: JsonObject): TextSlot[] => (isObject(result) ? resultSlots(result) : []);
-  const made = await guardBody({ session, plan, hook: 'mcp-post', slots, request: () => request }, Buffer.from(body));
+  const made = await guardCode().guardBody(
+    { session, plan, hook: 'mcp-post', slots, request: () => request },
+    Buffer.from(body),
+  );
   if (!(made instanceof GatewayError)) return made.toString();
   const id = parseObject(body)?.['id'] ?? null;
   const data = { code: made.code, ...made.context.beside };

@@ -1,9 +1,8 @@
 import type { JsonObject } from '../codec/json-value.ts';
 import { GatewayError } from '../core/errors.ts';
-import type { OrError, SpooledBody } from '../core/exchange.ts';
-import type { PeekedRequest } from '../dialects/dialect.ts';
+import type { OrError } from '../core/exchange.ts';
 import type { AttemptControl, AttemptHandler, Mount, Target } from '../providers/provider.ts';
-import type { Step, StepOverrides } from '../routing/route-plan.ts';
+import type { Step } from '../routing/route-plan.ts';
 import { type OutboundRequest, UpstreamAttempt } from '../upstream/attempt.ts';
 import { Waits } from '../upstream/waits.ts';
 import { UsageMeter } from '../usage/usage-meter.ts';
@@ -13,11 +12,11 @@ import { formOf } from './choose-mount.ts';
 import { ContentTimes } from './content-times.ts';
 import { ErrorAnswer } from './error-answer.ts';
 import { HeldMemory } from './held-memory.ts';
-import { mayStream, type Outbound, outbound, queueFull, wholeBody } from './outbound.ts';
+import { type Outbound, queueFull, wholeBody } from './outbound.ts';
 import type { RelayMode } from './relay-mode.ts';
 import type { RunContext } from './run-context.ts';
 import { SplitAttempt } from './split-attempt.ts';
-import { overriddenRequest } from './step-overrides.ts';
+import { StepRequest } from './step-request.ts';
 
 /** Whom a run tells what comes of it. Every call names the run, since two may be live; after its end none comes. */
 export interface RunOwner {
@@ -58,10 +57,7 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
   shortened: Shortened | undefined;
   readonly #c: RunContext;
   readonly #owner: RunOwner;
-  /** As the step changed it. */
-  #peeked: PeekedRequest;
-  /** Undefined: the step changed nothing of it. */
-  #body: Buffer | undefined;
+  readonly #request: StepRequest;
   #repeats: JsonObject | undefined;
   #control: AttemptControl | undefined;
   /** The same where it goes over a connection, or over several beside each other. */
@@ -81,8 +77,8 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
     this.step = step;
     this.#c = context;
     this.#owner = owner;
-    this.#peeked = context.peeked;
     this.#memory = new HeldMemory(context.sharedMemory, context.settings.limits.maxBodyMemoryBytes);
+    this.#request = new StepRequest(step, context, this.#memory, this);
     this.#waits = this.#newWaits();
   }
 
@@ -132,7 +128,7 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
   // ── what the owner asks ───────────────────────────────────────────────────
 
   start(): void {
-    const request = this.#request();
+    const request = this.#request.outbound();
     if (request instanceof Promise) this.#sendTranslated(request);
     else this.#send(request);
   }
@@ -184,7 +180,7 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
         target: this.target,
         wire: this.#mount!.wire,
         dialect,
-        peeked: this.#peeked,
+        peeked: this.#request.peeked,
         limits: settings.limits,
         memory: this.#memory,
         exchangeId: exchange.id,
@@ -265,7 +261,7 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
   describe(contentType: string): FilteredAnswerContext {
     const { exchange, dialect, strictForm } = this.#c;
     const { target } = this;
-    const about = { exchangeId: exchange.id, target, peeked: this.#peeked, strictForm };
+    const about = { exchangeId: exchange.id, target, peeked: this.#request.peeked, strictForm };
     const answer = answerContext({ ...about, repeats: this.#repeats });
     return { contentType, isStream: this.#mode?.isStream === true, dialect, answer, meter: this.meter };
   }
@@ -276,52 +272,14 @@ export class AttemptRun implements AttemptHandler, FilteredEnd {
   #repeated(): JsonObject | undefined {
     const { dialect, exchange } = this.#c;
     if (this.#mount?.wire.name === dialect.name) return undefined;
-    this.#repeats = dialect.translation?.repeated?.(this.#body ?? exchange.body, this.#peeked);
+    const { body, peeked } = this.#request;
+    this.#repeats = dialect.translation?.repeated?.(body ?? exchange.body, peeked);
     return this.#repeats;
   }
 
   #newWaits(): Waits {
     this.startedAt = performance.now();
     return new Waits(this.#c.settings.timeouts, this.step.waits, this.#c.exchange.startedAt, this.startedAt);
-  }
-
-  #request(): OrError<Outbound> | Promise<OrError<Outbound>> {
-    const { exchange, dialect, translateHeavy, cacheMarker, fetchMedia } = this.#c;
-    const params = this.step.overrides?.params;
-    const { headers, body, spooled } = exchange;
-    if (spooled !== undefined && !spooled.isWhole && !mayStream(dialect, this.step, spooled)) {
-      return spooled.whole().then((fault) => fault ?? this.#request());
-    }
-    if (params === undefined && (spooled === undefined || this.target.local === undefined)) {
-      const asked = { headers, body, spooled, peeked: this.#peeked, cacheMarker, fetchMedia };
-      return outbound(asked, dialect, this.step, translateHeavy, this);
-    }
-    if (spooled !== undefined) return this.#requestInMemory(spooled);
-    return this.#overridden(params ?? {});
-  }
-
-  /** Who cannot be sent stretches of a body needs it whole, and its bound is that of any other. */
-  async #requestInMemory(spooled: SpooledBody): Promise<OrError<Outbound>> {
-    const { exchange, settings } = this.#c;
-    const body = await spooled.read(settings.limits.maxBodyBytes);
-    if (body instanceof GatewayError) return body;
-    if (!this.#memory.mayHold(body.length)) {
-      return new GatewayError('body_memory_full', { setting: this.#memory.setting, retryAfterMs: 1000 });
-    }
-    exchange.body = body;
-    exchange.spooled = undefined;
-    spooled.close();
-    return this.#request();
-  }
-
-  #overridden(params: NonNullable<StepOverrides['params']>): OrError<Outbound> | Promise<OrError<Outbound>> {
-    const { exchange, dialect, translateHeavy, cacheMarker, fetchMedia } = this.#c;
-    const { headers } = exchange;
-    const changed = overriddenRequest(exchange, dialect, params);
-    if (changed instanceof GatewayError) return changed;
-    this.#peeked = changed.peeked;
-    this.#body = changed.body;
-    return outbound({ headers, cacheMarker, fetchMedia, ...changed }, dialect, this.step, translateHeavy, this);
   }
 
   #sendTranslated(request: Promise<OrError<Outbound>>): void {

@@ -11,7 +11,7 @@ import type { RunContext } from './run-context.ts';
 
 export interface AttemptsOptions extends RunContext {
   readonly plan: RoutePlan;
-  /** Of the step that is asked first: limits may have refused those before it. */
+  /** The step that is asked first: limits may have refused those before it. */
   readonly index: number;
 }
 
@@ -26,7 +26,7 @@ interface Failed {
 }
 
 export interface AttemptsOwner extends RunOwner {
-  /** After a wait: no step is left that may be asked. */
+  /** After a wait no step is left that may be asked. */
   exhausted(error: GatewayError): void;
 }
 
@@ -35,7 +35,7 @@ export interface AttemptsOwner extends RunOwner {
  * begins beside a slow one. At most two are live; the first whose content comes is adopted, and the other is aborted.
  */
 export class Attempts {
-  /** Those begun so far. */
+  /** How many attempts have begun so far. */
   count = 0;
   readonly trail: AttemptTrail;
   readonly #o: AttemptsOptions;
@@ -45,12 +45,12 @@ export class Attempts {
   /** An earlier attempt that is live beside it. */
   #beside: AttemptRun | undefined;
   #adopted = false;
-  /** Of the latest step in the plan. */
+  /** Place of the latest step in the plan. */
   #index: number;
   /** Tries of that step after its first. */
   #retries = 0;
   #retriedReused = false;
-  /** Of the latest attempt that was sent and failed. */
+  /** The error of the latest attempt that was sent and failed. */
   #providerError: GatewayError | undefined;
   /** performance.now() when a delayed retry begins; 0: none waits. */
   #retryAt = 0;
@@ -76,7 +76,7 @@ export class Attempts {
     return this.trail.dispatched || this.#run.dispatched;
   }
 
-  /** Milliseconds in which a provider was asked, and the waits between attempts. */
+  /** Milliseconds in which a provider was asked, the waits between attempts included. */
   get upstreamMs(): number {
     return this.#run.upstreamMs + this.trail.msBefore(this.#run);
   }
@@ -128,13 +128,13 @@ export class Attempts {
     if (step.observer === undefined || contentTimes.firstAt === 0) return;
     const { firstAt, lastAt, pieces } = contentTimes;
     const { outputTokens, reasoningOutputTokens = 0 } = meter.usage ?? {};
-    // What was thought before the first content took no time between two tokens.
+    // The time of thinking before the first content lies between no two tokens.
     const tokens = outputTokens === undefined ? pieces : outputTokens - reasoningOutputTokens;
     const perToken = pieces > 1 && tokens > 1 ? (lastAt - firstAt) / (tokens - 1) : undefined;
     step.observer.answered(firstAt - startedAt, perToken);
   }
 
-  /** For the health of who was asked. */
+  /** Tells the health of the target how the attempt ended. */
   failed(run: AttemptRun, error: GatewayError): void {
     if (run.dispatched) this.#providerError = error;
     run.step.observer?.failed(error, { status: run.status, headers: run.answerHeaders });
@@ -167,7 +167,7 @@ export class Attempts {
     const leftMs = totalMs > 0 ? exchange.startedAt + totalMs - now : Number.POSITIVE_INFINITY;
     const mayRetryReused = settings.retryReusedConnection && !this.#retriedReused;
     const refused = run.asksUsage && refusedUsage(dialect, run.target, error);
-    // What the gateway or a dead connection caused is nobody's fault.
+    // A failure that the gateway or a dead connection caused counts against no target.
     if (!refused && !(diedReused && mayRetryReused)) this.failed(run, error);
     const status = providerStatus(run.status, error);
     const history: AttemptHistory = {
@@ -193,7 +193,7 @@ export class Attempts {
     return true;
   }
 
-  /** To the next step that limits let in; false: there is none. */
+  /** Goes on to the next step that limits let in; false: there is none. */
   #fallBack(run: AttemptRun, error: GatewayError, blame: Blamed): boolean {
     const step = this.#following(blame);
     if (step === undefined) return false;
@@ -256,7 +256,7 @@ export class Attempts {
     const run = this.#run;
     const { hedgeAfterMs } = run.step;
     if (hedgeAfterMs === undefined || this.#adopted || this.#beside !== undefined || this.#holding) return;
-    // Over: the exchange is, or its next attempt waits.
+    // The exchange is over, or its next attempt waits.
     if (run.over || run.hasContent || now - run.startedAt < hedgeAfterMs) return;
     const { plan, holds } = this.#o;
     if (plan.mayHedge?.() === false) return;
@@ -272,7 +272,7 @@ export class Attempts {
       );
   }
 
-  /** Meanwhile the first may have answered, or failed: then this is not wanted any more. */
+  /** The first attempt may have answered or failed meanwhile: then the second is not wanted any more. */
   #heldBeside(step: Step, answer: OrError<void>): void {
     if (answer !== undefined) step.observer?.left();
     else if (this.#over || this.#adopted || this.#run.over || this.#beside !== undefined) {

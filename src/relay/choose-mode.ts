@@ -1,5 +1,5 @@
 import type { JsonObject } from '../codec/json-value.ts';
-import type { Limits } from '../config/configuration.ts';
+import type { Limits } from '../config/server/limits.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
 import type { AnswerContext, Dialect, PeekedRequest } from '../dialects/dialect.ts';

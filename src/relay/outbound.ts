@@ -1,4 +1,4 @@
-import type { ServerSettings } from '../config/configuration.ts';
+import type { ServerSettings } from '../config/server/server-settings.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { HeadersOfInterest, OrError, SpooledBody, UploadSource } from '../core/exchange.ts';
 import type { BodyEnvelope, Dialect, PeekedRequest } from '../dialects/dialect.ts';

@@ -42,17 +42,17 @@ export interface Outcome {
   readonly status: number;
   /** The answer was begun and then broken off. */
   readonly cut: boolean;
-  /** Ended before its provider ended it, and whole all the same. */
+  /** The gateway ended the answer before its provider did, and it is whole all the same. */
   readonly shortened: Shortened | undefined;
   /** As in `x-tfy-applied-rules`. */
   readonly rulesJson: string | undefined;
-  /** What the following say is of the attempt that was adopted, or of the latest. */
+  /** This and the following fields are about the attempt that was adopted, or about the latest. */
   readonly target: Target;
   /** The form in which that provider speaks. */
   readonly wireName: string | undefined;
   readonly meter: UsageMeter;
   readonly content: ContentTimes;
-  /** performance.now() values; 0: it did not come so far. */
+  /** performance.now() values; 0: the exchange did not get so far. */
   readonly sentAt: number;
   readonly endedAt: number;
   /** Whether anything was sent to a provider, by any attempt. */
@@ -69,7 +69,7 @@ export interface Outcome {
 }
 
 export interface RelayResult extends Outcome {
-  /** Of the attempt that was adopted, or of the latest. */
+  /** The step of the attempt that was adopted, or of the latest. */
   readonly step: Step;
 }
 
@@ -127,7 +127,7 @@ export class Relay implements AttemptsOwner, Swept, SharedAnswerLeader {
   commit(run: AttemptRun, contentType: string): void {
     if (this.#committed) return;
     this.#committed = true;
-    // From here on nothing is sent a second time: the body's memory can go.
+    // Nothing is sent a second time from here on: the memory of the body can go.
     const { exchange } = this.#o;
     if (exchange.body.length > RELEASE_BODY_BYTES) {
       this.#prompt = promptSample(exchange.body, RELEASE_BODY_BYTES);
@@ -138,7 +138,7 @@ export class Relay implements AttemptsOwner, Swept, SharedAnswerLeader {
 
   write(run: AttemptRun, bytes: Buffer): void {
     this.#written = true;
-    // Those who joined do not wait for this client.
+    // Readers that joined this answer do not wait for this client.
     if (this.#o.exchange.sink.write(bytes) || this.#full || this.#o.shared?.isJoined) return;
     this.#full = true;
     run.pause();
@@ -205,7 +205,7 @@ export class Relay implements AttemptsOwner, Swept, SharedAnswerLeader {
 
   // ── the end ───────────────────────────────────────────────────────────────
 
-  /** Before anything was sent: the right status. Afterwards: an error event where it is a stream, and a cut. */
+  /** The client gets the right status before anything was sent; afterwards a stream gets an error event, and is cut. */
   #giveUp(error: GatewayError): void {
     const { exchange, dialect } = this.#o;
     const { sink } = exchange;
@@ -217,7 +217,7 @@ export class Relay implements AttemptsOwner, Swept, SharedAnswerLeader {
       if (error.context.headers) headers.push(...error.context.headers);
       const { length } = headers;
       pushAnswerHeaders(headers, run.answerHeaders);
-      // They come from the provider as its words do, which may quote our credential.
+      // The headers come from the provider as its words do, and may quote our credential.
       for (let i = length + 1; i < headers.length; i += 2) headers[i] = run.redacted(headers[i]!);
       const { upstreamMs, trail } = this.#attempts;
       exchange.refuse(error, headers, upstreamMs, trail.timing);
@@ -293,7 +293,7 @@ export class Relay implements AttemptsOwner, Swept, SharedAnswerLeader {
       this.#writtenAt = now;
     }
     if (everyMs === 0 || now - Math.max(exchange.bodyReadAt, this.#writtenAt) < everyMs) return;
-    // A comment waits with what waits already.
+    // No comment is added to what waits already.
     if (this.#full || !this.#attempts.takeComments) return;
     this.#writtenAt = now;
     this.#commented = true;

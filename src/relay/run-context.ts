@@ -1,4 +1,4 @@
-import type { ServerSettings } from '../config/configuration.ts';
+import type { ServerSettings } from '../config/server/server-settings.ts';
 import type { Exchange, OrError } from '../core/exchange.ts';
 import type { Dialect, PeekedRequest } from '../dialects/dialect.ts';
 import type { CacheMarker } from '../inference/cache-marker.ts';

@@ -1,5 +1,5 @@
 import { ByteList } from '../codec/byte-list.ts';
-import type { ServerSettings } from '../config/configuration.ts';
+import type { ServerSettings } from '../config/server/server-settings.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { AttemptControl, AttemptHandler } from '../providers/provider.ts';
 import type { OutboundRequest, UpstreamAttempt } from '../upstream/attempt.ts';

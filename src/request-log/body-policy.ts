@@ -1,4 +1,5 @@
-import type { Configuration, DataRoute, Redaction } from '../config/configuration.ts';
+import type { Configuration } from '../config/configuration.ts';
+import type { DataRoute, Redaction } from '../config/rules/request-log-rules.ts';
 
 /** What a client wishes. */
 export interface LoggingWish {

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
-import type { Redaction } from '../config/configuration.ts';
 import { type LinearPattern, linearPattern } from '../config/rules/linear-pattern.ts';
+import type { Redaction } from '../config/rules/request-log-rules.ts';
 import type { KeptBody } from '../store/request-bodies.ts';
 import type { CapturedBody, HiddenText } from '../threads/request-log-messages.ts';
 import { MARGIN_BYTES } from './capture.ts';

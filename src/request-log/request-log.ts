@@ -23,7 +23,7 @@ export class RequestLog {
   constructor(options: RequestLogOptions) {
     this.#options = options;
     const { requestLoggers, server } = options.configuration;
-    const { maxQueuedHooks: maxQueued, maxQueuedBytes: maxQueuedCharacters } = server.requestLog;
+    const { maxQueuedWebhooks: maxQueued, maxQueuedBytes: maxQueuedCharacters } = server.requestLog;
     const { http, log, counts } = options;
     this.#hooks = requestLoggers.map(
       (hook) => new Webhook({ hook, http, log, maxQueued, maxQueuedCharacters, counts }),

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { RequestLoggerHook } from '../config/configuration.ts';
+import type { RequestLoggerHook } from '../config/rules/request-log-rules.ts';
 import type { HttpClient } from '../core/http-client.ts';
 import type { Log } from '../core/log.ts';
 

@@ -1,4 +1,4 @@
-import type { ComplexityTier, RoutingSettings, RoutingStrategy } from '../config/configuration.ts';
+import type { ComplexityTier, RoutingSettings, RoutingStrategy } from '../config/rules/routing-settings.ts';
 import type { Blamed } from './blame.ts';
 import type { HedgeCap } from './hedge-cap.ts';
 import type { Candidate, RouteEntry } from './route-entry.ts';

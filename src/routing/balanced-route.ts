@@ -2,10 +2,10 @@ import type {
   HedgeSettings,
   RetrySettings,
   RouteTarget,
-  RoutingLimits,
   RoutingSettings,
   RoutingStrategy,
-} from '../config/configuration.ts';
+} from '../config/rules/routing-settings.ts';
+import type { RoutingLimits } from '../config/server/routing.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';
 import type { ModelType } from '../inference/operation.ts';

@@ -1,4 +1,5 @@
-import type { RetrySettings, RoutingLimits, VirtualModelGroup } from '../config/configuration.ts';
+import type { RetrySettings, VirtualModelGroup } from '../config/rules/routing-settings.ts';
+import type { RoutingLimits } from '../config/server/routing.ts';
 import type { ProviderAccount, Target } from '../providers/provider.ts';
 import { BalancedRoute, type BalancedRouteOptions } from './balanced-route.ts';
 import type { HealthMemory } from './place.ts';

@@ -1,4 +1,4 @@
-import type { RoutingLimits } from '../config/configuration.ts';
+import type { RoutingLimits } from '../config/server/routing.ts';
 import type { SharedSlots } from './shared-slots.ts';
 
 /** Words of a slot. Times are the low 32 bits of milliseconds: differences hold for spans below 24 days. */

@@ -1,4 +1,4 @@
-import type { ComplexityTier } from '../config/configuration.ts';
+import type { ComplexityTier } from '../config/rules/routing-settings.ts';
 
 /** Of a longer request so much is read, from its end: what is asked last. */
 const MAX_READ_BYTES = 65_536;

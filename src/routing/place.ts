@@ -1,4 +1,4 @@
-import type { RoutingLimits } from '../config/configuration.ts';
+import type { RoutingLimits } from '../config/server/routing.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { Target } from '../providers/provider.ts';
 import { blamed, limitedForMs, providerStatus, reasonNumber } from './blame.ts';

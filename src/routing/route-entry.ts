@@ -1,5 +1,6 @@
-import type { RouteTarget, RoutingLimits } from '../config/configuration.ts';
+import type { RouteTarget } from '../config/rules/routing-settings.ts';
 import { type Condition, compileCondition } from '../config/rules/target-condition.ts';
+import type { RoutingLimits } from '../config/server/routing.ts';
 import type { Target } from '../providers/provider.ts';
 import type { Availability } from './circuit.ts';
 import { type HealthMemory, Place } from './place.ts';

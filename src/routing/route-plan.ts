@@ -1,4 +1,4 @@
-import type { ComplexityTier, ShadowSettings } from '../config/configuration.ts';
+import type { ComplexityTier, ShadowSettings } from '../config/rules/routing-settings.ts';
 import type { ConditionValues } from '../config/rules/target-condition.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { OrError } from '../core/exchange.ts';

@@ -1,4 +1,4 @@
-import type { SessionIdentifier } from '../config/configuration.ts';
+import type { SessionIdentifier } from '../config/rules/routing-settings.ts';
 import type { PlanContext } from './route-plan.ts';
 
 /** What sets a session apart; undefined: the request has none of the identifiers. */

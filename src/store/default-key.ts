@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import type { ConfiguredKey } from '../config/configuration.ts';
+import type { ConfiguredKey } from '../config/packed-keys.ts';
 import { readOrMakeSecret, type Warn } from './secret-file.ts';
 import { StoreFault } from './store-fault.ts';
 

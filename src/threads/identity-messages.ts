@@ -1,4 +1,4 @@
-import type { JwtAlgorithm } from '../config/configuration.ts';
+import type { JwtAlgorithm } from '../config/identities/identities.ts';
 import type { KeyNews } from '../store/key-watch.ts';
 
 /** What relay threads know of keys beyond the configuration; structured-clonable, and no token can be made from it. */

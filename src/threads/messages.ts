@@ -44,10 +44,22 @@ export interface RelayThreadData {
   readonly identity: IdentityState;
   /** Of accounts whose credentials end. */
   readonly tokens: readonly AccountToken[];
-  /** The document that the gateway serves of itself, as JSON. */
-  readonly openapi: Uint8Array;
   /** Where its part of the ledger's journal goes; undefined: there is no ledger. */
   readonly journal: { readonly folder: string; readonly full: boolean } | undefined;
+}
+
+/** The OpenAPI document is wanted. */
+export interface OpenApiWanted {
+  readonly type: 'openapi-wanted';
+  readonly thread: number;
+  readonly number: number;
+}
+
+export interface OpenApiMessage {
+  readonly type: 'openapi';
+  readonly number: number;
+  /** Undefined: it could not be made. */
+  readonly json: Uint8Array | undefined;
 }
 
 export type ToRelayThread =
@@ -55,6 +67,7 @@ export type ToRelayThread =
   | { type: 'begin'; data: RelayThreadData }
   | { type: 'reconfigure'; configuration: ThreadConfiguration }
   | IdentityMessage
+  | OpenApiMessage
   | FileAnswerMessage
   | BatchAnswerMessage
   | ResponseAnswerMessage
@@ -99,6 +112,7 @@ export type FromRelayThread =
   /** A run of an agent is over. */
   | { type: 'agent-over'; run: AgentRun }
   | { type: 'log'; line: string }
+  | OpenApiWanted
   | IdentityAnswer
   | CapturedMessage
   | FileQuestionMessage

@@ -1,4 +1,5 @@
-import type { Configuration, Redaction } from '../config/configuration.ts';
+import type { Configuration } from '../config/configuration.ts';
+import type { Redaction } from '../config/rules/request-log-rules.ts';
 import type { RequestBodiesRow } from '../store/request-bodies.ts';
 import type { ExchangeRecord } from '../telemetry/exchange-record.ts';
 

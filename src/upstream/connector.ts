@@ -1,7 +1,7 @@
 import { type LookupOptions, lookup } from 'node:dns';
 import type { LookupFunction, Socket } from 'node:net';
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
-import type { UpstreamSettings } from '../config/configuration.ts';
+import type { UpstreamSettings } from '../config/server/upstream.ts';
 import { isMetadataAddress } from '../core/metadata-address.ts';
 import type { Connection } from '../providers/provider.ts';
 import { directRead } from './direct-read.ts';

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import type { Dispatcher } from 'undici';
-import type { UpstreamSettings } from '../config/configuration.ts';
+import type { UpstreamSettings } from '../config/server/upstream.ts';
 import type { HttpAnswer, HttpClient, HttpRequest } from '../core/http-client.ts';
 import type { Connection } from '../providers/provider.ts';
 import { Connectors, mayReach } from './connector.ts';

@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
 import type { Client as ClientType } from 'undici';
-import type { Limits, Timeouts, UpstreamSettings } from '../config/configuration.ts';
+import type { Limits, Timeouts } from '../config/server/limits.ts';
+import type { UpstreamSettings } from '../config/server/upstream.ts';
 import type { Connection } from '../providers/provider.ts';
 import { Connectors } from './connector.ts';
 import { readDirectly } from './direct-read.ts';

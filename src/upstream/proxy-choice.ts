@@ -1,5 +1,5 @@
 import { BlockList, isIP } from 'node:net';
-import type { UpstreamSettings } from '../config/configuration.ts';
+import type { UpstreamSettings } from '../config/server/upstream.ts';
 import type { Connection } from '../providers/provider.ts';
 
 /** The proxy that an origin is reached through; undefined: it is reached directly. An account's own choice wins. */

@@ -1,4 +1,4 @@
-import type { UpstreamSettings } from '../config/configuration.ts';
+import type { UpstreamSettings } from '../config/server/upstream.ts';
 import type { HttpClient } from '../core/http-client.ts';
 
 /** Requests beside the traffic. Loads its code with the first: a gateway that needs none is ready sooner. */

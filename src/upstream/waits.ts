@@ -1,4 +1,4 @@
-import type { Timeouts } from '../config/configuration.ts';
+import type { Timeouts } from '../config/server/limits.ts';
 import { type ErrorCode, GatewayError } from '../core/errors.ts';
 import type { StepWaits } from '../routing/route-plan.ts';
 

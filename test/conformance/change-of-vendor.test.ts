@@ -3,7 +3,7 @@ import { beforeEach, describe, test } from 'node:test';
 import { AwsEventStreamParser } from '../../src/codec/aws-event-stream.ts';
 import { GatewayError } from '../../src/core/errors.ts';
 import { openAiChat } from '../../src/dialects/openai-chat/index.ts';
-import { PLUGS } from '../../src/plugs.ts';
+import { allPlugs } from '../../src/plugs.ts';
 import type { Target } from '../../src/providers/provider.ts';
 import { mountFor } from '../../src/relay/choose-mount.ts';
 import { outbound, wholeBody } from '../../src/relay/outbound.ts';
@@ -11,6 +11,8 @@ import { NO_WAITS } from '../../src/routing/route-plan.ts';
 import { fromStream, fromWhole } from '../support/chat-answer.ts';
 import { anthropic, bedrock, cohere, gemini, openai, type StrictVendor } from '../support/strict-vendors.ts';
 import { translateStream, translateWhole } from '../support/translated-chat.ts';
+
+const PLUGS = allPlugs();
 
 /* One conversation whose turns are answered by one vendor after the other, each as strict as it is in truth. */
 

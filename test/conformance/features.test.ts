@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { openAiChat } from '../../src/dialects/openai-chat/index.ts';
-import { WIRES } from '../../src/plugs.ts';
+import { allPlugs, wiresOf } from '../../src/plugs.ts';
 import { formOf } from '../../src/relay/choose-mount.ts';
 import { declaredFate, FEATURES, fateOf, WIRES_OF_TABLE } from './features.ts';
+
+const WIRES = wiresOf(allPlugs());
 
 /* The table of docs/providers.md is made of these declarations: what is refused or left out is tried as well as the rest. */
 

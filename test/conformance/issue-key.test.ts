@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { hash } from 'node:crypto';
 import { before, it } from 'node:test';
-import type { VirtualAccountIdentity } from '../../src/config/configuration.ts';
+import type { VirtualAccountIdentity } from '../../src/config/identities/identities.ts';
 import { GatewayError } from '../../src/core/errors.ts';
 import { issueKey, type KeyMint, rotateKey } from '../../src/identity/issue-key.ts';
 import { isDue, type KeyWish } from '../../src/identity/key-wish.ts';

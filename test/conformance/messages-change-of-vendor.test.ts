@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
 import { GatewayError } from '../../src/core/errors.ts';
 import { anthropicMessages } from '../../src/dialects/anthropic-messages/index.ts';
-import { PLUGS } from '../../src/plugs.ts';
+import { allPlugs } from '../../src/plugs.ts';
 import type { Target } from '../../src/providers/provider.ts';
 import { formOf, mountFor } from '../../src/relay/choose-mount.ts';
 import { outbound, wholeBody } from '../../src/relay/outbound.ts';
@@ -10,6 +10,8 @@ import { NO_WAITS } from '../../src/routing/route-plan.ts';
 import { type Message, messageOf, wholeMessage } from '../support/messages-stream.ts';
 import { anthropic, bedrock, cohere, gemini, openai, type StrictVendor } from '../support/strict-vendors.ts';
 import { messageStream, messageWhole } from '../support/translated-messages.ts';
+
+const PLUGS = allPlugs();
 
 /* A conversation in Anthropic's form, as a coding agent holds it: its turns are answered by one strict vendor after the other. */
 

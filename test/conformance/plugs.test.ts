@@ -1,10 +1,24 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { GatewayError } from '../../src/core/errors.ts';
-import { DIALECTS, FORWARDABLE, PLUGS, WIRES } from '../../src/plugs.ts';
+import {
+  accountKinds,
+  allPlugs,
+  dialects,
+  forwardable,
+  guardPlugOf,
+  PASSED_AT,
+  SPOKEN,
+  wellKnown,
+  wiresOf,
+} from '../../src/plugs.ts';
 import type { ProviderPlug, Target } from '../../src/providers/provider.ts';
 import { formOf, mountFor } from '../../src/relay/choose-mount.ts';
 import { TaskPool } from '../../src/relay-thread/task-pool.ts';
+
+const DIALECTS = dialects();
+const PLUGS = allPlugs();
+const WIRES = wiresOf(PLUGS);
 
 const key = { type: 'api-key', api_key: 'sk-1' };
 
@@ -124,9 +138,10 @@ for (const plug of PLUGS.filter(({ wires }) => wires.length > 0)) {
     });
 
     test('every client header that a plug forwards is read by the edge', () => {
+      const read = forwardable({ accounts: [{ type: plug.type, name: 'a' }] });
       for (const { forwards } of mounts) {
         for (const name of forwards) {
-          assert.ok(FORWARDABLE.includes(name), name);
+          assert.ok(read.includes(name), name);
           assert.equal(name, name.toLowerCase());
         }
       }
@@ -152,5 +167,33 @@ test('one name is one wire, and a wire that no dialect speaks has a translation'
   for (const wire of WIRES) {
     const spoken = DIALECTS.some((dialect) => dialect.name === formOf(wire) && dialect.operation === wire.operation);
     assert.ok(spoken || wire.translation, wire.name);
+  }
+});
+
+test('what is known of a dialect before its code is loaded is what it says', () => {
+  assert.deepEqual(
+    SPOKEN.map(({ operation, to }) => [operation, to]),
+    DIALECTS.map(({ operation, translation }) => [operation, translation?.to ?? []]),
+  );
+});
+
+test('what is known of a vendor before its code is loaded is what its plug says', () => {
+  assert.deepEqual(
+    accountKinds().map(({ type }) => type),
+    PLUGS.map(({ type }) => type),
+  );
+  assert.deepEqual(
+    wellKnown().map(({ variable, otherVariables, account }) => [variable, otherVariables, account]),
+    PLUGS.flatMap(({ wellKnown, otherWellKnown = [] }) => [...(wellKnown ? [wellKnown] : []), ...otherWellKnown]).map(
+      ({ variable, otherVariables = [], account }) => [variable, otherVariables, account],
+    ),
+  );
+  const passed = PLUGS.flatMap(({ type, passedAt = [] }) => passedAt.map((pattern) => `${pattern} ${type}`));
+  assert.deepEqual(
+    [...PASSED_AT].flatMap(([pattern, types]) => [...types].map((type) => `${pattern} ${type}`)).sort(),
+    passed.sort(),
+  );
+  for (const plug of PLUGS) {
+    for (const kind of plug.guards?.kinds ?? []) assert.equal(guardPlugOf(kind), plug.guards, kind);
   }
 });

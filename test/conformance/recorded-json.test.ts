@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { GatewayError } from '../../src/core/errors.ts';
 import type { Dialect } from '../../src/dialects/dialect.ts';
 import type { Usage } from '../../src/inference/usage.ts';
-import { DIALECTS, WIRES } from '../../src/plugs.ts';
+import { allPlugs, dialects, wiresOf } from '../../src/plugs.ts';
 import type { Wire } from '../../src/providers/provider.ts';
 import { makeAnswer } from '../../src/relay/answer-translation.ts';
 import { translateRequest } from '../../src/relay/request-translation.ts';
@@ -14,6 +14,9 @@ import { UsageMeter } from '../../src/usage/usage-meter.ts';
 import { noRecordings, recordedProviders, recordings } from '../support/recordings.ts';
 import { exampleTarget } from '../support/targets.ts';
 import { FakeRelayHost } from '../unit/relay/fake-relay-host.ts';
+
+const DIALECTS = dialects();
+const WIRES = wiresOf(allPlugs());
 
 const unmarked = (body: Buffer) => ({ body, cacheMarker: undefined });
 

@@ -6,11 +6,13 @@ import type { Dialect } from '../../src/dialects/dialect.ts';
 import { openAiSpeech, openAiTranscriptions } from '../../src/dialects/openai-audio/index.ts';
 import { openAiEmbeddings } from '../../src/dialects/openai-embeddings/index.ts';
 import { openAiImageEdits } from '../../src/dialects/openai-images/index.ts';
-import { WIRES } from '../../src/plugs.ts';
+import { allPlugs, wiresOf } from '../../src/plugs.ts';
 import type { Wire } from '../../src/providers/provider.ts';
 import { wholeBody } from '../../src/relay/outbound.ts';
 import { toProvider, translateRequest } from '../../src/relay/request-translation.ts';
 import { noRecordings, type Recording, recordings } from '../support/recordings.ts';
+
+const WIRES = wiresOf(allPlugs());
 
 const wire = (name: string): Wire => {
   const found = WIRES.find((each) => each.name === name);

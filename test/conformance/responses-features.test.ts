@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { WIRES } from '../../src/plugs.ts';
+import { allPlugs, wiresOf } from '../../src/plugs.ts';
 import { declaredFate } from './features.ts';
 import { RESPONSE_FEATURES, responseFateOf, WIRES_OF_RESPONSES } from './responses-features.ts';
+
+const WIRES = wiresOf(allPlugs());
 
 /* The table of docs/providers.md is made of these declarations: what is refused or left out is tried as well as the rest. */
 

@@ -7,7 +7,7 @@ import { after, before, describe, type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
 import { stringify } from 'yaml';
 import { type CheckOptions, check } from '../../src/cli/check.ts';
-import { ACCOUNT_KINDS, openAccounts, probeOf, tokenSources } from '../../src/plugs.ts';
+import { accountKinds, openAccounts, probeOf, tokenSources } from '../../src/plugs.ts';
 import { startConnectProxy } from '../support/connect-proxy.ts';
 import { type FakeProvider, type ReceivedRequest, sendJson, startProvider } from '../support/provider.ts';
 import { openAccount } from '../support/scripted-provider.ts';
@@ -92,7 +92,7 @@ async function run(t: TestContext, manifests: object[], options: CheckOptions = 
     [folder],
     { online: true, ...options },
     {
-      kinds: ACCOUNT_KINDS,
+      kinds: accountKinds(),
       environment: {},
       online: { openAccounts, tokenSources, probeOf, timeoutMs },
       out: (text) => {

@@ -6,9 +6,11 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
-import { DIALECTS } from '../../src/plugs.ts';
+import { dialects } from '../../src/plugs.ts';
 import { KEY, startGateway } from '../support/gateway.ts';
 import { blocks, page } from '../support/pages.ts';
+
+const DIALECTS = dialects();
 
 const missing = ['bash', 'curl', 'base64'].filter((name) => spawnSync(name, ['--version']).status !== 0);
 const skip = missing.length > 0 && `there is no ${missing.join(' and no ')}`;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { loadConfiguration } from '../../src/config/load.ts';
-import { ACCOUNT_KINDS, openAccounts, WELL_KNOWN } from '../../src/plugs.ts';
+import { accountKinds, openAccounts, wellKnown } from '../../src/plugs.ts';
 import { ask, errorOf, messages } from '../support/chat-client.ts';
 import { KEY, type RunningGateway, startGateway } from '../support/gateway.ts';
 import { completion, type FakeProvider, sendJson, startProvider } from '../support/provider.ts';
@@ -128,14 +128,14 @@ test('the list of models says which host owns a model and what it is for', async
 });
 
 test('with no configuration at all every variable of a host makes an account of its name', () => {
-  const environment = Object.fromEntries(WELL_KNOWN.map(({ variable }) => [variable, `key-of-${variable}`]));
-  const result = loadConfiguration({ paths: [], environment, kinds: ACCOUNT_KINDS, wellKnown: WELL_KNOWN });
+  const environment = Object.fromEntries(wellKnown().map(({ variable }) => [variable, `key-of-${variable}`]));
+  const result = loadConfiguration({ paths: [], environment, kinds: accountKinds(), wellKnown: wellKnown() });
   assert.ok('configuration' in result, JSON.stringify('faults' in result && result.faults));
   assert.deepEqual(result.warnings, []);
   const accounts = openAccounts(result.configuration, new Map());
   assert.deepEqual(
     accounts.map(({ name }) => name),
-    WELL_KNOWN.map(({ account }) => account),
+    wellKnown().map(({ account }) => account),
   );
   const some = ['openai', 'anthropic', 'google-gemini', 'groq', 'mistral', 'xai', 'deepseek', 'fireworks', 'moonshot'];
   for (const name of some)

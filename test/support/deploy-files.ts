@@ -6,7 +6,7 @@ import type { TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
-import { serverSchema } from '../../src/config/server-schema.ts';
+import { serverSchema } from '../../src/config/server/server-schema.ts';
 import { selfSigned } from './certificate.ts';
 import { root } from './pages.ts';
 

@@ -1,5 +1,5 @@
 import { createClient } from '@redis/client';
-import type { CounterSettings } from '../../src/config/configuration.ts';
+import type { CounterSettings } from '../../src/config/server/store.ts';
 
 /** As a configuration has them that says nothing about counters. */
 export const COUNTER_SETTINGS: CounterSettings = {

@@ -1,12 +1,11 @@
 import { nearNames } from '../../core/near-names.ts';
-import type { NotificationTarget } from '../configuration.ts';
 import { type Manifest, positionOf } from '../documents/manifests.ts';
 import { cut, didYouMean, type Fault, type PathSegment } from '../fault.ts';
 import { CHANNEL_ACCOUNTS } from '../kinds/channel-accounts.ts';
 import type { KindContext } from '../kinds/manifest-kind.ts';
 import { parseResourceName } from '../resource-name.ts';
 import type { Channel } from './channel-integrations.ts';
-import type { WrittenTarget } from './notification-target.ts';
+import type { NotificationTarget, WrittenTarget } from './notification-target.ts';
 
 interface NamedChannel {
   readonly account: string;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { integrationName } from '../account-schema.ts';
-import type { NotificationTarget, SmtpServer } from '../configuration.ts';
 import { headerMap, optionalKey, secretText, text, wholeNumber } from '../scalar-schema.ts';
+import type { NotificationTarget, SmtpServer } from './notification-target.ts';
 
 /** The integrations that are notification channels. */
 

@@ -27,3 +27,18 @@ export const notificationTarget = z.discriminatedUnion('type', [
 ]);
 
 export type WrittenTarget = z.output<typeof notificationTarget>;
+
+/** With its channel put in: where a message goes. Holds secrets: never logged. */
+export type NotificationTarget =
+  | { type: 'email'; smtp: SmtpServer; from: string; to: string[] }
+  | { type: 'slack-webhook' | 'ms-teams-webhook' | 'webhook'; url: string; headers?: Record<string, string> }
+  | { type: 'slack-bot'; botToken: string; channels: string[] }
+  | { type: 'pagerduty'; integrationKey: string; url: string };
+
+export interface SmtpServer {
+  host: string;
+  port: number;
+  tls: boolean;
+  username?: string;
+  password?: string;
+}

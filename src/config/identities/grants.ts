@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { nearNames } from '../../core/near-names.ts';
 import { ACCESS_ROLES } from '../account-schema.ts';
-import type { AccountGrant } from '../configuration.ts';
 import { type Manifest, warn } from '../documents/manifests.ts';
 import { didYouMean } from '../fault.ts';
 import type { KindContext } from '../kinds/manifest-kind.ts';
 import { parseResourceName } from '../resource-name.ts';
 import { optionalKey, text } from '../scalar-schema.ts';
+import type { AccountGrant } from './identities.ts';
 
 /** Virtual accounts write its keys in snake_case, role bindings in camelCase; both are read in both. */
 export const permission = z

@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { nearNames } from '../../core/near-names.ts';
 import { integrationName } from '../account-schema.ts';
-import type { IdentityProvider, JwtAlgorithm, ProviderIdentity } from '../configuration.ts';
 import { type Manifest, warn } from '../documents/manifests.ts';
 import { didYouMean, type PathSegment, type Report } from '../fault.ts';
 import { parseResourceName } from '../resource-name.ts';
 import { keyWithDefault, optionalKey, restricting, text } from '../scalar-schema.ts';
 import { subjectPattern } from '../subject.ts';
+import type { IdentityProvider, JwtAlgorithm, ProviderIdentity } from './identities.ts';
 
 /**
  * Issuers of JWTs that are accepted as keys. Two kinds of manifest hold them: our own `sluice/identity-provider`, and

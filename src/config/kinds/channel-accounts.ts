@@ -10,9 +10,10 @@ import {
   webhook,
   webhookUrl,
 } from '../channels/channel-integrations.ts';
-import type { IdentityProvider, RequestLoggerHook } from '../configuration.ts';
 import { warn } from '../documents/manifests.ts';
+import type { IdentityProvider } from '../identities/identities.ts';
 import { identityProvider, issuerKeys } from '../identities/issuers.ts';
+import type { RequestLoggerHook } from '../rules/request-log-rules.ts';
 import { keyWithDefault, optionalKey, restricting, secretText, text } from '../scalar-schema.ts';
 import { type ManifestKind, manifestKind } from './manifest-kind.ts';
 

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import type { BudgetLimit, BudgetRule } from '../configuration.ts';
 import { limitAmount, limitTo } from '../rules/amounts.ts';
 import { budgetRules, checkDowngrade, downgradeTarget, ruleAlerts, type WrittenBudget } from '../rules/budgets.ts';
 import { groupKeys, matchOfRule, ruleConditions } from '../rules/conditions.ts';
+import type { BudgetLimit, BudgetRule } from '../rules/counted-rules.ts';
 import { checkBudget, checkRules } from '../rules/rule-checks.ts';
 import { optionalKey, restricting, text } from '../scalar-schema.ts';
 import { manifestKind } from './manifest-kind.ts';

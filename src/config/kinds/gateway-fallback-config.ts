@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { FallbackRule } from '../configuration.ts';
 import { matchOfRule, ruleConditionKeys, WHEN_NAMES } from '../rules/conditions.ts';
 import { checkTargets, modelName, overrideParams, statuses } from '../rules/routing.ts';
+import type { FallbackRule } from '../rules/routing-settings.ts';
 import { optionalKey, restricting, text } from '../scalar-schema.ts';
 import { manifestKind } from './manifest-kind.ts';
 import { virtualNames } from './virtual-model.ts';

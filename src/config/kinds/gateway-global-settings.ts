@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import type { BodyLogging, RetrySettings } from '../configuration.ts';
 import { warn } from '../documents/manifests.ts';
 import { DEFAULT_GUARDRAIL_SETTINGS, type GuardrailSettings } from '../guardrails/guardrails.ts';
+import type { BodyLogging } from '../rules/request-log-rules.ts';
 import { retryConfig } from '../rules/routing.ts';
+import type { RetrySettings } from '../rules/routing-settings.ts';
 import { optionalKey, restricting, restrictingKey, text, wholeNumber } from '../scalar-schema.ts';
 import { manifestKind } from './manifest-kind.ts';
 

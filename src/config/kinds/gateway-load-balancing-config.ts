@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { LoadBalancingRule } from '../configuration.ts';
 import { matchOfRule, ruleConditions } from '../rules/conditions.ts';
 import { checkRouting, routingKeys, routingOf } from '../rules/routing.ts';
+import type { LoadBalancingRule } from '../rules/routing-settings.ts';
 import { checkRules } from '../rules/rule-checks.ts';
 import { optionalKey, restricting, text } from '../scalar-schema.ts';
 import { manifestKind } from './manifest-kind.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { MetadataRule } from '../configuration.ts';
 import { metadataKey, metadataValue, subjectsKey, WHEN_NAMES } from '../rules/conditions.ts';
+import type { MetadataRule } from '../rules/rule-match.ts';
 import { optionalKey, restricting, text } from '../scalar-schema.ts';
 import { manifestKind } from './manifest-kind.ts';
 

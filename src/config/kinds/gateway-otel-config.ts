@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { OtelExportSettings, OtlpEndpoint } from '../configuration.ts';
 import { headerMap, keyWithDefault, optionalKey, restricting, text } from '../scalar-schema.ts';
+import type { OtelExportSettings, OtlpEndpoint } from '../server/otel.ts';
 import { manifestKind } from './manifest-kind.ts';
 
 /** `gateway-otel-config`: where spans and metrics are sent by OTLP. */

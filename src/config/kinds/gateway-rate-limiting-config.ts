@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { RateLimitRule } from '../configuration.ts';
 import { limitAmount, limitTo } from '../rules/amounts.ts';
 import { groupKeys, matchOfRule, ruleConditions } from '../rules/conditions.ts';
+import type { RateLimitRule } from '../rules/counted-rules.ts';
 import { checkRules } from '../rules/rule-checks.ts';
 import { optionalKey, restricting, text } from '../scalar-schema.ts';
 import { manifestKind } from './manifest-kind.ts';

@@ -1,10 +1,11 @@
 import type { z } from 'zod';
-import type { Configuration, Identities, ServerSettings } from '../configuration.ts';
+import type { Configuration } from '../configuration.ts';
 import type { Manifest } from '../documents/manifests.ts';
 import type { Environment } from '../environment.ts';
 import type { Report } from '../fault.ts';
+import type { Identities } from '../identities/identities.ts';
 import type { KnownModels } from '../rules/known-models.ts';
-import type { WrittenOverrides } from '../server-settings.ts';
+import type { ServerSettings, WrittenOverrides } from '../server/server-settings.ts';
 
 /**
  * One kind of manifest: all that the configuration needs to know of it. A kind is a file of this folder and a line in

@@ -17,7 +17,7 @@ export interface AccountKind {
 
 /** Accounts whose models are asked. Two of them may not have one name, whatever their kinds. */
 export function modelAccount(kind: AccountKind): ManifestKind<AccountManifest> {
-  const { type, servedModelTypes } = kind;
+  const { type } = kind;
   return manifestKind<AccountManifest>({
     type,
     // Not asked for before a manifest of the kind is read.
@@ -34,7 +34,7 @@ export function modelAccount(kind: AccountKind): ManifestKind<AccountManifest> {
         const read = asWritten.safeParse(manifest.data);
         if (!read.success) continue;
         checkAccess(read.data, manifest, report);
-        checkServed(read.data, servedModelTypes, manifest, report);
+        checkServed(read.data, kind.servedModelTypes, manifest, report);
         if (wantsKey(kind.schema)) checkCredential(read.data, manifest, report);
       }
     },

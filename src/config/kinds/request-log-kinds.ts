@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { ownedBy } from '../account-schema.ts';
-import type { DataAccessRule, DataRoute, LoggingRule, TracingProject } from '../configuration.ts';
 import { type Manifest, warn } from '../documents/manifests.ts';
 import type { Report } from '../fault.ts';
 import { metadataKey, metadataValue, subjectsKey, WHEN_NAMES } from '../rules/conditions.ts';
 import { redactionPattern } from '../rules/redactions.ts';
+import type { DataAccessRule, DataRoute, LoggingRule, TracingProject } from '../rules/request-log-rules.ts';
 import { keyWithDefault, optionalKey, restricting, text, wholeNumber } from '../scalar-schema.ts';
 import { subjectPattern } from '../subject.ts';
 import { manifestKind } from './manifest-kind.ts';

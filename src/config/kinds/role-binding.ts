@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { AccountGrant } from '../configuration.ts';
 import { warn } from '../documents/manifests.ts';
 import { grantsOf, permission } from '../identities/grants.ts';
+import type { AccountGrant } from '../identities/identities.ts';
 import { owner } from '../identities/identity-schema.ts';
 import { keyWithDefault, optionalKey, restricting, text } from '../scalar-schema.ts';
 import { canonicalSubject, SUBJECT_KINDS, subjectKind } from '../subject.ts';

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import type { ConfiguredKey } from '../configuration.ts';
 import { warn } from '../documents/manifests.ts';
 import { didYouMean } from '../fault.ts';
+import type { ConfiguredKey } from '../packed-keys.ts';
 import { keyWithDefault, optionalKey, restricting, text } from '../scalar-schema.ts';
 import { manifestKind } from './manifest-kind.ts';
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { CacheRule } from '../configuration.ts';
 import { warn } from '../documents/manifests.ts';
 import {
+  type CacheRule,
   DEFAULT_NAMESPACE,
   DEFAULT_SIMILARITY,
   DEFAULT_TTL_SECONDS,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { IdentityProvider } from '../configuration.ts';
 import { positionOf, warn } from '../documents/manifests.ts';
 import { formatPosition, type Report } from '../fault.ts';
+import type { IdentityProvider } from '../identities/identities.ts';
 import { identityProvider, issuerKeys, type PlacedIssuer } from '../identities/issuers.ts';
 import { customAccount } from './channel-accounts.ts';
 import { type KindContext, manifestKind } from './manifest-kind.ts';

@@ -1,14 +1,13 @@
 import { accessSync, constants } from 'node:fs';
 import { nearNames } from '../../core/near-names.ts';
 import { parseWith } from '../checks/schema-faults.ts';
-import type { ServerSettings } from '../configuration.ts';
 import { reasonOf } from '../documents/manifest-files.ts';
 import { type Manifest, parsedFrom, positionOf, warn } from '../documents/manifests.ts';
 import { didYouMean, type PathSegment, type Report } from '../fault.ts';
-import { priceSettings } from '../price-settings.ts';
-import { serverSchema, type WrittenServer } from '../server-schema.ts';
-import { type Overrides, overridesSchema, serverSettings } from '../server-settings.ts';
-import { upstreamSettings } from '../upstream-settings.ts';
+import { priceSettings } from '../server/prices.ts';
+import { serverSchema, type WrittenServer } from '../server/server-schema.ts';
+import { type Overrides, overridesSchema, type ServerSettings, serverSettings } from '../server/server-settings.ts';
+import { upstreamSettings } from '../server/upstream.ts';
 import { type KindContext, manifestKind, type Written } from './manifest-kind.ts';
 import { issuers } from './sluice-identity-provider.ts';
 
@@ -82,10 +81,10 @@ function checkAuthorizationServers({ mcp }: ServerSettings, manifest: Manifest, 
 function checkConsole({ console: { oidc }, operator }: ServerSettings, manifest: Manifest, context: KindContext): void {
   if (oidc === undefined) return;
   const names = issuers(context).map(({ provider }) => provider.name);
-  if (!names.includes(oidc.provider)) {
+  if (!names.includes(oidc.identityProvider)) {
     const at = positionOf(manifest, ['console', 'oidc', 'identity_provider']);
-    const message = `there is no identity provider \`${oidc.provider}\``;
-    const remedy = didYouMean(nearNames(oidc.provider, names));
+    const message = `there is no identity provider \`${oidc.identityProvider}\``;
+    const remedy = didYouMean(nearNames(oidc.identityProvider, names));
     context.report.faults.push({ code: 'invalid-value', ...at, message, ...(remedy !== undefined && { remedy }) });
   }
   if (operator.adminKey !== undefined) return;

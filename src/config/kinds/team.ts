@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { TeamIdentity } from '../configuration.ts';
+import type { TeamIdentity } from '../identities/identities.ts';
 import { email, metadataOf, owner, tags } from '../identities/identity-schema.ts';
 import { mappedIdentities, providerMapping } from '../identities/issuers.ts';
 import { keyWithDefault, optionalKey, restricting, text } from '../scalar-schema.ts';

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { ownedBy } from '../account-schema.ts';
-import type { BudgetLimit, BudgetRule } from '../configuration.ts';
 import { dollars } from '../rules/amounts.ts';
 import { budgetAlerts, budgetRules, checkDowngrade, downgradeTarget, type WrittenBudget } from '../rules/budgets.ts';
 import {
@@ -11,6 +10,7 @@ import {
   teamBudgetConditions,
   tenantBudgetConditions,
 } from '../rules/conditions.ts';
+import type { BudgetLimit, BudgetRule } from '../rules/counted-rules.ts';
 import { checkBudget, checkMatch } from '../rules/rule-checks.ts';
 import { keyWithDefault, optionalKey, restricting, text } from '../scalar-schema.ts';
 import { teamName, userName, virtualAccountName } from '../subject.ts';

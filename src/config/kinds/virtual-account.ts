@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { type ChannelDirectory, channelDirectory } from '../channels/channel-directory.ts';
-import { notificationTarget } from '../channels/notification-target.ts';
-import type { AccountGrant, NotificationTarget, VirtualAccountIdentity } from '../configuration.ts';
+import { type NotificationTarget, notificationTarget } from '../channels/notification-target.ts';
 import { warn } from '../documents/manifests.ts';
 import type { Report } from '../fault.ts';
 import { grantsOf, permission } from '../identities/grants.ts';
+import type { AccountGrant, VirtualAccountIdentity } from '../identities/identities.ts';
 import { metadataOf, owner, tags } from '../identities/identity-schema.ts';
 import { mappedIdentities, type PlacedIssuer, providerMapping } from '../identities/issuers.ts';
 import { keyWithDefault, optionalKey, restricting, text, wholeNumber } from '../scalar-schema.ts';

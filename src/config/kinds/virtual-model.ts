@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { accountName, collaborators, integrationName, modelType, ownedBy } from '../account-schema.ts';
-import type { VirtualModelGroup } from '../configuration.ts';
 import { checkRouting, routingKeys, routingOf } from '../rules/routing.ts';
+import type { VirtualModelGroup } from '../rules/routing-settings.ts';
 import { optionalKey, restrictingKey } from '../scalar-schema.ts';
 import { type KindContext, manifestKind } from './manifest-kind.ts';
 

@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { type ChannelDirectory, channelDirectory } from '../channels/channel-directory.ts';
-import { notificationTarget } from '../channels/notification-target.ts';
-import type { BudgetAlerts, BudgetRule, NotificationTarget } from '../configuration.ts';
+import { type NotificationTarget, notificationTarget } from '../channels/notification-target.ts';
 import { type Manifest, warn } from '../documents/manifests.ts';
 import type { PathSegment, Report } from '../fault.ts';
 import type { KindContext } from '../kinds/manifest-kind.ts';
 import { canonicalModel } from '../resource-name.ts';
 import { keyWithDefault, optionalKey, text } from '../scalar-schema.ts';
+import type { BudgetAlerts, BudgetRule } from './counted-rules.ts';
 import type { Placed } from './rule-checks.ts';
 
 /** What both forms of budget share: alerts, the downgrade, and the way from what is written to a rule. */

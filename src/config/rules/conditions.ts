@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import type { GroupKey, InNotIn, RuleMatch } from '../configuration.ts';
 import { canonicalModel } from '../resource-name.ts';
 import { keyWithDefault, optionalKey, restricting } from '../scalar-schema.ts';
 import { subjectPattern, teamName, userName, virtualAccountName } from '../subject.ts';
+import type { GroupKey, InNotIn, RuleMatch } from './rule-match.ts';
 
 /**
  * `when` of limits and budgets. All that is given must hold. An absent, null or empty list asks for nothing, since the

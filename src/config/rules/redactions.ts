@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { Redaction } from '../configuration.ts';
 import { keyWithDefault, text } from '../scalar-schema.ts';
 import { patternFault } from './linear-pattern.ts';
+import type { Redaction } from './request-log-rules.ts';
 
 /**
  * What is blacked out of kept bodies. Patterns are of RE2, which takes time in proportion to the text whatever they are:

@@ -1,4 +1,10 @@
 import { z } from 'zod';
+import { type Manifest, positionOf } from '../documents/manifests.ts';
+import { didYouMean, type PathSegment } from '../fault.ts';
+import type { KindContext } from '../kinds/manifest-kind.ts';
+import { canonicalModel } from '../resource-name.ts';
+import { amount, headerMap, keyWithDefault, optionalKey, restricting, text, wholeNumber } from '../scalar-schema.ts';
+import { metadataKey, metadataValue } from './conditions.ts';
 import type {
   CanarySettings,
   HedgeSettings,
@@ -7,13 +13,7 @@ import type {
   RoutingSettings,
   RoutingStrategy,
   ShadowSettings,
-} from '../configuration.ts';
-import { type Manifest, positionOf } from '../documents/manifests.ts';
-import { didYouMean, type PathSegment } from '../fault.ts';
-import type { KindContext } from '../kinds/manifest-kind.ts';
-import { canonicalModel } from '../resource-name.ts';
-import { amount, headerMap, keyWithDefault, optionalKey, restricting, text, wholeNumber } from '../scalar-schema.ts';
-import { metadataKey, metadataValue } from './conditions.ts';
+} from './routing-settings.ts';
 import { compileCondition } from './target-condition.ts';
 
 /** `routing_config` of virtual models, whose keys stand flat in a load balancing rule; and what both share with fallbacks. */

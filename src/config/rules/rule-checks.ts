@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { BudgetRule, InNotIn, RateLimitRule, RuleMatch } from '../configuration.ts';
 import { type Manifest, positionOf, warn } from '../documents/manifests.ts';
 import { didYouMean, formatPosition, type PathSegment, type Report } from '../fault.ts';
 import type { KindContext } from '../kinds/manifest-kind.ts';
 import { SUBJECT_KINDS, subjectKind } from '../subject.ts';
+import type { BudgetRule, RateLimitRule } from './counted-rules.ts';
+import type { InNotIn, RuleMatch } from './rule-match.ts';
 
 /** A rule and where it stands. */
 export interface Placed<T> {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { isObject, type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
-import type { McpSettings } from '../../config/mcp/mcp-servers.ts';
+import type { McpSettings } from '../../config/server/mcp.ts';
 import {
   errorJson,
   type Id,

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
-import type { ServerSettings } from '../../config/configuration.ts';
+import type { ServerSettings } from '../../config/server/server-settings.ts';
 import { GenerationCache } from '../../core/generation-cache.ts';
 import type { McpRequest } from '../../threads/mcp-messages.ts';
 import {

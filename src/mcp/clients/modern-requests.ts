@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
-import type { McpSettings } from '../../config/mcp/mcp-servers.ts';
+import type { McpSettings } from '../../config/server/mcp.ts';
 import { ALL_VERSIONS, META, type ModernMeta, NAMED, statusOf } from '../protocol/eras.ts';
 import {
   errorJson,

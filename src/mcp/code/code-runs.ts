@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import type { McpSettings } from '../../config/mcp/mcp-servers.ts';
+import type { McpSettings } from '../../config/server/mcp.ts';
 import type { CodeOutcome, FromCodeThread, ToCodeThread } from '../../threads/code-messages.ts';
 import type { Call } from '../upstream/peer.ts';
 

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import type { McpSettings } from '../../config/mcp/mcp-servers.ts';
+import type { McpSettings } from '../../config/server/mcp.ts';
 import type { McpPageAnswer, McpSignedIn } from '../../threads/mcp-messages.ts';
 import { mcpAddress } from '../clients/addresses.ts';
 import type { Seal } from '../clients/seal.ts';

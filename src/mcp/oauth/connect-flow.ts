@@ -6,7 +6,7 @@ import type { Log } from '../../core/log.ts';
 import type { McpPlace } from '../../store/mcp-connections.ts';
 import { type Connections, lifeOf } from './connections.ts';
 import { type AuthorizationFacts, type Discovery, DiscoveryFault } from './discovery.ts';
-import { encodedServer } from './places.ts';
+import { redirectUriOf } from './own-addresses.ts';
 import { type McpRows, RowsAway } from './rows.ts';
 import { askForToken, oauthClientSchema, TokenFault } from './token-endpoint.ts';
 import type { UpstreamClients } from './upstream-clients.ts';
@@ -156,11 +156,6 @@ export function asOAuthServer(server: McpServer | undefined): OAuthServer | unde
   if (server?.kind !== 'remote' && server?.kind !== 'openapi') return undefined;
   const { auth, name, url } = server;
   return auth.type === 'oauth2' && auth.grant === 'authorization_code' ? { name, url, auth } : undefined;
-}
-
-/** One for each server: an answer of one issuer is never taken for one of another. */
-export function redirectUriOf(base: string, server: string): string {
-  return `${base}/mcp/oauth/callback/${encodedServer(server)}`;
 }
 
 function authorizationAddress(

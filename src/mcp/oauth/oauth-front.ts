@@ -10,6 +10,7 @@ import { type Asked, type AuthorizationServer, json, NO_STORE } from './authoriz
 import { asOAuthServer, type ConnectFlow, type Onward } from './connect-flow.ts';
 import type { Connections } from './connections.ts';
 import { isLoopback } from './discovery.ts';
+import { browserCookie } from './own-addresses.ts';
 import { errorPage, html, page, redirect, signInPage } from './pages.ts';
 import { connectUrl, DEFAULT_ACCOUNT, encodedServer, isAccount } from './places.ts';
 import { type McpRows, RowsAway } from './rows.ts';
@@ -310,11 +311,6 @@ function browserOf({ browser, base }: McpPageRequest): {
   const secure = base.startsWith('https://');
   const cookie = `${browserCookie(base)}=${made}; Path=/; HttpOnly; SameSite=Lax; Max-Age=3600${secure ? '; Secure' : ''}`;
   return { browser: made, headers: ['set-cookie', cookie] };
-}
-
-/** `__Host-`: no other host of the domain can set it. */
-export function browserCookie(base: string): string {
-  return base.startsWith('https://') ? '__Host-sluice-mcp' : 'sluice-mcp';
 }
 
 /** As a source of a content security policy. */

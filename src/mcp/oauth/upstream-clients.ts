@@ -3,6 +3,7 @@ import { type JsonObject, parseObject, stringOf } from '../../codec/json-value.t
 import type { McpOAuth } from '../../config/mcp/mcp-servers.ts';
 import type { HttpClient } from '../../core/http-client.ts';
 import type { AuthorizationFacts } from './discovery.ts';
+import { clientDocumentUrl, clientMetadata } from './own-addresses.ts';
 import type { McpRows } from './rows.ts';
 import { type OAuthClient, oauthClientSchema, TokenFault } from './token-endpoint.ts';
 import type { Vault } from './vault.ts';
@@ -82,23 +83,6 @@ export class UpstreamClients {
     const method = stringOf(body['token_endpoint_auth_method']);
     return { id, ...(secret !== undefined && { secret }), ...(method !== undefined && { method }) };
   }
-}
-
-/** RFC 7591 §2: what the gateway says of itself. */
-export function clientMetadata(redirectUri: string): JsonObject {
-  return {
-    client_name: 'Sluice',
-    redirect_uris: [redirectUri],
-    grant_types: ['authorization_code', 'refresh_token'],
-    response_types: ['code'],
-    token_endpoint_auth_method: 'none',
-    application_type: redirectUri.startsWith('https://') ? 'web' : 'native',
-  };
-}
-
-/** Where that stands for issuers that read it: `/mcp/oauth/client/…` of `/mcp/oauth/callback/…`. */
-export function clientDocumentUrl(redirectUri: string): string {
-  return redirectUri.replace('/mcp/oauth/callback/', '/mcp/oauth/client/');
 }
 
 function clientIn(opened: JsonObject | undefined): OAuthClient | undefined {

@@ -1,5 +1,6 @@
 import { type JsonObject, stringOf } from '../../codec/json-value.ts';
-import type { McpRemote, McpSettings, McpStdio, McpToolSetting } from '../../config/mcp/mcp-servers.ts';
+import type { McpRemote, McpStdio, McpToolSetting } from '../../config/mcp/mcp-servers.ts';
+import type { McpSettings } from '../../config/server/mcp.ts';
 import { GenerationCache } from '../../core/generation-cache.ts';
 import type { Log } from '../../core/log.ts';
 import { NAMED } from '../protocol/eras.ts';

@@ -1,4 +1,5 @@
-import type { McpServer, McpSettings } from '../../config/mcp/mcp-servers.ts';
+import type { McpServer } from '../../config/mcp/mcp-servers.ts';
+import type { McpSettings } from '../../config/server/mcp.ts';
 import type { HttpClient } from '../../core/http-client.ts';
 import type { Log } from '../../core/log.ts';
 import { compileSubjects } from '../../policy/subject-match.ts';

@@ -1,4 +1,5 @@
-import type { RateLimitRule, RuleMatch } from '../../config/configuration.ts';
+import type { RateLimitRule } from '../../config/rules/counted-rules.ts';
+import type { RuleMatch } from '../../config/rules/rule-match.ts';
 import { ERRORS } from '../../core/errors.ts';
 import type { AdminRoute } from './admin-route.ts';
 

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { ConsoleRole } from '../../config/configuration.ts';
+import type { ConsoleRole } from '../../config/server/console.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import type { Log } from '../../core/log.ts';

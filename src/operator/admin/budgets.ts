@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { BudgetLimit, BudgetRule } from '../../config/configuration.ts';
+import type { BudgetLimit, BudgetRule } from '../../config/rules/counted-rules.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import { limitsOfGroup } from '../../counters/budget-groups.ts';

@@ -1,4 +1,4 @@
-import type { Identities } from '../../config/configuration.ts';
+import type { Identities } from '../../config/identities/identities.ts';
 import type { Identity } from '../../identity/identity.ts';
 import type { IssuerState } from '../../identity/issuer-keys.ts';
 import type { AdminRoute } from './admin-route.ts';

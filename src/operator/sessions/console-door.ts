@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
-import type { ConsoleSettings } from '../../config/configuration.ts';
+import type { ConsoleSettings } from '../../config/server/console.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import { readJsonBody } from '../admin/json-body.ts';

@@ -3,7 +3,9 @@ import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import { isRefused } from '../../authentication/key-verdict.ts';
 import { OutsideTokens } from '../../authentication/outside-tokens.ts';
-import type { Configuration, ConsoleOidc, IdentityProvider } from '../../config/configuration.ts';
+import type { Configuration } from '../../config/configuration.ts';
+import type { IdentityProvider } from '../../config/identities/identities.ts';
+import type { ConsoleOidc } from '../../config/server/console.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import type { HttpAnswer, HttpClient, HttpRequest } from '../../core/http-client.ts';
@@ -231,7 +233,7 @@ export class OidcSignIn implements OidcDoor {
     const { server, identities } = this.#options.configuration();
     const { oidc } = server.console;
     if (oidc === undefined || server.operator.adminKey === undefined) return undefined;
-    const provider = identities.identityProviders.find(({ name }) => name === oidc.provider);
+    const provider = identities.identityProviders.find(({ name }) => name === oidc.identityProvider);
     return provider && { oidc, provider };
   }
 

@@ -1,5 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import type { ConsoleRole } from '../../config/configuration.ts';
+import type { ConsoleRole } from '../../config/server/console.ts';
 import type { Principal } from '../../core/exchange.ts';
 import type { DataScope, Viewer } from '../../policy/data-access.ts';
 

@@ -35,7 +35,7 @@ type Account = z.output<typeof schema>;
 type Model = Account['integrations'][number];
 
 /** Deployments of all publishers in resources of Foundry, each with its own address and credential. */
-export const azureFoundry: ProviderPlug = {
+export const plug: ProviderPlug = {
   type,
   schema,
   wires: [...AZURE_WIRES, anthropicWire],

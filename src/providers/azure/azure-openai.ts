@@ -42,7 +42,7 @@ const schema = accountBase(type).extend({
 type Account = z.output<typeof schema>;
 
 /** Deployments of OpenAI's models in a resource of Azure. */
-export const azureOpenAi: ProviderPlug = {
+export const plug: ProviderPlug = {
   type,
   schema,
   wires: AZURE_WIRES,

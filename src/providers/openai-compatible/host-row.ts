@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { modelType } from '../../config/account-schema.ts';
 
 /*
- * The columns of hosts.ts and of model-families.ts. A column that a row leaves out says that its host does as OpenAI
+ * The columns of the tables in hosts/ and of model-families.ts. A column that a row leaves out says that its host does as OpenAI
  * does, or that nobody knows: then nothing is changed, and what the host does not like it says itself.
  */
 

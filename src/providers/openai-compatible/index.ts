@@ -2,11 +2,11 @@ import { z } from 'zod';
 import { accountBase, apiKeyAuth, integrationBase, integrationList } from '../../config/account-schema.ts';
 import { didYouMean } from '../../config/fault.ts';
 import { baseUrl, headerMap, optionalKey, restricting, text } from '../../config/scalar-schema.ts';
+import { madeOnce } from '../../core/made-once.ts';
 import { nearNames } from '../../core/near-names.ts';
 import { anthropicWire } from '../anthropic-messages/wire.ts';
 import { headerCredential } from '../base/credential.ts';
 import { listedModels } from '../base/listed-models.ts';
-import { madeOnce } from '../base/made-once.ts';
 import type { ProviderPlug, WellKnown } from '../provider.ts';
 import { openHostAccount } from './host-account.ts';
 import { HOST_WIRES } from './host-forms.ts';
@@ -169,8 +169,12 @@ const UNKNOWN_HOST: HostRow = {
   known: 'listed',
 };
 
-/** The kinds of account whose hosts are rows of the table. */
-export const HOST_PLUGS: readonly ProviderPlug[] = [
+const PLUGS: readonly ProviderPlug[] = [
   ...HOSTS.filter(({ kind, ownPlug }) => kind !== undefined && !ownPlug).map(hostPlug),
   compatible,
 ];
+
+/** Of a kind of account whose hosts are rows of the table. */
+export function hostPlugOf(type: string): ProviderPlug | undefined {
+  return PLUGS.find((plug) => plug.type === type);
+}

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, it } from 'node:test';
 import type { AlertDelivery } from '../../../src/alerts/alert-sender.ts';
 import { BudgetWatch } from '../../../src/alerts/budget-watch.ts';
-import type { BudgetAlerts, BudgetRule } from '../../../src/config/configuration.ts';
+import type { BudgetAlerts, BudgetRule } from '../../../src/config/rules/counted-rules.ts';
 import { BudgetWindows, currentWindows, spentIn } from '../../../src/ledger/budget-windows.ts';
 import type { Database } from '../../../src/store/database.ts';
 import { MetricRegistry } from '../../../src/telemetry/metric-registry.ts';

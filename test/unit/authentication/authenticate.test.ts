@@ -3,8 +3,8 @@ import { createHash, createHmac, generateKeyPairSync, randomBytes, sign } from '
 import { describe, it } from 'node:test';
 import { KeyRing, type KeyRingOptions } from '../../../src/authentication/authenticate.ts';
 import { presentedKey } from '../../../src/authentication/presented-key.ts';
-import type { ConfiguredKey, IdentityProvider } from '../../../src/config/configuration.ts';
-import { packKeys } from '../../../src/config/packed-keys.ts';
+import type { IdentityProvider } from '../../../src/config/identities/identities.ts';
+import { type ConfiguredKey, packKeys } from '../../../src/config/packed-keys.ts';
 import { GatewayError } from '../../../src/core/errors.ts';
 import type { OrError, Principal } from '../../../src/core/exchange.ts';
 import type { KeyNote } from '../../../src/store/key-notes.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHmac, generateKeyPairSync, sign as signBytes } from 'node:crypto';
 import { before, describe, it } from 'node:test';
 import { KeyRing, type KeyRingOptions } from '../../../src/authentication/authenticate.ts';
-import type { Identities, IdentityProvider } from '../../../src/config/configuration.ts';
+import type { Identities, IdentityProvider } from '../../../src/config/identities/identities.ts';
 import { packKeys } from '../../../src/config/packed-keys.ts';
 import { GatewayError } from '../../../src/core/errors.ts';
 import type { OrError, Principal } from '../../../src/core/exchange.ts';

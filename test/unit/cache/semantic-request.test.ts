@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { canonicalBody } from '../../../src/cache/cache-key.ts';
 import { semanticRequest } from '../../../src/cache/semantic-request.ts';
-import { DIALECTS } from '../../../src/plugs.ts';
+import { dialects } from '../../../src/plugs.ts';
+
+const DIALECTS = dialects();
 
 const LIMITS = {
   maxEntries: 16,

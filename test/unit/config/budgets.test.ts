@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import type { BudgetRule } from '../../../src/config/configuration.ts';
+import type { BudgetRule } from '../../../src/config/rules/counted-rules.ts';
 import { configurationOf, loadText } from './manifest-folder.ts';
 
 const account = (name: string) =>

@@ -3,7 +3,9 @@ import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { loadConfiguration } from '../../../src/config/load.ts';
-import { PLUGS } from '../../../src/plugs.ts';
+import { allPlugs } from '../../../src/plugs.ts';
+
+const PLUGS = allPlugs();
 
 /** The examples of the reference product, kind by kind, and what is ours beside them. */
 const folder = fileURLToPath(new URL('../../fixtures/manifests', import.meta.url));

@@ -106,7 +106,7 @@ test('every setting has its default when nothing is configured', () => {
         maxBodyBytes: 65_536,
         retentionDays: 30,
         maxQueuedBytes: 67_108_864,
-        maxQueuedHooks: 1000,
+        maxQueuedWebhooks: 1000,
         redact: [],
       },
       mcp: {

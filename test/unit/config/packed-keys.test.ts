@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { hash } from 'node:crypto';
 import { describe, it } from 'node:test';
-import type { ConfiguredKey } from '../../../src/config/configuration.ts';
-import { findKey, packKeys } from '../../../src/config/packed-keys.ts';
+import { type ConfiguredKey, findKey, packKeys } from '../../../src/config/packed-keys.ts';
 
 const keyOf = (text: string): ConfiguredKey => ({
   name: `Schlüssel ${text}`,

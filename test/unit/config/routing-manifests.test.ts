@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { stringify } from 'yaml';
 import { loadConfiguration } from '../../../src/config/load.ts';
-import { PLUGS } from '../../../src/plugs.ts';
+import { allPlugs } from '../../../src/plugs.ts';
+
+const PLUGS = allPlugs();
 
 const account = {
   type: 'provider-account/openai',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { check } from '../../../src/cli/check.ts';
-import { PLUGS } from '../../../src/plugs.ts';
+import { allPlugs } from '../../../src/plugs.ts';
 import { manifestFolder } from './manifest-folder.ts';
 import { accounts } from './wrong-manifests/accounts.ts';
 import { clouds } from './wrong-manifests/clouds.ts';
@@ -10,6 +10,8 @@ import { identities } from './wrong-manifests/identities.ts';
 import { keys } from './wrong-manifests/keys.ts';
 import { limits } from './wrong-manifests/limits.ts';
 import { server } from './wrong-manifests/server.ts';
+
+const PLUGS = allPlugs();
 
 /* The tables are in wrong-manifests/: manifest → what is printed. A person brings manifests along and mistypes them. */
 

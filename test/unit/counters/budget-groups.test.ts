@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { GroupKey } from '../../../src/config/configuration.ts';
+import type { GroupKey } from '../../../src/config/rules/rule-match.ts';
 import { groupOf, limitsOfGroup, userOfGroup, valuesOf } from '../../../src/counters/budget-groups.ts';
 import { budgetOf, limitOf } from '../ledger/budgets.ts';
 

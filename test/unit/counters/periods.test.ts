@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { BudgetPeriod } from '../../../src/config/configuration.ts';
+import type { BudgetPeriod } from '../../../src/config/rules/counted-rules.ts';
 import { periodEnd, periodStart } from '../../../src/counters/periods.ts';
 
 const cases: [period: BudgetPeriod, at: string, start: string, end: string][] = [

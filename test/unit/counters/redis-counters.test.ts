@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
-import type { CounterSettings } from '../../../src/config/configuration.ts';
+import type { CounterSettings } from '../../../src/config/server/store.ts';
 import { Cell, type CellWindow } from '../../../src/counters/cell.ts';
 import { isRefusal, type Leg, type Refusal, type Reservation } from '../../../src/counters/counters.ts';
 import { MemoryCounters, sharedCounts } from '../../../src/counters/memory-counters.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import type { BudgetPeriod } from '../../../src/config/configuration.ts';
+import type { BudgetPeriod } from '../../../src/config/rules/counted-rules.ts';
 import { periodEnd, periodStart } from '../../../src/counters/periods.ts';
 import { PERIODS } from '../../../src/counters/redis-script-parts.ts';
 import { SCRIPTS } from '../../../src/counters/redis-scripts.ts';

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import type { ServerSettings } from '../../../src/config/configuration.ts';
+import type { ServerSettings } from '../../../src/config/server/server-settings.ts';
 import { BatchService } from '../../../src/database-thread/batch-service.ts';
 import type { BlobReader, BlobStore } from '../../../src/files/blob-store.ts';
 import { DiskBlobs } from '../../../src/files/disk-blobs.ts';

@@ -6,10 +6,12 @@ import { after, before, describe, it, test } from 'node:test';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { schemaKeys } from '../../../scripts/docs/schema-keys.ts';
-import { serverSchema } from '../../../src/config/server-schema.ts';
-import { PLUGS } from '../../../src/plugs.ts';
+import { serverSchema } from '../../../src/config/server/server-schema.ts';
+import { allPlugs } from '../../../src/plugs.ts';
 import { type RunningGateway, startGateway } from '../../support/gateway.ts';
 import { blocks, inlineCode, page, pages, root, section } from '../../support/pages.ts';
+
+const PLUGS = allPlugs();
 
 const run = promisify(execFile);
 

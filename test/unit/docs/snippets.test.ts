@@ -7,9 +7,11 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type Loaded, loadConfiguration, type Refused } from '../../../src/config/load.ts';
-import { PLUGS } from '../../../src/plugs.ts';
+import { allPlugs } from '../../../src/plugs.ts';
 import { selfSigned } from '../../support/certificate.ts';
 import { blocks, page, pages } from '../../support/pages.ts';
+
+const PLUGS = allPlugs();
 
 /** What a page lets a reader put into a variable, where that is more than some text. */
 const VALUES: Readonly<Record<string, string>> = {

@@ -3,7 +3,8 @@ import { describe, test } from 'node:test';
 import type { GuardConfig } from '../../../src/config/guardrails/guardrails.ts';
 import { guarded as chatForm } from '../../../src/dialects/openai-chat/guarded.ts';
 import { guardInput } from '../../../src/guardrails/guarded-input.ts';
-import { checkTexts, type Elsewhere, scanTexts } from '../../../src/guardrails/scan-elsewhere.ts';
+import type { Elsewhere } from '../../../src/guardrails/elsewhere.ts';
+import { checkTexts, scanTexts } from '../../../src/guardrails/scan-elsewhere.ts';
 import { guardConfig, openSession } from './guarded.ts';
 
 /** As the other threads do it, with what crosses to them and back. */

@@ -9,7 +9,7 @@ import { outputGuard } from '../../../src/guardrails/guardrails.ts';
 import { makeGuards } from '../../../src/guardrails/make-guards.ts';
 import { GuardrailPlans } from '../../../src/guardrails/plan.ts';
 import { DeadlineRunner } from '../../../src/guardrails/runner.ts';
-import type { Elsewhere } from '../../../src/guardrails/scan-elsewhere.ts';
+import type { Elsewhere } from '../../../src/guardrails/elsewhere.ts';
 import { GuardSession } from '../../../src/guardrails/session.ts';
 import { guardCredential } from '../../../src/plugs.ts';
 import type { Caller } from '../../../src/policy/caller.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, beforeEach, describe, it, mock } from 'node:test';
-import type { IdentityProvider } from '../../../src/config/configuration.ts';
+import type { IdentityProvider } from '../../../src/config/identities/identities.ts';
 import type { FetchedKeySet } from '../../../src/identity/fetch-key-set.ts';
 import { IssuerKeys } from '../../../src/identity/issuer-keys.ts';
 import type { IssuerKey, IssuerKeySet } from '../../../src/threads/identity-messages.ts';

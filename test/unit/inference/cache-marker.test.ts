@@ -3,8 +3,10 @@ import { test } from 'node:test';
 import { GatewayError } from '../../../src/core/errors.ts';
 import { openAiChat } from '../../../src/dialects/openai-chat/index.ts';
 import type { CacheMarker } from '../../../src/inference/cache-marker.ts';
-import { WIRES } from '../../../src/plugs.ts';
+import { allPlugs, wiresOf } from '../../../src/plugs.ts';
 import { translateRequest } from '../../../src/relay/request-translation.ts';
+
+const WIRES = wiresOf(allPlugs());
 
 const f = { type: 'function', function: { name: 'f', parameters: { type: 'object', properties: {} } } };
 const call = { id: 'a', type: 'function', function: { name: 'f', arguments: '{}' } };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { BudgetLimit, BudgetRule } from '../../../src/config/configuration.ts';
+import type { BudgetLimit, BudgetRule } from '../../../src/config/rules/counted-rules.ts';
 import { ChargeSums, unitsOf } from '../../../src/ledger/budget-charges.ts';
 import type { ExchangeRecord } from '../../../src/telemetry/exchange-record.ts';
 import { budgetOf, chargedRecord, limitOf } from './budgets.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { beforeEach, it } from 'node:test';
-import type { BudgetRule } from '../../../src/config/configuration.ts';
+import type { BudgetRule } from '../../../src/config/rules/counted-rules.ts';
 import type { Cell } from '../../../src/counters/cell.ts';
 import { periodStart } from '../../../src/counters/periods.ts';
 import { BudgetSpending } from '../../../src/ledger/budget-spending.ts';

@@ -1,4 +1,4 @@
-import type { BudgetLimit, BudgetPeriod, BudgetRule } from '../../../src/config/configuration.ts';
+import type { BudgetLimit, BudgetPeriod, BudgetRule } from '../../../src/config/rules/counted-rules.ts';
 import type { ExchangeRecord } from '../../../src/telemetry/exchange-record.ts';
 import { plainRecord } from '../telemetry/records.ts';
 

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, beforeEach, test } from 'node:test';
-import type { LedgerSettings } from '../../../src/config/configuration.ts';
+import type { LedgerSettings } from '../../../src/config/server/ledger.ts';
 import type { Log } from '../../../src/core/log.ts';
 import { JournalWriter } from '../../../src/ledger/journal-writer.ts';
 import { type Ledger, startLedger } from '../../../src/ledger/ledger.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { BudgetRule, RateLimitRule } from '../../../src/config/configuration.ts';
+import type { BudgetRule, RateLimitRule } from '../../../src/config/rules/counted-rules.ts';
 import type { GatewayError } from '../../../src/core/errors.ts';
 import { budgetCellName, Cell } from '../../../src/counters/cell.ts';
 import type { Counters } from '../../../src/counters/counters.ts';

@@ -5,8 +5,10 @@ import { parse } from 'yaml';
 import { ERRORS } from '../../../src/core/errors.ts';
 import type { AdminRoute } from '../../../src/operator/admin/admin-route.ts';
 import { openapiJson } from '../../../src/operator/openapi.ts';
-import { DIALECTS } from '../../../src/plugs.ts';
+import { dialects } from '../../../src/plugs.ts';
 import { noReferenceDocument, referenceDocument } from '../../support/recordings.ts';
+
+const DIALECTS = dialects();
 
 type Node = { [key: string]: Node } | Node[] | string | number | boolean | null | undefined;
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { OtelSettings } from '../../../src/config/configuration.ts';
+import type { OtelSettings } from '../../../src/config/server/otel.ts';
 import { continueTrace, parseTraceparent } from '../../../src/core/trace-context.ts';
 import { exchangeSpans } from '../../../src/otel/exchange-spans.ts';
 import type { KeyValue, Span } from '../../../src/otel/otlp-message.ts';

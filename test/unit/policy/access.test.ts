@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { AccountGrant, AccountManifest } from '../../../src/config/configuration.ts';
+import type { AccountManifest } from '../../../src/config/configuration.ts';
+import type { AccountGrant } from '../../../src/config/identities/identities.ts';
 import { AccessRules } from '../../../src/policy/access.ts';
 
 const manager = (subject: string) => ({ subject, role_id: 'provider-account-manager' });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Configuration, Identities } from '../../../src/config/configuration.ts';
+import type { Configuration } from '../../../src/config/configuration.ts';
+import type { Identities } from '../../../src/config/identities/identities.ts';
 import type { Principal } from '../../../src/core/exchange.ts';
 import { Callers } from '../../../src/policy/caller.ts';
 

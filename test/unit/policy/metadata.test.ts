@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ServerSettings } from '../../../src/config/configuration.ts';
+import type { ServerSettings } from '../../../src/config/server/server-settings.ts';
 import { Callers } from '../../../src/policy/caller.ts';
 import { recordedMetadata, requestMetadata } from '../../../src/policy/metadata.ts';
 

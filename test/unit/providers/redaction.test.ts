@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AccountToken } from '../../../src/core/account-token.ts';
-import { PLUGS, WIRES } from '../../../src/plugs.ts';
+import { allPlugs, wiresOf } from '../../../src/plugs.ts';
 import { headerCredential } from '../../../src/providers/base/credential.ts';
 import { mountAt, mountsOf } from '../../../src/providers/base/mount.ts';
 import { redaction, secretsOf } from '../../../src/providers/base/redaction.ts';
 import { tokenCredential } from '../../../src/providers/base/token-credential.ts';
 import { exampleTarget } from '../../support/targets.ts';
+
+const PLUGS = allPlugs();
+const WIRES = wiresOf(PLUGS);
 
 const KEY = 'sk-upstream-SECRET/4711"x';
 

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { DIALECTS } from '../../../src/plugs.ts';
+import { dialects } from '../../../src/plugs.ts';
 import { batchEndpoints } from '../../../src/relay-thread/batch-endpoints.ts';
+
+const DIALECTS = dialects();
 
 const page = readFileSync(fileURLToPath(new URL('../../../docs/api.md', import.meta.url)), 'utf8');
 

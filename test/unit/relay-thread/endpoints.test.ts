@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { NO_LIMITS } from '../../../src/limits/admission.ts';
 import { openapiDocument } from '../../../src/operator/openapi.ts';
-import { DIALECTS, PASSED_AT } from '../../../src/plugs.ts';
+import { dialects, PASSED_AT } from '../../../src/plugs.ts';
 import { ownRoutes, PLANNED, routeTable } from '../../../src/relay-thread/endpoints.ts';
 import { McpGate } from '../../../src/relay-thread/mcp-gate.ts';
+
+const DIALECTS = dialects();
 
 /** Nothing is handled: only where a path leads is asked. */
 const options: Parameters<typeof routeTable>[0] = {
@@ -25,7 +27,7 @@ const options: Parameters<typeof routeTable>[0] = {
   proxy: {} as never,
   passedAt: PASSED_AT,
   onAgentRun: () => undefined,
-  openapi: Buffer.alloc(0),
+  document: { answer: async () => 200 },
   errorBody: () => Buffer.alloc(0),
 };
 const table = routeTable(options);

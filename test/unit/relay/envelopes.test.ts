@@ -4,9 +4,11 @@ import { GatewayError } from '../../../src/core/errors.ts';
 import { anthropicCountTokens } from '../../../src/dialects/anthropic-messages/count-tokens.ts';
 import { anthropicMessages } from '../../../src/dialects/anthropic-messages/index.ts';
 import type { Dialect } from '../../../src/dialects/dialect.ts';
-import { PLUGS } from '../../../src/plugs.ts';
+import { allPlugs } from '../../../src/plugs.ts';
 import { outbound, wholeBody } from '../../../src/relay/outbound.ts';
 import { NO_WAITS } from '../../../src/routing/route-plan.ts';
+
+const PLUGS = allPlugs();
 
 /* Clouds that serve Claude take Anthropic's form wrapped: what is not about the wrapping stays as the client wrote it. */
 

@@ -1,5 +1,5 @@
 import { settings } from '../../../bench/inputs/settings.ts';
-import type { ServerSettings } from '../../../src/config/configuration.ts';
+import type { ServerSettings } from '../../../src/config/server/server-settings.ts';
 import { Sweeper } from '../../../src/core/sweeper.ts';
 import type { Dialect, PeekedRequest } from '../../../src/dialects/dialect.ts';
 import { openAiChat } from '../../../src/dialects/openai-chat/index.ts';

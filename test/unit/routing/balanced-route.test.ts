@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { RouteTarget, RoutingSettings } from '../../../src/config/configuration.ts';
+import type { RouteTarget, RoutingSettings } from '../../../src/config/rules/routing-settings.ts';
 import { GatewayError } from '../../../src/core/errors.ts';
 import { BalancedRoute } from '../../../src/routing/balanced-route.ts';
 import { HealthMemory } from '../../../src/routing/place.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { RoutingLimits } from '../../../src/config/configuration.ts';
+import type { RoutingLimits } from '../../../src/config/server/routing.ts';
 import { GatewayError } from '../../../src/core/errors.ts';
 import { HealthMemory, Place } from '../../../src/routing/place.ts';
 import { viewOf } from '../../../src/routing/target-list.ts';

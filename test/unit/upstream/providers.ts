@@ -1,5 +1,5 @@
 import { afterEach } from 'node:test';
-import type { Limits } from '../../../src/config/configuration.ts';
+import type { Limits } from '../../../src/config/server/limits.ts';
 import { OriginPools } from '../../../src/upstream/origin-pools.ts';
 import { type RawProvider, type RawRequestHandler, startRawProvider } from '../../support/raw-provider.ts';
 import { limits, timeouts } from '../relay/local-provider.ts';

@@ -6,7 +6,7 @@ import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
-import type { UpstreamSettings } from '../../../src/config/configuration.ts';
+import type { UpstreamSettings } from '../../../src/config/server/upstream.ts';
 import { OriginPools } from '../../../src/upstream/origin-pools.ts';
 import { noOpenssl, selfSigned } from '../../support/certificate.ts';
 import { type ConnectProxyOptions, startConnectProxy } from '../../support/connect-proxy.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Timeouts } from '../../../src/config/configuration.ts';
+import type { Timeouts } from '../../../src/config/server/limits.ts';
 import { NO_WAITS, type StepWaits } from '../../../src/routing/route-plan.ts';
 import { Waits } from '../../../src/upstream/waits.ts';
 

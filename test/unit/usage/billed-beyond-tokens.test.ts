@@ -3,12 +3,14 @@ import { test } from 'node:test';
 import { servedAfter, servedAs } from '../../../src/inference/served-as.ts';
 import type { Usage } from '../../../src/inference/usage.ts';
 import { COUNTER_NAMES, type CounterName, USAGE_COUNTERS } from '../../../src/inference/usage-counters.ts';
-import { PLUGS } from '../../../src/plugs.ts';
+import { allPlugs } from '../../../src/plugs.ts';
 import type { PriceSource } from '../../../src/providers/provider.ts';
 import { recomputedNanoUsd } from '../../../src/usage/price-basis.ts';
 import { compilePrice, type Price } from '../../../src/usage/price-table.ts';
 import { tokenCostNanoUsd } from '../../../src/usage/token-cost.ts';
 import type { RateTable } from '../../../src/usage/token-rates.ts';
+
+const PLUGS = allPlugs();
 
 const AT = Date.UTC(2026, 10, 28);
 

@@ -3,8 +3,10 @@ import { test } from 'node:test';
 import { SERVED_TERMS, type TermName } from '../../../src/inference/served-as.ts';
 import { countIn, mergeUsage, type Usage } from '../../../src/inference/usage.ts';
 import { COUNTER_NAMES, type CounterName } from '../../../src/inference/usage-counters.ts';
-import { PLUGS } from '../../../src/plugs.ts';
+import { allPlugs } from '../../../src/plugs.ts';
 import { noRecordings, recordedProviders, recordings } from '../../support/recordings.ts';
+
+const PLUGS = allPlugs();
 
 /*
  * Every key that occurs in a usage object of the recordings, and what it means. A provider that bills something new does

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { FORMS } from '../../../src/plugs.ts';
+import { dialects } from '../../../src/plugs.ts';
 import { TaskPool } from '../../../src/relay-thread/task-pool.ts';
 import { type EstimateInput, estimateTokens, type TokenEstimate } from '../../../src/usage/estimate-task.ts';
 import { promptSample } from '../../../src/usage/prompt.ts';
 import { noRecordings, recordings } from '../../support/recordings.ts';
+
+const FORMS = dialects();
 
 const tasks = new TaskPool();
 after(() => tasks.close());

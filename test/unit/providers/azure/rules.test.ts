@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { azureFoundry } from '../../../../src/providers/azure/azure-foundry.ts';
-import { azureOpenAi } from '../../../../src/providers/azure/azure-openai.ts';
+import { plug as azureFoundry } from '../../../../src/providers/azure/azure-foundry.ts';
+import { plug as azureOpenAi } from '../../../../src/providers/azure/azure-openai.ts';
 import type { Target } from '../../../../src/providers/provider.ts';
 
 const NO_TOKENS = new Map();

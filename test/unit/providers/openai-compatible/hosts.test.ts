@@ -4,7 +4,7 @@ import { modelType } from '../../../../src/config/account-schema.ts';
 import { KINDS_TO_COME } from '../../../../src/config/kinds/kinds-to-come.ts';
 import { GatewayError } from '../../../../src/core/errors.ts';
 import { MODEL_TYPES_OF } from '../../../../src/inference/operation.ts';
-import { PLUGS, WELL_KNOWN } from '../../../../src/plugs.ts';
+import { allPlugs, wellKnown } from '../../../../src/plugs.ts';
 import { ASKS_FOR_NOTHING, chatRules, HARMLESS } from '../../../../src/providers/openai-compatible/chat-rules.ts';
 import { OWN_FORMS } from '../../../../src/providers/openai-compatible/host-forms.ts';
 import {
@@ -18,6 +18,8 @@ import { MODEL_FAMILIES } from '../../../../src/providers/openai-compatible/mode
 import { toError } from '../../../../src/providers/openai-compatible/to-error.ts';
 import type { Mount, ProviderAccount, Target } from '../../../../src/providers/provider.ts';
 import { loadCatalogue } from '../../../../src/usage/price-catalogue.ts';
+
+const PLUGS = allPlugs();
 
 /** Of kinds that ask for other keys. */
 const OWN: Readonly<Record<string, object>> = {
@@ -256,7 +258,7 @@ describe('the table of hosts', () => {
 
   column('variable: makes an account of the row’s name, whose models are its own', (row) => {
     if (row.variable === undefined) return;
-    const made = WELL_KNOWN.filter(({ variable }) => variable === row.variable);
+    const made = wellKnown().filter(({ variable }) => variable === row.variable);
     assert.equal(made.length, 1, row.variable);
     const account = open(made[0]!.manifest('sk-env') as Record<string, unknown>);
     assert.equal(account.name, row.id);

@@ -1,15 +1,44 @@
 import { resolve } from 'node:path';
-import { isCertificate } from './account-schema.ts';
-import type { UpstreamSettings } from './configuration.ts';
-import { readText } from './documents/manifest-files.ts';
-import type { Environment } from './environment.ts';
-import type { Fault } from './fault.ts';
-import { isProxy } from './scalar-schema.ts';
-import type { WrittenServer } from './server-schema.ts';
+import { z } from 'zod';
+import { isCertificate } from '../account-schema.ts';
+import { readText } from '../documents/manifest-files.ts';
+import type { Environment } from '../environment.ts';
+import type { Fault } from '../fault.ts';
+import { isProxy, optionalKey, proxyAddress, restricting, restrictingKey, text } from '../scalar-schema.ts';
+import { section } from './section.ts';
+
+const noProxyError = '`*`, a host name, `.domain`, an IP address or range (`10.0.0.0/8`); `:port` may follow';
+const noProxy = z
+  .string({ error: noProxyError })
+  .regex(/^(\*|(\*?\.)?[A-Za-z0-9_[\]:.-]{1,253}(\/\d{1,3})?)$/, { error: noProxyError });
+
+export const upstream = section(
+  z.object({
+    proxy: restricting(optionalKey(proxyAddress())).describe(
+      'HTTP proxy to all providers, token endpoints, issuers and channels of alerts, or `none`. Absent: for https:// providers what the variable HTTPS_PROXY says.',
+    ),
+    no_proxy: restrictingKey(optionalKey(z.array(noProxy).max(1000))).describe(
+      'Hosts that are reached without `proxy`. Absent, with a proxy of HTTPS_PROXY: what the variable NO_PROXY says.',
+    ),
+    ca_file: optionalKey(text()).describe(
+      'Certificates of authorities, as PEM, that are trusted besides the public ones.',
+    ),
+  }),
+);
+
+/** How providers are reached. Holds the password of a proxy: never logged. */
+export interface UpstreamSettings {
+  /** Addresses of HTTP proxies, by the scheme of what is reached through them; an account may name another. */
+  proxies: { http?: string; https?: string };
+  /** Hosts that are reached without them, as in NO_PROXY. */
+  noProxy: string[];
+  /** PEM certificates of authorities that are trusted besides the public ones. */
+  ca?: string;
+}
 
 const maxCaBytes = 1024 * 1024;
 
-type Written = WrittenServer['upstream'];
+type Written = z.output<typeof upstream>;
 
 export interface ReadUpstream {
   settings: UpstreamSettings;
