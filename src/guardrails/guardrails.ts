@@ -9,12 +9,12 @@ import { type AskedGuardrails, unknownGuardrail } from '../policy/client-setting
 import { compileSubjects } from '../policy/subject-match.ts';
 import type { AnswerFilterMaker } from '../relay/answer-filter.ts';
 import { HeldMemory, type SharedMemory } from '../relay/held-memory.ts';
+import type { Elsewhere } from './elsewhere.ts';
 import type { GuardedExchange } from './guard.ts';
 import { GuardedAnswer } from './guarded-answer.ts';
 import { GuardedStream } from './guarded-stream.ts';
 import { type GuardMeans, makeGuards } from './make-guards.ts';
 import { type Guarded, GuardrailPlans } from './plan.ts';
-import type { Elsewhere } from './elsewhere.ts';
 import type { GuardRunner } from './session.ts';
 import { GuardSession } from './session.ts';
 

@@ -1,6 +1,6 @@
 import type { GuardrailSettings } from '../config/guardrails/guardrails.ts';
-import type { Guard, GuardQuestion, Verdict } from './guard.ts';
 import { type Elsewhere, OFFLOAD_CHARACTERS } from './elsewhere.ts';
+import type { Guard, GuardQuestion, Verdict } from './guard.ts';
 import type { GuardRunner } from './session.ts';
 
 /** After so many errors in a row a guard is not asked for a while: each would cost its whole timeout. */

@@ -2,6 +2,7 @@ import type { GuardConfig, GuardrailSettings, Hook } from '../config/guardrails/
 import type { GatewayError } from '../core/errors.ts';
 import type { TextKind } from '../dialects/guarded-form.ts';
 import { blocked, type Objection } from './block.ts';
+import type { Elsewhere } from './elsewhere.ts';
 import {
   type Guard,
   type GuardedExchange,
@@ -15,7 +16,6 @@ import type { GuardrailPlan, HookPlan, PlannedGuard } from './plan.ts';
 import { PseudonymBook } from './pseudonyms.ts';
 import { newScan } from './scan/json-text-scan.ts';
 import { type Found, type RecogniserSet, replaced, type TextScan } from './scan/token-scan.ts';
-import type { Elsewhere } from './elsewhere.ts';
 
 /** What one guard came to at one hook, as it is recorded. */
 export interface GuardResult {

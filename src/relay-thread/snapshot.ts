@@ -1,9 +1,9 @@
 import type { Configuration } from '../config/configuration.ts';
 import type { HttpClient } from '../core/http-client.ts';
+import type { Elsewhere } from '../guardrails/elsewhere.ts';
 import { guardCode } from '../guardrails/guard-code.ts';
 import type { Guardrails } from '../guardrails/guardrails.ts';
 import { DeadlineRunner } from '../guardrails/runner.ts';
-import type { Elsewhere } from '../guardrails/elsewhere.ts';
 import { createLimits, type LimitsOptions } from '../limits/limits.ts';
 import type { Snapshot } from '../pipeline/pipeline-options.ts';
 import { guardCredential, openAccounts } from '../plugs.ts';
