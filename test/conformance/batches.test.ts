@@ -6,21 +6,21 @@ import {
   type BatchPiece,
   beginBatch,
   type ClaimedPiece,
+  keeperOf,
+  leavePieces,
+  type PieceProgress,
+  piecesOf,
+} from '../../src/store/batch-pieces.ts';
+import { forgetLines, keepFiles, resultPage } from '../../src/store/batch-results.ts';
+import {
   changeBatch,
   eraseBatchesOf,
   findBatch,
-  forgetLines,
   insertBatch,
   isInput,
   keepBatch,
-  keeperOf,
-  keepFiles,
-  leavePieces,
   openBatches,
-  type PieceProgress,
   pageOfBatches,
-  piecesOf,
-  resultPage,
   type StoredBatch,
 } from '../../src/store/batches.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
