@@ -17,7 +17,7 @@ import type {
   ToMcpPort,
 } from '../threads/mcp-messages.ts';
 import { McpPort } from './mcp-port.ts';
-import { requestRecord } from './mcp-records.ts';
+import { guardedRecord, requestRecord } from './mcp-records.ts';
 import { McpFailure, ownMessage, readMcpRequest, resultIn, rpcErrorBody, withRpcId } from './mcp-request.ts';
 import { NestedCalls } from './nested-calls.ts';
 import { mcpChallenge } from './oauth-routes.ts';
@@ -335,8 +335,13 @@ export class McpGate {
     const told = body === undefined ? error : withRpcId(error, body);
     const { pipeline } = this.#options;
     if ('onAnswer' in open.asker) {
-      // No record, and so no row that its bodies could belong to.
-      open.bodies?.capture.drop();
+      const { guard, bodies } = open;
+      const { server: settings } = this.#configuration;
+      const record = guard && guardedRecord(open, guard, error, { thread: pipeline.thread, settings });
+      if (record) pipeline.record(record);
+      // Without a record there is no row that its bodies could belong to.
+      if (record) endKept(pipeline, bodies, guard, record);
+      else bodies?.capture.drop();
       open.asker.onAnswer(new McpFailure(error.message, error.code));
     } else {
       this.#refuse(open.exchange, told, { guardrailsJson: open.guard?.json });

@@ -1,5 +1,7 @@
 import type { ServerSettings } from '../config/server/server-settings.ts';
 import { epochMs } from '../core/clock.ts';
+import type { GatewayError } from '../core/errors.ts';
+import type { GuardSession } from '../guardrails/session.ts';
 import type { Admission } from '../limits/admission.ts';
 import { toolModel } from '../limits/tool-rules.ts';
 import { recordedMetadata } from '../policy/metadata.ts';
@@ -42,6 +44,34 @@ export function requestRecord(
     ...(outcome.tool !== undefined && { model: toolModel(outcome.server ?? '', outcome.tool) }),
     ...failureOf(outcome),
     ...(guard?.json !== undefined && { guardrailsJson: guard.json }),
+  };
+}
+
+/** Of a call that the gateway makes itself, and guards refuse: its own record says who did. */
+export function guardedRecord(
+  open: OpenMcpRequest,
+  guard: GuardSession,
+  error: GatewayError,
+  about: { readonly thread: number; readonly settings: ServerSettings },
+): ExchangeRecord {
+  const durationMs = performance.now() - open.startedAt;
+  return {
+    ...common(open, open.admission, undefined, about),
+    id: open.recordId,
+    startedAt: epochMs(open.startedAt),
+    durationMs,
+    overheadMs: durationMs,
+    status: error.status,
+    outcome: 'error',
+    errorCode: error.code,
+    errorDetail: error.recordedDetail('keep'),
+    model: guard.exchange.model,
+    stream: false,
+    attempts: 0,
+    upstreamMs: 0,
+    bytesIn: open.bytesIn,
+    bytesOut: 0,
+    ...(guard.json !== undefined && { guardrailsJson: guard.json }),
   };
 }
 

@@ -41,6 +41,8 @@ export interface BegunJourney {
 const FETCH_MS = 10_000;
 const MAX_ANSWER_BYTES = 262_144;
 const KNOWN_MS = 300_000;
+/** A provider that is away is not asked anew by everybody who comes. */
+const AWAY_MS = 5_000;
 
 /** OpenID Connect Discovery §3, as far as it is needed. */
 const factsSchema = z.object({
@@ -65,7 +67,8 @@ const claimsSchema = z.looseObject({
  */
 export class OidcClient {
   readonly #options: OidcClientOptions;
-  #known: { readonly issuer: string; readonly facts: Facts; readonly readAtMs: number } | undefined;
+  /** Of one issuer; also while it is asked, and for a moment when it could not be. */
+  #known: { readonly issuer: string; readonly facts: Promise<OrError<Facts>>; untilMs: number } | undefined;
 
   constructor(options: OidcClientOptions) {
     this.#options = options;
@@ -165,10 +168,21 @@ export class OidcClient {
     return verdict.principal;
   }
 
-  async #facts(provider: IdentityProvider): Promise<OrError<Facts>> {
-    const { now, log } = this.#options;
-    const known = this.#known;
-    if (known?.issuer === provider.issuer && now() - known.readAtMs < KNOWN_MS) return known.facts;
+  /** One question at a time, whoever comes. */
+  #facts(provider: IdentityProvider): Promise<OrError<Facts>> {
+    const { now } = this.#options;
+    const { issuer } = provider;
+    if (this.#known?.issuer === issuer && now() < this.#known.untilMs) return this.#known.facts;
+    const known = { issuer, facts: this.#askedFacts(provider), untilMs: now() + KNOWN_MS };
+    this.#known = known;
+    void known.facts.then((facts) => {
+      if (facts instanceof GatewayError) known.untilMs = now() + AWAY_MS;
+    });
+    return known.facts;
+  }
+
+  async #askedFacts(provider: IdentityProvider): Promise<OrError<Facts>> {
+    const { log } = this.#options;
     const url = `${provider.issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
     const answer = await this.#ask({ url, headers: ['accept', 'application/json'] });
     if (answer instanceof GatewayError) return answer;
@@ -183,7 +197,6 @@ export class OidcClient {
       log.warn({ provider: provider.name, status: answer.status, reason }, 'an identity provider cannot be used');
       return new GatewayError('identity_provider_failed');
     }
-    this.#known = { issuer: provider.issuer, facts: read.data, readAtMs: now() };
     return read.data;
   }
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { keyWithDefault, optionalKey, restricting, restrictingKey, wholeNumber } from '../scalar-schema.ts';
-import { subjectPattern } from '../subject.ts';
+import { subjectPattern } from '../subject-schema.ts';
 import { oidc } from './oidc.ts';
 import { publicUrl } from './safe-address.ts';
 import { type SettingsOf, section } from './section.ts';

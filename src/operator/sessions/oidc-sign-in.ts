@@ -1,15 +1,15 @@
-import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Configuration } from '../../config/configuration.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
 import type { HttpClient } from '../../core/http-client.ts';
 import type { Log } from '../../core/log.ts';
-import { OidcClient, type OidcJourney, type OidcParty } from '../../sign-in/oidc-client.ts';
+import { OidcClient, type OidcParty } from '../../sign-in/oidc-client.ts';
 import type { OidcDoor } from './console-door.ts';
+import { Journeys } from './journeys.ts';
 import { isEncrypted } from './same-origin.ts';
 import { cookieOf, isSecureFor } from './session-cookie.ts';
-import { isSecret, type SessionOwner } from './sessions.ts';
+import type { SessionOwner } from './sessions.ts';
 
 export interface OidcSignInOptions {
   configuration(): Pick<Configuration, 'identities' | 'server'>;
@@ -18,26 +18,19 @@ export interface OidcSignInOptions {
   now(): number;
 }
 
-interface BrowserJourney extends OidcJourney {
-  /** What the browser's cookie holds: whoever finishes is who began. */
-  readonly browser: string;
-  readonly untilMs: number;
-}
-
 const JOURNEY_MS = 600_000;
-const MAX_JOURNEYS = 1_000;
 const CALLBACK = '/console/sign-in/oidc/callback';
 
-/** Sign-in to the console with an identity provider: who began stands in the memory of this process, and in a cookie. */
+/** Sign-in to the console with an identity provider; somebody's way there and back lies in a cookie of their browser. */
 export class OidcSignIn implements OidcDoor {
   readonly #options: OidcSignInOptions;
   readonly #client: OidcClient;
-  /** By `state`. */
-  readonly #journeys = new Map<string, BrowserJourney>();
+  readonly #journeys: Journeys;
 
   constructor(options: OidcSignInOptions) {
     this.#options = options;
     this.#client = new OidcClient(options);
+    this.#journeys = new Journeys(options.now);
   }
 
   get isOffered(): boolean {
@@ -51,30 +44,18 @@ export class OidcSignIn implements OidcDoor {
     if (redirectUri === undefined) return new GatewayError('sign_in_refused');
     const begun = await this.#client.begin(party, redirectUri);
     if (begun instanceof GatewayError) return begun;
-    const now = this.#options.now();
-    for (const [state, { untilMs }] of this.#journeys) if (now >= untilMs) this.#journeys.delete(state);
-    const [oldest] = this.#journeys.keys();
-    if (oldest !== undefined && this.#journeys.size >= MAX_JOURNEYS) this.#journeys.delete(oldest);
-    const browser = randomBytes(32).toString('base64url');
-    this.#journeys.set(begun.state, { ...begun.journey, browser, untilMs: now + JOURNEY_MS });
+    const { state, journey: asked, location } = begun;
+    const journey = { ...asked, state, untilMs: this.#options.now() + JOURNEY_MS };
     // Lax: the way back begins at another site.
     const secure = isSecureFor(request, this.#publicUrl) ? '; Secure' : '';
     const attributes = `Path=${CALLBACK}; Max-Age=${JOURNEY_MS / 1000}; HttpOnly; SameSite=Lax${secure}`;
-    return { location: begun.location, cookie: `${journeyCookie(request)}=${browser}; ${attributes}` };
+    return { location, cookie: `${journeyCookie(request)}=${this.#journeys.sealed(journey)}; ${attributes}` };
   }
 
   async finish(request: IncomingMessage, query: URLSearchParams): Promise<OrError<SessionOwner>> {
-    const state = query.get('state') ?? '';
-    const journey = this.#journeys.get(state);
     // Once: whoever reads the address later has nothing of it.
-    this.#journeys.delete(state);
-    const browser = cookieOf(request, journeyCookie(request));
-    if (
-      journey === undefined ||
-      this.#options.now() >= journey.untilMs ||
-      browser === undefined ||
-      !isSecret(browser, journey.browser)
-    )
+    const journey = this.#journeys.finished(cookieOf(request, journeyCookie(request)), query.get('state') ?? '');
+    if (journey === undefined)
       return new GatewayError('sign_in_refused', { detail: 'It was not begun by this browser, or is too old.' });
     const party = this.#party();
     if (party?.provider.name !== journey.provider) return new GatewayError('sign_in_refused');
