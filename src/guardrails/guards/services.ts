@@ -1,7 +1,7 @@
 import { isArray, isObject, type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
 import type { GuardConfig } from '../../config/guardrails/guardrails.ts';
 import type { HttpClient } from '../../core/http-client.ts';
-import type { Credential } from '../../providers/provider.ts';
+import type { Credential } from '../../providers/credential.ts';
 import { type Guard, type GuardQuestion, PASSED } from '../guard.ts';
 import { authKey, failed, found, isOutput, joined, type RemoteRequest, remoteGuard } from './remote-guard.ts';
 
