@@ -1,12 +1,8 @@
 import { join } from 'node:path';
-import { parentPort } from 'node:worker_threads';
+import { type MessagePort, parentPort } from 'node:worker_threads';
 import { KeyRing } from '../authentication/authenticate.ts';
 import type { TokenResources } from '../authentication/outside-tokens.ts';
 import { presentedKey } from '../authentication/presented-key.ts';
-import { AnswerCache } from '../cache/answer-cache.ts';
-import { SemanticIndex } from '../cache/semantic-index.ts';
-import { SharedAnswers } from '../cache/shared-answers.ts';
-import { SharedVectors } from '../cache/shared-vectors.ts';
 import type { ThreadConfiguration } from '../config/configuration.ts';
 import { followWall } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
@@ -41,6 +37,7 @@ import { headersOfInterest } from './headers-of-interest.ts';
 import { LedgerRoom } from './ledger-room.ts';
 import { McpGate } from './mcp-gate.ts';
 import { mediaFetcher } from './media-fetcher.ts';
+import { ModelClassifier } from './model-classifier.ts';
 import { addressAsked } from './oauth-routes.ts';
 import { OwnDocument } from './own-document.ts';
 import { ModelVectors } from './prompt-vectors.ts';
@@ -52,6 +49,7 @@ import { Shadows } from './shadows.ts';
 import { type Lasting, makeSnapshot } from './snapshot.ts';
 import { TargetProbes } from './target-probes.ts';
 import { TaskPool } from './task-pool.ts';
+import { threadCache } from './thread-cache.ts';
 import { openAnswersInRedis, openCountsInRedis } from './thread-redis.ts';
 
 /** How often a relay thread says how it is doing. */
@@ -75,7 +73,7 @@ const data = await new Promise<RelayThreadData>((resolve) => {
     else hear(message);
   });
 });
-const send = (message: FromRelayThread, transfer: readonly ArrayBuffer[] = []): void =>
+const send = (message: FromRelayThread, transfer: readonly (ArrayBuffer | MessagePort)[] = []): void =>
   port.postMessage(message, transfer);
 
 const log = createLog(
@@ -128,21 +126,18 @@ let { identityProviders } = data.configuration.identities;
 let { semanticCacheModel } = data.configuration;
 
 const answersInRedis = await openAnswersInRedis(redis);
-const cache = new AnswerCache({
-  memory: new SharedAnswers(server.cache.maxBytes, data.thread, data.answers),
+const cache = threadCache({
+  data,
+  send,
   remote: answersInRedis,
   sharedMemory: counters,
-  semantic: new SemanticIndex({
-    memory: new SharedVectors(server.cache.semantic, data.thread, data.vectors),
-    remote: answersInRedis,
-    vectors: new ModelVectors({
-      dialect: dialects.find(({ operation }) => operation === 'embedding')!,
-      pipeline: () => pipeline,
-      model: () => semanticCacheModel,
-      limits: () => snapshot.settings.cache.semantic,
-    }),
-    searchElsewhere: tasks.searchVectors,
+  vectors: new ModelVectors({
+    dialect: dialects.find(({ operation }) => operation === 'embedding')!,
+    pipeline: () => pipeline,
+    model: () => semanticCacheModel,
+    limits: () => snapshot.settings.cache.semantic,
   }),
+  searchElsewhere: tasks.searchVectors,
 });
 
 const requestLog = new RequestLogSender({
@@ -165,7 +160,7 @@ const pipeline: PipelineOptions = {
   heavyAnswers: tasks.heavyAnswers,
   fetchMedia,
   sharedMemory: counters,
-  cache,
+  cache: cache.answers,
   spoolFolder: join(server.dataDir, 'uploads'),
   snapshot: () => snapshot,
   record: (record) => records.add(record),
@@ -175,6 +170,11 @@ const pipeline: PipelineOptions = {
   refused: refusals.refused,
   requestLog,
   shadow: shadows.copy,
+  classifier: new ModelClassifier({
+    dialect: dialects.find(({ operation }) => operation === 'chat')!,
+    pipeline: () => pipeline,
+    memory: lasting.health.tiers,
+  }),
 };
 
 /** Of one thread alone. */
@@ -327,6 +327,9 @@ function onMessage(message: LaterMessage): void {
       return;
     case 'ledger-full':
       ledgerRoom.setFull(message.full);
+      return;
+    case 'flight-port':
+      cache.flights?.serve(message.port);
       return;
     case 'mcp':
       mcp.connect(message.port);
