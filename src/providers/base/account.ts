@@ -1,8 +1,18 @@
 import type { AccountManifest } from '../../config/configuration.ts';
 import type { ModelType } from '../../inference/operation.ts';
 import type { ListTerms } from '../../inference/served-as.ts';
+import type {
+  Abilities,
+  ChatRules,
+  Connection,
+  FaultStatuses,
+  Mount,
+  Mounts,
+  PriceSource,
+  ProviderAccount,
+  Target,
+} from '../provider.ts';
 import type { ProviderBatches } from '../provider-batches.ts';
-import type { Abilities, ChatRules, Connection, FaultStatuses, Mount, Mounts, PriceSource, ProviderAccount, Target } from '../provider.ts';
 import { mountsOf } from './mount.ts';
 
 /** A model as any manifest lists it; what a vendor calls its own id is put here by its plug. */

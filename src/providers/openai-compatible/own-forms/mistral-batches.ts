@@ -1,7 +1,7 @@
 import { countOf, isArray, isObject, type JsonObject, stringOf } from '../../../codec/json-value.ts';
 import type { ListTerms } from '../../../inference/served-as.ts';
 import { openAiResult } from '../../base/openai-batches.ts';
-import type { AskedBatch, ProviderBatch, ProviderBatchLine, ProviderBatches } from '../../provider-batches.ts';
+import type { AskedBatch, ProviderBatch, ProviderBatches, ProviderBatchLine } from '../../provider-batches.ts';
 
 const PATH = '/v1/batch/jobs';
 /** By the wire of the lines. */
