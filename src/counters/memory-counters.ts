@@ -211,6 +211,21 @@ export class MemoryCounters implements Counters {
     return { used, held };
   }
 
+  /** How long until all of `limit` is free again in a cell, if nothing else comes; 0: it is. */
+  freeAfterMs(cell: Cell, limit: number, nowMs: number): number {
+    const cells = this.#cells;
+    cells.identify(cell);
+    this.#setTime(nowMs);
+    const locks = cells.lockBit(cell.low);
+    this.#locks.lock(locks);
+    const place = cells.find(cell.high, cell.low, cell.place);
+    if (place >= 0) cells.values.roll(place);
+    const isEmpty = place < 0 || cells.values.used(place) === 0;
+    const ms = isEmpty ? 0 : cells.values.retryAfterMs(place, limit, limit);
+    this.#locks.unlock(locks);
+    return ms;
+  }
+
   /** The calendar cell counts at least `used` as settled in the window that holds now: the spending before a restart. */
   seed(cell: Cell, used: number, nowMs: number): void {
     this.#at(cell, nowMs, (place) => this.#cells.values.raise(place, used));

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { type MessagePort, parentPort } from 'node:worker_threads';
 import { KeyRing } from '../authentication/authenticate.ts';
 import type { TokenResources } from '../authentication/outside-tokens.ts';
+import { tokenSchemas } from '../authentication/key-verdict.ts';
 import { presentedKey } from '../authentication/presented-key.ts';
 import type { ThreadConfiguration } from '../config/configuration.ts';
 import { followWall } from '../core/clock.ts';
@@ -97,6 +98,7 @@ const records = new RecordSender({
 });
 const { server } = data.configuration;
 const pools = new OriginPools(server.limits, server.timeouts, server.upstream);
+if (data.hasIssuedKeys) tokenSchemas();
 const keyRing = new KeyRing({
   configured: data.configuration.keys,
   issued: data.identity.keys,
@@ -117,6 +119,7 @@ const lasting: Lasting = {
   tokens,
   health: new HealthMemory(() => counts.clock.now(), data.health),
   guardHttp: pooledClient(pools),
+  guardElsewhere: tasks.guards,
   onBudgetRefuses: (window, action) => send({ type: 'budget-refuses', window, action }),
 };
 let snapshot = makeSnapshot(data.configuration, lasting);
@@ -299,6 +302,7 @@ function onMessage(message: LaterMessage): void {
     case 'keys':
       keyRing.setIssued(message.news);
       send({ type: 'keys-known', thread: data.thread, number: message.number });
+      tokenSchemas();
       return;
     case 'issuer-keys':
       keyRing.setIssuerKeys(message.set);

@@ -97,7 +97,7 @@ async function addsLittle(load: (url: string, model: string) => Promise<unknown>
   assert.fail(`added ${told.join(', ')}`);
 }
 
-describe('no traffic starves its neighbours', { timeout: 150_000 }, () => {
+describe('no traffic starves its neighbours', { timeout: 170_000 }, () => {
   before(async () => {
     // Compiled and grown before anything is measured.
     await p99During(heavy.stream(`${gateway.url}/v1`, 'heavy/m', STREAM_BYTES));

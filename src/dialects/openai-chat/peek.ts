@@ -17,6 +17,7 @@ const keys = new PeekKeys([
   'service_tier',
   'speed',
   'inference_geo',
+  'prompt_cache_key',
 ]);
 const MODEL = 0;
 const MESSAGES = 1;
@@ -25,6 +26,7 @@ const STREAM_OPTIONS = 3;
 const MAX_TOKENS = 4;
 const MAX_COMPLETION_TOKENS = 5;
 const CHOICES = 6;
+const PROMPT_CACHE_KEY = 10;
 const SERVED_TERMS = [
   ['serviceTier', 7],
   ['speed', 8],
@@ -76,6 +78,7 @@ export class ChatScan extends JsonRequestScan implements RequestScan {
       maxOutputTokens,
       choices: Math.max(1, choices ?? 1),
       servedAs: this.servedAs(body, SERVED_TERMS),
+      metadata: this.cacheKey(body, PROMPT_CACHE_KEY),
     };
   }
 }

@@ -13,6 +13,8 @@ const ZERO = 0x30;
 const MOST_NUMBER_BYTES = 64;
 const MOST_WORD_BYTES = 512;
 const MOST_OPTIONS_BYTES = 4_096;
+/** As of a value of `x-tfy-metadata`. */
+const MAX_METADATA_CHARACTERS = 128;
 /** 256 characters, each escaped. */
 export const MAX_MODEL_BYTES = 6 * 256 + 2;
 
@@ -95,6 +97,16 @@ export class JsonRequestScan implements BodyScan {
     const end = this.ends[key]!;
     if (start < 0 || body[start] !== QUOTE) return undefined;
     return end - start > MOST_WORD_BYTES ? '' : text(body, start, end);
+  }
+
+  /**
+   * `prompt_cache_key` as metadata: requests of one key share a prompt, and whoever routes by it keeps the caches of its
+   * provider warm. Undefined where there is none.
+   */
+  cacheKey(body: Buffer, key: number): Readonly<Record<string, string>> | undefined {
+    const value = this.word(body, key);
+    if (value === undefined || value === '' || value.length > MAX_METADATA_CHARACTERS) return undefined;
+    return { prompt_cache_key: value };
   }
 
   /** Why the value is not the array that it has to be; undefined: it is one. */

@@ -39,8 +39,6 @@ export const INPUT = 3;
 export const BACKGROUND = keys.names.indexOf('background');
 export const CONVERSATION = keys.names.indexOf('conversation');
 const PROMPT_CACHE_KEY = keys.names.indexOf('prompt_cache_key');
-/** As of a value of `x-tfy-metadata`. */
-const MAX_METADATA_CHARACTERS = 128;
 const MAX_OUTPUT_TOKENS = keys.names.indexOf('max_output_tokens');
 export const PREVIOUS = keys.names.indexOf('previous_response_id');
 const STORE = keys.names.indexOf('store');
@@ -84,7 +82,7 @@ export class ResponsesScan extends JsonRequestScan implements RequestScan {
       maxOutputTokens,
       choices: 1,
       servedAs: this.servedAs(body, SERVED_TERMS),
-      metadata: this.#metadata(body),
+      metadata: this.cacheKey(body, PROMPT_CACHE_KEY),
       state: {
         previousId: this.word(body, PREVIOUS),
         conversationId,
@@ -95,14 +93,6 @@ export class ResponsesScan extends JsonRequestScan implements RequestScan {
       starts,
       ends,
     };
-  }
-
-  /** Requests of one key share a prompt: whoever routes by it keeps the caches of its provider warm. */
-  #metadata(body: Buffer): Record<string, string> | undefined {
-    const key = this.word(body, PROMPT_CACHE_KEY);
-    return key === undefined || key === '' || key.length > MAX_METADATA_CHARACTERS
-      ? undefined
-      : { prompt_cache_key: key };
   }
 }
 
