@@ -2,7 +2,6 @@ import { type JsonObject, objectOf, stringOf } from '../../codec/json-value.ts';
 import { PeekKeys } from '../../codec/peek-keys.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { OrError } from '../../core/exchange.ts';
-import { type ServedAs, servedAfter, servedAs } from '../../inference/served-as.ts';
 import type { PeekedRequest, RequestScan } from '../dialect.ts';
 import { JsonRequestScan, type NamedModel, parsed } from '../openai-json/request-scan.ts';
 
@@ -35,7 +34,7 @@ const OTHERS = ['model', 'stream', 'service_tier', 'input'];
 const keys = new PeekKeys([...OTHERS, ...REPEATED]);
 const MODEL = 0;
 export const STREAM = 1;
-const SERVICE_TIER = 2;
+const SERVED_TERMS = [['serviceTier', 2]] as const;
 export const INPUT = 3;
 export const BACKGROUND = keys.names.indexOf('background');
 export const CONVERSATION = keys.names.indexOf('conversation');
@@ -87,7 +86,7 @@ export class ResponsesScan implements RequestScan {
       includeUsage: true,
       maxOutputTokens,
       choices: 1,
-      servedAs: this.#servedAs(body),
+      servedAs: scan.servedAs(body, SERVED_TERMS),
       metadata: scan.cacheKey(body, PROMPT_CACHE_KEY),
       state: {
         previousId: scan.word(body, PREVIOUS),
@@ -99,11 +98,6 @@ export class ResponsesScan implements RequestScan {
       starts,
       ends,
     };
-  }
-
-  #servedAs(body: Buffer): ServedAs | undefined {
-    const wish = servedAs({ serviceTier: this.#scan.word(body, SERVICE_TIER) });
-    return wish && servedAfter(undefined, wish);
   }
 }
 
