@@ -217,8 +217,10 @@ test('a guard of secrets holds no event of plain prose, and with one of all pers
   const { form, write, read } = CASES['content of a chat']!;
   const { steps } = streamed(openSession({ configs: guards }), form, write(words));
   // The first event says the role.
-  const { steps: unheld } = streamed(openSession({ configs: [secrets] }), form, write(words));
-  for (const at of words.keys()) assert.equal(read(unheld[at + 1]!), words.slice(0, at + 1).join(''));
+  const plain = 'It was late when they met at 10 of 12; nobody (she said) knew why it was so. '.match(/ ?[^ ]+/g)!;
+  const { steps: unheld } = streamed(openSession({ configs: [secrets] }), form, write(plain));
+  for (const [at, word] of plain.entries())
+    if (!/\d$/.test(word)) assert.equal(read(unheld[at + 1]!), plain.slice(0, at + 1).join(''));
   for (const at of words.keys()) {
     const left = read(steps[at + 1]!);
     assert.ok(left.length >= words.slice(0, at).join('').length, `${left}|${words[at]}`);
