@@ -13,9 +13,9 @@ import {
   decodedHeaders,
 } from './decoded-answer.ts';
 import { oneRead, type PieceTaker } from './one-read.ts';
-import type { OriginConnection } from './origin-connection.ts';
-import type { Dispatchable, OriginPool } from './origin-pool.ts';
-import { HAD_SERVED } from './origin-pools.ts';
+import type { OriginConnection, SentOptions } from './origin-connection.ts';
+import type { Dispatchable, OriginPool, TransferControl } from './origin-pool.ts';
+import { hadServed } from './served-before.ts';
 import { PROXY_FAULT } from './tunnel.ts';
 import type { Waiting } from './waiting-line.ts';
 
@@ -37,11 +37,11 @@ export interface OutboundRequest {
 /** How long, and with how many bytes, a transfer may go on whose answer is whole: its last chunk is due at once. */
 const MAX_LINGER_MS = 1_000;
 const MAX_LINGER_BYTES = 65_536;
-/** Of this thread. Looked at by one timer, which runs only while there are any. */
+/** Lingering transfers of this thread; one timer looks at them, and runs only while there are any. */
 const lingering = new Sweeper<UpstreamAttempt>();
 
 /**
- * One try of one exchange at one target. Passes undici's callbacks on; pausing stops reading from the socket, so the
+ * One try of one exchange at one target. Passes the callbacks of undici and of connections on; pausing stops reading from the socket, so the
  * provider itself is slowed. After `abort` or an end no callback comes, and the connection is given back once.
  */
 export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker, DecodedSource, Swept {
@@ -57,9 +57,9 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
   diedReused = false;
   readonly #handler: AttemptHandler;
   readonly #pool: OriginPool;
-  /** From its turn until it is given back. */
+  /** The connection, from the attempt's turn until it is given back. */
   #connection: OriginConnection | undefined;
-  #controller: Dispatcher.DispatchController | undefined;
+  #controller: TransferControl | undefined;
   #request: OutboundRequest | undefined;
   #dispatched = false;
   /** Its answer has no body, whatever its head says. */
@@ -70,7 +70,7 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
   /** What the provider declared as the length of its body, and how much of it came. */
   #declared: string | string[] | undefined;
   #received = 0;
-  /** Where the provider compressed its answer. */
+  /** Decodes the answer where the provider compressed it. */
   #decoded: DecodedAnswer | undefined;
   #paused = false;
   /** performance.now(); 0: it was not. */
@@ -81,7 +81,7 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
     this.#handler = handler;
   }
 
-  /** False: as many wait for this origin already as may, and nothing was begun. */
+  /** False: as many attempts wait for this origin as may, and nothing was begun. */
   send(request: OutboundRequest): boolean {
     this.#request = request;
     const entered = this.#pool.enter(this);
@@ -89,7 +89,7 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
     return entered;
   }
 
-  dispatchOptions(connection: OriginConnection): Dispatcher.DispatchOptions {
+  dispatchOptions(connection: OriginConnection): SentOptions {
     const request = this.#request!;
     this.#request = undefined;
     this.#dispatched = true;
@@ -104,7 +104,7 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
       method: request.method,
       headers: request.headers,
       body: request.arriving ?? body,
-    } as Dispatcher.DispatchOptions;
+    } as SentOptions;
   }
 
   pause(): void {
@@ -149,17 +149,17 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
   }
 
   abort(): void {
-    // It may still be decoding what came before the end.
+    // The decoder may still be at work on bytes that came before the end.
     this.#decoded?.destroy();
     if (this.#done) return;
     this.#end();
     this.#request = undefined;
     if (!this.#dispatched) this.#pool.leaveLine(this);
     else if (this.#controller) this.#cut(this.#controller);
-    // Else undici is connecting for it and cannot be told; its connection is given back when undici lets go.
+    // Otherwise undici is connecting and cannot be told; the connection is given back when undici lets go.
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
+  onRequestStart(controller: TransferControl): void {
     this.#controller = controller;
     if (this.#done) {
       this.#cut(controller);
@@ -174,10 +174,14 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
   }
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: AnswerHeaders): void {
+    this.answerHead(status, headers);
+  }
+
+  answerHead(status: number, headers: AnswerHeaders): void {
     if (this.#done) return;
     if (status === SWITCHING_PROTOCOLS)
       this.passFailure(new GatewayError('upstream_protocol', { detail: UNASKED_SWITCH }));
-    // 1xx are for the connection, not for the client.
+    // A 1xx answer is about the connection and not for the client.
     if (status < 200) return;
     this.answered = true;
     this.#declared = headers['content-length'];
@@ -190,13 +194,12 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
     }
   }
 
+  answerBody(bytes: Buffer, pieces: number): void {
+    if (this.#counts(bytes)) this.deliver(bytes, pieces);
+  }
+
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#done) return;
-    this.#received += chunk.length;
-    if (this.#lingersSince > 0) {
-      if (this.#received > MAX_LINGER_BYTES) this.abort();
-      return;
-    }
+    if (!this.#counts(chunk)) return;
     // What has a declared length comes in one piece a read.
     if (this.#declared === undefined && oneRead.take(this, chunk)) return;
     oneRead.deliver(this);
@@ -219,6 +222,10 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
 
   onResponseEnd(): void {
     oneRead.deliver(this);
+    this.answerEnd();
+  }
+
+  answerEnd(): void {
     const connection = this.#connection;
     if (this.#done || !connection) return;
     this.#end();
@@ -227,18 +234,18 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
     this.#ended();
   }
 
-  onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
+  onResponseError(_controller: TransferControl | null, error: Error): void {
     const connection = this.#connection;
     this.#connection = undefined;
     if (connection) {
       if (isInvalid(error)) this.#pool.free(connection);
       else this.#pool.broken(connection);
     }
-    // Given up while connecting, or aborted: undici reports that too.
+    // undici also reports attempts that were given up while connecting, or aborted.
     if (this.#done) return;
     this.#end();
     if (this.#lingersSince > 0) return;
-    // Paused at the last byte, undici did not get to say so before the provider closed.
+    // The attempt was paused at the last byte: undici could not report the end before the provider closed.
     if (this.answered && this.#declared === String(this.#received)) {
       this.#ended();
       return;
@@ -247,6 +254,15 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
     const failure = toGatewayError(error, this.answered);
     if (this.#decoded) this.#decoded.fail(failure);
     else this.passFailure(failure);
+  }
+
+  /** False: nobody wants them any more. */
+  #counts(bytes: Buffer): boolean {
+    if (this.#done) return false;
+    this.#received += bytes.length;
+    if (this.#lingersSince === 0) return true;
+    if (this.#received > MAX_LINGER_BYTES) this.abort();
+    return false;
   }
 
   #ended(): void {
@@ -278,7 +294,7 @@ export class UpstreamAttempt implements AttemptControl, Dispatchable, PieceTaker
     lingering.remove(this);
   }
 
-  #cut(controller: Dispatcher.DispatchController): void {
+  #cut(controller: TransferControl): void {
     const connection = this.#connection;
     this.#connection = undefined;
     if (connection) this.#pool.drop(connection);
@@ -304,16 +320,12 @@ const UNASKED_SWITCH = 'It switched to another protocol, which nobody had asked 
 const BAD_UPGRADE = 'bad upgrade';
 const ABORTED = new Error('aborted by the gateway');
 
-function hadServed(error: Error): boolean {
-  return Reflect.get(error, HAD_SERVED) === true;
-}
-
 /** undici's own checks refused what we wanted to send, before it took it. */
 function isInvalid(error: Error): boolean {
   return Reflect.get(error, 'code') === 'UND_ERR_INVALID_ARG';
 }
 
-/** What this machine or process has no more of: not the provider's fault. */
+/** This machine or process has run out of something: the provider is not at fault. */
 const OWN_CODES = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL']);
 const CONNECT_CODES = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT']);
 
@@ -340,7 +352,7 @@ function toGatewayError(error: Error, answered: boolean): GatewayError {
   if (error.name === 'HTTPParserError' || code === 'UND_ERR_HEADERS_OVERFLOW') {
     return new GatewayError('upstream_protocol', { detail, cause: error });
   }
-  // Not the provider's doing: what we wanted to send cannot be sent, or undici's own checks failed on its answer.
+  // The provider is not at fault: our request cannot be sent, or undici's own checks failed on the answer.
   if (isInvalid(error)) return new GatewayError('internal_error', { cause: error });
   if (code === 'ERR_ASSERTION') return new GatewayError('upstream_protocol', { cause: error });
   return new GatewayError('upstream_cut', { detail, cause: error });
